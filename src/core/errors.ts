@@ -1,0 +1,127 @@
+/**
+ * Every way a call can fail: a closed list, so that scripts can match on `code` and the documentation can be
+ * checked against it. `facility` marks what the facility itself answers (Python's `APIError`); the rest is about
+ * how it was asked or how the answer travelled.
+ */
+export const errorCatalogue = {
+  BAD_ARGUMENT: { facility: false, meaning: "An argument or option has the wrong type, range or shape.", next: "Compare it with the allowed values in the message." },
+  BAD_URL: { facility: false, meaning: "The address names no kind of source this program knows.", next: "Use sim:, file:PATH or the path of an HDF5 file." },
+  BAD_TEXT: { facility: false, meaning: "A text file of the facility (tag list, syncdaq_get output, timing CSV, .geom) cannot be parsed.", next: "Look at the line named in the message." },
+  BAD_GEOMETRY: { facility: false, meaning: "A sensor's position, rotation or pixel size is not a finite, sensible number.", next: "Check the detector information of the sensor named in the message." },
+  BAD_MESSAGE: { facility: false, meaning: "A request or answer does not follow the wire form or the method table.", next: "Use the same version of sacla on both sides." },
+  UNKNOWN_METHOD: { facility: false, meaning: "The method is not in the method table.", next: "Use a name from docs/from-python.md." },
+  UNKNOWN_BEAMLINE: { facility: true, meaning: "This source has no such beamline.", next: "Use one of the beamlines in the message." },
+  UNKNOWN_RUN: { facility: true, meaning: "The run does not exist on this beamline of this source.", next: "List the runs with `sacla runs`." },
+  RUN_NOT_READY: { facility: true, meaning: "The run is still running or paused, so its images cannot be read yet.", next: "Wait until readRunstatus answers 0, or follow runs with facility.runs({ follow: true })." },
+  UNKNOWN_DETECTOR: { facility: true, meaning: "The run has no such detector.", next: "List them with `sacla detectors`." },
+  UNKNOWN_SIGNAL: { facility: true, meaning: "There is no such equipment id.", next: "Search for it with `sacla signals`." },
+  UNKNOWN_HIGHTAG: { facility: true, meaning: "The source has no shots of that HighTag.", next: "Take the HighTag from the run: readHightagnumber(bl, run)." },
+  TAG_OUTSIDE_RUN: { facility: true, meaning: "The tag does not belong to the run.", next: "Take tags from readTaglistByrun; the end tag of a run is exclusive." },
+  FRAME_MISSING: { facility: true, meaning: "The detector stored no image for this tag.", next: "Skip the tag and count it; shots() does so in its ledger." },
+  NO_DARK: { facility: false, meaning: "No dark shots were found, so nothing can be subtracted.", next: "Name a dark run or dark tags." },
+  NO_SHOTS: { facility: false, meaning: "No shot was left to work on.", next: "See the ledger in the error's details for why each one was dropped." },
+  FILE_NOT_FOUND: { facility: false, meaning: "The file does not exist or cannot be read.", next: "Check the path and its permissions." },
+  NOT_HDF5: { facility: false, meaning: "The file is empty or is not HDF5.", next: "Name a file written by DataConvert or `sacla convert`." },
+  FILE_DAMAGED: { facility: false, meaning: "The HDF5 file is truncated or half-written.", next: "Copy or convert it again; do not trust the part that opens." },
+  NOT_DATACONVERT: { facility: false, meaning: "The HDF5 file does not have the DataConvert run layout.", next: "The message names what is missing; see docs/archive.md." },
+  UNSUPPORTED: { facility: true, meaning: "This source cannot answer this question.", next: "Ask the live facility, or use what the message suggests." },
+  ABORTED: { facility: false, meaning: "The caller's AbortSignal ended the work.", next: "Nothing: this was asked for." },
+  TIMEOUT: { facility: false, meaning: "No answer came within the time allowed.", next: "Raise timeoutMs, or check that the source is alive." },
+  CLOSED: { facility: false, meaning: "The connection, file or reader was already closed.", next: "Open it again with connect()." },
+  INTERNAL: { facility: false, meaning: "A fault inside sacla itself.", next: "Report it with the message and the cause." },
+} as const satisfies Record<string, { facility: boolean; meaning: string; next: string }>;
+
+/** One of the codes in {@link errorCatalogue}. */
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** Values that explain an error, small enough for a log line. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+const brand = Symbol.for("sacla.error");
+
+/**
+ * The one error class of this project. `message` names the value, what was allowed and the next step; `details`
+ * carries the same values for programs.
+ */
+export class SaclaError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message: string, options: { details?: ErrorDetails; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+
+  override get name(): string {
+    return "SaclaError";
+  }
+
+  static {
+    // On the prototype, so that it is recognised even when two copies of the package are loaded.
+    Object.defineProperty(SaclaError.prototype, brand, { value: true });
+  }
+}
+
+/** Whether `error` is ours and, when codes are given, has one of them. */
+export function isSaclaError<C extends ErrorCode>(error: unknown, ...codes: C[]): error is SaclaError & { code: C } {
+  if (!isBranded(error)) return false;
+  return codes.length === 0 || codes.some((code) => code === error.code);
+}
+
+function isBranded(error: unknown): error is SaclaError {
+  return typeof error === "object" && error !== null && brand in error;
+}
+
+/**
+ * What the facility itself answers when it cannot do what was asked, as Python's `APIError`. `dbpy.APIError` and
+ * `stpy.APIError` are different classes there, so each mirrored module has its own subclass of this one.
+ */
+export class FacilityError extends SaclaError {}
+
+/**
+ * Runs `work`; what the facility refuses is thrown as the given module's APIError, everything else as it came.
+ */
+export async function asApiError<T>(ApiError: new (...args: ConstructorParameters<typeof SaclaError>) => FacilityError, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isSaclaError(error) && errorCatalogue[error.code].facility) {
+      throw new ApiError(error.code, error.message, { details: error.details, cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Any thrown thing as a {@link SaclaError}; foreign errors are wrapped once, with the original as `cause`. */
+export function toSaclaError(error: unknown, code: ErrorCode = "INTERNAL", context = ""): SaclaError {
+  if (isSaclaError(error)) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new SaclaError(code, context === "" ? text : `${context}: ${text}`, { cause: error });
+}
+
+const printableLimit = 120;
+
+/** A value as it should appear in an error message: short, quoted, never throwing. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > printableLimit ? `${value.slice(0, printableLimit)}…` : value);
+  if (typeof value === "function") return "a function";
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
+  if (typeof value === "object" && value !== null) {
+    try {
+      const text = JSON.stringify(value);
+      return text.length > printableLimit ? `${text.slice(0, printableLimit)}…` : text;
+    } catch {
+      return Object.prototype.toString.call(value);
+    }
+  }
+  return String(value);
+}
+
+/** Names in a message: all of a short list, the start of a long one. */
+export function showList(values: Iterable<unknown>, limit = 8): string {
+  const all = [...values];
+  if (all.length === 0) return "none";
+  const head = all.slice(0, limit).map(String).join(", ");
+  return all.length > limit ? `${head}, … (${all.length} in all)` : head;
+}

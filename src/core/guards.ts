@@ -1,0 +1,40 @@
+import { SaclaError, show } from "./errors.ts";
+
+/** `value` if it is a whole number in [min, max]. @throws BAD_ARGUMENT otherwise */
+export function asInteger(name: string, value: unknown, min = 0, max: number = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw badArgument(name, value, `a whole number from ${min} to ${max}`);
+}
+
+/** `value` if it is a finite number in [min, max]. @throws BAD_ARGUMENT otherwise */
+export function asFinite(name: string, value: unknown, min = -Infinity, max = Infinity): number {
+  if (typeof value === "number" && Number.isFinite(value) && value >= min && value <= max) return value;
+  const range = min === -Infinity && max === Infinity ? "" : ` from ${min} to ${max}`;
+  throw badArgument(name, value, `a finite number${range}`);
+}
+
+/** `value` if it is a string with something in it. @throws BAD_ARGUMENT otherwise */
+export function asText(name: string, value: unknown): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw badArgument(name, value, "a non-empty string");
+}
+
+/** `value` if it is one of `allowed`. @throws BAD_ARGUMENT otherwise */
+export function asOneOf<const T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
+  const found = allowed.find((a) => a === value);
+  if (found !== undefined) return found;
+  throw badArgument(name, value, `one of ${allowed.join(", ")}`);
+}
+
+/** `options` if it has no key outside `known`, so that a misspelt option is an error and not a silent default. @throws BAD_ARGUMENT */
+export function checkOptions<T extends object>(where: string, options: T, known: readonly (keyof T & string)[]): T {
+  for (const key of Object.keys(options)) {
+    if (!known.some((k) => k === key)) throw badArgument(`${where} option`, key, `one of ${known.join(", ")}`);
+  }
+  return options;
+}
+
+/** The error for a bad argument, in the one wording used everywhere. */
+export function badArgument(name: string, value: unknown, allowed: string): SaclaError {
+  return new SaclaError("BAD_ARGUMENT", `${name} is ${show(value)}, but must be ${allowed}.`, { details: { name, value: show(value), allowed } });
+}

@@ -1,0 +1,40 @@
+import ndarray, { type NdArray } from "ndarray";
+import { SaclaError } from "./errors.ts";
+
+export type { NdArray };
+
+/** A 2-D image, shape [ysize, xsize] (rows, columns), row-major unless it is a view. */
+export type Image = NdArray<Float32Array>;
+
+/** An image of sums or means, kept in double precision. Shape [ysize, xsize]. */
+export type PreciseImage = NdArray<Float64Array>;
+
+/** An image over existing memory: no copy, shares `data`. @throws BAD_ARGUMENT when the length is not rows × columns */
+export function asImage<T extends Float32Array | Float64Array | Uint8Array | Int16Array | Uint16Array>(data: T, rows: number, columns: number): NdArray<T> {
+  if (data.length !== rows * columns) {
+    throw new SaclaError("BAD_ARGUMENT", `${data.length} values cannot be an image of ${rows} × ${columns}: ${rows * columns} are needed.`);
+  }
+  return ndarray(data, [rows, columns]);
+}
+
+/** Rows and columns of a 2-D array. @throws BAD_ARGUMENT when it is not 2-D */
+export function shapeOf(name: string, image: NdArray): [rows: number, columns: number] {
+  const [rows, columns] = image.shape;
+  if (image.shape.length !== 2 || rows === undefined || columns === undefined) {
+    throw new SaclaError("BAD_ARGUMENT", `${name} has shape [${image.shape.join(", ")}], but must be 2-D: [ysize, xsize].`);
+  }
+  return [rows, columns];
+}
+
+/**
+ * The pixels of a 2-D array as one row-major run: the array's own memory when it is already that (no copy),
+ * a copy when it is a strided view.
+ */
+export function contiguous(image: Image): Float32Array {
+  const [rows, columns] = shapeOf("image", image);
+  const [rowStride, columnStride] = image.stride;
+  if (columnStride === 1 && rowStride === columns) return image.data.subarray(image.offset, image.offset + rows * columns);
+  const out = new Float32Array(rows * columns);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[r * columns + c] = image.get(r, c);
+  return out;
+}

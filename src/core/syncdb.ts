@@ -1,0 +1,92 @@
+import { SaclaError } from "./errors.ts";
+
+/** Why a shot has no number for a signal. `missing`: nothing was recorded. */
+export type MissingReason = "not-converged" | "saturated" | "missing";
+
+/** Status codes of a {@link Column}, by index: 0 means the value is good. */
+export const syncStatus = ["ok", "not-converged", "saturated", "missing"] as const;
+export type SyncStatus = (typeof syncStatus)[number];
+export const STATUS_OK = 0;
+export const STATUS_NOT_CONVERGED = 1;
+export const STATUS_SATURATED = 2;
+export const STATUS_MISSING = 3;
+
+/** One SyncDB value: a number with its unit, or the reason why there is none. */
+export type SyncValue = { value: number; unit: string } | { reason: MissingReason };
+
+/** One signal over many shots. `values[i]` is NaN wherever `status[i]` is not 0. */
+export interface Column {
+  readonly equipId: string;
+  /** "" for flags and unitless values. */
+  readonly unit: string;
+  readonly values: Float64Array;
+  /** Index into {@link syncStatus}. */
+  readonly status: Uint8Array;
+}
+
+const leadingNumber = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)$/s;
+
+/**
+ * Reads the text form of a SyncDB value: `7.22600e-02V`, `1234pulse`, `0`, `not-converged`, `saturated`.
+ * Text without a leading number is `missing`, as scripts at the facility treat it.
+ */
+export function parseSyncValue(text: string): SyncValue {
+  if (text === "not-converged" || text === "saturated") return { reason: text };
+  const match = leadingNumber.exec(text);
+  return match?.[1] === undefined ? { reason: "missing" } : { value: Number(match[1]), unit: (match[2] ?? "").trim() };
+}
+
+/** The text form of entry `i` of a column, unit glued to the number. Pulses and flags are whole numbers. */
+export function formatSyncValue(column: Column, i: number): string {
+  const status = column.status[i];
+  const value = column.values[i];
+  if (status === undefined || value === undefined) throw new SaclaError("BAD_ARGUMENT", `There is no entry ${i} in a column of ${column.values.length}.`);
+  if (status !== STATUS_OK) return syncStatus[status] ?? "missing";
+  if (Number.isInteger(value) && (column.unit === "pulse" || column.unit === "")) return `${value}${column.unit}`;
+  return `${exponential(value)}${column.unit}`;
+}
+
+/** C's %.5e: JavaScript writes e-2 where the facility writes e-02. */
+function exponential(value: number): string {
+  return value.toExponential(5).replace(/e([+-])(\d)$/, "e$10$2");
+}
+
+/**
+ * `value` rounded to the six significant digits of the text form, so that reading a signal as text or as numbers
+ * gives the same numbers.
+ */
+export function roundToText(value: number): number {
+  if (value === 0 || !Number.isFinite(value)) return value;
+  const magnitude = Math.floor(Math.log10(Math.abs(value)));
+  const scale = 5 - magnitude;
+  // Dividing by a power of ten that is exact in a double keeps the result the double nearest to the decimal text.
+  if (scale >= 0 && scale <= 22) {
+    const power = 10 ** scale;
+    return Math.round(value * power) / power;
+  }
+  return Number(value.toExponential(5));
+}
+
+/** A column of `n` entries, all missing, to be filled by {@link setEntry}. */
+export function emptyColumn(equipId: string, unit: string, n: number): Column {
+  return { equipId, unit, values: new Float64Array(n).fill(NaN), status: new Uint8Array(n).fill(STATUS_MISSING) };
+}
+
+/** Sets a number, or a reason, in a column that is being built. */
+export function setEntry(column: Column, i: number, entry: number | MissingReason): void {
+  if (typeof entry === "number") {
+    column.values[i] = entry;
+    column.status[i] = STATUS_OK;
+  } else {
+    column.values[i] = NaN;
+    column.status[i] = syncStatus.indexOf(entry);
+  }
+}
+
+/** Entry `i` of a column as a value with unit or a reason. */
+export function entryOf(column: Column, i: number): SyncValue {
+  const status = column.status[i] ?? STATUS_MISSING;
+  if (status === STATUS_OK) return { value: column.values[i] ?? NaN, unit: column.unit };
+  const reason = syncStatus[status];
+  return { reason: reason === undefined || reason === "ok" ? "missing" : reason };
+}

@@ -1,0 +1,145 @@
+import { SaclaError } from "./errors.ts";
+import { asInteger } from "./guards.ts";
+
+/** Largest tag: tags are unsigned 32-bit. */
+export const MAX_TAG = 0xffff_ffff;
+
+/** `tags` as a Uint32Array. @throws BAD_ARGUMENT when one is not a whole number from 0 to 2^32 − 1 */
+export function asTags(tags: Iterable<number>): Uint32Array {
+  if (tags instanceof Uint32Array) return tags;
+  const list = [...tags];
+  list.forEach((tag, i) => asInteger(`tag ${i}`, tag, 0, MAX_TAG));
+  return Uint32Array.from(list);
+}
+
+/**
+ * The tags of some shots of one HighTag: ascending, each once, never changed. Every operation gives a new list.
+ * Lists of different HighTags never mix.
+ *
+ * @example
+ * const exposed = all.minus(dark).every(2);
+ */
+export class TagList implements Iterable<number> {
+  readonly hightag: number;
+  readonly values: Uint32Array;
+
+  constructor(hightag: number, tags: Iterable<number>) {
+    this.hightag = asInteger("hightag", hightag);
+    this.values = ascending(asTags(tags));
+  }
+
+  /** The same kind of list over other tags; subclasses keep what they carry. */
+  protected derive(tags: Uint32Array): this {
+    return new TagList(this.hightag, tags) as this;
+  }
+
+  get length(): number {
+    return this.values.length;
+  }
+
+  [Symbol.iterator](): Iterator<number> {
+    return this.values[Symbol.iterator]();
+  }
+
+  /** Tag number `index`; negative counts from the end. */
+  at(index: number): number | undefined {
+    return this.values.at(index);
+  }
+
+  has(tag: number): boolean {
+    return this.indexOf(tag) >= 0;
+  }
+
+  /** Position of `tag`, or −1. */
+  indexOf(tag: number): number {
+    const i = lowerBound(this.values, tag);
+    return this.values[i] === tag ? i : -1;
+  }
+
+  /** Smallest step between neighbours: 60 / repetition rate when no image is missing. 0 for fewer than two tags. */
+  get step(): number {
+    let step = 0;
+    for (let i = 1; i < this.values.length; i++) {
+      const gap = (this.values[i] ?? 0) - (this.values[i - 1] ?? 0);
+      if (step === 0 || gap < step) step = gap;
+    }
+    return step;
+  }
+
+  /** Tags in both lists. @throws BAD_ARGUMENT when the HighTags differ */
+  intersect(other: TagList): this {
+    this.#sameHightag(other);
+    return this.derive(this.values.filter((tag) => other.has(tag)));
+  }
+
+  /** Tags in either list. @throws BAD_ARGUMENT when the HighTags differ */
+  union(other: TagList): this {
+    this.#sameHightag(other);
+    const all = new Uint32Array(this.length + other.length);
+    all.set(this.values);
+    all.set(other.values, this.length);
+    return this.derive(ascending(all));
+  }
+
+  /** Tags of this list that are not in the other. @throws BAD_ARGUMENT when the HighTags differ */
+  minus(other: TagList): this {
+    this.#sameHightag(other);
+    return this.derive(this.values.filter((tag) => !other.has(tag)));
+  }
+
+  /** Tags at positions [start, end), as Array.prototype.slice. */
+  slice(start?: number, end?: number): this {
+    return this.derive(this.values.slice(start, end));
+  }
+
+  /** Tags from `first` to `last`, both included. */
+  between(first: number, last: number): this {
+    return this.derive(this.values.slice(lowerBound(this.values, first), lowerBound(this.values, last + 1)));
+  }
+
+  /** Every `n`-th tag, beginning at position `offset`. */
+  every(n: number, offset = 0): this {
+    asInteger("n", n, 1);
+    asInteger("offset", offset);
+    return this.derive(this.values.filter((_, i) => i >= offset && (i - offset) % n === 0));
+  }
+
+  /** The tags for which `keep` is true. */
+  filter(keep: (tag: number, index: number) => boolean): this {
+    return this.derive(this.values.filter((tag, i) => keep(tag, i)));
+  }
+
+  /** The list in `parts` consecutive pieces of nearly equal length, for workers or jobs. */
+  split(parts: number): this[] {
+    asInteger("parts", parts, 1);
+    return Array.from({ length: parts }, (_, k) => this.slice(Math.floor((k * this.length) / parts), Math.floor(((k + 1) * this.length) / parts)));
+  }
+
+  toJSON(): { hightag: number; tags: number[] } {
+    return { hightag: this.hightag, tags: [...this.values] };
+  }
+
+  #sameHightag(other: TagList): void {
+    if (other.hightag !== this.hightag) {
+      throw new SaclaError("BAD_ARGUMENT", `Tags of HighTag ${this.hightag} and ${other.hightag} cannot be combined: the same tag means different shots in each.`);
+    }
+  }
+}
+
+function lowerBound(values: Uint32Array, tag: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((values[middle] ?? 0) < tag) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function ascending(tags: Uint32Array): Uint32Array {
+  for (let i = 1; i < tags.length; i++) {
+    if ((tags[i] ?? 0) <= (tags[i - 1] ?? 0)) return Uint32Array.from(new Set(tags)).sort();
+  }
+  return tags;
+}

@@ -1,0 +1,36 @@
+import * as v from "valibot";
+import { SaclaError, show, showList, type ErrorCode } from "../core/errors.ts";
+import { type CallMethod, callMethods, type StreamMethod, streamMethods } from "./methods.ts";
+
+/** @throws UNKNOWN_METHOD when the table has no such call */
+export function checkCallMethod(method: string): CallMethod {
+  if (Object.hasOwn(callMethods, method)) return method as CallMethod;
+  throw unknownMethod(method, Object.keys(callMethods));
+}
+
+/** @throws UNKNOWN_METHOD when the table has no such stream */
+export function checkStreamMethod(method: string): StreamMethod {
+  if (Object.hasOwn(streamMethods, method)) return method as StreamMethod;
+  throw unknownMethod(method, Object.keys(streamMethods));
+}
+
+function unknownMethod(method: string, known: string[]): SaclaError {
+  return new SaclaError("UNKNOWN_METHOD", `There is no method ${show(method)}; there are ${showList(known, 100)}.`);
+}
+
+/** `value` if it follows the schema. @throws `code`, naming the first part that does not */
+export function checkAgainst<S extends v.GenericSchema>(schema: S, value: unknown, code: ErrorCode, where: string): v.InferOutput<S> {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const path = v.getDotPath(issue);
+  const what = path === null ? where : `${path} of ${where}`;
+  throw new SaclaError(code, `${what} is ${show(issue.input)}, but must be ${allowedBy(issue)}.`, { details: { where, path, value: show(issue.input) } });
+}
+
+function allowedBy(issue: v.BaseIssue<unknown>): string {
+  const expected = issue.expected ?? "something else";
+  if (expected === "never") return "left out: there is no such parameter";
+  if (issue.type === "integer") return "a whole number";
+  return expected.replace(">=", "at least ").replace("<=", "at most ");
+}

@@ -1,0 +1,30 @@
+import { SaclaError, show } from "../core/errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** Makes an Endpoint for an address; how a kind of source is plugged in. */
+export type OpenScheme = (address: Address) => Promise<Endpoint>;
+
+/** An address taken apart: `sim:?seed=7`, `file:run.h5`, `run.h5`. */
+export interface Address {
+  readonly text: string;
+  /** What stands between the scheme and the `?`. */
+  readonly path: string;
+  readonly options: URLSearchParams;
+}
+
+/**
+ * Opens the Endpoint an address names. A text without a scheme that ends in `.h5` or `.hdf5` is a `file:`.
+ * @throws BAD_URL when no scheme fits
+ */
+export async function openEndpoint(url: string, schemes: Readonly<Record<string, OpenScheme>>): Promise<Endpoint> {
+  const isPath = /\.(h5|hdf5)(\?.*)?$/i.test(url) && !/^(file|[a-z]{3,}):/i.test(url);
+  const match = isPath ? ["", "file", url] : /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url);
+  const [, scheme, rest] = match ?? [];
+  const open = scheme === undefined ? undefined : schemes[scheme.toLowerCase()];
+  if (open === undefined || rest === undefined) {
+    throw new SaclaError("BAD_URL", `${show(url)} names no source; allowed are ${Object.keys(schemes).map((s) => `${s}:…`).join(", ")} and the path of an .h5 file.`, { details: { url } });
+  }
+  const query = rest.indexOf("?");
+  const path = (query < 0 ? rest : rest.slice(0, query)).replace(/^\/\/(?=\/)/, "");
+  return await open({ text: url, path, options: new URLSearchParams(query < 0 ? "" : rest.slice(query + 1)) });
+}

@@ -1,0 +1,274 @@
+import { type CallOptions, throwIfAborted } from "../core/async.ts";
+import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
+import { SaclaError, showList } from "../core/errors.ts";
+import { checkRoi, cutRoi, type Roi, roiShape } from "../core/roi.ts";
+import { type Column, formatSyncValue } from "../core/syncdb.ts";
+import { checkCallMethod } from "./check.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { CallMethod, CallParams, CallResult, Frame, RunInfo, ShotFrames, StreamItem, StreamMethod, StreamParams } from "./methods.ts";
+
+type Answer<T> = T | Promise<T>;
+
+/**
+ * What a place that holds shots must know. {@link endpointOf} turns it into an Endpoint: it answers the whole method
+ * table from these few questions and checks beamline, run, detector and tag before it asks, so a new source writes no
+ * checks and no error texts of its own. Run-related questions are only asked about runs that `runStatus` knows.
+ */
+export interface Source {
+  /** For messages: "the simulated facility", "the archive 206178.h5". */
+  readonly name: string;
+  apiVersion(): string;
+  beamlines(): readonly number[];
+  /** Run numbers of a beamline, ascending, the newest `last` of them; runs still running included. */
+  runs(bl: number, last: number): Answer<readonly number[]>;
+  /** −1 not yet existing, 0 stopped, 1 paused, 2 running. */
+  runStatus(bl: number, run: number): Answer<number>;
+  runInfo(bl: number, run: number): Answer<RunInfo>;
+  photonEnergyKev(bl: number, run: number): Answer<number>;
+  /** Composite ids and each sensor. */
+  detectors(bl: number, run: number): Answer<readonly string[]>;
+  /** Tags of the run so far, ascending; with `detId`, those for which it has an image. */
+  tags(bl: number, run: number, detId?: string): Answer<Uint32Array>;
+  /** Tags of a beamline from `first` to `last`, both included, whether or not a run was on. */
+  tagsBetween(bl: number, hightag: number, first: number, last: number): Answer<Uint32Array>;
+  /** @throws UNKNOWN_SIGNAL */
+  newestTag(equipId: string): Answer<[hightag: number, tag: number]>;
+  hightagAt(unixSeconds: number): Answer<number>;
+  timestamp(hightag: number, tag: number, equipId: string): Answer<number>;
+  equipment(): Answer<readonly string[]>;
+  /** One signal; tags without a record are `missing`. @throws UNKNOWN_SIGNAL @throws UNKNOWN_HIGHTAG */
+  column(equipId: string, hightag: number, tags: Uint32Array): Answer<Column>;
+  /** Asked only for sensors and cameras, never for a composite id. */
+  detectorInfo(bl: number, run: number, detId: string): Answer<DetectorInfo>;
+  /**
+   * Fills `out` (row-major, ysize × xsize of the detector) with the image of a tag of the run.
+   * False when the detector stored none.
+   */
+  readFrame(bl: number, run: number, detId: string, tag: number, out: Float32Array): Answer<boolean>;
+  close(): Answer<void>;
+}
+
+/** Japan has no daylight saving time. */
+const JAPAN_OFFSET_HOURS = 9;
+
+/** Serves a {@link Source} as an Endpoint. */
+export function endpointOf(source: Source): Endpoint {
+  return new SourceEndpoint(source);
+}
+
+type Handlers = { [M in CallMethod]: (params: CallParams<M>) => Answer<CallResult<M>> };
+
+class SourceEndpoint implements Endpoint {
+  readonly #source: Source;
+  readonly #handlers: Handlers;
+
+  constructor(source: Source) {
+    this.#source = source;
+    this.#handlers = this.#makeHandlers();
+  }
+
+  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+    throwIfAborted(options.signal);
+    return await this.#handlers[checkCallMethod(method) as M](params);
+  }
+
+  stream<M extends StreamMethod>(_method: M, params: StreamParams<M>, options: CallOptions = {}): AsyncIterable<StreamItem<M>> {
+    return this.#frames(params, options);
+  }
+
+  async close(): Promise<void> {
+    await this.#source.close();
+  }
+
+  #makeHandlers(): Handlers {
+    const source = this.#source;
+    const info = async (p: { bl: number; run: number }): Promise<RunInfo> => {
+      await this.#checkRun(p.bl, p.run);
+      return await source.runInfo(p.bl, p.run);
+    };
+    const energy = async (p: { bl: number; run: number }): Promise<number> => {
+      await this.#checkRun(p.bl, p.run);
+      return await source.photonEnergyKev(p.bl, p.run);
+    };
+    return {
+      "db.getApiVersion": () => source.apiVersion(),
+      "db.listBeamlines": () => [...source.beamlines()],
+      "db.listRuns": async ({ bl, last }) => [...(await source.runs(this.#checkBeamline(bl), last))],
+      "db.readRunnumberNewest": async ({ bl }) => {
+        const newest = (await source.runs(this.#checkBeamline(bl), 1)).at(-1);
+        if (newest === undefined) throw new SaclaError("UNKNOWN_RUN", `Beamline ${bl} of ${source.name} has no run yet.`);
+        return newest;
+      },
+      "db.readRunstatus": async ({ bl, run }) => await source.runStatus(this.#checkBeamline(bl), run),
+      "db.readRuninfo": info,
+      "db.readComment": async (p) => (await info(p)).comment,
+      "db.readStarttime": async (p) => (await info(p)).starttime,
+      "db.readStoptime": async (p) => (await info(p)).stoptime,
+      "db.readStartTagnumber": async (p) => {
+        const { hightagnumber, start_tagnumber } = await info(p);
+        return [hightagnumber, start_tagnumber];
+      },
+      "db.readEndTagnumber": async (p) => {
+        const { hightagnumber, end_tagnumber } = await info(p);
+        return [hightagnumber, end_tagnumber];
+      },
+      "db.readHightagnumber": async (p) => (await info(p)).hightagnumber,
+      "db.readHightagnumberFromtime": async ({ time, day, month, year }) => await source.hightagAt(japanTime(time, day, month, year)),
+      "db.readTaglistByrun": async ({ bl, run }) => {
+        await this.#checkRun(bl, run);
+        return await source.tags(bl, run);
+      },
+      "db.readTaglistBydetid": async ({ bl, run, detId }) => {
+        await this.#checkDetector(bl, run, detId);
+        return await source.tags(bl, run, detId);
+      },
+      "db.readTaglist": async ({ bl, hightag, starttag, endtag }) => {
+        if (starttag > endtag) throw new SaclaError("BAD_ARGUMENT", `starttag ${starttag} is after endtag ${endtag}.`);
+        return await source.tagsBetween(this.#checkBeamline(bl), hightag, starttag, endtag);
+      },
+      "db.readTagnumberNewest": async ({ equipId }) => await source.newestTag(equipId),
+      "db.readSyncdatalist": async ({ equipId, hightag, tags }) => {
+        const column = await source.column(equipId, hightag, tags);
+        return Array.from(tags, (_, i) => formatSyncValue(column, i));
+      },
+      "db.readSyncdatalistFloat": async ({ equipId, hightag, tags }) => (await source.column(equipId, hightag, tags)).values,
+      "db.readColumns": async ({ equipIds, hightag, tags }) => {
+        const columns: Column[] = [];
+        for (const equipId of equipIds) columns.push(await source.column(equipId, hightag, tags));
+        return columns;
+      },
+      "db.readDetidlist": async ({ bl, run }) => {
+        await this.#checkRun(bl, run);
+        return [...(await source.detectors(bl, run))];
+      },
+      "db.readEquiplist": async () => [...(await source.equipment())],
+      "db.readConfigPhotonenergy": energy,
+      "db.readConfigPhotonenergyInKeV": energy,
+      "db.readTimestampFromtag": async ({ hightag, tag, equipId }) => await source.timestamp(hightag, tag, equipId),
+      "st.readDetectorInfo": async ({ bl, run, detId }) => await this.#detectorInfo(bl, run, detId),
+      "st.collect": async ({ detId, bl, runs, tag }) => await this.#collect(detId, bl, runs, tag),
+    };
+  }
+
+  #checkBeamline(bl: number): number {
+    const known = this.#source.beamlines();
+    if (known.includes(bl)) return bl;
+    throw new SaclaError("UNKNOWN_BEAMLINE", `There is no beamline ${bl} in ${this.#source.name}; it has ${showList(known)}.`, { details: { bl, known: [...known] } });
+  }
+
+  /** The status of a run that exists. @throws UNKNOWN_RUN */
+  async #checkRun(bl: number, run: number): Promise<number> {
+    const status = await this.#source.runStatus(this.#checkBeamline(bl), run);
+    if (status !== -1) return status;
+    const newest = (await this.#source.runs(bl, 1)).at(-1);
+    throw new SaclaError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl} of ${this.#source.name}; the newest is ${newest ?? "not there yet"}. List runs with: sacla runs --bl ${bl}`, {
+      details: { bl, run, newest },
+    });
+  }
+
+  async #checkDetector(bl: number, run: number, detId: string): Promise<number> {
+    const status = await this.#checkRun(bl, run);
+    const known = await this.#source.detectors(bl, run);
+    if (known.includes(detId)) return status;
+    throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run} of beamline ${bl} has no detector ${detId}; it has ${showList(known, 20)}.`, { details: { bl, run, detId, known: [...known] } });
+  }
+
+  async #detectorInfo(bl: number, run: number, detId: string): Promise<DetectorInfo> {
+    await this.#checkDetector(bl, run, detId);
+    const sensors = (await this.#source.detectors(bl, run)).filter((id) => id.startsWith(`${detId}-`) && /^\d+$/.test(id.slice(detId.length + 1)));
+    if (sensors.length > 0) {
+      throw new SaclaError("UNKNOWN_DETECTOR", `${detId} is the name of ${sensors.length} sensors together; images belong to ${showList(sensors)}.`, { details: { bl, run, detId, sensors } });
+    }
+    return checkGeometry(await this.#source.detectorInfo(bl, run, detId));
+  }
+
+  /** @throws RUN_NOT_READY unless the run is stopped: the facility serves no images before */
+  async #checkStopped(bl: number, run: number): Promise<void> {
+    const status = await this.#checkRun(bl, run);
+    if (status !== 0) {
+      const word = status === 2 ? "running" : "paused";
+      throw new SaclaError("RUN_NOT_READY", `Run ${run} of beamline ${bl} is still ${word} (status ${status}); images can be read when it has stopped.`, { details: { bl, run, status } });
+    }
+  }
+
+  /** @throws TAG_OUTSIDE_RUN when the run's range [start, end) does not hold the tag */
+  async #checkTag(bl: number, run: number, tag: number): Promise<void> {
+    const { start_tagnumber: start, end_tagnumber: end } = await this.#source.runInfo(bl, run);
+    if (tag < start || tag >= end) {
+      throw new SaclaError("TAG_OUTSIDE_RUN", `Tag ${tag} is outside run ${run} of beamline ${bl}, which has tags ${start} to ${end - 1}.`, { details: { bl, run, tag, start, end } });
+    }
+  }
+
+  async #collect(detId: string, bl: number, runs: readonly number[], tag: number): Promise<CallResult<"st.collect">> {
+    const run = await this.#runWithTag(bl, runs, tag);
+    const info = await this.#detectorInfo(bl, run, detId);
+    await this.#checkStopped(bl, run);
+    const data = new Float32Array(info.ysize * info.xsize);
+    if (!(await this.#source.readFrame(bl, run, detId, tag, data))) {
+      throw new SaclaError("FRAME_MISSING", `${detId} has no image for tag ${tag} of run ${run}.`, { details: { detId, run, tag } });
+    }
+    return { run, tag, info, frame: { detId, shape: [info.ysize, info.xsize], data } };
+  }
+
+  async #runWithTag(bl: number, runs: readonly number[], tag: number): Promise<number> {
+    let last: unknown;
+    for (const run of runs) {
+      await this.#checkRun(bl, run);
+      try {
+        await this.#checkTag(bl, run, tag);
+        return run;
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  async *#frames(params: StreamParams<"st.frames">, options: CallOptions): AsyncGenerator<ShotFrames, void, undefined> {
+    const { bl, run, detIds, tags, roi } = params;
+    const readers: FrameReader[] = [];
+    for (const detId of detIds) readers.push(new FrameReader(await this.#detectorInfo(bl, run, detId), roi));
+    await this.#checkStopped(bl, run);
+    for (const tag of tags) await this.#checkTag(bl, run, tag);
+    for (const tag of tags) {
+      throwIfAborted(options.signal);
+      const frames: Frame[] = [];
+      const missing: ShotFrames["missing"] = [];
+      for (const reader of readers) {
+        const { id } = reader.info;
+        const found = await this.#source.readFrame(bl, run, id, tag, reader.full);
+        if (found) frames.push(reader.frame());
+        else missing.push({ detId: id, reason: "frame-missing" });
+      }
+      yield { tag, frames, missing };
+    }
+  }
+}
+
+/** The reused memory of one detector in a stream: the whole image, and the region asked for. */
+class FrameReader {
+  readonly info: DetectorInfo;
+  readonly full: Float32Array;
+  readonly #roi: Roi | null;
+  readonly #frame: Frame;
+
+  constructor(info: DetectorInfo, roi: Roi | null) {
+    this.info = info;
+    this.#roi = roi === null ? null : checkRoi(roi, info.ysize, info.xsize);
+    this.full = new Float32Array(info.ysize * info.xsize);
+    const shape = this.#roi === null ? ([info.ysize, info.xsize] as [number, number]) : roiShape(this.#roi);
+    this.#frame = { detId: info.id, shape, data: this.#roi === null ? this.full : new Float32Array(shape[0] * shape[1]) };
+  }
+
+  frame(): Frame {
+    if (this.#roi !== null) cutRoi(this.full, this.info.xsize, this.#roi, this.#frame.data);
+    return this.#frame;
+  }
+}
+
+function japanTime(time: string, day: number, month: number, year: number): number {
+  const match = /^([01]?\d|2[0-3]):([0-5]?\d):([0-5]?\d)$/.exec(time);
+  if (match === null) throw new SaclaError("BAD_ARGUMENT", `time is ${JSON.stringify(time)}, but must be "HH:MM:SS".`);
+  const [, hours, minutes, secs] = match.map(Number);
+  return Date.UTC(year, month - 1, day, (hours ?? 0) - JAPAN_OFFSET_HOURS, minutes, secs) / 1000;
+}
