@@ -51,7 +51,10 @@ export async function bounded<T>(what: string, options: CallOptions, work: () =>
       cleanups.push(() => signal.removeEventListener("abort", stop));
     }
     if (timeoutMs !== undefined) {
-      const timer = setTimeout(() => reject(new SaclaError("TIMEOUT", `${what} gave no answer within ${timeoutMs} ms.`, { details: { what, timeoutMs } })), timeoutMs);
+      const timer = setTimeout(
+        () => reject(new SaclaError("TIMEOUT", `${what} gave no answer within ${timeoutMs} ms.`, { details: { what, timeoutMs } })),
+        timeoutMs,
+      );
       cleanups.push(() => clearTimeout(timer));
     }
   });

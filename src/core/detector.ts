@@ -103,7 +103,9 @@ export interface DetectorGroup {
  */
 export function groupDetectors(ids: readonly string[]): DetectorGroup[] {
   const sensorsOf = (id: string): string[] =>
-    ids.filter((other) => other.startsWith(`${id}-`) && /^\d+$/.test(other.slice(id.length + 1))).sort((a, b) => Number(a.slice(id.length + 1)) - Number(b.slice(id.length + 1)));
+    ids
+      .filter((other) => other.startsWith(`${id}-`) && /^\d+$/.test(other.slice(id.length + 1)))
+      .sort((a, b) => Number(a.slice(id.length + 1)) - Number(b.slice(id.length + 1)));
   const composites = new Map<string, string[]>();
   for (const id of ids) {
     // The composite id may be missing from a list (an archive names sensors only), so it is found from the sensors too.

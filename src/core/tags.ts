@@ -121,7 +121,10 @@ export class TagList implements Iterable<number> {
 
   #sameHightag(other: TagList): void {
     if (other.hightag !== this.hightag) {
-      throw new SaclaError("BAD_ARGUMENT", `Tags of HighTag ${this.hightag} and ${other.hightag} cannot be combined: the same tag means different shots in each.`);
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `Tags of HighTag ${this.hightag} and ${other.hightag} cannot be combined: the same tag means different shots in each.`,
+      );
     }
   }
 }

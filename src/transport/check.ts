@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { SaclaError, show, showList, type ErrorCode } from "../core/errors.ts";
+import { type ErrorCode, SaclaError, show, showList } from "../core/errors.ts";
 import { type CallMethod, callMethods, type StreamMethod, streamMethods } from "./methods.ts";
 
 /** @throws UNKNOWN_METHOD when the table has no such call */

@@ -1,4 +1,4 @@
-import { errorCatalogue, SaclaError, isSaclaError, type ErrorCode } from "../core/errors.ts";
+import { type ErrorCode, errorCatalogue, isSaclaError, SaclaError } from "../core/errors.ts";
 
 /**
  * The wire form, used by every carrier: one small JSON header and one raw frame per typed array. In the header an
@@ -37,7 +37,12 @@ function dtypeOf(value: ArrayBufferView): Dtype {
   for (const [name, Type] of Object.entries(dtypes)) {
     if (value.constructor === Type) return name as Dtype;
   }
-  throw new SaclaError("BAD_MESSAGE", `A ${value.constructor.name} cannot travel; allowed are ${Object.values(dtypes).map((T) => T.name).join(", ")}.`);
+  throw new SaclaError(
+    "BAD_MESSAGE",
+    `A ${value.constructor.name} cannot travel; allowed are ${Object.values(dtypes)
+      .map((T) => T.name)
+      .join(", ")}.`,
+  );
 }
 
 /** A message as parts: the header, then one part per array. Parts after the first **share memory** with the value. */

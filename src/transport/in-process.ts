@@ -3,7 +3,16 @@ import { SaclaError } from "../core/errors.ts";
 import { checkAgainst, checkCallMethod, checkStreamMethod } from "./check.ts";
 import { decodeMessage, encodeMessage, fromWireError, type Message, toWireError } from "./codec.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type CallMethod, type CallParams, type CallResult, callMethods, type StreamItem, type StreamMethod, type StreamParams, streamMethods } from "./methods.ts";
+import {
+  type CallMethod,
+  type CallParams,
+  type CallResult,
+  callMethods,
+  type StreamItem,
+  type StreamMethod,
+  type StreamParams,
+  streamMethods,
+} from "./methods.ts";
 
 /**
  * Carries calls to an Endpoint in the same process without cheating: every request and answer is checked against the

@@ -12,7 +12,11 @@ const run = integer(-1_000_000_000, 1_000_000_000);
 const tag = integer(0, 0xffff_ffff);
 const hightag = integer(0, 999_999);
 const text = v.pipe(v.string(), v.nonEmpty());
-const tags = v.instance(Uint32Array);
+// Typed arrays over any buffer: v.instance would infer the ArrayBuffer-only type.
+const tags: v.GenericSchema<Uint32Array> = v.instance(Uint32Array);
+const doubles: v.GenericSchema<Float64Array> = v.instance(Float64Array);
+const floats: v.GenericSchema<Float32Array> = v.instance(Float32Array);
+const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
 const ofRun = { bl: beamline, run };
 const seconds = v.number();
 const shot = v.tuple([hightag, tag]);
@@ -54,10 +58,10 @@ const runInfo = v.looseObject({
 /** The dictionary of `read_runinfo`, by its Python keys; newer runs carry more of them (`fy_id`, `detectors`). */
 export type RunInfo = v.InferOutput<typeof runInfo>;
 
-const column = v.strictObject({ equipId: text, unit: v.string(), values: v.instance(Float64Array), status: v.instance(Uint8Array) });
+const column = v.strictObject({ equipId: text, unit: v.string(), values: doubles, status: bytes });
 
 /** A frame as it travels: row-major pixels, shape [rows, columns]. */
-const frame = v.strictObject({ detId: text, shape: v.tuple([integer(1, 65_536), integer(1, 65_536)]), data: v.instance(Float32Array) });
+const frame = v.strictObject({ detId: text, shape: v.tuple([integer(1, 65_536), integer(1, 65_536)]), data: floats });
 export type Frame = v.InferOutput<typeof frame>;
 
 const missingFrame = v.strictObject({ detId: text, reason: text });
@@ -86,34 +90,113 @@ export const callMethods = {
   "db.listBeamlines": reads(nothing, v.array(beamline), "Beamlines this source knows.", null),
   "db.listRuns": reads(v.strictObject({ bl: beamline, last: integer(1, 100_000) }), v.array(run), "The last runs of a beamline, ascending.", null),
   "db.readRunnumberNewest": reads(v.strictObject({ bl: beamline }), run, "Newest run number of a beamline.", "dbpy.read_runnumber_newest(bl)"),
-  "db.readRunstatus": reads(v.strictObject(ofRun), integer(-1, 2), "−1 not yet existing, 0 stopped (ready to read), 1 paused, 2 running.", "dbpy.read_runstatus(bl, run)", "Answers −1 for an unknown run, where readRuninfo fails, as in Python."),
-  "db.readRuninfo": reads(v.strictObject(ofRun), runInfo, "What is recorded about a run.", "dbpy.read_runinfo(bl, run)", "Same keys as the Python dictionary; an unknown run is an APIError."),
+  "db.readRunstatus": reads(
+    v.strictObject(ofRun),
+    integer(-1, 2),
+    "−1 not yet existing, 0 stopped (ready to read), 1 paused, 2 running.",
+    "dbpy.read_runstatus(bl, run)",
+    "Answers −1 for an unknown run, where readRuninfo fails, as in Python.",
+  ),
+  "db.readRuninfo": reads(
+    v.strictObject(ofRun),
+    runInfo,
+    "What is recorded about a run.",
+    "dbpy.read_runinfo(bl, run)",
+    "Same keys as the Python dictionary; an unknown run is an APIError.",
+  ),
   "db.readComment": reads(v.strictObject(ofRun), v.string(), "The run's comment.", "dbpy.read_comment(bl, run)"),
   "db.readStarttime": reads(v.strictObject(ofRun), seconds, "Start of the run, unix seconds.", "dbpy.read_starttime(bl, run)"),
   "db.readStoptime": reads(v.strictObject(ofRun), seconds, "End of the run, unix seconds.", "dbpy.read_stoptime(bl, run)"),
   "db.readStartTagnumber": reads(v.strictObject(ofRun), shot, "[HighTag, first tag], inclusive.", "dbpy.read_start_tagnumber(bl, run)"),
   "db.readEndTagnumber": reads(v.strictObject(ofRun), shot, "[HighTag, end tag], **exclusive**.", "dbpy.read_end_tagnumber(bl, run)"),
   "db.readHightagnumber": reads(v.strictObject(ofRun), hightag, "HighTag of a run.", "dbpy.read_hightagnumber(bl, run)"),
-  "db.readHightagnumberFromtime": reads(v.strictObject({ time: text, day: integer(1, 31), month: integer(1, 12), year: integer(1970, 9999) }), hightag, "HighTag in force at a time.", "dbpy.read_hightagnumber_fromtime(time, day, month, year)", 'time is "HH:MM:SS", Japan time.'),
-  "db.readTaglistByrun": reads(v.strictObject(ofRun), tags, "Tags of a run, ascending; the step follows the repetition rate.", "dbpy.read_taglist_byrun(bl, run)", "A Uint32Array, not a tuple."),
-  "db.readTaglistBydetid": reads(v.strictObject({ ...ofRun, detId: text }), tags, "Tags for which a detector has an image.", "dbpy.read_taglist_bydetid(bl, run, detID)", "A Uint32Array; can be shorter than the run's list."),
-  "db.readTaglist": reads(v.strictObject({ bl: beamline, hightag, starttag: tag, endtag: tag }), tags, "Tags of a beamline between two tags, both **inclusive**, runs or not.", "dbpy.read_taglist(bl, hightag, starttag, endtag)", "A Uint32Array."),
-  "db.readTagnumberNewest": reads(v.strictObject({ equipId: text }), shot, "[HighTag, newest tag] with a value of a signal.", "dbpy.read_tagnumber_newest(equipID)"),
-  "db.readSyncdatalist": reads(v.strictObject({ equipId: text, hightag, tags }), v.array(v.string()), "Values as text with the unit glued on.", "dbpy.read_syncdatalist(equipID, hightag, tags)", "`not-converged`, `saturated` as in Python; `missing` where nothing was recorded."),
-  "db.readSyncdatalistFloat": reads(v.strictObject({ equipId: text, hightag, tags }), v.instance(Float64Array), "Values as numbers.", "dbpy.read_syncdatalist_float(equipID, hightag, tags)", "A Float64Array, NaN where there is no number; Run.column keeps the reason."),
-  "db.readColumns": reads(v.strictObject({ equipIds: v.array(text), hightag, tags }), v.array(column), "Several signals with unit, and a reason for each missing value.", null),
+  "db.readHightagnumberFromtime": reads(
+    v.strictObject({ time: text, day: integer(1, 31), month: integer(1, 12), year: integer(1970, 9999) }),
+    hightag,
+    "HighTag in force at a time.",
+    "dbpy.read_hightagnumber_fromtime(time, day, month, year)",
+    'time is "HH:MM:SS", Japan time.',
+  ),
+  "db.readTaglistByrun": reads(
+    v.strictObject(ofRun),
+    tags,
+    "Tags of a run, ascending; the step follows the repetition rate.",
+    "dbpy.read_taglist_byrun(bl, run)",
+    "A Uint32Array, not a tuple.",
+  ),
+  "db.readTaglistBydetid": reads(
+    v.strictObject({ ...ofRun, detId: text }),
+    tags,
+    "Tags for which a detector has an image.",
+    "dbpy.read_taglist_bydetid(bl, run, detID)",
+    "A Uint32Array; can be shorter than the run's list.",
+  ),
+  "db.readTaglist": reads(
+    v.strictObject({ bl: beamline, hightag, starttag: tag, endtag: tag }),
+    tags,
+    "Tags of a beamline between two tags, both **inclusive**, runs or not.",
+    "dbpy.read_taglist(bl, hightag, starttag, endtag)",
+    "A Uint32Array.",
+  ),
+  "db.readTagnumberNewest": reads(
+    v.strictObject({ equipId: text }),
+    shot,
+    "[HighTag, newest tag] with a value of a signal.",
+    "dbpy.read_tagnumber_newest(equipID)",
+  ),
+  "db.readSyncdatalist": reads(
+    v.strictObject({ equipId: text, hightag, tags }),
+    v.array(v.string()),
+    "Values as text with the unit glued on.",
+    "dbpy.read_syncdatalist(equipID, hightag, tags)",
+    "`not-converged`, `saturated` as in Python; `missing` where nothing was recorded.",
+  ),
+  "db.readSyncdatalistFloat": reads(
+    v.strictObject({ equipId: text, hightag, tags }),
+    doubles,
+    "Values as numbers.",
+    "dbpy.read_syncdatalist_float(equipID, hightag, tags)",
+    "A Float64Array, NaN where there is no number; Run.column keeps the reason.",
+  ),
+  "db.readColumns": reads(
+    v.strictObject({ equipIds: v.array(text), hightag, tags }),
+    v.array(column),
+    "Several signals with unit, and a reason for each missing value.",
+    null,
+  ),
   "db.readDetidlist": reads(v.strictObject(ofRun), v.array(text), "Detectors of a run: composite ids and each sensor.", "dbpy.read_detidlist(bl, run)"),
   "db.readEquiplist": reads(nothing, v.array(text), "Every equipment id.", "dbpy.read_equiplist()"),
   "db.readConfigPhotonenergy": reads(v.strictObject(ofRun), v.number(), "Configured photon energy, **keV**.", "dbpy.read_config_photonenergy(bl, run)"),
-  "db.readConfigPhotonenergyInKeV": reads(v.strictObject(ofRun), v.number(), "The same under its older name, keV.", "dbpy.read_config_photonenergy_in_keV(bl, run)"),
-  "db.readTimestampFromtag": reads(v.strictObject({ hightag, tag, equipId: text }), seconds, "When a shot happened, unix seconds.", "dbpy.read_timestamp_fromtag(hightag, tag, equipID)"),
+  "db.readConfigPhotonenergyInKeV": reads(
+    v.strictObject(ofRun),
+    v.number(),
+    "The same under its older name, keV.",
+    "dbpy.read_config_photonenergy_in_keV(bl, run)",
+  ),
+  "db.readTimestampFromtag": reads(
+    v.strictObject({ hightag, tag, equipId: text }),
+    seconds,
+    "When a shot happened, unix seconds.",
+    "dbpy.read_timestamp_fromtag(hightag, tag, equipID)",
+  ),
   "st.readDetectorInfo": reads(v.strictObject({ ...ofRun, detId: text }), detectorInfo, "Size, gain and geometry of a detector.", null),
-  "st.collect": reads(v.strictObject({ detId: text, bl: beamline, runs: v.pipe(v.array(run), v.nonEmpty()), tag }), v.strictObject({ run, tag, frame, info: detectorInfo }), "One image with its information.", "stpy.StorageReader(detID, bl, runs).collect(buffer, tag)", "A missing image is an APIError with code FRAME_MISSING."),
+  "st.collect": reads(
+    v.strictObject({ detId: text, bl: beamline, runs: v.pipe(v.array(run), v.nonEmpty()), tag }),
+    v.strictObject({ run, tag, frame, info: detectorInfo }),
+    "One image with its information.",
+    "stpy.StorageReader(detID, bl, runs).collect(buffer, tag)",
+    "A missing image is an APIError with code FRAME_MISSING.",
+  ),
 } as const satisfies Record<string, Method>;
 
 /** Methods with many answers. */
 export const streamMethods = {
-  "st.frames": reads(v.strictObject({ ...ofRun, detIds: v.pipe(v.array(text), v.nonEmpty()), tags, roi: nullable(roi) }), shotFrames, "Images of several detectors, tag by tag, in the order asked; a missing image is an entry in `missing`.", null),
+  "st.frames": reads(
+    v.strictObject({ ...ofRun, detIds: v.pipe(v.array(text), v.nonEmpty()), tags, roi: nullable(roi) }),
+    shotFrames,
+    "Images of several detectors, tag by tag, in the order asked; a missing image is an entry in `missing`.",
+    null,
+  ),
 } as const satisfies Record<string, Method>;
 
 export type CallMethod = keyof typeof callMethods;

@@ -22,7 +22,13 @@ export async function openEndpoint(url: string, schemes: Readonly<Record<string,
   const [, scheme, rest] = match ?? [];
   const open = scheme === undefined ? undefined : schemes[scheme.toLowerCase()];
   if (open === undefined || rest === undefined) {
-    throw new SaclaError("BAD_URL", `${show(url)} names no source; allowed are ${Object.keys(schemes).map((s) => `${s}:…`).join(", ")} and the path of an .h5 file.`, { details: { url } });
+    throw new SaclaError(
+      "BAD_URL",
+      `${show(url)} names no source; allowed are ${Object.keys(schemes)
+        .map((s) => `${s}:…`)
+        .join(", ")} and the path of an .h5 file.`,
+      { details: { url } },
+    );
   }
   const query = rest.indexOf("?");
   const path = (query < 0 ? rest : rest.slice(0, query)).replace(/^\/\/(?=\/)/, "");

@@ -153,7 +153,9 @@ class SourceEndpoint implements Endpoint {
   #checkBeamline(bl: number): number {
     const known = this.#source.beamlines();
     if (known.includes(bl)) return bl;
-    throw new SaclaError("UNKNOWN_BEAMLINE", `There is no beamline ${bl} in ${this.#source.name}; it has ${showList(known)}.`, { details: { bl, known: [...known] } });
+    throw new SaclaError("UNKNOWN_BEAMLINE", `There is no beamline ${bl} in ${this.#source.name}; it has ${showList(known)}.`, {
+      details: { bl, known: [...known] },
+    });
   }
 
   /** The status of a run that exists. @throws UNKNOWN_RUN */
@@ -161,23 +163,31 @@ class SourceEndpoint implements Endpoint {
     const status = await this.#source.runStatus(this.#checkBeamline(bl), run);
     if (status !== -1) return status;
     const newest = (await this.#source.runs(bl, 1)).at(-1);
-    throw new SaclaError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl} of ${this.#source.name}; the newest is ${newest ?? "not there yet"}. List runs with: sacla runs --bl ${bl}`, {
-      details: { bl, run, newest },
-    });
+    throw new SaclaError(
+      "UNKNOWN_RUN",
+      `There is no run ${run} on beamline ${bl} of ${this.#source.name}; the newest is ${newest ?? "not there yet"}. List runs with: sacla runs --bl ${bl}`,
+      {
+        details: { bl, run, newest },
+      },
+    );
   }
 
   async #checkDetector(bl: number, run: number, detId: string): Promise<number> {
     const status = await this.#checkRun(bl, run);
     const known = await this.#source.detectors(bl, run);
     if (known.includes(detId)) return status;
-    throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run} of beamline ${bl} has no detector ${detId}; it has ${showList(known, 20)}.`, { details: { bl, run, detId, known: [...known] } });
+    throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run} of beamline ${bl} has no detector ${detId}; it has ${showList(known, 20)}.`, {
+      details: { bl, run, detId, known: [...known] },
+    });
   }
 
   async #detectorInfo(bl: number, run: number, detId: string): Promise<DetectorInfo> {
     await this.#checkDetector(bl, run, detId);
     const sensors = (await this.#source.detectors(bl, run)).filter((id) => id.startsWith(`${detId}-`) && /^\d+$/.test(id.slice(detId.length + 1)));
     if (sensors.length > 0) {
-      throw new SaclaError("UNKNOWN_DETECTOR", `${detId} is the name of ${sensors.length} sensors together; images belong to ${showList(sensors)}.`, { details: { bl, run, detId, sensors } });
+      throw new SaclaError("UNKNOWN_DETECTOR", `${detId} is the name of ${sensors.length} sensors together; images belong to ${showList(sensors)}.`, {
+        details: { bl, run, detId, sensors },
+      });
     }
     return checkGeometry(await this.#source.detectorInfo(bl, run, detId));
   }
@@ -187,7 +197,9 @@ class SourceEndpoint implements Endpoint {
     const status = await this.#checkRun(bl, run);
     if (status !== 0) {
       const word = status === 2 ? "running" : "paused";
-      throw new SaclaError("RUN_NOT_READY", `Run ${run} of beamline ${bl} is still ${word} (status ${status}); images can be read when it has stopped.`, { details: { bl, run, status } });
+      throw new SaclaError("RUN_NOT_READY", `Run ${run} of beamline ${bl} is still ${word} (status ${status}); images can be read when it has stopped.`, {
+        details: { bl, run, status },
+      });
     }
   }
 
@@ -195,7 +207,9 @@ class SourceEndpoint implements Endpoint {
   async #checkTag(bl: number, run: number, tag: number): Promise<void> {
     const { start_tagnumber: start, end_tagnumber: end } = await this.#source.runInfo(bl, run);
     if (tag < start || tag >= end) {
-      throw new SaclaError("TAG_OUTSIDE_RUN", `Tag ${tag} is outside run ${run} of beamline ${bl}, which has tags ${start} to ${end - 1}.`, { details: { bl, run, tag, start, end } });
+      throw new SaclaError("TAG_OUTSIDE_RUN", `Tag ${tag} is outside run ${run} of beamline ${bl}, which has tags ${start} to ${end - 1}.`, {
+        details: { bl, run, tag, start, end },
+      });
     }
   }
 

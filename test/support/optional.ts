@@ -1,0 +1,31 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { it } from "vitest";
+
+/** Folder given to developers beside the repository; the project passes without it. */
+export const sharedData: string = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
+export const hasSharedData: boolean = existsSync(sharedData);
+
+/** The Python that can import all of `modules`: SACLA_TEST_PYTHON, else the system's; undefined when none can. */
+export function pythonWith(...modules: string[]): string | undefined {
+  for (const python of [process.env["SACLA_TEST_PYTHON"], "/usr/bin/python3", "python3"]) {
+    if (python === undefined) continue;
+    try {
+      execFileSync(python, ["-c", `import ${modules.join(", ")}`], { stdio: "ignore" });
+      return python;
+    } catch {
+      // The next one may have them.
+    }
+  }
+  return undefined;
+}
+
+/** A test that needs something the product does not: skipped, with the reason printed, where it is absent. */
+export function itNeeding(available: boolean, reason: string, name: string, test: () => void | Promise<void>, timeoutMs?: number): void {
+  if (available) it(name, test, timeoutMs);
+  else {
+    console.warn(`skipped: ${name} (${reason})`);
+    it.skip(`${name} (${reason})`);
+  }
+}
