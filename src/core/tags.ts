@@ -8,7 +8,7 @@ export const MAX_TAG = 0xffff_ffff;
 export function asTags(tags: Iterable<number>): Uint32Array {
   if (tags instanceof Uint32Array) return tags;
   const list = [...tags];
-  list.forEach((tag, i) => asInteger(`tag ${i}`, tag, 0, MAX_TAG));
+  for (const [i, tag] of list.entries()) asInteger(`tag ${i}`, tag, 0, MAX_TAG);
   return Uint32Array.from(list);
 }
 

@@ -37,20 +37,20 @@ class InProcess implements Endpoint {
     const request = travel({ kind: "call", method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) }, true);
     const answer = await bounded(method, options, async () => {
       try {
-        const result = await this.#inner.call(method, valueOf(request) as CallParams<M>, options);
+        const result = await this.#inner.call(method, payload(request) as CallParams<M>, options);
         return travel({ kind: "result", value: result }, true);
       } catch (error) {
         return travel({ kind: "error", error: toWireError(error) }, true);
       }
     });
-    return checkAgainst(resultSchema, valueOf(answer), "BAD_MESSAGE", `the answer to ${method}`) as CallResult<M>;
+    return checkAgainst(resultSchema, payload(answer), "BAD_MESSAGE", `the answer to ${method}`) as CallResult<M>;
   }
 
   async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: CallOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
     this.#checkOpen(method);
     const { params: paramsSchema, result: itemSchema } = streamMethods[checkStreamMethod(method)];
     const request = travel({ kind: "stream", method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) }, true);
-    const items = this.#inner.stream(method, valueOf(request) as StreamParams<M>, options)[Symbol.asyncIterator]();
+    const items = this.#inner.stream(method, payload(request) as StreamParams<M>, options)[Symbol.asyncIterator]();
     try {
       for (;;) {
         throwIfAborted(options.signal);
@@ -64,7 +64,7 @@ class InProcess implements Endpoint {
           }
         });
         if (answer.kind === "end") return;
-        yield checkAgainst(itemSchema, valueOf(answer), "BAD_MESSAGE", `an item of ${method}`) as StreamItem<M>;
+        yield checkAgainst(itemSchema, payload(answer), "BAD_MESSAGE", `an item of ${method}`) as StreamItem<M>;
       }
     } finally {
       // Not awaited: an interrupted source may be stuck in the very read that was given up.
@@ -91,7 +91,7 @@ function travel(message: Message, copy: boolean): Message {
   return decodeMessage(encodeMessage(message), { copy });
 }
 
-function valueOf(message: Message): unknown {
+function payload(message: Message): unknown {
   if (message.kind === "error") throw fromWireError(message.error);
   return message.kind === "end" ? undefined : message.value;
 }
