@@ -1,0 +1,64 @@
+import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
+import type { Reducer } from "./reducer.ts";
+
+export interface HistogramOptions {
+  /** Centre of the first bin. @default -100 */
+  readonly from?: number;
+  /** Centre of the last bin. @default 500 */
+  readonly to?: number;
+  /** @default 1 */
+  readonly binWidth?: number;
+}
+
+/** How often each value occurred, over all pixels of all shots. */
+export interface Histogram {
+  readonly from: number;
+  readonly to: number;
+  readonly binWidth: number;
+  /** One count per bin; bin i is centred on from + i · binWidth. */
+  readonly counts: Float64Array;
+  /** Values below the first bin, and above the last. */
+  readonly under: number;
+  readonly over: number;
+  /** Values that are not a number. */
+  readonly invalid: number;
+}
+
+/**
+ * Histogram of the pixel values. Bins are [centre − width/2, centre + width/2), the last one closed, so that counts
+ * equal `numpy.histogram` over the edges `arange(from, to + 1) − 0.5`.
+ */
+export function histogram(options: HistogramOptions = {}): Reducer<Histogram> {
+  checkOptions("histogram", options, ["from", "to", "binWidth"]);
+  const from = asFinite("from", options.from ?? -100);
+  const to = asFinite("to", options.to ?? 500);
+  const binWidth = asFinite("binWidth", options.binWidth ?? 1, Number.MIN_VALUE);
+  const bins = Math.round((to - from) / binWidth) + 1;
+  if (to < from || bins > 10_000_000) throw badArgument("to", to, `at least ${from}, with at most 10 million bins`);
+  const low = from - binWidth / 2;
+  const high = low + bins * binWidth;
+  return {
+    create: () => {
+      const counts = new Float64Array(bins);
+      let under = 0;
+      let over = 0;
+      let invalid = 0;
+      return {
+        add: (pixels) => {
+          for (let i = 0; i < pixels.length; i++) {
+            const x = pixels[i] ?? NaN;
+            if (x >= low && x < high) {
+              // Rounding may reach `bins` just below `high`.
+              const bin = Math.min(bins - 1, Math.floor((x - low) / binWidth));
+              counts[bin] = (counts[bin] ?? 0) + 1;
+            } else if (x === high) counts[bins - 1] = (counts[bins - 1] ?? 0) + 1;
+            else if (x < low) under++;
+            else if (x > high) over++;
+            else invalid++;
+          }
+        },
+        result: () => ({ from, to: from + (bins - 1) * binWidth, binWidth, counts: counts.slice(), under, over, invalid }),
+      };
+    },
+  };
+}

@@ -1,0 +1,8 @@
+/**
+ * Detector images by tag: `stpy` mirrored ({@link StorageReader}, {@link StorageBuffer}), and {@link Shots} above it.
+ * @module
+ */
+export { APIError } from "./api-error.ts";
+export { type MissingPolicy, type RunRef, type Shot, Shots, type ShotsOptions } from "./shots.ts";
+export { St } from "./st.ts";
+export { StorageBuffer, StorageReader } from "./storage.ts";

@@ -1,0 +1,309 @@
+import { type CallOptions, throwIfAborted } from "../core/async.ts";
+import { groupDetectors } from "../core/detector.ts";
+import { asApiError, SaclaError } from "../core/errors.ts";
+import { asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { type Ledger, LedgerBook } from "../core/ledger.ts";
+import { asImage, type Image, shapeOf } from "../core/ndarray.ts";
+import type { Roi } from "../core/roi.ts";
+import { type Column, entryOf, type SyncValue } from "../core/syncdb.ts";
+import { asTags, TagList } from "../core/tags.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
+import type { ShotFrames } from "../transport/methods.ts";
+import { APIError } from "./api-error.ts";
+
+/** Enough to name a run; a `Run` of the db room is one. */
+export interface RunRef {
+  readonly bl: number;
+  readonly run: number;
+}
+
+/** What to do with a shot for which a detector has no image. */
+export type MissingPolicy =
+  /** Leave the shot out and write it in the ledger. */
+  | "drop"
+  /** Give the shot without that image. */
+  | "partial"
+  /** Stop with FRAME_MISSING. */
+  | "error";
+
+export interface ShotsOptions {
+  readonly run: RunRef;
+  /** Sensors or cameras; a composite id such as `MPCCD-8B0-2-008` stands for all its sensors. @default none */
+  readonly detectors?: readonly string[];
+  /** Equipment ids of 0-D signals to go with each shot. @default none */
+  readonly signals?: readonly string[];
+  /** Which shots, in which order. @default all tags of the run */
+  readonly tags?: Iterable<number>;
+  /** Only this rectangle of each image. @default the whole image */
+  readonly roi?: Roi;
+  /** @default "drop" */
+  readonly missing?: MissingPolicy;
+  /** Shots read ahead while the caller works; bounds the memory. @default 2 */
+  readonly prefetch?: number;
+  /** Memory to put images in, by sensor id, instead of the reader's own; each rows × columns long. */
+  readonly out?: Readonly<Record<string, Float32Array>>;
+  readonly signal?: AbortSignal;
+  /** Longest wait for one shot. @default no limit */
+  readonly timeoutMs?: number;
+}
+
+/** One shot: its images and its 0-D values. */
+export interface Shot {
+  readonly tag: number;
+  /**
+   * Images by sensor id, shape [rows, columns]. They share memory that is **reused for the next shot**: copy what must
+   * live longer, or pass `out`. An id is absent only under the policy `"partial"`.
+   */
+  readonly images: Readonly<Record<string, Image>>;
+  /** A 0-D value of this shot: a number with its unit, or the reason why there is none. @throws BAD_ARGUMENT when the signal was not asked for */
+  value(equipId: string): SyncValue;
+  /** The same as a bare number, NaN where there is none. */
+  number(equipId: string): number;
+}
+
+const optionNames = ["run", "detectors", "signals", "tags", "roi", "missing", "prefetch", "out", "signal", "timeoutMs"] as const;
+/** 0-D values are fetched for this many shots at a time. */
+const SIGNAL_BLOCK = 1000;
+
+/**
+ * Shots of a run, 0-D and 2-D together, tag by tag in the order asked. Nothing is read before the loop begins, at most
+ * `prefetch` shots ahead of it, and leaving the loop stops the reading. Each loop reads again from the start.
+ *
+ * @example
+ * const shots = facility.shots({ run, detectors: ["MPCCD-8B0-2-008"], signals: [bm1] });
+ * for await (const shot of shots) console.log(shot.tag, shot.number(bm1));
+ * console.log(shots.ledger);
+ */
+export class Shots implements AsyncIterable<Shot> {
+  readonly #endpoint: Endpoint;
+  readonly #options: ShotsOptions;
+  #tags: Uint32Array | undefined;
+  #book = new LedgerBook();
+
+  constructor(endpoint: Endpoint, options: ShotsOptions) {
+    checkOptions("shots", options, optionNames);
+    asInteger("run.bl", options.run?.bl);
+    asInteger("run.run", options.run.run);
+    asOneOf("missing", options.missing ?? "drop", ["drop", "partial", "error"]);
+    asInteger("prefetch", options.prefetch ?? 2, 0, 1000);
+    this.#endpoint = endpoint;
+    this.#options = options;
+    if (options.tags !== undefined) this.#tags = options.tags instanceof TagList ? options.tags.values : asTags(options.tags);
+  }
+
+  /** The account of the last loop: every tag asked for is used, or dropped with a reason. */
+  get ledger(): Ledger {
+    return this.#book.ledger;
+  }
+
+  /** How many shots are asked for. */
+  async count(): Promise<number> {
+    return (await this.#resolveTags()).length;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Shot, void, undefined> {
+    const book = new LedgerBook();
+    this.#book = book;
+    const tags = await this.#resolveTags();
+    const plan = await this.#plan(tags);
+    let settled = 0;
+    try {
+      for await (const read of this.#readAhead(plan)) {
+        throwIfAborted(this.#options.signal);
+        const [gap] = read.missing;
+        if (gap !== undefined && this.#options.missing === "error") {
+          throw new APIError("FRAME_MISSING", `${gap.detId} has no image for tag ${read.tag} of run ${this.#options.run.run}.`, {
+            details: { ...gap, tag: read.tag },
+          });
+        }
+        settled++;
+        if (gap !== undefined && this.#options.missing !== "partial") {
+          book.drop(read.tag, gap.reason);
+          continue;
+        }
+        book.use();
+        yield read;
+      }
+    } finally {
+      for (const tag of tags.subarray(settled)) book.drop(tag, "not-read");
+    }
+  }
+
+  async #resolveTags(): Promise<Uint32Array> {
+    const { run, tags, signal } = this.#options;
+    const { bl, run: number } = run;
+    if (this.#tags === undefined) {
+      this.#tags = await asApiError(APIError, () => this.#endpoint.call("db.readTaglistByrun", { bl, run: number }, { signal }));
+    } else if (tags instanceof TagList) {
+      const hightag = await asApiError(APIError, () => this.#endpoint.call("db.readHightagnumber", { bl, run: number }, { signal }));
+      if (tags.hightag !== hightag) throw badArgument("tags.hightag", tags.hightag, `${hightag}, the HighTag of run ${number}`);
+    }
+    return this.#tags;
+  }
+
+  async #plan(tags: Uint32Array): Promise<Plan> {
+    const { bl, run } = this.#options.run;
+    const { detectors = [], signals = [], signal, timeoutMs } = this.#options;
+    const options = { signal, timeoutMs };
+    const ask = <T>(work: () => Promise<T>): Promise<T> => asApiError(APIError, work);
+    const detIds: string[] = [];
+    if (detectors.length > 0) {
+      const groups = groupDetectors(await ask(() => this.#endpoint.call("db.readDetidlist", { bl, run }, options)));
+      for (const id of detectors) detIds.push(...(groups.find((group) => group.id === id)?.sensors ?? [id]));
+    }
+    const hightag = signals.length === 0 ? 0 : await ask(() => this.#endpoint.call("db.readHightagnumber", { bl, run }, options));
+    return { bl, run, detIds, signals: [...signals], tags, hightag, options };
+  }
+
+  /** Reads up to `prefetch` shots ahead into a ring of reused slots. */
+  async *#readAhead(plan: Plan): AsyncGenerator<Slot, void, undefined> {
+    const depth = this.#options.prefetch ?? 2;
+    const stop = new AbortController();
+    const source = this.#slots(plan, depth + 1, stop.signal)[Symbol.asyncIterator]();
+    const { out } = this.#options;
+    const queue: Promise<IteratorResult<Slot, void>>[] = [];
+    try {
+      for (;;) {
+        while (queue.length <= depth) {
+          const next = source.next();
+          // Handled when its turn comes; without this, a failure ahead of the reader would end the process.
+          next.catch(() => {});
+          queue.push(next);
+        }
+        const next = await queue.shift();
+        if (next === undefined || next.done === true) return;
+        if (out !== undefined) next.value.moveTo(out);
+        yield next.value;
+      }
+    } finally {
+      stop.abort();
+      await source.return?.().catch(() => {});
+    }
+  }
+
+  /** The shots in a ring of `size` slots: one is in the caller's hands, the others are read ahead. */
+  async *#slots(plan: Plan, size: number, stop: AbortSignal): AsyncGenerator<Slot, void, undefined> {
+    const ring = Array.from({ length: size }, () => new Slot(plan.signals));
+    let columns: Column[] = [];
+    let index = 0;
+    const frames = this.#frames(plan, stop)[Symbol.asyncIterator]();
+    try {
+      for (const tag of plan.tags) {
+        const inBlock = index % SIGNAL_BLOCK;
+        if (plan.signals.length > 0 && inBlock === 0) columns = await this.#columns(plan, plan.tags.slice(index, index + SIGNAL_BLOCK));
+        const slot = ring[index % ring.length];
+        const shot = await frames.next();
+        if (slot === undefined || shot.done === true || shot.value.tag !== tag) {
+          throw new SaclaError(
+            "BAD_MESSAGE",
+            `The source answered for ${shot.done === true ? "fewer shots than asked" : `tag ${shot.value.tag}`}, not tag ${tag}.`,
+          );
+        }
+        slot.load(shot.value, columns, inBlock);
+        index++;
+        yield slot;
+      }
+    } finally {
+      await frames.return?.();
+    }
+  }
+
+  async *#frames(plan: Plan, stop: AbortSignal): AsyncGenerator<ShotFrames, void, undefined> {
+    const { bl, run, detIds, tags, options } = plan;
+    if (detIds.length === 0) {
+      for (const tag of tags) yield { tag, frames: [], missing: [] };
+      return;
+    }
+    const signal = options.signal === undefined ? stop : AbortSignal.any([options.signal, stop]);
+    const stream = this.#endpoint.stream("st.frames", { bl, run, detIds, tags, roi: this.#roi() }, { ...options, signal });
+    const items = stream[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const item = await asApiError(APIError, () => items.next());
+        if (item.done === true) return;
+        yield item.value;
+      }
+    } finally {
+      await items.return?.();
+    }
+  }
+
+  #roi(): { rows: [number, number]; columns: [number, number] } | null {
+    const { roi } = this.#options;
+    return roi === undefined ? null : { rows: [...roi.rows], columns: [...roi.columns] };
+  }
+
+  async #columns(plan: Plan, tags: Uint32Array): Promise<Column[]> {
+    return await asApiError(APIError, () => this.#endpoint.call("db.readColumns", { equipIds: plan.signals, hightag: plan.hightag, tags }, plan.options));
+  }
+}
+
+interface Plan {
+  readonly bl: number;
+  readonly run: number;
+  readonly detIds: string[];
+  readonly signals: string[];
+  readonly tags: Uint32Array;
+  readonly hightag: number;
+  readonly options: CallOptions;
+}
+
+/** Reused memory for one shot. */
+class Slot implements Shot {
+  tag = 0;
+  images: Record<string, Image> = {};
+  missing: ShotFrames["missing"] = [];
+  readonly #kept = new Map<string, Image>();
+  readonly #signals: readonly string[];
+  #columns: readonly Column[] = [];
+  #row = 0;
+
+  constructor(signals: readonly string[]) {
+    this.#signals = signals;
+  }
+
+  load(shot: ShotFrames, columns: readonly Column[], row: number): void {
+    this.tag = shot.tag;
+    this.missing = shot.missing;
+    this.images = {};
+    for (const { detId, shape, data } of shot.frames) {
+      const image = this.#imageFor(detId, shape);
+      image.data.set(data);
+      this.images[detId] = image;
+    }
+    this.#columns = columns;
+    this.#row = row;
+  }
+
+  value(equipId: string): SyncValue {
+    const column = this.#columns[this.#signals.indexOf(equipId)];
+    if (column === undefined) throw badArgument("signal", equipId, `one of those asked for: ${this.#signals.join(", ") || "none"}`);
+    return entryOf(column, this.#row);
+  }
+
+  number(equipId: string): number {
+    const value = this.value(equipId);
+    return "value" in value ? value.value : NaN;
+  }
+
+  /** Puts the images into the caller's memory. */
+  moveTo(out: Readonly<Record<string, Float32Array>>): void {
+    for (const [detId, image] of Object.entries(this.images)) {
+      const memory = out[detId];
+      if (memory === undefined) throw badArgument("out", Object.keys(out), `memory for each sensor asked for, also ${detId}`);
+      const [rows, columns] = shapeOf(detId, image);
+      const moved = asImage(memory, rows, columns);
+      memory.set(image.data);
+      this.images[detId] = moved;
+    }
+  }
+
+  #imageFor(detId: string, [rows, columns]: readonly [number, number]): Image {
+    let image = this.#kept.get(detId);
+    if (image === undefined) {
+      image = asImage(new Float32Array(rows * columns), rows, columns);
+      this.#kept.set(detId, image);
+    }
+    return image;
+  }
+}

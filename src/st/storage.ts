@@ -1,0 +1,83 @@
+import type { CallOptions } from "../core/async.ts";
+import { type DetInfoDict, toDetInfoDict } from "../core/detector.ts";
+import { asApiError, SaclaError } from "../core/errors.ts";
+import { asInteger, asText, badArgument } from "../core/guards.ts";
+import { asImage, type Image } from "../core/ndarray.ts";
+import { MAX_TAG } from "../core/tags.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
+import type { CallResult } from "../transport/methods.ts";
+import { APIError } from "./api-error.ts";
+
+/**
+ * `stpy.StorageReader(detID, bl, runs)`: reads the images of one detector from one or more runs. Making one asks
+ * nothing of the facility; the first {@link StorageReader.collect} does.
+ */
+export class StorageReader {
+  readonly detId: string;
+  readonly bl: number;
+  readonly runs: readonly number[];
+  readonly #endpoint: Endpoint;
+
+  constructor(endpoint: Endpoint, detId: string, bl: number, runs: readonly number[]) {
+    this.detId = asText("detID", detId);
+    this.bl = asInteger("bl", bl);
+    if (!Array.isArray(runs) || runs.length === 0) throw badArgument("runs", runs, "a list of run numbers, such as [run]");
+    this.runs = runs.map((run, i) => asInteger(`runs[${i}]`, run));
+    this.#endpoint = endpoint;
+  }
+
+  /**
+   * Fills `buffer` with the image of `tag`; the first of the runs that holds the tag is read.
+   * @returns the tag that was read
+   * @throws APIError with code FRAME_MISSING, TAG_OUTSIDE_RUN, UNKNOWN_DETECTOR, UNKNOWN_RUN or RUN_NOT_READY
+   */
+  async collect(buffer: StorageBuffer, tag: number, options: CallOptions = {}): Promise<number> {
+    if (buffer.reader !== this) throw new SaclaError("BAD_ARGUMENT", "The buffer belongs to another reader; make one with new StorageBuffer(reader).");
+    asInteger("tag", tag, 0, MAX_TAG);
+    const { detId, bl, runs } = this;
+    const collected = await asApiError(APIError, () => this.#endpoint.call("st.collect", { detId, bl, runs: [...runs], tag }, options));
+    buffer.fill(collected);
+    return collected.tag;
+  }
+}
+
+/** `stpy.StorageBuffer(reader)`: holds the image that was collected last. */
+export class StorageBuffer {
+  readonly reader: StorageReader;
+  #collected: CallResult<"st.collect"> | undefined;
+
+  constructor(reader: StorageReader) {
+    this.reader = reader;
+  }
+
+  /** @internal Called by {@link StorageReader.collect}. */
+  fill(collected: CallResult<"st.collect">): void {
+    this.#collected = collected;
+  }
+
+  /** Number of data in the buffer: 1 after a collect. Index 0 is the image. */
+  readDetNumIndex(): number {
+    return this.#collected === undefined ? 0 : 1;
+  }
+
+  /**
+   * The image, float32, shape [ysize, xsize] = [1024, 512] for an MPCCD sensor. It has memory of its own: a later
+   * collect does not change it.
+   */
+  readDetData(index = 0): Image {
+    const { frame } = this.#at(index);
+    return asImage(frame.data, frame.shape[0], frame.shape[1]);
+  }
+
+  /** The dictionary of `read_det_info`: µm, degrees, e⁻/ADU; geometry keys in both spellings (`mp_posx`, `mp_pos_x`). */
+  readDetInfo(index = 0): DetInfoDict {
+    const { info, run, tag } = this.#at(index);
+    return toDetInfoDict(info, run, tag);
+  }
+
+  #at(index: number): CallResult<"st.collect"> {
+    if (this.#collected === undefined) throw new SaclaError("BAD_ARGUMENT", "The buffer is empty: await reader.collect(buffer, tag) first.");
+    asInteger("index", index, 0, 0);
+    return this.#collected;
+  }
+}

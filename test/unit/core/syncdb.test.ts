@@ -1,0 +1,42 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { emptyColumn, formatSyncValue, parseSyncValue, roundToText, setEntry } from "../../../src/core/syncdb.ts";
+
+describe("SyncDB text values", () => {
+  it.each([
+    ["7.22600e-02V", { value: 0.07226, unit: "V" }],
+    ["1234pulse", { value: 1234, unit: "pulse" }],
+    ["-1.5a.u.", { value: -1.5, unit: "a.u." }],
+    ["0", { value: 0, unit: "" }],
+    ["1.00712e-11C", { value: 1.00712e-11, unit: "C" }],
+    ["not-converged", { reason: "not-converged" }],
+    ["saturated", { reason: "saturated" }],
+    ["", { reason: "missing" }],
+    ["n/a", { reason: "missing" }],
+  ])("reads %j", (text, value) => {
+    expect(parseSyncValue(text)).toEqual(value);
+  });
+
+  it("writes numbers as the facility prints them", () => {
+    const column = emptyColumn("x/voltage", "V", 4);
+    setEntry(column, 0, 0.07226);
+    setEntry(column, 1, 5.1642e-9);
+    setEntry(column, 2, "not-converged");
+    expect([0, 1, 2, 3].map((i) => formatSyncValue(column, i))).toEqual(["7.22600e-02V", "5.16420e-09V", "not-converged", "missing"]);
+    const motor = emptyColumn("x/position", "pulse", 1);
+    setEntry(motor, 0, -20345);
+    expect(formatSyncValue(motor, 0)).toBe("-20345pulse");
+  });
+
+  it("reads back exactly what it wrote, for numbers rounded to the text", () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e12, max: 1e12 }), (raw) => {
+        const value = roundToText(raw);
+        const column = emptyColumn("x", "V", 1);
+        setEntry(column, 0, value);
+        expect(parseSyncValue(formatSyncValue(column, 0))).toEqual({ value: value === 0 ? 0 : value, unit: "V" });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
