@@ -1,0 +1,275 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isSaclaError } from "../../src/core/errors.ts";
+import { parseSyncValue, syncStatus } from "../../src/core/syncdb.ts";
+import type { Endpoint } from "../../src/transport/endpoint.ts";
+import { type CallMethod, type CallParams, callMethods, type RunInfo } from "../../src/transport/methods.ts";
+
+/** A source under test, with the little that the contract must know of its content. */
+export interface Subject {
+  readonly name: string;
+  open(): Promise<Endpoint>;
+  readonly bl: number;
+  /** A stopped run. */
+  readonly run: number;
+  /** A multi-sensor detector of the run. */
+  readonly detector: string;
+  /** A signal with numbers for some of the run's tags. */
+  readonly signal: string;
+  /** A sensor and a tag of the run for which it stored no image; null when the source has none. */
+  readonly missing: { readonly detId: string; readonly tag: number } | null;
+  /** A run that is still going on and one of its sensors; null when the source has none. */
+  readonly running: { readonly run: number; readonly detId: string } | null;
+}
+
+/** What every Endpoint promises, whatever stands behind it. A new source or carrier calls this and nothing else. */
+export function endpointContract(subject: Subject): void {
+  const { bl, run, detector, signal } = subject;
+  const sensor = `${detector}-1`;
+  const of = { bl, run };
+
+  describe(`the Endpoint contract over ${subject.name}`, () => {
+    let endpoint: Endpoint;
+    let info: RunInfo;
+    let tags: Uint32Array;
+    beforeAll(async () => {
+      endpoint = await subject.open();
+      info = await endpoint.call("db.readRuninfo", of);
+      tags = await endpoint.call("db.readTaglistByrun", of);
+    });
+    afterAll(async () => await endpoint.close());
+
+    /** The code of the error that `method` answers with. */
+    const codeOf = async (method: CallMethod, params: object): Promise<string> => {
+      try {
+        await endpoint.call(method, params as CallParams<typeof method>);
+        return "no error";
+      } catch (error) {
+        return isSaclaError(error) ? error.code : String(error);
+      }
+    };
+
+    it("answers every method of the table", async () => {
+      const [hightag, tag] = [info.hightagnumber, tags[0] ?? 0];
+      const params: { [M in CallMethod]: CallParams<M> } = {
+        "db.getApiVersion": {},
+        "db.listBeamlines": {},
+        "db.listRuns": { bl, last: 3 },
+        "db.readRunnumberNewest": { bl },
+        "db.readRunstatus": of,
+        "db.readRuninfo": of,
+        "db.readComment": of,
+        "db.readStarttime": of,
+        "db.readStoptime": of,
+        "db.readStartTagnumber": of,
+        "db.readEndTagnumber": of,
+        "db.readHightagnumber": of,
+        "db.readHightagnumberFromtime": { time: "12:00:00", day: 20, month: 6, year: 2014 },
+        "db.readTaglistByrun": of,
+        "db.readTaglistBydetid": { ...of, detId: sensor },
+        "db.readTaglist": { bl, hightag, starttag: tag, endtag: tag },
+        "db.readTagnumberNewest": { equipId: signal },
+        "db.readSyncdatalist": { equipId: signal, hightag, tags },
+        "db.readSyncdatalistFloat": { equipId: signal, hightag, tags },
+        "db.readColumns": { equipIds: [signal], hightag, tags },
+        "db.readDetidlist": of,
+        "db.readEquiplist": {},
+        "db.readConfigPhotonenergy": of,
+        "db.readConfigPhotonenergyInKeV": of,
+        "db.readTimestampFromtag": { hightag, tag, equipId: signal },
+        "st.readDetectorInfo": { ...of, detId: sensor },
+        "st.collect": { detId: sensor, bl, runs: [run], tag },
+      };
+      for (const method of Object.keys(callMethods) as CallMethod[]) {
+        expect(await codeOf(method, params[method]), method).toBe("no error");
+      }
+    });
+
+    it("lists its runs ascending, the newest last", async () => {
+      const runs = await endpoint.call("db.listRuns", { bl, last: 100 });
+      expect(runs).toEqual([...runs].sort((a, b) => a - b));
+      expect(runs.length).toBeLessThanOrEqual(100);
+      expect(runs.at(-1)).toBe(await endpoint.call("db.readRunnumberNewest", { bl }));
+      expect(await endpoint.call("db.listBeamlines", {})).toContain(bl);
+    });
+
+    it("says the same of a run in every call", async () => {
+      expect(await endpoint.call("db.readRunstatus", of)).toBe(0);
+      expect(await endpoint.call("db.readComment", of)).toBe(info.comment);
+      expect(await endpoint.call("db.readStarttime", of)).toBe(info.starttime);
+      expect(await endpoint.call("db.readStoptime", of)).toBe(info.stoptime);
+      expect(await endpoint.call("db.readHightagnumber", of)).toBe(info.hightagnumber);
+      expect(await endpoint.call("db.readStartTagnumber", of)).toEqual([info.hightagnumber, info.start_tagnumber]);
+      expect(await endpoint.call("db.readEndTagnumber", of)).toEqual([info.hightagnumber, info.end_tagnumber]);
+      expect(info.total_tagnumber).toBe(info.end_tagnumber - info.start_tagnumber);
+      expect(info.stoptime).toBeGreaterThan(info.starttime);
+      const energy = await endpoint.call("db.readConfigPhotonenergy", of);
+      expect(energy).toBeGreaterThan(0.01);
+      expect(energy).toBeLessThan(25);
+      expect(await endpoint.call("db.readConfigPhotonenergyInKeV", of)).toBe(energy);
+    });
+
+    it("gives tags ascending from the start tag, the end tag excluded", async () => {
+      expect(tags[0]).toBe(info.start_tagnumber);
+      expect(tags.at(-1)).toBeLessThan(info.end_tagnumber);
+      expect(tags.every((tag, i) => i === 0 || tag > (tags[i - 1] ?? 0))).toBe(true);
+      const ofSensor = await endpoint.call("db.readTaglistBydetid", { ...of, detId: sensor });
+      expect(ofSensor.every((tag) => tags.includes(tag))).toBe(true);
+      const both = await endpoint.call("db.readTaglist", { bl, hightag: info.hightagnumber, starttag: tags[0] ?? 0, endtag: tags[1] ?? 0 });
+      expect([both[0], both.at(-1)]).toEqual([tags[0], tags[1]]);
+    });
+
+    it("gives a signal as text, as numbers and as a column that agree", async () => {
+      const params = { hightag: info.hightagnumber, tags };
+      const text = await endpoint.call("db.readSyncdatalist", { equipId: signal, ...params });
+      const numbers = await endpoint.call("db.readSyncdatalistFloat", { equipId: signal, ...params });
+      const [column] = await endpoint.call("db.readColumns", { equipIds: [signal], ...params });
+      expect(column?.equipId).toBe(signal);
+      expect(column?.values).toEqual(numbers);
+      expect(text.length).toBe(tags.length);
+      text.forEach((entry, i) => {
+        const parsed = parseSyncValue(entry);
+        const status = syncStatus[column?.status[i] ?? 3];
+        if ("reason" in parsed) {
+          expect([status, numbers[i]]).toEqual([parsed.reason, NaN]);
+        } else {
+          // The text has six significant digits.
+          expect(Math.abs(parsed.value - (numbers[i] ?? NaN))).toBeLessThanOrEqual(1e-5 * Math.abs(parsed.value));
+          expect([status, parsed.unit]).toEqual(["ok", column?.unit]);
+        }
+      });
+      expect(numbers.some(Number.isFinite)).toBe(true);
+      const [newestHightag, newest] = await endpoint.call("db.readTagnumberNewest", { equipId: signal });
+      expect([newestHightag, newest].every(Number.isInteger)).toBe(true);
+      const nothing = await endpoint.call("db.readSyncdatalist", { equipId: signal, hightag: info.hightagnumber, tags: new Uint32Array(0) });
+      expect(nothing).toEqual([]);
+    });
+
+    it("lists a detector before its sensors, and equipment by name", async () => {
+      const ids = await endpoint.call("db.readDetidlist", of);
+      expect(ids.indexOf(detector)).toBeGreaterThanOrEqual(0);
+      expect(ids.indexOf(detector)).toBeLessThan(ids.indexOf(sensor));
+      expect(await endpoint.call("db.readEquiplist", {})).toContain(signal);
+    });
+
+    it("gives an image as float32 [ysize, xsize], alone and in a stream, cut to a region or not", async () => {
+      const alone = await endpoint.call("st.collect", { detId: sensor, bl, runs: [run], tag: tags[0] ?? 0 });
+      const { xsize, ysize } = alone.info;
+      expect(alone).toMatchObject({ run, tag: tags[0], frame: { detId: sensor, shape: [ysize, xsize] } });
+      expect(alone.frame.data.length).toBe(ysize * xsize);
+      expect(alone.info).toEqual(await endpoint.call("st.readDetectorInfo", { ...of, detId: sensor }));
+      const roi = { rows: [1, 3], columns: [1, 2] } as { rows: [number, number]; columns: [number, number] };
+      const asked = tags.slice(0, 2).reverse();
+      const seen: number[] = [];
+      for await (const shot of endpoint.stream("st.frames", { ...of, detIds: [sensor], tags: asked, roi })) {
+        seen.push(shot.tag);
+        if (shot.tag !== tags[0]) continue;
+        const [frame] = shot.frames;
+        expect(frame?.shape).toEqual([2, 1]);
+        expect([...(frame?.data ?? [])]).toEqual([alone.frame.data[xsize + 1], alone.frame.data[2 * xsize + 1]]);
+      }
+      expect(seen).toEqual([...asked]);
+    });
+
+    it("gives each caller arrays of their own", async () => {
+      const read = () => endpoint.call("st.collect", { detId: sensor, bl, runs: [run], tag: tags[0] ?? 0 });
+      const first = await read();
+      const before = first.frame.data.slice();
+      first.frame.data.fill(-1);
+      expect((await read()).frame.data).toEqual(before);
+      const list = await endpoint.call("db.readTaglistByrun", of);
+      list.fill(0);
+      expect(await endpoint.call("db.readTaglistByrun", of)).toEqual(tags);
+    });
+
+    it("answers what does not exist with the right code, and −1 only for the status", async () => {
+      expect(await endpoint.call("db.readRunstatus", { bl, run: 2_000_000 })).toBe(-1);
+      const hightag = info.hightagnumber;
+      const cases: [string, CallMethod, object][] = [
+        ["UNKNOWN_RUN", "db.readRuninfo", { bl, run: 2_000_000 }],
+        ["UNKNOWN_RUN", "db.readTaglistByrun", { bl, run: -5 }],
+        ["UNKNOWN_BEAMLINE", "db.readRunnumberNewest", { bl: 9 }],
+        ["UNKNOWN_BEAMLINE", "db.readRunstatus", { bl: 9, run }],
+        ["UNKNOWN_DETECTOR", "db.readTaglistBydetid", { ...of, detId: "MPCCD-0" }],
+        ["UNKNOWN_DETECTOR", "st.collect", { detId: "MPCCD-0", bl, runs: [run], tag: tags[0] }],
+        ["UNKNOWN_DETECTOR", "st.collect", { detId: detector, bl, runs: [run], tag: tags[0] }],
+        ["TAG_OUTSIDE_RUN", "st.collect", { detId: sensor, bl, runs: [run], tag: info.end_tagnumber }],
+        ["TAG_OUTSIDE_RUN", "st.collect", { detId: sensor, bl, runs: [run], tag: info.start_tagnumber - 1 }],
+        ["UNKNOWN_SIGNAL", "db.readSyncdatalist", { equipId: "xfel_bl_3_tc_bm_7_pd/charge", hightag, tags }],
+        ["UNKNOWN_SIGNAL", "db.readTagnumberNewest", { equipId: "nonsense" }],
+        ["UNKNOWN_HIGHTAG", "db.readSyncdatalistFloat", { equipId: signal, hightag: 190001, tags }],
+        ["BAD_ARGUMENT", "db.readTaglist", { bl, hightag, starttag: 5, endtag: 4 }],
+        ["BAD_ARGUMENT", "db.readHightagnumberFromtime", { time: "noon", day: 1, month: 1, year: 2020 }],
+        ["BAD_ARGUMENT", "db.readRuninfo", { bl }],
+        ["BAD_ARGUMENT", "db.readRuninfo", { bl, run: "651251" }],
+        ["BAD_ARGUMENT", "db.readRuninfo", { bl, run, extra: 1 }],
+        ["BAD_ARGUMENT", "db.readSyncdatalist", { equipId: signal, hightag, tags: [1, 2] }],
+        ["UNKNOWN_METHOD", "db.dropTables" as CallMethod, {}],
+      ];
+      for (const [code, method, params] of cases) expect(await codeOf(method, params), `${method} ${JSON.stringify(params)}`).toBe(code);
+    });
+
+    it("refuses a stream it cannot serve before the first item", async () => {
+      const first = async (params: object): Promise<string> => {
+        const stream = endpoint.stream("st.frames", { ...of, detIds: [sensor], tags, roi: null, ...params });
+        try {
+          for await (const _ of stream) return "an item";
+          return "nothing";
+        } catch (error) {
+          return isSaclaError(error) ? error.code : String(error);
+        }
+      };
+      expect(await first({ tags: Uint32Array.of(info.end_tagnumber) })).toBe("TAG_OUTSIDE_RUN");
+      expect(await first({ detIds: [] })).toBe("BAD_ARGUMENT");
+      expect(await first({ detIds: [sensor, "MPCCD-0"] })).toBe("UNKNOWN_DETECTOR");
+      expect(await first({ roi: { rows: [0, 100_000], columns: [0, 1] } })).toBe("BAD_ARGUMENT");
+      expect(await first({ roi: { rows: [0, 5000], columns: [0, 1] } })).toBe("BAD_ARGUMENT");
+      expect(await first({ roi: { rows: [2, 2], columns: [0, 1] } })).toBe("BAD_ARGUMENT");
+      expect(await first({ tags: new Uint32Array(0) })).toBe("nothing");
+    });
+
+    it.runIf(subject.missing !== null)("reports a missing image as FRAME_MISSING, and in a stream as missing", async () => {
+      const { detId, tag } = subject.missing ?? { detId: "", tag: 0 };
+      expect(await codeOf("st.collect", { detId, bl, runs: [run], tag })).toBe("FRAME_MISSING");
+      for await (const shot of endpoint.stream("st.frames", { ...of, detIds: [detId], tags: Uint32Array.of(tag), roi: null })) {
+        expect(shot).toEqual({ tag, frames: [], missing: [{ detId, reason: "frame-missing" }] });
+      }
+      expect(await endpoint.call("db.readTaglistBydetid", { ...of, detId })).not.toContain(tag);
+    });
+
+    it.runIf(subject.running !== null)("serves no images of a run that is still going on", async () => {
+      const { run: unfinished, detId } = subject.running ?? { run: 0, detId: "" };
+      const going = { bl, run: unfinished };
+      expect([1, 2]).toContain(await endpoint.call("db.readRunstatus", going));
+      const [, start] = await endpoint.call("db.readStartTagnumber", going);
+      expect(await codeOf("st.collect", { detId, bl, runs: [going.run], tag: start })).toBe("RUN_NOT_READY");
+    });
+
+    it("stops when the caller aborts or leaves, and goes on answering others", async () => {
+      const stopped = AbortSignal.abort();
+      await expect(endpoint.call("db.readRuninfo", of, { signal: stopped })).rejects.toMatchObject({ code: "ABORTED" });
+      const controller = new AbortController();
+      let seen = 0;
+      const reading = (async () => {
+        for await (const _ of endpoint.stream("st.frames", { ...of, detIds: [sensor], tags, roi: null }, { signal: controller.signal })) {
+          seen++;
+          controller.abort();
+        }
+      })();
+      await expect(reading).rejects.toMatchObject({ code: "ABORTED" });
+      expect(seen).toBe(1);
+      for await (const _ of endpoint.stream("st.frames", { ...of, detIds: [sensor], tags, roi: null })) break;
+      expect(await endpoint.call("db.readRunstatus", of)).toBe(0);
+    });
+
+    it("closes twice without harm, and answers CLOSED afterwards", async () => {
+      const other = await subject.open();
+      await other.close();
+      await other.close();
+      await expect(other.call("db.readRunstatus", of)).rejects.toMatchObject({ code: "CLOSED" });
+      const streaming = (async () => {
+        for await (const _ of other.stream("st.frames", { ...of, detIds: [sensor], tags, roi: null })) return;
+      })();
+      await expect(streaming).rejects.toMatchObject({ code: "CLOSED" });
+    });
+  });
+}

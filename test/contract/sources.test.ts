@@ -1,0 +1,15 @@
+import { inProcess } from "../../src/transport/in-process.ts";
+import { endpointOf } from "../../src/transport/source.ts";
+import { tinySource } from "../support/tiny-source.ts";
+import { endpointContract } from "./endpoint-contract.ts";
+
+endpointContract({
+  name: "a source held in memory",
+  open: async () => inProcess(endpointOf(tinySource())),
+  bl: 3,
+  run: 10,
+  detector: "MPCCD-2N0-1-006",
+  signal: "xfel_bl_3_tc_bm_1_pd/charge",
+  missing: { detId: "MPCCD-2N0-1-006-2", tag: 1006 },
+  running: { run: 12, detId: "OPAL-234363" },
+});
