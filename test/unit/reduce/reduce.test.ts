@@ -82,17 +82,14 @@ describe("reduce", () => {
   });
 
   it("subtracts the dark before any question, in double precision", async () => {
-    const dark = {
-      mean: {
-        A: ndarray(
-          Float64Array.from({ length: 12 }, (_, i) => 100 + i / 3),
-          [rows, columns],
-        ),
-      },
-    };
-    const { average, h } = await reduce(shotsOf([Array.from({ length: 12 }, (_, i) => 101 + i)]), { average: mean(), h: histogram() }, { dark });
-    expect(average["A"]?.get(0, 3)).toBeCloseTo(104 - 101, 12);
-    expect(h["A"]?.counts[100 + 3]).toBe(2); // 1 + 2i/3 rounds to 3 for i = 3 and, as 3.67 − 1/… does not, i = 4 gives 3.67
+    // 0.4999 ADU above the dark belongs to bin 0; a float32 dark would round it onto the edge, into bin 1.
+    const dark = { mean: { A: ndarray(new Float64Array(12).fill(59999.5001), [rows, columns]) } };
+    const { average, h } = await reduce(shotsOf([Array(12).fill(60000)]), { average: mean(), h: histogram() }, { dark });
+    expect(average["A"]?.get(0, 3)).toBeCloseTo(0.4999, 7);
+    expect(h["A"]?.counts[100]).toBe(12);
+    const half = { mean: { A: ndarray(new Float64Array(12).fill(100.5), [rows, columns]) } };
+    const { edge } = await reduce(shotsOf([Array(12).fill(101)]), { edge: histogram() }, { dark: half });
+    expect(edge["A"]?.counts[101]).toBe(12);
   });
 
   it("sums a region shot by shot", async () => {
