@@ -1,10 +1,14 @@
 import { SaclaError } from "./errors.ts";
+import { asFinite } from "./guards.ts";
+
+/** About 25 days; timers of Node.js fire at once above it. */
+const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /** What every long call takes. */
 export interface CallOptions {
   /** Ends the work early with ABORTED. */
   readonly signal?: AbortSignal | undefined;
-  /** Ends the work with TIMEOUT after this many milliseconds. */
+  /** Ends the work with TIMEOUT after this many milliseconds, at most 2147483647. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -42,6 +46,7 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 export async function bounded<T>(what: string, options: CallOptions, work: () => Promise<T> | T): Promise<T> {
   const { signal, timeoutMs } = options;
   throwIfAborted(signal);
+  if (timeoutMs !== undefined) asFinite("timeoutMs", timeoutMs, 0, MAX_TIMEOUT_MS);
   if (signal === undefined && timeoutMs === undefined) return await work();
   const cleanups: (() => void)[] = [];
   const interrupted = new Promise<never>((_, reject) => {

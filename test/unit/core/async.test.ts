@@ -18,6 +18,10 @@ describe("bounded", () => {
     await expect(bounded("work", { signal: controller.signal }, () => 1)).rejects.toMatchObject({ code: "ABORTED" });
   });
 
+  it("refuses a time that timers cannot keep", async () => {
+    for (const timeoutMs of [2 ** 31, -1, NaN]) await expect(bounded("work", { timeoutMs }, () => 1)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+  });
+
   it("sleeps, unless aborted", async () => {
     const controller = new AbortController();
     const waiting = sleep(60_000, controller.signal);

@@ -1,0 +1,13 @@
+/**
+ * What every room shares: errors with codes, tags, SyncDB values, detector information, images, the shot ledger.
+ * @module
+ */
+export type { CallOptions } from "./async.ts";
+export { type DetectorGroup, type DetectorInfo, type DetInfoDict, fromDetInfoDict, groupDetectors, type SensorGeometry, toDetInfoDict } from "./detector.ts";
+export { type ErrorCode, type ErrorDetails, errorCatalogue, FacilityError, isSaclaError, SaclaError } from "./errors.ts";
+export type { Dropped, Ledger } from "./ledger.ts";
+export { asImage, type Image, type NdArray, type PreciseImage } from "./ndarray.ts";
+export { hash, Random } from "./random.ts";
+export type { Roi } from "./roi.ts";
+export { type Column, formatSyncValue, type MissingReason, parseSyncValue, type SyncStatus, type SyncValue, syncStatus } from "./syncdb.ts";
+export { TagList } from "./tags.ts";

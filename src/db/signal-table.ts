@@ -1,0 +1,87 @@
+import { badArgument } from "../core/guards.ts";
+import type { MissingReason, SyncValue } from "../core/syncdb.ts";
+import type { TagList } from "../core/tags.ts";
+import type { SignalColumn } from "./signal-column.ts";
+
+/** One shot of a {@link SignalTable}. */
+export interface SignalRow {
+  readonly tag: number;
+  /** By equipment id: the number, or the reason why there is none. Units: {@link SignalTable.units}. */
+  readonly values: Readonly<Record<string, number | MissingReason>>;
+}
+
+/**
+ * Several signals over the same shots, one row per tag; no row is ever left out or shifted by a missing value.
+ *
+ * @example
+ * const table = await run.table([bm1, delay]);
+ * for (const { tag, values } of table) console.log(tag, values[bm1], values[delay]);
+ */
+export class SignalTable implements Iterable<SignalRow> {
+  readonly tags: TagList;
+  readonly columns: readonly SignalColumn[];
+
+  constructor(tags: TagList, columns: readonly SignalColumn[]) {
+    this.tags = tags;
+    this.columns = columns;
+  }
+
+  /** Number of rows. */
+  get length(): number {
+    return this.tags.length;
+  }
+
+  get equipIds(): string[] {
+    return this.columns.map(({ equipId }) => equipId);
+  }
+
+  /** Unit of each signal, by equipment id. */
+  get units(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.columns.map(({ equipId, unit }) => [equipId, unit]));
+  }
+
+  /** @throws BAD_ARGUMENT when the table has no such signal */
+  column(equipId: string): SignalColumn {
+    const found = this.columns.find((column) => column.equipId === equipId);
+    if (found === undefined) throw badArgument("equipId", equipId, `one of ${this.equipIds.join(", ")}`);
+    return found;
+  }
+
+  /** The value of one signal at one tag. @throws BAD_ARGUMENT when the table has no such signal or tag */
+  at(tag: number, equipId: string): SyncValue {
+    return this.column(equipId).at(tag);
+  }
+
+  /** The row of a tag. @throws BAD_ARGUMENT when the table has no such tag */
+  row(tag: number): SignalRow {
+    const i = this.tags.indexOf(tag);
+    if (i < 0) throw badArgument("tag", tag, `one of the ${this.length} tags of this table (${this.tags.at(0)} to ${this.tags.at(-1)})`);
+    return this.#row(i);
+  }
+
+  *[Symbol.iterator](): Generator<SignalRow, void, undefined> {
+    for (let i = 0; i < this.length; i++) yield this.#row(i);
+  }
+
+  /**
+   * The table as CSV: a header `tag_number,<equipment id>(<unit>),…` and one line per tag; a value that is not there is
+   * its reason (`not-converged`, `saturated`, `missing`).
+   */
+  toCsv(): string {
+    const header = ["tag_number", ...this.columns.map(({ equipId, unit }) => (unit === "" ? equipId : `${equipId}(${unit})`))];
+    const lines = [header.map(quote).join(",")];
+    for (let i = 0; i < this.length; i++) {
+      lines.push([this.tags.at(i), ...this.columns.map((column) => column.reason(i) ?? column.values[i])].join(","));
+    }
+    return `${lines.join("\n")}\n`;
+  }
+
+  #row(i: number): SignalRow {
+    const values = this.columns.map((column): [string, number | MissingReason] => [column.equipId, column.reason(i) ?? column.values[i] ?? NaN]);
+    return { tag: this.tags.at(i) ?? NaN, values: Object.fromEntries(values) };
+  }
+}
+
+function quote(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import type { MissingReason } from "../../../src/core/syncdb.ts";
+import { Db, type Run, type ShotLabels } from "../../../src/db/index.ts";
+import { inProcess } from "../../../src/transport/in-process.ts";
+import { endpointOf } from "../../../src/transport/source.ts";
+import { TinySource } from "../../support/tiny-source.ts";
+
+const first = 100;
+const xray = "xfel_bl_3_shutter_1";
+const laser = "xfel_bl_3_lh1_shutter_1";
+
+/** BL3 run 1000000 with one shot per entry of `xray`: D closed, X open; `signals` by equipment id. */
+async function scripted(pattern: string, signals: Record<string, readonly (number | MissingReason)[]>): Promise<Run> {
+  const source = new TinySource({ 3: [{ run: 1_000_000, start: first, images: pattern.length, step: 1 }] });
+  source.setSignal(`${xray}_open_valid/status`, "", (tag) => (pattern[tag - first] === "D" ? 0 : 1));
+  source.setSignal(`${xray}_close_valid/status`, "", (tag) => (pattern[tag - first] === "D" ? 1 : 0));
+  for (const [name, values] of Object.entries(signals)) source.setSignal(name, "", (tag) => values[tag - first] ?? "missing");
+  return await new Db(inProcess(endpointOf(source))).run(3, 1_000_000);
+}
+
+const word = ({ tags, label }: { tags: Iterable<number>; label: (tag: number) => string }): string =>
+  Array.from(tags, (tag) => ({ dark: "D", on: "+", off: "-", dropped: "?" })[label(tag)]).join("");
+
+const wordOf = (labels: ShotLabels): string => word({ tags: labels.tags, label: (tag) => labels.label(tag) });
+
+describe("run.labels", () => {
+  it("splits dark, pumped and unpumped shots, and accounts for each doubtful one", async () => {
+    const run = await scripted("DDXXXXXDX", {
+      //                              D  D  X  X  X  X  X          D  X
+      [`${laser}_open_valid/status`]: [1, 0, 1, 0, 1, 0, "missing", 1, 1],
+      [`${laser}_close_valid/status`]: [0, 1, 0, 1, 1, 0, 1, 0, 0],
+    });
+    const labels = await run.labels();
+    expect(wordOf(labels)).toBe("DD+-????+");
+    expect(labels.dropped).toEqual([
+      { reason: "laser-flags-agree", tags: [104, 105] },
+      { reason: "laser-flag-missing", tags: [106] },
+      { reason: "closed-after-head", tags: [107] },
+    ]);
+    expect(labels.counts).toEqual({ dark: 2, on: 2, off: 1, dropped: 4 });
+    expect([...labels.on]).toEqual([102, 108]);
+    expect(labels.on.run).toBe(run);
+    expect(labels.evidence.laser.signals).toEqual([`${laser}_open_valid/status`, `${laser}_close_valid/status`]);
+    expect(labels.evidence.xray.signals).toEqual([`${xray}_open_valid/status`, `${xray}_close_valid/status`]);
+    expect(labels.evidence.beam).toBeNull();
+    expect(() => labels.label(99)).toThrow(/99.*9 labelled tags \(100 to 108\)/);
+  });
+
+  it("drops shots without beam, but needs no beam for dark ones", async () => {
+    const run = await scripted("DXXXX", {
+      [`${laser}_open_valid/status`]: [0, 1, 1, 0, 0],
+      [`${laser}_close_valid/status`]: [1, 0, 0, 1, 1],
+      "xfel_mon_msbpm_bl3_dump_1_beamstatus/summary": [0, 1, 0, 1, "missing"],
+    });
+    const labels = await run.labels();
+    expect(wordOf(labels)).toBe("D+?-?");
+    expect(labels.dropped).toEqual([
+      { reason: "no-beam", tags: [102] },
+      { reason: "beam-flag-missing", tags: [104] },
+    ]);
+    expect(labels.evidence.beam?.signals).toEqual(["xfel_mon_msbpm_bl3_dump_1_beamstatus/summary"]);
+  });
+
+  it("drops contradictions of the X-ray shutter, whatever the laser did", async () => {
+    const run = await scripted("DXX", {
+      [`${xray}_close_valid/status`]: [1, 1, 0],
+      [`${laser}_open_valid/status`]: [1, 1, 1],
+      [`${laser}_close_valid/status`]: [0, 0, 0],
+    });
+    const labels = await run.labels();
+    expect(wordOf(labels)).toBe("D?+");
+    expect(labels.dropped).toEqual([{ reason: "xray-flags-agree", tags: [101] }]);
+  });
+
+  it.each<[string, Record<string, number[]>, string[]]>([
+    [
+      "the older spelling",
+      { "xfel_bl_lh1_shutter_1_open_valid/status": [0, 1, 0], "xfel_bl_lh1_shutter_1_close_valid/status": [1, 0, 1] },
+      ["xfel_bl_lh1_shutter_1_open_valid/status", "xfel_bl_lh1_shutter_1_close_valid/status"],
+    ],
+    ["the archive's selector", { "bl_3/lh_1/laser_pulse_selector_status": [0, 1, 0] }, ["bl_3/lh_1/laser_pulse_selector_status"]],
+    ["a lone open flag", { [`${laser}_open_valid/status`]: [0, 1, 0] }, [`${laser}_open_valid/status`]],
+    [
+      "the archive's selector when the shutter was recorded at no shot",
+      { [`${laser}_open_valid/status`]: [], "bl_3/lh_1/laser_pulse_selector_status": [0, 1, 0] },
+      ["bl_3/lh_1/laser_pulse_selector_status"],
+    ],
+  ])("reads the pump laser from %s and says so", async (_, signals, used) => {
+    const labels = await (await scripted("DXX", signals)).labels();
+    expect(wordOf(labels)).toBe("D+-");
+    expect(labels.evidence.laser.signals).toEqual(used);
+  });
+
+  it("labels a part of the run with the head of the whole", async () => {
+    const run = await scripted("DXDX", { "bl_3/lh_1/laser_pulse_selector_status": [0, 1, 0, 0] });
+    const labels = await run.labels([102, 103]);
+    expect(wordOf(labels)).toBe("?-");
+    expect(labels.dropped).toEqual([{ reason: "closed-after-head", tags: [102] }]);
+  });
+
+  it("does not guess without a pump-laser signal", async () => {
+    const run = await scripted("DX", {});
+    await expect(run.labels()).rejects.toMatchObject({
+      code: "UNKNOWN_SIGNAL",
+      name: "APIError",
+      message: expect.stringMatching(/lh1_shutter_1_open_valid.*exposedTags/),
+    });
+  });
+});
