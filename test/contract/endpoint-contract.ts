@@ -227,22 +227,22 @@ export function endpointContract(subject: Subject): void {
       expect(await first({ tags: new Uint32Array(0) })).toBe("nothing");
     });
 
-    it.runIf(subject.missing !== null)("reports a missing image as FRAME_MISSING, and in a stream as missing", async () => {
-      const { detId, tag } = subject.missing ?? { detId: "", tag: 0 };
+    const { missing, running } = subject;
+    const reportsMissing = async (detId: string, tag: number): Promise<void> => {
       expect(await codeOf("st.collect", { detId, bl, runs: [run], tag })).toBe("FRAME_MISSING");
       for await (const shot of endpoint.stream("st.frames", { ...of, detIds: [detId], tags: Uint32Array.of(tag), roi: null })) {
         expect(shot).toEqual({ tag, frames: [], missing: [{ detId, reason: "frame-missing" }] });
       }
       expect(await endpoint.call("db.readTaglistBydetid", { ...of, detId })).not.toContain(tag);
-    });
+    };
+    if (missing !== null) it("reports a missing image as FRAME_MISSING, and in a stream as missing", () => reportsMissing(missing.detId, missing.tag));
 
-    it.runIf(subject.running !== null)("serves no images of a run that is still going on", async () => {
-      const { run: unfinished, detId } = subject.running ?? { run: 0, detId: "" };
-      const going = { bl, run: unfinished };
+    const keepsImagesBack = async (detId: string, going: { bl: number; run: number }): Promise<void> => {
       expect([1, 2]).toContain(await endpoint.call("db.readRunstatus", going));
       const [, start] = await endpoint.call("db.readStartTagnumber", going);
       expect(await codeOf("st.collect", { detId, bl, runs: [going.run], tag: start })).toBe("RUN_NOT_READY");
-    });
+    };
+    if (running !== null) it("serves no images of a run that is still going on", () => keepsImagesBack(running.detId, { bl, run: running.run }));
 
     it("stops when the caller aborts or leaves, and goes on answering others", async () => {
       const stopped = AbortSignal.abort();

@@ -1,0 +1,44 @@
+import { SaclaError, show } from "../core/errors.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
+import { inProcess } from "../transport/in-process.ts";
+import type { Address } from "../transport/open.ts";
+import { endpointOf } from "../transport/source.ts";
+import { openArchive } from "./archive.ts";
+
+const optionNames = ["bl", "hightag"] as const;
+
+/**
+ * Opens `file:run.h5`, `file:///data/run.h5` or a plain path as an archive. Options: `?bl=3` and `?hightag=201402`,
+ * as in {@link openArchive}. In a `file://` address, `%20` and the like stand for characters, as in a browser.
+ *
+ * @throws BAD_URL when there is no path, an unknown option, or an option that is not a whole number
+ * @throws what {@link openArchive} throws
+ *
+ * @example
+ * const endpoint = await openEndpoint("206178.h5?hightag=201402", { file: fileScheme });
+ */
+export async function fileScheme(address: Address): Promise<Endpoint> {
+  const path = pathOf(address);
+  if (path === "") throw badUrl(address, "names no file; write file:run.h5");
+  const options: { bl?: number; hightag?: number } = {};
+  for (const [key, text] of address.options) {
+    const name = optionNames.find((known) => known === key);
+    if (name === undefined) throw badUrl(address, `has the option ${show(key)}; allowed are ${optionNames.join(" and ")}`);
+    if (!/^\d{1,6}$/.test(text)) throw badUrl(address, `has ${name}=${text}, which is not a whole number`);
+    options[name] = Number(text);
+  }
+  return inProcess(endpointOf(await openArchive(path, options)));
+}
+
+function pathOf(address: Address): string {
+  if (!/^file:\/\//i.test(address.text)) return address.path;
+  try {
+    return decodeURIComponent(address.path);
+  } catch {
+    throw badUrl(address, "has a % that is not followed by two hexadecimal digits");
+  }
+}
+
+function badUrl(address: Address, what: string): SaclaError {
+  return new SaclaError("BAD_URL", `${show(address.text)} ${what}.`, { details: { url: address.text } });
+}

@@ -1,0 +1,75 @@
+/**
+ * Names of 0-D signals. DataConvert stores each under a path of its own choice inside `event_info`; SyncDB and every
+ * script at the facility know it by an equipment id. The leaves below are those whose meaning is known for certain;
+ * any other is reached by its path.
+ */
+
+/** From a path inside `event_info` to an equipment id. Of two leaves for one id, the earlier line wins. */
+const equipmentIds: readonly (readonly [leaf: RegExp, id: string])[] = [
+  [/^bl_(\d+)\/shutter_1_(open|close)_valid_status$/, "xfel_bl_$1_shutter_1_$2_valid/status"],
+  [/^bl_(\d+)\/lh_1\/shutter_1_(open|close)_valid_status$/, "xfel_bl_$1_lh1_shutter_1_$2_valid/status"],
+  [/^bl_(\d+)\/tc\/bm_(\d+)_pd_charge$/, "xfel_bl_$1_tc_bm_$2_pd/charge"],
+  [/^bl_(\d+)\/oh_2\/bm_(\d+)_signal_in_coulomb$/, "xfel_bl_$1_tc_bm_$2_pd/charge"],
+  [/^bl_(\d+)\/tc\/spec_1_energy$/, "xfel_bl_$1_tc_spec_1/energy"],
+  [/^bl_(\d+)\/tc\/mono_1_position_theta$/, "xfel_bl_$1_tc_mono_1_theta/position"],
+  [/^bl_(\d+)\/eh_(\d+)\/laser\/delay_line_motor_(\d+)$/, "xfel_bl_$1_st_$2_motor_$3/position"],
+  [/^bl_(\d+)\/eh_(\d+)\/photodiode\/photodiode_user_(\d+)_in_volt$/, "xfel_bl_$1_st_$2_pd_user_$3_fitting_peak/voltage"],
+];
+
+const units: readonly (readonly [leaf: RegExp, unit: string])[] = [
+  [/_status$/, ""],
+  [/_in_volt$/, "V"],
+  [/(_in_coulomb|_charge)$/, "C"],
+  [/_in_joule$/, "J"],
+  [/_in_eV$/, "eV"],
+  [/(_in_keV|\/spec_\d+_energy)$/, "keV"],
+  [/_in_meter$/, "m"],
+  [/_in_micro_meter$/, "um"],
+  [/_in_psec$/, "ps"],
+  [/_in_sec$/, "s"],
+  [/_in_degree$/, "degree"],
+  [/(_motor_\d+|_theta|_position)$/, "pulse"],
+];
+
+/** Unit of a leaf of `event_info`, by its name; "" for flags and for names that tell none. */
+export function unitOfLeaf(leaf: string): string {
+  return units.find(([pattern]) => pattern.test(leaf))?.[1] ?? "";
+}
+
+/**
+ * Every name a signal can be asked by, with the leaf that holds it: the leaf itself and, where it has one, the
+ * equipment id.
+ *
+ * @example
+ * signalNames(["bl_3/tc/bm_1_pd_charge"]).get("xfel_bl_3_tc_bm_1_pd/charge"); // "bl_3/tc/bm_1_pd_charge"
+ */
+export function signalNames(leaves: readonly string[]): Map<string, string> {
+  const names = new Map(leaves.map((leaf) => [leaf, leaf]));
+  for (const [pattern, template] of equipmentIds) {
+    for (const leaf of leaves) {
+      const id = pattern.test(leaf) ? leaf.replace(pattern, template) : leaf;
+      if (!names.has(id)) names.set(id, leaf);
+    }
+  }
+  return names;
+}
+
+/** The names most like `wanted`, best first: those that share most of its words. */
+export function nearestNames(wanted: string, names: Iterable<string>, limit = 5): string[] {
+  const wantedWords = new Set(wordsIn(wanted));
+  const scored = [...names].map((name) => {
+    const words = wordsIn(name);
+    const shared = words.filter((word) => wantedWords.has(word)).length;
+    return { name, score: shared / (wantedWords.size + words.length) };
+  });
+  return scored
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score || a.name.localeCompare(b.name))
+    .slice(0, limit)
+    .map(({ name }) => name);
+}
+
+/** Numbers apart from letters, so that `bm1` is near `bm_1`. */
+function wordsIn(name: string): string[] {
+  return name.toLowerCase().match(/[a-z]+|\d+/g) ?? [];
+}

@@ -1,0 +1,101 @@
+import type { DetectorInfo, SensorGeometry } from "../core/detector.ts";
+import { SaclaError, show, showList } from "../core/errors.ts";
+import type { H5File } from "./h5file.ts";
+
+/** One `detector_2d_<k>` group: one group per tag, with the image and its status in it. */
+export class StoredDetector {
+  readonly id: string;
+  readonly #file: H5File;
+  readonly #path: string;
+  readonly #run: number;
+  readonly #runTags: Uint32Array;
+  #tagGroups: ReadonlySet<string> | undefined;
+  #info: DetectorInfo | undefined;
+  #tags: Uint32Array | undefined;
+
+  constructor(file: H5File, path: string, id: string, run: number, runTags: Uint32Array) {
+    this.#file = file;
+    this.#path = path;
+    this.id = id;
+    this.#run = run;
+    this.#runTags = runTags;
+  }
+
+  /** Tags of the run's list for which the detector has an image, ascending. The first call looks at every tag. */
+  get tags(): Uint32Array {
+    this.#tags ??= this.#runTags.filter((tag) => this.#hasImage(tag));
+    return this.#tags;
+  }
+
+  /**
+   * The size is that of the first image: the layout stores it nowhere else. A camera that is no MPCCD has no gain, and
+   * no geometry where the file has none.
+   * @throws FRAME_MISSING when no tag has an image
+   * @throws BAD_GEOMETRY when only a part of the geometry is there
+   */
+  get info(): DetectorInfo {
+    if (this.#info !== undefined) return this.#info;
+    const [ysize, xsize] = this.#size();
+    const gain = this.#file.number(`${this.#path}/detector_info/absolute_gain`);
+    this.#info = { id: this.id, xsize, ysize, absGain: gain !== undefined && Number.isFinite(gain) ? gain : null, geometry: this.#geometry() };
+    return this.#info;
+  }
+
+  /**
+   * Fills `out` with the image of a tag. False when there is none, or its `detector_status` is not 1.
+   * @throws FILE_DAMAGED when the image has another size than the first one, or cannot be read
+   */
+  readImage(tag: number, out: Float32Array): boolean {
+    if (!this.#hasImage(tag)) return false;
+    const { ysize, xsize } = this.info;
+    this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
+    return true;
+  }
+
+  #imagePath(tag: number): string {
+    return `${this.#path}/tag_${tag}/detector_data`;
+  }
+
+  #hasImage(tag: number): boolean {
+    this.#tagGroups ??= new Set(this.#file.keys(this.#path));
+    if (!this.#tagGroups.has(`tag_${tag}`) || this.#file.kind(this.#imagePath(tag)) !== "dataset") return false;
+    // Assembled images are stored without a status.
+    return (this.#file.number(`${this.#path}/tag_${tag}/detector_status`) ?? 1) === 1;
+  }
+
+  #size(): readonly [ysize: number, xsize: number] {
+    const first = this.#runTags.find((tag) => this.#hasImage(tag));
+    if (first === undefined) {
+      throw new SaclaError("FRAME_MISSING", `${this.id} has no image for any tag of run ${this.#run}, so its size is unknown.`, {
+        details: { detId: this.id, run: this.#run },
+      });
+    }
+    const shape = this.#file.shape(this.#imagePath(first)) ?? [];
+    const [ysize, xsize] = shape;
+    if (shape.length !== 2 || ysize === undefined || xsize === undefined || ysize < 1 || xsize < 1) {
+      throw new SaclaError("NOT_DATACONVERT", `${this.#imagePath(first)} of ${show(this.#file.path)} has shape [${shape.join(", ")}], but must be an image.`, {
+        details: { file: this.#file.path, path: this.#imagePath(first), shape },
+      });
+    }
+    return [ysize, xsize];
+  }
+
+  #geometry(): SensorGeometry | null {
+    const info = `${this.#path}/detector_info`;
+    const position = this.#file.numbers(`${info}/detector_coordinate_in_micro_meter`);
+    const pixel = this.#file.numbers(`${info}/pixel_size_in_micro_meter`);
+    const rotationDeg = this.#file.number(`${info}/detector_rotation_angle_in_degree`);
+    if (position === undefined && rotationDeg === undefined) return null;
+    const [posXUm, posYUm, posZUm] = position ?? [];
+    const [pixelSizeXUm, pixelSizeYUm] = pixel ?? [];
+    const parts = { posXUm, posYUm, posZUm, rotationDeg, pixelSizeXUm, pixelSizeYUm };
+    if (posXUm === undefined || posYUm === undefined || rotationDeg === undefined || pixelSizeXUm === undefined || pixelSizeYUm === undefined) {
+      const missing = Object.entries(parts).flatMap(([key, value]) => (value === undefined ? [key] : []));
+      throw new SaclaError("BAD_GEOMETRY", `${info} of ${show(this.#file.path)} lacks ${showList(missing)} of sensor ${this.id}.`, {
+        details: { file: this.#file.path, path: info, sensor: this.id, missing },
+      });
+    }
+    const manipulatorShiftUm = this.#file.number(`${info}/manipulator_position_in_micro_meter`) ?? 0;
+    return { posXUm, posYUm, posZUm: posZUm ?? 0, rotationDeg, pixelSizeXUm, pixelSizeYUm, manipulatorShiftUm };
+  }
+}

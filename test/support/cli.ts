@@ -1,0 +1,28 @@
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const tsx = createRequire(import.meta.url).resolve("tsx/cli");
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+
+export interface Finished {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs the command line in a process of its own, from `folder`, without a SACLA_URL unless given. */
+export async function sacla(folder: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
+  const { SACLA_URL: _, ...rest } = process.env;
+  const child = spawn(process.execPath, [tsx, "-C", "sacla-source", main, ...args], {
+    cwd: folder,
+    env: { ...rest, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let out = "";
+  let err = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, out, err };
+}

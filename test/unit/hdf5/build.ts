@@ -1,0 +1,85 @@
+import { join } from "node:path";
+import { type Dataset, File, type Group, type GuessableDataTypes, ready } from "h5wasm/node";
+
+interface Part {
+  readonly data: GuessableDataTypes;
+  readonly dtype?: string;
+  readonly shape?: number[];
+  readonly gzip?: boolean;
+}
+
+/** Paths and what to write there; undefined leaves a path out. A plain value has the type h5wasm guesses. */
+export type Parts = Record<string, Part | undefined>;
+
+export const ROWS = 4;
+export const COLUMNS = 3;
+export const TAGS = [101, 103, 105];
+
+/** Pixel i of the image of a tag is tag + i. */
+export function pixelsOf(tag: number): number[] {
+  return Array.from({ length: ROWS * COLUMNS }, (_, i) => tag + i);
+}
+
+/** The smallest DataConvert run: one sensor, three tags, two signals. */
+export function runParts(run = 7, bl = 3, tags: readonly number[] = TAGS): Parts {
+  const root = `/run_${run}`;
+  const detector = `${root}/detector_2d_1`;
+  const images = tags.map((tag): [string, Part] => [
+    `${detector}/tag_${tag}/detector_data`,
+    { data: Float32Array.from(pixelsOf(tag)), shape: [ROWS, COLUMNS] },
+  ]);
+  const statuses = tags.map((tag): [string, Part] => [`${detector}/tag_${tag}/detector_status`, { data: 1 }]);
+  return {
+    [`${root}/run_info/start_tag_number`]: { data: tags[0] ?? 0 },
+    [`${root}/run_info/end_tag_number`]: { data: (tags.at(-1) ?? 0) + 2 },
+    [`${root}/run_info/detector_config/detector_2d_list`]: { data: Int32Array.of(1) },
+    [`${root}/run_info/sacla_config/photon_energy_in_eV`]: { data: Float64Array.of(7500), shape: [] },
+    [`${root}/exp_info/comment`]: { data: "a comment", dtype: "A32" },
+    [`${root}/event_info/tag_number_list`]: { data: Int32Array.from(tags) },
+    [`${root}/event_info/time_stamp`]: { data: Float64Array.from(tags, (tag) => 1_760_000_000 + tag / 60) },
+    [`${root}/event_info/bl_${bl}/tc/bm_1_pd_charge`]: { data: Float32Array.from(tags, (_, i) => i + 0.5) },
+    [`${root}/event_info/bl_${bl}/shutter_1_open_valid_status`]: { data: Int32Array.from(tags, () => 1) },
+    [`${detector}/detector_info/detector_name`]: { data: "MPCCD-1N0-M06-002", dtype: "A17" },
+    [`${detector}/detector_info/absolute_gain`]: { data: Float32Array.of(17.5), shape: [] },
+    [`${detector}/detector_info/detector_coordinate_in_micro_meter`]: { data: Float32Array.of(-1755, 51711, 5) },
+    [`${detector}/detector_info/detector_rotation_angle_in_degree`]: { data: Float32Array.of(-90), shape: [] },
+    [`${detector}/detector_info/pixel_size_in_micro_meter`]: { data: Float32Array.of(50, 51) },
+    [`${detector}/detector_info/manipulator_position_in_micro_meter`]: { data: Float32Array.of(12), shape: [] },
+    ...Object.fromEntries(images),
+    ...Object.fromEntries(statuses),
+  };
+}
+
+/** A whole file: the given runs (run 7 by default), changed by `changes`. */
+export function archiveParts(changes: Parts = {}, runs: readonly Parts[] = [runParts()], numbers: readonly number[] = [7]): Parts {
+  return {
+    "/file_info/run_number_list": { data: BigInt64Array.from(numbers, BigInt) },
+    "/file_info/version": { data: "3.20", dtype: "A6" },
+    ...Object.assign({}, ...runs),
+    ...changes,
+  };
+}
+
+/** Writes the parts as an HDF5 file and gives its path. */
+export async function writeHdf5(folder: string, name: string, parts: Parts): Promise<string> {
+  await ready;
+  const path = join(folder, name);
+  const file = new File(path, "w");
+  for (const [place, part] of Object.entries(parts)) if (part !== undefined) writePart(file, place, part);
+  file.close();
+  return path;
+}
+
+function writePart(file: File, place: string, part: Part): Dataset {
+  const names = place.split("/").filter((name) => name !== "");
+  const last = names.pop() ?? "";
+  let group: Group = file;
+  for (const name of names) {
+    const known = group.keys().includes(name) ? group.get(name) : group.create_group(name);
+    if (known === null || !("create_group" in known)) throw new Error(`${name} of ${place} is not a group`);
+    group = known;
+  }
+  const { data, dtype, shape, gzip } = part;
+  const storage = gzip === true && shape !== undefined ? { chunks: shape, compression: "gzip" as const } : {};
+  return group.create_dataset({ name: last, data, ...(dtype === undefined ? {} : { dtype }), ...(shape === undefined ? {} : { shape }), ...storage });
+}
