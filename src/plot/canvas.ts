@@ -1,0 +1,133 @@
+import { CAP_UNITS, glyphOf } from "./font.ts";
+
+/** Red, green, blue, each 0…255. */
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+/** A picture being drawn: 3 bytes per pixel, row-major from the top left. */
+export interface Canvas {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Buffer;
+}
+
+export function createCanvas(width: number, height: number, [red, green, blue]: Rgb): Canvas {
+  const data = Buffer.alloc(width * height * 3, red);
+  if (red !== green || green !== blue) for (let i = 0; i < data.length; i += 3) data.set([red, green, blue], i);
+  return { width, height, data };
+}
+
+/** Fills whole pixels [x, x + width) × [y, y + height). */
+export function fillRect(canvas: Canvas, x: number, y: number, width: number, height: number, colour: Rgb): void {
+  for (let row = Math.max(0, y); row < Math.min(canvas.height, y + height); row++) {
+    for (let column = Math.max(0, x); column < Math.min(canvas.width, x + width); column++) canvas.data.set(colour, (row * canvas.width + column) * 3);
+  }
+}
+
+/** A frame of `line` pixels just outside [x, x + width) × [y, y + height). */
+export function frameRect(canvas: Canvas, x: number, y: number, width: number, height: number, line: number, colour: Rgb): void {
+  fillRect(canvas, x - line, y - line, width + 2 * line, line, colour);
+  fillRect(canvas, x - line, y + height, width + 2 * line, line, colour);
+  fillRect(canvas, x - line, y, line, height, colour);
+  fillRect(canvas, x + width, y, line, height, colour);
+}
+
+function blend(canvas: Canvas, x: number, y: number, colour: Rgb, alpha: number): void {
+  if (alpha <= 0 || x < 0 || y < 0 || x >= canvas.width || y >= canvas.height) return;
+  const at = (y * canvas.width + x) * 3;
+  const a = Math.min(1, alpha);
+  for (let c = 0; c < 3; c++) canvas.data[at + c] = Math.round((canvas.data[at + c] ?? 0) * (1 - a) + (colour[c] ?? 0) * a);
+}
+
+/** A circle about the point (x, y), where pixel (i, j) covers [i, i + 1) × [j, j + 1). */
+export function drawRing(canvas: Canvas, x: number, y: number, radius: number, line: number, colour: Rgb): void {
+  const reach = radius + line;
+  for (let row = Math.floor(y - reach); row <= y + reach; row++) {
+    for (let column = Math.floor(x - reach); column <= x + reach; column++) {
+      const distance = Math.abs(Math.hypot(column + 0.5 - x, row + 0.5 - y) - radius);
+      blend(canvas, column, row, colour, line / 2 + 0.5 - distance);
+    }
+  }
+}
+
+/** How a line of text is drawn. */
+export interface TextStyle {
+  /** Height of a capital in pixels. */
+  readonly size: number;
+  readonly colour: Rgb;
+  /** Which point of the text lies at x. Default "start". */
+  readonly anchor?: "start" | "middle" | "end";
+  /** Reads upwards instead of to the right. */
+  readonly upwards?: boolean;
+  readonly bold?: boolean;
+  /** Drawn around the letters, so that they can be read on a picture. */
+  readonly halo?: Rgb;
+}
+
+/** Width of a line of text in pixels when capitals are `size` pixels high. */
+export function textWidth(text: string, size: number): number {
+  let units = 0;
+  for (const character of text) units += glyphOf(character).advance;
+  return Math.ceil((units * size) / CAP_UNITS);
+}
+
+/** Draws one line of text with its baseline through (x, y). */
+export function drawText(canvas: Canvas, text: string, x: number, y: number, style: TextStyle): void {
+  const scale = style.size / CAP_UNITS;
+  const shift = { start: 0, middle: 0.5, end: 1 }[style.anchor ?? "start"] * textWidth(text, style.size);
+  const lines: number[] = [];
+  let pen = -shift;
+  for (const character of text) {
+    const glyph = glyphOf(character);
+    for (let i = 0; i + 1 < glyph.lines.length; i += 2) {
+      const along = pen + (glyph.lines[i] ?? 0) * scale;
+      const down = (glyph.lines[i + 1] ?? 0) * scale;
+      if (style.upwards === true) lines.push(x + down, y - along);
+      else lines.push(x + along, y + down);
+    }
+    pen += glyph.advance * scale;
+  }
+  const line = Math.max(1.1, (style.bold === true ? 1.9 : 1.4) * scale);
+  if (style.halo !== undefined) drawLines(canvas, lines, line + Math.max(3, 3 * scale), style.halo);
+  drawLines(canvas, lines, line, style.colour);
+}
+
+/** Round-ended lines [x0, y0, x1, y1, …]; each pixel takes the strongest cover, so that joints are not drawn twice. */
+function drawLines(canvas: Canvas, lines: readonly number[], width: number, colour: Rgb): void {
+  if (lines.length === 0) return;
+  const half = width / 2 + 0.5;
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let i = 0; i < lines.length; i += 2) {
+    left = Math.min(left, lines[i] ?? left);
+    right = Math.max(right, lines[i] ?? right);
+    top = Math.min(top, lines[i + 1] ?? top);
+    bottom = Math.max(bottom, lines[i + 1] ?? bottom);
+  }
+  const x0 = Math.floor(left - half);
+  const y0 = Math.floor(top - half);
+  const columns = Math.ceil(right + half) - x0 + 1;
+  const cover = new Float32Array(columns * (Math.ceil(bottom + half) - y0 + 1));
+  for (let i = 0; i + 3 < lines.length; i += 4) {
+    coverLine(cover, columns, half, (lines[i] ?? 0) - x0, (lines[i + 1] ?? 0) - y0, (lines[i + 2] ?? 0) - x0, (lines[i + 3] ?? 0) - y0);
+  }
+  cover.forEach((alpha, i) => {
+    blend(canvas, x0 + (i % columns), y0 + Math.floor(i / columns), colour, alpha);
+  });
+}
+
+function coverLine(cover: Float32Array, columns: number, half: number, x0: number, y0: number, x1: number, y1: number): void {
+  const dx = x1 - x0;
+  const dy = y1 - y0;
+  const length2 = dx * dx + dy * dy;
+  for (let row = Math.max(0, Math.floor(Math.min(y0, y1) - half)); row <= Math.max(y0, y1) + half; row++) {
+    for (let column = Math.max(0, Math.floor(Math.min(x0, x1) - half)); column <= Math.max(x0, x1) + half; column++) {
+      const px = column + 0.5 - x0;
+      const py = row + 0.5 - y0;
+      const t = length2 === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / length2));
+      const ox = px - t * dx;
+      const oy = py - t * dy;
+      const alpha = Math.min(1, half - Math.sqrt(ox * ox + oy * oy));
+      const at = row * columns + column;
+      if (alpha > (cover[at] ?? 1)) cover[at] = alpha;
+    }
+  }
+}

@@ -1,0 +1,268 @@
+import { asFinite, asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { type Canvas, createCanvas, drawRing, drawText, fillRect, frameRect, type Rgb, textWidth } from "./canvas.ts";
+import { COLOURS, type ColourMap, colourMaps, colourTable, defaultGapColour, parseColour } from "./colour-map.ts";
+import { checkRange, type Scale } from "./options.ts";
+import { blockMeans, type Drawable, type Gap, type Pixels, pixelsOf, robustRange, withGap } from "./pixels.ts";
+import { encodeRgb } from "./png.ts";
+import { type Axis, fitTicks, fraction, type Tick } from "./ticks.ts";
+
+/** A place to point out, in pixels of the image as given; fractions are allowed. */
+export interface Mark {
+  readonly column: number;
+  readonly row: number;
+  readonly label?: string | undefined;
+}
+
+export interface ImageOptions {
+  /** Values of the lowest and the highest colour. Default: the 1 % and 99.5 % points of the finite pixels that are no gap. */
+  readonly range?: readonly [low: number, high: number] | undefined;
+  /** @default "linear" */
+  readonly scale?: Scale | undefined;
+  /** `difference` is for images around zero; its default range is symmetric. @default "viridis" */
+  readonly colourMap?: ColourMap | undefined;
+  /** A line above the picture. */
+  readonly title?: string | undefined;
+  /** Written along the colour bar. */
+  readonly unit?: string | undefined;
+  /** Column and row numbers at the sides. @default true */
+  readonly axes?: boolean | undefined;
+  /** Most screen pixels the image may be wide: larger images are averaged over whole blocks of pixels. Default: no limit. */
+  readonly maxWidth?: number | undefined;
+  /** Small circles, with a label beside each. */
+  readonly marks?: readonly Mark[] | undefined;
+  /** Pixels without a value, besides NaN: a number such as the assembler's gap value, or a mask (not 0 = gap). */
+  readonly gap?: Gap | undefined;
+  /** Colour of pixels without a value, `#rrggbb`. Default: a grey (blue for the grey map) that the map does not contain. */
+  readonly gapColour?: string | undefined;
+}
+
+const optionNames = ["range", "scale", "colourMap", "title", "unit", "axes", "maxWidth", "marks", "gap", "gapColour"] as const;
+
+const paper: Rgb = [255, 255, 255];
+const ink: Rgb = [31, 35, 41];
+const softInk: Rgb = [92, 99, 110];
+
+/** Images smaller than this are magnified by a whole number, so that axes and colour bar have room. */
+const SMALLEST_SIDE = 360;
+
+/**
+ * A colour-mapped picture of an image as a PNG, with a colour bar, axes in pixels, a title and marks. Row 0 is at the
+ * top. NaN and gaps have the gap colour. Values below and above the range, and ±Infinity, have the lowest and highest
+ * colour; on a logarithmic scale so have zero and negative values the lowest.
+ *
+ * @param image - shape [ysize, xsize]
+ * @throws BAD_ARGUMENT when the image is not 2-D or is empty, or an option is not one of those allowed
+ * @example
+ * await writeFile("average.png", renderImage(average, { title: "Run 206178, source view", unit: "ADU", scale: "log" }));
+ */
+export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8Array {
+  checkOptions("renderImage", options, optionNames);
+  const scale = asOneOf("scale", options.scale ?? "linear", ["linear", "log"]);
+  const colourMap = asOneOf("colourMap", options.colourMap ?? "viridis", colourMaps);
+  const gapColour = options.gapColour === undefined ? defaultGapColour(colourMap) : parseColour("gapColour", options.gapColour);
+  const given = pixelsOf(image);
+  const marks = checkMarks(options.marks ?? [], given);
+  const block = options.maxWidth === undefined ? 1 : Math.ceil(given.columns / asInteger("maxWidth", options.maxWidth, 1));
+  const whole = options.gap === undefined ? given : withGap(given, options.gap);
+  const shown = block === 1 ? whole : blockMeans(whole, block);
+  const axis = valueAxis(shown, options.range, scale === "log", colourMap);
+  const table = colourTable(colourMap);
+
+  const layout = layOut(given, shown, block, axis, options);
+  const canvas = createCanvas(layout.canvasWidth, layout.canvasHeight, paper);
+  paint(canvas, layout, shown, axis, table, gapColour);
+  if (shown.data.every(Number.isNaN)) {
+    drawText(canvas, "no data", layout.x + layout.width / 2, layout.y + (layout.height + layout.cap) / 2, { size: layout.cap, colour: ink, anchor: "middle" });
+  }
+  drawFrameAndTicks(canvas, layout, options.title);
+  drawColourBar(canvas, layout, table, options.unit);
+  for (const mark of marks) drawMark(canvas, layout, mark);
+  return encodeRgb(canvas);
+}
+
+function checkMarks(marks: readonly Mark[], { rows, columns }: Pixels): readonly Mark[] {
+  for (const [i, mark] of marks.entries()) {
+    asFinite(`marks[${i}].column`, mark.column, -0.5, columns - 0.5);
+    asFinite(`marks[${i}].row`, mark.row, -0.5, rows - 0.5);
+  }
+  return marks;
+}
+
+function valueAxis(shown: Pixels, range: ImageOptions["range"], log: boolean, colourMap: ColourMap): Axis {
+  if (colourMap === "difference" && log) throw badArgument("scale", "log", 'linear for the colour map "difference", whose middle is zero');
+  if (range !== undefined) {
+    const [low, high] = checkRange("range", range, log);
+    return { low, high, log };
+  }
+  const found = robustRange(shown, log);
+  if (colourMap !== "difference") return found;
+  const reach = Math.max(Math.abs(found.low), Math.abs(found.high));
+  return { low: -reach, high: reach, log };
+}
+
+/** Where everything goes, in screen pixels. */
+interface Layout {
+  readonly canvasWidth: number;
+  readonly canvasHeight: number;
+  /** Upper left corner of the image. */
+  readonly x: number;
+  readonly y: number;
+  /** Size of the image. */
+  readonly width: number;
+  readonly height: number;
+  /** Screen pixels per pixel of the image as given: the zoom, or 1 / block. */
+  readonly zoom: number;
+  readonly bar: { readonly x: number; readonly width: number; readonly height: number; readonly ticks: readonly PlacedTick[]; readonly labelWidth: number };
+  readonly columnTicks: readonly PlacedTick[];
+  readonly rowTicks: readonly PlacedTick[];
+  /** Height of a capital. */
+  readonly cap: number;
+  readonly line: number;
+  readonly axes: boolean;
+}
+
+interface PlacedTick {
+  readonly label: string;
+  /** Distance from the left or upper end. */
+  readonly at: number;
+}
+
+function layOut(given: Pick<Pixels, "rows" | "columns">, shown: Pick<Pixels, "rows" | "columns">, block: number, axis: Axis, options: ImageOptions): Layout {
+  const magnified = Math.max(1, Math.floor(SMALLEST_SIDE / Math.max(shown.rows, shown.columns)));
+  const zoom = block > 1 ? 1 / block : magnified;
+  const width = shown.columns * (block > 1 ? 1 : magnified);
+  const height = shown.rows * (block > 1 ? 1 : magnified);
+  const cap = Math.min(40, Math.max(10, Math.round(Math.max(width, height) / 70)));
+  const pad = Math.round(cap * 1.2);
+  const axes = options.axes ?? true;
+  const textRoom = (label: string): number => textWidth(label, cap) + 1.5 * cap;
+  const lineRoom = (): number => 2.6 * cap;
+  const columnTicks = axes ? pixelTicks(given.columns, zoom, width, textRoom) : [];
+  const rowTicks = axes ? pixelTicks(given.rows, zoom, height, lineRoom) : [];
+  const rowLabelWidth = Math.max(0, ...rowTicks.map((tick) => textWidth(tick.label, cap)));
+  const x = pad + (axes ? Math.round(cap * 2.6) + rowLabelWidth : 0);
+  const y = Math.round(cap * (options.title === undefined ? 1.2 : 3.2));
+  const barHeight = Math.max(height, 16 * cap);
+  const barTicks = fitTicks(axis, barHeight, 8, lineRoom).major.map((tick) => ({ label: tick.label, at: barPosition(axis, tick, barHeight) }));
+  const bar = {
+    x: x + width + Math.round(1.4 * cap),
+    width: Math.round(1.5 * cap),
+    height: barHeight,
+    ticks: barTicks,
+    labelWidth: Math.max(0, ...barTicks.map((tick) => textWidth(tick.label, cap))),
+  };
+  const unitWidth = options.unit === undefined ? 0 : cap + (isShort(options.unit, cap) ? textWidth(options.unit, cap) : cap);
+  const right = bar.x + bar.width + cap + bar.labelWidth + unitWidth + pad;
+  const titleEnd = options.title === undefined ? 0 : x + textWidth(options.title, titleSize(cap)) + pad;
+  const below = axes ? Math.round(cap * 5.4) : pad;
+  return {
+    canvasWidth: Math.max(right, titleEnd),
+    canvasHeight: Math.max(y + height + below, y + barHeight + pad),
+    ...{ x, y, width, height, zoom, bar, columnTicks, rowTicks, cap, axes },
+    line: Math.max(1, Math.round(cap / 10)),
+  };
+}
+
+/** Whether a unit such as V or ADU fits beside the colour bar as it is; a longer one is turned to read upwards. */
+function isShort(unit: string, cap: number): boolean {
+  return textWidth(unit, cap) <= 4 * cap;
+}
+
+function titleSize(cap: number): number {
+  return Math.round(cap * 1.25);
+}
+
+function barPosition(axis: Axis, tick: Tick, height: number): number {
+  return Math.round((1 - fraction(axis, tick.value)) * (height - 1));
+}
+
+/** Ticks at the centres of whole pixels. */
+function pixelTicks(pixels: number, zoom: number, length: number, room: (label: string) => number): PlacedTick[] {
+  const axis = { low: -0.5, high: pixels - 0.5, log: false };
+  return fitTicks(axis, length, 8, room)
+    .major.filter((tick) => Number.isInteger(tick.value))
+    .map((tick) => ({ label: String(tick.value), at: Math.floor((tick.value + 0.5) * zoom) }));
+}
+
+/** Colours every pixel: the one hot loop. */
+function paint(canvas: Canvas, layout: Layout, { data, rows, columns }: Pixels, axis: Axis, table: Uint8Array, gapColour: Rgb): void {
+  const out = canvas.data;
+  const zoom = Math.max(1, Math.round(layout.width / columns));
+  const low = axis.log ? Math.log(axis.low) : axis.low;
+  const perUnit = COLOURS / ((axis.log ? Math.log(axis.high) : axis.high) - low);
+  for (let r = 0; r < rows; r++) {
+    const firstRow = layout.y + r * zoom;
+    let to = (firstRow * canvas.width + layout.x) * 3;
+    const start = to;
+    for (let c = 0; c < columns; c++) {
+      const value = data[r * columns + c] ?? NaN;
+      let [red, green, blue] = gapColour;
+      if (!Number.isNaN(value)) {
+        // The logarithm of a negative value is NaN, for which `level > 0` is false: the lowest colour.
+        const level = ((axis.log ? Math.log(value) : value) - low) * perUnit;
+        const entry = level > 0 ? (level < COLOURS ? Math.floor(level) : COLOURS - 1) * 3 : 0;
+        red = table[entry] ?? 0;
+        green = table[entry + 1] ?? 0;
+        blue = table[entry + 2] ?? 0;
+      }
+      for (let k = 0; k < zoom; k++) {
+        out[to++] = red;
+        out[to++] = green;
+        out[to++] = blue;
+      }
+    }
+    for (let k = 1; k < zoom; k++) out.copy(out, ((firstRow + k) * canvas.width + layout.x) * 3, start, to);
+  }
+}
+
+function drawFrameAndTicks(canvas: Canvas, layout: Layout, title: string | undefined): void {
+  const { x, y, width, height, cap, line, columnTicks, rowTicks } = layout;
+  if (title !== undefined) drawText(canvas, title, x, y - Math.round(cap * 0.95), { size: titleSize(cap), colour: ink, bold: true });
+  frameRect(canvas, x, y, width, height, line, softInk);
+  if (!layout.axes) return;
+  const tickLength = Math.round(cap * 0.5);
+  const half = Math.floor(line / 2);
+  for (const { label, at } of columnTicks) {
+    fillRect(canvas, x + at - half, y + height + line, line, tickLength, softInk);
+    drawText(canvas, label, x + at, y + height + line + tickLength + Math.round(1.5 * cap), { size: cap, colour: ink, anchor: "middle" });
+  }
+  for (const { label, at } of rowTicks) {
+    fillRect(canvas, x - line - tickLength, y + at - half, tickLength, line, softInk);
+    drawText(canvas, label, x - line - tickLength - Math.round(cap * 0.4), y + at + cap / 2, { size: cap, colour: ink, anchor: "end" });
+  }
+  drawText(canvas, "column", x + width / 2, y + height + Math.round(4.2 * cap), { size: cap, colour: softInk, anchor: "middle" });
+  drawText(canvas, "row", Math.round(2 * cap), y + height / 2, { size: cap, colour: softInk, anchor: "middle", upwards: true });
+}
+
+function drawColourBar(canvas: Canvas, { y, bar, cap, line }: Layout, table: Uint8Array, unit: string | undefined): void {
+  for (let r = 0; r < bar.height; r++) {
+    const entry = Math.min(COLOURS - 1, Math.floor(((bar.height - 1 - r) / (bar.height - 1)) * COLOURS)) * 3;
+    fillRect(canvas, bar.x, y + r, bar.width, 1, [table[entry] ?? 0, table[entry + 1] ?? 0, table[entry + 2] ?? 0]);
+  }
+  frameRect(canvas, bar.x, y, bar.width, bar.height, line, softInk);
+  const right = bar.x + bar.width + line;
+  const tickLength = Math.round(cap * 0.4);
+  for (const { label, at } of bar.ticks) {
+    fillRect(canvas, right, y + at - Math.floor(line / 2), tickLength, line, softInk);
+    drawText(canvas, label, right + tickLength + Math.round(cap * 0.4), y + at + cap / 2, { size: cap, colour: ink });
+  }
+  if (unit !== undefined) {
+    const beside = right + tickLength + Math.round(cap * 0.4) + bar.labelWidth + Math.round(0.8 * cap);
+    if (isShort(unit, cap)) drawText(canvas, unit, beside, y + (bar.height + cap) / 2, { size: cap, colour: ink });
+    else drawText(canvas, unit, beside + cap, y + bar.height / 2, { size: cap, colour: ink, anchor: "middle", upwards: true });
+  }
+}
+
+function drawMark(canvas: Canvas, { x, y, width, zoom, cap }: Layout, { column, row, label }: Mark): void {
+  const cx = x + (column + 0.5) * zoom;
+  const cy = y + (row + 0.5) * zoom;
+  const radius = cap * 0.9;
+  const line = Math.max(1.5, cap / 7);
+  drawRing(canvas, cx, cy, radius, line + 2, ink);
+  drawRing(canvas, cx, cy, radius, line, paper);
+  if (label === undefined || label === "") return;
+  const room = radius + cap * 0.6;
+  const isRoomRight = cx + room + textWidth(label, cap) <= x + width;
+  const style = { size: cap, colour: paper, halo: ink };
+  drawText(canvas, label, cx + (isRoomRight ? room : -room), cy + cap / 2, { ...style, anchor: isRoomRight ? "start" : "end" });
+}

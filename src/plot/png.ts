@@ -1,0 +1,48 @@
+import { PNG } from "pngjs";
+import type { Canvas } from "./canvas.ts";
+
+// No row filter: neighbouring pixels share whole colours of the map, which deflate alone finds faster and packs smaller.
+const packing = { filterType: 0, deflateLevel: 6, deflateStrategy: 0, inputHasAlpha: false } as const;
+
+/** An 8-bit RGB PNG. */
+export function encodeRgb(canvas: Canvas): Uint8Array {
+  return PNG.sync.write(asPng(canvas.width, canvas.height, canvas.data), { ...packing, colorType: 2, inputColorType: 2, bitDepth: 8 });
+}
+
+/** A 16-bit greyscale PNG with text entries (ASCII keys and values) that readers show as metadata. */
+export function encodeGray16(pixels: Uint16Array<ArrayBuffer>, width: number, height: number, text: Readonly<Record<string, string>>): Uint8Array {
+  // pngjs reads the 16-bit samples from the start of the underlying memory.
+  const png = PNG.sync.write(asPng(width, height, Buffer.from(pixels.buffer)), { ...packing, filterType: 4, colorType: 0, inputColorType: 0, bitDepth: 16 });
+  const header = 8 + 25;
+  const chunks = Object.entries(text).map(([key, value]) => chunk("tEXt", Buffer.from(`${key}\0${value}`, "latin1")));
+  return Buffer.concat([png.subarray(0, header), ...chunks, png.subarray(header)]);
+}
+
+function asPng(width: number, height: number, data: Buffer): PNG {
+  // Without a size, so that pngjs does not allocate four bytes per pixel that would be thrown away.
+  const png = new PNG();
+  png.width = width;
+  png.height = height;
+  png.data = data;
+  return png;
+}
+
+/** One PNG chunk: length, type, data, CRC of type and data. */
+function chunk(type: string, data: Buffer): Buffer {
+  const out = Buffer.alloc(12 + data.length);
+  out.writeUInt32BE(data.length, 0);
+  out.write(type, 4, "latin1");
+  data.copy(out, 8);
+  out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
+  return out;
+}
+
+/** The CRC of the PNG specification (ISO 3309). */
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffff_ffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let k = 0; k < 8; k++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
+  }
+  return ~crc >>> 0;
+}
