@@ -1,0 +1,111 @@
+import type { DetectorInfo, SensorGeometry } from "../core/detector.ts";
+import { SaclaError } from "../core/errors.ts";
+import { asFinite, asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { geometryOf } from "./geometry.ts";
+import type { PerSensor, SensorMask } from "./pixels.ts";
+import { type Canvas, corners, direction, MAX_SIDE, type Placement, type View } from "./placement.ts";
+
+/** How a picture is made from sensor pixels; see {@link Assembler}. */
+export type AssemblyMethod = "nearest" | "area";
+
+export interface AssemblerOptions {
+  /** `"source"`: as seen from the source. `"detector"`: columns mirrored, as DataConvert's assembled images. */
+  readonly view: View;
+  /** @default "nearest" */
+  readonly method?: AssemblyMethod | undefined;
+  /** Columns of the picture. Default: see {@link Assembler}. */
+  readonly width?: number | undefined;
+  /** Rows of the picture. Default: see {@link Assembler}. */
+  readonly height?: number | undefined;
+  /** Size of an output pixel. Default: that of the first sensor. */
+  readonly pixelSizeUm?: number | undefined;
+  /**
+   * What pixels get that no sensor covers. NaN by default: 0 and −1 are also values a dark-subtracted pixel can have,
+   * NaN is not. DataConvert writes −1; the talk's listing passes 0.
+   */
+  readonly gapValue?: number | undefined;
+  /** 1 = use. Pixels not used leave a gap. */
+  readonly masks?: PerSensor<SensorMask> | undefined;
+  /** Multiply each sensor by its gain over the first sensor's, so that all are in the first one's ADU. @default true */
+  readonly relativeGain?: boolean | undefined;
+}
+
+const known = ["view", "method", "width", "height", "pixelSizeUm", "gapValue", "masks", "relativeGain"] as const;
+
+/** Options with everything decided. */
+export interface ResolvedOptions {
+  readonly canvas: Canvas;
+  readonly method: AssemblyMethod;
+  readonly pixelSizeUm: number;
+  readonly gapValue: number;
+  readonly masks: PerSensor<SensorMask> | undefined;
+  readonly placements: readonly Placement[];
+  readonly gains: readonly number[];
+}
+
+/** Size of DataConvert's assembled octal images, and of the talk's. */
+const OCTAL_SIDE = 2399;
+
+export function resolveOptions(sensors: readonly DetectorInfo[], options: AssemblerOptions): ResolvedOptions {
+  checkOptions("Assembler", options, known);
+  const view = asOneOf("view", options.view, ["source", "detector"]);
+  const method = asOneOf("method", options.method ?? "nearest", ["nearest", "area"]);
+  const { gapValue = Number.NaN, relativeGain = true } = options;
+  if (typeof gapValue !== "number") throw badArgument("gapValue", gapValue, "a number (NaN is one)");
+  if (typeof relativeGain !== "boolean") throw badArgument("relativeGain", relativeGain, "true or false");
+  const geometries = sensors.map(geometryOf);
+  const pixelSizeUm = asFinite("pixelSizeUm", options.pixelSizeUm ?? geometries[0]?.pixelSizeXUm, Number.MIN_VALUE);
+  const placements = sensors.map((info, i) => placementOf(info, geometries[i] ?? geometryOf(info), pixelSizeUm));
+  const side = (name: string, given: number | undefined): number =>
+    given === undefined ? defaultSide(sensors, placements, pixelSizeUm) : asInteger(name, given, 1, MAX_SIDE);
+  const canvas = { width: side("width", options.width), height: side("height", options.height), view };
+  return { canvas, method, pixelSizeUm, gapValue, masks: options.masks, placements, gains: gainsOf(sensors, relativeGain) };
+}
+
+function placementOf(info: DetectorInfo, g: SensorGeometry, pixelSizeUm: number): Placement {
+  return {
+    rows: info.ysize,
+    columns: info.xsize,
+    x: g.posXUm / pixelSizeUm,
+    y: g.posYUm / pixelSizeUm,
+    ...direction(g.rotationDeg),
+    columnPitch: g.pixelSizeXUm / pixelSizeUm,
+    rowPitch: g.pixelSizeYUm / pixelSizeUm,
+  };
+}
+
+function defaultSide(sensors: readonly DetectorInfo[], placements: readonly Placement[], pixelSizeUm: number): number {
+  if (pixelSizeUm === 50 && sensors.length === 8 && sensors.every(({ id }) => /^MPCCD-8.*-[1-8]$/.test(id))) return OCTAL_SIDE;
+  let [reach, furthest] = [0, ""];
+  for (const [i, placement] of placements.entries()) {
+    const far = Math.max(...corners(placement).flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)]));
+    if (far > reach) [reach, furthest] = [far, sensors[i]?.id ?? ""];
+  }
+  // A hair less, so that rounding does not add an empty border.
+  const side = Math.max(1, Math.ceil(2 * reach - 1e-6));
+  if (side > MAX_SIDE) {
+    throw new SaclaError(
+      "BAD_GEOMETRY",
+      `Sensor ${furthest} reaches ${Math.round(reach * pixelSizeUm)} µm from the beam, so a picture of all sensors would have ${side} × ${side} pixels (${MAX_SIDE} × ${MAX_SIDE} at most). ` +
+        "Check its position, or give width and height.",
+      { details: { sensor: furthest, side } },
+    );
+  }
+  return side;
+}
+
+/** absGain of each sensor over that of the first, as the talk's iScale. */
+function gainsOf(sensors: readonly DetectorInfo[], relativeGain: boolean): number[] {
+  if (!relativeGain || sensors.every(({ absGain }) => absGain === null)) return sensors.map(() => 1);
+  const gains = sensors.map(({ id, absGain }) => {
+    if (absGain !== null && Number.isFinite(absGain) && absGain > 0) return absGain;
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `absGain of sensor ${id} is ${absGain}, but must be a positive number to scale the sensors to each other. Or set relativeGain: false.`,
+      {
+        details: { sensor: id, absGain },
+      },
+    );
+  });
+  return gains.map((gain) => gain / (gains[0] ?? gain));
+}

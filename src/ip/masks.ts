@@ -1,0 +1,116 @@
+import { asInteger, asText, badArgument } from "../core/guards.ts";
+import { asImage, type NdArray, shapeOf } from "../core/ndarray.ts";
+
+/** Why a pixel is bad: bits of the NeXus pixel mask (NXdetector pixel_mask). 0 is a good pixel. */
+export const badPixelReasons = { gap: 1, dead: 2, cold: 4, hot: 8, noisy: 16 } as const;
+
+/** Widths in pixels of the unusable border along each side of a sensor. */
+interface Edges {
+  readonly firstColumns: number;
+  readonly lastColumns: number;
+  readonly firstRows: number;
+  /** On MPCCD and CITIUS-20.2M the side under the amplifier shield. */
+  readonly lastRows: number;
+}
+
+interface Family {
+  readonly id: RegExp;
+  /** Size of an unbinned image. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly edges: Edges;
+}
+
+function edges(firstColumns: number, lastColumns: number, firstRows: number, lastRows: number): Edges {
+  return { firstColumns, lastColumns, firstRows, lastRows };
+}
+
+const mpccd = { rows: 1024, columns: 512 };
+const citius = { rows: 728, columns: 384 };
+
+/** The first that fits counts. */
+const families: readonly Family[] = [
+  { id: /^MPCCD-8B0-2-005/, ...mpccd, edges: edges(5, 5, 5, 35) }, // ostrich get_border, seen Oct 2022 at 10 keV
+  { id: /^MPCCD-8B0-2-006/, ...mpccd, edges: edges(5, 5, 5, 30) }, // ostrich get_border, seen Feb 2020 at 10 keV
+  { id: /^MPCCD-8B0-2-007/, ...mpccd, edges: edges(5, 5, 5, 33) }, // ostrich get_border, seen Nov 2022 at 10 keV
+  { id: /^MPCCD-8B0-2-008/, ...mpccd, edges: edges(5, 5, 5, 30) }, // ostrich get_border, as of 2024-25
+  { id: /^MPCCD-8B0-2-010/, ...mpccd, edges: edges(5, 5, 5, 32) }, // ostrich get_border, as of 2024-25
+  { id: /^MPCCD-8B/, ...mpccd, edges: edges(5, 5, 5, 23) }, // ostrich get_border: other phase III octals, Jul 2017 at 10 keV
+  { id: /^MPCCD-8N/, ...mpccd, edges: edges(0, 0, 0, 22) }, // ostrich get_border: compact phase I octals, Jul 2017 at 7 keV
+  { id: /^CITIUS-20\.2M/, ...citius, edges: edges(1, 1, 1, 14) }, // ostrich get_border
+  { id: /^CITIUS-2\.2M/, ...citius, edges: edges(5, 5, 1, 5) }, // ostrich get_border
+];
+
+interface Damage {
+  /** One sensor. */
+  readonly id: string;
+  /** Unbinned columns, the end excluded. */
+  readonly columns: readonly [start: number, end: number];
+  /** Beamline and first run from which it is seen; always when absent. */
+  readonly since?: { readonly bl: number; readonly run: number };
+}
+
+const since2019B = { bl: 2, run: 73832 };
+
+const damages: readonly Damage[] = [
+  { id: "MPCCD-8B0-2-003-2", columns: [501, 512] }, // ostrich geometry: damaged columns 501–511
+  { id: "MPCCD-8B0-2-003-3", columns: [0, 13] }, // ostrich geometry: columns 0–12 in its .geom (0–10 in its mask; the wider is taken)
+  { id: "MPCCD-8B0-2-003-2", columns: [448, 512], since: since2019B }, // ostrich geometry: dead port, 2019B
+  { id: "MPCCD-8B0-2-003-3", columns: [0, 64], since: since2019B }, // ostrich geometry: dead port, 2019B
+  { id: "MPCCD-8B0-2-003-6", columns: [0, 64], since: since2019B }, // ostrich geometry: dead port, 2019B
+  { id: "MPCCD-8B0-2-003-7", columns: [448, 512], since: since2019B }, // ostrich geometry: dead port, 2019B
+];
+
+/**
+ * The pixels of a sensor known to be bad before anything is measured: edges and amplifier shields ({@link badPixelReasons}
+ * `cold`: they see less light) and damaged or dead readout ports (`dead`), from a public SFX pipeline (ostrich).
+ * Detectors without an entry have none. Binned images (2×2, …) get every pixel that holds a bad one.
+ *
+ * @param sensorId - one sensor, as `MPCCD-8B0-2-003-2`
+ * @param shape - [ysize, xsize] of its images
+ * @returns reasons, 0 = good, shape [ysize, xsize]
+ * @throws BAD_ARGUMENT when the id is that of a whole octal, or the shape is not that of its sensors
+ * @example
+ * const masks = infos.map(({ id, ysize, xsize }) => usable(badPixels(id, bl, run, [ysize, xsize])));
+ * new Assembler(infos, { view: "source", masks });
+ */
+export function badPixels(sensorId: string, bl: number, run: number, shape: readonly [ysize: number, xsize: number]): NdArray<Uint8Array> {
+  asText("sensorId", sensorId);
+  asInteger("bl", bl, 1);
+  asInteger("run", run);
+  const ysize = asInteger("ysize", shape[0], 1);
+  const xsize = asInteger("xsize", shape[1], 1);
+  if (/^MPCCD-8[^-]*-\d+-\d+$/.test(sensorId)) throw badArgument("sensorId", sensorId, `one of its sensors, ${sensorId}-1 to ${sensorId}-8`);
+  const mask = asImage(new Uint8Array(ysize * xsize), ysize, xsize);
+  const family = families.find(({ id }) => id.test(sensorId));
+  if (family === undefined) return mask;
+  const binning = family.rows / ysize;
+  if (!Number.isInteger(binning) || family.columns / xsize !== binning) {
+    throw badArgument(`shape of ${sensorId}`, `[${ysize}, ${xsize}]`, `[${family.rows}, ${family.columns}], or that divided by a binning`);
+  }
+  const mark = (rows: readonly [number, number], columns: readonly [number, number], reason: number): void => {
+    for (let r = Math.floor(rows[0] / binning); r < Math.ceil(rows[1] / binning); r++) {
+      for (let c = Math.floor(columns[0] / binning); c < Math.ceil(columns[1] / binning); c++) mask.set(r, c, mask.get(r, c) | reason);
+    }
+  };
+  const { rows, columns, edges: edge } = family;
+  mark([0, rows], [0, edge.firstColumns], badPixelReasons.cold);
+  mark([0, rows], [columns - edge.lastColumns, columns], badPixelReasons.cold);
+  mark([0, edge.firstRows], [0, columns], badPixelReasons.cold);
+  mark([rows - edge.lastRows, rows], [0, columns], badPixelReasons.cold);
+  for (const { id, columns: dead, since } of damages) {
+    if (id === sensorId && (since === undefined || (since.bl === bl && run >= since.run))) mark([0, rows], dead, badPixelReasons.dead);
+  }
+  return mask;
+}
+
+/**
+ * A mask of reasons as a mask of pixels to use: 1 where there is no reason against it, else 0. What
+ * {@link Assembler}, {@link reconstruction} and {@link toCrystfelGeom} take.
+ */
+export function usable(mask: NdArray<Uint8Array>): NdArray<Uint8Array> {
+  const [rows, columns] = shapeOf("mask", mask);
+  const use = new Uint8Array(rows * columns);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) use[r * columns + c] = mask.get(r, c) === 0 ? 1 : 0;
+  return asImage(use, rows, columns);
+}
