@@ -2,19 +2,21 @@ import { resolve } from "node:path";
 import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { asInteger, asText, checkOptions } from "../core/guards.ts";
+import { hightagAt } from "../core/japan.ts";
+import { nearestNames } from "../core/nearest-names.ts";
 import { type Column, emptyColumn, type MissingReason, setEntry } from "../core/syncdb.ts";
 import type { RunInfo } from "../transport/methods.ts";
 import type { Source } from "../transport/source.ts";
-import { type ArchiveOptions, hightagAtTime, readRuns, type StoredRun } from "./dataconvert.ts";
+import { type ArchiveOptions, readRuns, type StoredRun } from "./dataconvert.ts";
 import { H5File } from "./h5file.ts";
-import { nearestNames, unitOfLeaf } from "./signals.ts";
+import { unitOfLeaf } from "./signals.ts";
 
 /**
  * Opens an HDF5 file written by DataConvert 3 or 4 as a source of shots. Only names and short lists are read; an
  * image is read when it is asked for.
  *
- * What such a file does not store is filled in so: the HighTag is derived from the run's time by the rule of the talk
- * (fiscal year, 01 from April, 02 from October) unless `hightag` is given; the station number is 0; the run status is
+ * What such a file does not store is filled in so: the HighTag is guessed from the run's time
+ * (01 from March, 02 from September) unless `hightag` is given; the station number is 0; the run status is
  * 0, stopped. Signals have two names, their path inside `event_info` and, where it is known, their SyncDB equipment
  * id. NaN stands for `not-converged` and an infinity for `saturated`; a tag that is not in the run's list is `missing`.
  *
@@ -127,7 +129,7 @@ class Archive implements Source {
   }
 
   hightagAt(unixSeconds: number): number {
-    return this.#hightag ?? hightagAtTime(unixSeconds);
+    return this.#hightag ?? hightagAt(unixSeconds);
   }
 
   timestamp(hightag: number, tag: number, equipId: string): number {

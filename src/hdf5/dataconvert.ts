@@ -1,5 +1,6 @@
 import { groupDetectors } from "../core/detector.ts";
 import { SaclaError, show, showList } from "../core/errors.ts";
+import { hightagAt } from "../core/japan.ts";
 import type { H5File } from "./h5file.ts";
 import { signalNames } from "./signals.ts";
 import { StoredDetector } from "./stored-detector.ts";
@@ -14,21 +15,6 @@ export interface ArchiveOptions {
 
 /** Tags count pulses of the 60 Hz clock whatever the repetition rate. */
 const TAGS_PER_SECOND = 60;
-
-/** Japan has no daylight saving time. */
-const JAPAN_OFFSET_SECONDS = 9 * 3600;
-
-/**
- * HighTag, which a DataConvert file does not store, by the rule of the talk, "fiscal year, then 01 or 02": April to
- * September of 20XX is 20XX01, October to March is 02 of the fiscal year, in Japan time. A guess, to be overridden
- * where it matters: runs of March 2016 and March 2018 are known as 201601 and 201801, and 201704 and 201803 exist.
- */
-export function hightagAtTime(unixSeconds: number): number {
-  const japan = new Date((unixSeconds + JAPAN_OFFSET_SECONDS) * 1000);
-  const month = japan.getUTCMonth() + 1;
-  const fiscalYear = month < 4 ? japan.getUTCFullYear() - 1 : japan.getUTCFullYear();
-  return fiscalYear * 100 + (month >= 4 && month <= 9 ? 1 : 2);
-}
 
 /** The runs of a DataConvert file, ascending. @throws NOT_DATACONVERT naming the path that is not there */
 export function readRuns(file: H5File, options: ArchiveOptions): StoredRun[] {
@@ -81,7 +67,7 @@ export class StoredRun {
     this.#times = this.#perTag("time_stamp");
     this.startTime = this.#timeAt("start");
     this.stopTime = this.#timeAt("end");
-    this.hightag = options.hightag ?? hightagAtTime(this.startTime);
+    this.hightag = options.hightag ?? hightagAt(this.startTime);
     this.comment = file.text(`${this.#root}/exp_info/comment`) ?? "";
     this.detectors = this.#findDetectors();
   }

@@ -1,6 +1,7 @@
 import { type CallOptions, throwIfAborted } from "../core/async.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
+import { JAPAN_OFFSET_SECONDS } from "../core/japan.ts";
 import { checkRoi, cutRoi, type Roi, roiShape } from "../core/roi.ts";
 import { type Column, formatSyncValue } from "../core/syncdb.ts";
 import { checkCallMethod } from "./check.ts";
@@ -47,9 +48,6 @@ export interface Source {
   readFrame(bl: number, run: number, detId: string, tag: number, out: Float32Array): Answer<boolean>;
   close(): Answer<void>;
 }
-
-/** Japan has no daylight saving time. */
-const JAPAN_OFFSET_HOURS = 9;
 
 /** Serves a {@link Source} as an Endpoint. */
 export function endpointOf(source: Source): Endpoint {
@@ -284,5 +282,5 @@ function japanTime(time: string, day: number, month: number, year: number): numb
   const match = /^([01]?\d|2[0-3]):([0-5]?\d):([0-5]?\d)$/.exec(time);
   if (match === null) throw new SaclaError("BAD_ARGUMENT", `time is ${JSON.stringify(time)}, but must be "HH:MM:SS".`);
   const [, hours, minutes, secs] = match.map(Number);
-  return Date.UTC(year, month - 1, day, (hours ?? 0) - JAPAN_OFFSET_HOURS, minutes, secs) / 1000;
+  return Date.UTC(year, month - 1, day, hours, minutes, secs) / 1000 - JAPAN_OFFSET_SECONDS;
 }

@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const src = resolve(import.meta.dirname, "../../src");
+
+/** Rooms a room may import, besides itself. A folder of src that is not named here is an error. */
+const allowed: Record<string, readonly string[]> = {
+  core: [],
+  transport: ["core"],
+  ip: ["core"],
+  plot: ["core"],
+  db: ["core", "transport"],
+  st: ["core", "transport"],
+  reduce: ["core", "transport", "db", "st", "ip"],
+  hdf5: ["core", "transport", "db", "st", "ip", "reduce"],
+  facility: ["core", "transport", "db", "st", "ip", "reduce", "hdf5"],
+  // The files directly in src: connect.ts puts the rooms together, index.ts names what users import.
+  "": ["core", "transport", "ip", "plot", "db", "st", "reduce", "hdf5", "facility"],
+  cli: ["", "core", "transport", "ip", "plot", "db", "st", "reduce", "hdf5", "facility"],
+};
+
+/** Packages that only one room may know. */
+const onlyIn: Record<string, readonly string[]> = {
+  h5wasm: ["hdf5"],
+  commander: ["cli"],
+  pngjs: ["plot"],
+  valibot: ["transport"],
+};
+
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+const roomOf = (file: string): string => (file.includes(sep) ? (file.split(sep)[0] ?? "") : "");
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(src, file), "utf8");
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+}
+
+describe("the layers", () => {
+  it("have every folder of src declared", () => {
+    expect([...new Set(files.map(roomOf))].filter((room) => !(room in allowed))).toEqual([]);
+  });
+
+  it("import only to the left", () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      const room = roomOf(file);
+      for (const target of importsOf(file).filter((name) => name.startsWith("."))) {
+        const other = roomOf(relative(src, resolve(src, dirname(file), target)));
+        if (other !== room && !(allowed[room] ?? []).includes(other)) wrong.push(`${file} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it("keep node: out of core and ip, and each foreign package in its room", () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      for (const target of importsOf(file)) {
+        const room = roomOf(file);
+        if (target.startsWith("node:") && (room === "core" || room === "ip")) wrong.push(`${file} imports ${target}`);
+        const home = onlyIn[target.split("/")[0] ?? ""];
+        if (home !== undefined && !home.includes(room)) wrong.push(`${file} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it("keep files walkable: none over 450 lines", () => {
+    const long = files.filter((file) => readFileSync(join(src, file), "utf8").split("\n").length > 450);
+    expect(long).toEqual([]);
+  });
+});
