@@ -1,8 +1,14 @@
 import { defineConfig } from "vitest/config";
 
+/** Where CI wants a report for machines besides the one for people. */
+const report = process.env["SACLA_TEST_REPORT"];
+
 export default defineConfig({
+  resolve: { conditions: ["sacla-source"] },
+  ssr: { resolve: { conditions: ["sacla-source"] } },
   test: {
     testTimeout: 30_000,
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     projects: [
       { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       { extends: true, test: { name: "contract", include: ["test/contract/**/*.test.ts"] } },

@@ -1,0 +1,9 @@
+// The status of the newest run: useful to start an analysis soon after it has completed.
+import { connect } from "sacla";
+
+await using facility = await connect();
+const { db } = facility;
+
+const newest = await db.readRunnumberNewest(3);
+const status = await db.readRunstatus(3, newest); // −1: not yet existing, 0: stopped (ready to read), 1: paused, 2: running
+console.log(newest, status);

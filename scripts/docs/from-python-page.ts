@@ -1,0 +1,77 @@
+import { callMethods } from "../../src/transport/methods.ts";
+
+/** Calls that are classes or pure functions here, so that the method table has no row of their form. */
+export const otherCalls: readonly { python: string; ours: string; note: string }[] = [
+  {
+    python: "stpy.StorageReader(detID, bl, runs)",
+    ours: "new st.StorageReader(detID, bl, runs)",
+    note: "`runs` is a list, `[run]`. Asks nothing until the first collect.",
+  },
+  { python: "stpy.StorageBuffer(reader)", ours: "new st.StorageBuffer(reader)", note: "" },
+  {
+    python: "reader.collect(buffer, tag)",
+    ours: "await reader.collect(buffer, tag)",
+    note: "Gives the tag that was read. A missing image is an APIError with code `FRAME_MISSING`.",
+  },
+  {
+    python: "buffer.read_det_data(i)",
+    ours: "buffer.readDetData(i)",
+    note: "An ndarray, float32, shape [ysize, xsize], with memory of its own; `image.get(row, column)`.",
+  },
+  { python: "buffer.read_det_info(i)", ours: "buffer.readDetInfo(i)", note: "Same keys; geometry keys in both spellings, `mp_posx` and `mp_pos_x`." },
+  { python: "buffer.read_det_num_index()", ours: "buffer.readDetNumIndex()", note: "" },
+  { python: "stpy.APIError, dbpy.APIError", ours: "st.APIError, db.APIError", note: "Subclasses of SaclaError with a `code`; see errors.md." },
+  {
+    python: "ippy.reconstruction(srcs, width, height, pixel_size, offset)",
+    ours: "reconstruction(srcs, width, height, pixelSize, offset)",
+    note: 'Same dictionaries. Source view; for DataConvert\'s mirrored view use `new Assembler(infos, { view: "detector" })`.',
+  },
+];
+
+/** docs/from-python.md, from the method table. */
+export function fromPythonPage(): string {
+  const mirrored = Object.entries(callMethods).filter(([name, method]) => method.python !== null && name.startsWith("db."));
+  const dbRows = mirrored.map(([name, method]) =>
+    row(method.python ?? "", oursOf(name, method.python ?? ""), [method.meaning, "note" in method ? method.note : ""].join(" ").trim()),
+  );
+  const otherRows = otherCalls.map(({ python, ours, note }) => row(python, ours, note));
+  return `# From Python
+
+Every Python call beside ours. Names follow one rule (\`read_taglist_byrun\` → \`readTaglistByrun\`), arguments keep their
+order and meaning. What differs everywhere:
+
+* Calls that ask the facility are \`async\`: write \`await\`. Each takes \`{ signal, timeoutMs }\` as a last argument.
+* Lists of tags come as \`Uint32Array\`, numbers as \`Float64Array\`; tags may be given as any iterable of whole numbers.
+* A value that is not there is \`NaN\` in a column of numbers; the reason (\`not-converged\`, \`saturated\`, \`missing\`) is kept
+  by \`run.column(…)\` and \`run.table(…)\`.
+* Units are those of the facility: seconds, keV, coulomb, volt, pulses, micrometres, degrees, e⁻/ADU.
+
+\`\`\`ts
+import { connect } from "sacla";
+
+await using facility = await connect(); // SACLA_URL, else the simulated facility
+const { db, st } = facility;
+\`\`\`
+
+## dbpy
+
+| Python | here | meaning and differences |
+|---|---|---|
+${dbRows.join("\n")}
+
+## stpy and ippy
+
+| Python | here | differences |
+|---|---|---|
+${otherRows.join("\n")}
+`;
+}
+
+function row(...cells: string[]): string {
+  return `| ${cells.map((cell, i) => (i < 2 ? `\`${cell}\`` : cell)).join(" | ")} |`;
+}
+
+/** `dbpy.read_x(bl, run)` as it is written here. */
+function oursOf(name: string, python: string): string {
+  return `await ${name}${python.slice(python.indexOf("("))}`;
+}

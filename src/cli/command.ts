@@ -1,0 +1,134 @@
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { connect, type Facility } from "../connect.ts";
+import type { DetectorGroup } from "../core/detector.ts";
+import { SaclaError, showList } from "../core/errors.ts";
+import type { Run } from "../db/index.ts";
+import type { Io } from "./io.ts";
+import { Progress } from "./progress.ts";
+
+/** Adds one command to the program. */
+export type AddCommand = (program: Command, io: Io) => void;
+
+/** What a command has to say: `json` for machines, `text` for people; `text` ends without a line break. */
+export interface Answer {
+  readonly json: unknown;
+  readonly text: string;
+}
+
+/** What every command has at hand. */
+export interface Session {
+  readonly facility: Facility;
+  readonly bl: number;
+  readonly io: Io;
+  readonly signal: AbortSignal;
+  /** Runs `work` with a progress line. */
+  progress<T>(label: string, work: (update: (done: number, total: number | undefined) => void) => Promise<T>): Promise<T>;
+}
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly url?: string;
+  readonly bl?: number;
+  readonly json?: boolean;
+}
+
+/** The beamline to use when neither `--bl` nor the source decides. */
+const DEFAULT_BEAMLINE = 3;
+
+/**
+ * Declares a command with the options that all share, and runs its action with a facility that is closed afterwards.
+ * `urlOf` is for commands that take the address as an argument.
+ */
+export function declare<O extends object, A extends readonly unknown[]>(
+  program: Command,
+  io: Io,
+  name: string,
+  description: string,
+  configure: (command: Command) => Command,
+  action: (session: Session, options: O & CommonOptions, args: A) => Promise<Answer>,
+  urlOf: (options: CommonOptions, args: A) => string | undefined = (options) => options.url,
+): void {
+  const command = configure(program.command(name).description(description))
+    .addOption(new Option("--url <address>", "where to read: sim:, an .h5 file, file:PATH").env("SACLA_URL"))
+    .option("--bl <beamline>", "beamline (default: the source's only one, else 3)", parseWhole)
+    .option("--json", "print one JSON object");
+  command.action(async (...all: unknown[]) => {
+    // Commander passes the arguments, then the options, then the command.
+    const args = all.slice(0, -2) as unknown as A;
+    const options = all.at(-2) as O & CommonOptions;
+    await using facility = await connect(urlOf(options, args) ?? "sim:");
+    const answer = await action(await session(facility, options, io), options, args);
+    io.out(options.json === true ? `${JSON.stringify(answer.json)}\n` : `${answer.text}\n`);
+  });
+}
+
+async function session(facility: Facility, options: CommonOptions, io: Io): Promise<Session> {
+  const { signal } = io;
+  const [only, ...others] = await facility.db.beamlines({ signal });
+  return {
+    facility,
+    bl: options.bl ?? (only !== undefined && others.length === 0 ? only : DEFAULT_BEAMLINE),
+    io,
+    signal,
+    progress: async (label, work) => {
+      const progress = new Progress(io, label);
+      try {
+        return await work(progress.update);
+      } finally {
+        progress.end();
+      }
+    },
+  };
+}
+
+/** The argument RUN: a number or `newest`. */
+export function runArgument(): Argument {
+  return new Argument("[run]", "run number, or newest: the newest run that has stopped")
+    .default("newest")
+    .argParser((text) => (text === "newest" ? text : parseWhole(text)));
+}
+
+/** A commander parser for whole numbers. */
+export function parseWhole(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+/** A commander parser for numbers. */
+export function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
+  return value;
+}
+
+/** How far back `newest` looks for a run that has stopped. */
+const NEWEST_WITHIN = 20;
+
+/** The run a user named. @throws UNKNOWN_RUN */
+export async function findRun({ facility, bl, signal }: Session, run: number | "newest"): Promise<Run> {
+  if (run !== "newest") return await facility.db.run(bl, run, { signal });
+  let newest: Run | undefined;
+  for await (const candidate of facility.runs({ bl, last: NEWEST_WITHIN, signal })) if (candidate.status === 0) newest = candidate;
+  if (newest === undefined) throw new SaclaError("UNKNOWN_RUN", `None of the last ${NEWEST_WITHIN} runs of beamline ${bl} has stopped yet.`);
+  return newest;
+}
+
+/** The detector a user named, or the one with the most sensors. @throws UNKNOWN_DETECTOR */
+export async function findDetector(run: Run, id: string | undefined): Promise<DetectorGroup> {
+  const groups = await run.detectors();
+  if (id === undefined) {
+    const largest = groups.reduce<DetectorGroup | undefined>(
+      (best, group) => (best === undefined || group.sensors.length > best.sensors.length ? group : best),
+      undefined,
+    );
+    if (largest !== undefined) return largest;
+  }
+  const found =
+    groups.find((group) => group.id === id) ??
+    (groups.some((group) => id !== undefined && group.sensors.includes(id)) && id !== undefined ? { id, sensors: [id] } : undefined);
+  if (found !== undefined) return found;
+  throw new SaclaError(
+    "UNKNOWN_DETECTOR",
+    `Run ${run.run} of beamline ${run.bl} has no detector ${id ?? "at all"}; it has ${showList(groups.map((group) => group.id))}.`,
+  );
+}

@@ -1,0 +1,87 @@
+import { SaclaError } from "../../core/errors.ts";
+import type { Run, SignalColumn } from "../../db/index.ts";
+import { demoRun } from "../../facility/index.ts";
+import type { QuickLook } from "../../reduce/index.ts";
+import { type AddCommand, declare, parseWhole, type Session } from "../command.ts";
+import { assemblerFor, correctedMeans, findSpots, ledgerLine, look, summarise } from "../look.ts";
+import { type Assembled, demoReport } from "../report.ts";
+
+interface Options {
+  readonly run?: number;
+  readonly detector?: string;
+  readonly limit?: number;
+  readonly out: string;
+}
+
+/** `sacla demo`: the whole path from a run to pictures, and a report to look at. */
+export const demo: AddCommand = (program, io) =>
+  declare<Options, [string | undefined]>(
+    program,
+    io,
+    "demo",
+    "from a run to a corrected, averaged, assembled picture: on the simulated facility, or on a DataConvert file",
+    (command) =>
+      command
+        .argument("[source]", "file or address to read (default: the simulated facility)")
+        .option("--run <run>", `run number (default: the newest of a file, ${demoRun.run} of the simulated facility)`, parseWhole)
+        .option("--detector <id>", "detector (default: the one with the most sensors)")
+        .option("-n, --limit <shots>", "at most this many exposed shots, and dark ones", parseWhole)
+        .option("-o, --out <file>", "report to write", "report.html"),
+    async (session, options, [source]) => {
+      const address = source ?? options.url ?? "sim:";
+      const simulated = address.startsWith("sim:") && options.run === undefined && options.bl === undefined;
+      const where: Session = simulated ? { ...session, bl: demoRun.bl } : session;
+      const number = simulated ? demoRun.run : (options.run ?? "newest");
+      const found = await look(where, { dark: true, ...(options.limit === undefined ? {} : { limit: options.limit }) }, [number, options.detector]);
+      const assembled = assembleLook(found);
+      const monitor = await beamMonitor(found.run);
+      io.writeFile(options.out, demoReport(found, assembled, monitor, address));
+      return { json: demoJson(found, assembled), text: summaryText(found, assembled, options.out) };
+    },
+    (options, [source]) => source ?? options.url,
+  );
+
+function assembleLook(found: QuickLook): Assembled {
+  const { run, detector, sensors } = found;
+  const assembler = assemblerFor(run, sensors, "source");
+  if (assembler === null) throw new SaclaError("BAD_GEOMETRY", `${detector.id} of run ${run.run} has no geometry to assemble; name another with --detector.`);
+  const images = correctedMeans(found);
+  const image = assembler.assemble(images);
+  return { image, assembler, brightest: findSpots(assembler, image, images) };
+}
+
+/** The beam monitor of the run that is recorded, BM1 first; null when none is. */
+async function beamMonitor(run: Run): Promise<SignalColumn | null> {
+  const { bl } = run;
+  const wanted = [`xfel_bl_${bl}_tc_bm_1_pd/charge`, `xfel_bl_${bl}_st_3_bm_1_pd/charge`, `xfel_bl_${bl}_tc_gm_1_pd_fitting_peak/voltage`];
+  const recorded = new Set(await run.signals());
+  const name = wanted.find((id) => recorded.has(id));
+  return name === undefined ? null : await run.column(name);
+}
+
+function demoJson({ run, tags, sensors, ledger }: QuickLook, { assembler, brightest }: Assembled): object {
+  return {
+    run: run.run,
+    tags: { dark: [...tags.dark], exposed: [...tags.exposed] },
+    sensors: sensors.map(({ id, darkMean, correctedMean, histogram: { from, to, counts } }) => ({
+      id,
+      darkMean: { sum: darkMean === null ? null : summarise(darkMean).sum },
+      correctedMean: summarise(correctedMean),
+      histogram: { from, to, counts: [...counts] },
+    })),
+    assembled: { view: assembler.view, width: assembler.width, height: assembler.height, brightest },
+    ledger,
+  };
+}
+
+function summaryText(found: QuickLook, { assembler, brightest }: Assembled, report: string): string {
+  const { run, detector, tags } = found;
+  const [spot] = brightest;
+  return [
+    `run ${run.run} of beamline ${run.bl}: ${run.comment}`,
+    `${tags.dark.length} dark and ${tags.exposed.length} exposed shots of ${detector.id}, told apart by: ${found.evidence?.rule ?? "no rule"}`,
+    ledgerLine(found.ledger),
+    `assembled ${assembler.width} × ${assembler.height}, ${assembler.view} view${spot === undefined ? "" : `; brightest at column ${spot.column}, row ${spot.row}: ${spot.value.toFixed(1)} ADU`}`,
+    `report with pictures: ${report}`,
+  ].join("\n");
+}

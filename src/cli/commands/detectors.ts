@@ -1,0 +1,38 @@
+import type { DetectorInfo } from "../../core/detector.ts";
+import { textTable } from "../../plot/index.ts";
+import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
+
+/** `sacla detectors RUN`: detectors and sensors with size, gain and place. */
+export const detectors: AddCommand = (program, io) =>
+  declare<object, [number | "newest"]>(
+    program,
+    io,
+    "detectors",
+    "list the detectors of a run with size, gain and place of each sensor",
+    (command) => command.addArgument(runArgument()),
+    async (session, _options, [number]) => {
+      const run = await findRun(session, number);
+      const groups = await run.detectors({ signal: session.signal });
+      const found: { detector: string; info: DetectorInfo; images: number }[] = [];
+      for (const { id, sensors } of groups) {
+        for (const sensor of sensors) {
+          const info = await session.facility.st.detectorInfo(run.bl, run.run, sensor, { signal: session.signal });
+          const images = (await run.tags({ detector: sensor, signal: session.signal })).length;
+          found.push({ detector: id, info, images });
+        }
+      }
+      const rows = found.map(({ info: { id, ysize, xsize, absGain, geometry: g }, images }) => [
+        id,
+        `${ysize} × ${xsize}`,
+        images,
+        absGain ?? "",
+        g?.posXUm ?? "",
+        g?.posYUm ?? "",
+        g?.rotationDeg ?? "",
+      ]);
+      return {
+        json: { bl: run.bl, run: run.run, detectors: found.map(({ detector, info, images }) => ({ detector, ...info, images })) },
+        text: textTable(["sensor", "rows × columns", "images", "e⁻/ADU", "x µm", "y µm", "rotation °"], rows),
+      };
+    },
+  );

@@ -1,0 +1,44 @@
+import { histogramPlot, textTable } from "../../plot/index.ts";
+import { type AddCommand, declare } from "../command.ts";
+import { fileStem, type LookArguments, type LookOptions, ledgerLine, look, sumHistograms, withLookOptions, withRunAndDetector } from "../look.ts";
+
+interface Options extends LookOptions {
+  readonly out?: string;
+}
+
+/** `sacla histogram RUN DETECTOR`: how often each ADU value occurs; the second peak is a single photon. */
+export const histogram: AddCommand = (program, io) =>
+  declare<Options, LookArguments>(
+    program,
+    io,
+    "histogram",
+    "histogram of the dark-subtracted ADU values of a run, as an SVG plot",
+    (command) => withLookOptions(withRunAndDetector(command)).option("-o, --out <file>", "SVG file to write (default: named after run and detector)"),
+    async (session, options, args) => {
+      const { run, detector, sensors, ledger } = await look(session, options, args);
+      const { from, counts } = sumHistograms(sensors);
+      const file = options.out ?? `${fileStem(run, detector, "histogram")}.svg`;
+      io.writeFile(file, histogramPlot(counts, { from, title: `${detector.id}, run ${run.run}`, xLabel: "ADU", yLabel: "pixels" }));
+      const rows = sensors.map(({ id, histogram: h }) => [
+        id,
+        h.counts.reduce((a, b) => a + b, 0),
+        h.under,
+        h.over,
+        h.from + h.counts.indexOf(Math.max(...h.counts)),
+      ]);
+      return {
+        json: {
+          bl: run.bl,
+          run: run.run,
+          detector: detector.id,
+          sensors: sensors.map(({ id, histogram: { counts: n, ...rest } }) => ({
+            id,
+            histogram: { ...rest, counts: [...n] },
+          })),
+          file,
+          ledger,
+        },
+        text: `${textTable(["sensor", "pixels counted", "below", "above", "peak ADU"], rows)}\n${file}\n${ledgerLine(ledger)}`,
+      };
+    },
+  );

@@ -1,0 +1,53 @@
+import { SaclaError } from "../../core/errors.ts";
+import type { Image } from "../../core/ndarray.ts";
+import { darkAverage, subtractDark } from "../../reduce/index.ts";
+import { type AddCommand, declare, findDetector, findRun, parseWhole } from "../command.ts";
+import { assemblerFor, fileStem, type LookArguments, summarise, withRunAndDetector } from "../look.ts";
+import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
+
+interface Options extends PictureOptions {
+  readonly tag?: number;
+  readonly dark?: boolean;
+}
+
+/** `sacla image RUN DETECTOR`: the image of one shot; several sensors are assembled. */
+export const image: AddCommand = (program, io) =>
+  declare<Options, LookArguments>(
+    program,
+    io,
+    "image",
+    "write the image of one shot as a PNG; the sensors of a detector are assembled (seen from the source)",
+    (command) =>
+      withPictureOptions(
+        withRunAndDetector(command)
+          .option("--tag <tag>", "which shot (default: the last)", parseWhole)
+          .option("--dark", "subtract the dark shots at the head of the run"),
+      ),
+    async (session, options, [number, id]) => {
+      const { st } = session.facility;
+      const { signal } = session;
+      const run = await findRun(session, number);
+      const detector = await findDetector(run, id);
+      const tag = options.tag ?? (await run.tags({ signal })).at(-1);
+      if (tag === undefined) throw new SaclaError("NO_SHOTS", `Run ${run.run} has no shots.`);
+      const images: Record<string, Image> = {};
+      for await (const shot of st.shots({ run, detectors: detector.sensors, tags: [tag], missing: "error", signal })) Object.assign(images, shot.images);
+      if (options.dark === true) {
+        const tags = await run.darkTags(undefined, { signal });
+        const dark = await session.progress("dark", (update) =>
+          darkAverage(st.shots({ run, detectors: detector.sensors, tags, signal }), { onProgress: update }),
+        );
+        for (const [sensor, pixels] of Object.entries(images)) subtractDark(pixels.data, dark.mean[sensor]?.data ?? new Float64Array(0), pixels.data);
+      }
+      const infos = await Promise.all(detector.sensors.map(async (sensor) => ({ info: await st.detectorInfo(run.bl, run.run, sensor, { signal }) })));
+      const assembler = detector.sensors.length > 1 ? assemblerFor(run, infos, "source") : null;
+      const picture = assembler?.assemble(images) ?? Object.values(images)[0];
+      if (picture === undefined) throw new SaclaError("NO_SHOTS", `Detector ${detector.id} has no sensor.`);
+      const written = writePicture(io, picture, options, fileStem(run, detector, String(tag)), `${detector.id}, run ${run.run}, tag ${tag}`);
+      const sensors = Object.entries(images).map(([sensor, pixels]) => ({ id: sensor, ...summarise(pixels) }));
+      return {
+        json: { bl: run.bl, run: run.run, tag, detector: detector.id, sensors, view: assembler?.view ?? null, picture: written },
+        text: `tag ${tag} of run ${run.run}: ${written.file}`,
+      };
+    },
+  );

@@ -1,0 +1,50 @@
+import { textTable } from "../../plot/index.ts";
+import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
+import { localTime } from "./runs.ts";
+
+const statusWord: Readonly<Record<number, string>> = { 0: "stopped (ready to read)", 1: "paused", 2: "running" };
+
+/** `sacla info RUN`: all that is recorded of a run, and where its dark shots are. */
+export const info: AddCommand = (program, io) =>
+  declare<object, [number | "newest"]>(
+    program,
+    io,
+    "info",
+    "show what is recorded about a run",
+    (command) => command.addArgument(runArgument()),
+    async (session, _options, [number]) => {
+      const run = await findRun(session, number);
+      const { signal } = session;
+      const tags = await run.tags({ signal });
+      const detectors = await run.detectors({ signal });
+      const photonEnergyEv = await run.photonEnergyEv({ signal });
+      const dark = await run.darkTags(undefined, { signal });
+      const rows: [string, string][] = [
+        ["run", `${run.run} of beamline ${run.bl}`],
+        ["status", statusWord[run.status] ?? String(run.status)],
+        ["start", localTime(run.startTime)],
+        ["stop", localTime(run.stopTime)],
+        ["comment", run.comment],
+        ["HighTag", String(run.hightag)],
+        ["tags", `${run.info.start_tagnumber} to ${run.info.end_tagnumber} (excluded), ${run.info.total_tagnumber} at 60 Hz`],
+        ["shots", `${tags.length}, every ${tags.step} tags`],
+        ["dark shots", `${dark.length} at the head (${dark.evidence?.rule ?? "no rule"})`],
+        ["photon energy", `${photonEnergyEv.toFixed(1)} eV (configured)`],
+        ["detectors", detectors.map(({ id, sensors }) => (sensors.length > 1 ? `${id} (${sensors.length} sensors)` : id)).join(", ")],
+      ];
+      return {
+        json: {
+          bl: run.bl,
+          run: run.run,
+          ...run.info,
+          shots: tags.length,
+          step: tags.step,
+          dark: dark.length,
+          darkEvidence: dark.evidence,
+          photonEnergyEv,
+          detectors,
+        },
+        text: textTable(["", ""], rows),
+      };
+    },
+  );

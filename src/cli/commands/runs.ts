@@ -1,0 +1,56 @@
+import type { Run } from "../../db/index.ts";
+import { textTable } from "../../plot/index.ts";
+import { type AddCommand, declare, parseWhole } from "../command.ts";
+
+const statusWord: Readonly<Record<number, string>> = { 0: "stopped", 1: "paused", 2: "running" };
+
+interface Options {
+  readonly last: number;
+  readonly follow?: boolean;
+}
+
+/** `sacla runs`: the last runs of a beamline, or each as it ends. */
+export const runs: AddCommand = (program, io) =>
+  declare<Options, []>(
+    program,
+    io,
+    "runs",
+    "list the last runs of a beamline, or follow them as they end",
+    (command) =>
+      command
+        .option("-n, --last <count>", "how many", parseWhole, 10)
+        .option("-f, --follow", "print each run when it has stopped (a JSON object a line with --json), until Ctrl+C"),
+    async ({ facility, bl, signal }, { last, follow, json }) => {
+      const found: Run[] = [];
+      for await (const run of facility.runs({ bl, last, signal, ...(follow === true ? { follow } : {}) })) {
+        if (follow !== true) found.push(run);
+        else io.out(json === true ? `${JSON.stringify(summary(run))}\n` : `${row(run).join("  ")}\n`);
+      }
+      return { json: { bl, runs: found.map(summary) }, text: textTable(["run", "status", "start", "s", "tags", "comment"], found.map(row)) };
+    },
+  );
+
+function summary(run: Run): object {
+  const { run: number, status, comment, hightag, info } = run;
+  return {
+    run: number,
+    status,
+    starttime: info.starttime,
+    stoptime: info.stoptime,
+    hightag,
+    startTag: info.start_tagnumber,
+    endTag: info.end_tagnumber,
+    comment,
+  };
+}
+
+function row(run: Run): (string | number)[] {
+  const seconds = (run.info.stoptime - run.info.starttime).toFixed(0);
+  return [run.run, statusWord[run.status] ?? run.status, localTime(run.startTime), Number(seconds), run.info.total_tagnumber, run.comment];
+}
+
+/** A time as people write it, to the second, in the zone of the reader's machine. */
+export function localTime(date: Date): string {
+  const two = (n: number): string => String(n).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}

@@ -1,0 +1,41 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+
+/** Everything a command touches outside the facility, so that tests can stand in its place. */
+export interface Io {
+  /** Results. */
+  out(text: string): void;
+  /** Progress, hints, errors. */
+  err(text: string): void;
+  /** Whether progress may be redrawn in place. */
+  readonly isTerminal: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Fires at Ctrl+C. */
+  readonly signal: AbortSignal;
+  /** Writes a file beside its place and renames it when whole. */
+  writeFile(path: string, content: string | Uint8Array): void;
+}
+
+/** The Io of a real process. Ctrl+C once ends the work and cleans up, twice ends the process. */
+export function processIo(): Io {
+  const controller = new AbortController();
+  process.once("SIGINT", () => controller.abort());
+  return {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    isTerminal: process.stderr.isTTY === true,
+    env: process.env,
+    signal: controller.signal,
+    writeFile,
+  };
+}
+
+function writeFile(path: string, content: string | Uint8Array): void {
+  const beside = `${path}.${process.pid}.tmp`;
+  try {
+    writeFileSync(beside, content);
+    renameSync(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  }
+}

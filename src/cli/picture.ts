@@ -1,0 +1,59 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { NdArray } from "../core/ndarray.ts";
+import { type ColourMap, colourMaps, renderGray16, renderImage } from "../plot/index.ts";
+import type { Io } from "./io.ts";
+
+/** Options of the commands that write a picture. */
+export interface PictureOptions {
+  readonly out?: string;
+  readonly gray16?: boolean;
+  readonly range?: readonly [number, number];
+  readonly log?: boolean;
+  readonly colourMap: ColourMap;
+}
+
+/** Adds the options of {@link PictureOptions}. */
+export function withPictureOptions(command: Command): Command {
+  return command
+    .option("-o, --out <file>", "PNG file to write (default: named after run and detector)")
+    .option("--gray16", "16-bit greyscale for other programs, instead of colours")
+    .option("--range <low,high>", "values of the lowest and highest colour", parseRange)
+    .option("--log", "logarithmic colours")
+    .addOption(new Option("--colour-map <name>", "colours").choices(colourMaps).default("viridis"));
+}
+
+function parseRange(text: string): [number, number] {
+  const [low, high, ...rest] = text.split(",").map(Number);
+  if (low === undefined || high === undefined || rest.length > 0 || !Number.isFinite(low) || !Number.isFinite(high) || low >= high) {
+    throw new InvalidArgumentError("It must be two numbers, low,high.");
+  }
+  return [low, high];
+}
+
+/** A picture that was written: its file, and for 16-bit pictures what its levels mean. */
+export interface WrittenPicture {
+  readonly file: string;
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/** Writes an image as the options say. */
+export function writePicture(io: Io, image: NdArray<Float32Array | Float64Array>, options: PictureOptions, name: string, title: string): WrittenPicture {
+  const file = options.out ?? `${name}.png`;
+  const range = options.range === undefined ? {} : { range: options.range };
+  if (options.gray16 === true) {
+    const { png, low, high } = renderGray16(image, range);
+    io.writeFile(file, png);
+    return { file, low, high };
+  }
+  const png = renderImage(image, {
+    title,
+    unit: "ADU",
+    colourMap: options.colourMap,
+    scale: options.log === true ? "log" : "linear",
+    maxWidth: 1200,
+    ...range,
+  });
+  io.writeFile(file, png);
+  return { file };
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { errorCatalogue, isSaclaError, toSaclaError } from "../core/errors.ts";
+import type { AddCommand } from "./command.ts";
+import { assemble } from "./commands/assemble.ts";
+import { average } from "./commands/average.ts";
+import { demo } from "./commands/demo.ts";
+import { detectors } from "./commands/detectors.ts";
+import { histogram } from "./commands/histogram.ts";
+import { image } from "./commands/image.ts";
+import { info } from "./commands/info.ts";
+import { runs } from "./commands/runs.ts";
+import { signals } from "./commands/signals.ts";
+import { tags } from "./commands/tags.ts";
+import { values } from "./commands/values.ts";
+import type { Io } from "./io.ts";
+
+const commands: readonly AddCommand[] = [runs, info, detectors, signals, tags, values, image, average, histogram, assemble, demo];
+
+/** Exit codes: done, failed, asked wrongly, interrupted. */
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
+
+/** Runs the command line `argv` and gives its exit code; never throws. */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  const program = new Command("sacla")
+    .description("Run and understand experiments at the SACLA X-ray free-electron laser.")
+    .version(packageVersion())
+    .showHelpAfterError("(see: sacla help)")
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
+  for (const add of commands) add(program, io);
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return EXIT_OK;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    return report(error, argv.includes("--json"), io);
+  }
+}
+
+function report(thrown: unknown, json: boolean, io: Io): number {
+  const error = toSaclaError(thrown);
+  if (isSaclaError(error, "ABORTED")) {
+    io.err("stopped\n");
+    return EXIT_INTERRUPTED;
+  }
+  const { next } = errorCatalogue[error.code];
+  if (json) io.out(`${JSON.stringify({ error: { code: error.code, message: error.message, next, details: error.details } })}\n`);
+  else io.err(`error ${error.code}: ${error.message}\n  what to do: ${next}\n`);
+  if (io.env["SACLA_DEBUG"] !== undefined) io.err(`${error.stack ?? ""}\n${String(error.cause ?? "")}\n`);
+  return isSaclaError(error, "BAD_ARGUMENT", "BAD_URL") ? EXIT_USAGE : EXIT_FAILED;
+}
+
+function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "unknown";
+}

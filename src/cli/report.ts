@@ -1,0 +1,99 @@
+import type { Image } from "../core/ndarray.ts";
+import type { SignalColumn } from "../db/index.ts";
+import type { Assembler, Spot } from "../ip/index.ts";
+import { histogramPlot, linePlot, renderImage, reportPage } from "../plot/index.ts";
+import type { QuickLook } from "../reduce/index.ts";
+import { ledgerLine, sumHistograms, summarise } from "./look.ts";
+
+/** The assembled average with its brightest spots. */
+export interface Assembled {
+  readonly image: Image;
+  readonly assembler: Assembler;
+  readonly brightest: readonly Spot[];
+}
+
+/** The demo's report: one HTML page with everything in it. */
+export function demoReport(look: QuickLook, assembled: Assembled, monitor: SignalColumn | null, address: string): string {
+  const { run, detector, tags, ledger } = look;
+  return reportPage({
+    title: `Run ${run.run}, ${detector.id}`,
+    subtitle: `Beamline ${run.bl}, ${run.startTime.toISOString().slice(0, 19).replace("T", " ")} UTC: ${run.comment}`,
+    sections: [
+      pictureSection(look, assembled),
+      histogramSection(look),
+      ...(monitor === null ? [] : [monitorSection(monitor, look)]),
+      sensorSection(look),
+      {
+        heading: "Shots",
+        text: `${ledgerLine(ledger)}. ${tags.dark.length} dark and ${tags.exposed.length} exposed shots, told apart by: ${look.evidence?.rule ?? "no rule"} (${look.evidence?.signals.join(", ") ?? ""}).`,
+        ...(ledger.dropped.length === 0
+          ? {}
+          : {
+              table: {
+                header: ["dropped because", "shots", "tags"],
+                rows: ledger.dropped.map(({ reason, tags: t }) => [reason, t.length, t.length > 8 ? `${t.slice(0, 8).join(", ")}, …` : t.join(", ")]),
+              },
+            }),
+      },
+    ],
+    footer: `Made by sacla from ${address}.`,
+  });
+}
+
+type Section = Parameters<typeof reportPage>[0]["sections"][number];
+
+function pictureSection({ run, detector, tags }: QuickLook, { image, assembler, brightest }: Assembled): Section {
+  const title = `${detector.id}, run ${run.run}, mean of ${tags.exposed.length} shots, ${assembler.view} view`;
+  return {
+    heading: "Assembled average",
+    text: `Mean of the exposed shots less the mean of the dark ones, assembled to ${assembler.width} × ${assembler.height} pixels of ${assembler.pixelSizeUm} µm as seen from the ${assembler.view}.`,
+    image: {
+      png: renderImage(image, { title, unit: "ADU", maxWidth: 1200 }),
+      alt: `Assembled average of run ${run.run}, ${assembler.view} view`,
+      caption: `${assembler.view} view; grey: no sensor, or a sensor edge left out.`,
+    },
+    table: { header: ["brightest at column", "row", "ADU"], rows: brightest.map(({ column, row, value }) => [column, row, Number(value.toPrecision(5))]) },
+  };
+}
+
+function histogramSection({ sensors, run }: QuickLook): Section {
+  const { from, counts } = sumHistograms(sensors);
+  return {
+    heading: "ADU histogram",
+    text: "All pixels of all exposed shots, less the dark. The peak at 0 is read noise, the next one a single X-ray photon.",
+    svg: histogramPlot(counts, { from, title: `run ${run.run}, all sensors`, xLabel: "ADU", yLabel: "pixels" }),
+  };
+}
+
+function monitorSection(monitor: SignalColumn, { run }: QuickLook): Section {
+  const { ok, ...bad } = monitor.counts;
+  const missing = Object.entries(bad)
+    .filter(([, n]) => n > 0)
+    .map(([reason, n]) => `${n} ${reason}`)
+    .join(", ");
+  return {
+    heading: "Beam monitor",
+    text: `${monitor.equipId}: ${ok} of ${monitor.length} shots have a value${missing === "" ? "" : ` (${missing})`}; mean ${monitor.mean().toPrecision(4)} ${monitor.unit}.`,
+    svg: linePlot([{ x: Array.from(monitor.tags), y: monitor.values, style: "points" }], {
+      title: `run ${run.run}`,
+      xLabel: "tag",
+      yLabel: `${monitor.equipId} (${monitor.unit})`,
+    }),
+  };
+}
+
+function sensorSection({ sensors }: QuickLook): Section {
+  const rows = sensors.map(({ id, info, correctedMean, darkMean }) => {
+    const { sum, max, argmax } = summarise(correctedMean);
+    const dark = darkMean === null ? "" : Number((summarise(darkMean).sum / darkMean.size).toFixed(2));
+    return [
+      id,
+      dark,
+      Number((sum / correctedMean.size).toFixed(3)),
+      Number(max.toFixed(1)),
+      argmax.join(", "),
+      info.absGain === null ? "" : Number(info.absGain.toPrecision(5)),
+    ];
+  });
+  return { heading: "Sensors", table: { header: ["sensor", "dark mean ADU", "mean ADU", "max ADU", "at row, column", "e⁻/ADU"], rows } };
+}

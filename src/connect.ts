@@ -1,0 +1,69 @@
+import { Db, type Run, type RunsOptions } from "./db/index.ts";
+import { simulatedScheme } from "./facility/index.ts";
+import { fileScheme } from "./hdf5/index.ts";
+import { type Shots, type ShotsOptions, St } from "./st/index.ts";
+import { type Endpoint, type OpenScheme, openEndpoint } from "./transport/index.ts";
+
+/** The kinds of address {@link connect} knows without being told. */
+const schemes: Readonly<Record<string, OpenScheme>> = { sim: simulatedScheme, file: fileScheme };
+
+export interface ConnectOptions {
+  /** Further kinds of address, by scheme: `{ lab: openLab }` makes `lab:…` work. */
+  readonly schemes?: Readonly<Record<string, OpenScheme>>;
+}
+
+/**
+ * Opens a facility: `sim:` the simulated one, in this process; `run.h5` or `file:run.h5` a file in the DataConvert
+ * layout. The same script gives the same kind of answers from each.
+ *
+ * @param url - @default the environment variable SACLA_URL, else `sim:`
+ * @throws BAD_URL when no kind of address fits
+ * @throws FILE_NOT_FOUND, NOT_HDF5, NOT_DATACONVERT, FILE_DAMAGED for files that cannot be read
+ *
+ * @example
+ * await using facility = await connect();
+ * const { db, st } = facility;
+ * const run = await db.readRunnumberNewest(3);
+ */
+export async function connect(url: string = process.env["SACLA_URL"] ?? "sim:", options: ConnectOptions = {}): Promise<Facility> {
+  return new Facility(await openEndpoint(url, { ...schemes, ...options.schemes }));
+}
+
+/** A facility that answers: the mirrored modules over one {@link Endpoint}, and shortcuts to what is used most. */
+export class Facility implements AsyncDisposable {
+  readonly endpoint: Endpoint;
+  /** Runs, tags and 0-D signals, as `dbpy`. */
+  readonly db: Db;
+  /** Detector images, as `stpy`. */
+  readonly st: St;
+
+  constructor(endpoint: Endpoint) {
+    this.endpoint = endpoint;
+    this.db = new Db(endpoint);
+    this.st = new St(endpoint);
+  }
+
+  /** A run; a negative number counts from the newest. See `db.run`. */
+  async run(bl: number, run: number): Promise<Run> {
+    return await this.db.run(bl, run);
+  }
+
+  /** Runs of a beamline, or with `follow` each run as it ends. See `db.runs`. */
+  runs(options: RunsOptions): AsyncIterable<Run> {
+    return this.db.runs(options);
+  }
+
+  /** Shots of a run, 0-D and 2-D together. See `st.shots`. */
+  shots(options: ShotsOptions): Shots {
+    return this.st.shots(options);
+  }
+
+  /** Closes everything; a second call does nothing. */
+  async close(): Promise<void> {
+    await this.endpoint.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,130 @@
+import type { DetectorGroup, DetectorInfo } from "../core/detector.ts";
+import { SaclaError } from "../core/errors.ts";
+import { asInteger, checkOptions } from "../core/guards.ts";
+import type { Dropped, Ledger } from "../core/ledger.ts";
+import type { PreciseImage } from "../core/ndarray.ts";
+import type { Evidence, Run, RunTags } from "../db/index.ts";
+import type { St } from "../st/st.ts";
+import { type Dark, darkAverage } from "./dark-average.ts";
+import { type Histogram, histogram } from "./histogram.ts";
+import { mean } from "./pixel-statistics.ts";
+import { reduce } from "./reduce.ts";
+
+export interface QuickLookOptions {
+  /** Where dark shots come from: the head of the run itself, another run, or none. @default "head" */
+  readonly dark?: "head" | "none" | Run;
+  /** At most this many exposed shots, and as many dark ones, from the first on. @default all */
+  readonly limit?: number;
+  readonly onProgress?: (step: "dark" | "exposed", done: number, total: number | undefined) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What was found for one sensor. Images have shape [ysize, xsize] and are in ADU. */
+export interface SensorLook {
+  readonly id: string;
+  readonly info: DetectorInfo;
+  /** Mean of the dark shots; null when none were asked for. */
+  readonly darkMean: PreciseImage | null;
+  /** Mean of the exposed shots, less the dark. */
+  readonly correctedMean: PreciseImage;
+  /** Of all pixels of all exposed shots, less the dark: bins of 1 ADU centred on −100 … 500. */
+  readonly histogram: Histogram;
+}
+
+/** The first look at a run. */
+export interface QuickLook {
+  readonly run: Run;
+  readonly detector: DetectorGroup;
+  /** Tags that went into the dark and into the average; in the order of the run. */
+  readonly tags: { readonly dark: RunTags; readonly exposed: RunTags };
+  /** How dark and exposed shots were told apart. */
+  readonly evidence: Evidence | undefined;
+  readonly sensors: readonly SensorLook[];
+  /** Every shot of the run that was asked for: used for the dark or the average, or dropped with the reason. */
+  readonly ledger: Ledger;
+}
+
+/**
+ * From a run to dark-subtracted averages and ADU histograms of a detector's sensors, in two passes: the dark shots,
+ * then the exposed ones. A shot for which one of the sensors has no image is left out for all.
+ *
+ * @throws NO_DARK when there are no dark shots to subtract
+ * @throws NO_SHOTS when no exposed shot was left
+ * @example
+ * const look = await quickLook(facility.st, run, detector);
+ * look.sensors[0].correctedMean.get(512, 256);
+ */
+export async function quickLook(st: St, run: Run, detector: DetectorGroup, options: QuickLookOptions = {}): Promise<QuickLook> {
+  checkOptions("quickLook", options, ["dark", "limit", "onProgress", "signal"]);
+  const { dark: darkFrom = "head", limit, signal } = options;
+  if (limit !== undefined) asInteger("limit", limit, 1);
+  const common = { detectors: detector.sensors, ...(signal === undefined ? {} : { signal }) };
+
+  const exposedTags = await run.exposedTags(undefined, { signal });
+  const darkRun = darkFrom === "head" ? run : darkFrom;
+  const darkTags = darkRun === "none" ? null : (await darkRun.darkTags(undefined, { signal })).slice(0, limit);
+  const dark = darkTags === null ? null : await averageDark(st, darkTags, common, options);
+
+  const asked = exposedTags.slice(0, limit);
+  const shots = st.shots({ run, tags: asked, ...common });
+  const { average, adu, ledger } = await reduce(
+    shots,
+    { average: mean(), adu: histogram({ from: -100, to: 500 }) },
+    { ...(dark === null ? {} : { dark }), onProgress: (done, total) => options.onProgress?.("exposed", done, total) },
+  );
+  if (ledger.used === 0) {
+    throw new SaclaError("NO_SHOTS", `Run ${run.run} of beamline ${run.bl} has no exposed shot that could be used, of ${ledger.asked} asked for.`, {
+      details: { ledger, selection: exposedTags.ledger },
+    });
+  }
+  const sensors: SensorLook[] = [];
+  for (const id of detector.sensors) {
+    const [correctedMean, counts] = [average[id], adu[id]];
+    if (correctedMean === undefined || counts === undefined) continue;
+    const info = await st.detectorInfo(run.bl, run.run, id, { signal });
+    sensors.push({ id, info, darkMean: dark?.mean[id] ?? null, correctedMean, histogram: counts });
+  }
+  const ownDark = darkRun === run && dark !== null ? dark.ledger : undefined;
+  return {
+    run,
+    detector,
+    tags: { dark: without(darkTags ?? exposedTags.slice(0, 0), dark?.ledger), exposed: without(asked, ledger) },
+    evidence: exposedTags.evidence,
+    sensors,
+    ledger: account(ledger, ownDark, exposedTags.ledger),
+  };
+}
+
+async function averageDark(st: St, tags: RunTags, common: { detectors: readonly string[]; signal?: AbortSignal }, options: QuickLookOptions): Promise<Dark> {
+  if (tags.length === 0) {
+    const { run, evidence } = tags;
+    const rule = evidence === undefined ? "" : ` (rule: ${evidence.rule}; signals: ${evidence.signals.join(", ")})`;
+    throw new SaclaError("NO_DARK", `Run ${run.run} of beamline ${run.bl} has no dark shots at its head${rule}. Name a dark run, or go without a dark.`, {
+      details: { bl: run.bl, run: run.run },
+    });
+  }
+  const shots = st.shots({ run: tags.run, tags, ...common });
+  return await darkAverage(shots, { onProgress: (done, total) => options.onProgress?.("dark", done, total) });
+}
+
+function without(tags: RunTags, ledger: Ledger | undefined): RunTags {
+  const dropped = new Set(ledger?.dropped.flatMap((d) => d.tags));
+  return tags.filter((tag) => !dropped.has(tag));
+}
+
+/** One account of the exposed shots, the dark shots of the same run, and the shots that were neither. */
+function account(exposed: Ledger, dark: Ledger | undefined, selection: Ledger | undefined): Ledger {
+  const dropped = new Map<string, number[]>();
+  const add = ({ reason, tags }: Dropped): void => {
+    dropped.set(
+      reason,
+      [...(dropped.get(reason) ?? []), ...tags].sort((a, b) => a - b),
+    );
+  };
+  for (const entry of [...exposed.dropped, ...(dark?.dropped ?? [])]) add(entry);
+  // Dark shots that went into the dark have their place there; with a dark from elsewhere they were not used.
+  for (const entry of selection?.dropped ?? []) if (entry.reason !== "dark" || dark === undefined) add(entry);
+  const used = exposed.used + (dark?.used ?? 0);
+  const entries = [...dropped].map(([reason, tags]) => ({ reason, tags }));
+  return { asked: used + entries.reduce((n, d) => n + d.tags.length, 0), used, dropped: entries };
+}

@@ -1,0 +1,31 @@
+import type { Io } from "../../src/cli/io.ts";
+import { runCli } from "../../src/cli/program.ts";
+
+export interface CliResult {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  readonly files: ReadonlyMap<string, string | Uint8Array>;
+}
+
+/** Runs the command line in this process, with files kept in memory. */
+export async function cli(args: readonly string[], options: { signal?: AbortSignal; isTerminal?: boolean } = {}): Promise<CliResult> {
+  let [out, err] = ["", ""];
+  const files = new Map<string, string | Uint8Array>();
+  const io: Io = {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    isTerminal: options.isTerminal ?? false,
+    env: {},
+    signal: options.signal ?? new AbortController().signal,
+    writeFile: (path, content) => {
+      files.set(path, content);
+    },
+  };
+  const code = await runCli(args, io);
+  return { code, out, err, files };
+}

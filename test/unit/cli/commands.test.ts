@@ -1,0 +1,147 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { PNG } from "pngjs";
+import { describe, expect, it } from "vitest";
+import { cli } from "../../support/fake-io.ts";
+
+const fixture = fileURLToPath(new URL("../../../fixtures/tiny-octal.h5", import.meta.url));
+const truth = JSON.parse(readFileSync(fixture.replace(".h5", ".truth.json"), "utf8")) as {
+  run: number;
+  tags: number[];
+  dark_tags: number[];
+  light_tags: number[];
+};
+const bm1 = "xfel_bl_2_tc_bm_1_pd/charge";
+const detector = "MPCCD-8B0-2-010";
+
+async function json(...args: string[]): Promise<Record<string, unknown>> {
+  const { code, out, err } = await cli([...args, "--json", "--url", fixture]);
+  expect([code, err]).toEqual([0, ""]);
+  expect(out.trim().split("\n").length).toBe(1);
+  return JSON.parse(out) as Record<string, unknown>;
+}
+
+async function text(...args: string[]): Promise<string> {
+  const { code, out } = await cli([...args, "--url", fixture]);
+  expect(code).toBe(0);
+  return out;
+}
+
+describe("sacla", () => {
+  it("runs: lists runs, for machines and people", async () => {
+    expect(await json("runs")).toMatchObject({ bl: 2, runs: [{ run: truth.run, status: 0, startTag: truth.tags[0] }] });
+    expect(await text("runs")).toMatch(new RegExp(`${truth.run} +stopped`));
+  });
+
+  it("info: says what is recorded, with the dark shots and the rule that tells them", async () => {
+    expect(await json("info", String(truth.run))).toMatchObject({
+      run: truth.run,
+      shots: 9,
+      step: 2,
+      dark: 4,
+      darkEvidence: { rule: expect.stringContaining("close") },
+    });
+    expect(await text("info")).toContain("4 at the head");
+  });
+
+  it("detectors: lists each sensor with its place", async () => {
+    const { detectors } = (await json("detectors")) as { detectors: { id: string; images: number; geometry: object }[] };
+    expect(detectors.length).toBe(8);
+    expect(detectors[2]).toMatchObject({ id: `${detector}-3`, detector, images: 8, geometry: { pixelSizeXUm: 800 } });
+    expect(await text("detectors")).toContain("64 × 32");
+  });
+
+  it("signals: finds names by part and by glob", async () => {
+    expect(await json("signals", "BM_1_PD")).toMatchObject({ signals: expect.arrayContaining([bm1]) });
+    expect(await text("signals", "*nothing*")).toContain("no signal");
+  });
+
+  it("tags: prints lists that MakeTagList's users can read", async () => {
+    expect((await json("tags", "--class", "dark"))["tags"]).toEqual(truth.dark_tags);
+    expect((await json("tags", "--class", "exposed"))["tags"]).toEqual(truth.light_tags);
+    const selected = await json("tags", "--detector", `${detector}-3`, "--where", `${bm1} > 1e-9`);
+    expect(selected["tags"]).not.toContain(384559331);
+    const { files, out } = await cli(["tags", "--class", "on", "--detector", `${detector}-1`, "-o", "on.txt", "--url", fixture]);
+    expect(files.get("on.txt")).toMatch(/^det,MPCCD-8B0-2-010-1\n3845593\d\d\n/);
+    expect(out).toContain("written to on.txt");
+    expect((await cli(["tags", "--where", "bm1 about 5", "--url", fixture])).code).toBe(2);
+  });
+
+  it("values: gives a number or a reason for every shot, a CSV and a plot", async () => {
+    const { code, out, files } = await cli(["values", "newest", bm1, "--json", "--csv", "a.csv", "--plot", "a.svg", "--url", fixture]);
+    expect(code).toBe(0);
+    const [column] = (JSON.parse(out) as { columns: { values: unknown[]; unit: string; counts: object }[] }).columns;
+    expect(column).toMatchObject({ unit: "C", counts: { ok: 7, "not-converged": 1, saturated: 1, missing: 0 } });
+    expect(column?.values.slice(6, 8)).toEqual(["not-converged", "saturated"]);
+    expect(files.get("a.csv")).toContain("not-converged");
+    expect(files.get("a.svg")).toMatch(/^<svg/);
+    expect(await text("values", "newest", bm1)).toMatch(/e-09C/);
+  });
+
+  it("image: writes one shot as colours or as 16 bits whose scale is told", async () => {
+    const { files, out } = await cli(["image", "newest", `${detector}-1`, "--gray16", "--json", "-o", "i.png", "--url", fixture]);
+    const answer = JSON.parse(out) as { picture: { low: number; high: number }; sensors: { max: number; argmax: [number, number] }[] };
+    const png = PNG.sync.read(Buffer.from(files.get("i.png") ?? ""), { skipRescale: true });
+    expect([png.width, png.height]).toEqual([32, 64]);
+    const [sensor] = answer.sensors;
+    const level = (png.data as unknown as Uint16Array)[4 * ((sensor?.argmax[0] ?? 0) * 32 + (sensor?.argmax[1] ?? 0))];
+    expect(answer.picture.low + ((level ?? 0) / 65535) * (answer.picture.high - answer.picture.low)).toBeCloseTo(sensor?.max ?? 0, 6);
+    const assembled = await cli(["image", "newest", "--dark", "--url", fixture]);
+    expect([...assembled.files.keys()]).toEqual([`${truth.run}-${detector}-${truth.tags.at(-1)}.png`]);
+    expect((await cli(["image", "newest", `${detector}-3`, "--tag", "384559331", "--json", "--url", fixture])).out).toContain("FRAME_MISSING");
+  });
+
+  it("average, histogram, assemble: account for the missing image", async () => {
+    const ledger = { asked: 9, used: 8, dropped: [{ reason: "frame-missing", tags: [384559331] }] };
+    const average = await json("average", "newest", "--out", "a.png");
+    expect(average).toMatchObject({ ledger, shots: { dark: 4, exposed: 4 } });
+    expect((average["sensors"] as { picture: { file: string } }[]).map(({ picture }) => picture.file)).toEqual(
+      Array.from({ length: 8 }, (_, i) => `a-${i + 1}.png`),
+    );
+    expect(await json("histogram")).toMatchObject({ ledger, file: `${truth.run}-${detector}-histogram.svg` });
+    const source = await json("assemble");
+    const mirrored = await json("assemble", "--view", "detector");
+    const spots = (answer: Record<string, unknown>) => (answer["brightest"] as { column: number; row: number }[])[0];
+    const width = Number(source["width"]);
+    expect(spots(mirrored)?.row).toBe(spots(source)?.row);
+    expect(Math.abs(width - 1 - (spots(mirrored)?.column ?? 0) - (spots(source)?.column ?? 0))).toBeLessThanOrEqual(1);
+    expect(await text("assemble", "--method", "area", "--no-dark", "--limit", "2")).toContain("1 of 6 shots used, dropped: 1 frame-missing, 4 dark");
+  });
+
+  it("draws progress on a terminal only, and cleans the line", async () => {
+    const terminal = await cli(["average", "1519999", "MPCCD-8N0-3-002-1", "--limit", "60", "--bl", "3", "--url", "sim:?clock=virtual"], { isTerminal: true });
+    expect(terminal.err).toMatch(/shots, \d+\/s/);
+    expect(terminal.err.endsWith("\r\x1b[K")).toBe(true);
+    expect((await cli(["average", "newest", "--url", fixture])).err).toBe("");
+  });
+
+  it("exits with 2 when asked wrongly, 1 when it fails, 130 when stopped, and says what to do", async () => {
+    const cases: [string[], number, string][] = [
+      [["info", "7", "--url", fixture], 1, "UNKNOWN_RUN"],
+      [["info", "seven", "--url", fixture], 2, "whole number"],
+      [["average", "newest", "MPCCD-9", "--url", fixture], 1, "UNKNOWN_DETECTOR"],
+      [["values", "newest", "nope", "--url", fixture], 1, "UNKNOWN_SIGNAL"],
+      [["runs", "--bl", "9", "--url", fixture], 1, "UNKNOWN_BEAMLINE"],
+      [["image", "newest", "--tag", "5", "--url", fixture], 1, "TAG_OUTSIDE_RUN"],
+      [["runs", "--url", "gopher:x"], 2, "BAD_URL"],
+      [["assemble", "--view", "left", "--url", fixture], 2, "Allowed choices"],
+      [["nonsense"], 2, "unknown command"],
+      [["image", "--range", "5,1", "--url", fixture], 2, "low,high"],
+    ];
+    for (const [args, code, said] of cases) {
+      const result = await cli(args);
+      expect([result.code, result.out], args.join(" ")).toEqual([code, ""]);
+      expect(result.err).toContain(said);
+    }
+    const stopped = await cli(["average", "--url", fixture], { signal: AbortSignal.abort() });
+    expect([stopped.code, stopped.err]).toEqual([130, "stopped\n"]);
+    const failed = await cli(["info", "7", "--json", "--url", fixture]);
+    expect(JSON.parse(failed.out)).toMatchObject({ error: { code: "UNKNOWN_RUN", details: { run: 7 } } });
+  });
+
+  it("--help and --version exit with 0", async () => {
+    const help = await cli(["--help"]);
+    expect([help.code, help.out.includes("assemble")]).toEqual([0, true]);
+    expect((await cli(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
