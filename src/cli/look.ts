@@ -66,7 +66,7 @@ export interface ImageSummary {
   readonly argmax: [row: number, column: number];
 }
 
-export function summarise(image: NdArray<Float32Array | Float64Array>): ImageSummary {
+export function summarise(image: NdArray<Float32Array | Float64Array | Uint16Array>): ImageSummary {
   const { data } = image;
   const columns = image.shape[1] ?? 1;
   let sum = 0;

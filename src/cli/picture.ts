@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { NdArray } from "../core/ndarray.ts";
-import { type ColourMap, colourMaps, renderGray16, renderImage } from "../plot/index.ts";
+import { type ColourMap, colourMaps, type Drawable, renderGray16, renderImage } from "../plot/index.ts";
 import type { Io } from "./io.ts";
 
 /** Options of the commands that write a picture. */
@@ -38,7 +37,7 @@ export interface WrittenPicture {
 }
 
 /** Writes an image as the options say. */
-export function writePicture(io: Io, image: NdArray<Float32Array | Float64Array>, options: PictureOptions, name: string, title: string): WrittenPicture {
+export function writePicture(io: Io, image: Drawable, options: PictureOptions, name: string, title: string): WrittenPicture {
   const file = options.out ?? `${name}.png`;
   const range = options.range === undefined ? {} : { range: options.range };
   if (options.gray16 === true) {

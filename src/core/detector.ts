@@ -1,4 +1,5 @@
 import { SaclaError, show } from "./errors.ts";
+import type { PixelType } from "./ndarray.ts";
 
 /**
  * What a detector says of itself. Frame of the detector API: X to the right looking from the source, Y up, Z to the
@@ -14,6 +15,8 @@ export interface DetectorInfo {
   readonly absGain: number | null;
   /** Place of the sensor in the detector; null for cameras that are not MPCCD. */
   readonly geometry: SensorGeometry | null;
+  /** How its pixels are stored. @default "float32" */
+  readonly pixelType?: PixelType | undefined;
 }
 
 /** Where a sensor lies. See {@link DetectorInfo} for the frame. */

@@ -6,6 +6,20 @@ export type { NdArray };
 /** A 2-D image, shape [ysize, xsize] (rows, columns), row-major unless it is a view. */
 export type Image = NdArray<Float32Array>;
 
+/** Pixels as a detector delivers them: float32, or unsigned 16-bit ADU. */
+export type Pixels = Float32Array | Uint16Array;
+
+/** The element type of {@link Pixels}. */
+export type PixelType = "float32" | "uint16";
+
+/** A 2-D image as read, shape [ysize, xsize], row-major unless it is a view. */
+export type RawImage = NdArray<Pixels>;
+
+/** New, zeroed memory for `length` pixels. */
+export function newPixels(length: number, type: PixelType): Pixels {
+  return type === "uint16" ? new Uint16Array(length) : new Float32Array(length);
+}
+
 /** An image of sums or means, kept in double precision. Shape [ysize, xsize]. */
 export type PreciseImage = NdArray<Float64Array>;
 
@@ -30,11 +44,11 @@ export function shapeOf(name: string, image: NdArray): [rows: number, columns: n
  * The pixels of a 2-D array as one row-major run: the array's own memory when it is already that (no copy),
  * a copy when it is a strided view.
  */
-export function contiguous(image: Image): Float32Array {
+export function contiguous(image: RawImage): Pixels {
   const [rows, columns] = shapeOf("image", image);
   const [rowStride, columnStride] = image.stride;
   if (columnStride === 1 && rowStride === columns) return image.data.subarray(image.offset, image.offset + rows * columns);
-  const out = new Float32Array(rows * columns);
+  const out = newPixels(rows * columns, image.data instanceof Uint16Array ? "uint16" : "float32");
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[r * columns + c] = image.get(r, c);
   return out;
 }

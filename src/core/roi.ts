@@ -1,5 +1,6 @@
 import { SaclaError } from "./errors.ts";
 import { asInteger } from "./guards.ts";
+import type { Pixels } from "./ndarray.ts";
 
 /** A rectangle of an image: rows and columns from the first to the last, the last **excluded**. */
 export interface Roi {
@@ -27,7 +28,7 @@ export function roiShape(roi: Roi): [rows: number, columns: number] {
 }
 
 /** Copies the rectangle out of a row-major image of `xsize` columns into `out`. */
-export function cutRoi(image: Float32Array, xsize: number, roi: Roi, out: Float32Array): void {
+export function cutRoi(image: Pixels, xsize: number, roi: Roi, out: Pixels): void {
   const [, columns] = roiShape(roi);
   let to = 0;
   for (let r = roi.rows[0]; r < roi.rows[1]; r++) {

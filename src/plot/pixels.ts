@@ -4,7 +4,7 @@ import { shapeOf } from "../core/ndarray.ts";
 import type { Axis } from "./ticks.ts";
 
 /** What can be drawn: shape [ysize, xsize]; a strided view will do. */
-export type Drawable = NdArray<Float32Array> | NdArray<Float64Array> | NdArray<Float32Array | Float64Array>;
+export type Drawable = NdArray<Float32Array> | NdArray<Float64Array> | NdArray<Uint16Array> | NdArray<Float32Array | Float64Array | Uint16Array>;
 
 /** Pixels without a value: those equal to a number, or those where a mask of the same shape is not 0. NaN always is one. */
 export type Gap = number | NdArray<Uint8Array>;
@@ -22,8 +22,10 @@ export function pixelsOf(image: Drawable): Pixels {
   if (rows === 0 || columns === 0) throw badArgument("image shape", image.shape, "at least one row and one column");
   const { data, offset } = image;
   const [rowStride = columns, columnStride = 1] = image.stride;
-  if (columnStride === 1 && rowStride === columns) return { data: data.subarray(offset, offset + rows * columns), rows, columns };
-  const out = data instanceof Float32Array ? new Float32Array(rows * columns) : new Float64Array(rows * columns);
+  const contiguous = columnStride === 1 && rowStride === columns;
+  if (contiguous && !(data instanceof Uint16Array)) return { data: data.subarray(offset, offset + rows * columns), rows, columns };
+  // Whole numbers become floats, so that gaps can be NaN.
+  const out = !(data instanceof Float64Array) ? new Float32Array(rows * columns) : new Float64Array(rows * columns);
   for (let r = 0, to = 0; r < rows; r++) {
     for (let c = 0, from = offset + r * rowStride; c < columns; c++, from += columnStride) out[to++] = data[from] ?? NaN;
   }

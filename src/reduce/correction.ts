@@ -1,5 +1,5 @@
 import { SaclaError } from "../core/errors.ts";
-import { type PreciseImage, shapeOf } from "../core/ndarray.ts";
+import { type Pixels, type PreciseImage, shapeOf } from "../core/ndarray.ts";
 
 /** Dark means by sensor id, ADU, shape [rows, columns]. */
 export type DarkMeans = Readonly<Record<string, PreciseImage>>;
@@ -8,7 +8,7 @@ export type DarkMeans = Readonly<Record<string, PreciseImage>>;
  * Writes `pixels` − `dark` into `out` (which may be `pixels`). The difference is taken in double precision, so that a
  * value on the edge of a histogram bin stays on it.
  */
-export function subtractDark(pixels: Float32Array, dark: Float64Array, out: Float32Array): void {
+export function subtractDark(pixels: Pixels, dark: Float64Array, out: Float32Array): void {
   for (let i = 0; i < out.length; i++) out[i] = (pixels[i] ?? NaN) - (dark[i] ?? NaN);
 }
 

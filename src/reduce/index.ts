@@ -2,7 +2,7 @@
  * Many questions answered in one pass over the shots, in memory that does not grow with them.
  * @module
  */
-export { type DarkMeans, subtractDark } from "./correction.ts";
+export { type DarkMeans, darkOf, subtractDark } from "./correction.ts";
 export { type Dark, darkAverage } from "./dark-average.ts";
 export { type Histogram, type HistogramOptions, histogram } from "./histogram.ts";
 export { type MeanAndVariance, type MinMax, mean, minMax, variance } from "./pixel-statistics.ts";

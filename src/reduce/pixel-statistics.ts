@@ -1,6 +1,6 @@
 import ndarray from "ndarray";
 import { asInteger } from "../core/guards.ts";
-import type { PreciseImage } from "../core/ndarray.ts";
+import type { Pixels, PreciseImage } from "../core/ndarray.ts";
 import type { Accumulator, Reducer } from "./reducer.ts";
 
 /** Mean of each pixel over the shots, shape [rows, columns], float64. All NaN when there was no shot. */
@@ -57,7 +57,7 @@ class Welford implements Accumulator<MeanAndVariance> {
     this.#ddof = ddof;
   }
 
-  add(pixels: Float32Array): void {
+  add(pixels: Pixels): void {
     const mean = this.#mean;
     const squares = this.#squares;
     const weight = 1 / ++this.#n;

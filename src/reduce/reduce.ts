@@ -1,7 +1,7 @@
 import { throwIfAborted } from "../core/async.ts";
 import { badArgument, checkOptions } from "../core/guards.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
-import { contiguous, type Image, shapeOf } from "../core/ndarray.ts";
+import { contiguous, type RawImage, shapeOf } from "../core/ndarray.ts";
 import { type Shot, Shots } from "../st/shots.ts";
 import { type DarkMeans, darkOf, subtractDark } from "./correction.ts";
 import type { Accumulator, Reducer } from "./reducer.ts";
@@ -71,7 +71,7 @@ class Lane {
   readonly #dark: Float64Array | undefined;
   readonly #corrected: Float32Array;
 
-  constructor(detId: string, image: Image, reducers: Record<string, Reducer<unknown>>, dark: ReduceOptions["dark"]) {
+  constructor(detId: string, image: RawImage, reducers: Record<string, Reducer<unknown>>, dark: ReduceOptions["dark"]) {
     this.#detId = detId;
     [this.#rows, this.#columns] = shapeOf(detId, image);
     this.#dark = dark === undefined ? undefined : darkOf(dark.mean, detId, this.#rows, this.#columns);
@@ -79,7 +79,7 @@ class Lane {
     this.#accumulators = new Map(Object.entries(reducers).map(([name, reducer]) => [name, reducer.create(this.#rows, this.#columns)]));
   }
 
-  add(image: Image, tag: number): void {
+  add(image: RawImage, tag: number): void {
     const [rows, columns] = shapeOf(this.#detId, image);
     if (rows !== this.#rows || columns !== this.#columns)
       throw badArgument(`shape of ${this.#detId} at tag ${tag}`, image.shape, `[${this.#rows}, ${this.#columns}] as before`);

@@ -1,3 +1,5 @@
+import type { Pixels } from "../core/ndarray.ts";
+
 /**
  * One question asked of every image of one detector in a pass. {@link reduce} makes one accumulator per detector;
  * memory depends on the image and the question, never on the number of shots.
@@ -10,7 +12,7 @@ export interface Reducer<T> {
 /** The running answer. */
 export interface Accumulator<T> {
   /** Takes in one image, row-major. The memory is only valid during the call. */
-  add(pixels: Float32Array, tag: number): void;
+  add(pixels: Pixels, tag: number): void;
   /** The answer over all images added so far. */
   result(): T;
 }

@@ -3,6 +3,6 @@
  * @module
  */
 export { APIError } from "./api-error.ts";
-export { type MissingPolicy, type RunRef, type Shot, Shots, type ShotsOptions } from "./shots.ts";
+export { type FrameSpec, type MissingPolicy, type PixelMemory, type RunRef, type Shot, Shots, type ShotsOptions } from "./shots.ts";
 export { St } from "./st.ts";
 export { StorageBuffer, StorageReader } from "./storage.ts";

@@ -3,11 +3,11 @@ import { groupDetectors } from "../core/detector.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
-import { asImage, type Image, shapeOf } from "../core/ndarray.ts";
-import type { Roi } from "../core/roi.ts";
+import { asImage, newPixels, type Pixels, type PixelType, type RawImage, shapeOf } from "../core/ndarray.ts";
+import { type Roi, roiShape } from "../core/roi.ts";
 import { type Column, entryOf, type SyncValue } from "../core/syncdb.ts";
 import { asTags, TagList } from "../core/tags.ts";
-import type { Endpoint } from "../transport/endpoint.ts";
+import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
 import type { ShotFrames } from "../transport/methods.ts";
 import { APIError } from "./api-error.ts";
 
@@ -41,7 +41,7 @@ export interface ShotsOptions {
   /** Shots read ahead while the caller works; bounds the memory. @default 2 */
   readonly prefetch?: number;
   /** Memory to put images in, by sensor id, instead of the reader's own; each rows × columns long. */
-  readonly out?: Readonly<Record<string, Float32Array>>;
+  readonly out?: Readonly<Record<string, Pixels>>;
   readonly signal?: AbortSignal;
   /** Longest wait for one shot. @default no limit */
   readonly timeoutMs?: number;
@@ -51,10 +51,10 @@ export interface ShotsOptions {
 export interface Shot {
   readonly tag: number;
   /**
-   * Images by sensor id, shape [rows, columns]. They share memory that is **reused for the next shot**: copy what must
+   * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is **reused for the next shot**: copy what must
    * live longer, or pass `out`. An id is absent only under the policy `"partial"`.
    */
-  readonly images: Readonly<Record<string, Image>>;
+  readonly images: Readonly<Record<string, RawImage>>;
   /** A 0-D value of this shot: a number with its unit, or the reason why there is none. @throws BAD_ARGUMENT when the signal was not asked for */
   value(equipId: string): SyncValue;
   /** The same as a bare number, NaN where there is none. */
@@ -64,6 +64,17 @@ export interface Shot {
 const optionNames = ["run", "detectors", "signals", "tags", "roi", "missing", "prefetch", "out", "signal", "timeoutMs"] as const;
 /** 0-D values are fetched for this many shots at a time. */
 const SIGNAL_BLOCK = 1000;
+
+/** What the images of one sensor look like. */
+export interface FrameSpec {
+  readonly detId: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly type: PixelType;
+}
+
+/** Gives memory for one image; asked once for each sensor and each shot that is held at a time. */
+export type PixelMemory = (length: number, type: PixelType) => Pixels;
 
 /**
  * Shots of a run, 0-D and 2-D together, tag by tag in the order asked. Nothing is read before the loop begins, at most
@@ -101,14 +112,42 @@ export class Shots implements AsyncIterable<Shot> {
     return (await this.#resolveTags()).length;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Shot, void, undefined> {
+  /** Images held at a time for each sensor: the one in the caller's hands and those read ahead. */
+  get depth(): number {
+    return (this.#options.prefetch ?? 2) + 1;
+  }
+
+  /** What the images of each sensor will look like. */
+  async describe(): Promise<FrameSpec[]> {
+    const { bl, run } = this.#options.run;
+    const { roi } = this.#options;
+    const { detIds, options } = await this.#plan(await this.#resolveTags());
+    const specs: FrameSpec[] = [];
+    for (const detId of detIds) {
+      const info = await asApiError(APIError, () => this.#endpoint.call("st.readDetectorInfo", { bl, run, detId }, options));
+      const [rows, columns] = roi === undefined ? [info.ysize, info.xsize] : roiShape(roi);
+      specs.push({ detId, rows, columns, type: info.pixelType ?? "float32" });
+    }
+    return specs;
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Shot, void, undefined> {
+    return this.#iterate(newPixels);
+  }
+
+  /** The same loop with the images in memory of the caller's, such as that of a WebAssembly kernel: no copy is made. */
+  into(memory: PixelMemory): AsyncIterable<Shot> {
+    return { [Symbol.asyncIterator]: () => this.#iterate(memory) };
+  }
+
+  async *#iterate(memory: PixelMemory): AsyncGenerator<Shot, void, undefined> {
     const book = new LedgerBook();
     this.#book = book;
     const tags = await this.#resolveTags();
     const plan = await this.#plan(tags);
     let settled = 0;
     try {
-      for await (const read of this.#readAhead(plan)) {
+      for await (const read of this.#readAhead(plan, memory)) {
         throwIfAborted(this.#options.signal);
         const [gap] = read.missing;
         if (gap !== undefined && this.#options.missing === "error") {
@@ -156,15 +195,14 @@ export class Shots implements AsyncIterable<Shot> {
   }
 
   /** Reads up to `prefetch` shots ahead into a ring of reused slots. */
-  async *#readAhead(plan: Plan): AsyncGenerator<Slot, void, undefined> {
-    const depth = this.#options.prefetch ?? 2;
+  async *#readAhead(plan: Plan, memory: PixelMemory): AsyncGenerator<Slot, void, undefined> {
     const stop = new AbortController();
-    const source = this.#slots(plan, depth + 1, stop.signal)[Symbol.asyncIterator]();
+    const source = this.#slots(plan, memory, stop.signal)[Symbol.asyncIterator]();
     const { out } = this.#options;
     const queue: Promise<IteratorResult<Slot, void>>[] = [];
     try {
       for (;;) {
-        while (queue.length <= depth) {
+        while (queue.length < this.depth) {
           const next = source.next();
           // Handled when its turn comes; without this, a failure ahead of the reader would end the process.
           next.catch(() => {});
@@ -181,19 +219,19 @@ export class Shots implements AsyncIterable<Shot> {
     }
   }
 
-  /** The shots in a ring of `size` slots: one is in the caller's hands, the others are read ahead. */
-  async *#slots(plan: Plan, size: number, stop: AbortSignal): AsyncGenerator<Slot, void, undefined> {
-    const ring = Array.from({ length: size }, () => new Slot(plan.signals));
+  /** The shots in a ring of slots: one is in the caller's hands, the others are read ahead. */
+  async *#slots(plan: Plan, memory: PixelMemory, stop: AbortSignal): AsyncGenerator<Slot, void, undefined> {
+    const ring = Array.from({ length: this.depth }, () => new Slot(plan.signals, memory));
     let columns: Column[] = [];
     let index = 0;
-    const frames = this.#frames(plan, stop)[Symbol.asyncIterator]();
+    const frames = this.#frames(plan, stop, (detId, length, type) => at(ring, index).memoryFor(detId, length, type))[Symbol.asyncIterator]();
     try {
       for (const tag of plan.tags) {
         const inBlock = index % SIGNAL_BLOCK;
         if (plan.signals.length > 0 && inBlock === 0) columns = await this.#columns(plan, plan.tags.slice(index, index + SIGNAL_BLOCK));
-        const slot = ring[index % ring.length];
+        const slot = at(ring, index);
         const shot = await frames.next();
-        if (slot === undefined || shot.done === true || shot.value.tag !== tag) {
+        if (shot.done === true || shot.value.tag !== tag) {
           throw new SaclaError(
             "BAD_MESSAGE",
             `The source answered for ${shot.done === true ? "fewer shots than asked" : `tag ${shot.value.tag}`}, not tag ${tag}.`,
@@ -208,14 +246,14 @@ export class Shots implements AsyncIterable<Shot> {
     }
   }
 
-  async *#frames(plan: Plan, stop: AbortSignal): AsyncGenerator<ShotFrames, void, undefined> {
+  async *#frames(plan: Plan, stop: AbortSignal, memory: FrameMemory): AsyncGenerator<ShotFrames, void, undefined> {
     const { bl, run, detIds, tags, options } = plan;
     if (detIds.length === 0) {
       for (const tag of tags) yield { tag, frames: [], missing: [] };
       return;
     }
     const signal = options.signal === undefined ? stop : AbortSignal.any([options.signal, stop]);
-    const stream = this.#endpoint.stream("st.frames", { bl, run, detIds, tags, roi: this.#roi() }, { ...options, signal });
+    const stream = this.#endpoint.stream("st.frames", { bl, run, detIds, tags, roi: this.#roi() }, { ...options, signal, memory });
     const items = stream[Symbol.asyncIterator]();
     try {
       for (;;) {
@@ -248,29 +286,42 @@ interface Plan {
   readonly options: CallOptions;
 }
 
+function at(ring: readonly Slot[], index: number): Slot {
+  const slot = ring[index % ring.length];
+  if (slot === undefined) throw new SaclaError("INTERNAL", "A ring of shots is empty.");
+  return slot;
+}
+
 /** Reused memory for one shot. */
 class Slot implements Shot {
   tag = 0;
-  images: Record<string, Image> = {};
+  images: Record<string, RawImage> = {};
   missing: ShotFrames["missing"] = [];
-  readonly #kept = new Map<string, Image>();
+  readonly #memory: PixelMemory;
+  readonly #kept = new Map<string, Pixels>();
   readonly #signals: readonly string[];
   #columns: readonly Column[] = [];
   #row = 0;
 
-  constructor(signals: readonly string[]) {
+  constructor(signals: readonly string[], memory: PixelMemory) {
     this.#signals = signals;
+    this.#memory = memory;
+  }
+
+  memoryFor(detId: string, length: number, type: PixelType): Pixels {
+    let pixels = this.#kept.get(detId);
+    if (pixels === undefined) {
+      pixels = this.#memory(length, type);
+      this.#kept.set(detId, pixels);
+    }
+    return pixels;
   }
 
   load(shot: ShotFrames, columns: readonly Column[], row: number): void {
     this.tag = shot.tag;
     this.missing = shot.missing;
     this.images = {};
-    for (const { detId, shape, data } of shot.frames) {
-      const image = this.#imageFor(detId, shape);
-      image.data.set(data);
-      this.images[detId] = image;
-    }
+    for (const { detId, shape, data } of shot.frames) this.images[detId] = asImage(this.#own(detId, data), shape[0], shape[1]);
     this.#columns = columns;
     this.#row = row;
   }
@@ -287,7 +338,7 @@ class Slot implements Shot {
   }
 
   /** Puts the images into the caller's memory. */
-  moveTo(out: Readonly<Record<string, Float32Array>>): void {
+  moveTo(out: Readonly<Record<string, Pixels>>): void {
     for (const [detId, image] of Object.entries(this.images)) {
       const memory = out[detId];
       if (memory === undefined) throw badArgument("out", Object.keys(out), `memory for each sensor asked for, also ${detId}`);
@@ -298,12 +349,10 @@ class Slot implements Shot {
     }
   }
 
-  #imageFor(detId: string, [rows, columns]: readonly [number, number]): Image {
-    let image = this.#kept.get(detId);
-    if (image === undefined) {
-      image = asImage(new Float32Array(rows * columns), rows, columns);
-      this.#kept.set(detId, image);
-    }
-    return image;
+  /** The pixels in this slot's memory: there already, unless the carrier could only give memory of its own. */
+  #own(detId: string, data: Pixels): Pixels {
+    const kept = this.memoryFor(detId, data.length, data instanceof Uint16Array ? "uint16" : "float32");
+    if (kept.buffer !== data.buffer || kept.byteOffset !== data.byteOffset) kept.set(data);
+    return kept;
   }
 }

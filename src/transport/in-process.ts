@@ -2,7 +2,7 @@ import { bounded, type CallOptions, throwIfAborted } from "../core/async.ts";
 import { SaclaError } from "../core/errors.ts";
 import { checkAgainst, checkCallMethod, checkStreamMethod } from "./check.ts";
 import { decodeMessage, encodeMessage, fromWireError, type Message, toWireError } from "./codec.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint, StreamOptions } from "./endpoint.ts";
 import {
   type CallMethod,
   type CallParams,
@@ -46,7 +46,7 @@ class InProcess implements Endpoint {
     return checkAgainst(resultSchema, payload(answer), "BAD_MESSAGE", `the answer to ${method}`) as CallResult<M>;
   }
 
-  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: CallOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
+  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
     this.#checkOpen(method);
     const { params: paramsSchema, result: itemSchema } = streamMethods[checkStreamMethod(method)];
     const request = travel({ kind: "stream", method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) }, true);

@@ -4,7 +4,7 @@
  * @module
  */
 export { decodeMessage, encodeMessage, type Message, WIRE_VERSION, type WireError } from "./codec.ts";
-export type { Endpoint } from "./endpoint.ts";
+export type { Endpoint, FrameMemory, StreamOptions } from "./endpoint.ts";
 export { inProcess } from "./in-process.ts";
 export {
   type CallMethod,

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { Pixels } from "../core/ndarray.ts";
 
 /**
  * The method table: every question an Endpoint answers, with the schema of what is asked and answered, the Python
@@ -16,6 +17,7 @@ const text = v.pipe(v.string(), v.nonEmpty());
 const tags: v.GenericSchema<Uint32Array> = v.instance(Uint32Array);
 const doubles: v.GenericSchema<Float64Array> = v.instance(Float64Array);
 const floats: v.GenericSchema<Float32Array> = v.instance(Float32Array);
+const pixels: v.GenericSchema<Pixels> = v.union([v.instance(Float32Array), v.instance(Uint16Array)]);
 const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
 const ofRun = { bl: beamline, run };
 const seconds = v.number();
@@ -41,6 +43,7 @@ const detectorInfo = v.strictObject({
   ysize: integer(1, 65_536),
   absGain: nullable(v.number()),
   geometry: nullable(sensorGeometry),
+  pixelType: v.optional(v.picklist(["float32", "uint16"])),
 });
 
 const runInfo = v.looseObject({
@@ -61,11 +64,14 @@ export type RunInfo = v.InferOutput<typeof runInfo>;
 const column = v.strictObject({ equipId: text, unit: v.string(), values: doubles, status: bytes });
 
 /** A frame as it travels: row-major pixels, shape [rows, columns]. */
-const frame = v.strictObject({ detId: text, shape: v.tuple([integer(1, 65_536), integer(1, 65_536)]), data: floats });
-export type Frame = v.InferOutput<typeof frame>;
+const shape = v.tuple([integer(1, 65_536), integer(1, 65_536)]);
+const frame = v.strictObject({ detId: text, shape, data: floats });
+/** The same as it is stored: unsigned 16-bit pixels stay so. */
+const storedFrame = v.strictObject({ detId: text, shape, data: pixels });
+export type Frame = v.InferOutput<typeof storedFrame>;
 
 const missingFrame = v.strictObject({ detId: text, reason: text });
-const shotFrames = v.strictObject({ tag, frames: v.array(frame), missing: v.array(missingFrame) });
+const shotFrames = v.strictObject({ tag, frames: v.array(storedFrame), missing: v.array(missingFrame) });
 /** The frames of one shot, and the reason for each detector that has none. */
 export type ShotFrames = v.InferOutput<typeof shotFrames>;
 

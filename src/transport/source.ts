@@ -2,10 +2,11 @@ import { type CallOptions, throwIfAborted } from "../core/async.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { JAPAN_OFFSET_SECONDS } from "../core/japan.ts";
+import { newPixels, type Pixels, type PixelType } from "../core/ndarray.ts";
 import { checkRoi, cutRoi, type Roi, roiShape } from "../core/roi.ts";
 import { type Column, formatSyncValue } from "../core/syncdb.ts";
 import { checkCallMethod } from "./check.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint, FrameMemory, StreamOptions } from "./endpoint.ts";
 import type { CallMethod, CallParams, CallResult, Frame, RunInfo, ShotFrames, StreamItem, StreamMethod, StreamParams } from "./methods.ts";
 
 type Answer<T> = T | Promise<T>;
@@ -42,10 +43,11 @@ export interface Source {
   /** Asked only for sensors and cameras, never for a composite id. */
   detectorInfo(bl: number, run: number, detId: string): Answer<DetectorInfo>;
   /**
-   * Fills `out` (row-major, ysize × xsize of the detector) with the image of a tag of the run.
+   * Fills `out` (row-major, ysize × xsize of the detector) with the image of a tag of the run. Float32 is always asked
+   * for by {@link Endpoint.call}; a stream asks for the `pixelType` of the detector's information.
    * False when the detector stored none.
    */
-  readFrame(bl: number, run: number, detId: string, tag: number, out: Float32Array): Answer<boolean>;
+  readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): Answer<boolean>;
   close(): Answer<void>;
 }
 
@@ -70,7 +72,7 @@ class SourceEndpoint implements Endpoint {
     return await this.#handlers[checkCallMethod(method) as M](params);
   }
 
-  stream<M extends StreamMethod>(_method: M, params: StreamParams<M>, options: CallOptions = {}): AsyncIterable<StreamItem<M>> {
+  stream<M extends StreamMethod>(_method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncIterable<StreamItem<M>> {
     return this.#frames(params, options);
   }
 
@@ -236,10 +238,10 @@ class SourceEndpoint implements Endpoint {
     throw last;
   }
 
-  async *#frames(params: StreamParams<"st.frames">, options: CallOptions): AsyncGenerator<ShotFrames, void, undefined> {
+  async *#frames(params: StreamParams<"st.frames">, options: StreamOptions): AsyncGenerator<ShotFrames, void, undefined> {
     const { bl, run, detIds, tags, roi } = params;
     const readers: FrameReader[] = [];
-    for (const detId of detIds) readers.push(new FrameReader(await this.#detectorInfo(bl, run, detId), roi));
+    for (const detId of detIds) readers.push(new FrameReader(await this.#detectorInfo(bl, run, detId), roi, options.memory));
     await this.#checkStopped(bl, run);
     for (const tag of tags) await this.#checkTag(bl, run, tag);
     for (const tag of tags) {
@@ -248,7 +250,7 @@ class SourceEndpoint implements Endpoint {
       const missing: ShotFrames["missing"] = [];
       for (const reader of readers) {
         const { id } = reader.info;
-        const found = await this.#source.readFrame(bl, run, id, tag, reader.full);
+        const found = await this.#source.readFrame(bl, run, id, tag, reader.target());
         if (found) frames.push(reader.frame());
         else missing.push({ detId: id, reason: "frame-missing" });
       }
@@ -257,24 +259,37 @@ class SourceEndpoint implements Endpoint {
   }
 }
 
-/** The reused memory of one detector in a stream: the whole image, and the region asked for. */
+/** Reads the frames of one detector in a stream: into the memory given, or into memory of its own that is reused. */
 class FrameReader {
   readonly info: DetectorInfo;
-  readonly full: Float32Array;
   readonly #roi: Roi | null;
-  readonly #frame: Frame;
+  readonly #shape: [rows: number, columns: number];
+  readonly #type: PixelType;
+  readonly #memory: FrameMemory;
+  /** The whole image, when only a region of it is wanted. */
+  readonly #whole: Pixels | null;
+  #data: Pixels;
 
-  constructor(info: DetectorInfo, roi: Roi | null) {
+  constructor(info: DetectorInfo, roi: Roi | null, memory: FrameMemory | undefined) {
+    const { ysize, xsize, pixelType = "float32" } = info;
     this.info = info;
-    this.#roi = roi === null ? null : checkRoi(roi, info.ysize, info.xsize);
-    this.full = new Float32Array(info.ysize * info.xsize);
-    const shape = this.#roi === null ? ([info.ysize, info.xsize] as [number, number]) : roiShape(this.#roi);
-    this.#frame = { detId: info.id, shape, data: this.#roi === null ? this.full : new Float32Array(shape[0] * shape[1]) };
+    this.#roi = roi === null ? null : checkRoi(roi, ysize, xsize);
+    this.#shape = roi === null ? [ysize, xsize] : roiShape(roi);
+    this.#type = pixelType;
+    this.#whole = roi === null ? null : newPixels(ysize * xsize, pixelType);
+    this.#data = newPixels(memory === undefined ? this.#shape[0] * this.#shape[1] : 0, pixelType);
+    this.#memory = memory ?? (() => this.#data);
+  }
+
+  /** Where the source shall put the next image. */
+  target(): Pixels {
+    this.#data = this.#memory(this.info.id, this.#shape[0] * this.#shape[1], this.#type);
+    return this.#whole ?? this.#data;
   }
 
   frame(): Frame {
-    if (this.#roi !== null) cutRoi(this.full, this.info.xsize, this.#roi, this.#frame.data);
-    return this.#frame;
+    if (this.#roi !== null && this.#whole !== null) cutRoi(this.#whole, this.info.xsize, this.#roi, this.#data);
+    return { detId: this.info.id, shape: this.#shape, data: this.#data };
   }
 }
 

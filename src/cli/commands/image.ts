@@ -1,6 +1,6 @@
 import { SaclaError } from "../../core/errors.ts";
-import type { Image } from "../../core/ndarray.ts";
-import { darkAverage, subtractDark } from "../../reduce/index.ts";
+import { asImage, type Image, type RawImage, shapeOf } from "../../core/ndarray.ts";
+import { type Dark, darkAverage, darkOf, subtractDark } from "../../reduce/index.ts";
 import { type AddCommand, declare, findDetector, findRun, parseWhole } from "../command.ts";
 import { assemblerFor, fileStem, type LookArguments, summarise, withRunAndDetector } from "../look.ts";
 import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
@@ -30,14 +30,14 @@ export const image: AddCommand = (program, io) =>
       const detector = await findDetector(run, id);
       const tag = options.tag ?? (await run.tags({ signal })).at(-1);
       if (tag === undefined) throw new SaclaError("NO_SHOTS", `Run ${run.run} has no shots.`);
-      const images: Record<string, Image> = {};
+      const images: Record<string, RawImage> = {};
       for await (const shot of st.shots({ run, detectors: detector.sensors, tags: [tag], missing: "error", signal })) Object.assign(images, shot.images);
       if (options.dark === true) {
         const tags = await run.darkTags(undefined, { signal });
         const dark = await session.progress("dark", (update) =>
           darkAverage(st.shots({ run, detectors: detector.sensors, tags, signal }), { onProgress: update }),
         );
-        for (const [sensor, pixels] of Object.entries(images)) subtractDark(pixels.data, dark.mean[sensor]?.data ?? new Float64Array(0), pixels.data);
+        for (const [sensor, raw] of Object.entries(images)) images[sensor] = withoutDark(dark, sensor, raw);
       }
       const infos = await Promise.all(detector.sensors.map(async (sensor) => ({ info: await st.detectorInfo(run.bl, run.run, sensor, { signal }) })));
       const assembler = detector.sensors.length > 1 ? assemblerFor(run, infos, "source") : null;
@@ -51,3 +51,10 @@ export const image: AddCommand = (program, io) =>
       };
     },
   );
+
+function withoutDark(dark: Dark, sensor: string, raw: RawImage): Image {
+  const [rows, columns] = shapeOf(sensor, raw);
+  const corrected = asImage(new Float32Array(rows * columns), rows, columns);
+  subtractDark(raw.data, darkOf(dark.mean, sensor, rows, columns), corrected.data);
+  return corrected;
+}
