@@ -1,0 +1,58 @@
+import { hash, type Random } from "../core/random.ts";
+import { noiseStart, noiseTable } from "./noise.ts";
+import { cameraParameters, timingParameters } from "./parameters.ts";
+import type { PulseModel } from "./pulse.ts";
+import { erf } from "./response.ts";
+import type { Shot } from "./timeline.ts";
+
+const { xsize, ysize, maximumGrey, offsetGrey, pixelNoiseGrey } = cameraParameters;
+
+/**
+ * Draws the timing monitor's camera: a laser crosses a crystal at an angle, so that time runs along the columns, and
+ * the X-rays take away transmission on one side of an edge.
+ */
+export class CameraModel {
+  readonly #pulses: PulseModel;
+  readonly #seed: number;
+  readonly #background = new Float64Array(xsize);
+  readonly #columns = new Float64Array(xsize);
+  readonly #rows = new Float64Array(ysize);
+
+  constructor(seed: number, pulses: PulseModel) {
+    this.#seed = seed;
+    this.#pulses = pulses;
+    const { laserGrey, laserWidthPixel, laserHeightPixel, fringeDepth, fringePeriodPixel } = cameraParameters;
+    for (let x = 0; x < xsize; x++) {
+      const bell = Math.exp(-0.5 * ((x - xsize / 2) / laserWidthPixel) ** 2);
+      this.#background[x] = laserGrey * bell * (1 + fringeDepth * Math.sin((2 * Math.PI * x) / fringePeriodPixel));
+    }
+    for (let y = 0; y < ysize; y++) this.#rows[y] = Math.exp(-0.5 * ((y - ysize / 2) / laserHeightPixel) ** 2);
+  }
+
+  /** Fills `out` with the image of a shot: whole grey values, row-major. */
+  draw(cameraId: string, shot: Shot, random: Random, out: Float32Array): void {
+    random.reseed(hash(this.#seed, "image", cameraId, shot.key, shot.tag));
+    this.#fillColumns(shot, random);
+    const table = noiseTable();
+    for (let row = 0; row < ysize; row++) drawRow(out, row * xsize, this.#rows[row] ?? 0, this.#columns, table, noiseStart(random));
+  }
+
+  #fillColumns(shot: Shot, random: Random): void {
+    const { columnNoise, edgeDepth, edgeDepthMaximum, edgeDepthEnergyJ, edgeSigmaFs } = cameraParameters;
+    const edge = this.#pulses.edgePixel(shot);
+    const hasEdge = !Number.isNaN(edge);
+    const depth = hasEdge ? Math.min(edgeDepthMaximum, (edgeDepth * this.#pulses.energyJ(shot)) / edgeDepthEnergyJ) : 0;
+    const sigma = edgeSigmaFs / timingParameters.fsPerPixel;
+    for (let x = 0; x < this.#columns.length; x++) {
+      const loss = hasEdge ? (depth * (1 + erf((x - edge) / (Math.SQRT2 * sigma)))) / 2 : 0;
+      this.#columns[x] = (this.#background[x] ?? 0) * (1 - loss) * (1 + columnNoise * random.normal());
+    }
+  }
+}
+
+function drawRow(out: Float32Array, start: number, share: number, columns: Float64Array, table: Float32Array, tableStart: number): void {
+  for (let column = 0; column < xsize; column++) {
+    const grey = Math.floor(offsetGrey + 0.5 + share * (columns[column] ?? 0) + pixelNoiseGrey * (table[tableStart + column] ?? 0));
+    out[start + column] = grey < 0 ? 0 : grey > maximumGrey ? maximumGrey : grey;
+  }
+}

@@ -1,0 +1,306 @@
+import { TAG_RATE_HZ } from "./parameters.ts";
+import { type Sample, samples } from "./samples.ts";
+
+/** An optical laser that excites the sample; see {@link pumpResponse} for how the rings answer. */
+export interface Pump {
+  /** Reading of the delay stage at which laser and X-rays arrive together. */
+  readonly t0Pulse: number;
+  /** Relative change of the ring intensity right after excitation. */
+  readonly amplitude: number;
+  /** Rms width of the rise: laser pulse and X-ray pulse together. */
+  readonly riseFs: number;
+  /** Time constant of the recovery. */
+  readonly recoveryFs: number;
+}
+
+/** A stage that is stepped: every `imagesPerStep` exposed images within a run, or once per run when null. */
+export interface Scan {
+  readonly axis: "delay" | "timing";
+  readonly fromPulse: number;
+  readonly stepPulse: number;
+  readonly steps: number;
+  readonly imagesPerStep: number | null;
+}
+
+/** Runs taken one after another under the same conditions. */
+export interface Experiment {
+  readonly beamline: number;
+  readonly hightag: number;
+  readonly firstRun: number;
+  /** Infinity for the experiment that is going on. */
+  readonly lastRun: number;
+  readonly firstTag: number;
+  /** Length of a run and distance between the starts of two runs, in 60 Hz tags. */
+  readonly tagsPerRun: number;
+  readonly pitchTags: number;
+  readonly rateHz: 10 | 30 | 60;
+  readonly station: number;
+  readonly photonEnergyEv: number;
+  readonly pulseEnergyJ: number;
+  readonly sample: Sample;
+  readonly comment: string;
+  /** Composite ids of MPCCDs, and cameras. */
+  readonly detectors: readonly string[];
+  /** Runs with the shutter closed from beginning to end. */
+  readonly darkRuns?: readonly number[];
+  /** Whether exposed runs begin with closed-shutter shots. */
+  readonly darkHead: boolean;
+  readonly pump?: Pump;
+  readonly scan?: Scan;
+  /** The run pauses from one tag offset to another, in every second run, the first included. */
+  readonly pause?: { readonly fromTag: number; readonly toTag: number };
+  /** Newer runs carry the keys `fy_id` and `detectors`. */
+  readonly fyId?: string;
+  /** Times of one run as the facility recorded them, where they are not those of the tag clock. */
+  readonly recorded?: { readonly run: number; readonly starttime: number; readonly stoptime: number };
+}
+
+/** HighTag and tag of the moment the facility is created, and its unix time: 2025-03-04 09:00 in Japan, the day of the talk. */
+export const liveHightag = 202501;
+export const liveTag = 160_704_000;
+const liveUnixSeconds = 1_741_046_400;
+
+/** Unix seconds of tag 0 of each HighTag. */
+const tagZeroSeconds: Readonly<Record<number, number>> = {
+  201402: Date.UTC(2014, 9, 1) / 1000,
+  201801: 1521205345.631467 - 340_377_562 / TAG_RATE_HZ,
+  202001: Date.UTC(2020, 2, 1) / 1000,
+  202102: Date.UTC(2021, 8, 1) / 1000,
+  202302: Date.UTC(2023, 8, 1) / 1000,
+  202402: Date.UTC(2024, 8, 1) / 1000,
+  [liveHightag]: liveUnixSeconds - liveTag / TAG_RATE_HZ,
+};
+
+/** When a shot happened, unix seconds; undefined for a HighTag no experiment has. */
+export function unixSecondsOf(hightag: number, tag: number): number | undefined {
+  const zero = tagZeroSeconds[hightag];
+  return zero === undefined ? undefined : zero + tag / TAG_RATE_HZ;
+}
+
+/** Every HighTag some experiment has, ascending. */
+export function knownHightags(): number[] {
+  return Object.keys(tagZeroSeconds).map(Number);
+}
+
+/** The run `sacla demo` uses: an octal with pump laser on and off, delay steps and a timing monitor; 300 images. */
+export const demoRun = { bl: 3, run: 1_520_000 } as const;
+
+/** −6 % after excitation, back in 5 ps: a Debye–Waller drop of powder rings. */
+const pump: Pump = { t0Pulse: 12_000, amplitude: -0.06, riseFs: 60, recoveryFs: 5000 };
+const hard = { photonEnergyEv: 10_000, pulseEnergyJ: 0.5e-3, darkHead: true } as const;
+const soft = { photonEnergyEv: 100, pulseEnergyJ: 0.1e-3, darkHead: true, sample: samples.none, station: 4, detectors: ["OPAL-234363"] } as const;
+const live = { hightag: liveHightag, lastRun: Infinity, fyId: "exp2025-1" } as const;
+
+export const experiments: readonly Experiment[] = [
+  {
+    ...soft,
+    beamline: 1,
+    hightag: 202402,
+    firstRun: 28_001,
+    lastRun: 28_020,
+    firstTag: 300_000_000,
+    tagsPerRun: 600,
+    pitchTags: 900,
+    rateHz: 60,
+    comment: "YAG",
+  },
+  {
+    ...soft,
+    beamline: 1,
+    hightag: 202402,
+    firstRun: 28_021,
+    lastRun: 28_030,
+    firstTag: 310_000_003,
+    tagsPerRun: 600,
+    pitchTags: 900,
+    rateHz: 10,
+    comment: "10 Hz pump",
+    pump,
+  },
+  { ...soft, ...live, beamline: 1, firstRun: 28_031, firstTag: liveTag + 300, tagsPerRun: 900, pitchTags: 1200, rateHz: 60, comment: "timing" },
+  {
+    ...hard,
+    beamline: 2,
+    hightag: 202001,
+    firstRun: 81_540,
+    lastRun: 81_549,
+    firstTag: 120_000_001,
+    tagsPerRun: 600,
+    pitchTags: 1200,
+    rateHz: 30,
+    station: 3,
+    sample: samples.powderOnOctal,
+    comment: "LaB6 calibration",
+    detectors: ["MPCCD-8-2-002"],
+  },
+  {
+    ...hard,
+    beamline: 2,
+    hightag: 202402,
+    firstRun: 220_930,
+    lastRun: 220_940,
+    firstTag: 300_000_001,
+    tagsPerRun: 600,
+    pitchTags: 1200,
+    rateHz: 30,
+    station: 3,
+    sample: samples.brightPowderOnOctal,
+    comment: "LaB6",
+    detectors: ["MPCCD-8B0-2-008"],
+    // The talk assembles the first shot of 220934, so these runs begin with light and have dark runs beside them.
+    darkHead: false,
+    darkRuns: [220_930, 220_933],
+    fyId: "exp2024-2",
+  },
+  {
+    ...hard,
+    beamline: 2,
+    hightag: liveHightag,
+    firstRun: 228_991,
+    lastRun: 229_000,
+    firstTag: liveTag - 12_001,
+    tagsPerRun: 200,
+    pitchTags: 600,
+    rateHz: 30,
+    station: 3,
+    sample: samples.powderOnOctal,
+    comment: "alignment",
+    detectors: ["MPCCD-8B0-2-008"],
+    fyId: "exp2025-1",
+  },
+  {
+    ...hard,
+    ...live,
+    beamline: 2,
+    firstRun: 229_001,
+    firstTag: liveTag + 181,
+    tagsPerRun: 720,
+    pitchTags: 960,
+    rateHz: 30,
+    station: 3,
+    sample: samples.powderOnOctal,
+    comment: "LaB6 powder",
+    detectors: ["MPCCD-8B0-2-008"],
+  },
+  {
+    ...hard,
+    beamline: 3,
+    hightag: 201402,
+    firstRun: 206_170,
+    lastRun: 206_178,
+    firstTag: 219_817_020 - 8 * 2400,
+    tagsPerRun: 1200,
+    pitchTags: 2400,
+    rateHz: 30,
+    station: 3,
+    sample: samples.powderOnOctal,
+    comment: "LaB6",
+    detectors: ["MPCCD-8-2-001"],
+  },
+  {
+    ...hard,
+    beamline: 3,
+    hightag: 201801,
+    firstRun: 651_230,
+    lastRun: 651_270,
+    firstTag: 340_377_562 - 21 * 12_000,
+    tagsPerRun: 10_000,
+    pitchTags: 12_000,
+    rateHz: 60,
+    station: 4,
+    sample: samples.powderOnDual,
+    comment: "A CD-2B1-M03-001,stor1_09,stor1_10",
+    detectors: ["MPCCD-2B1-M03-001"],
+    darkRuns: [651_264],
+    recorded: { run: 651_251, starttime: 1521205345.631467, stoptime: 1521205513.202747 },
+  },
+  {
+    ...hard,
+    beamline: 3,
+    hightag: 202102,
+    firstRun: 1_081_041,
+    lastRun: 1_081_050,
+    firstTag: 210_000_000,
+    tagsPerRun: 600,
+    pitchTags: 1200,
+    rateHz: 30,
+    station: 2,
+    // Too low for the spectrometer of beamline 3.
+    photonEnergyEv: 6000,
+    sample: samples.dense,
+    comment: "solvent",
+    detectors: ["MPCCD-1N0-M06-002"],
+  },
+  {
+    ...hard,
+    beamline: 3,
+    hightag: 202302,
+    firstRun: 1_360_981,
+    lastRun: 1_360_991,
+    firstTag: 250_000_001,
+    tagsPerRun: 1000,
+    pitchTags: 1800,
+    rateHz: 30,
+    station: 4,
+    sample: samples.sparse,
+    comment: "single photons",
+    detectors: ["MPCCD-2N0-M02-001"],
+    darkRuns: [1_360_990],
+    fyId: "exp2023-2",
+  },
+  {
+    ...hard,
+    beamline: 3,
+    hightag: liveHightag,
+    firstRun: 1_519_981,
+    lastRun: 1_519_990,
+    firstTag: liveTag - 36_000,
+    tagsPerRun: 600,
+    pitchTags: 1200,
+    rateHz: 60,
+    station: 2,
+    sample: samples.sparse,
+    comment: "timing monitor calibration",
+    detectors: ["MPCCD-1N0-M06-002", "OPAL-234363"],
+    // ±0.4 ps in 17 steps.
+    scan: { axis: "timing", fromPulse: 29_940, stepPulse: 8, steps: 17, imagesPerStep: 30 },
+    fyId: "exp2025-1",
+  },
+  {
+    ...hard,
+    beamline: 3,
+    hightag: liveHightag,
+    firstRun: 1_519_991,
+    lastRun: 1_520_000,
+    firstTag: liveTag - 18_000,
+    tagsPerRun: 600,
+    pitchTags: 1200,
+    rateHz: 30,
+    station: 2,
+    sample: samples.powderOnOctal,
+    comment: "LaB6 pump-probe",
+    detectors: ["MPCCD-8N0-3-002", "OPAL-234363"],
+    darkRuns: [1_519_991],
+    pump,
+    // −1 ps to +4 ps.
+    scan: { axis: "delay", fromPulse: 11_850, stepPulse: 150, steps: 6, imagesPerStep: 40 },
+    fyId: "exp2025-1",
+  },
+  {
+    ...hard,
+    ...live,
+    beamline: 3,
+    firstRun: 1_520_001,
+    firstTag: liveTag + 60,
+    tagsPerRun: 720,
+    pitchTags: 900,
+    rateHz: 30,
+    station: 2,
+    sample: samples.powderOnDual,
+    comment: "LaB6 pump-probe",
+    detectors: ["MPCCD-2N0-M02-001", "OPAL-234363"],
+    pump,
+    scan: { axis: "delay", fromPulse: 11_850, stepPulse: 75, steps: 11, imagesPerStep: null },
+    pause: { fromTag: 240, toTag: 360 },
+  },
+];

@@ -1,0 +1,291 @@
+import type { DetectorInfo } from "../core/detector.ts";
+import { SaclaError, showList } from "../core/errors.ts";
+import { asFinite, asInteger, checkOptions } from "../core/guards.ts";
+import { hightagAt } from "../core/japan.ts";
+import { nearestNames } from "../core/nearest-names.ts";
+import { hash, Random } from "../core/random.ts";
+import { type Column, emptyColumn, roundToText, setEntry } from "../core/syncdb.ts";
+import type { RunInfo } from "../transport/methods.ts";
+import type { Source } from "../transport/source.ts";
+import { CameraModel } from "./camera.ts";
+import { type Clock, realClock } from "./clock.ts";
+import { describeDetector, idsOf, sensorsOf } from "./detectors.ts";
+import { experiments, knownHightags, liveHightag, liveTag, unixSecondsOf } from "./experiments.ts";
+import { MpccdModel } from "./mpccd.ts";
+
+import { TAG_RATE_HZ, timingParameters } from "./parameters.ts";
+import { PulseModel } from "./pulse.ts";
+import { type Signal, signalTable } from "./signals.ts";
+import { isImage, type PlannedRun, Progress, plannedRun, type Shot, Timeline } from "./timeline.ts";
+import { FacilityTruth } from "./truth.ts";
+
+export interface SimulatedFacilityOptions {
+  /** Everything random follows from it. @default 1 */
+  readonly seed?: number;
+  /** Share of images the detectors fail to store. @default 0.001 */
+  readonly missingRate?: number;
+  /** Facility seconds per second of the clock. @default 1 */
+  readonly speed?: number;
+  /** @default realClock() */
+  readonly clock?: Clock;
+}
+
+/** Rows of the timing monitor's analysis, one per tag; NaN where there is no edge. */
+export interface TimingEdges {
+  readonly tags: Uint32Array;
+  readonly derivativePixel: Float64Array;
+  readonly fittingPixel: Float64Array;
+}
+
+/**
+ * A facility of beamlines 1–3 with finished runs, those of the talk among them, and new runs that begin and end while
+ * it exists. Images and values follow from (seed, run, tag) alone: nothing is stored, and neither clock nor order of
+ * questions changes them.
+ *
+ * @throws BAD_ARGUMENT for an unknown option or one out of range
+ * @example
+ * const endpoint = inProcess(endpointOf(createSimulatedFacility({ seed: 7 })));
+ */
+export function createSimulatedFacility(options: SimulatedFacilityOptions = {}): SimulatedFacility {
+  checkOptions("simulated facility", options, ["seed", "missingRate", "speed", "clock"]);
+  return new SimulatedFacility({
+    seed: asInteger("seed", options.seed ?? 1, 0, MAX_SEED),
+    missingRate: asFinite("missingRate", options.missingRate ?? 0.001, 0, 1),
+    speed: asFinite("speed", options.speed ?? 1, 0),
+    clock: options.clock ?? realClock(),
+  });
+}
+
+/** Seeds are unsigned 32-bit. */
+export const MAX_SEED: number = 0xffff_ffff;
+
+/** Longest stretch of tags {@link Source.tagsBetween} gives at once: over four hours. */
+const LONGEST_STRETCH = 1_000_000;
+
+/** See {@link createSimulatedFacility}. */
+export class SimulatedFacility implements Source {
+  readonly name = "the simulated facility";
+  /** What an experiment never learns: the values behind the measurements, for tests and teaching. */
+  readonly truth: FacilityTruth;
+  readonly #seed: number;
+  readonly #missingRate: number;
+  readonly #pulses = new PulseModel();
+  readonly #mpccd: MpccdModel;
+  readonly #camera: CameraModel;
+  readonly #progress: Progress;
+  readonly #random = new Random(0);
+  readonly #timelines = new Map<string, Timeline | undefined>();
+
+  constructor(options: Required<SimulatedFacilityOptions>) {
+    const { seed, missingRate, speed, clock } = options;
+    this.#seed = seed;
+    this.#missingRate = missingRate;
+    this.#mpccd = new MpccdModel(seed, this.#pulses);
+    this.#camera = new CameraModel(seed, this.#pulses);
+    const created = clock.now();
+    this.#progress = new Progress(() => liveTag + Math.floor((clock.now() - created) * speed * TAG_RATE_HZ));
+    this.truth = new FacilityTruth(this.#mpccd, this.#pulses, (bl, hightag, tag) => this.#shot(bl, hightag, tag));
+  }
+
+  apiVersion(): string {
+    return "sacla simulated facility 1";
+  }
+
+  beamlines(): readonly number[] {
+    return [...new Set(experiments.map((e) => e.beamline))].sort();
+  }
+
+  runs(bl: number, last: number): readonly number[] {
+    return this.#progress.runs(bl, last);
+  }
+
+  runStatus(bl: number, run: number): number {
+    return this.#progress.status(plannedRun(bl, run));
+  }
+
+  runInfo(bl: number, run: number): RunInfo {
+    const planned = this.#run(bl, run);
+    const { experiment, startTag } = planned;
+    const { hightag, recorded, fyId } = experiment;
+    const endTag = this.#progress.endTag(planned);
+    const isDark = experiment.darkRuns?.includes(run) ?? false;
+    const times = recorded?.run === run ? recorded : { starttime: this.#time(hightag, startTag), stoptime: this.#time(hightag, endTag) };
+    return {
+      starttime: times.starttime,
+      stoptime: times.stoptime,
+      total_tagnumber: endTag - startTag,
+      start_tagnumber: startTag,
+      end_tagnumber: endTag,
+      hightagnumber: hightag,
+      comment: isDark ? `dark ${experiment.comment}` : experiment.comment,
+      runtype: "",
+      stationnumber: experiment.station,
+      runstatus: this.#progress.status(planned),
+      ...(fyId === undefined ? {} : { fy_id: fyId, detectors: experiment.detectors.join(",") }),
+    };
+  }
+
+  photonEnergyKev(bl: number, run: number): number {
+    return this.#run(bl, run).experiment.photonEnergyEv / 1000;
+  }
+
+  detectors(bl: number, run: number): readonly string[] {
+    return this.#run(bl, run).experiment.detectors.flatMap(idsOf);
+  }
+
+  /** For a composite id: the tags for which every sensor has an image. */
+  tags(bl: number, run: number, detId?: string): Uint32Array {
+    const planned = this.#run(bl, run);
+    const end = this.#progress.endTag(planned);
+    const tags: number[] = [];
+    for (let tag = planned.startTag; tag < end; tag += planned.step) if (isImage(planned, tag)) tags.push(tag);
+    if (detId === undefined) return Uint32Array.from(tags);
+    const isListed = planned.experiment.detectors.includes(detId);
+    const keys = (isListed ? sensorsOf(detId) : [detId]).map((id) => this.#missingKey(bl, run, id));
+    return Uint32Array.from(tags.filter((tag) => !keys.some((key) => this.#isMissing(key, tag))));
+  }
+
+  /** @throws BAD_ARGUMENT when the stretch is longer than a million tags @throws UNKNOWN_HIGHTAG */
+  tagsBetween(bl: number, hightag: number, first: number, last: number): Uint32Array {
+    if (last - first >= LONGEST_STRETCH) {
+      throw new SaclaError("BAD_ARGUMENT", `Tags ${first} to ${last} are ${last - first + 1}, but at most ${LONGEST_STRETCH} can be listed at once.`);
+    }
+    this.#checkHightag(hightag);
+    const timeline = this.#timeline(bl, hightag);
+    return Uint32Array.from(timeline?.beats(first, Math.min(last, this.#progress.newestTag(hightag))) ?? []);
+  }
+
+  newestTag(equipId: string): [hightag: number, tag: number] {
+    const { bl } = this.#signal(equipId);
+    const newest = this.#progress.newestTag(liveHightag);
+    const beats = bl === null ? undefined : this.#timeline(bl, liveHightag)?.beats(newest - TAG_RATE_HZ, newest);
+    return [liveHightag, [...(beats ?? [])].at(-1) ?? newest];
+  }
+
+  hightagAt(unixSeconds: number): number {
+    return hightagAt(unixSeconds);
+  }
+
+  /** @throws UNKNOWN_SIGNAL @throws UNKNOWN_HIGHTAG */
+  timestamp(hightag: number, tag: number, equipId: string): number {
+    this.#signal(equipId);
+    return this.#time(hightag, tag);
+  }
+
+  equipment(): readonly string[] {
+    return [...signalTable().keys()];
+  }
+
+  column(equipId: string, hightag: number, tags: Uint32Array): Column {
+    const { bl, unit, read } = this.#signal(equipId);
+    this.#checkHightag(hightag);
+    const column = emptyColumn(equipId, unit, tags.length);
+    const timeline = bl === null ? this.#machineTimeline(hightag) : this.#timeline(bl, hightag);
+    if (timeline === undefined) return column;
+    const newest = this.#progress.newestTag(hightag);
+    const isWhole = unit === "pulse" || unit === "";
+    for (let i = 0; i < tags.length; i++) {
+      const tag = tags[i] ?? 0;
+      if (tag > newest) continue;
+      const entry = read(timeline.at(tag), this.#pulses);
+      setEntry(column, i, typeof entry === "number" && !isWhole ? roundToText(entry) : entry);
+    }
+    return column;
+  }
+
+  detectorInfo(_bl: number, _run: number, detId: string): DetectorInfo {
+    return describeDetector(detId);
+  }
+
+  readFrame(bl: number, run: number, detId: string, tag: number, out: Float32Array): boolean {
+    const planned = this.#run(bl, run);
+    if (!isImage(planned, tag) || tag >= this.#progress.endTag(planned)) return false;
+    if (this.#isMissing(this.#missingKey(bl, run, detId), tag)) return false;
+    const shot = this.#shot(bl, planned.experiment.hightag, tag);
+    const model = detId.startsWith("OPAL") ? this.#camera : this.#mpccd;
+    model.draw(detId, shot, this.#random, out);
+    return true;
+  }
+
+  /**
+   * What the timing-monitor analysis of a beamline gives for tags: the edge by derivative, to half a pixel, and by fit.
+   * @throws UNKNOWN_HIGHTAG
+   */
+  timingEdges(hightag: number, tags: Uint32Array, bl = 3): TimingEdges {
+    this.#checkHightag(hightag);
+    const timeline = this.#timeline(bl, hightag);
+    const newest = this.#progress.newestTag(hightag);
+    const edges = { tags, derivativePixel: new Float64Array(tags.length).fill(NaN), fittingPixel: new Float64Array(tags.length).fill(NaN) };
+    const salt = hash("timing analysis");
+    tags.forEach((tag, i) => {
+      if (timeline === undefined || tag > newest) return;
+      const shot = timeline.at(tag);
+      const edge = this.#pulses.edgePixel(shot);
+      const noise = this.#pulses.draws(shot.key, salt, tag);
+      edges.derivativePixel[i] = Math.round(2 * (edge + timingParameters.derivativeNoisePixel * noise.normal())) / 2;
+      edges.fittingPixel[i] = edge + timingParameters.fitNoisePixel * noise.normal();
+    });
+    return edges;
+  }
+
+  close(): void {
+    this.#mpccd.close();
+  }
+
+  #run(bl: number, run: number): PlannedRun {
+    const planned = plannedRun(bl, run);
+    if (planned === undefined || this.#progress.status(planned) === -1) {
+      throw new SaclaError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl} of ${this.name}.`, { details: { bl, run } });
+    }
+    return planned;
+  }
+
+  #signal(equipId: string): Signal {
+    const signal = signalTable().get(equipId);
+    if (signal !== undefined) return signal;
+    const near = nearestNames(equipId, signalTable().keys(), 3);
+    throw new SaclaError("UNKNOWN_SIGNAL", `There is no equipment id ${equipId}; the nearest are ${near.join(", ")}. Search with: sacla signals TEXT`, {
+      details: { equipId, near },
+    });
+  }
+
+  #checkHightag(hightag: number): void {
+    const known = knownHightags();
+    if (known.includes(hightag)) return;
+    throw new SaclaError("UNKNOWN_HIGHTAG", `${this.name} has no shots of HighTag ${hightag}; it has ${showList(known, 20)}.`, { details: { hightag, known } });
+  }
+
+  #time(hightag: number, tag: number): number {
+    this.#checkHightag(hightag);
+    return unixSecondsOf(hightag, tag) ?? NaN;
+  }
+
+  #timeline(bl: number, hightag: number): Timeline | undefined {
+    const name = `${bl} ${hightag}`;
+    if (!this.#timelines.has(name)) this.#timelines.set(name, Timeline.of(this.#seed, bl, hightag));
+    return this.#timelines.get(name);
+  }
+
+  /** The machine is common, so any beamline that has the HighTag does. */
+  #machineTimeline(hightag: number): Timeline | undefined {
+    for (const bl of this.beamlines()) {
+      const timeline = this.#timeline(bl, hightag);
+      if (timeline !== undefined) return timeline;
+    }
+    return undefined;
+  }
+
+  #shot(bl: number, hightag: number, tag: number): Shot {
+    const timeline = this.#timeline(bl, hightag);
+    if (timeline === undefined) throw new SaclaError("UNKNOWN_HIGHTAG", `Beamline ${bl} has no shots of HighTag ${hightag}.`, { details: { bl, hightag } });
+    return timeline.at(tag);
+  }
+
+  #missingKey(bl: number, run: number, detId: string): number {
+    return hash(this.#seed, "missing", bl, run, detId);
+  }
+
+  #isMissing(key: number, tag: number): boolean {
+    return hash(key, tag) < this.#missingRate * 0x1_0000_0000;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Every number of the simulated machine, in one place. Sources are named where there is one; the rest are choices of
+ * this simulator within the range users report.
+ */
+
+/** Tags count the 60 Hz master trigger, whatever the rate of a beamline. */
+export const TAG_RATE_HZ = 60;
+
+/** Electron–hole pair energy of silicon used for SACLA's MPCCD, eV per electron: photons = ADU × gain × 3.65 / E. */
+export const EV_PER_ELECTRON = 3.65;
+
+/** Planck constant × speed of light, keV Å. */
+export const HC_KEV_ANGSTROM = 12.39842;
+
+export const sourceParameters = {
+  /** SASE pulse energy follows a Gamma distribution with M modes (Saldin et al.): relative rms 1/√M = 12 %. */
+  modes: 70,
+  /** Share of shots without beam. */
+  beamOffShare: 0.003,
+  /** Rms jitter of the centre photon energy, relative: 7 eV at 10 keV. */
+  centreEnergyJitter: 7e-4,
+  /** X-ray against optical laser, fs rms: "on the order of 100 fs" (SPring-8 Research Frontiers 2015). */
+  arrivalJitterFs: 100,
+  /** Slow drift: 20 fs per √minute with a correlation time of 20 min is 20·√(20/2) = 63 fs rms. */
+  arrivalDriftFs: 63,
+  arrivalDriftKnotSeconds: 1200,
+} as const;
+
+export const monitorParameters = {
+  /** 5e-9 C at 0.5 mJ. */
+  chargePerJoule: 1e-5,
+  /** Linear noise, relative rms. */
+  relativeNoise: 0.005,
+  /** Electronics noise, C rms; what is left without X-rays. */
+  floorCharge: 1e-11,
+  /** First HighTag whose monitors give noise instead of `not-converged` without X-rays. */
+  noiseWithoutBeamFrom: 202001,
+  /** Photodiodes: a fit finds no pulse below, the digitiser clips above, V. Useful window 5 mV to 0.9 V. */
+  diodeMinimumV: 0.003,
+  diodeMaximumV: 1,
+  diodeNoise: 0.01,
+  /** Volts of pd_user_1 … 15 at nominal pulse energy: their amplifiers are set differently, two of them badly. */
+  diodeLevelsV: [0.35, 0.12, 0.55, 0.62, 0.04, 0.0031, 0.22, 0.93, 0.3, 0.08, 0.45, 0.015, 0.25, 0.5, 0.18],
+  laserDiodeV: 0.5,
+  /** Spectrometer: relative resolution of one shot, and share of shots whose fit fails. */
+  spectrometerNoise: 2e-4,
+  spectrometerFailureShare: 0.02,
+  /** Below these photon energies (eV) the spectrometer gives nothing. */
+  spectrometerMinimumEv: { 2: 4500, 3: 6500 } as Readonly<Record<number, number>>,
+  /** First HighTag whose close_valid flag of the X-ray shutter works; before, only open_valid does. */
+  closeFlagFrom: 201801,
+  /** Beamline 2 runs whose shutter flags say open whatever the shutter does. */
+  stuckFlags: { beamline: 2, firstRun: 32_348, lastRun: 81_549 },
+} as const;
+
+export const mpccdParameters = {
+  xsize: 512,
+  ysize: 1024,
+  pixelSizeUm: 50,
+  ports: 8,
+  /** Pedestal of port p is pedestalAdu + p × pedestalStepAdu, p from 0. */
+  pedestalAdu: 100,
+  pedestalStepAdu: 3,
+  /** Pixel-to-pixel spread of the pedestal, ADU rms. */
+  fixedPatternAdu: 3,
+  /** Common and per-port drift of the pedestal, ADU rms, between knots one minute apart. */
+  commonDriftAdu: 0.5,
+  portDriftAdu: 0.05,
+  driftKnotSeconds: 60,
+  /** Noise common to a row of one image, ADU rms. */
+  rowNoiseAdu: 1,
+  readNoiseElectrons: 200,
+  /** Share of hot and of dead pixels, half each of 0.05 %. */
+  hotShare: 0.00025,
+  deadShare: 0.00025,
+  hotMinimumAdu: 300,
+  hotMaximumAdu: 3000,
+  saturationAdu: 65_535,
+  /** Rms width of the charge cloud, µm: with 50 µm pixels some 12 % of hits lose over a tenth to a neighbour. */
+  chargeCloudUm: 1.2,
+  /** Above this many photons an image is drawn pixel by pixel, without charge sharing, instead of photon by photon. */
+  photonByPhotonLimit: 400_000,
+} as const;
+
+export const timingParameters = {
+  /** Optical delay stages: 1 µm per pulse, there and back: 2 µm / c. */
+  fsPerPulse: 6.671,
+  /** Scale of the timing monitor; published campaigns have 2.44 to 2.8. */
+  fsPerPixel: 2.6,
+  /** Column of the edge at zero arrival difference with the stage at its zero. */
+  zeroPixel: 1000,
+  /** Position of the timing-laser stage for which the above holds. */
+  zeroPulse: 30_000,
+  /** Accuracy of the two estimators, px rms: 7 fs (Katayama 2016) for the fit. */
+  fitNoisePixel: 2.7,
+  derivativeNoisePixel: 3.5,
+} as const;
+
+export const cameraParameters = {
+  xsize: 2048,
+  ysize: 256,
+  /** 12-bit grey. */
+  maximumGrey: 4095,
+  offsetGrey: 40,
+  laserGrey: 2400,
+  /** Widths of the laser on the crystal, px rms. */
+  laserWidthPixel: 900,
+  laserHeightPixel: 70,
+  /** Loss of transmission behind the edge at 0.5 mJ; grows with pulse energy up to the maximum. */
+  edgeDepth: 0.15,
+  edgeDepthMaximum: 0.5,
+  edgeDepthEnergyJ: 0.5e-3,
+  edgeSigmaFs: 40,
+  columnNoise: 0.03,
+  fringeDepth: 0.02,
+  fringePeriodPixel: 37,
+  pixelNoiseGrey: 12,
+} as const;

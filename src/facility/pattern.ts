@@ -1,0 +1,99 @@
+import type { SensorGeometry } from "../core/detector.ts";
+import type { Experiment } from "./experiments.ts";
+import { mpccdParameters } from "./parameters.ts";
+import { type Ring, ringRadiusUm, type Sample, type Spot } from "./samples.ts";
+
+/** Photons a sensor can expect from one shot of nominal pulse energy without pump laser. */
+export interface Pattern {
+  /** Per pixel, row-major. */
+  readonly expected: Float32Array;
+  /** Share of `expected` that is rings, in 255ths. */
+  readonly ringShare: Uint8Array;
+  readonly total: number;
+}
+
+const { xsize, ysize } = mpccdParameters;
+
+/** Beyond this many σ a ring or spot is left out. */
+const REACH = 5;
+
+/** A sensor in the detector plane: columns run along (cos, sin), rows along (sin, −cos). */
+interface Plane {
+  readonly geometry: SensorGeometry;
+  readonly cos: number;
+  readonly sin: number;
+}
+
+export function makePattern(experiment: Experiment, geometry: SensorGeometry): Pattern {
+  const { sample, photonEnergyEv } = experiment;
+  const angle = (geometry.rotationDeg * Math.PI) / 180;
+  const plane = { geometry, cos: Math.cos(angle), sin: Math.sin(angle) };
+  const expected = new Float32Array(xsize * ysize);
+  const ringShare = new Uint8Array(xsize * ysize);
+  for (const spot of sample.spots) addSpot(spot, plane, expected);
+  const rings = sample.rings.flatMap((ring) => {
+    const radiusUm = ringRadiusUm(ring, sample.distanceMm, photonEnergyEv);
+    return radiusUm === null ? [] : [{ ...ring, radiusUm }];
+  });
+  for (let row = 0; row < ysize; row++) addRow(row, sample, rings, plane, expected, ringShare);
+  return { expected, ringShare, total: expected.reduce((sum, value) => sum + value, 0) };
+}
+
+/** Rings and diffuse scattering of a row, by the middle of each pixel. */
+function addRow(row: number, sample: Sample, rings: readonly SeenRing[], plane: Plane, expected: Float32Array, ringShare: Uint8Array): void {
+  const { geometry: g, cos, sin } = plane;
+  const { photons, radiusUm } = sample.diffuse;
+  const distanceUm = 1000 * sample.distanceMm;
+  const rowX = g.posXUm + (row + 0.5) * g.pixelSizeYUm * sin;
+  const rowY = g.posYUm - (row + 0.5) * g.pixelSizeYUm * cos;
+  for (let column = 0, i = row * xsize; column < xsize; column++, i++) {
+    const along = (column + 0.5) * g.pixelSizeXUm;
+    const xUm = rowX + along * cos;
+    const yUm = rowY + along * sin;
+    const squared = xUm * xUm + yUm * yUm;
+    const fall = 1 + squared / (radiusUm * radiusUm);
+    const rest = (expected[i] ?? 0) + photons / (fall * Math.sqrt(fall));
+    let ring = ringsAt(rings, Math.sqrt(squared));
+    if (ring > 0) {
+      ring *= polarisation(xUm, distanceUm, squared);
+      ringShare[i] = Math.round((255 * ring) / (rest + ring));
+    }
+    expected[i] = rest + ring;
+  }
+}
+
+interface SeenRing extends Ring {
+  readonly radiusUm: number;
+}
+
+function ringsAt(rings: readonly SeenRing[], radiusUm: number): number {
+  let photons = 0;
+  for (const ring of rings) {
+    const distance = (radiusUm - ring.radiusUm) / ring.sigmaUm;
+    if (Math.abs(distance) < REACH) photons += ring.photons * Math.exp(-0.5 * distance * distance);
+  }
+  return photons;
+}
+
+/** Horizontal polarisation, 1 − (sin 2θ cos φ)², times the solid angle of a flat detector, cos³ 2θ. */
+function polarisation(xUm: number, distanceUm: number, squared: number): number {
+  const whole = distanceUm * distanceUm + squared;
+  return (1 - (xUm * xUm) / whole) * ((distanceUm * distanceUm) / whole) ** 1.5;
+}
+
+/** Spots are so wide that the middle of a pixel stands for its area. */
+function addSpot(spot: Spot, { geometry: g, cos, sin }: Plane, expected: Float32Array): void {
+  const dx = spot.xUm - g.posXUm;
+  const dy = spot.yUm - g.posYUm;
+  const column = (dx * cos + dy * sin) / g.pixelSizeXUm - 0.5;
+  const row = (dx * sin - dy * cos) / g.pixelSizeYUm - 0.5;
+  const sigma = spot.sigmaUm / g.pixelSizeXUm;
+  const peak = spot.photons / (2 * Math.PI * sigma * sigma);
+  const reach = REACH * sigma;
+  for (let r = Math.max(0, Math.ceil(row - reach)); r < Math.min(ysize, row + reach); r++) {
+    for (let c = Math.max(0, Math.ceil(column - reach)); c < Math.min(xsize, column + reach); c++) {
+      const i = r * xsize + c;
+      expected[i] = (expected[i] ?? 0) + peak * Math.exp(-0.5 * (((r - row) / sigma) ** 2 + ((c - column) / sigma) ** 2));
+    }
+  }
+}

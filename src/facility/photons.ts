@@ -1,0 +1,175 @@
+import type { Random } from "../core/random.ts";
+import { mpccdParameters } from "./parameters.ts";
+import type { Pattern } from "./pattern.ts";
+import { erf } from "./response.ts";
+
+const { xsize, ysize, saturationAdu, pixelSizeUm, chargeCloudUm } = mpccdParameters;
+const SHARING_SIZE = 4096;
+const COLUMNS_PER_DRAW = xsize / 0x1_0000_0000;
+const NEGLIGIBLE_SHARE = 0.005;
+
+/**
+ * For drawing the column of a photon in a row in constant time: Walker's alias method, built as by Vose (1991). Row by
+ * row, because photons scattered all over the memory of an image would cost several times as much.
+ */
+export interface RowLotteries {
+  /** Expected photons of each row. */
+  readonly total: Float64Array;
+  /** Per pixel: chance in 65536ths that a ticket stays with its column rather than going to `alias`. */
+  readonly keep: Uint16Array;
+  readonly alias: Uint16Array;
+}
+
+export function makeLotteries(pattern: Pattern): RowLotteries {
+  const { expected } = pattern;
+  const lotteries = { total: new Float64Array(ysize), keep: new Uint16Array(expected.length), alias: new Uint16Array(expected.length) };
+  const weight = new Float64Array(xsize);
+  const order = new Uint16Array(xsize);
+  for (let row = 0; row < ysize; row++) fillLottery(lotteries, row, expected.subarray(row * xsize, (row + 1) * xsize), weight, order);
+  return lotteries;
+}
+
+function fillLottery({ total, keep, alias }: RowLotteries, row: number, expected: Float32Array, weight: Float64Array, order: Uint16Array): void {
+  let sum = 0;
+  for (const value of expected) sum += value;
+  total[row] = sum;
+  const start = row * xsize;
+  // One array for both lists: columns below average from the front, the others from the back.
+  let small = 0;
+  let large = xsize;
+  for (let column = 0; column < xsize; column++) {
+    alias[start + column] = column;
+    weight[column] = ((expected[column] ?? 0) * xsize) / sum;
+    if ((weight[column] ?? 0) < 1) order[small++] = column;
+    else order[--large] = column;
+  }
+  while (small > 0 && large < xsize) {
+    const poor = order[--small] ?? 0;
+    const rich = order[large] ?? 0;
+    const own = weight[poor] ?? 0;
+    keep[start + poor] = Math.min(65_535, Math.round(own * 65_536));
+    alias[start + poor] = rich;
+    const left = (weight[rich] ?? 0) - (1 - own);
+    weight[rich] = left;
+    if (left < 1) {
+      large++;
+      order[small++] = rich;
+    }
+  }
+  // What is left over by rounding stays with its own column: its alias is itself.
+}
+
+/** Where in its pixel a photon may fall, as the share of its charge that leaks to a neighbour; negative: to the left / up. */
+interface ChargeSharing {
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+}
+
+let sharing: ChargeSharing | undefined;
+
+function chargeSharing(): ChargeSharing {
+  if (sharing !== undefined) return sharing;
+  const x = new Float32Array(SHARING_SIZE);
+  const y = new Float32Array(SHARING_SIZE);
+  for (let k = 0; k < SHARING_SIZE; k++) {
+    // An evenly spread sequence in two dimensions (Roberts' R2).
+    x[k] = leak((k * 0.7548776662466927) % 1);
+    y[k] = leak((k * 0.5698402909980532) % 1);
+  }
+  sharing = { x, y };
+  return sharing;
+}
+
+/** Share of a Gaussian charge cloud at `position` (0…1 across the pixel) beyond the nearer edge. */
+function leak(position: number): number {
+  const distanceUm = pixelSizeUm * Math.min(position, 1 - position);
+  const share = (1 - erf(distanceUm / (Math.SQRT2 * chargeCloudUm))) / 2;
+  if (share < NEGLIGIBLE_SHARE) return 0;
+  return position < 0.5 ? -share : share;
+}
+
+/** One shot's light on a sensor. */
+export interface Exposure {
+  readonly aduPerPhoton: number;
+  /** Pulse energy over nominal. */
+  readonly intensity: number;
+  /** Factor on the rings. */
+  readonly ringFactor: number;
+}
+
+/** Adds one shot's photons to `out` (whole ADU, row-major, MPCCD size), clipped at saturation. Gives their number. */
+export function addPhotons(pattern: Pattern, lotteries: RowLotteries, exposure: Exposure, random: Random, out: Float32Array): number {
+  // Rings and the rest are drawn together at the higher of the two rates, then thinned.
+  const rate = exposure.intensity * Math.max(1, exposure.ringFactor);
+  let placed = 0;
+  for (let row = 0; row < ysize; row++) {
+    const drawn = random.poisson((lotteries.total[row] ?? 0) * rate);
+    placed += addToRow(row, drawn, pattern.ringShare, lotteries, exposure, random, out);
+  }
+  return placed;
+}
+
+function addToRow(
+  row: number,
+  drawn: number,
+  ringShare: Uint8Array,
+  { keep, alias }: RowLotteries,
+  { aduPerPhoton, ringFactor }: Exposure,
+  random: Random,
+  out: Float32Array,
+): number {
+  const { x, y } = chargeSharing();
+  const start = row * xsize;
+  const restChance = 1 / Math.max(1, ringFactor);
+  const ringChance = ringFactor * restChance - restChance;
+  let placed = 0;
+  for (let k = 0; k < drawn; k++) {
+    const place = random.uint32() * COLUMNS_PER_DRAW;
+    let column = Math.floor(place);
+    const cell = Math.floor((place - column) * SHARING_SIZE);
+    const chance = random.uint32();
+    if (chance >>> 16 >= (keep[start + column] ?? 0)) column = alias[start + column] ?? 0;
+    const pixel = start + column;
+    if (ringFactor !== 1 && random.uniform() >= restChance + (ringChance * (ringShare[pixel] ?? 0)) / 255) continue;
+    placed++;
+    // A random fraction before rounding down keeps the mean charge exact although ADU are whole.
+    const dither = (chance & 0xffff) / 65_536;
+    const leakX = x[cell] ?? 0;
+    const leakY = y[cell] ?? 0;
+    if (leakX === 0 && leakY === 0) addAdu(out, pixel, aduPerPhoton + dither);
+    else addShared(out, pixel, aduPerPhoton, dither, leakX, leakY);
+  }
+  return placed;
+}
+
+function addShared(out: Float32Array, pixel: number, adu: number, dither: number, leakX: number, leakY: number): void {
+  const toX = Math.abs(leakX);
+  const toY = Math.abs(leakY);
+  const column = (pixel % xsize) + Math.sign(leakX);
+  const isInside = column >= 0 && column < xsize;
+  const across = pixel + Math.sign(leakX);
+  const along = Math.sign(leakY) * xsize;
+  addAdu(out, pixel, adu * (1 - toX) * (1 - toY) + dither);
+  if (toX > 0 && isInside) addAdu(out, across, adu * toX * (1 - toY) + dither);
+  if (toY > 0) addAdu(out, pixel + along, adu * (1 - toX) * toY + dither);
+  if (toX > 0 && toY > 0 && isInside) addAdu(out, across + along, adu * toX * toY + dither);
+}
+
+function addAdu(out: Float32Array, pixel: number, adu: number): void {
+  const before = out[pixel];
+  // Charge that leaks over the edge of the sensor is lost.
+  if (before === undefined) return;
+  const after = before + Math.floor(adu);
+  out[pixel] = after > saturationAdu ? saturationAdu : after;
+}
+
+/** As {@link addPhotons} for images so full that single photons do not show: a count per pixel, no charge sharing. */
+export function addDensePhotons(pattern: Pattern, exposure: Exposure, random: Random, out: Float32Array): void {
+  const { expected, ringShare } = pattern;
+  const { aduPerPhoton, intensity, ringFactor } = exposure;
+  for (let i = 0; i < out.length; i++) {
+    const mean = (expected[i] ?? 0) * intensity * (1 + ((ringFactor - 1) * (ringShare[i] ?? 0)) / 255);
+    const photons = random.poisson(mean);
+    if (photons > 0) addAdu(out, i, photons * aduPerPhoton + 0.5);
+  }
+}

@@ -1,0 +1,93 @@
+import { HC_KEV_ANGSTROM } from "./parameters.ts";
+
+/** A powder ring; `photons` is the peak per pixel and shot at nominal pulse energy. */
+export interface Ring {
+  readonly dSpacingAngstrom: number;
+  readonly photons: number;
+  readonly sigmaUm: number;
+}
+
+/** A Bragg spot at a fixed place of the detector plane (X right from the source, Y up); `photons` is its total per shot. */
+export interface Spot {
+  readonly xUm: number;
+  readonly yUm: number;
+  readonly photons: number;
+  readonly sigmaUm: number;
+}
+
+/** What the beam hits, as seen at the detector. */
+export interface Sample {
+  readonly name: string;
+  readonly distanceMm: number;
+  readonly rings: readonly Ring[];
+  readonly spots: readonly Spot[];
+  /** Scattering round the beam: photons / (1 + (r / radiusUm)²)^1.5 per pixel. */
+  readonly diffuse: { readonly photons: number; readonly radiusUm: number };
+}
+
+// LaB6 (NIST SRM 660): a = 4.1569 Å, d = a / √(h² + k² + l²).
+const lab6 = (scale: number, sigmaUm: number): Ring[] =>
+  [
+    { indices: 1, relative: 0.6 },
+    { indices: 2, relative: 1 },
+    { indices: 3, relative: 0.5 },
+    { indices: 4, relative: 0.3 },
+  ].map(({ indices, relative }) => ({ dSpacingAngstrom: 4.1569 / Math.sqrt(indices), photons: scale * relative, sigmaUm }));
+
+/** Without symmetry, so that a mirrored or turned picture is noticed. All lie on sensors of the octals. */
+const octalSpots = (photons: number): Spot[] =>
+  (
+    [
+      [20_000, 30_000],
+      [-33_000, 8_000],
+      [9_000, -40_000],
+      [-15_000, -21_000],
+      [41_000, -12_000],
+      [-8_000, 45_000],
+      [31_000, 9_000],
+      [-24_000, 36_000],
+      [14_000, -9_000],
+    ] as const
+  ).map(([xUm, yUm], i) => ({ xUm, yUm, photons: photons * (1 + 0.15 * i), sigmaUm: 70 }));
+
+const dualSpots = (photons: number): Spot[] =>
+  (
+    [
+      [12_000, 15_000],
+      [-18_000, 4_000],
+      [6_000, -20_000],
+      [-9_000, -12_000],
+      [21_000, -7_000],
+    ] as const
+  ).map(([xUm, yUm], i) => ({ xUm, yUm, photons: photons * (1 + 0.2 * i), sigmaUm: 70 }));
+
+export const samples = {
+  powderOnOctal: {
+    name: "LaB6 powder with crystallites",
+    distanceMm: 80,
+    rings: lab6(0.35, 160),
+    spots: octalSpots(120),
+    diffuse: { photons: 0.05, radiusUm: 15_000 },
+  },
+  /** Strong enough for rings in a single shot, as the talk shows one. */
+  brightPowderOnOctal: { name: "LaB6 powder", distanceMm: 80, rings: lab6(1.2, 200), spots: octalSpots(300), diffuse: { photons: 0.06, radiusUm: 15_000 } },
+  powderOnDual: { name: "LaB6 powder", distanceMm: 55, rings: lab6(0.25, 160), spots: dualSpots(80), diffuse: { photons: 0.05, radiusUm: 10_000 } },
+  /** Few photons, far apart: the single-photon histogram. */
+  sparse: { name: "water jet", distanceMm: 100, rings: [], spots: [], diffuse: { photons: 0.06, radiusUm: 20_000 } },
+  /** Many photons per pixel, and one spot beyond the full scale. */
+  dense: {
+    name: "liquid in full beam",
+    distanceMm: 60,
+    rings: [{ dSpacingAngstrom: 5.2, photons: 25, sigmaUm: 2500 }],
+    spots: [{ xUm: 9_000, yUm: 6_000, photons: 40_000, sigmaUm: 120 }],
+    diffuse: { photons: 12, radiusUm: 12_000 },
+  },
+  none: { name: "", distanceMm: 100, rings: [], spots: [], diffuse: { photons: 0, radiusUm: 10_000 } },
+} as const satisfies Record<string, Sample>;
+
+/** Radius of a ring in the detector plane, µm: L·tan(2θ) with λ = 2d·sin θ; null when E is too low for a reflection. */
+export function ringRadiusUm(ring: Ring, distanceMm: number, photonEnergyEv: number): number | null {
+  const sine = HC_KEV_ANGSTROM / (photonEnergyEv / 1000) / (2 * ring.dSpacingAngstrom);
+  if (sine >= Math.SQRT1_2) return null;
+  return 1000 * distanceMm * Math.tan(2 * Math.asin(sine));
+}

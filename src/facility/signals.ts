@@ -1,0 +1,207 @@
+import { hash } from "../core/random.ts";
+import type { MissingReason } from "../core/syncdb.ts";
+import { monitorParameters } from "./parameters.ts";
+import type { PulseModel } from "./pulse.ts";
+import type { Shot } from "./timeline.ts";
+
+/** How one equipment id gets its value at a shot. */
+export interface Signal {
+  readonly equipId: string;
+  /** null for the machine common to all beamlines. */
+  readonly bl: number | null;
+  /** "" for flags. */
+  readonly unit: string;
+  readonly read: (shot: Shot, pulses: PulseModel) => number | MissingReason;
+}
+
+type Read = Signal["read"];
+
+let table: ReadonlyMap<string, Signal> | undefined;
+
+/** Every equipment id, in the order `read_equiplist` gives them. */
+export function signalTable(): ReadonlyMap<string, Signal> {
+  table ??= new Map(allSignals().map((signal) => [signal.equipId, signal]));
+  return table;
+}
+
+function allSignals(): Signal[] {
+  return [...machineSignals(), ...beamline1(), ...beamline2(), ...beamline3()];
+}
+
+function machineSignals(): Signal[] {
+  const signals: Signal[] = [];
+  const add = (equipId: string, unit: string, base: number, spread: number): void => {
+    signals.push({ equipId, bl: null, unit, read: steady(equipId, base, spread) });
+  };
+  for (let unit = 1; unit <= 64; unit++) {
+    add(`xfel_llrf_cb_${unit}_kly_1_pickup/phase`, "deg", ((unit * 37) % 360) - 180, 0.05);
+    add(`xfel_llrf_cb_${unit}_kly_1_pickup/amplitude`, "a.u.", 1000 + 3 * unit, 0.2);
+  }
+  for (let unit = 1; unit <= 24; unit++) add(`xfel_mon_ct_cb_${unit}_charge/summary`, "a.u.", 0.3, 0.002);
+  for (const bl of [2, 3]) {
+    for (let unit = 1; unit <= 18; unit++) {
+      for (const axis of ["x", "y"]) add(`xfel_mon_bpm_bl${bl}_${unit}_${axis}/summary`, "a.u.", 0, 0.0006);
+    }
+  }
+  return signals;
+}
+
+function beamline1(): Signal[] {
+  return [
+    ...shutters(1),
+    ...laserShutter(1),
+    flag("xfel_mon_ct_bl1_dump_1_beamstatus/summary", 1, (shot, pulses) => pulses.hasBeam(shot)),
+    ...[1, 2].map((k) => diode(`xfel_bl_1_tc_gm_${k}_pd_fitting_peak/voltage`, 1, 0.4 / k)),
+    ...userDiodes(1, 4),
+    ...motors(1, 4, { 22: delayStage }),
+  ];
+}
+
+function beamline2(): Signal[] {
+  return [
+    ...shutters(2),
+    flag("xfel_mon_msbpm_bl2_dump_1_beamstatus/summary", 2, (shot, pulses) => pulses.hasBeam(shot)),
+    charge("xfel_bl_2_tc_bm_1_pd/charge", 2, 1),
+    charge("xfel_bl_2_tc_bm_2_pd/charge", 2, 0.8),
+    charge("xfel_bl_2_st_3_bm_1_pd/charge", 2, 0.6),
+    spectrometer("xfel_bl_2_tc_spec_1/energy", 2),
+    laserDiode("xfel_bl_2_st_3_laser_fitting_peak/voltage", 2),
+    ...[1, 2, 3].flatMap((station) => [...userDiodes(2, station), ...motors(2, station, {})]),
+  ];
+}
+
+function beamline3(): Signal[] {
+  const hasBeam = (shot: Shot, pulses: PulseModel): boolean => pulses.hasBeam(shot);
+  const quadrants = [1, 4].flatMap((station) =>
+    ["upper", "lower", "left", "right"].flatMap((side, i) =>
+      ["_fitting", ""].map((kind) => diode(`xfel_bl_3_st_${station}_bm_1_pd_${side}${kind}_peak/voltage`, 3, 0.2 + 0.03 * i)),
+    ),
+  );
+  return [
+    ...shutters(3),
+    ...laserShutter(3),
+    flag("xfel_mon_bpm_bl3_0_3_beamstatus/summary", 3, hasBeam),
+    flag("xfel_mon_msbpm_bl3_dump_1_beamstatus/summary", 3, hasBeam),
+    charge("xfel_bl_3_tc_bm_1_pd/charge", 3, 1),
+    charge("xfel_bl_3_tc_bm_2_pd/charge", 3, 0.8),
+    charge("xfel_bl_3_st_1_bm_1_pd/charge", 3, 0.5),
+    charge("xfel_bl_3_st_4_bm_1_pd/charge", 3, 0.6),
+    charge("xfel_bl_3_st_5_direct_bm_1_pd/charge", 3, 0.4),
+    pulseEnergy("xfel_bl_3_st_4_bm_1_pd/charge_calib_in_joule", 3),
+    ...quadrants,
+    spectrometer("xfel_bl_3_tc_spec_1/energy", 3),
+    motor("xfel_bl_3_tc_mono_1_theta/position", 3),
+    ...[2, 4].map((station) => laserDiode(`xfel_bl_3_st_${station}_pd_laser_fitting_peak/voltage`, 3)),
+    ...[1, 2, 3, 4, 5].flatMap((station) => userDiodes(3, station)),
+    ...motors(3, 1, { 73: (shot) => shot.timingPulse }),
+    ...motors(3, 2, { 1: delayStage, 40: sampleStage }),
+    ...motors(3, 3, { 25: delayStage }),
+    ...motors(3, 4, { 25: delayStage }),
+    ...motors(3, 5, {}),
+    ...range(30).map((k) => motor(`xfel_bl_3_st_5_motor_facility_${k}/position`, 3)),
+    ...range(20).map((k) => motor(`xfel_bl_3_st_5_motor_user_${k}/position`, 3)),
+  ];
+}
+
+function range(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i + 1);
+}
+
+function flag(equipId: string, bl: number, isOn: (shot: Shot, pulses: PulseModel) => boolean): Signal {
+  return { equipId, bl, unit: "", read: (shot, pulses) => (isOn(shot, pulses) ? 1 : 0) };
+}
+
+function shutters(bl: number): Signal[] {
+  const { stuckFlags, closeFlagFrom } = monitorParameters;
+  const areStuck = ({ experiment: e }: Shot): boolean => bl === stuckFlags.beamline && e.firstRun >= stuckFlags.firstRun && e.lastRun <= stuckFlags.lastRun;
+  return [
+    flag(`xfel_bl_${bl}_shutter_1_open_valid/status`, bl, (shot) => shot.xrayShutterOpen || areStuck(shot)),
+    flag(`xfel_bl_${bl}_shutter_1_close_valid/status`, bl, (shot) => !shot.xrayShutterOpen && !areStuck(shot) && shot.experiment.hightag >= closeFlagFrom),
+  ];
+}
+
+function laserShutter(bl: number): Signal[] {
+  return [
+    flag(`xfel_bl_${bl}_lh1_shutter_1_open_valid/status`, bl, (shot) => shot.laserShutterOpen),
+    flag(`xfel_bl_${bl}_lh1_shutter_1_close_valid/status`, bl, (shot) => !shot.laserShutterOpen),
+  ];
+}
+
+/** A beam monitor: charge from photodiodes that see a thin foil. */
+function charge(equipId: string, bl: number, share: number): Signal {
+  const salt = hash(equipId);
+  const { chargePerJoule, relativeNoise, floorCharge, noiseWithoutBeamFrom } = monitorParameters;
+  const read: Read = (shot, pulses) => {
+    const hasXrays = pulses.hasXrays(shot);
+    if (!hasXrays && shot.experiment.hightag < noiseWithoutBeamFrom) return "not-converged";
+    const signal = hasXrays ? share * chargePerJoule * pulses.energyJ(shot) : 0;
+    const noise = pulses.draws(shot.key, salt, shot.tag);
+    return signal * (1 + relativeNoise * noise.normal()) + floorCharge * noise.normal();
+  };
+  return { equipId, bl, unit: "C", read };
+}
+
+function pulseEnergy(equipId: string, bl: number): Signal {
+  const read: Read = (shot, pulses) => (pulses.hasXrays(shot) ? pulses.energyJ(shot) : "not-converged");
+  return { equipId, bl, unit: "J", read };
+}
+
+function spectrometer(equipId: string, bl: number): Signal {
+  const salt = hash(equipId);
+  const { spectrometerMinimumEv, spectrometerFailureShare, spectrometerNoise } = monitorParameters;
+  const read: Read = (shot, pulses) => {
+    if (!pulses.hasXrays(shot) || shot.experiment.photonEnergyEv < (spectrometerMinimumEv[bl] ?? 0)) return "not-converged";
+    const energyEv = pulses.photonEnergyEv(shot);
+    const draws = pulses.draws(shot.key, salt, shot.tag);
+    if (draws.uniform() < spectrometerFailureShare) return "not-converged";
+    return (energyEv * (1 + spectrometerNoise * draws.normal())) / 1000;
+  };
+  return { equipId, bl, unit: "keV", read };
+}
+
+/** A photodiode behind an amplifier: fits of pulses too small fail, pulses too large are clipped. */
+function diode(equipId: string, bl: number, volts: number): Signal {
+  const salt = hash(equipId);
+  const read: Read = (shot, pulses) => {
+    if (!pulses.hasXrays(shot)) return "not-converged";
+    return digitised((volts * pulses.energyJ(shot)) / shot.experiment.pulseEnergyJ, shot, pulses, salt);
+  };
+  return { equipId, bl, unit: "V", read };
+}
+
+function laserDiode(equipId: string, bl: number): Signal {
+  const salt = hash(equipId);
+  const read: Read = (shot, pulses) => (shot.laserShutterOpen ? digitised(monitorParameters.laserDiodeV, shot, pulses, salt) : "not-converged");
+  return { equipId, bl, unit: "V", read };
+}
+
+function digitised(volts: number, shot: Shot, pulses: PulseModel, salt: number): number | MissingReason {
+  const measured = volts * (1 + monitorParameters.diodeNoise * pulses.draws(shot.key, salt, shot.tag).normal());
+  if (measured > monitorParameters.diodeMaximumV) return "saturated";
+  return measured < monitorParameters.diodeMinimumV ? "not-converged" : measured;
+}
+
+function userDiodes(bl: number, station: number): Signal[] {
+  return monitorParameters.diodeLevelsV.map((volts, i) => diode(`xfel_bl_${bl}_st_${station}_pd_user_${i + 1}_fitting_peak/voltage`, bl, volts));
+}
+
+const delayStage = (shot: Shot): number => shot.delayPulse;
+
+/** A fresh place on the sample for each run. */
+const sampleStage = (shot: Shot): number => (shot.run < 0 ? 0 : 1000 * (shot.run - shot.experiment.firstRun));
+
+function motors(bl: number, station: number, special: Readonly<Record<number, (shot: Shot) => number>>): Signal[] {
+  return range(100).map((k) => motor(`xfel_bl_${bl}_st_${station}_motor_${k}/position`, bl, special[k]));
+}
+
+/** A stage; one without a task stands somewhere else in each experiment. Positions are whole pulses. */
+function motor(equipId: string, bl: number, position?: (shot: Shot) => number): Signal {
+  const salt = hash(equipId);
+  const read: Read = position ?? ((shot, pulses) => (pulses.draws(shot.key, salt, shot.experiment.firstRun).uint32() % 400_001) - 200_000);
+  return { equipId, bl, unit: "pulse", read };
+}
+
+function steady(equipId: string, base: number, spread: number): Read {
+  const salt = hash(equipId);
+  return (shot, pulses) => base + spread * pulses.draws(shot.key, salt, shot.tag).normal();
+}

@@ -1,0 +1,117 @@
+import { SaclaError } from "../core/errors.ts";
+import { sensorsOf } from "./detectors.ts";
+import type { Pump } from "./experiments.ts";
+import type { MpccdModel } from "./mpccd.ts";
+import { timingParameters } from "./parameters.ts";
+import type { PulseModel } from "./pulse.ts";
+import { delayFs, pumpResponse } from "./response.ts";
+import { ringRadiusUm, type Spot } from "./samples.ts";
+import { type PlannedRun, plannedRun, type Shot } from "./timeline.ts";
+
+/** One shot without any measurement error. */
+export interface ShotTruth {
+  /** −1 outside of runs. */
+  readonly run: number;
+  /** Whether the accelerator delivered a pulse. */
+  readonly hasBeam: boolean;
+  /** Whether it came through the shutter. */
+  readonly hasXrays: boolean;
+  readonly isPumped: boolean;
+  /** Of the pulse, had it come, J. */
+  readonly pulseEnergyJ: number;
+  readonly photonEnergyEv: number;
+  /** How much later than nominal the X-rays came, against the optical laser. */
+  readonly arrivalFs: number;
+  /** Pump–probe delay; NaN without pump. */
+  readonly delayFs: number;
+  /** Column of the timing-monitor edge; NaN without X-rays. */
+  readonly edgePixel: number;
+  /** Factor on the rings. */
+  readonly ringFactor: number;
+}
+
+/** A sensor without light and without noise. Arrays are copies, row-major, 1024 × 512. */
+export interface SensorTruth {
+  readonly pedestalAdu: Float32Array;
+  readonly hotPixels: Uint32Array;
+  readonly deadPixels: Uint32Array;
+  /** Expected photons per pixel of a shot of nominal pulse energy without pump laser. */
+  readonly expectedPhotons: Float32Array;
+  readonly aduPerPhoton: number;
+}
+
+/** What is behind the simulated measurements. */
+export class FacilityTruth {
+  readonly #mpccd: MpccdModel;
+  readonly #pulses: PulseModel;
+  readonly #shotAt: (bl: number, hightag: number, tag: number) => Shot;
+  /** fs per stage pulse, fs per pixel and zero of the timing monitor. */
+  readonly timing: typeof timingParameters = timingParameters;
+
+  constructor(mpccd: MpccdModel, pulses: PulseModel, shotAt: (bl: number, hightag: number, tag: number) => Shot) {
+    this.#mpccd = mpccd;
+    this.#pulses = pulses;
+    this.#shotAt = shotAt;
+  }
+
+  /** @throws UNKNOWN_HIGHTAG when the beamline has no shots of it */
+  shot(bl: number, hightag: number, tag: number): ShotTruth {
+    const shot = this.#shotAt(bl, hightag, tag);
+    const { pump } = shot.experiment;
+    const arrivalFs = this.#pulses.arrivalFs(shot);
+    return {
+      run: shot.run,
+      hasBeam: this.#pulses.hasBeam(shot),
+      hasXrays: this.#pulses.hasXrays(shot),
+      isPumped: shot.laserShutterOpen,
+      pulseEnergyJ: this.#pulses.energyJ(shot),
+      photonEnergyEv: this.#pulses.photonEnergyEv(shot),
+      arrivalFs,
+      delayFs: pump === undefined ? NaN : delayFs(pump, shot.delayPulse, arrivalFs),
+      edgePixel: this.#pulses.edgePixel(shot),
+      ringFactor: this.#pulses.ringFactor(shot),
+    };
+  }
+
+  /** @throws UNKNOWN_DETECTOR when the run has no such MPCCD sensor */
+  sensor(bl: number, run: number, detId: string): SensorTruth {
+    const { experiment } = this.#run(bl, run);
+    const sensors = experiment.detectors.flatMap((id) => (id.startsWith("MPCCD") ? sensorsOf(id) : []));
+    if (!sensors.includes(detId)) throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run} has no MPCCD sensor ${detId}.`);
+    const dark = this.#mpccd.darkPattern(detId);
+    return {
+      pedestalAdu: dark.pedestal.slice(),
+      hotPixels: dark.hot.slice(),
+      deadPixels: dark.dead.slice(),
+      expectedPhotons: this.#mpccd.pattern(experiment, detId).expected.slice(),
+      aduPerPhoton: this.#mpccd.aduPerPhoton(experiment.photonEnergyEv, detId),
+    };
+  }
+
+  /** Radii of the powder rings in the detector plane, µm. */
+  ringRadiiUm(bl: number, run: number): number[] {
+    const { sample, photonEnergyEv } = this.#run(bl, run).experiment;
+    return sample.rings.flatMap((ring) => ringRadiusUm(ring, sample.distanceMm, photonEnergyEv) ?? []);
+  }
+
+  /** Bragg spots in the detector plane, µm. */
+  spots(bl: number, run: number): readonly Spot[] {
+    return this.#run(bl, run).experiment.sample.spots;
+  }
+
+  /** The pump laser of a run, with its t0; undefined without one. */
+  pump(bl: number, run: number): Pump | undefined {
+    return this.#run(bl, run).experiment.pump;
+  }
+
+  /** Relative change of the rings at a delay, fs. */
+  pumpResponse(pump: Pump, tauFs: number): number {
+    return pumpResponse(pump, tauFs);
+  }
+
+  #run(bl: number, run: number): PlannedRun {
+    const planned = plannedRun(bl, run);
+    if (planned === undefined) throw new SaclaError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl}.`);
+    return planned;
+  }
+}

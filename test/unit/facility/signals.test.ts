@@ -1,0 +1,237 @@
+import { describe, expect, it } from "vitest";
+import { isSaclaError } from "../../../src/core/errors.ts";
+import { formatSyncValue, parseSyncValue, syncStatus } from "../../../src/core/syncdb.ts";
+import { createSimulatedFacility, demoRun, VirtualClock } from "../../../src/facility/index.ts";
+
+const facility = createSimulatedFacility({ clock: new VirtualClock() });
+
+function columnOf(bl: number, run: number, equipId: string) {
+  return facility.column(equipId, facility.runInfo(bl, run).hightagnumber, facility.tags(bl, run));
+}
+
+function mean(values: Iterable<number>): number {
+  let [sum, n] = [0, 0];
+  for (const value of values) {
+    sum += value;
+    n++;
+  }
+  return sum / n;
+}
+
+function rms(values: readonly number[]): number {
+  const centre = mean(values);
+  return Math.sqrt(mean(values.map((v) => (v - centre) ** 2)));
+}
+
+describe("the X-ray shutter", () => {
+  it.each([
+    [3, 651251, 100],
+    [3, demoRun.run, 60],
+    [2, 228_995, 20],
+    [2, 220_934, 0],
+  ])("on beamline %i is closed at the head of run %i for %i images", (bl, run, closed) => {
+    const open = [...columnOf(bl, run, `xfel_bl_${bl}_shutter_1_open_valid/status`).values];
+    const close = [...columnOf(bl, run, `xfel_bl_${bl}_shutter_1_close_valid/status`).values];
+    expect(open.indexOf(1)).toBe(closed);
+    expect(open.slice(closed).every((v) => v === 1)).toBe(true);
+    expect(close).toEqual(open.map((v) => 1 - v));
+  });
+
+  it("is closed for the whole of a dark run", () => {
+    expect(columnOf(3, 651264, "xfel_bl_3_shutter_1_open_valid/status").values.every((v) => v === 0)).toBe(true);
+  });
+
+  it("has no working close flag before 2018, and stuck flags in the beamline 2 runs known for them", () => {
+    const head = 20;
+    expect([...columnOf(3, 206_178, "xfel_bl_3_shutter_1_open_valid/status").values.slice(0, head)]).toEqual(Array(head).fill(0));
+    expect([...columnOf(3, 206_178, "xfel_bl_3_shutter_1_close_valid/status").values.slice(0, head)]).toEqual(Array(head).fill(0));
+    expect([...columnOf(2, 81_549, "xfel_bl_2_shutter_1_open_valid/status").values.slice(0, head)]).toEqual(Array(head).fill(1));
+    const charge = columnOf(2, 81_549, "xfel_bl_2_st_3_bm_1_pd/charge").values;
+    expect(charge.slice(0, head).every((v) => v < 1e-10)).toBe(true);
+    expect(mean(charge.slice(200).filter((v) => v > 1e-10))).toBeGreaterThan(1e-9);
+  });
+});
+
+describe("beam monitors", () => {
+  it("are about 5e-9 C at 0.5 mJ with 12 % rms", () => {
+    const { values, unit } = columnOf(3, 651251, "xfel_bl_3_tc_bm_1_pd/charge");
+    const good = [...values].filter((v) => v > 1e-10);
+    expect(unit).toBe("C");
+    expect(mean(good)).toBeGreaterThan(4.95e-9);
+    expect(mean(good)).toBeLessThan(5.05e-9);
+    // 1/√70 = 0.1195, and 0.5 % of noise.
+    expect(rms(good) / mean(good)).toBeCloseTo(0.1196, 2);
+  });
+
+  it("follow the true pulse energy to half a percent", () => {
+    const tags = facility.tags(3, demoRun.run).slice(60);
+    const { values } = facility.column("xfel_bl_3_tc_bm_2_pd/charge", 202501, tags);
+    const ratios = [...tags].flatMap((tag, i) => {
+      const shot = facility.truth.shot(3, 202501, tag);
+      return shot.hasXrays ? [(values[i] ?? NaN) / shot.pulseEnergyJ] : [];
+    });
+    expect(rms(ratios) / mean(ratios)).toBeLessThan(0.007);
+  });
+
+  it("are not-converged in the dark before 2020 and show noise after", () => {
+    const old = columnOf(3, 651264, "xfel_bl_3_tc_bm_1_pd/charge");
+    expect(new Set([...old.status].map((s) => syncStatus[s]))).toEqual(new Set(["not-converged"]));
+    const newer = columnOf(2, 220_933, "xfel_bl_2_st_3_bm_1_pd/charge");
+    expect(newer.status.every((s) => s === 0)).toBe(true);
+    expect(Math.max(...newer.values.map(Math.abs))).toBeLessThan(1e-10);
+  });
+
+  it("lose 0.3 % of shots together with the beam status", () => {
+    const status = columnOf(3, 651251, "xfel_mon_bpm_bl3_0_3_beamstatus/summary").values;
+    const share = 1 - mean(status);
+    expect(share).toBeGreaterThan(0.001);
+    expect(share).toBeLessThan(0.006);
+    const charge = columnOf(3, 651251, "xfel_bl_3_tc_bm_1_pd/charge");
+    status.forEach((on, i) => {
+      if (i >= 100) expect((charge.values[i] ?? 0) > 1e-10).toBe(on === 1);
+    });
+  });
+});
+
+describe("the spectrometer", () => {
+  it("gives keV near the configured energy, failing now and then", () => {
+    const { values, status } = columnOf(3, 651251, "xfel_bl_3_tc_spec_1/energy");
+    const good = [...values.slice(100)].filter(Number.isFinite);
+    expect(mean(good)).toBeCloseTo(facility.photonEnergyKev(3, 651251), 3);
+    // 7 eV of jitter and 2 eV of resolution.
+    expect(rms(good)).toBeCloseTo(Math.hypot(0.007, 0.002), 3);
+    const failed = status.slice(100).filter((s) => syncStatus[s] === "not-converged").length;
+    expect(failed).toBeGreaterThan(100);
+    expect(failed).toBeLessThan(400);
+  });
+
+  it("never converges at 6 keV on beamline 3", () => {
+    const { status } = columnOf(3, 1081050, "xfel_bl_3_tc_spec_1/energy");
+    expect(status.every((s) => syncStatus[s] === "not-converged")).toBe(true);
+  });
+});
+
+describe("photodiodes", () => {
+  it("saturate or fail where the amplifier does not fit, and stay within the digitiser's range", () => {
+    const count = (k: number) => {
+      const { values, status } = columnOf(3, 651251, `xfel_bl_3_st_4_pd_user_${k}_fitting_peak/voltage`);
+      for (const v of values) if (Number.isFinite(v)) expect(v > 0.0029 && v < 1.0001).toBe(true);
+      return (reason: string) => status.slice(100).filter((s) => syncStatus[s] === reason).length;
+    };
+    expect(count(8)("saturated")).toBeGreaterThan(500);
+    expect(count(6)("not-converged")).toBeGreaterThan(2000);
+    expect(count(1)("saturated")).toBe(0);
+    expect(count(1)("not-converged")).toBeLessThan(60);
+  });
+
+  it("see the pump laser only when its shutter is open", () => {
+    const on = columnOf(3, demoRun.run, "xfel_bl_3_lh1_shutter_1_open_valid/status").values;
+    const off = columnOf(3, demoRun.run, "xfel_bl_3_lh1_shutter_1_close_valid/status").values;
+    const { status } = columnOf(3, demoRun.run, "xfel_bl_3_st_2_pd_laser_fitting_peak/voltage");
+    expect([...on.slice(0, 4)]).toEqual([1, 0, 1, 0]);
+    expect(off).toEqual(on.map((v) => 1 - v));
+    expect([...status].map((s) => (s === 0 ? 1 : 0))).toEqual([...on]);
+  });
+});
+
+describe("stages and timing", () => {
+  it("step the delay within the demo run, in whole pulses, and between live runs", () => {
+    const { values, unit } = columnOf(3, demoRun.run, "xfel_bl_3_st_2_motor_1/position");
+    expect(unit).toBe("pulse");
+    expect([...new Set(values.slice(60))]).toHaveLength(6);
+    expect(values.every(Number.isInteger)).toBe(true);
+  });
+
+  it("recover the true delay from stage and edge with the users' formula", () => {
+    const tags = facility.tags(3, demoRun.run).slice(60);
+    const edges = facility.timingEdges(202501, tags);
+    const stage = facility.column("xfel_bl_3_st_2_motor_1/position", 202501, tags).values;
+    const t0 = facility.truth.pump(3, demoRun.run)?.t0Pulse ?? NaN;
+    const [errors, raw]: [number[], number[]] = [[], []];
+    tags.forEach((tag, i) => {
+      const shot = facility.truth.shot(3, 202501, tag);
+      expect(Number.isNaN(edges.fittingPixel[i])).toBe(!shot.hasXrays);
+      if (!shot.hasXrays) return;
+      const stageFs = 6.671 * ((stage[i] ?? 0) - t0);
+      errors.push(stageFs + 2.6 * (1000 - (edges.fittingPixel[i] ?? NaN)) - shot.delayFs);
+      raw.push(stageFs - shot.delayFs);
+    });
+    expect(rms(errors)).toBeLessThan(10);
+    expect(rms(raw)).toBeGreaterThan(80);
+  });
+
+  it("move the edge back when the timing stage moves on, as in the calibration run", () => {
+    const tags = facility.tags(3, 1_519_985).slice(100);
+    const stage = facility.column("xfel_bl_3_st_1_motor_73/position", 202501, tags).values;
+    const { derivativePixel } = facility.timingEdges(202501, tags);
+    const pairs = [...stage].map((s, i) => [s, derivativePixel[i] ?? NaN] as const).filter(([, px]) => Number.isFinite(px));
+    const [s0, p0] = [mean(pairs.map(([s]) => s)), mean(pairs.map(([, p]) => p))];
+    const slope = mean(pairs.map(([s, p]) => (s - s0) * (p - p0))) / mean(pairs.map(([s]) => (s - s0) ** 2));
+    expect(slope).toBeGreaterThan((-6.671 / 2.6) * 1.05);
+    expect(slope).toBeLessThan((-6.671 / 2.6) * 0.95);
+  });
+
+  it("has arrival jitter of about 100 fs", () => {
+    const arrivals = [...facility.tags(3, 651251)].map((tag) => facility.truth.shot(3, 201801, tag).arrivalFs);
+    expect(rms(arrivals)).toBeGreaterThan(95);
+    expect(rms(arrivals)).toBeLessThan(105);
+  });
+});
+
+describe("equipment ids", () => {
+  it("are well over 1000, all answer, and text agrees with numbers", () => {
+    const ids = facility.equipment();
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.length).toBeGreaterThan(1000);
+    const tags = facility.tags(3, demoRun.run).slice(58, 66);
+    for (const id of ids) {
+      const column = facility.column(id, 202501, tags);
+      for (let i = 0; i < tags.length; i++) {
+        const parsed = parseSyncValue(formatSyncValue(column, i));
+        if ("value" in parsed) expect([parsed.value, parsed.unit]).toEqual([column.values[i], column.unit]);
+        else expect(parsed.reason).toBe(syncStatus[column.status[i] ?? 0]);
+      }
+    }
+  });
+
+  it("have values outside of runs, and none where a beamline has no experiment", () => {
+    const { end_tagnumber: end } = facility.runInfo(3, 651251);
+    expect(facility.column("xfel_bl_3_tc_bm_1_pd/charge", 201801, Uint32Array.of(end + 100)).status[0]).toBe(0);
+    expect(facility.column("xfel_bl_2_st_3_bm_1_pd/charge", 201801, Uint32Array.of(end + 100)).status[0]).toBe(3);
+    expect(facility.column("xfel_llrf_cb_1_kly_1_pickup/phase", 202402, Uint32Array.of(5)).status[0]).toBe(0);
+  });
+
+  it("are suggested when misread, as the talk's slide is", () => {
+    try {
+      facility.column("xfel_b1_3_tc_bm1_pd/charge", 201801, Uint32Array.of(1));
+      expect.unreachable();
+    } catch (error) {
+      expect(isSaclaError(error, "UNKNOWN_SIGNAL") && error.message).toContain("xfel_bl_3_tc_bm_1_pd/charge");
+    }
+    expect(() => facility.column("x".repeat(100_000), 201801, Uint32Array.of(1))).toThrow(expect.objectContaining({ code: "UNKNOWN_SIGNAL" }));
+    expect(() => facility.column("xfel_bl_3_tc_bm_1_pd/charge", 199901, Uint32Array.of(1))).toThrow(expect.objectContaining({ code: "UNKNOWN_HIGHTAG" }));
+  });
+});
+
+describe("columns", () => {
+  it("do not depend on order, on neighbours or on who asks, but on the seed", () => {
+    const id = "xfel_bl_3_tc_bm_1_pd/charge";
+    const tags = facility.tags(3, 651251).slice(90, 400);
+    const forward = facility.column(id, 201801, tags).values;
+    const other = createSimulatedFacility({ speed: 5 });
+    const backward = other.column(id, 201801, tags.slice().reverse()).values;
+    expect([...backward].reverse()).toEqual([...forward]);
+    expect(facility.column(id, 201801, tags.slice(7, 8)).values[0]).toEqual(forward[7]);
+    expect(createSimulatedFacility({ seed: 2 }).column(id, 201801, tags).values).not.toEqual(forward);
+  });
+
+  it("of 10 000 tags take milliseconds", () => {
+    const tags = facility.tags(3, 651251);
+    const ids = facility.equipment().slice(-20).concat("xfel_bl_3_tc_bm_1_pd/charge", "xfel_bl_3_tc_spec_1/energy");
+    for (const id of ids) facility.column(id, 201801, tags);
+    const start = performance.now();
+    for (const id of ids) facility.column(id, 201801, tags);
+    // 1 to 5 ms each here; the bound leaves room for a busy machine.
+    expect((performance.now() - start) / ids.length).toBeLessThan(25);
+  });
+});
