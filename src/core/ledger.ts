@@ -32,3 +32,10 @@ export class LedgerBook {
     return { asked: this.#used + dropped.reduce((n, d) => n + d.tags.length, 0), used: this.#used, dropped };
   }
 }
+
+/** One account for two parts of the shots, reasons in order of first appearance, tags in the order given. */
+export function mergeLedgers(a: Ledger, b: Ledger): Ledger {
+  const dropped = new Map<string, number[]>();
+  for (const { reason, tags } of [...a.dropped, ...b.dropped]) dropped.set(reason, [...(dropped.get(reason) ?? []), ...tags]);
+  return { asked: a.asked + b.asked, used: a.used + b.used, dropped: [...dropped].map(([reason, tags]) => ({ reason, tags })) };
+}

@@ -1,5 +1,5 @@
 import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
-import type { Reducer } from "./reducer.ts";
+import { defineReducer, type Reducer } from "./reducer.ts";
 
 export interface HistogramOptions {
   /** Centre of the first bin. @default -100 */
@@ -37,28 +37,29 @@ export function histogram(options: HistogramOptions = {}): Reducer<Histogram> {
   if (to < from || bins > 10_000_000) throw badArgument("to", to, `at least ${from}, with at most 10 million bins`);
   const low = from - binWidth / 2;
   const high = low + bins * binWidth;
-  return {
-    create: () => {
-      const counts = new Float64Array(bins);
-      let under = 0;
-      let over = 0;
-      let invalid = 0;
-      return {
-        add: (pixels) => {
-          for (let i = 0; i < pixels.length; i++) {
-            const x = pixels[i] ?? NaN;
-            if (x >= low && x < high) {
-              // Rounding may reach `bins` just below `high`.
-              const bin = Math.min(bins - 1, Math.floor((x - low) / binWidth));
-              counts[bin] = (counts[bin] ?? 0) + 1;
-            } else if (x === high) counts[bins - 1] = (counts[bins - 1] ?? 0) + 1;
-            else if (x < low) under++;
-            else if (x > high) over++;
-            else invalid++;
-          }
-        },
-        result: () => ({ from, to: from + (bins - 1) * binWidth, binWidth, counts: counts.slice(), under, over, invalid }),
-      };
+  return defineReducer({
+    name: "histogram",
+    layout: () => ({ counts: { type: "float64", length: bins, merge: "sum" }, outside: { type: "float64", length: 3, merge: "sum" } }),
+    add: ({ counts, outside }, pixels) => {
+      let [under, over, invalid] = [0, 0, 0];
+      for (let i = 0; i < pixels.length; i++) {
+        const x = pixels[i] ?? NaN;
+        if (x >= low && x < high) {
+          // Rounding may reach `bins` just below `high`.
+          const bin = Math.min(bins - 1, Math.floor((x - low) / binWidth));
+          counts[bin] = (counts[bin] ?? 0) + 1;
+        } else if (x === high) counts[bins - 1] = (counts[bins - 1] ?? 0) + 1;
+        else if (x < low) under++;
+        else if (x > high) over++;
+        else invalid++;
+      }
+      outside[0] = (outside[0] ?? 0) + under;
+      outside[1] = (outside[1] ?? 0) + over;
+      outside[2] = (outside[2] ?? 0) + invalid;
     },
-  };
+    result: ({ counts, outside }) => {
+      const [under = 0, over = 0, invalid = 0] = outside;
+      return { from, to: from + (bins - 1) * binWidth, binWidth, counts: counts.slice(), under, over, invalid };
+    },
+  });
 }

@@ -1,18 +1,10 @@
-import { throwIfAborted } from "../core/async.ts";
-import { badArgument, checkOptions } from "../core/guards.ts";
-import { type Ledger, LedgerBook } from "../core/ledger.ts";
-import { contiguous, type RawImage, shapeOf } from "../core/ndarray.ts";
-import { type Shot, Shots } from "../st/shots.ts";
-import { type DarkMeans, darkOf, subtractDark } from "./correction.ts";
-import type { Accumulator, Reducer } from "./reducer.ts";
+import { badArgument } from "../core/guards.ts";
+import type { Ledger } from "../core/ledger.ts";
+import type { Shot } from "../st/shots.ts";
+import { type Accumulated, type AccumulateOptions, accumulate } from "./accumulate.ts";
+import type { Reducer } from "./reducer.ts";
 
-export interface ReduceOptions {
-  /** Subtract this from every image first. @default nothing */
-  readonly dark?: { readonly mean: DarkMeans };
-  /** Told after each shot how many are done, and of how many when that is known. */
-  readonly onProgress?: (done: number, total: number | undefined) => void;
-  readonly signal?: AbortSignal;
-}
+export type ReduceOptions = AccumulateOptions;
 
 type Answer<R> = R extends Reducer<infer T> ? T : never;
 
@@ -23,7 +15,8 @@ export type Reduced<R extends Record<string, Reducer<unknown>>> = {
 
 /**
  * Asks many questions of the shots in **one pass**, in memory that does not depend on how many shots there are.
- * `ledger` accounts for every shot asked for.
+ * `ledger` accounts for every shot asked for. For work that is split over processes or must survive an interruption,
+ * use {@link accumulate}, of which this is the short form.
  *
  * @example
  * const { average, adu, ledger } = await reduce(shots, { average: mean(), adu: histogram() }, { dark });
@@ -37,61 +30,21 @@ export async function reduce<R extends Record<string, Reducer<unknown>>>(
   reducers: R,
   options: ReduceOptions = {},
 ): Promise<Reduced<R>> {
-  checkOptions("reduce", options, ["dark", "onProgress", "signal"]);
   if ("ledger" in reducers) throw badArgument("reducer name", "ledger", "another name: the result's ledger is the account of the shots");
-  const lanes = new Map<string, Lane>();
-  const total = shots instanceof Shots ? await shots.count() : undefined;
-  const book = new LedgerBook();
-  let done = 0;
-  for await (const shot of shots) {
-    throwIfAborted(options.signal);
-    for (const [detId, image] of Object.entries(shot.images)) {
-      let lane = lanes.get(detId);
-      if (lane === undefined) {
-        lane = new Lane(detId, image, reducers, options.dark);
-        lanes.set(detId, lane);
-      }
-      lane.add(image, shot.tag);
-    }
-    book.use();
-    options.onProgress?.(++done, total);
-  }
-  const answers = Object.keys(reducers).map((name) => [name, Object.fromEntries([...lanes].map(([detId, lane]) => [detId, lane.result(name)]))]);
-  // Only Shots knows what it dropped; any other iterable is what was asked for.
-  const ledger = shots instanceof Shots ? shots.ledger : book.ledger;
-  return { ...Object.fromEntries(answers), ledger };
+  return resultsOf(await accumulate(shots, reducers, options));
 }
 
-/** Everything asked of one sensor. */
-class Lane {
-  readonly #detId: string;
-  readonly #rows: number;
-  readonly #columns: number;
-  readonly #accumulators: Map<string, Accumulator<unknown>>;
-  readonly #dark: Float64Array | undefined;
-  readonly #corrected: Float32Array;
+/** The answers of accumulated shots. */
+export function resultsOf<R extends Record<string, Reducer<unknown>>>(accumulated: Accumulated<R>): Reduced<R> {
+  const answers = Object.entries(accumulated.reducers).map(([name, reducer]) => [
+    name,
+    Object.fromEntries(accumulated.lanes.map(({ frame, states }) => [frame.detId, reducer.result(stateIn(states, name), frame)])),
+  ]);
+  return { ...Object.fromEntries(answers), ledger: accumulated.ledger };
+}
 
-  constructor(detId: string, image: RawImage, reducers: Record<string, Reducer<unknown>>, dark: ReduceOptions["dark"]) {
-    this.#detId = detId;
-    [this.#rows, this.#columns] = shapeOf(detId, image);
-    this.#dark = dark === undefined ? undefined : darkOf(dark.mean, detId, this.#rows, this.#columns);
-    this.#corrected = new Float32Array(this.#dark === undefined ? 0 : this.#rows * this.#columns);
-    this.#accumulators = new Map(Object.entries(reducers).map(([name, reducer]) => [name, reducer.create(this.#rows, this.#columns)]));
-  }
-
-  add(image: RawImage, tag: number): void {
-    const [rows, columns] = shapeOf(this.#detId, image);
-    if (rows !== this.#rows || columns !== this.#columns)
-      throw badArgument(`shape of ${this.#detId} at tag ${tag}`, image.shape, `[${this.#rows}, ${this.#columns}] as before`);
-    let pixels = contiguous(image);
-    if (this.#dark !== undefined) {
-      subtractDark(pixels, this.#dark, this.#corrected);
-      pixels = this.#corrected;
-    }
-    for (const accumulator of this.#accumulators.values()) accumulator.add(pixels, tag);
-  }
-
-  result(name: string): unknown {
-    return this.#accumulators.get(name)?.result();
-  }
+function stateIn<S>(states: ReadonlyMap<string, S>, name: string): S {
+  const state = states.get(name);
+  if (state === undefined) throw badArgument("reducer", name, [...states.keys()].join(", "));
+  return state;
 }

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { createSimulatedFacility, VirtualClock } from "../../src/facility/index.ts";
 import { openArchive } from "../../src/hdf5/index.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { endpointOf } from "../../src/transport/source.ts";
@@ -25,4 +26,21 @@ endpointContract({
   signal: "xfel_bl_2_tc_bm_1_pd/charge",
   missing: { detId: "MPCCD-8B0-2-010-3", tag: 384559331 },
   running: null,
+});
+
+endpointContract({
+  name: "the simulated facility",
+  open: async () => {
+    const clock = new VirtualClock();
+    const facility = createSimulatedFacility({ clock, missingRate: 0.05 });
+    // The first live run of beamline 2 has begun by then.
+    clock.advance(8);
+    return inProcess(endpointOf(facility));
+  },
+  bl: 2,
+  run: 229000,
+  detector: "MPCCD-8B0-2-008",
+  signal: "xfel_bl_2_st_3_bm_1_pd/charge",
+  missing: { detId: "MPCCD-8B0-2-008-2", tag: 160697517 },
+  running: { run: 229001, detId: "MPCCD-8B0-2-008-1" },
 });

@@ -1,0 +1,76 @@
+import { SaclaError } from "../core/errors.ts";
+import type { ArrayField, Layout, SeriesField, State } from "./reducer.ts";
+import { Series } from "./series.ts";
+
+/** A state as plain arrays: what a checkpoint holds. A series is its tags and its columns. */
+export type SavedState = Readonly<Record<string, Float64Array | Uint32Array | { readonly tags: Uint32Array; readonly columns: readonly Float64Array[] }>>;
+
+const initial: Readonly<Record<ArrayField["merge"], number>> = { sum: 0, min: Infinity, max: -Infinity };
+
+/** Bytes of the arrays of a layout; a series takes 4 + 8 · width bytes per shot on top. */
+export function layoutBytes(layout: Layout): number {
+  return Object.values(layout).reduce((bytes, field) => bytes + (field.type === "series" ? 0 : field.length * (field.type === "uint32" ? 4 : 8)), 0);
+}
+
+/** Memory for a layout, or a saved state in memory of its own. @throws BAD_ARGUMENT when what was saved does not fit */
+export function makeState<L extends Layout>(layout: L, saved?: SavedState): State<L> {
+  const entries = Object.entries(layout).map(([name, field]) => [
+    name,
+    field.type === "series" ? seriesOf(field, saved?.[name]) : arrayOf(name, field, saved?.[name]),
+  ]);
+  return Object.fromEntries(entries) as State<L>;
+}
+
+function arrayOf(name: string, field: ArrayField, saved: SavedState[string] | undefined): Float64Array | Uint32Array {
+  if (saved === undefined) return newArray(field);
+  const Type = field.type === "uint32" ? Uint32Array : Float64Array;
+  if (!(saved instanceof Type) || saved.length !== field.length)
+    throw new SaclaError("BAD_ARGUMENT", `The saved ${name} does not fit: ${field.type} of ${field.length} is needed.`);
+  return saved.slice();
+}
+
+function newArray({ type, length, merge }: ArrayField): Float64Array | Uint32Array {
+  if (type === "float64") return new Float64Array(length).fill(initial[merge]);
+  return new Uint32Array(length).fill(merge === "min" ? 0xffff_ffff : 0);
+}
+
+function seriesOf(field: SeriesField, saved: SavedState[string] | undefined): Series {
+  const series = new Series(field.width);
+  if (saved === undefined || ArrayBuffer.isView(saved)) return series;
+  saved.tags.forEach((tag, i) => {
+    series.push(tag, ...saved.columns.map((column) => column[i] ?? NaN));
+  });
+  return series;
+}
+
+/** Adds the state of another part of the shots into `into`. */
+export function mergeState<L extends Layout>(layout: L, into: State<L>, from: State<L>): void {
+  for (const [name, field] of Object.entries(layout)) {
+    const [a, b]: unknown[] = [into[name], from[name]];
+    if (a instanceof Series && b instanceof Series) a.append(b);
+    else if (field.type !== "series" && isArray(a) && isArray(b)) mergeArray(field.merge, a, b);
+  }
+}
+
+function isArray(value: unknown): value is Float64Array | Uint32Array {
+  return value instanceof Float64Array || value instanceof Uint32Array;
+}
+
+function mergeArray(merge: ArrayField["merge"], a: Float64Array | Uint32Array, b: Float64Array | Uint32Array): void {
+  for (let i = 0; i < a.length; i++) {
+    const [x, y] = [a[i] ?? 0, b[i] ?? 0];
+    a[i] = merge === "sum" ? x + y : merge === "min" ? Math.min(x, y) : Math.max(x, y);
+  }
+}
+
+/** The state as plain arrays that share its memory. */
+export function saveState<L extends Layout>(layout: L, state: State<L>): SavedState {
+  return Object.fromEntries(
+    Object.keys(layout).map((name) => {
+      const value: unknown = state[name];
+      if (value instanceof Series) return [name, { tags: value.tags, columns: Array.from({ length: value.width }, (_, k) => value.column(k)) }];
+      if (isArray(value)) return [name, value];
+      throw new SaclaError("INTERNAL", `The state has no ${name}.`);
+    }),
+  );
+}
