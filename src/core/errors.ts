@@ -56,7 +56,22 @@ export const errorCatalogue = {
     meaning: "The HDF5 file does not have the DataConvert run layout.",
     next: "The message names what is missing; see docs/archive.md.",
   },
+  FILE_EXISTS: {
+    facility: false,
+    meaning: "The file to write is there already, or another or a running conversion is on its way to it.",
+    next: "Choose another name, or allow overwriting or starting anew as the message says.",
+  },
+  WRITE_FAILED: {
+    facility: false,
+    meaning: "A file could not be written: the disk is full, or the folder is not there or not writable.",
+    next: "Make room or choose another folder, and give the same command again: a conversion goes on where it stopped.",
+  },
   UNSUPPORTED: { facility: true, meaning: "This source cannot answer this question.", next: "Ask the live facility, or use what the message suggests." },
+  WORKER_LOST: {
+    facility: false,
+    meaning: "Worker threads died again and again over the same part of the work.",
+    next: "Run that part in one thread to see why; it may need more memory.",
+  },
   ABORTED: { facility: false, meaning: "The caller's AbortSignal ended the work.", next: "Nothing: this was asked for." },
   TIMEOUT: { facility: false, meaning: "No answer came within the time allowed.", next: "Raise timeoutMs, or check that the source is alive." },
   CLOSED: { facility: false, meaning: "The connection, file or reader was already closed.", next: "Open it again with connect()." },

@@ -1,3 +1,4 @@
+import type { Pixels } from "../core/ndarray.ts";
 import { hash, type Random } from "../core/random.ts";
 import { noiseStart, noiseTable } from "./noise.ts";
 import { cameraParameters, timingParameters } from "./parameters.ts";
@@ -30,7 +31,7 @@ export class CameraModel {
   }
 
   /** Fills `out` with the image of a shot: whole grey values, row-major. */
-  draw(cameraId: string, shot: Shot, random: Random, out: Float32Array): void {
+  draw(cameraId: string, shot: Shot, random: Random, out: Pixels): void {
     random.reseed(hash(this.#seed, "image", cameraId, shot.key, shot.tag));
     this.#fillColumns(shot, random);
     const table = noiseTable();
@@ -50,7 +51,7 @@ export class CameraModel {
   }
 }
 
-function drawRow(out: Float32Array, start: number, share: number, columns: Float64Array, table: Float32Array, tableStart: number): void {
+function drawRow(out: Pixels, start: number, share: number, columns: Float64Array, table: Float32Array, tableStart: number): void {
   for (let column = 0; column < xsize; column++) {
     const grey = Math.floor(offsetGrey + 0.5 + share * (columns[column] ?? 0) + pixelNoiseGrey * (table[tableStart + column] ?? 0));
     out[start + column] = grey < 0 ? 0 : grey > maximumGrey ? maximumGrey : grey;

@@ -54,7 +54,7 @@ export function idsOf(detector: string): string[] {
 
 /** What a sensor or camera says of itself. */
 export function describeDetector(id: string): DetectorInfo {
-  if (id.startsWith("OPAL")) return { id, xsize: cameraParameters.xsize, ysize: cameraParameters.ysize, absGain: null, geometry: null };
+  if (id.startsWith("OPAL")) return { id, xsize: cameraParameters.xsize, ysize: cameraParameters.ysize, absGain: null, geometry: null, pixelType: "uint16" };
   const { detector, index } = sensorOf(id);
   const [posXUm, posYUm, rotationDeg] = placesOf(detector)[index] ?? [0, 0, 0];
   const { xsize, ysize, pixelSizeUm } = mpccdParameters;
@@ -67,7 +67,7 @@ export function describeDetector(id: string): DetectorInfo {
     pixelSizeYUm: pixelSizeUm,
     manipulatorShiftUm: 0,
   };
-  return { id, xsize, ysize, absGain: gainOf(detector, index), geometry };
+  return { id, xsize, ysize, absGain: gainOf(detector, index), geometry, pixelType: "uint16" };
 }
 
 function sensorOf(id: string): { detector: string; index: number } {

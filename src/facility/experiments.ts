@@ -1,7 +1,7 @@
 import { TAG_RATE_HZ } from "./parameters.ts";
 import { type Sample, samples } from "./samples.ts";
 
-/** An optical laser that excites the sample; see {@link pumpResponse} for how the rings answer. */
+/** An optical laser that excites the sample; response.ts says how the rings answer. */
 export interface Pump {
   /** Reading of the delay stage at which laser and X-rays arrive together. */
   readonly t0Pulse: number;

@@ -2,6 +2,7 @@ import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { asFinite, asInteger, checkOptions } from "../core/guards.ts";
 import { hightagAt } from "../core/japan.ts";
+import type { Pixels } from "../core/ndarray.ts";
 import { nearestNames } from "../core/nearest-names.ts";
 import { hash, Random } from "../core/random.ts";
 import { type Column, emptyColumn, roundToText, setEntry } from "../core/syncdb.ts";
@@ -197,7 +198,7 @@ export class SimulatedFacility implements Source {
     return describeDetector(detId);
   }
 
-  readFrame(bl: number, run: number, detId: string, tag: number, out: Float32Array): boolean {
+  readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean {
     const planned = this.#run(bl, run);
     if (!isImage(planned, tag) || tag >= this.#progress.endTag(planned)) return false;
     if (this.#isMissing(this.#missingKey(bl, run, detId), tag)) return false;

@@ -1,10 +1,12 @@
 import { SaclaError } from "../core/errors.ts";
+import type { Pixels } from "../core/ndarray.ts";
 import { hash, type Random } from "../core/random.ts";
+import { EV_PER_ELECTRON } from "../core/silicon.ts";
 import { type DarkPattern, makeDarkPattern } from "./dark.ts";
 import { describeDetector } from "./detectors.ts";
 import type { Experiment } from "./experiments.ts";
 import { noiseStart, noiseTable } from "./noise.ts";
-import { EV_PER_ELECTRON, mpccdParameters } from "./parameters.ts";
+import { mpccdParameters } from "./parameters.ts";
 import { makePattern, type Pattern } from "./pattern.ts";
 import { addDensePhotons, addPhotons, type Exposure, makeLotteries, type RowLotteries } from "./photons.ts";
 import type { PulseModel } from "./pulse.ts";
@@ -50,7 +52,7 @@ export class MpccdModel {
   }
 
   /** Fills `out` with the image of a shot: whole ADU, row-major. */
-  draw(sensorId: string, shot: Shot, random: Random, out: Float32Array): void {
+  draw(sensorId: string, shot: Shot, random: Random, out: Pixels): void {
     random.reseed(hash(this.#seed, "image", sensorId, shot.key, shot.tag));
     const dark = this.darkPattern(sensorId);
     this.#drawDark(sensorId, dark, shot, random, out);
@@ -72,7 +74,7 @@ export class MpccdModel {
     });
   }
 
-  #drawDark(sensorId: string, dark: DarkPattern, shot: Shot, random: Random, out: Float32Array): void {
+  #drawDark(sensorId: string, dark: DarkPattern, shot: Shot, random: Random, out: Pixels): void {
     const noise = readNoiseElectrons / gainOf(sensorId);
     const table = noiseTable();
     this.#fillPortOffsets(sensorId, shot);
@@ -93,7 +95,7 @@ export class MpccdModel {
     }
   }
 
-  #addLight(sensorId: string, shot: Shot, random: Random, out: Float32Array): void {
+  #addLight(sensorId: string, shot: Shot, random: Random, out: Pixels): void {
     const light = this.#lightOf(shot.experiment, sensorId);
     if (light.total === 0) return;
     const exposure: Exposure = {
@@ -107,7 +109,7 @@ export class MpccdModel {
 }
 
 function drawDarkRow(
-  out: Float32Array,
+  out: Pixels,
   start: number,
   pedestal: Float32Array,
   portOffset: Float64Array,
@@ -128,7 +130,7 @@ function gainOf(sensorId: string): number {
   return describeDetector(sensorId).absGain ?? 1;
 }
 
-function finishBadPixels(dark: DarkPattern, random: Random, out: Float32Array): void {
+function finishBadPixels(dark: DarkPattern, random: Random, out: Pixels): void {
   dark.hot.forEach((pixel, k) => {
     const leak = dark.hotAdu[k] ?? 0;
     out[pixel] = Math.min(saturationAdu, Math.round((out[pixel] ?? 0) + leak + Math.sqrt(leak) * random.normal()));

@@ -6,9 +6,6 @@
 /** Tags count the 60 Hz master trigger, whatever the rate of a beamline. */
 export const TAG_RATE_HZ = 60;
 
-/** Electron–hole pair energy of silicon used for SACLA's MPCCD, eV per electron: photons = ADU × gain × 3.65 / E. */
-export const EV_PER_ELECTRON = 3.65;
-
 /** Planck constant × speed of light, keV Å. */
 export const HC_KEV_ANGSTROM = 12.39842;
 

@@ -1,3 +1,4 @@
+import type { Pixels } from "../core/ndarray.ts";
 import type { Random } from "../core/random.ts";
 import { mpccdParameters } from "./parameters.ts";
 import type { Pattern } from "./pattern.ts";
@@ -98,7 +99,7 @@ export interface Exposure {
 }
 
 /** Adds one shot's photons to `out` (whole ADU, row-major, MPCCD size), clipped at saturation. Gives their number. */
-export function addPhotons(pattern: Pattern, lotteries: RowLotteries, exposure: Exposure, random: Random, out: Float32Array): number {
+export function addPhotons(pattern: Pattern, lotteries: RowLotteries, exposure: Exposure, random: Random, out: Pixels): number {
   // Rings and the rest are drawn together at the higher of the two rates, then thinned.
   const rate = exposure.intensity * Math.max(1, exposure.ringFactor);
   let placed = 0;
@@ -116,7 +117,7 @@ function addToRow(
   { keep, alias }: RowLotteries,
   { aduPerPhoton, ringFactor }: Exposure,
   random: Random,
-  out: Float32Array,
+  out: Pixels,
 ): number {
   const { x, y } = chargeSharing();
   const start = row * xsize;
@@ -142,7 +143,7 @@ function addToRow(
   return placed;
 }
 
-function addShared(out: Float32Array, pixel: number, adu: number, dither: number, leakX: number, leakY: number): void {
+function addShared(out: Pixels, pixel: number, adu: number, dither: number, leakX: number, leakY: number): void {
   const toX = Math.abs(leakX);
   const toY = Math.abs(leakY);
   const column = (pixel % xsize) + Math.sign(leakX);
@@ -155,7 +156,7 @@ function addShared(out: Float32Array, pixel: number, adu: number, dither: number
   if (toX > 0 && toY > 0 && isInside) addAdu(out, across + along, adu * toX * toY + dither);
 }
 
-function addAdu(out: Float32Array, pixel: number, adu: number): void {
+function addAdu(out: Pixels, pixel: number, adu: number): void {
   const before = out[pixel];
   // Charge that leaks over the edge of the sensor is lost.
   if (before === undefined) return;
@@ -164,7 +165,7 @@ function addAdu(out: Float32Array, pixel: number, adu: number): void {
 }
 
 /** As {@link addPhotons} for images so full that single photons do not show: a count per pixel, no charge sharing. */
-export function addDensePhotons(pattern: Pattern, exposure: Exposure, random: Random, out: Float32Array): void {
+export function addDensePhotons(pattern: Pattern, exposure: Exposure, random: Random, out: Pixels): void {
   const { expected, ringShare } = pattern;
   const { aduPerPhoton, intensity, ringFactor } = exposure;
   for (let i = 0; i < out.length; i++) {

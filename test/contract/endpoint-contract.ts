@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isSaclaError } from "../../src/core/errors.ts";
+import { newPixels } from "../../src/core/ndarray.ts";
 import { parseSyncValue, syncStatus } from "../../src/core/syncdb.ts";
-import type { Endpoint } from "../../src/transport/endpoint.ts";
+import type { Endpoint, FrameMemory } from "../../src/transport/endpoint.ts";
 import { type CallMethod, type CallParams, callMethods, type RunInfo } from "../../src/transport/methods.ts";
 
 /** A source under test, with the little that the contract must know of its content. */
@@ -168,6 +169,20 @@ export function endpointContract(subject: Subject): void {
         expect([...(frame?.data ?? [])]).toEqual([alone.frame.data[xsize + 1], alone.frame.data[2 * xsize + 1]]);
       }
       expect(seen).toEqual([...asked]);
+    });
+
+    it("puts the images of a stream where the reader says, in the type they are stored in", async () => {
+      const { xsize, ysize, pixelType = "float32" } = await endpoint.call("st.readDetectorInfo", { ...of, detId: sensor });
+      const room = newPixels(xsize * ysize, pixelType);
+      const memory: FrameMemory = (detId, length, type) => {
+        expect([detId, length, type]).toEqual([sensor, xsize * ysize, pixelType]);
+        return room;
+      };
+      const alone = await endpoint.call("st.collect", { detId: sensor, bl, runs: [run], tag: tags[0] ?? 0 });
+      for await (const { frames } of endpoint.stream("st.frames", { ...of, detIds: [sensor], tags: tags.slice(0, 1), roi: null }, { memory })) {
+        expect(frames[0]?.data.buffer).toBe(room.buffer);
+      }
+      expect(Float32Array.from(room)).toEqual(alone.frame.data);
     });
 
     it("gives each caller arrays of their own", async () => {

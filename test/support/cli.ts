@@ -12,17 +12,18 @@ export interface Finished {
 }
 
 /**
- * Runs the command line in a process of its own, from `folder`, without a SACLA_URL unless given. `onOutput` sees the
+ * Runs a TypeScript program in a process of its own, from `folder`, without a SACLA_URL unless given. `onOutput` sees the
  * process whenever it has written something.
  */
-export async function sacla(
+export async function runSource(
   folder: string,
+  program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   onOutput: (child: ChildProcess, out: string) => void = () => {},
 ): Promise<Finished> {
   const { SACLA_URL: _, ...rest } = process.env;
-  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, main, ...args], {
+  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, program, ...args], {
     cwd: folder,
     env: { ...rest, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -33,7 +34,19 @@ export async function sacla(
     out += text;
     onOutput(child, out);
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+  });
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
   return { code, out, err };
+}
+
+/** Runs the command line as {@link runSource} does. */
+export async function sacla(
+  folder: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  onOutput: (child: ChildProcess, out: string) => void = () => {},
+): Promise<Finished> {
+  return await runSource(folder, main, args, env, onOutput);
 }

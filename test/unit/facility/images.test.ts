@@ -310,6 +310,13 @@ describe("the timing camera", () => {
   });
 
   it("has neither gain nor geometry", () => {
-    expect(facility.detectorInfo(3, demoRun.run, "OPAL-234363")).toEqual({ id: "OPAL-234363", xsize: 2048, ysize: 256, absGain: null, geometry: null });
+    expect(facility.detectorInfo(3, demoRun.run, "OPAL-234363")).toEqual({
+      id: "OPAL-234363",
+      xsize: 2048,
+      ysize: 256,
+      absGain: null,
+      geometry: null,
+      pixelType: "uint16",
+    });
   });
 });

@@ -1,0 +1,223 @@
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { throwIfAborted } from "../core/async.ts";
+import { SaclaError } from "../core/errors.ts";
+import { asInteger, checkOptions } from "../core/guards.ts";
+import type { TagList } from "../core/tags.ts";
+import { fromWireError } from "../transport/codec.ts";
+import { Accumulated } from "./accumulate.ts";
+import type { Part, PartAnswer, PartModule } from "./part.ts";
+import { type Reduced, resultsOf } from "./reduce.ts";
+import type { Reducer } from "./reducer.ts";
+
+export interface ParallelOptions {
+  /** The shots to share out. */
+  readonly tags: TagList;
+  /** Threads that work at a time. @default 2 */
+  readonly workers?: number;
+  /** Pieces the tags are cut into; a piece is what is lost and done again when a worker dies. @default 4 per worker */
+  readonly parts?: number;
+  /** Given to each part: any value that can be cloned. */
+  readonly data?: unknown;
+  /** Told how many shots are done, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** How often a part is given to a new worker after one has died over it. */
+const TRIES = 3;
+/** How often progress is looked at. */
+const PROGRESS_MS = 100;
+
+/**
+ * Reduces the shots in several threads. Each part of the tags is taken in by a {@link PartModule}, which opens a
+ * connection of its own; the parts merge to the same bits as one pass, however many workers there are. A worker that
+ * dies is replaced and its part is done again; an error of the part itself ends the work.
+ *
+ * Threads help where a core is the limit (gzip, simulated images, corrections); images that are only summed from memory
+ * are limited by the memory, which one core nearly saturates.
+ *
+ * @param module - a file that exports `reducers` and `accumulatePart`, as {@link PartModule} says
+ * @throws WORKER_LOST when workers die over the same part again and again
+ * @throws ABORTED when the signal fires
+ * @example
+ * // average-part.ts
+ * export const reducers = () => ({ average: mean() });
+ * export const accumulatePart = async ({ tags, data, progress }) => {
+ *   await using facility = await connect(data.url);
+ *   return await accumulate(facility.shots({ run: data.run, detectors: data.detectors, tags }), reducers(), { onProgress: progress });
+ * };
+ * // main.ts
+ * const { average, ledger } = await reduceInParallel<typeof import("./average-part.ts")>(new URL("./average-part.ts", import.meta.url), { tags, data });
+ */
+export async function reduceInParallel<M extends PartModule<Record<string, Reducer<unknown>>>>(
+  module: URL,
+  options: ParallelOptions,
+): Promise<Reduced<ReturnType<M["reducers"]>>> {
+  checkOptions("reduceInParallel", options, ["tags", "workers", "parts", "data", "onProgress", "signal"]);
+  const workers = asInteger("workers", options.workers ?? 2, 1, 256);
+  const pieces = options.tags.split(asInteger("parts", options.parts ?? 4 * workers, 1, 100_000)).filter((piece) => piece.length > 0);
+  const { reducers } = (await import(module.href)) as { reducers: M["reducers"] };
+  throwIfAborted(options.signal);
+  const total = new Accumulated(reducers() as ReturnType<M["reducers"]>);
+  const team = new Team(module, workers, pieces.length, options);
+  try {
+    for await (const checkpoint of team.work(pieces)) total.merge(Accumulated.load(total.reducers, checkpoint));
+  } finally {
+    await team.dismiss();
+  }
+  return resultsOf(total);
+}
+
+type Done = { readonly thread: Thread; readonly part: number } & ({ readonly answer: PartAnswer } | { readonly died: Error });
+
+/** The threads, and which part each has in hand. */
+class Team {
+  readonly #module: URL;
+  readonly #size: number;
+  readonly #options: ParallelOptions;
+  readonly #threads: Set<Thread> = new Set();
+  /** Shots done, by part; shared with the threads. */
+  readonly #progress: Int32Array;
+
+  constructor(module: URL, size: number, parts: number, options: ParallelOptions) {
+    this.#module = module;
+    this.#size = size;
+    this.#options = options;
+    this.#progress = new Int32Array(new SharedArrayBuffer(4 * parts));
+  }
+
+  /** The checkpoint of each part, as they end. */
+  async *work(pieces: readonly TagList[]): AsyncGenerator<Extract<PartAnswer, { checkpoint: unknown }>["checkpoint"], void, undefined> {
+    const waiting = pieces.map((_, part) => ({ part, tries: 0 }));
+    const inHand = new Map<Promise<Done>, { part: number; tries: number }>();
+    const { signal } = this.#options;
+    const aborted = abortOf(signal);
+    const reporter = setInterval(() => this.#report(pieces), PROGRESS_MS);
+    const idle: Thread[] = [];
+    try {
+      while (waiting.length > 0 || inHand.size > 0) {
+        while (waiting.length > 0 && inHand.size < this.#size) {
+          const job = waiting.shift();
+          const tags = job === undefined ? undefined : pieces[job.part];
+          if (job === undefined || tags === undefined) break;
+          const thread = idle.pop() ?? this.#hire();
+          inHand.set(thread.run({ part: job.part, hightag: tags.hightag, tags: tags.values, data: this.#options.data, progress: this.#progress }), job);
+        }
+        const racing = [...inHand.keys()];
+        const done = await Promise.race([aborted.promise, ...racing]);
+        const finished = racing.find((promise) => inHand.get(promise)?.part === done.part);
+        const job = finished === undefined ? undefined : inHand.get(finished);
+        if (finished === undefined || job === undefined) throw new SaclaError("INTERNAL", `A part nobody asked for came back: ${done.part}.`);
+        inHand.delete(finished);
+        if ("died" in done) {
+          this.#threads.delete(done.thread);
+          if (job.tries + 1 >= TRIES) {
+            throw new SaclaError("WORKER_LOST", `Workers died ${TRIES} times over the same part of the shots: ${done.died.message}`, {
+              cause: done.died,
+              details: { part: job.part },
+            });
+          }
+          Atomics.store(this.#progress, job.part, 0);
+          waiting.unshift({ part: job.part, tries: job.tries + 1 });
+          continue;
+        }
+        idle.push(done.thread);
+        if ("error" in done.answer) throw fromWireError(done.answer.error);
+        yield done.answer.checkpoint;
+      }
+      this.#report(pieces);
+    } finally {
+      clearInterval(reporter);
+      aborted.release();
+    }
+  }
+
+  async dismiss(): Promise<void> {
+    await Promise.all([...this.#threads].map((thread) => thread.stop()));
+  }
+
+  #hire(): Thread {
+    const thread = new Thread(this.#module);
+    this.#threads.add(thread);
+    return thread;
+  }
+
+  #report(pieces: readonly TagList[]): void {
+    const total = pieces.reduce((n, piece) => n + piece.length, 0);
+    this.#options.onProgress?.(
+      this.#progress.reduce((a, b) => a + b, 0),
+      total,
+    );
+  }
+}
+
+/** One worker thread. Thread pools on npm wait for ever when a thread exits without an error; this one notices. */
+class Thread {
+  readonly #worker: Worker;
+
+  constructor(module: URL) {
+    // The same ending as this file: .ts where sources run, .js in the package.
+    const entry = new URL(`./part-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+    const isTypeScript = [module, entry].some(({ pathname }) => /\.[cm]?ts$/.test(pathname));
+    this.#worker = new Worker(isTypeScript ? withTsx(module, entry) : entry, { workerData: { module: module.href } });
+    this.#worker.setMaxListeners(0);
+  }
+
+  /** Never rejects: death is an answer too. */
+  run(part: Part): Promise<Done> {
+    return new Promise((resolve) => {
+      const settle = (outcome: { answer: PartAnswer } | { died: Error }): void => {
+        this.#worker.off("message", answered).off("error", failed).off("exit", exited);
+        resolve({ thread: this, part: part.part, ...outcome });
+      };
+      const answered = (answer: PartAnswer): void => settle({ answer });
+      const failed = (died: Error): void => settle({ died });
+      const exited = (code: number): void => settle({ died: new Error(`the thread exited with code ${code}`) });
+      this.#worker.on("message", answered).on("error", failed).on("exit", exited);
+      this.#worker.postMessage(part);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+/** A program that runs `entry` with tsx: its hooks do not reach the threads of Node.js 20 by themselves. */
+function withTsx(module: URL, entry: URL): URL {
+  let api: URL;
+  try {
+    api = pathToFileURL(
+      createRequire(module)
+        .resolve("tsx/esm/api")
+        .replace(/\.cjs$/, ".mjs"),
+    );
+  } catch (cause) {
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `${module.pathname} is TypeScript, which a thread can only load with the package tsx. Install it, or give a .js file.`,
+      { cause },
+    );
+  }
+  const program = `import { register } from ${JSON.stringify(api.href)}; register(); await import(${JSON.stringify(entry.href)});`;
+  return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+}
+
+function abortOf(signal: AbortSignal | undefined): { promise: Promise<never>; release(): void } {
+  let stop = (): void => {};
+  const promise = new Promise<never>((_, reject) => {
+    stop = () => {
+      try {
+        throwIfAborted(signal);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+  // Nobody may be waiting when it fires.
+  promise.catch(() => {});
+  return { promise, release: () => signal?.removeEventListener("abort", stop) };
+}

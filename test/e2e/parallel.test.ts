@@ -1,0 +1,35 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { runSource } from "../support/cli.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const folder = temporaryFolder();
+const main = fileURLToPath(new URL("../support/parallel/main.ts", import.meta.url));
+
+async function parallel(task: object): Promise<Record<string, unknown>> {
+  const { out, err, code } = await runSource(folder, main, [JSON.stringify({ shots: 60, workers: 2, parts: 7, ...task })]);
+  expect([err, code]).toEqual(["", 0]);
+  return JSON.parse(out) as Record<string, unknown>;
+}
+
+describe("reduceInParallel", () => {
+  it("gives the bits of one pass, an account of every shot, and its progress", async () => {
+    const answer = await parallel({});
+    expect(answer).toMatchObject({ same: true, ledger: { asked: 60 }, progress: [expect.any(Number), 60] });
+    expect(answer["ledger"]).toEqual(answer["aloneLedger"]);
+  });
+
+  it("replaces a thread that dies and does its part again, to the same bits", async () => {
+    const mark = join(folder, "died");
+    expect(await parallel({ dieOnce: mark })).toMatchObject({ same: true, ledger: { asked: 60 } });
+    expect(existsSync(mark)).toBe(true);
+  });
+
+  it("gives up with WORKER_LOST when threads die over and over, passes on a part's own error, and stops when told", async () => {
+    expect(await parallel({ alwaysDie: true })).toEqual({ code: "WORKER_LOST" });
+    expect(await parallel({ fail: true })).toEqual({ code: "NO_DARK" });
+    expect(await parallel({ hang: true, abortMs: 300 })).toEqual({ code: "ABORTED" });
+  });
+});
