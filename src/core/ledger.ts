@@ -9,12 +9,18 @@ export interface Ledger {
   readonly asked: number;
   readonly used: number;
   readonly dropped: readonly Dropped[];
+  /** What was done to used shots that was not the same for all of them, and how often; absent when there is nothing to tell. */
+  readonly notes?: Readonly<Record<string, number>>;
 }
+
+/** Why a shot was dropped that nobody came to look at, because the reading stopped before it. */
+export const NOT_READ = "not-read";
 
 /** Keeps the account while shots pass by. */
 export class LedgerBook {
   #used = 0;
   readonly #dropped = new Map<string, number[]>();
+  readonly #notes = new Map<string, number>();
 
   use(): void {
     this.#used++;
@@ -26,10 +32,16 @@ export class LedgerBook {
     else tags.push(tag);
   }
 
+  /** Something to tell about a shot that is used. */
+  note(what: string): void {
+    this.#notes.set(what, (this.#notes.get(what) ?? 0) + 1);
+  }
+
   /** The account so far; what was asked is what has been used or dropped. */
   get ledger(): Ledger {
     const dropped = [...this.#dropped].map(([reason, tags]) => ({ reason, tags: [...tags] }));
-    return { asked: this.#used + dropped.reduce((n, d) => n + d.tags.length, 0), used: this.#used, dropped };
+    const notes = this.#notes.size === 0 ? {} : { notes: Object.fromEntries(this.#notes) };
+    return { asked: this.#used + dropped.reduce((n, d) => n + d.tags.length, 0), used: this.#used, dropped, ...notes };
   }
 }
 
@@ -37,5 +49,17 @@ export class LedgerBook {
 export function mergeLedgers(a: Ledger, b: Ledger): Ledger {
   const dropped = new Map<string, number[]>();
   for (const { reason, tags } of [...a.dropped, ...b.dropped]) dropped.set(reason, [...(dropped.get(reason) ?? []), ...tags]);
-  return { asked: a.asked + b.asked, used: a.used + b.used, dropped: [...dropped].map(([reason, tags]) => ({ reason, tags })) };
+  const notes: Record<string, number> = { ...a.notes };
+  for (const [what, times] of Object.entries(b.notes ?? {})) notes[what] = (notes[what] ?? 0) + times;
+  const entries = [...dropped].map(([reason, tags]) => ({ reason, tags }));
+  return { asked: a.asked + b.asked, used: a.used + b.used, dropped: entries, ...(Object.keys(notes).length === 0 ? {} : { notes }) };
+}
+
+/**
+ * Only the dropped shots of an account, as an account of their own: what to merge in when the shots it used are accounted
+ * for elsewhere. Shots that were never looked at are left out, so that they can still be asked for.
+ */
+export function onlyDropped(ledger: Ledger): Ledger {
+  const dropped = ledger.dropped.filter(({ reason }) => reason !== NOT_READ);
+  return { asked: dropped.reduce((n, { tags }) => n + tags.length, 0), used: 0, dropped };
 }

@@ -10,26 +10,50 @@ export interface WasmMemory {
   readonly buffer: ArrayBuffer;
 }
 
-/** A WebAssembly memory that hands out pieces and never takes them back: sized once, for work of known extent. */
+/** A WebAssembly memory that hands out pieces: sized once, for work of known extent. */
 export class Arena {
   readonly memory: WasmMemory;
-  #used = 0;
+  // Address 0 stays unused, so that it can mean "none".
+  #used = ALIGNMENT;
+  /** From here on memory was never handed out, so it is still zero. */
+  #fresh = ALIGNMENT;
 
-  /** @param bytes - what will be asked for in all, each piece rounded up to 64 bytes */
+  /**
+   * @param bytes - what will be asked for in all, each piece rounded up to 64 bytes: see {@link Arena.bytesFor}
+   * @throws RangeError when that is above 4 GiB or there is no memory left
+   */
   constructor(bytes: number) {
-    this.memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE) + 1 });
-    // Address 0 stays unused, so that it can mean "none".
-    this.#used = ALIGNMENT;
+    const pages = Math.ceil(bytes / PAGE) + 1;
+    if (pages > MAX_PAGES) throw new RangeError(`an arena of ${bytes} bytes is above 4 GiB`);
+    this.memory = new WebAssembly.Memory({ initial: pages });
+  }
+
+  /** The bytes that pieces take in an arena. */
+  static bytesFor(pieces: readonly number[]): number {
+    return pieces.reduce((sum, bytes) => sum + roundUp(bytes), 0);
   }
 
   /** The address of `bytes` new, zeroed bytes, aligned for SIMD and cache lines. */
   allocate(bytes: number): number {
     const address = this.#used;
-    this.#used += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-    const missing = this.#used - this.memory.buffer.byteLength;
+    const end = address + roundUp(bytes);
+    const missing = end - this.memory.buffer.byteLength;
     // Growing detaches every view made before: callers size the arena for all they need.
     if (missing > 0) throw new RangeError(`the arena is ${missing} bytes too small`);
+    if (address < this.#fresh) new Uint8Array(this.memory.buffer, address, Math.min(end, this.#fresh) - address).fill(0);
+    this.#used = end;
+    this.#fresh = Math.max(this.#fresh, end);
     return address;
+  }
+
+  /** Where the next piece will be: what {@link Arena.rewind} goes back to. */
+  get mark(): number {
+    return this.#used;
+  }
+
+  /** Takes back every piece handed out since the mark; nobody may use them any more. */
+  rewind(mark: number): void {
+    this.#used = mark;
   }
 
   float32(length: number): Float32Array {
@@ -54,10 +78,21 @@ export class Arena {
 }
 
 const PAGE = 65_536;
+const MAX_PAGES = 65_536;
 const ALIGNMENT = 64;
 
-/** The functions of a kernel over a memory. Kernels are a few kB, so compiling them at once costs under a millisecond. */
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}
+
+const modules = new Map<string, object>();
+
+/** The functions of a kernel over a memory. Kernels are a few kB, so compiling them at once costs under a millisecond, the first time. */
 export function instantiateKernel(base64: string, memory: WasmMemory): Readonly<Record<string, unknown>> {
-  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports;
+  let module = modules.get(base64);
+  if (module === undefined) {
+    module = new WebAssembly.Module(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
+    modules.set(base64, module);
+  }
+  return new WebAssembly.Instance(module, { env: { memory } }).exports;
 }

@@ -1,7 +1,7 @@
 import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError, show } from "../core/errors.ts";
 import type { Roi } from "../core/roi.ts";
-import { EV_PER_ELECTRON } from "./crystfel-write.ts";
+import { EV_PER_ELECTRON } from "../core/silicon.ts";
 
 /** Pixels a CrystFEL geometry excludes. */
 export type CrystfelBadRegion =

@@ -1,12 +1,10 @@
 import type { DetectorInfo } from "../core/detector.ts";
 import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
 import type { Roi } from "../core/roi.ts";
+import { EV_PER_ELECTRON } from "../core/silicon.ts";
 import { geometryOf } from "./geometry.ts";
 import { checkPerSensor, entryFor, type PerSensor, readMask, type SensorMask } from "./pixels.ts";
 import { direction } from "./placement.ts";
-
-/** Energy that frees one electron in silicon: photons = ADU × absGain × 3.65 / photon energy (SACLA manual, by ostrich). */
-export const EV_PER_ELECTRON = 3.65;
 
 export interface CrystfelGeomOptions {
   readonly photonEnergyEv: number;

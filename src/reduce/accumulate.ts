@@ -1,15 +1,18 @@
-import { throwIfAborted } from "../core/async.ts";
 import { badArgument, checkOptions } from "../core/guards.ts";
-import { type Ledger, LedgerBook, mergeLedgers } from "../core/ledger.ts";
-import { contiguous, type Pixels, type RawImage, shapeOf } from "../core/ndarray.ts";
+import { type Ledger, LedgerBook, mergeLedgers, onlyDropped } from "../core/ledger.ts";
 import { type FrameSpec, type Shot, Shots } from "../st/shots.ts";
-import { type DarkMeans, darkOf, subtractDark } from "./correction.ts";
+import type { DarkMeans } from "./correction.ts";
+import type { Correction } from "./corrections/correction.ts";
+import { Pass, workingBytes } from "./pass.ts";
 import type { Layout, Reducer, State } from "./reducer.ts";
+import { StackedShots } from "./stack.ts";
 import { layoutBytes, makeState, mergeState, type SavedState, saveState } from "./state.ts";
 
 export interface AccumulateOptions {
   /** Subtract this from every image first. @default nothing */
   readonly dark?: { readonly mean: DarkMeans };
+  /** Done to every image, after the dark, in this order; see {@link correct}. @default nothing */
+  readonly corrections?: readonly Correction[];
   /** Told after each shot how many are done, and of how many when that is known. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
   readonly signal?: AbortSignal;
@@ -22,12 +25,19 @@ export interface Lane {
   readonly frame: FrameSpec;
   /** By the name of the reducer. */
   readonly states: ReadonlyMap<string, State<Layout>>;
+  /** Dark of each pixel that the `raw` reducers have yet to subtract; undefined when there is none, or no such reducer. */
+  readonly dark: Float64Array | undefined;
 }
 
 /** Accumulated shots as plain values and typed arrays: for a file, or for another process. */
 export interface Checkpoint {
   readonly reducers: Readonly<Record<string, string>>;
-  readonly lanes: readonly { readonly frame: FrameSpec; readonly states: Readonly<Record<string, SavedState>> }[];
+  readonly lanes: readonly {
+    readonly frame: FrameSpec;
+    readonly states: Readonly<Record<string, SavedState>>;
+    /** As in {@link Lane}. */
+    readonly dark?: Float64Array | undefined;
+  }[];
   readonly ledger: Ledger;
 }
 
@@ -51,7 +61,7 @@ export class Accumulated<R extends Reducers> {
     const names = Object.fromEntries(Object.entries(reducers).map(([name, reducer]) => [name, reducer.name]));
     if (JSON.stringify(names) !== JSON.stringify(checkpoint.reducers))
       throw badArgument("checkpoint", checkpoint.reducers, `one made by ${JSON.stringify(names)}`);
-    const lanes = checkpoint.lanes.map(({ frame, states }) => makeLane(reducers, frame, states));
+    const lanes = checkpoint.lanes.map(({ frame, states, dark }) => makeLane(reducers, frame, dark, states));
     return new Accumulated(reducers, lanes, checkpoint.ledger);
   }
 
@@ -63,14 +73,25 @@ export class Accumulated<R extends Reducers> {
     return this.#ledger;
   }
 
-  /** The lane of a sensor, made when it is first seen. */
-  lane(frame: FrameSpec): Lane {
-    let lane = this.#lanes.get(frame.detId);
-    if (lane === undefined) {
-      lane = makeLane(this.reducers, frame);
-      this.#lanes.set(frame.detId, lane);
+  /**
+   * The lane of a sensor, made when it is first seen.
+   * @param dark - of each pixel
+   * @throws BAD_ARGUMENT when earlier images had another shape, or another dark that has yet to be subtracted
+   */
+  lane(frame: FrameSpec, dark?: Float64Array): Lane {
+    const deferred = Object.values(this.reducers).some(({ raw }) => raw === true) ? dark : undefined;
+    const known = this.#lanes.get(frame.detId);
+    if (known === undefined) {
+      const made = makeLane(this.reducers, frame, deferred);
+      this.#lanes.set(frame.detId, made);
+      return made;
     }
-    return lane;
+    const { rows, columns } = known.frame;
+    if (rows !== frame.rows || columns !== frame.columns)
+      throw badArgument(`shape of ${frame.detId}`, [frame.rows, frame.columns], `[${rows}, ${columns}] as in the other part`);
+    if (!isSame(known.dark, deferred))
+      throw badArgument(`dark of ${frame.detId}`, deferred, "that of the other part; put correct.dark(…) into the corrections to join parts of unlike darks");
+    return known;
   }
 
   /** Adds to the account. */
@@ -86,11 +107,8 @@ export class Accumulated<R extends Reducers> {
         .join(", "),
     );
     if (mine !== theirs) throw badArgument("the reducers of the other part", theirs, mine ?? "");
-    for (const { frame, states } of other.lanes) {
-      const lane = this.lane(frame);
-      if (lane.frame.rows !== frame.rows || lane.frame.columns !== frame.columns) {
-        throw badArgument(`shape of ${frame.detId}`, [frame.rows, frame.columns], `[${lane.frame.rows}, ${lane.frame.columns}] as in the other part`);
-      }
+    for (const { frame, states, dark } of other.lanes) {
+      const lane = this.lane(frame, dark);
       for (const [name, reducer] of Object.entries(this.reducers)) {
         const [into, from] = [lane.states.get(name), states.get(name)];
         if (into !== undefined && from !== undefined) mergeState(reducer.layout(lane.frame), into, from);
@@ -104,8 +122,9 @@ export class Accumulated<R extends Reducers> {
   checkpoint(): Checkpoint {
     return {
       reducers: Object.fromEntries(Object.entries(this.reducers).map(([name, reducer]) => [name, reducer.name])),
-      lanes: this.lanes.map(({ frame, states }) => ({
+      lanes: this.lanes.map(({ frame, states, dark }) => ({
         frame,
+        ...(dark === undefined ? {} : { dark }),
         states: Object.fromEntries(
           Object.entries(this.reducers).flatMap(([name, reducer]) => {
             const state = states.get(name);
@@ -118,19 +137,45 @@ export class Accumulated<R extends Reducers> {
   }
 }
 
-function makeLane(reducers: Reducers, frame: FrameSpec, saved: Readonly<Record<string, SavedState>> = {}): Lane {
-  return { frame, states: new Map(Object.entries(reducers).map(([name, reducer]) => [name, makeState(reducer.layout(frame), saved[name])])) };
+function makeLane(reducers: Reducers, frame: FrameSpec, dark: Float64Array | undefined, saved: Readonly<Record<string, SavedState>> = {}): Lane {
+  if (dark !== undefined && dark.length !== frame.rows * frame.columns)
+    throw badArgument(`pixels in the dark of ${frame.detId}`, dark.length, `${frame.rows} × ${frame.columns}`);
+  const states = Object.entries(reducers).map(([name, reducer]) => [name, makeState(reducer.layout(frame), saved[name])] as const);
+  return { frame, states: new Map(states), dark };
 }
 
-/** Bytes the reducers will need for images like these, before anything is read; series grow with the shots on top. */
-export function memoryOf(frames: readonly FrameSpec[], reducers: Reducers): number {
-  return frames.reduce((bytes, frame) => bytes + Object.values(reducers).reduce((sum, reducer) => sum + layoutBytes(reducer.layout(frame)), 0), 0);
+function isSame(a: Float64Array | undefined, b: Float64Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a.length === b.length && a.every((value, i) => Object.is(value, b[i])));
+}
+
+/** How images will be read, for {@link memoryOf}. */
+export interface Reading {
+  /** Images held at a time of each sensor: `depth` of the shots. */
+  readonly depth: number;
+  /** Whether a dark is subtracted. */
+  readonly dark?: boolean;
+}
+
+/**
+ * Bytes the reducers will remember for images like these, before anything is read; series grow with the shots on top.
+ * @param reading - also count what is needed while shots are read: images read ahead, and the memory of the kernel
+ * @example
+ * const shots = facility.shots({ run, detectors });
+ * memoryOf(await shots.describe(), { average: mean(), adu: histogram() }, { depth: shots.depth, dark: true });
+ */
+export function memoryOf(frames: readonly FrameSpec[], reducers: Reducers, reading?: Reading): number {
+  const all = Object.values(reducers);
+  const states = frames.reduce((bytes, frame) => bytes + all.reduce((sum, reducer) => sum + layoutBytes(reducer.layout(frame)), 0), 0);
+  return reading === undefined ? states : states + workingBytes(frames, all, reading.depth, reading.dark ?? false);
 }
 
 /**
  * Takes in the shots, once each. The result can be merged with other parts, saved and asked for its answers
  * ({@link resultsOf}).
- * @param into - goes on from these; they are changed and returned
+ * @param into - goes on from these; they are changed and returned. When the reading fails or is aborted on the way, they
+ *   hold the shots that their ledger has, and no others: go on with the tags that `shots.ledger` has as `not-read`
+ * @throws BAD_ARGUMENT when a correction needs a signal that the shots do not carry, or `into` has images of another
+ *   shape or dark
  */
 export async function accumulate<R extends Reducers>(
   shots: AsyncIterable<Shot>,
@@ -138,61 +183,17 @@ export async function accumulate<R extends Reducers>(
   options: AccumulateOptions = {},
   into: Accumulated<R> = new Accumulated(reducers),
 ): Promise<Accumulated<R>> {
-  checkOptions("reduce", options, ["dark", "onProgress", "signal"]);
-  const total = shots instanceof Shots ? await shots.count() : undefined;
-  const intakes = new Map<string, Intake>();
+  checkOptions("reduce", options, ["dark", "corrections", "onProgress", "signal"]);
   const book = new LedgerBook();
-  let done = 0;
-  for await (const shot of shots) {
-    throwIfAborted(options.signal);
-    for (const [detId, image] of Object.entries(shot.images)) {
-      let intake = intakes.get(detId);
-      if (intake === undefined) {
-        intake = new Intake(into.lane(frameOf(detId, image)), reducers, options.dark);
-        intakes.set(detId, intake);
-      }
-      intake.add(image, shot);
-    }
-    book.use();
-    options.onProgress?.(++done, total);
+  const pass = new Pass(into, reducers, options, book);
+  try {
+    if (shots instanceof StackedShots) await pass.takeStack(shots);
+    else await pass.takeShots(shots);
+  } finally {
+    // Also when it fails on the way: the states hold the shots seen so far. Only Shots knows what it dropped itself.
+    pass.settle();
+    if (shots instanceof Shots) into.account(onlyDropped(shots.ledger));
+    into.account(book.ledger);
   }
-  // Only Shots knows what it dropped; any other iterable is what was asked for.
-  into.account(shots instanceof Shots ? shots.ledger : book.ledger);
   return into;
-}
-
-function frameOf(detId: string, image: RawImage): FrameSpec {
-  const [rows, columns] = shapeOf(detId, image);
-  return { detId, rows, columns, type: image.data instanceof Uint16Array ? "uint16" : "float32" };
-}
-
-/** Corrects the images of one sensor and shows them to each reducer. */
-class Intake {
-  readonly #frame: FrameSpec;
-  readonly #questions: readonly { readonly reducer: Reducer<unknown>; readonly state: State<Layout> }[];
-  readonly #dark: Float64Array | undefined;
-  readonly #corrected: Float32Array;
-
-  constructor({ frame, states }: Lane, reducers: Reducers, dark: AccumulateOptions["dark"]) {
-    this.#frame = frame;
-    this.#questions = Object.entries(reducers).flatMap(([name, reducer]) => {
-      const state = states.get(name);
-      return state === undefined ? [] : [{ reducer, state }];
-    });
-    this.#dark = dark === undefined ? undefined : darkOf(dark.mean, frame.detId, frame.rows, frame.columns);
-    this.#corrected = new Float32Array(dark === undefined ? 0 : frame.rows * frame.columns);
-  }
-
-  add(image: RawImage, shot: Shot): void {
-    const { detId, rows, columns } = this.#frame;
-    const [imageRows, imageColumns] = shapeOf(detId, image);
-    if (imageRows !== rows || imageColumns !== columns)
-      throw badArgument(`shape of ${detId} at tag ${shot.tag}`, image.shape, `[${rows}, ${columns}] as before`);
-    let pixels: Pixels = contiguous(image);
-    if (this.#dark !== undefined) {
-      subtractDark(pixels, this.#dark, this.#corrected);
-      pixels = this.#corrected;
-    }
-    for (const { reducer, state } of this.#questions) reducer.add(state, pixels, shot, this.#frame);
-  }
 }

@@ -1,5 +1,7 @@
 import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
+import { wholeDark } from "./counters.ts";
 import { defineReducer, type Reducer } from "./reducer.ts";
+import type { HistogramTally } from "./tally.ts";
 
 export interface HistogramOptions {
   /** Centre of the first bin. @default -100 */
@@ -37,13 +39,26 @@ export function histogram(options: HistogramOptions = {}): Reducer<Histogram> {
   if (to < from || bins > 10_000_000) throw badArgument("to", to, `at least ${from}, with at most 10 million bins`);
   const low = from - binWidth / 2;
   const high = low + bins * binWidth;
+  const wholeFrom = binWidth === 1 && Number.isInteger(from) ? from : undefined;
+  const tally: HistogramTally = { low, binWidth, bins, wholeFrom };
   return defineReducer({
     name: "histogram",
+    raw: true,
     layout: () => ({ counts: { type: "float64", length: bins, merge: "sum" }, outside: { type: "float64", length: 3, merge: "sum" } }),
-    add: ({ counts, outside }, pixels) => {
+    kernel: {
+      tallies: [tally],
+      settle: ({ counts, outside }, block) => {
+        block.addCounts(tally, counts, outside);
+      },
+    },
+    add: ({ counts, outside }, pixels, _shot, _frame, dark) => {
       let [under, over, invalid] = [0, 0, 0];
       for (let i = 0; i < pixels.length; i++) {
-        const x = pixels[i] ?? NaN;
+        let x = pixels[i] ?? NaN;
+        if (dark !== undefined) {
+          const level = dark[i] ?? NaN;
+          x -= wholeFrom !== undefined && Number.isInteger(x) ? wholeDark(level) : level;
+        }
         if (x >= low && x < high) {
           // Rounding may reach `bins` just below `high`.
           const bin = Math.min(bins - 1, Math.floor((x - low) / binWidth));

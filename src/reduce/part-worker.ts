@@ -36,9 +36,9 @@ function movable(checkpoint: Checkpoint, buffers: Set<ArrayBuffer>): Checkpoint 
     if (buffer instanceof ArrayBuffer) buffers.add(buffer);
     return new (array.constructor as new (buffer: ArrayBufferLike) => T)(buffer);
   };
-  const lanes = checkpoint.lanes.map(({ frame, states }) => ({
-    frame,
-    states: mapValues(states, (state) =>
+  const lanes = checkpoint.lanes.map((lane) => ({
+    ...lane,
+    states: mapValues(lane.states, (state) =>
       mapValues(state, (value) => (ArrayBuffer.isView(value) ? own(value) : { tags: own(value.tags), columns: value.columns.map(own) })),
     ),
   }));

@@ -1,6 +1,7 @@
 import type { Pixels } from "../core/ndarray.ts";
 import type { FrameSpec, Shot } from "../st/shots.ts";
 import type { Series } from "./series.ts";
+import type { Block, Tally } from "./tally.ts";
 
 /** One array of a reducer's state: how long it is, and how the arrays of two parts of the shots become one. */
 export interface ArrayField {
@@ -36,11 +37,35 @@ export interface Reducer<T, L extends Layout = Layout> {
   readonly name: string;
   /** 0-D signals it reads from the shots. @default none */
   readonly signals?: readonly string[] | undefined;
+  /**
+   * True: `add` gets the images as they are stored, and `dark` beside them, instead of their difference as float32. For
+   * reducers that do better to take the dark into account themselves, or once at the end, in `result`. Parts with unlike
+   * darks then cannot be merged.
+   */
+  readonly raw?: true | undefined;
+  /** How the WebAssembly kernel can do the work of `add`. @default it cannot */
+  readonly kernel?: KernelWork<L> | undefined;
   layout(frame: FrameSpec): L;
-  /** Takes in one image, row-major. `pixels` is only valid during the call. */
-  add(state: State<L>, pixels: Pixels, shot: Shot, frame: FrameSpec): void;
-  /** The answer over all images added so far; must not change the state. */
-  result(state: State<L>, frame: FrameSpec): T;
+  /**
+   * Takes in one image, row-major. `pixels` is only valid during the call.
+   * @param dark - of each pixel; only for reducers that are `raw`, and only when there is one
+   */
+  add(state: State<L>, pixels: Pixels, shot: Shot, frame: FrameSpec, dark?: Float64Array): void;
+  /**
+   * The answer over all images added so far; must not change the state.
+   * @param dark - as in `add`
+   */
+  result(state: State<L>, frame: FrameSpec, dark?: Float64Array): T;
+}
+
+/**
+ * What a reducer has the kernel count, and how that goes into its state. The state must be the same to the bit as after
+ * `add` of the same images, or one that gives the same result to the bit: images may come by either way.
+ */
+export interface KernelWork<L extends Layout> {
+  readonly tallies: readonly Tally[];
+  /** Called after many images at a time. */
+  settle(state: State<L>, block: Block): void;
 }
 
 /** A reducer whose state is typed by its layout inside and hidden outside. */

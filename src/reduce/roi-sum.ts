@@ -11,15 +11,16 @@ export interface RoiSeries {
 export function roiSum(roi: Roi): Reducer<RoiSeries> {
   return defineReducer({
     name: "roiSum",
+    raw: true,
     layout: ({ rows, columns }) => {
       checkRoi(roi, rows, columns);
       return { sums: { type: "series", width: 1 } };
     },
-    add: ({ sums }, pixels, { tag }, { columns }) => {
+    add: ({ sums }, pixels, { tag }, { columns }, dark) => {
       let sum = 0;
       for (let r = roi.rows[0]; r < roi.rows[1]; r++) {
         const end = r * columns + roi.columns[1];
-        for (let i = r * columns + roi.columns[0]; i < end; i++) sum += pixels[i] ?? 0;
+        for (let i = r * columns + roi.columns[0]; i < end; i++) sum += (pixels[i] ?? 0) - (dark?.[i] ?? 0);
       }
       sums.push(tag, sum);
     },

@@ -1,0 +1,62 @@
+import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
+import type { Pixels } from "../../core/ndarray.ts";
+import type { FrameSpec, Shot } from "../../st/shots.ts";
+import type { Correction, CorrectionPass } from "./correction.ts";
+
+/** A chain of corrections in one pass over shots. */
+export class CorrectionChain {
+  readonly #corrections: readonly Correction[];
+  readonly #passes: readonly CorrectionPass[];
+  #isChecked = false;
+
+  constructor(corrections: readonly Correction[], note: (what: string) => void) {
+    this.#corrections = corrections;
+    this.#passes = corrections.map((correction) => correction.begin(note));
+  }
+
+  /** To be asked before any image of the shot is corrected: why it must be dropped, or null. @throws BAD_ARGUMENT when the shots lack a signal */
+  reject(shot: Shot): string | null {
+    if (!this.#isChecked) for (const { name, signals = [] } of this.#corrections) checkSignals(shot, `correction ${name}`, signals);
+    this.#isChecked = true;
+    for (const pass of this.#passes) {
+      const reason = pass.shot?.(shot) ?? null;
+      if (reason !== null) return reason;
+    }
+    for (const pass of this.#passes) pass.accepted?.();
+    return null;
+  }
+
+  /** For the images of one sensor: gives them corrected, in memory that is reused. */
+  sensor(frame: FrameSpec): (pixels: Pixels) => Float32Array {
+    const steps = this.#passes.flatMap((pass) => pass.sensor?.(frame) ?? []);
+    const corrected = new Float32Array(frame.rows * frame.columns);
+    return (pixels) => {
+      corrected.set(pixels);
+      for (const step of steps) step(corrected);
+      return corrected;
+    };
+  }
+}
+
+/** @throws BAD_ARGUMENT when a signal was not asked for with the shots, saying what to add */
+export function checkSignals(shot: Shot, who: string, signals: readonly string[]): void {
+  const lacking = signals.filter((signal) => !hasSignal(shot, signal));
+  if (lacking.length === 0) return;
+  throw new SaclaError(
+    "BAD_ARGUMENT",
+    `The ${who} needs ${showList(lacking)}, which the shots do not carry. Add to the shots: signals: ${JSON.stringify(lacking)}.`,
+    {
+      details: { who, lacking },
+    },
+  );
+}
+
+function hasSignal(shot: Shot, signal: string): boolean {
+  try {
+    shot.value(signal);
+    return true;
+  } catch (error) {
+    if (isSaclaError(error, "BAD_ARGUMENT")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,27 @@
+import type { FrameSpec, Shot } from "../../st/shots.ts";
+
+/**
+ * One step of a chain of corrections. Steps are applied in the order of the chain, each to what the one before it left,
+ * so dark comes before gain, and both before photons.
+ */
+export interface Correction {
+  /** For messages. */
+  readonly name: string;
+  /** 0-D signals it reads from each shot. @default none */
+  readonly signals?: readonly string[];
+  /**
+   * Begins a pass over shots.
+   * @param note - tells the ledger of the result something about a used shot that is not the same for all of them
+   */
+  begin(note: (what: string) => void): CorrectionPass;
+}
+
+/** A correction at work. What it does for a shot must not allocate memory. */
+export interface CorrectionPass {
+  /** Looks at a shot before any of its images: why it must be dropped, or null. What its images need is kept until the next shot. */
+  shot?(shot: Shot): string | null;
+  /** No correction wants to drop the shot. */
+  accepted?(): void;
+  /** Prepares for a sensor, once; gives what is done to each of its images: row-major, in place. */
+  sensor?(frame: FrameSpec): (pixels: Float32Array) => void;
+}

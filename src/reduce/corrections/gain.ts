@@ -1,0 +1,37 @@
+import { badArgument } from "../../core/guards.ts";
+import type { NdArray } from "../../core/ndarray.ts";
+import type { FrameSpec } from "../../st/shots.ts";
+import type { Correction } from "./correction.ts";
+import { type BySensor, entryOf, pixelsOf, scale } from "./per-sensor.ts";
+
+/**
+ * Evens out pixels, or sensors, that answer differently: divides by their relative gain. A pixel of gain 1.02 gives 2 %
+ * more ADU than the others.
+ * @param relative - by sensor: one number, or one for each pixel, shape [rows, columns]; NaN marks a pixel whose gain is
+ *   not known, and makes it NaN
+ * @throws BAD_ARGUMENT when a sensor is not named, the shape is another or a gain is not positive
+ */
+export function gain(relative: BySensor<number | NdArray>): Correction {
+  return {
+    name: "gain",
+    begin: () => ({
+      sensor: (frame) => {
+        const own = entryOf("relative gain", relative, frame);
+        if (typeof own === "number") {
+          if (!(own > 0 && own < Infinity)) throw badGain(frame, own);
+          return (pixels) => scale(pixels, 1 / own);
+        }
+        const factors = pixelsOf("relative gain", own, frame).map((g) => 1 / g);
+        const wrong = factors.find((factor) => !(factor > 0 && factor < Infinity) && !Number.isNaN(factor));
+        if (wrong !== undefined) throw badGain(frame, 1 / wrong);
+        return (pixels) => {
+          for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * (factors[i] ?? NaN);
+        };
+      },
+    }),
+  };
+}
+
+function badGain({ detId }: FrameSpec, value: number): Error {
+  return badArgument(`the relative gain of ${detId}`, value, "a positive number");
+}

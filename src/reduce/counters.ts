@@ -1,0 +1,364 @@
+import type { PixelType } from "../core/ndarray.ts";
+import type { Arena } from "../core/wasm.ts";
+import type { HistogramTally } from "./tally.ts";
+
+/** The functions of kernels/reduce.ts; addresses and strides in bytes. */
+export interface ReduceKernel {
+  sumU16(frames: number, count: number, stride: number, n: number, sums: number): void;
+  sumF32(frames: number, count: number, stride: number, n: number, sums: number): void;
+  momentsU16(frames: number, count: number, stride: number, n: number, sums: number, squares: number): void;
+  momentsF32(frames: number, count: number, stride: number, n: number, sums: number, uppers: number, lowers: number): void;
+  rangeU16(frames: number, count: number, stride: number, n: number, least: number, greatest: number): void;
+  rangeF32(frames: number, count: number, stride: number, n: number, least: number, greatest: number): void;
+  /** `base`: first bin − 1; `top`: number of bins + 1. */
+  pairsU16(frames: number, count: number, stride: number, n: number, offsets: number, base: number, top: number, table: number, singles: number): void;
+  singlesU16(frames: number, count: number, stride: number, n: number, offsets: number, base: number, top: number, singles: number): void;
+  histogramU16: Histogram;
+  histogramF32: Histogram;
+  /** Not 0 when all values are whole and fit 16 bits, and then they are in `out`. */
+  wholeF32(frame: number, n: number, out: number): number;
+}
+type Histogram = (
+  frames: number,
+  count: number,
+  stride: number,
+  n: number,
+  dark: number,
+  whole: number,
+  low: number,
+  high: number,
+  width: number,
+  bins: number,
+  table: number,
+) => void;
+
+/** Consecutive pixels of images in the memory of the kernel. */
+export interface Piece {
+  /** Address of the first pixel in the first image. */
+  readonly address: number;
+  readonly images: number;
+  /** Bytes from an image to the next. */
+  readonly stride: number;
+  /** Number of the first pixel, and how many there are. */
+  readonly first: number;
+  readonly length: number;
+}
+
+/** One thing counted for each pixel of a sensor, or over all of them. */
+export interface Counter {
+  /** Bytes of the pieces of memory it needs. */
+  readonly pieces: readonly number[];
+  /** Gets that memory; to be called once, before anything else. */
+  place(kernel: ReduceKernel, arena: Arena): void;
+  take(piece: Piece): void;
+  /** Begins anew; to be called before the first image, too. */
+  clear(): void;
+}
+
+/** Room for the last vector. */
+function padded(pixels: number): number {
+  return Math.ceil(pixels / 8) * 8;
+}
+
+/** Σx, and Σx² when asked, of unsigned 16-bit images: in whole numbers. */
+export class Sums16 implements Counter {
+  readonly pieces: readonly number[];
+  readonly #pixels: number;
+  readonly #squared: boolean;
+  #kernel: ReduceKernel | undefined;
+  #sums: Uint32Array = new Uint32Array();
+  /** Low and high half of each 64-bit number. */
+  #squares: Uint32Array = new Uint32Array();
+
+  constructor(pixels: number, squared: boolean) {
+    this.#pixels = pixels;
+    this.#squared = squared;
+    this.pieces = [4 * padded(pixels), squared ? 8 * padded(pixels) : 0];
+  }
+
+  place(kernel: ReduceKernel, arena: Arena): void {
+    this.#kernel = kernel;
+    this.#sums = arena.uint32(padded(this.#pixels));
+    this.#squares = arena.uint32(this.#squared ? 2 * padded(this.#pixels) : 0);
+  }
+
+  take({ address, images, stride, first, length }: Piece): void {
+    const sums = this.#sums.byteOffset + 4 * first;
+    if (this.#squared) this.#kernel?.momentsU16(address, images, stride, length, sums, this.#squares.byteOffset + 8 * first);
+    else this.#kernel?.sumU16(address, images, stride, length, sums);
+  }
+
+  clear(): void {
+    this.#sums.fill(0);
+    this.#squares.fill(0);
+  }
+
+  addSums(into: Float64Array, images: number): void {
+    const sums = this.#sums;
+    if (!this.#squared) for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (sums[i] ?? 0);
+    // With squares the kernel takes 2^15 off each value, to have signed 16-bit numbers.
+    else for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (((sums[i] ?? 0) | 0) + 32_768 * images);
+  }
+
+  addSquares(upper: Float64Array, lower: Float64Array, images: number): void {
+    const [sums, squares] = [this.#sums, this.#squares];
+    for (let i = 0; i < upper.length; i++) {
+      // Σx² = Σy² + 2^16 Σy + 2^30 n with y = x − 2^15: whole numbers far below 2^53.
+      const ofY = (squares[2 * i] ?? 0) + 4_294_967_296 * (squares[2 * i + 1] ?? 0);
+      const total = ofY + 65_536 * ((sums[i] ?? 0) | 0) + 1_073_741_824 * images;
+      const high = 4096 * Math.floor(total / 4096);
+      upper[i] = (upper[i] ?? 0) + high;
+      lower[i] = (lower[i] ?? 0) + (total - high);
+    }
+  }
+}
+
+/** The same of float32 images, in the parts of exact.ts. */
+export class Sums32 implements Counter {
+  readonly pieces: readonly number[];
+  readonly #pixels: number;
+  readonly #squared: boolean;
+  #kernel: ReduceKernel | undefined;
+  #sums: Float64Array = new Float64Array();
+  #upper: Float64Array = new Float64Array();
+  #lower: Float64Array = new Float64Array();
+
+  constructor(pixels: number, squared: boolean) {
+    this.#pixels = pixels;
+    this.#squared = squared;
+    const bytes = 8 * padded(pixels);
+    this.pieces = squared ? [bytes, bytes, bytes] : [bytes];
+  }
+
+  place(kernel: ReduceKernel, arena: Arena): void {
+    this.#kernel = kernel;
+    const length = padded(this.#pixels);
+    this.#sums = arena.float64(length);
+    if (!this.#squared) return;
+    this.#upper = arena.float64(length);
+    this.#lower = arena.float64(length);
+  }
+
+  take({ address, images, stride, first, length }: Piece): void {
+    const at = 8 * first;
+    const sums = this.#sums.byteOffset + at;
+    if (this.#squared) this.#kernel?.momentsF32(address, images, stride, length, sums, this.#upper.byteOffset + at, this.#lower.byteOffset + at);
+    else this.#kernel?.sumF32(address, images, stride, length, sums);
+  }
+
+  clear(): void {
+    for (const array of [this.#sums, this.#upper, this.#lower]) array.fill(0);
+  }
+
+  addSums(into: Float64Array): void {
+    addTo(into, this.#sums);
+  }
+
+  addSquares(upper: Float64Array, lower: Float64Array): void {
+    addTo(upper, this.#upper);
+    addTo(lower, this.#lower);
+  }
+}
+
+function addTo(into: Float64Array, from: Float64Array): void {
+  for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
+}
+
+/** Least and greatest value of each pixel. */
+export class Range implements Counter {
+  readonly pieces: readonly number[];
+  readonly #pixels: number;
+  readonly #type: PixelType;
+  #kernel: ReduceKernel | undefined;
+  #least: Uint16Array | Float32Array = new Uint16Array();
+  #greatest: Uint16Array | Float32Array = new Uint16Array();
+
+  constructor(pixels: number, type: PixelType) {
+    this.#pixels = pixels;
+    this.#type = type;
+    const bytes = (type === "uint16" ? 2 : 4) * padded(pixels);
+    this.pieces = [bytes, bytes];
+  }
+
+  place(kernel: ReduceKernel, arena: Arena): void {
+    this.#kernel = kernel;
+    const length = padded(this.#pixels);
+    const make = (): Uint16Array | Float32Array => (this.#type === "uint16" ? arena.uint16(length) : arena.float32(length));
+    this.#least = make();
+    this.#greatest = make();
+  }
+
+  take({ address, images, stride, first, length }: Piece): void {
+    const at = this.#least.BYTES_PER_ELEMENT * first;
+    const [least, greatest] = [this.#least.byteOffset + at, this.#greatest.byteOffset + at];
+    if (this.#type === "uint16") this.#kernel?.rangeU16(address, images, stride, length, least, greatest);
+    else this.#kernel?.rangeF32(address, images, stride, length, least, greatest);
+  }
+
+  clear(): void {
+    this.#least.fill(this.#type === "uint16" ? 0xffff : Infinity);
+    this.#greatest.fill(this.#type === "uint16" ? 0 : -Infinity);
+  }
+
+  addRange(least: Float64Array, greatest: Float64Array): void {
+    const [low, high] = [this.#least, this.#greatest];
+    for (let i = 0; i < least.length; i++) {
+      if ((low[i] ?? 0) < (least[i] ?? 0)) least[i] = low[i] ?? 0;
+      if ((high[i] ?? 0) > (greatest[i] ?? 0)) greatest[i] = high[i] ?? 0;
+    }
+  }
+}
+
+/** Counts of values less the dark, over all pixels. */
+export interface HistogramCounter extends Counter {
+  addCounts(counts: Float64Array, outside: Float64Array): void;
+}
+
+/** More bins than this, and pairs of them would need more than 4 MiB. */
+const MOST_PAIRED = 1022;
+
+/**
+ * The counter for a histogram.
+ * @param dark - of each pixel
+ */
+export function histogramCounter(tally: HistogramTally, pixels: number, type: PixelType, dark: Float64Array | undefined): HistogramCounter {
+  const { wholeFrom, bins } = tally;
+  if (type === "uint16" && wholeFrom !== undefined && wholeFrom > -32_768 && wholeFrom + bins < 32_768) {
+    const whole = dark === undefined ? undefined : wholeDarks(dark);
+    if (whole === undefined || areSixteenBit(whole)) return new WholeHistogram(wholeFrom, bins, pixels, whole);
+  }
+  return new AnyHistogram(tally, pixels, type, dark);
+}
+
+/** For whole x and bin edges at halves, x − dark lies in the same bin as x less this whole number. */
+export function wholeDark(dark: number): number {
+  return Math.ceil(dark - 0.5);
+}
+
+function wholeDarks(dark: Float64Array): Float64Array {
+  const whole = new Float64Array(dark.length);
+  for (let i = 0; i < whole.length; i++) whole[i] = wholeDark(dark[i] ?? NaN);
+  return whole;
+}
+
+function areSixteenBit(values: Float64Array): boolean {
+  for (let i = 0; i < values.length; i++) {
+    // Written so that NaN is not.
+    if (!((values[i] ?? NaN) >= 0 && (values[i] ?? NaN) <= 0xffff)) return false;
+  }
+  return true;
+}
+
+/** Unsigned 16-bit images, bins 1 wide on whole numbers: in 16-bit arithmetic, two pixels at a time where there is room. */
+class WholeHistogram implements HistogramCounter {
+  readonly pieces: readonly number[];
+  readonly #from: number;
+  /** Below, the bins, above. */
+  readonly #cells: number;
+  readonly #pixels: number;
+  readonly #dark: Float64Array | undefined;
+  #kernel: ReduceKernel | undefined;
+  #offsets: Uint16Array = new Uint16Array();
+  #singles: Uint32Array = new Uint32Array();
+  #pairs: Uint32Array = new Uint32Array();
+
+  constructor(from: number, bins: number, pixels: number, dark: Float64Array | undefined) {
+    this.#from = from;
+    this.#cells = bins + 2;
+    this.#pixels = pixels;
+    this.#dark = dark;
+    this.pieces = [2 * padded(pixels), 4 * this.#cells, 4 * this.#pairCells];
+  }
+
+  get #pairCells(): number {
+    return this.#cells - 2 <= MOST_PAIRED ? this.#cells ** 2 : 0;
+  }
+
+  place(kernel: ReduceKernel, arena: Arena): void {
+    this.#kernel = kernel;
+    this.#offsets = arena.uint16(padded(this.#pixels));
+    this.#singles = arena.uint32(this.#cells);
+    this.#pairs = arena.uint32(this.#pairCells);
+    const [offsets, dark] = [this.#offsets, this.#dark];
+    if (dark === undefined) offsets.fill(-32_768);
+    else for (let i = 0; i < dark.length; i++) offsets[i] = (dark[i] ?? 0) - 32_768;
+  }
+
+  take({ address, images, stride, first, length }: Piece): void {
+    const offsets = this.#offsets.byteOffset + 2 * first;
+    const [base, top, singles] = [this.#from - 1, this.#cells - 1, this.#singles.byteOffset];
+    if (this.#pairs.length > 0) this.#kernel?.pairsU16(address, images, stride, length, offsets, base, top, this.#pairs.byteOffset, singles);
+    else this.#kernel?.singlesU16(address, images, stride, length, offsets, base, top, singles);
+  }
+
+  clear(): void {
+    this.#singles.fill(0);
+    this.#pairs.fill(0);
+  }
+
+  addCounts(counts: Float64Array, outside: Float64Array): void {
+    const cells = this.#cells;
+    const sums = Float64Array.from(this.#singles);
+    const pairs = this.#pairs;
+    for (let a = 0, at = 0; at < pairs.length; a++) {
+      for (let b = 0; b < cells; b++, at++) {
+        const count = pairs[at] ?? 0;
+        if (count === 0) continue;
+        sums[a] = (sums[a] ?? 0) + count;
+        sums[b] = (sums[b] ?? 0) + count;
+      }
+    }
+    addTo(counts, sums.subarray(1));
+    outside[0] = (outside[0] ?? 0) + (sums[0] ?? 0);
+    outside[1] = (outside[1] ?? 0) + (sums[cells - 1] ?? 0);
+  }
+}
+
+/** Any bins, any values, in double precision. */
+class AnyHistogram implements HistogramCounter {
+  readonly pieces: readonly number[];
+  readonly #tally: HistogramTally;
+  readonly #type: PixelType;
+  readonly #dark: Float64Array | undefined;
+  #kernel: ReduceKernel | undefined;
+  #darkAddress = 0;
+  #table: Uint32Array = new Uint32Array();
+
+  constructor(tally: HistogramTally, pixels: number, type: PixelType, dark: Float64Array | undefined) {
+    this.#tally = tally;
+    this.#type = type;
+    this.#dark = dark;
+    this.pieces = [dark === undefined ? 0 : 8 * pixels, 4 * (tally.bins + 3)];
+  }
+
+  place(kernel: ReduceKernel, arena: Arena): void {
+    this.#kernel = kernel;
+    if (this.#dark !== undefined) {
+      const dark = arena.float64(this.#dark.length);
+      dark.set(this.#dark);
+      this.#darkAddress = dark.byteOffset;
+    }
+    this.#table = arena.uint32(this.#tally.bins + 3);
+  }
+
+  take({ address, images, stride, first, length }: Piece): void {
+    const { low, binWidth, bins, wholeFrom } = this.#tally;
+    const whole = wholeFrom === undefined ? 0 : 1;
+    const dark = this.#darkAddress === 0 ? 0 : this.#darkAddress + 8 * first;
+    const count = this.#type === "uint16" ? this.#kernel?.histogramU16 : this.#kernel?.histogramF32;
+    count?.(address, images, stride, length, dark, whole, low, low + bins * binWidth, binWidth, bins, this.#table.byteOffset);
+  }
+
+  clear(): void {
+    this.#table.fill(0);
+  }
+
+  addCounts(counts: Float64Array, outside: Float64Array): void {
+    const { bins } = this.#tally;
+    const table = this.#table;
+    for (let i = 0; i < bins; i++) counts[i] = (counts[i] ?? 0) + (table[i + 1] ?? 0);
+    outside[0] = (outside[0] ?? 0) + (table[0] ?? 0);
+    outside[1] = (outside[1] ?? 0) + (table[bins + 1] ?? 0);
+    outside[2] = (outside[2] ?? 0) + (table[bins + 2] ?? 0);
+  }
+}

@@ -1,0 +1,169 @@
+import ndarray from "ndarray";
+import { asFinite, asText, badArgument, checkOptions } from "../core/guards.ts";
+import type { PreciseImage } from "../core/ndarray.ts";
+import { coarse, onGrid } from "./exact.ts";
+import { defineReducer, type Reducer } from "./reducer.ts";
+import { addWide, sums, type WideSums } from "./wide-sum.ts";
+
+export interface CovarianceOptions {
+  /** Equipment id of the 0-D signal; the shots must have been asked for with it in `signals`. */
+  readonly signal: string;
+  /**
+   * The signal is multiplied by this and rounded to 2^−20 before it is summed; choose it so that the signal varies by
+   * about 1 to 1000. @default 2^40 for a charge (`…/charge`, nC become about 1000), else 2^8
+   */
+  readonly scale?: number;
+}
+
+/** What {@link covariance} gives; images have shape [rows, columns]. */
+export interface Covariance {
+  /** Of the population (divided by n), in units of the pixels × units of the signal. */
+  readonly covariance: PreciseImage;
+  /** Pearson's, from −1 to 1; NaN where the pixel did not vary. */
+  readonly correlation: PreciseImage;
+  readonly signal: {
+    readonly mean: number;
+    readonly variance: number;
+    /** To what the values were rounded, 2^−20 / scale, in units of the signal. */
+    readonly resolution: number;
+  };
+  /** Shots taken in. */
+  readonly count: number;
+  /** Shots left out because they have no number for the signal. */
+  readonly skipped: number;
+}
+
+/** To what {@link onGrid} rounds. */
+const STEP = 2 ** -20;
+/** The square of a smaller spread would have under 250 steps. */
+const LEAST_SPREAD = 2 ** -6;
+/** What {@link onGrid} can take. */
+const LARGEST = 2 ** 31;
+
+/**
+ * Covariance and correlation of every pixel with a 0-D signal, such as a beam monitor. Shots for which the signal has no
+ * number are counted and left out; a pixel that is NaN in any other shot is NaN. When signal × scale has a standard
+ * deviation below 2^−6, rounding could not be told from it and `correlation` is NaN everywhere: give a larger `scale`.
+ * Memory: 40 bytes per pixel (21 MB for 1024 × 512).
+ *
+ * @throws BAD_ARGUMENT when the shots do not carry the signal, or a value × scale is 2^31 or more
+ * @example
+ * const shots = facility.shots({ run, detectors, signals: [bm1] });
+ * const { withI0 } = await reduce(shots, { withI0: covariance({ signal: bm1 }) }, { dark });
+ * withI0[sensor].correlation.get(512, 256);
+ */
+export function covariance(options: CovarianceOptions): Reducer<Covariance> {
+  checkOptions("covariance", options, ["signal", "scale"]);
+  const signal = asText("signal", options.signal);
+  const scale = asFinite("scale", options.scale ?? (signal.endsWith("/charge") ? 2 ** 40 : 2 ** 8), Number.MIN_VALUE);
+  return defineReducer({
+    name: `covariance(${signal}, scale ${scale})`,
+    signals: [signal],
+    layout: ({ rows, columns }) => {
+      const image = sums(rows * columns);
+      return { sum: image, squareUpper: image, squareLower: image, productUpper: image, productLower: image, upper: sums(5), lower: sums(5) };
+    },
+    add: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, pixels, shot) => {
+      const number = shot.number(signal);
+      if (!Number.isFinite(number)) {
+        upper[SKIPPED] = (upper[SKIPPED] ?? 0) + 1;
+        return;
+      }
+      const y = scaled(signal, number, scale);
+      upper[COUNT] = (upper[COUNT] ?? 0) + 1;
+      addWide(upper, lower, SIGNAL, y);
+      addSquare(upper, lower, y);
+      for (let i = 0; i < sum.length; i++) {
+        const x = onGrid(pixels[i] ?? NaN);
+        const square = x * x;
+        const squareHigh = coarse(square);
+        const product = x * y;
+        const productHigh = coarse(product);
+        sum[i] = (sum[i] ?? 0) + x;
+        squareUpper[i] = (squareUpper[i] ?? 0) + squareHigh;
+        squareLower[i] = (squareLower[i] ?? 0) + onGrid(square - squareHigh);
+        productUpper[i] = (productUpper[i] ?? 0) + productHigh;
+        productLower[i] = (productLower[i] ?? 0) + onGrid(product - productHigh);
+      }
+    },
+    result: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, { rows, columns }) => {
+      const [count = 0, skipped = 0] = [upper[COUNT], upper[SKIPPED]];
+      const y = pivoted((upper[SIGNAL] ?? 0) + (lower[SIGNAL] ?? 0), count);
+      const yy = signalSpread({ upper, lower }, count);
+      const told = Math.sqrt(yy / count) >= LEAST_SPREAD;
+      const spread = new Float64Array(sum.length);
+      const correlation = new Float64Array(sum.length).fill(NaN);
+      for (let i = 0; i < sum.length; i++) {
+        const x = pivoted(sum[i] ?? NaN, count);
+        const xy = centred(productUpper[i] ?? NaN, productLower[i] ?? NaN, x, y, count);
+        const xx = centred(squareUpper[i] ?? NaN, squareLower[i] ?? NaN, x, x, count);
+        spread[i] = xy / count / scale;
+        if (told && xx > 0) correlation[i] = Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
+      }
+      return {
+        covariance: ndarray(spread, [rows, columns]),
+        correlation: ndarray(correlation, [rows, columns]),
+        signal: { mean: y.sum / count / scale, variance: yy / count / scale ** 2, resolution: STEP / scale },
+        count,
+        skipped,
+      };
+    },
+  });
+}
+
+// Places of the sums that are not images.
+const [COUNT, SKIPPED, SIGNAL, SQUARE, SQUARE_TOP] = [0, 1, 2, 3, 4];
+
+function scaled(signal: string, value: number, scale: number): number {
+  const y = value * scale;
+  if (Math.abs(y) < LARGEST) return onGrid(y);
+  throw badArgument("scale", scale, `below ${LARGEST / Math.abs(value)}, because ${signal} reaches ${value}`);
+}
+
+/**
+ * Adds `y` squared, which has up to 102 digits in base 2: a motor can spread by a few pulses about a few million. So the
+ * square is taken in parts, of which only the last is rounded.
+ */
+function addSquare(upper: Float64Array, lower: Float64Array, y: number): void {
+  // Rounds to a multiple of 2^6, as coarse() does to one of 2^12.
+  const high = y + 1.5 * 2 ** 58 - 1.5 * 2 ** 58;
+  const low = y - high;
+  const square = high * high;
+  // A multiple of 2^44, for what is beyond the reach of wide sums.
+  const top = square + 1.5 * 2 ** 96 - 1.5 * 2 ** 96;
+  upper[SQUARE_TOP] = (upper[SQUARE_TOP] ?? 0) + top;
+  addWide(upper, lower, SQUARE, square - top);
+  addWide(upper, lower, SQUARE, 2 * high * low);
+  addWide(upper, lower, SQUARE, low * low);
+}
+
+/** Σ(y − ȳ)² from the exact sums, in whole steps: n Σy² − (Σy)² cancels more digits than a double has. */
+function signalSpread({ upper, lower }: WideSums, count: number): number {
+  if (count === 0) return NaN;
+  const steps = (i: number): bigint => BigInt((upper[i] ?? 0) / STEP) + BigInt((lower[i] ?? 0) / STEP);
+  const sum = steps(SIGNAL);
+  const squares = steps(SQUARE) + steps(SQUARE_TOP);
+  return (Math.max(0, Number(((BigInt(count) * squares) << 20n) - sum * sum)) * STEP * STEP) / count;
+}
+
+/** A sum with a whole number near its mean, and what the sum would be about that. */
+interface Pivoted {
+  readonly sum: number;
+  readonly pivot: number;
+  readonly rest: number;
+}
+
+function pivoted(sum: number, count: number): Pivoted {
+  const pivot = Math.round(sum / count);
+  return { sum, pivot, rest: sum - count * pivot };
+}
+
+/**
+ * Σ(a − ā)(b − b̄) from Σab in two parts: about pivots near the means, so that little cancels. Never below 0 for a
+ * variance, where rounding could make it so.
+ */
+function centred(upper: number, lower: number, a: Pivoted, b: Pivoted, count: number): number {
+  const aboutPivots = upper - a.pivot * b.sum - b.pivot * a.rest + lower;
+  const about = aboutPivots - (a.rest * b.rest) / count;
+  return a === b ? Math.max(0, about) : about;
+}

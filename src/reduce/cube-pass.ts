@@ -1,0 +1,114 @@
+import { badArgument } from "../core/guards.ts";
+import { contiguous, type Pixels, type RawImage, shapeOf } from "../core/ndarray.ts";
+import type { ShotLabels } from "../db/index.ts";
+import type { FrameSpec, Shot } from "../st/shots.ts";
+import { CorrectionChain, checkSignals } from "./corrections/chain.ts";
+import type { CubeBin, CubeLabel, CubeOptions } from "./cube.ts";
+import type { BinAxis } from "./cube-axes.ts";
+import { regionSum } from "./cube-region.ts";
+import { addNumber } from "./cube-statistics.ts";
+import type { Reducer } from "./reducer.ts";
+
+/** Prepared once for each sensor. */
+interface Sensor {
+  readonly frame: FrameSpec;
+  readonly correct: (pixels: Pixels) => Pixels;
+  readonly sums: readonly { readonly name: string; readonly of: (pixels: Pixels) => number }[];
+}
+
+/** Finds the bin of each shot and puts it in: what a cube does during one pass over shots. */
+export class CubePass<R extends Record<string, Reducer<unknown>>> {
+  readonly #options: CubeOptions<R>;
+  readonly #axes: readonly BinAxis[];
+  readonly #labelOf: (tag: number) => { readonly label: CubeLabel } | string;
+  readonly #chain: CorrectionChain;
+  readonly #isCorrected: boolean;
+  #unchecked: readonly string[] | undefined;
+  readonly #sensors = new Map<string, Sensor>();
+  /** Numbers of the shot in hand. */
+  readonly #positions: Float64Array;
+  readonly #sums = new Map<string, number>();
+
+  constructor(options: CubeOptions<R>, axes: readonly BinAxis[], signals: readonly string[], labels: ShotLabels | undefined, note: (what: string) => void) {
+    this.#options = options;
+    this.#axes = axes;
+    this.#unchecked = signals;
+    this.#labelOf = labels === undefined ? () => unlabelled : verdictsOf(labels);
+    this.#chain = new CorrectionChain(options.corrections ?? [], note);
+    this.#isCorrected = (options.corrections ?? []).length > 0;
+    this.#positions = new Float64Array(axes.length);
+  }
+
+  /** Where the shot belongs, or why it is dropped. @throws BAD_ARGUMENT when the shots lack a signal */
+  place(shot: Shot): { readonly label: CubeLabel; readonly bin: number } | string {
+    if (this.#unchecked !== undefined) checkSignals(shot, "cube", this.#unchecked);
+    this.#unchecked = undefined;
+    const verdict = this.#labelOf(shot.tag);
+    if (typeof verdict === "string") return verdict;
+    let bin = 0;
+    for (const [k, axis] of this.#axes.entries()) {
+      const position = axis.read(shot);
+      if (typeof position === "string") return `${axis.name}-${position}`;
+      const found = axis.find(position);
+      if (typeof found === "string") return `${axis.name}-${found}`;
+      this.#positions[k] = position;
+      bin = bin * axis.bins + found;
+    }
+    return this.#chain.reject(shot) ?? { label: verdict.label, bin };
+  }
+
+  /** Puts the shot that was placed last into its bin. */
+  take(shot: Shot, { images, numbers }: CubeBin<R>): void {
+    this.#sums.clear();
+    for (const [detId, image] of Object.entries(shot.images)) {
+      const sensor = this.#sensor(detId, image, shot.tag);
+      const pixels = sensor.correct(contiguous(image));
+      for (const { name, of } of sensor.sums) this.#sums.set(name, of(pixels));
+      const { frame, states } = images.lane(sensor.frame);
+      for (const [name, reducer] of Object.entries(images.reducers)) {
+        const state = states.get(name);
+        if (state !== undefined) reducer.add(state, pixels, shot, frame);
+      }
+    }
+    const add = (name: string, x: number): void => {
+      const state = numbers.get(name);
+      if (state !== undefined) addNumber(state, x);
+    };
+    for (const [k, axis] of this.#axes.entries()) add(axis.name, this.#positions[k] ?? NaN);
+    for (const name of Object.keys(this.#options.values?.sums ?? {})) add(name, this.#sums.get(name) ?? NaN);
+    for (const signal of this.#options.values?.signals ?? []) add(signal, shot.number(signal));
+    images.account({ asked: 1, used: 1, dropped: [] });
+  }
+
+  #sensor(detId: string, image: RawImage, tag: number): Sensor {
+    const [rows, columns] = shapeOf(detId, image);
+    let sensor = this.#sensors.get(detId);
+    if (sensor === undefined) {
+      const frame: FrameSpec = { detId, rows, columns, type: image.data instanceof Uint16Array ? "uint16" : "float32" };
+      const regions = Object.entries(this.#options.values?.sums ?? {}).filter(([, { detector }]) => detector === detId);
+      sensor = {
+        frame,
+        correct: this.#isCorrected ? this.#chain.sensor(frame) : (pixels) => pixels,
+        sums: regions.map(([name, region]) => ({ name, of: regionSum(name, region, frame) })),
+      };
+      this.#sensors.set(detId, sensor);
+    }
+    const { frame } = sensor;
+    if (rows !== frame.rows || columns !== frame.columns) {
+      throw badArgument(`shape of ${detId} at tag ${tag}`, image.shape, `[${frame.rows}, ${frame.columns}] as before`);
+    }
+    return sensor;
+  }
+}
+
+const unlabelled = { label: "all" } as const;
+
+/** What the labels say of each tag: the label under which it is counted, or why it is dropped. */
+function verdictsOf({ on, off, dark, dropped }: ShotLabels): (tag: number) => { readonly label: CubeLabel } | string {
+  const verdicts = new Map<number, { readonly label: CubeLabel } | string>();
+  for (const tag of on) verdicts.set(tag, { label: "on" });
+  for (const tag of off) verdicts.set(tag, { label: "off" });
+  for (const tag of dark) verdicts.set(tag, "dark");
+  for (const { reason, tags } of dropped) for (const tag of tags) verdicts.set(tag, reason);
+  return (tag) => verdicts.get(tag) ?? "not-labelled";
+}

@@ -1,0 +1,299 @@
+import ndarray from "ndarray";
+import { throwIfAborted } from "../core/async.ts";
+import { showList } from "../core/errors.ts";
+import { asInteger, badArgument, checkOptions } from "../core/guards.ts";
+import { type Ledger, onlyDropped } from "../core/ledger.ts";
+import type { NdArray } from "../core/ndarray.ts";
+import type { TagList } from "../core/tags.ts";
+import type { ShotLabels } from "../db/index.ts";
+import { type FrameSpec, type Shot, Shots } from "../st/shots.ts";
+import { Accumulated, type Checkpoint, memoryOf } from "./accumulate.ts";
+import type { Correction } from "./corrections/correction.ts";
+import { TagAccount } from "./cube-account.ts";
+import { type Axis, BinAxis } from "./cube-axes.ts";
+import { CubePass } from "./cube-pass.ts";
+import { checkRegion, type RegionSum } from "./cube-region.ts";
+import { type BinStatistics, binStatistics, type NumberState, numberLayout } from "./cube-statistics.ts";
+import { droppedBefore, type Reduced, resultsOf, type Screened } from "./reduce.ts";
+import type { Reducer } from "./reducer.ts";
+import { layoutBytes, makeState, mergeState, type SavedState, saveState } from "./state.ts";
+
+type Reducers = Record<string, Reducer<unknown>>;
+
+/** Shots of a cube stand apart by label; without labels, all are `all`. */
+export type CubeLabel = "on" | "off" | "all";
+
+export interface CubeOptions<R extends Reducers = Reducers> {
+  /** One to three scan variables. */
+  readonly axes: readonly Axis[];
+  /** What is asked of the shots of each bin. Each axis's own number is always there, under its name. */
+  readonly values?: {
+    /** Of the images of each sensor, by a name of your choice: any reducers, such as `variance({ ddof: 1 })`. */
+    readonly images?: R;
+    /** Sums over parts of images, by a name of your choice. */
+    readonly sums?: Readonly<Record<string, RegionSum>>;
+    /** Equipment ids. */
+    readonly signals?: readonly string[];
+  };
+  /** Done to every image first; see {@link correct}. */
+  readonly corrections?: readonly Correction[];
+}
+
+export interface CubeUpdateOptions {
+  /** Keeps pumped and unpumped shots apart: `await run.labels()`. Dark ones, and those without a label, are dropped. */
+  readonly labels?: ShotLabels;
+  /** The tags of the shots, when they were chosen by {@link screen} or the like: what was dropped then joins the ledger. */
+  readonly screened?: Screened;
+  /** Told after each shot how many are done, and of how many when that is known. */
+  readonly onProgress?: (done: number, total: number | undefined) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A cube as plain values and typed arrays: for a file, or for another process. */
+export interface CubeCheckpoint {
+  /** What the cube was made to do, in words that are compared. */
+  readonly made: string;
+  readonly bins: readonly {
+    readonly label: CubeLabel;
+    readonly bin: number;
+    readonly images: Checkpoint;
+    readonly numbers: Readonly<Record<string, SavedState>>;
+  }[];
+  readonly used: Uint32Array;
+  readonly ledger: Ledger;
+}
+
+/** One bin that some shot has hit. */
+export interface CubeBin<R extends Reducers> {
+  readonly label: CubeLabel;
+  /** Row-major over the axes. */
+  readonly bin: number;
+  readonly images: Accumulated<R>;
+  readonly numbers: ReadonlyMap<string, NumberState>;
+}
+
+/**
+ * Shots sorted into bins by scan variables, pumped and unpumped ones apart. A cube can be asked at any time and
+ * {@link update}d with further shots: run by run while the measurement goes on, after a failure, or after a stop of the
+ * program ({@link checkpoint}). Cubes of different shots merge. All its sums are exact, so the same shots give the same
+ * bits in whatever order and parts they came.
+ *
+ * A shot is in a bin or in the ledger: below the range or above it, between two targets, without a number
+ * (`delay-below`, `delay-above`, `delay-off-target`, `delay-not-converged`, …; the first word is the name of the axis),
+ * without a label, refused by a correction. Nothing is put into the end bins that does not belong there. Each tag
+ * counts once, even when it is given twice; tags of different HighTags must not be mixed.
+ *
+ * Memory: {@link memory} bytes for each bin and label that is hit, and some 40 bytes per shot for its tag.
+ *
+ * @example
+ * const scan = new Cube({
+ *   axes: [{ name: "delay", of: delay, from: -1000, to: 4000, step: 250 }],
+ *   values: { images: { spread: variance({ ddof: 1 }) }, sums: { ring: { detector, weights: ring } }, signals: [bm1] },
+ *   corrections: [correct.dark(dark), correct.normalise({ signal: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
+ * });
+ * for await (const run of db.runs({ bl: 3, follow: true })) {
+ *   const labels = await run.labels();
+ *   const shots = st.shots({ run, detectors: [detector], signals: scan.signals, tags: labels.on.union(labels.off) });
+ *   await scan.update(shots, { labels });
+ *   const { ratio, ratioError } = contrast(scan.numbers("ring", "on"), scan.numbers("ring", "off"));
+ * }
+ */
+export class Cube<R extends Reducers = Reducers> {
+  readonly axes: readonly BinAxis[];
+  /** The 0-D signals that the shots must carry. */
+  readonly signals: readonly string[];
+  readonly #options: CubeOptions<R>;
+  readonly #reducers: R;
+  readonly #made: string;
+  readonly #names: readonly string[];
+  readonly #bins = new Map<string, CubeBin<R>>();
+  #account = new TagAccount();
+
+  /** @throws BAD_ARGUMENT when the axes make no bins, or two numbers have one name */
+  constructor(options: CubeOptions<R>) {
+    checkOptions("cube", options, ["axes", "values", "corrections"]);
+    const { images, sums = {}, signals = [] } = checkOptions("cube values", options.values ?? {}, ["images", "sums", "signals"]);
+    asInteger("the number of axes", options.axes.length, 1, 3);
+    for (const [name, region] of Object.entries(sums)) checkRegion(name, region);
+    this.#options = options;
+    this.#reducers = images ?? ({} as R);
+    this.axes = options.axes.map((axis) => new BinAxis(axis));
+    this.#names = [...this.axes.map(({ name }) => name), ...Object.keys(sums), ...signals];
+    const twice = this.#names.find((name, i) => this.#names.indexOf(name) !== i);
+    if (twice !== undefined) throw badArgument("names of axes, sums and signals", twice, "each another one");
+    this.signals = [
+      ...new Set([
+        ...this.axes.flatMap((axis) => axis.signals),
+        ...signals,
+        ...Object.values(this.#reducers).flatMap((reducer) => reducer.signals ?? []),
+        ...(options.corrections ?? []).flatMap((correction) => correction.signals ?? []),
+      ]),
+    ];
+    this.#made = JSON.stringify({
+      axes: this.axes.map(({ name, edges, centres, tolerance }) => ({ name, bins: [...(edges ?? centres)], tolerance })),
+      images: Object.entries(this.#reducers).map(([name, reducer]) => [name, reducer.name]),
+      numbers: this.#names,
+    });
+  }
+
+  /** A cube from a checkpoint. @throws BAD_ARGUMENT when it was made by another kind of cube */
+  static load<R extends Reducers>(options: CubeOptions<R>, checkpoint: CubeCheckpoint): Cube<R> {
+    const cube = new Cube(options);
+    if (checkpoint.made !== cube.#made) throw badArgument("checkpoint", checkpoint.made, `one of ${cube.#made}`);
+    for (const { label, bin, images, numbers } of checkpoint.bins) cube.#makeBin(label, bin, Accumulated.load(cube.#reducers, images), numbers);
+    cube.#account = new TagAccount(checkpoint.used, checkpoint.ledger);
+    return cube;
+  }
+
+  /** Bins along each axis. */
+  get shape(): number[] {
+    return this.axes.map((axis) => axis.bins);
+  }
+
+  /** Every shot once, tags and reasons ascending. */
+  get ledger(): Ledger {
+    return this.#account.ledger;
+  }
+
+  /** What it can take for images like these (`await shots.describe()`), known before anything is read; only bins that are hit take it. Series grow on top. */
+  memory(frames: readonly FrameSpec[]): { readonly bytesPerBin: number; readonly bytesPerLabel: number } {
+    const bytesPerBin = memoryOf(frames, this.#reducers) + this.#names.length * layoutBytes(numberLayout);
+    return { bytesPerBin, bytesPerLabel: bytesPerBin * this.#size };
+  }
+
+  /** The tags that are not in the ledger yet, such as those that were not read because the reading failed. */
+  remaining<T extends TagList>(tags: T): T {
+    return tags.filter((tag) => !this.#account.has(tag));
+  }
+
+  /**
+   * Takes in further shots. When it fails or is aborted on the way, the shots taken so far stay: go on with
+   * {@link remaining}.
+   * @throws BAD_ARGUMENT when the shots lack one of {@link signals}, or images of a sensor change shape
+   */
+  async update(shots: AsyncIterable<Shot>, options: CubeUpdateOptions = {}): Promise<this> {
+    const { labels, screened, onProgress, signal } = checkOptions("update", options, ["labels", "screened", "onProgress", "signal"]);
+    if (screened !== undefined) this.#dropAll(await droppedBefore(screened, shots));
+    const total = shots instanceof Shots ? await shots.count() : undefined;
+    const pass = new CubePass(this.#options, this.axes, this.signals, labels, (what) => this.#account.note(what));
+    let done = 0;
+    try {
+      for await (const shot of shots) {
+        throwIfAborted(signal);
+        if (!this.#account.isUsed(shot.tag)) {
+          const place = pass.place(shot);
+          if (typeof place === "string") this.#account.drop(shot.tag, place);
+          else {
+            pass.take(shot, this.#bin(place.label, place.bin));
+            this.#account.use(shot.tag);
+          }
+        }
+        onProgress?.(++done, total);
+      }
+    } finally {
+      if (shots instanceof Shots) this.#dropAll(onlyDropped(shots.ledger));
+    }
+    return this;
+  }
+
+  /** Takes in a cube of other shots, and gives this. @throws BAD_ARGUMENT when it is of another kind, or has some of the same shots */
+  merge(other: Cube<R>): this {
+    if (other.#made !== this.#made) throw badArgument("the other cube", other.#made, this.#made);
+    const common = other.#account.used.filter((tag) => this.#account.isUsed(tag));
+    if (common.length > 0) throw badArgument("tags of the other cube", `${showList(common)}, which are in this one too`, "other shots");
+    for (const { label, bin, images, numbers } of other.#bins.values()) {
+      const own = this.#bin(label, bin);
+      own.images.merge(images);
+      for (const [name, state] of own.numbers) {
+        const from = numbers.get(name);
+        if (from !== undefined) mergeState(numberLayout, state, from);
+      }
+    }
+    this.#account.merge(other.#account);
+    return this;
+  }
+
+  /** Everything, as plain values and arrays that share memory with this. */
+  checkpoint(): CubeCheckpoint {
+    const bins = [...this.#bins.values()].map(({ label, bin, images, numbers }) => ({
+      label,
+      bin,
+      images: images.checkpoint(),
+      numbers: Object.fromEntries(Array.from(numbers, ([name, state]) => [name, saveState(numberLayout, state)])),
+    }));
+    return { made: this.#made, bins, used: this.#account.used, ledger: this.ledger };
+  }
+
+  /** Shots in each bin; has the cube's shape. */
+  counts(label: CubeLabel = "all"): NdArray<Float64Array> {
+    return ndarray(
+      Float64Array.from(this.#states(label), (bin) => bin?.images.ledger.used ?? 0),
+      this.shape,
+    );
+  }
+
+  /**
+   * One of the numbers over the bins: that of an axis, a sum over a region or a signal.
+   * @throws BAD_ARGUMENT when there is none of that name
+   */
+  numbers(name: string, label: CubeLabel = "all"): BinStatistics {
+    if (!this.#names.includes(name)) throw badArgument("number", name, `one of ${this.#names.join(", ")}`);
+    return binStatistics(
+      this.#states(label).map((bin) => bin?.numbers.get(name)),
+      this.shape,
+    );
+  }
+
+  /**
+   * What the reducers found in the images of a bin, by the names of `values.images` and by sensor; undefined when the
+   * bin is empty.
+   * @param index - one for each axis
+   * @example scan.images("on", 3)?.spread[detector].mean
+   */
+  images(label: CubeLabel, ...index: number[]): Reduced<R> | undefined {
+    if (index.length !== this.axes.length) throw badArgument("index", index, `${this.axes.length} numbers, one for each axis`);
+    let bin = 0;
+    for (const [k, axis] of this.axes.entries()) bin = bin * axis.bins + asInteger(`index of ${axis.name}`, index[k], 0, axis.bins - 1);
+    const found = this.#bins.get(keyOf(label, bin));
+    return found === undefined ? undefined : resultsOf(found.images);
+  }
+
+  get #size(): number {
+    return this.axes.reduce((n, axis) => n * axis.bins, 1);
+  }
+
+  #states(label: CubeLabel): (CubeBin<R> | undefined)[] {
+    return Array.from({ length: this.#size }, (_, bin) => this.#bins.get(keyOf(label, bin)));
+  }
+
+  #bin(label: CubeLabel, bin: number): CubeBin<R> {
+    return this.#bins.get(keyOf(label, bin)) ?? this.#makeBin(label, bin, new Accumulated(this.#reducers), {});
+  }
+
+  #makeBin(label: CubeLabel, bin: number, images: Accumulated<R>, saved: Readonly<Record<string, SavedState>>): CubeBin<R> {
+    const numbers = new Map(this.#names.map((name) => [name, makeState(numberLayout, saved[name])]));
+    const made = { label, bin, images, numbers };
+    this.#bins.set(keyOf(label, bin), made);
+    return made;
+  }
+
+  #dropAll({ dropped }: Ledger): void {
+    for (const { reason, tags } of dropped) for (const tag of tags) this.#account.drop(tag, reason);
+  }
+}
+
+function keyOf(label: CubeLabel, bin: number): string {
+  return `${label} ${bin}`;
+}
+
+/**
+ * Sorts shots into a {@link Cube}, which can be updated afterwards.
+ * @example
+ * const scan = await cube(shots, { axes: [{ name: "stage", of: motor, targets: scanTargets(stage.values, 5), tolerance: 10 }], values: { signals: [bm1] }, labels });
+ * scan.numbers(bm1, "on").mean;
+ */
+export async function cube<R extends Reducers>(shots: AsyncIterable<Shot>, options: CubeOptions<R> & CubeUpdateOptions): Promise<Cube<R>> {
+  const { axes, values, corrections, ...update } = options;
+  const made = new Cube<R>({ axes, ...(values === undefined ? {} : { values }), ...(corrections === undefined ? {} : { corrections }) });
+  return await made.update(shots, update);
+}

@@ -1,0 +1,136 @@
+import { asFinite, asInteger, badArgument, checkOptions } from "../core/guards.ts";
+import type { Pixels } from "../core/ndarray.ts";
+import { defineReducer, type Reducer } from "./reducer.ts";
+
+export interface HitOptions {
+  /** A pixel at or above this is lit, in units of the pixels. Scripts at SACLA take 50 ADU after dark subtraction. */
+  readonly threshold: number;
+  /** A hit has at least this many lit pixels. @default no such condition */
+  readonly minPixels?: number;
+  /** A hit has at least this many peaks. @default no such condition, and peaks are not looked for */
+  readonly minPeaks?: number;
+  /** How many standard deviations of its surroundings a peak stands above their mean. @default 5 */
+  readonly snr?: number;
+}
+
+/** What {@link hits} gives, shot by shot in the order of the tags. */
+export interface Hits {
+  readonly tags: Uint32Array;
+  /** Lit pixels in each shot. */
+  readonly litPixels: Float64Array;
+  /** Peaks in each shot; null when they were not looked for. */
+  readonly peaks: Float64Array | null;
+  /** 1 where every condition given holds. */
+  readonly isHit: Uint8Array;
+  readonly conditions: { readonly minPixels?: number; readonly minPeaks?: number };
+}
+
+/**
+ * Hit finding: lit pixels and peaks in each shot. A peak is a lit pixel that is the greatest of its 3 × 3 pixels (of
+ * equal ones the first in reading order) and stands `snr` standard deviations above the mean of the 16 pixels that
+ * surround those. Pixels that are NaN or infinite are never lit; the two outermost rows and columns hold no peaks, nor
+ * does a place with fewer than 8 finite pixels around. Memory: 20 bytes per shot and sensor.
+ *
+ * @throws BAD_ARGUMENT when neither `minPixels` nor `minPeaks` is given
+ * @example
+ * const { found } = await reduce(shots, { found: hits({ threshold: 50, minPeaks: 15 }) }, { dark });
+ * const tags = hitTags(combineHits(found)); // over all sensors of the detector
+ */
+export function hits(options: HitOptions): Reducer<Hits> {
+  checkOptions("hits", options, ["threshold", "minPixels", "minPeaks", "snr"]);
+  const threshold = asFinite("threshold", options.threshold);
+  const snr = asFinite("snr", options.snr ?? 5, 0);
+  const { minPixels, minPeaks } = options;
+  if (minPixels === undefined && minPeaks === undefined) throw badArgument("hits", "without a condition", "given minPixels, minPeaks or both");
+  if (minPixels !== undefined) asInteger("minPixels", minPixels);
+  if (minPeaks !== undefined) asInteger("minPeaks", minPeaks);
+  const conditions = { ...(minPixels === undefined ? {} : { minPixels }), ...(minPeaks === undefined ? {} : { minPeaks }) };
+  const withPeaks = minPeaks !== undefined;
+  return defineReducer({
+    name: `hits(at ${threshold}, ${withPeaks ? `peaks at snr ${snr}` : "no peaks"})`,
+    layout: () => ({ shots: { type: "series", width: 2 } }),
+    add: ({ shots }, pixels, { tag }, { rows, columns }) => {
+      let [lit, peaks] = [0, 0];
+      for (let r = 0, i = 0; r < rows; r++) {
+        for (let c = 0; c < columns; c++, i++) {
+          const value = pixels[i] ?? NaN;
+          if (!(value >= threshold && value < Infinity)) continue;
+          lit++;
+          const inside = r >= 2 && r < rows - 2 && c >= 2 && c < columns - 2;
+          if (withPeaks && inside && isMaximum(pixels, i, columns, value) && standsOut(pixels, i, columns, value, snr)) peaks++;
+        }
+      }
+      shots.push(tag, lit, peaks);
+    },
+    result: ({ shots }) => flagged(shots.tags, shots.column(0), withPeaks ? shots.column(1) : null, conditions),
+  });
+}
+
+function isMaximum(pixels: Pixels, i: number, columns: number, value: number): boolean {
+  for (let dr = -1; dr <= 1; dr++) {
+    for (let k = i + dr * columns - 1; k <= i + dr * columns + 1; k++) {
+      const other = pixels[k] ?? NaN;
+      if (other > value || (other === value && k < i)) return false;
+    }
+  }
+  return true;
+}
+
+/** Whether `value` stands out of the border of the 5 × 5 pixels around it. */
+function standsOut(pixels: Pixels, i: number, columns: number, value: number, snr: number): boolean {
+  let [n, sum, squares] = [0, 0, 0];
+  for (let dr = -2; dr <= 2; dr++) {
+    const step = dr === -2 || dr === 2 ? 1 : 4;
+    for (let dc = -2; dc <= 2; dc += step) {
+      // About `value`, so that a small spread on a large level keeps its digits.
+      const below = (pixels[i + dr * columns + dc] ?? NaN) - value;
+      if (below - below !== 0) continue;
+      n++;
+      sum += below;
+      squares += below * below;
+    }
+  }
+  const mean = sum / n;
+  const deviation = Math.sqrt(Math.max(0, squares / n - mean * mean));
+  return n >= 8 && mean < 0 && -mean >= snr * deviation;
+}
+
+function flagged(tags: Uint32Array, litPixels: Float64Array, peaks: Float64Array | null, conditions: Hits["conditions"]): Hits {
+  const { minPixels = 0, minPeaks = 0 } = conditions;
+  const isHit = Uint8Array.from(tags, (_, i) => ((litPixels[i] ?? 0) >= minPixels && (peaks === null || (peaks[i] ?? 0) >= minPeaks) ? 1 : 0));
+  return { tags, litPixels, peaks, isHit, conditions };
+}
+
+/**
+ * The sensors of a detector as one: lit pixels and peaks of a shot add up, then the conditions are asked again.
+ *
+ * @param bySensor - what {@link reduce} gave for one {@link hits}
+ * @throws BAD_ARGUMENT when there is no sensor, or their conditions differ
+ */
+export function combineHits(bySensor: Readonly<Record<string, Hits>>): Hits {
+  const parts = Object.values(bySensor);
+  const [first] = parts;
+  if (first === undefined) throw badArgument("hits", "none", "those of at least one sensor");
+  const totals = new Map<number, [lit: number, peaks: number]>();
+  for (const { tags, litPixels, peaks, conditions } of parts) {
+    if (conditions.minPixels !== first.conditions.minPixels || conditions.minPeaks !== first.conditions.minPeaks) {
+      throw badArgument("conditions", conditions, `${JSON.stringify(first.conditions)} as for the other sensors`);
+    }
+    tags.forEach((tag, i) => {
+      const [lit, number] = totals.get(tag) ?? [0, 0];
+      totals.set(tag, [lit + (litPixels[i] ?? 0), number + (peaks?.[i] ?? 0)]);
+    });
+  }
+  const sorted = [...totals].sort(([a], [b]) => a - b);
+  return flagged(
+    Uint32Array.from(sorted, ([tag]) => tag),
+    Float64Array.from(sorted, ([, [lit]]) => lit),
+    first.peaks === null ? null : Float64Array.from(sorted, ([, [, peaks]]) => peaks),
+    first.conditions,
+  );
+}
+
+/** Tags of the hits, ascending. */
+export function hitTags({ tags, isHit }: Hits): Uint32Array {
+  return tags.filter((_, i) => isHit[i] === 1);
+}

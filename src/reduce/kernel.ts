@@ -1,0 +1,218 @@
+import type { Pixels, PixelType } from "../core/ndarray.ts";
+import { Arena, instantiateKernel } from "../core/wasm.ts";
+import { type Counter, type HistogramCounter, histogramCounter, type Piece, Range, type ReduceKernel, Sums16, Sums32 } from "./counters.ts";
+import { kernelBinary } from "./kernel-binary.ts";
+import type { Block, HistogramTally, Tally } from "./tally.ts";
+
+/** Images taken in together: more streams than this from memory begin to hinder each other. */
+export const GROUP = 8;
+
+/** Pixels taken in together, by one counter after the other: a group's piece of 128 KiB stays in the cache between them. */
+const TILE = 8192;
+
+/** Images after which a 32-bit sum of 16-bit values may be full. */
+const MOST_IMAGES = 0xffff;
+
+const names: readonly (keyof ReduceKernel)[] = [
+  "sumU16",
+  "sumF32",
+  "momentsU16",
+  "momentsF32",
+  "rangeU16",
+  "rangeF32",
+  "pairsU16",
+  "singlesU16",
+  "histogramU16",
+  "histogramF32",
+  "wholeF32",
+];
+
+function isReduceKernel(exports: object): exports is ReduceKernel {
+  const functions = new Map(Object.entries(exports));
+  return names.every((name) => typeof functions.get(name) === "function");
+}
+
+/** What is counted of the images of one sensor. */
+export interface SensorTallies {
+  readonly pixels: number;
+  readonly type: PixelType;
+  readonly tallies: readonly Tally[];
+  /** Dark of each pixel, for histograms. */
+  readonly dark: Float64Array | undefined;
+}
+
+/** The counters for images of one type. */
+class Counters {
+  images = 0;
+  readonly #all: readonly Counter[];
+  readonly sums: Sums16 | Sums32 | undefined;
+  readonly range: Range | undefined;
+  readonly histograms: ReadonlyMap<HistogramTally, HistogramCounter>;
+
+  constructor({ pixels, tallies, dark }: SensorTallies, type: PixelType) {
+    const squared = tallies.includes("squares");
+    const Sums = type === "uint16" ? Sums16 : Sums32;
+    this.sums = squared || tallies.includes("sum") ? new Sums(pixels, squared) : undefined;
+    this.range = tallies.includes("range") ? new Range(pixels, type) : undefined;
+    this.histograms = new Map(tallies.flatMap((tally) => (typeof tally === "string" ? [] : [[tally, histogramCounter(tally, pixels, type, dark)] as const])));
+    this.#all = [this.sums, this.range, ...this.histograms.values()].filter((counter) => counter !== undefined);
+  }
+
+  get pieces(): number[] {
+    return this.#all.flatMap(({ pieces }) => pieces);
+  }
+
+  place(kernel: ReduceKernel, arena: Arena): void {
+    for (const counter of this.#all) counter.place(kernel, arena);
+  }
+
+  take(piece: Piece): void {
+    for (const counter of this.#all) counter.take(piece);
+  }
+
+  /** To be called before images are taken in. */
+  begin(images: number): void {
+    if (this.images === 0) for (const counter of this.#all) counter.clear();
+    this.images += images;
+  }
+}
+
+function bytesOf(type: PixelType): number {
+  return type === "uint16" ? 2 : 4;
+}
+
+/** Counts the tallies of one sensor in WebAssembly. */
+export class SensorKernel implements Block {
+  readonly #pixels: number;
+  readonly #type: PixelType;
+  /** Of whole numbers that fit 16 bits, in whichever type they come: they are counted several times as fast. */
+  readonly #whole: Counters;
+  /** Of all others; undefined for images that have none. */
+  readonly #any: Counters | undefined;
+  #kernel: ReduceKernel | undefined;
+  #buffer: ArrayBuffer | undefined;
+  /** Pixels that lie elsewhere are copied here, tile by tile. */
+  #scratch: Pixels = new Uint16Array();
+  /**
+   * Images that come one by one wait here, as 16-bit whole numbers, until they are a group: what is counted for each pixel
+   * is a multiple of an image, and the memory it lies in is far.
+   */
+  #waiting: Uint16Array = new Uint16Array();
+  #waits = 0;
+
+  constructor(tallies: SensorTallies) {
+    this.#pixels = tallies.pixels;
+    this.#type = tallies.type;
+    this.#whole = new Counters(tallies, "uint16");
+    this.#any = tallies.type === "uint16" ? undefined : new Counters(tallies, "float32");
+  }
+
+  /** Memory it needs at most; what is for fractions is not touched when there are none. */
+  get bytes(): number {
+    const pieces = [...this.#whole.pieces, ...(this.#any?.pieces ?? [])];
+    return Arena.bytesFor([GROUP * TILE * bytesOf(this.#type), GROUP * this.#pixels * 2, ...pieces]);
+  }
+
+  /** Gets its memory; to be called once, before anything else. @throws RangeError when there is not enough */
+  place(arena: Arena): void {
+    const kernel = instantiateKernel(kernelBinary, arena.memory);
+    if (!isReduceKernel(kernel)) throw new TypeError("kernels/reduce.ts lacks a function");
+    this.#kernel = kernel;
+    this.#buffer = arena.memory.buffer;
+    this.#scratch = this.#type === "uint16" ? arena.uint16(GROUP * TILE) : arena.float32(GROUP * TILE);
+    this.#waiting = arena.uint16(GROUP * this.#pixels);
+    this.#whole.place(kernel, arena);
+    this.#any?.place(kernel, arena);
+  }
+
+  /** Images counted since the last {@link SensorKernel.clear}. */
+  get images(): number {
+    return this.#whole.images + this.#waits + (this.#any?.images ?? 0);
+  }
+
+  /** Images that can be taken in before {@link SensorKernel.clear} must make room. */
+  get room(): number {
+    return Math.min(MOST_IMAGES, Math.floor(0xffff_ffff / this.#pixels)) - this.images;
+  }
+
+  /**
+   * Takes in consecutive images of the type given, at most {@link GROUP}.
+   * @param first - number of the first image in `data`
+   */
+  take(data: Pixels, first: number, images: number): void {
+    if (this.#type === "uint16" && images > 1) this.#count(this.#whole, data, first, images);
+    else for (let k = first; k < first + images; k++) this.#takeOne(data, k);
+  }
+
+  /** Counts the images that wait; to be called before the block is read. */
+  finish(): void {
+    const images = this.#waits;
+    if (images === 0) return;
+    this.#waits = 0;
+    this.#count(this.#whole, this.#waiting, 0, images);
+  }
+
+  /** Makes room. */
+  clear(): void {
+    this.#whole.images = 0;
+    if (this.#any !== undefined) this.#any.images = 0;
+  }
+
+  addSums(sums: Float64Array): void {
+    for (const counters of this.#used) counters.sums?.addSums(sums, counters.images);
+  }
+
+  addSquares(upper: Float64Array, lower: Float64Array): void {
+    for (const counters of this.#used) counters.sums?.addSquares(upper, lower, counters.images);
+  }
+
+  addRange(least: Float64Array, greatest: Float64Array): void {
+    for (const counters of this.#used) counters.range?.addRange(least, greatest);
+  }
+
+  addCounts(tally: HistogramTally, counts: Float64Array, outside: Float64Array): void {
+    for (const counters of this.#used) counters.histograms.get(tally)?.addCounts(counts, outside);
+  }
+
+  get #used(): Counters[] {
+    return [this.#whole, this.#any].filter((counters) => counters !== undefined).filter(({ images }) => images > 0);
+  }
+
+  #takeOne(data: Pixels, number: number): void {
+    const at = this.#waits * this.#pixels;
+    if (data instanceof Uint16Array) this.#waiting.set(data.subarray(number * this.#pixels, (number + 1) * this.#pixels), at);
+    else if (!this.#asWhole(data, number, this.#waiting.byteOffset + 2 * at)) {
+      if (this.#any !== undefined) this.#count(this.#any, data, number, 1);
+      return;
+    }
+    if (++this.#waits === GROUP) this.finish();
+  }
+
+  /** Writes a float32 image as whole numbers; false when it has others. */
+  #asWhole(data: Pixels, number: number, out: number): boolean {
+    return this.#eachTile(data, number, 1, ({ address, first, length }) => this.#kernel?.wholeF32(address, length, out + 2 * first) === 1);
+  }
+
+  #count(counters: Counters, data: Pixels, first: number, images: number): void {
+    counters.begin(images);
+    this.#eachTile(data, first, images, (piece) => {
+      counters.take(piece);
+      return true;
+    });
+  }
+
+  /** Shows images tile by tile in the memory of the kernel, until told to stop by false; gives whether it was not. */
+  #eachTile(data: Pixels, first: number, images: number, show: (piece: Piece) => boolean): boolean {
+    const size = data.BYTES_PER_ELEMENT;
+    const inPlace = data.buffer === this.#buffer;
+    const stride = size * (inPlace ? this.#pixels : TILE);
+    for (let from = 0; from < this.#pixels; from += TILE) {
+      const length = Math.min(TILE, this.#pixels - from);
+      const at = first * this.#pixels + from;
+      if (!inPlace) for (let k = 0; k < images; k++) this.#scratch.set(data.subarray(at + k * this.#pixels, at + k * this.#pixels + length), k * TILE);
+      const address = inPlace ? data.byteOffset + size * at : this.#scratch.byteOffset;
+      if (!show({ address, images, stride, first: from, length })) return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,172 @@
+import { setImmediate } from "node:timers/promises";
+import { throwIfAborted } from "../core/async.ts";
+import type { LedgerBook } from "../core/ledger.ts";
+import { newPixels, type Pixels, type PixelType, type RawImage, shapeOf } from "../core/ndarray.ts";
+import { Arena } from "../core/wasm.ts";
+import { type FrameSpec, type Shot, Shots } from "../st/shots.ts";
+import type { Accumulated, AccumulateOptions } from "./accumulate.ts";
+import { darkOf } from "./correction.ts";
+import { CorrectionChain } from "./corrections/chain.ts";
+import { dark as darkStep } from "./corrections/dark.ts";
+import { Intake, kernelFor } from "./intake.ts";
+import { GROUP } from "./kernel.ts";
+import type { Reducer } from "./reducer.ts";
+import { arenaOf, type SensorStack, StackedShots } from "./stack.ts";
+
+type Reducers = Record<string, Reducer<unknown>>;
+
+/** Work on images in memory for this long, then let the rest of the program have its turn. */
+const TURN_MS = 50;
+
+/** One pass of shots into what is accumulated. */
+export class Pass<R extends Reducers> {
+  readonly #into: Accumulated<R>;
+  readonly #reducers: R;
+  readonly #options: AccumulateOptions;
+  readonly #book: LedgerBook;
+  readonly #chain: CorrectionChain | undefined;
+  readonly #intakes = new Map<string, Intake>();
+  /** To be done when the pass is over. */
+  readonly #rewinds: (() => void)[] = [];
+  #done = 0;
+
+  constructor(into: Accumulated<R>, reducers: R, options: AccumulateOptions, book: LedgerBook) {
+    const { dark, corrections = [] } = options;
+    this.#into = into;
+    this.#reducers = reducers;
+    this.#options = options;
+    this.#book = book;
+    // A dark alone goes the faster way, through the reducers.
+    if (corrections.length > 0) {
+      this.#chain = new CorrectionChain([...(dark === undefined ? [] : [darkStep(dark)]), ...corrections], (what) => book.note(what));
+    }
+  }
+
+  async takeShots(shots: AsyncIterable<Shot>): Promise<void> {
+    const { signal, onProgress } = this.#options;
+    const total = shots instanceof Shots ? await shots.count() : shots instanceof StackedShots ? shots.length : undefined;
+    // Images that are corrected first do not stay where they were read.
+    const ring = shots instanceof Shots && this.#chain === undefined ? await this.#ringFor(shots) : undefined;
+    const source = shots instanceof Shots && ring !== undefined ? shots.into(ring.memory) : shots;
+    throwIfAborted(signal);
+    for await (const shot of source) {
+      const reason = this.#chain?.reject(shot) ?? null;
+      if (reason === null) {
+        for (const [detId, image] of Object.entries(shot.images)) this.#intake(detId, image, ring?.arena).add(image, shot);
+        this.#book.use();
+      } else this.#book.drop(shot.tag, reason);
+      onProgress?.(++this.#done, total);
+      // Not before it is taken in: Shots has a shot that it handed out in its account as used.
+      throwIfAborted(signal);
+    }
+  }
+
+  async takeStack(shots: StackedShots): Promise<void> {
+    const { signal, onProgress } = this.#options;
+    const whole = shots.sensors.map(({ data }) => data).filter((data) => data !== undefined);
+    if (this.#chain !== undefined || whole.length < shots.sensors.length) return await this.takeShots(shots);
+    let turn = performance.now();
+    for (let first = 0; first < shots.length; first += GROUP) {
+      throwIfAborted(signal);
+      const group = Array.from({ length: Math.min(GROUP, shots.length - first) }, (_, k) => shots.shot(first + k));
+      for (const [k, sensor] of shots.sensors.entries()) {
+        const data = whole[k];
+        if (data !== undefined) this.#stackIntake(sensor, data).addGroup(data, first, group);
+      }
+      for (const _shot of group) {
+        this.#book.use();
+        onProgress?.(++this.#done, shots.length);
+      }
+      if (performance.now() - turn > TURN_MS) {
+        await setImmediate();
+        turn = performance.now();
+      }
+    }
+  }
+
+  /** Puts everything into the states, and gives borrowed memory back. Nothing can be taken in afterwards. */
+  settle(): void {
+    for (const intake of this.#intakes.values()) intake.settle();
+    this.#intakes.clear();
+    for (const rewind of this.#rewinds.splice(0)) rewind();
+  }
+
+  #intake(detId: string, image: RawImage, arena: Arena | undefined): Intake {
+    return this.#intakes.get(detId) ?? this.#begin(frameOf(detId, image), arena);
+  }
+
+  #stackIntake({ frame }: SensorStack, data: Pixels): Intake {
+    const known = this.#intakes.get(frame.detId);
+    if (known !== undefined) return known;
+    const arena = arenaOf(data);
+    const lent = arena === undefined ? undefined : borrow(arena);
+    if (lent !== undefined) this.#rewinds.push(lent);
+    return this.#begin(frame, lent === undefined ? undefined : arena);
+  }
+
+  #begin(frame: FrameSpec, arena: Arena | undefined): Intake {
+    const { detId, rows, columns } = frame;
+    const { dark: means } = this.#options;
+    const dark = means === undefined || this.#chain !== undefined ? undefined : darkOf(means.mean, detId, rows, columns);
+    const { states } = this.#into.lane(frame, dark);
+    const questions = Object.entries(this.#reducers).flatMap(([name, reducer]) => {
+      const state = states.get(name);
+      return state === undefined ? [] : [{ reducer, state }];
+    });
+    const intake = new Intake(frame, questions, { dark, correct: this.#chain?.sensor(frame), arena });
+    this.#intakes.set(detId, intake);
+    return intake;
+  }
+
+  /** Memory that the shots are read into, with room for the kernels; undefined when there is none. */
+  async #ringFor(shots: Shots): Promise<{ arena: Arena; memory: (length: number, type: PixelType) => Pixels } | undefined> {
+    const frames = await shots.describe();
+    const reducers = Object.values(this.#reducers);
+    if (!frames.some((frame) => kernelFor(reducers, frame, frame.type, undefined))) return undefined;
+    const bytes = workingBytes(frames, reducers, shots.depth, this.#options.dark !== undefined);
+    const arena = attempt(() => new Arena(bytes));
+    if (arena === undefined) return undefined;
+    const make = (length: number, type: PixelType): Pixels => (type === "uint16" ? arena.uint16(length) : arena.float32(length));
+    return { arena, memory: (length, type) => attempt(() => make(length, type)) ?? newPixels(length, type) };
+  }
+}
+
+const lent = new WeakSet<Arena>();
+
+/** Lends what is free in the arena, to one at a time: gives the way to give it back, or undefined when it is lent out. */
+function borrow(arena: Arena): (() => void) | undefined {
+  if (lent.has(arena)) return undefined;
+  lent.add(arena);
+  const { mark } = arena;
+  return () => {
+    arena.rewind(mark);
+    lent.delete(arena);
+  };
+}
+
+/** What `work` gives, or undefined when there is no memory for it. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+function frameOf(detId: string, image: RawImage): FrameSpec {
+  const [rows, columns] = shapeOf(detId, image);
+  return { detId, rows, columns, type: image.data instanceof Uint16Array ? "uint16" : "float32" };
+}
+
+/** Bytes for images read ahead, for the kernels of their sensors, and for an image less the dark. */
+export function workingBytes(frames: readonly FrameSpec[], reducers: readonly Reducer<unknown>[], depth: number, dark: boolean): number {
+  return frames.reduce((sum, frame) => {
+    const pixels = frame.rows * frame.columns;
+    // Only whether there is a dark changes the memory, not its values.
+    const kernel = kernelFor(reducers, frame, frame.type, dark ? new Float64Array(pixels) : undefined);
+    const images = Array.from({ length: depth }, () => pixels * (frame.type === "uint16" ? 2 : 4));
+    const difference = dark && reducers.some(({ raw }) => raw !== true) ? 4 * pixels : 0;
+    return sum + Arena.bytesFor(images) + (kernel?.bytes ?? 0) + difference;
+  }, 0);
+}

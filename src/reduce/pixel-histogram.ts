@@ -1,0 +1,94 @@
+import ndarray, { type NdArray } from "ndarray";
+import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
+import { checkRoi, type Roi } from "../core/roi.ts";
+import { defineReducer, type Reducer } from "./reducer.ts";
+
+export interface PixelHistogramOptions {
+  /** Centre of the first bin. */
+  readonly from: number;
+  /** Centre of the last bin. */
+  readonly to: number;
+  readonly binWidth: number;
+  /** Only this rectangle. @default the whole image */
+  readonly roi?: Roi;
+}
+
+/** A histogram of each pixel. */
+export interface PixelHistogram {
+  readonly from: number;
+  readonly to: number;
+  readonly binWidth: number;
+  /**
+   * Shape [rows, columns, bins] of the rectangle; bin i is centred on from + i · binWidth. It **shares memory** with what
+   * was accumulated, because a copy could be too large.
+   */
+  readonly counts: NdArray<Uint32Array>;
+  /** Values of all pixels below the first bin, above the last, and not a number. */
+  readonly under: number;
+  readonly over: number;
+  readonly invalid: number;
+}
+
+/** 4 GiB, the longest typed array of counts that fits every supported Node.js. */
+const MAX_COUNTS = 2 ** 30;
+
+/**
+ * How often each value occurred in each pixel, over the shots: for gain per pixel, or pedestals with light on. Bins are
+ * [centre − width/2, centre + width/2), the last one closed, as in {@link histogram}. Memory: 4 · bins bytes per pixel, so
+ * 601 bins of 1024 × 512 pixels are 1.26 GB: take a rectangle or wide bins.
+ *
+ * @throws BAD_ARGUMENT when the rectangle is not inside the image, or more than 2^30 counts would be needed
+ * @example
+ * const { adu } = await reduce(shots, { adu: pixelHistogram({ from: -50, to: 450, binWidth: 5, roi }) }, { dark });
+ * adu[sensor].counts.pick(10, 20, null); // 101 counts of one pixel
+ */
+export function pixelHistogram(options: PixelHistogramOptions): Reducer<PixelHistogram> {
+  checkOptions("pixelHistogram", options, ["from", "to", "binWidth", "roi"]);
+  const from = asFinite("from", options.from);
+  const to = asFinite("to", options.to, from);
+  const binWidth = asFinite("binWidth", options.binWidth, Number.MIN_VALUE);
+  const bins = Math.round((to - from) / binWidth) + 1;
+  const low = from - binWidth / 2;
+  const high = low + bins * binWidth;
+  const rectangle = (rows: number, columns: number): Roi => checkRoi(options.roi ?? { rows: [0, rows], columns: [0, columns] }, rows, columns);
+  return defineReducer({
+    name: `pixelHistogram(${bins} bins of ${binWidth} from ${from}, ${JSON.stringify(options.roi ?? "whole")})`,
+    layout: (frame) => {
+      const { rows, columns } = rectangle(frame.rows, frame.columns);
+      const pixels = (rows[1] - rows[0]) * (columns[1] - columns[0]);
+      if (pixels * bins > MAX_COUNTS) {
+        throw badArgument(
+          `bins for ${pixels} pixels`,
+          `${bins}, which need ${Math.ceil((pixels * bins * 4) / 2 ** 30)} GiB`,
+          `at most ${Math.floor(MAX_COUNTS / pixels)}`,
+        );
+      }
+      return { counts: { type: "uint32", length: pixels * bins, merge: "sum" }, outside: { type: "float64", length: 3, merge: "sum" } };
+    },
+    add: ({ counts, outside }, pixels, _shot, frame) => {
+      const { rows, columns } = rectangle(frame.rows, frame.columns);
+      let [under, over, invalid, place] = [0, 0, 0, 0];
+      for (let r = rows[0]; r < rows[1]; r++) {
+        for (let i = r * frame.columns + columns[0]; i < r * frame.columns + columns[1]; i++, place += bins) {
+          const x = pixels[i] ?? NaN;
+          if (x >= low && x <= high) {
+            // The last bin is closed, and rounding may reach `bins` just below `high`.
+            const at = place + Math.min(bins - 1, Math.floor((x - low) / binWidth));
+            counts[at] = (counts[at] ?? 0) + 1;
+          } else if (x < low) under++;
+          else if (x > high) over++;
+          else invalid++;
+        }
+      }
+      outside[0] = (outside[0] ?? 0) + under;
+      outside[1] = (outside[1] ?? 0) + over;
+      outside[2] = (outside[2] ?? 0) + invalid;
+    },
+    result: ({ counts, outside }, frame) => {
+      const { rows, columns } = rectangle(frame.rows, frame.columns);
+      const [under = 0, over = 0, invalid = 0] = outside;
+      const shape = [rows[1] - rows[0], columns[1] - columns[0], bins];
+      return { from, to: from + (bins - 1) * binWidth, binWidth, counts: ndarray(counts, shape), under, over, invalid };
+    },
+  });
+}

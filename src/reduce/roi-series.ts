@@ -1,0 +1,74 @@
+import { badArgument } from "../core/guards.ts";
+import { checkRoi, type Roi } from "../core/roi.ts";
+import { onGrid } from "./exact.ts";
+import { defineReducer, type Reducer } from "./reducer.ts";
+
+/** One rectangle, shot by shot, in the order of the tags of {@link RoisSeries}. */
+export interface OneRoiSeries {
+  readonly roi: Roi;
+  /** Sum of the finite pixels, in units of the pixels. */
+  readonly sums: Float64Array;
+  /** How many pixels are finite: fewer than the rectangle has where masked ones are NaN. */
+  readonly counts: Float64Array;
+  /** sums / counts, NaN where no pixel is finite. */
+  readonly means: Float64Array;
+  /** Greatest finite pixel, −Infinity where there is none. */
+  readonly max: Float64Array;
+}
+
+/** What {@link roiSeries} gives. */
+export interface RoisSeries {
+  readonly tags: Uint32Array;
+  /** In the order the rectangles were given. */
+  readonly rois: readonly OneRoiSeries[];
+}
+
+/**
+ * Sum, mean and maximum of many rectangles in each shot, in one pass. Pixels that are NaN or infinite are left out and
+ * show in `counts`. Memory: 4 + 24 · rectangles bytes per shot.
+ *
+ * @throws BAD_ARGUMENT when there is no rectangle, or one is not inside the image
+ * @example
+ * const peak = { rows: [500, 540], columns: [200, 240] };
+ * const beside = { rows: [540, 580], columns: [200, 240] };
+ * const { signal } = await reduce(shots, { signal: roiSeries([peak, beside]) });
+ * const [on, off] = signal[sensor].rois.map((roi) => roi.means);
+ */
+export function roiSeries(rois: readonly Roi[]): Reducer<RoisSeries> {
+  if (!Array.isArray(rois) || rois.length === 0) throw badArgument("rois", rois, "a list of at least one rectangle");
+  const row = new Float64Array(3 * rois.length);
+  return defineReducer({
+    name: `roiSeries(${rois.map((roi) => `${roi.rows.join("-")} x ${roi.columns.join("-")}`).join(", ")})`,
+    layout: ({ rows, columns }) => {
+      for (const roi of rois) checkRoi(roi, rows, columns);
+      return { shots: { type: "series", width: 3 * rois.length } };
+    },
+    add: ({ shots }, pixels, { tag }, { columns }) => {
+      for (const [k, { rows, columns: span }] of rois.entries()) {
+        let [sum, count, max] = [0, 0, -Infinity];
+        for (let r = rows[0]; r < rows[1]; r++) {
+          const end = r * columns + span[1];
+          for (let i = r * columns + span[0]; i < end; i++) {
+            const x = pixels[i] ?? NaN;
+            // False for NaN and for both infinities.
+            if (x - x !== 0) continue;
+            sum += onGrid(x);
+            count++;
+            if (x > max) max = x;
+          }
+        }
+        row[3 * k] = sum;
+        row[3 * k + 1] = count;
+        row[3 * k + 2] = max;
+      }
+      shots.push(tag, ...row);
+    },
+    result: ({ shots }) => ({
+      tags: shots.tags,
+      rois: rois.map((roi, k) => {
+        const [total, counts, max] = [shots.column(3 * k), shots.column(3 * k + 1), shots.column(3 * k + 2)];
+        return { roi, sums: total, counts, means: total.map((s, i) => s / (counts[i] ?? NaN)), max };
+      }),
+    }),
+  });
+}

@@ -1,0 +1,78 @@
+import type { CallOptions } from "../core/async.ts";
+import { asFinite, asText, badArgument, checkOptions } from "../core/guards.ts";
+import { mergeLedgers, onlyDropped } from "../core/ledger.ts";
+import { type Run, RunTags } from "../db/index.ts";
+
+/** What a 0-D signal must be for a shot to be read. A shot for which it has no number never passes. */
+export interface Condition {
+  /** Equipment id. */
+  readonly signal: string;
+  /** Stands before the reason in the ledger: with `i0`, `i0-out-of-limits`. @default the equipment id */
+  readonly name?: string;
+  /** Least and greatest value, both included, in the unit of the signal. */
+  readonly between?: readonly [low: number, high: number];
+  /** For flags: this very value. */
+  readonly equals?: number;
+  /** Any other condition. */
+  readonly where?: (value: number, tag: number) => boolean;
+}
+
+/**
+ * Chooses shots by their 0-D signals, before any image is read. The signals are read once, in blocks; a shot is dropped
+ * by the first condition it fails.
+ *
+ * The ledger of the answer accounts for every shot: `<name>-out-of-limits` (between), `<name>-is-not-<value>` (equals),
+ * `<name>-refused` (where), and `<name>-not-converged`, `-saturated`, `-missing` where there is no number. When the tags
+ * given were chosen themselves and have a ledger, theirs is continued. Hand the answer to {@link reduce} as `screened`,
+ * and what it dropped is in the ledger of the result.
+ *
+ * @param from - a run, for all its tags; or tags of a run
+ * @throws UNKNOWN_SIGNAL when the source has no such signal
+ * @throws BAD_ARGUMENT when a condition says nothing, or contradicts itself
+ * @example
+ * const tags = await screen(await run.exposedTags(), [{ name: "i0", signal: bm1, between: [3e-9, 8e-9] }]);
+ * const shots = st.shots({ run, detectors, tags });
+ * const { average, ledger } = await reduce(shots, { average: mean() }, { screened: tags });
+ */
+export async function screen(from: Run | RunTags, conditions: readonly Condition[], options?: CallOptions): Promise<RunTags> {
+  const tests = conditions.map(testOf);
+  const tags = from instanceof RunTags ? from : await from.tags(options);
+  const signals = [...new Set(conditions.map(({ signal }) => signal))];
+  const table = signals.length === 0 ? undefined : await tags.run.table(signals, tags, options);
+  const columns = conditions.map(({ signal }) => table?.column(signal));
+  const chosen = tags.select((tag, i) => {
+    for (const [k, test] of tests.entries()) {
+      const column = columns[k];
+      const missing = column?.reason(i) ?? null;
+      const reason = missing === null ? test.judge(column?.values[i] ?? NaN, tag) : missing;
+      if (reason !== null) return `${test.name}-${reason}`;
+    }
+    return null;
+  });
+  const { ledger, run } = chosen;
+  if (tags.ledger === undefined || ledger === undefined) return chosen;
+  const whole = mergeLedgers(onlyDropped(tags.ledger), ledger);
+  return new RunTags(run, chosen, { ledger: whole, ...(tags.evidence === undefined ? {} : { evidence: tags.evidence }) });
+}
+
+interface Test {
+  readonly name: string;
+  /** Why a value does not pass, or null. */
+  readonly judge: (value: number, tag: number) => string | null;
+}
+
+function testOf(condition: Condition): Test {
+  const { signal, name = signal, between, equals, where } = checkOptions("condition", condition, ["signal", "name", "between", "equals", "where"]);
+  asText("signal", signal);
+  const said = [between, equals, where].filter((part) => part !== undefined).length;
+  if (said !== 1) throw badArgument(`the condition on ${signal}`, condition, "one of between, equals and where");
+  if (equals !== undefined) {
+    asFinite(`equals of ${signal}`, equals);
+    return { name, judge: (value) => (value === equals ? null : `is-not-${equals}`) };
+  }
+  if (where !== undefined) return { name, judge: (value, tag) => (where(value, tag) ? null : "refused") };
+  const [low, high] = between ?? [NaN, NaN];
+  if (!(low <= high)) throw badArgument(`between of ${signal}`, between, "[low, high] with low ≤ high");
+  // Written so that NaN is outside.
+  return { name, judge: (value) => (value >= low && value <= high ? null : "out-of-limits") };
+}

@@ -1,0 +1,297 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { DetectorInfo } from "../../../src/core/detector.ts";
+import { asImage, type PixelType } from "../../../src/core/ndarray.ts";
+import { Random } from "../../../src/core/random.ts";
+import type { SyncValue } from "../../../src/core/syncdb.ts";
+import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
+import { accumulate, type Correction, correct, darkAverage, histogram, mean, reduce, resultsOf, roiSum } from "../../../src/reduce/index.ts";
+import { type Shot, St } from "../../../src/st/index.ts";
+import { inProcess } from "../../../src/transport/in-process.ts";
+import { endpointOf } from "../../../src/transport/source.ts";
+import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
+import { tinySource } from "../../support/tiny-source.ts";
+
+const rows = 2;
+const columns = 4;
+const i0 = "bm1/charge";
+const energy = "spec_1/energy";
+
+type Scripted = Omit<ScriptedShot, "tag">;
+
+/** Shots with tags 100, 101, … */
+function shotsOf(script: readonly Scripted[], [rowsHere, columnsHere]: [number, number] = [rows, columns], type: PixelType = "float32"): AsyncGenerator<Shot> {
+  return scriptedShots(
+    script.map((shot, i) => ({ tag: 100 + i, ...shot })),
+    rowsHere,
+    columnsHere,
+    type,
+  );
+}
+
+const eight = (x: number): number[] => Array(8).fill(x);
+const info = (absGain: number | null): DetectorInfo => ({ id: "A", xsize: columns, ysize: rows, absGain, geometry: null });
+const image = (...values: number[]) => asImage(Float64Array.from(values), rows, columns);
+
+async function corrected(shots: AsyncIterable<Shot>, ...corrections: Correction[]): Promise<number[]> {
+  const { average } = await reduce(shots, { average: mean() }, { corrections });
+  return [...(average["A"]?.data ?? [])];
+}
+
+describe("a chain of corrections", () => {
+  it("gives with dark alone what the option dark gives: counts to the shot, means to float32", async () => {
+    const anyPixel = fc.oneof(fc.float({ noNaN: true, min: -1000, max: 1000 }), fc.integer({ min: 0, max: 65535 }));
+    const stack = fc.array(fc.array(anyPixel, { minLength: 8, maxLength: 8 }), { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(stack, fc.array(fc.double({ noNaN: true, min: -500, max: 500 }), { minLength: 8, maxLength: 8 }), async (images, level) => {
+        const dark = { mean: { A: image(...level) } };
+        const script = images.map((pixels) => ({ pixels }));
+        const reducers = { average: mean(), adu: histogram() };
+        const short = await reduce(shotsOf(script), reducers, { dark });
+        const chained = await reduce(shotsOf(script), reducers, { corrections: [correct.dark(dark)] });
+        expect(chained.adu).toEqual(short.adu);
+        // Half a last place of a float32 of 65536, and half a step of the grid of sums.
+        chained.average["A"]?.data.forEach((x, i) => {
+          expect(Math.abs(x - (short.average["A"]?.data[i] ?? NaN))).toBeLessThan(2 ** -8 + 2 ** -20);
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("is applied in the order stated, after the option dark", async () => {
+    const dark = { mean: { A: image(...eight(10)) } };
+    const shots = () => shotsOf([{ pixels: eight(30) }]);
+    expect(await corrected(shots(), correct.dark(dark), correct.gain({ A: 2 }))).toEqual(eight(10));
+    expect(await corrected(shots(), correct.gain({ A: 2 }), correct.dark(dark))).toEqual(eight(5));
+    const { average } = await reduce(shots(), { average: mean() }, { dark, corrections: [correct.gain({ A: 2 })] });
+    expect([...(average["A"]?.data ?? [])]).toEqual(eight(10));
+  });
+
+  it("takes unsigned 16-bit images, and leaves the reader's memory alone", async () => {
+    const seen: number[] = [];
+    const watched = async function* (): AsyncGenerator<Shot> {
+      for await (const shot of shotsOf([{ pixels: eight(7) }], [rows, columns], "uint16")) {
+        yield shot;
+        seen.push(...(shot.images["A"]?.data ?? []));
+      }
+    };
+    expect(await corrected(watched(), correct.dark({ mean: { A: image(...eight(9.5)) } }))).toEqual(eight(-2.5));
+    expect(seen).toEqual(eight(7));
+  });
+
+  it("refuses what does not fit a sensor, naming it", async () => {
+    const shots = () => shotsOf([{ pixels: eight(1) }]);
+    const refused = (correction: Correction, code: string, text: string) =>
+      expect(corrected(shots(), correction)).rejects.toMatchObject({ code, message: expect.stringContaining(text) });
+    await refused(correct.dark({ mean: { B: image(...eight(0)) } }), "NO_DARK", "B");
+    await refused(correct.gain({ B: 1 }), "BAD_ARGUMENT", "relative gain for A; there is one for B");
+    await refused(correct.gain({ A: 0 }), "BAD_ARGUMENT", "positive");
+    await refused(correct.gain({ A: image(1, 1, 1, -1, 1, 1, 1, 1) }), "BAD_ARGUMENT", "-1");
+    await refused(correct.mask({ A: asImage(new Uint8Array(8), 4, 2) }), "BAD_ARGUMENT", "[4, 2]");
+    await refused(correct.photons({ detectors: [info(null)] }), "BAD_ARGUMENT", "absGain of A");
+    await refused(correct.commonMode({ ports: 3 }), "BAD_ARGUMENT", "divisor of 4");
+    expect(() => correct.normalise({ signal: i0, limits: [2, 1], reference: 1 })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => correct.normalise({ signal: i0, limits: [1, 2], reference: 3 })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+  });
+
+  it("says which signal to add to the shots, before it takes in any", async () => {
+    const st = new St(inProcess(endpointOf(tinySource())));
+    const shots = st.shots({ run: { bl: 3, run: 10 }, detectors: ["OPAL-234363"], signals: [] });
+    const corrections = [correct.normalise({ signal: "xfel_bl_3_tc_bm_1_pd/charge", limits: [1e-9, 1e-8], reference: 5e-9 })];
+    await expect(reduce(shots, { average: mean() }, { corrections })).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining('signals: ["xfel_bl_3_tc_bm_1_pd/charge"]'),
+    });
+  });
+});
+
+describe("normalise", () => {
+  const volts = (value: number): SyncValue => ({ value, unit: "V" });
+
+  it("scales to the reference, and drops shots outside the limits with the reason", async () => {
+    const script: SyncValue[] = [
+      volts(2),
+      volts(4),
+      volts(0.5),
+      volts(8.001),
+      volts(8),
+      { reason: "not-converged" },
+      { reason: "saturated" },
+      { reason: "missing" },
+    ];
+    const shots = shotsOf(script.map((value) => ({ pixels: eight(8), signals: { [i0]: value } })));
+    const corrections = [correct.normalise({ signal: i0, limits: [1, 8], reference: 4 })];
+    const { roi, ledger } = await reduce(shots, { roi: roiSum({ rows: [0, 1], columns: [0, 1] }) }, { corrections });
+    expect(roi["A"]).toEqual({ tags: Uint32Array.of(100, 101, 104), sums: Float64Array.of(16, 8, 4) });
+    expect(ledger).toEqual({
+      asked: 8,
+      used: 3,
+      dropped: [
+        { reason: "i0-out-of-limits", tags: [102, 103] },
+        { reason: "i0-not-converged", tags: [105] },
+        { reason: "i0-saturated", tags: [106] },
+        { reason: "i0-missing", tags: [107] },
+      ],
+    });
+  });
+
+  it("adds what it drops to what the reader dropped", async () => {
+    const st = new St(inProcess(endpointOf(tinySource())));
+    const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";
+    const shots = st.shots({ run: { bl: 3, run: 10 }, detectors: ["MPCCD-2N0-1-006"], signals: [bm1], tags: [1002, 1004, 1006, 1008, 1010] });
+    const corrections = [correct.normalise({ signal: bm1, limits: [1e-9, 1e-8], reference: 7e-9 })];
+    const { ledger } = await reduce(shots, { average: mean() }, { corrections });
+    expect(ledger).toEqual({
+      asked: 5,
+      used: 0,
+      dropped: [
+        { reason: "frame-missing", tags: [1006] },
+        { reason: "i0-out-of-limits", tags: [1002] },
+        { reason: "i0-not-converged", tags: [1004] },
+        { reason: "i0-saturated", tags: [1008] },
+        { reason: "i0-missing", tags: [1010] },
+      ],
+    });
+  });
+});
+
+describe("photons", () => {
+  // By hand: 1000 ADU × 17.8 e⁻/ADU × 3.65 eV/e⁻ / 10 keV = 6.497 photons.
+  const atEv = (ev: number): number => (1000 * 17.8 * 3.65) / ev;
+
+  it("takes the spectrometer, then the configured energy, then 7 keV, and counts which", async () => {
+    const values: SyncValue[] = [
+      { value: 10, unit: "keV" },
+      { value: 9500, unit: "eV" },
+      { reason: "not-converged" },
+      { value: -1, unit: "keV" },
+      { value: 0, unit: "keV" },
+    ];
+    const script = values.map((value) => ({ pixels: eight(1000), signals: { [energy]: value } }));
+    const seen = async (configuredEv: number | undefined) => {
+      const corrections = [correct.photons({ detectors: [info(17.8)], spectrometer: energy, ...(configuredEv === undefined ? {} : { configuredEv }) })];
+      const { roi, ledger } = await reduce(shotsOf(script), { roi: roiSum({ rows: [0, 1], columns: [0, 1] }) }, { corrections });
+      return { sums: [...(roi["A"]?.sums ?? [])], notes: ledger.notes };
+    };
+    const near = (values: number[]) => values.map((x) => expect.closeTo(x, 5));
+    expect(await seen(12_000)).toEqual({
+      sums: near([6.497, atEv(9500), atEv(12_000), atEv(12_000), atEv(12_000)]),
+      notes: { "energy-from-spectrometer": 2, "energy-as-configured": 3 },
+    });
+    for (const silly of [undefined, NaN, 4999, 15_001, 1e9, -5]) {
+      expect(await seen(silly)).toEqual({
+        sums: near([6.497, atEv(9500), atEv(7000), atEv(7000), atEv(7000)]),
+        notes: { "energy-from-spectrometer": 2, "energy-assumed-7-kev": 3 },
+      });
+    }
+  });
+
+  it("counts the energy of used shots only, and merges the counts of parts", async () => {
+    const script = [3, 5, 9].map((charge, i) => ({
+      pixels: eight(1),
+      signals: { [i0]: { value: charge, unit: "C" }, [energy]: i === 1 ? ({ reason: "missing" } as const) : { value: 10, unit: "keV" } },
+    }));
+    const corrections = [correct.photons({ detectors: [info(17)], spectrometer: energy }), correct.normalise({ signal: i0, limits: [1, 6], reference: 5 })];
+    const part = (from: number, to: number) => accumulate(shotsOf(script.slice(from, to)), { average: mean() }, { corrections });
+    const { ledger } = resultsOf((await part(0, 1)).merge(await part(1, 3)));
+    expect(ledger.notes).toEqual({ "energy-from-spectrometer": 1, "energy-assumed-7-kev": 1 });
+    expect([ledger.asked, ledger.used]).toEqual([3, 2]);
+  });
+
+  it("gives the photons that the simulated sensor got, through the whole chain", async () => {
+    const simulated = createSimulatedFacility({ clock: new VirtualClock(), missingRate: 0 });
+    const st = new St(inProcess(endpointOf(simulated)));
+    const run = { bl: 3, run: 1_360_991 };
+    const id = "MPCCD-2N0-M02-001-1";
+    const [bm1, spectrometer] = ["xfel_bl_3_tc_bm_1_pd/charge", "xfel_bl_3_tc_spec_1/energy"];
+    const tags = simulated.tags(run.bl, run.run);
+    const dark = await darkAverage(st.shots({ run, detectors: [id], tags: tags.subarray(0, 40) }));
+    const shots = st.shots({ run, detectors: [id], signals: [bm1, spectrometer], tags: tags.subarray(120, 150) });
+    const { deadPixels, hotPixels, expectedPhotons } = simulated.truth.sensor(run.bl, run.run, id);
+    const bad = asImage(new Uint8Array(1024 * 512), 1024, 512);
+    for (const i of [...deadPixels, ...hotPixels]) bad.data[i] = 1;
+    const corrections = [
+      correct.dark(dark),
+      correct.mask({ [id]: bad }),
+      correct.commonMode(),
+      correct.photons({ detectors: [await st.detectorInfo(run.bl, run.run, id)], spectrometer, configuredEv: 10_000 }),
+      // 5e-9 C at the nominal pulse energy, for which the truth is given.
+      correct.normalise({ signal: bm1, limits: [2e-9, 1e-8], reference: 5e-9 }),
+    ];
+    const { average } = await reduce(shots, { average: mean() }, { corrections });
+    let [found, truth, wrong] = [0, 0, 0];
+    average[id]?.data.forEach((x, i) => {
+      if (Number.isNaN(x) !== (bad.data[i] !== 0)) wrong++;
+      if (Number.isNaN(x)) return;
+      found += x;
+      truth += expectedPhotons[i] ?? 0;
+    });
+    expect(wrong).toBe(0);
+    // Without common mode it is 1.004; that takes 0.04 ADU of split photons for the level of the port, 1 % here.
+    expect(found / truth).toBeGreaterThan(0.98);
+    expect(found / truth).toBeLessThan(1.01);
+  });
+});
+
+describe("mask", () => {
+  it("makes bad pixels NaN and touches no other; counts stay right", async () => {
+    const script = [{ pixels: [1, 2, 3, 4, 5, 6, 7, 8] }, { pixels: [2, 3, 4, 5, 6, 7, 8, 9] }];
+    const reasons = asImage(Uint8Array.of(0, 8, 0, 0, 0, 0, 3, 0), rows, columns);
+    const { average, adu } = await reduce(shotsOf(script), { average: mean(), adu: histogram() }, { corrections: [correct.mask({ A: reasons })] });
+    expect([...(average["A"]?.data ?? [])]).toEqual([1.5, NaN, 3.5, 4.5, 5.5, 6.5, NaN, 8.5]);
+    expect(adu["A"]?.invalid).toBe(4);
+    expect(adu["A"]?.counts.reduce((a, b) => a + b, 0)).toBe(12);
+  });
+});
+
+describe("gain", () => {
+  it("divides by the relative gain; where it is not known there is no value", async () => {
+    const relative = { A: image(1, 2, 0.5, 1, NaN, 1, 1, 4) };
+    expect(await corrected(shotsOf([{ pixels: eight(8) }]), correct.gain(relative))).toEqual([8, 4, 16, 8, NaN, 8, 8, 2]);
+    expect(await corrected(shotsOf([{ pixels: eight(8) }]), correct.gain({ A: 1.6 }))).toEqual(eight(5));
+  });
+});
+
+describe("commonMode", () => {
+  const big: [number, number] = [64, 64];
+  const ports = 4;
+
+  /** Read noise of 11 ADU, photons of 150 ADU in some pixels, and what drifts in each port. */
+  function noisy(offsets: readonly number[], litShare: number, seed: number): Float32Array {
+    const random = new Random(seed);
+    return Float32Array.from({ length: 64 * 64 }, (_, i) => {
+      const lit = random.uniform() < litShare ? 150 : 0;
+      return (offsets[Math.floor((i % 64) / 16)] ?? NaN) + 11 * random.normal() + lit;
+    });
+  }
+
+  it("finds what each port drifts, whatever photons lie on it, and leaves masked pixels alone", async () => {
+    const anyDrift = fc.array(fc.double({ min: -40, max: 40, noNaN: true }), { minLength: ports, maxLength: ports });
+    await fc.assert(
+      fc.asyncProperty(anyDrift, fc.double({ min: 0, max: 0.3, noNaN: true }), fc.nat(), async (offsets, litShare, seed) => {
+        const pixels = noisy(offsets, litShare, seed);
+        pixels[5] = NaN;
+        const { average, ledger } = await reduce(shotsOf([{ pixels }], big), { average: mean() }, { corrections: [correct.commonMode({ ports })] });
+        const result = average["A"]?.data ?? new Float64Array(0);
+        expect(result[5]).toBeNaN();
+        expect(ledger.notes).toBeUndefined();
+        for (const [i, x] of result.entries()) {
+          if (i === 5) continue;
+          const taken = (pixels[i] ?? NaN) - x;
+          // 1024 pixels of 11 ADU: 0.34 ADU; five times that.
+          expect(Math.abs(taken - (offsets[Math.floor((i % 64) / 16)] ?? NaN))).toBeLessThan(1.7 / Math.sqrt(1 - litShare));
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("leaves a port that is lit everywhere, and notes it", async () => {
+    const pixels = noisy([3, 0, 0, 0], 0, 1).map((x, i) => (i % 64 < 16 ? x + 500 : x));
+    const { average, ledger } = await reduce(shotsOf([{ pixels }, { pixels }], big), { average: mean() }, { corrections: [correct.commonMode({ ports })] });
+    expect(ledger.notes).toEqual({ "common-mode-not-found": 2 });
+    expect(average["A"]?.data[3]).toBeCloseTo(pixels[3] ?? NaN, 5);
+    expect(average["A"]?.data[20]).not.toBeCloseTo(pixels[20] ?? NaN, 5);
+  });
+});

@@ -1,0 +1,188 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { DetectorInfo } from "../../../src/core/detector.ts";
+import { asImage } from "../../../src/core/ndarray.ts";
+import {
+  Accumulated,
+  type AccumulateOptions,
+  accumulate,
+  byClass,
+  covariance,
+  darkMaps,
+  droplets,
+  histogram,
+  hits,
+  mean,
+  memoryOf,
+  minMax,
+  photonCounts,
+  pixelHistogram,
+  projections,
+  type Reducer,
+  radialProfile,
+  resultsOf,
+  roiSeries,
+  roiSum,
+  variance,
+} from "../../../src/reduce/index.ts";
+import { makeState } from "../../../src/reduce/state.ts";
+import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
+import { frame, shotsOf, type TestImage } from "./stack.ts";
+
+const detId = "MPCCD-1N0-M06-002";
+const small = frame(6, 8, detId);
+const sensor = frame(1024, 512, detId);
+const pixels = 1024 * 512;
+
+const infoOf = ({ rows, columns }: typeof small): DetectorInfo => ({
+  id: detId,
+  xsize: columns,
+  ysize: rows,
+  absGain: 17.8,
+  geometry: { posXUm: -120, posYUm: 140, posZUm: 0, rotationDeg: 3, pixelSizeXUm: 50, pixelSizeYUm: 50, manipulatorShiftUm: 0 },
+});
+
+const classes = ["a", "b"];
+const classOf = (tag: number): string | null => [null, "a", "b"][tag % 3] ?? null;
+const roi = { rows: [1, 4], columns: [2, 7] } as const;
+
+/** Every reducer of the room, and its bytes for one sensor of 1024 × 512 pixels without those that grow with the shots. */
+const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; bytes: number }> = {
+  mean: { make: () => mean(), bytes: 8 * pixels + 8 },
+  variance: { make: () => variance(), bytes: 24 * pixels + 8 },
+  minMax: { make: () => minMax(), bytes: 16 * pixels },
+  histogram: { make: () => histogram(), bytes: 8 * 604 },
+  roiSum: { make: () => roiSum(roi), bytes: 0 },
+  roiSeries: { make: () => roiSeries([roi, { rows: [0, 6], columns: [0, 8] }]), bytes: 0 },
+  projections: { make: () => projections(), bytes: 24 * (1024 + 512) + 8 },
+  radialProfile: {
+    make: (of) => radialProfile({ sensors: [infoOf(of)], binUm: 45, maxUm: 45_000, perShot: { fromUm: 40, toUm: 200 } }),
+    bytes: 24 * 1000,
+  },
+  hits: { make: () => hits({ threshold: 50, minPixels: 3, minPeaks: 1, snr: 1 }), bytes: 0 },
+  darkMaps: { make: () => darkMaps(), bytes: 24 * pixels + 8 },
+  photonCounts: { make: () => photonCounts({ aduPerPhoton: 154 }), bytes: 4 * pixels },
+  droplets: { make: () => droplets({ aduPerPhoton: { [detId]: 154 } }), bytes: 4 * pixels + 8 * 252 },
+  covariance: { make: () => covariance({ signal: "bm1/charge" }), bytes: 40 * pixels + 80 },
+  pixelHistogram: { make: () => pixelHistogram({ from: -100, to: 400, binWidth: 50, roi }), bytes: 4 * 15 * 11 + 24 },
+  byClass: { make: () => byClass(mean(), classes, classOf), bytes: 2 * (8 * pixels + 8) + 24 },
+};
+const nested: Record<string, { make: (of: typeof small) => Reducer<unknown> }> = {
+  "byClass of hits": { make: () => byClass(hits({ threshold: 50, minPeaks: 1 }), classes, classOf) },
+  "byClass of covariance": { make: () => byClass(covariance({ signal: "bm1/charge" }), classes, classOf) },
+  "byClass of byClass": {
+    make: () =>
+      byClass(
+        byClass(droplets({ aduPerPhoton: 154 }), ["a"], () => "a"),
+        classes,
+        classOf,
+      ),
+  },
+};
+const all = { ...every, ...nested };
+
+const anyPixel = fc.oneof(
+  { weight: 6, arbitrary: fc.float({ noNaN: true, min: -200, max: 900 }) },
+  { weight: 3, arbitrary: fc.float({ noNaN: true, min: -70000, max: 70000 }) },
+  { weight: 3, arbitrary: fc.integer({ min: 0, max: 65535 }) },
+  { weight: 1, arbitrary: fc.constantFrom(NaN, 65535, Infinity, -Infinity, -0) },
+);
+const anySignal = fc.oneof(fc.double({ noNaN: true, min: -1e-8, max: 1e-8 }), fc.constantFrom(NaN, 0, 5e-9));
+const anyStack = fc
+  .array(fc.record({ pixels: fc.array(anyPixel, { minLength: 48, maxLength: 48 }), signal: anySignal }), { minLength: 1, maxLength: 10 })
+  .map((images) => images.map((image, k): TestImage => ({ ...image, tag: 1000 + 2 * k })));
+
+const level = Float64Array.from({ length: 48 }, (_, i) => 100 + i / 3);
+const dark = { mean: { [detId]: asImage(level, 6, 8) } };
+
+const runOver = async (
+  images: readonly TestImage[],
+  make: (of: typeof small) => Reducer<unknown>,
+  options: AccumulateOptions = {},
+  into?: Accumulated<{ it: Reducer<unknown> }>,
+) => await accumulate(shotsOf(images, small), { it: make(small) }, options, into);
+
+describe("every reducer", () => {
+  it("is in this table", () => {
+    const src = resolve(import.meta.dirname, "../../../src/reduce");
+    const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+    const made = files.flatMap((file) =>
+      [...readFileSync(join(src, file), "utf8").matchAll(/^export function (\w+)(?:(?!^}).)*?\): Reducer</gms)].map((m) => m[1]),
+    );
+    expect(made.filter((name) => name !== "defineReducer").sort()).toEqual(Object.keys(every).sort());
+  });
+
+  it.each(Object.entries(all))("%s: parts in any split and order merge to the bits of the whole", async (_, { make }) => {
+    const anyPart = fc.array(fc.nat(3), { minLength: 10, maxLength: 10 });
+    await fc.assert(
+      fc.asyncProperty(anyStack, anyPart, fc.nat(3), fc.constantFrom({}, { dark }), async (images, part, first, options) => {
+        const whole = resultsOf(await runOver(images, make, options));
+        const pieces = [0, 1, 2, 3].map((k) => images.filter((_image, i) => part[i] === k));
+        const parts = await Promise.all(pieces.map((piece) => runOver(piece, make, options)));
+        const merged = [0, 1, 2, 3].reduce((total, k) => total.merge(parts[(first + k) % 4] ?? total), new Accumulated({ it: make(small) }));
+        expect(resultsOf(merged).it).toEqual(whole.it);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it.each(Object.entries(all))("%s: goes on from a checkpoint that travelled, to the same bits", async (_, { make }) => {
+    await fc.assert(
+      fc.asyncProperty(anyStack, fc.nat(10), async (images, cut) => {
+        const whole = resultsOf(await runOver(images, make));
+        const half = (await runOver(images.slice(0, cut), make)).checkpoint();
+        const arrived = decodeMessage(encodeMessage({ kind: "result", value: half }), { copy: true });
+        if (arrived.kind !== "result") throw new Error("no result");
+        const resumed = Accumulated.load({ it: make(small) }, arrived.value as typeof half);
+        expect(resultsOf(await runOver(images.slice(cut), make, {}, resumed)).it).toEqual(whole.it);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it.each(Object.entries(all))("%s: answers without a shot, and for images without a number or full of saturation", async (_, { make }) => {
+    const reducer = make(small);
+    expect(() => reducer.result(makeState(reducer.layout(small)), small)).not.toThrow();
+    for (const value of [NaN, 65535, Infinity]) {
+      const images = [1, 2, 3].map((tag) => ({ tag, pixels: new Float32Array(48).fill(value), signal: 1e-9 * tag }));
+      expect(resultsOf(await runOver(images, make)).it).toHaveProperty([detId]);
+    }
+  });
+
+  it.each(Object.entries(all))("%s: does not change its state by answering", async (_, { make }) => {
+    const images = Array.from({ length: 4 }, (_image, k) => ({
+      tag: k,
+      pixels: Float32Array.from({ length: 48 }, (_p, i) => (i * 37 * (k + 1)) % 500),
+      signal: 1e-9 * k,
+    }));
+    const once = await runOver(images, make);
+    const before = encodeMessage({ kind: "result", value: once.checkpoint() }).map((part) => Buffer.from(part).toString("base64"));
+    resultsOf(once);
+    expect(encodeMessage({ kind: "result", value: once.checkpoint() }).map((part) => Buffer.from(part).toString("base64"))).toEqual(before);
+  });
+
+  it.each(Object.entries(every))("%s: says its memory before it starts", (_, { make, bytes }) => {
+    expect(memoryOf([sensor], { it: make(sensor) })).toBe(bytes);
+  });
+
+  it.each(["radialProfile", "hits", "photonCounts", "droplets", "covariance", "pixelHistogram", "roiSeries", "byClass"])(
+    "%s: has its options in its name, so that unlike parts are refused",
+    (name) => {
+      const other: Record<string, Reducer<unknown>> = {
+        radialProfile: radialProfile({ sensors: [infoOf(small)], binUm: 46 }),
+        hits: hits({ threshold: 51, minPixels: 3 }),
+        photonCounts: photonCounts({ aduPerPhoton: 155 }),
+        droplets: droplets({ aduPerPhoton: 154, seed: 0.4 }),
+        covariance: covariance({ signal: "bm2/charge" }),
+        pixelHistogram: pixelHistogram({ from: -101, to: 399, binWidth: 50, roi }),
+        roiSeries: roiSeries([roi]),
+        byClass: byClass(mean(), ["a", "c"], classOf),
+      };
+      const [mine, theirs] = [every[name]?.make(small), other[name]];
+      if (mine === undefined || theirs === undefined) throw new Error(name);
+      expect(() => new Accumulated({ it: mine }).merge(new Accumulated({ it: theirs }))).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    },
+  );
+});

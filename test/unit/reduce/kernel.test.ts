@@ -1,0 +1,304 @@
+import fc from "fast-check";
+import ndarray from "ndarray";
+import { describe, expect, it } from "vitest";
+import { asImage, newPixels, type Pixels, type PixelType } from "../../../src/core/ndarray.ts";
+import {
+  Accumulated,
+  accumulate,
+  correct,
+  createStack,
+  defineReducer,
+  histogram,
+  type ImageStack,
+  mean,
+  memoryOf,
+  minMax,
+  type Reducer,
+  reduce,
+  resultsOf,
+  roiSum,
+  type StackedShots,
+  shotsFrom,
+  variance,
+} from "../../../src/reduce/index.ts";
+import { type Shot, St } from "../../../src/st/index.ts";
+import { inProcess } from "../../../src/transport/in-process.ts";
+import { endpointOf } from "../../../src/transport/source.ts";
+import { TinySource } from "../../support/tiny-source.ts";
+
+// More than one tile, and no multiple of any vector length.
+const rows = 93;
+const columns = 97;
+const pixels = rows * columns;
+
+const reducers = () => ({
+  average: mean(),
+  spread: variance(),
+  range: minMax(),
+  adu: histogram(),
+  wide: histogram({ from: -50, to: 3000 }),
+  all: histogram({ from: 0, to: 65_535 }),
+  coarse: histogram({ from: -7.3, to: 900, binWidth: 2.7 }),
+  roi: roiSum({ rows: [3, 90], columns: [1, 97] }),
+  count: brightPixels(),
+});
+
+/** A reducer the kernel does not know, and which gets pixels less the dark. */
+function brightPixels(): Reducer<number> {
+  return defineReducer({
+    name: "brightPixels",
+    layout: () => ({ count: { type: "float64", length: 1, merge: "sum" } }),
+    add: ({ count }, image) => {
+      for (const x of image) if (x > 20) count[0] = (count[0] ?? 0) + 1;
+    },
+    result: ({ count }) => count[0] ?? 0,
+  });
+}
+
+/** The same without the kernel: what it must equal. */
+function plain(): ReturnType<typeof reducers> {
+  return Object.fromEntries(Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined }])) as ReturnType<typeof reducers>;
+}
+
+/** Whole numbers from a generator of their own: fast-check is too slow to make each pixel. */
+function numbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state >>> 8;
+  };
+}
+
+const specials16 = [0, 1, 65_535, 65_534, 32_767, 32_768];
+const specials32 = [0, -0, NaN, Infinity, -Infinity, 65_535, -70_000.3, 1e-8, 0.5, -0.5, 500.5, 100.4999999];
+
+function imageOf(seed: number, type: PixelType, rare: boolean): Pixels {
+  const next = numbers(seed);
+  // Float32 images of whole numbers go another way than those with fractions.
+  const isWhole = type === "uint16" || seed % 2 === 0;
+  const specials = type === "uint16" ? specials16 : isWhole ? [...specials16, -0] : specials32;
+  const value = (): number => {
+    const pick = next() % 64;
+    if (rare && pick === 0) return specials[next() % specials.length] ?? 0;
+    if (pick < 4) return isWhole ? next() % 65_536 : (next() % 2_000_000) / 31 - 20_000;
+    return isWhole ? 95 + (next() % 17) : 95 + (next() % 4001) / 251;
+  };
+  return type === "uint16" ? Uint16Array.from({ length: pixels }, value) : Float32Array.from({ length: pixels }, value);
+}
+
+type Fraction = "none" | "thirds" | "halves" | "odd";
+function darkOf(seed: number, kind: Fraction): { mean: Record<string, ndarray.NdArray<Float64Array>> } | undefined {
+  if (kind === "none") return undefined;
+  const next = numbers(seed);
+  const fraction = { thirds: 3, halves: 2, odd: 1 }[kind];
+  const level = Float64Array.from({ length: pixels }, () => 90 + (next() % 40) / fraction);
+  // What real darks have, and what they should not: saturated, dead, negative, not a number.
+  if (kind === "odd") level.set([65_535, 0, -1e-20, -3.7, NaN, 1e9, 99.5, Infinity], seed % 1000);
+  return { mean: { A: asImage(level, rows, columns) } };
+}
+
+async function* shotsOf(images: readonly Pixels[], tags = images.keys()): AsyncGenerator<Shot> {
+  for (const tag of tags) {
+    const image = images[tag];
+    if (image !== undefined) yield { tag, images: { A: asImage(image, rows, columns) }, value: () => ({ reason: "missing" }), number: () => NaN };
+  }
+}
+
+function stacked(images: readonly Pixels[], type: PixelType, inArena: boolean): StackedShots {
+  const shape = [images.length, rows, columns] as const;
+  const own = ndarray(newPixels(images.length * pixels, type), [...shape]);
+  const stack: ImageStack = inArena ? (type === "uint16" ? createStack(shape) : createStack(shape, "float32")) : own;
+  for (const [k, image] of images.entries()) stack.data.set(image, k * pixels);
+  return shotsFrom({ A: stack });
+}
+
+/** Where two answers differ in a bit, or undefined; toEqual takes seconds for so many numbers. */
+function difference(a: unknown, b: unknown, path = "answer"): string | undefined {
+  if (Object.is(a, b)) return undefined;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return `${path}: ${a} and ${b}`;
+  if (ArrayBuffer.isView(a) && ArrayBuffer.isView(b)) {
+    const [x, y] = [a as Float64Array, b as Float64Array];
+    const at = x.findIndex((value, i) => !Object.is(value, y[i]));
+    return at < 0 && x.length === y.length ? undefined : `${path}[${at}] of ${x.length}, ${y.length}: ${x[at]} and ${y[at]}`;
+  }
+  const [one, other] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
+  if (one.size !== other.size) return `${path}: ${[...one.keys()]} and ${[...other.keys()]}`;
+  for (const [key, value] of one) {
+    const found = difference(value, other.get(key), `${path}.${key}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const anyStack = fc.record({
+  seed: fc.nat(1_000_000),
+  length: fc.integer({ min: 1, max: 19 }),
+  type: fc.constantFrom<PixelType>("uint16", "float32"),
+  rare: fc.boolean(),
+  fraction: fc.constantFrom<Fraction>("none", "thirds", "halves", "odd"),
+});
+
+describe("the kernel", () => {
+  it("gives the bits of the plain way: images one by one, in a stack, in memory of its own", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyStack, async ({ seed, length, type, rare, fraction }) => {
+        const images = Array.from({ length }, (_, k) => imageOf(seed + k, type, rare));
+        const dark = darkOf(seed, fraction);
+        const options = dark === undefined ? {} : { dark };
+        const expected = await reduce(shotsOf(images), plain(), options);
+        expect(difference(await reduce(shotsOf(images), reducers(), options), expected)).toBeUndefined();
+        expect(difference(await reduce(stacked(images, type, false), reducers(), options), expected)).toBeUndefined();
+        expect(difference(await reduce(stacked(images, type, true), reducers(), options), expected)).toBeUndefined();
+      }),
+      { numRuns: 25 },
+    );
+  }, 60_000);
+
+  it("leaves a state that parts made the plain way merge with and go on from", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyStack, fc.nat(19), async ({ seed, length, type, rare, fraction }, cut) => {
+        const images = Array.from({ length }, (_, k) => imageOf(seed + k, type, rare));
+        const dark = darkOf(seed, fraction);
+        const options = dark === undefined ? {} : { dark };
+        const whole = await reduce(shotsOf(images), plain(), options);
+        const [first, rest] = [[...images.keys()].slice(0, cut), [...images.keys()].slice(cut)];
+        const part = async (reducersOf: typeof plain, tags: number[]) => await accumulate(shotsOf(images, tags.values()), reducersOf(), options);
+        for (const [one, other] of [
+          [plain, reducers],
+          [reducers, plain],
+          [reducers, reducers],
+        ] as const) {
+          expect(difference(resultsOf((await part(other, rest)).merge(await part(one, first))), whole)).toBeUndefined();
+          const resumed = Accumulated.load(other(), (await part(one, first)).checkpoint());
+          expect(difference(resultsOf(await accumulate(shotsOf(images, rest.values()), other(), options, resumed)), whole)).toBeUndefined();
+        }
+      }),
+      { numRuns: 8 },
+    );
+  }, 60_000);
+
+  it("takes images that a source puts into its memory, and those that are corrected first", async () => {
+    const source = new TinySource({ 3: [{ run: 7, start: 100, images: 11, detectors: ["A"] }] });
+    const images = Array.from({ length: 11 }, (_, k) => imageOf(k, "uint16", true));
+    source.detectorInfo = () => ({ id: "A", xsize: columns, ysize: rows, absGain: null, geometry: null, pixelType: "uint16" });
+    const memories = new Set<ArrayBufferLike>();
+    source.readFrame = (_bl, _run, _id, tag, out: Pixels) => {
+      memories.add(out.buffer);
+      out.set(images[(tag - 100) / 2] ?? []);
+      return true;
+    };
+    const st = new St(inProcess(endpointOf(source)));
+    const shots = () => st.shots({ run: { bl: 3, run: 7 }, detectors: ["A"] });
+    const dark = darkOf(5, "thirds");
+    if (dark === undefined) throw new Error("no dark");
+    const { ledger, roi, ...expected } = await reduce(shotsOf(images), plain(), { dark });
+    const found = await reduce(shots(), reducers(), { dark });
+    expect(difference({ ...found, ledger: 0, roi: found.roi["A"]?.sums }, { ...expected, ledger: 0, roi: roi["A"]?.sums })).toBeUndefined();
+    expect(found.ledger).toEqual(ledger);
+    // One memory for all slots: no image was copied.
+    expect(memories.size).toBe(1);
+    const corrections = [correct.dark(dark)];
+    expect(difference(await reduce(shots(), reducers(), { corrections }), await reduce(shots(), plain(), { corrections }))).toBeUndefined();
+  });
+
+  it("stays exact when every value is at its limit, beyond what 32 bits hold", async () => {
+    const image = new Uint16Array(pixels).fill(65_535);
+    const others = [new Uint16Array(pixels), new Uint16Array(pixels).fill(32_768)];
+    const times = 66_000;
+    const many = async function* (): AsyncGenerator<Shot> {
+      for (let tag = 0; tag < times; tag++) yield* shotsOf([tag < times / 2 ? image : (others[0] ?? image)], [0].values());
+      yield* shotsOf(others, [1].values());
+    };
+    const small = { average: mean(), spread: variance(), adu: histogram({ from: 0, to: 600 }) };
+    const { average, spread, adu } = await reduce(many(), small);
+    const n = times + 1;
+    const [sum, squares] = [(times / 2) * 65_535 + 32_768, (times / 2) * 65_535 ** 2 + 32_768 ** 2];
+    expect(average["A"]?.get(92, 96)).toBe(sum / n);
+    expect(spread["A"]?.variance.get(0, 0)).toBeCloseTo(squares / n - (sum / n) ** 2, 1);
+    expect([adu["A"]?.counts[0], adu["A"]?.over]).toEqual([(pixels * times) / 2, pixels * (times / 2 + 1)]);
+  }, 60_000);
+
+  it("says its memory before it starts", () => {
+    const frame = { detId: "A", rows: 1024, columns: 512, type: "uint16" } as const;
+    const n = 1024 * 512;
+    const asked = { average: mean(), spread: variance(), adu: histogram() };
+    const states = n * (8 + 24) + 16 + 8 * 604;
+    expect(memoryOf([frame], asked)).toBe(states);
+    const up = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+    // Three images, a group of tiles, sums and squares, and of the histogram: darks, bins, pairs of bins.
+    const working = 3 * 2 * n + 2 * 8 * 8192 + (4 + 8) * n + 2 * n + up(4 * 603) + up(4 * 603 ** 2);
+    expect(memoryOf([frame, frame], asked, { depth: 3, dark: true })).toBe(2 * (states + working));
+  });
+});
+
+describe("parts with a dark", () => {
+  it("merge only when it is the same, since it is subtracted at the end", async () => {
+    const images = [imageOf(1, "uint16", false)];
+    const part = async (level: number | undefined) =>
+      await accumulate(
+        shotsOf(images),
+        { average: mean() },
+        level === undefined ? {} : { dark: { mean: { A: asImage(new Float64Array(pixels).fill(level), rows, columns) } } },
+      );
+    for (const [a, b] of [
+      [1, 2],
+      [undefined, 1],
+      [1, undefined],
+    ] as const) {
+      const [one, other] = [await part(a), await part(b)];
+      expect(() => one.merge(other)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("correct.dark") }));
+    }
+    const both = resultsOf((await part(1)).merge(await part(1)));
+    expect(both.average["A"]?.get(0, 0)).toBe((images[0]?.[0] ?? NaN) - 1);
+  });
+});
+
+describe("shots from memory", () => {
+  const images = Array.from({ length: 5 }, (_, k) => imageOf(k, "uint16", true));
+
+  it("are taken from any view, also one with gaps, and one by one", async () => {
+    const wide = ndarray(new Uint16Array(5 * rows * columns * 2), [5, rows, columns * 2]);
+    const gaps = wide.step(1, 1, 2);
+    for (const [k, image] of images.entries()) for (let i = 0; i < pixels; i++) gaps.set(k, Math.floor(i / columns), i % columns, image[i] ?? 0);
+    const expected = await reduce(shotsOf(images), plain());
+    expect(difference(await reduce(shotsFrom({ A: gaps }), reducers()), expected)).toBeUndefined();
+    const each: number[] = [];
+    for await (const shot of shotsFrom({ A: gaps.lo(2, 0, 0) }, { tags: [7, 9, 11] })) each.push(shot.tag, shot.images["A"]?.get(1, 1) ?? NaN);
+    expect(each).toEqual([7, images[2]?.[columns + 1], 9, images[3]?.[columns + 1], 11, images[4]?.[columns + 1]]);
+  });
+
+  it("can be reduced by two at a time, and again", async () => {
+    const shots = stacked(images, "uint16", true);
+    const expected = await reduce(shotsOf(images), plain());
+    const both = await Promise.all([reduce(shots, reducers()), reduce(shots, reducers())]);
+    expect(difference(both, [expected, expected])).toBeUndefined();
+    expect(difference(await reduce(shots, reducers()), expected)).toBeUndefined();
+  });
+
+  it("leave the account right when the work is stopped on the way", async () => {
+    const stop = new AbortController();
+    const into = new Accumulated(reducers());
+    const shots = stacked([...images, ...images, ...images], "uint16", true);
+    const onProgress = (done: number): void => {
+      if (done === 6) stop.abort();
+    };
+    await expect(accumulate(shots, reducers(), { signal: stop.signal, onProgress }, into)).rejects.toMatchObject({ code: "ABORTED" });
+    expect(into.ledger).toEqual({ asked: 8, used: 8, dropped: [] });
+    const first = [...images, ...images].slice(0, 8);
+    expect(difference(resultsOf(into), await reduce(shotsOf(first), plain()))).toBeUndefined();
+  });
+
+  it("refuses what does not fit", async () => {
+    const bad = expect.objectContaining({ code: "BAD_ARGUMENT" });
+    const flat = ndarray(new Uint16Array(pixels), [rows, columns]);
+    const [one, two] = [createStack([1, 2, 3]), createStack([2, 2, 3], "float32")];
+    expect(() => shotsFrom({ A: flat })).toThrow(bad);
+    expect(() => shotsFrom({ A: one, B: two })).toThrow(bad);
+    expect(() => shotsFrom({ A: one }, { tags: [1, 2] })).toThrow(bad);
+    expect(() => createStack([5000, 1024, 512])).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("4 GiB") }));
+    expect(() => createStack([0, 4, 4])).toThrow(bad);
+    expect(() => shotsFrom({ A: one }).shot(0).value("bm1")).toThrow(bad);
+    const empty = await reduce(shotsFrom({}), { average: mean() });
+    expect(empty).toEqual({ average: {}, ledger: { asked: 0, used: 0, dropped: [] } });
+  });
+});
