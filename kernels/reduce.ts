@@ -13,10 +13,10 @@ const COARSE: f64 = 1.5 * 4294967296.0 * 4294967296.0;
 export function sumU16(frames: usize, count: i32, stride: usize, n: i32, sums: usize): void {
   const whole = n & ~7;
   for (let i = 0; i < whole; i += 8) {
-    const at = sums + (<usize>i << 2);
+    const at = sums + ((<usize>i) << 2);
     let low = v128.load(at);
     let high = v128.load(at, 16);
-    let frame = frames + (<usize>i << 1);
+    let frame = frames + ((<usize>i) << 1);
     for (let k = 0; k < count; k++) {
       const x = v128.load(frame);
       low = i32x4.add(low, i32x4.extend_low_i16x8_u(x));
@@ -27,9 +27,9 @@ export function sumU16(frames: usize, count: i32, stride: usize, n: i32, sums: u
     v128.store(at, high, 16);
   }
   for (let i = whole; i < n; i++) {
-    const at = sums + (<usize>i << 2);
+    const at = sums + ((<usize>i) << 2);
     let sum = load<u32>(at);
-    for (let k = 0; k < count; k++) sum += <u32>load<u16>(frames + <usize>k * stride + (<usize>i << 1));
+    for (let k = 0; k < count; k++) sum += <u32>load<u16>(frames + <usize>k * stride + ((<usize>i) << 1));
     store<u32>(at, sum);
   }
 }
@@ -43,15 +43,15 @@ export function momentsU16(frames: usize, count: i32, stride: usize, n: i32, sum
   const ones = i16x8.splat(1);
   const whole = n & ~7;
   for (let i = 0; i < whole; i += 8) {
-    const at = sums + (<usize>i << 2);
-    const square = squares + (<usize>i << 3);
+    const at = sums + ((<usize>i) << 2);
+    const square = squares + ((<usize>i) << 3);
     let low = v128.load(at);
     let high = v128.load(at, 16);
     let q0 = v128.load(square);
     let q1 = v128.load(square, 16);
     let q2 = v128.load(square, 32);
     let q3 = v128.load(square, 48);
-    let frame = frames + (<usize>i << 1);
+    let frame = frames + ((<usize>i) << 1);
     for (let k = 0; k < count; k += 2) {
       const a = v128.xor(v128.load(frame), sign);
       const b = k + 1 < count ? v128.xor(v128.load(frame + stride), sign) : i16x8.splat(0);
@@ -76,9 +76,9 @@ export function momentsU16(frames: usize, count: i32, stride: usize, n: i32, sum
   }
   for (let i = whole; i < n; i++) {
     for (let k = 0; k < count; k++) {
-      const y = <i32>load<u16>(frames + <usize>k * stride + (<usize>i << 1)) - 32768;
-      const at = sums + (<usize>i << 2);
-      const square = squares + (<usize>i << 3);
+      const y = <i32>load<u16>(frames + <usize>k * stride + ((<usize>i) << 1)) - 32768;
+      const at = sums + ((<usize>i) << 2);
+      const square = squares + ((<usize>i) << 3);
       store<i32>(at, load<i32>(at) + y);
       store<u64>(square, load<u64>(square) + <u64>(y * y));
     }
@@ -89,7 +89,7 @@ export function momentsU16(frames: usize, count: i32, stride: usize, n: i32, sum
 export function rangeU16(frames: usize, count: i32, stride: usize, n: i32, least: usize, greatest: usize): void {
   const whole = n & ~7;
   for (let i = 0; i < whole; i += 8) {
-    const at = <usize>i << 1;
+    const at = (<usize>i) << 1;
     let low = v128.load(least + at);
     let high = v128.load(greatest + at);
     let frame = frames + at;
@@ -103,7 +103,7 @@ export function rangeU16(frames: usize, count: i32, stride: usize, n: i32, least
     v128.store(greatest + at, high);
   }
   for (let i = whole; i < n; i++) {
-    const at = <usize>i << 1;
+    const at = (<usize>i) << 1;
     for (let k = 0; k < count; k++) {
       const x = load<u16>(frames + <usize>k * stride + at);
       store<u16>(least + at, min(load<u16>(least + at), x));
@@ -112,23 +112,17 @@ export function rangeU16(frames: usize, count: i32, stride: usize, n: i32, least
   }
 }
 
-// @ts-expect-error: AssemblyScript's decorators are not TypeScript's
-@inline
 function count1(at: usize): void {
   store<u32>(at, load<u32>(at) + 1);
 }
 
 /** The bins of 8 pixels: value − offset − base, at least 0 (below the first bin) and at most `top` (above the last). */
-// @ts-expect-error: as above
-@inline
 function bins8(pixels: usize, offsets: usize, base: v128, tops: v128): v128 {
   // `offsets` are less 2^15 as the values are, so that their difference is right wherever it does not saturate.
   const difference = i16x8.sub_sat_s(v128.xor(v128.load(pixels), i16x8.splat(SIGN)), v128.load(offsets));
   return i16x8.min_s(i16x8.max_s(i16x8.sub_sat_s(difference, base), i16x8.splat(0)), tops);
 }
 
-// @ts-expect-error: as above
-@inline
 function bin1(pixel: usize, offset: usize, base: i32, top: i32): i32 {
   return max(0, min(top, <i32>load<u16>(pixel) - 32768 - <i32>load<i16>(offset) - base));
 }
@@ -145,7 +139,7 @@ export function pairsU16(frames: usize, count: i32, stride: usize, n: i32, offse
   for (let k = 0; k < count; k++) {
     const frame = frames + <usize>k * stride;
     for (let i = 0; i < whole; i += 8) {
-      const at = <usize>i << 1;
+      const at = (<usize>i) << 1;
       const cells = i32x4.dot_i16x8_s(bins8(frame + at, offsets + at, bases, tops), weights);
       const a = i64x2.extract_lane(cells, 0);
       const b = i64x2.extract_lane(cells, 1);
@@ -155,8 +149,8 @@ export function pairsU16(frames: usize, count: i32, stride: usize, n: i32, offse
       count1(table + <usize>(b >>> 32));
     }
     for (let i = whole; i < n; i++) {
-      const at = <usize>i << 1;
-      count1(singles + (<usize>bin1(frame + at, offsets + at, base, top) << 2));
+      const at = (<usize>i) << 1;
+      count1(singles + ((<usize>bin1(frame + at, offsets + at, base, top)) << 2));
     }
   }
 }
@@ -169,25 +163,23 @@ export function singlesU16(frames: usize, count: i32, stride: usize, n: i32, off
   for (let k = 0; k < count; k++) {
     const frame = frames + <usize>k * stride;
     for (let i = 0; i < whole; i += 8) {
-      const at = <usize>i << 1;
+      const at = (<usize>i) << 1;
       const bins = bins8(frame + at, offsets + at, bases, tops);
       for (let half = 0; half < 2; half++) {
-        let four = half == 0 ? i64x2.extract_lane(bins, 0) : i64x2.extract_lane(bins, 1);
+        let four = half === 0 ? i64x2.extract_lane(bins, 0) : i64x2.extract_lane(bins, 1);
         for (let j = 0; j < 4; j++) {
-          count1(singles + (<usize>(four & 0xffff) << 2));
+          count1(singles + ((<usize>(four & 0xffff)) << 2));
           four >>= 16;
         }
       }
     }
     for (let i = whole; i < n; i++) {
-      const at = <usize>i << 1;
-      count1(singles + (<usize>bin1(frame + at, offsets + at, base, top) << 2));
+      const at = (<usize>i) << 1;
+      count1(singles + ((<usize>bin1(frame + at, offsets + at, base, top)) << 2));
     }
   }
 }
 
-// @ts-expect-error: as above
-@inline
 function onGrid(x: v128): v128 {
   return f64x2.sub(f64x2.add(x, f64x2.splat(GRID)), f64x2.splat(GRID));
 }
@@ -195,9 +187,9 @@ function onGrid(x: v128): v128 {
 /** Adds the values of each pixel, rounded to the grid, to its f64 sum; an even number of pixels. */
 export function sumF32(frames: usize, count: i32, stride: usize, n: i32, sums: usize): void {
   for (let i = 0; i < n; i += 2) {
-    const at = sums + (<usize>i << 3);
+    const at = sums + ((<usize>i) << 3);
     let sum = v128.load(at);
-    let frame = frames + (<usize>i << 2);
+    let frame = frames + ((<usize>i) << 2);
     for (let k = 0; k < count; k++) {
       sum = f64x2.add(sum, onGrid(f64x2.promote_low_f32x4(v128.load64_zero(frame))));
       frame += stride;
@@ -210,11 +202,11 @@ export function sumF32(frames: usize, count: i32, stride: usize, n: i32, sums: u
 export function momentsF32(frames: usize, count: i32, stride: usize, n: i32, sums: usize, uppers: usize, lowers: usize): void {
   const coarse = f64x2.splat(COARSE);
   for (let i = 0; i < n; i += 2) {
-    const at = <usize>i << 3;
+    const at = (<usize>i) << 3;
     let sum = v128.load(sums + at);
     let upper = v128.load(uppers + at);
     let lower = v128.load(lowers + at);
-    let frame = frames + (<usize>i << 2);
+    let frame = frames + ((<usize>i) << 2);
     for (let k = 0; k < count; k++) {
       const x = onGrid(f64x2.promote_low_f32x4(v128.load64_zero(frame)));
       const square = f64x2.mul(x, x);
@@ -233,7 +225,7 @@ export function momentsF32(frames: usize, count: i32, stride: usize, n: i32, sum
 /** Least and greatest value of each pixel, f32, those that are not a number left out; a multiple of 4 pixels. */
 export function rangeF32(frames: usize, count: i32, stride: usize, n: i32, least: usize, greatest: usize): void {
   for (let i = 0; i < n; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     let low = v128.load(least + at);
     let high = v128.load(greatest + at);
     let frame = frames + at;
@@ -252,8 +244,6 @@ export function rangeF32(frames: usize, count: i32, stride: usize, n: i32, least
  * Any bins of values less the dark, f64 (none when `dark` is 0); with `whole`, of a whole value the whole dark. In the
  * table: below, the bins, above, not a number.
  */
-// @ts-expect-error: as above
-@inline
 function histogram<T>(
   frames: usize,
   count: i32,
@@ -267,17 +257,17 @@ function histogram<T>(
   bins: i32,
   table: usize,
 ): void {
-  const last = table + (<usize>bins << 2);
+  const last = table + ((<usize>bins) << 2);
   for (let k = 0; k < count; k++) {
     const frame = frames + <usize>k * stride;
     for (let i = 0; i < n; i++) {
       let x = <f64>load<T>(frame + <usize>i * sizeof<T>());
-      if (dark != 0) {
-        const level = load<f64>(dark + (<usize>i << 3));
-        x -= whole && floor<f64>(x) == x ? ceil<f64>(level - 0.5) : level;
+      if (dark !== 0) {
+        const level = load<f64>(dark + ((<usize>i) << 3));
+        x -= whole && floor<f64>(x) === x ? ceil<f64>(level - 0.5) : level;
       }
-      if (x >= low && x < high) count1(table + 4 + (<usize>min(bins - 1, <i32>((x - low) / width)) << 2));
-      else if (x == high) count1(last);
+      if (x >= low && x < high) count1(table + 4 + ((<usize>min(bins - 1, <i32>((x - low) / width))) << 2));
+      else if (x === high) count1(last);
       else if (x < low) count1(table);
       else count1(x > high ? last + 4 : last + 8);
     }
@@ -320,19 +310,19 @@ export function histogramF32(
 export function wholeF32(frame: usize, n: i32, out: usize): i32 {
   const whole = n & ~7;
   for (let i = 0; i < whole; i += 8) {
-    const at = frame + (<usize>i << 2);
+    const at = frame + ((<usize>i) << 2);
     const low = v128.load(at);
     const high = v128.load(at, 16);
     const both = i16x8.narrow_i32x4_u(i32x4.trunc_sat_f32x4_s(low), i32x4.trunc_sat_f32x4_s(high));
     const sameLow = f32x4.eq(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(both)), low);
     const sameHigh = f32x4.eq(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(both)), high);
     if (!i32x4.all_true(v128.and(sameLow, sameHigh))) return 0;
-    v128.store(out + (<usize>i << 1), both);
+    v128.store(out + ((<usize>i) << 1), both);
   }
   for (let i = whole; i < n; i++) {
-    const x = load<f32>(frame + (<usize>i << 2));
-    if (!(x >= 0 && x <= 65535) || floor<f32>(x) != x) return 0;
-    store<u16>(out + (<usize>i << 1), <u16>x);
+    const x = load<f32>(frame + ((<usize>i) << 2));
+    if (!(x >= 0 && x <= 65535) || floor<f32>(x) !== x) return 0;
+    store<u16>(out + ((<usize>i) << 1), <u16>x);
   }
   return 1;
 }

@@ -1,4 +1,4 @@
-import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { connect, type Facility } from "../connect.ts";
 import type { DetectorGroup } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
@@ -13,6 +13,8 @@ export type AddCommand = (program: Command, io: Io) => void;
 export interface Answer {
   readonly json: unknown;
   readonly text: string;
+  /** For commands that judge: 1 when what was looked at is not as it should be. @default 0 */
+  readonly exitCode?: number;
 }
 
 /** What every command has at hand. */
@@ -58,9 +60,18 @@ export function declare<O extends object, A extends readonly unknown[]>(
     const options = all.at(-2) as O & CommonOptions;
     await using facility = await connect(urlOf(options, args) ?? "sim:");
     const answer = await action(await session(facility, options, io), options, args);
-    io.out(options.json === true ? `${JSON.stringify(answer.json)}\n` : `${answer.text}\n`);
+    print(io, options.json === true, answer);
   });
 }
+
+/** Writes an answer and, when it is a bad one, ends the command with its exit code. */
+export function print(io: Io, asJson: boolean, { json, text, exitCode = 0 }: Answer): void {
+  io.out(asJson ? `${JSON.stringify(json)}\n` : `${text}\n`);
+  if (exitCode !== 0) throw new CommanderError(exitCode, ANSWERED, "");
+}
+
+/** Code of the error by which a command that has answered ends with an exit code. */
+export const ANSWERED = "sacla.answered";
 
 async function session(facility: Facility, options: CommonOptions, io: Io): Promise<Session> {
   const { signal } = io;

@@ -1,21 +1,41 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { errorCatalogue, isSaclaError, toSaclaError } from "../core/errors.ts";
-import type { AddCommand } from "./command.ts";
+import { type AddCommand, ANSWERED } from "./command.ts";
 import { assemble } from "./commands/assemble.ts";
 import { average } from "./commands/average.ts";
+import { convert } from "./commands/convert.ts";
 import { demo } from "./commands/demo.ts";
 import { detectors } from "./commands/detectors.ts";
 import { histogram } from "./commands/histogram.ts";
 import { image } from "./commands/image.ts";
 import { info } from "./commands/info.ts";
+import { replay } from "./commands/replay.ts";
 import { runs } from "./commands/runs.ts";
 import { signals } from "./commands/signals.ts";
+import { stats } from "./commands/stats.ts";
 import { tags } from "./commands/tags.ts";
+import { validate } from "./commands/validate.ts";
 import { values } from "./commands/values.ts";
 import type { Io } from "./io.ts";
 
-const commands: readonly AddCommand[] = [runs, info, detectors, signals, tags, values, image, average, histogram, assemble, demo];
+const commands: readonly AddCommand[] = [
+  runs,
+  info,
+  detectors,
+  signals,
+  tags,
+  values,
+  image,
+  average,
+  histogram,
+  assemble,
+  convert,
+  validate,
+  stats,
+  replay,
+  demo,
+];
 
 /** Exit codes: done, failed, asked wrongly, interrupted. */
 const EXIT_OK = 0;
@@ -36,6 +56,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     await program.parseAsync([...argv], { from: "user" });
     return EXIT_OK;
   } catch (error) {
+    if (error instanceof CommanderError && error.code === ANSWERED) return error.exitCode;
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
     return report(error, argv.includes("--json"), io);
   }

@@ -4,12 +4,11 @@ import { SaclaError, showList } from "../core/errors.ts";
 import { asInteger, asText, checkOptions } from "../core/guards.ts";
 import { hightagAt } from "../core/japan.ts";
 import { nearestNames } from "../core/nearest-names.ts";
-import { type Column, emptyColumn, type MissingReason, setEntry } from "../core/syncdb.ts";
+import { type Column, emptyColumn, type MissingReason, STATUS_MISSING, setEntry } from "../core/syncdb.ts";
 import type { RunInfo } from "../transport/methods.ts";
 import type { Source } from "../transport/source.ts";
 import { type ArchiveOptions, readRuns, type StoredRun } from "./dataconvert.ts";
 import { H5File } from "./h5file.ts";
-import { unitOfLeaf } from "./signals.ts";
 
 /**
  * Opens an HDF5 file written by DataConvert 3 or 4 as a source of shots. Only names and short lists are read; an
@@ -94,6 +93,8 @@ class Archive implements Source {
       runtype: "",
       stationnumber: 0,
       runstatus: 0,
+      // A file of `sacla convert` says more, and the comment with its spaces.
+      ...(stored.recorded === undefined ? {} : { ...stored.recorded, hightagnumber: stored.hightag }),
     };
   }
 
@@ -148,11 +149,13 @@ class Archive implements Source {
 
   column(equipId: string, hightag: number, tags: Uint32Array): Column {
     const leaves = this.#leavesOf(equipId, hightag);
-    const column = emptyColumn(equipId, unitOfLeaf(leaves[0]?.[1] ?? equipId), tags.length);
+    const [first] = leaves;
+    const column = emptyColumn(equipId, first === undefined ? "" : first[0].unitOf(first[1]), tags.length);
     for (const [run, leaf] of leaves) {
+      const status = run.statusOf(leaf);
       for (const [i, tag] of tags.entries()) {
         const row = run.rowOf(tag);
-        if (row !== undefined) setEntry(column, i, entryFrom(run.column(leaf)[row] ?? NaN));
+        if (row !== undefined && status?.[row] !== STATUS_MISSING) setEntry(column, i, entryFrom(run.column(leaf)[row] ?? NaN));
       }
     }
     return column;

@@ -1,8 +1,10 @@
 import { groupDetectors } from "../core/detector.ts";
 import { SaclaError, show, showList } from "../core/errors.ts";
 import { hightagAt } from "../core/japan.ts";
+import type { RunInfo } from "../transport/methods.ts";
 import type { H5File } from "./h5file.ts";
-import { signalNames } from "./signals.ts";
+import { type Provenance, readProvenance } from "./provenance.ts";
+import { signalNames, unitOfLeaf } from "./signals.ts";
 import { StoredDetector } from "./stored-detector.ts";
 
 /** What the file does not say, or says wrongly. */
@@ -21,7 +23,8 @@ export function readRuns(file: H5File, options: ArchiveOptions): StoredRun[] {
   const path = "/file_info/run_number_list";
   const runs = Array.from(required(file, path, file.numbers(path)));
   if (runs.length === 0) throw notDataConvert(file, path, "is empty");
-  return runs.sort((a, b) => a - b).map((run) => new StoredRun(file, run, options));
+  const provenance = readProvenance(file);
+  return runs.sort((a, b) => a - b).map((run) => new StoredRun(file, run, options, provenance?.request.run === run ? provenance : undefined));
 }
 
 /** One `/run_<N>` group. Everything small is read at once, so that a broken file is known when it is opened. */
@@ -47,16 +50,19 @@ export class StoredRun {
   readonly #rows: ReadonlyMap<number, number>;
   readonly #times: Float64Array;
   readonly #columns = new Map<string, Float64Array>();
+  /** For files of `sacla convert`: what the layout has no place for. */
+  readonly #provenance: Provenance | undefined;
   #signals: ReadonlyMap<string, string> | undefined;
 
-  constructor(file: H5File, run: number, options: ArchiveOptions) {
+  constructor(file: H5File, run: number, options: ArchiveOptions, provenance: Provenance | undefined) {
     this.#file = file;
+    this.#provenance = provenance;
     this.#root = `/run_${run}`;
     this.run = run;
     if (file.kind(this.#root) !== "group") {
       throw damaged(file, this.#root, "is not there, though /file_info/run_number_list names it");
     }
-    this.bl = options.bl ?? this.#beamline();
+    this.bl = options.bl ?? provenance?.request.bl ?? this.#beamline();
     const listed = this.#tagList();
     this.tags = Uint32Array.from(listed).sort();
     this.#rows = new Map(Array.from(listed, (tag, row) => [tag, row]));
@@ -65,9 +71,9 @@ export class StoredRun {
     this.endTag = this.#tagNumber("run_info/end_tag_number");
     this.#checkRange();
     this.#times = this.#perTag("time_stamp");
-    this.startTime = this.#timeAt("start");
-    this.stopTime = this.#timeAt("end");
-    this.hightag = options.hightag ?? hightagAt(this.startTime);
+    this.startTime = provenance?.run.starttime ?? this.#timeAt("start");
+    this.stopTime = provenance?.run.stoptime ?? this.#timeAt("end");
+    this.hightag = options.hightag ?? provenance?.run.hightagnumber ?? hightagAt(this.startTime);
     this.comment = file.text(`${this.#root}/exp_info/comment`) ?? "";
     this.detectors = this.#findDetectors();
   }
@@ -117,6 +123,21 @@ export class StoredRun {
     const column = this.#perTag(leaf);
     this.#columns.set(leaf, column);
     return column;
+  }
+
+  /** Unit of a leaf of `event_info`. */
+  unitOf(leaf: string): string {
+    return this.#provenance?.signals.find((signal) => signal.leaf === leaf)?.unit ?? unitOfLeaf(leaf);
+  }
+
+  /** Status codes of a leaf in the order of {@link column}, where the file has them; undefined for most. */
+  statusOf(leaf: string): Float64Array | undefined {
+    return this.#provenance === undefined ? undefined : this.#file.numbers(`/sacla/signal_status/${leaf}`);
+  }
+
+  /** What the source of the file said about the run, beyond what the layout holds. */
+  get recorded(): RunInfo | undefined {
+    return this.#provenance?.run;
   }
 
   get #tagListPath(): string {

@@ -1,7 +1,8 @@
 import { open as openFile, stat } from "node:fs/promises";
 import { isSaclaError, SaclaError, show } from "../core/errors.ts";
 
-type H5 = Awaited<typeof import("h5wasm/node")["ready"]>;
+/** @internal */
+export type H5 = Awaited<typeof import("h5wasm/node")["ready"]>;
 type H5Metadata = ReturnType<H5["get_dataset_metadata"]>;
 
 const arrays = {
@@ -21,9 +22,9 @@ type NumberType = keyof typeof arrays;
 const imageTypes = { i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array, f4: Float32Array } as const;
 
 /** H5T_class_t of the HDF5 library. */
-const INTEGER = 0;
-const FLOAT = 1;
-const STRING = 3;
+export const INTEGER = 0;
+export const FLOAT = 1;
+export const STRING = 3;
 const ENUM = 8;
 
 /** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */
@@ -39,7 +40,7 @@ const MAX_COMPLAINT = 20_000;
 let loading: Promise<H5> | undefined;
 
 /** Loaded at the first file: it takes 0.2 s, which a script on the simulated facility should not pay. */
-function loadH5(): Promise<H5> {
+export function loadH5(): Promise<H5> {
   loading ??= import("h5wasm/node").then(async ({ ready }) => collectComplaints(await ready));
   return loading;
 }
@@ -217,6 +218,15 @@ export class H5File {
     return text;
   }
 
+  /** A dataset of any kind as it is in memory, and its type and shape in words: for comparing files. */
+  bytes(path: string): { bytes: Uint8Array; description: string } {
+    const meta = this.#metadata(path);
+    if (meta === undefined || meta.shape === null) return { bytes: new Uint8Array(0), description: meta === undefined ? "no dataset" : "empty" };
+    const bytes = meta.size * meta.total_size;
+    const at = this.#read(path, bytes);
+    return { bytes: this.#h5.HEAPU8.slice(at, at + bytes), description: `${describe(meta)} (${meta.size} bytes each)` };
+  }
+
   /**
    * Fills `out`, row-major, with an image of shape [rows, columns]; whole-number pixels become float32.
    * @throws FILE_DAMAGED when the image has another shape or cannot be read
@@ -309,7 +319,7 @@ export class H5File {
 }
 
 /** Runs one call of h5wasm; whatever way it fails becomes the error made by `failed`. */
-function attempt<T>(work: () => T, failed: (reason: string, cause: unknown) => SaclaError): T {
+export function attempt<T>(work: () => T, failed: (reason: string, cause: unknown) => SaclaError): T {
   complaint.text = "";
   let result: T;
   try {

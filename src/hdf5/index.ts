@@ -4,5 +4,14 @@
  * @module
  */
 export { openArchive } from "./archive.ts";
+export { type Completeness, completeness, type Presence } from "./completeness.ts";
+export { type Converted, type ConvertOptions, convert } from "./convert.ts";
+export type { ConvertSource } from "./convert-plan.ts";
+export type { ConvertProgress, DarkInfo, ReadOptions } from "./convert-read.ts";
+export { type ConvertRequest, type FileFormat, fileFormats, type ResolvedRequest, type ShotClass, shotClasses } from "./convert-request.ts";
 export type { ArchiveOptions } from "./dataconvert.ts";
 export { fileScheme } from "./file-scheme.ts";
+export { type LayoutFinding, type LayoutRule, layoutRules } from "./layout-rules.ts";
+export type { PhotonScale, Provenance } from "./provenance.ts";
+export { provenanceOf, type Replayed, replay } from "./replay.ts";
+export { type ValidationReport, validateFile } from "./validate.ts";

@@ -14,6 +14,8 @@ const equipmentIds: readonly (readonly [leaf: RegExp, id: string])[] = [
   [/^bl_(\d+)\/tc\/mono_1_position_theta$/, "xfel_bl_$1_tc_mono_1_theta/position"],
   [/^bl_(\d+)\/eh_(\d+)\/laser\/delay_line_motor_(\d+)$/, "xfel_bl_$1_st_$2_motor_$3/position"],
   [/^bl_(\d+)\/eh_(\d+)\/photodiode\/photodiode_user_(\d+)_in_volt$/, "xfel_bl_$1_st_$2_pd_user_$3_fitting_peak/voltage"],
+  // Where `sacla convert` puts what DataConvert has no place for.
+  [/^syncdb\/(.+)$/, "$1"],
 ];
 
 const units: readonly (readonly [leaf: RegExp, unit: string])[] = [
@@ -52,4 +54,39 @@ export function signalNames(leaves: readonly string[]): Map<string, string> {
     }
   }
   return names;
+}
+
+/** Equipment ids, with the leaf each comes from: the table above turned round, its first line winning. */
+const leaves: readonly (readonly [id: RegExp, leaf: string])[] = equipmentIds.map(([pattern, template]) => {
+  const groups = pattern.source.match(/\([^)]*\)/g) ?? [];
+  let n = 0;
+  const leaf = pattern.source
+    .slice(1, -1)
+    .replaceAll("\\/", "/")
+    .replace(/\([^)]*\)/g, () => `$${++n}`);
+  return [new RegExp(`^${template.replace(/\$(\d)/g, (_, k: string) => groups[Number(k) - 1] ?? "")}$`), leaf];
+});
+
+/**
+ * The leaf of `event_info` to store a signal in, so that {@link signalNames} finds it again by the same name: where
+ * DataConvert puts it, if that is known and of the run's beamline, else below `syncdb`. A name that is a leaf already
+ * stays where it is.
+ *
+ * @example
+ * leafOfSignal("xfel_bl_3_tc_bm_1_pd/charge", 3); // "bl_3/tc/bm_1_pd_charge"
+ * leafOfSignal("xfel_bl_2_tc_bm_1_pd/charge", 3); // "syncdb/xfel_bl_2_tc_bm_1_pd/charge"
+ */
+export function leafOfSignal(name: string, bl: number): string {
+  if (isLeaf(name, bl)) return name;
+  for (const [id, template] of leaves) {
+    const leaf = id.test(name) ? name.replace(id, template) : "";
+    // A file has signals of one beamline only, by which readers know it.
+    if (leaf.startsWith(`bl_${bl}/`)) return leaf;
+  }
+  return `syncdb/${name}`;
+}
+
+/** Whether a name is a path inside `event_info` already, as an archive names its signals. */
+export function isLeaf(name: string, bl: number): boolean {
+  return name.startsWith("syncdb/") || name.startsWith("acc/") || name.startsWith(`bl_${bl}/`);
 }

@@ -171,13 +171,19 @@ function addWeights(list: WeightedRuns, patterns: Patterns, scale: number, out: 
   }
 }
 
-/** Each sensor pixel's value is shared out over the output pixels it overlaps; overlapping sensors add. */
+/**
+ * Each sensor pixel's value is shared out over the output pixels it overlaps; overlapping sensors add. The reference for
+ * `AreaKernel`, and what paints where that does not.
+ */
 export class AreaPainter implements Painter {
   readonly bytes: number;
   readonly #maps: readonly AreaMap[];
   readonly #patterns = new Patterns();
   /** Area of one sensor pixel in output pixels, per sensor. */
   readonly #pixelAreas: readonly number[];
+  readonly #darks: (Float32Array | undefined)[] = [];
+  /** An image less its dark, kept from one shot to the next. */
+  #difference = new Float32Array(0);
 
   constructor(canvas: Canvas, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
     const taken = new Uint8Array(canvas.width * canvas.height);
@@ -185,6 +191,10 @@ export class AreaPainter implements Painter {
     this.#pixelAreas = placements.map((placement) => placement.columnPitch * placement.rowPitch);
     const lists = this.#maps.flatMap(({ first, more }) => [first, more]);
     this.bytes = lists.reduce((sum, list) => sum + list.runs.byteLength + list.weights.byteLength, this.#patterns.bytes);
+  }
+
+  setDark(sensor: number, dark: Float32Array): void {
+    this.#darks[sensor] = dark;
   }
 
   paint(paints: readonly Paint[], gap: number, out: Float32Array): void {
@@ -203,8 +213,19 @@ export class AreaPainter implements Painter {
       const map = this.#maps[i];
       const paint = paints[i];
       if (map === undefined || paint === undefined || paint.pixels === null) continue;
-      spreadRuns(onTop ? map.more : map.first, this.#patterns, paint.pixels, paint.offset, paint.gain, out, onTop);
+      const list = onTop ? map.more : map.first;
+      if (list.runs.length === 0) continue;
+      const dark = paint.dark ? this.#darks[i] : undefined;
+      const gain = Math.fround(paint.gain);
+      if (dark === undefined) spreadRuns(list, this.#patterns, paint.pixels, paint.offset, gain, out, onTop);
+      else spreadRuns(list, this.#patterns, this.#subtract(paint.pixels, paint.offset, dark), 0, gain, out, onTop);
     }
+  }
+
+  #subtract(pixels: PixelArray, offset: number, dark: Float32Array): Float32Array {
+    if (this.#difference.length < dark.length) this.#difference = new Float32Array(dark.length);
+    for (let k = 0; k < dark.length; k++) this.#difference[k] = Math.fround(pixels[offset + k] ?? 0) - (dark[k] ?? 0);
+    return this.#difference;
   }
 
   cover(out: Float32Array): void {

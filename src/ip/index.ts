@@ -4,7 +4,7 @@ export { type CrystfelBadRegion, type CrystfelGeom, parseCrystfelGeom } from "./
 export { type CrystfelGeomOptions, toCrystfelGeom } from "./crystfel-write.ts";
 export { type PixelPositions, pixelPositions } from "./geometry.ts";
 export { badPixelReasons, badPixels, usable } from "./masks.ts";
-export type { PerSensor, PixelArray, SensorImage, SensorMask } from "./pixels.ts";
+export type { PerSensor, PixelArray, SensorDark, SensorImage, SensorMask } from "./pixels.ts";
 export type { View } from "./placement.ts";
 export { type ReconstructionSource, reconstruction } from "./reconstruction.ts";
 export type { SensorRegion } from "./region.ts";

@@ -1,8 +1,8 @@
-import { type Canvas, type Placement, sensorColumn, sensorRow, xOfColumn, yOfRow } from "./placement.ts";
+import { type Canvas, type Placement, type Steps, sensorColumn, sensorRow, stepsOf, xOfColumn, yOfRow } from "./placement.ts";
 import { grown } from "./runs.ts";
 
 /** Overlaps below this fraction of a pixel are rounding noise of the clipping, not area. */
-const NOISE = 1e-12;
+export const NOISE = 1e-12;
 
 /** A convex polygon in sensor coordinates: `n` corners, u along columns, v along rows. */
 interface Polygon {
@@ -81,9 +81,7 @@ export class Cells {
   readonly #placement: Placement;
   readonly #canvas: Canvas;
   readonly #use: Uint8Array | null;
-  /** How sensor coordinates change from one output column, and one output row, to the next. */
-  readonly #perColumn: { readonly u: number; readonly v: number };
-  readonly #perRow: { readonly u: number; readonly v: number };
+  readonly #steps: Steps;
   #rest = polygon();
   #spare = polygon();
   #strip = polygon();
@@ -94,10 +92,7 @@ export class Cells {
     this.#placement = placement;
     this.#canvas = canvas;
     this.#use = use;
-    const { cos, sin, columnPitch, rowPitch } = placement;
-    const sign = canvas.view === "source" ? 1 : -1;
-    this.#perColumn = { u: (sign * cos) / columnPitch, v: (sign * sin) / rowPitch };
-    this.#perRow = { u: -sin / columnPitch, v: cos / rowPitch };
+    this.#steps = stepsOf(placement, canvas);
   }
 
   /** How many sensor pixels lie under the output pixel; they are then in `base`, `offsets` and `weights`. */
@@ -107,8 +102,8 @@ export class Cells {
     const y = yOfRow(this.#canvas, row);
     const u = sensorColumn(this.#placement, x, y);
     const v = sensorRow(this.#placement, x, y);
-    const { u: cu, v: cv } = this.#perColumn;
-    const { u: ru, v: rv } = this.#perRow;
+    const { u: cu, v: cv } = this.#steps.perColumn;
+    const { u: ru, v: rv } = this.#steps.perRow;
     const c0 = Math.floor(u + Math.min(0, cu) + Math.min(0, ru));
     const c1 = Math.ceil(u + Math.max(0, cu) + Math.max(0, ru));
     const r0 = Math.floor(v + Math.min(0, cv) + Math.min(0, rv));
@@ -127,8 +122,8 @@ export class Cells {
 
   #set(u: number, v: number): void {
     const p = this.#rest;
-    const { u: cu, v: cv } = this.#perColumn;
-    const { u: ru, v: rv } = this.#perRow;
+    const { u: cu, v: cv } = this.#steps.perColumn;
+    const { u: ru, v: rv } = this.#steps.perRow;
     p.n = 4;
     p.u[0] = u;
     p.v[0] = v;

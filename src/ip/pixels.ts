@@ -8,6 +8,9 @@ export type PixelArray = Float32Array | Float64Array | Uint16Array;
 /** One sensor's image: an array of shape [ysize, xsize], or its pixels row by row. */
 export type SensorImage = NdArray<PixelArray> | PixelArray;
 
+/** What one sensor shows without light, in ADU: an array of shape [ysize, xsize], or its pixels row by row. */
+export type SensorDark = NdArray<Float32Array | Float64Array> | Float32Array | Float64Array;
+
 /** Which pixels of one sensor to use: 1 = use, 0 = do not. Shape [ysize, xsize], or row by row. */
 export type SensorMask = NdArray<Int16Array | Uint8Array> | Int16Array | Uint8Array;
 
@@ -57,6 +60,24 @@ export function readMask(name: string, mask: SensorMask | null | undefined, rows
   return unused === 0 ? null : use;
 }
 
+/**
+ * `dark` in single precision, row by row, always as a copy.
+ * @throws BAD_ARGUMENT when its shape is not [rows, columns] or its memory is not of floating-point numbers
+ */
+export function readDark(name: string, dark: SensorDark, rows: number, columns: number): Float32Array {
+  if (dark instanceof Float32Array || dark instanceof Float64Array) {
+    checkLength(name, dark.length, rows, columns);
+    return new Float32Array(dark);
+  }
+  checkShape(name, dark, rows, columns);
+  if (!(dark.data instanceof Float32Array || dark.data instanceof Float64Array)) {
+    throw badArgument(`the memory of ${name}`, show(dark.data), "a Float32Array or Float64Array");
+  }
+  const values = new Float32Array(rows * columns);
+  pack(dark, rows, columns, values);
+  return values;
+}
+
 function pixelReader(name: string, mask: SensorMask, rows: number, columns: number): (row: number, column: number) => number {
   if (mask instanceof Int16Array || mask instanceof Uint8Array) {
     checkLength(name, mask.length, rows, columns);
@@ -91,7 +112,7 @@ export function isContiguous(image: NdArray): boolean {
 }
 
 /** Copies a strided view row by row into `to`. */
-export function pack(image: NdArray<PixelArray>, rows: number, columns: number, to: Float64Array): void {
+export function pack(image: NdArray<PixelArray>, rows: number, columns: number, to: Float32Array | Float64Array): void {
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) to[r * columns + c] = image.get(r, c);
 }
 

@@ -80,6 +80,21 @@ export function sensorRow(p: Placement, x: number, y: number): number {
   return ((x - p.x) * p.sin - (y - p.y) * p.cos) / p.rowPitch;
 }
 
+/** How sensor places change from one output column, and from one output row, to the next: u along sensor columns, v along rows. */
+export interface Steps {
+  readonly perColumn: { readonly u: number; readonly v: number };
+  readonly perRow: { readonly u: number; readonly v: number };
+}
+
+export function stepsOf(p: Placement, canvas: Canvas): Steps {
+  const { cos, sin, columnPitch, rowPitch } = p;
+  const sign = canvas.view === "source" ? 1 : -1;
+  return {
+    perColumn: { u: (sign * cos) / columnPitch, v: (sign * sin) / rowPitch },
+    perRow: { u: -sin / columnPitch, v: cos / rowPitch },
+  };
+}
+
 /** X of a sensor place. */
 export function placeX(p: Placement, row: number, column: number): number {
   return p.x + column * p.columnPitch * p.cos + row * p.rowPitch * p.sin;

@@ -92,7 +92,7 @@ function sourceOf(src: ReconstructionSource, name: string, pixelSize: number): S
     rowPitch: scale,
   };
   const gain = asFinite(`${name}.iScale`, src.iScale);
-  return { placement, use: readMask(`${name}.mask`, src.mask, rows, columns), paint: { ...pixelsOf(img, img.data, rows, columns), gain } };
+  return { placement, use: readMask(`${name}.mask`, src.mask, rows, columns), paint: { ...pixelsOf(img, img.data, rows, columns), dark: false, gain } };
 }
 
 function pixelsOf(img: NdArray<PixelArray>, data: PixelArray, rows: number, columns: number): { pixels: PixelArray; offset: number } {

@@ -10,7 +10,7 @@ import type { FrameSpec, Shot } from "../st/shots.ts";
 export type ImageStack<P extends Pixels = Pixels> = NdArray<P>;
 
 /** Bytes kept free beside a stack for what the kernel counts: per pixel, and for histograms. Untouched, they take no memory. */
-const ROOM_PER_PIXEL = 64;
+const ROOM_PER_PIXEL = 128;
 const ROOM = 64 * 2 ** 20;
 
 const arenas = new WeakMap<ArrayBufferLike, Arena>();

@@ -111,7 +111,7 @@ describe("normalise", () => {
 
   it("scales to the reference, and drops shots outside the limits with the reason", async () => {
     const script: SyncValue[] = [
-      volts(2),
+      volts(1),
       volts(4),
       volts(0.5),
       volts(8.001),
@@ -123,7 +123,7 @@ describe("normalise", () => {
     const shots = shotsOf(script.map((value) => ({ pixels: eight(8), signals: { [i0]: value } })));
     const corrections = [correct.normalise({ signal: i0, limits: [1, 8], reference: 4 })];
     const { roi, ledger } = await reduce(shots, { roi: roiSum({ rows: [0, 1], columns: [0, 1] }) }, { corrections });
-    expect(roi["A"]).toEqual({ tags: Uint32Array.of(100, 101, 104), sums: Float64Array.of(16, 8, 4) });
+    expect(roi["A"]).toEqual({ tags: Uint32Array.of(100, 101, 104), sums: Float64Array.of(32, 8, 4) });
     expect(ledger).toEqual({
       asked: 8,
       used: 3,
@@ -287,8 +287,8 @@ describe("commonMode", () => {
     );
   });
 
-  it("leaves a port that is lit everywhere, and notes it", async () => {
-    const pixels = noisy([3, 0, 0, 0], 0, 1).map((x, i) => (i % 64 < 16 ? x + 500 : x));
+  it.each([85, 500])("leaves a port that is lit everywhere by %i ADU, and notes it", async (light) => {
+    const pixels = noisy([light, 0, 0, 0], 0, 1);
     const { average, ledger } = await reduce(shotsOf([{ pixels }, { pixels }], big), { average: mean() }, { corrections: [correct.commonMode({ ports })] });
     expect(ledger.notes).toEqual({ "common-mode-not-found": 2 });
     expect(average["A"]?.data[3]).toBeCloseTo(pixels[3] ?? NaN, 5);

@@ -257,6 +257,21 @@ describe("a cube", () => {
     );
   });
 
+  it("uses a shot that was dropped once it can be used, and counts it once", async () => {
+    const axes: Axis[] = [{ name: "x", of: "x", edges: [0, 1] }];
+    const dropped = [{ tag: 1, signals: { x: "missing" } as const }];
+    const good = [{ tag: 1, signals: { x: 0.5 } }];
+    const once = { asked: 1, used: 1, dropped: [] };
+    const late = await cube(shotsOf(dropped), { axes });
+    expect(late.ledger).toEqual({ asked: 1, used: 0, dropped: [{ reason: "x-missing", tags: [1] }] });
+    expect((await late.update(shotsOf(good))).ledger).toEqual(once);
+    expect((await late.update(shotsOf(dropped))).ledger).toEqual(once);
+    expect((await cube(shotsOf(good), { axes })).merge(await cube(shotsOf(dropped), { axes })).ledger).toEqual(once);
+    expect((await cube(shotsOf(dropped), { axes })).merge(await cube(shotsOf(good), { axes })).ledger).toEqual(once);
+    const screened = { ledger: { asked: 2, used: 1, dropped: [{ reason: "i0-missing", tags: [1] }] } };
+    expect((await late.update(shotsOf([{ tag: 2, signals: { x: 1 } }]), { screened })).ledger).toEqual({ asked: 2, used: 2, dropped: [] });
+  });
+
   it("refuses what cannot be meant", async () => {
     const bad = (axes: unknown[], values: object = {}) =>
       expect(() => new Cube({ axes: axes as Axis[], values })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));

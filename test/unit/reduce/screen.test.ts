@@ -38,7 +38,7 @@ describe("screen", () => {
     const pumped = await screen(run, [
       { name: "laser", signal: laser, equals: 1 },
       { signal: motor, where: (pulse) => pulse > 10_020 },
-      { signal: motor, between: [0, 10_090] },
+      { signal: motor, between: [10_060, 10_090] },
     ]);
     // The laser is on at 1002, 1006 and 1010.
     expect([...pumped]).toEqual([1006]);

@@ -1,0 +1,29 @@
+import { connect } from "../../connect.ts";
+import { provenanceOf, replay as replayFile } from "../../hdf5/index.ts";
+import { type AddCommand, print } from "../command.ts";
+import { Progress } from "../progress.ts";
+
+/** `sacla replay FILE`: makes a converted file again and compares. */
+export const replay: AddCommand = (program, io) => {
+  program
+    .command("replay")
+    .description("make a file of sacla convert again, from what it says of its making, and compare; exit code 1 when they differ")
+    .argument("<file>", "HDF5 file written by sacla convert")
+    .option("--url <address>", "where to read (default: the address in the file)")
+    .option("--json", "print one JSON object")
+    .action(async (path: string, { url, json }: { url?: string; json?: boolean }) => {
+      const { request, source, ledger, versions } = await provenanceOf(path);
+      await using facility = await connect(url ?? source.url ?? "sim:");
+      const progress = new Progress(io, `replay ${path}`);
+      const { isSame, difference } = await replayFile(facility, path, {
+        signal: io.signal,
+        onProgress: (_, done, total) => progress.update(done, total),
+      }).finally(() => progress.end());
+      const verdict = isSame ? "the same to the last byte" : `different: ${difference}`;
+      print(io, json === true, {
+        json: { file: path, isSame, difference, request, source, versions },
+        text: `${path}: run ${request.run} of ${source.url ?? "an unnamed source"}, ${ledger.used} shots: ${verdict}`,
+        exitCode: isSame ? 0 : 1,
+      });
+    });
+};

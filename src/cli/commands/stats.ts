@@ -1,0 +1,100 @@
+import { type Completeness, completeness } from "../../hdf5/index.ts";
+import { textTable } from "../../plot/index.ts";
+import { type AddCommand, declare, findRun } from "../command.ts";
+
+interface Options {
+  readonly signals: string[];
+  readonly out?: string;
+}
+
+/** `sacla stats FILE|RUN`: what of a run is there, and a picture of what is missing where. */
+export const stats: AddCommand = (program, io) =>
+  declare<Options, [source: string]>(
+    program,
+    io,
+    "stats",
+    "count what is there of each detector and signal of a run, and draw what is missing where",
+    (command) =>
+      command
+        .argument("[source]", "run number, newest, or an HDF5 file (its newest run)", "newest")
+        .option(
+          "--signals <id>",
+          "equipment id or pattern with *; can be repeated (default: those convert writes)",
+          (id: string, all: string[]) => [...all, id],
+          [],
+        )
+        .option("-o, --out <file>", "SVG picture of what is missing where"),
+    async (session, { signals, out }, [source]) => {
+      const run = await findRun(session, /^\d+$/.test(source) ? Number(source) : "newest");
+      const found = await completeness(run, signals.length === 0 ? undefined : signals, { signal: session.signal });
+      const { tags, rows, complete } = found;
+      if (out !== undefined) session.io.writeFile(out, picture(found));
+      const cells = rows.map(({ name, counts }) => [name, counts.ok, counts["not-converged"], counts.saturated, counts.missing, share(counts.ok, tags.length)]);
+      const table = textTable(["", "ok", "not-converged", "saturated", "missing", "there"], cells);
+      return {
+        json: {
+          bl: run.bl,
+          run: run.run,
+          shots: tags.length,
+          complete,
+          rows: rows.map(({ name, kind, ok, counts }) => ({ name, kind, ok, counts })),
+          picture: out ?? null,
+        },
+        text: `${table}\n${complete} of ${tags.length} shots of run ${run.run} have everything (${share(complete, tags.length)})${out === undefined ? "" : `\n${out}`}`,
+      };
+    },
+    (options, [source]) => (isFile(source) ? source : options.url),
+  );
+
+function isFile(source: string): boolean {
+  return source !== "newest" && !/^\d+$/.test(source);
+}
+
+function share(part: number, whole: number): string {
+  return whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`;
+}
+
+/** Columns at most; beyond, neighbouring shots share one. */
+const MAX_COLUMNS = 800;
+const [ROW_HEIGHT, WIDTH, LABEL_WIDTH, HEAD] = [16, 800, 330, 40];
+/** By index into the statuses of a shot: there, not-converged, saturated, missing. */
+const colours = ["#e8eef2", "#e69f00", "#cc79a7", "#222222"] as const;
+const labels = ["there", "not-converged", "saturated", "missing"] as const;
+
+/** One row a detector or signal, shots from left to right, coloured by why something is missing. */
+function picture({ run, rows, tags }: Completeness): string {
+  const perColumn = Math.max(1, Math.ceil(tags.length / MAX_COLUMNS));
+  const columns = Math.max(1, Math.ceil(tags.length / perColumn));
+  const bands = rows.map(({ name, status }, r) => {
+    const y = HEAD + r * ROW_HEIGHT;
+    return `<text x="${LABEL_WIDTH - 8}" y="${y + 11}" text-anchor="end">${escaped(name)}</text>${band(status, perColumn, columns, y)}`;
+  });
+  const legend = labels.map((label, i) => {
+    const x = LABEL_WIDTH + i * 130;
+    return `<rect x="${x}" y="20" width="12" height="12" fill="${colours[i]}"/><text x="${x + 18}" y="30">${label}</text>`;
+  });
+  const height = HEAD + rows.length * ROW_HEIGHT + 26;
+  const range = `<text x="${LABEL_WIDTH}" y="${height - 8}">tag ${tags[0] ?? ""}</text><text x="${LABEL_WIDTH + WIDTH}" y="${height - 8}" text-anchor="end">${tags.at(-1) ?? ""}</text>`;
+  const title = `<text x="${LABEL_WIDTH}" y="13" font-weight="bold">run ${run}: ${tags.length} shots${perColumn > 1 ? `, ${perColumn} a column` : ""}</text>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${LABEL_WIDTH + WIDTH + 10}" height="${height}" font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>${[title, ...legend, ...bands, range].join("\n")}</svg>\n`;
+}
+
+/** Neighbouring columns of one colour are one rectangle; a column shows the worst of its shots. */
+function band(status: Uint8Array, perColumn: number, columns: number, y: number): string {
+  const worst = (c: number): number => Math.max(0, ...status.subarray(c * perColumn, (c + 1) * perColumn));
+  const parts: string[] = [];
+  for (let c = 0; c < columns; ) {
+    const code = worst(c);
+    const start = c;
+    while (c < columns && worst(c) === code) c++;
+    const x = LABEL_WIDTH + (start / columns) * WIDTH;
+    parts.push(
+      `<rect x="${x.toFixed(2)}" y="${y}" width="${(((c - start) / columns) * WIDTH).toFixed(2)}" height="${ROW_HEIGHT - 3}" fill="${colours[code] ?? colours[3]}"/>`,
+    );
+  }
+  return parts.join("");
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+}

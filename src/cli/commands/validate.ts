@@ -1,0 +1,26 @@
+import { layoutRules, validateFile } from "../../hdf5/index.ts";
+import { textTable } from "../../plot/index.ts";
+import { type AddCommand, print } from "../command.ts";
+
+/** `sacla validate FILE`: whether a file has the layout that readers expect. */
+export const validate: AddCommand = (program, io) => {
+  program
+    .command("validate")
+    .description("check the layout of an HDF5 file (DataConvert, Cheetah or NXmx); exit code 1 when a reader would fail")
+    .argument("<file>", "HDF5 file")
+    .option("--json", "print one JSON object")
+    .action(async (path: string, { json }: { json?: boolean }) => {
+      const report = await validateFile(path);
+      const { format, findings, counts, isValid } = report;
+      const rows = findings.map(({ severity, rule, path: place, message }) => [severity, rule, place, message]);
+      const more = Object.values(counts).reduce((a, b) => a + b, 0) - findings.length;
+      const verdict = `${path}: ${format === "unknown" ? "no known layout" : `${format} layout`}, ${count(findings, "error")} errors, ${count(findings, "warning")} warnings${more > 0 ? ` (${more} more like these)` : ""}`;
+      const reasons = [...new Set(findings.map(({ rule }) => rule))].map((rule) => `  ${rule}: ${layoutRules[rule].reason}`);
+      const text = findings.length === 0 ? verdict : [textTable(["", "rule", "where", "what"], rows), ...reasons, verdict].join("\n");
+      print(io, json === true, { json: report, text, exitCode: isValid ? 0 : 1 });
+    });
+};
+
+function count(findings: readonly { severity: string }[], severity: string): number {
+  return findings.filter((finding) => finding.severity === severity).length;
+}
