@@ -306,19 +306,31 @@ export function histogramF32(
   histogram<f32>(frames, count, stride, n, dark, whole, low, high, width, bins, table);
 }
 
+/** 2^23: in float32, numbers from here to 2^24 are whole, and their last 23 bits count them. */
+const WHOLE: f32 = 8388608.0;
+const WHOLE_BITS: i32 = 0x4b000000;
+
 /** Writes f32 values that are whole and from 0 to 65535 as u16; 0 when one is not, and nothing written is of use then. */
 export function wholeF32(frame: usize, n: i32, out: usize): i32 {
+  const shift = f32x4.splat(WHOLE);
+  const bits = i32x4.splat(WHOLE_BITS);
   const whole = n & ~7;
+  let same = i32x4.splat(-1);
+  let any = i32x4.splat(0);
   for (let i = 0; i < whole; i += 8) {
     const at = frame + ((<usize>i) << 2);
     const low = v128.load(at);
     const high = v128.load(at, 16);
-    const both = i16x8.narrow_i32x4_u(i32x4.trunc_sat_f32x4_s(low), i32x4.trunc_sat_f32x4_s(high));
-    const sameLow = f32x4.eq(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(both)), low);
-    const sameHigh = f32x4.eq(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(both)), high);
-    if (!i32x4.all_true(v128.and(sameLow, sameHigh))) return 0;
-    v128.store(out + ((<usize>i) << 1), both);
+    // Rounds to a whole number; what is out of range has bits above the 16th left.
+    const lowShifted = f32x4.add(low, shift);
+    const highShifted = f32x4.add(high, shift);
+    same = v128.and(same, v128.and(f32x4.eq(f32x4.sub(lowShifted, shift), low), f32x4.eq(f32x4.sub(highShifted, shift), high)));
+    const lowWhole = v128.xor(lowShifted, bits);
+    const highWhole = v128.xor(highShifted, bits);
+    any = v128.or(any, v128.or(lowWhole, highWhole));
+    v128.store(out + ((<usize>i) << 1), i16x8.narrow_i32x4_u(lowWhole, highWhole));
   }
+  if (!i32x4.all_true(same) || v128.any_true(i32x4.shr_u(any, 16))) return 0;
   for (let i = whole; i < n; i++) {
     const x = load<f32>(frame + ((<usize>i) << 2));
     if (!(x >= 0 && x <= 65535) || floor<f32>(x) !== x) return 0;

@@ -1,5 +1,6 @@
 /** `sacla/db`: runs, tags and 0-D signals, as Python's `dbpy`. */
 export { APIError } from "./api-error.ts";
+export { parseCondition } from "./condition.ts";
 export { BEAM_MONITOR, BEAM_MONITOR_DARK_COULOMB, type DarkRule, type DarkTest, darkRuleOf, darkRules } from "./dark-rule.ts";
 export { Db } from "./db.ts";
 export type { Evidence } from "./evidence.ts";

@@ -4,11 +4,11 @@ import { SaclaError, showList } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
 import { checkRoi, type Roi, roiShape } from "../core/roi.ts";
-import type { Db, Run, RunTags } from "../db/index.ts";
+import { type Db, parseCondition, type Run, type RunTags } from "../db/index.ts";
 import { Assembler } from "../ip/index.ts";
 import type { St } from "../st/index.ts";
 import type { RunInfo } from "../transport/index.ts";
-import { parseCondition, type ResolvedRequest } from "./convert-request.ts";
+import type { ResolvedRequest } from "./convert-request.ts";
 import { isLeaf, leafOfSignal, signalNames } from "./signals.ts";
 
 /** Where a conversion reads. A `Facility` is one. */

@@ -1,7 +1,7 @@
-import { SaclaError } from "../core/errors.ts";
 import { asFinite, asInteger, asOneOf, asText, badArgument, checkOptions } from "../core/guards.ts";
 import type { Roi } from "../core/roi.ts";
 import { asTags } from "../core/tags.ts";
+import { parseCondition } from "../db/index.ts";
 import type { View } from "../ip/index.ts";
 
 /** Layouts a conversion can write; see docs/files.md. */
@@ -144,27 +144,4 @@ export function gzipLevel(compression: string): number | undefined {
 function checkCompression(compression: string): string {
   if (compression === "none" || /^gzip-[1-9]$/.test(compression)) return compression;
   throw badArgument("compression", compression, "none, or gzip-1 to gzip-9");
-}
-
-const operators: Readonly<Record<string, (a: number, b: number) => boolean>> = {
-  "<": (a, b) => a < b,
-  "<=": (a, b) => a <= b,
-  ">": (a, b) => a > b,
-  ">=": (a, b) => a >= b,
-  "=": (a, b) => a === b,
-  "!=": (a, b) => a !== b,
-};
-
-/** Reads `SIGNAL OPERATOR NUMBER`. @throws BAD_ARGUMENT */
-export function parseCondition(text: string): { signal: string; holds: (value: number) => boolean } {
-  const [, signal, operator, number] = /^\s*(\S+?)\s*(<=|>=|!=|<|>|=)\s*(\S+)\s*$/.exec(text) ?? [];
-  const compare = operators[operator ?? ""];
-  const limit = Number(number);
-  if (signal === undefined || compare === undefined || Number.isNaN(limit)) {
-    throw new SaclaError(
-      "BAD_ARGUMENT",
-      `The condition ${JSON.stringify(text)} must be "SIGNAL OPERATOR NUMBER", with an operator of ${Object.keys(operators).join(" ")}.`,
-    );
-  }
-  return { signal, holds: (value) => compare(value, limit) };
 }

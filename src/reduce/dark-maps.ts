@@ -33,7 +33,7 @@ export interface DarkMaps {
   readonly mean: PreciseImage;
   /** Standard deviation of each pixel over the shots (of the sample, n − 1), ADU. */
   readonly noise: PreciseImage;
-  /** Why a pixel is bad, by the bits of {@link badPixelReasons}; 0 is good. {@link usable} makes 1 = use of it. */
+  /** Why a pixel is bad, by the bits of {@link badPixelReasons}; 0 is good. `usable` of sacla/ip makes 1 = use of it. */
   readonly mask: NdArray<Uint8Array>;
   /** Pixels with each reason; one pixel may have several. */
   readonly bad: { readonly dead: number; readonly cold: number; readonly hot: number; readonly noisy: number };

@@ -5,7 +5,7 @@ import { Series } from "./series.ts";
 /** A state as plain arrays: what a checkpoint holds. A series is its tags and its columns. */
 export type SavedState = Readonly<Record<string, Float64Array | Uint32Array | { readonly tags: Uint32Array; readonly columns: readonly Float64Array[] }>>;
 
-const initial: Readonly<Record<ArrayField["merge"], number>> = { sum: 0, min: Infinity, max: -Infinity };
+const initial = { min: Infinity, max: -Infinity } as const;
 
 /** Bytes of the arrays of a layout; a series takes 4 + 8 · width bytes per shot on top. */
 export function layoutBytes(layout: Layout): number {
@@ -30,7 +30,7 @@ function arrayOf(name: string, field: ArrayField, saved: SavedState[string] | un
 }
 
 function newArray({ type, length, merge }: ArrayField): Float64Array | Uint32Array {
-  if (type === "float64") return new Float64Array(length).fill(initial[merge]);
+  if (type === "float64") return merge === "sum" ? new Float64Array(length) : new Float64Array(length).fill(initial[merge]);
   return new Uint32Array(length).fill(merge === "min" ? 0xffff_ffff : 0);
 }
 

@@ -1,18 +1,8 @@
 import { Option } from "commander";
-import { SaclaError } from "../../core/errors.ts";
-import { formatTagList, type Run, type RunTags } from "../../db/index.ts";
+import { formatTagList, parseCondition, type Run, type RunTags } from "../../db/index.ts";
 import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
 
 const classes = ["all", "dark", "exposed", "on", "off"] as const;
-const operators: Readonly<Record<string, (a: number, b: number) => boolean>> = {
-  "<": (a, b) => a < b,
-  "<=": (a, b) => a <= b,
-  ">": (a, b) => a > b,
-  ">=": (a, b) => a >= b,
-  "=": (a, b) => a === b,
-  "!=": (a, b) => a !== b,
-};
-
 interface Options {
   readonly class: (typeof classes)[number];
   readonly detector?: string;
@@ -61,18 +51,4 @@ async function ofClass(run: Run, wanted: Options["class"], signal: AbortSignal):
   if (wanted === "dark") return await run.darkTags(undefined, { signal });
   if (wanted === "exposed") return await run.exposedTags(undefined, { signal });
   return (await run.labels(undefined, { signal }))[wanted];
-}
-
-function parseCondition(text: string): { signal: string; holds: (value: number) => boolean } {
-  const match = /^\s*(\S+?)\s*(<=|>=|!=|<|>|=)\s*(\S+)\s*$/.exec(text);
-  const [, signal, operator, number] = match ?? [];
-  const compare = operators[operator ?? ""];
-  const limit = Number(number);
-  if (signal === undefined || compare === undefined || number === undefined || Number.isNaN(limit)) {
-    throw new SaclaError(
-      "BAD_ARGUMENT",
-      `--where ${JSON.stringify(text)} must be "SIGNAL OPERATOR NUMBER", with an operator of ${Object.keys(operators).join(" ")}.`,
-    );
-  }
-  return { signal, holds: (value) => compare(value, limit) };
 }
