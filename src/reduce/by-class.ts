@@ -17,7 +17,7 @@ export interface ByClass<T> {
  * the reducer times the number of classes, which is why they must be named beforehand.
  *
  * @param classes - their names
- * @param classOf - class of a shot, null for none; {@link classOf} makes one from tags by class
+ * @param classOf - class of a shot, null for none; `classOf` makes one from tags by class
  * @throws BAD_ARGUMENT when a name comes twice, or a shot is given a class that was not named
  * @example
  * const { average } = await reduce(shots, { average: byClass(mean(), ["on", "off"], (tag) => (labels.on.has(tag) ? "on" : labels.off.has(tag) ? "off" : null)) });
