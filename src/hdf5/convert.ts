@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { throwIfAborted } from "../core/async.ts";
@@ -24,7 +24,7 @@ import { type ConvertRequest, resolveRequest } from "./convert-request.ts";
 import { type H5Numbers, H5Writer } from "./h5writer.ts";
 import { DataConvertLayout, type Layout, writeSignal } from "./layout-dataconvert.ts";
 import { CheetahLayout, NxmxLayout } from "./layout-stack.ts";
-import { type PhotonScale, PROVENANCE_FORMAT, PROVENANCE_PATH, type Provenance } from "./provenance.ts";
+import { type PhotonScale, PROVENANCE_FORMAT, PROVENANCE_PATH, type Provenance, provenanceOf } from "./provenance.ts";
 import { partFiles, readJournal, removeParts, renameWhole, Spool, writing } from "./spool.ts";
 
 export interface ConvertOptions extends ReadOptions {
@@ -73,7 +73,9 @@ export async function convert(source: ConvertSource, request: ConvertRequest, pa
   if (options.restart === true) await removeParts(files);
   const plan = await planConversion(source, resolved, { signal: options.signal });
   const fingerprint = fingerprintOf(plan, options.url ?? null);
-  checkTarget(target, fingerprint, options.overwrite === true);
+  const done = await finishedBefore(target, path, plan, fingerprint);
+  if (done !== undefined) return done;
+  checkTarget(target, options.overwrite === true);
   const spool = await Spool.open(target, fingerprint);
   const resumedShots = blocksOf(spool).reduce((sum, { info }) => sum + info.asked, 0);
   let keep = true;
@@ -82,7 +84,7 @@ export async function convert(source: ConvertSource, request: ConvertRequest, pa
     await readShots(source, plan, spool, dark?.means ?? null, options);
     const written = await assemble(plan, spool, dark?.info ?? null, options);
     const geomPath = written.geom === null ? null : await writeGeom(target, written.geom);
-    await spool.noteWhole();
+    await spool.noteWhole(written.images);
     await renameWhole(files.part, target);
     keep = false;
     return {
@@ -105,14 +107,26 @@ export async function convert(source: ConvertSource, request: ConvertRequest, pa
   }
 }
 
+/**
+ * A conversion that was killed after its file got its name and before all else was removed: only that is left to do.
+ * The file is known by its inode, which a rename does not change.
+ */
+async function finishedBefore(target: string, path: string, plan: ConvertPlan, fingerprint: string): Promise<Converted | undefined> {
+  const files = partFiles(target);
+  const known = readJournal(files.journal);
+  const found = statSync(target, { throwIfNoEntry: false });
+  if (known?.whole === undefined || known.plan !== fingerprint || found?.ino !== known.whole.ino || found.size !== known.whole.size) return undefined;
+  const provenance = await provenanceOf(target);
+  await removeParts(files);
+  const geomPath = plan.request.format === "dataconvert" ? null : geomBeside(target);
+  return { path, geomPath, bytes: found.size, images: known.whole.images, resumedShots: plan.tags.length, ledger: provenance.ledger, provenance };
+}
+
 /** @throws FILE_EXISTS, WRITE_FAILED before anything is made */
-function checkTarget(target: string, fingerprint: string, overwrite: boolean): void {
-  if (!existsSync(target)) return;
-  if (statSync(target).isDirectory()) throw new SaclaError("WRITE_FAILED", `${show(target)} is a folder; name a file.`, { details: { path: target } });
-  const { part, journal } = partFiles(target);
-  const known = readJournal(journal);
-  // Killed after the file got its name and before its journal was removed: it is done again, to the same bytes.
-  if (known?.isWhole === true && known.plan === fingerprint && !existsSync(part)) return;
+function checkTarget(target: string, overwrite: boolean): void {
+  const found = statSync(target, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (found.isDirectory()) throw new SaclaError("WRITE_FAILED", `${show(target)} is a folder; name a file.`, { details: { path: target } });
   if (overwrite) return;
   throw new SaclaError("FILE_EXISTS", `${show(target)} is there already; choose another name, or overwrite it: --overwrite, in a script { overwrite: true }.`, {
     details: { path: target },
@@ -156,7 +170,7 @@ async function assemble(plan: ConvertPlan, spool: Spool, dark: DarkInfo | null, 
             blocks.map(({ info }) => info),
             energyFrom,
           );
-    const provenance = provenanceOf(plan, dark, photons, ledger, options.url ?? null);
+    const provenance = describeMaking(plan, dark, photons, ledger, options.url ?? null);
     writer.numbers("/sacla/tags_used", tags);
     writer.text(PROVENANCE_PATH, JSON.stringify(provenance));
     writer.close();
@@ -249,7 +263,7 @@ function photonScale(blocks: readonly BlockInfo[], energyFrom: readonly number[]
   };
 }
 
-function provenanceOf(plan: ConvertPlan, dark: DarkInfo | null, photons: PhotonScale | null, ledger: Ledger, url: string | null): Provenance {
+function describeMaking(plan: ConvertPlan, dark: DarkInfo | null, photons: PhotonScale | null, ledger: Ledger, url: string | null): Provenance {
   const { request, info, apiVersion, signals, configuredEv, tagStep, sensors } = plan;
   const seed = /^sim:.*[?&]seed=(\d+)/.exec(url ?? "")?.[1];
   return {
@@ -275,8 +289,12 @@ function versions(): Provenance["versions"] {
   return known;
 }
 
+function geomBeside(target: string): string {
+  return target.replace(/(\.h5|\.hdf5|\.nxs)?$/i, ".geom");
+}
+
 async function writeGeom(target: string, text: string): Promise<string> {
-  const path = target.replace(/(\.h5|\.hdf5|\.nxs)?$/i, ".geom");
+  const path = geomBeside(target);
   const beside = `${path}.part`;
   await writing(path, () => writeFile(beside, text));
   await renameWhole(beside, path);

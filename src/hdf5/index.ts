@@ -12,6 +12,6 @@ export { type ConvertRequest, type FileFormat, fileFormats, type ResolvedRequest
 export type { ArchiveOptions } from "./dataconvert.ts";
 export { fileScheme } from "./file-scheme.ts";
 export { type LayoutFinding, type LayoutRule, layoutRules } from "./layout-rules.ts";
-export type { PhotonScale, Provenance } from "./provenance.ts";
-export { provenanceOf, type Replayed, replay } from "./replay.ts";
+export { type PhotonScale, type Provenance, provenanceOf } from "./provenance.ts";
+export { type Replayed, replay } from "./replay.ts";
 export { type ValidationReport, validateFile } from "./validate.ts";

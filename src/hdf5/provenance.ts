@@ -1,8 +1,11 @@
+import { resolve } from "node:path";
+import { SaclaError, show } from "../core/errors.ts";
+import { asText } from "../core/guards.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { RunInfo } from "../transport/index.ts";
 import type { DarkInfo } from "./convert-read.ts";
 import type { ResolvedRequest } from "./convert-request.ts";
-import type { H5File } from "./h5file.ts";
+import { H5File } from "./h5file.ts";
 
 /** Where files carry how they were made. */
 export const PROVENANCE_PATH = "/sacla/provenance";
@@ -50,7 +53,7 @@ export function readProvenance(file: H5File): Provenance | undefined {
   return parseProvenance(file.text(PROVENANCE_PATH) ?? "");
 }
 
-export function parseProvenance(text: string): Provenance | undefined {
+function parseProvenance(text: string): Provenance | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isProvenance(value) ? value : undefined;
@@ -64,4 +67,19 @@ const parts = ["request", "source", "run", "ledger", "signals", "constants", "ve
 function isProvenance(value: unknown): value is Provenance {
   if (typeof value !== "object" || value === null || !("format" in value) || value.format !== PROVENANCE_FORMAT) return false;
   return parts.every((name) => typeof Reflect.get(value, name) === "object" && Reflect.get(value, name) !== null);
+}
+
+/**
+ * How a file was made, as it says itself.
+ * @throws UNSUPPORTED when it does not say
+ */
+export async function provenanceOf(path: string): Promise<Provenance> {
+  const file = await H5File.open(resolve(asText("path", path)));
+  try {
+    const provenance = readProvenance(file);
+    if (provenance !== undefined) return provenance;
+  } finally {
+    file.close();
+  }
+  throw new SaclaError("UNSUPPORTED", `${show(path)} does not say how it was made; only files of \`sacla convert\` can be made again.`, { details: { path } });
 }

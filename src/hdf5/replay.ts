@@ -1,13 +1,11 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { SaclaError, show } from "../core/errors.ts";
-import { asText } from "../core/guards.ts";
 import { convert } from "./convert.ts";
 import type { ConvertSource } from "./convert-plan.ts";
 import type { ReadOptions } from "./convert-read.ts";
 import { asRequest } from "./convert-request.ts";
 import { H5File } from "./h5file.ts";
-import { type Provenance, readProvenance } from "./provenance.ts";
+import { provenanceOf } from "./provenance.ts";
 import { writing } from "./spool.ts";
 
 /** Whether a file could be made again. */
@@ -15,21 +13,6 @@ export interface Replayed {
   readonly isSame: boolean;
   /** First place where the new file differs, in words; null when it is the same to the last byte. */
   readonly difference: string | null;
-}
-
-/**
- * How a file was made, as it says itself.
- * @throws UNSUPPORTED when it does not say
- */
-export async function provenanceOf(path: string): Promise<Provenance> {
-  const file = await H5File.open(resolve(asText("path", path)));
-  try {
-    const provenance = readProvenance(file);
-    if (provenance !== undefined) return provenance;
-  } finally {
-    file.close();
-  }
-  throw new SaclaError("UNSUPPORTED", `${show(path)} does not say how it was made; only files of \`sacla convert\` can be made again.`, { details: { path } });
 }
 
 /**

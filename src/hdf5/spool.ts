@@ -1,5 +1,5 @@
 import { constants, readFileSync } from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { isSaclaError, SaclaError, show } from "../core/errors.ts";
@@ -110,9 +110,12 @@ export class Spool {
     this.#crc = 0;
   }
 
-  /** Notes that the output is whole, before it gets its name. @throws WRITE_FAILED */
-  async noteWhole(): Promise<void> {
-    await writing(this.files.journal, () => this.#note({ whole: true }));
+  /** Notes that the assembled output is whole, before it gets its name. @throws WRITE_FAILED */
+  async noteWhole(images: number): Promise<void> {
+    await writing(this.files.journal, async () => {
+      const { ino, size } = await stat(this.files.part);
+      await this.#note({ whole: { ino, size, images } });
+    });
   }
 
   /** Fills `out` with bytes of the data file. @throws FILE_DAMAGED when they are not there */
@@ -144,7 +147,14 @@ interface Journal {
   readonly plan: string;
   readonly owner: Owner;
   readonly sections: readonly Section[];
-  readonly isWhole: boolean;
+  /** Identity of an output that was whole, which it keeps when it gets its name, and how many images it has. */
+  readonly whole: Whole | undefined;
+}
+
+interface Whole {
+  readonly ino: number;
+  readonly size: number;
+  readonly images: number;
 }
 
 /** The journal of a target, as far as its lines are whole; undefined when there is none. */
@@ -164,7 +174,7 @@ export function readJournal(path: string): Journal | undefined {
     if (!isSection(line) || line.from !== (sections.at(-1)?.to ?? 0)) break;
     sections.push(line);
   }
-  return { plan, owner, sections, isWhole: rest.some((line) => typeof line === "object" && line !== null && "whole" in line) };
+  return { plan, owner, sections, whole: rest.map(wholeIn).findLast((whole) => whole !== undefined) };
 }
 
 function parseLine(line: string): unknown {
@@ -173,6 +183,12 @@ function parseLine(line: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function wholeIn(line: unknown): Whole | undefined {
+  const { whole } = Object(line) as { whole?: unknown };
+  const { ino, size, images } = Object(whole) as Partial<Record<keyof Whole, unknown>>;
+  return typeof ino === "number" && typeof size === "number" && typeof images === "number" ? { ino, size, images } : undefined;
 }
 
 function isSection(line: unknown): line is Section {

@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ChaosSource } from "../../../scripts/chaos-convert-source.ts";
@@ -109,12 +109,19 @@ describe("an interrupted conversion", () => {
       copyFileSync(journal, join(folder, "kept.journal"));
     };
     await convert(over(new ChaosSource()), request, target, { onProgress: keep });
-    copyFileSync(join(folder, "kept.data"), data);
-    // The process that wrote it is this one, which is not taken for another at work.
-    writeFileSync(journal, `${readFileSync(join(folder, "kept.journal"), "utf8")}{"whole":true}\n`);
-    await convert(over(new ChaosSource()), request, target);
-    expect(readFileSync(target).equals(await reference)).toBe(true);
+    const { ino, size } = statSync(target);
+    const leave = (whole: object): void => {
+      copyFileSync(join(folder, "kept.data"), data);
+      writeFileSync(journal, `${readFileSync(join(folder, "kept.journal"), "utf8")}${JSON.stringify({ whole })}\n`);
+    };
+    leave({ ino, size, images: 245 });
+    const source = new FailingSource(0);
+    expect(await convert(over(source), request, target)).toMatchObject({ images: 245, resumedShots: 250, ledger: { used: 250 } });
+    expect([source.read, statSync(target).ino]).toEqual([0, ino]);
     expect(readdirSync(folder).sort()).toEqual(["a.h5", "kept.data", "kept.journal"]);
+    // A file of that name which is not the one that was written.
+    leave({ ino: ino + 1, size, images: 245 });
+    expect(await codeOf(convert(over(source), request, target))).toBe("FILE_EXISTS");
   });
 
   it("is not mixed with another one, nor given to two processes", async () => {
