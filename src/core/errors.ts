@@ -67,6 +67,15 @@ export const errorCatalogue = {
     next: "Make room or choose another folder, and give the same command again: a conversion goes on where it stopped.",
   },
   UNSUPPORTED: { facility: true, meaning: "This source cannot answer this question.", next: "Ask the live facility, or use what the message suggests." },
+  NOT_AUTHENTICATED: { facility: false, meaning: "The server does not know who asks.", next: "Give the key or token made by `sacla keys`." },
+  NOT_ALLOWED: { facility: false, meaning: "The client's role does not allow this.", next: "Ask with a key or token of the role named in the message." },
+  TOO_LARGE: { facility: false, meaning: "A request is larger than the server takes.", next: "Ask for fewer tags at a time." },
+  TOO_MANY_REQUESTS: { facility: false, meaning: "The client asks more often than the server allows.", next: "Wait for the time named in the message." },
+  UNREACHABLE: {
+    facility: false,
+    meaning: "No server answers at the address, or the connection broke.",
+    next: "Check the address, the server and the tunnel; see docs/remote-access.md.",
+  },
   WORKER_LOST: {
     facility: false,
     meaning: "Worker threads died again and again over the same part of the work.",
