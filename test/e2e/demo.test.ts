@@ -70,10 +70,8 @@ function checkTruth(demo: Demo, truth: Truth): void {
 }
 
 describe("the demo", () => {
-  it("finds a simulated run's rings and accounts for every shot, within a minute", async () => {
-    const started = performance.now();
+  it("finds a simulated run's rings and accounts for every shot", async () => {
     const demo = await demoOf();
-    expect(performance.now() - started).toBeLessThan(60_000);
     expect(demo.sensors.length).toBe(8);
     expect(demo.assembled).toMatchObject({ view: "source", width: 2399, height: 2399 });
     expect(demo.assembled.brightest.length).toBe(8);
