@@ -27,11 +27,11 @@ export function hash(...parts: (number | string)[]): number {
 
 /** A stream of random numbers (xoshiro128**, Blackman & Vigna) that can be re-seeded without allocating. */
 export class Random {
-  #a = 0;
-  #b = 0;
-  #c = 0;
-  #d = 0;
-  #spare = NaN;
+  // Typed arrays: a field that holds more than 31 bits, or a fraction, would be a new object at each draw.
+  readonly #state = new Int32Array(4);
+  readonly #pair = new Float64Array(2);
+  /** How many of the pair of normals are not given out yet. */
+  #left = 0;
 
   constructor(seed: number) {
     this.reseed(seed);
@@ -39,26 +39,36 @@ export class Random {
 
   /** Begins again from `seed`. */
   reseed(seed: number): this {
-    this.#a = mix(seed ^ 0x243f6a88);
-    this.#b = mix(this.#a ^ 0x85a308d3);
-    this.#c = mix(this.#b ^ 0x13198a2e);
-    this.#d = mix(this.#c ^ 0x03707344) | 1;
-    this.#spare = NaN;
+    const s = this.#state;
+    const a = mix(seed ^ 0x243f6a88);
+    const b = mix(a ^ 0x85a308d3);
+    const c = mix(b ^ 0x13198a2e);
+    s[0] = a;
+    s[1] = b;
+    s[2] = c;
+    s[3] = mix(c ^ 0x03707344) | 1;
+    this.#left = 0;
     return this;
+  }
+
+  /** A whole number in [−2^31, 2^31): the bits of {@link uint32}, cheaper where the sign does not matter. */
+  int32(): number {
+    const s = this.#state;
+    const a = s[0] ?? 0;
+    const b = s[1] ?? 0;
+    const c = (s[2] ?? 0) ^ a;
+    const d = (s[3] ?? 0) ^ b;
+    s[0] = a ^ d;
+    s[1] = b ^ c;
+    s[2] = c ^ (b << 9);
+    s[3] = (d << 11) | (d >>> 21);
+    const r = Math.imul(b, 5);
+    return Math.imul((r << 7) | (r >>> 25), 9);
   }
 
   /** A whole number in [0, 2^32). */
   uint32(): number {
-    const r = Math.imul(this.#b, 5);
-    const result = Math.imul((r << 7) | (r >>> 25), 9) >>> 0;
-    const t = this.#b << 9;
-    this.#c ^= this.#a;
-    this.#d ^= this.#b;
-    this.#b ^= this.#c;
-    this.#a ^= this.#d;
-    this.#c ^= t;
-    this.#d = (this.#d << 11) | (this.#d >>> 21);
-    return result;
+    return this.int32() >>> 0;
   }
 
   /** Uniform in [0, 1). */
@@ -68,19 +78,29 @@ export class Random {
 
   /** Standard normal (Marsaglia's polar method). */
   normal(): number {
-    if (!Number.isNaN(this.#spare)) {
-      const spare = this.#spare;
-      this.#spare = NaN;
-      return spare;
+    if (this.#left === 0) this.#drawPair();
+    return this.#pair[--this.#left] ?? 0;
+  }
+
+  /** Fills `out` with standard normals, the same as from {@link normal} one by one. */
+  normals(out: Float64Array): void {
+    for (let i = 0; i < out.length; i++) {
+      if (this.#left === 0) this.#drawPair();
+      out[i] = this.#pair[--this.#left] ?? 0;
     }
+  }
+
+  #drawPair(): void {
     for (;;) {
       const u = 2 * this.uniform() - 1;
       const v = 2 * this.uniform() - 1;
       const s = u * u + v * v;
       if (s > 0 && s < 1) {
         const f = Math.sqrt((-2 * Math.log(s)) / s);
-        this.#spare = v * f;
-        return u * f;
+        this.#pair[1] = u * f;
+        this.#pair[0] = v * f;
+        this.#left = 2;
+        return;
       }
     }
   }

@@ -31,6 +31,7 @@ export class MpccdModel {
   readonly #dark = new Recent<DarkPattern>();
   readonly #light = new Recent<Light>();
   readonly #portOffset = new Float64Array(ports);
+  readonly #rowNoise = new Float64Array(ysize);
 
   constructor(seed: number, pulses: PulseModel) {
     this.#seed = seed;
@@ -78,10 +79,8 @@ export class MpccdModel {
     const noise = readNoiseElectrons / gainOf(sensorId);
     const table = noiseTable();
     this.#fillPortOffsets(sensorId, shot);
-    for (let row = 0; row < ysize; row++) {
-      const rowOffset = rowNoiseAdu * random.normal();
-      drawDarkRow(out, row * xsize, dark.pedestal, this.#portOffset, rowOffset, noise, table, noiseStart(random));
-    }
+    random.normals(this.#rowNoise);
+    for (let row = 0; row < ysize; row++) drawDarkRow(out, row, dark.pedestal, this.#portOffset, this.#rowNoise, noise, table, noiseStart(random));
   }
 
   /** Drift of the whole sensor and of each port; the half makes rounding down rounding to nearest. */
@@ -110,15 +109,17 @@ export class MpccdModel {
 
 function drawDarkRow(
   out: Pixels,
-  start: number,
+  row: number,
   pedestal: Float32Array,
   portOffset: Float64Array,
-  rowOffset: number,
+  rowNoise: Float64Array,
   noise: number,
   table: Float32Array,
   tableStart: number,
 ): void {
+  const start = row * xsize;
   const shift = tableStart - start;
+  const rowOffset = rowNoiseAdu * (rowNoise[row] ?? 0);
   for (let port = 0; port < ports; port++) {
     const offset = rowOffset + (portOffset[port] ?? 0);
     const from = start + port * portWidth;
@@ -126,8 +127,14 @@ function drawDarkRow(
   }
 }
 
+const gains = new Map<string, number>();
+
 function gainOf(sensorId: string): number {
-  return describeDetector(sensorId).absGain ?? 1;
+  const known = gains.get(sensorId);
+  if (known !== undefined) return known;
+  const gain = describeDetector(sensorId).absGain ?? 1;
+  gains.set(sensorId, gain);
+  return gain;
 }
 
 function finishBadPixels(dark: DarkPattern, random: Random, out: Pixels): void {

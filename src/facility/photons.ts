@@ -110,57 +110,55 @@ export function addPhotons(pattern: Pattern, lotteries: RowLotteries, exposure: 
   return placed;
 }
 
-function addToRow(
-  row: number,
-  drawn: number,
-  ringShare: Uint8Array,
-  { keep, alias }: RowLotteries,
-  { aduPerPhoton, ringFactor }: Exposure,
-  random: Random,
-  out: Pixels,
-): number {
+function addToRow(row: number, drawn: number, ringShare: Uint8Array, { keep, alias }: RowLotteries, exposure: Exposure, random: Random, out: Pixels): number {
+  const { aduPerPhoton, ringFactor } = exposure;
   const { x, y } = chargeSharing();
   const start = row * xsize;
   const restChance = 1 / Math.max(1, ringFactor);
   const ringChance = ringFactor * restChance - restChance;
   let placed = 0;
   for (let k = 0; k < drawn; k++) {
-    const place = random.uint32() * COLUMNS_PER_DRAW;
+    const place = (random.int32() >>> 0) * COLUMNS_PER_DRAW;
     let column = Math.floor(place);
     const cell = Math.floor((place - column) * SHARING_SIZE);
-    const chance = random.uint32();
+    const chance = random.int32();
     if (chance >>> 16 >= (keep[start + column] ?? 0)) column = alias[start + column] ?? 0;
     const pixel = start + column;
     if (ringFactor !== 1 && random.uniform() >= restChance + (ringChance * (ringShare[pixel] ?? 0)) / 255) continue;
     placed++;
-    // A random fraction before rounding down keeps the mean charge exact although ADU are whole.
-    const dither = (chance & 0xffff) / 65_536;
-    const leakX = x[cell] ?? 0;
-    const leakY = y[cell] ?? 0;
-    if (leakX === 0 && leakY === 0) addAdu(out, pixel, aduPerPhoton + dither);
-    else addShared(out, pixel, aduPerPhoton, dither, leakX, leakY);
+    // Only whole numbers are handed on: a fraction that leaves its function is a new object, for each photon.
+    const dither = chance & 0xffff;
+    if (x[cell] === 0 && y[cell] === 0) addAdu(out, pixel, Math.floor(aduPerPhoton + dither / 65_536) | 0);
+    else addShared(out, pixel, exposure, dither, cell);
   }
   return placed;
 }
 
-function addShared(out: Pixels, pixel: number, adu: number, dither: number, leakX: number, leakY: number): void {
+/** A photon near the edge of its pixel. `dither` is in 65536ths. */
+function addShared(out: Pixels, pixel: number, { aduPerPhoton: adu }: Exposure, dither: number, cell: number): void {
+  const { x, y } = chargeSharing();
+  const leakX = x[cell] ?? 0;
+  const leakY = y[cell] ?? 0;
+  // A random fraction before rounding down keeps the mean charge exact although ADU are whole.
+  const fraction = dither / 65_536;
   const toX = Math.abs(leakX);
   const toY = Math.abs(leakY);
   const column = (pixel % xsize) + Math.sign(leakX);
   const isInside = column >= 0 && column < xsize;
   const across = pixel + Math.sign(leakX);
   const along = Math.sign(leakY) * xsize;
-  addAdu(out, pixel, adu * (1 - toX) * (1 - toY) + dither);
-  if (toX > 0 && isInside) addAdu(out, across, adu * toX * (1 - toY) + dither);
-  if (toY > 0) addAdu(out, pixel + along, adu * (1 - toX) * toY + dither);
-  if (toX > 0 && toY > 0 && isInside) addAdu(out, across + along, adu * toX * toY + dither);
+  addAdu(out, pixel, Math.floor(adu * (1 - toX) * (1 - toY) + fraction) | 0);
+  if (toX > 0 && isInside) addAdu(out, across, Math.floor(adu * toX * (1 - toY) + fraction) | 0);
+  if (toY > 0) addAdu(out, pixel + along, Math.floor(adu * (1 - toX) * toY + fraction) | 0);
+  if (toX > 0 && toY > 0 && isInside) addAdu(out, across + along, Math.floor(adu * toX * toY + fraction) | 0);
 }
 
+/** `adu` must be whole. */
 function addAdu(out: Pixels, pixel: number, adu: number): void {
   const before = out[pixel];
   // Charge that leaks over the edge of the sensor is lost.
   if (before === undefined) return;
-  const after = before + Math.floor(adu);
+  const after = before + adu;
   out[pixel] = after > saturationAdu ? saturationAdu : after;
 }
 
@@ -171,6 +169,6 @@ export function addDensePhotons(pattern: Pattern, exposure: Exposure, random: Ra
   for (let i = 0; i < out.length; i++) {
     const mean = (expected[i] ?? 0) * intensity * (1 + ((ringFactor - 1) * (ringShare[i] ?? 0)) / 255);
     const photons = random.poisson(mean);
-    if (photons > 0) addAdu(out, i, photons * aduPerPhoton + 0.5);
+    if (photons > 0) addAdu(out, i, Math.floor(photons * aduPerPhoton + 0.5));
   }
 }
