@@ -10,6 +10,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Ends the work with TIMEOUT after this many milliseconds, at most 2147483647. */
   readonly timeoutMs?: number | undefined;
+  /** Names a call that changes something: a server does the same key once, so that such a call can be repeated when its answer was lost. */
+  readonly key?: string | undefined;
 }
 
 /** @throws ABORTED when the signal has fired */
@@ -67,5 +69,64 @@ export async function bounded<T>(what: string, options: CallOptions, work: () =>
     return await Promise.race([work(), interrupted]);
   } finally {
     for (const cleanup of cleanups) cleanup();
+  }
+}
+
+/**
+ * The items of what `open` gives, in order, read ahead so that at most `depth` of them are in being at a time: the one in
+ * the reader's hands, those that wait for it and the one being read. Leaving the loop fires the signal given to `open`.
+ */
+export async function* readAhead<T>(open: (stop: AbortSignal) => AsyncIterable<T>, depth: number): AsyncGenerator<T, void, undefined> {
+  const stop = new AbortController();
+  const source = open(stop.signal)[Symbol.asyncIterator]();
+  const ready: T[] = [];
+  let held = 0;
+  let ended = false;
+  let failure: { readonly error: unknown } | undefined;
+  let wakeReader = (): void => {};
+  let wakeSource = (): void => {};
+  // One question at a time: an async generator asked ahead chains its requests, and what V8 has once moved to its old
+  // space would keep the whole chain after it.
+  const pump = async (): Promise<void> => {
+    try {
+      while (!stop.signal.aborted) {
+        if (ready.length + held >= depth) {
+          await new Promise<void>((resolve) => {
+            wakeSource = resolve;
+          });
+          continue;
+        }
+        const next = await source.next();
+        if (next.done === true) break;
+        ready.push(next.value);
+        wakeReader();
+      }
+    } catch (error) {
+      failure = { error };
+    }
+    ended = true;
+    wakeReader();
+  };
+  void pump();
+  try {
+    for (;;) {
+      while (ready.length === 0 && !ended) {
+        await new Promise<void>((resolve) => {
+          wakeReader = resolve;
+        });
+      }
+      if (ready.length === 0) {
+        if (failure !== undefined) throw failure.error;
+        return;
+      }
+      held = 1;
+      yield* ready.splice(0, 1);
+      held = 0;
+      wakeSource();
+    }
+  } finally {
+    stop.abort();
+    wakeSource();
+    await source.return?.().catch(() => {});
   }
 }

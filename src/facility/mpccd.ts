@@ -147,23 +147,25 @@ function finishBadPixels(dark: DarkPattern, random: Random, out: Pixels): void {
 
 /** The values used last, made again when they have been dropped. */
 class Recent<T> {
-  readonly #values = new Map<string, T>();
+  readonly #entries = new Map<string, { readonly value: T; usedAt: number }>();
+  #clock = 0;
 
   get(key: string, make: () => T): T {
-    const value = this.#values.get(key) ?? make();
-    // A Map keeps the order of insertion, so re-inserting moves the key to the end.
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    if (this.#values.size > SENSORS_KEPT) {
-      for (const oldest of this.#values.keys()) {
-        this.#values.delete(oldest);
-        break;
-      }
+    const known = this.#entries.get(key);
+    if (known !== undefined) {
+      known.usedAt = ++this.#clock;
+      return known.value;
+    }
+    const value = make();
+    this.#entries.set(key, { value, usedAt: ++this.#clock });
+    if (this.#entries.size > SENSORS_KEPT) {
+      const [oldest] = [...this.#entries].reduce((a, b) => (a[1].usedAt < b[1].usedAt ? a : b));
+      this.#entries.delete(oldest);
     }
     return value;
   }
 
   clear(): void {
-    this.#values.clear();
+    this.#entries.clear();
   }
 }

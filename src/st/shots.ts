@@ -1,4 +1,4 @@
-import { type CallOptions, throwIfAborted } from "../core/async.ts";
+import { type CallOptions, readAhead, throwIfAborted } from "../core/async.ts";
 import { groupDetectors } from "../core/detector.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
@@ -196,26 +196,10 @@ export class Shots implements AsyncIterable<Shot> {
 
   /** Reads up to `prefetch` shots ahead into a ring of reused slots. */
   async *#readAhead(plan: Plan, memory: PixelMemory): AsyncGenerator<Slot, void, undefined> {
-    const stop = new AbortController();
-    const source = this.#slots(plan, memory, stop.signal)[Symbol.asyncIterator]();
     const { out } = this.#options;
-    const queue: Promise<IteratorResult<Slot, void>>[] = [];
-    try {
-      for (;;) {
-        while (queue.length < this.depth) {
-          const next = source.next();
-          // Handled when its turn comes; without this, a failure ahead of the reader would end the process.
-          next.catch(() => {});
-          queue.push(next);
-        }
-        const next = await queue.shift();
-        if (next === undefined || next.done === true) return;
-        if (out !== undefined) next.value.moveTo(out);
-        yield next.value;
-      }
-    } finally {
-      stop.abort();
-      await source.return?.().catch(() => {});
+    for await (const slot of readAhead((stop) => this.#slots(plan, memory, stop), this.depth)) {
+      if (out !== undefined) slot.moveTo(out);
+      yield slot;
     }
   }
 

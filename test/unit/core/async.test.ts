@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bounded, sleep } from "../../../src/core/async.ts";
+import { bounded, readAhead, sleep } from "../../../src/core/async.ts";
 
 describe("bounded", () => {
   it("gives the answer, and leaves no listener or timer behind", async () => {
@@ -28,5 +28,69 @@ describe("bounded", () => {
     controller.abort();
     await expect(waiting).rejects.toMatchObject({ code: "ABORTED" });
     await sleep(1);
+  });
+});
+
+describe("readAhead", () => {
+  /** Counts 0, 1, 2 … and keeps account of what is in being. */
+  function counting(count: number, failAt = Infinity) {
+    const seen = { read: 0, returned: 0, most: 0, done: 0, stopped: false };
+    async function* items(stop: AbortSignal): AsyncGenerator<number, void, undefined> {
+      stop.addEventListener("abort", () => {
+        seen.stopped = true;
+      });
+      try {
+        for (let i = 0; i < count; i++) {
+          if (i === failAt) throw new Error("broken");
+          seen.read++;
+          seen.most = Math.max(seen.most, seen.read - seen.done);
+          if (i % 3 === 0) await sleep(1);
+          yield i;
+        }
+      } finally {
+        seen.returned++;
+      }
+    }
+    return { seen, items };
+  }
+
+  it.each([1, 2, 5])("gives all in order, with at most %i in being", async (depth) => {
+    const { seen, items } = counting(20);
+    const taken: number[] = [];
+    for await (const item of readAhead(items, depth)) {
+      await sleep(item % 4 === 0 ? 2 : 0);
+      taken.push(item);
+      seen.done++;
+    }
+    expect(taken).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    expect(seen.most).toBeLessThanOrEqual(depth);
+    if (depth > 1) expect(seen.most).toBeGreaterThan(1);
+    expect(seen.returned).toBe(1);
+  });
+
+  it("gives what came before a failure, then the failure", async () => {
+    const { items } = counting(20, 4);
+    const taken: number[] = [];
+    const loop = async (): Promise<void> => {
+      for await (const item of readAhead(items, 3)) taken.push(item);
+    };
+    await expect(loop()).rejects.toThrow("broken");
+    expect(taken).toEqual([0, 1, 2, 3]);
+  });
+
+  it("stops the source when the reader leaves, also in the middle of a read", async () => {
+    const { seen, items } = counting(1_000_000);
+    for await (const item of readAhead(items, 3)) if (item === 5) break;
+    expect([seen.stopped, seen.returned]).toEqual([true, 1]);
+    expect(seen.read).toBeLessThanOrEqual(8);
+    const stuck = async function* (stop: AbortSignal): AsyncGenerator<number, void, undefined> {
+      yield 1;
+      await sleep(3_600_000, stop);
+    };
+    for await (const item of readAhead(stuck, 2)) {
+      await sleep(1);
+      expect(item).toBe(1);
+      break;
+    }
   });
 });
