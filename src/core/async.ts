@@ -46,30 +46,55 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
  * @throws TIMEOUT when `timeoutMs` has passed
  */
 export async function bounded<T>(what: string, options: CallOptions, work: () => Promise<T> | T): Promise<T> {
-  const { signal, timeoutMs } = options;
-  throwIfAborted(signal);
-  if (timeoutMs !== undefined) asFinite("timeoutMs", timeoutMs, 0, MAX_TIMEOUT_MS);
-  if (signal === undefined && timeoutMs === undefined) return await work();
-  const cleanups: (() => void)[] = [];
-  const interrupted = new Promise<never>((_, reject) => {
-    if (signal !== undefined) {
-      const stop = (): void => reject(aborted(signal));
-      signal.addEventListener("abort", stop, { once: true });
-      cleanups.push(() => signal.removeEventListener("abort", stop));
-    }
-    if (timeoutMs !== undefined) {
-      const timer = setTimeout(
-        () => reject(new SaclaError("TIMEOUT", `${what} gave no answer within ${timeoutMs} ms.`, { details: { what, timeoutMs } })),
-        timeoutMs,
-      );
-      cleanups.push(() => clearTimeout(timer));
-    }
-  });
+  const waits = new BoundedWaits(options);
   try {
-    return await Promise.race([work(), interrupted]);
+    return await waits.run(what, work);
   } finally {
-    for (const cleanup of cleanups) cleanup();
+    waits.end();
   }
+}
+
+/** As {@link bounded}, for many waits one after another: the signal is listened to once, until `end`. */
+export class BoundedWaits {
+  readonly #options: CallOptions;
+  #interrupt: ((error: SaclaError) => void) | undefined;
+
+  constructor(options: CallOptions) {
+    const { signal, timeoutMs } = options;
+    if (timeoutMs !== undefined) asFinite("timeoutMs", timeoutMs, 0, MAX_TIMEOUT_MS);
+    this.#options = options;
+    signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  async run<T>(what: string, work: () => Promise<T> | T): Promise<T> {
+    const { signal, timeoutMs } = this.#options;
+    throwIfAborted(signal);
+    if (signal === undefined && timeoutMs === undefined) return await work();
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.#interrupt = reject;
+        if (timeoutMs !== undefined) timer = setTimeout(() => reject(tooLate(what, timeoutMs)), timeoutMs);
+        Promise.resolve(work()).then(resolve, reject);
+      });
+    } finally {
+      this.#interrupt = undefined;
+      clearTimeout(timer);
+    }
+  }
+
+  end(): void {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  readonly #onAbort = (): void => {
+    const { signal } = this.#options;
+    if (signal !== undefined) this.#interrupt?.(aborted(signal));
+  };
+}
+
+function tooLate(what: string, timeoutMs: number): SaclaError {
+  return new SaclaError("TIMEOUT", `${what} gave no answer within ${timeoutMs} ms.`, { details: { what, timeoutMs } });
 }
 
 /**
