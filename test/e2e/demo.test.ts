@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { sacla } from "../support/cli.ts";
-import { hasSharedData, itNeeding, sharedData } from "../support/optional.ts";
+import { itWithSharedData, sharedData } from "../support/optional.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 interface Demo {
@@ -87,7 +87,7 @@ describe("the demo", () => {
     expect(await demoOf("--limit", "3")).toEqual(await demoOf("--limit", "3"));
   });
 
-  itNeeding(hasSharedData, "no ../shared/data", "equals numpy on an octal written by an independent program", async () => {
+  itWithSharedData("equals numpy on an octal written by an independent program", async () => {
     const truth = JSON.parse(readFileSync(`${sharedData}206178.truth.json`, "utf8")) as Truth;
     const demo = await demoOf(`${sharedData}206178.h5`);
     checkTruth(demo, truth);
@@ -99,7 +99,7 @@ describe("the demo", () => {
     expect(found.length).toBe(6);
   });
 
-  itNeeding(hasSharedData, "no ../shared/data", "equals numpy on a dual written by an independent program", async () => {
+  itWithSharedData("equals numpy on a dual written by an independent program", async () => {
     checkTruth(await demoOf(`${sharedData}651251.h5`), JSON.parse(readFileSync(`${sharedData}651251.truth.json`, "utf8")) as Truth);
   });
 

@@ -5,7 +5,6 @@ import { it } from "vitest";
 
 /** Folder given to developers beside the repository; the project passes without it. */
 export const sharedData: string = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
-export const hasSharedData: boolean = existsSync(sharedData);
 
 /** The Python that can import all of `modules`: SACLA_TEST_PYTHON, else the system's; undefined when none can. */
 export function pythonWith(...modules: string[]): string | undefined {
@@ -19,6 +18,11 @@ export function pythonWith(...modules: string[]): string | undefined {
     }
   }
   return undefined;
+}
+
+/** A test against the shared data. CI lets it be skipped where they are not: they are no package that could be installed. */
+export function itWithSharedData(name: string, test: () => void | Promise<void>, timeoutMs?: number): void {
+  itNeeding(existsSync(sharedData), "no shared data", name, test, timeoutMs);
 }
 
 /** A test that needs something the product does not: skipped, with the reason printed, where it is absent. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { emptyColumn, entryOf, type MissingReason, roundToText, setEntry } from "../../../src/core/syncdb.ts";
 import { MAX_TAG } from "../../../src/core/tags.ts";
 import { formatSyncdaq, formatTagList, formatTimingCsv, parseSyncdaq, parseTagList, TimingEdges, timingEdges } from "../../../src/db/index.ts";
-import { hasSharedData, itNeeding, sharedData } from "../../support/optional.ts";
+import { itWithSharedData, sharedData } from "../../support/optional.ts";
 
 const anyTag = fc.nat(MAX_TAG);
 
@@ -169,7 +169,7 @@ describe("timing-monitor CSV", () => {
 describe("the facility's own files", () => {
   const read = (name: string): string => readFileSync(join(sharedData, name), "utf8");
 
-  itNeeding(hasSharedData, "shared data", "go round byte for byte", () => {
+  itWithSharedData("go round byte for byte", () => {
     expect(formatTagList(parseTagList(read("206178.taglist.txt")))).toBe(read("206178.taglist.txt"));
     const { tags, column } = parseSyncdaq("xfel_bl_3_tc_bm_1_pd/charge", read("206178.syncdaq.txt"));
     expect([...tags]).toEqual([219817020, 219817022, 219817024, 219817026, 219817028, 219817030]);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { openArchive } from "../../../src/hdf5/index.ts";
-import { hasSharedData, itNeeding, sharedData } from "../../support/optional.ts";
+import { itWithSharedData, sharedData } from "../../support/optional.ts";
 
 interface Truth {
   readonly run: number;
@@ -20,7 +20,7 @@ for (const [name, step] of [
   ["206178", 2],
   ["651251", 1],
 ] as const) {
-  itNeeding(hasSharedData, "the shared data are not beside the repository", `${name}.h5 agrees with numpy in every image, signal and position`, async () => {
+  itWithSharedData(`${name}.h5 agrees with numpy in every image, signal and position`, async () => {
     const truth = JSON.parse(readFileSync(join(sharedData, `${name}.truth.json`), "utf8")) as Truth;
     const { run, beamline: bl } = truth;
     const [ysize, xsize] = truth.image_shape;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { type LayoutRule, layoutRules, validateFile } from "../../../src/hdf5/index.ts";
-import { hasSharedData, itNeeding, sharedData } from "../../support/optional.ts";
+import { itWithSharedData, sharedData } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { archiveParts, type Parts, runParts, writeHdf5 } from "./build.ts";
 
@@ -169,7 +169,7 @@ describe("validateFile", () => {
     expect(await validateFile(fixture)).toMatchObject({ isValid: true, findings: [] });
   });
 
-  itNeeding(hasSharedData, "no shared data", "passes the shared files", async () => {
+  itWithSharedData("passes the shared files", async () => {
     for (const name of ["206178.h5", "651251.h5"]) expect(await validateFile(`${sharedData}${name}`)).toMatchObject({ isValid: true, findings: [] });
   });
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Assembler, pixelPositions } from "../../../src/ip/index.ts";
-import { hasSharedData, itNeeding, sharedData } from "../../support/optional.ts";
+import { itWithSharedData, sharedData } from "../../support/optional.ts";
 import { octal, sensor } from "./octal.ts";
 
 const views = ["source", "detector"] as const;
@@ -137,7 +137,7 @@ describe("the six spots of the shared octal run", () => {
     }[];
   }
 
-  itNeeding(hasSharedData, "the shared data folder is not here", "lie within a pixel of where numpy put them, in both views", () => {
+  itWithSharedData("lie within a pixel of where numpy put them, in both views", () => {
     const truth: Truth = JSON.parse(readFileSync(join(sharedData, "206178.truth.json"), "utf8"));
     const infos = truth.sensors.map(({ id, pos_um: [posXUm = NaN, posYUm = NaN], rotation_deg: rotationDeg }) => sensor(id, { posXUm, posYUm, rotationDeg }));
     const found = new Set<number>();
