@@ -1,4 +1,5 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { SaclaError, show } from "../core/errors.ts";
 
 /** Everything a command touches outside the facility, so that tests can stand in its place. */
 export interface Io {
@@ -9,9 +10,9 @@ export interface Io {
   /** Whether progress may be redrawn in place. */
   readonly isTerminal: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Fires at Ctrl+C. */
+  /** Fires at Ctrl+C, and when the system asks the process to end. */
   readonly signal: AbortSignal;
-  /** Writes a file beside its place and renames it when whole. */
+  /** Writes a file beside its place and renames it when whole. @throws WRITE_FAILED */
   writeFile(path: string, content: string | Uint8Array): void;
 }
 
@@ -19,6 +20,7 @@ export interface Io {
 export function processIo(): Io {
   const controller = new AbortController();
   process.once("SIGINT", () => controller.abort());
+  process.once("SIGTERM", () => controller.abort());
   return {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
@@ -34,8 +36,9 @@ function writeFile(path: string, content: string | Uint8Array): void {
   try {
     writeFileSync(beside, content);
     renameSync(beside, path);
-  } catch (error) {
+  } catch (cause) {
     rmSync(beside, { force: true });
-    throw error;
+    const reason = cause instanceof Error ? cause.message.replace(/, \w+ '.*$/, "") : String(cause);
+    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reason}.`, { details: { path }, cause });
   }
 }

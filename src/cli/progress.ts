@@ -9,6 +9,8 @@ export class Progress {
   readonly #label: string;
   readonly #started: number = performance.now();
   #drawn = 0;
+  /** What was done before this began, as when work goes on after an interruption. */
+  #before: number | undefined;
 
   constructor(io: Io, label: string) {
     this.#io = io;
@@ -17,14 +19,41 @@ export class Progress {
 
   readonly update = (done: number, total: number | undefined): void => {
     const now = performance.now();
+    this.#before ??= Math.max(0, done - 1);
     if (!this.#io.isTerminal || now - this.#drawn < INTERVAL_MS) return;
     this.#drawn = now;
-    const rate = done / ((now - this.#started) / 1000);
-    const left = total === undefined || done === 0 ? "" : `, ${Math.ceil((total - done) / rate)} s left`;
+    const rate = (done - this.#before) / ((now - this.#started) / 1000);
+    const left = total === undefined || rate === 0 ? "" : `, ${Math.ceil((total - done) / rate)} s left`;
     this.#io.err(`\r\x1b[K${this.#label} ${done}${total === undefined ? "" : `/${total}`} shots, ${rate.toFixed(0)}/s${left}`);
   };
 
   end(): void {
     if (this.#drawn > 0) this.#io.err("\r\x1b[K");
+  }
+}
+
+/** Progress of work in named steps, each with its own count and rate. */
+export class StepProgress {
+  readonly #io: Io;
+  readonly #label: string;
+  #step = "";
+  #progress: Progress | undefined;
+
+  constructor(io: Io, label: string) {
+    this.#io = io;
+    this.#label = label;
+  }
+
+  readonly update = (step: string, done: number, total: number | undefined): void => {
+    if (step !== this.#step) {
+      this.end();
+      this.#step = step;
+      this.#progress = new Progress(this.#io, `${this.#label}, ${step}`);
+    }
+    this.#progress?.update(done, total);
+  };
+
+  end(): void {
+    this.#progress?.end();
   }
 }

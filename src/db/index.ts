@@ -10,6 +10,6 @@ export type { RunsOptions } from "./run-stream.ts";
 export { RunTags, type Selection } from "./run-tags.ts";
 export { type LabelDropReason, type LabelEvidence, type ShotLabel, ShotLabels, type ShotVerdict } from "./shot-labels.ts";
 export { SignalColumn } from "./signal-column.ts";
-export { type SignalRow, SignalTable } from "./signal-table.ts";
+export { type SignalRow, SignalTable, tableFormOf } from "./signal-table.ts";
 export { formatSyncdaq, formatTagList, parseSyncdaq, parseTagList, type SyncdaqOutput, type TagListFile } from "./text-formats.ts";
 export { formatTimingCsv, type TimingColumns, type TimingEdge, TimingEdges, timingEdges } from "./timing-csv.ts";

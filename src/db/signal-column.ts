@@ -1,5 +1,5 @@
 import { badArgument } from "../core/guards.ts";
-import { type Column, entryOf, formatSyncValue, type MissingReason, type SyncStatus, type SyncValue, syncStatus } from "../core/syncdb.ts";
+import { type Column, entryOf, formatSyncValue, type MissingReason, type RecordedValue, type SyncStatus, type SyncValue, syncStatus } from "../core/syncdb.ts";
 import type { TagList } from "../core/tags.ts";
 
 /**
@@ -41,7 +41,7 @@ export class SignalColumn implements Column {
   }
 
   /** Entry `i`, as a number with unit or the reason why there is none. @throws BAD_ARGUMENT when there is no such entry */
-  entry(i: number): SyncValue {
+  entry(i: number): RecordedValue {
     if (!Number.isInteger(i) || i < 0 || i >= this.length) throw badArgument("index", i, `a whole number from 0 to ${this.length - 1}`);
     return entryOf(this, i);
   }

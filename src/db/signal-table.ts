@@ -3,6 +3,23 @@ import type { MissingReason, SyncValue } from "../core/syncdb.ts";
 import type { TagList } from "../core/tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
 
+/** Forms of a table by the endings of file names. */
+const tableForms: Readonly<Record<string, TableForm>> = { csv: "csv", arrow: "arrow", feather: "arrow", parquet: "parquet" };
+type TableForm = "csv" | "arrow" | "parquet";
+
+/** The form a table has in a file of that name. @throws BAD_ARGUMENT for an unknown ending */
+export function tableFormOf(path: string): TableForm {
+  const form = tableForms[/\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? ""];
+  if (form !== undefined) return form;
+  throw badArgument(
+    "the name of the table",
+    path,
+    `one that ends with ${Object.keys(tableForms)
+      .map((ending) => `.${ending}`)
+      .join(", ")}`,
+  );
+}
+
 /** One shot of a {@link SignalTable}. */
 export interface SignalRow {
   readonly tag: number;
@@ -76,10 +93,42 @@ export class SignalTable implements Iterable<SignalRow> {
     return `${lines.join("\n")}\n`;
   }
 
+  /**
+   * The table as an Arrow IPC file (Feather version 2), for `pyarrow.feather.read_table`, pandas, polars, Julia, R:
+   * `tag_number` uint32, then for each signal a double, null where there is no number, and `<equipment id>:status`, `ok`
+   * or the reason. The unit stands in the signal's field metadata; HighTag, and of a run's table beamline and run, in
+   * the schema metadata (`hightag`, `bl`, `run`).
+   * @example await writeFile("bm1.arrow", await (await run.table([bm1])).toArrow());
+   */
+  async toArrow(): Promise<Uint8Array> {
+    return (await tableFiles()).arrowFile(this);
+  }
+
+  /** The table as a Parquet file (Snappy), with the same columns and metadata as {@link toArrow}'s; `units` as JSON for readers that know no Arrow. */
+  async toParquet(): Promise<Uint8Array> {
+    return (await tableFiles()).parquetFile(this);
+  }
+
+  /**
+   * The table as the ending of a file name says: `.csv`, `.arrow` or `.feather`, `.parquet`.
+   * @throws BAD_ARGUMENT for another ending
+   * @example await writeFile("bm1.parquet", await table.encode("bm1.parquet"));
+   */
+  async encode(path: string): Promise<string | Uint8Array> {
+    const form = tableFormOf(path);
+    if (form === "csv") return this.toCsv();
+    return form === "arrow" ? await this.toArrow() : await this.toParquet();
+  }
+
   #row(i: number): SignalRow {
     const values = this.columns.map((column): [string, number | MissingReason] => [column.equipId, column.reason(i) ?? column.values[i] ?? NaN]);
     return { tag: this.tags.at(i) ?? NaN, values: Object.fromEntries(values) };
   }
+}
+
+/** Loaded when it is needed: a script that writes neither Arrow nor Parquet does not wait for their packages. */
+async function tableFiles(): Promise<typeof import("./table-files.ts")> {
+  return await import("./table-files.ts");
 }
 
 function quote(cell: string): string {

@@ -7,7 +7,8 @@ import { STATUS_OK, syncStatus } from "../core/syncdb.ts";
 import { type DarkMeans, darkAverage, subtractDark } from "../reduce/index.ts";
 import type { Shot } from "../st/index.ts";
 import type { ConvertPlan, ConvertSource, Item } from "./convert-plan.ts";
-import type { Section, Spool } from "./spool.ts";
+import { type BlockInfo, blocksOf, bytesOf, type Trailer, trailerParts } from "./convert-section.ts";
+import type { Spool } from "./spool.ts";
 
 /** How far a conversion is. */
 export type ConvertProgress = (step: "dark" | "read" | "write", done: number, total: number) => void;
@@ -17,39 +18,12 @@ export interface ReadOptions {
   readonly onProgress?: ConvertProgress | undefined;
 }
 
-/** What a section says of its shots. */
-export interface BlockInfo {
-  /** Shots asked for. */
-  readonly asked: number;
-  /** Tags that are in it, ascending. */
-  readonly tags: readonly number[];
-  readonly dropped: readonly (readonly [tag: number, reason: string])[];
-  /** Images that are not there: number of the shot in {@link tags}, number of the item. */
-  readonly absent: readonly (readonly [shot: number, item: number])[];
-  /** Pixels that did not fit and were set to the lowest or highest value. */
-  readonly clipped: readonly [below: number, above: number];
-}
-
 /** Where the dark came from and what it was made of. */
 export interface DarkInfo {
   readonly run: number;
   readonly tags: readonly number[];
   readonly rule: string;
   readonly ledger: Ledger;
-}
-
-/** Where the photon energy of a shot was taken from. */
-export const energySources = ["spectrometer", "configuration", "assumed"] as const;
-
-/** What the shots of a section end with, after their images: one number a shot each. */
-export interface Trailer {
-  /** Unix seconds. */
-  readonly times: Float64Array;
-  readonly energiesEv: Float64Array;
-  /** Index into {@link energySources}. */
-  readonly energySource: Uint8Array;
-  readonly values: readonly Float64Array[];
-  readonly statuses: readonly Uint8Array[];
 }
 
 /** Photon energies outside are taken for nonsense (ostrich accepts 5–15 keV), and 7 keV is its last resort. */
@@ -132,55 +106,6 @@ export async function readShots(source: ConvertSource, plan: ConvertPlan, spool:
   if (read < tags.length) throw new SaclaError("BAD_MESSAGE", `The source gave ${read} of ${tags.length} shots and ended.`);
 }
 
-/** The sections that hold shots, in order. */
-export function blocksOf(spool: Spool): { section: Section; info: BlockInfo }[] {
-  return spool.sections.filter(({ name }) => name === "shots").map((section) => ({ section, info: section.info as BlockInfo }));
-}
-
-/** Reads what a section ends with. */
-export async function readTrailer(plan: ConvertPlan, spool: Spool, { section, info }: { section: Section; info: BlockInfo }): Promise<Trailer> {
-  const trailer = newTrailer(info.tags.length, plan.signals.length);
-  const parts = trailerParts(trailer);
-  let at = section.to - parts.reduce((sum, part) => sum + part.length, 0);
-  for (const part of parts) {
-    await spool.read(at, part);
-    at += part.length;
-  }
-  return trailer;
-}
-
-/** One signal of a section, without the others: number `index` of the plan's. */
-export async function readTrailerColumn(
-  plan: ConvertPlan,
-  spool: Spool,
-  { section, info }: { section: Section; info: BlockInfo },
-  index: number,
-): Promise<{ values: Float64Array; status: Uint8Array }> {
-  const n = info.tags.length;
-  const values = new Float64Array(n);
-  const status = new Uint8Array(n);
-  const fromEnd = (plan.signals.length - index) * 9 * n;
-  await spool.read(section.to - fromEnd, bytesOf(values));
-  await spool.read(section.to - fromEnd + 8 * n, status);
-  return { values, status };
-}
-
-function newTrailer(shots: number, signals: number): Trailer {
-  const doubles = (): Float64Array => new Float64Array(shots);
-  const bytes = (): Uint8Array => new Uint8Array(shots);
-  return {
-    times: doubles(),
-    energiesEv: doubles(),
-    energySource: bytes(),
-    values: Array.from({ length: signals }, doubles),
-    statuses: Array.from({ length: signals }, bytes),
-  };
-}
-
-function trailerParts({ times, energiesEv, energySource, values, statuses }: Trailer): Uint8Array[] {
-  return [bytesOf(times), bytesOf(energiesEv), energySource, ...values.flatMap((column, i) => [bytesOf(column), statuses[i] ?? new Uint8Array(0)])];
-}
-
 /** A section that is being read. */
 class Block {
   asked = 0;
@@ -192,7 +117,7 @@ class Block {
   readonly #tags: number[] = [];
   readonly #dropped: [tag: number, reason: string][] = [];
   readonly #absent: [shot: number, item: number][] = [];
-  readonly #clipped: [below: number, above: number] = [0, 0];
+  readonly #clipped: [below: number, above: number, notNumbers: number] = [0, 0, 0];
   readonly #energies: number[] = [];
   readonly #energySource: number[] = [];
   readonly #values: number[][];
@@ -229,7 +154,7 @@ class Block {
     for (const [i, { id }] of this.#plan.signals.entries()) {
       const entry = shot.value(id);
       this.#values[i]?.push("value" in entry ? entry.value : NaN);
-      this.#statuses[i]?.push("value" in entry ? STATUS_OK : syncStatus.indexOf(entry.reason));
+      this.#statuses[i]?.push("value" in entry ? STATUS_OK : syncStatus.indexOf(entry.reason === "late" ? "missing" : entry.reason));
     }
   }
 
@@ -305,9 +230,12 @@ class Block {
       if (pixels === undefined) throw new SaclaError("INTERNAL", `${id} is missing from a shot that should be whole.`);
       for (let i = 0; i < pixels.length; i++) {
         const units = Math.round((pixels[i] ?? NaN) * scale);
-        if (units < low) this.#clipped[0]++;
-        else if (units > high) this.#clipped[1]++;
-        out[to++] = units < low ? low : units > high ? high : units;
+        if (units >= low && units <= high) out[to++] = units;
+        else {
+          const how = units < low ? 0 : units > high ? 1 : 2;
+          this.#clipped[how]++;
+          out[to++] = how === 0 ? low : how === 1 ? high : 0;
+        }
       }
     }
     return bytesOf(out);
@@ -360,8 +288,4 @@ function asWhole(pixels: Pixels, detId: string, tag: number): Uint16Array {
     }
   }
   return out;
-}
-
-function bytesOf(values: ArrayBufferView): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -8,19 +8,9 @@ import { asText } from "../core/guards.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
 import { EV_PER_ELECTRON } from "../core/silicon.ts";
 import { type ConvertPlan, type ConvertSource, type Item, planConversion } from "./convert-plan.ts";
-import {
-  type BlockInfo,
-  blocksOf,
-  type DarkInfo,
-  energySources,
-  type ReadOptions,
-  readDark,
-  readShots,
-  readTrailer,
-  readTrailerColumn,
-  UNITS_PER_PHOTON,
-} from "./convert-read.ts";
+import { type DarkInfo, type ReadOptions, readDark, readShots, UNITS_PER_PHOTON } from "./convert-read.ts";
 import { type ConvertRequest, resolveRequest } from "./convert-request.ts";
+import { type BlockInfo, blocksOf, energySources, readTrailer, readTrailerColumn } from "./convert-section.ts";
 import { type H5Numbers, H5Writer } from "./h5writer.ts";
 import { DataConvertLayout, type Layout, writeSignal } from "./layout-dataconvert.ts";
 import { CheetahLayout, NxmxLayout } from "./layout-stack.ts";
@@ -82,7 +72,7 @@ export async function convert(source: ConvertSource, request: ConvertRequest, pa
   try {
     const dark = await readDark(source, plan, spool, options);
     await readShots(source, plan, spool, dark?.means ?? null, options);
-    const written = await assemble(plan, spool, dark?.info ?? null, options);
+    const written = await compose(plan, spool, dark?.info ?? null, options);
     const geomPath = written.geom === null ? null : await writeGeom(target, written.geom);
     await spool.noteWhole(written.images);
     await renameWhole(files.part, target);
@@ -140,14 +130,15 @@ function fingerprintOf(plan: ConvertPlan, url: string | null): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-interface Assembled {
+/** What the file is that was made. */
+interface Composed {
   readonly images: number;
   readonly geom: string | null;
   readonly provenance: Provenance;
 }
 
 /** Makes the file from what was read: the same calls in the same order whatever happened before. */
-async function assemble(plan: ConvertPlan, spool: Spool, dark: DarkInfo | null, options: ConvertOptions): Promise<Assembled> {
+async function compose(plan: ConvertPlan, spool: Spool, dark: DarkInfo | null, options: ConvertOptions): Promise<Composed> {
   const blocks = blocksOf(spool);
   const tags = Uint32Array.from(blocks.flatMap(({ info }) => info.tags));
   const ledger = wholeLedger(
@@ -255,11 +246,12 @@ function wholeLedger({ selection }: ConvertPlan, blocks: readonly BlockInfo[]): 
 }
 
 function photonScale(blocks: readonly BlockInfo[], energyFrom: readonly number[]): PhotonScale {
+  const sumOf = (count: (block: BlockInfo) => number): number => blocks.reduce((sum, block) => sum + count(block), 0);
   return {
     unitsPerPhoton: UNITS_PER_PHOTON,
     evPerElectron: EV_PER_ELECTRON,
     energyFrom: Object.fromEntries(energySources.map((name, i) => [name, energyFrom[i] ?? 0])),
-    clipped: [blocks.reduce((sum, { clipped }) => sum + clipped[0], 0), blocks.reduce((sum, { clipped }) => sum + clipped[1], 0)],
+    clipped: [sumOf(({ clipped }) => clipped[0]), sumOf(({ clipped }) => clipped[1]), sumOf(({ clipped }) => clipped[2])],
   };
 }
 

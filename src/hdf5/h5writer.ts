@@ -80,9 +80,9 @@ export class H5Writer {
     this.#createText(path, texts, [texts.length]);
   }
 
-  /** An empty stack of images of one shape, one image a chunk, to be filled by {@link append}. */
-  stack(path: string, sample: H5Numbers, rows: number, columns: number, images: number, gzip?: number): void {
-    const storage = { chunks: [1, rows, columns], gzip, maxShape: [images, rows, columns] };
+  /** An empty stack of images of one shape, chunks of `chunkRows` rows of one image, to be filled by {@link append}. */
+  stack(path: string, sample: H5Numbers, rows: number, columns: number, images: number, chunkRows: number, gzip?: number): void {
+    const storage = { chunks: [1, chunkRows, columns], gzip, maxShape: [images, rows, columns] };
     this.#create(path, sample.subarray(0, 0) as H5Numbers, numberType(sample), [0, rows, columns], storage);
     this.#stacks.set(path, 0);
   }

@@ -7,6 +7,7 @@ export { openArchive } from "./archive.ts";
 export { type Completeness, completeness, type Presence } from "./completeness.ts";
 export { type Converted, type ConvertOptions, convert } from "./convert.ts";
 export type { ConvertSource } from "./convert-plan.ts";
+export { type ConvertPreview, previewConversion } from "./convert-preview.ts";
 export type { ConvertProgress, DarkInfo, ReadOptions } from "./convert-read.ts";
 export { type ConvertRequest, type FileFormat, fileFormats, type ResolvedRequest, type ShotClass, shotClasses } from "./convert-request.ts";
 export type { ArchiveOptions } from "./dataconvert.ts";

@@ -73,6 +73,11 @@ abstract class StackLayout implements Layout {
     return out;
   }
 
+  /** Rows of a chunk: readers take a shot sensor by sensor, and a chunk of all of them would be unpacked for each. */
+  protected get sensorRows(): number {
+    return this.plan.sensors[0]?.ysize ?? this.item.rows;
+  }
+
   protected get gzip(): number | undefined {
     return gzipLevel(this.plan.request.compression);
   }
@@ -137,7 +142,7 @@ export class CheetahLayout extends StackLayout {
     this.energiesEv.push(energyEv);
     const { rows, columns } = this.item;
     const group = `/tag-${tag}`;
-    this.writer.numbers(`${group}/data`, image, [rows, columns], this.gzip === undefined ? {} : { chunks: [rows, columns], gzip: this.gzip });
+    this.writer.numbers(`${group}/data`, image, [rows, columns], this.gzip === undefined ? {} : { chunks: [this.sensorRows, columns], gzip: this.gzip });
     this.writer.numbers(`${group}/photon_energy_ev`, Float64Array.of(energyEv), []);
     this.writer.numbers(`${group}/photon_wavelength_A`, Float64Array.of(EV_ANGSTROM / energyEv), []);
   }
@@ -166,7 +171,7 @@ export class NxmxLayout extends StackLayout {
     writer.text("/entry/end_time_estimated", isoTime(info.stoptime));
     this.#group("/entry/data", "NXdata");
     writer.attribute("/entry/data", "signal", "data");
-    writer.stack("/entry/data/data", new Int32Array(0), rows, columns, tags.length, this.gzip);
+    writer.stack("/entry/data/data", new Int32Array(0), rows, columns, tags.length, this.sensorRows, this.gzip);
     writer.numbers("/entry/data/data_scale_factor", Float64Array.of(1 / UNITS_PER_PHOTON), []);
     this.#group("/entry/sample", "NXsample");
     writer.text("/entry/sample/name", info.comment);

@@ -43,8 +43,8 @@ export interface PhotonScale {
   readonly evPerElectron: number;
   /** How many shots took their photon energy from where. */
   readonly energyFrom: Readonly<Record<string, number>>;
-  /** Pixels set to the lowest or highest value because theirs did not fit. */
-  readonly clipped: readonly [below: number, above: number];
+  /** Pixels set to the lowest or highest value because theirs did not fit, and to 0 because they were no number. */
+  readonly clipped: readonly [below: number, above: number, notNumbers: number];
 }
 
 /** How a file was made; undefined when it does not say, or not in this form. */

@@ -5,7 +5,7 @@ import type { ConvertSource } from "./convert-plan.ts";
 import type { ReadOptions } from "./convert-read.ts";
 import { asRequest } from "./convert-request.ts";
 import { H5File } from "./h5file.ts";
-import { provenanceOf } from "./provenance.ts";
+import { type Provenance, provenanceOf } from "./provenance.ts";
 import { writing } from "./spool.ts";
 
 /** Whether a file could be made again. */
@@ -26,16 +26,24 @@ export interface Replayed {
  */
 export async function replay(source: ConvertSource, path: string, options: ReadOptions = {}): Promise<Replayed> {
   const original = resolve(path);
-  const { request, source: recorded } = await provenanceOf(original);
+  const { request, source: recorded, versions } = await provenanceOf(original);
   const folder = await writing(dirname(original), () => mkdtemp(join(dirname(original), ".sacla-replay-")));
   try {
     const again = join(folder, basename(original));
     await convert(source, asRequest(request), again, { ...options, url: recorded.url ?? undefined });
     if (await sameBytes(original, again)) return { isSame: true, difference: null };
-    return { isSame: false, difference: await firstDifference(original, again) };
+    const { versions: now } = await provenanceOf(again);
+    const difference = await firstDifference(original, again);
+    if (now.sacla === versions.sacla && now.h5wasm === versions.h5wasm) return { isSame: false, difference };
+    // A file names the versions it was made by, so that another version never gives the same bytes.
+    return { isSame: false, difference: `it was made by ${inWords(versions)}, and again by ${inWords(now)}; ${difference}` };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function inWords({ sacla, h5wasm }: Provenance["versions"]): string {
+  return `sacla ${sacla} with h5wasm ${h5wasm}`;
 }
 
 const PIECE = 1 << 20;

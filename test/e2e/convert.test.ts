@@ -16,10 +16,10 @@ const fresh = (): string => mkdtempSync(join(root, "f-"));
 describe("sacla convert", () => {
   it("writes, validates, counts and makes again, with exit codes", async () => {
     const folder = fresh();
-    const written = await sacla(folder, ["convert", "--url", fixture, "-o", "a.h5", "--compression", "gzip-1", "--table", "a.csv", "--json"]);
+    const written = await sacla(folder, ["convert", "--url", fixture, "-o", "a.h5", "--compression", "gzip-1", "--table", "a.parquet", "--json"]);
     expect(written.err).toBe("");
     expect(JSON.parse(written.out)).toMatchObject({ file: "a.h5", images: 71, ledger: { asked: 9, used: 9, dropped: [] } });
-    expect(readFileSync(join(folder, "a.csv"), "utf8").split("\n")).toHaveLength(11);
+    expect(readFileSync(join(folder, "a.parquet")).subarray(-4).toString()).toBe("PAR1");
     expect(await sacla(folder, ["validate", "a.h5"])).toMatchObject({ code: 0, out: "a.h5: dataconvert layout, 0 errors, 0 warnings\n" });
     const stats = await sacla(folder, ["stats", "a.h5", "--json", "-o", "missing.svg"]);
     expect(JSON.parse(stats.out)).toMatchObject({ shots: 9, complete: 6, picture: "missing.svg" });
@@ -27,7 +27,7 @@ describe("sacla convert", () => {
     expect((await sacla(folder, ["replay", "a.h5"])).code).toBe(0);
     expect(await sacla(folder, ["convert", "--url", fixture, "-o", "a.h5"])).toMatchObject({ code: 1, err: expect.stringContaining("FILE_EXISTS") });
     expect(await sacla(folder, ["replay", fixture])).toMatchObject({ code: 1, err: expect.stringContaining("UNSUPPORTED") });
-    expect(readdirSync(folder).sort()).toEqual(["a.csv", "a.h5", "missing.svg"]);
+    expect(readdirSync(folder).sort()).toEqual(["a.h5", "a.parquet", "missing.svg"]);
   });
 
   const dials = pythonWith("dxtbx");

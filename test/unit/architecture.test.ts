@@ -12,18 +12,29 @@ const allowed: Record<string, readonly string[]> = {
   plot: ["core"],
   db: ["core", "transport"],
   st: ["core", "transport"],
-  reduce: ["core", "transport", "db", "st", "ip"],
+  live: ["core", "transport"],
+  reduce: ["core", "transport", "db", "st", "live", "ip"],
   hdf5: ["core", "transport", "db", "st", "ip", "reduce"],
   facility: ["core", "transport", "db", "st", "ip", "reduce", "hdf5"],
+  server: ["core", "transport", "live"],
   // The files directly in src: connect.ts puts the rooms together, index.ts names what users import.
-  "": ["core", "transport", "ip", "plot", "db", "st", "reduce", "hdf5", "facility"],
-  cli: ["", "core", "transport", "ip", "plot", "db", "st", "reduce", "hdf5", "facility"],
+  "": ["core", "transport", "ip", "plot", "db", "st", "live", "reduce", "hdf5", "facility"],
+  cli: ["", "server", "core", "transport", "ip", "plot", "db", "st", "live", "reduce", "hdf5", "facility"],
 };
 
 /** Packages that only one room may know. */
 const onlyIn: Record<string, readonly string[]> = {
   h5wasm: ["hdf5"],
+  "apache-arrow": ["db"],
+  "hyparquet-writer": ["db"],
+  zeromq: ["transport", "server"],
+  hono: ["server"],
+  "@hono": ["server"],
+  "@valibot": ["server"],
+  "prom-client": ["server"],
+  "rate-limiter-flexible": ["server"],
   commander: ["cli"],
+  pino: ["cli"],
   pngjs: ["plot"],
   valibot: ["transport"],
 };

@@ -1,14 +1,29 @@
 import { readFileSync } from "node:fs";
-import { InvalidArgumentError, Option } from "commander";
-import { SaclaError } from "../../core/errors.ts";
+import { statfs } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { badArgument } from "../../core/guards.ts";
+import type { Ledger } from "../../core/ledger.ts";
 import type { Roi } from "../../core/roi.ts";
-import { parseTagList } from "../../db/index.ts";
-import { type ConvertRequest, convert as convertRun, type FileFormat, fileFormats, type ShotClass, shotClasses } from "../../hdf5/index.ts";
+import { parseTagList, type Run, tableFormOf } from "../../db/index.ts";
+import {
+  type Converted,
+  type ConvertPreview,
+  type ConvertRequest,
+  convert as convertRun,
+  type FileFormat,
+  fileFormats,
+  previewConversion,
+  type ShotClass,
+  shotClasses,
+} from "../../hdf5/index.ts";
 import type { View } from "../../ip/index.ts";
-import { type AddCommand, declare, findRun, parseNumber, parseWhole, runArgument } from "../command.ts";
+import { textTable } from "../../plot/index.ts";
+import { type AddCommand, type Answer, type CommonOptions, declare, findRun, parseNumber, parseWhole, runArgument, type Session } from "../command.ts";
 import { ledgerLine } from "../look.ts";
+import { StepProgress } from "../progress.ts";
 
-interface Options {
+interface Options extends CommonOptions {
   readonly out?: string;
   readonly format: FileFormat;
   readonly class: ShotClass;
@@ -28,6 +43,7 @@ interface Options {
   readonly missing?: "keep" | "drop" | "error";
   readonly cameraLength?: number;
   readonly table?: string;
+  readonly dryRun?: boolean;
   readonly overwrite?: boolean;
   readonly restart?: boolean;
 }
@@ -39,64 +55,135 @@ export const convert: AddCommand = (program, io) =>
     io,
     "convert",
     "write shots of a run to an HDF5 file; given again after an interruption, it goes on where it stopped",
-    (command) =>
-      command
-        .addArgument(runArgument())
-        .option("-o, --out <file>", "file to write (default: <run>.h5)")
-        .addOption(new Option("--format <format>", "layout of the file").choices(fileFormats).default("dataconvert"))
-        .addOption(new Option("--class <class>", "which shots").choices(shotClasses).default("all"))
-        .option("--tags <file>", "only the tags in this list, as MakeTagList or sacla tags -o writes it")
-        .option("--where <condition>", 'only shots where a signal fulfils a condition, e.g. "xfel_bl_3_tc_bm_1_pd/charge > 5e-9"; can be repeated', collect, [])
-        .option("-n, --limit <shots>", "at most this many", parseWhole)
-        .option("--detector <id>", "only this detector or sensor; can be repeated (default: all; of cheetah and nxmx the largest)", collect, [])
-        .option("--roi <rows,columns>", "only this rectangle of each sensor, e.g. 100:200,0:512 (ends excluded)", parseRoi)
-        .option("--signals <id>", "equipment id or pattern with *; can be repeated; none for none (default: those DataConvert knows)", collect, [])
-        .option("--dark <from>", "subtract a dark: head (of the run), none, or a dark run (default: none; head for cheetah and nxmx)", parseDark)
-        .option("--assembled", "also write one assembled picture a shot")
-        .addOption(new Option("--view <view>", "of assembled pictures").choices(["source", "detector"]).default("detector"))
-        .option("--no-sensors", "with --assembled: leave out the sensors' own images")
-        .option("--compression <kind>", "none, or gzip-1 to gzip-9", "none")
-        .addOption(new Option("--pixels <type>", "of the dataconvert format; uint16 only if nothing is lost").choices(["float32", "uint16"]))
-        .addOption(new Option("--missing <policy>", "a shot without all its images").choices(["keep", "drop", "error"]))
-        .option("--camera-length <mm>", "sample to detector, for cheetah and nxmx", parseNumber)
-        .option("--table <file>", "also write the signals as CSV")
-        .option("--overwrite", "replace a file of that name")
-        .option("--restart", "throw away what an unfinished conversion has left"),
+    withOptions,
     async (session, options, [number]) => {
       const run = await findRun(session, number);
       const out = options.out ?? `${run.run}.h5`;
-      const { signal } = session;
       const request = requestOf(run, options);
-      const { overwrite, restart, url, table } = options;
-      const written = await session.progress(`run ${run.run}`, (update) =>
-        convertRun(session.facility, request, out, { signal, url: url ?? "sim:", overwrite, restart, onProgress: (_, done, total) => update(done, total) }),
-      );
-      const { ledger, images, bytes, resumedShots, geomPath, provenance } = written;
-      if (table !== undefined) {
-        const ids = provenance.signals.map(({ id }) => id);
-        if (ids.length === 0) throw new SaclaError("BAD_ARGUMENT", "There are no signals to write a table of; name some with --signals.");
-        const dropped = new Set(ledger.dropped.flatMap((entry) => entry.tags));
-        io.writeFile(
-          table,
-          (
-            await run.table(
-              ids,
-              (await run.tags({ signal })).filter((tag) => !dropped.has(tag)),
-              { signal },
-            )
-          ).toCsv(),
-        );
-      }
-      const files = [out, geomPath, table].filter((file) => file !== null && file !== undefined);
-      const resumed = resumedShots > 0 ? `\n${resumedShots} shots had been read before the interruption` : "";
-      return {
-        json: { bl: run.bl, run: run.run, file: out, geom: geomPath, table: table ?? null, bytes, images, resumedShots, ledger },
-        text: `${files.join(", ")}: ${images} images, ${(bytes / 1e6).toFixed(1)} MB\n${ledgerLine(ledger)}${resumed}`,
-      };
+      // What can be known to be wrong is said before hours of reading.
+      if (options.table !== undefined) tableFormOf(options.table);
+      if (options.table !== undefined && request.signals?.length === 0) throw badArgument("--table", options.table, "absent when there are no signals");
+      return options.dryRun === true ? await preview(session, request, out) : await write(session, run, request, out, options);
     },
   );
 
-function requestOf(run: { bl: number; run: number }, options: Options): ConvertRequest {
+function withOptions(command: Command): Command {
+  return command
+    .addArgument(runArgument())
+    .option("-o, --out <file>", "file to write (default: <run>.h5)")
+    .addOption(new Option("--format <format>", "layout of the file").choices(fileFormats).default("dataconvert"))
+    .addOption(new Option("--class <class>", "which shots").choices(shotClasses).default("all"))
+    .option("--tags <file>", "only the tags in this list, as MakeTagList or sacla tags -o writes it")
+    .option("--where <condition>", 'only shots where a signal fulfils a condition, e.g. "xfel_bl_3_tc_bm_1_pd/charge > 5e-9"; can be repeated', collect, [])
+    .option("-n, --limit <shots>", "at most this many", parseWhole)
+    .option("--detector <id>", "only this detector or sensor; can be repeated (default: all; of cheetah and nxmx the largest)", collect, [])
+    .option("--roi <rows,columns>", "only this rectangle of each sensor, e.g. 100:200,0:512 (ends excluded)", parseRoi)
+    .option("--signals <id>", "equipment id or pattern with *; can be repeated; none for none (default: those DataConvert knows)", collect, [])
+    .option("--dark <from>", "subtract a dark: head (of the run), none, or a dark run (default: none; head for cheetah and nxmx)", parseDark)
+    .option("--assembled", "also write one assembled picture a shot")
+    .addOption(new Option("--view <view>", "of assembled pictures").choices(["source", "detector"]).default("detector"))
+    .option("--no-sensors", "with --assembled: leave out the sensors' own images")
+    .option("--compression <kind>", "none, or gzip-1 to gzip-9", "none")
+    .addOption(new Option("--pixels <type>", "of the dataconvert format; uint16 only if nothing is lost").choices(["float32", "uint16"]))
+    .addOption(new Option("--missing <policy>", "a shot without all its images").choices(["keep", "drop", "error"]))
+    .option("--camera-length <mm>", "sample to detector, for cheetah and nxmx", parseNumber)
+    .option("--table <file>", "also write the signals as a table: .csv, .arrow (Feather) or .parquet")
+    .option("--dry-run", "say what would be written, and write nothing")
+    .option("--overwrite", "replace a file of that name")
+    .option("--restart", "throw away what an unfinished conversion has left");
+}
+
+async function write(session: Session, run: Run, request: ConvertRequest, out: string, options: Options): Promise<Answer> {
+  const { facility, io, signal } = session;
+  const { overwrite, restart, url, table } = options;
+  const progress = new StepProgress(io, `run ${run.run}`);
+  const written = await convertRun(facility, request, out, { signal, url: url ?? "sim:", overwrite, restart, onProgress: progress.update }).finally(() =>
+    progress.end(),
+  );
+  const { ledger, images, bytes, resumedShots, geomPath, provenance } = written;
+  if (table !== undefined) await writeTable(session, run, written, table);
+  const files = [out, geomPath, table].filter((file) => file !== null && file !== undefined);
+  const lines = [
+    `${files.join(", ")}: ${images} images, ${megabytes(bytes)}`,
+    ledgerLine(ledger),
+    ...clippedLines(provenance.constants.photons?.clipped),
+    ...(resumedShots > 0 ? [`${resumedShots} shots had been read before the interruption`] : []),
+  ];
+  return {
+    json: {
+      bl: run.bl,
+      run: run.run,
+      file: out,
+      geom: geomPath,
+      table: table ?? null,
+      bytes,
+      images,
+      resumedShots,
+      clipped: provenance.constants.photons?.clipped ?? null,
+      ledger,
+    },
+    text: lines.join("\n"),
+  };
+}
+
+/** The signals of the shots that are in the file. */
+async function writeTable({ io, signal }: Session, run: Run, { provenance, ledger }: Converted, path: string): Promise<void> {
+  const ids = provenance.signals.map(({ id }) => id);
+  if (ids.length === 0) throw badArgument("--table", path, "absent: there are no signals; name some with --signals");
+  const dropped = new Set(ledger.dropped.flatMap(({ tags }) => tags));
+  const tags = (await run.tags({ signal })).filter((tag) => !dropped.has(tag));
+  io.writeFile(path, await (await run.table(ids, tags, { signal })).encode(path));
+}
+
+async function preview({ facility, signal }: Session, request: ConvertRequest, out: string): Promise<Answer> {
+  const found = await previewConversion(facility, request, { signal });
+  const { ledger, images, signals, imageBytes, diskBytes } = found;
+  const freeBytes = await freeSpace(out);
+  const room = freeBytes === null ? "" : freeBytes < diskBytes ? `: NOT ENOUGH, ${megabytes(freeBytes)} are free` : `; ${megabytes(freeBytes)} are free`;
+  const lines = [
+    textTable(["", "image", "rows", "columns", "stored as"], images.map(asRow)),
+    `${signals.length} signals: ${signals.join(", ")}`,
+    selectionLine(ledger),
+    `${out}: about ${megabytes(imageBytes)} before compression; needs about ${megabytes(diskBytes)} while it works${room}`,
+    "nothing was written",
+  ];
+  return { json: { file: out, ...found, freeBytes }, text: lines.join("\n") };
+}
+
+function asRow({ kind, id, rows, columns, type }: ConvertPreview["images"][number]): (string | number)[] {
+  return [kind, id, rows, columns, type];
+}
+
+function selectionLine({ asked, used, dropped }: Ledger): string {
+  const reasons = dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
+  return `${used} of ${asked} shots to read${reasons === "" ? "" : `, left out: ${reasons}`}`;
+}
+
+/** Free bytes where the file will be; null when its folder is not there or does not say. */
+async function freeSpace(out: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(dirname(resolve(out)));
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}
+
+function clippedLines(clipped: readonly number[] | undefined): string[] {
+  const [below = 0, above = 0, notNumbers = 0] = clipped ?? [];
+  const parts = [
+    ...(below > 0 ? [`${below} below the lowest`] : []),
+    ...(above > 0 ? [`${above} above the highest`] : []),
+    ...(notNumbers > 0 ? [`${notNumbers} that are no number (written as 0)`] : []),
+  ];
+  return parts.length === 0 ? [] : [`pixels the format cannot hold: ${parts.join(", ")}`];
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function requestOf(run: Run, options: Options): ConvertRequest {
   const { format, limit, roi, dark, assembled, view, sensors, compression, pixels, missing, where, cameraLength, tags, detector, signals } = options;
   return {
     bl: run.bl,

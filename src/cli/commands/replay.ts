@@ -1,7 +1,7 @@
 import { connect } from "../../connect.ts";
 import { provenanceOf, replay as replayFile } from "../../hdf5/index.ts";
 import { type AddCommand, print } from "../command.ts";
-import { Progress } from "../progress.ts";
+import { StepProgress } from "../progress.ts";
 
 /** `sacla replay FILE`: makes a converted file again and compares. */
 export const replay: AddCommand = (program, io) => {
@@ -14,10 +14,10 @@ export const replay: AddCommand = (program, io) => {
     .action(async (path: string, { url, json }: { url?: string; json?: boolean }) => {
       const { request, source, ledger, versions } = await provenanceOf(path);
       await using facility = await connect(url ?? source.url ?? "sim:");
-      const progress = new Progress(io, `replay ${path}`);
+      const progress = new StepProgress(io, `replay ${path}`);
       const { isSame, difference } = await replayFile(facility, path, {
         signal: io.signal,
-        onProgress: (_, done, total) => progress.update(done, total),
+        onProgress: progress.update,
       }).finally(() => progress.end());
       const verdict = isSame ? "the same to the last byte" : `different: ${difference}`;
       print(io, json === true, {

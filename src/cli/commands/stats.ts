@@ -50,47 +50,60 @@ function isFile(source: string): boolean {
   return source !== "newest" && !/^\d+$/.test(source);
 }
 
+/** Rounded down: 100 % is said only of what is all there. */
 function share(part: number, whole: number): string {
-  return whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`;
+  return whole === 0 ? "–" : `${(Math.floor((1000 * part) / whole) / 10).toFixed(1)} %`;
 }
 
 /** Columns at most; beyond, neighbouring shots share one. */
 const MAX_COLUMNS = 800;
-const [ROW_HEIGHT, WIDTH, LABEL_WIDTH, HEAD] = [16, 800, 330, 40];
+const [ROW_HEIGHT, WIDTH, SHARE_WIDTH, HEAD, FOOT] = [16, 800, 60, 40, 26];
+/** Wide enough for a letter of the labels. */
+const LETTER_WIDTH = 6.6;
 /** By index into the statuses of a shot: there, not-converged, saturated, missing. */
 const colours = ["#e8eef2", "#e69f00", "#cc79a7", "#222222"] as const;
 const labels = ["there", "not-converged", "saturated", "missing"] as const;
 
 /** One row a detector or signal, shots from left to right, coloured by why something is missing. */
-function picture({ run, rows, tags }: Completeness): string {
+function picture({ run, rows, tags, complete }: Completeness): string {
   const perColumn = Math.max(1, Math.ceil(tags.length / MAX_COLUMNS));
   const columns = Math.max(1, Math.ceil(tags.length / perColumn));
-  const bands = rows.map(({ name, status }, r) => {
+  const left = Math.ceil(16 + LETTER_WIDTH * Math.max(0, ...rows.map(({ name }) => name.length)));
+  const right = left + WIDTH;
+  const bands = rows.map(({ name, ok, status }, r) => {
     const y = HEAD + r * ROW_HEIGHT;
-    return `<text x="${LABEL_WIDTH - 8}" y="${y + 11}" text-anchor="end">${escaped(name)}</text>${band(status, perColumn, columns, y)}`;
+    const texts = `${label(left - 8, y + 11, name, "end")}${label(right + 8, y + 11, share(ok, tags.length))}`;
+    return `${texts}<g transform="translate(${left} ${y})">${band(status, perColumn, columns)}</g>`;
   });
-  const legend = labels.map((label, i) => {
-    const x = LABEL_WIDTH + i * 130;
-    return `<rect x="${x}" y="20" width="12" height="12" fill="${colours[i]}"/><text x="${x + 18}" y="30">${label}</text>`;
+  const legend = labels.map((text, i) => {
+    const x = left + i * 130;
+    return `<rect x="${x}" y="20" width="12" height="12" fill="${colours[i]}"/>${label(x + 18, 30, text)}`;
   });
-  const height = HEAD + rows.length * ROW_HEIGHT + 26;
-  const range = `<text x="${LABEL_WIDTH}" y="${height - 8}">tag ${tags[0] ?? ""}</text><text x="${LABEL_WIDTH + WIDTH}" y="${height - 8}" text-anchor="end">${tags.at(-1) ?? ""}</text>`;
-  const title = `<text x="${LABEL_WIDTH}" y="13" font-weight="bold">run ${run}: ${tags.length} shots${perColumn > 1 ? `, ${perColumn} a column` : ""}</text>`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${LABEL_WIDTH + WIDTH + 10}" height="${height}" font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>${[title, ...legend, ...bands, range].join("\n")}</svg>\n`;
+  const height = HEAD + rows.length * ROW_HEIGHT + FOOT;
+  const range = `${label(left, height - 8, `tag ${tags[0] ?? ""}`)}${label(right, height - 8, String(tags.at(-1) ?? ""), "end")}`;
+  const title = `<g font-weight="bold">${label(left, 13, titleOf(run, tags.length, complete, perColumn))}</g>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${right + SHARE_WIDTH}" height="${height}" font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>${[title, ...legend, ...bands, range].join("\n")}</svg>\n`;
 }
 
-/** Neighbouring columns of one colour are one rectangle; a column shows the worst of its shots. */
-function band(status: Uint8Array, perColumn: number, columns: number, y: number): string {
+function titleOf(run: number, shots: number, complete: number, perColumn: number): string {
+  const column = perColumn > 1 ? `; a column is ${perColumn} shots and shows the worst of them` : "";
+  return `run ${run}: ${complete} of ${shots} shots have everything${column}`;
+}
+
+function label(x: number, y: number, text: string, anchor: "start" | "end" = "start"): string {
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}">${escaped(text)}</text>`;
+}
+
+/** Neighbouring columns of one colour are one rectangle. */
+function band(status: Uint8Array, perColumn: number, columns: number): string {
   const worst = (c: number): number => Math.max(0, ...status.subarray(c * perColumn, (c + 1) * perColumn));
   const parts: string[] = [];
   for (let c = 0; c < columns; ) {
     const code = worst(c);
     const start = c;
     while (c < columns && worst(c) === code) c++;
-    const x = LABEL_WIDTH + (start / columns) * WIDTH;
-    parts.push(
-      `<rect x="${x.toFixed(2)}" y="${y}" width="${(((c - start) / columns) * WIDTH).toFixed(2)}" height="${ROW_HEIGHT - 3}" fill="${colours[code] ?? colours[3]}"/>`,
-    );
+    const [x, width] = [(start / columns) * WIDTH, ((c - start) / columns) * WIDTH];
+    parts.push(`<rect x="${x.toFixed(2)}" width="${width.toFixed(2)}" height="${ROW_HEIGHT - 3}" fill="${colours[code] ?? colours[3]}"/>`);
   }
   return parts.join("");
 }

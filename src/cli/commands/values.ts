@@ -1,9 +1,11 @@
+import { syncStatus } from "../../core/syncdb.ts";
+import { type SignalTable, tableFormOf } from "../../db/index.ts";
 import { linePlot, textTable } from "../../plot/index.ts";
 import { type AddCommand, declare, findRun, parseWhole, runArgument } from "../command.ts";
 
 interface Options {
   readonly limit?: number;
-  readonly csv?: string;
+  readonly out?: string;
   readonly plot?: string;
 }
 
@@ -19,13 +21,14 @@ export const values: AddCommand = (program, io) =>
         .addArgument(runArgument())
         .argument("<signals...>", "equipment ids; find them with sacla signals")
         .option("-n, --limit <count>", "only the first shots", parseWhole)
-        .option("--csv <file>", "write a CSV file")
+        .option("-o, --out <file>", "write a table: .csv, .arrow (Feather) or .parquet")
         .option("--plot <file>", "write an SVG plot against tag"),
-    async (session, { limit, csv, plot }, [number, names]) => {
+    async (session, { limit, out, plot }, [number, names]) => {
+      if (out !== undefined) tableFormOf(out);
       const run = await findRun(session, number);
       const { signal } = session;
       const table = await run.table(names, (await run.tags({ signal })).slice(0, limit), { signal });
-      if (csv !== undefined) io.writeFile(csv, table.toCsv());
+      if (out !== undefined) io.writeFile(out, await table.encode(out));
       if (plot !== undefined) {
         const x = Array.from(table.tags);
         const series = table.columns.map((column) => ({ label: column.equipId, x, y: column.values, style: "points" as const }));
@@ -38,10 +41,19 @@ export const values: AddCommand = (program, io) =>
         mean: column.mean(),
         values: Array.from(column.values, (v, i) => column.reason(i) ?? v),
       }));
-      const rows = Array.from(table.tags, (tag, i) => [tag, ...table.columns.map((column) => column.text(i))]);
       return {
-        json: { bl: run.bl, run: run.run, hightag: run.hightag, tags: [...table.tags], columns },
-        text: textTable(["tag", ...names], rows),
+        json: { bl: run.bl, run: run.run, hightag: run.hightag, file: out ?? null, tags: [...table.tags], columns },
+        text: out === undefined ? everyValue(table) : `${counted(table)}\n${table.length} shots written to ${out}`,
       };
     },
   );
+
+function everyValue({ tags, columns, equipIds }: SignalTable): string {
+  const rows = Array.from(tags, (tag, i) => [tag, ...columns.map((column) => column.text(i))]);
+  return textTable(["tag", ...equipIds], rows);
+}
+
+function counted({ columns }: SignalTable): string {
+  const rows = columns.map(({ equipId, unit, counts }) => [equipId, unit, ...syncStatus.map((status) => counts[status])]);
+  return textTable(["", "unit", ...syncStatus], rows);
+}

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
@@ -68,7 +68,7 @@ describe("sacla", () => {
   });
 
   it("values: gives a number or a reason for every shot, a CSV and a plot", async () => {
-    const { code, out, files } = await cli(["values", "newest", bm1, "--json", "--csv", "a.csv", "--plot", "a.svg", "--url", fixture]);
+    const { code, out, files } = await cli(["values", "newest", bm1, "--json", "-o", "a.csv", "--plot", "a.svg", "--url", fixture]);
     expect(code).toBe(0);
     const [column] = (JSON.parse(out) as { columns: { values: unknown[]; unit: string; counts: object }[] }).columns;
     expect(column).toMatchObject({ unit: "C", counts: { ok: 7, "not-converged": 1, saturated: 1, missing: 0 } });
@@ -76,6 +76,35 @@ describe("sacla", () => {
     expect(files.get("a.csv")).toContain("not-converged");
     expect(files.get("a.svg")).toMatch(/^<svg/);
     expect(await text("values", "newest", bm1)).toMatch(/e-09C/);
+  });
+
+  it("values -o: writes the form the name ends with, and counts instead of printing all", async () => {
+    const { out, files } = await cli(["values", "newest", bm1, "-o", "a.parquet", "--url", fixture]);
+    expect(out).toMatch(/9 shots written to a\.parquet\n$/);
+    expect(out).toMatch(/C +7 +1 +1 +0/);
+    expect(
+      Buffer.from(files.get("a.parquet") ?? "")
+        .subarray(0, 4)
+        .toString(),
+    ).toBe("PAR1");
+    const arrow = await cli(["values", "newest", bm1, "-o", "a.arrow", "--url", fixture]);
+    expect(
+      Buffer.from(arrow.files.get("a.arrow") ?? "")
+        .subarray(0, 6)
+        .toString(),
+    ).toBe("ARROW1");
+    const wrong = await cli(["values", "newest", bm1, "-o", "a.xlsx", "--url", fixture]);
+    expect([wrong.code, wrong.files.size]).toEqual([2, 0]);
+    expect(wrong.err).toContain(".parquet");
+  });
+
+  it("convert --dry-run: says what would be written", async () => {
+    const answer = await json("convert", "newest", "-o", "never.h5", "--class", "exposed", "--dry-run");
+    expect(answer).toMatchObject({ file: "never.h5", ledger: { asked: 9, used: 5, dropped: [{ reason: "dark" }] }, imageBytes: 5 * 8 * 64 * 32 * 4 });
+    expect(await text("convert", "newest", "--dry-run")).toMatch(/9 of 9 shots to read\n.*\nnothing was written\n$/);
+    expect(existsSync("never.h5")).toBe(false);
+    const table = await cli(["convert", "newest", "--table", "a.doc", "--url", fixture]);
+    expect([table.code, existsSync(`${truth.run}.h5`)]).toEqual([2, false]);
   });
 
   it("image: writes one shot as colours or as 16 bits whose scale is told", async () => {

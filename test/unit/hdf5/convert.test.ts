@@ -1,12 +1,22 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../../src/core/errors.ts";
 import type { MissingReason } from "../../../src/core/syncdb.ts";
 import { Db } from "../../../src/db/index.ts";
-import { type Converted, type ConvertOptions, type ConvertRequest, convert, openArchive, provenanceOf, replay, validateFile } from "../../../src/hdf5/index.ts";
+import {
+  type Converted,
+  type ConvertOptions,
+  type ConvertRequest,
+  convert,
+  openArchive,
+  previewConversion,
+  provenanceOf,
+  replay,
+  validateFile,
+} from "../../../src/hdf5/index.ts";
 import { parseCrystfelGeom } from "../../../src/ip/index.ts";
 import { St } from "../../../src/st/index.ts";
 import { endpointOf, inProcess, type Source } from "../../../src/transport/index.ts";
@@ -259,10 +269,10 @@ describe("cheetah and NXmx files", () => {
     ]);
     expect(ask(nxmx.path, "[f['entry/data/data'].shape, f['entry/data/data'].chunks, f['entry/data/tag_id'][()].tolist()[0]]")).toEqual([
       [4, 512, 32],
-      [1, 512, 32],
+      [1, 64, 32],
       tag,
     ]);
-    expect(cheetah.provenance.constants.photons).toMatchObject({ energyFrom: { spectrometer: 4, configuration: 0, assumed: 0 }, clipped: [0, 0] });
+    expect(cheetah.provenance.constants.photons).toMatchObject({ energyFrom: { spectrometer: 4, configuration: 0, assumed: 0 }, clipped: [0, 0, 0] });
     for (const { path } of [cheetah, nxmx]) expect(await validateFile(path)).toMatchObject({ isValid: true, findings: [] });
   });
 
@@ -285,12 +295,51 @@ describe("cheetah and NXmx files", () => {
     await archive.close();
   });
 
+  it("count pixels that they cannot hold", async () => {
+    class OddSource extends TinySource {
+      override readFrame(bl: number, run: number, detId: string, tag: number, out: Float32Array): boolean {
+        const there = super.readFrame(bl, run, detId, tag, out);
+        out.set([NaN, -50, 1e12, Infinity, -Infinity]);
+        return there;
+      }
+    }
+    const source = new OddSource({ 3: [{ run: 10, start: 1, images: 2, detectors: ["MPCCD-1N0-M06-002"] }] });
+    const cheetah = await write(source, { format: "cheetah", dark: "none", signals: [] });
+    expect(cheetah.provenance.constants.photons?.clipped).toEqual([4, 4, 2]);
+    const nxmx = await write(source, { format: "nxmx", dark: "none", signals: [] });
+    expect(nxmx.provenance.constants.photons?.clipped).toEqual([2, 4, 2]);
+    if (python === undefined) return;
+    expect(ask(cheetah.path, "f['tag-1/data'][()].ravel()[:5].tolist()")).toEqual([0, 0, 65535, 65535, 0]);
+    const stored = ask(nxmx.path, "f['entry/data/data'][0].ravel()[:5].tolist()") as number[];
+    // -50 ADU × 17 e⁻ × 3.65 eV / 10.5 keV is −0.295 photons.
+    expect(stored).toEqual([0, -3, 2 ** 31 - 1, 2 ** 31 - 1, -(2 ** 31)]);
+  });
+
   it("are refused for what cannot be stacked", async () => {
     const camera = new TinySource({ 3: [{ run: 10, start: 1, images: 2, detectors: ["OPAL-234363"] }] });
     expect((await failure(convert(over(camera), { bl: 3, run: 10, format: "nxmx", dark: "none" }, join(folder, "no.h5")))).code).toBe("BAD_GEOMETRY");
     expect((await failure(convert(over(tinySource()), { bl: 3, run: 10, format: "cheetah", assembled: true }, join(folder, "no.h5")))).code).toBe(
       "BAD_ARGUMENT",
     );
+  });
+});
+
+describe("previewConversion", () => {
+  it("says what convert then writes, and touches neither images nor the disk", async () => {
+    const source = tinySource();
+    const request = { bl: 3, run: 10, shots: "exposed", where: [`${BM1} > 1e-9`], signals: [BM1], pixels: "uint16" } as const;
+    const before = readdirSync(folder);
+    const { ledger, images, signals, imageBytes, diskBytes } = await previewConversion(over(source), request);
+    expect(source.asked.get("readFrame")).toBeUndefined();
+    expect(readdirSync(folder)).toEqual(before);
+    const written = await write(source, request);
+    expect(ledger).toEqual(written.ledger);
+    expect(signals).toEqual([BM1]);
+    expect(images.map(({ kind, id }) => [kind, id])).toEqual(written.provenance.constants.sensors.map((sensor) => ["sensor", (sensor as { id: string }).id]));
+    expect(images[0]).toEqual({ kind: "sensor", id: "MPCCD-1N0-M06-002", rows: tinyRows, columns: tinyColumns, type: "uint16" });
+    expect(imageBytes).toBe(ledger.used * 4 * tinyRows * tinyColumns * 2);
+    expect(diskBytes).toBe(2 * imageBytes);
+    expect((await failure(previewConversion(over(source), { ...request, where: ["nothing > 0"] }))).code).toBe("UNKNOWN_SIGNAL");
   });
 });
 
@@ -309,6 +358,17 @@ describe("replay", () => {
       isSame: false,
       difference: expect.stringContaining("/run_10/event_info/bl_3/tc/bm_1_pd_charge"),
     });
+  });
+
+  it("names the versions when they are why the bytes differ", async () => {
+    const { path } = await write(tinySource(), { signals: [] });
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf('"versions":{"sacla":"');
+    bytes.write("9", at + '"versions":{"sacla":"'.length);
+    writeFileSync(path, bytes);
+    const { isSame, difference } = await replay(over(tinySource()), path);
+    expect(isSame).toBe(false);
+    expect(difference).toMatch(/^it was made by sacla 9\.\S+ with h5wasm \S+, and again by sacla \d\S+ with h5wasm \S+; \/sacla\/provenance /);
   });
 
   it("is refused for files that do not say how they were made", async () => {
