@@ -4,7 +4,7 @@ import type { Ledger } from "../core/ledger.ts";
 import type { Image, NdArray } from "../core/ndarray.ts";
 import type { Run } from "../db/index.ts";
 import { Assembler, type AssemblyMethod, badPixels, brightestSpots, type Spot, spotCentre, usable, type View } from "../ip/index.ts";
-import { type QuickLook, quickLook, type SensorLook } from "../reduce/index.ts";
+import { correct, type QuickLook, quickLook, type SensorLook } from "../reduce/index.ts";
 import { findDetector, findRun, parseWhole, runArgument, type Session } from "./command.ts";
 
 /** Options of the commands that average a run. */
@@ -12,6 +12,7 @@ export interface LookOptions {
   readonly darkRun?: number;
   /** Commander's form of `--no-dark`. */
   readonly dark: boolean;
+  readonly commonMode?: boolean;
   readonly limit?: number;
 }
 
@@ -28,6 +29,7 @@ export function withLookOptions(command: Command): Command {
   return command
     .option("--dark-run <run>", "take the dark from this run (default: the dark shots at the head of the run)", parseWhole)
     .option("--no-dark", "subtract no dark")
+    .option("--common-mode", "take off what the pixels of each readout port drift together, image by image")
     .option("-n, --limit <shots>", "at most this many exposed shots, and dark ones", parseWhole);
 }
 
@@ -39,6 +41,7 @@ export async function look(session: Session, options: LookOptions, [number, id]:
   return await session.progress(`run ${run.run} ${detector.id}`, async (update) => {
     return await quickLook(session.facility.st, run, detector, {
       dark,
+      corrections: options.commonMode === true ? [correct.commonMode()] : [],
       signal: session.signal,
       onProgress: (_, done, total) => update(done, total),
       ...(options.limit === undefined ? {} : { limit: options.limit }),
@@ -80,9 +83,10 @@ export function summarise(image: NdArray<Float32Array | Float64Array | Uint16Arr
 }
 
 /** The account in one line for people. */
-export function ledgerLine({ asked, used, dropped }: Ledger): string {
+export function ledgerLine({ asked, used, dropped, notes = {} }: Ledger): string {
   const reasons = dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
-  return `${used} of ${asked} shots used${reasons === "" ? "" : `, dropped: ${reasons}`}`;
+  const noted = Object.entries(notes).map(([what, times]) => `${times} ${what}`);
+  return `${used} of ${asked} shots used${reasons === "" ? "" : `, dropped: ${reasons}`}${noted.length === 0 ? "" : `; noted: ${noted.join(", ")}`}`;
 }
 
 /** A file name part from a detector group. */

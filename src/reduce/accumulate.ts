@@ -1,8 +1,9 @@
 import { badArgument, checkOptions } from "../core/guards.ts";
 import { type Ledger, LedgerBook, mergeLedgers, onlyDropped } from "../core/ledger.ts";
+import { LiveShots } from "../live/shots.ts";
 import { type FrameSpec, type Shot, Shots } from "../st/shots.ts";
-import type { DarkMeans } from "./correction.ts";
 import type { Correction } from "./corrections/correction.ts";
+import type { DarkMeans } from "./dark-means.ts";
 import { Pass, workingBytes } from "./pass.ts";
 import type { Layout, Reducer, State } from "./reducer.ts";
 import { StackedShots } from "./stack.ts";
@@ -190,9 +191,9 @@ export async function accumulate<R extends Reducers>(
     if (shots instanceof StackedShots) await pass.takeStack(shots);
     else await pass.takeShots(shots);
   } finally {
-    // Also when it fails on the way: the states hold the shots seen so far. Only Shots knows what it dropped itself.
+    // Also when it fails on the way: the states hold the shots seen so far. Only Shots and LiveShots know what they dropped themselves.
     pass.settle();
-    if (shots instanceof Shots) into.account(onlyDropped(shots.ledger));
+    if (shots instanceof Shots || shots instanceof LiveShots) into.account(onlyDropped(shots.ledger));
     into.account(book.ledger);
   }
   return into;

@@ -146,6 +146,23 @@ export class Sums32 implements Counter {
     else this.#kernel?.sumF32(address, images, stride, length, sums);
   }
 
+  /**
+   * Adds the images to sums that lie elsewhere, those of the piece: for as many pixels as there are here, with nothing to
+   * be cleared before and added after.
+   * @param squares - the parts of the squares, when they are counted
+   */
+  takeInto(piece: Piece, sums: Float64Array, squares?: readonly [upper: Float64Array, lower: Float64Array]): void {
+    const [upper, lower] = squares ?? [];
+    const both = [
+      [this.#sums, sums],
+      [this.#upper, upper],
+      [this.#lower, lower],
+    ] as const;
+    for (const [own, given] of both) if (given !== undefined) own.set(given);
+    this.take(piece);
+    for (const [own, given] of both) given?.set(own.subarray(0, given.length));
+  }
+
   clear(): void {
     for (const array of [this.#sums, this.#upper, this.#lower]) array.fill(0);
   }

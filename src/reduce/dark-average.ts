@@ -2,9 +2,9 @@ import { SaclaError } from "../core/errors.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { PreciseImage } from "../core/ndarray.ts";
 import type { Shot } from "../st/shots.ts";
-import type { DarkMeans } from "./correction.ts";
-import { variance } from "./pixel-statistics.ts";
+import type { DarkMeans } from "./dark-means.ts";
 import { type ReduceOptions, reduce } from "./reduce.ts";
+import { variance } from "./reducers/pixel-statistics.ts";
 
 /** The average of dark shots, for each sensor: what {@link reduce} takes as `dark`. */
 export interface Dark {

@@ -4,8 +4,6 @@
  */
 
 export { Accumulated, type AccumulateOptions, accumulate, type Checkpoint, type Lane, memoryOf, type Reading } from "./accumulate.ts";
-export { type ByClass, byClass } from "./by-class.ts";
-export { type DarkMeans, darkOf, subtractDark } from "./correction.ts";
 export {
   type BySensor,
   type CommonModeOptions,
@@ -15,33 +13,35 @@ export {
   type NormaliseOptions,
   type PhotonsOptions,
 } from "./corrections/index.ts";
-export { type Covariance, type CovarianceOptions, covariance } from "./covariance.ts";
-export { Cube, type CubeCheckpoint, type CubeLabel, type CubeOptions, type CubeUpdateOptions, cube } from "./cube.ts";
-export { type Axis, BinAxis, type EdgesAxis, type RangeAxis, type ShotValue, scanTargets, type TargetsAxis } from "./cube-axes.ts";
-export { type CorrectedDelayOptions, correctedDelay, type DelayStage, type JitterOptions } from "./cube-delay.ts";
-export type { RegionSum } from "./cube-region.ts";
-export { type BinStatistics, type Contrast, contrast, type MeanAndError } from "./cube-statistics.ts";
+export { type Axis, BinAxis, type EdgesAxis, type RangeAxis, type ShotValue, scanTargets, type TargetsAxis } from "./cube/axes.ts";
+export { Cube, type CubeCheckpoint, type CubeLabel, type CubeOptions, type CubeUpdateOptions, cube } from "./cube/cube.ts";
+export { type CorrectedDelayOptions, correctedDelay, type DelayStage, type JitterOptions } from "./cube/delay.ts";
+export type { RegionSum } from "./cube/region.ts";
+export { type BinStatistics, type Contrast, contrast, type MeanAndError } from "./cube/statistics.ts";
 export { type Dark, darkAverage } from "./dark-average.ts";
-export { type DarkMapOptions, type DarkMaps, type DarkPort, darkMaps } from "./dark-maps.ts";
-export { type DropletOptions, type Droplets, droplets } from "./droplets.ts";
+export { type DarkMeans, darkOf, subtractDark } from "./dark-means.ts";
 export { coarse, onGrid } from "./exact.ts";
-export { type Histogram, type HistogramOptions, histogram } from "./histogram.ts";
-export { combineHits, type HitOptions, type Hits, hits, hitTags } from "./hits.ts";
-export { classOf, type IsLight, type LightSignal, lightDarkClasses } from "./light-dark.ts";
 export { type ParallelOptions, reduceInParallel } from "./parallel.ts";
 export type { PartModule, PartTask } from "./part.ts";
-export { type AduPerPhoton, aduPerPhoton, type PhotonCountOptions, type PhotonCounts, photonCounts } from "./photon-counts.ts";
-export { type PixelHistogram, type PixelHistogramOptions, pixelHistogram } from "./pixel-histogram.ts";
-export { type MeanAndVariance, type MinMax, mean, minMax, variance } from "./pixel-statistics.ts";
-export { type Projections, projections } from "./projections.ts";
 export { type QuickLook, type QuickLookOptions, quickLook, type SensorLook } from "./quick-look.ts";
-export type { RadialProfileOptions } from "./radial-bins.ts";
-export { combineProfiles, type RadialProfile, radialProfile, type ShotProfiles } from "./radial-profile.ts";
-export { radiusToQ } from "./radius-to-q.ts";
 export { type Reduced, type ReduceOptions, reduce, resultsOf, type Screened } from "./reduce.ts";
-export { type ArrayField, defineReducer, type KernelWork, type Layout, type Reducer, type SeriesField, type State } from "./reducer.ts";
-export { type OneRoiSeries, type RoisSeries, roiSeries } from "./roi-series.ts";
-export { type RoiSeries, roiSum } from "./roi-sum.ts";
+export { type ArrayField, defineReducer, type KernelWork, type Layout, type Reducer, type ScratchField, type SeriesField, type State } from "./reducer.ts";
+export { type ByClass, byClass } from "./reducers/by-class.ts";
+export { type Covariance, type CovarianceOptions, covariance } from "./reducers/covariance.ts";
+export { type DarkMapOptions, type DarkMaps, type DarkPort, darkMaps } from "./reducers/dark-maps.ts";
+export { type DropletOptions, type Droplets, droplets } from "./reducers/droplets.ts";
+export { type Histogram, type HistogramOptions, histogram } from "./reducers/histogram.ts";
+export { combineHits, type HitOptions, type Hits, hits, hitTags } from "./reducers/hits.ts";
+export { classOf, type IsLight, type LightSignal, lightDarkClasses } from "./reducers/light-dark.ts";
+export { type AduPerPhoton, aduPerPhoton, type PhotonCountOptions, type PhotonCounts, photonCounts } from "./reducers/photon-counts.ts";
+export { type PixelHistogram, type PixelHistogramOptions, pixelHistogram } from "./reducers/pixel-histogram.ts";
+export { type MeanAndVariance, type MinMax, mean, minMax, variance } from "./reducers/pixel-statistics.ts";
+export { type Projections, projections } from "./reducers/projections.ts";
+export type { RadialProfileOptions } from "./reducers/radial-bins.ts";
+export { combineProfiles, type RadialProfile, radialProfile, type ShotProfiles } from "./reducers/radial-profile.ts";
+export { radiusToQ } from "./reducers/radius-to-q.ts";
+export { type OneRoiSeries, type RoisSeries, roiSeries } from "./reducers/roi-series.ts";
+export { type RoiSeries, roiSum } from "./reducers/roi-sum.ts";
 export { type Condition, screen } from "./screen.ts";
 export { Series } from "./series.ts";
 export { createStack, type ImageStack, StackedShots, shotsFrom } from "./stack.ts";

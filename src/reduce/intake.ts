@@ -2,7 +2,7 @@ import { badArgument } from "../core/guards.ts";
 import { contiguous, type Pixels, type PixelType, type RawImage, shapeOf } from "../core/ndarray.ts";
 import { Arena } from "../core/wasm.ts";
 import type { FrameSpec, Shot } from "../st/shots.ts";
-import { subtractDark } from "./correction.ts";
+import { subtractDark } from "./dark-means.ts";
 import { SensorKernel } from "./kernel.ts";
 import type { Layout, Reducer, State } from "./reducer.ts";
 

@@ -8,7 +8,7 @@ import type { Block, HistogramTally, Tally } from "./tally.ts";
 export const GROUP = 8;
 
 /** Pixels taken in together, by one counter after the other: a group's piece of 128 KiB stays in the cache between them. */
-const TILE = 8192;
+export const TILE = 8192;
 
 /** Images after which a 32-bit sum of 16-bit values may be full. */
 const MOST_IMAGES = 0xffff;
@@ -26,6 +26,13 @@ const names: readonly (keyof ReduceKernel)[] = [
   "histogramF32",
   "wholeF32",
 ];
+
+/** The functions of the kernel over the memory of the arena. */
+export function kernelOver(arena: Arena): ReduceKernel {
+  const kernel = instantiateKernel(kernelBinary, arena.memory);
+  if (!isReduceKernel(kernel)) throw new TypeError("kernels/reduce.ts lacks a function");
+  return kernel;
+}
 
 function isReduceKernel(exports: object): exports is ReduceKernel {
   const functions = new Map(Object.entries(exports));
@@ -115,8 +122,7 @@ export class SensorKernel implements Block {
 
   /** Gets its memory; to be called once, before anything else. @throws RangeError when there is not enough */
   place(arena: Arena): void {
-    const kernel = instantiateKernel(kernelBinary, arena.memory);
-    if (!isReduceKernel(kernel)) throw new TypeError("kernels/reduce.ts lacks a function");
+    const kernel = kernelOver(arena);
     this.#kernel = kernel;
     this.#buffer = arena.memory.buffer;
     this.#scratch = this.#type === "uint16" ? arena.uint16(GROUP * TILE) : arena.float32(GROUP * TILE);

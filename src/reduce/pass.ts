@@ -5,9 +5,9 @@ import { newPixels, type Pixels, type PixelType, type RawImage, shapeOf } from "
 import { Arena } from "../core/wasm.ts";
 import { type FrameSpec, type Shot, Shots } from "../st/shots.ts";
 import type { Accumulated, AccumulateOptions } from "./accumulate.ts";
-import { darkOf } from "./correction.ts";
 import { CorrectionChain } from "./corrections/chain.ts";
 import { dark as darkStep } from "./corrections/dark.ts";
+import { darkOf } from "./dark-means.ts";
 import { Intake, kernelFor } from "./intake.ts";
 import { GROUP } from "./kernel.ts";
 import type { Reducer } from "./reducer.ts";

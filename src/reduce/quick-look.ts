@@ -5,29 +5,37 @@ import type { Dropped, Ledger } from "../core/ledger.ts";
 import type { PreciseImage } from "../core/ndarray.ts";
 import type { Evidence, Run, RunTags } from "../db/index.ts";
 import type { St } from "../st/st.ts";
+import type { Correction } from "./corrections/correction.ts";
 import { type Dark, darkAverage } from "./dark-average.ts";
-import { type Histogram, histogram } from "./histogram.ts";
-import { mean } from "./pixel-statistics.ts";
 import { reduce } from "./reduce.ts";
+import { type Histogram, type HistogramOptions, histogram } from "./reducers/histogram.ts";
+import { mean } from "./reducers/pixel-statistics.ts";
 
 export interface QuickLookOptions {
   /** Where dark shots come from: the head of the run itself, another run, or none. @default "head" */
   readonly dark?: "head" | "none" | Run;
+  /**
+   * Done to every exposed image after the dark, in this order; see {@link correct}. Dark shots are averaged as they are.
+   * The images are then what the chain makes of them: with `correct.photons` photons, not ADU. @default nothing
+   */
+  readonly corrections?: readonly Correction[];
+  /** Bins of the histograms, in the unit of the corrected images. @default 1 ADU wide, from −100 to 500 */
+  readonly histogram?: HistogramOptions;
   /** At most this many exposed shots, and as many dark ones, from the first on. @default all */
   readonly limit?: number;
   readonly onProgress?: (step: "dark" | "exposed", done: number, total: number | undefined) => void;
   readonly signal?: AbortSignal;
 }
 
-/** What was found for one sensor. Images have shape [ysize, xsize] and are in ADU. */
+/** What was found for one sensor. Images have shape [ysize, xsize] and are in ADU, unless corrections say otherwise. */
 export interface SensorLook {
   readonly id: string;
   readonly info: DetectorInfo;
   /** Mean of the dark shots; null when none were asked for. */
   readonly darkMean: PreciseImage | null;
-  /** Mean of the exposed shots, less the dark. */
+  /** Mean of the exposed shots, less the dark, corrected. */
   readonly correctedMean: PreciseImage;
-  /** Of all pixels of all exposed shots, less the dark: bins of 1 ADU centred on −100 … 500. */
+  /** Of all pixels of all exposed shots, less the dark, corrected. */
   readonly histogram: Histogram;
 }
 
@@ -40,37 +48,49 @@ export interface QuickLook {
   /** How dark and exposed shots were told apart. */
   readonly evidence: Evidence | undefined;
   readonly sensors: readonly SensorLook[];
-  /** Every shot of the run that was asked for: used for the dark or the average, or dropped with the reason. */
+  /**
+   * Every shot of the run that was asked for: used for the dark or the average, or dropped with the reason; and what the
+   * corrections noted.
+   */
   readonly ledger: Ledger;
 }
 
 /**
- * From a run to dark-subtracted averages and ADU histograms of a detector's sensors, in two passes: the dark shots,
- * then the exposed ones. A shot for which one of the sensors has no image is left out for all.
+ * From a run to corrected averages and histograms of a detector's sensors, in two passes: the dark shots, then the
+ * exposed ones. A shot for which one of the sensors has no image is left out for all.
  *
  * @throws NO_DARK when there are no dark shots to subtract
  * @throws NO_SHOTS when no exposed shot was left
  * @example
  * const look = await quickLook(facility.st, run, detector);
  * look.sensors[0].correctedMean.get(512, 256);
+ *
+ * const infos = await Promise.all(detector.sensors.map((id) => facility.st.detectorInfo(run.bl, run.run, id)));
+ * const inPhotons = await quickLook(facility.st, run, detector, {
+ *   corrections: [correct.commonMode(), correct.gain(relative), correct.photons({ detectors: infos, configuredEv: await run.photonEnergyEv() })],
+ *   histogram: { from: -1, to: 5, binWidth: 0.02 },
+ * });
  */
 export async function quickLook(st: St, run: Run, detector: DetectorGroup, options: QuickLookOptions = {}): Promise<QuickLook> {
-  checkOptions("quickLook", options, ["dark", "limit", "onProgress", "signal"]);
-  const { dark: darkFrom = "head", limit, signal } = options;
+  checkOptions("quickLook", options, ["dark", "corrections", "histogram", "limit", "onProgress", "signal"]);
+  const { dark: darkFrom = "head", corrections = [], limit, signal } = options;
   if (limit !== undefined) asInteger("limit", limit, 1);
   const common = { detectors: detector.sensors, ...(signal === undefined ? {} : { signal }) };
 
   const exposedTags = await run.exposedTags(undefined, { signal });
   const darkRun = darkFrom === "head" ? run : darkFrom;
-  const darkTags = darkRun === "none" ? null : (await darkRun.darkTags(undefined, { signal })).slice(0, limit);
+  const allDark = darkRun === "none" ? null : await darkRun.darkTags(undefined, { signal });
+  if (allDark?.length === 0) throw noDarkAt(allDark);
+  const darkTags = allDark?.slice(0, limit) ?? null;
   const dark = darkTags === null ? null : await averageDark(st, darkTags, common, options);
 
   const asked = exposedTags.slice(0, limit);
-  const shots = st.shots({ run, tags: asked, ...common });
-  const { average, adu, ledger } = await reduce(
+  const signals = [...new Set(corrections.flatMap((correction) => correction.signals ?? []))];
+  const shots = st.shots({ run, tags: asked, ...common, ...(signals.length === 0 ? {} : { signals }) });
+  const { average, spectrum, ledger } = await reduce(
     shots,
-    { average: mean(), adu: histogram({ from: -100, to: 500 }) },
-    { ...(dark === null ? {} : { dark }), onProgress: (done, total) => options.onProgress?.("exposed", done, total) },
+    { average: mean(), spectrum: histogram(options.histogram) },
+    { ...(dark === null ? {} : { dark }), corrections, onProgress: (done, total) => options.onProgress?.("exposed", done, total) },
   );
   if (ledger.used === 0) {
     throw new SaclaError("NO_SHOTS", `Run ${run.run} of beamline ${run.bl} has no exposed shot that could be used, of ${ledger.asked} asked for.`, {
@@ -79,7 +99,7 @@ export async function quickLook(st: St, run: Run, detector: DetectorGroup, optio
   }
   const sensors: SensorLook[] = [];
   for (const id of detector.sensors) {
-    const [correctedMean, counts] = [average[id], adu[id]];
+    const [correctedMean, counts] = [average[id], spectrum[id]];
     if (correctedMean === undefined || counts === undefined) continue;
     const info = await st.detectorInfo(run.bl, run.run, id, { signal });
     sensors.push({ id, info, darkMean: dark?.mean[id] ?? null, correctedMean, histogram: counts });
@@ -96,15 +116,16 @@ export async function quickLook(st: St, run: Run, detector: DetectorGroup, optio
 }
 
 async function averageDark(st: St, tags: RunTags, common: { detectors: readonly string[]; signal?: AbortSignal }, options: QuickLookOptions): Promise<Dark> {
-  if (tags.length === 0) {
-    const { run, evidence } = tags;
-    const rule = evidence === undefined ? "" : ` (rule: ${evidence.rule}; signals: ${evidence.signals.join(", ")})`;
-    throw new SaclaError("NO_DARK", `Run ${run.run} of beamline ${run.bl} has no dark shots at its head${rule}. Name a dark run, or go without a dark.`, {
-      details: { bl: run.bl, run: run.run },
-    });
-  }
   const shots = st.shots({ run: tags.run, tags, ...common });
   return await darkAverage(shots, { onProgress: (done, total) => options.onProgress?.("dark", done, total) });
+}
+
+/** For a choice of dark shots that is empty; its ledger says why. */
+function noDarkAt({ run, evidence, ledger }: RunTags): SaclaError {
+  const rule = evidence === undefined ? "" : ` (rule: ${evidence.rule}; signals: ${evidence.signals.join(", ")})`;
+  return new SaclaError("NO_DARK", `Run ${run.run} of beamline ${run.bl} has no dark shots at its head${rule}. Name a dark run, or go without a dark.`, {
+    details: { bl: run.bl, run: run.run, ...(ledger === undefined ? {} : { ledger }) },
+  });
 }
 
 function without(tags: RunTags, ledger: Ledger | undefined): RunTags {
@@ -126,5 +147,6 @@ function account(exposed: Ledger, dark: Ledger | undefined, selection: Ledger | 
   for (const entry of selection?.dropped ?? []) if (entry.reason !== "dark" || dark === undefined) add(entry);
   const used = exposed.used + (dark?.used ?? 0);
   const entries = [...dropped].map(([reason, tags]) => ({ reason, tags }));
-  return { asked: used + entries.reduce((n, d) => n + d.tags.length, 0), used, dropped: entries };
+  const asked = used + entries.reduce((n, d) => n + d.tags.length, 0);
+  return { asked, used, dropped: entries, ...(exposed.notes === undefined ? {} : { notes: exposed.notes }) };
 }

@@ -17,12 +17,25 @@ export interface SeriesField {
   readonly width: number;
 }
 
+/**
+ * Work memory beside the state, such as a table or a scratch image: counted, but neither saved nor merged. The reducer
+ * makes it itself when it first needs it; what sensors share is counted for each of them.
+ */
+export interface ScratchField {
+  readonly type: "scratch";
+  readonly bytes: number;
+}
+
 /** The state of a reducer by name: all of its memory. */
-export type Layout = Readonly<Record<string, ArrayField | SeriesField>>;
+export type Layout = Readonly<Record<string, ArrayField | SeriesField | ScratchField>>;
 
 /** Memory for a layout. Sums begin at 0, minima at Infinity, maxima at −Infinity. */
 export type State<L extends Layout> = {
-  readonly [K in keyof L]: L[K] extends { type: "series" } ? Series : L[K] extends { type: "uint32" } ? Uint32Array : Float64Array;
+  readonly [K in keyof L as L[K] extends { type: "scratch" } ? never : K]: L[K] extends { type: "series" }
+    ? Series
+    : L[K] extends { type: "uint32" }
+      ? Uint32Array
+      : Float64Array;
 };
 
 /**
@@ -33,7 +46,10 @@ export type State<L extends Layout> = {
  * {@link onGrid}.
  */
 export interface Reducer<T, L extends Layout = Layout> {
-  /** For checkpoints and messages. */
+  /**
+   * What it is, with **every** setting that changes what is remembered or answered: parts and checkpoints of reducers of
+   * unlike names are not joined.
+   */
   readonly name: string;
   /** 0-D signals it reads from the shots. @default none */
   readonly signals?: readonly string[] | undefined;

@@ -7,17 +7,26 @@ export type SavedState = Readonly<Record<string, Float64Array | Uint32Array | { 
 
 const initial = { min: Infinity, max: -Infinity } as const;
 
-/** Bytes of the arrays of a layout; a series takes 4 + 8 · width bytes per shot on top. */
+/** Bytes of the arrays of a layout and of its work memory; a series takes 4 + 8 · width bytes per shot on top. */
 export function layoutBytes(layout: Layout): number {
-  return Object.values(layout).reduce((bytes, field) => bytes + (field.type === "series" ? 0 : field.length * (field.type === "uint32" ? 4 : 8)), 0);
+  return Object.values(layout).reduce((bytes, field) => bytes + fieldBytes(field), 0);
+}
+
+/** Those of them that are work memory: the same however many states of the layout there are. */
+export function scratchBytes(layout: Layout): number {
+  return Object.values(layout).reduce((bytes, field) => bytes + (field.type === "scratch" ? field.bytes : 0), 0);
+}
+
+function fieldBytes(field: Layout[string]): number {
+  if (field.type === "scratch") return field.bytes;
+  return field.type === "series" ? 0 : field.length * (field.type === "uint32" ? 4 : 8);
 }
 
 /** Memory for a layout, or a saved state in memory of its own. @throws BAD_ARGUMENT when what was saved does not fit */
 export function makeState<L extends Layout>(layout: L, saved?: SavedState): State<L> {
-  const entries = Object.entries(layout).map(([name, field]) => [
-    name,
-    field.type === "series" ? seriesOf(field, saved?.[name]) : arrayOf(name, field, saved?.[name]),
-  ]);
+  const entries = Object.entries(layout).flatMap(([name, field]) =>
+    field.type === "scratch" ? [] : [[name, field.type === "series" ? seriesOf(field, saved?.[name]) : arrayOf(name, field, saved?.[name])]],
+  );
   return Object.fromEntries(entries) as State<L>;
 }
 
@@ -45,10 +54,11 @@ function seriesOf(field: SeriesField, saved: SavedState[string] | undefined): Se
 
 /** Adds the state of another part of the shots into `into`. */
 export function mergeState<L extends Layout>(layout: L, into: State<L>, from: State<L>): void {
+  const [mine, theirs] = [new Map<string, unknown>(Object.entries(into)), new Map<string, unknown>(Object.entries(from))];
   for (const [name, field] of Object.entries(layout)) {
-    const [a, b]: unknown[] = [into[name], from[name]];
+    const [a, b] = [mine.get(name), theirs.get(name)];
     if (a instanceof Series && b instanceof Series) a.append(b);
-    else if (field.type !== "series" && isArray(a) && isArray(b)) mergeArray(field.merge, a, b);
+    else if ("merge" in field && isArray(a) && isArray(b)) mergeArray(field.merge, a, b);
   }
 }
 
@@ -56,21 +66,22 @@ function isArray(value: unknown): value is Float64Array | Uint32Array {
   return value instanceof Float64Array || value instanceof Uint32Array;
 }
 
+/** A loop for each: states are large, and a choice for every element takes three times as long. */
 function mergeArray(merge: ArrayField["merge"], a: Float64Array | Uint32Array, b: Float64Array | Uint32Array): void {
-  for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i] ?? 0, b[i] ?? 0];
-    a[i] = merge === "sum" ? x + y : merge === "min" ? Math.min(x, y) : Math.max(x, y);
-  }
+  if (merge === "sum") for (let i = 0; i < a.length; i++) a[i] = (a[i] ?? 0) + (b[i] ?? 0);
+  else if (merge === "min") for (let i = 0; i < a.length; i++) a[i] = Math.min(a[i] ?? 0, b[i] ?? 0);
+  else for (let i = 0; i < a.length; i++) a[i] = Math.max(a[i] ?? 0, b[i] ?? 0);
 }
 
 /** The state as plain arrays that share its memory. */
 export function saveState<L extends Layout>(layout: L, state: State<L>): SavedState {
-  return Object.fromEntries(
-    Object.keys(layout).map((name) => {
-      const value: unknown = state[name];
-      if (value instanceof Series) return [name, { tags: value.tags, columns: Array.from({ length: value.width }, (_, k) => value.column(k)) }];
-      if (isArray(value)) return [name, value];
-      throw new SaclaError("INTERNAL", `The state has no ${name}.`);
-    }),
-  );
+  const values = new Map<string, unknown>(Object.entries(state));
+  const saved: Record<string, SavedState[string]> = {};
+  for (const [name, { type }] of Object.entries(layout)) {
+    const value = values.get(name);
+    if (value instanceof Series) saved[name] = { tags: value.tags, columns: Array.from({ length: value.width }, (_, k) => value.column(k)) };
+    else if (isArray(value)) saved[name] = value;
+    else if (type !== "scratch") throw new SaclaError("INTERNAL", `The state has no ${name}.`);
+  }
+  return saved;
 }

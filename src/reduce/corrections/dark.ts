@@ -1,4 +1,4 @@
-import { type DarkMeans, darkOf, subtractDark } from "../correction.ts";
+import { type DarkMeans, darkOf, subtractDark } from "../dark-means.ts";
 import type { Correction } from "./correction.ts";
 
 /**

@@ -45,7 +45,7 @@ describe("accumulate", () => {
         const images = stack.map((pixels, tag) => ({ tag, pixels }));
         const whole = resultsOf(await accumulate(shotsOf(images, "float32"), reducers()));
         const half = (await accumulate(shotsOf(images.slice(0, cut), "float32"), reducers())).checkpoint();
-        const arrived = decodeMessage(encodeMessage({ kind: "result", value: half }), { copy: true });
+        const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: half }), { copy: true });
         if (arrived.kind !== "result") throw new Error("no result");
         const resumed = Accumulated.load(reducers(), arrived.value as typeof half);
         expect(resultsOf(await accumulate(shotsOf(images.slice(cut), "float32"), reducers(), {}, resumed))).toEqual(whole);

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import type { MissingReason } from "../../../src/core/syncdb.ts";
 import { Db, RunTags, ShotLabels, TimingEdges } from "../../../src/db/index.ts";
-import { addExactly, addSquareExactly, PLACES, standardErrorOf, total } from "../../../src/reduce/cube-sums.ts";
+import { addExactly, addSquareExactly, PLACES, standardErrorOf, total } from "../../../src/reduce/cube/sums.ts";
 import {
   type Axis,
   BinAxis,
@@ -168,7 +168,7 @@ describe("a cube", () => {
         const [first, second] = [Math.min(a, b), Math.max(a, b)];
         const order = backwards ? script.toReversed() : script;
         const begun = await cube(shotsOf(order.slice(0, first)), { ...options(), labels });
-        const arrived = decodeMessage(encodeMessage({ kind: "result", value: begun.checkpoint() }), { copy: true });
+        const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: begun.checkpoint() }), { copy: true });
         if (arrived.kind !== "result") throw new Error("no result");
         const resumed = Cube.load(options(), arrived.value as CubeCheckpoint);
         // A shot that comes again does not count again.
@@ -215,7 +215,9 @@ describe("a cube", () => {
     const frame = { detId: "A", rows: 1024, columns: 512, type: "uint16" } as const;
     const scan = new Cube({ axes: [{ name: "x", of: "x", from: 0, to: 1000, step: 1 }], values: { images: { average: mean() } } });
     const perBin = 1024 * 512 * 8 + 8 + 8 * (2 + 2 * PLACES);
-    expect(scan.memory([frame])).toEqual({ bytesPerBin: perBin, bytesPerLabel: 1000 * perBin });
+    // 32 images that wait; a group of tiles; sums nobody wants; sums, their squares, least and greatest value of a tile.
+    const onTheWay = 8 * 8192 + 32 * 2 * 1024 * 512 + 8 * 8192 * 2 + 8192 * (4 + (4 + 8) + (2 + 2));
+    expect(scan.memory([frame])).toEqual({ bytesPerBin: perBin, bytesPerLabel: 1000 * perBin, bytesOnTheWay: onTheWay });
     await scan.update(shotsOf([{ tag: 1, pixels: [1, 2, 3, 4, 5, 6], signals: { x: 7 } }]));
     expect(scan.checkpoint().bins.length).toBe(1);
   });

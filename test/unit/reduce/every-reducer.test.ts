@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
@@ -29,7 +31,7 @@ import {
 } from "../../../src/reduce/index.ts";
 import { makeState } from "../../../src/reduce/state.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
-import { frame, shotsOf, type TestImage } from "./stack.ts";
+import { frame, shotOf, shotsOf, type TestImage } from "./stack.ts";
 
 const detId = "MPCCD-1N0-M06-002";
 const small = frame(6, 8, detId);
@@ -44,6 +46,9 @@ const infoOf = ({ rows, columns }: typeof small): DetectorInfo => ({
   geometry: { posXUm: -120, posYUm: 140, posZUm: 0, rotationDeg: 3, pixelSizeXUm: 50, pixelSizeYUm: 50, manipulatorShiftUm: 0 },
 });
 
+/** All but the first row. */
+const maskOf = ({ rows, columns }: typeof small) => new Uint8Array(rows * columns).fill(1, columns);
+
 const classes = ["a", "b"];
 const classOf = (tag: number): string | null => [null, "a", "b"][tag % 3] ?? null;
 const roi = { rows: [1, 4], columns: [2, 7] } as const;
@@ -55,16 +60,17 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
   minMax: { make: () => minMax(), bytes: 16 * pixels },
   histogram: { make: () => histogram(), bytes: 8 * 604 },
   roiSum: { make: () => roiSum(roi), bytes: 0 },
-  roiSeries: { make: () => roiSeries([roi, { rows: [0, 6], columns: [0, 8] }]), bytes: 0 },
-  projections: { make: () => projections(), bytes: 24 * (1024 + 512) + 8 },
+  roiSeries: { make: () => roiSeries([roi, { rows: [0, 6], columns: [0, 8] }]), bytes: 48 },
+  projections: { make: () => projections(), bytes: 24 * (1024 + 512) + 8 + 8 * 512 },
   radialProfile: {
-    make: (of) => radialProfile({ sensors: [infoOf(of)], binUm: 45, maxUm: 45_000, perShot: { fromUm: 40, toUm: 200 } }),
-    bytes: 24 * 1000,
+    make: (of) => radialProfile({ sensors: [infoOf(of)], binUm: 45, maxUm: 45_000, masks: [maskOf(of)], perShot: { fromUm: 40, toUm: 200 } }),
+    // Sums; bin of each pixel, mask and pixels in each bin; sums, gaps and kept bins of the shot in hand.
+    bytes: 24 * 1000 + 3 * pixels + 8 * 1000 + 2 * 8 * 1001 + 8 * 2 * 5,
   },
   hits: { make: () => hits({ threshold: 50, minPixels: 3, minPeaks: 1, snr: 1 }), bytes: 0 },
   darkMaps: { make: () => darkMaps(), bytes: 24 * pixels + 8 },
   photonCounts: { make: () => photonCounts({ aduPerPhoton: 154 }), bytes: 4 * pixels },
-  droplets: { make: () => droplets({ aduPerPhoton: { [detId]: 154 } }), bytes: 4 * pixels + 8 * 252 },
+  droplets: { make: () => droplets({ aduPerPhoton: { [detId]: 154 } }), bytes: 4 * pixels + 8 * 252 + 17 * pixels },
   covariance: { make: () => covariance({ signal: "bm1/charge" }), bytes: 40 * pixels + 80 },
   pixelHistogram: { make: () => pixelHistogram({ from: -100, to: 400, binWidth: 50, roi }), bytes: 4 * 15 * 11 + 24 },
   byClass: { make: () => byClass(mean(), classes, classOf), bytes: 2 * (8 * pixels + 8) + 24 },
@@ -82,6 +88,50 @@ const nested: Record<string, { make: (of: typeof small) => Reducer<unknown> }> =
   },
 };
 const all = { ...every, ...nested };
+
+const turned = { ...infoOf(small), geometry: { ...(infoOf(small).geometry ?? fail()), rotationDeg: 4 } };
+const rings = { sensors: [infoOf(small)], binUm: 45, maxUm: 45_000, masks: [maskOf(small)], perShot: { fromUm: 40, toUm: 200 } };
+const found = { threshold: 50, minPixels: 3, minPeaks: 1, snr: 1 };
+/** The same reducers with other options, one of them at a time. */
+const others: Record<string, readonly (() => Reducer<unknown>)[]> = {
+  variance: [() => variance({ ddof: 1 })],
+  histogram: [() => histogram({ from: -99, to: 501 }), () => histogram({ to: 499 }), () => histogram({ from: -200, to: 1000, binWidth: 2 })],
+  roiSum: [() => roiSum({ rows: [1, 4], columns: [2, 6] })],
+  roiSeries: [() => roiSeries([roi]), () => roiSeries([roi, { rows: [0, 6], columns: [0, 7] }])],
+  radialProfile: [
+    () => radialProfile({ ...rings, binUm: 46 }),
+    () => radialProfile({ ...rings, maxUm: 40_000 }),
+    () => radialProfile({ ...rings, centreUm: { x: 1, y: 0 } }),
+    () => radialProfile({ ...rings, perShot: { fromUm: 40, toUm: 100 } }),
+    () => radialProfile({ ...rings, masks: {} }),
+    () => radialProfile({ ...rings, masks: [maskOf(small).fill(0, 8, 16)] }),
+    () => radialProfile({ ...rings, sensors: [turned] }),
+  ],
+  hits: (["threshold", "minPixels", "minPeaks", "snr"] as const).map((key) => () => hits({ ...found, [key]: 7 })),
+  darkMaps: [() => darkMaps({ hotSigma: 9 }), () => darkMaps({ noisySigma: 9 }), () => darkMaps({ deadNoise: 0.1 })],
+  photonCounts: [() => photonCounts({ aduPerPhoton: 155 }), () => photonCounts({ aduPerPhoton: 154, threshold: 0.8 })],
+  droplets: [() => droplets({ aduPerPhoton: 154 }), ...(["seed", "low"] as const).map((key) => () => droplets({ aduPerPhoton: { [detId]: 154 }, [key]: 0.2 }))],
+  covariance: [() => covariance({ signal: "bm2/charge" }), () => covariance({ signal: "bm1/charge", scale: 2 ** 30 })],
+  pixelHistogram: [
+    () => pixelHistogram({ from: -101, to: 399, binWidth: 50, roi }),
+    () => pixelHistogram({ from: -100, to: 400, binWidth: 50, roi: { rows: [2, 5], columns: [2, 7] } }),
+  ],
+  byClass: [() => byClass(mean(), ["a", "c"], classOf), () => byClass(minMax(), classes, classOf)],
+};
+
+function fail(): never {
+  throw new Error("no geometry");
+}
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: unknown = runInNewContext("gc");
+
+/** Bytes of all typed arrays that somebody still holds. */
+function arrayBytes(): number {
+  if (typeof collectGarbage !== "function") throw new Error("no gc");
+  for (let k = 0; k < 3; k++) collectGarbage();
+  return process.memoryUsage().arrayBuffers;
+}
 
 const anyPixel = fc.oneof(
   { weight: 6, arbitrary: fc.float({ noNaN: true, min: -200, max: 900 }) },
@@ -133,7 +183,7 @@ describe("every reducer", () => {
       fc.asyncProperty(anyStack, fc.nat(10), async (images, cut) => {
         const whole = resultsOf(await runOver(images, make));
         const half = (await runOver(images.slice(0, cut), make)).checkpoint();
-        const arrived = decodeMessage(encodeMessage({ kind: "result", value: half }), { copy: true });
+        const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: half }), { copy: true });
         if (arrived.kind !== "result") throw new Error("no result");
         const resumed = Accumulated.load({ it: make(small) }, arrived.value as typeof half);
         expect(resultsOf(await runOver(images.slice(cut), make, {}, resumed)).it).toEqual(whole.it);
@@ -158,31 +208,43 @@ describe("every reducer", () => {
       signal: 1e-9 * k,
     }));
     const once = await runOver(images, make);
-    const before = encodeMessage({ kind: "result", value: once.checkpoint() }).map((part) => Buffer.from(part).toString("base64"));
+    const before = encodeMessage({ kind: "result", id: 0, value: once.checkpoint() }).map((part) => Buffer.from(part).toString("base64"));
     resultsOf(once);
-    expect(encodeMessage({ kind: "result", value: once.checkpoint() }).map((part) => Buffer.from(part).toString("base64"))).toEqual(before);
+    expect(encodeMessage({ kind: "result", id: 0, value: once.checkpoint() }).map((part) => Buffer.from(part).toString("base64"))).toEqual(before);
   });
 
-  it.each(Object.entries(every))("%s: says its memory before it starts", (_, { make, bytes }) => {
-    expect(memoryOf([sensor], { it: make(sensor) })).toBe(bytes);
+  it.each(Object.entries(every))("%s: says its memory before it starts", async (_, { make, bytes }) => {
+    const image = asImage(new Float32Array(pixels), 1024, 512);
+    const shots = async function* () {
+      yield shotOf(1001, { [detId]: image }, 1e-9);
+    };
+    const before = arrayBytes();
+    const it = make(sensor);
+    expect(memoryOf([sensor], { it })).toBe(bytes);
+    // Without the kernel, whose memory is counted with that of the reading.
+    const held = await accumulate(shots(), { it: { ...it, kernel: undefined } });
+    const taken = arrayBytes() - before;
+    expect([held.ledger.used, image.size]).toEqual([1, pixels]);
+    // Arrays of up to 64 bytes lie elsewhere.
+    expect(Math.abs(taken - bytes)).toBeLessThanOrEqual(256);
   });
 
-  it.each(["radialProfile", "hits", "photonCounts", "droplets", "covariance", "pixelHistogram", "roiSeries", "byClass"])(
-    "%s: has its options in its name, so that unlike parts are refused",
-    (name) => {
-      const other: Record<string, Reducer<unknown>> = {
-        radialProfile: radialProfile({ sensors: [infoOf(small)], binUm: 46 }),
-        hits: hits({ threshold: 51, minPixels: 3 }),
-        photonCounts: photonCounts({ aduPerPhoton: 155 }),
-        droplets: droplets({ aduPerPhoton: 154, seed: 0.4 }),
-        covariance: covariance({ signal: "bm2/charge" }),
-        pixelHistogram: pixelHistogram({ from: -101, to: 399, binWidth: 50, roi }),
-        roiSeries: roiSeries([roi]),
-        byClass: byClass(mean(), ["a", "c"], classOf),
-      };
-      const [mine, theirs] = [every[name]?.make(small), other[name]];
-      if (mine === undefined || theirs === undefined) throw new Error(name);
-      expect(() => new Accumulated({ it: mine }).merge(new Accumulated({ it: theirs }))).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+  it.each(Object.entries(others).flatMap(([name, makes]) => makes.map((make, k) => [name, k, make] as const)))(
+    "%s: has its options in its name, so that unlike parts are refused (%i)",
+    (name, _k, make) => {
+      const [mine, theirs] = [every[name]?.make(small), make()];
+      if (mine === undefined) throw new Error(name);
+      const refusal = expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining(theirs.name) });
+      expect(() => new Accumulated({ it: mine }).merge(new Accumulated({ it: theirs }))).toThrow(refusal);
+      expect(() => Accumulated.load({ it: mine }, new Accumulated({ it: theirs }).checkpoint())).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     },
   );
+
+  it("with options has another name for each of them", () => {
+    expect(Object.keys(others).sort()).toEqual(
+      Object.keys(every)
+        .filter((name) => !["mean", "minMax", "projections"].includes(name))
+        .sort(),
+    );
+  });
 });

@@ -189,7 +189,8 @@ describe("droplets", () => {
     });
     const sigmas = (found: Float64Array): number => (total(found) - total(expected)) / Math.sqrt(total(expected));
     expect(Math.abs(sigmas(of(greedy, id).perShot))).toBeLessThan(3);
-    expect(sigmas(of(simple, id).perShot)).toBeLessThan(-3);
+    // Both see the very same photons, whose number by itself is off by 1 σ or so.
+    expect(sigmas(of(greedy, id).perShot) - sigmas(of(simple, id).perShot)).toBeGreaterThan(2);
     expect(sigmas(of(high, id).perShot)).toBeLessThan(-50);
     // Each shot is Poisson distributed about its own expectation: χ² per shot is 1 ± √(2/100).
     const chi2 = total(expected.map((e, k) => ((of(greedy, id).perShot[k] ?? NaN) - e) ** 2 / e)) / tags.length;

@@ -1,7 +1,8 @@
-import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
-import { wholeDark } from "./counters.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
-import type { HistogramTally } from "./tally.ts";
+import { checkOptions } from "../../core/guards.ts";
+import { wholeDark } from "../counters.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
+import type { HistogramTally } from "../tally.ts";
+import { EvenBins } from "./bins.ts";
 
 export interface HistogramOptions {
   /** Centre of the first bin. @default -100 */
@@ -32,19 +33,14 @@ export interface Histogram {
  */
 export function histogram(options: HistogramOptions = {}): Reducer<Histogram> {
   checkOptions("histogram", options, ["from", "to", "binWidth"]);
-  const from = asFinite("from", options.from ?? -100);
-  const to = asFinite("to", options.to ?? 500);
-  const binWidth = asFinite("binWidth", options.binWidth ?? 1, Number.MIN_VALUE);
-  const bins = Math.round((to - from) / binWidth) + 1;
-  if (to < from || bins > 10_000_000) throw badArgument("to", to, `at least ${from}, with at most 10 million bins`);
-  const low = from - binWidth / 2;
-  const high = low + bins * binWidth;
+  const bins = new EvenBins(options.from ?? -100, options.to ?? 500, options.binWidth ?? 1);
+  const { from, to, binWidth, low, length } = bins;
   const wholeFrom = binWidth === 1 && Number.isInteger(from) ? from : undefined;
-  const tally: HistogramTally = { low, binWidth, bins, wholeFrom };
+  const tally: HistogramTally = { low, binWidth, bins: length, wholeFrom };
   return defineReducer({
-    name: "histogram",
+    name: `histogram(${bins.words})`,
     raw: true,
-    layout: () => ({ counts: { type: "float64", length: bins, merge: "sum" }, outside: { type: "float64", length: 3, merge: "sum" } }),
+    layout: () => ({ counts: { type: "float64", length, merge: "sum" }, outside: { type: "float64", length: 3, merge: "sum" } }),
     kernel: {
       tallies: [tally],
       settle: ({ counts, outside }, block) => {
@@ -52,29 +48,20 @@ export function histogram(options: HistogramOptions = {}): Reducer<Histogram> {
       },
     },
     add: ({ counts, outside }, pixels, _shot, _frame, dark) => {
-      let [under, over, invalid] = [0, 0, 0];
       for (let i = 0; i < pixels.length; i++) {
         let x = pixels[i] ?? NaN;
         if (dark !== undefined) {
           const level = dark[i] ?? NaN;
           x -= wholeFrom !== undefined && Number.isInteger(x) ? wholeDark(level) : level;
         }
-        if (x >= low && x < high) {
-          // Rounding may reach `bins` just below `high`.
-          const bin = Math.min(bins - 1, Math.floor((x - low) / binWidth));
-          counts[bin] = (counts[bin] ?? 0) + 1;
-        } else if (x === high) counts[bins - 1] = (counts[bins - 1] ?? 0) + 1;
-        else if (x < low) under++;
-        else if (x > high) over++;
-        else invalid++;
+        const bin = bins.of(x);
+        if (bin < length) counts[bin] = (counts[bin] ?? 0) + 1;
+        else outside[bin - length] = (outside[bin - length] ?? 0) + 1;
       }
-      outside[0] = (outside[0] ?? 0) + under;
-      outside[1] = (outside[1] ?? 0) + over;
-      outside[2] = (outside[2] ?? 0) + invalid;
     },
     result: ({ counts, outside }) => {
       const [under = 0, over = 0, invalid = 0] = outside;
-      return { from, to: from + (bins - 1) * binWidth, binWidth, counts: counts.slice(), under, over, invalid };
+      return { from, to, binWidth, counts: counts.slice(), under, over, invalid };
     },
   });
 }

@@ -1,22 +1,23 @@
 import ndarray from "ndarray";
-import { throwIfAborted } from "../core/async.ts";
-import { showList } from "../core/errors.ts";
-import { asInteger, badArgument, checkOptions } from "../core/guards.ts";
-import { type Ledger, onlyDropped } from "../core/ledger.ts";
-import type { NdArray } from "../core/ndarray.ts";
-import type { TagList } from "../core/tags.ts";
-import type { ShotLabels } from "../db/index.ts";
-import { type FrameSpec, type Shot, Shots } from "../st/shots.ts";
-import { Accumulated, type Checkpoint, memoryOf } from "./accumulate.ts";
-import type { Correction } from "./corrections/correction.ts";
-import { TagAccount } from "./cube-account.ts";
-import { type Axis, BinAxis } from "./cube-axes.ts";
-import { CubePass } from "./cube-pass.ts";
-import { checkRegion, type RegionSum } from "./cube-region.ts";
-import { type BinStatistics, binStatistics, type NumberState, numberLayout } from "./cube-statistics.ts";
-import { droppedBefore, type Reduced, resultsOf, type Screened } from "./reduce.ts";
-import type { Reducer } from "./reducer.ts";
-import { layoutBytes, makeState, mergeState, type SavedState, saveState } from "./state.ts";
+import { throwIfAborted } from "../../core/async.ts";
+import { showList } from "../../core/errors.ts";
+import { asInteger, badArgument, checkOptions } from "../../core/guards.ts";
+import { type Ledger, onlyDropped } from "../../core/ledger.ts";
+import type { NdArray } from "../../core/ndarray.ts";
+import type { TagList } from "../../core/tags.ts";
+import type { ShotLabels } from "../../db/index.ts";
+import { LiveShots } from "../../live/shots.ts";
+import { type FrameSpec, type Shot, Shots } from "../../st/shots.ts";
+import { Accumulated, type Checkpoint, memoryOf } from "../accumulate.ts";
+import type { Correction } from "../corrections/correction.ts";
+import { droppedBefore, type Reduced, resultsOf, type Screened } from "../reduce.ts";
+import type { Reducer } from "../reducer.ts";
+import { layoutBytes, makeState, mergeState, type SavedState, saveState, scratchBytes } from "../state.ts";
+import { TagAccount } from "./account.ts";
+import { type Axis, BinAxis } from "./axes.ts";
+import { CubePass } from "./pass.ts";
+import { checkRegion, type RegionSum } from "./region.ts";
+import { type BinStatistics, binStatistics, type NumberState, numberLayout } from "./statistics.ts";
 
 type Reducers = Record<string, Reducer<unknown>>;
 
@@ -83,7 +84,8 @@ export interface CubeBin<R extends Reducers> {
  * without a label, refused by a correction. Nothing is put into the end bins that does not belong there. Each tag
  * counts once, even when it is given twice; tags of different HighTags must not be mixed.
  *
- * Memory: {@link memory} bytes for each bin and label that is hit, and some 40 bytes per shot for its tag.
+ * Memory: {@link memory} bytes for each bin and label that is hit, up to 32 images of each sensor while it is updated (they
+ * wait for others of their bin), and some 40 bytes per shot for its tag.
  *
  * @example
  * const scan = new Cube({
@@ -107,6 +109,8 @@ export class Cube<R extends Reducers = Reducers> {
   readonly #made: string;
   readonly #names: readonly string[];
   readonly #bins = new Map<string, CubeBin<R>>();
+  /** Updates that go on. */
+  readonly #passes = new Set<CubePass<R>>();
   #account = new TagAccount();
 
   /** @throws BAD_ARGUMENT when the axes make no bins, or two numbers have one name */
@@ -155,10 +159,15 @@ export class Cube<R extends Reducers = Reducers> {
     return this.#account.ledger;
   }
 
-  /** What it can take for images like these (`await shots.describe()`), known before anything is read; only bins that are hit take it. Series grow on top. */
-  memory(frames: readonly FrameSpec[]): { readonly bytesPerBin: number; readonly bytesPerLabel: number } {
-    const bytesPerBin = memoryOf(frames, this.#reducers) + this.#names.length * layoutBytes(numberLayout);
-    return { bytesPerBin, bytesPerLabel: bytesPerBin * this.#size };
+  /**
+   * What it can take for images like these (`await shots.describe()`), known before anything is read: in each bin that is
+   * hit, in all bins of a label, and once while it is updated, for images on their way. Series grow on top.
+   */
+  memory(frames: readonly FrameSpec[]): { readonly bytesPerBin: number; readonly bytesPerLabel: number; readonly bytesOnTheWay: number } {
+    const scratch = sumOver(frames, (frame) => sumOver(Object.values(this.#reducers), (reducer) => scratchBytes(reducer.layout(frame))));
+    const bytesPerBin = memoryOf(frames, this.#reducers) - scratch + this.#names.length * layoutBytes(numberLayout);
+    const onTheWay = sumOver(frames, (frame) => CubePass.bytesFor(this.#options, frame));
+    return { bytesPerBin, bytesPerLabel: bytesPerBin * this.#size, bytesOnTheWay: scratch + onTheWay };
   }
 
   /** The tags that are not in the ledger yet, such as those that were not read because the reading failed. */
@@ -176,6 +185,7 @@ export class Cube<R extends Reducers = Reducers> {
     if (screened !== undefined) this.#dropAll(await droppedBefore(screened, shots));
     const total = shots instanceof Shots ? await shots.count() : undefined;
     const pass = new CubePass(this.#options, this.axes, this.signals, labels, (what) => this.#account.note(what));
+    this.#passes.add(pass);
     let done = 0;
     try {
       for await (const shot of shots) {
@@ -191,7 +201,9 @@ export class Cube<R extends Reducers = Reducers> {
         onProgress?.(++done, total);
       }
     } finally {
-      if (shots instanceof Shots) this.#dropAll(onlyDropped(shots.ledger));
+      pass.settle();
+      this.#passes.delete(pass);
+      if (shots instanceof Shots || shots instanceof LiveShots) this.#dropAll(onlyDropped(shots.ledger));
     }
     return this;
   }
@@ -201,6 +213,7 @@ export class Cube<R extends Reducers = Reducers> {
     if (other.#made !== this.#made) throw badArgument("the other cube", other.#made, this.#made);
     const common = other.#account.used.filter((tag) => this.#account.isUsed(tag));
     if (common.length > 0) throw badArgument("tags of the other cube", `${showList(common)}, which are in this one too`, "other shots");
+    for (const cube of [this, other]) cube.#settle();
     for (const { label, bin, images, numbers } of other.#bins.values()) {
       const own = this.#bin(label, bin);
       own.images.merge(images);
@@ -215,6 +228,7 @@ export class Cube<R extends Reducers = Reducers> {
 
   /** Everything, as plain values and arrays that share memory with this. */
   checkpoint(): CubeCheckpoint {
+    this.#settle();
     const bins = [...this.#bins.values()].map(({ label, bin, images, numbers }) => ({
       label,
       bin,
@@ -254,8 +268,14 @@ export class Cube<R extends Reducers = Reducers> {
     if (index.length !== this.axes.length) throw badArgument("index", index, `${this.axes.length} numbers, one for each axis`);
     let bin = 0;
     for (const [k, axis] of this.axes.entries()) bin = bin * axis.bins + asInteger(`index of ${axis.name}`, index[k], 0, axis.bins - 1);
+    this.#settle();
     const found = this.#bins.get(keyOf(label, bin));
     return found === undefined ? undefined : resultsOf(found.images);
+  }
+
+  /** So that an update that goes on shows what it has taken in so far. */
+  #settle(): void {
+    for (const pass of this.#passes) pass.settle();
   }
 
   get #size(): number {
@@ -280,6 +300,10 @@ export class Cube<R extends Reducers = Reducers> {
   #dropAll({ dropped }: Ledger): void {
     for (const { reason, tags } of dropped) for (const tag of tags) this.#account.drop(tag, reason);
   }
+}
+
+function sumOver<T>(items: readonly T[], bytes: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + bytes(item), 0);
 }
 
 function keyOf(label: CubeLabel, bin: number): string {

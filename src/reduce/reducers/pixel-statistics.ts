@@ -1,8 +1,8 @@
 import ndarray from "ndarray";
-import { asInteger } from "../core/guards.ts";
-import type { PreciseImage } from "../core/ndarray.ts";
-import { coarse, onGrid } from "./exact.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
+import { asInteger } from "../../core/guards.ts";
+import type { PreciseImage } from "../../core/ndarray.ts";
+import { coarse, onGrid } from "../exact.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** Mean of each pixel over the shots, shape [rows, columns], float64. All NaN when there was no shot. */
 export function mean(): Reducer<PreciseImage> {
@@ -52,7 +52,7 @@ export interface MeanAndVariance {
 export function variance(options: { ddof?: number } = {}): Reducer<MeanAndVariance> {
   const ddof = asInteger("ddof", options.ddof ?? 0, 0, 1);
   return defineReducer({
-    name: "variance",
+    name: `variance(ddof ${ddof})`,
     raw: true,
     layout: ({ rows, columns }) => {
       const image = { type: "float64", length: rows * columns, merge: "sum" } as const;

@@ -1,10 +1,10 @@
 import type { NdArray } from "ndarray";
-import { asFinite, checkOptions } from "../core/guards.ts";
-import { asImage, type PreciseImage } from "../core/ndarray.ts";
-import { badPixelReasons } from "../ip/masks.ts";
-import type { FrameSpec } from "../st/shots.ts";
+import { asFinite, checkOptions } from "../../core/guards.ts";
+import { asImage, type PreciseImage } from "../../core/ndarray.ts";
+import { badPixelReasons } from "../../ip/masks.ts";
+import type { FrameSpec } from "../../st/shots.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
 import { type MeanAndVariance, variance } from "./pixel-statistics.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
 
 export interface DarkMapOptions {
   /** A pixel is hot (cold) when its mean lies this many robust standard deviations above (below) the median of its port. @default 8 */
@@ -69,7 +69,12 @@ export function darkMaps(options: DarkMapOptions = {}): Reducer<DarkMaps> {
     deadNoise: asFinite("deadNoise", options.deadNoise ?? 0.2, 0, 1),
   };
   const statistics = variance({ ddof: 1 });
-  return defineReducer({ ...statistics, name: "darkMaps", result: (state, frame, dark) => judge(statistics.result(state, frame, dark), frame, limits) });
+  const words = `hot ${limits.hotSigma} sigma, noisy ${limits.noisySigma} sigma, dead ${limits.deadNoise}`;
+  return defineReducer({
+    ...statistics,
+    name: `darkMaps(${words})`,
+    result: (state, frame, dark) => judge(statistics.result(state, frame, dark), frame, limits),
+  });
 }
 
 function judge({ mean, variance: spread, count }: MeanAndVariance, frame: FrameSpec, limits: Required<DarkMapOptions>): DarkMaps {

@@ -1,8 +1,8 @@
 import ndarray from "ndarray";
-import { badArgument } from "../core/guards.ts";
-import type { NdArray } from "../core/ndarray.ts";
-import { addExactly, addSquareExactly, isSummable, PLACES, standardErrorOf, total } from "./cube-sums.ts";
-import type { State } from "./reducer.ts";
+import { badArgument } from "../../core/guards.ts";
+import type { NdArray } from "../../core/ndarray.ts";
+import type { State } from "../reducer.ts";
+import { addExactly, addSquareExactly, isSummable, PLACES, standardErrorOf, total } from "./sums.ts";
 
 /** A number per shot, over the bins of a cube; each array has the cube's shape. */
 export interface BinStatistics {

@@ -1,10 +1,10 @@
 import ndarray, { type NdArray } from "ndarray";
-import { badArgument } from "../core/guards.ts";
-import { onGrid } from "./exact.ts";
+import { badArgument } from "../../core/guards.ts";
+import { onGrid } from "../exact.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
+import type { Series } from "../series.ts";
+import { addWide, ratio, sums, type WideSums, wideTotals } from "../wide-sum.ts";
 import { RadialBins, type RadialProfileOptions } from "./radial-bins.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
-import type { Series } from "./series.ts";
-import { addWide, ratio, sums, type WideSums, wideTotals } from "./wide-sum.ts";
 
 /** Profiles shot by shot; the arrays have shape [shots, bins], shots in the order of `tags`. */
 export interface ShotProfiles {
@@ -40,8 +40,8 @@ export interface RadialProfile {
  * infinite are left out shot by shot. Every sensor has its own profile in the result; {@link combineProfiles} makes the
  * detector's of them. Sensors of different gain must be brought to one scale before.
  *
- * Memory per sensor: 24 bytes per bin, 2 bytes per pixel for the table of bins, and with `perShot` 4 + 16 · bins bytes
- * per shot.
+ * Memory per sensor: 48 bytes per bin, 2 bytes per pixel for the table of bins, 1 for the mask if there is one, and with
+ * `perShot` 4 + 16 · bins bytes per shot.
  *
  * @throws BAD_ARGUMENT when a sensor is not in `sensors` or its images are not whole
  * @throws BAD_GEOMETRY when a sensor has no geometry, or the halves of the detector are open
@@ -57,12 +57,18 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
   const shotSum = new Float64Array(bins + 1);
   const missing = new Float64Array(bins + 1);
   const row = new Float64Array(2 * (end - start));
-  const { x = 0, y = 0 } = options.centreUm ?? {};
   return defineReducer({
-    name: `radialProfile(${bins} bins of ${binUm} um round ${x}, ${y}; shot by shot ${start}-${end})`,
+    name: `radialProfile(${table.words})`,
     layout: ({ detId, rows, columns }) => {
       table.of(detId, rows, columns);
-      return { upper: sums(bins), lower: sums(bins), count: sums(bins), shots: { type: "series", width: row.length } };
+      return {
+        upper: sums(bins),
+        lower: sums(bins),
+        count: sums(bins),
+        shots: { type: "series", width: row.length },
+        table: { type: "scratch", bytes: table.bytesFor(detId, rows * columns) },
+        rows: { type: "scratch", bytes: shotSum.byteLength + missing.byteLength + row.byteLength },
+      };
     },
     add: ({ upper, lower, count, shots }, pixels, { tag }, { detId, rows, columns }) => {
       const { binOf, pixelsIn } = table.of(detId, rows, columns);

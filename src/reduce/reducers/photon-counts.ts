@@ -1,7 +1,7 @@
 import ndarray, { type NdArray } from "ndarray";
-import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
-import { photonsPerAdu } from "../core/silicon.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
+import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
+import { photonsPerAdu } from "../../core/silicon.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** ADU of one photon: one number, or by sensor id where the sensors' gains differ. */
 export type AduPerPhoton = number | Readonly<Record<string, number>>;
@@ -49,7 +49,7 @@ export function photonCounts(options: PhotonCountOptions): Reducer<PhotonCounts>
   checkAduPerPhoton(options.aduPerPhoton);
   const threshold = asFinite("threshold", options.threshold ?? 0.5, Number.MIN_VALUE, 1);
   return defineReducer({
-    name: `photonCounts(${JSON.stringify(options.aduPerPhoton)} ADU, threshold ${threshold})`,
+    name: `photonCounts(${aduWords(options.aduPerPhoton)}, threshold ${threshold})`,
     layout: ({ detId, rows, columns }) => {
       aduOf(options.aduPerPhoton, detId);
       return { photons: { type: "uint32", length: rows * columns, merge: "sum" }, shots: { type: "series", width: 1 } };
@@ -84,4 +84,12 @@ export function aduOf(all: AduPerPhoton, detId: string): number {
   const adu = typeof all === "number" ? all : all[detId];
   if (adu === undefined) throw badArgument("aduPerPhoton", all, `a number, or one for each sensor, also ${detId}`);
   return adu;
+}
+
+/** In words that are compared. */
+export function aduWords(all: AduPerPhoton): string {
+  if (typeof all === "number") return `${all} ADU`;
+  return Object.entries(all)
+    .map(([id, adu]) => `${id} ${adu} ADU`)
+    .join(", ");
 }

@@ -1,4 +1,4 @@
-import type { Ledger } from "../core/ledger.ts";
+import type { Ledger } from "../../core/ledger.ts";
 
 /**
  * The account of a cube, shot by shot: each tag stands in it once, whatever is asked how often. A shot that was dropped

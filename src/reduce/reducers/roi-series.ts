@@ -1,7 +1,7 @@
-import { badArgument } from "../core/guards.ts";
-import { checkRoi, type Roi } from "../core/roi.ts";
-import { onGrid } from "./exact.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
+import { badArgument } from "../../core/guards.ts";
+import { checkRoi, type Roi } from "../../core/roi.ts";
+import { onGrid } from "../exact.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** One rectangle, shot by shot, in the order of the tags of {@link RoisSeries}. */
 export interface OneRoiSeries {
@@ -38,10 +38,10 @@ export function roiSeries(rois: readonly Roi[]): Reducer<RoisSeries> {
   if (!Array.isArray(rois) || rois.length === 0) throw badArgument("rois", rois, "a list of at least one rectangle");
   const row = new Float64Array(3 * rois.length);
   return defineReducer({
-    name: `roiSeries(${rois.map((roi) => `${roi.rows.join("-")} x ${roi.columns.join("-")}`).join(", ")})`,
+    name: `roiSeries(${rois.map(roiWords).join("; ")})`,
     layout: ({ rows, columns }) => {
       for (const roi of rois) checkRoi(roi, rows, columns);
-      return { shots: { type: "series", width: 3 * rois.length } };
+      return { shots: { type: "series", width: row.length }, row: { type: "scratch", bytes: row.byteLength } };
     },
     add: ({ shots }, pixels, { tag }, { columns }) => {
       for (const [k, { rows, columns: span }] of rois.entries()) {
@@ -71,4 +71,9 @@ export function roiSeries(rois: readonly Roi[]): Reducer<RoisSeries> {
       }),
     }),
   });
+}
+
+/** In words that are compared. */
+export function roiWords({ rows, columns }: Roi): string {
+  return `rows ${rows.join("-")}, columns ${columns.join("-")}`;
 }

@@ -1,10 +1,10 @@
 import ndarray, { type NdArray } from "ndarray";
-import { asFinite, checkOptions } from "../core/guards.ts";
-import type { Pixels } from "../core/ndarray.ts";
-import { onGrid } from "./exact.ts";
+import { asFinite, checkOptions } from "../../core/guards.ts";
+import type { Pixels } from "../../core/ndarray.ts";
+import { onGrid } from "../exact.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
 import type { Histogram } from "./histogram.ts";
-import { type AduPerPhoton, aduOf, checkAduPerPhoton } from "./photon-counts.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
+import { type AduPerPhoton, aduOf, aduWords, checkAduPerPhoton } from "./photon-counts.ts";
 
 export interface DropletOptions {
   /** See {@link aduPerPhoton} for how to compute it; 1 when the images are in photons already. */
@@ -41,7 +41,7 @@ const SPECTRUM_BINS = 5 * BINS_PER_PHOTON + 1;
  * are so dense that droplets merge, their number stays right and only their places suffer.
  *
  * Images must be dark-subtracted. Pixels that are NaN or infinite belong to no droplet. Memory: 4 bytes per pixel (2.1 MB
- * for 1024 × 512), 17 more while an image is taken in, 2 kB for the spectrum and 20 bytes per shot.
+ * for 1024 × 512), 17 more to work in, 2 kB for the spectrum and 20 bytes per shot.
  *
  * @throws BAD_ARGUMENT when `low` is above `seed`, or `aduPerPhoton` has no entry for a sensor
  * @example
@@ -55,13 +55,14 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
   const low = asFinite("low", options.low ?? Math.min(0.15, seed), Number.MIN_VALUE, seed);
   let finder = new Finder(0, 0);
   return defineReducer({
-    name: `droplets(${JSON.stringify(options.aduPerPhoton)} ADU, seed ${seed}, low ${low})`,
+    name: `droplets(${aduWords(options.aduPerPhoton)}, seed ${seed}, low ${low})`,
     layout: ({ detId, rows, columns }) => {
       aduOf(options.aduPerPhoton, detId);
       return {
         photons: { type: "uint32", length: rows * columns, merge: "sum" },
         spectrum: { type: "float64", length: SPECTRUM_BINS + 1, merge: "sum" },
         shots: { type: "series", width: 2 },
+        finder: { type: "scratch", bytes: Finder.bytesFor(rows * columns) },
       };
     },
     add: ({ photons, spectrum, shots }, pixels, { tag }, { detId, rows, columns }) => {
@@ -99,6 +100,11 @@ class Finder {
   readonly #left: Float64Array;
   readonly #order: Int32Array;
   readonly #brighter: (a: number, b: number) => number;
+
+  /** Bytes of its memory. */
+  static bytesFor(pixels: number): number {
+    return (1 + 4 + 8 + 4) * pixels;
+  }
 
   constructor(rows: number, columns: number) {
     this.rows = rows;

@@ -1,5 +1,5 @@
-import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
-import type { TagList } from "../core/tags.ts";
+import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
+import type { TagList } from "../../core/tags.ts";
 
 /** A signal that tells light from dark: one value per tag, NaN where it is not known. Light is above, or below, a limit. */
 export interface LightSignal {

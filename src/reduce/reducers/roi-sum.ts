@@ -1,5 +1,6 @@
-import { checkRoi, type Roi } from "../core/roi.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
+import { checkRoi, type Roi } from "../../core/roi.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
+import { roiWords } from "./roi-series.ts";
 
 /** The sum over a rectangle, shot by shot. The only answer that grows with the shots. */
 export interface RoiSeries {
@@ -10,7 +11,7 @@ export interface RoiSeries {
 /** Sum of the pixels of a rectangle in each shot. @throws BAD_ARGUMENT when the rectangle is not inside the image */
 export function roiSum(roi: Roi): Reducer<RoiSeries> {
   return defineReducer({
-    name: "roiSum",
+    name: `roiSum(${roiWords(roi)})`,
     raw: true,
     layout: ({ rows, columns }) => {
       checkRoi(roi, rows, columns);

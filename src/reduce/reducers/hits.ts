@@ -1,6 +1,6 @@
-import { asFinite, asInteger, badArgument, checkOptions } from "../core/guards.ts";
-import type { Pixels } from "../core/ndarray.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
+import { asFinite, asInteger, badArgument, checkOptions } from "../../core/guards.ts";
+import type { Pixels } from "../../core/ndarray.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
 
 export interface HitOptions {
   /** A pixel at or above this is lit, in units of the pixels. Scripts at SACLA take 50 ADU after dark subtraction. */
@@ -47,7 +47,7 @@ export function hits(options: HitOptions): Reducer<Hits> {
   const conditions = { ...(minPixels === undefined ? {} : { minPixels }), ...(minPeaks === undefined ? {} : { minPeaks }) };
   const withPeaks = minPeaks !== undefined;
   return defineReducer({
-    name: `hits(at ${threshold}, ${withPeaks ? `peaks at snr ${snr}` : "no peaks"})`,
+    name: `hits(at ${threshold}, at least ${minPixels ?? 0} pixels, ${withPeaks ? `${minPeaks} peaks at snr ${snr}` : "no peaks"})`,
     layout: () => ({ shots: { type: "series", width: 2 } }),
     add: ({ shots }, pixels, { tag }, { rows, columns }) => {
       let [lit, peaks] = [0, 0];

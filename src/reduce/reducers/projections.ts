@@ -1,6 +1,6 @@
-import { onGrid } from "./exact.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
-import { addWide, ratio, sums, wideTotals } from "./wide-sum.ts";
+import { onGrid } from "../exact.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
+import { addWide, ratio, sums, wideTotals } from "../wide-sum.ts";
 
 /** What {@link projections} gives. x runs along the columns and y along the rows of the sensor, not of the laboratory. */
 export interface Projections {
@@ -15,8 +15,8 @@ export interface Projections {
 
 /**
  * Profiles of the average image along x and along y: means over its rows and over its columns. Pixels that are NaN or
- * infinite are left out of sum and count; an entry without any is NaN. Memory: 24 · (rows + columns) + 8 bytes per
- * sensor (37 kB for 1024 × 512).
+ * infinite are left out of sum and count; an entry without any is NaN. Memory: 24 · rows + 32 · columns
+ * + 8 bytes per sensor (41 kB for 1024 × 512).
  *
  * @example
  * const { profile } = await reduce(shots, { profile: projections() }, { dark });
@@ -34,6 +34,7 @@ export function projections(): Reducer<Projections> {
       yLower: sums(rows),
       yMissing: sums(rows),
       shots: sums(1),
+      perColumn: { type: "scratch", bytes: 8 * columns },
     }),
     add: ({ xUpper, xLower, xMissing, yUpper, yLower, yMissing, shots }, pixels, _shot, { rows, columns }) => {
       if (memory.length !== columns) memory = new Float64Array(columns);

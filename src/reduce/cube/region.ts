@@ -1,7 +1,7 @@
-import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
-import { type NdArray, type Pixels, shapeOf } from "../core/ndarray.ts";
-import { checkRoi, type Roi } from "../core/roi.ts";
-import type { FrameSpec } from "../st/shots.ts";
+import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
+import { type NdArray, type Pixels, shapeOf } from "../../core/ndarray.ts";
+import { checkRoi, type Roi } from "../../core/roi.ts";
+import type { FrameSpec } from "../../st/shots.ts";
 
 /** A part of a sensor whose pixels are summed in each shot. Pixels without a value (NaN: masked) are left out. */
 export interface RegionSum {

@@ -1,7 +1,9 @@
 import ndarray, { type NdArray } from "ndarray";
-import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
-import { checkRoi, type Roi } from "../core/roi.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
+import { badArgument, checkOptions } from "../../core/guards.ts";
+import { checkRoi, type Roi } from "../../core/roi.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
+import { EvenBins } from "./bins.ts";
+import { roiWords } from "./roi-series.ts";
 
 export interface PixelHistogramOptions {
   /** Centre of the first bin. */
@@ -44,51 +46,39 @@ const MAX_COUNTS = 2 ** 30;
  */
 export function pixelHistogram(options: PixelHistogramOptions): Reducer<PixelHistogram> {
   checkOptions("pixelHistogram", options, ["from", "to", "binWidth", "roi"]);
-  const from = asFinite("from", options.from);
-  const to = asFinite("to", options.to, from);
-  const binWidth = asFinite("binWidth", options.binWidth, Number.MIN_VALUE);
-  const bins = Math.round((to - from) / binWidth) + 1;
-  const low = from - binWidth / 2;
-  const high = low + bins * binWidth;
+  const bins = new EvenBins(options.from, options.to, options.binWidth);
+  const { from, to, binWidth, length } = bins;
   const rectangle = (rows: number, columns: number): Roi => checkRoi(options.roi ?? { rows: [0, rows], columns: [0, columns] }, rows, columns);
   return defineReducer({
-    name: `pixelHistogram(${bins} bins of ${binWidth} from ${from}, ${JSON.stringify(options.roi ?? "whole")})`,
+    name: `pixelHistogram(${bins.words}, ${options.roi === undefined ? "whole image" : roiWords(options.roi)})`,
     layout: (frame) => {
       const { rows, columns } = rectangle(frame.rows, frame.columns);
       const pixels = (rows[1] - rows[0]) * (columns[1] - columns[0]);
-      if (pixels * bins > MAX_COUNTS) {
+      if (pixels * length > MAX_COUNTS) {
         throw badArgument(
           `bins for ${pixels} pixels`,
-          `${bins}, which need ${Math.ceil((pixels * bins * 4) / 2 ** 30)} GiB`,
+          `${length}, which need ${Math.ceil((pixels * length * 4) / 2 ** 30)} GiB`,
           `at most ${Math.floor(MAX_COUNTS / pixels)}`,
         );
       }
-      return { counts: { type: "uint32", length: pixels * bins, merge: "sum" }, outside: { type: "float64", length: 3, merge: "sum" } };
+      return { counts: { type: "uint32", length: pixels * length, merge: "sum" }, outside: { type: "float64", length: 3, merge: "sum" } };
     },
     add: ({ counts, outside }, pixels, _shot, frame) => {
       const { rows, columns } = rectangle(frame.rows, frame.columns);
-      let [under, over, invalid, place] = [0, 0, 0, 0];
+      let place = 0;
       for (let r = rows[0]; r < rows[1]; r++) {
-        for (let i = r * frame.columns + columns[0]; i < r * frame.columns + columns[1]; i++, place += bins) {
-          const x = pixels[i] ?? NaN;
-          if (x >= low && x <= high) {
-            // The last bin is closed, and rounding may reach `bins` just below `high`.
-            const at = place + Math.min(bins - 1, Math.floor((x - low) / binWidth));
-            counts[at] = (counts[at] ?? 0) + 1;
-          } else if (x < low) under++;
-          else if (x > high) over++;
-          else invalid++;
+        for (let i = r * frame.columns + columns[0]; i < r * frame.columns + columns[1]; i++, place += length) {
+          const bin = bins.of(pixels[i] ?? NaN);
+          if (bin < length) counts[place + bin] = (counts[place + bin] ?? 0) + 1;
+          else outside[bin - length] = (outside[bin - length] ?? 0) + 1;
         }
       }
-      outside[0] = (outside[0] ?? 0) + under;
-      outside[1] = (outside[1] ?? 0) + over;
-      outside[2] = (outside[2] ?? 0) + invalid;
     },
     result: ({ counts, outside }, frame) => {
       const { rows, columns } = rectangle(frame.rows, frame.columns);
       const [under = 0, over = 0, invalid = 0] = outside;
-      const shape = [rows[1] - rows[0], columns[1] - columns[0], bins];
-      return { from, to: from + (bins - 1) * binWidth, binWidth, counts: ndarray(counts, shape), under, over, invalid };
+      const shape = [rows[1] - rows[0], columns[1] - columns[0], length];
+      return { from, to, binWidth, counts: ndarray(counts, shape), under, over, invalid };
     },
   });
 }

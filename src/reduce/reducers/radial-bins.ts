@@ -1,7 +1,8 @@
-import type { DetectorInfo } from "../core/detector.ts";
-import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
-import { pixelPositions } from "../ip/geometry.ts";
-import { checkPerSensor, entryFor, type PerSensor, readMask, type SensorMask } from "../ip/pixels.ts";
+import { createHash } from "node:crypto";
+import type { DetectorInfo } from "../../core/detector.ts";
+import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
+import { pixelPositions } from "../../ip/geometry.ts";
+import { checkPerSensor, entryFor, type PerSensor, readMask, type SensorMask } from "../../ip/pixels.ts";
 
 export interface RadialProfileOptions {
   /** Information of every sensor of the detector (`Assembler.sensors` is one such list): all get the same bins. */
@@ -61,6 +62,20 @@ export class RadialBins {
     return Float64Array.from({ length: end - start }, (_, k) => (start + k + 0.5) * this.binUm);
   }
 
+  /** Bytes of the table and the mask of a sensor. */
+  bytesFor(detId: string, pixels: number): number {
+    return 2 * pixels + 8 * this.bins + (this.#sensors.get(detId)?.mask?.byteLength ?? 0);
+  }
+
+  /** In words that are compared; of the geometry and the masks of all sensors only digests, for they are long. */
+  get words(): string {
+    const { x, y } = this.#centre;
+    const sensors = [...this.#sensors.values()];
+    const geometry = digest(sensors.map(({ info }) => JSON.stringify([info.id, info.geometry])));
+    const masks = digest(sensors.map(({ mask }) => mask ?? "none"));
+    return `${this.bins} bins of ${this.binUm} um round ${x}, ${y}; shot by shot ${this.kept.join("-")}; geometry ${geometry}, masks ${masks}`;
+  }
+
   /** The bins of a sensor, computed once. @throws BAD_ARGUMENT when the sensor is unknown or its images have another shape */
   of(detId: string, rows: number, columns: number): SensorBins {
     const made = this.#made.get(detId);
@@ -104,4 +119,10 @@ export class RadialBins {
     for (let i = 0; i < info.ysize * info.xsize; i++) furthest = Math.max(furthest, radius(i));
     return furthest;
   }
+}
+
+function digest(parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part).update(",");
+  return hash.digest("hex").slice(0, 8);
 }

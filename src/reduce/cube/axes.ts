@@ -1,5 +1,5 @@
-import { asFinite, asText, badArgument, checkOptions } from "../core/guards.ts";
-import type { Shot } from "../st/shots.ts";
+import { asFinite, asText, badArgument, checkOptions } from "../../core/guards.ts";
+import type { Shot } from "../../st/shots.ts";
 
 /** A number of each shot that is worked out from its signals. */
 export interface ShotValue {

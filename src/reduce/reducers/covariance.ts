@@ -1,9 +1,9 @@
 import ndarray from "ndarray";
-import { asFinite, asText, badArgument, checkOptions } from "../core/guards.ts";
-import type { PreciseImage } from "../core/ndarray.ts";
-import { coarse, onGrid } from "./exact.ts";
-import { defineReducer, type Reducer } from "./reducer.ts";
-import { addWide, sums, type WideSums } from "./wide-sum.ts";
+import { asFinite, asText, badArgument, checkOptions } from "../../core/guards.ts";
+import type { PreciseImage } from "../../core/ndarray.ts";
+import { coarse, onGrid } from "../exact.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
+import { addWide, sums, type WideSums } from "../wide-sum.ts";
 
 export interface CovarianceOptions {
   /** Equipment id of the 0-D signal; the shots must have been asked for with it in `signals`. */

@@ -1,6 +1,6 @@
-import { asFinite, asOneOf, asText, badArgument, checkOptions } from "../core/guards.ts";
-import type { TimingEdges } from "../db/index.ts";
-import type { ShotValue } from "./cube-axes.ts";
+import { asFinite, asOneOf, asText, badArgument, checkOptions } from "../../core/guards.ts";
+import type { TimingEdges } from "../../db/index.ts";
+import type { ShotValue } from "./axes.ts";
 
 /** An optical delay stage. */
 export interface DelayStage {

@@ -1,4 +1,4 @@
-import { asFinite } from "../core/guards.ts";
+import { asFinite } from "../../core/guards.ts";
 
 /** Planck constant × speed of light, eV Å (CODATA 2018). */
 const HC_EV_ANGSTROM = 12_398.419_84;

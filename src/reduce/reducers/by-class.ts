@@ -1,6 +1,6 @@
-import { badArgument } from "../core/guards.ts";
-import type { FrameSpec } from "../st/shots.ts";
-import { type ArrayField, defineReducer, type Layout, type Reducer, type SeriesField, type State } from "./reducer.ts";
+import { badArgument } from "../../core/guards.ts";
+import type { FrameSpec } from "../../st/shots.ts";
+import { defineReducer, type Layout, type Reducer, type State } from "../reducer.ts";
 
 /** What {@link byClass} gives. */
 export interface ByClass<T> {
@@ -42,8 +42,9 @@ export function byClass<T>(reducer: Reducer<T>, classes: readonly string[], clas
     raw: reducer.raw,
     layout: (frame) => {
       const fields = Object.entries(reducer.layout(frame));
-      const all: Record<string, ArrayField | SeriesField> = { shots: { type: "float64", length: classes.length + 1, merge: "sum" } };
-      for (const k of classes.keys()) for (const [name, field] of fields) all[fieldName(k, name)] = field;
+      const all: Record<string, Layout[string]> = { shots: { type: "float64", length: classes.length + 1, merge: "sum" } };
+      // The classes are taken in by one reducer, so they share its work memory.
+      for (const k of classes.keys()) for (const [name, field] of fields) if (k === 0 || field.type !== "scratch") all[fieldName(k, name)] = field;
       return all;
     },
     add: (state, pixels, shot, frame, dark) => {

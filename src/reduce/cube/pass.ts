@@ -1,23 +1,27 @@
-import { badArgument } from "../core/guards.ts";
-import { contiguous, type Pixels, type RawImage, shapeOf } from "../core/ndarray.ts";
-import type { ShotLabels } from "../db/index.ts";
-import type { FrameSpec, Shot } from "../st/shots.ts";
-import { CorrectionChain, checkSignals } from "./corrections/chain.ts";
+import { badArgument } from "../../core/guards.ts";
+import { contiguous, type Pixels, type RawImage, shapeOf } from "../../core/ndarray.ts";
+import type { ShotLabels } from "../../db/index.ts";
+import type { FrameSpec, Shot } from "../../st/shots.ts";
+import { CorrectionChain, checkSignals } from "../corrections/chain.ts";
+import type { Reducer } from "../reducer.ts";
+import type { BinAxis } from "./axes.ts";
 import type { CubeBin, CubeLabel, CubeOptions } from "./cube.ts";
-import type { BinAxis } from "./cube-axes.ts";
-import { regionSum } from "./cube-region.ts";
-import { addNumber } from "./cube-statistics.ts";
-import type { Reducer } from "./reducer.ts";
+import { ImageGroups } from "./groups.ts";
+import { regionSum } from "./region.ts";
+import { addNumber } from "./statistics.ts";
+
+type Reducers = Record<string, Reducer<unknown>>;
 
 /** Prepared once for each sensor. */
 interface Sensor {
   readonly frame: FrameSpec;
   readonly correct: (pixels: Pixels) => Pixels;
   readonly sums: readonly { readonly name: string; readonly of: (pixels: Pixels) => number }[];
+  readonly groups: ImageGroups;
 }
 
 /** Finds the bin of each shot and puts it in: what a cube does during one pass over shots. */
-export class CubePass<R extends Record<string, Reducer<unknown>>> {
+export class CubePass<R extends Reducers> {
   readonly #options: CubeOptions<R>;
   readonly #axes: readonly BinAxis[];
   readonly #labelOf: (tag: number) => { readonly label: CubeLabel } | string;
@@ -39,6 +43,13 @@ export class CubePass<R extends Record<string, Reducer<unknown>>> {
     this.#positions = new Float64Array(axes.length);
   }
 
+  /** Bytes for images of a sensor on their way into the bins, at most. */
+  static bytesFor({ values, corrections = [] }: CubeOptions<Reducers>, frame: FrameSpec): number {
+    const isCorrected = corrections.length > 0;
+    const corrected = isCorrected ? 4 * frame.rows * frame.columns : 0;
+    return corrected + ImageGroups.bytesFor(values?.images ?? {}, frame, isCorrected ? "float32" : frame.type);
+  }
+
   /** Where the shot belongs, or why it is dropped. @throws BAD_ARGUMENT when the shots lack a signal */
   place(shot: Shot): { readonly label: CubeLabel; readonly bin: number } | string {
     if (this.#unchecked !== undefined) checkSignals(shot, "cube", this.#unchecked);
@@ -57,18 +68,14 @@ export class CubePass<R extends Record<string, Reducer<unknown>>> {
     return this.#chain.reject(shot) ?? { label: verdict.label, bin };
   }
 
-  /** Puts the shot that was placed last into its bin. */
+  /** Puts the shot that was placed last into its bin; its images may wait for {@link CubePass.settle}. */
   take(shot: Shot, { images, numbers }: CubeBin<R>): void {
     this.#sums.clear();
     for (const [detId, image] of Object.entries(shot.images)) {
       const sensor = this.#sensor(detId, image, shot.tag);
       const pixels = sensor.correct(contiguous(image));
       for (const { name, of } of sensor.sums) this.#sums.set(name, of(pixels));
-      const { frame, states } = images.lane(sensor.frame);
-      for (const [name, reducer] of Object.entries(images.reducers)) {
-        const state = states.get(name);
-        if (state !== undefined) reducer.add(state, pixels, shot, frame);
-      }
+      sensor.groups.add(images.lane(sensor.frame), pixels, shot);
     }
     const add = (name: string, x: number): void => {
       const state = numbers.get(name);
@@ -78,6 +85,11 @@ export class CubePass<R extends Record<string, Reducer<unknown>>> {
     for (const name of Object.keys(this.#options.values?.sums ?? {})) add(name, this.#sums.get(name) ?? NaN);
     for (const signal of this.#options.values?.signals ?? []) add(signal, shot.number(signal));
     images.account({ asked: 1, used: 1, dropped: [] });
+  }
+
+  /** Brings every image into its bin: to be called before the bins are read. */
+  settle(): void {
+    for (const { groups } of this.#sensors.values()) groups.settle();
   }
 
   #sensor(detId: string, image: RawImage, tag: number): Sensor {
@@ -90,6 +102,7 @@ export class CubePass<R extends Record<string, Reducer<unknown>>> {
         frame,
         correct: this.#isCorrected ? this.#chain.sensor(frame) : (pixels) => pixels,
         sums: regions.map(([name, region]) => ({ name, of: regionSum(name, region, frame) })),
+        groups: new ImageGroups(this.#options.values?.images ?? {}, frame, this.#isCorrected ? "float32" : frame.type),
       };
       this.#sensors.set(detId, sensor);
     }

@@ -1,0 +1,117 @@
+import type { Pixels, PixelType } from "../core/ndarray.ts";
+import { Arena } from "../core/wasm.ts";
+import { type Counter, type HistogramCounter, histogramCounter, type Piece, Range, Sums16, Sums32 } from "./counters.ts";
+import { GROUP, kernelOver, TILE } from "./kernel.ts";
+import type { Block, HistogramTally, Tally } from "./tally.ts";
+
+/** The counters for pieces of images of one type. */
+class TileCounters {
+  readonly sums: Sums16 | Sums32;
+  readonly squares: Sums16 | Sums32;
+  readonly range: Range;
+  readonly histograms: ReadonlyMap<HistogramTally, HistogramCounter>;
+
+  constructor(type: PixelType, tallies: readonly Tally[]) {
+    const Sums = type === "uint16" ? Sums16 : Sums32;
+    this.sums = new Sums(TILE, false);
+    this.squares = new Sums(TILE, true);
+    this.range = new Range(TILE, type);
+    this.histograms = new Map(
+      tallies.flatMap((tally) => (typeof tally === "string" ? [] : [[tally, histogramCounter(tally, TILE, type, undefined)] as const])),
+    );
+  }
+
+  get all(): readonly Counter[] {
+    return [this.sums, this.squares, this.range, ...this.histograms.values()];
+  }
+}
+
+/**
+ * A few images counted piece by piece straight into the states of reducers. Where the kernel of a whole sensor counts many
+ * images and then goes once over the states, this has the states in the cache piece by piece: for images that change
+ * from state to state after a few.
+ */
+export class GroupBlock implements Block {
+  readonly #type: PixelType;
+  readonly #counters: TileCounters;
+  readonly #scratch: Pixels;
+  /** For sums that are not asked for. */
+  readonly #sums = new Float64Array(TILE);
+  #group: readonly Pixels[] = [];
+
+  /** @throws RangeError when there is not enough memory */
+  constructor(type: PixelType, tallies: readonly Tally[]) {
+    this.#type = type;
+    this.#counters = new TileCounters(type, tallies);
+    const arena = new Arena(GroupBlock.bytesFor(type, tallies));
+    const kernel = kernelOver(arena);
+    this.#scratch = type === "uint16" ? arena.uint16(GROUP * TILE) : arena.float32(GROUP * TILE);
+    for (const counter of this.#counters.all) counter.place(kernel, arena);
+  }
+
+  /** Memory it needs. */
+  static bytesFor(type: PixelType, tallies: readonly Tally[]): number {
+    const { all } = new TileCounters(type, tallies);
+    return 8 * TILE + Arena.bytesFor([GROUP * TILE * (type === "uint16" ? 2 : 4), ...all.flatMap(({ pieces }) => pieces)]);
+  }
+
+  /** Whether images of this kind can be counted. */
+  takes(pixels: Pixels): boolean {
+    return pixels instanceof Uint16Array === (this.#type === "uint16");
+  }
+
+  /** The images that shall be counted next, at most {@link GROUP}. */
+  set group(images: readonly Pixels[]) {
+    this.#group = images;
+  }
+
+  get images(): number {
+    return this.#group.length;
+  }
+
+  addSums(sums: Float64Array): void {
+    const counter = this.#counters.sums;
+    if (counter instanceof Sums32) this.#show((piece, from, to) => counter.takeInto(piece, sums.subarray(from, to)));
+    else this.#eachTile(counter, (from, to) => counter.addSums(sums.subarray(from, to), this.images));
+  }
+
+  addSquares(upper: Float64Array, lower: Float64Array): void {
+    const counter = this.#counters.squares;
+    const parts = (from: number, to: number) => [upper.subarray(from, to), lower.subarray(from, to)] as const;
+    // It counts the sums as well, which nobody wants here.
+    const sums = this.#sums;
+    if (counter instanceof Sums32) this.#show((piece, from, to) => counter.takeInto(piece, sums.subarray(0, to - from), parts(from, to)));
+    else this.#eachTile(counter, (from, to) => counter.addSquares(...parts(from, to), this.images));
+  }
+
+  addRange(least: Float64Array, greatest: Float64Array): void {
+    const counter = this.#counters.range;
+    this.#eachTile(counter, (from, to) => counter.addRange(least.subarray(from, to), greatest.subarray(from, to)));
+  }
+
+  addCounts(tally: HistogramTally, counts: Float64Array, outside: Float64Array): void {
+    const counter = this.#counters.histograms.get(tally);
+    counter?.clear();
+    if (counter !== undefined) this.#show((piece) => counter.take(piece));
+    counter?.addCounts(counts, outside);
+  }
+
+  #eachTile(counter: Counter, add: (from: number, to: number) => void): void {
+    this.#show((piece, from, to) => {
+      counter.clear();
+      counter.take(piece);
+      add(from, to);
+    });
+  }
+
+  /** Copies the images piece by piece into the memory of the kernel. */
+  #show(take: (piece: Piece, from: number, to: number) => void): void {
+    const { byteOffset: address, BYTES_PER_ELEMENT: size } = this.#scratch;
+    const pixels = this.#group[0]?.length ?? 0;
+    for (let from = 0; from < pixels; from += TILE) {
+      const length = Math.min(TILE, pixels - from);
+      for (const [k, image] of this.#group.entries()) this.#scratch.set(image.subarray(from, from + length), k * TILE);
+      take({ address, images: this.images, stride: size * TILE, first: 0, length }, from, from + length);
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts";
+import { Cube, type CubeOptions, correct, histogram, mean, minMax, variance } from "../../../src/reduce/index.ts";
+import type { Shot } from "../../../src/st/index.ts";
+import { shotOf } from "./stack.ts";
+
+// More than one tile, and no multiple of any vector length.
+const rows = 93;
+const columns = 97;
+const pixels = rows * columns;
+
+const reducers = () => ({
+  average: mean(),
+  spread: variance({ ddof: 1 }),
+  range: minMax(),
+  adu: histogram(),
+  all: histogram({ from: 0, to: 65_535 }),
+  coarse: histogram({ from: -7.3, to: 900, binWidth: 2.7 }),
+});
+type All = ReturnType<typeof reducers>;
+
+/** The same without the kernel: what it must equal. */
+function plain(): All {
+  return Object.fromEntries(Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined }])) as All;
+}
+
+interface Plan {
+  readonly seed: number;
+  readonly type: PixelType;
+  readonly isWhole: boolean;
+  /** Bin of each shot. */
+  readonly bins: readonly number[];
+}
+
+/** Shots over one memory that is reused, as a reader does. */
+async function* shotsOf({ seed, type, isWhole, bins }: Plan): AsyncGenerator<Shot> {
+  const memory = newPixels(pixels, type);
+  for (const [k, bin] of bins.entries()) {
+    let state = (seed + 7919 * k) >>> 0;
+    for (let i = 0; i < pixels; i++) {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      const x = state % 97 === 0 ? 65_535 : 90 + (state >>> 28);
+      memory[i] = type === "uint16" || isWhole ? x : x / 3.1 - 20;
+    }
+    if (type === "float32" && k % 5 === 4) memory.set([NaN, Infinity, -Infinity, -0, 1e9], k);
+    yield shotOf(k, { A: asImage(memory, rows, columns) }, bin);
+  }
+}
+
+const axes = [{ name: "delay", of: "delay", from: 0, to: 12, step: 1 }];
+const level = asImage(
+  Float64Array.from({ length: pixels }, (_, i) => 90 + i / 7),
+  rows,
+  columns,
+);
+
+function answersOf(scan: Cube<All>): unknown[] {
+  return Array.from({ length: 12 }, (_, bin) => scan.images("all", bin)).map((found) => found && { ...found, ledger: found.ledger });
+}
+
+async function made(make: () => All, plan: Plan, options: Omit<CubeOptions<All>, "axes" | "values">): Promise<unknown[]> {
+  return answersOf(await new Cube({ axes, values: { images: make() }, ...options }).update(shotsOf(plan)));
+}
+
+const anyPlan = fc.record({
+  seed: fc.nat(1_000_000),
+  type: fc.constantFrom<PixelType>("uint16", "float32"),
+  isWhole: fc.boolean(),
+  // More than wait at a time, in one bin after another or in any.
+  bins: fc.array(fc.nat(11), { minLength: 1, maxLength: 60 }).chain((bins) =>
+    fc.constantFrom(
+      bins,
+      [...bins].sort((a, b) => a - b),
+    ),
+  ),
+});
+
+describe("the bins of a cube, filled group by group", () => {
+  it("have the bits of the plain way, whatever bins the shots are in", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyPlan, fc.boolean(), async (plan, isCorrected) => {
+        const options = isCorrected ? { corrections: [correct.dark({ mean: { A: level } })] } : {};
+        const [found, expected] = [await made(reducers, plan, options), await made(plain, plan, options)];
+        // Far faster than toEqual over all the numbers, which is for the message.
+        if (!Buffer.from(JSON.stringify(found, exact)).equals(Buffer.from(JSON.stringify(expected, exact)))) expect(found).toEqual(expected);
+      }),
+      { numRuns: 12 },
+    );
+  }, 60_000);
+
+  it("can be read while shots come, without one that is missing", async () => {
+    const scan = new Cube({ axes, values: { images: reducers() } });
+    const expected = new Cube({ axes, values: { images: plain() } });
+    const plan: Plan = { seed: 5, type: "uint16", isWhole: true, bins: [3, 3, 4, 3, 7] };
+    const seen: unknown[] = [];
+    const watch = async (cube: Cube<All>): Promise<void> => {
+      await cube.update(shotsOf(plan), {
+        onProgress: (done) => {
+          if (done === 4) seen.push(answersOf(cube), Cube.load({ axes, values: { images: reducers() } }, restored(cube)).images("all", 3));
+        },
+      });
+    };
+    await watch(scan);
+    await watch(expected);
+    expect(JSON.stringify(seen.slice(0, 2), exact)).toBe(JSON.stringify(seen.slice(2), exact));
+    expect(scan.images("all", 3)?.spread["A"]?.count).toBe(3);
+  });
+
+  it("keep what came before a failure", async () => {
+    const scan = new Cube({ axes, values: { images: reducers() } });
+    const failing = async function* (): AsyncGenerator<Shot> {
+      yield* shotsOf({ seed: 1, type: "uint16", isWhole: true, bins: [2, 2, 2] });
+      throw new Error("the source is gone");
+    };
+    await expect(scan.update(failing())).rejects.toThrow("gone");
+    expect([scan.images("all", 2)?.spread["A"]?.count, scan.ledger.used]).toEqual([3, 3]);
+  });
+
+  it("take images of another type as they come", async () => {
+    const both = async function* (): AsyncGenerator<Shot> {
+      yield* shotsOf({ seed: 1, type: "uint16", isWhole: true, bins: [2, 2] });
+      for await (const shot of shotsOf({ seed: 9, type: "float32", isWhole: false, bins: [2, 2, 2] })) yield { ...shot, tag: shot.tag + 10 };
+    };
+    const [found, expected] = [reducers, plain].map((make) => new Cube({ axes, values: { images: make() } }));
+    expect(JSON.stringify(answersOf((await found?.update(both())) ?? fail()), exact)).toBe(
+      JSON.stringify(answersOf((await expected?.update(both())) ?? fail()), exact),
+    );
+  });
+});
+
+function fail(): never {
+  throw new Error("no cube");
+}
+
+/** A checkpoint as it would be read from a file: in memory of its own. */
+function restored(cube: Cube<All>): ReturnType<Cube["checkpoint"]> {
+  return structuredClone({ ...cube.checkpoint(), made: new Cube({ axes, values: { images: reducers() } }).checkpoint().made });
+}
+
+/** For JSON: arrays by their bits. */
+function exact(_key: string, value: unknown): unknown {
+  return ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") : value;
+}
