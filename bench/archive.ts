@@ -1,6 +1,6 @@
 /**
- * An uncompressed octal archive, warm, to mean, variance and histogram through the public API, against reading it alone
- * and against h5py with good numpy.
+ * Octal archives, warm, through the public API against h5py: shots, single images, mean + variance + histogram (beside
+ * reading the bytes alone, and each part of the arithmetic alone), gzip, and a list of 10 000 tags.
  *
  * npm run bench:archive -- [repetitions] [shots] [uint16 | float32]
  */
@@ -27,49 +27,80 @@ import {
   version,
 } from "./reduce-harness.ts";
 
+type Facility = Awaited<ReturnType<typeof connect>>;
+
 const repetitions = Number(process.argv[2] ?? 5);
 const shotCount = Number(process.argv[3] ?? 100);
 const type = process.argv[4] ?? "uint16";
+const gzipShots = Math.max(1, Math.round(shotCount / 5));
+const tagCount = 10_000;
 const [rows, columns] = [1024, 512];
+const run = { bl: 3, run: 700001 };
 const sensors = Array.from({ length: 8 }, (_, k) => `MPCCD-8B0-2-010-${k + 1}`);
+/** A pixel, to see that it was read. */
+const witness = 5 * columns + 5;
 const level = ndarray(
   Float64Array.from({ length: rows * columns }, (_, i) => 100 + (i % 40) / 40),
   [rows, columns],
 );
 const dark = { mean: Object.fromEntries(sensors.map((id) => [id, level])) };
 
-class Sacla implements Contestant {
-  readonly name = "sacla";
-  readonly #path: string;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  async run(work: string): Promise<Finished> {
-    if (work === "bytes") {
-      return await timed(async () => {
-        const bytes = readBytes(this.#path);
-        return () => [bytes];
-      });
-    }
-    // The file is opened each time, as h5py opens it.
-    return await timed(async () => {
-      await using facility = await connect(`file:${this.#path}`);
-      const shots = facility.shots({ run: { bl: 3, run: 700001 }, detectors: sensors });
-      if (work === "read") {
-        let images = 0;
-        for await (const shot of shots) images += Object.keys(shot.images).length;
-        return () => [images];
+const works: Record<string, (facility: Facility) => Promise<() => readonly number[]>> = {
+  stream: async (facility) => {
+    let sum = 0;
+    for await (const shot of shotsOf(facility)) for (const id of sensors) sum += shot.images[id]?.data[witness] ?? NaN;
+    return () => [sum];
+  },
+  collect: async (facility) => {
+    let sum = 0;
+    for (const tag of await facility.db.readTaglistByrun(run.bl, run.run)) {
+      for (const detId of sensors) {
+        const { frame } = await facility.endpoint.call("st.collect", { detId, bl: run.bl, runs: [run.run], tag });
+        sum += frame.data[witness] ?? NaN;
       }
-      const { average, noise, adu } = await reduce(shots, { average: mean(), noise: variance(), adu: histogram() }, { dark });
-      const sum = (pick: (id: string) => Float64Array | undefined): number => sensors.reduce((all, id) => all + total(pick(id)), 0);
-      return () => [sum((id) => average[id]?.data), sum((id) => noise[id]?.variance.data), sum((id) => adu[id]?.counts.map((count, i) => count * i))];
-    });
-  }
+    }
+    return () => [sum];
+  },
+  tags: async (facility) => {
+    const tags = await facility.db.readTaglistBydetid(run.bl, run.run, sensors[0] ?? "");
+    return () => [tags.length, tags.reduce((sum, tag) => sum + tag, 0)];
+  },
+  statistics: async (facility) => {
+    const { noise } = await reduce(shotsOf(facility), { average: mean(), noise: variance() }, { dark });
+    return () => [Object.keys(noise).length];
+  },
+  histogram: async (facility) => {
+    const { adu } = await reduce(shotsOf(facility), { adu: histogram() }, { dark });
+    return () => [Object.keys(adu).length];
+  },
+  everything: async (facility) => {
+    const { average, noise, adu } = await reduce(shotsOf(facility), { average: mean(), noise: variance(), adu: histogram() }, { dark });
+    const sum = (pick: (id: string) => Float64Array | undefined): number => sensors.reduce((all, id) => all + total(pick(id)), 0);
+    return () => [sum((id) => average[id]?.data), sum((id) => noise[id]?.variance.data), sum((id) => adu[id]?.counts.map((count, i) => count * i))];
+  },
+};
 
-  close(): void {}
+function shotsOf(facility: Facility): ReturnType<Facility["shots"]> {
+  return facility.shots({ run, detectors: sensors });
 }
+
+const sacla: Contestant = {
+  name: "sacla",
+  async run(line: string): Promise<Finished> {
+    const [name = "", path = ""] = line.split(" ");
+    const work = works[name];
+    return await timed(async () => {
+      if (work === undefined) {
+        const bytes = readBytes(path);
+        return () => [bytes];
+      }
+      // The file is opened each time, as h5py opens it.
+      await using facility = await connect(`file:${path}`);
+      return await work(facility);
+    });
+  },
+  close(): void {},
+};
 
 function total(values: Float64Array | undefined): number {
   return values?.reduce((sum, value) => sum + value, 0) ?? NaN;
@@ -88,40 +119,59 @@ function readBytes(path: string): number {
 await inTemporaryFolder(async (folder) => {
   const python = pythonWith("numpy, h5py");
   const script = new URL("archive.py", import.meta.url).pathname;
-  const path = join(folder, "octal.h5");
-  execFileSync(python, [script, "make", path, String(shotCount), type], { stdio: "inherit" });
-  const h5py = await Program.start("h5py", python, [script, path]);
-  const sacla = new Sacla(path);
+  const [path, gzip, many] = ["octal", "gzip", "tags"].map((name) => join(folder, `${name}.h5`)) as [string, string, string];
+  const make = (...args: string[]): Buffer => execFileSync(python, [script, ...args], { stdio: ["ignore", "inherit", "inherit"] });
+  make("make", path, String(shotCount), type);
+  make("make", gzip, String(gzipShots), type, "gzip");
+  make("tags", many, String(tagCount));
+  const h5py = await Program.start("h5py", python, [script, "serve"]);
   const before = load();
-  const timings = await alternate(
-    [
-      { label: "bytes of the file, read alone (node)", contestant: sacla, work: "bytes" },
-      { label: "shots, read alone: sacla", contestant: sacla, work: "read" },
-      { label: "mean + variance + histogram: sacla", contestant: sacla, work: "everything" },
-      { label: "images, read alone: h5py", contestant: h5py, work: "read" },
-      { label: "mean + variance + histogram: h5py + good numpy", contestant: h5py, work: "everything" },
-    ],
-    repetitions,
-  );
+  const images = shotCount * sensors.length;
+  const row = (label: string, contestant: Contestant, work: string, per: number) => ({ label, contestant, work, per });
+  const listed = [
+    row("bytes of the file, read alone (node)", sacla, `bytes ${path}`, shotCount),
+    row("shots: sacla", sacla, `stream ${path}`, shotCount),
+    row("shots: h5py, into one array", h5py, `stream ${path}`, shotCount),
+    row("mean + variance: sacla", sacla, `statistics ${path}`, shotCount),
+    row("histogram: sacla", sacla, `histogram ${path}`, shotCount),
+    row("mean + variance + histogram: sacla", sacla, `everything ${path}`, shotCount),
+    row("mean + variance + histogram: h5py + good numpy", h5py, `everything ${path}`, shotCount),
+    row("gzip shots: sacla", sacla, `stream ${gzip}`, gzipShots),
+    row("gzip shots: h5py, into one array", h5py, `stream ${gzip}`, gzipShots),
+    row("single images, float32: sacla st.collect", sacla, `collect ${path}`, images),
+    row("single images, float32: h5py", h5py, `collect ${path}`, images),
+    row("single images, as stored: h5py", h5py, `collect-raw ${path}`, images),
+    row(`list of ${tagCount} tags: sacla`, sacla, `tags ${many}`, tagCount),
+    row(`list of ${tagCount} tags: h5py`, h5py, `tags ${many}`, tagCount),
+  ];
+  const timings = await alternate(listed, repetitions);
   h5py.close();
 
   const bytes = statSync(path).size;
   console.log(`${shotCount} shots of 8 sensors, ${rows} × ${columns} ${type}, uncompressed, ${(bytes / 1e9).toFixed(2)} GB, warm cache; dark subtracted`);
+  console.log(`gzip: ${gzipShots} shots, ${(statSync(gzip).size / 1e6).toFixed(0)} MB, level 4, one chunk an image`);
   console.log(`${machine()}; ${version(python, ["-c", "import numpy, h5py; print('numpy', numpy.__version__, 'h5py', h5py.__version__)"])}`);
   console.log(`medians of ${repetitions} alternating runs in warm processes; load before ${before}, after ${load()}\n`);
-  const lines = [...timings].map(([label, timing]) => [
-    label,
-    ...columnsOf(timing),
-    (timing.median / shotCount).toFixed(2),
-    (bytes / timing.median / 1e6).toFixed(1),
-  ]);
-  console.log(table(["work", "ms", "min–max", "CPU ms", "ms/shot", "GB/s"], lines));
-  const ours = timings.get("mean + variance + histogram: sacla");
-  const theirs = timings.get("mean + variance + histogram: h5py + good numpy");
-  console.log(`\nall ÷ reading the shots alone: ${verdict(ours, timings.get("shots, read alone: sacla"), 1.3)}`);
-  console.log(`all ÷ reading the bytes alone: ${verdict(ours, timings.get("bytes of the file, read alone (node)"), 1.3)}`);
-  console.log(`all ÷ h5py + good numpy: ${verdict(ours, theirs, 1)}`);
-  const same = agree(ours?.check ?? [], theirs?.check ?? []);
-  console.log(`answers ${same ? "agree" : `DIFFER: ${JSON.stringify([ours?.check, theirs?.check])}`}`);
-  if (!same) process.exitCode = 1;
+  const lines = listed.map(({ label, per }) => {
+    const timing = timings.get(label);
+    return timing === undefined ? [label] : [label, ...columnsOf(timing), (timing.median / per).toFixed(3)];
+  });
+  console.log(table(["work", "ms", "min–max", "CPU ms", "ms each"], lines));
+
+  const [everything, theirs] = ["mean + variance + histogram: sacla", "mean + variance + histogram: h5py + good numpy"];
+  const bars: [what: string, ours: string, other: string, bar: number][] = [
+    ["mean + variance + histogram ÷ reading the bytes alone", everything, "bytes of the file, read alone (node)", 1.3],
+    ["mean + variance + histogram ÷ reading the shots alone", everything, "shots: sacla", 1.3],
+    ["mean + variance + histogram ÷ h5py + good numpy", everything, theirs, 1],
+    ["shots ÷ h5py", "shots: sacla", "shots: h5py, into one array", 1],
+    ["gzip shots ÷ h5py", "gzip shots: sacla", "gzip shots: h5py, into one array", 1],
+    ["single images ÷ h5py", "single images, float32: sacla st.collect", "single images, float32: h5py", 1],
+    [`list of ${tagCount} tags ÷ h5py`, `list of ${tagCount} tags: sacla`, `list of ${tagCount} tags: h5py`, 1],
+  ];
+  console.log("");
+  for (const [what, ours, other, bar] of bars) console.log(`${what}: ${verdict(timings.get(ours), timings.get(other), bar)}`);
+  const differ = bars.slice(2).filter(([, ours, other]) => !agree(timings.get(ours)?.check ?? [], timings.get(other)?.check ?? []));
+  for (const [what, ours, other] of differ) console.log(`answers DIFFER, ${what}: ${JSON.stringify([timings.get(ours)?.check, timings.get(other)?.check])}`);
+  if (differ.length === 0) console.log("answers agree");
+  else process.exitCode = 1;
 });

@@ -3,6 +3,7 @@ import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { asInteger, asText, checkOptions } from "../core/guards.ts";
 import { hightagAt } from "../core/japan.ts";
+import type { Pixels } from "../core/ndarray.ts";
 import { nearestNames } from "../core/nearest-names.ts";
 import { type Column, emptyColumn, type MissingReason, STATUS_MISSING, setEntry } from "../core/syncdb.ts";
 import type { RunInfo } from "../transport/methods.ts";
@@ -165,7 +166,7 @@ class Archive implements Source {
     return this.#detector(bl, run, detId).info;
   }
 
-  readFrame(bl: number, run: number, detId: string, tag: number, out: Float32Array): boolean {
+  readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean {
     return this.#detector(bl, run, detId).readImage(tag, out);
   }
 

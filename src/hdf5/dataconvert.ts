@@ -44,6 +44,8 @@ export class StoredRun {
   readonly comment: string;
   /** Sensors and cameras by id. */
   readonly detectors: ReadonlyMap<string, StoredDetector>;
+  /** Composite ids, each before its sensors, then cameras and assembled images. */
+  readonly detectorIds: readonly string[];
   readonly #file: H5File;
   readonly #root: string;
   /** Where each tag stands in the lists of `event_info`, which need not be in order. */
@@ -76,11 +78,7 @@ export class StoredRun {
     this.hightag = options.hightag ?? provenance?.run.hightagnumber ?? hightagAt(this.startTime);
     this.comment = file.text(`${this.#root}/exp_info/comment`) ?? "";
     this.detectors = this.#findDetectors();
-  }
-
-  /** Composite ids, each before its sensors, then cameras and assembled images. */
-  get detectorIds(): string[] {
-    return groupDetectors([...this.detectors.keys()]).flatMap(({ id, sensors }) => (sensors.includes(id) ? sensors : [id, ...sensors]));
+    this.detectorIds = groupDetectors([...this.detectors.keys()]).flatMap(({ id, sensors }) => (sensors.includes(id) ? sensors : [id, ...sensors]));
   }
 
   /** Configured photon energy in keV. @throws UNSUPPORTED when the file has none */

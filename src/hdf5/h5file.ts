@@ -1,5 +1,7 @@
-import { open as openFile, stat } from "node:fs/promises";
-import { isSaclaError, SaclaError, show } from "../core/errors.ts";
+import { SaclaError, show } from "../core/errors.ts";
+import type { Pixels, PixelType } from "../core/ndarray.ts";
+import { pixelArrays } from "./image-bytes.ts";
+import { RawFile } from "./raw-file.ts";
 
 /** @internal */
 export type H5 = Awaited<typeof import("h5wasm/node")["ready"]>;
@@ -18,8 +20,6 @@ const arrays = {
   f8: Float64Array,
 } as const;
 type NumberType = keyof typeof arrays;
-
-const imageTypes = { i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array, f4: Float32Array } as const;
 
 /** H5T_class_t of the HDF5 library. */
 export const INTEGER = 0;
@@ -71,40 +71,6 @@ function reasonIn(text: string): string {
   return reasons.at(-1)?.[1] ?? (text === "" ? "HDF5 gives no reason" : text.slice(0, 200));
 }
 
-const signature = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
-
-async function checkSignature(path: string): Promise<void> {
-  const notFound = (why: string, cause?: unknown): SaclaError =>
-    new SaclaError("FILE_NOT_FOUND", `${show(path)} ${why}; give the path of an HDF5 file that can be read.`, { details: { path }, cause });
-  const notHdf5 = (why: string): SaclaError =>
-    new SaclaError("NOT_HDF5", `${show(path)} ${why}; give a file written by DataConvert or \`sacla convert\`.`, { details: { path } });
-  let file: Awaited<ReturnType<typeof openFile>>;
-  let size: number;
-  try {
-    const found = await stat(path);
-    if (found.isDirectory()) throw notFound("is a folder");
-    if (!found.isFile()) throw notFound("is not a file");
-    size = found.size;
-    file = await openFile(path, "r");
-  } catch (cause) {
-    if (isSaclaError(cause)) throw cause;
-    const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    throw notFound(missing ? "does not exist" : "cannot be opened", cause);
-  }
-  try {
-    if (size === 0) throw notHdf5("is empty");
-    const bytes = Buffer.alloc(signature.length);
-    // The format allows a user block of 512, 1024, 2048, … bytes before the signature.
-    for (let at = 0; at < size; at = at === 0 ? 512 : 2 * at) {
-      await file.read(bytes, 0, bytes.length, at);
-      if (bytes.equals(signature)) return;
-    }
-    throw notHdf5("is not HDF5");
-  } finally {
-    await file.close();
-  }
-}
-
 /**
  * One HDF5 file open for reading: the only place that knows h5wasm. Every path is looked up, and every shape and type
  * checked, before anything is read; what is not there is `undefined`; what fails is one {@link SaclaError} with the
@@ -112,14 +78,17 @@ async function checkSignature(path: string): Promise<void> {
  */
 export class H5File {
   readonly path: string;
+  /** Its bytes, for what is faster without the library. */
+  readonly raw: RawFile;
   readonly #h5: H5;
   readonly #id: bigint;
   readonly #keys = new Map<string, readonly string[]>();
   #scratch = { at: 0, bytes: 0 };
   #open = true;
 
-  private constructor(path: string, h5: H5, id: bigint) {
+  private constructor(path: string, raw: RawFile, h5: H5, id: bigint) {
     this.path = path;
+    this.raw = raw;
     this.#h5 = h5;
     this.#id = id;
   }
@@ -130,20 +99,26 @@ export class H5File {
    * @throws FILE_DAMAGED when it is HDF5 and does not open: truncated, or still being written
    */
   static async open(path: string): Promise<H5File> {
-    await checkSignature(path);
-    const h5 = await loadH5();
-    const id = attempt(
-      () => h5.open(path, h5.H5F_ACC_RDONLY, false, -1, -1),
-      (reason, cause) =>
-        new SaclaError("FILE_DAMAGED", `${show(path)} is HDF5 but does not open (${reason}); copy or convert it again.`, { details: { path }, cause }),
-    );
-    return new H5File(path, h5, id);
+    const raw = RawFile.open(path);
+    try {
+      const h5 = await loadH5();
+      const id = attempt(
+        () => h5.open(path, h5.H5F_ACC_RDONLY, false, -1, -1),
+        (reason, cause) =>
+          new SaclaError("FILE_DAMAGED", `${show(path)} is HDF5 but does not open (${reason}); copy or convert it again.`, { details: { path }, cause }),
+      );
+      return new H5File(path, raw, h5, id);
+    } catch (error) {
+      raw.close();
+      throw error;
+    }
   }
 
   /** Closes the file; a second call does nothing. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.raw.close();
     this.#h5._free(this.#scratch.at);
     attempt(
       () => this.#h5.close_file(this.#id),
@@ -172,6 +147,12 @@ export class H5File {
   /** Lengths of a dataset's axes, [] for a scalar. */
   shape(path: string): readonly number[] | undefined {
     return this.#metadata(path)?.shape ?? undefined;
+  }
+
+  /** How the pixels of an image are given without loss: uint16 as they are, all others as float32. */
+  pixelType(path: string): PixelType {
+    const meta = this.#metadata(path);
+    return meta !== undefined && numberType(meta) === "u2" ? "uint16" : "float32";
   }
 
   /**
@@ -228,31 +209,30 @@ export class H5File {
   }
 
   /**
-   * Fills `out`, row-major, with an image of shape [rows, columns]; whole-number pixels become float32.
-   * @throws FILE_DAMAGED when the image has another shape or cannot be read
+   * Fills `out`, row-major, with an image of shape [rows, columns]; in float32, pixels of any type are given.
+   * @throws FILE_DAMAGED when the image has another shape, or another type than uint16 for `out` of uint16, or cannot be read
    * @throws UNSUPPORTED when pixels are of another type, or compressed by a filter that is not built in
    */
-  readImage(path: string, rows: number, columns: number, out: Float32Array): void {
+  readImage(path: string, rows: number, columns: number, out: Pixels): void {
     const meta = this.#metadata(path);
     const shape = meta?.shape ?? [];
-    if (meta === undefined || shape.length !== 2 || shape[0] !== rows || shape[1] !== columns) {
+    const type = meta === undefined ? undefined : numberType(meta);
+    const isOther = (wanted: string): SaclaError => {
       const found = meta === undefined ? "is not there" : `is ${describe(meta)}`;
-      throw new SaclaError("FILE_DAMAGED", `${path} of ${show(this.path)} ${found}, but the detector's images have shape [${rows}, ${columns}].`, {
+      return new SaclaError("FILE_DAMAGED", `${path} of ${show(this.path)} ${found}, but the detector's images ${wanted}.`, {
         details: { file: this.path, path, shape, expected: [rows, columns] },
       });
-    }
-    if (out.length !== rows * columns) {
-      throw new SaclaError("BAD_ARGUMENT", `The output has ${out.length} pixels, but ${path} has ${rows} × ${columns} = ${rows * columns}.`);
-    }
-    const type = numberType(meta);
-    const Pixels = Object.entries(imageTypes).find(([name]) => name === type)?.[1];
+    };
+    if (meta === undefined || shape.length !== 2 || shape[0] !== rows || shape[1] !== columns) throw isOther(`have shape [${rows}, ${columns}]`);
+    const Pixels = pixelArrays[type ?? ""];
     if (Pixels === undefined) {
       throw new SaclaError(
         "UNSUPPORTED",
-        `${path} of ${show(this.path)} is ${describe(meta)}; pixels may be ${Object.keys(imageTypes).join(", ")}. Convert it to float32.`,
+        `${path} of ${show(this.path)} is ${describe(meta)}; pixels may be ${Object.keys(pixelArrays).join(", ")}. Convert it to float32.`,
         { details: { file: this.path, path } },
       );
     }
+    if (out instanceof Uint16Array && type !== "u2") throw isOther("are u2, as the first one is");
     const at = this.#read(path, out.length * meta.size);
     out.set(new Pixels(this.#memory, at, out.length));
   }

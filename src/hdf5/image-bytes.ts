@@ -1,0 +1,106 @@
+import { inflateSync } from "node:zlib";
+import type { Pixels } from "../core/ndarray.ts";
+import { bytesOf, DEFLATE, type Element, type Piece, piecesOf, type RawDataset, SHUFFLE } from "./raw-dataset.ts";
+import { NotUnderstood, type RawFile } from "./raw-file.ts";
+
+/** No chunk of an image is near it, but a damaged header can ask for anything. */
+const MOST_BYTES = 2 ** 30;
+
+type Target = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array;
+
+/** Types that pixels may have, as arrays in memory. */
+export const pixelArrays: Readonly<Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>> = {
+  i1: Int8Array,
+  u1: Uint8Array,
+  i2: Int16Array,
+  u2: Uint16Array,
+  i4: Int32Array,
+  u4: Uint32Array,
+  f4: Float32Array,
+};
+
+/**
+ * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted.
+ * @throws NotUnderstood when it is stored in a way that only the library knows, or does not fit into `out` without loss
+ */
+export function readPixels(raw: RawFile, dataset: RawDataset, out: Pixels): void {
+  const { element, layout, filters } = dataset;
+  const target = targetFor(element, out);
+  const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
+  if (bytes.length !== bytesOf(dataset)) throw new NotUnderstood("another size");
+  const pieces = piecesOf(raw, dataset);
+  const [only] = pieces;
+  const isOneRun = layout.kind === "run" || layout.chunk.every((length, axis) => length === dataset.shape[axis]);
+  if (isOneRun && filters.length === 0 && only !== undefined) raw.read(bytes, only.address);
+  else for (const piece of pieces) readChunk(raw, dataset, piece, bytes);
+  settle(element, target, out);
+}
+
+/** Fills `out` with a run of bytes whose place and type are known. */
+export function readRun(raw: RawFile, address: number, element: Element, out: Pixels): void {
+  const target = targetFor(element, out);
+  raw.read(new Uint8Array(target.buffer, target.byteOffset, target.byteLength), address);
+  settle(element, target, out);
+}
+
+/** `out` itself where the pixels are of its type, else a part of its memory as pixels of their own. */
+function targetFor({ kind, bytes }: Element, out: Pixels): Target {
+  const name = `${kind}${bytes}`;
+  const isOwn = out instanceof Uint16Array ? name === "u2" : name === "f4";
+  if (isOwn) return out;
+  const Own = pixelArrays[name];
+  if (Own === undefined || out instanceof Uint16Array) throw new NotUnderstood(`${name} as other pixels`);
+  return new Own(out.buffer, out.byteOffset, out.length);
+}
+
+/** Bytes in the order of this machine, and pixels of the type wanted. */
+function settle({ bytes, bigEndian }: Element, target: Target, out: Pixels): void {
+  if (bigEndian && bytes > 1) {
+    const buffer = Buffer.from(target.buffer, target.byteOffset, target.byteLength);
+    if (bytes === 2) buffer.swap16();
+    else buffer.swap32();
+  }
+  // The memory is shared, which `set` sees, and a loop that converts in its place would be five times as slow.
+  if (target !== out) out.set(target);
+}
+
+/** Decompressed here and not in another thread: for one chunk at a time, to hand it over takes more than it gives. */
+function readChunk(raw: RawFile, { element, layout, filters, shape }: RawDataset, { address, bytes, row, column }: Piece, out: Uint8Array): void {
+  const [rows = 0, columns = 0] = shape;
+  const [chunkRows = rows, chunkColumns = columns] = layout.kind === "run" ? [] : layout.chunk;
+  const length = chunkRows * chunkColumns * element.bytes;
+  const isDeflated = filters.at(-1) === DEFLATE;
+  const isShuffled = filters[0] === SHUFFLE;
+  if (filters.length !== Number(isDeflated) + Number(isShuffled)) throw new NotUnderstood(`filters ${filters.join(", ")}`);
+  if (length > MOST_BYTES) throw new NotUnderstood(`chunks of ${length} bytes`);
+  const stored = raw.lend(address, bytes);
+  const inflated = isDeflated ? inflateSync(stored, { chunkSize: Math.max(length, 64), maxOutputLength: length }) : stored;
+  if (inflated.length !== length) throw new NotUnderstood("a chunk of another length");
+  const chunk = isShuffled ? unshuffle(inflated, element.bytes) : inflated;
+  // Chunks at the end of a row or column are stored whole.
+  const [usedRows, usedColumns] = [Math.min(chunkRows, rows - row), Math.min(chunkColumns, columns - column)];
+  // Rows that follow each other here as there are one run.
+  const [runs, run] = chunkColumns === columns ? [1, usedRows * columns] : [usedRows, usedColumns];
+  for (let r = 0; r < runs; r++) {
+    const from = r * chunkColumns * element.bytes;
+    out.set(chunk.subarray(from, from + run * element.bytes), ((row + r) * columns + column) * element.bytes);
+  }
+}
+
+/** First bytes of all elements, then all second bytes, …: back to element by element. */
+function unshuffle(bytes: Uint8Array, elementBytes: number): Uint8Array {
+  const count = bytes.length / elementBytes;
+  if (elementBytes === 1) return bytes;
+  if (elementBytes === 2) {
+    const out = new Uint16Array(count);
+    for (let i = 0; i < count; i++) out[i] = (bytes[i] ?? 0) | ((bytes[count + i] ?? 0) << 8);
+    return new Uint8Array(out.buffer);
+  }
+  if (elementBytes !== 4) throw new NotUnderstood("shuffled numbers of another size");
+  const out = new Uint32Array(count);
+  const [second, third, fourth] = [count, 2 * count, 3 * count];
+  for (let i = 0; i < count; i++) {
+    out[i] = (bytes[i] ?? 0) | ((bytes[second + i] ?? 0) << 8) | ((bytes[third + i] ?? 0) << 16) | ((bytes[fourth + i] ?? 0) << 24);
+  }
+  return new Uint8Array(out.buffer);
+}
