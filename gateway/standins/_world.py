@@ -1,0 +1,126 @@
+"""
+The small made-up facility behind the stand-ins: the world of test/support/tiny-source.ts, which the contract suite
+expects, and with SACLA_STANDIN_WORLD=octal one run of eight full-size sensors, for measuring.
+
+SACLA_STANDIN_QUIRKS, a list with commas, chooses among the things that versions of the real modules do differently:
+underscored (mp_pos_x for mp_posx), bytes (for str), lists (for tuples), old (functions missing), renamed-energy.
+SACLA_STANDIN_CRASH_TAG ends the process that reads this tag, SACLA_STANDIN_HANG_TAG never comes back from it.
+"""
+
+import os
+import re
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+HIGHTAG = 202502
+TINY_DETECTORS = ("MPCCD-1N0-M06-002", "MPCCD-2N0-1-006", "MPCCD-2N0-1-006-1", "MPCCD-2N0-1-006-2", "OPAL-234363")
+OCTAL_DETECTORS = ("MPCCD-8N0-3-003", *(f"MPCCD-8N0-3-003-{i}" for i in range(1, 9)))
+
+quirks = set(os.environ.get("SACLA_STANDIN_QUIRKS", "").split(","))
+is_octal = os.environ.get("SACLA_STANDIN_WORLD") == "octal"
+
+
+class Run(NamedTuple):
+    run: int
+    start: int
+    images: int
+    step: int = 2
+    status: int = 0
+    comment: Optional[str] = None
+    missing: Dict[str, Tuple[int, ...]] = {}
+
+    @property
+    def end(self) -> int:
+        return self.start + self.images * self.step
+
+
+_TINY = {
+    2: [Run(5, 501, 4, step=1)],
+    3: [
+        Run(10, 1000, 6, comment="powder", missing={"MPCCD-2N0-1-006-2": (1006,)}),
+        Run(11, 2000, 3),
+        Run(12, 3000, 2, status=2),
+    ],
+}
+runs: Dict[int, List[Run]] = {3: [Run(10, 1000, 5000)]} if is_octal else _TINY
+detectors = OCTAL_DETECTORS if is_octal else TINY_DETECTORS
+rows, columns = (1024, 512) if is_octal else (4, 3)
+
+
+def _bm1(tag: int) -> Any:
+    # What the real one says where nothing was recorded is not known; scripts take anything without a number so.
+    special = {1004: "not-converged", 1008: "saturated", 1010: "no-data"}
+    return special.get(tag, 0 if tag < 1004 else 7e-9)
+
+
+signals: Dict[str, Tuple[str, Any]] = {
+    "xfel_bl_3_tc_bm_1_pd/charge": ("C", _bm1),
+    "xfel_bl_3_st_2_motor_1/position": ("pulse", lambda tag: tag * 10),
+    "xfel_bl_3_shutter_1_open_valid/status": ("", lambda tag: 0 if tag < 1004 else 1),
+    "xfel_bl_3_shutter_1_close_valid/status": ("", lambda tag: 1 if tag < 1004 else 0),
+    "xfel_bl_3_lh1_shutter_1_open_valid/status": ("", lambda tag: (tag // 2) % 2),
+    "xfel_bl_3_lh1_shutter_1_close_valid/status": ("", lambda tag: 1 - (tag // 2) % 2),
+}
+
+
+def find(bl: int, run: int) -> Optional[Run]:
+    return next((one for one in runs.get(bl, []) if one.run == run), None)
+
+
+def tags_of(run: Run, det_id: str = "") -> List[int]:
+    missing = run.missing.get(det_id, ())
+    return [tag for tag in range(run.start, run.end, run.step) if tag not in missing]
+
+
+def timestamp(tag: int) -> float:
+    return 1_762_486_057 + tag / 60
+
+
+def sync_text(equip_id: str, tag: int) -> str:
+    unit, value = signals[equip_id][0], signals[equip_id][1](tag)
+    if isinstance(value, str):
+        return value
+    return f"{value}{unit}" if unit in ("", "pulse") else f"{value:.5e}{unit}"
+
+
+_prebuilt: Dict[str, np.ndarray] = {}
+
+
+def image(det_id: str, tag: int) -> np.ndarray:
+    """Float32 [rows, columns]; the last digits of the tag, the sensor and the place can be read from a pixel."""
+    if is_octal:
+        if det_id not in _prebuilt:
+            _prebuilt[det_id] = np.random.default_rng(7).normal(0, 12, (rows, columns)).astype(np.float32)
+        return _prebuilt[det_id]
+    found = re.search(r"-(\d)$", det_id)
+    sensor = int(found.group(1)) if found else 0
+    row, column = np.mgrid[:rows, :columns]
+    return ((tag % 1000) * 1000 + sensor * 100 + row * 10 + column).astype(np.float32)
+
+
+def det_info(det_id: str, run: int, tag: int) -> Dict[str, Any]:
+    info: Dict[str, Any] = {"xsize": columns, "ysize": rows, "run_number": run, "tag_number": tag}
+    if det_id.startswith("MPCCD"):
+        place = {"x": 0.0, "y": -rows * 50.0 if det_id.endswith("-2") else 0.0, "z": 0.0}
+        joint = "_" if "underscored" in quirks else ""
+        info.update({f"mp_pos{joint}{axis}": value for axis, value in place.items()})
+        info.update({f"mp_pixelsize{joint}{axis}": 50.0 for axis in "xy"})
+        info.update({"mp_absgain": 17.0, "mp_rotationangle": 0.0, "mp_manipulator_shift": 0.0})
+    return {as_text(key): value for key, value in info.items()}
+
+
+def as_text(value: str) -> Any:
+    return value.encode("utf-8") if "bytes" in quirks else value
+
+
+def as_sequence(values: Any) -> Any:
+    return list(values) if "lists" in quirks else tuple(values)
+
+
+def misbehave(tag: int) -> None:
+    if os.environ.get("SACLA_STANDIN_CRASH_TAG") == str(tag):
+        os._exit(139)
+    if os.environ.get("SACLA_STANDIN_HANG_TAG") == str(tag):
+        time.sleep(3600)

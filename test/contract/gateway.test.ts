@@ -1,0 +1,143 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect } from "vitest";
+import { connect } from "../../src/connect.ts";
+import { isControlMethod } from "../../src/transport/control-methods.ts";
+import type { Endpoint } from "../../src/transport/endpoint.ts";
+import { inProcess } from "../../src/transport/in-process.ts";
+import { type CallMethod, type CallParams, callMethods, streamMethods } from "../../src/transport/methods.ts";
+import { endpointOf } from "../../src/transport/source.ts";
+import { zmqEndpoint } from "../../src/transport/zmq-endpoint.ts";
+import { itNeeding, pythonWith } from "../support/optional.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { tinySource } from "../support/tiny-source.ts";
+import { endpointContract } from "./endpoint-contract.ts";
+
+const folder = fileURLToPath(new URL("../../gateway", import.meta.url));
+const python = pythonWith("zmq", "numpy");
+const missing = "no Python with pyzmq and numpy; set SACLA_TEST_PYTHON";
+
+const children: ChildProcess[] = [];
+afterAll(async () => {
+  for (const child of children) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await ended;
+  }
+});
+
+/** A gateway over the stand-ins of dbpy, stpy and the others; its address. */
+async function startGateway(...more: string[]): Promise<string> {
+  const args = ["-m", "sacla_gateway", "--bind", "tcp://127.0.0.1:*", "--beamlines", "2,3", "--log-level", "WARNING", ...more];
+  const env = { ...process.env, PYTHONPATH: `${folder}:${folder}/standins`, PYTHONDONTWRITEBYTECODE: "1" };
+  const child = spawn(python ?? "", args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  children.push(child);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const address = /^listening on (\S+)$/.exec(line)?.[1];
+    if (address !== undefined) return address;
+  }
+  throw new Error("the gateway ended without an address");
+}
+
+let address: Promise<string> | undefined;
+const open = async (): Promise<Endpoint> => {
+  address ??= startGateway();
+  return zmqEndpoint(await address);
+};
+
+if (python === undefined) itNeeding(false, missing, "the Endpoint contract over the Python gateway", () => {});
+else {
+  endpointContract({
+    name: "the Python gateway",
+    open,
+    bl: 3,
+    run: 10,
+    detector: "MPCCD-2N0-1-006",
+    signal: "xfel_bl_3_tc_bm_1_pd/charge",
+    missing: { detId: "MPCCD-2N0-1-006-2", tag: 1006 },
+    running: { run: 12, detId: "OPAL-234363" },
+  });
+}
+
+describe("the Python gateway", () => {
+  const itWithPython = (name: string, test: () => Promise<void>): void => itNeeding(python !== undefined, missing, name, test, 60_000);
+  const of = { bl: 3, run: 10 };
+  const signals = ["xfel_bl_3_tc_bm_1_pd/charge", "xfel_bl_3_st_2_motor_1/position", "xfel_bl_3_shutter_1_open_valid/status"];
+
+  itWithPython("answers with the numbers of the source that its stand-ins imitate", async () => {
+    const gateway = await open();
+    const memory = inProcess(endpointOf(tinySource()));
+    const tags = await memory.call("db.readTaglistByrun", of);
+    const hightag = 202502;
+    const questions: { [M in CallMethod]?: CallParams<M>[] } = {
+      "db.listRuns": [
+        { bl: 3, last: 2 },
+        { bl: 2, last: 100 },
+      ],
+      "db.readRunstatus": [10, 11, 12, 13].map((run) => ({ bl: 3, run })),
+      "db.readEndTagnumber": [of, { bl: 2, run: 5 }],
+      "db.readTaglistBydetid": [{ ...of, detId: "MPCCD-2N0-1-006-2" }],
+      "db.readTaglist": [{ bl: 3, hightag, starttag: 1004, endtag: 2002 }],
+      "db.readTagnumberNewest": signals.map((equipId) => ({ equipId })),
+      "db.readSyncdatalistFloat": signals.map((equipId) => ({ equipId, hightag, tags })),
+      "db.readColumns": [{ equipIds: signals, hightag, tags }],
+      "db.readEquiplist": [{}],
+      "db.readDetidlist": [of],
+      "db.readTimestampFromtag": [{ hightag, tag: 1002, equipId: signals[0] ?? "" }],
+      "db.readHightagnumberFromtime": [
+        { time: "12:00:00", day: 1, month: 3, year: 2018 },
+        { time: "1:2:3", day: 7, month: 11, year: 2025 },
+      ],
+      "st.readDetectorInfo": ["MPCCD-2N0-1-006-2", "MPCCD-1N0-M06-002", "OPAL-234363"].map((detId) => ({ ...of, detId })),
+      "st.collect": [{ detId: "MPCCD-2N0-1-006-1", bl: 3, runs: [11, 10], tag: 1008 }],
+    };
+    for (const [method, asked] of Object.entries(questions) as [CallMethod, CallParams<CallMethod>[]][]) {
+      for (const params of asked) {
+        const expected = await memory.call(method, params);
+        expect(await gateway.call(method, params), `${method} ${JSON.stringify(params)}`).toEqual(expected);
+      }
+    }
+    const roi = { rows: [1, 3] as [number, number], columns: [0, 2] as [number, number] };
+    const params = { ...of, detIds: ["MPCCD-2N0-1-006-1", "MPCCD-2N0-1-006-2"], tags, roi };
+    const shots = async (endpoint: Endpoint) => {
+      const all = [];
+      for await (const shot of endpoint.stream("st.frames", params)) all.push(structuredClone(shot));
+      return all;
+    };
+    expect(await shots(gateway)).toEqual(await shots(memory));
+    await gateway.close();
+  });
+
+  itWithPython("says which methods of the table it can answer, and gives the facility's own words in the details of an error", async () => {
+    const gateway = await open();
+    const { name, methods } = await gateway.call("facility.describe", {});
+    expect(name).toContain("dbpy 1.9.0-standin");
+    const table = [...Object.keys(callMethods), ...Object.keys(streamMethods)];
+    expect(methods.filter((method) => !table.includes(method))).toEqual([]);
+    expect(table.filter((method) => !methods.includes(method) && !isControlMethod(method))).toEqual(["live.shots"]);
+    await expect(gateway.call("db.readRuninfo", { bl: 3, run: 99 })).rejects.toMatchObject({
+      code: "UNKNOWN_RUN",
+      details: { function: "dbpy.read_runinfo", type: "APIError", args: [-100000001, "SY_ERR_RUNNOTFOUND"] },
+    });
+    await gateway.close();
+  });
+
+  itWithPython("lets in a client with the keys that docs/remote-access.md makes, and nobody else", async () => {
+    const cwd = temporaryFolder();
+    const text = readFileSync(new URL("../../docs/remote-access.md", import.meta.url), "utf8");
+    const recipe = /```python\n(.*?)```/s.exec(text)?.[1] ?? "";
+    execFileSync(python ?? "", ["-c", recipe], { cwd });
+    const url = await startGateway("--curve-server-key", join(cwd, "gateway.key_secret"), "--curve-clients", join(cwd, "clients"));
+    const known = await connect(url, { keyFile: join(cwd, "laptop.json") });
+    expect(await known.db.readComment(3, 10)).toBe("powder");
+    await known.close();
+    const stranger = zmqEndpoint(url, { connectTimeoutMs: 1000 });
+    await expect(stranger.call("db.readComment", of)).rejects.toMatchObject({ code: expect.stringMatching(/^(NOT_AUTHENTICATED|UNREACHABLE)$/) });
+    await stranger.close();
+  });
+});
