@@ -1,24 +1,27 @@
 import { Db, type Run, type RunsOptions } from "./db/index.ts";
+import { Ec } from "./ec/index.ts";
 import { simulatedScheme } from "./facility/index.ts";
 import { fileScheme } from "./hdf5/index.ts";
+import { Live } from "./live/index.ts";
 import { type Shots, type ShotsOptions, St } from "./st/index.ts";
-import { type Endpoint, type OpenScheme, openEndpoint } from "./transport/index.ts";
+import { type Endpoint, type NetworkOptions, networkSchemes, type OpenScheme, openEndpoint } from "./transport/index.ts";
 
-/** The kinds of address {@link connect} knows without being told. */
-const schemes: Readonly<Record<string, OpenScheme>> = { sim: simulatedScheme, file: fileScheme };
-
-export interface ConnectOptions {
+export interface ConnectOptions extends NetworkOptions {
   /** Further kinds of address, by scheme: `{ lab: openLab }` makes `lab:…` work. */
   readonly schemes?: Readonly<Record<string, OpenScheme>>;
 }
 
 /**
  * Opens a facility: `sim:` the simulated one, in this process; `run.h5` or `file:run.h5` a file in the DataConvert
- * layout. The same script gives the same kind of answers from each.
+ * layout; `tcp://host:port`, `ipc:///path`, `http://host:port` or `https://host` a server elsewhere, asked again when the
+ * connection breaks; `recording:FILE` what `withRecording` wrote. The same script gives the same kind of answers from
+ * each. Servers are reached at the first question.
  *
  * @param url - @default the environment variable SACLA_URL, else `sim:`
  * @throws BAD_URL when no kind of address fits
  * @throws FILE_NOT_FOUND, NOT_HDF5, NOT_DATACONVERT, FILE_DAMAGED for files that cannot be read
+ * @throws BAD_MESSAGE for a file that is no recording
+ * @throws FILE_NOT_FOUND, NOT_ALLOWED, BAD_TEXT for a file of keys that cannot be used
  *
  * @example
  * await using facility = await connect();
@@ -26,7 +29,8 @@ export interface ConnectOptions {
  * const run = await db.readRunnumberNewest(3);
  */
 export async function connect(url: string = process.env["SACLA_URL"] ?? "sim:", options: ConnectOptions = {}): Promise<Facility> {
-  return new Facility(await openEndpoint(url, { ...schemes, ...options.schemes }));
+  const { schemes, ...network } = options;
+  return new Facility(await openEndpoint(url, { sim: simulatedScheme, file: fileScheme, ...networkSchemes(network), ...schemes }));
 }
 
 /** A facility that answers: the mirrored modules over one {@link Endpoint}, and shortcuts to what is used most. */
@@ -36,11 +40,17 @@ export class Facility implements AsyncDisposable {
   readonly db: Db;
   /** Detector images, as `stpy`. */
   readonly st: St;
+  /** Shots as they happen, as `olpy`. */
+  readonly live: Live;
+  /** Control of the experiment, as `ecpy`: axes, shutters, settings, runs. */
+  readonly ec: Ec;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
     this.db = new Db(endpoint);
     this.st = new St(endpoint);
+    this.live = new Live(endpoint);
+    this.ec = new Ec(endpoint);
   }
 
   /** A run; a negative number counts from the newest. See `db.run`. */

@@ -28,6 +28,30 @@ export const otherCalls: readonly { python: string; ours: string; note: string }
   },
 ];
 
+/** The same for olpy, whose classes have fewer arguments than stpy's. */
+export const liveCalls: readonly { python: string; ours: string; note: string }[] = [
+  { python: "olpy.read_detidlist()", ours: "await live.readDetidlist()", note: "Of all beamlines the source serves; `live.readDetidlist(bl)` of one." },
+  {
+    python: "olpy.StorageReader(detID)",
+    ours: "new live.StorageReader(detID)",
+    note: "A second argument names the beamline, where two read a detector of that name.",
+  },
+  { python: "olpy.StorageBuffer(reader)", ours: "new live.StorageBuffer(reader)", note: "" },
+  {
+    python: "reader.collect(buffer, tag)",
+    ours: "await reader.collect(buffer, tag)",
+    note: "Gives the real tag. A tag that has not happened is waited for, up to 10 s.",
+  },
+  { python: "olpy.NEWESTTAG", ours: "live.NEWESTTAG", note: "−1." },
+  { python: "buffer.read_det_data(0)", ours: "buffer.readDetData(0)", note: "As stpy." },
+  { python: "buffer.read_det_info(0)", ours: "buffer.readDetInfo(0)", note: "With `run_number` and `tag_number` of the image." },
+  {
+    python: "olpy.APIError",
+    ours: "live.APIError",
+    note: "`code` is `DATA_GONE` or `TAG_INVALID`; `details.olCode` and `details.olName` are what olpy's `args` hold.",
+  },
+];
+
 /** docs/from-python.md, from the method table. */
 export function fromPythonPage(): string {
   const mirrored = Object.entries(callMethods).filter(([name, method]) => method.python !== null && name.startsWith("db."));
@@ -35,6 +59,7 @@ export function fromPythonPage(): string {
     row(method.python ?? "", oursOf(name, method.python ?? ""), [method.meaning, "note" in method ? method.note : ""].join(" ").trim()),
   );
   const otherRows = otherCalls.map(({ python, ours, note }) => row(python, ours, note));
+  const liveRows = liveCalls.map(({ python, ours, note }) => row(python, ours, note));
   return `# From Python
 
 Every Python call beside ours. Names follow one rule (\`read_taglist_byrun\` → \`readTaglistByrun\`), arguments keep their
@@ -64,6 +89,14 @@ ${dbRows.join("\n")}
 | Python | here | differences |
 |---|---|---|
 ${otherRows.join("\n")}
+
+## olpy
+
+See [live.md](live.md).
+
+| Python | here | differences |
+|---|---|---|
+${liveRows.join("\n")}
 `;
 }
 

@@ -51,7 +51,7 @@ export function declare<O extends object, A extends readonly unknown[]>(
   urlOf: (options: CommonOptions, args: A) => string | undefined = (options) => options.url,
 ): void {
   const command = configure(program.command(name).description(description))
-    .addOption(new Option("--url <address>", "where to read: sim:, an .h5 file, file:PATH").env("SACLA_URL"))
+    .addOption(new Option("--url <address>", "where to read: sim:, an .h5 file, tcp://…, ipc://…, http(s)://…, recording:FILE").env("SACLA_URL"))
     .option("--bl <beamline>", "beamline (default: the source's only one, else 3)", parseWhole)
     .option("--json", "print one JSON object");
   command.action(async (...all: unknown[]) => {

@@ -1,4 +1,5 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
 import { SaclaError, show } from "../core/errors.ts";
 
 /** Everything a command touches outside the facility, so that tests can stand in its place. */
@@ -9,6 +10,8 @@ export interface Io {
   err(text: string): void;
   /** Whether progress may be redrawn in place. */
   readonly isTerminal: boolean;
+  /** Asks a question that is answered with y or n; not there when nobody sits at the terminal. */
+  readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Fires at Ctrl+C, and when the system asks the process to end. */
   readonly signal: AbortSignal;
@@ -25,10 +28,20 @@ export function processIo(): Io {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     isTerminal: process.stderr.isTTY === true,
+    confirm: process.stdin.isTTY === true ? (question) => confirm(question, controller.signal) : undefined,
     env: process.env,
     signal: controller.signal,
     writeFile,
   };
+}
+
+async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `, { signal })).trim());
+  } finally {
+    lines.close();
+  }
 }
 
 function writeFile(path: string, content: string | Uint8Array): void {

@@ -2,16 +2,27 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { errorCatalogue, isSaclaError, toSaclaError } from "../core/errors.ts";
 import { type AddCommand, ANSWERED } from "./command.ts";
+import { amp } from "./commands/amp.ts";
 import { assemble } from "./commands/assemble.ts";
 import { average } from "./commands/average.ts";
+import { axes } from "./commands/axes.ts";
 import { convert } from "./commands/convert.ts";
 import { demo } from "./commands/demo.ts";
 import { detectors } from "./commands/detectors.ts";
 import { histogram } from "./commands/histogram.ts";
 import { image } from "./commands/image.ts";
 import { info } from "./commands/info.ts";
+import { keys } from "./commands/keys.ts";
+import { lease } from "./commands/lease.ts";
+import { live } from "./commands/live.ts";
+import { move } from "./commands/move.ts";
+import { presets } from "./commands/presets.ts";
 import { replay } from "./commands/replay.ts";
+import { replayLive } from "./commands/replay-live.ts";
+import { run } from "./commands/run.ts";
 import { runs } from "./commands/runs.ts";
+import { serve } from "./commands/serve.ts";
+import { shutter } from "./commands/shutter.ts";
 import { signals } from "./commands/signals.ts";
 import { stats } from "./commands/stats.ts";
 import { tags } from "./commands/tags.ts";
@@ -35,6 +46,17 @@ const commands: readonly AddCommand[] = [
   stats,
   replay,
   demo,
+  serve,
+  keys,
+  live,
+  replayLive,
+  axes,
+  move,
+  shutter,
+  amp,
+  run,
+  presets,
+  lease,
 ];
 
 /** Exit codes: done, failed, asked wrongly, interrupted. */

@@ -112,7 +112,7 @@ export function groupDetectors(ids: readonly string[]): DetectorGroup[] {
   const composites = new Map<string, string[]>();
   for (const id of ids) {
     // The composite id may be missing from a list (an archive names sensors only), so it is found from the sensors too.
-    const parent = /^(MPCCD-[2-9].*-\d+)-\d$/.exec(id)?.[1];
+    const parent = /^(MPCCD-[2-9].*-\d+)-\d$/.exec(id)?.[1] ?? /^(CITIUS-[\d.]+M-.+)-\d{3}$/.exec(id)?.[1];
     const composite = parent ?? id;
     if (!composites.has(composite)) composites.set(composite, sensorsOf(composite));
   }

@@ -9,5 +9,5 @@ export type { Dropped, Ledger } from "./ledger.ts";
 export { asImage, type Image, type NdArray, type Pixels, type PixelType, type PreciseImage, type RawImage } from "./ndarray.ts";
 export { hash, Random } from "./random.ts";
 export type { Roi } from "./roi.ts";
-export { type Column, formatSyncValue, type MissingReason, parseSyncValue, type SyncStatus, type SyncValue, syncStatus } from "./syncdb.ts";
+export { type Column, formatSyncValue, type MissingReason, parseSyncValue, type RecordedValue, type SyncStatus, type SyncValue, syncStatus } from "./syncdb.ts";
 export { TagList } from "./tags.ts";

@@ -37,6 +37,11 @@ export class LedgerBook {
     this.#notes.set(what, (this.#notes.get(what) ?? 0) + 1);
   }
 
+  /** How many are used, and dropped by reason: without the tags, for who asks often. */
+  get counts(): { readonly used: number; readonly dropped: Readonly<Record<string, number>> } {
+    return { used: this.#used, dropped: Object.fromEntries([...this.#dropped].map(([reason, tags]) => [reason, tags.length])) };
+  }
+
   /** The account so far; what was asked is what has been used or dropped. */
   get ledger(): Ledger {
     const dropped = [...this.#dropped].map(([reason, tags]) => ({ reason, tags: [...tags] }));

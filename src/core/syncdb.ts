@@ -11,8 +11,11 @@ export const STATUS_NOT_CONVERGED = 1;
 export const STATUS_SATURATED = 2;
 export const STATUS_MISSING = 3;
 
-/** One SyncDB value: a number with its unit, or the reason why there is none. */
-export type SyncValue = { value: number; unit: string } | { reason: MissingReason };
+/** One SyncDB value as it is recorded: a number with its unit, or the reason why there is none. */
+export type RecordedValue = { value: number; unit: string } | { reason: MissingReason };
+
+/** The same of a shot; `late` only of live shots: the value had not come within the wait. */
+export type SyncValue = RecordedValue | { reason: "late" };
 
 /** One signal over many shots. `values[i]` is NaN wherever `status[i]` is not 0. */
 export interface Column {
@@ -30,7 +33,7 @@ const leadingNumber = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)$/s
  * Reads the text form of a SyncDB value: `7.22600e-02V`, `1234pulse`, `0`, `not-converged`, `saturated`.
  * Text without a leading number is `missing`, as scripts at the facility treat it.
  */
-export function parseSyncValue(text: string): SyncValue {
+export function parseSyncValue(text: string): RecordedValue {
   if (text === "not-converged" || text === "saturated") return { reason: text };
   const match = leadingNumber.exec(text);
   return match?.[1] === undefined ? { reason: "missing" } : { value: Number(match[1]), unit: (match[2] ?? "").trim() };
@@ -84,7 +87,7 @@ export function setEntry(column: Column, i: number, entry: number | MissingReaso
 }
 
 /** Entry `i` of a column as a value with unit or a reason. */
-export function entryOf(column: Column, i: number): SyncValue {
+export function entryOf(column: Column, i: number): RecordedValue {
   const status = column.status[i] ?? STATUS_MISSING;
   if (status === STATUS_OK) return { value: column.values[i] ?? NaN, unit: column.unit };
   const reason = syncStatus[status];

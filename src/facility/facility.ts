@@ -1,3 +1,4 @@
+import { type Clock, realClock } from "../core/clock.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { asFinite, asInteger, checkOptions } from "../core/guards.ts";
@@ -9,12 +10,11 @@ import { type Column, emptyColumn, roundToText, setEntry } from "../core/syncdb.
 import type { RunInfo } from "../transport/methods.ts";
 import type { Source } from "../transport/source.ts";
 import { CameraModel } from "./camera.ts";
-import { type Clock, realClock } from "./clock.ts";
 import { describeDetector, idsOf, sensorsOf } from "./detectors.ts";
-import { experiments, knownHightags, liveHightag, liveTag, unixSecondsOf } from "./experiments.ts";
+import { experiments, knownHightags, liveHightag, unixSecondsOf } from "./experiments.ts";
+import { SimulatedLive } from "./live.ts";
 import { MpccdModel } from "./mpccd.ts";
-
-import { TAG_RATE_HZ, timingParameters } from "./parameters.ts";
+import { liveParameters, TAG_RATE_HZ, timingParameters } from "./parameters.ts";
 import { PulseModel } from "./pulse.ts";
 import { type Signal, signalTable } from "./signals.ts";
 import { isImage, type PlannedRun, Progress, plannedRun, type Shot, Timeline } from "./timeline.ts";
@@ -29,6 +29,10 @@ export interface SimulatedFacilityOptions {
   readonly speed?: number;
   /** @default realClock() */
   readonly clock?: Clock;
+  /** How long after a shot its images can be had live. @default 50 */
+  readonly imageDelayMs?: number;
+  /** How long after a shot its 0-D values can be read. @default 120 */
+  readonly valueDelayMs?: number;
 }
 
 /** Rows of the timing monitor's analysis, one per tag; NaN where there is no edge. */
@@ -48,12 +52,14 @@ export interface TimingEdges {
  * const endpoint = inProcess(endpointOf(createSimulatedFacility({ seed: 7 })));
  */
 export function createSimulatedFacility(options: SimulatedFacilityOptions = {}): SimulatedFacility {
-  checkOptions("simulated facility", options, ["seed", "missingRate", "speed", "clock"]);
+  checkOptions("simulated facility", options, ["seed", "missingRate", "speed", "clock", "imageDelayMs", "valueDelayMs"]);
   return new SimulatedFacility({
     seed: asInteger("seed", options.seed ?? 1, 0, MAX_SEED),
     missingRate: asFinite("missingRate", options.missingRate ?? 0.001, 0, 1),
     speed: asFinite("speed", options.speed ?? 1, 0),
     clock: options.clock ?? realClock(),
+    imageDelayMs: asFinite("imageDelayMs", options.imageDelayMs ?? liveParameters.imageDelayMs, 0),
+    valueDelayMs: asFinite("valueDelayMs", options.valueDelayMs ?? liveParameters.valueDelayMs, 0),
   });
 }
 
@@ -68,6 +74,7 @@ export class SimulatedFacility implements Source {
   readonly name = "the simulated facility";
   /** What an experiment never learns: the values behind the measurements, for tests and teaching. */
   readonly truth: FacilityTruth;
+  readonly live: SimulatedLive;
   readonly #seed: number;
   readonly #missingRate: number;
   readonly #pulses = new PulseModel();
@@ -78,13 +85,17 @@ export class SimulatedFacility implements Source {
   readonly #timelines = new Map<string, Timeline | undefined>();
 
   constructor(options: Required<SimulatedFacilityOptions>) {
-    const { seed, missingRate, speed, clock } = options;
+    const { seed, missingRate } = options;
     this.#seed = seed;
     this.#missingRate = missingRate;
     this.#mpccd = new MpccdModel(seed, this.#pulses);
     this.#camera = new CameraModel(seed, this.#pulses);
-    const created = clock.now();
-    this.#progress = new Progress(() => liveTag + Math.floor((clock.now() - created) * speed * TAG_RATE_HZ));
+    this.live = new SimulatedLive(options, {
+      timeline: (bl) => this.#timeline(bl, liveHightag),
+      isMissing: (bl, run, detId, tag) => this.#isMissing(this.#missingKey(bl, run, detId), tag),
+      readFrame: (bl, run, detId, tag, out) => this.readFrame(bl, run, detId, tag, out),
+    });
+    this.#progress = new Progress(() => this.live.nowTag());
     this.truth = new FacilityTruth(this.#mpccd, this.#pulses, (bl, hightag, tag) => this.#shot(bl, hightag, tag));
   }
 
@@ -158,7 +169,7 @@ export class SimulatedFacility implements Source {
 
   newestTag(equipId: string): [hightag: number, tag: number] {
     const { bl } = this.#signal(equipId);
-    const newest = this.#progress.newestTag(liveHightag);
+    const newest = this.live.newestValueTag();
     const beats = bl === null ? undefined : this.#timeline(bl, liveHightag)?.beats(newest - TAG_RATE_HZ, newest);
     return [liveHightag, [...(beats ?? [])].at(-1) ?? newest];
   }
@@ -183,7 +194,7 @@ export class SimulatedFacility implements Source {
     const column = emptyColumn(equipId, unit, tags.length);
     const timeline = bl === null ? this.#machineTimeline(hightag) : this.#timeline(bl, hightag);
     if (timeline === undefined) return column;
-    const newest = this.#progress.newestTag(hightag);
+    const newest = hightag === liveHightag ? this.live.newestValueTag() : Infinity;
     const isWhole = unit === "pulse" || unit === "";
     for (let i = 0; i < tags.length; i++) {
       const tag = tags[i] ?? 0;

@@ -1,4 +1,4 @@
-export { type Clock, realClock, VirtualClock } from "./clock.ts";
+export { type Clock, realClock, VirtualClock } from "../core/clock.ts";
 export { demoRun, type Pump } from "./experiments.ts";
 export { createSimulatedFacility, type SimulatedFacility, type SimulatedFacilityOptions, type TimingEdges } from "./facility.ts";
 export type { Spot } from "./samples.ts";

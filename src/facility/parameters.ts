@@ -9,6 +9,16 @@ export const TAG_RATE_HZ = 60;
 /** Planck constant × speed of light, keV Å. */
 export const HC_KEV_ANGSTROM = 12.39842;
 
+export const liveParameters = {
+  /** Live images can be had for this long: users' scripts go back 120 tags of 60 Hz. */
+  memorySeconds: 2,
+  imageDelayMs: 50,
+  /** Between the quickest and the slowest sensor. */
+  imageDelaySpreadMs: 10,
+  /** 0-D values go through the database, so they come later than images. */
+  valueDelayMs: 120,
+} as const;
+
 export const sourceParameters = {
   /** SASE pulse energy follows a Gamma distribution with M modes (Saldin et al.): relative rms 1/√M = 12 %. */
   modes: 70,

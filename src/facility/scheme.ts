@@ -1,8 +1,8 @@
+import { realClock, VirtualClock } from "../core/clock.ts";
 import { SaclaError, show } from "../core/errors.ts";
 import { inProcess } from "../transport/in-process.ts";
 import type { Address, OpenScheme } from "../transport/open.ts";
 import { endpointOf } from "../transport/source.ts";
-import { realClock, VirtualClock } from "./clock.ts";
 import { createSimulatedFacility, MAX_SEED, type SimulatedFacilityOptions } from "./facility.ts";
 
 const known: Readonly<Record<string, string>> = {

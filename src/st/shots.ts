@@ -2,7 +2,7 @@ import { type CallOptions, readAhead, throwIfAborted } from "../core/async.ts";
 import { groupDetectors } from "../core/detector.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
-import { type Ledger, LedgerBook } from "../core/ledger.ts";
+import { type Ledger, LedgerBook, NOT_READ } from "../core/ledger.ts";
 import { asImage, newPixels, type Pixels, type PixelType, type RawImage, shapeOf } from "../core/ndarray.ts";
 import { type Roi, roiShape } from "../core/roi.ts";
 import { type Column, entryOf, type SyncValue } from "../core/syncdb.ts";
@@ -143,10 +143,9 @@ export class Shots implements AsyncIterable<Shot> {
   async *#iterate(memory: PixelMemory): AsyncGenerator<Shot, void, undefined> {
     const book = new LedgerBook();
     this.#book = book;
-    const tags = await this.#resolveTags();
-    const plan = await this.#plan(tags);
     let settled = 0;
     try {
+      const plan = await this.#plan(await this.#resolveTags());
       for await (const read of this.#readAhead(plan, memory)) {
         throwIfAborted(this.#options.signal);
         const [gap] = read.missing;
@@ -164,7 +163,8 @@ export class Shots implements AsyncIterable<Shot> {
         yield read;
       }
     } finally {
-      for (const tag of tags.subarray(settled)) book.drop(tag, "not-read");
+      // Tags the caller named count also when the source could not even be asked about them.
+      for (const tag of this.#tags?.subarray(settled) ?? []) book.drop(tag, NOT_READ);
     }
   }
 

@@ -1,4 +1,4 @@
-import { bounded, type CallOptions, throwIfAborted } from "../core/async.ts";
+import { BoundedWaits, bounded, type CallOptions } from "../core/async.ts";
 import { SaclaError } from "../core/errors.ts";
 import { checkAgainst, checkCallMethod, checkStreamMethod } from "./check.ts";
 import { decodeMessage, encodeMessage, fromWireError, type Message, toWireError } from "./codec.ts";
@@ -34,13 +34,13 @@ class InProcess implements Endpoint {
   async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
     this.#checkOpen(method);
     const { params: paramsSchema, result: resultSchema } = callMethods[checkCallMethod(method)];
-    const request = travel({ kind: "call", method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) }, true);
+    const request = travel({ kind: "call", id: 0, method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) }, true);
     const answer = await bounded(method, options, async () => {
       try {
         const result = await this.#inner.call(method, payload(request) as CallParams<M>, options);
-        return travel({ kind: "result", value: result }, true);
+        return travel({ kind: "result", id: 0, value: result }, true);
       } catch (error) {
-        return travel({ kind: "error", error: toWireError(error) }, true);
+        return travel({ kind: "error", id: 0, error: toWireError(error) }, true);
       }
     });
     return checkAgainst(resultSchema, payload(answer), "BAD_MESSAGE", `the answer to ${method}`) as CallResult<M>;
@@ -49,24 +49,28 @@ class InProcess implements Endpoint {
   async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
     this.#checkOpen(method);
     const { params: paramsSchema, result: itemSchema } = streamMethods[checkStreamMethod(method)];
-    const request = travel({ kind: "stream", method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) }, true);
+    const request = travel({ kind: "stream", id: 0, credit: 1, method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) }, true);
     const items = this.#inner.stream(method, payload(request) as StreamParams<M>, options)[Symbol.asyncIterator]();
+    const waits = new BoundedWaits(options);
+    // Made once: this runs for every shot.
+    const take = async (): Promise<Message> => {
+      try {
+        const next = await items.next();
+        return travel(next.done === true ? { kind: "end", id: 0 } : { kind: "item", id: 0, seq: 0, value: next.value }, false);
+      } catch (error) {
+        return travel({ kind: "error", id: 0, error: toWireError(error) }, true);
+      }
+    };
+    const where = `an item of ${method}`;
     try {
       for (;;) {
-        throwIfAborted(options.signal);
         this.#checkOpen(method);
-        const answer = await bounded(method, options, async () => {
-          try {
-            const next = await items.next();
-            return travel(next.done === true ? { kind: "end" } : { kind: "item", value: next.value }, false);
-          } catch (error) {
-            return travel({ kind: "error", error: toWireError(error) }, true);
-          }
-        });
+        const answer = await waits.run(method, take);
         if (answer.kind === "end") return;
-        yield checkAgainst(itemSchema, payload(answer), "BAD_MESSAGE", `an item of ${method}`) as StreamItem<M>;
+        yield checkAgainst(itemSchema, payload(answer), "BAD_MESSAGE", where) as StreamItem<M>;
       }
     } finally {
+      waits.end();
       // Not awaited: an interrupted source may be stuck in the very read that was given up.
       items.return?.().catch(() => {});
     }
@@ -93,5 +97,5 @@ function travel(message: Message, copy: boolean): Message {
 
 function payload(message: Message): unknown {
   if (message.kind === "error") throw fromWireError(message.error);
-  return message.kind === "end" ? undefined : message.value;
+  return "value" in message ? message.value : undefined;
 }

@@ -3,15 +3,20 @@
  * implement {@link Source} and wrap it: `inProcess(endpointOf(source))`.
  * @module
  */
+export type { CitiusRunStatus, CitiusSensor, ReconstInfo } from "./citius-methods.ts";
+export type { CitiusSource } from "./citius-source.ts";
 export { decodeMessage, encodeMessage, type Message, WIRE_VERSION, type WireError } from "./codec.ts";
 export type { Endpoint, FrameMemory, StreamOptions } from "./endpoint.ts";
+export { type HttpOptions, httpEndpoint } from "./http-client.ts";
 export { inProcess } from "./in-process.ts";
+export type { HappenedShots, ImageState, LiveSource } from "./live-source.ts";
 export {
   type CallMethod,
   type CallParams,
   type CallResult,
   callMethods,
   type Frame,
+  type LiveItem,
   type RunInfo,
   type ShotFrames,
   type StreamItem,
@@ -19,5 +24,12 @@ export {
   type StreamParams,
   streamMethods,
 } from "./methods.ts";
+export { type NetworkOptions, networkSchemes } from "./network.ts";
 export { type Address, type OpenScheme, openEndpoint } from "./open.ts";
+export { replayRecording } from "./recording.ts";
 export { endpointOf, type Source } from "./source.ts";
+export { type CacheOptions, withCache } from "./with-cache.ts";
+export { type FaultOptions, type FaultShares, withFaults } from "./with-faults.ts";
+export { withRecording } from "./with-recording.ts";
+export { type RetryPolicy, withRetry } from "./with-retry.ts";
+export { type ZmqOptions, zmqEndpoint } from "./zmq-endpoint.ts";

@@ -1,5 +1,7 @@
 import * as v from "valibot";
 import type { Pixels } from "../core/ndarray.ts";
+import { citiusMethods } from "./citius-methods.ts";
+import { controlMethods } from "./control-methods.ts";
 
 /**
  * The method table: every question an Endpoint answers, with the schema of what is asked and answered, the Python
@@ -12,6 +14,8 @@ const beamline = integer(0, 1000);
 const run = integer(-1_000_000_000, 1_000_000_000);
 const tag = integer(0, 0xffff_ffff);
 const hightag = integer(0, 999_999);
+/** `olpy.NEWESTTAG`: stands for the newest tag. */
+export const NEWEST_TAG = -1;
 const text = v.pipe(v.string(), v.nonEmpty());
 // Typed arrays over any buffer: v.instance would infer the ArrayBuffer-only type.
 const tags: v.GenericSchema<Uint32Array> = v.instance(Uint32Array);
@@ -75,7 +79,30 @@ const shotFrames = v.strictObject({ tag, frames: v.array(storedFrame), missing: 
 /** The frames of one shot, and the reason for each detector that has none. */
 export type ShotFrames = v.InferOutput<typeof shotFrames>;
 
-interface Method {
+/** 0-D values of one live shot, in the order of the signals asked: `status` is an index into syncStatus, or {@link STATUS_LATE}. */
+const liveValues = v.strictObject({ values: doubles, status: bytes, units: v.array(v.string()) });
+/** Status of a value that had not come within the wait. */
+export const STATUS_LATE = 4;
+
+const liveShot = v.strictObject({
+  hightag,
+  /** null: no shot any more; the item tells what was lost before the end of the stream. */
+  tag: nullable(tag),
+  run,
+  /** When the shot happened, unix seconds of the source's clock, and how long ago that was when the item was made. */
+  time: seconds,
+  latencyMs: v.number(),
+  frames: v.array(storedFrame),
+  missing: v.array(missingFrame),
+  signals: liveValues,
+  /** Tags between the item before and this one that are not given, by reason. */
+  gaps: v.array(v.strictObject({ reason: text, tags })),
+});
+/** A live shot as it travels. */
+export type LiveItem = v.InferOutput<typeof liveShot>;
+
+/** One row of the table. */
+export interface Method {
   readonly params: v.GenericSchema;
   readonly result: v.GenericSchema;
   /** Whether answering changes anything at the facility. */
@@ -87,11 +114,27 @@ interface Method {
   readonly note?: string;
 }
 
+/** How a broken stream is taken up again. A stream without it is not. */
+export interface Resume<P, I> {
+  /** The parameters for what is still to come after `item`; null when `item` is not the next one of `params`. */
+  rest(params: P, item: I): P | null;
+  /** The tags that `params` ask for. */
+  tags(params: P): Uint32Array;
+  /** Whether nothing is left to come. */
+  isComplete(params: P): boolean;
+}
+
 const reads = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string, python: string | null, note?: string) =>
   ({ params, result, changes: false, meaning, python, ...(note === undefined ? {} : { note }) }) as const satisfies Method;
 
 /** Methods with one answer. */
 export const callMethods = {
+  "facility.describe": reads(
+    nothing,
+    v.strictObject({ name: text, methods: v.array(text) }),
+    "What answers, and which methods of this table it can answer; it answers the others with UNSUPPORTED.",
+    null,
+  ),
   "db.getApiVersion": reads(nothing, text, "Version of what answers.", "dbpy.get_api_version()"),
   "db.listBeamlines": reads(nothing, v.array(beamline), "Beamlines this source knows.", null),
   "db.listRuns": reads(v.strictObject({ bl: beamline, last: integer(1, 100_000) }), v.array(run), "The last runs of a beamline, ascending.", null),
@@ -193,17 +236,69 @@ export const callMethods = {
     "stpy.StorageReader(detID, bl, runs).collect(buffer, tag)",
     "A missing image is an APIError with code FRAME_MISSING.",
   ),
+  "live.readDetidlist": reads(
+    v.strictObject({ bl: v.optional(beamline) }),
+    v.array(text),
+    "Detectors whose images can be had live.",
+    "olpy.read_detidlist()",
+    "Of all beamlines this source serves, or of `bl` alone.",
+  ),
+  "live.collect": reads(
+    v.strictObject({ detId: text, bl: v.optional(beamline), tag: integer(NEWEST_TAG, 0xffff_ffff) }),
+    v.strictObject({ bl: beamline, hightag, run, tag, frame, info: detectorInfo }),
+    "One image while it is in memory; waits for a tag that has not happened yet.",
+    "olpy.StorageReader(detID).collect(buffer, tag)",
+    "Gives the real tag. Failures are APIErrors with code DATA_GONE (−200010000) or TAG_INVALID (−200050000).",
+  ),
+  ...citiusMethods,
+  ...controlMethods,
 } as const satisfies Record<string, Method>;
+
+const liveParams = v.strictObject({
+  bl: beamline,
+  detIds: v.array(text),
+  signals: v.array(text),
+  policy: v.picklist(["newest", "every"]),
+  /** How long after a shot its images and values may take to arrive before it is given without them. */
+  maxWaitMs: integer(0, 60_000),
+  /** Go on after this tag; null: with the newest shot there is, or, under "every", the next one to happen. */
+  after: nullable(tag),
+  /** End after so many shots. */
+  limit: nullable(integer(0, 1_000_000_000)),
+  /** End with the run that is on, or that begins next. */
+  untilRunEnd: v.boolean(),
+  roi: nullable(roi),
+});
+
+const framesParams = v.strictObject({ ...ofRun, detIds: v.pipe(v.array(text), v.nonEmpty()), tags, roi: nullable(roi) });
 
 /** Methods with many answers. */
 export const streamMethods = {
-  "st.frames": reads(
-    v.strictObject({ ...ofRun, detIds: v.pipe(v.array(text), v.nonEmpty()), tags, roi: nullable(roi) }),
-    shotFrames,
-    "Images of several detectors, tag by tag, in the order asked; a missing image is an entry in `missing`.",
-    null,
-  ),
-} as const satisfies Record<string, Method>;
+  "st.frames": {
+    ...reads(framesParams, shotFrames, "Images of several detectors, tag by tag, in the order asked; a missing image is an entry in `missing`.", null),
+    resume: {
+      rest: (params: v.InferOutput<typeof framesParams>, item: ShotFrames) =>
+        params.tags[0] === item.tag ? { ...params, tags: params.tags.subarray(1) } : null,
+      tags: (params: v.InferOutput<typeof framesParams>) => params.tags,
+      isComplete: (params: v.InferOutput<typeof framesParams>) => params.tags.length === 0,
+    },
+  },
+  "live.shots": {
+    ...reads(liveParams, liveShot, "Shots as they happen, images and 0-D values of one tag together; what is not given is in `gaps`.", null),
+    resume: {
+      rest: (params: v.InferOutput<typeof liveParams>, item: LiveItem) => {
+        if (item.tag === null) return { ...params, limit: 0 };
+        const isNext = params.after === null || item.tag > params.after;
+        return isNext ? { ...params, after: item.tag, limit: params.limit === null ? null : params.limit - 1 } : null;
+      },
+      tags: () => new Uint32Array(0),
+      isComplete: (params: v.InferOutput<typeof liveParams>) => params.limit === 0,
+    },
+  },
+} as const satisfies Record<
+  string,
+  Method & { readonly resume?: { rest(params: never, item: never): object | null; tags(params: never): Uint32Array; isComplete(params: never): boolean } }
+>;
 
 export type CallMethod = keyof typeof callMethods;
 export type CallParams<M extends CallMethod> = v.InferOutput<(typeof callMethods)[M]["params"]>;

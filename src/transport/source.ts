@@ -2,12 +2,28 @@ import { type CallOptions, throwIfAborted } from "../core/async.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { JAPAN_OFFSET_SECONDS } from "../core/japan.ts";
-import { newPixels, type Pixels, type PixelType } from "../core/ndarray.ts";
-import { checkRoi, cutRoi, type Roi, roiShape } from "../core/roi.ts";
+import type { Pixels } from "../core/ndarray.ts";
 import { type Column, formatSyncValue } from "../core/syncdb.ts";
-import { checkCallMethod } from "./check.ts";
-import type { Endpoint, FrameMemory, StreamOptions } from "./endpoint.ts";
-import type { CallMethod, CallParams, CallResult, Frame, RunInfo, ShotFrames, StreamItem, StreamMethod, StreamParams } from "./methods.ts";
+import { checkCallMethod, checkStreamMethod } from "./check.ts";
+import { type CitiusSource, checkCalibrated, citiusHandlers } from "./citius-source.ts";
+import { type ControlMethod, isControlMethod } from "./control-methods.ts";
+import type { Endpoint, StreamOptions } from "./endpoint.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { type LiveShotsParts, liveShots } from "./live-shots.ts";
+import { type LiveSource, LiveWaits, liveCollect, liveDetectors } from "./live-source.ts";
+import {
+  type CallMethod,
+  type CallParams,
+  type CallResult,
+  callMethods,
+  type Frame,
+  type RunInfo,
+  type ShotFrames,
+  type StreamItem,
+  type StreamMethod,
+  type StreamParams,
+  streamMethods,
+} from "./methods.ts";
 
 type Answer<T> = T | Promise<T>;
 
@@ -49,6 +65,10 @@ export interface Source {
    */
   readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): Answer<boolean>;
   close(): Answer<void>;
+  /** What gives shots as they happen; a source without it answers such questions with UNSUPPORTED. */
+  readonly live?: LiveSource;
+  /** What knows about CITIUS detectors; a source without it answers such questions with UNSUPPORTED. */
+  readonly citius?: CitiusSource;
 }
 
 /** Serves a {@link Source} as an Endpoint. */
@@ -56,11 +76,20 @@ export function endpointOf(source: Source): Endpoint {
   return new SourceEndpoint(source);
 }
 
-type Handlers = { [M in CallMethod]: (params: CallParams<M>) => Answer<CallResult<M>> };
+type Handler<M extends CallMethod> = (params: CallParams<M>, options: CallOptions) => Answer<CallResult<M>>;
+/** A source only answers; what controls is `withControl`'s. */
+type Handlers = { [M in Exclude<CallMethod, ControlMethod>]: Handler<M> };
+type Streams = { [M in StreamMethod]: (params: StreamParams<M>, options: StreamOptions) => AsyncIterable<StreamItem<M>> };
 
 class SourceEndpoint implements Endpoint {
   readonly #source: Source;
-  readonly #handlers: Handlers;
+  readonly #handlers: { readonly [M in CallMethod]?: Handler<M> };
+  readonly #streams: Streams = {
+    "st.frames": (params, options) => this.#frames(params, options),
+    "live.shots": (params, options) => liveShots(this.#live(params.bl), params, options),
+  };
+  /** What waits for live shots; ended by close. */
+  readonly #waits = new LiveWaits();
 
   constructor(source: Source) {
     this.#source = source;
@@ -69,14 +98,17 @@ class SourceEndpoint implements Endpoint {
 
   async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
     throwIfAborted(options.signal);
-    return await this.#handlers[checkCallMethod(method) as M](params);
+    const handle = this.#handlers[checkCallMethod(method) as M];
+    if (handle === undefined) throw new SaclaError("UNSUPPORTED", `${this.#source.name} controls nothing, so it cannot answer ${method}.`);
+    return await handle(params, options);
   }
 
-  stream<M extends StreamMethod>(_method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncIterable<StreamItem<M>> {
-    return this.#frames(params, options);
+  stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncIterable<StreamItem<M>> {
+    return this.#streams[checkStreamMethod(method) as M](params, options);
   }
 
   async close(): Promise<void> {
+    this.#waits.close();
     await this.#source.close();
   }
 
@@ -91,6 +123,15 @@ class SourceEndpoint implements Endpoint {
       return await source.photonEnergyKev(p.bl, p.run);
     };
     return {
+      "facility.describe": () => ({
+        name: source.name,
+        methods: [...Object.keys(callMethods), ...Object.keys(streamMethods)].filter(
+          (method) =>
+            !isControlMethod(method) &&
+            (source.live !== undefined || !method.startsWith("live.")) &&
+            (source.citius !== undefined || !method.startsWith("citius.")),
+        ),
+      }),
       "db.getApiVersion": () => source.apiVersion(),
       "db.listBeamlines": () => [...source.beamlines()],
       "db.listRuns": async ({ bl, last }) => [...(await source.runs(this.#checkBeamline(bl), last))],
@@ -147,6 +188,14 @@ class SourceEndpoint implements Endpoint {
       "db.readTimestampFromtag": async ({ hightag, tag, equipId }) => await source.timestamp(hightag, tag, equipId),
       "st.readDetectorInfo": async ({ bl, run, detId }) => await this.#detectorInfo(bl, run, detId),
       "st.collect": async ({ detId, bl, runs, tag }) => await this.#collect(detId, bl, runs, tag),
+      "live.readDetidlist": async ({ bl }) => await liveDetectors(this.#live(bl), bl),
+      "live.collect": async (params, options) => await liveCollect(this.#live(params.bl), params, options),
+      ...citiusHandlers({
+        name: source.name,
+        citius: source.citius,
+        checkRun: (bl, run) => this.#checkRun(bl, run),
+        checkTag: async (bl, run, tag) => checkTag(bl, run, tag, await source.runInfo(bl, run)),
+      }),
     };
   }
 
@@ -192,8 +241,8 @@ class SourceEndpoint implements Endpoint {
     return checkGeometry(await this.#source.detectorInfo(bl, run, detId));
   }
 
-  /** @throws RUN_NOT_READY unless the run is stopped: the facility serves no images before */
-  async #checkStopped(bl: number, run: number): Promise<void> {
+  /** @throws RUN_NOT_READY unless the run is stopped, and calibrated: the facility serves no images before */
+  async #checkReady(bl: number, run: number, detIds: readonly string[]): Promise<void> {
     const status = await this.#checkRun(bl, run);
     if (status !== 0) {
       const word = status === 2 ? "running" : "paused";
@@ -201,22 +250,13 @@ class SourceEndpoint implements Endpoint {
         details: { bl, run, status },
       });
     }
-  }
-
-  /** @throws TAG_OUTSIDE_RUN when the run's range [start, end) does not hold the tag */
-  async #checkTag(bl: number, run: number, tag: number): Promise<void> {
-    const { start_tagnumber: start, end_tagnumber: end } = await this.#source.runInfo(bl, run);
-    if (tag < start || tag >= end) {
-      throw new SaclaError("TAG_OUTSIDE_RUN", `Tag ${tag} is outside run ${run} of beamline ${bl}, which has tags ${start} to ${end - 1}.`, {
-        details: { bl, run, tag, start, end },
-      });
-    }
+    await checkCalibrated(this.#source.citius, bl, run, detIds);
   }
 
   async #collect(detId: string, bl: number, runs: readonly number[], tag: number): Promise<CallResult<"st.collect">> {
     const run = await this.#runWithTag(bl, runs, tag);
     const info = await this.#detectorInfo(bl, run, detId);
-    await this.#checkStopped(bl, run);
+    await this.#checkReady(bl, run, [detId]);
     const data = new Float32Array(info.ysize * info.xsize);
     if (!(await this.#source.readFrame(bl, run, detId, tag, data))) {
       throw new SaclaError("FRAME_MISSING", `${detId} has no image for tag ${tag} of run ${run}.`, { details: { detId, run, tag } });
@@ -229,7 +269,7 @@ class SourceEndpoint implements Endpoint {
     for (const run of runs) {
       await this.#checkRun(bl, run);
       try {
-        await this.#checkTag(bl, run, tag);
+        checkTag(bl, run, tag, await this.#source.runInfo(bl, run));
         return run;
       } catch (error) {
         last = error;
@@ -238,12 +278,32 @@ class SourceEndpoint implements Endpoint {
     throw last;
   }
 
+  /** @throws UNSUPPORTED when the source gives no live shots @throws UNKNOWN_BEAMLINE */
+  #live(bl: number | undefined): LiveShotsParts {
+    const source = this.#source;
+    const { name, live } = source;
+    if (live === undefined) {
+      throw new SaclaError("UNSUPPORTED", `${name} has no live shots. Play a run of it as if live with: sacla replay-live RUN --source ADDRESS`);
+    }
+    if (bl !== undefined) this.#checkBeamline(bl);
+    return {
+      name,
+      live,
+      waits: this.#waits,
+      beamlines: () => source.beamlines(),
+      runStatus: (of, run) => source.runStatus(of, run),
+      newestTag: (equipId) => source.newestTag(equipId),
+      column: (equipId, hightag, tags) => source.column(equipId, hightag, tags),
+    };
+  }
+
   async *#frames(params: StreamParams<"st.frames">, options: StreamOptions): AsyncGenerator<ShotFrames, void, undefined> {
     const { bl, run, detIds, tags, roi } = params;
     const readers: FrameReader[] = [];
     for (const detId of detIds) readers.push(new FrameReader(await this.#detectorInfo(bl, run, detId), roi, options.memory));
-    await this.#checkStopped(bl, run);
-    for (const tag of tags) await this.#checkTag(bl, run, tag);
+    await this.#checkReady(bl, run, detIds);
+    const range = await this.#source.runInfo(bl, run);
+    for (const tag of tags) checkTag(bl, run, tag, range);
     for (const tag of tags) {
       throwIfAborted(options.signal);
       const frames: Frame[] = [];
@@ -259,38 +319,12 @@ class SourceEndpoint implements Endpoint {
   }
 }
 
-/** Reads the frames of one detector in a stream: into the memory given, or into memory of its own that is reused. */
-class FrameReader {
-  readonly info: DetectorInfo;
-  readonly #roi: Roi | null;
-  readonly #shape: [rows: number, columns: number];
-  readonly #type: PixelType;
-  readonly #memory: FrameMemory;
-  /** The whole image, when only a region of it is wanted. */
-  readonly #whole: Pixels | null;
-  #data: Pixels;
-
-  constructor(info: DetectorInfo, roi: Roi | null, memory: FrameMemory | undefined) {
-    const { ysize, xsize, pixelType = "float32" } = info;
-    this.info = info;
-    this.#roi = roi === null ? null : checkRoi(roi, ysize, xsize);
-    this.#shape = roi === null ? [ysize, xsize] : roiShape(roi);
-    this.#type = pixelType;
-    this.#whole = roi === null ? null : newPixels(ysize * xsize, pixelType);
-    this.#data = newPixels(memory === undefined ? this.#shape[0] * this.#shape[1] : 0, pixelType);
-    this.#memory = memory ?? (() => this.#data);
-  }
-
-  /** Where the source shall put the next image. */
-  target(): Pixels {
-    this.#data = this.#memory(this.info.id, this.#shape[0] * this.#shape[1], this.#type);
-    return this.#whole ?? this.#data;
-  }
-
-  frame(): Frame {
-    if (this.#roi !== null && this.#whole !== null) cutRoi(this.#whole, this.info.xsize, this.#roi, this.#data);
-    return { detId: this.info.id, shape: this.#shape, data: this.#data };
-  }
+/** @throws TAG_OUTSIDE_RUN when the run's range [start, end) does not hold the tag */
+function checkTag(bl: number, run: number, tag: number, { start_tagnumber: start, end_tagnumber: end }: RunInfo): void {
+  if (tag >= start && tag < end) return;
+  throw new SaclaError("TAG_OUTSIDE_RUN", `Tag ${tag} is outside run ${run} of beamline ${bl}, which has tags ${start} to ${end - 1}.`, {
+    details: { bl, run, tag, start, end },
+  });
 }
 
 function japanTime(time: string, day: number, month: number, year: number): number {

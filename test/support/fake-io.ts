@@ -9,7 +9,10 @@ export interface CliResult {
 }
 
 /** Runs the command line in this process, with files kept in memory. */
-export async function cli(args: readonly string[], options: { signal?: AbortSignal; isTerminal?: boolean } = {}): Promise<CliResult> {
+export async function cli(
+  args: readonly string[],
+  options: { signal?: AbortSignal; isTerminal?: boolean; confirm?: (question: string) => Promise<boolean> } = {},
+): Promise<CliResult> {
   let [out, err] = ["", ""];
   const files = new Map<string, string | Uint8Array>();
   const io: Io = {
@@ -20,6 +23,7 @@ export async function cli(args: readonly string[], options: { signal?: AbortSign
       err += text;
     },
     isTerminal: options.isTerminal ?? false,
+    confirm: options.confirm,
     env: {},
     signal: options.signal ?? new AbortController().signal,
     writeFile: (path, content) => {

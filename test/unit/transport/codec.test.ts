@@ -4,16 +4,17 @@ import { isSaclaError } from "../../../src/core/errors.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 
 const roundTrip = (value: unknown): unknown => {
-  const message = decodeMessage(encodeMessage({ kind: "result", value }), { copy: true });
+  const message = decodeMessage(encodeMessage({ kind: "result", id: 7, value }), { copy: true });
   return message.kind === "result" ? message.value : message;
 };
 
 describe("the wire form", () => {
   it("is a JSON header and one raw little-endian frame per array", () => {
-    const [header, ...frames] = encodeMessage({ kind: "result", value: { tags: Uint32Array.of(1, 0xffff_ffff), mean: NaN } });
+    const [header, ...frames] = encodeMessage({ kind: "result", id: 7, value: { tags: Uint32Array.of(1, 0xffff_ffff), mean: NaN } });
     expect(JSON.parse(new TextDecoder().decode(header))).toEqual({
       sacla: 1,
       kind: "result",
+      id: 7,
       value: { tags: { $frame: 0, dtype: "u4" }, mean: { $number: "NaN" } },
     });
     expect(frames.map((frame) => [...frame])).toEqual([[1, 0, 0, 0, 255, 255, 255, 255]]);
@@ -59,7 +60,7 @@ describe("the wire form", () => {
 
   it("copies when asked, and looks into the frame otherwise", () => {
     const data = Float32Array.of(1, 2);
-    const parts = encodeMessage({ kind: "item", value: data });
+    const parts = encodeMessage({ kind: "item", id: 7, seq: 0, value: data });
     const first = (copy: boolean): number => {
       const message = decodeMessage(parts, { copy });
       if (message.kind !== "item") throw new Error("not an item");
@@ -73,15 +74,15 @@ describe("the wire form", () => {
   });
 
   it("reads frames at odd addresses", () => {
-    const [header, frame] = encodeMessage({ kind: "item", value: Float64Array.of(Math.PI) });
+    const [header, frame] = encodeMessage({ kind: "item", id: 7, seq: 0, value: Float64Array.of(Math.PI) });
     if (header === undefined || frame === undefined) throw new Error("no frame");
     const shifted = new Uint8Array(frame.length + 1);
     shifted.set(frame, 1);
-    expect(decodeMessage([header, shifted.subarray(1)], { copy: false })).toEqual({ kind: "item", value: Float64Array.of(Math.PI) });
+    expect(decodeMessage([header, shifted.subarray(1)], { copy: false })).toEqual({ kind: "item", id: 7, seq: 0, value: Float64Array.of(Math.PI) });
   });
 
   it.each([[() => 1], [10n], [Symbol("x")], [new DataView(new ArrayBuffer(1))], [{ $frame: 1 }]])("refuses to send %s", (value) => {
-    expect(() => encodeMessage({ kind: "result", value })).toThrow(expect.objectContaining({ code: "BAD_MESSAGE" }));
+    expect(() => encodeMessage({ kind: "result", id: 7, value })).toThrow(expect.objectContaining({ code: "BAD_MESSAGE" }));
   });
 
   it("answers any bytes with a message or BAD_MESSAGE, never anything else", () => {

@@ -1,0 +1,209 @@
+import { Option } from "commander";
+import { type DetectorGroup, groupDetectors } from "../../core/detector.ts";
+import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
+import type { NdArray } from "../../core/ndarray.ts";
+import type { Assembler } from "../../ip/index.ts";
+import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
+import { darkAverage } from "../../reduce/index.ts";
+import { type AddCommand, type Answer, type CommonOptions, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import { LiveView } from "../live-view.ts";
+import { assemblerFor, ledgerLine } from "../look.ts";
+import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
+
+interface Options extends PictureOptions, CommonOptions {
+  readonly detector?: string;
+  readonly signal: readonly string[];
+  readonly policy: LivePolicy;
+  readonly shots?: number;
+  readonly untilRunEnd?: boolean;
+  readonly every: number;
+  readonly darkRun?: number;
+  readonly hitAdu?: number;
+  readonly hitPixels: number;
+}
+
+/** `sacla live`: what the beam does now, as one line and one picture. */
+export const live: AddCommand = (program, io) =>
+  declare<Options, []>(
+    program,
+    io,
+    "live",
+    "follow the beam: rate, latency, lost shots, mean or hit rate, and a picture that is renewed; until Ctrl+C",
+    (command) =>
+      withPictureOptions(
+        command
+          .option("-d, --detector <id>", "detector or sensor (default: the one with the most sensors)")
+          .option("-s, --signal <id>", "also show the newest value of this signal; repeat for more", (id, all: readonly string[]) => [...all, id], [])
+          .addOption(
+            new Option("--policy <name>", "newest: skip shots when slow; every: none while the facility has it").choices(["newest", "every"]).default("newest"),
+          )
+          .option("-n, --shots <count>", "stop after so many shots", parseWhole)
+          .option("--until-run-end", "stop with the run that is on, or begins next")
+          .option("--every <seconds>", "seconds between two pictures, the mean of the shots in between", parseNumber, 2)
+          .option("--dark-run <run>", "subtract the mean of this run", parseWhole)
+          .option("--hit-adu <adu>", "count hits: a pixel above this is lit", parseNumber)
+          .option("--hit-pixels <count>", "a shot with so many lit pixels is a hit", parseWhole, 20),
+      ),
+    async (session, options) => await follow(session, options),
+  );
+
+async function follow(session: Session, options: Options): Promise<Answer> {
+  const { facility, bl, signal } = session;
+  const group = await liveDetector(session, options.detector);
+  const shots = facility.live.shots({
+    bl,
+    detectors: group.sensors,
+    signals: options.signal,
+    policy: options.policy,
+    missing: "partial",
+    signal,
+    ...(options.shots === undefined ? {} : { limit: options.shots }),
+    ...(options.untilRunEnd === undefined ? {} : { untilRunEnd: options.untilRunEnd }),
+  });
+  const dark = options.darkRun === undefined ? undefined : await darkOfRun(session, group, options.darkRun);
+  const screen = new Screen(session, options, group, shots, dark);
+  try {
+    for await (const shot of shots) await screen.show(shot);
+  } catch (error) {
+    screen.stop();
+    // Ctrl+C is how one leaves.
+    if (!isSaclaError(error, "ABORTED")) throw error;
+  }
+  await screen.end();
+  const summary = { bl, detector: group.id, ...shots.counts, latencyMs: screen.latency, picture: screen.file };
+  return { json: summary, text: `${ledgerLine(shots.ledger)}${screen.file === null ? "" : `; picture: ${screen.file}`}` };
+}
+
+/** The detector a user named, or the one with the most sensors. @throws UNKNOWN_DETECTOR */
+async function liveDetector({ facility, bl, signal }: Session, id: string | undefined): Promise<DetectorGroup> {
+  const ids = await facility.live.readDetidlist(bl, { signal });
+  const groups = [...groupDetectors(ids)].sort((a, b) => b.sensors.length - a.sensors.length);
+  const found = groups.find((group) => id === undefined || group.id === id) ?? (id !== undefined && ids.includes(id) ? { id, sensors: [id] } : undefined);
+  if (found !== undefined) return found;
+  throw new SaclaError("UNKNOWN_DETECTOR", `No detector ${id ?? "at all"} is being read at beamline ${bl}; there are ${showList(ids, 20)}.`);
+}
+
+async function darkOfRun(session: Session, group: DetectorGroup, number: number): Promise<Readonly<Record<string, NdArray<Float64Array>>>> {
+  const { facility, bl, signal } = session;
+  const run = await facility.run(bl, number);
+  const { mean } = await session.progress(`dark run ${number}`, (update) =>
+    darkAverage(facility.shots({ run, detectors: group.sensors, signal }), { onProgress: update }),
+  );
+  return mean;
+}
+
+/** Redraws the line at most this often. */
+const LINE_MS = 250;
+/** After this long without a shot the line says so. */
+const QUIET_MS = 2000;
+
+/** The line and the picture. */
+class Screen {
+  file: string | null = null;
+  /** Mean latency of the last window, ms. */
+  latency: number | null = null;
+  readonly #session: Session;
+  readonly #options: Options;
+  readonly #group: DetectorGroup;
+  readonly #shots: LiveShots;
+  readonly #view: LiveView;
+  readonly #timer: NodeJS.Timeout;
+  #values = "";
+  #pictureAt: number;
+  #lineAt = 0;
+  #assembler: Assembler | null | undefined;
+
+  constructor(session: Session, options: Options, group: DetectorGroup, shots: LiveShots, dark: Readonly<Record<string, NdArray<Float64Array>>> | undefined) {
+    const now = performance.now();
+    this.#session = session;
+    this.#options = options;
+    this.#group = group;
+    this.#shots = shots;
+    const { hitAdu, hitPixels } = options;
+    this.#view = new LiveView({ hitPixels, ...(hitAdu === undefined ? {} : { hitAdu }), ...(dark === undefined ? {} : { dark }) }, now);
+    this.#pictureAt = now;
+    // Also tells when no shots come any more.
+    this.#timer = setInterval(() => this.#drawLine(performance.now()), LINE_MS);
+  }
+
+  async show(shot: LiveShot): Promise<void> {
+    const now = performance.now();
+    this.#view.add(shot, now);
+    this.#values = this.#options.signal
+      .map((id) => {
+        const value = shot.value(id);
+        return `  ${id} ${"value" in value ? `${value.value.toPrecision(4)} ${value.unit}` : value.reason}`;
+      })
+      .join("");
+    if (now - this.#pictureAt >= this.#options.every * 1000) await this.#renew(now);
+  }
+
+  /** Draws no more. */
+  stop(): void {
+    clearInterval(this.#timer);
+    if (this.#session.io.isTerminal) this.#session.io.err("\r\x1b[K");
+  }
+
+  /** Stops with a last picture. */
+  async end(): Promise<void> {
+    const now = performance.now();
+    if (this.#view.window(now).shots > 0) await this.#renew(now);
+    this.stop();
+  }
+
+  /** A new picture, and in a pipe a new line. */
+  async #renew(now: number): Promise<void> {
+    const { io } = this.#session;
+    this.latency = Math.round(this.#view.window(now).latencyMs);
+    await this.#drawPicture(now);
+    if (!io.isTerminal && this.#options.json !== true) io.out(`${this.#line(now)}\n`);
+    else this.#drawLine(now);
+    this.#view.restart(now);
+    this.#pictureAt = now;
+  }
+
+  async #drawPicture(now: number): Promise<void> {
+    const { io, bl } = this.#session;
+    const means = this.#view.means();
+    if (this.#assembler === undefined) this.#assembler = await this.#makeAssembler();
+    const picture = this.#assembler?.assemble(means) ?? Object.values(means)[0];
+    if (picture === undefined) return;
+    const { id } = this.#group;
+    const { shots } = this.#view.window(now);
+    this.file = writePicture(io, picture, this.#options, `live-bl${bl}-${id}`, `${id}, run ${this.#view.run}, tag ${this.#view.tag}, mean of ${shots}`).file;
+  }
+
+  async #makeAssembler(): Promise<Assembler | null> {
+    const { facility, bl } = this.#session;
+    const { sensors } = this.#group;
+    if (sensors.length < 2) return null;
+    const run = await facility.run(bl, this.#view.run);
+    const infos = await Promise.all(sensors.map(async (sensor) => ({ info: await facility.st.detectorInfo(bl, run.run, sensor) })));
+    return assemblerFor(run, infos, "source");
+  }
+
+  #drawLine(now: number): void {
+    if (!this.#session.io.isTerminal || now - this.#lineAt < LINE_MS / 2) return;
+    this.#lineAt = now;
+    this.#session.io.err(`\r\x1b[K${this.#line(now)}`);
+  }
+
+  #line(now: number): string {
+    const { perSecond, latencyMs, maxLatencyMs, meanAdu, hitShare, shots } = this.#view.window(now);
+    const { used, dropped } = this.#shots.counts;
+    const quietMs = now - this.#view.lastAt;
+    if (shots === 0 && quietMs > QUIET_MS) return `no shot for ${(quietMs / 1000).toFixed(0)} s (beam stopped, or between runs?); ${used} so far`;
+    if (shots === 0) return `waiting for shots; ${used} so far`;
+    const lost = Object.entries(dropped)
+      .map(([reason, n]) => `${n} ${reason}`)
+      .join(", ");
+    const signal = hitShare === null ? `mean ${meanAdu.toFixed(2)} ADU` : `hits ${(100 * hitShare).toFixed(0)} %, mean ${meanAdu.toFixed(2)} ADU`;
+    return [
+      `run ${this.#view.run}  tag ${this.#view.tag}`,
+      `${perSecond.toFixed(1)} shots/s`,
+      `latency ${latencyMs.toFixed(0)} ms (max ${maxLatencyMs.toFixed(0)})`,
+      `${used} used${lost === "" ? "" : `, dropped: ${lost}`}`,
+      `${signal}${this.#values}`,
+    ].join("  ");
+  }
+}

@@ -1,0 +1,127 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { InvalidArgumentError } from "commander";
+import { connect } from "../../connect.ts";
+import { show, toSaclaError } from "../../core/errors.ts";
+import { badArgument } from "../../core/guards.ts";
+import type { TlsFiles } from "../../server/index.ts";
+import { type AddCommand, parseWhole } from "../command.ts";
+import type { Io } from "../io.ts";
+import { type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
+
+interface ServeOptions extends KaraboOptions {
+  readonly zmq: readonly string[];
+  readonly http?: HostPort;
+  readonly keys?: string;
+  readonly audit?: string;
+  readonly bl: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly json?: boolean;
+}
+interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+const DEFAULT_ZMQ = "tcp://127.0.0.1:5555";
+const DEFAULT_HTTP: HostPort = { host: "127.0.0.1", port: 5580 };
+/** More than a script asks one by one, less than what keeps others waiting. */
+const REQUESTS_PER_SECOND = 5000;
+/** On this computer all programs are one client. */
+const OPEN_ON_LOOPBACK = 4096;
+
+/** `sacla serve [SOURCE]`: lets other programs and computers ask a source. */
+export const serve: AddCommand = (program, io) => {
+  const command = program
+    .command("serve")
+    .description("serve a source over ZeroMQ and HTTP until Ctrl+C; on this computer alone unless told otherwise")
+    .argument("[source]", "what to serve: sim:, an .h5 file, another server (default: SACLA_URL, else sim:)")
+    .option("--zmq <address>", `tcp://HOST:PORT or ipc:///PATH; repeat for more (default: ${DEFAULT_ZMQ} when --http is not given either)`, collect, [])
+    .option("--http <host:port>", `(default: ${DEFAULT_HTTP.host}:${DEFAULT_HTTP.port} when --zmq is not given either)`, parseHostPort)
+    .option("--keys <file>", "the clients, made by sacla keys; needed for addresses that other computers reach")
+    .option("--audit <file>", "write every call that changes something here, one JSON object a line")
+    .option("--tls-cert <file>", "certificate for HTTPS, PEM")
+    .option("--tls-key <file>", "its private key, PEM")
+    .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
+    .option("--json", "print one JSON object when it is ready");
+  withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {
+    // Here, so that other commands do not wait for what only a server needs.
+    const { Keys, Limits, openAudit, ServerMetrics, serve: startServer } = await import("../../server/index.ts");
+    const { pino } = await import("pino");
+    const url = source ?? io.env["SACLA_URL"] ?? "sim:";
+    const { zmq, http } = withDefaults(options);
+    const tls = tlsFiles(options);
+    const keys = options.keys === undefined ? undefined : Keys.open(options.keys);
+    await using facility = await connect(url);
+    const audit = options.audit === undefined ? undefined : await openAudit(options.audit);
+    try {
+      const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => io.err(line) });
+      await using server = await startServer(facility.endpoint, {
+        zmq,
+        http: http === undefined ? undefined : { ...http, tls },
+        keys,
+        audit,
+        limits: new Limits(keys === undefined ? { open: OPEN_ON_LOOPBACK } : { requestsPerSecond: REQUESTS_PER_SECOND }),
+        metrics: new ServerMetrics(),
+        logger,
+      });
+      await using bridge = await startKarabo(facility.endpoint, options.bl, options, logger);
+      const { addresses } = server;
+      const karabo = bridge === undefined ? {} : { karaboBridge: bridge.address };
+      io.out(options.json === true ? `${JSON.stringify({ source: url, addresses, ...karabo })}\n` : `${greeting(url, addresses, keys !== undefined)}\n`);
+      if (bridge !== undefined && options.json !== true) io.out(`  karabo_bridge.Client("${bridge.address}").next()\n`);
+      await aborted(io);
+    } finally {
+      await audit?.close();
+    }
+  });
+};
+
+function withDefaults({ zmq, http }: ServeOptions): Pick<ServeOptions, "zmq" | "http"> {
+  if (zmq.length > 0) return http === undefined ? { zmq } : { zmq, http };
+  return http === undefined ? { zmq: [DEFAULT_ZMQ], http: DEFAULT_HTTP } : { zmq, http };
+}
+
+function tlsFiles({ tlsCert, tlsKey }: ServeOptions): TlsFiles | undefined {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) throw badArgument("TLS", tlsCert ?? tlsKey, "given by both --tls-cert and --tls-key");
+  return { cert: readPem(tlsCert), key: readPem(tlsKey) };
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw toSaclaError(error, "FILE_NOT_FOUND", `${show(path)} cannot be read`);
+  }
+}
+
+/** What is served where, and for each address a line to copy. */
+function greeting(source: string, addresses: readonly string[], hasKeys: boolean): string {
+  const lines = addresses.flatMap((address) => {
+    const isHttp = address.startsWith("http");
+    const secret = hasKeys ? (isHttp ? "SACLA_TOKEN=… " : "SACLA_KEY_FILE=… ") : "";
+    const bearer = hasKeys ? '-H "Authorization: Bearer …" ' : "";
+    // An address that means all of this computer's is none to connect to.
+    const there = address.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`);
+    const use = `  ${secret}SACLA_URL=${there} sacla runs --bl 3`;
+    return isHttp ? [use, `  curl ${bearer}"${there}/v1/db/listRuns?bl=3&last=5"`] : [use];
+  });
+  return [`serving ${source}; stop with Ctrl+C`, ...lines].join("\n");
+}
+
+async function aborted({ signal }: Io): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+function collect(value: string, all: readonly string[]): string[] {
+  return [...all, value];
+}
+
+function parseHostPort(text: string): HostPort {
+  const [, host, port] = /^(\[[0-9a-fA-F:]+\]|[^:/[\]]+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined || port === undefined) throw new InvalidArgumentError("It must be HOST:PORT, such as 127.0.0.1:5580 or [::1]:5580.");
+  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+}

@@ -1,0 +1,104 @@
+import { type Command, Option } from "commander";
+import { SaclaError } from "../core/errors.ts";
+import { type Control, Experiment, type Move } from "../ec/index.ts";
+import { textTable } from "../plot/index.ts";
+import type { Answer, CommonOptions, Session } from "./command.ts";
+
+/** Options of every command that looks at devices. */
+export interface ExperimentOptions extends CommonOptions {
+  readonly experiment?: string;
+}
+
+/** Options of every command that changes something. */
+export interface ChangeOptions extends ExperimentOptions {
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly reason?: string;
+}
+
+export function withExperiment(command: Command): Command {
+  return command.addOption(new Option("--experiment <file>", "names, units and limits of the beam time").env("SACLA_EXPERIMENT"));
+}
+
+export function withChange(command: Command): Command {
+  return withExperiment(command)
+    .option("--dry-run", "show what would be done, and do nothing")
+    .option("-y, --yes", "do not ask")
+    .option("--reason <text>", "shown to whoever is refused meanwhile");
+}
+
+export async function experimentOf({ experiment }: ExperimentOptions): Promise<Experiment | undefined> {
+  return experiment === undefined ? undefined : await Experiment.load(experiment);
+}
+
+/** What can be looked at without the lease. */
+export async function view({ facility, bl }: Session, options: ExperimentOptions): Promise<Control> {
+  const experiment = await experimentOf(options);
+  return await facility.ec.view(options.bl ?? experiment?.bl ?? bl, { experiment });
+}
+
+/** Shows, asks, takes the lease, does; `what` tells others why. Nobody is kept waiting while the question stands. */
+export async function change<T>(
+  session: Session,
+  options: ChangeOptions,
+  what: string,
+  shown: string,
+  work: (control: Control) => Promise<T>,
+): Promise<{ readonly done: true; readonly value: T } | { readonly done: false }> {
+  if (options.dryRun === true) return { done: false };
+  const { io, facility } = session;
+  if (options.yes !== true) {
+    if (io.confirm === undefined) throw new SaclaError("BAD_ARGUMENT", `${shown}\nNobody can be asked here, so nothing was done; say --yes or --dry-run.`);
+    io.err(`${shown}\n`);
+    if (!(await io.confirm("Do it?"))) return { done: false };
+  }
+  const experiment = await experimentOf(options);
+  const bl = options.bl ?? experiment?.bl ?? session.bl;
+  const name = `${io.env["USER"] ?? "somebody"}, sacla`;
+  await using control = await facility.ec.control(bl, { name, reason: options.reason ?? what, experiment });
+  return { done: true, value: await work(control) };
+}
+
+/** The table now → will be. */
+export function moveTable(move: Move): string {
+  const number = (value: number | string | null): string => (value === null ? "" : typeof value === "number" ? String(Number(value.toPrecision(9))) : value);
+  return textTable(
+    ["name", "now", "will be", "unit", "distance", "s", "limits", "problem"],
+    move
+      .table()
+      .map((row) => [
+        row.name,
+        number(row.now),
+        number(row.willBe),
+        row.unit,
+        number(row.distance),
+        row.seconds === null ? "" : row.seconds.toFixed(1),
+        row.limits,
+        row.problem,
+      ]),
+  );
+}
+
+/** Shows a move, asks, does it. */
+export async function doMove(
+  session: Session,
+  options: ChangeOptions,
+  what: string,
+  looked: Move,
+  again: (control: Control) => Promise<Move>,
+): Promise<Answer> {
+  const table = moveTable(looked);
+  const isPossible = looked.problems.length === 0;
+  const json = { table: looked.table(), problems: looked.problems, seconds: looked.seconds };
+  if (!isPossible || options.dryRun === true) {
+    const text = isPossible ? `${table}\nnothing was moved (dry run)` : `${table}\nnothing was moved: ${looked.problems.join("; ")}`;
+    return { json: { ...json, done: false }, text, exitCode: isPossible ? 0 : 1 };
+  }
+  const outcome = await change(session, options, what, table, async (control) => {
+    const move = await again(control);
+    return await session.progress(what, async () => await move.go({ signal: session.signal }));
+  });
+  if (!outcome.done) return { json: { ...json, done: false }, text: "nothing was moved", exitCode: 1 };
+  const at = Object.entries(outcome.value).map(([name, value]) => `${name} is at ${Number(value.toPrecision(9))}`);
+  return { json: { ...json, done: true, at: outcome.value }, text: [table, ...at].join("\n") };
+}

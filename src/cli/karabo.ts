@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import { groupDetectors } from "../core/detector.ts";
+import type { Logger } from "../core/logger.ts";
+import { Live } from "../live/index.ts";
+import type { KaraboBridge } from "../server/index.ts";
+import type { Endpoint } from "../transport/index.ts";
+
+/** Options of commands that can give live shots to karabo-bridge clients. */
+export interface KaraboOptions {
+  readonly karaboBridge?: string;
+  readonly karaboDetector: readonly string[];
+  readonly karaboSignal: readonly string[];
+}
+
+/** Adds the options of {@link KaraboOptions}; which beamline is another option of the command. */
+export function withKaraboOptions(command: Command): Command {
+  const collect = (value: string, all: readonly string[]): string[] => [...all, value];
+  return command
+    .option("--karabo-bridge <address>", "give live shots to karabo-bridge clients here, such as tcp://127.0.0.1:4545")
+    .option("--karabo-detector <id>", "with these detectors; repeat for more (default: all)", collect, [])
+    .option("--karabo-signal <id>", "and these signals; repeat for more", collect, []);
+}
+
+/** Starts the output for karabo-bridge when it is asked for. */
+export async function startKarabo(endpoint: Endpoint, bl: number, options: KaraboOptions, logger: Logger): Promise<KaraboBridge | undefined> {
+  const { karaboBridge: address, karaboDetector, karaboSignal: signals } = options;
+  if (address === undefined) return undefined;
+  const all = groupDetectors(await new Live(endpoint).readDetidlist(bl)).map(({ id }) => id);
+  const shots = { bl, detectors: karaboDetector.length > 0 ? karaboDetector : all, signals, missing: "partial" } as const;
+  // Here, so that other commands do not wait for what only a server needs.
+  const { serveKaraboBridge } = await import("../server/index.ts");
+  return await serveKaraboBridge(endpoint, { address, shots, logger });
+}

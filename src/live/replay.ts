@@ -1,0 +1,70 @@
+import { throwIfAborted } from "../core/async.ts";
+import { type Clock, realClock } from "../core/clock.ts";
+import { asFinite, asInteger, badArgument, checkOptions } from "../core/guards.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
+import { inProcess } from "../transport/in-process.ts";
+import { endpointOf } from "../transport/source.ts";
+import { ReplaySource } from "./replay-source.ts";
+
+/** Times real speed, or "max": the next shot happens as soon as someone waits for it. */
+export type ReplaySpeed = number | "max";
+
+export interface ReplayLiveOptions {
+  readonly bl: number;
+  /** A run that has stopped. */
+  readonly run: number;
+  /** @default 1 */
+  readonly speed?: ReplaySpeed;
+  /** How long after a shot its images can be had, in the run's time. @default 50 */
+  readonly imageDelayMs?: number;
+  /** How long after a shot its 0-D values can be read. @default 120 */
+  readonly valueDelayMs?: number;
+  /** How long images can be had. @default 2 */
+  readonly memorySeconds?: number;
+  /** What time is taken from. @default that of this computer */
+  readonly clock?: Clock;
+}
+
+/**
+ * Plays a stored run as if it were being taken: a place that answers as `endpoint` does, but where the run is running,
+ * its shots happen one after another, and later runs do not exist yet. It begins when the first live shot is asked for;
+ * when it is over, the run has stopped and can be read as ever. Closing it closes `endpoint`.
+ *
+ * @throws UNKNOWN_RUN
+ * @throws RUN_NOT_READY when the run has not stopped
+ * @example
+ * const archive = await connect("206178.h5");
+ * await using facility = new Facility(await replayLive(archive.endpoint, { bl: 3, run: 206178, speed: 10 }));
+ * for await (const shot of facility.live.shots({ bl: 3, detectors: ["MPCCD-8-2-001"], untilRunEnd: true })) console.log(shot.tag);
+ */
+export async function replayLive(endpoint: Endpoint, options: ReplayLiveOptions): Promise<Endpoint> {
+  checkOptions("replayLive", options, ["bl", "run", "speed", "imageDelayMs", "valueDelayMs", "memorySeconds", "clock"]);
+  const { speed = 1, clock } = options;
+  if (speed !== "max" && !(Number.isFinite(speed) && speed > 0)) throw badArgument("speed", speed, 'a number above 0, or "max"');
+  if (speed === "max" && clock !== undefined) throw badArgument("clock", "given", 'left out with speed "max", which makes its own time');
+  const source = await ReplaySource.of(endpoint, {
+    bl: asInteger("bl", options.bl),
+    run: asInteger("run", options.run),
+    speed: speed === "max" ? 1 : speed,
+    clock: speed === "max" ? new EagerClock() : (clock ?? realClock()),
+    imageDelaySeconds: asFinite("imageDelayMs", options.imageDelayMs ?? 50, 0) / 1000,
+    valueDelaySeconds: asFinite("valueDelayMs", options.valueDelayMs ?? 120, 0) / 1000,
+    memorySeconds: asFinite("memorySeconds", options.memorySeconds ?? 2, 0),
+  });
+  return inProcess(endpointOf(source));
+}
+
+/** A clock that jumps to whatever is waited for. */
+class EagerClock implements Clock {
+  #seconds = 0;
+
+  now(): number {
+    return this.#seconds;
+  }
+
+  async until(seconds: number, signal?: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#seconds = Math.max(this.#seconds, seconds);
+  }
+}

@@ -1,0 +1,231 @@
+import type { CallOptions } from "../core/async.ts";
+import { groupDetectors } from "../core/detector.ts";
+import { asApiError } from "../core/errors.ts";
+import { asFinite, asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { type Ledger, LedgerBook } from "../core/ledger.ts";
+import { asImage, newPixels, type Pixels, type PixelType, type RawImage } from "../core/ndarray.ts";
+import type { Roi } from "../core/roi.ts";
+import { type SyncValue, syncStatus } from "../core/syncdb.ts";
+import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
+import { type LiveItem, STATUS_LATE, type StreamParams } from "../transport/methods.ts";
+import { APIError } from "./api-error.ts";
+
+/** Which shots to give when the caller is slower than the beam. */
+export type LivePolicy =
+  /** The newest there is; those in between are skipped and counted. */
+  | "newest"
+  /** Each in its turn, as long as it is in the facility's memory (about two seconds); those forgotten are counted. */
+  | "every";
+
+export interface LiveShotsOptions {
+  readonly bl: number;
+  /** Sensors or cameras; a composite id such as `MPCCD-8B0-2-008` stands for all its sensors. @default none */
+  readonly detectors?: readonly string[];
+  /** Equipment ids of 0-D signals to go with each shot. @default none */
+  readonly signals?: readonly string[];
+  /** @default "newest" */
+  readonly policy?: LivePolicy;
+  /**
+   * How long after a shot its images and values may take to come; it is given without those that come later. Longer than
+   * the facility's memory makes no sense.
+   * @default 500
+   */
+  readonly maxWaitMs?: number;
+  /** What to do with a shot for which a detector has no image: leave it out, or give it without. @default "drop" */
+  readonly missing?: "drop" | "partial";
+  /** Only this rectangle of each image. @default the whole image */
+  readonly roi?: Roi;
+  /** End after so many shots. @default never */
+  readonly limit?: number;
+  /** End with the run that is on, or that begins next. @default false */
+  readonly untilRunEnd?: boolean;
+  readonly signal?: AbortSignal;
+  /** Longest wait for the next shot, such as when the beam stops or between runs. @default no limit */
+  readonly timeoutMs?: number;
+}
+
+/** One shot as it happened: like a `Shot` of a run, and when and where. */
+export interface LiveShot {
+  readonly hightag: number;
+  readonly tag: number;
+  readonly run: number;
+  /** When it happened, unix seconds by the facility's clock. */
+  readonly time: number;
+  /** From the shot to the moment the source gave it out, by the source's clock; what the network then took is not in it. */
+  readonly latencyMs: number;
+  /**
+   * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is **reused
+   * for the next shot**: copy what must live longer. An id is absent only under `missing: "partial"`.
+   */
+  readonly images: Readonly<Record<string, RawImage>>;
+  /** A 0-D value: a number with its unit, or the reason why there is none; `late` when it had not come. @throws BAD_ARGUMENT when the signal was not asked for */
+  value(equipId: string): SyncValue;
+  /** The same as a bare number, NaN where there is none. */
+  number(equipId: string): number;
+}
+
+const optionNames = [
+  "bl",
+  "detectors",
+  "signals",
+  "policy",
+  "maxWaitMs",
+  "missing",
+  "roi",
+  "limit",
+  "untilRunEnd",
+  "signal",
+  "timeoutMs",
+] as const satisfies readonly (keyof LiveShotsOptions)[];
+
+type Params = StreamParams<"live.shots">;
+
+/**
+ * Shots as they happen. A loop begins with the newest shot (under `"every"`, with the next one to happen) and goes on
+ * until it is left, `limit`, the end of the run, `timeoutMs` or the signal. Each loop begins anew.
+ *
+ * @example
+ * const shots = facility.live.shots({ bl: 3, detectors: ["MPCCD-2N0-M02-001"], signals: [bm1] });
+ * for await (const shot of shots) console.log(shot.tag, shot.latencyMs, shot.number(bm1));
+ * console.log(shots.ledger);
+ */
+export class LiveShots implements AsyncIterable<LiveShot> {
+  readonly #endpoint: Endpoint;
+  readonly #options: LiveShotsOptions;
+  #book = new LedgerBook();
+
+  constructor(endpoint: Endpoint, options: LiveShotsOptions) {
+    checkOptions("live.shots", options, optionNames);
+    asInteger("bl", options.bl);
+    asOneOf("policy", options.policy ?? "newest", ["newest", "every"]);
+    asOneOf("missing", options.missing ?? "drop", ["drop", "partial"]);
+    asInteger("maxWaitMs", options.maxWaitMs ?? 500, 0, 60_000);
+    if (options.limit !== undefined) asInteger("limit", options.limit, 1);
+    if (options.timeoutMs !== undefined) asFinite("timeoutMs", options.timeoutMs, 0);
+    this.#endpoint = endpoint;
+    this.#options = options;
+  }
+
+  /**
+   * The account of the loop so far: every shot since its first one is used, or dropped as `skipped` (the caller was
+   * slower than the beam, under `"newest"`), `data-gone` (it was too slow under `"every"`), `frame-missing` or `late`.
+   * Grows by 8 bytes for each dropped shot.
+   */
+  get ledger(): Ledger {
+    return this.#book.ledger;
+  }
+
+  /** The same without the tags: how many are used, and dropped by reason. */
+  get counts(): { readonly used: number; readonly dropped: Readonly<Record<string, number>> } {
+    return this.#book.counts;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<LiveShot, void, undefined> {
+    const book = new LedgerBook();
+    this.#book = book;
+    const { limit, missing = "drop" } = this.#options;
+    const memory = new Memory();
+    let given = 0;
+    for await (const item of this.#items(memory)) {
+      for (const { reason, tags } of item.gaps) for (const tag of tags) book.drop(tag, reason);
+      if (item.tag === null) return;
+      const [gap] = item.missing;
+      if (gap !== undefined && missing === "drop") {
+        book.drop(item.tag, gap.reason);
+        continue;
+      }
+      book.use();
+      yield new ReceivedShot(item, item.tag, this.#options.signals ?? []);
+      if (++given === limit) return;
+    }
+  }
+
+  /** Under "newest" each item is asked for when it is wanted: one that was sent ahead would be old by then. */
+  async *#items(memory: Memory): AsyncGenerator<LiveItem, void, undefined> {
+    const { signal, timeoutMs } = this.#options;
+    const options = { signal, timeoutMs };
+    let params = await this.#params(options);
+    for (;;) {
+      const stream = this.#endpoint.stream("live.shots", params, { ...options, memory: memory.give })[Symbol.asyncIterator]();
+      let last: number | null = null;
+      try {
+        for (;;) {
+          const next = await asApiError(APIError, () => stream.next());
+          if (next.done === true) break;
+          last = next.value.tag;
+          yield next.value;
+        }
+      } finally {
+        await stream.return?.();
+      }
+      if (last === null || params.limit === null) return;
+      params = { ...params, after: last };
+    }
+  }
+
+  async #params(options: CallOptions): Promise<Params> {
+    const { bl, detectors = [], signals = [], policy = "newest", maxWaitMs = 500, roi, untilRunEnd = false } = this.#options;
+    const groups = groupDetectors(await asApiError(APIError, () => this.#endpoint.call("live.readDetidlist", { bl }, options)));
+    return {
+      bl,
+      detIds: detectors.flatMap((id) => groups.find((group) => group.id === id)?.sensors ?? [id]),
+      signals: [...signals],
+      policy,
+      maxWaitMs,
+      after: null,
+      limit: policy === "newest" ? 1 : null,
+      untilRunEnd,
+      roi: roi === undefined ? null : { rows: [...roi.rows], columns: [...roi.columns] },
+    };
+  }
+}
+
+/** Memory for one image of each sensor, reused. */
+class Memory {
+  readonly #kept = new Map<string, Pixels>();
+  readonly give: FrameMemory = (detId: string, length: number, type: PixelType): Pixels => {
+    let pixels = this.#kept.get(detId);
+    if (pixels === undefined || pixels.length !== length) {
+      pixels = newPixels(length, type);
+      this.#kept.set(detId, pixels);
+    }
+    return pixels;
+  };
+}
+
+class ReceivedShot implements LiveShot {
+  readonly hightag: number;
+  readonly tag: number;
+  readonly run: number;
+  readonly time: number;
+  readonly latencyMs: number;
+  readonly images: Readonly<Record<string, RawImage>>;
+  readonly #signals: LiveItem["signals"];
+  readonly #equipIds: readonly string[];
+
+  constructor(item: LiveItem, tag: number, equipIds: readonly string[]) {
+    this.hightag = item.hightag;
+    this.tag = tag;
+    this.run = item.run;
+    this.time = item.time;
+    this.latencyMs = item.latencyMs;
+    this.images = Object.fromEntries(item.frames.map(({ detId, shape, data }) => [detId, asImage(data, shape[0], shape[1])]));
+    this.#signals = item.signals;
+    this.#equipIds = equipIds;
+  }
+
+  value(equipId: string): SyncValue {
+    const i = this.#equipIds.indexOf(equipId);
+    if (i < 0) throw badArgument("signal", equipId, `one of those asked for: ${this.#equipIds.join(", ") || "none"}`);
+    const { values, status, units } = this.#signals;
+    if (status[i] === STATUS_LATE) return { reason: "late" };
+    const word = syncStatus[status[i] ?? 0];
+    if (word === "ok") return { value: values[i] ?? NaN, unit: units[i] ?? "" };
+    return { reason: word ?? "missing" };
+  }
+
+  number(equipId: string): number {
+    const value = this.value(equipId);
+    return "value" in value ? value.value : NaN;
+  }
+}

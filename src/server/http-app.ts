@@ -1,0 +1,310 @@
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { badArgument } from "../core/guards.ts";
+import { decodeMessage, encodeMessage, toWireError } from "../transport/codec.ts";
+import { fromJsonForm, fromQuery, toJsonForm } from "../transport/json-form.ts";
+import { PACKED_TYPE, packParts, unpackParts } from "../transport/packed.ts";
+import { httpStatus } from "./http-status.ts";
+import { eventForm, packedForm, streamBody, within } from "./http-stream.ts";
+import type { Keys } from "./keys.ts";
+import { openApiDocument } from "./openapi.ts";
+import { type Client, loopbackClient, type Request, type ServedTable, type Service } from "./service.ts";
+
+export interface HttpAppOptions {
+  /** The clients there are. Without, everybody on this machine may do everything. */
+  readonly keys?: Keys | undefined;
+  /** Longest body of a request. @default 16 MiB */
+  readonly requestBytes?: number | undefined;
+  /** What `/metrics` answers. */
+  readonly metrics?: { readonly contentType: string; text(): Promise<string> } | undefined;
+  /** How long a stream may have nothing to send before it says that it lives. @default 10000 */
+  readonly pongMs?: number | undefined;
+}
+
+type Env = { Bindings: Partial<HttpBindings> };
+type Ctx = Context<Env>;
+type Entry = ServedTable["calls"][string];
+
+/** The routes, and what ends the streams that are being sent. */
+export interface HttpApp {
+  readonly app: Hono<Env>;
+  endStreams(): void;
+}
+
+/** The routes of docs/protocol.md over a {@link Service}: one for each method of its table. */
+export function httpApp(service: Service, options: HttpAppOptions = {}): HttpApp {
+  const routes = new Routes(service, options);
+  const { calls, streams } = service.table;
+  const app = new Hono<Env>();
+  const add = (path: string, handle: Handler): void => {
+    app.get(path, (c) => guarded(c, handle));
+  };
+  for (const [name, entry] of Object.entries(calls)) app.on(["GET", "POST"], routeOf(name), (c) => guarded(c, routes.call(name, entry)));
+  for (const [name, entry] of Object.entries(streams)) app.on(["GET", "POST"], routeOf(name), (c) => guarded(c, routes.stream(name, entry)));
+  const document = JSON.stringify(openApiDocument(service.table));
+  add("/v1/openapi.json", async (c) => {
+    routes.known(c);
+    return new Response(document, { headers: headersOf("application/json") });
+  });
+  add("/metrics", (c) => routes.metrics(c));
+  add("/health", (c) => routes.health(c));
+  app.notFound((c) => {
+    const message = `There is nothing at ${show(c.req.path)} for ${c.req.method}; GET /v1/openapi.json says what there is.`;
+    return fail(c, new SaclaError("UNKNOWN_METHOD", message));
+  });
+  app.onError((error, c) => fail(c, toSaclaError(error)));
+  return { app, endStreams: () => routes.endStreams() };
+}
+
+/** Answers one kind of request; calls `understood` when a failure after that is not the client's. */
+type Handler = (c: Ctx, understood: () => void) => Promise<Response>;
+
+async function guarded(c: Ctx, handle: Handler): Promise<Response> {
+  let isUnderstood = false;
+  try {
+    return await handle(c, () => {
+      isUnderstood = true;
+    });
+  } catch (error) {
+    const failure = outward(toSaclaError(error));
+    // A bad message is the client's, or else the source's.
+    return fail(c, failure, isUnderstood && failure.code === "BAD_MESSAGE" ? 500 : undefined);
+  }
+}
+
+function fail(c: Ctx, error: SaclaError, status: number = httpStatus(error.code)): Response {
+  return errorAnswer(error, status, accepts(c, PACKED_TYPE));
+}
+
+class Routes {
+  readonly #service: Service;
+  readonly #options: HttpAppOptions;
+  readonly #streams: Set<AbortController> = new Set();
+  #isClosing = false;
+
+  constructor(service: Service, options: HttpAppOptions) {
+    this.#service = service;
+    this.#options = options;
+  }
+
+  endStreams(): void {
+    this.#isClosing = true;
+    for (const stream of this.#streams) stream.abort();
+  }
+
+  /** Who asks. @throws NOT_AUTHENTICATED for nobody it knows */
+  known(c: Ctx): Client {
+    const client = clientOf(c, this.#options.keys, this.#service);
+    if (client.role !== null) return client;
+    throw new SaclaError("NOT_AUTHENTICATED", `${client.name} has no valid token; send "Authorization: Bearer TOKEN" with one that sacla keys new has made.`);
+  }
+
+  call(name: string, entry: Entry): Handler {
+    return async (c, understood) => {
+      const client = this.known(c);
+      const request = await readRequest(c, "call", name, entry, this.#options.requestBytes);
+      understood();
+      const value = await this.#service.call(client, request, { signal: c.req.raw.signal });
+      const isPacked = accepts(c, PACKED_TYPE);
+      const body = isPacked ? packParts(encodeMessage({ kind: "result", id: 0, value })) : JSON.stringify(toJsonForm(value));
+      this.#service.metrics?.sentBytes(body.length);
+      return new Response(body, { headers: headersOf(isPacked ? PACKED_TYPE : "application/json") });
+    };
+  }
+
+  stream(name: string, entry: Entry): Handler {
+    return async (c, understood) => {
+      const client = this.known(c);
+      const request = await readRequest(c, "stream", name, entry, this.#options.requestBytes);
+      understood();
+      const stop = new AbortController();
+      this.#streams.add(stop);
+      const gone = (): void => {
+        this.#streams.delete(stop);
+        stop.abort();
+      };
+      c.req.raw.signal.addEventListener("abort", gone, { once: true });
+      const items = this.#service.stream(client, request, { signal: stop.signal });
+      const { pongMs = 10_000 } = this.#options;
+      const first = items.next();
+      // What fails at once is answered by a status; what takes its time begins with a pong.
+      await within(first, pongMs).catch((error: unknown) => {
+        this.#streams.delete(stop);
+        throw this.#isClosing ? closing(error) : error;
+      });
+      const form = accepts(c, PACKED_TYPE) ? packedForm : eventForm;
+      const body = streamBody(items, first, form, {
+        pongMs,
+        wireError: (error) => toWireError(this.#isClosing ? closing(error) : outward(toSaclaError(error))),
+        onSent: (bytes) => this.#service.metrics?.sentBytes(bytes),
+        onEnd: () => this.#streams.delete(stop),
+        onGone: () => {
+          gone();
+          items.return().catch(() => {});
+        },
+      });
+      // Named, because the adapter else takes several items before it sends the first.
+      return new Response(body, { headers: { ...headersOf(form.contentType), "Transfer-Encoding": "chunked" } });
+    };
+  }
+
+  async metrics(c: Ctx): Promise<Response> {
+    this.known(c);
+    const { metrics } = this.#options;
+    if (metrics === undefined) throw new SaclaError("UNSUPPORTED", "This server counts nothing.");
+    return new Response(await metrics.text(), { headers: headersOf(metrics.contentType) });
+  }
+
+  async health(c: Ctx): Promise<Response> {
+    const health = await this.#service.health();
+    const shown = clientOf(c, this.#options.keys, this.#service).role === null ? { status: health.status } : health;
+    return new Response(JSON.stringify(shown), { status: health.status === "ok" ? 200 : 503, headers: headersOf("application/json") });
+  }
+}
+
+function closing(cause?: unknown): SaclaError {
+  return new SaclaError("UNREACHABLE", "The server is closing.", { cause });
+}
+
+/** A failure as another computer is told it: CLOSED would say that the client had closed something. */
+function outward(error: SaclaError): SaclaError {
+  return error.code === "CLOSED" ? closing(error) : error;
+}
+
+/** `/v1/db/readRuninfo` for `db.readRuninfo`. */
+export function routeOf(method: string): string {
+  return `/v1/${method.replace(".", "/")}`;
+}
+
+/** A failure as an answer. */
+export function errorAnswer(error: SaclaError, status: number, isPacked: boolean): Response {
+  const wire = toWireError(error);
+  const headers: Record<string, string> = headersOf(isPacked ? PACKED_TYPE : "application/json");
+  if (status === 401) headers["WWW-Authenticate"] = 'Bearer realm="sacla"';
+  const { retryAfterMs } = error.details;
+  if (status === 429 && typeof retryAfterMs === "number") headers["Retry-After"] = String(Math.ceil(retryAfterMs / 1000));
+  const body = isPacked ? packParts(encodeMessage({ kind: "error", id: 0, error: wire })) : JSON.stringify({ error: toJsonForm(wire) });
+  return new Response(body, { status, headers });
+}
+
+function headersOf(contentType: string): Record<string, string> {
+  return { "Content-Type": contentType, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
+}
+
+function accepts(c: Ctx, type: string): boolean {
+  return (c.req.header("accept") ?? "").toLowerCase().includes(type);
+}
+
+function clientOf(c: Ctx, keys: Keys | undefined, service: Service): Client {
+  if (keys === undefined) {
+    checkHost(c.req.header("host"));
+    return loopbackClient;
+  }
+  const nobody: Client = { name: c.env?.incoming?.socket.remoteAddress ?? "unknown", role: null };
+  const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  if (token === undefined) return nobody;
+  try {
+    return keys.clientOfToken(token) ?? nobody;
+  } catch (error) {
+    // Why is nothing for somebody who may be anybody.
+    service.logger.error({ error: toSaclaError(error).message }, "the keys cannot be read, so nobody is let in");
+    return nobody;
+  }
+}
+
+/**
+ * Without keys, whoever reaches the server may do everything. A page in the browser of somebody here could have its own
+ * name lead to this machine; it cannot hide that name.
+ */
+function checkHost(host: string | undefined): void {
+  const name = (host ?? "").replace(/:\d+$/, "").toLowerCase();
+  if (host === undefined || name === "localhost" || name === "[::1]" || /^127(\.\d{1,3}){3}$/.test(name)) return;
+  throw new SaclaError(
+    "NOT_ALLOWED",
+    `This server has no keys and answers only as localhost, not as ${show(host)}; start it with keys to use it under other names.`,
+  );
+}
+
+const MAX_TIMEOUT_MS = 2_147_483_647;
+const MAX_KEY = 200;
+const MIB = 2 ** 20;
+
+async function readRequest(c: Ctx, kind: "call" | "stream", method: string, entry: Entry, requestBytes = 16 * MIB): Promise<Request> {
+  const { url } = c.req;
+  const headers = { timeoutMs: timeoutOf(c.req.header("sacla-timeout-ms")), key: keyOf(c.req.header("idempotency-key")) };
+  const query = url.indexOf("?") < 0 ? "" : url.slice(url.indexOf("?") + 1);
+  if (c.req.method === "POST") {
+    if (query !== "") throw badArgument("the query of a POST", query, "empty: the parameters are the body");
+    const body = await readBody(c, requestBytes);
+    return { method, ...headers, bytes: body.byteLength, ...parametersOf(c.req.header("content-type"), body, kind, method, entry) };
+  }
+  if (c.req.method !== "GET") throw new SaclaError("BAD_MESSAGE", `${method} is asked with GET or POST, not with ${c.req.method}.`);
+  if (entry.changes) throw new SaclaError("BAD_MESSAGE", `${method} changes something, so it is asked with POST and an Idempotency-Key.`);
+  return { method, ...headers, bytes: query.length, value: fromQuery(entry.params, new URLSearchParams(query)) };
+}
+
+function parametersOf(
+  contentType: string | undefined,
+  body: Uint8Array,
+  kind: "call" | "stream",
+  method: string,
+  entry: Entry,
+): Pick<Request, "value" | "timeoutMs" | "key"> {
+  const type = (contentType ?? "").split(";")[0]?.trim().toLowerCase();
+  if (type === PACKED_TYPE) {
+    const message = decodeMessage(unpackParts(body), { copy: false });
+    if (message.kind !== kind || message.method !== method)
+      throw new SaclaError("BAD_MESSAGE", `The body is a ${show(message.kind)}, but must be a ${kind} of ${method}.`);
+    const { timeoutMs } = message;
+    const key = message.kind === "call" ? message.key : undefined;
+    return { value: message.value, ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(key === undefined ? {} : { key }) };
+  }
+  if (type !== "application/json") throw new SaclaError("BAD_MESSAGE", `Content-Type is ${show(contentType)}, but must be application/json or ${PACKED_TYPE}.`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch (cause) {
+    throw new SaclaError("BAD_MESSAGE", "The body of the request is not JSON.", { cause });
+  }
+  return { value: fromJsonForm(entry.params, value, "the body") };
+}
+
+async function readBody(c: Ctx, most: number): Promise<Uint8Array> {
+  const tooLarge = (bytes: number): SaclaError =>
+    new SaclaError("TOO_LARGE", `The request has ${bytes} bytes or more; this server takes ${most}.`, { details: { bytes, allowed: most } });
+  const claimed = Number(c.req.header("content-length") ?? 0);
+  if (claimed > most) throw tooLarge(claimed);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = c.req.raw.body?.getReader();
+  while (reader !== undefined) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.byteLength;
+    if (length > most) {
+      reader.cancel().catch(() => {});
+      throw tooLarge(length);
+    }
+    chunks.push(value);
+  }
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return body;
+}
+
+function timeoutOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= MAX_TIMEOUT_MS) return value;
+  throw badArgument("Sacla-Timeout-Ms", text, `a number from 0 to ${MAX_TIMEOUT_MS}`);
+}
+
+function keyOf(text: string | undefined): string | undefined {
+  if (text === undefined || (text !== "" && text.length <= MAX_KEY)) return text;
+  throw badArgument("Idempotency-Key", text, `1 to ${MAX_KEY} characters`);
+}

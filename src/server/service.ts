@@ -1,0 +1,330 @@
+import { BoundedWaits, bounded } from "../core/async.ts";
+import { isSaclaError, SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
+import { badArgument } from "../core/guards.ts";
+import { type Logger, silentLogger } from "../core/logger.ts";
+import { checkAgainst } from "../transport/check.ts";
+import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
+import { callMethods, type Method, type StreamMethod, type StreamParams, streamMethods } from "../transport/methods.ts";
+import { AnswerMemory } from "./answer-memory.ts";
+
+/** What a client may do: `read` asks, `control` also changes. */
+export type Role = "read" | "control";
+
+/** Who asks, as the carrier has authenticated it; role null: nobody we know. */
+export interface Client {
+  readonly name: string;
+  readonly role: Role | null;
+}
+
+/** Everybody on loopback, where no keys are configured. */
+export const loopbackClient: Client = { name: "loopback", role: "control" };
+
+/** One request as a carrier has decoded it; see docs/protocol.md for the fields. */
+export interface Request {
+  readonly method: string;
+  readonly value: unknown;
+  readonly timeoutMs?: number | undefined;
+  readonly key?: string | undefined;
+  /** What it took on the wire, for the limits. @default 0 */
+  readonly bytes?: number | undefined;
+}
+
+/** One changing call as it was asked and how it ended. */
+export interface AuditEntry {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  readonly client: string;
+  readonly role: Role | null;
+  readonly method: string;
+  readonly value: unknown;
+  readonly key: string | null;
+  /** "asked" before it is done, then "ok" or the code of the error. */
+  readonly outcome: string;
+}
+
+/** Where changing calls are written down. What cannot be written down is not done. */
+export interface AuditLog {
+  write(entry: AuditEntry): Promise<void>;
+}
+
+/** How much a client may ask. */
+export interface Limits {
+  /** Counts a request. @throws TOO_MANY_REQUESTS @throws TOO_LARGE */
+  take(client: Client, bytes: number): Promise<void>;
+  /** Counts a request as open until the function it gives is called. @throws TOO_MANY_REQUESTS */
+  enter(client: Client): () => void;
+}
+
+/** What the server counts. */
+export interface ServerMetrics {
+  observe(method: string, ms: number, outcome: string): void;
+  openStreams(delta: number): void;
+  sentBytes(n: number): void;
+}
+
+export interface ServiceOptions {
+  readonly audit?: AuditLog | undefined;
+  readonly limits?: Limits | undefined;
+  readonly metrics?: ServerMetrics | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+type ServedMethod = Pick<Method, "params" | "result" | "changes">;
+
+/** The methods a {@link Service} answers. */
+export interface ServedTable {
+  readonly calls: Readonly<Record<string, ServedMethod>>;
+  readonly streams: Readonly<Record<string, ServedMethod>>;
+}
+
+/** The whole method table. */
+export const wholeTable: ServedTable = { calls: callMethods, streams: streamMethods };
+
+export interface Health {
+  readonly status: "ok" | "failing";
+  /** What answers behind the server; "" while it has never answered. */
+  readonly source: string;
+  readonly uptimeSeconds: number;
+  /** Why it fails. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** The endpoint as it is called here: the names have been checked against the table, which the compiler cannot see. */
+interface AnyEndpoint {
+  call(method: string, params: unknown, options: object): Promise<unknown>;
+}
+
+const HEALTH_TIMEOUT_MS = 5000;
+/** One question to the source answers everybody who asks for its health in this time. */
+const HEALTH_KEPT_MS = 1000;
+
+/**
+ * What every carrier of a server does with a request: who may, how often, in what time, once only, written down; then
+ * the endpoint. It does not close the endpoint, which belongs to whoever made it.
+ */
+export class Service {
+  readonly logger: Logger;
+  readonly metrics: ServerMetrics | undefined;
+  readonly #endpoint: Endpoint;
+  readonly #table: ServedTable;
+  readonly #audit: AuditLog | undefined;
+  readonly #limits: Limits | undefined;
+  readonly #answers: AnswerMemory = new AnswerMemory();
+  readonly #closing: AbortController = new AbortController();
+  readonly #started: number = performance.now();
+  #sourceName = "";
+  #health: { at: number; answer: Promise<Health> } | undefined;
+
+  constructor(endpoint: Endpoint, options: ServiceOptions = {}, table: ServedTable = wholeTable) {
+    this.#endpoint = endpoint;
+    this.#table = table;
+    this.#audit = options.audit;
+    this.#limits = options.limits;
+    this.metrics = options.metrics;
+    this.logger = options.logger ?? silentLogger;
+  }
+
+  /** The methods it answers. */
+  get table(): ServedTable {
+    return this.#table;
+  }
+
+  /**
+   * The checked answer to a call.
+   * @throws SaclaError only: what the endpoint answers, and NOT_AUTHENTICATED, NOT_ALLOWED, TOO_LARGE,
+   * TOO_MANY_REQUESTS, UNKNOWN_METHOD, BAD_ARGUMENT, BAD_MESSAGE, TIMEOUT, ABORTED, CLOSED
+   */
+  async call(client: Client, request: Request, options: { signal: AbortSignal }): Promise<unknown> {
+    const started = performance.now();
+    let outcome = "ok";
+    let leave: (() => void) | undefined;
+    try {
+      leave = await this.#admit(client, request);
+      const method = this.#find(this.#table.calls, request.method);
+      if (method.changes) return await this.#change(client, request, method, options.signal);
+      const params = checkAgainst(method.params, request.value, "BAD_ARGUMENT", request.method);
+      return await this.#ask(request, method, params, options.signal);
+    } catch (error) {
+      const failure = toSaclaError(error);
+      outcome = failure.code;
+      this.#logFault(request, failure);
+      throw failure;
+    } finally {
+      leave?.();
+      this.metrics?.observe(this.#labelOf(request.method), performance.now() - started, outcome);
+    }
+  }
+
+  /**
+   * The checked items of a stream. Arrays in them are valid until the next is asked for, or in the `memory` given per frame.
+   * @throws as {@link Service.call}
+   */
+  async *stream(
+    client: Client,
+    request: Request,
+    options: { signal: AbortSignal; memory?: FrameMemory | undefined },
+  ): AsyncGenerator<unknown, void, undefined> {
+    const started = performance.now();
+    let outcome = "ok";
+    this.metrics?.openStreams(1);
+    let items: AsyncIterator<unknown> | undefined;
+    let waits: BoundedWaits | undefined;
+    let leave: (() => void) | undefined;
+    try {
+      leave = await this.#admit(client, request);
+      const method = this.#find(this.#table.streams, request.method);
+      const params = checkAgainst(method.params, request.value, "BAD_ARGUMENT", request.method);
+      const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+      const { memory } = options;
+      const stream = this.#endpoint.stream(request.method as StreamMethod, params as StreamParams<StreamMethod>, { signal, memory });
+      const asked = stream[Symbol.asyncIterator]();
+      items = asked;
+      waits = new BoundedWaits({ signal, timeoutMs: request.timeoutMs });
+      for (;;) {
+        const next = await waits.run(request.method, () => asked.next());
+        if (next.done === true) return;
+        yield checkAgainst(method.result, next.value, "BAD_MESSAGE", `an item of ${request.method}`);
+      }
+    } catch (error) {
+      const failure = this.#closing.signal.aborted ? closed(request.method) : toSaclaError(error);
+      outcome = failure.code;
+      this.#logFault(request, failure);
+      throw failure;
+    } finally {
+      // Not awaited: an interrupted source may be stuck in the very read that was given up.
+      items?.return?.().catch(() => {});
+      waits?.end();
+      leave?.();
+      this.metrics?.openStreams(-1);
+      this.metrics?.observe(this.#labelOf(request.method), performance.now() - started, outcome);
+    }
+  }
+
+  /** Whether the source answers, within 5 s. */
+  health(): Promise<Health> {
+    const now = performance.now();
+    if (this.#health === undefined || now - this.#health.at > HEALTH_KEPT_MS) this.#health = { at: now, answer: this.#askHealth() };
+    return this.#health.answer;
+  }
+
+  /** Ends what is open with CLOSED, and answers so from now on. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+  }
+
+  async #askHealth(): Promise<Health> {
+    const state = (): Pick<Health, "source" | "uptimeSeconds"> => ({
+      source: this.#sourceName,
+      uptimeSeconds: Math.round((performance.now() - this.#started) / 1000),
+    });
+    try {
+      const options = { timeoutMs: HEALTH_TIMEOUT_MS, signal: this.#closing.signal };
+      const { name } = await bounded("facility.describe", options, () => this.#endpoint.call("facility.describe", {}, options));
+      this.#sourceName = name;
+      return { status: "ok", ...state() };
+    } catch (error) {
+      const { code, message } = toSaclaError(error);
+      return { status: "failing", ...state(), error: { code, message } };
+    }
+  }
+
+  /** Gives what is to be called when the request has ended. */
+  async #admit(client: Client, request: Request): Promise<(() => void) | undefined> {
+    if (this.#closing.signal.aborted) throw closed(request.method);
+    if (client.role === null) throw new SaclaError("NOT_AUTHENTICATED", `${show(client.name)} is not a client of this server; give a key or token it knows.`);
+    await this.#limits?.take(client, request.bytes ?? 0);
+    return this.#limits?.enter(client);
+  }
+
+  #find(methods: Readonly<Record<string, ServedMethod>>, name: string): ServedMethod {
+    const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
+    if (method !== undefined) return method;
+    const { calls, streams } = this.#table;
+    const known = Object.keys(methods);
+    const other = methods === calls ? streams : calls;
+    const hint = Object.hasOwn(other, name) ? ` It is a ${methods === calls ? "stream" : "call"}.` : "";
+    throw new SaclaError("UNKNOWN_METHOD", `There is no method ${show(name)}; there are ${showList(known, 100)}.${hint}`);
+  }
+
+  /** Names clients make up must not become labels without end. */
+  #labelOf(name: string): string {
+    return Object.hasOwn(this.#table.calls, name) || Object.hasOwn(this.#table.streams, name) ? name : "unknown";
+  }
+
+  async #ask(request: Request, method: ServedMethod, params: unknown, signal: AbortSignal): Promise<unknown> {
+    const { method: name, timeoutMs } = request;
+    const endpoint: AnyEndpoint = this.#endpoint as unknown as AnyEndpoint;
+    let answer: unknown;
+    if (timeoutMs === undefined) {
+      answer = await endpoint.call(name, params, { signal });
+    } else {
+      // An endpoint may not look at timeoutMs; it stops at the signal.
+      const late = new AbortController();
+      const both = AbortSignal.any([signal, late.signal]);
+      try {
+        answer = await bounded(name, { signal, timeoutMs }, () => endpoint.call(name, params, { signal: both, timeoutMs }));
+      } finally {
+        late.abort();
+      }
+    }
+    return checkAgainst(method.result, answer, "BAD_MESSAGE", `the answer to ${name}`);
+  }
+
+  async #change(client: Client, request: Request, method: ServedMethod, signal: AbortSignal): Promise<unknown> {
+    const { method: name, value, key, timeoutMs } = request;
+    try {
+      if (client.role !== "control") {
+        throw new SaclaError("NOT_ALLOWED", `${name} changes something, which needs the role control; ${show(client.name)} has the role ${client.role}.`);
+      }
+      if (key === undefined) throw badArgument("key", key, `given: ${name} changes something, and is done once for each key`);
+      const params = checkAgainst(method.params, value, "BAD_ARGUMENT", name);
+      // What has begun is finished, even when the client goes: with the same key it can learn how it ended.
+      const answer = this.#answers.once(client.name, key, name, value, () =>
+        this.#audited(client, request, () => this.#ask({ method: name, value }, method, params, this.#closing.signal)),
+      );
+      return await bounded(name, { signal, timeoutMs }, () => answer);
+    } catch (error) {
+      if (isSaclaError(error, "NOT_ALLOWED")) await this.#writeEnd(client, request, error.code);
+      throw error;
+    }
+  }
+
+  async #audited(client: Client, request: Request, work: () => Promise<unknown>): Promise<unknown> {
+    await this.#write(client, request, "asked");
+    let outcome = "ok";
+    try {
+      return await work();
+    } catch (error) {
+      outcome = toSaclaError(error).code;
+      throw error;
+    } finally {
+      await this.#writeEnd(client, request, outcome);
+    }
+  }
+
+  async #write(client: Client, { method, value, key }: Request, outcome: string): Promise<void> {
+    const { name, role } = client;
+    await this.#audit?.write({ time: new Date().toISOString(), client: name, role, method, value, key: key ?? null, outcome });
+  }
+
+  async #writeEnd(client: Client, request: Request, outcome: string): Promise<void> {
+    const { method } = request;
+    const { name } = client;
+    try {
+      await this.#write(client, request, outcome);
+    } catch (error) {
+      // It has been done; refusing the answer would not undo it.
+      this.logger.error({ error: toSaclaError(error).message, method, client: name }, "the audit log could not be written");
+    }
+  }
+
+  /** Faults of our own belong in the log; a client's mistake is answered to the client. */
+  #logFault(request: Request, failure: SaclaError): void {
+    if (failure.code === "INTERNAL")
+      this.logger.error({ method: request.method, error: failure.message, stack: failure.stack }, "a request failed inside the server");
+  }
+}
+
+function closed(method: string): SaclaError {
+  return new SaclaError("CLOSED", `${method} was asked of a server that is closing.`);
+}

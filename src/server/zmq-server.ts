@@ -1,0 +1,256 @@
+import type { Context, Router } from "zeromq";
+import { SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { asInteger } from "../core/guards.ts";
+import { decodeMessage, type Message, messageId } from "../transport/codec.ts";
+import { type CurvePair, keyText, provenOwner } from "../transport/zmq-keys.ts";
+import { type Client, loopbackClient, type Service } from "./service.ts";
+import { Peer, type SendOutcome } from "./zmq-peer.ts";
+
+/** The clients a server knows; {@link Keys} is one. */
+export interface CurveKeys {
+  /** The server's own pair. */
+  readonly server: CurvePair;
+  /** Who has the public key; null when nobody has. */
+  clientOfCurve(publicKey: string): Client | null;
+}
+
+export interface ZmqServerOptions {
+  /** Who may connect, with CURVE; needed beyond loopback. @default everybody, without encryption */
+  readonly keys?: CurveKeys | undefined;
+  /** A client not heard for so long is taken for gone. @default 30000 */
+  readonly silenceMs?: number | undefined;
+}
+
+/** A server over ZeroMQ. */
+export interface ZmqServer {
+  /** What clients connect to, the port filled in. */
+  readonly address: string;
+  /** Connections with something open. */
+  readonly clients: number;
+  /** Tells whoever has something open, and ends. */
+  close(): Promise<void>;
+}
+
+/** Messages that wait for a client to read. What streams send is bounded by credit, so this is for answers to calls. */
+const SEND_QUEUE = 64;
+const RECEIVE_QUEUE = 64;
+/** Of one frame of a request. */
+const MAX_FRAME_BYTES = 16 * 2 ** 20;
+const WATCHES = 6;
+const FLUSH_MS = 10;
+const LINGER_MS = 500;
+/** libzmq's own sign of life, for connections that die without a word. */
+const HEARTBEAT = { heartbeatInterval: 10_000, heartbeatTimeout: 30_000 };
+
+/**
+ * Answers requests over ZeroMQ: see docs/protocol.md.
+ * @param address - `tcp://127.0.0.1:7801`, `tcp://127.0.0.1:*` for a free port, `ipc:///path`
+ * @throws NOT_ALLOWED when the address is beyond loopback and there are no keys
+ * @throws UNREACHABLE when the address cannot be taken
+ */
+export async function serveZmq(service: Service, address: string, options: ZmqServerOptions = {}): Promise<ZmqServer> {
+  const { keys, silenceMs = 30_000 } = options;
+  asInteger("silenceMs", silenceMs, 1, 3_600_000);
+  if (keys === undefined && !isLoopback(address)) {
+    throw new SaclaError("NOT_ALLOWED", `${show(address)} can be reached from other computers, which needs keys; make them with: sacla keys new`, {
+      details: { address },
+    });
+  }
+  const { Router, Reply, Context } = await import("zeromq");
+  const context = new Context();
+  const gate = keys === undefined ? undefined : new Reply({ context, linger: 0 });
+  const curve = keys === undefined ? {} : { curveServer: true, curveSecretKey: keys.server.secretKey, zapDomain: "sacla", zapEnforceDomain: true };
+  const router = new Router({
+    context,
+    mandatory: true,
+    // With no timeout a send never waits: one client that does not read holds up nobody.
+    sendTimeout: 0,
+    linger: LINGER_MS,
+    sendHighWaterMark: SEND_QUEUE,
+    receiveHighWaterMark: RECEIVE_QUEUE,
+    maxMessageSize: MAX_FRAME_BYTES,
+    ...HEARTBEAT,
+    ...curve,
+  });
+  try {
+    if (gate !== undefined && keys !== undefined) {
+      await gate.bind("inproc://zeromq.zap.01");
+      void guard(gate, keys, service);
+    }
+    await router.bind(address);
+  } catch (error) {
+    gate?.close();
+    router.close();
+    throw toSaclaError(error, "UNREACHABLE", `${show(address)} cannot be taken`);
+  }
+  return new RoutedServer(router, context, service, keys, silenceMs, () => gate?.close());
+}
+
+/** Whether only this computer can reach the address. */
+export function isLoopback(address: string): boolean {
+  return /^(ipc:\/\/|tcp:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]):)/.test(address);
+}
+
+/** Answers libzmq's question who may connect (ZAP, ZeroMQ RFC 27). */
+async function guard(
+  gate: AsyncIterable<Buffer[]> & { send(parts: (string | Uint8Array)[]): Promise<void> },
+  keys: CurveKeys,
+  service: Service,
+): Promise<void> {
+  for await (const [version, request, , address, , mechanism, publicKey] of gate) {
+    let client: Client | null = null;
+    try {
+      if (mechanism?.toString() === "CURVE" && publicKey?.length === 32) client = keys.clientOfCurve(keyText(publicKey));
+    } catch (error) {
+      service.logger.error({ error: toSaclaError(error).message }, "the keys could not be read");
+    }
+    if (client === null) service.logger.warn({ address: address?.toString() }, "a client with an unknown key was refused");
+    const verdict = client === null ? ["400", "unknown key", ""] : ["200", "OK", client.name];
+    await gate.send([version ?? "1.0", request ?? "", ...verdict, ""]);
+  }
+}
+
+class RoutedServer implements ZmqServer {
+  readonly address: string;
+  readonly #router: Router;
+  // Held, for a context that is garbage ends its sockets.
+  readonly #context: Context;
+  readonly #service: Service;
+  readonly #keys: CurveKeys | undefined;
+  readonly #closeGate: () => void;
+  readonly #peers: Map<string, Peer> = new Map();
+  readonly #blocked: Set<Peer> = new Set();
+  readonly #watch: NodeJS.Timeout;
+  #flushing: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(router: Router, context: Context, service: Service, keys: CurveKeys | undefined, silenceMs: number, closeGate: () => void) {
+    this.#router = router;
+    this.#context = context;
+    this.#service = service;
+    this.#keys = keys;
+    this.#closeGate = closeGate;
+    this.address = router.lastEndpoint ?? "";
+    this.#watch = setInterval(() => this.#lookForSilence(), silenceMs / WATCHES);
+    void this.#receive();
+  }
+
+  get clients(): number {
+    return [...this.#peers.values()].filter((peer) => !peer.isIdle).length;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#watch);
+    clearTimeout(this.#flushing);
+    for (const peer of this.#peers.values()) peer.end(new SaclaError("CLOSED", "The server is closing."));
+    this.#peers.clear();
+    // Sends are made in the turn of the loop they are asked for in, so those of end() are with libzmq now.
+    await Promise.resolve();
+    this.#router.close();
+    this.#closeGate();
+    void this.#context;
+  }
+
+  async #receive(): Promise<void> {
+    try {
+      for await (const [routingId, ...parts] of this.#router) {
+        if (this.#isClosed) return;
+        if (routingId !== undefined) this.#take(routingId, parts);
+      }
+    } catch (error) {
+      if (!this.#isClosed) this.#service.logger.error({ error: toSaclaError(error).message }, "the ZeroMQ server cannot receive any more");
+    }
+  }
+
+  #take(routingId: Buffer, parts: Buffer[]): void {
+    const name = routingId.toString("latin1");
+    let peer = this.#peers.get(name);
+    if (peer === undefined) {
+      peer = new Peer(this.#clientOf(name), this.#service, (answer) => this.#send(routingId, answer));
+      this.#peers.set(name, peer);
+    }
+    peer.silence = 0;
+    let message: Message;
+    try {
+      message = decodeMessage(parts, { copy: false });
+    } catch (error) {
+      peer.refuse(messageId(parts), toSaclaError(error, "BAD_MESSAGE"));
+      return;
+    }
+    switch (message.kind) {
+      case "call":
+      case "stream":
+      case "credit":
+      case "cancel":
+      case "ping":
+        peer.take(
+          message,
+          parts.reduce((sum, part) => sum + part.byteLength, 0),
+        );
+        break;
+      default:
+        peer.refuse(message.id, new SaclaError("BAD_MESSAGE", `A client does not send a ${message.kind}.`));
+    }
+    if (peer.isBlocked) this.#flushSoon(peer);
+  }
+
+  /** Who has the connection. ZeroMQ has let in known keys only; whose it is, the routing id proves. */
+  #clientOf(routingId: string): Client {
+    if (this.#keys === undefined) return loopbackClient;
+    const publicKey = provenOwner(this.#keys.server, routingId);
+    const client = publicKey === null ? null : this.#keys.clientOfCurve(publicKey);
+    // Every known key may read, so a client that proves nothing else may too.
+    return client ?? { name: publicKey === null ? "unnamed key" : "revoked key", role: publicKey === null ? "read" : null };
+  }
+
+  async #send(routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome> {
+    if (this.#isClosed && this.#router.closed) return "gone";
+    try {
+      await this.#router.send([routingId, ...parts]);
+      this.#service.metrics?.sentBytes(parts.reduce((sum, part) => sum + part.byteLength, 0));
+      return "sent";
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (code === "EAGAIN") {
+        const peer = this.#peers.get(routingId.toString("latin1"));
+        if (peer !== undefined) this.#flushSoon(peer);
+        return "full";
+      }
+      if (code === "EHOSTUNREACH" || this.#router.closed) return "gone";
+      throw error;
+    }
+  }
+
+  #flushSoon(peer: Peer): void {
+    this.#blocked.add(peer);
+    this.#flushing ??= setTimeout(() => void this.#flush(), FLUSH_MS);
+  }
+
+  async #flush(): Promise<void> {
+    const peers = [...this.#blocked];
+    this.#blocked.clear();
+    for (const peer of peers) await peer.flush();
+    this.#flushing = undefined;
+    if (this.#isClosed) return;
+    for (const peer of peers) if (peer.isBlocked) this.#flushSoon(peer);
+    for (const peer of this.#blocked) this.#flushSoon(peer);
+  }
+
+  #lookForSilence(): void {
+    for (const [routingId, peer] of this.#peers) {
+      peer.silence++;
+      peer.stuck = peer.isBlocked ? peer.stuck + 1 : 0;
+      if (peer.isIdle) {
+        if (peer.silence > 1) this.#peers.delete(routingId);
+      } else if (peer.silence > WATCHES || peer.stuck > WATCHES) {
+        const reason = peer.silence > WATCHES ? "has fallen silent" : "does not take its answers";
+        this.#service.logger.warn({ client: peer.client.name, open: peer.openCount }, `a client ${reason}; what it had open has been ended`);
+        peer.end(new SaclaError("TIMEOUT", `The client ${reason}.`));
+        this.#peers.delete(routingId);
+        this.#blocked.delete(peer);
+      }
+    }
+  }
+}

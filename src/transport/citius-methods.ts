@@ -1,0 +1,72 @@
+import * as v from "valibot";
+
+const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+const ofRun = { bl: whole(0, 1000), run: whole(-1_000_000_000, 1_000_000_000) };
+const text = v.pipe(v.string(), v.nonEmpty());
+const sensorId = whole(0, 65_535);
+const sensorIds = v.pipe(v.array(sensorId), v.maxLength(1000));
+// A typed array over any buffer: v.instance would infer the ArrayBuffer-only type.
+const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
+
+const sensor = v.strictObject({ detId: text, sensorId });
+/** A sensor of a CITIUS: its long name, as other methods take it, and its number. */
+export type CitiusSensor = v.InferOutput<typeof sensor>;
+
+const runStatus = v.picklist(["can-read", "wait-calib", "not-citius"]);
+/** Whether the CITIUS images of a run can be read, are still being calibrated, or do not exist. */
+export type CitiusRunStatus = v.InferOutput<typeof runStatus>;
+
+const reconstInfo = v.strictObject({
+  pixel_size_x: v.number(),
+  pixel_size_y: v.number(),
+  position_x: v.number(),
+  position_y: v.number(),
+  position_z: v.number(),
+  position_theta: v.number(),
+});
+/** The dictionary of `read_reconstinfo`: µm from the beam, degrees. */
+export type ReconstInfo = v.InferOutput<typeof reconstInfo>;
+
+const masks = v.strictObject({ shape: v.tuple([whole(0, 1000), whole(1, 65_536), whole(1, 65_536)]), data: bytes });
+
+const row = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string, python: string, note?: string) =>
+  ({ params, result, changes: false, meaning, python, ...(note === undefined ? {} : { note }) }) as const;
+
+/**
+ * The rows of the method table that only CITIUS detectors need. Images and tags are asked for as those of any detector:
+ * `st.frames`, `st.collect`, `st.readDetectorInfo`, `db.readTaglistBydetid`, with the long names of the sensors.
+ */
+export const citiusMethods = {
+  "citius.getApiVersion": row(v.strictObject({}), text, "Version of what answers for CITIUS.", "ctdapy_xfel.get_api_version()"),
+  "citius.getRunstatus": row(
+    v.strictObject(ofRun),
+    runStatus,
+    "Whether the CITIUS images of a run can be read.",
+    "ctdapy_xfel.get_runstatus(bl, run)",
+    "A word: only one of the three numbers is known.",
+  ),
+  "citius.readSensors": row(
+    v.strictObject(ofRun),
+    v.array(sensor),
+    "The CITIUS sensors of a run by number; none for a run without CITIUS.",
+    "ctdapy_xfel.CtrlBuffer(bl, run).read_detidlist(), .read_sensoridlist()",
+  ),
+  "citius.readBadpixelMask": row(
+    v.strictObject({ ...ofRun, sensorIds }),
+    masks,
+    "Bad pixels of sensors, in the order asked: 1 is bad, 0 good; shape [sensors, ysize, xsize].",
+    "ctdapy_xfel.CtrlBuffer(bl, run).read_badpixel_mask(out, sensor)",
+  ),
+  "citius.readReconstinfo": row(
+    v.strictObject({ ...ofRun, sensorIds, tag: whole(0, 0xffff_ffff) }),
+    v.array(reconstInfo),
+    "Where sensors lie, in the order asked.",
+    "ctdapy_xfel.CtrlBuffer(bl, run).read_reconstinfo(sensor, tag)",
+  ),
+} as const;
+
+/** A row of {@link citiusMethods}. */
+export type CitiusMethod = keyof typeof citiusMethods;
+
+/** Size of a CITIUS sensor without binning: `CITIUS_IMAGE_WIDTH` and `CITIUS_IMAGE_HEIGHT` of ctdapy_xfel. */
+export const CITIUS_SIZE = { xsize: 384, ysize: 728 } as const;

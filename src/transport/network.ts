@@ -1,0 +1,89 @@
+import { readFile, stat } from "node:fs/promises";
+import { SaclaError, show } from "../core/errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Address, OpenScheme } from "./open.ts";
+import { fileError } from "./question.ts";
+import { replayRecording } from "./recording.ts";
+import { type RetryPolicy, withRetry } from "./with-retry.ts";
+import { type CurvePair, keyBytes } from "./zmq-keys.ts";
+
+/** How a server elsewhere is asked, and as whom. Secrets do not belong in addresses, which stand in logs and histories. */
+export interface NetworkOptions {
+  /** The token for `http:` and `https:`, from `sacla keys`. @default the environment variable SACLA_TOKEN */
+  readonly token?: string | undefined;
+  /** The file with this client's CURVE keys for `tcp:` and `ipc:`, from `sacla keys`. @default the environment variable SACLA_KEY_FILE */
+  readonly keyFile?: string | undefined;
+  /** What is asked again when the connection breaks, and how often. */
+  readonly retry?: RetryPolicy | undefined;
+}
+
+/** The kinds of address that lead to another machine, and `recording:`. ZeroMQ is loaded when the first one of its kind is opened. */
+export function networkSchemes(options: NetworkOptions): Readonly<Record<string, OpenScheme>> {
+  const zmq: OpenScheme = (address) => openZmq(address, options);
+  const http: OpenScheme = (address) => openHttp(address, options);
+  return { tcp: zmq, ipc: zmq, http, https: http, recording: openRecording };
+}
+
+async function openZmq(address: Address, { keyFile = fromEnvironment("SACLA_KEY_FILE"), retry }: NetworkOptions): Promise<Endpoint> {
+  refuseSecrets(address);
+  const { zmqEndpoint } = await import("./zmq-endpoint.ts");
+  return withRetry(zmqEndpoint(address.text, keyFile === undefined ? {} : { curve: await readKeyFile(keyFile) }), retry);
+}
+
+async function openHttp(address: Address, { token = fromEnvironment("SACLA_TOKEN"), retry }: NetworkOptions): Promise<Endpoint> {
+  refuseSecrets(address);
+  const { httpEndpoint } = await import("./http-client.ts");
+  return withRetry(httpEndpoint(address.text, token === undefined ? {} : { token }), retry);
+}
+
+const openRecording: OpenScheme = async ({ path, options }) => {
+  if (path === "" || options.size > 0) throw new SaclaError("BAD_URL", "A recording is named by its file alone: recording:night-shift.recording");
+  return await replayRecording(path);
+};
+
+function fromEnvironment(name: string): string | undefined {
+  const value = process.env[name];
+  return value === "" ? undefined : value;
+}
+
+/** @throws BAD_URL that does not repeat the address, which may hold a secret */
+function refuseSecrets({ text }: Address): void {
+  if (!/[@?#]/.test(text)) return;
+  const scheme = text.slice(0, text.indexOf(":"));
+  throw new SaclaError(
+    "BAD_URL",
+    `A ${scheme}: address has a user name, a password or options, but must be host and port alone. Give a token as SACLA_TOKEN and keys as SACLA_KEY_FILE.`,
+    { details: { scheme } },
+  );
+}
+
+/** @throws FILE_NOT_FOUND @throws NOT_ALLOWED when others can read it @throws BAD_TEXT when it is not a file of client keys */
+async function readKeyFile(path: string): Promise<CurvePair & { readonly serverKey: string }> {
+  let text: string;
+  try {
+    if (process.platform !== "win32" && ((await stat(path)).mode & 0o077) !== 0) {
+      throw new SaclaError("NOT_ALLOWED", `The key file ${show(path)} can be read by others than its owner. Protect it: chmod 600, and make new keys.`, {
+        details: { path },
+      });
+    }
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    if (cause instanceof SaclaError) throw cause;
+    throw fileError("FILE_NOT_FOUND", "Cannot read the key file", path, cause);
+  }
+  try {
+    const { serverKey, publicKey, secretKey } = JSON.parse(text) as Record<string, unknown>;
+    if (typeof serverKey !== "string" || typeof publicKey !== "string" || typeof secretKey !== "string") throw new TypeError("a key is missing");
+    for (const [name, key] of Object.entries({ serverKey, publicKey, secretKey })) keyBytes(name, key);
+    return { serverKey, publicKey, secretKey };
+  } catch {
+    // Without the cause: it could quote the secret.
+    throw new SaclaError(
+      "BAD_TEXT",
+      `The key file ${show(path)} must be JSON with serverKey, publicKey and secretKey, each 40 characters of Z85, as sacla keys writes it.`,
+      {
+        details: { path },
+      },
+    );
+  }
+}

@@ -1,0 +1,259 @@
+import { bounded, type CallOptions, sleep, throwIfAborted } from "../core/async.ts";
+import { isSaclaError, SaclaError } from "../core/errors.ts";
+import { asFinite, asInteger, checkOptions } from "../core/guards.ts";
+import { Random } from "../core/random.ts";
+import { checkStreamMethod } from "./check.ts";
+import type { Endpoint, StreamOptions } from "./endpoint.ts";
+import { placeFrames } from "./frame-memory.ts";
+import {
+  type CallMethod,
+  type CallParams,
+  type CallResult,
+  callMethods,
+  type Resume,
+  type StreamItem,
+  type StreamMethod,
+  type StreamParams,
+  streamMethods,
+} from "./methods.ts";
+
+/** When and how often {@link withRetry} asks again. */
+export interface RetryPolicy {
+  /** How often a question is asked at most, the first time included; in a stream, without a new item in between. @default 6 */
+  readonly attempts?: number;
+  /** Wait before the second attempt; it doubles with each further one. @default 200 */
+  readonly firstWaitMs?: number;
+  /** Longest wait between two attempts. @default 5000 */
+  readonly longestWaitMs?: number;
+  /** Longest time from the first failure to the answer, or to the next item of a stream. @default 60000 */
+  readonly deadlineMs?: number;
+  /**
+   * An attempt without an answer, or without the next item, for this long is given up and counts as failed.
+   * @default no limit: carriers notice by themselves that a server fell silent, and a slow answer is not asked for twice
+   */
+  readonly attemptMs?: number;
+  /** Seed of the jitter of the waits, half to the whole of each. @default another one each time, so that many clients do not come back at once */
+  readonly seed?: number;
+}
+
+const policyNames = ["attempts", "firstWaitMs", "longestWaitMs", "deadlineMs", "attemptMs", "seed"] as const;
+/** What may pass when asked again. */
+const passing = ["UNREACHABLE", "TIMEOUT"] as const;
+/** Tags in the details of an error; more would be no log line. */
+const SHOWN_TAGS = 100;
+const FOREVER_MS = 2_147_483_647;
+
+/**
+ * An Endpoint that asks again what failed on the way:
+ *
+ * * a call that reads, when it ends with UNREACHABLE;
+ * * a call that changes something only when it has `options.key`, by which the server does it once;
+ * * the stream `st.frames` from the first tag that has not come. Items that come twice or out of turn are not handed on.
+ *
+ * TIMEOUT is final when it is the caller's own: no time is left. With `attemptMs`, an attempt that took too long is
+ * repeated. No other error is: the same question would have the same answer.
+ *
+ * @param calls - the table that says which calls change something
+ * @throws UNREACHABLE, TIMEOUT when it gives up; the message tells how many tags have not come, the first and the last; `details` has
+ *   `missing` (the first 100), `missingCount` and `lastMissing`
+ *
+ * @example
+ * const endpoint = withRetry(carrier, { attempts: 3, deadlineMs: 10_000 });
+ */
+export function withRetry(inner: Endpoint, policy: RetryPolicy = {}, calls: Readonly<Record<string, { readonly changes: boolean }>> = callMethods): Endpoint {
+  return new Retrying(inner, resolve(policy), calls);
+}
+
+type Resolved = Required<RetryPolicy>;
+
+function resolve(policy: RetryPolicy): Resolved {
+  checkOptions("withRetry", policy, policyNames);
+  const { attempts = 6, firstWaitMs = 200, longestWaitMs = 5000, deadlineMs = 60_000, attemptMs = FOREVER_MS, seed = Date.now() } = policy;
+  return {
+    attempts: asInteger("attempts", attempts, 1, 1000),
+    firstWaitMs: asFinite("firstWaitMs", firstWaitMs, 0, FOREVER_MS),
+    longestWaitMs: asFinite("longestWaitMs", longestWaitMs, 0, FOREVER_MS),
+    deadlineMs: asFinite("deadlineMs", deadlineMs, 0, FOREVER_MS),
+    attemptMs: asFinite("attemptMs", attemptMs, 0, FOREVER_MS),
+    seed: asInteger("seed", seed),
+  };
+}
+
+class Retrying implements Endpoint {
+  readonly #inner: Endpoint;
+  readonly #policy: Resolved;
+  readonly #calls: Readonly<Record<string, { readonly changes: boolean }>>;
+  readonly #jitter: Random;
+  readonly #closing = new AbortController();
+
+  constructor(inner: Endpoint, policy: Resolved, calls: Readonly<Record<string, { readonly changes: boolean }>>) {
+    this.#inner = inner;
+    this.#policy = policy;
+    this.#calls = calls;
+    this.#jitter = new Random(policy.seed);
+  }
+
+  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+    // A method the table does not know is one that may change something.
+    const changes = Object.hasOwn(this.#calls, method) ? this.#calls[method]?.changes !== false : true;
+    if (changes && options.key === undefined) return await this.#inner.call(method, params, options);
+    const trouble = this.#trouble(method, options);
+    for (;;) {
+      const attempt = new Attempt(options.signal);
+      try {
+        return await trouble.limit(attempt, (limits) => this.#inner.call(method, params, { ...options, ...limits }));
+      } catch (error) {
+        await trouble.wait(error);
+      } finally {
+        attempt.end();
+      }
+    }
+  }
+
+  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
+    const { resume }: { resume?: Resume<StreamParams<M>, StreamItem<M>> } = streamMethods[checkStreamMethod(method)];
+    yield* resume === undefined ? this.#inner.stream(method, params, options) : this.#resumed(method, params, options, resume);
+  }
+
+  async *#resumed<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options: StreamOptions,
+    resume: Resume<StreamParams<M>, StreamItem<M>>,
+  ): AsyncGenerator<StreamItem<M>, void, undefined> {
+    let left = params;
+    let before: StreamParams<M> | undefined;
+    let trouble = this.#trouble(method, options);
+    for (;;) {
+      const attempt = new Attempt(options.signal);
+      // The reader's memory is not passed on: what a given-up attempt still reads must not get into it.
+      const items = this.#inner.stream(method, left, { ...options, memory: undefined, signal: attempt.signal })[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const next = await trouble.limit(attempt, () => items.next());
+          if (next.done === true) {
+            const { length } = resume.tags(left);
+            if (length === 0) return;
+            throw new SaclaError("UNREACHABLE", `${method} ended before its last ${length} items.`);
+          }
+          const item: StreamItem<M> = next.value;
+          const rest = resume.rest(left, item);
+          if (rest === null) {
+            if (before !== undefined && resume.rest(before, item) !== null) continue;
+            throw new SaclaError("UNREACHABLE", `An item of ${method} was lost or came out of turn.`);
+          }
+          before = left;
+          left = rest;
+          yield placeFrames(item, options.memory);
+          trouble = this.#trouble(method, options);
+        }
+      } catch (error) {
+        // It broke where only the end was to come.
+        if (isSaclaError(error, ...passing) && resume.isComplete(left)) return;
+        await trouble.wait(error, resume.tags(left));
+      } finally {
+        attempt.end();
+        // Not awaited: an attempt that was given up may be stuck.
+        items.return?.().catch(() => {});
+      }
+    }
+  }
+
+  #trouble(method: string, options: CallOptions): Trouble {
+    return new Trouble(method, options, this.#policy, this.#jitter, this.#closing.signal);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#inner.close();
+  }
+}
+
+/** One attempt: a signal of its own, so that giving it up ends it at the source too. */
+class Attempt {
+  readonly #own = new AbortController();
+  readonly signal: AbortSignal;
+  readonly #outer: AbortSignal | undefined;
+  readonly #stop: () => void;
+
+  constructor(outer: AbortSignal | undefined) {
+    this.#outer = outer;
+    this.signal = this.#own.signal;
+    // By hand, not AbortSignal.any: a long-lived signal would keep a trace of each of a million questions.
+    this.#stop = () => this.#own.abort(outer?.reason);
+    if (outer?.aborted === true) this.#stop();
+    else outer?.addEventListener("abort", this.#stop, { once: true });
+  }
+
+  end(): void {
+    this.#outer?.removeEventListener("abort", this.#stop);
+    this.#own.abort();
+  }
+}
+
+/** The failures of one question, or between two items of a stream, and what they leave of the time. */
+class Trouble {
+  readonly #method: string;
+  readonly #options: CallOptions;
+  readonly #policy: Resolved;
+  readonly #jitter: Random;
+  readonly #closing: AbortSignal;
+  readonly #started = performance.now();
+  #failures = 0;
+  #firstFailure = 0;
+
+  constructor(method: string, options: CallOptions, policy: Resolved, jitter: Random, closing: AbortSignal) {
+    this.#method = method;
+    this.#options = options;
+    this.#policy = policy;
+    this.#jitter = jitter;
+    this.#closing = closing;
+  }
+
+  /** Time until the caller's limit and, once something failed, until the policy's. */
+  #leftMs(): number {
+    const now = performance.now();
+    const caller = (this.#options.timeoutMs ?? FOREVER_MS) - (now - this.#started);
+    const policy = this.#failures === 0 ? FOREVER_MS : this.#policy.deadlineMs - (now - this.#firstFailure);
+    return Math.min(caller, policy);
+  }
+
+  /** Runs one attempt in the time it may take. */
+  async limit<T>(attempt: Attempt, work: (limits: { signal: AbortSignal; timeoutMs: number | undefined }) => Promise<T>): Promise<T> {
+    const ms = Math.ceil(Math.max(0, Math.min(this.#policy.attemptMs, this.#leftMs())));
+    const timeoutMs = ms >= FOREVER_MS ? undefined : ms;
+    return await bounded(this.#method, { signal: this.#options.signal, timeoutMs }, () => work({ signal: attempt.signal, timeoutMs }));
+  }
+
+  /** Waits before the next attempt. @throws `error`, or that this was the last attempt, when there is none */
+  async wait(error: unknown, tags?: Uint32Array): Promise<void> {
+    throwIfAborted(this.#options.signal);
+    if (!isSaclaError(error, ...passing)) throw error;
+    if (this.#failures === 0) this.#firstFailure = performance.now();
+    this.#failures++;
+    const { attempts, firstWaitMs, longestWaitMs, attemptMs } = this.#policy;
+    const whole = Math.min(longestWaitMs, firstWaitMs * 2 ** (this.#failures - 1));
+    const ms = whole * (0.5 + 0.5 * this.#jitter.uniform());
+    const isFinal = error.code === "TIMEOUT" && attemptMs === FOREVER_MS;
+    if (isFinal || this.#failures >= attempts || ms >= this.#leftMs()) throw this.#givingUp(error, tags);
+    try {
+      await sleep(ms, AbortSignal.any([this.#closing, ...(this.#options.signal === undefined ? [] : [this.#options.signal])]));
+    } catch (reason) {
+      throw this.#closing.aborted ? new SaclaError("CLOSED", `The connection was closed while ${this.#method} waited to be asked again.`) : reason;
+    }
+  }
+
+  #givingUp(error: SaclaError, tags: Uint32Array = new Uint32Array(0)): SaclaError {
+    if (this.#failures === 1 && tags.length === 0) return error;
+    // What a carrier says of the missing is about its last attempt alone.
+    const failure = isSaclaError(error.cause) && "missingCount" in error.details ? error.cause : error;
+    const seconds = ((performance.now() - this.#started) / 1000).toFixed(1);
+    const times = this.#failures === 1 ? "once" : `${this.#failures} times`;
+    const lost = tags.length === 0 ? "" : ` ${tags.length} tags have not come: ${tags[0]} … ${tags.at(-1)}.`;
+    const missing = { missing: [...tags.subarray(0, SHOWN_TAGS)], missingCount: tags.length, lastMissing: tags.at(-1) };
+    return new SaclaError(error.code, `${this.#method} was asked ${times} in ${seconds} s, without success.${lost} The last failure: ${failure.message}`, {
+      details: { ...failure.details, attempts: this.#failures, ...(tags.length === 0 ? {} : missing) },
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import { inProcess } from "../../src/transport/in-process.ts";
+import { replayRecording } from "../../src/transport/recording.ts";
+import { endpointOf } from "../../src/transport/source.ts";
+import { withRecording } from "../../src/transport/with-recording.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { tinySource } from "../support/tiny-source.ts";
+import { endpointContract } from "./endpoint-contract.ts";
+
+const folder = temporaryFolder();
+const tiny = {
+  bl: 3,
+  run: 10,
+  detector: "MPCCD-2N0-1-006",
+  signal: "xfel_bl_3_tc_bm_1_pd/charge",
+  missing: { detId: "MPCCD-2N0-1-006-2", tag: 1006 },
+  running: { run: 12, detId: "OPAL-234363" },
+};
+
+// The suite asks its questions twice, in the same order: first of the source, while they are recorded, then of the
+// recordings alone. Each time it opens the subject, that is the next file.
+let recorded = 0;
+endpointContract({
+  ...tiny,
+  name: "a source that is being recorded",
+  open: async () => await withRecording(inProcess(endpointOf(tinySource())), join(folder, `${recorded++}.recording`)),
+});
+
+let replayed = 0;
+endpointContract({
+  ...tiny,
+  name: "a recording",
+  open: async () => await replayRecording(join(folder, `${replayed++}.recording`)),
+});

@@ -1,0 +1,37 @@
+import { inProcess } from "../../src/transport/in-process.ts";
+import { endpointOf } from "../../src/transport/source.ts";
+import { withCache } from "../../src/transport/with-cache.ts";
+import { withFaults } from "../../src/transport/with-faults.ts";
+import { withRetry } from "../../src/transport/with-retry.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { tinySource } from "../support/tiny-source.ts";
+import { endpointContract } from "./endpoint-contract.ts";
+
+const folder = temporaryFolder();
+const tiny = {
+  bl: 3,
+  run: 10,
+  detector: "MPCCD-2N0-1-006",
+  signal: "xfel_bl_3_tc_bm_1_pd/charge",
+  missing: { detId: "MPCCD-2N0-1-006-2", tag: 1006 },
+  running: { run: 12, detId: "OPAL-234363" },
+};
+
+endpointContract({
+  ...tiny,
+  name: "a bad connection, asked again",
+  open: async () => {
+    const faults = { seed: 3, delay: 0.2, delayMs: 3, loss: 0.03, duplicate: 0.1, reorder: 0.1, disconnect: 0.1 };
+    const rough = withFaults(inProcess(endpointOf(tinySource())), faults);
+    return withRetry(rough, { attempts: 50, firstWaitMs: 1, longestWaitMs: 5, attemptMs: 300, seed: 1 });
+  },
+});
+
+// Twice over the same folder: with answers not kept yet, and kept.
+for (const name of ["an empty cache", "a full cache"]) {
+  endpointContract({
+    ...tiny,
+    name,
+    open: async () => await withCache(inProcess(endpointOf(tinySource())), { folder, maxBytes: 1e7, url: "tiny:" }),
+  });
+}

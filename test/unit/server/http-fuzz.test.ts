@@ -1,0 +1,12 @@
+import { expect, it } from "vitest";
+import { fuzzHttp } from "../../../scripts/fuzz/http.ts";
+import { endpointOf } from "../../../src/transport/source.ts";
+import { tinySource } from "../../support/tiny-source.ts";
+
+it("answers a thousand mutated and made-up requests rightly or with a coded error, and others afterwards", async () => {
+  const { sent, statuses, wrong } = await fuzzHttp(endpointOf(tinySource()), 1000, 1);
+  expect(wrong).toEqual([]);
+  expect(Object.values(statuses).reduce((a, b) => a + b, 0)).toBe(sent);
+  // Not all of it is refused for the same reason, and some of it is right.
+  expect(Object.keys(statuses)).toEqual(expect.arrayContaining(["200", "400", "404", "413"]));
+});

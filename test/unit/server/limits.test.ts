@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { Limits } from "../../../src/server/limits.ts";
+import { Service } from "../../../src/server/service.ts";
+import { endpointOf } from "../../../src/transport/source.ts";
+import { tinySource } from "../../support/tiny-source.ts";
+
+const [anna, ben] = [
+  { name: "anna", role: "read" },
+  { name: "ben", role: "read" },
+] as const;
+
+async function codes(work: (() => Promise<unknown> | unknown)[]): Promise<string[]> {
+  const seen: string[] = [];
+  for (const one of work) {
+    try {
+      await one();
+      seen.push("ok");
+    } catch (error) {
+      seen.push((error as { code: string }).code);
+    }
+  }
+  return seen;
+}
+
+describe("limits", () => {
+  it("bound requests in a second for each client alone, and say when to come back", async () => {
+    const limits = new Limits({ requestsPerSecond: 3 });
+    const take = () => limits.take(anna, 10);
+    expect(await codes([take, take, take, take, take])).toEqual(["ok", "ok", "ok", "TOO_MANY_REQUESTS", "TOO_MANY_REQUESTS"]);
+    expect(await codes([() => limits.take(ben, 10)])).toEqual(["ok"]);
+    const refused = await limits.take(anna, 0).catch((error: { details: { retryAfterMs: number } }) => error);
+    const { retryAfterMs } = (refused as { details: { retryAfterMs: number } }).details;
+    expect([retryAfterMs > 0, retryAfterMs <= 1000]).toEqual([true, true]);
+    await new Promise((resolve) => setTimeout(resolve, retryAfterMs + 50));
+    expect(await codes([take])).toEqual(["ok"]);
+  });
+
+  it("bound the size of a request and the requests that are open", async () => {
+    const limits = new Limits({ requestBytes: 100, open: 2 });
+    expect(await codes([() => limits.take(anna, 100), () => limits.take(anna, 101)])).toEqual(["ok", "TOO_LARGE"]);
+    const leave = limits.enter(anna);
+    limits.enter(anna);
+    expect(await codes([() => limits.enter(anna), () => limits.enter(ben)])).toEqual(["TOO_MANY_REQUESTS", "ok"]);
+    leave();
+    leave();
+    expect(await codes([() => limits.enter(anna), () => limits.enter(anna)])).toEqual(["ok", "TOO_MANY_REQUESTS"]);
+  });
+
+  it("refuse options that make no sense", () => {
+    for (const wrong of [{ requestsPerSecond: 0 }, { open: 0.5 }, { requestBytes: NaN }, { perSecond: 3 }]) {
+      expect(() => new Limits(wrong as object), JSON.stringify(wrong)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    }
+  });
+
+  it("hold in the service: a stream counts as open until it ends, however it ends", async () => {
+    const service = new Service(endpointOf(tinySource()), { limits: new Limits({ open: 1 }) });
+    const { signal } = new AbortController();
+    const read = () => service.call(anna, { method: "db.readRunstatus", value: { bl: 3, run: 10 } }, { signal });
+    const value = { bl: 3, run: 10, detIds: ["OPAL-234363"], tags: Uint32Array.of(1000, 1002), roi: null };
+    const stream = service.stream(anna, { method: "st.frames", value }, { signal });
+    await stream.next();
+    expect(await codes([read])).toEqual(["TOO_MANY_REQUESTS"]);
+    await stream.return();
+    expect(await codes([read, read])).toEqual(["ok", "ok"]);
+    const wrong = service.stream(anna, { method: "st.frames", value: { ...value, tags: Uint32Array.of(1) } }, { signal });
+    expect(await codes([() => wrong.next(), read])).toEqual(["TAG_OUTSIDE_RUN", "ok"]);
+  });
+});
