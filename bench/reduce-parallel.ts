@@ -3,7 +3,7 @@
  * is stored (limited by the memory) and with a correction that computes (limited by the core).
  *
  * Over the built package, because a thread that compiles TypeScript needs seconds to start:
- * npm run build && npx tsx bench/reduce-parallel.ts [repetitions] [shots]
+ * npm run bench:reduce-parallel -- [repetitions] [shots]
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";

@@ -13,13 +13,14 @@ const allowed: Record<string, readonly string[]> = {
   db: ["core", "transport"],
   st: ["core", "transport"],
   live: ["core", "transport"],
+  ec: ["core", "transport"],
   reduce: ["core", "transport", "db", "st", "live", "ip"],
   hdf5: ["core", "transport", "db", "st", "ip", "reduce"],
-  facility: ["core", "transport", "db", "st", "ip", "reduce", "hdf5"],
+  facility: ["core", "transport", "db", "st", "ec", "ip", "reduce", "hdf5"],
   server: ["core", "transport", "live"],
   // The files directly in src: connect.ts puts the rooms together, index.ts names what users import.
-  "": ["core", "transport", "ip", "plot", "db", "st", "live", "reduce", "hdf5", "facility"],
-  cli: ["", "server", "core", "transport", "ip", "plot", "db", "st", "live", "reduce", "hdf5", "facility"],
+  "": ["core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility"],
+  cli: ["", "server", "core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility"],
 };
 
 /** Packages that only one room may know. */
@@ -36,7 +37,7 @@ const onlyIn: Record<string, readonly string[]> = {
   commander: ["cli"],
   pino: ["cli"],
   pngjs: ["plot"],
-  valibot: ["transport"],
+  valibot: ["transport", "ec"],
 };
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));

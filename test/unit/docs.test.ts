@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { errorsPage } from "../../scripts/docs/errors-page.ts";
-import { fromPythonPage, otherCalls } from "../../scripts/docs/from-python-page.ts";
+import { fromPythonPage, liveCalls, otherCalls } from "../../scripts/docs/from-python-page.ts";
+import { openApiPage } from "../../scripts/docs/openapi-page.ts";
 import { errorCatalogue } from "../../src/core/errors.ts";
 import { Db } from "../../src/db/index.ts";
 import * as ip from "../../src/ip/index.ts";
+import * as live from "../../src/live/index.ts";
 import { St, StorageBuffer, StorageReader } from "../../src/st/index.ts";
 import { callMethods } from "../../src/transport/methods.ts";
 
@@ -41,6 +43,7 @@ describe("docs made from code", () => {
   it("are up to date (npm run docs)", () => {
     expect(page("errors.md")).toBe(errorsPage());
     expect(page("from-python.md")).toBe(fromPythonPage());
+    expect(page("openapi.json")).toBe(openApiPage());
   });
 
   it("list every error code and no other", () => {
@@ -69,6 +72,12 @@ describe("docs made from code", () => {
       checked++;
     }
     expect(checked).toBe(4);
+    const ofLive: Record<string, object> = { reader: live.StorageReader.prototype, buffer: live.StorageBuffer.prototype, live: live.Live.prototype };
+    const methods = liveCalls.flatMap(({ ours }) => {
+      const [, home, method] = /^await (live)\.(\w+)\(/.exec(ours) ?? /(reader|buffer)\.(\w+)\(/.exec(ours) ?? [];
+      return method === undefined ? [] : [Reflect.get(ofLive[home ?? ""] ?? {}, method)];
+    });
+    expect(methods.map((method) => typeof method)).toEqual(["function", "function", "function", "function"]);
     expect([ip.reconstruction, ip.Assembler, St].every((thing) => typeof thing === "function")).toBe(true);
   });
 });
