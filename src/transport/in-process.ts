@@ -38,7 +38,8 @@ class InProcess implements Endpoint {
     const answer = await bounded(method, options, async () => {
       try {
         const result = await this.#inner.call(method, payload(request) as CallParams<M>, options);
-        return travel({ kind: "result", id: 0, value: result }, true);
+        // Not copied: what an Endpoint answers belongs to whoever asked.
+        return travel({ kind: "result", id: 0, value: result }, false);
       } catch (error) {
         return travel({ kind: "error", id: 0, error: toWireError(error) }, true);
       }
