@@ -9,7 +9,7 @@ import { httpStatus } from "./http-status.ts";
 import { eventForm, packedForm, streamBody, within } from "./http-stream.ts";
 import type { Keys } from "./keys.ts";
 import { openApiDocument } from "./openapi.ts";
-import { type Client, loopbackClient, type Request, type ServedTable, type Service } from "./service.ts";
+import { type Client, loopbackClient, type Request, type ServedTable, type Service, serverCloses } from "./service.ts";
 
 export interface HttpAppOptions {
   /** The clients there are. Without, everybody on this machine may do everything. */
@@ -131,12 +131,12 @@ class Routes {
       // What fails at once is answered by a status; what takes its time begins with a pong.
       await within(first, pongMs).catch((error: unknown) => {
         this.#streams.delete(stop);
-        throw this.#isClosing ? closing(error) : error;
+        throw this.#isClosing ? serverCloses(error) : error;
       });
       const form = accepts(c, PACKED_TYPE) ? packedForm : eventForm;
       const body = streamBody(items, first, form, {
         pongMs,
-        wireError: (error) => toWireError(this.#isClosing ? closing(error) : outward(toSaclaError(error))),
+        wireError: (error) => toWireError(this.#isClosing ? serverCloses(error) : outward(toSaclaError(error))),
         onSent: (bytes) => this.#service.metrics?.sentBytes(bytes),
         onEnd: () => this.#streams.delete(stop),
         onGone: () => {
@@ -163,13 +163,9 @@ class Routes {
   }
 }
 
-function closing(cause?: unknown): SaclaError {
-  return new SaclaError("UNREACHABLE", "The server is closing.", { cause });
-}
-
-/** A failure as another computer is told it: CLOSED would say that the client had closed something. */
+/** A failure as another computer is told it. */
 function outward(error: SaclaError): SaclaError {
-  return error.code === "CLOSED" ? closing(error) : error;
+  return error.code === "CLOSED" ? serverCloses(error) : error;
 }
 
 /** `/v1/db/readRuninfo` for `db.readRuninfo`. */

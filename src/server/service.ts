@@ -132,7 +132,7 @@ export class Service {
   /**
    * The checked answer to a call.
    * @throws SaclaError only: what the endpoint answers, and NOT_AUTHENTICATED, NOT_ALLOWED, TOO_LARGE,
-   * TOO_MANY_REQUESTS, UNKNOWN_METHOD, BAD_ARGUMENT, BAD_MESSAGE, TIMEOUT, ABORTED, CLOSED
+   * TOO_MANY_REQUESTS, UNKNOWN_METHOD, BAD_ARGUMENT, BAD_MESSAGE, TIMEOUT, ABORTED, UNREACHABLE
    */
   async call(client: Client, request: Request, options: { signal: AbortSignal }): Promise<unknown> {
     const started = performance.now();
@@ -186,7 +186,7 @@ export class Service {
         yield checkAgainst(method.result, next.value, "BAD_MESSAGE", `an item of ${request.method}`);
       }
     } catch (error) {
-      const failure = this.#closing.signal.aborted ? closed(request.method) : toSaclaError(error);
+      const failure = this.#closing.signal.aborted ? serverCloses() : toSaclaError(error);
       outcome = failure.code;
       this.#logFault(request, failure);
       throw failure;
@@ -207,7 +207,7 @@ export class Service {
     return this.#health.answer;
   }
 
-  /** Ends what is open with CLOSED, and answers so from now on. */
+  /** Ends what is open with UNREACHABLE, and answers so from now on. */
   async close(): Promise<void> {
     this.#closing.abort();
   }
@@ -230,7 +230,7 @@ export class Service {
 
   /** Gives what is to be called when the request has ended. */
   async #admit(client: Client, request: Request): Promise<(() => void) | undefined> {
-    if (this.#closing.signal.aborted) throw closed(request.method);
+    if (this.#closing.signal.aborted) throw serverCloses();
     if (client.role === null) throw new SaclaError("NOT_AUTHENTICATED", `${show(client.name)} is not a client of this server; give a key or token it knows.`);
     await this.#limits?.take(client, request.bytes ?? 0);
     return this.#limits?.enter(client);
@@ -325,6 +325,7 @@ export class Service {
   }
 }
 
-function closed(method: string): SaclaError {
-  return new SaclaError("CLOSED", `${method} was asked of a server that is closing.`);
+/** What a client is told of a server that closes: to ask again later. CLOSED would say that the client had closed something. */
+export function serverCloses(cause?: unknown): SaclaError {
+  return new SaclaError("UNREACHABLE", "The server is closing.", cause === undefined ? {} : { cause });
 }

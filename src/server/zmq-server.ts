@@ -3,7 +3,7 @@ import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { asInteger } from "../core/guards.ts";
 import { decodeMessage, type Message, messageId } from "../transport/codec.ts";
 import { type CurvePair, keyText, provenOwner } from "../transport/zmq-keys.ts";
-import { type Client, loopbackClient, type Service } from "./service.ts";
+import { type Client, loopbackClient, type Service, serverCloses } from "./service.ts";
 import { Peer, type SendOutcome } from "./zmq-peer.ts";
 
 /** The clients a server knows; {@link Keys} is one. */
@@ -144,7 +144,7 @@ class RoutedServer implements ZmqServer {
     this.#isClosed = true;
     clearInterval(this.#watch);
     clearTimeout(this.#flushing);
-    for (const peer of this.#peers.values()) peer.end(new SaclaError("CLOSED", "The server is closing."));
+    for (const peer of this.#peers.values()) peer.end(serverCloses());
     this.#peers.clear();
     // Sends are made in the turn of the loop they are asked for in, so those of end() are with libzmq now.
     await Promise.resolve();

@@ -180,15 +180,15 @@ describe("a service", () => {
     expect(lines).toHaveLength(1);
   });
 
-  it("answers CLOSED after close, and ends its streams so", async () => {
+  it("answers UNREACHABLE after close, and ends its streams so", async () => {
     const service = new Service(new ScriptedEndpoint({ streams: [["hang"]] }));
     const stream = codeOf(
       service.stream(loopbackClient, { method: "st.frames", value: { ...status, detIds: ["A"], tags: Uint32Array.of(1), roi: null } }, never).next(),
     );
     await new Promise((resolve) => setImmediate(resolve));
     await service.close();
-    expect(await stream).toBe("CLOSED");
-    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status }, never))).toBe("CLOSED");
+    expect(await stream).toBe("UNREACHABLE");
+    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status }, never))).toBe("UNREACHABLE");
   });
 
   it("says when its source does not answer", async () => {

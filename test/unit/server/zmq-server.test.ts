@@ -263,7 +263,7 @@ describe("the ZeroMQ server", () => {
     await until(() => source.asked.length === 2);
     await server.close();
     await server.close();
-    expect([(await call).code, (await stream).code]).toEqual(["CLOSED", "CLOSED"]);
+    expect([(await call).code, (await stream).code]).toEqual(["UNREACHABLE", "UNREACHABLE"]);
     await until(() => source.asked.every(({ options }) => options.signal?.aborted === true));
   });
 
