@@ -103,6 +103,22 @@ export const errorCatalogue = {
     meaning: "The program holds no lease of the beamline, or not any more.",
     next: "Take the lease, look where the devices are, and go on from there.",
   },
+  PLAN_CHANGED: {
+    facility: false,
+    meaning: "The journal is that of another plan, or the plan takes other steps than it did.",
+    next: "Resume with the plan and settings the scan was begun with, or begin a new one.",
+  },
+  NO_PEAK: {
+    facility: false,
+    meaning: "The measured points show no peak, or one outside the scanned window; the axis did not go to it.",
+    next: "Look at the curve, then scan another window or take more shots.",
+  },
+  NO_FRESH_SPOT: { facility: false, meaning: "All spots of the target map are used.", next: "Mount another sample and begin a new target map." },
+  TOO_FEW_SHOTS: {
+    facility: false,
+    meaning: "A point was given up: too few of its shots were good within the budget.",
+    next: "Look at the reasons in the message; then resume the scan, or widen the conditions or the budget.",
+  },
   UNSUPPORTED: { facility: true, meaning: "This source cannot answer this question.", next: "Ask the live facility, or use what the message suggests." },
   NOT_AUTHENTICATED: { facility: false, meaning: "The server does not know who asks.", next: "Give the key or token made by `sacla keys`." },
   NOT_ALLOWED: { facility: false, meaning: "The client's role does not allow this.", next: "Ask with a key or token of the role named in the message." },

@@ -1,0 +1,59 @@
+import { SaclaError, show, showList } from "../core/errors.ts";
+import { nearestNames } from "../core/nearest-names.ts";
+import type { AxisInfo, DeviceInfo, DeviceReading, SettingInfo } from "./driver.ts";
+
+/** The device of that name and kind. @throws UNKNOWN_DEVICE naming the nearest */
+export function findDevice<K extends DeviceInfo["kind"]>(devices: readonly DeviceInfo[], bl: number, kind: K, name: string): DeviceInfo & { kind: K } {
+  const found = devices.find((device): device is DeviceInfo & { kind: K } => device.kind === kind && (device.name === name || device.syncdb === name));
+  if (found !== undefined) return found;
+  const names = devices.filter((device) => device.kind === kind).map((device) => device.name);
+  const other = devices.find((device) => device.name === name);
+  const hint = other === undefined ? "" : ` ${name} is of the kind ${other.kind}.`;
+  const near = nearestNames(name, names, 3);
+  const which = near.length > 0 ? `the nearest are ${showList(near)}` : `it has ${showList(names)}`;
+  throw new SaclaError("UNKNOWN_DEVICE", `Beamline ${bl} has no ${kind} ${show(name)}; ${which}.${hint}`, {
+    details: { bl, kind, name },
+  });
+}
+
+/** @throws LIMIT when a move to `pulses` is not within the hard limits */
+export function checkLimits({ name, limitsPulses }: AxisInfo, pulses: number): void {
+  const why = whyOutside(limitsPulses, pulses, "pulses");
+  if (why !== "") throw new SaclaError("LIMIT", `${name} cannot go to ${pulses} pulses: ${why}.`, { details: { axis: name, pulses, limitsPulses } });
+}
+
+/** Why a value is not allowed; "" when it is. Equal or turned limits allow nothing: `unlimited` is said so, never as 0,0. */
+export function whyOutside(limits: readonly [number, number] | "unlimited", value: number, unit: string): string {
+  if (limits === "unlimited") return "";
+  const [from, to] = limits;
+  if (!(from < to)) return `its limits are ${from} to ${to}, which allows no motion; an axis without limits says "unlimited"`;
+  return value >= from && value <= to ? "" : `its limits are ${from} to ${to} ${unit}`;
+}
+
+/** @throws LIMIT */
+export function checkSpeed({ name, speedLimits }: AxisInfo, speed: number): void {
+  const why = speed > 0 ? whyOutside(speedLimits, speed, "pulses/s") : "a speed is above 0";
+  if (why !== "") throw new SaclaError("LIMIT", `${name} cannot go at ${speed} pulses/s: ${why}.`, { details: { axis: name, speed, speedLimits } });
+}
+
+/** @throws LIMIT when a setting does not take `value` */
+export function checkAllowed({ name, allowed, unit }: SettingInfo, value: number | string): void {
+  const why = whyNotAllowed(allowed, unit, value);
+  if (why !== "") throw new SaclaError("LIMIT", `${name} cannot be set to ${show(value)}: ${why}.`, { details: { setting: name, value, allowed } });
+}
+
+/** Why a setting does not take a value; "" when it does. */
+export function whyNotAllowed(allowed: SettingInfo["allowed"], unit: string, value: number | string): string {
+  if (!("from" in allowed)) return allowed.includes(value) ? "" : `it takes ${showList(allowed, 30)}${unit === "" ? "" : ` ${unit}`}`;
+  const { from, to } = allowed;
+  return typeof value === "number" && value >= from && value <= to ? "" : `it takes a number from ${from} to ${to}${unit === "" ? "" : ` ${unit}`}`;
+}
+
+/** @throws DEVICE_BUSY, INTERLOCK, DEVICE_FAULT when a device cannot be changed now */
+export function checkReady({ device, state, value, why }: DeviceReading): void {
+  if (state === "ready") return;
+  const details = { device, state, value, why };
+  if (state === "moving") throw new SaclaError("DEVICE_BUSY", `${device} is still moving (at ${value}); wait for it or stop it.`, { details });
+  if (state === "locked") throw new SaclaError("INTERLOCK", `${device} is locked: ${why === "" ? "no reason given" : why}.`, { details });
+  throw new SaclaError("DEVICE_FAULT", `${device} is at fault: ${why === "" ? "no reason given" : why}.`, { details });
+}

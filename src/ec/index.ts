@@ -1,0 +1,18 @@
+/**
+ * Control of the experiment: axes, shutters, settings, runs; leases, limits, and drivers for what is behind them.
+ * @module
+ */
+export type { Axis, MoveOptions } from "./axis.ts";
+export { Control, type ControlOptions } from "./control.ts";
+export type { AxisInfo, BeamState, ControlDriver, DeviceInfo, DeviceReading, RunRequest, RunState, SettingInfo, ShutterInfo } from "./driver.ts";
+export { Ec } from "./ec.ts";
+export { type AxisDefinition, defineExperiment, Experiment, type ExperimentDefinition, type NamesIn } from "./experiment.ts";
+export type { PreviousLease } from "./held-lease.ts";
+export type { EndedLease, LeaseEnd } from "./lease.ts";
+export { type MadocaOptions, madocaDriver } from "./madoca/driver.ts";
+export type { Move, MoveRow } from "./move.ts";
+export { type Preset, Presets } from "./presets.ts";
+export type { Setting, Shutter } from "./simple-devices.ts";
+export type { Difference, Snapshot, SnapshotEntry } from "./snapshot.ts";
+export { type AxisLimits, moveSeconds, toPosition, toPulses } from "./units.ts";
+export { type WithControlOptions, withControl } from "./with-control.ts";

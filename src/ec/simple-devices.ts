@@ -1,0 +1,107 @@
+import { sleep } from "../core/async.ts";
+import { SaclaError, show } from "../core/errors.ts";
+import type { WaitOptions } from "./axis.ts";
+import type { DeviceReading, SettingInfo } from "./driver.ts";
+import type { HeldLease } from "./held-lease.ts";
+
+/** Longest time a wheel or shutter may say that it moves. */
+const LONGEST_MOTION_MS = 30_000;
+
+/** A value out of a range is read back from an instrument, to this part of the range. */
+const RANGE_TOLERANCE = 1e-3;
+
+/** Waits until a device stands on `wanted`. @throws INTERLOCK, DEVICE_FAULT */
+async function arrive(
+  lease: HeldLease,
+  name: string,
+  device: string,
+  wanted: number | string,
+  { pollMs, marginMs }: WaitOptions,
+  tolerance = 0,
+): Promise<void> {
+  const started = performance.now();
+  for (;;) {
+    const { state, value, why } = await lease.ask("ec.read", { bl: lease.bl, device });
+    const details = { device, wanted, value, why };
+    const isThere = value === wanted || (typeof value === "number" && typeof wanted === "number" && Math.abs(value - wanted) <= tolerance);
+    if (state === "ready" && isThere) return;
+    if (state === "locked") throw new SaclaError("INTERLOCK", `${name} is locked at ${show(value)}: ${why}.`, { details });
+    if (state === "fault") throw new SaclaError("DEVICE_FAULT", `${name} is at fault: ${why}.`, { details });
+    const passedMs = performance.now() - started;
+    if (passedMs > marginMs + (state === "moving" ? LONGEST_MOTION_MS : 0)) {
+      throw new SaclaError(
+        "DEVICE_FAULT",
+        `${name} is stuck: it was asked for ${show(wanted)} but is ${show(value)} after ${(passedMs / 1000).toFixed(1)} s.`,
+        { details },
+      );
+    }
+    await sleep(pollMs);
+  }
+}
+
+export class Shutter {
+  readonly name: string;
+  readonly #device: string;
+  readonly #lease: HeldLease;
+  readonly #waits: WaitOptions;
+
+  constructor(lease: HeldLease, name: string, device: string, waits: WaitOptions) {
+    this.name = name;
+    this.#device = device;
+    this.#lease = lease;
+    this.#waits = waits;
+  }
+
+  /** Opens it and waits until it is open. @throws INTERLOCK, DEVICE_FAULT (it has been closed), LEASE_LOST */
+  async open(): Promise<void> {
+    const { bl } = this.#lease;
+    await this.#lease.change("ec.setShutter", { bl, lease: this.#lease.token(), shutter: this.#device, open: true });
+    try {
+      await arrive(this.#lease, this.name, this.#device, "open", this.#waits);
+    } catch (error) {
+      await this.#lease.change("ec.setShutter", { bl, lease: null, shutter: this.#device, open: false }).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Closes it and waits until it is closed. Needs no lease. @throws DEVICE_FAULT */
+  async close(): Promise<void> {
+    const { bl } = this.#lease;
+    await this.#lease.change("ec.setShutter", { bl, lease: null, shutter: this.#device, open: false });
+    await arrive(this.#lease, this.name, this.#device, "closed", this.#waits);
+  }
+
+  async state(): Promise<DeviceReading> {
+    return await this.#lease.ask("ec.read", { bl: this.#lease.bl, device: this.#device });
+  }
+}
+
+/** A value out of a list or range: pulse selector, attenuator, amplifier gain, K of ID1. */
+export class Setting {
+  readonly name: string;
+  readonly info: SettingInfo;
+  readonly #lease: HeldLease;
+  readonly #waits: WaitOptions;
+
+  constructor(lease: HeldLease, name: string, info: SettingInfo, waits: WaitOptions) {
+    this.name = name;
+    this.info = info;
+    this.#lease = lease;
+    this.#waits = waits;
+  }
+
+  /** Puts it on `value` and waits until it is there. @throws LIMIT, INTERLOCK, DEVICE_BUSY, DEVICE_FAULT, LEASE_LOST */
+  async set(value: number | string): Promise<void> {
+    await this.#lease.change("ec.set", { bl: this.#lease.bl, lease: this.#lease.token(), setting: this.info.name, value });
+    const { allowed } = this.info;
+    await arrive(this.#lease, this.name, this.info.name, value, this.#waits, "from" in allowed ? RANGE_TOLERANCE * (allowed.to - allowed.from) : 0);
+  }
+
+  async value(): Promise<number | string> {
+    return (await this.read()).value;
+  }
+
+  async read(): Promise<DeviceReading> {
+    return await this.#lease.ask("ec.read", { bl: this.#lease.bl, device: this.info.name });
+  }
+}
