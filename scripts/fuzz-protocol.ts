@@ -3,7 +3,7 @@
  * take. `npm run fuzz:protocol -- [COUNT] [SEED] [zmq|http]`; fails at the first wrong answer.
  */
 import { endpointOf } from "../src/transport/source.ts";
-import { fuzz, fuzzedHttp, fuzzedZmq, usedMb } from "../test/support/fuzz-protocol.ts";
+import { fuzz, fuzzedHttp, fuzzedZmq } from "../test/support/fuzz-protocol.ts";
 import { tinySource } from "../test/support/tiny-source.ts";
 import { fuzzHttp } from "./fuzz/http.ts";
 
@@ -26,9 +26,8 @@ for (const [name, open] of Object.entries({ zmq: fuzzedZmq, http: fuzzedHttp }))
 
 // Queries, headers, methods, paths and bytes that are no HTTP at all.
 if (only === undefined || only === "http") {
-  const early = usedMb();
   const { wrong, ...report } = await fuzzHttp(endpointOf(tinySource()), Number(count), Number(seed));
   console.log(JSON.stringify({ seed: Number(seed), name: "http requests", ...report }));
   if (wrong.length > 0) throw new Error(`${wrong.length} wrong answers, such as ${wrong.slice(0, 5).join("\n")}`);
-  mayGrow(early, usedMb());
+  mayGrow(...report.usedMb);
 }

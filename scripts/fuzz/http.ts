@@ -6,6 +6,7 @@ import { Service } from "../../src/server/service.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { callMethods, streamMethods } from "../../src/transport/methods.ts";
 import { PACKED_TYPE, packParts } from "../../src/transport/packed.ts";
+import { usedMb } from "../../test/support/fuzz-protocol.ts";
 
 /** What came of asking a server nonsense. */
 export interface HttpFuzzReport {
@@ -14,9 +15,8 @@ export interface HttpFuzzReport {
   readonly statuses: Readonly<Record<number, number>>;
   /** Answers that were neither right nor a coded error, with what was asked; there should be none. */
   readonly wrong: readonly string[];
-  /** Memory after a tenth of the requests and at the end, collected first where the program was started with --expose-gc. */
-  readonly heapMiB: { readonly before: number; readonly after: number };
-  readonly rssMiB: { readonly before: number; readonly after: number };
+  /** What is in use after a collection of garbage, MB: after a tenth of the requests, at the end. */
+  readonly usedMb: readonly [early: number, late: number];
 }
 
 /** One nonsensical request. */
@@ -44,7 +44,7 @@ export async function fuzzHttp(endpoint: Endpoint, count: number, seed: number):
   const server = await serveHttp(service, { port: 0, requestBytes: 100_000 });
   const statuses: Record<number, number> = {};
   const wrong: string[] = [];
-  let before = memory();
+  let early = usedMb();
   try {
     for (let sent = 0; sent < count; sent += BATCH) {
       const left = fc.sample(nonsense, { numRuns: Math.min(BATCH, count - sent), seed: seed + sent });
@@ -56,18 +56,11 @@ export async function fuzzHttp(endpoint: Endpoint, count: number, seed: number):
         }
       };
       await Promise.all(Array.from({ length: AT_A_TIME }, ask));
-      if (sent < WARM_UP * count) before = memory();
+      if (sent < WARM_UP * count) early = usedMb();
     }
     const health = await fetch(`${server.address}/health`, { signal: AbortSignal.timeout(ANSWER_MS) });
     if (health.status !== 200) wrong.push(`health is ${health.status} afterwards`);
-    const after = memory();
-    return {
-      sent: count,
-      statuses,
-      wrong,
-      heapMiB: { before: before.heap, after: after.heap },
-      rssMiB: { before: before.rss, after: after.rss },
-    };
+    return { sent: count, statuses, wrong, usedMb: [early, usedMb()] };
   } finally {
     await service.close();
     await server.close();
@@ -75,21 +68,20 @@ export async function fuzzHttp(endpoint: Endpoint, count: number, seed: number):
   }
 }
 
-function memory(): { heap: number; rss: number } {
-  globalThis.gc?.();
-  const { heapUsed, rss } = process.memoryUsage();
-  return { heap: Math.round(heapUsed / 2 ** 20), rss: Math.round(rss / 2 ** 20) };
-}
-
 const text = (bytes: Uint8Array | null): string | null => (bytes === null ? null : Buffer.from(bytes).toString("latin1").slice(0, 300));
 
 async function askOne(address: string, { path, method, headers, body, raw }: Nonsense): Promise<{ status: number; complaint: string | null }> {
+  // Not AbortSignal.timeout: thousands of them would be in memory until their time has come.
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(new Error("silent")), ANSWER_MS);
   try {
     if (raw !== null) return judge(...(await askRaw(address, raw)));
-    const response = await fetch(`${address}${path}`, { method, headers, body, redirect: "manual", signal: AbortSignal.timeout(ANSWER_MS) });
+    const response = await fetch(`${address}${path}`, { method, headers, body, redirect: "manual", signal: patience.signal });
     return judge(response.status, response.headers.get("content-type") ?? "", new Uint8Array(await response.arrayBuffer()), method);
   } catch (error) {
     return { status: -1, complaint: `no answer (${String(error)}; ${String((error as Error).cause ?? "")})` };
+  } finally {
+    clearTimeout(timer);
   }
 }
 
