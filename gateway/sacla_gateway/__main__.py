@@ -78,7 +78,8 @@ def _run(args: argparse.Namespace) -> int:
     # Sockets in the file system are for this user alone.
     os.umask(0o077)
     context = zmq.Context()
-    pool = Pool(context, {"db": 2, "st": args.readers, "live": 1}, args.beamlines, args.grace, later=["live"])
+    sizes = {"db": 2, "st": args.readers, "live": 1, "citius": 1}
+    pool = Pool(context, sizes, args.beamlines, args.grace, later=["live", "citius"])
     authenticator = None
     try:
         server = Server(context, pool, ahead=2 * args.readers)

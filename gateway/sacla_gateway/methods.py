@@ -11,6 +11,7 @@ from .citius import Citius
 from .db import Db
 from .errors import GatewayError, show, show_list
 from .live import Live
+from .live_shots import LiveShots
 from .modules import Module
 from .plain import shot, text
 from .st import St
@@ -29,6 +30,8 @@ class Facility:
         self.db = Db(modules["dbpy"], citius, beamlines)
         self.st = St(modules["stpy"], self.db, citius)
         self.live = Live(modules["olpy"], self.db)
+        self.live_shots = LiveShots(self.live, self.db)
+        self.citius = citius
 
     def has(self, needed: str) -> bool:
         """Whether `module.function`, or one of several with | between, is there."""
@@ -80,6 +83,25 @@ def _list_of(check: Check, at_least: int) -> Check:
     return check_list
 
 
+def _or_null(check: Check) -> Check:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _one_of(*words: str) -> Check:
+    def check(name: str, value: Any) -> Any:
+        if value not in words:
+            raise _bad(name, value, f"one of {show_list(words)}")
+        return value
+
+    return check
+
+
+def _boolean(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _bad(name, value, "true or false")
+    return value
+
+
 def _roi(name: str, value: Any) -> Any:
     if value is None:
         return None
@@ -110,16 +132,47 @@ _date: Dict[str, Check] = {
 
 _STPY = ("stpy.StorageReader|ctdapy_xfel.CtrlBuffer", "dbpy.read_runinfo", "dbpy.read_detidlist")
 _OLPY = ("olpy.StorageReader", "olpy.read_detidlist", "dbpy.read_hightagnumber")
+_LIVE_SHOTS = (
+    *_OLPY,
+    "dbpy.read_runnumber_newest",
+    "dbpy.read_runstatus",
+    "dbpy.read_runinfo",
+    "dbpy.read_taglist",
+    "dbpy.read_tagnumber_newest",
+    "dbpy.read_syncdatalist",
+)
 _ENERGY = ("dbpy.read_config_photonenergy|dbpy.read_config_photonenergy_in_keV",)
 
+_CITIUS = ("ctdapy_xfel.CtrlBuffer", "dbpy.read_runinfo")
+_MOST_SENSORS = 100
+
+
+def _sensors(name: str, value: Any) -> List[int]:
+    if isinstance(value, list) and len(value) > _MOST_SENSORS:
+        raise _bad(name, value, f"a list of at most {_MOST_SENSORS}")
+    found: List[int] = _list_of(_integer(0, 65_535), 0)(name, value)
+    return found
+
+
 DESCRIBE = "facility.describe"
-# Of the table, but not of this gateway: control, for which ecpy is not open, and shots as they happen.
+LIVE_SHOTS = "live.shots"
+# Of the table, but not of this gateway: control, for which ecpy is not open.
 _CONTROL = ("ec", "lease")
-_LEFT_OUT = ("live.shots",)
 
 
 def _about_run(function: str, convert: Callable[[Any], Any]) -> Method:
     return Method(_of_run, (f"dbpy.{function}",), lambda f, p: convert(f.db.of_run(function, p["bl"], p["run"])))
+
+
+def _about_citius(more: Dict[str, Check], needs: Tuple[str, ...], answer: Callable[[Facility, Params], Any]) -> Method:
+    def of_known_run(f: Facility, p: Params) -> Any:
+        # Asked first, because what ctdapy_xfel says of a run or tag that does not exist is not known.
+        f.db.range(p["bl"], p["run"])
+        if "tag" in p:
+            f.st.check_tag(p["bl"], p["run"], p["tag"])
+        return answer(f, p)
+
+    return Method({**_of_run, **more}, needs, of_known_run)
 
 
 CALLS: Dict[str, Method] = {
@@ -183,6 +236,19 @@ CALLS: Dict[str, Method] = {
         lambda f, p: f.db.timestamp(p["hightag"], p["tag"], p["equipId"]),
     ),
     "st.readDetectorInfo": Method(_of_detector, _STPY, lambda f, p: f.st.info(p["bl"], p["run"], p["detId"])),
+    "citius.getApiVersion": Method({}, ("ctdapy_xfel.get_api_version",), lambda f, p: f.citius.version()),
+    "citius.getRunstatus": _about_citius(
+        {}, ("ctdapy_xfel.get_runstatus", "dbpy.read_runinfo"), lambda f, p: f.citius.status(p["bl"], p["run"])
+    ),
+    "citius.readSensors": _about_citius({}, _CITIUS, lambda f, p: f.citius.sensors(p["bl"], p["run"])),
+    "citius.readBadpixelMask": _about_citius(
+        {"sensorIds": _sensors}, _CITIUS, lambda f, p: f.citius.masks(p["bl"], p["run"], p["sensorIds"])
+    ),
+    "citius.readReconstinfo": _about_citius(
+        {"sensorIds": _sensors, "tag": _tag},
+        _CITIUS,
+        lambda f, p: f.citius.places(p["bl"], p["run"], p["sensorIds"], p["tag"]),
+    ),
     "live.readDetidlist": Method(
         {"bl": _beamline}, ("olpy.read_detidlist",), lambda f, p: f.live.detectors(p["bl"]), ("bl",)
     ),
@@ -200,16 +266,33 @@ CALLS: Dict[str, Method] = {
 }
 
 _FRAMES = ("bl", "run", "detIds", "tags", "roi")
+_LIVE: Dict[str, Check] = {
+    "bl": _beamline,
+    "detIds": _list_of(_text, 0),
+    "signals": _list_of(_text, 0),
+    "policy": _one_of("newest", "every"),
+    "maxWaitMs": _integer(0, 60_000),
+    "after": _or_null(_tag),
+    "limit": _or_null(_integer(0, 1_000_000_000)),
+    "untilRunEnd": _boolean,
+    "roi": _roi,
+}
 STREAMS: Dict[str, Method] = {
     "st.frames": Method(
         {**_of_run, "detIds": _list_of(_text, 1), "tags": _tags, "roi": _roi},
         _STPY,
         lambda f, p: f.st.check_frames(*(p[name] for name in _FRAMES)),
     ),
+    LIVE_SHOTS: Method(
+        _LIVE,
+        _LIVE_SHOTS,
+        lambda f, p: f.live_shots.begin(p),
+    ),
 }
-# What a stream is made of: one item of it, asked by the server itself.
+# What a stream is made of: one item of it, or one look for it, asked by the server itself.
 ITEMS: Dict[str, Callable[[Facility, Params], Any]] = {
     "st.frames": lambda f, p: f.st.read_shot(*(p[name] for name in ("bl", "run", "detIds", "tag", "roi"))),
+    LIVE_SHOTS: lambda f, p: f.live_shots.next(p["params"], p["state"]),
 }
 
 
@@ -222,7 +305,7 @@ def available(facility: Facility) -> List[str]:
 
 def check_params(table: Dict[str, Method], method: str, value: Any) -> Params:
     """The parameters of a request, checked. Raises UNKNOWN_METHOD or BAD_ARGUMENT."""
-    if method in _LEFT_OUT or method.split(".", 1)[0] in _CONTROL:
+    if method.split(".", 1)[0] in _CONTROL:
         message = f"This gateway does not answer {show(method)}: it reads only, and {DESCRIBE} lists what it can."
         raise GatewayError("UNSUPPORTED", message, {"method": method})
     if method not in table:

@@ -10,7 +10,7 @@ from .plain import text
 
 log = logging.getLogger(__name__)
 
-# ippy computes only and ecpy and olpy have no method in the table, but which are there is worth telling.
+# ippy computes only and ecpy has no method in the table, but which are there is worth telling.
 NAMES = ("dbpy", "stpy", "olpy", "ctdapy_xfel", "ippy", "ecpy")
 
 

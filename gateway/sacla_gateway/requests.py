@@ -1,5 +1,6 @@
 """What clients have open: calls, and streams with their credit."""
 
+import json
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -133,3 +134,49 @@ class Stream(Open):
             self.advance()
 
         self._submit("item:" + self._method, {**self._item, "tag": self._tags[seq]}, ready)
+
+
+class LiveStream(Stream):
+    """Items that are there when they happen: one look after another, each with what the one before has left."""
+
+    def begin(self, method: str, params: Params, credit: int, timeout_s: Optional[float], ahead: int) -> None:
+        self.room = method.split(".", 1)[0]
+        self._method = method
+        self._item = params
+        self._credit = min(credit, MAX_CREDIT)
+        self._timeout_s = timeout_s
+        self._sent = 0
+        self._owed_since = time.monotonic()
+        self._state: Any = None
+        self._looks = True
+        self._not_before = 0.0
+        self._submit(method, params, self._begun)
+
+    def advance(self) -> None:
+        """Looks again when it is time to; one look at a time, and only for an item that there is credit for."""
+        if not self.is_open or self._looks or time.monotonic() < self._not_before:
+            return
+        if self._credit == self._sent or self._outbox.waits(self.key[0]):
+            return
+        self._looks = True
+        self._submit("item:" + self._method, {"params": self._item, "state": self._state}, self._looked)
+
+    def _begun(self, value: bytes, frames: List[Any]) -> None:
+        self._state = json.loads(value.decode("utf-8"))
+        self._looks = False
+        self.advance()
+
+    def _looked(self, value: bytes, frames: List[Any]) -> None:
+        answer = json.loads(value.decode("utf-8"))
+        self._state = answer["state"]
+        self._looks = False
+        self._not_before = time.monotonic() + answer["waitS"]
+        if answer["item"] is not None:
+            message = self._message("item", json.dumps(answer["item"]).encode("utf-8"), frames, self._sent)
+            self._sent += 1
+            self._owed_since = time.monotonic()
+            self._outbox.send(self.key[0], message)
+        if answer["over"]:
+            self.end(self._message("end", b""))
+        else:
+            self.advance()

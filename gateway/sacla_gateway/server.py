@@ -10,10 +10,10 @@ import zmq
 
 from . import __version__
 from .errors import BadMessage, GatewayError
-from .methods import CALLS, DESCRIBE, STREAMS, check_params
+from .methods import CALLS, DESCRIBE, LIVE_SHOTS, STREAMS, check_params
 from .outbox import SEND_HIGH_WATER_MARK, Outbox
 from .pool import Pool
-from .requests import Call, Key, Open, Stream
+from .requests import Call, Key, LiveStream, Open, Stream
 from .wire import Request, decode_request, encode_value, header_around
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,8 @@ MAX_OPEN_BYTES = 256 * 2**20
 MAX_OPEN_PER_CLIENT = 256
 SILENCE_S = 30.0
 _TICK_MS = 100
+# While something waits to be sent, or to be looked for.
+_SHORT_MS = 5
 
 
 class Server:
@@ -67,13 +69,16 @@ class Server:
             poller.register(readable, zmq.POLLIN)
         next_tick = 0.0
         while not self._stopping:
-            found = dict(poller.poll(5 if self._outbox else _TICK_MS))
+            live = [request for request in self._open.values() if isinstance(request, LiveStream)]
+            found = dict(poller.poll(_SHORT_MS if live or self._outbox else _TICK_MS))
             try:
                 if self._pool.socket in found:
                     self._pool.receive()
                 if self.socket in found:
                     self._take_requests()
                 self._flush()
+                for stream in live:
+                    stream.advance()
                 now = time.monotonic()
                 if now >= next_tick:
                     next_tick = now + _TICK_MS / 1000
@@ -157,7 +162,8 @@ class Server:
             self._open[key] = call
             call.begin(request.method, params, request.timeout_s)
         else:
-            stream = Stream(key, size, self._pool, self._outbox, self._ended)
+            kind = LiveStream if request.method == LIVE_SHOTS else Stream
+            stream = kind(key, size, self._pool, self._outbox, self._ended)
             self._open[key] = stream
             stream.begin(request.method, params, request.credit, request.timeout_s, self._ahead)
 

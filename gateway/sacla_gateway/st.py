@@ -76,8 +76,8 @@ class St:
         if roi is not None:
             for det_id in det_ids:
                 info = self.info(bl, run, det_id)
-                _check_range("rows", roi["rows"], info["ysize"])
-                _check_range("columns", roi["columns"], info["xsize"])
+                check_range("rows", roi["rows"], info["ysize"])
+                check_range("columns", roi["columns"], info["xsize"])
 
     def read_shot(
         self, bl: int, run: int, det_ids: Sequence[str], tag: int, roi: Optional[Dict[str, List[int]]]
@@ -96,6 +96,10 @@ class St:
                 pixels = pixels[slice(*roi["rows"]), slice(*roi["columns"])]
             frames.append(_frame(det_id, pixels))
         return {"tag": tag, "frames": frames, "missing": missing}
+
+    def check_tag(self, bl: int, run: int, tag: int) -> None:
+        """Raises TAG_OUTSIDE_RUN."""
+        self._run_with_tag(bl, [run], tag)
 
     def _run_with_tag(self, bl: int, runs: Sequence[int], tag: int) -> int:
         ranges = [(run, self._db.range(bl, run)) for run in runs]
@@ -188,7 +192,7 @@ def _outside(bl: int, run: int, tag: int, start: int, end: int) -> GatewayError:
     return GatewayError("TAG_OUTSIDE_RUN", message, {"bl": bl, "run": run, "tag": tag, "start": start, "end": end})
 
 
-def _check_range(name: str, bounds: Sequence[int], size: int) -> None:
+def check_range(name: str, bounds: Sequence[int], size: int) -> None:
     if not bounds[0] < bounds[1] <= size:
         message = f"roi.{name} is {list(bounds)}, but must be start < end ≤ {size} (the end is excluded)."
         raise GatewayError("BAD_ARGUMENT", message, {"name": f"roi.{name}", "value": list(bounds)})

@@ -4,13 +4,18 @@ expects, and with SACLA_STANDIN_WORLD=octal one run of eight full-size sensors, 
 
 SACLA_STANDIN_QUIRKS, a list with commas, chooses among the things that versions of the real modules do differently:
 underscored (mp_pos_x for mp_posx), bytes (for str), lists (for tuples), old (functions missing), renamed-energy.
+SACLA_STANDIN_BEAM names a file, {"now": tag, "values": tag, "listed": tag, "epoch": seconds}, by which a test lets a
+beam run: the tag that time has come to, the newest one with 0-D values, the newest one that read_taglist names (both
+`now` when left out), and when tag 0 was. A file, because it is one clock for all processes and stands still between
+two writes.
 SACLA_STANDIN_CRASH_TAG ends the process that reads this tag, SACLA_STANDIN_HANG_TAG never comes back from it.
 """
 
+import json
 import os
 import re
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -30,6 +35,7 @@ class Run(NamedTuple):
     status: int = 0
     comment: Optional[str] = None
     missing: Dict[str, Tuple[int, ...]] = {}
+    paused: Sequence[int] = ()  # tags without a shot
 
     @property
     def end(self) -> int:
@@ -44,7 +50,17 @@ _TINY = {
         Run(12, 3000, 2, status=2),
     ],
 }
-runs: Dict[int, List[Run]] = {3: [Run(10, 1000, 5000)]} if is_octal else _TINY
+# In run 20 the beam pauses once, and in 21 the first sensor lacks the last image.
+_BEAM = {
+    3: [
+        Run(19, 3800, 5),
+        Run(20, 4000, 100, missing={"MPCCD-2N0-1-006-2": (4006, 4100, 4102)}, paused=range(4060, 4080)),
+        Run(21, 4300, 5, missing={"MPCCD-2N0-1-006-1": (4308,)}),
+    ],
+}
+_beam_file = os.environ.get("SACLA_STANDIN_BEAM")
+has_beam = _beam_file is not None
+runs: Dict[int, List[Run]] = {3: [Run(10, 1000, 5000)]} if is_octal else _BEAM if has_beam else _TINY
 detectors = OCTAL_DETECTORS if is_octal else TINY_DETECTORS
 rows, columns = (1024, 512) if is_octal else (4, 3)
 
@@ -65,17 +81,39 @@ signals: Dict[str, Tuple[str, Any]] = {
 }
 
 
+def beam(what: str) -> float:
+    """What the beam file says now."""
+    assert _beam_file is not None
+    with open(_beam_file, encoding="utf-8") as file:
+        said = json.load(file)
+    return float(said[what] if what in said else said["now"])
+
+
+def happened(bl: int) -> List[Run]:
+    """The runs that have begun, as they are now."""
+    if not has_beam:
+        return runs.get(bl, [])
+    now = beam("now")
+    return [_as_it_is(run, now) for run in runs.get(bl, []) if run.start <= now]
+
+
+def _as_it_is(run: Run, now: float) -> Run:
+    if now >= run.end:
+        return run
+    return run._replace(status=2, images=int(now - run.start) // run.step + 1)
+
+
 def find(bl: int, run: int) -> Optional[Run]:
-    return next((one for one in runs.get(bl, []) if one.run == run), None)
+    return next((one for one in happened(bl) if one.run == run), None)
 
 
 def tags_of(run: Run, det_id: str = "") -> List[int]:
     missing = run.missing.get(det_id, ())
-    return [tag for tag in range(run.start, run.end, run.step) if tag not in missing]
+    return [tag for tag in range(run.start, run.end, run.step) if tag not in missing and tag not in run.paused]
 
 
 def timestamp(tag: int) -> float:
-    return 1_762_486_057 + tag / 60
+    return (beam("epoch") if has_beam else 1_762_486_057) + tag / 60
 
 
 def sync_text(equip_id: str, tag: int) -> str:

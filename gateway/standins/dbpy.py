@@ -30,7 +30,7 @@ def get_api_version() -> str:
 def read_runnumber_newest(bl: int) -> int:
     if bl not in _world.runs:
         raise _error("BEAMLINE")
-    return _world.runs[bl][-1].run
+    return _world.happened(bl)[-1].run
 
 
 def read_runstatus(bl: int, run: int) -> int:
@@ -96,8 +96,12 @@ def read_taglist_bydetid(bl: int, run: int, detID: str) -> Any:
 def read_taglist(bl: int, hightag: int, starttag: int, endtag: int) -> Any:
     if hightag != _world.HIGHTAG:
         return _world.as_sequence(())
-    tags = (tag for run in _world.runs.get(bl, []) for tag in _world.tags_of(run))
-    return _world.as_sequence(tag for tag in tags if starttag <= tag <= endtag)
+    tags = (tag for run in _world.happened(bl) for tag in _world.tags_of(run))
+    last = min(endtag, _world.beam("listed")) if _world.has_beam else endtag
+    # Whether the real one fails for tags it has not heard of yet is not known: the worst is taken.
+    if starttag > last:
+        raise _error("TAG")
+    return _world.as_sequence(tag for tag in tags if starttag <= tag <= last)
 
 
 def _check_signal(equipID: str) -> None:
@@ -107,8 +111,12 @@ def _check_signal(equipID: str) -> None:
 
 def read_tagnumber_newest(equipID: str) -> Any:
     _check_signal(equipID)
-    newest = max(_world.tags_of(run)[-1] for runs in _world.runs.values() for run in runs)
-    return _world.as_sequence((_world.HIGHTAG, newest))
+    return _world.as_sequence((_world.HIGHTAG, _newest_value()))
+
+
+def _newest_value() -> int:
+    tags = [tag for bl in _world.runs for run in _world.happened(bl) for tag in _world.tags_of(run)]
+    return max(tag for tag in tags if not _world.has_beam or tag <= _world.beam("values"))
 
 
 def read_syncdatalist(equipID: str, hightag: int, tags: Any) -> Any:
@@ -117,6 +125,9 @@ def read_syncdatalist(equipID: str, hightag: int, tags: Any) -> Any:
     _check_signal(equipID)
     if hightag != _world.HIGHTAG:
         raise _error("HIGHTAG")
+    # What the real one says of a tag whose values have not come nobody has told: the worst is taken.
+    if _world.has_beam and max(tags) > _newest_value():
+        raise _error("TAG")
     return _world.as_sequence(_world.as_text(_world.sync_text(equipID, tag)) for tag in tags)
 
 

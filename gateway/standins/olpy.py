@@ -1,5 +1,6 @@
 """A stand-in for olpy: only the newest images, by detector alone. Errors are those seen in notebooks."""
 
+import time
 from typing import Any, Dict, Optional, Tuple
 
 import _world
@@ -7,6 +8,9 @@ import numpy as np
 
 NEWESTTAG = -1
 _KEPT = 2
+# With a beam: two seconds, and how long it waits for a tag that is asked for too early.
+_KEPT_TAGS = 120
+_PATIENCE_S = 2.0
 
 
 class APIError(Exception):
@@ -22,7 +26,26 @@ def read_detidlist() -> Any:
 
 
 def _going() -> "_world.Run":
-    return _world.runs[3][-1]
+    return _world.happened(3)[-1]
+
+
+def _gone() -> APIError:
+    return APIError(-200010000, "OL_ERR_TAGDATAGONE")
+
+
+def _from_beam(det_id: str, tag: int) -> int:
+    end = time.monotonic() + _PATIENCE_S
+    while tag > _world.beam("now") and time.monotonic() < end:
+        time.sleep(0.002)
+    now = _world.beam("now")
+    shots = [one for run in _world.happened(3) for one in _world.tags_of(run)]
+    there = [one for run in _world.happened(3) for one in _world.tags_of(run, det_id) if one > now - _KEPT_TAGS]
+    if tag == NEWESTTAG and there:
+        return there[-1]
+    if tag in there:
+        return tag
+    # That an image that was never stored is "gone" too is the worst that may be.
+    raise _gone() if tag == NEWESTTAG or tag in shots else APIError(-200050000, "OL_ERR_TAGINVALID")
 
 
 class StorageReader:
@@ -30,13 +53,17 @@ class StorageReader:
         self.detID = detID
 
     def collect(self, buffer: "StorageBuffer", tag: int) -> int:
+        if _world.has_beam:
+            real = _from_beam(self.detID, tag)
+            buffer.content = (self.detID, real)
+            return real
         tags = _world.tags_of(_going(), self.detID)
         real = tags[-1] if tag == NEWESTTAG else tag
         if real in tags[-_KEPT:]:
             buffer.content = (self.detID, real)
             return real
         if real < tags[-1]:
-            raise APIError(-200010000, "OL_ERR_TAGDATAGONE")
+            raise _gone()
         raise APIError(-200050000, "OL_ERR_TAGINVALID")
 
 
@@ -50,4 +77,6 @@ class StorageBuffer:
 
     def read_det_info(self, index: int) -> Dict[Any, Any]:
         assert self.content is not None
-        return _world.det_info(self.content[0], _going().run, self.content[1])
+        tag = self.content[1]
+        run = next((run for run in _world.happened(3) if run.start <= tag < run.end), _going())
+        return _world.det_info(self.content[0], run.run, tag)

@@ -63,7 +63,9 @@ class Adapters(unittest.TestCase):
     def test_without_dbpy_nothing_is_promised(self) -> None:
         of = facility()
         modules = {**of.modules, "dbpy": Module("dbpy", None)}
-        self.assertEqual(available(Facility(modules, [3])), ["db.listBeamlines", "live.readDetidlist"])
+        self.assertEqual(
+            available(Facility(modules, [3])), ["db.listBeamlines", "citius.getApiVersion", "live.readDetidlist"]
+        )
 
     def test_errors_keep_the_words_of_the_facility(self) -> None:
         of = facility()
@@ -185,6 +187,34 @@ class Adapters(unittest.TestCase):
         self.assertEqual(
             self.code(lambda: ask(of, "st.collect", detId=sensor, bl=2, runs=[5], tag=501)), "RUN_NOT_READY"
         )
+        self.assertEqual(ask(of, "citius.getRunstatus", bl=2, run=5), "wait-calib")
+
+    def test_citius_methods_of_its_own(self) -> None:
+        for quirks in ("", "old,bytes,lists"):
+            of, run = facility(quirks), {"bl": 2, "run": 5}
+            self.assertTrue(ask(of, "citius.getApiVersion").endswith("standin"))
+            self.assertEqual(ask(of, "citius.getRunstatus", **run), "can-read")
+            self.assertEqual(ask(of, "citius.getRunstatus", bl=3, run=10), "not-citius")
+            self.assertEqual(ask(of, "citius.readSensors", bl=3, run=10), [])
+            sensors = [{"detId": f"CITIUS-2.2M-001-00{number}", "sensorId": number} for number in (4, 7)]
+            self.assertEqual(ask(of, "citius.readSensors", **run), sensors)
+            masks = ask(of, "citius.readBadpixelMask", **run, sensorIds=[7, 4])
+            self.assertEqual((masks["shape"], masks["data"].dtype, masks["data"].sum()), ([2, 728, 384], np.uint8, 2))
+            self.assertEqual(ask(of, "citius.readBadpixelMask", **run, sensorIds=[])["shape"], [0, 728, 384])
+            places = ask(of, "citius.readReconstinfo", **run, sensorIds=[7, 4], tag=501)
+            self.assertEqual([place["position_x"] for place in places], [7000.0, 4000.0])
+            self.assertEqual(
+                set(places[0]),
+                {f"pixel_size_{a}" for a in "xy"} | {f"position_{a}" for a in "xyz"} | {"position_theta"},
+            )
+            for code, method, params in (
+                ("UNKNOWN_DETECTOR", "citius.readBadpixelMask", {**run, "sensorIds": [5]}),
+                ("UNKNOWN_DETECTOR", "citius.readReconstinfo", {"bl": 3, "run": 10, "sensorIds": [4], "tag": 1000}),
+                ("TAG_OUTSIDE_RUN", "citius.readReconstinfo", {**run, "sensorIds": [4], "tag": 1}),
+                ("UNKNOWN_RUN", "citius.getRunstatus", {"bl": 2, "run": 99}),
+                ("BAD_ARGUMENT", "citius.readBadpixelMask", {**run, "sensorIds": [4] * 101}),
+            ):
+                self.assertEqual(self.code(lambda: ask(of, method, **params)), code, method)
 
     def test_live_images(self) -> None:
         of = facility()
@@ -243,6 +273,6 @@ class Adapters(unittest.TestCase):
             self.assertEqual(self.code(lambda: check_params(STREAMS, "st.frames", params)), "BAD_ARGUMENT", str(roi))
         self.assertEqual(self.code(lambda: check_params(CALLS, "db.dropTables", {})), "UNKNOWN_METHOD")
         self.assertEqual(self.code(lambda: check_params(CALLS, "st.frames", {})), "UNKNOWN_METHOD")
-        for method in ("ec.move", "lease.take", "live.shots"):
+        for method in ("ec.move", "lease.take"):
             self.assertEqual(self.code(lambda: check_params(STREAMS, method, {})), "UNSUPPORTED")
         self.assertEqual(check_params(CALLS, "db.readRuninfo", {"bl": 3.0, "run": 10}), {"bl": 3, "run": 10})

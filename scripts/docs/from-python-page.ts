@@ -52,6 +52,38 @@ export const liveCalls: readonly { python: string; ours: string; note: string }[
   },
 ];
 
+/** The same for CITIUS, whose classes fill the caller's arrays. */
+export const citiusCalls: readonly { python: string; ours: string; note: string }[] = [
+  { python: "ctdapy_xfel.get_api_version()", ours: "await ctdapyXfel.getApiVersion()", note: "" },
+  {
+    python: "ctdapy_xfel.get_runstatus(bl, run)",
+    ours: "await ctdapyXfel.getRunstatus(bl, run)",
+    note: "Compare with `ctdapyXfel.CTDA_RUN_STATUS_CAN_READ`, `…_WAIT_CALIB`, `…_NOT_CITIUS`: words here, for only the first number is known.",
+  },
+  { python: "ctdapy_xfel.CtrlBuffer(bl, run)", ours: "new ctdapyXfel.CtrlBuffer(bl, run)", note: "Asks nothing until the first call." },
+  { python: "buffer.read_detidlist()", ours: "await buffer.readDetidlist()", note: "By number; these names are detector ids everywhere." },
+  { python: "buffer.read_sensoridlist()", ours: "await buffer.readSensoridlist()", note: "Ascending. `read_prbidlist` is its older name." },
+  { python: "buffer.read_taglist()", ours: "await buffer.readTaglist()", note: "A Uint32Array." },
+  { python: "buffer.read_badpixel_mask(out, sensor)", ours: "await buffer.readBadpixelMask(out, sensor)", note: "uint8 [728, 384]; 1 is bad." },
+  {
+    python: "buffer.read_image(out, sensor, tag)",
+    ours: "await buffer.readImage(out, sensor, tag)",
+    note: "float32 [728, 384]; all sensors at once: `readImages`.",
+  },
+  { python: "buffer.read_reconstinfo(sensor, tag)", ours: "await buffer.readReconstinfo(sensor, tag)", note: "Same keys; for an Assembler: `detectorInfos`." },
+  {
+    python: "ctolpy_xfel.CtrlBuffer(conn_id)",
+    ours: "new ctolpyXfel.CtrlBuffer(conn_id)",
+    note: "A second argument names the beamline, where two read a CITIUS.",
+  },
+  { python: "buffer.read_binninginfo()", ours: "await online.readBinninginfo()", note: "[binx, biny, width, height]." },
+  {
+    python: "buffer.collect_data(out, ids, ctag)",
+    ours: "await online.collectData(out, ids, ctag)",
+    note: "`ctolpyXfel.NEWEST` for the newest. Gives `ctag` and `reconst_info_list`. `code` is `TIMEOUT` or `DATA_GONE`; `details.ctolName` is the constant of ctolpy_xfel.",
+  },
+];
+
 /** docs/from-python.md, from the method table. */
 export function fromPythonPage(): string {
   const mirrored = Object.entries(callMethods).filter(([name, method]) => method.python !== null && name.startsWith("db."));
@@ -60,6 +92,7 @@ export function fromPythonPage(): string {
   );
   const otherRows = otherCalls.map(({ python, ours, note }) => row(python, ours, note));
   const liveRows = liveCalls.map(({ python, ours, note }) => row(python, ours, note));
+  const citiusRows = citiusCalls.map(({ python, ours, note }) => row(python, ours, note));
   return `# From Python
 
 Every Python call beside ours. Names follow one rule (\`read_taglist_byrun\` → \`readTaglistByrun\`), arguments keep their
@@ -97,6 +130,14 @@ See [live.md](live.md).
 | Python | here | differences |
 |---|---|---|
 ${liveRows.join("\n")}
+
+## ctdapy_xfel and ctolpy_xfel
+
+\`const { ctdapyXfel, ctolpyXfel } = facility.st\`. See [citius.md](citius.md).
+
+| Python | here | differences |
+|---|---|---|
+${citiusRows.join("\n")}
 `;
 }
 

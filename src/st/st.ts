@@ -3,6 +3,8 @@ import type { DetectorInfo } from "../core/detector.ts";
 import { asApiError } from "../core/errors.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { APIError } from "./api-error.ts";
+import { CtdapyXfel } from "./citius/ctdapy.ts";
+import { CtolpyXfel } from "./citius/ctolpy.ts";
 import { Shots, type ShotsOptions } from "./shots.ts";
 import { StorageBuffer, StorageReader } from "./storage.ts";
 
@@ -24,10 +26,16 @@ export class St {
     runs: readonly number[],
   ) => StorageReader;
   readonly StorageBuffer: typeof StorageBuffer = StorageBuffer;
+  /** Stored images of CITIUS detectors, as `ctdapy_xfel`. */
+  readonly ctdapyXfel: CtdapyXfel;
+  /** Images of CITIUS detectors as the beam runs, as `ctolpy_xfel`. */
+  readonly ctolpyXfel: CtolpyXfel;
   readonly #endpoint: Endpoint;
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
+    this.ctdapyXfel = new CtdapyXfel(endpoint);
+    this.ctolpyXfel = new CtolpyXfel(endpoint);
     this.StorageReader = class extends StorageReader {
       constructor(detId: string, bl: number, runs: readonly number[]) {
         super(endpoint, detId, bl, runs);

@@ -4,7 +4,9 @@ const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.mi
 const ofRun = { bl: whole(0, 1000), run: whole(-1_000_000_000, 1_000_000_000) };
 const text = v.pipe(v.string(), v.nonEmpty());
 const sensorId = whole(0, 65_535);
-const sensorIds = v.pipe(v.array(sensorId), v.maxLength(1000));
+/** Above the 72 of the largest detector, and an answer of 28 MB at most. */
+const MOST_SENSORS = 100;
+const sensorIds = v.pipe(v.array(sensorId), v.maxLength(MOST_SENSORS));
 // A typed array over any buffer: v.instance would infer the ArrayBuffer-only type.
 const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
 
@@ -27,7 +29,7 @@ const reconstInfo = v.strictObject({
 /** The dictionary of `read_reconstinfo`: µm from the beam, degrees. */
 export type ReconstInfo = v.InferOutput<typeof reconstInfo>;
 
-const masks = v.strictObject({ shape: v.tuple([whole(0, 1000), whole(1, 65_536), whole(1, 65_536)]), data: bytes });
+const masks = v.strictObject({ shape: v.tuple([whole(0, MOST_SENSORS), whole(1, 65_536), whole(1, 65_536)]), data: bytes });
 
 const row = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string, python: string, note?: string) =>
   ({ params, result, changes: false, meaning, python, ...(note === undefined ? {} : { note }) }) as const;

@@ -81,6 +81,12 @@ export function endpointContract(subject: Subject): void {
         "db.readTimestampFromtag": { hightag, tag, equipId: signal },
         "st.readDetectorInfo": { ...of, detId: sensor },
         "st.collect": { detId: sensor, bl, runs: [run], tag },
+        // A run without CITIUS has no sensors, and nothing is asked about them.
+        "citius.getApiVersion": {},
+        "citius.getRunstatus": of,
+        "citius.readSensors": of,
+        "citius.readBadpixelMask": { ...of, sensorIds: [] },
+        "citius.readReconstinfo": { ...of, sensorIds: [], tag },
         "live.readDetidlist": { bl },
         "live.collect": { detId: sensor, bl, tag: NEWEST_TAG },
       };

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect } from "vitest";
-import { connect } from "../../src/connect.ts";
+import { connect, Facility } from "../../src/connect.ts";
+import { asImage } from "../../src/core/ndarray.ts";
 import { isControlMethod } from "../../src/transport/control-methods.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
@@ -119,12 +120,32 @@ describe("the Python gateway", () => {
     expect(name).toContain("dbpy 1.9.0-standin");
     const table = [...Object.keys(callMethods), ...Object.keys(streamMethods)];
     expect(methods.filter((method) => !table.includes(method))).toEqual([]);
-    expect(table.filter((method) => !methods.includes(method) && !isControlMethod(method))).toEqual(["live.shots"]);
+    expect(table.filter((method) => !methods.includes(method) && !isControlMethod(method))).toEqual([]);
     await expect(gateway.call("db.readRuninfo", { bl: 3, run: 99 })).rejects.toMatchObject({
       code: "UNKNOWN_RUN",
       details: { function: "dbpy.read_runinfo", type: "APIError", args: [-100000001, "SY_ERR_RUNNOTFOUND"] },
     });
     await gateway.close();
+  });
+
+  itWithPython("gives CITIUS images through ctdapy_xfel, which fills the caller's arrays", async () => {
+    await using facility = new Facility(await open());
+    const { ctdapyXfel } = facility.st;
+    expect(await ctdapyXfel.getRunstatus(2, 5)).toBe(ctdapyXfel.CTDA_RUN_STATUS_CAN_READ);
+    expect(await ctdapyXfel.getRunstatus(3, 10)).toBe(ctdapyXfel.CTDA_RUN_STATUS_NOT_CITIUS);
+    const buffer = new ctdapyXfel.CtrlBuffer(2, 5);
+    expect(await buffer.readSensoridlist()).toEqual([4, 7]);
+    const stack = await buffer.newStack();
+    await buffer.readImages(stack, 501);
+    expect([stack.get(0, 9, 9), stack.get(1, 727, 383)]).toEqual([Math.fround(501.4), Math.fround(501.7)]);
+    const masks = await buffer.readBadpixelMasks();
+    expect([masks.get(1, 0, 0), masks.get(1, 0, 1)]).toEqual([1, 0]);
+    const [info] = await buffer.detectorInfos();
+    expect(info).toMatchObject({ id: "CITIUS-2.2M-001-004", xsize: 384, ysize: 728, absGain: 1, geometry: { posXUm: 4000, rotationDeg: 90 } });
+    const shots = facility.shots({ run: { bl: 2, run: 5 }, detectors: ["CITIUS-2.2M-001"], prefetch: 0 });
+    for await (const shot of shots) expect(Object.keys(shot.images)).toEqual(["CITIUS-2.2M-001-004", "CITIUS-2.2M-001-007"]);
+    expect(shots.ledger).toMatchObject({ asked: 4, used: 3 });
+    await expect(buffer.readImage(asImage(new Float32Array(728 * 384), 728, 384), 4, 502)).rejects.toMatchObject({ code: "FRAME_MISSING" });
   });
 
   itWithPython("lets in a client with the keys that docs/remote-access.md makes, and nobody else", async () => {

@@ -1,0 +1,34 @@
+import type { Experiment } from "./experiments.ts";
+import type { Sample } from "./samples.ts";
+
+const LAB6_ANGSTROM = 4.1569;
+
+/** Wide rings over the whole of a large detector; no spots, so that an image can be drawn from its radius alone. */
+const powder: Sample = {
+  name: "LaB6 powder",
+  distanceMm: 120,
+  rings: [1, 2, 3, 4, 5, 6, 8].map((squares) => ({ dSpacingAngstrom: LAB6_ANGSTROM / Math.sqrt(squares), photons: 0.4, sigmaUm: 300 })),
+  spots: [],
+  diffuse: { photons: 0.03, radiusUm: 40_000 },
+};
+
+const common = {
+  beamline: 2,
+  tagsPerRun: 200,
+  pitchTags: 9000,
+  rateHz: 30,
+  station: 3,
+  photonEnergyEv: 10_000,
+  pulseEnergyJ: 0.5e-3,
+  sample: powder,
+  darkHead: true,
+  fyId: "exp2025-1",
+} as const;
+
+/** Runs with a CITIUS, before the others of the live HighTag; the last one has stopped but is still being calibrated when the facility is created. */
+export function citiusExperiments(hightag: number, liveTag: number): Experiment[] {
+  return [
+    { ...common, hightag, firstRun: 228_983, lastRun: 228_986, firstTag: liveTag - 84_001, comment: "CITIUS 2.2M", detectors: ["CITIUS-2.2M-001"] },
+    { ...common, hightag, firstRun: 228_987, lastRun: 228_990, firstTag: liveTag - 48_001, comment: "CITIUS 20.2M", detectors: ["CITIUS-20.2M-001"] },
+  ];
+}
