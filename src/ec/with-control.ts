@@ -5,7 +5,7 @@ import { asFinite, checkOptions } from "../core/guards.ts";
 import { type ControlMethod, controlMethods, isControlMethod } from "../transport/control-methods.ts";
 import type { Endpoint, StreamOptions } from "../transport/endpoint.ts";
 import type { CallMethod, CallParams, CallResult, StreamItem, StreamMethod, StreamParams } from "../transport/methods.ts";
-import { checkCall } from "../transport/question.ts";
+import { checkCall } from "../transport/wrappers/question.ts";
 import { checkAllowed, checkLimits, checkReady, checkSpeed, findDevice } from "./device-checks.ts";
 import type { ControlDriver, DeviceInfo } from "./driver.ts";
 import { GuardedDriver, isRefusal } from "./guarded-driver.ts";

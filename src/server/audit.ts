@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { show, toSaclaError } from "../core/errors.ts";
-import { toJsonForm } from "../transport/json-form.ts";
+import { toJsonForm } from "../transport/http/json-form.ts";
 import type { AuditEntry, AuditLog } from "./service.ts";
 
 /** An audit in a file of JSON lines that is only ever added to. Made with mode 0600. @throws WRITE_FAILED when it cannot be opened */

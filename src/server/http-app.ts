@@ -3,7 +3,7 @@ import { type Context, Hono } from "hono";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { decodeMessage, encodeMessage, toWireError } from "../transport/codec.ts";
-import { fromJsonForm, fromQuery, toJsonForm } from "../transport/json-form.ts";
+import { fromJsonForm, fromQuery, toJsonForm } from "../transport/http/json-form.ts";
 import { PACKED_TYPE, packParts, unpackParts } from "../transport/packed.ts";
 import { httpStatus } from "./http-status.ts";
 import { eventForm, packedForm, streamBody, within } from "./http-stream.ts";

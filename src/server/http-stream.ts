@@ -1,5 +1,5 @@
 import { type AnswerMessage, encodeMessage, type WireError } from "../transport/codec.ts";
-import { toJsonForm } from "../transport/json-form.ts";
+import { toJsonForm } from "../transport/http/json-form.ts";
 import { packParts } from "../transport/packed.ts";
 
 /** A form in which the items of a stream are written. */

@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, randomBytes, timingSafeEqual } from "n
 import { closeSync, existsSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
 import { asOneOf, badArgument } from "../core/guards.ts";
-import { type CurvePair, keyText } from "../transport/zmq-keys.ts";
+import { type CurvePair, keyText } from "../transport/zmq/keys.ts";
 import type { Client, Role } from "./service.ts";
 
 export const roles: readonly Role[] = ["read", "control"];

@@ -2,7 +2,7 @@ import type { Context, Router } from "zeromq";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { asInteger } from "../core/guards.ts";
 import { decodeMessage, type Message, messageId } from "../transport/codec.ts";
-import { type CurvePair, keyText, provenOwner } from "../transport/zmq-keys.ts";
+import { type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
 import { type Client, loopbackClient, type Service, serverCloses } from "./service.ts";
 import { Peer, type SendOutcome } from "./zmq-peer.ts";
 

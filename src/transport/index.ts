@@ -7,7 +7,7 @@ export type { CitiusRunStatus, CitiusSensor, ReconstInfo } from "./citius-method
 export type { CitiusSource } from "./citius-source.ts";
 export { decodeMessage, encodeMessage, type Message, WIRE_VERSION, type WireError } from "./codec.ts";
 export type { Endpoint, FrameMemory, StreamOptions } from "./endpoint.ts";
-export { type HttpOptions, httpEndpoint } from "./http-client.ts";
+export { type HttpOptions, httpEndpoint } from "./http/client.ts";
 export { inProcess } from "./in-process.ts";
 export type { HappenedShots, ImageState, LiveSource } from "./live-source.ts";
 export {
@@ -26,10 +26,10 @@ export {
 } from "./methods.ts";
 export { type NetworkOptions, networkSchemes } from "./network.ts";
 export { type Address, type OpenScheme, openEndpoint } from "./open.ts";
-export { replayRecording } from "./recording.ts";
 export { endpointOf, type Source } from "./source.ts";
-export { type CacheOptions, withCache } from "./with-cache.ts";
-export { type FaultOptions, type FaultShares, withFaults } from "./with-faults.ts";
-export { withRecording } from "./with-recording.ts";
-export { type RetryPolicy, withRetry } from "./with-retry.ts";
-export { type ZmqOptions, zmqEndpoint } from "./zmq-endpoint.ts";
+export { replayRecording } from "./wrappers/recording.ts";
+export { type CacheOptions, withCache } from "./wrappers/with-cache.ts";
+export { type FaultOptions, type FaultShares, withFaults } from "./wrappers/with-faults.ts";
+export { withRecording } from "./wrappers/with-recording.ts";
+export { type RetryPolicy, withRetry } from "./wrappers/with-retry.ts";
+export { type ZmqOptions, zmqEndpoint } from "./zmq/endpoint.ts";

@@ -2,10 +2,10 @@ import { readFile, stat } from "node:fs/promises";
 import { SaclaError, show } from "../core/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Address, OpenScheme } from "./open.ts";
-import { fileError } from "./question.ts";
-import { replayRecording } from "./recording.ts";
-import { type RetryPolicy, withRetry } from "./with-retry.ts";
-import { type CurvePair, keyBytes } from "./zmq-keys.ts";
+import { fileError } from "./wrappers/question.ts";
+import { replayRecording } from "./wrappers/recording.ts";
+import { type RetryPolicy, withRetry } from "./wrappers/with-retry.ts";
+import { type CurvePair, keyBytes } from "./zmq/keys.ts";
 
 /** How a server elsewhere is asked, and as whom. Secrets do not belong in addresses, which stand in logs and histories. */
 export interface NetworkOptions {
@@ -26,13 +26,13 @@ export function networkSchemes(options: NetworkOptions): Readonly<Record<string,
 
 async function openZmq(address: Address, { keyFile = fromEnvironment("SACLA_KEY_FILE"), retry }: NetworkOptions): Promise<Endpoint> {
   refuseSecrets(address);
-  const { zmqEndpoint } = await import("./zmq-endpoint.ts");
+  const { zmqEndpoint } = await import("./zmq/endpoint.ts");
   return withRetry(zmqEndpoint(address.text, keyFile === undefined ? {} : { curve: await readKeyFile(keyFile) }), retry);
 }
 
 async function openHttp(address: Address, { token = fromEnvironment("SACLA_TOKEN"), retry }: NetworkOptions): Promise<Endpoint> {
   refuseSecrets(address);
-  const { httpEndpoint } = await import("./http-client.ts");
+  const { httpEndpoint } = await import("./http/client.ts");
   return withRetry(httpEndpoint(address.text, token === undefined ? {} : { token }), retry);
 }
 

@@ -12,7 +12,7 @@ import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { type CallMethod, type CallParams, callMethods, streamMethods } from "../../src/transport/methods.ts";
 import { endpointOf } from "../../src/transport/source.ts";
-import { zmqEndpoint } from "../../src/transport/zmq-endpoint.ts";
+import { zmqEndpoint } from "../../src/transport/zmq/endpoint.ts";
 import { itNeeding, pythonWith } from "../support/optional.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { tinySource } from "../support/tiny-source.ts";

@@ -1,6 +1,6 @@
 import { createSimulatedFacility, VirtualClock } from "../../src/facility/index.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
-import { httpEndpoint } from "../../src/transport/http-client.ts";
+import { httpEndpoint } from "../../src/transport/http/client.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { endpointOf } from "../../src/transport/source.ts";
 import { httpServer } from "../support/http.ts";

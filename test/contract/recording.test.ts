@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { inProcess } from "../../src/transport/in-process.ts";
-import { replayRecording } from "../../src/transport/recording.ts";
 import { endpointOf } from "../../src/transport/source.ts";
-import { withRecording } from "../../src/transport/with-recording.ts";
+import { replayRecording } from "../../src/transport/wrappers/recording.ts";
+import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { tinySource } from "../support/tiny-source.ts";
 import { endpointContract } from "./endpoint-contract.ts";

@@ -1,8 +1,8 @@
 import { inProcess } from "../../src/transport/in-process.ts";
 import { endpointOf } from "../../src/transport/source.ts";
-import { withCache } from "../../src/transport/with-cache.ts";
-import { withFaults } from "../../src/transport/with-faults.ts";
-import { withRetry } from "../../src/transport/with-retry.ts";
+import { withCache } from "../../src/transport/wrappers/with-cache.ts";
+import { withFaults } from "../../src/transport/wrappers/with-faults.ts";
+import { withRetry } from "../../src/transport/wrappers/with-retry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { tinySource } from "../support/tiny-source.ts";
 import { endpointContract } from "./endpoint-contract.ts";

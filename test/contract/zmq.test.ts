@@ -4,7 +4,7 @@ import { Service } from "../../src/server/service.ts";
 import { serveZmq } from "../../src/server/zmq-server.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { endpointOf } from "../../src/transport/source.ts";
-import { zmqEndpoint } from "../../src/transport/zmq-endpoint.ts";
+import { zmqEndpoint } from "../../src/transport/zmq/endpoint.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { tinySource } from "../support/tiny-source.ts";
 import { endpointContract, type Subject } from "./endpoint-contract.ts";

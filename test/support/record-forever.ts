@@ -2,7 +2,7 @@
 import { createSimulatedFacility } from "../../src/facility/index.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { endpointOf } from "../../src/transport/source.ts";
-import { withRecording } from "../../src/transport/with-recording.ts";
+import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
 
 const endpoint = await withRecording(inProcess(endpointOf(createSimulatedFacility())), process.argv[2] ?? "");
 const of = { bl: 3, run: 651264 };

@@ -2,7 +2,7 @@
 import { serve } from "../../src/server/serve.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { endpointOf } from "../../src/transport/source.ts";
-import { withFaults } from "../../src/transport/with-faults.ts";
+import { withFaults } from "../../src/transport/wrappers/with-faults.ts";
 import { tinySource } from "./tiny-source.ts";
 
 const [zmqPort = "*", httpPort = "0"] = process.argv.slice(2);

@@ -9,7 +9,7 @@ import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import type { StreamMethod, StreamParams } from "../../../src/transport/methods.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
-import { withRetry } from "../../../src/transport/with-retry.ts";
+import { withRetry } from "../../../src/transport/wrappers/with-retry.ts";
 import { whileBeamRuns } from "../../support/beam.ts";
 import { TinySource, tinyPixel } from "../../support/tiny-source.ts";
 

@@ -9,7 +9,7 @@ import { ServerMetrics } from "../../../src/server/metrics.ts";
 import { Service } from "../../../src/server/service.ts";
 import { serveZmq, type ZmqServer } from "../../../src/server/zmq-server.ts";
 import { decodeMessage, encodeMessage, type RequestMessage } from "../../../src/transport/codec.ts";
-import { type CurvePair, provenRoutingId } from "../../../src/transport/zmq-keys.ts";
+import { type CurvePair, provenRoutingId } from "../../../src/transport/zmq/keys.ts";
 import { changingTable, movingEndpoint } from "../../support/changing-table.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 

@@ -9,7 +9,7 @@ import { ServerMetrics } from "../../../src/server/metrics.ts";
 import { Service, wholeTable } from "../../../src/server/service.ts";
 import { encodeMessage, type RequestMessage } from "../../../src/transport/codec.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
-import { httpEndpoint } from "../../../src/transport/http-client.ts";
+import { httpEndpoint } from "../../../src/transport/http/client.ts";
 import { PACKED_TYPE, packParts } from "../../../src/transport/packed.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
 import { bigFrames } from "../../support/big-frames.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { curveKeyPair } from "zeromq";
 import { Keys, newCurveKey, newToken, revokeKey } from "../../../src/server/keys.ts";
-import { keyBytes } from "../../../src/transport/zmq-keys.ts";
+import { keyBytes } from "../../../src/transport/zmq/keys.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const root = temporaryFolder();

@@ -7,8 +7,8 @@ import { type AnswerMessage, decodeMessage, encodeMessage } from "../../../src/t
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { callMethods } from "../../../src/transport/methods.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
-import { type ZmqOptions, zmqEndpoint } from "../../../src/transport/zmq-endpoint.ts";
-import { keyBytes, keyText, provenOwner, provenRoutingId } from "../../../src/transport/zmq-keys.ts";
+import { type ZmqOptions, zmqEndpoint } from "../../../src/transport/zmq/endpoint.ts";
+import { keyBytes, keyText, provenOwner, provenRoutingId } from "../../../src/transport/zmq/keys.ts";
 import { bigFrames } from "../../support/big-frames.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 

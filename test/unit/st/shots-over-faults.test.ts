@@ -4,8 +4,8 @@ import { isSaclaError } from "../../../src/core/errors.ts";
 import { Shots } from "../../../src/st/shots.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
-import { type FaultOptions, withFaults } from "../../../src/transport/with-faults.ts";
-import { type RetryPolicy, withRetry } from "../../../src/transport/with-retry.ts";
+import { type FaultOptions, withFaults } from "../../../src/transport/wrappers/with-faults.ts";
+import { type RetryPolicy, withRetry } from "../../../src/transport/wrappers/with-retry.ts";
 import { tinyPixel, tinySource } from "../../support/tiny-source.ts";
 
 const sensors = ["MPCCD-2N0-1-006-1", "MPCCD-2N0-1-006-2"];

@@ -2,7 +2,7 @@ import { delay, HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type AnswerMessage, encodeMessage } from "../../../src/transport/codec.ts";
-import { type HttpOptions, httpEndpoint } from "../../../src/transport/http-client.ts";
+import { type HttpOptions, httpEndpoint } from "../../../src/transport/http/client.ts";
 import { PACKED_TYPE, packParts } from "../../../src/transport/packed.ts";
 
 const base = "http://sacla.test:5580";

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
-import { fromJsonForm, fromQuery, toJsonForm, toQuery } from "../../../src/transport/json-form.ts";
+import { fromJsonForm, fromQuery, toJsonForm, toQuery } from "../../../src/transport/http/json-form.ts";
 import { callMethods, streamMethods } from "../../../src/transport/methods.ts";
 
 const columns = callMethods["db.readColumns"].params;

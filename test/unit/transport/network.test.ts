@@ -6,7 +6,7 @@ import { Keys, newCurveKey } from "../../../src/server/keys.ts";
 import { serve } from "../../../src/server/serve.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
-import { withRecording } from "../../../src/transport/with-recording.ts";
+import { withRecording } from "../../../src/transport/wrappers/with-recording.ts";
 import { runSource } from "../../support/cli.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";

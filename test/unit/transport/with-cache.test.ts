@@ -6,7 +6,7 @@ import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import type { CallMethod, CallParams, CallResult } from "../../../src/transport/methods.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
-import { withCache } from "../../../src/transport/with-cache.ts";
+import { withCache } from "../../../src/transport/wrappers/with-cache.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { TINY_HIGHTAG, type TinySource, tinySource } from "../../support/tiny-source.ts";
 

@@ -3,7 +3,7 @@ import { isSaclaError } from "../../../src/core/errors.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
-import { type FaultOptions, withFaults } from "../../../src/transport/with-faults.ts";
+import { type FaultOptions, withFaults } from "../../../src/transport/wrappers/with-faults.ts";
 import { bareShot, ScriptedEndpoint } from "../../support/scripted-endpoint.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 

@@ -3,7 +3,7 @@ import { SaclaError } from "../../../src/core/errors.ts";
 import type { Pixels } from "../../../src/core/ndarray.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import type { ShotFrames } from "../../../src/transport/methods.ts";
-import { type RetryPolicy, withRetry } from "../../../src/transport/with-retry.ts";
+import { type RetryPolicy, withRetry } from "../../../src/transport/wrappers/with-retry.ts";
 import { bareShot, ScriptedEndpoint, unreachable } from "../../support/scripted-endpoint.ts";
 
 const quick: RetryPolicy = { firstWaitMs: 1, longestWaitMs: 1, seed: 1 };

@@ -1,8 +1,7 @@
-import type { CallOptions } from "../core/async.ts";
-import { asFinite, asText, checkOptions } from "../core/guards.ts";
-import { CacheFolder } from "./cache-folder.ts";
-import { checkAgainst } from "./check.ts";
-import type { Endpoint, StreamOptions } from "./endpoint.ts";
+import type { CallOptions } from "../../core/async.ts";
+import { asFinite, asText, checkOptions } from "../../core/guards.ts";
+import { checkAgainst } from "../check.ts";
+import type { Endpoint, StreamOptions } from "../endpoint.ts";
 import {
   type CallMethod,
   type CallParams,
@@ -12,7 +11,8 @@ import {
   type StreamItem,
   type StreamMethod,
   type StreamParams,
-} from "./methods.ts";
+} from "../methods.ts";
+import { CacheFolder } from "./cache-folder.ts";
 import { checkCall, questionKey } from "./question.ts";
 
 export interface CacheOptions {

@@ -1,14 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { bounded, type CallOptions, throwIfAborted } from "../core/async.ts";
-import { isSaclaError, SaclaError, show } from "../core/errors.ts";
-import { asFinite, checkOptions } from "../core/guards.ts";
-import { checkAgainst, checkCallMethod, checkStreamMethod } from "./check.ts";
-import { type AnswerMessage, decodeMessage, encodeMessage, fromWireError, type RequestMessage } from "./codec.ts";
-import type { Endpoint, StreamOptions } from "./endpoint.ts";
-import { placeFrames } from "./frame-memory.ts";
-import { errorOfResponse } from "./http-errors.ts";
-import { incomplete } from "./incomplete.ts";
-import { toQuery } from "./json-form.ts";
+import { bounded, type CallOptions, throwIfAborted } from "../../core/async.ts";
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { asFinite, checkOptions } from "../../core/guards.ts";
+import { checkAgainst, checkCallMethod, checkStreamMethod } from "../check.ts";
+import { type AnswerMessage, decodeMessage, encodeMessage, fromWireError, type RequestMessage } from "../codec.ts";
+import type { Endpoint, StreamOptions } from "../endpoint.ts";
+import { placeFrames } from "../frame-memory.ts";
+import { incomplete } from "../incomplete.ts";
 import {
   type CallMethod,
   type CallParams,
@@ -20,8 +18,10 @@ import {
   type StreamMethod,
   type StreamParams,
   streamMethods,
-} from "./methods.ts";
-import { PACKED_TYPE, PackedReader, packParts } from "./packed.ts";
+} from "../methods.ts";
+import { PACKED_TYPE, PackedReader, packParts } from "../packed.ts";
+import { errorOfResponse } from "./errors.ts";
+import { toQuery } from "./json-form.ts";
 
 export interface HttpOptions {
   /** The bearer token that `sacla keys new` has given. */

@@ -1,11 +1,11 @@
-import { bounded, type CallOptions, sleep } from "../core/async.ts";
-import { SaclaError } from "../core/errors.ts";
-import { asFinite, asInteger, badArgument, checkOptions } from "../core/guards.ts";
-import { hash } from "../core/random.ts";
-import { checkAgainst, checkCallMethod, checkStreamMethod } from "./check.ts";
-import { decodeMessage, encodeMessage } from "./codec.ts";
-import type { Endpoint, StreamOptions } from "./endpoint.ts";
-import { placeFrames } from "./frame-memory.ts";
+import { bounded, type CallOptions, sleep } from "../../core/async.ts";
+import { SaclaError } from "../../core/errors.ts";
+import { asFinite, asInteger, badArgument, checkOptions } from "../../core/guards.ts";
+import { hash } from "../../core/random.ts";
+import { checkAgainst, checkCallMethod, checkStreamMethod } from "../check.ts";
+import { decodeMessage, encodeMessage } from "../codec.ts";
+import type { Endpoint, StreamOptions } from "../endpoint.ts";
+import { placeFrames } from "../frame-memory.ts";
 import {
   type CallMethod,
   type CallParams,
@@ -15,7 +15,7 @@ import {
   type StreamMethod,
   type StreamParams,
   streamMethods,
-} from "./methods.ts";
+} from "../methods.ts";
 
 /** Shares of questions, or of items of a stream, that something happens to; each from 0 to 1. @default 0 */
 export interface FaultShares {

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
-import { SaclaError, show } from "../core/errors.ts";
-import { decodeMessage, type Message } from "./codec.ts";
-import { packedExtent, unpackParts } from "./packed.ts";
+import { SaclaError, show } from "../../core/errors.ts";
+import { decodeMessage, type Message } from "../codec.ts";
+import { packedExtent, unpackParts } from "../packed.ts";
 import { questionKey } from "./question.ts";
 
 /** Where a message lies in the file. */

@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeMessage, encodeMessage } from "./codec.ts";
-import { packParts, unpackParts } from "./packed.ts";
+import { decodeMessage, encodeMessage } from "../codec.ts";
+import { packParts, unpackParts } from "../packed.ts";
 import { fileError } from "./question.ts";
 
 /** SHA-256. */

@@ -1,10 +1,10 @@
 import { type FileHandle, open } from "node:fs/promises";
-import type { CallOptions } from "../core/async.ts";
-import { isSaclaError, SaclaError, show } from "../core/errors.ts";
-import { encodeMessage, type Message, toWireError } from "./codec.ts";
-import type { Endpoint, StreamOptions } from "./endpoint.ts";
-import type { CallMethod, CallParams, CallResult, StreamItem, StreamMethod, StreamParams } from "./methods.ts";
-import { packParts } from "./packed.ts";
+import type { CallOptions } from "../../core/async.ts";
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { encodeMessage, type Message, toWireError } from "../codec.ts";
+import type { Endpoint, StreamOptions } from "../endpoint.ts";
+import type { CallMethod, CallParams, CallResult, StreamItem, StreamMethod, StreamParams } from "../methods.ts";
+import { packParts } from "../packed.ts";
 import { checkCall, checkStream, fileError } from "./question.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { createHmac, createPrivateKey, createPublicKey, diffieHellman, randomBytes, timingSafeEqual } from "node:crypto";
-import { badArgument } from "../core/guards.ts";
+import { badArgument } from "../../core/guards.ts";
 
 /** A CURVE key pair, both keys as 40 characters of Z85 (ZeroMQ RFC 32). */
 export interface CurvePair {

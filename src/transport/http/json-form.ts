@@ -1,5 +1,5 @@
 import type { GenericSchema } from "valibot";
-import { badArgument } from "../core/guards.ts";
+import { badArgument } from "../../core/guards.ts";
 
 /** A value in the JSON form: arrays as lists of numbers, what JSON cannot hold as `{"$number": "NaN"}`. */
 export function toJsonForm(value: unknown): unknown {

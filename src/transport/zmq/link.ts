@@ -1,7 +1,7 @@
 import type { Dealer } from "zeromq";
-import { SaclaError, toSaclaError } from "../core/errors.ts";
-import { type AnswerMessage, decodeMessage, encodeMessage, fromWireError, type Message, messageId, type RequestMessage } from "./codec.ts";
-import { type CurvePair, provenRoutingId } from "./zmq-keys.ts";
+import { SaclaError, toSaclaError } from "../../core/errors.ts";
+import { type AnswerMessage, decodeMessage, encodeMessage, fromWireError, type Message, messageId, type RequestMessage } from "../codec.ts";
+import { type CurvePair, provenRoutingId } from "./keys.ts";
 
 export interface LinkOptions {
   readonly url: string;

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { BoundedWaits, bounded, type CallOptions } from "../core/async.ts";
-import { isSaclaError, SaclaError, show } from "../core/errors.ts";
-import { asInteger, checkOptions } from "../core/guards.ts";
-import { checkAgainst, checkCallMethod, checkStreamMethod } from "./check.ts";
-import { type AnswerMessage, fromWireError } from "./codec.ts";
-import type { Endpoint, StreamOptions } from "./endpoint.ts";
-import { placeFrames } from "./frame-memory.ts";
-import { incomplete } from "./incomplete.ts";
+import { BoundedWaits, bounded, type CallOptions } from "../../core/async.ts";
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { asInteger, checkOptions } from "../../core/guards.ts";
+import { checkAgainst, checkCallMethod, checkStreamMethod } from "../check.ts";
+import { type AnswerMessage, fromWireError } from "../codec.ts";
+import type { Endpoint, StreamOptions } from "../endpoint.ts";
+import { placeFrames } from "../frame-memory.ts";
+import { incomplete } from "../incomplete.ts";
 import {
   type CallMethod,
   type CallParams,
@@ -17,9 +17,9 @@ import {
   type StreamMethod,
   type StreamParams,
   streamMethods,
-} from "./methods.ts";
-import { type CurvePair, keyBytes } from "./zmq-keys.ts";
-import { Link, type LinkOptions } from "./zmq-link.ts";
+} from "../methods.ts";
+import { type CurvePair, keyBytes } from "./keys.ts";
+import { Link, type LinkOptions } from "./link.ts";
 
 export interface ZmqOptions {
   /** The server's public key and this client's pair, as `sacla keys` gives them; needed beyond loopback. @default none */

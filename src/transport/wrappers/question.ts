@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { SaclaError, show } from "../core/errors.ts";
-import { checkAgainst, checkCallMethod, checkStreamMethod } from "./check.ts";
-import { encodeMessage } from "./codec.ts";
-import { callMethods, streamMethods } from "./methods.ts";
+import { SaclaError, show } from "../../core/errors.ts";
+import { checkAgainst, checkCallMethod, checkStreamMethod } from "../check.ts";
+import { encodeMessage } from "../codec.ts";
+import { callMethods, streamMethods } from "../methods.ts";
 
 /** Parameters of a call that follow its schema. @throws UNKNOWN_METHOD, BAD_ARGUMENT */
 export function checkCall<P>(method: string, params: P): P {

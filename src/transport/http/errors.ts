@@ -1,6 +1,6 @@
-import { type ErrorCode, errorCatalogue, SaclaError, show } from "../core/errors.ts";
-import { decodeMessage, fromWireError } from "./codec.ts";
-import { PACKED_TYPE, unpackParts } from "./packed.ts";
+import { type ErrorCode, errorCatalogue, SaclaError, show } from "../../core/errors.ts";
+import { decodeMessage, fromWireError } from "../codec.ts";
+import { PACKED_TYPE, unpackParts } from "../packed.ts";
 
 /** What a status means when the body does not say it: something between here and the server has answered. */
 const codeOfStatus: Readonly<Record<number, ErrorCode>> = {

@@ -1,10 +1,10 @@
-import { bounded, type CallOptions, sleep, throwIfAborted } from "../core/async.ts";
-import { isSaclaError, SaclaError } from "../core/errors.ts";
-import { asFinite, asInteger, checkOptions } from "../core/guards.ts";
-import { Random } from "../core/random.ts";
-import { checkStreamMethod } from "./check.ts";
-import type { Endpoint, StreamOptions } from "./endpoint.ts";
-import { placeFrames } from "./frame-memory.ts";
+import { bounded, type CallOptions, sleep, throwIfAborted } from "../../core/async.ts";
+import { isSaclaError, SaclaError } from "../../core/errors.ts";
+import { asFinite, asInteger, checkOptions } from "../../core/guards.ts";
+import { Random } from "../../core/random.ts";
+import { checkStreamMethod } from "../check.ts";
+import type { Endpoint, StreamOptions } from "../endpoint.ts";
+import { placeFrames } from "../frame-memory.ts";
 import {
   type CallMethod,
   type CallParams,
@@ -15,7 +15,7 @@ import {
   type StreamMethod,
   type StreamParams,
   streamMethods,
-} from "./methods.ts";
+} from "../methods.ts";
 
 /** When and how often {@link withRetry} asks again. */
 export interface RetryPolicy {
