@@ -209,6 +209,12 @@ export function toSaclaError(error: unknown, code: ErrorCode = "INTERNAL", conte
   return new SaclaError(code, context === "" ? text : `${context}: ${text}`, { cause: error });
 }
 
+/** What the operating system says of a file, as the coded error that says it. */
+export function fileError(code: "WRITE_FAILED" | "FILE_NOT_FOUND", what: string, path: string, cause: unknown): SaclaError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new SaclaError(code, `${what} ${show(path)}: ${why}`, { details: { path }, cause });
+}
+
 const printableLimit = 120;
 
 /** A value as it should appear in an error message: short, quoted, never throwing. */

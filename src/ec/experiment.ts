@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
-import { SaclaError, show, showList } from "../core/errors.ts";
+import { fileError, SaclaError, show, showList } from "../core/errors.ts";
 import { checkAgainst } from "../transport/check.ts";
-import { fileError } from "../transport/wrappers/question.ts";
 import { madocaSection } from "./madoca/section.ts";
 
 const text = v.pipe(v.string(), v.nonEmpty());

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import * as v from "valibot";
-import { fileError } from "../transport/wrappers/question.ts";
+import { fileError } from "../core/errors.ts";
 import type { EndedLease, Touched } from "./lease.ts";
 
 const base = { time: v.string(), bl: v.number() };

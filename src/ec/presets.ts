@@ -1,8 +1,7 @@
 import { appendFile, readFile } from "node:fs/promises";
 import * as v from "valibot";
-import { SaclaError, show, showList } from "../core/errors.ts";
+import { fileError, SaclaError, show, showList } from "../core/errors.ts";
 import { asText } from "../core/guards.ts";
-import { fileError } from "../transport/wrappers/question.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 const entry = v.strictObject({ device: v.string(), unit: v.string(), value: v.union([v.number(), v.string()]) });

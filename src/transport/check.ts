@@ -34,3 +34,13 @@ function allowedBy(issue: v.BaseIssue<unknown>): string {
   if (issue.type === "integer") return "a whole number";
   return expected.replace(">=", "at least ").replace("<=", "at most ");
 }
+
+/** Parameters of a call that follow its schema. @throws UNKNOWN_METHOD, BAD_ARGUMENT */
+export function checkCall<P>(method: string, params: P): P {
+  return checkAgainst(callMethods[checkCallMethod(method)].params, params, "BAD_ARGUMENT", method) as P;
+}
+
+/** Parameters of a stream that follow its schema. @throws UNKNOWN_METHOD, BAD_ARGUMENT */
+export function checkStream<P>(method: string, params: P): P {
+  return checkAgainst(streamMethods[checkStreamMethod(method)].params, params, "BAD_ARGUMENT", method) as P;
+}

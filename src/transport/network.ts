@@ -1,8 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
-import { SaclaError, show } from "../core/errors.ts";
+import { fileError, SaclaError, show } from "../core/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Address, OpenScheme } from "./open.ts";
-import { fileError } from "./wrappers/question.ts";
 import { replayRecording } from "./wrappers/recording.ts";
 import { type RetryPolicy, withRetry } from "./wrappers/with-retry.ts";
 import { type CurvePair, keyBytes } from "./zmq/keys.ts";

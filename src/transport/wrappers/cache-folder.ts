@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileError } from "../../core/errors.ts";
 import { decodeMessage, encodeMessage } from "../codec.ts";
 import { packParts, unpackParts } from "../packed.ts";
-import { fileError } from "./question.ts";
 
 /** SHA-256. */
 const CHECKSUM_BYTES = 32;

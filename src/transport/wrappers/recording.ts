@@ -1,12 +1,12 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { type CallOptions, throwIfAborted } from "../../core/async.ts";
-import { SaclaError, show, showList } from "../../core/errors.ts";
+import { fileError, SaclaError, show, showList } from "../../core/errors.ts";
 import { fromWireError, type Message } from "../codec.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
 import { placeFrames } from "../frame-memory.ts";
 import { inProcess } from "../in-process.ts";
 import type { CallMethod, CallParams, CallResult, StreamItem, StreamMethod, StreamParams } from "../methods.ts";
-import { fileError, questionKey, showParams } from "./question.ts";
+import { questionKey, showParams } from "./question.ts";
 import { type Asked, indexRecording, type Place, type RecordingIndex, readMessage } from "./recording-index.ts";
 
 /** Questions named in a message at most. */

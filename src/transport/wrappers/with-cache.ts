@@ -1,6 +1,6 @@
 import type { CallOptions } from "../../core/async.ts";
 import { asFinite, asText, checkOptions } from "../../core/guards.ts";
-import { checkAgainst } from "../check.ts";
+import { checkAgainst, checkCall } from "../check.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
 import {
   type CallMethod,
@@ -13,7 +13,7 @@ import {
   type StreamParams,
 } from "../methods.ts";
 import { CacheFolder } from "./cache-folder.ts";
-import { checkCall, questionKey } from "./question.ts";
+import { questionKey } from "./question.ts";
 
 export interface CacheOptions {
   /** Where answers are kept; made when it is not there. Nothing else may be in it. */

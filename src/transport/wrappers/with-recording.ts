@@ -1,11 +1,11 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { CallOptions } from "../../core/async.ts";
-import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { fileError, isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { checkCall, checkStream } from "../check.ts";
 import { encodeMessage, type Message, toWireError } from "../codec.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
 import type { CallMethod, CallParams, CallResult, StreamItem, StreamMethod, StreamParams } from "../methods.ts";
 import { packParts } from "../packed.ts";
-import { checkCall, checkStream, fileError } from "./question.ts";
 
 /**
  * An Endpoint that answers as `inner` does and writes every question and answer to a new file, for
