@@ -1,5 +1,6 @@
 import type { DetectorInfo, SensorGeometry } from "../core/detector.ts";
 import { hash, Random } from "../core/random.ts";
+import { citiusSensorsOf, describeCitius, isCitius } from "./citius.ts";
 import { cameraParameters, mpccdParameters } from "./parameters.ts";
 
 type Place = readonly [posXUm: number, posYUm: number, rotationDeg: number];
@@ -43,6 +44,7 @@ const usualGain = 17.8;
 
 /** The sensors of a detector that experiments list: `-1` … `-8` of an octal, a single sensor or a camera itself. */
 export function sensorsOf(detector: string): string[] {
+  if (isCitius(detector)) return citiusSensorsOf(detector);
   const places = placesOf(detector);
   return places.length < 2 ? [detector] : places.map((_, i) => `${detector}-${i + 1}`);
 }
@@ -54,6 +56,7 @@ export function idsOf(detector: string): string[] {
 
 /** What a sensor or camera says of itself. */
 export function describeDetector(id: string): DetectorInfo {
+  if (isCitius(id)) return describeCitius(id);
   if (id.startsWith("OPAL")) return { id, xsize: cameraParameters.xsize, ysize: cameraParameters.ysize, absGain: null, geometry: null, pixelType: "uint16" };
   const { detector, index } = sensorOf(id);
   const [posXUm, posYUm, rotationDeg] = placesOf(detector)[index] ?? [0, 0, 0];

@@ -1,3 +1,4 @@
+import { citiusExperiments } from "./citius-runs.ts";
 import { TAG_RATE_HZ } from "./parameters.ts";
 import { type Sample, samples } from "./samples.ts";
 
@@ -39,7 +40,7 @@ export interface Experiment {
   readonly pulseEnergyJ: number;
   readonly sample: Sample;
   readonly comment: string;
-  /** Composite ids of MPCCDs, and cameras. */
+  /** Composite ids of MPCCDs and CITIUS, and cameras. */
   readonly detectors: readonly string[];
   /** Runs with the shutter closed from beginning to end. */
   readonly darkRuns?: readonly number[];
@@ -152,6 +153,7 @@ export const experiments: readonly Experiment[] = [
     darkRuns: [220_930, 220_933],
     fyId: "exp2024-2",
   },
+  ...citiusExperiments(liveHightag, liveTag),
   {
     ...hard,
     beamline: 2,

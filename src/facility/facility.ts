@@ -7,9 +7,18 @@ import type { Pixels } from "../core/ndarray.ts";
 import { nearestNames } from "../core/nearest-names.ts";
 import { hash, Random } from "../core/random.ts";
 import { type Column, emptyColumn, roundToText, setEntry } from "../core/syncdb.ts";
+import { type ControlDriver, type WithControlOptions, withControl } from "../ec/index.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
 import type { RunInfo } from "../transport/methods.ts";
-import type { Source } from "../transport/source.ts";
+import { endpointOf, type Source } from "../transport/source.ts";
 import { CameraModel } from "./camera.ts";
+import { CitiusModel, isCitius, SimulatedCitius, storedAs } from "./citius.ts";
+import { ControlledBeamline } from "./control/beamline.ts";
+import { controlledBeamlines } from "./control/devices.ts";
+import { SimulatedControl } from "./control/driver.ts";
+import { Machine } from "./control/machine.ts";
+import { Patience } from "./control/patience.ts";
+import { type Scenario, scenarioOf } from "./control/scenario.ts";
 import { describeDetector, idsOf, sensorsOf } from "./detectors.ts";
 import { experiments, knownHightags, liveHightag, unixSecondsOf } from "./experiments.ts";
 import { SimulatedLive } from "./live.ts";
@@ -17,7 +26,7 @@ import { MpccdModel } from "./mpccd.ts";
 import { liveParameters, TAG_RATE_HZ, timingParameters } from "./parameters.ts";
 import { PulseModel } from "./pulse.ts";
 import { type Signal, signalTable } from "./signals.ts";
-import { isImage, type PlannedRun, Progress, plannedRun, type Shot, Timeline } from "./timeline.ts";
+import { isImage, type LiveConditions, type PlannedRun, Progress, type Shot, Timeline } from "./timeline.ts";
 import { FacilityTruth } from "./truth.ts";
 
 export interface SimulatedFacilityOptions {
@@ -33,6 +42,8 @@ export interface SimulatedFacilityOptions {
   readonly imageDelayMs?: number;
   /** How long after a shot its 0-D values can be read. @default 120 */
   readonly valueDelayMs?: number;
+  /** What goes wrong: the name of a scenario, or one's own. @default "calm": nothing */
+  readonly scenario?: string | Partial<Scenario>;
 }
 
 /** Rows of the timing monitor's analysis, one per tag; NaN where there is no edge. */
@@ -45,22 +56,44 @@ export interface TimingEdges {
 /**
  * A facility of beamlines 1–3 with finished runs, those of the talk among them, and new runs that begin and end while
  * it exists. Images and values follow from (seed, run, tag) alone: nothing is stored, and neither clock nor order of
- * questions changes them.
+ * questions changes them. What `control` does to a beamline adds to that: only what was moved and switched is remembered.
  *
  * @throws BAD_ARGUMENT for an unknown option or one out of range
  * @example
  * const endpoint = inProcess(endpointOf(createSimulatedFacility({ seed: 7 })));
  */
 export function createSimulatedFacility(options: SimulatedFacilityOptions = {}): SimulatedFacility {
-  checkOptions("simulated facility", options, ["seed", "missingRate", "speed", "clock", "imageDelayMs", "valueDelayMs"]);
+  checkOptions("simulated facility", options, ["seed", "missingRate", "speed", "clock", "imageDelayMs", "valueDelayMs", "scenario"]);
+  const scenario = scenarioOf(options.scenario ?? "calm");
   return new SimulatedFacility({
     seed: asInteger("seed", options.seed ?? 1, 0, MAX_SEED),
-    missingRate: asFinite("missingRate", options.missingRate ?? 0.001, 0, 1),
+    missingRate: asFinite("missingRate", options.missingRate ?? scenario.missingFrames, 0, 1),
     speed: asFinite("speed", options.speed ?? 1, 0),
     clock: options.clock ?? realClock(),
     imageDelayMs: asFinite("imageDelayMs", options.imageDelayMs ?? liveParameters.imageDelayMs, 0),
     valueDelayMs: asFinite("valueDelayMs", options.valueDelayMs ?? liveParameters.valueDelayMs, 0),
+    scenario,
+    name: nameOf(options),
   });
+}
+
+/** Names what changes the shots, so that what is remembered of one facility is not taken for another's. */
+function nameOf({ seed = 1, missingRate, scenario = "calm" }: SimulatedFacilityOptions): string {
+  const parts: string[] = [];
+  if (seed !== 1) parts.push(`seed ${seed}`);
+  if (missingRate !== undefined) parts.push(`missing ${missingRate}`);
+  if (scenario !== "calm")
+    parts.push(`scenario ${typeof scenario === "string" ? scenario : `of one's own, ${hash(JSON.stringify(scenarioOf(scenario))).toString(16)}`}`);
+  return parts.length === 0 ? "the simulated facility" : `the simulated facility (${parts.join(", ")})`;
+}
+
+/**
+ * The simulated facility as an Endpoint that answers everything, control included.
+ * @example
+ * const endpoint = inProcess(simulatedEndpoint(createSimulatedFacility({ seed: 7 })));
+ */
+export function simulatedEndpoint(facility: SimulatedFacility, options: WithControlOptions = {}): Endpoint {
+  return withControl(endpointOf(facility), facility.control, options);
 }
 
 /** Seeds are unsigned 32-bit. */
@@ -71,32 +104,62 @@ const LONGEST_STRETCH = 1_000_000;
 
 /** See {@link createSimulatedFacility}. */
 export class SimulatedFacility implements Source {
-  readonly name = "the simulated facility";
+  readonly name: string;
+  /** Its stages, shutters, settings and run control. */
+  readonly control: ControlDriver;
   /** What an experiment never learns: the values behind the measurements, for tests and teaching. */
   readonly truth: FacilityTruth;
   readonly live: SimulatedLive;
+  readonly citius: SimulatedCitius;
   readonly #seed: number;
   readonly #missingRate: number;
   readonly #pulses = new PulseModel();
   readonly #mpccd: MpccdModel;
   readonly #camera: CameraModel;
+  readonly #citius: CitiusModel;
   readonly #progress: Progress;
   readonly #random = new Random(0);
   readonly #timelines = new Map<string, Timeline | undefined>();
+  readonly #controlled: ReadonlyMap<number, ControlledBeamline>;
+  readonly #patience: Patience;
+  readonly #conditions: LiveConditions;
 
-  constructor(options: Required<SimulatedFacilityOptions>) {
-    const { seed, missingRate } = options;
+  constructor(options: Required<SimulatedFacilityOptions> & { readonly scenario: Scenario; readonly name: string }) {
+    const { seed, missingRate, scenario, clock, speed, name } = options;
+    this.name = name;
     this.#seed = seed;
     this.#missingRate = missingRate;
     this.#mpccd = new MpccdModel(seed, this.#pulses);
     this.#camera = new CameraModel(seed, this.#pulses);
+    this.#citius = new CitiusModel(seed, this.#pulses);
     this.live = new SimulatedLive(options, {
       timeline: (bl) => this.#timeline(bl, liveHightag),
+      run: (bl, run) => this.#progress.run(bl, run),
+      detectors: (bl) => this.#controlled.get(bl)?.runs.detectorsNow() ?? [],
       isMissing: (bl, run, detId, tag) => this.#isMissing(this.#missingKey(bl, run, detId), tag),
       readFrame: (bl, run, detId, tag, out) => this.readFrame(bl, run, detId, tag, out),
     });
-    this.#progress = new Progress(() => this.live.nowTag());
-    this.truth = new FacilityTruth(this.#mpccd, this.#pulses, (bl, hightag, tag) => this.#shot(bl, hightag, tag));
+    const now = (): number => this.live.ticks();
+    const machine = new Machine(seed, scenario, this.#pulses, this.beamlines());
+    const inside = { seed, scenario, machine, pulses: this.#pulses, now };
+    this.#controlled = new Map(controlledBeamlines.map(({ bl, devices }) => [bl, new ControlledBeamline(bl, devices, inside)]));
+    const takenTag = (bl: number): number => this.#controlled.get(bl)?.runs.takenTag ?? Infinity;
+    this.#conditions = {
+      takenTag,
+      fillControlled: (bl, shot) => this.#controlled.get(bl)?.fill(shot),
+      fillMachine: (bl, shot) => machine.fill(bl, shot),
+    };
+    this.#progress = new Progress(() => this.live.nowTag(), { takenTag, controlled: (bl) => this.#controlled.get(bl)?.runs.runs ?? [] });
+    this.citius = new SimulatedCitius(
+      this.#citius,
+      (bl, run) => this.#run(bl, run),
+      (hightag) => this.#progress.newestTag(hightag),
+    );
+    this.#patience = new Patience(clock, speed);
+    const newestRun = (bl: number): number => this.#progress.runs(bl, 1)[0] ?? 0;
+    this.control = new SimulatedControl({ name, beamlines: this.#controlled, patience: this.#patience, now, newestRun });
+    const shotAt = (bl: number, hightag: number, tag: number): Shot => this.#shot(bl, hightag, tag);
+    this.truth = new FacilityTruth(this.#mpccd, this.#pulses, shotAt, (bl, run) => this.#progress.run(bl, run), this.#controlled);
   }
 
   apiVersion(): string {
@@ -112,7 +175,11 @@ export class SimulatedFacility implements Source {
   }
 
   runStatus(bl: number, run: number): number {
-    return this.#progress.status(plannedRun(bl, run));
+    const asked = this.#progress.run(bl, run);
+    const status = this.#progress.status(asked);
+    if (status <= 0) return status;
+    this.#patience.asked(`status ${bl} ${run}`);
+    return this.#progress.status(asked);
   }
 
   runInfo(bl: number, run: number): RunInfo {
@@ -138,7 +205,8 @@ export class SimulatedFacility implements Source {
   }
 
   photonEnergyKev(bl: number, run: number): number {
-    return this.#run(bl, run).experiment.photonEnergyEv / 1000;
+    const { experiment, startTag } = this.#run(bl, run);
+    return this.#shot(bl, experiment.hightag, startTag).photonEnergyEv / 1000;
   }
 
   detectors(bl: number, run: number): readonly string[] {
@@ -169,6 +237,7 @@ export class SimulatedFacility implements Source {
 
   newestTag(equipId: string): [hightag: number, tag: number] {
     const { bl } = this.#signal(equipId);
+    this.#patience.asked(`newest ${equipId}`);
     const newest = this.live.newestValueTag();
     const beats = bl === null ? undefined : this.#timeline(bl, liveHightag)?.beats(newest - TAG_RATE_HZ, newest);
     return [liveHightag, [...(beats ?? [])].at(-1) ?? newest];
@@ -214,7 +283,7 @@ export class SimulatedFacility implements Source {
     if (!isImage(planned, tag) || tag >= this.#progress.endTag(planned)) return false;
     if (this.#isMissing(this.#missingKey(bl, run, detId), tag)) return false;
     const shot = this.#shot(bl, planned.experiment.hightag, tag);
-    const model = detId.startsWith("OPAL") ? this.#camera : this.#mpccd;
+    const model = isCitius(detId) ? this.#citius : detId.startsWith("OPAL") ? this.#camera : this.#mpccd;
     model.draw(detId, shot, this.#random, out);
     return true;
   }
@@ -245,7 +314,7 @@ export class SimulatedFacility implements Source {
   }
 
   #run(bl: number, run: number): PlannedRun {
-    const planned = plannedRun(bl, run);
+    const planned = this.#progress.run(bl, run);
     if (planned === undefined || this.#progress.status(planned) === -1) {
       throw new SaclaError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl} of ${this.name}.`, { details: { bl, run } });
     }
@@ -274,7 +343,7 @@ export class SimulatedFacility implements Source {
 
   #timeline(bl: number, hightag: number): Timeline | undefined {
     const name = `${bl} ${hightag}`;
-    if (!this.#timelines.has(name)) this.#timelines.set(name, Timeline.of(this.#seed, bl, hightag));
+    if (!this.#timelines.has(name)) this.#timelines.set(name, Timeline.of(this.#seed, bl, hightag, this.#conditions));
     return this.#timelines.get(name);
   }
 
@@ -294,7 +363,7 @@ export class SimulatedFacility implements Source {
   }
 
   #missingKey(bl: number, run: number, detId: string): number {
-    return hash(this.#seed, "missing", bl, run, detId);
+    return hash(this.#seed, "missing", bl, run, storedAs(detId));
   }
 
   #isMissing(key: number, tag: number): boolean {

@@ -4,9 +4,9 @@ import type { Pixels } from "../core/ndarray.ts";
 import { hash } from "../core/random.ts";
 import type { HappenedShots, ImageState, LiveSource } from "../transport/live-source.ts";
 import { describeDetector, idsOf } from "./detectors.ts";
-import { experiments, liveHightag, liveTag, unixSecondsOf } from "./experiments.ts";
+import { liveHightag, liveTag, unixSecondsOf } from "./experiments.ts";
 import { liveParameters, TAG_RATE_HZ } from "./parameters.ts";
-import { isImage, plannedRun, type Timeline } from "./timeline.ts";
+import { isImage, type PlannedRun, type Timeline } from "./timeline.ts";
 
 /** When the facility's time began, how fast it goes, and how long data are on their way. */
 export interface LivePace {
@@ -19,6 +19,9 @@ export interface LivePace {
 /** What the live part asks of the facility it belongs to. */
 export interface LiveInside {
   timeline(bl: number): Timeline | undefined;
+  run(bl: number, run: number): PlannedRun | undefined;
+  /** Those of the run that is on, or was last. */
+  detectors(bl: number): readonly string[];
   isMissing(bl: number, run: number, detId: string, tag: number): boolean;
   readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean;
 }
@@ -38,12 +41,17 @@ export class SimulatedLive implements LiveSource {
 
   /** The newest tag of the 60 Hz count. */
   nowTag(): number {
-    return liveTag + Math.floor(this.#elapsed() * TAG_RATE_HZ);
+    return liveTag + Math.floor(this.ticks());
   }
 
   /** The newest tag whose 0-D values have arrived. */
   newestValueTag(): number {
     return liveTag + Math.floor((this.#elapsed() - this.#pace.valueDelayMs / 1000) * TAG_RATE_HZ);
+  }
+
+  /** 60ths of a second since the facility was created; a tag happens at each whole one. */
+  ticks(): number {
+    return this.#elapsed() * TAG_RATE_HZ;
   }
 
   now(): number {
@@ -56,8 +64,7 @@ export class SimulatedLive implements LiveSource {
   }
 
   detectors(bl: number): readonly string[] {
-    const live = experiments.find(({ beamline, lastRun }) => beamline === bl && lastRun === Infinity);
-    return live?.detectors.flatMap(idsOf) ?? [];
+    return this.#inside.detectors(bl).flatMap(idsOf);
   }
 
   detectorInfo(_bl: number, detId: string): DetectorInfo {
@@ -70,7 +77,7 @@ export class SimulatedLive implements LiveSource {
     const tags: number[] = [];
     const from = after ?? upTo - Math.ceil(liveParameters.memorySeconds * TAG_RATE_HZ);
     for (const tag of timeline?.beats(from + 1, upTo) ?? []) {
-      const planned = plannedRun(bl, timeline?.at(tag).run ?? -1);
+      const planned = this.#inside.run(bl, timeline?.at(tag).run ?? -1);
       if (planned !== undefined && isImage(planned, tag)) tags.push(tag);
     }
     return { hightag: liveHightag, tags: Uint32Array.from(tags), upTo };

@@ -57,7 +57,7 @@ export class MpccdModel {
     random.reseed(hash(this.#seed, "image", sensorId, shot.key, shot.tag));
     const dark = this.darkPattern(sensorId);
     this.#drawDark(sensorId, dark, shot, random, out);
-    if (this.#pulses.hasXrays(shot)) this.#addLight(sensorId, shot, random, out);
+    if (this.#pulses.reachesSample(shot)) this.#addLight(sensorId, shot, random, out);
     finishBadPixels(dark, random, out);
   }
 
@@ -99,7 +99,7 @@ export class MpccdModel {
     if (light.total === 0) return;
     const exposure: Exposure = {
       aduPerPhoton: this.aduPerPhoton(this.#pulses.photonEnergyEv(shot), sensorId),
-      intensity: this.#pulses.energyJ(shot) / shot.experiment.pulseEnergyJ,
+      intensity: (this.#pulses.energyJ(shot) * shot.transmission) / shot.experiment.pulseEnergyJ,
       ringFactor: this.#pulses.ringFactor(shot),
     };
     if (light.total * exposure.intensity > photonByPhotonLimit) addDensePhotons(light, exposure, random, out);

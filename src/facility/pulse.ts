@@ -28,7 +28,7 @@ export class PulseModel {
 
   /** Whether the accelerator delivered a pulse. */
   hasBeam(shot: Shot): boolean {
-    return shot.onBeat && this.draws(shot.key, salts.beam, shot.tag).uniform() >= sourceParameters.beamOffShare;
+    return shot.onBeat && shot.beamOn && this.draws(shot.key, salts.beam, shot.tag).uniform() >= sourceParameters.beamOffShare;
   }
 
   /** Whether X-rays came through to the hutch. */
@@ -36,14 +36,19 @@ export class PulseModel {
     return shot.xrayShutterOpen && this.hasBeam(shot);
   }
 
-  /** Pulse energy of the shot, J: Gamma-distributed. */
+  /** Whether they came on to the sample: attenuator and pulse selector stand behind the beam monitors. */
+  reachesSample(shot: Shot): boolean {
+    return shot.transmission > 0 && this.hasXrays(shot);
+  }
+
+  /** Pulse energy of the shot at the beam monitors, J: Gamma-distributed. */
   energyJ(shot: Shot): number {
-    return shot.experiment.pulseEnergyJ * this.draws(shot.key, salts.energy, shot.tag).gamma(sourceParameters.modes);
+    return shot.experiment.pulseEnergyJ * shot.energyFactor * this.draws(shot.key, salts.energy, shot.tag).gamma(sourceParameters.modes);
   }
 
   /** Centre photon energy of the shot, eV. */
   photonEnergyEv(shot: Shot): number {
-    return shot.experiment.photonEnergyEv * (1 + sourceParameters.centreEnergyJitter * this.draws(shot.key, salts.centre, shot.tag).normal());
+    return shot.photonEnergyEv * (1 + sourceParameters.centreEnergyJitter * this.draws(shot.key, salts.centre, shot.tag).normal());
   }
 
   /** How much later than nominal the X-rays came, against the optical laser, fs. */
@@ -57,11 +62,11 @@ export class PulseModel {
     return this.hasXrays(shot) ? edgePixel(this.arrivalFs(shot), shot.timingPulse) : NaN;
   }
 
-  /** Factor by which the pump laser changes the rings of this shot; 1 without laser. */
+  /** Factor by which pump laser and damage change the rings of this shot; 1 for a fresh sample without laser. */
   ringFactor(shot: Shot): number {
     const { pump } = shot.experiment;
-    if (pump === undefined || !shot.laserShutterOpen) return 1;
-    return 1 + pumpResponse(pump, delayFs(pump, shot.delayPulse, this.arrivalFs(shot)));
+    if (pump === undefined || !shot.laserShutterOpen) return shot.sampleFactor;
+    return shot.sampleFactor * (1 + pumpResponse(pump, delayFs(pump, shot.delayPulse, this.arrivalFs(shot))));
   }
 
   /** A slow wander of unit rms at its knots, straight between them. Knots stand in for an Ornstein–Uhlenbeck process so that any tag can be asked for directly. */

@@ -1,23 +1,41 @@
-import { realClock, VirtualClock } from "../core/clock.ts";
-import { SaclaError, show } from "../core/errors.ts";
+import { realClock } from "../core/clock.ts";
+import { isSaclaError, SaclaError, show } from "../core/errors.ts";
 import { inProcess } from "../transport/in-process.ts";
 import type { Address, OpenScheme } from "../transport/open.ts";
-import { endpointOf } from "../transport/source.ts";
-import { createSimulatedFacility, MAX_SEED, type SimulatedFacilityOptions } from "./facility.ts";
+import { RehearsalClock } from "./control/rehearsal-clock.ts";
+import { loadScenario, type Scenario, scenarioNames } from "./control/scenario.ts";
+import { createSimulatedFacility, MAX_SEED, type SimulatedFacilityOptions, simulatedEndpoint } from "./facility.ts";
 
 const known: Readonly<Record<string, string>> = {
   seed: `a whole number from 0 to ${MAX_SEED}`,
   missing: "a number from 0 to 1, the share of images not stored",
   speed: "a number from 0, facility seconds per second",
-  clock: "real, or virtual (time stands still)",
+  clock: "real, or virtual (time stands still; once the facility is controlled it moves only while somebody waits)",
+  scenario: `what goes wrong: ${scenarioNames.join(", ")} or the path of a .json file`,
 };
 
 /**
- * Opens `sim:` addresses: `sim:`, `sim:?seed=7&missing=0.01&speed=10&clock=virtual`. With `clock=virtual` time stands
- * still, so no new runs appear.
+ * Opens `sim:` addresses: `sim:`, `sim:?seed=7&missing=0.01&speed=10&clock=virtual&scenario=hostile`. With
+ * `clock=virtual` time stands still, so no new runs appear, until a beamline is controlled; from then on it moves at
+ * once to whatever somebody waits for.
  * @throws BAD_URL for an unknown option or value
+ * @throws FILE_NOT_FOUND, BAD_TEXT for a scenario file that cannot be read
  */
-export const simulatedScheme: OpenScheme = async (address) => inProcess(endpointOf(createSimulatedFacility(optionsOf(address))));
+export const simulatedScheme: OpenScheme = async (address) => {
+  const options = optionsOf(address);
+  const scenario = address.options.get("scenario");
+  const facility = createSimulatedFacility(scenario === null ? options : { ...options, scenario: await scenarioIn(address, scenario) });
+  return inProcess(simulatedEndpoint(facility));
+};
+
+async function scenarioIn(address: Address, scenario: string): Promise<string | Scenario> {
+  try {
+    const loaded = await loadScenario(scenario);
+    return scenarioNames.includes(scenario) ? scenario : loaded;
+  } catch (error) {
+    throw isSaclaError(error, "BAD_ARGUMENT") ? badUrl(address, error.message.replace(/\.$/, "")) : error;
+  }
+}
 
 function optionsOf(address: Address): SimulatedFacilityOptions {
   if (address.path !== "") throw badUrl(address, `nothing may stand between sim: and ?, but there is ${show(address.path)}`);
@@ -33,7 +51,7 @@ function optionsOf(address: Address): SimulatedFacilityOptions {
   const missingRate = numberOption(address, "missing", (n) => n >= 0 && n <= 1);
   const speed = numberOption(address, "speed", (n) => n >= 0 && n < Infinity);
   return {
-    clock: clock === "virtual" ? new VirtualClock() : realClock(),
+    clock: clock === "virtual" ? new RehearsalClock() : realClock(),
     ...(seed === undefined ? {} : { seed }),
     ...(missingRate === undefined ? {} : { missingRate }),
     ...(speed === undefined ? {} : { speed }),

@@ -74,7 +74,7 @@ function beamline3(): Signal[] {
   const hasBeam = (shot: Shot, pulses: PulseModel): boolean => pulses.hasBeam(shot);
   const quadrants = [1, 4].flatMap((station) =>
     ["upper", "lower", "left", "right"].flatMap((side, i) =>
-      ["_fitting", ""].map((kind) => diode(`xfel_bl_3_st_${station}_bm_1_pd_${side}${kind}_peak/voltage`, 3, 0.2 + 0.03 * i)),
+      ["_fitting", ""].map((kind) => diode(`xfel_bl_3_st_${station}_bm_1_pd_${side}${kind}_peak/voltage`, 3, 0.2 + 0.03 * i, sides[side])),
     ),
   );
   return [
@@ -93,7 +93,7 @@ function beamline3(): Signal[] {
     motor("xfel_bl_3_tc_mono_1_theta/position", 3),
     ...[2, 4].map((station) => laserDiode(`xfel_bl_3_st_${station}_pd_laser_fitting_peak/voltage`, 3)),
     ...[1, 2, 3, 4, 5].flatMap((station) => userDiodes(3, station)),
-    ...motors(3, 1, { 73: (shot) => shot.timingPulse }),
+    ...motors(3, 1, { 73: (shot) => Math.round(shot.timingPulse) }),
     ...motors(3, 2, { 1: delayStage, 40: sampleStage }),
     ...motors(3, 3, { 25: delayStage }),
     ...motors(3, 4, { 25: delayStage }),
@@ -116,7 +116,7 @@ function shutters(bl: number): Signal[] {
   const areStuck = ({ experiment: e }: Shot): boolean => bl === stuckFlags.beamline && e.firstRun >= stuckFlags.firstRun && e.lastRun <= stuckFlags.lastRun;
   return [
     flag(`xfel_bl_${bl}_shutter_1_open_valid/status`, bl, (shot) => shot.xrayShutterOpen || areStuck(shot)),
-    flag(`xfel_bl_${bl}_shutter_1_close_valid/status`, bl, (shot) => !shot.xrayShutterOpen && !areStuck(shot) && shot.experiment.hightag >= closeFlagFrom),
+    flag(`xfel_bl_${bl}_shutter_1_close_valid/status`, bl, (shot) => shot.xrayShutterClosed && !areStuck(shot) && shot.experiment.hightag >= closeFlagFrom),
   ];
 }
 
@@ -150,7 +150,8 @@ function spectrometer(equipId: string, bl: number): Signal {
   const salt = hash(equipId);
   const { spectrometerMinimumEv, spectrometerFailureShare, spectrometerNoise } = monitorParameters;
   const read: Read = (shot, pulses) => {
-    if (!pulses.hasXrays(shot) || shot.experiment.photonEnergyEv < (spectrometerMinimumEv[bl] ?? 0)) return "not-converged";
+    if (!pulses.hasXrays(shot) || shot.photonEnergyEv < (spectrometerMinimumEv[bl] ?? 0)) return "not-converged";
+    if (isUnlucky(shot, pulses, salt)) return "not-converged";
     const energyEv = pulses.photonEnergyEv(shot);
     const draws = pulses.draws(shot.key, salt, shot.tag);
     if (draws.uniform() < spectrometerFailureShare) return "not-converged";
@@ -159,14 +160,37 @@ function spectrometer(equipId: string, bl: number): Signal {
   return { equipId, bl, unit: "keV", read };
 }
 
-/** A photodiode behind an amplifier: fits of pulses too small fail, pulses too large are clipped. */
-function diode(equipId: string, bl: number, volts: number): Signal {
+/** A photodiode behind an amplifier: fits of pulses too small fail, pulses too large are clipped. `factor` is what else it depends on. */
+function diode(equipId: string, bl: number, volts: number, factor: (shot: Shot, pulses: PulseModel) => number = () => 1): Signal {
   const salt = hash(equipId);
   const read: Read = (shot, pulses) => {
-    if (!pulses.hasXrays(shot)) return "not-converged";
-    return digitised((volts * pulses.energyJ(shot)) / shot.experiment.pulseEnergyJ, shot, pulses, salt);
+    if (!pulses.hasXrays(shot) || isUnlucky(shot, pulses, salt)) return "not-converged";
+    return digitised(((volts * pulses.energyJ(shot)) / shot.experiment.pulseEnergyJ) * factor(shot, pulses), shot, pulses, salt);
   };
   return { equipId, bl, unit: "V", read };
+}
+
+/** Whether a fit fails for no reason one could see. */
+function isUnlucky(shot: Shot, pulses: PulseModel, salt: number): boolean {
+  return shot.unconverged > 0 && pulses.draws(shot.key ^ UNCONVERGED, salt, shot.tag).uniform() < shot.unconverged;
+}
+
+const UNCONVERGED = hash("unconverged");
+
+/** The diodes round a beam monitor's foil see where the beam goes. */
+const sides: Readonly<Record<string, (shot: Shot) => number>> = {
+  upper: (shot) => 1 + 0.5 * shot.pointingY,
+  lower: (shot) => 1 - 0.5 * shot.pointingY,
+  left: (shot) => 1 - 0.5 * shot.pointingX,
+  right: (shot) => 1 + 0.5 * shot.pointingX,
+};
+
+/** Behind attenuator and pulse selector; a beam that has wandered off misses part of what the diode looks at. */
+function userDiode(equipId: string, bl: number, volts: number): Signal {
+  return diode(equipId, bl, volts, (shot, pulses) => {
+    const aim = Math.exp(-0.5 * (shot.pointingX ** 2 + shot.pointingY ** 2));
+    return shot.transmission * aim * (shot.control?.diodeFactor(equipId, shot, pulses) ?? 1);
+  });
 }
 
 function laserDiode(equipId: string, bl: number): Signal {
@@ -182,10 +206,10 @@ function digitised(volts: number, shot: Shot, pulses: PulseModel, salt: number):
 }
 
 function userDiodes(bl: number, station: number): Signal[] {
-  return monitorParameters.diodeLevelsV.map((volts, i) => diode(`xfel_bl_${bl}_st_${station}_pd_user_${i + 1}_fitting_peak/voltage`, bl, volts));
+  return monitorParameters.diodeLevelsV.map((volts, i) => userDiode(`xfel_bl_${bl}_st_${station}_pd_user_${i + 1}_fitting_peak/voltage`, bl, volts));
 }
 
-const delayStage = (shot: Shot): number => shot.delayPulse;
+const delayStage = (shot: Shot): number => Math.round(shot.delayPulse);
 
 /** A fresh place on the sample for each run. */
 const sampleStage = (shot: Shot): number => (shot.run < 0 ? 0 : 1000 * (shot.run - shot.experiment.firstRun));
@@ -197,7 +221,8 @@ function motors(bl: number, station: number, special: Readonly<Record<number, (s
 /** A stage; one without a task stands somewhere else in each experiment. Positions are whole pulses. */
 function motor(equipId: string, bl: number, position?: (shot: Shot) => number): Signal {
   const salt = hash(equipId);
-  const read: Read = position ?? ((shot, pulses) => (pulses.draws(shot.key, salt, shot.experiment.firstRun).uint32() % 400_001) - 200_000);
+  const idle: Read = position ?? ((shot, pulses) => (pulses.draws(shot.key, salt, shot.experiment.firstRun).uint32() % 400_001) - 200_000);
+  const read: Read = (shot, pulses) => shot.control?.counter(equipId, shot.tag) ?? idle(shot, pulses);
   return { equipId, bl, unit: "pulse", read };
 }
 

@@ -1,12 +1,13 @@
 import { SaclaError } from "../core/errors.ts";
+import type { ControlledBeamline, Crystal } from "./control/beamline.ts";
 import { sensorsOf } from "./detectors.ts";
-import type { Pump } from "./experiments.ts";
+import { liveTag, type Pump } from "./experiments.ts";
 import type { MpccdModel } from "./mpccd.ts";
 import { timingParameters } from "./parameters.ts";
 import type { PulseModel } from "./pulse.ts";
 import { delayFs, pumpResponse } from "./response.ts";
 import { ringRadiusUm, type Spot } from "./samples.ts";
-import { type PlannedRun, plannedRun, type Shot } from "./timeline.ts";
+import type { PlannedRun, Shot } from "./timeline.ts";
 
 /** One shot without any measurement error. */
 export interface ShotTruth {
@@ -17,7 +18,7 @@ export interface ShotTruth {
   /** Whether it came through the shutter. */
   readonly hasXrays: boolean;
   readonly isPumped: boolean;
-  /** Of the pulse, had it come, J. */
+  /** Of the pulse at the beam monitors, had it come, J. */
   readonly pulseEnergyJ: number;
   readonly photonEnergyEv: number;
   /** How much later than nominal the X-rays came, against the optical laser. */
@@ -26,8 +27,12 @@ export interface ShotTruth {
   readonly delayFs: number;
   /** Column of the timing-monitor edge; NaN without X-rays. */
   readonly edgePixel: number;
-  /** Factor on the rings. */
+  /** Factor on the rings: pump laser and damage. */
   readonly ringFactor: number;
+  /** Share that attenuator and pulse selector let through to the sample. */
+  readonly transmission: number;
+  /** What damage has left of the sample's signal. */
+  readonly sampleFactor: number;
 }
 
 /** A sensor without light and without noise. Arrays are copies, row-major, 1024 × 512. */
@@ -42,22 +47,33 @@ export interface SensorTruth {
 
 /** What is behind the simulated measurements. */
 export class FacilityTruth {
+  readonly #runAt: (bl: number, run: number) => PlannedRun | undefined;
+  readonly #control: ReadonlyMap<number, ControlledBeamline>;
   readonly #mpccd: MpccdModel;
   readonly #pulses: PulseModel;
   readonly #shotAt: (bl: number, hightag: number, tag: number) => Shot;
   /** fs per stage pulse, fs per pixel and zero of the timing monitor. */
   readonly timing: typeof timingParameters = timingParameters;
 
-  constructor(mpccd: MpccdModel, pulses: PulseModel, shotAt: (bl: number, hightag: number, tag: number) => Shot) {
+  constructor(
+    mpccd: MpccdModel,
+    pulses: PulseModel,
+    shotAt: (bl: number, hightag: number, tag: number) => Shot,
+    runAt: (bl: number, run: number) => PlannedRun | undefined,
+    control: ReadonlyMap<number, ControlledBeamline>,
+  ) {
     this.#mpccd = mpccd;
     this.#pulses = pulses;
     this.#shotAt = shotAt;
+    this.#runAt = runAt;
+    this.#control = control;
   }
 
   /** @throws UNKNOWN_HIGHTAG when the beamline has no shots of it */
   shot(bl: number, hightag: number, tag: number): ShotTruth {
     const shot = this.#shotAt(bl, hightag, tag);
     const { pump } = shot.experiment;
+    const { transmission, sampleFactor } = shot;
     const arrivalFs = this.#pulses.arrivalFs(shot);
     return {
       run: shot.run,
@@ -70,6 +86,8 @@ export class FacilityTruth {
       delayFs: pump === undefined ? NaN : delayFs(pump, shot.delayPulse, arrivalFs),
       edgePixel: this.#pulses.edgePixel(shot),
       ringFactor: this.#pulses.ringFactor(shot),
+      transmission,
+      sampleFactor,
     };
   }
 
@@ -109,8 +127,36 @@ export class FacilityTruth {
     return pumpResponse(pump, tauFs);
   }
 
+  /** Where the crystal of a beamline reflects. */
+  crystal(bl: number): Crystal {
+    return this.#controlled(bl).crystal;
+  }
+
+  /** The pump laser of the runs that control starts; undefined where there is none. */
+  controlledPump(bl: number): Pump | undefined {
+    return this.#controlled(bl).pump;
+  }
+
+  /** Where the load of a stage was at a tag, behind its backlash: pulses that no preset changes. @throws UNKNOWN_DEVICE */
+  load(bl: number, axis: string, tag: number): number {
+    const stage = this.#controlled(bl).stages.get(axis);
+    if (stage === undefined) throw new SaclaError("UNKNOWN_DEVICE", `Beamline ${bl} has no axis ${axis}.`);
+    return stage.loadAt(tag - liveTag);
+  }
+
+  /** Shots that have hit the spot of the sample at a place, pulses of its load. */
+  shotsOnSpot(bl: number, x: number, y: number): number {
+    return this.#controlled(bl).hits([x, y]);
+  }
+
+  #controlled(bl: number): ControlledBeamline {
+    const beamline = this.#control.get(bl);
+    if (beamline === undefined) throw new SaclaError("UNKNOWN_BEAMLINE", `There is no beamline ${bl}.`);
+    return beamline;
+  }
+
   #run(bl: number, run: number): PlannedRun {
-    const planned = plannedRun(bl, run);
+    const planned = this.#runAt(bl, run);
     if (planned === undefined) throw new SaclaError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl}.`);
     return planned;
   }

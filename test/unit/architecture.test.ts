@@ -17,10 +17,11 @@ const allowed: Record<string, readonly string[]> = {
   reduce: ["core", "transport", "db", "st", "live", "ip"],
   hdf5: ["core", "transport", "db", "st", "ip", "reduce"],
   facility: ["core", "transport", "db", "st", "ec", "ip", "reduce", "hdf5"],
+  scan: ["core", "transport", "plot", "db", "st", "ec"],
   server: ["core", "transport", "live"],
   // The files directly in src: connect.ts puts the rooms together, index.ts names what users import.
-  "": ["core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility"],
-  cli: ["", "server", "core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility"],
+  "": ["core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility", "scan"],
+  cli: ["", "server", "core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility", "scan"],
 };
 
 /** Packages that only one room may know. */
@@ -36,8 +37,10 @@ const onlyIn: Record<string, readonly string[]> = {
   "rate-limiter-flexible": ["server"],
   commander: ["cli"],
   pino: ["cli"],
+  "ml-levenberg-marquardt": ["scan"],
+  "ml-matrix": ["scan"],
   pngjs: ["plot"],
-  valibot: ["transport", "ec"],
+  valibot: ["transport", "ec", "facility"],
 };
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));

@@ -1,0 +1,260 @@
+import { SaclaError } from "../../core/errors.ts";
+import { hash, Random } from "../../core/random.ts";
+import type { DeviceInfo, DeviceReading } from "../../ec/index.ts";
+import { type Experiment, experiments, liveTag, type Pump } from "../experiments.ts";
+import { TAG_RATE_HZ, timingParameters } from "../parameters.ts";
+import type { PulseModel } from "../pulse.ts";
+import { plainShot, type Shot, type ShotControl, stepOf, untouch } from "../timeline.ts";
+import type { BeamlineDevices } from "./devices.ts";
+import { Exposures } from "./exposures.ts";
+import { HUTCH_OPEN, type Machine } from "./machine.ts";
+import { controlParameters } from "./parameters.ts";
+import { RunControl } from "./run-control.ts";
+import type { Scenario } from "./scenario.ts";
+import { type Luck, Stage } from "./stage.ts";
+import { SettingDevice, ShutterDevice } from "./switches.ts";
+
+/** The hidden truth of the crystal: where in the motor's pulses it reflects, and how widely. */
+export interface Crystal {
+  readonly centrePulse: number;
+  /** Rms width of the rocking curve. */
+  readonly sigmaPulse: number;
+  /** What the diode sees far from the peak, as a share of the peak. */
+  readonly background: number;
+}
+
+/** What the devices of one beamline need of the facility. */
+export interface BeamlineInside {
+  readonly seed: number;
+  readonly scenario: Scenario;
+  readonly machine: Machine;
+  readonly pulses: PulseModel;
+  /** Ticks since the facility was created. */
+  now(): number;
+}
+
+/** The devices of one beamline, and what they did to every shot since somebody controls it. */
+export class ControlledBeamline implements ShotControl {
+  readonly bl: number;
+  readonly runs: RunControl;
+  readonly crystal: Crystal;
+  readonly stages: ReadonlyMap<string, Stage>;
+  readonly shutters: ReadonlyMap<string, ShutterDevice>;
+  readonly settings: ReadonlyMap<string, SettingDevice>;
+  readonly #inside: BeamlineInside;
+  readonly #devices: BeamlineDevices;
+  readonly #experiment: Experiment;
+  /** By equipment id. */
+  readonly #counters: ReadonlyMap<string, Stage>;
+  readonly #gains: ReadonlyMap<string, SettingDevice>;
+  readonly #exposures = new Exposures();
+  readonly #probe: Shot;
+  #walked = 0;
+  #interlocksSeen = 0;
+
+  constructor(bl: number, devices: BeamlineDevices, inside: BeamlineInside) {
+    this.bl = bl;
+    this.#inside = inside;
+    this.#devices = devices;
+    const { seed, scenario } = inside;
+    this.#experiment = experimentOf(bl, seed, devices);
+    this.runs = new RunControl(bl, this.#experiment);
+    this.crystal = crystalOf(bl, seed);
+    const luck = (name: string): Luck => new SeededLuck(seed, name);
+    this.stages = new Map(devices.axes.map(({ home, ...info }) => [info.name, new Stage(info, home, scenario, luck(info.name))]));
+    this.shutters = new Map(devices.shutters.map(({ name }) => [name, new ShutterDevice(name, scenario.shutterStuck, luck(name))]));
+    this.settings = new Map(
+      devices.settings.map(({ home, travelSeconds, ...info }) => [info.name, new SettingDevice(info, home, travelSeconds, scenario.refused, luck(info.name))]),
+    );
+    this.#counters = new Map([...this.stages.values()].flatMap((stage) => (stage.info.syncdb === null ? [] : [[stage.info.syncdb, stage] as const])));
+    const amplifiers = [...this.settings.values()].filter(({ info }) => info.role === "amplifier");
+    this.#gains = new Map(amplifiers.map((setting) => [diodeOf(setting.info.name), setting]));
+    this.#probe = plainShot(this.#experiment, hash(seed, "shot", bl, this.#experiment.hightag));
+  }
+
+  /** The pump laser with its hidden time zero; undefined where there is none. */
+  get pump(): Pump | undefined {
+    return this.#experiment.pump;
+  }
+
+  infos(): DeviceInfo[] {
+    const { shutters } = this.#devices;
+    return [...[...this.stages.values()].map((stage) => stage.info), ...shutters, ...[...this.settings.values()].map((setting) => setting.info)];
+  }
+
+  readShutter(shutter: ShutterDevice, now: number): DeviceReading {
+    const isLocked = shutter.name === this.#devices.xrayShutter && this.#inside.machine.interlock(this.bl, now / TAG_RATE_HZ) !== undefined;
+    return shutter.read(now, isLocked ? HUTCH_OPEN : "");
+  }
+
+  /** Whether X-rays can reach the hutch, and until when the answer holds, ticks. */
+  beam(now: number): { on: boolean; why: string; until: number } {
+    const { on, why, until } = this.#inside.machine.beam(this.bl, now / TAG_RATE_HZ);
+    if (!on) return { on, why, until: until * TAG_RATE_HZ };
+    const { xrayShutter } = this.#devices;
+    const shutter = this.shutters.get(xrayShutter);
+    if (shutter?.placeAt(now) === "open") return { on: true, why: "", until: now };
+    return { on: false, why: `${xrayShutter} is not open`, until: shutter?.restsAt() ?? now };
+  }
+
+  /** An open hutch closes the X-ray shutter; to be asked before anything that comes later. */
+  closeForInterlocks(now: number): void {
+    const seconds = now / TAG_RATE_HZ;
+    const begun = this.#inside.machine.interlocksBeginning(this.bl, this.#interlocksSeen, seconds);
+    for (const { from } of begun) this.shutters.get(this.#devices.xrayShutter)?.set(from * TAG_RATE_HZ, false);
+    this.#interlocksSeen = seconds;
+  }
+
+  /** The conditions of a shot whose tag is set. */
+  fill(shot: Shot): void {
+    this.closeForInterlocks(this.#inside.now());
+    this.#fillBeam(shot);
+    const tick = shot.tag - liveTag;
+    this.#expose(Math.min(tick, Math.floor(this.#inside.now())));
+    shot.sampleFactor = this.#exposures.factor(this.#spotAt(tick), tick);
+  }
+
+  counter(equipId: string, tag: number): number | undefined {
+    return this.#counters.get(equipId)?.counterAt(tag - liveTag);
+  }
+
+  diodeFactor(equipId: string, shot: Shot, pulses: PulseModel): number {
+    const tick = shot.tag - liveTag;
+    const { sampleDiode, crystal } = this.#devices;
+    const gain = this.#gains.get(equipId)?.numberAt(tick) ?? 1;
+    if (equipId === sampleDiode) return gain * pulses.ringFactor(shot);
+    if (equipId !== crystal?.diode) return gain;
+    const off = ((this.stages.get(crystal.axis)?.loadAt(tick) ?? 0) - this.crystal.centrePulse) / this.crystal.sigmaPulse;
+    return gain * (this.crystal.background + (1 - this.crystal.background) * Math.exp(-0.5 * off * off));
+  }
+
+  /** Shots so far that hit the spot of the sample that lies at a place. */
+  hits(place: readonly [x: number, y: number]): number {
+    this.closeForInterlocks(this.#inside.now());
+    this.#expose(Math.floor(this.#inside.now()));
+    return this.#exposures.hits(spotOf(place[0], place[1]));
+  }
+
+  /** All but the damage. */
+  #fillBeam(shot: Shot): void {
+    const tick = shot.tag - liveTag;
+    const experiment = this.#experiment;
+    const { xrayShutter, laserShutter, laserSelector, delay, timing } = this.#devices;
+    untouch(shot, experiment);
+    shot.onBeat = (shot.tag - experiment.firstTag) % stepOf(experiment) === 0;
+    shot.run = this.runs.at(shot.tag)?.run ?? -1;
+    const place = this.shutters.get(xrayShutter)?.placeAt(tick);
+    shot.xrayShutterOpen = place === "open";
+    shot.xrayShutterClosed = place === "closed";
+    const isLaserOn = laserShutter !== undefined && this.shutters.get(laserShutter)?.placeAt(tick) === "open";
+    shot.laserShutterOpen = isLaserOn && laserSelector !== undefined && this.#passes(laserSelector, tick);
+    shot.delayPulse = delay === undefined ? 0 : (this.stages.get(delay)?.loadAt(tick) ?? 0);
+    shot.timingPulse = timing === undefined ? timingParameters.zeroPulse : (this.stages.get(timing)?.loadAt(tick) ?? 0);
+    this.#fillUndulator(shot, tick);
+    shot.transmission = this.#transmission(shot, tick);
+    shot.control = this;
+    this.#inside.machine.fill(this.bl, shot);
+  }
+
+  /** λ ∝ 1 + K²/2; an undulator that is off the others' energy lases less. */
+  #fillUndulator(shot: Shot, tick: number): void {
+    const { undulatorK, gainWidth } = controlParameters;
+    const k = this.settings.get(this.#devices.undulatorK)?.numberAt(tick) ?? undulatorK.home;
+    const ratio = (1 + undulatorK.home ** 2 / 2) / (1 + k ** 2 / 2);
+    shot.photonEnergyEv *= ratio;
+    shot.energyFactor *= Math.exp(-(((ratio - 1) / gainWidth) ** 2));
+  }
+
+  #transmission(shot: Shot, tick: number): number {
+    if (!this.#passes(this.#devices.xraySelector, tick)) return 0;
+    const { siliconLengthUm, siliconEnergyEv } = controlParameters;
+    const thickness = this.settings.get(this.#devices.attenuator)?.numberAt(tick) ?? 0;
+    return Math.exp(-thickness / (siliconLengthUm * (shot.photonEnergyEv / siliconEnergyEv) ** 3));
+  }
+
+  /** Whether a pulse selector lets the pulse of a tick pass. */
+  #passes(selector: string, tick: number): boolean {
+    const setting = this.settings.get(selector)?.at(tick);
+    if (setting === undefined) return true;
+    if (setting.value === "off") return false;
+    const step = stepOf(this.#experiment);
+    const beat = (liveTag + tick - this.#experiment.firstTag) / step;
+    if (setting.value === "single") return beat === Math.ceil((liveTag + setting.since - this.#experiment.firstTag) / step);
+    return typeof setting.value !== "number" || ((beat % setting.value) + setting.value) % setting.value === 0;
+  }
+
+  #spotAt(tick: number): string {
+    const [x, y] = this.#devices.sample;
+    return spotOf(this.stages.get(x)?.loadAt(tick) ?? 0, this.stages.get(y)?.loadAt(tick) ?? 0);
+  }
+
+  /** Notes the shots that hit the sample, up to a tick. What has been asked for later cannot change them. */
+  #expose(upTo: number): void {
+    const shutter = this.shutters.get(this.#devices.xrayShutter);
+    if (shutter === undefined) return;
+    let tick = Math.max(this.#walked, this.runs.takenTag - liveTag) + 1;
+    while (tick <= upTo) {
+      if (shutter.placeAt(tick) !== "open") {
+        tick = Math.max(tick + 1, Math.floor(shutter.nextChange(tick)));
+        continue;
+      }
+      this.#probe.tag = liveTag + tick;
+      this.#fillBeam(this.#probe);
+      if (this.#inside.pulses.reachesSample(this.#probe)) this.#hit(tick);
+      tick++;
+    }
+    this.#walked = Math.max(this.#walked, upTo);
+  }
+
+  #hit(tick: number): void {
+    const { transmission, experiment } = this.#probe;
+    this.#exposures.add(this.#spotAt(tick), tick, (transmission * this.#inside.pulses.energyJ(this.#probe)) / experiment.pulseEnergyJ);
+  }
+}
+
+function spotOf(x: number, y: number): string {
+  const { spotPulse } = controlParameters;
+  return `${Math.round(x / spotPulse)} ${Math.round(y / spotPulse)}`;
+}
+
+function diodeOf(amplifier: string): string {
+  return amplifier.replace(/^bl(\d)_st(\d)_pd(\d+)_gain$/, "xfel_bl_$1_st_$2_pd_user_$3_fitting_peak/voltage");
+}
+
+class SeededLuck implements Luck {
+  readonly #key: number;
+  readonly #drawn = new Map<string, number>();
+
+  constructor(seed: number, name: string) {
+    this.#key = hash(seed, "luck", name);
+  }
+
+  draw(what: string): number {
+    const count = this.#drawn.get(what) ?? 0;
+    this.#drawn.set(what, count + 1);
+    return hash(this.#key, what, count) / 0x1_0000_0000;
+  }
+}
+
+/** What controlled runs are like: the beamline's experiment of the day, with a time zero that nobody has been told. */
+function experimentOf(bl: number, seed: number, { delay }: BeamlineDevices): Experiment {
+  const today = experiments.find(({ beamline, lastRun }) => beamline === bl && lastRun === Infinity);
+  if (today === undefined) throw new SaclaError("INTERNAL", `Beamline ${bl} has no experiment that goes on.`);
+  const { scan: _scan, pause: _pause, pump: _pump, ...rest } = today;
+  if (delay === undefined) return rest;
+  const random = new Random(hash(seed, "time zero", bl));
+  const { t0SpreadPulse, riseFs } = controlParameters;
+  const t0Pulse = 12_000 + t0SpreadPulse * (2 * random.uniform() - 1);
+  return { ...rest, pump: { t0Pulse, amplitude: -0.06, riseFs: riseFs[0] + (riseFs[1] - riseFs[0]) * random.uniform(), recoveryFs: 5000 } };
+}
+
+function crystalOf(bl: number, seed: number): Crystal {
+  const random = new Random(hash(seed, "crystal", bl));
+  const { crystalCentrePulse, crystalSigmaPulse, crystalBackground } = controlParameters;
+  const [narrow, wide] = crystalSigmaPulse;
+  return {
+    centrePulse: crystalCentrePulse * (2 * random.uniform() - 1),
+    sigmaPulse: narrow + (wide - narrow) * random.uniform(),
+    background: crystalBackground,
+  };
+}

@@ -1,0 +1,38 @@
+/** Every number of the simulated control, in one place; see ../parameters.ts. */
+export const controlParameters = {
+  shutterTravelSeconds: 0.2,
+  travelSeconds: { selector: 0.05, attenuator: 0.5, amplifier: 0.1, "undulator-k": 1 },
+  /** Between the end of a run and the moment it can be read. */
+  storingSeconds: 0.5,
+  selectorValues: ["off", "single", 1, 2, 3, 5, 6, 10, 15, 30, 60],
+  siliconUm: [0, 25, 50, 100, 200, 300, 400, 500, 700, 1000, 1500],
+  /** Attenuation length of silicon at 10 keV, µm: 1 / (33.89 cm²/g × 2.33 g/cm³), NIST XCOM; it grows as E³. */
+  siliconLengthUm: 126.6,
+  siliconEnergyEv: 10_000,
+  gains: [0.01, 0.1, 1, 10, 100, 1000],
+  undulatorK: { from: 2.09, to: 2.11, home: 2.1 },
+  /** An ID1 that is off by this share of the photon energy takes the pulse energy down to 1/e. */
+  gainWidth: 8e-3,
+  /** Stages stop at a moment of their own choice when stuck, after these shares of the way. */
+  stuckFrom: 0.2,
+  stuckTo: 0.8,
+  /** Steps that are lost: a share of the way, and some. */
+  slipShare: 0.03,
+  slipPulses: 4,
+  /** Speed of a motion that is late. */
+  lateSpeedShare: 0.1,
+  /** Knots of the slow drifts. */
+  driftKnotSeconds: 300,
+  /** The diode in the reflection sees so much off the peak. */
+  crystalBackground: 0.02,
+  crystalCentrePulse: 2000,
+  crystalSigmaPulse: [30, 60],
+  /** Hidden values lie so far round those of the runs that begin by themselves. */
+  t0SpreadPulse: 300,
+  riseFs: [50, 120],
+  /** Places of the sample in the same square of so many pulses are one spot. */
+  spotPulse: 20,
+  /** What is left of the sample's signal after one shot of nominal energy, and after many. */
+  damagePerShot: 0.84,
+  damageFloor: 0.2,
+} as const;
