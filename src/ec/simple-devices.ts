@@ -24,7 +24,8 @@ async function arrive(
     const { state, value, why } = await lease.ask("ec.read", { bl: lease.bl, device });
     const details = { device, wanted, value, why };
     const isThere = value === wanted || (typeof value === "number" && typeof wanted === "number" && Math.abs(value - wanted) <= tolerance);
-    if (state === "ready" && isThere) return;
+    // What an interlock holds where it was asked to be is there, too: closing a shutter that is locked closed.
+    if ((state === "ready" || state === "locked") && isThere) return;
     if (state === "locked") throw new SaclaError("INTERLOCK", `${name} is locked at ${show(value)}: ${why}.`, { details });
     if (state === "fault") throw new SaclaError("DEVICE_FAULT", `${name} is at fault: ${why}.`, { details });
     const passedMs = performance.now() - started;

@@ -199,6 +199,15 @@ describe("a held lease", () => {
     expect([toy.isMoving("bl3_st2_pm002"), toy.isOpen("bl3_lh1_shutter1")]).toEqual([false, false]);
   });
 
+  it("makes safe also where an interlock holds the shutter closed already", async () => {
+    const { toy, control } = await open();
+    toy.faults.set("bl3_lh1_shutter1", "locked");
+    await control.shutter("pump").close();
+    await control.safe();
+    await expect(control.shutter("pump").open()).rejects.toMatchObject({ code: "INTERLOCK" });
+    await control.release();
+  });
+
   it("is not needed to look, and looking cannot change", async () => {
     const { toy, endpoint, control } = await open();
     await control.release();
