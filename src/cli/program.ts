@@ -16,11 +16,14 @@ import { keys } from "./commands/keys.ts";
 import { lease } from "./commands/lease.ts";
 import { live } from "./commands/live.ts";
 import { move } from "./commands/move.ts";
+import { plan } from "./commands/plan.ts";
 import { presets } from "./commands/presets.ts";
 import { replay } from "./commands/replay.ts";
 import { replayLive } from "./commands/replay-live.ts";
+import { resume } from "./commands/resume.ts";
 import { run } from "./commands/run.ts";
 import { runs } from "./commands/runs.ts";
+import { scan } from "./commands/scan.ts";
 import { serve } from "./commands/serve.ts";
 import { shutter } from "./commands/shutter.ts";
 import { signals } from "./commands/signals.ts";
@@ -57,6 +60,9 @@ const commands: readonly AddCommand[] = [
   run,
   presets,
   lease,
+  scan,
+  plan,
+  resume,
 ];
 
 /** Exit codes: done, failed, asked wrongly, interrupted. */

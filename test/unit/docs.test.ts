@@ -1,14 +1,17 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { errorsPage } from "../../scripts/docs/errors-page.ts";
-import { fromPythonPage, liveCalls, otherCalls } from "../../scripts/docs/from-python-page.ts";
+import { citiusCalls, fromPythonPage, liveCalls, otherCalls } from "../../scripts/docs/from-python-page.ts";
 import { openApiPage } from "../../scripts/docs/openapi-page.ts";
 import { errorCatalogue } from "../../src/core/errors.ts";
 import { Db } from "../../src/db/index.ts";
 import * as ip from "../../src/ip/index.ts";
 import * as live from "../../src/live/index.ts";
 import { St, StorageBuffer, StorageReader } from "../../src/st/index.ts";
+import { inProcess } from "../../src/transport/in-process.ts";
 import { callMethods } from "../../src/transport/methods.ts";
+import { endpointOf } from "../../src/transport/source.ts";
+import { tinySource } from "../support/tiny-source.ts";
 
 const page = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");
 
@@ -78,6 +81,17 @@ describe("docs made from code", () => {
       return method === undefined ? [] : [Reflect.get(ofLive[home ?? ""] ?? {}, method)];
     });
     expect(methods.map((method) => typeof method)).toEqual(["function", "function", "function", "function"]);
+    const { ctdapyXfel, ctolpyXfel } = new St(inProcess(endpointOf(tinySource())));
+    const ofCitius: Record<string, object> = {
+      ctdapyXfel,
+      ctolpyXfel,
+      buffer: new ctdapyXfel.CtrlBuffer(2, 1),
+      online: new ctolpyXfel.CtrlBuffer(0),
+    };
+    for (const { ours } of citiusCalls) {
+      const [, home = "", name = ""] = /(ctdapyXfel|ctolpyXfel|buffer|online)\.(\w+)\(/.exec(ours) ?? [];
+      expect(Reflect.get(ofCitius[home] ?? {}, name), ours).toBeTypeOf("function");
+    }
     expect([ip.reconstruction, ip.Assembler, St].every((thing) => typeof thing === "function")).toBe(true);
   });
 });

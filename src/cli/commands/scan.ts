@@ -1,0 +1,41 @@
+import { scan as stepScan } from "../../scan/index.ts";
+import { type AddCommand, declare, parseNumber, parseWhole } from "../command.ts";
+import { runPlan, type ScanningOptions, withScanning } from "../scanning.ts";
+
+interface Options extends ScanningOptions {
+  readonly shots: number;
+  readonly signal: string[];
+  readonly shutter?: string;
+  readonly settle: number;
+}
+
+/** `sacla scan AXIS FROM TO POINTS`: shows what it would take, asks, does it. */
+export const scan: AddCommand = (program, io) =>
+  declare<Options, [string, number, number, number]>(
+    program,
+    io,
+    "scan",
+    "scan one axis in equal steps: shows how long it would take, then asks",
+    (command) =>
+      withScanning(
+        command
+          .argument("<axis>", "name of the experiment file, or control name")
+          .argument("<from>", "in the unit of the axis", parseNumber)
+          .argument("<to>", "included", parseNumber)
+          .argument("<points>", "number of positions", parseWhole)
+          .option("--shots <n>", "good shots at each point", parseWhole, 30)
+          .option("--signal <id>", "kept of every shot; can be repeated", (id: string, all: string[]) => [...all, id], [])
+          .option("--shutter <name>", "opened for the shots of each point")
+          .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
+      ),
+    async (session, options, [axis, from, to, points]) => {
+      const { shots: count, signal, shutter, settle } = options;
+      const settings = { axis, from, to, points, shots: { count, signals: signal }, settleSeconds: settle, ...(shutter === undefined ? {} : { shutter }) };
+      return await runPlan(session, options, stepScan(settings), { command: "scan", settings, ...contextOf(options) });
+    },
+  );
+
+/** What `sacla resume` must know besides the plan. */
+export function contextOf({ experiment, monitor, rate, bl, url, map }: ScanningOptions): Readonly<Record<string, unknown>> {
+  return { options: { experiment, monitor, rate, bl, url, map } };
+}

@@ -1,0 +1,237 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Command } from "commander";
+import { SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { badArgument } from "../core/guards.ts";
+import type { Control } from "../ec/index.ts";
+import { textTable } from "../plot/index.ts";
+import {
+  checkPlan,
+  controlApparatus,
+  DocumentStream,
+  type DryRun,
+  dryRun,
+  Engine,
+  type EngineOptions,
+  Journal,
+  type Observer,
+  onCtrlC,
+  type Plan,
+  type Range,
+  type ScanDocument,
+  type ScanEnd,
+  ScanTable,
+  TargetMap,
+  type VirtualAxis,
+} from "../scan/index.ts";
+import { type Answer, parseNumber, type Session } from "./command.ts";
+import { type ChangeOptions, change, experimentOf, view, withChange } from "./control.ts";
+
+export interface ScanningOptions extends ChangeOptions {
+  readonly rate: number;
+  readonly monitor?: string;
+  readonly journal?: string;
+  readonly csv?: string;
+  readonly html?: string;
+  readonly documents?: string;
+  readonly map: readonly string[];
+}
+
+/** Options of every command that runs a plan. */
+export function withScanning(command: Command): Command {
+  return withChange(command)
+    .option("--rate <hz>", "shots per second", parseNumber, 30)
+    .option("--monitor <id>", "a signal that every shot has (default: the charge of the first beam monitor)")
+    .option("--journal <file>", "where it is written down, so that it can be resumed")
+    .option("--csv <file>", "table of the points")
+    .option("--html <file>", "page with curves and table")
+    .option("--map <name=file>", "target map that the plan uses; can be repeated", (text: string, all: string[]) => [...all, text], [])
+    .option("--documents <file>", "Bluesky event-model documents, JSON lines");
+}
+
+/** A plan out of a user's module: its default export, a plan or a function that makes one. @throws FILE_NOT_FOUND, BAD_ARGUMENT */
+export async function loadPlan(path: string): Promise<Plan> {
+  let module: unknown;
+  try {
+    module = await import(pathToFileURL(resolve(path)).href);
+  } catch (cause) {
+    const { message } = toSaclaError(cause);
+    const hint = path.endsWith(".ts") ? " This Node.js may not read TypeScript; give a .js or .mjs file." : "";
+    throw new SaclaError("BAD_ARGUMENT", `The plan ${show(path)} cannot be loaded: ${message}.${hint}`, { cause });
+  }
+  const given = typeof module === "object" && module !== null && "default" in module ? module.default : undefined;
+  const made: unknown = typeof given === "function" ? await given() : given;
+  if (isPlan(made)) return made;
+  throw new SaclaError("BAD_ARGUMENT", `${show(path)} must export a plan, or a function that makes one, as its default: export default () => scan({ … }).`);
+}
+
+function isPlan(value: unknown): value is Plan {
+  return typeof value === "object" && value !== null && "name" in value && "settings" in value && "steps" in value && typeof value.steps === "function";
+}
+
+/** Opens the target maps; `close` them. @throws FILE_NOT_FOUND, FILE_DAMAGED, BAD_ARGUMENT */
+function openMaps(options: ScanningOptions): Readonly<Record<string, TargetMap>> {
+  const maps: Record<string, TargetMap> = {};
+  for (const text of options.map) {
+    const [, name, path] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+    if (name === undefined || path === undefined) throw badArgument("--map", text, "NAME=FILE");
+    maps[name] = TargetMap.open(path);
+  }
+  return maps;
+}
+
+function closeAll(maps: Readonly<Record<string, TargetMap>>): void {
+  for (const map of Object.values(maps)) map.close();
+}
+
+/** What a plan would do on this beamline, from where its axes are now. */
+export async function estimate(session: Session, options: ScanningOptions, plan: Plan): Promise<DryRun> {
+  const maps = openMaps(options);
+  try {
+    return await estimateWith(session, options, plan, maps);
+  } finally {
+    closeAll(maps);
+  }
+}
+
+async function estimateWith(session: Session, options: ScanningOptions, plan: Plan, maps: Readonly<Record<string, TargetMap>>): Promise<DryRun> {
+  const looking = await view(session, options);
+  const names = new Set<string>();
+  const start = async (axes: readonly string[]): Promise<Record<string, number>> =>
+    Object.fromEntries(await Promise.all(axes.map(async (axis) => [axis, await looking.axis(axis).position()] as const)));
+  const limits = (axis: string): "unlimited" => {
+    names.add(axis);
+    return "unlimited";
+  };
+  await checkPlan(plan, { limits, where: start }, maps);
+  const axes: Record<string, VirtualAxis> = {};
+  for (const name of names) axes[name] = await virtualAxisOf(looking, name);
+  return dryRun(plan, { maps, devices: { axes, rateHz: options.rate, switchSeconds: 0.2, shotsOverheadSeconds: SHOTS_OVERHEAD_SECONDS } });
+}
+
+async function virtualAxisOf(control: Control, name: string): Promise<VirtualAxis> {
+  const axis = control.axis(name);
+  return { limits: axis.limits, speed: axis.speed, start: await axis.position(), seconds: (from, to) => axis.seconds(from, to) + MOVE_OVERHEAD_SECONDS };
+}
+
+/** Shots of before the request are left out, and the last ones are found at the next look; measured on the simulated facility. */
+const SHOTS_OVERHEAD_SECONDS = 0.22;
+
+/** Question, answer and the look that finds an axis at rest. */
+const MOVE_OVERHEAD_SECONDS = 0.03;
+
+/** What stands against a plan. What an adaptive one makes of values nobody has measured says nothing. */
+export function problemsOf(plan: Plan, run: DryRun): readonly string[] {
+  return [...run.violations, ...(run.problem === null || plan.adaptive ? [] : [run.problem])];
+}
+
+/** What a dry run found, for people. */
+export function estimateText(run: DryRun, problems: readonly string[]): string {
+  const range = ({ from, to }: Range, text: (value: number) => string): string => (text(from) === text(to) ? text(from) : `${text(from)} to ${text(to)}`);
+  const whole = (value: number): string => String(Math.round(value));
+  const rows = [
+    ["duration", range(run.seconds, duration)],
+    ["points", range(run.points, whole)],
+    ["shots", range(run.shots, whole)],
+    ["shutter openings", range(run.shutterCycles, whole)],
+    ["most shots on one place", range(run.dosePerSpot, whole)],
+  ];
+  return [textTable(["", ""], [["plan", run.plan], ...rows]), ...problems.map((why) => `problem: ${why}`)].join("\n");
+}
+
+function duration(seconds: number): string {
+  const s = Math.round(seconds);
+  const [h, m] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
+  return h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min ${s % 60} s` : `${s} s`;
+}
+
+/** Shows what a plan would do, asks, runs it. @param resumes - a journal to go on with */
+export async function runPlan(
+  session: Session,
+  options: ScanningOptions,
+  plan: Plan,
+  context: Readonly<Record<string, unknown>>,
+  resumes?: string,
+): Promise<Answer> {
+  // Of a scan that goes on, nobody knows here how much is done; its limits were checked when it began.
+  const run = resumes === undefined ? await estimate(session, options, plan) : null;
+  const problems = run === null ? [] : problemsOf(plan, run);
+  const shown = run === null ? `${plan.name} goes on where ${resumes} ends` : estimateText(run, problems);
+  const isPossible = problems.length === 0;
+  if (!isPossible || options.dryRun === true) return { json: { estimate: run, done: false }, text: `${shown}\nnothing was done`, exitCode: isPossible ? 0 : 1 };
+  const table = new ScanTable();
+  const documents: ScanDocument[] = [];
+  const outcome = await change(session, options, plan.name, shown, async (control) => {
+    const maps = openMaps(options);
+    const journal = resumes !== undefined ? Journal.open(resumes) : options.journal === undefined ? undefined : Journal.create(options.journal, plan, context);
+    try {
+      const observers = [table, new DocumentStream((document) => documents.push(document)), progressOf(session, table, run)];
+      return await runOn(session, options, control, plan, { observers, maps, ...(journal === undefined ? {} : { journal }) });
+    } finally {
+      closeAll(maps);
+      journal?.close();
+      writeResults(session, options, plan, table, documents);
+    }
+  });
+  if (!outcome.done) return { json: { estimate: run, done: false }, text: "nothing was done", exitCode: 1 };
+  const { value: end } = outcome;
+  const dropped = Object.entries(end.shots.dropped).map(([reason, n]) => `, ${n} ${reason}`);
+  const summary = `${end.outcome}: ${end.points} points, ${end.shots.used} of ${end.shots.asked} shots used${dropped.join("")}`;
+  const journalPath = resumes ?? options.journal;
+  const again = end.outcome === "done" || journalPath === undefined ? "" : `\ngo on with: sacla resume ${journalPath}`;
+  return {
+    json: {
+      estimate: run,
+      done: end.outcome === "done",
+      outcome: end.outcome,
+      points: end.points,
+      shots: end.shots,
+      result: end.result ?? null,
+      columns: table.columns(),
+    },
+    text: `${table.text()}\n${summary}${again}`,
+    exitCode: end.outcome === "done" ? 0 : 1,
+  };
+}
+
+async function runOn(session: Session, options: ScanningOptions, control: Control, plan: Plan, rest: EngineOptions): Promise<ScanEnd> {
+  const experiment = await experimentOf(options);
+  const monitor = options.monitor ?? `xfel_bl_${control.bl}_tc_bm_1_pd/charge`;
+  const apparatus = controlApparatus(session.facility, control, { monitor, rateHz: options.rate, ...(experiment === undefined ? {} : { experiment }) });
+  const { confirm } = session.io;
+  const engine = new Engine(apparatus, {
+    ...rest,
+    ...(confirm === undefined
+      ? {}
+      : { mayRepeat: async ({ line }) => await confirm(`${line}: what must not be repeated may have been done already. Repeat it?`) }),
+  });
+  using _ = onCtrlC(engine, (line) => session.io.err(line));
+  return await engine.run(plan);
+}
+
+/** One line per point; on a terminal the curve of the first signal, too. */
+function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): Observer {
+  const of = run === null ? "" : ` of ${run.points.to}`;
+  return {
+    point: ({ index, data, taken, isPast }) => {
+      if (isPast) return;
+      const at = Object.entries(data).map(([name, value]) => `${name} ${Number(value.toPrecision(6))}`);
+      io.err(`point ${index + 1}${of}: ${at.join(", ")}${taken === null ? "" : `, ${taken.ledger.used} of ${taken.ledger.asked} shots`}\n`);
+      const signal = Object.keys(taken?.values ?? {})[0];
+      if (io.isTerminal && signal !== undefined) io.err(`${signal}\n${table.curve(signal)}\n`);
+    },
+    note: (text) => io.err(`${text}\n`),
+  };
+}
+
+function writeResults(
+  { io }: Session,
+  { csv, html, documents: path }: ScanningOptions,
+  plan: Plan,
+  table: ScanTable,
+  documents: readonly ScanDocument[],
+): void {
+  if (csv !== undefined) io.writeFile(csv, table.csv());
+  if (html !== undefined) io.writeFile(html, table.html(plan.name));
+  if (path !== undefined) io.writeFile(path, documents.map((document) => `${JSON.stringify(document)}\n`).join(""));
+}

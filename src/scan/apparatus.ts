@@ -1,0 +1,32 @@
+import type { FlyRequest, FlyTaken, Positions, ShotsRequest, ShotsTaken } from "./messages.ts";
+
+export interface DoOptions {
+  /** Ends the call with ABORTED; what moved has been stopped. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the engine acts on: the control of a beamline, or devices that exist only in numbers. */
+export interface Apparatus {
+  /** Shots per second. */
+  readonly rateHz: number;
+  /** Milliseconds; virtual in a dry run. */
+  now(): number;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** In user units. @throws UNKNOWN_DEVICE */
+  limits(axis: string): { readonly from: number; readonly to: number } | "unlimited";
+  /** Where axes are, in user units. @throws UNKNOWN_DEVICE */
+  where(axes: readonly string[]): Promise<Positions>;
+  /**
+   * Moves axes together and waits; gives where they are.
+   * @throws LIMIT before anything moves @throws INTERLOCK, DEVICE_BUSY, DEVICE_FAULT, ABORTED; all have been stopped
+   */
+  move(to: Positions, options: DoOptions): Promise<Positions>;
+  set(setting: string, value: number | string): Promise<void>;
+  shutter(name: string, open: boolean): Promise<void>;
+  /** Waits until `count` good shots have come, within the budget; accounts for every shot. @throws ABORTED */
+  shots(request: ShotsRequest, options: DoOptions): Promise<ShotsTaken>;
+  /** Moves an axis at the speed that spreads the shots over the way, and gives where it was at each. @throws UNSUPPORTED, LIMIT, ABORTED */
+  fly(request: FlyRequest, options: DoOptions): Promise<FlyTaken>;
+  /** The declared safe state: axes at rest, shutters closed. */
+  safe(): Promise<void>;
+}

@@ -1,0 +1,294 @@
+import { sleep } from "../core/async.ts";
+import { SaclaError } from "../core/errors.ts";
+import { asFinite, asText, checkOptions } from "../core/guards.ts";
+import { LedgerBook } from "../core/ledger.ts";
+import { type Column, entryOf } from "../core/syncdb.ts";
+import type { Db } from "../db/index.ts";
+import { type Control, type Experiment, toPosition } from "../ec/index.ts";
+import type { Endpoint } from "../transport/index.ts";
+import type { Apparatus } from "./apparatus.ts";
+import type { FlyRequest, FlyTaken, ShotsRequest, ShotsTaken } from "./messages.ts";
+import { ShotCollector, type ShotReading, signalsOf, whyNotGood } from "./shot-collector.ts";
+
+export interface ControlApparatusOptions {
+  /** Names of signals; without it signals go by their equipment ids. */
+  readonly experiment?: Experiment;
+  /** A signal that every shot has: tells which shots have come when a request names no signal. */
+  readonly monitor: string;
+  /** Shots per second. @default 30 */
+  readonly rateHz?: number;
+  /** Between two looks for new shots. @default 100 */
+  readonly pollMs?: number;
+  /**
+   * How far the newest value in the database may be behind the beam: shots nearer than this to the moment of the request
+   * may have happened before it and are not taken. @default 200
+   */
+  readonly latencyMs?: number;
+  /** How long no new shot may come while the beam is said to be on. @default 30000 */
+  readonly silentMs?: number;
+}
+
+/** What gives the beamline and its database. A `Facility` is one. */
+export interface ControlledFacility {
+  readonly db: Db;
+  readonly endpoint: Endpoint;
+}
+
+const TAGS_PER_MS = 0.06;
+/** How far the speed of an axis may be from that a fly scan needs. */
+const SPEED_TOLERANCE = 0.1;
+/** A stopped axis is at rest after so long. */
+const LONGEST_RAMP_MS = 5000;
+const REST_POLL_MS = 20;
+/** Shots asked for at a time. */
+const MOST_TAGS = 10_000;
+
+/** Values of some signals at one shot. */
+type ReadShot = (signal: string) => ShotReading;
+
+/**
+ * The controlled beamline as the engine acts on it. Shots are found by asking for the newest tag and reading the 0-D
+ * columns up to it.
+ *
+ * @example
+ * await using control = await facility.ec.control(3, { name: "night shift", reason: "delay scan", experiment });
+ * const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0" });
+ * await new Engine(apparatus).run(plan);
+ */
+export function controlApparatus(facility: ControlledFacility, control: Control, options: ControlApparatusOptions): Apparatus {
+  checkOptions("controlApparatus", options, ["experiment", "monitor", "rateHz", "pollMs", "latencyMs", "silentMs"]);
+  asText("monitor", options.monitor);
+  const rateHz = asFinite("rateHz", options.rateHz ?? 30, 0.001, 60);
+  const used = new Set<string>();
+  const feed = (): ShotFeed => new ShotFeed(facility, control, options);
+  return {
+    rateHz,
+    now: () => performance.now(),
+    sleep,
+    limits: (axis) => control.axis(axis).limits,
+    where: async (axes) => Object.fromEntries(await Promise.all(axes.map(async (axis) => [axis, await control.axis(axis).position()] as const))),
+    move: async (to, { signal }) => {
+      const axes = Object.keys(to);
+      for (const axis of axes) used.add(axis);
+      try {
+        return await (await control.plan({ ...to })).go({ signal });
+      } catch (error) {
+        // What was stopped still runs down its ramp, and cleanup that moves it would find it busy.
+        await atRest(control, axes);
+        throw error;
+      }
+    },
+    set: async (setting, value) => await control.setting(setting).set(value),
+    shutter: async (name, open) => {
+      const shutter = control.shutter(name);
+      await (open ? shutter.open() : shutter.close());
+    },
+    shots: async (request, { signal }) => await takeShots(feed(), request, signal),
+    fly: async (request, { signal }) => {
+      used.add(request.axis);
+      try {
+        return await fly(feed(), control, request, rateHz, options, signal);
+      } catch (error) {
+        await atRest(control, [request.axis]);
+        throw error;
+      }
+    },
+    safe: async () => {
+      await control.safe();
+      await atRest(control, [...used]);
+    },
+  };
+}
+
+/** Waits until stopped axes are at rest, for a bounded time: whether they are is for the next move to say. */
+async function atRest(control: Control, axes: readonly string[]): Promise<void> {
+  const until = performance.now() + LONGEST_RAMP_MS;
+  const isMoving = async (axis: string): Promise<boolean> => {
+    try {
+      return (await control.axis(axis).read()).state === "moving";
+    } catch {
+      // What cannot be read is not waited for; the error that led here is the one to show.
+      return false;
+    }
+  };
+  while (performance.now() < until && (await Promise.all(axes.map(isMoving))).includes(true)) await sleep(REST_POLL_MS);
+}
+
+async function takeShots(feed: ShotFeed, request: ShotsRequest, signal: AbortSignal | undefined): Promise<ShotsTaken> {
+  const collector = new ShotCollector(request);
+  const seconds = request.budget?.seconds;
+  const started = performance.now();
+  await feed.begin(signalsOf(request), signal);
+  let [last, heldMs] = [performance.now(), 0];
+  while (collector.outcome === undefined) {
+    await feed.next((tag, read) => collector.add(tag, read), signal);
+    const now = performance.now();
+    if (collector.isHolding || feed.isBeamOff) heldMs += now - last;
+    last = now;
+    if (seconds !== undefined && now - started > 1000 * seconds) collector.giveUp();
+  }
+  return collector.taken(heldMs / 1000);
+}
+
+async function fly(
+  feed: ShotFeed,
+  control: Control,
+  { axis: name, from, to, shots, signals = [], conditions = [] }: FlyRequest,
+  rateHz: number,
+  { experiment }: ControlApparatusOptions,
+  signal: AbortSignal | undefined,
+): Promise<FlyTaken> {
+  const axis = control.axis(name);
+  const wanted = (Math.abs(to - from) * rateHz) / (shots - 1);
+  if (!(Math.abs(axis.speed / wanted - 1) <= SPEED_TOLERANCE)) {
+    throw new SaclaError(
+      "UNSUPPORTED",
+      `${name} would have to fly at ${wanted.toPrecision(4)} ${axis.unit}/s, but its speed is ${axis.speed.toPrecision(4)}. Put that speed in the experiment file, or take ${Math.round((Math.abs(to - from) * rateHz) / axis.speed) + 1} shots.`,
+      {
+        details: { axis: name, wanted, speed: axis.speed },
+      },
+    );
+  }
+  const position = experiment === undefined ? undefined : experiment.signal(name);
+  if (position === undefined)
+    throw new SaclaError("UNSUPPORTED", `A fly scan needs the position of ${name} at every shot; name its signal in the experiment file.`);
+  await axis.moveTo(from, { signal });
+  await feed.begin([...new Set([position, ...signals, ...conditions.map((condition) => condition.signal)])], signal);
+  const { done } = await axis.start(to, { signal });
+  let isThere = false;
+  done.then(
+    () => {
+      isThere = true;
+    },
+    () => {
+      isThere = true;
+    },
+  );
+  const book = new LedgerBook();
+  const [tags, positions]: [number[], number[]] = [[], []];
+  const values = new Map(signals.map((id) => [id, [] as (number | null)[]]));
+  // Half a pulse: at the ends it stands still.
+  const rest = 0.5 / axis.definition.pulsesPerUnit;
+  let isOver = false;
+  while (!isOver) {
+    const wasThere = isThere;
+    await feed.next((tag, read) => {
+      const pulses = read(position);
+      const at = typeof pulses === "number" ? toPosition(axis.definition, pulses) : NaN;
+      const why =
+        whyNotFlying(at, from, to, rest, tags.length > 0) ??
+        conditions.map((condition) => whyNotGood(condition, read(condition.signal))).find((reason) => reason !== null) ??
+        null;
+      if (why !== null) {
+        book.drop(tag, why);
+        // Its last shots may come to the database after it has arrived.
+        if (wasThere && Math.abs(at - to) <= rest) isOver = true;
+        return;
+      }
+      book.use();
+      tags.push(tag);
+      positions.push(at);
+      for (const [id, column] of values) {
+        const value = read(id);
+        column.push(typeof value === "number" && Number.isFinite(value) ? value : null);
+      }
+    }, signal);
+  }
+  await done;
+  return { outcome: "done", ledger: book.ledger, tags, positions, values: Object.fromEntries(values) };
+}
+
+function whyNotFlying(at: number, from: number, to: number, rest: number, hasBegun: boolean): string | null {
+  if (Number.isNaN(at)) return "position-missing";
+  if (Math.abs(at - to) <= rest) return "at-rest";
+  return !hasBegun && Math.abs(at - from) <= rest ? "at-rest" : null;
+}
+
+/** New shots of a beamline, as they come to the database. */
+class ShotFeed {
+  readonly #facility: ControlledFacility;
+  readonly #control: Control;
+  readonly #options: ControlApparatusOptions;
+  #signals: readonly string[] = [];
+  #hightag = 0;
+  #tag = 0;
+  #newsAt = 0;
+  isBeamOff = false;
+
+  constructor(facility: ControlledFacility, control: Control, options: ControlApparatusOptions) {
+    this.#facility = facility;
+    this.#control = control;
+    this.#options = options;
+  }
+
+  /** From now on, with these signals. */
+  async begin(signals: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+    this.#signals = signals.length === 0 ? [this.#options.monitor] : signals;
+    const [hightag, tag] = await this.#newest(signal);
+    this.#hightag = hightag;
+    this.#tag = tag + Math.ceil((this.#options.latencyMs ?? 200) * TAGS_PER_MS);
+    this.#newsAt = performance.now();
+  }
+
+  /** Waits a little, then gives what has come since. @throws TIMEOUT when nothing comes though there is beam */
+  async next(take: (tag: number, read: ReadShot) => void, signal: AbortSignal | undefined): Promise<void> {
+    await sleep(this.#options.pollMs ?? 100, signal);
+    const [hightag, newest] = await this.#newest(signal);
+    if (hightag !== this.#hightag) {
+      // Tags begin anew: what lies between is of the old HighTag and cannot be ordered with these.
+      this.#hightag = hightag;
+      this.#tag = newest;
+    }
+    if (newest <= this.#tag) {
+      await this.#nothingNew();
+      return;
+    }
+    const { db, endpoint } = this.#facility;
+    const tags = await db.readTaglist(this.#control.bl, hightag, this.#tag + 1, Math.min(newest, this.#tag + MOST_TAGS), { signal });
+    this.#tag = Math.min(newest, this.#tag + MOST_TAGS);
+    this.#newsAt = performance.now();
+    this.isBeamOff = false;
+    if (tags.length === 0) return;
+    const columns = await endpoint.call("db.readColumns", { equipIds: this.#signals.map((name) => this.#id(name)), hightag, tags }, { signal });
+    const byName = new Map<string, Column>(this.#signals.map((name, i) => [name, columns[i] ?? missing(name)]));
+    let at = 0;
+    const read: ReadShot = (name) => {
+      const column = byName.get(name);
+      if (column === undefined) return "missing";
+      const entry = entryOf(column, at);
+      return "reason" in entry ? entry.reason : entry.value;
+    };
+    for (const tag of tags) {
+      take(tag, read);
+      at++;
+    }
+  }
+
+  async #nothingNew(): Promise<void> {
+    const silentMs = performance.now() - this.#newsAt;
+    const limit = this.#options.silentMs ?? 30_000;
+    if (silentMs < limit / 10) return;
+    const beam = await this.#control.beam();
+    this.isBeamOff = !beam.on;
+    if (this.isBeamOff) this.#newsAt = performance.now();
+    else if (silentMs > limit)
+      throw new SaclaError("TIMEOUT", `No shot has come to the database for ${(silentMs / 1000).toFixed(0)} s, though the beam is on.`);
+  }
+
+  /** The newest shot that has all signals. */
+  async #newest(signal: AbortSignal | undefined): Promise<readonly [hightag: number, tag: number]> {
+    const all = await Promise.all(this.#signals.map(async (name) => await this.#facility.db.readTagnumberNewest(this.#id(name), { signal })));
+    const hightag = all.reduce((least, [each]) => Math.min(least, each), Infinity);
+    return [hightag, all.reduce((least, [each, tag]) => (each === hightag ? Math.min(least, tag) : least), Infinity)];
+  }
+
+  #id(name: string): string {
+    const { experiment } = this.#options;
+    // An equipment id has a slash, a name of the experiment has none.
+    return experiment === undefined || name.includes("/") ? name : experiment.signal(name);
+  }
+}
+
+function missing(name: string): Column {
+  throw new SaclaError("BAD_MESSAGE", `The source gave no column for ${name}.`);
+}

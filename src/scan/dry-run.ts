@@ -1,0 +1,230 @@
+import { isSaclaError, toSaclaError } from "../core/errors.ts";
+import { asInteger } from "../core/guards.ts";
+import { targetsOf } from "./check.ts";
+import type { Answer, Message, Plan, Positions, ShotsRequest } from "./messages.ts";
+import type { TargetMap } from "./target-map.ts";
+import { checkWithin, VirtualDevices, type VirtualDevicesOptions } from "./virtual-devices.ts";
+
+export interface DryRunOptions {
+  readonly devices: VirtualDevicesOptions;
+  readonly maps?: Readonly<Record<string, TargetMap>>;
+  /** Bytes that one shot takes on the disk: images and 0-D values. @default 0 */
+  readonly bytesPerShot?: number;
+  /** Runs of an adaptive plan, each with other draws of the responses. @default 5 */
+  readonly tries?: number;
+}
+
+/** Least and greatest; the same twice when nothing is left to chance. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a plan would do. */
+export interface DryRun {
+  readonly plan: string;
+  readonly seconds: Range;
+  readonly points: Range;
+  /** Shots that come by while shots are taken, good or not. */
+  readonly shots: Range;
+  readonly bytes: Range;
+  /** Openings of shutters. */
+  readonly shutterCycles: Range;
+  /** Most shots that one place gets: while a shutter is open, or without shutters those that are taken. */
+  readonly dosePerSpot: Range;
+  /** Positions outside the limits; all of them, each once. */
+  readonly violations: readonly string[];
+  /** Where the axes go, in order, of the first try. */
+  readonly path: readonly Positions[];
+  /** Why the plan would end early; null when it comes to its end. */
+  readonly problem: string | null;
+}
+
+/** A plan with more steps than this is taken for one that never ends. */
+const MOST_STEPS = 5_000_000;
+const ADAPTIVE_TRIES = 5;
+
+/**
+ * Does a plan on devices that exist only in numbers, and says what it would take and touch. Nothing real is asked or
+ * moved. A plan that depends on what is measured gives ranges, from the responses of `devices.signals`.
+ *
+ * @example
+ * const { seconds, shots, violations } = dryRun(plan, { devices: { axes: { delay: { limits: { from: -10, to: 500 }, speed: 100 } } } });
+ */
+export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
+  const tries = plan.adaptive ? asInteger("tries", options.tries ?? ADAPTIVE_TRIES, 1, 1000) : 1;
+  const seed = options.devices.seed ?? 1;
+  const all = Array.from({ length: tries }, (_, i) => new DryWalk(plan, { ...options, devices: { ...options.devices, seed: seed + i } }).walk());
+  const range = (of: (walk: DryWalk) => number): Range => ({ from: Math.min(...all.map(of)), to: Math.max(...all.map(of)) });
+  const first = all[0];
+  const bytes = options.bytesPerShot ?? 0;
+  return {
+    plan: plan.name,
+    seconds: range(({ devices }) => devices.seconds),
+    points: range(({ points }) => points),
+    shots: range(({ shots }) => shots),
+    bytes: range(({ shots }) => shots * bytes),
+    shutterCycles: range(({ cycles }) => cycles),
+    dosePerSpot: range((walk) => walk.dose),
+    violations: [...new Set(all.flatMap(({ violations }) => [...violations]))],
+    path: first?.path ?? [],
+    problem: all.find(({ problem }) => problem !== null)?.problem ?? null,
+  };
+}
+
+/** One pass over the steps. */
+class DryWalk {
+  readonly devices: VirtualDevices;
+  readonly violations = new Set<string>();
+  readonly path: Positions[] = [];
+  points = 0;
+  shots = 0;
+  cycles = 0;
+  problem: string | null = null;
+  readonly #plan: Plan;
+  readonly #maps: ReadonlyMap<string, TargetMap>;
+  readonly #open = new Set<string>();
+  readonly #at: Record<string, number> = {};
+  /** Shots by place, counted while some shutter is open; and those taken, for plans without shutters. */
+  readonly #exposed = new Map<string, number>();
+  readonly #taken = new Map<string, number>();
+  #place = "";
+  #usesShutters = false;
+
+  constructor(plan: Plan, { devices, maps = {} }: DryRunOptions) {
+    this.#plan = plan;
+    this.devices = new VirtualDevices(devices);
+    this.#maps = new Map(Object.entries(maps).map(([name, map]) => [name, map.preview()]));
+  }
+
+  get dose(): number {
+    const doses = this.#usesShutters ? this.#exposed : this.#taken;
+    let most = 0;
+    for (const shots of doses.values()) most = Math.max(most, shots);
+    return Math.round(most);
+  }
+
+  walk(): this {
+    const steps = this.#plan.steps();
+    let step = steps.next();
+    for (let n = 0; step.done !== true; n++) {
+      if (n >= MOST_STEPS) {
+        this.problem = `it had not ended after ${MOST_STEPS} steps`;
+        return this;
+      }
+      try {
+        const answer = this.#answer(step.value);
+        step = steps.next(answer);
+      } catch (error) {
+        this.problem ??= toSaclaError(error).message;
+        return this;
+      }
+    }
+    return this;
+  }
+
+  #answer(message: Message): Answer {
+    const { devices } = this;
+    switch (message.kind) {
+      case "move":
+        this.#move(message);
+        return { kind: "positions", at: message.to };
+      case "where":
+        return { kind: "positions", at: devices.where(message.axes) };
+      case "set":
+        this.#exposing(() => devices.set(message.setting, message.value));
+        break;
+      case "shutter":
+        this.#shutter(message.name, message.open);
+        break;
+      case "wait":
+        this.#exposing(() => {
+          devices.seconds += message.seconds;
+        });
+        break;
+      case "shots":
+        return { kind: "shots", taken: this.#shots(message.request) };
+      case "fly":
+        return this.#fly(message);
+      case "spot":
+        return this.#spot(message.map);
+      case "point":
+        this.points++;
+        break;
+      default:
+        break;
+    }
+    return { kind: "nothing" };
+  }
+
+  #move(message: Extract<Message, { kind: "move" }>): void {
+    if (!this.#isWithin(message)) return;
+    const seconds = this.devices.move(message.to);
+    Object.assign(this.#at, message.to);
+    // One string per place is what the dose is counted by; without axes there is one place.
+    this.#place = JSON.stringify(this.#at);
+    this.path.push({ ...this.#at });
+    if (this.#open.size > 0) this.#expose(seconds);
+  }
+
+  #fly(message: Extract<Message, { kind: "fly" }>): Answer {
+    const { request } = message;
+    const within = this.#isWithin(message);
+    const taken = within
+      ? this.devices.fly(request)
+      : { outcome: "interrupted" as const, ledger: { asked: 0, used: 0, dropped: [] }, tags: [], positions: [], values: {} };
+    this.shots += taken.ledger.asked;
+    for (const at of [request.from, request.to]) this.path.push({ ...this.#at, [request.axis]: at });
+    this.#at[request.axis] = request.to;
+    this.#place = JSON.stringify(this.#at);
+    // Each shot has a place of its own.
+    for (const doses of [this.#exposed, this.#taken]) doses.set(this.#place, Math.max(1, doses.get(this.#place) ?? 0));
+    return { kind: "fly", taken };
+  }
+
+  #isWithin(message: Message): boolean {
+    let isWithin = true;
+    for (const [axis, to] of targetsOf(message)) {
+      try {
+        checkWithin(axis, to, this.devices.limits(axis));
+      } catch (error) {
+        if (!isSaclaError(error, "LIMIT")) throw error;
+        this.violations.add(error.message);
+        isWithin = false;
+      }
+    }
+    return isWithin;
+  }
+
+  #shutter(name: string, open: boolean): void {
+    this.#usesShutters = true;
+    if (open && !this.#open.has(name)) this.cycles++;
+    this.devices.shutter(name, open);
+    if (open) this.#open.add(name);
+    else this.#open.delete(name);
+  }
+
+  #shots(request: ShotsRequest): ReturnType<VirtualDevices["shots"]> {
+    const taken = this.#exposing(() => this.devices.shots(request));
+    this.shots += taken.ledger.asked;
+    this.#taken.set(this.#place, (this.#taken.get(this.#place) ?? 0) + taken.ledger.asked);
+    return taken;
+  }
+
+  #spot(name: string): Answer {
+    const map = this.#maps.get(name);
+    if (map === undefined) throw new Error(`there is no target map ${JSON.stringify(name)}`);
+    return { kind: "spot", spot: map.take() };
+  }
+
+  #exposing<T>(work: () => T): T {
+    const before = this.devices.seconds;
+    const result = work();
+    if (this.#open.size > 0) this.#expose(this.devices.seconds - before);
+    return result;
+  }
+
+  #expose(seconds: number): void {
+    this.#exposed.set(this.#place, (this.#exposed.get(this.#place) ?? 0) + seconds * this.devices.rateHz);
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Plans of messages, the engine that does them, dry runs, journals, and what comes out: rows, documents, curves.
+ * @module
+ */
+export type { Apparatus, DoOptions } from "./apparatus.ts";
+export { checkPlan } from "./check.ts";
+export { type ControlApparatusOptions, type ControlledFacility, controlApparatus } from "./control-apparatus.ts";
+export { type DocumentOptions, DocumentStream, type ScanDocument } from "./documents.ts";
+export { type DryRun, type DryRunOptions, dryRun, type Range } from "./dry-run.ts";
+export { Engine, resumeScan } from "./engine.ts";
+export { centroid, fitPeak, type PeakFit, type PeakShape } from "./fit.ts";
+export { onCtrlC } from "./interrupts.ts";
+export { Journal } from "./journal.ts";
+export { type LearntTimes, learnMoveTimes, withLearntTimes } from "./learnt-times.ts";
+export {
+  type Answer,
+  type FlyRequest,
+  type FlyTaken,
+  type Message,
+  type Plan,
+  type Positions,
+  type Precision,
+  plan,
+  type ShotCondition,
+  type ShotsRequest,
+  type ShotsTaken,
+  type SignalSummary,
+  type Spot,
+  type Steps,
+} from "./messages.ts";
+export type { EngineOptions, EngineState, Observer, RepeatQuestion, Row, ScanEnd, ScanStart, ShotCounts } from "./observer.ts";
+export { pathPicture } from "./path-picture.ts";
+export { type AdaptiveOptions, adaptiveScan } from "./plans/adaptive.ts";
+export { type FlyScanOptions, flyScan } from "./plans/fly.ts";
+export { type GridAxis, type GridOptions, grid, gridPositions, type RasterOptions, raster } from "./plans/grids.ts";
+export { alignCentroid, type Curve, goToPeak, type PeakOptions, rockingCurve } from "./plans/peaks.ts";
+export { type FreshSpots, measure, type PointOptions } from "./plans/points.ts";
+export { parseScanFile } from "./plans/scan-file.ts";
+export {
+  count,
+  type EqualSteps,
+  equalSteps,
+  type Region,
+  regionPositions,
+  type ScanOptions,
+  scan,
+  scanList,
+  scanLog,
+  scanPoints,
+  scanRegions,
+  scanRelative,
+} from "./plans/scans.ts";
+export { type ScanColumn, ScanTable } from "./scan-table.ts";
+export { difference, summary } from "./shot-collector.ts";
+export { shotsOfRow } from "./shots-of-rows.ts";
+export { checkpoint, confirm, flyOnce, move, moveRelative, note, once, point, set, shots, shutter, spot, wait, where } from "./stubs.ts";
+export { type SpotState, TargetMap } from "./target-map.ts";
+export { type VirtualApparatus, type VirtualApparatusOptions, virtualApparatus } from "./virtual-apparatus.ts";
+export { type VirtualAxis, VirtualDevices, type VirtualDevicesOptions, type VirtualShot } from "./virtual-devices.ts";
+export { andReturn, finalize, relative, withShutterOpen } from "./wrappers.ts";

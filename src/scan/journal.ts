@@ -1,0 +1,184 @@
+import { randomUUID } from "node:crypto";
+import { errorCatalogue, SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { AppendLog } from "./append-log.ts";
+import type { Answer, Message, Plan } from "./messages.ts";
+
+/** What a journal knows of one message. */
+export interface PastMessage {
+  /** The message as JSON. */
+  readonly did: string;
+  /** Milliseconds on the clock of the apparatus. */
+  readonly begunMs: number;
+  readonly endedMs?: number;
+  readonly got?: Answer;
+  readonly failed?: SaclaError;
+}
+
+/** How a scan was begun. */
+export interface JournalHeader {
+  readonly uid: string;
+  readonly plan: string;
+  /** Settings of the plan as JSON. */
+  readonly settings: string;
+  /** Unix milliseconds. */
+  readonly time: number;
+}
+
+/**
+ * What a scan meant to do and what came of it, on the disk before it is done: an intent before each message acts, its
+ * answer after it. With it a scan goes on after the death of its program: the answers are given to the same plan again
+ * until the place is reached where it stopped.
+ */
+export class Journal {
+  readonly header: JournalHeader;
+  /** By number of the message. Empty for a new scan. */
+  readonly past: ReadonlyMap<number, PastMessage>;
+  /** How an earlier process ended it; undefined when that was killed. */
+  readonly ended: string | undefined;
+  readonly #log: AppendLog;
+
+  private constructor(log: AppendLog, header: JournalHeader, past: ReadonlyMap<number, PastMessage>, ended: string | undefined) {
+    this.#log = log;
+    this.header = header;
+    this.past = past;
+    this.ended = ended;
+  }
+
+  /** A journal for a new scan. @throws FILE_EXISTS, WRITE_FAILED */
+  static create(path: string, plan: Plan, context: Readonly<Record<string, unknown>> = {}): Journal {
+    const log = AppendLog.create(path);
+    const header = { uid: randomUUID(), plan: plan.name, settings: JSON.stringify(plan.settings), time: Date.now() };
+    log.append({ journal: 1, ...header, context });
+    return new Journal(log, header, new Map(), undefined);
+  }
+
+  /** The journal of a scan that was begun. @throws FILE_NOT_FOUND, FILE_DAMAGED, WRITE_FAILED */
+  static open(path: string): Journal {
+    const { log, lines } = AppendLog.open(path);
+    try {
+      const header = headerIn(lines[0]);
+      if (header === undefined) throw new SaclaError("FILE_DAMAGED", `${show(path)} is no journal of a scan.`, { details: { path } });
+      const past = new Map<number, PastMessage>();
+      let ended: string | undefined;
+      for (const line of lines.slice(1)) ended = takeLine(past, line);
+      return new Journal(log, header, past, ended);
+    } catch (error) {
+      log.close();
+      throw error;
+    }
+  }
+
+  /** What was given to `create` as context: for programs that resume. @throws as {@link Journal.open} */
+  static context(path: string): Readonly<Record<string, unknown>> {
+    const { log, lines } = AppendLog.open(path);
+    log.close();
+    const first = lines[0];
+    return isRecord(first) && isRecord(first["context"]) ? first["context"] : {};
+  }
+
+  get path(): string {
+    return this.#log.path;
+  }
+
+  /** @throws PLAN_CHANGED */
+  checkPlan(plan: Plan): void {
+    const settings = JSON.stringify(plan.settings);
+    if (plan.name === this.header.plan && settings === this.header.settings) return;
+    throw new SaclaError("PLAN_CHANGED", `${show(this.path)} is the journal of ${this.header.plan} ${this.header.settings}, not of ${plan.name} ${settings}.`, {
+      details: { path: this.path },
+    });
+  }
+
+  /** To be written before a message acts. */
+  intent(n: number, did: string, nowMs: number): void {
+    this.#log.append({ n, t: nowMs, do: did });
+  }
+
+  result(n: number, answer: Answer, nowMs: number): void {
+    this.#log.append({ n, t: nowMs, got: answer });
+  }
+
+  /** Intent and answer at once, of what takes no time. */
+  done(n: number, did: string, answer: Answer, nowMs: number): void {
+    this.#log.append({ n, t: nowMs, do: did, got: answer });
+  }
+
+  failure(n: number, error: unknown, nowMs: number): void {
+    const { code, message } = toSaclaError(error);
+    this.#log.append({ n, t: nowMs, failed: { code, message } });
+  }
+
+  /** The scan was left before or at message `n`: a resumed scan does it anew and knows nothing of what came after. */
+  left(n: number, why: string): void {
+    this.#log.append({ left: n, why });
+  }
+
+  end(): void {
+    this.#log.append({ end: "done" });
+  }
+
+  get isDirty(): boolean {
+    return this.#log.isDirty;
+  }
+
+  async sync(): Promise<void> {
+    await this.#log.sync();
+  }
+
+  close(): void {
+    this.#log.close();
+  }
+}
+
+/** A message as it is written and compared; the shots of a point are those of the message before. */
+export function messageText(message: Message): string {
+  return JSON.stringify(message.kind === "point" ? { kind: "point", data: message.data } : message);
+}
+
+function headerIn(line: unknown): JournalHeader | undefined {
+  if (!isRecord(line) || line["journal"] !== 1) return undefined;
+  const { uid, plan, settings, time } = line as Readonly<Record<"uid" | "plan" | "settings" | "time", unknown>>;
+  if (typeof uid !== "string" || typeof plan !== "string" || typeof settings !== "string" || typeof time !== "number") return undefined;
+  return { uid, plan, settings, time };
+}
+
+/** Takes in one line; gives how the scan has ended so far. */
+function takeLine(past: Map<number, PastMessage>, line: unknown): string | undefined {
+  if (!isRecord(line)) return undefined;
+  const { n, t, left, end, why } = line as Readonly<Record<"n" | "t" | "left" | "end" | "why", unknown>>;
+  if (typeof end === "string") return end;
+  if (typeof left === "number") {
+    for (const key of [...past.keys()]) if (key > left) past.delete(key);
+    const at = past.get(left);
+    // Its intent stays: what must not be repeated may have begun.
+    if (at !== undefined) past.set(left, { did: at.did, begunMs: at.begunMs });
+    return String(why);
+  }
+  if (typeof n !== "number" || typeof t !== "number") return undefined;
+  const before = past.get(n);
+  const did = typeof line["do"] === "string" ? line["do"] : before?.did;
+  if (did === undefined) return undefined;
+  const begunMs = typeof line["do"] === "string" ? t : (before?.begunMs ?? t);
+  const { got, failed } = line as Readonly<Record<"got" | "failed", unknown>>;
+  if (isAnswer(got)) past.set(n, { did, begunMs, endedMs: t, got });
+  else if (isRecord(failed)) past.set(n, { did, begunMs, endedMs: t, failed: rebuilt(failed) });
+  else past.set(n, { did, begunMs });
+  return undefined;
+}
+
+function rebuilt(failed: Readonly<Record<string, unknown>>): SaclaError {
+  const code = failed["code"];
+  return new SaclaError(isErrorCode(code) ? code : "INTERNAL", String(failed["message"]));
+}
+
+function isErrorCode(code: unknown): code is SaclaError["code"] {
+  return typeof code === "string" && Object.hasOwn(errorCatalogue, code);
+}
+
+function isAnswer(value: unknown): value is Answer {
+  return isRecord(value) && ["positions", "shots", "fly", "spot", "nothing"].includes(String(value["kind"]));
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,38 @@
+import type { Message } from "./messages.ts";
+
+/** Messages that act on a device or read one, so that they take time. */
+export type SlowMessage = Extract<Message, { kind: "move" | "where" | "set" | "shutter" | "wait" | "shots" | "fly" }>;
+/** Messages that take none. */
+export type QuickMessage = Exclude<Message, SlowMessage>;
+
+export function isSlow(message: Message): message is SlowMessage {
+  const { kind } = message;
+  return kind === "move" || kind === "shots" || kind === "shutter" || kind === "set" || kind === "where" || kind === "wait" || kind === "fly";
+}
+
+/** Whether it takes shots or prepares to, which cleanup must not. */
+export function isWork({ kind }: Message): boolean {
+  return kind === "shots" || kind === "fly" || kind === "spot" || kind === "checkpoint";
+}
+
+/** What is going on, for the state in one line. */
+export function describe(message: SlowMessage): string {
+  switch (message.kind) {
+    case "move":
+      return `moving ${Object.entries(message.to)
+        .map(([axis, to]) => `${axis} to ${Number(to.toPrecision(6))}`)
+        .join(", ")}`;
+    case "shots":
+      return `taking ${message.request.count} shots`;
+    case "fly":
+      return `flying ${message.request.axis} from ${message.request.from} to ${message.request.to}`;
+    case "shutter":
+      return `${message.open ? "opening" : "closing"} ${message.name}`;
+    case "set":
+      return `setting ${message.setting} to ${message.value}`;
+    case "wait":
+      return `waiting ${message.seconds} s`;
+    case "where":
+      return `looking where ${message.axes.join(", ")} is`;
+  }
+}

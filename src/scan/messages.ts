@@ -1,0 +1,163 @@
+import type { Ledger } from "../core/ledger.ts";
+
+/** Positions of axes by name, in the units of the experiment file. */
+export type Positions = Readonly<Record<string, number>>;
+
+/** What a 0-D signal must be for a shot to count as good. A shot for which it has no number is not good. */
+export interface ShotCondition {
+  /** Equipment id, or the experiment's name of it. */
+  readonly signal: string;
+  /** Stands before the reason in the account: with `i0`, `i0-out-of-limits`. @default the signal */
+  readonly name?: string;
+  /** Least and greatest value, both included. */
+  readonly between?: readonly [low: number, high: number];
+  /** For flags: this very value. */
+  readonly equals?: number;
+}
+
+/** Ends a point before all its shots have come, when the error bar is small enough. */
+export interface Precision {
+  readonly signal: string;
+  /** A flag signal that parts the shots: the error is then that of the mean where it is 1 less the mean where it is 0. */
+  readonly pumpedBy?: string;
+  /** Standard error wanted, in the unit of the signal. */
+  readonly error: number;
+  /** Good shots before anything is believed, of each kind. @default 10 */
+  readonly leastShots?: number;
+}
+
+/** When a point is done. */
+export interface ShotsRequest {
+  /** Good shots wanted. */
+  readonly count: number;
+  /** Signals kept of every good shot. */
+  readonly signals?: readonly string[];
+  readonly conditions?: readonly ShotCondition[];
+  /** While this does not hold there is no beam: the point waits, and such shots do not count against the budget. */
+  readonly beam?: ShotCondition;
+  readonly precision?: Precision;
+  /** What it may cost before the point is given up. */
+  readonly budget?: {
+    /** Shots with beam that may come by, over all attempts. */
+    readonly shots?: number;
+    /** Seconds, waits for the beam included. */
+    readonly seconds?: number;
+  };
+  /** Begins the point again when too few of its shots were good: those of the failed attempt are not used. */
+  readonly repeat?: {
+    /** Least part of the shots with beam that must be good, 0 to 1. */
+    readonly goodPart: number;
+    /** Attempts at most. */
+    readonly attempts: number;
+  };
+}
+
+/** Values of one signal over good shots. */
+export interface SignalSummary {
+  readonly count: number;
+  readonly mean: number;
+  /** Sample standard deviation / √count; NaN for fewer than two. */
+  readonly standardError: number;
+}
+
+/** What came of a {@link ShotsRequest}. */
+export interface ShotsTaken {
+  /** `precise`: ended early by its error bar. `interrupted`: the program died or was stopped meanwhile; nothing of it is used. */
+  readonly outcome: "done" | "precise" | "gave-up" | "interrupted";
+  readonly attempts: number;
+  /** Every shot that came by: used, or dropped with the reason. */
+  readonly ledger: Ledger;
+  /** Good shots in order. */
+  readonly tags: readonly number[];
+  /** Values of the good shots, as long as `tags`; null where there is no number. */
+  readonly values: Readonly<Record<string, readonly (number | null)[]>>;
+  /** Seconds spent waiting for the beam. */
+  readonly heldSeconds: number;
+}
+
+/** One axis moves at constant speed while shots are taken. */
+export interface FlyRequest {
+  readonly axis: string;
+  readonly from: number;
+  readonly to: number;
+  /** Shots over the way; the speed follows from them and the repetition rate. */
+  readonly shots: number;
+  readonly signals?: readonly string[];
+  readonly conditions?: readonly ShotCondition[];
+}
+
+/** Good shots of a fly scan with where the axis was at each. */
+export interface FlyTaken {
+  readonly outcome: "done" | "interrupted";
+  readonly ledger: Ledger;
+  readonly tags: readonly number[];
+  /** Position of the axis at each good shot. */
+  readonly positions: readonly number[];
+  readonly values: Readonly<Record<string, readonly (number | null)[]>>;
+}
+
+/** A place on a sample that may be shot once. */
+export interface Spot {
+  readonly index: number;
+  readonly at: Positions;
+}
+
+/** One thing to do: plain data. A plan is a generator of these. */
+export type Message =
+  | { readonly kind: "move"; readonly to: Positions }
+  | { readonly kind: "where"; readonly axes: readonly string[] }
+  | { readonly kind: "set"; readonly setting: string; readonly value: number | string }
+  | { readonly kind: "shutter"; readonly name: string; readonly open: boolean }
+  | { readonly kind: "wait"; readonly seconds: number }
+  | { readonly kind: "shots"; readonly request: ShotsRequest }
+  | { readonly kind: "fly"; readonly request: FlyRequest }
+  /** Marks the next fresh spot of a target map as spent and gives it. */
+  | { readonly kind: "spot"; readonly map: string }
+  /** Whether the beam monitor saw a shot on the spot. */
+  | { readonly kind: "confirm"; readonly map: string; readonly spot: number; readonly hit: boolean }
+  /** A row of the result. */
+  | { readonly kind: "point"; readonly data: Positions; readonly taken: ShotsTaken | null }
+  /** A safe point: here a scan pauses and stops. */
+  | { readonly kind: "checkpoint" }
+  /** What lies between `begins` true and false must not be repeated after a crash or an abort without asking. */
+  | { readonly kind: "once"; readonly begins: boolean }
+  | { readonly kind: "note"; readonly text: string };
+
+/** What the engine gives for a message. */
+export type Answer =
+  | { readonly kind: "positions"; readonly at: Positions }
+  | { readonly kind: "shots"; readonly taken: ShotsTaken }
+  | { readonly kind: "fly"; readonly taken: FlyTaken }
+  | { readonly kind: "spot"; readonly spot: Spot }
+  | { readonly kind: "nothing" };
+
+/** The steps of a plan, composed with `yield*`. */
+export type Steps<R = void> = Generator<Message, R, Answer>;
+
+/** What can be run, checked, estimated and resumed. */
+export interface Plan<R = unknown> {
+  readonly name: string;
+  /** What it was made with, as JSON: kept with the results and compared when a scan is resumed. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Its steps or its end depend on what is measured, so that its length is a range. */
+  readonly adaptive: boolean;
+  /** Begins anew at each call. The same answers must give the same messages: no clock, no chance, no hardware. */
+  steps(): Steps<R>;
+}
+
+/**
+ * A plan out of a generator function.
+ * @example
+ * const twice = plan("twice", { shots: 60 }, function* () {
+ *   yield* count({ shots: 60 });
+ *   yield* count({ shots: 60 });
+ * });
+ */
+export function plan<R>(
+  name: string,
+  settings: Readonly<Record<string, unknown>>,
+  steps: () => Steps<R>,
+  options: { readonly adaptive?: boolean } = {},
+): Plan<R> {
+  return { name, settings, steps, adaptive: options.adaptive ?? false };
+}

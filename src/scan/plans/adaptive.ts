@@ -1,0 +1,50 @@
+import { asFinite } from "../../core/guards.ts";
+import { type Plan, plan, type Steps } from "../messages.ts";
+import { summary } from "../shot-collector.ts";
+import { andReturn } from "../wrappers.ts";
+import { measure } from "./points.ts";
+import type { ScanOptions } from "./scans.ts";
+
+export interface AdaptiveOptions extends ScanOptions {
+  readonly from: number;
+  readonly to: number;
+  /** One of the signals of the shots. */
+  readonly signal: string;
+  /** Change of the signal from point to point that is aimed at. */
+  readonly change: number;
+  readonly leastStep: number;
+  readonly greatestStep: number;
+}
+
+/**
+ * A scan whose step follows the signal: small where it changes, large where it is flat. After a step in which the signal
+ * changed by more than twice what is wanted it goes back and looks between.
+ */
+export function adaptiveScan(options: AdaptiveOptions): Plan {
+  const { axis, from, to, signal, change, leastStep, greatestStep } = options;
+  asFinite("change", change, Number.MIN_VALUE);
+  asFinite("leastStep", leastStep, Number.MIN_VALUE);
+  asFinite("greatestStep", greatestStep, leastStep);
+  const direction = to >= from ? 1 : -1;
+  function* steps(): Steps {
+    let at = from;
+    let step = greatestStep;
+    let before: number | undefined;
+    let last = from;
+    while (direction * (to - at) >= 0) {
+      const value = summary(yield* measure({ [axis]: at }, options), signal).mean;
+      const changed = before === undefined ? change : Math.abs(value - before);
+      const wanted = changed > 0 ? step * Math.min(2, change / changed) : 2 * step;
+      const next = Math.min(greatestStep, Math.max(leastStep, Number.isFinite(wanted) ? wanted : step));
+      const isTooFar = before !== undefined && changed > 2 * change && step > leastStep;
+      if (!isTooFar) {
+        before = value;
+        last = at;
+      }
+      step = isTooFar ? Math.max(leastStep, step / 2) : next;
+      // The end is a point of its own, whatever the step.
+      at = last === to ? to + direction * greatestStep : direction * (to - last) < step ? to : last + direction * step;
+    }
+  }
+  return plan("adaptive-scan", { ...options }, () => (options.andReturn === false ? steps() : andReturn([axis], steps())), { adaptive: true });
+}

@@ -1,0 +1,36 @@
+import { asInteger } from "../../core/guards.ts";
+import { type FlyRequest, type FlyTaken, type Plan, plan, type Steps } from "../messages.ts";
+import { checkpoint, flyOnce, point } from "../stubs.ts";
+import { andReturn, withShutterOpen } from "../wrappers.ts";
+
+export interface FlyScanOptions extends FlyRequest {
+  /** Sweeps to and fro. @default 1 */
+  readonly sweeps?: number;
+  /** Open while it flies. */
+  readonly shutter?: string;
+}
+
+/**
+ * A fly scan: the axis goes at the speed that spreads the shots evenly over the way, to and fro; each shot comes with the
+ * position it was taken at. One row per shot: position, and the values of the signals.
+ */
+export function flyScan(options: FlyScanOptions): Plan<readonly FlyTaken[]> {
+  const { sweeps = 1, shutter, ...request } = options;
+  asInteger("sweeps", sweeps, 1);
+  function* steps(): Steps<readonly FlyTaken[]> {
+    const all: FlyTaken[] = [];
+    for (let sweep = 0; sweep < sweeps; sweep++) {
+      yield* checkpoint();
+      const way = sweep % 2 === 0 ? request : { ...request, from: request.to, to: request.from };
+      const flight = flyOnce(way);
+      const taken = shutter === undefined ? yield* flight : yield* withShutterOpen(shutter, flight);
+      all.push(taken);
+      for (const [i, position] of taken.positions.entries()) {
+        const values = Object.entries(taken.values).map(([signal, column]) => [signal, column[i] ?? NaN] as const);
+        yield* point({ [request.axis]: position, tag: taken.tags[i] ?? NaN, ...Object.fromEntries(values) });
+      }
+    }
+    return all;
+  }
+  return plan("fly-scan", { ...options }, () => andReturn([request.axis], steps()));
+}

@@ -1,0 +1,79 @@
+import { SaclaError } from "../../core/errors.ts";
+import type { Positions, ShotsRequest, ShotsTaken, Steps } from "../messages.ts";
+import { checkpoint, confirm, move, once, point, set, shots, shutter, spot, wait } from "../stubs.ts";
+import { finalize, withShutterOpen } from "../wrappers.ts";
+
+/** What is done at every point of a plan. */
+export interface PointOptions {
+  /** Good shots, or the whole {@link ShotsRequest}. */
+  readonly shots: number | ShotsRequest;
+  /** Opened for the shots of each point only. */
+  readonly shutter?: string;
+  /** Seconds between the end of a move and the first shot. @default 0 */
+  readonly settleSeconds?: number;
+  /** What to do when a point is given up. @default "stop" with TOO_FEW_SHOTS */
+  readonly giveUp?: "stop" | "go-on";
+  /** Every point on a fresh spot of this target map; see {@link TargetMap}. */
+  readonly freshSpots?: FreshSpots;
+}
+
+/** How a spot is shot once. */
+export interface FreshSpots {
+  readonly map: string;
+  /** Opened for the shots on the spot. */
+  readonly shutter: string;
+  /** Set before the shutter opens, such as a pulse selector that lets so many pulses through. */
+  readonly before?: Readonly<Record<string, number | string>>;
+}
+
+export const pointOptionNames = ["shots", "shutter", "settleSeconds", "giveUp", "freshSpots"] as const;
+
+/** One point: move, settle, take the shots, write the row. */
+export function* measure(to: Positions, options: PointOptions, extra: Positions = {}): Steps<ShotsTaken> {
+  yield* checkpoint();
+  const row = Object.keys(to).length === 0 ? extra : { ...extra, ...to };
+  if (Object.keys(to).length > 0) yield* move(to);
+  if (options.settleSeconds !== undefined && options.settleSeconds > 0) yield* wait(options.settleSeconds);
+  if (options.freshSpots !== undefined) return yield* onFreshSpot(row, options, options.freshSpots);
+  const taking = shots(options.shots);
+  const taken = options.shutter === undefined ? yield* taking : yield* withShutterOpen(options.shutter, taking);
+  yield* judge(row, taken, options);
+  return taken;
+}
+
+/** A spot whose shots are not known to have come is left alone: the next fresh one is taken. */
+function* onFreshSpot(row: Positions, options: PointOptions, { map, shutter: name, before = {} }: FreshSpots): Steps<ShotsTaken> {
+  for (;;) {
+    yield* checkpoint();
+    const fresh = yield* spot(map);
+    yield* move(fresh.at);
+    for (const [setting, value] of Object.entries(before)) yield* set(setting, value);
+    const taken = yield* once(finalize(openAndShoot(name, options.shots), () => shutter(name, false)));
+    const hit = taken.outcome === "done" || taken.outcome === "precise";
+    yield* confirm(map, fresh, hit);
+    if (hit || (taken.outcome === "gave-up" && options.giveUp === "go-on")) {
+      yield* judge({ ...row, ...fresh.at, spot: fresh.index }, taken, options);
+      return taken;
+    }
+    if (taken.outcome === "gave-up") yield* judge(row, taken, options);
+  }
+}
+
+function* openAndShoot(name: string, request: number | ShotsRequest): Steps<ShotsTaken> {
+  yield* shutter(name, true);
+  return yield* shots(request);
+}
+
+function* judge(row: Positions, taken: ShotsTaken, { giveUp = "stop" }: PointOptions): Steps {
+  yield* point(row, taken);
+  if (taken.outcome !== "gave-up" || giveUp === "go-on") return;
+  const { ledger, attempts } = taken;
+  const reasons = ledger.dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
+  throw new SaclaError(
+    "TOO_FEW_SHOTS",
+    `Only ${ledger.used} of ${ledger.asked} shots were good at ${JSON.stringify(row)} after ${attempts} attempts (${reasons}).`,
+    {
+      details: { row, used: ledger.used, asked: ledger.asked },
+    },
+  );
+}

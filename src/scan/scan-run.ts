@@ -1,0 +1,397 @@
+import { throwIfAborted } from "../core/async.ts";
+import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
+import type { Apparatus } from "./apparatus.ts";
+import { DeviceMemory } from "./device-memory.ts";
+import { type Journal, messageText } from "./journal.ts";
+import { describe, isSlow, isWork, type QuickMessage, type SlowMessage } from "./message-kinds.ts";
+import type { Answer, Message, Plan, ShotsTaken, Steps } from "./messages.ts";
+import type { EngineOptions, EngineState, Row, ScanEnd, ShotCounts } from "./observer.ts";
+import { interruptedShots } from "./shot-collector.ts";
+
+type Wish = "none" | "pause" | "pause-now" | "stop" | "abort";
+
+type Maps = NonNullable<EngineOptions["maps"]>;
+
+const nothing: Answer = { kind: "nothing" };
+/** So many messages without a wait, then timers and signals get their turn. */
+const QUICK_IN_A_ROW = 4096;
+
+/** One plan from its beginning to its end. */
+export class ScanRun<R> {
+  readonly plan: Plan<R>;
+  state: EngineState = "running";
+  /** Rows so far. */
+  points = 0;
+  doing = "";
+  readonly #apparatus: Apparatus;
+  readonly #options: EngineOptions;
+  readonly #journal: Journal | undefined;
+  readonly #devices = new DeviceMemory();
+  readonly #counts = { asked: 0, used: 0, dropped: {} as Record<string, number> };
+  #stopper = new AbortController();
+  #wish: Wish = "none";
+  #wake: (() => void) | undefined;
+  /** Number of the next message that is written down. */
+  #n = 0;
+  #quick = 0;
+  #onceDepth = 0;
+  /** Something of the section that must not be repeated was done by an earlier process. */
+  #isSectionTouched = false;
+  #isSkipping = false;
+  #isLive: boolean;
+  #mustSync = false;
+  #needsRestore: boolean;
+  /** Set when the plan is left: what follows is cleanup, which is not written down. */
+  #isLeaving = false;
+  /**
+   * Thrown into the plan so that its cleanup runs. Not its `return`: when a `finally` of an inner generator yields, the
+   * outer one would go on as if the inner one had ended well.
+   */
+  readonly #leaving = new SaclaError("ABORTED", "The scan is stopped.");
+  #isAbandoned = false;
+  #leftAt: number | undefined;
+  #lastShots: number | undefined;
+  #failure: { readonly error: unknown; readonly n: number } | undefined;
+
+  constructor(plan: Plan<R>, apparatus: Apparatus, options: EngineOptions) {
+    this.plan = plan;
+    this.#apparatus = apparatus;
+    this.#options = options;
+    this.#journal = options.journal;
+    this.#isLive = (options.journal?.past.size ?? 0) === 0;
+    this.#needsRestore = !this.#isLive;
+  }
+
+  /** The state in one line. */
+  get line(): string {
+    const { name } = this.plan;
+    return `${name}: ${this.state}, ${this.points} points${this.doing === "" ? "" : `, ${this.doing}`}`;
+  }
+
+  ask(wish: Exclude<Wish, "none">): void {
+    if (this.#isLeaving) {
+      if (wish !== "abort") return;
+      this.#wish = wish;
+      this.#isAbandoned = true;
+      this.#stopper.abort();
+      return;
+    }
+    // What is more urgent stays.
+    if (this.#wish === "abort" || (this.#wish === "stop" && wish !== "abort")) return;
+    this.#wish = wish;
+    this.state = wish === "abort" ? "aborting" : wish === "stop" ? "stopping" : this.state === "paused" ? "paused" : "pausing";
+    const interrupts = wish === "abort" || (wish === "pause-now" && this.#onceDepth === 0);
+    if (interrupts) this.#stopper.abort();
+    this.#wake?.();
+  }
+
+  resume(): void {
+    if (this.state !== "paused" && this.state !== "pausing") return;
+    this.#wish = "none";
+    this.state = "running";
+    this.#wake?.();
+  }
+
+  async run(): Promise<ScanEnd<R>> {
+    let finished: { readonly result: R } | undefined;
+    const { plan } = this;
+    function* steps(): Steps {
+      finished = { result: yield* plan.steps() };
+    }
+    // The files may have been left by a process that died with a shutter open.
+    if (!this.#isLive) await this.#apparatus.safe();
+    try {
+      await this.#loop(steps());
+    } catch (error) {
+      if (error !== this.#leaving) {
+        await this.#endBadly(error);
+        throw toSaclaError(error);
+      }
+    }
+    if (finished !== undefined && !this.#isLeaving) {
+      this.#journal?.end();
+      await this.#sync();
+      return { outcome: "done", result: finished.result, points: this.points, shots: this.#shotCounts };
+    }
+    const outcome = this.#wish === "abort" ? "aborted" : "stopped";
+    this.#journal?.left(this.#leftAt ?? this.#n, outcome);
+    await this.#apparatus.safe();
+    await this.#sync();
+    return { outcome, result: undefined, points: this.points, shots: this.#shotCounts };
+  }
+
+  get #shotCounts(): ShotCounts {
+    return { ...this.#counts, dropped: { ...this.#counts.dropped } };
+  }
+
+  async #loop(steps: Steps): Promise<void> {
+    let step = steps.next();
+    while (step.done !== true && !this.#isAbandoned) {
+      let answer: Answer;
+      try {
+        if (++this.#quick >= QUICK_IN_A_ROW) await this.#breathe();
+        const message = step.value;
+        // Cleanup takes no shots: a plan that caught the end is told again.
+        if (this.#isLeaving && isWork(message)) throw this.#leaving;
+        if (isSlow(message)) answer = await this.#slow(message);
+        else {
+          if (message.kind === "checkpoint" && this.#wish !== "none") await this.#safePoint();
+          answer = this.#do(message);
+        }
+      } catch (error) {
+        if (this.#isAbandoned) return;
+        step = steps.throw(error);
+        continue;
+      }
+      step = steps.next(answer);
+    }
+  }
+
+  async #breathe(): Promise<void> {
+    this.#quick = 0;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (this.#wish === "abort" && !this.#isLeaving) await this.#leave();
+  }
+
+  /** What takes no time. */
+  #do(message: QuickMessage): Answer {
+    switch (message.kind) {
+      case "checkpoint":
+        if (this.#onceDepth === 0 && this.#journal?.isDirty === true) this.#mustSync = true;
+        return nothing;
+      case "note":
+        for (const observer of this.#options.observers ?? []) observer.note?.(message.text);
+        return nothing;
+      case "once":
+        this.#section(message.begins);
+        return nothing;
+      case "point":
+        return this.#written(
+          message,
+          () => nothing,
+          (isPast, timeMs) => this.#row(message, isPast, timeMs),
+        );
+      case "spot":
+        return this.#written(message, () => ({ kind: "spot", spot: this.#map(message.map).take() }));
+      case "confirm":
+        return this.#written(message, () => {
+          this.#map(message.map).confirm(message.spot, message.hit);
+          return nothing;
+        });
+    }
+  }
+
+  #section(begins: boolean): void {
+    this.#onceDepth += begins ? 1 : -1;
+    if (this.#onceDepth === 1 && begins) {
+      this.#isSectionTouched = false;
+      this.#mustSync = true;
+    }
+    if (this.#onceDepth === 0) this.#isSkipping = false;
+  }
+
+  /** Does a quick message, or recalls what came of it. */
+  #written(message: QuickMessage, act: () => Answer, after: (isPast: boolean, timeMs: number) => void = () => {}): Answer {
+    const past = this.#recall(message);
+    const answer = past ?? act();
+    // A row has the time of day, which a resumed scan gives again.
+    const now = message.kind === "point" ? Date.now() : this.#apparatus.now();
+    if (past === undefined && !this.#isLeaving) this.#journal?.done(this.#n++, messageText(message), answer, now);
+    after(past !== undefined, now);
+    return answer;
+  }
+
+  #row({ data, taken }: Extract<Message, { kind: "point" }>, isPast: boolean, timeMs: number): void {
+    const past = isPast ? this.#journal?.past.get(this.#n - 1) : undefined;
+    const row: Row = { index: this.points++, time: past?.begunMs ?? timeMs, data, taken, isPast };
+    for (const observer of this.#options.observers ?? []) observer.point?.(row);
+  }
+
+  #map(name: string): Maps[string] {
+    const map = this.#options.maps?.[name];
+    if (map !== undefined) return map;
+    throw new SaclaError("BAD_ARGUMENT", `The plan uses the target map ${JSON.stringify(name)}, but the engine was not given one of that name.`);
+  }
+
+  /** What came of a message in an earlier process; undefined when it is to be done now. @throws PLAN_CHANGED */
+  #recall(message: Message): Answer | undefined {
+    if (this.#isLive || this.#isLeaving) return undefined;
+    const past = this.#journal?.past.get(this.#n);
+    if (past === undefined) {
+      this.#isLive = true;
+      return undefined;
+    }
+    const text = messageText(message);
+    if (past.did !== text) {
+      throw new SaclaError(
+        "PLAN_CHANGED",
+        `The plan does not go on as its journal says: step ${this.#n} was ${past.did} and is now ${text}. A plan must not use the clock or chance.`,
+        {
+          details: { step: this.#n },
+        },
+      );
+    }
+    if (this.#onceDepth > 0) this.#isSectionTouched = true;
+    if (past.got === undefined && past.failed === undefined) {
+      this.#isLive = true;
+      return undefined;
+    }
+    const n = this.#n++;
+    if (past.failed !== undefined) {
+      this.#failure = { error: past.failed, n };
+      throw past.failed;
+    }
+    if (past.got !== undefined && isSlow(message)) this.#take(message, past.got, n);
+    return past.got;
+  }
+
+  /** What takes time. */
+  async #slow(message: SlowMessage): Promise<Answer> {
+    const past = this.#recall(message);
+    if (past !== undefined) return past;
+    this.#quick = 0;
+    if (this.#wish === "abort" && !this.#isLeaving) await this.#leave();
+    if (this.#onceDepth > 0 && this.#isSectionTouched && !this.#isLeaving) await this.#askToRepeat(message);
+    const n = this.#isLeaving ? -1 : this.#n;
+    if (n >= 0) this.#journal?.intent(n, messageText(message), this.#apparatus.now());
+    if (this.#mustSync) await this.#sync();
+    if (this.#needsRestore && !this.#isLeaving) await this.#restore(message);
+    this.doing = describe(message);
+    const answer = await this.#insist(message, n);
+    this.doing = "";
+    if (n >= 0) {
+      this.#journal?.result(n, answer, this.#apparatus.now());
+      this.#n++;
+    }
+    this.#take(message, answer, n);
+    return answer;
+  }
+
+  /** Acts, again after a pause that interrupted it. */
+  async #insist(message: SlowMessage, n: number): Promise<Answer> {
+    for (;;) {
+      try {
+        return await this.#act(message);
+      } catch (error) {
+        if (isSaclaError(error, "ABORTED") && this.#stopper.signal.aborted && !this.#isLeaving) {
+          this.#stopper = new AbortController();
+          if (this.#wish === "abort") await this.#leave();
+          await this.#pause();
+          await this.#restore(message);
+          continue;
+        }
+        if (n >= 0) {
+          this.#journal?.failure(n, error, this.#apparatus.now());
+          this.#failure = { error, n };
+          this.#n++;
+        }
+        throw error;
+      }
+    }
+  }
+
+  async #act(message: SlowMessage): Promise<Answer> {
+    const apparatus = this.#apparatus;
+    const options = { signal: this.#stopper.signal };
+    throwIfAborted(options.signal);
+    switch (message.kind) {
+      case "move":
+        return { kind: "positions", at: await apparatus.move(message.to, options) };
+      case "where":
+        return { kind: "positions", at: await apparatus.where(message.axes) };
+      case "set":
+        await apparatus.set(message.setting, message.value);
+        return nothing;
+      case "shutter":
+        // Closing is done always, opening not where shots may have been.
+        if (!(this.#isSkipping && message.open)) await apparatus.shutter(message.name, message.open);
+        return nothing;
+      case "wait":
+        await apparatus.sleep(1000 * message.seconds, options.signal);
+        return nothing;
+      case "shots":
+        return { kind: "shots", taken: this.#isSkipping ? interruptedShots : await apparatus.shots(message.request, options) };
+      case "fly":
+        return {
+          kind: "fly",
+          taken: this.#isSkipping ? { ...interruptedShots, outcome: "interrupted", positions: [] } : await apparatus.fly(message.request, options),
+        };
+    }
+  }
+
+  /** Keeps in mind what a message has changed. */
+  #take(message: SlowMessage, answer: Answer, n: number): void {
+    this.#devices.take(message);
+    if (answer.kind !== "shots" && answer.kind !== "fly") return;
+    if (n >= 0) this.#lastShots = n;
+    this.#account(answer.taken);
+  }
+
+  #account({ ledger }: Pick<ShotsTaken, "ledger">): void {
+    const counts = this.#counts;
+    counts.asked += ledger.asked;
+    counts.used += ledger.used;
+    for (const { reason, tags } of ledger.dropped) counts.dropped[reason] = (counts.dropped[reason] ?? 0) + tags.length;
+  }
+
+  async #askToRepeat(message: SlowMessage): Promise<void> {
+    this.#isSectionTouched = false;
+    const may = await this.#options.mayRepeat?.({ step: this.#n, message, line: this.line });
+    this.#isSkipping = may !== true;
+  }
+
+  /** Puts devices as the plan had left them, but for what the next message puts itself. */
+  async #restore(next: SlowMessage): Promise<void> {
+    this.#needsRestore = false;
+    const { positions, settings, open } = this.#devices.without(next);
+    if (Object.keys(positions).length > 0) await this.#apparatus.move(positions, { signal: this.#stopper.signal });
+    for (const [setting, value] of settings) await this.#apparatus.set(setting, value);
+    if (!this.#isSkipping) for (const name of open) await this.#apparatus.shutter(name, true);
+  }
+
+  /** At a checkpoint: here it may stop or wait. */
+  async #safePoint(): Promise<void> {
+    if (this.#isLeaving || this.#onceDepth > 0) return;
+    if (this.#wish === "stop" || this.#wish === "abort") await this.#leave();
+    else await this.#pause();
+  }
+
+  async #pause(): Promise<void> {
+    this.state = "paused";
+    // A sample must not be exposed while nobody looks.
+    for (const name of this.#devices.open) await this.#apparatus.shutter(name, false);
+    await this.#sync();
+    while (this.#wish === "pause" || this.#wish === "pause-now") {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#needsRestore = true;
+    if (this.#wish !== "none") await this.#leave();
+    this.state = "running";
+  }
+
+  async #leave(): Promise<never> {
+    this.#isLeaving = true;
+    this.#leftAt = this.#n;
+    this.#stopper = new AbortController();
+    if (this.#wish === "abort") await this.#apparatus.safe();
+    throw this.#leaving;
+  }
+
+  async #endBadly(error: unknown): Promise<void> {
+    const failure = this.#failure;
+    // A plan that gives up by itself does so because of its last shots.
+    const byItself = this.#lastShots ?? this.#n;
+    const at = this.#isLeaving ? this.#leftAt : failure !== undefined && failure.error === error ? failure.n : byItself;
+    this.#journal?.left(at ?? this.#n, toSaclaError(error).code);
+    await this.#sync();
+    // A second failure must not hide the first.
+    await this.#apparatus.safe().catch(() => {});
+  }
+
+  async #sync(): Promise<void> {
+    this.#mustSync = false;
+    await Promise.all([this.#journal?.sync(), ...Object.values(this.#options.maps ?? {}).map((map) => map.sync())]);
+  }
+}

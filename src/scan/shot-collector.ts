@@ -1,0 +1,204 @@
+import { LedgerBook } from "../core/ledger.ts";
+import type { ShotCondition, ShotsRequest, ShotsTaken, SignalSummary } from "./messages.ts";
+
+/** A value of a shot: a number, or why there is none. */
+export type ShotReading = number | string;
+
+/** Shots of a failed attempt, which were good and are not used. */
+const ATTEMPT_FAILED = "attempt-failed";
+/** Shots that came without beam. */
+const NO_BEAM = "no-beam";
+const DEFAULT_LEAST_SHOTS = 10;
+
+/** Signals that a request reads, each once. */
+export function signalsOf({ signals = [], conditions = [], beam, precision }: ShotsRequest): string[] {
+  const all = [...signals, ...conditions.map(({ signal }) => signal)];
+  if (beam !== undefined) all.push(beam.signal);
+  if (precision !== undefined) all.push(precision.signal);
+  if (precision?.pumpedBy !== undefined) all.push(precision.pumpedBy);
+  return [...new Set(all)];
+}
+
+/** Why a shot is not good, or null. */
+export function whyNotGood(condition: ShotCondition, value: ShotReading): string | null {
+  const name = condition.name ?? condition.signal;
+  if (typeof value === "string") return `${name}-${value}`;
+  if (Number.isNaN(value)) return `${name}-missing`;
+  if (condition.equals !== undefined) return value === condition.equals ? null : `${name}-is-not-${condition.equals}`;
+  const [low, high] = condition.between ?? [-Infinity, Infinity];
+  return value >= low && value <= high ? null : `${name}-out-of-limits`;
+}
+
+/** Judges shots one by one until a point is done; the same for real and simulated shots. */
+export class ShotCollector {
+  readonly #request: ShotsRequest;
+  readonly #book = new LedgerBook();
+  readonly #kept: readonly string[];
+  #tags: number[] = [];
+  #values: (number | null)[][];
+  #attempt = 1;
+  #seenInAttempt = 0;
+  #seen = 0;
+  #isHolding = false;
+  #outcome: ShotsTaken["outcome"] | undefined;
+  readonly #pumped = new RunningMean();
+  readonly #unpumped = new RunningMean();
+
+  constructor(request: ShotsRequest) {
+    this.#request = request;
+    const { signals = [], precision } = request;
+    this.#kept = [
+      ...new Set([...signals, ...(precision === undefined ? [] : [precision.signal, ...(precision.pumpedBy === undefined ? [] : [precision.pumpedBy])])]),
+    ];
+    this.#values = this.#kept.map(() => []);
+  }
+
+  /** Set when the point is over. */
+  get outcome(): ShotsTaken["outcome"] | undefined {
+    return this.#outcome;
+  }
+
+  /** Whether the last shot came without beam. */
+  get isHolding(): boolean {
+    return this.#isHolding;
+  }
+
+  get good(): number {
+    return this.#tags.length;
+  }
+
+  /** Takes in one shot; after the end nothing more is taken. */
+  add(tag: number, read: (signal: string) => ShotReading): void {
+    if (this.#outcome !== undefined) return;
+    const { beam, conditions = [], count, precision } = this.#request;
+    this.#isHolding = beam !== undefined && whyNotGood(beam, read(beam.signal)) !== null;
+    if (this.#isHolding) {
+      this.#book.drop(tag, NO_BEAM);
+      return;
+    }
+    this.#seen++;
+    this.#seenInAttempt++;
+    let why: string | null = null;
+    for (const condition of conditions) why ??= whyNotGood(condition, read(condition.signal));
+    if (why === null) this.#keep(tag, read);
+    else this.#book.drop(tag, why);
+    if (this.#tags.length >= count) this.#outcome = "done";
+    else if (precision !== undefined && this.#isPrecise(precision)) this.#outcome = "precise";
+    else this.#judgeAttempt();
+  }
+
+  /** Ends a point that has cost its seconds. */
+  giveUp(): void {
+    this.#outcome ??= "gave-up";
+  }
+
+  taken(heldSeconds: number): ShotsTaken {
+    for (let i = 0; i < this.#tags.length; i++) this.#book.use();
+    return {
+      outcome: this.#outcome ?? "interrupted",
+      attempts: this.#attempt,
+      ledger: this.#book.ledger,
+      tags: this.#tags,
+      values: Object.fromEntries(this.#kept.map((name, i) => [name, this.#values[i] ?? []])),
+      heldSeconds,
+    };
+  }
+
+  #keep(tag: number, read: (signal: string) => ShotReading): void {
+    this.#tags.push(tag);
+    for (const [i, name] of this.#kept.entries()) {
+      const value = read(name);
+      this.#values[i]?.push(typeof value === "number" && Number.isFinite(value) ? value : null);
+    }
+    const { precision } = this.#request;
+    if (precision === undefined) return;
+    const value = read(precision.signal);
+    if (typeof value !== "number" || !Number.isFinite(value)) return;
+    if (precision.pumpedBy === undefined || read(precision.pumpedBy) === 1) this.#pumped.add(value);
+    else if (read(precision.pumpedBy) === 0) this.#unpumped.add(value);
+  }
+
+  #isPrecise({ pumpedBy, error, leastShots = DEFAULT_LEAST_SHOTS }: NonNullable<ShotsRequest["precision"]>): boolean {
+    const kinds = pumpedBy === undefined ? [this.#pumped] : [this.#pumped, this.#unpumped];
+    if (kinds.some(({ count }) => count < Math.max(2, leastShots))) return false;
+    return Math.hypot(...kinds.map(({ standardError }) => standardError)) <= error;
+  }
+
+  #judgeAttempt(): void {
+    const { budget, repeat, count } = this.#request;
+    if (budget?.shots !== undefined && this.#seen >= budget.shots) {
+      this.#outcome = "gave-up";
+      return;
+    }
+    // An attempt has failed when it has seen so many shots that a good enough beam would have filled it.
+    if (repeat === undefined || this.#seenInAttempt < Math.ceil(count / repeat.goodPart)) return;
+    if (this.#attempt >= repeat.attempts) {
+      this.#outcome = "gave-up";
+      return;
+    }
+    for (const tag of this.#tags) this.#book.drop(tag, ATTEMPT_FAILED);
+    this.#tags = [];
+    this.#values = this.#kept.map(() => []);
+    this.#pumped.clear();
+    this.#unpumped.clear();
+    this.#seenInAttempt = 0;
+    this.#attempt++;
+  }
+}
+
+/** Mean and its error by Welford's sums. */
+class RunningMean {
+  count = 0;
+  #mean = 0;
+  #squares = 0;
+
+  add(x: number): void {
+    this.count++;
+    const off = x - this.#mean;
+    this.#mean += off / this.count;
+    this.#squares += off * (x - this.#mean);
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.#mean = 0;
+    this.#squares = 0;
+  }
+
+  get mean(): number {
+    return this.count === 0 ? NaN : this.#mean;
+  }
+
+  get standardError(): number {
+    return this.count < 2 ? NaN : Math.sqrt(this.#squares / (this.count - 1) / this.count);
+  }
+}
+
+/** Mean and error of a signal over the good shots of a point. */
+export function summary(taken: ShotsTaken, signal: string): SignalSummary {
+  const sums = new RunningMean();
+  for (const value of taken.values[signal] ?? []) if (value !== null) sums.add(value);
+  return { count: sums.count, mean: sums.mean, standardError: sums.standardError };
+}
+
+/** Mean of the shots where a flag is 1 less the mean of those where it is 0, with its error. */
+export function difference(taken: ShotsTaken, signal: string, pumpedBy: string): SignalSummary {
+  const [on, off] = [new RunningMean(), new RunningMean()];
+  const flags = taken.values[pumpedBy] ?? [];
+  for (const [i, value] of (taken.values[signal] ?? []).entries()) {
+    if (value === null) continue;
+    if (flags[i] === 1) on.add(value);
+    else if (flags[i] === 0) off.add(value);
+  }
+  return { count: on.count + off.count, mean: on.mean - off.mean, standardError: Math.hypot(on.standardError, off.standardError) };
+}
+
+/** What a plan is told of shots that must not be repeated and whose fate is not known. */
+export const interruptedShots: ShotsTaken = {
+  outcome: "interrupted",
+  attempts: 0,
+  ledger: { asked: 0, used: 0, dropped: [] },
+  tags: [],
+  values: {},
+  heldSeconds: 0,
+};

@@ -1,0 +1,26 @@
+import type { Shot } from "../st/shots.ts";
+import type { Row } from "./observer.ts";
+
+/**
+ * The good shots of a row as shots of `src/reduce`, without images: each has the signals that were kept and the row's
+ * positions under their names. So a cube grows while the scan goes on.
+ *
+ * @example
+ * const cube = new Cube({ axes: [{ name: "delay", of: "delay", targets: positions, tolerance: 0.01 }], values: { signals: [diode] } });
+ * const observer = { point: (row: Row) => { updates.push(cube.update(shotsOfRow(row))); } };
+ */
+export async function* shotsOfRow({ data, taken }: Row): AsyncGenerator<Shot, void, undefined> {
+  if (taken === null) return;
+  for (const [i, tag] of taken.tags.entries()) {
+    const number = (signal: string): number => data[signal] ?? taken.values[signal]?.[i] ?? NaN;
+    yield {
+      tag,
+      images: {},
+      number,
+      value: (signal) => {
+        const value = number(signal);
+        return Number.isNaN(value) ? { reason: "missing" } : { value, unit: "" };
+      },
+    };
+  }
+}

@@ -1,0 +1,111 @@
+import { SaclaError } from "../core/errors.ts";
+import { asFinite, asInteger, asText, badArgument } from "../core/guards.ts";
+import type { Answer, FlyRequest, FlyTaken, Positions, ShotsRequest, ShotsTaken, Spot, Steps } from "./messages.ts";
+
+/** Moves axes together and waits; gives where they are. @example yield* move({ delay: 1.5, x: 3 }); */
+export function* move(to: Positions): Steps<Positions> {
+  checkPositions("the target", to);
+  return expected(yield { kind: "move", to }, "positions").at;
+}
+
+/** Where axes are. */
+export function* where(axes: readonly string[]): Steps<Positions> {
+  return expected(yield { kind: "where", axes }, "positions").at;
+}
+
+/** Moves axes by a distance. The target is worked out first, so that a resumed scan does not go twice as far. */
+export function* moveRelative(by: Positions): Steps<Positions> {
+  checkPositions("the distance", by);
+  const now = yield* where(Object.keys(by));
+  return yield* move(Object.fromEntries(Object.entries(by).map(([axis, distance]) => [axis, (now[axis] ?? NaN) + distance])));
+}
+
+/** Sets a pulse selector, attenuator or amplifier. */
+export function* set(setting: string, value: number | string): Steps {
+  yield { kind: "set", setting: asText("setting", setting), value };
+}
+
+export function* shutter(name: string, open: boolean): Steps {
+  yield { kind: "shutter", name: asText("shutter", name), open };
+}
+
+/** Waits so many seconds, for a sample or a temperature to settle. */
+export function* wait(seconds: number): Steps {
+  yield { kind: "wait", seconds: asFinite("seconds", seconds, 0, 86_400) };
+}
+
+/** Takes shots until enough good ones have come; see {@link ShotsRequest}. */
+export function* shots(request: number | ShotsRequest): Steps<ShotsTaken> {
+  return expected(yield { kind: "shots", request: checkRequest(typeof request === "number" ? { count: request } : request) }, "shots").taken;
+}
+
+/** One axis at constant speed while shots are taken. */
+export function* flyOnce(request: FlyRequest): Steps<FlyTaken> {
+  asInteger("shots", request.shots, 2);
+  checkPositions("the way", { from: request.from, to: request.to });
+  return expected(yield { kind: "fly", request }, "fly").taken;
+}
+
+/** A fresh spot of a target map, marked as spent before it is given. @throws NO_FRESH_SPOT */
+export function* spot(map: string): Steps<Spot> {
+  return expected(yield { kind: "spot", map: asText("map", map) }, "spot").spot;
+}
+
+/** Writes to the map whether the beam monitor saw a shot on the spot. */
+export function* confirm(map: string, { index }: Spot, hit: boolean): Steps {
+  yield { kind: "confirm", map, spot: index, hit };
+}
+
+/** A row of the result: positions, and what was measured there. */
+export function* point(data: Positions, taken: ShotsTaken | null = null): Steps {
+  yield { kind: "point", data, taken };
+}
+
+/** A safe point: here a scan pauses and stops. */
+export function* checkpoint(): Steps {
+  yield { kind: "checkpoint" };
+}
+
+export function* note(text: string): Steps {
+  yield { kind: "note", text };
+}
+
+/** Steps that must not be repeated without asking: the sample does not survive them. */
+export function* once<R>(steps: Steps<R>): Steps<R> {
+  yield { kind: "once", begins: true };
+  try {
+    return yield* steps;
+  } finally {
+    yield { kind: "once", begins: false };
+  }
+}
+
+function expected<K extends Answer["kind"]>(answer: Answer | undefined, kind: K): Extract<Answer, { kind: K }> {
+  if (isAnswer(answer, kind)) return answer;
+  throw new SaclaError("INTERNAL", `A plan was answered with ${answer?.kind ?? "nothing"} where ${kind} was due.`);
+}
+
+function isAnswer<K extends Answer["kind"]>(answer: Answer | undefined, kind: K): answer is Extract<Answer, { kind: K }> {
+  return answer?.kind === kind;
+}
+
+function checkPositions(what: string, positions: Positions): void {
+  for (const [axis, value] of Object.entries(positions)) asFinite(`${what} of ${axis}`, value);
+}
+
+function checkRequest(request: ShotsRequest): ShotsRequest {
+  const { count, conditions = [], beam, precision, budget, repeat } = request;
+  asInteger("count of shots", count, 1);
+  for (const { signal, between, equals } of beam === undefined ? conditions : [...conditions, beam]) {
+    if ((between === undefined) === (equals === undefined)) throw badArgument(`the condition on ${signal}`, { between, equals }, "one of between and equals");
+    if (between !== undefined && !(between[0] <= between[1])) throw badArgument(`between of ${signal}`, between, "[low, high] with low ≤ high");
+  }
+  if (precision !== undefined) asFinite(`error wanted of ${precision.signal}`, precision.error, Number.MIN_VALUE);
+  if (budget?.shots !== undefined) asInteger("budget of shots", budget.shots, 1);
+  if (budget?.seconds !== undefined) asFinite("budget of seconds", budget.seconds, 0);
+  if (repeat !== undefined) {
+    asFinite("goodPart", repeat.goodPart, 0.001, 1);
+    asInteger("attempts", repeat.attempts, 1);
+  }
+  return request;
+}

@@ -1,0 +1,65 @@
+import { throwIfAborted } from "../core/async.ts";
+import type { Apparatus } from "./apparatus.ts";
+import type { Message } from "./messages.ts";
+import { VirtualDevices, type VirtualDevicesOptions } from "./virtual-devices.ts";
+
+export interface VirtualApparatusOptions {
+  /** Called before anything is done to a device: a test throws here what a device would. */
+  readonly fault?: (call: Message | { readonly kind: "safe" }, devices: VirtualDevices) => void;
+}
+
+/** An apparatus in numbers, with its devices at hand. */
+export interface VirtualApparatus extends Apparatus {
+  readonly devices: VirtualDevices;
+}
+
+/**
+ * Devices that exist only in numbers, on a clock of their own: a scan of an hour is over at once.
+ * @example
+ * const apparatus = virtualApparatus({ axes: { delay: { limits: { from: -10, to: 500 }, speed: 100 } } });
+ * await new Engine(apparatus).run(scan({ axis: "delay", from: -1, to: 4, points: 26, shots: 60 }));
+ */
+export function virtualApparatus(options: VirtualDevicesOptions, { fault = (): void => {} }: VirtualApparatusOptions = {}): VirtualApparatus {
+  const devices = new VirtualDevices(options);
+  return {
+    devices,
+    rateHz: devices.rateHz,
+    now: () => 1000 * devices.seconds,
+    sleep: async (ms, signal) => {
+      throwIfAborted(signal);
+      devices.seconds += ms / 1000;
+    },
+    limits: (axis) => devices.limits(axis),
+    where: async (axes) => devices.where(axes),
+    move: async (to, { signal }) => {
+      throwIfAborted(signal);
+      fault({ kind: "move", to }, devices);
+      throwIfAborted(signal);
+      devices.move(to);
+      return devices.where(Object.keys(to));
+    },
+    set: async (setting, value) => {
+      fault({ kind: "set", setting, value }, devices);
+      devices.set(setting, value);
+    },
+    shutter: async (name, open) => {
+      fault({ kind: "shutter", name, open }, devices);
+      devices.shutter(name, open);
+    },
+    shots: async (request, { signal }) => {
+      throwIfAborted(signal);
+      fault({ kind: "shots", request }, devices);
+      throwIfAborted(signal);
+      return devices.shots(request);
+    },
+    fly: async (request, { signal }) => {
+      throwIfAborted(signal);
+      fault({ kind: "fly", request }, devices);
+      return devices.fly(request);
+    },
+    safe: async () => {
+      fault({ kind: "safe" }, devices);
+      devices.closeAll();
+    },
+  };
+}

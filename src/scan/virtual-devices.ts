@@ -1,0 +1,236 @@
+import { SaclaError, showList } from "../core/errors.ts";
+import { asFinite } from "../core/guards.ts";
+import { LedgerBook } from "../core/ledger.ts";
+import { Random } from "../core/random.ts";
+import type { FlyRequest, FlyTaken, Positions, ShotsRequest, ShotsTaken } from "./messages.ts";
+import { ShotCollector, type ShotReading, whyNotGood } from "./shot-collector.ts";
+
+/** A stage as far as its time is concerned, in units of the experiment. */
+export interface VirtualAxis {
+  readonly limits: { readonly from: number; readonly to: number } | "unlimited";
+  /** Units/s. */
+  readonly speed: number;
+  /** Units/s². Without it, it is at speed at once. */
+  readonly acceleration?: number;
+  /** Goes so far beyond its target when that lies on the other side, and comes back. @default 0 */
+  readonly backlash?: number;
+  /** Seconds at each move whatever the way: command, settling, the look whether it is there. @default 0 */
+  readonly overheadSeconds?: number;
+  /** @default 0 */
+  readonly start?: number;
+  /** Seconds of a move, when they are known otherwise; then nothing else of the time is used. */
+  readonly seconds?: (from: number, to: number) => number;
+}
+
+/** What a response sees of the world. */
+export interface VirtualShot {
+  readonly tag: number;
+  /** Where each axis is. */
+  at(axis: string): number;
+  /** Seconds on the virtual clock. */
+  readonly seconds: number;
+  readonly random: Random;
+  setting(name: string): number | string | undefined;
+  isOpen(shutter: string): boolean;
+}
+
+/** Devices in numbers: for dry runs and for tests of plans. */
+export interface VirtualDevicesOptions {
+  readonly axes: Readonly<Record<string, VirtualAxis>>;
+  readonly settings?: Readonly<Record<string, number | string>>;
+  readonly shutters?: readonly string[];
+  /** The value of a signal at a shot; a signal that is not named is 1. */
+  readonly signals?: Readonly<Record<string, (shot: VirtualShot) => ShotReading>>;
+  /** @default 30 */
+  readonly rateHz?: number;
+  /** Seconds a shutter or a setting takes. @default 0.1 */
+  readonly switchSeconds?: number;
+  /** Seconds from the request for shots to the first one, and for their signals to come. @default 0 */
+  readonly shotsOverheadSeconds?: number;
+  /** @default 1 */
+  readonly seed?: number;
+}
+
+const TAGS_PER_SECOND = 60;
+/** So many shots without an end are a plan that never ends. */
+const MOST_SHOTS_PER_POINT = 1_000_000;
+
+interface AxisState {
+  readonly info: VirtualAxis;
+  at: number;
+}
+
+/** The devices and their clock. All calls are over at once; only {@link seconds} moves on. */
+export class VirtualDevices {
+  readonly rateHz: number;
+  readonly #axes = new Map<string, AxisState>();
+  readonly #settings: Map<string, number | string>;
+  readonly #open = new Set<string>();
+  readonly #options: VirtualDevicesOptions;
+  readonly #shot: VirtualShot & { tag: number; seconds: number };
+  readonly #values = new Map<string, ShotReading>();
+  seconds = 0;
+
+  constructor(options: VirtualDevicesOptions) {
+    this.#options = options;
+    this.rateHz = asFinite("rateHz", options.rateHz ?? 30, 0.001, 1e6);
+    for (const [name, info] of Object.entries(options.axes)) this.#axes.set(name, { info, at: info.start ?? 0 });
+    this.#settings = new Map(Object.entries(options.settings ?? {}));
+    this.#shot = {
+      tag: 0,
+      seconds: 0,
+      random: new Random(options.seed ?? 1),
+      at: (axis) => this.#axis(axis).at,
+      setting: (name) => this.#settings.get(name),
+      isOpen: (shutter) => this.#open.has(shutter),
+    };
+  }
+
+  limits(axis: string): VirtualAxis["limits"] {
+    return this.#axis(axis).info.limits;
+  }
+
+  at(axis: string): number {
+    return this.#axis(axis).at;
+  }
+
+  where(axes: readonly string[]): Positions {
+    return Object.fromEntries(axes.map((axis) => [axis, this.at(axis)]));
+  }
+
+  /** Seconds from one position to another. */
+  moveSeconds(axis: string, from: number, to: number): number {
+    const { info } = this.#axis(axis);
+    if (info.seconds !== undefined) return info.seconds(from, to);
+    const way = Math.abs(to - from);
+    if (way === 0) return info.overheadSeconds ?? 0;
+    const { backlash = 0, overheadSeconds = 0 } = info;
+    // Always arriving from below: a move down goes beyond and comes back.
+    const extra = to < from ? backlash : 0;
+    return overheadSeconds + rampSeconds(info, way + extra) + (extra === 0 ? 0 : rampSeconds(info, extra));
+  }
+
+  /** Moves together; gives the seconds of the slowest. @throws LIMIT before anything moves, UNKNOWN_DEVICE */
+  move(to: Positions): number {
+    let slowest = 0;
+    for (const axis of Object.keys(to)) {
+      const target = to[axis] ?? NaN;
+      checkWithin(axis, target, this.limits(axis));
+      slowest = Math.max(slowest, this.moveSeconds(axis, this.at(axis), target));
+    }
+    for (const axis of Object.keys(to)) this.#axis(axis).at = to[axis] ?? NaN;
+    this.seconds += slowest;
+    return slowest;
+  }
+
+  set(setting: string, value: number | string): void {
+    if (this.#options.settings !== undefined && !this.#settings.has(setting)) throw unknown("setting", setting, this.#settings.keys());
+    this.#settings.set(setting, value);
+    this.seconds += this.#options.switchSeconds ?? 0.1;
+  }
+
+  shutter(name: string, open: boolean): void {
+    const { shutters, switchSeconds = 0.1 } = this.#options;
+    if (shutters !== undefined && !shutters.includes(name)) throw unknown("shutter", name, shutters);
+    if (open) this.#open.add(name);
+    else this.#open.delete(name);
+    this.seconds += switchSeconds;
+  }
+
+  isOpen(shutter: string): boolean {
+    return this.#open.has(shutter);
+  }
+
+  closeAll(): void {
+    this.#open.clear();
+  }
+
+  /** Takes shots until the request is met or given up. */
+  shots(request: ShotsRequest): ShotsTaken {
+    const collector = new ShotCollector(request);
+    const until = request.budget?.seconds === undefined ? Infinity : this.seconds + request.budget.seconds;
+    this.seconds += this.#options.shotsOverheadSeconds ?? 0;
+    let held = 0;
+    const read = this.#read;
+    for (let n = 0; collector.outcome === undefined && n < MOST_SHOTS_PER_POINT; n++) {
+      collector.add(this.#nextTag(), read);
+      if (collector.isHolding) held++;
+      if (this.seconds > until) collector.giveUp();
+    }
+    collector.giveUp();
+    return collector.taken(held / this.rateHz);
+  }
+
+  /** An axis at constant speed. @throws LIMIT */
+  fly({ axis, from, to, shots, signals = [], conditions = [] }: FlyRequest): FlyTaken {
+    this.move({ [axis]: from });
+    const { info } = this.#axis(axis);
+    checkWithin(axis, to, info.limits);
+    const speed = (Math.abs(to - from) * this.rateHz) / (shots - 1);
+    if (speed > info.speed) throw new SaclaError("LIMIT", `${axis} cannot fly at ${speed} units/s; its speed is ${info.speed}. Take more shots over the way.`);
+    const book = new LedgerBook();
+    const [tags, positions]: [number[], number[]] = [[], []];
+    const values = new Map(signals.map((signal) => [signal, [] as (number | null)[]]));
+    for (let i = 0; i < shots; i++) {
+      const state = this.#axis(axis);
+      state.at = from + ((to - from) * i) / (shots - 1);
+      const tag = this.#nextTag();
+      let why: string | null = null;
+      for (const condition of conditions) why ??= whyNotGood(condition, this.#read(condition.signal));
+      if (why !== null) {
+        book.drop(tag, why);
+        continue;
+      }
+      book.use();
+      tags.push(tag);
+      positions.push(state.at);
+      for (const [signal, column] of values) {
+        const value = this.#read(signal);
+        column.push(typeof value === "number" && Number.isFinite(value) ? value : null);
+      }
+    }
+    return { outcome: "done", ledger: book.ledger, tags, positions, values: Object.fromEntries(values) };
+  }
+
+  /** A signal has one value at a shot, however often it is asked for. */
+  readonly #read = (signal: string): ShotReading => {
+    const of = this.#options.signals?.[signal];
+    if (of === undefined) return 1;
+    const known = this.#values.get(signal);
+    if (known !== undefined) return known;
+    const value = of(this.#shot);
+    this.#values.set(signal, value);
+    return value;
+  };
+
+  #nextTag(): number {
+    if (this.#values.size > 0) this.#values.clear();
+    this.seconds += 1 / this.rateHz;
+    this.#shot.seconds = this.seconds;
+    this.#shot.tag = Math.round(this.seconds * TAGS_PER_SECOND);
+    return this.#shot.tag;
+  }
+
+  #axis(name: string): AxisState {
+    const found = this.#axes.get(name);
+    if (found === undefined) throw unknown("axis", name, this.#axes.keys());
+    return found;
+  }
+}
+
+function rampSeconds({ speed, acceleration }: VirtualAxis, way: number): number {
+  if (acceleration === undefined) return way / speed;
+  const ramp = speed / acceleration;
+  return way >= speed * ramp ? way / speed + ramp : 2 * Math.sqrt(way / acceleration);
+}
+
+/** @throws LIMIT */
+export function checkWithin(axis: string, target: number, limits: VirtualAxis["limits"]): void {
+  if (!Number.isFinite(target)) throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: that is no position.`, { details: { axis, target } });
+  if (limits === "unlimited" || (target >= limits.from && target <= limits.to)) return;
+  throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: its limits are ${limits.from} to ${limits.to}.`, { details: { axis, target, limits } });
+}
+
+function unknown(kind: string, name: string, known: Iterable<string>): SaclaError {
+  return new SaclaError("UNKNOWN_DEVICE", `There is no ${kind} ${JSON.stringify(name)}; there is ${showList(known, 20)}.`, { details: { name } });
+}

@@ -1,0 +1,8 @@
+import { expect, it } from "vitest";
+import { chaosScan } from "../../scripts/chaos-scan.ts";
+
+it("survives being killed: no point lost or counted twice, no spot shot twice, devices safe", async () => {
+  const { kills, faults } = await chaosScan(10, 3);
+  expect(faults).toEqual([]);
+  expect(kills).toBe(10);
+}, 300_000);

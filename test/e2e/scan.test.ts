@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const folder = temporaryFolder();
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+
+/** Runs the command line, and calls `at` with what it has written to stderr so far. */
+async function sacla(
+  args: readonly string[],
+  at: (err: string, child: ChildProcess) => void = () => {},
+): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let [out, err] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+    at(err, child);
+  });
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, out, err };
+}
+
+const scanning = (journal: string): string[] => [
+  "scan",
+  "bl3_st2_pm001",
+  "11990",
+  "12010",
+  "6",
+  "--shots",
+  "6",
+  "--shutter",
+  "bl3_shutter1",
+  "--yes",
+  "--journal",
+  journal,
+];
+
+describe("Ctrl+C", () => {
+  it("once stops at the next point with one line; the scan can be resumed", async () => {
+    const journal = join(folder, "once.journal");
+    let isSent = false;
+    const stopped = await sacla(scanning(journal), (err, child) => {
+      if (isSent || !err.includes("point 2")) return;
+      isSent = true;
+      child.kill("SIGINT");
+    });
+    expect(stopped.err).toMatch(/scan: stopping, \d points.*Ctrl\+C again aborts it/);
+    expect(stopped.err).not.toMatch(/ {4}at /);
+    expect(stopped.out).toContain("stopped: ");
+    expect(stopped.out).toContain(`sacla resume ${journal}`);
+    const resumed = await sacla(["resume", journal, "--yes", "--json"]);
+    expect(resumed.err).toContain("point 6: ");
+    expect(resumed.err).not.toContain("point 1: ");
+    expect(JSON.parse(resumed.out)).toMatchObject({ outcome: "done", points: 6, shots: { used: 36 } });
+  });
+
+  it("twice aborts, without a stack trace", async () => {
+    let sent = 0;
+    const aborted = await sacla(scanning(join(folder, "twice.journal")), (err, child) => {
+      if (sent === 0 && err.includes("point 1")) {
+        sent = 1;
+        child.kill("SIGINT");
+      } else if (sent === 1 && err.includes("stopping")) {
+        sent = 2;
+        child.kill("SIGINT");
+      }
+    });
+    expect(aborted.err).toContain("the devices go to the safe state");
+    expect(`${aborted.err}${aborted.out}`).not.toMatch(/ {4}at /);
+    expect(aborted.out, aborted.err).toMatch(/aborted: |stopped: /);
+    expect(aborted.code).toBe(1);
+  });
+});

@@ -1,0 +1,90 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, expect, it } from "vitest";
+import { TargetMap } from "../../../src/scan/index.ts";
+import { cli } from "../../support/fake-io.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+const folder = temporaryFolder();
+const url = ["--url", "sim:?clock=virtual"];
+const delay = "bl3_st2_pm001";
+const scanModule = pathToFileURL(join(import.meta.dirname, "../../../src/scan/index.ts")).href;
+
+function planFile(name: string, body: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, `import { count, move, plan, scan } from ${JSON.stringify(scanModule)};\n${body}\n`);
+  return path;
+}
+
+describe("sacla scan", () => {
+  it("runs, and writes table, page, documents and a journal that is done", async () => {
+    const journal = join(folder, "a.journal");
+    const files = ["--csv", "a.csv", "--html", "a.html", "--documents", "a.jsonl", "--journal", journal];
+    const result = await cli([
+      "scan",
+      delay,
+      "11990",
+      "12010",
+      "2",
+      "--shots",
+      "3",
+      "--signal",
+      "xfel_bl_3_tc_bm_1_pd/charge",
+      "--yes",
+      "--json",
+      ...files,
+      ...url,
+    ]);
+    expect(result.err).toContain("point 2 of 2");
+    expect(result.code).toBe(0);
+    expect(JSON.parse(result.out)).toMatchObject({ done: true, outcome: "done", points: 2, shots: { asked: 6, used: 6 } });
+    expect(String(result.files.get("a.csv")).trim().split("\r\n")).toHaveLength(3);
+    expect(String(result.files.get("a.html"))).toContain("<svg");
+    expect(String(result.files.get("a.jsonl")).trim().split("\n")).toHaveLength(5);
+    const again = await cli(["resume", journal, "--yes"]);
+    expect(again).toMatchObject({ code: 2, err: expect.stringContaining("nothing to resume") });
+  }, 120_000);
+
+  it("does nothing in a dry run, without a yes, and outside the limits", async () => {
+    const dry = await cli(["scan", delay, "0", "100", "11", "--dry-run", ...url]);
+    expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/duration[\s\S]*shots\s+330[\s\S]*nothing was done/) });
+    const unasked = await cli(["scan", delay, "0", "100", "11", ...url]);
+    expect(unasked).toMatchObject({ code: 2, err: expect.stringContaining("--yes or --dry-run") });
+    const outside = await cli(["scan", delay, "0", "100000", "11", "--yes", ...url]);
+    expect(outside).toMatchObject({ code: 1, out: expect.stringMatching(/cannot go to 100000[\s\S]*nothing was done/) });
+  }, 60_000);
+});
+
+describe("sacla plan", () => {
+  it("checks and dry-runs a user's file", async () => {
+    const good = planFile("good.mjs", `export default () => scan({ axis: "${delay}", from: 0, to: 100, points: 3, shots: 30 });`);
+    expect(await cli(["plan", "check", good, ...url])).toMatchObject({ code: 0, out: "scan: nothing stands against it\n" });
+    const dry = await cli(["plan", "dry-run", good, "--json", "--picture", "path.svg", ...url]);
+    expect(JSON.parse(dry.out)).toMatchObject({ points: { from: 3, to: 3 }, shots: { from: 90, to: 90 } });
+    expect(String(dry.files.get("path.svg"))).toMatch(/^<svg/);
+    const bad = planFile("bad.mjs", `export default plan("bad", {}, function* () { yield* move({ ${delay}: 1e6 }); });`);
+    expect(await cli(["plan", "check", bad, ...url])).toMatchObject({ code: 1, out: expect.stringContaining("cannot go to 1000000") });
+  }, 60_000);
+
+  it("runs on fresh spots of a target map", async () => {
+    const path = join(folder, "chip.map");
+    TargetMap.create(path, [{ bl3_st2_pm040: 0 }, { bl3_st2_pm040: 50 }, { bl3_st2_pm040: 100 }]).close();
+    const body = (times: number): string => `export default count({ times: ${times}, shots: 1, freshSpots: { map: "chip", shutter: "bl3_shutter1" } });`;
+    const map = ["--map", `chip=${path}`];
+    const run = await cli(["plan", "run", planFile("spots.mjs", body(2)), "--yes", ...map, ...url]);
+    expect(run).toMatchObject({ code: 0, out: expect.stringContaining("done: 2 points") });
+    const tooMany = await cli(["plan", "check", planFile("many.mjs", body(3)), ...map, ...url]);
+    expect(tooMany).toMatchObject({ code: 1, err: expect.stringContaining("NO_FRESH_SPOT") });
+    const opened = TargetMap.open(path);
+    expect(opened.counts).toEqual({ fresh: 1, spent: 0, shot: 2, missed: 0 });
+    opened.close();
+  }, 60_000);
+
+  it("says what is wrong with a file", async () => {
+    const none = planFile("none.mjs", "export const x = 1;");
+    expect(await cli(["plan", "check", none, ...url])).toMatchObject({ code: 2, err: expect.stringContaining("as its default") });
+    expect(await cli(["plan", "check", join(folder, "absent.mjs"), ...url])).toMatchObject({ code: 2, err: expect.stringContaining("cannot be loaded") });
+    expect(await cli(["resume", join(folder, "absent.journal")])).toMatchObject({ code: 1, err: expect.stringContaining("FILE_NOT_FOUND") });
+  }, 60_000);
+});

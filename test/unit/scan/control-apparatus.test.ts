@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { connect } from "../../../src/connect.ts";
+import { type Control, defineExperiment } from "../../../src/ec/index.ts";
+import { createSimulatedFacility } from "../../../src/facility/index.ts";
+import { type Apparatus, controlApparatus, Engine, flyScan, goToPeak, type Row, scan } from "../../../src/scan/index.ts";
+
+const SEED = 11;
+const experiment = defineExperiment({
+  name: "test",
+  bl: 3,
+  axes: {
+    theta: { device: "bl3_st4_pm036", unit: "deg", pulsesPerUnit: 1e4, limits: [-1, 1], signal: "xfel_bl_3_st_4_motor_36/position" },
+    delay: { device: "bl3_st2_pm001", unit: "ps", pulsesPerUnit: 150, limits: [0, 300], signal: "xfel_bl_3_st_2_motor_1/position", speed: 15 },
+  },
+  signals: { i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" }, bragg: { id: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" } },
+  shutters: { xrays: { device: "bl3_shutter1" } },
+} as const);
+
+async function onSimulated(work: (apparatus: Apparatus, control: Control) => Promise<void>): Promise<void> {
+  await using facility = await connect(`sim:?clock=virtual&seed=${SEED}`);
+  await using control = await facility.ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2 });
+  await work(controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), control);
+}
+
+describe("controlled beamline", () => {
+  it("takes shots where the axis stands, none from before it arrived", async () => {
+    await onSimulated(async (apparatus, control) => {
+      const rows: Row[] = [];
+      const plan = scan({
+        axis: "delay",
+        from: 79,
+        to: 81,
+        points: 4,
+        shots: { count: 8, signals: ["xfel_bl_3_st_2_motor_1/position", "i0"] },
+        shutter: "xrays",
+      });
+      const end = await new Engine(apparatus, { observers: [{ point: (row) => rows.push(row) }] }).run(plan);
+      expect(end).toMatchObject({ outcome: "done", points: 4, shots: { used: 32 } });
+      for (const { data, taken } of rows) {
+        const pulses = Math.round(150 * (data["delay"] ?? NaN));
+        expect(taken?.values["xfel_bl_3_st_2_motor_1/position"]?.every((at) => Math.abs((at ?? NaN) - pulses) <= 1)).toBe(true);
+        expect(taken?.ledger.asked).toBe((taken?.ledger.used ?? NaN) + (taken?.ledger.dropped ?? []).reduce((n, { tags }) => n + tags.length, 0));
+      }
+      expect(await control.shutter("xrays").state()).toMatchObject({ value: "closed" });
+    });
+  }, 120_000);
+
+  it("finds the Bragg peak of the simulated crystal within the stated error", async () => {
+    const truth = createSimulatedFacility({ seed: SEED }).truth.crystal(3);
+    const centre = truth.centrePulse / 1e4;
+    await onSimulated(async (apparatus, control) => {
+      const { result } = await new Engine(apparatus).run(
+        goToPeak({
+          axis: "theta",
+          from: centre - 0.021,
+          to: centre + 0.019,
+          points: 21,
+          signal: "bragg",
+          normaliseBy: "i0",
+          shots: { count: 20, signals: ["bragg", "i0"] },
+          shutter: "xrays",
+        }),
+      );
+      expect(Math.abs((result?.centre ?? NaN) - centre)).toBeLessThan(4 * (result?.centreError ?? NaN));
+      expect(result?.centreError).toBeLessThan(0.0005);
+      expect(await control.axis("theta").position()).toBeCloseTo(result?.centre ?? NaN, 3);
+    });
+  }, 120_000);
+
+  it("flies with a position for every shot", async () => {
+    await onSimulated(async (apparatus) => {
+      // 15 ps/s at 30 Hz: 0.5 ps per shot.
+      const { result } = await new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 41, signals: ["i0"] }));
+      const taken = result?.[0];
+      const positions = taken?.positions ?? [];
+      expect(positions.length).toBeGreaterThan(30);
+      expect(positions.every((at, i) => at > 70 && at < 90 && (i === 0 || at > (positions[i - 1] ?? NaN)))).toBe(true);
+      const steps = positions.slice(6, -6).map((at, i) => at - (positions[i + 5] ?? NaN));
+      for (const step of steps) expect(step).toBeCloseTo(0.5, 1);
+      await expect(new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 400 }))).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    });
+  }, 120_000);
+
+  it("moves nothing when the plan leaves the limits of the experiment file", async () => {
+    await onSimulated(async (apparatus, control) => {
+      const before = await control.axis("delay").position();
+      await expect(new Engine(apparatus).run(scan({ axis: "delay", from: 80, to: 301, points: 3, shots: 1 }))).rejects.toMatchObject({ code: "LIMIT" });
+      expect(await control.axis("delay").position()).toBe(before);
+    });
+  }, 120_000);
+});

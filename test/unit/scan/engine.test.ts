@@ -1,0 +1,412 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { SaclaError } from "../../../src/core/index.ts";
+import {
+  checkpoint,
+  count,
+  Engine,
+  finalize,
+  flyScan,
+  Journal,
+  type Message,
+  move,
+  note,
+  once,
+  plan,
+  point,
+  type Row,
+  resumeScan,
+  scan,
+  scanRelative,
+  shots,
+  TargetMap,
+  virtualApparatus,
+  wait,
+  withShutterOpen,
+} from "../../../src/scan/index.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { bench } from "./fixtures.ts";
+
+const folder = temporaryFolder();
+const file = (name: string): string => join(folder, name);
+
+/** An apparatus that keeps what was done, and calls `at` before each thing. */
+function watched(at: (n: number, call: Message | { readonly kind: "safe" }) => void = () => {}) {
+  const done: string[] = [];
+  const apparatus = virtualApparatus(bench, {
+    fault: (call) => {
+      at(done.length, call);
+      done.push(
+        call.kind === "shutter" ? `${call.open ? "open" : "close"} ${call.name}` : call.kind === "move" ? `move ${Object.entries(call.to).join()}` : call.kind,
+      );
+    },
+  });
+  return { apparatus, done };
+}
+
+describe("engine", () => {
+  it("does a scan: moves, shots, rows, and back where it was", async () => {
+    const { apparatus, done } = watched();
+    const rows: Row[] = [];
+    const end = await new Engine(apparatus, { observers: [{ point: (row) => rows.push(row) }] }).run(
+      scan({ axis: "delay", from: -1, to: 1, points: 3, shots: { count: 5, signals: ["i0"] }, shutter: "main" }),
+    );
+    expect(done).toEqual([...[-1, 0, 1].flatMap((at) => [`move delay,${at}`, "open main", "shots", "close main"]), "move delay,0"]);
+    expect(end).toMatchObject({ outcome: "done", points: 3, shots: { asked: 15, used: 15, dropped: {} } });
+    expect(rows.map(({ data }) => data["delay"])).toEqual([-1, 0, 1]);
+    expect(rows[0]?.taken?.values["i0"]).toHaveLength(5);
+  });
+
+  it("moves nothing when a position of the whole plan is outside the limits", async () => {
+    const { apparatus, done } = watched();
+    await expect(new Engine(apparatus).run(scan({ axis: "delay", from: 0, to: 501, points: 3, shots: 1 }))).rejects.toMatchObject({
+      code: "LIMIT",
+      message: expect.stringContaining("delay cannot go to 501"),
+    });
+    apparatus.devices.move({ delay: 499 });
+    await expect(new Engine(apparatus).run(scanRelative({ axis: "delay", from: 0, to: 2, points: 2, shots: 1 }))).rejects.toMatchObject({ code: "LIMIT" });
+    expect(done).toEqual([]);
+  });
+
+  it("stops in order at the next checkpoint, with cleanup and the safe state", async () => {
+    const { apparatus, done } = watched((_, call) => {
+      if (call.kind === "shots") engine.stop();
+    });
+    const engine = new Engine(apparatus);
+    const end = await engine.run(scan({ axis: "delay", from: 5, to: 9, points: 5, shots: 5, shutter: "main" }));
+    expect(end).toMatchObject({ outcome: "stopped", points: 1, result: undefined });
+    expect(done).toEqual(["move delay,5", "open main", "shots", "close main", "move delay,0", "safe"]);
+  });
+
+  it("aborts at once: safe state first, then cleanup", async () => {
+    const { apparatus, done } = watched((_, call) => {
+      if (call.kind === "shots") engine.abort();
+    });
+    const engine = new Engine(apparatus);
+    const end = await engine.run(scan({ axis: "delay", from: 5, to: 9, points: 5, shots: 5, shutter: "main" }));
+    expect(end).toMatchObject({ outcome: "aborted", points: 0 });
+    expect(done).toEqual(["move delay,5", "open main", "shots", "safe", "close main", "move delay,0", "safe"]);
+  });
+
+  it("ends a plan that catches everything", async () => {
+    const { apparatus } = watched((_, call) => {
+      if (call.kind === "shots") engine.stop();
+    });
+    const engine = new Engine(apparatus, { check: false });
+    const stubborn = plan("stubborn", {}, function* () {
+      for (let i = 0; i < 3; i++) {
+        try {
+          yield* checkpoint();
+          yield* shots(1);
+        } catch {
+          yield* note("never mind");
+        }
+      }
+    });
+    expect(await engine.run(stubborn)).toMatchObject({ outcome: "stopped", shots: { asked: 1 } });
+  });
+
+  it("leaves cleanup out at the second abort, but not the safe state", async () => {
+    const { apparatus, done } = watched((_, call) => {
+      if (call.kind === "shots" || call.kind === "move") engine.abort();
+    });
+    const engine = new Engine(apparatus, { check: false });
+    const end = await engine.run(
+      plan("p", {}, () =>
+        finalize(shots(3), function* () {
+          yield* move({ x: 1 });
+          yield* move({ x: 2 });
+        }),
+      ),
+    );
+    expect(end.outcome).toBe("aborted");
+    expect(done).toEqual(["shots", "safe", "move x,1", "safe"]);
+  });
+
+  it("aborts a plan of messages that never wait", async () => {
+    const { apparatus } = watched();
+    const engine = new Engine(apparatus, { check: false });
+    const running = engine.run(
+      plan("endless", {}, function* () {
+        for (;;) yield* note("on and on");
+      }),
+    );
+    setTimeout(() => engine.abort(), 5);
+    expect(await running).toMatchObject({ outcome: "aborted" });
+  });
+
+  it("pauses at a checkpoint with the shutter closed, and puts everything back", async () => {
+    let isFirst = true;
+    const { apparatus, done } = watched((_, call) => {
+      if (call.kind === "shots" && isFirst) {
+        isFirst = false;
+        engine.pause();
+      }
+    });
+    const engine = new Engine(apparatus);
+    const running = engine.run(
+      plan("p", {}, () =>
+        withShutterOpen(
+          "main",
+          (function* () {
+            for (const x of [1, 2]) {
+              yield* checkpoint();
+              yield* move({ x });
+              yield* shots(3);
+            }
+          })(),
+        ),
+      ),
+    );
+    await until(() => engine.state === "paused");
+    expect(apparatus.devices.isOpen("main")).toBe(false);
+    expect(engine.line).toBe("p: paused, 0 points");
+    engine.resume();
+    expect((await running).outcome).toBe("done");
+    expect(done).toEqual(["open main", "move x,1", "shots", "close main", "open main", "move x,2", "shots", "close main"]);
+  });
+
+  it("interrupts what goes on when it shall pause now, and does it again after", async () => {
+    let isFirst = true;
+    const { apparatus, done } = watched((_, call) => {
+      if (call.kind === "shots" && isFirst) {
+        isFirst = false;
+        engine.pause({ now: true });
+      }
+    });
+    const engine = new Engine(apparatus);
+    const running = engine.run(scan({ axis: "x", from: 3, to: 3, points: 1, shots: 5, shutter: "main" }));
+    await until(() => engine.state === "paused");
+    engine.resume();
+    expect(await running).toMatchObject({ outcome: "done", shots: { asked: 5, used: 5 } });
+    expect(done).toEqual(["move x,3", "open main", "shots", "close main", "move x,3", "open main", "shots", "close main", "move x,0"]);
+  });
+
+  it("does not interrupt what must not be repeated for a pause", async () => {
+    const { apparatus, done } = watched((_, call) => {
+      if (call.kind === "shots") engine.pause({ now: true });
+    });
+    const engine = new Engine(apparatus);
+    const running = engine.run(
+      plan("p", {}, function* () {
+        yield* once(shots(3));
+        yield* checkpoint();
+        yield* note("after");
+      }),
+    );
+    await until(() => engine.state === "paused");
+    expect(done).toEqual(["shots"]);
+    engine.resume();
+    await running;
+  });
+
+  it("gives the failure of a device to the plan, and ends in the safe state when that does not catch it", async () => {
+    const stuck = new SaclaError("DEVICE_FAULT", "x is stuck.");
+    const { apparatus, done } = watched((_, call) => {
+      if (call.kind === "move" && call.to["x"] === 7) throw stuck;
+    });
+    const caught = plan("caught", {}, function* () {
+      try {
+        yield* move({ x: 7 });
+      } catch {
+        yield* move({ x: 8 });
+      }
+    });
+    expect((await new Engine(apparatus).run(caught)).outcome).toBe("done");
+    await expect(new Engine(apparatus).run(scan({ axis: "x", from: 6, to: 8, points: 3, shots: 1, shutter: "main" }))).rejects.toBe(stuck);
+    expect(done.slice(-3)).toEqual(["close main", "move x,8", "safe"]);
+  });
+
+  it("takes one plan at a time", async () => {
+    const { apparatus } = watched();
+    const engine = new Engine(apparatus);
+    const first = engine.run(count({ shots: 1 }));
+    await expect(engine.run(count({ shots: 1 }))).rejects.toMatchObject({ code: "DEVICE_BUSY" });
+    await first;
+  });
+
+  it("flies to and fro with a position for every shot", async () => {
+    const { apparatus } = watched();
+    const { result } = await new Engine(apparatus).run(flyScan({ axis: "delay", from: 0, to: 9, shots: 10, sweeps: 2, signals: ["i0"] }));
+    expect(result?.map(({ positions }) => positions)).toEqual([
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+      [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
+    ]);
+  });
+});
+
+describe("resuming", () => {
+  const five = scan({ axis: "x", from: 1, to: 5, points: 5, shots: { count: 4, signals: ["i0"] }, shutter: "main" });
+
+  it("goes on at the right point, measures nothing twice and gives the same rows", async () => {
+    for (let dieAt = 0; dieAt < 19; dieAt++) {
+      const path = file(`die-${dieAt}.journal`);
+      const died = watched((n) => {
+        if (n === dieAt) throw new Dead();
+      });
+      const journal = Journal.create(path, five);
+      // Nothing more is done by a process that is dead: no cleanup, no safe state.
+      await deadRun(died.apparatus, journal, five);
+      const { apparatus, done } = watched();
+      const rows: Row[] = [];
+      const end = await resumeScan(path, five, apparatus, { observers: [{ point: (row) => rows.push(row) }] });
+      expect(end).toMatchObject({ outcome: "done", points: 5, shots: { asked: 20, used: 20 } });
+      expect(rows.map(({ data }) => data["x"])).toEqual([1, 2, 3, 4, 5]);
+      expect(done[0]).toBe("safe");
+      const shotsBefore = died.done.filter((call) => call === "shots").length;
+      expect(shotsBefore + done.filter((call) => call === "shots").length).toBe(5);
+    }
+  });
+
+  it("goes on after a stop, and refuses what is done", async () => {
+    const path = file("stopped.journal");
+    const { apparatus } = watched((_, call) => {
+      if (call.kind === "shots" && ++taken === 2) engine.stop();
+    });
+    let taken = 0;
+    const journal = Journal.create(path, five);
+    const engine = new Engine(apparatus, { journal });
+    expect(await engine.run(five)).toMatchObject({ outcome: "stopped", points: 2 });
+    journal.close();
+    const second = watched();
+    expect(await resumeScan(path, five, second.apparatus)).toMatchObject({ outcome: "done", points: 5 });
+    expect(second.done.filter((call) => call === "shots")).toHaveLength(3);
+    await expect(resumeScan(path, five, second.apparatus)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+  });
+
+  it("tries a failed move anew", async () => {
+    const path = file("failed.journal");
+    const { apparatus } = watched((_, call) => {
+      if (call.kind === "move" && call.to["x"] === 3) throw new SaclaError("DEVICE_FAULT", "x is stuck.");
+    });
+    const journal = Journal.create(path, five);
+    await expect(new Engine(apparatus, { journal }).run(five)).rejects.toMatchObject({ code: "DEVICE_FAULT" });
+    journal.close();
+    const second = watched();
+    expect(await resumeScan(path, five, second.apparatus)).toMatchObject({ outcome: "done", points: 5 });
+    expect(second.done.slice(0, 2)).toEqual(["safe", "move x,3"]);
+  });
+
+  it("refuses another plan, and the same plan that goes another way", async () => {
+    const path = file("changed.journal");
+    const journal = Journal.create(path, five);
+    const engine = new Engine(virtualApparatus(bench), { journal, observers: [{ point: () => engine.stop() }] });
+    await engine.run(five);
+    journal.close();
+    const other = scan({ axis: "x", from: 1, to: 6, points: 5, shots: 4 });
+    await expect(new Engine(virtualApparatus(bench), { journal: Journal.open(path) }).run(other)).rejects.toMatchObject({ code: "PLAN_CHANGED" });
+    const drifting = plan(five.name, five.settings, function* () {
+      yield* move({ x: 99 });
+    });
+    await expect(new Engine(virtualApparatus(bench), { journal: Journal.open(path) }).run(drifting)).rejects.toMatchObject({ code: "PLAN_CHANGED" });
+  });
+
+  it("does not repeat what must not be repeated without a yes", async () => {
+    const delicate = plan("delicate", {}, function* () {
+      const taken = yield* once(
+        withShutterOpen(
+          "main",
+          (function* () {
+            yield* wait(1);
+            return yield* shots(5);
+          })(),
+        ),
+      );
+      yield* point({ n: 0 }, taken);
+    });
+    for (const may of [false, true]) {
+      const path = file(`once-${may}.journal`);
+      const died = watched((_, call) => {
+        if (call.kind === "shots") throw new Dead();
+      });
+      await deadRun(died.apparatus, Journal.create(path, delicate), delicate);
+      const questions: string[] = [];
+      const { apparatus, done } = watched();
+      const rows: Row[] = [];
+      await resumeScan(path, delicate, apparatus, {
+        observers: [{ point: (row) => rows.push(row) }],
+        mayRepeat: ({ message }) => {
+          questions.push(message.kind);
+          return may;
+        },
+      });
+      expect(questions).toEqual(["shots"]);
+      expect(done).toEqual(may ? ["safe", "open main", "shots", "close main"] : ["safe", "close main"]);
+      expect(rows[0]?.taken?.outcome).toBe(may ? "done" : "interrupted");
+    }
+  });
+
+  it("shoots no spot twice wherever it dies", async () => {
+    const spots = Array.from({ length: 20 }, (_, i) => ({ x: i, y: 0 }));
+    const fresh = count({ times: 4, shots: 1, freshSpots: { map: "chip", shutter: "main" } });
+    for (let dieAt = 0; dieAt < 16; dieAt++) {
+      const [path, mapPath] = [file(`spot-${dieAt}.journal`), file(`spot-${dieAt}.map`)];
+      const shot: number[] = [];
+      const watch = (die: boolean) =>
+        watched((n, call) => {
+          if (die && n === dieAt) throw new Dead();
+          if (call.kind === "shutter" && call.open) shot.push(current);
+          if (call.kind === "move") current = call.to["x"] ?? NaN;
+        });
+      let current = NaN;
+      const died = watch(true);
+      await deadRun(died.apparatus, Journal.create(path, fresh), fresh, { chip: TargetMap.create(mapPath, spots) });
+      const rows: Row[] = [];
+      const map = TargetMap.open(mapPath);
+      const end = await resumeScan(path, fresh, watch(false).apparatus, { maps: { chip: map }, observers: [{ point: (row) => rows.push(row) }] });
+      expect(end).toMatchObject({ outcome: "done", points: 4 });
+      expect(new Set(shot).size).toBe(shot.length);
+      expect(new Set(rows.map(({ data }) => data["spot"])).size).toBe(4);
+      expect(map.counts.shot).toBe(4);
+    }
+  });
+
+  it("drops a last line cut short and refuses damage before it", async () => {
+    const { writeFileSync, readFileSync } = await import("node:fs");
+    const path = file("torn.journal");
+    const journal = Journal.create(path, five);
+    await new Engine(virtualApparatus(bench), { journal }).run(five);
+    journal.close();
+    const lines = readFileSync(path, "utf8").split("\n");
+    const half = lines.slice(0, 30).join("\n");
+    writeFileSync(path, half.slice(0, -7));
+    expect(await resumeScan(path, five, virtualApparatus(bench))).toMatchObject({ outcome: "done", points: 5 });
+    writeFileSync(path, [...lines.slice(0, 4), "{broken", ...lines.slice(5)].join("\n"));
+    await expect(resumeScan(path, five, virtualApparatus(bench))).rejects.toMatchObject({ code: "FILE_DAMAGED" });
+  });
+});
+
+class Dead extends Error {}
+
+/** Runs until the apparatus throws Dead; then nothing acts any more and the journal gets no further line. */
+async function deadRun(apparatus: ReturnType<typeof virtualApparatus>, journal: Journal, what: ReturnType<typeof count>, maps = {}): Promise<void> {
+  let isDead = false;
+  const guarded = new Proxy(apparatus, {
+    get: (target, name: keyof typeof apparatus) => {
+      const member = target[name];
+      if (typeof member !== "function" || name === "limits" || name === "now") return member;
+      return async (...args: never[]) => {
+        if (isDead) return await new Promise(() => {});
+        try {
+          return await Reflect.apply(member, target, args);
+        } catch (error) {
+          if (!(error instanceof Dead)) throw error;
+          isDead = true;
+          died();
+          return await new Promise(() => {});
+        }
+      };
+    },
+  });
+  let died = (): void => {};
+  const death = new Promise<void>((resolve) => {
+    died = resolve;
+  });
+  await Promise.race([death, new Engine(guarded, { journal, maps, check: false }).run(what)]);
+  journal.close();
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 1000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
+  expect(holds()).toBe(true);
+}
