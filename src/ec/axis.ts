@@ -31,6 +31,8 @@ export class Axis {
   readonly #lease: HeldLease;
   readonly #waits: WaitOptions;
   #info: AxisInfo;
+  /** Of its moves, in units/s; undefined: as it is at the controller. */
+  #speed: number | undefined;
 
   constructor(lease: HeldLease, name: string, definition: AxisDefinition, info: AxisInfo, waits: WaitOptions) {
     this.#lease = lease;
@@ -38,6 +40,7 @@ export class Axis {
     this.unit = definition.unit;
     this.definition = definition;
     this.#info = info;
+    this.#speed = definition.speed;
     this.#waits = waits;
   }
 
@@ -48,7 +51,7 @@ export class Axis {
 
   /** Units/s. */
   get speed(): number {
-    return (this.definition.speed ?? this.#info.speed / this.definition.pulsesPerUnit) || 0;
+    return (this.#speed ?? this.#info.speed / this.definition.pulsesPerUnit) || 0;
   }
 
   async read(signal?: AbortSignal): Promise<DeviceReading & { readonly position: number }> {
@@ -106,7 +109,7 @@ export class Axis {
     if (why !== "") {
       throw new SaclaError("LIMIT", `${this.name} cannot go to ${to} ${this.unit}: ${why}.`, { details: { axis: this.name, to, limits: this.limits } });
     }
-    await this.#putSpeed();
+    if (this.#speed !== undefined) await this.#changeSpeed(this.#speed);
     const { value, state } = await this.read(signal);
     const now = typeof value === "number" ? value : NaN;
     const [first, ...others] = this.#legs(now, toPulses(this.definition, to));
@@ -117,6 +120,12 @@ export class Axis {
     // Whoever looks only at the start must not be ended by an unhandled rejection.
     done.catch(() => {});
     return { done };
+  }
+
+  /** Speed of its moves from now on, units/s, instead of that of the experiment file. @throws LIMIT, LEASE_LOST */
+  async setSpeed(speed: number): Promise<void> {
+    await this.#changeSpeed(asFinite(`the speed of ${this.name}`, speed));
+    this.#speed = speed;
   }
 
   /** Stops it with its ramp. Needs no lease. */
@@ -149,9 +158,8 @@ export class Axis {
     return pulses === 0 ? 0 : moveSeconds(Math.abs(pulses) + 2 * Math.abs(this.#info.backlashPulses), ramp);
   }
 
-  async #putSpeed(): Promise<void> {
-    if (this.definition.speed === undefined) return;
-    const pulsesPerSecond = this.definition.speed * this.definition.pulsesPerUnit;
+  async #changeSpeed(speed: number): Promise<void> {
+    const pulsesPerSecond = speed * this.definition.pulsesPerUnit;
     if (pulsesPerSecond === this.#info.speed) return;
     await this.#lease.change("ec.setSpeed", { bl: this.#lease.bl, lease: this.#lease.token(), axis: this.#info.name, pulsesPerSecond });
     this.#info = { ...this.#info, speed: pulsesPerSecond };

@@ -68,16 +68,22 @@ describe("controlled beamline", () => {
   }, 120_000);
 
   it("flies with a position for every shot", async () => {
-    await onSimulated(async (apparatus) => {
-      // 15 ps/s at 30 Hz: 0.5 ps per shot.
-      const { result } = await new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 41, signals: ["i0"] }));
-      const taken = result?.[0];
-      const positions = taken?.positions ?? [];
-      expect(positions.length).toBeGreaterThan(30);
-      expect(positions.every((at, i) => at > 70 && at < 90 && (i === 0 || at > (positions[i - 1] ?? NaN)))).toBe(true);
-      const steps = positions.slice(6, -6).map((at, i) => at - (positions[i + 5] ?? NaN));
-      for (const step of steps) expect(step).toBeCloseTo(0.5, 1);
-      await expect(new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 400 }))).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    await onSimulated(async (apparatus, control) => {
+      const usual = control.axis("delay").speed;
+      // 15 ps/s at 30 Hz: 0.5 ps per shot; half as fast, half as far.
+      for (const [shots, apart] of [
+        [41, 0.5],
+        [81, 0.25],
+      ] as const) {
+        const { result } = await new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots, signals: ["i0"] }));
+        const positions = result?.[0]?.positions ?? [];
+        expect(positions.length).toBeGreaterThan(0.75 * shots);
+        expect(positions.every((at, i) => at > 70 && at < 90 && (i === 0 || at > (positions[i - 1] ?? NaN)))).toBe(true);
+        const steps = positions.slice(6, -6).map((at, i) => at - (positions[i + 5] ?? NaN));
+        for (const step of steps) expect(step).toBeCloseTo(apart, 1);
+        expect(control.axis("delay").speed).toBe(usual);
+      }
+      await expect(new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2 }))).rejects.toMatchObject({ code: "LIMIT" });
     });
   }, 120_000);
 
