@@ -52,18 +52,8 @@ const apparatus: Apparatus = {
 const rows: Row[] = [];
 const options = { maps: { chip: TargetMap.open(mapPath) }, observers: [{ point: (row: Row) => rows.push(row) }] };
 process.send?.({ say: "begun" });
-if (existsSync(journalPath) && hasHeader(journalPath)) await resumeScan(journalPath, plan, apparatus, options);
+if (existsSync(journalPath)) await resumeScan(journalPath, plan, apparatus, options);
 else await new Engine(apparatus, { ...options, journal: Journal.create(journalPath, plan) }).run(plan);
 process.send?.({ say: "done", rows: rows.map(({ data, taken }) => ({ delay: data["delay"], spot: data["spot"], tags: taken?.tags ?? [] })) }, () =>
   process.exit(0),
 );
-
-/** Killed between the making of the file and its first line: nothing had been done. */
-function hasHeader(path: string): boolean {
-  try {
-    Journal.open(path).close();
-    return true;
-  } catch {
-    return false;
-  }
-}

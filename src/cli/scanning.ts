@@ -6,13 +6,12 @@ import { badArgument } from "../core/guards.ts";
 import type { Control } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import {
-  checkPlan,
   controlApparatus,
   DocumentStream,
   type DryRun,
-  dryRun,
   Engine,
   type EngineOptions,
+  estimate,
   Journal,
   type Observer,
   onCtrlC,
@@ -22,7 +21,6 @@ import {
   type ScanEnd,
   ScanTable,
   TargetMap,
-  type VirtualAxis,
 } from "../scan/index.ts";
 import { type Answer, parseNumber, type Session } from "./command.ts";
 import { type ChangeOptions, change, experimentOf, view, withChange } from "./control.ts";
@@ -85,40 +83,14 @@ function closeAll(maps: Readonly<Record<string, TargetMap>>): void {
 }
 
 /** What a plan would do on this beamline, from where its axes are now. */
-export async function estimate(session: Session, options: ScanningOptions, plan: Plan): Promise<DryRun> {
+export async function estimatePlan(session: Session, options: ScanningOptions, plan: Plan): Promise<DryRun> {
   const maps = openMaps(options);
   try {
-    return await estimateWith(session, options, plan, maps);
+    return await estimate(plan, await view(session, options), { maps, rateHz: options.rate });
   } finally {
     closeAll(maps);
   }
 }
-
-async function estimateWith(session: Session, options: ScanningOptions, plan: Plan, maps: Readonly<Record<string, TargetMap>>): Promise<DryRun> {
-  const looking = await view(session, options);
-  const names = new Set<string>();
-  const start = async (axes: readonly string[]): Promise<Record<string, number>> =>
-    Object.fromEntries(await Promise.all(axes.map(async (axis) => [axis, await looking.axis(axis).position()] as const)));
-  const limits = (axis: string): "unlimited" => {
-    names.add(axis);
-    return "unlimited";
-  };
-  await checkPlan(plan, { limits, where: start }, maps);
-  const axes: Record<string, VirtualAxis> = {};
-  for (const name of names) axes[name] = await virtualAxisOf(looking, name);
-  return dryRun(plan, { maps, devices: { axes, rateHz: options.rate, switchSeconds: 0.2, shotsOverheadSeconds: SHOTS_OVERHEAD_SECONDS } });
-}
-
-async function virtualAxisOf(control: Control, name: string): Promise<VirtualAxis> {
-  const axis = control.axis(name);
-  return { limits: axis.limits, speed: axis.speed, start: await axis.position(), seconds: (from, to) => axis.seconds(from, to) + MOVE_OVERHEAD_SECONDS };
-}
-
-/** Shots of before the request are left out, and the last ones are found at the next look; measured on the simulated facility. */
-const SHOTS_OVERHEAD_SECONDS = 0.22;
-
-/** Question, answer and the look that finds an axis at rest. */
-const MOVE_OVERHEAD_SECONDS = 0.03;
 
 /** What stands against a plan. What an adaptive one makes of values nobody has measured says nothing. */
 export function problemsOf(plan: Plan, run: DryRun): readonly string[] {
@@ -154,7 +126,7 @@ export async function runPlan(
   resumes?: string,
 ): Promise<Answer> {
   // Of a scan that goes on, nobody knows here how much is done; its limits were checked when it began.
-  const run = resumes === undefined ? await estimate(session, options, plan) : null;
+  const run = resumes === undefined ? await estimatePlan(session, options, plan) : null;
   const problems = run === null ? [] : problemsOf(plan, run);
   const shown = run === null ? `${plan.name} goes on where ${resumes} ends` : estimateText(run, problems);
   const isPossible = problems.length === 0;

@@ -1,4 +1,17 @@
-import { closeSync, existsSync, fdatasync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fdatasync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { SaclaError, show } from "../core/errors.ts";
@@ -21,18 +34,28 @@ export class AppendLog {
     this.#file = file;
   }
 
-  /** @throws FILE_EXISTS @throws WRITE_FAILED */
-  static create(path: string): AppendLog {
-    if (existsSync(path)) throw new SaclaError("FILE_EXISTS", `${show(path)} is there already; resume it, or choose another name.`, { details: { path } });
+  /**
+   * A new file that begins with `first`: it is there with that line, or not at all, whenever the process is killed.
+   * @throws FILE_EXISTS @throws WRITE_FAILED
+   */
+  static create(path: string, first: object): AppendLog {
+    if (existsSync(path)) throw exists(path);
+    const beside = asideOf(path);
     try {
-      const log = new AppendLog(path, openSync(path, "ax"));
+      // It may be a second name of a file in use, left by a kill: never write into it.
+      rmSync(beside, { force: true });
+      writeFileSync(beside, lineOf(first), { flush: true });
+      // Unlike a rename this never replaces a file.
+      linkSync(beside, path);
+      unlinkSync(beside);
       // The name of a new file lasts only when its folder is written, too.
       const folder = openSync(dirname(path), "r");
       fsyncSync(folder);
       closeSync(folder);
-      return log;
+      return new AppendLog(path, openSync(path, "a"));
     } catch (cause) {
-      throw failed(path, cause);
+      rmSync(beside, { force: true });
+      throw existsSync(path) ? exists(path) : failed(path, cause);
     }
   }
 
@@ -49,6 +72,7 @@ export class AppendLog {
       .map((line, i) => parsed(path, line, i));
     try {
       const file = openSync(path, "a");
+      rmSync(asideOf(path), { force: true });
       if (whole < bytes.length) ftruncateSync(file, whole);
       return { log: new AppendLog(path, file), lines };
     } catch (cause) {
@@ -61,7 +85,7 @@ export class AppendLog {
   }
 
   append(line: object): void {
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    const bytes = Buffer.from(lineOf(line));
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
     } catch (cause) {
@@ -85,6 +109,19 @@ export class AppendLog {
     this.#isClosed = true;
     closeSync(this.#file);
   }
+}
+
+/** Where a new file is written before it gets its name. */
+function asideOf(path: string): string {
+  return `${path}.new`;
+}
+
+function exists(path: string): SaclaError {
+  return new SaclaError("FILE_EXISTS", `${show(path)} is there already; resume it, or choose another name.`, { details: { path } });
+}
+
+function lineOf(line: object): string {
+  return `${JSON.stringify(line)}\n`;
 }
 
 function parsed(path: string, line: string, i: number): unknown {

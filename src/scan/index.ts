@@ -8,6 +8,7 @@ export { type ControlApparatusOptions, type ControlledFacility, controlApparatus
 export { type DocumentOptions, DocumentStream, type ScanDocument } from "./documents.ts";
 export { type DryRun, type DryRunOptions, dryRun, type Range } from "./dry-run.ts";
 export { Engine, resumeScan } from "./engine.ts";
+export { type EstimateOptions, estimate } from "./estimate.ts";
 export { centroid, fitPeak, type PeakFit, type PeakShape } from "./fit.ts";
 export { onCtrlC } from "./interrupts.ts";
 export { Journal } from "./journal.ts";

@@ -46,10 +46,8 @@ export class Journal {
 
   /** A journal for a new scan. @throws FILE_EXISTS, WRITE_FAILED */
   static create(path: string, plan: Plan, context: Readonly<Record<string, unknown>> = {}): Journal {
-    const log = AppendLog.create(path);
     const header = { uid: randomUUID(), plan: plan.name, settings: JSON.stringify(plan.settings), time: Date.now() };
-    log.append({ journal: 1, ...header, context });
-    return new Journal(log, header, new Map(), undefined);
+    return new Journal(AppendLog.create(path, { journal: 1, ...header, context }), header, new Map(), undefined);
   }
 
   /** The journal of a scan that was begun. @throws FILE_NOT_FOUND, FILE_DAMAGED, WRITE_FAILED */

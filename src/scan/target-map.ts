@@ -35,9 +35,7 @@ export class TargetMap {
   /** A new map file. @throws FILE_EXISTS, WRITE_FAILED */
   static create(path: string, spots: readonly Positions[]): TargetMap {
     checkSpots(spots);
-    const log = AppendLog.create(path);
-    log.append({ spots });
-    return new TargetMap(spots, log);
+    return new TargetMap(spots, AppendLog.create(path, { spots }));
   }
 
   /** A map with what has been used of it. @throws FILE_NOT_FOUND, FILE_DAMAGED, WRITE_FAILED */

@@ -1,7 +1,7 @@
 import { Argument } from "commander";
 import { pathPicture } from "../../scan/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { estimate, estimateText, loadPlan, problemsOf, runPlan, type ScanningOptions, withScanning } from "../scanning.ts";
+import { estimatePlan, estimateText, loadPlan, problemsOf, runPlan, type ScanningOptions, withScanning } from "../scanning.ts";
 import { contextOf } from "./scan.ts";
 
 type Action = "check" | "dry-run" | "run";
@@ -26,7 +26,7 @@ export const plan: AddCommand = (program, io) =>
     async (session, options, [action, file]) => {
       const loaded = await loadPlan(file);
       if (action === "run") return await runPlan(session, options, loaded, { command: "plan", file, ...contextOf(options) });
-      const found = await estimate(session, options, loaded);
+      const found = await estimatePlan(session, options, loaded);
       const problems = problemsOf(loaded, found);
       const exitCode = problems.length === 0 ? 0 : 1;
       if (action === "check") {

@@ -1,0 +1,51 @@
+import type { Control } from "../ec/index.ts";
+import { checkPlan } from "./check.ts";
+import { type DryRun, dryRun } from "./dry-run.ts";
+import type { Plan } from "./messages.ts";
+import type { TargetMap } from "./target-map.ts";
+import type { VirtualAxis } from "./virtual-devices.ts";
+
+export interface EstimateOptions {
+  readonly maps?: Readonly<Record<string, TargetMap>>;
+  /** Shots per second. @default 30 */
+  readonly rateHz?: number;
+  /** Bytes that one shot takes on the disk: images and 0-D values. @default 0 */
+  readonly bytesPerShot?: number;
+}
+
+/** Time a shutter or a setting takes to change. */
+const SWITCH_SECONDS = 0.2;
+/** Shots of before the request are left out, and the last ones are found at the next look; measured on the simulated facility. */
+const SHOTS_OVERHEAD_SECONDS = 0.22;
+/** Question, answer and the look that finds an axis at rest. */
+const MOVE_OVERHEAD_SECONDS = 0.03;
+
+/**
+ * {@link dryRun} with the axes of a beamline as they are now: their places, speeds, ramps and limits. Nothing is moved;
+ * positions outside the limits are in `violations`.
+ *
+ * @param control - a lease is not needed: `facility.ec.view(bl, { experiment })` will do
+ * @throws UNKNOWN_DEVICE
+ * @example
+ * const { seconds, shots } = await estimate(plan, await facility.ec.view(3, { experiment }));
+ */
+export async function estimate(plan: Plan, control: Control, options: EstimateOptions = {}): Promise<DryRun> {
+  const { maps = {}, rateHz = 30, bytesPerShot = 0 } = options;
+  const names = new Set<string>();
+  const where = async (axes: readonly string[]): Promise<Record<string, number>> =>
+    Object.fromEntries(await Promise.all(axes.map(async (axis) => [axis, await control.axis(axis).position()] as const)));
+  // The dry run names what is outside; here the axes are only collected.
+  const limits = (axis: string): "unlimited" => {
+    names.add(axis);
+    return "unlimited";
+  };
+  await checkPlan(plan, { limits, where }, maps);
+  const axes: Record<string, VirtualAxis> = {};
+  for (const name of names) axes[name] = await virtualAxisOf(control, name);
+  return dryRun(plan, { maps, bytesPerShot, devices: { axes, rateHz, switchSeconds: SWITCH_SECONDS, shotsOverheadSeconds: SHOTS_OVERHEAD_SECONDS } });
+}
+
+async function virtualAxisOf(control: Control, name: string): Promise<VirtualAxis> {
+  const axis = control.axis(name);
+  return { limits: axis.limits, speed: axis.speed, start: await axis.position(), seconds: (from, to) => axis.seconds(from, to) + MOVE_OVERHEAD_SECONDS };
+}
