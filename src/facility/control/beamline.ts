@@ -4,6 +4,7 @@ import type { DeviceInfo, DeviceReading } from "../../ec/index.ts";
 import { type Experiment, experiments, liveTag, type Pump } from "../experiments.ts";
 import { TAG_RATE_HZ, timingParameters } from "../parameters.ts";
 import type { PulseModel } from "../pulse.ts";
+import { pumpResponse } from "../response.ts";
 import { plainShot, type Shot, type ShotControl, stepOf, untouch } from "../timeline.ts";
 import type { BeamlineDevices } from "./devices.ts";
 import { Exposures } from "./exposures.ts";
@@ -125,7 +126,15 @@ export class ControlledBeamline implements ShotControl {
     if (equipId === sampleDiode) return gain * pulses.ringFactor(shot);
     if (equipId !== crystal?.diode) return gain;
     const off = ((this.stages.get(crystal.axis)?.loadAt(tick) ?? 0) - this.crystal.centrePulse) / this.crystal.sigmaPulse;
-    return gain * (this.crystal.background + (1 - this.crystal.background) * Math.exp(-0.5 * off * off));
+    return gain * this.#pumpFelFactor(tick) * (this.crystal.background + (1 - this.crystal.background) * Math.exp(-0.5 * off * off));
+  }
+
+  /** What the pump FEL leaves of the crystal's reflection. */
+  #pumpFelFactor(tick: number): number {
+    const { pumpFel } = this.#devices;
+    if (pumpFel === undefined || this.settings.get(pumpFel.setting)?.at(tick).value !== "on") return 1;
+    const fs = 0.1 * (this.stages.get(pumpFel.chicane)?.loadAt(tick) ?? 0);
+    return 1 + pumpResponse(controlParameters.pumpFel, fs);
   }
 
   /** Shots so far that hit the spot of the sample that lies at a place. */

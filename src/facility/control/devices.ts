@@ -23,6 +23,8 @@ export interface BeamlineDevices {
   readonly sampleDiode: string;
   /** A rotation with a crystal on it, and the photodiode in its reflection. */
   readonly crystal: { readonly axis: string; readonly diode: string } | undefined;
+  /** The second colour of the FEL, made by the accelerator's operators: whether it is on, and the chicane that delays the probe. */
+  readonly pumpFel: { readonly setting: string; readonly chicane: string } | undefined;
 }
 
 type Axis = BeamlineDevices["axes"][number];
@@ -68,6 +70,12 @@ function commonSettings(bl: number): Setting[] {
 
 const laserSelector = (bl: number): Setting => setting("selector", `bl${bl}_lh1_selector1`, `pump laser pulse selector; ${selectors}`, "", selectorValues, 2);
 
+/** Made and stopped on request: the accelerator is not controlled from a beamline. */
+const pumpFel = (bl: number): Setting => ({
+  ...setting("selector", `bl${bl}_pump_fel`, "pump FEL of the two-colour scheme; made and stopped by the operators on request", "", ["off", "on"], "off"),
+  travelSeconds: controlParameters.operatorSeconds,
+});
+
 const amplifiers = (bl: number, station: number): Setting[] =>
   Array.from({ length: 15 }, (_, i) =>
     setting("amplifier", `bl${bl}_st${station}_pd${i + 1}_gain`, `amplifier of xfel_bl_${bl}_st_${station}_pd_user_${i + 1}`, "", gains, 1),
@@ -99,6 +107,7 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       sample: ["bl1_st4_pm040", "bl1_st4_pm041"],
       sampleDiode: diode(1, 4),
       crystal: undefined,
+      pumpFel: undefined,
     },
   },
   {
@@ -115,6 +124,7 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       sample: ["bl2_st3_pm040", "bl2_st3_pm041"],
       sampleDiode: diode(2, 3),
       crystal: undefined,
+      pumpFel: undefined,
     },
   },
   {
@@ -148,14 +158,23 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
           backlashPulses: 10,
         }),
         axis(3, 4, 37, "detector rotation, 1e-4 deg/pulse", { limitsPulses: "unlimited" }),
+        axis(3, 1, 1, "chicane, delay of the probe FEL after the pump FEL, 0.1 fs/pulse; set by the operators on request", {
+          name: "bl3_chicane1",
+          syncdb: null,
+          limitsPulses: [0, 3000],
+          speed: 200,
+          speedLimits: [200, 200],
+          accelerationPulsesPerS2: 1000,
+        }),
       ],
       shutters: [xrayShutter(3), laserShutter(3)],
-      settings: [...commonSettings(3), laserSelector(3), ...amplifiers(3, 1), ...amplifiers(3, 2), ...amplifiers(3, 4)],
+      settings: [...commonSettings(3), laserSelector(3), pumpFel(3), ...amplifiers(3, 1), ...amplifiers(3, 2), ...amplifiers(3, 4)],
       delay: "bl3_st2_pm001",
       timing: "bl3_st1_pm073",
       sample: ["bl3_st2_pm040", "bl3_st2_pm041"],
       sampleDiode: diode(3, 2),
       crystal: { axis: "bl3_st4_pm036", diode: diode(3, 4) },
+      pumpFel: { setting: "bl3_pump_fel", chicane: "bl3_chicane1" },
     },
   },
 ];

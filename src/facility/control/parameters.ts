@@ -30,6 +30,12 @@ export const controlParameters = {
   /** Hidden values lie so far round those of the runs that begin by themselves. */
   t0SpreadPulse: 300,
   riseFs: [50, 120],
+  /**
+   * The pump FEL of the two-colour scheme: what it does to the crystal's reflection, and how long the operators take.
+   * Both colours are from the same electrons: no jitter between them.
+   */
+  pumpFel: { t0Pulse: 0, amplitude: -0.3, riseFs: 30, recoveryFs: 400 },
+  operatorSeconds: 3,
   /** Places of the sample in the same square of so many pulses are one spot. */
   spotPulse: 20,
   /** What is left of the sample's signal after one shot of nominal energy, and after many. */

@@ -124,12 +124,12 @@ export class RunControl {
     return run !== undefined && tag < run.endTag ? run : undefined;
   }
 
-  /** @throws UNKNOWN_DEVICE for a detector the beamline has not */
+  /** @throws UNKNOWN_DETECTOR for one the beamline has not */
   check({ detectors }: RunRequest): void {
     const known = this.detectors();
     const unknown = detectors.find((id) => !known.includes(id));
     if (unknown === undefined) return;
-    throw new SaclaError("UNKNOWN_DEVICE", `Beamline ${this.#bl} has no detector ${show(unknown)}; it has ${showList(known)}.`, {
+    throw new SaclaError("UNKNOWN_DETECTOR", `Beamline ${this.#bl} has no detector ${show(unknown)}; it has ${showList(known)}.`, {
       details: { unknown, known },
     });
   }

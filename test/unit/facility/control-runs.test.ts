@@ -103,7 +103,7 @@ describe("run control", () => {
   it("refuses a detector that the beamline has not, naming those it has", async () => {
     const { control, facility, clock } = facilityAt(1);
     await expect(control.startRun(3, { ...request, detectors: ["MPCCD-9"] })).rejects.toMatchObject({
-      code: "UNKNOWN_DEVICE",
+      code: "UNKNOWN_DETECTOR",
       message: expect.stringContaining("MPCCD-2N0-M02-001"),
     });
     await expect(control.move("bl3_st2_pm001", 1e9)).rejects.toMatchObject({ code: "LIMIT" });

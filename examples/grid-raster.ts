@@ -1,0 +1,93 @@
+/** A grid over a sample that survives one shot: each point on a fresh spot of a target map, which outlives the program. */
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { asImage, connect } from "sacla";
+import { defineExperiment } from "sacla/ec";
+import { renderImage } from "sacla/plot";
+import {
+  checkpoint,
+  confirm,
+  controlApparatus,
+  Engine,
+  finalize,
+  gridPositions,
+  move,
+  once,
+  plan,
+  point,
+  ScanTable,
+  type ShotsTaken,
+  type Steps,
+  set,
+  shots,
+  shutter,
+  spot,
+  TargetMap,
+} from "sacla/scan";
+
+const experiment = defineExperiment({
+  name: "raster",
+  bl: 3,
+  axes: {
+    x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
+    y: { device: "bl3_st2_pm041", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
+  },
+  signals: { i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" }, diode: { id: "xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage" } },
+  shutters: { xrays: { device: "bl3_shutter1" } },
+  settings: { pulses: { device: "bl3_selector1" } },
+} as const);
+
+/** One pulse, told from those the selector stopped by the photodiode behind the sample. */
+function* onePulse(): Steps<ShotsTaken> {
+  yield* shutter("xrays", true);
+  yield* set("pulses", "single");
+  return yield* shots({ count: 1, signals: ["diode", "i0"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } });
+}
+
+/** So many fresh spots. A crash on the way costs the spot, never a second shot on it. */
+const raster = (spots: number) =>
+  plan("raster on fresh spots", { spots }, function* () {
+    yield* set("pulses", "off");
+    for (let i = 0; i < spots; i++) {
+      yield* checkpoint();
+      const fresh = yield* spot("chip");
+      yield* move(fresh.at);
+      const taken = yield* once(finalize(onePulse(), () => shutter("xrays", false)));
+      yield* confirm("chip", fresh, taken.outcome === "done");
+      yield* point({ ...fresh.at, spot: fresh.index }, taken);
+    }
+  });
+
+const [columns, rows] = [12, 8];
+const corner = { x: -0.33, y: -0.21 };
+const places = gridPositions(
+  [
+    { axis: "y", from: corner.y, to: corner.y + 0.06 * (rows - 1), points: rows },
+    { axis: "x", from: corner.x, to: corner.x + 0.06 * (columns - 1), points: columns },
+  ],
+  true,
+);
+await mkdir("out", { recursive: true });
+await rm("out/chip.map", { force: true }); // The simulated chip is new each time.
+TargetMap.create("out/chip.map", places).close();
+
+await using facility = await connect("sim:?clock=virtual");
+await using control = await facility.ec.control(3, { name: "raster example", reason: "fresh spots", experiment, pollMs: 2 });
+// The pulse comes at once, so shots from before the request are looked at too: those with the shutter closed have no diode value.
+const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2, latencyMs: 0 });
+
+const table = new ScanTable();
+for (const part of [40, places.length - 40]) {
+  const chip = TargetMap.open("out/chip.map"); // The second part goes on where the first ended, be it next week.
+  const { shots: account } = await new Engine(apparatus, { maps: { chip }, observers: [table] }).run(raster(part));
+  console.log(`${part} spots: ${account.used} of ${account.asked} shots used; left out:`, account.dropped);
+  console.log("the map:", chip.counts);
+  chip.close();
+}
+
+const image = new Float32Array(columns * rows).fill(NaN);
+for (const { data, taken } of table.rows) {
+  const [row, column] = [Math.round(((data["y"] ?? 0) - corner.y) / 0.06), Math.round(((data["x"] ?? 0) - corner.x) / 0.06)];
+  image[row * columns + column] = (taken?.values["diode"]?.[0] ?? NaN) / (1e9 * (taken?.values["i0"]?.[0] ?? NaN));
+}
+await writeFile("out/raster.png", renderImage(asImage(image, rows, columns), { title: "Sample, one shot each", unit: "V/nC" }));
+console.log("out/raster.png");

@@ -1,0 +1,188 @@
+/**
+ * The users' experiment of the talk: a SASE FEL pumps a crystal, a monochromatic FEL probes it. Each area of the crystal is
+ * aligned and measured with a weak beam, then pumped and probed once with full intensity. Numbers are those of the talk.
+ */
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { connect } from "sacla";
+import { defineExperiment } from "sacla/ec";
+import { linePlot } from "sacla/plot";
+import {
+  type Apparatus,
+  checkpoint,
+  confirm,
+  controlApparatus,
+  Engine,
+  finalize,
+  goToPeak,
+  gridPositions,
+  move,
+  once,
+  plan,
+  point,
+  type ShotsTaken,
+  type Steps,
+  set,
+  shots,
+  shutter,
+  spot,
+  summary,
+  TargetMap,
+  withShutterOpen,
+} from "sacla/scan";
+
+const experiment = defineExperiment({
+  name: "FEL pump, FEL probe",
+  bl: 3,
+  axes: {
+    x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
+    y: { device: "bl3_st2_pm041", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
+    theta: { device: "bl3_st4_pm036", unit: "deg", pulsesPerUnit: 1e4, limits: [-1, 1] },
+    probe_delay: { device: "bl3_chicane1", unit: "fs", pulsesPerUnit: 10, limits: [0, 300] },
+  },
+  signals: {
+    monitor: { id: "xfel_bl_3_st_2_pd_user_1_fitting_peak/voltage" },
+    bragg: { id: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" },
+  },
+  shutters: { xrays: { device: "bl3_shutter1" } },
+  settings: {
+    pump_fel: { device: "bl3_pump_fel" },
+    monitor_gain: { device: "bl3_st2_pd1_gain" },
+    bragg_gain: { device: "bl3_st4_pd3_gain" },
+    attenuator: { device: "bl3_attenuator1" },
+    pulses: { device: "bl3_selector1" },
+  },
+} as const);
+
+const delaysFs = [0, 30, 60, 120, 200, 300];
+const repeats = 2;
+const seen = { signal: "monitor", between: [0.01, 1] } as const;
+const request = (count: number) => ({ count, signals: ["bragg", "monitor"], conditions: [seen], budget: { shots: 10 * count + 20 } });
+
+/** Both photodiodes look at the beam behind the attenuator: the less light, the more gain. */
+function* gains(gain: number): Steps {
+  yield* set("monitor_gain", gain);
+  yield* set("bragg_gain", gain);
+}
+
+/** A rocking curve from `reach` below to `reach` above, then to its peak. */
+const peakNear = (centre: number, reach: number, points: number) =>
+  goToPeak({ axis: "theta", from: centre - reach, to: centre + reach, points, signal: "bragg", normaliseBy: "monitor", shots: request(5), shutter: "xrays" });
+
+/** Everything inside is stored as one run with this comment. */
+function* inRun<R>(comment: string, steps: Steps<R>): Steps<R> {
+  yield* set("run", comment);
+  return yield* finalize(steps, () => set("run", "stop"));
+}
+
+function* onePulse(): Steps<ShotsTaken> {
+  yield* shutter("xrays", true);
+  yield* set("pulses", "single");
+  return yield* shots(request(1));
+}
+
+/** Reflected over incoming. */
+const reflectivity = (taken: ShotsTaken): number => summary(taken, "bragg").mean / summary(taken, "monitor").mean;
+
+function* steps(): Steps {
+  yield* gains(10);
+  yield* set("attenuator", 400);
+  let { centre } = yield* peakNear(0, 0.25, 151).steps(); // Once, to know where about it is.
+  for (const delay of delaysFs) {
+    yield* move({ probe_delay: delay }); // 13: by the operators
+    for (let repeat = 1; repeat <= repeats; repeat++) {
+      yield* checkpoint();
+      const area = yield* spot("crystal");
+      yield* move(area.at); // 1
+      yield* set("pump_fel", "off"); // 2: by the operators
+      yield* gains(10); // 3
+      yield* set("attenuator", 400); // 4
+      ({ centre } = yield* peakNear(centre, 0.015, 21).steps()); // 5, 6
+      const reference = yield* inRun(`reference ${delay} fs`, withShutterOpen("xrays", shots(request(60)))); // 7
+      yield* set("pump_fel", "on"); // 8: by the operators
+      yield* gains(1); // 9
+      yield* set("attenuator", 0); // 10
+      yield* set("pulses", "off");
+      const single = finalize(onePulse(), () => shutter("xrays", false));
+      const pumped = yield* once(inRun(`pumped ${delay} fs`, single)); // 11
+      yield* set("pulses", 1);
+      yield* confirm("crystal", area, pumped.outcome === "done");
+      const change = reflectivity(pumped) / reflectivity(reference) - 1;
+      yield* point({ delay, repeat, theta: centre, change, ...area.at }, pumped);
+    } // 12
+  } // 14
+}
+
+/** Where it goes depends on where the peaks are found. */
+const sequence = plan("pump-probe sequence", { delaysFs, repeats }, steps, { adaptive: true });
+
+let asked = 0;
+
+/**
+ * The accelerator is not controlled from a beamline: its operators are asked, and confirm. These say yes at once, and the
+ * simulated facility does it; at the beamline this waits for their answer.
+ */
+async function askOperators(what: string): Promise<void> {
+  asked++;
+  if (asked <= 4) console.log(`operators, please: ${what}. Confirmed.${asked === 4 ? " …" : ""}`);
+}
+
+await mkdir("out", { recursive: true });
+await rm("out/crystal.map", { force: true }); // The simulated crystal is new each time.
+const axis = (name: string, points: number) => ({ axis: name, from: 0, to: 0.2 * (points - 1), points });
+const crystal = TargetMap.create("out/crystal.map", gridPositions([axis("y", 3), axis("x", 6)], true));
+
+await using facility = await connect("sim:?clock=virtual");
+await using control = await facility.ec.control(3, { name: "pump-probe example", reason: "FEL pump, FEL probe", experiment, pollMs: 2 });
+// The single pulse comes at once, so shots from before the request are looked at too: with the shutter closed the monitor sees none.
+const beamline = controlApparatus(facility, control, { experiment, monitor: "monitor", pollMs: 2, latencyMs: 0 });
+
+/** The beamline, with runs and operators beside it. */
+const apparatus: Apparatus = {
+  ...beamline,
+  async set(setting, value) {
+    if (setting === "run") return await (value === "stop" ? endRun() : startRun(String(value)));
+    if (setting === "pump_fel" && (await control.setting("pump_fel").value()) !== value) await askOperators(`the pump FEL ${value}`);
+    await beamline.set(setting, value);
+  },
+  async move(to, options) {
+    if (to["probe_delay"] !== undefined) await askOperators(`a delay of ${to["probe_delay"]} fs`);
+    return await beamline.move(to, options);
+  },
+};
+
+const runs: number[] = [];
+async function startRun(comment: string): Promise<void> {
+  const { run } = await control.startRun({ comment, detectors: [], shots: 0 }); // Until it is stopped.
+  runs.push(run);
+}
+
+async function endRun(): Promise<void> {
+  await control.stopRun();
+  while ((await control.runState()).state !== "ready") await beamline.sleep(2);
+}
+
+const [delays, changes]: [number[], number[]] = [[], []];
+const curve = {
+  point({ data }: { readonly data: Readonly<Record<string, number>> }): void {
+    if (data["change"] === undefined) return; // A point of a rocking curve.
+    delays.push(data["delay"] ?? NaN);
+    changes.push(100 * data["change"]);
+  },
+};
+const { shots: account } = await new Engine(apparatus, { maps: { crystal }, observers: [curve] }).run(sequence);
+crystal.close();
+
+await writeFile(
+  "out/pump-probe.svg",
+  linePlot([{ x: delays, y: changes, style: "points" }], { xLabel: "delay of the probe (fs)", yLabel: "change of reflectivity (%)" }),
+);
+for (const delay of delaysFs)
+  console.log(
+    `${delay} fs: ${changes
+      .filter((_, i) => delays[i] === delay)
+      .map((change) => `${change.toFixed(1)} %`)
+      .join(", ")}`,
+  );
+console.log(`${runs.length} runs, ${runs[0]} to ${runs.at(-1)}; the operators were asked ${asked} times`);
+console.log(`${account.used} of ${account.asked} shots used; left out:`, account.dropped);
+console.log("areas of the crystal:", crystal.counts);
