@@ -7,20 +7,19 @@ question, so that a reading process serves several streams and may be replaced a
 """
 
 import time
-from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from dataclasses import asdict
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
 from .db import Db
 from .errors import GatewayError
 from .live import EARLY, EMPTY, GONE, INVALID, MISSING, Live, LiveImage
+from .live_state import Found, Params, Settled, State, cut, is_gone, is_late, pause, take_gaps, when
 from .plain import Recent
-from .st import check_range
 
 # As STATUS_LATE of the method table.
 _LATE = 4
-_TAGS_PER_SECOND = 60
 # Four hours; no live image is that old.
 _LONGEST_STRETCH = 864_000
 # What scripts at the facility go back from the newest image at most.
@@ -30,34 +29,6 @@ _BACK_TAGS = 120
 _OLDER = 6
 # Runs among which the one of a live tag is looked for.
 _RUNS_BACK = 20
-_IDLE_WAIT_S = 0.05
-_IDLE_AFTER_S = 1.0
-
-Params = Dict[str, Any]
-Found = Dict[str, Union[LiveImage, str]]
-
-
-@dataclass
-class State:
-    """What one look leaves for the next; plain numbers, for it travels as JSON."""
-
-    seen: Optional[int]  # the tag up to which shots are known; None: no image yet
-    is_first: bool  # nothing before the first shot counts as lost
-    hightag: int = 0
-    step: int = 0  # tags between two shots; 0: not known
-    run: Optional[int] = None  # the run that is followed to its end
-    end: Optional[int] = None  # its end (exclusive), when it has stopped
-    pending: List[Tuple[int, float]] = field(default_factory=list)  # tag, and when it happened as far as seen here
-    gaps: Dict[str, List[int]] = field(default_factory=dict)
-    given: int = 0
-    newest_at: float = 0.0
-    looked_at: float = 0.0
-
-
-class _Settled(NamedTuple):
-    tag: int
-    seen_at: float
-    found: Found
 
 
 class LiveShots:
@@ -91,7 +62,7 @@ class LiveShots:
             state.hightag = self._hightag_of(bl, newest)
             tags = self._tags(bl, newest.tag - _BACK_TAGS, newest.tag, newest.tag, state)
             if state.is_first:
-                state.pending = [(tag, _when(tag, newest.tag, now)) for tag in tags[-_BACK_IMAGES:]]
+                state.pending = [(tag, when(tag, newest.tag, now)) for tag in tags[-_BACK_IMAGES:]]
         return asdict(state)
 
     def next(self, params: Params, plain: Dict[str, Any]) -> Dict[str, Any]:
@@ -100,7 +71,7 @@ class LiveShots:
         if params["limit"] is not None and state.given >= params["limit"]:
             return {"state": asdict(state), "item": None, "over": True, "waitS": 0}
         now = time.time()
-        wait_s = _pause(state, now)
+        wait_s = pause(state, now)
         self._live.begin_look()
         # A clock that was set back is no reason to wait.
         if not 0 <= now - state.looked_at < wait_s:
@@ -162,7 +133,7 @@ class LiveShots:
             tags = self._back_to_the_first(bl, lead, reached, state)
         else:
             tags = self._tags(bl, state.seen + 1, last, reached, state)
-        state.pending += [(tag, _when(tag, reached, now)) for tag in tags]
+        state.pending += [(tag, when(tag, reached, now)) for tag in tags]
         state.seen = last
         state.newest_at = now
 
@@ -197,7 +168,7 @@ class LiveShots:
             first -= 1
         return tags[first:]
 
-    def _oldest(self, params: Params, state: State) -> Optional[_Settled]:
+    def _oldest(self, params: Params, state: State) -> Optional[Settled]:
         while state.pending:
             tag, at = state.pending[0]
             if not self._may_be_given(params, tag, at):
@@ -206,15 +177,15 @@ class LiveShots:
             if self._is_no_shot(params, tag, found, state):
                 state.pending.pop(0)
                 continue
-            if not _is_gone(found):
-                if EARLY in found.values() and not _is_late(params, at):
+            if not is_gone(found):
+                if EARLY in found.values() and not is_late(params, at):
                     return None
                 state.pending.pop(0)
-                return _Settled(tag, at, found)
+                return Settled(tag, at, found)
             self._lose("data-gone", self._first_there(params, state), state)
         return None
 
-    def _newest(self, params: Params, state: State) -> Optional[_Settled]:
+    def _newest(self, params: Params, state: State) -> Optional[Settled]:
         for i in range(len(state.pending) - 1, -1, -1):
             tag, at = state.pending[i]
             if not self._may_be_given(params, tag, at):
@@ -223,14 +194,14 @@ class LiveShots:
             if self._is_no_shot(params, tag, found, state):
                 state.pending.pop(i)
                 continue
-            if _is_gone(found):
+            if is_gone(found):
                 self._lose("data-gone", i + 1, state)
                 return None
-            if EARLY in found.values() and not _is_late(params, at):
+            if EARLY in found.values() and not is_late(params, at):
                 continue
             self._lose("skipped", i, state)
             state.pending.pop(0)
-            return _Settled(tag, at, found)
+            return Settled(tag, at, found)
         return None
 
     def _first_there(self, params: Params, state: State) -> int:
@@ -261,7 +232,7 @@ class LiveShots:
             state.gaps.setdefault(reason, []).extend(tag for tag, _ in lost)
 
     def _may_be_given(self, params: Params, tag: int, at: float) -> bool:
-        return _is_late(params, at) or all(self._has_come(equip_id, tag) for equip_id in params["signals"])
+        return is_late(params, at) or all(self._has_come(equip_id, tag) for equip_id in params["signals"])
 
     def _ask_for_values(self, params: Params, state: State) -> None:
         """How far the values are, asked once a look and only for what is waited for."""
@@ -283,7 +254,7 @@ class LiveShots:
         found = {det_id: self._live.image(det_id, tag) for det_id in params["detIds"]}
         for det_id, one in found.items():
             if one == EMPTY:
-                found[det_id] = GONE if _is_late(params, at) else EARLY
+                found[det_id] = GONE if is_late(params, at) else EARLY
         gone = [det_id for det_id, one in found.items() if one == GONE]
         read = [det_id for det_id, one in found.items() if isinstance(one, LiveImage)]
         is_in_memory = bool(gone) and any(self._live.is_in_memory(det_id, tag) for det_id in read)
@@ -296,13 +267,13 @@ class LiveShots:
         older = range(tag - step, max(tag - (_OLDER + 1) * step, -1), -step) if step > 0 else ()
         return any(self._live.is_in_memory(det_id, one) for one in older)
 
-    def _item(self, params: Params, state: State, settled: _Settled) -> Dict[str, Any]:
+    def _item(self, params: Params, state: State, settled: Settled) -> Dict[str, Any]:
         bl, tag = params["bl"], settled.tag
         frames, missing = [], []
         run = state.run
         for det_id, one in settled.found.items():
             if isinstance(one, LiveImage):
-                frames.append({"detId": det_id, **_cut(one, params["roi"])})
+                frames.append({"detId": det_id, **cut(one, params["roi"])})
                 run = run if one.run is None else one.run
             else:
                 reason = {MISSING: "frame-missing", INVALID: "frame-missing", EARLY: "late"}.get(one, "data-gone")
@@ -322,12 +293,12 @@ class LiveShots:
             "frames": frames,
             "missing": missing,
             "signals": signals,
-            "gaps": _take_gaps(state),
+            "gaps": take_gaps(state),
         }
 
     def _rest(self, params: Params, state: State) -> Optional[Dict[str, Any]]:
         """What was lost before the end of the run and no shot has told."""
-        gaps = _take_gaps(state)
+        gaps = take_gaps(state)
         if not gaps or state.run is None:
             return None
         return {
@@ -382,37 +353,3 @@ class LiveShots:
             if found.start <= tag:
                 return run if found.status != 0 or tag < found.end else None
         return None
-
-
-def _cut(image: LiveImage, roi: Optional[Dict[str, List[int]]]) -> Dict[str, Any]:
-    pixels = image.pixels
-    if roi is not None:
-        check_range("rows", roi["rows"], pixels.shape[0])
-        check_range("columns", roi["columns"], pixels.shape[1])
-        pixels = pixels[slice(*roi["rows"]), slice(*roi["columns"])]
-    return {"shape": list(pixels.shape), "data": pixels}
-
-
-def _is_gone(found: Found) -> bool:
-    return len(found) > 0 and all(one == GONE for one in found.values())
-
-
-def _is_late(params: Params, at: float) -> bool:
-    return bool(time.time() - at >= params["maxWaitMs"] / 1000)
-
-
-def _when(tag: int, newest: int, now: float) -> float:
-    return now - max(0, newest - tag) / _TAGS_PER_SECOND
-
-
-def _pause(state: State, now: float) -> float:
-    """Half the time between shots, for each look takes a whole image; longer while there is no beam."""
-    if now - state.newest_at > _IDLE_AFTER_S:
-        return _IDLE_WAIT_S
-    return min(_IDLE_WAIT_S, max(state.step, 1) / _TAGS_PER_SECOND / 2)
-
-
-def _take_gaps(state: State) -> List[Dict[str, Any]]:
-    gaps = [{"reason": reason, "tags": np.array(sorted(tags), np.uint32)} for reason, tags in state.gaps.items()]
-    state.gaps = {}
-    return gaps

@@ -31,10 +31,16 @@ export async function experimentOf({ experiment }: ExperimentOptions): Promise<E
   return experiment === undefined ? undefined : await Experiment.load(experiment);
 }
 
-/** What can be looked at without the lease. */
-export async function view({ facility, bl }: Session, options: ExperimentOptions): Promise<Control> {
+/** The experiment file, if one is named, and the beamline: `--bl`, else the file's, else the usual one. */
+export async function placeOf(session: Session, options: ExperimentOptions): Promise<{ readonly bl: number; readonly experiment: Experiment | undefined }> {
   const experiment = await experimentOf(options);
-  return await facility.ec.view(options.bl ?? experiment?.bl ?? bl, { experiment });
+  return { bl: options.bl ?? experiment?.bl ?? session.bl, experiment };
+}
+
+/** What can be looked at without the lease. */
+export async function view(session: Session, options: ExperimentOptions): Promise<Control> {
+  const { bl, experiment } = await placeOf(session, options);
+  return await session.facility.ec.view(bl, { experiment });
 }
 
 /** Shows, asks, takes the lease, does; `what` tells others why. Nobody is kept waiting while the question stands. */
@@ -48,12 +54,11 @@ export async function change<T>(
   if (options.dryRun === true) return { done: false };
   const { io, facility } = session;
   if (options.yes !== true) {
-    if (io.confirm === undefined) throw new SaclaError("BAD_ARGUMENT", `${shown}\nNobody can be asked here, so nothing was done; say --yes or --dry-run.`);
     io.err(`${shown}\n`);
+    if (io.confirm === undefined) throw new SaclaError("BAD_ARGUMENT", "Nobody can be asked here, so nothing was done; say --yes or --dry-run.");
     if (!(await io.confirm("Do it?"))) return { done: false };
   }
-  const experiment = await experimentOf(options);
-  const bl = options.bl ?? experiment?.bl ?? session.bl;
+  const { bl, experiment } = await placeOf(session, options);
   const name = `${io.env["USER"] ?? "somebody"}, sacla`;
   await using control = await facility.ec.control(bl, { name, reason: options.reason ?? what, experiment });
   return { done: true, value: await work(control) };
@@ -91,14 +96,15 @@ export async function doMove(
   const isPossible = looked.problems.length === 0;
   const json = { table: looked.table(), problems: looked.problems, seconds: looked.seconds };
   if (!isPossible || options.dryRun === true) {
-    const text = isPossible ? `${table}\nnothing was moved (dry run)` : `${table}\nnothing was moved: ${looked.problems.join("; ")}`;
+    const text = isPossible ? `${table}\nnothing was done (dry run)` : `${table}\nnothing was done: ${looked.problems.join("; ")}`;
     return { json: { ...json, done: false }, text, exitCode: isPossible ? 0 : 1 };
   }
   const outcome = await change(session, options, what, table, async (control) => {
     const move = await again(control);
     return await session.progress(what, async () => await move.go({ signal: session.signal }));
   });
-  if (!outcome.done) return { json: { ...json, done: false }, text: "nothing was moved", exitCode: 1 };
+  if (!outcome.done) return { json: { ...json, done: false }, text: "nothing was done", exitCode: 1 };
   const at = Object.entries(outcome.value).map(([name, value]) => `${name} is at ${Number(value.toPrecision(9))}`);
+  for (const { name, willBe, distance } of looked.table()) if (distance === null) at.push(`${name} is ${willBe}`);
   return { json: { ...json, done: true, at: outcome.value }, text: [table, ...at].join("\n") };
 }

@@ -35,6 +35,12 @@ export function processIo(): Io {
   };
 }
 
+/** Resolves at Ctrl+C, for commands that go on until then. */
+export async function untilStopped({ signal }: Io): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
 async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { groupDetectors } from "../core/detector.ts";
 import type { Logger } from "../core/logger.ts";
 import { Live } from "../live/index.ts";
@@ -14,11 +14,15 @@ export interface KaraboOptions {
 
 /** Adds the options of {@link KaraboOptions}; which beamline is another option of the command. */
 export function withKaraboOptions(command: Command): Command {
-  const collect = (value: string, all: readonly string[]): string[] => [...all, value];
   return command
     .option("--karabo-bridge <address>", "give live shots to karabo-bridge clients here, such as tcp://127.0.0.1:4545")
-    .option("--karabo-detector <id>", "with these detectors; repeat for more (default: all)", collect, [])
-    .option("--karabo-signal <id>", "and these signals; repeat for more", collect, []);
+    .addOption(new Option("--karabo-detector <id>", "with these detectors; repeat for more").argParser(collect).default([], "all"))
+    .addOption(new Option("--karabo-signal <id>", "and these signals; repeat for more").argParser(collect).default([], "none"));
+}
+
+/** For an option that may be repeated. */
+export function collect(value: string, all: readonly string[]): string[] {
+  return [...all, value];
 }
 
 /** Starts the output for karabo-bridge when it is asked for. */

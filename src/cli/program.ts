@@ -28,6 +28,7 @@ import { serve } from "./commands/serve.ts";
 import { shutter } from "./commands/shutter.ts";
 import { signals } from "./commands/signals.ts";
 import { stats } from "./commands/stats.ts";
+import { stop } from "./commands/stop.ts";
 import { tags } from "./commands/tags.ts";
 import { validate } from "./commands/validate.ts";
 import { values } from "./commands/values.ts";
@@ -56,6 +57,7 @@ const commands: readonly AddCommand[] = [
   axes,
   move,
   shutter,
+  stop,
   amp,
   run,
   presets,

@@ -5,8 +5,9 @@ import { whyOutside } from "./device-checks.ts";
 import type { AxisInfo, DeviceReading } from "./driver.ts";
 import type { AxisDefinition } from "./experiment.ts";
 import type { HeldLease } from "./held-lease.ts";
-import { type AxisLimits, limitsOf, moveSeconds, showPosition, toPosition, toPulses } from "./units.ts";
+import { type AxisLimits, limitsOf, moveSeconds, showLimits, showPosition, toPosition, toPulses } from "./units.ts";
 
+/** How a move is waited for. */
 export interface MoveOptions {
   /** Stops the axis and ends the wait with ABORTED. */
   readonly signal?: AbortSignal | undefined;
@@ -44,6 +45,11 @@ export class Axis {
     this.#waits = waits;
   }
 
+  /** Its control name. */
+  get device(): string {
+    return this.#info.name;
+  }
+
   /** What the experiment file and the hardware both allow, in units. */
   get limits(): AxisLimits {
     return limitsOf(this.definition, this.#info);
@@ -54,6 +60,7 @@ export class Axis {
     return (this.#speed ?? this.#info.speed / this.definition.pulsesPerUnit) || 0;
   }
 
+  /** Where it is, in pulses (`value`) and in units (`position`, NaN when unknown), and how it is. Needs no lease. */
   async read(signal?: AbortSignal): Promise<DeviceReading & { readonly position: number }> {
     const reading = await this.#lease.ask("ec.read", { bl: this.#lease.bl, device: this.#info.name }, signal);
     return { ...reading, position: typeof reading.value === "number" ? toPosition(this.definition, reading.value) : NaN };
@@ -133,12 +140,18 @@ export class Axis {
     await this.#lease.change("ec.stop", { bl: this.#lease.bl, axis: this.#info.name });
   }
 
-  /** Calls the present position `position`. */
+  /** Calls the present position `position`; nothing moves. @throws LIMIT, DEVICE_BUSY, INTERLOCK, DEVICE_FAULT, LEASE_LOST */
   async preset(position: number): Promise<void> {
     const pulses = toPulses(this.definition, asFinite(`the position of ${this.name}`, position));
     await this.#lease.change("ec.preset", { bl: this.#lease.bl, lease: this.#lease.token(), axis: this.#info.name, pulses });
   }
 
+  /** {@link limits} for people: as many digits as one pulse is worth. */
+  showLimits(): string {
+    return showLimits(this.definition, this.limits);
+  }
+
+  /** A place in pulses for people: in units, with as many digits as one pulse is worth. */
   show(pulses: number): string {
     return showPosition(this.definition, toPosition(this.definition, pulses));
   }

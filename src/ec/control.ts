@@ -13,6 +13,7 @@ import { Setting, Shutter } from "./simple-devices.ts";
 import { type Difference, differences, type Snapshot, type SnapshotEntry } from "./snapshot.ts";
 import { plainAxis } from "./units.ts";
 
+/** Who controls, under which names, and how long is waited. */
 export interface ControlOptions<D extends ExperimentDefinition = ExperimentDefinition> {
   /** Who controls: shown to whoever is refused meanwhile. */
   readonly name: string;
@@ -107,18 +108,28 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
 
   /**
    * Several axes (numbers, in their units) and settings at once, shown before they are done: `table()` is now → will be.
-   * @throws UNKNOWN_DEVICE
+   * @throws UNKNOWN_DEVICE @throws BAD_ARGUMENT for no number of an axis, or two names of one device
    */
   async plan(to: Targets<D>): Promise<Move> {
     const axes: { axis: Axis; to: number }[] = [];
     const settings: { setting: Setting; to: number | string }[] = [];
+    const names = new Map<string, string>();
+    const once = (device: string, name: string): void => {
+      const other = names.get(device);
+      // Of two places only one can be gone to, and which one would be chance.
+      if (other !== undefined) throw new SaclaError("BAD_ARGUMENT", `${other} and ${name} are both ${device}, but a move must name it once.`);
+      names.set(device, name);
+    };
     for (const [name, value] of Object.entries<number | string | undefined>(to)) {
       if (value === undefined) continue;
       if (this.#isSetting(name)) {
-        settings.push({ setting: this.setting(name as NameOf<D, "settings">), to: value });
+        const setting = this.setting(name as NameOf<D, "settings">);
+        once(setting.info.name, name);
+        settings.push({ setting, to: value });
       } else {
         const axis = this.axis(name as NameOf<D, "axes">);
         if (typeof value !== "number") throw badArgument(`the position of ${name}`, value, "a number");
+        once(axis.device, name);
         axes.push({ axis, to: value });
       }
     }
@@ -158,19 +169,22 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     return await this.plan(Object.fromEntries(Object.entries(before.values).map(([name, { value }]) => [name, value])) as Targets<D>);
   }
 
+  /** Starts a run; answers when it has begun. @throws DEVICE_BUSY when one is on @throws UNKNOWN_DETECTOR, DEVICE_FAULT, LEASE_LOST */
   async startRun(request: RunRequest): Promise<{ run: number }> {
     return await this.#lease.change("ec.startRun", { bl: this.bl, lease: this.#lease.token(), ...request });
   }
 
-  /** Needs no lease. */
+  /** Pauses the run, if one is on. Needs no lease. */
   async pauseRun(): Promise<void> {
     await this.#lease.change("ec.pauseRun", { bl: this.bl });
   }
 
+  /** @throws DEVICE_BUSY when no run is paused @throws DEVICE_FAULT, LEASE_LOST */
   async resumeRun(): Promise<void> {
     await this.#lease.change("ec.resumeRun", { bl: this.bl, lease: this.#lease.token() });
   }
 
+  /** Ends the run, if one is on. @throws DEVICE_FAULT, LEASE_LOST */
   async stopRun(): Promise<void> {
     await this.#lease.change("ec.stopRun", { bl: this.bl, lease: this.#lease.token() });
   }

@@ -28,12 +28,16 @@ export interface ControlDriver {
   close(): Promise<void>;
 }
 
+/** A run to be started. */
 export interface RunRequest {
   readonly comment: string;
+  /** Ids; none: those the run control has anyway. */
   readonly detectors: readonly string[];
+  /** Images to take; 0: until it is stopped. */
   readonly shots: number;
 }
 
+/** The run that is on, or the last one. */
 export interface RunState {
   readonly run: number;
   readonly state: "ready" | "running" | "paused" | "stopping" | "fault";

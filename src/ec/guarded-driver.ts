@@ -3,7 +3,7 @@ import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import type { ControlDriver } from "./driver.ts";
 
 /** What a driver may answer and mean; anything else it throws is a fault of it. */
-const refusals = ["LIMIT", "INTERLOCK", "DEVICE_BUSY", "UNKNOWN_DEVICE", "UNKNOWN_BEAMLINE", "UNSUPPORTED", "DEVICE_FAULT"] as const;
+const refusals = ["LIMIT", "INTERLOCK", "DEVICE_BUSY", "UNKNOWN_DEVICE", "UNKNOWN_DETECTOR", "UNKNOWN_BEAMLINE", "UNSUPPORTED", "DEVICE_FAULT"] as const;
 
 /** Whether nothing was begun: the driver said no. After a DEVICE_FAULT one cannot know. */
 export function isRefusal(error: unknown): boolean {

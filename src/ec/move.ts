@@ -50,7 +50,7 @@ export class Move {
     return this.#rows;
   }
 
-  /** Why it cannot be done: `name: reason`. Empty when it can. */
+  /** Why it cannot be done, each as `name: reason`. Empty when it can. */
   get problems(): readonly string[] {
     return this.#rows.filter(({ problem }) => problem !== "").map(({ name, problem }) => `${name}: ${problem}`);
   }
@@ -126,7 +126,6 @@ async function axisRow({ axis, to }: AxisPart, note: (code: SaclaError["code"]) 
   const states = stateProblem(state, why);
   if (limit !== "") note("LIMIT");
   if (states !== undefined) note(states.code);
-  const { limits } = axis;
   return {
     name: axis.name,
     unit: axis.unit,
@@ -134,7 +133,7 @@ async function axisRow({ axis, to }: AxisPart, note: (code: SaclaError["code"]) 
     willBe: to,
     distance: to - position,
     seconds: axis.seconds(position, to),
-    limits: limits === "unlimited" ? limits : `${limits.from} … ${limits.to}`,
+    limits: axis.showLimits(),
     problem: [limit, states?.text ?? ""].filter((text) => text !== "").join(", and "),
   };
 }

@@ -40,6 +40,7 @@ async function arrive(
   }
 }
 
+/** A shutter by the experiment's name or its control name. */
 export class Shutter {
   readonly name: string;
   readonly #device: string;
@@ -72,6 +73,7 @@ export class Shutter {
     await arrive(this.#lease, this.name, this.#device, "closed", this.#waits);
   }
 
+  /** How it is: `value` is open or closed. Needs no lease. */
   async state(): Promise<DeviceReading> {
     return await this.#lease.ask("ec.read", { bl: this.#lease.bl, device: this.#device });
   }

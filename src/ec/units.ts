@@ -43,7 +43,18 @@ export function moveSeconds(pulses: number, { speed, accelerationPulsesPerS2: ac
 }
 
 /** A position as it is shown: as many digits as one pulse is worth. */
-export function showPosition({ pulsesPerUnit, unit }: AxisDefinition, position: number): string {
-  const digits = Math.min(9, Math.max(0, Math.ceil(Math.log10(pulsesPerUnit))));
-  return `${position.toFixed(digits)} ${unit}`;
+export function showPosition(definition: AxisDefinition, position: number): string {
+  return `${position.toFixed(digitsOf(definition))} ${definition.unit}`;
+}
+
+/** Limits as they are shown, without the zeros at the end that a position has. */
+export function showLimits(definition: AxisDefinition, limits: AxisLimits): string {
+  if (limits === "unlimited") return limits;
+  const shown = (position: number): number => Number(position.toFixed(digitsOf(definition)));
+  return `${shown(limits.from)} … ${shown(limits.to)}`;
+}
+
+/** Digits after the point that one pulse is worth. */
+function digitsOf({ pulsesPerUnit }: AxisDefinition): number {
+  return Math.min(9, Math.max(0, Math.ceil(Math.log10(pulsesPerUnit))));
 }

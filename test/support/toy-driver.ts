@@ -1,5 +1,5 @@
 import { SaclaError } from "../../src/core/errors.ts";
-import type { ControlDriver, DeviceInfo, DeviceReading, RunState } from "../../src/ec/index.ts";
+import type { ControlDriver, DeviceInfo, DeviceReading, RunRequest, RunState } from "../../src/ec/index.ts";
 import { moveSeconds } from "../../src/ec/units.ts";
 
 /** What can be wrong with a toy device or the way to it. */
@@ -122,8 +122,8 @@ export class ToyDriver implements ControlDriver {
     this.#values.set(name, value);
   }
 
-  async startRun(_bl: number, { shots }: { shots: number }): Promise<{ run: number }> {
-    this.calls.push("startRun");
+  async startRun(_bl: number, { shots, detectors }: Pick<RunRequest, "shots" | "detectors">): Promise<{ run: number }> {
+    this.calls.push(["startRun", ...detectors].join(" "));
     await this.#enter("run");
     this.#run = { run: this.#run.run + 1, state: "running", shots };
     return { run: this.#run.run };

@@ -11,8 +11,10 @@ export const amp: AddCommand = (program, io) =>
     (command) =>
       withChange(
         command
-          .argument("<name>")
-          .argument("[value]", "what it shall be", (text: string) => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text))),
+          .argument("<name>", "as `sacla axes` lists it")
+          .argument("[value]", "what it shall be; without it, what it is", (text: string) =>
+            text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text),
+          ),
       ),
     async (session, options, [name, value]) => {
       const looking = await view(session, options);

@@ -1,6 +1,7 @@
+import { show } from "../../core/errors.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { type ExperimentOptions, experimentOf, withExperiment } from "../control.ts";
+import { type ExperimentOptions, placeOf, withExperiment } from "../control.ts";
 
 /** `sacla axes`: axes, shutters and settings of a beamline, and where they are. */
 export const axes: AddCommand = (program, io) =>
@@ -9,14 +10,15 @@ export const axes: AddCommand = (program, io) =>
     io,
     "axes",
     "list axes, shutters and settings, and where they are",
-    (command) => withExperiment(command.argument("[pattern]", "part of the name or meaning", "")),
-    async ({ facility, bl: usual, signal }, options, [pattern]) => {
-      const experiment = await experimentOf(options);
-      const bl = options.bl ?? experiment?.bl ?? usual;
+    (command) => withExperiment(command.argument("[pattern]", "part of the name or meaning, in small or capital letters", "")),
+    async (session, options, [pattern]) => {
+      const { facility, signal } = session;
+      const { bl, experiment } = await placeOf(session, options);
       const names = new Map<string, string>();
       for (const part of [experiment?.axes, experiment?.shutters, experiment?.settings])
         for (const [name, { device }] of Object.entries(part ?? {})) names.set(device, name);
       const control = await facility.ec.view(bl, { experiment });
+      const wanted = pattern.toLowerCase();
       const rows: {
         name: string;
         device: string;
@@ -30,16 +32,17 @@ export const axes: AddCommand = (program, io) =>
       }[] = [];
       for (const info of await facility.ec.devices(bl, { signal })) {
         const { name: device, kind, meaning } = info;
-        const name = names.get(device) ?? "";
-        if (![name, device, meaning].some((text) => text.includes(pattern))) continue;
-        const { state, value, why } = await facility.ec.read(bl, device, { signal });
-        const row = { name, device, kind, state, value, unit: "", limits: "", meaning, why };
+        const name = names.get(device) ?? names.get(info.syncdb ?? "") ?? "";
+        if (![name, device, meaning].some((text) => text.toLowerCase().includes(wanted))) continue;
         if (kind === "axis") {
           const axis = control.axis((name === "" ? device : name) as `bl${number}_${string}`);
-          const limits = axis.limits;
-          const position = (await axis.read(signal)).position;
-          rows.push({ ...row, value: position, unit: axis.unit, limits: limits === "unlimited" ? limits : `${limits.from} … ${limits.to}` });
-        } else if (kind === "setting") {
+          const { state, position, why } = await axis.read(signal);
+          rows.push({ name, device, kind, state, value: position, unit: axis.unit, limits: axis.showLimits(), meaning, why });
+          continue;
+        }
+        const { state, value, why } = await facility.ec.read(bl, device, { signal });
+        const row = { name, device, kind, state, value, unit: "", limits: "", meaning, why };
+        if (kind === "setting") {
           const limits = "from" in info.allowed ? `${info.allowed.from} … ${info.allowed.to}` : info.allowed.join(", ");
           rows.push({ ...row, unit: info.unit, limits });
         } else {
@@ -51,14 +54,17 @@ export const axes: AddCommand = (program, io) =>
         row.device,
         row.kind,
         row.state,
-        row.value,
+        typeof row.value === "number" ? Number(row.value.toPrecision(9)) : row.value,
         row.unit,
         row.limits,
         row.why === "" ? row.meaning : `${row.meaning} (${row.why})`,
       ]);
       return {
         json: { bl, devices: rows },
-        text: rows.length === 0 ? "no device fits" : textTable(["name", "device", "kind", "state", "value", "unit", "limits", "meaning"], cells),
+        text:
+          rows.length === 0
+            ? `no device of beamline ${bl} has ${show(pattern)} in its name or meaning`
+            : textTable(["name", "device", "kind", "state", "value", "unit", "limits", "meaning"], cells),
       };
     },
   );

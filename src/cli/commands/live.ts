@@ -6,6 +6,7 @@ import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
 import { darkAverage } from "../../reduce/index.ts";
 import { type AddCommand, type Answer, type CommonOptions, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import { collect } from "../karabo.ts";
 import { LiveView } from "../live-view.ts";
 import { assemblerFor, ledgerLine } from "../look.ts";
 import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
@@ -33,7 +34,7 @@ export const live: AddCommand = (program, io) =>
       withPictureOptions(
         command
           .option("-d, --detector <id>", "detector or sensor (default: the one with the most sensors)")
-          .option("-s, --signal <id>", "also show the newest value of this signal; repeat for more", (id, all: readonly string[]) => [...all, id], [])
+          .addOption(new Option("-s, --signal <id>", "also show the newest value of this signal; repeat for more").argParser(collect).default([], "none"))
           .addOption(
             new Option("--policy <name>", "newest: skip shots when slow; every: none while the facility has it").choices(["newest", "every"]).default("newest"),
           )

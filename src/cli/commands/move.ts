@@ -32,5 +32,6 @@ function parseTarget(text: string, before: readonly Target[] | undefined): reado
   if (name === undefined || value === undefined || value.trim() === "" || !Number.isFinite(number)) {
     throw new InvalidArgumentError("It must be AXIS=POSITION, such as delay=1.5.");
   }
+  if (before?.some(([other]) => other === name) === true) throw new InvalidArgumentError(`${name} can go to one position only, but is given two.`);
   return [...(before ?? []), [name, number]];
 }

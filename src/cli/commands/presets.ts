@@ -1,5 +1,5 @@
 import { Argument } from "commander";
-import { badArgument } from "../../core/guards.ts";
+import { SaclaError } from "../../core/errors.ts";
 import { type Preset, Presets } from "../../ec/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, type Answer, declare } from "../command.ts";
@@ -23,7 +23,7 @@ export const presets: AddCommand = (program, io) =>
       withChange(
         command
           .addArgument(new Argument("<action>").choices(["list", "save", "show", "diff", "restore", "history", "remove"]))
-          .argument("[name]")
+          .argument("[name]", "of the preset; list needs none")
           .option("--file <path>", "where presets are kept, JSON lines", "presets.jsonl")
           .option("--comment <text>", "kept with it", "")
           .option("--only <names>", "save these alone, with commas between", (text: string) => text.split(",")),
@@ -31,7 +31,7 @@ export const presets: AddCommand = (program, io) =>
     async (session, options, [action, name]) => {
       const kept = new Presets(options.file);
       if (action === "list") return listed(await kept.list());
-      if (name === undefined) throw badArgument("NAME", name, `given to presets ${action}`);
+      if (name === undefined) throw new SaclaError("BAD_ARGUMENT", `presets ${action} needs a name: sacla presets ${action} NAME.`);
       if (action === "history") return listed(await kept.history(name));
       if (action === "show") return shown(await kept.get(name));
       if (action === "remove") {

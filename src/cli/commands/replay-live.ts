@@ -1,12 +1,12 @@
 import { Argument, InvalidArgumentError, Option } from "commander";
-import { pino } from "pino";
 import { connect } from "../../connect.ts";
 import { replayLive as play, type ReplaySpeed } from "../../live/index.ts";
 import { type AddCommand, parseWhole } from "../command.ts";
+import { untilStopped } from "../io.ts";
 import { type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
 
 interface Options extends KaraboOptions {
-  readonly source?: string;
+  readonly source: string;
   readonly bl?: number;
   readonly speed: ReplaySpeed;
   readonly zmq: string;
@@ -28,23 +28,26 @@ export const replayLive: AddCommand = (program, io) => {
       .option("--http <port>", "and over HTTP on this port of this computer", parseWhole)
       .option("--json", "print one JSON object when it is ready"),
   ).action(async (run: number, options: Options) => {
+    // Here, so that other commands do not wait for what only a server needs.
+    const { serve } = await import("../../server/index.ts");
+    const { pino } = await import("pino");
     const logger = pino({ base: null, level: "warn" }, { write: (line) => io.err(line) });
-    await using facility = await connect(options.source ?? "sim:");
+    await using facility = await connect(options.source);
     const { endpoint } = facility;
     const [only, ...others] = await endpoint.call("db.listBeamlines", {});
     const bl = options.bl ?? (only !== undefined && others.length === 0 ? only : 3);
-    const { serve } = await import("../../server/index.ts");
     const live = await play(endpoint, { bl, run, speed: options.speed });
     try {
       const http = options.http === undefined ? {} : { http: { host: "127.0.0.1", port: options.http } };
       await using server = await serve(live, { zmq: [options.zmq], ...http, logger });
       await using bridge = await startKarabo(live, bl, options, logger);
-      const addresses = [...server.addresses, ...(bridge === undefined ? [] : [`karabo-bridge ${bridge.address}`])];
+      const { addresses } = server;
+      const karabo = bridge === undefined ? {} : { karaboBridge: bridge.address };
       const ready = [`run ${run} of beamline ${bl}, ready to play at speed ${options.speed}; it begins when the first live shot is asked for`];
-      for (const address of server.addresses) ready.push(`  SACLA_URL=${address} sacla live --bl ${bl}`);
+      for (const address of addresses) ready.push(`  SACLA_URL=${address} sacla live --bl ${bl}`);
       if (bridge !== undefined) ready.push(`  karabo_bridge.Client("${bridge.address}").next()`);
-      io.out(options.json === true ? `${JSON.stringify({ bl, run, speed: options.speed, addresses })}\n` : `${ready.join("\n")}\n`);
-      if (!io.signal.aborted) await new Promise<void>((resolve) => io.signal.addEventListener("abort", () => resolve(), { once: true }));
+      io.out(options.json === true ? `${JSON.stringify({ bl, run, speed: options.speed, addresses, ...karabo })}\n` : `${ready.join("\n")}\n`);
+      await untilStopped(io);
     } finally {
       await live.close();
     }

@@ -1,6 +1,7 @@
 import { Argument } from "commander";
+import { show } from "../../core/errors.ts";
 import { type AddCommand, declare, parseWhole } from "../command.ts";
-import { type ChangeOptions, change, view, withChange } from "../control.ts";
+import { type ChangeOptions, change, placeOf, view, withChange } from "../control.ts";
 
 type Action = "start" | "pause" | "resume" | "stop" | "state";
 interface Options extends ChangeOptions {
@@ -21,7 +22,7 @@ export const run: AddCommand = (program, io) =>
         command
           .addArgument(new Argument("<action>").choices(["start", "pause", "resume", "stop", "state"]))
           .option("--comment <text>", "of the run to start", "")
-          .option("--detectors <ids>", "of the run to start, with commas between", (text: string) => text.split(","), [])
+          .option("--detectors <ids>", "of the run to start, by id or by the experiment's names, with commas between", (text: string) => text.split(","), [])
           .option("--shots <count>", "of the run to start; 0: until it is stopped", parseWhole, 0),
       ),
     async (session, options, [action]) => {
@@ -31,12 +32,17 @@ export const run: AddCommand = (program, io) =>
       if (action === "state") return { json: before, text: told };
       if (action === "pause" && options.dryRun !== true) {
         await looking.pauseRun();
-        return { json: { before, action, done: true }, text: `run ${before.run} was paused` };
+        // A run that was ending or had ended is not paused: what is told is what it is.
+        const after = await looking.runState();
+        return { json: { before, after, action, done: true }, text: `run ${after.run} is ${after.state}` };
       }
       const { comment, detectors, shots } = options;
-      const shown = action === "start" ? `${told}; start one of ${shots === 0 ? "any number of" : shots} shots: ${comment}` : `${told}; ${action} it`;
+      const { experiment } = await placeOf(session, options);
+      const ids = detectors.map((name) => experiment?.detectors[name]?.id ?? name);
+      const wanted = `${shots === 0 ? "any number of" : shots} shots, ${ids.length === 0 ? "the usual detectors" : ids.join(", ")}, comment ${show(comment)}`;
+      const shown = action === "start" ? `${told}; start one of ${wanted}` : `${told}; ${action} it`;
       const outcome = await change(session, options, `${action} a run`, shown, async (control) => {
-        if (action === "start") await control.startRun({ comment, detectors, shots });
+        if (action === "start") await control.startRun({ comment, detectors: ids, shots });
         else if (action === "resume") await control.resumeRun();
         else await control.stopRun();
         return await control.runState();

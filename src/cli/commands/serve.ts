@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { connect } from "../../connect.ts";
 import { show, toSaclaError } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import type { TlsFiles } from "../../server/index.ts";
 import { type AddCommand, parseWhole } from "../command.ts";
-import type { Io } from "../io.ts";
-import { type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
+import { untilStopped } from "../io.ts";
+import { collect, type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
 
 interface ServeOptions extends KaraboOptions {
   readonly zmq: readonly string[];
@@ -37,8 +37,12 @@ export const serve: AddCommand = (program, io) => {
     .command("serve")
     .description("serve a source over ZeroMQ and HTTP until Ctrl+C; on this computer alone unless told otherwise")
     .argument("[source]", "what to serve: sim:, an .h5 file, another server (default: SACLA_URL, else sim:)")
-    .option("--zmq <address>", `tcp://HOST:PORT or ipc:///PATH; repeat for more (default: ${DEFAULT_ZMQ} when --http is not given either)`, collect, [])
-    .option("--http <host:port>", `(default: ${DEFAULT_HTTP.host}:${DEFAULT_HTTP.port} when --zmq is not given either)`, parseHostPort)
+    .addOption(
+      new Option("--zmq <address>", "tcp://HOST:PORT or ipc:///PATH; repeat for more")
+        .argParser(collect)
+        .default([], `${DEFAULT_ZMQ} when --http is not given either`),
+    )
+    .option("--http <host:port>", `port 0: a free one (default: ${DEFAULT_HTTP.host}:${DEFAULT_HTTP.port} when --zmq is not given either)`, parseHostPort)
     .option("--keys <file>", "the clients, made by sacla keys; needed for addresses that other computers reach")
     .option("--audit <file>", "write every call that changes something here, one JSON object a line")
     .option("--tls-cert <file>", "certificate for HTTPS, PEM")
@@ -71,7 +75,7 @@ export const serve: AddCommand = (program, io) => {
       const karabo = bridge === undefined ? {} : { karaboBridge: bridge.address };
       io.out(options.json === true ? `${JSON.stringify({ source: url, addresses, ...karabo })}\n` : `${greeting(url, addresses, keys !== undefined)}\n`);
       if (bridge !== undefined && options.json !== true) io.out(`  karabo_bridge.Client("${bridge.address}").next()\n`);
-      await aborted(io);
+      await untilStopped(io);
     } finally {
       await audit?.close();
     }
@@ -109,15 +113,6 @@ function greeting(source: string, addresses: readonly string[], hasKeys: boolean
     return isHttp ? [use, `  curl ${bearer}"${there}/v1/db/listRuns?bl=3&last=5"`] : [use];
   });
   return [`serving ${source}; stop with Ctrl+C`, ...lines].join("\n");
-}
-
-async function aborted({ signal }: Io): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}
-
-function collect(value: string, all: readonly string[]): string[] {
-  return [...all, value];
 }
 
 function parseHostPort(text: string): HostPort {

@@ -9,7 +9,10 @@ export const shutter: AddCommand = (program, io) =>
     io,
     "shutter",
     "tell, open or close a shutter; closing needs neither lease nor question",
-    (command) => withChange(command.argument("<name>").addArgument(new Argument("[action]").choices(["open", "close"]))),
+    (command) =>
+      withChange(
+        command.argument("<name>", "as `sacla axes` lists it").addArgument(new Argument("[action]", "without it, how it is").choices(["open", "close"])),
+      ),
     async (session, options, [name, action]) => {
       const looking = await view(session, options);
       const looked = looking.shutter(name);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import imported from "../../../examples/experiment.json" with { type: "json" };
 import { type Control, defineExperiment, Ec, Experiment, moveSeconds, Presets, toPosition, toPulses, withControl } from "../../../src/ec/index.ts";
+import { showLimits } from "../../../src/ec/units.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
@@ -53,6 +54,9 @@ describe("an axis", () => {
     if (delay === undefined) throw new Error("no delay");
     // By hand: 2 − 300 / 150 = 0.
     expect([toPulses(delay, 0), toPosition(delay, 300), toPosition(delay, -150), toPulses(delay, 2)]).toEqual([300, 0, 3, 0]);
+    // Three digits are what a pulse of 1/150 ps is worth.
+    expect(showLimits(delay, { from: -10, to: 50_000 / 150 })).toBe("-10 … 333.333");
+    expect(showLimits(delay, "unlimited")).toBe("unlimited");
     fc.assert(
       fc.property(
         fc.double({ min: -1e4, max: 1e4, noNaN: true }),
@@ -117,6 +121,18 @@ describe("a composite move", () => {
     expect(await control.setting("gain").value()).toBe(3);
   });
 
+  it("refuses one device under two names: which place would win is chance", async () => {
+    const { control } = await open();
+    for (const other of ["bl3_st2_pm001", "xfel_bl_3_st_2_motor_1/position"]) {
+      const refused = control.plan({ delay: 1, [other]: 5 });
+      await expect(refused, other).rejects.toMatchObject({
+        code: "BAD_ARGUMENT",
+        message: expect.stringContaining(`delay and ${other} are both bl3_st2_pm001`),
+      });
+    }
+    await expect(control.plan({ gain: 1, bl3_st2_pd1_gain: 2 })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+  });
+
   it("moves nothing when a part cannot, and says all that stands against it", async () => {
     const { toy, control } = await open();
     toy.faults.set("bl3_st2_pm002", "locked");
@@ -170,8 +186,9 @@ describe("a snapshot", () => {
 
 describe("a held lease", () => {
   it("is kept by heartbeat, and its loss is told at once", async () => {
-    const { toy, endpoint, control } = await open({ ttlMs: 300 });
-    await new Promise((resolve) => setTimeout(resolve, 900));
+    const { toy, endpoint, control } = await open({ ttlMs: 1000 });
+    // Longer than its ttl: without the heartbeat it would have ended.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(await endpoint.call("lease.holder", { bl: 3 })).toMatchObject({ name: "test" });
     const moving = control
       .axis("sample_x")

@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-async function open(quirks: MadocaQuirks = {}, timeoutMs = 400): Promise<{ server: MadocaServer; toy: ToyDriver; driver: ControlDriver; port: number }> {
+async function open(quirks: MadocaQuirks = {}, timeoutMs = 10_000): Promise<{ server: MadocaServer; toy: ToyDriver; driver: ControlDriver; port: number }> {
   const toy = new ToyDriver();
   const server = new MadocaServer(toy, quirks);
   const port = await server.listen();
@@ -101,7 +101,7 @@ describe("the MADOCA driver", () => {
   });
 
   it("never sends what waited too long, and keeps no stop waiting", async () => {
-    const { server, driver } = await open();
+    const { server, driver } = await open({}, 1500);
     server.scripted.set(`get/${object}/query`, "silence");
     const reading = driver.read(axis).catch((error: unknown) => error);
     const moving = driver.move(axis, 5).catch((error: unknown) => error);
@@ -127,7 +127,7 @@ describe("the MADOCA driver", () => {
   });
 
   it("does not trust an answer to another question, nor one without end", async () => {
-    const { server, driver } = await open();
+    const { server, driver } = await open({}, 1500);
     server.scripted.set(object, `x/0\n`.padStart(9000, "y"));
     await expect(driver.read(axis)).rejects.toMatchObject({ code: "BAD_MESSAGE" });
     server.scripted.set(object, "nonsense");

@@ -137,6 +137,7 @@ describe("the command line", () => {
       axes: { delay: { device: "bl3_st2_pm001", unit: "ps", pulsesPerUnit: 150, limits: [-10, 100] } },
       shutters: { pump: { device: shutter } },
       settings: { gain: { device: "bl3_st2_pd1_gain" } },
+      detectors: { octal: { id: "MPCCD-8B0-2-008" } },
     }),
   );
 
@@ -148,7 +149,11 @@ describe("the command line", () => {
     const dry = await cli(["move", "delay=20", "--dry-run", ...base]);
     expect([dry.code, dry.out]).toEqual([0, expect.stringMatching(/delay\s+0\s+20\s+ps\s+20[\s\S]*dry run/)]);
     const unasked = await cli(["move", "delay=20", ...base]);
-    expect([unasked.code, unasked.err]).toEqual([2, expect.stringContaining("--yes")]);
+    expect([unasked.code, unasked.err]).toEqual([2, expect.stringMatching(/delay\s+0\s+20[\s\S]*--yes/)]);
+    const twice = await cli(["move", "delay=20", "delay=21", "--yes", ...base]);
+    expect([twice.code, twice.err]).toEqual([2, expect.stringContaining("one position only")]);
+    expect((await cli(["axes", "OPTICAL", ...base])).out).toContain("bl3_st2_pm001");
+    expect((await cli(["axes", "tcp:", ...base])).out).toBe('no device of beamline 3 has "tcp:" in its name or meaning\n');
     const no = await cli(["move", "delay=20", ...base], { confirm: async () => false });
     expect(no.code).toBe(1);
     expect(toy.calls).toEqual([]);
@@ -161,6 +166,22 @@ describe("the command line", () => {
     expect(toy.calls.filter((call) => call.startsWith("move"))).toEqual(["move bl3_st2_pm001 3000", "move bl3_st2_pm001 2250"]);
   });
 
+  it("stops what another moves, without asking for the lease", async () => {
+    const { toy, server, open } = await start("http");
+    const base = ["--url", server.addresses[0] ?? "", "--experiment", experiment];
+    expect((await cli(["stop", ...base])).out).toBe("no axis of beamline 3 moves\n");
+    await using control = await (await open()).ec.control(3, { name: "another", reason: "a long way" });
+    for (const how of [["stop"], ["stop", "delay"]]) {
+      const { done } = await control.axis("bl3_st2_pm001").start(how.length === 1 ? 40_000 : 0);
+      done.catch(() => {});
+      expect(toy.isMoving("bl3_st2_pm001")).toBe(true);
+      const { code, out } = await cli([...how, ...base]);
+      expect([code, out, toy.isMoving("bl3_st2_pm001")]).toEqual([0, "stopped: bl3_st2_pm001\n", false]);
+      await expect(done).rejects.toMatchObject({ code: "DEVICE_FAULT" });
+    }
+    expect((await cli(["stop", "nothing", ...base])).code).not.toBe(0);
+  });
+
   it("puts shutters, settings and runs, tells the lease, keeps presets", async () => {
     const { toy, server, open } = await start("http");
     const base = ["--url", server.addresses[0] ?? "", "--experiment", experiment];
@@ -170,21 +191,28 @@ describe("the command line", () => {
     expect(toy.isOpen(shutter)).toBe(true);
     expect(await json("shutter", "pump", "close")).toMatchObject({ done: true });
     expect(toy.isOpen(shutter)).toBe(false);
-    expect(await json("amp", "gain", "2", "--yes")).toMatchObject({ done: true });
+    expect((await cli(["amp", "gain", "2", "--yes", ...base])).out).toMatch(/gain is 2\n$/);
     expect(await json("amp", "gain")).toMatchObject({ value: 2, allowed: [0, 1, 2, 3] });
     expect(await json("amp", "gain", "8", "--yes")).toMatchObject({ done: false, problems: ["gain: it takes 0, 1, 2, 3"] });
-    expect(await json("run", "start", "--shots", "100", "--comment", "x", "--yes")).toMatchObject({ after: { run: 1, state: "running" } });
-    expect(await json("run", "pause")).toMatchObject({ done: true });
+    expect(await json("run", "start", "--shots", "100", "--comment", "x", "--detectors", "octal", "--yes")).toMatchObject({
+      after: { run: 1, state: "running" },
+    });
+    expect(toy.calls).toContain("startRun MPCCD-8B0-2-008");
+    expect(await json("run", "pause")).toMatchObject({ done: true, after: { state: "paused" } });
     expect(await json("run", "stop", "--dry-run")).toMatchObject({ done: false });
     expect(await json("run", "state")).toMatchObject({ state: "paused" });
     expect(await json("run", "stop", "--yes")).toMatchObject({ after: { state: "ready" } });
     const file = ["--file", join(folder, "cli.jsonl")];
+    expect(await json("presets", "save", ...file)).toMatchObject({ error: { code: "BAD_ARGUMENT", message: expect.stringContaining("save NAME") } });
     expect(await json("presets", "save", "start", ...file)).toMatchObject({ values: { delay: { value: 0 }, gain: { value: 2 } } });
     await json("move", "delay=3", "--yes");
     expect(await json("presets", "diff", "start", ...file)).toMatchObject({ differences: [{ name: "delay" }] });
     expect(await json("presets", "restore", "start", "--yes", ...file)).toMatchObject({ done: true, at: { delay: 0 } });
     const leased = async (): Promise<string> => (await cli(["lease", "--url", server.addresses[0] ?? ""])).out;
     expect(await leased()).toBe("nobody controls beamline 3\n");
+    const elsewhere = join(folder, "elsewhere.json");
+    writeFileSync(elsewhere, JSON.stringify({ name: "elsewhere", bl: 9 }));
+    expect((await cli(["lease", "--url", server.addresses[0] ?? "", "--experiment", elsewhere])).err).toContain("UNKNOWN_BEAMLINE");
     const facility = await open();
     await using _ = await facility.ec.control(3, { name: "night shift", reason: "delay scan" });
     expect(await leased()).toMatch(/^night shift \(delay scan\) controls beamline 3 since/);

@@ -1,0 +1,28 @@
+import type { Ec } from "../../ec/index.ts";
+import { type AddCommand, declare } from "../command.ts";
+import { type ExperimentOptions, placeOf, view, withExperiment } from "../control.ts";
+
+/** `sacla stop [NAMES…]`. */
+export const stop: AddCommand = (program, io) =>
+  declare<ExperimentOptions, [string[]]>(
+    program,
+    io,
+    "stop",
+    "stop axes, all that move when none is named; needs neither lease nor question",
+    (command) => withExperiment(command.argument("[names...]", "as `sacla axes` lists them")),
+    async (session, options, [names]) => {
+      const { bl } = await placeOf(session, options);
+      const { ec } = session.facility;
+      const looking = await view(session, options);
+      const asked = names.length > 0 ? names.map((name) => looking.axis(name).device) : await movingAxes(session.facility.ec, bl);
+      // All at once: none waits for another to answer.
+      await Promise.all(asked.map((axis) => ec.stop(bl, axis)));
+      return { json: { bl, stopped: asked }, text: asked.length === 0 ? `no axis of beamline ${bl} moves` : `stopped: ${asked.join(", ")}` };
+    },
+  );
+
+async function movingAxes(ec: Ec, bl: number): Promise<string[]> {
+  const axes = (await ec.devices(bl)).filter(({ kind }) => kind === "axis").map(({ name }) => name);
+  const readings = await Promise.all(axes.map((axis) => ec.read(bl, axis)));
+  return axes.filter((_, i) => readings[i]?.state === "moving");
+}
