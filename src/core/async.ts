@@ -2,7 +2,7 @@ import { SaclaError } from "./errors.ts";
 import { asFinite } from "./guards.ts";
 
 /** About 25 days; timers of Node.js fire at once above it. */
-const MAX_TIMEOUT_MS = 2_147_483_647;
+export const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /** What every long call takes. */
 export interface CallOptions {

@@ -1,10 +1,12 @@
 import { SaclaError } from "../core/errors.ts";
+import { questionKey } from "../transport/wrappers/question.ts";
 
 /** Answers kept for each client. One of a changing call is small. */
 const KEPT_PER_CLIENT = 1000;
 const KEPT_CLIENTS = 1000;
 
 interface Kept {
+  /** Short, however long the request was, for very many are kept. */
   readonly request: string;
   readonly answer: Promise<unknown>;
 }
@@ -19,7 +21,7 @@ export class AnswerMemory {
    */
   async once(client: string, key: string, method: string, value: unknown, work: () => Promise<unknown>): Promise<unknown> {
     const kept = this.#of(client);
-    const request = JSON.stringify([method, value]);
+    const request = questionKey(method, value);
     const first = kept.get(key);
     if (first !== undefined) {
       if (first.request !== request) throw new SaclaError("BAD_ARGUMENT", `The key ${key} was used for another request; make a new key for each change.`);

@@ -1,8 +1,9 @@
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
+import { MAX_TIMEOUT_MS } from "../core/async.ts";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
-import { decodeMessage, encodeMessage, toWireError } from "../transport/codec.ts";
+import { decodeMessage, encodeMessage, MAX_NAME, toWireError } from "../transport/codec.ts";
 import { fromJsonForm, fromQuery, toJsonForm } from "../transport/http/json-form.ts";
 import { PACKED_TYPE, packParts, unpackParts } from "../transport/packed.ts";
 import { httpStatus } from "./http-status.ts";
@@ -209,21 +210,23 @@ function clientOf(c: Ctx, keys: Keys | undefined, service: Service): Client {
   }
 }
 
+/** Whether a name or address without port is this computer's own. */
+export function isLoopbackHost(host: string): boolean {
+  return /^(localhost|::1|127(\.\d{1,3}){3})$/i.test(host);
+}
+
 /**
  * Without keys, whoever reaches the server may do everything. A page in the browser of somebody here could have its own
  * name lead to this machine; it cannot hide that name.
  */
 function checkHost(host: string | undefined): void {
-  const name = (host ?? "").replace(/:\d+$/, "").toLowerCase();
-  if (host === undefined || name === "localhost" || name === "[::1]" || /^127(\.\d{1,3}){3}$/.test(name)) return;
+  if (host === undefined || isLoopbackHost(host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"))) return;
   throw new SaclaError(
     "NOT_ALLOWED",
     `This server has no keys and answers only as localhost, not as ${show(host)}; start it with keys to use it under other names.`,
   );
 }
 
-const MAX_TIMEOUT_MS = 2_147_483_647;
-const MAX_KEY = 200;
 const MIB = 2 ** 20;
 
 async function readRequest(c: Ctx, kind: "call" | "stream", method: string, entry: Entry, requestBytes = 16 * MIB): Promise<Request> {
@@ -301,6 +304,6 @@ function timeoutOf(text: string | undefined): number | undefined {
 }
 
 function keyOf(text: string | undefined): string | undefined {
-  if (text === undefined || (text !== "" && text.length <= MAX_KEY)) return text;
-  throw badArgument("Idempotency-Key", text, `1 to ${MAX_KEY} characters`);
+  if (text === undefined || (text !== "" && text.length <= MAX_NAME)) return text;
+  throw badArgument("Idempotency-Key", text, `1 to ${MAX_NAME} characters`);
 }

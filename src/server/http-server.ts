@@ -6,7 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import { type ErrorCode, SaclaError, toSaclaError } from "../core/errors.ts";
 import { asInteger, badArgument } from "../core/guards.ts";
 import { toWireError } from "../transport/codec.ts";
-import { errorAnswer, type HttpAppOptions, httpApp } from "./http-app.ts";
+import { errorAnswer, type HttpAppOptions, httpApp, isLoopbackHost } from "./http-app.ts";
 import { within } from "./http-stream.ts";
 import type { Service } from "./service.ts";
 
@@ -50,7 +50,7 @@ const KEEP_ALIVE_MS = 30_000;
 export async function serveHttp(service: Service, options: HttpServerOptions): Promise<HttpServer> {
   const { host = "127.0.0.1", port, tls, stallMs = 600_000, ...appOptions } = options;
   asInteger("port", port, 0, 65_535);
-  const isLocal = host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+  const isLocal = isLoopbackHost(host);
   if (!isLocal && appOptions.keys === undefined) {
     throw new SaclaError("NOT_ALLOWED", `${host} can be reached from other computers, which needs keys; make them with: sacla keys new`, { details: { host } });
   }

@@ -1,6 +1,6 @@
 import { type AnswerMessage, encodeMessage, type WireError } from "../transport/codec.ts";
 import { toJsonForm } from "../transport/http/json-form.ts";
-import { packParts } from "../transport/packed.ts";
+import { PACKED_TYPE, packParts } from "../transport/packed.ts";
 
 /** A form in which the items of a stream are written. */
 export interface StreamForm {
@@ -9,7 +9,7 @@ export interface StreamForm {
 }
 
 export const packedForm: StreamForm = {
-  contentType: "application/x-sacla",
+  contentType: PACKED_TYPE,
   write: (message) => packParts(encodeMessage(message)),
 };
 

@@ -5,16 +5,13 @@ import { callMethods, streamMethods } from "../transport/methods.ts";
 export class ServerMetrics {
   readonly contentType: string = Registry.PROMETHEUS_CONTENT_TYPE;
   readonly #registry = new Registry();
-  readonly #methods: ReadonlySet<string>;
   readonly #requests: Counter<"method" | "outcome">;
   readonly #seconds: Histogram<"method">;
   readonly #streams: Gauge;
   readonly #sent: Counter;
 
-  /** `methods` are those counted by name; every other counts as `unknown`, or a client could make names without end. */
-  constructor(methods: Iterable<string> = [...Object.keys(callMethods), ...Object.keys(streamMethods)]) {
+  constructor() {
     const registers = [this.#registry];
-    this.#methods = new Set(methods);
     this.#requests = new Counter({
       name: "sacla_requests_total",
       help: "Requests that have ended, by method and outcome: ok or the code of the error.",
@@ -40,9 +37,10 @@ export class ServerMetrics {
     });
   }
 
-  /** A request has ended. `outcome` is `ok` or the code of the error. */
+  /** A request has ended. `outcome` is `ok` or the code of the error. A method that is in no table counts as `unknown`. */
   observe(method: string, ms: number, outcome: string): void {
-    const name = this.#methods.has(method) ? method : "unknown";
+    // A client could make names without end.
+    const name = Object.hasOwn(callMethods, method) || Object.hasOwn(streamMethods, method) ? method : "unknown";
     this.#requests.inc({ method: name, outcome });
     this.#seconds.observe({ method: name }, ms / 1000);
   }

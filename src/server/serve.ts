@@ -1,7 +1,6 @@
 import { badArgument, checkOptions } from "../core/guards.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-
 import type { HttpServerOptions } from "./http-server.ts";
 import type { Keys } from "./keys.ts";
 import type { Limits } from "./limits.ts";

@@ -36,6 +36,7 @@ export interface AuditEntry {
   readonly client: string;
   readonly role: Role | null;
   readonly method: string;
+  /** The parameters; a `lease` in them is hidden. */
   readonly value: unknown;
   readonly key: string | null;
   /** "asked" before it is done, then "ok" or the code of the error. */
@@ -57,6 +58,7 @@ export interface Limits {
 
 /** What the server counts. */
 export interface ServerMetrics {
+  /** `method` as the client named it, so it may be in no table. */
   observe(method: string, ms: number, outcome: string): void;
   openStreams(delta: number): void;
   sentBytes(n: number): void;
@@ -151,7 +153,7 @@ export class Service {
       throw failure;
     } finally {
       leave?.();
-      this.metrics?.observe(this.#labelOf(request.method), performance.now() - started, outcome);
+      this.metrics?.observe(request.method, performance.now() - started, outcome);
     }
   }
 
@@ -196,7 +198,7 @@ export class Service {
       waits?.end();
       leave?.();
       this.metrics?.openStreams(-1);
-      this.metrics?.observe(this.#labelOf(request.method), performance.now() - started, outcome);
+      this.metrics?.observe(request.method, performance.now() - started, outcome);
     }
   }
 
@@ -244,11 +246,6 @@ export class Service {
     const other = methods === calls ? streams : calls;
     const hint = Object.hasOwn(other, name) ? ` It is a ${methods === calls ? "stream" : "call"}.` : "";
     throw new SaclaError("UNKNOWN_METHOD", `There is no method ${show(name)}; there are ${showList(known, 100)}.${hint}`);
-  }
-
-  /** Names clients make up must not become labels without end. */
-  #labelOf(name: string): string {
-    return Object.hasOwn(this.#table.calls, name) || Object.hasOwn(this.#table.streams, name) ? name : "unknown";
   }
 
   async #ask(request: Request, method: ServedMethod, params: unknown, signal: AbortSignal): Promise<unknown> {
@@ -304,7 +301,7 @@ export class Service {
 
   async #write(client: Client, { method, value, key }: Request, outcome: string): Promise<void> {
     const { name, role } = client;
-    await this.#audit?.write({ time: new Date().toISOString(), client: name, role, method, value, key: key ?? null, outcome });
+    await this.#audit?.write({ time: new Date().toISOString(), client: name, role, method, value: withoutLease(value), key: key ?? null, outcome });
   }
 
   async #writeEnd(client: Client, request: Request, outcome: string): Promise<void> {
@@ -323,6 +320,12 @@ export class Service {
     if (failure.code === "INTERNAL")
       this.logger.error({ method: request.method, error: failure.message, stack: failure.stack }, "a request failed inside the server");
   }
+}
+
+/** Whoever reads the audit while a lease is held could use its secret. A null says that none was given, so it stays. */
+function withoutLease(value: unknown): unknown {
+  const hasLease = typeof value === "object" && value !== null && "lease" in value && value.lease !== null;
+  return hasLease ? { ...value, lease: "(hidden)" } : value;
 }
 
 /** What a client is told of a server that closes: to ask again later. CLOSED would say that the client had closed something. */

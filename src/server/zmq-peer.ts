@@ -30,7 +30,7 @@ export type SendOutcome = "sent" | "full" | "gone";
 
 /** One connection to the server, and what is open for it. */
 export class Peer {
-  readonly client: Client;
+  readonly #who: () => Client;
   readonly #service: Service;
   readonly #send: (parts: Uint8Array[]) => Promise<SendOutcome>;
   readonly #open: Map<number, Open> = new Map();
@@ -47,10 +47,15 @@ export class Peer {
   /** Watches since the client took something, while answers wait for it. */
   stuck = 0;
 
-  constructor(client: Client, service: Service, send: (parts: Uint8Array[]) => Promise<SendOutcome>) {
-    this.client = client;
+  /** @param who - asked for each request: a key may be revoked while its connection lasts */
+  constructor(who: () => Client, service: Service, send: (parts: Uint8Array[]) => Promise<SendOutcome>) {
+    this.#who = who;
     this.#service = service;
     this.#send = send;
+  }
+
+  get client(): Client {
+    return this.#who();
   }
 
   get isIdle(): boolean {
@@ -107,7 +112,7 @@ export class Peer {
   async flush(): Promise<void> {
     while (this.#unsent.length > 0 && !this.#isGone) {
       const parts = this.#unsent[0] ?? [];
-      const outcome = await this.#send(parts);
+      const outcome = await this.#attempt(parts);
       if (outcome === "gone") this.end();
       if (outcome !== "sent") return;
       this.#unsent.shift();
@@ -231,12 +236,18 @@ export class Peer {
       this.#keep(parts);
       return;
     }
+    const outcome = await this.#attempt(parts);
+    if (outcome === "full") this.#keep(parts);
+    else if (outcome === "gone") this.end();
+  }
+
+  /** An answer that ZeroMQ refuses for another reason is left out and told of in the log: it would be refused again. */
+  async #attempt(parts: Uint8Array[]): Promise<SendOutcome> {
     try {
-      const outcome = await this.#send(parts);
-      if (outcome === "full") this.#keep(parts);
-      else if (outcome === "gone") this.end();
+      return await this.#send(parts);
     } catch (error) {
       this.#service.logger.error({ error: toSaclaError(error).message, client: this.client.name }, "an answer could not be sent");
+      return "sent";
     }
   }
 

@@ -75,7 +75,9 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
   try {
     if (gate !== undefined && keys !== undefined) {
       await gate.bind("inproc://zeromq.zap.01");
-      void guard(gate, keys, service);
+      guard(gate, keys, service).catch((error: unknown) => {
+        service.logger.error({ error: toSaclaError(error).message }, "no new client can be let in any more");
+      });
     }
     await router.bind(address);
   } catch (error) {
@@ -90,6 +92,9 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
 export function isLoopback(address: string): boolean {
   return /^(ipc:\/\/|tcp:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]):)/.test(address);
 }
+
+const unnamedClient: Client = { name: "unnamed key", role: "read" };
+const revokedClient: Client = { name: "revoked key", role: null };
 
 /** Answers libzmq's question who may connect (ZAP, ZeroMQ RFC 27). */
 async function guard(
@@ -117,6 +122,8 @@ class RoutedServer implements ZmqServer {
   readonly #context: Context;
   readonly #service: Service;
   readonly #keys: CurveKeys | undefined;
+  /** The pair the sockets were made with, whatever the file of keys says later. */
+  readonly #pair: CurvePair | undefined;
   readonly #closeGate: () => void;
   readonly #peers: Map<string, Peer> = new Map();
   readonly #blocked: Set<Peer> = new Set();
@@ -129,6 +136,7 @@ class RoutedServer implements ZmqServer {
     this.#context = context;
     this.#service = service;
     this.#keys = keys;
+    this.#pair = keys?.server;
     this.#closeGate = closeGate;
     this.address = router.lastEndpoint ?? "";
     this.#watch = setInterval(() => this.#lookForSilence(), silenceMs / WATCHES);
@@ -168,7 +176,7 @@ class RoutedServer implements ZmqServer {
     const name = routingId.toString("latin1");
     let peer = this.#peers.get(name);
     if (peer === undefined) {
-      peer = new Peer(this.#clientOf(name), this.#service, (answer) => this.#send(routingId, answer));
+      peer = new Peer(this.#ownerOf(name), this.#service, (answer) => this.#send(routingId, answer));
       this.#peers.set(name, peer);
     }
     peer.silence = 0;
@@ -196,13 +204,21 @@ class RoutedServer implements ZmqServer {
     if (peer.isBlocked) this.#flushSoon(peer);
   }
 
-  /** Who has the connection. ZeroMQ has let in known keys only; whose it is, the routing id proves. */
-  #clientOf(routingId: string): Client {
-    if (this.#keys === undefined) return loopbackClient;
-    const publicKey = provenOwner(this.#keys.server, routingId);
-    const client = publicKey === null ? null : this.#keys.clientOfCurve(publicKey);
+  /** Tells who has the connection now. ZeroMQ has let in known keys only; whose it is, the routing id proves. */
+  #ownerOf(routingId: string): () => Client {
+    const keys = this.#keys;
+    if (keys === undefined || this.#pair === undefined) return () => loopbackClient;
+    const publicKey = provenOwner(this.#pair, routingId);
     // Every known key may read, so a client that proves nothing else may too.
-    return client ?? { name: publicKey === null ? "unnamed key" : "revoked key", role: publicKey === null ? "read" : null };
+    if (publicKey === null) return () => unnamedClient;
+    return () => {
+      try {
+        return keys.clientOfCurve(publicKey) ?? revokedClient;
+      } catch (error) {
+        this.#service.logger.error({ error: toSaclaError(error).message }, "the keys cannot be read, so nobody is let in");
+        return revokedClient;
+      }
+    };
   }
 
   async #send(routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome> {

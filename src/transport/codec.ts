@@ -1,3 +1,4 @@
+import { MAX_TIMEOUT_MS } from "../core/async.ts";
 import { type ErrorCode, errorCatalogue, isSaclaError, SaclaError, show } from "../core/errors.ts";
 
 /**
@@ -172,9 +173,7 @@ function arrayOf(ref: object, frames: readonly Uint8Array[], used: Set<number>, 
 /** Far above what any method needs. */
 const MAX_DEPTH = 64;
 /** The longest `method` and `key`; both are echoed in messages and kept. */
-const MAX_NAME = 200;
-/** Timers of Node.js fire at once above it. */
-const MAX_TIMEOUT_MS = 2_147_483_647;
+export const MAX_NAME = 200;
 
 function checkMessage(header: unknown): Message {
   if (!isRecord(header)) throw new SaclaError("BAD_MESSAGE", "A message header is not an object.");

@@ -19,8 +19,8 @@ describe("sacla replay-live", () => {
       });
       served.then(({ err }) => reject(new Error(err)), reject);
     });
-    const { bl, addresses: places } = JSON.parse(await ready) as { bl: number; addresses: [string, string, string] };
-    expect([bl, places[2].startsWith("karabo-bridge tcp://127.0.0.1:")]).toEqual([2, true]);
+    const { bl, addresses: places, karaboBridge } = JSON.parse(await ready) as { bl: number; addresses: [string, string]; karaboBridge: string };
+    expect([bl, places.length, karaboBridge]).toEqual([2, 2, expect.stringMatching(/^tcp:\/\/127\.0\.0\.1:\d+$/)]);
     const follow = ["live", "--bl", "2", "-d", "MPCCD-8B0-2-010", "--policy", "every", "--json"];
     const first = await cli([...follow, "--url", places[0], "--until-run-end"]);
     expect([first.code, first.err]).toEqual([0, ""]);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { bounded, type CallOptions, throwIfAborted } from "../../core/async.ts";
+import { bounded, type CallOptions, MAX_TIMEOUT_MS, throwIfAborted } from "../../core/async.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { asFinite, checkOptions } from "../../core/guards.ts";
 import { checkAgainst, checkCallMethod, checkStreamMethod } from "../check.ts";
@@ -36,7 +36,6 @@ export interface HttpOptions {
 
 /** Addresses longer than this are refused by some proxies; what does not fit goes as POST. */
 const LONGEST_QUERY = 1000;
-const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /**
  * A sacla server at an `http://` or `https://` address. Every request and answer is checked against the method table.

@@ -1,4 +1,4 @@
-import { bounded, type CallOptions, sleep } from "../../core/async.ts";
+import { bounded, type CallOptions, MAX_TIMEOUT_MS, sleep } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { asFinite, asInteger, badArgument, checkOptions } from "../../core/guards.ts";
 import { hash } from "../../core/random.ts";
@@ -62,7 +62,7 @@ type Fault = (typeof shareNames)[number];
 export function withFaults(inner: Endpoint, options: FaultOptions): Endpoint {
   const { methods = {}, seed, delayMs = 100, ...shares } = options;
   asInteger("seed", seed);
-  asFinite("delayMs", delayMs, 0, 2_147_483_647);
+  asFinite("delayMs", delayMs, 0, MAX_TIMEOUT_MS);
   checkShares("withFaults", shares);
   for (const [method, own] of Object.entries(methods)) {
     if (!Object.hasOwn(callMethods, method) && !Object.hasOwn(streamMethods, method)) throw badArgument("methods", method, "names of the method table");

@@ -1,4 +1,4 @@
-import { bounded, type CallOptions, sleep, throwIfAborted } from "../../core/async.ts";
+import { bounded, type CallOptions, MAX_TIMEOUT_MS, sleep, throwIfAborted } from "../../core/async.ts";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import { asFinite, asInteger, checkOptions } from "../../core/guards.ts";
 import { Random } from "../../core/random.ts";
@@ -41,7 +41,6 @@ const policyNames = ["attempts", "firstWaitMs", "longestWaitMs", "deadlineMs", "
 const passing = ["UNREACHABLE", "TIMEOUT"] as const;
 /** Tags in the details of an error; more would be no log line. */
 const SHOWN_TAGS = 100;
-const FOREVER_MS = 2_147_483_647;
 
 /**
  * An Endpoint that asks again what failed on the way:
@@ -68,13 +67,13 @@ type Resolved = Required<RetryPolicy>;
 
 function resolve(policy: RetryPolicy): Resolved {
   checkOptions("withRetry", policy, policyNames);
-  const { attempts = 6, firstWaitMs = 200, longestWaitMs = 5000, deadlineMs = 60_000, attemptMs = FOREVER_MS, seed = Date.now() } = policy;
+  const { attempts = 6, firstWaitMs = 200, longestWaitMs = 5000, deadlineMs = 60_000, attemptMs = MAX_TIMEOUT_MS, seed = Date.now() } = policy;
   return {
     attempts: asInteger("attempts", attempts, 1, 1000),
-    firstWaitMs: asFinite("firstWaitMs", firstWaitMs, 0, FOREVER_MS),
-    longestWaitMs: asFinite("longestWaitMs", longestWaitMs, 0, FOREVER_MS),
-    deadlineMs: asFinite("deadlineMs", deadlineMs, 0, FOREVER_MS),
-    attemptMs: asFinite("attemptMs", attemptMs, 0, FOREVER_MS),
+    firstWaitMs: asFinite("firstWaitMs", firstWaitMs, 0, MAX_TIMEOUT_MS),
+    longestWaitMs: asFinite("longestWaitMs", longestWaitMs, 0, MAX_TIMEOUT_MS),
+    deadlineMs: asFinite("deadlineMs", deadlineMs, 0, MAX_TIMEOUT_MS),
+    attemptMs: asFinite("attemptMs", attemptMs, 0, MAX_TIMEOUT_MS),
     seed: asInteger("seed", seed),
   };
 }
@@ -213,15 +212,15 @@ class Trouble {
   /** Time until the caller's limit and, once something failed, until the policy's. */
   #leftMs(): number {
     const now = performance.now();
-    const caller = (this.#options.timeoutMs ?? FOREVER_MS) - (now - this.#started);
-    const policy = this.#failures === 0 ? FOREVER_MS : this.#policy.deadlineMs - (now - this.#firstFailure);
+    const caller = (this.#options.timeoutMs ?? MAX_TIMEOUT_MS) - (now - this.#started);
+    const policy = this.#failures === 0 ? MAX_TIMEOUT_MS : this.#policy.deadlineMs - (now - this.#firstFailure);
     return Math.min(caller, policy);
   }
 
   /** Runs one attempt in the time it may take. */
   async limit<T>(attempt: Attempt, work: (limits: { signal: AbortSignal; timeoutMs: number | undefined }) => Promise<T>): Promise<T> {
     const ms = Math.ceil(Math.max(0, Math.min(this.#policy.attemptMs, this.#leftMs())));
-    const timeoutMs = ms >= FOREVER_MS ? undefined : ms;
+    const timeoutMs = ms >= MAX_TIMEOUT_MS ? undefined : ms;
     return await bounded(this.#method, { signal: this.#options.signal, timeoutMs }, () => work({ signal: attempt.signal, timeoutMs }));
   }
 
@@ -234,7 +233,7 @@ class Trouble {
     const { attempts, firstWaitMs, longestWaitMs, attemptMs } = this.#policy;
     const whole = Math.min(longestWaitMs, firstWaitMs * 2 ** (this.#failures - 1));
     const ms = whole * (0.5 + 0.5 * this.#jitter.uniform());
-    const isFinal = error.code === "TIMEOUT" && attemptMs === FOREVER_MS;
+    const isFinal = error.code === "TIMEOUT" && attemptMs === MAX_TIMEOUT_MS;
     if (isFinal || this.#failures >= attempts || ms >= this.#leftMs()) throw this.#givingUp(error, tags);
     try {
       await sleep(ms, AbortSignal.any([this.#closing, ...(this.#options.signal === undefined ? [] : [this.#options.signal])]));

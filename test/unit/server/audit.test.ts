@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openAudit } from "../../../src/server/audit.ts";
 import { type AuditEntry, type AuditLog, Service } from "../../../src/server/service.ts";
+import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { changingTable, movingEndpoint } from "../../support/changing-table.ts";
 import { itNeeding } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -83,6 +84,31 @@ describe("a changing call", () => {
     });
     expect(await call()).toBe(5);
     expect(order).toEqual(["asked after 0 moves", "ok after 1 moves"]);
+  });
+
+  it("is written without the secret of the lease, also when it is refused", async () => {
+    const written: AuditEntry[] = [];
+    const audit: AuditLog = {
+      write: async (line) => {
+        written.push(line);
+      },
+    };
+    const seen: unknown[] = [];
+    const { endpoint } = movingEndpoint();
+    const call = async (_: string, params: unknown): Promise<unknown> => {
+      seen.push(params);
+      return {};
+    };
+    const service = new Service({ ...endpoint, call: call as Endpoint["call"] }, { audit });
+    const value = { bl: 3, lease: "the secret", axis: "x", pulses: 5 };
+    const close = { bl: 3, lease: null, shutter: "s", open: false };
+    const options = { signal: new AbortController().signal };
+    await service.call({ name: "anna", role: "control" }, { method: "ec.move", value, key: "1" }, options);
+    await service.call({ name: "anna", role: "control" }, { method: "ec.setShutter", value: close, key: "2" }, options);
+    await expect(service.call({ name: "ben", role: "read" }, { method: "ec.move", value, key: "3" }, options)).rejects.toMatchObject({ code: "NOT_ALLOWED" });
+    const hidden = { ...value, lease: "(hidden)" };
+    expect(written.map((line) => line.value)).toEqual([hidden, hidden, close, close, hidden]);
+    expect(seen).toEqual([value, close]);
   });
 
   it("is answered even when its end cannot be written: it has been done", async () => {

@@ -262,7 +262,7 @@ describe("a stream that is not read", () => {
 
   it("holds up nobody else, ends when its reader goes, and is given up after a time", async () => {
     const big = bigFrames(1024);
-    const { address } = await start(big.endpoint, { stallMs: 1000 });
+    const { address } = await start(big.endpoint, { stallMs: 2500 });
     const going = await rawRequest(address, `/v1/st/frames?${manyTags(60)}`, [`Accept: ${PACKED_TYPE}`]);
     const staying = await rawRequest(address, `/v1/st/frames?${manyTags(60)}`, [`Accept: ${PACKED_TYPE}`]);
     await expect.poll(big.open, { timeout: 10_000 }).toBe(2);

@@ -81,7 +81,7 @@ describe("live shots when the server goes", () => {
     expect(shots.ledger.dropped).toEqual([]);
   });
 
-  it("end as unreachable when it closes and does not come back, and the account holds what came", async () => {
+  it("end when the time for retries is over and it has not come back, and the account holds what came", async () => {
     await using facility = new Facility(await playing());
     const server = await serve(facility.endpoint, { zmq: ["tcp://127.0.0.1:*"] });
     await using there = await connect(server.addresses[0], { retry: { attempts: 2, firstWaitMs: 10, deadlineMs: 2000 } });

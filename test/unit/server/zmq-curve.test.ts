@@ -122,6 +122,43 @@ describe("ZeroMQ with keys", () => {
   });
 });
 
+describe("a key that is revoked while its connection lasts", () => {
+  it("is refused from the next request on, and file trouble ends nothing for good", async () => {
+    const pair = curveKeyPair();
+    let found: () => Client | null = () => ({ name: "the visitor", role: "read" });
+    const started = await serveZmq(new Service(endpointOf(tinySource())), "tcp://127.0.0.1:*", { keys: { server, clientOfCurve: () => found() } });
+    open.push(() => started.close());
+    const client = connectAs(started.address, pair);
+    const ask = (): Promise<string> => codeOf(client.call("db.readRunstatus", status));
+    expect(await ask()).toBe("no error");
+    found = () => null;
+    expect(await ask()).toBe("NOT_AUTHENTICATED");
+    found = () => {
+      throw new Error("the file is open to others");
+    };
+    expect(await ask()).toBe("NOT_AUTHENTICATED");
+    found = () => ({ name: "the visitor", role: "read" });
+    expect(await ask()).toBe("no error");
+  });
+
+  it("does not end the server when the keys cannot be read as a connection begins", async () => {
+    let isLetIn = false;
+    let isBroken = true;
+    const clientOfCurve = (): Client => {
+      // The first question is libzmq's own, whether to let the key in.
+      if (isLetIn && isBroken) throw new Error("the file is open to others");
+      isLetIn = true;
+      return { name: "the visitor", role: "read" };
+    };
+    const started = await serveZmq(new Service(endpointOf(tinySource())), "tcp://127.0.0.1:*", { keys: { server, clientOfCurve } });
+    open.push(() => started.close());
+    const client = connectAs(started.address, curveKeyPair());
+    expect(await codeOf(client.call("db.readRunstatus", status))).toBe("NOT_AUTHENTICATED");
+    isBroken = false;
+    expect(await codeOf(client.call("db.readRunstatus", status))).toBe("no error");
+  });
+});
+
 describe("keys", () => {
   it("are 32 bytes in Z85, as ZeroMQ's RFC 32 has it", () => {
     // Its test vector.
