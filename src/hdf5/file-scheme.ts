@@ -1,25 +1,27 @@
+import { stat } from "node:fs/promises";
 import { SaclaError, show } from "../core/errors.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { inProcess } from "../transport/in-process.ts";
 import type { Address } from "../transport/open.ts";
 import { endpointOf } from "../transport/source.ts";
 import { openArchive } from "./archive.ts";
+import { openArchiveFolder } from "./archive-folder.ts";
 
 const optionNames = ["bl", "hightag"] as const;
 
 /**
- * Opens `file:run.h5`, `file:///data/run.h5` or a plain path as an archive. Options: `?bl=3` and `?hightag=201402`,
+ * Opens `file:run.h5`, `file:///data/run.h5` or a plain path as an archive, and `file:folder` as all archives in it. Options: `?bl=3` and `?hightag=201402`,
  * as in {@link openArchive}. In a `file://` address, `%20` and the like stand for characters, as in a browser.
  *
  * @throws BAD_URL when there is no path, an unknown option, or an option that is not a whole number
- * @throws what {@link openArchive} throws
+ * @throws what {@link openArchive} and {@link openArchiveFolder} throw
  *
  * @example
  * const endpoint = await openEndpoint("206178.h5?hightag=201402", { file: fileScheme });
  */
 export async function fileScheme(address: Address): Promise<Endpoint> {
   const path = pathOf(address);
-  if (path === "") throw badUrl(address, "names no file; write file:run.h5");
+  if (path === "") throw badUrl(address, "names no file; write file:run.h5 or file:folder");
   const options: { bl?: number; hightag?: number } = {};
   for (const [key, text] of address.options) {
     const name = optionNames.find((known) => known === key);
@@ -27,7 +29,11 @@ export async function fileScheme(address: Address): Promise<Endpoint> {
     if (!/^\d{1,6}$/.test(text)) throw badUrl(address, `has ${name}=${text}, which is not a whole number`);
     options[name] = Number(text);
   }
-  return inProcess(endpointOf(await openArchive(path, options)));
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return inProcess(endpointOf(await (isFolder ? openArchiveFolder(path, options) : openArchive(path, options))));
 }
 
 function pathOf(address: Address): string {

@@ -4,6 +4,7 @@
  * @module
  */
 export { openArchive } from "./archive.ts";
+export { openArchiveFolder } from "./archive-folder.ts";
 export { type Completeness, completeness, type Presence } from "./completeness.ts";
 export { type Converted, type ConvertOptions, convert } from "./convert.ts";
 export type { ConvertSource } from "./convert-plan.ts";

@@ -1,5 +1,5 @@
 /**
- * Serving an {@link Endpoint} to other programs and computers, over ZeroMQ and HTTP: see docs/serving.md.
+ * Serving an Endpoint to other programs and computers, over ZeroMQ and HTTP: see docs/serving.md.
  * @module
  */
 export { FileAudit, openAudit } from "./audit.ts";

@@ -86,16 +86,16 @@ export const STATUS_LATE = 4;
 
 const liveShot = v.strictObject({
   hightag,
-  /** null: no shot any more; the item tells what was lost before the end of the stream. */
+  // null: no shot any more; the item tells what was lost before the end of the stream.
   tag: nullable(tag),
   run,
-  /** When the shot happened, unix seconds of the source's clock, and how long ago that was when the item was made. */
+  // When the shot happened, unix seconds of the source's clock, and how long ago that was when the item was made.
   time: seconds,
   latencyMs: v.number(),
   frames: v.array(storedFrame),
   missing: v.array(missingFrame),
   signals: liveValues,
-  /** Tags between the item before and this one that are not given, by reason. */
+  // Tags between the item before and this one that are not given, by reason.
   gaps: v.array(v.strictObject({ reason: text, tags })),
 });
 /** A live shot as it travels. */
@@ -259,13 +259,13 @@ const liveParams = v.strictObject({
   detIds: v.array(text),
   signals: v.array(text),
   policy: v.picklist(["newest", "every"]),
-  /** How long after a shot its images and values may take to arrive before it is given without them. */
+  // How long after a shot its images and values may take to arrive before it is given without them.
   maxWaitMs: integer(0, 60_000),
-  /** Go on after this tag; null: with the newest shot there is, or, under "every", the next one to happen. */
+  // Go on after this tag; null: with the newest shot there is, or, under "every", the next one to happen.
   after: nullable(tag),
-  /** End after so many shots. */
+  // End after so many shots.
   limit: nullable(integer(0, 1_000_000_000)),
-  /** End with the run that is on, or that begins next. */
+  // End with the run that is on, or that begins next.
   untilRunEnd: v.boolean(),
   roi: nullable(roi),
 });

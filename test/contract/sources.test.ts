@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { createSimulatedFacility, VirtualClock } from "../../src/facility/index.ts";
-import { openArchive } from "../../src/hdf5/index.ts";
+import { openArchive, openArchiveFolder } from "../../src/hdf5/index.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { endpointOf } from "../../src/transport/source.ts";
 import { tinySource } from "../support/tiny-source.ts";
@@ -20,6 +20,17 @@ endpointContract({
 endpointContract({
   name: "an archive in the DataConvert layout",
   open: async () => inProcess(endpointOf(await openArchive(fileURLToPath(new URL("../../fixtures/tiny-octal.h5", import.meta.url))))),
+  bl: 2,
+  run: 300001,
+  detector: "MPCCD-8B0-2-010",
+  signal: "xfel_bl_2_tc_bm_1_pd/charge",
+  missing: { detId: "MPCCD-8B0-2-010-3", tag: 384559331 },
+  running: null,
+});
+
+endpointContract({
+  name: "a folder of archives",
+  open: async () => inProcess(endpointOf(await openArchiveFolder(fileURLToPath(new URL("../../fixtures", import.meta.url))))),
   bl: 2,
   run: 300001,
   detector: "MPCCD-8B0-2-010",

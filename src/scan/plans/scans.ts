@@ -96,7 +96,7 @@ export function scanRegions(options: ScanOptions & { readonly regions: readonly 
   return overList("scan-regions", options, regionPositions(options.regions));
 }
 
-/** Points of several axes, such as those of RunControlGUI's custom scan file; see {@link readScanFile}. */
+/** Points of several axes, such as those of RunControlGUI's custom scan file; see `parseScanFile`. */
 export function scanPoints(options: PointOptions & { readonly points: readonly Positions[]; readonly andReturn?: boolean }): Plan {
   const { points } = options;
   const axes = Object.keys(points[0] ?? {});

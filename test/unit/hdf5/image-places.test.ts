@@ -54,9 +54,11 @@ describe("images of every type and storage", () => {
   /** What is left to the library; all others are read from their place. */
   const leftOut = /-checksum$/;
   const leftOutInNewFiles = /-(checksum|chunks|gzip-shuffle-chunks|large-gzip-chunks)$/;
-  for (const [libver, left] of [
-    ["earliest", leftOut],
-    ["latest", leftOutInNewFiles],
+  /** In files of the newest form filtered chunks are read either way: HDF5 2 writes them in a layout that 1.14 did not know. */
+  const eitherInNewFiles = /-(gzip|shuffle|gzip-shuffle|large-gzip)$/;
+  for (const [libver, left, either] of [
+    ["earliest", leftOut, /^$/],
+    ["latest", leftOutInNewFiles, eitherInNewFiles],
   ] as const) {
     itNeeding(python !== undefined, "no Python with numpy and h5py", `are the same bit for bit as by the library and by numpy, libver ${libver}`, async () => {
       const { path, truth } = byPython<Record<string, string>>("storages", libver);
@@ -75,7 +77,7 @@ describe("images of every type and storage", () => {
           for (const tag of tags) {
             const [direct, library, asked] = [1, 2, 3].map(() => newPixels(ysize * xsize, type)) as [Pixels, Pixels, Pixels];
             const isRead = places.read(tag, [ysize, xsize], direct);
-            expect([id, type, isRead]).toEqual([id, type, !left.test(id)]);
+            if (!either.test(id)) expect([id, type, isRead]).toEqual([id, type, !left.test(id)]);
             file.readImage(`${group}/tag_${tag}/detector_data`, ysize, xsize, library);
             if (isRead) expect([id, hashOf(direct)]).toEqual([id, hashOf(library)]);
             expect(await archive.readFrame(3, 7, id, tag, asked)).toBe(true);
