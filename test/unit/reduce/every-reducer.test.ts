@@ -225,8 +225,9 @@ describe("every reducer", () => {
     const held = await accumulate(shots(), { it: { ...it, kernel: undefined } });
     const taken = arrayBytes() - before;
     expect([held.ledger.used, image.size]).toEqual([1, pixels]);
-    // Arrays of up to 64 bytes lie elsewhere.
-    expect(Math.abs(taken - bytes)).toBeLessThanOrEqual(256);
+    // Arrays of up to 64 bytes lie elsewhere, and the test runner has some of its own; what a reducer could leave out is
+    // at least a byte for each of half a million pixels, or a table.
+    expect(Math.abs(taken - bytes)).toBeLessThanOrEqual(4096);
   });
 
   it.each(Object.entries(others).flatMap(([name, makes]) => makes.map((make, k) => [name, k, make] as const)))(
