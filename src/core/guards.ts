@@ -26,6 +26,11 @@ export function asOneOf<const T extends string>(name: string, value: unknown, al
   throw badArgument(name, value, `one of ${allowed.join(", ")}`);
 }
 
+/** Whether `value` is an object with keys, and no list. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** `options` if it has no key outside `known`, so that a misspelt option is an error and not a silent default. @throws BAD_ARGUMENT */
 export function checkOptions<T extends object>(where: string, options: T, known: readonly (keyof T & string)[]): T {
   for (const key of Object.keys(options)) {

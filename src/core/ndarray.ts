@@ -15,6 +15,18 @@ export type PixelType = "float32" | "uint16";
 /** A 2-D image as read, shape [ysize, xsize], row-major unless it is a view. */
 export type RawImage = NdArray<Pixels>;
 
+/** Arrays by the name of their elements, as NumPy and HDF5 readers write it without the byte order. */
+export const numberArrays = {
+  i1: Int8Array,
+  u1: Uint8Array,
+  i2: Int16Array,
+  u2: Uint16Array,
+  i4: Int32Array,
+  u4: Uint32Array,
+  f4: Float32Array,
+  f8: Float64Array,
+} as const;
+
 /** New, zeroed memory for `length` pixels. */
 export function newPixels(length: number, type: PixelType): Pixels {
   return type === "uint16" ? new Uint16Array(length) : new Float32Array(length);

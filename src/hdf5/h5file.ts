@@ -1,5 +1,5 @@
 import { SaclaError, show } from "../core/errors.ts";
-import type { Pixels, PixelType } from "../core/ndarray.ts";
+import { numberArrays, type Pixels, type PixelType } from "../core/ndarray.ts";
 import { pixelArrays } from "./image-bytes.ts";
 import { RawFile } from "./raw-file.ts";
 
@@ -7,18 +7,7 @@ import { RawFile } from "./raw-file.ts";
 export type H5 = Awaited<typeof import("h5wasm/node")["ready"]>;
 type H5Metadata = ReturnType<H5["get_dataset_metadata"]>;
 
-const arrays = {
-  i1: Int8Array,
-  u1: Uint8Array,
-  i2: Int16Array,
-  u2: Uint16Array,
-  i4: Int32Array,
-  u4: Uint32Array,
-  i8: BigInt64Array,
-  u8: BigUint64Array,
-  f4: Float32Array,
-  f8: Float64Array,
-} as const;
+const arrays = { ...numberArrays, i8: BigInt64Array, u8: BigUint64Array } as const;
 type NumberType = keyof typeof arrays;
 
 /** H5T_class_t of the HDF5 library. */

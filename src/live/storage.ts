@@ -1,11 +1,10 @@
 import type { CallOptions } from "../core/async.ts";
-import { type DetInfoDict, toDetInfoDict } from "../core/detector.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asText } from "../core/guards.ts";
-import { asImage, type Image } from "../core/ndarray.ts";
 import { MAX_TAG } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-import { type CallResult, NEWEST_TAG } from "../transport/methods.ts";
+import { ImageBuffer } from "../transport/image-buffer.ts";
+import { NEWEST_TAG } from "../transport/methods.ts";
 import { APIError } from "./api-error.ts";
 
 /** `olpy.StorageReader(detID)`: reads live images of one sensor or camera. Making one asks nothing of the facility. */
@@ -38,34 +37,4 @@ export class StorageReader {
 }
 
 /** `olpy.StorageBuffer(reader)`: holds the image that was collected last. */
-export class StorageBuffer {
-  readonly reader: StorageReader;
-  #collected: CallResult<"live.collect"> | undefined;
-
-  constructor(reader: StorageReader) {
-    this.reader = reader;
-  }
-
-  /** @internal Called by {@link StorageReader.collect}. */
-  fill(collected: CallResult<"live.collect">): void {
-    this.#collected = collected;
-  }
-
-  /** The image, float32, shape [ysize, xsize]. It has memory of its own: a later collect does not change it. */
-  readDetData(index = 0): Image {
-    const { frame } = this.#at(index);
-    return asImage(frame.data, frame.shape[0], frame.shape[1]);
-  }
-
-  /** The dictionary of `read_det_info`, with `run_number` and `tag_number` of the image. */
-  readDetInfo(index = 0): DetInfoDict {
-    const { info, run, tag } = this.#at(index);
-    return toDetInfoDict(info, run, tag);
-  }
-
-  #at(index: number): CallResult<"live.collect"> {
-    if (this.#collected === undefined) throw new SaclaError("BAD_ARGUMENT", "The buffer is empty: await reader.collect(buffer, tag) first.");
-    asInteger("index", index, 0, 0);
-    return this.#collected;
-  }
-}
+export class StorageBuffer extends ImageBuffer<StorageReader> {}

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { errorCatalogue, SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { isRecord } from "../core/guards.ts";
 import { AppendLog } from "./append-log.ts";
 import type { Answer, Message, Plan } from "./messages.ts";
 
@@ -175,8 +176,4 @@ function isErrorCode(code: unknown): code is SaclaError["code"] {
 
 function isAnswer(value: unknown): value is Answer {
   return isRecord(value) && ["positions", "shots", "fly", "spot", "nothing"].includes(String(value["kind"]));
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { closeSync, existsSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
-import { asOneOf, badArgument } from "../core/guards.ts";
+import { asOneOf, badArgument, isRecord } from "../core/guards.ts";
 import { type CurvePair, keyText } from "../transport/zmq/keys.ts";
 import type { Client, Role } from "./service.ts";
 
@@ -219,10 +219,6 @@ function isStoredKey(key: unknown): boolean {
   if (!isRecord(key) || ![key["id"], key["name"], key["made"]].every((text) => typeof text === "string")) return false;
   if (!roles.some((role) => role === key["role"])) return false;
   return key["kind"] === "curve" ? isZ85(key["publicKey"]) : key["kind"] === "token" && isHex(key["salt"], 16) && isHex(key["hash"], 32);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**

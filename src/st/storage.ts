@@ -1,11 +1,9 @@
 import type { CallOptions } from "../core/async.ts";
-import { type DetInfoDict, toDetInfoDict } from "../core/detector.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asText, badArgument } from "../core/guards.ts";
-import { asImage, type Image } from "../core/ndarray.ts";
 import { MAX_TAG } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-import type { CallResult } from "../transport/methods.ts";
+import { ImageBuffer } from "../transport/image-buffer.ts";
 import { APIError } from "./api-error.ts";
 
 /**
@@ -42,42 +40,4 @@ export class StorageReader {
 }
 
 /** `stpy.StorageBuffer(reader)`: holds the image that was collected last. */
-export class StorageBuffer {
-  readonly reader: StorageReader;
-  #collected: CallResult<"st.collect"> | undefined;
-
-  constructor(reader: StorageReader) {
-    this.reader = reader;
-  }
-
-  /** @internal Called by {@link StorageReader.collect}. */
-  fill(collected: CallResult<"st.collect">): void {
-    this.#collected = collected;
-  }
-
-  /** Number of data in the buffer: 1 after a collect. Index 0 is the image. */
-  readDetNumIndex(): number {
-    return this.#collected === undefined ? 0 : 1;
-  }
-
-  /**
-   * The image, float32, shape [ysize, xsize] = [1024, 512] for an MPCCD sensor. It has memory of its own: a later
-   * collect does not change it.
-   */
-  readDetData(index = 0): Image {
-    const { frame } = this.#at(index);
-    return asImage(frame.data, frame.shape[0], frame.shape[1]);
-  }
-
-  /** The dictionary of `read_det_info`: µm, degrees, e⁻/ADU; geometry keys in both spellings (`mp_posx`, `mp_pos_x`). */
-  readDetInfo(index = 0): DetInfoDict {
-    const { info, run, tag } = this.#at(index);
-    return toDetInfoDict(info, run, tag);
-  }
-
-  #at(index: number): CallResult<"st.collect"> {
-    if (this.#collected === undefined) throw new SaclaError("BAD_ARGUMENT", "The buffer is empty: await reader.collect(buffer, tag) first.");
-    asInteger("index", index, 0, 0);
-    return this.#collected;
-  }
-}
+export class StorageBuffer extends ImageBuffer<StorageReader> {}

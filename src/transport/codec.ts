@@ -1,5 +1,7 @@
 import { MAX_TIMEOUT_MS } from "../core/async.ts";
 import { type ErrorCode, errorCatalogue, isSaclaError, SaclaError, show } from "../core/errors.ts";
+import { isRecord } from "../core/guards.ts";
+import { numberArrays } from "../core/ndarray.ts";
 
 /**
  * The wire form, used by every carrier: one small JSON header and one raw frame per typed array. In the header an
@@ -47,25 +49,15 @@ export interface WireError {
   readonly details: unknown;
 }
 
-const dtypes = {
-  i1: Int8Array,
-  u1: Uint8Array,
-  i2: Int16Array,
-  u2: Uint16Array,
-  i4: Int32Array,
-  u4: Uint32Array,
-  f4: Float32Array,
-  f8: Float64Array,
-} as const;
-type Dtype = keyof typeof dtypes;
-type WireArray = InstanceType<(typeof dtypes)[Dtype]>;
+type Dtype = keyof typeof numberArrays;
+type WireArray = InstanceType<(typeof numberArrays)[Dtype]>;
 
-const dtypeNames = new Map<unknown, Dtype>(Object.entries(dtypes).map(([name, Type]) => [Type, name as Dtype]));
+const dtypeNames = new Map<unknown, Dtype>(Object.entries(numberArrays).map(([name, Type]) => [Type, name as Dtype]));
 
 function dtypeOf(value: ArrayBufferView): Dtype {
   const name = dtypeNames.get(value.constructor);
   if (name !== undefined) return name;
-  const allowed = Object.values(dtypes).map((Type) => Type.name);
+  const allowed = Object.values(numberArrays).map((Type) => Type.name);
   throw new SaclaError("BAD_MESSAGE", `A ${value.constructor.name} cannot travel; allowed are ${allowed.join(", ")}.`);
 }
 
@@ -160,7 +152,7 @@ function numberOf(ref: object): number {
 function arrayOf(ref: object, frames: readonly Uint8Array[], used: Set<number>, copy: boolean): WireArray {
   const { $frame, dtype } = ref as { $frame: unknown; dtype?: unknown };
   const bytes = typeof $frame === "number" ? frames[$frame] : undefined;
-  const Type = typeof dtype === "string" && Object.hasOwn(dtypes, dtype) ? dtypes[dtype as Dtype] : undefined;
+  const Type = typeof dtype === "string" && Object.hasOwn(numberArrays, dtype) ? numberArrays[dtype as Dtype] : undefined;
   if (bytes === undefined || Type === undefined || bytes.byteLength % Type.BYTES_PER_ELEMENT !== 0) {
     throw new SaclaError("BAD_MESSAGE", `A message refers to frame ${String($frame)} of type ${String(dtype)}, which is not there or has another size.`);
   }
@@ -257,10 +249,6 @@ export function messageId(parts: readonly Uint8Array[]): number | null {
   } catch {
     return null;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** An error as it travels: code, message and details; never a stack or a cause, which belong to the other machine. */

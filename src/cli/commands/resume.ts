@@ -1,4 +1,4 @@
-import { badArgument } from "../../core/guards.ts";
+import { badArgument, isRecord } from "../../core/guards.ts";
 import { Journal, type Plan, scan } from "../../scan/index.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { loadPlan, runPlan, type ScanningOptions, withScanning } from "../scanning.ts";
@@ -29,8 +29,4 @@ async function planOf(context: Readonly<Record<string, unknown>>, path: string):
   if (command === "plan" && typeof file === "string") return await loadPlan(file);
   if (command === "scan" && isRecord(settings)) return scan(settings as unknown as Parameters<typeof scan>[0]);
   throw badArgument("journal", path, "one made by `sacla scan` or `sacla plan run`; resume those of a program with resumeScan");
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }
