@@ -166,7 +166,7 @@ class Archive implements Source {
     return this.#detector(bl, run, detId).info;
   }
 
-  readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean {
+  readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean | Promise<boolean> {
     return this.#detector(bl, run, detId).readImage(tag, out);
   }
 

@@ -1,10 +1,15 @@
-import { inflateSync } from "node:zlib";
+import { promisify } from "node:util";
+import { inflate, inflateSync } from "node:zlib";
 import type { Pixels } from "../core/ndarray.ts";
 import { bytesOf, DEFLATE, type Element, type Piece, piecesOf, type RawDataset, SHUFFLE } from "./raw-dataset.ts";
 import { NotUnderstood, type RawFile } from "./raw-file.ts";
 
 /** No chunk of an image is near it, but a damaged header can ask for anything. */
 const MOST_BYTES = 2 ** 30;
+/** Smaller chunks are decompressed here: to hand them to another thread takes more than it gives. */
+const WORTH_A_THREAD = 2 ** 16;
+
+const inflateInThread = promisify<Uint8Array, object, Buffer>(inflate);
 
 type Target = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array;
 
@@ -20,10 +25,11 @@ export const pixelArrays: Readonly<Record<string, new (memory: ArrayBufferLike, 
 };
 
 /**
- * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted.
+ * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in other
+ * threads.
  * @throws NotUnderstood when it is stored in a way that only the library knows, or does not fit into `out` without loss
  */
-export function readPixels(raw: RawFile, dataset: RawDataset, out: Pixels): void {
+export function readPixels(raw: RawFile, dataset: RawDataset, out: Pixels): void | Promise<void> {
   const { element, layout, filters } = dataset;
   const target = targetFor(element, out);
   const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
@@ -32,7 +38,14 @@ export function readPixels(raw: RawFile, dataset: RawDataset, out: Pixels): void
   const [only] = pieces;
   const isOneRun = layout.kind === "run" || layout.chunk.every((length, axis) => length === dataset.shape[axis]);
   if (isOneRun && filters.length === 0 && only !== undefined) raw.read(bytes, only.address);
-  else for (const piece of pieces) readChunk(raw, dataset, piece, bytes);
+  else {
+    const chunks = chunksOf(dataset);
+    if (chunks.isDeflated && chunks.length >= WORTH_A_THREAD) return inflateAll(raw, pieces, chunks, bytes).then(() => settle(element, target, out));
+    for (const piece of pieces) {
+      const stored = raw.lend(piece.address, piece.bytes);
+      place(chunks, piece, chunks.isDeflated ? inflateSync(stored, limits(chunks)) : stored, bytes);
+    }
+  }
   settle(element, target, out);
 }
 
@@ -64,8 +77,18 @@ function settle({ bytes, bigEndian }: Element, target: Target, out: Pixels): voi
   if (target !== out) out.set(target);
 }
 
-/** Decompressed here and not in another thread: for one chunk at a time, to hand it over takes more than it gives. */
-function readChunk(raw: RawFile, { element, layout, filters, shape }: RawDataset, { address, bytes, row, column }: Piece, out: Uint8Array): void {
+/** How the pieces of a dataset lie in the file. */
+interface Chunks {
+  readonly shape: readonly [rows: number, columns: number];
+  readonly chunk: readonly [rows: number, columns: number];
+  readonly elementBytes: number;
+  /** Bytes of a piece when decompressed. */
+  readonly length: number;
+  readonly isDeflated: boolean;
+  readonly isShuffled: boolean;
+}
+
+function chunksOf({ element, layout, filters, shape }: RawDataset): Chunks {
   const [rows = 0, columns = 0] = shape;
   const [chunkRows = rows, chunkColumns = columns] = layout.kind === "run" ? [] : layout.chunk;
   const length = chunkRows * chunkColumns * element.bytes;
@@ -73,17 +96,34 @@ function readChunk(raw: RawFile, { element, layout, filters, shape }: RawDataset
   const isShuffled = filters[0] === SHUFFLE;
   if (filters.length !== Number(isDeflated) + Number(isShuffled)) throw new NotUnderstood(`filters ${filters.join(", ")}`);
   if (length > MOST_BYTES) throw new NotUnderstood(`chunks of ${length} bytes`);
-  const stored = raw.lend(address, bytes);
-  const inflated = isDeflated ? inflateSync(stored, { chunkSize: Math.max(length, 64), maxOutputLength: length }) : stored;
+  return { shape: [rows, columns], chunk: [chunkRows, chunkColumns], elementBytes: element.bytes, length, isDeflated, isShuffled };
+}
+
+function limits({ length }: Chunks): { chunkSize: number; maxOutputLength: number } {
+  return { chunkSize: Math.max(length, 64), maxOutputLength: length };
+}
+
+async function inflateAll(raw: RawFile, pieces: readonly Piece[], chunks: Chunks, out: Uint8Array): Promise<void> {
+  await Promise.all(pieces.map(async (piece) => place(chunks, piece, await inflateInThread(raw.bytes(piece.address, piece.bytes), limits(chunks)), out)));
+}
+
+/** Puts a decompressed piece to its place among the bytes of the image. */
+function place(
+  { shape, chunk: [chunkRows, chunkColumns], elementBytes, length, isShuffled }: Chunks,
+  { row, column }: Piece,
+  inflated: Uint8Array,
+  out: Uint8Array,
+): void {
+  const [rows, columns] = shape;
   if (inflated.length !== length) throw new NotUnderstood("a chunk of another length");
-  const chunk = isShuffled ? unshuffle(inflated, element.bytes) : inflated;
+  const bytes = isShuffled ? unshuffle(inflated, elementBytes) : inflated;
   // Chunks at the end of a row or column are stored whole.
   const [usedRows, usedColumns] = [Math.min(chunkRows, rows - row), Math.min(chunkColumns, columns - column)];
   // Rows that follow each other here as there are one run.
   const [runs, run] = chunkColumns === columns ? [1, usedRows * columns] : [usedRows, usedColumns];
   for (let r = 0; r < runs; r++) {
-    const from = r * chunkColumns * element.bytes;
-    out.set(chunk.subarray(from, from + run * element.bytes), ((row + r) * columns + column) * element.bytes);
+    const from = r * chunkColumns * elementBytes;
+    out.set(bytes.subarray(from, from + run * elementBytes), ((row + r) * columns + column) * elementBytes);
   }
 }
 

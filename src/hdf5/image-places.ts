@@ -46,7 +46,7 @@ export class ImagePlaces {
   }
 
   /** Fills `out` with the image of a tag, of this shape; false when only the library can. */
-  read(tag: number, shape: readonly number[], out: Pixels): boolean {
+  read(tag: number, shape: readonly number[], out: Pixels): boolean | Promise<boolean> {
     const index = this.#indexOf(tag);
     const known = this.#look(index);
     const address = this.#addresses[index] ?? NaN;
@@ -60,8 +60,13 @@ export class ImagePlaces {
       if (known !== IN_PIECES) return false;
       const dataset = datasetAt(this.#raw, address);
       if (!isShape(dataset, shape)) return false;
-      readPixels(this.#raw, dataset, out);
-      return true;
+      const reading = readPixels(this.#raw, dataset, out);
+      return reading === undefined
+        ? true
+        : reading.then(
+            () => true,
+            (error: unknown) => leaveToLibrary(error, false),
+          );
     } catch (error) {
       return leaveToLibrary(error, false);
     }

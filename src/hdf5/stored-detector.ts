@@ -58,13 +58,20 @@ export class StoredDetector {
    * Fills `out` with the image of a tag. False when there is none, or its `detector_status` is not 1.
    * @throws FILE_DAMAGED when the image has another size than the first one, or another type than uint16 when that has it, or cannot be read
    */
-  readImage(tag: number, out: Pixels): boolean {
+  readImage(tag: number, out: Pixels): boolean | Promise<boolean> {
     if (!this.#hasImage(tag)) return false;
     const { ysize, xsize } = this.info;
     if (out.length !== ysize * xsize) {
       throw new SaclaError("BAD_ARGUMENT", `The output has ${out.length} pixels, but images of ${this.id} have ${ysize} × ${xsize} = ${ysize * xsize}.`);
     }
-    if (this.#places?.read(tag, [ysize, xsize], out) !== true) this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
+    const done = this.#places?.read(tag, [ysize, xsize], out) ?? false;
+    return typeof done === "boolean" ? this.#finish(done, tag, out) : done.then((isRead) => this.#finish(isRead, tag, out));
+  }
+
+  /** @param isRead - whether `out` holds the image as found from the tables of the file */
+  #finish(isRead: boolean, tag: number, out: Pixels): true {
+    const { ysize, xsize } = this.info;
+    if (!isRead || this.#places === undefined) this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
     else if (!this.#proven) this.#prove(this.#places, tag, out);
     return true;
   }

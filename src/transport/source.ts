@@ -308,11 +308,11 @@ class SourceEndpoint implements Endpoint {
       throwIfAborted(options.signal);
       const frames: Frame[] = [];
       const missing: ShotFrames["missing"] = [];
-      for (const reader of readers) {
-        const { id } = reader.info;
-        const found = await this.#source.readFrame(bl, run, id, tag, reader.target());
-        if (found) frames.push(reader.frame());
-        else missing.push({ detId: id, reason: "frame-missing" });
+      // At once: a source may read, fetch or decompress them side by side.
+      const found = await Promise.all(readers.map(async (reader) => await this.#source.readFrame(bl, run, reader.info.id, tag, reader.target())));
+      for (const [i, reader] of readers.entries()) {
+        if (found[i] === true) frames.push(reader.frame());
+        else missing.push({ detId: reader.info.id, reason: "frame-missing" });
       }
       yield { tag, frames, missing };
     }

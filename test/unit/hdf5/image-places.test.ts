@@ -76,7 +76,7 @@ describe("images of every type and storage", () => {
         for (const type of ["float32", ...(pixelType === undefined ? [] : [pixelType])] as const) {
           for (const tag of tags) {
             const [direct, library, asked] = [1, 2, 3].map(() => newPixels(ysize * xsize, type)) as [Pixels, Pixels, Pixels];
-            const isRead = places.read(tag, [ysize, xsize], direct);
+            const isRead = await places.read(tag, [ysize, xsize], direct);
             if (!either.test(id)) expect([id, type, isRead]).toEqual([id, type, !left.test(id)]);
             file.readImage(`${group}/tag_${tag}/detector_data`, ysize, xsize, library);
             if (isRead) expect([id, hashOf(direct)]).toEqual([id, hashOf(library)]);
@@ -125,7 +125,7 @@ describe("many and far images", () => {
       const { ysize, xsize } = await archive.detectorInfo(3, 7, detId);
       for (const tag of tags) {
         const [direct, asked] = [new Uint16Array(ysize * xsize), new Uint16Array(ysize * xsize)];
-        expect(places.read(tag, [ysize, xsize], direct)).toBe(true);
+        expect(await places.read(tag, [ysize, xsize], direct)).toBe(true);
         expect(await archive.readFrame(3, 7, detId, tag, asked)).toBe(true);
         expect([direct, asked].map((image) => image.reduce((sum, pixel) => sum + pixel, 0))).toEqual([truth[tag]?.sum, truth[tag]?.sum]);
       }
@@ -242,7 +242,7 @@ describe("without Python", () => {
       writeFileSync(path, bad);
       const raw = RawFile.open(path);
       const places = new ImagePlaces(raw, detector, Uint32Array.from(TAGS));
-      for (const tag of TAGS) expect([true, false]).toContain(places.read(tag, [1, 3], new Uint16Array(3)));
+      for (const tag of TAGS) expect([true, false]).toContain(await places.read(tag, [1, 3], new Uint16Array(3)));
       raw.close();
       const archive = await openArchive(path).catch(ours);
       for (const tag of TAGS) await (async () => await archive?.readFrame(3, 7, detId, tag, new Float32Array(3)))().catch(ours);
