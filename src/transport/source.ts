@@ -257,7 +257,8 @@ class SourceEndpoint implements Endpoint {
     const run = await this.#runWithTag(bl, runs, tag);
     const info = await this.#detectorInfo(bl, run, detId);
     await this.#checkReady(bl, run, [detId]);
-    const data = new Float32Array(info.ysize * info.xsize);
+    // Not zeroed, for it is filled or not given at all; to zero it takes a fifth of the time of a read.
+    const data = new Float32Array(Buffer.allocUnsafeSlow(info.ysize * info.xsize * Float32Array.BYTES_PER_ELEMENT).buffer);
     if (!(await this.#source.readFrame(bl, run, detId, tag, data))) {
       throw new SaclaError("FRAME_MISSING", `${detId} has no image for tag ${tag} of run ${run}.`, { details: { detId, run, tag } });
     }
