@@ -28,6 +28,12 @@ export interface RetryPolicy {
   /** Longest time from the first failure to the answer, or to the next item of a stream. @default 60000 */
   readonly deadlineMs?: number;
   /**
+   * Longest time that is asked again before the very first answer: an address that never answered is more likely wrong
+   * than away.
+   * @default 5000
+   */
+  readonly firstAnswerMs?: number;
+  /**
    * An attempt without an answer, or without the next item, for this long is given up and counts as failed.
    * @default no limit: carriers notice by themselves that a server fell silent, and a slow answer is not asked for twice
    */
@@ -36,7 +42,7 @@ export interface RetryPolicy {
   readonly seed?: number;
 }
 
-const policyNames = ["attempts", "firstWaitMs", "longestWaitMs", "deadlineMs", "attemptMs", "seed"] as const;
+const policyNames = ["attempts", "firstWaitMs", "longestWaitMs", "deadlineMs", "firstAnswerMs", "attemptMs", "seed"] as const;
 /** What may pass when asked again. */
 const passing = ["UNREACHABLE", "TIMEOUT"] as const;
 /** Tags in the details of an error; more would be no log line. */
@@ -67,12 +73,13 @@ type Resolved = Required<RetryPolicy>;
 
 function resolve(policy: RetryPolicy): Resolved {
   checkOptions("withRetry", policy, policyNames);
-  const { attempts = 6, firstWaitMs = 200, longestWaitMs = 5000, deadlineMs = 60_000, attemptMs = MAX_TIMEOUT_MS, seed = Date.now() } = policy;
+  const { attempts = 6, firstWaitMs = 200, longestWaitMs = 5000, deadlineMs = 60_000, firstAnswerMs = 5000, attemptMs = MAX_TIMEOUT_MS, seed = Date.now() } = policy;
   return {
     attempts: asInteger("attempts", attempts, 1, 1000),
     firstWaitMs: asFinite("firstWaitMs", firstWaitMs, 0, MAX_TIMEOUT_MS),
     longestWaitMs: asFinite("longestWaitMs", longestWaitMs, 0, MAX_TIMEOUT_MS),
     deadlineMs: asFinite("deadlineMs", deadlineMs, 0, MAX_TIMEOUT_MS),
+    firstAnswerMs: asFinite("firstAnswerMs", firstAnswerMs, 0, MAX_TIMEOUT_MS),
     attemptMs: asFinite("attemptMs", attemptMs, 0, MAX_TIMEOUT_MS),
     seed: asInteger("seed", seed),
   };
@@ -84,6 +91,7 @@ class Retrying implements Endpoint {
   readonly #calls: Readonly<Record<string, { readonly changes: boolean }>>;
   readonly #jitter: Random;
   readonly #closing = new AbortController();
+  #hasAnswered = false;
 
   constructor(inner: Endpoint, policy: Resolved, calls: Readonly<Record<string, { readonly changes: boolean }>>) {
     this.#inner = inner;
@@ -100,7 +108,9 @@ class Retrying implements Endpoint {
     for (;;) {
       const attempt = new Attempt(options.signal);
       try {
-        return await trouble.limit(attempt, (limits) => this.#inner.call(method, params, { ...options, ...limits }));
+        const answer = await trouble.limit(attempt, (limits) => this.#inner.call(method, params, { ...options, ...limits }));
+        this.#hasAnswered = true;
+        return answer;
       } catch (error) {
         await trouble.wait(error);
       } finally {
@@ -130,6 +140,7 @@ class Retrying implements Endpoint {
       try {
         for (;;) {
           const next = await trouble.limit(attempt, () => items.next());
+          this.#hasAnswered = true;
           if (next.done === true) {
             const { length } = resume.tags(left);
             if (length === 0) return;
@@ -159,7 +170,7 @@ class Retrying implements Endpoint {
   }
 
   #trouble(method: string, options: CallOptions): Trouble {
-    return new Trouble(method, options, this.#policy, this.#jitter, this.#closing.signal);
+    return new Trouble(method, options, this.#policy, this.#jitter, this.#closing.signal, () => this.#hasAnswered);
   }
 
   async close(): Promise<void> {
@@ -197,24 +208,28 @@ class Trouble {
   readonly #policy: Resolved;
   readonly #jitter: Random;
   readonly #closing: AbortSignal;
+  readonly #hasAnswered: () => boolean;
   readonly #started = performance.now();
   #failures = 0;
   #firstFailure = 0;
 
-  constructor(method: string, options: CallOptions, policy: Resolved, jitter: Random, closing: AbortSignal) {
+  constructor(method: string, options: CallOptions, policy: Resolved, jitter: Random, closing: AbortSignal, hasAnswered: () => boolean) {
     this.#method = method;
     this.#options = options;
     this.#policy = policy;
     this.#jitter = jitter;
     this.#closing = closing;
+    this.#hasAnswered = hasAnswered;
   }
 
   /** Time until the caller's limit and, once something failed, until the policy's. */
   #leftMs(): number {
     const now = performance.now();
     const caller = (this.#options.timeoutMs ?? MAX_TIMEOUT_MS) - (now - this.#started);
-    const policy = this.#failures === 0 ? MAX_TIMEOUT_MS : this.#policy.deadlineMs - (now - this.#firstFailure);
-    return Math.min(caller, policy);
+    if (this.#failures === 0) return caller;
+    const { deadlineMs, firstAnswerMs } = this.#policy;
+    const first = this.#hasAnswered() ? MAX_TIMEOUT_MS : firstAnswerMs - (now - this.#started);
+    return Math.min(caller, first, deadlineMs - (now - this.#firstFailure));
   }
 
   /** Runs one attempt in the time it may take. */

@@ -94,16 +94,35 @@ describe("withRetry, calls", () => {
     });
   });
 
+  it("gives up early what has never answered, and not what has", async () => {
+    vi.useFakeTimers();
+    const ask = async (endpoint: ReturnType<typeof withRetry>): Promise<unknown> => {
+      const asking = endpoint.call("db.readRunstatus", of);
+      asking.catch(() => {});
+      await vi.runAllTimersAsync();
+      return await asking;
+    };
+    const policy = { attempts: 20, firstWaitMs: 400, longestWaitMs: 400, firstAnswerMs: 1000, seed: 3 };
+    const never = new ScriptedEndpoint({ calls: [unreachable()] });
+    await expect(ask(withRetry(never, policy))).rejects.toMatchObject({ code: "UNREACHABLE" });
+    // Waits of 200 to 400 ms.
+    expect(never.asked.length).toBeGreaterThan(2);
+    expect(never.asked.length).toBeLessThan(7);
+    const away = new ScriptedEndpoint({ calls: [7, ...Array.from({ length: 12 }, unreachable), 8] });
+    const endpoint = withRetry(away, policy);
+    expect([await ask(endpoint), await ask(endpoint)]).toEqual([7, 8]);
+  });
+
   it("ends with ABORTED in the middle of a wait", async () => {
     const controller = new AbortController();
     const inner = new ScriptedEndpoint({ calls: [unreachable()] });
-    const waiting = withRetry(inner, { firstWaitMs: 1e6, longestWaitMs: 1e6, deadlineMs: 1e7 }).call("db.readRunstatus", of, { signal: controller.signal });
+    const waiting = withRetry(inner, { firstWaitMs: 1e6, longestWaitMs: 1e6, deadlineMs: 1e7, firstAnswerMs: 1e7 }).call("db.readRunstatus", of, { signal: controller.signal });
     setTimeout(() => controller.abort(), 5);
     await expect(waiting).rejects.toMatchObject({ code: "ABORTED" });
   });
 
   it("ends with CLOSED in the middle of a wait", async () => {
-    const endpoint = withRetry(new ScriptedEndpoint({ calls: [unreachable()] }), { firstWaitMs: 1e6, longestWaitMs: 1e6, deadlineMs: 1e7 });
+    const endpoint = withRetry(new ScriptedEndpoint({ calls: [unreachable()] }), { firstWaitMs: 1e6, longestWaitMs: 1e6, deadlineMs: 1e7, firstAnswerMs: 1e7 });
     const waiting = endpoint.call("db.readRunstatus", of);
     setTimeout(() => void endpoint.close(), 5);
     await expect(waiting).rejects.toMatchObject({ code: "CLOSED" });
