@@ -73,7 +73,15 @@ type Resolved = Required<RetryPolicy>;
 
 function resolve(policy: RetryPolicy): Resolved {
   checkOptions("withRetry", policy, policyNames);
-  const { attempts = 6, firstWaitMs = 200, longestWaitMs = 5000, deadlineMs = 60_000, firstAnswerMs = 5000, attemptMs = MAX_TIMEOUT_MS, seed = Date.now() } = policy;
+  const {
+    attempts = 6,
+    firstWaitMs = 200,
+    longestWaitMs = 5000,
+    deadlineMs = 60_000,
+    firstAnswerMs = 5000,
+    attemptMs = MAX_TIMEOUT_MS,
+    seed = Date.now(),
+  } = policy;
   return {
     attempts: asInteger("attempts", attempts, 1, 1000),
     firstWaitMs: asFinite("firstWaitMs", firstWaitMs, 0, MAX_TIMEOUT_MS),

@@ -116,7 +116,9 @@ describe("withRetry, calls", () => {
   it("ends with ABORTED in the middle of a wait", async () => {
     const controller = new AbortController();
     const inner = new ScriptedEndpoint({ calls: [unreachable()] });
-    const waiting = withRetry(inner, { firstWaitMs: 1e6, longestWaitMs: 1e6, deadlineMs: 1e7, firstAnswerMs: 1e7 }).call("db.readRunstatus", of, { signal: controller.signal });
+    const waiting = withRetry(inner, { firstWaitMs: 1e6, longestWaitMs: 1e6, deadlineMs: 1e7, firstAnswerMs: 1e7 }).call("db.readRunstatus", of, {
+      signal: controller.signal,
+    });
     setTimeout(() => controller.abort(), 5);
     await expect(waiting).rejects.toMatchObject({ code: "ABORTED" });
   });
