@@ -1,3 +1,4 @@
+import { SaclaError } from "../core/errors.ts";
 import { badArgument, checkOptions } from "../core/guards.ts";
 import { type Ledger, LedgerBook, mergeLedgers, onlyDropped } from "../core/ledger.ts";
 import { LiveShots } from "../live/shots.ts";
@@ -57,12 +58,19 @@ export class Accumulated<R extends Reducers> {
     this.#ledger = ledger;
   }
 
-  /** Accumulated shots from a checkpoint. @throws BAD_ARGUMENT when it was made by other reducers */
+  /** Accumulated shots from a checkpoint, in memory of their own. @throws BAD_ARGUMENT when it was made by other reducers */
   static load<R extends Reducers>(reducers: R, checkpoint: Checkpoint): Accumulated<R> {
-    const names = Object.fromEntries(Object.entries(reducers).map(([name, reducer]) => [name, reducer.name]));
-    if (JSON.stringify(names) !== JSON.stringify(checkpoint.reducers))
-      throw badArgument("checkpoint", checkpoint.reducers, `one made by ${JSON.stringify(names)}`);
-    const lanes = checkpoint.lanes.map(({ frame, states, dark }) => makeLane(reducers, frame, dark, states));
+    return Accumulated.#from(reducers, checkpoint, false);
+  }
+
+  /** @internal The same in the memory of the checkpoint, which nobody else may use any more. */
+  static adopt<R extends Reducers>(reducers: R, checkpoint: Checkpoint): Accumulated<R> {
+    return Accumulated.#from(reducers, checkpoint, true);
+  }
+
+  static #from<R extends Reducers>(reducers: R, checkpoint: Checkpoint, keep: boolean): Accumulated<R> {
+    checkSame("checkpoint", checkpoint.reducers, namesOf(reducers));
+    const lanes = checkpoint.lanes.map(({ frame, states, dark }) => makeLane(reducers, frame, dark, states, keep));
     return new Accumulated(reducers, lanes, checkpoint.ledger);
   }
 
@@ -81,12 +89,16 @@ export class Accumulated<R extends Reducers> {
    */
   lane(frame: FrameSpec, dark?: Float64Array): Lane {
     const deferred = Object.values(this.reducers).some(({ raw }) => raw === true) ? dark : undefined;
+    const known = this.#known(frame, deferred);
+    if (known !== undefined) return known;
+    const made = makeLane(this.reducers, frame, deferred);
+    this.#lanes.set(frame.detId, made);
+    return made;
+  }
+
+  #known(frame: FrameSpec, deferred: Float64Array | undefined): Lane | undefined {
     const known = this.#lanes.get(frame.detId);
-    if (known === undefined) {
-      const made = makeLane(this.reducers, frame, deferred);
-      this.#lanes.set(frame.detId, made);
-      return made;
-    }
+    if (known === undefined) return undefined;
     const { rows, columns } = known.frame;
     if (rows !== frame.rows || columns !== frame.columns)
       throw badArgument(`shape of ${frame.detId}`, [frame.rows, frame.columns], `[${rows}, ${columns}] as in the other part`);
@@ -102,14 +114,11 @@ export class Accumulated<R extends Reducers> {
 
   /** Takes in another part of the shots, and gives this. @throws BAD_ARGUMENT when it has other reducers or images of another shape */
   merge(other: Accumulated<R>): this {
-    const [mine, theirs] = [this.reducers, other.reducers].map((reducers) =>
-      Object.entries(reducers)
-        .map(([name, { name: kind }]) => `${name}: ${kind}`)
-        .join(", "),
-    );
-    if (mine !== theirs) throw badArgument("the reducers of the other part", theirs, mine ?? "");
-    for (const { frame, states, dark } of other.lanes) {
-      const lane = this.lane(frame, dark);
+    checkSame("other part", namesOf(other.reducers), namesOf(this.reducers));
+    // All are looked at before the first is changed.
+    const own = other.lanes.map(({ frame, dark }) => this.#known(frame, dark));
+    for (const [k, { frame, states, dark }] of other.lanes.entries()) {
+      const lane = own[k] ?? this.lane(frame, dark);
       for (const [name, reducer] of Object.entries(this.reducers)) {
         const [into, from] = [lane.states.get(name), states.get(name)];
         if (into !== undefined && from !== undefined) mergeState(reducer.layout(lane.frame), into, from);
@@ -122,7 +131,7 @@ export class Accumulated<R extends Reducers> {
   /** Everything, as plain values and arrays that share memory with this. */
   checkpoint(): Checkpoint {
     return {
-      reducers: Object.fromEntries(Object.entries(this.reducers).map(([name, reducer]) => [name, reducer.name])),
+      reducers: namesOf(this.reducers),
       lanes: this.lanes.map(({ frame, states, dark }) => ({
         frame,
         ...(dark === undefined ? {} : { dark }),
@@ -138,10 +147,26 @@ export class Accumulated<R extends Reducers> {
   }
 }
 
-function makeLane(reducers: Reducers, frame: FrameSpec, dark: Float64Array | undefined, saved: Readonly<Record<string, SavedState>> = {}): Lane {
+function namesOf(reducers: Reducers): Record<string, string> {
+  return Object.fromEntries(Object.entries(reducers).map(([name, reducer]) => [name, reducer.name]));
+}
+
+/** @throws BAD_ARGUMENT saying of each reducer that differs what it is and what it must be; whole, since names may differ at their end */
+function checkSame(where: string, found: Readonly<Record<string, string>>, needed: Readonly<Record<string, string>>): void {
+  const unlike = [...new Set([...Object.keys(needed), ...Object.keys(found)])].filter((name) => found[name] !== needed[name]);
+  if (unlike.length === 0) return;
+  const differences = unlike.map((name) => `${name} is ${found[name] ?? "missing"}, here ${needed[name] ?? "missing"}`);
+  throw new SaclaError("BAD_ARGUMENT", `The ${where} has other reducers: ${differences.join("; ")}. Take the same ones, with the same settings.`);
+}
+
+function makeLane(reducers: Reducers, frame: FrameSpec, dark: Float64Array | undefined, saved?: Readonly<Record<string, SavedState>>, keep = false): Lane {
   if (dark !== undefined && dark.length !== frame.rows * frame.columns)
     throw badArgument(`pixels in the dark of ${frame.detId}`, dark.length, `${frame.rows} × ${frame.columns}`);
-  const states = Object.entries(reducers).map(([name, reducer]) => [name, makeState(reducer.layout(frame), saved[name])] as const);
+  const states = Object.entries(reducers).map(([name, reducer]) => {
+    // What should have been saved and is not must not begin anew.
+    const own = saved === undefined ? undefined : (saved[name] ?? {});
+    return [name, makeState(reducer.layout(frame), own, keep)] as const;
+  });
   return { frame, states: new Map(states), dark };
 }
 

@@ -25,7 +25,17 @@ export { type ParallelOptions, reduceInParallel } from "./parallel.ts";
 export type { PartModule, PartTask } from "./part.ts";
 export { type QuickLook, type QuickLookOptions, quickLook, type SensorLook } from "./quick-look.ts";
 export { type Reduced, type ReduceOptions, reduce, resultsOf, type Screened } from "./reduce.ts";
-export { type ArrayField, defineReducer, type KernelWork, type Layout, type Reducer, type ScratchField, type SeriesField, type State } from "./reducer.ts";
+export {
+  type ArrayField,
+  defineReducer,
+  type KernelWork,
+  type Layout,
+  type Reducer,
+  type ScratchField,
+  type SeriesField,
+  type Sharing,
+  type State,
+} from "./reducer.ts";
 export { type ByClass, byClass } from "./reducers/by-class.ts";
 export { type Covariance, type CovarianceOptions, covariance } from "./reducers/covariance.ts";
 export { type DarkMapOptions, type DarkMaps, type DarkPort, darkMaps } from "./reducers/dark-maps.ts";

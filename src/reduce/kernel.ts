@@ -1,7 +1,9 @@
 import type { Pixels, PixelType } from "../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../core/wasm.ts";
+import type { FrameSpec } from "../st/shots.ts";
 import { type Counter, type HistogramCounter, histogramCounter, type Piece, Range, type ReduceKernel, Sums16, Sums32 } from "./counters.ts";
 import { kernelBinary } from "./kernel-binary.ts";
+import type { Reducer } from "./reducer.ts";
 import type { Block, HistogramTally, Tally } from "./tally.ts";
 
 /** Images taken in together: more streams than this from memory begin to hinder each other. */
@@ -9,6 +11,14 @@ export const GROUP = 8;
 
 /** Pixels taken in together, by one counter after the other: a group's piece of 128 KiB stays in the cache between them. */
 export const TILE = 8192;
+
+/** Smaller images are worth neither the memory of a kernel nor the wait for others. */
+const FEWEST_PIXELS = 4096;
+
+/** What the kernel is to count of such images for the reducers; nothing when it is not worth it. */
+export function talliesOf(reducers: readonly Reducer<unknown>[], { rows, columns }: FrameSpec): Tally[] {
+  return rows * columns < FEWEST_PIXELS ? [] : reducers.flatMap(({ kernel }) => kernel?.tallies ?? []);
+}
 
 /** Images after which a 32-bit sum of 16-bit values may be full. */
 const MOST_IMAGES = 0xffff;

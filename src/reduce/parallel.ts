@@ -63,7 +63,7 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
   const total = new Accumulated(reducers() as ReturnType<M["reducers"]>);
   const team = new Team(module, workers, pieces.length, options);
   try {
-    for await (const checkpoint of team.work(pieces)) total.merge(Accumulated.load(total.reducers, checkpoint));
+    for await (const checkpoint of team.work(pieces)) total.merge(Accumulated.adopt(total.reducers, checkpoint));
   } finally {
     await team.dismiss();
   }

@@ -8,8 +8,8 @@ import type { Accumulated, AccumulateOptions } from "./accumulate.ts";
 import { CorrectionChain } from "./corrections/chain.ts";
 import { dark as darkStep } from "./corrections/dark.ts";
 import { darkOf } from "./dark-means.ts";
-import { Intake, kernelFor } from "./intake.ts";
-import { GROUP } from "./kernel.ts";
+import { classBytes, Intake, kernelFor } from "./intake.ts";
+import { GROUP, talliesOf } from "./kernel.ts";
 import type { Reducer } from "./reducer.ts";
 import { arenaOf, type SensorStack, StackedShots } from "./stack.ts";
 
@@ -122,8 +122,9 @@ export class Pass<R extends Reducers> {
   async #ringFor(shots: Shots): Promise<{ arena: Arena; memory: (length: number, type: PixelType) => Pixels } | undefined> {
     const frames = await shots.describe();
     const reducers = Object.values(this.#reducers);
-    if (!frames.some((frame) => kernelFor(reducers, frame, frame.type, undefined))) return undefined;
-    const bytes = workingBytes(frames, reducers, shots.depth, this.#options.dark !== undefined);
+    if (!frames.some((frame) => talliesOf(reducers, frame).length > 0)) return undefined;
+    const hasDark = this.#options.dark !== undefined;
+    const bytes = frames.reduce((sum, frame) => sum + ringBytes(frame, reducers, shots.depth, darkLike(frame, hasDark)), 0);
     const arena = attempt(() => new Arena(bytes));
     if (arena === undefined) return undefined;
     const make = (length: number, type: PixelType): Pixels => (type === "uint16" ? arena.uint16(length) : arena.float32(length));
@@ -159,14 +160,22 @@ function frameOf(detId: string, image: RawImage): FrameSpec {
   return { detId, rows, columns, type: image.data instanceof Uint16Array ? "uint16" : "float32" };
 }
 
-/** Bytes for images read ahead, for the kernels of their sensors, and for an image less the dark. */
-export function workingBytes(frames: readonly FrameSpec[], reducers: readonly Reducer<unknown>[], depth: number, dark: boolean): number {
+/** Bytes for images read ahead, for the kernels of their sensors and of classes of shots, and for an image less the dark. */
+export function workingBytes(frames: readonly FrameSpec[], reducers: readonly Reducer<unknown>[], depth: number, hasDark: boolean): number {
   return frames.reduce((sum, frame) => {
-    const pixels = frame.rows * frame.columns;
-    // Only whether there is a dark changes the memory, not its values.
-    const kernel = kernelFor(reducers, frame, frame.type, dark ? new Float64Array(pixels) : undefined);
-    const images = Array.from({ length: depth }, () => pixels * (frame.type === "uint16" ? 2 : 4));
-    const difference = dark && reducers.some(({ raw }) => raw !== true) ? 4 * pixels : 0;
-    return sum + Arena.bytesFor(images) + (kernel?.bytes ?? 0) + difference;
+    const dark = darkLike(frame, hasDark);
+    const difference = hasDark && reducers.some(({ raw }) => raw !== true) ? 4 * frame.rows * frame.columns : 0;
+    return sum + ringBytes(frame, reducers, depth, dark) + classBytes(reducers, frame, frame.type, dark) + difference;
   }, 0);
+}
+
+/** Bytes for images of a sensor read ahead and for its kernel. */
+function ringBytes(frame: FrameSpec, reducers: readonly Reducer<unknown>[], depth: number, dark: Float64Array | undefined): number {
+  const images = Array.from({ length: depth }, () => frame.rows * frame.columns * (frame.type === "uint16" ? 2 : 4));
+  return Arena.bytesFor(images) + (kernelFor(reducers, frame, frame.type, dark)?.bytes ?? 0);
+}
+
+/** In place of a dark that is not known yet: with a value that no 16-bit number is near, a histogram takes up to 6 bytes per pixel more. */
+function darkLike({ rows, columns }: FrameSpec, hasDark: boolean): Float64Array | undefined {
+  return hasDark ? new Float64Array(rows * columns) : undefined;
 }

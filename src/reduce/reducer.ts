@@ -59,8 +59,10 @@ export interface Reducer<T, L extends Layout = Layout> {
    * darks then cannot be merged.
    */
   readonly raw?: true | undefined;
-  /** How the WebAssembly kernel can do the work of `add`. @default it cannot */
+  /** How the WebAssembly kernel can do the work of `add`; only for reducers that are `raw`. @default it cannot */
   readonly kernel?: KernelWork<L> | undefined;
+  /** For one that shares the images out to another reducer, so that the kernel can do the work of that. @default it takes them in itself */
+  readonly sharing?: Sharing<L> | undefined;
   layout(frame: FrameSpec): L;
   /**
    * Takes in one image, row-major. `pixels` is only valid during the call.
@@ -82,6 +84,16 @@ export interface KernelWork<L extends Layout> {
   readonly tallies: readonly Tally[];
   /** Called after many images at a time. */
   settle(state: State<L>, block: Block): void;
+}
+
+/** How a reducer shares the images out by class of shot; the state must be the same as after `add`. */
+export interface Sharing<L extends Layout> {
+  readonly reducer: Reducer<unknown>;
+  readonly classes: readonly string[];
+  /** The class of a shot, null for none. For reducers with one and the same function, images are counted together. */
+  readonly classOf: (tag: number) => string | null;
+  /** Counts a shot, and gives the part of the state that its image goes into: always the same for a class; undefined for none. */
+  place(state: State<L>, tag: number, name: string | null, frame: FrameSpec): State<Layout> | undefined;
 }
 
 /** A reducer whose state is typed by its layout inside and hidden outside. */

@@ -34,7 +34,8 @@ export class Series {
     return Float64Array.from(this.#sorted(), ({ values }) => values[k] ?? NaN);
   }
 
-  #sorted(): { tag: number; values: readonly number[] }[] {
-    return [...this.#rows].sort((a, b) => a.tag - b.tag);
+  /** In place: rows may lie in any order, and to sort what is sorted takes little, column after column. */
+  #sorted(): readonly { tag: number; values: readonly number[] }[] {
+    return this.#rows.sort((a, b) => a.tag - b.tag);
   }
 }

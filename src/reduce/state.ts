@@ -22,20 +22,24 @@ function fieldBytes(field: Layout[string]): number {
   return field.type === "series" ? 0 : field.length * (field.type === "uint32" ? 4 : 8);
 }
 
-/** Memory for a layout, or a saved state in memory of its own. @throws BAD_ARGUMENT when what was saved does not fit */
-export function makeState<L extends Layout>(layout: L, saved?: SavedState): State<L> {
+/**
+ * Memory for a layout, or a saved state in memory of its own.
+ * @param keep - use the saved arrays themselves
+ * @throws BAD_ARGUMENT when what was saved does not fit
+ */
+export function makeState<L extends Layout>(layout: L, saved?: SavedState, keep = false): State<L> {
   const entries = Object.entries(layout).flatMap(([name, field]) =>
-    field.type === "scratch" ? [] : [[name, field.type === "series" ? seriesOf(field, saved?.[name]) : arrayOf(name, field, saved?.[name])]],
+    field.type === "scratch" ? [] : [[name, field.type === "series" ? seriesOf(name, field, saved) : arrayOf(name, field, saved, keep)]],
   );
   return Object.fromEntries(entries) as State<L>;
 }
 
-function arrayOf(name: string, field: ArrayField, saved: SavedState[string] | undefined): Float64Array | Uint32Array {
+function arrayOf(name: string, field: ArrayField, saved: SavedState | undefined, keep: boolean): Float64Array | Uint32Array {
   if (saved === undefined) return newArray(field);
+  const array = saved[name];
   const Type = field.type === "uint32" ? Uint32Array : Float64Array;
-  if (!(saved instanceof Type) || saved.length !== field.length)
-    throw new SaclaError("BAD_ARGUMENT", `The saved ${name} does not fit: ${field.type} of ${field.length} is needed.`);
-  return saved.slice();
+  if (!(array instanceof Type) || array.length !== field.length) throw misfit(name, `${field.type} of ${field.length}`);
+  return keep ? array : array.slice();
 }
 
 function newArray({ type, length, merge }: ArrayField): Float64Array | Uint32Array {
@@ -43,13 +47,20 @@ function newArray({ type, length, merge }: ArrayField): Float64Array | Uint32Arr
   return new Uint32Array(length).fill(merge === "min" ? 0xffff_ffff : 0);
 }
 
-function seriesOf(field: SeriesField, saved: SavedState[string] | undefined): Series {
-  const series = new Series(field.width);
-  if (saved === undefined || ArrayBuffer.isView(saved)) return series;
-  saved.tags.forEach((tag, i) => {
-    series.push(tag, ...saved.columns.map((column) => column[i] ?? NaN));
+function seriesOf(name: string, { width }: SeriesField, saved: SavedState | undefined): Series {
+  const series = new Series(width);
+  if (saved === undefined) return series;
+  const rows = saved[name];
+  if (rows === undefined || ArrayBuffer.isView(rows) || rows.columns.length !== width || rows.columns.some(({ length }) => length !== rows.tags.length))
+    throw misfit(name, `a series of ${width} values per shot`);
+  rows.tags.forEach((tag, i) => {
+    series.push(tag, ...rows.columns.map((column) => column[i] ?? NaN));
   });
   return series;
+}
+
+function misfit(name: string, needed: string): SaclaError {
+  return new SaclaError("BAD_ARGUMENT", `The saved ${name} does not fit: ${needed} is needed.`);
 }
 
 /** Adds the state of another part of the shots into `into`. */

@@ -2,7 +2,7 @@ import { newPixels, type Pixels, type PixelType } from "../../core/ndarray.ts";
 import type { FrameSpec, Shot } from "../../st/shots.ts";
 import type { Lane } from "../accumulate.ts";
 import { GroupBlock } from "../group-block.ts";
-import { GROUP } from "../kernel.ts";
+import { GROUP, talliesOf } from "../kernel.ts";
 import type { Reducer } from "../reducer.ts";
 import type { Tally } from "../tally.ts";
 
@@ -10,9 +10,6 @@ type Reducers = Readonly<Record<string, Reducer<unknown>>>;
 
 /** Images of a sensor that wait at most, so that a scan that jumps between bins comes to groups of several. */
 const MOST_WAITING = 32;
-
-/** Smaller images are not worth the wait. */
-const FEWEST_PIXELS = 4096;
 
 /**
  * Brings the images of one sensor into the bins of a cube. To fetch the sums of a bin from memory takes longer than to
@@ -33,7 +30,7 @@ export class ImageGroups {
   constructor(reducers: Reducers, frame: FrameSpec, type: PixelType) {
     this.#reducers = reducers;
     this.#type = type;
-    const tallies = talliesOf(reducers, frame);
+    const tallies = talliesOf(Object.values(reducers), frame);
     const block = tallies.length === 0 ? undefined : blockFor(type, tallies);
     this.#block = block;
     this.#others = Object.fromEntries(Object.entries(reducers).filter(([, { kernel }]) => block === undefined || kernel === undefined));
@@ -41,7 +38,7 @@ export class ImageGroups {
 
   /** Bytes of the images that wait and of the kernel, at most. */
   static bytesFor(reducers: Reducers, frame: FrameSpec, type: PixelType): number {
-    const tallies = talliesOf(reducers, frame);
+    const tallies = talliesOf(Object.values(reducers), frame);
     if (tallies.length === 0) return 0;
     return GroupBlock.bytesFor(type, tallies) + MOST_WAITING * frame.rows * frame.columns * (type === "uint16" ? 2 : 4);
   }
@@ -97,9 +94,4 @@ function blockFor(type: PixelType, tallies: readonly Tally[]): GroupBlock | unde
     if (error instanceof RangeError) return undefined;
     throw error;
   }
-}
-
-/** What the kernel can count for the reducers. */
-function talliesOf(reducers: Reducers, { rows, columns }: FrameSpec): Tally[] {
-  return rows * columns < FEWEST_PIXELS ? [] : Object.values(reducers).flatMap(({ kernel }) => kernel?.tallies ?? []);
 }

@@ -14,10 +14,13 @@ export interface ByClass<T> {
 
 /**
  * Any reducer, once for each class of shots, in one pass: light and dark-n, on and off, steps of a scan. Memory: that of
- * the reducer times the number of classes, which is why they must be named beforehand.
+ * the reducer times the number of classes, which is why they must be named beforehand. What the WebAssembly kernel can
+ * count, it counts for the first eight classes that appear, each in memory of its own (about 17 MB for mean, variance and
+ * histogram of 1024 × 512), which {@link memoryOf} knows; the images of further classes go the plain way, to the same bits.
  *
  * @param classes - their names
- * @param classOf - class of a shot, null for none; `classOf` makes one from tags by class
+ * @param classOf - class of a shot, null for none; `classOf` makes one from tags by class. Give reducers of one pass the same
+ *   function, and the kernel counts for them together
  * @throws BAD_ARGUMENT when a name comes twice, or a shot is given a class that was not named
  * @example
  * const { average } = await reduce(shots, { average: byClass(mean(), ["on", "off"], (tag) => (labels.on.has(tag) ? "on" : labels.off.has(tag) ? "off" : null)) });
@@ -36,10 +39,19 @@ export function byClass<T>(reducer: Reducer<T>, classes: readonly string[], clas
     }
     return made;
   };
+  const place = (state: State<Layout>, tag: number, name: string | null, frame: FrameSpec): State<Layout> | undefined => {
+    const number = name === null ? classes.length : numbers.get(name);
+    if (number === undefined) throw badArgument(`class of tag ${tag}`, name, `one of ${classes.join(", ")}, or null`);
+    const shots = counts(state);
+    shots[number] = (shots[number] ?? 0) + 1;
+    return partsOf(state, frame)[number];
+  };
+  const isCounted = reducer.kernel !== undefined || reducer.sharing !== undefined;
   return defineReducer<ByClass<T>, Layout>({
     name: `byClass(${classes.join(", ")}; ${reducer.name})`,
     signals: reducer.signals,
     raw: reducer.raw,
+    sharing: isCounted ? { reducer, classes, classOf, place } : undefined,
     layout: (frame) => {
       const fields = Object.entries(reducer.layout(frame));
       const all: Record<string, Layout[string]> = { shots: { type: "float64", length: classes.length + 1, merge: "sum" } };
@@ -48,12 +60,7 @@ export function byClass<T>(reducer: Reducer<T>, classes: readonly string[], clas
       return all;
     },
     add: (state, pixels, shot, frame, dark) => {
-      const name = classOf(shot.tag);
-      const number = name === null ? classes.length : numbers.get(name);
-      if (number === undefined) throw badArgument(`class of tag ${shot.tag}`, name, `one of ${classes.join(", ")}, or null`);
-      const shots = counts(state);
-      shots[number] = (shots[number] ?? 0) + 1;
-      const part = partsOf(state, frame)[number];
+      const part = place(state, shot.tag, classOf(shot.tag), frame);
       if (part !== undefined) reducer.add(part, pixels, shot, frame, dark);
     },
     result: (state, frame, dark) => {

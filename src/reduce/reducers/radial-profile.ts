@@ -134,7 +134,8 @@ export function combineProfiles(bySensor: Readonly<Record<string, RadialProfile>
   const [first] = profiles;
   if (first === undefined) throw badArgument("profiles", "none", "the profile of at least one sensor");
   for (const { binUm, count, perShot } of profiles) {
-    if (binUm !== first.binUm || count.length !== first.count.length || perShot?.radiusUm[0] !== first.perShot?.radiusUm[0]) {
+    const isSame = perShot?.radiusUm[0] === first.perShot?.radiusUm[0] && perShot?.radiusUm.length === first.perShot?.radiusUm.length;
+    if (binUm !== first.binUm || count.length !== first.count.length || !isSame) {
       throw badArgument("bins", `${count.length} of ${binUm} µm`, `${first.count.length} of ${first.binUm} µm as in the other sensors`);
     }
   }

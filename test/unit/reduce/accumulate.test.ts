@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts";
-import { Accumulated, accumulate, histogram, mean, memoryOf, minMax, resultsOf, roiSum, variance } from "../../../src/reduce/index.ts";
+import { Accumulated, accumulate, histogram, mean, memoryOf, minMax, type Reducer, resultsOf, roiSum, variance } from "../../../src/reduce/index.ts";
 import type { Shot } from "../../../src/st/index.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 
@@ -68,12 +68,39 @@ describe("accumulate", () => {
     expect(memoryOf([frame, frame], { spread: variance(), adu: histogram() })).toBe(2 * (pixels * 24 + 8 + 601 * 8 + 3 * 8));
   });
 
+  it("does not change what it was loaded from, unless that is given away", async () => {
+    const images = [1, 2, 3].map((tag) => ({ tag, pixels: [tag, 2, 3, 4, 5, 6] }));
+    const whole = resultsOf(await accumulate(shotsOf(images, "float32"), reducers()));
+    const saved = (await accumulate(shotsOf(images.slice(0, 1), "float32"), reducers())).checkpoint();
+    const before = structuredClone(saved);
+    const goOn = async (from: Accumulated<ReturnType<typeof reducers>>) =>
+      resultsOf(await accumulate(shotsOf(images.slice(1), "float32"), reducers(), {}, from));
+    expect(await goOn(Accumulated.load(reducers(), saved))).toEqual(whole);
+    expect(saved).toEqual(before);
+    const adopted = Accumulated.adopt(reducers(), saved);
+    expect(adopted.lanes[0]?.states.get("average")?.["sum"]).toBe(saved.lanes[0]?.states["average"]?.["sum"]);
+    expect(await goOn(adopted)).toEqual(whole);
+  });
+
   it("refuses to merge or load what does not fit", async () => {
     const images = [{ tag: 1, pixels: [1, 2, 3, 4, 5, 6] }];
     const a = await accumulate(shotsOf(images, "float32"), { average: mean() });
     const b = await accumulate(shotsOf(images, "float32"), { average: variance() });
     expect(() => a.merge(b as unknown as typeof a)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     expect(() => Accumulated.load({ average: variance() }, a.checkpoint())).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    const most = { average: mean(), range: minMax() };
+    const [here, there] = [
+      { ...most, adu: histogram(), spread: variance() },
+      { ...most, adu: histogram({ to: 501 }), roi: roiSum({ rows: [0, 1], columns: [0, 1] }) },
+    ];
+    const refusal = (what: string): unknown =>
+      expect.objectContaining({
+        code: "BAD_ARGUMENT",
+        message: `The ${what} has other reducers: adu is ${there.adu.name}, here ${here.adu.name}; spread is missing, here variance(ddof 0); roi is ${there.roi.name}, here missing. Take the same ones, with the same settings.`,
+      });
+    const other: Accumulated<Record<string, Reducer<unknown>>> = new Accumulated(there);
+    expect(() => new Accumulated<Record<string, Reducer<unknown>>>(here).merge(other)).toThrow(refusal("other part"));
+    expect(() => Accumulated.load(here, other.checkpoint())).toThrow(refusal("checkpoint"));
     const wrong = a.checkpoint();
     const [lane] = wrong.lanes;
     if (lane === undefined) throw new Error("no lane");
@@ -81,5 +108,40 @@ describe("accumulate", () => {
     expect(() => Accumulated.load({ average: mean() }, larger)).toThrow(
       expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("27") }),
     );
+  });
+
+  it("does not begin anew with what should have been saved and is not", async () => {
+    const images = [1, 2].map((tag) => ({ tag, pixels: [1, 2, 3, 4, 5, 6] }));
+    const saved = (await accumulate(shotsOf(images, "float32"), reducers())).checkpoint();
+    const [lane] = saved.lanes;
+    const { average = {}, roi = {}, ...rest } = lane?.states ?? {};
+    const { sum, ...others } = average;
+    const { sums } = roi;
+    if (lane === undefined || sum === undefined || sums === undefined || ArrayBuffer.isView(sums)) throw new Error("another layout");
+    for (const states of [
+      { ...rest, roi },
+      { ...rest, roi, average: others },
+      { ...rest, roi: {}, average },
+      { ...rest, roi: { sums: { tags: sums.tags, columns: [] } }, average },
+      { ...rest, roi: { sums: { tags: sums.tags, columns: [new Float64Array(1)] } }, average },
+    ]) {
+      const load = () => Accumulated.load(reducers(), { ...saved, lanes: [{ ...lane, states }] });
+      expect(load).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringMatching(/^The saved sums? does not fit/) }));
+    }
+  });
+
+  it("stays as it was when a part does not fit", async () => {
+    const part = async (shape: Record<string, number>) => {
+      const images = Object.fromEntries(Object.entries(shape).map(([id, length]) => [id, asImage(new Float32Array(length).fill(1), 1, length)]));
+      const shots = async function* (): AsyncGenerator<Shot> {
+        yield { tag: 1, images, value: () => ({ reason: "missing" }), number: () => NaN };
+      };
+      return await accumulate(shots(), { average: mean(), roi: roiSum({ rows: [0, 1], columns: [0, 1] }) });
+    };
+    const own = await part({ A: 2, B: 3 });
+    const before = structuredClone(own.checkpoint());
+    const other = await part({ A: 2, C: 5, B: 4 });
+    expect(() => own.merge(other)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("shape of B") }));
+    expect(own.checkpoint()).toEqual(before);
   });
 });

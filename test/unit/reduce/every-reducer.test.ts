@@ -222,7 +222,7 @@ describe("every reducer", () => {
     const it = make(sensor);
     expect(memoryOf([sensor], { it })).toBe(bytes);
     // Without the kernel, whose memory is counted with that of the reading.
-    const held = await accumulate(shots(), { it: { ...it, kernel: undefined } });
+    const held = await accumulate(shots(), { it: { ...it, kernel: undefined, sharing: undefined } });
     const taken = arrayBytes() - before;
     expect([held.ledger.used, image.size]).toEqual([1, pixels]);
     // Arrays of up to 64 bytes lie elsewhere, and the test runner has some of its own; what a reducer could leave out is

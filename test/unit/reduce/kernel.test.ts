@@ -5,6 +5,7 @@ import { asImage, newPixels, type Pixels, type PixelType } from "../../../src/co
 import {
   Accumulated,
   accumulate,
+  byClass,
   correct,
   createStack,
   defineReducer,
@@ -41,7 +42,18 @@ const reducers = () => ({
   coarse: histogram({ from: -7.3, to: 900, binWidth: 2.7 }),
   roi: roiSum({ rows: [3, 90], columns: [1, 97] }),
   count: brightPixels(),
+  averages: byClass(mean(), classes, classOf),
+  spreads: byClass(variance(), classes, classOf),
+  adus: byClass(byClass(histogram(), ["even", "odd"], parity), classes, classOf),
+  ranges: byClass(minMax(), manyClasses, (tag) => `${tag % 11}`),
+  counts: byClass(brightPixels(), classes, classOf),
 });
+
+const classes = ["on", "off", "never"];
+const classOf = (tag: number): string | null => ["on", null, "off", "off"][tag % 4] ?? null;
+const parity = (tag: number): string => (tag % 2 === 0 ? "even" : "odd");
+/** More than get a kernel. */
+const manyClasses = Array.from({ length: 11 }, (_, tag) => `${tag}`);
 
 /** A reducer the kernel does not know, and which gets pixels less the dark. */
 function brightPixels(): Reducer<number> {
@@ -57,7 +69,9 @@ function brightPixels(): Reducer<number> {
 
 /** The same without the kernel: what it must equal. */
 function plain(): ReturnType<typeof reducers> {
-  return Object.fromEntries(Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined }])) as ReturnType<typeof reducers>;
+  return Object.fromEntries(Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined, sharing: undefined }])) as ReturnType<
+    typeof reducers
+  >;
 }
 
 /** Whole numbers from a generator of their own: fast-check is too slow to make each pixel. */
@@ -110,6 +124,25 @@ function stacked(images: readonly Pixels[], type: PixelType, inArena: boolean): 
   const stack: ImageStack = inArena ? (type === "uint16" ? createStack(shape) : createStack(shape, "float32")) : own;
   for (const [k, image] of images.entries()) stack.data.set(image, k * pixels);
   return shotsFrom({ A: stack });
+}
+
+/** Pages of each WebAssembly memory made meanwhile. */
+async function memoriesOf(work: () => Promise<unknown>): Promise<number[]> {
+  const wasm = Reflect.get(globalThis, "WebAssembly") as { Memory: new (size: { initial: number }) => object };
+  const { Memory } = wasm;
+  const pages: number[] = [];
+  wasm.Memory = class extends Memory {
+    constructor(size: { initial: number }) {
+      super(size);
+      pages.push(size.initial);
+    }
+  };
+  try {
+    await work();
+  } finally {
+    wasm.Memory = Memory;
+  }
+  return pages;
 }
 
 /** Where two answers differ in a bit, or undefined; toEqual takes seconds for so many numbers. */
@@ -191,14 +224,22 @@ describe("the kernel", () => {
     const shots = () => st.shots({ run: { bl: 3, run: 7 }, detectors: ["A"] });
     const dark = darkOf(5, "thirds");
     if (dark === undefined) throw new Error("no dark");
-    const { ledger, roi, ...expected } = await reduce(shotsOf(images), plain(), { dark });
-    const found = await reduce(shots(), reducers(), { dark });
-    expect(difference({ ...found, ledger: 0, roi: found.roi["A"]?.sums }, { ...expected, ledger: 0, roi: roi["A"]?.sums })).toBeUndefined();
-    expect(found.ledger).toEqual(ledger);
+    const tagged = async function* () {
+      for await (const shot of shotsOf(images)) yield { ...shot, tag: 100 + 2 * shot.tag };
+    };
+    expect(difference(await reduce(shots(), reducers(), { dark }), await reduce(tagged(), plain(), { dark }))).toBeUndefined();
     // One memory for all slots: no image was copied.
     expect(memories.size).toBe(1);
     const corrections = [correct.dark(dark)];
     expect(difference(await reduce(shots(), reducers(), { corrections }), await reduce(shots(), plain(), { corrections }))).toBeUndefined();
+  });
+
+  it("takes images whose type changes on the way", async () => {
+    const images = Array.from({ length: 19 }, (_, k) => imageOf(k, k % 3 === 0 ? "uint16" : "float32", true));
+    const options = { dark: darkOf(3, "thirds") ?? { mean: {} } };
+    for (const some of [images, images.slice(1)]) {
+      expect(difference(await reduce(shotsOf(some), reducers(), options), await reduce(shotsOf(some), plain(), options))).toBeUndefined();
+    }
   });
 
   it("stays exact when every value is at its limit, beyond what 32 bits hold", async () => {
@@ -228,6 +269,26 @@ describe("the kernel", () => {
     // Three images, a group of tiles, a group of images, sums and squares, and of the histogram: darks, bins, pairs of bins.
     const working = 3 * 2 * n + 2 * 8 * 8192 + 8 * 2 * n + (4 + 8) * n + 2 * n + up(4 * 603) + up(4 * 603 ** 2);
     expect(memoryOf([frame, frame], asked, { depth: 3, dark: true })).toBe(2 * (states + working));
+  });
+
+  it("counts for each class of shots that appears, the first eight, in the memory it said", async () => {
+    const asked = { average: mean(), spread: variance(), adu: histogram() };
+    const byClasses = (names: readonly string[], of: (tag: number) => string | null) =>
+      Object.fromEntries(Object.entries(asked).map(([name, reducer]) => [name, byClass<unknown>(reducer, names, of)]));
+    const frame = { detId: "A", rows, columns, type: "uint16" } as const;
+    const kernelBytes = (of: Record<string, Reducer<unknown>>) => memoryOf([frame], of, { depth: 0 }) - memoryOf([frame], of);
+    const one = kernelBytes(asked);
+    const images = Array.from({ length: 22 }, (_, k) => imageOf(k, "uint16", false));
+    for (const [names, of, said, used] of [
+      [classes, classOf, 3, 2],
+      [manyClasses, (tag: number) => `${tag % 11}`, 8, 8],
+      [manyClasses, () => null, 8, 0],
+    ] as const) {
+      const questions = byClasses(names, of);
+      expect(kernelBytes(questions)).toBe(said * one);
+      const pages = await memoriesOf(async () => await reduce(shotsOf(images), questions));
+      expect(pages).toEqual(Array(used).fill(Math.ceil(one / 65_536) + 1));
+    }
   });
 });
 

@@ -111,9 +111,12 @@ describe("radialProfile", () => {
     await expect(cut).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("whole image") });
     const other = reduce(shotsOf([{ tag: 1, pixels: new Float32Array(24) }], frame(6, 4, "Z")), { r: radialProfile({ sensors: [a], binUm: 10 }) });
     await expect(other).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("one of A") });
-    const of50 = await reduce(shotsOf([{ tag: 1, pixels: new Float32Array(24) }], spec), { r: radialProfile({ sensors: [a], binUm: 50 }) });
-    const of60 = await reduce(shotsOf([{ tag: 1, pixels: new Float32Array(24) }], spec), { r: radialProfile({ sensors: [a], binUm: 60 }) });
-    expect(() => combineProfiles({ A: of(of50.r), B: of(of60.r) })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    const profile = async (binUm: number, toUm: number) => {
+      const reducer = radialProfile({ sensors: [a], binUm, perShot: { fromUm: 0, toUm } });
+      return of((await reduce(shotsOf([{ tag: 1, pixels: new Float32Array(24) }], spec), { r: reducer })).r);
+    };
+    const [first, wider, longer] = [await profile(50, 100), await profile(60, 100), await profile(50, 150)];
+    for (const second of [wider, longer]) expect(() => combineProfiles({ A: first, B: second })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     expect(() => combineProfiles({})).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
 
