@@ -59,6 +59,7 @@ const before = load();
 const works = Object.keys(makes).flatMap((name) => [
   `${name} kernel whole`,
   `${name} plain whole`,
+  `${name} kernel classes`,
   `${name} plain classes`,
   ...Object.keys(binOf).flatMap((where) => ["kernel", "plain", "dark-kernel", "dark-plain"].map((way) => `${name} ${way} ${where}`)),
 ]);
