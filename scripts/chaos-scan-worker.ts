@@ -1,59 +1,36 @@
 /**
- * One scan of 200 points on fresh spots, for scripts/chaos-scan.ts to kill: `chaos-scan-worker.ts JOURNAL MAP`. The
- * devices are in the parent process and go on without this one.
+ * One scan of 200 points on fresh spots, for scripts/chaos-scan.ts to kill: `chaos-scan-worker.ts ADDRESS JOURNAL MAP`.
+ * The beamline is in the parent process, and goes on without this one.
  */
 import { existsSync } from "node:fs";
-import { type Apparatus, Engine, Journal, type Positions, type Row, resumeScan, type ShotsTaken, scan, TargetMap } from "../src/scan/index.ts";
+import { connect } from "../src/connect.ts";
+import { isSaclaError } from "../src/core/errors.ts";
+import { controlApparatus, Engine, Journal, type Row, resumeScan, scanList, TargetMap } from "../src/scan/index.ts";
+import { delaysPs, experiment, LEASE_MS, MONITOR, SHOTS } from "./chaos-scan-setup.ts";
 
-const [journalPath = "", mapPath = ""] = process.argv.slice(2);
-const POINTS = 200;
+const [address = "", journalPath = "", mapPath = ""] = process.argv.slice(2);
+const plan = scanList({ axis: "delay", positions: delaysPs, shots: SHOTS, freshSpots: { map: "chip", shutter: "xrays" } });
 
-const plan = scan({ axis: "delay", from: 0, to: POINTS - 1, points: POINTS, shots: 2, freshSpots: { map: "chip", shutter: "main" } });
-
-let calls = 0;
-const waiting = new Map<number, (answer: unknown) => void>();
-process.on("message", ({ id, answer }: { id: number; answer: unknown }) => {
-  waiting.get(id)?.(answer);
-  waiting.delete(id);
-});
-
-function call(name: string, ...args: readonly unknown[]): Promise<unknown> {
-  const id = calls++;
-  return new Promise((resolve) => {
-    waiting.set(id, resolve);
-    process.send?.({ id, name, args });
-  });
+function tell(message: object): Promise<void> {
+  return new Promise((resolve) => process.send?.(message, () => resolve()));
 }
 
-const apparatus: Apparatus = {
-  rateHz: 1000,
-  now: () => performance.now(),
-  sleep: async (ms) => {
-    await call("sleep", ms);
-  },
-  limits: () => "unlimited",
-  where: async (axes) => (await call("where", axes)) as Positions,
-  move: async (to) => (await call("move", to)) as Positions,
-  set: async (setting, value) => {
-    await call("set", setting, value);
-  },
-  shutter: async (name, open) => {
-    await call("shutter", name, open);
-  },
-  shots: async ({ count }) => (await call("shots", count)) as ShotsTaken,
-  fly: async () => {
-    throw new Error("nothing flies here");
-  },
-  safe: async () => {
-    await call("safe");
-  },
-};
-
-const rows: Row[] = [];
-const options = { maps: { chip: TargetMap.open(mapPath) }, observers: [{ point: (row: Row) => rows.push(row) }] };
-process.send?.({ say: "begun" });
-if (existsSync(journalPath)) await resumeScan(journalPath, plan, apparatus, options);
-else await new Engine(apparatus, { ...options, journal: Journal.create(journalPath, plan) }).run(plan);
-process.send?.({ say: "done", rows: rows.map(({ data, taken }) => ({ delay: data["delay"], spot: data["spot"], tags: taken?.tags ?? [] })) }, () =>
-  process.exit(0),
-);
+await using facility = await connect(address);
+const go = new Promise((resolve) => process.once("message", resolve));
+await tell({ say: "ready" });
+await go;
+try {
+  await using control = await facility.ec.control(3, { name: "chaos", reason: "a scan to be killed", experiment, ttlMs: LEASE_MS, pollMs: 2 });
+  await tell({ say: "begun", previous: control.previous?.how ?? null });
+  const apparatus = controlApparatus(facility, control, { experiment, monitor: MONITOR, pollMs: 2 });
+  const rows: Row[] = [];
+  const options = { maps: { chip: TargetMap.open(mapPath) }, observers: [{ point: (row: Row) => rows.push(row) }] };
+  if (existsSync(journalPath)) await resumeScan(journalPath, plan, apparatus, options);
+  else await new Engine(apparatus, { ...options, journal: Journal.create(journalPath, plan) }).run(plan);
+  await tell({ say: "done", rows: rows.map(({ data, taken }) => ({ delay: data["delay"], spot: data["spot"], tags: taken?.tags ?? [] })) });
+} catch (error) {
+  // When the computer stands still for longer than the lease holds: one more way to die.
+  if (!isSaclaError(error, "LEASE_LOST")) throw error;
+  await tell({ say: "lost" });
+}
+process.disconnect();

@@ -15,6 +15,7 @@ import { info } from "./commands/info.ts";
 import { keys } from "./commands/keys.ts";
 import { lease } from "./commands/lease.ts";
 import { live } from "./commands/live.ts";
+import { madocaRehearsal } from "./commands/madoca-rehearsal.ts";
 import { move } from "./commands/move.ts";
 import { plan } from "./commands/plan.ts";
 import { presets } from "./commands/presets.ts";
@@ -65,6 +66,7 @@ const commands: readonly AddCommand[] = [
   scan,
   plan,
   resume,
+  madocaRehearsal,
 ];
 
 /** Exit codes: done, failed, asked wrongly, interrupted. */

@@ -1,7 +1,7 @@
 import { sleep } from "../core/async.ts";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import { asFinite } from "../core/guards.ts";
-import { whyOutside } from "./device-checks.ts";
+import { reason, whyOutside } from "./device-checks.ts";
 import type { AxisInfo, DeviceReading } from "./driver.ts";
 import type { AxisDefinition } from "./experiment.ts";
 import type { HeldLease } from "./held-lease.ts";
@@ -238,15 +238,15 @@ export class Axis {
         changedAt = now;
       }
       const fault = (why: string): SaclaError => this.#fault(why, from, target, at, now - started);
-      if (reading.state === "fault") throw fault(`is at fault: ${reading.why}`);
+      if (reading.state === "fault") throw fault(`is at fault: ${reason(reading.why)}`);
       if (reading.state === "locked") {
-        throw new SaclaError("INTERLOCK", `${this.name} was locked on its way to ${this.show(target)}, at ${this.show(at)}: ${reading.why}.`, {
+        throw new SaclaError("INTERLOCK", `${this.name} was locked on its way to ${this.show(target)}, at ${this.show(at)}: ${reason(reading.why)}.`, {
           details: { axis: this.name, target, at, why: reading.why },
         });
       }
       if (reading.state === "ready") {
         if (Math.abs(at - target) <= tolerance) return at;
-        if (now - changedAt > LATE_START_MS) throw fault(at === from ? "did not move" : "stopped short or slipped");
+        if (now - changedAt > LATE_START_MS) throw fault(at === from ? "did not move" : "stopped short or slipped, or somebody stopped it");
       } else if (now - changedAt > marginMs) {
         throw fault(`is stuck: it has not moved for ${(marginMs / 1000).toFixed(1)} s`);
       }

@@ -4,7 +4,7 @@ import { nearestNames } from "../core/nearest-names.ts";
 import { LEASE_TTL_MS } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { Axis, type WaitOptions } from "./axis.ts";
-import { findDevice } from "./device-checks.ts";
+import { findDevice, reason } from "./device-checks.ts";
 import type { BeamState, DeviceInfo, RunRequest, RunState } from "./driver.ts";
 import type { Experiment, ExperimentDefinition, NamesIn } from "./experiment.ts";
 import { HeldLease, type PreviousLease } from "./held-lease.ts";
@@ -138,7 +138,8 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
 
   /**
    * Where axes and settings are now, to be kept as a preset, compared or put back.
-   * @param names - @default those the experiment names; without an experiment every axis and setting
+   * @param names - @default those the experiment names; without an experiment every axis and setting that can be changed
+   * @throws DEVICE_FAULT for an axis that tells no position
    */
   async snapshot(names: readonly string[] = this.#names()): Promise<Snapshot> {
     const values: Record<string, SnapshotEntry> = {};
@@ -148,7 +149,17 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
         values[name] = { device: setting.info.name, unit: setting.info.unit, value: await setting.value() };
       } else {
         const axis = this.axis(name as NameOf<D, "axes">);
-        values[name] = { device: axis.definition.device, unit: axis.unit, value: await axis.position() };
+        const { position, state, why } = await axis.read();
+        if (!Number.isFinite(position)) {
+          throw new SaclaError(
+            "DEVICE_FAULT",
+            `Nobody knows where ${name} is, so it cannot be kept or compared: it is ${state}: ${reason(why)}. Name the others.`,
+            {
+              details: { name, device: axis.device, state, why },
+            },
+          );
+        }
+        values[name] = { device: axis.definition.device, unit: axis.unit, value: position };
       }
     }
     return { time: new Date().toISOString(), values };
@@ -164,7 +175,10 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   async putBack(before: Snapshot): Promise<Move> {
     for (const { name, before: was, now } of await this.diff(before)) {
       if (was.device === now.device && was.unit === now.unit) continue;
-      throw new SaclaError("BAD_ARGUMENT", `${name} was ${was.device} in ${was.unit}, but is now ${now.device} in ${now.unit}; it cannot be put back.`);
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `${name} was ${was.device} in ${was.unit}, but is now ${now.device} in ${now.unit}; it cannot be put back. Move it by hand, or save the preset anew.`,
+      );
     }
     return await this.plan(Object.fromEntries(Object.entries(before.values).map(([name, { value }]) => [name, value])) as Targets<D>);
   }
@@ -227,7 +241,10 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
 
   #names(): string[] {
     if (this.#experiment !== undefined) return [...Object.keys(this.#experiment.axes), ...Object.keys(this.#experiment.settings)];
-    return this.#devices.filter(({ kind }) => kind !== "shutter").map(({ name }) => name);
+    // What is only read could not be put back.
+    const isKept = (device: DeviceInfo): boolean =>
+      device.kind === "axis" || (device.kind === "setting" && ("from" in device.allowed || device.allowed.length > 0));
+    return this.#devices.filter(isKept).map(({ name }) => name);
   }
 
   #isSetting(name: string): boolean {

@@ -32,21 +32,32 @@ export function whyOutside(limits: readonly [number, number] | "unlimited", valu
 
 /** @throws LIMIT */
 export function checkSpeed({ name, speedLimits }: AxisInfo, speed: number): void {
-  const why = speed > 0 ? whyOutside(speedLimits, speed, "pulses/s") : "a speed is above 0";
-  if (why !== "") throw new SaclaError("LIMIT", `${name} cannot go at ${speed} pulses/s: ${why}.`, { details: { axis: name, speed, speedLimits } });
+  const [slowest, fastest] = speedLimits;
+  // Two equal limits are those of an axis with one speed.
+  if (speed > 0 && speed >= slowest && speed <= fastest) return;
+  const why = speed > 0 ? `its limits are ${slowest} to ${fastest} pulses/s` : "a speed is above 0";
+  throw new SaclaError("LIMIT", `${name} cannot go at ${speed} pulses/s: ${why}.`, { details: { axis: name, speed, speedLimits } });
 }
 
 /** @throws LIMIT when a setting does not take `value` */
-export function checkAllowed({ name, allowed, unit }: SettingInfo, value: number | string): void {
-  const why = whyNotAllowed(allowed, unit, value);
+export function checkAllowed(info: SettingInfo, value: number | string): void {
+  const { name, allowed } = info;
+  const why = whyNotAllowed(info, value);
   if (why !== "") throw new SaclaError("LIMIT", `${name} cannot be set to ${show(value)}: ${why}.`, { details: { setting: name, value, allowed } });
 }
 
 /** Why a setting does not take a value; "" when it does. */
-export function whyNotAllowed(allowed: SettingInfo["allowed"], unit: string, value: number | string): string {
+export function whyNotAllowed({ allowed, unit, role }: SettingInfo, value: number | string): string {
+  if (!("from" in allowed) && allowed.length === 0)
+    return role === "accelerator" ? "the operators of the accelerator alone change it; ask them" : "it is only read from here";
   if (!("from" in allowed)) return allowed.includes(value) ? "" : `it takes ${showList(allowed, 30)}${unit === "" ? "" : ` ${unit}`}`;
   const { from, to } = allowed;
   return typeof value === "number" && value >= from && value <= to ? "" : `it takes a number from ${from} to ${to}${unit === "" ? "" : ` ${unit}`}`;
+}
+
+/** Why, as it ends a message: a control system may give no reason. */
+export function reason(why: string): string {
+  return why === "" ? "no reason given" : why;
 }
 
 /** @throws DEVICE_BUSY, INTERLOCK, DEVICE_FAULT when a device cannot be changed now */
@@ -54,6 +65,6 @@ export function checkReady({ device, state, value, why }: DeviceReading): void {
   if (state === "ready") return;
   const details = { device, state, value, why };
   if (state === "moving") throw new SaclaError("DEVICE_BUSY", `${device} is still moving (at ${value}); wait for it or stop it.`, { details });
-  if (state === "locked") throw new SaclaError("INTERLOCK", `${device} is locked: ${why === "" ? "no reason given" : why}.`, { details });
-  throw new SaclaError("DEVICE_FAULT", `${device} is at fault: ${why === "" ? "no reason given" : why}.`, { details });
+  if (state === "locked") throw new SaclaError("INTERLOCK", `${device} is locked: ${reason(why)}.`, { details });
+  throw new SaclaError("DEVICE_FAULT", `${device} is at fault: ${reason(why)}.`, { details });
 }

@@ -75,11 +75,13 @@ export interface ShutterInfo {
 
 export interface SettingInfo {
   readonly kind: "setting";
-  readonly role: "selector" | "attenuator" | "amplifier" | "undulator-k";
+  /** "accelerator": its operators make it on request, so setting it is asking them. */
+  readonly role: "selector" | "attenuator" | "amplifier" | "undulator-k" | "accelerator";
   readonly name: string;
   readonly syncdb: string | null;
   readonly meaning: string;
   readonly unit: string;
+  /** An empty list: it is only read from here. */
   readonly allowed: readonly (number | string)[] | { readonly from: number; readonly to: number };
 }
 

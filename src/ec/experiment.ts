@@ -1,21 +1,24 @@
-import { readFile } from "node:fs/promises";
 import * as v from "valibot";
-import { fileError, SaclaError, show, showList } from "../core/errors.ts";
+import { SaclaError, show, showList } from "../core/errors.ts";
 import { checkAgainst } from "../transport/check.ts";
+import { readJsonFile } from "./json-file.ts";
 import { madocaSection } from "./madoca/section.ts";
 
 const text = v.pipe(v.string(), v.nonEmpty());
 const meaning = v.optional(v.string(), "");
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 const finite = v.pipe(v.number(), v.finite());
-const limits = v.union([
-  v.literal("unlimited"),
-  v.pipe(
-    v.tuple([finite, finite]),
-    v.check(([from, to]) => from < to, 'two numbers, the lower first, or "unlimited"'),
-    v.readonly(),
-  ),
-]);
+const limits = v.union(
+  [
+    v.literal("unlimited"),
+    v.pipe(
+      v.tuple([finite, finite]),
+      v.check(([from, to]) => from < to),
+      v.readonly(),
+    ),
+  ],
+  'two numbers, the lower first, or "unlimited"',
+);
 
 const axis = v.strictObject({
   device: text,
@@ -35,7 +38,7 @@ const detector = v.strictObject({ id: text, meaning });
 const device = v.strictObject({ device: text, meaning });
 /** Names by which devices are called in plans and tables; a control name among them would hide the device of that name. */
 const named = <S extends v.GenericSchema>(entry: S) =>
-  v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_]*$/, "a name of letters, digits and _")), entry), {});
+  v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_]*$/, "a name of letters, digits and _ that begins with a letter")), entry), {});
 
 const experimentFile = v.strictObject({
   $schema: v.optional(v.string()),
@@ -113,21 +116,7 @@ export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> {
    * @throws FILE_NOT_FOUND @throws BAD_TEXT when it is no JSON @throws BAD_ARGUMENT naming the part that is wrong
    */
   static async load(path: string): Promise<Experiment> {
-    let content: string;
-    try {
-      content = await readFile(path, "utf8");
-    } catch (error) {
-      throw fileError("FILE_NOT_FOUND", "The experiment file", path, error);
-    }
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(content);
-    } catch (error) {
-      throw new SaclaError("BAD_TEXT", `The experiment file ${show(path)} is no JSON: ${error instanceof Error ? error.message : String(error)}.`, {
-        cause: error,
-      });
-    }
-    return new Experiment(parsed, `the experiment file ${path}`);
+    return new Experiment(await readJsonFile("The experiment file", path), `the experiment file ${path}`);
   }
 
   /** The equipment id of a signal, or of the signal of an axis. @throws UNKNOWN_SIGNAL */

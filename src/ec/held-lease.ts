@@ -62,7 +62,12 @@ export class HeldLease {
   /** @throws LEASE_LOST */
   check(): void {
     if (this.#lost === undefined && this.#releasing === undefined && performance.now() >= this.#goodUntil) {
-      this.#lose(new SaclaError("LEASE_LOST", `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms.`));
+      this.#lose(
+        new SaclaError(
+          "LEASE_LOST",
+          `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms; whoever keeps it stops what moved under it.`,
+        ),
+      );
     }
     if (this.#lost !== undefined) throw this.#lost;
     if (this.#releasing !== undefined) throw new SaclaError("LEASE_LOST", `The lease of beamline ${this.bl} was given back.`);
@@ -107,7 +112,11 @@ export class HeldLease {
     const askedAt = performance.now();
     const left = Math.ceil(this.#goodUntil - askedAt);
     try {
-      if (left <= 0) throw new SaclaError("LEASE_LOST", `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms.`);
+      if (left <= 0)
+        throw new SaclaError(
+          "LEASE_LOST",
+          `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms; whoever keeps it stops what moved under it.`,
+        );
       await this.endpoint.call("lease.renew", { bl: this.bl, lease }, { timeoutMs: left });
       this.#goodUntil = askedAt + this.#ttlMs;
     } catch (error) {

@@ -43,8 +43,12 @@ export class LeaseJournal {
     this.#write({ bl, event: "touched", device, kind });
   }
 
-  ended({ bl, name, reason, how, done }: EndedLease): void {
+  /** @param left - what could not be made safe, which stays to be made good by the next process */
+  ended({ bl, name, reason, how, done }: EndedLease, left: ReadonlyMap<string, Touched>): void {
     this.#write({ bl, event: "ended", name, reason, how, done: [...done] });
+    if (left.size === 0) return;
+    this.taken(bl, name, reason);
+    for (const [device, kind] of left) this.touched(bl, device, kind);
   }
 
   #write(unstamped: Unstamped<Entry>): void {

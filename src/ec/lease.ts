@@ -187,7 +187,7 @@ export class LeaseKeeper {
         ? `was ${ended.how}${ended.done.length === 0 ? "" : `; then: ${ended.done.join("; ")}`}`
         : isExpiring
           ? "has expired; what it left moving is being stopped"
-          : "is not known here";
+          : "is not known here: who kept it was started anew, or it was of another beamline";
     const now = held !== undefined && !isExpiring && this.#isLive(held) ? ` It is now held by ${show(held.name)} (${held.reason}).` : "";
     return new SaclaError("LEASE_LOST", `The lease of beamline ${bl} ${how}.${now}`, { details });
   }

@@ -141,7 +141,7 @@ async function axisRow({ axis, to }: AxisPart, note: (code: SaclaError["code"]) 
 async function settingRow({ setting, to }: SettingPart, note: (code: SaclaError["code"]) => void): Promise<MoveRow> {
   const { value, state, why } = await setting.read();
   const { allowed, unit } = setting.info;
-  const limit = whyNotAllowed(allowed, unit, to);
+  const limit = whyNotAllowed(setting.info, to);
   const states = stateProblem(state, why);
   if (limit !== "") note("LIMIT");
   if (states !== undefined) note(states.code);

@@ -1,6 +1,7 @@
 import { sleep } from "../core/async.ts";
 import { SaclaError, show } from "../core/errors.ts";
 import type { WaitOptions } from "./axis.ts";
+import { reason } from "./device-checks.ts";
 import type { DeviceReading, SettingInfo } from "./driver.ts";
 import type { HeldLease } from "./held-lease.ts";
 
@@ -26,8 +27,8 @@ async function arrive(
     const isThere = value === wanted || (typeof value === "number" && typeof wanted === "number" && Math.abs(value - wanted) <= tolerance);
     // What an interlock holds where it was asked to be is there, too: closing a shutter that is locked closed.
     if ((state === "ready" || state === "locked") && isThere) return;
-    if (state === "locked") throw new SaclaError("INTERLOCK", `${name} is locked at ${show(value)}: ${why}.`, { details });
-    if (state === "fault") throw new SaclaError("DEVICE_FAULT", `${name} is at fault: ${why}.`, { details });
+    if (state === "locked") throw new SaclaError("INTERLOCK", `${name} is locked at ${show(value)}: ${reason(why)}.`, { details });
+    if (state === "fault") throw new SaclaError("DEVICE_FAULT", `${name} is at fault: ${reason(why)}.`, { details });
     const passedMs = performance.now() - started;
     if (passedMs > marginMs + (state === "moving" ? LONGEST_MOTION_MS : 0)) {
       throw new SaclaError(

@@ -64,6 +64,8 @@ class Controlling implements Endpoint {
   readonly #begins = new Map<string, number>();
   readonly #ending = new AbortController();
   readonly #journal: LeaseJournal | undefined;
+  /** What could not be made safe when the last lease of a beamline ended. */
+  readonly #left = new Map<number, Map<string, Touched>>();
   /** What leases of a killed process left has been made safe. */
   readonly #recovered: Promise<unknown>;
   #closing: Promise<void> | undefined;
@@ -78,7 +80,7 @@ class Controlling implements Endpoint {
       onTake: (bl, name, reason) => journal?.taken(bl, name, reason),
       onEnd: (ended) => {
         try {
-          journal?.ended(ended);
+          journal?.ended(ended, this.#left.get(ended.bl) ?? new Map());
         } finally {
           onLeaseEnd(ended);
         }
@@ -112,7 +114,7 @@ class Controlling implements Endpoint {
   }
 
   async #shutDown(): Promise<void> {
-    await this.#leases.close();
+    await Promise.all([this.#leases.close(), this.#recovered.catch(() => {})]);
     this.#ending.abort();
     try {
       await this.#driver.ask("close", (driver) => driver.close());
@@ -341,11 +343,17 @@ class Controlling implements Endpoint {
 
   /** A line for each thing done; what fails is a line too. */
   async #makeSafe(bl: number, touched: ReadonlyMap<string, Touched>, how: LeaseEnd): Promise<readonly string[]> {
+    const left = new Map<string, Touched>();
+    this.#left.set(bl, left);
     const tries = [...touched].map(async ([device, kind]): Promise<string | null> => {
-      if (kind === "axis") return await this.#stopIfMoving(device);
       // A holder who gives the control back has left shutter and run as they shall be.
-      if (how === "released") return null;
-      return kind === "shutter" ? await this.#closeIfOpen(device) : await this.#pauseIfRunning(bl);
+      if (how === "released" && kind !== "axis") return null;
+      try {
+        return kind === "axis" ? await this.#stopIfMoving(device) : kind === "shutter" ? await this.#closeIfOpen(device) : await this.#pauseIfRunning(bl);
+      } catch (error) {
+        left.set(device, kind);
+        return toSaclaError(error).message;
+      }
     });
     return (await Promise.all(tries)).filter((line) => line !== null);
   }
@@ -369,13 +377,14 @@ class Controlling implements Endpoint {
     return await this.#tell(runName(bl), runUndo(bl), `${runName(bl)} paused`);
   }
 
-  /** `line` when it was done, another when it was not. */
+  /** `line` when it was done. @throws that it could not be done */
   async #tell(device: string, undo: Undo, line: string | null): Promise<string | null> {
     try {
       await this.#halt(device, undo);
       return line;
     } catch (error) {
-      return `${device} could not be ${undo.word}: ${toSaclaError(error).message}`;
+      const { code, message } = toSaclaError(error);
+      throw new SaclaError(code, `${device} could not be ${undo.word}: ${message}`, { cause: error });
     }
   }
 }

@@ -325,7 +325,8 @@ export class SimulatedFacility implements Source {
     const signal = signalTable().get(equipId);
     if (signal !== undefined) return signal;
     const near = nearestNames(equipId, signalTable().keys(), 3);
-    throw new SaclaError("UNKNOWN_SIGNAL", `There is no equipment id ${equipId}; the nearest are ${near.join(", ")}. Search with: sacla signals TEXT`, {
+    const nearest = near.length > 0 ? `; the nearest are ${near.join(", ")}` : ", nor one like it";
+    throw new SaclaError("UNKNOWN_SIGNAL", `There is no equipment id ${equipId}${nearest}. Search with: sacla signals TEXT`, {
       details: { equipId, near },
     });
   }

@@ -29,7 +29,10 @@ export function checkAgainst<S extends v.GenericSchema>(schema: S, value: unknow
 }
 
 function allowedBy(issue: v.BaseIssue<unknown>): string {
+  // What a schema says in its own words; Valibot's begin so.
+  if (!issue.message.startsWith("Invalid ")) return issue.message;
   const expected = issue.expected ?? "something else";
+  if (issue.input === undefined && issue.type === "strict_object") return "given";
   if (expected === "never") return "left out: there is no such parameter";
   if (issue.type === "integer") return "a whole number";
   return expected.replace(">=", "at least ").replace("<=", "at most ");

@@ -26,7 +26,7 @@ export const deviceInfo = v.variant("kind", [
   v.strictObject({ kind: v.literal("shutter"), ...device }),
   v.strictObject({
     kind: v.literal("setting"),
-    role: v.picklist(["selector", "attenuator", "amplifier", "undulator-k"]),
+    role: v.picklist(["selector", "attenuator", "amplifier", "undulator-k", "accelerator"]),
     ...device,
     unit: v.string(),
     allowed: v.union([v.pipe(v.array(value), v.readonly()), v.strictObject({ from: v.number(), to: v.number() })]),

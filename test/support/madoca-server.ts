@@ -1,115 +1,17 @@
-import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
-import { isSaclaError } from "../../src/core/errors.ts";
-import type { ControlDriver, DeviceInfo } from "../../src/ec/index.ts";
+import type { ControlDriver } from "../../src/ec/index.ts";
+import { type MadocaQuirks, SimulatedMadocaServer } from "../../src/facility/control/madoca-server.ts";
+import { toyDevices } from "./toy-driver.ts";
 
-/** How the servers at the beamlines differ. */
-export interface MadocaQuirks {
-  /** @default true */
-  readonly newline?: boolean;
-  /** Sends each reply in pieces of so many bytes. */
-  readonly piece?: number;
-  /** Units as one of them spells positions. @default "pulse" */
-  readonly unit?: string;
-}
+export type { MadocaQuirks } from "../../src/facility/control/madoca-server.ts";
 
 /** The object that stands for a device: `bl3_st2_pm001` is `bl_3_st2_pm001`. */
 export function objectOf(device: string): string {
   return device.replace(/^bl(\d+)/, "bl_$1");
 }
 
-/** A MADOCA server over any driver: answers at once, glues units on, says inactive, moving, locked, fail. */
-export class MadocaServer {
-  readonly requests: string[] = [];
-  /** Answers to give instead, by `verb/object/complement` or object. */
-  readonly scripted = new Map<string, string | "silence" | "hang up">();
-  readonly #driver: ControlDriver;
-  readonly #quirks: MadocaQuirks;
-  readonly #sockets = new Set<Socket>();
-  readonly #server: Server;
-  #devices: readonly DeviceInfo[] = [];
-
+/** The simulated MADOCA server over the toy devices of beamline 3. */
+export class MadocaServer extends SimulatedMadocaServer {
   constructor(driver: ControlDriver, quirks: MadocaQuirks = {}) {
-    this.#driver = driver;
-    this.#quirks = quirks;
-    this.#server = createServer((socket) => this.#serve(socket));
-  }
-
-  async listen(port = 0): Promise<number> {
-    this.#devices = await this.#driver.devices(3);
-    this.#server.listen(port, "127.0.0.1");
-    await once(this.#server, "listening");
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  }
-
-  /** Ends every connection, as a restart of the server does. */
-  hangUp(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  async close(): Promise<void> {
-    this.hangUp();
-    this.#server.close();
-    await once(this.#server, "close").catch(() => {});
-  }
-
-  #serve(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket)).on("error", () => {});
-    let text = "";
-    socket.on("data", async (bytes) => {
-      text += bytes.toString("latin1");
-      const end = text.indexOf("\n");
-      if (end < 0) return;
-      const request = text.slice(0, end).trim();
-      text = text.slice(end + 1);
-      this.requests.push(request);
-      const [verb = "", object = "", ...rest] = request.split("/");
-      const complement = rest.join("/");
-      const scripted = this.scripted.get(request) ?? this.scripted.get(object);
-      if (scripted === "silence") return;
-      if (scripted === "hang up") return void socket.destroy();
-      const answer = scripted ?? (await this.#answer(verb, object, complement));
-      const reply = `${object}/${verb}/27354_sacla_bl3_opcon1/${answer}${this.#quirks.newline === false ? "" : "\n"}`;
-      await this.#send(socket, reply);
-    });
-  }
-
-  async #send(socket: Socket, reply: string): Promise<void> {
-    const { piece = reply.length } = this.#quirks;
-    for (let i = 0; i < reply.length; i += piece) {
-      socket.write(reply.slice(i, i + piece));
-      if (piece < reply.length) await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  }
-
-  async #answer(verb: string, object: string, complement: string): Promise<string> {
-    const [, name = object, suffix = ""] = /^(.*?)(_preset|_speed)?$/.exec(object) ?? [];
-    const device = this.#devices.find((info) => objectOf(info.name) === name);
-    if (device === undefined) return object === "bl_3_beam" ? `${(await this.#driver.beam(3)).on ? "open" : "close"}/0` : "fail_no_such_object/-1";
-    try {
-      return verb === "get" ? await this.#get(device) : await this.#put(device, suffix, complement);
-    } catch (error) {
-      return isSaclaError(error, "INTERLOCK") ? "locked/-1" : isSaclaError(error, "DEVICE_BUSY") ? "busy/-1" : "fail/-1";
-    }
-  }
-
-  async #get({ name, kind }: DeviceInfo): Promise<string> {
-    const { state, value } = await this.#driver.read(name);
-    const words = { ready: "inactive", moving: "moving", locked: "locked", fault: "fail" };
-    if (kind === "shutter") return `${state === "ready" ? (value === "open" ? "open" : "close") : words[state]}/0`;
-    return `${words[state]}_${value}${kind === "axis" ? (this.#quirks.unit ?? "pulse") : ""}/0`;
-  }
-
-  async #put({ name, kind }: DeviceInfo, suffix: string, complement: string): Promise<string> {
-    const number = Number(/^[+-]?[\d.]+/.exec(complement)?.[0] ?? Number.NaN);
-    if (kind === "shutter") await this.#driver.setShutter(name, complement === "on" || complement === "open");
-    else if (kind === "setting") await this.#driver.set(name, Number.isNaN(number) ? complement : number);
-    else if (suffix === "_preset") await this.#driver.preset(name, number);
-    else if (suffix === "_speed") await this.#driver.setSpeed(name, number);
-    else if (complement === "stop") await this.#driver.stop(name);
-    else await this.#driver.move(name, number);
-    return "ok/0";
+    super(driver, { bl: 3, devices: toyDevices.map((info) => ({ object: objectOf(info.name), info })), beam: "bl_3_beam" }, quirks);
   }
 }

@@ -23,6 +23,7 @@ export const axes: AddCommand = (program, io) =>
         name: string;
         device: string;
         kind: string;
+        role?: string;
         state: string;
         value: number | string;
         unit: string;
@@ -44,7 +45,7 @@ export const axes: AddCommand = (program, io) =>
         const row = { name, device, kind, state, value, unit: "", limits: "", meaning, why };
         if (kind === "setting") {
           const limits = "from" in info.allowed ? `${info.allowed.from} … ${info.allowed.to}` : info.allowed.join(", ");
-          rows.push({ ...row, unit: info.unit, limits });
+          rows.push({ ...row, role: info.role, unit: info.unit, limits });
         } else {
           rows.push(row);
         }
@@ -52,7 +53,7 @@ export const axes: AddCommand = (program, io) =>
       const cells = rows.map((row) => [
         row.name,
         row.device,
-        row.kind,
+        row.role ?? row.kind,
         row.state,
         typeof row.value === "number" ? Number(row.value.toPrecision(9)) : row.value,
         row.unit,

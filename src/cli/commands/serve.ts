@@ -2,12 +2,13 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
 import { connect } from "../../connect.ts";
-import { show, toSaclaError } from "../../core/errors.ts";
+import { SaclaError, show, toSaclaError } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import type { TlsFiles } from "../../server/index.ts";
 import { type AddCommand, parseWhole } from "../command.ts";
 import { untilStopped } from "../io.ts";
 import { collect, type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
+import { controlOverMadoca } from "../madoca.ts";
 
 interface ServeOptions extends KaraboOptions {
   readonly zmq: readonly string[];
@@ -17,6 +18,8 @@ interface ServeOptions extends KaraboOptions {
   readonly bl: number;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly madoca?: string;
+  readonly leases: string;
   readonly json?: boolean;
 }
 interface HostPort {
@@ -47,21 +50,32 @@ export const serve: AddCommand = (program, io) => {
     .option("--audit <file>", "write every call that changes something here, one JSON object a line")
     .option("--tls-cert <file>", "certificate for HTTPS, PEM")
     .option("--tls-key <file>", "its private key, PEM")
+    .option("--madoca <file>", "control the devices that the part madoca of this experiment file names, instead of the source's")
+    .option("--leases <file>", "with --madoca: where leases are written down, so that what a crash left moving is stopped", "sacla-leases.jsonl")
     .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
     .option("--json", "print one JSON object when it is ready");
   withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {
     // Here, so that other commands do not wait for what only a server needs.
     const { Keys, Limits, openAudit, ServerMetrics, serve: startServer } = await import("../../server/index.ts");
     const { pino } = await import("pino");
-    const url = source ?? io.env["SACLA_URL"] ?? "sim:";
+    const url = source ?? io.env["SACLA_URL"] ?? (options.madoca === undefined ? "sim:" : undefined);
+    if (url === undefined) {
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        "With --madoca devices are real, so simulated data must be asked for: name the source of the data, or sim: to rehearse.",
+      );
+    }
     const { zmq, http } = withDefaults(options);
     const tls = tlsFiles(options);
     const keys = options.keys === undefined ? undefined : Keys.open(options.keys);
     await using facility = await connect(url);
+    const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => io.err(line) });
+    // Closed after the server: nobody begins anything any more when the leases end.
+    await using madoca = options.madoca === undefined ? undefined : await controlOverMadoca(facility.endpoint, options.madoca, options.leases, logger);
+    const endpoint = madoca?.endpoint ?? facility.endpoint;
     const audit = options.audit === undefined ? undefined : await openAudit(options.audit);
     try {
-      const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => io.err(line) });
-      await using server = await startServer(facility.endpoint, {
+      await using server = await startServer(endpoint, {
         zmq,
         http: http === undefined ? undefined : { ...http, tls },
         keys,
@@ -70,10 +84,11 @@ export const serve: AddCommand = (program, io) => {
         metrics: new ServerMetrics(),
         logger,
       });
-      await using bridge = await startKarabo(facility.endpoint, options.bl, options, logger);
+      await using bridge = await startKarabo(endpoint, options.bl, options, logger);
       const { addresses } = server;
-      const karabo = bridge === undefined ? {} : { karaboBridge: bridge.address };
-      io.out(options.json === true ? `${JSON.stringify({ source: url, addresses, ...karabo })}\n` : `${greeting(url, addresses, keys !== undefined)}\n`);
+      const more = { ...(bridge === undefined ? {} : { karaboBridge: bridge.address }), ...(madoca === undefined ? {} : { madoca: madoca.json }) };
+      if (madoca !== undefined && options.json !== true) io.out(`${madoca.text}\n`);
+      io.out(options.json === true ? `${JSON.stringify({ source: url, addresses, ...more })}\n` : `${greeting(url, addresses, keys !== undefined)}\n`);
       if (bridge !== undefined && options.json !== true) io.out(`  karabo_bridge.Client("${bridge.address}").next()\n`);
       await untilStopped(io);
     } finally {

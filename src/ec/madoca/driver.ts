@@ -3,7 +3,7 @@ import { asFinite } from "../../core/guards.ts";
 import type { BeamState, ControlDriver, DeviceInfo, DeviceReading, RunState } from "../driver.ts";
 import { MadocaLink } from "./link.ts";
 import type { MadocaSection } from "./section.ts";
-import { parseComplement } from "./text.ts";
+import { parseComplement, parseSetting } from "./text.ts";
 
 export interface MadocaOptions {
   readonly bl: number;
@@ -54,21 +54,26 @@ class MadocaDriver implements ControlDriver {
   async read(device: string): Promise<DeviceReading> {
     const { object, info } = this.#entry(device);
     const { complement, status } = await this.#link.ask("get", object, info.kind === "shutter" ? "status" : "query");
+    if (info.kind === "setting") {
+      const { word, value } = parseSetting(complement);
+      const { fault, why } = judge(word, complement, status);
+      return { device, state: fault ?? stateOf(word, value !== null), value: value ?? complement, why };
+    }
     const { word, value, unit } = parseComplement(complement);
-    const isFault = status !== 0 || word.startsWith("fail");
-    const why = isFault ? `the answer was ${complement}, status ${status}` : word === "locked" ? `MADOCA says ${complement}` : "";
+    const { fault, why } = judge(word, complement, status);
     if (info.kind === "shutter") {
-      const value = word.includes("open") ? "open" : "closed";
-      return { device, state: isFault ? "fault" : word === "locked" ? "locked" : /^(open|closed?)$/.test(word) ? "ready" : "moving", value, why };
+      const place = word.includes("open") ? "open" : "closed";
+      return { device, state: fault ?? (word === "locked" ? word : /^(open|closed?)$/.test(word) ? "ready" : "moving"), value: place, why };
     }
-    const state = isFault ? "fault" : stateOf(word, value !== null || info.kind === "setting");
-    if (info.kind === "setting") return { device, state, value: value ?? complement, why };
+    const whose = `it stands for ${device} in the part madoca of the experiment file`;
     if (value === null) {
-      if (!isFault && word !== "locked") throw new SaclaError("DEVICE_FAULT", `${object} answered ${show(complement)}, in which there is no position.`);
-      return { device, state, value: "unknown", why };
+      if (fault === undefined && word !== "locked")
+        throw new SaclaError("DEVICE_FAULT", `${object} answered ${show(complement)}, in which there is no position; ${whose}.`);
+      return { device, state: fault ?? "locked", value: "unknown", why };
     }
-    if (unit !== "" && unit !== "pulse") throw new SaclaError("DEVICE_FAULT", `${object} answered ${show(complement)}, but its position must be in pulses.`);
-    return { device, state, value, why };
+    if (unit !== "" && unit !== "pulse")
+      throw new SaclaError("DEVICE_FAULT", `${object} answered ${show(complement)}, but the position of an axis must be in pulses; ${whose}.`);
+    return { device, state: fault ?? stateOf(word, true), value, why };
   }
 
   async move(axis: string, pulses: number): Promise<void> {
@@ -122,7 +127,10 @@ class MadocaDriver implements ControlDriver {
 
   async beam(): Promise<BeamState> {
     if (this.#beam === undefined)
-      throw new SaclaError("UNSUPPORTED", `${this.name} is not told which object says whether there is beam: "beam" of the part madoca.`);
+      throw new SaclaError(
+        "UNSUPPORTED",
+        `${this.name} is not told which object says whether there is beam; name it as "beam" in the part madoca of the experiment file.`,
+      );
     const { complement, status } = await this.#link.ask("get", this.#beam, "status");
     const { word } = parseComplement(complement);
     const isOn = status === 0 && (word === "open" || word === "on");
@@ -160,6 +168,12 @@ class MadocaDriver implements ControlDriver {
       `${this.name} does not control runs: the messages of the run control are not public. Start and stop them in RunControlGUI.`,
     );
   }
+}
+
+/** What an answer says of a fault, and why the device cannot be used. */
+function judge(word: string, complement: string, status: number): { readonly fault: "fault" | undefined; readonly why: string } {
+  if (status !== 0 || word.startsWith("fail")) return { fault: "fault", why: `the answer was ${complement}, status ${status}` };
+  return { fault: undefined, why: word === "locked" ? `MADOCA says ${complement}` : "" };
 }
 
 /** Anything but `inactive`, `locked` and `fail` is on its way, as every client of MADOCA takes it. */

@@ -25,9 +25,13 @@ export function parseReply(text: string): MadocaReply {
   const [object, verb, subject, ...rest] = text.trim().split("/");
   const status = rest.pop();
   if (object === undefined || verb === undefined || subject === undefined || rest.length === 0 || status === undefined || !/^[+-]?\d+$/.test(status.trim())) {
-    throw new SaclaError("BAD_MESSAGE", `A MADOCA reply is ${show(text)}, but must be object/verb/subject/complement/status.`, {
-      details: { text: show(text) },
-    });
+    throw new SaclaError(
+      "BAD_MESSAGE",
+      `A MADOCA reply is ${show(text)}, but must be object/verb/subject/complement/status; is it a MADOCA server that answers?`,
+      {
+        details: { text: show(text) },
+      },
+    );
   }
   return { object, verb, complement: rest.join("/").trim(), status: Number(status) };
 }
@@ -43,4 +47,16 @@ export function parseComplement(text: string): Complement {
   if (match === null) return { word: text.trim().toLowerCase(), value: null, unit: "" };
   const [, word = "", value = "", unit = ""] = match;
   return { word: word.toLowerCase(), value: Number(value), unit };
+}
+
+/** The words that are states everywhere; any other word of a setting is its value. */
+const states = /^(inactive|active|moving|busy|locked|fail)(?:_(.+))?$/i;
+
+/** State and value of a setting; null when there is none. */
+export function parseSetting(text: string): { readonly word: string; readonly value: number | string | null } {
+  const [, word = "", rest = null] = states.exec(text.trim()) ?? [];
+  const value = word === "" ? text.trim() : rest;
+  const number = value === null ? null : parseComplement(value);
+  const isNumber = number !== null && number.word === "" && number.value !== null;
+  return { word: word.toLowerCase(), value: isNumber ? number.value : value };
 }

@@ -71,10 +71,8 @@ function commonSettings(bl: number): Setting[] {
 const laserSelector = (bl: number): Setting => setting("selector", `bl${bl}_lh1_selector1`, `pump laser pulse selector; ${selectors}`, "", selectorValues, 2);
 
 /** Made and stopped on request: the accelerator is not controlled from a beamline. */
-const pumpFel = (bl: number): Setting => ({
-  ...setting("selector", `bl${bl}_pump_fel`, "pump FEL of the two-colour scheme; made and stopped by the operators on request", "", ["off", "on"], "off"),
-  travelSeconds: controlParameters.operatorSeconds,
-});
+const pumpFel = (bl: number): Setting =>
+  setting("accelerator", `bl${bl}_pump_fel`, "pump FEL of the two-colour scheme; made and stopped by the operators on request", "", ["off", "on"], "off");
 
 const amplifiers = (bl: number, station: number): Setting[] =>
   Array.from({ length: 15 }, (_, i) =>

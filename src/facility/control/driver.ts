@@ -168,5 +168,6 @@ export class SimulatedControl implements ControlDriver {
 function unknownDevice(device: string, bl: ControlledBeamline): SaclaError {
   const names = bl.infos().map(({ name }) => name);
   const near = nearestNames(device, names, 3);
-  return new SaclaError("UNKNOWN_DEVICE", `Beamline ${bl.bl} has no device ${show(device)}; the nearest are ${showList(near)}.`, { details: { device, near } });
+  const which = near.length > 0 ? `the nearest are ${showList(near)}` : `it has ${showList(names)}`;
+  return new SaclaError("UNKNOWN_DEVICE", `Beamline ${bl.bl} has no device ${show(device)}; ${which}.`, { details: { device, near } });
 }

@@ -1,7 +1,8 @@
 /** Every number of the simulated control, in one place; see ../parameters.ts. */
 export const controlParameters = {
   shutterTravelSeconds: 0.2,
-  travelSeconds: { selector: 0.05, attenuator: 0.5, amplifier: 0.1, "undulator-k": 1 },
+  /** `accelerator`: how long its operators take. */
+  travelSeconds: { selector: 0.05, attenuator: 0.5, amplifier: 0.1, "undulator-k": 1, accelerator: 3 },
   /** Between the end of a run and the moment it can be read. */
   storingSeconds: 0.5,
   selectorValues: ["off", "single", 1, 2, 3, 5, 6, 10, 15, 30, 60],
@@ -31,11 +32,10 @@ export const controlParameters = {
   t0SpreadPulse: 300,
   riseFs: [50, 120],
   /**
-   * The pump FEL of the two-colour scheme: what it does to the crystal's reflection, and how long the operators take.
-   * Both colours are from the same electrons: no jitter between them.
+   * The pump FEL of the two-colour scheme: what it does to the crystal's reflection. Both colours are from the same
+   * electrons: no jitter between them.
    */
   pumpFel: { t0Pulse: 0, amplitude: -0.3, riseFs: 30, recoveryFs: 400 },
-  operatorSeconds: 3,
   /** Places of the sample in the same square of so many pulses are one spot. */
   spotPulse: 20,
   /** What is left of the sample's signal after one shot of nominal energy, and after many. */

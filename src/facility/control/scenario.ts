@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import * as v from "valibot";
-import { fileError, SaclaError, show, showList } from "../../core/errors.ts";
+import { SaclaError, show, showList } from "../../core/errors.ts";
+import { readJsonFile } from "../../ec/json-file.ts";
 import { checkAgainst } from "../../transport/check.ts";
 import calm from "../scenarios/calm.json" with { type: "json" };
 import hostile from "../scenarios/hostile.json" with { type: "json" };
@@ -62,20 +62,5 @@ export function scenarioOf(scenario: string | Partial<Scenario>): Scenario {
  */
 export async function loadScenario(nameOrPath: string): Promise<Scenario> {
   if (!nameOrPath.endsWith(".json")) return scenarioOf(nameOrPath);
-  let text: string;
-  try {
-    text = await readFile(nameOrPath, "utf8");
-  } catch (error) {
-    throw fileError("FILE_NOT_FOUND", "There is no scenario", nameOrPath, error);
-  }
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch (error) {
-    throw new SaclaError("BAD_TEXT", `The scenario ${show(nameOrPath)} is not JSON: ${error instanceof Error ? error.message : String(error)}`, {
-      details: { path: nameOrPath },
-      cause: error,
-    });
-  }
-  return checkAgainst(scenarioFile, data, "BAD_ARGUMENT", `the scenario ${nameOrPath}`);
+  return checkAgainst(scenarioFile, await readJsonFile("The scenario", nameOrPath), "BAD_ARGUMENT", `the scenario ${nameOrPath}`);
 }

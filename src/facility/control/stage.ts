@@ -1,4 +1,5 @@
 import { SaclaError } from "../../core/errors.ts";
+import { checkLimits, checkSpeed } from "../../ec/device-checks.ts";
 import type { AxisInfo, DeviceReading } from "../../ec/index.ts";
 import { braking, trapezoid } from "./kinematics.ts";
 import { MotionLog } from "./motion-log.ts";
@@ -64,11 +65,8 @@ export class Stage {
 
   /** @throws LIMIT, DEVICE_BUSY */
   move(now: number, pulses: number): void {
-    const { name, limitsPulses, accelerationPulsesPerS2 } = this.#info;
-    if (limitsPulses !== "unlimited" && !(pulses >= limitsPulses[0] && pulses <= limitsPulses[1])) {
-      const details = { axis: name, pulses, limitsPulses };
-      throw new SaclaError("LIMIT", `${name} cannot go to ${pulses} pulses: its limits are ${limitsPulses[0]} to ${limitsPulses[1]} pulses.`, { details });
-    }
+    checkLimits(this.#info, pulses);
+    const { name, accelerationPulsesPerS2 } = this.#info;
     this.#checkRest(now);
     if (this.#luck.draw("refused") < this.#faults.refused) {
       throw new SaclaError("DEVICE_BUSY", `${name} is used by another program at the moment; ask again.`, { details: { axis: name } });
@@ -101,12 +99,7 @@ export class Stage {
 
   /** Of the motions to come. @throws LIMIT */
   setSpeed(pulsesPerSecond: number): void {
-    const { name, speedLimits } = this.#info;
-    const [slowest, fastest] = speedLimits;
-    if (!(pulsesPerSecond >= slowest && pulsesPerSecond <= fastest)) {
-      const details = { axis: name, pulsesPerSecond, speedLimits };
-      throw new SaclaError("LIMIT", `${name} cannot go at ${pulsesPerSecond} pulses/s: its limits are ${slowest} to ${fastest} pulses/s.`, { details });
-    }
+    checkSpeed(this.#info, pulsesPerSecond);
     this.#speed = pulsesPerSecond;
   }
 

@@ -1,4 +1,5 @@
-import { SaclaError, show, showList } from "../../core/errors.ts";
+import { SaclaError } from "../../core/errors.ts";
+import { checkAllowed } from "../../ec/device-checks.ts";
 import type { DeviceReading, SettingInfo } from "../../ec/index.ts";
 import { TAG_RATE_HZ } from "../parameters.ts";
 import { controlParameters } from "./parameters.ts";
@@ -100,14 +101,8 @@ export class SettingDevice {
 
   /** @throws LIMIT, DEVICE_BUSY */
   set(now: number, value: number | string): void {
-    const { name, allowed, unit } = this.info;
-    const isAllowed = "from" in allowed ? typeof value === "number" && value >= allowed.from && value <= allowed.to : allowed.includes(value);
-    if (!isAllowed) {
-      const what = "from" in allowed ? `a number from ${allowed.from} to ${allowed.to}` : showList(allowed, 30);
-      throw new SaclaError("LIMIT", `${name} cannot be set to ${show(value)}: it takes ${what}${unit === "" ? "" : ` ${unit}`}.`, {
-        details: { setting: name, value, allowed },
-      });
-    }
+    checkAllowed(this.info, value);
+    const { name } = this.info;
     if (now < this.restsAt()) throw new SaclaError("DEVICE_BUSY", `${name} is still moving; wait for it.`, { details: { setting: name } });
     if (this.#luck.draw("refused") < this.#refusedShare) {
       throw new SaclaError("DEVICE_BUSY", `${name} is used by another program at the moment; ask again.`, { details: { setting: name } });

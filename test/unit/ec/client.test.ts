@@ -164,6 +164,14 @@ describe("a snapshot", () => {
     expect(toy.calls.length).toBeGreaterThan(0);
   });
 
+  it("of an axis that tells no position is refused, so that no file is damaged by it", async () => {
+    const { toy, control } = await open();
+    const read = toy.read.bind(toy);
+    toy.read = async (device) => (device === "bl3_st2_pm002" ? { device, state: "locked", value: "unknown", why: "" } : await read(device));
+    await expect(control.snapshot()).rejects.toMatchObject({ code: "DEVICE_FAULT", message: expect.stringContaining("where sample_x is") });
+    expect(Object.keys((await control.snapshot(["delay", "gain"])).values)).toEqual(["delay", "gain"]);
+  });
+
   it("of another device under the same name is not put back", async () => {
     const { control } = await open();
     const snapshot = await control.snapshot(["delay"]);

@@ -145,6 +145,27 @@ describe("a lease", () => {
     await first.close();
   });
 
+  it("that ended while its devices could not be reached is made good by the next process", async () => {
+    const journal = join(temporary, "unreached.jsonl");
+    const driver = new ToyDriver();
+    const first = withControl(endpointOf(tinySource()), driver, { journal });
+    const { lease } = await first.call("lease.take", { bl, name: "night shift", reason: "scan", ttlMs: 600_000 });
+    await first.call("ec.setShutter", { bl, lease, shutter, open: true });
+    await first.call("ec.move", { bl, lease, axis: "bl3_st2_pm004", pulses: 50_000_000 });
+    driver.faults.set("*", "disconnect");
+    await first.close();
+    driver.faults.clear();
+    expect([driver.isMoving("bl3_st2_pm004"), driver.isOpen(shutter)]).toEqual([true, true]);
+    const second = withControl(endpointOf(tinySource()), driver, { journal });
+    const { previous } = await second.call("lease.take", { bl, name: "day shift", reason: "scan", ttlMs: 1000 });
+    expect(previous).toMatchObject({ name: "night shift", how: "killed", done: [`${shutter} closed`, expect.stringContaining("stopped near")] });
+    expect([driver.isMoving("bl3_st2_pm004"), driver.isOpen(shutter)]).toEqual([false, false]);
+    await second.close();
+    const third = withControl(endpointOf(tinySource()), driver, { journal });
+    expect((await third.call("lease.take", { bl, name: "a", reason: "b", ttlMs: 1000 })).previous).toBeNull();
+    await third.close();
+  });
+
   it("ends with the connection: everything is left safe, and the driver closed", async () => {
     const { endpoint, take, driver } = open();
     const lease = await take("night shift");

@@ -92,6 +92,37 @@ describe("the MADOCA driver", () => {
     }
   });
 
+  it("reads a setting whose value is a word, and one that is on its way to it", async () => {
+    const { server, port } = await open();
+    const selector = {
+      kind: "setting" as const,
+      role: "selector" as const,
+      name: "bl3_selector1",
+      syncdb: null,
+      meaning: "",
+      unit: "",
+      allowed: ["off", "single", 1, 2],
+    };
+    const devices = [{ object: "bl_3_selector1", info: selector, words: "on-off" as const }];
+    const driver = madocaDriver({ bl: 3, madoca: { host: "127.0.0.1", port, devices } });
+    closers.push(() => driver.close());
+    const readings: [string, object][] = [
+      ["inactive_off/0", { state: "ready", value: "off" }],
+      ["single/0", { state: "ready", value: "single" }],
+      ["off/0", { state: "ready", value: "off" }],
+      ["inactive_2/0", { state: "ready", value: 2 }],
+      ["2/0", { state: "ready", value: 2 }],
+      ["moving_off/0", { state: "moving", value: "off" }],
+      ["active/0", { state: "moving", value: "active" }],
+      ["locked_single/0", { state: "locked", value: "single", why: "MADOCA says locked_single" }],
+      ["fail/-1", { state: "fault", value: "fail" }],
+    ];
+    for (const [answer, expected] of readings) {
+      server.scripted.set("bl_3_selector1", answer);
+      expect(await driver.read("bl3_selector1"), answer).toMatchObject(expected);
+    }
+  });
+
   it("answers each of many questions at once with its own answer, in pieces and without line breaks", async () => {
     const { driver } = await open({ newline: false, piece: 5 }, 10_000);
     for (const [i, name] of ["bl3_st2_pm001", "bl3_st2_pm002", "bl3_st2_pm004"].entries()) await driver.preset(name, 100 + i);
