@@ -3,8 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import { linePlot } from "sacla/plot";
-import { controlApparatus, Engine, plan, ScanTable, type ShotsTaken, scan, set, withShutterOpen } from "sacla/scan";
-import { fitStep } from "./parts/step-fit.ts";
+import { controlApparatus, Engine, fitStep, plan, ScanTable, type ShotsTaken, scan, set, withShutterOpen } from "sacla/scan";
 
 const experiment = defineExperiment({
   name: "delay scan",
@@ -60,7 +59,7 @@ const delays = table.rows.map(({ data }) => data["delay"] ?? NaN);
 const differences = table.rows.flatMap(({ taken }) => (taken === null ? [] : [onOff(taken)]));
 const ratios = differences.map(({ ratio }) => 100 * ratio);
 const errors = differences.map(({ error }) => 100 * error);
-const fit = fitStep(delays, ratios, errors);
+const fit = fitStep(delays, ratios, { errors, after: "parabola" }); // The signal recovers within the window.
 
 await mkdir("out", { recursive: true });
 const bars = {
@@ -79,5 +78,7 @@ await writeFile(
   ),
 );
 console.log(`${shots.used} of ${shots.asked} shots used; left out:`, shots.dropped);
-console.log(`t0 = ${fit.centre.toFixed(3)} ± ${fit.centreError.toFixed(3)} ps, rise ${(1000 * fit.width).toFixed(0)} fs rms, step ${fit.height.toFixed(2)} %`);
+console.log(
+  `t0 = ${fit.centre.toFixed(3)} ± ${fit.centreError.toFixed(3)} ps, rise ${(1000 * fit.width).toFixed(0)} ± ${(1000 * fit.widthError).toFixed(0)} fs rms, step ${fit.height.toFixed(2)} %`,
+);
 console.log(`χ² per degree of freedom ${fit.reducedChiSquare.toFixed(2)}; out/delay-scan.svg`);

@@ -3,26 +3,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { asImage, connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import { renderImage } from "sacla/plot";
-import {
-  checkpoint,
-  confirm,
-  controlApparatus,
-  Engine,
-  finalize,
-  gridPositions,
-  move,
-  once,
-  plan,
-  point,
-  ScanTable,
-  type ShotsTaken,
-  type Steps,
-  set,
-  shots,
-  shutter,
-  spot,
-  TargetMap,
-} from "sacla/scan";
+import { controlApparatus, count, Engine, gridPositions, ScanTable, TargetMap } from "sacla/scan";
 
 const experiment = defineExperiment({
   name: "raster",
@@ -36,25 +17,14 @@ const experiment = defineExperiment({
   settings: { pulses: { device: "bl3_selector1" } },
 } as const);
 
-/** One pulse, told from those the selector stopped by the photodiode behind the sample. */
-function* onePulse(): Steps<ShotsTaken> {
-  yield* shutter("xrays", true);
-  yield* set("pulses", "single");
-  return yield* shots({ count: 1, signals: ["diode", "i0"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } });
-}
-
-/** So many fresh spots. A crash on the way costs the spot, never a second shot on it. */
+/** So many fresh spots, one pulse each. A crash on the way costs the spot, never a second shot on it. */
 const raster = (spots: number) =>
-  plan("raster on fresh spots", { spots }, function* () {
-    yield* set("pulses", "off");
-    for (let i = 0; i < spots; i++) {
-      yield* checkpoint();
-      const fresh = yield* spot("chip");
-      yield* move(fresh.at);
-      const taken = yield* once(finalize(onePulse(), () => shutter("xrays", false)));
-      yield* confirm("chip", fresh, taken.outcome === "done");
-      yield* point({ ...fresh.at, spot: fresh.index }, taken);
-    }
+  count({
+    times: spots,
+    // The photodiode behind the sample tells the shot that hit from those the selector stopped.
+    shots: { count: 1, signals: ["diode", "i0"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } },
+    freshSpots: { map: "chip", shutter: "xrays", selector: "pulses" },
+    giveUp: "go-on",
   });
 
 const [columns, rows] = [12, 8];
@@ -72,8 +42,7 @@ TargetMap.create("out/chip.map", places).close();
 
 await using facility = await connect("sim:?clock=virtual");
 await using control = await facility.ec.control(3, { name: "raster example", reason: "fresh spots", experiment, pollMs: 2 });
-// The pulse comes at once, so shots from before the request are looked at too: those with the shutter closed have no diode value.
-const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2, latencyMs: 0 });
+const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
 
 const table = new ScanTable();
 for (const part of [40, places.length - 40]) {

@@ -12,21 +12,22 @@ import {
   confirm,
   controlApparatus,
   Engine,
-  finalize,
   goToPeak,
   gridPositions,
   move,
   once,
+  onePulse,
   plan,
   point,
+  type Row,
   type ShotsTaken,
   type Steps,
   set,
   shots,
-  shutter,
   spot,
   summary,
   TargetMap,
+  withRun,
   withShutterOpen,
 } from "sacla/scan";
 
@@ -56,7 +57,8 @@ const experiment = defineExperiment({
 const delaysFs = [0, 30, 60, 120, 200, 300];
 const repeats = 2;
 const seen = { signal: "monitor", between: [0.01, 1] } as const;
-const request = (count: number) => ({ count, signals: ["bragg", "monitor"], conditions: [seen], budget: { shots: 10 * count + 20 } });
+const looking = { signals: ["bragg", "monitor"], conditions: [seen] } as const;
+const request = (count: number) => ({ ...looking, count, budget: { shots: 10 * count + 20 } });
 
 /** Both photodiodes look at the beam behind the attenuator: the less light, the more gain. */
 function* gains(gain: number): Steps {
@@ -68,17 +70,8 @@ function* gains(gain: number): Steps {
 const peakNear = (centre: number, reach: number, points: number) =>
   goToPeak({ axis: "theta", from: centre - reach, to: centre + reach, points, signal: "bragg", normaliseBy: "monitor", shots: request(5), shutter: "xrays" });
 
-/** Everything inside is stored as one run with this comment. */
-function* inRun<R>(comment: string, steps: Steps<R>): Steps<R> {
-  yield* set("run", comment);
-  return yield* finalize(steps, () => set("run", "stop"));
-}
-
-function* onePulse(): Steps<ShotsTaken> {
-  yield* shutter("xrays", true);
-  yield* set("pulses", "single");
-  return yield* shots(request(1));
-}
+/** One pulse on the area: it does not survive another one. */
+const onePumpedPulse = () => once(onePulse({ ...looking, shutter: "xrays", selector: "pulses", budget: { shots: 30 } }));
 
 /** Reflected over incoming. */
 const reflectivity = (taken: ShotsTaken): number => summary(taken, "bragg").mean / summary(taken, "monitor").mean;
@@ -97,17 +90,15 @@ function* steps(): Steps {
       yield* gains(10); // 3
       yield* set("attenuator", 400); // 4
       ({ centre } = yield* peakNear(centre, 0.015, 21).steps()); // 5, 6
-      const reference = yield* inRun(`reference ${delay} fs`, withShutterOpen("xrays", shots(request(60)))); // 7
+      const reference = yield* withRun({ comment: `reference ${delay} fs` }, withShutterOpen("xrays", shots(request(60)))); // 7
       yield* set("pump_fel", "on"); // 8: by the operators
       yield* gains(1); // 9
       yield* set("attenuator", 0); // 10
-      yield* set("pulses", "off");
-      const single = finalize(onePulse(), () => shutter("xrays", false));
-      const pumped = yield* once(inRun(`pumped ${delay} fs`, single)); // 11
-      yield* set("pulses", 1);
+      const pumped = yield* withRun({ comment: `pumped ${delay} fs` }, onePumpedPulse()); // 11
+      yield* set("pulses", 1); // All of them again, for the next rocking curve.
       yield* confirm("crystal", area, pumped.outcome === "done");
       const change = reflectivity(pumped) / reflectivity(reference) - 1;
-      yield* point({ delay, repeat, theta: centre, change, ...area.at }, pumped);
+      yield* point({ delay, repeat, theta: centre, change, ...area.at }, pumped); // With the number of its run.
     } // 12
   } // 14
 }
@@ -133,14 +124,12 @@ const crystal = TargetMap.create("out/crystal.map", gridPositions([axis("y", 3),
 
 await using facility = await connect("sim:?clock=virtual");
 await using control = await facility.ec.control(3, { name: "pump-probe example", reason: "FEL pump, FEL probe", experiment, pollMs: 2 });
-// The single pulse comes at once, so shots from before the request are looked at too: with the shutter closed the monitor sees none.
-const beamline = controlApparatus(facility, control, { experiment, monitor: "monitor", pollMs: 2, latencyMs: 0 });
+const beamline = controlApparatus(facility, control, { experiment, monitor: "monitor", pollMs: 2 });
 
-/** The beamline, with runs and operators beside it. */
+/** The beamline, with the operators beside it. */
 const apparatus: Apparatus = {
   ...beamline,
   async set(setting, value) {
-    if (setting === "run") return await (value === "stop" ? endRun() : startRun(String(value)));
     if (setting === "pump_fel" && (await control.setting("pump_fel").value()) !== value) await askOperators(`the pump FEL ${value}`);
     await beamline.set(setting, value);
   },
@@ -150,23 +139,13 @@ const apparatus: Apparatus = {
   },
 };
 
-const runs: number[] = [];
-async function startRun(comment: string): Promise<void> {
-  const { run } = await control.startRun({ comment, detectors: [], shots: 0 }); // Until it is stopped.
-  runs.push(run);
-}
-
-async function endRun(): Promise<void> {
-  await control.stopRun();
-  while ((await control.runState()).state !== "ready") await beamline.sleep(2);
-}
-
-const [delays, changes]: [number[], number[]] = [[], []];
+const [delays, changes, runs]: [number[], number[], number[]] = [[], [], []];
 const curve = {
-  point({ data }: { readonly data: Readonly<Record<string, number>> }): void {
+  point({ data, taken }: Row): void {
     if (data["change"] === undefined) return; // A point of a rocking curve.
     delays.push(data["delay"] ?? NaN);
     changes.push(100 * data["change"]);
+    runs.push(taken?.run ?? NaN);
   },
 };
 const { shots: account } = await new Engine(apparatus, { maps: { crystal }, observers: [curve] }).run(sequence);
@@ -183,6 +162,6 @@ for (const delay of delaysFs)
       .map((change) => `${change.toFixed(1)} %`)
       .join(", ")}`,
   );
-console.log(`${runs.length} runs, ${runs[0]} to ${runs.at(-1)}; the operators were asked ${asked} times`);
+console.log(`the pumped shots are in the runs ${runs.slice(0, 3).join(", ")} … ${runs.at(-1)}; the operators were asked ${asked} times`);
 console.log(`${account.used} of ${account.asked} shots used; left out:`, account.dropped);
 console.log("areas of the crystal:", crystal.counts);

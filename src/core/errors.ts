@@ -113,6 +113,11 @@ export const errorCatalogue = {
     meaning: "The measured points show no peak, or one outside the scanned window; the axis did not go to it.",
     next: "Look at the curve, then scan another window or take more shots.",
   },
+  NO_STEP: {
+    facility: false,
+    meaning: "The measured points show no step, or one whose place or width they do not tell.",
+    next: "Look at the curve, then scan another window, in finer steps, or take more shots.",
+  },
   NO_FRESH_SPOT: { facility: false, meaning: "All spots of the target map are used.", next: "Mount another sample and begin a new target map." },
   TOO_FEW_SHOTS: {
     facility: false,

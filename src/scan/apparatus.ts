@@ -1,8 +1,22 @@
-import type { FlyRequest, FlyTaken, Positions, ShotsRequest, ShotsTaken } from "./messages.ts";
+import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "./messages.ts";
 
 export interface DoOptions {
   /** Ends the call with ABORTED; what moved has been stopped. */
   readonly signal?: AbortSignal;
+}
+
+/** The run control of a beamline. */
+export interface ApparatusRuns {
+  /** The run that is on, or the last one, with its images. */
+  state(): Promise<{ readonly run: number; readonly state: "ready" | "running" | "paused" | "stopping" | "fault"; readonly shots: number }>;
+  /** Answers when it has begun. @throws DEVICE_BUSY when one is on @throws UNKNOWN_DETECTOR, DEVICE_FAULT, LEASE_LOST */
+  start(request: RunToStart): Promise<{ readonly run: number }>;
+  /** Ends the run, if one is on, and waits until the next one could start. @throws ABORTED: it ends all the same */
+  stop(options: DoOptions): Promise<void>;
+  /** Does nothing when no run is on. */
+  pause(): Promise<void>;
+  /** Goes on with a paused run. @throws DEVICE_BUSY when none is */
+  resume(): Promise<void>;
 }
 
 /** What the engine acts on: the control of a beamline, or devices that exist only in numbers. */
@@ -27,6 +41,8 @@ export interface Apparatus {
   shots(request: ShotsRequest, options: DoOptions): Promise<ShotsTaken>;
   /** Moves an axis at the speed that spreads the shots over the way, and gives where it was at each. @throws UNSUPPORTED, LIMIT, ABORTED */
   fly(request: FlyRequest, options: DoOptions): Promise<FlyTaken>;
+  /** Runs of the facility. Without it, a plan that starts one is refused. */
+  readonly runs?: ApparatusRuns;
   /** The declared safe state: axes at rest, shutters closed. */
   safe(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { isSaclaError, SaclaError, showList, toSaclaError } from "../core/errors.ts";
-import type { Apparatus } from "./apparatus.ts";
+import type { Apparatus, ApparatusRuns } from "./apparatus.ts";
 import type { Answer, Message, Plan, ShotsRequest, ShotsTaken } from "./messages.ts";
+import { noRunControl, RunOrder } from "./run-keeper.ts";
 import { signalsOf } from "./shot-collector.ts";
 import type { TargetMap } from "./target-map.ts";
 import { checkWithin } from "./virtual-devices.ts";
@@ -8,37 +9,77 @@ import { checkWithin } from "./virtual-devices.ts";
 /** A plan with more steps than this is taken for one that never ends, and is checked so far. */
 const MOST_STEPS = 5_000_000;
 
+/** What a plan is checked against. */
+export type CheckedApparatus = Pick<Apparatus, "limits" | "where"> & { readonly runs?: Pick<ApparatusRuns, "state"> };
+
 /**
- * Walks a plan without doing anything and looks at every position it goes to. Of an adaptive plan the steps that follow
- * from measured values are not known; they are checked when they come.
+ * Walks a plan without doing anything and looks at every position it goes to and at the order of its runs. Of an adaptive
+ * plan the steps that follow from measured values are not known; they are checked when they come.
  * @throws LIMIT naming all positions outside the limits @throws UNKNOWN_DEVICE
+ * @throws BAD_ARGUMENT for a run that is started while one is on, or stopped while none is
+ * @throws DEVICE_BUSY when the plan starts a run, but one is on @throws UNSUPPORTED when there is no run control
  */
-export async function checkPlan(plan: Plan, apparatus: Pick<Apparatus, "limits" | "where">, maps: Readonly<Record<string, TargetMap>>): Promise<void> {
+export async function checkPlan(plan: Plan, apparatus: CheckedApparatus, maps: Readonly<Record<string, TargetMap>>): Promise<void> {
+  const order = new RunOrder();
+  let isRunControlSeen = false;
   const previews = new Map(Object.entries(maps).map(([name, map]) => [name, map.preview()]));
   const at = new Map<string, number>();
   const problems = new Set<string>();
   const steps = plan.steps();
-  let step = steps.next();
-  try {
-    for (let n = 0; step.done !== true && n < MOST_STEPS; n++) {
-      const message = step.value;
-      for (const [axis, to] of targetsOf(message)) {
-        const why = problemOf(apparatus, axis, to);
-        if (why !== "") problems.add(why);
-        at.set(axis, to);
-      }
-      if (message.kind === "where") await look(message.axes, at, apparatus);
-      step = steps.next(assumedAnswer(message, at, previews));
+  let message = next(plan, () => steps.next());
+  for (let n = 0; message !== undefined && n < MOST_STEPS; n++) {
+    for (const [axis, to] of targetsOf(message)) {
+      const why = problemOf(apparatus, axis, to);
+      if (why !== "") problems.add(why);
+      at.set(axis, to);
     }
-  } catch (error) {
-    // What it makes of values nobody has measured says nothing.
-    if (!plan.adaptive || isSaclaError(error, "UNKNOWN_DEVICE", "NO_FRESH_SPOT")) throw toSaclaError(error);
+    if (message.kind === "where") await look(message.axes, at, apparatus);
+    if (message.kind === "startRun" && !isRunControlSeen) {
+      isRunControlSeen = true;
+      await checkRunControl(plan, apparatus);
+    }
+    order.take(message);
+    const answer = assumedAnswer(message, at, previews);
+    message = next(plan, () => steps.next(answer));
   }
   if (problems.size > 0) {
     throw new SaclaError("LIMIT", `Nothing was moved: the plan ${plan.name} leaves the limits. ${showList(problems, 5)}`, {
       details: { problems: [...problems] },
     });
   }
+}
+
+/** The next message; undefined at the end, and where an adaptive plan makes of values nobody has measured what it cannot go on with. */
+function next(plan: Plan, advance: () => IteratorResult<Message>): Message | undefined {
+  try {
+    const step = advance();
+    return step.done === true ? undefined : step.value;
+  } catch (error) {
+    if (plan.adaptive) return undefined;
+    throw withHint(plan, error);
+  }
+}
+
+/** An error of a plan that was given values nobody has measured, with what to do about it. */
+export function withHint(plan: Plan, error: unknown): SaclaError {
+  if (!isSaclaError(error, "NO_PEAK", "NO_STEP")) return toSaclaError(error);
+  const { code, message, details } = error;
+  const hint = plan.adaptive
+    ? "But nothing was measured: without a response in `devices.signals` a signal is 1 at every shot; give one to what is fitted."
+    : `But nothing was measured. If the steps of ${plan.name} depend on what is, say so: plan(name, settings, steps, { adaptive: true }).`;
+  return new SaclaError(code, `${message} ${hint}`, { details, cause: error });
+}
+
+/** @throws DEVICE_BUSY, DEVICE_FAULT, UNSUPPORTED */
+async function checkRunControl(plan: Plan, { runs }: CheckedApparatus): Promise<void> {
+  if (runs === undefined) throw noRunControl();
+  const { run, state } = await runs.state();
+  if (state === "ready" || state === "stopping") return;
+  throw new SaclaError(
+    state === "fault" ? "DEVICE_FAULT" : "DEVICE_BUSY",
+    `Nothing was done: the plan ${plan.name} starts a run, but run ${run} is ${state}. ${state === "fault" ? "Look at the run control." : "End it first: sacla run stop."}`,
+    { details: { run, state } },
+  );
 }
 
 async function look(axes: readonly string[], at: Map<string, number>, apparatus: Pick<Apparatus, "where">): Promise<void> {
@@ -78,6 +119,8 @@ function assumedAnswer(message: Message, at: ReadonlyMap<string, number>, maps: 
       return { kind: "shots", taken: allGood(message.request) };
     case "fly":
       return { kind: "fly", taken: { outcome: "done", ledger: { asked: 0, used: 0, dropped: [] }, tags: [], positions: [], values: {} } };
+    case "startRun":
+      return { kind: "run", run: 0 };
     case "spot": {
       const map = maps.get(message.map);
       if (map === undefined) throw new SaclaError("BAD_ARGUMENT", `The plan uses the target map ${JSON.stringify(message.map)}, which was not given.`);

@@ -6,7 +6,7 @@ import { type Column, entryOf } from "../core/syncdb.ts";
 import type { Db } from "../db/index.ts";
 import { type Axis, type Control, type Experiment, toPosition } from "../ec/index.ts";
 import type { Endpoint } from "../transport/index.ts";
-import type { Apparatus } from "./apparatus.ts";
+import type { Apparatus, ApparatusRuns } from "./apparatus.ts";
 import type { FlyRequest, FlyTaken, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { ShotCollector, type ShotReading, signalsOf, whyNotGood } from "./shot-collector.ts";
 
@@ -38,6 +38,8 @@ const TAGS_PER_MS = 0.06;
 /** A stopped axis is at rest after so long. */
 const LONGEST_RAMP_MS = 5000;
 const REST_POLL_MS = 20;
+/** A run that was ended is stored after so long. */
+const LONGEST_STORING_MS = 60_000;
 /** Shots asked for at a time. */
 const MOST_TAGS = 10_000;
 
@@ -81,7 +83,7 @@ export function controlApparatus(facility: ControlledFacility, control: Control,
       const shutter = control.shutter(name);
       await (open ? shutter.open() : shutter.close());
     },
-    shots: async (request, { signal }) => await takeShots(feed(), request, signal),
+    shots: async (request, { signal }) => await takeShots(feed(), control, request, signal),
     fly: async (request, { signal }) => {
       used.add(request.axis);
       try {
@@ -91,6 +93,7 @@ export function controlApparatus(facility: ControlledFacility, control: Control,
         throw error;
       }
     },
+    runs: runsOf(control, options),
     safe: async () => {
       await control.safe();
       await atRest(control, [...used]);
@@ -112,11 +115,37 @@ async function atRest(control: Control, axes: readonly string[]): Promise<void> 
   while (performance.now() < until && (await Promise.all(axes.map(isMoving))).includes(true)) await sleep(REST_POLL_MS);
 }
 
-async function takeShots(feed: ShotFeed, request: ShotsRequest, signal: AbortSignal | undefined): Promise<ShotsTaken> {
+function runsOf(control: Control, { experiment, pollMs = 100 }: ControlApparatusOptions): ApparatusRuns {
+  return {
+    state: async () => await control.runState(),
+    start: async ({ comment, detectors = [], shots = 0 }) =>
+      await control.startRun({ comment, detectors: detectors.map((name) => experiment?.detectors[name]?.id ?? name), shots }),
+    stop: async ({ signal }) => {
+      await control.stopRun();
+      const until = performance.now() + LONGEST_STORING_MS;
+      for (;;) {
+        const { run, state } = await control.runState();
+        if (state === "ready") return;
+        if (state === "fault" || performance.now() > until)
+          throw new SaclaError("DEVICE_FAULT", `Run ${run} was to end, but is ${state}. Look at the run control.`, { details: { run, state } });
+        await sleep(pollMs, signal);
+      }
+    },
+    pause: async () => await control.pauseRun(),
+    resume: async () => await control.resumeRun(),
+  };
+}
+
+async function takeShots(feed: ShotFeed, control: Control, request: ShotsRequest, signal: AbortSignal | undefined): Promise<ShotsTaken> {
   const collector = new ShotCollector(request);
   const seconds = request.budget?.seconds;
   const started = performance.now();
-  await feed.begin(signalsOf(request), signal);
+  if (request.selector === undefined) await feed.begin(signalsOf(request), signal);
+  else {
+    // The one pulse comes at once. Shots that may have been before it are looked at too: the selector was off, so they had no X-rays.
+    await feed.begin(signalsOf(request), signal, 0);
+    await control.setting(request.selector).set("single");
+  }
   let [last, heldMs] = [performance.now(), 0];
   while (collector.outcome === undefined) {
     await feed.next((tag, read) => collector.add(tag, read), signal);
@@ -227,11 +256,11 @@ class ShotFeed {
   }
 
   /** From now on, with these signals. */
-  async begin(signals: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+  async begin(signals: readonly string[], signal: AbortSignal | undefined, latencyMs = this.#options.latencyMs ?? 200): Promise<void> {
     this.#signals = signals.length === 0 ? [this.#options.monitor] : signals;
     const [hightag, tag] = await this.#newest(signal);
     this.#hightag = hightag;
-    this.#tag = tag + Math.ceil((this.#options.latencyMs ?? 200) * TAGS_PER_MS);
+    this.#tag = tag + Math.ceil(latencyMs * TAGS_PER_MS);
     this.#newsAt = performance.now();
   }
 

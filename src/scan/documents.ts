@@ -118,6 +118,7 @@ function dataOf({ data, taken }: Row): Record<string, number | null> {
   };
   for (const [name, value] of Object.entries(data)) put(name, value);
   if (taken === null) return all;
+  if (taken.run !== undefined) put("facility_run", taken.run);
   put("shots_used", taken.ledger.used);
   put("shots_asked", taken.ledger.asked);
   for (const signal of Object.keys(taken.values)) {

@@ -1,7 +1,8 @@
-import { isSaclaError, toSaclaError } from "../core/errors.ts";
+import { isSaclaError } from "../core/errors.ts";
 import { asInteger } from "../core/guards.ts";
-import { targetsOf } from "./check.ts";
+import { targetsOf, withHint } from "./check.ts";
 import type { Answer, Message, Plan, Positions, ShotsRequest } from "./messages.ts";
+import { RunOrder } from "./run-keeper.ts";
 import type { TargetMap } from "./target-map.ts";
 import { checkWithin, VirtualDevices, type VirtualDevicesOptions } from "./virtual-devices.ts";
 
@@ -28,6 +29,8 @@ export interface DryRun {
   /** Shots that come by while shots are taken, good or not. */
   readonly shots: Range;
   readonly bytes: Range;
+  /** Runs of the facility that it starts. */
+  readonly runs: Range;
   /** Openings of shutters. */
   readonly shutterCycles: Range;
   /** Most shots that one place gets: while a shutter is open, or without shutters those that are taken. */
@@ -64,6 +67,7 @@ export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
     points: range(({ points }) => points),
     shots: range(({ shots }) => shots),
     bytes: range(({ shots }) => shots * bytes),
+    runs: range(({ runs }) => runs),
     shutterCycles: range(({ cycles }) => cycles),
     dosePerSpot: range((walk) => walk.dose),
     violations: [...new Set(all.flatMap(({ violations }) => [...violations]))],
@@ -80,10 +84,16 @@ class DryWalk {
   points = 0;
   shots = 0;
   cycles = 0;
+  runs = 0;
   problem: string | null = null;
   readonly #plan: Plan;
   readonly #maps: ReadonlyMap<string, TargetMap>;
+  readonly #order = new RunOrder();
   readonly #open = new Set<string>();
+  /** Settings that are off: one of them may be the selector that keeps pulses from the place. */
+  readonly #off = new Set<string>();
+  /** Shots by place since the last of them was put off; none, if it turns out to be the selector. */
+  readonly #perhaps = new Map<string, number>();
   readonly #at: Record<string, number> = {};
   /** Shots by place, counted while some shutter is open; and those taken, for plans without shutters. */
   readonly #exposed = new Map<string, number>();
@@ -116,10 +126,12 @@ class DryWalk {
         const answer = this.#answer(step.value);
         step = steps.next(answer);
       } catch (error) {
-        this.problem ??= toSaclaError(error).message;
-        return this;
+        this.problem ??= withHint(this.#plan, error).message;
+        break;
       }
     }
+    if (this.#order.isOn) this.devices.stopRun();
+    this.#settle();
     return this;
   }
 
@@ -132,7 +144,7 @@ class DryWalk {
       case "where":
         return { kind: "positions", at: devices.where(message.axes) };
       case "set":
-        this.#exposing(() => devices.set(message.setting, message.value));
+        this.#set(message);
         break;
       case "shutter":
         this.#shutter(message.name, message.open);
@@ -141,6 +153,14 @@ class DryWalk {
         this.#exposing(() => {
           devices.seconds += message.seconds;
         });
+        break;
+      case "startRun":
+        this.#order.take(message);
+        this.runs++;
+        return { kind: "run", run: this.#exposing(() => devices.startRun(message.request)) };
+      case "stopRun":
+        this.#order.take(message);
+        this.#exposing(() => devices.stopRun());
         break;
       case "shots":
         return { kind: "shots", taken: this.#shots(message.request) };
@@ -204,11 +224,32 @@ class DryWalk {
     else this.#open.delete(name);
   }
 
+  #set({ setting, value }: Extract<Message, { kind: "set" }>): void {
+    // What came before was not kept away by this one.
+    this.#settle();
+    this.#exposing(() => this.devices.set(setting, value));
+    if (value === "off") this.#off.add(setting);
+    else this.#off.delete(setting);
+  }
+
   #shots(request: ShotsRequest): ReturnType<VirtualDevices["shots"]> {
-    const taken = this.#exposing(() => this.devices.shots(request));
+    const { selector } = request;
+    const taken = selector !== undefined && this.#off.has(selector) ? this.#onePulse(request) : this.#exposing(() => this.devices.shots(request));
     this.shots += taken.ledger.asked;
-    this.#taken.set(this.#place, (this.#taken.get(this.#place) ?? 0) + taken.ledger.asked);
+    add(this.#taken, this.#place, taken.ledger.asked);
     return taken;
+  }
+
+  /** While the selector was off nothing came, and now one pulse does. */
+  #onePulse(request: ShotsRequest): ReturnType<VirtualDevices["shots"]> {
+    this.#perhaps.clear();
+    if (this.#open.size > 0) add(this.#exposed, this.#place, 1);
+    return this.devices.shots(request);
+  }
+
+  #settle(): void {
+    for (const [place, shots] of this.#perhaps) add(this.#exposed, place, shots);
+    this.#perhaps.clear();
   }
 
   #spot(name: string): Answer {
@@ -225,6 +266,10 @@ class DryWalk {
   }
 
   #expose(seconds: number): void {
-    this.#exposed.set(this.#place, (this.#exposed.get(this.#place) ?? 0) + seconds * this.devices.rateHz);
+    add(this.#off.size > 0 ? this.#perhaps : this.#exposed, this.#place, seconds * this.devices.rateHz);
   }
+}
+
+function add(doses: Map<string, number>, place: string, shots: number): void {
+  doses.set(place, (doses.get(place) ?? 0) + shots);
 }

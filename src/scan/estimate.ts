@@ -25,7 +25,7 @@ const MOVE_OVERHEAD_SECONDS = 0.03;
  * positions outside the limits are in `violations`.
  *
  * @param control - a lease is not needed: `facility.ec.view(bl, { experiment })` will do
- * @throws UNKNOWN_DEVICE
+ * @throws UNKNOWN_DEVICE; BAD_ARGUMENT for runs in the wrong order
  * @example
  * const { seconds, shots } = await estimate(plan, await facility.ec.view(3, { experiment }));
  */
@@ -39,10 +39,16 @@ export async function estimate(plan: Plan, control: Control, options: EstimateOp
     names.add(axis);
     return "unlimited";
   };
-  await checkPlan(plan, { limits, where }, maps);
+  // A run that is on now is over when the plan begins, or it will be refused then.
+  const runs = { state: async () => ({ run: 0, state: "ready" as const, shots: 0 }) };
+  await checkPlan(plan, { limits, where, runs }, maps);
   const axes: Record<string, VirtualAxis> = {};
   for (const name of names) axes[name] = await virtualAxisOf(control, name);
-  return dryRun(plan, { maps, bytesPerShot, devices: { axes, rateHz, switchSeconds: SWITCH_SECONDS, shotsOverheadSeconds: SHOTS_OVERHEAD_SECONDS } });
+  return dryRun(plan, {
+    maps,
+    bytesPerShot,
+    devices: { axes, rateHz, switchSeconds: SWITCH_SECONDS, shotsOverheadSeconds: SHOTS_OVERHEAD_SECONDS },
+  });
 }
 
 async function virtualAxisOf(control: Control, name: string): Promise<VirtualAxis> {

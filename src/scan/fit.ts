@@ -1,7 +1,5 @@
-import { levenbergMarquardt } from "ml-levenberg-marquardt";
-import { inverse, Matrix } from "ml-matrix";
 import { SaclaError } from "../core/errors.ts";
-import { badArgument } from "../core/guards.ts";
+import { type Fitted, leastSquares, type Model, type Points, pointsOf, standardErrors } from "./least-squares.ts";
 
 export type PeakShape = "gaussian" | "lorentzian";
 
@@ -55,26 +53,14 @@ export function fitPeak(
   options: { readonly shape?: PeakShape; readonly errors?: readonly number[] } = {},
 ): PeakFit {
   const { shape = "gaussian", errors } = options;
-  if (x.length !== y.length || (errors !== undefined && errors.length !== x.length))
-    throw badArgument("lengths of x, y and errors", [x.length, y.length, errors?.length], "the same");
-  const use = x.flatMap((position, i) => (Number.isFinite(position) && Number.isFinite(y[i]) && (errors === undefined || (errors[i] ?? NaN) > 0) ? [i] : []));
-  if (use.length < 5) throw noPeak(`only ${use.length} points have a value, and 5 are needed`);
-  const at = (list: readonly number[]): number[] => use.map((i) => list[i] ?? NaN);
-  const [xs, ys] = [at(x), at(y)];
-  const spread = Math.max(...ys) - Math.min(...ys);
-  if (!(spread > 0)) throw noPeak("all values are the same");
-  const es = errors === undefined ? xs.map(() => spread) : at(errors);
-  const best = [1, -1].map((sign) => settle(shape, xs, ys, es, sign)).sort((a, b) => a.chiSquare - b.chiSquare)[0];
+  const points = pointsOf(x, y, errors, 5, noPeak);
+  const best = [1, -1].map((sign) => settle(shape, points, sign)).sort((a, b) => a.chiSquare - b.chiSquare)[0];
   if (best === undefined || !Number.isFinite(best.chiSquare)) throw noPeak("the fit does not settle");
-  return judged(shape, best, xs, es, errors !== undefined);
+  return judged(shape, best, points, errors !== undefined);
 }
 
-interface Settled {
-  readonly parameters: number[];
-  readonly chiSquare: number;
-}
-
-function settle(shape: PeakShape, xs: readonly number[], ys: readonly number[], es: readonly number[], sign: number): Settled {
+function settle(shape: PeakShape, points: Points, sign: number): Fitted {
+  const { x: xs, y: ys } = points;
   const [low, high] = [Math.min(...xs), Math.max(...xs)];
   const sorted = [...ys].sort((a, b) => sign * (a - b));
   const background = sorted[Math.floor(sorted.length / 4)] ?? 0;
@@ -83,52 +69,27 @@ function settle(shape: PeakShape, xs: readonly number[], ys: readonly number[], 
   const above = xs.filter((_, i) => sign * ((ys[i] ?? 0) - half) > 0);
   const step = (high - low) / Math.max(1, xs.length - 1);
   const start = [xs[ys.indexOf(top)] ?? 0, Math.max(step, Math.max(...above) - Math.min(...above)), top - background, background];
-  // Scaled to order one: positions of some 1e-6 degree and intensities of 1e9 fit alike.
   const xScale = high - low || 1;
   const yScale = Math.abs(top - background) || 1;
-  const scales = [xScale, xScale, yScale, yScale];
-  const offsets = [low, 0, 0, background];
-  const real = (p: readonly number[]): number[] => p.map((value, k) => (offsets[k] ?? 0) + value * (scales[k] ?? 1));
-  // Each point is divided by its error here: in version 5.1.0 the library multiplies with its weights in one place and
-  // divides by them in another. Points go by their number, so that each finds its error.
-  const numbers = xs.map((_, i) => i);
-  const fitted = levenbergMarquardt(
-    { x: numbers, y: ys.map((value, i) => (value - background) / (es[i] ?? 1)) },
-    (p: number[]) => {
-      const parameters = real(p);
-      return (i: number) => (peakAt(shape, parameters, xs[i] ?? NaN) - background) / (es[i] ?? 1);
-    },
-    {
-      initialValues: start.map((value, k) => (value - (offsets[k] ?? 0)) / (scales[k] ?? 1)),
-      minValues: [-2, 1e-4, -1e3, -1e6],
-      maxValues: [3, 20, 1e3, 1e6],
-      maxIterations: 100,
-      errorTolerance: 0,
-      jacobianFunction: (p: number[]) => {
-        const parameters = real(p);
-        return (i: number) => slopesOf(shape, parameters, xs[i] ?? NaN).map((slope, k) => (slope * (scales[k] ?? 1)) / (es[i] ?? 1));
-      },
-    },
-  );
-  const parameters = real(fitted.parameterValues);
-  const chiSquare = xs.reduce((sum, position, i) => sum + (((ys[i] ?? 0) - peakAt(shape, parameters, position)) / (es[i] ?? 1)) ** 2, 0);
-  return { parameters, chiSquare };
+  return leastSquares(modelOf(shape), points, {
+    start,
+    scales: [xScale, xScale, yScale, yScale],
+    offsets: [low, 0, 0, background],
+    from: [-2, 1e-4, -1e3, -1e6],
+    to: [3, 20, 1e3, 1e6],
+  });
 }
 
-function judged(shape: PeakShape, { parameters, chiSquare }: Settled, xs: readonly number[], es: readonly number[], hasErrors: boolean): PeakFit {
-  const jacobian = new Matrix(xs.map((position, i) => slopesOf(shape, parameters, position).map((slope) => slope / (es[i] ?? 1))));
+function modelOf(shape: PeakShape): Model {
+  return { value: (p, x) => peakAt(shape, p, x), slopes: (p, x) => slopesOf(shape, p, x) };
+}
+
+function judged(shape: PeakShape, { parameters, chiSquare }: Fitted, points: Points, hasErrors: boolean): PeakFit {
   const [centre = NaN, fwhm = NaN, height = NaN, background = NaN] = parameters;
-  // Divided by the size of each column, so that units of very different size do not spoil the inverse.
-  const sizes = [0, 1, 2, 3].map((k) => Math.sqrt(jacobian.getColumn(k).reduce((sum, value) => sum + value * value, 0)) || 1);
-  const scaled = Matrix.from1DArray(
-    xs.length,
-    4,
-    jacobian.to1DArray().map((value, i) => value / (sizes[i % 4] ?? 1)),
-  );
-  const covariance = inverse(scaled.transpose().mmul(scaled), true);
-  const reduced = chiSquare / Math.max(1, xs.length - 4);
-  const [centreError = NaN, fwhmError = NaN, heightError = NaN, backgroundError = NaN] = sizes.map(
-    (size, k) => (Math.sqrt(covariance.get(k, k)) / size) * (hasErrors ? 1 : Math.sqrt(reduced)),
+  const reduced = chiSquare / Math.max(1, points.x.length - 4);
+  const factor = hasErrors ? 1 : Math.sqrt(reduced);
+  const [centreError = NaN, fwhmError = NaN, heightError = NaN, backgroundError = NaN] = standardErrors(modelOf(shape), parameters, points).map(
+    (error) => factor * error,
   );
   if (![centreError, fwhmError, heightError].every(Number.isFinite)) throw noPeak("the points do not determine one");
   if (Math.abs(height) < 3 * heightError) throw noPeak(`its height ${height.toPrecision(3)} is less than three times its error ${heightError.toPrecision(2)}`);

@@ -2,14 +2,15 @@
  * Plans of messages, the engine that does them, dry runs, journals, and what comes out: rows, documents, curves.
  * @module
  */
-export type { Apparatus, DoOptions } from "./apparatus.ts";
-export { checkPlan } from "./check.ts";
+export type { Apparatus, ApparatusRuns, DoOptions } from "./apparatus.ts";
+export { type CheckedApparatus, checkPlan } from "./check.ts";
 export { type ControlApparatusOptions, type ControlledFacility, controlApparatus } from "./control-apparatus.ts";
 export { type DocumentOptions, DocumentStream, type ScanDocument } from "./documents.ts";
 export { type DryRun, type DryRunOptions, dryRun, type Range } from "./dry-run.ts";
 export { Engine, resumeScan } from "./engine.ts";
 export { type EstimateOptions, estimate } from "./estimate.ts";
 export { centroid, fitPeak, type PeakFit, type PeakShape } from "./fit.ts";
+export { type AfterStep, fitStep, type StepFit } from "./fit-step.ts";
 export { onCtrlC } from "./interrupts.ts";
 export { Journal } from "./journal.ts";
 export { type LearntTimes, learnMoveTimes, withLearntTimes } from "./learnt-times.ts";
@@ -22,6 +23,7 @@ export {
   type Positions,
   type Precision,
   plan,
+  type RunToStart,
   type ShotCondition,
   type ShotsRequest,
   type ShotsTaken,
@@ -54,8 +56,8 @@ export {
 export { type ScanColumn, ScanTable } from "./scan-table.ts";
 export { difference, summary } from "./shot-collector.ts";
 export { shotsOfRow } from "./shots-of-rows.ts";
-export { checkpoint, confirm, flyOnce, move, moveRelative, note, once, point, set, shots, shutter, spot, wait, where } from "./stubs.ts";
+export { checkpoint, confirm, flyOnce, move, moveRelative, note, once, point, set, shots, shutter, spot, startRun, stopRun, wait, where } from "./stubs.ts";
 export { type SpotState, TargetMap } from "./target-map.ts";
-export { type VirtualApparatus, type VirtualApparatusOptions, virtualApparatus } from "./virtual-apparatus.ts";
+export { type VirtualApparatus, type VirtualApparatusOptions, type VirtualCall, virtualApparatus } from "./virtual-apparatus.ts";
 export { type VirtualAxis, VirtualDevices, type VirtualDevicesOptions, type VirtualShot } from "./virtual-devices.ts";
-export { andReturn, finalize, relative, withShutterOpen } from "./wrappers.ts";
+export { andReturn, finalize, type OnePulse, onePulse, relative, withRun, withShutterOpen } from "./wrappers.ts";

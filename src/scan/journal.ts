@@ -13,6 +13,10 @@ export interface PastMessage {
   readonly endedMs?: number;
   readonly got?: Answer;
   readonly failed?: SaclaError;
+  /** Of the intent to start a run: the newest one there was. */
+  readonly newestRun?: number | undefined;
+  /** The run that took the place of the plan's before this message was done. */
+  readonly run?: number;
 }
 
 /** How a scan was begun. */
@@ -93,6 +97,11 @@ export class Journal {
     this.#log.append({ n, t: nowMs, do: did });
   }
 
+  /** After its intent: what is known of runs before message `n` acts. */
+  noteRuns(n: number, runs: Pick<PastMessage, "newestRun" | "run">, nowMs: number): void {
+    this.#log.append({ n, t: nowMs, ...runs });
+  }
+
   result(n: number, answer: Answer, nowMs: number): void {
     this.#log.append({ n, t: nowMs, got: answer });
   }
@@ -149,8 +158,8 @@ function takeLine(past: Map<number, PastMessage>, line: unknown): string | undef
   if (typeof left === "number") {
     for (const key of [...past.keys()]) if (key > left) past.delete(key);
     const at = past.get(left);
-    // Its intent stays: what must not be repeated may have begun.
-    if (at !== undefined) past.set(left, { did: at.did, begunMs: at.begunMs });
+    // Its intent stays: what must not be repeated may have begun. A run that had begun has been ended.
+    if (at !== undefined) past.set(left, { did: at.did, begunMs: at.begunMs, ...runsOf(at), newestRun: undefined });
     return String(why);
   }
   if (typeof n !== "number" || typeof t !== "number") return undefined;
@@ -159,10 +168,18 @@ function takeLine(past: Map<number, PastMessage>, line: unknown): string | undef
   if (did === undefined) return undefined;
   const begunMs = typeof line["do"] === "string" ? t : (before?.begunMs ?? t);
   const { got, failed } = line as Readonly<Record<"got" | "failed", unknown>>;
-  if (isAnswer(got)) past.set(n, { did, begunMs, endedMs: t, got });
-  else if (isRecord(failed)) past.set(n, { did, begunMs, endedMs: t, failed: rebuilt(failed) });
-  else past.set(n, { did, begunMs });
+  const begun = { did, begunMs, ...runsOf(before), ...runsOf(line) };
+  if (isAnswer(got)) past.set(n, { ...begun, endedMs: t, got });
+  // A run that was refused has not begun: a later one is not it.
+  else if (isRecord(failed)) past.set(n, { ...begun, newestRun: undefined, endedMs: t, failed: rebuilt(failed) });
+  else past.set(n, begun);
   return undefined;
+}
+
+/** What a line, or all lines of a message so far, say of runs. */
+function runsOf(line: Readonly<Record<string, unknown>> | PastMessage | undefined): Pick<PastMessage, "newestRun" | "run"> {
+  const { newestRun, run } = (line ?? {}) as Readonly<Record<"newestRun" | "run", unknown>>;
+  return { ...(typeof newestRun === "number" ? { newestRun } : {}), ...(typeof run === "number" ? { run } : {}) };
 }
 
 function rebuilt(failed: Readonly<Record<string, unknown>>): SaclaError {
@@ -175,5 +192,5 @@ function isErrorCode(code: unknown): code is SaclaError["code"] {
 }
 
 function isAnswer(value: unknown): value is Answer {
-  return isRecord(value) && ["positions", "shots", "fly", "spot", "nothing"].includes(String(value["kind"]));
+  return isRecord(value) && ["positions", "shots", "fly", "spot", "run", "nothing"].includes(String(value["kind"]));
 }

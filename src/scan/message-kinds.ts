@@ -1,18 +1,28 @@
 import type { Message } from "./messages.ts";
 
 /** Messages that act on a device or read one, so that they take time. */
-export type SlowMessage = Extract<Message, { kind: "move" | "where" | "set" | "shutter" | "wait" | "shots" | "fly" }>;
+export type SlowMessage = Extract<Message, { kind: "move" | "where" | "set" | "shutter" | "wait" | "shots" | "fly" | "startRun" | "stopRun" }>;
 /** Messages that take none. */
 export type QuickMessage = Exclude<Message, SlowMessage>;
 
 export function isSlow(message: Message): message is SlowMessage {
   const { kind } = message;
-  return kind === "move" || kind === "shots" || kind === "shutter" || kind === "set" || kind === "where" || kind === "wait" || kind === "fly";
+  return (
+    kind === "move" ||
+    kind === "shots" ||
+    kind === "shutter" ||
+    kind === "set" ||
+    kind === "where" ||
+    kind === "wait" ||
+    kind === "fly" ||
+    kind === "startRun" ||
+    kind === "stopRun"
+  );
 }
 
 /** Whether it takes shots or prepares to, which cleanup must not. */
 export function isWork({ kind }: Message): boolean {
-  return kind === "shots" || kind === "fly" || kind === "spot" || kind === "checkpoint";
+  return kind === "shots" || kind === "fly" || kind === "spot" || kind === "checkpoint" || kind === "startRun";
 }
 
 /** What is going on, for the state in one line. */
@@ -32,6 +42,10 @@ export function describe(message: SlowMessage): string {
       return `setting ${message.setting} to ${message.value}`;
     case "wait":
       return `waiting ${message.seconds} s`;
+    case "startRun":
+      return `starting the run ${JSON.stringify(message.request.comment)}`;
+    case "stopRun":
+      return "stopping the run";
     case "where":
       return `looking where ${message.axes.join(", ")} is`;
   }

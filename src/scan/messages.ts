@@ -50,6 +50,11 @@ export interface ShotsRequest {
     /** Attempts at most. */
     readonly attempts: number;
   };
+  /**
+   * Pulse selector that lets one pulse through (`single`) as soon as shots are looked for, so that this pulse is not missed;
+   * for `count` 1. The shutter is open by then: see {@link onePulse}.
+   */
+  readonly selector?: string;
 }
 
 /** Values of one signal over good shots. */
@@ -73,6 +78,8 @@ export interface ShotsTaken {
   readonly values: Readonly<Record<string, readonly (number | null)[]>>;
   /** Seconds spent waiting for the beam. */
   readonly heldSeconds: number;
+  /** The facility's run they are in, when the plan had started one. */
+  readonly run?: number;
 }
 
 /** One axis moves at constant speed while shots are taken. */
@@ -94,6 +101,17 @@ export interface FlyTaken {
   /** Position of the axis at each good shot. */
   readonly positions: readonly number[];
   readonly values: Readonly<Record<string, readonly (number | null)[]>>;
+  /** The facility's run they are in, when the plan had started one. */
+  readonly run?: number;
+}
+
+/** A run of the facility: what detectors see from its start to its end is stored. */
+export interface RunToStart {
+  readonly comment: string;
+  /** Ids, or the experiment's names of them. @default those the run control has anyway */
+  readonly detectors?: readonly string[];
+  /** Images after which it ends by itself. @default until it is stopped */
+  readonly shots?: number;
 }
 
 /** A place on a sample that may be shot once. */
@@ -109,6 +127,9 @@ export type Message =
   | { readonly kind: "set"; readonly setting: string; readonly value: number | string }
   | { readonly kind: "shutter"; readonly name: string; readonly open: boolean }
   | { readonly kind: "wait"; readonly seconds: number }
+  | { readonly kind: "startRun"; readonly request: RunToStart }
+  /** Ends the run that the plan has started. */
+  | { readonly kind: "stopRun" }
   | { readonly kind: "shots"; readonly request: ShotsRequest }
   | { readonly kind: "fly"; readonly request: FlyRequest }
   /** Marks the next fresh spot of a target map as spent and gives it. */
@@ -129,6 +150,7 @@ export type Answer =
   | { readonly kind: "shots"; readonly taken: ShotsTaken }
   | { readonly kind: "fly"; readonly taken: FlyTaken }
   | { readonly kind: "spot"; readonly spot: Spot }
+  | { readonly kind: "run"; readonly run: number }
   | { readonly kind: "nothing" };
 
 /** The steps of a plan, composed with `yield*`. */

@@ -1,18 +1,17 @@
-import { throwIfAborted } from "../core/async.ts";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
+import { act, nothing } from "./act.ts";
 import type { Apparatus } from "./apparatus.ts";
 import { DeviceMemory } from "./device-memory.ts";
 import { type Journal, messageText } from "./journal.ts";
 import { describe, isSlow, isWork, type QuickMessage, type SlowMessage } from "./message-kinds.ts";
 import type { Answer, Message, Plan, ShotsTaken, Steps } from "./messages.ts";
 import type { EngineOptions, EngineState, Row, ScanEnd, ShotCounts } from "./observer.ts";
-import { interruptedShots } from "./shot-collector.ts";
+import { RunKeeper } from "./run-keeper.ts";
 
 type Wish = "none" | "pause" | "pause-now" | "stop" | "abort";
 
 type Maps = NonNullable<EngineOptions["maps"]>;
 
-const nothing: Answer = { kind: "nothing" };
 /** So many messages without a wait, then timers and signals get their turn. */
 const QUICK_IN_A_ROW = 4096;
 
@@ -27,6 +26,7 @@ export class ScanRun<R> {
   readonly #options: EngineOptions;
   readonly #journal: Journal | undefined;
   readonly #devices = new DeviceMemory();
+  readonly #runs: RunKeeper;
   readonly #counts = { asked: 0, used: 0, dropped: {} as Record<string, number> };
   #stopper = new AbortController();
   #wish: Wish = "none";
@@ -56,6 +56,7 @@ export class ScanRun<R> {
   constructor(plan: Plan<R>, apparatus: Apparatus, options: EngineOptions) {
     this.plan = plan;
     this.#apparatus = apparatus;
+    this.#runs = new RunKeeper(apparatus.runs);
     this.#options = options;
     this.#journal = options.journal;
     this.#isLive = (options.journal?.past.size ?? 0) === 0;
@@ -102,6 +103,7 @@ export class ScanRun<R> {
     if (!this.#isLive) await this.#apparatus.safe();
     try {
       await this.#loop(steps());
+      if (!this.#isLeaving) await this.#runs.end();
     } catch (error) {
       if (error !== this.#leaving) {
         await this.#endBadly(error);
@@ -115,7 +117,11 @@ export class ScanRun<R> {
     }
     const outcome = this.#wish === "abort" ? "aborted" : "stopped";
     this.#journal?.left(this.#leftAt ?? this.#n, outcome);
-    await this.#apparatus.safe();
+    try {
+      await this.#apparatus.safe();
+    } finally {
+      await this.#runs.end();
+    }
     await this.#sync();
     return { outcome, result: undefined, points: this.points, shots: this.#shotCounts };
   }
@@ -232,6 +238,7 @@ export class ScanRun<R> {
       );
     }
     if (this.#onceDepth > 0) this.#isSectionTouched = true;
+    if (past.run !== undefined) this.#runs.replacedBy(past.run);
     if (past.got === undefined && past.failed === undefined) {
       this.#isLive = true;
       return undefined;
@@ -254,10 +261,7 @@ export class ScanRun<R> {
     if (this.#onceDepth > 0 && this.#isSectionTouched && !this.#isLeaving) await this.#askToRepeat(message);
     const n = this.#isLeaving ? -1 : this.#n;
     if (n >= 0) this.#journal?.intent(n, messageText(message), this.#apparatus.now());
-    if (this.#mustSync) await this.#sync();
-    if (this.#needsRestore && !this.#isLeaving) await this.#restore(message);
-    this.doing = describe(message);
-    const answer = await this.#insist(message, n);
+    const answer = await this.#begin(message, n);
     this.doing = "";
     if (n >= 0) {
       this.#journal?.result(n, answer, this.#apparatus.now());
@@ -267,61 +271,51 @@ export class ScanRun<R> {
     return answer;
   }
 
-  /** Acts, again after a pause that interrupted it. */
-  async #insist(message: SlowMessage, n: number): Promise<Answer> {
-    for (;;) {
-      try {
-        return await this.#act(message);
-      } catch (error) {
-        if (isSaclaError(error, "ABORTED") && this.#stopper.signal.aborted && !this.#isLeaving) {
-          this.#stopper = new AbortController();
-          if (this.#wish === "abort") await this.#leave();
-          await this.#pause();
-          await this.#restore(message);
-          continue;
-        }
-        if (n >= 0) {
-          this.#journal?.failure(n, error, this.#apparatus.now());
-          this.#failure = { error, n };
-          this.#n++;
-        }
-        throw error;
+  /** Prepares what a message needs, and acts. What fails is written down: its cleanup is other messages. */
+  async #begin(message: SlowMessage, n: number): Promise<Answer> {
+    try {
+      const newestBefore = n >= 0 && message.kind === "startRun" ? await this.#noteNewestRun(n) : undefined;
+      if (this.#mustSync) await this.#sync();
+      if (this.#needsRestore && !this.#isLeaving) await this.#restore(message, n);
+      this.doing = describe(message);
+      return await this.#insist(message, n, newestBefore);
+    } catch (error) {
+      if (n >= 0 && error !== this.#leaving) {
+        this.#journal?.failure(n, error, this.#apparatus.now());
+        this.#failure = { error, n };
+        this.#n++;
       }
+      throw error;
     }
   }
 
-  async #act(message: SlowMessage): Promise<Answer> {
-    const apparatus = this.#apparatus;
-    const options = { signal: this.#stopper.signal };
-    throwIfAborted(options.signal);
-    switch (message.kind) {
-      case "move":
-        return { kind: "positions", at: await apparatus.move(message.to, options) };
-      case "where":
-        return { kind: "positions", at: await apparatus.where(message.axes) };
-      case "set":
-        await apparatus.set(message.setting, message.value);
-        return nothing;
-      case "shutter":
-        // Closing is done always, opening not where shots may have been.
-        if (!(this.#isSkipping && message.open)) await apparatus.shutter(message.name, message.open);
-        return nothing;
-      case "wait":
-        await apparatus.sleep(1000 * message.seconds, options.signal);
-        return nothing;
-      case "shots":
-        return { kind: "shots", taken: this.#isSkipping ? interruptedShots : await apparatus.shots(message.request, options) };
-      case "fly":
-        return {
-          kind: "fly",
-          taken: this.#isSkipping ? { ...interruptedShots, outcome: "interrupted", positions: [] } : await apparatus.fly(message.request, options),
-        };
+  /** Gives the newest run there was when an earlier process was about to start this one. */
+  async #noteNewestRun(n: number): Promise<number | undefined> {
+    const before = this.#journal?.past.get(n)?.newestRun;
+    this.#journal?.noteRuns(n, { newestRun: before ?? (await this.#runs.newest()) }, this.#apparatus.now());
+    this.#mustSync = true;
+    return before;
+  }
+
+  /** Acts, again after a pause that interrupted it. */
+  async #insist(message: SlowMessage, n: number, newestBefore: number | undefined): Promise<Answer> {
+    for (;;) {
+      try {
+        return await act(message, this.#apparatus, { signal: this.#stopper.signal, isSkipping: this.#isSkipping, runs: this.#runs, newestBefore });
+      } catch (error) {
+        if (!isSaclaError(error, "ABORTED") || !this.#stopper.signal.aborted || this.#isLeaving) throw error;
+        this.#stopper = new AbortController();
+        if (this.#wish === "abort") await this.#leave();
+        await this.#pause();
+        await this.#restore(message, n);
+      }
     }
   }
 
   /** Keeps in mind what a message has changed. */
   #take(message: SlowMessage, answer: Answer, n: number): void {
     this.#devices.take(message);
+    this.#runs.take(message, answer);
     if (answer.kind !== "shots" && answer.kind !== "fly") return;
     if (n >= 0) this.#lastShots = n;
     this.#account(answer.taken);
@@ -341,12 +335,21 @@ export class ScanRun<R> {
   }
 
   /** Puts devices as the plan had left them, but for what the next message puts itself. */
-  async #restore(next: SlowMessage): Promise<void> {
+  async #restore(next: SlowMessage, n: number): Promise<void> {
     this.#needsRestore = false;
     const { positions, settings, open } = this.#devices.without(next);
     if (Object.keys(positions).length > 0) await this.#apparatus.move(positions, { signal: this.#stopper.signal });
     for (const [setting, value] of settings) await this.#apparatus.set(setting, value);
+    if (next.kind !== "stopRun") await this.#restoreRun(n);
     if (!this.#isSkipping) for (const name of open) await this.#apparatus.shutter(name, true);
+  }
+
+  async #restoreRun(n: number): Promise<void> {
+    const before = this.#runs.run;
+    const run = await this.#runs.restore();
+    if (run === undefined) return;
+    this.#journal?.noteRuns(n, { run }, this.#apparatus.now());
+    for (const observer of this.#options.observers ?? []) observer.note?.(`run ${before} was ended meanwhile; what follows is in run ${run}`);
   }
 
   /** At a checkpoint: here it may stop or wait. */
@@ -360,6 +363,7 @@ export class ScanRun<R> {
     this.state = "paused";
     // A sample must not be exposed while nobody looks.
     for (const name of this.#devices.open) await this.#apparatus.shutter(name, false);
+    await this.#runs.pause();
     await this.#sync();
     while (this.#wish === "pause" || this.#wish === "pause-now") {
       await new Promise<void>((resolve) => {
@@ -388,6 +392,7 @@ export class ScanRun<R> {
     await this.#sync();
     // A second failure must not hide the first.
     await this.#apparatus.safe().catch(() => {});
+    await this.#runs.end().catch(() => {});
   }
 
   async #sync(): Promise<void> {

@@ -32,6 +32,7 @@ export class ScanTable implements Observer {
   columns(): readonly ScanColumn[] {
     const names = new Set(this.#rows.flatMap(({ data }) => Object.keys(data)));
     const signals = new Set(this.#rows.flatMap(({ taken }) => Object.keys(taken?.values ?? {})));
+    const hasRuns = this.#rows.some(({ taken }) => taken?.run !== undefined);
     const hasShots = this.#rows.some(({ taken }) => taken !== null);
     const over = (name: string, of: (row: Row) => number | string | undefined): ScanColumn => ({
       name,
@@ -40,6 +41,7 @@ export class ScanTable implements Observer {
     return [
       over("time", ({ time }) => new Date(time).toISOString()),
       ...[...names].map((name) => over(name, ({ data }) => data[name])),
+      ...(hasRuns ? [over("facility run", ({ taken }) => taken?.run)] : []),
       ...(hasShots
         ? [
             over("shots used", ({ taken }) => taken?.ledger.used),

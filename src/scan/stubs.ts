@@ -1,6 +1,6 @@
 import { SaclaError } from "../core/errors.ts";
 import { asFinite, asInteger, asText, badArgument } from "../core/guards.ts";
-import type { Answer, FlyRequest, FlyTaken, Positions, ShotsRequest, ShotsTaken, Spot, Steps } from "./messages.ts";
+import type { Answer, FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken, Spot, Steps } from "./messages.ts";
 
 /** Moves axes together and waits; gives where they are. @example yield* move({ delay: 1.5, x: 3 }); */
 export function* move(to: Positions): Steps<Positions> {
@@ -32,6 +32,23 @@ export function* shutter(name: string, open: boolean): Steps {
 /** Waits so many seconds, for a sample or a temperature to settle. */
 export function* wait(seconds: number): Steps {
   yield { kind: "wait", seconds: asFinite("seconds", seconds, 0, 86_400) };
+}
+
+/**
+ * Starts a run of the facility and gives its number: from now on detectors are stored. One at a time; {@link withRun} also
+ * stops it, and at the latest it ends with the plan. @throws DEVICE_BUSY when a run is on @throws UNKNOWN_DETECTOR, DEVICE_FAULT
+ * @example const run = yield* startRun({ comment: "reference", detectors: ["MPCCD-8B0-2-008"] });
+ */
+export function* startRun(request: RunToStart): Steps<number> {
+  if (typeof request.comment !== "string") throw badArgument("comment of the run", request.comment, "a text");
+  for (const detector of request.detectors ?? []) asText("detector", detector);
+  if (request.shots !== undefined) asInteger("shots of the run", request.shots, 1);
+  return expected(yield { kind: "startRun", request }, "run").run;
+}
+
+/** Ends the run that the plan has started, and waits until it is stored. */
+export function* stopRun(): Steps {
+  yield { kind: "stopRun" };
 }
 
 /** Takes shots until enough good ones have come; see {@link ShotsRequest}. */
@@ -94,8 +111,12 @@ function checkPositions(what: string, positions: Positions): void {
 }
 
 function checkRequest(request: ShotsRequest): ShotsRequest {
-  const { count, conditions = [], beam, precision, budget, repeat } = request;
+  const { count, conditions = [], beam, precision, budget, repeat, selector } = request;
   asInteger("count of shots", count, 1);
+  if (selector !== undefined) {
+    asText("selector", selector);
+    if (count !== 1) throw badArgument("count of shots", count, `1: the selector ${selector} lets one pulse through`);
+  }
   for (const { signal, between, equals } of beam === undefined ? conditions : [...conditions, beam]) {
     if ((between === undefined) === (equals === undefined)) throw badArgument(`the condition on ${signal}`, { between, equals }, "one of between and equals");
     if (between !== undefined && !(between[0] <= between[1])) throw badArgument(`between of ${signal}`, between, "[low, high] with low ≤ high");

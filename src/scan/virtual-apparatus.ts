@@ -3,9 +3,12 @@ import type { Apparatus } from "./apparatus.ts";
 import type { Message } from "./messages.ts";
 import { VirtualDevices, type VirtualDevicesOptions } from "./virtual-devices.ts";
 
+/** What is done to virtual devices. */
+export type VirtualCall = Message | { readonly kind: "safe" | "pauseRun" | "resumeRun" };
+
 export interface VirtualApparatusOptions {
   /** Called before anything is done to a device: a test throws here what a device would. */
-  readonly fault?: (call: Message | { readonly kind: "safe" }, devices: VirtualDevices) => void;
+  readonly fault?: (call: VirtualCall, devices: VirtualDevices) => void;
 }
 
 /** An apparatus in numbers, with its devices at hand. */
@@ -56,6 +59,26 @@ export function virtualApparatus(options: VirtualDevicesOptions, { fault = (): v
       throwIfAborted(signal);
       fault({ kind: "fly", request }, devices);
       return devices.fly(request);
+    },
+    runs: {
+      state: async () => devices.run(),
+      start: async (request) => {
+        fault({ kind: "startRun", request }, devices);
+        return { run: devices.startRun(request) };
+      },
+      stop: async ({ signal }) => {
+        throwIfAborted(signal);
+        fault({ kind: "stopRun" }, devices);
+        devices.stopRun();
+      },
+      pause: async () => {
+        fault({ kind: "pauseRun" }, devices);
+        devices.pauseRun();
+      },
+      resume: async () => {
+        fault({ kind: "resumeRun" }, devices);
+        devices.resumeRun();
+      },
     },
     safe: async () => {
       fault({ kind: "safe" }, devices);

@@ -2,7 +2,7 @@ import { SaclaError, showList } from "../core/errors.ts";
 import { asFinite } from "../core/guards.ts";
 import { LedgerBook } from "../core/ledger.ts";
 import { Random } from "../core/random.ts";
-import type { FlyRequest, FlyTaken, Positions, ShotsRequest, ShotsTaken } from "./messages.ts";
+import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { ShotCollector, type ShotReading, whyNotGood } from "./shot-collector.ts";
 
 /** A stage as far as its time is concerned, in units of the experiment. */
@@ -47,6 +47,8 @@ export interface VirtualDevicesOptions {
   readonly switchSeconds?: number;
   /** Seconds from the request for shots to the first one, and for their signals to come. @default 0 */
   readonly shotsOverheadSeconds?: number;
+  /** Seconds until a run has begun, and until one that is ended is stored. @default { start: 0.05, stop: 0.55 }, those of the simulated facility */
+  readonly runSeconds?: { readonly start: number; readonly stop: number };
   /** @default 1 */
   readonly seed?: number;
 }
@@ -54,6 +56,8 @@ export interface VirtualDevicesOptions {
 const TAGS_PER_SECOND = 60;
 /** So many shots without an end are a plan that never ends. */
 const MOST_SHOTS_PER_POINT = 1_000_000;
+
+const RUN_SECONDS = { start: 0.05, stop: 0.55 };
 
 interface AxisState {
   readonly info: VirtualAxis;
@@ -69,6 +73,11 @@ export class VirtualDevices {
   readonly #options: VirtualDevicesOptions;
   readonly #shot: VirtualShot & { tag: number; seconds: number };
   readonly #values = new Map<string, ShotReading>();
+  #run = { run: 0, state: "ready" as "ready" | "running" | "paused", shots: 0 };
+  /** Images of the run, when it ends by itself. */
+  #runLength = Infinity;
+  /** Since when the run has gone on. */
+  #runSince = 0;
   seconds = 0;
 
   constructor(options: VirtualDevicesOptions) {
@@ -145,11 +154,51 @@ export class VirtualDevices {
     this.#open.clear();
   }
 
+  /** The run that is on, or the last one; the first has number 1. */
+  run(): { readonly run: number; readonly state: "ready" | "running" | "paused"; readonly shots: number } {
+    const { run, state, shots } = this.#run;
+    if (state !== "running") return this.#run;
+    const images = shots + Math.floor((this.seconds - this.#runSince) * this.rateHz);
+    return images < this.#runLength ? { run, state, shots: images } : { run, state: "ready", shots: this.#runLength };
+  }
+
+  /** @throws DEVICE_BUSY when a run is on */
+  startRun({ shots = Infinity }: RunToStart): number {
+    const { run, state } = this.run();
+    if (state !== "ready") throw new SaclaError("DEVICE_BUSY", `A run cannot be started: run ${run} is ${state}.`, { details: { run, state } });
+    this.seconds += (this.#options.runSeconds ?? RUN_SECONDS).start;
+    this.#run = { run: run + 1, state: "running", shots: 0 };
+    this.#runLength = shots;
+    this.#runSince = this.seconds;
+    return run + 1;
+  }
+
+  /** Does nothing when no run is on. */
+  stopRun(): void {
+    if (this.run().state === "ready") return;
+    this.#run = { ...this.run(), state: "ready" };
+    this.seconds += (this.#options.runSeconds ?? RUN_SECONDS).stop;
+  }
+
+  /** Does nothing when no run goes on. */
+  pauseRun(): void {
+    if (this.run().state === "running") this.#run = { ...this.run(), state: "paused" };
+  }
+
+  /** @throws DEVICE_BUSY when no run is paused */
+  resumeRun(): void {
+    const { run, state } = this.run();
+    if (state !== "paused") throw new SaclaError("DEVICE_BUSY", `Run ${run} cannot go on: it is ${state}, not paused.`, { details: { run, state } });
+    this.#run = { ...this.#run, state: "running" };
+    this.#runSince = this.seconds;
+  }
+
   /** Takes shots until the request is met or given up. */
   shots(request: ShotsRequest): ShotsTaken {
     const collector = new ShotCollector(request);
     const until = request.budget?.seconds === undefined ? Infinity : this.seconds + request.budget.seconds;
     this.seconds += this.#options.shotsOverheadSeconds ?? 0;
+    if (request.selector !== undefined) this.set(request.selector, "single");
     let held = 0;
     const read = this.#read;
     for (let n = 0; collector.outcome === undefined && n < MOST_SHOTS_PER_POINT; n++) {

@@ -1,5 +1,5 @@
-import type { Positions, Steps } from "./messages.ts";
-import { move, shutter, where } from "./stubs.ts";
+import type { Positions, RunToStart, ShotsRequest, ShotsTaken, Steps } from "./messages.ts";
+import { move, set, shots, shutter, startRun, stopRun, where } from "./stubs.ts";
 
 /** Does `cleanup` after `steps`, however they end: done, stopped, aborted or failed. */
 export function* finalize<R>(steps: Steps<R>, cleanup: () => Steps<unknown>): Steps<R> {
@@ -20,6 +20,34 @@ export function* andReturn<R>(axes: readonly string[], steps: Steps<R>): Steps<R
 export function* withShutterOpen<R>(name: string, steps: Steps<R>): Steps<R> {
   yield* shutter(name, true);
   return yield* finalize(steps, () => shutter(name, false));
+}
+
+/**
+ * A run of the facility is on during `steps`, and ended afterwards however they end.
+ * @example const taken = yield* withRun({ comment: "reference" }, shots(60));
+ */
+export function* withRun<R>(request: RunToStart, steps: Steps<R>): Steps<R> {
+  yield* startRun(request);
+  return yield* finalize(steps, stopRun);
+}
+
+/** One pulse on the sample, and what tells it from those that were stopped. */
+export interface OnePulse extends Omit<ShotsRequest, "count" | "selector"> {
+  /** Open for the pulse only. */
+  readonly shutter: string;
+  /** The pulse selector: `off` until the shutter is open, then `single`. */
+  readonly selector: string;
+}
+
+/**
+ * One pulse: nothing passes the selector while the shutter opens, then it lets one through. `conditions` tell the shot
+ * that hit from those around it, which had no X-rays; `budget` bounds how long it is looked for. Where the sample does not
+ * survive a second one, within {@link once}.
+ * @example yield* once(onePulse({ shutter: "xrays", selector: "pulses", conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } }));
+ */
+export function* onePulse({ shutter: name, selector, ...request }: OnePulse): Steps<ShotsTaken> {
+  yield* set(selector, "off");
+  return yield* withShutterOpen(name, shots({ ...request, count: 1, selector }));
 }
 
 /** Makes steps from where axes are now, and puts them back afterwards. @example relative(["delay"], ({ delay }) => …) */

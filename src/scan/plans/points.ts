@@ -1,7 +1,7 @@
 import { SaclaError } from "../../core/errors.ts";
 import type { Positions, ShotsRequest, ShotsTaken, Steps } from "../messages.ts";
-import { checkpoint, confirm, move, once, point, set, shots, shutter, spot, wait } from "../stubs.ts";
-import { finalize, withShutterOpen } from "../wrappers.ts";
+import { checkpoint, confirm, move, once, point, set, shots, spot, wait } from "../stubs.ts";
+import { withShutterOpen } from "../wrappers.ts";
 
 /** What is done at every point of a plan. */
 export interface PointOptions {
@@ -22,7 +22,12 @@ export interface FreshSpots {
   readonly map: string;
   /** Opened for the shots on the spot. */
   readonly shutter: string;
-  /** Set before the shutter opens, such as a pulse selector that lets so many pulses through. */
+  /**
+   * Pulse selector: one pulse per spot, as {@link onePulse} gives it. It is `off` while the shutter opens and acts when that is
+   * open; before, the pulse would meet a closed shutter. With `shots` of 1, whose conditions tell the shot that hit.
+   */
+  readonly selector?: string;
+  /** Set before the shutter opens, such as an attenuator. */
   readonly before?: Readonly<Record<string, number | string>>;
 }
 
@@ -42,13 +47,15 @@ export function* measure(to: Positions, options: PointOptions, extra: Positions 
 }
 
 /** A spot whose shots are not known to have come is left alone: the next fresh one is taken. */
-function* onFreshSpot(row: Positions, options: PointOptions, { map, shutter: name, before = {} }: FreshSpots): Steps<ShotsTaken> {
+function* onFreshSpot(row: Positions, options: PointOptions, { map, shutter: name, selector, before = {} }: FreshSpots): Steps<ShotsTaken> {
+  const request = selector === undefined ? options.shots : { ...(typeof options.shots === "number" ? { count: options.shots } : options.shots), selector };
   for (;;) {
     yield* checkpoint();
     const fresh = yield* spot(map);
     yield* move(fresh.at);
     for (const [setting, value] of Object.entries(before)) yield* set(setting, value);
-    const taken = yield* once(finalize(openAndShoot(name, options.shots), () => shutter(name, false)));
+    if (selector !== undefined) yield* set(selector, "off");
+    const taken = yield* once(withShutterOpen(name, shots(request)));
     const hit = taken.outcome === "done" || taken.outcome === "precise";
     yield* confirm(map, fresh, hit);
     if (hit || (taken.outcome === "gave-up" && options.giveUp === "go-on")) {
@@ -57,11 +64,6 @@ function* onFreshSpot(row: Positions, options: PointOptions, { map, shutter: nam
     }
     if (taken.outcome === "gave-up") yield* judge(row, taken, options);
   }
-}
-
-function* openAndShoot(name: string, request: number | ShotsRequest): Steps<ShotsTaken> {
-  yield* shutter(name, true);
-  return yield* shots(request);
 }
 
 function* judge(row: Positions, taken: ShotsTaken, { giveUp = "stop" }: PointOptions): Steps {

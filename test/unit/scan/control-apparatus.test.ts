@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { connect } from "../../../src/connect.ts";
 import { type Control, defineExperiment } from "../../../src/ec/index.ts";
 import { createSimulatedFacility } from "../../../src/facility/index.ts";
-import { type Apparatus, controlApparatus, Engine, flyScan, goToPeak, type Row, scan } from "../../../src/scan/index.ts";
+import type { Facility } from "../../../src/index.ts";
+import { type Apparatus, controlApparatus, Engine, flyScan, goToPeak, plan, type Row, scan, shots, withRun } from "../../../src/scan/index.ts";
 
 const SEED = 11;
 const experiment = defineExperiment({
@@ -13,13 +14,14 @@ const experiment = defineExperiment({
     delay: { device: "bl3_st2_pm001", unit: "ps", pulsesPerUnit: 150, limits: [0, 300], signal: "xfel_bl_3_st_2_motor_1/position", speed: 15 },
   },
   signals: { i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" }, bragg: { id: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" } },
+  detectors: { octal: { id: "MPCCD-8N0-3-002" } },
   shutters: { xrays: { device: "bl3_shutter1" } },
 } as const);
 
-async function onSimulated(work: (apparatus: Apparatus, control: Control) => Promise<void>): Promise<void> {
+async function onSimulated(work: (apparatus: Apparatus, control: Control, facility: Facility) => Promise<void>): Promise<void> {
   await using facility = await connect(`sim:?clock=virtual&seed=${SEED}`);
   await using control = await facility.ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2 });
-  await work(controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), control);
+  await work(controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), control, facility);
 }
 
 describe("controlled beamline", () => {
@@ -84,6 +86,39 @@ describe("controlled beamline", () => {
         expect(control.axis("delay").speed).toBe(usual);
       }
       await expect(new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2 }))).rejects.toMatchObject({ code: "LIMIT" });
+    });
+  }, 120_000);
+
+  it("has shots of a run that the plan starts, with their tags in it", async () => {
+    await onSimulated(async (apparatus, control, { db }) => {
+      const rows: Row[] = [];
+      const points = scan({ axis: "delay", from: 79, to: 80, points: 2, shots: { count: 5, signals: ["i0"] }, shutter: "xrays" });
+      const stored = plan("stored", {}, () => withRun({ comment: "two delays", detectors: ["octal"] }, points.steps()));
+      await new Engine(apparatus, { observers: [{ point: (row) => rows.push(row) }] }).run(stored);
+      const { run, state, shots } = await control.runState();
+      expect(state).toBe("ready");
+      expect(rows.map(({ taken }) => taken?.run)).toEqual([run, run]);
+      const tags = [...(await db.readTaglistByrun(3, run))];
+      expect(tags).toHaveLength(shots);
+      for (const { taken } of rows) expect(tags).toEqual(expect.arrayContaining([...(taken?.tags ?? [NaN])]));
+      expect(await db.readComment(3, run)).toBe("two delays");
+      expect(await db.readDetidlist(3, run)).toEqual(expect.arrayContaining([expect.stringContaining("MPCCD-8N0-3-002")]));
+    });
+  }, 120_000);
+
+  it("refuses a run while another is on, or with a detector nobody has, and stops the one of a plan that is aborted", async () => {
+    await onSimulated(async (apparatus, control) => {
+      const before = (await control.runState()).run;
+      const unknown = plan("unknown", {}, () => withRun({ comment: "", detectors: ["MPCCD-9"] }, shots(1)));
+      await expect(new Engine(apparatus).run(unknown)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
+      const endless = plan("endless", {}, () => withRun({ comment: "" }, shots(1_000_000)));
+      const engine = new Engine(apparatus);
+      const running = engine.run(endless);
+      while (!engine.line.includes("taking")) await new Promise((resolve) => setTimeout(resolve, 5));
+      await expect(new Engine(apparatus).run(endless)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
+      engine.abort();
+      expect((await running).outcome).toBe("aborted");
+      expect(await control.runState()).toMatchObject({ run: before + 1, state: "ready" });
     });
   }, 120_000);
 

@@ -8,7 +8,6 @@ import {
   finalize,
   flyScan,
   Journal,
-  type Message,
   move,
   note,
   once,
@@ -25,24 +24,10 @@ import {
   withShutterOpen,
 } from "../../../src/scan/index.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { bench } from "./fixtures.ts";
+import { bench, Dead, deadRun, until, watched } from "./fixtures.ts";
 
 const folder = temporaryFolder();
 const file = (name: string): string => join(folder, name);
-
-/** An apparatus that keeps what was done, and calls `at` before each thing. */
-function watched(at: (n: number, call: Message | { readonly kind: "safe" }) => void = () => {}) {
-  const done: string[] = [];
-  const apparatus = virtualApparatus(bench, {
-    fault: (call) => {
-      at(done.length, call);
-      done.push(
-        call.kind === "shutter" ? `${call.open ? "open" : "close"} ${call.name}` : call.kind === "move" ? `move ${Object.entries(call.to).join()}` : call.kind,
-      );
-    },
-  });
-  return { apparatus, done };
-}
 
 describe("engine", () => {
   it("does a scan: moves, shots, rows, and back where it was", async () => {
@@ -375,38 +360,3 @@ describe("resuming", () => {
     await expect(resumeScan(path, five, virtualApparatus(bench))).rejects.toMatchObject({ code: "FILE_DAMAGED" });
   });
 });
-
-class Dead extends Error {}
-
-/** Runs until the apparatus throws Dead; then nothing acts any more and the journal gets no further line. */
-async function deadRun(apparatus: ReturnType<typeof virtualApparatus>, journal: Journal, what: ReturnType<typeof count>, maps = {}): Promise<void> {
-  let isDead = false;
-  const guarded = new Proxy(apparatus, {
-    get: (target, name: keyof typeof apparatus) => {
-      const member = target[name];
-      if (typeof member !== "function" || name === "limits" || name === "now") return member;
-      return async (...args: never[]) => {
-        if (isDead) return await new Promise(() => {});
-        try {
-          return await Reflect.apply(member, target, args);
-        } catch (error) {
-          if (!(error instanceof Dead)) throw error;
-          isDead = true;
-          died();
-          return await new Promise(() => {});
-        }
-      };
-    },
-  });
-  let died = (): void => {};
-  const death = new Promise<void>((resolve) => {
-    died = resolve;
-  });
-  await Promise.race([death, new Engine(guarded, { journal, maps, check: false }).run(what)]);
-  journal.close();
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
-  expect(holds()).toBe(true);
-}

@@ -1,4 +1,14 @@
-import type { VirtualDevicesOptions } from "../../../src/scan/index.ts";
+import { expect } from "vitest";
+import {
+  type Apparatus,
+  Engine,
+  type Journal,
+  type Observer,
+  type Plan,
+  type VirtualCall,
+  type VirtualDevicesOptions,
+  virtualApparatus,
+} from "../../../src/scan/index.ts";
 
 /** A stage, a crystal with its peak at 12.5, a shutter; intensities fluctuate by 5 %. */
 export const bench: VirtualDevicesOptions = {
@@ -9,7 +19,7 @@ export const bench: VirtualDevicesOptions = {
     y: { limits: "unlimited", speed: 5 },
   },
   shutters: ["main"],
-  settings: { att: 0 },
+  settings: { att: 0, pulses: 1 },
   signals: {
     i0: ({ random }) => 1 + 0.05 * random.normal(),
     bragg: ({ at, random }) => (10 * Math.exp((-4 * Math.LN2 * (at("theta") - 12.5) ** 2) / 0.8 ** 2) + 0.5) * (1 + 0.02 * random.normal()),
@@ -18,10 +28,60 @@ export const bench: VirtualDevicesOptions = {
   rateHz: 30,
 };
 
-/** Runs to the first thing of a kind, with `act`. */
-export function onceAt<T>(n: number, act: (value: T) => void): (value: T) => void {
-  let seen = 0;
-  return (value) => {
-    if (++seen === n) act(value);
-  };
+/** An apparatus that keeps what was done, and calls `at` before each thing. */
+export function watched(at: (n: number, call: VirtualCall) => void = () => {}) {
+  const done: string[] = [];
+  const apparatus = virtualApparatus(bench, {
+    fault: (call) => {
+      at(done.length, call);
+      done.push(textOf(call));
+    },
+  });
+  return { apparatus, done };
+}
+
+function textOf(call: VirtualCall): string {
+  if (call.kind === "shutter") return `${call.open ? "open" : "close"} ${call.name}`;
+  if (call.kind === "move") return `move ${Object.entries(call.to).join()}`;
+  if (call.kind === "set") return `set ${call.setting} ${call.value}`;
+  if (call.kind === "startRun") return `start ${call.request.comment}`;
+  return call.kind;
+}
+
+/** Thrown by an apparatus whose program is killed. */
+export class Dead extends Error {}
+
+/** Runs until the apparatus throws Dead; then nothing acts any more and the journal gets no further line. */
+export async function deadRun(apparatus: Apparatus, journal: Journal, what: Plan, maps = {}, observers: readonly Observer[] = []): Promise<void> {
+  let isDead = false;
+  const mortal = <T extends object>(target: T): T =>
+    new Proxy(target, {
+      get: (_, name) => {
+        const member: unknown = Reflect.get(target, name);
+        if (name === "runs" && typeof member === "object" && member !== null) return mortal(member);
+        if (typeof member !== "function" || name === "limits" || name === "now") return member;
+        return async (...args: unknown[]) => {
+          if (isDead) return await new Promise(() => {});
+          try {
+            return await (Reflect.apply(member, target, args) as Promise<unknown>);
+          } catch (error) {
+            if (!(error instanceof Dead)) throw error;
+            isDead = true;
+            died();
+            return await new Promise(() => {});
+          }
+        };
+      },
+    });
+  let died = (): void => {};
+  const death = new Promise<void>((resolve) => {
+    died = resolve;
+  });
+  await Promise.race([death, new Engine(mortal(apparatus), { journal, maps, observers, check: false }).run(what)]);
+  journal.close();
+}
+
+export async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 1000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
+  expect(holds()).toBe(true);
 }

@@ -1,27 +1,24 @@
 /** What the simulated facility hides, found again by scans through the public interface, within the errors they state. */
 import { describe, expect, it } from "vitest";
-import { fitStep } from "../../../examples/parts/step-fit.ts";
 import { defineExperiment } from "../../../src/ec/index.ts";
 import { createSimulatedFacility, type FacilityTruth, RehearsalClock, simulatedEndpoint } from "../../../src/facility/index.ts";
 import { Facility } from "../../../src/index.ts";
 import {
   type Apparatus,
-  confirm,
   controlApparatus,
+  count,
   Engine,
+  fitStep,
   flyScan,
   goToPeak,
   gridPositions,
   move,
   plan,
-  point,
   type Row,
   type ShotsTaken,
   scan,
   set,
   shots,
-  shutter,
-  spot,
   TargetMap,
   withShutterOpen,
 } from "../../../src/scan/index.ts";
@@ -59,12 +56,12 @@ interface Bench {
   readonly hightag: number;
 }
 
-async function atFacility(seed: number, work: (bench: Bench) => Promise<void>, latencyMs = 200): Promise<void> {
+async function atFacility(seed: number, work: (bench: Bench) => Promise<void>): Promise<void> {
   const simulated = createSimulatedFacility({ seed, clock: new RehearsalClock() });
   await using facility = new Facility(inProcess(simulatedEndpoint(simulated)));
   await using control = await facility.ec.control(3, { name: "test", reason: "recovered", experiment, pollMs: 2 });
   const [hightag] = await facility.db.readTagnumberNewest(experiment.signal("i0"));
-  await work({ apparatus: controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2, latencyMs }), truth: simulated.truth, hightag });
+  await work({ apparatus: controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), truth: simulated.truth, hightag });
 }
 
 const rocking = (centre: number, reach: number, points: number, count: number) =>
@@ -120,7 +117,7 @@ describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
       const fit = fitStep(
         rows.map(({ data }) => data["delay"] ?? NaN),
         changes.map(([ratio]) => ratio),
-        changes.map(([, error]) => error),
+        { errors: changes.map(([, error]) => error), after: "parabola" },
       );
       // X-rays that come late as a whole, by a drift, move time zero for the time of the scan.
       const late = meanOf(rows.flatMap(({ taken }) => (taken?.tags ?? []).map((tag) => truth.shot(3, hightag, tag).arrivalFs)));
@@ -151,35 +148,23 @@ describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
 
 describe("single pulses on fresh spots", () => {
   it("hit each spot once, and the shot that hit is the one that is kept", async () => {
-    await atFacility(
-      3,
-      async ({ apparatus, truth, hightag }) => {
-        const places = gridPositions(
-          ["y", "x"].map((axis) => ({ axis, from: 0, to: 0.18, points: 4 })),
-          true,
-        );
-        const chip = TargetMap.inMemory(places);
-        const rows: Row[] = [];
-        const raster = plan("raster", {}, function* () {
-          yield* set("pulses", "off");
-          for (const _ of places) {
-            const fresh = yield* spot("chip");
-            yield* move(fresh.at);
-            yield* shutter("xrays", true);
-            yield* set("pulses", "single");
-            const taken = yield* shots({ count: 1, signals: ["diode"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } });
-            yield* shutter("xrays", false);
-            yield* confirm("chip", fresh, taken.outcome === "done");
-            yield* point(fresh.at, taken);
-          }
-        });
-        await new Engine(apparatus, { maps: { chip }, observers: [{ point: (row) => rows.push(row) }] }).run(raster);
-        expect(chip.counts).toEqual({ fresh: 0, spent: 0, shot: places.length, missed: 0 });
-        for (const { x = NaN, y = NaN } of places) expect(truth.shotsOnSpot(3, 1000 * x, 1000 * y)).toBe(1);
-        for (const { taken } of rows) expect(truth.shot(3, hightag, taken?.tags[0] ?? NaN)).toMatchObject({ hasXrays: true, transmission: 1, sampleFactor: 1 });
-      },
-      0,
-    );
+    await atFacility(3, async ({ apparatus, truth, hightag }) => {
+      const places = gridPositions(
+        ["y", "x"].map((axis) => ({ axis, from: 0, to: 0.18, points: 4 })),
+        true,
+      );
+      const chip = TargetMap.inMemory(places);
+      const rows: Row[] = [];
+      const raster = count({
+        times: places.length,
+        shots: { count: 1, signals: ["diode"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } },
+        freshSpots: { map: "chip", shutter: "xrays", selector: "pulses" },
+      });
+      await new Engine(apparatus, { maps: { chip }, observers: [{ point: (row) => rows.push(row) }] }).run(raster);
+      expect(chip.counts).toEqual({ fresh: 0, spent: 0, shot: places.length, missed: 0 });
+      for (const { x = NaN, y = NaN } of places) expect(truth.shotsOnSpot(3, 1000 * x, 1000 * y)).toBe(1);
+      for (const { taken } of rows) expect(truth.shot(3, hightag, taken?.tags[0] ?? NaN)).toMatchObject({ hasXrays: true, transmission: 1, sampleFactor: 1 });
+    });
   }, 120_000);
 });
 
@@ -201,34 +186,4 @@ describe("the pump FEL", () => {
       expect(on / off - 1).toBeCloseTo(-0.2519, 2);
     });
   }, 120_000);
-});
-
-describe("fitStep", () => {
-  it("finds a step without noise exactly, whatever its place, width and height", () => {
-    const x = Array.from({ length: 41 }, (_, i) => -2 + 0.1 * i);
-    for (const [centre, width, height] of [
-      [0, 0.2, 1],
-      [0.43, 0.11, -6],
-      [-0.9, 0.31, 0.02],
-    ] as const) {
-      // The integral of a Gaussian, by many small steps.
-      const step = (at: number): number => {
-        let sum = 0;
-        for (let i = 0; i < 4000; i++) {
-          const u = -8 + ((at - centre) / width + 8) * ((i + 0.5) / 4000);
-          sum += Math.exp(-0.5 * u * u);
-        }
-        return (height * sum * ((at - centre) / width + 8)) / 4000 / Math.sqrt(2 * Math.PI);
-      };
-      const fit = fitStep(
-        x,
-        x.map(step),
-        x.map(() => 0.01 * Math.abs(height)),
-      );
-      expect(fit.centre).toBeCloseTo(centre, 3);
-      expect(fit.width).toBeCloseTo(width, 2);
-      expect(fit.height / height).toBeCloseTo(1, 2);
-      expect(fit.centreError).toBeGreaterThan(0);
-    }
-  });
 });

@@ -7,6 +7,7 @@ import {
   DocumentStream,
   Engine,
   Journal,
+  plan,
   type Row,
   resumeScan,
   type ScanDocument,
@@ -16,6 +17,7 @@ import {
   shotsOfRow,
   TargetMap,
   virtualApparatus,
+  withRun,
 } from "../../../src/scan/index.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -24,10 +26,10 @@ import { bench } from "./fixtures.ts";
 const folder = temporaryFolder();
 const three = scan({ axis: "delay", from: 0, to: 2, points: 3, shots: { count: 4, signals: ["i0"], conditions: [{ signal: "beam", equals: 1 }] } });
 
-async function documentsOf(plan = three): Promise<ScanDocument[]> {
+async function documentsOf(scanned = three): Promise<ScanDocument[]> {
   const documents: ScanDocument[] = [];
   const stream = new DocumentStream((document) => documents.push(document), { units: { delay: "ps" }, metadata: { sample: "Si" } });
-  await new Engine(virtualApparatus(bench), { observers: [stream] }).run(plan);
+  await new Engine(virtualApparatus(bench), { observers: [stream] }).run(scanned);
   return documents;
 }
 
@@ -70,7 +72,8 @@ describe("documents", () => {
     async () => {
       const path = join(folder, "documents.json");
       const odd = scanList({ axis: "x", positions: [1, 2], shots: { count: 1, signals: ["xfel_bl_3_tc_bm_1_pd/charge"] } });
-      writeFileSync(path, JSON.stringify([...(await documentsOf()), ...(await documentsOf(odd))]));
+      const inRun = plan("in a run", {}, () => withRun({ comment: "delay" }, three.steps()));
+      writeFileSync(path, JSON.stringify([...(await documentsOf()), ...(await documentsOf(odd)), ...(await documentsOf(inRun))]));
       const script = [
         "import json, sys, event_model",
         "names = event_model.DocumentNames",

@@ -1,0 +1,53 @@
+import { throwIfAborted } from "../core/async.ts";
+import type { Apparatus } from "./apparatus.ts";
+import type { SlowMessage } from "./message-kinds.ts";
+import type { Answer } from "./messages.ts";
+import type { RunKeeper } from "./run-keeper.ts";
+import { interruptedShots } from "./shot-collector.ts";
+
+export const nothing: Answer = { kind: "nothing" };
+
+export interface ActOptions {
+  readonly signal: AbortSignal;
+  /** In a section that must not be repeated, and may have been done: no shots, and no shutter opens. */
+  readonly isSkipping: boolean;
+  readonly runs: RunKeeper;
+  /** Newest run when an earlier process meant to start this one; see {@link RunKeeper.start}. */
+  readonly newestBefore: number | undefined;
+}
+
+/** Does on the apparatus what a message says. */
+export async function act(message: SlowMessage, apparatus: Apparatus, { signal, isSkipping, runs, newestBefore }: ActOptions): Promise<Answer> {
+  throwIfAborted(signal);
+  switch (message.kind) {
+    case "move":
+      return { kind: "positions", at: await apparatus.move(message.to, { signal }) };
+    case "where":
+      return { kind: "positions", at: await apparatus.where(message.axes) };
+    case "set":
+      await apparatus.set(message.setting, message.value);
+      return nothing;
+    case "shutter":
+      // Closing is done always, opening not where shots may have been.
+      if (!(isSkipping && message.open)) await apparatus.shutter(message.name, message.open);
+      return nothing;
+    case "wait":
+      await apparatus.sleep(1000 * message.seconds, signal);
+      return nothing;
+    case "startRun":
+      return { kind: "run", run: await runs.start(message.request, newestBefore) };
+    case "stopRun":
+      await runs.stop({ signal });
+      return nothing;
+    case "shots":
+      return { kind: "shots", taken: inRun(isSkipping ? interruptedShots : await apparatus.shots(message.request, { signal }), runs) };
+    case "fly": {
+      if (isSkipping) return { kind: "fly", taken: { ...interruptedShots, outcome: "interrupted", positions: [] } };
+      return { kind: "fly", taken: inRun(await apparatus.fly(message.request, { signal }), runs) };
+    }
+  }
+}
+
+function inRun<T extends object>(taken: T, { run }: RunKeeper): T & { readonly run?: number } {
+  return run === undefined ? taken : { ...taken, run };
+}
