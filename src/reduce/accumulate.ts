@@ -112,8 +112,9 @@ export class Accumulated<R extends Reducers> {
     this.#ledger = mergeLedgers(this.#ledger, ledger);
   }
 
-  /** Takes in another part of the shots, and gives this. @throws BAD_ARGUMENT when it has other reducers or images of another shape */
+  /** Takes in another part of the shots, and gives this. @throws BAD_ARGUMENT when it has other reducers or images of another shape, or is this itself */
   merge(other: Accumulated<R>): this {
+    if (other === this) throw badArgument("other part", "this one itself", "of other shots: each shot counts once");
     checkSame("other part", namesOf(other.reducers), namesOf(this.reducers));
     // All are looked at before the first is changed.
     const own = other.lanes.map(({ frame, dark }) => this.#known(frame, dark));

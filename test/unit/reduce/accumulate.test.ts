@@ -87,6 +87,7 @@ describe("accumulate", () => {
     const a = await accumulate(shotsOf(images, "float32"), { average: mean() });
     const b = await accumulate(shotsOf(images, "float32"), { average: variance() });
     expect(() => a.merge(b as unknown as typeof a)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => a.merge(a)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("itself") }));
     expect(() => Accumulated.load({ average: variance() }, a.checkpoint())).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     const most = { average: mean(), range: minMax() };
     const [here, there] = [
