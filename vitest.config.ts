@@ -8,6 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["sacla-source"] } },
   test: {
     testTimeout: 30_000,
+    hookTimeout: 60_000,
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     projects: [
       { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },

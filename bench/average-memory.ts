@@ -3,12 +3,11 @@
  * `npm run bench:memory -- [shots]` compares two processes, one with a tenth of the shots and one with all of them, when
  * each has its answer; it prints resident memory on the way too, and fails when they differ by more than 5 %.
  */
-import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { connect, darkAverage, histogram, mean, reduce } from "sacla";
+import { compareMemory, isMeasured, megabytes } from "./memory-harness.ts";
 
-const [asked = "10000", only] = process.argv.slice(2);
-const megabytes = (): number => process.memoryUsage().rss / 1e6;
+const [asked = "10000"] = process.argv.slice(2);
 
 async function average(shots: number): Promise<void> {
   const run = { bl: 3, run: 651251 };
@@ -35,21 +34,8 @@ async function average(shots: number): Promise<void> {
   console.log(megabytes());
 }
 
-/** Resident megabytes of a process of its own that has averaged so many shots. */
-function measured(shots: number): number {
-  const { status, stdout } = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1, 2), String(shots), "only"], {
-    stdio: ["ignore", "pipe", "inherit"],
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(`the average of ${shots} shots failed`);
-  return Number(stdout);
-}
-
-if (only === undefined) {
-  const [few, many] = [Math.ceil(Number(asked) / 10), Number(asked)];
-  const [before, after] = [measured(few), measured(many)];
-  const growth = (after / before - 1) * 100;
-  console.log(`resident with the answer of ${few} shots ${before.toFixed(1)} MB, of ${many} shots ${after.toFixed(1)} MB: ${growth.toFixed(1)} %`);
+if (isMeasured) await average(Number(asked));
+else {
+  compareMemory(Math.ceil(Number(asked) / 10), Number(asked));
   console.log(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}`);
-  if (growth > 5) process.exitCode = 1;
-} else await average(Number(asked));
+}

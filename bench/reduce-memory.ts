@@ -5,13 +5,13 @@
  *
  * npm run bench:reduce-memory -- [shots]
  */
-import { spawnSync } from "node:child_process";
 import { histogram, mean, memoryOf, reduce, variance } from "sacla/reduce";
 import { St } from "sacla/st";
 import { endpointOf, inProcess, type Source } from "sacla/transport";
+import { compareMemory, isMeasured, megabytes } from "./memory-harness.ts";
 import { load, machine } from "./reduce-harness.ts";
 
-const [count = "100000", only] = process.argv.slice(2);
+const [count = "100000"] = process.argv.slice(2);
 const asked = Number(count);
 const [rows, columns] = [1024, 512];
 const detectors = ["MPCCD-2N0-M06-002-1", "MPCCD-2N0-M06-002-2"];
@@ -56,8 +56,6 @@ const source: Source = {
   close: () => {},
 };
 
-const megabytes = (): number => process.memoryUsage().rss / 1e6;
-
 async function reduceAll(): Promise<void> {
   const st = new St(inProcess(endpointOf(source)));
   const shots = st.shots({ run: { bl: 3, run: 1 }, detectors });
@@ -77,21 +75,8 @@ async function reduceAll(): Promise<void> {
   console.log(megabytes());
 }
 
-/** Resident megabytes of a process of its own that has reduced so many shots. */
-function measured(shots: number): number {
-  const { status, stdout } = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1, 2), String(shots), "only"], {
-    stdio: ["ignore", "pipe", "inherit"],
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(`the reduction of ${shots} shots failed`);
-  return Number(stdout);
-}
-
-if (only === undefined) {
+if (isMeasured) await reduceAll();
+else {
   console.log(`2 × ${rows} × ${columns} uint16; ${machine()}; load ${load()}`);
-  const [few, many] = [1000, asked];
-  const [before, after] = [measured(few), measured(many)];
-  const growth = (after / before - 1) * 100;
-  console.log(`resident with the answer of ${few} shots ${before.toFixed(1)} MB, of ${many} shots ${after.toFixed(1)} MB: ${growth.toFixed(1)} %`);
-  if (growth > 5) process.exitCode = 1;
-} else await reduceAll();
+  compareMemory(1000, asked);
+}

@@ -1,10 +1,7 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect } from "vitest";
+import { describe, expect } from "vitest";
 import { connect, Facility } from "../../src/connect.ts";
 import { asImage } from "../../src/core/ndarray.ts";
 import { isControlMethod } from "../../src/transport/control-methods.ts";
@@ -13,37 +10,11 @@ import { inProcess } from "../../src/transport/in-process.ts";
 import { type CallMethod, type CallParams, callMethods, streamMethods } from "../../src/transport/methods.ts";
 import { endpointOf } from "../../src/transport/source.ts";
 import { zmqEndpoint } from "../../src/transport/zmq/endpoint.ts";
-import { itNeeding, pythonWith } from "../support/optional.ts";
+import { gatewayPython, itWithGateway, startGateway } from "../support/gateway.ts";
+import { tiny } from "../support/subjects.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { tinySource } from "../support/tiny-source.ts";
 import { endpointContract } from "./endpoint-contract.ts";
-
-const folder = fileURLToPath(new URL("../../gateway", import.meta.url));
-const python = pythonWith("zmq", "numpy");
-const missing = "no Python with pyzmq and numpy; set SACLA_TEST_PYTHON";
-
-const children: ChildProcess[] = [];
-afterAll(async () => {
-  for (const child of children) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const ended = once(child, "exit");
-    child.kill("SIGTERM");
-    await ended;
-  }
-});
-
-/** A gateway over the stand-ins of dbpy, stpy and the others; its address. */
-async function startGateway(...more: string[]): Promise<string> {
-  const args = ["-m", "sacla_gateway", "--bind", "tcp://127.0.0.1:*", "--beamlines", "2,3", "--log-level", "WARNING", ...more];
-  const env = { ...process.env, PYTHONPATH: `${folder}:${folder}/standins`, PYTHONDONTWRITEBYTECODE: "1" };
-  const child = spawn(python ?? "", args, { env, stdio: ["ignore", "pipe", "inherit"] });
-  children.push(child);
-  for await (const line of createInterface({ input: child.stdout })) {
-    const address = /^listening on (\S+)$/.exec(line)?.[1];
-    if (address !== undefined) return address;
-  }
-  throw new Error("the gateway ended without an address");
-}
 
 let address: Promise<string> | undefined;
 const open = async (): Promise<Endpoint> => {
@@ -51,22 +22,11 @@ const open = async (): Promise<Endpoint> => {
   return zmqEndpoint(await address);
 };
 
-if (python === undefined) itNeeding(false, missing, "the Endpoint contract over the Python gateway", () => {});
-else {
-  endpointContract({
-    name: "the Python gateway",
-    open,
-    bl: 3,
-    run: 10,
-    detector: "MPCCD-2N0-1-006",
-    signal: "xfel_bl_3_tc_bm_1_pd/charge",
-    missing: { detId: "MPCCD-2N0-1-006-2", tag: 1006 },
-    running: { run: 12, detId: "OPAL-234363" },
-  });
-}
+if (gatewayPython === undefined) itWithGateway("the Endpoint contract over the Python gateway", async () => {}, 60_000);
+else endpointContract({ ...tiny, name: "the Python gateway", open });
 
 describe("the Python gateway", () => {
-  const itWithPython = (name: string, test: () => Promise<void>): void => itNeeding(python !== undefined, missing, name, test, 60_000);
+  const itWithPython = (name: string, test: () => Promise<void>): void => itWithGateway(name, test, 60_000);
   const of = { bl: 3, run: 10 };
   const signals = ["xfel_bl_3_tc_bm_1_pd/charge", "xfel_bl_3_st_2_motor_1/position", "xfel_bl_3_shutter_1_open_valid/status"];
 
@@ -152,8 +112,8 @@ describe("the Python gateway", () => {
     const cwd = temporaryFolder();
     const text = readFileSync(new URL("../../docs/remote-access.md", import.meta.url), "utf8");
     const recipe = /```python\n(.*?)```/s.exec(text)?.[1] ?? "";
-    execFileSync(python ?? "", ["-c", recipe], { cwd });
-    const url = await startGateway("--curve-server-key", join(cwd, "gateway.key_secret"), "--curve-clients", join(cwd, "clients"));
+    execFileSync(gatewayPython ?? "", ["-c", recipe], { cwd });
+    const url = await startGateway(["--curve-server-key", join(cwd, "gateway.key_secret"), "--curve-clients", join(cwd, "clients")]);
     const known = await connect(url, { keyFile: join(cwd, "laptop.json") });
     expect(await known.db.readComment(3, 10)).toBe("powder");
     await known.close();

@@ -3,19 +3,12 @@ import { inProcess } from "../../src/transport/in-process.ts";
 import { endpointOf } from "../../src/transport/source.ts";
 import { replayRecording } from "../../src/transport/wrappers/recording.ts";
 import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
+import { tiny } from "../support/subjects.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { tinySource } from "../support/tiny-source.ts";
 import { endpointContract } from "./endpoint-contract.ts";
 
 const folder = temporaryFolder();
-const tiny = {
-  bl: 3,
-  run: 10,
-  detector: "MPCCD-2N0-1-006",
-  signal: "xfel_bl_3_tc_bm_1_pd/charge",
-  missing: { detId: "MPCCD-2N0-1-006-2", tag: 1006 },
-  running: { run: 12, detId: "OPAL-234363" },
-};
 
 // The suite asks its questions twice, in the same order: first of the source, while they are recorded, then of the
 // recordings alone. Each time it opens the subject, that is the next file.

@@ -2,10 +2,14 @@ import { VirtualClock } from "../../src/facility/index.ts";
 import { replayLive } from "../../src/live/index.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { endpointOf } from "../../src/transport/source.ts";
+import { tiny } from "../support/subjects.ts";
 import { tinySource } from "../support/tiny-source.ts";
 import { endpointContract } from "./endpoint-contract.ts";
 
 endpointContract({
+  ...tiny,
+  // Its one run is over.
+  running: null,
   name: "a run played as if live, when it is over",
   open: async () => {
     const clock = new VirtualClock();
@@ -14,10 +18,4 @@ endpointContract({
     clock.advance(100);
     return endpoint;
   },
-  bl: 3,
-  run: 10,
-  detector: "MPCCD-2N0-1-006",
-  signal: "xfel_bl_3_tc_bm_1_pd/charge",
-  missing: { detId: "MPCCD-2N0-1-006-2", tag: 1006 },
-  running: null,
 });

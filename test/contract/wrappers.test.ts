@@ -3,19 +3,12 @@ import { endpointOf } from "../../src/transport/source.ts";
 import { withCache } from "../../src/transport/wrappers/with-cache.ts";
 import { withFaults } from "../../src/transport/wrappers/with-faults.ts";
 import { withRetry } from "../../src/transport/wrappers/with-retry.ts";
+import { tiny } from "../support/subjects.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { tinySource } from "../support/tiny-source.ts";
 import { endpointContract } from "./endpoint-contract.ts";
 
 const folder = temporaryFolder();
-const tiny = {
-  bl: 3,
-  run: 10,
-  detector: "MPCCD-2N0-1-006",
-  signal: "xfel_bl_3_tc_bm_1_pd/charge",
-  missing: { detId: "MPCCD-2N0-1-006-2", tag: 1006 },
-  running: { run: 12, detId: "OPAL-234363" },
-};
 
 endpointContract({
   ...tiny,

@@ -32,6 +32,6 @@ describe("the command in a process of its own", () => {
     const started = performance.now();
     const { code, out } = await sacla(folder, ["runs", "--json"]);
     expect([code, JSON.parse(out)]).toMatchObject([0, { bl: 3 }]);
-    expect(performance.now() - started).toBeLessThan(20_000);
+    expect(performance.now() - started).toBeLessThan(60_000);
   });
 });

@@ -116,15 +116,18 @@ export async function soak({ seconds, seed, every, say }: SoakOptions): Promise<
       say({ second: Math.round((performance.now() - started) / 1000), rssMb, clients: memory.clients, ...counts });
     }
   };
-  await Promise.all([taking(), questions(), stalling(), dying(), flooding(), watching()]);
-  await good.close();
-  await asking.close();
-  let clientsLeft = Number.NaN;
-  for (let i = 0; i < 100 && clientsLeft !== 0; i++) {
-    await pause(200);
-    clientsLeft = ((await server.process.ask()) as { clients: number }).clients;
+  try {
+    await Promise.all([taking(), questions(), stalling(), dying(), flooding(), watching()]);
+    await good.close();
+    await asking.close();
+    let clientsLeft = Number.NaN;
+    for (let i = 0; i < 100 && clientsLeft !== 0; i++) {
+      await pause(200);
+      clientsLeft = ((await server.process.ask()) as { clients: number }).clients;
+    }
+    const late = Math.round(((await server.process.ask()) as { rss: number }).rss / 2 ** 20);
+    return { seconds, ...counts, rssMb: { early, late }, clientsLeft };
+  } finally {
+    server.process.kill();
   }
-  const late = Math.round(((await server.process.ask()) as { rss: number }).rss / 2 ** 20);
-  server.process.kill();
-  return { seconds, ...counts, rssMb: { early, late }, clientsLeft };
 }

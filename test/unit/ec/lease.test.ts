@@ -89,7 +89,7 @@ describe("a lease", () => {
     const driver = new ToyDriver();
     const endpoint = inProcess(withControl(endpointOf(tinySource()), driver));
     vi.useFakeTimers({ toFake: ["Date"] });
-    const { lease } = await endpoint.call("lease.take", { bl, name: "a", reason: "b", ttlMs: 300 });
+    const { lease } = await endpoint.call("lease.take", { bl, name: "a", reason: "b", ttlMs: 2000 });
     vi.setSystemTime(Date.now() + 86_400_000);
     await endpoint.call("lease.renew", { bl, lease });
     vi.setSystemTime(Date.now() - 2 * 86_400_000);

@@ -75,7 +75,7 @@ for (const kind of ["zmq", "http"] as const) {
       const { toy, open, ended } = await start(kind);
       const [here, there] = [await open(), await open()];
       // A program that dies sends no heartbeat: here it never does.
-      const { lease } = await here.endpoint.call("lease.take", { bl: 3, name: "dead", reason: "crash", ttlMs: 700 }, { key: "take" });
+      const { lease } = await here.endpoint.call("lease.take", { bl: 3, name: "dead", reason: "crash", ttlMs: 3000 }, { key: "take" });
       await here.endpoint.call("ec.setShutter", { bl: 3, lease, shutter, open: true }, { key: "open" });
       await here.endpoint.call("ec.move", { bl: 3, lease, axis, pulses: 5_000_000 }, { key: "move" });
       expect(toy.isMoving(axis)).toBe(true);
@@ -115,7 +115,7 @@ describe("a program killed in the middle of a move", () => {
       setTimeout(() => {
         wasAlive = toy.isMoving(axis) && toy.isOpen(shutter) && ended.length === 0;
         child.kill("SIGKILL");
-      }, 2500);
+      }, 4500);
     });
     expect((await killed).err).toBe("");
     expect(wasAlive).toBe(true);
@@ -172,7 +172,7 @@ describe("the command line", () => {
     expect((await cli(["stop", ...base])).out).toBe("no axis of beamline 3 moves\n");
     await using control = await (await open()).ec.control(3, { name: "another", reason: "a long way" });
     for (const how of [["stop"], ["stop", "delay"]]) {
-      const { done } = await control.axis("bl3_st2_pm001").start(how.length === 1 ? 40_000 : 0);
+      const { done } = await control.axis("bl3_st2_pm001").start(how.length === 1 ? 90_000 : -90_000);
       done.catch(() => {});
       expect(toy.isMoving("bl3_st2_pm001")).toBe(true);
       const { code, out } = await cli([...how, ...base]);

@@ -1,20 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect } from "vitest";
+import { describe, expect } from "vitest";
 import { connect, type Facility } from "../../../src/connect.ts";
 import type { Ledger } from "../../../src/core/ledger.ts";
 import type { LiveShotsOptions } from "../../../src/live/index.ts";
-import { itNeeding, pythonWith } from "../../support/optional.ts";
+import { itWithGateway, startGateway } from "../../support/gateway.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinyPixel } from "../../support/tiny-source.ts";
-
-const folder = fileURLToPath(new URL("../../../gateway", import.meta.url));
-const python = pythonWith("zmq", "numpy");
-const children: ChildProcess[] = [];
 
 const bl = 3;
 const dual = "MPCCD-2N0-1-006";
@@ -26,15 +18,6 @@ const run = 20;
 const end = 4200;
 const unstored = [4006, 4100, 4102];
 const shotsOfRun = Array.from({ length: 100 }, (_, i) => 4000 + 2 * i).filter((tag) => tag < 4060 || tag >= 4080);
-
-afterAll(async () => {
-  for (const child of children) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const ended = once(child, "exit");
-    child.kill("SIGTERM");
-    await ended;
-  }
-});
 
 /** The clock of the stand-ins: time goes on when the test says so. */
 class Beam {
@@ -53,19 +36,10 @@ class Beam {
 }
 
 async function gatewayAt(beam: Beam): Promise<Facility> {
-  const args = ["-m", "sacla_gateway", "--bind", "tcp://127.0.0.1:*", "--beamlines", "2,3", "--log-level", "WARNING"];
-  const env = { ...process.env, PYTHONPATH: `${folder}:${folder}/standins`, PYTHONDONTWRITEBYTECODE: "1", SACLA_STANDIN_BEAM: beam.path };
-  const child = spawn(python ?? "", args, { env, stdio: ["ignore", "pipe", "inherit"] });
-  children.push(child);
-  for await (const line of createInterface({ input: child.stdout })) {
-    const address = /^listening on (\S+)$/.exec(line)?.[1];
-    if (address === undefined) continue;
-    const facility = await connect(address);
-    // The process that reads live is started by the first question to it.
-    expect(await facility.live.readDetidlist(bl)).toContain(left);
-    return facility;
-  }
-  throw new Error("the gateway ended without an address");
+  const facility = await connect(await startGateway([], { SACLA_STANDIN_BEAM: beam.path }));
+  // The process that reads live is started by the first question to it.
+  expect(await facility.live.readDetidlist(bl)).toContain(left);
+  return facility;
 }
 
 /** Follows the run to its end. The beam goes on until it is 15 shots ahead, more than its pause is long, so that nothing depends on speed. */
@@ -113,8 +87,7 @@ function expectAccountOfRun(tags: readonly number[], { asked, used, dropped }: L
 const droppedFor = ({ dropped }: Ledger, reason: string): readonly number[] => dropped.find((each) => each.reason === reason)?.tags ?? [];
 
 describe("live.shots through the Python gateway", () => {
-  const itWithPython = (name: string, test: () => Promise<void>): void =>
-    itNeeding(python !== undefined, "no Python with pyzmq and numpy; set SACLA_TEST_PYTHON", name, test, 120_000);
+  const itWithPython = (name: string, test: () => Promise<void>): void => itWithGateway(name, test, 120_000);
 
   itWithPython("gives every shot of a run with its values, which come later, and ends with it", async () => {
     const beam = new Beam(3996);

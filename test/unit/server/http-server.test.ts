@@ -320,7 +320,12 @@ describe("a call that is given up", () => {
       close: async () => {},
     };
     const { address } = await start(stuck);
-    const call = httpEndpoint(address).call("db.listBeamlines", {}, { signal: AbortSignal.timeout(300) });
+    const stop = new AbortController();
+    const call = httpEndpoint(address).call("db.listBeamlines", {}, { signal: stop.signal });
+    // Handled when it is awaited below.
+    call.catch(() => {});
+    await expect.poll(() => state, { timeout: 10_000 }).toBe("asked");
+    stop.abort();
     await expect(call).rejects.toMatchObject({ code: "ABORTED" });
     await expect.poll(() => state, { timeout: 10_000 }).toBe("aborted");
     const late = { headers: { "Sacla-Timeout-Ms": "50" } };

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Limits } from "../../../src/server/limits.ts";
 import { Service } from "../../../src/server/service.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
@@ -22,8 +22,12 @@ async function codes(work: (() => Promise<unknown> | unknown)[]): Promise<string
   return seen;
 }
 
+afterEach(() => vi.useRealTimers());
+
 describe("limits", () => {
   it("bound requests in a second for each client alone, and say when to come back", async () => {
+    // The second is over when the test says so, however long the computer takes.
+    vi.useFakeTimers();
     const limits = new Limits({ requestsPerSecond: 3 });
     const take = () => limits.take(anna, 10);
     expect(await codes([take, take, take, take, take])).toEqual(["ok", "ok", "ok", "TOO_MANY_REQUESTS", "TOO_MANY_REQUESTS"]);
@@ -31,7 +35,7 @@ describe("limits", () => {
     const refused = await limits.take(anna, 0).catch((error: { details: { retryAfterMs: number } }) => error);
     const { retryAfterMs } = (refused as { details: { retryAfterMs: number } }).details;
     expect([retryAfterMs > 0, retryAfterMs <= 1000]).toEqual([true, true]);
-    await new Promise((resolve) => setTimeout(resolve, retryAfterMs + 50));
+    vi.advanceTimersByTime(retryAfterMs);
     expect(await codes([take])).toEqual(["ok"]);
   });
 

@@ -36,7 +36,7 @@ async function serveCurve(endpoint: Endpoint = endpointOf(tinySource())): Promis
 
 function connectAs(address: string, pair?: { publicKey: string; secretKey: string }, serverKey = server.publicKey): Endpoint {
   const options: ZmqOptions = pair === undefined ? {} : { curve: { ...pair, serverKey } };
-  const client = zmqEndpoint(address, { connectTimeoutMs: 5000, ...options });
+  const client = zmqEndpoint(address, { connectTimeoutMs: 20_000, ...options });
   open.push(() => client.close());
   return client;
 }

@@ -24,7 +24,7 @@ it("an answer that waited and then cannot be sent at all is logged and left out;
     },
   );
   peer.take({ kind: "ping", id: 1 }, 10);
-  await expect.poll(() => peer.isBlocked).toBe(true);
+  await expect.poll(() => peer.isBlocked, { timeout: 10_000 }).toBe(true);
   peer.take({ kind: "ping", id: 2 }, 10);
   await peer.flush();
   expect([sent, peer.isBlocked]).toEqual([[{ kind: "pong", id: 2 }], false]);

@@ -246,7 +246,7 @@ describe("the ZeroMQ server", () => {
   it("stopped without a word: the client takes it for gone after some pings", async () => {
     const server = await startOctal(10);
     open.push(() => server.process.kill());
-    const client = clientOf(server.address, { pingMs: 400 });
+    const client = clientOf(server.address, { pingMs: 1000 });
     expect(await client.call("db.readRunstatus", { bl: OCTAL_BL, run: OCTAL_RUN })).toBe(0);
     server.process.kill("SIGSTOP");
     const failure = await failureOf(client.call("db.readRunstatus", { bl: OCTAL_BL, run: OCTAL_RUN }));
@@ -269,7 +269,7 @@ describe("the ZeroMQ server", () => {
 
   it("ends what a client that vanished had open, and not what a slow one has that still pings", async () => {
     const source = bigFrames(10);
-    const server = await serveOn(source.endpoint, { silenceMs: 600 });
+    const server = await serveOn(source.endpoint, { silenceMs: 2000 });
     const slow = clientOf(server.address, { pingMs: 50 }).stream("st.frames", frames(50))[Symbol.asyncIterator]();
     await slow.next();
     const vanishing = new RawClient(server.address);

@@ -106,6 +106,8 @@ describe("connect", () => {
        const before = isLoaded();
        const facility = await connect("ipc:///tmp/no-such-socket-of-sacla", { retry: { attempts: 1 } });
        await facility.endpoint.call("db.listBeamlines", {}, { timeoutMs: 50 }).catch(() => {});
+       // The call may be given up before the library is there.
+       for (let n = 0; n < 200 && !isLoaded(); n++) await new Promise((resolve) => setTimeout(resolve, 50));
        await facility.close();
        console.log(before, isLoaded());`,
     );

@@ -1,0 +1,40 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
+import { itNeeding, pythonWith } from "./optional.ts";
+
+export const gatewayFolder: string = fileURLToPath(new URL("../../gateway", import.meta.url));
+/** A Python that has what the gateway needs; undefined when there is none. */
+export const gatewayPython: string | undefined = pythonWith("zmq", "numpy");
+
+/** A test that needs the gateway, skipped where there is no Python for it. */
+export function itWithGateway(name: string, test: () => Promise<void>, timeoutMs: number): void {
+  itNeeding(gatewayPython !== undefined, "no Python with pyzmq and numpy; set SACLA_TEST_PYTHON", name, test, timeoutMs);
+}
+
+const children: ChildProcess[] = [];
+
+afterAll(async () => {
+  for (const child of children) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await ended;
+  }
+}, 60_000);
+
+/** Starts a gateway over the stand-ins of dbpy, stpy and the others, which ends when the test file has run; its address. */
+export async function startGateway(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const child = spawn(gatewayPython ?? "", ["-m", "sacla_gateway", "--bind", "tcp://127.0.0.1:*", "--beamlines", "2,3", "--log-level", "WARNING", ...args], {
+    env: { ...process.env, PYTHONPATH: `${gatewayFolder}:${gatewayFolder}/standins`, PYTHONDONTWRITEBYTECODE: "1", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  children.push(child);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const address = /^listening on (\S+)$/.exec(line)?.[1];
+    if (address !== undefined) return address;
+  }
+  throw new Error("the gateway ended without an address");
+}
