@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -55,8 +56,11 @@ class Gateway:
             "WARNING",
             *arguments,
         ]
+        # A gateway that is killed cannot tidy up.
+        self._folder = tempfile.TemporaryDirectory()
         env = {
             **os.environ,
+            "TMPDIR": self._folder.name,
             "PYTHONPATH": path,
             "PYTHONDONTWRITEBYTECODE": "1",
             "SACLA_STANDIN_QUIRKS": "",
@@ -98,6 +102,7 @@ class Gateway:
             for stream in (self.process.stdout, self.process.stderr):
                 if stream is not None:
                     stream.close()
+            self._folder.cleanup()
 
     def __enter__(self) -> "Gateway":
         assert self.address, self.said()
