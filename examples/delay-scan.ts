@@ -62,21 +62,7 @@ const errors = differences.map(({ error }) => 100 * error);
 const fit = fitStep(delays, ratios, { errors, after: "parabola" }); // The signal recovers within the window.
 
 await mkdir("out", { recursive: true });
-const bars = {
-  label: "± 1 standard error",
-  x: [...delays, ...delays],
-  y: [...ratios.map((y, i) => y + (errors[i] ?? 0)), ...ratios.map((y, i) => y - (errors[i] ?? 0))],
-};
-await writeFile(
-  "out/delay-scan.svg",
-  linePlot(
-    [
-      { label: "pumped / unpumped − 1", x: delays, y: ratios },
-      { ...bars, style: "points" },
-    ],
-    { xLabel: "delay (ps)", yLabel: "difference (%)" },
-  ),
-);
+await writeFile("out/delay-scan.svg", linePlot([{ x: delays, y: ratios, error: errors }], { xLabel: "delay (ps)", yLabel: "difference (%)" }));
 console.log(`${shots.used} of ${shots.asked} shots used; left out:`, shots.dropped);
 console.log(
   `t0 = ${fit.centre.toFixed(3)} ± ${fit.centreError.toFixed(3)} ps, rise ${(1000 * fit.width).toFixed(0)} ± ${(1000 * fit.widthError).toFixed(0)} fs rms, step ${fit.height.toFixed(2)} %`,

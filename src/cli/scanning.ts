@@ -24,6 +24,7 @@ import {
 } from "../scan/index.ts";
 import { type Answer, parseNumber, type Session } from "./command.ts";
 import { type ChangeOptions, change, experimentOf, view, withChange } from "./control.ts";
+import { ScanPlot, ScanUnits } from "./scan-plot.ts";
 
 export interface ScanningOptions extends ChangeOptions {
   readonly rate: number;
@@ -31,6 +32,8 @@ export interface ScanningOptions extends ChangeOptions {
   readonly journal?: string;
   readonly csv?: string;
   readonly html?: string;
+  readonly plot?: string;
+  readonly pumpedBy?: string;
   readonly documents?: string;
   readonly map: readonly string[];
 }
@@ -43,6 +46,8 @@ export function withScanning(command: Command): Command {
     .option("--journal <file>", "where it is written down, so that it can be resumed")
     .option("--csv <file>", "table of the points")
     .option("--html <file>", "page with curves and table")
+    .option("--plot <file>", "PNG of the curves, kept up to date while the scan goes on")
+    .option("--pumped-by <id>", "a signal that the plan keeps, 1 with pump and 0 without: table and curves show both and their difference")
     .option("--map <name=file>", "target map that the plan uses; can be repeated", (text: string, all: string[]) => [...all, text], [])
     .option("--documents <file>", "Bluesky event-model documents, JSON lines");
 }
@@ -131,18 +136,25 @@ export async function runPlan(
   const shown = run === null ? `${plan.name} goes on where ${resumes} ends` : estimateText(run, problems);
   const isPossible = problems.length === 0;
   if (!isPossible || options.dryRun === true) return { json: { estimate: run, done: false }, text: `${shown}\nnothing was done`, exitCode: isPossible ? 0 : 1 };
-  const table = new ScanTable();
+  const table = new ScanTable(options.pumpedBy === undefined ? {} : { pumpedBy: options.pumpedBy });
   const documents: ScanDocument[] = [];
   const outcome = await change(session, options, plan.name, shown, async (control) => {
+    const experiment = await experimentOf(options);
+    const units = new ScanUnits(session, control, (name) => (experiment === undefined || name.includes("/") ? name : experiment.signal(name)));
+    const plot = plotOf(session, options, plan, table, units, control.bl);
     const maps = openMaps(options);
     const journal = resumes !== undefined ? Journal.open(resumes) : options.journal === undefined ? undefined : Journal.create(options.journal, plan, context);
     try {
-      const observers = [table, new DocumentStream((document) => documents.push(document)), progressOf(session, table, run)];
-      return await runOn(session, options, control, plan, { observers, maps, ...(journal === undefined ? {} : { journal }) });
+      const lookers = options.plot === undefined && options.html === undefined ? [] : [units, plot];
+      const observers = [table, new DocumentStream((document) => documents.push(document)), progressOf(session, table, run), ...lookers];
+      const end = await runOn(session, options, control, plan, { observers, maps, ...(journal === undefined ? {} : { journal }) });
+      await units.settled();
+      return end;
     } finally {
       closeAll(maps);
       journal?.close();
-      writeResults(session, options, plan, table, documents);
+      writeResults(session, options, plan, table, units, documents);
+      plot.end();
     }
   });
   if (!outcome.done) return { json: { estimate: run, done: false }, text: "nothing was done", exitCode: 1 };
@@ -164,6 +176,16 @@ export async function runPlan(
     text: `${table.text()}\n${summary}${again}`,
     exitCode: end.outcome === "done" ? 0 : 1,
   };
+}
+
+/** Draws the curve once before anything moves, so that a place that cannot be written to is refused now. @throws WRITE_FAILED */
+function plotOf({ io }: Session, options: ScanningOptions, plan: Plan, table: ScanTable, { units }: ScanUnits, bl: number): ScanPlot {
+  const title = `${plan.name}, beamline ${bl}, ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  const draw = (): void => {
+    if (options.plot !== undefined) io.writeFile(options.plot, table.png({ title, units }));
+  };
+  draw();
+  return new ScanPlot(draw, (text) => io.err(`${text}\n`));
 }
 
 async function runOn(session: Session, options: ScanningOptions, control: Control, plan: Plan, rest: EngineOptions): Promise<ScanEnd> {
@@ -201,9 +223,10 @@ function writeResults(
   { csv, html, documents: path }: ScanningOptions,
   plan: Plan,
   table: ScanTable,
+  { units }: ScanUnits,
   documents: readonly ScanDocument[],
 ): void {
   if (csv !== undefined) io.writeFile(csv, table.csv());
-  if (html !== undefined) io.writeFile(html, table.html(plan.name));
+  if (html !== undefined) io.writeFile(html, table.html(plan.name, undefined, units));
   if (path !== undefined) io.writeFile(path, documents.map((document) => `${JSON.stringify(document)}\n`).join(""));
 }

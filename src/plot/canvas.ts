@@ -91,9 +91,26 @@ export function drawText(canvas: Canvas, text: string, x: number, y: number, sty
   drawLines(canvas, lines, line, style.colour);
 }
 
-/** Round-ended lines [x0, y0, x1, y1, …]; each pixel takes the strongest cover, so that joints are not drawn twice. */
-function drawLines(canvas: Canvas, lines: readonly number[], width: number, colour: Rgb): void {
-  if (lines.length === 0) return;
+/** A part of a canvas: [x, x + width) × [y, y + height). */
+export interface Region {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Round-ended lines [x0, y0, x1, y1, …]; each pixel takes the strongest cover, so that joints are not drawn twice.
+ * @param clip - nothing is drawn outside; whole pixels within the canvas
+ */
+export function drawLines(
+  canvas: Canvas,
+  lines: readonly number[],
+  width: number,
+  colour: Rgb,
+  opacity = 1,
+  clip: Region = { x: 0, y: 0, width: canvas.width, height: canvas.height },
+): void {
   const half = width / 2 + 0.5;
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < lines.length; i += 2) {
@@ -102,24 +119,28 @@ function drawLines(canvas: Canvas, lines: readonly number[], width: number, colo
     top = Math.min(top, lines[i + 1] ?? top);
     bottom = Math.max(bottom, lines[i + 1] ?? bottom);
   }
-  const x0 = Math.floor(left - half);
-  const y0 = Math.floor(top - half);
-  const columns = Math.ceil(right + half) - x0 + 1;
-  const cover = new Float32Array(columns * (Math.ceil(bottom + half) - y0 + 1));
+  const x0 = Math.max(clip.x, Math.floor(left - half));
+  const y0 = Math.max(clip.y, Math.floor(top - half));
+  const columns = Math.min(clip.x + clip.width - 1, Math.ceil(right + half)) - x0 + 1;
+  const rows = Math.min(clip.y + clip.height - 1, Math.ceil(bottom + half)) - y0 + 1;
+  if (lines.length === 0 || columns <= 0 || rows <= 0) return;
+  const cover = new Float32Array(columns * rows);
   for (let i = 0; i + 3 < lines.length; i += 4) {
-    coverLine(cover, columns, half, (lines[i] ?? 0) - x0, (lines[i + 1] ?? 0) - y0, (lines[i + 2] ?? 0) - x0, (lines[i + 3] ?? 0) - y0);
+    coverLine(cover, columns, rows, half, (lines[i] ?? 0) - x0, (lines[i + 1] ?? 0) - y0, (lines[i + 2] ?? 0) - x0, (lines[i + 3] ?? 0) - y0);
   }
   cover.forEach((alpha, i) => {
-    blend(canvas, x0 + (i % columns), y0 + Math.floor(i / columns), colour, alpha);
+    blend(canvas, x0 + (i % columns), y0 + Math.floor(i / columns), colour, alpha * opacity);
   });
 }
 
-function coverLine(cover: Float32Array, columns: number, half: number, x0: number, y0: number, x1: number, y1: number): void {
+function coverLine(cover: Float32Array, columns: number, rows: number, half: number, x0: number, y0: number, x1: number, y1: number): void {
   const dx = x1 - x0;
   const dy = y1 - y0;
   const length2 = dx * dx + dy * dy;
-  for (let row = Math.max(0, Math.floor(Math.min(y0, y1) - half)); row <= Math.max(y0, y1) + half; row++) {
-    for (let column = Math.max(0, Math.floor(Math.min(x0, x1) - half)); column <= Math.max(x0, x1) + half; column++) {
+  const lastRow = Math.min(rows - 1, Math.max(y0, y1) + half);
+  const lastColumn = Math.min(columns - 1, Math.max(x0, x1) + half);
+  for (let row = Math.max(0, Math.floor(Math.min(y0, y1) - half)); row <= lastRow; row++) {
+    for (let column = Math.max(0, Math.floor(Math.min(x0, x1) - half)); column <= lastColumn; column++) {
       const px = column + 0.5 - x0;
       const py = row + 0.5 - y0;
       const t = length2 === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / length2));

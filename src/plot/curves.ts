@@ -35,39 +35,55 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-/** Dots as zero-length lines, each place once. Many dots are set on a grid finer than a dot, so that their number is bounded. */
-export function dotsPath({ x, y }: Points): string {
-  const step = x.length > 50_000 ? 2 : x.length > 5000 ? 1 : 0.1;
-  const grid = (value: number): number => round(Math.round(value / step) * step);
-  const places = new Set<string>();
-  for (let i = 0; i < x.length; i++) {
-    const [px, py] = [x[i] ?? NaN, y[i] ?? NaN];
-    if (!Number.isNaN(px + py)) places.add(`M${grid(px)} ${grid(py)}h0`);
+/** Corners [x0, y0, x1, y1, …] in pixels from the upper left corner of the frame; a single one is a dot. */
+export type Polyline = readonly number[];
+
+/** As the `d` of an SVG path. */
+export function svgPath(lines: readonly Polyline[]): string {
+  let path = "";
+  for (const line of lines) {
+    path += `M${line[0]} ${line[1]}`;
+    for (let i = 2; i < line.length; i += 2) path += `L${line[i]} ${line[i + 1]}`;
+    if (line.length === 2) path += "h0";
   }
-  return [...places].join("");
+  return path;
 }
 
-/** A line that is broken where a point is missing; a point alone between two gaps is drawn as a dot. */
-export function linePath({ x, y }: Points): string {
-  let path = "";
+/** Dots, each place once. Many dots are set on a grid finer than a dot, so that their number is bounded. */
+export function dots({ x, y }: Points): Polyline[] {
+  const step = x.length > 50_000 ? 2 : x.length > 5000 ? 1 : 0.1;
+  const grid = (value: number): number => round(Math.round(value / step) * step);
+  const places = new Map<string, Polyline>();
+  for (let i = 0; i < x.length; i++) {
+    const [px, py] = [x[i] ?? NaN, y[i] ?? NaN];
+    if (Number.isNaN(px + py)) continue;
+    const place = [grid(px), grid(py)];
+    places.set(place.join(" "), place);
+  }
+  return [...places.values()];
+}
+
+/** A line that is broken where a point is missing; a point alone between two gaps is a dot. */
+export function brokenLine({ x, y }: Points): Polyline[] {
+  const lines: Polyline[] = [];
   let start = 0;
   for (let i = 0; i <= x.length; i++) {
     if (i < x.length && !Number.isNaN((x[i] ?? NaN) + (y[i] ?? NaN))) continue;
-    if (i > start) path += piece(x, y, start, i);
+    if (i > start) lines.push(piece(x, y, start, i));
     start = i + 1;
   }
-  return path;
+  return lines;
 }
 
 /**
  * One unbroken piece. Of neighbours in the same pixel column only the first, lowest, highest and last are kept, which
  * draws the same picture.
  */
-function piece(x: Float64Array, y: Float64Array, start: number, end: number): string {
-  const parts: string[] = [];
+function piece(x: Float64Array, y: Float64Array, start: number, end: number): number[] {
+  const line: number[] = [];
   const add = (i: number): void => {
-    const text = `${round(x[i] ?? 0)} ${round(y[i] ?? 0)}`;
-    if (text !== parts.at(-1)) parts.push(text);
+    const [px, py] = [round(x[i] ?? 0), round(y[i] ?? 0)];
+    if (px !== line.at(-2) || py !== line.at(-1)) line.push(px, py);
   };
   for (let i = start; i < end; ) {
     let [last, lowest, highest] = [i, i, i];
@@ -79,7 +95,37 @@ function piece(x: Float64Array, y: Float64Array, start: number, end: number): st
     for (const k of [...new Set([i, lowest, highest, last])].sort((a, b) => a - b)) add(k);
     i = last + 1;
   }
-  return `M${parts.join("L")}${parts.length === 1 ? "h0" : ""}`;
+  return line;
+}
+
+/** Half of the cross-line at the end of an error bar. */
+const CAP = 3;
+/** More bars than this are drawn without cross-lines, which would run into each other. */
+const MOST_CAPS = 100;
+
+/**
+ * Bars from value − error to value + error. Where the error is no positive number there is none. On a logarithmic axis
+ * one that reaches 0 goes down to the edge.
+ */
+export function errorBars(frame: Frame, x: ArrayLike<number>, y: ArrayLike<number>, error: ArrayLike<number>): Polyline[] {
+  const ends = (sign: number): Points =>
+    place(
+      frame,
+      x,
+      Float64Array.from(y, (value, i) => value + sign * (error[i] ?? NaN)),
+    );
+  const [up, down] = [ends(1), ends(-1)];
+  const cap = x.length > MOST_CAPS ? 0 : CAP;
+  const lines: Polyline[] = [];
+  for (let i = 0; i < x.length; i++) {
+    const [px, top] = [round(up.x[i] ?? NaN), round(up.y[i] ?? NaN)];
+    const below = down.y[i] ?? NaN;
+    const bottom = frame.y.log && Number.isNaN(below) ? frame.height * 2 : round(below);
+    if (!((error[i] ?? NaN) > 0) || Number.isNaN(px + top + bottom)) continue;
+    lines.push([px, top, px, bottom]);
+    if (cap > 0) for (const end of [top, bottom]) lines.push([px - cap, end, px + cap, end]);
+  }
+  return lines;
 }
 
 /**
@@ -88,7 +134,7 @@ function piece(x: Float64Array, y: Float64Array, start: number, end: number): st
  *
  * @param close - ends go down to the lower edge, so that the area can be filled
  */
-export function stepsPath(frame: Frame, edges: ArrayLike<number>, values: ArrayLike<number>, close: boolean): string {
+export function steps(frame: Frame, edges: ArrayLike<number>, values: ArrayLike<number>, close: boolean): Polyline[] {
   const xs: number[] = [];
   const ys: number[] = [];
   for (let i = 0; i < values.length; i++) {
@@ -103,7 +149,7 @@ export function stepsPath(frame: Frame, edges: ArrayLike<number>, values: ArrayL
     ys.unshift(frame.y.low);
     ys.push(frame.y.low);
   }
-  return linePath(place(frame, xs, ys));
+  return brokenLine(place(frame, xs, ys));
 }
 
 /** Edges halfway between centres; the outer steps are as wide as their neighbour's half tells. */

@@ -103,6 +103,12 @@ const glyphs: Readonly<Record<string, string>> = {
   "−": "07 67",
   "°": "~00 40 44 04 00",
   "·": "07 07",
+  "±": "32 3a|06 66|0c 6c",
+  "–": "08 68",
+  "…": "0c 0c|5c 5c|ac ac",
+  Δ: "0c 50 ac 0c",
+  θ: "~00 50 56 5c 0c 06 00|06 56",
+  λ: "~00 20 3c 6c|24 0c",
   Å: "0c 44 8c|29 69|~21 61 64 24 21",
 };
 
@@ -126,7 +132,7 @@ export interface Glyph {
 const cache = new Map<string, Glyph>();
 
 /**
- * The strokes of one character. Printable ASCII, µ × − ° · Å and superscript digits are drawn; accents are dropped;
+ * The strokes of one character. Printable ASCII, µ × − ° · Å ± – … Δ θ λ and superscript digits are drawn; accents are dropped;
  * any other character becomes an empty box.
  */
 export function glyphOf(character: string): Glyph {

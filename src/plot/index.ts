@@ -1,7 +1,16 @@
 export { type ColourMap, colourMaps } from "./colour-map.ts";
 export { type Gray16, type Gray16Options, renderGray16 } from "./gray16.ts";
 export { type ImageOptions, type Mark, renderImage } from "./image.ts";
-export { type HistogramPlotOptions, histogramPlot, type LinePlotOptions, linePlot, type Series } from "./line-plot.ts";
+export {
+  type HistogramPlotOptions,
+  histogramPlot,
+  type LinePlotOptions,
+  linePlot,
+  type PlotPanel,
+  renderLinePlot,
+  renderLinePlots,
+  type Series,
+} from "./line-plot.ts";
 export type { Scale } from "./options.ts";
 export type { Drawable, Gap } from "./pixels.ts";
 export { type Report, type ReportImage, type ReportSection, type ReportTable, reportPage } from "./report.ts";

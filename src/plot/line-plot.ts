@@ -1,8 +1,10 @@
 import { asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
-import { dotsPath, edgesAround, type Frame, linePath, place, stepsPath } from "./curves.ts";
+import { brokenLine, dots, edgesAround, errorBars, type Frame, place, steps } from "./curves.ts";
 import { checkRange, type Scale } from "./options.ts";
 import { extremes, widened } from "./pixels.ts";
-import { type Drawing, drawPlot, plotWidth } from "./svg.ts";
+import type { Axes, Drawing, PlotText, Stroke } from "./plot-layout.ts";
+import { drawRaster } from "./raster.ts";
+import { drawSvg } from "./svg.ts";
 import type { Axis } from "./ticks.ts";
 
 /** One curve. NaN and ±Infinity are left out: they break a line. */
@@ -11,8 +13,10 @@ export interface Series {
   readonly label?: string | undefined;
   readonly x: ArrayLike<number>;
   readonly y: ArrayLike<number>;
+  /** Half the length of the bar through each point, such as its standard error; NaN where there is none. */
+  readonly error?: ArrayLike<number> | undefined;
   /** `steps`: each value is flat halfway to its neighbours; x ascends. @default "line" */
-  readonly style?: "points" | "line" | "steps" | undefined;
+  readonly style?: "points" | "line" | "line-and-points" | "steps" | undefined;
 }
 
 export interface LinePlotOptions {
@@ -31,26 +35,68 @@ export interface LinePlotOptions {
   readonly yRange?: readonly [low: number, high: number] | undefined;
 }
 
-const lineOptionNames = ["title", "xLabel", "yLabel", "xScale", "yScale", "width", "height", "yRange"] as const;
+/** One of several plots that stand one above the other in a picture. */
+export type PlotPanel = { readonly series: readonly Series[] } & Omit<LinePlotOptions, "width" | "height">;
+
+const panelOptionNames = ["title", "xLabel", "yLabel", "xScale", "yScale", "yRange"] as const;
+const styles = ["points", "line", "line-and-points", "steps"] as const;
 
 /**
  * Curves in one frame as a self-contained SVG on white. It stays small whatever the number of values, as what falls on one
  * pixel is drawn once: tens of kilobytes for lines, at most about half a megabyte for points. On a logarithmic axis values ≤ 0 are left out (of steps: drawn on the lower
  * edge). Without any value it says "no data".
  *
- * @throws BAD_ARGUMENT when x and y differ in length or an option is not one of those allowed
+ * @throws BAD_ARGUMENT when x, y and error differ in length or an option is not one of those allowed
  * @example
  * linePlot([{ label: "BM1", x: tags, y: bm1, style: "points" }], { title: "Run 651251", xLabel: "tag", yLabel: "charge (C)" });
  */
 export function linePlot(series: readonly Series[], options: LinePlotOptions = {}): string {
-  checkOptions("linePlot", options, lineOptionNames);
+  checkOptions("linePlot", options, [...panelOptionNames, "width", "height"]);
+  const { drawings, axes } = plotOf(series, options);
+  return drawSvg(drawings, axes, { ...options, ...checkSize(options.width, options.height) });
+}
+
+/**
+ * The same plot as {@link linePlot} as a PNG, for a logbook.
+ *
+ * @param options - 800 × 500 pixels unless they say otherwise
+ * @throws BAD_ARGUMENT when x, y and error differ in length or an option is not one of those allowed
+ * @example
+ * await writeFile("scan.png", renderLinePlot([{ x: delays, y: means, error: standardErrors, style: "line-and-points" }], { xLabel: "delay (ps)" }));
+ */
+export function renderLinePlot(series: readonly Series[], options: LinePlotOptions = {}): Uint8Array {
+  const { width, height, ...panel } = options;
+  return renderLinePlots([{ series, ...panel }], { width, height });
+}
+
+/**
+ * Plots one above the other as one PNG; their curves have different colours.
+ *
+ * @param size - of the whole picture in pixels; it becomes higher when the plots need it. Default: 800 × 500, and from the second plot on 300 of height for each
+ * @throws BAD_ARGUMENT when there is no plot, x, y and error differ in length or an option is not one of those allowed
+ * @example
+ * renderLinePlots([{ series: [on, off], title: "Delay scan" }, { series: [difference], xLabel: "delay (ps)" }]);
+ */
+export function renderLinePlots(panels: readonly PlotPanel[], size: Pick<LinePlotOptions, "width" | "height"> = {}): Uint8Array {
+  checkOptions("size of the picture", size, ["width", "height"]);
+  if (panels.length === 0) throw badArgument("panels", panels, "at least one plot");
+  const { width, height } = checkSize(size.width ?? 800, size.height ?? Math.min(10_000, Math.max(500, 300 * panels.length)));
+  const plots = panels.map((panel) => {
+    const { series, ...text } = checkOptions("renderLinePlot", panel, ["series", ...panelOptionNames]);
+    return { ...plotOf(series, text), text: { ...text, width, height: Math.floor(height / panels.length) } satisfies PlotText };
+  });
+  return drawRaster(plots);
+}
+
+/** What is drawn, and the axes around it; undefined without any value. */
+function plotOf(series: readonly Series[], options: Omit<LinePlotOptions, "width" | "height">): { drawings: readonly Drawing[]; axes: Axes | undefined } {
   const xLog = asOneOf("xScale", options.xScale ?? "linear", ["linear", "log"]) === "log";
   const yLog = asOneOf("yScale", options.yScale ?? "linear", ["linear", "log"]) === "log";
   const range = options.yRange === undefined ? undefined : checkRange("yRange", options.yRange, yLog);
-  const size = checkSize(options.width, options.height);
-  for (const [i, { x, y, style }] of series.entries()) {
-    asOneOf(`series[${i}].style`, style ?? "line", ["points", "line", "steps"]);
+  for (const [i, { x, y, error, style }] of series.entries()) {
+    asOneOf(`series[${i}].style`, style ?? "line", styles);
     if (x.length !== y.length) throw badArgument(`length of series[${i}].y`, y.length, `that of x: ${x.length}`);
+    if (error !== undefined && x.length !== error.length) throw badArgument(`length of series[${i}].error`, error.length, `that of x: ${x.length}`);
   }
   const shown = series.map((one) => onlyVisible(one, xLog, yLog));
   const x = axisOver(
@@ -63,31 +109,47 @@ export function linePlot(series: readonly Series[], options: LinePlotOptions = {
     yLog,
     0.06,
   );
-  const yAxis = range === undefined ? y : { low: range[0], high: range[1], log: yLog };
-  const drawings = series.map((one, i): Drawing => {
-    const points = shown[i]?.points ?? 0;
-    // A line through a single point would be a speck.
-    const style = points === 1 && one.style !== "steps" ? "points" : (one.style ?? "line");
-    return { label: one.label, style, points, path: (frame) => pathOf(frame, one, style) };
-  });
-  return drawPlot(drawings, x === undefined || yAxis === undefined || y === undefined ? undefined : { x, y: yAxis }, { ...options, ...size });
+  const drawings = series.map((one, i) => drawingOf(one, shown[i]?.points ?? 0));
+  if (x === undefined || y === undefined) return { drawings, axes: undefined };
+  return { drawings, axes: { x, y: range === undefined ? y : { low: range[0], high: range[1], log: yLog } } };
 }
 
-function pathOf(frame: Frame, { x, y }: Series, style: Drawing["style"]): string {
-  if (style === "steps") return stepsPath(frame, edgesAround(x), y, false);
-  const points = place(frame, x, y);
-  return style === "points" ? dotsPath(points) : linePath(points);
+const LINE_WIDTH = 1.6;
+const BAR_WIDTH = 1.2;
+
+function drawingOf(series: Series, points: number): Drawing {
+  const { label, x, y, error } = series;
+  // A line through a single point would be a speck.
+  const style = points === 1 && series.style !== "steps" ? "points" : (series.style ?? "line");
+  const sign = style === "points" ? "dot" : style === "line-and-points" ? "both" : "line";
+  const strokes = (frame: Frame): Stroke[] => {
+    const bars = error === undefined ? [] : [{ lines: errorBars(frame, x, y, error), width: BAR_WIDTH }];
+    if (style === "steps") return [...bars, { lines: steps(frame, edgesAround(x), y, false), width: LINE_WIDTH }];
+    const placed = place(frame, x, y);
+    const line = style === "points" ? [] : [{ lines: brokenLine(placed), width: LINE_WIDTH }];
+    if (style === "line") return [...bars, ...line];
+    const width = points > 1000 ? 3.4 : points > 200 ? 4.5 : 6;
+    // Where many dots lie on each other it should be seen; on a line or a bar it would shine through.
+    const opacity = style === "points" && error === undefined ? { opacity: 0.7 } : {};
+    return [...bars, ...line, { lines: dots(placed), width, ...opacity }];
+  };
+  return { label, sign, strokes };
 }
 
-/** The x and y of the points that can be drawn, on which the axes are chosen. */
-function onlyVisible({ x, y, style }: Series, xLog: boolean, yLog: boolean): { x: number[]; y: number[]; points: number } {
+// The span between two such numbers is still a number.
+const LARGEST = Number.MAX_VALUE / 4;
+
+/** The x and y of the points that can be drawn, and the ends of their error bars, on which the axes are chosen. */
+function onlyVisible({ x, y, error, style }: Series, xLog: boolean, yLog: boolean): { x: number[]; y: number[]; points: number } {
   const out: { x: number[]; y: number[]; points: number } = { x: [], y: [], points: 0 };
+  const isShown = (value: number, log: boolean): boolean => Math.abs(value) < LARGEST && (!log || value > 0);
   const edges = style === "steps" ? edgesAround(x) : undefined;
   for (let i = 0; i < x.length; i++) {
-    const [px, py] = [x[i] ?? NaN, y[i] ?? NaN];
-    if (!Number.isFinite(px) || !Number.isFinite(py) || (xLog && px <= 0) || (yLog && py <= 0)) continue;
+    const [px, py, half] = [x[i] ?? NaN, y[i] ?? NaN, error?.[i] ?? NaN];
+    if (!isShown(px, xLog) || !isShown(py, yLog)) continue;
     out.x.push(px);
     out.y.push(py);
+    for (const end of [py - half, py + half]) if (isShown(end, yLog)) out.y.push(end);
     out.points++;
     if (edges !== undefined) out.x.push(edges[i] ?? px, edges[i + 1] ?? px);
   }
@@ -106,7 +168,7 @@ function axisOver(values: readonly (readonly number[])[], log: boolean, room: nu
   return { low: low / factor, high: high * factor, log };
 }
 
-function checkSize(width = plotWidth, height = 400): { width: number; height: number } {
+function checkSize(width = 760, height = 400): { width: number; height: number } {
   return { width: asInteger("width", width, 200, 10_000), height: asInteger("height", height, 150, 10_000) };
 }
 
@@ -141,8 +203,9 @@ export function histogramPlot(counts: ArrayLike<number>, options: HistogramPlotO
   const edges = Float64Array.from({ length: counts.length + 1 }, (_, i) => from + (i - 0.5) * binWidth);
   const span = extremes(counts, true);
   const axes = span && { x: { low: from - binWidth / 2, high: edges.at(-1) ?? from, log: false }, y: countAxis(span, log) };
-  const outline: Drawing = { label: undefined, style: "area", points: counts.length, path: (frame) => stepsPath(frame, edges, counts, true) };
-  return drawPlot([outline], axes, { ...options, ...checkSize() });
+  const strokes = (frame: Frame): Stroke[] => [{ lines: steps(frame, edges, counts, true), width: 1.3, isFilled: true }];
+  const outline: Drawing = { label: undefined, sign: "line", strokes };
+  return drawSvg([outline], axes, { ...options, ...checkSize() });
 }
 
 /** Half of the smallest count lies on the lower edge of a log axis, so that bins with one entry are seen. */

@@ -53,9 +53,10 @@ export {
   scanRegions,
   scanRelative,
 } from "./plans/scans.ts";
-export { type ScanColumn, ScanTable } from "./scan-table.ts";
-export { difference, summary } from "./shot-collector.ts";
-export { shotsOfRow } from "./shots-of-rows.ts";
+export type { CurveOptions } from "./scan-curves.ts";
+export { type ScanColumn, ScanTable, type ScanTableOptions } from "./scan-table.ts";
+export { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
+export { scanPosition, shotsOfRow } from "./shots-of-rows.ts";
 export { checkpoint, confirm, flyOnce, move, moveRelative, note, once, point, set, shots, shutter, spot, startRun, stopRun, wait, where } from "./stubs.ts";
 export { type SpotState, TargetMap } from "./target-map.ts";
 export { type VirtualApparatus, type VirtualApparatusOptions, type VirtualCall, virtualApparatus } from "./virtual-apparatus.ts";

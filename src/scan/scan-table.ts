@@ -1,12 +1,22 @@
-import type { ReportSection } from "../plot/index.ts";
+import { checkOptions } from "../core/guards.ts";
 import { linePlot, reportPage, terminalPlot, textTable } from "../plot/index.ts";
+import type { SignalSummary } from "./messages.ts";
 import type { Observer, Row } from "./observer.ts";
-import { summary } from "./shot-collector.ts";
+import { type CurveOptions, scanPanels, scanPng } from "./scan-curves.ts";
+import { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
 
 /** A column of a run table by its name, one cell per row. */
 export interface ScanColumn {
   readonly name: string;
   readonly values: readonly (number | string)[];
+}
+
+export interface ScanTableOptions {
+  /**
+   * A flag among the signals that are kept, 1 where the pump was there and 0 where it was not: every other signal then has
+   * columns and curves of pumped and unpumped shots and of their difference.
+   */
+  readonly pumpedBy?: string;
 }
 
 /**
@@ -19,6 +29,11 @@ export interface ScanColumn {
  */
 export class ScanTable implements Observer {
   readonly #rows: Row[] = [];
+  readonly #pumpedBy: string | undefined;
+
+  constructor(options: ScanTableOptions = {}) {
+    this.#pumpedBy = checkOptions("ScanTable", options, ["pumpedBy"]).pumpedBy;
+  }
 
   point(row: Row): void {
     this.#rows.push(row);
@@ -51,10 +66,25 @@ export class ScanTable implements Observer {
             over("last tag", ({ taken }) => taken?.tags.at(-1)),
           ]
         : []),
-      ...[...signals].flatMap((signal) => [
-        over(`${signal} mean`, ({ taken }) => (taken === null ? undefined : summary(taken, signal).mean)),
-        over(`${signal} error`, ({ taken }) => (taken === null ? undefined : summary(taken, signal).standardError)),
-      ]),
+      ...[...signals].flatMap((signal) => this.#summaries(signal, over)),
+    ];
+  }
+
+  #summaries(signal: string, over: (name: string, of: (row: Row) => number | undefined) => ScanColumn): ScanColumn[] {
+    const pair = (name: string, of: (taken: NonNullable<Row["taken"]>) => SignalSummary): ScanColumn[] => [
+      over(`${name} mean`, ({ taken }) => (taken === null ? undefined : of(taken).mean)),
+      over(`${name} error`, ({ taken }) => (taken === null ? undefined : of(taken).standardError)),
+    ];
+    const pumpedBy = this.#pumpedBy;
+    return [
+      ...pair(signal, (taken) => summary(taken, signal)),
+      ...(pumpedBy === undefined || pumpedBy === signal
+        ? []
+        : [
+            ...pair(`${signal} pumped`, (taken) => pumpedAndUnpumped(taken, signal, pumpedBy).pumped),
+            ...pair(`${signal} unpumped`, (taken) => pumpedAndUnpumped(taken, signal, pumpedBy).unpumped),
+            ...pair(`${signal} difference`, (taken) => difference(taken, signal, pumpedBy)),
+          ]),
     ];
   }
 
@@ -75,19 +105,30 @@ export class ScanTable implements Observer {
     );
   }
 
-  /** One page with the curves of all signals and the table. */
-  html(title: string, axis?: string): string {
+  /**
+   * One page with the curves of all signals and the table.
+   * @param axis - name along x; default: see {@link CurveOptions}
+   * @param units - by name of axis or signal
+   */
+  html(title: string, axis?: string, units: CurveOptions["units"] = {}): string {
     const columns = this.columns();
-    const x = axis ?? Object.keys(this.#rows[0]?.data ?? {})[0];
-    const curves: ReportSection[] = columns
-      .filter(({ name }) => name.endsWith(" mean"))
-      .map(({ name, values }) => ({
-        heading: name,
-        svg: linePlot([{ x: this.#rows.map(({ data }) => data[x ?? ""] ?? NaN), y: values.map(Number) }], { xLabel: x, yLabel: name }),
-      }));
+    const panels = scanPanels(this.#rows, { pumpedBy: this.#pumpedBy, axis, units });
+    const curves = panels.map(({ series, ...text }) => ({ heading: text.yLabel ?? "", svg: linePlot(series, text) }));
     const header = columns.map(({ name }) => name);
     const rows = this.#rows.map((_, i) => columns.map(({ values }) => shown(values[i] ?? "")));
     return reportPage({ title, sections: [...curves, { heading: "Points", table: { header, rows } }] });
+  }
+
+  /**
+   * The curves of all signals with their standard errors as one PNG for a logbook, 800 pixels wide. Before the first point
+   * it says "no data".
+   * @throws BAD_ARGUMENT when an option is not one of those allowed
+   * @example
+   * await writeFile("scan.png", table.png({ title: "run 206178", units: { delay: "ps" } }));
+   */
+  png(options: CurveOptions & { readonly title?: string | undefined } = {}): Uint8Array {
+    const { title, axis, units } = checkOptions("png", options, ["title", "axis", "units"]);
+    return scanPng(this.#rows, title, { pumpedBy: this.#pumpedBy, axis, units });
   }
 
   /** The mean of a signal over the points, as dots for a terminal. */
@@ -95,22 +136,11 @@ export class ScanTable implements Observer {
     return terminalPlot(this.#rows.map(({ taken }) => (taken === null ? NaN : summary(taken, signal).mean)));
   }
 
-  /** The curve of a signal as SVG; with points ±1 standard error as a band. @param axis - name of the position along x */
+  /** The curve of a signal as SVG, with its standard errors. @param axis - name of the position along x */
   svg(signal: string, axis: string): string {
-    const x = this.#rows.map(({ data }) => data[axis] ?? NaN);
     const all = this.#rows.map(({ taken }) => (taken === null ? { mean: NaN, standardError: NaN } : summary(taken, signal)));
-    return linePlot(
-      [
-        { label: signal, x, y: all.map(({ mean }) => mean) },
-        {
-          label: "± 1 standard error",
-          x: [...x, ...x],
-          y: [...all.map(({ mean, standardError: e }) => mean + e), ...all.map(({ mean, standardError: e }) => mean - e)],
-          style: "points",
-        },
-      ],
-      { xLabel: axis, yLabel: signal },
-    );
+    const curve = { x: this.#rows.map(({ data }) => data[axis] ?? NaN), y: all.map(({ mean }) => mean), error: all.map((one) => one.standardError) };
+    return linePlot([{ label: signal, ...curve, style: "line-and-points" }], { xLabel: axis, yLabel: signal });
   }
 }
 

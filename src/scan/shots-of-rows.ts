@@ -24,3 +24,17 @@ export async function* shotsOfRow({ data, taken }: Row): AsyncGenerator<Shot, vo
     };
   }
 }
+
+/**
+ * The position at which a shot of the scan was taken, for the axis of a `Cube`. Images of a run can be read when it has
+ * ended: the rows tell then where they belong. A shot that no row has used is `not-in-scan`.
+ *
+ * @example
+ * const images = new Cube({ axes: [{ name: "delay", of: scanPosition(table.rows, "delay"), targets, tolerance: 0.01 }], values: { images: { average: mean() } } });
+ * await images.update(facility.shots({ run, detectors, tags }));
+ */
+export function scanPosition(rows: readonly Row[], name: string): { readonly signals: readonly string[]; read(shot: Pick<Shot, "tag">): number | string } {
+  const at = new Map<number, number>();
+  for (const { data, taken } of rows) for (const tag of taken?.tags ?? []) at.set(tag, data[name] ?? NaN);
+  return { signals: [], read: ({ tag }) => at.get(tag) ?? "not-in-scan" };
+}

@@ -29,13 +29,14 @@ export const scan: AddCommand = (program, io) =>
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
       ),
     async (session, options, [axis, from, to, points]) => {
-      const { shots: count, signal, shutter, settle } = options;
-      const settings = { axis, from, to, points, shots: { count, signals: signal }, settleSeconds: settle, ...(shutter === undefined ? {} : { shutter }) };
+      const { shots: count, signal, pumpedBy, shutter, settle } = options;
+      const signals = [...new Set(pumpedBy === undefined ? signal : [...signal, pumpedBy])];
+      const settings = { axis, from, to, points, shots: { count, signals }, settleSeconds: settle, ...(shutter === undefined ? {} : { shutter }) };
       return await runPlan(session, options, stepScan(settings), { command: "scan", settings, ...contextOf(options) });
     },
   );
 
 /** What `sacla resume` must know besides the plan. */
-export function contextOf({ experiment, monitor, rate, bl, url, map }: ScanningOptions): Readonly<Record<string, unknown>> {
-  return { options: { experiment, monitor, rate, bl, url, map } };
+export function contextOf({ experiment, monitor, rate, bl, url, map, pumpedBy }: ScanningOptions): Readonly<Record<string, unknown>> {
+  return { options: { experiment, monitor, rate, bl, url, map, pumpedBy } };
 }

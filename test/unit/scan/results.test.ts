@@ -14,6 +14,7 @@ import {
   ScanTable,
   scan,
   scanList,
+  scanPosition,
   shotsOfRow,
   TargetMap,
   virtualApparatus,
@@ -120,6 +121,20 @@ describe("results", () => {
     expect([...cube.counts().data]).toEqual([4, 4, 4]);
     const values = rows[1]?.taken?.values["i0"] ?? [];
     expect(cube.numbers("i0").mean.get(1)).toBeCloseTo(values.reduce<number>((sum, value) => sum + (value ?? NaN), 0) / 4, 12);
+  });
+});
+
+describe("positions of images", () => {
+  it("are those of the row that used the shot", async () => {
+    const table = new ScanTable();
+    await new Engine(virtualApparatus(bench), { observers: [table] }).run(three);
+    const position = scanPosition(table.rows, "delay");
+    for (const { data, taken } of table.rows) {
+      expect(taken?.tags).toHaveLength(4);
+      for (const tag of taken?.tags ?? []) expect(position.read({ tag })).toBe(data["delay"]);
+    }
+    expect(position.read({ tag: 1 })).toBe("not-in-scan");
+    expect(scanPosition(table.rows, "nothing").read({ tag: table.rows[0]?.taken?.tags[0] ?? 0 })).toBeNaN();
   });
 });
 

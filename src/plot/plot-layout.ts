@@ -1,0 +1,210 @@
+import type { Frame, Polyline } from "./curves.ts";
+import { type Axis, fitTicks, fraction, type Ticks } from "./ticks.ts";
+
+/** Lines of one look. */
+export interface Stroke {
+  readonly lines: readonly Polyline[];
+  readonly width: number;
+  /** @default 1 */
+  readonly opacity?: number;
+  /** Fills the area, lightly; only in SVG. */
+  readonly isFilled?: boolean;
+}
+
+/** Something drawn in the frame in a colour of its own, what comes later on top. */
+export interface Drawing {
+  readonly label: string | undefined;
+  /** How it is shown in the legend. */
+  readonly sign: "dot" | "line" | "both";
+  readonly strokes: (frame: Frame) => readonly Stroke[];
+}
+
+export interface Axes {
+  readonly x: Axis;
+  readonly y: Axis;
+}
+
+export interface PlotText {
+  readonly title?: string | undefined;
+  readonly xLabel?: string | undefined;
+  readonly yLabel?: string | undefined;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Sizes of the letters in pixels, and how wide they get. */
+export interface Lettering {
+  readonly tick: number;
+  readonly label: number;
+  readonly title: number;
+  /** Text that is still too long at this size is cut. */
+  readonly smallest: number;
+  readonly widthOf: (text: string, size: number) => number;
+}
+
+/** One line of text; `y` is that of its baseline. */
+export interface PlacedText {
+  readonly text: string;
+  readonly x: number;
+  readonly y: number;
+  readonly size: number;
+  readonly anchor: "start" | "middle" | "end";
+  readonly colour: string;
+  readonly isBold?: boolean;
+  readonly isUpwards?: boolean;
+}
+
+/** What stands before a name in the legend; (x, y) is its left end. */
+export interface LegendSign {
+  readonly x: number;
+  readonly y: number;
+  readonly colour: string;
+  readonly sign: Drawing["sign"];
+}
+
+/** Where everything goes. All but `left` and `top` is in pixels from the upper left corner of the frame. */
+export interface PlotLayout {
+  /** Of the whole picture. */
+  readonly width: number;
+  readonly height: number;
+  readonly left: number;
+  readonly top: number;
+  readonly frameWidth: number;
+  readonly frameHeight: number;
+  readonly grid: readonly Polyline[];
+  readonly marks: readonly Polyline[];
+  readonly xTicks: readonly PlacedText[];
+  readonly yTicks: readonly PlacedText[];
+  /** Title, labels and names in the legend. */
+  readonly texts: readonly PlacedText[];
+  readonly legend: readonly LegendSign[];
+}
+
+// Distinct for colour-blind readers too (after Okabe & Ito 2008, darkened to stand on white).
+const palette = ["#0066aa", "#d1540a", "#00805f", "#a8478a", "#b58900", "#5b6770", "#3fa0dc", "#7a4b1e"] as const;
+export const inkColour = "#1f2329";
+export const softColour = "#5c636e";
+export const gridColour = "#e4e7eb";
+/** Length of the line before a name in the legend. */
+export const SIGN_LENGTH = 22;
+
+/** Colour of the i-th curve. */
+export function curveColour(i: number): string {
+  return palette[i % palette.length] ?? inkColour;
+}
+
+/**
+ * Places frame, ticks, labels and legend.
+ * @param axes - undefined when there is nothing to show
+ * @param firstColour - of the first curve, counted from 0
+ * @param leastLeft - place of the frame, so that frames stand below each other
+ */
+export function layOutPlot(
+  drawings: readonly Drawing[],
+  axes: Axes | undefined,
+  text: PlotText,
+  lettering: Lettering,
+  firstColour = 0,
+  leastLeft = 0,
+): PlotLayout {
+  const { width, height, title, xLabel, yLabel } = text;
+  const { tick, label, widthOf } = lettering;
+  const legendLine = tick + 8;
+  const legend = legendLines(drawings, width - 32, lettering, firstColour);
+  const top = 14 + (title === undefined ? 0 : lettering.title + 11) + legend.length * legendLine;
+  const bottom = tick + 18 + (xLabel === undefined ? 0 : label + 9);
+  const frameHeight = Math.max(80, height - top - bottom);
+  const yTicks = axes === undefined ? noTicks : fitTicks(axes.y, frameHeight, Math.max(2, Math.round(frameHeight / 45)), () => 2 * tick);
+  const yLabelRoom = Math.max(24, ...yTicks.major.map((one) => widthOf(one.label, tick)));
+  const left = Math.max(leastLeft, Math.round(18 + (yLabel === undefined ? 0 : label + 11) + yLabelRoom));
+  const fullHeight = top + frameHeight + bottom;
+  const frameWidth = Math.max(40, width - left - 22);
+  const xTicks = axes === undefined ? noTicks : fitTicks(axes.x, frameWidth, 10, (one) => widthOf(one, tick) + 1.5 * tick);
+  const ink = { colour: inkColour, anchor: "middle" } as const;
+  const texts: PlacedText[] = [];
+  const write = (line: PlacedText, room: number): void => {
+    texts.push(fitted(line, room, lettering));
+  };
+  if (title !== undefined) {
+    write({ text: title, x: 0, y: lettering.title + 12 - top, size: lettering.title, anchor: "start", colour: inkColour, isBold: true }, width - left - 16);
+  }
+  for (const [row, entries] of legend.entries()) {
+    const y = -14 - (legend.length - 1 - row) * legendLine;
+    for (const { x, name } of entries) write({ text: name, x: x + SIGN_LENGTH + 6, y, size: tick, anchor: "start", colour: inkColour }, LONGEST_LEGEND_TEXT);
+  }
+  if (axes === undefined) write({ text: "no data", x: frameWidth / 2, y: frameHeight / 2 + 5, size: lettering.title, ...ink, colour: softColour }, frameWidth);
+  if (xLabel !== undefined) write({ text: xLabel, x: frameWidth / 2, y: frameHeight + bottom - 10, size: label, ...ink }, width - 20);
+  if (yLabel !== undefined) {
+    write({ text: yLabel, x: label + 9 - left, y: frameHeight / 2, size: label, ...ink, isUpwards: true }, fullHeight - 16);
+  }
+  return {
+    ...{ width, height: fullHeight, left, top, frameWidth, frameHeight, texts },
+    ...(axes === undefined ? nothingInFrame : inFrame({ ...axes, width: frameWidth, height: frameHeight }, xTicks, yTicks, tick)),
+    legend: legend.flatMap((entries, row) =>
+      entries.map(({ x, colour, sign }) => ({ x, y: -14 - (legend.length - 1 - row) * legendLine - Math.round(tick / 3), colour, sign })),
+    ),
+  };
+}
+
+const noTicks: Ticks = { major: [], minor: [] };
+const nothingInFrame = { grid: [], marks: [], xTicks: [], yTicks: [] } as const;
+
+function inFrame({ x, y, width, height }: Frame, xTicks: Ticks, yTicks: Ticks, size: number): Pick<PlotLayout, "grid" | "marks" | "xTicks" | "yTicks"> {
+  const across = (value: number): number => round(fraction(x, value) * width);
+  const down = (value: number): number => round((1 - fraction(y, value)) * height);
+  const below = (value: number, length: number): Polyline => [across(value), height, across(value), height + length];
+  const beside = (value: number, length: number): Polyline => [0, down(value), -length, down(value)];
+  return {
+    grid: [
+      ...xTicks.major.map(({ value }) => [across(value), 0, across(value), height]),
+      ...yTicks.major.map(({ value }) => [0, down(value), width, down(value)]),
+    ],
+    marks: [
+      ...xTicks.major.map(({ value }) => below(value, 5)),
+      ...xTicks.minor.map((value) => below(value, 3)),
+      ...yTicks.major.map(({ value }) => beside(value, 5)),
+      ...yTicks.minor.map((value) => beside(value, 3)),
+    ],
+    xTicks: xTicks.major.map(({ value, label }) => ({ text: label, x: across(value), y: height + size + 7, size, anchor: "middle", colour: inkColour })),
+    yTicks: yTicks.major.map(({ value, label }) => ({ text: label, x: -9, y: round(down(value) + size / 3), size, anchor: "end", colour: inkColour })),
+  };
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** Made smaller and then cut so that it stays within `room`. */
+function fitted(line: PlacedText, room: number, { smallest, widthOf }: Lettering): PlacedText {
+  const size = Math.max(smallest, Math.min(line.size, round((line.size * room) / Math.max(1, widthOf(line.text, line.size)))));
+  if (widthOf(line.text, size) <= room) return { ...line, size };
+  const letters = [...line.text];
+  while (letters.length > 1 && widthOf(`${letters.join("")}…`, size) > room) letters.pop();
+  return { ...line, size, text: `${letters.join("")}…` };
+}
+
+interface LegendEntry {
+  readonly x: number;
+  readonly name: string;
+  readonly colour: string;
+  readonly sign: Drawing["sign"];
+}
+
+const LONGEST_LEGEND_TEXT = 400;
+
+/** The labelled drawings in lines that fit into `room`. */
+function legendLines(drawings: readonly Drawing[], room: number, { tick, widthOf }: Lettering, firstColour: number): LegendEntry[][] {
+  const lines: LegendEntry[][] = [];
+  let used = Infinity;
+  for (const [i, { label, sign }] of drawings.entries()) {
+    if (label === undefined || label === "") continue;
+    const width = Math.round(Math.min(LONGEST_LEGEND_TEXT, widthOf(label, tick)) + 46);
+    if (used + width > room - 60) {
+      lines.push([]);
+      used = 0;
+    }
+    lines.at(-1)?.push({ x: used, name: label, colour: curveColour(firstColour + i), sign });
+    used += width;
+  }
+  return lines;
+}

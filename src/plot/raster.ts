@@ -1,0 +1,99 @@
+import { type Canvas, createCanvas, drawLines, drawText, frameRect, type Rgb, textWidth } from "./canvas.ts";
+import { parseColour } from "./colour-map.ts";
+import type { Polyline } from "./curves.ts";
+import {
+  type Axes,
+  curveColour,
+  type Drawing,
+  gridColour,
+  type LegendSign,
+  type Lettering,
+  layOutPlot,
+  type PlacedText,
+  type PlotLayout,
+  type PlotText,
+  SIGN_LENGTH,
+  softColour,
+} from "./plot-layout.ts";
+import { encodeRgb } from "./png.ts";
+
+/** Height of a capital as a part of the size of the letters. */
+const CAP = 0.72;
+const lettering: Lettering = { tick: 14, label: 15, title: 17, smallest: 12, widthOf: (text, size) => textWidth(text, CAP * size) };
+
+interface Plot {
+  readonly drawings: readonly Drawing[];
+  readonly axes: Axes | undefined;
+  readonly text: PlotText;
+}
+
+/** Plots as a PNG, one above the other with their frames in line; one without axes says that there is no data. */
+export function drawRaster(plots: readonly Plot[]): Uint8Array {
+  const firstColours = plots.map((_, i) => plots.slice(0, i).reduce((n, { drawings }) => n + drawings.length, 0));
+  const layOut = (leastLeft: number): PlotLayout[] =>
+    plots.map(({ drawings, axes, text }, i) => layOutPlot(drawings, axes, text, lettering, firstColours[i], leastLeft));
+  const layouts = layOut(Math.max(...layOut(0).map(({ left }) => left)));
+  const width = Math.max(...layouts.map((layout) => layout.width));
+  const canvas = createCanvas(
+    width,
+    layouts.reduce((sum, { height }) => sum + height, 0),
+    [255, 255, 255],
+  );
+  let y = 0;
+  for (const [i, { drawings, axes }] of plots.entries()) {
+    const layout = layouts[i];
+    if (layout === undefined) continue;
+    drawPlot(canvas, layout, y, drawings, axes, firstColours[i] ?? 0);
+    y += layout.height;
+  }
+  return encodeRgb(canvas);
+}
+
+function drawPlot(canvas: Canvas, layout: PlotLayout, above: number, drawings: readonly Drawing[], axes: Axes | undefined, firstColour: number): void {
+  const { left, frameWidth, frameHeight } = layout;
+  const top = above + layout.top;
+  const clip = { x: left, y: top, width: frameWidth, height: frameHeight };
+  drawLines(canvas, sharp(layout.grid, left, top), 1, rgb(gridColour), 1, clip);
+  if (axes !== undefined) {
+    const frame = { ...axes, width: frameWidth, height: frameHeight };
+    for (const [i, { strokes }] of drawings.entries()) {
+      const colour = rgb(curveColour(firstColour + i));
+      for (const { lines, width, opacity } of strokes(frame)) drawLines(canvas, segments(lines, left, top), width, colour, opacity, clip);
+    }
+  }
+  frameRect(canvas, left, top, frameWidth, frameHeight, 1, rgb(softColour));
+  drawLines(canvas, sharp(layout.marks, left, top), 1, rgb(softColour));
+  for (const sign of layout.legend) drawSign(canvas, sign, left, top);
+  for (const line of [...layout.xTicks, ...layout.yTicks, ...layout.texts]) write(canvas, line, left, top);
+}
+
+function rgb(colour: string): Rgb {
+  return parseColour("colour", colour);
+}
+
+/** Each piece between two corners by its ends; a dot begins and ends in the same place. */
+function segments(lines: readonly Polyline[], left: number, top: number): number[] {
+  const out: number[] = [];
+  for (const line of lines) {
+    for (let i = 0; i < Math.max(2, line.length - 2); i += 2) {
+      const [x, y] = [left + (line[i] ?? 0), top + (line[i + 1] ?? 0)];
+      out.push(x, y, left + (line[i + 2] ?? x - left), top + (line[i + 3] ?? y - top));
+    }
+  }
+  return out;
+}
+
+/** Lines along the axes, moved to the middle of pixels, so that they are one pixel wide and not two pale ones. */
+function sharp(lines: readonly Polyline[], left: number, top: number): number[] {
+  return segments(lines, left, top).map((value) => Math.floor(value) + 0.5);
+}
+
+function drawSign(canvas: Canvas, { x, y, colour, sign }: LegendSign, left: number, top: number): void {
+  const middle = x + SIGN_LENGTH / 2;
+  if (sign !== "dot") drawLines(canvas, segments([[x, y, x + SIGN_LENGTH, y]], left, top), 2.4, rgb(colour));
+  if (sign !== "line") drawLines(canvas, segments([[middle, y]], left, top), 7, rgb(colour));
+}
+
+function write(canvas: Canvas, { text, x, y, size, anchor, colour, isBold, isUpwards }: PlacedText, left: number, top: number): void {
+  drawText(canvas, text, left + x, top + y, { size: CAP * size, colour: rgb(colour), anchor, bold: isBold === true, upwards: isUpwards === true });
+}

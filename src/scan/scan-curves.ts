@@ -1,0 +1,64 @@
+import { type PlotPanel, renderLinePlots, type Series } from "../plot/index.ts";
+import type { ShotsTaken, SignalSummary } from "./messages.ts";
+import type { Row } from "./observer.ts";
+import { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
+
+export interface CurveOptions {
+  /**
+   * Name of the position along x. Default: the only position, or of several the first that is another at every point; where
+   * none is, as on a grid, the number of the point.
+   */
+  readonly axis?: string | undefined;
+  /** By name of axis or signal, written beside it. */
+  readonly units?: Readonly<Record<string, string>> | undefined;
+}
+
+interface PanelOptions extends CurveOptions {
+  readonly pumpedBy: string | undefined;
+}
+
+/** The curves of every signal: one plot each, and with pumped and unpumped shots apart another one of their difference. */
+export function scanPanels(rows: readonly Row[], { axis, units = {}, pumpedBy }: PanelOptions): PlotPanel[] {
+  const name = axis ?? axisOf(rows);
+  const placed = rows
+    .map((row, i) => ({ x: name === undefined ? i + 1 : (row.data[name] ?? NaN), taken: row.taken }))
+    .filter((one) => !Number.isNaN(one.x))
+    .sort((a, b) => a.x - b.x);
+  const x = placed.map((one) => one.x);
+  const curve = (of: (taken: ShotsTaken) => SignalSummary, label?: string): Series => {
+    const all = placed.map(({ taken }) => (taken === null ? undefined : of(taken)));
+    return { label, x, y: all.map((one) => one?.mean ?? NaN), error: all.map((one) => one?.standardError ?? NaN), style: "line-and-points" };
+  };
+  const text = (what: string): string => (units[what] === undefined || units[what] === "" ? what : `${what} (${units[what]})`);
+  const xLabel = name === undefined ? "point" : text(name);
+  const signals = [...new Set(rows.flatMap(({ taken }) => Object.keys(taken?.values ?? {})))].filter((signal) => signal !== pumpedBy);
+  return signals.flatMap((signal): PlotPanel[] => {
+    if (pumpedBy === undefined) return [{ series: [curve((taken) => summary(taken, signal))], xLabel, yLabel: text(signal) }];
+    const on = curve((taken) => pumpedAndUnpumped(taken, signal, pumpedBy).pumped, "pumped");
+    const off = curve((taken) => pumpedAndUnpumped(taken, signal, pumpedBy).unpumped, "unpumped");
+    const unit = units[signal] === undefined || units[signal] === "" ? "" : ` (${units[signal]})`;
+    return [
+      { series: [on, off], xLabel, yLabel: text(signal) },
+      { series: [curve((taken) => difference(taken, signal, pumpedBy), "pumped − unpumped")], xLabel, yLabel: `difference${unit}` },
+    ];
+  });
+}
+
+/** The plots one above the other, the label of x below the last. */
+export function scanPng(rows: readonly Row[], title: string | undefined, options: PanelOptions): Uint8Array {
+  const panels = scanPanels(rows, options);
+  if (panels.length === 0) return renderLinePlots([{ series: [], title }]);
+  return renderLinePlots(
+    panels.map((panel, i) => ({
+      ...panel,
+      ...(i === 0 ? { title } : {}),
+      xLabel: i === panels.length - 1 ? panel.xLabel : undefined,
+    })),
+  );
+}
+
+function axisOf(rows: readonly Row[]): string | undefined {
+  const names = [...new Set(rows.flatMap(({ data }) => Object.keys(data)))];
+  if (names.length < 2) return names[0];
+  return names.find((name) => new Set(rows.map(({ data }) => data[name])).size === rows.length);
+}
