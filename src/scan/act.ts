@@ -9,6 +9,8 @@ export const nothing: Answer = { kind: "nothing" };
 
 export interface ActOptions {
   readonly signal: AbortSignal;
+  /** A line for the user. */
+  readonly note: (text: string) => void;
   /** In a section that must not be repeated, and may have been done: no shots, and no shutter opens. */
   readonly isSkipping: boolean;
   readonly runs: RunKeeper;
@@ -17,7 +19,7 @@ export interface ActOptions {
 }
 
 /** Does on the apparatus what a message says. */
-export async function act(message: SlowMessage, apparatus: Apparatus, { signal, isSkipping, runs, newestBefore }: ActOptions): Promise<Answer> {
+export async function act(message: SlowMessage, apparatus: Apparatus, { signal, note, isSkipping, runs, newestBefore }: ActOptions): Promise<Answer> {
   throwIfAborted(signal);
   switch (message.kind) {
     case "move":
@@ -40,10 +42,10 @@ export async function act(message: SlowMessage, apparatus: Apparatus, { signal, 
       await runs.stop({ signal });
       return nothing;
     case "shots":
-      return { kind: "shots", taken: inRun(isSkipping ? interruptedShots : await apparatus.shots(message.request, { signal }), runs) };
+      return { kind: "shots", taken: inRun(isSkipping ? interruptedShots : await apparatus.shots(message.request, { signal, note }), runs) };
     case "fly": {
       if (isSkipping) return { kind: "fly", taken: { ...interruptedShots, outcome: "interrupted", positions: [] } };
-      return { kind: "fly", taken: inRun(await apparatus.fly(message.request, { signal }), runs) };
+      return { kind: "fly", taken: inRun(await apparatus.fly(message.request, { signal, note }), runs) };
     }
   }
 }

@@ -3,6 +3,8 @@ import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTa
 export interface DoOptions {
   /** Ends the call with ABORTED; what moved has been stopped. */
   readonly signal?: AbortSignal;
+  /** Gets a line for the user when something waits that may wait for long. */
+  readonly note?: (text: string) => void;
 }
 
 /** The run control of a beamline. */

@@ -6,7 +6,8 @@ import { type Column, entryOf } from "../core/syncdb.ts";
 import type { Db } from "../db/index.ts";
 import { type Axis, type Control, type Experiment, toPosition } from "../ec/index.ts";
 import type { Endpoint } from "../transport/index.ts";
-import type { Apparatus, ApparatusRuns } from "./apparatus.ts";
+import type { Apparatus, ApparatusRuns, DoOptions } from "./apparatus.ts";
+import { HoldWatch, type Missing } from "./hold.ts";
 import type { FlyRequest, FlyTaken, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { ShotCollector, type ShotReading, signalsOf, whyNotGood } from "./shot-collector.ts";
 
@@ -83,11 +84,11 @@ export function controlApparatus(facility: ControlledFacility, control: Control,
       const shutter = control.shutter(name);
       await (open ? shutter.open() : shutter.close());
     },
-    shots: async (request, { signal }) => await takeShots(feed(), control, request, signal),
-    fly: async (request, { signal }) => {
+    shots: async (request, how) => await takeShots(feed(), control, request, how),
+    fly: async (request, how) => {
       used.add(request.axis);
       try {
-        return await fly(feed(), control, request, rateHz, options, signal);
+        return await fly(feed(), control, request, rateHz, options, how);
       } catch (error) {
         await atRest(control, [request.axis]);
         throw error;
@@ -136,25 +137,28 @@ function runsOf(control: Control, { experiment, pollMs = 100 }: ControlApparatus
   };
 }
 
-async function takeShots(feed: ShotFeed, control: Control, request: ShotsRequest, signal: AbortSignal | undefined): Promise<ShotsTaken> {
+async function takeShots(feed: ShotFeed, control: Control, request: ShotsRequest, { signal, note }: DoOptions): Promise<ShotsTaken> {
   const collector = new ShotCollector(request);
   const seconds = request.budget?.seconds;
-  const started = performance.now();
   if (request.selector === undefined) await feed.begin(signalsOf(request), signal);
   else {
     // The one pulse comes at once. Shots that may have been before it are looked at too: the selector was off, so they had no X-rays.
     await feed.begin(signalsOf(request), signal, 0);
     await control.setting(request.selector).set("single");
+    // However long that took: the budget must not be spent before the pulse.
+    await feed.markNow(signal);
   }
-  let [last, heldMs] = [performance.now(), 0];
+  const started = performance.now();
+  const hold = new HoldWatch(started, seconds, note);
   while (collector.outcome === undefined) {
-    await feed.next((tag, read) => collector.add(tag, read), signal);
+    await feed.next((tag, read) => collector.add(tag, read, feed.isEarly(tag)), signal);
     const now = performance.now();
-    if (collector.isHolding || feed.isBeamOff) heldMs += now - last;
-    last = now;
+    const why = collector.holding;
+    hold.look(now, feed.beamOff ?? (why === null ? null : { why }));
     if (seconds !== undefined && now - started > 1000 * seconds) collector.giveUp();
   }
-  return collector.taken(heldMs / 1000);
+  hold.end();
+  return collector.taken(hold.heldMs / 1000);
 }
 
 /** Flies at the speed that spreads the shots over the way; the axis has its usual speed before and afterwards. */
@@ -164,8 +168,9 @@ async function fly(
   request: FlyRequest,
   rateHz: number,
   { experiment }: ControlApparatusOptions,
-  signal: AbortSignal | undefined,
+  how: DoOptions,
 ): Promise<FlyTaken> {
+  const { signal } = how;
   const { axis: name, from, to, shots, signals = [], conditions = [] } = request;
   const axis = control.axis(name);
   const position = experiment === undefined ? undefined : experiment.signal(name);
@@ -178,7 +183,7 @@ async function fly(
   try {
     await feed.begin([...new Set([position, ...signals, ...conditions.map((condition) => condition.signal)])], signal);
     const { done } = await axis.start(to, { signal });
-    const taken = await shotsOnTheWay(feed, axis, position, request, done, signal);
+    const taken = await shotsOnTheWay(feed, axis, position, request, done, how);
     await done;
     return taken;
   } finally {
@@ -192,7 +197,7 @@ async function shotsOnTheWay(
   position: string,
   { from, to, signals = [], conditions = [] }: FlyRequest,
   done: Promise<unknown>,
-  signal: AbortSignal | undefined,
+  { signal, note }: DoOptions,
 ): Promise<FlyTaken> {
   let isThere = false;
   const end = (): void => {
@@ -204,6 +209,7 @@ async function shotsOnTheWay(
   const values = new Map(signals.map((id) => [id, [] as (number | null)[]]));
   // Half a pulse: at the ends it stands still.
   const rest = 0.5 / axis.definition.pulsesPerUnit;
+  const hold = new HoldWatch(performance.now(), undefined, note);
   let isOver = false;
   while (!isOver) {
     const wasThere = isThere;
@@ -228,6 +234,7 @@ async function shotsOnTheWay(
         column.push(typeof value === "number" && Number.isFinite(value) ? value : null);
       }
     }, signal);
+    hold.look(performance.now(), feed.beamOff);
   }
   return { outcome: "done", ledger: book.ledger, tags, positions, values: Object.fromEntries(values) };
 }
@@ -247,7 +254,9 @@ class ShotFeed {
   #hightag = 0;
   #tag = 0;
   #newsAt = 0;
-  isBeamOff = false;
+  #now = -Infinity;
+  /** Set while no shots come because there is no beam. */
+  beamOff: Missing | null = null;
 
   constructor(facility: ControlledFacility, control: Control, options: ControlApparatusOptions) {
     this.#facility = facility;
@@ -256,12 +265,22 @@ class ShotFeed {
   }
 
   /** From now on, with these signals. */
-  async begin(signals: readonly string[], signal: AbortSignal | undefined, latencyMs = this.#options.latencyMs ?? 200): Promise<void> {
+  async begin(signals: readonly string[], signal: AbortSignal | undefined, latencyMs = this.#latencyMs): Promise<void> {
     this.#signals = signals.length === 0 ? [this.#options.monitor] : signals;
     const [hightag, tag] = await this.#newest(signal);
     this.#hightag = hightag;
     this.#tag = tag + Math.ceil(latencyMs * TAGS_PER_MS);
     this.#newsAt = performance.now();
+  }
+
+  /** Shots of before this moment are early, and those that may be. */
+  async markNow(signal: AbortSignal | undefined): Promise<void> {
+    const [hightag, tag] = await this.#newest(signal);
+    if (hightag === this.#hightag) this.#now = tag + Math.ceil(this.#latencyMs * TAGS_PER_MS);
+  }
+
+  isEarly(tag: number): boolean {
+    return tag <= this.#now;
   }
 
   /** Waits a little, then gives what has come since. @throws TIMEOUT when nothing comes though there is beam */
@@ -272,6 +291,7 @@ class ShotFeed {
       // Tags begin anew: what lies between is of the old HighTag and cannot be ordered with these.
       this.#hightag = hightag;
       this.#tag = newest;
+      this.#now = -Infinity;
     }
     if (newest <= this.#tag) {
       await this.#nothingNew();
@@ -281,7 +301,7 @@ class ShotFeed {
     const tags = await db.readTaglist(this.#control.bl, hightag, this.#tag + 1, Math.min(newest, this.#tag + MOST_TAGS), { signal });
     this.#tag = Math.min(newest, this.#tag + MOST_TAGS);
     this.#newsAt = performance.now();
-    this.isBeamOff = false;
+    this.beamOff = null;
     if (tags.length === 0) return;
     const columns = await endpoint.call("db.readColumns", { equipIds: this.#signals.map((name) => this.#id(name)), hightag, tags }, { signal });
     const byName = new Map<string, Column>(this.#signals.map((name, i) => [name, columns[i] ?? missing(name)]));
@@ -302,11 +322,15 @@ class ShotFeed {
     const silentMs = performance.now() - this.#newsAt;
     const limit = this.#options.silentMs ?? 30_000;
     if (silentMs < limit / 10) return;
-    const beam = await this.#control.beam();
-    this.isBeamOff = !beam.on;
-    if (this.isBeamOff) this.#newsAt = performance.now();
+    const { on, why } = await this.#control.beam();
+    this.beamOff = on ? null : (this.beamOff ?? { why: `no shots come, ${why}`, sinceMs: this.#newsAt });
+    if (!on) this.#newsAt = performance.now();
     else if (silentMs > limit)
       throw new SaclaError("TIMEOUT", `No shot has come to the database for ${(silentMs / 1000).toFixed(0)} s, though the beam is on.`);
+  }
+
+  get #latencyMs(): number {
+    return this.#options.latencyMs ?? 200;
   }
 
   /** The newest shot that has all signals. */

@@ -1,4 +1,4 @@
-import type { Control } from "../ec/index.ts";
+import type { Control, SettingInfo } from "../ec/index.ts";
 import { checkPlan } from "./check.ts";
 import { type DryRun, dryRun } from "./dry-run.ts";
 import type { Plan } from "./messages.ts";
@@ -13,8 +13,9 @@ export interface EstimateOptions {
   readonly bytesPerShot?: number;
 }
 
-/** Time a shutter or a setting takes to change. */
-const SWITCH_SECONDS = 0.2;
+/** Time a shutter takes, and settings by their role; those of the simulated facility, waits between looks included. */
+const SHUTTER_SECONDS = 0.2;
+const SETTING_SECONDS: Readonly<Record<SettingInfo["role"], number>> = { selector: 0.05, attenuator: 0.5, amplifier: 0.1, "undulator-k": 1, accelerator: 3 };
 /** Shots of before the request are left out, and the last ones are found at the next look; measured on the simulated facility. */
 const SHOTS_OVERHEAD_SECONDS = 0.22;
 /** Question, answer and the look that finds an axis at rest. */
@@ -47,7 +48,13 @@ export async function estimate(plan: Plan, control: Control, options: EstimateOp
   return dryRun(plan, {
     maps,
     bytesPerShot,
-    devices: { axes, rateHz, switchSeconds: SWITCH_SECONDS, shotsOverheadSeconds: SHOTS_OVERHEAD_SECONDS },
+    devices: {
+      axes,
+      rateHz,
+      switchSeconds: SHUTTER_SECONDS,
+      settingSeconds: (setting) => SETTING_SECONDS[control.setting(setting).info.role],
+      shotsOverheadSeconds: SHOTS_OVERHEAD_SECONDS,
+    },
   });
 }
 

@@ -36,11 +36,11 @@ export interface ShotsRequest {
   /** While this does not hold there is no beam: the point waits, and such shots do not count against the budget. */
   readonly beam?: ShotCondition;
   readonly precision?: Precision;
-  /** What it may cost before the point is given up. */
+  /** What it may cost before the point is given up; with a `selector` from the moment it has acted. */
   readonly budget?: {
     /** Shots with beam that may come by, over all attempts. */
     readonly shots?: number;
-    /** Seconds, waits for the beam included. */
+    /** Seconds, waits for the beam included. Without it such a wait has no end of its own. */
     readonly seconds?: number;
   };
   /** Begins the point again when too few of its shots were good: those of the failed attempt are not used. */

@@ -166,7 +166,7 @@ export class ScanRun<R> {
         if (this.#onceDepth === 0 && this.#journal?.isDirty === true) this.#mustSync = true;
         return nothing;
       case "note":
-        for (const observer of this.#options.observers ?? []) observer.note?.(message.text);
+        this.#note(message.text);
         return nothing;
       case "once":
         this.#section(message.begins);
@@ -301,7 +301,8 @@ export class ScanRun<R> {
   async #insist(message: SlowMessage, n: number, newestBefore: number | undefined): Promise<Answer> {
     for (;;) {
       try {
-        return await act(message, this.#apparatus, { signal: this.#stopper.signal, isSkipping: this.#isSkipping, runs: this.#runs, newestBefore });
+        const note = (text: string): void => this.#note(`point ${this.points + 1} ${text}`);
+        return await act(message, this.#apparatus, { signal: this.#stopper.signal, note, isSkipping: this.#isSkipping, runs: this.#runs, newestBefore });
       } catch (error) {
         if (!isSaclaError(error, "ABORTED") || !this.#stopper.signal.aborted || this.#isLeaving) throw error;
         this.#stopper = new AbortController();
@@ -310,6 +311,10 @@ export class ScanRun<R> {
         await this.#restore(message, n);
       }
     }
+  }
+
+  #note(text: string): void {
+    for (const observer of this.#options.observers ?? []) observer.note?.(text);
   }
 
   /** Keeps in mind what a message has changed. */
@@ -349,7 +354,7 @@ export class ScanRun<R> {
     const run = await this.#runs.restore();
     if (run === undefined) return;
     this.#journal?.noteRuns(n, { run }, this.#apparatus.now());
-    for (const observer of this.#options.observers ?? []) observer.note?.(`run ${before} was ended meanwhile; what follows is in run ${run}`);
+    this.#note(`run ${before} was ended meanwhile; what follows is in run ${run}`);
   }
 
   /** At a checkpoint: here it may stop or wait. */

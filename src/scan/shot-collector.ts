@@ -29,6 +29,14 @@ export function whyNotGood(condition: ShotCondition, value: ShotReading): string
   return value >= low && value <= high ? null : `${name}-out-of-limits`;
 }
 
+/** Why there is no beam, for people; null when there is. */
+function whyNoBeam(beam: ShotCondition, value: ShotReading): string | null {
+  if (whyNotGood(beam, value) === null) return null;
+  const [low, high] = beam.between ?? [];
+  const wanted = beam.equals === undefined ? `not within ${low} to ${high}` : `not ${beam.equals}`;
+  return `${beam.name ?? beam.signal} is ${typeof value === "number" ? `${Number(value.toPrecision(4))}, ${wanted}` : value}`;
+}
+
 /** Judges shots one by one until a point is done; the same for real and simulated shots. */
 export class ShotCollector {
   readonly #request: ShotsRequest;
@@ -39,7 +47,8 @@ export class ShotCollector {
   #attempt = 1;
   #seenInAttempt = 0;
   #seen = 0;
-  #isHolding = false;
+  /** Why the last shot came without beam. */
+  #holding: string | null = null;
   #outcome: ShotsTaken["outcome"] | undefined;
   readonly #pumped = new RunningMean();
   readonly #unpumped = new RunningMean();
@@ -58,26 +67,31 @@ export class ShotCollector {
     return this.#outcome;
   }
 
-  /** Whether the last shot came without beam. */
-  get isHolding(): boolean {
-    return this.#isHolding;
+  /** Why the last shot came without beam; null when it had some. */
+  get holding(): string | null {
+    return this.#holding;
   }
 
   get good(): number {
     return this.#tags.length;
   }
 
-  /** Takes in one shot; after the end nothing more is taken. */
-  add(tag: number, read: (signal: string) => ShotReading): void {
+  /**
+   * Takes in one shot; after the end nothing more is taken.
+   * @param isEarly - may have come before the request took effect: it can be good, but costs none of the budget
+   */
+  add(tag: number, read: (signal: string) => ShotReading, isEarly = false): void {
     if (this.#outcome !== undefined) return;
     const { beam, conditions = [], count, precision } = this.#request;
-    this.#isHolding = beam !== undefined && whyNotGood(beam, read(beam.signal)) !== null;
-    if (this.#isHolding) {
+    this.#holding = beam === undefined ? null : whyNoBeam(beam, read(beam.signal));
+    if (this.#holding !== null) {
       this.#book.drop(tag, NO_BEAM);
       return;
     }
-    this.#seen++;
-    this.#seenInAttempt++;
+    if (!isEarly) {
+      this.#seen++;
+      this.#seenInAttempt++;
+    }
     let why: string | null = null;
     for (const condition of conditions) why ??= whyNotGood(condition, read(condition.signal));
     if (why === null) this.#keep(tag, read);
@@ -181,8 +195,8 @@ export function summary(taken: ShotsTaken, signal: string): SignalSummary {
   return { count: sums.count, mean: sums.mean, standardError: sums.standardError };
 }
 
-/** Mean of the shots where a flag is 1 less the mean of those where it is 0, with its error. */
-export function difference(taken: ShotsTaken, signal: string, pumpedBy: string): SignalSummary {
+/** Mean and error of a signal over the shots where a flag is 1, and over those where it is 0. */
+export function pumpedAndUnpumped(taken: ShotsTaken, signal: string, pumpedBy: string): { readonly pumped: SignalSummary; readonly unpumped: SignalSummary } {
   const [on, off] = [new RunningMean(), new RunningMean()];
   const flags = taken.values[pumpedBy] ?? [];
   for (const [i, value] of (taken.values[signal] ?? []).entries()) {
@@ -190,6 +204,13 @@ export function difference(taken: ShotsTaken, signal: string, pumpedBy: string):
     if (flags[i] === 1) on.add(value);
     else if (flags[i] === 0) off.add(value);
   }
+  const of = ({ count, mean, standardError }: RunningMean): SignalSummary => ({ count, mean, standardError });
+  return { pumped: of(on), unpumped: of(off) };
+}
+
+/** Mean of the shots where a flag is 1 less the mean of those where it is 0, with its error. */
+export function difference(taken: ShotsTaken, signal: string, pumpedBy: string): SignalSummary {
+  const { pumped: on, unpumped: off } = pumpedAndUnpumped(taken, signal, pumpedBy);
   return { count: on.count + off.count, mean: on.mean - off.mean, standardError: Math.hypot(on.standardError, off.standardError) };
 }
 

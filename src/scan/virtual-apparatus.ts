@@ -49,11 +49,11 @@ export function virtualApparatus(options: VirtualDevicesOptions, { fault = (): v
       fault({ kind: "shutter", name, open }, devices);
       devices.shutter(name, open);
     },
-    shots: async (request, { signal }) => {
+    shots: async (request, { signal, note }) => {
       throwIfAborted(signal);
       fault({ kind: "shots", request }, devices);
       throwIfAborted(signal);
-      return devices.shots(request);
+      return devices.shots(request, note);
     },
     fly: async (request, { signal }) => {
       throwIfAborted(signal);

@@ -2,6 +2,7 @@ import { SaclaError, showList } from "../core/errors.ts";
 import { asFinite } from "../core/guards.ts";
 import { LedgerBook } from "../core/ledger.ts";
 import { Random } from "../core/random.ts";
+import { HoldWatch } from "./hold.ts";
 import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { ShotCollector, type ShotReading, whyNotGood } from "./shot-collector.ts";
 
@@ -45,6 +46,8 @@ export interface VirtualDevicesOptions {
   readonly rateHz?: number;
   /** Seconds a shutter or a setting takes. @default 0.1 */
   readonly switchSeconds?: number;
+  /** Seconds a setting takes, where they are known for each. @default `switchSeconds` */
+  readonly settingSeconds?: (setting: string) => number;
   /** Seconds from the request for shots to the first one, and for their signals to come. @default 0 */
   readonly shotsOverheadSeconds?: number;
   /** Seconds until a run has begun, and until one that is ended is stored. @default { start: 0.05, stop: 0.55 }, those of the simulated facility */
@@ -134,8 +137,9 @@ export class VirtualDevices {
 
   set(setting: string, value: number | string): void {
     if (this.#options.settings !== undefined && !this.#settings.has(setting)) throw unknown("setting", setting, this.#settings.keys());
+    const { settingSeconds, switchSeconds = 0.1 } = this.#options;
+    this.seconds += settingSeconds?.(setting) ?? switchSeconds;
     this.#settings.set(setting, value);
-    this.seconds += this.#options.switchSeconds ?? 0.1;
   }
 
   shutter(name: string, open: boolean): void {
@@ -193,21 +197,29 @@ export class VirtualDevices {
     this.#runSince = this.seconds;
   }
 
-  /** Takes shots until the request is met or given up. */
-  shots(request: ShotsRequest): ShotsTaken {
+  /** Takes shots until the request is met or given up. @param note - gets a line when shots wait for the beam */
+  shots(request: ShotsRequest, note?: (text: string) => void): ShotsTaken {
     const collector = new ShotCollector(request);
-    const until = request.budget?.seconds === undefined ? Infinity : this.seconds + request.budget.seconds;
-    this.seconds += this.#options.shotsOverheadSeconds ?? 0;
-    if (request.selector !== undefined) this.set(request.selector, "single");
-    let held = 0;
+    const seconds = request.budget?.seconds;
+    const until = seconds === undefined ? Infinity : this.seconds + seconds;
+    const { shotsOverheadSeconds = 0 } = this.#options;
+    if (request.selector === undefined) this.seconds += shotsOverheadSeconds;
+    else {
+      this.set(request.selector, "single");
+      // The pulse comes as the selector acts, not a shot later; what remains is the time its values take to come.
+      this.seconds += Math.max(0, shotsOverheadSeconds - 1 / this.rateHz);
+    }
+    const hold = new HoldWatch(1000 * this.seconds, seconds, note);
     const read = this.#read;
     for (let n = 0; collector.outcome === undefined && n < MOST_SHOTS_PER_POINT; n++) {
       collector.add(this.#nextTag(), read);
-      if (collector.isHolding) held++;
+      const why = collector.holding;
+      hold.look(1000 * this.seconds, why === null ? null : { why });
       if (this.seconds > until) collector.giveUp();
     }
     collector.giveUp();
-    return collector.taken(held / this.rateHz);
+    hold.end();
+    return collector.taken(hold.heldMs / 1000);
   }
 
   /** An axis at constant speed. @throws LIMIT */

@@ -58,22 +58,25 @@ function* onFreshSpot(row: Positions, options: PointOptions, { map, shutter: nam
     const taken = yield* once(withShutterOpen(name, shots(request)));
     const hit = taken.outcome === "done" || taken.outcome === "precise";
     yield* confirm(map, fresh, hit);
-    if (hit || (taken.outcome === "gave-up" && options.giveUp === "go-on")) {
-      yield* judge({ ...row, ...fresh.at, spot: fresh.index }, taken, options);
-      return taken;
-    }
-    if (taken.outcome === "gave-up") yield* judge(row, taken, options);
+    if (taken.outcome === "interrupted") continue;
+    yield* judge({ ...row, ...fresh.at, spot: fresh.index }, taken, options);
+    return taken;
   }
 }
 
-function* judge(row: Positions, taken: ShotsTaken, { giveUp = "stop" }: PointOptions): Steps {
+function* judge(row: Positions, taken: ShotsTaken, { giveUp = "stop", freshSpots }: PointOptions): Steps {
   yield* point(row, taken);
   if (taken.outcome !== "gave-up" || giveUp === "go-on") return;
   const { ledger, attempts } = taken;
   const reasons = ledger.dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
+  // A spot is never shot twice, not even when no pulse came: which of the shots the selector had let through is not known.
+  const hint =
+    freshSpots?.selector === undefined
+      ? ""
+      : ` Now and then the accelerator gives no pulse when the selector asks for one; the spot is marked as missed and not used again. To take the next one then: giveUp: "go-on".`;
   throw new SaclaError(
     "TOO_FEW_SHOTS",
-    `Only ${ledger.used} of ${ledger.asked} shots were good at ${JSON.stringify(row)} after ${attempts} attempts (${reasons}).`,
+    `Only ${ledger.used} of ${ledger.asked} shots were good at ${JSON.stringify(row)} after ${attempts} attempts (${reasons}).${hint}`,
     {
       details: { row, used: ledger.used, asked: ledger.asked },
     },

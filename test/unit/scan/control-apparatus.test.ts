@@ -3,7 +3,21 @@ import { connect } from "../../../src/connect.ts";
 import { type Control, defineExperiment } from "../../../src/ec/index.ts";
 import { createSimulatedFacility } from "../../../src/facility/index.ts";
 import type { Facility } from "../../../src/index.ts";
-import { type Apparatus, controlApparatus, Engine, flyScan, goToPeak, plan, type Row, scan, shots, withRun } from "../../../src/scan/index.ts";
+import {
+  type Apparatus,
+  controlApparatus,
+  Engine,
+  flyScan,
+  goToPeak,
+  onePulse,
+  plan,
+  type Row,
+  type ShotsTaken,
+  scan,
+  shots,
+  withRun,
+} from "../../../src/scan/index.ts";
+import { replaced } from "./fixtures.ts";
 
 const SEED = 11;
 const experiment = defineExperiment({
@@ -13,7 +27,12 @@ const experiment = defineExperiment({
     theta: { device: "bl3_st4_pm036", unit: "deg", pulsesPerUnit: 1e4, limits: [-1, 1], signal: "xfel_bl_3_st_4_motor_36/position" },
     delay: { device: "bl3_st2_pm001", unit: "ps", pulsesPerUnit: 150, limits: [0, 300], signal: "xfel_bl_3_st_2_motor_1/position", speed: 15 },
   },
-  signals: { i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" }, bragg: { id: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" } },
+  signals: {
+    i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" },
+    bragg: { id: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" },
+    diode: { id: "xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage" },
+  },
+  settings: { pulses: { device: "bl3_selector1" } },
   detectors: { octal: { id: "MPCCD-8N0-3-002" } },
   shutters: { xrays: { device: "bl3_shutter1" } },
 } as const);
@@ -86,6 +105,33 @@ describe("controlled beamline", () => {
         expect(control.axis("delay").speed).toBe(usual);
       }
       await expect(new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2 }))).rejects.toMatchObject({ code: "LIMIT" });
+    });
+  }, 120_000);
+
+  it("sees the single pulse however long the selector takes: shots of before it cost none of the budget", async () => {
+    await onSimulated(async (_, control, facility) => {
+      // A move of 30 ps lasts 2 s: 60 shots come by, and the budget is 20.
+      let there = 80;
+      const slow = replaced(control, "setting", (name: "pulses") =>
+        replaced(control.setting(name), "set", async (value: number | string) => {
+          if (value === "single") {
+            there = 190 - there;
+            await control.axis("delay").moveTo(there);
+          }
+          await control.setting(name).set(value);
+        }),
+      );
+      await control.axis("delay").moveTo(there);
+      const apparatus = controlApparatus(facility, slow, { experiment, monitor: "i0", pollMs: 2 });
+      const looking = { signals: ["diode"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } } as const;
+      // Now and then the accelerator gives no pulse, but hardly three times.
+      let taken: ShotsTaken | undefined;
+      for (let i = 0; i < 3 && taken?.outcome !== "done"; i++) {
+        const one = plan("one", {}, () => onePulse({ shutter: "xrays", selector: "pulses", ...looking }));
+        taken = (await new Engine(apparatus).run(one)).result;
+      }
+      expect(taken?.outcome).toBe("done");
+      expect(taken?.ledger.asked).toBeGreaterThan(40);
     });
   }, 120_000);
 

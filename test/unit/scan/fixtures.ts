@@ -85,3 +85,14 @@ export async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 1000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
   expect(holds()).toBe(true);
 }
+
+/** The same thing with another method. */
+export function replaced<T extends object, K extends keyof T>(target: T, name: K, by: T[K]): T {
+  return new Proxy(target, {
+    get: (_, key) => {
+      if (key === name) return by;
+      const member: unknown = Reflect.get(target, key);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}

@@ -5,6 +5,7 @@ import {
   type Apparatus,
   checkPlan,
   checkpoint,
+  count,
   DocumentStream,
   dryRun,
   Engine,
@@ -394,6 +395,31 @@ describe("one pulse per spot", () => {
       dryRun(scan({ axis: "y", from: 0, to: 0, points: 1, shots: 1, freshSpots }), { devices: late, maps: { chip: chip() } }).dosePerSpot.to;
     expect(waits(fresh)).toBe(1);
     expect(waits(bare)).toBe(16);
+  });
+
+  it("lasts as long as the selector and its values take: no wait for a shot on top", () => {
+    const devices = { axes: { x: { limits: "unlimited" as const, speed: 5 } }, switchSeconds: 0.2, settingSeconds: () => 0.05, shotsOverheadSeconds: 0.22 };
+    const spots = count({ times: 2, shots: 1, freshSpots: { map: "chip", shutter: "main", selector: "pulses" } });
+    const { seconds } = dryRun(spots, { devices, maps: { chip: chip() } });
+    // 0 mm, then 1 mm at 5 mm/s; each: off 0.05, open 0.2, single 0.05, values 0.22, closed 0.2.
+    expect(seconds.to).toBeCloseTo(0.2 + 2 * 0.72, 9);
+  });
+
+  it("that did not come is told, and the spot stays missed", async () => {
+    const dark = virtualApparatus({ ...bench, signals: { ...bench.signals, diode: () => "not-converged", beam: ({ tag }) => (tag % 4 === 0 ? 0 : 1) } });
+    const map = chip();
+    const rows: Row[] = [];
+    const looking = { count: 1, conditions: [{ signal: "diode", between: [0.01, 1] }], beam: { signal: "beam", equals: 1 }, budget: { shots: 4 } } as const;
+    const running = new Engine(dark, { maps: { chip: map }, observers: [{ point: (row) => rows.push(row) }] }).run(
+      count({ times: 2, shots: looking, freshSpots: { ...fresh, before: {} } }),
+    );
+    await expect(running).rejects.toMatchObject({
+      code: "TOO_FEW_SHOTS",
+      message: expect.stringMatching(/4 no-beam, 4 diode-not-converged.*"go-on"/),
+      details: { row: { x: 0, spot: 0 } },
+    });
+    expect(map.counts).toEqual({ fresh: 2, spent: 0, shot: 0, missed: 1 });
+    expect(rows.map(({ data }) => data)).toEqual([{ index: 0, x: 0, spot: 0 }]);
   });
 
   it("is one pulse: no more can be asked for", async () => {

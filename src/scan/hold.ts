@@ -1,0 +1,76 @@
+/** A shorter hold is not worth a line: one pulse that the accelerator left out is a hold, too. */
+const SHOWN_AFTER_MS = 1000;
+const AGAIN_AFTER_MS = 60_000;
+
+/** What shots wait for. */
+export interface Missing {
+  readonly why: string;
+  /** Since when, on the clock of the looks. @default the look before */
+  readonly sinceMs?: number;
+}
+
+/** Follows how long shots wait for the beam, and says so: a wait that nobody sees looks like a program that hangs. */
+export class HoldWatch {
+  readonly #note: (text: string) => void;
+  /** What ends it by itself. */
+  readonly #bound: string;
+  #lastMs: number;
+  #sinceMs: number | undefined;
+  #nextNoteMs = Infinity;
+  #isShown = false;
+  #pastMs = 0;
+
+  constructor(nowMs: number, budgetSeconds: number | undefined, note: (text: string) => void = () => {}) {
+    this.#lastMs = nowMs;
+    this.#note = note;
+    const abort = "abort (Ctrl+C twice)";
+    this.#bound =
+      budgetSeconds === undefined
+        ? `It goes on by itself when the beam is back; there is no budget.seconds, so only that or ${abort} ends the wait`
+        : `It goes on by itself when the beam is back, and is given up ${budgetSeconds} s after its begin (budget.seconds); ${abort} ends it now`;
+  }
+
+  /** Time held so far. */
+  get heldMs(): number {
+    return this.#pastMs + (this.#sinceMs === undefined ? 0 : this.#lastMs - this.#sinceMs);
+  }
+
+  /** @param missing - null while shots come with beam */
+  look(nowMs: number, missing: Missing | null): void {
+    if (missing === null) {
+      if (this.#sinceMs !== undefined) this.#over("goes on: the beam was missing for");
+    } else {
+      if (this.#sinceMs === undefined) {
+        this.#sinceMs = missing.sinceMs ?? this.#lastMs;
+        this.#nextNoteMs = this.#sinceMs + SHOWN_AFTER_MS;
+      }
+      if (nowMs >= this.#nextNoteMs) this.#show(nowMs - this.#sinceMs, nowMs, missing.why);
+    }
+    this.#lastMs = nowMs;
+  }
+
+  /** The shots are over, perhaps in the middle of a hold. */
+  end(): void {
+    this.#over("given up: the beam has been missing for");
+  }
+
+  #show(heldMs: number, nowMs: number, why: string): void {
+    if (this.#isShown) this.#note(`still waits for the beam, for ${duration(heldMs)} now: ${why}.`);
+    else this.#note(`waits for the beam since ${new Date(Date.now() - heldMs).toTimeString().slice(0, 8)}: ${why}. ${this.#bound}.`);
+    this.#isShown = true;
+    this.#nextNoteMs = nowMs + AGAIN_AFTER_MS;
+  }
+
+  #over(text: string): void {
+    const { heldMs } = this;
+    if (this.#isShown) this.#note(`${text} ${duration(heldMs - this.#pastMs)}.`);
+    this.#pastMs = heldMs;
+    this.#sinceMs = undefined;
+    this.#isShown = false;
+  }
+}
+
+function duration(ms: number): string {
+  const s = Math.round(ms / 1000);
+  return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
