@@ -118,8 +118,7 @@ export function layOutPlot(
   const yLabelRoom = Math.max(24, ...yTicks.major.map((one) => widthOf(one.label, tick)));
   const left = Math.max(leastLeft, Math.round(18 + (yLabel === undefined ? 0 : label + 11) + yLabelRoom));
   const fullHeight = top + frameHeight + bottom;
-  const frameWidth = Math.max(40, width - left - 22);
-  const xTicks = axes === undefined ? noTicks : fitTicks(axes.x, frameWidth, 10, (one) => widthOf(one, tick) + 1.5 * tick);
+  const { frameWidth, xTicks } = fitAcross(axes?.x, width - left, lettering);
   const ink = { colour: inkColour, anchor: "middle" } as const;
   const texts: PlacedText[] = [];
   const write = (line: PlacedText, room: number): void => {
@@ -144,6 +143,20 @@ export function layOutPlot(
       entries.map(({ x, colour, sign }) => ({ x, y: -14 - (legend.length - 1 - row) * legendLine - Math.round(tick / 3), colour, sign })),
     ),
   };
+}
+
+/** The ticks of x, and the room that the frame leaves for the label of the last one. */
+function fitAcross(x: Axis | undefined, room: number, { tick, widthOf }: Lettering): { readonly frameWidth: number; readonly xTicks: Ticks } {
+  const frameWidth = Math.max(40, room - 22);
+  if (x === undefined) return { frameWidth, xTicks: noTicks };
+  const ticksIn = (across: number): Ticks => fitTicks(x, across, 10, (one) => widthOf(one, tick) + 1.5 * tick);
+  const xTicks = ticksIn(frameWidth);
+  const last = xTicks.major.at(-1);
+  if (last === undefined) return { frameWidth, xTicks };
+  const over = Math.ceil(frameWidth * fraction(x, last.value) + widthOf(last.label, tick) / 2 + 4 - room);
+  if (over <= 0) return { frameWidth, xTicks };
+  const narrower = Math.max(40, frameWidth - over);
+  return { frameWidth: narrower, xTicks: ticksIn(narrower) };
 }
 
 const noTicks: Ticks = { major: [], minor: [] };

@@ -79,6 +79,16 @@ describe("linePlot", () => {
     expect(ticksOf(svg, "x").map(({ label }) => label)).toContain("219416000");
   });
 
+  it("leaves room for the whole last label", () => {
+    for (const last of [160_697_399, 160_697_400, 160_697_430]) {
+      const svg = linePlot([{ x: [160_696_800, last], y: [1, 2] }]);
+      const [, left] = /translate\((\d+) /.exec(svg) ?? [];
+      const { at, label } = ticksOf(svg, "x").at(-1) ?? { at: NaN, label: "" };
+      // Digits of 12 pixels are about 7 wide.
+      expect(Number(left) + at + 3.5 * label.length).toBeLessThan(Number(/width="(\d+)"/.exec(svg)?.[1]));
+    }
+  });
+
   it("stays small with many points and keeps their extremes", () => {
     const n = 300_000;
     const x = Float64Array.from({ length: n }, (_, i) => i);
