@@ -52,7 +52,11 @@ export const errorCatalogue = {
     meaning: "No shot has this tag: there was no image to be taken, or it is too far ahead to wait for.",
     next: "Take tags from readTagnumberNewest or live.shots.",
   },
-  NO_DARK: { facility: false, meaning: "No dark shots were found, so nothing can be subtracted.", next: "Name a dark run or dark tags." },
+  NO_DARK: {
+    facility: false,
+    meaning: "No dark shots were found, so nothing can be subtracted.",
+    next: "Name a dark run or dark tags, or go without: --dark-run RUN, --no-dark; of convert --dark RUN, --dark none.",
+  },
   NO_SHOTS: { facility: false, meaning: "No shot was left to work on.", next: "See the ledger in the error's details for why each one was dropped." },
   FILE_NOT_FOUND: { facility: false, meaning: "The file does not exist or cannot be read.", next: "Check the path and its permissions." },
   NOT_HDF5: { facility: false, meaning: "The file is empty or is not HDF5.", next: "Name a file written by DataConvert or `sacla convert`." },
@@ -74,7 +78,7 @@ export const errorCatalogue = {
   WRITE_FAILED: {
     facility: false,
     meaning: "A file could not be written: the disk is full, or the folder is not there or not writable.",
-    next: "Make room or choose another folder, and give the same command again: a conversion goes on where it stopped.",
+    next: "Make room or choose another folder, and give the same command again; `sacla convert` goes on where it stopped.",
   },
   UNKNOWN_DEVICE: {
     facility: true,
