@@ -1,4 +1,5 @@
 /** A rocking curve, then to its peak; written down while it goes on, so that it could be resumed (`resumeScan`). */
+import { mkdir, rm } from "node:fs/promises";
 import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import { controlApparatus, Engine, goToPeak, Journal, ScanTable } from "sacla/scan";
@@ -27,8 +28,10 @@ const plan = goToPeak({
   shutter: "xrays",
 });
 
+await mkdir("out", { recursive: true });
+await rm("out/rocking.journal", { force: true }); // A journal is never overwritten; the simulated facility is new each time.
 const table = new ScanTable();
-const journal = Journal.create("rocking.journal", plan);
+const journal = Journal.create("out/rocking.journal", plan);
 const { result, shots } = await new Engine(apparatus, { journal, observers: [table] }).run(plan);
 journal.close();
 

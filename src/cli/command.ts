@@ -92,11 +92,15 @@ async function session(facility: Facility, options: CommonOptions, io: Io): Prom
   };
 }
 
+/** Exit code of what somebody stopped. */
+export const EXIT_INTERRUPTED = 130;
+
 /** The argument RUN: a number or `newest`. */
 export function runArgument(): Argument {
-  return new Argument("[run]", "run number, or newest: the newest run that has stopped")
-    .default("newest")
-    .argParser((text) => (text === "newest" ? text : parseWhole(text)));
+  return new Argument("[run]", "run number, or newest: the newest run that has stopped").default("newest").argParser((text) => {
+    if (text !== "newest" && !/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a run number, or newest.");
+    return text === "newest" ? text : Number(text);
+  });
 }
 
 /** A commander parser for whole numbers. */

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
-import { SaclaError } from "../core/errors.ts";
+import { sleep } from "../core/async.ts";
+import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import { type Control, Experiment, type Move } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import type { Answer, CommonOptions, Session } from "./command.ts";
@@ -84,6 +85,24 @@ export function moveTable(move: Move): string {
   );
 }
 
+/** How long stopped axes may take to run down their ramps. */
+const LONGEST_RAMP_MS = 5000;
+
+/** Where the axes of a move came to rest that was stopped on its way. */
+async function whereStopped(control: Control, move: Move): Promise<string> {
+  const axes = move.table().filter(({ distance }) => distance !== null);
+  const until = performance.now() + LONGEST_RAMP_MS;
+  const places = axes.map(async ({ name, unit }) => {
+    let { state, position } = await control.axis(name).read();
+    while (state === "moving" && performance.now() < until) {
+      await sleep(50);
+      ({ state, position } = await control.axis(name).read());
+    }
+    return `${name} ${state === "moving" ? "still moves, near" : "was stopped at"} ${Number(position.toPrecision(9))} ${unit}`;
+  });
+  return (await Promise.allSettled(places)).map((place) => (place.status === "fulfilled" ? place.value : toSaclaError(place.reason).message)).join("\n");
+}
+
 /** Shows a move, asks, does it. */
 export async function doMove(
   session: Session,
@@ -101,7 +120,12 @@ export async function doMove(
   }
   const outcome = await change(session, options, what, table, async (control) => {
     const move = await again(control);
-    return await session.progress(what, async () => await move.go({ signal: session.signal }));
+    try {
+      return await session.progress(what, async () => await move.go({ signal: session.signal }));
+    } catch (error) {
+      if (isSaclaError(error, "ABORTED")) session.io.err(`${await whereStopped(control, move)}\n`);
+      throw error;
+    }
   });
   if (!outcome.done) return { json: { ...json, done: false }, text: "nothing was done", exitCode: 1 };
   const at = Object.entries(outcome.value).map(([name, value]) => `${name} is at ${Number(value.toPrecision(9))}`);

@@ -1,4 +1,5 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { setMaxListeners } from "node:events";
+import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { SaclaError, show } from "../core/errors.ts";
 
@@ -10,6 +11,8 @@ export interface Io {
   err(text: string): void;
   /** Whether progress may be redrawn in place. */
   readonly isTerminal: boolean;
+  /** How wide the terminal is now, in letters; not there when it does not say. */
+  readonly columns?: number | undefined;
   /** Asks a question that is answered with y or n; not there when nobody sits at the terminal. */
   readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -19,15 +22,32 @@ export interface Io {
   writeFile(path: string, content: string | Uint8Array): void;
 }
 
-/** The Io of a real process. Ctrl+C once ends the work and cleans up, twice ends the process. */
+/**
+ * The Io of a real process. Ctrl+C once ends the work and cleans up, twice ends the process; a terminal that is closed and
+ * a reader that has gone (`| head`) end it as the first Ctrl+C does.
+ */
 export function processIo(): Io {
   const controller = new AbortController();
   process.once("SIGINT", () => controller.abort());
   process.once("SIGTERM", () => controller.abort());
+  process.once("SIGHUP", () => controller.abort());
+  // One command may wait for many answers at once; Node.js takes more than ten for a leak.
+  setMaxListeners(0, controller.signal);
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    controller.abort();
+    if (error.code === "EPIPE") return;
+    process.exitCode = 1;
+    process.stderr.write(`error WRITE_FAILED: the output cannot be written: ${reasonOf(error)}.\n`);
+  });
+  // There is nobody left to tell.
+  process.stderr.on("error", () => {});
   return {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     isTerminal: process.stderr.isTTY === true,
+    get columns() {
+      return process.stderr.columns;
+    },
     confirm: process.stdin.isTTY === true ? (question) => confirm(question, controller.signal) : undefined,
     env: process.env,
     signal: controller.signal,
@@ -45,19 +65,38 @@ async function confirm(question: string, signal: AbortSignal): Promise<boolean> 
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `, { signal })).trim());
+  } catch (cause) {
+    // The terminal gives Ctrl+C and Ctrl+D to the question, not to the process.
+    process.stderr.write("\n");
+    throw new SaclaError("ABORTED", "The question was not answered, so nothing was done.", { cause });
   } finally {
     lines.close();
   }
 }
 
 function writeFile(path: string, content: string | Uint8Array): void {
-  const beside = `${path}.${process.pid}.tmp`;
+  let beside: string | undefined;
   try {
+    const there = statSync(path, { throwIfNoEntry: false });
+    // A rename would put a file in the place of a device (/dev/stdout) or of a link.
+    if (there !== undefined && !there.isFile() && !there.isDirectory()) {
+      writeFileSync(path, content);
+      return;
+    }
+    const target = there === undefined ? path : realpathSync(path);
+    beside = `${target}.${process.pid}.tmp`;
     writeFileSync(beside, content);
-    renameSync(beside, path);
+    renameSync(beside, target);
   } catch (cause) {
-    rmSync(beside, { force: true });
-    const reason = cause instanceof Error ? cause.message.replace(/, \w+ '.*$/, "") : String(cause);
-    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reason}.`, { details: { path }, cause });
+    if (beside !== undefined) rmSync(beside, { force: true });
+    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reasonOf(cause)}.`, { details: { path }, cause });
   }
+}
+
+/** Why a file cannot be written, without the path of the file beside it. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  if ("code" in cause && cause.code === "ENOENT") return "its folder is not there";
+  if ("code" in cause && cause.code === "EISDIR") return "it is a folder; name a file";
+  return cause.message.replace(/, \w+( '.*)?$/, "");
 }

@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { Argument, type Command } from "commander";
 import type { DetectorGroup } from "../core/detector.ts";
+import { SaclaError, show } from "../core/errors.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Image, NdArray } from "../core/ndarray.ts";
 import type { Run } from "../db/index.ts";
@@ -14,6 +17,8 @@ export interface LookOptions {
   readonly dark: boolean;
   readonly commonMode?: boolean;
   readonly limit?: number;
+  /** The file that the command will write. */
+  readonly out?: string;
 }
 
 /** Arguments of the commands that look at a detector of a run. */
@@ -35,6 +40,10 @@ export function withLookOptions(command: Command): Command {
 
 /** Averages and histograms of a detector, with progress lines. */
 export async function look(session: Session, options: LookOptions, [number, id]: LookArguments): Promise<QuickLook> {
+  // Said before minutes of reading, not after them.
+  if (options.out !== undefined && !existsSync(dirname(options.out))) {
+    throw new SaclaError("WRITE_FAILED", `${show(options.out)} cannot be written: its folder is not there.`, { details: { path: options.out } });
+  }
   const run = await findRun(session, number);
   const detector = await findDetector(run, id);
   const dark = options.dark ? (options.darkRun === undefined ? "head" : await session.facility.run(run.bl, options.darkRun)) : "none";

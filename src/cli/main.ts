@@ -2,4 +2,6 @@
 import { processIo } from "./io.ts";
 import { runCli } from "./program.ts";
 
-process.exitCode = await runCli(process.argv.slice(2), processIo());
+const code = await runCli(process.argv.slice(2), processIo());
+// Set already when the output could not be written.
+process.exitCode ??= code;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { errorCatalogue, isSaclaError, toSaclaError } from "../core/errors.ts";
-import { type AddCommand, ANSWERED } from "./command.ts";
+import { type AddCommand, ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
 import { amp } from "./commands/amp.ts";
 import { assemble } from "./commands/assemble.ts";
 import { average } from "./commands/average.ts";
@@ -69,11 +69,10 @@ const commands: readonly AddCommand[] = [
   madocaRehearsal,
 ];
 
-/** Exit codes: done, failed, asked wrongly, interrupted. */
+/** Exit codes: done, failed, asked wrongly; interrupted is {@link EXIT_INTERRUPTED}. */
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-const EXIT_INTERRUPTED = 130;
 
 /** Runs the command line `argv` and gives its exit code; never throws. */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
@@ -82,16 +81,35 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     .version(packageVersion())
     .showHelpAfterError("(see: sacla help)")
     .exitOverride()
+    // Without "[options]" at each, what they do finds room beside them on 80 columns.
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace(/ \[(options|command)\]/g, "") })
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
   for (const add of commands) add(program, io);
+  hintAtHelp(program, "sacla");
   try {
     await program.parseAsync([...argv], { from: "user" });
     return EXIT_OK;
   } catch (error) {
     if (error instanceof CommanderError && error.code === ANSWERED) return error.exitCode;
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-    return report(error, argv.includes("--json"), io);
+    const json = argv.includes("--json");
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : reportUsage(error, json, io);
+    return report(error, json, io);
   }
+}
+
+/** Has every command end its complaints with the help that fits. */
+function hintAtHelp(command: Command, path: string): void {
+  for (const child of command.commands) {
+    child.showHelpAfterError(`(see: ${path} ${child.name()} --help)`);
+    hintAtHelp(child, `${path} ${child.name()}`);
+  }
+}
+
+/** People have read it already: commander has written it to stderr. */
+function reportUsage({ message }: CommanderError, json: boolean, io: Io): number {
+  const error = { code: "BAD_ARGUMENT", message: message.replace(/^error: /, ""), next: errorCatalogue.BAD_ARGUMENT.next, details: {} };
+  if (json) io.out(`${JSON.stringify({ error })}\n`);
+  return EXIT_USAGE;
 }
 
 function report(thrown: unknown, json: boolean, io: Io): number {

@@ -3,10 +3,37 @@ import type { Io } from "./io.ts";
 /** Redraws at most this often. */
 const INTERVAL_MS = 100;
 
+/** One line of a terminal that is drawn anew. A narrow terminal breaks it into several, which are taken away with it. */
+export class StatusLine {
+  readonly #io: Io;
+  #length = 0;
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  draw(text: string): void {
+    this.#io.err(`${this.#home()}${text}`);
+    this.#length = text.length;
+  }
+
+  clear(): void {
+    if (this.#length > 0) this.#io.err(this.#home());
+    this.#length = 0;
+  }
+
+  #home(): string {
+    // A terminal that does not know its width says 0.
+    const rows = Math.ceil(this.#length / (this.#io.columns || Infinity));
+    return rows > 1 ? `\x1b[${rows - 1}A\r\x1b[J` : "\r\x1b[K";
+  }
+}
+
 /** A line on the terminal that shows how far long work is: `averaging 120/300 shots, 41/s, 4 s left`. Silent in pipes. */
 export class Progress {
   readonly #io: Io;
   readonly #label: string;
+  readonly #line: StatusLine;
   readonly #started: number = performance.now();
   #drawn = 0;
   /** What was done before this began, as when work goes on after an interruption. */
@@ -15,6 +42,7 @@ export class Progress {
   constructor(io: Io, label: string) {
     this.#io = io;
     this.#label = label;
+    this.#line = new StatusLine(io);
   }
 
   readonly update = (done: number, total: number | undefined): void => {
@@ -24,11 +52,11 @@ export class Progress {
     this.#drawn = now;
     const rate = (done - this.#before) / ((now - this.#started) / 1000);
     const left = total === undefined || rate === 0 ? "" : `, ${Math.ceil((total - done) / rate)} s left`;
-    this.#io.err(`\r\x1b[K${this.#label} ${done}${total === undefined ? "" : `/${total}`} shots, ${rate.toFixed(0)}/s${left}`);
+    this.#line.draw(`${this.#label} ${done}${total === undefined ? "" : `/${total}`} shots, ${rate.toFixed(0)}/s${left}`);
   };
 
   end(): void {
-    if (this.#drawn > 0) this.#io.err("\r\x1b[K");
+    this.#line.clear();
   }
 }
 

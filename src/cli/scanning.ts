@@ -1,7 +1,8 @@
-import { resolve } from "node:path";
+import { accessSync, constants, existsSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
-import { SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { Control } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
@@ -20,9 +21,10 @@ import {
   type ScanDocument,
   type ScanEnd,
   ScanTable,
+  type ShotsTaken,
   TargetMap,
 } from "../scan/index.ts";
-import { type Answer, parseNumber, type Session } from "./command.ts";
+import { type Answer, EXIT_INTERRUPTED, parseNumber, type Session } from "./command.ts";
 import { type ChangeOptions, change, experimentOf, view, withChange } from "./control.ts";
 import { ScanPlot, ScanUnits } from "./scan-plot.ts";
 
@@ -54,18 +56,44 @@ export function withScanning(command: Command): Command {
 
 /** A plan out of a user's module: its default export, a plan or a function that makes one. @throws FILE_NOT_FOUND, BAD_ARGUMENT */
 export async function loadPlan(path: string): Promise<Plan> {
-  let module: unknown;
+  if (!existsSync(path)) throw new SaclaError("FILE_NOT_FOUND", `The plan ${show(path)} is not there.`, { details: { path } });
+  let made: unknown;
   try {
-    module = await import(pathToFileURL(resolve(path)).href);
+    const module: unknown = await import(pathToFileURL(resolve(path)).href);
+    const given = typeof module === "object" && module !== null && "default" in module ? module.default : undefined;
+    made = typeof given === "function" ? await given() : given;
   } catch (cause) {
-    const { message } = toSaclaError(cause);
-    const hint = path.endsWith(".ts") ? " This Node.js may not read TypeScript; give a .js or .mjs file." : "";
-    throw new SaclaError("BAD_ARGUMENT", `The plan ${show(path)} cannot be loaded: ${message}.${hint}`, { cause });
+    throw new SaclaError("BAD_ARGUMENT", `The plan ${show(path)} cannot be loaded: ${whyNotLoaded(path, cause)}`, { cause });
   }
-  const given = typeof module === "object" && module !== null && "default" in module ? module.default : undefined;
-  const made: unknown = typeof given === "function" ? await given() : given;
   if (isPlan(made)) return made;
   throw new SaclaError("BAD_ARGUMENT", `${show(path)} must export a plan, or a function that makes one, as its default: export default () => scan({ … }).`);
+}
+
+/** What is wrong with a module of a user's, and where; ends with a full stop. */
+function whyNotLoaded(path: string, cause: unknown): string {
+  const message = toSaclaError(cause).message.replace(/\.?$/, ".");
+  if (message.includes("Cannot find package 'sacla'"))
+    return `${message} Install sacla in the folder of the plan (npm install sacla), or move the plan to where it is.`;
+  if (path.endsWith(".ts") && message.includes("file extension")) return `${message} This Node.js does not read TypeScript; give a .js or .mjs file.`;
+  // A stack begins with the place of a syntax error, and has that of another error below its message.
+  const stack = cause instanceof Error ? (cause.stack ?? "") : "";
+  const at = stack.indexOf(`${basename(path)}:`);
+  const place = at < 0 ? undefined : /^[^:]+:\d+(:\d+)?/.exec(stack.slice(at))?.[0];
+  return place === undefined || message.includes(place) ? message : `${message.slice(0, -1)} (${place}).`;
+}
+
+/** A mistake in the steps of a plan is no fault of this program: it is told with its place. */
+function ofPlan(plan: Plan, error: unknown): unknown {
+  const thrown = isSaclaError(error, "INTERNAL") ? error.cause : error;
+  if (!(thrown instanceof Error) || isSaclaError(thrown)) return error;
+  const place = /([^/\\(\s]+:\d+:\d+)\)?$/m.exec(thrown.stack ?? "")?.[1];
+  return new SaclaError(
+    "BAD_ARGUMENT",
+    `The steps of the plan ${plan.name} fail: ${thrown.message}${place === undefined ? "" : ` (${place})`}. Nothing was moved.`,
+    {
+      cause: thrown,
+    },
+  );
 }
 
 function isPlan(value: unknown): value is Plan {
@@ -92,6 +120,8 @@ export async function estimatePlan(session: Session, options: ScanningOptions, p
   const maps = openMaps(options);
   try {
     return await estimate(plan, await view(session, options), { maps, rateHz: options.rate });
+  } catch (error) {
+    throw ofPlan(plan, error);
   } finally {
     closeAll(maps);
   }
@@ -99,7 +129,7 @@ export async function estimatePlan(session: Session, options: ScanningOptions, p
 
 /** What stands against a plan. What an adaptive one makes of values nobody has measured says nothing. */
 export function problemsOf(plan: Plan, run: DryRun): readonly string[] {
-  return [...run.violations, ...(run.problem === null || plan.adaptive ? [] : [run.problem])];
+  return [...new Set([...run.violations, ...(run.problem === null || plan.adaptive ? [] : [run.problem])])];
 }
 
 /** What a dry run found, for people. */
@@ -133,34 +163,44 @@ export async function runPlan(
   // Of a scan that goes on, nobody knows here how much is done; its limits were checked when it began.
   const run = resumes === undefined ? await estimatePlan(session, options, plan) : null;
   const problems = run === null ? [] : problemsOf(plan, run);
-  const shown = run === null ? `${plan.name} goes on where ${resumes} ends` : estimateText(run, problems);
+  const shown = run === null ? whereItGoesOn(resumes ?? "", plan) : estimateText(run, problems);
   const isPossible = problems.length === 0;
   if (!isPossible || options.dryRun === true) return { json: { estimate: run, done: false }, text: `${shown}\nnothing was done`, exitCode: isPossible ? 0 : 1 };
   const table = new ScanTable(options.pumpedBy === undefined ? {} : { pumpedBy: options.pumpedBy });
   const documents: ScanDocument[] = [];
+  let isWritten = true;
+  for (const path of [options.csv, options.html, options.plot, options.documents]) if (path !== undefined) checkFolder(path);
   const outcome = await change(session, options, plan.name, shown, async (control) => {
     const experiment = await experimentOf(options);
     const units = new ScanUnits(session, control, (name) => (experiment === undefined || name.includes("/") ? name : experiment.signal(name)));
-    const plot = plotOf(session, options, plan, table, units, control.bl);
+    const draw = drawerOf(session, options, plan, table, units, control.bl);
+    const plot = new ScanPlot(draw, (text) => session.io.err(`${text}\n`));
     const maps = openMaps(options);
     const journal = resumes !== undefined ? Journal.open(resumes) : options.journal === undefined ? undefined : Journal.create(options.journal, plan, context);
     try {
+      // Once before anything moves, so that a place that cannot be written to is refused now; a scan whose journal is there
+      // already is refused before that, and leaves the picture of the other one alone.
+      draw();
       const lookers = options.plot === undefined && options.html === undefined ? [] : [units, plot];
       const observers = [table, new DocumentStream((document) => documents.push(document)), progressOf(session, table, run), ...lookers];
       const end = await runOn(session, options, control, plan, { observers, maps, ...(journal === undefined ? {} : { journal }) });
       await units.settled();
       return end;
+    } catch (error) {
+      if (journal !== undefined && table.rows.length > 0)
+        session.io.err(`${table.rows.length} points are done; go on later with: sacla resume ${journal.path}\n`);
+      throw error;
     } finally {
       closeAll(maps);
       journal?.close();
-      writeResults(session, options, plan, table, units, documents);
-      plot.end();
+      isWritten = writeResults(session, options, plan, table, units, documents, () => plot.end());
     }
   });
   if (!outcome.done) return { json: { estimate: run, done: false }, text: "nothing was done", exitCode: 1 };
   const { value: end } = outcome;
   const dropped = Object.entries(end.shots.dropped).map(([reason, n]) => `, ${n} ${reason}`);
   const summary = `${end.outcome}: ${end.points} points, ${end.shots.used} of ${end.shots.asked} shots used${dropped.join("")}`;
+  const without = withoutNumber(table.rows.flatMap(({ taken }) => (taken === null ? [] : [taken])));
   const journalPath = resumes ?? options.journal;
   const again = end.outcome === "done" || journalPath === undefined ? "" : `\ngo on with: sacla resume ${journalPath}`;
   return {
@@ -173,19 +213,40 @@ export async function runPlan(
       result: end.result ?? null,
       columns: table.columns(),
     },
-    text: `${table.text()}\n${summary}${again}`,
-    exitCode: end.outcome === "done" ? 0 : 1,
+    text: [table.text(), summary + again, ...without.map((line) => `${line}. Look at shutters, attenuator and amplifier.`)].join("\n"),
+    // It ends otherwise only when somebody stops it.
+    exitCode: end.outcome !== "done" ? EXIT_INTERRUPTED : isWritten ? 0 : 1,
   };
 }
 
-/** Draws the curve once before anything moves, so that a place that cannot be written to is refused now. @throws WRITE_FAILED */
-function plotOf({ io }: Session, options: ScanningOptions, plan: Plan, table: ScanTable, { units }: ScanUnits, bl: number): ScanPlot {
+/** @throws BAD_ARGUMENT when the scan of a journal is done @throws PLAN_CHANGED */
+function whereItGoesOn(path: string, plan: Plan): string {
+  const journal = Journal.open(path);
+  journal.close();
+  journal.checkPlan(plan);
+  if (journal.ended === "done") throw new SaclaError("BAD_ARGUMENT", `The scan of ${show(path)} is done; there is nothing to resume.`);
+  return `${plan.name} goes on where ${path} ends: ${journal.points} points are done (${journal.ended ?? "its program died"})`;
+}
+
+/** What draws the curve, @throws WRITE_FAILED */
+function drawerOf({ io }: Session, options: ScanningOptions, plan: Plan, table: ScanTable, { units }: ScanUnits, bl: number): () => void {
   const title = `${plan.name}, beamline ${bl}, ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`;
-  const draw = (): void => {
+  return () => {
     if (options.plot !== undefined) io.writeFile(options.plot, table.png({ title, units }));
   };
-  draw();
-  return new ScanPlot(draw, (text) => io.err(`${text}\n`));
+}
+
+/** Results that cannot be written must not be found out after the night. @throws WRITE_FAILED */
+function checkFolder(path: string): void {
+  const folder = dirname(resolve(path));
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${show(folder)} is not there, or may not be written to. Nothing was moved.`, {
+      details: { path },
+      cause,
+    });
+  }
 }
 
 async function runOn(session: Session, options: ScanningOptions, control: Control, plan: Plan, rest: EngineOptions): Promise<ScanEnd> {
@@ -211,11 +272,26 @@ function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): Obse
       if (isPast) return;
       const at = Object.entries(data).map(([name, value]) => `${name} ${Number(value.toPrecision(6))}`);
       io.err(`point ${index + 1}${of}: ${at.join(", ")}${taken === null ? "" : `, ${taken.ledger.used} of ${taken.ledger.asked} shots`}\n`);
+      for (const line of withoutNumber(taken === null ? [] : [taken])) io.err(`  ${line}\n`);
       const signal = Object.keys(taken?.values ?? {})[0];
       if (io.isTerminal && signal !== undefined) io.err(`${signal}\n${table.curve(signal)}\n`);
     },
     note: (text) => io.err(`${text}\n`),
   };
+}
+
+/** Writes all that can be written, says what cannot; whether all was. */
+/** Lines that say of which signals no shot has a number, and why. */
+function withoutNumber(all: readonly ShotsTaken[]): string[] {
+  const signals = new Set(all.flatMap(({ missing }) => Object.keys(missing ?? {})));
+  return [...signals].flatMap((signal) => {
+    const hasNumber = all.some(({ values }) => values[signal]?.some((value) => value !== null) === true);
+    if (hasNumber) return [];
+    const reasons = new Map<string, number>();
+    for (const { missing } of all)
+      for (const [reason, count] of Object.entries(missing?.[signal] ?? {})) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+    return `${signal} has no number in any shot: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")}`;
+  });
 }
 
 function writeResults(
@@ -225,8 +301,23 @@ function writeResults(
   table: ScanTable,
   { units }: ScanUnits,
   documents: readonly ScanDocument[],
-): void {
-  if (csv !== undefined) io.writeFile(csv, table.csv());
-  if (html !== undefined) io.writeFile(html, table.html(plan.name, undefined, units));
-  if (path !== undefined) io.writeFile(path, documents.map((document) => `${JSON.stringify(document)}\n`).join(""));
+  drawLast: () => void,
+): boolean {
+  let isWritten = true;
+  const written = [
+    () => csv !== undefined && io.writeFile(csv, table.csv()),
+    () => html !== undefined && io.writeFile(html, table.html(plan.name, undefined, units)),
+    () => path !== undefined && io.writeFile(path, documents.map((document) => `${JSON.stringify(document)}\n`).join("")),
+    drawLast,
+  ];
+  for (const write of written) {
+    try {
+      write();
+    } catch (error) {
+      // The scan is done, or failed for a reason of its own, which is the one to tell.
+      io.err(`error WRITE_FAILED: ${toSaclaError(error).message}\n`);
+      isWritten = false;
+    }
+  }
+  return isWritten;
 }

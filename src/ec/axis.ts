@@ -79,7 +79,9 @@ export class Axis {
     for (const target of this.#legs(Number.NaN, end).reverse()) {
       const hard = whyOutside(this.#info.limitsPulses, target, "pulses");
       const soft = whyOutside(this.definition.limits, toPosition(this.definition, target), this.unit);
-      const why = soft === "" ? hard : soft;
+      // Whoever says units cannot tell from pulses how far it may go.
+      const inUnits = hard === "" || this.unit === "pulse" ? "" : ` (${this.showLimits()} ${this.unit})`;
+      const why = soft === "" ? `${hard}${inUnits}` : soft;
       if (why !== "") return target === end ? why : `it is approached by way of ${this.show(target)}, and ${why}`;
     }
     return "";

@@ -171,16 +171,21 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     return differences(before, now, (name) => (this.#isSetting(name) ? 0 : 1 / this.axis(name as NameOf<D, "axes">).definition.pulsesPerUnit));
   }
 
-  /** The move that puts everything back as it was. @throws BAD_ARGUMENT when a name stands for another device now */
+  /**
+   * The move that puts back what is not as it was. What is as it was is left alone: a pulse selector that is put on `single`
+   * again lets another pulse through.
+   * @throws BAD_ARGUMENT when a name stands for another device now
+   */
   async putBack(before: Snapshot): Promise<Move> {
-    for (const { name, before: was, now } of await this.diff(before)) {
+    const changed = await this.diff(before);
+    for (const { name, before: was, now } of changed) {
       if (was.device === now.device && was.unit === now.unit) continue;
       throw new SaclaError(
         "BAD_ARGUMENT",
         `${name} was ${was.device} in ${was.unit}, but is now ${now.device} in ${now.unit}; it cannot be put back. Move it by hand, or save the preset anew.`,
       );
     }
-    return await this.plan(Object.fromEntries(Object.entries(before.values).map(([name, { value }]) => [name, value])) as Targets<D>);
+    return await this.plan(Object.fromEntries(changed.map(({ name, before: { value } }) => [name, value])) as Targets<D>);
   }
 
   /** Starts a run; answers when it has begun. @throws DEVICE_BUSY when one is on @throws UNKNOWN_DETECTOR, DEVICE_FAULT, LEASE_LOST */

@@ -20,7 +20,14 @@ const limits = v.union(
   'two numbers, the lower first, or "unlimited"',
 );
 
-const axis = v.strictObject({
+/** An object with no other keys; whoever misspells one is told those there are. */
+const strict = <const E extends v.ObjectEntries>(entries: E) =>
+  v.strictObject(entries, ({ expected, input }) => {
+    if (expected === "never") return `left out, or one of ${Object.keys(entries).join(", ")}`;
+    return input === undefined ? "given" : "an object";
+  });
+
+const axis = strict({
   device: text,
   signal: v.optional(text),
   meaning,
@@ -30,17 +37,17 @@ const axis = v.strictObject({
   offset: v.optional(finite, 0),
   limits,
   speed: v.optional(positive),
-  approach: v.optional(v.strictObject({ from: v.picklist(["below", "above"]), by: positive })),
+  approach: v.optional(strict({ from: v.picklist(["below", "above"]), by: positive })),
   tolerance: v.optional(positive),
 });
-const signal = v.strictObject({ id: text, meaning, unit: v.optional(v.string()) });
-const detector = v.strictObject({ id: text, meaning });
-const device = v.strictObject({ device: text, meaning });
+const signal = strict({ id: text, meaning, unit: v.optional(v.string()) });
+const detector = strict({ id: text, meaning });
+const device = strict({ device: text, meaning });
 /** Names by which devices are called in plans and tables; a control name among them would hide the device of that name. */
 const named = <S extends v.GenericSchema>(entry: S) =>
   v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_]*$/, "a name of letters, digits and _ that begins with a letter")), entry), {});
 
-const experimentFile = v.strictObject({
+const experimentFile = strict({
   $schema: v.optional(v.string()),
   name: text,
   bl: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000)),

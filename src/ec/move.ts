@@ -1,7 +1,8 @@
+import { setMaxListeners } from "node:events";
 import { SaclaError, showList, toSaclaError } from "../core/errors.ts";
 import type { Axis, MoveOptions } from "./axis.ts";
-import { whyNotAllowed } from "./device-checks.ts";
 import type { Setting } from "./simple-devices.ts";
+import { toPosition, toPulses } from "./units.ts";
 
 /** One line of the table now → will be. */
 export interface MoveRow {
@@ -74,6 +75,8 @@ export class Move {
     const stop = new AbortController();
     const { signal } = options;
     const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+    // Every axis listens to it; Node.js takes more than ten listeners for a leak.
+    setMaxListeners(0, both);
     let first: unknown;
     const tries = this.#axes.map(async ({ axis, to }) => {
       try {
@@ -123,6 +126,8 @@ export class Move {
 async function axisRow({ axis, to }: AxisPart, note: (code: SaclaError["code"]) => void): Promise<MoveRow> {
   const { position, state, why } = await axis.read();
   const limit = axis.problem(to);
+  // It goes by whole pulses.
+  const willBe = toPosition(axis.definition, toPulses(axis.definition, to));
   const states = stateProblem(state, why);
   if (limit !== "") note("LIMIT");
   if (states !== undefined) note(states.code);
@@ -130,8 +135,8 @@ async function axisRow({ axis, to }: AxisPart, note: (code: SaclaError["code"]) 
     name: axis.name,
     unit: axis.unit,
     now: position,
-    willBe: to,
-    distance: to - position,
+    willBe,
+    distance: willBe - position,
     seconds: axis.seconds(position, to),
     limits: axis.showLimits(),
     problem: [limit, states?.text ?? ""].filter((text) => text !== "").join(", and "),
@@ -141,7 +146,7 @@ async function axisRow({ axis, to }: AxisPart, note: (code: SaclaError["code"]) 
 async function settingRow({ setting, to }: SettingPart, note: (code: SaclaError["code"]) => void): Promise<MoveRow> {
   const { value, state, why } = await setting.read();
   const { allowed, unit } = setting.info;
-  const limit = whyNotAllowed(setting.info, to);
+  const limit = setting.problem(to);
   const states = stateProblem(state, why);
   if (limit !== "") note("LIMIT");
   if (states !== undefined) note(states.code);

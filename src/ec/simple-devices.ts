@@ -1,7 +1,7 @@
 import { sleep } from "../core/async.ts";
 import { SaclaError, show } from "../core/errors.ts";
 import type { WaitOptions } from "./axis.ts";
-import { reason } from "./device-checks.ts";
+import { reason, whyNotAllowed } from "./device-checks.ts";
 import type { DeviceReading, SettingInfo } from "./driver.ts";
 import type { HeldLease } from "./held-lease.ts";
 
@@ -92,6 +92,11 @@ export class Setting {
     this.info = info;
     this.#lease = lease;
     this.#waits = waits;
+  }
+
+  /** Why it may not be put on `value`; "" when it may. */
+  problem(value: number | string): string {
+    return whyNotAllowed(this.info, value);
   }
 
   /** Puts it on `value` and waits until it is there. @throws LIMIT, INTERLOCK, DEVICE_BUSY, DEVICE_FAULT, LEASE_LOST */

@@ -82,7 +82,8 @@ export async function planConversion({ db, st }: ConvertSource, request: Resolve
   const base = await run.tags(options);
   const { tags, ledger } = await selectTags(run, base, request, options);
   if (tags.length === 0) {
-    throw new SaclaError("NO_SHOTS", `No shot of run ${run.run} is left to convert, of ${ledger.asked}.`, { details: { ledger } });
+    const reasons = ledger.dropped.map(({ reason, tags: left }) => `${left.length} ${reason}`).join(", ");
+    throw new SaclaError("NO_SHOTS", `No shot of run ${run.run} is left to convert, of ${ledger.asked}: ${reasons}.`, { details: { ledger } });
   }
   const groups = await chooseGroups(run, request, options);
   const infos: DetectorInfo[] = [];

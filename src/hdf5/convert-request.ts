@@ -81,7 +81,7 @@ export function resolveRequest(request: ConvertRequest): ResolvedRequest {
   const pixels = asOneOf("pixels", request.pixels ?? "float32", ["float32", "uint16"]);
   const missing = asOneOf("missing", request.missing ?? (isStack || !sensors ? "drop" : "keep"), isStack ? ["drop", "error"] : ["keep", "drop", "error"]);
   if (isStack && (assembled || request.pixels !== undefined))
-    throw badArgument(assembled ? "assembled" : "pixels", true, `absent: the ${format} format decides it`);
+    throw badArgument(assembled ? "assembled" : "pixels", assembled || request.pixels, `absent: the ${format} format decides it`);
   if (!sensors && !assembled) throw badArgument("sensors", false, "true, or assembled pictures asked for: else no image would be written");
   if (pixels === "uint16" && dark !== "none") throw badArgument("pixels", pixels, "float32 when a dark is subtracted: the result is not whole numbers");
   for (const text of where) parseCondition(text);

@@ -117,6 +117,8 @@ function checkTarget(target: string, overwrite: boolean): void {
   const found = statSync(target, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (found.isDirectory()) throw new SaclaError("WRITE_FAILED", `${show(target)} is a folder; name a file.`, { details: { path: target } });
+  // It would be replaced by a file, /dev/null too.
+  if (!found.isFile()) throw new SaclaError("WRITE_FAILED", `${show(target)} is a device or a pipe; name a file.`, { details: { path: target } });
   if (overwrite) return;
   throw new SaclaError("FILE_EXISTS", `${show(target)} is there already; choose another name, or overwrite it: --overwrite, in a script { overwrite: true }.`, {
     details: { path: target },

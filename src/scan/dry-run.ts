@@ -35,7 +35,7 @@ export interface DryRun {
   readonly shutterCycles: Range;
   /** Most shots that one place gets: while a shutter is open, or without shutters those that are taken. */
   readonly dosePerSpot: Range;
-  /** Positions outside the limits; all of them, each once. */
+  /** Positions outside the limits, and of an estimate values that settings do not take; all of them, each once. */
   readonly violations: readonly string[];
   /** Where the axes go, in order, of the first try. */
   readonly path: readonly Positions[];

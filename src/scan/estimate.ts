@@ -1,7 +1,8 @@
+import { show, toSaclaError } from "../core/errors.ts";
 import type { Control, SettingInfo } from "../ec/index.ts";
 import { checkPlan } from "./check.ts";
 import { type DryRun, dryRun } from "./dry-run.ts";
-import type { Plan } from "./messages.ts";
+import type { Message, Plan } from "./messages.ts";
 import type { TargetMap } from "./target-map.ts";
 import type { VirtualAxis } from "./virtual-devices.ts";
 
@@ -23,7 +24,7 @@ const MOVE_OVERHEAD_SECONDS = 0.03;
 
 /**
  * {@link dryRun} with the axes of a beamline as they are now: their places, speeds, ramps and limits. Nothing is moved;
- * positions outside the limits are in `violations`.
+ * positions outside the limits and values that settings do not take are in `violations`.
  *
  * @param control - a lease is not needed: `facility.ec.view(bl, { experiment })` will do
  * @throws UNKNOWN_DEVICE; BAD_ARGUMENT for runs in the wrong order
@@ -45,17 +46,50 @@ export async function estimate(plan: Plan, control: Control, options: EstimateOp
   await checkPlan(plan, { limits, where, runs }, maps);
   const axes: Record<string, VirtualAxis> = {};
   for (const name of names) axes[name] = await virtualAxisOf(control, name);
-  return dryRun(plan, {
-    maps,
-    bytesPerShot,
-    devices: {
-      axes,
-      rateHz,
-      switchSeconds: SHUTTER_SECONDS,
-      settingSeconds: (setting) => SETTING_SECONDS[control.setting(setting).info.role],
-      shotsOverheadSeconds: SHOTS_OVERHEAD_SECONDS,
+  const problems = new Set<string>();
+  const run = dryRun(
+    watched(plan, (message) => lookAt(message, control, problems)),
+    {
+      maps,
+      bytesPerShot,
+      devices: {
+        axes,
+        rateHz,
+        switchSeconds: SHUTTER_SECONDS,
+        settingSeconds: (setting) => SETTING_SECONDS[control.setting(setting).info.role],
+        shotsOverheadSeconds: SHOTS_OVERHEAD_SECONDS,
+      },
     },
-  });
+  );
+  return { ...run, violations: [...run.violations, ...problems] };
+}
+
+/** The same plan, each of whose messages is looked at. */
+function watched(plan: Plan, look: (message: Message) => void): Plan {
+  return {
+    ...plan,
+    *steps() {
+      const steps = plan.steps();
+      let step = steps.next();
+      while (step.done !== true) {
+        look(step.value);
+        step = steps.next(yield step.value);
+      }
+      return step.value;
+    },
+  };
+}
+
+/** A shutter that is not there and a value that a setting does not take must be known before anything moves. */
+function lookAt(message: Message, control: Control, problems: Set<string>): void {
+  try {
+    if (message.kind === "shutter") control.shutter(message.name);
+    if (message.kind !== "set") return;
+    const why = control.setting(message.setting).problem(message.value);
+    if (why !== "") problems.add(`${message.setting} cannot be set to ${show(message.value)}: ${why}.`);
+  } catch (error) {
+    problems.add(toSaclaError(error).message);
+  }
 }
 
 async function virtualAxisOf(control: Control, name: string): Promise<VirtualAxis> {

@@ -79,6 +79,11 @@ export class Journal {
     return isRecord(first) && isRecord(first["context"]) ? first["context"] : {};
   }
 
+  /** How many points are done. */
+  get points(): number {
+    return [...this.past.values()].filter(({ did, endedMs }) => endedMs !== undefined && did.startsWith('{"kind":"point"')).length;
+  }
+
   get path(): string {
     return this.#log.path;
   }

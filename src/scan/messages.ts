@@ -76,6 +76,8 @@ export interface ShotsTaken {
   readonly tags: readonly number[];
   /** Values of the good shots, as long as `tags`; null where there is no number. */
   readonly values: Readonly<Record<string, readonly (number | null)[]>>;
+  /** Of signals that lack a number at some good shots: how many by the SyncDB's reason. Absent when none does. */
+  readonly missing?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Seconds spent waiting for the beam. */
   readonly heldSeconds: number;
   /** The facility's run they are in, when the plan had started one. */

@@ -51,7 +51,8 @@ export class ScanRun<R> {
   #isAbandoned = false;
   #leftAt: number | undefined;
   #lastShots: number | undefined;
-  #failure: { readonly error: unknown; readonly n: number } | undefined;
+  /** By what was thrown into the plan: the message that failed. Cleanup may fail after it. */
+  readonly #failures = new Map<unknown, number>();
 
   constructor(plan: Plan<R>, apparatus: Apparatus, options: EngineOptions) {
     this.plan = plan;
@@ -245,7 +246,7 @@ export class ScanRun<R> {
     }
     const n = this.#n++;
     if (past.failed !== undefined) {
-      this.#failure = { error: past.failed, n };
+      this.#failures.set(past.failed, n);
       throw past.failed;
     }
     if (past.got !== undefined && isSlow(message)) this.#take(message, past.got, n);
@@ -282,7 +283,7 @@ export class ScanRun<R> {
     } catch (error) {
       if (n >= 0 && error !== this.#leaving) {
         this.#journal?.failure(n, error, this.#apparatus.now());
-        this.#failure = { error, n };
+        this.#failures.set(error, n);
         this.#n++;
       }
       throw error;
@@ -389,10 +390,9 @@ export class ScanRun<R> {
   }
 
   async #endBadly(error: unknown): Promise<void> {
-    const failure = this.#failure;
     // A plan that gives up by itself does so because of its last shots.
     const byItself = this.#lastShots ?? this.#n;
-    const at = this.#isLeaving ? this.#leftAt : failure !== undefined && failure.error === error ? failure.n : byItself;
+    const at = this.#isLeaving ? this.#leftAt : (this.#failures.get(error) ?? byItself);
     this.#journal?.left(at ?? this.#n, toSaclaError(error).code);
     await this.#sync();
     // A second failure must not hide the first.

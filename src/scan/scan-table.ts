@@ -3,7 +3,7 @@ import { linePlot, reportPage, terminalPlot, textTable } from "../plot/index.ts"
 import type { SignalSummary } from "./messages.ts";
 import type { Observer, Row } from "./observer.ts";
 import { type CurveOptions, scanPanels, scanPng } from "./scan-curves.ts";
-import { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
+import { difference, pumpedAndUnpumped, summary, whyMissing } from "./shot-collector.ts";
 
 /** A column of a run table by its name, one cell per row. */
 export interface ScanColumn {
@@ -70,14 +70,16 @@ export class ScanTable implements Observer {
     ];
   }
 
-  #summaries(signal: string, over: (name: string, of: (row: Row) => number | undefined) => ScanColumn): ScanColumn[] {
+  #summaries(signal: string, over: (name: string, of: (row: Row) => number | string | undefined) => ScanColumn): ScanColumn[] {
     const pair = (name: string, of: (taken: NonNullable<Row["taken"]>) => SignalSummary): ScanColumn[] => [
       over(`${name} mean`, ({ taken }) => (taken === null ? undefined : of(taken).mean)),
       over(`${name} error`, ({ taken }) => (taken === null ? undefined : of(taken).standardError)),
     ];
     const pumpedBy = this.#pumpedBy;
+    const hasGaps = this.#rows.some(({ taken }) => taken?.missing?.[signal] !== undefined);
     return [
       ...pair(signal, (taken) => summary(taken, signal)),
+      ...(hasGaps ? [over(`${signal} missing`, ({ taken }) => (taken === null ? undefined : whyMissing(taken, signal)))] : []),
       ...(pumpedBy === undefined || pumpedBy === signal
         ? []
         : [

@@ -44,6 +44,8 @@ export class ShotCollector {
   readonly #kept: readonly string[];
   #tags: number[] = [];
   #values: (number | null)[][];
+  /** By signal and reason: good shots without a number. */
+  #missing = new Map<string, Map<string, number>>();
   #attempt = 1;
   #seenInAttempt = 0;
   #seen = 0;
@@ -114,6 +116,7 @@ export class ShotCollector {
       ledger: this.#book.ledger,
       tags: this.#tags,
       values: Object.fromEntries(this.#kept.map((name, i) => [name, this.#values[i] ?? []])),
+      ...(this.#missing.size === 0 ? {} : { missing: Object.fromEntries([...this.#missing].map(([name, counts]) => [name, Object.fromEntries(counts)])) }),
       heldSeconds,
     };
   }
@@ -122,7 +125,9 @@ export class ShotCollector {
     this.#tags.push(tag);
     for (const [i, name] of this.#kept.entries()) {
       const value = read(name);
-      this.#values[i]?.push(typeof value === "number" && Number.isFinite(value) ? value : null);
+      const isNumber = typeof value === "number" && Number.isFinite(value);
+      this.#values[i]?.push(isNumber ? value : null);
+      if (!isNumber) this.#miss(name, typeof value === "string" ? value : "missing");
     }
     const { precision } = this.#request;
     if (precision === undefined) return;
@@ -130,6 +135,12 @@ export class ShotCollector {
     if (typeof value !== "number" || !Number.isFinite(value)) return;
     if (precision.pumpedBy === undefined || read(precision.pumpedBy) === 1) this.#pumped.add(value);
     else if (read(precision.pumpedBy) === 0) this.#unpumped.add(value);
+  }
+
+  #miss(name: string, reason: string): void {
+    const counts = this.#missing.get(name) ?? new Map<string, number>();
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    this.#missing.set(name, counts);
   }
 
   #isPrecise({ pumpedBy, error, leastShots = DEFAULT_LEAST_SHOTS }: NonNullable<ShotsRequest["precision"]>): boolean {
@@ -153,6 +164,7 @@ export class ShotCollector {
     for (const tag of this.#tags) this.#book.drop(tag, ATTEMPT_FAILED);
     this.#tags = [];
     this.#values = this.#kept.map(() => []);
+    this.#missing.clear();
     this.#pumped.clear();
     this.#unpumped.clear();
     this.#seenInAttempt = 0;
@@ -186,6 +198,13 @@ class RunningMean {
   get standardError(): number {
     return this.count < 2 ? NaN : Math.sqrt(this.#squares / (this.count - 1) / this.count);
   }
+}
+
+/** Why a signal lacks numbers at good shots of a point, as `10 not-converged`; "" when it lacks none. */
+export function whyMissing({ missing }: ShotsTaken, signal: string): string {
+  return Object.entries(missing?.[signal] ?? {})
+    .map(([reason, count]) => `${count} ${reason}`)
+    .join(", ");
 }
 
 /** Mean and error of a signal over the good shots of a point. */

@@ -1,13 +1,27 @@
+import { isSaclaError, toSaclaError } from "../core/errors.ts";
 import type { Positions, RunToStart, ShotsRequest, ShotsTaken, Steps } from "./messages.ts";
-import { move, set, shots, shutter, startRun, stopRun, where } from "./stubs.ts";
+import { move, note, set, shots, shutter, startRun, stopRun, where } from "./stubs.ts";
 
-/** Does `cleanup` after `steps`, however they end: done, stopped, aborted or failed. */
+/**
+ * Does `cleanup` after `steps`, however they end: done, stopped, aborted or failed. When both fail, the plan fails by what
+ * failed first, and a note says what else did.
+ */
 export function* finalize<R>(steps: Steps<R>, cleanup: () => Steps<unknown>): Steps<R> {
+  let result: R;
   try {
-    return yield* steps;
-  } finally {
-    yield* cleanup();
+    result = yield* steps;
+  } catch (error) {
+    try {
+      yield* cleanup();
+    } catch (second) {
+      // A scan that is stopped has not failed: what fails in its cleanup is the news.
+      if (isSaclaError(error, "ABORTED")) throw second;
+      yield* note(`the cleanup failed, too: ${toSaclaError(second).message}`);
+    }
+    throw error;
   }
+  yield* cleanup();
+  return result;
 }
 
 /** Puts axes back where they were. */

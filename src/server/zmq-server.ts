@@ -1,6 +1,6 @@
 import type { Context, Router } from "zeromq";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
-import { asInteger } from "../core/guards.ts";
+import { asInteger, badArgument } from "../core/guards.ts";
 import { decodeMessage, type Message, messageId } from "../transport/codec.ts";
 import { type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
 import { type Client, loopbackClient, type Service, serverCloses } from "./service.ts";
@@ -45,12 +45,14 @@ const HEARTBEAT = { heartbeatInterval: 10_000, heartbeatTimeout: 30_000 };
 /**
  * Answers requests over ZeroMQ: see docs/protocol.md.
  * @param address - `tcp://127.0.0.1:7801`, `tcp://127.0.0.1:*` for a free port, `ipc:///path`
+ * @throws BAD_ARGUMENT when the address is none of these
  * @throws NOT_ALLOWED when the address is beyond loopback and there are no keys
  * @throws UNREACHABLE when the address cannot be taken
  */
 export async function serveZmq(service: Service, address: string, options: ZmqServerOptions = {}): Promise<ZmqServer> {
   const { keys, silenceMs = 30_000 } = options;
   asInteger("silenceMs", silenceMs, 1, 3_600_000);
+  if (!/^(tcp|ipc):\/\/./.test(address)) throw badArgument("the ZeroMQ address", address, "tcp://HOST:PORT or ipc:///PATH");
   if (keys === undefined && !isLoopback(address)) {
     throw new SaclaError("NOT_ALLOWED", `${show(address)} can be reached from other computers, which needs keys; make them with: sacla keys new`, {
       details: { address },
@@ -83,7 +85,9 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
   } catch (error) {
     gate?.close();
     router.close();
-    throw toSaclaError(error, "UNREACHABLE", `${show(address)} cannot be taken`);
+    const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+    const why = isTaken ? new Error("another program listens there; stop it or choose another port.", { cause: error }) : error;
+    throw toSaclaError(why, "UNREACHABLE", `${show(address)} cannot be taken`);
   }
   return new RoutedServer(router, context, service, keys, silenceMs, () => gate?.close());
 }

@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { show, toSaclaError } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import type { Roi } from "../../core/roi.ts";
@@ -62,8 +63,9 @@ export const convert: AddCommand = (program, io) =>
       const request = requestOf(run, options);
       // What can be known to be wrong is said before hours of reading.
       if (options.table !== undefined) tableFormOf(options.table);
+      refuseSource(options.url, out);
       if (options.table !== undefined && request.signals?.length === 0) throw badArgument("--table", options.table, "absent when there are no signals");
-      return options.dryRun === true ? await preview(session, request, out) : await write(session, run, request, out, options);
+      return options.dryRun === true ? await preview(session, request, out, options.overwrite === true) : await write(session, run, request, out, options);
     },
   );
 
@@ -91,6 +93,13 @@ function withOptions(command: Command): Command {
     .option("--dry-run", "say what would be written, and write nothing")
     .option("--overwrite", "replace a file of that name")
     .option("--restart", "throw away what an unfinished conversion has left");
+}
+
+/** Over its own source a conversion would throw away for good what was not asked for. @throws BAD_ARGUMENT */
+function refuseSource(url: string | undefined, out: string): void {
+  const source = url?.replace(/^file:/, "").replace(/\?.*$/, "");
+  if (source === undefined || !existsSync(source) || !existsSync(out) || realpathSync(source) !== realpathSync(out)) return;
+  throw badArgument("--out", out, "another file than the one that is read");
 }
 
 async function write(session: Session, run: Run, request: ConvertRequest, out: string, options: Options): Promise<Answer> {
@@ -135,19 +144,21 @@ async function writeTable({ io, signal }: Session, run: Run, { provenance, ledge
   io.writeFile(path, await (await run.table(ids, tags, { signal })).encode(path));
 }
 
-async function preview({ facility, signal }: Session, request: ConvertRequest, out: string): Promise<Answer> {
+async function preview({ facility, signal }: Session, request: ConvertRequest, out: string, overwrite: boolean): Promise<Answer> {
   const found = await previewConversion(facility, request, { signal });
   const { ledger, images, signals, imageBytes, diskBytes } = found;
   const freeBytes = await freeSpace(out);
+  const exists = existsSync(out);
   const room = freeBytes === null ? "" : freeBytes < diskBytes ? `: NOT ENOUGH, ${megabytes(freeBytes)} are free` : `; ${megabytes(freeBytes)} are free`;
   const lines = [
     textTable(["", "image", "rows", "columns", "stored as"], images.map(asRow)),
     `${signals.length} signals: ${signals.join(", ")}`,
     selectionLine(ledger),
     `${out}: about ${megabytes(imageBytes)} before compression; needs about ${megabytes(diskBytes)} while it works${room}`,
+    ...(exists ? [`${out} is there already: ${overwrite ? "it will be replaced" : "give --overwrite to replace it, or another name"}`] : []),
     "nothing was written",
   ];
-  return { json: { file: out, ...found, freeBytes }, text: lines.join("\n") };
+  return { json: { file: out, exists, ...found, freeBytes }, text: lines.join("\n") };
 }
 
 function asRow({ kind, id, rows, columns, type }: ConvertPreview["images"][number]): (string | number)[] {
@@ -201,10 +212,18 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     missing,
     assembled,
     cameraLengthMm: cameraLength,
-    tags: tags === undefined ? undefined : [...parseTagList(readFileSync(tags, "utf8")).tags],
+    tags: tags === undefined ? undefined : [...parseTagList(readTags(tags)).tags],
     detectors: detector.length === 0 ? undefined : detector,
     signals: signals.length === 0 ? undefined : signals.filter((id) => id !== "none"),
   };
+}
+
+function readTags(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw toSaclaError(error, "FILE_NOT_FOUND", `The tag list ${show(path)} cannot be read`);
+  }
 }
 
 function collect(text: string, all: string[]): string[] {

@@ -32,7 +32,10 @@ export const demo: AddCommand = (program, io) =>
       const simulated = address.startsWith("sim:") && options.run === undefined && options.bl === undefined;
       const where: Session = simulated ? { ...session, bl: demoRun.bl } : session;
       const number = simulated ? demoRun.run : (options.run ?? "newest");
-      const found = await look(where, { dark: true, ...(options.limit === undefined ? {} : { limit: options.limit }) }, [number, options.detector]);
+      const found = await look(where, { dark: true, out: options.out, ...(options.limit === undefined ? {} : { limit: options.limit }) }, [
+        number,
+        options.detector,
+      ]);
       const assembled = assembleLook(found);
       const monitor = await beamMonitor(found.run);
       io.writeFile(options.out, demoReport(found, assembled, monitor, address));

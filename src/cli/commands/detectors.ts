@@ -25,10 +25,10 @@ export const detectors: AddCommand = (program, io) =>
         id,
         `${ysize} × ${xsize}`,
         images,
-        absGain ?? "",
-        g?.posXUm ?? "",
-        g?.posYUm ?? "",
-        g?.rotationDeg ?? "",
+        rounded(absGain),
+        rounded(g?.posXUm),
+        rounded(g?.posYUm),
+        rounded(g?.rotationDeg),
       ]);
       return {
         json: { bl: run.bl, run: run.run, detectors: found.map(({ detector, info, images }) => ({ detector, ...info, images })) },
@@ -36,3 +36,8 @@ export const detectors: AddCommand = (program, io) =>
       };
     },
   );
+
+/** Six digits: a file's singles have no more, and as doubles show ten without a meaning. */
+function rounded(value: number | null | undefined): number | "" {
+  return value === null || value === undefined ? "" : Number(value.toPrecision(6));
+}

@@ -1,3 +1,5 @@
+import { isSaclaError } from "../../core/errors.ts";
+import type { Run, RunTags } from "../../db/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
 import { localTime } from "./runs.ts";
@@ -18,7 +20,7 @@ export const info: AddCommand = (program, io) =>
       const tags = await run.tags({ signal });
       const detectors = await run.detectors({ signal });
       const photonEnergyEv = await run.photonEnergyEv({ signal });
-      const dark = await run.darkTags(undefined, { signal });
+      const dark = await darkShots(run, signal);
       const rows: [string, string][] = [
         ["run", `${run.run} of beamline ${run.bl}`],
         ["status", statusWord[run.status] ?? String(run.status)],
@@ -27,8 +29,8 @@ export const info: AddCommand = (program, io) =>
         ["comment", run.comment],
         ["HighTag", String(run.hightag)],
         ["tags", `${run.info.start_tagnumber} to ${run.info.end_tagnumber} (excluded), ${run.info.total_tagnumber} at 60 Hz`],
-        ["shots", `${tags.length}, every ${tags.step} tags`],
-        ["dark shots", `${dark.length} at the head (${dark.evidence?.rule ?? "no rule"})`],
+        ["shots", `${tags.length}, every ${tags.step === 1 ? "tag" : `${tags.step} tags`}`],
+        ["dark shots", typeof dark === "string" ? dark : `${dark.length} at the head (${dark.evidence?.rule ?? "no rule"})`],
         ["photon energy", `${photonEnergyEv.toFixed(1)} eV (configured)`],
         ["detectors", detectors.map(({ id, sensors }) => (sensors.length > 1 ? `${id} (${sensors.length} sensors)` : id)).join(", ")],
       ];
@@ -39,8 +41,7 @@ export const info: AddCommand = (program, io) =>
           ...run.info,
           shots: tags.length,
           step: tags.step,
-          dark: dark.length,
-          darkEvidence: dark.evidence,
+          ...(typeof dark === "string" ? { dark: null, darkUnknown: dark } : { dark: dark.length, darkEvidence: dark.evidence }),
           photonEnergyEv,
           detectors,
         },
@@ -48,3 +49,13 @@ export const info: AddCommand = (program, io) =>
       };
     },
   );
+
+/** The dark shots, or why they cannot be told from the others: the rest of a run is worth showing without them. */
+async function darkShots(run: Run, signal: AbortSignal): Promise<RunTags | string> {
+  try {
+    return await run.darkTags(undefined, { signal });
+  } catch (error) {
+    if (!isSaclaError(error, "UNKNOWN_SIGNAL", "NO_DARK", "UNSUPPORTED")) throw error;
+    return error.message;
+  }
+}

@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { type DetectorGroup, groupDetectors } from "../../core/detector.ts";
 import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import type { NdArray } from "../../core/ndarray.ts";
@@ -10,6 +10,7 @@ import { collect } from "../karabo.ts";
 import { LiveView } from "../live-view.ts";
 import { assemblerFor, ledgerLine } from "../look.ts";
 import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
+import { StatusLine } from "../progress.ts";
 
 interface Options extends PictureOptions, CommonOptions {
   readonly detector?: string;
@@ -40,7 +41,7 @@ export const live: AddCommand = (program, io) =>
           )
           .option("-n, --shots <count>", "stop after so many shots", parseWhole)
           .option("--until-run-end", "stop with the run that is on, or begins next")
-          .option("--every <seconds>", "seconds between two pictures, the mean of the shots in between", parseNumber, 2)
+          .option("--every <seconds>", "seconds between two pictures, the mean of the shots in between", parseSeconds, 2)
           .option("--dark-run <run>", "subtract the mean of this run", parseWhole)
           .option("--hit-adu <adu>", "count hits: a pixel above this is lit", parseNumber)
           .option("--hit-pixels <count>", "a shot with so many lit pixels is a hit", parseWhole, 20),
@@ -73,6 +74,12 @@ async function follow(session: Session, options: Options): Promise<Answer> {
   await screen.end();
   const summary = { bl, detector: group.id, ...shots.counts, latencyMs: screen.latency, picture: screen.file };
   return { json: summary, text: `${ledgerLine(shots.ledger)}${screen.file === null ? "" : `; picture: ${screen.file}`}` };
+}
+
+function parseSeconds(text: string): number {
+  const seconds = parseNumber(text);
+  if (seconds < 0) throw new InvalidArgumentError("It must be a number of seconds, 0 or more.");
+  return seconds;
 }
 
 /** The detector a user named, or the one with the most sensors. @throws UNKNOWN_DETECTOR */
@@ -109,6 +116,7 @@ class Screen {
   readonly #shots: LiveShots;
   readonly #view: LiveView;
   readonly #timer: NodeJS.Timeout;
+  readonly #status: StatusLine;
   #values = "";
   #pictureAt: number;
   #lineAt = 0;
@@ -117,6 +125,7 @@ class Screen {
   constructor(session: Session, options: Options, group: DetectorGroup, shots: LiveShots, dark: Readonly<Record<string, NdArray<Float64Array>>> | undefined) {
     const now = performance.now();
     this.#session = session;
+    this.#status = new StatusLine(session.io);
     this.#options = options;
     this.#group = group;
     this.#shots = shots;
@@ -142,7 +151,7 @@ class Screen {
   /** Draws no more. */
   stop(): void {
     clearInterval(this.#timer);
-    if (this.#session.io.isTerminal) this.#session.io.err("\r\x1b[K");
+    this.#status.clear();
   }
 
   /** Stops with a last picture. */
@@ -186,7 +195,7 @@ class Screen {
   #drawLine(now: number): void {
     if (!this.#session.io.isTerminal || now - this.#lineAt < LINE_MS / 2) return;
     this.#lineAt = now;
-    this.#session.io.err(`\r\x1b[K${this.#line(now)}`);
+    this.#status.draw(this.#line(now));
   }
 
   #line(now: number): string {

@@ -49,7 +49,10 @@ export const presets: AddCommand = (program, io) =>
       }
       const preset = await kept.get(name);
       if (action === "restore") {
-        return await doMove(session, options, `put back ${name}`, await looking.putBack(preset), async (control) => await control.putBack(preset));
+        const move = await looking.putBack(preset);
+        if (move.table().length === 0)
+          return { json: { table: [], problems: [], seconds: 0, done: true, at: {} }, text: `all is as in ${name}; nothing to put back` };
+        return await doMove(session, options, `put back ${name}`, move, async (control) => await control.putBack(preset));
       }
       const differences = await looking.diff(preset);
       const rows = differences.map(({ name: device, before, now }) => [device, before.value, now.value, now.unit]);

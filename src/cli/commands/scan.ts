@@ -1,5 +1,6 @@
 import { scan as stepScan } from "../../scan/index.ts";
-import { type AddCommand, declare, parseNumber, parseWhole } from "../command.ts";
+import { type AddCommand, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import { experimentOf } from "../control.ts";
 import { runPlan, type ScanningOptions, withScanning } from "../scanning.ts";
 
 interface Options extends ScanningOptions {
@@ -31,10 +32,20 @@ export const scan: AddCommand = (program, io) =>
     async (session, options, [axis, from, to, points]) => {
       const { shots: count, signal, pumpedBy, shutter, settle } = options;
       const signals = [...new Set(pumpedBy === undefined ? signal : [...signal, pumpedBy])];
+      await checkSignals(session, options, [...signals, ...(options.monitor === undefined ? [] : [options.monitor])]);
       const settings = { axis, from, to, points, shots: { count, signals }, settleSeconds: settle, ...(shutter === undefined ? {} : { shutter }) };
       return await runPlan(session, options, stepScan(settings), { command: "scan", settings, ...contextOf(options) });
     },
   );
+
+/** A signal that is not there must be known before an axis moves and a shutter opens. @throws UNKNOWN_SIGNAL */
+async function checkSignals({ facility, signal: stop }: Session, options: ScanningOptions, names: readonly string[]): Promise<void> {
+  const experiment = await experimentOf(options);
+  for (const name of names) {
+    const id = experiment === undefined || name.includes("/") ? name : experiment.signal(name);
+    await facility.db.readTagnumberNewest(id, { signal: stop });
+  }
+}
 
 /** What `sacla resume` must know besides the plan. */
 export function contextOf({ experiment, monitor, rate, bl, url, map, pumpedBy }: ScanningOptions): Readonly<Record<string, unknown>> {

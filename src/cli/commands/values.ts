@@ -30,9 +30,7 @@ export const values: AddCommand = (program, io) =>
       const table = await run.table(names, (await run.tags({ signal })).slice(0, limit), { signal });
       if (out !== undefined) io.writeFile(out, await table.encode(out));
       if (plot !== undefined) {
-        const x = Array.from(table.tags);
-        const series = table.columns.map((column) => ({ label: column.equipId, x, y: column.values, style: "points" as const }));
-        io.writeFile(plot, linePlot(series, { title: `run ${run.run}`, xLabel: "tag", yLabel: table.columns.map(({ unit }) => unit).join(", ") }));
+        io.writeFile(plot, plotOf(table, `run ${run.run}`));
       }
       const columns = table.columns.map((column) => ({
         equipId: column.equipId,
@@ -47,6 +45,18 @@ export const values: AddCommand = (program, io) =>
       };
     },
   );
+
+/** Signals of several units have no axis in common: each is then shown by its own mean. */
+function plotOf({ tags, columns }: SignalTable, title: string): string {
+  const x = Array.from(tags);
+  const [unit = "", ...others] = new Set(columns.map((column) => column.unit));
+  const series = columns.map((column) => {
+    const mean = column.mean() || 1;
+    if (others.length === 0) return { label: column.equipId, x, y: column.values, style: "points" as const };
+    return { label: `${column.equipId} / ${mean.toPrecision(3)} ${column.unit}`, x, y: column.values.map((value) => value / mean), style: "points" as const };
+  });
+  return linePlot(series, { title, xLabel: "tag", yLabel: others.length === 0 ? unit : "relative to the mean" });
+}
 
 function everyValue({ tags, columns, equipIds }: SignalTable): string {
   const rows = Array.from(tags, (tag, i) => [tag, ...columns.map((column) => column.text(i))]);

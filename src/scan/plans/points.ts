@@ -38,7 +38,7 @@ export function* measure(to: Positions, options: PointOptions, extra: Positions 
   yield* checkpoint();
   const row = Object.keys(to).length === 0 ? extra : { ...extra, ...to };
   if (Object.keys(to).length > 0) yield* move(to);
-  if (options.settleSeconds !== undefined && options.settleSeconds > 0) yield* wait(options.settleSeconds);
+  if (options.settleSeconds !== undefined && options.settleSeconds !== 0) yield* wait(options.settleSeconds);
   if (options.freshSpots !== undefined) return yield* onFreshSpot(row, options, options.freshSpots);
   const taking = shots(options.shots);
   const taken = options.shutter === undefined ? yield* taking : yield* withShutterOpen(options.shutter, taking);

@@ -42,6 +42,10 @@ describe("sacla", () => {
       darkEvidence: { rule: expect.stringContaining("close") },
     });
     expect(await text("info")).toContain("4 at the head");
+    // Beamline 3 has no signal here that tells dark shots: the rest is told all the same.
+    const url = `${fixture}?bl=3`;
+    expect((await cli(["info", "--url", url])).out).toMatch(/dark shots +Dark and exposed shots .* cannot be told apart.*\nphoton energy/);
+    expect(JSON.parse((await cli(["info", "--json", "--url", url])).out)).toMatchObject({ shots: 9, dark: null, darkUnknown: expect.any(String) });
   });
 
   it("detectors: lists each sensor with its place", async () => {
@@ -76,6 +80,10 @@ describe("sacla", () => {
     expect(files.get("a.csv")).toContain("not-converged");
     expect(files.get("a.svg")).toMatch(/^<svg/);
     expect(await text("values", "newest", bm1)).toMatch(/e-09C/);
+    const shutter = "xfel_bl_2_shutter_1_open_valid/status";
+    const several = await cli(["values", "newest", bm1, shutter, "--plot", "b.svg", "--url", fixture]);
+    expect([several.code, String(several.files.get("b.svg"))]).toEqual([0, expect.stringMatching(/relative to the mean/)]);
+    expect(String(files.get("a.svg"))).not.toContain("relative");
   });
 
   it("values -o: writes the form the name ends with, and counts instead of printing all", async () => {
@@ -103,6 +111,15 @@ describe("sacla", () => {
     expect(answer).toMatchObject({ file: "never.h5", ledger: { asked: 9, used: 5, dropped: [{ reason: "dark" }] }, imageBytes: 5 * 8 * 64 * 32 * 4 });
     expect(await text("convert", "newest", "--dry-run")).toMatch(/9 of 9 shots to read\n.*\nnothing was written\n$/);
     expect(existsSync("never.h5")).toBe(false);
+    const taken = fileURLToPath(import.meta.url);
+    expect(await text("convert", "newest", "-o", taken, "--dry-run")).toMatch(/is there already: give --overwrite/);
+    expect(await text("convert", "newest", "-o", taken, "--dry-run", "--overwrite")).toMatch(/is there already: it will be replaced/);
+    for (const url of [fixture, `file:${fixture}?bl=3`]) {
+      const onto = await cli(["convert", "newest", "--overwrite", "-o", fixture, "--url", url]);
+      expect([onto.code, onto.err]).toEqual([2, expect.stringContaining("another file than the one that is read")]);
+    }
+    const none = await cli(["convert", "newest", "--where", `${bm1} > 1`, "--dry-run", "--url", fixture]);
+    expect(none.err).toMatch(/No shot of run \d+ is left to convert, of 9: .*\d+ /);
     const table = await cli(["convert", "newest", "--table", "a.doc", "--url", fixture]);
     expect([table.code, existsSync(`${truth.run}.h5`)]).toEqual([2, false]);
   });
@@ -147,7 +164,13 @@ describe("sacla", () => {
   it("exits with 2 when asked wrongly, 1 when it fails, 130 when stopped, and says what to do", async () => {
     const cases: [string[], number, string][] = [
       [["info", "7", "--url", fixture], 1, "UNKNOWN_RUN"],
-      [["info", "seven", "--url", fixture], 2, "whole number"],
+      [["info", "seven", "--url", fixture], 2, "run number, or newest"],
+      [["info", "seven", "--url", fixture], 2, "see: sacla info --help"],
+      [["convert", "newest", "--tags", "no.txt", "--url", fixture], 1, "FILE_NOT_FOUND"],
+      [["convert", "newest", "--format", "nxmx", "--pixels", "uint16", "--url", fixture], 2, '"uint16", but must be absent'],
+      [["average", "newest", "-o", "no/such/folder/a.png", "--url", fixture], 1, "folder is not there"],
+      [["demo", fixture, "-o", "no/such/folder/a.html"], 1, "folder is not there"],
+      [["live", "--every", "-1", "--url", fixture], 2, "0 or more"],
       [["average", "newest", "MPCCD-9", "--url", fixture], 1, "UNKNOWN_DETECTOR"],
       [["values", "newest", "nope", "--url", fixture], 1, "UNKNOWN_SIGNAL"],
       [["runs", "--bl", "9", "--url", fixture], 1, "UNKNOWN_BEAMLINE"],
@@ -166,11 +189,14 @@ describe("sacla", () => {
     expect([stopped.code, stopped.err]).toEqual([130, "stopped\n"]);
     const failed = await cli(["info", "7", "--json", "--url", fixture]);
     expect(JSON.parse(failed.out)).toMatchObject({ error: { code: "UNKNOWN_RUN", details: { run: 7 } } });
+    const wrong = await cli(["info", "seven", "--json", "--url", fixture]);
+    expect([wrong.code, JSON.parse(wrong.out)]).toMatchObject([2, { error: { code: "BAD_ARGUMENT", message: expect.stringContaining("'seven'") } }]);
   });
 
   it("--help and --version exit with 0", async () => {
     const help = await cli(["--help"]);
     expect([help.code, help.out.includes("assemble")]).toEqual([0, true]);
+    expect(Math.max(...help.out.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
     expect((await cli(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Io } from "../../../src/cli/io.ts";
-import { Progress, StepProgress } from "../../../src/cli/progress.ts";
+import { Progress, StatusLine, StepProgress } from "../../../src/cli/progress.ts";
 
 let drawn = "";
 const io: Io = {
@@ -41,4 +41,14 @@ it("begins its rate anew with each step, and cleans the line in between", () => 
   progress.end();
   expect(drawn).toContain("run 7, read 100/100 shots, 10/s, 0 s left\r\x1b[K");
   expect(drawn.endsWith("run 7, write 50/100 shots, 50/s, 1 s left\r\x1b[K")).toBe(true);
+});
+
+it("takes away all lines into which a narrow terminal broke it", () => {
+  const line = new StatusLine({ ...io, columns: 10 });
+  line.draw("x".repeat(10));
+  line.draw("y".repeat(25));
+  line.draw("z");
+  line.clear();
+  line.clear();
+  expect(drawn).toBe(`\r\x1b[K${"x".repeat(10)}\r\x1b[K${"y".repeat(25)}\x1b[2A\r\x1b[Jz\r\x1b[K`);
 });

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -56,6 +56,53 @@ describe("sacla scan", () => {
   }, 60_000);
 });
 
+describe("before anything moves", () => {
+  it("refuses what a shutter, a setting or a signal cannot be", async () => {
+    const body = `function* () { yield { kind: "set", setting: "bl3_attenuator1", value: 150 }; yield { kind: "shutter", name: "bl3_shuter1", open: true }; }`;
+    for (const adaptive of [false, true]) {
+      const bad = planFile(`settings-${adaptive}.mjs`, `export default plan("settings", {}, ${body}, { adaptive: ${adaptive} });`);
+      const { code, out } = await cli(["plan", "check", bad, ...url]);
+      expect([code, out]).toEqual([1, expect.stringMatching(/bl3_attenuator1 cannot be set to 150: it takes 0, 25,[\s\S]*no shutter "bl3_shuter1"/)]);
+    }
+    const journal = join(folder, "signal.journal");
+    const scanned = ["scan", delay, "0", "10", "2", "--yes", "--journal", journal, ...url];
+    expect(await cli([...scanned, "--signal", "no/such"])).toMatchObject({ code: 1, err: expect.stringContaining("UNKNOWN_SIGNAL") });
+    expect(await cli([...scanned, "--csv", join(folder, "absent", "a.csv")])).toMatchObject({ code: 1, err: expect.stringContaining("Nothing was moved") });
+    expect(await cli([...scanned, "--settle", "-1"])).toMatchObject({ code: 2 });
+    expect(existsSync(journal)).toBe(false);
+  }, 60_000);
+
+  it("leaves the picture of another scan alone whose journal is there", async () => {
+    const journal = join(folder, "twice.journal");
+    const scanned = ["scan", delay, "11990", "12010", "2", "--shots", "3", "--yes", "--journal", journal, "--plot", "twice.png", ...url];
+    expect((await cli(scanned)).files.has("twice.png")).toBe(true);
+    const again = await cli(scanned);
+    expect([again.code, again.files.size, again.err]).toEqual([1, 0, expect.stringContaining("FILE_EXISTS")]);
+  }, 60_000);
+});
+
+it("says why a signal has no number when a shutter is closed", async () => {
+  const { code, out, err, files } = await cli([
+    "scan",
+    delay,
+    "11990",
+    "12010",
+    "2",
+    "--shots",
+    "5",
+    "--signal",
+    "xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage",
+    "--yes",
+    "--csv",
+    "dark.csv",
+    ...url,
+  ]);
+  expect(code).toBe(0);
+  expect(err).toContain("voltage has no number in any shot: 5 not-converged");
+  expect(out).toContain("voltage has no number in any shot: 10 not-converged. Look at shutters");
+  expect(String(files.get("dark.csv"))).toMatch(/voltage missing\r\n.*5 not-converged\r\n.*5 not-converged\r\n$/);
+}, 60_000);
+
 describe("sacla plan", () => {
   it("checks and dry-runs a user's file", async () => {
     const good = planFile("good.mjs", `export default () => scan({ axis: "${delay}", from: 0, to: 100, points: 3, shots: 30 });`);
@@ -84,7 +131,17 @@ describe("sacla plan", () => {
   it("says what is wrong with a file", async () => {
     const none = planFile("none.mjs", "export const x = 1;");
     expect(await cli(["plan", "check", none, ...url])).toMatchObject({ code: 2, err: expect.stringContaining("as its default") });
-    expect(await cli(["plan", "check", join(folder, "absent.mjs"), ...url])).toMatchObject({ code: 2, err: expect.stringContaining("cannot be loaded") });
+    expect(await cli(["plan", "check", join(folder, "absent.mjs"), ...url])).toMatchObject({ code: 1, err: expect.stringContaining("FILE_NOT_FOUND") });
+    const throws = planFile("throws.mjs", 'export default () => { throw new TypeError("oops"); };');
+    expect(await cli(["plan", "check", throws, ...url])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/throws\.mjs" cannot be loaded: oops \(throws\.mjs:2/),
+    });
+    const fails = planFile("fails.mjs", `export default plan("fails", {}, function* () { yield* move({ ${delay}: 1 }); null.x; });`);
+    expect(await cli(["plan", "run", fails, "--yes", ...url])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/steps of the plan fails fail: .*fails\.mjs:2:\d+\)/),
+    });
     expect(await cli(["resume", join(folder, "absent.journal")])).toMatchObject({ code: 1, err: expect.stringContaining("FILE_NOT_FOUND") });
   }, 60_000);
 });

@@ -80,7 +80,8 @@ describe("sacla serve", () => {
     const { port } = other.address() as AddressInfo;
     const sim = "sim:?clock=virtual";
     expect(await failure("serve", sim, "--http", `127.0.0.1:${port}`)).toEqual([1, expect.stringMatching(/UNREACHABLE: .*another program listens/)]);
-    expect(await failure("serve", sim, "--zmq", `tcp://127.0.0.1:${port}`)).toEqual([1, expect.stringContaining("UNREACHABLE")]);
+    expect(await failure("serve", sim, "--zmq", `tcp://127.0.0.1:${port}`)).toEqual([1, expect.stringMatching(/UNREACHABLE: .*another program listens/)]);
+    expect(await failure("serve", sim, "--zmq", "5555")).toEqual([2, expect.stringContaining("tcp://HOST:PORT")]);
     await new Promise((resolve) => other.close(resolve));
     for (const address of ["5580", "127.0.0.1", "127.0.0.1:http", "http://127.0.0.1:5580"]) {
       expect(await failure("serve", sim, "--http", address), address).toEqual([2, expect.stringContaining("HOST:PORT")]);

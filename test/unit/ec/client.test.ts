@@ -153,8 +153,12 @@ describe("a snapshot", () => {
     await (await control.plan({ delay: 1, k: 2 })).go();
     const aligned = await presets.get("aligned");
     expect((await control.diff(aligned)).map(({ name, before, now }) => [name, before.value, now.value])).toEqual([["delay", 5, 1]]);
+    // What is as it was is not put again: a pulse selector on `single` would let another pulse through.
+    const before = toy.calls.length;
     await (await control.putBack(aligned)).go();
+    expect(toy.calls.slice(before)).toEqual(["move bl3_st2_pm001 -450"]);
     expect(await control.diff(aligned)).toEqual([]);
+    expect((await control.putBack(aligned)).table()).toEqual([]);
     expect((await presets.history("aligned")).map(({ comment }) => comment)).toEqual(["first", "second"]);
     expect(Object.keys((await presets.history("aligned"))[0]?.values ?? {})).toEqual(["delay", "sample_x", "gain", "k"]);
     await presets.remove("aligned");

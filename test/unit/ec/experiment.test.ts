@@ -24,7 +24,7 @@ describe("what is wrong with an experiment file", () => {
     ["no limits", { axes: { delay: { ...axis, limits: undefined } } }, "axes.delay.limits .* must be two numbers"],
     ["a name with a blank", { axes: { "my delay": axis } }, 'is "my delay", but must be a name of letters, digits and _'],
     ["a key left out", { axes: { delay: { device: "bl3_x" } } }, "axes.delay.unit .* must be given"],
-    ["a misspelt key", { axes: { delay: { ...axis, ofset: 1 } } }, "axes.delay.ofset .* left out"],
+    ["a misspelt key", { axes: { delay: { ...axis, ofset: 1 } } }, "axes.delay.ofset .* left out, or one of device, .*offset"],
     ["an object with a slash", madoca({ object: "a/b", info: shutter }), "madoca.devices.0.object .* letters, digits and _"],
     ["two devices on one object", madoca({ object: "a", info: shutter }, { object: "a", info: setting }), "each object once and each device once"],
     ["one device on two objects", madoca({ object: "a", info: shutter }, { object: "b", info: shutter }), "each object once and each device once"],

@@ -360,3 +360,21 @@ describe("resuming", () => {
     await expect(resumeScan(path, five, virtualApparatus(bench))).rejects.toMatchObject({ code: "FILE_DAMAGED" });
   });
 });
+
+it("a cleanup that fails as well hides neither the first failure nor where the scan goes on", async () => {
+  const path = file("twice-failed.journal");
+  const two = scanRelative({ axis: "delay", from: 1, to: 2, points: 2, shots: 2 });
+  let isBroken = true;
+  const notes: string[] = [];
+  const { apparatus, done } = watched((_, call) => {
+    if (isBroken && call.kind === "move") throw new SaclaError("DEVICE_FAULT", `no way to ${call.to["delay"]}`);
+  });
+  const journal = Journal.create(path, two);
+  const failed = new Engine(apparatus, { journal, observers: [{ note: (text) => notes.push(text) }] }).run(two);
+  await expect(failed).rejects.toMatchObject({ code: "DEVICE_FAULT", message: "no way to 1" });
+  journal.close();
+  expect(notes).toEqual(["the cleanup failed, too: no way to 0"]);
+  expect(done).toEqual(["safe"]);
+  isBroken = false;
+  expect(await resumeScan(path, two, apparatus)).toMatchObject({ outcome: "done", points: 2 });
+});
