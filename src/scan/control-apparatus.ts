@@ -1,5 +1,5 @@
 import { sleep } from "../core/async.ts";
-import { SaclaError } from "../core/errors.ts";
+import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { asFinite, asText, checkOptions } from "../core/guards.ts";
 import { LedgerBook } from "../core/ledger.ts";
 import { type Column, entryOf } from "../core/syncdb.ts";
@@ -84,11 +84,11 @@ export function controlApparatus(facility: ControlledFacility, control: Control,
       const shutter = control.shutter(name);
       await (open ? shutter.open() : shutter.close());
     },
-    shots: async (request, how) => await takeShots(feed(), control, request, how),
+    shots: async (request, how) => await underLease(control, how, async (bound) => await takeShots(feed(), control, request, bound)),
     fly: async (request, how) => {
       used.add(request.axis);
       try {
-        return await fly(feed(), control, request, rateHz, options, how);
+        return await underLease(control, how, async (bound) => await fly(feed(), control, request, rateHz, options, bound));
       } catch (error) {
         await atRest(control, [request.axis]);
         throw error;
@@ -100,6 +100,20 @@ export function controlApparatus(facility: ControlledFacility, control: Control,
       await atRest(control, [...used]);
     },
   };
+}
+
+/**
+ * Work that ends when the lease is lost: the devices have been made safe then, and what it waits for would never come.
+ * @throws LEASE_LOST and not the ABORTED by which the engine knows a pause
+ */
+async function underLease<T>(control: Control, how: DoOptions, work: (bound: DoOptions) => Promise<T>): Promise<T> {
+  const lost = control.signal;
+  const signal = AbortSignal.any([lost, ...(how.signal === undefined ? [] : [how.signal])]);
+  try {
+    return await work({ ...how, signal });
+  } catch (error) {
+    throw lost.aborted ? toSaclaError(lost.reason) : error;
+  }
 }
 
 /** Waits until stopped axes are at rest, for a bounded time: whether they are is for the next move to say. */

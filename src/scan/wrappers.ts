@@ -24,10 +24,22 @@ export function* finalize<R>(steps: Steps<R>, cleanup: () => Steps<unknown>): St
   return result;
 }
 
-/** Puts axes back where they were. */
+/** Puts axes back where they were; not after a fault of a device, which somebody must look at before anything is moved again. */
 export function* andReturn<R>(axes: readonly string[], steps: Steps<R>): Steps<R> {
   const before = yield* where(axes);
-  return yield* finalize(steps, () => move(before));
+  let isFaulty = false;
+  const watched = function* (): Steps<R> {
+    try {
+      return yield* steps;
+    } catch (error) {
+      isFaulty = isSaclaError(error, "DEVICE_FAULT");
+      throw error;
+    }
+  };
+  return yield* finalize(watched(), function* (): Steps {
+    if (isFaulty) yield* note(`${axes.join(", ")}: not put back after the fault`);
+    else yield* move(before);
+  });
 }
 
 /** The shutter is open during `steps`, and closed afterwards however they end. */

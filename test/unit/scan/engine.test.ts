@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { SaclaError } from "../../../src/core/index.ts";
 import {
+  andReturn,
   checkpoint,
   count,
   Engine,
@@ -199,7 +200,7 @@ describe("engine", () => {
     });
     expect((await new Engine(apparatus).run(caught)).outcome).toBe("done");
     await expect(new Engine(apparatus).run(scan({ axis: "x", from: 6, to: 8, points: 3, shots: 1, shutter: "main" }))).rejects.toBe(stuck);
-    expect(done.slice(-3)).toEqual(["close main", "move x,8", "safe"]);
+    expect(done.slice(-2)).toEqual(["close main", "safe"]);
   });
 
   it("takes one plan at a time", async () => {
@@ -367,14 +368,36 @@ it("a cleanup that fails as well hides neither the first failure nor where the s
   let isBroken = true;
   const notes: string[] = [];
   const { apparatus, done } = watched((_, call) => {
-    if (isBroken && call.kind === "move") throw new SaclaError("DEVICE_FAULT", `no way to ${call.to["delay"]}`);
+    if (isBroken && call.kind === "move") throw new SaclaError("DEVICE_BUSY", `no way to ${call.to["delay"]}`);
   });
   const journal = Journal.create(path, two);
   const failed = new Engine(apparatus, { journal, observers: [{ note: (text) => notes.push(text) }] }).run(two);
-  await expect(failed).rejects.toMatchObject({ code: "DEVICE_FAULT", message: "no way to 1" });
+  await expect(failed).rejects.toMatchObject({ code: "DEVICE_BUSY", message: "no way to 1" });
   journal.close();
   expect(notes).toEqual(["the cleanup failed, too: no way to 0"]);
   expect(done).toEqual(["safe"]);
   isBroken = false;
   expect(await resumeScan(path, two, apparatus)).toMatchObject({ outcome: "done", points: 2 });
+});
+
+it("axes are put back after a failure, but not after a fault of a device", async () => {
+  for (const code of ["BAD_ARGUMENT", "DEVICE_FAULT"] as const) {
+    const notes: string[] = [];
+    const { apparatus, done } = watched((_, call) => {
+      if (call.kind === "shots") throw new SaclaError(code, "as the test wants it");
+    });
+    const going = plan("there", {}, () =>
+      andReturn(
+        ["x"],
+        (function* () {
+          yield* move({ x: 3 });
+          yield* shots(1);
+        })(),
+      ),
+    );
+    await expect(new Engine(apparatus, { observers: [{ note: (text) => notes.push(text) }] }).run(going)).rejects.toMatchObject({ code });
+    const moves = done.filter((text) => text.startsWith("move"));
+    expect([code, moves.length]).toEqual([code, code === "DEVICE_FAULT" ? 1 : 2]);
+    expect(notes).toEqual(code === "DEVICE_FAULT" ? ["x: not put back after the fault"] : []);
+  }
 });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { connect } from "../../../src/connect.ts";
+import { connect, Facility } from "../../../src/connect.ts";
+import { SaclaError } from "../../../src/core/errors.ts";
 import { defineExperiment } from "../../../src/ec/index.ts";
 import { controlApparatus, Engine, type Plan, plan, point, scan, shots, virtualApparatus } from "../../../src/scan/index.ts";
+import type { Endpoint } from "../../../src/transport/index.ts";
 import { bench, replaced } from "./fixtures.ts";
 
 const beam = { signal: "i0", between: [0.5, 2] } as const;
@@ -104,5 +106,25 @@ describe("a hold of the controlled beamline", () => {
     await new Engine(apparatus, { observers: [{ note }] }).run(plan("waiting", {}, () => shots(3)));
     expect(notes).toEqual([expect.stringMatching(none), expect.stringMatching(/goes on/)]);
     expect(none.exec(notes[0] ?? "")?.[1]).toBe("no shots come, a klystron has tripped");
+  }, 60_000);
+
+  it("ends with LEASE_LOST when the lease is lost meanwhile: nothing would come any more", async () => {
+    await using facility = await connect("sim:?clock=virtual&seed=11");
+    let isLost = false;
+    const call: Endpoint["call"] = async (method, params, options) => {
+      if (isLost && method === "lease.renew") throw new SaclaError("LEASE_LOST", "The server was started anew and knows of no lease.");
+      return await facility.endpoint.call(method, params, options);
+    };
+    const { ec } = new Facility(replaced(facility.endpoint, "call", call));
+    await using control = await ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2, ttlMs: 500 });
+    await control.shutter("xrays").open();
+    await control.shutter("xrays").close();
+    const note = (): void => {
+      isLost = true;
+    };
+    const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
+    const waiting = plan("waiting", {}, () => shots({ count: 3, beam: { signal: "i0", between: [1e-10, 1] } }));
+    await expect(new Engine(apparatus, { observers: [{ note }] }).run(waiting)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(isLost).toBe(true);
   }, 60_000);
 });
