@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { Argument, type Command } from "commander";
 import type { DetectorGroup } from "../core/detector.ts";
-import { SaclaError, show } from "../core/errors.ts";
+import { isSaclaError, SaclaError, show } from "../core/errors.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Image, NdArray } from "../core/ndarray.ts";
 import type { Run } from "../db/index.ts";
@@ -58,17 +58,32 @@ export async function look(session: Session, options: LookOptions, [number, id]:
   });
 }
 
-/** The assembler of a detector: edges and dead ports left out, gaps NaN. Null for cameras without a geometry. */
-export function assemblerFor(
+/** The assembler of a detector: edges, dead ports and bad pixels left out, gaps NaN. Null for cameras without a geometry. */
+export async function assemblerFor(
+  { facility, signal }: Pick<Session, "facility" | "signal">,
   run: Run,
   sensors: readonly { readonly info: SensorLook["info"] }[],
   view: View,
   method: AssemblyMethod = "nearest",
-): Assembler | null {
+): Promise<Assembler | null> {
   const infos = sensors.map(({ info }) => info);
   if (infos.length === 0 || infos.some(({ geometry }) => geometry === null)) return null;
-  const masks = infos.map(({ id, ysize, xsize }) => usable(badPixels(id, run.bl, run.run, [ysize, xsize])));
+  const citius = infos.some(({ id }) => id.startsWith("CITIUS-")) ? await citiusBadPixels(facility, run, signal) : undefined;
+  const masks = infos.map(({ id, ysize, xsize }) => usable(citius?.get(id) ?? badPixels(id, run.bl, run.run, [ysize, xsize])));
   return new Assembler(infos, { view, method, masks });
+}
+
+/** The bad pixels of CITIUS sensors, which the facility tells for each run. Converted files do not hold them. */
+async function citiusBadPixels({ st }: Session["facility"], { bl, run }: Run, signal: AbortSignal): Promise<ReadonlyMap<string, NdArray<Uint8Array>>> {
+  try {
+    const buffer = new st.ctdapyXfel.CtrlBuffer(bl, run);
+    const ids = await buffer.readDetidlist({ signal });
+    const stack = await buffer.readBadpixelMasks({ signal });
+    return new Map(ids.map((id, i) => [id, stack.pick(i)]));
+  } catch (error) {
+    if (isSaclaError(error, "UNSUPPORTED")) return new Map();
+    throw error;
+  }
 }
 
 /** Sum, largest value and its place. */

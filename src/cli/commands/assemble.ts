@@ -38,7 +38,7 @@ export const assemble: AddCommand = (program, io) =>
     async (session, options, args) => {
       const found = await look(session, options, args);
       const { run, detector, sensors, ledger, tags } = found;
-      const assembler = assemblerFor(run, sensors, options.view, options.method);
+      const assembler = await assemblerFor(session, run, sensors, options.view, options.method);
       if (assembler === null) throw new SaclaError("BAD_GEOMETRY", `${detector.id} has no geometry to assemble; use: sacla average ${run.run} ${detector.id}`);
       const images = correctedMeans(found);
       const picture = assembler.assemble(images);

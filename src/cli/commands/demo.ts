@@ -36,7 +36,7 @@ export const demo: AddCommand = (program, io) =>
         number,
         options.detector,
       ]);
-      const assembled = assembleLook(found);
+      const assembled = await assembleLook(session, found);
       const monitor = await beamMonitor(found.run);
       io.writeFile(options.out, demoReport(found, assembled, monitor, address));
       return { json: demoJson(found, assembled), text: summaryText(found, assembled, options.out) };
@@ -44,9 +44,9 @@ export const demo: AddCommand = (program, io) =>
     (options, [source]) => source ?? options.url,
   );
 
-function assembleLook(found: QuickLook): Assembled {
+async function assembleLook(session: Session, found: QuickLook): Promise<Assembled> {
   const { run, detector, sensors } = found;
-  const assembler = assemblerFor(run, sensors, "source");
+  const assembler = await assemblerFor(session, run, sensors, "source");
   if (assembler === null) throw new SaclaError("BAD_GEOMETRY", `${detector.id} of run ${run.run} has no geometry to assemble; name another with --detector.`);
   const images = correctedMeans(found);
   const image = assembler.assemble(images);

@@ -40,7 +40,7 @@ export const image: AddCommand = (program, io) =>
         for (const [sensor, raw] of Object.entries(images)) images[sensor] = withoutDark(dark, sensor, raw);
       }
       const infos = await Promise.all(detector.sensors.map(async (sensor) => ({ info: await st.detectorInfo(run.bl, run.run, sensor, { signal }) })));
-      const assembler = detector.sensors.length > 1 ? assemblerFor(run, infos, "source") : null;
+      const assembler = detector.sensors.length > 1 ? await assemblerFor(session, run, infos, "source") : null;
       const picture = assembler?.assemble(images) ?? Object.values(images)[0];
       if (picture === undefined) throw new SaclaError("NO_SHOTS", `Detector ${detector.id} has no sensor.`);
       const written = writePicture(io, picture, options, fileStem(run, detector, String(tag)), `${detector.id}, run ${run.run}, tag ${tag}`);

@@ -26,7 +26,10 @@ export const runs: AddCommand = (program, io) =>
         if (follow !== true) found.push(run);
         else io.out(json === true ? `${JSON.stringify(summary(run))}\n` : `${row(run).join("  ")}\n`);
       }
-      return { json: { bl, runs: found.map(summary) }, text: textTable(["run", "status", "start", "s", "tags", "comment"], found.map(row)) };
+      // The name of a source also says what it lacks, such as files of a folder that cannot be read.
+      const { name } = await facility.endpoint.call("facility.describe", {}, { signal });
+      const table = textTable(["run", "status", "start", "s", "tags", "comment"], found.map(row));
+      return { json: { bl, source: name, runs: found.map(summary) }, text: `${table}\nbeamline ${bl} of ${name}` };
     },
   );
 

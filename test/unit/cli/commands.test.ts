@@ -29,7 +29,11 @@ async function text(...args: string[]): Promise<string> {
 
 describe("sacla", () => {
   it("runs: lists runs, for machines and people", async () => {
-    expect(await json("runs")).toMatchObject({ bl: 2, runs: [{ run: truth.run, status: 0, startTag: truth.tags[0] }] });
+    expect(await json("runs")).toMatchObject({
+      bl: 2,
+      source: expect.stringContaining("tiny-octal.h5"),
+      runs: [{ run: truth.run, status: 0, startTag: truth.tags[0] }],
+    });
     expect(await text("runs")).toMatch(new RegExp(`${truth.run} +stopped`));
   });
 
@@ -135,6 +139,14 @@ describe("sacla", () => {
     const assembled = await cli(["image", "newest", "--dark", "--url", fixture]);
     expect([...assembled.files.keys()]).toEqual([`${truth.run}-${detector}-${truth.tags.at(-1)}.png`]);
     expect((await cli(["image", "newest", `${detector}-3`, "--tag", "384559331", "--json", "--url", fixture])).out).toContain("FRAME_MISSING");
+  });
+
+  it("assemble leaves out the bad pixels of CITIUS, which shine", async () => {
+    const { code, out } = await cli(["assemble", "228985", "--bl", "2", "--no-dark", "--limit", "1", "--json", "--url", "sim:"]);
+    const { brightest } = JSON.parse(out) as { brightest: { value: number }[] };
+    expect([code, brightest.length]).toEqual([0, 8]);
+    // Bad ones give 5000 ADU in every shot.
+    for (const { value } of brightest) expect(value).toBeLessThan(2500);
   });
 
   it("average, histogram, assemble: account for the missing image", async () => {
