@@ -30,6 +30,8 @@ export interface Apparatus {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** In user units. @throws UNKNOWN_DEVICE */
   limits(axis: string): { readonly from: number; readonly to: number } | "unlimited";
+  /** Whether these signals exist, asked before a plan begins. @throws UNKNOWN_SIGNAL, UNKNOWN_DEVICE */
+  checkSignals?(signals: readonly string[]): Promise<void>;
   /** Where axes are, in user units. @throws UNKNOWN_DEVICE */
   where(axes: readonly string[]): Promise<Positions>;
   /**

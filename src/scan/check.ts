@@ -10,12 +10,12 @@ import { checkWithin } from "./virtual-devices.ts";
 const MOST_STEPS = 5_000_000;
 
 /** What a plan is checked against. */
-export type CheckedApparatus = Pick<Apparatus, "limits" | "where"> & { readonly runs?: Pick<ApparatusRuns, "state"> };
+export type CheckedApparatus = Pick<Apparatus, "limits" | "where" | "checkSignals"> & { readonly runs?: Pick<ApparatusRuns, "state"> };
 
 /**
- * Walks a plan without doing anything and looks at every position it goes to and at the order of its runs. Of an adaptive
+ * Walks a plan without doing anything and looks at every position it goes to, at its signals and at the order of its runs. Of an adaptive
  * plan the steps that follow from measured values are not known; they are checked when they come.
- * @throws LIMIT naming all positions outside the limits @throws UNKNOWN_DEVICE
+ * @throws LIMIT naming all positions outside the limits @throws UNKNOWN_DEVICE, UNKNOWN_SIGNAL
  * @throws BAD_ARGUMENT for a run that is started while one is on, or stopped while none is
  * @throws DEVICE_BUSY when the plan starts a run, but one is on @throws UNSUPPORTED when there is no run control
  */
@@ -25,6 +25,7 @@ export async function checkPlan(plan: Plan, apparatus: CheckedApparatus, maps: R
   const previews = new Map(Object.entries(maps).map(([name, map]) => [name, map.preview()]));
   const at = new Map<string, number>();
   const problems = new Set<string>();
+  const signals = new Set<string>();
   const steps = plan.steps();
   let message = next(plan, () => steps.next());
   for (let n = 0; message !== undefined && n < MOST_STEPS; n++) {
@@ -33,6 +34,7 @@ export async function checkPlan(plan: Plan, apparatus: CheckedApparatus, maps: R
       if (why !== "") problems.add(why);
       at.set(axis, to);
     }
+    if (message.kind === "shots" || message.kind === "fly") for (const signal of signalsOf(message.request)) signals.add(signal);
     if (message.kind === "where") await look(message.axes, at, apparatus);
     if (message.kind === "startRun" && !isRunControlSeen) {
       isRunControlSeen = true;
@@ -47,6 +49,7 @@ export async function checkPlan(plan: Plan, apparatus: CheckedApparatus, maps: R
       details: { problems: [...problems] },
     });
   }
+  await apparatus.checkSignals?.([...signals]);
 }
 
 /** The next message; undefined at the end, and where an adaptive plan makes of values nobody has measured what it cannot go on with. */

@@ -67,6 +67,9 @@ export function controlApparatus(facility: ControlledFacility, control: Control,
     now: () => performance.now(),
     sleep,
     limits: (axis) => control.axis(axis).limits,
+    checkSignals: async (signals) => {
+      for (const name of [options.monitor, ...signals]) await facility.db.readTagnumberNewest(signalId(options, name));
+    },
     where: async (axes) => Object.fromEntries(await Promise.all(axes.map(async (axis) => [axis, await control.axis(axis).position()] as const))),
     move: async (to, { signal }) => {
       const axes = Object.keys(to);
@@ -317,7 +320,7 @@ class ShotFeed {
     this.#newsAt = performance.now();
     this.beamOff = null;
     if (tags.length === 0) return;
-    const columns = await endpoint.call("db.readColumns", { equipIds: this.#signals.map((name) => this.#id(name)), hightag, tags }, { signal });
+    const columns = await endpoint.call("db.readColumns", { equipIds: this.#signals.map((name) => signalId(this.#options, name)), hightag, tags }, { signal });
     const byName = new Map<string, Column>(this.#signals.map((name, i) => [name, columns[i] ?? missing(name)]));
     let at = 0;
     const read: ReadShot = (name) => {
@@ -349,16 +352,15 @@ class ShotFeed {
 
   /** The newest shot that has all signals. */
   async #newest(signal: AbortSignal | undefined): Promise<readonly [hightag: number, tag: number]> {
-    const all = await Promise.all(this.#signals.map(async (name) => await this.#facility.db.readTagnumberNewest(this.#id(name), { signal })));
+    const all = await Promise.all(this.#signals.map(async (name) => await this.#facility.db.readTagnumberNewest(signalId(this.#options, name), { signal })));
     const hightag = all.reduce((least, [each]) => Math.min(least, each), Infinity);
     return [hightag, all.reduce((least, [each, tag]) => (each === hightag ? Math.min(least, tag) : least), Infinity)];
   }
+}
 
-  #id(name: string): string {
-    const { experiment } = this.#options;
-    // An equipment id has a slash, a name of the experiment has none.
-    return experiment === undefined || name.includes("/") ? name : experiment.signal(name);
-  }
+/** An equipment id has a slash, a name of the experiment has none. */
+function signalId({ experiment }: ControlApparatusOptions, name: string): string {
+  return experiment === undefined || name.includes("/") ? name : experiment.signal(name);
 }
 
 function missing(name: string): Column {

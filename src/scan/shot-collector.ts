@@ -11,7 +11,7 @@ const NO_BEAM = "no-beam";
 const DEFAULT_LEAST_SHOTS = 10;
 
 /** Signals that a request reads, each once. */
-export function signalsOf({ signals = [], conditions = [], beam, precision }: ShotsRequest): string[] {
+export function signalsOf({ signals = [], conditions = [], beam, precision }: Omit<ShotsRequest, "count">): string[] {
   const all = [...signals, ...conditions.map(({ signal }) => signal)];
   if (beam !== undefined) all.push(beam.signal);
   if (precision !== undefined) all.push(precision.signal);

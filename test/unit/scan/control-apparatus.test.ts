@@ -66,6 +66,21 @@ describe("controlled beamline", () => {
     });
   }, 120_000);
 
+  it("refuses a signal that is not there before anything moves", async () => {
+    await onSimulated(async (apparatus) => {
+      let moves = 0;
+      const counted = replaced(apparatus, "move", async (to, options) => {
+        moves++;
+        return await apparatus.move(to, options);
+      });
+      for (const bad of [{ signals: ["xfel_bl_3_nothing/voltage"] }, { conditions: [{ signal: "xfel_bl_3_nothing/voltage", between: [0, 1] as const }] }]) {
+        const wrong = scan({ axis: "delay", from: 79, to: 81, points: 3, shots: { count: 2, ...bad }, shutter: "xrays" });
+        await expect(new Engine(counted).run(wrong)).rejects.toMatchObject({ code: "UNKNOWN_SIGNAL" });
+      }
+      expect(moves).toBe(0);
+    });
+  }, 60_000);
+
   it("finds the Bragg peak of the simulated crystal within the stated error", async () => {
     const truth = createSimulatedFacility({ seed: SEED }).truth.crystal(3);
     const centre = truth.centrePulse / 1e4;
