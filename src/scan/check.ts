@@ -1,6 +1,6 @@
 import { isSaclaError, SaclaError, showList, toSaclaError } from "../core/errors.ts";
 import type { Apparatus, ApparatusRuns } from "./apparatus.ts";
-import type { Answer, Message, Plan, ShotsRequest, ShotsTaken } from "./messages.ts";
+import type { Answer, FlyRequest, Message, Plan, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { noRunControl, RunOrder } from "./run-keeper.ts";
 import { signalsOf } from "./shot-collector.ts";
 import type { TargetMap } from "./target-map.ts";
@@ -26,6 +26,7 @@ export async function checkPlan(plan: Plan, apparatus: CheckedApparatus, maps: R
   const at = new Map<string, number>();
   const problems = new Set<string>();
   const signals = new Set<string>();
+  let lastRequest: ShotsRequest | FlyRequest | undefined;
   const steps = plan.steps();
   let message = next(plan, () => steps.next());
   for (let n = 0; message !== undefined && n < MOST_STEPS; n++) {
@@ -34,7 +35,11 @@ export async function checkPlan(plan: Plan, apparatus: CheckedApparatus, maps: R
       if (why !== "") problems.add(why);
       at.set(axis, to);
     }
-    if (message.kind === "shots" || message.kind === "fly") for (const signal of signalsOf(message.request)) signals.add(signal);
+    if ((message.kind === "shots" || message.kind === "fly") && message.request !== lastRequest) {
+      // The same one at every point of most scans.
+      lastRequest = message.request;
+      for (const signal of signalsOf(lastRequest)) signals.add(signal);
+    }
     if (message.kind === "where") await look(message.axes, at, apparatus);
     if (message.kind === "startRun" && !isRunControlSeen) {
       isRunControlSeen = true;
