@@ -51,19 +51,32 @@ export function readPixels(raw: RawFile, dataset: RawDataset, out: Pixels): void
 
 /** Fills `out` with a run of bytes whose place and type are known. */
 export function readRun(raw: RawFile, address: number, element: Element, out: Pixels): void {
-  const target = targetFor(element, out);
-  raw.read(new Uint8Array(target.buffer, target.byteOffset, target.byteLength), address);
-  settle(element, target, out);
+  if (isOwnType(element, out)) {
+    raw.read(new Uint8Array(out.buffer, out.byteOffset, out.byteLength), address);
+    settle(element, out, out);
+  } else {
+    const Own = otherType(element, out);
+    const { buffer, byteOffset } = raw.lend(address, out.length * element.bytes);
+    settle(element, new Own(buffer, byteOffset, out.length), out);
+  }
 }
 
 /** `out` itself where the pixels are of its type, else a part of its memory as pixels of their own. */
-function targetFor({ kind, bytes }: Element, out: Pixels): Target {
-  const name = `${kind}${bytes}`;
-  const isOwn = out instanceof Uint16Array ? name === "u2" : name === "f4";
-  if (isOwn) return out;
-  const Own = pixelArrays[name];
-  if (Own === undefined || out instanceof Uint16Array) throw new NotUnderstood(`${name} as other pixels`);
+function targetFor(element: Element, out: Pixels): Target {
+  if (isOwnType(element, out)) return out;
+  const Own = otherType(element, out);
   return new Own(out.buffer, out.byteOffset, out.length);
+}
+
+function isOwnType({ kind, bytes }: Element, out: Pixels): boolean {
+  return `${kind}${bytes}` === (out instanceof Uint16Array ? "u2" : "f4");
+}
+
+/** The type in the file, when all its values can become those of `out`. */
+function otherType({ kind, bytes }: Element, out: Pixels): (typeof pixelArrays)[string] {
+  const Own = pixelArrays[`${kind}${bytes}`];
+  if (Own === undefined || out instanceof Uint16Array) throw new NotUnderstood(`${kind}${bytes} as other pixels`);
+  return Own;
 }
 
 /** Bytes in the order of this machine, and pixels of the type wanted. */
