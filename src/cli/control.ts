@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { sleep } from "../core/async.ts";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
-import { type Control, Experiment, type Move } from "../ec/index.ts";
+import { type Control, type DeviceInfo, Experiment, type Move, type SettingInfo } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import type { Answer, CommonOptions, Session } from "./command.ts";
 
@@ -50,7 +50,7 @@ export async function change<T>(
   options: ChangeOptions,
   what: string,
   shown: string,
-  work: (control: Control) => Promise<T>,
+  work: (control: Control, experiment: Experiment | undefined) => Promise<T>,
 ): Promise<{ readonly done: true; readonly value: T } | { readonly done: false }> {
   if (options.dryRun === true) return { done: false };
   const { io, facility } = session;
@@ -62,22 +62,39 @@ export async function change<T>(
   const { bl, experiment } = await placeOf(session, options);
   const name = `${io.env["USER"] ?? "somebody"}, sacla`;
   await using control = await facility.ec.control(bl, { name, reason: options.reason ?? what, experiment });
-  return { done: true, value: await work(control) };
+  return { done: true, value: await work(control, experiment) };
+}
+
+/** A value in a table: numbers without digits that only binary fractions have. */
+export function cell(value: number | string | null): number | string {
+  return value === null ? "" : typeof value === "number" ? Number(value.toPrecision(9)) : value;
+}
+
+/** What an experiment calls a device, by its control name or its SyncDB name; "" when it does not. */
+export function namesOf(experiment: Experiment | undefined): (info: DeviceInfo) => string {
+  const names = new Map<string, string>();
+  for (const part of [experiment?.axes, experiment?.shutters, experiment?.settings])
+    for (const [name, { device }] of Object.entries(part ?? {})) names.set(device, name);
+  return ({ name, syncdb }) => names.get(name) ?? names.get(syncdb ?? "") ?? "";
+}
+
+/** What a setting takes. */
+export function allowedText({ allowed }: SettingInfo): string {
+  return "from" in allowed ? `${allowed.from} … ${allowed.to}` : allowed.join(", ");
 }
 
 /** The table now → will be. */
 export function moveTable(move: Move): string {
-  const number = (value: number | string | null): string => (value === null ? "" : typeof value === "number" ? String(Number(value.toPrecision(9))) : value);
   return textTable(
     ["name", "now", "will be", "unit", "distance", "s", "limits", "problem"],
     move
       .table()
       .map((row) => [
         row.name,
-        number(row.now),
-        number(row.willBe),
+        cell(row.now),
+        cell(row.willBe),
         row.unit,
-        number(row.distance),
+        cell(row.distance),
         row.seconds === null ? "" : row.seconds.toFixed(1),
         row.limits,
         row.problem,
@@ -98,7 +115,7 @@ async function whereStopped(control: Control, move: Move): Promise<string> {
       await sleep(50);
       ({ state, position } = await control.axis(name).read());
     }
-    return `${name} ${state === "moving" ? "still moves, near" : "was stopped at"} ${Number(position.toPrecision(9))} ${unit}`;
+    return `${name} ${state === "moving" ? "still moves, near" : "was stopped at"} ${cell(position)} ${unit}`;
   });
   return (await Promise.allSettled(places)).map((place) => (place.status === "fulfilled" ? place.value : toSaclaError(place.reason).message)).join("\n");
 }
@@ -128,7 +145,7 @@ export async function doMove(
     }
   });
   if (!outcome.done) return { json: { ...json, done: false }, text: "nothing was done", exitCode: 1 };
-  const at = Object.entries(outcome.value).map(([name, value]) => `${name} is at ${Number(value.toPrecision(9))}`);
+  const at = Object.entries(outcome.value).map(([name, value]) => `${name} is at ${cell(value)}`);
   for (const { name, willBe, distance } of looked.table()) if (distance === null) at.push(`${name} is ${willBe}`);
   return { json: { ...json, done: true, at: outcome.value }, text: [table, ...at].join("\n") };
 }

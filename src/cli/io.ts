@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
-import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { SaclaError, show } from "../core/errors.ts";
 
@@ -90,6 +91,15 @@ function writeFile(path: string, content: string | Uint8Array): void {
   } catch (cause) {
     if (beside !== undefined) rmSync(beside, { force: true });
     throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reasonOf(cause)}.`, { details: { path }, cause });
+  }
+}
+
+/** A place that cannot be written to must be known before long work, not after it. @param nothing - what was not done @throws WRITE_FAILED */
+export function checkFolder(path: string, nothing = ""): void {
+  try {
+    accessSync(dirname(resolve(path)), constants.W_OK);
+  } catch (cause) {
+    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reasonOf(cause)}.${nothing}`, { details: { path }, cause });
   }
 }
 

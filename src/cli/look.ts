@@ -1,14 +1,13 @@
-import { existsSync } from "node:fs";
-import { dirname } from "node:path";
 import { Argument, type Command } from "commander";
 import type { DetectorGroup } from "../core/detector.ts";
-import { isSaclaError, SaclaError, show } from "../core/errors.ts";
+import { isSaclaError } from "../core/errors.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Image, NdArray } from "../core/ndarray.ts";
 import type { Run } from "../db/index.ts";
 import { Assembler, type AssemblyMethod, badPixels, brightestSpots, type Spot, spotCentre, usable, type View } from "../ip/index.ts";
 import { correct, type QuickLook, quickLook, type SensorLook } from "../reduce/index.ts";
 import { findDetector, findRun, parseWhole, runArgument, type Session } from "./command.ts";
+import { checkFolder } from "./io.ts";
 
 /** Options of the commands that average a run. */
 export interface LookOptions {
@@ -40,10 +39,7 @@ export function withLookOptions(command: Command): Command {
 
 /** Averages and histograms of a detector, with progress lines. */
 export async function look(session: Session, options: LookOptions, [number, id]: LookArguments): Promise<QuickLook> {
-  // Said before minutes of reading, not after them.
-  if (options.out !== undefined && !existsSync(dirname(options.out))) {
-    throw new SaclaError("WRITE_FAILED", `${show(options.out)} cannot be written: its folder is not there.`, { details: { path: options.out } });
-  }
+  if (options.out !== undefined) checkFolder(options.out);
   const run = await findRun(session, number);
   const detector = await findDetector(run, id);
   const dark = options.dark ? (options.darkRun === undefined ? "head" : await session.facility.run(run.bl, options.darkRun)) : "none";

@@ -5,6 +5,7 @@ import { findDevice } from "../ec/device-checks.ts";
 import { type ControlDriver, type DeviceReading, Experiment, madocaDriver, toPosition, withControl } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import type { Endpoint } from "../transport/index.ts";
+import { allowedText, cell, namesOf } from "./control.ts";
 
 /** Control over MADOCA that has been looked at and is ready. */
 export interface MadocaControl extends AsyncDisposable {
@@ -91,16 +92,13 @@ async function lookAtAll(
 async function rowsOf(endpoint: Endpoint, experiment: Experiment, readings: readonly DeviceReading[]): Promise<readonly MadocaRow[]> {
   const { bl, madoca } = experiment;
   const control = await new Facility(endpoint).ec.view(bl, { experiment });
-  const names = new Map<string, string>();
-  for (const part of [experiment.axes, experiment.shutters, experiment.settings])
-    for (const [name, { device }] of Object.entries(part)) names.set(device, name);
+  const nameOf = namesOf(experiment);
   return (madoca?.devices ?? []).map(({ object, info }, i): MadocaRow => {
     const { state, value, why } = readings[i] ?? { state: "fault", value: "unknown", why: "" };
-    const name = names.get(info.name) ?? names.get(info.syncdb ?? "") ?? "";
+    const name = nameOf(info);
     const row = { name, device: info.name, object, kind: info.kind === "setting" ? info.role : info.kind, state, value, unit: "", limits: "", why };
     if (info.kind === "shutter") return row;
-    if (info.kind === "setting")
-      return { ...row, unit: info.unit, limits: "from" in info.allowed ? `${info.allowed.from} … ${info.allowed.to}` : info.allowed.join(", ") };
+    if (info.kind === "setting") return { ...row, unit: info.unit, limits: allowedText(info) };
     const axis = control.axis((name === "" ? info.name : name) as `bl${number}_${string}`);
     return { ...row, value: typeof value === "number" ? toPosition(axis.definition, value) : value, unit: axis.unit, limits: axis.showLimits() };
   });
@@ -133,7 +131,7 @@ function textOf(name: string, bl: number, server: string, rows: readonly MadocaR
     row.object,
     row.kind,
     row.why === "" ? row.state : `${row.state} (${row.why})`,
-    typeof row.value === "number" ? Number(row.value.toPrecision(9)) : row.value,
+    cell(row.value),
     row.unit,
     row.limits,
   ]);

@@ -1,10 +1,11 @@
-import { accessSync, constants, existsSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
-import type { Control } from "../ec/index.ts";
+import { signalId } from "../ec/experiment.ts";
+import type { Control, Experiment } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import {
   controlApparatus,
@@ -25,7 +26,8 @@ import {
   TargetMap,
 } from "../scan/index.ts";
 import { type Answer, EXIT_INTERRUPTED, parseNumber, type Session } from "./command.ts";
-import { type ChangeOptions, change, experimentOf, view, withChange } from "./control.ts";
+import { type ChangeOptions, change, view, withChange } from "./control.ts";
+import { checkFolder } from "./io.ts";
 import { ScanPlot, ScanUnits } from "./scan-plot.ts";
 
 export interface ScanningOptions extends ChangeOptions {
@@ -169,10 +171,9 @@ export async function runPlan(
   const table = new ScanTable(options.pumpedBy === undefined ? {} : { pumpedBy: options.pumpedBy });
   const documents: ScanDocument[] = [];
   let isWritten = true;
-  for (const path of [options.csv, options.html, options.plot, options.documents]) if (path !== undefined) checkFolder(path);
-  const outcome = await change(session, options, plan.name, shown, async (control) => {
-    const experiment = await experimentOf(options);
-    const units = new ScanUnits(session, control, (name) => (experiment === undefined || name.includes("/") ? name : experiment.signal(name)));
+  for (const path of [options.csv, options.html, options.plot, options.documents]) if (path !== undefined) checkFolder(path, " Nothing was moved.");
+  const outcome = await change(session, options, plan.name, shown, async (control, experiment) => {
+    const units = new ScanUnits(session, control, (name) => signalId(experiment, name));
     const draw = drawerOf(session, options, plan, table, units, control.bl);
     const plot = new ScanPlot(draw, (text) => session.io.err(`${text}\n`));
     const maps = openMaps(options);
@@ -183,7 +184,7 @@ export async function runPlan(
       draw();
       const lookers = options.plot === undefined && options.html === undefined ? [] : [units, plot];
       const observers = [table, new DocumentStream((document) => documents.push(document)), progressOf(session, table, run), ...lookers];
-      const end = await runOn(session, options, control, plan, { observers, maps, ...(journal === undefined ? {} : { journal }) });
+      const end = await runOn(session, options, { control, experiment }, plan, { observers, maps, ...(journal === undefined ? {} : { journal }) });
       await units.settled();
       return end;
     } catch (error) {
@@ -236,21 +237,13 @@ function drawerOf({ io }: Session, options: ScanningOptions, plan: Plan, table: 
   };
 }
 
-/** Results that cannot be written must not be found out after the night. @throws WRITE_FAILED */
-function checkFolder(path: string): void {
-  const folder = dirname(resolve(path));
-  try {
-    accessSync(folder, constants.W_OK);
-  } catch (cause) {
-    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${show(folder)} is not there, or may not be written to. Nothing was moved.`, {
-      details: { path },
-      cause,
-    });
-  }
-}
-
-async function runOn(session: Session, options: ScanningOptions, control: Control, plan: Plan, rest: EngineOptions): Promise<ScanEnd> {
-  const experiment = await experimentOf(options);
+async function runOn(
+  session: Session,
+  options: ScanningOptions,
+  { control, experiment }: { readonly control: Control; readonly experiment: Experiment | undefined },
+  plan: Plan,
+  rest: EngineOptions,
+): Promise<ScanEnd> {
   const monitor = options.monitor ?? `xfel_bl_${control.bl}_tc_bm_1_pd/charge`;
   const apparatus = controlApparatus(session.facility, control, { monitor, rateHz: options.rate, ...(experiment === undefined ? {} : { experiment }) });
   const { confirm } = session.io;

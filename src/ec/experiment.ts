@@ -94,6 +94,11 @@ export function defineExperiment<const D extends ExperimentDefinition>(definitio
   return new Experiment<D>(definition, "the experiment");
 }
 
+/** The equipment id that `name` stands for: equipment ids have a slash, names of an experiment have none. @throws UNKNOWN_SIGNAL */
+export function signalId(experiment: Experiment | undefined, name: string): string {
+  return experiment === undefined || name.includes("/") ? name : experiment.signal(name);
+}
+
 /** The names of one beam time for db, st and ec alike. Motor numbers change meaning every beam time; these do not. */
 export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { inflate, inflateSync } from "node:zlib";
-import type { Pixels } from "../core/ndarray.ts";
+import { numberArrays, type Pixels } from "../core/ndarray.ts";
 import { bytesOf, DEFLATE, type Element, type Piece, piecesOf, type RawDataset, SHUFFLE } from "./raw-dataset.ts";
 import { NotUnderstood, type RawFile } from "./raw-file.ts";
 
@@ -13,16 +13,11 @@ const inflateInThread = promisify<Uint8Array, object, Buffer>(inflate);
 
 type Target = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array;
 
+// Doubles would not fit into the memory of the float32 pixels they are read as.
+const { f8: _, ...narrow } = numberArrays;
+
 /** Types that pixels may have, as arrays in memory. */
-export const pixelArrays: Readonly<Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>> = {
-  i1: Int8Array,
-  u1: Uint8Array,
-  i2: Int16Array,
-  u2: Uint16Array,
-  i4: Int32Array,
-  u4: Uint32Array,
-  f4: Float32Array,
-};
+export const pixelArrays: Readonly<Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>> = narrow;
 
 /**
  * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in other

@@ -4,6 +4,7 @@ import { asFinite, asText, checkOptions } from "../core/guards.ts";
 import { LedgerBook } from "../core/ledger.ts";
 import { type Column, entryOf } from "../core/syncdb.ts";
 import type { Db } from "../db/index.ts";
+import { signalId } from "../ec/experiment.ts";
 import { type Axis, type Control, type Experiment, toPosition } from "../ec/index.ts";
 import type { Endpoint } from "../transport/index.ts";
 import type { Apparatus, ApparatusRuns, DoOptions } from "./apparatus.ts";
@@ -68,7 +69,7 @@ export function controlApparatus(facility: ControlledFacility, control: Control,
     sleep,
     limits: (axis) => control.axis(axis).limits,
     checkSignals: async (signals) => {
-      for (const name of [options.monitor, ...signals]) await facility.db.readTagnumberNewest(signalId(options, name));
+      for (const name of [options.monitor, ...signals]) await facility.db.readTagnumberNewest(signalId(options.experiment, name));
     },
     where: async (axes) => Object.fromEntries(await Promise.all(axes.map(async (axis) => [axis, await control.axis(axis).position()] as const))),
     move: async (to, { signal }) => {
@@ -320,7 +321,11 @@ class ShotFeed {
     this.#newsAt = performance.now();
     this.beamOff = null;
     if (tags.length === 0) return;
-    const columns = await endpoint.call("db.readColumns", { equipIds: this.#signals.map((name) => signalId(this.#options, name)), hightag, tags }, { signal });
+    const columns = await endpoint.call(
+      "db.readColumns",
+      { equipIds: this.#signals.map((name) => signalId(this.#options.experiment, name)), hightag, tags },
+      { signal },
+    );
     const byName = new Map<string, Column>(this.#signals.map((name, i) => [name, columns[i] ?? missing(name)]));
     let at = 0;
     const read: ReadShot = (name) => {
@@ -352,15 +357,12 @@ class ShotFeed {
 
   /** The newest shot that has all signals. */
   async #newest(signal: AbortSignal | undefined): Promise<readonly [hightag: number, tag: number]> {
-    const all = await Promise.all(this.#signals.map(async (name) => await this.#facility.db.readTagnumberNewest(signalId(this.#options, name), { signal })));
+    const all = await Promise.all(
+      this.#signals.map(async (name) => await this.#facility.db.readTagnumberNewest(signalId(this.#options.experiment, name), { signal })),
+    );
     const hightag = all.reduce((least, [each]) => Math.min(least, each), Infinity);
     return [hightag, all.reduce((least, [each, tag]) => (each === hightag ? Math.min(least, tag) : least), Infinity)];
   }
-}
-
-/** An equipment id has a slash, a name of the experiment has none. */
-function signalId({ experiment }: ControlApparatusOptions, name: string): string {
-  return experiment === undefined || name.includes("/") ? name : experiment.signal(name);
 }
 
 function missing(name: string): Column {

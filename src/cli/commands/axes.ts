@@ -1,7 +1,7 @@
 import { show } from "../../core/errors.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { type ExperimentOptions, placeOf, withExperiment } from "../control.ts";
+import { allowedText, cell, type ExperimentOptions, namesOf, placeOf, withExperiment } from "../control.ts";
 
 /** `sacla axes`: axes, shutters and settings of a beamline, and where they are. */
 export const axes: AddCommand = (program, io) =>
@@ -14,9 +14,7 @@ export const axes: AddCommand = (program, io) =>
     async (session, options, [pattern]) => {
       const { facility, signal } = session;
       const { bl, experiment } = await placeOf(session, options);
-      const names = new Map<string, string>();
-      for (const part of [experiment?.axes, experiment?.shutters, experiment?.settings])
-        for (const [name, { device }] of Object.entries(part ?? {})) names.set(device, name);
+      const nameOf = namesOf(experiment);
       const control = await facility.ec.view(bl, { experiment });
       const wanted = pattern.toLowerCase();
       const rows: {
@@ -33,7 +31,7 @@ export const axes: AddCommand = (program, io) =>
       }[] = [];
       for (const info of await facility.ec.devices(bl, { signal })) {
         const { name: device, kind, meaning } = info;
-        const name = names.get(device) ?? names.get(info.syncdb ?? "") ?? "";
+        const name = nameOf(info);
         if (![name, device, meaning].some((text) => text.toLowerCase().includes(wanted))) continue;
         if (kind === "axis") {
           const axis = control.axis((name === "" ? device : name) as `bl${number}_${string}`);
@@ -44,8 +42,7 @@ export const axes: AddCommand = (program, io) =>
         const { state, value, why } = await facility.ec.read(bl, device, { signal });
         const row = { name, device, kind, state, value, unit: "", limits: "", meaning, why };
         if (kind === "setting") {
-          const limits = "from" in info.allowed ? `${info.allowed.from} … ${info.allowed.to}` : info.allowed.join(", ");
-          rows.push({ ...row, role: info.role, unit: info.unit, limits });
+          rows.push({ ...row, role: info.role, unit: info.unit, limits: allowedText(info) });
         } else {
           rows.push(row);
         }
@@ -55,7 +52,7 @@ export const axes: AddCommand = (program, io) =>
         row.device,
         row.role ?? row.kind,
         row.state,
-        typeof row.value === "number" ? Number(row.value.toPrecision(9)) : row.value,
+        cell(row.value),
         row.unit,
         row.limits,
         row.why === "" ? row.meaning : `${row.meaning} (${row.why})`,

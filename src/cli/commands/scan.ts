@@ -1,3 +1,4 @@
+import { signalId } from "../../ec/experiment.ts";
 import { scan as stepScan } from "../../scan/index.ts";
 import { type AddCommand, declare, parseNumber, parseWhole, type Session } from "../command.ts";
 import { experimentOf } from "../control.ts";
@@ -41,10 +42,7 @@ export const scan: AddCommand = (program, io) =>
 /** A signal that is not there must be known before an axis moves and a shutter opens. @throws UNKNOWN_SIGNAL */
 async function checkSignals({ facility, signal: stop }: Session, options: ScanningOptions, names: readonly string[]): Promise<void> {
   const experiment = await experimentOf(options);
-  for (const name of names) {
-    const id = experiment === undefined || name.includes("/") ? name : experiment.signal(name);
-    await facility.db.readTagnumberNewest(id, { signal: stop });
-  }
+  for (const name of names) await facility.db.readTagnumberNewest(signalId(experiment, name), { signal: stop });
 }
 
 /** What `sacla resume` must know besides the plan. */
