@@ -74,9 +74,18 @@ const works: Record<string, (facility: Facility) => Promise<() => readonly numbe
     return () => [Object.keys(adu).length];
   },
   everything: async (facility) => {
-    const { average, noise, adu } = await reduce(shotsOf(facility), { average: mean(), noise: variance(), adu: histogram() }, { dark });
-    const sum = (pick: (id: string) => Float64Array | undefined): number => sensors.reduce((all, id) => all + total(pick(id)), 0);
-    return () => [sum((id) => average[id]?.data), sum((id) => noise[id]?.variance.data), sum((id) => adu[id]?.counts.map((count, i) => count * i))];
+    const { average, noise, adu } = await reduce(
+      shotsOf(facility),
+      { average: mean(), noise: variance(), adu: histogram() },
+      { dark },
+    );
+    const sum = (pick: (id: string) => Float64Array | undefined): number =>
+      sensors.reduce((all, id) => all + total(pick(id)), 0);
+    return () => [
+      sum((id) => average[id]?.data),
+      sum((id) => noise[id]?.variance.data),
+      sum((id) => adu[id]?.counts.map((count, i) => count * i)),
+    ];
   },
 };
 
@@ -119,8 +128,13 @@ function readBytes(path: string): number {
 await inTemporaryFolder(async (folder) => {
   const python = pythonWith("numpy, h5py");
   const script = new URL("archive.py", import.meta.url).pathname;
-  const [path, gzip, many] = ["octal", "gzip", "tags"].map((name) => join(folder, `${name}.h5`)) as [string, string, string];
-  const make = (...args: string[]): Buffer => execFileSync(python, [script, ...args], { stdio: ["ignore", "inherit", "inherit"] });
+  const [path, gzip, many] = ["octal", "gzip", "tags"].map((name) => join(folder, `${name}.h5`)) as [
+    string,
+    string,
+    string,
+  ];
+  const make = (...args: string[]): Buffer =>
+    execFileSync(python, [script, ...args], { stdio: ["ignore", "inherit", "inherit"] });
   make("make", path, String(shotCount), type);
   make("make", gzip, String(gzipShots), type, "gzip");
   make("tags", many, String(tagCount));
@@ -148,9 +162,13 @@ await inTemporaryFolder(async (folder) => {
   h5py.close();
 
   const bytes = statSync(path).size;
-  console.log(`${shotCount} shots of 8 sensors, ${rows} × ${columns} ${type}, uncompressed, ${(bytes / 1e9).toFixed(2)} GB, warm cache; dark subtracted`);
+  console.log(
+    `${shotCount} shots of 8 sensors, ${rows} × ${columns} ${type}, uncompressed, ${(bytes / 1e9).toFixed(2)} GB, warm cache; dark subtracted`,
+  );
   console.log(`gzip: ${gzipShots} shots, ${(statSync(gzip).size / 1e6).toFixed(0)} MB, level 4, one chunk an image`);
-  console.log(`${machine()}; ${version(python, ["-c", "import numpy, h5py; print('numpy', numpy.__version__, 'h5py', h5py.__version__)"])}`);
+  console.log(
+    `${machine()}; ${version(python, ["-c", "import numpy, h5py; print('numpy', numpy.__version__, 'h5py', h5py.__version__)"])}`,
+  );
   console.log(`medians of ${repetitions} alternating runs in warm processes; load before ${before}, after ${load()}\n`);
   const lines = listed.map(({ label, per }) => {
     const timing = timings.get(label);
@@ -169,9 +187,13 @@ await inTemporaryFolder(async (folder) => {
     [`list of ${tagCount} tags ÷ h5py`, `list of ${tagCount} tags: sacla`, `list of ${tagCount} tags: h5py`, 1],
   ];
   console.log("");
-  for (const [what, ours, other, bar] of bars) console.log(`${what}: ${verdict(timings.get(ours), timings.get(other), bar)}`);
-  const differ = bars.slice(2).filter(([, ours, other]) => !agree(timings.get(ours)?.check ?? [], timings.get(other)?.check ?? []));
-  for (const [what, ours, other] of differ) console.log(`answers DIFFER, ${what}: ${JSON.stringify([timings.get(ours)?.check, timings.get(other)?.check])}`);
+  for (const [what, ours, other, bar] of bars)
+    console.log(`${what}: ${verdict(timings.get(ours), timings.get(other), bar)}`);
+  const differ = bars
+    .slice(2)
+    .filter(([, ours, other]) => !agree(timings.get(ours)?.check ?? [], timings.get(other)?.check ?? []));
+  for (const [what, ours, other] of differ)
+    console.log(`answers DIFFER, ${what}: ${JSON.stringify([timings.get(ours)?.check, timings.get(other)?.check])}`);
   if (differ.length === 0) console.log("answers agree");
   else process.exitCode = 1;
 });

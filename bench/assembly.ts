@@ -31,15 +31,20 @@ const random = (): number => {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
   return state / 2 ** 32;
 };
-const stacks = Array.from({ length: shots }, () => Uint16Array.from({ length: 8 * length }, () => 100 + 400 * random() * random()));
+const stacks = Array.from({ length: shots }, () =>
+  Uint16Array.from({ length: 8 * length }, () => 100 + 400 * random() * random()),
+);
 const dark = Float32Array.from({ length: 8 * length }, () => 95 + 10 * random());
-const perSensor = <T extends { subarray(begin: number, end: number): T }>(stack: T): T[] => octal.map((_, i) => stack.subarray(i * length, (i + 1) * length));
+const perSensor = <T extends { subarray(begin: number, end: number): T }>(stack: T): T[] =>
+  octal.map((_, i) => stack.subarray(i * length, (i + 1) * length));
 const shots16 = stacks.map((stack) => perSensor(stack));
 const shots32 = stacks.slice(0, 4).map((stack) => perSensor(Float32Array.from(stack)));
 const darks = perSensor(dark);
 const own = asImage(new Float32Array(side * side), side, side);
 
-/** Of one shot, in ms: what passed on the clock, and what the process was busy. They differ when others use the machine. */
+/**
+ * Of one shot, in ms: what passed on the clock, and what the process was busy. They differ when others use the machine.
+ */
 interface Time {
   readonly ms: number;
   readonly cpu: number;
@@ -74,14 +79,20 @@ function addOurs(method: "nearest" | "area"): Image {
       for (const [i, input] of inputs.entries()) input.set(shots16[0]?.[i] ?? []);
       return timed(() => assembler.assemble(inputs, { dark: darks, out: output }));
     };
-    cases.push({ name: `sacla ${method}: ${type} in inputs → output`, time, times: [], note: "same shot again and again" });
+    cases.push({
+      name: `sacla ${method}: ${type} in inputs → output`,
+      time,
+      times: [],
+      note: "same shot again and again",
+    });
   }
   add("uint16 elsewhere → output", (i) => assembler.assemble(shots16[i % shots] ?? [], { dark: darks, out: output }));
   add("float32 elsewhere → output", (i) => assembler.assemble(shots32[i % 4] ?? [], { dark: darks, out: output }));
   add("uint16 elsewhere → own out", (i) => assembler.assemble(shots16[i % shots] ?? [], { dark: darks, out: own }));
   const { canvas, placements, gains } = resolveOptions(octal, { view: "source", method });
   const none = octal.map(() => null);
-  const plain: Painter = method === "nearest" ? new NearestPainter(canvas, placements, none) : new AreaPainter(canvas, placements, none);
+  const plain: Painter =
+    method === "nearest" ? new NearestPainter(canvas, placements, none) : new AreaPainter(canvas, placements, none);
   for (const [i, values] of darks.entries()) plain.setDark(i, values);
   const paint = (i: number): void =>
     plain.paint(
@@ -112,7 +123,8 @@ function largestDifference(a: Image, b: Image): number {
 function writeInput(folder: string, nearest: Image, area: Image): void {
   const write = (name: string, data: Float32Array | Int32Array): void => writeFileSync(join(folder, name), data);
   const { canvas, placements, gains } = resolveOptions(octal, { view: "source" });
-  for (const [i, stack] of stacks.entries()) writeFileSync(join(folder, "shots.u16"), stack, { flag: i === 0 ? "w" : "a" });
+  for (const [i, stack] of stacks.entries())
+    writeFileSync(join(folder, "shots.u16"), stack, { flag: i === 0 ? "w" : "a" });
   write("dark.f32", dark);
   write("gain.f32", Float32Array.from(gains));
   // Numbers of pixels are exact in float32 up to 2^24.
@@ -146,10 +158,14 @@ function python(): string | undefined {
 
 /** Starts the references and adds their cases. Call the result to end them. */
 async function addReferences(interpreter: string, folder: string): Promise<() => void> {
-  const child = spawn(interpreter, [fileURLToPath(new URL("assembly.py", import.meta.url)), folder, String(side), String(shots)], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" },
-  });
+  const child = spawn(
+    interpreter,
+    [fileURLToPath(new URL("assembly.py", import.meta.url)), folder, String(side), String(shots)],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" },
+    },
+  );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async (): Promise<Record<string, unknown>> => {
     const next = await lines.next();
@@ -168,7 +184,10 @@ async function addReferences(interpreter: string, folder: string): Promise<() =>
     ["scipy area: sparse matrix of the exact overlaps", "scipy_sparse", "area.f32"],
     ["OpenCV linear: remap (interpolates, does not conserve)", "opencv_linear", null],
   ] as const) {
-    const note = expected === null ? "" : `differs from ours by ${(await ask({ case: key, compare: expected }))["difference"]} at most`;
+    const note =
+      expected === null
+        ? ""
+        : `differs from ours by ${(await ask({ case: key, compare: expected }))["difference"]} at most`;
     const time = async (): Promise<Time> => {
       const { ms, cpu } = await ask({ case: key, shots: shotsTimed });
       return { ms: Number(ms), cpu: Number(cpu) };
@@ -187,7 +206,8 @@ try {
   );
   const [nearest, area] = [addOurs("nearest"), addOurs("area")];
   const interpreter = python();
-  if (interpreter === undefined) console.log("references: left out, as there is no Python with numpy, scipy and cv2 (set SACLA_TEST_PYTHON)");
+  if (interpreter === undefined)
+    console.log("references: left out, as there is no Python with numpy, scipy and cv2 (set SACLA_TEST_PYTHON)");
   else {
     writeInput(folder, nearest, area);
     end = await addReferences(interpreter, folder);
@@ -195,7 +215,8 @@ try {
   // Once unmeasured: the compilers settle.
   for (const { time } of cases) await time();
   const load = loadavg()[0]?.toFixed(2);
-  for (let i = 0; i < repetitions; i++) for (const one of i % 2 === 0 ? cases : cases.toReversed()) one.times.push(await one.time());
+  for (let i = 0; i < repetitions; i++)
+    for (const one of i % 2 === 0 ? cases : cases.toReversed()) one.times.push(await one.time());
   console.log(`\nload ${load} before, ${loadavg()[0]?.toFixed(2)} after (1 is this program)\n`);
   console.log("| case | ms a shot, median | min–max | Hz | CPU ms | |\n|---|---|---|---|---|---|");
   for (const { name, times, note } of cases) {
@@ -203,7 +224,9 @@ try {
     const cpu = times.map((time) => time.cpu).sort((a, b) => a - b);
     const median = ms[ms.length >> 1] ?? NaN;
     const range = `${ms[0]?.toFixed(2)}–${ms.at(-1)?.toFixed(2)}`;
-    console.log(`| ${name} | ${median.toFixed(2)} | ${range} | ${(1000 / median).toFixed(0)} | ${cpu[cpu.length >> 1]?.toFixed(2)} | ${note} |`);
+    console.log(
+      `| ${name} | ${median.toFixed(2)} | ${range} | ${(1000 / median).toFixed(0)} | ${cpu[cpu.length >> 1]?.toFixed(2)} | ${note} |`,
+    );
   }
 } finally {
   end();

@@ -1,7 +1,7 @@
 /**
  * The memory of a long average: both sensors of a dual, from the simulated facility, in one pass.
- * `npm run bench:memory -- [shots]` compares two processes, one with a tenth of the shots and one with all of them, when
- * each has its answer; it prints resident memory on the way too, and fails when they differ by more than 5 %.
+ * `npm run bench:memory -- [shots]` compares two processes, one with a tenth of the shots and one with all of them,
+ * when each has its answer; it prints resident memory on the way too, and fails when they differ by more than 5 %.
  */
 import { cpus } from "node:os";
 import { connect, darkAverage, histogram, mean, reduce } from "sacla";
@@ -30,7 +30,9 @@ async function average(shots: number): Promise<void> {
     },
   );
   const seconds = (performance.now() - began) / 1000;
-  console.error(`  ${detector.id}: ${ledger.used} of ${ledger.asked} shots in ${seconds.toFixed(1)} s (${(ledger.used / seconds).toFixed(0)} shots/s)`);
+  console.error(
+    `  ${detector.id}: ${ledger.used} of ${ledger.asked} shots in ${seconds.toFixed(1)} s (${(ledger.used / seconds).toFixed(0)} shots/s)`,
+  );
   console.log(megabytes());
 }
 

@@ -29,12 +29,27 @@ const experiment = defineExperiment({
   name: "dry run",
   bl: 3,
   axes: {
-    delay: { device: "bl3_st2_pm001", unit: "ps", pulsesPerUnit: 150, limits: [-50, 500], signal: "xfel_bl_3_st_2_motor_1/position" },
+    delay: {
+      device: "bl3_st2_pm001",
+      unit: "ps",
+      pulsesPerUnit: 150,
+      limits: [-50, 500],
+      signal: "xfel_bl_3_st_2_motor_1/position",
+    },
     x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [-20, 20] },
     y: { device: "bl3_st2_pm041", unit: "mm", pulsesPerUnit: 1000, limits: [-20, 20] },
-    theta: { device: "bl3_st4_pm036", unit: "deg", pulsesPerUnit: 1e4, limits: [-1, 1], signal: "xfel_bl_3_st_4_motor_36/position" },
+    theta: {
+      device: "bl3_st4_pm036",
+      unit: "deg",
+      pulsesPerUnit: 1e4,
+      limits: [-1, 1],
+      signal: "xfel_bl_3_st_4_motor_36/position",
+    },
   },
-  signals: { i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" }, diode: { id: "xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage" } },
+  signals: {
+    i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" },
+    diode: { id: "xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage" },
+  },
   shutters: { xrays: { device: "bl3_shutter1" } },
   settings: { pulses: { device: "bl3_selector1" } },
 } as const);
@@ -84,7 +99,12 @@ const plans: readonly Plan[] = [
   scan({ axis: "delay", from: 0, to: 300, points: 3, shots: 60, shutter }),
   count({
     times: 8,
-    shots: { count: 1, signals: ["diode"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } },
+    shots: {
+      count: 1,
+      signals: ["diode"],
+      conditions: [{ signal: "diode", between: [0.01, 1] }],
+      budget: { shots: 20 },
+    },
     freshSpots: { map: "chip", shutter, selector: "pulses" },
     // Now and then the accelerator gives no pulse.
     giveUp: "go-on",
@@ -111,7 +131,9 @@ for (const each of plans) {
   const took = (performance.now() - began) / 1000;
   const off = seconds.to / took - 1;
   worst = Math.max(worst, Math.abs(off));
-  console.log(`${each.name.padEnd(14)} ${outcome}: ${seconds.to.toFixed(1)} s foreseen, ${took.toFixed(1)} s taken, ${(100 * off).toFixed(1)} %`);
+  console.log(
+    `${each.name.padEnd(14)} ${outcome}: ${seconds.to.toFixed(1)} s foreseen, ${took.toFixed(1)} s taken, ${(100 * off).toFixed(1)} %`,
+  );
 }
 console.log(`${plans.length} plans, at most ${(100 * worst).toFixed(1)} % off`);
 if (worst > ALLOWED) process.exitCode = 1;

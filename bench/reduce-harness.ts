@@ -107,7 +107,13 @@ export async function alternate(rows: readonly Row[], repetitions: number): Prom
     [...times].map(([label, list]) => {
       const sorted = list.map(({ ms }) => ms).sort((a, b) => a - b);
       const cpu = list.map(({ cpuMs }) => cpuMs).sort((a, b) => a - b);
-      const timing = { median: middle(sorted), min: sorted[0] ?? NaN, max: sorted.at(-1) ?? NaN, cpu: middle(cpu), check: checks.get(label) ?? [] };
+      const timing = {
+        median: middle(sorted),
+        min: sorted[0] ?? NaN,
+        max: sorted.at(-1) ?? NaN,
+        cpu: middle(cpu),
+        check: checks.get(label) ?? [],
+      };
       return [label, timing];
     }),
   );
@@ -121,9 +127,11 @@ export function table(head: readonly string[], lines: readonly (readonly string[
   const widths = head.map((title, k) => Math.max(title.length, ...lines.map((line) => line[k]?.length ?? 0)));
   const format = (line: readonly string[]): string =>
     `| ${widths.map((width, k) => (k === 0 ? (line[k] ?? "").padEnd(width) : (line[k] ?? "").padStart(width))).join(" | ")} |`;
-  return [format(head), `|${widths.map((width, k) => (k === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`, ...lines.map(format)].join(
-    "\n",
-  );
+  return [
+    format(head),
+    `|${widths.map((width, k) => (k === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`,
+    ...lines.map(format),
+  ].join("\n");
 }
 
 /** Median, spread and processor time for a table. */

@@ -16,7 +16,9 @@ const asked = Number(count);
 const [rows, columns] = [1024, 512];
 const detectors = ["MPCCD-2N0-M06-002-1", "MPCCD-2N0-M06-002-2"];
 const start = 1000;
-const images = Array.from({ length: 4 }, (_, k) => Uint16Array.from({ length: rows * columns }, (_pixel, i) => 95 + ((i * 7919 + k * 104_729) % 23)));
+const images = Array.from({ length: 4 }, (_, k) =>
+  Uint16Array.from({ length: rows * columns }, (_pixel, i) => 95 + ((i * 7919 + k * 104_729) % 23)),
+);
 
 const unasked = (): never => {
   throw new Error("the bench does not ask this");
@@ -48,7 +50,14 @@ const source: Source = {
   timestamp: unasked,
   equipment: unasked,
   column: unasked,
-  detectorInfo: (_bl, _run, id) => ({ id, xsize: columns, ysize: rows, absGain: null, geometry: null, pixelType: "uint16" }),
+  detectorInfo: (_bl, _run, id) => ({
+    id,
+    xsize: columns,
+    ysize: rows,
+    absGain: null,
+    geometry: null,
+    pixelType: "uint16",
+  }),
   readFrame: (_bl, _run, _id, tag, out) => {
     out.set(images[tag % images.length] ?? []);
     return true;

@@ -1,6 +1,6 @@
 /**
- * One thread against one worker and two, through the public API: an octal archive to mean, variance and histogram, as it
- * is stored (limited by the memory) and with a correction that computes (limited by the core).
+ * One thread against one worker and two, through the public API: an octal archive to mean, variance and histogram, as
+ * it is stored (limited by the memory) and with a correction that computes (limited by the core).
  *
  * Over the built package, because a thread that compiles TypeScript needs seconds to start:
  * npm run bench:reduce-parallel -- [repetitions] [shots]
@@ -9,7 +9,19 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { connect } from "sacla";
 import { type Reduced, reduceInParallel, resultsOf } from "sacla/reduce";
-import { agree, alternate, type Contestant, columnsOf, type Finished, inTemporaryFolder, load, machine, pythonWith, table, timed } from "./reduce-harness.ts";
+import {
+  agree,
+  alternate,
+  type Contestant,
+  columnsOf,
+  type Finished,
+  inTemporaryFolder,
+  load,
+  machine,
+  pythonWith,
+  table,
+  timed,
+} from "./reduce-harness.ts";
 import { accumulatePart, type PartData, type reducers, run } from "./reduce-part.ts";
 
 const repetitions = Number(process.argv[2] ?? 5);
@@ -47,13 +59,21 @@ function checkOf({ average, noise, adu, ledger }: Reduced<ReturnType<typeof redu
   const sum = (values: Float64Array | undefined): number => values?.reduce((a, b) => a + b, 0) ?? NaN;
   return [
     ledger.used,
-    ...detectors.flatMap((id) => [sum(average[id]?.data), sum(noise[id]?.variance.data), sum(adu[id]?.counts.map((count, i) => count * i))]),
+    ...detectors.flatMap((id) => [
+      sum(average[id]?.data),
+      sum(noise[id]?.variance.data),
+      sum(adu[id]?.counts.map((count, i) => count * i)),
+    ]),
   ];
 }
 
 await inTemporaryFolder(async (folder) => {
   const path = join(folder, "octal.h5");
-  execFileSync(pythonWith("numpy, h5py"), [new URL("archive.py", import.meta.url).pathname, "make", path, String(shotCount), "uint16"], { stdio: "inherit" });
+  execFileSync(
+    pythonWith("numpy, h5py"),
+    [new URL("archive.py", import.meta.url).pathname, "make", path, String(shotCount), "uint16"],
+    { stdio: "inherit" },
+  );
   const contestant = new Sacla(`file:${path}`);
   const before = load();
   const ways = [
@@ -64,15 +84,23 @@ await inTemporaryFolder(async (folder) => {
   const timings = await alternate(
     [
       ...ways.map(([way, workers]) => ({ label: `one shot, ${way}`, contestant, work: `${workers} stored 1` })),
-      ...["stored", "corrected"].flatMap((chain) => ways.map(([way, workers]) => ({ label: `${chain}, ${way}`, contestant, work: `${workers} ${chain}` }))),
+      ...["stored", "corrected"].flatMap((chain) =>
+        ways.map(([way, workers]) => ({ label: `${chain}, ${way}`, contestant, work: `${workers} ${chain}` })),
+      ),
     ],
     repetitions,
   );
   console.log(
     `${shotCount} shots of 8 sensors, 1024 × 512 uint16, uncompressed, warm cache, to mean + variance + histogram; corrected: common mode of 8 ports`,
   );
-  console.log(`${machine()}; medians of ${repetitions} alternating runs, threads and merging included; load before ${before}, after ${load()}\n`);
-  const lines = [...timings].map(([label, timing]) => [label, ...columnsOf(timing), (timing.median / shotCount).toFixed(2)]);
+  console.log(
+    `${machine()}; medians of ${repetitions} alternating runs, threads and merging included; load before ${before}, after ${load()}\n`,
+  );
+  const lines = [...timings].map(([label, timing]) => [
+    label,
+    ...columnsOf(timing),
+    (timing.median / shotCount).toFixed(2),
+  ]);
   console.log(table(["work", "ms", "min–max", "CPU ms", "ms/shot"], lines));
   for (const chain of ["stored", "corrected"]) {
     const [one, two] = [timings.get(`${chain}, 1 worker`), timings.get(`${chain}, 2 workers`)];

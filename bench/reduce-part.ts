@@ -12,9 +12,16 @@ export const run = { bl: 3, run: 700_001 };
 
 export const reducers = () => ({ average: mean(), noise: variance(), adu: histogram() });
 
-export async function accumulatePart({ tags, data, progress }: PartTask): Promise<Accumulated<ReturnType<typeof reducers>>> {
+export async function accumulatePart({
+  tags,
+  data,
+  progress,
+}: PartTask): Promise<Accumulated<ReturnType<typeof reducers>>> {
   const { url, detectors, corrected } = data as PartData;
   await using facility = await connect(url);
   const shots = facility.shots({ run, detectors, tags });
-  return await accumulate(shots, reducers(), { corrections: corrected ? [correct.commonMode()] : [], onProgress: progress });
+  return await accumulate(shots, reducers(), {
+    corrections: corrected ? [correct.commonMode()] : [],
+    onProgress: progress,
+  });
 }

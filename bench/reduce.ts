@@ -50,7 +50,10 @@ function fill(stack: ImageStack<Uint16Array>, dark: Float64Array): void {
   for (let i = 0; i < pixels; i++) dark[i] = 100 + 3 * Math.floor((i % columns) / 64) + (next() % 40) / 40;
   for (let i = 0; i < stack.data.length; i++) {
     const pick = next();
-    stack.data[i] = Math.max(0, Math.floor(dark[i % pixels] ?? 0) + (noise[pick >>> 8] ?? 0) + ((pick & 0xff) < 5 ? 154 : 0));
+    stack.data[i] = Math.max(
+      0,
+      Math.floor(dark[i % pixels] ?? 0) + (noise[pick >>> 8] ?? 0) + ((pick & 0xff) < 5 ? 154 : 0),
+    );
   }
 }
 
@@ -73,8 +76,16 @@ class Sacla implements Contestant {
         const { average } = await reduce(shots, { average: mean() }, { dark });
         return () => [total(average[detId]?.data)];
       }
-      const { average, noise, adu } = await reduce(shots, { average: mean(), noise: variance(), adu: histogram() }, { dark });
-      return () => [total(average[detId]?.data), total(noise[detId]?.variance.data), total(adu[detId]?.counts.map((count, i) => count * i))];
+      const { average, noise, adu } = await reduce(
+        shots,
+        { average: mean(), noise: variance(), adu: histogram() },
+        { dark },
+      );
+      return () => [
+        total(average[detId]?.data),
+        total(noise[detId]?.variance.data),
+        total(adu[detId]?.counts.map((count, i) => count * i)),
+      ];
     });
   }
 
@@ -95,7 +106,9 @@ function total(values: Float64Array | undefined): number {
 function buildNative(folder: string): string | undefined {
   const program = join(folder, "reduce");
   try {
-    execFileSync("gcc", ["-O3", "-march=native", "-o", program, new URL("reduce.c", import.meta.url).pathname, "-lm"], { stdio: "inherit" });
+    execFileSync("gcc", ["-O3", "-march=native", "-o", program, new URL("reduce.c", import.meta.url).pathname, "-lm"], {
+      stdio: "inherit",
+    });
     return program;
   } catch {
     console.log("no gcc: without the native reference and the memory bound");
@@ -120,7 +133,10 @@ await inTemporaryFolder(async (folder) => {
     ...[images, rows, columns, few].map(String),
   ]);
   const native = buildNative(folder);
-  const c = native === undefined ? undefined : await Program.start("C", native, [stackFile, darkFile, String(images), String(pixels)]);
+  const c =
+    native === undefined
+      ? undefined
+      : await Program.start("C", native, [stackFile, darkFile, String(images), String(pixels)]);
   const sacla = new Sacla(stack, dark);
   const row = (label: string, contestant: Contestant | undefined, work: string, times = 1): Row[] =>
     contestant === undefined ? [] : [{ label, contestant, work, times }];
@@ -150,7 +166,9 @@ await inTemporaryFolder(async (folder) => {
   console.log(
     `${machine()}; ${version(python, ["-c", "import numpy; print('numpy', numpy.__version__)"])}; ${c === undefined ? "no gcc" : version("gcc", ["--version"])}`,
   );
-  console.log(`medians of ${repetitions} alternating runs; the talk's code with ${few} images, times ${scale}; load before ${before}, after ${load()}\n`);
+  console.log(
+    `medians of ${repetitions} alternating runs; the talk's code with ${few} images, times ${scale}; load before ${before}, after ${load()}\n`,
+  );
   const base = (label: string): number => timings.get(`${label.split(":")[0]}: good numpy`)?.median ?? NaN;
   const lines = [...timings].map(([label, timing]) => [
     label,
@@ -161,12 +179,28 @@ await inTemporaryFolder(async (folder) => {
   console.log(table(["work", "ms", "min–max", "CPU ms", "÷ good numpy", "GB/s"], lines));
 
   const check = (label: string): readonly number[] => timings.get(label)?.check ?? [];
-  console.log(`\nall three ÷ good numpy: ${verdict(timings.get("all three: sacla"), timings.get("all three: good numpy"), 0.35)}`);
-  console.log(`all three ÷ native C: ${verdict(timings.get("all three: sacla"), timings.get("all three: native C"), 1.3)}`);
-  console.log(`all three ÷ the talk's code: ${verdict(timings.get("all three: sacla"), timings.get("all three: the talk's code"), 1 / 50)}`);
-  console.log(`mean ÷ reading the memory: ${verdict(timings.get("mean: sacla"), timings.get("reading the memory (C)"), 1.5)}`);
-  const all = ["all three: sacla, ordinary array", "all three: good numpy", ...(c === undefined ? [] : ["all three: native C"])];
-  const same = all.every((label) => agree(check("all three: sacla"), check(label))) && agree(check("mean: sacla"), check("mean: good numpy"));
-  console.log(`answers ${same ? "agree" : `DIFFER: ${JSON.stringify([...timings].map(([label, timing]) => [label, timing.check]))}`}`);
+  console.log(
+    `\nall three ÷ good numpy: ${verdict(timings.get("all three: sacla"), timings.get("all three: good numpy"), 0.35)}`,
+  );
+  console.log(
+    `all three ÷ native C: ${verdict(timings.get("all three: sacla"), timings.get("all three: native C"), 1.3)}`,
+  );
+  console.log(
+    `all three ÷ the talk's code: ${verdict(timings.get("all three: sacla"), timings.get("all three: the talk's code"), 1 / 50)}`,
+  );
+  console.log(
+    `mean ÷ reading the memory: ${verdict(timings.get("mean: sacla"), timings.get("reading the memory (C)"), 1.5)}`,
+  );
+  const all = [
+    "all three: sacla, ordinary array",
+    "all three: good numpy",
+    ...(c === undefined ? [] : ["all three: native C"]),
+  ];
+  const same =
+    all.every((label) => agree(check("all three: sacla"), check(label))) &&
+    agree(check("mean: sacla"), check("mean: good numpy"));
+  console.log(
+    `answers ${same ? "agree" : `DIFFER: ${JSON.stringify([...timings].map(([label, timing]) => [label, timing.check]))}`}`,
+  );
   if (!same) process.exitCode = 1;
 });

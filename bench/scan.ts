@@ -1,18 +1,32 @@
 /**
  * Plain messages per second of the engine beside Bluesky's RunEngine, milliseconds per point of a durable journal, and
- * the time to check and estimate 100 plans of 1 000 points: `npm run bench:scan`. Bluesky is run when SACLA_BENCH_PYTHON
- * (else python3) has it; else its published 35 000/s stand beside ours.
+ * the time to check and estimate 100 plans of 1 000 points: `npm run bench:scan`. Bluesky is run when
+ * SACLA_BENCH_PYTHON (else python3) has it; else its published 35 000/s stand beside ours.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { checkPlan, count, dryRun, Engine, Journal, note, type Plan, plan, scan, TargetMap, virtualApparatus } from "../src/scan/index.ts";
+import {
+  checkPlan,
+  count,
+  dryRun,
+  Engine,
+  Journal,
+  note,
+  type Plan,
+  plan,
+  scan,
+  TargetMap,
+  virtualApparatus,
+} from "../src/scan/index.ts";
 
 const MESSAGES = 1_000_000;
 const POINTS = 500;
-const devices = { axes: { delay: { limits: { from: -10, to: 2000 }, speed: 100, acceleration: 500, overheadSeconds: 0.2 } } };
+const devices = {
+  axes: { delay: { limits: { from: -10, to: 2000 }, speed: 100, acceleration: 500, overheadSeconds: 0.2 } },
+};
 const seconds = (since: number): number => (performance.now() - since) / 1000;
 const folder = mkdtempSync(join(tmpdir(), "sacla-bench-"));
 
@@ -44,7 +58,9 @@ async function bothPerPoint(what: Plan, path: string, maps = {}): Promise<{ plai
 }
 
 async function estimates(): Promise<number> {
-  const plans = Array.from({ length: 100 }, (_, i) => scan({ axis: "delay", from: i, to: i + 999, points: 1000, shots: 1, shutter: "main" }));
+  const plans = Array.from({ length: 100 }, (_, i) =>
+    scan({ axis: "delay", from: i, to: i + 999, points: 1000, shots: 1, shutter: "main" }),
+  );
   const apparatus = virtualApparatus(devices);
   const started = performance.now();
   for (const each of plans) {
@@ -56,7 +72,9 @@ async function estimates(): Promise<number> {
 
 function bluesky(): string {
   const python = process.env["SACLA_BENCH_PYTHON"] ?? "python3";
-  const { status, stdout } = spawnSync(python, [fileURLToPath(new URL("./scan.py", import.meta.url))], { encoding: "utf8" });
+  const { status, stdout } = spawnSync(python, [fileURLToPath(new URL("./scan.py", import.meta.url))], {
+    encoding: "utf8",
+  });
   return status === 0
     ? `${Math.round(Number(stdout))} messages/s (bluesky, same machine, same run)`
     : "35000 messages/s (bluesky, as published; not installed here)";
@@ -65,14 +83,23 @@ function bluesky(): string {
 try {
   const rate = await messagesPerSecond();
   console.log(`engine: ${Math.round(rate)} plain messages/s; beside it ${bluesky()}`);
-  const points = await bothPerPoint(scan({ axis: "delay", from: 0, to: POINTS - 1, points: POINTS, shots: 1, shutter: "main" }), join(folder, "a.journal"));
+  const points = await bothPerPoint(
+    scan({ axis: "delay", from: 0, to: POINTS - 1, points: POINTS, shots: 1, shutter: "main" }),
+    join(folder, "a.journal"),
+  );
   console.log(`durable journal: ${points.durable.toFixed(2)} ms per point (without: ${points.plain.toFixed(3)} ms)`);
   const chip = TargetMap.create(
     join(folder, "chip.map"),
     Array.from({ length: POINTS }, (_, i) => ({ delay: i })),
   );
-  const spots = await bothPerPoint(count({ times: POINTS, shots: 1, freshSpots: { map: "chip", shutter: "main" } }), join(folder, "b.journal"), { chip });
-  console.log(`durable journal and target map: ${spots.durable.toFixed(2)} ms per point (without: ${spots.plain.toFixed(3)} ms)`);
+  const spots = await bothPerPoint(
+    count({ times: POINTS, shots: 1, freshSpots: { map: "chip", shutter: "main" } }),
+    join(folder, "b.journal"),
+    { chip },
+  );
+  console.log(
+    `durable journal and target map: ${spots.durable.toFixed(2)} ms per point (without: ${spots.plain.toFixed(3)} ms)`,
+  );
   chip.close();
   console.log(`100 plans of 1000 points checked and estimated in ${(await estimates()).toFixed(2)} s`);
 } finally {

@@ -29,5 +29,6 @@ void (async () => {
     }
   }
 })();
-for await (const _ of createInterface({ input: process.stdin })) console.log(JSON.stringify({ cpu: process.cpuUsage() }));
+for await (const _ of createInterface({ input: process.stdin }))
+  console.log(JSON.stringify({ cpu: process.cpuUsage() }));
 router.close();

@@ -1,8 +1,9 @@
 /**
  * ZeroMQ on one machine, server and client in processes of their own: shots of an octal received, and received,
  * calibrated and assembled; columns; the round trip of a small call. Beside it the same bytes over bare zeromq.
- * `npm run bench:zmq -- [seconds of each] [rounds]`. Short turns in alternating order, medians. On a machine that others
- * use too, read the CPU columns: what server and client were busy for each step, and how many steps two cores could do.
+ * `npm run bench:zmq -- [seconds of each] [rounds]`. Short turns in alternating order, medians. On a machine that
+ * others use too, read the CPU columns: what server and client were busy for each step, and how many steps two cores
+ * could do.
  */
 import { cpus, loadavg } from "node:os";
 import { Assembler } from "sacla";
@@ -59,7 +60,8 @@ async function ours(curve: boolean): Promise<() => void> {
   const { process: server, address, options } = await startOctal(SHOTS, { curve });
   const endpoint = zmqEndpoint(address, options);
   const label = curve ? "CURVE " : "";
-  const add = (name: string, begin: Case["begin"]): void => void cases.push({ name: label + name, server, begin, turns: [] });
+  const add = (name: string, begin: Case["begin"]): void =>
+    void cases.push({ name: label + name, server, begin, turns: [] });
   const frames = (withMemory: boolean) => {
     const params = { bl: OCTAL_BL, run: OCTAL_RUN, detIds: [...octalSensors], tags, roi: null };
     return endpoint.stream("st.frames", params, withMemory ? { memory } : {})[Symbol.asyncIterator]();
@@ -77,9 +79,15 @@ async function ours(curve: boolean): Promise<() => void> {
     return { step, end: async () => await items.return?.() };
   });
   if (!curve) {
-    const columns = { equipIds: Array.from({ length: 20 }, (_, i) => `signal_${i}/value`), hightag: OCTAL_HIGHTAG, tags: tags.slice(0, 10_000) };
+    const columns = {
+      equipIds: Array.from({ length: 20 }, (_, i) => `signal_${i}/value`),
+      hightag: OCTAL_HIGHTAG,
+      tags: tags.slice(0, 10_000),
+    };
     add("20 columns of 10 000 tags", async () => ({ step: () => endpoint.call("db.readColumns", columns) }));
-    add("small call", async () => ({ step: () => endpoint.call("db.readRunstatus", { bl: OCTAL_BL, run: OCTAL_RUN }) }));
+    add("small call", async () => ({
+      step: () => endpoint.call("db.readRunstatus", { bl: OCTAL_BL, run: OCTAL_RUN }),
+    }));
   }
   return () => {
     void endpoint.close();
@@ -108,7 +116,13 @@ async function bare(curve: boolean): Promise<() => void> {
   };
   cases.push({ name: `${label} zeromq: receive`, server, begin, turns: [] });
   if (!curve) {
-    const text = JSON.stringify({ sacla: 1, kind: "call", id: 0, method: "db.readRunstatus", value: { bl: OCTAL_BL, run: OCTAL_RUN } });
+    const text = JSON.stringify({
+      sacla: 1,
+      kind: "call",
+      id: 0,
+      method: "db.readRunstatus",
+      value: { bl: OCTAL_BL, run: OCTAL_RUN },
+    });
     const step = async (): Promise<void> => {
       await dealer.send(text);
       await dealer.receive();
@@ -127,17 +141,28 @@ for (let round = 0; round < rounds; round++) {
 }
 for (const end of ends) end();
 
-const middle = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
+const middle = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
 const turnsOf = (name: string): readonly Turn[] => cases.find((each) => each.name === name)?.turns ?? [];
 const rate = (name: string): number => middle(turnsOf(name).map((turn) => turn.rate));
 const cpuMs = (name: string): number => middle(turnsOf(name).map((turn) => turn.cpuMs));
 /** Of turns beside each other, which found the machine alike. */
-const ratio = (a: string, b: string): number => middle(turnsOf(a).map((turn, i) => turn.rate / (turnsOf(b)[i]?.rate ?? NaN)));
+const ratio = (a: string, b: string): number =>
+  middle(turnsOf(a).map((turn, i) => turn.rate / (turnsOf(b)[i]?.rate ?? NaN)));
 
-console.log(`${cpus()[0]?.model}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(2)}, node ${process.version}; medians of ${rounds} × ${seconds} s`);
-console.log(`${"".padEnd(36)}${["per second", "ms each", "CPU ms", "2 cores could"].map((head) => head.padStart(15)).join("")}`);
+console.log(
+  `${cpus()[0]?.model}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(2)}, node ${process.version}; medians of ${rounds} × ${seconds} s`,
+);
+console.log(
+  `${"".padEnd(36)}${["per second", "ms each", "CPU ms", "2 cores could"].map((head) => head.padStart(15)).join("")}`,
+);
 for (const { name } of cases) {
-  const cells = [rate(name).toFixed(1), (1000 / rate(name)).toFixed(3), cpuMs(name).toFixed(3), (2000 / cpuMs(name)).toFixed(0)];
+  const cells = [
+    rate(name).toFixed(1),
+    (1000 / rate(name)).toFixed(3),
+    cpuMs(name).toFixed(3),
+    (2000 / cpuMs(name)).toFixed(0),
+  ];
   console.log(`${name.padEnd(36)}${cells.map((cell) => cell.padStart(15)).join("")}`);
 }
 const bar = (name: string, value: number, allowed: string, isMet: boolean): void =>

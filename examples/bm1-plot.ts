@@ -13,6 +13,9 @@ const hightag = await db.readHightagnumber(3, run);
 const bm1 = await db.readSyncdatalistFloat(equipId, hightag, tags);
 
 await mkdir("out", { recursive: true });
-await writeFile("out/bm1.svg", linePlot([{ x: tags, y: bm1, style: "points" }], { title: `Run ${run}`, xLabel: "tag", yLabel: "BM1 (C)" }));
+await writeFile(
+  "out/bm1.svg",
+  linePlot([{ x: tags, y: bm1, style: "points" }], { title: `Run ${run}`, xLabel: "tag", yLabel: "BM1 (C)" }),
+);
 const good = bm1.filter(Number.isFinite);
 console.log(`${good.length} of ${tags.length} shots have a value; plot in out/bm1.svg`);

@@ -10,12 +10,17 @@ const run = await facility.run(3, 651236);
 const darkRun = await facility.run(3, 651264);
 
 // 300 shots of each are enough for a first look; without the slice all 10 000 are read, in the same memory.
-const dark = await darkAverage(facility.shots({ run: darkRun, detectors: [detector], tags: (await darkRun.tags()).slice(0, 300) }));
+const dark = await darkAverage(
+  facility.shots({ run: darkRun, detectors: [detector], tags: (await darkRun.tags()).slice(0, 300) }),
+);
 const shots = facility.shots({ run, detectors: [detector], tags: (await run.exposedTags()).slice(0, 300) });
 const { average, ledger } = await reduce(shots, { average: mean() }, { dark });
 
 const image = average[detector];
 if (image === undefined) throw new Error("no shot was left");
 await mkdir("out", { recursive: true });
-await writeFile("out/average.png", renderImage(image, { title: `${detector}, run ${run.run} - dark ${darkRun.run}`, unit: "ADU" }));
+await writeFile(
+  "out/average.png",
+  renderImage(image, { title: `${detector}, run ${run.run} - dark ${darkRun.run}`, unit: "ADU" }),
+);
 console.log(`${ledger.used} of ${ledger.asked} shots averaged, dropped:`, ledger.dropped);

@@ -18,7 +18,10 @@ const scan = new Cube({
 
 const labels = await run.labels();
 const tags = await screen(labels.on.union(labels.off), [{ name: "i0", signal: bm1, between: [3e-9, 8e-9] }]);
-await scan.update(facility.shots({ run, detectors: [detector], signals: scan.signals, tags }), { labels, screened: tags });
+await scan.update(facility.shots({ run, detectors: [detector], signals: scan.signals, tags }), {
+  labels,
+  screened: tags,
+});
 
 const { ratio, ratioError } = contrast(scan.numbers("scattering", "on"), scan.numbers("scattering", "off"));
 for (const [i, pulses] of (scan.axes[0]?.centres ?? []).entries()) {

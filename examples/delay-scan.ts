@@ -1,9 +1,21 @@
-/** A delay scan with pumped and unpumped shots in turn: the difference against the delay, and time zero with its error. */
+/**
+ * A delay scan with pumped and unpumped shots in turn: the difference against the delay, and time zero with its error.
+ */
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import { linePlot } from "sacla/plot";
-import { controlApparatus, Engine, fitStep, plan, ScanTable, type ShotsTaken, scan, set, withShutterOpen } from "sacla/scan";
+import {
+  controlApparatus,
+  Engine,
+  fitStep,
+  plan,
+  ScanTable,
+  type ShotsTaken,
+  scan,
+  set,
+  withShutterOpen,
+} from "sacla/scan";
 
 const experiment = defineExperiment({
   name: "delay scan",
@@ -16,7 +28,11 @@ const experiment = defineExperiment({
     pumped: { id: "xfel_bl_3_lh1_shutter_1_open_valid/status" },
   },
   shutters: { xrays: { device: "bl3_shutter1" }, laser: { device: "bl3_lh1_shutter1" } },
-  settings: { attenuator: { device: "bl3_attenuator1" }, diode_gain: { device: "bl3_st2_pd3_gain" }, laser_pulses: { device: "bl3_lh1_selector1" } },
+  settings: {
+    attenuator: { device: "bl3_attenuator1" },
+    diode_gain: { device: "bl3_st2_pd3_gain" },
+    laser_pulses: { device: "bl3_lh1_selector1" },
+  },
 } as const);
 
 const points = scan({
@@ -24,7 +40,12 @@ const points = scan({
   from: -3,
   to: 3,
   points: 41,
-  shots: { count: 100, signals: ["diode", "i0", "pumped"], conditions: [{ signal: "i0", between: [3e-9, 8e-9] }], budget: { shots: 300 } },
+  shots: {
+    count: 100,
+    signals: ["diode", "i0", "pumped"],
+    conditions: [{ signal: "i0", between: [3e-9, 8e-9] }],
+    budget: { shots: 300 },
+  },
   shutter: "xrays",
 });
 
@@ -38,18 +59,28 @@ const delayScan = plan("delay scan with on/off difference", points.settings, fun
 /** on/off − 1 of the diode, each shot divided by its i0, with the standard error. */
 function onOff({ values }: Pick<ShotsTaken, "values">): { readonly ratio: number; readonly error: number } {
   const mean = (flag: number): { readonly mean: number; readonly relativeError: number } => {
-    const shots = (values["diode"] ?? []).flatMap((volts, i) => (values["pumped"]?.[i] === flag && volts !== null ? [volts / (values["i0"]?.[i] ?? NaN)] : []));
+    const shots = (values["diode"] ?? []).flatMap((volts, i) =>
+      values["pumped"]?.[i] === flag && volts !== null ? [volts / (values["i0"]?.[i] ?? NaN)] : [],
+    );
     const average = shots.reduce((sum, value) => sum + value, 0) / shots.length;
     const variance = shots.reduce((sum, value) => sum + (value - average) ** 2, 0) / (shots.length - 1);
     return { mean: average, relativeError: Math.sqrt(variance / shots.length) / average };
   };
   const [on, off] = [mean(1), mean(0)];
-  return { ratio: on.mean / off.mean - 1, error: (on.mean / off.mean) * Math.hypot(on.relativeError, off.relativeError) };
+  return {
+    ratio: on.mean / off.mean - 1,
+    error: (on.mean / off.mean) * Math.hypot(on.relativeError, off.relativeError),
+  };
 }
 
 // Time moves only while somebody waits for it: minutes of beam time are over in seconds.
 await using facility = await connect("sim:?clock=virtual");
-await using control = await facility.ec.control(3, { name: "delay scan example", reason: "find time zero", experiment, pollMs: 2 });
+await using control = await facility.ec.control(3, {
+  name: "delay scan example",
+  reason: "find time zero",
+  experiment,
+  pollMs: 2,
+});
 const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
 
 const table = new ScanTable();
@@ -62,7 +93,10 @@ const errors = differences.map(({ error }) => 100 * error);
 const fit = fitStep(delays, ratios, { errors, after: "parabola" }); // The signal recovers within the window.
 
 await mkdir("out", { recursive: true });
-await writeFile("out/delay-scan.svg", linePlot([{ x: delays, y: ratios, error: errors }], { xLabel: "delay (ps)", yLabel: "difference (%)" }));
+await writeFile(
+  "out/delay-scan.svg",
+  linePlot([{ x: delays, y: ratios, error: errors }], { xLabel: "delay (ps)", yLabel: "difference (%)" }),
+);
 console.log(`${shots.used} of ${shots.asked} shots used; left out:`, shots.dropped);
 console.log(
   `t0 = ${fit.centre.toFixed(3)} ± ${fit.centreError.toFixed(3)} ps, rise ${(1000 * fit.width).toFixed(0)} ± ${(1000 * fit.widthError).toFixed(0)} fs rms, step ${fit.height.toFixed(2)} %`,

@@ -13,10 +13,16 @@ for await (const run of facility.runs({ bl: 3, follow: true, pollMs: 200 })) {
     console.log(`run ${run.run} (${run.comment}): nothing to analyse`);
   } else {
     const dark = await darkAverage(facility.shots({ run, detectors: [detector.id], tags: darkTags.slice(0, 20) }));
-    const { average, ledger } = await reduce(facility.shots({ run, detectors: [detector.id], tags: exposed.slice(0, 50) }), { average: mean() }, { dark });
+    const { average, ledger } = await reduce(
+      facility.shots({ run, detectors: [detector.id], tags: exposed.slice(0, 50) }),
+      { average: mean() },
+      { dark },
+    );
     for (const [sensor, image] of Object.entries(average)) {
       const sum = image.data.reduce((a, b) => a + b, 0);
-      console.log(`run ${run.run} (${run.comment}): ${sensor} mean ${(sum / image.size).toFixed(3)} ADU over ${ledger.used} shots`);
+      console.log(
+        `run ${run.run} (${run.comment}): ${sensor} mean ${(sum / image.size).toFixed(3)} ADU over ${ledger.used} shots`,
+      );
     }
   }
   if (++analysed === 2) break;

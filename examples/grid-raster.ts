@@ -1,4 +1,6 @@
-/** A grid over a sample that survives one shot: each point on a fresh spot of a target map, which outlives the program. */
+/**
+ * A grid over a sample that survives one shot: each point on a fresh spot of a target map, which outlives the program.
+ */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { asImage, connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
@@ -12,7 +14,10 @@ const experiment = defineExperiment({
     x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
     y: { device: "bl3_st2_pm041", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
   },
-  signals: { i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" }, diode: { id: "xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage" } },
+  signals: {
+    i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" },
+    diode: { id: "xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage" },
+  },
   shutters: { xrays: { device: "bl3_shutter1" } },
   settings: { pulses: { device: "bl3_selector1" } },
 } as const);
@@ -22,7 +27,12 @@ const raster = (spots: number) =>
   count({
     times: spots,
     // The photodiode behind the sample tells the shot that hit from those the selector stopped.
-    shots: { count: 1, signals: ["diode", "i0"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } },
+    shots: {
+      count: 1,
+      signals: ["diode", "i0"],
+      conditions: [{ signal: "diode", between: [0.01, 1] }],
+      budget: { shots: 20 },
+    },
     freshSpots: { map: "chip", shutter: "xrays", selector: "pulses" },
     giveUp: "go-on",
   });
@@ -41,7 +51,12 @@ await rm("out/chip.map", { force: true }); // The simulated chip is new each tim
 TargetMap.create("out/chip.map", places).close();
 
 await using facility = await connect("sim:?clock=virtual");
-await using control = await facility.ec.control(3, { name: "raster example", reason: "fresh spots", experiment, pollMs: 2 });
+await using control = await facility.ec.control(3, {
+  name: "raster example",
+  reason: "fresh spots",
+  experiment,
+  pollMs: 2,
+});
 const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
 
 const table = new ScanTable();
@@ -55,8 +70,14 @@ for (const part of [40, places.length - 40]) {
 
 const image = new Float32Array(columns * rows).fill(NaN);
 for (const { data, taken } of table.rows) {
-  const [row, column] = [Math.round(((data["y"] ?? 0) - corner.y) / 0.06), Math.round(((data["x"] ?? 0) - corner.x) / 0.06)];
+  const [row, column] = [
+    Math.round(((data["y"] ?? 0) - corner.y) / 0.06),
+    Math.round(((data["x"] ?? 0) - corner.x) / 0.06),
+  ];
   image[row * columns + column] = (taken?.values["diode"]?.[0] ?? NaN) / (1e9 * (taken?.values["i0"]?.[0] ?? NaN));
 }
-await writeFile("out/raster.png", renderImage(asImage(image, rows, columns), { title: "Sample, one shot each", unit: "V/nC" }));
+await writeFile(
+  "out/raster.png",
+  renderImage(asImage(image, rows, columns), { title: "Sample, one shot each", unit: "V/nC" }),
+);
 console.log("out/raster.png");

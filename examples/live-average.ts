@@ -1,5 +1,5 @@
-// While the beam runs: the mean of the next 60 shots of a detector, every shot as long as this program keeps up, and what
-// was lost on the way. Before the shift it can be rehearsed on a stored run: sacla replay-live RUN --source FILE
+// While the beam runs: the mean of the next 60 shots of a detector, every shot as long as this program keeps up, and
+// what was lost on the way. Before the shift it can be rehearsed on a stored run: sacla replay-live RUN --source FILE
 import { connect, mean, reduce } from "sacla";
 
 await using facility = await connect();
@@ -9,7 +9,9 @@ const detector = "MPCCD-2N0-M02-001";
 // Some single shots, always the newest: how old they are, and their beam monitor.
 for await (const shot of facility.live.shots({ bl: 3, detectors: [detector], signals: [bm1], limit: 3 })) {
   const value = shot.value(bm1);
-  console.log(`run ${shot.run}, tag ${shot.tag}: ${shot.latencyMs.toFixed(0)} ms old, ${"value" in value ? `${value.value} ${value.unit}` : value.reason}`);
+  console.log(
+    `run ${shot.run}, tag ${shot.tag}: ${shot.latencyMs.toFixed(0)} ms old, ${"value" in value ? `${value.value} ${value.unit}` : value.reason}`,
+  );
 }
 
 const shots = facility.live.shots({ bl: 3, detectors: [detector], policy: "every", limit: 60, timeoutMs: 30_000 });

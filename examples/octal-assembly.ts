@@ -18,7 +18,12 @@ for (let i = 0; i < 8; i++) {
   const buff = new st.StorageBuffer(obj);
   await obj.collect(buff, tag);
   const info = buff.readDetInfo(0);
-  const { mp_pixelsize_x: psizeX = NaN, mp_pixelsize_y: psizeY = NaN, mp_pos_x: posX = NaN, mp_pos_y: posY = NaN } = info;
+  const {
+    mp_pixelsize_x: psizeX = NaN,
+    mp_pixelsize_y: psizeY = NaN,
+    mp_pos_x: posX = NaN,
+    mp_pos_y: posY = NaN,
+  } = info;
   const { xsize = 0, ysize = 0, mp_rotationangle: rotAngle = NaN, mp_absgain: gain = NaN } = info;
   if (i === 0) gain0 = gain;
   srcs.push({
@@ -36,5 +41,8 @@ for (let i = 0; i < 8; i++) {
 const asmImg = reconstruction(srcs, 2399, 2399, 50, 0);
 
 await mkdir("out", { recursive: true });
-await writeFile("out/octal.png", renderImage(asmImg, { range: [0, 400], title: `Run ${run}, tag ${tag}, seen from the source`, unit: "ADU" }));
+await writeFile(
+  "out/octal.png",
+  renderImage(asmImg, { range: [0, 400], title: `Run ${run}, tag ${tag}, seen from the source`, unit: "ADU" }),
+);
 console.log(`assembled to ${asmImg.shape.join(" × ")}: out/octal.png`);

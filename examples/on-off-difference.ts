@@ -14,7 +14,11 @@ const roi = { rows: [0, 1024], columns: [0, 512] } as const;
 
 async function normalised(tags: typeof on): Promise<{ mean: number; error: number; used: number; asked: number }> {
   const lit = await tags.where(i0, (coulomb) => coulomb > 1e-9);
-  const { signal, ledger } = await reduce(facility.shots({ run, detectors: [detector], tags: lit }), { signal: roiSum(roi) }, { dark });
+  const { signal, ledger } = await reduce(
+    facility.shots({ run, detectors: [detector], tags: lit }),
+    { signal: roiSum(roi) },
+    { dark },
+  );
   const series = signal[detector] ?? { tags: new Uint32Array(0), sums: new Float64Array(0) };
   const charge = await run.column(i0, series.tags);
   const values = Array.from(series.sums, (sum, i) => sum / ((charge.values[i] ?? NaN) * 1e9));

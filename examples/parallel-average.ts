@@ -7,10 +7,13 @@ const run = await facility.run(3, 1360991);
 const tags = (await run.exposedTags()).slice(0, 200);
 const data = { run: { bl: run.bl, run: run.run }, detectors: ["MPCCD-2N0-M02-001"] };
 
-const { average, ledger } = await reduceInParallel<typeof import("./parts/average-part.ts")>(new URL("./parts/average-part.ts", import.meta.url), {
-  tags,
-  data,
-  workers: 2,
-});
+const { average, ledger } = await reduceInParallel<typeof import("./parts/average-part.ts")>(
+  new URL("./parts/average-part.ts", import.meta.url),
+  {
+    tags,
+    data,
+    workers: 2,
+  },
+);
 for (const [sensor, image] of Object.entries(average)) console.log(sensor, "mean of row 0, column 0:", image.get(0, 0));
 console.log(`${ledger.used} of ${ledger.asked} shots used`);

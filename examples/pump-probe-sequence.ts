@@ -1,6 +1,7 @@
 /**
- * The users' experiment of the talk: a SASE FEL pumps a crystal, a monochromatic FEL probes it. Each area of the crystal is
- * aligned and measured with a weak beam, then pumped and probed once with full intensity. Numbers are those of the talk.
+ * The users' experiment of the talk: a SASE FEL pumps a crystal, a monochromatic FEL probes it. Each area of the
+ * crystal is aligned and measured with a weak beam, then pumped and probed once with full intensity. Numbers are those
+ * of the talk.
  */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { connect } from "sacla";
@@ -68,10 +69,20 @@ function* gains(gain: number): Steps {
 
 /** A rocking curve from `reach` below to `reach` above, then to its peak. */
 const peakNear = (centre: number, reach: number, points: number) =>
-  goToPeak({ axis: "theta", from: centre - reach, to: centre + reach, points, signal: "bragg", normaliseBy: "monitor", shots: request(5), shutter: "xrays" });
+  goToPeak({
+    axis: "theta",
+    from: centre - reach,
+    to: centre + reach,
+    points,
+    signal: "bragg",
+    normaliseBy: "monitor",
+    shots: request(5),
+    shutter: "xrays",
+  });
 
 /** One pulse on the area: it does not survive another one. */
-const onePumpedPulse = () => once(onePulse({ ...looking, shutter: "xrays", selector: "pulses", budget: { shots: 30 } }));
+const onePumpedPulse = () =>
+  once(onePulse({ ...looking, shutter: "xrays", selector: "pulses", budget: { shots: 30 } }));
 
 /** Reflected over incoming. */
 const reflectivity = (taken: ShotsTaken): number => summary(taken, "bragg").mean / summary(taken, "monitor").mean;
@@ -90,7 +101,10 @@ function* steps(): Steps {
       yield* gains(10); // 3
       yield* set("attenuator", 400); // 4
       ({ centre } = yield* peakNear(centre, 0.015, 21).steps()); // 5, 6
-      const reference = yield* withRun({ comment: `reference ${delay} fs` }, withShutterOpen("xrays", shots(request(60)))); // 7
+      const reference = yield* withRun(
+        { comment: `reference ${delay} fs` },
+        withShutterOpen("xrays", shots(request(60))),
+      ); // 7
       yield* set("pump_fel", "on"); // 8: by the operators
       yield* gains(1); // 9
       yield* set("attenuator", 0); // 10
@@ -109,8 +123,8 @@ const sequence = plan("pump-probe sequence", { delaysFs, repeats }, steps, { ada
 let asked = 0;
 
 /**
- * The accelerator is not controlled from a beamline: its operators are asked, and confirm. These say yes at once, and the
- * simulated facility does it; at the beamline this waits for their answer.
+ * The accelerator is not controlled from a beamline: its operators are asked, and confirm. These say yes at once, and
+ * the simulated facility does it; at the beamline this waits for their answer.
  */
 async function askOperators(what: string): Promise<void> {
   asked++;
@@ -123,14 +137,20 @@ const axis = (name: string, points: number) => ({ axis: name, from: 0, to: 0.2 *
 const crystal = TargetMap.create("out/crystal.map", gridPositions([axis("y", 3), axis("x", 6)], true));
 
 await using facility = await connect("sim:?clock=virtual");
-await using control = await facility.ec.control(3, { name: "pump-probe example", reason: "FEL pump, FEL probe", experiment, pollMs: 2 });
+await using control = await facility.ec.control(3, {
+  name: "pump-probe example",
+  reason: "FEL pump, FEL probe",
+  experiment,
+  pollMs: 2,
+});
 const beamline = controlApparatus(facility, control, { experiment, monitor: "monitor", pollMs: 2 });
 
 /** The beamline, with the operators beside it. */
 const apparatus: Apparatus = {
   ...beamline,
   async set(setting, value) {
-    if (setting === "pump_fel" && (await control.setting("pump_fel").value()) !== value) await askOperators(`the pump FEL ${value}`);
+    if (setting === "pump_fel" && (await control.setting("pump_fel").value()) !== value)
+      await askOperators(`the pump FEL ${value}`);
     await beamline.set(setting, value);
   },
   async move(to, options) {
@@ -153,7 +173,10 @@ crystal.close();
 
 await writeFile(
   "out/pump-probe.svg",
-  linePlot([{ x: delays, y: changes, style: "points" }], { xLabel: "delay of the probe (fs)", yLabel: "change of reflectivity (%)" }),
+  linePlot([{ x: delays, y: changes, style: "points" }], {
+    xLabel: "delay of the probe (fs)",
+    yLabel: "change of reflectivity (%)",
+  }),
 );
 for (const delay of delaysFs)
   console.log(
@@ -162,6 +185,8 @@ for (const delay of delaysFs)
       .map((change) => `${change.toFixed(1)} %`)
       .join(", ")}`,
   );
-console.log(`the pumped shots are in the runs ${runs.slice(0, 3).join(", ")} … ${runs.at(-1)}; the operators were asked ${asked} times`);
+console.log(
+  `the pumped shots are in the runs ${runs.slice(0, 3).join(", ")} … ${runs.at(-1)}; the operators were asked ${asked} times`,
+);
 console.log(`${account.used} of ${account.asked} shots used; left out:`, account.dropped);
 console.log("areas of the crystal:", crystal.counts);

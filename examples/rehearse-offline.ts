@@ -27,7 +27,13 @@ const atTheFacility = await analyse(recorded);
 await using replayed = await connect(`recording:${file}`);
 const offline = await analyse(replayed);
 
-const rough = withFaults((await connect("sim:")).endpoint, { seed: 1, delay: 0.1, delayMs: 20, duplicate: 0.1, disconnect: 0.1 });
+const rough = withFaults((await connect("sim:")).endpoint, {
+  seed: 1,
+  delay: 0.1,
+  delayMs: 20,
+  duplicate: 0.1,
+  disconnect: 0.1,
+});
 await using patient = new Facility(withRetry(rough, { attempts: 20, firstWaitMs: 10 }));
 const overABadConnection = await analyse(patient);
 

@@ -7,14 +7,30 @@ import { controlApparatus, Engine, goToPeak, Journal, ScanTable } from "sacla/sc
 const experiment = defineExperiment({
   name: "rocking",
   bl: 3,
-  axes: { theta: { device: "bl3_st4_pm036", unit: "deg", pulsesPerUnit: 1e4, limits: [-1, 1], signal: "xfel_bl_3_st_4_motor_36/position" } },
-  signals: { i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" }, bragg: { id: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" } },
+  axes: {
+    theta: {
+      device: "bl3_st4_pm036",
+      unit: "deg",
+      pulsesPerUnit: 1e4,
+      limits: [-1, 1],
+      signal: "xfel_bl_3_st_4_motor_36/position",
+    },
+  },
+  signals: {
+    i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" },
+    bragg: { id: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" },
+  },
   shutters: { xrays: { device: "bl3_shutter1" } },
 } as const);
 
 // Time moves only while somebody waits for it: an hour of beam time is over in seconds.
 await using facility = await connect("sim:?clock=virtual");
-await using control = await facility.ec.control(3, { name: "rocking curve example", reason: "find the Bragg peak", experiment, pollMs: 5 });
+await using control = await facility.ec.control(3, {
+  name: "rocking curve example",
+  reason: "find the Bragg peak",
+  experiment,
+  pollMs: 5,
+});
 const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 5 });
 
 const plan = goToPeak({

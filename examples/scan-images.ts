@@ -1,4 +1,7 @@
-/** A scan with its images: a facility run is on meanwhile, and when it has ended its images are averaged for each position. */
+/**
+ * A scan with its images: a facility run is on meanwhile, and when it has ended its images are averaged for each
+ * position.
+ */
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
@@ -15,16 +18,30 @@ const experiment = defineExperiment({
   shutters: { xrays: { device: "bl3_shutter1" } },
 } as const);
 
-const points = scan({ axis: "delay", from: -1, to: 2, points: 4, shots: { count: 20, signals: ["i0"] }, shutter: "xrays" });
+const points = scan({
+  axis: "delay",
+  from: -1,
+  to: 2,
+  points: 4,
+  shots: { count: 20, signals: ["i0"] },
+  shutter: "xrays",
+});
 const withImages = plan("delay scan with images", points.settings, function* () {
   yield* withRun({ comment: "delay scan", detectors: ["scattering"] }, points.steps());
 });
 
 // Time moves only while somebody waits for it: minutes of beam time are over in seconds.
 await using facility = await connect("sim:?clock=virtual");
-await using control = await facility.ec.control(3, { name: "scan images example", reason: "delay scan", experiment, pollMs: 2 });
+await using control = await facility.ec.control(3, {
+  name: "scan images example",
+  reason: "delay scan",
+  experiment,
+  pollMs: 2,
+});
 const table = new ScanTable();
-await new Engine(controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), { observers: [table] }).run(withImages);
+await new Engine(controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), {
+  observers: [table],
+}).run(withImages);
 
 const [first] = table.rows;
 if (first?.taken?.run === undefined) throw new Error("the plan has started no run");
@@ -34,7 +51,9 @@ const cube = new Cube({
   values: { images: { average: mean() } },
 });
 const used = new Set(table.rows.flatMap(({ taken }) => taken?.tags ?? []));
-await cube.update(facility.shots({ run, detectors: ["MPCCD-2N0-M02-001"], tags: (await run.tags()).filter((tag) => used.has(tag)) }));
+await cube.update(
+  facility.shots({ run, detectors: ["MPCCD-2N0-M02-001"], tags: (await run.tags()).filter((tag) => used.has(tag)) }),
+);
 
 const sensor = "MPCCD-2N0-M02-001-1";
 await mkdir("out", { recursive: true });

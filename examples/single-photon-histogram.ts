@@ -13,7 +13,10 @@ const { adu } = await reduce(shots, { adu: histogram({ from: -100, to: 500 }) },
 
 const counts = adu[detector]?.counts ?? new Float64Array(601);
 await mkdir("out", { recursive: true });
-await writeFile("out/histogram.svg", histogramPlot(counts, { from: -100, title: `${detector}, run ${run.run}`, xLabel: "ADU", yLabel: "pixels" }));
+await writeFile(
+  "out/histogram.svg",
+  histogramPlot(counts, { from: -100, title: `${detector}, run ${run.run}`, xLabel: "ADU", yLabel: "pixels" }),
+);
 
 const above = counts.subarray(160); // from 60 ADU, clear of the read noise around 0
 const peak = 60 + above.indexOf(Math.max(...above));

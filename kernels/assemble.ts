@@ -1,5 +1,5 @@
-// AssemblyScript with v128: compiled by scripts/build-kernels.ts, called from src/ip/kernel.ts, where the meaning of the
-// parameters is written. All addresses are in bytes, all steps in elements.
+// AssemblyScript with v128: compiled by scripts/build-kernels.ts, called from src/ip/kernel.ts, where the meaning of
+// the parameters is written. All addresses are in bytes, all steps in elements.
 
 /**
  * Blocks of 4 × 4 pixels are walked in strips this many sensor columns wide: one cache line of float32, so that every
@@ -9,7 +9,10 @@ const STRIP: i32 = 16;
 /** Sensor rows walked before the next strip: their pixels stay in the second-level cache for all strips. */
 const TILE: i32 = 256;
 
-/** Choices known when compiling, as the sizes of type arguments: AssemblyScript has no other way to them without decorators. */
+/**
+ * Choices known when compiling, as the sizes of type arguments: AssemblyScript has no other way to them without
+ * decorators.
+ */
 type Yes = u8;
 type No = u16;
 
@@ -19,7 +22,10 @@ function calibrate4<T, HasDark>(at: usize, dark: usize, gain: v128): v128 {
   return f32x4.mul(sizeof<HasDark>() === 1 ? f32x4.sub(value, v128.load(dark)) : value, gain);
 }
 
-/** Reads a word of every cache line: memory order is what the hardware reads ahead, strips are not. Left out, 10 to 50 % slower. */
+/**
+ * Reads a word of every cache line: memory order is what the hardware reads ahead, strips are not. Left out, 10 to 50 %
+ * slower.
+ */
 function touch(at: usize, bytes: usize): i32 {
   let seen: i32 = 0;
   for (const end = at + bytes; at < end; at += 64) seen |= load<i32>(at);
@@ -27,9 +33,9 @@ function touch(at: usize, bytes: usize): i32 {
 }
 
 /**
- * Visits a rectangle of a sensor in blocks of 4 × 4 pixels and puts it, calibrated, into the picture; or, when it `Packs`,
- * puts float32 pixels into `dark`, in the order in which they will be subtracted, so that the dark is read as a stream.
- * Rows and columns are at least 4; the last block overlaps its neighbour when they are not multiples of 4.
+ * Visits a rectangle of a sensor in blocks of 4 × 4 pixels and puts it, calibrated, into the picture; or, when it
+ * `Packs`, puts float32 pixels into `dark`, in the order in which they will be subtracted, so that the dark is read as
+ * a stream. Rows and columns are at least 4; the last block overlaps its neighbour when they are not multiples of 4.
  * Returns something of what it read, so that no reading ahead is optimised away.
  */
 function walk<T, Turned, HasDark, Packs>(
@@ -105,7 +111,17 @@ function walk<T, Turned, HasDark, Packs>(
   return seen;
 }
 
-function paint<T>(raw: usize, dark: usize, gain: f32, out: usize, rows: i32, columns: i32, pitch: i32, perRow: i32, perColumn: i32): i32 {
+function paint<T>(
+  raw: usize,
+  dark: usize,
+  gain: f32,
+  out: usize,
+  rows: i32,
+  columns: i32,
+  pitch: i32,
+  perRow: i32,
+  perColumn: i32,
+): i32 {
   if (perRow === 1 || perRow === -1) {
     if (dark === 0) return walk<T, Yes, No, No>(raw, dark, gain, out, rows, columns, pitch, perRow, perColumn);
     return walk<T, Yes, Yes, No>(raw, dark, gain, out, rows, columns, pitch, perRow, perColumn);
@@ -114,16 +130,45 @@ function paint<T>(raw: usize, dark: usize, gain: f32, out: usize, rows: i32, col
   return walk<T, No, Yes, No>(raw, dark, gain, out, rows, columns, pitch, perRow, perColumn);
 }
 
-export function paint16(raw: usize, dark: usize, gain: f32, out: usize, rows: i32, columns: i32, pitch: i32, perRow: i32, perColumn: i32): i32 {
+export function paint16(
+  raw: usize,
+  dark: usize,
+  gain: f32,
+  out: usize,
+  rows: i32,
+  columns: i32,
+  pitch: i32,
+  perRow: i32,
+  perColumn: i32,
+): i32 {
   return paint<u16>(raw, dark, gain, out, rows, columns, pitch, perRow, perColumn);
 }
 
-export function paint32(raw: usize, dark: usize, gain: f32, out: usize, rows: i32, columns: i32, pitch: i32, perRow: i32, perColumn: i32): i32 {
+export function paint32(
+  raw: usize,
+  dark: usize,
+  gain: f32,
+  out: usize,
+  rows: i32,
+  columns: i32,
+  pitch: i32,
+  perRow: i32,
+  perColumn: i32,
+): i32 {
   return paint<f32>(raw, dark, gain, out, rows, columns, pitch, perRow, perColumn);
 }
 
-export function pack(values: usize, dark: usize, rows: i32, columns: i32, pitch: i32, perRow: i32, perColumn: i32): i32 {
-  if (perRow === 1 || perRow === -1) return walk<f32, Yes, Yes, Yes>(values, dark, 0, 0, rows, columns, pitch, perRow, perColumn);
+export function pack(
+  values: usize,
+  dark: usize,
+  rows: i32,
+  columns: i32,
+  pitch: i32,
+  perRow: i32,
+  perColumn: i32,
+): i32 {
+  if (perRow === 1 || perRow === -1)
+    return walk<f32, Yes, Yes, Yes>(values, dark, 0, 0, rows, columns, pitch, perRow, perColumn);
   return walk<f32, No, Yes, Yes>(values, dark, 0, 0, rows, columns, pitch, perRow, perColumn);
 }
 

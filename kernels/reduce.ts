@@ -1,6 +1,6 @@
-// AssemblyScript with v128: compiled by scripts/build-kernels.ts, called from src/reduce/kernel.ts. Addresses, strides and
-// weights are in bytes, `n` counts the pixels of a piece of `count` frames, `stride` apart. Whatever rounds here, rounds as
-// the plain code in src/reduce does: same bits.
+// AssemblyScript with v128: compiled by scripts/build-kernels.ts, called from src/reduce/kernel.ts. Addresses, strides
+// and weights are in bytes, `n` counts the pixels of a piece of `count` frames, `stride` apart. Whatever rounds here,
+// rounds as the plain code in src/reduce does: same bits.
 
 /** Turns unsigned 16-bit into signed by taking off 2^15, for the instructions that only know signed numbers. */
 const SIGN: i16 = -32768;
@@ -128,10 +128,21 @@ function bin1(pixel: usize, offset: usize, base: i32, top: i32): i32 {
 }
 
 /**
- * Counts two neighbours at once, in a table with a row for each bin of the first and a column for each bin of the second;
- * half as many increments as one by one, which is what a histogram costs. Pixels left over are counted in `singles`.
+ * Counts two neighbours at once, in a table with a row for each bin of the first and a column for each bin of the
+ * second; half as many increments as one by one, which is what a histogram costs. Pixels left over are counted in
+ * `singles`.
  */
-export function pairsU16(frames: usize, count: i32, stride: usize, n: i32, offsets: usize, base: i32, top: i32, table: usize, singles: usize): void {
+export function pairsU16(
+  frames: usize,
+  count: i32,
+  stride: usize,
+  n: i32,
+  offsets: usize,
+  base: i32,
+  top: i32,
+  table: usize,
+  singles: usize,
+): void {
   const bases = i16x8.splat(<i16>base);
   const tops = i16x8.splat(<i16>top);
   const weights = i32x4.splat((4 << 16) | ((top + 1) << 2));
@@ -156,7 +167,16 @@ export function pairsU16(frames: usize, count: i32, stride: usize, n: i32, offse
 }
 
 /** The same one by one, for more bins than a table of pairs has room for. */
-export function singlesU16(frames: usize, count: i32, stride: usize, n: i32, offsets: usize, base: i32, top: i32, singles: usize): void {
+export function singlesU16(
+  frames: usize,
+  count: i32,
+  stride: usize,
+  n: i32,
+  offsets: usize,
+  base: i32,
+  top: i32,
+  singles: usize,
+): void {
   const bases = i16x8.splat(<i16>base);
   const tops = i16x8.splat(<i16>top);
   const whole = n & ~7;
@@ -199,7 +219,15 @@ export function sumF32(frames: usize, count: i32, stride: usize, n: i32, sums: u
 }
 
 /** The same, and the squares in two parts; an even number of pixels. */
-export function momentsF32(frames: usize, count: i32, stride: usize, n: i32, sums: usize, uppers: usize, lowers: usize): void {
+export function momentsF32(
+  frames: usize,
+  count: i32,
+  stride: usize,
+  n: i32,
+  sums: usize,
+  uppers: usize,
+  lowers: usize,
+): void {
   const coarse = f64x2.splat(COARSE);
   for (let i = 0; i < n; i += 2) {
     const at = (<usize>i) << 3;
@@ -310,7 +338,9 @@ export function histogramF32(
 const WHOLE: f32 = 8388608.0;
 const WHOLE_BITS: i32 = 0x4b000000;
 
-/** Writes f32 values that are whole and from 0 to 65535 as u16; 0 when one is not, and nothing written is of use then. */
+/**
+ * Writes f32 values that are whole and from 0 to 65535 as u16; 0 when one is not, and nothing written is of use then.
+ */
 export function wholeF32(frame: usize, n: i32, out: usize): i32 {
   const shift = f32x4.splat(WHOLE);
   const bits = i32x4.splat(WHOLE_BITS);
@@ -324,7 +354,10 @@ export function wholeF32(frame: usize, n: i32, out: usize): i32 {
     // Rounds to a whole number; what is out of range has bits above the 16th left.
     const lowShifted = f32x4.add(low, shift);
     const highShifted = f32x4.add(high, shift);
-    same = v128.and(same, v128.and(f32x4.eq(f32x4.sub(lowShifted, shift), low), f32x4.eq(f32x4.sub(highShifted, shift), high)));
+    same = v128.and(
+      same,
+      v128.and(f32x4.eq(f32x4.sub(lowShifted, shift), low), f32x4.eq(f32x4.sub(highShifted, shift), high)),
+    );
     const lowWhole = v128.xor(lowShifted, bits);
     const highWhole = v128.xor(highShifted, bits);
     any = v128.or(any, v128.or(lowWhole, highWhole));

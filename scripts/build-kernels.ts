@@ -17,7 +17,19 @@ for (const [source, target] of Object.entries(kernels)) {
   if (!existsSync(new URL(source, root))) continue;
   let wasm: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
-    [source, "--outFile", "out.wasm", "-O3", "--converge", "--noAssert", "--runtime", "stub", "--enable", "simd", "--importMemory"],
+    [
+      source,
+      "--outFile",
+      "out.wasm",
+      "-O3",
+      "--converge",
+      "--noAssert",
+      "--runtime",
+      "stub",
+      "--enable",
+      "simd",
+      "--importMemory",
+    ],
     {
       readFile: (name: string, base: string) => {
         const file = new URL(name, new URL(`${base}/`, root));

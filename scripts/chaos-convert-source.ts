@@ -81,20 +81,40 @@ export class ChaosSource implements Source {
   }
 
   column(equipId: string, _hightag: number, tags: Uint32Array): Column {
-    if (!this.equipment().includes(equipId)) throw new SaclaError("UNKNOWN_SIGNAL", `${this.name} has no signal ${equipId}.`);
+    if (!this.equipment().includes(equipId))
+      throw new SaclaError("UNKNOWN_SIGNAL", `${this.name} has no signal ${equipId}.`);
     const column = emptyColumn(equipId, equipId === BM ? "C" : "", tags.length);
     for (const [i, tag] of tags.entries()) {
       const chance = hash(equipId, tag) % 100;
       const isDark = tag < START + DARK * STEP;
       if (equipId === OPEN || equipId === CLOSE) setEntry(column, i, Number(isDark === (equipId === CLOSE)));
-      else setEntry(column, i, chance === 0 ? "not-converged" : chance === 1 ? "saturated" : chance === 2 ? "missing" : chance / 7);
+      else
+        setEntry(
+          column,
+          i,
+          chance === 0 ? "not-converged" : chance === 1 ? "saturated" : chance === 2 ? "missing" : chance / 7,
+        );
     }
     return column;
   }
 
   detectorInfo(_bl: number, _run: number, id: string): DetectorInfo {
-    const geometry = { posXUm: -600, posYUm: 1300, posZUm: 0, rotationDeg: 0.1, pixelSizeXUm: 50, pixelSizeYUm: 50, manipulatorShiftUm: 0 };
-    return { id, xsize: SIDE, ysize: SIDE, absGain: 17, geometry: id.endsWith("-2") ? { ...geometry, posYUm: -10 } : geometry };
+    const geometry = {
+      posXUm: -600,
+      posYUm: 1300,
+      posZUm: 0,
+      rotationDeg: 0.1,
+      pixelSizeXUm: 50,
+      pixelSizeYUm: 50,
+      manipulatorShiftUm: 0,
+    };
+    return {
+      id,
+      xsize: SIDE,
+      ysize: SIDE,
+      absGain: 17,
+      geometry: id.endsWith("-2") ? { ...geometry, posYUm: -10 } : geometry,
+    };
   }
 
   readFrame(_bl: number, _run: number, detId: string, tag: number, out: Float32Array): boolean {

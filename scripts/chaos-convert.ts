@@ -41,7 +41,9 @@ interface Kill {
 
 /** Runs the worker, and kills it when told, if it is still there. */
 async function run(file: string, kill: Kill | null): Promise<Ended> {
-  const child: ChildProcess = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, worker, file], { stdio: ["ignore", "pipe", "pipe"] });
+  const child: ChildProcess = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, worker, file], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let out = "";
   const said = { ready: 0, writing: 0 };
   let timer: NodeJS.Timeout | undefined;
@@ -101,7 +103,8 @@ export async function chaos(kills: number, seed: number, log: (line: string) => 
         moments[state] = (moments[state] ?? 0) + 1;
         // Killed on its way out: there is nothing left to resume, and the same command would find the file there.
         if (state === "whole") break;
-        if (state.includes("whole") && !readFileSync(join(folder, name)).equals(reference)) faults.push(`${name}: the target was there and not whole`);
+        if (state.includes("whole") && !readFileSync(join(folder, name)).equals(reference))
+          faults.push(`${name}: the target was there and not whole`);
       }
       if (!(stateOf(folder, name) === "whole")) {
         const last = await run(join(folder, name), null);

@@ -1,4 +1,7 @@
-/** The beamline of scripts/chaos-scan.ts: the simulated facility under the real `withControl`, served to other processes. */
+/**
+ * The beamline of scripts/chaos-scan.ts: the simulated facility under the real `withControl`, served to other
+ * processes.
+ */
 import { sleep } from "../src/core/async.ts";
 import { type ControlDriver, type EndedLease, withControl } from "../src/ec/index.ts";
 import { createSimulatedFacility, type SimulatedFacility } from "../src/facility/index.ts";
@@ -36,7 +39,9 @@ export class Beamline {
 
   static async open(seed: number, address: string): Promise<Beamline> {
     const beamline = new Beamline(seed);
-    const controlled = withControl(endpointOf(beamline.#facility), beamline.#watched(), { onLeaseEnd: (ended) => void beamline.#onLeaseEnd(ended) });
+    const controlled = withControl(endpointOf(beamline.#facility), beamline.#watched(), {
+      onLeaseEnd: (ended) => void beamline.#onLeaseEnd(ended),
+    });
     beamline.#endpoint = inProcess(controlled);
     beamline.#server = await serve(beamline.#endpoint, { zmq: [address] });
     return beamline;
@@ -88,7 +93,9 @@ export class Beamline {
       ...(open.values[i] === 1 ? [] : [`the shutter was not open at tag ${tag}`]),
       ...wanted.flatMap(([axis, pulses]) => {
         const at = truth.load(3, axis, tag);
-        return Math.abs(at - pulses) <= BACKLASH_PULSES ? [] : [`${axis} was at ${at} instead of ${pulses} pulses at tag ${tag}`];
+        return Math.abs(at - pulses) <= BACKLASH_PULSES
+          ? []
+          : [`${axis} was at ${at} instead of ${pulses} pulses at tag ${tag}`];
       }),
     ]);
   }
@@ -121,7 +128,8 @@ export class Beamline {
       close: bound("close"),
       move: async (axis, pulses) => {
         this.#checkSafeSeen(`moved ${axis}`);
-        if ((await driver.read(devices.shutter)).value === "open") this.faults.push(`moved ${axis} with the shutter open`);
+        if ((await driver.read(devices.shutter)).value === "open")
+          this.faults.push(`moved ${axis} with the shutter open`);
         await driver.move(axis, pulses);
         this.#told.set(axis, "move");
       },
@@ -140,8 +148,11 @@ export class Beamline {
 
   async #lookAtOpening(): Promise<void> {
     this.#checkSafeSeen("opened the shutter");
-    const [x, y, delay] = await Promise.all([devices.x, devices.y, devices.delay].map((axis) => this.#facility.control.read(axis)));
-    if ([x, y, delay].some((reading) => reading?.state !== "ready")) this.faults.push("opened the shutter while an axis moved");
+    const [x, y, delay] = await Promise.all(
+      [devices.x, devices.y, devices.delay].map((axis) => this.#facility.control.read(axis)),
+    );
+    if ([x, y, delay].some((reading) => reading?.state !== "ready"))
+      this.faults.push("opened the shutter while an axis moved");
     const spot = `${Number(x?.value) / PULSES_PER_SPOT} ${Number(y?.value) / PULSES_PER_SPOT}`;
     this.openings.set(spot, (this.openings.get(spot) ?? 0) + 1);
   }
@@ -150,7 +161,9 @@ export class Beamline {
     if (this.#mustBeSafeFirst) this.faults.push(`a resumed scan ${what} before the safe state`);
   }
 
-  /** Looks before anybody can take the lease again: what still moves must have been told to stop, the shutter to close. */
+  /**
+   * Looks before anybody can take the lease again: what still moves must have been told to stop, the shutter to close.
+   */
   async #onLeaseEnd(ended: EndedLease): Promise<void> {
     const { how, done } = ended;
     if (how !== "released") {
@@ -161,10 +174,12 @@ export class Beamline {
       if (stopped + closed === 0) this.madeSafe.nothingToDo++;
       if (stopped + closed !== done.length) this.faults.push(`could not be made safe: ${done.join("; ")}`);
     }
-    if (this.#told.get(devices.shutter) === "open") this.faults.push(`the lease ended (${how}) with the shutter told to be open`);
+    if (this.#told.get(devices.shutter) === "open")
+      this.faults.push(`the lease ended (${how}) with the shutter told to be open`);
     for (const axis of axes) {
       const { state } = await this.#facility.control.read(axis);
-      if (state === "moving" && this.#told.get(axis) === "move") this.faults.push(`the lease ended (${how}) and ${axis} went on`);
+      if (state === "moving" && this.#told.get(axis) === "move")
+        this.faults.push(`the lease ended (${how}) and ${axis} went on`);
     }
     this.#ended.push(ended);
   }
@@ -172,6 +187,7 @@ export class Beamline {
 
 /** Whether it became so in time. */
 async function until(isSo: () => boolean | Promise<boolean>, timeoutMs: number): Promise<boolean> {
-  for (const end = performance.now() + timeoutMs; !(await isSo()); await sleep(5)) if (performance.now() > end) return false;
+  for (const end = performance.now() + timeoutMs; !(await isSo()); await sleep(5))
+    if (performance.now() > end) return false;
   return true;
 }

@@ -2,13 +2,20 @@
 import { defineExperiment } from "../src/ec/index.ts";
 
 export const SHOTS = 2;
-/** 200 points in blocks. From one block to the next it is far, so that programs die in the middle of a long move, too. */
+/**
+ * 200 points in blocks. From one block to the next it is far, so that programs die in the middle of a long move, too.
+ */
 export const delaysPs: readonly number[] = Array.from({ length: 200 }, (_, i) => i + (Math.floor(i / 20) % 2) * 100);
 export const MONITOR = "xfel_bl_3_tc_bm_1_pd/charge";
 /** How long the beamline goes on without its program. */
 export const LEASE_MS = 500;
 
-export const devices = { delay: "bl3_st2_pm001", x: "bl3_st2_pm040", y: "bl3_st2_pm041", shutter: "bl3_shutter1" } as const;
+export const devices = {
+  delay: "bl3_st2_pm001",
+  x: "bl3_st2_pm040",
+  y: "bl3_st2_pm041",
+  shutter: "bl3_shutter1",
+} as const;
 export const PULSES_PER_PS = 150;
 /** Far more than the backlash, and than what the facility counts as one spot. */
 export const PULSES_PER_SPOT = 100;

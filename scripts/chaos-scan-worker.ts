@@ -9,7 +9,12 @@ import { controlApparatus, Engine, Journal, type Row, resumeScan, scanList, Targ
 import { delaysPs, experiment, LEASE_MS, MONITOR, SHOTS } from "./chaos-scan-setup.ts";
 
 const [address = "", journalPath = "", mapPath = ""] = process.argv.slice(2);
-const plan = scanList({ axis: "delay", positions: delaysPs, shots: SHOTS, freshSpots: { map: "chip", shutter: "xrays" } });
+const plan = scanList({
+  axis: "delay",
+  positions: delaysPs,
+  shots: SHOTS,
+  freshSpots: { map: "chip", shutter: "xrays" },
+});
 
 function tell(message: object): Promise<void> {
   return new Promise((resolve) => process.send?.(message, () => resolve()));
@@ -20,14 +25,23 @@ const go = new Promise((resolve) => process.once("message", resolve));
 await tell({ say: "ready" });
 await go;
 try {
-  await using control = await facility.ec.control(3, { name: "chaos", reason: "a scan to be killed", experiment, ttlMs: LEASE_MS, pollMs: 2 });
+  await using control = await facility.ec.control(3, {
+    name: "chaos",
+    reason: "a scan to be killed",
+    experiment,
+    ttlMs: LEASE_MS,
+    pollMs: 2,
+  });
   await tell({ say: "begun", previous: control.previous?.how ?? null });
   const apparatus = controlApparatus(facility, control, { experiment, monitor: MONITOR, pollMs: 2 });
   const rows: Row[] = [];
   const options = { maps: { chip: TargetMap.open(mapPath) }, observers: [{ point: (row: Row) => rows.push(row) }] };
   if (existsSync(journalPath)) await resumeScan(journalPath, plan, apparatus, options);
   else await new Engine(apparatus, { ...options, journal: Journal.create(journalPath, plan) }).run(plan);
-  await tell({ say: "done", rows: rows.map(({ data, taken }) => ({ delay: data["delay"], spot: data["spot"], tags: taken?.tags ?? [] })) });
+  await tell({
+    say: "done",
+    rows: rows.map(({ data, taken }) => ({ delay: data["delay"], spot: data["spot"], tags: taken?.tags ?? [] })),
+  });
 } catch (error) {
   // When the computer stands still for longer than the lease holds: one more way to die.
   if (!isSaclaError(error, "LEASE_LOST")) throw error;

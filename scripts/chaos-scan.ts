@@ -1,8 +1,8 @@
 /**
- * Kills scans on once-only spots at random moments, and looks at the beamline, which lives here, whether any spot was shot
- * twice, any point lost or counted twice, and whether all was made safe: `npm run chaos:scan -- [kills] [seed]`. The beamline
- * is the simulated facility under the real `withControl`; a scan is a program of its own that controls it over ZeroMQ. Exit
- * code 1 when anything was wrong.
+ * Kills scans on once-only spots at random moments, and looks at the beamline, which lives here, whether any spot was
+ * shot twice, any point lost or counted twice, and whether all was made safe: `npm run chaos:scan -- [kills] [seed]`.
+ * The beamline is the simulated facility under the real `withControl`; a scan is a program of its own that controls it
+ * over ZeroMQ. Exit code 1 when anything was wrong.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -59,7 +59,10 @@ class Program {
   #out = "";
 
   constructor(address: string, files: readonly string[]) {
-    const child = fork(worker, [address, ...files], { execArgv: ["-C", "sacla-source", "--import", tsx], stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    const child = fork(worker, [address, ...files], {
+      execArgv: ["-C", "sacla-source", "--import", tsx],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
     this.#child = child;
     this.#closed = new Promise((resolve) => child.on("close", () => resolve()));
     this.ready = Promise.race([new Promise<void>((resolve) => child.once("message", () => resolve())), this.#closed]);
@@ -70,7 +73,10 @@ class Program {
     }
   }
 
-  /** Lets it scan, and kills it so many milliseconds after it has taken the lease. @param before - how the lease before ended */
+  /**
+   * Lets it scan, and kills it so many milliseconds after it has taken the lease.
+   * @param before - how the lease before ended
+   */
   async run(beamline: Beamline, before: string | null, killAfterMs: number | null): Promise<Ended> {
     const child = this.#child;
     let how: Ended["how"] = "failed";
@@ -79,7 +85,10 @@ class Program {
     let timer: NodeJS.Timeout | undefined;
     child.on("message", (message: { say: string; previous?: string | null; rows?: ScanRow[] }) => {
       if (message.say === "begun") {
-        if (message.previous !== before) beamline.faults.push(`the next program was told that the lease before it was ${message.previous}, not ${before}`);
+        if (message.previous !== before)
+          beamline.faults.push(
+            `the next program was told that the lease before it was ${message.previous}, not ${before}`,
+          );
         if (killAfterMs === null) return;
         timer = setTimeout(() => {
           child.kill("SIGKILL");
@@ -100,26 +109,40 @@ class Program {
   }
 }
 
-const placeOf = (spot: number): { readonly x: number; readonly y: number } => ({ x: spot % SPOTS_PER_ROW, y: Math.floor(spot / SPOTS_PER_ROW) });
+const placeOf = (spot: number): { readonly x: number; readonly y: number } => ({
+  x: spot % SPOTS_PER_ROW,
+  y: Math.floor(spot / SPOTS_PER_ROW),
+});
 
 /** What is wrong with a scan that was brought to its end. */
 function faultsOf(beamline: Beamline, rows: readonly ScanRow[], mapPath: string): string[] {
   const faults: string[] = [];
-  if (rows.map(({ delay }) => delay).join() !== delaysPs.join()) faults.push(`the points are ${rows.length}, or not those asked`);
+  if (rows.map(({ delay }) => delay).join() !== delaysPs.join())
+    faults.push(`the points are ${rows.length}, or not those asked`);
   const tags = rows.flatMap((row) => row.tags);
-  if (new Set(tags).size !== SHOTS * delaysPs.length) faults.push(`${new Set(tags).size} different shots instead of ${SHOTS * delaysPs.length}`);
-  for (const [spot, openings] of beamline.openings) if (openings > 1) faults.push(`spot ${spot} was exposed ${openings} times`);
-  for (const row of rows) faults.push(...beamline.faultsOfPoint(row.delay, placeOf(row.spot), row.tags).map((fault) => `point ${row.delay}: ${fault}`));
+  if (new Set(tags).size !== SHOTS * delaysPs.length)
+    faults.push(`${new Set(tags).size} different shots instead of ${SHOTS * delaysPs.length}`);
+  for (const [spot, openings] of beamline.openings)
+    if (openings > 1) faults.push(`spot ${spot} was exposed ${openings} times`);
+  for (const row of rows)
+    faults.push(
+      ...beamline.faultsOfPoint(row.delay, placeOf(row.spot), row.tags).map((fault) => `point ${row.delay}: ${fault}`),
+    );
   const map = TargetMap.open(mapPath);
   if (map.counts.shot !== delaysPs.length) faults.push(`the map says ${map.counts.shot} spots were shot`);
   for (let spot = 0; spot < SPOTS; spot++)
-    if (map.state(spot) === "fresh" && beamline.hits(placeOf(spot)) > 0) faults.push(`spot ${spot} was hit, and its map says it is fresh`);
+    if (map.state(spot) === "fresh" && beamline.hits(placeOf(spot)) > 0)
+      faults.push(`spot ${spot} was hit, and its map says it is fresh`);
   map.close();
   return faults;
 }
 
 /** Kills scans `kills` times at moments spread over their whole duration, and brings each to its end. */
-export async function chaosScan(kills: number, seed: number, log: (line: string) => void = () => {}): Promise<ChaosScanReport> {
+export async function chaosScan(
+  kills: number,
+  seed: number,
+  log: (line: string) => void = () => {},
+): Promise<ChaosScanReport> {
   const folder = mkdtempSync(join(tmpdir(), "sacla-chaos-scan-"));
   const random = new Random(seed);
   const moments: Record<string, number> = {};
@@ -139,7 +162,11 @@ export async function chaosScan(kills: number, seed: number, log: (line: string)
       for (let leases = 1; ; leases++) {
         await program.ready;
         beamline.expect(isBegun(files[1]));
-        const ended: Ended = await program.run(beamline, before, done < kills ? random.uniform() * LONGEST_LIFE_MS : null);
+        const ended: Ended = await program.run(
+          beamline,
+          before,
+          done < kills ? random.uniform() * LONGEST_LIFE_MS : null,
+        );
         if (ended.how === "done") {
           faults.push(...faultsOf(beamline, ended.rows, files[1]).map((fault) => `scan ${scans}: ${fault}`));
           break;

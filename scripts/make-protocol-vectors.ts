@@ -50,7 +50,10 @@ function pack(parts: readonly Uint8Array[]): Uint8Array {
 
 interface Good {
   readonly name: string;
-  /** What the message says: the header's keys, arrays as `{"$array": {"dtype", "values"}}`, `{"$number": …}` as in the header. */
+  /**
+   * What the message says: the header's keys, arrays as `{"$array": {"dtype", "values"}}`, `{"$number": …}` as in the
+   * header.
+   */
   readonly message: object;
   /** Base64 of each part: the header, then the frames. */
   readonly parts: readonly string[];
@@ -75,10 +78,22 @@ const frame = ($frame: number, dtype: Dtype): object => ({ $frame, dtype });
 const goodMessages: Good[] = [
   good("call", { kind: "call", id: 0, method: "db.readRuninfo", value: { bl: 3, run: 206178 } }),
   good("call without parameters", { kind: "call", id: 1, method: "db.listBeamlines", value: {} }),
-  good("call with a deadline and a key", { kind: "call", id: 9007199254740991, method: "x.y", value: {}, timeoutMs: 2500.5, key: "3f0c" }),
+  good("call with a deadline and a key", {
+    kind: "call",
+    id: 9007199254740991,
+    method: "x.y",
+    value: {},
+    timeoutMs: 2500.5,
+    key: "3f0c",
+  }),
   good(
     "call with an array",
-    { kind: "call", id: 2, method: "db.readSyncdatalistFloat", value: { equipId: "a/b", hightag: 202502, tags: frame(0, "u4") } },
+    {
+      kind: "call",
+      id: 2,
+      method: "db.readSyncdatalistFloat",
+      value: { equipId: "a/b", hightag: 202502, tags: frame(0, "u4") },
+    },
     array("u4", 1000, 1002, 4294967295),
   ),
   good(
@@ -129,21 +144,42 @@ const goodMessages: Good[] = [
     array("f8", 1e-300, "NaN", "Infinity", "-Infinity", Math.PI),
   ),
   good("result: an empty array", { kind: "result", id: 7, value: frame(0, "u4") }, array("u4")),
-  good("result: one frame used twice", { kind: "result", id: 8, value: [frame(0, "u2"), frame(0, "u2")] }, array("u2", 7)),
-  good("result: frames in another order than used", { kind: "result", id: 8, value: [frame(1, "u1"), frame(0, "u1")] }, array("u1", 1), array("u1", 2)),
+  good(
+    "result: one frame used twice",
+    { kind: "result", id: 8, value: [frame(0, "u2"), frame(0, "u2")] },
+    array("u2", 7),
+  ),
+  good(
+    "result: frames in another order than used",
+    { kind: "result", id: 8, value: [frame(1, "u1"), frame(0, "u1")] },
+    array("u1", 1),
+    array("u1", 2),
+  ),
   good(
     "item",
     {
       kind: "item",
       id: 3,
       seq: 0,
-      value: { tag: 1000, frames: [{ detId: "MPCCD-8B0-2-008-1", shape: [2, 3], data: frame(0, "u2") }], missing: [{ detId: "X", reason: "frame-missing" }] },
+      value: {
+        tag: 1000,
+        frames: [{ detId: "MPCCD-8B0-2-008-1", shape: [2, 3], data: frame(0, "u2") }],
+        missing: [{ detId: "X", reason: "frame-missing" }],
+      },
     },
     array("u2", 1, 2, 3, 4, 5, 65535),
   ),
   good("end", { kind: "end", id: 3 }),
-  good("error", { kind: "error", id: 0, error: { code: "UNKNOWN_RUN", message: "There is no run 7 on beamline 3.", details: { bl: 3, run: 7 } } }),
-  good("error to a message without an id", { kind: "error", id: null, error: { code: "BAD_MESSAGE", message: "A message header is not JSON.", details: {} } }),
+  good("error", {
+    kind: "error",
+    id: 0,
+    error: { code: "UNKNOWN_RUN", message: "There is no run 7 on beamline 3.", details: { bl: 3, run: 7 } },
+  }),
+  good("error to a message without an id", {
+    kind: "error",
+    id: null,
+    error: { code: "BAD_MESSAGE", message: "A message header is not JSON.", details: {} },
+  }),
   good("pong", { kind: "pong", id: 4 }),
 ];
 
@@ -155,7 +191,8 @@ interface Bad {
 }
 
 function bad(name: string, id: number | null, header: unknown, ...frames: Uint8Array[]): Bad {
-  const head = header instanceof Uint8Array ? header : utf8(typeof header === "string" ? header : JSON.stringify(header));
+  const head =
+    header instanceof Uint8Array ? header : utf8(typeof header === "string" ? header : JSON.stringify(header));
   return { name, parts: [head, ...frames].map(base64), id };
 }
 
@@ -207,7 +244,11 @@ const badMessages: Bad[] = [
   bad("a frame with half an element", 7, { ...call, value: { a: { $frame: 0, dtype: "u4" } } }, new Uint8Array(6)),
   bad("a number that is none", 7, { ...call, value: { a: { $number: "12" } } }),
   bad("an unknown key with $", 7, { ...call, value: { $date: 1 } }),
-  bad("nesting without end", 7, `{"sacla":1,"kind":"call","id":7,"method":"m","value":{"a":${"[".repeat(10_000)}${"]".repeat(10_000)}}}`),
+  bad(
+    "nesting without end",
+    7,
+    `{"sacla":1,"kind":"call","id":7,"method":"m","value":{"a":${"[".repeat(10_000)}${"]".repeat(10_000)}}}`,
+  ),
 ];
 
 /** Packed forms that hold no message. */

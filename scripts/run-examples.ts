@@ -14,11 +14,17 @@ let passed = 0;
 let failed = 0;
 for (const name of readdirSync(examples).filter((file) => file.endsWith(".ts"))) {
   const started = performance.now();
-  const run = spawnSync(process.execPath, [tsx, "-C", "sacla-source", join(examples, name)], { cwd: folder, encoding: "utf8", timeout: LIMIT_MS });
+  const run = spawnSync(process.execPath, [tsx, "-C", "sacla-source", join(examples, name)], {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: LIMIT_MS,
+  });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const good = run.status === 0 && run.stdout.trim() !== "";
   console.log(`${good ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
-  console.log((good ? run.stdout : `${run.stdout}${run.stderr}${run.error?.message ?? ""}`).trimEnd().replace(/^/gm, "     "));
+  console.log(
+    (good ? run.stdout : `${run.stdout}${run.stderr}${run.error?.message ?? ""}`).trimEnd().replace(/^/gm, "     "),
+  );
   if (good) passed++;
   else failed++;
 }

@@ -6,11 +6,17 @@
 import { soak } from "../test/support/soak.ts";
 
 const [seconds = "600", seed = "1"] = process.argv.slice(2);
-const report = await soak({ seconds: Number(seconds), seed: Number(seed), every: 10, say: (line) => console.log(JSON.stringify(line)) });
+const report = await soak({
+  seconds: Number(seconds),
+  seed: Number(seed),
+  every: 10,
+  say: (line) => console.log(JSON.stringify(line)),
+});
 console.log(JSON.stringify(report));
 const complaints = [
   report.lost > 0 && `${report.lost} shots were lost or broken`,
   report.slowestMs > 10_000 && `a small question took ${report.slowestMs} ms`,
-  report.rssMb.late > report.rssMb.early + 100 && `the server's memory grew from ${report.rssMb.early} to ${report.rssMb.late} MB`,
+  report.rssMb.late > report.rssMb.early + 100 &&
+    `the server's memory grew from ${report.rssMb.early} to ${report.rssMb.late} MB`,
 ].filter((complaint) => complaint !== false);
 if (complaints.length > 0) throw new Error(complaints.join("; "));

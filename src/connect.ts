@@ -4,7 +4,13 @@ import { simulatedScheme } from "./facility/index.ts";
 import { fileScheme } from "./hdf5/index.ts";
 import { Live } from "./live/index.ts";
 import { type Shots, type ShotsOptions, St } from "./st/index.ts";
-import { type Endpoint, type NetworkOptions, networkSchemes, type OpenScheme, openEndpoint } from "./transport/index.ts";
+import {
+  type Endpoint,
+  type NetworkOptions,
+  networkSchemes,
+  type OpenScheme,
+  openEndpoint,
+} from "./transport/index.ts";
 
 export interface ConnectOptions extends NetworkOptions {
   /** Further kinds of address, by scheme: `{ lab: openLab }` makes `lab:…` work. */
@@ -13,9 +19,9 @@ export interface ConnectOptions extends NetworkOptions {
 
 /**
  * Opens a facility: `sim:` the simulated one, in this process; `run.h5` or `file:run.h5` a file in the DataConvert
- * layout; `tcp://host:port`, `ipc:///path`, `http://host:port` or `https://host` a server elsewhere, asked again when the
- * connection breaks; `recording:FILE` what `withRecording` wrote. The same script gives the same kind of answers from
- * each. Servers are reached at the first question.
+ * layout; `tcp://host:port`, `ipc:///path`, `http://host:port` or `https://host` a server elsewhere, asked again when
+ * the connection breaks; `recording:FILE` what `withRecording` wrote. The same script gives the same kind of answers
+ * from each. Servers are reached at the first question.
  *
  * @param url - @default the environment variable SACLA_URL, else `sim:`
  * @throws BAD_URL when no kind of address fits
@@ -28,9 +34,14 @@ export interface ConnectOptions extends NetworkOptions {
  * const { db, st } = facility;
  * const run = await db.readRunnumberNewest(3);
  */
-export async function connect(url: string = process.env["SACLA_URL"] ?? "sim:", options: ConnectOptions = {}): Promise<Facility> {
+export async function connect(
+  url: string = process.env["SACLA_URL"] ?? "sim:",
+  options: ConnectOptions = {},
+): Promise<Facility> {
   const { schemes, ...network } = options;
-  return new Facility(await openEndpoint(url, { sim: simulatedScheme, file: fileScheme, ...networkSchemes(network), ...schemes }));
+  return new Facility(
+    await openEndpoint(url, { sim: simulatedScheme, file: fileScheme, ...networkSchemes(network), ...schemes }),
+  );
 }
 
 /** A facility that answers: the mirrored modules over one {@link Endpoint}, and shortcuts to what is used most. */

@@ -2,7 +2,9 @@ import { errorCatalogue } from "../../src/core/errors.ts";
 
 /** docs/errors.md, from the error catalogue. */
 export function errorsPage(): string {
-  const rows = Object.entries(errorCatalogue).map(([code, { facility, meaning, next }]) => `| \`${code}\` | ${facility ? "yes" : ""} | ${meaning} | ${next} |`);
+  const rows = Object.entries(errorCatalogue).map(
+    ([code, { facility, meaning, next }]) => `| \`${code}\` | ${facility ? "yes" : ""} | ${meaning} | ${next} |`,
+  );
   return `# Errors
 
 Every failure is a \`SaclaError\` with a \`code\` from this closed list, a \`message\` that names the value, what was

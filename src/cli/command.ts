@@ -24,7 +24,10 @@ export interface Session {
   readonly io: Io;
   readonly signal: AbortSignal;
   /** Runs `work` with a progress line. */
-  progress<T>(label: string, work: (update: (done: number, total: number | undefined) => void) => Promise<T>): Promise<T>;
+  progress<T>(
+    label: string,
+    work: (update: (done: number, total: number | undefined) => void) => Promise<T>,
+  ): Promise<T>;
 }
 
 /** Options that every command has. */
@@ -51,7 +54,12 @@ export function declare<O extends object, A extends readonly unknown[]>(
   urlOf: (options: CommonOptions, args: A) => string | undefined = (options) => options.url,
 ): void {
   const command = configure(program.command(name).description(description))
-    .addOption(new Option("--url <address>", "where to read: sim:, an .h5 file, tcp://…, ipc://…, http(s)://…, recording:FILE").env("SACLA_URL"))
+    .addOption(
+      new Option(
+        "--url <address>",
+        "where to read: sim:, an .h5 file, tcp://…, ipc://…, http(s)://…, recording:FILE",
+      ).env("SACLA_URL"),
+    )
     .option("--bl <beamline>", "beamline (default: the source's only one, else 3)", parseWhole)
     .option("--json", "print one JSON object");
   command.action(async (...all: unknown[]) => {
@@ -97,10 +105,13 @@ export const EXIT_INTERRUPTED = 130;
 
 /** The argument RUN: a number or `newest`. */
 export function runArgument(): Argument {
-  return new Argument("[run]", "run number, or newest: the newest run that has stopped").default("newest").argParser((text) => {
-    if (text !== "newest" && !/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a run number, or newest.");
-    return text === "newest" ? text : Number(text);
-  });
+  return new Argument("[run]", "run number, or newest: the newest run that has stopped")
+    .default("newest")
+    .argParser((text) => {
+      if (text !== "newest" && !/^\d+$/.test(text))
+        throw new InvalidArgumentError("It must be a run number, or newest.");
+      return text === "newest" ? text : Number(text);
+    });
 }
 
 /** A commander parser for whole numbers. */
@@ -123,8 +134,10 @@ const NEWEST_WITHIN = 20;
 export async function findRun({ facility, bl, signal }: Session, run: number | "newest"): Promise<Run> {
   if (run !== "newest") return await facility.db.run(bl, run, { signal });
   let newest: Run | undefined;
-  for await (const candidate of facility.runs({ bl, last: NEWEST_WITHIN, signal })) if (candidate.status === 0) newest = candidate;
-  if (newest === undefined) throw new SaclaError("UNKNOWN_RUN", `None of the last ${NEWEST_WITHIN} runs of beamline ${bl} has stopped yet.`);
+  for await (const candidate of facility.runs({ bl, last: NEWEST_WITHIN, signal }))
+    if (candidate.status === 0) newest = candidate;
+  if (newest === undefined)
+    throw new SaclaError("UNKNOWN_RUN", `None of the last ${NEWEST_WITHIN} runs of beamline ${bl} has stopped yet.`);
   return newest;
 }
 
@@ -140,7 +153,9 @@ export async function findDetector(run: Run, id: string | undefined): Promise<De
   }
   const found =
     groups.find((group) => group.id === id) ??
-    (groups.some((group) => id !== undefined && group.sensors.includes(id)) && id !== undefined ? { id, sensors: [id] } : undefined);
+    (groups.some((group) => id !== undefined && group.sensors.includes(id)) && id !== undefined
+      ? { id, sensors: [id] }
+      : undefined);
   if (found !== undefined) return found;
   throw new SaclaError(
     "UNKNOWN_DETECTOR",

@@ -18,7 +18,9 @@ export interface ChangeOptions extends ExperimentOptions {
 }
 
 export function withExperiment(command: Command): Command {
-  return command.addOption(new Option("--experiment <file>", "names, units and limits of the beam time").env("SACLA_EXPERIMENT"));
+  return command.addOption(
+    new Option("--experiment <file>", "names, units and limits of the beam time").env("SACLA_EXPERIMENT"),
+  );
 }
 
 export function withChange(command: Command): Command {
@@ -33,7 +35,10 @@ export async function experimentOf({ experiment }: ExperimentOptions): Promise<E
 }
 
 /** The experiment file, if one is named, and the beamline: `--bl`, else the file's, else the usual one. */
-export async function placeOf(session: Session, options: ExperimentOptions): Promise<{ readonly bl: number; readonly experiment: Experiment | undefined }> {
+export async function placeOf(
+  session: Session,
+  options: ExperimentOptions,
+): Promise<{ readonly bl: number; readonly experiment: Experiment | undefined }> {
   const experiment = await experimentOf(options);
   return { bl: options.bl ?? experiment?.bl ?? session.bl, experiment };
 }
@@ -56,7 +61,8 @@ export async function change<T>(
   const { io, facility } = session;
   if (options.yes !== true) {
     io.err(`${shown}\n`);
-    if (io.confirm === undefined) throw new SaclaError("BAD_ARGUMENT", "Nobody can be asked here, so nothing was done; say --yes or --dry-run.");
+    if (io.confirm === undefined)
+      throw new SaclaError("BAD_ARGUMENT", "Nobody can be asked here, so nothing was done; say --yes or --dry-run.");
     if (!(await io.confirm("Do it?"))) return { done: false };
   }
   const { bl, experiment } = await placeOf(session, options);
@@ -117,7 +123,9 @@ async function whereStopped(control: Control, move: Move): Promise<string> {
     }
     return `${name} ${state === "moving" ? "still moves, near" : "was stopped at"} ${cell(position)} ${unit}`;
   });
-  return (await Promise.allSettled(places)).map((place) => (place.status === "fulfilled" ? place.value : toSaclaError(place.reason).message)).join("\n");
+  return (await Promise.allSettled(places))
+    .map((place) => (place.status === "fulfilled" ? place.value : toSaclaError(place.reason).message))
+    .join("\n");
 }
 
 /** Shows a move, asks, does it. */
@@ -132,7 +140,9 @@ export async function doMove(
   const isPossible = looked.problems.length === 0;
   const json = { table: looked.table(), problems: looked.problems, seconds: looked.seconds };
   if (!isPossible || options.dryRun === true) {
-    const text = isPossible ? `${table}\nnothing was done (dry run)` : `${table}\nnothing was done: ${looked.problems.join("; ")}`;
+    const text = isPossible
+      ? `${table}\nnothing was done (dry run)`
+      : `${table}\nnothing was done: ${looked.problems.join("; ")}`;
     return { json: { ...json, done: false }, text, exitCode: isPossible ? 0 : 1 };
   }
   const outcome = await change(session, options, what, table, async (control) => {

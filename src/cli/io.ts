@@ -24,8 +24,8 @@ export interface Io {
 }
 
 /**
- * The Io of a real process. Ctrl+C once ends the work and cleans up, twice ends the process; a terminal that is closed and
- * a reader that has gone (`| head`) end it as the first Ctrl+C does.
+ * The Io of a real process. Ctrl+C once ends the work and cleans up, twice ends the process; a terminal that is closed
+ * and a reader that has gone (`| head`) end it as the first Ctrl+C does.
  */
 export function processIo(): Io {
   const controller = new AbortController();
@@ -90,16 +90,26 @@ function writeFile(path: string, content: string | Uint8Array): void {
     renameSync(beside, target);
   } catch (cause) {
     if (beside !== undefined) rmSync(beside, { force: true });
-    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reasonOf(cause)}.`, { details: { path }, cause });
+    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reasonOf(cause)}.`, {
+      details: { path },
+      cause,
+    });
   }
 }
 
-/** A place that cannot be written to must be known before long work, not after it. @param nothing - what was not done @throws WRITE_FAILED */
+/**
+ * A place that cannot be written to must be known before long work, not after it.
+ * @param nothing - what was not done
+ * @throws WRITE_FAILED
+ */
 export function checkFolder(path: string, nothing = ""): void {
   try {
     accessSync(dirname(resolve(path)), constants.W_OK);
   } catch (cause) {
-    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reasonOf(cause)}.${nothing}`, { details: { path }, cause });
+    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reasonOf(cause)}.${nothing}`, {
+      details: { path },
+      cause,
+    });
   }
 }
 

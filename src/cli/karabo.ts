@@ -16,8 +16,14 @@ export interface KaraboOptions {
 export function withKaraboOptions(command: Command): Command {
   return command
     .option("--karabo-bridge <address>", "give live shots to karabo-bridge clients here, such as tcp://127.0.0.1:4545")
-    .addOption(new Option("--karabo-detector <id>", "with these detectors; repeat for more").argParser(collect).default([], "all"))
-    .addOption(new Option("--karabo-signal <id>", "and these signals; repeat for more").argParser(collect).default([], "none"));
+    .addOption(
+      new Option("--karabo-detector <id>", "with these detectors; repeat for more")
+        .argParser(collect)
+        .default([], "all"),
+    )
+    .addOption(
+      new Option("--karabo-signal <id>", "and these signals; repeat for more").argParser(collect).default([], "none"),
+    );
 }
 
 /** For an option that may be repeated. */
@@ -26,11 +32,21 @@ export function collect(value: string, all: readonly string[]): string[] {
 }
 
 /** Starts the output for karabo-bridge when it is asked for. */
-export async function startKarabo(endpoint: Endpoint, bl: number, options: KaraboOptions, logger: Logger): Promise<KaraboBridge | undefined> {
+export async function startKarabo(
+  endpoint: Endpoint,
+  bl: number,
+  options: KaraboOptions,
+  logger: Logger,
+): Promise<KaraboBridge | undefined> {
   const { karaboBridge: address, karaboDetector, karaboSignal: signals } = options;
   if (address === undefined) return undefined;
   const all = groupDetectors(await new Live(endpoint).readDetidlist(bl)).map(({ id }) => id);
-  const shots = { bl, detectors: karaboDetector.length > 0 ? karaboDetector : all, signals, missing: "partial" } as const;
+  const shots = {
+    bl,
+    detectors: karaboDetector.length > 0 ? karaboDetector : all,
+    signals,
+    missing: "partial",
+  } as const;
   // Here, so that other commands do not wait for what only a server needs.
   const { serveKaraboBridge } = await import("../server/index.ts");
   return await serveKaraboBridge(endpoint, { address, shots, logger });

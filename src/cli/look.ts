@@ -4,7 +4,16 @@ import { isSaclaError } from "../core/errors.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Image, NdArray } from "../core/ndarray.ts";
 import type { Run } from "../db/index.ts";
-import { Assembler, type AssemblyMethod, badPixels, brightestSpots, type Spot, spotCentre, usable, type View } from "../ip/index.ts";
+import {
+  Assembler,
+  type AssemblyMethod,
+  badPixels,
+  brightestSpots,
+  type Spot,
+  spotCentre,
+  usable,
+  type View,
+} from "../ip/index.ts";
 import { correct, type QuickLook, quickLook, type SensorLook } from "../reduce/index.ts";
 import { findDetector, findRun, parseWhole, runArgument, type Session } from "./command.ts";
 import { checkFolder } from "./io.ts";
@@ -25,13 +34,19 @@ export type LookArguments = [run: number | "newest", detector: string | undefine
 
 /** Adds the arguments RUN and DETECTOR. */
 export function withRunAndDetector(command: Command): Command {
-  return command.addArgument(runArgument()).addArgument(new Argument("[detector]", "detector or sensor (default: the one with the most sensors)"));
+  return command
+    .addArgument(runArgument())
+    .addArgument(new Argument("[detector]", "detector or sensor (default: the one with the most sensors)"));
 }
 
 /** Adds the options of {@link LookOptions}. */
 export function withLookOptions(command: Command): Command {
   return command
-    .option("--dark-run <run>", "take the dark from this run (default: the dark shots at the head of the run)", parseWhole)
+    .option(
+      "--dark-run <run>",
+      "take the dark from this run (default: the dark shots at the head of the run)",
+      parseWhole,
+    )
     .option("--no-dark", "subtract no dark")
     .option("--common-mode", "take off what the pixels of each readout port drift together, image by image")
     .option("-n, --limit <shots>", "at most this many exposed shots, and dark ones", parseWhole);
@@ -42,7 +57,11 @@ export async function look(session: Session, options: LookOptions, [number, id]:
   if (options.out !== undefined) checkFolder(options.out);
   const run = await findRun(session, number);
   const detector = await findDetector(run, id);
-  const dark = options.dark ? (options.darkRun === undefined ? "head" : await session.facility.run(run.bl, options.darkRun)) : "none";
+  const dark = options.dark
+    ? options.darkRun === undefined
+      ? "head"
+      : await session.facility.run(run.bl, options.darkRun)
+    : "none";
   return await session.progress(`run ${run.run} ${detector.id}`, async (update) => {
     return await quickLook(session.facility.st, run, detector, {
       dark,
@@ -54,7 +73,10 @@ export async function look(session: Session, options: LookOptions, [number, id]:
   });
 }
 
-/** The assembler of a detector: edges, dead ports and bad pixels left out, gaps NaN. Null for cameras without a geometry. */
+/**
+ * The assembler of a detector: edges, dead ports and bad pixels left out, gaps NaN. Null for cameras without a
+ * geometry.
+ */
 export async function assemblerFor(
   { facility, signal }: Pick<Session, "facility" | "signal">,
   run: Run,
@@ -64,13 +86,21 @@ export async function assemblerFor(
 ): Promise<Assembler | null> {
   const infos = sensors.map(({ info }) => info);
   if (infos.length === 0 || infos.some(({ geometry }) => geometry === null)) return null;
-  const citius = infos.some(({ id }) => id.startsWith("CITIUS-")) ? await citiusBadPixels(facility, run, signal) : undefined;
-  const masks = infos.map(({ id, ysize, xsize }) => usable(citius?.get(id) ?? badPixels(id, run.bl, run.run, [ysize, xsize])));
+  const citius = infos.some(({ id }) => id.startsWith("CITIUS-"))
+    ? await citiusBadPixels(facility, run, signal)
+    : undefined;
+  const masks = infos.map(({ id, ysize, xsize }) =>
+    usable(citius?.get(id) ?? badPixels(id, run.bl, run.run, [ysize, xsize])),
+  );
   return new Assembler(infos, { view, method, masks });
 }
 
 /** The bad pixels of CITIUS sensors, which the facility tells for each run. Converted files do not hold them. */
-async function citiusBadPixels({ st }: Session["facility"], { bl, run }: Run, signal: AbortSignal): Promise<ReadonlyMap<string, NdArray<Uint8Array>>> {
+async function citiusBadPixels(
+  { st }: Session["facility"],
+  { bl, run }: Run,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, NdArray<Uint8Array>>> {
   try {
     const buffer = new st.ctdapyXfel.CtrlBuffer(bl, run);
     const ids = await buffer.readDetidlist({ signal });
@@ -130,14 +160,22 @@ const SPOT_DISTANCE = 50;
  * The eight brightest spots of an assembled picture: the pixel at the centre of each, and the value of its brightest
  * pixel. The centre is found on the sensor, where no pixel has been moved to the picture's grid.
  */
-export function findSpots(assembler: Assembler, picture: Image, images: Readonly<Record<string, NdArray<Float64Array>>>): Spot[] {
+export function findSpots(
+  assembler: Assembler,
+  picture: Image,
+  images: Readonly<Record<string, NdArray<Float64Array>>>,
+): Spot[] {
   // Centres lie a few pixels from the maxima, so maxima are kept a little further apart.
   const maxima = brightestSpots(picture, { count: 8, minDistance: SPOT_DISTANCE + 10 });
   return maxima.map((spot) => {
     const place = assembler.toSensor(spot.column + 0.5, spot.row + 0.5);
     const image = place === null ? undefined : images[place.sensor];
     if (place === null || image === undefined) return spot;
-    const { row, column } = spotCentre(image, { row: place.row, column: place.column, value: image.get(place.row, place.column) });
+    const { row, column } = spotCentre(image, {
+      row: place.row,
+      column: place.column,
+      value: image.get(place.row, place.column),
+    });
     const centre = assembler.toImage(place.sensor, row, column);
     return { column: Math.floor(centre.column), row: Math.floor(centre.row), value: spot.value };
   });

@@ -2,7 +2,14 @@ import { Facility } from "../connect.ts";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { findDevice } from "../ec/device-checks.ts";
-import { type ControlDriver, type DeviceReading, Experiment, madocaDriver, toPosition, withControl } from "../ec/index.ts";
+import {
+  type ControlDriver,
+  type DeviceReading,
+  Experiment,
+  madocaDriver,
+  toPosition,
+  withControl,
+} from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import type { Endpoint } from "../transport/index.ts";
 import { allowedText, cell, namesOf } from "./control.ts";
@@ -13,7 +20,12 @@ export interface MadocaControl extends AsyncDisposable {
   readonly endpoint: Endpoint;
   /** What is controlled, for people. */
   readonly text: string;
-  readonly json: { readonly server: string; readonly bl: number; readonly devices: readonly MadocaRow[]; readonly beam: string };
+  readonly json: {
+    readonly server: string;
+    readonly bl: number;
+    readonly devices: readonly MadocaRow[];
+    readonly beam: string;
+  };
 }
 
 type MadocaDevices = NonNullable<Experiment["madoca"]>["devices"];
@@ -33,17 +45,26 @@ interface MadocaRow {
 }
 
 /**
- * Puts control over MADOCA in front of a source: the devices are those of the part `madoca` of an experiment file. Every one is
- * asked before anything is served.
+ * Puts control over MADOCA in front of a source: the devices are those of the part `madoca` of an experiment file.
+ * Every one is asked before anything is served.
  * @param leases - file in which leases are written down
- * @throws BAD_ARGUMENT for a file without that part @throws UNKNOWN_DEVICE when the file names a device that its part has not
+ * @throws BAD_ARGUMENT for a file without that part @throws UNKNOWN_DEVICE when the file names a device that its part
+ * has not
  * @throws UNREACHABLE, TIMEOUT, BAD_MESSAGE when the server does not answer, or not as MADOCA does
  */
-export async function controlOverMadoca(source: Endpoint, path: string, leases: string, logger: Logger): Promise<MadocaControl> {
+export async function controlOverMadoca(
+  source: Endpoint,
+  path: string,
+  leases: string,
+  logger: Logger,
+): Promise<MadocaControl> {
   const experiment = await Experiment.load(path);
   const { bl, madoca } = experiment;
   if (madoca === undefined) {
-    throw new SaclaError("BAD_ARGUMENT", `${show(path)} has no part "madoca", which says which object stands for which device; see docs/experiment-file.md.`);
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `${show(path)} has no part "madoca", which says which object stands for which device; see docs/experiment-file.md.`,
+    );
   }
   // Before anything is opened: what is opened makes good what a crash left, and must then be there until it is done.
   const infos = madoca.devices.map(({ info }) => info);
@@ -57,11 +78,17 @@ export async function controlOverMadoca(source: Endpoint, path: string, leases: 
     const { readings, beam } = await lookAtAll(driver, bl, madoca.devices, server, path);
     endpoint = withControl(source, driver, {
       journal: leases,
-      onLeaseEnd: ({ bl: of, name, reason, how, done }) => logger[done.length === 0 ? "info" : "warn"]({ bl: of, name, reason, how, done }, "lease ended"),
+      onLeaseEnd: ({ bl: of, name, reason, how, done }) =>
+        logger[done.length === 0 ? "info" : "warn"]({ bl: of, name, reason, how, done }, "lease ended"),
     });
     const rows = await rowsOf(endpoint, experiment, readings);
     const close = endpoint.close.bind(endpoint);
-    return { endpoint, text: textOf(experiment.name, bl, server, rows, beam), json: { server, bl, devices: rows, beam }, [Symbol.asyncDispose]: close };
+    return {
+      endpoint,
+      text: textOf(experiment.name, bl, server, rows, beam),
+      json: { server, bl, devices: rows, beam },
+      [Symbol.asyncDispose]: close,
+    };
   } catch (error) {
     await (endpoint ?? driver).close();
     throw error;
@@ -82,25 +109,48 @@ async function lookAtAll(
     return { readings, beam: await beamNow(driver, bl) };
   } catch (error) {
     const { code, message } = toSaclaError(error);
-    throw new SaclaError(code, `${message} Nothing is served. Host, port and objects are those of the part "madoca" of ${path}; is the server running there?`, {
-      details: { server, file: path },
-      cause: error,
-    });
+    throw new SaclaError(
+      code,
+      `${message} Nothing is served. Host, port and objects are those of the part "madoca" of ${path}; is the server running there?`,
+      {
+        details: { server, file: path },
+        cause: error,
+      },
+    );
   }
 }
 
-async function rowsOf(endpoint: Endpoint, experiment: Experiment, readings: readonly DeviceReading[]): Promise<readonly MadocaRow[]> {
+async function rowsOf(
+  endpoint: Endpoint,
+  experiment: Experiment,
+  readings: readonly DeviceReading[],
+): Promise<readonly MadocaRow[]> {
   const { bl, madoca } = experiment;
   const control = await new Facility(endpoint).ec.view(bl, { experiment });
   const nameOf = namesOf(experiment);
   return (madoca?.devices ?? []).map(({ object, info }, i): MadocaRow => {
     const { state, value, why } = readings[i] ?? { state: "fault", value: "unknown", why: "" };
     const name = nameOf(info);
-    const row = { name, device: info.name, object, kind: info.kind === "setting" ? info.role : info.kind, state, value, unit: "", limits: "", why };
+    const row = {
+      name,
+      device: info.name,
+      object,
+      kind: info.kind === "setting" ? info.role : info.kind,
+      state,
+      value,
+      unit: "",
+      limits: "",
+      why,
+    };
     if (info.kind === "shutter") return row;
     if (info.kind === "setting") return { ...row, unit: info.unit, limits: allowedText(info) };
     const axis = control.axis((name === "" ? info.name : name) as `bl${number}_${string}`);
-    return { ...row, value: typeof value === "number" ? toPosition(axis.definition, value) : value, unit: axis.unit, limits: axis.showLimits() };
+    return {
+      ...row,
+      value: typeof value === "number" ? toPosition(axis.definition, value) : value,
+      unit: axis.unit,
+      limits: axis.showLimits(),
+    };
   });
 }
 

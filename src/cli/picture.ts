@@ -23,7 +23,14 @@ export function withPictureOptions(command: Command): Command {
 
 function parseRange(text: string): [number, number] {
   const [low, high, ...rest] = text.split(",").map(Number);
-  if (low === undefined || high === undefined || rest.length > 0 || !Number.isFinite(low) || !Number.isFinite(high) || low >= high) {
+  if (
+    low === undefined ||
+    high === undefined ||
+    rest.length > 0 ||
+    !Number.isFinite(low) ||
+    !Number.isFinite(high) ||
+    low >= high
+  ) {
     throw new InvalidArgumentError("It must be two numbers, low,high.");
   }
   return [low, high];
@@ -37,7 +44,13 @@ export interface WrittenPicture {
 }
 
 /** Writes an image as the options say. */
-export function writePicture(io: Io, image: Drawable, options: PictureOptions, name: string, title: string): WrittenPicture {
+export function writePicture(
+  io: Io,
+  image: Drawable,
+  options: PictureOptions,
+  name: string,
+  title: string,
+): WrittenPicture {
   const file = options.out ?? `${name}.png`;
   const range = options.range === undefined ? {} : { range: options.range };
   if (options.gray16 === true) {

@@ -82,7 +82,9 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     .showHelpAfterError("(see: sacla help)")
     .exitOverride()
     // Without "[options]" at each, what they do finds room beside them on 80 columns.
-    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace(/ \[(options|command)\]/g, "") })
+    .configureHelp({
+      subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace(/ \[(options|command)\]/g, ""),
+    })
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
   for (const add of commands) add(program, io);
   hintAtHelp(program, "sacla");
@@ -107,7 +109,12 @@ function hintAtHelp(command: Command, path: string): void {
 
 /** People have read it already: commander has written it to stderr. */
 function reportUsage({ message }: CommanderError, json: boolean, io: Io): number {
-  const error = { code: "BAD_ARGUMENT", message: message.replace(/^error: /, ""), next: errorCatalogue.BAD_ARGUMENT.next, details: {} };
+  const error = {
+    code: "BAD_ARGUMENT",
+    message: message.replace(/^error: /, ""),
+    next: errorCatalogue.BAD_ARGUMENT.next,
+    details: {},
+  };
   if (json) io.out(`${JSON.stringify({ error })}\n`);
   return EXIT_USAGE;
 }
@@ -119,7 +126,10 @@ function report(thrown: unknown, json: boolean, io: Io): number {
     return EXIT_INTERRUPTED;
   }
   const { next } = errorCatalogue[error.code];
-  if (json) io.out(`${JSON.stringify({ error: { code: error.code, message: error.message, next, details: error.details } })}\n`);
+  if (json)
+    io.out(
+      `${JSON.stringify({ error: { code: error.code, message: error.message, next, details: error.details } })}\n`,
+    );
   else io.err(`error ${error.code}: ${error.message}\n  what to do: ${next}\n`);
   if (io.env["SACLA_DEBUG"] !== undefined) io.err(`${error.stack ?? ""}\n${String(error.cause ?? "")}\n`);
   return isSaclaError(error, "BAD_ARGUMENT", "BAD_URL") ? EXIT_USAGE : EXIT_FAILED;
@@ -127,5 +137,7 @@ function report(thrown: unknown, json: boolean, io: Io): number {
 
 function packageVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "unknown";
+  return typeof manifest === "object" && manifest !== null && "version" in manifest
+    ? String(manifest.version)
+    : "unknown";
 }

@@ -3,7 +3,9 @@ import type { Io } from "./io.ts";
 /** Redraws at most this often. */
 const INTERVAL_MS = 100;
 
-/** One line of a terminal that is drawn anew. A narrow terminal breaks it into several, which are taken away with it. */
+/**
+ * One line of a terminal that is drawn anew. A narrow terminal breaks it into several, which are taken away with it.
+ */
 export class StatusLine {
   readonly #io: Io;
   #length = 0;
@@ -29,7 +31,9 @@ export class StatusLine {
   }
 }
 
-/** A line on the terminal that shows how far long work is: `averaging 120/300 shots, 41/s, 4 s left`. Silent in pipes. */
+/**
+ * A line on the terminal that shows how far long work is: `averaging 120/300 shots, 41/s, 4 s left`. Silent in pipes.
+ */
 export class Progress {
   readonly #io: Io;
   readonly #label: string;
@@ -52,7 +56,9 @@ export class Progress {
     this.#drawn = now;
     const rate = (done - this.#before) / ((now - this.#started) / 1000);
     const left = total === undefined || rate === 0 ? "" : `, ${Math.ceil((total - done) / rate)} s left`;
-    this.#line.draw(`${this.#label} ${done}${total === undefined ? "" : `/${total}`} shots, ${rate.toFixed(0)}/s${left}`);
+    this.#line.draw(
+      `${this.#label} ${done}${total === undefined ? "" : `/${total}`} shots, ${rate.toFixed(0)}/s${left}`,
+    );
   };
 
   end(): void {

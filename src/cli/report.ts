@@ -13,7 +13,12 @@ export interface Assembled {
 }
 
 /** The demo's report: one HTML page with everything in it. */
-export function demoReport(look: QuickLook, assembled: Assembled, monitor: SignalColumn | null, address: string): string {
+export function demoReport(
+  look: QuickLook,
+  assembled: Assembled,
+  monitor: SignalColumn | null,
+  address: string,
+): string {
   const { run, detector, tags, ledger } = look;
   return reportPage({
     title: `Run ${run.run}, ${detector.id}`,
@@ -31,7 +36,11 @@ export function demoReport(look: QuickLook, assembled: Assembled, monitor: Signa
           : {
               table: {
                 header: ["dropped because", "shots", "tags"],
-                rows: ledger.dropped.map(({ reason, tags: t }) => [reason, t.length, t.length > 8 ? `${t.slice(0, 8).join(", ")}, …` : t.join(", ")]),
+                rows: ledger.dropped.map(({ reason, tags: t }) => [
+                  reason,
+                  t.length,
+                  t.length > 8 ? `${t.slice(0, 8).join(", ")}, …` : t.join(", "),
+                ]),
               },
             }),
       },
@@ -52,7 +61,10 @@ function pictureSection({ run, detector, tags }: QuickLook, { image, assembler, 
       alt: `Assembled average of run ${run.run}, ${assembler.view} view`,
       caption: `${assembler.view} view; grey: no sensor, or a sensor edge left out.`,
     },
-    table: { header: ["brightest at column", "row", "ADU"], rows: brightest.map(({ column, row, value }) => [column, row, Number(value.toPrecision(5))]) },
+    table: {
+      header: ["brightest at column", "row", "ADU"],
+      rows: brightest.map(({ column, row, value }) => [column, row, Number(value.toPrecision(5))]),
+    },
   };
 }
 
@@ -95,5 +107,8 @@ function sensorSection({ sensors }: QuickLook): Section {
       info.absGain === null ? "" : Number(info.absGain.toPrecision(5)),
     ];
   });
-  return { heading: "Sensors", table: { header: ["sensor", "dark mean ADU", "mean ADU", "max ADU", "at row, column", "e⁻/ADU"], rows } };
+  return {
+    heading: "Sensors",
+    table: { header: ["sensor", "dark mean ADU", "mean ADU", "max ADU", "at row, column", "e⁻/ADU"], rows },
+  };
 }

@@ -6,8 +6,8 @@ import type { Session } from "./command.ts";
 const EVERY_MS = 1000;
 
 /**
- * Keeps a picture of the curve up to date while a scan goes on: it is written at the first point, then after every point,
- * but not more often than once a second. When it cannot be written the scan goes on, and one line says so.
+ * Keeps a picture of the curve up to date while a scan goes on: it is written at the first point, then after every
+ * point, but not more often than once a second. When it cannot be written the scan goes on, and one line says so.
  */
 export class ScanPlot implements Observer {
   readonly #draw: () => void;
@@ -41,7 +41,8 @@ export class ScanPlot implements Observer {
       this.#draw();
       this.#hasFailed = false;
     } catch (error) {
-      if (!this.#hasFailed) this.#say(`the plot is not up to date: ${error instanceof Error ? error.message : String(error)}`);
+      if (!this.#hasFailed)
+        this.#say(`the plot is not up to date: ${error instanceof Error ? error.message : String(error)}`);
       this.#hasFailed = true;
     }
     this.#timer = setTimeout(() => this.#refresh(), EVERY_MS);
@@ -68,7 +69,8 @@ export class ScanUnits implements Observer {
 
   point({ data, taken }: Parameters<NonNullable<Observer["point"]>>[0]): void {
     for (const name of Object.keys(data)) this.#ask(name, async () => this.#control.axis(name).unit);
-    for (const name of Object.keys(taken?.values ?? {})) this.#ask(name, async () => await this.#ofSignal(this.#idOf(name)));
+    for (const name of Object.keys(taken?.values ?? {}))
+      this.#ask(name, async () => await this.#ofSignal(this.#idOf(name)));
   }
 
   /** Resolves when all that were asked for are known or known not to be. */

@@ -51,24 +51,41 @@ export function withScanning(command: Command): Command {
     .option("--csv <file>", "table of the points")
     .option("--html <file>", "page with curves and table")
     .option("--plot <file>", "PNG of the curves, kept up to date while the scan goes on")
-    .option("--pumped-by <id>", "a signal that the plan keeps, 1 with pump and 0 without: table and curves show both and their difference")
-    .option("--map <name=file>", "target map that the plan uses; can be repeated", (text: string, all: string[]) => [...all, text], [])
+    .option(
+      "--pumped-by <id>",
+      "a signal that the plan keeps, 1 with pump and 0 without: table and curves show both and their difference",
+    )
+    .option(
+      "--map <name=file>",
+      "target map that the plan uses; can be repeated",
+      (text: string, all: string[]) => [...all, text],
+      [],
+    )
     .option("--documents <file>", "Bluesky event-model documents, JSON lines");
 }
 
-/** A plan out of a user's module: its default export, a plan or a function that makes one. @throws FILE_NOT_FOUND, BAD_ARGUMENT */
+/**
+ * A plan out of a user's module: its default export, a plan or a function that makes one.
+ * @throws FILE_NOT_FOUND, BAD_ARGUMENT
+ */
 export async function loadPlan(path: string): Promise<Plan> {
-  if (!existsSync(path)) throw new SaclaError("FILE_NOT_FOUND", `The plan ${show(path)} is not there.`, { details: { path } });
+  if (!existsSync(path))
+    throw new SaclaError("FILE_NOT_FOUND", `The plan ${show(path)} is not there.`, { details: { path } });
   let made: unknown;
   try {
     const module: unknown = await import(pathToFileURL(resolve(path)).href);
     const given = typeof module === "object" && module !== null && "default" in module ? module.default : undefined;
     made = typeof given === "function" ? await given() : given;
   } catch (cause) {
-    throw new SaclaError("BAD_ARGUMENT", `The plan ${show(path)} cannot be loaded: ${whyNotLoaded(path, cause)}`, { cause });
+    throw new SaclaError("BAD_ARGUMENT", `The plan ${show(path)} cannot be loaded: ${whyNotLoaded(path, cause)}`, {
+      cause,
+    });
   }
   if (isPlan(made)) return made;
-  throw new SaclaError("BAD_ARGUMENT", `${show(path)} must export a plan, or a function that makes one, as its default: export default () => scan({ … }).`);
+  throw new SaclaError(
+    "BAD_ARGUMENT",
+    `${show(path)} must export a plan, or a function that makes one, as its default: export default () => scan({ … }).`,
+  );
 }
 
 /** What is wrong with a module of a user's, and where; ends with a full stop. */
@@ -76,7 +93,8 @@ function whyNotLoaded(path: string, cause: unknown): string {
   const message = toSaclaError(cause).message.replace(/\.?$/, ".");
   if (message.includes("Cannot find package 'sacla'"))
     return `${message} Install sacla in the folder of the plan (npm install sacla), or move the plan to where it is.`;
-  if (path.endsWith(".ts") && message.includes("file extension")) return `${message} This Node.js does not read TypeScript; give a .js or .mjs file.`;
+  if (path.endsWith(".ts") && message.includes("file extension"))
+    return `${message} This Node.js does not read TypeScript; give a .js or .mjs file.`;
   // A stack begins with the place of a syntax error, and has that of another error below its message.
   const stack = cause instanceof Error ? (cause.stack ?? "") : "";
   const at = stack.indexOf(`${basename(path)}:`);
@@ -99,7 +117,14 @@ function ofPlan(plan: Plan, error: unknown): unknown {
 }
 
 function isPlan(value: unknown): value is Plan {
-  return typeof value === "object" && value !== null && "name" in value && "settings" in value && "steps" in value && typeof value.steps === "function";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "name" in value &&
+    "settings" in value &&
+    "steps" in value &&
+    typeof value.steps === "function"
+  );
 }
 
 /** Opens the target maps; `close` them. @throws FILE_NOT_FOUND, FILE_DAMAGED, BAD_ARGUMENT */
@@ -136,7 +161,8 @@ export function problemsOf(plan: Plan, run: DryRun): readonly string[] {
 
 /** What a dry run found, for people. */
 export function estimateText(run: DryRun, problems: readonly string[]): string {
-  const range = ({ from, to }: Range, text: (value: number) => string): string => (text(from) === text(to) ? text(from) : `${text(from)} to ${text(to)}`);
+  const range = ({ from, to }: Range, text: (value: number) => string): string =>
+    text(from) === text(to) ? text(from) : `${text(from)} to ${text(to)}`;
   const whole = (value: number): string => String(Math.round(value));
   const rows = [
     ["duration", range(run.seconds, duration)],
@@ -167,24 +193,40 @@ export async function runPlan(
   const problems = run === null ? [] : problemsOf(plan, run);
   const shown = run === null ? whereItGoesOn(resumes ?? "", plan) : estimateText(run, problems);
   const isPossible = problems.length === 0;
-  if (!isPossible || options.dryRun === true) return { json: { estimate: run, done: false }, text: `${shown}\nnothing was done`, exitCode: isPossible ? 0 : 1 };
+  if (!isPossible || options.dryRun === true)
+    return { json: { estimate: run, done: false }, text: `${shown}\nnothing was done`, exitCode: isPossible ? 0 : 1 };
   const table = new ScanTable(options.pumpedBy === undefined ? {} : { pumpedBy: options.pumpedBy });
   const documents: ScanDocument[] = [];
   let isWritten = true;
-  for (const path of [options.csv, options.html, options.plot, options.documents]) if (path !== undefined) checkFolder(path, " Nothing was moved.");
+  for (const path of [options.csv, options.html, options.plot, options.documents])
+    if (path !== undefined) checkFolder(path, " Nothing was moved.");
   const outcome = await change(session, options, plan.name, shown, async (control, experiment) => {
     const units = new ScanUnits(session, control, (name) => signalId(experiment, name));
     const draw = drawerOf(session, options, plan, table, units, control.bl);
     const plot = new ScanPlot(draw, (text) => session.io.err(`${text}\n`));
     const maps = openMaps(options);
-    const journal = resumes !== undefined ? Journal.open(resumes) : options.journal === undefined ? undefined : Journal.create(options.journal, plan, context);
+    const journal =
+      resumes !== undefined
+        ? Journal.open(resumes)
+        : options.journal === undefined
+          ? undefined
+          : Journal.create(options.journal, plan, context);
     try {
-      // Once before anything moves, so that a place that cannot be written to is refused now; a scan whose journal is there
-      // already is refused before that, and leaves the picture of the other one alone.
+      // Once before anything moves, so that a place that cannot be written to is refused now; a scan whose journal is
+      // there already is refused before that, and leaves the picture of the other one alone.
       draw();
       const lookers = options.plot === undefined && options.html === undefined ? [] : [units, plot];
-      const observers = [table, new DocumentStream((document) => documents.push(document)), progressOf(session, table, run), ...lookers];
-      const end = await runOn(session, options, { control, experiment }, plan, { observers, maps, ...(journal === undefined ? {} : { journal }) });
+      const observers = [
+        table,
+        new DocumentStream((document) => documents.push(document)),
+        progressOf(session, table, run),
+        ...lookers,
+      ];
+      const end = await runOn(session, options, { control, experiment }, plan, {
+        observers,
+        maps,
+        ...(journal === undefined ? {} : { journal }),
+      });
       await units.settled();
       return end;
     } catch (error) {
@@ -214,7 +256,11 @@ export async function runPlan(
       result: end.result ?? null,
       columns: table.columns(),
     },
-    text: [table.text(), summary + again, ...without.map((line) => `${line}. Look at shutters, attenuator and amplifier.`)].join("\n"),
+    text: [
+      table.text(),
+      summary + again,
+      ...without.map((line) => `${line}. Look at shutters, attenuator and amplifier.`),
+    ].join("\n"),
     // It ends otherwise only when somebody stops it.
     exitCode: end.outcome !== "done" ? EXIT_INTERRUPTED : isWritten ? 0 : 1,
   };
@@ -225,12 +271,20 @@ function whereItGoesOn(path: string, plan: Plan): string {
   const journal = Journal.open(path);
   journal.close();
   journal.checkPlan(plan);
-  if (journal.ended === "done") throw new SaclaError("BAD_ARGUMENT", `The scan of ${show(path)} is done; there is nothing to resume.`);
+  if (journal.ended === "done")
+    throw new SaclaError("BAD_ARGUMENT", `The scan of ${show(path)} is done; there is nothing to resume.`);
   return `${plan.name} goes on where ${path} ends: ${journal.points} points are done (${journal.ended ?? "its program died"})`;
 }
 
 /** What draws the curve, @throws WRITE_FAILED */
-function drawerOf({ io }: Session, options: ScanningOptions, plan: Plan, table: ScanTable, { units }: ScanUnits, bl: number): () => void {
+function drawerOf(
+  { io }: Session,
+  options: ScanningOptions,
+  plan: Plan,
+  table: ScanTable,
+  { units }: ScanUnits,
+  bl: number,
+): () => void {
   const title = `${plan.name}, beamline ${bl}, ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`;
   return () => {
     if (options.plot !== undefined) io.writeFile(options.plot, table.png({ title, units }));
@@ -245,13 +299,20 @@ async function runOn(
   rest: EngineOptions,
 ): Promise<ScanEnd> {
   const monitor = options.monitor ?? `xfel_bl_${control.bl}_tc_bm_1_pd/charge`;
-  const apparatus = controlApparatus(session.facility, control, { monitor, rateHz: options.rate, ...(experiment === undefined ? {} : { experiment }) });
+  const apparatus = controlApparatus(session.facility, control, {
+    monitor,
+    rateHz: options.rate,
+    ...(experiment === undefined ? {} : { experiment }),
+  });
   const { confirm } = session.io;
   const engine = new Engine(apparatus, {
     ...rest,
     ...(confirm === undefined
       ? {}
-      : { mayRepeat: async ({ line }) => await confirm(`${line}: what must not be repeated may have been done already. Repeat it?`) }),
+      : {
+          mayRepeat: async ({ line }) =>
+            await confirm(`${line}: what must not be repeated may have been done already. Repeat it?`),
+        }),
   });
   using _ = onCtrlC(engine, (line) => session.io.err(line));
   return await engine.run(plan);
@@ -264,7 +325,9 @@ function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): Obse
     point: ({ index, data, taken, isPast }) => {
       if (isPast) return;
       const at = Object.entries(data).map(([name, value]) => `${name} ${Number(value.toPrecision(6))}`);
-      io.err(`point ${index + 1}${of}: ${at.join(", ")}${taken === null ? "" : `, ${taken.ledger.used} of ${taken.ledger.asked} shots`}\n`);
+      io.err(
+        `point ${index + 1}${of}: ${at.join(", ")}${taken === null ? "" : `, ${taken.ledger.used} of ${taken.ledger.asked} shots`}\n`,
+      );
       for (const line of withoutNumber(taken === null ? [] : [taken])) io.err(`  ${line}\n`);
       const signal = Object.keys(taken?.values ?? {})[0];
       if (io.isTerminal && signal !== undefined) io.err(`${signal}\n${table.curve(signal)}\n`);
@@ -282,7 +345,8 @@ function withoutNumber(all: readonly ShotsTaken[]): string[] {
     if (hasNumber) return [];
     const reasons = new Map<string, number>();
     for (const { missing } of all)
-      for (const [reason, count] of Object.entries(missing?.[signal] ?? {})) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+      for (const [reason, count] of Object.entries(missing?.[signal] ?? {}))
+        reasons.set(reason, (reasons.get(reason) ?? 0) + count);
     return `${signal} has no number in any shot: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")}`;
   });
 }
@@ -300,7 +364,8 @@ function writeResults(
   const written = [
     () => csv !== undefined && io.writeFile(csv, table.csv()),
     () => html !== undefined && io.writeFile(html, table.html(plan.name, undefined, units)),
-    () => path !== undefined && io.writeFile(path, documents.map((document) => `${JSON.stringify(document)}\n`).join("")),
+    () =>
+      path !== undefined && io.writeFile(path, documents.map((document) => `${JSON.stringify(document)}\n`).join("")),
     drawLast,
   ];
   for (const write of written) {

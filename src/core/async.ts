@@ -10,7 +10,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Ends the work with TIMEOUT after this many milliseconds, at most 2147483647. */
   readonly timeoutMs?: number | undefined;
-  /** Names a call that changes something: a server does the same key once, so that such a call can be repeated when its answer was lost. */
+  /**
+   * Names a call that changes something: a server does the same key once, so that such a call can be repeated when its
+   * answer was lost.
+   */
   readonly key?: string | undefined;
 }
 
@@ -98,10 +101,14 @@ function tooLate(what: string, timeoutMs: number): SaclaError {
 }
 
 /**
- * The items of what `open` gives, in order, read ahead so that at most `depth` of them are in being at a time: the one in
- * the reader's hands, those that wait for it and the one being read. Leaving the loop fires the signal given to `open`.
+ * The items of what `open` gives, in order, read ahead so that at most `depth` of them are in being at a time: the one
+ * in the reader's hands, those that wait for it and the one being read. Leaving the loop fires the signal given to
+ * `open`.
  */
-export async function* readAhead<T>(open: (stop: AbortSignal) => AsyncIterable<T>, depth: number): AsyncGenerator<T, void, undefined> {
+export async function* readAhead<T>(
+  open: (stop: AbortSignal) => AsyncIterable<T>,
+  depth: number,
+): AsyncGenerator<T, void, undefined> {
   const stop = new AbortController();
   const source = open(stop.signal)[Symbol.asyncIterator]();
   const ready: T[] = [];

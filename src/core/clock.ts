@@ -19,7 +19,8 @@ export function realClock(): Clock {
     now,
     until: async (seconds, signal) => {
       throwIfAborted(signal);
-      for (let left = seconds - now(); left > 0; left = seconds - now()) await sleep(Math.min(LONGEST_SLEEP_MS, Math.ceil(left * 1000)), signal);
+      for (let left = seconds - now(); left > 0; left = seconds - now())
+        await sleep(Math.min(LONGEST_SLEEP_MS, Math.ceil(left * 1000)), signal);
     },
   };
 }

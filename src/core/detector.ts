@@ -70,14 +70,30 @@ export function fromDetInfoDict(id: string, dict: DetInfoDict): DetectorInfo {
     throw new SaclaError("BAD_ARGUMENT", `The information of ${id} has no xsize and ysize: ${show(dict)}.`);
   }
   const absGain = dict["mp_absgain"] ?? null;
-  const read = ([plain, underscored]: readonly [string, string]): number | undefined => dict[plain] ?? dict[underscored];
+  const read = ([plain, underscored]: readonly [string, string]): number | undefined =>
+    dict[plain] ?? dict[underscored];
   const [posXUm, posYUm, posZUm, pixelSizeXUm, pixelSizeYUm] = spellings.map(read);
   const rotationDeg = dict["mp_rotationangle"];
-  if (posXUm === undefined && posYUm === undefined && rotationDeg === undefined) return { id, xsize, ysize, absGain, geometry: null };
-  if (posXUm === undefined || posYUm === undefined || rotationDeg === undefined || pixelSizeXUm === undefined || pixelSizeYUm === undefined) {
+  if (posXUm === undefined && posYUm === undefined && rotationDeg === undefined)
+    return { id, xsize, ysize, absGain, geometry: null };
+  if (
+    posXUm === undefined ||
+    posYUm === undefined ||
+    rotationDeg === undefined ||
+    pixelSizeXUm === undefined ||
+    pixelSizeYUm === undefined
+  ) {
     throw new SaclaError("BAD_GEOMETRY", `The geometry of ${id} is incomplete: ${show(dict)}.`);
   }
-  const geometry = { posXUm, posYUm, posZUm: posZUm ?? 0, rotationDeg, pixelSizeXUm, pixelSizeYUm, manipulatorShiftUm: dict["mp_manipulator_shift"] ?? 0 };
+  const geometry = {
+    posXUm,
+    posYUm,
+    posZUm: posZUm ?? 0,
+    rotationDeg,
+    pixelSizeXUm,
+    pixelSizeYUm,
+    manipulatorShiftUm: dict["mp_manipulator_shift"] ?? 0,
+  };
   return checkGeometry({ id, xsize, ysize, absGain, geometry });
 }
 
@@ -86,9 +102,13 @@ export function checkGeometry(info: DetectorInfo): DetectorInfo {
   for (const [key, value] of Object.entries(info.geometry ?? {})) {
     const positive = key.startsWith("pixelSize");
     if (!Number.isFinite(value) || (positive && value <= 0)) {
-      throw new SaclaError("BAD_GEOMETRY", `${key} of sensor ${info.id} is ${value}, but must be a ${positive ? "positive " : ""}finite number.`, {
-        details: { sensor: info.id, key, value: show(value) },
-      });
+      throw new SaclaError(
+        "BAD_GEOMETRY",
+        `${key} of sensor ${info.id} is ${value}, but must be a ${positive ? "positive " : ""}finite number.`,
+        {
+          details: { sensor: info.id, key, value: show(value) },
+        },
+      );
     }
   }
   return info;

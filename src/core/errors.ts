@@ -9,7 +9,11 @@ export const errorCatalogue = {
     meaning: "An argument or option has the wrong type, range or shape.",
     next: "Compare it with the allowed values in the message.",
   },
-  BAD_URL: { facility: false, meaning: "The address names no kind of source this program knows.", next: "Use one of the addresses of docs/connecting.md." },
+  BAD_URL: {
+    facility: false,
+    meaning: "The address names no kind of source this program knows.",
+    next: "Use one of the addresses of docs/connecting.md.",
+  },
   BAD_TEXT: {
     facility: false,
     meaning: "A text file of the facility (tag list, syncdaq_get output, timing CSV, .geom) cannot be parsed.",
@@ -25,23 +29,52 @@ export const errorCatalogue = {
     meaning: "A request or answer does not follow the wire form or the method table.",
     next: "Use the same version of sacla on both sides.",
   },
-  UNKNOWN_METHOD: { facility: false, meaning: "The method is not in the method table.", next: "Use a name from docs/from-python.md." },
-  UNKNOWN_BEAMLINE: { facility: true, meaning: "This source has no such beamline.", next: "Use one of the beamlines in the message." },
-  UNKNOWN_RUN: { facility: true, meaning: "The run does not exist on this beamline of this source.", next: "List the runs with `sacla runs`." },
+  UNKNOWN_METHOD: {
+    facility: false,
+    meaning: "The method is not in the method table.",
+    next: "Use a name from docs/from-python.md.",
+  },
+  UNKNOWN_BEAMLINE: {
+    facility: true,
+    meaning: "This source has no such beamline.",
+    next: "Use one of the beamlines in the message.",
+  },
+  UNKNOWN_RUN: {
+    facility: true,
+    meaning: "The run does not exist on this beamline of this source.",
+    next: "List the runs with `sacla runs`.",
+  },
   RUN_NOT_READY: {
     facility: true,
-    meaning: "The run is still running or paused, or its CITIUS images are still being calibrated, so they cannot be read yet.",
+    meaning:
+      "The run is still running or paused, or its CITIUS images are still being calibrated, so they cannot be read yet.",
     next: "Wait until readRunstatus answers 0 (CITIUS: getRunstatus can-read), or follow runs with facility.runs({ follow: true }).",
   },
-  UNKNOWN_DETECTOR: { facility: true, meaning: "The run has no such detector.", next: "List them with `sacla detectors`." },
-  UNKNOWN_SIGNAL: { facility: true, meaning: "There is no such equipment id.", next: "Search for it with `sacla signals`." },
-  UNKNOWN_HIGHTAG: { facility: true, meaning: "The source has no shots of that HighTag.", next: "Take the HighTag from the run: readHightagnumber(bl, run)." },
+  UNKNOWN_DETECTOR: {
+    facility: true,
+    meaning: "The run has no such detector.",
+    next: "List them with `sacla detectors`.",
+  },
+  UNKNOWN_SIGNAL: {
+    facility: true,
+    meaning: "There is no such equipment id.",
+    next: "Search for it with `sacla signals`.",
+  },
+  UNKNOWN_HIGHTAG: {
+    facility: true,
+    meaning: "The source has no shots of that HighTag.",
+    next: "Take the HighTag from the run: readHightagnumber(bl, run).",
+  },
   TAG_OUTSIDE_RUN: {
     facility: true,
     meaning: "The tag does not belong to the run.",
     next: "Take tags from readTaglistByrun; the end tag of a run is exclusive.",
   },
-  FRAME_MISSING: { facility: true, meaning: "The detector stored no image for this tag.", next: "Skip the tag and count it; shots() does so in its ledger." },
+  FRAME_MISSING: {
+    facility: true,
+    meaning: "The detector stored no image for this tag.",
+    next: "Skip the tag and count it; shots() does so in its ledger.",
+  },
   DATA_GONE: {
     facility: true,
     meaning: "The image was there, but live data stay in memory for a short time only and this tag is older.",
@@ -57,9 +90,21 @@ export const errorCatalogue = {
     meaning: "No dark shots were found, so nothing can be subtracted.",
     next: "Name a dark run or dark tags, or go without: --dark-run RUN, --no-dark; of convert --dark RUN, --dark none.",
   },
-  NO_SHOTS: { facility: false, meaning: "No shot was left to work on.", next: "See the ledger in the error's details for why each one was dropped." },
-  FILE_NOT_FOUND: { facility: false, meaning: "The file does not exist or cannot be read.", next: "Check the path and its permissions." },
-  NOT_HDF5: { facility: false, meaning: "The file is empty or is not HDF5.", next: "Name a file written by DataConvert or `sacla convert`." },
+  NO_SHOTS: {
+    facility: false,
+    meaning: "No shot was left to work on.",
+    next: "See the ledger in the error's details for why each one was dropped.",
+  },
+  FILE_NOT_FOUND: {
+    facility: false,
+    meaning: "The file does not exist or cannot be read.",
+    next: "Check the path and its permissions.",
+  },
+  NOT_HDF5: {
+    facility: false,
+    meaning: "The file is empty or is not HDF5.",
+    next: "Name a file written by DataConvert or `sacla convert`.",
+  },
   FILE_DAMAGED: {
     facility: false,
     meaning: "The HDF5 file is truncated or half-written.",
@@ -95,13 +140,22 @@ export const errorCatalogue = {
     meaning: "An interlock or another station has locked the device.",
     next: "Clear what the message names at the beamline, then ask again.",
   },
-  DEVICE_BUSY: { facility: true, meaning: "The device is still doing what it was asked before.", next: "Wait until it is at rest, or stop it." },
+  DEVICE_BUSY: {
+    facility: true,
+    meaning: "The device is still doing what it was asked before.",
+    next: "Wait until it is at rest, or stop it.",
+  },
   DEVICE_FAULT: {
     facility: true,
-    meaning: "A device failed, slipped, did not arrive in its time, or gave no answer; what could be stopped was stopped.",
+    meaning:
+      "A device failed, slipped, did not arrive in its time, or gave no answer; what could be stopped was stopped.",
     next: "Look at the device before it is moved again.",
   },
-  LEASE_HELD: { facility: true, meaning: "Another program controls the beamline.", next: "Ask the holder named in the message, or wait until the lease ends." },
+  LEASE_HELD: {
+    facility: true,
+    meaning: "Another program controls the beamline.",
+    next: "Ask the holder named in the message, or wait until the lease ends.",
+  },
   LEASE_LOST: {
     facility: true,
     meaning: "The program holds no lease of the beamline, or not any more.",
@@ -122,17 +176,41 @@ export const errorCatalogue = {
     meaning: "The measured points show no step, or one whose place or width they do not tell.",
     next: "Look at the curve, then scan another window, in finer steps, or take more shots.",
   },
-  NO_FRESH_SPOT: { facility: false, meaning: "All spots of the target map are used.", next: "Mount another sample and begin a new target map." },
+  NO_FRESH_SPOT: {
+    facility: false,
+    meaning: "All spots of the target map are used.",
+    next: "Mount another sample and begin a new target map.",
+  },
   TOO_FEW_SHOTS: {
     facility: false,
     meaning: "A point was given up: too few of its shots were good within the budget.",
     next: "Look at the reasons in the message; then resume the scan, or widen the conditions or the budget.",
   },
-  UNSUPPORTED: { facility: true, meaning: "This source cannot answer this question.", next: "Ask the live facility, or use what the message suggests." },
-  NOT_AUTHENTICATED: { facility: false, meaning: "The server does not know who asks.", next: "Give the key or token made by `sacla keys`." },
-  NOT_ALLOWED: { facility: false, meaning: "The client's role does not allow this.", next: "Ask with a key or token of the role named in the message." },
-  TOO_LARGE: { facility: false, meaning: "A request is larger than the server takes.", next: "Ask for fewer tags at a time." },
-  TOO_MANY_REQUESTS: { facility: false, meaning: "The client asks more often than the server allows.", next: "Wait for the time named in the message." },
+  UNSUPPORTED: {
+    facility: true,
+    meaning: "This source cannot answer this question.",
+    next: "Ask the live facility, or use what the message suggests.",
+  },
+  NOT_AUTHENTICATED: {
+    facility: false,
+    meaning: "The server does not know who asks.",
+    next: "Give the key or token made by `sacla keys`.",
+  },
+  NOT_ALLOWED: {
+    facility: false,
+    meaning: "The client's role does not allow this.",
+    next: "Ask with a key or token of the role named in the message.",
+  },
+  TOO_LARGE: {
+    facility: false,
+    meaning: "A request is larger than the server takes.",
+    next: "Ask for fewer tags at a time.",
+  },
+  TOO_MANY_REQUESTS: {
+    facility: false,
+    meaning: "The client asks more often than the server allows.",
+    next: "Wait for the time named in the message.",
+  },
   UNREACHABLE: {
     facility: false,
     meaning: "No server answers at the address, or the connection broke.",
@@ -143,10 +221,26 @@ export const errorCatalogue = {
     meaning: "Worker threads died again and again over the same part of the work.",
     next: "Run that part in one thread to see why; it may need more memory.",
   },
-  ABORTED: { facility: false, meaning: "The caller's AbortSignal ended the work.", next: "Nothing: this was asked for." },
-  TIMEOUT: { facility: false, meaning: "No answer came within the time allowed.", next: "Raise timeoutMs, or check that the source is alive." },
-  CLOSED: { facility: false, meaning: "The connection, file or reader was already closed.", next: "Open it again with connect()." },
-  INTERNAL: { facility: false, meaning: "A fault inside sacla itself.", next: "Report it with the message and the cause." },
+  ABORTED: {
+    facility: false,
+    meaning: "The caller's AbortSignal ended the work.",
+    next: "Nothing: this was asked for.",
+  },
+  TIMEOUT: {
+    facility: false,
+    meaning: "No answer came within the time allowed.",
+    next: "Raise timeoutMs, or check that the source is alive.",
+  },
+  CLOSED: {
+    facility: false,
+    meaning: "The connection, file or reader was already closed.",
+    next: "Open it again with connect().",
+  },
+  INTERNAL: {
+    facility: false,
+    meaning: "A fault inside sacla itself.",
+    next: "Report it with the message and the cause.",
+  },
 } as const satisfies Record<string, { facility: boolean; meaning: string; next: string }>;
 
 /** One of the codes in {@link errorCatalogue}. */
@@ -200,7 +294,10 @@ export class FacilityError extends SaclaError {}
 /**
  * Runs `work`; what the facility refuses is thrown as the given module's APIError, everything else as it came.
  */
-export async function asApiError<T>(ApiError: new (...args: ConstructorParameters<typeof SaclaError>) => FacilityError, work: () => Promise<T>): Promise<T> {
+export async function asApiError<T>(
+  ApiError: new (...args: ConstructorParameters<typeof SaclaError>) => FacilityError,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -219,7 +316,12 @@ export function toSaclaError(error: unknown, code: ErrorCode = "INTERNAL", conte
 }
 
 /** What the operating system says of a file, as the coded error that says it. */
-export function fileError(code: "WRITE_FAILED" | "FILE_NOT_FOUND", what: string, path: string, cause: unknown): SaclaError {
+export function fileError(
+  code: "WRITE_FAILED" | "FILE_NOT_FOUND",
+  what: string,
+  path: string,
+  cause: unknown,
+): SaclaError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new SaclaError(code, `${what} ${show(path)}: ${why}`, { details: { path }, cause });
 }
@@ -228,7 +330,8 @@ const printableLimit = 120;
 
 /** A value as it should appear in an error message: short, quoted, never throwing. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > printableLimit ? `${value.slice(0, printableLimit)}…` : value);
+  if (typeof value === "string")
+    return JSON.stringify(value.length > printableLimit ? `${value.slice(0, printableLimit)}…` : value);
   if (typeof value === "function") return "a function";
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
   if (typeof value === "object" && value !== null) {

@@ -3,11 +3,43 @@
  * @module
  */
 export type { CallOptions } from "./async.ts";
-export { type DetectorGroup, type DetectorInfo, type DetInfoDict, fromDetInfoDict, groupDetectors, type SensorGeometry, toDetInfoDict } from "./detector.ts";
-export { type ErrorCode, type ErrorDetails, errorCatalogue, FacilityError, isSaclaError, SaclaError } from "./errors.ts";
+export {
+  type DetectorGroup,
+  type DetectorInfo,
+  type DetInfoDict,
+  fromDetInfoDict,
+  groupDetectors,
+  type SensorGeometry,
+  toDetInfoDict,
+} from "./detector.ts";
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  errorCatalogue,
+  FacilityError,
+  isSaclaError,
+  SaclaError,
+} from "./errors.ts";
 export type { Dropped, Ledger } from "./ledger.ts";
-export { asImage, type Image, type NdArray, type Pixels, type PixelType, type PreciseImage, type RawImage } from "./ndarray.ts";
+export {
+  asImage,
+  type Image,
+  type NdArray,
+  type Pixels,
+  type PixelType,
+  type PreciseImage,
+  type RawImage,
+} from "./ndarray.ts";
 export { hash, Random } from "./random.ts";
 export type { Roi } from "./roi.ts";
-export { type Column, formatSyncValue, type MissingReason, parseSyncValue, type RecordedValue, type SyncStatus, type SyncValue, syncStatus } from "./syncdb.ts";
+export {
+  type Column,
+  formatSyncValue,
+  type MissingReason,
+  parseSyncValue,
+  type RecordedValue,
+  type SyncStatus,
+  type SyncValue,
+  syncStatus,
+} from "./syncdb.ts";
 export { TagList } from "./tags.ts";

@@ -9,7 +9,10 @@ export interface Ledger {
   readonly asked: number;
   readonly used: number;
   readonly dropped: readonly Dropped[];
-  /** What was done to used shots that was not the same for all of them, and how often; absent when there is nothing to tell. */
+  /**
+   * What was done to used shots that was not the same for all of them, and how often; absent when there is nothing to
+   * tell.
+   */
   readonly notes?: Readonly<Record<string, number>>;
 }
 
@@ -39,7 +42,10 @@ export class LedgerBook {
 
   /** How many are used, and dropped by reason: without the tags, for who asks often. */
   get counts(): { readonly used: number; readonly dropped: Readonly<Record<string, number>> } {
-    return { used: this.#used, dropped: Object.fromEntries([...this.#dropped].map(([reason, tags]) => [reason, tags.length])) };
+    return {
+      used: this.#used,
+      dropped: Object.fromEntries([...this.#dropped].map(([reason, tags]) => [reason, tags.length])),
+    };
   }
 
   /** The account so far; what was asked is what has been used or dropped. */
@@ -53,16 +59,22 @@ export class LedgerBook {
 /** One account for two parts of the shots, reasons in order of first appearance, tags in the order given. */
 export function mergeLedgers(a: Ledger, b: Ledger): Ledger {
   const dropped = new Map<string, number[]>();
-  for (const { reason, tags } of [...a.dropped, ...b.dropped]) dropped.set(reason, [...(dropped.get(reason) ?? []), ...tags]);
+  for (const { reason, tags } of [...a.dropped, ...b.dropped])
+    dropped.set(reason, [...(dropped.get(reason) ?? []), ...tags]);
   const notes: Record<string, number> = { ...a.notes };
   for (const [what, times] of Object.entries(b.notes ?? {})) notes[what] = (notes[what] ?? 0) + times;
   const entries = [...dropped].map(([reason, tags]) => ({ reason, tags }));
-  return { asked: a.asked + b.asked, used: a.used + b.used, dropped: entries, ...(Object.keys(notes).length === 0 ? {} : { notes }) };
+  return {
+    asked: a.asked + b.asked,
+    used: a.used + b.used,
+    dropped: entries,
+    ...(Object.keys(notes).length === 0 ? {} : { notes }),
+  };
 }
 
 /**
- * Only the dropped shots of an account, as an account of their own: what to merge in when the shots it used are accounted
- * for elsewhere. Shots that were never looked at are left out, so that they can still be asked for.
+ * Only the dropped shots of an account, as an account of their own: what to merge in when the shots it used are
+ * accounted for elsewhere. Shots that were never looked at are left out, so that they can still be asked for.
  */
 export function onlyDropped(ledger: Ledger): Ledger {
   const dropped = ledger.dropped.filter(({ reason }) => reason !== NOT_READ);

@@ -36,9 +36,16 @@ export function newPixels(length: number, type: PixelType): Pixels {
 export type PreciseImage = NdArray<Float64Array>;
 
 /** An image over existing memory: no copy, shares `data`. @throws BAD_ARGUMENT when the length is not rows × columns */
-export function asImage<T extends Float32Array | Float64Array | Uint8Array | Int16Array | Uint16Array>(data: T, rows: number, columns: number): NdArray<T> {
+export function asImage<T extends Float32Array | Float64Array | Uint8Array | Int16Array | Uint16Array>(
+  data: T,
+  rows: number,
+  columns: number,
+): NdArray<T> {
   if (data.length !== rows * columns) {
-    throw new SaclaError("BAD_ARGUMENT", `${data.length} values cannot be an image of ${rows} × ${columns}: ${rows * columns} are needed.`);
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `${data.length} values cannot be an image of ${rows} × ${columns}: ${rows * columns} are needed.`,
+    );
   }
   return ndarray(data, [rows, columns]);
 }
@@ -47,7 +54,10 @@ export function asImage<T extends Float32Array | Float64Array | Uint8Array | Int
 export function shapeOf(name: string, image: NdArray): [rows: number, columns: number] {
   const [rows, columns] = image.shape;
   if (image.shape.length !== 2 || rows === undefined || columns === undefined) {
-    throw new SaclaError("BAD_ARGUMENT", `${name} has shape [${image.shape.join(", ")}], but must be 2-D: [ysize, xsize].`);
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `${name} has shape [${image.shape.join(", ")}], but must be 2-D: [ysize, xsize].`,
+    );
   }
   return [rows, columns];
 }
@@ -59,7 +69,8 @@ export function shapeOf(name: string, image: NdArray): [rows: number, columns: n
 export function contiguous(image: RawImage): Pixels {
   const [rows, columns] = shapeOf("image", image);
   const [rowStride, columnStride] = image.stride;
-  if (columnStride === 1 && rowStride === columns) return image.data.subarray(image.offset, image.offset + rows * columns);
+  if (columnStride === 1 && rowStride === columns)
+    return image.data.subarray(image.offset, image.offset + rows * columns);
   const out = newPixels(rows * columns, image.data instanceof Uint16Array ? "uint16" : "float32");
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[r * columns + c] = image.get(r, c);
   return out;

@@ -14,7 +14,10 @@ export function checkRoi(roi: Roi, ysize: number, xsize: number): Roi {
     asInteger(`roi.${name} start`, range[0]);
     asInteger(`roi.${name} end`, range[1]);
     if (range[0] >= range[1] || range[1] > size) {
-      throw new SaclaError("BAD_ARGUMENT", `roi.${name} is [${range.join(", ")}], but must be start < end ≤ ${size} (the end is excluded).`);
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `roi.${name} is [${range.join(", ")}], but must be start < end ≤ ${size} (the end is excluded).`,
+      );
     }
   };
   check("rows", roi.rows, ysize);

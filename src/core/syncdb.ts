@@ -43,7 +43,8 @@ export function parseSyncValue(text: string): RecordedValue {
 export function formatSyncValue(column: Column, i: number): string {
   const status = column.status[i];
   const value = column.values[i];
-  if (status === undefined || value === undefined) throw new SaclaError("BAD_ARGUMENT", `There is no entry ${i} in a column of ${column.values.length}.`);
+  if (status === undefined || value === undefined)
+    throw new SaclaError("BAD_ARGUMENT", `There is no entry ${i} in a column of ${column.values.length}.`);
   if (status !== STATUS_OK) return syncStatus[status] ?? "missing";
   if (Number.isInteger(value) && (column.unit === "pulse" || column.unit === "")) return `${value}${column.unit}`;
   return `${exponential(value)}${column.unit}`;

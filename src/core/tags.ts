@@ -112,7 +112,9 @@ export class TagList implements Iterable<number> {
   /** The list in `parts` consecutive pieces of nearly equal length, for workers or jobs. */
   split(parts: number): this[] {
     asInteger("parts", parts, 1);
-    return Array.from({ length: parts }, (_, k) => this.slice(Math.floor((k * this.length) / parts), Math.floor(((k + 1) * this.length) / parts)));
+    return Array.from({ length: parts }, (_, k) =>
+      this.slice(Math.floor((k * this.length) / parts), Math.floor(((k + 1) * this.length) / parts)),
+    );
   }
 
   toJSON(): { hightag: number; tags: number[] } {

@@ -1,8 +1,13 @@
-/** The part of WebAssembly used here; the types of Node.js 20 do not have it, and those of browsers bring in the DOM. */
+/**
+ * The part of WebAssembly used here; the types of Node.js 20 do not have it, and those of browsers bring in the DOM.
+ */
 declare const WebAssembly: {
   Memory: new (descriptor: { initial: number }) => WasmMemory;
   Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object, imports: { env: { memory: WasmMemory } }) => { readonly exports: Readonly<Record<string, unknown>> };
+  Instance: new (
+    module: object,
+    imports: { env: { memory: WasmMemory } },
+  ) => { readonly exports: Readonly<Record<string, unknown>> };
 };
 
 /** A WebAssembly memory. */
@@ -40,7 +45,8 @@ export class Arena {
     const missing = end - this.memory.buffer.byteLength;
     // Growing detaches every view made before: callers size the arena for all they need.
     if (missing > 0) throw new RangeError(`the arena is ${missing} bytes too small`);
-    if (address < this.#fresh) new Uint8Array(this.memory.buffer, address, Math.min(end, this.#fresh) - address).fill(0);
+    if (address < this.#fresh)
+      new Uint8Array(this.memory.buffer, address, Math.min(end, this.#fresh) - address).fill(0);
     this.#used = end;
     this.#fresh = Math.max(this.#fresh, end);
     return address;
@@ -87,7 +93,10 @@ function roundUp(bytes: number): number {
 
 const modules = new Map<string, object>();
 
-/** The functions of a kernel over a memory. Kernels are a few kB, so compiling them at once costs under a millisecond, the first time. */
+/**
+ * The functions of a kernel over a memory. Kernels are a few kB, so compiling them at once costs under a millisecond,
+ * the first time.
+ */
 export function instantiateKernel(base64: string, memory: WasmMemory): Readonly<Record<string, unknown>> {
   let module = modules.get(base64);
   if (module === undefined) {

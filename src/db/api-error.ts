@@ -18,6 +18,11 @@ export class APIError extends FacilityError {
 }
 
 /** One question to the database; what the facility refuses is thrown as {@link APIError}. */
-export async function ask<M extends CallMethod>(endpoint: Endpoint, method: M, params: CallParams<M>, options?: CallOptions): Promise<CallResult<M>> {
+export async function ask<M extends CallMethod>(
+  endpoint: Endpoint,
+  method: M,
+  params: CallParams<M>,
+  options?: CallOptions,
+): Promise<CallResult<M>> {
   return await asApiError(APIError, () => endpoint.call(method, params, options));
 }

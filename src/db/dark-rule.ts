@@ -25,9 +25,21 @@ export const BEAM_MONITOR = "xfel_bl_2_st_3_bm_1_pd/charge";
 /** Every rule known, by beamline and run. In all of them only the leading dark shots of a run count. */
 export const darkRules: readonly DarkRule[] = [
   { bl: 2, firstRun: 0, lastRun: 32_347, test: "open", source: `${ostrich}: before 2018 only the open flag is usable` },
-  { bl: 2, firstRun: 32_348, lastRun: 81_549, test: "beam-monitor", source: `${ostrich}: the shutter flags of these runs are unreliable` },
+  {
+    bl: 2,
+    firstRun: 32_348,
+    lastRun: 81_549,
+    test: "beam-monitor",
+    source: `${ostrich}: the shutter flags of these runs are unreliable`,
+  },
   { bl: 2, firstRun: 81_550, lastRun: Infinity, test: "open-and-close", source: ostrich },
-  { bl: 3, firstRun: 0, lastRun: 909_708, test: "open", source: `${ostrich}: before 2018 only the open flag is usable` },
+  {
+    bl: 3,
+    firstRun: 0,
+    lastRun: 909_708,
+    test: "open",
+    source: `${ostrich}: before 2018 only the open flag is usable`,
+  },
   { bl: 3, firstRun: 909_709, lastRun: Infinity, test: "open-and-close", source: ostrich },
 ];
 
@@ -35,6 +47,12 @@ export const darkRules: readonly DarkRule[] = [
 export function darkRuleOf(bl: number, run: number): DarkRule {
   const found = darkRules.find((rule) => rule.bl === bl && run >= rule.firstRun && run <= rule.lastRun);
   return (
-    found ?? { bl, firstRun: 0, lastRun: Infinity, test: "open-and-close", source: `no rule is published for beamline ${bl}; the newest of the others is used` }
+    found ?? {
+      bl,
+      firstRun: 0,
+      lastRun: Infinity,
+      test: "open-and-close",
+      source: `no rule is published for beamline ${bl}; the newest of the others is used`,
+    }
   );
 }

@@ -31,9 +31,13 @@ export class Db extends MirroredDb {
     const runs = await this.ask("db.listRuns", { bl, last: back }, options);
     const number = runs.at(-back);
     if (number === undefined) {
-      throw new APIError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl}: counted from the newest, it has only ${runs.length}.`, {
-        details: { bl, run },
-      });
+      throw new APIError(
+        "UNKNOWN_RUN",
+        `There is no run ${run} on beamline ${bl}: counted from the newest, it has only ${runs.length}.`,
+        {
+          details: { bl, run },
+        },
+      );
     }
     return await loadRun(this.endpoint, bl, number, options);
   }
@@ -55,8 +59,8 @@ export class Db extends MirroredDb {
   /**
    * The last runs of a beamline, ascending, whatever their status.
    *
-   * With `follow` it never ends: each run is given **once, when it has stopped**, beginning with the newest one there is
-   * (at once if it has stopped already). None is skipped, however many end between two looks; a run that never stops
+   * With `follow` it never ends: each run is given **once, when it has stopped**, beginning with the newest one there
+   * is (at once if it has stopped already). None is skipped, however many end between two looks; a run that never stops
    * does not hold back those after it. Leave the loop with `break`; an aborted `signal` throws ABORTED.
    * @throws UNKNOWN_BEAMLINE
    * @throws ABORTED when the signal fires

@@ -25,7 +25,12 @@ export interface Flags {
  * The flags of a shutter in the first spelling that the source knows and has something recorded for; undefined when
  * there is none.
  */
-export async function readFlags(run: Run, spellings: readonly FlagNames[], shots: RunTags, options?: CallOptions): Promise<Flags | undefined> {
+export async function readFlags(
+  run: Run,
+  spellings: readonly FlagNames[],
+  shots: RunTags,
+  options?: CallOptions,
+): Promise<Flags | undefined> {
   for (const names of spellings) {
     const open = await readRecorded(run, [names.open], shots, options);
     if (open === undefined) continue;
@@ -51,7 +56,12 @@ function flagState(open: number | undefined, close: number | undefined, both: bo
  * The first of `names` that the source knows and has anything recorded for; a signal that is missing at every shot
  * is as good as unknown.
  */
-export async function readRecorded(run: Run, names: readonly string[], shots: RunTags, options?: CallOptions): Promise<SignalColumn | undefined> {
+export async function readRecorded(
+  run: Run,
+  names: readonly string[],
+  shots: RunTags,
+  options?: CallOptions,
+): Promise<SignalColumn | undefined> {
   for (const name of names) {
     try {
       const column = await run.column(name, shots, options);

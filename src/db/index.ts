@@ -1,15 +1,35 @@
 /** `sacla/db`: runs, tags and 0-D signals, as Python's `dbpy`. */
 export { APIError } from "./api-error.ts";
 export { parseCondition } from "./condition.ts";
-export { BEAM_MONITOR, BEAM_MONITOR_DARK_COULOMB, type DarkRule, type DarkTest, darkRuleOf, darkRules } from "./dark-rule.ts";
+export {
+  BEAM_MONITOR,
+  BEAM_MONITOR_DARK_COULOMB,
+  type DarkRule,
+  type DarkTest,
+  darkRuleOf,
+  darkRules,
+} from "./dark-rule.ts";
 export { Db } from "./db.ts";
 export type { Evidence } from "./evidence.ts";
 export { MirroredDb } from "./mirrored-db.ts";
 export { Run, type RunTagsOptions, type WaitOptions } from "./run.ts";
 export type { RunsOptions } from "./run-stream.ts";
 export { RunTags, type Selection } from "./run-tags.ts";
-export { type LabelDropReason, type LabelEvidence, type ShotLabel, ShotLabels, type ShotVerdict } from "./shot-labels.ts";
+export {
+  type LabelDropReason,
+  type LabelEvidence,
+  type ShotLabel,
+  ShotLabels,
+  type ShotVerdict,
+} from "./shot-labels.ts";
 export { SignalColumn } from "./signal-column.ts";
 export { type SignalRow, SignalTable, tableFormOf } from "./signal-table.ts";
-export { formatSyncdaq, formatTagList, parseSyncdaq, parseTagList, type SyncdaqOutput, type TagListFile } from "./text-formats.ts";
+export {
+  formatSyncdaq,
+  formatTagList,
+  parseSyncdaq,
+  parseTagList,
+  type SyncdaqOutput,
+  type TagListFile,
+} from "./text-formats.ts";
 export { formatTimingCsv, type TimingColumns, type TimingEdge, TimingEdges, timingEdges } from "./timing-csv.ts";

@@ -21,7 +21,11 @@ export class MirroredDb {
     this.endpoint = endpoint;
   }
 
-  protected ask<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions | undefined): Promise<CallResult<M>> {
+  protected ask<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions | undefined,
+  ): Promise<CallResult<M>> {
     return ask(this.endpoint, method, params, options);
   }
 
@@ -72,12 +76,18 @@ export class MirroredDb {
     return await this.ask("db.readStoptime", { bl, run }, options);
   }
 
-  /** First tag of a run, **inclusive**, with its HighTag. Python: `dbpy.read_start_tagnumber(bl, run)`. @throws UNKNOWN_RUN */
+  /**
+   * First tag of a run, **inclusive**, with its HighTag. Python: `dbpy.read_start_tagnumber(bl, run)`.
+   * @throws UNKNOWN_RUN
+   */
   async readStartTagnumber(bl: number, run: number, options?: CallOptions): Promise<[hightag: number, tag: number]> {
     return await this.ask("db.readStartTagnumber", { bl, run }, options);
   }
 
-  /** End tag of a run, **exclusive**, with its HighTag. Python: `dbpy.read_end_tagnumber(bl, run)`. @throws UNKNOWN_RUN */
+  /**
+   * End tag of a run, **exclusive**, with its HighTag. Python: `dbpy.read_end_tagnumber(bl, run)`.
+   * @throws UNKNOWN_RUN
+   */
   async readEndTagnumber(bl: number, run: number, options?: CallOptions): Promise<[hightag: number, tag: number]> {
     return await this.ask("db.readEndTagnumber", { bl, run }, options);
   }
@@ -92,7 +102,13 @@ export class MirroredDb {
    * Python: `dbpy.read_hightagnumber_fromtime(time, day, month, year)`.
    * @param time - "HH:MM:SS"
    */
-  async readHightagnumberFromtime(time: string, day: number, month: number, year: number, options?: CallOptions): Promise<number> {
+  async readHightagnumberFromtime(
+    time: string,
+    day: number,
+    month: number,
+    year: number,
+    options?: CallOptions,
+  ): Promise<number> {
     return await this.ask("db.readHightagnumberFromtime", { time, day, month, year }, options);
   }
 
@@ -119,11 +135,20 @@ export class MirroredDb {
    * Python: `dbpy.read_taglist(bl, hightag, starttag, endtag)`.
    * @throws UNKNOWN_BEAMLINE
    */
-  async readTaglist(bl: number, hightag: number, starttag: number, endtag: number, options?: CallOptions): Promise<Uint32Array> {
+  async readTaglist(
+    bl: number,
+    hightag: number,
+    starttag: number,
+    endtag: number,
+    options?: CallOptions,
+  ): Promise<Uint32Array> {
     return await this.ask("db.readTaglist", { bl, hightag, starttag, endtag }, options);
   }
 
-  /** Newest tag for which a signal has a value, with its HighTag. Python: `dbpy.read_tagnumber_newest(equipID)`. @throws UNKNOWN_SIGNAL */
+  /**
+   * Newest tag for which a signal has a value, with its HighTag. Python: `dbpy.read_tagnumber_newest(equipID)`.
+   * @throws UNKNOWN_SIGNAL
+   */
   async readTagnumberNewest(equipId: string, options?: CallOptions): Promise<[hightag: number, tag: number]> {
     return await this.ask("db.readTagnumberNewest", { equipId }, options);
   }
@@ -134,7 +159,12 @@ export class MirroredDb {
    * @throws UNKNOWN_SIGNAL
    * @throws UNKNOWN_HIGHTAG
    */
-  async readSyncdatalist(equipId: string, hightag: number, tags: Iterable<number>, options?: CallOptions): Promise<string[]> {
+  async readSyncdatalist(
+    equipId: string,
+    hightag: number,
+    tags: Iterable<number>,
+    options?: CallOptions,
+  ): Promise<string[]> {
     return await this.ask("db.readSyncdatalist", { equipId, hightag, tags: asTags(tags) }, options);
   }
 
@@ -144,11 +174,19 @@ export class MirroredDb {
    * @throws UNKNOWN_SIGNAL
    * @throws UNKNOWN_HIGHTAG
    */
-  async readSyncdatalistFloat(equipId: string, hightag: number, tags: Iterable<number>, options?: CallOptions): Promise<Float64Array> {
+  async readSyncdatalistFloat(
+    equipId: string,
+    hightag: number,
+    tags: Iterable<number>,
+    options?: CallOptions,
+  ): Promise<Float64Array> {
     return await this.ask("db.readSyncdatalistFloat", { equipId, hightag, tags: asTags(tags) }, options);
   }
 
-  /** Detector ids of a run: the composite id and each sensor. Python: `dbpy.read_detidlist(bl, run)`. @throws UNKNOWN_RUN */
+  /**
+   * Detector ids of a run: the composite id and each sensor. Python: `dbpy.read_detidlist(bl, run)`.
+   * @throws UNKNOWN_RUN
+   */
   async readDetidlist(bl: number, run: number, options?: CallOptions): Promise<string[]> {
     return await this.ask("db.readDetidlist", { bl, run }, options);
   }
@@ -167,12 +205,18 @@ export class MirroredDb {
     return await this.ask("db.readConfigPhotonenergy", { bl, run }, options);
   }
 
-  /** The same under its older name, keV. Python: `dbpy.read_config_photonenergy_in_keV(bl, run)`. @throws UNKNOWN_RUN */
+  /**
+   * The same under its older name, keV. Python: `dbpy.read_config_photonenergy_in_keV(bl, run)`.
+   * @throws UNKNOWN_RUN
+   */
   async readConfigPhotonenergyInKeV(bl: number, run: number, options?: CallOptions): Promise<number> {
     return await this.ask("db.readConfigPhotonenergyInKeV", { bl, run }, options);
   }
 
-  /** When a shot happened, unix seconds. Python: `dbpy.read_timestamp_fromtag(hightag, tag, equipID)`. @throws UNKNOWN_SIGNAL */
+  /**
+   * When a shot happened, unix seconds. Python: `dbpy.read_timestamp_fromtag(hightag, tag, equipID)`.
+   * @throws UNKNOWN_SIGNAL
+   */
   async readTimestampFromtag(hightag: number, tag: number, equipId: string, options?: CallOptions): Promise<number> {
     return await this.ask("db.readTimestampFromtag", { hightag, tag, equipId }, options);
   }

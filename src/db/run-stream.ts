@@ -25,22 +25,45 @@ const MAX_RUNS = 100_000;
 
 /** See `Db.runs`. */
 export function streamRuns(endpoint: Endpoint, options: RunsOptions): AsyncGenerator<Run, void, undefined> {
-  const { bl, last, follow = false, pollMs = DEFAULT_POLL_MS, signal } = checkOptions("runs", options, ["bl", "last", "follow", "pollMs", "signal"]);
+  const {
+    bl,
+    last,
+    follow = false,
+    pollMs = DEFAULT_POLL_MS,
+    signal,
+  } = checkOptions("runs", options, ["bl", "last", "follow", "pollMs", "signal"]);
   const count = asInteger("last", last ?? (follow ? 1 : 10), follow ? 0 : 1, MAX_RUNS);
   asFinite("pollMs", pollMs, 1);
   return follow ? followRuns(endpoint, bl, count, pollMs, { signal }) : lastRuns(endpoint, bl, count, { signal });
 }
 
 /** The run's handle, with what is recorded now. @throws UNKNOWN_RUN */
-export async function loadRun(endpoint: Endpoint, bl: number, run: number, options: CallOptions | undefined): Promise<Run> {
+export async function loadRun(
+  endpoint: Endpoint,
+  bl: number,
+  run: number,
+  options: CallOptions | undefined,
+): Promise<Run> {
   return new Run(endpoint, bl, run, await ask(endpoint, "db.readRuninfo", { bl, run }, options));
 }
 
-async function* lastRuns(endpoint: Endpoint, bl: number, last: number, options: CallOptions): AsyncGenerator<Run, void, undefined> {
-  for (const run of await ask(endpoint, "db.listRuns", { bl, last }, options)) yield await loadRun(endpoint, bl, run, options);
+async function* lastRuns(
+  endpoint: Endpoint,
+  bl: number,
+  last: number,
+  options: CallOptions,
+): AsyncGenerator<Run, void, undefined> {
+  for (const run of await ask(endpoint, "db.listRuns", { bl, last }, options))
+    yield await loadRun(endpoint, bl, run, options);
 }
 
-async function* followRuns(endpoint: Endpoint, bl: number, last: number, pollMs: number, options: CallOptions): AsyncGenerator<Run, void, undefined> {
+async function* followRuns(
+  endpoint: Endpoint,
+  bl: number,
+  last: number,
+  pollMs: number,
+  options: CallOptions,
+): AsyncGenerator<Run, void, undefined> {
   const existing = await ask(endpoint, "db.listRuns", { bl, last: Math.max(last, 1) }, options);
   let newest = existing.at(-1) ?? 0;
   // Kept as a set: a run that never stops must not hold back those after it.

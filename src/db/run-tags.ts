@@ -39,7 +39,11 @@ export class RunTags extends TagList {
    * @example
    * const strong = await tags.where("xfel_bl_3_tc_bm_1_pd/charge", (coulomb) => coulomb > 5e-9);
    */
-  async where(equipId: string, condition: (value: number, tag: number) => boolean, options?: CallOptions): Promise<RunTags> {
+  async where(
+    equipId: string,
+    condition: (value: number, tag: number) => boolean,
+    options?: CallOptions,
+  ): Promise<RunTags> {
     const column = await this.run.column(equipId, this, options);
     return this.select((tag, i) => column.reason(i) ?? (condition(column.values[i] ?? NaN, tag) ? null : "condition"));
   }

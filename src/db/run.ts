@@ -87,7 +87,11 @@ export class Run {
    * @throws ABORTED when the signal fires
    */
   async waitUntilStopped(options: WaitOptions = {}): Promise<this> {
-    const { signal, timeoutMs, pollMs = DEFAULT_POLL_MS } = checkOptions("waitUntilStopped", options, ["signal", "timeoutMs", "pollMs"]);
+    const {
+      signal,
+      timeoutMs,
+      pollMs = DEFAULT_POLL_MS,
+    } = checkOptions("waitUntilStopped", options, ["signal", "timeoutMs", "pollMs"]);
     asFinite("pollMs", pollMs, 1);
     const deadline = timeoutMs === undefined ? Infinity : performance.now() + asFinite("timeoutMs", timeoutMs, 0);
     for (;;) {
@@ -96,9 +100,13 @@ export class Run {
       await this.refresh({ signal, timeoutMs: left === Infinity ? undefined : Math.max(left, 1) });
       if (this.status === 0) return this;
       if (left <= 0) {
-        throw new SaclaError("TIMEOUT", `Run ${this.run} of beamline ${this.bl} did not stop within ${timeoutMs} ms (status ${this.status}).`, {
-          details: { bl: this.bl, run: this.run, status: this.status, timeoutMs },
-        });
+        throw new SaclaError(
+          "TIMEOUT",
+          `Run ${this.run} of beamline ${this.bl} did not stop within ${timeoutMs} ms (status ${this.status}).`,
+          {
+            details: { bl: this.bl, run: this.run, status: this.status, timeoutMs },
+          },
+        );
       }
       await sleep(Math.min(pollMs, left), signal);
     }
@@ -149,9 +157,15 @@ export class Run {
    * @throws BAD_ARGUMENT when no signal is named, or one twice
    */
   async table(equipIds: readonly string[], tags?: Iterable<number>, options?: CallOptions): Promise<SignalTable> {
-    if (equipIds.length === 0 || new Set(equipIds).size < equipIds.length) throw badArgument("equipIds", equipIds, "one or more names, each once");
+    if (equipIds.length === 0 || new Set(equipIds).size < equipIds.length)
+      throw badArgument("equipIds", equipIds, "one or more names, each once");
     const shots = await this.#shots(tags, options);
-    const columns = await ask(this.#endpoint, "db.readColumns", { equipIds: [...equipIds], hightag: this.hightag, tags: shots.values }, options);
+    const columns = await ask(
+      this.#endpoint,
+      "db.readColumns",
+      { equipIds: [...equipIds], hightag: this.hightag, tags: shots.values },
+      options,
+    );
     return new SignalTable(
       shots,
       columns.map((column) => new SignalColumn(shots, column)),
@@ -160,9 +174,9 @@ export class Run {
 
   /**
    * The dark tags: the leading shots of the run with the X-ray shutter closed, by the dated rule for this beamline and
-   * run (`darkRuleOf`). Closed shots after the first open or contradictory one do not count: a detector alarm can give nonsense there.
-   * A run taken with the shutter closed is dark as a whole; a run without dark shots gives an empty list. `evidence`
-   * names the rule and the signals, `ledger` the reason for every other shot.
+   * run (`darkRuleOf`). Closed shots after the first open or contradictory one do not count: a detector alarm can give
+   * nonsense there. A run taken with the shutter closed is dark as a whole; a run without dark shots gives an empty
+   * list. `evidence` names the rule and the signals, `ledger` the reason for every other shot.
    * @param tags - look among these only; the head is always that of the whole run
    * @throws UNKNOWN_SIGNAL when the source has none of the signals of the rule: nothing is guessed from others
    */
@@ -200,9 +214,13 @@ export class Run {
     const limit = this.status === 0 ? end : Infinity;
     const outside = [shots.at(0), shots.at(-1)].find((tag) => tag !== undefined && (tag < start || tag >= limit));
     if (outside !== undefined) {
-      throw new APIError("TAG_OUTSIDE_RUN", `Tag ${outside} is outside run ${this.run} of beamline ${this.bl}, which has tags ${start} to ${end - 1}.`, {
-        details: { bl: this.bl, run: this.run, tag: outside, start, end },
-      });
+      throw new APIError(
+        "TAG_OUTSIDE_RUN",
+        `Tag ${outside} is outside run ${this.run} of beamline ${this.bl}, which has tags ${start} to ${end - 1}.`,
+        {
+          details: { bl: this.bl, run: this.run, tag: outside, start, end },
+        },
+      );
     }
     return shots;
   }

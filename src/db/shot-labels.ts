@@ -10,10 +10,15 @@ import type { RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
 import { readXrayStates } from "./xray-states.ts";
 
-/** `dark`: X-ray shutter closed. `on`: X-rays and pump laser. `off`: X-rays, no pump laser. `dropped`: cannot be told, or no beam. */
+/**
+ * `dark`: X-ray shutter closed. `on`: X-rays and pump laser. `off`: X-rays, no pump laser. `dropped`: cannot be told,
+ * or no beam.
+ */
 export type ShotLabel = "dark" | "on" | "off" | "dropped";
 
-/** What the labels rest on; `beam` is null when no beam status is recorded, so shots without beam were not looked for. */
+/**
+ * What the labels rest on; `beam` is null when no beam status is recorded, so shots without beam were not looked for.
+ */
 export interface LabelEvidence {
   readonly xray: Evidence;
   readonly laser: Evidence;
@@ -36,7 +41,8 @@ export type ShotVerdict = Exclude<ShotLabel, "dropped"> | LabelDropReason;
 /**
  * Every shot of a list with its label. `dropped` names the reason: `xray-flags-agree`, `laser-flags-agree` (a shutter
  * says open and closed at once, or neither), `xray-flag-missing`, `laser-flag-missing`, `beam-flag-missing` (not
- * recorded), `no-beam`, `closed-after-head` (the X-ray shutter reads closed after its first open or contradictory shot).
+ * recorded), `no-beam`, `closed-after-head` (the X-ray shutter reads closed after its first open or contradictory
+ * shot).
  *
  * @example
  * const { on, off, evidence } = await run.labels();
@@ -68,7 +74,12 @@ export class ShotLabels {
 
   /** The label of a shot. @throws BAD_ARGUMENT when the tag is not in {@link tags} */
   label(tag: number): ShotLabel {
-    if (!this.tags.has(tag)) throw badArgument("tag", tag, `one of the ${this.tags.length} labelled tags (${this.tags.at(0)} to ${this.tags.at(-1)})`);
+    if (!this.tags.has(tag))
+      throw badArgument(
+        "tag",
+        tag,
+        `one of the ${this.tags.length} labelled tags (${this.tags.at(0)} to ${this.tags.at(-1)})`,
+      );
     if (this.dark.has(tag)) return "dark";
     if (this.on.has(tag)) return "on";
     return this.off.has(tag) ? "off" : "dropped";
@@ -77,7 +88,12 @@ export class ShotLabels {
   /** How many shots have each label; they add up to the number of tags. */
   get counts(): Record<ShotLabel, number> {
     const { dark, on, off, tags } = this;
-    return { dark: dark.length, on: on.length, off: off.length, dropped: tags.length - dark.length - on.length - off.length };
+    return {
+      dark: dark.length,
+      on: on.length,
+      off: off.length,
+      dropped: tags.length - dark.length - on.length - off.length,
+    };
   }
 }
 
@@ -105,7 +121,11 @@ export async function labelShots(run: Run, shots: RunTags, options?: CallOptions
     if (present !== 1) return present === 0 ? "no-beam" : "beam-flag-missing";
     return laserVerdict(laser, i);
   };
-  return new ShotLabels(shots, verdictOf, { xray: xray.evidence, laser: laserEvidence(laser), beam: beamEvidence(beam) });
+  return new ShotLabels(shots, verdictOf, {
+    xray: xray.evidence,
+    laser: laserEvidence(laser),
+    beam: beamEvidence(beam),
+  });
 }
 
 function laserVerdict(laser: Flags, i: number): ShotVerdict {
@@ -137,5 +157,7 @@ function laserEvidence({ signals, both }: Flags): Evidence {
 }
 
 function beamEvidence(beam: SignalColumn | undefined): Evidence | null {
-  return beam === undefined ? null : { rule: "beam = 1", signals: [beam.equipId], source: "sacla-merge-scripts, public analysis scripts of 2018" };
+  return beam === undefined
+    ? null
+    : { rule: "beam = 1", signals: [beam.equipId], source: "sacla-merge-scripts, public analysis scripts of 2018" };
 }

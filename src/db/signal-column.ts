@@ -1,5 +1,14 @@
 import { badArgument } from "../core/guards.ts";
-import { type Column, entryOf, formatSyncValue, type MissingReason, type RecordedValue, type SyncStatus, type SyncValue, syncStatus } from "../core/syncdb.ts";
+import {
+  type Column,
+  entryOf,
+  formatSyncValue,
+  type MissingReason,
+  type RecordedValue,
+  type SyncStatus,
+  type SyncValue,
+  syncStatus,
+} from "../core/syncdb.ts";
 import type { TagList } from "../core/tags.ts";
 
 /**
@@ -22,7 +31,11 @@ export class SignalColumn implements Column {
 
   constructor(tags: TagList, column: Column) {
     if (column.values.length !== tags.length)
-      throw badArgument(`the number of values of ${column.equipId}`, column.values.length, `${tags.length}, one per tag`);
+      throw badArgument(
+        `the number of values of ${column.equipId}`,
+        column.values.length,
+        `${tags.length}, one per tag`,
+      );
     this.equipId = column.equipId;
     this.unit = column.unit;
     this.tags = tags;
@@ -40,13 +53,20 @@ export class SignalColumn implements Column {
     return "reason" in entry ? entry.reason : null;
   }
 
-  /** Entry `i`, as a number with unit or the reason why there is none. @throws BAD_ARGUMENT when there is no such entry */
+  /**
+   * Entry `i`, as a number with unit or the reason why there is none.
+   * @throws BAD_ARGUMENT when there is no such entry
+   */
   entry(i: number): RecordedValue {
-    if (!Number.isInteger(i) || i < 0 || i >= this.length) throw badArgument("index", i, `a whole number from 0 to ${this.length - 1}`);
+    if (!Number.isInteger(i) || i < 0 || i >= this.length)
+      throw badArgument("index", i, `a whole number from 0 to ${this.length - 1}`);
     return entryOf(this, i);
   }
 
-  /** Entry `i` as the facility prints it: `5.16420e-09C`, `not-converged`. @throws BAD_ARGUMENT when there is no such entry */
+  /**
+   * Entry `i` as the facility prints it: `5.16420e-09C`, `not-converged`.
+   * @throws BAD_ARGUMENT when there is no such entry
+   */
   text(i: number): string {
     return formatSyncValue(this, i);
   }
@@ -54,7 +74,12 @@ export class SignalColumn implements Column {
   /** The value at a tag. @throws BAD_ARGUMENT when the tag is not in {@link tags} */
   at(tag: number): SyncValue {
     const i = this.tags.indexOf(tag);
-    if (i < 0) throw badArgument("tag", tag, `one of the ${this.length} tags of this column (${this.tags.at(0)} to ${this.tags.at(-1)})`);
+    if (i < 0)
+      throw badArgument(
+        "tag",
+        tag,
+        `one of the ${this.length} tags of this column (${this.tags.at(0)} to ${this.tags.at(-1)})`,
+      );
     return entryOf(this, i);
   }
 

@@ -4,7 +4,12 @@ import type { TagList } from "../core/tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
 
 /** Forms of a table by the endings of file names. */
-const tableForms: Readonly<Record<string, TableForm>> = { csv: "csv", arrow: "arrow", feather: "arrow", parquet: "parquet" };
+const tableForms: Readonly<Record<string, TableForm>> = {
+  csv: "csv",
+  arrow: "arrow",
+  feather: "arrow",
+  parquet: "parquet",
+};
 type TableForm = "csv" | "arrow" | "parquet";
 
 /** The form a table has in a file of that name. @throws BAD_ARGUMENT for an unknown ending */
@@ -72,7 +77,12 @@ export class SignalTable implements Iterable<SignalRow> {
   /** The row of a tag. @throws BAD_ARGUMENT when the table has no such tag */
   row(tag: number): SignalRow {
     const i = this.tags.indexOf(tag);
-    if (i < 0) throw badArgument("tag", tag, `one of the ${this.length} tags of this table (${this.tags.at(0)} to ${this.tags.at(-1)})`);
+    if (i < 0)
+      throw badArgument(
+        "tag",
+        tag,
+        `one of the ${this.length} tags of this table (${this.tags.at(0)} to ${this.tags.at(-1)})`,
+      );
     return this.#row(i);
   }
 
@@ -85,7 +95,10 @@ export class SignalTable implements Iterable<SignalRow> {
    * its reason (`not-converged`, `saturated`, `missing`).
    */
   toCsv(): string {
-    const header = ["tag_number", ...this.columns.map(({ equipId, unit }) => (unit === "" ? equipId : `${equipId}(${unit})`))];
+    const header = [
+      "tag_number",
+      ...this.columns.map(({ equipId, unit }) => (unit === "" ? equipId : `${equipId}(${unit})`)),
+    ];
     const lines = [header.map(quote).join(",")];
     for (let i = 0; i < this.length; i++) {
       lines.push([this.tags.at(i), ...this.columns.map((column) => column.reason(i) ?? column.values[i])].join(","));
@@ -95,16 +108,19 @@ export class SignalTable implements Iterable<SignalRow> {
 
   /**
    * The table as an Arrow IPC file (Feather version 2), for `pyarrow.feather.read_table`, pandas, polars, Julia, R:
-   * `tag_number` uint32, then for each signal a double, null where there is no number, and `<equipment id>:status`, `ok`
-   * or the reason. The unit stands in the signal's field metadata; HighTag, and of a run's table beamline and run, in
-   * the schema metadata (`hightag`, `bl`, `run`).
+   * `tag_number` uint32, then for each signal a double, null where there is no number, and `<equipment id>:status`,
+   * `ok` or the reason. The unit stands in the signal's field metadata; HighTag, and of a run's table beamline and run,
+   * in the schema metadata (`hightag`, `bl`, `run`).
    * @example await writeFile("bm1.arrow", await (await run.table([bm1])).toArrow());
    */
   async toArrow(): Promise<Uint8Array> {
     return (await tableFiles()).arrowFile(this);
   }
 
-  /** The table as a Parquet file (Snappy), with the same columns and metadata as {@link toArrow}'s; `units` as JSON for readers that know no Arrow. */
+  /**
+   * The table as a Parquet file (Snappy), with the same columns and metadata as {@link toArrow}'s; `units` as JSON for
+   * readers that know no Arrow.
+   */
   async toParquet(): Promise<Uint8Array> {
     return (await tableFiles()).parquetFile(this);
   }
@@ -121,7 +137,10 @@ export class SignalTable implements Iterable<SignalRow> {
   }
 
   #row(i: number): SignalRow {
-    const values = this.columns.map((column): [string, number | MissingReason] => [column.equipId, column.reason(i) ?? column.values[i] ?? NaN]);
+    const values = this.columns.map((column): [string, number | MissingReason] => [
+      column.equipId,
+      column.reason(i) ?? column.values[i] ?? NaN,
+    ]);
     return { tag: this.tags.at(i) ?? NaN, values: Object.fromEntries(values) };
   }
 }

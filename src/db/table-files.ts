@@ -1,4 +1,18 @@
-import { Dictionary, Field, Float64, Int8, makeData, RecordBatch, Schema, Struct, Table, tableToIPC, Uint32, Utf8, vectorFromArray } from "apache-arrow";
+import {
+  Dictionary,
+  Field,
+  Float64,
+  Int8,
+  makeData,
+  RecordBatch,
+  Schema,
+  Struct,
+  Table,
+  tableToIPC,
+  Uint32,
+  Utf8,
+  vectorFromArray,
+} from "apache-arrow";
 import { type ColumnSource, parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { STATUS_OK, syncStatus } from "../core/syncdb.ts";
 import { RunTags } from "./run-tags.ts";
@@ -7,7 +21,9 @@ import type { SignalTable } from "./signal-table.ts";
 
 /** Name of the column of tags, as in the CSV. */
 const TAG = "tag_number";
-/** One dictionary for all statuses; a number of its own keeps the bytes of a file the same however often one is made. */
+/**
+ * One dictionary for all statuses; a number of its own keeps the bytes of a file the same however often one is made.
+ */
 const statusType = new Dictionary(new Utf8(), new Int8(), 0);
 const ROWS_PER_GROUP = 100_000;
 
@@ -22,7 +38,10 @@ export function arrowFile(table: SignalTable): Uint8Array {
       makeData({ type: statusType, data: Int8Array.from(status), dictionary }),
     ]),
   ];
-  const batch = new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: table.length, nullCount: 0, children }));
+  const batch = new RecordBatch(
+    schema,
+    makeData({ type: new Struct(schema.fields), length: table.length, nullCount: 0, children }),
+  );
   return tableToIPC(new Table(schema, [batch]), "file");
 }
 
@@ -38,17 +57,25 @@ export function parquetFile(table: SignalTable): Uint8Array {
     columnData.push({ name: element.name, data });
   };
   // Not as a Uint32Array, of which hyparquet-writer 0.17.0 refuses tags above 2^31.
-  add({ name: TAG, type: "INT32", converted_type: "UINT_32", repetition_type: "REQUIRED" }, Array.from(table.tags.values));
+  add(
+    { name: TAG, type: "INT32", converted_type: "UINT_32", repetition_type: "REQUIRED" },
+    Array.from(table.tags.values),
+  );
   for (const { equipId, values, status } of table.columns) {
     const numbers = Array.from(values, (value, i) => (status[i] === STATUS_OK ? value : null));
     add({ name: equipId, type: "DOUBLE", repetition_type: "OPTIONAL" }, numbers);
     const reasons = Array.from(status, (code) => syncStatus[code] ?? "missing");
-    add({ name: statusName(equipId), type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" }, reasons);
+    add(
+      { name: statusName(equipId), type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" },
+      reasons,
+    );
   }
   const arrowSchema = Buffer.from(tableToIPC(new Table(schemaOf(table)), "stream")).toString("base64");
   const about = { ...origin(table), units: JSON.stringify(table.units), "ARROW:schema": arrowSchema };
   const kvMetadata = Object.entries(about).map(([key, value]) => ({ key, value }));
-  return new Uint8Array(parquetWriteBuffer({ schema, columnData, rowGroupSize: ROWS_PER_GROUP, createdBy: "sacla", kvMetadata }));
+  return new Uint8Array(
+    parquetWriteBuffer({ schema, columnData, rowGroupSize: ROWS_PER_GROUP, createdBy: "sacla", kvMetadata }),
+  );
 }
 
 function schemaOf(table: SignalTable): Schema {
@@ -57,7 +84,10 @@ function schemaOf(table: SignalTable): Schema {
 }
 
 function fieldsOf({ equipId, unit }: SignalColumn): Field[] {
-  return [new Field(equipId, new Float64(), true, new Map([["unit", unit]])), new Field(statusName(equipId), statusType, false)];
+  return [
+    new Field(equipId, new Float64(), true, new Map([["unit", unit]])),
+    new Field(statusName(equipId), statusType, false),
+  ];
 }
 
 function statusName(equipId: string): string {

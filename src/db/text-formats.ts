@@ -28,12 +28,26 @@ export function parseTagList(text: string): TagListFile {
   const [first = "", ...rest] = linesOf(text);
   const [word, ...ids] = first.split(",").map((cell) => cell.trim());
   if (word !== "det") throw badText("tag list", 1, first, "det,<detector id>,…");
-  return { detectors: ids.filter((id) => id !== ""), tags: Uint32Array.from(rest, (line, i) => tagIn(line, "tag list", i + 2, line)) };
+  return {
+    detectors: ids.filter((id) => id !== ""),
+    tags: Uint32Array.from(rest, (line, i) => tagIn(line, "tag list", i + 2, line)),
+  };
 }
 
-/** Writes a tag list in the form {@link parseTagList} reads. @throws BAD_ARGUMENT for a detector id with a comma or line break */
-export function formatTagList({ detectors, tags }: { readonly detectors: readonly string[]; readonly tags: Iterable<number> }): string {
-  for (const id of detectors) if (id === "" || /[,\r\n]|^\s|\s$/.test(id)) throw badArgument("detector id", id, "a name without comma or line break");
+/**
+ * Writes a tag list in the form {@link parseTagList} reads.
+ * @throws BAD_ARGUMENT for a detector id with a comma or line break
+ */
+export function formatTagList({
+  detectors,
+  tags,
+}: {
+  readonly detectors: readonly string[];
+  readonly tags: Iterable<number>;
+}): string {
+  for (const id of detectors)
+    if (id === "" || /[,\r\n]|^\s|\s$/.test(id))
+      throw badArgument("detector id", id, "a name without comma or line break");
   return `${[["det", ...detectors].join(","), ...asTags(tags)].join("\n")}\n`;
 }
 
@@ -47,7 +61,8 @@ export function parseSyncdaq(equipId: string, text: string): SyncdaqOutput {
   const lines = linesOf(text);
   const last = lines.pop() ?? "";
   const total = Number(/^total\s+(\d+)$/.exec(last.trim())?.[1]);
-  if (total !== lines.length) throw badText("syncdaq_get output", lines.length + 1, last, `total ${lines.length}, the number of lines above`);
+  if (total !== lines.length)
+    throw badText("syncdaq_get output", lines.length + 1, last, `total ${lines.length}, the number of lines above`);
   const tags = new Uint32Array(total);
   const values = lines.map((line, i) => {
     const [, tag, value] = /^([^,]*),(.*\S.*)$/.exec(line) ?? [];
@@ -58,7 +73,8 @@ export function parseSyncdaq(equipId: string, text: string): SyncdaqOutput {
   const unit = values.find((entry) => "value" in entry)?.unit ?? "";
   const column = emptyColumn(equipId, unit, total);
   values.forEach((entry, i) => {
-    if ("value" in entry && entry.unit !== unit) throw badText("syncdaq_get output", i + 1, lines[i] ?? "", `a value in ${show(unit)} like those above`);
+    if ("value" in entry && entry.unit !== unit)
+      throw badText("syncdaq_get output", i + 1, lines[i] ?? "", `a value in ${show(unit)} like those above`);
     setEntry(column, i, "value" in entry ? entry.value : entry.reason);
   });
   return { tags, column };
@@ -70,7 +86,8 @@ export function parseSyncdaq(equipId: string, text: string): SyncdaqOutput {
  */
 export function formatSyncdaq(tags: Iterable<number>, column: Column): string {
   const list = asTags(tags);
-  if (list.length !== column.values.length) throw badArgument("the number of tags", list.length, `${column.values.length}, one per value of ${column.equipId}`);
+  if (list.length !== column.values.length)
+    throw badArgument("the number of tags", list.length, `${column.values.length}, one per value of ${column.equipId}`);
   const lines = Array.from(list, (tag, i) => `${tag}, ${formatSyncValue(column, i)}`);
   return `${[...lines, `total ${list.length}`].join("\n")}\n`;
 }

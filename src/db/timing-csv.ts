@@ -52,7 +52,8 @@ export class TimingEdges implements TimingColumns {
     this.delay = delay;
     this.#rowOf = new Map(Array.from(this.tags, (tag, i) => [tag, i]));
     for (const values of [derivativePx, fittingPx, delay?.values ?? fittingPx]) {
-      if (values.length !== this.tags.length) throw badArgument("the length of a timing column", values.length, `${this.tags.length}, one per tag`);
+      if (values.length !== this.tags.length)
+        throw badArgument("the length of a timing column", values.length, `${this.tags.length}, one per tag`);
     }
     if (this.#rowOf.size < this.tags.length) throw badArgument("tags", this.tags, "tags that stand once each");
   }
@@ -61,7 +62,11 @@ export class TimingEdges implements TimingColumns {
   at(tag: number): TimingEdge | undefined {
     const i = this.#rowOf.get(tag);
     if (i === undefined) return undefined;
-    return { derivativePx: this.derivativePx[i] ?? NaN, fittingPx: this.fittingPx[i] ?? NaN, delay: this.delay?.values[i] ?? NaN };
+    return {
+      derivativePx: this.derivativePx[i] ?? NaN,
+      fittingPx: this.fittingPx[i] ?? NaN,
+      delay: this.delay?.values[i] ?? NaN,
+    };
   }
 }
 
@@ -74,14 +79,16 @@ export function timingEdges(text: string): TimingEdges {
   const [comment = "", head = "", ...rows] = linesOf(text);
   if (!comment.startsWith("[")) throw badText(format, 1, comment, "a comment that begins with [");
   const names = head.split(",").map((name) => name.trim());
-  if (names.length > 4 || header.some((name, i) => names[i] !== name)) throw badText(format, 2, head, `${header.join(",")}, with at most one column more`);
+  if (names.length > 4 || header.some((name, i) => names[i] !== name))
+    throw badText(format, 2, head, `${header.join(",")}, with at most one column more`);
   const tags = new Uint32Array(rows.length);
   const columns = names.slice(1).map(() => new Float64Array(rows.length));
   const seen = new Set<number>();
   rows.forEach((row, i) => {
     const [first = "", ...cells] = row.split(",");
     const tag = tagIn(first, format, i + 3, row);
-    if (cells.length !== columns.length) throw badText(format, i + 3, row, `${names.length} values separated by commas`);
+    if (cells.length !== columns.length)
+      throw badText(format, i + 3, row, `${names.length} values separated by commas`);
     if (seen.has(tag)) throw badText(format, i + 3, row, "a tag that has no row yet");
     seen.add(tag);
     tags[i] = tag;
@@ -91,7 +98,13 @@ export function timingEdges(text: string): TimingEdges {
   });
   const [derivativePx = new Float64Array(0), fittingPx = new Float64Array(0), values] = columns;
   const [, , , name] = names;
-  return new TimingEdges({ comment, tags, derivativePx, fittingPx, delay: name === undefined || values === undefined ? undefined : { name, values } });
+  return new TimingEdges({
+    comment,
+    tags,
+    derivativePx,
+    fittingPx,
+    delay: name === undefined || values === undefined ? undefined : { name, values },
+  });
 }
 
 /**
@@ -101,7 +114,8 @@ export function timingEdges(text: string): TimingEdges {
 export function formatTimingCsv(columns: TimingColumns): string {
   const { comment, tags, derivativePx, fittingPx, delay } = new TimingEdges(columns);
   if (!/^\[[^\r\n]*$/.test(comment)) throw badArgument("comment", comment, "one line that begins with [");
-  if (delay !== undefined && !/^[^,\r\n]+$/.test(delay.name)) throw badArgument("name of the fourth column", delay.name, "a name without comma or line break");
+  if (delay !== undefined && !/^[^,\r\n]+$/.test(delay.name))
+    throw badArgument("name of the fourth column", delay.name, "a name without comma or line break");
   const lines = [comment, [...header, ...(delay === undefined ? [] : [delay.name])].join(",")];
   tags.forEach((tag, i) => {
     const cells = [derivativePx[i], fittingPx[i], ...(delay === undefined ? [] : [delay.values[i]])];
@@ -120,6 +134,7 @@ function numberIn(cell: string, lineNumber: number, row: string): number {
 
 /** The facility's files keep a decimal on whole pixels. */
 function decimal(value: number, tag: number): string {
-  if (value === Infinity || value === -Infinity) throw badArgument(`the timing edge at tag ${tag}`, value, "a finite number, or NaN where there is none");
+  if (value === Infinity || value === -Infinity)
+    throw badArgument(`the timing edge at tag ${tag}`, value, "a finite number, or NaN where there is none");
   return Number.isInteger(value) && Math.abs(value) < 1e15 ? value.toFixed(1) : String(value);
 }

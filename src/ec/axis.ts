@@ -63,7 +63,10 @@ export class Axis {
   /** Where it is, in pulses (`value`) and in units (`position`, NaN when unknown), and how it is. Needs no lease. */
   async read(signal?: AbortSignal): Promise<DeviceReading & { readonly position: number }> {
     const reading = await this.#lease.ask("ec.read", { bl: this.#lease.bl, device: this.#info.name }, signal);
-    return { ...reading, position: typeof reading.value === "number" ? toPosition(this.definition, reading.value) : NaN };
+    return {
+      ...reading,
+      position: typeof reading.value === "number" ? toPosition(this.definition, reading.value) : NaN,
+    };
   }
 
   /** Where it is, in units. */
@@ -89,7 +92,10 @@ export class Axis {
 
   /** Seconds from one position to another, the approach included. */
   seconds(from: number, to: number): number {
-    const ramp = { speed: this.speed * this.definition.pulsesPerUnit, accelerationPulsesPerS2: this.#info.accelerationPulsesPerS2 };
+    const ramp = {
+      speed: this.speed * this.definition.pulsesPerUnit,
+      accelerationPulsesPerS2: this.#info.accelerationPulsesPerS2,
+    };
     let at = toPulses(this.definition, from);
     let seconds = 0;
     for (const target of this.#legs(at, toPulses(this.definition, to))) {
@@ -116,7 +122,9 @@ export class Axis {
     asFinite(`the position of ${this.name}`, to);
     const why = this.problem(to);
     if (why !== "") {
-      throw new SaclaError("LIMIT", `${this.name} cannot go to ${to} ${this.unit}: ${why}.`, { details: { axis: this.name, to, limits: this.limits } });
+      throw new SaclaError("LIMIT", `${this.name} cannot go to ${to} ${this.unit}: ${why}.`, {
+        details: { axis: this.name, to, limits: this.limits },
+      });
     }
     if (this.#speed !== undefined) await this.#changeSpeed(this.#speed);
     const { value, state } = await this.read(signal);
@@ -142,10 +150,18 @@ export class Axis {
     await this.#lease.change("ec.stop", { bl: this.#lease.bl, axis: this.#info.name });
   }
 
-  /** Calls the present position `position`; nothing moves. @throws LIMIT, DEVICE_BUSY, INTERLOCK, DEVICE_FAULT, LEASE_LOST */
+  /**
+   * Calls the present position `position`; nothing moves.
+   * @throws LIMIT, DEVICE_BUSY, INTERLOCK, DEVICE_FAULT, LEASE_LOST
+   */
   async preset(position: number): Promise<void> {
     const pulses = toPulses(this.definition, asFinite(`the position of ${this.name}`, position));
-    await this.#lease.change("ec.preset", { bl: this.#lease.bl, lease: this.#lease.token(), axis: this.#info.name, pulses });
+    await this.#lease.change("ec.preset", {
+      bl: this.#lease.bl,
+      lease: this.#lease.token(),
+      axis: this.#info.name,
+      pulses,
+    });
   }
 
   /** {@link limits} for people: as many digits as one pulse is worth. */
@@ -176,12 +192,22 @@ export class Axis {
   async #changeSpeed(speed: number): Promise<void> {
     const pulsesPerSecond = speed * this.definition.pulsesPerUnit;
     if (pulsesPerSecond === this.#info.speed) return;
-    await this.#lease.change("ec.setSpeed", { bl: this.#lease.bl, lease: this.#lease.token(), axis: this.#info.name, pulsesPerSecond });
+    await this.#lease.change("ec.setSpeed", {
+      bl: this.#lease.bl,
+      lease: this.#lease.token(),
+      axis: this.#info.name,
+      pulsesPerSecond,
+    });
     this.#info = { ...this.#info, speed: pulsesPerSecond };
   }
 
   async #send(pulses: number): Promise<void> {
-    await this.#lease.change("ec.move", { bl: this.#lease.bl, lease: this.#lease.token(), axis: this.#info.name, pulses });
+    await this.#lease.change("ec.move", {
+      bl: this.#lease.bl,
+      lease: this.#lease.token(),
+      axis: this.#info.name,
+      pulses,
+    });
   }
 
   /** The first leg; when it cannot be known whether it began, it is stopped. */
@@ -193,7 +219,12 @@ export class Axis {
     }
   }
 
-  async #legsDone(from: number, first: number, others: readonly number[], signal: AbortSignal | undefined): Promise<number> {
+  async #legsDone(
+    from: number,
+    first: number,
+    others: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
     try {
       let at = await this.#arrive(from, first, signal);
       for (const next of others) {
@@ -215,10 +246,14 @@ export class Axis {
       await this.stop();
       return failure;
     } catch (second) {
-      return new SaclaError(failure.code, `${failure.message} It could not be stopped: ${toSaclaError(second).message}`, {
-        details: failure.details,
-        cause: failure,
-      });
+      return new SaclaError(
+        failure.code,
+        `${failure.message} It could not be stopped: ${toSaclaError(second).message}`,
+        {
+          details: failure.details,
+          cause: failure,
+        },
+      );
     }
   }
 
@@ -242,17 +277,23 @@ export class Axis {
       const fault = (why: string): SaclaError => this.#fault(why, from, target, at, now - started);
       if (reading.state === "fault") throw fault(`is at fault: ${reason(reading.why)}`);
       if (reading.state === "locked") {
-        throw new SaclaError("INTERLOCK", `${this.name} was locked on its way to ${this.show(target)}, at ${this.show(at)}: ${reason(reading.why)}.`, {
-          details: { axis: this.name, target, at, why: reading.why },
-        });
+        throw new SaclaError(
+          "INTERLOCK",
+          `${this.name} was locked on its way to ${this.show(target)}, at ${this.show(at)}: ${reason(reading.why)}.`,
+          {
+            details: { axis: this.name, target, at, why: reading.why },
+          },
+        );
       }
       if (reading.state === "ready") {
         if (Math.abs(at - target) <= tolerance) return at;
-        if (now - changedAt > LATE_START_MS) throw fault(at === from ? "did not move" : "stopped short or slipped, or somebody stopped it");
+        if (now - changedAt > LATE_START_MS)
+          throw fault(at === from ? "did not move" : "stopped short or slipped, or somebody stopped it");
       } else if (now - changedAt > marginMs) {
         throw fault(`is stuck: it has not moved for ${(marginMs / 1000).toFixed(1)} s`);
       }
-      if (now - started > 1.5 * expectedMs + marginMs) throw fault(`came too late: ${(expectedMs / 1000).toFixed(1)} s were expected`);
+      if (now - started > 1.5 * expectedMs + marginMs)
+        throw fault(`came too late: ${(expectedMs / 1000).toFixed(1)} s were expected`);
       await sleep(pollMs, until);
     }
   }
@@ -262,7 +303,17 @@ export class Axis {
     return new SaclaError(
       "DEVICE_FAULT",
       `${this.name} ${why}. It was sent from ${this.show(from)} to ${this.show(target)} and is at ${this.show(at)} after ${(ms / 1000).toFixed(1)} s; it was stopped.`,
-      { details: { axis: this.name, device: this.#info.name, fromPulses: from, targetPulses: target, atPulses: at, off, unit: this.unit } },
+      {
+        details: {
+          axis: this.name,
+          device: this.#info.name,
+          fromPulses: from,
+          targetPulses: target,
+          atPulses: at,
+          off,
+          unit: this.unit,
+        },
+      },
     );
   }
 }

@@ -29,11 +29,15 @@ export interface ControlOptions<D extends ExperimentDefinition = ExperimentDefin
 }
 
 /** A name of the experiment, or a control name as it is. */
-type NameOf<D extends ExperimentDefinition, P extends "axes" | "shutters" | "settings"> = NamesIn<D, P> | `bl${number}_${string}`;
+type NameOf<D extends ExperimentDefinition, P extends "axes" | "shutters" | "settings"> =
+  | NamesIn<D, P>
+  | `bl${number}_${string}`;
 type Targets<D extends ExperimentDefinition> =
   string extends NamesIn<D, "axes">
     ? Readonly<Record<string, number | string>>
-    : { readonly [N in NamesIn<D, "axes">]?: number } & { readonly [N in NamesIn<D, "settings"> | `bl${number}_${string}`]?: number | string };
+    : { readonly [N in NamesIn<D, "axes">]?: number } & {
+        readonly [N in NamesIn<D, "settings"> | `bl${number}_${string}`]?: number | string;
+      };
 
 /**
  * The control of one beamline while its lease is held; see `facility.ec.control`. Reading needs none of this.
@@ -47,7 +51,12 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   readonly #axes = new Map<string, Axis>();
   readonly #shutters = new Map<string, Shutter>();
 
-  private constructor(lease: HeldLease, devices: readonly DeviceInfo[], experiment: Experiment<D> | undefined, waits: WaitOptions) {
+  private constructor(
+    lease: HeldLease,
+    devices: readonly DeviceInfo[],
+    experiment: Experiment<D> | undefined,
+    waits: WaitOptions,
+  ) {
     this.bl = lease.bl;
     this.#lease = lease;
     this.#devices = devices;
@@ -55,8 +64,16 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     this.#waits = waits;
   }
 
-  /** @throws LEASE_HELD @throws UNKNOWN_DEVICE when the experiment names a device that is not there @throws UNSUPPORTED, BAD_ARGUMENT */
-  static async take<D extends ExperimentDefinition>(endpoint: Endpoint, bl: number, options: ControlOptions<D>): Promise<Control<D>> {
+  /**
+   * @throws LEASE_HELD
+   * @throws UNKNOWN_DEVICE when the experiment names a device that is not there
+   * @throws UNSUPPORTED, BAD_ARGUMENT
+   */
+  static async take<D extends ExperimentDefinition>(
+    endpoint: Endpoint,
+    bl: number,
+    options: ControlOptions<D>,
+  ): Promise<Control<D>> {
     checkOptions("control", options, ["name", "reason", "experiment", "ttlMs", "pollMs", "marginMs"]);
     const { name, reason, experiment, ttlMs = 10_000, pollMs = 50, marginMs = 5000 } = options;
     asText("name", name);
@@ -67,8 +84,15 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     return new Control(await HeldLease.take(endpoint, bl, name, reason, ttlMs), devices, experiment, waits);
   }
 
-  /** Without a lease: everything that changes throws LEASE_LOST, but for what needs none. @throws UNKNOWN_DEVICE, UNSUPPORTED */
-  static async view<D extends ExperimentDefinition>(endpoint: Endpoint, bl: number, experiment: Experiment<D> | undefined): Promise<Control<D>> {
+  /**
+   * Without a lease: everything that changes throws LEASE_LOST, but for what needs none.
+   * @throws UNKNOWN_DEVICE, UNSUPPORTED
+   */
+  static async view<D extends ExperimentDefinition>(
+    endpoint: Endpoint,
+    bl: number,
+    experiment: Experiment<D> | undefined,
+  ): Promise<Control<D>> {
     const devices = await devicesOf(endpoint, bl, experiment);
     return new Control(HeldLease.none(endpoint, bl), devices, experiment, { pollMs: 50, marginMs: 5000 });
   }
@@ -95,7 +119,9 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   /** A shutter by the experiment's name or its control name. @throws UNKNOWN_DEVICE */
   shutter(name: NameOf<D, "shutters">): Shutter {
     const device = this.#known("shutters", name, this.#experiment?.shutters[name]?.device ?? name);
-    const made = this.#shutters.get(name) ?? new Shutter(this.#lease, name, findDevice(this.#devices, this.bl, "shutter", device).name, this.#waits);
+    const made =
+      this.#shutters.get(name) ??
+      new Shutter(this.#lease, name, findDevice(this.#devices, this.bl, "shutter", device).name, this.#waits);
     this.#shutters.set(name, made);
     return made;
   }
@@ -107,7 +133,8 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   }
 
   /**
-   * Several axes (numbers, in their units) and settings at once, shown before they are done: `table()` is now → will be.
+   * Several axes (numbers, in their units) and settings at once, shown before they are done: `table()` is now → will
+   * be.
    * @throws UNKNOWN_DEVICE @throws BAD_ARGUMENT for no number of an axis, or two names of one device
    */
   async plan(to: Targets<D>): Promise<Move> {
@@ -117,7 +144,8 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     const once = (device: string, name: string): void => {
       const other = names.get(device);
       // Of two places only one can be gone to, and which one would be chance.
-      if (other !== undefined) throw new SaclaError("BAD_ARGUMENT", `${other} and ${name} are both ${device}, but a move must name it once.`);
+      if (other !== undefined)
+        throw new SaclaError("BAD_ARGUMENT", `${other} and ${name} are both ${device}, but a move must name it once.`);
       names.set(device, name);
     };
     for (const [name, value] of Object.entries<number | string | undefined>(to)) {
@@ -138,7 +166,8 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
 
   /**
    * Where axes and settings are now, to be kept as a preset, compared or put back.
-   * @param names - @default those the experiment names; without an experiment every axis and setting that can be changed
+   * @param names - @default those the experiment names; without an experiment every axis and setting that can be
+   * changed
    * @throws DEVICE_FAULT for an axis that tells no position
    */
   async snapshot(names: readonly string[] = this.#names()): Promise<Snapshot> {
@@ -168,12 +197,14 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   /** What differs now from a snapshot or preset, by more than a pulse. */
   async diff(before: Snapshot): Promise<readonly Difference[]> {
     const now = await this.snapshot(Object.keys(before.values));
-    return differences(before, now, (name) => (this.#isSetting(name) ? 0 : 1 / this.axis(name as NameOf<D, "axes">).definition.pulsesPerUnit));
+    return differences(before, now, (name) =>
+      this.#isSetting(name) ? 0 : 1 / this.axis(name as NameOf<D, "axes">).definition.pulsesPerUnit,
+    );
   }
 
   /**
-   * The move that puts back what is not as it was. What is as it was is left alone: a pulse selector that is put on `single`
-   * again lets another pulse through.
+   * The move that puts back what is not as it was. What is as it was is left alone: a pulse selector that is put on
+   * `single` again lets another pulse through.
    * @throws BAD_ARGUMENT when a name stands for another device now
    */
   async putBack(before: Snapshot): Promise<Move> {
@@ -185,10 +216,16 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
         `${name} was ${was.device} in ${was.unit}, but is now ${now.device} in ${now.unit}; it cannot be put back. Move it by hand, or save the preset anew.`,
       );
     }
-    return await this.plan(Object.fromEntries(changed.map(({ name, before: { value } }) => [name, value])) as Targets<D>);
+    return await this.plan(
+      Object.fromEntries(changed.map(({ name, before: { value } }) => [name, value])) as Targets<D>,
+    );
   }
 
-  /** Starts a run; answers when it has begun. @throws DEVICE_BUSY when one is on @throws UNKNOWN_DETECTOR, DEVICE_FAULT, LEASE_LOST */
+  /**
+   * Starts a run; answers when it has begun.
+   * @throws DEVICE_BUSY when one is on
+   * @throws UNKNOWN_DETECTOR, DEVICE_FAULT, LEASE_LOST
+   */
   async startRun(request: RunRequest): Promise<{ run: number }> {
     return await this.#lease.change("ec.startRun", { bl: this.bl, lease: this.#lease.token(), ...request });
   }
@@ -231,8 +268,13 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
         if (reading === null || reading.state === "moving") await axis.stop();
       }),
     ];
-    const failures = (await Promise.allSettled(tries)).flatMap((end) => (end.status === "rejected" ? [toSaclaError(end.reason).message] : []));
-    if (failures.length > 0) throw new SaclaError("DEVICE_FAULT", `The safe state was not reached: ${failures.join(" ")}`, { details: { failures } });
+    const failures = (await Promise.allSettled(tries)).flatMap((end) =>
+      end.status === "rejected" ? [toSaclaError(end.reason).message] : [],
+    );
+    if (failures.length > 0)
+      throw new SaclaError("DEVICE_FAULT", `The safe state was not reached: ${failures.join(" ")}`, {
+        details: { failures },
+      });
   }
 
   /** Gives the lease back: axes still moving are stopped, all else stays as it is. A second call does nothing. */
@@ -245,7 +287,8 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   }
 
   #names(): string[] {
-    if (this.#experiment !== undefined) return [...Object.keys(this.#experiment.axes), ...Object.keys(this.#experiment.settings)];
+    if (this.#experiment !== undefined)
+      return [...Object.keys(this.#experiment.axes), ...Object.keys(this.#experiment.settings)];
     // What is only read could not be put back.
     const isKept = (device: DeviceInfo): boolean =>
       device.kind === "axis" || (device.kind === "setting" && ("from" in device.allowed || device.allowed.length > 0));
@@ -253,13 +296,21 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   }
 
   #isSetting(name: string): boolean {
-    return this.#experiment?.settings[name] !== undefined || this.#devices.some((device) => device.kind === "setting" && device.name === name);
+    return (
+      this.#experiment?.settings[name] !== undefined ||
+      this.#devices.some((device) => device.kind === "setting" && device.name === name)
+    );
   }
 
   /** The device; when nobody knows the name, the error speaks of the experiment's names too. */
   #known(part: "axes" | "shutters" | "settings", name: string, device: string): string {
     const experiment = this.#experiment;
-    if (experiment === undefined || device !== name || this.#devices.some((known) => known.name === name || known.syncdb === name)) return device;
+    if (
+      experiment === undefined ||
+      device !== name ||
+      this.#devices.some((known) => known.name === name || known.syncdb === name)
+    )
+      return device;
     const names = Object.keys(experiment[part]);
     const near = nearestNames(name, names, 3);
     throw new SaclaError(
@@ -270,13 +321,17 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   }
 }
 
-/** Devices of a beamline, all that the experiment names among them: better missed before the night than at the first move. */
+/**
+ * Devices of a beamline, all that the experiment names among them: better missed before the night than at the first
+ * move.
+ */
 async function devicesOf<D extends ExperimentDefinition>(
   endpoint: Endpoint,
   bl: number,
   experiment: Experiment<D> | undefined,
 ): Promise<readonly DeviceInfo[]> {
-  if (experiment !== undefined && experiment.bl !== bl) throw badArgument("bl", bl, `${experiment.bl}, the beamline of the experiment ${experiment.name}`);
+  if (experiment !== undefined && experiment.bl !== bl)
+    throw badArgument("bl", bl, `${experiment.bl}, the beamline of the experiment ${experiment.name}`);
   const devices = await endpoint.call("ec.devices", { bl });
   for (const { device } of Object.values(experiment?.axes ?? {})) findDevice(devices, bl, "axis", device);
   for (const { device } of Object.values(experiment?.shutters ?? {})) findDevice(devices, bl, "shutter", device);

@@ -23,13 +23,20 @@ export class Ec {
   /**
    * Takes the lease of a beamline and keeps it by heartbeat until it is released.
    * @throws LEASE_HELD saying by whom, why and for how long
-   * @throws UNKNOWN_DEVICE when the experiment names a device that is not there @throws UNSUPPORTED when the source controls nothing
+   * @throws UNKNOWN_DEVICE when the experiment names a device that is not there @throws UNSUPPORTED when the source
+   * controls nothing
    */
-  async control<const D extends ExperimentDefinition = ExperimentDefinition>(bl: number, options: ControlOptions<D>): Promise<Control<D>> {
+  async control<const D extends ExperimentDefinition = ExperimentDefinition>(
+    bl: number,
+    options: ControlOptions<D>,
+  ): Promise<Control<D>> {
     return await Control.take(this.#endpoint, bl, options);
   }
 
-  /** As {@link Ec.control} without the lease: for positions, tables now → will be and snapshots. @throws UNKNOWN_DEVICE, UNSUPPORTED */
+  /**
+   * As {@link Ec.control} without the lease: for positions, tables now → will be and snapshots.
+   * @throws UNKNOWN_DEVICE, UNSUPPORTED
+   */
   async view<const D extends ExperimentDefinition = ExperimentDefinition>(
     bl: number,
     options: { readonly experiment?: Experiment<D> | undefined } = {},

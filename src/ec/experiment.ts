@@ -43,9 +43,20 @@ const axis = strict({
 const signal = strict({ id: text, meaning, unit: v.optional(v.string()) });
 const detector = strict({ id: text, meaning });
 const device = strict({ device: text, meaning });
-/** Names by which devices are called in plans and tables; a control name among them would hide the device of that name. */
+/**
+ * Names by which devices are called in plans and tables; a control name among them would hide the device of that name.
+ */
 const named = <S extends v.GenericSchema>(entry: S) =>
-  v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_]*$/, "a name of letters, digits and _ that begins with a letter")), entry), {});
+  v.optional(
+    v.record(
+      v.pipe(
+        v.string(),
+        v.regex(/^[A-Za-z][A-Za-z0-9_]*$/, "a name of letters, digits and _ that begins with a letter"),
+      ),
+      entry,
+    ),
+    {},
+  );
 
 const experimentFile = strict({
   $schema: v.optional(v.string()),
@@ -59,7 +70,9 @@ const experimentFile = strict({
   madoca: v.optional(madocaSection),
 });
 
-/** An axis by the experiment's own name: position = offset + sign × pulses / pulsesPerUnit. See docs/experiment-file.md. */
+/**
+ * An axis by the experiment's own name: position = offset + sign × pulses / pulsesPerUnit. See docs/experiment-file.md.
+ */
 export type AxisDefinition = v.InferOutput<typeof axis>;
 /** A whole experiment file, with its defaults filled in. */
 export type ExperimentData = v.InferOutput<typeof experimentFile>;
@@ -69,7 +82,15 @@ export interface ExperimentDefinition {
   readonly name: string;
   readonly bl: number;
   readonly axes?: Readonly<
-    Record<string, { readonly device: string; readonly unit: string; readonly pulsesPerUnit: number; readonly limits: readonly number[] | string }>
+    Record<
+      string,
+      {
+        readonly device: string;
+        readonly unit: string;
+        readonly pulsesPerUnit: number;
+        readonly limits: readonly number[] | string;
+      }
+    >
   >;
   readonly signals?: Readonly<Record<string, { readonly id: string }>>;
   readonly detectors?: Readonly<Record<string, { readonly id: string }>>;
@@ -78,7 +99,10 @@ export interface ExperimentDefinition {
 }
 
 /** The names in one part of a definition. */
-export type NamesIn<D extends ExperimentDefinition, P extends "axes" | "signals" | "detectors" | "shutters" | "settings"> = keyof NonNullable<D[P]> & string;
+export type NamesIn<
+  D extends ExperimentDefinition,
+  P extends "axes" | "signals" | "detectors" | "shutters" | "settings",
+> = keyof NonNullable<D[P]> & string;
 
 /**
  * The experiment whose names TypeScript then knows: a misspelt axis does not compile.
@@ -94,7 +118,10 @@ export function defineExperiment<const D extends ExperimentDefinition>(definitio
   return new Experiment<D>(definition, "the experiment");
 }
 
-/** The equipment id that `name` stands for: equipment ids have a slash, names of an experiment have none. @throws UNKNOWN_SIGNAL */
+/**
+ * The equipment id that `name` stands for: equipment ids have a slash, names of an experiment have none.
+ * @throws UNKNOWN_SIGNAL
+ */
 export function signalId(experiment: Experiment | undefined, name: string): string {
   return experiment === undefined || name.includes("/") ? name : experiment.signal(name);
 }
@@ -135,17 +162,28 @@ export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> {
   signal(name: NamesIn<D, "signals"> | NamesIn<D, "axes">): string {
     const id = this.#signals[name]?.id ?? this.axes[name]?.signal;
     if (id !== undefined) return id;
-    const known = [...Object.keys(this.#signals), ...Object.keys(this.axes).filter((axisName) => this.axes[axisName]?.signal !== undefined)];
-    throw new SaclaError("UNKNOWN_SIGNAL", `${this.name} names no signal ${show(name)}; it has ${showList(known, 20)}.`, { details: { name } });
+    const known = [
+      ...Object.keys(this.#signals),
+      ...Object.keys(this.axes).filter((axisName) => this.axes[axisName]?.signal !== undefined),
+    ];
+    throw new SaclaError(
+      "UNKNOWN_SIGNAL",
+      `${this.name} names no signal ${show(name)}; it has ${showList(known, 20)}.`,
+      { details: { name } },
+    );
   }
 
   /** The id of a detector. @throws UNKNOWN_DETECTOR */
   detector(name: NamesIn<D, "detectors">): string {
     const found = this.detectors[name];
     if (found !== undefined) return found.id;
-    throw new SaclaError("UNKNOWN_DETECTOR", `${this.name} names no detector ${show(name)}; it has ${showList(Object.keys(this.detectors), 20)}.`, {
-      details: { name },
-    });
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `${this.name} names no detector ${show(name)}; it has ${showList(Object.keys(this.detectors), 20)}.`,
+      {
+        details: { name },
+      },
+    );
   }
 
   /** Two names for one device, or one name for two, would let a scan move what it does not show. */
@@ -155,8 +193,16 @@ export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> {
     for (const part of [this.axes, this.shutters, this.settings]) {
       for (const [name, entry] of Object.entries(part)) {
         const other = seenDevices.get(entry.device);
-        if (seenNames.has(name)) throw new SaclaError("BAD_ARGUMENT", `${where} has the name ${show(name)} twice, but a name must stand for one device.`);
-        if (other !== undefined) throw new SaclaError("BAD_ARGUMENT", `${where} has two names for ${entry.device}, ${other} and ${name}, but must have one.`);
+        if (seenNames.has(name))
+          throw new SaclaError(
+            "BAD_ARGUMENT",
+            `${where} has the name ${show(name)} twice, but a name must stand for one device.`,
+          );
+        if (other !== undefined)
+          throw new SaclaError(
+            "BAD_ARGUMENT",
+            `${where} has two names for ${entry.device}, ${other} and ${name}, but must have one.`,
+          );
         seenNames.add(name);
         seenDevices.set(entry.device, name);
       }

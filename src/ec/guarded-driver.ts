@@ -3,7 +3,16 @@ import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import type { ControlDriver } from "./driver.ts";
 
 /** What a driver may answer and mean; anything else it throws is a fault of it. */
-const refusals = ["LIMIT", "INTERLOCK", "DEVICE_BUSY", "UNKNOWN_DEVICE", "UNKNOWN_DETECTOR", "UNKNOWN_BEAMLINE", "UNSUPPORTED", "DEVICE_FAULT"] as const;
+const refusals = [
+  "LIMIT",
+  "INTERLOCK",
+  "DEVICE_BUSY",
+  "UNKNOWN_DEVICE",
+  "UNKNOWN_DETECTOR",
+  "UNKNOWN_BEAMLINE",
+  "UNSUPPORTED",
+  "DEVICE_FAULT",
+] as const;
 
 /** Whether nothing was begun: the driver said no. After a DEVICE_FAULT one cannot know. */
 export function isRefusal(error: unknown): boolean {
@@ -38,7 +47,10 @@ export class GuardedDriver {
       isGivenUp = true;
       if (isSaclaError(error, ...refusals)) throw error;
       const { message } = toSaclaError(error);
-      throw new SaclaError("DEVICE_FAULT", `${name} failed at ${what}: ${message}`, { details: { driver: name, what }, cause: error });
+      throw new SaclaError("DEVICE_FAULT", `${name} failed at ${what}: ${message}`, {
+        details: { driver: name, what },
+        cause: error,
+      });
     }
   }
 }

@@ -22,7 +22,13 @@ export class HeldLease {
   #goodUntil: number;
   #releasing: Promise<void> | undefined;
 
-  private constructor(endpoint: Endpoint, bl: number, ttlMs: number, answer: CallResult<"lease.take"> | undefined, askedAt: number) {
+  private constructor(
+    endpoint: Endpoint,
+    bl: number,
+    ttlMs: number,
+    answer: CallResult<"lease.take"> | undefined,
+    askedAt: number,
+  ) {
     this.endpoint = endpoint;
     this.bl = bl;
     this.#ttlMs = ttlMs;
@@ -41,7 +47,11 @@ export class HeldLease {
   /** @throws LEASE_HELD */
   static async take(endpoint: Endpoint, bl: number, name: string, reason: string, ttlMs: number): Promise<HeldLease> {
     const askedAt = performance.now();
-    const answer = await endpoint.call("lease.take", { bl, name, reason, ttlMs }, { key: crypto.randomUUID(), timeoutMs: CALL_TIMEOUT_MS });
+    const answer = await endpoint.call(
+      "lease.take",
+      { bl, name, reason, ttlMs },
+      { key: crypto.randomUUID(), timeoutMs: CALL_TIMEOUT_MS },
+    );
     return new HeldLease(endpoint, bl, ttlMs, answer, askedAt);
   }
 
@@ -53,7 +63,10 @@ export class HeldLease {
   /** The secret, for a changing call. @throws LEASE_LOST */
   token(): string {
     if (this.#token === undefined) {
-      throw new SaclaError("LEASE_LOST", `No lease of beamline ${this.bl} was taken: view() only looks. Take it with control().`);
+      throw new SaclaError(
+        "LEASE_LOST",
+        `No lease of beamline ${this.bl} was taken: view() only looks. Take it with control().`,
+      );
     }
     this.check();
     return this.#token;
@@ -70,7 +83,8 @@ export class HeldLease {
       );
     }
     if (this.#lost !== undefined) throw this.#lost;
-    if (this.#releasing !== undefined) throw new SaclaError("LEASE_LOST", `The lease of beamline ${this.bl} was given back.`);
+    if (this.#releasing !== undefined)
+      throw new SaclaError("LEASE_LOST", `The lease of beamline ${this.bl} was given back.`);
   }
 
   /** A call that changes something, done once even when its answer is lost on the way. */
@@ -124,7 +138,9 @@ export class HeldLease {
       const isOver = failure.code === "LEASE_LOST" || performance.now() >= this.#goodUntil;
       if (isOver) {
         this.#lose(
-          failure.code === "LEASE_LOST" ? failure : new SaclaError("LEASE_LOST", `The lease of beamline ${this.bl} could not be renewed: ${failure.message}`),
+          failure.code === "LEASE_LOST"
+            ? failure
+            : new SaclaError("LEASE_LOST", `The lease of beamline ${this.bl} could not be renewed: ${failure.message}`),
         );
         return;
       }

@@ -4,9 +4,25 @@
  */
 export type { Axis, MoveOptions } from "./axis.ts";
 export { Control, type ControlOptions } from "./control.ts";
-export type { AxisInfo, BeamState, ControlDriver, DeviceInfo, DeviceReading, RunRequest, RunState, SettingInfo, ShutterInfo } from "./driver.ts";
+export type {
+  AxisInfo,
+  BeamState,
+  ControlDriver,
+  DeviceInfo,
+  DeviceReading,
+  RunRequest,
+  RunState,
+  SettingInfo,
+  ShutterInfo,
+} from "./driver.ts";
 export { Ec } from "./ec.ts";
-export { type AxisDefinition, defineExperiment, Experiment, type ExperimentDefinition, type NamesIn } from "./experiment.ts";
+export {
+  type AxisDefinition,
+  defineExperiment,
+  Experiment,
+  type ExperimentDefinition,
+  type NamesIn,
+} from "./experiment.ts";
 export type { PreviousLease } from "./held-lease.ts";
 export type { EndedLease, LeaseEnd } from "./lease.ts";
 export { type MadocaOptions, madocaDriver } from "./madoca/driver.ts";

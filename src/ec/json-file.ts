@@ -1,7 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { fileError, SaclaError, show } from "../core/errors.ts";
 
-/** What a JSON file that a person writes says; `what` begins the message. @throws FILE_NOT_FOUND @throws BAD_TEXT when it is no JSON */
+/**
+ * What a JSON file that a person writes says; `what` begins the message.
+ * @throws FILE_NOT_FOUND
+ * @throws BAD_TEXT when it is no JSON
+ */
 export async function readJsonFile(what: string, path: string): Promise<unknown> {
   let content: string;
   try {

@@ -6,8 +6,20 @@ import type { EndedLease, Touched } from "./lease.ts";
 const base = { time: v.string(), bl: v.number() };
 const entry = v.variant("event", [
   v.strictObject({ ...base, event: v.literal("taken"), name: v.string(), reason: v.string() }),
-  v.strictObject({ ...base, event: v.literal("touched"), device: v.string(), kind: v.picklist(["axis", "shutter", "run"]) }),
-  v.strictObject({ ...base, event: v.literal("ended"), name: v.string(), reason: v.string(), how: v.string(), done: v.array(v.string()) }),
+  v.strictObject({
+    ...base,
+    event: v.literal("touched"),
+    device: v.string(),
+    kind: v.picklist(["axis", "shutter", "run"]),
+  }),
+  v.strictObject({
+    ...base,
+    event: v.literal("ended"),
+    name: v.string(),
+    reason: v.string(),
+    how: v.string(),
+    done: v.array(v.string()),
+  }),
 ]);
 type Entry = v.InferOutput<typeof entry>;
 /** Over each kind of entry by itself; Omit would leave only what all have. */

@@ -48,7 +48,9 @@ export interface LeaseKeeperOptions {
 /** How many ended leases are remembered, to tell their holders how they ended. */
 const REMEMBERED = 100;
 
-/** One lease per beamline at a time. A lease is over before the next one begins: what it left moving has been stopped. */
+/**
+ * One lease per beamline at a time. A lease is over before the next one begins: what it left moving has been stopped.
+ */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #held = new Map<number, Held>();
@@ -61,12 +63,18 @@ export class LeaseKeeper {
   }
 
   /** @throws LEASE_HELD saying by whom, why and for how long @throws CLOSED */
-  async take(bl: number, name: string, reason: string, ttlMs: number): Promise<{ lease: string; previous: EndedLease | null }> {
+  async take(
+    bl: number,
+    name: string,
+    reason: string,
+    ttlMs: number,
+  ): Promise<{ lease: string; previous: EndedLease | null }> {
     for (let held = this.#held.get(bl); held !== undefined; held = this.#held.get(bl)) {
       if (this.#isLive(held)) throw this.#refusal(held);
       await this.#end(held, "expired");
     }
-    if (this.#isClosed) throw new SaclaError("CLOSED", `The lease of beamline ${bl} was asked of a connection that is closed.`);
+    if (this.#isClosed)
+      throw new SaclaError("CLOSED", `The lease of beamline ${bl} was asked of a connection that is closed.`);
     const takenAt = this.#options.clock.now();
     const ttlSeconds = ttlMs / 1000;
     const held: Held = {
@@ -103,7 +111,12 @@ export class LeaseKeeper {
     const held = this.#held.get(bl);
     if (held === undefined || !this.#isLive(held)) return null;
     const now = this.#options.clock.now();
-    return { name: held.name, reason: held.reason, sinceMs: 1000 * (now - held.takenAt), expiresMs: 1000 * (held.expiresAt - now) };
+    return {
+      name: held.name,
+      reason: held.reason,
+      sinceMs: 1000 * (now - held.takenAt),
+      expiresMs: 1000 * (held.expiresAt - now),
+    };
   }
 
   /** The lease of that token, if it holds now. @throws LEASE_LOST */
@@ -188,7 +201,10 @@ export class LeaseKeeper {
         : isExpiring
           ? "has expired; what it left moving is being stopped"
           : "is not known here: who kept it was started anew, or it was of another beamline";
-    const now = held !== undefined && !isExpiring && this.#isLive(held) ? ` It is now held by ${show(held.name)} (${held.reason}).` : "";
+    const now =
+      held !== undefined && !isExpiring && this.#isLive(held)
+        ? ` It is now held by ${show(held.name)} (${held.reason}).`
+        : "";
     return new SaclaError("LEASE_LOST", `The lease of beamline ${bl} ${how}.${now}`, { details });
   }
 }

@@ -69,7 +69,9 @@ export class Move {
   async go(options: MoveOptions = {}): Promise<Readonly<Record<string, number>>> {
     const code = await this.#look();
     if (code !== undefined) {
-      throw new SaclaError(code, `Nothing was moved. ${this.problems.join("; ")}.`, { details: { problems: this.problems, table: this.#rows } });
+      throw new SaclaError(code, `Nothing was moved. ${this.problems.join("; ")}.`, {
+        details: { problems: this.problems, table: this.#rows },
+      });
     }
     for (const { setting, to } of this.#settings) await setting.set(to);
     const stop = new AbortController();
@@ -162,7 +164,10 @@ async function settingRow({ setting, to }: SettingPart, note: (code: SaclaError[
   };
 }
 
-function stateProblem(state: string, why: string): { code: "DEVICE_BUSY" | "INTERLOCK" | "DEVICE_FAULT"; text: string } | undefined {
+function stateProblem(
+  state: string,
+  why: string,
+): { code: "DEVICE_BUSY" | "INTERLOCK" | "DEVICE_FAULT"; text: string } | undefined {
   const because = why === "" ? "" : `: ${why}`;
   if (state === "moving") return { code: "DEVICE_BUSY", text: "it is still moving" };
   if (state === "locked") return { code: "INTERLOCK", text: `it is locked${because}` };

@@ -5,7 +5,12 @@ import { asText } from "../core/guards.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 const entry = v.strictObject({ device: v.string(), unit: v.string(), value: v.union([v.number(), v.string()]) });
-const line = v.strictObject({ name: v.string(), comment: v.string(), time: v.string(), values: v.nullable(v.record(v.string(), entry)) });
+const line = v.strictObject({
+  name: v.string(),
+  comment: v.string(),
+  time: v.string(),
+  values: v.nullable(v.record(v.string(), entry)),
+});
 
 /** A snapshot with a name. */
 export interface Preset extends Snapshot {
@@ -33,7 +38,11 @@ export class Presets {
     await this.#append({ name: asText("name", name), comment, time, values });
   }
 
-  /** Takes a name off the list; its history stays. @throws BAD_ARGUMENT when there is none of the name @throws WRITE_FAILED */
+  /**
+   * Takes a name off the list; its history stays.
+   * @throws BAD_ARGUMENT when there is none of the name
+   * @throws WRITE_FAILED
+   */
   async remove(name: string, comment = ""): Promise<void> {
     await this.get(name);
     await this.#append({ name, comment, time: new Date().toISOString(), values: null });

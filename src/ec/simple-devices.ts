@@ -24,10 +24,13 @@ async function arrive(
   for (;;) {
     const { state, value, why } = await lease.ask("ec.read", { bl: lease.bl, device });
     const details = { device, wanted, value, why };
-    const isThere = value === wanted || (typeof value === "number" && typeof wanted === "number" && Math.abs(value - wanted) <= tolerance);
+    const isThere =
+      value === wanted ||
+      (typeof value === "number" && typeof wanted === "number" && Math.abs(value - wanted) <= tolerance);
     // What an interlock holds where it was asked to be is there, too: closing a shutter that is locked closed.
     if ((state === "ready" || state === "locked") && isThere) return;
-    if (state === "locked") throw new SaclaError("INTERLOCK", `${name} is locked at ${show(value)}: ${reason(why)}.`, { details });
+    if (state === "locked")
+      throw new SaclaError("INTERLOCK", `${name} is locked at ${show(value)}: ${reason(why)}.`, { details });
     if (state === "fault") throw new SaclaError("DEVICE_FAULT", `${name} is at fault: ${reason(why)}.`, { details });
     const passedMs = performance.now() - started;
     if (passedMs > marginMs + (state === "moving" ? LONGEST_MOTION_MS : 0)) {
@@ -62,7 +65,9 @@ export class Shutter {
     try {
       await arrive(this.#lease, this.name, this.#device, "open", this.#waits);
     } catch (error) {
-      await this.#lease.change("ec.setShutter", { bl, lease: null, shutter: this.#device, open: false }).catch(() => {});
+      await this.#lease
+        .change("ec.setShutter", { bl, lease: null, shutter: this.#device, open: false })
+        .catch(() => {});
       throw error;
     }
   }
@@ -101,9 +106,21 @@ export class Setting {
 
   /** Puts it on `value` and waits until it is there. @throws LIMIT, INTERLOCK, DEVICE_BUSY, DEVICE_FAULT, LEASE_LOST */
   async set(value: number | string): Promise<void> {
-    await this.#lease.change("ec.set", { bl: this.#lease.bl, lease: this.#lease.token(), setting: this.info.name, value });
+    await this.#lease.change("ec.set", {
+      bl: this.#lease.bl,
+      lease: this.#lease.token(),
+      setting: this.info.name,
+      value,
+    });
     const { allowed } = this.info;
-    await arrive(this.#lease, this.name, this.info.name, value, this.#waits, "from" in allowed ? RANGE_TOLERANCE * (allowed.to - allowed.from) : 0);
+    await arrive(
+      this.#lease,
+      this.name,
+      this.info.name,
+      value,
+      this.#waits,
+      "from" in allowed ? RANGE_TOLERANCE * (allowed.to - allowed.from) : 0,
+    );
   }
 
   async value(): Promise<number | string> {

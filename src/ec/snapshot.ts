@@ -26,7 +26,10 @@ export function differences(before: Snapshot, now: Snapshot, toleranceOf: (name:
     const isSame =
       was.device === is.device &&
       was.unit === is.unit &&
-      (was.value === is.value || (typeof was.value === "number" && typeof is.value === "number" && Math.abs(was.value - is.value) <= toleranceOf(name)));
+      (was.value === is.value ||
+        (typeof was.value === "number" &&
+          typeof is.value === "number" &&
+          Math.abs(was.value - is.value) <= toleranceOf(name)));
     return isSame ? [] : [{ name, before: was, now: is }];
   });
 }

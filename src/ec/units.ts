@@ -33,7 +33,10 @@ export function limitsOf(definition: AxisDefinition, { limitsPulses }: AxisInfo)
 }
 
 /** Seconds that a move of so many pulses takes: ramp up, run, ramp down. */
-export function moveSeconds(pulses: number, { speed, accelerationPulsesPerS2: acceleration }: Pick<AxisInfo, "speed" | "accelerationPulsesPerS2">): number {
+export function moveSeconds(
+  pulses: number,
+  { speed, accelerationPulsesPerS2: acceleration }: Pick<AxisInfo, "speed" | "accelerationPulsesPerS2">,
+): number {
   const distance = Math.abs(pulses);
   if (distance === 0) return 0;
   if (!(speed > 0)) return Infinity;

@@ -5,7 +5,14 @@ import { asFinite, checkOptions } from "../core/guards.ts";
 import { checkCall } from "../transport/check.ts";
 import { type ControlMethod, controlMethods, isControlMethod } from "../transport/control-methods.ts";
 import type { Endpoint, StreamOptions } from "../transport/endpoint.ts";
-import type { CallMethod, CallParams, CallResult, StreamItem, StreamMethod, StreamParams } from "../transport/methods.ts";
+import type {
+  CallMethod,
+  CallParams,
+  CallResult,
+  StreamItem,
+  StreamMethod,
+  StreamParams,
+} from "../transport/methods.ts";
 import { checkAllowed, checkLimits, checkReady, checkSpeed, findDevice } from "./device-checks.ts";
 import type { ControlDriver, DeviceInfo } from "./driver.ts";
 import { GuardedDriver, isRefusal } from "./guarded-driver.ts";
@@ -18,8 +25,8 @@ export interface WithControlOptions {
   /** Longest time a driver may take to answer. @default 5000 */
   readonly driverTimeoutMs?: number;
   /**
-   * File of JSON lines with every lease, what was set going under it and how it ended. After a crash of this process the
-   * next one with the same file makes good what the lease left. @default none
+   * File of JSON lines with every lease, what was set going under it and how it ended. After a crash of this process
+   * the next one with the same file makes good what the lease left. @default none
    */
   readonly journal?: string;
   /** Told of each lease that has ended, and what was done then to leave the beamline safe. */
@@ -39,7 +46,8 @@ type Handlers = { readonly [M in ControlMethod]: (params: CallParams<M>) => Prom
  * checked before the driver is asked, and every answer comes in time: when a driver is silent, the axis is stopped, the
  * shutter closed. Stopping, closing and pausing need no lease. Closing the Endpoint ends all leases and the driver.
  *
- * @throws BAD_ARGUMENT for an option that is not known or out of range @throws FILE_NOT_FOUND for a journal that cannot be read
+ * @throws BAD_ARGUMENT for an option that is not known or out of range @throws FILE_NOT_FOUND for a journal that cannot
+ * be read
  * @example
  * const endpoint = inProcess(withControl(endpointOf(source), driver));
  */
@@ -47,7 +55,13 @@ export function withControl(endpoint: Endpoint, driver: ControlDriver, options: 
   checkOptions("withControl", options, ["clock", "driverTimeoutMs", "journal", "onLeaseEnd"]);
   const { clock = realClock(), driverTimeoutMs = 5000, journal, onLeaseEnd = () => {} } = options;
   const guarded = new GuardedDriver(driver, asFinite("driverTimeoutMs", driverTimeoutMs, 1));
-  return new Controlling(endpoint, guarded, clock, journal === undefined ? undefined : new LeaseJournal(journal), onLeaseEnd);
+  return new Controlling(
+    endpoint,
+    guarded,
+    clock,
+    journal === undefined ? undefined : new LeaseJournal(journal),
+    onLeaseEnd,
+  );
 }
 
 class Controlling implements Endpoint {
@@ -70,7 +84,13 @@ class Controlling implements Endpoint {
   readonly #recovered: Promise<unknown>;
   #closing: Promise<void> | undefined;
 
-  constructor(inner: Endpoint, driver: GuardedDriver, clock: Clock, journal: LeaseJournal | undefined, onLeaseEnd: (ended: EndedLease) => void) {
+  constructor(
+    inner: Endpoint,
+    driver: GuardedDriver,
+    clock: Clock,
+    journal: LeaseJournal | undefined,
+    onLeaseEnd: (ended: EndedLease) => void,
+  ) {
     this.#inner = inner;
     this.#driver = driver;
     this.#journal = journal;
@@ -91,7 +111,11 @@ class Controlling implements Endpoint {
     this.#handlers = this.#makeHandlers();
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     if (method === "facility.describe") {
       const described = await this.#inner.call("facility.describe", {}, options);
       const { name, methods } = described;
@@ -104,7 +128,11 @@ class Controlling implements Endpoint {
     return await handle(checkCall(method, params));
   }
 
-  stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options?: StreamOptions): AsyncIterable<StreamItem<M>> {
+  stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options?: StreamOptions,
+  ): AsyncIterable<StreamItem<M>> {
     return this.#inner.stream(method, params, options);
   }
 
@@ -148,13 +176,19 @@ class Controlling implements Endpoint {
       "ec.setSpeed": async ({ bl, lease, axis, pulsesPerSecond }) => {
         const info = await this.#find(bl, lease, "axis", axis);
         checkSpeed(info, pulsesPerSecond);
-        await this.#begin(bl, lease, info.name, `setSpeed ${pulsesPerSecond}`, (d) => d.setSpeed(info.name, pulsesPerSecond));
+        await this.#begin(bl, lease, info.name, `setSpeed ${pulsesPerSecond}`, (d) =>
+          d.setSpeed(info.name, pulsesPerSecond),
+        );
         this.#devices.delete(bl);
         return {};
       },
       "ec.setShutter": async ({ bl, lease, shutter, open }) => {
         if (open) {
-          if (lease === null) throw new SaclaError("LEASE_LOST", `Opening ${shutter} needs the lease of beamline ${bl}, but none was given.`);
+          if (lease === null)
+            throw new SaclaError(
+              "LEASE_LOST",
+              `Opening ${shutter} needs the lease of beamline ${bl}, but none was given.`,
+            );
           const { name } = await this.#find(bl, lease, "shutter", shutter);
           await this.#begin(bl, lease, name, "open", (d) => d.setShutter(name, true), shutterUndo);
         } else {
@@ -189,7 +223,13 @@ class Controlling implements Endpoint {
         await this.#recovered;
         await this.#refresh(bl);
         const { lease, previous } = await leases.take(bl, name, reason, ttlMs);
-        return { lease, previous: previous === null ? null : { name: previous.name, reason: previous.reason, how: previous.how, done: [...previous.done] } };
+        return {
+          lease,
+          previous:
+            previous === null
+              ? null
+              : { name: previous.name, reason: previous.reason, how: previous.how, done: [...previous.done] },
+        };
       },
       "lease.renew": async ({ bl, lease }) => {
         leases.renew(bl, lease);
@@ -213,7 +253,12 @@ class Controlling implements Endpoint {
     return this.#devices.get(bl) ?? (await this.#refresh(bl));
   }
 
-  async #find<K extends DeviceInfo["kind"]>(bl: number, lease: string, kind: K, name: string): Promise<DeviceInfo & { kind: K }> {
+  async #find<K extends DeviceInfo["kind"]>(
+    bl: number,
+    lease: string,
+    kind: K,
+    name: string,
+  ): Promise<DeviceInfo & { kind: K }> {
     this.#leases.check(bl, lease);
     return findDevice(await this.#known(bl), bl, kind, name);
   }
@@ -228,15 +273,30 @@ class Controlling implements Endpoint {
     return { ...(await this.#driver.ask(`read of ${device}`, (driver) => driver.read(device))) };
   }
 
-  /** One change of a device: when it is at rest and the lease holds; undone when it may have begun but did not end well. */
-  async #begin(bl: number, token: string, device: string, what: string, act: (driver: ControlDriver) => Promise<void>, undo?: Undo): Promise<void> {
+  /**
+   * One change of a device: when it is at rest and the lease holds; undone when it may have begun but did not end well.
+   */
+  async #begin(
+    bl: number,
+    token: string,
+    device: string,
+    what: string,
+    act: (driver: ControlDriver) => Promise<void>,
+    undo?: Undo,
+  ): Promise<void> {
     await this.#inTurn(device, async (halts) => {
       checkReady(await this.#read(device));
       await this.#changeNow(bl, token, device, `${what} of ${device}`, halts, act, undo);
     });
   }
 
-  async #changeRun<T>(bl: number, token: string, what: string, from: string, act: (driver: ControlDriver) => Promise<T>): Promise<T> {
+  async #changeRun<T>(
+    bl: number,
+    token: string,
+    what: string,
+    from: string,
+    act: (driver: ControlDriver) => Promise<T>,
+  ): Promise<T> {
     this.#leases.check(bl, token);
     return await this.#inTurn(runName(bl), async (halts) => {
       const { state, run } = await this.#driver.ask(`runState of beamline ${bl}`, (driver) => driver.runState(bl));
@@ -300,7 +360,10 @@ class Controlling implements Endpoint {
       () => `${device} was ${undo.word} to be safe.`,
       (second) => `${device} could not be ${undo.word} either: ${toSaclaError(second).message}`,
     );
-    return new SaclaError(fault.code, `${fault.message} ${end}`, { details: fault.details, cause: fault.cause ?? fault });
+    return new SaclaError(fault.code, `${fault.message} ${end}`, {
+      details: fault.details,
+      cause: fault.cause ?? fault,
+    });
   }
 
   #haltsOf(device: string): number {
@@ -349,7 +412,11 @@ class Controlling implements Endpoint {
       // A holder who gives the control back has left shutter and run as they shall be.
       if (how === "released" && kind !== "axis") return null;
       try {
-        return kind === "axis" ? await this.#stopIfMoving(device) : kind === "shutter" ? await this.#closeIfOpen(device) : await this.#pauseIfRunning(bl);
+        return kind === "axis"
+          ? await this.#stopIfMoving(device)
+          : kind === "shutter"
+            ? await this.#closeIfOpen(device)
+            : await this.#pauseIfRunning(bl);
       } catch (error) {
         left.set(device, kind);
         return toSaclaError(error).message;
@@ -362,17 +429,25 @@ class Controlling implements Endpoint {
     const reading = await this.#read(axis).catch(() => null);
     // Even an axis at rest is stopped: it may not have begun yet, or its move may still be on the way to the driver.
     const wasAtRest = reading !== null && reading.state !== "moving";
-    return await this.#tell(axis, axisUndo, wasAtRest ? null : `${axis} stopped${reading === null ? "" : ` near ${reading.value} pulses`}`);
+    return await this.#tell(
+      axis,
+      axisUndo,
+      wasAtRest ? null : `${axis} stopped${reading === null ? "" : ` near ${reading.value} pulses`}`,
+    );
   }
 
   async #closeIfOpen(shutter: string): Promise<string | null> {
     this.#halts.set(shutter, this.#haltsOf(shutter) + 1);
     const reading = await this.#read(shutter).catch(() => null);
-    return reading?.state === "ready" && reading.value === "closed" ? null : await this.#tell(shutter, shutterUndo, `${shutter} closed`);
+    return reading?.state === "ready" && reading.value === "closed"
+      ? null
+      : await this.#tell(shutter, shutterUndo, `${shutter} closed`);
   }
 
   async #pauseIfRunning(bl: number): Promise<string | null> {
-    const state = await this.#driver.ask(`runState of beamline ${bl}`, (driver) => driver.runState(bl)).catch(() => null);
+    const state = await this.#driver
+      .ask(`runState of beamline ${bl}`, (driver) => driver.runState(bl))
+      .catch(() => null);
     if (state !== null && state.state !== "running") return null;
     return await this.#tell(runName(bl), runUndo(bl), `${runName(bl)} paused`);
   }
@@ -397,7 +472,11 @@ interface Undo {
 }
 
 const axisUndo: Undo = { kind: "axis", word: "stopped", act: (driver, axis) => driver.stop(axis) };
-const shutterUndo: Undo = { kind: "shutter", word: "closed", act: (driver, shutter) => driver.setShutter(shutter, false) };
+const shutterUndo: Undo = {
+  kind: "shutter",
+  word: "closed",
+  act: (driver, shutter) => driver.setShutter(shutter, false),
+};
 const runUndo = (bl: number): Undo => ({ kind: "run", word: "paused", act: (driver) => driver.pauseRun(bl) });
 
 function runName(bl: number): string {
@@ -405,5 +484,7 @@ function runName(bl: number): string {
 }
 
 function halted(what: string, device: string): SaclaError {
-  return new SaclaError("DEVICE_BUSY", `The ${what} was given up: ${device} was stopped meanwhile.`, { details: { device } });
+  return new SaclaError("DEVICE_BUSY", `The ${what} was given up: ${device} was stopped meanwhile.`, {
+    details: { device },
+  });
 }

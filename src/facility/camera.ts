@@ -35,7 +35,8 @@ export class CameraModel {
     random.reseed(hash(this.#seed, "image", cameraId, shot.key, shot.tag));
     this.#fillColumns(shot, random);
     const table = noiseTable();
-    for (let row = 0; row < ysize; row++) drawRow(out, row * xsize, this.#rows[row] ?? 0, this.#columns, table, noiseStart(random));
+    for (let row = 0; row < ysize; row++)
+      drawRow(out, row * xsize, this.#rows[row] ?? 0, this.#columns, table, noiseStart(random));
   }
 
   #fillColumns(shot: Shot, random: Random): void {
@@ -51,9 +52,18 @@ export class CameraModel {
   }
 }
 
-function drawRow(out: Pixels, start: number, share: number, columns: Float64Array, table: Float32Array, tableStart: number): void {
+function drawRow(
+  out: Pixels,
+  start: number,
+  share: number,
+  columns: Float64Array,
+  table: Float32Array,
+  tableStart: number,
+): void {
   for (let column = 0; column < xsize; column++) {
-    const grey = Math.floor(offsetGrey + 0.5 + share * (columns[column] ?? 0) + pixelNoiseGrey * (table[tableStart + column] ?? 0));
+    const grey = Math.floor(
+      offsetGrey + 0.5 + share * (columns[column] ?? 0) + pixelNoiseGrey * (table[tableStart + column] ?? 0),
+    );
     out[start + column] = grey < 0 ? 0 : grey > maximumGrey ? maximumGrey : grey;
   }
 }

@@ -7,7 +7,11 @@ const LAB6_ANGSTROM = 4.1569;
 const powder: Sample = {
   name: "LaB6 powder",
   distanceMm: 120,
-  rings: [1, 2, 3, 4, 5, 6, 8].map((squares) => ({ dSpacingAngstrom: LAB6_ANGSTROM / Math.sqrt(squares), photons: 0.4, sigmaUm: 300 })),
+  rings: [1, 2, 3, 4, 5, 6, 8].map((squares) => ({
+    dSpacingAngstrom: LAB6_ANGSTROM / Math.sqrt(squares),
+    photons: 0.4,
+    sigmaUm: 300,
+  })),
   spots: [],
   diffuse: { photons: 0.03, radiusUm: 40_000 },
 };
@@ -25,10 +29,29 @@ const common = {
   fyId: "exp2025-1",
 } as const;
 
-/** Runs with a CITIUS, before the others of the live HighTag; the last one has stopped but is still being calibrated when the facility is created. */
+/**
+ * Runs with a CITIUS, before the others of the live HighTag; the last one has stopped but is still being calibrated
+ * when the facility is created.
+ */
 export function citiusExperiments(hightag: number, liveTag: number): Experiment[] {
   return [
-    { ...common, hightag, firstRun: 228_983, lastRun: 228_986, firstTag: liveTag - 84_001, comment: "CITIUS 2.2M", detectors: ["CITIUS-2.2M-001"] },
-    { ...common, hightag, firstRun: 228_987, lastRun: 228_990, firstTag: liveTag - 48_001, comment: "CITIUS 20.2M", detectors: ["CITIUS-20.2M-001"] },
+    {
+      ...common,
+      hightag,
+      firstRun: 228_983,
+      lastRun: 228_986,
+      firstTag: liveTag - 84_001,
+      comment: "CITIUS 2.2M",
+      detectors: ["CITIUS-2.2M-001"],
+    },
+    {
+      ...common,
+      hightag,
+      firstRun: 228_987,
+      lastRun: 228_990,
+      firstTag: liveTag - 48_001,
+      comment: "CITIUS 20.2M",
+      detectors: ["CITIUS-20.2M-001"],
+    },
   ];
 }

@@ -66,7 +66,10 @@ export function describeCitius(id: string): DetectorInfo {
   return { id, xsize, ysize, absGain: parameters.electronsPerAdu, geometry: placeOf(id), pixelType: "float32" };
 }
 
-/** Sensors lie on their long sides, rows running away from the beam; sensor 0 is at the top left as seen from the source. */
+/**
+ * Sensors lie on their long sides, rows running away from the beam; sensor 0 is at the top left as seen from the
+ * source.
+ */
 function placeOf(id: string): SensorGeometry {
   const { pixelSizeUm, gapUm, beamGapUm, placeSpreadUm, rotationSpreadDeg } = parameters;
   const grid = gridOf(id);
@@ -79,7 +82,11 @@ function placeOf(id: string): SensorGeometry {
   const pitchY = xsize * pixelSizeUm + gapUm;
   const bottom = (grid.rows / 2 - 1 - row) * pitchY + gapUm / 2;
   const random = new Random(hash("place", id));
-  const [dx, dy, turn] = [placeSpreadUm * random.normal(), placeSpreadUm * random.normal(), rotationSpreadDeg * random.normal()];
+  const [dx, dy, turn] = [
+    placeSpreadUm * random.normal(),
+    placeSpreadUm * random.normal(),
+    rotationSpreadDeg * random.normal(),
+  ];
   return {
     posXUm: Math.round((isRight ? inner : -inner) + dx),
     posYUm: Math.round((isRight ? bottom : bottom + xsize * pixelSizeUm) + dy),
@@ -91,7 +98,10 @@ function placeOf(id: string): SensorGeometry {
   };
 }
 
-/** Rings and diffuse scattering are tabulated by the square of the radius, in steps of 0.09 mm at 10 mm from the beam and less beyond. */
+/**
+ * Rings and diffuse scattering are tabulated by the square of the radius, in steps of 0.09 mm at 10 mm from the beam
+ * and less beyond.
+ */
 const STEP_UM2 = 1.8e6;
 const LARGEST_UM = 260_000;
 const BINS = Math.ceil(LARGEST_UM ** 2 / STEP_UM2);
@@ -118,7 +128,9 @@ export class CitiusModel {
     const known = this.#bad.get(sensorId);
     if (known !== undefined) return known;
     const random = new Random(hash("bad pixels", sensorId));
-    const bad = Uint32Array.from({ length: Math.round(parameters.badShare * xsize * ysize) }, () => Math.floor(random.uniform() * xsize * ysize));
+    const bad = Uint32Array.from({ length: Math.round(parameters.badShare * xsize * ysize) }, () =>
+      Math.floor(random.uniform() * xsize * ysize),
+    );
     this.#bad.set(sensorId, bad);
     return bad;
   }
@@ -160,7 +172,10 @@ export class CitiusModel {
     if (known !== undefined) return known;
     const { sample, photonEnergyEv } = experiment;
     const { photons, radiusUm } = sample.diffuse;
-    const expected = Float64Array.from({ length: BINS }, (_, i) => photons / (1 + ((i + 0.5) * STEP_UM2) / (radiusUm * radiusUm)) ** 1.5);
+    const expected = Float64Array.from(
+      { length: BINS },
+      (_, i) => photons / (1 + ((i + 0.5) * STEP_UM2) / (radiusUm * radiusUm)) ** 1.5,
+    );
     for (const ring of sample.rings) {
       const radius = ringRadiusUm(ring, sample.distanceMm, photonEnergyEv);
       if (radius === null) continue;
@@ -179,7 +194,14 @@ function drawNoise(out: Pixels, start: number, table: Float32Array, tableStart: 
   for (let column = 0; column < xsize; column++) out[start + column] = noiseAdu * (table[tableStart + column] ?? 0);
 }
 
-function addPhotons(out: Pixels, row: number, place: SensorGeometry, dark: Uint32Array, adu: number, random: Random): void {
+function addPhotons(
+  out: Pixels,
+  row: number,
+  place: SensorGeometry,
+  dark: Uint32Array,
+  adu: number,
+  random: Random,
+): void {
   const { pixelSizeUm } = parameters;
   const angle = (place.rotationDeg * Math.PI) / 180;
   const [stepX, stepY] = [pixelSizeUm * Math.cos(angle), pixelSizeUm * Math.sin(angle)];
@@ -216,7 +238,11 @@ export class SimulatedCitius implements CitiusSource {
   /** The newest tag of a HighTag. */
   readonly #newestTag: (hightag: number) => number;
 
-  constructor(model: CitiusModel, planned: (bl: number, run: number) => PlannedRun, newestTag: (hightag: number) => number) {
+  constructor(
+    model: CitiusModel,
+    planned: (bl: number, run: number) => PlannedRun,
+    newestTag: (hightag: number) => number,
+  ) {
     this.#model = model;
     this.#planned = planned;
     this.#newestTag = newestTag;
@@ -229,7 +255,9 @@ export class SimulatedCitius implements CitiusSource {
   runStatus(bl: number, run: number): CitiusRunStatus {
     const { experiment, endTag } = this.#planned(bl, run);
     if (!experiment.detectors.some(isCitius)) return "not-citius";
-    return this.#newestTag(experiment.hightag) < endTag + parameters.calibrationSeconds * TAG_RATE_HZ ? "wait-calib" : "can-read";
+    return this.#newestTag(experiment.hightag) < endTag + parameters.calibrationSeconds * TAG_RATE_HZ
+      ? "wait-calib"
+      : "can-read";
   }
 
   sensors(bl: number, run: number): CitiusSensor[] {

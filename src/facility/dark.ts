@@ -1,7 +1,10 @@
 import { hash, Random } from "../core/random.ts";
 import { mpccdParameters } from "./parameters.ts";
 
-/** What a sensor gives without light, and its bad pixels. A property of the sensor: the same for every seed of the facility. */
+/**
+ * What a sensor gives without light, and its bad pixels. A property of the sensor: the same for every seed of the
+ * facility.
+ */
 export interface DarkPattern {
   /** Mean of each pixel without drift, ADU; row-major. */
   readonly pedestal: Float32Array;

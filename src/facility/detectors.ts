@@ -57,7 +57,15 @@ export function idsOf(detector: string): string[] {
 /** What a sensor or camera says of itself. */
 export function describeDetector(id: string): DetectorInfo {
   if (isCitius(id)) return describeCitius(id);
-  if (id.startsWith("OPAL")) return { id, xsize: cameraParameters.xsize, ysize: cameraParameters.ysize, absGain: null, geometry: null, pixelType: "uint16" };
+  if (id.startsWith("OPAL"))
+    return {
+      id,
+      xsize: cameraParameters.xsize,
+      ysize: cameraParameters.ysize,
+      absGain: null,
+      geometry: null,
+      pixelType: "uint16",
+    };
   const { detector, index } = sensorOf(id);
   const [posXUm, posYUm, rotationDeg] = placesOf(detector)[index] ?? [0, 0, 0];
   const { xsize, ysize, pixelSizeUm } = mpccdParameters;

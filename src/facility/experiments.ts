@@ -56,7 +56,10 @@ export interface Experiment {
   readonly recorded?: { readonly run: number; readonly starttime: number; readonly stoptime: number };
 }
 
-/** HighTag and tag of the moment the facility is created, and its unix time: 2025-03-04 09:00 in Japan, the day of the talk. */
+/**
+ * HighTag and tag of the moment the facility is created, and its unix time: 2025-03-04 09:00 in Japan, the day of the
+ * talk.
+ */
 export const liveHightag = 202501;
 export const liveTag = 160_704_000;
 const liveUnixSeconds = 1_741_046_400;
@@ -89,7 +92,14 @@ export const demoRun = { bl: 3, run: 1_520_000 } as const;
 /** −6 % after excitation, back in 5 ps: a Debye–Waller drop of powder rings. */
 const pump: Pump = { t0Pulse: 12_000, amplitude: -0.06, riseFs: 60, recoveryFs: 5000 };
 const hard = { photonEnergyEv: 10_000, pulseEnergyJ: 0.5e-3, darkHead: true } as const;
-const soft = { photonEnergyEv: 100, pulseEnergyJ: 0.1e-3, darkHead: true, sample: samples.none, station: 4, detectors: ["OPAL-234363"] } as const;
+const soft = {
+  photonEnergyEv: 100,
+  pulseEnergyJ: 0.1e-3,
+  darkHead: true,
+  sample: samples.none,
+  station: 4,
+  detectors: ["OPAL-234363"],
+} as const;
 const live = { hightag: liveHightag, lastRun: Infinity, fyId: "exp2025-1" } as const;
 
 export const experiments: readonly Experiment[] = [
@@ -118,7 +128,17 @@ export const experiments: readonly Experiment[] = [
     comment: "10 Hz pump",
     pump,
   },
-  { ...soft, ...live, beamline: 1, firstRun: 28_031, firstTag: liveTag + 300, tagsPerRun: 900, pitchTags: 1200, rateHz: 60, comment: "timing" },
+  {
+    ...soft,
+    ...live,
+    beamline: 1,
+    firstRun: 28_031,
+    firstTag: liveTag + 300,
+    tagsPerRun: 900,
+    pitchTags: 1200,
+    rateHz: 60,
+    comment: "timing",
+  },
   {
     ...hard,
     beamline: 2,

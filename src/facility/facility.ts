@@ -56,14 +56,23 @@ export interface TimingEdges {
 /**
  * A facility of beamlines 1–3 with finished runs, those of the talk among them, and new runs that begin and end while
  * it exists. Images and values follow from (seed, run, tag) alone: nothing is stored, and neither clock nor order of
- * questions changes them. What `control` does to a beamline adds to that: only what was moved and switched is remembered.
+ * questions changes them. What `control` does to a beamline adds to that: only what was moved and switched is
+ * remembered.
  *
  * @throws BAD_ARGUMENT for an unknown option or one out of range
  * @example
  * const endpoint = inProcess(endpointOf(createSimulatedFacility({ seed: 7 })));
  */
 export function createSimulatedFacility(options: SimulatedFacilityOptions = {}): SimulatedFacility {
-  checkOptions("simulated facility", options, ["seed", "missingRate", "speed", "clock", "imageDelayMs", "valueDelayMs", "scenario"]);
+  checkOptions("simulated facility", options, [
+    "seed",
+    "missingRate",
+    "speed",
+    "clock",
+    "imageDelayMs",
+    "valueDelayMs",
+    "scenario",
+  ]);
   const scenario = scenarioOf(options.scenario ?? "calm");
   return new SimulatedFacility({
     seed: asInteger("seed", options.seed ?? 1, 0, MAX_SEED),
@@ -83,7 +92,9 @@ function nameOf({ seed = 1, missingRate, scenario = "calm" }: SimulatedFacilityO
   if (seed !== 1) parts.push(`seed ${seed}`);
   if (missingRate !== undefined) parts.push(`missing ${missingRate}`);
   if (scenario !== "calm")
-    parts.push(`scenario ${typeof scenario === "string" ? scenario : `of one's own, ${hash(JSON.stringify(scenarioOf(scenario))).toString(16)}`}`);
+    parts.push(
+      `scenario ${typeof scenario === "string" ? scenario : `of one's own, ${hash(JSON.stringify(scenarioOf(scenario))).toString(16)}`}`,
+    );
   return parts.length === 0 ? "the simulated facility" : `the simulated facility (${parts.join(", ")})`;
 }
 
@@ -142,14 +153,19 @@ export class SimulatedFacility implements Source {
     const now = (): number => this.live.ticks();
     const machine = new Machine(seed, scenario, this.#pulses, this.beamlines());
     const inside = { seed, scenario, machine, pulses: this.#pulses, now };
-    this.#controlled = new Map(controlledBeamlines.map(({ bl, devices }) => [bl, new ControlledBeamline(bl, devices, inside)]));
+    this.#controlled = new Map(
+      controlledBeamlines.map(({ bl, devices }) => [bl, new ControlledBeamline(bl, devices, inside)]),
+    );
     const takenTag = (bl: number): number => this.#controlled.get(bl)?.runs.takenTag ?? Infinity;
     this.#conditions = {
       takenTag,
       fillControlled: (bl, shot) => this.#controlled.get(bl)?.fill(shot),
       fillMachine: (bl, shot) => machine.fill(bl, shot),
     };
-    this.#progress = new Progress(() => this.live.nowTag(), { takenTag, controlled: (bl) => this.#controlled.get(bl)?.runs.runs ?? [] });
+    this.#progress = new Progress(() => this.live.nowTag(), {
+      takenTag,
+      controlled: (bl) => this.#controlled.get(bl)?.runs.runs ?? [],
+    });
     this.citius = new SimulatedCitius(
       this.#citius,
       (bl, run) => this.#run(bl, run),
@@ -157,9 +173,21 @@ export class SimulatedFacility implements Source {
     );
     this.#patience = new Patience(clock, speed);
     const newestRun = (bl: number): number => this.#progress.runs(bl, 1)[0] ?? 0;
-    this.control = new SimulatedControl({ name, beamlines: this.#controlled, patience: this.#patience, now, newestRun });
+    this.control = new SimulatedControl({
+      name,
+      beamlines: this.#controlled,
+      patience: this.#patience,
+      now,
+      newestRun,
+    });
     const shotAt = (bl: number, hightag: number, tag: number): Shot => this.#shot(bl, hightag, tag);
-    this.truth = new FacilityTruth(this.#mpccd, this.#pulses, shotAt, (bl, run) => this.#progress.run(bl, run), this.#controlled);
+    this.truth = new FacilityTruth(
+      this.#mpccd,
+      this.#pulses,
+      shotAt,
+      (bl, run) => this.#progress.run(bl, run),
+      this.#controlled,
+    );
   }
 
   apiVersion(): string {
@@ -188,7 +216,10 @@ export class SimulatedFacility implements Source {
     const { hightag, recorded, fyId } = experiment;
     const endTag = this.#progress.endTag(planned);
     const isDark = experiment.darkRuns?.includes(run) ?? false;
-    const times = recorded?.run === run ? recorded : { starttime: this.#time(hightag, startTag), stoptime: this.#time(hightag, endTag) };
+    const times =
+      recorded?.run === run
+        ? recorded
+        : { starttime: this.#time(hightag, startTag), stoptime: this.#time(hightag, endTag) };
     return {
       starttime: times.starttime,
       stoptime: times.stoptime,
@@ -228,7 +259,10 @@ export class SimulatedFacility implements Source {
   /** @throws BAD_ARGUMENT when the stretch is longer than a million tags @throws UNKNOWN_HIGHTAG */
   tagsBetween(bl: number, hightag: number, first: number, last: number): Uint32Array {
     if (last - first >= LONGEST_STRETCH) {
-      throw new SaclaError("BAD_ARGUMENT", `Tags ${first} to ${last} are ${last - first + 1}, but at most ${LONGEST_STRETCH} can be listed at once.`);
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `Tags ${first} to ${last} are ${last - first + 1}, but at most ${LONGEST_STRETCH} can be listed at once.`,
+      );
     }
     this.#checkHightag(hightag);
     const timeline = this.#timeline(bl, hightag);
@@ -296,7 +330,11 @@ export class SimulatedFacility implements Source {
     this.#checkHightag(hightag);
     const timeline = this.#timeline(bl, hightag);
     const newest = this.#progress.newestTag(hightag);
-    const edges = { tags, derivativePixel: new Float64Array(tags.length).fill(NaN), fittingPixel: new Float64Array(tags.length).fill(NaN) };
+    const edges = {
+      tags,
+      derivativePixel: new Float64Array(tags.length).fill(NaN),
+      fittingPixel: new Float64Array(tags.length).fill(NaN),
+    };
     const salt = hash("timing analysis");
     tags.forEach((tag, i) => {
       if (timeline === undefined || tag > newest) return;
@@ -316,7 +354,9 @@ export class SimulatedFacility implements Source {
   #run(bl: number, run: number): PlannedRun {
     const planned = this.#progress.run(bl, run);
     if (planned === undefined || this.#progress.status(planned) === -1) {
-      throw new SaclaError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl} of ${this.name}.`, { details: { bl, run } });
+      throw new SaclaError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl} of ${this.name}.`, {
+        details: { bl, run },
+      });
     }
     return planned;
   }
@@ -326,15 +366,23 @@ export class SimulatedFacility implements Source {
     if (signal !== undefined) return signal;
     const near = nearestNames(equipId, signalTable().keys(), 3);
     const nearest = near.length > 0 ? `; the nearest are ${near.join(", ")}` : ", nor one like it";
-    throw new SaclaError("UNKNOWN_SIGNAL", `There is no equipment id ${equipId}${nearest}. Search with: sacla signals TEXT`, {
-      details: { equipId, near },
-    });
+    throw new SaclaError(
+      "UNKNOWN_SIGNAL",
+      `There is no equipment id ${equipId}${nearest}. Search with: sacla signals TEXT`,
+      {
+        details: { equipId, near },
+      },
+    );
   }
 
   #checkHightag(hightag: number): void {
     const known = knownHightags();
     if (known.includes(hightag)) return;
-    throw new SaclaError("UNKNOWN_HIGHTAG", `${this.name} has no shots of HighTag ${hightag}; it has ${showList(known, 20)}.`, { details: { hightag, known } });
+    throw new SaclaError(
+      "UNKNOWN_HIGHTAG",
+      `${this.name} has no shots of HighTag ${hightag}; it has ${showList(known, 20)}.`,
+      { details: { hightag, known } },
+    );
   }
 
   #time(hightag: number, tag: number): number {
@@ -359,7 +407,10 @@ export class SimulatedFacility implements Source {
 
   #shot(bl: number, hightag: number, tag: number): Shot {
     const timeline = this.#timeline(bl, hightag);
-    if (timeline === undefined) throw new SaclaError("UNKNOWN_HIGHTAG", `Beamline ${bl} has no shots of HighTag ${hightag}.`, { details: { bl, hightag } });
+    if (timeline === undefined)
+      throw new SaclaError("UNKNOWN_HIGHTAG", `Beamline ${bl} has no shots of HighTag ${hightag}.`, {
+        details: { bl, hightag },
+      });
     return timeline.at(tag);
   }
 

@@ -101,7 +101,9 @@ export class SimulatedLive implements LiveSource {
   }
 
   readFrame(bl: number, detId: string, tag: number, out: Pixels): boolean {
-    return this.imageState(bl, detId, tag) === "ready" && this.#inside.readFrame(bl, this.runOf(bl, tag), detId, tag, out);
+    return (
+      this.imageState(bl, detId, tag) === "ready" && this.#inside.readFrame(bl, this.runOf(bl, tag), detId, tag, out)
+    );
   }
 
   #elapsed(): number {

@@ -69,7 +69,8 @@ export class MpccdModel {
   #lightOf(experiment: Experiment, sensorId: string): Light {
     return this.#light.get(`${experiment.beamline} ${experiment.firstRun} ${sensorId}`, () => {
       const { geometry } = describeDetector(sensorId);
-      if (geometry === null) throw new SaclaError("INTERNAL", `${sensorId} has no geometry, so nothing can be projected on it.`);
+      if (geometry === null)
+        throw new SaclaError("INTERNAL", `${sensorId} has no geometry, so nothing can be projected on it.`);
       const pattern = makePattern(experiment, geometry);
       return { ...pattern, lotteries: makeLotteries(pattern) };
     });
@@ -80,7 +81,8 @@ export class MpccdModel {
     const table = noiseTable();
     this.#fillPortOffsets(sensorId, shot);
     random.normals(this.#rowNoise);
-    for (let row = 0; row < ysize; row++) drawDarkRow(out, row, dark.pedestal, this.#portOffset, this.#rowNoise, noise, table, noiseStart(random));
+    for (let row = 0; row < ysize; row++)
+      drawDarkRow(out, row, dark.pedestal, this.#portOffset, this.#rowNoise, noise, table, noiseStart(random));
   }
 
   /** Drift of the whole sensor and of each port; the half makes rounding down rounding to nearest. */
@@ -123,7 +125,8 @@ function drawDarkRow(
   for (let port = 0; port < ports; port++) {
     const offset = rowOffset + (portOffset[port] ?? 0);
     const from = start + port * portWidth;
-    for (let i = from; i < from + portWidth; i++) out[i] = Math.floor((pedestal[i] ?? 0) + offset + noise * (table[i + shift] ?? 0));
+    for (let i = from; i < from + portWidth; i++)
+      out[i] = Math.floor((pedestal[i] ?? 0) + offset + noise * (table[i + shift] ?? 0));
   }
 }
 

@@ -40,7 +40,14 @@ export function makePattern(experiment: Experiment, geometry: SensorGeometry): P
 }
 
 /** Rings and diffuse scattering of a row, by the middle of each pixel. */
-function addRow(row: number, sample: Sample, rings: readonly SeenRing[], plane: Plane, expected: Float32Array, ringShare: Uint8Array): void {
+function addRow(
+  row: number,
+  sample: Sample,
+  rings: readonly SeenRing[],
+  plane: Plane,
+  expected: Float32Array,
+  ringShare: Uint8Array,
+): void {
   const { geometry: g, cos, sin } = plane;
   const { photons, radiusUm } = sample.diffuse;
   const distanceUm = 1000 * sample.distanceMm;
@@ -93,7 +100,8 @@ function addSpot(spot: Spot, { geometry: g, cos, sin }: Plane, expected: Float32
   for (let r = Math.max(0, Math.ceil(row - reach)); r < Math.min(ysize, row + reach); r++) {
     for (let c = Math.max(0, Math.ceil(column - reach)); c < Math.min(xsize, column + reach); c++) {
       const i = r * xsize + c;
-      expected[i] = (expected[i] ?? 0) + peak * Math.exp(-0.5 * (((r - row) / sigma) ** 2 + ((c - column) / sigma) ** 2));
+      expected[i] =
+        (expected[i] ?? 0) + peak * Math.exp(-0.5 * (((r - row) / sigma) ** 2 + ((c - column) / sigma) ** 2));
     }
   }
 }

@@ -23,14 +23,25 @@ export interface RowLotteries {
 
 export function makeLotteries(pattern: Pattern): RowLotteries {
   const { expected } = pattern;
-  const lotteries = { total: new Float64Array(ysize), keep: new Uint16Array(expected.length), alias: new Uint16Array(expected.length) };
+  const lotteries = {
+    total: new Float64Array(ysize),
+    keep: new Uint16Array(expected.length),
+    alias: new Uint16Array(expected.length),
+  };
   const weight = new Float64Array(xsize);
   const order = new Uint16Array(xsize);
-  for (let row = 0; row < ysize; row++) fillLottery(lotteries, row, expected.subarray(row * xsize, (row + 1) * xsize), weight, order);
+  for (let row = 0; row < ysize; row++)
+    fillLottery(lotteries, row, expected.subarray(row * xsize, (row + 1) * xsize), weight, order);
   return lotteries;
 }
 
-function fillLottery({ total, keep, alias }: RowLotteries, row: number, expected: Float32Array, weight: Float64Array, order: Uint16Array): void {
+function fillLottery(
+  { total, keep, alias }: RowLotteries,
+  row: number,
+  expected: Float32Array,
+  weight: Float64Array,
+  order: Uint16Array,
+): void {
   let sum = 0;
   for (const value of expected) sum += value;
   total[row] = sum;
@@ -60,7 +71,10 @@ function fillLottery({ total, keep, alias }: RowLotteries, row: number, expected
   // What is left over by rounding stays with its own column: its alias is itself.
 }
 
-/** Where in its pixel a photon may fall, as the share of its charge that leaks to a neighbour; negative: to the left / up. */
+/**
+ * Where in its pixel a photon may fall, as the share of its charge that leaks to a neighbour; negative: to the left /
+ * up.
+ */
 interface ChargeSharing {
   readonly x: Float32Array;
   readonly y: Float32Array;
@@ -99,7 +113,13 @@ export interface Exposure {
 }
 
 /** Adds one shot's photons to `out` (whole ADU, row-major, MPCCD size), clipped at saturation. Gives their number. */
-export function addPhotons(pattern: Pattern, lotteries: RowLotteries, exposure: Exposure, random: Random, out: Pixels): number {
+export function addPhotons(
+  pattern: Pattern,
+  lotteries: RowLotteries,
+  exposure: Exposure,
+  random: Random,
+  out: Pixels,
+): number {
   // Rings and the rest are drawn together at the higher of the two rates, then thinned.
   const rate = exposure.intensity * Math.max(1, exposure.ringFactor);
   let placed = 0;
@@ -110,7 +130,15 @@ export function addPhotons(pattern: Pattern, lotteries: RowLotteries, exposure: 
   return placed;
 }
 
-function addToRow(row: number, drawn: number, ringShare: Uint8Array, { keep, alias }: RowLotteries, exposure: Exposure, random: Random, out: Pixels): number {
+function addToRow(
+  row: number,
+  drawn: number,
+  ringShare: Uint8Array,
+  { keep, alias }: RowLotteries,
+  exposure: Exposure,
+  random: Random,
+  out: Pixels,
+): number {
   const { aduPerPhoton, ringFactor } = exposure;
   const { x, y } = chargeSharing();
   const start = row * xsize;

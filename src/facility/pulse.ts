@@ -28,7 +28,11 @@ export class PulseModel {
 
   /** Whether the accelerator delivered a pulse. */
   hasBeam(shot: Shot): boolean {
-    return shot.onBeat && shot.beamOn && this.draws(shot.key, salts.beam, shot.tag).uniform() >= sourceParameters.beamOffShare;
+    return (
+      shot.onBeat &&
+      shot.beamOn &&
+      this.draws(shot.key, salts.beam, shot.tag).uniform() >= sourceParameters.beamOffShare
+    );
   }
 
   /** Whether X-rays came through to the hutch. */
@@ -43,18 +47,28 @@ export class PulseModel {
 
   /** Pulse energy of the shot at the beam monitors, J: Gamma-distributed. */
   energyJ(shot: Shot): number {
-    return shot.experiment.pulseEnergyJ * shot.energyFactor * this.draws(shot.key, salts.energy, shot.tag).gamma(sourceParameters.modes);
+    return (
+      shot.experiment.pulseEnergyJ *
+      shot.energyFactor *
+      this.draws(shot.key, salts.energy, shot.tag).gamma(sourceParameters.modes)
+    );
   }
 
   /** Centre photon energy of the shot, eV. */
   photonEnergyEv(shot: Shot): number {
-    return shot.photonEnergyEv * (1 + sourceParameters.centreEnergyJitter * this.draws(shot.key, salts.centre, shot.tag).normal());
+    return (
+      shot.photonEnergyEv *
+      (1 + sourceParameters.centreEnergyJitter * this.draws(shot.key, salts.centre, shot.tag).normal())
+    );
   }
 
   /** How much later than nominal the X-rays came, against the optical laser, fs. */
   arrivalFs(shot: Shot): number {
     const drift = this.drift(shot.key, salts.drift, shot.tag, sourceParameters.arrivalDriftKnotSeconds);
-    return sourceParameters.arrivalDriftFs * drift + sourceParameters.arrivalJitterFs * this.draws(shot.key, salts.arrival, shot.tag).normal();
+    return (
+      sourceParameters.arrivalDriftFs * drift +
+      sourceParameters.arrivalJitterFs * this.draws(shot.key, salts.arrival, shot.tag).normal()
+    );
   }
 
   /** Position of the edge on the timing monitor, pixel; NaN without X-rays. */
@@ -69,7 +83,10 @@ export class PulseModel {
     return shot.sampleFactor * (1 + pumpResponse(pump, delayFs(pump, shot.delayPulse, this.arrivalFs(shot))));
   }
 
-  /** A slow wander of unit rms at its knots, straight between them. Knots stand in for an Ornstein–Uhlenbeck process so that any tag can be asked for directly. */
+  /**
+   * A slow wander of unit rms at its knots, straight between them. Knots stand in for an Ornstein–Uhlenbeck process so
+   * that any tag can be asked for directly.
+   */
   drift(key: number, salt: number, tag: number, knotSeconds: number): number {
     const position = tag / (knotSeconds * TAG_RATE_HZ);
     const knot = Math.floor(position);

@@ -7,7 +7,9 @@ export interface Ring {
   readonly sigmaUm: number;
 }
 
-/** A Bragg spot at a fixed place of the detector plane (X right from the source, Y up); `photons` is its total per shot. */
+/**
+ * A Bragg spot at a fixed place of the detector plane (X right from the source, Y up); `photons` is its total per shot.
+ */
 export interface Spot {
   readonly xUm: number;
   readonly yUm: number;
@@ -32,7 +34,11 @@ const lab6 = (scale: number, sigmaUm: number): Ring[] =>
     { indices: 2, relative: 1 },
     { indices: 3, relative: 0.5 },
     { indices: 4, relative: 0.3 },
-  ].map(({ indices, relative }) => ({ dSpacingAngstrom: 4.1569 / Math.sqrt(indices), photons: scale * relative, sigmaUm }));
+  ].map(({ indices, relative }) => ({
+    dSpacingAngstrom: 4.1569 / Math.sqrt(indices),
+    photons: scale * relative,
+    sigmaUm,
+  }));
 
 /** Without symmetry, so that a mirrored or turned picture is noticed. All lie on sensors of the octals. */
 const octalSpots = (photons: number): Spot[] =>
@@ -70,8 +76,20 @@ export const samples = {
     diffuse: { photons: 0.05, radiusUm: 15_000 },
   },
   /** Strong enough for rings in a single shot, as the talk shows one. */
-  brightPowderOnOctal: { name: "LaB6 powder", distanceMm: 80, rings: lab6(1.2, 200), spots: octalSpots(300), diffuse: { photons: 0.06, radiusUm: 15_000 } },
-  powderOnDual: { name: "LaB6 powder", distanceMm: 55, rings: lab6(0.25, 160), spots: dualSpots(80), diffuse: { photons: 0.05, radiusUm: 10_000 } },
+  brightPowderOnOctal: {
+    name: "LaB6 powder",
+    distanceMm: 80,
+    rings: lab6(1.2, 200),
+    spots: octalSpots(300),
+    diffuse: { photons: 0.06, radiusUm: 15_000 },
+  },
+  powderOnDual: {
+    name: "LaB6 powder",
+    distanceMm: 55,
+    rings: lab6(0.25, 160),
+    spots: dualSpots(80),
+    diffuse: { photons: 0.05, radiusUm: 10_000 },
+  },
   /** Few photons, far apart: the single-photon histogram. */
   sparse: { name: "water jet", distanceMm: 100, rings: [], spots: [], diffuse: { photons: 0.06, radiusUm: 20_000 } },
   /** Many photons per pixel, and one spot beyond the full scale. */

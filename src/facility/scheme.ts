@@ -24,7 +24,9 @@ const known: Readonly<Record<string, string>> = {
 export const simulatedScheme: OpenScheme = async (address) => {
   const options = optionsOf(address);
   const scenario = address.options.get("scenario");
-  const facility = createSimulatedFacility(scenario === null ? options : { ...options, scenario: await scenarioIn(address, scenario) });
+  const facility = createSimulatedFacility(
+    scenario === null ? options : { ...options, scenario: await scenarioIn(address, scenario) },
+  );
   return inProcess(simulatedEndpoint(facility));
 };
 
@@ -38,7 +40,8 @@ async function scenarioIn(address: Address, scenario: string): Promise<string | 
 }
 
 function optionsOf(address: Address): SimulatedFacilityOptions {
-  if (address.path !== "") throw badUrl(address, `nothing may stand between sim: and ?, but there is ${show(address.path)}`);
+  if (address.path !== "")
+    throw badUrl(address, `nothing may stand between sim: and ?, but there is ${show(address.path)}`);
   for (const name of address.options.keys()) {
     if (!Object.hasOwn(known, name)) {
       throw badUrl(address, `there is no option ${show(name)}; options are ${describeOptions()}`);
@@ -71,7 +74,9 @@ function badValue(address: Address, name: string, value: string): SaclaError {
 }
 
 function badUrl(address: Address, why: string): SaclaError {
-  return new SaclaError("BAD_URL", `${show(address.text)} does not name a simulated facility: ${why}.`, { details: { url: address.text } });
+  return new SaclaError("BAD_URL", `${show(address.text)} does not name a simulated facility: ${why}.`, {
+    details: { url: address.text },
+  });
 }
 
 function describeOptions(): string {

@@ -74,7 +74,9 @@ function beamline3(): Signal[] {
   const hasBeam = (shot: Shot, pulses: PulseModel): boolean => pulses.hasBeam(shot);
   const quadrants = [1, 4].flatMap((station) =>
     ["upper", "lower", "left", "right"].flatMap((side, i) =>
-      ["_fitting", ""].map((kind) => diode(`xfel_bl_3_st_${station}_bm_1_pd_${side}${kind}_peak/voltage`, 3, 0.2 + 0.03 * i, sides[side])),
+      ["_fitting", ""].map((kind) =>
+        diode(`xfel_bl_3_st_${station}_bm_1_pd_${side}${kind}_peak/voltage`, 3, 0.2 + 0.03 * i, sides[side]),
+      ),
     ),
   );
   return [
@@ -113,10 +115,15 @@ function flag(equipId: string, bl: number, isOn: (shot: Shot, pulses: PulseModel
 
 function shutters(bl: number): Signal[] {
   const { stuckFlags, closeFlagFrom } = monitorParameters;
-  const areStuck = ({ experiment: e }: Shot): boolean => bl === stuckFlags.beamline && e.firstRun >= stuckFlags.firstRun && e.lastRun <= stuckFlags.lastRun;
+  const areStuck = ({ experiment: e }: Shot): boolean =>
+    bl === stuckFlags.beamline && e.firstRun >= stuckFlags.firstRun && e.lastRun <= stuckFlags.lastRun;
   return [
     flag(`xfel_bl_${bl}_shutter_1_open_valid/status`, bl, (shot) => shot.xrayShutterOpen || areStuck(shot)),
-    flag(`xfel_bl_${bl}_shutter_1_close_valid/status`, bl, (shot) => shot.xrayShutterClosed && !areStuck(shot) && shot.experiment.hightag >= closeFlagFrom),
+    flag(
+      `xfel_bl_${bl}_shutter_1_close_valid/status`,
+      bl,
+      (shot) => shot.xrayShutterClosed && !areStuck(shot) && shot.experiment.hightag >= closeFlagFrom,
+    ),
   ];
 }
 
@@ -160,12 +167,25 @@ function spectrometer(equipId: string, bl: number): Signal {
   return { equipId, bl, unit: "keV", read };
 }
 
-/** A photodiode behind an amplifier: fits of pulses too small fail, pulses too large are clipped. `factor` is what else it depends on. */
-function diode(equipId: string, bl: number, volts: number, factor: (shot: Shot, pulses: PulseModel) => number = () => 1): Signal {
+/**
+ * A photodiode behind an amplifier: fits of pulses too small fail, pulses too large are clipped. `factor` is what else
+ * it depends on.
+ */
+function diode(
+  equipId: string,
+  bl: number,
+  volts: number,
+  factor: (shot: Shot, pulses: PulseModel) => number = () => 1,
+): Signal {
   const salt = hash(equipId);
   const read: Read = (shot, pulses) => {
     if (!pulses.hasXrays(shot) || isUnlucky(shot, pulses, salt)) return "not-converged";
-    return digitised(((volts * pulses.energyJ(shot)) / shot.experiment.pulseEnergyJ) * factor(shot, pulses), shot, pulses, salt);
+    return digitised(
+      ((volts * pulses.energyJ(shot)) / shot.experiment.pulseEnergyJ) * factor(shot, pulses),
+      shot,
+      pulses,
+      salt,
+    );
   };
   return { equipId, bl, unit: "V", read };
 }
@@ -195,7 +215,8 @@ function userDiode(equipId: string, bl: number, volts: number): Signal {
 
 function laserDiode(equipId: string, bl: number): Signal {
   const salt = hash(equipId);
-  const read: Read = (shot, pulses) => (shot.laserShutterOpen ? digitised(monitorParameters.laserDiodeV, shot, pulses, salt) : "not-converged");
+  const read: Read = (shot, pulses) =>
+    shot.laserShutterOpen ? digitised(monitorParameters.laserDiodeV, shot, pulses, salt) : "not-converged";
   return { equipId, bl, unit: "V", read };
 }
 
@@ -206,7 +227,9 @@ function digitised(volts: number, shot: Shot, pulses: PulseModel, salt: number):
 }
 
 function userDiodes(bl: number, station: number): Signal[] {
-  return monitorParameters.diodeLevelsV.map((volts, i) => userDiode(`xfel_bl_${bl}_st_${station}_pd_user_${i + 1}_fitting_peak/voltage`, bl, volts));
+  return monitorParameters.diodeLevelsV.map((volts, i) =>
+    userDiode(`xfel_bl_${bl}_st_${station}_pd_user_${i + 1}_fitting_peak/voltage`, bl, volts),
+  );
 }
 
 const delayStage = (shot: Shot): number => Math.round(shot.delayPulse);
@@ -221,7 +244,9 @@ function motors(bl: number, station: number, special: Readonly<Record<number, (s
 /** A stage; one without a task stands somewhere else in each experiment. Positions are whole pulses. */
 function motor(equipId: string, bl: number, position?: (shot: Shot) => number): Signal {
   const salt = hash(equipId);
-  const idle: Read = position ?? ((shot, pulses) => (pulses.draws(shot.key, salt, shot.experiment.firstRun).uint32() % 400_001) - 200_000);
+  const idle: Read =
+    position ??
+    ((shot, pulses) => (pulses.draws(shot.key, salt, shot.experiment.firstRun).uint32() % 400_001) - 200_000);
   const read: Read = (shot, pulses) => shot.control?.counter(equipId, shot.tag) ?? idle(shot, pulses);
   return { equipId, bl, unit: "pulse", read };
 }

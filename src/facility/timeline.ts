@@ -158,9 +158,13 @@ export class Timeline {
 
   /** Undefined when the beamline has no experiment in the HighTag. `live` is for the HighTag of the present day. */
   static of(seed: number, bl: number, hightag: number, live: LiveConditions): Timeline | undefined {
-    const own = experiments.filter((e) => e.beamline === bl && e.hightag === hightag).sort((a, b) => a.firstTag - b.firstTag);
+    const own = experiments
+      .filter((e) => e.beamline === bl && e.hightag === hightag)
+      .sort((a, b) => a.firstTag - b.firstTag);
     const [first] = own;
-    return first === undefined ? undefined : new Timeline(first, own, hash(seed, "shot", bl, hightag), hightag === liveHightag ? live : undefined);
+    return first === undefined
+      ? undefined
+      : new Timeline(first, own, hash(seed, "shot", bl, hightag), hightag === liveHightag ? live : undefined);
   }
 
   private constructor(first: Experiment, own: readonly Experiment[], key: number, live: LiveConditions | undefined) {
@@ -267,7 +271,8 @@ export class Progress {
     if (run >= first) return controlled[run - first];
     const planned = plannedRun(bl, run);
     const taken = this.#own.takenTag(bl);
-    if (planned === undefined || planned.experiment.hightag !== liveHightag || planned.endTag <= taken + 1) return planned;
+    if (planned === undefined || planned.experiment.hightag !== liveHightag || planned.endTag <= taken + 1)
+      return planned;
     return planned.startTag > taken ? undefined : { ...planned, endTag: taken + 1 };
   }
 

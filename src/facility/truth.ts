@@ -137,7 +137,10 @@ export class FacilityTruth {
     return this.#controlled(bl).pump;
   }
 
-  /** Where the load of a stage was at a tag, behind its backlash: pulses that no preset changes. @throws UNKNOWN_DEVICE */
+  /**
+   * Where the load of a stage was at a tag, behind its backlash: pulses that no preset changes.
+   * @throws UNKNOWN_DEVICE
+   */
   load(bl: number, axis: string, tag: number): number {
     const stage = this.#controlled(bl).stages.get(axis);
     if (stage === undefined) throw new SaclaError("UNKNOWN_DEVICE", `Beamline ${bl} has no axis ${axis}.`);

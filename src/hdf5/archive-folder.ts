@@ -12,7 +12,8 @@ import type { ArchiveOptions } from "./dataconvert.ts";
 
 /**
  * All archives of a folder, not of folders in it, as one source of shots. Files that are no archives are left out, and
- * named in the source's name. Of two files with the same run the first by name has it. Files that come later are not seen.
+ * named in the source's name. Of two files with the same run the first by name has it. Files that come later are not
+ * seen.
  *
  * @param folder - its path
  * @param options - as of {@link openArchive}, for each file
@@ -25,7 +26,10 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
   try {
     names = (await readdir(folder)).filter((name) => /\.(h5|hdf5)$/i.test(name)).sort();
   } catch (cause) {
-    throw new SaclaError("FILE_NOT_FOUND", `${show(folder)} is no folder that can be read.`, { details: { folder }, cause });
+    throw new SaclaError("FILE_NOT_FOUND", `${show(folder)} is no folder that can be read.`, {
+      details: { folder },
+      cause,
+    });
   }
   const archives: Source[] = [];
   const leftOut: string[] = [];
@@ -39,9 +43,13 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
       }
     }
     if (archives.length === 0) {
-      throw new SaclaError("FILE_NOT_FOUND", `${show(folder)} has no file in the DataConvert layout; its .h5 files are ${showList(leftOut)}.`, {
-        details: { folder, leftOut },
-      });
+      throw new SaclaError(
+        "FILE_NOT_FOUND",
+        `${show(folder)} has no file in the DataConvert layout; its .h5 files are ${showList(leftOut)}.`,
+        {
+          details: { folder, leftOut },
+        },
+      );
     }
     return new ArchiveFolder(folder, archives, leftOut);
   } catch (error) {
@@ -115,7 +123,11 @@ class ArchiveFolder implements Source {
   }
 
   async timestamp(hightag: number, tag: number, equipId: string): Promise<number> {
-    const [time] = await this.#ask(["UNKNOWN_SIGNAL", "UNKNOWN_HIGHTAG", "TAG_OUTSIDE_RUN"], (archive) => archive.timestamp(hightag, tag, equipId), equipId);
+    const [time] = await this.#ask(
+      ["UNKNOWN_SIGNAL", "UNKNOWN_HIGHTAG", "TAG_OUTSIDE_RUN"],
+      (archive) => archive.timestamp(hightag, tag, equipId),
+      equipId,
+    );
     return time ?? NaN;
   }
 
@@ -126,7 +138,11 @@ class ArchiveFolder implements Source {
   }
 
   async column(equipId: string, hightag: number, tags: Uint32Array): Promise<Column> {
-    const parts = await this.#ask(["UNKNOWN_SIGNAL", "UNKNOWN_HIGHTAG"], (archive) => archive.column(equipId, hightag, tags), equipId);
+    const parts = await this.#ask(
+      ["UNKNOWN_SIGNAL", "UNKNOWN_HIGHTAG"],
+      (archive) => archive.column(equipId, hightag, tags),
+      equipId,
+    );
     const whole = emptyColumn(equipId, parts.find(({ unit }) => unit !== "")?.unit ?? "", tags.length);
     for (const { values, status } of parts) {
       for (let i = 0; i < tags.length; i++) {
@@ -165,16 +181,22 @@ class ArchiveFolder implements Source {
 
   async #archive(bl: number, run: number): Promise<Source> {
     const archive = await this.#find(bl, run);
-    if (archive === undefined) throw new SaclaError("UNKNOWN_RUN", `${this.name} have no run ${run} of beamline ${bl}.`, { details: { bl, run } });
+    if (archive === undefined)
+      throw new SaclaError("UNKNOWN_RUN", `${this.name} have no run ${run} of beamline ${bl}.`, {
+        details: { bl, run },
+      });
     return archive;
   }
 
   /**
-   * What the archives that know it answer. @throws what the last one said when none does; with `equipId` the names near it
-   * are those of all.
+   * What the archives that know it answer. @throws what the last one said when none does; with `equipId` the names near
+   * it are those of all.
    */
   async #ask<T>(
-    unknown: "UNKNOWN_HIGHTAG" | "UNKNOWN_SIGNAL" | readonly ("UNKNOWN_HIGHTAG" | "UNKNOWN_SIGNAL" | "TAG_OUTSIDE_RUN")[],
+    unknown:
+      | "UNKNOWN_HIGHTAG"
+      | "UNKNOWN_SIGNAL"
+      | readonly ("UNKNOWN_HIGHTAG" | "UNKNOWN_SIGNAL" | "TAG_OUTSIDE_RUN")[],
     question: (archive: Source) => T | Promise<T>,
     equipId?: string,
   ): Promise<T[]> {
@@ -192,11 +214,19 @@ class ArchiveFolder implements Source {
     const isUnknown = failures.every(({ code }) => code === "UNKNOWN_SIGNAL");
     if (isUnknown && equipId !== undefined) {
       const near = nearestNames(equipId, await this.equipment());
-      throw new SaclaError("UNKNOWN_SIGNAL", `${this.name} have no signal ${equipId}; the nearest names are ${showList(near)}.`, {
-        details: { equipId, near },
-      });
+      throw new SaclaError(
+        "UNKNOWN_SIGNAL",
+        `${this.name} have no signal ${equipId}; the nearest names are ${showList(near)}.`,
+        {
+          details: { equipId, near },
+        },
+      );
     }
     // Some file knows the signal: what it says tells more than that another does not.
-    throw failures.find(({ code }) => code !== "UNKNOWN_SIGNAL") ?? failures[0] ?? new SaclaError("INTERNAL", "A folder without archives was opened.");
+    throw (
+      failures.find(({ code }) => code !== "UNKNOWN_SIGNAL") ??
+      failures[0] ??
+      new SaclaError("INTERNAL", "A folder without archives was opened.")
+    );
   }
 }

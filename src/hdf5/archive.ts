@@ -113,7 +113,9 @@ class Archive implements Source {
     const detector = stored.detectors.get(detId);
     if (detector !== undefined) return detector.tags.slice();
     // A composite has the tags for which all its sensors have an image.
-    const sensors = [...stored.detectors.values()].filter(({ id }) => id.startsWith(`${detId}-`)).map((sensor) => new Set(sensor.tags));
+    const sensors = [...stored.detectors.values()]
+      .filter(({ id }) => id.startsWith(`${detId}-`))
+      .map((sensor) => new Set(sensor.tags));
     return stored.tags.filter((tag) => sensors.every((tags) => tags.has(tag)));
   }
 
@@ -139,9 +141,13 @@ class Archive implements Source {
       const time = run.timeOf(tag);
       if (time !== undefined && Number.isFinite(time)) return time;
     }
-    throw new SaclaError("TAG_OUTSIDE_RUN", `${this.name} has no time for tag ${tag} of HighTag ${hightag}; take tags from readTaglistByrun.`, {
-      details: { hightag, tag },
-    });
+    throw new SaclaError(
+      "TAG_OUTSIDE_RUN",
+      `${this.name} has no time for tag ${tag} of HighTag ${hightag}; take tags from readTaglistByrun.`,
+      {
+        details: { hightag, tag },
+      },
+    );
   }
 
   equipment(): readonly string[] {
@@ -156,7 +162,8 @@ class Archive implements Source {
       const status = run.statusOf(leaf);
       for (const [i, tag] of tags.entries()) {
         const row = run.rowOf(tag);
-        if (row !== undefined && status?.[row] !== STATUS_MISSING) setEntry(column, i, entryFrom(run.column(leaf)[row] ?? NaN));
+        if (row !== undefined && status?.[row] !== STATUS_MISSING)
+          setEntry(column, i, entryFrom(run.column(leaf)[row] ?? NaN));
       }
     }
     return column;
@@ -180,7 +187,10 @@ class Archive implements Source {
 
   #run(bl: number, run: number): StoredRun {
     const stored = this.#find(bl, run);
-    if (stored === undefined) throw new SaclaError("UNKNOWN_RUN", `${this.name} has no run ${run} of beamline ${bl}.`, { details: { bl, run } });
+    if (stored === undefined)
+      throw new SaclaError("UNKNOWN_RUN", `${this.name} has no run ${run} of beamline ${bl}.`, {
+        details: { bl, run },
+      });
     return stored;
   }
 
@@ -188,9 +198,13 @@ class Archive implements Source {
     const { detectors } = this.#run(bl, run);
     const detector = detectors.get(detId);
     if (detector !== undefined) return detector;
-    throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run} of ${this.name} has no detector ${detId}; it has ${showList(detectors.keys(), 20)}.`, {
-      details: { bl, run, detId },
-    });
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `Run ${run} of ${this.name} has no detector ${detId}; it has ${showList(detectors.keys(), 20)}.`,
+      {
+        details: { bl, run, detId },
+      },
+    );
   }
 
   #runsWith(hightag: number): readonly StoredRun[] {
@@ -217,9 +231,13 @@ class Archive implements Source {
 
   #unknownSignal(equipId: string): SaclaError {
     const near = nearestNames(equipId, this.equipment());
-    return new SaclaError("UNKNOWN_SIGNAL", `${this.name} has no signal ${equipId}; the nearest names are ${showList(near)}.`, {
-      details: { equipId, near },
-    });
+    return new SaclaError(
+      "UNKNOWN_SIGNAL",
+      `${this.name} has no signal ${equipId}; the nearest names are ${showList(near)}.`,
+      {
+        details: { equipId, near },
+      },
+    );
   }
 }
 

@@ -30,7 +30,11 @@ export interface Completeness {
  * Which values and images of a run are missing, and why. Images are not read.
  * @param signals - equipment ids or patterns; default: those that `convert` writes
  */
-export async function completeness(run: Run, signals?: readonly string[], options: CallOptions = {}): Promise<Completeness> {
+export async function completeness(
+  run: Run,
+  signals?: readonly string[],
+  options: CallOptions = {},
+): Promise<Completeness> {
   const shots = await run.tags(options);
   const rows: Presence[] = [];
   for (const { sensors } of await run.detectors(options)) {
@@ -46,7 +50,8 @@ export async function completeness(run: Run, signals?: readonly string[], option
     }
   }
   const names = signals === undefined ? defaultSignals(await run.signals("", options), run.bl) : [];
-  for (const pattern of signals ?? []) names.push(...(/[*?]/.test(pattern) ? await run.signals(pattern, options) : [pattern]));
+  for (const pattern of signals ?? [])
+    names.push(...(/[*?]/.test(pattern) ? await run.signals(pattern, options) : [pattern]));
   for (const name of names) rows.push(presence(name, "signal", (await run.column(name, shots, options)).status));
   const complete = shots.filter((_, i) => rows.every(({ status }) => status[i] === STATUS_OK)).length;
   return { bl: run.bl, run: run.run, tags: shots.values, rows, complete };

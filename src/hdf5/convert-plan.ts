@@ -77,17 +77,24 @@ const bytesOf = { float32: 4, uint16: 2, int32: 4 } as const;
  * @throws BAD_ARGUMENT when the ROI is outside an image, or sensors cannot be stacked
  * @throws BAD_GEOMETRY when sensors without a place are to be assembled or stacked
  */
-export async function planConversion({ db, st }: ConvertSource, request: ResolvedRequest, options: CallOptions = {}): Promise<ConvertPlan> {
+export async function planConversion(
+  { db, st }: ConvertSource,
+  request: ResolvedRequest,
+  options: CallOptions = {},
+): Promise<ConvertPlan> {
   const run = await db.run(request.bl, request.run, options);
   const base = await run.tags(options);
   const { tags, ledger } = await selectTags(run, base, request, options);
   if (tags.length === 0) {
     const reasons = ledger.dropped.map(({ reason, tags: left }) => `${left.length} ${reason}`).join(", ");
-    throw new SaclaError("NO_SHOTS", `No shot of run ${run.run} is left to convert, of ${ledger.asked}: ${reasons}.`, { details: { ledger } });
+    throw new SaclaError("NO_SHOTS", `No shot of run ${run.run} is left to convert, of ${ledger.asked}: ${reasons}.`, {
+      details: { ledger },
+    });
   }
   const groups = await chooseGroups(run, request, options);
   const infos: DetectorInfo[] = [];
-  for (const id of groups.flatMap(({ sensors }) => sensors)) infos.push(await st.detectorInfo(run.bl, run.run, id, options));
+  for (const id of groups.flatMap(({ sensors }) => sensors))
+    infos.push(await st.detectorInfo(run.bl, run.run, id, options));
   const sensors = infos.map((info) => (request.roi === null ? info : cutInfo(info, request.roi)));
   const assemblers = request.assembled ? makeAssemblers(groups, sensors, request) : new Map<string, Assembler>();
   const items = itemsOf(request, groups, sensors, assemblers);
@@ -117,11 +124,18 @@ export async function planConversion({ db, st }: ConvertSource, request: Resolve
 }
 
 /** The shots asked for, with the reason for each of the run's that is not. */
-async function selectTags(run: Run, base: RunTags, request: ResolvedRequest, options: CallOptions): Promise<{ tags: RunTags; ledger: Ledger }> {
+async function selectTags(
+  run: Run,
+  base: RunTags,
+  request: ResolvedRequest,
+  options: CallOptions,
+): Promise<{ tags: RunTags; ledger: Ledger }> {
   const reasons = new Map<number, string>();
   let tags = base;
   const narrow = (kept: RunTags, otherwise: string): void => {
-    const named = new Map(kept.ledger?.dropped.flatMap(({ reason, tags: gone }) => gone.map((tag) => [tag, reason] as const)));
+    const named = new Map(
+      kept.ledger?.dropped.flatMap(({ reason, tags: gone }) => gone.map((tag) => [tag, reason] as const)),
+    );
     for (const tag of tags) if (!kept.has(tag)) reasons.set(tag, named.get(tag) ?? otherwise);
     tags = kept;
   };
@@ -151,20 +165,32 @@ async function selectTags(run: Run, base: RunTags, request: ResolvedRequest, opt
   return { tags, ledger: book.ledger };
 }
 
-async function chooseGroups(run: Run, { detectors, format }: ResolvedRequest, options: CallOptions): Promise<DetectorGroup[]> {
+async function chooseGroups(
+  run: Run,
+  { detectors, format }: ResolvedRequest,
+  options: CallOptions,
+): Promise<DetectorGroup[]> {
   const all = await run.detectors(options);
   const known = (id: string): DetectorGroup => {
     const group = all.find((candidate) => candidate.id === id);
     if (group !== undefined) return group;
     if (all.some(({ sensors }) => sensors.includes(id))) return { id, sensors: [id] };
-    throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run.run} of beamline ${run.bl} has no detector ${id}; it has ${showList(all.map((group) => group.id))}.`);
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `Run ${run.run} of beamline ${run.bl} has no detector ${id}; it has ${showList(all.map((group) => group.id))}.`,
+    );
   };
   // A sensor named beside its detector is written once, and each detector stays together.
   const wanted = groupsOnce(detectors?.map(known) ?? all);
   if (format === "dataconvert") return wanted;
   const [largest, ...others] = wanted.toSorted((a, b) => b.sensors.length - a.sensors.length);
-  if (largest === undefined) throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run.run} of beamline ${run.bl} has no detector to write as ${format}.`);
-  if (detectors !== null && others.length > 0) throw badArgument("detectors", detectors, `one detector for the ${format} format`);
+  if (largest === undefined)
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `Run ${run.run} of beamline ${run.bl} has no detector to write as ${format}.`,
+    );
+  if (detectors !== null && others.length > 0)
+    throw badArgument("detectors", detectors, `one detector for the ${format} format`);
   return [largest];
 }
 
@@ -191,13 +217,22 @@ function cutInfo(info: DetectorInfo, roi: Roi): DetectorInfo {
   return { ...info, ysize, xsize, geometry: { ...g, posXUm, posYUm } };
 }
 
-function makeAssemblers(groups: readonly DetectorGroup[], sensors: readonly DetectorInfo[], { view }: ResolvedRequest): Map<string, Assembler> {
+function makeAssemblers(
+  groups: readonly DetectorGroup[],
+  sensors: readonly DetectorInfo[],
+  { view }: ResolvedRequest,
+): Map<string, Assembler> {
   const assemblers = new Map<string, Assembler>();
   for (const group of groups) {
     const parts = sensors.filter(({ id }) => group.sensors.includes(id));
-    if (parts.every(({ geometry }) => geometry !== null)) assemblers.set(group.id, new Assembler(parts, { view, gapValue: -1 }));
+    if (parts.every(({ geometry }) => geometry !== null))
+      assemblers.set(group.id, new Assembler(parts, { view, gapValue: -1 }));
   }
-  if (assemblers.size === 0) throw new SaclaError("BAD_GEOMETRY", `None of ${showList(groups.map(({ id }) => id))} has a geometry to assemble by.`);
+  if (assemblers.size === 0)
+    throw new SaclaError(
+      "BAD_GEOMETRY",
+      `None of ${showList(groups.map(({ id }) => id))} has a geometry to assemble by.`,
+    );
   return assemblers;
 }
 
@@ -209,12 +244,17 @@ function itemsOf(
 ): Item[] {
   if (request.format !== "dataconvert") return [stackItem(request, groups, sensors)];
   const items: Item[] = [];
-  if (request.sensors) for (const { id, ysize, xsize } of sensors) items.push(item("sensor", id, ysize, xsize, request.pixels));
+  if (request.sensors)
+    for (const { id, ysize, xsize } of sensors) items.push(item("sensor", id, ysize, xsize, request.pixels));
   for (const [id, { height, width }] of assemblers) items.push(item("assembled", id, height, width, "float32"));
   return items;
 }
 
-function stackItem({ format }: ResolvedRequest, groups: readonly DetectorGroup[], sensors: readonly DetectorInfo[]): Item {
+function stackItem(
+  { format }: ResolvedRequest,
+  groups: readonly DetectorGroup[],
+  sensors: readonly DetectorInfo[],
+): Item {
   const [first] = sensors;
   if (first === undefined)
     throw badArgument(
@@ -224,7 +264,11 @@ function stackItem({ format }: ResolvedRequest, groups: readonly DetectorGroup[]
     );
   for (const { id, ysize, xsize, absGain, geometry } of sensors) {
     if (ysize !== first.ysize || xsize !== first.xsize) {
-      throw badArgument(`the size of ${id}`, `${ysize} × ${xsize}`, `${first.ysize} × ${first.xsize} as that of ${first.id}, to stack their images`);
+      throw badArgument(
+        `the size of ${id}`,
+        `${ysize} × ${xsize}`,
+        `${first.ysize} × ${first.xsize} as that of ${first.id}, to stack their images`,
+      );
     }
     if (absGain === null || geometry === null) {
       throw new SaclaError(
@@ -234,7 +278,13 @@ function stackItem({ format }: ResolvedRequest, groups: readonly DetectorGroup[]
     }
   }
   // Cheetah's files hold unsigned 16-bit; the NXmx file keeps what is below zero and above 65535 too.
-  return item("stack", groups[0]?.id ?? first.id, first.ysize * sensors.length, first.xsize, format === "cheetah" ? "uint16" : "int32");
+  return item(
+    "stack",
+    groups[0]?.id ?? first.id,
+    first.ysize * sensors.length,
+    first.xsize,
+    format === "cheetah" ? "uint16" : "int32",
+  );
 }
 
 function item(kind: Item["kind"], id: string, rows: number, columns: number, type: Item["type"]): Item {
@@ -256,7 +306,8 @@ async function chooseSignals(
   }
   for (const leaf of byLeaf.keys()) {
     const above = [...byLeaf.keys()].find((other) => leaf.startsWith(`${other}/`));
-    if (above !== undefined) throw badArgument("signals", leaf, `not below ${above}, which is a signal itself: convert them into two files`);
+    if (above !== undefined)
+      throw badArgument("signals", leaf, `not below ${above}, which is a signal itself: convert them into two files`);
   }
   const stored = [...byLeaf].map(([leaf, id]) => ({ leaf, id })).toSorted((a, b) => (a.leaf < b.leaf ? -1 : 1));
   if (stored.length === 0) return [];
@@ -268,20 +319,30 @@ async function chooseSignals(
   return stored.map((signal) => ({ ...signal, unit: table.units[signal.id] ?? "" }));
 }
 
-async function matching(run: Run, names: readonly string[], wanted: readonly string[], options: CallOptions): Promise<string[]> {
+async function matching(
+  run: Run,
+  names: readonly string[],
+  wanted: readonly string[],
+  options: CallOptions,
+): Promise<string[]> {
   const found: string[] = [];
   for (const pattern of wanted) {
     if (!/[*?]/.test(pattern)) found.push(pattern);
     else {
       const matches = await run.signals(pattern, options);
-      if (matches.length === 0) throw new SaclaError("UNKNOWN_SIGNAL", `No signal fits ${pattern}, of ${names.length}.`, { details: { pattern } });
+      if (matches.length === 0)
+        throw new SaclaError("UNKNOWN_SIGNAL", `No signal fits ${pattern}, of ${names.length}.`, {
+          details: { pattern },
+        });
       found.push(...onceEach(matches, run.bl));
     }
   }
   return found;
 }
 
-/** What an archive stores, all of it; of a facility what DataConvert has a place for outside the experiment's hutches. */
+/**
+ * What an archive stores, all of it; of a facility what DataConvert has a place for outside the experiment's hutches.
+ */
 export function defaultSignals(names: readonly string[], bl: number): string[] {
   const stored = names.filter((name) => isLeaf(name, bl));
   if (stored.length > 0) return onceEach(names, bl).filter((name) => isLeaf(name, bl));

@@ -24,7 +24,11 @@ export interface ConvertPreview {
  * @example
  * const { ledger, diskBytes } = await previewConversion(facility, { bl: 3, run: 206178, shots: "on" });
  */
-export async function previewConversion(source: ConvertSource, request: ConvertRequest, options: CallOptions = {}): Promise<ConvertPreview> {
+export async function previewConversion(
+  source: ConvertSource,
+  request: ConvertRequest,
+  options: CallOptions = {},
+): Promise<ConvertPreview> {
   const plan = await planConversion(source, resolveRequest(request), options);
   const imageBytes = plan.tags.length * plan.items.reduce((sum, { bytes }) => sum + bytes, 0);
   return {

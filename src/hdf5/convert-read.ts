@@ -45,15 +45,27 @@ export async function readDark(
   if (request.dark === "none") return null;
   const kept = spool.sections.find(({ name }) => name === "dark");
   if (kept === undefined) {
-    const darkRun = request.dark === "head" ? run : await source.db.run(request.bl, request.dark, { signal: options.signal });
+    const darkRun =
+      request.dark === "head" ? run : await source.db.run(request.bl, request.dark, { signal: options.signal });
     const tags = await darkRun.darkTags(undefined, { signal: options.signal });
     if (tags.length === 0) {
-      throw new SaclaError("NO_DARK", `Run ${darkRun.run} has no dark shots at its head; name a dark run, or convert with --dark none.`, {
-        details: { run: darkRun.run },
-      });
+      throw new SaclaError(
+        "NO_DARK",
+        `Run ${darkRun.run} has no dark shots at its head; name a dark run, or convert with --dark none.`,
+        {
+          details: { run: darkRun.run },
+        },
+      );
     }
-    const shots = source.st.shots({ run: darkRun, tags, detectors: sensors.map(({ id }) => id), ...shotOptions(plan, options) });
-    const dark = await darkAverage(shots, { onProgress: (done, total) => options.onProgress?.("dark", done, total ?? tags.length) });
+    const shots = source.st.shots({
+      run: darkRun,
+      tags,
+      detectors: sensors.map(({ id }) => id),
+      ...shotOptions(plan, options),
+    });
+    const dark = await darkAverage(shots, {
+      onProgress: (done, total) => options.onProgress?.("dark", done, total ?? tags.length),
+    });
     for (const { id } of sensors) await spool.write(bytesOf(dark.mean[id]?.data ?? new Float64Array(0)));
     const info: DarkInfo = { run: darkRun.run, tags: [...tags], rule: tags.evidence?.rule ?? "", ledger: dark.ledger };
     await spool.commit("dark", info);
@@ -76,7 +88,13 @@ async function darkFromSpool({ sensors }: ConvertPlan, spool: Spool): Promise<{ 
 }
 
 /** Reads what is not in the spool yet, a section after the other. */
-export async function readShots(source: ConvertSource, plan: ConvertPlan, spool: Spool, dark: DarkMeans | null, options: ReadOptions): Promise<void> {
+export async function readShots(
+  source: ConvertSource,
+  plan: ConvertPlan,
+  spool: Spool,
+  dark: DarkMeans | null,
+  options: ReadOptions,
+): Promise<void> {
   const { tags, run, sensors, signals, spectrometer, blockShots, request } = plan;
   const done = blocksOf(spool).reduce((sum, { info }) => sum + info.asked, 0);
   if (done === tags.length) return;
@@ -103,7 +121,8 @@ export async function readShots(source: ConvertSource, plan: ConvertPlan, spool:
     }
     throwIfAborted(options.signal);
   }
-  if (read < tags.length) throw new SaclaError("BAD_MESSAGE", `The source gave ${read} of ${tags.length} shots and ended.`);
+  if (read < tags.length)
+    throw new SaclaError("BAD_MESSAGE", `The source gave ${read} of ${tags.length} shots and ended.`);
 }
 
 /** A section that is being read. */
@@ -154,7 +173,9 @@ class Block {
     for (const [i, { id }] of this.#plan.signals.entries()) {
       const entry = shot.value(id);
       this.#values[i]?.push("value" in entry ? entry.value : NaN);
-      this.#statuses[i]?.push("value" in entry ? STATUS_OK : syncStatus.indexOf(entry.reason === "late" ? "missing" : entry.reason));
+      this.#statuses[i]?.push(
+        "value" in entry ? STATUS_OK : syncStatus.indexOf(entry.reason === "late" ? "missing" : entry.reason),
+      );
     }
   }
 
@@ -172,7 +193,13 @@ class Block {
       statuses: this.#statuses.map((column) => Uint8Array.from(column)),
     };
     for (const part of trailerParts(trailer)) await this.#spool.write(part);
-    const done: BlockInfo = { asked: this.asked, tags: this.#tags, dropped: this.#dropped, absent: this.#absent, clipped: this.#clipped };
+    const done: BlockInfo = {
+      asked: this.asked,
+      tags: this.#tags,
+      dropped: this.#dropped,
+      absent: this.#absent,
+      clipped: this.#clipped,
+    };
     await this.#spool.commit("shots", done);
   }
 
@@ -263,7 +290,8 @@ class Scratch {
   #stack: Uint16Array | Int32Array = new Uint16Array(0);
 
   stack(type: "uint16" | "int32", length: number): Uint16Array | Int32Array {
-    if (this.#stack.length !== length) this.#stack = type === "uint16" ? new Uint16Array(length) : new Int32Array(length);
+    if (this.#stack.length !== length)
+      this.#stack = type === "uint16" ? new Uint16Array(length) : new Int32Array(length);
     return this.#stack;
   }
 
@@ -282,9 +310,13 @@ function asWhole(pixels: Pixels, detId: string, tag: number): Uint16Array {
   const out = Uint16Array.from(pixels);
   for (let i = 0; i < out.length; i++) {
     if (out[i] !== pixels[i]) {
-      throw new SaclaError("BAD_ARGUMENT", `A pixel of ${detId} at tag ${tag} is ${pixels[i]}, which uint16 cannot hold; write the pixels as float32.`, {
-        details: { detId, tag, value: pixels[i], index: i },
-      });
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `A pixel of ${detId} at tag ${tag} is ${pixels[i]}, which uint16 cannot hold; write the pixels as float32.`,
+        {
+          details: { detId, tag, value: pixels[i], index: i },
+        },
+      );
     }
   }
   return out;

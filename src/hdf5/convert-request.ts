@@ -21,7 +21,9 @@ export interface ConvertRequest {
   readonly shots?: ShotClass | undefined;
   /** Among these only. @default all tags of the run */
   readonly tags?: readonly number[] | undefined;
-  /** Conditions that all must hold: `"xfel_bl_3_tc_bm_1_pd/charge > 5e-9"`. A shot without a number never fulfils one. */
+  /**
+   * Conditions that all must hold: `"xfel_bl_3_tc_bm_1_pd/charge > 5e-9"`. A shot without a number never fulfils one.
+   */
   readonly where?: readonly string[] | undefined;
   /** The first so many of those selected. */
   readonly limit?: number | undefined;
@@ -29,9 +31,15 @@ export interface ConvertRequest {
   readonly detectors?: readonly string[] | undefined;
   /** Only this rectangle of each sensor's image; its position is moved with it. */
   readonly roi?: Roi | undefined;
-  /** Equipment ids or patterns with `*` and `?`. @default those DataConvert has a place for, without motors and user diodes */
+  /**
+   * Equipment ids or patterns with `*` and `?`.
+   * @default those DataConvert has a place for, without motors and user diodes
+   */
   readonly signals?: readonly string[] | undefined;
-  /** Dark to subtract: the dark shots at the head of the run, those of another run, or none. @default "none"; "head" for cheetah and nxmx */
+  /**
+   * Dark to subtract: the dark shots at the head of the run, those of another run, or none.
+   * @default "none"; "head" for cheetah and nxmx
+   */
   readonly dark?: "none" | "head" | number | undefined;
   /** Also one assembled picture a shot for each detector with a geometry, gaps −1. Dataconvert only. @default false */
   readonly assembled?: boolean | undefined;
@@ -41,9 +49,16 @@ export interface ConvertRequest {
   readonly sensors?: boolean | undefined;
   /** `"none"` or `"gzip-1"` … `"gzip-9"`, one image a chunk. @default "none" */
   readonly compression?: string | undefined;
-  /** How pixels are stored in the dataconvert format; `"uint16"` refuses pixels that are not whole numbers from 0 to 65535. @default "float32" */
+  /**
+   * How pixels are stored in the dataconvert format; `"uint16"` refuses pixels that are not whole numbers from 0 to
+   * 65535.
+   * @default "float32"
+   */
   readonly pixels?: "float32" | "uint16" | undefined;
-  /** A shot for which a sensor has no image: keep what there is, drop the shot, or stop. @default "keep"; "drop" for cheetah, nxmx and files of assembled pictures alone */
+  /**
+   * A shot for which a sensor has no image: keep what there is, drop the shot, or stop.
+   * @default "keep"; "drop" for cheetah, nxmx and files of assembled pictures alone
+   */
   readonly missing?: "keep" | "drop" | "error" | undefined;
   /** From the sample to the detector, for cheetah and nxmx. @default 50 */
   readonly cameraLengthMm?: number | undefined;
@@ -79,11 +94,21 @@ export function resolveRequest(request: ConvertRequest): ResolvedRequest {
   const dark = request.dark ?? (isStack ? "head" : "none");
   if (dark !== "none" && dark !== "head") asInteger("dark", dark);
   const pixels = asOneOf("pixels", request.pixels ?? "float32", ["float32", "uint16"]);
-  const missing = asOneOf("missing", request.missing ?? (isStack || !sensors ? "drop" : "keep"), isStack ? ["drop", "error"] : ["keep", "drop", "error"]);
+  const missing = asOneOf(
+    "missing",
+    request.missing ?? (isStack || !sensors ? "drop" : "keep"),
+    isStack ? ["drop", "error"] : ["keep", "drop", "error"],
+  );
   if (isStack && (assembled || request.pixels !== undefined))
-    throw badArgument(assembled ? "assembled" : "pixels", assembled || request.pixels, `absent: the ${format} format decides it`);
-  if (!sensors && !assembled) throw badArgument("sensors", false, "true, or assembled pictures asked for: else no image would be written");
-  if (pixels === "uint16" && dark !== "none") throw badArgument("pixels", pixels, "float32 when a dark is subtracted: the result is not whole numbers");
+    throw badArgument(
+      assembled ? "assembled" : "pixels",
+      assembled || request.pixels,
+      `absent: the ${format} format decides it`,
+    );
+  if (!sensors && !assembled)
+    throw badArgument("sensors", false, "true, or assembled pictures asked for: else no image would be written");
+  if (pixels === "uint16" && dark !== "none")
+    throw badArgument("pixels", pixels, "float32 when a dark is subtracted: the result is not whole numbers");
   for (const text of where) parseCondition(text);
   return {
     bl: asInteger("bl", request.bl),
@@ -132,7 +157,9 @@ export interface ResolvedRequest {
 /** A resolved request, as a file carries it, as a request again. */
 export function asRequest(resolved: ResolvedRequest): ConvertRequest {
   const isStack = resolved.format !== "dataconvert";
-  const entries = Object.entries(resolved).filter(([key, value]) => value !== null && !(isStack && (key === "pixels" || key === "assembled")));
+  const entries = Object.entries(resolved).filter(
+    ([key, value]) => value !== null && !(isStack && (key === "pixels" || key === "assembled")),
+  );
   return Object.fromEntries(entries) as unknown as ConvertRequest;
 }
 

@@ -30,11 +30,17 @@ export interface Trailer {
 
 /** The sections that hold shots, in order. */
 export function blocksOf(spool: Spool): { section: Section; info: BlockInfo }[] {
-  return spool.sections.filter(({ name }) => name === "shots").map((section) => ({ section, info: section.info as BlockInfo }));
+  return spool.sections
+    .filter(({ name }) => name === "shots")
+    .map((section) => ({ section, info: section.info as BlockInfo }));
 }
 
 /** Reads what a section ends with. */
-export async function readTrailer(plan: ConvertPlan, spool: Spool, { section, info }: { section: Section; info: BlockInfo }): Promise<Trailer> {
+export async function readTrailer(
+  plan: ConvertPlan,
+  spool: Spool,
+  { section, info }: { section: Section; info: BlockInfo },
+): Promise<Trailer> {
   const trailer = newTrailer(info.tags.length, plan.signals.length);
   const parts = trailerParts(trailer);
   let at = section.to - parts.reduce((sum, part) => sum + part.length, 0);
@@ -75,7 +81,12 @@ function newTrailer(shots: number, signals: number): Trailer {
 
 /** The bytes of a trailer, in the order in which they stand in the spool. */
 export function trailerParts({ times, energiesEv, energySource, values, statuses }: Trailer): Uint8Array[] {
-  return [bytesOf(times), bytesOf(energiesEv), energySource, ...values.flatMap((column, i) => [bytesOf(column), statuses[i] ?? new Uint8Array(0)])];
+  return [
+    bytesOf(times),
+    bytesOf(energiesEv),
+    energySource,
+    ...values.flatMap((column, i) => [bytesOf(column), statuses[i] ?? new Uint8Array(0)]),
+  ];
 }
 
 /** The memory of numbers as bytes. */

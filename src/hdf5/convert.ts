@@ -52,11 +52,17 @@ export interface Converted {
  * @throws FILE_EXISTS when the file is there, or something else is on its way to it
  * @throws WRITE_FAILED when the disk is full or the folder not writable; what was read is kept
  * @throws FRAME_MISSING with `missing: "error"`; what was read is thrown away
- * @throws NO_SHOTS, NO_DARK, BAD_ARGUMENT and what the source throws; after a failure of the source what was read is kept
+ * @throws NO_SHOTS, NO_DARK, BAD_ARGUMENT and what the source throws; after a failure of the source what was read is
+ * kept
  * @example
  * await convert(facility, { bl: 3, run: 206178, shots: "exposed", compression: "gzip-1" }, "206178.h5");
  */
-export async function convert(source: ConvertSource, request: ConvertRequest, path: string, options: ConvertOptions = {}): Promise<Converted> {
+export async function convert(
+  source: ConvertSource,
+  request: ConvertRequest,
+  path: string,
+  options: ConvertOptions = {},
+): Promise<Converted> {
   const target = resolve(asText("path", path));
   const resolved = resolveRequest(request);
   const files = partFiles(target);
@@ -101,34 +107,73 @@ export async function convert(source: ConvertSource, request: ConvertRequest, pa
  * A conversion that was killed after its file got its name and before all else was removed: only that is left to do.
  * The file is known by its inode, which a rename does not change.
  */
-async function finishedBefore(target: string, path: string, plan: ConvertPlan, fingerprint: string): Promise<Converted | undefined> {
+async function finishedBefore(
+  target: string,
+  path: string,
+  plan: ConvertPlan,
+  fingerprint: string,
+): Promise<Converted | undefined> {
   const files = partFiles(target);
   const known = readJournal(files.journal);
   const found = statSync(target, { throwIfNoEntry: false });
-  if (known?.whole === undefined || known.plan !== fingerprint || found?.ino !== known.whole.ino || found.size !== known.whole.size) return undefined;
+  if (
+    known?.whole === undefined ||
+    known.plan !== fingerprint ||
+    found?.ino !== known.whole.ino ||
+    found.size !== known.whole.size
+  )
+    return undefined;
   const provenance = await provenanceOf(target);
   await removeParts(files);
   const geomPath = plan.request.format === "dataconvert" ? null : geomBeside(target);
-  return { path, geomPath, bytes: found.size, images: known.whole.images, resumedShots: plan.tags.length, ledger: provenance.ledger, provenance };
+  return {
+    path,
+    geomPath,
+    bytes: found.size,
+    images: known.whole.images,
+    resumedShots: plan.tags.length,
+    ledger: provenance.ledger,
+    provenance,
+  };
 }
 
 /** @throws FILE_EXISTS, WRITE_FAILED before anything is made */
 function checkTarget(target: string, overwrite: boolean): void {
   const found = statSync(target, { throwIfNoEntry: false });
   if (found === undefined) return;
-  if (found.isDirectory()) throw new SaclaError("WRITE_FAILED", `${show(target)} is a folder; name a file.`, { details: { path: target } });
+  if (found.isDirectory())
+    throw new SaclaError("WRITE_FAILED", `${show(target)} is a folder; name a file.`, { details: { path: target } });
   // It would be replaced by a file, /dev/null too.
-  if (!found.isFile()) throw new SaclaError("WRITE_FAILED", `${show(target)} is a device or a pipe; name a file.`, { details: { path: target } });
+  if (!found.isFile())
+    throw new SaclaError("WRITE_FAILED", `${show(target)} is a device or a pipe; name a file.`, {
+      details: { path: target },
+    });
   if (overwrite) return;
-  throw new SaclaError("FILE_EXISTS", `${show(target)} is there already; choose another name, or overwrite it: --overwrite, in a script { overwrite: true }.`, {
-    details: { path: target },
-  });
+  throw new SaclaError(
+    "FILE_EXISTS",
+    `${show(target)} is there already; choose another name, or overwrite it: --overwrite, in a script { overwrite: true }.`,
+    {
+      details: { path: target },
+    },
+  );
 }
 
 /** The same for two calls exactly when they make the same file. */
 function fingerprintOf(plan: ConvertPlan, url: string | null): string {
   const { request, info, apiVersion, tags, sensors, signals, items, configuredEv, selection } = plan;
-  const text = JSON.stringify({ request, info, apiVersion, url, tags: [...tags], sensors, signals, items, configuredEv, selection, versions: versions() });
+  const text = JSON.stringify({
+    request,
+    info,
+    apiVersion,
+    url,
+    tags: [...tags],
+    sensors,
+    signals,
+    items,
+    configuredEv,
+    selection,
+    versions: versions(),
+  });
   return createHash("sha256").update(text).digest("hex");
 }
 
@@ -140,7 +185,12 @@ interface Composed {
 }
 
 /** Makes the file from what was read: the same calls in the same order whatever happened before. */
-async function compose(plan: ConvertPlan, spool: Spool, dark: DarkInfo | null, options: ConvertOptions): Promise<Composed> {
+async function compose(
+  plan: ConvertPlan,
+  spool: Spool,
+  dark: DarkInfo | null,
+  options: ConvertOptions,
+): Promise<Composed> {
   const blocks = blocksOf(spool);
   const tags = Uint32Array.from(blocks.flatMap(({ info }) => info.tags));
   const ledger = wholeLedger(
@@ -148,7 +198,11 @@ async function compose(plan: ConvertPlan, spool: Spool, dark: DarkInfo | null, o
     blocks.map(({ info }) => info),
   );
   if (tags.length === 0)
-    throw new SaclaError("NO_SHOTS", `None of the ${plan.tags.length} shots has all its images, so there is nothing to write.`, { details: { ledger } });
+    throw new SaclaError(
+      "NO_SHOTS",
+      `None of the ${plan.tags.length} shots has all its images, so there is nothing to write.`,
+      { details: { ledger } },
+    );
   const writer = await H5Writer.create(spool.files.part, plan.info.starttime);
   try {
     const layout = layoutFor(writer, plan);
@@ -210,7 +264,11 @@ async function writeShots(plan: ConvertPlan, spool: Spool, layout: Layout, optio
   return { images, times: Float64Array.from(times), energyFrom };
 }
 
-function newImage({ type, rows, columns }: Item): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
+function newImage({
+  type,
+  rows,
+  columns,
+}: Item): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
   const n = rows * columns;
   if (type === "float32") return new Float32Array(n);
   return type === "uint16" ? new Uint16Array(n) : new Int32Array(n);
@@ -253,11 +311,21 @@ function photonScale(blocks: readonly BlockInfo[], energyFrom: readonly number[]
     unitsPerPhoton: UNITS_PER_PHOTON,
     evPerElectron: EV_PER_ELECTRON,
     energyFrom: Object.fromEntries(energySources.map((name, i) => [name, energyFrom[i] ?? 0])),
-    clipped: [sumOf(({ clipped }) => clipped[0]), sumOf(({ clipped }) => clipped[1]), sumOf(({ clipped }) => clipped[2])],
+    clipped: [
+      sumOf(({ clipped }) => clipped[0]),
+      sumOf(({ clipped }) => clipped[1]),
+      sumOf(({ clipped }) => clipped[2]),
+    ],
   };
 }
 
-function describeMaking(plan: ConvertPlan, dark: DarkInfo | null, photons: PhotonScale | null, ledger: Ledger, url: string | null): Provenance {
+function describeMaking(
+  plan: ConvertPlan,
+  dark: DarkInfo | null,
+  photons: PhotonScale | null,
+  ledger: Ledger,
+  url: string | null,
+): Provenance {
   const { request, info, apiVersion, signals, configuredEv, tagStep, sensors } = plan;
   const seed = /^sim:.*[?&]seed=(\d+)/.exec(url ?? "")?.[1];
   return {
@@ -277,7 +345,10 @@ let known: Provenance["versions"] | undefined;
 /** Versions that decide the bytes of a file; that of h5wasm is pinned. */
 function versions(): Provenance["versions"] {
   if (known === undefined) {
-    const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string; dependencies: { h5wasm: string } };
+    const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+      version: string;
+      dependencies: { h5wasm: string };
+    };
     known = { sacla: manifest.version, h5wasm: manifest.dependencies.h5wasm };
   }
   return known;

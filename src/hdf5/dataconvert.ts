@@ -24,7 +24,9 @@ export function readRuns(file: H5File, options: ArchiveOptions): StoredRun[] {
   const runs = Array.from(required(file, path, file.numbers(path)));
   if (runs.length === 0) throw notDataConvert(file, path, "is empty");
   const provenance = readProvenance(file);
-  return runs.sort((a, b) => a - b).map((run) => new StoredRun(file, run, options, provenance?.request.run === run ? provenance : undefined));
+  return runs
+    .sort((a, b) => a - b)
+    .map((run) => new StoredRun(file, run, options, provenance?.request.run === run ? provenance : undefined));
 }
 
 /** One `/run_<N>` group. Everything small is read at once, so that a broken file is known when it is opened. */
@@ -78,7 +80,9 @@ export class StoredRun {
     this.hightag = options.hightag ?? provenance?.run.hightagnumber ?? hightagAt(this.startTime);
     this.comment = file.text(`${this.#root}/exp_info/comment`) ?? "";
     this.detectors = this.#findDetectors();
-    this.detectorIds = groupDetectors([...this.detectors.keys()]).flatMap(({ id, sensors }) => (sensors.includes(id) ? sensors : [id, ...sensors]));
+    this.detectorIds = groupDetectors([...this.detectors.keys()]).flatMap(({ id, sensors }) =>
+      sensors.includes(id) ? sensors : [id, ...sensors],
+    );
   }
 
   /** Configured photon energy in keV. @throws UNSUPPORTED when the file has none */
@@ -114,7 +118,10 @@ export class StoredRun {
     return row === undefined ? undefined : this.#times[row];
   }
 
-  /** A leaf of `event_info`, one number per {@link rowOf}. @throws FILE_DAMAGED when it has another length than the tag list */
+  /**
+   * A leaf of `event_info`, one number per {@link rowOf}.
+   * @throws FILE_DAMAGED when it has another length than the tag list
+   */
   column(leaf: string): Float64Array {
     const known = this.#columns.get(leaf);
     if (known !== undefined) return known;
@@ -183,7 +190,11 @@ export class StoredRun {
     const path = `${this.#root}/event_info/${leaf}`;
     const values = required(this.#file, path, this.#file.numbers(path));
     if (values.length !== this.#rows.size) {
-      throw damaged(this.#file, path, `has ${values.length} values, but ${this.#tagListPath} has ${this.#rows.size} tags`);
+      throw damaged(
+        this.#file,
+        path,
+        `has ${values.length} values, but ${this.#tagListPath} has ${this.#rows.size} tags`,
+      );
     }
     return values;
   }
@@ -192,7 +203,12 @@ export class StoredRun {
   #timeAt(end: "start" | "end"): number {
     const hasTime = (tag: number): boolean => Number.isFinite(this.timeOf(tag));
     const near = end === "start" ? this.tags.find(hasTime) : this.tags.findLast(hasTime);
-    if (near === undefined) throw damaged(this.#file, `${this.#root}/event_info/time_stamp`, `has no time for any of its ${this.tags.length} tags`);
+    if (near === undefined)
+      throw damaged(
+        this.#file,
+        `${this.#root}/event_info/time_stamp`,
+        `has no time for any of its ${this.tags.length} tags`,
+      );
     const tag = end === "start" ? this.startTag : this.endTag;
     return (this.timeOf(near) ?? NaN) + (tag - near) / TAGS_PER_SECOND;
   }
@@ -204,7 +220,8 @@ export class StoredRun {
       const path = `${this.#root}/${group}`;
       const namePath = `${path}/detector_info/detector_name`;
       const id = required(this.#file, namePath, this.#file.text(namePath)) || `detector_2d_${k}`;
-      if (detectors.has(id)) throw damaged(this.#file, namePath, `is ${show(id)}, the name of another detector of the run too`);
+      if (detectors.has(id))
+        throw damaged(this.#file, namePath, `is ${show(id)}, the name of another detector of the run too`);
       detectors.set(id, new StoredDetector(this.#file, path, id, this.run, this.tags));
     }
     this.#checkListedDetectors(groups);
@@ -217,7 +234,8 @@ export class StoredRun {
   #checkListedDetectors(groups: readonly string[]): void {
     const path = `${this.#root}/run_info/detector_config/detector_2d_list`;
     for (const k of this.#file.numbers(path) ?? []) {
-      if (!groups.includes(`detector_2d_${k}`)) throw damaged(this.#file, `${this.#root}/detector_2d_${k}`, `is not there, though ${path} names it`);
+      if (!groups.includes(`detector_2d_${k}`))
+        throw damaged(this.#file, `${this.#root}/detector_2d_${k}`, `is not there, though ${path} names it`);
     }
   }
 
@@ -253,13 +271,21 @@ function required<T>(file: H5File, path: string, value: T | undefined): T {
 }
 
 function notDataConvert(file: H5File, path: string, what: string): SaclaError {
-  return new SaclaError("NOT_DATACONVERT", `${show(file.path)} does not have the DataConvert layout: ${path} ${what}.`, {
-    details: { file: file.path, path },
-  });
+  return new SaclaError(
+    "NOT_DATACONVERT",
+    `${show(file.path)} does not have the DataConvert layout: ${path} ${what}.`,
+    {
+      details: { file: file.path, path },
+    },
+  );
 }
 
 function damaged(file: H5File, path: string, what: string): SaclaError {
-  return new SaclaError("FILE_DAMAGED", `${show(file.path)} is half-written or damaged: ${path} ${what}. Convert the run again.`, {
-    details: { file: file.path, path },
-  });
+  return new SaclaError(
+    "FILE_DAMAGED",
+    `${show(file.path)} is half-written or damaged: ${path} ${what}. Convert the run again.`,
+    {
+      details: { file: file.path, path },
+    },
+  );
 }

@@ -10,8 +10,9 @@ import { openArchiveFolder } from "./archive-folder.ts";
 const optionNames = ["bl", "hightag"] as const;
 
 /**
- * Opens `file:run.h5`, `file:///data/run.h5` or a plain path as an archive, and `file:folder` as all archives in it. Options: `?bl=3` and `?hightag=201402`,
- * as in {@link openArchive}. In a `file://` address, `%20` and the like stand for characters, as in a browser.
+ * Opens `file:run.h5`, `file:///data/run.h5` or a plain path as an archive, and `file:folder` as all archives in it.
+ * Options: `?bl=3` and `?hightag=201402`, as in {@link openArchive}. In a `file://` address, `%20` and the like stand
+ * for characters, as in a browser.
  *
  * @throws BAD_URL when there is no path, an unknown option, or an option that is not a whole number
  * @throws what {@link openArchive} and {@link openArchiveFolder} throw
@@ -25,7 +26,8 @@ export async function fileScheme(address: Address): Promise<Endpoint> {
   const options: { bl?: number; hightag?: number } = {};
   for (const [key, text] of address.options) {
     const name = optionNames.find((known) => known === key);
-    if (name === undefined) throw badUrl(address, `has the option ${show(key)}; allowed are ${optionNames.join(" and ")}`);
+    if (name === undefined)
+      throw badUrl(address, `has the option ${show(key)}; allowed are ${optionNames.join(" and ")}`);
     if (!/^\d{1,6}$/.test(text)) throw badUrl(address, `has ${name}=${text}, which is not a whole number`);
     options[name] = Number(text);
   }

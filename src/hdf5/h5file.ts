@@ -42,12 +42,17 @@ export function loadH5(): Promise<H5> {
 function collectComplaints(h5: H5): H5 {
   const streams: typeof h5.FS & Partial<{ getStream(fd: number): object }> = h5.FS;
   const write = (_stream: object, bytes: Uint8Array, offset: number, length: number): number => {
-    if (complaint.text.length < MAX_COMPLAINT) complaint.text += Buffer.from(bytes.subarray(offset, offset + length)).toString();
+    if (complaint.text.length < MAX_COMPLAINT)
+      complaint.text += Buffer.from(bytes.subarray(offset, offset + length)).toString();
     return length;
   };
   const characterDevice = { mode: 0o020000 };
   const stderr = streams.getStream?.(2);
-  if (stderr === undefined) throw new SaclaError("INTERNAL", "This version of h5wasm does not show what HDF5 prints; use the version sacla asks for.");
+  if (stderr === undefined)
+    throw new SaclaError(
+      "INTERNAL",
+      "This version of h5wasm does not show what HDF5 prints; use the version sacla asks for.",
+    );
   Object.assign(stderr, { node: characterDevice, stream_ops: { write } });
   return h5;
 }
@@ -94,7 +99,11 @@ export class H5File {
       const id = attempt(
         () => h5.open(path, h5.H5F_ACC_RDONLY, false, -1, -1),
         (reason, cause) =>
-          new SaclaError("FILE_DAMAGED", `${show(path)} is HDF5 but does not open (${reason}); copy or convert it again.`, { details: { path }, cause }),
+          new SaclaError(
+            "FILE_DAMAGED",
+            `${show(path)} is HDF5 but does not open (${reason}); copy or convert it again.`,
+            { details: { path }, cause },
+          ),
       );
       return new H5File(path, raw, h5, id);
     } catch (error) {
@@ -167,7 +176,8 @@ export class H5File {
     const values = this.numbers(path);
     if (values === undefined) return undefined;
     const [value] = values;
-    if (values.length !== 1 || value === undefined) throw this.#unexpected(path, `${values.length} numbers, but must be one`);
+    if (values.length !== 1 || value === undefined)
+      throw this.#unexpected(path, `${values.length} numbers, but must be one`);
     return value;
   }
 
@@ -178,7 +188,8 @@ export class H5File {
   text(path: string): string | undefined {
     const meta = this.#metadata(path);
     if (meta === undefined) return undefined;
-    if (meta.type !== STRING || meta.total_size !== 1) throw this.#unexpected(path, `${describe(meta)}, but must be one text`);
+    if (meta.type !== STRING || meta.total_size !== 1)
+      throw this.#unexpected(path, `${describe(meta)}, but must be one text`);
     const at = this.#read(path, meta.size);
     const { HEAPU8 } = this.#h5;
     if (!meta.vlen) return textIn(HEAPU8.subarray(at, at + meta.size));
@@ -191,7 +202,8 @@ export class H5File {
   /** A dataset of any kind as it is in memory, and its type and shape in words: for comparing files. */
   bytes(path: string): { bytes: Uint8Array; description: string } {
     const meta = this.#metadata(path);
-    if (meta === undefined || meta.shape === null) return { bytes: new Uint8Array(0), description: meta === undefined ? "no dataset" : "empty" };
+    if (meta === undefined || meta.shape === null)
+      return { bytes: new Uint8Array(0), description: meta === undefined ? "no dataset" : "empty" };
     const bytes = meta.size * meta.total_size;
     const at = this.#read(path, bytes);
     return { bytes: this.#h5.HEAPU8.slice(at, at + bytes), description: `${describe(meta)} (${meta.size} bytes each)` };
@@ -199,7 +211,8 @@ export class H5File {
 
   /**
    * Fills `out`, row-major, with an image of shape [rows, columns]; in float32, pixels of any type are given.
-   * @throws FILE_DAMAGED when the image has another shape, or another type than uint16 for `out` of uint16, or cannot be read
+   * @throws FILE_DAMAGED when the image has another shape, or another type than uint16 for `out` of uint16, or cannot
+   * be read
    * @throws UNSUPPORTED when pixels are of another type, or compressed by a filter that is not built in
    */
   readImage(path: string, rows: number, columns: number, out: Pixels): void {
@@ -208,11 +221,16 @@ export class H5File {
     const type = meta === undefined ? undefined : numberType(meta);
     const isOther = (wanted: string): SaclaError => {
       const found = meta === undefined ? "is not there" : `is ${describe(meta)}`;
-      return new SaclaError("FILE_DAMAGED", `${path} of ${show(this.path)} ${found}, but the detector's images ${wanted}.`, {
-        details: { file: this.path, path, shape, expected: [rows, columns] },
-      });
+      return new SaclaError(
+        "FILE_DAMAGED",
+        `${path} of ${show(this.path)} ${found}, but the detector's images ${wanted}.`,
+        {
+          details: { file: this.path, path, shape, expected: [rows, columns] },
+        },
+      );
     };
-    if (meta === undefined || shape.length !== 2 || shape[0] !== rows || shape[1] !== columns) throw isOther(`have shape [${rows}, ${columns}]`);
+    if (meta === undefined || shape.length !== 2 || shape[0] !== rows || shape[1] !== columns)
+      throw isOther(`have shape [${rows}, ${columns}]`);
     const Pixels = pixelArrays[type ?? ""];
     if (Pixels === undefined) {
       throw new SaclaError(
@@ -256,7 +274,10 @@ export class H5File {
   }
 
   #call<T>(path: string, work: (h5: H5) => T): T {
-    if (!this.#open) throw new SaclaError("CLOSED", `${show(this.path)} was closed before ${path} was read; open it again.`, { details: { path } });
+    if (!this.#open)
+      throw new SaclaError("CLOSED", `${show(this.path)} was closed before ${path} was read; open it again.`, {
+        details: { path },
+      });
     return attempt(
       () => work(this.#h5),
       (reason, cause) => this.#unreadable(path, reason, cause),
@@ -276,14 +297,20 @@ export class H5File {
   }
 
   #damaged(path: string, reason: string, cause: unknown): SaclaError {
-    return new SaclaError("FILE_DAMAGED", `${path} of ${show(this.path)} cannot be read (${reason}); copy or convert the file again.`, {
-      details: { file: this.path, path },
-      cause,
-    });
+    return new SaclaError(
+      "FILE_DAMAGED",
+      `${path} of ${show(this.path)} cannot be read (${reason}); copy or convert the file again.`,
+      {
+        details: { file: this.path, path },
+        cause,
+      },
+    );
   }
 
   #unexpected(path: string, what: string): SaclaError {
-    return new SaclaError("NOT_DATACONVERT", `${path} of ${show(this.path)} is ${what}.`, { details: { file: this.path, path } });
+    return new SaclaError("NOT_DATACONVERT", `${path} of ${show(this.path)} is ${what}.`, {
+      details: { file: this.path, path },
+    });
   }
 }
 
@@ -313,7 +340,10 @@ function numberType({ type, size, signed, enum_type }: H5Metadata): NumberType |
 }
 
 function describe(meta: H5Metadata): string {
-  const type = meta.type === STRING ? "text" : (numberType(meta) ?? (meta.type === FLOAT ? `f${meta.size}` : `of HDF5 type class ${meta.type}`));
+  const type =
+    meta.type === STRING
+      ? "text"
+      : (numberType(meta) ?? (meta.type === FLOAT ? `f${meta.size}` : `of HDF5 type class ${meta.type}`));
   if (meta.shape === null) return "empty";
   return meta.shape.length === 0 ? `one ${type}` : `${type} of shape [${meta.shape.join(", ")}]`;
 }

@@ -81,7 +81,15 @@ export class H5Writer {
   }
 
   /** An empty stack of images of one shape, chunks of `chunkRows` rows of one image, to be filled by {@link append}. */
-  stack(path: string, sample: H5Numbers, rows: number, columns: number, images: number, chunkRows: number, gzip?: number): void {
+  stack(
+    path: string,
+    sample: H5Numbers,
+    rows: number,
+    columns: number,
+    images: number,
+    chunkRows: number,
+    gzip?: number,
+  ): void {
     const storage = { chunks: [1, chunkRows, columns], gzip, maxShape: [images, rows, columns] };
     this.#create(path, sample.subarray(0, 0) as H5Numbers, numberType(sample), [0, rows, columns], storage);
     this.#stacks.set(path, 0);
@@ -112,7 +120,9 @@ export class H5Writer {
   /** A numbers attribute, a list, of an object that is there. */
   numbersAttribute(path: string, name: string, values: H5Numbers): void {
     const at = this.#load(path, values);
-    this.#call(path, (h5) => h5.create_attribute(this.#id, path, name, BigInt(at), metadata(numberType(values), [values.length], {})));
+    this.#call(path, (h5) =>
+      h5.create_attribute(this.#id, path, name, BigInt(at), metadata(numberType(values), [values.length], {})),
+    );
   }
 
   /** Writes what is still in memory and closes; a second call does nothing. @throws WRITE_FAILED */
@@ -158,7 +168,10 @@ export class H5Writer {
   }
 
   #call<T>(path: string, work: (h5: H5) => T): T {
-    if (!this.#open) throw new SaclaError("CLOSED", `${show(this.path)} was closed before ${path} was written.`, { details: { path } });
+    if (!this.#open)
+      throw new SaclaError("CLOSED", `${show(this.path)} was closed before ${path} was written.`, {
+        details: { path },
+      });
     return stillAt(this.#now, () =>
       attempt(
         () => work(this.#h5),
@@ -178,7 +191,11 @@ interface ElementType {
 
 function numberType(values: H5Numbers): ElementType {
   const isFloat = values instanceof Float32Array || values instanceof Float64Array;
-  const isSigned = values instanceof Int8Array || values instanceof Int16Array || values instanceof Int32Array || values instanceof BigInt64Array;
+  const isSigned =
+    values instanceof Int8Array ||
+    values instanceof Int16Array ||
+    values instanceof Int32Array ||
+    values instanceof BigInt64Array;
   return { type: isFloat ? FLOAT : INTEGER, size: values.BYTES_PER_ELEMENT, signed: isFloat || isSigned };
 }
 
@@ -218,5 +235,8 @@ function writeFailed(path: string, reason: string, cause: unknown): SaclaError {
   // What the system said stands deep in the error stack of HDF5.
   const said = cause instanceof Error ? /error message = '([^']*)'/.exec(cause.message)?.[1] : undefined;
   const why = said === "No space left on device" ? "the disk is full" : (said ?? reason);
-  return new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${why}.`, { details: { path, reason }, cause });
+  return new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${why}.`, {
+    details: { path, reason },
+    cause,
+  });
 }

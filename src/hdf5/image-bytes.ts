@@ -17,11 +17,13 @@ type Target = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | U
 const { f8: _, ...narrow } = numberArrays;
 
 /** Types that pixels may have, as arrays in memory. */
-export const pixelArrays: Readonly<Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>> = narrow;
+export const pixelArrays: Readonly<
+  Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>
+> = narrow;
 
 /**
- * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in other
- * threads.
+ * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in
+ * other threads.
  * @throws NotUnderstood when it is stored in a way that only the library knows, or does not fit into `out` without loss
  */
 export function readPixels(raw: RawFile, dataset: RawDataset, out: Pixels): void | Promise<void> {
@@ -35,7 +37,8 @@ export function readPixels(raw: RawFile, dataset: RawDataset, out: Pixels): void
   if (isOneRun && filters.length === 0 && only !== undefined) raw.read(bytes, only.address);
   else {
     const chunks = chunksOf(dataset);
-    if (chunks.isDeflated && chunks.length >= WORTH_A_THREAD) return inflateAll(raw, pieces, chunks, bytes).then(() => settle(element, target, out));
+    if (chunks.isDeflated && chunks.length >= WORTH_A_THREAD)
+      return inflateAll(raw, pieces, chunks, bytes).then(() => settle(element, target, out));
     for (const piece of pieces) {
       const stored = raw.lend(piece.address, piece.bytes);
       place(chunks, piece, chunks.isDeflated ? inflateSync(stored, limits(chunks)) : stored, bytes);
@@ -102,9 +105,17 @@ function chunksOf({ element, layout, filters, shape }: RawDataset): Chunks {
   const length = chunkRows * chunkColumns * element.bytes;
   const isDeflated = filters.at(-1) === DEFLATE;
   const isShuffled = filters[0] === SHUFFLE;
-  if (filters.length !== Number(isDeflated) + Number(isShuffled)) throw new NotUnderstood(`filters ${filters.join(", ")}`);
+  if (filters.length !== Number(isDeflated) + Number(isShuffled))
+    throw new NotUnderstood(`filters ${filters.join(", ")}`);
   if (length > MOST_BYTES) throw new NotUnderstood(`chunks of ${length} bytes`);
-  return { shape: [rows, columns], chunk: [chunkRows, chunkColumns], elementBytes: element.bytes, length, isDeflated, isShuffled };
+  return {
+    shape: [rows, columns],
+    chunk: [chunkRows, chunkColumns],
+    elementBytes: element.bytes,
+    length,
+    isDeflated,
+    isShuffled,
+  };
 }
 
 function limits({ length }: Chunks): { chunkSize: number; maxOutputLength: number } {
@@ -112,7 +123,11 @@ function limits({ length }: Chunks): { chunkSize: number; maxOutputLength: numbe
 }
 
 async function inflateAll(raw: RawFile, pieces: readonly Piece[], chunks: Chunks, out: Uint8Array): Promise<void> {
-  await Promise.all(pieces.map(async (piece) => place(chunks, piece, await inflateInThread(raw.bytes(piece.address, piece.bytes), limits(chunks)), out)));
+  await Promise.all(
+    pieces.map(async (piece) =>
+      place(chunks, piece, await inflateInThread(raw.bytes(piece.address, piece.bytes), limits(chunks)), out),
+    ),
+  );
 }
 
 /** Puts a decompressed piece to its place among the bytes of the image. */
@@ -148,7 +163,11 @@ function unshuffle(bytes: Uint8Array, elementBytes: number): Uint8Array {
   const out = new Uint32Array(count);
   const [second, third, fourth] = [count, 2 * count, 3 * count];
   for (let i = 0; i < count; i++) {
-    out[i] = (bytes[i] ?? 0) | ((bytes[second + i] ?? 0) << 8) | ((bytes[third + i] ?? 0) << 16) | ((bytes[fourth + i] ?? 0) << 24);
+    out[i] =
+      (bytes[i] ?? 0) |
+      ((bytes[second + i] ?? 0) << 8) |
+      ((bytes[third + i] ?? 0) << 16) |
+      ((bytes[fourth + i] ?? 0) << 24);
   }
   return new Uint8Array(out.buffer);
 }

@@ -39,7 +39,9 @@ export class ImagePlaces {
     this.#addresses = new Float64Array(tags.length);
   }
 
-  /** Whether the detector has an image of the tag, with a status of 1 or none; undefined when only the library can tell. */
+  /**
+   * Whether the detector has an image of the tag, with a status of 1 or none; undefined when only the library can tell.
+   */
   has(tag: number): boolean | undefined {
     const known = this.#look(this.#indexOf(tag));
     return known === ASK_LIBRARY ? undefined : known !== ABSENT;
@@ -75,7 +77,8 @@ export class ImagePlaces {
   /** How the image of a tag is stored, for comparing: the same words for images that are read in the same way. */
   storageOf(tag: number): string {
     const index = this.#indexOf(tag);
-    const { element, layout, filters } = (this.#known[index] === IN_ONE_RUN && this.#common) || datasetAt(this.#raw, this.#addresses[index] ?? NaN);
+    const { element, layout, filters } =
+      (this.#known[index] === IN_ONE_RUN && this.#common) || datasetAt(this.#raw, this.#addresses[index] ?? NaN);
     return JSON.stringify([element, layout.kind, filters]);
   }
 
@@ -136,7 +139,8 @@ export class ImagePlaces {
   #numberAt(address: number): number {
     const dataset = datasetAt(this.#raw, address);
     const { element, layout } = dataset;
-    if (layout.kind !== "run" || element.kind === "f" || element.bigEndian || bytesOf(dataset) !== element.bytes) throw new NotUnderstood("not one number");
+    if (layout.kind !== "run" || element.kind === "f" || element.bigEndian || bytesOf(dataset) !== element.bytes)
+      throw new NotUnderstood("not one number");
     return uintOf(this.#raw.view(layout.address, element.bytes), 0, element.bytes);
   }
 
@@ -160,9 +164,9 @@ function isSame(a: Element, b: Element): boolean {
 }
 
 /**
- * The answer when the tables are not understood, or cannot be read: the library then says what it is. Anything can stand
- * in a damaged file, so a table that leads out of its bounds (RangeError) or in a circle (the same), or bytes that do not
- * decompress (an error with a code) are no fault of ours.
+ * The answer when the tables are not understood, or cannot be read: the library then says what it is. Anything can
+ * stand in a damaged file, so a table that leads out of its bounds (RangeError) or in a circle (the same), or bytes
+ * that do not decompress (an error with a code) are no fault of ours.
  */
 function leaveToLibrary<T>(error: unknown, answer: T): T {
   const hasCode = error instanceof Error && "code" in error;

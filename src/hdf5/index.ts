@@ -10,7 +10,14 @@ export { type Converted, type ConvertOptions, convert } from "./convert.ts";
 export type { ConvertSource } from "./convert-plan.ts";
 export { type ConvertPreview, previewConversion } from "./convert-preview.ts";
 export type { ConvertProgress, DarkInfo, ReadOptions } from "./convert-read.ts";
-export { type ConvertRequest, type FileFormat, fileFormats, type ResolvedRequest, type ShotClass, shotClasses } from "./convert-request.ts";
+export {
+  type ConvertRequest,
+  type FileFormat,
+  fileFormats,
+  type ResolvedRequest,
+  type ShotClass,
+  shotClasses,
+} from "./convert-request.ts";
 export type { ArchiveOptions } from "./dataconvert.ts";
 export { fileScheme } from "./file-scheme.ts";
 export { type LayoutFinding, type LayoutRule, layoutRules } from "./layout-rules.ts";

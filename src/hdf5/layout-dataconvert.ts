@@ -30,7 +30,10 @@ export class DataConvertLayout implements Layout {
     this.#root = `/run_${plan.request.run}`;
     this.#gzip = gzipLevel(plan.request.compression);
     let [sensors, assembled] = [0, 0];
-    this.#paths = plan.items.map(({ kind }) => `${this.#root}/${kind === "sensor" ? `detector_2d_${++sensors}` : `detector_2d_assembled_${++assembled}`}`);
+    this.#paths = plan.items.map(
+      ({ kind }) =>
+        `${this.#root}/${kind === "sensor" ? `detector_2d_${++sensors}` : `detector_2d_assembled_${++assembled}`}`,
+    );
   }
 
   begin(): void {
@@ -76,11 +79,13 @@ export class DataConvertLayout implements Layout {
         Int32Array.from({ length: sensors }, (_, i) => i + 1),
       );
     writer.numbers(`${this.#root}/run_info/sacla_config/photon_energy_in_eV`, Float64Array.of(configuredEv), []);
-    if (tagStep > 0) writer.numbers(`${this.#root}/run_info/sacla_config/repetition_rate`, Float64Array.of(60 / tagStep), []);
+    if (tagStep > 0)
+      writer.numbers(`${this.#root}/run_info/sacla_config/repetition_rate`, Float64Array.of(60 / tagStep), []);
   }
 
   #detectorInfo(path: string, item: Item): void {
-    const sensors = item.kind === "sensor" ? this.#plan.sensors.filter(({ id }) => id === item.id) : this.#sensorsOf(item.id);
+    const sensors =
+      item.kind === "sensor" ? this.#plan.sensors.filter(({ id }) => id === item.id) : this.#sensorsOf(item.id);
     const [first] = sensors;
     if (first === undefined) return;
     const info = `${path}/detector_info`;
@@ -120,8 +125,17 @@ function writeSensorInfo(writer: H5Writer, info: string, { id, absGain, geometry
  * `saturated`. `missing` has no sign in the DataConvert layout: it is NaN too, and told apart by a list of status
  * codes (0 ok, 1 not-converged, 2 saturated, 3 missing) at `statusPath`.
  */
-export function writeSignal(writer: H5Writer, path: string, statusPath: string, { id, unit }: StoredSignal, values: Float64Array, status: Uint8Array): void {
-  const isWhole = (unit === "" || unit === "pulse") && values.every((v, i) => status[i] === STATUS_OK && Number.isInteger(v) && Math.abs(v) <= MAX_INT32);
+export function writeSignal(
+  writer: H5Writer,
+  path: string,
+  statusPath: string,
+  { id, unit }: StoredSignal,
+  values: Float64Array,
+  status: Uint8Array,
+): void {
+  const isWhole =
+    (unit === "" || unit === "pulse") &&
+    values.every((v, i) => status[i] === STATUS_OK && Number.isInteger(v) && Math.abs(v) <= MAX_INT32);
   const shown = isWhole ? Int32Array.from(values) : values.map((v, i) => numberFor(v, status[i] ?? STATUS_MISSING));
   writer.numbers(path, shown);
   writer.attribute(path, "equipment_id", id);

@@ -90,7 +90,9 @@ abstract class StackLayout implements Layout {
   }
 }
 
-/** Cheetah's files at SACLA: one group a tag (dxtbx FormatHDF5SaclaMPCCD; prepare-cheetah-sacla-api2.py for /metadata). */
+/**
+ * Cheetah's files at SACLA: one group a tag (dxtbx FormatHDF5SaclaMPCCD; prepare-cheetah-sacla-api2.py for /metadata).
+ */
 export class CheetahLayout extends StackLayout {
   protected readonly dataPath = "/%/data";
 
@@ -133,7 +135,10 @@ export class CheetahLayout extends StackLayout {
     );
     writer.numbers("/metadata/distance_in_mm", Float64Array.of(request.cameraLengthMm), []);
     const { rows, columns } = this.item;
-    writer.numbers("/metadata/pixelmask", this.badStack(new Uint16Array(rows * columns), 1), [rows, columns], { chunks: [rows, columns], gzip: 1 });
+    writer.numbers("/metadata/pixelmask", this.badStack(new Uint16Array(rows * columns), 1), [rows, columns], {
+      chunks: [rows, columns],
+      gzip: 1,
+    });
   }
 
   shot(tag: number, energyEv: number, images: readonly (H5Numbers | null)[]): void {
@@ -142,7 +147,12 @@ export class CheetahLayout extends StackLayout {
     this.energiesEv.push(energyEv);
     const { rows, columns } = this.item;
     const group = `/tag-${tag}`;
-    this.writer.numbers(`${group}/data`, image, [rows, columns], this.gzip === undefined ? {} : { chunks: [this.sensorRows, columns], gzip: this.gzip });
+    this.writer.numbers(
+      `${group}/data`,
+      image,
+      [rows, columns],
+      this.gzip === undefined ? {} : { chunks: [this.sensorRows, columns], gzip: this.gzip },
+    );
     this.writer.numbers(`${group}/photon_energy_ev`, Float64Array.of(energyEv), []);
     this.writer.numbers(`${group}/photon_wavelength_A`, Float64Array.of(EV_ANGSTROM / energyEv), []);
   }
@@ -209,7 +219,9 @@ export class NxmxLayout extends StackLayout {
   }
 
   override geom(): string {
-    return super.geom().replace(`data = ${this.dataPath}\n`, `data = ${this.dataPath}\ndim0 = %\ndim1 = ss\ndim2 = fs\n`);
+    return super
+      .geom()
+      .replace(`data = ${this.dataPath}\n`, `data = ${this.dataPath}\ndim0 = %\ndim1 = ss\ndim2 = fs\n`);
   }
 
   #detector(): void {
@@ -229,12 +241,16 @@ export class NxmxLayout extends StackLayout {
     this.#value(`${path}/y_pixel_size`, (geometries[0]?.pixelSizeYUm ?? NaN) * 1e-6, "m");
     this.#value(`${path}/saturation_value`, 0x7fff_ffff, "");
     // Bit 0 is a gap, bit 1 dead, bit 5 "other" in NXdetector's pixel_mask; here a pixel is only good or not.
-    writer.numbers(`${path}/pixel_mask`, this.badStack(new Uint32Array(rows * columns), 1), [rows, columns], { chunks: [rows, columns], gzip: 1 });
+    writer.numbers(`${path}/pixel_mask`, this.badStack(new Uint32Array(rows * columns), 1), [rows, columns], {
+      chunks: [rows, columns],
+      gzip: 1,
+    });
     this.#group(`${path}/transformations`, "NXtransformations");
     this.#translation(`${path}/transformations/distance`, request.cameraLengthMm / 1000, [0, 0, 1], [0, 0, 0], ".");
     for (const [i, { ysize, xsize }] of sensors.entries()) {
       const g = geometries[i];
-      if (g !== undefined) this.#module(`${path}/q${i + 1}`, g, i * ysize, ysize, xsize, `${path}/transformations/distance`);
+      if (g !== undefined)
+        this.#module(`${path}/q${i + 1}`, g, i * ysize, ysize, xsize, `${path}/transformations/distance`);
     }
   }
 
@@ -246,11 +262,29 @@ export class NxmxLayout extends StackLayout {
     this.writer.numbers(`${path}/data_origin`, Int32Array.of(firstRow, 0));
     this.writer.numbers(`${path}/data_size`, Int32Array.of(rows, columns));
     this.#translation(`${path}/module_offset`, 0, [0, 0, 1], corner, after);
-    this.#translation(`${path}/fast_pixel_direction`, g.pixelSizeXUm * 1e-6, [-cos, sin, 0], [0, 0, 0], `${path}/module_offset`);
-    this.#translation(`${path}/slow_pixel_direction`, g.pixelSizeYUm * 1e-6, [-sin, -cos, 0], [0, 0, 0], `${path}/module_offset`);
+    this.#translation(
+      `${path}/fast_pixel_direction`,
+      g.pixelSizeXUm * 1e-6,
+      [-cos, sin, 0],
+      [0, 0, 0],
+      `${path}/module_offset`,
+    );
+    this.#translation(
+      `${path}/slow_pixel_direction`,
+      g.pixelSizeYUm * 1e-6,
+      [-sin, -cos, 0],
+      [0, 0, 0],
+      `${path}/module_offset`,
+    );
   }
 
-  #translation(path: string, metres: number, vector: readonly number[], offset: readonly number[], after: string): void {
+  #translation(
+    path: string,
+    metres: number,
+    vector: readonly number[],
+    offset: readonly number[],
+    after: string,
+  ): void {
     this.#value(path, metres, "m");
     this.writer.attribute(path, "transformation_type", "translation");
     this.writer.numbersAttribute(path, "vector", Float64Array.from(vector));

@@ -65,7 +65,8 @@ function parseProvenance(text: string): Provenance | undefined {
 const parts = ["request", "source", "run", "ledger", "signals", "constants", "versions"] as const;
 
 function isProvenance(value: unknown): value is Provenance {
-  if (typeof value !== "object" || value === null || !("format" in value) || value.format !== PROVENANCE_FORMAT) return false;
+  if (typeof value !== "object" || value === null || !("format" in value) || value.format !== PROVENANCE_FORMAT)
+    return false;
   return parts.every((name) => typeof Reflect.get(value, name) === "object" && Reflect.get(value, name) !== null);
 }
 
@@ -81,5 +82,9 @@ export async function provenanceOf(path: string): Promise<Provenance> {
   } finally {
     file.close();
   }
-  throw new SaclaError("UNSUPPORTED", `${show(path)} does not say how it was made; only files of \`sacla convert\` can be made again.`, { details: { path } });
+  throw new SaclaError(
+    "UNSUPPORTED",
+    `${show(path)} does not say how it was made; only files of \`sacla convert\` can be made again.`,
+    { details: { path } },
+  );
 }

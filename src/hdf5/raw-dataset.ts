@@ -31,7 +31,12 @@ export interface RawDataset {
 type Layout =
   | { readonly kind: "run"; readonly address: number; readonly bytes: number }
   /** One chunk, of this many bytes where a filter changed them. */
-  | { readonly kind: "chunk"; readonly address: number; readonly bytes: number | undefined; readonly chunk: readonly number[] }
+  | {
+      readonly kind: "chunk";
+      readonly address: number;
+      readonly bytes: number | undefined;
+      readonly chunk: readonly number[];
+    }
   /** Many chunks, found through a version 1 B-tree. */
   | { readonly kind: "chunks"; readonly address: number; readonly chunk: readonly number[] };
 
@@ -54,7 +59,8 @@ export function datasetAt(raw: RawFile, address: number): RawDataset {
   });
   if (element === undefined || shape === undefined || layout === undefined) throw new NotUnderstood("not a dataset");
   const dataset = { element, shape, layout, filters };
-  if (layout.kind === "run" && (layout.bytes < bytesOf(dataset) || filters.length > 0)) throw new NotUnderstood("a run of bytes of another length");
+  if (layout.kind === "run" && (layout.bytes < bytesOf(dataset) || filters.length > 0))
+    throw new NotUnderstood("a run of bytes of another length");
   return dataset;
 }
 
@@ -80,7 +86,10 @@ export function piecesOf(raw: RawFile, dataset: RawDataset): Piece[] {
   return pieces;
 }
 
-/** Key of a chunk of an image: its bytes, what filters were left out, and its place along rows, columns and the bytes of a pixel. */
+/**
+ * Key of a chunk of an image: its bytes, what filters were left out, and its place along rows, columns and the bytes of
+ * a pixel.
+ */
 const CHUNK_KEY = 4 + 4 + 3 * 8;
 
 function chunksInTree(raw: RawFile, address: number, pieces: Piece[]): void {
@@ -118,7 +127,8 @@ function elementIn(view: DataView): Element {
 function shapeIn(view: DataView): number[] {
   const [version, rank] = [view.getUint8(0), view.getUint8(1)];
   const NULL = 2;
-  if (version > 2 || version === 0 || (version === 2 && view.getUint8(3) === NULL)) throw new NotUnderstood("another dataspace");
+  if (version > 2 || version === 0 || (version === 2 && view.getUint8(3) === NULL))
+    throw new NotUnderstood("another dataspace");
   return Array.from({ length: rank }, (_, axis) => uint64(view, (version === 1 ? 8 : 4) + 8 * axis));
 }
 
@@ -155,7 +165,10 @@ function filtersIn(view: DataView): number[] {
     const head = at + (hasName ? 8 : 6);
     const values = view.getUint16(head - 2, true);
     // The old form fills names to a multiple of 8, and an odd number of values with one more.
-    at = head + (version === 1 ? 8 * Math.ceil(nameBytes / 8) : nameBytes) + 4 * (version === 1 ? values + (values % 2) : values);
+    at =
+      head +
+      (version === 1 ? 8 * Math.ceil(nameBytes / 8) : nameBytes) +
+      4 * (version === 1 ? values + (values % 2) : values);
     filters.push(id);
   }
   return filters;

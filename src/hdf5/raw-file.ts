@@ -17,8 +17,8 @@ interface Window {
 }
 
 /**
- * The bytes of an HDF5 file by address, beside the library: HDF5 tells where images lie, but h5wasm does not pass it on.
- * Addresses are counted from the superblock, as everywhere in the file.
+ * The bytes of an HDF5 file by address, beside the library: HDF5 tells where images lie, but h5wasm does not pass it
+ * on. Addresses are counted from the superblock, as everywhere in the file.
  */
 export class RawFile {
   /** Kinds of storage in this file of which an image was compared with what the library reads. */
@@ -46,7 +46,9 @@ export class RawFile {
     try {
       const { size } = fstatSync(file);
       const notHdf5 = (why: string): SaclaError =>
-        new SaclaError("NOT_HDF5", `${show(path)} ${why}; give a file written by DataConvert or \`sacla convert\`.`, { details: { path } });
+        new SaclaError("NOT_HDF5", `${show(path)} ${why}; give a file written by DataConvert or \`sacla convert\`.`, {
+          details: { path },
+        });
       if (size === 0) throw notHdf5("is empty");
       const bytes = Buffer.alloc(signature.length);
       // The format allows a user block of 512, 1024, 2048, … bytes before the signature.
@@ -66,11 +68,16 @@ export class RawFile {
     return this.#open && this.#base + address + length <= this.#size;
   }
 
-  /** A few bytes of a table. They stay valid until the next few calls. @throws NotUnderstood past the end of the file */
+  /**
+   * A few bytes of a table. They stay valid until the next few calls.
+   * @throws NotUnderstood past the end of the file
+   */
   view(address: number, length: number): DataView {
     if (!this.has(address, length)) throw new NotUnderstood(`no ${length} bytes at ${address}`);
     const at = this.#base + address;
-    const window = this.#windows.find(({ start, length: have }) => at >= start && at + length <= start + have) ?? this.#load(at, length);
+    const window =
+      this.#windows.find(({ start, length: have }) => at >= start && at + length <= start + have) ??
+      this.#load(at, length);
     return new DataView(window.bytes.buffer, window.bytes.byteOffset + at - window.start, length);
   }
 
@@ -80,7 +87,10 @@ export class RawFile {
     this.#fill(out, this.#base + address);
   }
 
-  /** What lies at an address, in memory that is used again at the next call. @throws NotUnderstood past the end of the file */
+  /**
+   * What lies at an address, in memory that is used again at the next call.
+   * @throws NotUnderstood past the end of the file
+   */
   lend(address: number, length: number): Buffer {
     if (!this.has(address, length)) throw new NotUnderstood(`no ${length} bytes at ${address}`);
     if (this.#lent.length < length) this.#lent = Buffer.allocUnsafeSlow(length);
@@ -131,7 +141,10 @@ export class RawFile {
 
 function openToRead(path: string): number {
   const notFound = (why: string, cause?: unknown): SaclaError =>
-    new SaclaError("FILE_NOT_FOUND", `${show(path)} ${why}; give the path of an HDF5 file that can be read.`, { details: { path }, cause });
+    new SaclaError("FILE_NOT_FOUND", `${show(path)} ${why}; give the path of an HDF5 file that can be read.`, {
+      details: { path },
+      cause,
+    });
   try {
     // Asked first: to open a pipe waits for its writer.
     const found = statSync(path);

@@ -65,7 +65,14 @@ export function eachMessage(raw: RawFile, address: number, visit: (type: number,
   messagesIn(raw, address + at + sizeBytes, uintOf(head, at, sizeBytes), (flags & 4) === 0 ? 4 : 6, true, visit);
 }
 
-function messagesIn(raw: RawFile, address: number, length: number, head: number, isNew: boolean, visit: (type: number, view: DataView) => void): void {
+function messagesIn(
+  raw: RawFile,
+  address: number,
+  length: number,
+  head: number,
+  isNew: boolean,
+  visit: (type: number, view: DataView) => void,
+): void {
   const block = raw.view(address, length);
   const next: [address: number, length: number][] = [];
   const found: [type: number, at: number, size: number][] = [];
@@ -98,7 +105,8 @@ function rootOf(raw: RawFile): number {
   const version = raw.view(8, 1).getUint8(0);
   const [sizes, root] = version <= 1 ? [13, version === 0 ? 64 : 68] : [9, 36];
   const view = raw.view(0, root + 8);
-  if (version > 3 || view.getUint8(sizes) !== 8 || view.getUint8(sizes + 1) !== 8) throw new NotUnderstood("another superblock");
+  if (version > 3 || view.getUint8(sizes) !== 8 || view.getUint8(sizes + 1) !== 8)
+    throw new NotUnderstood("another superblock");
   return uint64(view, root);
 }
 
@@ -120,7 +128,11 @@ function linksInTree(raw: RawFile, address: number, nameAt: (at: number) => stri
 }
 
 /** A node of a version 1 B-tree: between its children stand keys, in this many bytes. */
-export function treeNode(raw: RawFile, address: number, keyBytes: number): { level: number; children: { child: number; key: DataView }[] } {
+export function treeNode(
+  raw: RawFile,
+  address: number,
+  keyBytes: number,
+): { level: number; children: { child: number; key: DataView }[] } {
   const head = raw.view(address, 24);
   expectLetters(head, "TREE");
   const [level, entries, step] = [head.getUint8(5), head.getUint16(6, true), keyBytes + 8];

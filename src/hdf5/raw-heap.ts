@@ -60,7 +60,8 @@ class DoublingTable {
       else high = middle;
     }
     const block = this.#blocks[low];
-    if (block === undefined || offset < block.start || offset >= block.end) throw new NotUnderstood(`no block for ${offset} in a heap`);
+    if (block === undefined || offset < block.start || offset >= block.end)
+      throw new NotUnderstood(`no block for ${offset} in a heap`);
     return block.address + offset - block.start;
   }
 

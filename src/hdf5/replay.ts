@@ -36,7 +36,10 @@ export async function replay(source: ConvertSource, path: string, options: ReadO
     const difference = await firstDifference(original, again);
     if (now.sacla === versions.sacla && now.h5wasm === versions.h5wasm) return { isSame: false, difference };
     // A file names the versions it was made by, so that another version never gives the same bytes.
-    return { isSame: false, difference: `it was made by ${inWords(versions)}, and again by ${inWords(now)}; ${difference}` };
+    return {
+      isSame: false,
+      difference: `it was made by ${inWords(versions)}, and again by ${inWords(now)}; ${difference}`,
+    };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -96,7 +99,10 @@ function differenceBelow(a: H5File, b: H5File, path: string): string | null {
 
 function differenceOf(a: H5File, b: H5File, path: string): string | null {
   const [left, right] = [a.bytes(path), b.bytes(path)];
-  if (left.description !== right.description) return `${path} is ${left.description}, and ${right.description} when it is made again`;
+  if (left.description !== right.description)
+    return `${path} is ${left.description}, and ${right.description} when it is made again`;
   const at = left.bytes.findIndex((byte, i) => byte !== right.bytes[i]);
-  return at < 0 && left.bytes.length === right.bytes.length ? null : `${path} has other content from byte ${Math.max(0, at)} on`;
+  return at < 0 && left.bytes.length === right.bytes.length
+    ? null
+    : `${path} has other content from byte ${Math.max(0, at)} on`;
 }

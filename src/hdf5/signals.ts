@@ -13,7 +13,10 @@ const equipmentIds: readonly (readonly [leaf: RegExp, id: string])[] = [
   [/^bl_(\d+)\/tc\/spec_1_energy$/, "xfel_bl_$1_tc_spec_1/energy"],
   [/^bl_(\d+)\/tc\/mono_1_position_theta$/, "xfel_bl_$1_tc_mono_1_theta/position"],
   [/^bl_(\d+)\/eh_(\d+)\/laser\/delay_line_motor_(\d+)$/, "xfel_bl_$1_st_$2_motor_$3/position"],
-  [/^bl_(\d+)\/eh_(\d+)\/photodiode\/photodiode_user_(\d+)_in_volt$/, "xfel_bl_$1_st_$2_pd_user_$3_fitting_peak/voltage"],
+  [
+    /^bl_(\d+)\/eh_(\d+)\/photodiode\/photodiode_user_(\d+)_in_volt$/,
+    "xfel_bl_$1_st_$2_pd_user_$3_fitting_peak/voltage",
+  ],
   // Where `sacla convert` puts what DataConvert has no place for.
   [/^syncdb\/(.+)$/, "$1"],
 ];

@@ -123,9 +123,13 @@ export class Spool {
     for (let done = 0; done < out.length; ) {
       const { bytesRead } = await this.#data.read(out, done, out.length - done, at + done);
       if (bytesRead === 0) {
-        throw new SaclaError("FILE_DAMAGED", `${show(this.files.data)} became shorter while it was read; restart the conversion.`, {
-          details: { path: this.files.data },
-        });
+        throw new SaclaError(
+          "FILE_DAMAGED",
+          `${show(this.files.data)} became shorter while it was read; restart the conversion.`,
+          {
+            details: { path: this.files.data },
+          },
+        );
       }
       done += bytesRead;
     }
@@ -188,7 +192,9 @@ function parseLine(line: string): unknown {
 function wholeIn(line: unknown): Whole | undefined {
   const { whole } = Object(line) as { whole?: unknown };
   const { ino, size, images } = Object(whole) as Partial<Record<keyof Whole, unknown>>;
-  return typeof ino === "number" && typeof size === "number" && typeof images === "number" ? { ino, size, images } : undefined;
+  return typeof ino === "number" && typeof size === "number" && typeof images === "number"
+    ? { ino, size, images }
+    : undefined;
 }
 
 function isSection(line: unknown): line is Section {
@@ -261,9 +267,13 @@ function startOf(pid: number): string | undefined {
 
 function checkOwner(target: string, { plan, owner }: Journal, wanted: string): void {
   if (owner.pid !== process.pid && startOf(owner.pid) === owner.started) {
-    throw new SaclaError("FILE_EXISTS", `Process ${owner.pid} is writing ${show(target)} now; wait until it has ended.`, {
-      details: { target, pid: owner.pid },
-    });
+    throw new SaclaError(
+      "FILE_EXISTS",
+      `Process ${owner.pid} is writing ${show(target)} now; wait until it has ended.`,
+      {
+        details: { target, pid: owner.pid },
+      },
+    );
   }
   if (plan !== wanted) {
     const { journal } = partFiles(target);
@@ -282,7 +292,10 @@ export async function writing<T>(path: string, work: () => Promise<T>): Promise<
   } catch (cause) {
     if (isSaclaError(cause) || !(cause instanceof Error) || !("code" in cause)) throw cause;
     const reason = reasons[String(cause.code)] ?? cause.message;
-    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reason}.`, { details: { path, reason: cause.code }, cause });
+    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reason}.`, {
+      details: { path, reason: cause.code },
+      cause,
+    });
   }
 }
 

@@ -34,8 +34,8 @@ export class StoredDetector {
   }
 
   /**
-   * The size and the type of pixels are those of the first image: the layout stores them nowhere else. A camera that is no MPCCD has no gain, and
-   * no geometry where the file has none.
+   * The size and the type of pixels are those of the first image: the layout stores them nowhere else. A camera that is
+   * no MPCCD has no gain, and no geometry where the file has none.
    * @throws FRAME_MISSING when no tag has an image
    * @throws BAD_GEOMETRY when only a part of the geometry is there
    */
@@ -56,16 +56,22 @@ export class StoredDetector {
 
   /**
    * Fills `out` with the image of a tag. False when there is none, or its `detector_status` is not 1.
-   * @throws FILE_DAMAGED when the image has another size than the first one, or another type than uint16 when that has it, or cannot be read
+   * @throws FILE_DAMAGED when the image has another size than the first one, or another type than uint16 when that has
+   * it, or cannot be read
    */
   readImage(tag: number, out: Pixels): boolean | Promise<boolean> {
     if (!this.#hasImage(tag)) return false;
     const { ysize, xsize } = this.info;
     if (out.length !== ysize * xsize) {
-      throw new SaclaError("BAD_ARGUMENT", `The output has ${out.length} pixels, but images of ${this.id} have ${ysize} × ${xsize} = ${ysize * xsize}.`);
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `The output has ${out.length} pixels, but images of ${this.id} have ${ysize} × ${xsize} = ${ysize * xsize}.`,
+      );
     }
     const done = this.#places?.read(tag, [ysize, xsize], out) ?? false;
-    return typeof done === "boolean" ? this.#finish(done, tag, out) : done.then((isRead) => this.#finish(isRead, tag, out));
+    return typeof done === "boolean"
+      ? this.#finish(done, tag, out)
+      : done.then((isRead) => this.#finish(isRead, tag, out));
   }
 
   /** @param isRead - whether `out` holds the image as found from the tables of the file */
@@ -108,17 +114,25 @@ export class StoredDetector {
   #firstImage(): { readonly ysize: number; readonly xsize: number; readonly isUint16: boolean } {
     const first = this.#runTags.find((tag) => this.#hasImage(tag));
     if (first === undefined) {
-      throw new SaclaError("FRAME_MISSING", `${this.id} has no image for any tag of run ${this.#run}, so its size is unknown.`, {
-        details: { detId: this.id, run: this.#run },
-      });
+      throw new SaclaError(
+        "FRAME_MISSING",
+        `${this.id} has no image for any tag of run ${this.#run}, so its size is unknown.`,
+        {
+          details: { detId: this.id, run: this.#run },
+        },
+      );
     }
     const path = this.#imagePath(first);
     const shape = this.#file.shape(path) ?? [];
     const [ysize, xsize] = shape;
     if (shape.length !== 2 || ysize === undefined || xsize === undefined || ysize < 1 || xsize < 1) {
-      throw new SaclaError("NOT_DATACONVERT", `${path} of ${show(this.#file.path)} has shape [${shape.join(", ")}], but must be an image.`, {
-        details: { file: this.#file.path, path, shape },
-      });
+      throw new SaclaError(
+        "NOT_DATACONVERT",
+        `${path} of ${show(this.#file.path)} has shape [${shape.join(", ")}], but must be an image.`,
+        {
+          details: { file: this.#file.path, path, shape },
+        },
+      );
     }
     return { ysize, xsize, isUint16: this.#file.pixelType(path) === "uint16" };
   }
@@ -132,11 +146,21 @@ export class StoredDetector {
     const [posXUm, posYUm, posZUm] = position ?? [];
     const [pixelSizeXUm, pixelSizeYUm] = pixel ?? [];
     const parts = { posXUm, posYUm, posZUm, rotationDeg, pixelSizeXUm, pixelSizeYUm };
-    if (posXUm === undefined || posYUm === undefined || rotationDeg === undefined || pixelSizeXUm === undefined || pixelSizeYUm === undefined) {
+    if (
+      posXUm === undefined ||
+      posYUm === undefined ||
+      rotationDeg === undefined ||
+      pixelSizeXUm === undefined ||
+      pixelSizeYUm === undefined
+    ) {
       const missing = Object.entries(parts).flatMap(([key, value]) => (value === undefined ? [key] : []));
-      throw new SaclaError("BAD_GEOMETRY", `${info} of ${show(this.#file.path)} lacks ${showList(missing)} of sensor ${this.id}.`, {
-        details: { file: this.#file.path, path: info, sensor: this.id, missing },
-      });
+      throw new SaclaError(
+        "BAD_GEOMETRY",
+        `${info} of ${show(this.#file.path)} lacks ${showList(missing)} of sensor ${this.id}.`,
+        {
+          details: { file: this.#file.path, path: info, sensor: this.id, missing },
+        },
+      );
     }
     const manipulatorShiftUm = this.#file.number(`${info}/manipulator_position_in_micro_meter`) ?? 0;
     return { posXUm, posYUm, posZUm: posZUm ?? 0, rotationDeg, pixelSizeXUm, pixelSizeYUm, manipulatorShiftUm };

@@ -44,7 +44,8 @@ export function checkNxmx(file: H5File, book: FindingBook): void {
   });
   const shape = file.shape("/entry/data/data") ?? [];
   const [images = 0, rows = 0, columns = 0] = shape;
-  if (shape.length !== 3 || shape.includes(0)) book.add("stack-image", "/entry/data/data", `has shape [${shape.join(", ")}], not [images, rows, columns]`);
+  if (shape.length !== 3 || shape.includes(0))
+    book.add("stack-image", "/entry/data/data", `has shape [${shape.join(", ")}], not [images, rows, columns]`);
   const tags = file.shape("/entry/data/tag_id")?.[0];
   if (tags !== images) book.add("stack-tags", "/entry/data/tag_id", `has ${tags ?? "no"} tags for ${images} images`);
   const energyPath = "/entry/instrument/beam/incident_energy";
@@ -56,18 +57,29 @@ export function checkNxmx(file: H5File, book: FindingBook): void {
   });
   const mask = file.shape("/entry/instrument/detector/pixel_mask");
   if (mask === undefined || mask[0] !== rows || mask[1] !== columns) {
-    book.add("stack-mask", "/entry/instrument/detector/pixel_mask", `has shape [${mask?.join(", ") ?? ""}], the images [${rows}, ${columns}]`);
+    book.add(
+      "stack-mask",
+      "/entry/instrument/detector/pixel_mask",
+      `has shape [${mask?.join(", ") ?? ""}], the images [${rows}, ${columns}]`,
+    );
   }
   checkModules(file, rows, columns, book);
 }
 
 function checkModules(file: H5File, rows: number, columns: number, book: FindingBook): void {
   const path = "/entry/instrument/detector";
-  const names = file.keys(path).filter((name) => file.kind(`${path}/${name}`) === "group" && file.keys(`${path}/${name}`).includes("data_origin"));
+  const names = file
+    .keys(path)
+    .filter((name) => file.kind(`${path}/${name}`) === "group" && file.keys(`${path}/${name}`).includes("data_origin"));
   book.check("nxmx-modules", path, () => {
-    const parts = names.map((name) => [...(file.numbers(`${path}/${name}/data_origin`) ?? []), ...(file.numbers(`${path}/${name}/data_size`) ?? [])]);
+    const parts = names.map((name) => [
+      ...(file.numbers(`${path}/${name}/data_origin`) ?? []),
+      ...(file.numbers(`${path}/${name}/data_size`) ?? []),
+    ]);
     let next = 0;
-    for (const [row = NaN, column = NaN, height = NaN, width = NaN] of parts.toSorted((a, b) => (a[0] ?? 0) - (b[0] ?? 0))) {
+    for (const [row = NaN, column = NaN, height = NaN, width = NaN] of parts.toSorted(
+      (a, b) => (a[0] ?? 0) - (b[0] ?? 0),
+    )) {
       if (row !== next || column !== 0 || width !== columns)
         return `has a module at row ${row}, column ${column}, ${width} wide, where row ${next} and ${columns} columns are next`;
       next += height;

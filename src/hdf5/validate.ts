@@ -34,7 +34,12 @@ export async function validateFile(path: string): Promise<ValidationReport> {
     if (format === "dataconvert") checkDataConvert(file, book);
     else if (format === "cheetah") checkCheetah(file, book);
     else if (format === "nxmx") checkNxmx(file, book);
-    else book.add("format", "/", "has neither /file_info (DataConvert), nor tag-<n> groups (Cheetah), nor /entry/definition (NXmx)");
+    else
+      book.add(
+        "format",
+        "/",
+        "has neither /file_info (DataConvert), nor tag-<n> groups (Cheetah), nor /entry/definition (NXmx)",
+      );
     if (file.keys("/").includes("sacla")) checkProvenance(file, book);
     const { findings, counts } = book;
     return { path, format, findings, counts, isValid: findings.every(({ severity }) => severity !== "error") };
@@ -61,10 +66,13 @@ function checkProvenance(file: H5File, book: FindingBook): void {
   book.check("tags-used", "/sacla/tags_used", () => {
     const used = file.numbers("/sacla/tags_used");
     const root = file.keys("/").find((name) => /^run_\d+$/.test(name));
-    const listed = file.numbers(root === undefined ? "/sacla/event_info/tag_number_list" : `/${root}/event_info/tag_number_list`);
+    const listed = file.numbers(
+      root === undefined ? "/sacla/event_info/tag_number_list" : `/${root}/event_info/tag_number_list`,
+    );
     const expected = readProvenance(file)?.ledger.used;
     if (used === undefined) return "is not there";
-    if (expected !== undefined && used.length !== expected) return `has ${used.length} tags, but the provenance says ${expected} were used`;
+    if (expected !== undefined && used.length !== expected)
+      return `has ${used.length} tags, but the provenance says ${expected} were used`;
     return listed !== undefined && !sameNumbers(used, listed) ? "differs from the tag list of the file" : null;
   });
 }

@@ -44,7 +44,14 @@ interface PlacedPart extends Omit<Part, "runs" | "first" | "more" | "firstSpans"
 type Owners = Uint16Array;
 
 /** Finds the runs of a sensor where no earlier sensor lies, and enters it as the owner there. */
-function findRuns(placement: Placement, canvas: Canvas, overlaps: Overlaps, isMasked: (from: number) => boolean, owners: Owners, owner: number): Int32Array {
+function findRuns(
+  placement: Placement,
+  canvas: Canvas,
+  overlaps: Overlaps,
+  isMasked: (from: number) => boolean,
+  owners: Owners,
+  owner: number,
+): Int32Array {
   const runs = new WordList();
   const { rows, columns } = boundsOf(placement, canvas);
   for (let row = rows[0]; row < rows[1]; row++) {
@@ -77,15 +84,18 @@ function findRuns(placement: Placement, canvas: Canvas, overlaps: Overlaps, isMa
 function partOf(placement: Placement, canvas: Canvas, use: Uint8Array | null, owners: Owners, owner: number): Part {
   const sensor = straighten(placement, canvas);
   const { columns } = placement;
-  const straightened = (pixel: number): number => sensor.origin + Math.floor(pixel / columns) * sensor.perRow + (pixel % columns) * sensor.perColumn;
+  const straightened = (pixel: number): number =>
+    sensor.origin + Math.floor(pixel / columns) * sensor.perRow + (pixel % columns) * sensor.perColumn;
   const unused = new WordList();
-  for (let pixel = 0; use !== null && pixel < use.length; pixel++) if (use[pixel] === 0) unused.int(straightened(pixel));
+  for (let pixel = 0; use !== null && pixel < use.length; pixel++)
+    if (use[pixel] === 0) unused.int(straightened(pixel));
   const masked = unused.words().slice();
   const holes = new Uint8Array(sensor.rows * sensor.stride);
   for (const pixel of masked) holes[pixel] = 1;
   const overlaps = new Overlaps(placement, canvas, sensor);
   const { right, below } = overlaps;
-  const isMasked = (from: number): boolean => holes[from] === 1 && holes[from + right] === 1 && holes[from + below] === 1 && holes[from + right + below] === 1;
+  const isMasked = (from: number): boolean =>
+    holes[from] === 1 && holes[from + right] === 1 && holes[from + below] === 1 && holes[from + right + below] === 1;
   const runs = findRuns(placement, canvas, overlaps, isMasked, owners, owner);
   const { first, more, moreSpans } = findOthers(placement, canvas, use, straightened, owners, owner);
   return {
@@ -139,8 +149,8 @@ function findOthers(
  * Paints as `AreaPainter`, several times as fast: each sensor is calibrated into a straightened copy that stays in the
  * cache, and nearly every output pixel is then a weighted sum of two by two of its pixels with weights that grow
  * linearly along a row (see `Overlaps`), in single precision. Differs from the plain painter by less than
- * 10⁻⁶ of the largest calibrated value under an output pixel. For sensors turned by less than a few degrees from a multiple
- * of 90° whose pixels are as large as the picture's; `suitsKernel` tells.
+ * 10⁻⁶ of the largest calibrated value under an output pixel. For sensors turned by less than a few degrees from a
+ * multiple of 90° whose pixels are as large as the picture's; `suitsKernel` tells.
  */
 export class AreaKernel implements Painter {
   readonly bytes: number;
@@ -153,10 +163,17 @@ export class AreaKernel implements Painter {
     const owners = new Uint16Array(canvas.width * canvas.height);
     const parts = placements.map((placement, i) => partOf(placement, canvas, uses[i] ?? null, owners, i + 1));
     const gaps = spansOf(owners, 0);
-    const lists = [gaps, ...parts.flatMap(({ runs, first, more, firstSpans, moreSpans }) => [runs, first, more, firstSpans, moreSpans])];
+    const lists = [
+      gaps,
+      ...parts.flatMap(({ runs, first, more, firstSpans, moreSpans }) => [runs, first, more, firstSpans, moreSpans]),
+    ];
     this.bytes = [...lists, ...parts.map(({ masked }) => masked)].reduce((sum, list) => sum + list.byteLength, 0);
     const largest = Math.max(...parts.map(({ sensor }) => sensor.rows * sensor.stride));
-    const extra = [largest * 4, ...lists.map((list) => list.byteLength), ...parts.map(({ rows, columns }) => packedBytes(rows, columns))];
+    const extra = [
+      largest * 4,
+      ...lists.map((list) => list.byteLength),
+      ...parts.map(({ rows, columns }) => packedBytes(rows, columns)),
+    ];
     this.memory = new KernelMemory(
       canvas,
       placements,
@@ -229,6 +246,16 @@ export class AreaKernel implements Painter {
     const { address, size } = this.memory.stage(pixels, paint.offset, rows * columns);
     const to = this.#straight.byteOffset + sensor.origin * 4;
     const paintRectangle = size === 2 ? kernel.paint16 : kernel.paint32;
-    paintRectangle(address, paint.dark ? dark : 0, paint.gain, to, rows, columns, columns, sensor.perRow, sensor.perColumn);
+    paintRectangle(
+      address,
+      paint.dark ? dark : 0,
+      paint.gain,
+      to,
+      rows,
+      columns,
+      columns,
+      sensor.perRow,
+      sensor.perColumn,
+    );
   }
 }

@@ -4,7 +4,10 @@ import type { PixelArray } from "./pixels.ts";
 import { boundsOf, type Canvas, type Placement } from "./placement.ts";
 import { fillRuns, grown, RUN_FIELDS, RunBuilder, STRIP } from "./runs.ts";
 
-/** The different shapes of "which sensor pixels fall into one output pixel", as offsets from the first: few, so kept once. */
+/**
+ * The different shapes of "which sensor pixels fall into one output pixel", as offsets from the first: few, so kept
+ * once.
+ */
 class Patterns {
   readonly #byKey = new Map<string, number>();
   #offsets = new Int32Array(256);
@@ -19,7 +22,8 @@ class Patterns {
     if (known !== undefined) return known;
     const pattern = this.#count++;
     const start = this.#starts[pattern] ?? 0;
-    while (start + n > this.#offsets.length) this.#offsets = grown(this.#offsets, new Int32Array(this.#offsets.length * 2));
+    while (start + n > this.#offsets.length)
+      this.#offsets = grown(this.#offsets, new Int32Array(this.#offsets.length * 2));
     if (pattern + 2 > this.#starts.length) this.#starts = grown(this.#starts, new Int32Array(this.#starts.length * 2));
     this.#offsets.set(offsets.subarray(0, n), start);
     this.#starts[pattern + 1] = start + n;
@@ -89,7 +93,13 @@ interface AreaMap {
  *
  * @param taken - one byte per output pixel, set where an earlier sensor lies; this sensor adds itself
  */
-function areaMap(placement: Placement, canvas: Canvas, use: Uint8Array | null, patterns: Patterns, taken: Uint8Array): AreaMap {
+function areaMap(
+  placement: Placement,
+  canvas: Canvas,
+  use: Uint8Array | null,
+  patterns: Patterns,
+  taken: Uint8Array,
+): AreaMap {
   const cells = new Cells(placement, canvas, use);
   const bounds = boundsOf(placement, canvas);
   const first = new WeightedBuilder(Math.ceil(placement.rows * placement.columns * 4.2));
@@ -115,7 +125,15 @@ function areaMap(placement: Placement, canvas: Canvas, use: Uint8Array | null, p
  * Puts weighted sums of sensor pixels times `gain` where a run list says: in place of what is there, or on top of it.
  * `offset`: where the image begins in `pixels`.
  */
-function spreadRuns(list: WeightedRuns, patterns: Patterns, pixels: PixelArray, offset: number, gain: number, out: Float32Array, onTop: boolean): void {
+function spreadRuns(
+  list: WeightedRuns,
+  patterns: Patterns,
+  pixels: PixelArray,
+  offset: number,
+  gain: number,
+  out: Float32Array,
+  onTop: boolean,
+): void {
   const { runs, weights } = list;
   const { offsets, starts } = patterns;
   let w = 0;
@@ -172,8 +190,8 @@ function addWeights(list: WeightedRuns, patterns: Patterns, scale: number, out: 
 }
 
 /**
- * Each sensor pixel's value is shared out over the output pixels it overlaps; overlapping sensors add. The reference for
- * `AreaKernel`, and what paints where that does not.
+ * Each sensor pixel's value is shared out over the output pixels it overlaps; overlapping sensors add. The reference
+ * for `AreaKernel`, and what paints where that does not.
  */
 export class AreaPainter implements Painter {
   readonly bytes: number;
@@ -190,7 +208,10 @@ export class AreaPainter implements Painter {
     this.#maps = placements.map((placement, i) => areaMap(placement, canvas, uses[i] ?? null, this.#patterns, taken));
     this.#pixelAreas = placements.map((placement) => placement.columnPitch * placement.rowPitch);
     const lists = this.#maps.flatMap(({ first, more }) => [first, more]);
-    this.bytes = lists.reduce((sum, list) => sum + list.runs.byteLength + list.weights.byteLength, this.#patterns.bytes);
+    this.bytes = lists.reduce(
+      (sum, list) => sum + list.runs.byteLength + list.weights.byteLength,
+      this.#patterns.bytes,
+    );
   }
 
   setDark(sensor: number, dark: Float32Array): void {

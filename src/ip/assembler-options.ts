@@ -59,7 +59,15 @@ export function resolveOptions(sensors: readonly DetectorInfo[], options: Assemb
   const side = (name: string, given: number | undefined): number =>
     given === undefined ? defaultSide(sensors, placements, pixelSizeUm) : asInteger(name, given, 1, MAX_SIDE);
   const canvas = { width: side("width", options.width), height: side("height", options.height), view };
-  return { canvas, method, pixelSizeUm, gapValue, masks: options.masks, placements, gains: gainsOf(sensors, relativeGain) };
+  return {
+    canvas,
+    method,
+    pixelSizeUm,
+    gapValue,
+    masks: options.masks,
+    placements,
+    gains: gainsOf(sensors, relativeGain),
+  };
 }
 
 function placementOf(info: DetectorInfo, g: SensorGeometry, pixelSizeUm: number): Placement {
@@ -75,7 +83,8 @@ function placementOf(info: DetectorInfo, g: SensorGeometry, pixelSizeUm: number)
 }
 
 function defaultSide(sensors: readonly DetectorInfo[], placements: readonly Placement[], pixelSizeUm: number): number {
-  if (pixelSizeUm === 50 && sensors.length === 8 && sensors.every(({ id }) => /^MPCCD-8.*-[1-8]$/.test(id))) return OCTAL_SIDE;
+  if (pixelSizeUm === 50 && sensors.length === 8 && sensors.every(({ id }) => /^MPCCD-8.*-[1-8]$/.test(id)))
+    return OCTAL_SIDE;
   let [reach, furthest] = [0, ""];
   for (const [i, placement] of placements.entries()) {
     const far = Math.max(...corners(placement).flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)]));

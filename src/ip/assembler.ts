@@ -3,7 +3,12 @@ import { SaclaError } from "../core/errors.ts";
 import { asFinite, asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
 import { asImage, type Image, type Pixels, type PixelType } from "../core/ndarray.ts";
 import { checkRoi, type Roi } from "../core/roi.ts";
-import { type AssemblerOptions, type AssemblyMethod, type ResolvedOptions, resolveOptions } from "./assembler-options.ts";
+import {
+  type AssemblerOptions,
+  type AssemblyMethod,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./assembler-options.ts";
 import { type PixelPositions, pixelPositions } from "./geometry.ts";
 import type { Paint, Painter, ShotMemory } from "./painter.ts";
 import { makePainter } from "./painters.ts";
@@ -22,7 +27,18 @@ import {
   type SensorImage,
   wrongPixels,
 } from "./pixels.ts";
-import { columnOfX, type Placement, placeX, placeY, rowOfY, sensorColumn, sensorRow, type View, xOfColumn, yOfRow } from "./placement.ts";
+import {
+  columnOfX,
+  type Placement,
+  placeX,
+  placeY,
+  rowOfY,
+  sensorColumn,
+  sensorRow,
+  type View,
+  xOfColumn,
+  yOfRow,
+} from "./placement.ts";
 import { pixelsUnder, type SensorRegion } from "./region.ts";
 
 /** A place of the picture on a sensor. */
@@ -62,8 +78,8 @@ export interface AssembleOptions {
  * Puts the images of a detector's sensors into one picture, shot after shot.
  *
  * The beam is at (width / 2, height / 2); in the source view column = width / 2 + X / pixelSize and
- * row = height / 2 − Y / pixelSize, in the detector view column c becomes width − 1 − c. Default size: 2399 × 2399 for an
- * octal at 50 µm, as DataConvert's pictures and the talk's; otherwise the smallest square around the beam that holds
+ * row = height / 2 − Y / pixelSize, in the detector view column c becomes width − 1 − c. Default size: 2399 × 2399 for
+ * an octal at 50 µm, as DataConvert's pictures and the talk's; otherwise the smallest square around the beam that holds
  * all sensors.
  *
  * `"nearest"`: each output pixel shows the sensor pixel under its centre. Where sensors overlap the last is on top.
@@ -75,13 +91,14 @@ export interface AssembleOptions {
  * Pixels nothing covers hold `gapValue`, NaN by default. With another gap value tell gaps from values by
  * {@link coverage} = 0.
  *
- * WebAssembly paints detectors of 65 536 pixels or more whose sensors are turned by less than 3° from a multiple of 90°,
- * with pixels as large as the picture's (within 1 % for `"nearest"`). Plain loops paint all others several times slower, and
- * the same picture: to the bit with `"nearest"`, within 10⁻⁶ of the largest value under the pixel with `"area"`.
+ * WebAssembly paints detectors of 65 536 pixels or more whose sensors are turned by less than 3° from a multiple of
+ * 90°, with pixels as large as the picture's (within 1 % for `"nearest"`). Plain loops paint all others several times
+ * slower, and the same picture: to the bit with `"nearest"`, within 10⁻⁶ of the largest value under the pixel with
+ * `"area"`.
  *
- * Maps are made at the first use and kept: for an octal at 50 µm 0.1 MB with `"nearest"`, 2 MB with `"area"`, in 0.5 s (see
- * {@link mapBytes}); plain loops need up to 20 bytes and 1 µs a pixel. Beside them lie the picture (23 MB) and, once used,
- * the images given in {@link inputs} and the darks (17 MB each).
+ * Maps are made at the first use and kept: for an octal at 50 µm 0.1 MB with `"nearest"`, 2 MB with `"area"`, in 0.5 s
+ * (see {@link mapBytes}); plain loops need up to 20 bytes and 1 µs a pixel. Beside them lie the picture (23 MB) and,
+ * once used, the images given in {@link inputs} and the darks (17 MB each).
  *
  * @example
  * const assembler = new Assembler(infos, { view: "source" });
@@ -115,7 +132,8 @@ export class Assembler {
   constructor(sensors: readonly DetectorInfo[], options: AssemblerOptions) {
     if (sensors.length === 0) throw badArgument("sensors", "an empty list", "at least one sensor");
     const indexById = new Map(sensors.map(({ id }, i) => [id, i]));
-    if (indexById.size !== sensors.length) throw badArgument("sensors", sensors.map(({ id }) => id).join(", "), "each sensor once");
+    if (indexById.size !== sensors.length)
+      throw badArgument("sensors", sensors.map(({ id }) => id).join(", "), "each sensor once");
     const resolved = resolveOptions(sensors, options);
     const { masks } = resolved;
     if (masks !== undefined) checkPerSensor("masks", masks, indexById);
@@ -128,7 +146,9 @@ export class Assembler {
     this.gapValue = resolved.gapValue;
     this.#resolved = resolved;
     this.#indexById = indexById;
-    this.#uses = sensors.map(({ id, ysize, xsize }, i) => (masks === undefined ? null : readMask(`the mask of ${id}`, entryFor(masks, i, id), ysize, xsize)));
+    this.#uses = sensors.map(({ id, ysize, xsize }, i) =>
+      masks === undefined ? null : readMask(`the mask of ${id}`, entryFor(masks, i, id), ysize, xsize),
+    );
     this.#paints = resolved.gains.map((gain) => ({ pixels: null, offset: 0, dark: false, gain }));
   }
 
@@ -138,9 +158,9 @@ export class Assembler {
   }
 
   /**
-   * Memory of the assembler's own for the images of one shot: one per sensor in their order, row by row. An image given to
-   * {@link assemble} in this memory is read where it is; any other is copied first (about 0.4 ms for an octal of uint16).
-   * Every call gives the same memory, the same bytes for both types, and assembling leaves it as it is.
+   * Memory of the assembler's own for the images of one shot: one per sensor in their order, row by row. An image given
+   * to {@link assemble} in this memory is read where it is; any other is copied first (about 0.4 ms for an octal of
+   * uint16). Every call gives the same memory, the same bytes for both types, and assembling leaves it as it is.
    *
    * @example
    * const images = assembler.inputs("uint16");
@@ -190,7 +210,8 @@ export class Assembler {
         if (info === undefined || paint === undefined) continue;
         this.#load(paint, info, i, entryFor(images, i, info.id));
         paint.dark = options.dark !== undefined && paint.pixels !== null;
-        if (options.dark !== undefined && paint.dark) this.#loadDark(info, i, entryFor(options.dark, i, info.id), painter);
+        if (options.dark !== undefined && paint.dark)
+          this.#loadDark(info, i, entryFor(options.dark, i, info.id), painter);
       }
       painter.paint(this.#paints, this.gapValue, target);
     } finally {
@@ -234,7 +255,14 @@ export class Assembler {
       const exactRow = sensorRow(placement, x, y);
       const exactColumn = sensorColumn(placement, x, y);
       if (exactRow < 0 || exactRow >= info.ysize || exactColumn < 0 || exactColumn >= info.xsize) continue;
-      return { sensor: info.id, index, row: Math.floor(exactRow), column: Math.floor(exactColumn), exactRow, exactColumn };
+      return {
+        sensor: info.id,
+        index,
+        row: Math.floor(exactRow),
+        column: Math.floor(exactColumn),
+        exactRow,
+        exactColumn,
+      };
     }
     return null;
   }
@@ -250,7 +278,10 @@ export class Assembler {
     const { canvas } = this.#resolved;
     asFinite("row", row);
     asFinite("column", column);
-    return { column: columnOfX(canvas, placeX(placement, row, column)), row: rowOfY(canvas, placeY(placement, row, column)) };
+    return {
+      column: columnOfX(canvas, placeX(placement, row, column)),
+      row: rowOfY(canvas, placeY(placement, row, column)),
+    };
   }
 
   /**
@@ -272,13 +303,19 @@ export class Assembler {
   /** Where a place in µm from the beam (X right looking from the source, Y up) lies in the picture. */
   micrometresToImage(xUm: number, yUm: number): ImagePlace {
     const { canvas } = this.#resolved;
-    return { column: columnOfX(canvas, asFinite("xUm", xUm) / this.pixelSizeUm), row: rowOfY(canvas, asFinite("yUm", yUm) / this.pixelSizeUm) };
+    return {
+      column: columnOfX(canvas, asFinite("xUm", xUm) / this.pixelSizeUm),
+      row: rowOfY(canvas, asFinite("yUm", yUm) / this.pixelSizeUm),
+    };
   }
 
   /** The place in µm from the beam (X right looking from the source, Y up) of a place in the picture. */
   imageToMicrometres(column: number, row: number): { xUm: number; yUm: number } {
     const { canvas } = this.#resolved;
-    return { xUm: xOfColumn(canvas, asFinite("column", column)) * this.pixelSizeUm, yUm: yOfRow(canvas, asFinite("row", row)) * this.pixelSizeUm };
+    return {
+      xUm: xOfColumn(canvas, asFinite("column", column)) * this.pixelSizeUm,
+      yUm: yOfRow(canvas, asFinite("row", row)) * this.pixelSizeUm,
+    };
   }
 
   #maps(): { readonly painter: Painter; readonly memory: ShotMemory } {
@@ -288,27 +325,48 @@ export class Assembler {
   }
 
   #find(sensor: string | number): { info: DetectorInfo; placement: Placement } {
-    const index = typeof sensor === "string" ? this.#indexById.get(sensor) : asInteger("sensor", sensor, 0, this.sensors.length - 1);
+    const index =
+      typeof sensor === "string"
+        ? this.#indexById.get(sensor)
+        : asInteger("sensor", sensor, 0, this.sensors.length - 1);
     const info = index === undefined ? undefined : this.sensors[index];
     const placement = index === undefined ? undefined : this.#resolved.placements[index];
-    if (info === undefined || placement === undefined) throw badArgument("sensor", sensor, `one of ${[...this.#indexById.keys()].join(", ")}`);
+    if (info === undefined || placement === undefined)
+      throw badArgument("sensor", sensor, `one of ${[...this.#indexById.keys()].join(", ")}`);
     return { info, placement };
   }
 
   #target(out: Image): Float32Array {
     const { width, height } = this;
-    if (!(out.data instanceof Float32Array) || out.shape.length !== 2 || out.shape[0] !== height || out.shape[1] !== width || !isContiguous(out)) {
+    if (
+      !(out.data instanceof Float32Array) ||
+      out.shape.length !== 2 ||
+      out.shape[0] !== height ||
+      out.shape[1] !== width ||
+      !isContiguous(out)
+    ) {
       throw new SaclaError(
         "BAD_ARGUMENT",
         `out has shape [${out.shape.join(", ")}] and strides [${out.stride.join(", ")}], but must be a row-major float32 image of [${height}, ${width}].`,
       );
     }
-    return out.offset === 0 && out.data.length === width * height ? out.data : out.data.subarray(out.offset, out.offset + width * height);
+    return out.offset === 0 && out.data.length === width * height
+      ? out.data
+      : out.data.subarray(out.offset, out.offset + width * height);
   }
 
-  #loadDark({ id, ysize, xsize }: DetectorInfo, index: number, dark: SensorDark | null | undefined, painter: Painter): void {
+  #loadDark(
+    { id, ysize, xsize }: DetectorInfo,
+    index: number,
+    dark: SensorDark | null | undefined,
+    painter: Painter,
+  ): void {
     if (dark === null || dark === undefined) {
-      throw new SaclaError("NO_DARK", `There is no dark for ${id}. Give one for each sensor that was read, or no dark at all.`, { details: { sensor: id } });
+      throw new SaclaError(
+        "NO_DARK",
+        `There is no dark for ${id}. Give one for each sensor that was read, or no dark at all.`,
+        { details: { sensor: id } },
+      );
     }
     if (this.#darks[index] === dark) return;
     painter.setDark(index, readDark(`the dark of ${id}`, dark, ysize, xsize));

@@ -7,8 +7,16 @@ import { EV_PER_ELECTRON } from "../core/silicon.ts";
 export type CrystfelBadRegion =
   /** Pixels of one panel; a panel with `no_index` is one region. */
   | { readonly name: string; readonly sensor: string; readonly roi: Roi }
-  /** A rectangle of the laboratory frame, in pixels, as the file gives it (x to the **left** looking from the source). */
-  | { readonly name: string; readonly minX: number; readonly maxX: number; readonly minY: number; readonly maxY: number };
+  /**
+   * A rectangle of the laboratory frame, in pixels, as the file gives it (x to the **left** looking from the source).
+   */
+  | {
+      readonly name: string;
+      readonly minX: number;
+      readonly maxX: number;
+      readonly minY: number;
+      readonly maxY: number;
+    };
 
 /** What a CrystFEL geometry file says, as far as a detector's geometry goes. */
 export interface CrystfelGeom {
@@ -36,14 +44,17 @@ interface Block {
 /** Planck constant × speed of light, eV·Å (CODATA 2018). */
 const HC_EV_ANGSTROM = 12398.419843;
 
-/** How far ss may turn from 90° to fs (0.2 pixel over 1024), and how far a panel may lean, before information would be lost. */
+/**
+ * How far ss may turn from 90° to fs (0.2 pixel over 1024), and how far a panel may lean, before information would be
+ * lost.
+ */
 const SHEAR = 2e-4;
 const LEAN = 1e-2;
 
 /**
  * Reads a CrystFEL geometry file. Values without a panel hold for the panels that follow, as in CrystFEL. Angles are
- * rounded to 10⁻⁸ degrees and lengths to 10⁻⁶ µm, so that what {@link toCrystfelGeom} wrote comes back as it was; angles
- * lie in (−180, 180]. Keys that do not say where pixels are or whether they count are not read.
+ * rounded to 10⁻⁸ degrees and lengths to 10⁻⁶ µm, so that what {@link toCrystfelGeom} wrote comes back as it was;
+ * angles lie in (−180, 180]. Keys that do not say where pixels are or whether they count are not read.
  *
  * @returns sensors with `absGain` from adu_per_eV or adu_per_photon (null without), and bad regions
  * @throws BAD_TEXT with the line when the text cannot be understood, or a panel lacks something
@@ -57,7 +68,9 @@ export function parseCrystfelGeom(text: string): CrystfelGeom {
   const sensors = panels.map((panel) => sensorOf(panel, photonEnergyEv, shift));
   const lengths = new Set(panels.map((panel) => cameraLengthOf(panel.entries.get("clen"))));
   const [cameraLengthMm] = lengths;
-  const excluded = panels.filter((panel) => /^(1|true)$/.test(panel.entries.get("no_index")?.text ?? "")).map((panel) => wholePanel(panel));
+  const excluded = panels
+    .filter((panel) => /^(1|true)$/.test(panel.entries.get("no_index")?.text ?? ""))
+    .map((panel) => wholePanel(panel));
   return {
     sensors,
     badRegions: [...excluded, ...bads.map((bad) => regionOf(bad, panels))],
@@ -77,7 +90,8 @@ function readBlocks(text: string): { panels: Block[]; bads: Block[]; defaults: M
     const match = /^(?:([^/=\s]+)\/)?([^/=\s]+)\s*=\s*(.*)$/.exec(content);
     const key = match?.[2];
     const value = match?.[3];
-    if (key === undefined || value === undefined || value === "") throw badText(line, `${show(content)} is not of the form key = value or panel/key = value`);
+    if (key === undefined || value === undefined || value === "")
+      throw badText(line, `${show(content)} is not of the form key = value or panel/key = value`);
     const name = match?.[1];
     if (name === undefined) {
       defaults.set(key, { text: value, line });
@@ -131,7 +145,11 @@ function absGainOf(panel: Block, photonEnergyEv: number | null): number | null {
 function extentOf(panel: Block): Roi {
   const range = (axis: "fs" | "ss"): [number, number] => {
     const [min, max] = [whole(panel, `min_${axis}`), whole(panel, `max_${axis}`)];
-    if (max < min) throw badText(entry(panel, `max_${axis}`).line, `max_${axis} of ${panel.name} is ${max}, below min_${axis} = ${min}`);
+    if (max < min)
+      throw badText(
+        entry(panel, `max_${axis}`).line,
+        `max_${axis} of ${panel.name} is ${max}, below min_${axis} = ${min}`,
+      );
     return [min, max + 1];
   };
   return { columns: range("fs"), rows: range("ss") };
@@ -139,7 +157,11 @@ function extentOf(panel: Block): Roi {
 
 function wholePanel(panel: Block): CrystfelBadRegion {
   const { rows, columns } = extentOf(panel);
-  return { name: `${panel.name}/no_index`, sensor: panel.name, roi: { rows: [0, rows[1] - rows[0]], columns: [0, columns[1] - columns[0]] } };
+  return {
+    name: `${panel.name}/no_index`,
+    sensor: panel.name,
+    roi: { rows: [0, rows[1] - rows[0]], columns: [0, columns[1] - columns[0]] },
+  };
 }
 
 function regionOf(bad: Block, panels: readonly Block[]): CrystfelBadRegion {
@@ -148,12 +170,19 @@ function regionOf(bad: Block, panels: readonly Block[]): CrystfelBadRegion {
   if (inLab) {
     const mixed = [...bad.entries].find(([key]) => /_(fs|ss)$/.test(key))?.[1];
     if (mixed !== undefined) throw badText(mixed.line, `bad region ${name} mixes x/y with fs/ss`);
-    return { name, minX: number(bad, "min_x"), maxX: number(bad, "max_x"), minY: number(bad, "min_y"), maxY: number(bad, "max_y") };
+    return {
+      name,
+      minX: number(bad, "min_x"),
+      maxX: number(bad, "max_x"),
+      minY: number(bad, "min_y"),
+      maxY: number(bad, "max_y"),
+    };
   }
   const region = extentOf(bad);
   const { text: sensor, line } = entry(bad, "panel");
   const panel = panels.find((p) => p.name === sensor);
-  if (panel === undefined) throw badText(line, `bad region ${name} names panel ${show(sensor)}, which is not in the file`);
+  if (panel === undefined)
+    throw badText(line, `bad region ${name} names panel ${show(sensor)}, which is not in the file`);
   const frame = extentOf(panel);
   const within = (range: readonly [number, number], of: readonly [number, number], axis: string): [number, number] => {
     if (range[0] < of[0] || range[1] > of[1]) {
@@ -164,7 +193,11 @@ function regionOf(bad: Block, panels: readonly Block[]): CrystfelBadRegion {
     }
     return [range[0] - of[0], range[1] - of[0]];
   };
-  return { name, sensor, roi: { rows: within(region.rows, frame.rows, "ss"), columns: within(region.columns, frame.columns, "fs") } };
+  return {
+    name,
+    sensor,
+    roi: { rows: within(region.rows, frame.rows, "ss"), columns: within(region.columns, frame.columns, "fs") },
+  };
 }
 
 interface Vector {
@@ -180,12 +213,14 @@ function vectorOf(panel: Block, key: "fs" | "ss"): Vector {
   let rest = compact;
   while (rest !== "") {
     const match = /^([+-]?)(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)?([xyz])(?=[+-]|$)/.exec(rest);
-    if (match === null) throw badText(line, `${key} of ${panel.name} is ${show(text)}, but must be a direction such as -0.5x +0.5y`);
+    if (match === null)
+      throw badText(line, `${key} of ${panel.name} is ${show(text)}, but must be a direction such as -0.5x +0.5y`);
     const [whole = "", sign = "", size = "1", axis] = match;
     if (axis === "x" || axis === "y" || axis === "z") vector[axis] += Number(`${sign}${size}`);
     rest = rest.slice(whole.length);
   }
-  if (Math.hypot(vector.x, vector.y) === 0) throw badText(line, `${key} of ${panel.name} is ${show(text)}, which has no direction across the beam`);
+  if (Math.hypot(vector.x, vector.y) === 0)
+    throw badText(line, `${key} of ${panel.name} is ${show(text)}, which has no direction across the beam`);
   return vector;
 }
 
@@ -235,7 +270,10 @@ function withUnit({ text, line }: Entry, units: Readonly<Record<string, number>>
   const value = Number(match?.[1]);
   const factor = units[match?.[2] ?? ""];
   if (!Number.isFinite(value) || factor === undefined) {
-    throw badText(line, `${show(text)} is not a number with a unit of ${Object.keys(units).filter(Boolean).join(", ")}`);
+    throw badText(
+      line,
+      `${show(text)} is not a number with a unit of ${Object.keys(units).filter(Boolean).join(", ")}`,
+    );
   }
   return value * factor;
 }
@@ -261,7 +299,8 @@ function positive(block: Block, key: string): number {
 
 function whole(block: Block, key: string): number {
   const value = number(block, key);
-  if (!Number.isInteger(value) || value < 0) throw badText(entry(block, key).line, `${key} of ${block.name} is ${value}, but must be a whole number from 0`);
+  if (!Number.isInteger(value) || value < 0)
+    throw badText(entry(block, key).line, `${key} of ${block.name} is ${value}, but must be a whole number from 0`);
   return value;
 }
 

@@ -12,7 +12,10 @@ export interface CrystfelGeomOptions {
   readonly cameraLengthMm: number;
   /** 1 = use; the rest becomes bad regions. */
   readonly masks?: PerSensor<SensorMask> | undefined;
-  /** Where the stacked images are in the data file, as CrystFEL writes paths: `/%/data`. CrystFEL's own default when absent. */
+  /**
+   * Where the stacked images are in the data file, as CrystFEL writes paths: `/%/data`. CrystFEL's own default when
+   * absent.
+   */
   readonly dataPath?: string | undefined;
   /** Where the stacked mask (0 = good) is in the data file; no line when absent. */
   readonly maskPath?: string | undefined;
@@ -22,7 +25,8 @@ export interface CrystfelGeomOptions {
  * A CrystFEL geometry file for the sensors' raw images stacked in one array: sensor i in rows
  * [i·ysize, (i + 1)·ysize). CrystFEL's x points to the left looking from the source, so fs = (−cos a, sin a),
  * ss = (−sin a, −cos a) and corner = (−posX, posY) / pixel size; z points away from the source, so coffset = −posZ.
- * Values are written to 10⁻¹² (vectors) and 10⁻⁹ pixel (corners); {@link parseCrystfelGeom} gives the same sensors back.
+ * Values are written to 10⁻¹² (vectors) and 10⁻⁹ pixel (corners); {@link parseCrystfelGeom} gives the same sensors
+ * back.
  *
  * Panels carry the sensors' ids. `adu_per_eV` is 1 / (3.65 · absGain), so the data must be in each sensor's own ADU.
  *
@@ -52,7 +56,10 @@ export function toCrystfelGeom(sensors: readonly DetectorInfo[], options: Crystf
   const bad: string[] = [];
   for (const [i, info] of sensors.entries()) {
     lines.push("", ...panelLines(info, firstRow, photonEnergyEv));
-    const use = masks === undefined ? null : readMask(`the mask of ${info.id}`, entryFor(masks, i, info.id), info.ysize, info.xsize);
+    const use =
+      masks === undefined
+        ? null
+        : readMask(`the mask of ${info.id}`, entryFor(masks, i, info.id), info.ysize, info.xsize);
     if (use !== null) bad.push(...badLines(info, i, firstRow, use));
     firstRow += info.ysize;
   }
@@ -64,10 +71,15 @@ function checkStack(sensors: readonly DetectorInfo[]): void {
   if (first === undefined) throw badArgument("sensors", "an empty list", "at least one sensor");
   const seen = new Set<string>();
   for (const { id, xsize } of sensors) {
-    if (xsize !== first.xsize) throw badArgument(`xsize of sensor ${id}`, xsize, `${first.xsize} as the first one's, to stack their images`);
+    if (xsize !== first.xsize)
+      throw badArgument(`xsize of sensor ${id}`, xsize, `${first.xsize} as the first one's, to stack their images`);
     // Names CrystFEL gives a meaning of its own, and characters that end a name.
     if (!/^(?!bad|group|rigid_group)[^\s/=;,]+$/.test(id))
-      throw badArgument("a sensor's id", id, "a panel name of CrystFEL: no spaces or /=;, and not beginning with bad or group");
+      throw badArgument(
+        "a sensor's id",
+        id,
+        "a panel name of CrystFEL: no spaces or /=;, and not beginning with bad or group",
+      );
     if (seen.has(id)) throw badArgument("sensors", id, "each sensor once");
     seen.add(id);
   }
@@ -75,7 +87,8 @@ function checkStack(sensors: readonly DetectorInfo[]): void {
 
 function path(key: string, value: string | undefined): string[] {
   if (value === undefined) return [];
-  if (!/^\/[^\s;]*$/.test(value)) throw badArgument(`${key}Path`, value, "a path from the root of the file, as /%/data");
+  if (!/^\/[^\s;]*$/.test(value))
+    throw badArgument(`${key}Path`, value, "a path from the root of the file, as /%/data");
   return [`${key} = ${value}`];
 }
 
@@ -102,7 +115,9 @@ function panelLines(info: DetectorInfo, firstRow: number, photonEnergyEv: number
   if (absGain !== null) {
     asFinite(`absGain of sensor ${id}`, absGain, Number.MIN_VALUE);
     const aduPerEv = 1 / (EV_PER_ELECTRON * absGain);
-    lines.push(`${id}/adu_per_eV = ${aduPerEv.toPrecision(15)} ; ${fixed(aduPerEv * photonEnergyEv, 3)} ADU per photon`);
+    lines.push(
+      `${id}/adu_per_eV = ${aduPerEv.toPrecision(15)} ; ${fixed(aduPerEv * photonEnergyEv, 3)} ADU per photon`,
+    );
   }
   return lines;
 }

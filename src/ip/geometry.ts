@@ -14,9 +14,13 @@ export function geometryOf(info: DetectorInfo): SensorGeometry {
   asInteger(`ysize of sensor ${info.id}`, info.ysize, 1);
   const { geometry } = checkGeometry(info);
   if (geometry === null) {
-    throw new SaclaError("BAD_GEOMETRY", `Sensor ${info.id} has no geometry: only MPCCD and CITIUS sensors have one. Look at its image as it is.`, {
-      details: { sensor: info.id },
-    });
+    throw new SaclaError(
+      "BAD_GEOMETRY",
+      `Sensor ${info.id} has no geometry: only MPCCD and CITIUS sensors have one. Look at its image as it is.`,
+      {
+        details: { sensor: info.id },
+      },
+    );
   }
   if (geometry.manipulatorShiftUm !== 0) {
     throw new SaclaError(

@@ -32,8 +32,18 @@ export interface AssembleKernel {
   readonly paint16: PaintRectangle;
   readonly paint32: PaintRectangle;
   /** Reorders float32 `values` of a rectangle as its paint will read them: see {@link packedBytes}. */
-  readonly pack: (values: number, dark: number, rows: number, columns: number, pitch: number, perRow: number, perColumn: number) => number;
-  /** Calibrates single pixels: `count` pairs (to, from) of numbers of pixels. `dark`: one float32 each, in that order. */
+  readonly pack: (
+    values: number,
+    dark: number,
+    rows: number,
+    columns: number,
+    pitch: number,
+    perRow: number,
+    perColumn: number,
+  ) => number;
+  /**
+   * Calibrates single pixels: `count` pairs (to, from) of numbers of pixels. `dark`: one float32 each, in that order.
+   */
   readonly gather16: GatherPixels;
   readonly gather32: GatherPixels;
   /** Sets `count` spans (first, number) of `out`. */
@@ -43,7 +53,10 @@ export interface AssembleKernel {
    * of 4 pixels or more. The four lie at `from`, and `perColumn`, `perRow` and both further.
    */
   readonly blend: (list: number, count: number, pixels: number, perColumn: number, perRow: number, out: number) => void;
-  /** Weighted sums of any pixels: `bytes` of (to, n, n × (from, weight)), in place of what is there or, with `adds`, on top. */
+  /**
+   * Weighted sums of any pixels: `bytes` of (to, n, n × (from, weight)), in place of what is there or, with `adds`, on
+   * top.
+   */
   readonly collect: (list: number, bytes: number, pixels: number, adds: number, out: number) => void;
 }
 
@@ -92,7 +105,11 @@ export class KernelMemory implements ShotMemory {
     const longest = Math.max(...lengths);
     this.#arena = new Arena(shotBytes(canvas, placements) + extraBytes);
     const exports = instantiateKernel(kernelBinary, this.#arena.memory);
-    if (!isAssembleKernel(exports)) throw new SaclaError("INTERNAL", "src/ip/kernel-binary.ts lacks a function of kernels/assemble.ts. Run npm run kernels.");
+    if (!isAssembleKernel(exports))
+      throw new SaclaError(
+        "INTERNAL",
+        "src/ip/kernel-binary.ts lacks a function of kernels/assemble.ts. Run npm run kernels.",
+      );
     this.kernel = exports;
     this.output = this.#arena.float32(canvas.width * canvas.height);
     this.outputAddress = this.output.byteOffset;
@@ -151,17 +168,23 @@ export function padded(bytes: number): number {
   return Math.ceil(bytes / 64) * 64;
 }
 
-/** Largest memory of images, darks and picture for which kernels are used; beyond it, half of what WebAssembly can address. */
+/**
+ * Largest memory of images, darks and picture for which kernels are used; beyond it, half of what WebAssembly can
+ * address.
+ */
 const MOST_BYTES = 2 ** 31;
-/** Below this many sensor pixels a plain loop takes less than a millisecond, and a WebAssembly memory is not worth its pages. */
+/**
+ * Below this many sensor pixels a plain loop takes less than a millisecond, and a WebAssembly memory is not worth its
+ * pages.
+ */
 const FEWEST_PIXELS = 2 ** 16;
 /** Sine of 3°. Beyond it, the pieces in which a turned sensor follows the picture's pixels are too short to gain. */
 const LARGEST_TURN = Math.sin((3 * Math.PI) / 180);
 
 /**
  * Whether kernels paint a detector; otherwise the plain painters do. They do when it has enough pixels, fits their
- * memory, and each sensor is turned by less than 3° from a multiple of 90° with pixels as large as the picture's, within
- * `pitchTolerance`.
+ * memory, and each sensor is turned by less than 3° from a multiple of 90° with pixels as large as the picture's,
+ * within `pitchTolerance`.
  */
 export function suitsKernel(canvas: Canvas, placements: readonly Placement[], pitchTolerance: number): boolean {
   const pixels = placements.reduce((sum, { rows, columns }) => sum + rows * columns, 0);

@@ -62,9 +62,9 @@ const damages: readonly Damage[] = [
 ];
 
 /**
- * The pixels of a sensor known to be bad before anything is measured: edges and amplifier shields ({@link badPixelReasons}
- * `cold`: they see less light) and damaged or dead readout ports (`dead`), from a public SFX pipeline (ostrich).
- * Detectors without an entry have none. Binned images (2×2, …) get every pixel that holds a bad one.
+ * The pixels of a sensor known to be bad before anything is measured: edges and amplifier shields ({@link
+ * badPixelReasons} `cold`: they see less light) and damaged or dead readout ports (`dead`), from a public SFX pipeline
+ * (ostrich). Detectors without an entry have none. Binned images (2×2, …) get every pixel that holds a bad one.
  *
  * @param sensorId - one sensor, as `MPCCD-8B0-2-003-2`
  * @param shape - [ysize, xsize] of its images
@@ -74,23 +74,34 @@ const damages: readonly Damage[] = [
  * const masks = infos.map(({ id, ysize, xsize }) => usable(badPixels(id, bl, run, [ysize, xsize])));
  * new Assembler(infos, { view: "source", masks });
  */
-export function badPixels(sensorId: string, bl: number, run: number, shape: readonly [ysize: number, xsize: number]): NdArray<Uint8Array> {
+export function badPixels(
+  sensorId: string,
+  bl: number,
+  run: number,
+  shape: readonly [ysize: number, xsize: number],
+): NdArray<Uint8Array> {
   asText("sensorId", sensorId);
   asInteger("bl", bl, 1);
   asInteger("run", run);
   const ysize = asInteger("ysize", shape[0], 1);
   const xsize = asInteger("xsize", shape[1], 1);
-  if (/^MPCCD-8[^-]*-\d+-\d+$/.test(sensorId)) throw badArgument("sensorId", sensorId, `one of its sensors, ${sensorId}-1 to ${sensorId}-8`);
+  if (/^MPCCD-8[^-]*-\d+-\d+$/.test(sensorId))
+    throw badArgument("sensorId", sensorId, `one of its sensors, ${sensorId}-1 to ${sensorId}-8`);
   const mask = asImage(new Uint8Array(ysize * xsize), ysize, xsize);
   const family = families.find(({ id }) => id.test(sensorId));
   if (family === undefined) return mask;
   const binning = family.rows / ysize;
   if (!Number.isInteger(binning) || family.columns / xsize !== binning) {
-    throw badArgument(`shape of ${sensorId}`, `[${ysize}, ${xsize}]`, `[${family.rows}, ${family.columns}], or that divided by a binning`);
+    throw badArgument(
+      `shape of ${sensorId}`,
+      `[${ysize}, ${xsize}]`,
+      `[${family.rows}, ${family.columns}], or that divided by a binning`,
+    );
   }
   const mark = (rows: readonly [number, number], columns: readonly [number, number], reason: number): void => {
     for (let r = Math.floor(rows[0] / binning); r < Math.ceil(rows[1] / binning); r++) {
-      for (let c = Math.floor(columns[0] / binning); c < Math.ceil(columns[1] / binning); c++) mask.set(r, c, mask.get(r, c) | reason);
+      for (let c = Math.floor(columns[0] / binning); c < Math.ceil(columns[1] / binning); c++)
+        mask.set(r, c, mask.get(r, c) | reason);
     }
   };
   const { rows, columns, edges: edge } = family;
@@ -99,7 +110,8 @@ export function badPixels(sensorId: string, bl: number, run: number, shape: read
   mark([0, edge.firstRows], [0, columns], badPixelReasons.cold);
   mark([rows - edge.lastRows, rows], [0, columns], badPixelReasons.cold);
   for (const { id, columns: dead, since } of damages) {
-    if (id === sensorId && (since === undefined || (since.bl === bl && run >= since.run))) mark([0, rows], dead, badPixelReasons.dead);
+    if (id === sensorId && (since === undefined || (since.bl === bl && run >= since.run)))
+      mark([0, rows], dead, badPixelReasons.dead);
   }
   return mask;
 }

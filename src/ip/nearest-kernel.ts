@@ -49,12 +49,17 @@ function pixelMap(placement: Placement, canvas: Canvas): PixelMap {
   const width = Math.max(0, columns[1] - columns[0]);
   const height = Math.max(0, rows[1] - rows[0]);
   const from = new Int32Array(width * height);
-  for (let r = 0, i = 0; r < height; r++) for (let c = 0; c < width; c++, i++) from[i] = pixelUnder(placement, canvas, rows[0] + r, columns[0] + c);
+  for (let r = 0, i = 0; r < height; r++)
+    for (let c = 0; c < width; c++, i++) from[i] = pixelUnder(placement, canvas, rows[0] + r, columns[0] + c);
   return { left: columns[0], top: rows[0], width, from };
 }
 
 /** Calls `visit` for each pixel of a map that shows the sensor. */
-function forEachPixel({ left, top, width, from }: PixelMap, canvas: Canvas, visit: (to: number, from: number, index: number) => void): void {
+function forEachPixel(
+  { left, top, width, from }: PixelMap,
+  canvas: Canvas,
+  visit: (to: number, from: number, index: number) => void,
+): void {
   for (let i = 0, row = top; i < from.length; row++) {
     let to = row * canvas.width + left;
     for (const end = i + width; i < end; i++, to++) {
@@ -78,7 +83,8 @@ function partOf(placement: Placement, canvas: Canvas, use: Uint8Array | null, ma
     } else if ((owners[to] ?? 0) > 0) map.from[i] = -1;
   });
   const steps = sensorSteps(turn, placement.columns);
-  const { found, done } = map.width === 0 ? { found: [], done: shown } : findRectangles(map.from, map.width, steps.perColumn, steps.perRow);
+  const { found, done } =
+    map.width === 0 ? { found: [], done: shown } : findRectangles(map.from, map.width, steps.perColumn, steps.perRow);
   const singles = new WordList();
   forEachPixel(map, canvas, (to, pixel, i) => {
     if (done[i] === 1 || shown[i] === 0) return;
@@ -133,7 +139,9 @@ export class NearestKernel implements Painter {
     const gaps = spansOf(owners, 0);
     const lists = [gaps, ...parts.flatMap(({ singles, shown }) => [singles, shown])];
     this.bytes = lists.reduce((sum, list) => sum + list.byteLength, 0);
-    const extra = lists.reduce((sum, list) => sum + padded(list.byteLength), 0) + parts.reduce((sum, part) => sum + padded(darkBytes(part)), 0);
+    const extra =
+      lists.reduce((sum, list) => sum + padded(list.byteLength), 0) +
+      parts.reduce((sum, part) => sum + padded(darkBytes(part)), 0);
     this.memory = new KernelMemory(canvas, placements, extra);
     this.#gaps = this.memory.store(gaps);
     this.#parts = parts.map((part) => ({
@@ -178,14 +186,25 @@ export class NearestKernel implements Painter {
     let dark = part.dark;
     for (const { from, to, rows, columns } of part.patches) {
       const here = paint.dark ? dark : 0;
-      paintRectangle(address + from * size, here, paint.gain, outputAddress + to * 4, rows, columns, part.pitch, part.perRow, part.perColumn);
+      paintRectangle(
+        address + from * size,
+        here,
+        paint.gain,
+        outputAddress + to * 4,
+        rows,
+        columns,
+        part.pitch,
+        part.perRow,
+        part.perColumn,
+      );
       dark += packedBytes(rows, columns);
     }
     gather(part.singlesAt.address, part.singles.length / 2, address, paint.dark ? dark : 0, paint.gain, outputAddress);
   }
 
   cover(out: Float32Array): void {
-    for (const { shown } of this.#parts) for (let i = 0; i < shown.length; i += 2) out.fill(1, shown[i], (shown[i] ?? 0) + (shown[i + 1] ?? 0));
+    for (const { shown } of this.#parts)
+      for (let i = 0; i < shown.length; i += 2) out.fill(1, shown[i], (shown[i] ?? 0) + (shown[i + 1] ?? 0));
   }
 }
 

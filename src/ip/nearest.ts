@@ -43,7 +43,14 @@ function copyRuns(runs: Int32Array, pixels: PixelArray, offset: number, gain: nu
 }
 
 /** The same with a dark, counted from the image's first pixel. */
-function copyRunsLessDark(runs: Int32Array, pixels: PixelArray, offset: number, dark: Float32Array, gain: number, out: Float32Array): void {
+function copyRunsLessDark(
+  runs: Int32Array,
+  pixels: PixelArray,
+  offset: number,
+  dark: Float32Array,
+  gain: number,
+  out: Float32Array,
+): void {
   for (let i = 0; i < runs.length; i += RUN_FIELDS) {
     let to = runs[i] ?? 0;
     let from = runs[i + 1] ?? 0;

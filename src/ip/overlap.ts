@@ -1,4 +1,13 @@
-import { type Canvas, type Placement, type Steps, sensorColumn, sensorRow, stepsOf, xOfColumn, yOfRow } from "./placement.ts";
+import {
+  type Canvas,
+  type Placement,
+  type Steps,
+  sensorColumn,
+  sensorRow,
+  stepsOf,
+  xOfColumn,
+  yOfRow,
+} from "./placement.ts";
 import { grown } from "./runs.ts";
 
 /** Overlaps below this fraction of a pixel are rounding noise of the clipping, not area. */
@@ -156,7 +165,16 @@ export class Cells {
       let cell = this.#strip;
       if (c + 1 < c1) {
         const from = this.#strip;
-        const counts = split(from.u, from.v, from.n, c - c0 + 1, this.#cell.u, this.#cell.v, this.#stripRest.u, this.#stripRest.v);
+        const counts = split(
+          from.u,
+          from.v,
+          from.n,
+          c - c0 + 1,
+          this.#cell.u,
+          this.#cell.v,
+          this.#stripRest.u,
+          this.#stripRest.v,
+        );
         this.#cell.n = counts & 31;
         this.#stripRest.n = counts >> 5;
         cell = this.#cell;

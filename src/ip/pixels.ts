@@ -29,7 +29,12 @@ export function entryFor<T>(all: PerSensor<T>, index: number, id: string): T | n
 /** @throws BAD_ARGUMENT when a list has the wrong length or a record names a sensor that is not there */
 export function checkPerSensor<T>(name: string, all: PerSensor<T>, indexById: ReadonlyMap<string, number>): void {
   if (isList(all)) {
-    if (all.length !== indexById.size) throw badArgument(name, `${all.length} entries`, `one entry for each of the ${indexById.size} sensors (null for none)`);
+    if (all.length !== indexById.size)
+      throw badArgument(
+        name,
+        `${all.length} entries`,
+        `one entry for each of the ${indexById.size} sensors (null for none)`,
+      );
     return;
   }
   for (const id in all) {
@@ -41,7 +46,12 @@ export function checkPerSensor<T>(name: string, all: PerSensor<T>, indexById: Re
  * `mask` as one byte per pixel, row by row, or null when it leaves everything in use.
  * @throws BAD_ARGUMENT when its shape is not [rows, columns] or a value is neither 0 nor 1
  */
-export function readMask(name: string, mask: SensorMask | null | undefined, rows: number, columns: number): Uint8Array | null {
+export function readMask(
+  name: string,
+  mask: SensorMask | null | undefined,
+  rows: number,
+  columns: number,
+): Uint8Array | null {
   if (mask === null || mask === undefined) return null;
   const at = pixelReader(name, mask, rows, columns);
   const use = new Uint8Array(rows * columns);
@@ -51,7 +61,11 @@ export function readMask(name: string, mask: SensorMask | null | undefined, rows
       const value = at(r, c);
       // A mask of reasons (0 = good) read as 1 = use would turn the picture inside out without a word.
       if (value !== 0 && value !== 1) {
-        throw badArgument(`${name} at [${r}, ${c}]`, value, "1 (use) or 0 (do not); turn a mask of reasons into this with usable(mask)");
+        throw badArgument(
+          `${name} at [${r}, ${c}]`,
+          value,
+          "1 (use) or 0 (do not); turn a mask of reasons into this with usable(mask)",
+        );
       }
       use[r * columns + c] = value;
       if (value === 0) unused++;
@@ -78,7 +92,12 @@ export function readDark(name: string, dark: SensorDark, rows: number, columns: 
   return values;
 }
 
-function pixelReader(name: string, mask: SensorMask, rows: number, columns: number): (row: number, column: number) => number {
+function pixelReader(
+  name: string,
+  mask: SensorMask,
+  rows: number,
+  columns: number,
+): (row: number, column: number) => number {
   if (mask instanceof Int16Array || mask instanceof Uint8Array) {
     checkLength(name, mask.length, rows, columns);
     return (r, c) => mask[r * columns + c] ?? NaN;
@@ -90,7 +109,10 @@ function pixelReader(name: string, mask: SensorMask, rows: number, columns: numb
 /** @throws BAD_ARGUMENT when a flat list of pixels has not rows × columns entries */
 export function checkLength(name: string, length: number, rows: number, columns: number): void {
   if (length !== rows * columns) {
-    throw new SaclaError("BAD_ARGUMENT", `${name} has ${length} pixels, but the sensor has ${rows} × ${columns} = ${rows * columns}.`);
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `${name} has ${length} pixels, but the sensor has ${rows} × ${columns} = ${rows * columns}.`,
+    );
   }
 }
 
@@ -98,7 +120,10 @@ export function checkLength(name: string, length: number, rows: number, columns:
 export function checkShape(name: string, image: NdArray, rows: number, columns: number): void {
   const [r, c] = shapeOf(name, image);
   if (r !== rows || c !== columns) {
-    throw new SaclaError("BAD_ARGUMENT", `${name} has shape [${r}, ${c}], but the sensor has [ysize, xsize] = [${rows}, ${columns}].`);
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `${name} has shape [${r}, ${c}], but the sensor has [ysize, xsize] = [${rows}, ${columns}].`,
+    );
   }
 }
 

@@ -50,7 +50,10 @@ export function direction(degrees: number): { cos: number; sin: number } {
   }
 }
 
-/** X, in output pixels from the beam, of a picture column. Exact for whole and half columns, so both views agree bit for bit. */
+/**
+ * X, in output pixels from the beam, of a picture column. Exact for whole and half columns, so both views agree bit for
+ * bit.
+ */
 export function xOfColumn(canvas: Canvas, column: number): number {
   const x = column - canvas.width / 2;
   return canvas.view === "source" ? x : -x;
@@ -68,7 +71,8 @@ export function rowOfY(canvas: Canvas, y: number): number {
   return canvas.height / 2 - y;
 }
 
-// Column direction (cos a, sin a), row direction (sin a, −cos a): section 4.2 of the facts, after ostrich's geometry notes.
+// Column direction (cos a, sin a), row direction (sin a, −cos a): section 4.2 of the facts, after ostrich's geometry
+// notes.
 
 /** Sensor column (fractional) at a place. */
 export function sensorColumn(p: Placement, x: number, y: number): number {
@@ -80,7 +84,10 @@ export function sensorRow(p: Placement, x: number, y: number): number {
   return ((x - p.x) * p.sin - (y - p.y) * p.cos) / p.rowPitch;
 }
 
-/** How sensor places change from one output column, and from one output row, to the next: u along sensor columns, v along rows. */
+/**
+ * How sensor places change from one output column, and from one output row, to the next: u along sensor columns, v
+ * along rows.
+ */
 export interface Steps {
   readonly perColumn: { readonly u: number; readonly v: number };
   readonly perRow: { readonly u: number; readonly v: number };
@@ -107,7 +114,9 @@ export function placeY(p: Placement, row: number, column: number): number {
 
 /** The four corners of a sensor, in output pixels from the beam. */
 export function corners(p: Placement): { x: number; y: number }[] {
-  return [0, p.rows].flatMap((row) => [0, p.columns].map((column) => ({ x: placeX(p, row, column), y: placeY(p, row, column) })));
+  return [0, p.rows].flatMap((row) =>
+    [0, p.columns].map((column) => ({ x: placeX(p, row, column), y: placeY(p, row, column) })),
+  );
 }
 
 /** Smallest rectangle of the picture that holds the sensor; empty (start ≥ end) when it lies outside. */

@@ -35,8 +35,8 @@ interface Source {
 }
 
 /**
- * One picture of several sensors, mirroring `ippy.reconstruction(srcs, width, height, pixelSize, offset)` as the talk of
- * 2025-03-04 calls it. Source view: column to the right looking from the source, row down, the beam at
+ * One picture of several sensors, mirroring `ippy.reconstruction(srcs, width, height, pixelSize, offset)` as the talk
+ * of 2025-03-04 calls it. Source view: column to the right looking from the source, row down, the beam at
  * (width / 2, height / 2); each output pixel shows the sensor pixel under its centre, the last source on top.
  *
  * The meaning of Python's fifth argument is not public. Here it is the value of output pixels that no sensor covers.
@@ -52,7 +52,13 @@ interface Source {
  * @example
  * const picture = reconstruction(srcs, 2399, 2399, 50, 0);
  */
-export function reconstruction(srcs: readonly ReconstructionSource[], width: number, height: number, pixelSize: number, offset: number): Image {
+export function reconstruction(
+  srcs: readonly ReconstructionSource[],
+  width: number,
+  height: number,
+  pixelSize: number,
+  offset: number,
+): Image {
   if (!Array.isArray(srcs)) throw badArgument("srcs", show(srcs), "a list of sources");
   asInteger("width", width, 1, MAX_SIDE);
   asInteger("height", height, 1, MAX_SIDE);
@@ -92,20 +98,38 @@ function sourceOf(src: ReconstructionSource, name: string, pixelSize: number): S
     rowPitch: scale,
   };
   const gain = asFinite(`${name}.iScale`, src.iScale);
-  return { placement, use: readMask(`${name}.mask`, src.mask, rows, columns), paint: { ...pixelsOf(img, img.data, rows, columns), dark: false, gain } };
+  return {
+    placement,
+    use: readMask(`${name}.mask`, src.mask, rows, columns),
+    paint: { ...pixelsOf(img, img.data, rows, columns), dark: false, gain },
+  };
 }
 
-function pixelsOf(img: NdArray<PixelArray>, data: PixelArray, rows: number, columns: number): { pixels: PixelArray; offset: number } {
+function pixelsOf(
+  img: NdArray<PixelArray>,
+  data: PixelArray,
+  rows: number,
+  columns: number,
+): { pixels: PixelArray; offset: number } {
   if (isContiguous(img)) return { pixels: data, offset: img.offset };
   const pixels = new Float64Array(rows * columns);
   pack(img, rows, columns, pixels);
   return { pixels, offset: 0 };
 }
 
-function geometric(name: string, src: ReconstructionSource, key: "xPosPixel" | "yPosPixel" | "pixelSize" | "dScale" | "rotAngle", positive = false): number {
+function geometric(
+  name: string,
+  src: ReconstructionSource,
+  key: "xPosPixel" | "yPosPixel" | "pixelSize" | "dScale" | "rotAngle",
+  positive = false,
+): number {
   const value = src[key];
   if (typeof value === "number" && Number.isFinite(value) && (!positive || value > 0)) return value;
-  throw new SaclaError("BAD_GEOMETRY", `${name}.${key} is ${show(value)}, but must be a ${positive ? "positive " : ""}finite number.`, {
-    details: { source: name, key, value: show(value) },
-  });
+  throw new SaclaError(
+    "BAD_GEOMETRY",
+    `${name}.${key} is ${show(value)}, but must be a ${positive ? "positive " : ""}finite number.`,
+    {
+      details: { source: name, key, value: show(value) },
+    },
+  );
 }

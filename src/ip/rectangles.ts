@@ -17,7 +17,12 @@ const SHORTEST = 4;
  * @param from - which sensor pixel each output pixel shows, −1 for none, of shape [rows, width]
  * @returns the rectangles, and one byte per output pixel that is set where one of them lies
  */
-export function findRectangles(from: Int32Array, width: number, perColumn: number, perRow: number): { found: Rectangle[]; done: Uint8Array } {
+export function findRectangles(
+  from: Int32Array,
+  width: number,
+  perColumn: number,
+  perRow: number,
+): { found: Rectangle[]; done: Uint8Array } {
   const rows = from.length / width;
   const { first, last } = stretches(from, width, perColumn);
   const done = new Uint8Array(from.length);
@@ -35,14 +40,17 @@ export function findRectangles(from: Int32Array, width: number, perColumn: numbe
       const rectangle = extend(row, column, end);
       if (rectangle.rows >= SHORTEST && rectangle.columns >= SHORTEST) {
         found.push(rectangle);
-        for (let r = row; r < row + rectangle.rows; r++) done.fill(1, r * width + rectangle.column, r * width + rectangle.column + rectangle.columns);
+        for (let r = row; r < row + rectangle.rows; r++)
+          done.fill(1, r * width + rectangle.column, r * width + rectangle.column + rectangle.columns);
       }
       column = end;
     }
   }
   return { found, done };
 
-  /** Goes down as long as the area grows, at the price of a few columns where the shifts of two rows differ by a pixel. */
+  /**
+   * Goes down as long as the area grows, at the price of a few columns where the shifts of two rows differ by a pixel.
+   */
   function extend(row: number, left: number, right: number): Rectangle {
     let n = 1;
     for (; row + n < rows; n++) {
@@ -64,10 +72,12 @@ export function findRectangles(from: Int32Array, width: number, perColumn: numbe
 function stretches(from: Int32Array, width: number, perColumn: number): { first: Int32Array; last: Int32Array } {
   const first = new Int32Array(from.length);
   const last = new Int32Array(from.length);
-  const continues = (i: number): boolean => (from[i] ?? -1) >= 0 && (from[i - 1] ?? -1) >= 0 && (from[i] ?? 0) - (from[i - 1] ?? 0) === perColumn;
+  const continues = (i: number): boolean =>
+    (from[i] ?? -1) >= 0 && (from[i - 1] ?? -1) >= 0 && (from[i] ?? 0) - (from[i - 1] ?? 0) === perColumn;
   for (let start = 0; start < from.length; start += width) {
     for (let c = 0; c < width; c++) first[start + c] = c > 0 && continues(start + c) ? (first[start + c - 1] ?? 0) : c;
-    for (let c = width - 1; c >= 0; c--) last[start + c] = c + 1 < width && continues(start + c + 1) ? (last[start + c + 1] ?? 0) : c + 1;
+    for (let c = width - 1; c >= 0; c--)
+      last[start + c] = c + 1 < width && continues(start + c + 1) ? (last[start + c + 1] ?? 0) : c + 1;
   }
   return { first, last };
 }

@@ -1,6 +1,17 @@
 import { asImage, type NdArray } from "../core/ndarray.ts";
 import { type Roi, roiShape } from "../core/roi.ts";
-import { type Canvas, columnOfX, type Placement, placeX, placeY, rowOfY, sensorColumn, sensorRow, xOfColumn, yOfRow } from "./placement.ts";
+import {
+  type Canvas,
+  columnOfX,
+  type Placement,
+  placeX,
+  placeY,
+  rowOfY,
+  sensorColumn,
+  sensorRow,
+  xOfColumn,
+  yOfRow,
+} from "./placement.ts";
 
 /** The pixels of one sensor that lie under a rectangle of the picture. */
 export interface SensorRegion {
@@ -17,7 +28,12 @@ export interface SensorRegion {
 }
 
 /** The unmasked pixels of a sensor whose centres lie inside `roi` of the picture, or null when there are none. */
-export function pixelsUnder(placement: Placement, canvas: Canvas, roi: Roi, use: Uint8Array | null): Omit<SensorRegion, "sensor" | "index"> | null {
+export function pixelsUnder(
+  placement: Placement,
+  canvas: Canvas,
+  roi: Roi,
+  use: Uint8Array | null,
+): Omit<SensorRegion, "sensor" | "index"> | null {
   const belongs = (row: number, column: number): boolean => {
     if (use !== null && use[row * placement.columns + column] !== 1) return false;
     const x = columnOfX(canvas, placeX(placement, row + 0.5, column + 0.5));
@@ -39,13 +55,17 @@ export function pixelsUnder(placement: Placement, canvas: Canvas, roi: Roi, use:
   if (count === 0) return null;
   const found: Roi = { rows: [top, bottom], columns: [left, right] };
   const [height, width] = roiShape(found);
-  const pixels = Uint8Array.from({ length: height * width }, (_, i) => (belongs(top + Math.floor(i / width), left + (i % width)) ? 1 : 0));
+  const pixels = Uint8Array.from({ length: height * width }, (_, i) =>
+    belongs(top + Math.floor(i / width), left + (i % width)) ? 1 : 0,
+  );
   return { roi: found, pixels: asImage(pixels, height, width), count };
 }
 
 /** The part of the sensor worth looking at: the rectangle around the region's corners, seen from the sensor. */
 function searchArea(placement: Placement, canvas: Canvas, roi: Roi): Roi {
-  const points = roi.rows.flatMap((row) => roi.columns.map((column) => ({ x: xOfColumn(canvas, column), y: yOfRow(canvas, row) })));
+  const points = roi.rows.flatMap((row) =>
+    roi.columns.map((column) => ({ x: xOfColumn(canvas, column), y: yOfRow(canvas, row) })),
+  );
   const range = (values: number[], size: number): [number, number] => [
     Math.max(0, Math.floor(Math.min(...values))),
     Math.min(size, Math.ceil(Math.max(...values))),

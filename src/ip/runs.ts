@@ -32,7 +32,8 @@ export class RunBuilder {
         return;
       }
     }
-    if (this.#used + RUN_FIELDS > this.#data.length) this.#data = grown(this.#data, new Int32Array(this.#data.length * 2));
+    if (this.#used + RUN_FIELDS > this.#data.length)
+      this.#data = grown(this.#data, new Int32Array(this.#data.length * 2));
     const at = this.#used;
     this.#data[at] = to;
     this.#data[at + 1] = from;

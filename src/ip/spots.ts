@@ -38,7 +38,10 @@ export function brightestSpots(image: NdArray<PixelArray>, options: SpotOptions 
   if (where !== undefined) {
     const shape = shapeOf("where", where);
     if (shape[0] !== rows || shape[1] !== columns) {
-      throw new SaclaError("BAD_ARGUMENT", `where has shape [${shape.join(", ")}], but the image has [${rows}, ${columns}].`);
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `where has shape [${shape.join(", ")}], but the image has [${rows}, ${columns}].`,
+      );
     }
   }
   const looked = (row: number, column: number): boolean => where === undefined || where.get(row, column) !== 0;
@@ -51,8 +54,10 @@ export function brightestSpots(image: NdArray<PixelArray>, options: SpotOptions 
     return true;
   };
   const spots: Spot[] = [];
-  const near = (row: number, column: number): boolean => spots.some((s) => (s.row - row) ** 2 + (s.column - column) ** 2 <= minDistance ** 2);
-  // One pass per spot: the test that costs little and fails for nearly every pixel comes first, so a pass is one compare per pixel.
+  const near = (row: number, column: number): boolean =>
+    spots.some((s) => (s.row - row) ** 2 + (s.column - column) ** 2 <= minDistance ** 2);
+  // One pass per spot: the test that costs little and fails for nearly every pixel comes first, so a pass is one
+  // compare per pixel.
   while (spots.length < count) {
     let best: Spot | undefined;
     let bar = -Infinity;
@@ -70,7 +75,9 @@ export function brightestSpots(image: NdArray<PixelArray>, options: SpotOptions 
   return spots;
 }
 
-/** Reach of {@link spotCentre}, in pixels: more than the half width of a Bragg spot, less than the distance to the next. */
+/**
+ * Reach of {@link spotCentre}, in pixels: more than the half width of a Bragg spot, less than the distance to the next.
+ */
 const CENTRE_REACH = 4;
 
 /**
@@ -94,5 +101,7 @@ export function spotCentre(image: NdArray<PixelArray>, spot: Spot): { readonly r
       column += value * (c + 0.5);
     }
   }
-  return weight > 0 ? { row: row / weight, column: column / weight } : { row: spot.row + 0.5, column: spot.column + 0.5 };
+  return weight > 0
+    ? { row: row / weight, column: column / weight }
+    : { row: spot.row + 0.5, column: spot.column + 0.5 };
 }

@@ -2,7 +2,9 @@ import { NOISE } from "./overlap.ts";
 import { type Canvas, type Placement, sensorColumn, sensorRow, stepsOf, xOfColumn, yOfRow } from "./placement.ts";
 import { pictureSteps, type Turn, turnOf } from "./turn.ts";
 
-/** Borders that cross a side this close to its end are left to the general way: which side they cross may be rounding. */
+/**
+ * Borders that cross a side this close to its end are left to the general way: which side they cross may be rounding.
+ */
 const MARGIN = 1e-4;
 
 /**
@@ -14,7 +16,10 @@ export interface Straightened {
   /** Pixels that follow each other along picture rows, and down the picture. */
   readonly columns: number;
   readonly rows: number;
-  /** Elements from one row to the next: more than `columns`, or rows a power of 2 apart would fight for the same cache lines. */
+  /**
+   * Elements from one row to the next: more than `columns`, or rows a power of 2 apart would fight for the same cache
+   * lines.
+   */
   readonly stride: number;
   /** Where sensor pixel (0, 0) is, and from there to the next sensor row and column. */
   readonly origin: number;
@@ -36,16 +41,19 @@ export function straighten(placement: Placement, canvas: Canvas): Straightened {
  * The overlap of an output pixel with the two by two pixels of a straightened sensor it lies on.
  *
  * Seen from the output pixel, the sensor's borders cross at (a, b) and lean by tan θ. The part of the pixel left of the
- * one and above the other is a quadrilateral of area a·b + (a² − b²)·tan θ / 2, and the part left of the one a trapezium
- * of area a + (½ − b)·tan θ: both exact as long as each border crosses two opposite sides. From one output pixel of a row
- * to the next, a grows by cos θ − 1 and b by −sin θ, and then the squares cancel: every area grows by the same amount from
- * pixel to pixel.
+ * one and above the other is a quadrilateral of area a·b + (a² − b²)·tan θ / 2, and the part left of the one a
+ * trapezium of area a + (½ − b)·tan θ: both exact as long as each border crosses two opposite sides. From one output
+ * pixel of a row to the next, a grows by cos θ − 1 and b by −sin θ, and then the squares cancel: every area grows by
+ * the same amount from pixel to pixel.
  */
 export class Overlaps {
   /** Top left, top right, bottom left, bottom right, and what each grows by to the next output pixel. */
   readonly areas = new Float64Array(4);
   readonly growths = new Float64Array(4);
-  /** Elements from left to right and from top to bottom of the two by two: 0 where they are one, on a sensor exactly in line. */
+  /**
+   * Elements from left to right and from top to bottom of the two by two: 0 where they are one, on a sensor exactly in
+   * line.
+   */
   readonly right: 0 | 1;
   readonly below: number;
   readonly #placement: Placement;

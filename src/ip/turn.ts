@@ -4,7 +4,10 @@ import { type Canvas, type Placement, stepsOf } from "./placement.ts";
 export interface Turn {
   /** Its rows run along picture columns: ±90°. */
   readonly turned: boolean;
-  /** Whether what runs along picture rows (sensor columns, or rows when turned) rises with the picture's columns: 1 or −1. */
+  /**
+   * Whether what runs along picture rows (sensor columns, or rows when turned) rises with the picture's columns: 1 or
+   * −1.
+   */
   readonly along: 1 | -1;
   /** The same for what runs down the picture. */
   readonly down: 1 | -1;

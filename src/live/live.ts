@@ -35,9 +35,14 @@ export class Live {
     };
   }
 
-  /** `olpy.read_detidlist()`: detectors whose images can be had live, of all beamlines or of one. @throws APIError with code UNSUPPORTED */
+  /**
+   * `olpy.read_detidlist()`: detectors whose images can be had live, of all beamlines or of one.
+   * @throws APIError with code UNSUPPORTED
+   */
   async readDetidlist(bl?: number, options: CallOptions = {}): Promise<string[]> {
-    return await asApiError(APIError, () => this.#endpoint.call("live.readDetidlist", bl === undefined ? {} : { bl }, options));
+    return await asApiError(APIError, () =>
+      this.#endpoint.call("live.readDetidlist", bl === undefined ? {} : { bl }, options),
+    );
   }
 
   /** Shots as they happen, 0-D and 2-D together. See {@link LiveShots}. */

@@ -81,7 +81,10 @@ export class PlayedRun implements LiveSource {
     if (known !== undefined) return known.info;
     const { bl, run } = this.playing;
     const info = await this.#endpoint.call("st.readDetectorInfo", { bl, run, detId });
-    const tags = new TagList(this.info.hightagnumber, await this.#endpoint.call("db.readTaglistBydetid", { bl, run, detId }));
+    const tags = new TagList(
+      this.info.hightagnumber,
+      await this.#endpoint.call("db.readTaglistBydetid", { bl, run, detId }),
+    );
     this.#detectors.set(detId, { info, tags });
     return info;
   }
@@ -125,11 +128,22 @@ export class PlayedRun implements LiveSource {
 }
 
 /** Reads one image into `out`, of whichever type that is. False when there is none. */
-export async function readOne(endpoint: Endpoint, bl: number, run: number, detId: string, tag: number, out: Pixels): Promise<boolean> {
+export async function readOne(
+  endpoint: Endpoint,
+  bl: number,
+  run: number,
+  detId: string,
+  tag: number,
+  out: Pixels,
+): Promise<boolean> {
   const isOut = (pixels: Pixels): boolean => pixels.buffer === out.buffer && pixels.byteOffset === out.byteOffset;
   const memory: FrameMemory = (_, length, type) =>
     length === out.length && (type === "uint16") === out instanceof Uint16Array ? out : newPixels(length, type);
-  for await (const { frames } of endpoint.stream("st.frames", { bl, run, detIds: [detId], tags: Uint32Array.of(tag), roi: null }, { memory })) {
+  for await (const { frames } of endpoint.stream(
+    "st.frames",
+    { bl, run, detIds: [detId], tags: Uint32Array.of(tag), roi: null },
+    { memory },
+  )) {
     const [frame] = frames;
     if (frame === undefined) return false;
     if (!isOut(frame.data)) out.set(frame.data);

@@ -25,12 +25,21 @@ export class ReplaySource implements Source {
     const { bl, run } = playing;
     const info = await endpoint.call("db.readRuninfo", { bl, run });
     if (info.runstatus !== 0) {
-      throw new SaclaError("RUN_NOT_READY", `Run ${run} of beamline ${bl} has not stopped (status ${info.runstatus}), so it cannot be played.`, {
-        details: { bl, run },
-      });
+      throw new SaclaError(
+        "RUN_NOT_READY",
+        `Run ${run} of beamline ${bl} has not stopped (status ${info.runstatus}), so it cannot be played.`,
+        {
+          details: { bl, run },
+        },
+      );
     }
     const live = await PlayedRun.of(endpoint, playing, info);
-    return new ReplaySource(endpoint, live, await endpoint.call("db.getApiVersion", {}), await endpoint.call("db.listBeamlines", {}));
+    return new ReplaySource(
+      endpoint,
+      live,
+      await endpoint.call("db.getApiVersion", {}),
+      await endpoint.call("db.listBeamlines", {}),
+    );
   }
 
   private constructor(endpoint: Endpoint, live: PlayedRun, version: string, beamlines: readonly number[]) {
@@ -65,7 +74,13 @@ export class ReplaySource implements Source {
     const { info } = this.live;
     if (this.live.nowTag() >= info.end_tagnumber) return info;
     const end = this.live.nowTag() + 1;
-    return { ...info, end_tagnumber: end, total_tagnumber: end - info.start_tagnumber, stoptime: this.live.now(), runstatus: 2 };
+    return {
+      ...info,
+      end_tagnumber: end,
+      total_tagnumber: end - info.start_tagnumber,
+      stoptime: this.live.now(),
+      runstatus: 2,
+    };
   }
 
   async photonEnergyKev(bl: number, run: number): Promise<number> {
@@ -78,7 +93,9 @@ export class ReplaySource implements Source {
 
   async tags(bl: number, run: number, detId?: string): Promise<Uint32Array> {
     const of = { bl, run };
-    const all = await (detId === undefined ? this.#endpoint.call("db.readTaglistByrun", of) : this.#endpoint.call("db.readTaglistBydetid", { ...of, detId }));
+    const all = await (detId === undefined
+      ? this.#endpoint.call("db.readTaglistByrun", of)
+      : this.#endpoint.call("db.readTaglistBydetid", { ...of, detId }));
     return this.#isPlayed(bl, run) ? this.#happened(all) : all;
   }
 

@@ -35,13 +35,16 @@ export interface ReplayLiveOptions {
  * @example
  * const archive = await connect("206178.h5");
  * await using facility = new Facility(await replayLive(archive.endpoint, { bl: 3, run: 206178, speed: 10 }));
- * for await (const shot of facility.live.shots({ bl: 3, detectors: ["MPCCD-8-2-001"], untilRunEnd: true })) console.log(shot.tag);
+ * for await (const shot of facility.live.shots({ bl: 3, detectors: ["MPCCD-8-2-001"], untilRunEnd: true }))
+ * console.log(shot.tag);
  */
 export async function replayLive(endpoint: Endpoint, options: ReplayLiveOptions): Promise<Endpoint> {
   checkOptions("replayLive", options, ["bl", "run", "speed", "imageDelayMs", "valueDelayMs", "memorySeconds", "clock"]);
   const { speed = 1, clock } = options;
-  if (speed !== "max" && !(Number.isFinite(speed) && speed > 0)) throw badArgument("speed", speed, 'a number above 0, or "max"');
-  if (speed === "max" && clock !== undefined) throw badArgument("clock", "given", 'left out with speed "max", which makes its own time');
+  if (speed !== "max" && !(Number.isFinite(speed) && speed > 0))
+    throw badArgument("speed", speed, 'a number above 0, or "max"');
+  if (speed === "max" && clock !== undefined)
+    throw badArgument("clock", "given", 'left out with speed "max", which makes its own time');
   const source = await ReplaySource.of(endpoint, {
     bl: asInteger("bl", options.bl),
     run: asInteger("run", options.run),

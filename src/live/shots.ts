@@ -26,8 +26,8 @@ export interface LiveShotsOptions {
   /** @default "newest" */
   readonly policy?: LivePolicy;
   /**
-   * How long after a shot its images and values may take to come; it is given without those that come later. Longer than
-   * the facility's memory makes no sense.
+   * How long after a shot its images and values may take to come; it is given without those that come later. Longer
+   * than the facility's memory makes no sense.
    * @default 500
    */
   readonly maxWaitMs?: number;
@@ -51,14 +51,19 @@ export interface LiveShot {
   readonly run: number;
   /** When it happened, unix seconds by the facility's clock. */
   readonly time: number;
-  /** From the shot to the moment the source gave it out, by the source's clock; what the network then took is not in it. */
+  /**
+   * From the shot to the moment the source gave it out, by the source's clock; what the network then took is not in it.
+   */
   readonly latencyMs: number;
   /**
-   * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is **reused
-   * for the next shot**: copy what must live longer. An id is absent only under `missing: "partial"`.
+   * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is
+   * **reused for the next shot**: copy what must live longer. An id is absent only under `missing: "partial"`.
    */
   readonly images: Readonly<Record<string, RawImage>>;
-  /** A 0-D value: a number with its unit, or the reason why there is none; `late` when it had not come. @throws BAD_ARGUMENT when the signal was not asked for */
+  /**
+   * A 0-D value: a number with its unit, or the reason why there is none; `late` when it had not come.
+   * @throws BAD_ARGUMENT when the signal was not asked for
+   */
   value(equipId: string): SyncValue;
   /** The same as a bare number, NaN where there is none. */
   number(equipId: string): number;
@@ -146,7 +151,9 @@ export class LiveShots implements AsyncIterable<LiveShot> {
     const options = { signal, timeoutMs };
     let params = await this.#params(options);
     for (;;) {
-      const stream = this.#endpoint.stream("live.shots", params, { ...options, memory: memory.give })[Symbol.asyncIterator]();
+      const stream = this.#endpoint
+        .stream("live.shots", params, { ...options, memory: memory.give })
+        [Symbol.asyncIterator]();
       let last: number | null = null;
       try {
         for (;;) {
@@ -164,8 +171,18 @@ export class LiveShots implements AsyncIterable<LiveShot> {
   }
 
   async #params(options: CallOptions): Promise<Params> {
-    const { bl, detectors = [], signals = [], policy = "newest", maxWaitMs = 500, roi, untilRunEnd = false } = this.#options;
-    const groups = groupDetectors(await asApiError(APIError, () => this.#endpoint.call("live.readDetidlist", { bl }, options)));
+    const {
+      bl,
+      detectors = [],
+      signals = [],
+      policy = "newest",
+      maxWaitMs = 500,
+      roi,
+      untilRunEnd = false,
+    } = this.#options;
+    const groups = groupDetectors(
+      await asApiError(APIError, () => this.#endpoint.call("live.readDetidlist", { bl }, options)),
+    );
     return {
       bl,
       detIds: detectors.flatMap((id) => groups.find((group) => group.id === id)?.sensors ?? [id]),
@@ -209,7 +226,9 @@ class ReceivedShot implements LiveShot {
     this.run = item.run;
     this.time = item.time;
     this.latencyMs = item.latencyMs;
-    this.images = Object.fromEntries(item.frames.map(({ detId, shape, data }) => [detId, asImage(data, shape[0], shape[1])]));
+    this.images = Object.fromEntries(
+      item.frames.map(({ detId, shape, data }) => [detId, asImage(data, shape[0], shape[1])]),
+    );
     this.#signals = item.signals;
     this.#equipIds = equipIds;
   }

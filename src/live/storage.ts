@@ -21,16 +21,23 @@ export class StorageReader {
   }
 
   /**
-   * Fills `buffer` with the image of `tag`, or of the newest shot with `live.NEWESTTAG`. A tag that has not happened yet
-   * is waited for, up to ten seconds or `timeoutMs`.
+   * Fills `buffer` with the image of `tag`, or of the newest shot with `live.NEWESTTAG`. A tag that has not happened
+   * yet is waited for, up to ten seconds or `timeoutMs`.
    * @returns the tag that was read
-   * @throws APIError with code DATA_GONE, FRAME_MISSING, TAG_INVALID, UNKNOWN_DETECTOR, or UNSUPPORTED when the source is not live
+   * @throws APIError with code DATA_GONE, FRAME_MISSING, TAG_INVALID, UNKNOWN_DETECTOR, or UNSUPPORTED when the source
+   * is not live
    */
   async collect(buffer: StorageBuffer, tag: number, options: CallOptions = {}): Promise<number> {
-    if (buffer.reader !== this) throw new SaclaError("BAD_ARGUMENT", "The buffer belongs to another reader; make one with new StorageBuffer(reader).");
+    if (buffer.reader !== this)
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        "The buffer belongs to another reader; make one with new StorageBuffer(reader).",
+      );
     asInteger("tag", tag, NEWEST_TAG, MAX_TAG);
     const { detId, bl } = this;
-    const collected = await asApiError(APIError, () => this.#endpoint.call("live.collect", { detId, tag, ...(bl === undefined ? {} : { bl }) }, options));
+    const collected = await asApiError(APIError, () =>
+      this.#endpoint.call("live.collect", { detId, tag, ...(bl === undefined ? {} : { bl }) }, options),
+    );
     buffer.fill(collected);
     return collected.tag;
   }

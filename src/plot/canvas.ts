@@ -19,12 +19,21 @@ export function createCanvas(width: number, height: number, [red, green, blue]: 
 /** Fills whole pixels [x, x + width) × [y, y + height). */
 export function fillRect(canvas: Canvas, x: number, y: number, width: number, height: number, colour: Rgb): void {
   for (let row = Math.max(0, y); row < Math.min(canvas.height, y + height); row++) {
-    for (let column = Math.max(0, x); column < Math.min(canvas.width, x + width); column++) canvas.data.set(colour, (row * canvas.width + column) * 3);
+    for (let column = Math.max(0, x); column < Math.min(canvas.width, x + width); column++)
+      canvas.data.set(colour, (row * canvas.width + column) * 3);
   }
 }
 
 /** A frame of `line` pixels just outside [x, x + width) × [y, y + height). */
-export function frameRect(canvas: Canvas, x: number, y: number, width: number, height: number, line: number, colour: Rgb): void {
+export function frameRect(
+  canvas: Canvas,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  line: number,
+  colour: Rgb,
+): void {
   fillRect(canvas, x - line, y - line, width + 2 * line, line, colour);
   fillRect(canvas, x - line, y + height, width + 2 * line, line, colour);
   fillRect(canvas, x - line, y, line, height, colour);
@@ -35,7 +44,8 @@ function blend(canvas: Canvas, x: number, y: number, colour: Rgb, alpha: number)
   if (alpha <= 0 || x < 0 || y < 0 || x >= canvas.width || y >= canvas.height) return;
   const at = (y * canvas.width + x) * 3;
   const a = Math.min(1, alpha);
-  for (let c = 0; c < 3; c++) canvas.data[at + c] = Math.round((canvas.data[at + c] ?? 0) * (1 - a) + (colour[c] ?? 0) * a);
+  for (let c = 0; c < 3; c++)
+    canvas.data[at + c] = Math.round((canvas.data[at + c] ?? 0) * (1 - a) + (colour[c] ?? 0) * a);
 }
 
 /** A circle about the point (x, y), where pixel (i, j) covers [i, i + 1) × [j, j + 1). */
@@ -126,14 +136,32 @@ export function drawLines(
   if (lines.length === 0 || columns <= 0 || rows <= 0) return;
   const cover = new Float32Array(columns * rows);
   for (let i = 0; i + 3 < lines.length; i += 4) {
-    coverLine(cover, columns, rows, half, (lines[i] ?? 0) - x0, (lines[i + 1] ?? 0) - y0, (lines[i + 2] ?? 0) - x0, (lines[i + 3] ?? 0) - y0);
+    coverLine(
+      cover,
+      columns,
+      rows,
+      half,
+      (lines[i] ?? 0) - x0,
+      (lines[i + 1] ?? 0) - y0,
+      (lines[i + 2] ?? 0) - x0,
+      (lines[i + 3] ?? 0) - y0,
+    );
   }
   cover.forEach((alpha, i) => {
     blend(canvas, x0 + (i % columns), y0 + Math.floor(i / columns), colour, alpha * opacity);
   });
 }
 
-function coverLine(cover: Float32Array, columns: number, rows: number, half: number, x0: number, y0: number, x1: number, y1: number): void {
+function coverLine(
+  cover: Float32Array,
+  columns: number,
+  rows: number,
+  half: number,
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+): void {
   const dx = x1 - x0;
   const dy = y1 - y0;
   const length2 = dx * dx + dy * dy;

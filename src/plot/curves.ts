@@ -107,7 +107,12 @@ const MOST_CAPS = 100;
  * Bars from value − error to value + error. Where the error is no positive number there is none. On a logarithmic axis
  * one that reaches 0 goes down to the edge.
  */
-export function errorBars(frame: Frame, x: ArrayLike<number>, y: ArrayLike<number>, error: ArrayLike<number>): Polyline[] {
+export function errorBars(
+  frame: Frame,
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  error: ArrayLike<number>,
+): Polyline[] {
   const ends = (sign: number): Points =>
     place(
       frame,

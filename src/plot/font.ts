@@ -132,8 +132,8 @@ export interface Glyph {
 const cache = new Map<string, Glyph>();
 
 /**
- * The strokes of one character. Printable ASCII, µ × − ° · Å ± – … Δ θ λ and superscript digits are drawn; accents are dropped;
- * any other character becomes an empty box.
+ * The strokes of one character. Printable ASCII, µ × − ° · Å ± – … Δ θ λ and superscript digits are drawn; accents are
+ * dropped; any other character becomes an empty box.
  */
 export function glyphOf(character: string): Glyph {
   const known = cache.get(character);
@@ -149,12 +149,17 @@ function makeGlyph(character: string): Glyph {
   if (raised >= 0) {
     const base = glyphOf(superscriptBases.charAt(raised));
     const lift = (1 - SUPERSCRIPT_SCALE) * CAP_UNITS + 1;
-    return { lines: base.lines.map((v, i) => v * SUPERSCRIPT_SCALE - (i % 2 === 1 ? lift : 0)), advance: base.advance * SUPERSCRIPT_SCALE + 0.6 };
+    return {
+      lines: base.lines.map((v, i) => v * SUPERSCRIPT_SCALE - (i % 2 === 1 ? lift : 0)),
+      advance: base.advance * SUPERSCRIPT_SCALE + 0.6,
+    };
   }
   const source = glyphs[character] ?? glyphs[character.normalize("NFKD").charAt(0).replace("μ", "µ")] ?? unknownGlyph;
   const strokes = source.split("|").map(strokePoints);
   const right = Math.max(...strokes.flat().map(([x]) => x));
-  const lines = strokes.flatMap((points) => points.slice(0, -1).flatMap(([x, y], i) => [x, y - CAP_UNITS, ...endOf(points, i + 1)]));
+  const lines = strokes.flatMap((points) =>
+    points.slice(0, -1).flatMap(([x, y], i) => [x, y - CAP_UNITS, ...endOf(points, i + 1)]),
+  );
   return { lines, advance: right + LETTER_GAP };
 }
 
@@ -167,7 +172,9 @@ function endOf(points: readonly Point[], i: number): number[] {
 
 function strokePoints(stroke: string): Point[] {
   const curved = stroke.startsWith("~");
-  const points = (curved ? stroke.slice(1) : stroke).split(" ").map((pair): Point => [parseInt(pair.charAt(0), 36), unit(pair.charAt(1))]);
+  const points = (curved ? stroke.slice(1) : stroke)
+    .split(" ")
+    .map((pair): Point => [parseInt(pair.charAt(0), 36), unit(pair.charAt(1))]);
   return curved ? smooth(points) : points;
 }
 

@@ -19,8 +19,8 @@ export interface Gray16 {
 
 /**
  * A 16-bit greyscale PNG for other programs, one pixel per pixel: value = low + p / 65535 · (high − low). `low` and
- * `high` are also in the file, as tEXt entries `sacla:low` and `sacla:high`. Values outside the range take its ends; NaN
- * is level 0.
+ * `high` are also in the file, as tEXt entries `sacla:low` and `sacla:high`. Values outside the range take its ends;
+ * NaN is level 0.
  *
  * @param image - shape [ysize, xsize]
  * @throws BAD_ARGUMENT when the image is not 2-D or is empty, or the range is not low < high
@@ -30,7 +30,8 @@ export interface Gray16 {
 export function renderGray16(image: Drawable, options: Gray16Options = {}): Gray16 {
   checkOptions("renderGray16", options, ["range"]);
   const { data, rows, columns } = pixelsOf(image);
-  const [low, high] = options.range === undefined ? (extremes(data) ?? [0, 1]) : checkRange("range", options.range, false);
+  const [low, high] =
+    options.range === undefined ? (extremes(data) ?? [0, 1]) : checkRange("range", options.range, false);
   const levels = new Uint16Array(rows * columns);
   // A constant image has no span: every level is 0, which the formula reads back as the constant.
   const scale = high > low ? 65535 / (high - low) : 0;
@@ -38,5 +39,9 @@ export function renderGray16(image: Drawable, options: Gray16Options = {}): Gray
     const level = ((data[i] ?? NaN) - low) * scale;
     levels[i] = level > 0 ? Math.min(65535, Math.round(level)) : 0;
   }
-  return { png: encodeGray16(levels, columns, rows, { "sacla:low": String(low), "sacla:high": String(high) }), low, high };
+  return {
+    png: encodeGray16(levels, columns, rows, { "sacla:low": String(low), "sacla:high": String(high) }),
+    low,
+    high,
+  };
 }

@@ -14,7 +14,10 @@ export interface Mark {
 }
 
 export interface ImageOptions {
-  /** Values of the lowest and the highest colour. Default: the 1 % and 99.5 % points of the finite pixels that are no gap. */
+  /**
+   * Values of the lowest and the highest colour. Default: the 1 % and 99.5 % points of the finite pixels that are no
+   * gap.
+   */
   readonly range?: readonly [low: number, high: number] | undefined;
   /** @default "linear" */
   readonly scale?: Scale | undefined;
@@ -26,17 +29,33 @@ export interface ImageOptions {
   readonly unit?: string | undefined;
   /** Column and row numbers at the sides. @default true */
   readonly axes?: boolean | undefined;
-  /** Most screen pixels the image may be wide: larger images are averaged over whole blocks of pixels. Default: no limit. */
+  /**
+   * Most screen pixels the image may be wide: larger images are averaged over whole blocks of pixels. Default: no
+   * limit.
+   */
   readonly maxWidth?: number | undefined;
   /** Small circles, with a label beside each. */
   readonly marks?: readonly Mark[] | undefined;
   /** Pixels without a value, besides NaN: a number such as the assembler's gap value, or a mask (not 0 = gap). */
   readonly gap?: Gap | undefined;
-  /** Colour of pixels without a value, `#rrggbb`. Default: a grey (blue for the grey map) that the map does not contain. */
+  /**
+   * Colour of pixels without a value, `#rrggbb`. Default: a grey (blue for the grey map) that the map does not contain.
+   */
   readonly gapColour?: string | undefined;
 }
 
-const optionNames = ["range", "scale", "colourMap", "title", "unit", "axes", "maxWidth", "marks", "gap", "gapColour"] as const;
+const optionNames = [
+  "range",
+  "scale",
+  "colourMap",
+  "title",
+  "unit",
+  "axes",
+  "maxWidth",
+  "marks",
+  "gap",
+  "gapColour",
+] as const;
 
 const paper: Rgb = [255, 255, 255];
 const ink: Rgb = [31, 35, 41];
@@ -53,16 +72,19 @@ const SMALLEST_SIDE = 360;
  * @param image - shape [ysize, xsize]
  * @throws BAD_ARGUMENT when the image is not 2-D or is empty, or an option is not one of those allowed
  * @example
- * await writeFile("average.png", renderImage(average, { title: "Run 206178, source view", unit: "ADU", scale: "log" }));
+ * await writeFile("average.png", renderImage(average, { title: "Run 206178, source view", unit: "ADU", scale: "log"
+ * }));
  */
 export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8Array {
   checkOptions("renderImage", options, optionNames);
   const scale = asOneOf("scale", options.scale ?? "linear", ["linear", "log"]);
   const colourMap = asOneOf("colourMap", options.colourMap ?? "viridis", colourMaps);
-  const gapColour = options.gapColour === undefined ? defaultGapColour(colourMap) : parseColour("gapColour", options.gapColour);
+  const gapColour =
+    options.gapColour === undefined ? defaultGapColour(colourMap) : parseColour("gapColour", options.gapColour);
   const given = pixelsOf(image);
   const marks = checkMarks(options.marks ?? [], given);
-  const block = options.maxWidth === undefined ? 1 : Math.ceil(given.columns / asInteger("maxWidth", options.maxWidth, 1));
+  const block =
+    options.maxWidth === undefined ? 1 : Math.ceil(given.columns / asInteger("maxWidth", options.maxWidth, 1));
   const whole = options.gap === undefined ? given : withGap(given, options.gap);
   const shown = block === 1 ? whole : blockMeans(whole, block);
   const axis = valueAxis(shown, options.range, scale === "log", colourMap);
@@ -72,7 +94,11 @@ export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8A
   const canvas = createCanvas(layout.canvasWidth, layout.canvasHeight, paper);
   paint(canvas, layout, shown, axis, table, gapColour);
   if (shown.data.every(Number.isNaN)) {
-    drawText(canvas, "no data", layout.x + layout.width / 2, layout.y + (layout.height + layout.cap) / 2, { size: layout.cap, colour: ink, anchor: "middle" });
+    drawText(canvas, "no data", layout.x + layout.width / 2, layout.y + (layout.height + layout.cap) / 2, {
+      size: layout.cap,
+      colour: ink,
+      anchor: "middle",
+    });
   }
   drawFrameAndTicks(canvas, layout, options.title);
   drawColourBar(canvas, layout, table, options.unit);
@@ -89,7 +115,8 @@ function checkMarks(marks: readonly Mark[], { rows, columns }: Pixels): readonly
 }
 
 function valueAxis(shown: Pixels, range: ImageOptions["range"], log: boolean, colourMap: ColourMap): Axis {
-  if (colourMap === "difference" && log) throw badArgument("scale", "log", 'linear for the colour map "difference", whose middle is zero');
+  if (colourMap === "difference" && log)
+    throw badArgument("scale", "log", 'linear for the colour map "difference", whose middle is zero');
   if (range !== undefined) {
     const [low, high] = checkRange("range", range, log);
     return { low, high, log };
@@ -112,7 +139,13 @@ interface Layout {
   readonly height: number;
   /** Screen pixels per pixel of the image as given: the zoom, or 1 / block. */
   readonly zoom: number;
-  readonly bar: { readonly x: number; readonly width: number; readonly height: number; readonly ticks: readonly PlacedTick[]; readonly labelWidth: number };
+  readonly bar: {
+    readonly x: number;
+    readonly width: number;
+    readonly height: number;
+    readonly ticks: readonly PlacedTick[];
+    readonly labelWidth: number;
+  };
   readonly columnTicks: readonly PlacedTick[];
   readonly rowTicks: readonly PlacedTick[];
   /** Height of a capital. */
@@ -127,7 +160,13 @@ interface PlacedTick {
   readonly at: number;
 }
 
-function layOut(given: Pick<Pixels, "rows" | "columns">, shown: Pick<Pixels, "rows" | "columns">, block: number, axis: Axis, options: ImageOptions): Layout {
+function layOut(
+  given: Pick<Pixels, "rows" | "columns">,
+  shown: Pick<Pixels, "rows" | "columns">,
+  block: number,
+  axis: Axis,
+  options: ImageOptions,
+): Layout {
   const magnified = Math.max(1, Math.floor(SMALLEST_SIDE / Math.max(shown.rows, shown.columns)));
   const zoom = block > 1 ? 1 / block : magnified;
   const width = shown.columns * (block > 1 ? 1 : magnified);
@@ -143,7 +182,10 @@ function layOut(given: Pick<Pixels, "rows" | "columns">, shown: Pick<Pixels, "ro
   const x = pad + (axes ? Math.round(cap * 2.6) + rowLabelWidth : 0);
   const y = Math.round(cap * (options.title === undefined ? 1.2 : 3.2));
   const barHeight = Math.max(height, 16 * cap);
-  const barTicks = fitTicks(axis, barHeight, 8, lineRoom).major.map((tick) => ({ label: tick.label, at: barPosition(axis, tick, barHeight) }));
+  const barTicks = fitTicks(axis, barHeight, 8, lineRoom).major.map((tick) => ({
+    label: tick.label,
+    at: barPosition(axis, tick, barHeight),
+  }));
   const bar = {
     x: x + width + Math.round(1.4 * cap),
     width: Math.round(1.5 * cap),
@@ -151,7 +193,8 @@ function layOut(given: Pick<Pixels, "rows" | "columns">, shown: Pick<Pixels, "ro
     ticks: barTicks,
     labelWidth: Math.max(0, ...barTicks.map((tick) => textWidth(tick.label, cap))),
   };
-  const unitWidth = options.unit === undefined ? 0 : cap + (isShort(options.unit, cap) ? textWidth(options.unit, cap) : cap);
+  const unitWidth =
+    options.unit === undefined ? 0 : cap + (isShort(options.unit, cap) ? textWidth(options.unit, cap) : cap);
   const right = bar.x + bar.width + cap + bar.labelWidth + unitWidth + pad;
   const titleEnd = options.title === undefined ? 0 : x + textWidth(options.title, titleSize(cap)) + pad;
   const below = axes ? Math.round(cap * 5.4) : pad;
@@ -185,7 +228,14 @@ function pixelTicks(pixels: number, zoom: number, length: number, room: (label: 
 }
 
 /** Colours every pixel: the one hot loop. */
-function paint(canvas: Canvas, layout: Layout, { data, rows, columns }: Pixels, axis: Axis, table: Uint8Array, gapColour: Rgb): void {
+function paint(
+  canvas: Canvas,
+  layout: Layout,
+  { data, rows, columns }: Pixels,
+  axis: Axis,
+  table: Uint8Array,
+  gapColour: Rgb,
+): void {
   const out = canvas.data;
   const zoom = Math.max(1, Math.round(layout.width / columns));
   const low = axis.log ? Math.log(axis.low) : axis.low;
@@ -217,24 +267,47 @@ function paint(canvas: Canvas, layout: Layout, { data, rows, columns }: Pixels, 
 
 function drawFrameAndTicks(canvas: Canvas, layout: Layout, title: string | undefined): void {
   const { x, y, width, height, cap, line, columnTicks, rowTicks } = layout;
-  if (title !== undefined) drawText(canvas, title, x, y - Math.round(cap * 0.95), { size: titleSize(cap), colour: ink, bold: true });
+  if (title !== undefined)
+    drawText(canvas, title, x, y - Math.round(cap * 0.95), { size: titleSize(cap), colour: ink, bold: true });
   frameRect(canvas, x, y, width, height, line, softInk);
   if (!layout.axes) return;
   const tickLength = Math.round(cap * 0.5);
   const half = Math.floor(line / 2);
   for (const { label, at } of columnTicks) {
     fillRect(canvas, x + at - half, y + height + line, line, tickLength, softInk);
-    drawText(canvas, label, x + at, y + height + line + tickLength + Math.round(1.5 * cap), { size: cap, colour: ink, anchor: "middle" });
+    drawText(canvas, label, x + at, y + height + line + tickLength + Math.round(1.5 * cap), {
+      size: cap,
+      colour: ink,
+      anchor: "middle",
+    });
   }
   for (const { label, at } of rowTicks) {
     fillRect(canvas, x - line - tickLength, y + at - half, tickLength, line, softInk);
-    drawText(canvas, label, x - line - tickLength - Math.round(cap * 0.4), y + at + cap / 2, { size: cap, colour: ink, anchor: "end" });
+    drawText(canvas, label, x - line - tickLength - Math.round(cap * 0.4), y + at + cap / 2, {
+      size: cap,
+      colour: ink,
+      anchor: "end",
+    });
   }
-  drawText(canvas, "column", x + width / 2, y + height + Math.round(4.2 * cap), { size: cap, colour: softInk, anchor: "middle" });
-  drawText(canvas, "row", Math.round(2 * cap), y + height / 2, { size: cap, colour: softInk, anchor: "middle", upwards: true });
+  drawText(canvas, "column", x + width / 2, y + height + Math.round(4.2 * cap), {
+    size: cap,
+    colour: softInk,
+    anchor: "middle",
+  });
+  drawText(canvas, "row", Math.round(2 * cap), y + height / 2, {
+    size: cap,
+    colour: softInk,
+    anchor: "middle",
+    upwards: true,
+  });
 }
 
-function drawColourBar(canvas: Canvas, { y, bar, cap, line }: Layout, table: Uint8Array, unit: string | undefined): void {
+function drawColourBar(
+  canvas: Canvas,
+  { y, bar, cap, line }: Layout,
+  table: Uint8Array,
+  unit: string | undefined,
+): void {
   for (let r = 0; r < bar.height; r++) {
     const entry = Math.min(COLOURS - 1, Math.floor(((bar.height - 1 - r) / (bar.height - 1)) * COLOURS)) * 3;
     fillRect(canvas, bar.x, y + r, bar.width, 1, [table[entry] ?? 0, table[entry + 1] ?? 0, table[entry + 2] ?? 0]);
@@ -249,7 +322,13 @@ function drawColourBar(canvas: Canvas, { y, bar, cap, line }: Layout, table: Uin
   if (unit !== undefined) {
     const beside = right + tickLength + Math.round(cap * 0.4) + bar.labelWidth + Math.round(0.8 * cap);
     if (isShort(unit, cap)) drawText(canvas, unit, beside, y + (bar.height + cap) / 2, { size: cap, colour: ink });
-    else drawText(canvas, unit, beside + cap, y + bar.height / 2, { size: cap, colour: ink, anchor: "middle", upwards: true });
+    else
+      drawText(canvas, unit, beside + cap, y + bar.height / 2, {
+        size: cap,
+        colour: ink,
+        anchor: "middle",
+        upwards: true,
+      });
   }
 }
 
@@ -264,5 +343,8 @@ function drawMark(canvas: Canvas, { x, y, width, zoom, cap }: Layout, { column, 
   const room = radius + cap * 0.6;
   const isRoomRight = cx + room + textWidth(label, cap) <= x + width;
   const style = { size: cap, colour: paper, halo: ink };
-  drawText(canvas, label, cx + (isRoomRight ? room : -room), cy + cap / 2, { ...style, anchor: isRoomRight ? "start" : "end" });
+  drawText(canvas, label, cx + (isRoomRight ? room : -room), cy + cap / 2, {
+    ...style,
+    anchor: isRoomRight ? "start" : "end",
+  });
 }

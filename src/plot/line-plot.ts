@@ -42,13 +42,14 @@ const panelOptionNames = ["title", "xLabel", "yLabel", "xScale", "yScale", "yRan
 const styles = ["points", "line", "line-and-points", "steps"] as const;
 
 /**
- * Curves in one frame as a self-contained SVG on white. It stays small whatever the number of values, as what falls on one
- * pixel is drawn once: tens of kilobytes for lines, at most about half a megabyte for points. On a logarithmic axis values ≤ 0 are left out (of steps: drawn on the lower
- * edge). Without any value it says "no data".
+ * Curves in one frame as a self-contained SVG on white. It stays small whatever the number of values, as what falls on
+ * one pixel is drawn once: tens of kilobytes for lines, at most about half a megabyte for points. On a logarithmic axis
+ * values ≤ 0 are left out (of steps: drawn on the lower edge). Without any value it says "no data".
  *
  * @throws BAD_ARGUMENT when x, y and error differ in length or an option is not one of those allowed
  * @example
- * linePlot([{ label: "BM1", x: tags, y: bm1, style: "points" }], { title: "Run 651251", xLabel: "tag", yLabel: "charge (C)" });
+ * linePlot([{ label: "BM1", x: tags, y: bm1, style: "points" }], { title: "Run 651251", xLabel: "tag", yLabel: "charge
+ * (C)" });
  */
 export function linePlot(series: readonly Series[], options: LinePlotOptions = {}): string {
   checkOptions("linePlot", options, [...panelOptionNames, "width", "height"]);
@@ -62,7 +63,8 @@ export function linePlot(series: readonly Series[], options: LinePlotOptions = {
  * @param options - 800 × 500 pixels unless they say otherwise
  * @throws BAD_ARGUMENT when x, y and error differ in length or an option is not one of those allowed
  * @example
- * await writeFile("scan.png", renderLinePlot([{ x: delays, y: means, error: standardErrors, style: "line-and-points" }], { xLabel: "delay (ps)" }));
+ * await writeFile("scan.png", renderLinePlot([{ x: delays, y: means, error: standardErrors, style: "line-and-points"
+ * }], { xLabel: "delay (ps)" }));
  */
 export function renderLinePlot(series: readonly Series[], options: LinePlotOptions = {}): Uint8Array {
   const { width, height, ...panel } = options;
@@ -72,31 +74,45 @@ export function renderLinePlot(series: readonly Series[], options: LinePlotOptio
 /**
  * Plots one above the other as one PNG; their curves have different colours.
  *
- * @param size - of the whole picture in pixels; it becomes higher when the plots need it. Default: 800 × 500, and from the second plot on 300 of height for each
+ * @param size - of the whole picture in pixels; it becomes higher when the plots need it. Default: 800 × 500, and from
+ * the second plot on 300 of height for each
  * @throws BAD_ARGUMENT when there is no plot, x, y and error differ in length or an option is not one of those allowed
  * @example
  * renderLinePlots([{ series: [on, off], title: "Delay scan" }, { series: [difference], xLabel: "delay (ps)" }]);
  */
-export function renderLinePlots(panels: readonly PlotPanel[], size: Pick<LinePlotOptions, "width" | "height"> = {}): Uint8Array {
+export function renderLinePlots(
+  panels: readonly PlotPanel[],
+  size: Pick<LinePlotOptions, "width" | "height"> = {},
+): Uint8Array {
   checkOptions("size of the picture", size, ["width", "height"]);
   if (panels.length === 0) throw badArgument("panels", panels, "at least one plot");
-  const { width, height } = checkSize(size.width ?? 800, size.height ?? Math.min(10_000, Math.max(500, 300 * panels.length)));
+  const { width, height } = checkSize(
+    size.width ?? 800,
+    size.height ?? Math.min(10_000, Math.max(500, 300 * panels.length)),
+  );
   const plots = panels.map((panel) => {
     const { series, ...text } = checkOptions("renderLinePlot", panel, ["series", ...panelOptionNames]);
-    return { ...plotOf(series, text), text: { ...text, width, height: Math.floor(height / panels.length) } satisfies PlotText };
+    return {
+      ...plotOf(series, text),
+      text: { ...text, width, height: Math.floor(height / panels.length) } satisfies PlotText,
+    };
   });
   return drawRaster(plots);
 }
 
 /** What is drawn, and the axes around it; undefined without any value. */
-function plotOf(series: readonly Series[], options: Omit<LinePlotOptions, "width" | "height">): { drawings: readonly Drawing[]; axes: Axes | undefined } {
+function plotOf(
+  series: readonly Series[],
+  options: Omit<LinePlotOptions, "width" | "height">,
+): { drawings: readonly Drawing[]; axes: Axes | undefined } {
   const xLog = asOneOf("xScale", options.xScale ?? "linear", ["linear", "log"]) === "log";
   const yLog = asOneOf("yScale", options.yScale ?? "linear", ["linear", "log"]) === "log";
   const range = options.yRange === undefined ? undefined : checkRange("yRange", options.yRange, yLog);
   for (const [i, { x, y, error, style }] of series.entries()) {
     asOneOf(`series[${i}].style`, style ?? "line", styles);
     if (x.length !== y.length) throw badArgument(`length of series[${i}].y`, y.length, `that of x: ${x.length}`);
-    if (error !== undefined && x.length !== error.length) throw badArgument(`length of series[${i}].error`, error.length, `that of x: ${x.length}`);
+    if (error !== undefined && x.length !== error.length)
+      throw badArgument(`length of series[${i}].error`, error.length, `that of x: ${x.length}`);
   }
   const shown = series.map((one) => onlyVisible(one, xLog, yLog));
   const x = axisOver(
@@ -140,7 +156,11 @@ function drawingOf(series: Series, points: number): Drawing {
 const LARGEST = Number.MAX_VALUE / 4;
 
 /** The x and y of the points that can be drawn, and the ends of their error bars, on which the axes are chosen. */
-function onlyVisible({ x, y, error, style }: Series, xLog: boolean, yLog: boolean): { x: number[]; y: number[]; points: number } {
+function onlyVisible(
+  { x, y, error, style }: Series,
+  xLog: boolean,
+  yLog: boolean,
+): { x: number[]; y: number[]; points: number } {
   const out: { x: number[]; y: number[]; points: number } = { x: [], y: [], points: 0 };
   const isShown = (value: number, log: boolean): boolean => Math.abs(value) < LARGEST && (!log || value > 0);
   const edges = style === "steps" ? edgesAround(x) : undefined;
@@ -202,8 +222,13 @@ export function histogramPlot(counts: ArrayLike<number>, options: HistogramPlotO
   }
   const edges = Float64Array.from({ length: counts.length + 1 }, (_, i) => from + (i - 0.5) * binWidth);
   const span = extremes(counts, true);
-  const axes = span && { x: { low: from - binWidth / 2, high: edges.at(-1) ?? from, log: false }, y: countAxis(span, log) };
-  const strokes = (frame: Frame): Stroke[] => [{ lines: steps(frame, edges, counts, true), width: 1.3, isFilled: true }];
+  const axes = span && {
+    x: { low: from - binWidth / 2, high: edges.at(-1) ?? from, log: false },
+    y: countAxis(span, log),
+  };
+  const strokes = (frame: Frame): Stroke[] => [
+    { lines: steps(frame, edges, counts, true), width: 1.3, isFilled: true },
+  ];
   const outline: Drawing = { label: undefined, sign: "line", strokes };
   return drawSvg([outline], axes, { ...options, ...checkSize() });
 }

@@ -4,9 +4,15 @@ import { shapeOf } from "../core/ndarray.ts";
 import type { Axis } from "./ticks.ts";
 
 /** What can be drawn: shape [ysize, xsize]; a strided view will do. */
-export type Drawable = NdArray<Float32Array> | NdArray<Float64Array> | NdArray<Uint16Array> | NdArray<Float32Array | Float64Array | Uint16Array>;
+export type Drawable =
+  | NdArray<Float32Array>
+  | NdArray<Float64Array>
+  | NdArray<Uint16Array>
+  | NdArray<Float32Array | Float64Array | Uint16Array>;
 
-/** Pixels without a value: those equal to a number, or those where a mask of the same shape is not 0. NaN always is one. */
+/**
+ * Pixels without a value: those equal to a number, or those where a mask of the same shape is not 0. NaN always is one.
+ */
 export type Gap = number | NdArray<Uint8Array>;
 
 /** Row-major pixels, NaN in every gap. */
@@ -16,18 +22,23 @@ export interface Pixels {
   readonly columns: number;
 }
 
-/** The pixels of an image as one row-major run: no copy when they are that already. @throws BAD_ARGUMENT when it is not 2-D or empty */
+/**
+ * The pixels of an image as one row-major run: no copy when they are that already.
+ * @throws BAD_ARGUMENT when it is not 2-D or empty
+ */
 export function pixelsOf(image: Drawable): Pixels {
   const [rows, columns] = shapeOf("image", image);
   if (rows === 0 || columns === 0) throw badArgument("image shape", image.shape, "at least one row and one column");
   const { data, offset } = image;
   const [rowStride = columns, columnStride = 1] = image.stride;
   const contiguous = columnStride === 1 && rowStride === columns;
-  if (contiguous && !(data instanceof Uint16Array)) return { data: data.subarray(offset, offset + rows * columns), rows, columns };
+  if (contiguous && !(data instanceof Uint16Array))
+    return { data: data.subarray(offset, offset + rows * columns), rows, columns };
   // Whole numbers become floats, so that gaps can be NaN.
   const out = !(data instanceof Float64Array) ? new Float32Array(rows * columns) : new Float64Array(rows * columns);
   for (let r = 0, to = 0; r < rows; r++) {
-    for (let c = 0, from = offset + r * rowStride; c < columns; c++, from += columnStride) out[to++] = data[from] ?? NaN;
+    for (let c = 0, from = offset + r * rowStride; c < columns; c++, from += columnStride)
+      out[to++] = data[from] ?? NaN;
   }
   return { data: out, rows, columns };
 }
@@ -47,7 +58,9 @@ export function withGap(pixels: Pixels, gap: Gap): Pixels {
   return { ...pixels, data };
 }
 
-/** Means of blocks of `size` × `size` pixels, without the NaN ones; blocks at the right and lower edge may be smaller. */
+/**
+ * Means of blocks of `size` × `size` pixels, without the NaN ones; blocks at the right and lower edge may be smaller.
+ */
 export function blockMeans({ data, rows, columns }: Pixels, size: number): Pixels {
   const outColumns = Math.ceil(columns / size);
   const outRows = Math.ceil(rows / size);
@@ -84,9 +97,10 @@ export function extremes(data: ArrayLike<number>, positiveOnly = false): [low: n
 const SAMPLE = 250_000;
 
 /**
- * The range from the 1 % to the 99.5 % point of the finite values (of the positive ones on a logarithmic scale), from at
- * most 250 000 pixels spread evenly over the image. When these two are equal, as in an image that is nearly all zero,
- * it is the whole range; a constant image gets a range around its value, and one without any value 0…1 (log: 1…10).
+ * The range from the 1 % to the 99.5 % point of the finite values (of the positive ones on a logarithmic scale), from
+ * at most 250 000 pixels spread evenly over the image. When these two are equal, as in an image that is nearly all
+ * zero, it is the whole range; a constant image gets a range around its value, and one without any value 0…1 (log:
+ * 1…10).
  */
 export function robustRange({ data, columns }: Pixels, log: boolean): Axis {
   const whole = extremes(data, log);

@@ -114,7 +114,10 @@ export function layOutPlot(
   const top = 14 + (title === undefined ? 0 : lettering.title + 11) + legend.length * legendLine;
   const bottom = tick + 18 + (xLabel === undefined ? 0 : label + 9);
   const frameHeight = Math.max(80, height - top - bottom);
-  const yTicks = axes === undefined ? noTicks : fitTicks(axes.y, frameHeight, Math.max(2, Math.round(frameHeight / 45)), () => 2 * tick);
+  const yTicks =
+    axes === undefined
+      ? noTicks
+      : fitTicks(axes.y, frameHeight, Math.max(2, Math.round(frameHeight / 45)), () => 2 * tick);
   const yLabelRoom = Math.max(24, ...yTicks.major.map((one) => widthOf(one.label, tick)));
   const left = Math.max(leastLeft, Math.round(18 + (yLabel === undefined ? 0 : label + 11) + yLabelRoom));
   const fullHeight = top + frameHeight + bottom;
@@ -125,28 +128,62 @@ export function layOutPlot(
     texts.push(fitted(line, room, lettering));
   };
   if (title !== undefined) {
-    write({ text: title, x: 0, y: lettering.title + 12 - top, size: lettering.title, anchor: "start", colour: inkColour, isBold: true }, width - left - 16);
+    write(
+      {
+        text: title,
+        x: 0,
+        y: lettering.title + 12 - top,
+        size: lettering.title,
+        anchor: "start",
+        colour: inkColour,
+        isBold: true,
+      },
+      width - left - 16,
+    );
   }
   for (const [row, entries] of legend.entries()) {
     const y = -14 - (legend.length - 1 - row) * legendLine;
-    for (const { x, name } of entries) write({ text: name, x: x + SIGN_LENGTH + 6, y, size: tick, anchor: "start", colour: inkColour }, LONGEST_LEGEND_TEXT);
+    for (const { x, name } of entries)
+      write(
+        { text: name, x: x + SIGN_LENGTH + 6, y, size: tick, anchor: "start", colour: inkColour },
+        LONGEST_LEGEND_TEXT,
+      );
   }
-  if (axes === undefined) write({ text: "no data", x: frameWidth / 2, y: frameHeight / 2 + 5, size: lettering.title, ...ink, colour: softColour }, frameWidth);
-  if (xLabel !== undefined) write({ text: xLabel, x: frameWidth / 2, y: frameHeight + bottom - 10, size: label, ...ink }, width - 20);
+  if (axes === undefined)
+    write(
+      { text: "no data", x: frameWidth / 2, y: frameHeight / 2 + 5, size: lettering.title, ...ink, colour: softColour },
+      frameWidth,
+    );
+  if (xLabel !== undefined)
+    write({ text: xLabel, x: frameWidth / 2, y: frameHeight + bottom - 10, size: label, ...ink }, width - 20);
   if (yLabel !== undefined) {
-    write({ text: yLabel, x: label + 9 - left, y: frameHeight / 2, size: label, ...ink, isUpwards: true }, fullHeight - 16);
+    write(
+      { text: yLabel, x: label + 9 - left, y: frameHeight / 2, size: label, ...ink, isUpwards: true },
+      fullHeight - 16,
+    );
   }
   return {
     ...{ width, height: fullHeight, left, top, frameWidth, frameHeight, texts },
-    ...(axes === undefined ? nothingInFrame : inFrame({ ...axes, width: frameWidth, height: frameHeight }, xTicks, yTicks, tick)),
+    ...(axes === undefined
+      ? nothingInFrame
+      : inFrame({ ...axes, width: frameWidth, height: frameHeight }, xTicks, yTicks, tick)),
     legend: legend.flatMap((entries, row) =>
-      entries.map(({ x, colour, sign }) => ({ x, y: -14 - (legend.length - 1 - row) * legendLine - Math.round(tick / 3), colour, sign })),
+      entries.map(({ x, colour, sign }) => ({
+        x,
+        y: -14 - (legend.length - 1 - row) * legendLine - Math.round(tick / 3),
+        colour,
+        sign,
+      })),
     ),
   };
 }
 
 /** The ticks of x, and the room that the frame leaves for the label of the last one. */
-function fitAcross(x: Axis | undefined, room: number, { tick, widthOf }: Lettering): { readonly frameWidth: number; readonly xTicks: Ticks } {
+function fitAcross(
+  x: Axis | undefined,
+  room: number,
+  { tick, widthOf }: Lettering,
+): { readonly frameWidth: number; readonly xTicks: Ticks } {
   const frameWidth = Math.max(40, room - 22);
   if (x === undefined) return { frameWidth, xTicks: noTicks };
   const ticksIn = (across: number): Ticks => fitTicks(x, across, 10, (one) => widthOf(one, tick) + 1.5 * tick);
@@ -162,7 +199,12 @@ function fitAcross(x: Axis | undefined, room: number, { tick, widthOf }: Letteri
 const noTicks: Ticks = { major: [], minor: [] };
 const nothingInFrame = { grid: [], marks: [], xTicks: [], yTicks: [] } as const;
 
-function inFrame({ x, y, width, height }: Frame, xTicks: Ticks, yTicks: Ticks, size: number): Pick<PlotLayout, "grid" | "marks" | "xTicks" | "yTicks"> {
+function inFrame(
+  { x, y, width, height }: Frame,
+  xTicks: Ticks,
+  yTicks: Ticks,
+  size: number,
+): Pick<PlotLayout, "grid" | "marks" | "xTicks" | "yTicks"> {
   const across = (value: number): number => round(fraction(x, value) * width);
   const down = (value: number): number => round((1 - fraction(y, value)) * height);
   const below = (value: number, length: number): Polyline => [across(value), height, across(value), height + length];
@@ -178,8 +220,22 @@ function inFrame({ x, y, width, height }: Frame, xTicks: Ticks, yTicks: Ticks, s
       ...yTicks.major.map(({ value }) => beside(value, 5)),
       ...yTicks.minor.map((value) => beside(value, 3)),
     ],
-    xTicks: xTicks.major.map(({ value, label }) => ({ text: label, x: across(value), y: height + size + 7, size, anchor: "middle", colour: inkColour })),
-    yTicks: yTicks.major.map(({ value, label }) => ({ text: label, x: -9, y: round(down(value) + size / 3), size, anchor: "end", colour: inkColour })),
+    xTicks: xTicks.major.map(({ value, label }) => ({
+      text: label,
+      x: across(value),
+      y: height + size + 7,
+      size,
+      anchor: "middle",
+      colour: inkColour,
+    })),
+    yTicks: yTicks.major.map(({ value, label }) => ({
+      text: label,
+      x: -9,
+      y: round(down(value) + size / 3),
+      size,
+      anchor: "end",
+      colour: inkColour,
+    })),
   };
 }
 
@@ -189,7 +245,10 @@ function round(value: number): number {
 
 /** Made smaller and then cut so that it stays within `room`. */
 function fitted(line: PlacedText, room: number, { smallest, widthOf }: Lettering): PlacedText {
-  const size = Math.max(smallest, Math.min(line.size, round((line.size * room) / Math.max(1, widthOf(line.text, line.size)))));
+  const size = Math.max(
+    smallest,
+    Math.min(line.size, round((line.size * room) / Math.max(1, widthOf(line.text, line.size)))),
+  );
   if (widthOf(line.text, size) <= room) return { ...line, size };
   const letters = [...line.text];
   while (letters.length > 1 && widthOf(`${letters.join("")}…`, size) > room) letters.pop();
@@ -206,7 +265,12 @@ interface LegendEntry {
 const LONGEST_LEGEND_TEXT = 400;
 
 /** The labelled drawings in lines that fit into `room`. */
-function legendLines(drawings: readonly Drawing[], room: number, { tick, widthOf }: Lettering, firstColour: number): LegendEntry[][] {
+function legendLines(
+  drawings: readonly Drawing[],
+  room: number,
+  { tick, widthOf }: Lettering,
+  firstColour: number,
+): LegendEntry[][] {
   const lines: LegendEntry[][] = [];
   let used = Infinity;
   for (const [i, { label, sign }] of drawings.entries()) {

@@ -1,18 +1,35 @@
 import { PNG } from "pngjs";
 import type { Canvas } from "./canvas.ts";
 
-// No row filter: neighbouring pixels share whole colours of the map, which deflate alone finds faster and packs smaller.
+// No row filter: neighbouring pixels share whole colours of the map, which deflate alone finds faster and packs
+// smaller.
 const packing = { filterType: 0, deflateLevel: 6, deflateStrategy: 0, inputHasAlpha: false } as const;
 
 /** An 8-bit RGB PNG. */
 export function encodeRgb(canvas: Canvas): Uint8Array {
-  return PNG.sync.write(asPng(canvas.width, canvas.height, canvas.data), { ...packing, colorType: 2, inputColorType: 2, bitDepth: 8 });
+  return PNG.sync.write(asPng(canvas.width, canvas.height, canvas.data), {
+    ...packing,
+    colorType: 2,
+    inputColorType: 2,
+    bitDepth: 8,
+  });
 }
 
 /** A 16-bit greyscale PNG with text entries (ASCII keys and values) that readers show as metadata. */
-export function encodeGray16(pixels: Uint16Array<ArrayBuffer>, width: number, height: number, text: Readonly<Record<string, string>>): Uint8Array {
+export function encodeGray16(
+  pixels: Uint16Array<ArrayBuffer>,
+  width: number,
+  height: number,
+  text: Readonly<Record<string, string>>,
+): Uint8Array {
   // pngjs reads the 16-bit samples from the start of the underlying memory.
-  const png = PNG.sync.write(asPng(width, height, Buffer.from(pixels.buffer)), { ...packing, filterType: 4, colorType: 0, inputColorType: 0, bitDepth: 16 });
+  const png = PNG.sync.write(asPng(width, height, Buffer.from(pixels.buffer)), {
+    ...packing,
+    filterType: 4,
+    colorType: 0,
+    inputColorType: 0,
+    bitDepth: 16,
+  });
   const header = 8 + 25;
   const chunks = Object.entries(text).map(([key, value]) => chunk("tEXt", Buffer.from(`${key}\0${value}`, "latin1")));
   return Buffer.concat([png.subarray(0, header), ...chunks, png.subarray(header)]);

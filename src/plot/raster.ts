@@ -19,7 +19,13 @@ import { encodeRgb } from "./png.ts";
 
 /** Height of a capital as a part of the size of the letters. */
 const CAP = 0.72;
-const lettering: Lettering = { tick: 14, label: 15, title: 17, smallest: 12, widthOf: (text, size) => textWidth(text, CAP * size) };
+const lettering: Lettering = {
+  tick: 14,
+  label: 15,
+  title: 17,
+  smallest: 12,
+  widthOf: (text, size) => textWidth(text, CAP * size),
+};
 
 interface Plot {
   readonly drawings: readonly Drawing[];
@@ -49,7 +55,14 @@ export function drawRaster(plots: readonly Plot[]): Uint8Array {
   return encodeRgb(canvas);
 }
 
-function drawPlot(canvas: Canvas, layout: PlotLayout, above: number, drawings: readonly Drawing[], axes: Axes | undefined, firstColour: number): void {
+function drawPlot(
+  canvas: Canvas,
+  layout: PlotLayout,
+  above: number,
+  drawings: readonly Drawing[],
+  axes: Axes | undefined,
+  firstColour: number,
+): void {
   const { left, frameWidth, frameHeight } = layout;
   const top = above + layout.top;
   const clip = { x: left, y: top, width: frameWidth, height: frameHeight };
@@ -58,7 +71,8 @@ function drawPlot(canvas: Canvas, layout: PlotLayout, above: number, drawings: r
     const frame = { ...axes, width: frameWidth, height: frameHeight };
     for (const [i, { strokes }] of drawings.entries()) {
       const colour = rgb(curveColour(firstColour + i));
-      for (const { lines, width, opacity } of strokes(frame)) drawLines(canvas, segments(lines, left, top), width, colour, opacity, clip);
+      for (const { lines, width, opacity } of strokes(frame))
+        drawLines(canvas, segments(lines, left, top), width, colour, opacity, clip);
     }
   }
   frameRect(canvas, left, top, frameWidth, frameHeight, 1, rgb(softColour));
@@ -94,6 +108,17 @@ function drawSign(canvas: Canvas, { x, y, colour, sign }: LegendSign, left: numb
   if (sign !== "line") drawLines(canvas, segments([[middle, y]], left, top), 7, rgb(colour));
 }
 
-function write(canvas: Canvas, { text, x, y, size, anchor, colour, isBold, isUpwards }: PlacedText, left: number, top: number): void {
-  drawText(canvas, text, left + x, top + y, { size: CAP * size, colour: rgb(colour), anchor, bold: isBold === true, upwards: isUpwards === true });
+function write(
+  canvas: Canvas,
+  { text, x, y, size, anchor, colour, isBold, isUpwards }: PlacedText,
+  left: number,
+  top: number,
+): void {
+  drawText(canvas, text, left + x, top + y, {
+    size: CAP * size,
+    colour: rgb(colour),
+    anchor,
+    bold: isBold === true,
+    upwards: isUpwards === true,
+  });
 }

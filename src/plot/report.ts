@@ -20,7 +20,9 @@ export interface ReportSection {
   /** Empty lines part paragraphs. */
   readonly text?: string | undefined;
   readonly image?: ReportImage | undefined;
-  /** What {@link linePlot} or {@link histogramPlot} gave. It goes into the page as it is, so take it from nowhere else. */
+  /**
+   * What {@link linePlot} or {@link histogramPlot} gave. It goes into the page as it is, so take it from nowhere else.
+   */
   readonly svg?: string | undefined;
   readonly table?: ReportTable | undefined;
 }
@@ -36,9 +38,11 @@ export interface Report {
  * One HTML file with everything in it (pictures as data, no script, nothing loaded), for light and dark screens and for
  * paper. All text is escaped.
  *
- * @throws BAD_ARGUMENT when an image is not a PNG, an `svg` is not an SVG element, or a table row is longer than its header
+ * @throws BAD_ARGUMENT when an image is not a PNG, an `svg` is not an SVG element, or a table row is longer than its
+ * header
  * @example
- * await writeFile("report.html", reportPage({ title: "Run 206178", sections: [{ heading: "Average", image: { png, alt: "rings" } }] }));
+ * await writeFile("report.html", reportPage({ title: "Run 206178", sections: [{ heading: "Average", image: { png, alt:
+ * "rings" } }] }));
  */
 export function reportPage(report: Report): string {
   const { title, subtitle, sections, footer } = report;
@@ -69,7 +73,8 @@ function sectionOf({ heading, text, image, svg, table }: ReportSection): string 
   if (text !== undefined) parts.push(paragraphs(text));
   if (image !== undefined) parts.push(figureOf(image));
   if (svg !== undefined) {
-    if (!/^<svg[\s>]/.test(svg) || !svg.trimEnd().endsWith("</svg>")) throw badArgument("section svg", svg, "an SVG element, as linePlot gives");
+    if (!/^<svg[\s>]/.test(svg) || !svg.trimEnd().endsWith("</svg>"))
+      throw badArgument("section svg", svg, "an SVG element, as linePlot gives");
     parts.push(`<figure>${svg}</figure>`);
   }
   if (table !== undefined) parts.push(tableOf(table));
@@ -94,11 +99,14 @@ function figureOf({ png, alt, caption }: ReportImage): string {
 }
 
 function tableOf({ header, rows }: ReportTable): string {
-  const isNumber = header.map((_, i) => rows.length > 0 && rows.every((row) => row[i] === undefined || typeof row[i] === "number"));
+  const isNumber = header.map(
+    (_, i) => rows.length > 0 && rows.every((row) => row[i] === undefined || typeof row[i] === "number"),
+  );
   const cell = (tag: string, text: string, i: number): string =>
     `<${tag}${isNumber[i] === true ? ' class="n"' : ""}>${escapeMarkup(text)}</${tag.slice(0, 2)}>`;
   const body = rows.map((row) => {
-    if (row.length > header.length) throw badArgument("table row", row, `at most ${header.length} cells, as many as the header has`);
+    if (row.length > header.length)
+      throw badArgument("table row", row, `at most ${header.length} cells, as many as the header has`);
     return `<tr>${header.map((_, i) => cell("td", String(row[i] ?? ""), i)).join("")}</tr>`;
   });
   const head = `<thead><tr>${header.map((text, i) => cell('th scope="col"', text, i)).join("")}</tr></thead>`;

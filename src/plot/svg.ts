@@ -22,7 +22,8 @@ const lettering: Lettering = { tick: 12, label: 13, title: 15, smallest: 10, wid
 /** A rough width of text: that of a broad font, so that nothing collides in a narrower one. */
 function widthOf(text: string, size: number): number {
   let ems = 0;
-  for (const c of text) ems += /[⁰¹²³⁴-⁹⁻.,:;'il|! ]/.test(c) ? 0.45 : c.charCodeAt(0) > 0x2e7f ? 1.05 : /[A-Z×−mw%@]/.test(c) ? 0.8 : 0.64;
+  for (const c of text)
+    ems += /[⁰¹²³⁴-⁹⁻.,:;'il|! ]/.test(c) ? 0.45 : c.charCodeAt(0) > 0x2e7f ? 1.05 : /[A-Z×−mw%@]/.test(c) ? 0.8 : 0.64;
   return ems * size;
 }
 
@@ -47,7 +48,12 @@ export function drawSvg(drawings: readonly Drawing[], axes: Axes | undefined, te
       curves(drawings, { ...axes, width: frameWidth, height: frameHeight }),
     );
   }
-  parts.push(`<rect width="${frameWidth}" height="${frameHeight}" fill="none" stroke="${softColour}"/>`, ...layout.texts.map(textLine), "</g>", "</svg>");
+  parts.push(
+    `<rect width="${frameWidth}" height="${frameHeight}" fill="none" stroke="${softColour}"/>`,
+    ...layout.texts.map(textLine),
+    "</g>",
+    "</svg>",
+  );
   return parts.join("\n");
 }
 
@@ -56,7 +62,10 @@ function round(value: number): number {
 }
 
 function textLine({ text, x, y, size, anchor, colour, isBold, isUpwards }: PlacedText): string {
-  const place = isUpwards === true ? `transform="translate(${round(x)} ${round(y)}) rotate(-90)"` : `x="${round(x)}" y="${round(y)}"`;
+  const place =
+    isUpwards === true
+      ? `transform="translate(${round(x)} ${round(y)}) rotate(-90)"`
+      : `x="${round(x)}" y="${round(y)}"`;
   const weight = isBold === true ? ' font-weight="600"' : "";
   return `<text ${place} font-size="${size}" text-anchor="${anchor}"${weight} fill="${colour}">${escapeMarkup(text)}</text>`;
 }
@@ -68,7 +77,9 @@ function tickLabels(side: "x" | "y", labels: readonly PlacedText[], anchor: stri
 
 /** The inner svg cuts off what lies outside the frame, without an id that could clash with another plot in the page. */
 function curves(drawings: readonly Drawing[], frame: Frame): string {
-  const paths = drawings.flatMap(({ strokes }, i) => strokes(frame).map((stroke) => strokePath(stroke, curveColour(i))));
+  const paths = drawings.flatMap(({ strokes }, i) =>
+    strokes(frame).map((stroke) => strokePath(stroke, curveColour(i))),
+  );
   return `<svg width="${frame.width}" height="${frame.height}" overflow="hidden">${paths.join("\n")}</svg>`;
 }
 
@@ -80,6 +91,11 @@ function strokePath({ lines, width, opacity, isFilled }: Stroke, colour: string)
 }
 
 function signOf({ x, y, colour, sign }: LegendSign): string {
-  const line = sign === "dot" ? "" : `<path d="M${x} ${y}h${SIGN_LENGTH}" stroke="${colour}" stroke-width="2.4" stroke-linecap="round"/>`;
-  return sign === "line" ? line : `${line}<path d="M${x + SIGN_LENGTH / 2} ${y}h0" stroke="${colour}" stroke-width="7" stroke-linecap="round"/>`;
+  const line =
+    sign === "dot"
+      ? ""
+      : `<path d="M${x} ${y}h${SIGN_LENGTH}" stroke="${colour}" stroke-width="2.4" stroke-linecap="round"/>`;
+  return sign === "line"
+    ? line
+    : `${line}<path d="M${x + SIGN_LENGTH / 2} ${y}h0" stroke="${colour}" stroke-width="7" stroke-linecap="round"/>`;
 }

@@ -2,7 +2,8 @@ import { asInteger, badArgument, checkOptions } from "../core/guards.ts";
 import { extremes } from "./pixels.ts";
 
 const controls = /[\p{Cc}\u2028\u2029]+/gu;
-const wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u;
+const wide =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u;
 const numeric = /^[+\-−]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
@@ -16,12 +17,15 @@ const numeric = /^[+\-−]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
  */
 export function textTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const body = rows.map((row) => {
-    if (row.length > header.length) throw badArgument("table row", row, `at most ${header.length} cells, as many as the header has`);
+    if (row.length > header.length)
+      throw badArgument("table row", row, `at most ${header.length} cells, as many as the header has`);
     return header.map((_, i) => clean(String(row[i] ?? "")));
   });
   const head = header.map(clean);
   const widths = head.map((text, i) => body.reduce((most, row) => Math.max(most, cells(row[i] ?? "")), cells(text)));
-  const isRight = head.map((_, i) => body.length > 0 && body.every((row) => row[i] === "" || row[i] === "NaN" || numeric.test(row[i] ?? "")));
+  const isRight = head.map(
+    (_, i) => body.length > 0 && body.every((row) => row[i] === "" || row[i] === "NaN" || numeric.test(row[i] ?? "")),
+  );
   const line = (row: readonly string[]): string =>
     row
       .map((text, i) => {

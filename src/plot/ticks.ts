@@ -66,9 +66,10 @@ function logTicks(axis: Axis, count: number): Ticks {
     const stride = Math.ceil(decades.length / count);
     return { major: logLabels(decades.filter((_, i) => i % stride === 0)), minor: decades.length > 12 ? [] : inside };
   }
-  const halves = [...decades, ...inside.filter((value) => [2, 5].includes(Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9))))].sort(
-    (a, b) => a - b,
-  );
+  const halves = [
+    ...decades,
+    ...inside.filter((value) => [2, 5].includes(Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9)))),
+  ].sort((a, b) => a - b);
   if (halves.length >= 3 && halves.length <= count) return { major: logLabels(halves), minor: inside };
   if (decades.length === 2) return { major: logLabels(decades), minor: inside };
   return linearTicks(axis, count);
@@ -80,13 +81,16 @@ function logLabels(values: readonly number[]): Tick[] {
     const exponent = Math.floor(Math.log10(value) + 1e-9);
     const factor = Math.round(value / 10 ** exponent);
     const power = `10${superscript(exponent)}`;
-    return { value, label: isPlain ? String(Number(value.toPrecision(3))) : factor === 1 ? power : `${factor}×${power}` };
+    return {
+      value,
+      label: isPlain ? String(Number(value.toPrecision(3))) : factor === 1 ? power : `${factor}×${power}`,
+    };
   });
 }
 
 /**
- * Labels of evenly spaced values, all in one form: plain decimals, or `5×10⁻⁹` when they are very small or are large and
- * round. Long whole numbers such as tags stay whole.
+ * Labels of evenly spaced values, all in one form: plain decimals, or `5×10⁻⁹` when they are very small or are large
+ * and round. Long whole numbers such as tags stay whole.
  */
 export function linearLabels(values: readonly number[]): string[] {
   const largest = values.reduce((m, value) => Math.max(m, Math.abs(value)), 0);

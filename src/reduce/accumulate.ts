@@ -27,7 +27,9 @@ export interface Lane {
   readonly frame: FrameSpec;
   /** By the name of the reducer. */
   readonly states: ReadonlyMap<string, State<Layout>>;
-  /** Dark of each pixel that the `raw` reducers have yet to subtract; undefined when there is none, or no such reducer. */
+  /**
+   * Dark of each pixel that the `raw` reducers have yet to subtract; undefined when there is none, or no such reducer.
+   */
   readonly dark: Float64Array | undefined;
 }
 
@@ -58,7 +60,10 @@ export class Accumulated<R extends Reducers> {
     this.#ledger = ledger;
   }
 
-  /** Accumulated shots from a checkpoint, in memory of their own. @throws BAD_ARGUMENT when it was made by other reducers */
+  /**
+   * Accumulated shots from a checkpoint, in memory of their own.
+   * @throws BAD_ARGUMENT when it was made by other reducers
+   */
   static load<R extends Reducers>(reducers: R, checkpoint: Checkpoint): Accumulated<R> {
     return Accumulated.#from(reducers, checkpoint, false);
   }
@@ -101,9 +106,17 @@ export class Accumulated<R extends Reducers> {
     if (known === undefined) return undefined;
     const { rows, columns } = known.frame;
     if (rows !== frame.rows || columns !== frame.columns)
-      throw badArgument(`shape of ${frame.detId}`, [frame.rows, frame.columns], `[${rows}, ${columns}] as in the other part`);
+      throw badArgument(
+        `shape of ${frame.detId}`,
+        [frame.rows, frame.columns],
+        `[${rows}, ${columns}] as in the other part`,
+      );
     if (!isSame(known.dark, deferred))
-      throw badArgument(`dark of ${frame.detId}`, deferred, "that of the other part; put correct.dark(…) into the corrections to join parts of unlike darks");
+      throw badArgument(
+        `dark of ${frame.detId}`,
+        deferred,
+        "that of the other part; put correct.dark(…) into the corrections to join parts of unlike darks",
+      );
     return known;
   }
 
@@ -112,7 +125,10 @@ export class Accumulated<R extends Reducers> {
     this.#ledger = mergeLedgers(this.#ledger, ledger);
   }
 
-  /** Takes in another part of the shots, and gives this. @throws BAD_ARGUMENT when it has other reducers or images of another shape, or is this itself */
+  /**
+   * Takes in another part of the shots, and gives this.
+   * @throws BAD_ARGUMENT when it has other reducers or images of another shape, or is this itself
+   */
   merge(other: Accumulated<R>): this {
     if (other === this) throw badArgument("other part", "this one itself", "of other shots: each shot counts once");
     checkSame("other part", namesOf(other.reducers), namesOf(this.reducers));
@@ -152,15 +168,33 @@ function namesOf(reducers: Reducers): Record<string, string> {
   return Object.fromEntries(Object.entries(reducers).map(([name, reducer]) => [name, reducer.name]));
 }
 
-/** @throws BAD_ARGUMENT saying of each reducer that differs what it is and what it must be; whole, since names may differ at their end */
-function checkSame(where: string, found: Readonly<Record<string, string>>, needed: Readonly<Record<string, string>>): void {
-  const unlike = [...new Set([...Object.keys(needed), ...Object.keys(found)])].filter((name) => found[name] !== needed[name]);
+/**
+ * @throws BAD_ARGUMENT saying of each reducer that differs what it is and what it must be; whole, since names may
+ * differ at their end
+ */
+function checkSame(
+  where: string,
+  found: Readonly<Record<string, string>>,
+  needed: Readonly<Record<string, string>>,
+): void {
+  const unlike = [...new Set([...Object.keys(needed), ...Object.keys(found)])].filter(
+    (name) => found[name] !== needed[name],
+  );
   if (unlike.length === 0) return;
   const differences = unlike.map((name) => `${name} is ${found[name] ?? "missing"}, here ${needed[name] ?? "missing"}`);
-  throw new SaclaError("BAD_ARGUMENT", `The ${where} has other reducers: ${differences.join("; ")}. Take the same ones, with the same settings.`);
+  throw new SaclaError(
+    "BAD_ARGUMENT",
+    `The ${where} has other reducers: ${differences.join("; ")}. Take the same ones, with the same settings.`,
+  );
 }
 
-function makeLane(reducers: Reducers, frame: FrameSpec, dark: Float64Array | undefined, saved?: Readonly<Record<string, SavedState>>, keep = false): Lane {
+function makeLane(
+  reducers: Reducers,
+  frame: FrameSpec,
+  dark: Float64Array | undefined,
+  saved?: Readonly<Record<string, SavedState>>,
+  keep = false,
+): Lane {
   if (dark !== undefined && dark.length !== frame.rows * frame.columns)
     throw badArgument(`pixels in the dark of ${frame.detId}`, dark.length, `${frame.rows} × ${frame.columns}`);
   const states = Object.entries(reducers).map(([name, reducer]) => {
@@ -172,7 +206,10 @@ function makeLane(reducers: Reducers, frame: FrameSpec, dark: Float64Array | und
 }
 
 function isSame(a: Float64Array | undefined, b: Float64Array | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && a.length === b.length && a.every((value, i) => Object.is(value, b[i])));
+  return (
+    a === b ||
+    (a !== undefined && b !== undefined && a.length === b.length && a.every((value, i) => Object.is(value, b[i])))
+  );
 }
 
 /** How images will be read, for {@link memoryOf}. */
@@ -192,14 +229,18 @@ export interface Reading {
  */
 export function memoryOf(frames: readonly FrameSpec[], reducers: Reducers, reading?: Reading): number {
   const all = Object.values(reducers);
-  const states = frames.reduce((bytes, frame) => bytes + all.reduce((sum, reducer) => sum + layoutBytes(reducer.layout(frame)), 0), 0);
+  const states = frames.reduce(
+    (bytes, frame) => bytes + all.reduce((sum, reducer) => sum + layoutBytes(reducer.layout(frame)), 0),
+    0,
+  );
   return reading === undefined ? states : states + workingBytes(frames, all, reading.depth, reading.dark ?? false);
 }
 
 /**
  * Takes in the shots, once each. The result can be merged with other parts, saved and asked for its answers
  * ({@link resultsOf}).
- * @param into - goes on from these; they are changed and returned. When the reading fails or is aborted on the way, they
+ * @param into - goes on from these; they are changed and returned. When the reading fails or is aborted on the way,
+ * they
  *   hold the shots that their ledger has, and no others: go on with the tags that `shots.ledger` has as `not-read`
  * @throws BAD_ARGUMENT when a correction needs a signal that the shots do not carry, or `into` has images of another
  *   shape or dark
@@ -217,7 +258,8 @@ export async function accumulate<R extends Reducers>(
     if (shots instanceof StackedShots) await pass.takeStack(shots);
     else await pass.takeShots(shots);
   } finally {
-    // Also when it fails on the way: the states hold the shots seen so far. Only Shots and LiveShots know what they dropped themselves.
+    // Also when it fails on the way: the states hold the shots seen so far. Only Shots and LiveShots know what they
+    // dropped themselves.
     pass.settle();
     if (shots instanceof Shots || shots instanceof LiveShots) into.account(onlyDropped(shots.ledger));
     into.account(book.ledger);

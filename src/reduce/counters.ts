@@ -7,12 +7,39 @@ export interface ReduceKernel {
   sumU16(frames: number, count: number, stride: number, n: number, sums: number): void;
   sumF32(frames: number, count: number, stride: number, n: number, sums: number): void;
   momentsU16(frames: number, count: number, stride: number, n: number, sums: number, squares: number): void;
-  momentsF32(frames: number, count: number, stride: number, n: number, sums: number, uppers: number, lowers: number): void;
+  momentsF32(
+    frames: number,
+    count: number,
+    stride: number,
+    n: number,
+    sums: number,
+    uppers: number,
+    lowers: number,
+  ): void;
   rangeU16(frames: number, count: number, stride: number, n: number, least: number, greatest: number): void;
   rangeF32(frames: number, count: number, stride: number, n: number, least: number, greatest: number): void;
   /** `base`: first bin − 1; `top`: number of bins + 1. */
-  pairsU16(frames: number, count: number, stride: number, n: number, offsets: number, base: number, top: number, table: number, singles: number): void;
-  singlesU16(frames: number, count: number, stride: number, n: number, offsets: number, base: number, top: number, singles: number): void;
+  pairsU16(
+    frames: number,
+    count: number,
+    stride: number,
+    n: number,
+    offsets: number,
+    base: number,
+    top: number,
+    table: number,
+    singles: number,
+  ): void;
+  singlesU16(
+    frames: number,
+    count: number,
+    stride: number,
+    n: number,
+    offsets: number,
+    base: number,
+    top: number,
+    singles: number,
+  ): void;
   histogramU16: Histogram;
   histogramF32: Histogram;
   /** Not 0 when all values are whole and fit 16 bits, and then they are in `out`. */
@@ -84,7 +111,8 @@ export class Sums16 implements Counter {
 
   take({ address, images, stride, first, length }: Piece): void {
     const sums = this.#sums.byteOffset + 4 * first;
-    if (this.#squared) this.#kernel?.momentsU16(address, images, stride, length, sums, this.#squares.byteOffset + 8 * first);
+    if (this.#squared)
+      this.#kernel?.momentsU16(address, images, stride, length, sums, this.#squares.byteOffset + 8 * first);
     else this.#kernel?.sumU16(address, images, stride, length, sums);
   }
 
@@ -142,13 +170,22 @@ export class Sums32 implements Counter {
   take({ address, images, stride, first, length }: Piece): void {
     const at = 8 * first;
     const sums = this.#sums.byteOffset + at;
-    if (this.#squared) this.#kernel?.momentsF32(address, images, stride, length, sums, this.#upper.byteOffset + at, this.#lower.byteOffset + at);
+    if (this.#squared)
+      this.#kernel?.momentsF32(
+        address,
+        images,
+        stride,
+        length,
+        sums,
+        this.#upper.byteOffset + at,
+        this.#lower.byteOffset + at,
+      );
     else this.#kernel?.sumF32(address, images, stride, length, sums);
   }
 
   /**
-   * Adds the images to sums that lie elsewhere, those of the piece: for as many pixels as there are here, with nothing to
-   * be cleared before and added after.
+   * Adds the images to sums that lie elsewhere, those of the piece: for as many pixels as there are here, with nothing
+   * to be cleared before and added after.
    * @param squares - the parts of the squares, when they are counted
    */
   takeInto(piece: Piece, sums: Float64Array, squares?: readonly [upper: Float64Array, lower: Float64Array]): void {
@@ -200,7 +237,8 @@ export class Range implements Counter {
   place(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     const length = padded(this.#pixels);
-    const make = (): Uint16Array | Float32Array => (this.#type === "uint16" ? arena.uint16(length) : arena.float32(length));
+    const make = (): Uint16Array | Float32Array =>
+      this.#type === "uint16" ? arena.uint16(length) : arena.float32(length);
     this.#least = make();
     this.#greatest = make();
   }
@@ -238,7 +276,12 @@ const MOST_PAIRED = 1022;
  * The counter for a histogram.
  * @param dark - of each pixel
  */
-export function histogramCounter(tally: HistogramTally, pixels: number, type: PixelType, dark: Float64Array | undefined): HistogramCounter {
+export function histogramCounter(
+  tally: HistogramTally,
+  pixels: number,
+  type: PixelType,
+  dark: Float64Array | undefined,
+): HistogramCounter {
   const { wholeFrom, bins } = tally;
   if (type === "uint16" && wholeFrom !== undefined && wholeFrom > -32_768 && wholeFrom + bins < 32_768) {
     const whole = dark === undefined ? undefined : wholeDarks(dark);
@@ -266,7 +309,9 @@ function areSixteenBit(values: Float64Array): boolean {
   return true;
 }
 
-/** Unsigned 16-bit images, bins 1 wide on whole numbers: in 16-bit arithmetic, two pixels at a time where there is room. */
+/**
+ * Unsigned 16-bit images, bins 1 wide on whole numbers: in 16-bit arithmetic, two pixels at a time where there is room.
+ */
 class WholeHistogram implements HistogramCounter {
   readonly pieces: readonly number[];
   readonly #from: number;
@@ -304,7 +349,8 @@ class WholeHistogram implements HistogramCounter {
   take({ address, images, stride, first, length }: Piece): void {
     const offsets = this.#offsets.byteOffset + 2 * first;
     const [base, top, singles] = [this.#from - 1, this.#cells - 1, this.#singles.byteOffset];
-    if (this.#pairs.length > 0) this.#kernel?.pairsU16(address, images, stride, length, offsets, base, top, this.#pairs.byteOffset, singles);
+    if (this.#pairs.length > 0)
+      this.#kernel?.pairsU16(address, images, stride, length, offsets, base, top, this.#pairs.byteOffset, singles);
     else this.#kernel?.singlesU16(address, images, stride, length, offsets, base, top, singles);
   }
 
@@ -363,7 +409,19 @@ class AnyHistogram implements HistogramCounter {
     const whole = wholeFrom === undefined ? 0 : 1;
     const dark = this.#darkAddress === 0 ? 0 : this.#darkAddress + 8 * first;
     const count = this.#type === "uint16" ? this.#kernel?.histogramU16 : this.#kernel?.histogramF32;
-    count?.(address, images, stride, length, dark, whole, low, low + bins * binWidth, binWidth, bins, this.#table.byteOffset);
+    count?.(
+      address,
+      images,
+      stride,
+      length,
+      dark,
+      whole,
+      low,
+      low + bins * binWidth,
+      binWidth,
+      bins,
+      this.#table.byteOffset,
+    );
   }
 
   clear(): void {

@@ -21,10 +21,17 @@ export interface Dark {
  * @example
  * const dark = await darkAverage(facility.shots({ run, detectors, tags: await run.darkTags() }));
  */
-export async function darkAverage(shots: AsyncIterable<Shot>, options: Omit<ReduceOptions, "dark"> = {}): Promise<Dark> {
+export async function darkAverage(
+  shots: AsyncIterable<Shot>,
+  options: Omit<ReduceOptions, "dark"> = {},
+): Promise<Dark> {
   const { statistics, ledger } = await reduce(shots, { statistics: variance() }, options);
   if (ledger.used === 0)
-    throw new SaclaError("NO_DARK", `None of the ${ledger.asked} dark shots could be used. Name other dark tags or a dark run.`, { details: { ledger } });
+    throw new SaclaError(
+      "NO_DARK",
+      `None of the ${ledger.asked} dark shots could be used. Name other dark tags or a dark run.`,
+      { details: { ledger } },
+    );
   const each = (pick: (s: (typeof statistics)[string]) => PreciseImage): Record<string, PreciseImage> =>
     Object.fromEntries(Object.entries(statistics).map(([id, s]) => [id, pick(s)]));
   return { mean: each((s) => s.mean), noise: each((s) => squareRoot(s.variance)), ledger };

@@ -14,7 +14,9 @@ export function onGrid(x: number): number {
   return x + GRID - GRID;
 }
 
-/** The part of `x` that is a multiple of 2^12, for sums of squares: `coarse(y)` and `onGrid(y − coarse(y))` add exactly. */
+/**
+ * The part of `x` that is a multiple of 2^12, for sums of squares: `coarse(y)` and `onGrid(y − coarse(y))` add exactly.
+ */
 export function coarse(x: number): number {
   return x + COARSE - COARSE;
 }

@@ -1,6 +1,14 @@
 import type { Pixels, PixelType } from "../core/ndarray.ts";
 import { Arena } from "../core/wasm.ts";
-import { type Counter, type HistogramCounter, histogramCounter, type Piece, Range, Sums16, Sums32 } from "./counters.ts";
+import {
+  type Counter,
+  type HistogramCounter,
+  histogramCounter,
+  type Piece,
+  Range,
+  Sums16,
+  Sums32,
+} from "./counters.ts";
 import { GROUP, kernelOver, TILE } from "./kernel.ts";
 import type { Block, HistogramTally, Tally } from "./tally.ts";
 
@@ -17,7 +25,9 @@ class TileCounters {
     this.squares = new Sums(TILE, true);
     this.range = new Range(TILE, type);
     this.histograms = new Map(
-      tallies.flatMap((tally) => (typeof tally === "string" ? [] : [[tally, histogramCounter(tally, TILE, type, undefined)] as const])),
+      tallies.flatMap((tally) =>
+        typeof tally === "string" ? [] : [[tally, histogramCounter(tally, TILE, type, undefined)] as const],
+      ),
     );
   }
 
@@ -27,9 +37,9 @@ class TileCounters {
 }
 
 /**
- * A few images counted piece by piece straight into the states of reducers. Where the kernel of a whole sensor counts many
- * images and then goes once over the states, this has the states in the cache piece by piece: for images that change
- * from state to state after a few.
+ * A few images counted piece by piece straight into the states of reducers. Where the kernel of a whole sensor counts
+ * many images and then goes once over the states, this has the states in the cache piece by piece: for images that
+ * change from state to state after a few.
  */
 export class GroupBlock implements Block {
   readonly #type: PixelType;
@@ -52,7 +62,9 @@ export class GroupBlock implements Block {
   /** Memory it needs. */
   static bytesFor(type: PixelType, tallies: readonly Tally[]): number {
     const { all } = new TileCounters(type, tallies);
-    return 8 * TILE + Arena.bytesFor([GROUP * TILE * (type === "uint16" ? 2 : 4), ...all.flatMap(({ pieces }) => pieces)]);
+    return (
+      8 * TILE + Arena.bytesFor([GROUP * TILE * (type === "uint16" ? 2 : 4), ...all.flatMap(({ pieces }) => pieces)])
+    );
   }
 
   /** Whether images of this kind can be counted. */
@@ -80,7 +92,8 @@ export class GroupBlock implements Block {
     const parts = (from: number, to: number) => [upper.subarray(from, to), lower.subarray(from, to)] as const;
     // It counts the sums as well, which nobody wants here.
     const sums = this.#sums;
-    if (counter instanceof Sums32) this.#show((piece, from, to) => counter.takeInto(piece, sums.subarray(0, to - from), parts(from, to)));
+    if (counter instanceof Sums32)
+      this.#show((piece, from, to) => counter.takeInto(piece, sums.subarray(0, to - from), parts(from, to)));
     else this.#eachTile(counter, (from, to) => counter.addSquares(...parts(from, to), this.images));
   }
 

@@ -3,7 +3,15 @@
  * @module
  */
 
-export { Accumulated, type AccumulateOptions, accumulate, type Checkpoint, type Lane, memoryOf, type Reading } from "./accumulate.ts";
+export {
+  Accumulated,
+  type AccumulateOptions,
+  accumulate,
+  type Checkpoint,
+  type Lane,
+  memoryOf,
+  type Reading,
+} from "./accumulate.ts";
 export {
   type BySensor,
   type CommonModeOptions,
@@ -13,8 +21,23 @@ export {
   type NormaliseOptions,
   type PhotonsOptions,
 } from "./corrections/index.ts";
-export { type Axis, BinAxis, type EdgesAxis, type RangeAxis, type ShotValue, scanTargets, type TargetsAxis } from "./cube/axes.ts";
-export { Cube, type CubeCheckpoint, type CubeLabel, type CubeOptions, type CubeUpdateOptions, cube } from "./cube/cube.ts";
+export {
+  type Axis,
+  BinAxis,
+  type EdgesAxis,
+  type RangeAxis,
+  type ShotValue,
+  scanTargets,
+  type TargetsAxis,
+} from "./cube/axes.ts";
+export {
+  Cube,
+  type CubeCheckpoint,
+  type CubeLabel,
+  type CubeOptions,
+  type CubeUpdateOptions,
+  cube,
+} from "./cube/cube.ts";
 export { type CorrectedDelayOptions, correctedDelay, type DelayStage, type JitterOptions } from "./cube/delay.ts";
 export type { RegionSum } from "./cube/region.ts";
 export { type BinStatistics, type Contrast, contrast, type MeanAndError } from "./cube/statistics.ts";
@@ -43,7 +66,13 @@ export { type DropletOptions, type Droplets, droplets } from "./reducers/droplet
 export { type Histogram, type HistogramOptions, histogram } from "./reducers/histogram.ts";
 export { combineHits, type HitOptions, type Hits, hits, hitTags } from "./reducers/hits.ts";
 export { classOf, type IsLight, type LightSignal, lightDarkClasses } from "./reducers/light-dark.ts";
-export { type AduPerPhoton, aduPerPhoton, type PhotonCountOptions, type PhotonCounts, photonCounts } from "./reducers/photon-counts.ts";
+export {
+  type AduPerPhoton,
+  aduPerPhoton,
+  type PhotonCountOptions,
+  type PhotonCounts,
+  photonCounts,
+} from "./reducers/photon-counts.ts";
 export { type PixelHistogram, type PixelHistogramOptions, pixelHistogram } from "./reducers/pixel-histogram.ts";
 export { type MeanAndVariance, type MinMax, mean, minMax, variance } from "./reducers/pixel-statistics.ts";
 export { type Projections, projections } from "./reducers/projections.ts";

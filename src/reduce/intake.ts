@@ -16,13 +16,25 @@ export interface Question {
 const MOST_CLASSES = 8;
 
 /** The kernel for images like these, not yet in memory; undefined when it can do nothing for the reducers. */
-export function kernelFor(reducers: readonly Reducer<unknown>[], frame: FrameSpec, type: PixelType, dark: Float64Array | undefined): SensorKernel | undefined {
+export function kernelFor(
+  reducers: readonly Reducer<unknown>[],
+  frame: FrameSpec,
+  type: PixelType,
+  dark: Float64Array | undefined,
+): SensorKernel | undefined {
   const tallies = talliesOf(reducers, frame);
-  return tallies.length === 0 ? undefined : new SensorKernel({ pixels: frame.rows * frame.columns, type, tallies, dark });
+  return tallies.length === 0
+    ? undefined
+    : new SensorKernel({ pixels: frame.rows * frame.columns, type, tallies, dark });
 }
 
 /** Bytes of the kernels of all classes of shots, at most. */
-export function classBytes(reducers: readonly Reducer<unknown>[], frame: FrameSpec, type: PixelType, dark: Float64Array | undefined): number {
+export function classBytes(
+  reducers: readonly Reducer<unknown>[],
+  frame: FrameSpec,
+  type: PixelType,
+  dark: Float64Array | undefined,
+): number {
   const sharing = reducers.flatMap(({ sharing }) => (sharing === undefined ? [] : [{ sharing }]));
   return [...byFunction(sharing).values()].reduce((bytes, group) => {
     const inner = group.map(({ sharing: { reducer } }) => reducer);
@@ -73,7 +85,11 @@ export class Intake {
   #difference: Float32Array = new Float32Array();
 
   /** @param frame - of the images that come, which may be of another type than earlier ones of the sensor */
-  constructor(frame: FrameSpec, questions: readonly Question[], { dark, correct, arena, kernel: mayCount = true }: IntakeOptions = {}) {
+  constructor(
+    frame: FrameSpec,
+    questions: readonly Question[],
+    { dark, correct, arena, kernel: mayCount = true }: IntakeOptions = {},
+  ) {
     this.#frame = frame;
     this.#dark = dark;
     this.#correct = correct;
@@ -81,8 +97,14 @@ export class Intake {
     this.#mayCount = mayCount;
     this.#counted = questions.filter(({ reducer }) => reducer.kernel !== undefined);
     this.#others = questions.filter(({ reducer }) => reducer.kernel === undefined && reducer.sharing === undefined);
-    const sharing = questions.flatMap(({ reducer, state }) => (reducer.sharing === undefined ? [] : [{ sharing: reducer.sharing, state }]));
-    this.#shared = Array.from(byFunction(sharing), ([classOf, group]) => ({ classOf, questions: group, intakes: new Map() }));
+    const sharing = questions.flatMap(({ reducer, state }) =>
+      reducer.sharing === undefined ? [] : [{ sharing: reducer.sharing, state }],
+    );
+    this.#shared = Array.from(byFunction(sharing), ([classOf, group]) => ({
+      classOf,
+      questions: group,
+      intakes: new Map(),
+    }));
     const reducers = this.#counted.map(({ reducer }) => reducer);
     const kernel = mayCount ? kernelFor(reducers, frame, this.#type, dark) : undefined;
     this.#kernel = kernel !== undefined && (placed(kernel, arena) || placed(kernel, undefined)) ? kernel : undefined;
@@ -104,7 +126,8 @@ export class Intake {
   addGroup(data: Pixels, first: number, shots: readonly Shot[]): void {
     if (this.#kernel !== undefined) this.#take(this.#kernel, data, first, shots.length);
     const pixels = this.#frame.rows * this.#frame.columns;
-    for (const [k, shot] of shots.entries()) this.#show(data.subarray((first + k) * pixels, (first + k + 1) * pixels), shot, this.#kernel !== undefined);
+    for (const [k, shot] of shots.entries())
+      this.#show(data.subarray((first + k) * pixels, (first + k + 1) * pixels), shot, this.#kernel !== undefined);
   }
 
   /** Puts what the kernel has counted into the states. */

@@ -1,7 +1,16 @@
 import type { Pixels, PixelType } from "../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../core/wasm.ts";
 import type { FrameSpec } from "../st/shots.ts";
-import { type Counter, type HistogramCounter, histogramCounter, type Piece, Range, type ReduceKernel, Sums16, Sums32 } from "./counters.ts";
+import {
+  type Counter,
+  type HistogramCounter,
+  histogramCounter,
+  type Piece,
+  Range,
+  type ReduceKernel,
+  Sums16,
+  Sums32,
+} from "./counters.ts";
 import { kernelBinary } from "./kernel-binary.ts";
 import type { Reducer } from "./reducer.ts";
 import type { Block, HistogramTally, Tally } from "./tally.ts";
@@ -9,7 +18,9 @@ import type { Block, HistogramTally, Tally } from "./tally.ts";
 /** Images taken in together: more streams than this from memory begin to hinder each other. */
 export const GROUP = 8;
 
-/** Pixels taken in together, by one counter after the other: a group's piece of 128 KiB stays in the cache between them. */
+/**
+ * Pixels taken in together, by one counter after the other: a group's piece of 128 KiB stays in the cache between them.
+ */
 export const TILE = 8192;
 
 /** Smaller images are worth neither the memory of a kernel nor the wait for others. */
@@ -71,7 +82,11 @@ class Counters {
     const Sums = type === "uint16" ? Sums16 : Sums32;
     this.sums = squared || tallies.includes("sum") ? new Sums(pixels, squared) : undefined;
     this.range = tallies.includes("range") ? new Range(pixels, type) : undefined;
-    this.histograms = new Map(tallies.flatMap((tally) => (typeof tally === "string" ? [] : [[tally, histogramCounter(tally, pixels, type, dark)] as const])));
+    this.histograms = new Map(
+      tallies.flatMap((tally) =>
+        typeof tally === "string" ? [] : [[tally, histogramCounter(tally, pixels, type, dark)] as const],
+      ),
+    );
     this.#all = [this.sums, this.range, ...this.histograms.values()].filter((counter) => counter !== undefined);
   }
 
@@ -111,8 +126,8 @@ export class SensorKernel implements Block {
   /** Pixels that lie elsewhere are copied here, tile by tile. */
   #scratch: Pixels = new Uint16Array();
   /**
-   * Images that come one by one wait here, as 16-bit whole numbers, until they are a group: what is counted for each pixel
-   * is a multiple of an image, and the memory it lies in is far.
+   * Images that come one by one wait here, as 16-bit whole numbers, until they are a group: what is counted for each
+   * pixel is a multiple of an image, and the memory it lies in is far.
    */
   #waiting: Uint16Array = new Uint16Array();
   #waits = 0;
@@ -196,7 +211,8 @@ export class SensorKernel implements Block {
 
   #takeOne(data: Pixels, number: number): void {
     const at = this.#waits * this.#pixels;
-    if (data instanceof Uint16Array) this.#waiting.set(data.subarray(number * this.#pixels, (number + 1) * this.#pixels), at);
+    if (data instanceof Uint16Array)
+      this.#waiting.set(data.subarray(number * this.#pixels, (number + 1) * this.#pixels), at);
     else if (!this.#asWhole(data, number, this.#waiting.byteOffset + 2 * at)) {
       if (this.#any !== undefined) this.#count(this.#any, data, number, 1);
       return;
@@ -206,7 +222,12 @@ export class SensorKernel implements Block {
 
   /** Writes a float32 image as whole numbers; false when it has others. */
   #asWhole(data: Pixels, number: number, out: number): boolean {
-    return this.#eachTile(data, number, 1, ({ address, first, length }) => this.#kernel?.wholeF32(address, length, out + 2 * first) === 1);
+    return this.#eachTile(
+      data,
+      number,
+      1,
+      ({ address, first, length }) => this.#kernel?.wholeF32(address, length, out + 2 * first) === 1,
+    );
   }
 
   #count(counters: Counters, data: Pixels, first: number, images: number): void {
@@ -225,7 +246,9 @@ export class SensorKernel implements Block {
     for (let from = 0; from < this.#pixels; from += TILE) {
       const length = Math.min(TILE, this.#pixels - from);
       const at = first * this.#pixels + from;
-      if (!inPlace) for (let k = 0; k < images; k++) this.#scratch.set(data.subarray(at + k * this.#pixels, at + k * this.#pixels + length), k * TILE);
+      if (!inPlace)
+        for (let k = 0; k < images; k++)
+          this.#scratch.set(data.subarray(at + k * this.#pixels, at + k * this.#pixels + length), k * TILE);
       const address = inPlace ? data.byteOffset + size * at : this.#scratch.byteOffset;
       if (!show({ address, images, stride, first: from, length })) return false;
     }

@@ -46,10 +46,12 @@ const PROGRESS_MS = 100;
  * export const reducers = () => ({ average: mean() });
  * export const accumulatePart = async ({ tags, data, progress }) => {
  *   await using facility = await connect(data.url);
- *   return await accumulate(facility.shots({ run: data.run, detectors: data.detectors, tags }), reducers(), { onProgress: progress });
+ *   return await accumulate(facility.shots({ run: data.run, detectors: data.detectors, tags }), reducers(), {
+ * onProgress: progress });
  * };
  * // main.ts
- * const { average, ledger } = await reduceInParallel<typeof import("./average-part.ts")>(new URL("./average-part.ts", import.meta.url), { tags, data });
+ * const { average, ledger } = await reduceInParallel<typeof import("./average-part.ts")>(new URL("./average-part.ts",
+ * import.meta.url), { tags, data });
  */
 export async function reduceInParallel<M extends PartModule<Record<string, Reducer<unknown>>>>(
   module: URL,
@@ -57,7 +59,9 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
 ): Promise<Reduced<ReturnType<M["reducers"]>>> {
   checkOptions("reduceInParallel", options, ["tags", "workers", "parts", "data", "onProgress", "signal"]);
   const workers = asInteger("workers", options.workers ?? 2, 1, 256);
-  const pieces = options.tags.split(asInteger("parts", options.parts ?? 4 * workers, 1, 100_000)).filter((piece) => piece.length > 0);
+  const pieces = options.tags
+    .split(asInteger("parts", options.parts ?? 4 * workers, 1, 100_000))
+    .filter((piece) => piece.length > 0);
   const { reducers } = (await import(module.href)) as { reducers: M["reducers"] };
   throwIfAborted(options.signal);
   const total = new Accumulated(reducers() as ReturnType<M["reducers"]>);
@@ -70,7 +74,10 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
   return resultsOf(total);
 }
 
-type Done = { readonly thread: Thread; readonly part: number } & ({ readonly answer: PartAnswer } | { readonly died: Error });
+type Done = { readonly thread: Thread; readonly part: number } & (
+  | { readonly answer: PartAnswer }
+  | { readonly died: Error }
+);
 
 /** The threads, and which part each has in hand. */
 class Team {
@@ -89,7 +96,9 @@ class Team {
   }
 
   /** The checkpoint of each part, as they end. */
-  async *work(pieces: readonly TagList[]): AsyncGenerator<Extract<PartAnswer, { checkpoint: unknown }>["checkpoint"], void, undefined> {
+  async *work(
+    pieces: readonly TagList[],
+  ): AsyncGenerator<Extract<PartAnswer, { checkpoint: unknown }>["checkpoint"], void, undefined> {
     const waiting = pieces.map((_, part) => ({ part, tries: 0 }));
     const inHand = new Map<Promise<Done>, { part: number; tries: number }>();
     const { signal } = this.#options;
@@ -103,21 +112,35 @@ class Team {
           const tags = job === undefined ? undefined : pieces[job.part];
           if (job === undefined || tags === undefined) break;
           const thread = idle.pop() ?? this.#hire();
-          inHand.set(thread.run({ part: job.part, hightag: tags.hightag, tags: tags.values, data: this.#options.data, progress: this.#progress }), job);
+          inHand.set(
+            thread.run({
+              part: job.part,
+              hightag: tags.hightag,
+              tags: tags.values,
+              data: this.#options.data,
+              progress: this.#progress,
+            }),
+            job,
+          );
         }
         const racing = [...inHand.keys()];
         const done = await Promise.race([aborted.promise, ...racing]);
         const finished = racing.find((promise) => inHand.get(promise)?.part === done.part);
         const job = finished === undefined ? undefined : inHand.get(finished);
-        if (finished === undefined || job === undefined) throw new SaclaError("INTERNAL", `A part nobody asked for came back: ${done.part}.`);
+        if (finished === undefined || job === undefined)
+          throw new SaclaError("INTERNAL", `A part nobody asked for came back: ${done.part}.`);
         inHand.delete(finished);
         if ("died" in done) {
           this.#threads.delete(done.thread);
           if (job.tries + 1 >= TRIES) {
-            throw new SaclaError("WORKER_LOST", `Workers died ${TRIES} times over the same part of the shots: ${done.died.message}`, {
-              cause: done.died,
-              details: { part: job.part },
-            });
+            throw new SaclaError(
+              "WORKER_LOST",
+              `Workers died ${TRIES} times over the same part of the shots: ${done.died.message}`,
+              {
+                cause: done.died,
+                details: { part: job.part },
+              },
+            );
           }
           Atomics.store(this.#progress, job.part, 0);
           waiting.unshift({ part: job.part, tries: job.tries + 1 });

@@ -28,7 +28,10 @@ async function answer({ part, hightag, tags, data, progress }: Part): Promise<vo
   }
 }
 
-/** The checkpoint with arrays that can be moved to the main thread instead of copied; their memory is added to `buffers`. */
+/**
+ * The checkpoint with arrays that can be moved to the main thread instead of copied; their memory is added to
+ * `buffers`.
+ */
 function movable(checkpoint: Checkpoint, buffers: Set<ArrayBuffer>): Checkpoint {
   const own = <T extends Float64Array | Uint32Array>(array: T): T => {
     // A piece of a larger memory, such as that of a WebAssembly kernel, cannot be moved.
@@ -39,7 +42,9 @@ function movable(checkpoint: Checkpoint, buffers: Set<ArrayBuffer>): Checkpoint 
   const lanes = checkpoint.lanes.map((lane) => ({
     ...lane,
     states: mapValues(lane.states, (state) =>
-      mapValues(state, (value) => (ArrayBuffer.isView(value) ? own(value) : { tags: own(value.tags), columns: value.columns.map(own) })),
+      mapValues(state, (value) =>
+        ArrayBuffer.isView(value) ? own(value) : { tags: own(value.tags), columns: value.columns.map(own) },
+      ),
     ),
   }));
   return { ...checkpoint, lanes };

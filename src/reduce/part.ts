@@ -12,7 +12,9 @@ export interface PartTask {
   readonly progress: (done: number) => void;
 }
 
-/** A file whose exports say how a part of the shots is taken in; it is loaded by the main program and by each worker. */
+/**
+ * A file whose exports say how a part of the shots is taken in; it is loaded by the main program and by each worker.
+ */
 export interface PartModule<R extends Record<string, Reducer<unknown>>> {
   /** The same reducers each time. */
   reducers(): R;

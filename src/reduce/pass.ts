@@ -38,13 +38,16 @@ export class Pass<R extends Reducers> {
     this.#book = book;
     // A dark alone goes the faster way, through the reducers.
     if (corrections.length > 0) {
-      this.#chain = new CorrectionChain([...(dark === undefined ? [] : [darkStep(dark)]), ...corrections], (what) => book.note(what));
+      this.#chain = new CorrectionChain([...(dark === undefined ? [] : [darkStep(dark)]), ...corrections], (what) =>
+        book.note(what),
+      );
     }
   }
 
   async takeShots(shots: AsyncIterable<Shot>): Promise<void> {
     const { signal, onProgress } = this.#options;
-    const total = shots instanceof Shots ? await shots.count() : shots instanceof StackedShots ? shots.length : undefined;
+    const total =
+      shots instanceof Shots ? await shots.count() : shots instanceof StackedShots ? shots.length : undefined;
     // Images that are corrected first do not stay where they were read.
     const ring = shots instanceof Shots && this.#chain === undefined ? await this.#ringFor(shots) : undefined;
     const source = shots instanceof Shots && ring !== undefined ? shots.into(ring.memory) : shots;
@@ -52,7 +55,8 @@ export class Pass<R extends Reducers> {
     for await (const shot of source) {
       const reason = this.#chain?.reject(shot) ?? null;
       if (reason === null) {
-        for (const [detId, image] of Object.entries(shot.images)) this.#intake(detId, image, ring?.arena).add(image, shot);
+        for (const [detId, image] of Object.entries(shot.images))
+          this.#intake(detId, image, ring?.arena).add(image, shot);
         this.#book.use();
       } else this.#book.drop(shot.tag, reason);
       onProgress?.(++this.#done, total);
@@ -107,7 +111,8 @@ export class Pass<R extends Reducers> {
   #begin(frame: FrameSpec, arena: Arena | undefined): Intake {
     const { detId, rows, columns } = frame;
     const { dark: means } = this.#options;
-    const dark = means === undefined || this.#chain !== undefined ? undefined : darkOf(means.mean, detId, rows, columns);
+    const dark =
+      means === undefined || this.#chain !== undefined ? undefined : darkOf(means.mean, detId, rows, columns);
     const { states } = this.#into.lane(frame, dark);
     const questions = Object.entries(this.#reducers).flatMap(([name, reducer]) => {
       const state = states.get(name);
@@ -119,22 +124,30 @@ export class Pass<R extends Reducers> {
   }
 
   /** Memory that the shots are read into, with room for the kernels; undefined when there is none. */
-  async #ringFor(shots: Shots): Promise<{ arena: Arena; memory: (length: number, type: PixelType) => Pixels } | undefined> {
+  async #ringFor(
+    shots: Shots,
+  ): Promise<{ arena: Arena; memory: (length: number, type: PixelType) => Pixels } | undefined> {
     const frames = await shots.describe();
     const reducers = Object.values(this.#reducers);
     if (!frames.some((frame) => talliesOf(reducers, frame).length > 0)) return undefined;
     const hasDark = this.#options.dark !== undefined;
-    const bytes = frames.reduce((sum, frame) => sum + ringBytes(frame, reducers, shots.depth, darkLike(frame, hasDark)), 0);
+    const bytes = frames.reduce(
+      (sum, frame) => sum + ringBytes(frame, reducers, shots.depth, darkLike(frame, hasDark)),
+      0,
+    );
     const arena = attempt(() => new Arena(bytes));
     if (arena === undefined) return undefined;
-    const make = (length: number, type: PixelType): Pixels => (type === "uint16" ? arena.uint16(length) : arena.float32(length));
+    const make = (length: number, type: PixelType): Pixels =>
+      type === "uint16" ? arena.uint16(length) : arena.float32(length);
     return { arena, memory: (length, type) => attempt(() => make(length, type)) ?? newPixels(length, type) };
   }
 }
 
 const lent = new WeakSet<Arena>();
 
-/** Lends what is free in the arena, to one at a time: gives the way to give it back, or undefined when it is lent out. */
+/**
+ * Lends what is free in the arena, to one at a time: gives the way to give it back, or undefined when it is lent out.
+ */
 function borrow(arena: Arena): (() => void) | undefined {
   if (lent.has(arena)) return undefined;
   lent.add(arena);
@@ -160,8 +173,16 @@ function frameOf(detId: string, image: RawImage): FrameSpec {
   return { detId, rows, columns, type: image.data instanceof Uint16Array ? "uint16" : "float32" };
 }
 
-/** Bytes for images read ahead, for the kernels of their sensors and of classes of shots, and for an image less the dark. */
-export function workingBytes(frames: readonly FrameSpec[], reducers: readonly Reducer<unknown>[], depth: number, hasDark: boolean): number {
+/**
+ * Bytes for images read ahead, for the kernels of their sensors and of classes of shots, and for an image less the
+ * dark.
+ */
+export function workingBytes(
+  frames: readonly FrameSpec[],
+  reducers: readonly Reducer<unknown>[],
+  depth: number,
+  hasDark: boolean,
+): number {
   return frames.reduce((sum, frame) => {
     const dark = darkLike(frame, hasDark);
     const difference = hasDark && reducers.some(({ raw }) => raw !== true) ? 4 * frame.rows * frame.columns : 0;
@@ -170,12 +191,20 @@ export function workingBytes(frames: readonly FrameSpec[], reducers: readonly Re
 }
 
 /** Bytes for images of a sensor read ahead and for its kernel. */
-function ringBytes(frame: FrameSpec, reducers: readonly Reducer<unknown>[], depth: number, dark: Float64Array | undefined): number {
+function ringBytes(
+  frame: FrameSpec,
+  reducers: readonly Reducer<unknown>[],
+  depth: number,
+  dark: Float64Array | undefined,
+): number {
   const images = Array.from({ length: depth }, () => frame.rows * frame.columns * (frame.type === "uint16" ? 2 : 4));
   return Arena.bytesFor(images) + (kernelFor(reducers, frame, frame.type, dark)?.bytes ?? 0);
 }
 
-/** In place of a dark that is not known yet: with a value that no 16-bit number is near, a histogram takes up to 6 bytes per pixel more. */
+/**
+ * In place of a dark that is not known yet: with a value that no 16-bit number is near, a histogram takes up to 6 bytes
+ * per pixel more.
+ */
 function darkLike({ rows, columns }: FrameSpec, hasDark: boolean): Float64Array | undefined {
   return hasDark ? new Float64Array(rows * columns) : undefined;
 }

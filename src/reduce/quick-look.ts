@@ -15,8 +15,8 @@ export interface QuickLookOptions {
   /** Where dark shots come from: the head of the run itself, another run, or none. @default "head" */
   readonly dark?: "head" | "none" | Run;
   /**
-   * Done to every exposed image after the dark, in this order; see {@link correct}. Dark shots are averaged as they are.
-   * The images are then what the chain makes of them: with `correct.photons` photons, not ADU. @default nothing
+   * Done to every exposed image after the dark, in this order; see {@link correct}. Dark shots are averaged as they
+   * are. The images are then what the chain makes of them: with `correct.photons` photons, not ADU. @default nothing
    */
   readonly corrections?: readonly Correction[];
   /** Bins of the histograms, in the unit of the corrected images. @default 1 ADU wide, from −100 to 500 */
@@ -49,8 +49,8 @@ export interface QuickLook {
   readonly evidence: Evidence | undefined;
   readonly sensors: readonly SensorLook[];
   /**
-   * Every shot of the run that was asked for: used for the dark or the average, or dropped with the reason; and what the
-   * corrections noted.
+   * Every shot of the run that was asked for: used for the dark or the average, or dropped with the reason; and what
+   * the corrections noted.
    */
   readonly ledger: Ledger;
 }
@@ -67,11 +67,17 @@ export interface QuickLook {
  *
  * const infos = await Promise.all(detector.sensors.map((id) => facility.st.detectorInfo(run.bl, run.run, id)));
  * const inPhotons = await quickLook(facility.st, run, detector, {
- *   corrections: [correct.commonMode(), correct.gain(relative), correct.photons({ detectors: infos, configuredEv: await run.photonEnergyEv() })],
+ *   corrections: [correct.commonMode(), correct.gain(relative), correct.photons({ detectors: infos, configuredEv: await
+ * run.photonEnergyEv() })],
  *   histogram: { from: -1, to: 5, binWidth: 0.02 },
  * });
  */
-export async function quickLook(st: St, run: Run, detector: DetectorGroup, options: QuickLookOptions = {}): Promise<QuickLook> {
+export async function quickLook(
+  st: St,
+  run: Run,
+  detector: DetectorGroup,
+  options: QuickLookOptions = {},
+): Promise<QuickLook> {
   checkOptions("quickLook", options, ["dark", "corrections", "histogram", "limit", "onProgress", "signal"]);
   const { dark: darkFrom = "head", corrections = [], limit, signal } = options;
   if (limit !== undefined) asInteger("limit", limit, 1);
@@ -90,12 +96,20 @@ export async function quickLook(st: St, run: Run, detector: DetectorGroup, optio
   const { average, spectrum, ledger } = await reduce(
     shots,
     { average: mean(), spectrum: histogram(options.histogram) },
-    { ...(dark === null ? {} : { dark }), corrections, onProgress: (done, total) => options.onProgress?.("exposed", done, total) },
+    {
+      ...(dark === null ? {} : { dark }),
+      corrections,
+      onProgress: (done, total) => options.onProgress?.("exposed", done, total),
+    },
   );
   if (ledger.used === 0) {
-    throw new SaclaError("NO_SHOTS", `Run ${run.run} of beamline ${run.bl} has no exposed shot that could be used, of ${ledger.asked} asked for.`, {
-      details: { ledger, selection: exposedTags.ledger },
-    });
+    throw new SaclaError(
+      "NO_SHOTS",
+      `Run ${run.run} of beamline ${run.bl} has no exposed shot that could be used, of ${ledger.asked} asked for.`,
+      {
+        details: { ledger, selection: exposedTags.ledger },
+      },
+    );
   }
   const sensors: SensorLook[] = [];
   for (const id of detector.sensors) {
@@ -115,7 +129,12 @@ export async function quickLook(st: St, run: Run, detector: DetectorGroup, optio
   };
 }
 
-async function averageDark(st: St, tags: RunTags, common: { detectors: readonly string[]; signal?: AbortSignal }, options: QuickLookOptions): Promise<Dark> {
+async function averageDark(
+  st: St,
+  tags: RunTags,
+  common: { detectors: readonly string[]; signal?: AbortSignal },
+  options: QuickLookOptions,
+): Promise<Dark> {
   const shots = st.shots({ run: tags.run, tags, ...common });
   return await darkAverage(shots, { onProgress: (done, total) => options.onProgress?.("dark", done, total) });
 }
@@ -123,9 +142,13 @@ async function averageDark(st: St, tags: RunTags, common: { detectors: readonly 
 /** For a choice of dark shots that is empty; its ledger says why. */
 function noDarkAt({ run, evidence, ledger }: RunTags): SaclaError {
   const rule = evidence === undefined ? "" : ` (rule: ${evidence.rule}; signals: ${evidence.signals.join(", ")})`;
-  return new SaclaError("NO_DARK", `Run ${run.run} of beamline ${run.bl} has no dark shots at its head${rule}. Name a dark run, or go without a dark.`, {
-    details: { bl: run.bl, run: run.run, ...(ledger === undefined ? {} : { ledger }) },
-  });
+  return new SaclaError(
+    "NO_DARK",
+    `Run ${run.run} of beamline ${run.bl} has no dark shots at its head${rule}. Name a dark run, or go without a dark.`,
+    {
+      details: { bl: run.bl, run: run.run, ...(ledger === undefined ? {} : { ledger }) },
+    },
+  );
 }
 
 function without(tags: RunTags, ledger: Ledger | undefined): RunTags {

@@ -10,7 +10,10 @@ export interface Screened {
 }
 
 export interface ReduceOptions extends AccumulateOptions {
-  /** The tags of the shots, when they were chosen by {@link screen} or the like: what was dropped then joins the result's ledger. */
+  /**
+   * The tags of the shots, when they were chosen by {@link screen} or the like: what was dropped then joins the
+   * result's ledger.
+   */
   readonly screened?: Screened;
 }
 
@@ -38,18 +41,34 @@ export async function reduce<R extends Record<string, Reducer<unknown>>>(
   reducers: R,
   options: ReduceOptions = {},
 ): Promise<Reduced<R>> {
-  if ("ledger" in reducers) throw badArgument("reducer name", "ledger", "another name: the result's ledger is the account of the shots");
-  const { screened, ...rest } = checkOptions("reduce", options, ["dark", "corrections", "screened", "onProgress", "signal"]);
+  if ("ledger" in reducers)
+    throw badArgument("reducer name", "ledger", "another name: the result's ledger is the account of the shots");
+  const { screened, ...rest } = checkOptions("reduce", options, [
+    "dark",
+    "corrections",
+    "screened",
+    "onProgress",
+    "signal",
+  ]);
   const into = new Accumulated(reducers);
   if (screened !== undefined) into.account(await droppedBefore(screened, shots));
   return resultsOf(await accumulate(shots, reducers, rest, into));
 }
 
-/** The account of shots that were dropped when the tags were chosen. @throws BAD_ARGUMENT when they are not the tags of the shots */
+/**
+ * The account of shots that were dropped when the tags were chosen.
+ * @throws BAD_ARGUMENT when they are not the tags of the shots
+ */
 export async function droppedBefore({ ledger }: Screened, shots: AsyncIterable<Shot>): Promise<Ledger> {
-  if (ledger === undefined) throw badArgument("screened", "a list of tags without a ledger", "the very list that was chosen: a part of it has no account");
+  if (ledger === undefined)
+    throw badArgument(
+      "screened",
+      "a list of tags without a ledger",
+      "the very list that was chosen: a part of it has no account",
+    );
   const count = shots instanceof Shots ? await shots.count() : ledger.used;
-  if (count !== ledger.used) throw badArgument("the number of shots", count, `${ledger.used}, those that screened let pass`);
+  if (count !== ledger.used)
+    throw badArgument("the number of shots", count, `${ledger.used}, those that screened let pass`);
   return onlyDropped(ledger);
 }
 
@@ -57,7 +76,12 @@ export async function droppedBefore({ ledger }: Screened, shots: AsyncIterable<S
 export function resultsOf<R extends Record<string, Reducer<unknown>>>(accumulated: Accumulated<R>): Reduced<R> {
   const answers = Object.entries(accumulated.reducers).map(([name, reducer]) => [
     name,
-    Object.fromEntries(accumulated.lanes.map(({ frame, states, dark }) => [frame.detId, reducer.result(stateIn(states, name), frame, dark)])),
+    Object.fromEntries(
+      accumulated.lanes.map(({ frame, states, dark }) => [
+        frame.detId,
+        reducer.result(stateIn(states, name), frame, dark),
+      ]),
+    ),
   ]);
   return { ...Object.fromEntries(answers), ledger: accumulated.ledger };
 }

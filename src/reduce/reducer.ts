@@ -47,21 +47,24 @@ export type State<L extends Layout> = {
  */
 export interface Reducer<T, L extends Layout = Layout> {
   /**
-   * What it is, with **every** setting that changes what is remembered or answered: parts and checkpoints of reducers of
-   * unlike names are not joined.
+   * What it is, with **every** setting that changes what is remembered or answered: parts and checkpoints of reducers
+   * of unlike names are not joined.
    */
   readonly name: string;
   /** 0-D signals it reads from the shots. @default none */
   readonly signals?: readonly string[] | undefined;
   /**
    * True: `add` gets the images as they are stored, and `dark` beside them, instead of their difference as float32. For
-   * reducers that do better to take the dark into account themselves, or once at the end, in `result`. Parts with unlike
-   * darks then cannot be merged.
+   * reducers that do better to take the dark into account themselves, or once at the end, in `result`. Parts with
+   * unlike darks then cannot be merged.
    */
   readonly raw?: true | undefined;
   /** How the WebAssembly kernel can do the work of `add`; only for reducers that are `raw`. @default it cannot */
   readonly kernel?: KernelWork<L> | undefined;
-  /** For one that shares the images out to another reducer, so that the kernel can do the work of that. @default it takes them in itself */
+  /**
+   * For one that shares the images out to another reducer, so that the kernel can do the work of that.
+   * @default it takes them in itself
+   */
   readonly sharing?: Sharing<L> | undefined;
   layout(frame: FrameSpec): L;
   /**
@@ -92,7 +95,10 @@ export interface Sharing<L extends Layout> {
   readonly classes: readonly string[];
   /** The class of a shot, null for none. For reducers with one and the same function, images are counted together. */
   readonly classOf: (tag: number) => string | null;
-  /** Counts a shot, and gives the part of the state that its image goes into: always the same for a class; undefined for none. */
+  /**
+   * Counts a shot, and gives the part of the state that its image goes into: always the same for a class; undefined for
+   * none.
+   */
   place(state: State<L>, tag: number, name: string | null, frame: FrameSpec): State<Layout> | undefined;
 }
 

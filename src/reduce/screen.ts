@@ -22,9 +22,9 @@ export interface Condition {
  * by the first condition it fails.
  *
  * The ledger of the answer accounts for every shot: `<name>-out-of-limits` (between), `<name>-is-not-<value>` (equals),
- * `<name>-refused` (where), and `<name>-not-converged`, `-saturated`, `-missing` where there is no number. When the tags
- * given were chosen themselves and have a ledger, theirs is continued. Hand the answer to {@link reduce} as `screened`,
- * and what it dropped is in the ledger of the result.
+ * `<name>-refused` (where), and `<name>-not-converged`, `-saturated`, `-missing` where there is no number. When the
+ * tags given were chosen themselves and have a ledger, theirs is continued. Hand the answer to {@link reduce} as
+ * `screened`, and what it dropped is in the ledger of the result.
  *
  * @param from - a run, for all its tags; or tags of a run
  * @throws UNKNOWN_SIGNAL when the source has no such signal
@@ -34,7 +34,11 @@ export interface Condition {
  * const shots = st.shots({ run, detectors, tags });
  * const { average, ledger } = await reduce(shots, { average: mean() }, { screened: tags });
  */
-export async function screen(from: Run | RunTags, conditions: readonly Condition[], options?: CallOptions): Promise<RunTags> {
+export async function screen(
+  from: Run | RunTags,
+  conditions: readonly Condition[],
+  options?: CallOptions,
+): Promise<RunTags> {
   const tests = conditions.map(testOf);
   const tags = from instanceof RunTags ? from : await from.tags(options);
   const signals = [...new Set(conditions.map(({ signal }) => signal))];
@@ -52,7 +56,10 @@ export async function screen(from: Run | RunTags, conditions: readonly Condition
   const { ledger, run } = chosen;
   if (tags.ledger === undefined || ledger === undefined) return chosen;
   const whole = mergeLedgers(onlyDropped(tags.ledger), ledger);
-  return new RunTags(run, chosen, { ledger: whole, ...(tags.evidence === undefined ? {} : { evidence: tags.evidence }) });
+  return new RunTags(run, chosen, {
+    ledger: whole,
+    ...(tags.evidence === undefined ? {} : { evidence: tags.evidence }),
+  });
 }
 
 interface Test {
@@ -62,7 +69,13 @@ interface Test {
 }
 
 function testOf(condition: Condition): Test {
-  const { signal, name = signal, between, equals, where } = checkOptions("condition", condition, ["signal", "name", "between", "equals", "where"]);
+  const {
+    signal,
+    name = signal,
+    between,
+    equals,
+    where,
+  } = checkOptions("condition", condition, ["signal", "name", "between", "equals", "where"]);
   asText("signal", signal);
   const said = [between, equals, where].filter((part) => part !== undefined).length;
   if (said !== 1) throw badArgument(`the condition on ${signal}`, condition, "one of between, equals and where");

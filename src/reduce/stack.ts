@@ -9,13 +9,19 @@ import type { FrameSpec, Shot } from "../st/shots.ts";
 /** Images of one sensor in memory, shape [images, rows, columns]. */
 export type ImageStack<P extends Pixels = Pixels> = NdArray<P>;
 
-/** Bytes kept free beside a stack for what the kernel counts: per pixel, and for histograms. Untouched, they take no memory. */
+/**
+ * Bytes kept free beside a stack for what the kernel counts: per pixel, and for histograms. Untouched, they take no
+ * memory.
+ */
 const ROOM_PER_PIXEL = 128;
 const ROOM = 64 * 2 ** 20;
 
 const arenas = new WeakMap<ArrayBufferLike, Arena>();
 
-/** The memory in which {@link createStack} made an array, where the kernel can work on it; undefined for any other array. */
+/**
+ * The memory in which {@link createStack} made an array, where the kernel can work on it; undefined for any other
+ * array.
+ */
 export function arenaOf(pixels: Pixels): Arena | undefined {
   return arenas.get(pixels.buffer);
 }
@@ -26,14 +32,24 @@ export function arenaOf(pixels: Pixels): Arena | undefined {
  *
  * @param shape - [images, rows, columns]
  * @param type - "uint16" or "float32"
- * @throws BAD_ARGUMENT when the shape is not of whole numbers, or the stack has no room in the 4 GiB of a WebAssembly memory
+ * @throws BAD_ARGUMENT when the shape is not of whole numbers, or the stack has no room in the 4 GiB of a WebAssembly
+ * memory
  * @example
  * const stack = createStack([1000, 1024, 512]);
  * stack.data.set(pixels, 1024 * 512 * k);
  */
-export function createStack(shape: readonly [images: number, rows: number, columns: number], type?: "uint16"): ImageStack<Uint16Array>;
-export function createStack(shape: readonly [images: number, rows: number, columns: number], type: "float32"): ImageStack<Float32Array>;
-export function createStack(shape: readonly [images: number, rows: number, columns: number], type: PixelType = "uint16"): ImageStack {
+export function createStack(
+  shape: readonly [images: number, rows: number, columns: number],
+  type?: "uint16",
+): ImageStack<Uint16Array>;
+export function createStack(
+  shape: readonly [images: number, rows: number, columns: number],
+  type: "float32",
+): ImageStack<Float32Array>;
+export function createStack(
+  shape: readonly [images: number, rows: number, columns: number],
+  type: PixelType = "uint16",
+): ImageStack {
   for (const [k, length] of shape.entries()) asInteger(`shape[${k}]`, length, 1, 2 ** 32);
   asOneOf("type", type, ["uint16", "float32"]);
   const [images, rows, columns] = shape;
@@ -57,21 +73,31 @@ export function createStack(shape: readonly [images: number, rows: number, colum
 }
 
 /**
- * Images already in memory as shots, for {@link reduce} and {@link accumulate}: they are taken in many at a time, without
- * waiting in between. The shots have no 0-D signals.
+ * Images already in memory as shots, for {@link reduce} and {@link accumulate}: they are taken in many at a time,
+ * without waiting in between. The shots have no 0-D signals.
  *
- * @param images - by sensor id, each of shape [images, rows, columns], the same number of images for all; uint16 or float32
+ * @param images - by sensor id, each of shape [images, rows, columns], the same number of images for all; uint16 or
+ * float32
  * @param options.tags - the tag of each image. @default 0, 1, 2, …
  * @throws BAD_ARGUMENT when shapes are not 3-D or the numbers of images and tags differ
  * @example
- * const { average, adu } = await reduce(shotsFrom({ "MPCCD-1N0-M06-002": stack }), { average: mean(), adu: histogram() }, { dark });
+ * const { average, adu } = await reduce(shotsFrom({ "MPCCD-1N0-M06-002": stack }), { average: mean(), adu: histogram()
+ * }, { dark });
  */
-export function shotsFrom(images: Readonly<Record<string, ImageStack>>, options: { readonly tags?: Iterable<number> } = {}): StackedShots {
+export function shotsFrom(
+  images: Readonly<Record<string, ImageStack>>,
+  options: { readonly tags?: Iterable<number> } = {},
+): StackedShots {
   checkOptions("shotsFrom", options, ["tags"]);
   const sensors = Object.entries(images).map(([detId, stack]) => new SensorStack(detId, stack));
   const length = sensors[0]?.length ?? 0;
   const odd = sensors.find((sensor) => sensor.length !== length);
-  if (odd !== undefined) throw badArgument(`the number of images of ${odd.frame.detId}`, odd.length, `${length}, that of ${sensors[0]?.frame.detId}`);
+  if (odd !== undefined)
+    throw badArgument(
+      `the number of images of ${odd.frame.detId}`,
+      odd.length,
+      `${length}, that of ${sensors[0]?.frame.detId}`,
+    );
   const tags = options.tags === undefined ? Uint32Array.from({ length }, (_, k) => k) : asTags(options.tags);
   if (tags.length !== length) throw badArgument("the number of tags", tags.length, `${length}, that of the images`);
   return new StackedShots(sensors, tags);
@@ -122,7 +148,8 @@ export class StackedShots implements AsyncIterable<Shot> {
     const noSignal = (equipId: string): never => {
       throw badArgument("signal", equipId, "none: images in memory come without signals");
     };
-    const images = (): Shot["images"] => Object.fromEntries(this.sensors.map((sensor) => [sensor.frame.detId, sensor.image(k)]));
+    const images = (): Shot["images"] =>
+      Object.fromEntries(this.sensors.map((sensor) => [sensor.frame.detId, sensor.image(k)]));
     return {
       tag: this.tags[k] ?? 0,
       get images() {

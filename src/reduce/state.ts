@@ -3,7 +3,9 @@ import type { ArrayField, Layout, SeriesField, State } from "./reducer.ts";
 import { Series } from "./series.ts";
 
 /** A state as plain arrays: what a checkpoint holds. A series is its tags and its columns. */
-export type SavedState = Readonly<Record<string, Float64Array | Uint32Array | { readonly tags: Uint32Array; readonly columns: readonly Float64Array[] }>>;
+export type SavedState = Readonly<
+  Record<string, Float64Array | Uint32Array | { readonly tags: Uint32Array; readonly columns: readonly Float64Array[] }>
+>;
 
 const initial = { min: Infinity, max: -Infinity } as const;
 
@@ -29,12 +31,19 @@ function fieldBytes(field: Layout[string]): number {
  */
 export function makeState<L extends Layout>(layout: L, saved?: SavedState, keep = false): State<L> {
   const entries = Object.entries(layout).flatMap(([name, field]) =>
-    field.type === "scratch" ? [] : [[name, field.type === "series" ? seriesOf(name, field, saved) : arrayOf(name, field, saved, keep)]],
+    field.type === "scratch"
+      ? []
+      : [[name, field.type === "series" ? seriesOf(name, field, saved) : arrayOf(name, field, saved, keep)]],
   );
   return Object.fromEntries(entries) as State<L>;
 }
 
-function arrayOf(name: string, field: ArrayField, saved: SavedState | undefined, keep: boolean): Float64Array | Uint32Array {
+function arrayOf(
+  name: string,
+  field: ArrayField,
+  saved: SavedState | undefined,
+  keep: boolean,
+): Float64Array | Uint32Array {
   if (saved === undefined) return newArray(field);
   const array = saved[name];
   const Type = field.type === "uint32" ? Uint32Array : Float64Array;
@@ -43,7 +52,8 @@ function arrayOf(name: string, field: ArrayField, saved: SavedState | undefined,
 }
 
 function newArray({ type, length, merge }: ArrayField): Float64Array | Uint32Array {
-  if (type === "float64") return merge === "sum" ? new Float64Array(length) : new Float64Array(length).fill(initial[merge]);
+  if (type === "float64")
+    return merge === "sum" ? new Float64Array(length) : new Float64Array(length).fill(initial[merge]);
   return new Uint32Array(length).fill(merge === "min" ? 0xffff_ffff : 0);
 }
 
@@ -51,7 +61,12 @@ function seriesOf(name: string, { width }: SeriesField, saved: SavedState | unde
   const series = new Series(width);
   if (saved === undefined) return series;
   const rows = saved[name];
-  if (rows === undefined || ArrayBuffer.isView(rows) || rows.columns.length !== width || rows.columns.some(({ length }) => length !== rows.tags.length))
+  if (
+    rows === undefined ||
+    ArrayBuffer.isView(rows) ||
+    rows.columns.length !== width ||
+    rows.columns.some(({ length }) => length !== rows.tags.length)
+  )
     throw misfit(name, `a series of ${width} values per shot`);
   rows.tags.forEach((tag, i) => {
     series.push(tag, ...rows.columns.map((column) => column[i] ?? NaN));
@@ -65,7 +80,10 @@ function misfit(name: string, needed: string): SaclaError {
 
 /** Adds the state of another part of the shots into `into`. */
 export function mergeState<L extends Layout>(layout: L, into: State<L>, from: State<L>): void {
-  const [mine, theirs] = [new Map<string, unknown>(Object.entries(into)), new Map<string, unknown>(Object.entries(from))];
+  const [mine, theirs] = [
+    new Map<string, unknown>(Object.entries(into)),
+    new Map<string, unknown>(Object.entries(from)),
+  ];
   for (const [name, field] of Object.entries(layout)) {
     const [a, b] = [mine.get(name), theirs.get(name)];
     if (a instanceof Series && b instanceof Series) a.append(b);
@@ -90,7 +108,8 @@ export function saveState<L extends Layout>(layout: L, state: State<L>): SavedSt
   const saved: Record<string, SavedState[string]> = {};
   for (const [name, { type }] of Object.entries(layout)) {
     const value = values.get(name);
-    if (value instanceof Series) saved[name] = { tags: value.tags, columns: Array.from({ length: value.width }, (_, k) => value.column(k)) };
+    if (value instanceof Series)
+      saved[name] = { tags: value.tags, columns: Array.from({ length: value.width }, (_, k) => value.column(k)) };
     else if (isArray(value)) saved[name] = value;
     else if (type !== "scratch") throw new SaclaError("INTERNAL", `The state has no ${name}.`);
   }

@@ -6,7 +6,9 @@ export interface HistogramTally {
   readonly low: number;
   readonly binWidth: number;
   readonly bins: number;
-  /** Centre of the first bin, when bins are 1 wide and centred on whole numbers: then whole values need no fractions. */
+  /**
+   * Centre of the first bin, when bins are 1 wide and centred on whole numbers: then whole values need no fractions.
+   */
   readonly wholeFrom: number | undefined;
 }
 

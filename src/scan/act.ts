@@ -19,7 +19,11 @@ export interface ActOptions {
 }
 
 /** Does on the apparatus what a message says. */
-export async function act(message: SlowMessage, apparatus: Apparatus, { signal, note, isSkipping, runs, newestBefore }: ActOptions): Promise<Answer> {
+export async function act(
+  message: SlowMessage,
+  apparatus: Apparatus,
+  { signal, note, isSkipping, runs, newestBefore }: ActOptions,
+): Promise<Answer> {
   throwIfAborted(signal);
   switch (message.kind) {
     case "move":
@@ -42,7 +46,10 @@ export async function act(message: SlowMessage, apparatus: Apparatus, { signal, 
       await runs.stop({ signal });
       return nothing;
     case "shots":
-      return { kind: "shots", taken: inRun(isSkipping ? interruptedShots : await apparatus.shots(message.request, { signal, note }), runs) };
+      return {
+        kind: "shots",
+        taken: inRun(isSkipping ? interruptedShots : await apparatus.shots(message.request, { signal, note }), runs),
+      };
     case "fly": {
       if (isSkipping) return { kind: "fly", taken: { ...interruptedShots, outcome: "interrupted", positions: [] } };
       return { kind: "fly", taken: inRun(await apparatus.fly(message.request, { signal, note }), runs) };

@@ -10,8 +10,16 @@ export interface DoOptions {
 /** The run control of a beamline. */
 export interface ApparatusRuns {
   /** The run that is on, or the last one, with its images. */
-  state(): Promise<{ readonly run: number; readonly state: "ready" | "running" | "paused" | "stopping" | "fault"; readonly shots: number }>;
-  /** Answers when it has begun. @throws DEVICE_BUSY when one is on @throws UNKNOWN_DETECTOR, DEVICE_FAULT, LEASE_LOST */
+  state(): Promise<{
+    readonly run: number;
+    readonly state: "ready" | "running" | "paused" | "stopping" | "fault";
+    readonly shots: number;
+  }>;
+  /**
+   * Answers when it has begun.
+   * @throws DEVICE_BUSY when one is on
+   * @throws UNKNOWN_DETECTOR, DEVICE_FAULT, LEASE_LOST
+   */
   start(request: RunToStart): Promise<{ readonly run: number }>;
   /** Ends the run, if one is on, and waits until the next one could start. @throws ABORTED: it ends all the same */
   stop(options: DoOptions): Promise<void>;
@@ -43,7 +51,10 @@ export interface Apparatus {
   shutter(name: string, open: boolean): Promise<void>;
   /** Waits until `count` good shots have come, within the budget; accounts for every shot. @throws ABORTED */
   shots(request: ShotsRequest, options: DoOptions): Promise<ShotsTaken>;
-  /** Moves an axis at the speed that spreads the shots over the way, and gives where it was at each. @throws UNSUPPORTED, LIMIT, ABORTED */
+  /**
+   * Moves an axis at the speed that spreads the shots over the way, and gives where it was at each.
+   * @throws UNSUPPORTED, LIMIT, ABORTED
+   */
   fly(request: FlyRequest, options: DoOptions): Promise<FlyTaken>;
   /** Runs of the facility. Without it, a plan that starts one is refused. */
   readonly runs?: ApparatusRuns;

@@ -117,7 +117,9 @@ function asideOf(path: string): string {
 }
 
 function exists(path: string): SaclaError {
-  return new SaclaError("FILE_EXISTS", `${show(path)} is there already; resume it, or choose another name.`, { details: { path } });
+  return new SaclaError("FILE_EXISTS", `${show(path)} is there already; resume it, or choose another name.`, {
+    details: { path },
+  });
 }
 
 function lineOf(line: object): string {
@@ -128,13 +130,20 @@ function parsed(path: string, line: string, i: number): unknown {
   try {
     return JSON.parse(line);
   } catch (cause) {
-    throw new SaclaError("FILE_DAMAGED", `Line ${i + 1} of ${show(path)} is no JSON.`, { details: { path, line: i + 1 }, cause });
+    throw new SaclaError("FILE_DAMAGED", `Line ${i + 1} of ${show(path)} is no JSON.`, {
+      details: { path, line: i + 1 },
+      cause,
+    });
   }
 }
 
 function failed(path: string, cause: unknown): SaclaError {
-  return new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}.`, {
-    details: { path },
-    cause,
-  });
+  return new SaclaError(
+    "WRITE_FAILED",
+    `${show(path)} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    {
+      details: { path },
+      cause,
+    },
+  );
 }

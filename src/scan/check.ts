@@ -10,16 +10,22 @@ import { checkWithin } from "./virtual-devices.ts";
 const MOST_STEPS = 5_000_000;
 
 /** What a plan is checked against. */
-export type CheckedApparatus = Pick<Apparatus, "limits" | "where" | "checkSignals"> & { readonly runs?: Pick<ApparatusRuns, "state"> };
+export type CheckedApparatus = Pick<Apparatus, "limits" | "where" | "checkSignals"> & {
+  readonly runs?: Pick<ApparatusRuns, "state">;
+};
 
 /**
- * Walks a plan without doing anything and looks at every position it goes to, at its signals and at the order of its runs. Of an adaptive
- * plan the steps that follow from measured values are not known; they are checked when they come.
+ * Walks a plan without doing anything and looks at every position it goes to, at its signals and at the order of its
+ * runs. Of an adaptive plan the steps that follow from measured values are not known; they are checked when they come.
  * @throws LIMIT naming all positions outside the limits @throws UNKNOWN_DEVICE, UNKNOWN_SIGNAL
  * @throws BAD_ARGUMENT for a run that is started while one is on, or stopped while none is
  * @throws DEVICE_BUSY when the plan starts a run, but one is on @throws UNSUPPORTED when there is no run control
  */
-export async function checkPlan(plan: Plan, apparatus: CheckedApparatus, maps: Readonly<Record<string, TargetMap>>): Promise<void> {
+export async function checkPlan(
+  plan: Plan,
+  apparatus: CheckedApparatus,
+  maps: Readonly<Record<string, TargetMap>>,
+): Promise<void> {
   const order = new RunOrder();
   let isRunControlSeen = false;
   const previews = new Map(Object.entries(maps).map(([name, map]) => [name, map.preview()]));
@@ -50,14 +56,21 @@ export async function checkPlan(plan: Plan, apparatus: CheckedApparatus, maps: R
     message = next(plan, () => steps.next(answer));
   }
   if (problems.size > 0) {
-    throw new SaclaError("LIMIT", `Nothing was moved: the plan ${plan.name} leaves the limits. ${showList(problems, 5)}`, {
-      details: { problems: [...problems] },
-    });
+    throw new SaclaError(
+      "LIMIT",
+      `Nothing was moved: the plan ${plan.name} leaves the limits. ${showList(problems, 5)}`,
+      {
+        details: { problems: [...problems] },
+      },
+    );
   }
   await apparatus.checkSignals?.([...signals]);
 }
 
-/** The next message; undefined at the end, and where an adaptive plan makes of values nobody has measured what it cannot go on with. */
+/**
+ * The next message; undefined at the end, and where an adaptive plan makes of values nobody has measured what it cannot
+ * go on with.
+ */
 function next(plan: Plan, advance: () => IteratorResult<Message>): Message | undefined {
   try {
     const step = advance();
@@ -90,7 +103,11 @@ async function checkRunControl(plan: Plan, { runs }: CheckedApparatus): Promise<
   );
 }
 
-async function look(axes: readonly string[], at: Map<string, number>, apparatus: Pick<Apparatus, "where">): Promise<void> {
+async function look(
+  axes: readonly string[],
+  at: Map<string, number>,
+  apparatus: Pick<Apparatus, "where">,
+): Promise<void> {
   const unknown = axes.filter((axis) => !at.has(axis));
   if (unknown.length === 0) return;
   for (const [axis, position] of Object.entries(await apparatus.where(unknown))) at.set(axis, position);
@@ -117,7 +134,11 @@ function problemOf(apparatus: Pick<Apparatus, "limits">, axis: string, to: numbe
   }
 }
 
-function assumedAnswer(message: Message, at: ReadonlyMap<string, number>, maps: ReadonlyMap<string, TargetMap>): Answer {
+function assumedAnswer(
+  message: Message,
+  at: ReadonlyMap<string, number>,
+  maps: ReadonlyMap<string, TargetMap>,
+): Answer {
   switch (message.kind) {
     case "move":
       return { kind: "positions", at: message.to };
@@ -126,12 +147,19 @@ function assumedAnswer(message: Message, at: ReadonlyMap<string, number>, maps: 
     case "shots":
       return { kind: "shots", taken: allGood(message.request) };
     case "fly":
-      return { kind: "fly", taken: { outcome: "done", ledger: { asked: 0, used: 0, dropped: [] }, tags: [], positions: [], values: {} } };
+      return {
+        kind: "fly",
+        taken: { outcome: "done", ledger: { asked: 0, used: 0, dropped: [] }, tags: [], positions: [], values: {} },
+      };
     case "startRun":
       return { kind: "run", run: 0 };
     case "spot": {
       const map = maps.get(message.map);
-      if (map === undefined) throw new SaclaError("BAD_ARGUMENT", `The plan uses the target map ${JSON.stringify(message.map)}, which was not given.`);
+      if (map === undefined)
+        throw new SaclaError(
+          "BAD_ARGUMENT",
+          `The plan uses the target map ${JSON.stringify(message.map)}, which was not given.`,
+        );
       return { kind: "spot", spot: map.take() };
     }
     default:

@@ -22,8 +22,8 @@ export interface ControlApparatusOptions {
   /** Between two looks for new shots. @default 100 */
   readonly pollMs?: number;
   /**
-   * How far the newest value in the database may be behind the beam: shots nearer than this to the moment of the request
-   * may have happened before it and are not taken. @default 200
+   * How far the newest value in the database may be behind the beam: shots nearer than this to the moment of the
+   * request may have happened before it and are not taken. @default 200
    */
   readonly latencyMs?: number;
   /** How long no new shot may come while the beam is said to be on. @default 30000 */
@@ -57,7 +57,11 @@ type ReadShot = (signal: string) => ShotReading;
  * const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0" });
  * await new Engine(apparatus).run(plan);
  */
-export function controlApparatus(facility: ControlledFacility, control: Control, options: ControlApparatusOptions): Apparatus {
+export function controlApparatus(
+  facility: ControlledFacility,
+  control: Control,
+  options: ControlApparatusOptions,
+): Apparatus {
   checkOptions("controlApparatus", options, ["experiment", "monitor", "rateHz", "pollMs", "latencyMs", "silentMs"]);
   asText("monitor", options.monitor);
   const rateHz = asFinite("rateHz", options.rateHz ?? 30, 0.001, 60);
@@ -69,9 +73,13 @@ export function controlApparatus(facility: ControlledFacility, control: Control,
     sleep,
     limits: (axis) => control.axis(axis).limits,
     checkSignals: async (signals) => {
-      for (const name of [options.monitor, ...signals]) await facility.db.readTagnumberNewest(signalId(options.experiment, name));
+      for (const name of [options.monitor, ...signals])
+        await facility.db.readTagnumberNewest(signalId(options.experiment, name));
     },
-    where: async (axes) => Object.fromEntries(await Promise.all(axes.map(async (axis) => [axis, await control.axis(axis).position()] as const))),
+    where: async (axes) =>
+      Object.fromEntries(
+        await Promise.all(axes.map(async (axis) => [axis, await control.axis(axis).position()] as const)),
+      ),
     move: async (to, { signal }) => {
       const axes = Object.keys(to);
       for (const axis of axes) used.add(axis);
@@ -88,11 +96,16 @@ export function controlApparatus(facility: ControlledFacility, control: Control,
       const shutter = control.shutter(name);
       await (open ? shutter.open() : shutter.close());
     },
-    shots: async (request, how) => await underLease(control, how, async (bound) => await takeShots(feed(), control, request, bound)),
+    shots: async (request, how) =>
+      await underLease(control, how, async (bound) => await takeShots(feed(), control, request, bound)),
     fly: async (request, how) => {
       used.add(request.axis);
       try {
-        return await underLease(control, how, async (bound) => await fly(feed(), control, request, rateHz, options, bound));
+        return await underLease(
+          control,
+          how,
+          async (bound) => await fly(feed(), control, request, rateHz, options, bound),
+        );
       } catch (error) {
         await atRest(control, [request.axis]);
         throw error;
@@ -138,7 +151,11 @@ function runsOf(control: Control, { experiment, pollMs = 100 }: ControlApparatus
   return {
     state: async () => await control.runState(),
     start: async ({ comment, detectors = [], shots = 0 }) =>
-      await control.startRun({ comment, detectors: detectors.map((name) => experiment?.detectors[name]?.id ?? name), shots }),
+      await control.startRun({
+        comment,
+        detectors: detectors.map((name) => experiment?.detectors[name]?.id ?? name),
+        shots,
+      }),
     stop: async ({ signal }) => {
       await control.stopRun();
       const until = performance.now() + LONGEST_STORING_MS;
@@ -146,7 +163,9 @@ function runsOf(control: Control, { experiment, pollMs = 100 }: ControlApparatus
         const { run, state } = await control.runState();
         if (state === "ready") return;
         if (state === "fault" || performance.now() > until)
-          throw new SaclaError("DEVICE_FAULT", `Run ${run} was to end, but is ${state}. Look at the run control.`, { details: { run, state } });
+          throw new SaclaError("DEVICE_FAULT", `Run ${run} was to end, but is ${state}. Look at the run control.`, {
+            details: { run, state },
+          });
         await sleep(pollMs, signal);
       }
     },
@@ -155,12 +174,18 @@ function runsOf(control: Control, { experiment, pollMs = 100 }: ControlApparatus
   };
 }
 
-async function takeShots(feed: ShotFeed, control: Control, request: ShotsRequest, { signal, note }: DoOptions): Promise<ShotsTaken> {
+async function takeShots(
+  feed: ShotFeed,
+  control: Control,
+  request: ShotsRequest,
+  { signal, note }: DoOptions,
+): Promise<ShotsTaken> {
   const collector = new ShotCollector(request);
   const seconds = request.budget?.seconds;
   if (request.selector === undefined) await feed.begin(signalsOf(request), signal);
   else {
-    // The one pulse comes at once. Shots that may have been before it are looked at too: the selector was off, so they had no X-rays.
+    // The one pulse comes at once. Shots that may have been before it are looked at too: the selector was off, so they
+    // had no X-rays.
     await feed.begin(signalsOf(request), signal, 0);
     await control.setting(request.selector).set("single");
     // However long that took: the budget must not be spent before the pulse.
@@ -193,7 +218,10 @@ async function fly(
   const axis = control.axis(name);
   const position = experiment === undefined ? undefined : experiment.signal(name);
   if (position === undefined) {
-    throw new SaclaError("UNSUPPORTED", `A fly scan needs the position of ${name} at every shot; name its signal in the experiment file.`);
+    throw new SaclaError(
+      "UNSUPPORTED",
+      `A fly scan needs the position of ${name} at every shot; name its signal in the experiment file.`,
+    );
   }
   await axis.moveTo(from, { signal });
   const usual = axis.speed;
@@ -236,7 +264,9 @@ async function shotsOnTheWay(
       const at = typeof pulses === "number" ? toPosition(axis.definition, pulses) : NaN;
       const why =
         whyNotFlying(at, from, to, rest, tags.length > 0) ??
-        conditions.map((condition) => whyNotGood(condition, read(condition.signal))).find((reason) => reason !== null) ??
+        conditions
+          .map((condition) => whyNotGood(condition, read(condition.signal)))
+          .find((reason) => reason !== null) ??
         null;
       if (why !== null) {
         book.drop(tag, why);
@@ -316,7 +346,13 @@ class ShotFeed {
       return;
     }
     const { db, endpoint } = this.#facility;
-    const tags = await db.readTaglist(this.#control.bl, hightag, this.#tag + 1, Math.min(newest, this.#tag + MOST_TAGS), { signal });
+    const tags = await db.readTaglist(
+      this.#control.bl,
+      hightag,
+      this.#tag + 1,
+      Math.min(newest, this.#tag + MOST_TAGS),
+      { signal },
+    );
     this.#tag = Math.min(newest, this.#tag + MOST_TAGS);
     this.#newsAt = performance.now();
     this.beamOff = null;
@@ -348,7 +384,10 @@ class ShotFeed {
     this.beamOff = on ? null : (this.beamOff ?? { why: `no shots come, ${why}`, sinceMs: this.#newsAt });
     if (!on) this.#newsAt = performance.now();
     else if (silentMs > limit)
-      throw new SaclaError("TIMEOUT", `No shot has come to the database for ${(silentMs / 1000).toFixed(0)} s, though the beam is on.`);
+      throw new SaclaError(
+        "TIMEOUT",
+        `No shot has come to the database for ${(silentMs / 1000).toFixed(0)} s, though the beam is on.`,
+      );
   }
 
   get #latencyMs(): number {
@@ -358,7 +397,10 @@ class ShotFeed {
   /** The newest shot that has all signals. */
   async #newest(signal: AbortSignal | undefined): Promise<readonly [hightag: number, tag: number]> {
     const all = await Promise.all(
-      this.#signals.map(async (name) => await this.#facility.db.readTagnumberNewest(signalId(this.#options.experiment, name), { signal })),
+      this.#signals.map(
+        async (name) =>
+          await this.#facility.db.readTagnumberNewest(signalId(this.#options.experiment, name), { signal }),
+      ),
     );
     const hightag = all.reduce((least, [each]) => Math.min(least, each), Infinity);
     return [hightag, all.reduce((least, [each, tag]) => (each === hightag ? Math.min(least, tag) : least), Infinity)];

@@ -3,7 +3,10 @@ import type { Observer, Row, ScanEnd, ScanStart } from "./observer.ts";
 import { summary } from "./shot-collector.ts";
 
 /** A document of Bluesky's event model with its name. */
-export type ScanDocument = readonly [name: "start" | "descriptor" | "event" | "stop", document: Readonly<Record<string, unknown>>];
+export type ScanDocument = readonly [
+  name: "start" | "descriptor" | "event" | "stop",
+  document: Readonly<Record<string, unknown>>,
+];
 
 export interface DocumentOptions {
   /** Units of axes and signals by name, for the descriptor. */
@@ -37,7 +40,10 @@ export class DocumentStream implements Observer {
     this.#start = uid;
     this.#descriptors.clear();
     const plain: unknown = JSON.parse(JSON.stringify(settings));
-    this.#emit(["start", { ...this.#options.metadata, uid, time: time / 1000, plan_name: plan, plan_type: "generator", plan_args: plain }]);
+    this.#emit([
+      "start",
+      { ...this.#options.metadata, uid, time: time / 1000, plan_name: plan, plan_type: "generator", plan_args: plain },
+    ]);
   }
 
   point(row: Row): void {
@@ -75,14 +81,21 @@ export class DocumentStream implements Observer {
     ]);
   }
 
-  #describe(names: readonly string[], row: Row, data: Readonly<Record<string, number | null>>): { uid: string; stream: string; events: number } {
+  #describe(
+    names: readonly string[],
+    row: Row,
+    data: Readonly<Record<string, number | null>>,
+  ): { uid: string; stream: string; events: number } {
     // The first kind of row is Bluesky's `primary` stream.
     const stream = this.#descriptors.size === 0 ? "primary" : `stream_${this.#descriptors.size + 1}`;
     const made = { uid: this.#uid("descriptor", stream), stream, events: 0 };
     this.#descriptors.set(names.join(), made);
     const keys = names.map((name) => {
       const unit = this.#options.units?.[name];
-      return [name, { source: `sacla:${name}`, dtype: "number", shape: [], ...(unit === undefined ? {} : { units: unit }) }];
+      return [
+        name,
+        { source: `sacla:${name}`, dtype: "number", shape: [], ...(unit === undefined ? {} : { units: unit }) },
+      ];
     });
     const axes = Object.keys(row.data).filter((name) => name in data);
     this.#emit([

@@ -52,13 +52,19 @@ const ADAPTIVE_TRIES = 5;
  * moved. A plan that depends on what is measured gives ranges, from the responses of `devices.signals`.
  *
  * @example
- * const { seconds, shots, violations } = dryRun(plan, { devices: { axes: { delay: { limits: { from: -10, to: 500 }, speed: 100 } } } });
+ * const { seconds, shots, violations } = dryRun(plan, { devices: { axes: { delay: { limits: { from: -10, to: 500 },
+ * speed: 100 } } } });
  */
 export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
   const tries = plan.adaptive ? asInteger("tries", options.tries ?? ADAPTIVE_TRIES, 1, 1000) : 1;
   const seed = options.devices.seed ?? 1;
-  const all = Array.from({ length: tries }, (_, i) => new DryWalk(plan, { ...options, devices: { ...options.devices, seed: seed + i } }).walk());
-  const range = (of: (walk: DryWalk) => number): Range => ({ from: Math.min(...all.map(of)), to: Math.max(...all.map(of)) });
+  const all = Array.from({ length: tries }, (_, i) =>
+    new DryWalk(plan, { ...options, devices: { ...options.devices, seed: seed + i } }).walk(),
+  );
+  const range = (of: (walk: DryWalk) => number): Range => ({
+    from: Math.min(...all.map(of)),
+    to: Math.max(...all.map(of)),
+  });
   const first = all[0];
   const bytes = options.bytesPerShot ?? 0;
   return {
@@ -192,7 +198,13 @@ class DryWalk {
     const within = this.#isWithin(message);
     const taken = within
       ? this.devices.fly(request)
-      : { outcome: "interrupted" as const, ledger: { asked: 0, used: 0, dropped: [] }, tags: [], positions: [], values: {} };
+      : {
+          outcome: "interrupted" as const,
+          ledger: { asked: 0, used: 0, dropped: [] },
+          tags: [],
+          positions: [],
+          values: {},
+        };
     this.shots += taken.ledger.asked;
     for (const at of [request.from, request.to]) this.path.push({ ...this.#at, [request.axis]: at });
     this.#at[request.axis] = request.to;
@@ -234,7 +246,10 @@ class DryWalk {
 
   #shots(request: ShotsRequest): ReturnType<VirtualDevices["shots"]> {
     const { selector } = request;
-    const taken = selector !== undefined && this.#off.has(selector) ? this.#onePulse(request) : this.#exposing(() => this.devices.shots(request));
+    const taken =
+      selector !== undefined && this.#off.has(selector)
+        ? this.#onePulse(request)
+        : this.#exposing(() => this.devices.shots(request));
     this.shots += taken.ledger.asked;
     add(this.#taken, this.#place, taken.ledger.asked);
     return taken;

@@ -10,7 +10,8 @@ import { ScanRun } from "./scan-run.ts";
 /**
  * Does what plans say, one plan at a time.
  *
- * - `pause` waits at the next checkpoint with shutters closed (`{ now: true }`: what goes on is interrupted and done again
+ * - `pause` waits at the next checkpoint with shutters closed (`{ now: true }`: what goes on is interrupted and done
+ *   again
  *   after `resume`, but never a section that must not be repeated); `resume` puts the devices back as they were.
  * - `stop` ends in order at the next checkpoint; `abort` at once, with the safe state first. Cleanup of the plan runs
  *   either way; a second `abort` leaves that out.
@@ -41,15 +42,23 @@ export class Engine {
   /**
    * Runs a plan to its end. A journal that has entries makes it go on where they end; see {@link resumeScan}.
    * @throws LIMIT before anything moves, when the plan leaves the limits
-   * @throws TOO_FEW_SHOTS, NO_PEAK, NO_FRESH_SPOT by plans; DEVICE_FAULT, INTERLOCK, LEASE_LOST … by devices. Cleanup has
-   * run and the devices are in the safe state.
+   * @throws TOO_FEW_SHOTS, NO_PEAK, NO_FRESH_SPOT by plans; DEVICE_FAULT, INTERLOCK, LEASE_LOST … by devices. Cleanup
+   * has run and the devices are in the safe state.
    * @throws PLAN_CHANGED when the journal is that of another plan @throws BAD_ARGUMENT when its scan is done
    */
   async run<R>(plan: Plan<R>): Promise<ScanEnd<R>> {
-    if (this.#run !== undefined) throw new SaclaError("DEVICE_BUSY", `The engine is running ${this.#run.line}; wait until it is done, or stop it.`);
+    if (this.#run !== undefined)
+      throw new SaclaError(
+        "DEVICE_BUSY",
+        `The engine is running ${this.#run.line}; wait until it is done, or stop it.`,
+      );
     const { journal, observers = [], check = true, maps } = this.#options;
     journal?.checkPlan(plan);
-    if (journal?.ended === "done") throw new SaclaError("BAD_ARGUMENT", `The scan of ${JSON.stringify(journal.path)} is done; there is nothing to resume.`);
+    if (journal?.ended === "done")
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `The scan of ${JSON.stringify(journal.path)} is done; there is nothing to resume.`,
+      );
     const run = new ScanRun(plan, this.#apparatus, this.#options);
     this.#run = run;
     try {
@@ -65,7 +74,8 @@ export class Engine {
       for (const observer of observers) observer.end?.({ outcome: end.outcome, points: end.points });
       return end;
     } catch (error) {
-      if (error instanceof Error) for (const observer of observers) observer.end?.({ outcome: "failed", points: run.points, error });
+      if (error instanceof Error)
+        for (const observer of observers) observer.end?.({ outcome: "failed", points: run.points, error });
       throw error;
     } finally {
       this.#run = undefined;
@@ -95,7 +105,12 @@ export class Engine {
  * @throws PLAN_CHANGED when it is another plan @throws FILE_NOT_FOUND, FILE_DAMAGED
  * @throws BAD_ARGUMENT when the scan is done
  */
-export async function resumeScan<R>(path: string, plan: Plan<R>, apparatus: Apparatus, options: Omit<EngineOptions, "journal"> = {}): Promise<ScanEnd<R>> {
+export async function resumeScan<R>(
+  path: string,
+  plan: Plan<R>,
+  apparatus: Apparatus,
+  options: Omit<EngineOptions, "journal"> = {},
+): Promise<ScanEnd<R>> {
   const journal = Journal.open(path);
   try {
     return await new Engine(apparatus, { ...options, journal }).run(plan);

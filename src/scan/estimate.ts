@@ -16,8 +16,17 @@ export interface EstimateOptions {
 
 /** Time a shutter takes, and settings by their role; those of the simulated facility, waits between looks included. */
 const SHUTTER_SECONDS = 0.2;
-const SETTING_SECONDS: Readonly<Record<SettingInfo["role"], number>> = { selector: 0.05, attenuator: 0.5, amplifier: 0.1, "undulator-k": 1, accelerator: 3 };
-/** Shots of before the request are left out, and the last ones are found at the next look; measured on the simulated facility. */
+const SETTING_SECONDS: Readonly<Record<SettingInfo["role"], number>> = {
+  selector: 0.05,
+  attenuator: 0.5,
+  amplifier: 0.1,
+  "undulator-k": 1,
+  accelerator: 3,
+};
+/**
+ * Shots of before the request are left out, and the last ones are found at the next look; measured on the simulated
+ * facility.
+ */
 const SHOTS_OVERHEAD_SECONDS = 0.22;
 /** Question, answer and the look that finds an axis at rest. */
 const MOVE_OVERHEAD_SECONDS = 0.03;
@@ -35,7 +44,9 @@ export async function estimate(plan: Plan, control: Control, options: EstimateOp
   const { maps = {}, rateHz = 30, bytesPerShot = 0 } = options;
   const names = new Set<string>();
   const where = async (axes: readonly string[]): Promise<Record<string, number>> =>
-    Object.fromEntries(await Promise.all(axes.map(async (axis) => [axis, await control.axis(axis).position()] as const)));
+    Object.fromEntries(
+      await Promise.all(axes.map(async (axis) => [axis, await control.axis(axis).position()] as const)),
+    );
   // The dry run names what is outside; here the axes are only collected.
   const limits = (axis: string): "unlimited" => {
     names.add(axis);
@@ -94,5 +105,10 @@ function lookAt(message: Message, control: Control, problems: Set<string>): void
 
 async function virtualAxisOf(control: Control, name: string): Promise<VirtualAxis> {
   const axis = control.axis(name);
-  return { limits: axis.limits, speed: axis.speed, start: await axis.position(), seconds: (from, to) => axis.seconds(from, to) + MOVE_OVERHEAD_SECONDS };
+  return {
+    limits: axis.limits,
+    speed: axis.speed,
+    start: await axis.position(),
+    seconds: (from, to) => axis.seconds(from, to) + MOVE_OVERHEAD_SECONDS,
+  };
 }

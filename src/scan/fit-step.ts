@@ -21,10 +21,15 @@ export interface StepFit {
   /** What is there before the step. */
   readonly background: number;
   readonly backgroundError: number;
-  /** After the step it goes on as height + slope · t + bend · t², t counted from the centre; 0 where they are not fitted. */
+  /**
+   * After the step it goes on as height + slope · t + bend · t², t counted from the centre; 0 where they are not
+   * fitted.
+   */
   readonly slope: number;
   readonly bend: number;
-  /** χ² per degree of freedom with the errors given; NaN without errors, which are then estimated from the residuals. */
+  /**
+   * χ² per degree of freedom with the errors given; NaN without errors, which are then estimated from the residuals.
+   */
   readonly reducedChiSquare: number;
 }
 
@@ -34,13 +39,13 @@ const CENTRES = 40;
 const WIDTHS = [0.01, 0.025, 0.06, 0.15];
 
 /**
- * Fits a step blurred by a Gaussian: background + height · Φ((x − centre) / width), Φ the normal distribution function. So
- * do pump–probe signals rise that are slow to recover, and beams vanish behind a knife edge (Khosrofian and Garetz 1983).
- * `after: "line"` or `"parabola"` adds what comes after the step, blurred likewise: a recovery that begins in the window.
- * Errors from the covariance (JᵀWJ)⁻¹ at the minimum. `errors` are the standard errors of y; without them all points weigh
- * the same and the spread of the residuals gives the errors.
- * @throws NO_STEP when there are too few points, none stands out by three errors, or its place or width is not determined:
- * outside the points, broader than they are wide, sharper than they are apart
+ * Fits a step blurred by a Gaussian: background + height · Φ((x − centre) / width), Φ the normal distribution function.
+ * So do pump–probe signals rise that are slow to recover, and beams vanish behind a knife edge (Khosrofian and Garetz
+ * 1983). `after: "line"` or `"parabola"` adds what comes after the step, blurred likewise: a recovery that begins in
+ * the window. Errors from the covariance (JᵀWJ)⁻¹ at the minimum. `errors` are the standard errors of y; without them
+ * all points weigh the same and the spread of the residuals gives the errors.
+ * @throws NO_STEP when there are too few points, none stands out by three errors, or its place or width is not
+ * determined: outside the points, broader than they are wide, sharper than they are apart
  * @throws BAD_ARGUMENT when the lengths differ
  * @example
  * const { centre, centreError } = fitStep(delays, differences, { errors, after: "parabola" });
@@ -94,7 +99,11 @@ const model: Model = {
 };
 
 /** Step, ramp and parabola from the centre on, blurred; and the bell that blurs them: integrals of one another. */
-function blurred(centre: number, width: number, x: number): readonly [one: number, ramp: number, parabola: number, bell: number] {
+function blurred(
+  centre: number,
+  width: number,
+  x: number,
+): readonly [one: number, ramp: number, parabola: number, bell: number] {
   const u = (x - centre) / width;
   const bell = Math.exp(-0.5 * u * u) / Math.sqrt(2 * Math.PI);
   const one = normalCdf(u, bell);
@@ -104,7 +113,8 @@ function blurred(centre: number, width: number, x: number): readonly [one: numbe
 /** Φ(u), Abramowitz and Stegun 26.2.17, to 1e-7. */
 function normalCdf(u: number, bell: number): number {
   const t = 1 / (1 + 0.2316419 * Math.abs(u));
-  const beyond = bell * t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  const beyond =
+    bell * t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
   return u < 0 ? beyond : 1 - beyond;
 }
 
@@ -115,7 +125,10 @@ function bestTrial(points: Points, free: number, low: number, range: number): nu
     for (const width of WIDTHS) {
       const [centre, wide] = [low + (range * (i + 0.5)) / CENTRES, width * range];
       const trial = [centre, wide, ...linearPart(points, free, centre, wide)];
-      const chiSquare = points.x.reduce((sum, x, k) => sum + (((points.y[k] ?? 0) - model.value(trial, x)) / (points.errors[k] ?? 1)) ** 2, 0);
+      const chiSquare = points.x.reduce(
+        (sum, x, k) => sum + (((points.y[k] ?? 0) - model.value(trial, x)) / (points.errors[k] ?? 1)) ** 2,
+        0,
+      );
       if (chiSquare < least) [best, least] = [trial, chiSquare];
     }
   }
@@ -133,17 +146,29 @@ function linearPart({ x, y, errors }: Points, free: number, centre: number, widt
   return solve(matrix.transpose().mmul(matrix), matrix.transpose().mmul(right), true).to1DArray();
 }
 
-function judged(after: AfterStep, { parameters, chiSquare }: Fitted, points: Points, hasErrors: boolean, low: number, high: number): StepFit {
+function judged(
+  after: AfterStep,
+  { parameters, chiSquare }: Fitted,
+  points: Points,
+  hasErrors: boolean,
+  low: number,
+  high: number,
+): StepFit {
   const [centre = NaN, width = NaN, height = NaN, background = NaN, slope = 0, bend = 0] = parameters;
   const digits = (value: number): string => value.toPrecision(3);
-  if (!(centre > low && centre < high)) throw noStep(`it would be at ${digits(centre)}, outside the points from ${digits(low)} to ${digits(high)}`);
-  if (!(width < (high - low) / 2)) throw noStep(`what changes does so over more than the points from ${digits(low)} to ${digits(high)}`);
+  if (!(centre > low && centre < high))
+    throw noStep(`it would be at ${digits(centre)}, outside the points from ${digits(low)} to ${digits(high)}`);
+  if (!(width < (high - low) / 2))
+    throw noStep(`what changes does so over more than the points from ${digits(low)} to ${digits(high)}`);
   const reduced = chiSquare / (points.x.length - parameters.length);
   const factor = hasErrors ? 1 : Math.sqrt(reduced);
-  const [centreError = NaN, widthError = NaN, heightError = NaN, backgroundError = NaN] = standardErrors(model, parameters, points).map(
-    (error) => factor * error,
-  );
-  if (Math.abs(height) < 3 * heightError) throw noStep(`its height ${digits(height)} is less than three times its error ${digits(heightError)}`);
+  const [centreError = NaN, widthError = NaN, heightError = NaN, backgroundError = NaN] = standardErrors(
+    model,
+    parameters,
+    points,
+  ).map((error) => factor * error);
+  if (Math.abs(height) < 3 * heightError)
+    throw noStep(`its height ${digits(height)} is less than three times its error ${digits(heightError)}`);
   // Of a step between two points nothing changes with its place and width.
   const onSlope = points.x.filter((x) => Math.abs(x - centre) < 3 * width).length;
   if (onSlope < 2 || ![centreError, widthError, heightError].every(Number.isFinite))

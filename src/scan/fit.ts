@@ -15,14 +15,20 @@ export interface PeakFit {
   readonly heightError: number;
   readonly background: number;
   readonly backgroundError: number;
-  /** χ² per degree of freedom with the errors given; NaN without errors, which are then estimated from the residuals. */
+  /**
+   * χ² per degree of freedom with the errors given; NaN without errors, which are then estimated from the residuals.
+   */
   readonly reducedChiSquare: number;
 }
 
 const GAUSSIAN = 4 * Math.LN2;
 
 /** Value of the peak with the parameters centre, FWHM, height, background. */
-function peakAt(shape: PeakShape, [centre = NaN, fwhm = NaN, height = NaN, background = NaN]: readonly number[], x: number): number {
+function peakAt(
+  shape: PeakShape,
+  [centre = NaN, fwhm = NaN, height = NaN, background = NaN]: readonly number[],
+  x: number,
+): number {
   const u = ((x - centre) / fwhm) ** 2;
   return background + height * (shape === "gaussian" ? Math.exp(-GAUSSIAN * u) : 1 / (1 + 4 * u));
 }
@@ -68,7 +74,12 @@ function settle(shape: PeakShape, points: Points, sign: number): Fitted {
   const half = (top + background) / 2;
   const above = xs.filter((_, i) => sign * ((ys[i] ?? 0) - half) > 0);
   const step = (high - low) / Math.max(1, xs.length - 1);
-  const start = [xs[ys.indexOf(top)] ?? 0, Math.max(step, Math.max(...above) - Math.min(...above)), top - background, background];
+  const start = [
+    xs[ys.indexOf(top)] ?? 0,
+    Math.max(step, Math.max(...above) - Math.min(...above)),
+    top - background,
+    background,
+  ];
   const xScale = high - low || 1;
   const yScale = Math.abs(top - background) || 1;
   return leastSquares(modelOf(shape), points, {
@@ -88,11 +99,16 @@ function judged(shape: PeakShape, { parameters, chiSquare }: Fitted, points: Poi
   const [centre = NaN, fwhm = NaN, height = NaN, background = NaN] = parameters;
   const reduced = chiSquare / Math.max(1, points.x.length - 4);
   const factor = hasErrors ? 1 : Math.sqrt(reduced);
-  const [centreError = NaN, fwhmError = NaN, heightError = NaN, backgroundError = NaN] = standardErrors(modelOf(shape), parameters, points).map(
-    (error) => factor * error,
-  );
+  const [centreError = NaN, fwhmError = NaN, heightError = NaN, backgroundError = NaN] = standardErrors(
+    modelOf(shape),
+    parameters,
+    points,
+  ).map((error) => factor * error);
   if (![centreError, fwhmError, heightError].every(Number.isFinite)) throw noPeak("the points do not determine one");
-  if (Math.abs(height) < 3 * heightError) throw noPeak(`its height ${height.toPrecision(3)} is less than three times its error ${heightError.toPrecision(2)}`);
+  if (Math.abs(height) < 3 * heightError)
+    throw noPeak(
+      `its height ${height.toPrecision(3)} is less than three times its error ${heightError.toPrecision(2)}`,
+    );
   return {
     shape,
     centre,
@@ -107,8 +123,15 @@ function judged(shape: PeakShape, { parameters, chiSquare }: Fitted, points: Poi
   };
 }
 
-/** Centre of gravity above the smallest value, with its error when the values have some. @throws NO_PEAK when all values are the same */
-export function centroid(x: readonly number[], y: readonly number[], errors?: readonly number[]): { readonly centre: number; readonly centreError: number } {
+/**
+ * Centre of gravity above the smallest value, with its error when the values have some.
+ * @throws NO_PEAK when all values are the same
+ */
+export function centroid(
+  x: readonly number[],
+  y: readonly number[],
+  errors?: readonly number[],
+): { readonly centre: number; readonly centreError: number } {
   const use = x.flatMap((position, i) => (Number.isFinite(position) && Number.isFinite(y[i]) ? [i] : []));
   const floor = Math.min(...use.map((i) => y[i] ?? Infinity));
   let [sum, moment] = [0, 0];

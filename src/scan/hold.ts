@@ -56,7 +56,10 @@ export class HoldWatch {
 
   #show(heldMs: number, nowMs: number, why: string): void {
     if (this.#isShown) this.#note(`still waits for the beam, for ${duration(heldMs)} now: ${why}.`);
-    else this.#note(`waits for the beam since ${new Date(Date.now() - heldMs).toTimeString().slice(0, 8)}: ${why}. ${this.#bound}.`);
+    else
+      this.#note(
+        `waits for the beam since ${new Date(Date.now() - heldMs).toTimeString().slice(0, 8)}: ${why}. ${this.#bound}.`,
+      );
     this.#isShown = true;
     this.#nextNoteMs = nowMs + AGAIN_AFTER_MS;
   }
@@ -72,5 +75,9 @@ export class HoldWatch {
 
 function duration(ms: number): string {
   const s = Math.round(ms / 1000);
-  return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return s < 60
+    ? `${s} s`
+    : s < 3600
+      ? `${Math.floor(s / 60)} min ${s % 60} s`
+      : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }

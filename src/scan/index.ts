@@ -31,7 +31,16 @@ export {
   type Spot,
   type Steps,
 } from "./messages.ts";
-export type { EngineOptions, EngineState, Observer, RepeatQuestion, Row, ScanEnd, ScanStart, ShotCounts } from "./observer.ts";
+export type {
+  EngineOptions,
+  EngineState,
+  Observer,
+  RepeatQuestion,
+  Row,
+  ScanEnd,
+  ScanStart,
+  ShotCounts,
+} from "./observer.ts";
 export { pathPicture } from "./path-picture.ts";
 export { type AdaptiveOptions, adaptiveScan } from "./plans/adaptive.ts";
 export { type FlyScanOptions, flyScan } from "./plans/fly.ts";
@@ -57,8 +66,30 @@ export type { CurveOptions } from "./scan-curves.ts";
 export { type ScanColumn, ScanTable, type ScanTableOptions } from "./scan-table.ts";
 export { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
 export { scanPosition, shotsOfRow } from "./shots-of-rows.ts";
-export { checkpoint, confirm, flyOnce, move, moveRelative, note, once, point, set, shots, shutter, spot, startRun, stopRun, wait, where } from "./stubs.ts";
+export {
+  checkpoint,
+  confirm,
+  flyOnce,
+  move,
+  moveRelative,
+  note,
+  once,
+  point,
+  set,
+  shots,
+  shutter,
+  spot,
+  startRun,
+  stopRun,
+  wait,
+  where,
+} from "./stubs.ts";
 export { type SpotState, TargetMap } from "./target-map.ts";
-export { type VirtualApparatus, type VirtualApparatusOptions, type VirtualCall, virtualApparatus } from "./virtual-apparatus.ts";
+export {
+  type VirtualApparatus,
+  type VirtualApparatusOptions,
+  type VirtualCall,
+  virtualApparatus,
+} from "./virtual-apparatus.ts";
 export { type VirtualAxis, VirtualDevices, type VirtualDevicesOptions, type VirtualShot } from "./virtual-devices.ts";
 export { andReturn, finalize, type OnePulse, onePulse, relative, withRun, withShutterOpen } from "./wrappers.ts";

@@ -1,8 +1,8 @@
 import type { Engine } from "./engine.ts";
 
 /**
- * Ctrl+C for a scan: once stops it at the next checkpoint, twice aborts it, three times leaves its cleanup out. Each says
- * one line. Ends when disposed.
+ * Ctrl+C for a scan: once stops it at the next checkpoint, twice aborts it, three times leaves its cleanup out. Each
+ * says one line. Ends when disposed.
  * @param say - gets the line, with its line break
  */
 export function onCtrlC(engine: Engine, say: (line: string) => void): Disposable {

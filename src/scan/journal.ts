@@ -42,7 +42,12 @@ export class Journal {
   readonly ended: string | undefined;
   readonly #log: AppendLog;
 
-  private constructor(log: AppendLog, header: JournalHeader, past: ReadonlyMap<number, PastMessage>, ended: string | undefined) {
+  private constructor(
+    log: AppendLog,
+    header: JournalHeader,
+    past: ReadonlyMap<number, PastMessage>,
+    ended: string | undefined,
+  ) {
     this.#log = log;
     this.header = header;
     this.past = past;
@@ -60,7 +65,8 @@ export class Journal {
     const { log, lines } = AppendLog.open(path);
     try {
       const header = headerIn(lines[0]);
-      if (header === undefined) throw new SaclaError("FILE_DAMAGED", `${show(path)} is no journal of a scan.`, { details: { path } });
+      if (header === undefined)
+        throw new SaclaError("FILE_DAMAGED", `${show(path)} is no journal of a scan.`, { details: { path } });
       const past = new Map<number, PastMessage>();
       let ended: string | undefined;
       for (const line of lines.slice(1)) ended = takeLine(past, line);
@@ -81,7 +87,9 @@ export class Journal {
 
   /** How many points are done. */
   get points(): number {
-    return [...this.past.values()].filter(({ did, endedMs }) => endedMs !== undefined && did.startsWith('{"kind":"point"')).length;
+    return [...this.past.values()].filter(
+      ({ did, endedMs }) => endedMs !== undefined && did.startsWith('{"kind":"point"'),
+    ).length;
   }
 
   get path(): string {
@@ -92,9 +100,13 @@ export class Journal {
   checkPlan(plan: Plan): void {
     const settings = JSON.stringify(plan.settings);
     if (plan.name === this.header.plan && settings === this.header.settings) return;
-    throw new SaclaError("PLAN_CHANGED", `${show(this.path)} is the journal of ${this.header.plan} ${this.header.settings}, not of ${plan.name} ${settings}.`, {
-      details: { path: this.path },
-    });
+    throw new SaclaError(
+      "PLAN_CHANGED",
+      `${show(this.path)} is the journal of ${this.header.plan} ${this.header.settings}, not of ${plan.name} ${settings}.`,
+      {
+        details: { path: this.path },
+      },
+    );
   }
 
   /** To be written before a message acts. */
@@ -151,7 +163,8 @@ export function messageText(message: Message): string {
 function headerIn(line: unknown): JournalHeader | undefined {
   if (!isRecord(line) || line["journal"] !== 1) return undefined;
   const { uid, plan, settings, time } = line as Readonly<Record<"uid" | "plan" | "settings" | "time", unknown>>;
-  if (typeof uid !== "string" || typeof plan !== "string" || typeof settings !== "string" || typeof time !== "number") return undefined;
+  if (typeof uid !== "string" || typeof plan !== "string" || typeof settings !== "string" || typeof time !== "number")
+    return undefined;
   return { uid, plan, settings, time };
 }
 
@@ -182,7 +195,9 @@ function takeLine(past: Map<number, PastMessage>, line: unknown): string | undef
 }
 
 /** What a line, or all lines of a message so far, say of runs. */
-function runsOf(line: Readonly<Record<string, unknown>> | PastMessage | undefined): Pick<PastMessage, "newestRun" | "run"> {
+function runsOf(
+  line: Readonly<Record<string, unknown>> | PastMessage | undefined,
+): Pick<PastMessage, "newestRun" | "run"> {
   const { newestRun, run } = (line ?? {}) as Readonly<Record<"newestRun" | "run", unknown>>;
   return { ...(typeof newestRun === "number" ? { newestRun } : {}), ...(typeof run === "number" ? { run } : {}) };
 }

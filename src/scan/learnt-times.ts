@@ -32,7 +32,11 @@ export function learnMoveTimes(paths: readonly string[]): ReadonlyMap<string, Le
       if (first !== undefined && others.length === 0 && endedMs !== undefined) {
         const [axis, position] = first;
         const from = at.get(axis);
-        if (from !== undefined) all.set(axis, [...(all.get(axis) ?? []), { way: Math.abs(position - from), seconds: (endedMs - begunMs) / 1000 }]);
+        if (from !== undefined)
+          all.set(axis, [
+            ...(all.get(axis) ?? []),
+            { way: Math.abs(position - from), seconds: (endedMs - begunMs) / 1000 },
+          ]);
       }
       for (const [axis, position] of Object.entries(to)) at.set(axis, position);
     }
@@ -41,20 +45,32 @@ export function learnMoveTimes(paths: readonly string[]): ReadonlyMap<string, Le
 }
 
 /** Axes whose times are those learnt, where there are some. */
-export function withLearntTimes(axes: Readonly<Record<string, VirtualAxis>>, learnt: ReadonlyMap<string, LearntTimes>): Record<string, VirtualAxis> {
+export function withLearntTimes(
+  axes: Readonly<Record<string, VirtualAxis>>,
+  learnt: ReadonlyMap<string, LearntTimes>,
+): Record<string, VirtualAxis> {
   return Object.fromEntries(
     Object.entries(axes).map(([name, { limits, ...axis }]) => {
       const times = learnt.get(name);
       if (times === undefined) return [name, { limits, ...axis }];
       // Ramp and backlash are in the learnt times.
-      return [name, { limits, speed: times.speed, overheadSeconds: times.overheadSeconds, ...(axis.start === undefined ? {} : { start: axis.start }) }];
+      return [
+        name,
+        {
+          limits,
+          speed: times.speed,
+          overheadSeconds: times.overheadSeconds,
+          ...(axis.start === undefined ? {} : { start: axis.start }),
+        },
+      ];
     }),
   );
 }
 
 function lineThrough(moves: readonly { readonly way: number; readonly seconds: number }[]): LearntTimes[] {
   const n = moves.length;
-  const mean = (of: (move: { readonly way: number; readonly seconds: number }) => number): number => moves.reduce((sum, move) => sum + of(move), 0) / n;
+  const mean = (of: (move: { readonly way: number; readonly seconds: number }) => number): number =>
+    moves.reduce((sum, move) => sum + of(move), 0) / n;
   const [way, seconds] = [mean((move) => move.way), mean((move) => move.seconds)];
   const spread = mean((move) => (move.way - way) ** 2);
   if (n < 3 || spread <= 0) return [];
@@ -65,7 +81,16 @@ function lineThrough(moves: readonly { readonly way: number; readonly seconds: n
 }
 
 function targetIn(message: unknown): Record<string, number> | undefined {
-  if (typeof message !== "object" || message === null || !("kind" in message) || message.kind !== "move" || !("to" in message)) return undefined;
+  if (
+    typeof message !== "object" ||
+    message === null ||
+    !("kind" in message) ||
+    message.kind !== "move" ||
+    !("to" in message)
+  )
+    return undefined;
   if (typeof message.to !== "object" || message.to === null) return undefined;
-  return Object.fromEntries(Object.entries(message.to).filter((entry): entry is [string, number] => typeof entry[1] === "number"));
+  return Object.fromEntries(
+    Object.entries(message.to).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+  );
 }

@@ -20,7 +20,10 @@ export interface Points {
 /** Where the search begins, and how far it may go. */
 export interface Search {
   readonly start: readonly number[];
-  /** Parameters are searched as (value − offset) / scale, of order one: positions of some 1e-6 degree and intensities of 1e9 fit alike. */
+  /**
+   * Parameters are searched as (value − offset) / scale, of order one: positions of some 1e-6 degree and intensities of
+   * 1e9 fit alike.
+   */
   readonly scales: readonly number[];
   readonly offsets: readonly number[];
   /** Bounds, scaled. */
@@ -35,7 +38,8 @@ export interface Fitted {
 
 /**
  * The points that have a value, and an error where there are errors; without errors all weigh the same.
- * @throws BAD_ARGUMENT when the lengths differ @throws what `refusal` makes of fewer than `least` points, or equal values
+ * @throws BAD_ARGUMENT when the lengths differ @throws what `refusal` makes of fewer than `least` points, or equal
+ * values
  */
 export function pointsOf(
   x: readonly number[],
@@ -46,7 +50,9 @@ export function pointsOf(
 ): Points {
   if (x.length !== y.length || (errors !== undefined && errors.length !== x.length))
     throw badArgument("lengths of x, y and errors", [x.length, y.length, errors?.length], "the same");
-  const use = x.flatMap((position, i) => (Number.isFinite(position) && Number.isFinite(y[i]) && (errors === undefined || (errors[i] ?? NaN) > 0) ? [i] : []));
+  const use = x.flatMap((position, i) =>
+    Number.isFinite(position) && Number.isFinite(y[i]) && (errors === undefined || (errors[i] ?? NaN) > 0) ? [i] : [],
+  );
   if (use.length < least) throw refusal(`only ${use.length} points have a value, and ${least} are needed`);
   const at = (list: readonly number[]): number[] => use.map((i) => list[i] ?? NaN);
   const [xs, ys] = [at(x), at(y)];
@@ -56,7 +62,11 @@ export function pointsOf(
 }
 
 /** The parameters of the least χ² (Levenberg–Marquardt, of `ml-levenberg-marquardt`). */
-export function leastSquares({ value, slopes }: Model, { x, y, errors }: Points, { start, scales, offsets, from, to }: Search): Fitted {
+export function leastSquares(
+  { value, slopes }: Model,
+  { x, y, errors }: Points,
+  { start, scales, offsets, from, to }: Search,
+): Fitted {
   const real = (p: readonly number[]): number[] => p.map((each, k) => (offsets[k] ?? 0) + each * (scales[k] ?? 1));
   // Each point is divided by its error here: in version 5.1.0 the library multiplies with its weights in one place and
   // divides by them in another. Points go by their number, so that each finds its error.
@@ -77,20 +87,28 @@ export function leastSquares({ value, slopes }: Model, { x, y, errors }: Points,
       errorTolerance: 0,
       jacobianFunction: (p: number[]) => {
         const parameters = real(p);
-        return (i: number) => slopes(parameters, x[i] ?? NaN).map((slope, k) => (slope * (scales[k] ?? 1)) / (errors[i] ?? 1));
+        return (i: number) =>
+          slopes(parameters, x[i] ?? NaN).map((slope, k) => (slope * (scales[k] ?? 1)) / (errors[i] ?? 1));
       },
     },
   );
   const parameters = real(fitted.parameterValues);
-  return { parameters, chiSquare: x.reduce((sum, at, i) => sum + (((y[i] ?? 0) - value(parameters, at)) / (errors[i] ?? 1)) ** 2, 0) };
+  return {
+    parameters,
+    chiSquare: x.reduce((sum, at, i) => sum + (((y[i] ?? 0) - value(parameters, at)) / (errors[i] ?? 1)) ** 2, 0),
+  };
 }
 
-/** Standard errors of the parameters, from the covariance (JᵀWJ)⁻¹; not finite where the points do not determine one. */
+/**
+ * Standard errors of the parameters, from the covariance (JᵀWJ)⁻¹; not finite where the points do not determine one.
+ */
 export function standardErrors({ slopes }: Model, parameters: readonly number[], { x, errors }: Points): number[] {
   const count = parameters.length;
   const jacobian = new Matrix(x.map((at, i) => slopes(parameters, at).map((slope) => slope / (errors[i] ?? 1))));
   // Divided by the size of each column, so that units of very different size do not spoil the inverse.
-  const sizes = parameters.map((_, k) => Math.sqrt(jacobian.getColumn(k).reduce((sum, value) => sum + value * value, 0)) || 1);
+  const sizes = parameters.map(
+    (_, k) => Math.sqrt(jacobian.getColumn(k).reduce((sum, value) => sum + value * value, 0)) || 1,
+  );
   const scaled = Matrix.from1DArray(
     x.length,
     count,

@@ -1,7 +1,10 @@
 import type { Message } from "./messages.ts";
 
 /** Messages that act on a device or read one, so that they take time. */
-export type SlowMessage = Extract<Message, { kind: "move" | "where" | "set" | "shutter" | "wait" | "shots" | "fly" | "startRun" | "stopRun" }>;
+export type SlowMessage = Extract<
+  Message,
+  { kind: "move" | "where" | "set" | "shutter" | "wait" | "shots" | "fly" | "startRun" | "stopRun" }
+>;
 /** Messages that take none. */
 export type QuickMessage = Exclude<Message, SlowMessage>;
 

@@ -18,7 +18,9 @@ export interface ShotCondition {
 /** Ends a point before all its shots have come, when the error bar is small enough. */
 export interface Precision {
   readonly signal: string;
-  /** A flag signal that parts the shots: the error is then that of the mean where it is 1 less the mean where it is 0. */
+  /**
+   * A flag signal that parts the shots: the error is then that of the mean where it is 1 less the mean where it is 0.
+   */
   readonly pumpedBy?: string;
   /** Standard error wanted, in the unit of the signal. */
   readonly error: number;
@@ -51,8 +53,8 @@ export interface ShotsRequest {
     readonly attempts: number;
   };
   /**
-   * Pulse selector that lets one pulse through (`single`) as soon as shots are looked for, so that this pulse is not missed;
-   * for `count` 1. The shutter is open by then: see {@link onePulse}.
+   * Pulse selector that lets one pulse through (`single`) as soon as shots are looked for, so that this pulse is not
+   * missed; for `count` 1. The shutter is open by then: see {@link onePulse}.
    */
   readonly selector?: string;
 }
@@ -67,7 +69,10 @@ export interface SignalSummary {
 
 /** What came of a {@link ShotsRequest}. */
 export interface ShotsTaken {
-  /** `precise`: ended early by its error bar. `interrupted`: the program died or was stopped meanwhile; nothing of it is used. */
+  /**
+   * `precise`: ended early by its error bar. `interrupted`: the program died or was stopped meanwhile; nothing of it is
+   * used.
+   */
   readonly outcome: "done" | "precise" | "gave-up" | "interrupted";
   readonly attempts: number;
   /** Every shot that came by: used, or dropped with the reason. */

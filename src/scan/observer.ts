@@ -65,8 +65,8 @@ export interface EngineOptions {
   readonly maps?: Readonly<Record<string, TargetMap>>;
   readonly observers?: readonly Observer[];
   /**
-   * Whether shots that may have been taken by a process that died may be taken again. Without it, or when it says no, the
-   * plan is told that they were interrupted: one on fresh spots takes the next spot.
+   * Whether shots that may have been taken by a process that died may be taken again. Without it, or when it says no,
+   * the plan is told that they were interrupted: one on fresh spots takes the next spot.
    */
   readonly mayRepeat?: (question: RepeatQuestion) => boolean | Promise<boolean>;
   /** Limits of the whole plan are checked before the first move. @default true */

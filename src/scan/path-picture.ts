@@ -18,11 +18,16 @@ export function pathPicture({ plan, path }: Pick<DryRun, "plan" | "path">): stri
       { title: plan, xLabel: x, yLabel: y },
     );
   }
-  return linePlot([{ x: path.map((_, i) => i), y: along(first), style: "points" }], { title: plan, xLabel: "move", yLabel: first });
+  return linePlot([{ x: path.map((_, i) => i), y: along(first), style: "points" }], {
+    title: plan,
+    xLabel: "move",
+    yLabel: first,
+  });
 }
 
 function mostMoved(axes: readonly string[], along: (axis: string) => readonly number[]): readonly [string, string] {
-  const changes = (axis: string): number => along(axis).reduce((n, at, i, all) => n + (i > 0 && at !== all[i - 1] ? 1 : 0), 0);
+  const changes = (axis: string): number =>
+    along(axis).reduce((n, at, i, all) => n + (i > 0 && at !== all[i - 1] ? 1 : 0), 0);
   const [x = "", y = ""] = [...axes].sort((a, b) => changes(b) - changes(a));
   return [x, y];
 }

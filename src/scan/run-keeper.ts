@@ -16,7 +16,11 @@ export class RunOrder {
       if (this.#on !== undefined) throw startedTwice(this.#on, message.request);
       this.#on = message.request;
     } else if (message.kind === "stopRun") {
-      if (this.#on === undefined) throw new SaclaError("BAD_ARGUMENT", "The plan stops a run, but has none on: start it first with startRun, or use withRun.");
+      if (this.#on === undefined)
+        throw new SaclaError(
+          "BAD_ARGUMENT",
+          "The plan stops a run, but has none on: start it first with startRun, or use withRun.",
+        );
       this.#on = undefined;
     }
   }
@@ -30,10 +34,16 @@ function startedTwice(on: RunToStart, next: RunToStart): SaclaError {
 }
 
 export function noRunControl(): SaclaError {
-  return new SaclaError("UNSUPPORTED", "The plan starts a run, but this apparatus has no run control; give it `runs`, or leave the run to RunControlGUI.");
+  return new SaclaError(
+    "UNSUPPORTED",
+    "The plan starts a run, but this apparatus has no run control; give it `runs`, or leave the run to RunControlGUI.",
+  );
 }
 
-/** The run of the facility that a plan has started: taken up again after a pause or a crash, ended with the plan at the latest. */
+/**
+ * The run of the facility that a plan has started: taken up again after a pause or a crash, ended with the plan at the
+ * latest.
+ */
 export class RunKeeper {
   readonly #runs: ApparatusRuns | undefined;
   #request: RunToStart | undefined;
@@ -101,7 +111,9 @@ export class RunKeeper {
     if (this.#run !== undefined && (await this.#control.state()).run === this.#run) await this.#control.pause();
   }
 
-  /** Makes the run go on. One that was ended meanwhile stays so: another one takes its place, and its number is given. */
+  /**
+   * Makes the run go on. One that was ended meanwhile stays so: another one takes its place, and its number is given.
+   */
   async restore(): Promise<number | undefined> {
     const request = this.#request;
     if (this.#run === undefined || request === undefined) return undefined;
@@ -115,7 +127,9 @@ export class RunKeeper {
       if (images >= (request.shots ?? Infinity)) return undefined;
       if (state === "stopping") await runs.stop({});
     }
-    this.#run = (await runs.start(request.shots === undefined ? request : { ...request, shots: request.shots - images })).run;
+    this.#run = (
+      await runs.start(request.shots === undefined ? request : { ...request, shots: request.shots - images })
+    ).run;
     return this.#run;
   }
 

@@ -5,8 +5,8 @@ import { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
 
 export interface CurveOptions {
   /**
-   * Name of the position along x. Default: the only position, or of several the first that is another at every point; where
-   * none is, as on a grid, the number of the point.
+   * Name of the position along x. Default: the only position, or of several the first that is another at every point;
+   * where none is, as on a grid, the number of the point.
    */
   readonly axis?: string | undefined;
   /** By name of axis or signal, written beside it. */
@@ -17,7 +17,9 @@ interface PanelOptions extends CurveOptions {
   readonly pumpedBy: string | undefined;
 }
 
-/** The curves of every signal: one plot each, and with pumped and unpumped shots apart another one of their difference. */
+/**
+ * The curves of every signal: one plot each, and with pumped and unpumped shots apart another one of their difference.
+ */
 export function scanPanels(rows: readonly Row[], { axis, units = {}, pumpedBy }: PanelOptions): PlotPanel[] {
   const name = axis ?? axisOf(rows);
   const placed = rows
@@ -27,19 +29,33 @@ export function scanPanels(rows: readonly Row[], { axis, units = {}, pumpedBy }:
   const x = placed.map((one) => one.x);
   const curve = (of: (taken: ShotsTaken) => SignalSummary, label?: string): Series => {
     const all = placed.map(({ taken }) => (taken === null ? undefined : of(taken)));
-    return { label, x, y: all.map((one) => one?.mean ?? NaN), error: all.map((one) => one?.standardError ?? NaN), style: "line-and-points" };
+    return {
+      label,
+      x,
+      y: all.map((one) => one?.mean ?? NaN),
+      error: all.map((one) => one?.standardError ?? NaN),
+      style: "line-and-points",
+    };
   };
-  const text = (what: string): string => (units[what] === undefined || units[what] === "" ? what : `${what} (${units[what]})`);
+  const text = (what: string): string =>
+    units[what] === undefined || units[what] === "" ? what : `${what} (${units[what]})`;
   const xLabel = name === undefined ? "point" : text(name);
-  const signals = [...new Set(rows.flatMap(({ taken }) => Object.keys(taken?.values ?? {})))].filter((signal) => signal !== pumpedBy);
+  const signals = [...new Set(rows.flatMap(({ taken }) => Object.keys(taken?.values ?? {})))].filter(
+    (signal) => signal !== pumpedBy,
+  );
   return signals.flatMap((signal): PlotPanel[] => {
-    if (pumpedBy === undefined) return [{ series: [curve((taken) => summary(taken, signal))], xLabel, yLabel: text(signal) }];
+    if (pumpedBy === undefined)
+      return [{ series: [curve((taken) => summary(taken, signal))], xLabel, yLabel: text(signal) }];
     const on = curve((taken) => pumpedAndUnpumped(taken, signal, pumpedBy).pumped, "pumped");
     const off = curve((taken) => pumpedAndUnpumped(taken, signal, pumpedBy).unpumped, "unpumped");
     const unit = units[signal] === undefined || units[signal] === "" ? "" : ` (${units[signal]})`;
     return [
       { series: [on, off], xLabel, yLabel: text(signal) },
-      { series: [curve((taken) => difference(taken, signal, pumpedBy), "pumped − unpumped")], xLabel, yLabel: `difference${unit}` },
+      {
+        series: [curve((taken) => difference(taken, signal, pumpedBy), "pumped − unpumped")],
+        xLabel,
+        yLabel: `difference${unit}`,
+      },
     ];
   });
 }

@@ -81,7 +81,8 @@ export class ScanRun<R> {
     // What is more urgent stays.
     if (this.#wish === "abort" || (this.#wish === "stop" && wish !== "abort")) return;
     this.#wish = wish;
-    this.state = wish === "abort" ? "aborting" : wish === "stop" ? "stopping" : this.state === "paused" ? "paused" : "pausing";
+    this.state =
+      wish === "abort" ? "aborting" : wish === "stop" ? "stopping" : this.state === "paused" ? "paused" : "pausing";
     const interrupts = wish === "abort" || (wish === "pause-now" && this.#onceDepth === 0);
     if (interrupts) this.#stopper.abort();
     this.#wake?.();
@@ -198,7 +199,11 @@ export class ScanRun<R> {
   }
 
   /** Does a quick message, or recalls what came of it. */
-  #written(message: QuickMessage, act: () => Answer, after: (isPast: boolean, timeMs: number) => void = () => {}): Answer {
+  #written(
+    message: QuickMessage,
+    act: () => Answer,
+    after: (isPast: boolean, timeMs: number) => void = () => {},
+  ): Answer {
     const past = this.#recall(message);
     const answer = past ?? act();
     // A row has the time of day, which a resumed scan gives again.
@@ -217,7 +222,10 @@ export class ScanRun<R> {
   #map(name: string): Maps[string] {
     const map = this.#options.maps?.[name];
     if (map !== undefined) return map;
-    throw new SaclaError("BAD_ARGUMENT", `The plan uses the target map ${JSON.stringify(name)}, but the engine was not given one of that name.`);
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `The plan uses the target map ${JSON.stringify(name)}, but the engine was not given one of that name.`,
+    );
   }
 
   /** What came of a message in an earlier process; undefined when it is to be done now. @throws PLAN_CHANGED */
@@ -303,7 +311,13 @@ export class ScanRun<R> {
     for (;;) {
       try {
         const note = (text: string): void => this.#note(`point ${this.points + 1} ${text}`);
-        return await act(message, this.#apparatus, { signal: this.#stopper.signal, note, isSkipping: this.#isSkipping, runs: this.#runs, newestBefore });
+        return await act(message, this.#apparatus, {
+          signal: this.#stopper.signal,
+          note,
+          isSkipping: this.#isSkipping,
+          runs: this.#runs,
+          newestBefore,
+        });
       } catch (error) {
         if (!isSaclaError(error, "ABORTED") || !this.#stopper.signal.aborted || this.#isLeaving) throw error;
         this.#stopper = new AbortController();

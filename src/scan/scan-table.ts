@@ -13,8 +13,8 @@ export interface ScanColumn {
 
 export interface ScanTableOptions {
   /**
-   * A flag among the signals that are kept, 1 where the pump was there and 0 where it was not: every other signal then has
-   * columns and curves of pumped and unpumped shots and of their difference.
+   * A flag among the signals that are kept, 1 where the pump was there and 0 where it was not: every other signal then
+   * has columns and curves of pumped and unpumped shots and of their difference.
    */
   readonly pumpedBy?: string;
 }
@@ -70,7 +70,10 @@ export class ScanTable implements Observer {
     ];
   }
 
-  #summaries(signal: string, over: (name: string, of: (row: Row) => number | string | undefined) => ScanColumn): ScanColumn[] {
+  #summaries(
+    signal: string,
+    over: (name: string, of: (row: Row) => number | string | undefined) => ScanColumn,
+  ): ScanColumn[] {
     const pair = (name: string, of: (taken: NonNullable<Row["taken"]>) => SignalSummary): ScanColumn[] => [
       over(`${name} mean`, ({ taken }) => (taken === null ? undefined : of(taken).mean)),
       over(`${name} error`, ({ taken }) => (taken === null ? undefined : of(taken).standardError)),
@@ -79,7 +82,9 @@ export class ScanTable implements Observer {
     const hasGaps = this.#rows.some(({ taken }) => taken?.missing?.[signal] !== undefined);
     return [
       ...pair(signal, (taken) => summary(taken, signal)),
-      ...(hasGaps ? [over(`${signal} missing`, ({ taken }) => (taken === null ? undefined : whyMissing(taken, signal)))] : []),
+      ...(hasGaps
+        ? [over(`${signal} missing`, ({ taken }) => (taken === null ? undefined : whyMissing(taken, signal)))]
+        : []),
       ...(pumpedBy === undefined || pumpedBy === signal
         ? []
         : [
@@ -94,7 +99,8 @@ export class ScanTable implements Observer {
   csv(): string {
     const columns = this.columns();
     const lines = [columns.map(({ name }) => quoted(name)).join(",")];
-    for (let i = 0; i < this.#rows.length; i++) lines.push(columns.map(({ values }) => quoted(values[i] ?? "")).join(","));
+    for (let i = 0; i < this.#rows.length; i++)
+      lines.push(columns.map(({ values }) => quoted(values[i] ?? "")).join(","));
     return `${lines.join("\r\n")}\r\n`;
   }
 
@@ -122,8 +128,8 @@ export class ScanTable implements Observer {
   }
 
   /**
-   * The curves of all signals with their standard errors as one PNG for a logbook, 800 pixels wide. Before the first point
-   * it says "no data".
+   * The curves of all signals with their standard errors as one PNG for a logbook, 800 pixels wide. Before the first
+   * point it says "no data".
    * @throws BAD_ARGUMENT when an option is not one of those allowed
    * @example
    * await writeFile("scan.png", table.png({ title: "run 206178", units: { delay: "ps" } }));
@@ -140,8 +146,14 @@ export class ScanTable implements Observer {
 
   /** The curve of a signal as SVG, with its standard errors. @param axis - name of the position along x */
   svg(signal: string, axis: string): string {
-    const all = this.#rows.map(({ taken }) => (taken === null ? { mean: NaN, standardError: NaN } : summary(taken, signal)));
-    const curve = { x: this.#rows.map(({ data }) => data[axis] ?? NaN), y: all.map(({ mean }) => mean), error: all.map((one) => one.standardError) };
+    const all = this.#rows.map(({ taken }) =>
+      taken === null ? { mean: NaN, standardError: NaN } : summary(taken, signal),
+    );
+    const curve = {
+      x: this.#rows.map(({ data }) => data[axis] ?? NaN),
+      y: all.map(({ mean }) => mean),
+      error: all.map((one) => one.standardError),
+    };
     return linePlot([{ label: signal, ...curve, style: "line-and-points" }], { xLabel: axis, yLabel: signal });
   }
 }

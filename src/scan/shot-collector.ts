@@ -59,7 +59,12 @@ export class ShotCollector {
     this.#request = request;
     const { signals = [], precision } = request;
     this.#kept = [
-      ...new Set([...signals, ...(precision === undefined ? [] : [precision.signal, ...(precision.pumpedBy === undefined ? [] : [precision.pumpedBy])])]),
+      ...new Set([
+        ...signals,
+        ...(precision === undefined
+          ? []
+          : [precision.signal, ...(precision.pumpedBy === undefined ? [] : [precision.pumpedBy])]),
+      ]),
     ];
     this.#values = this.#kept.map(() => []);
   }
@@ -116,7 +121,11 @@ export class ShotCollector {
       ledger: this.#book.ledger,
       tags: this.#tags,
       values: Object.fromEntries(this.#kept.map((name, i) => [name, this.#values[i] ?? []])),
-      ...(this.#missing.size === 0 ? {} : { missing: Object.fromEntries([...this.#missing].map(([name, counts]) => [name, Object.fromEntries(counts)])) }),
+      ...(this.#missing.size === 0
+        ? {}
+        : {
+            missing: Object.fromEntries([...this.#missing].map(([name, counts]) => [name, Object.fromEntries(counts)])),
+          }),
       heldSeconds,
     };
   }
@@ -215,7 +224,11 @@ export function summary(taken: ShotsTaken, signal: string): SignalSummary {
 }
 
 /** Mean and error of a signal over the shots where a flag is 1, and over those where it is 0. */
-export function pumpedAndUnpumped(taken: ShotsTaken, signal: string, pumpedBy: string): { readonly pumped: SignalSummary; readonly unpumped: SignalSummary } {
+export function pumpedAndUnpumped(
+  taken: ShotsTaken,
+  signal: string,
+  pumpedBy: string,
+): { readonly pumped: SignalSummary; readonly unpumped: SignalSummary } {
   const [on, off] = [new RunningMean(), new RunningMean()];
   const flags = taken.values[pumpedBy] ?? [];
   for (const [i, value] of (taken.values[signal] ?? []).entries()) {
@@ -230,7 +243,11 @@ export function pumpedAndUnpumped(taken: ShotsTaken, signal: string, pumpedBy: s
 /** Mean of the shots where a flag is 1 less the mean of those where it is 0, with its error. */
 export function difference(taken: ShotsTaken, signal: string, pumpedBy: string): SignalSummary {
   const { pumped: on, unpumped: off } = pumpedAndUnpumped(taken, signal, pumpedBy);
-  return { count: on.count + off.count, mean: on.mean - off.mean, standardError: Math.hypot(on.standardError, off.standardError) };
+  return {
+    count: on.count + off.count,
+    mean: on.mean - off.mean,
+    standardError: Math.hypot(on.standardError, off.standardError),
+  };
 }
 
 /** What a plan is told of shots that must not be repeated and whose fate is not known. */

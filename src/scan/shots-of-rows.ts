@@ -6,8 +6,8 @@ import type { Row } from "./observer.ts";
  * positions under their names. So a cube grows while the scan goes on.
  *
  * @example
- * const cube = new Cube({ axes: [{ name: "delay", of: "delay", targets: positions, tolerance: 0.01 }], values: { signals: [diode] } });
- * const observer = { point: (row: Row) => { updates.push(cube.update(shotsOfRow(row))); } };
+ * const cube = new Cube({ axes: [{ name: "delay", of: "delay", targets: positions, tolerance: 0.01 }], values: {
+ * signals: [diode] } }); const observer = { point: (row: Row) => { updates.push(cube.update(shotsOfRow(row))); } };
  */
 export async function* shotsOfRow({ data, taken }: Row): AsyncGenerator<Shot, void, undefined> {
   if (taken === null) return;
@@ -30,10 +30,13 @@ export async function* shotsOfRow({ data, taken }: Row): AsyncGenerator<Shot, vo
  * ended: the rows tell then where they belong. A shot that no row has used is `not-in-scan`.
  *
  * @example
- * const images = new Cube({ axes: [{ name: "delay", of: scanPosition(table.rows, "delay"), targets, tolerance: 0.01 }], values: { images: { average: mean() } } });
- * await images.update(facility.shots({ run, detectors, tags }));
+ * const images = new Cube({ axes: [{ name: "delay", of: scanPosition(table.rows, "delay"), targets, tolerance: 0.01 }],
+ * values: { images: { average: mean() } } }); await images.update(facility.shots({ run, detectors, tags }));
  */
-export function scanPosition(rows: readonly Row[], name: string): { readonly signals: readonly string[]; read(shot: Pick<Shot, "tag">): number | string } {
+export function scanPosition(
+  rows: readonly Row[],
+  name: string,
+): { readonly signals: readonly string[]; read(shot: Pick<Shot, "tag">): number | string } {
   const at = new Map<number, number>();
   for (const { data, taken } of rows) for (const tag of taken?.tags ?? []) at.set(tag, data[name] ?? NaN);
   return { signals: [], read: ({ tag }) => at.get(tag) ?? "not-in-scan" };

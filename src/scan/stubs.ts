@@ -1,6 +1,16 @@
 import { SaclaError } from "../core/errors.ts";
 import { asFinite, asInteger, asText, badArgument } from "../core/guards.ts";
-import type { Answer, FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken, Spot, Steps } from "./messages.ts";
+import type {
+  Answer,
+  FlyRequest,
+  FlyTaken,
+  Positions,
+  RunToStart,
+  ShotsRequest,
+  ShotsTaken,
+  Spot,
+  Steps,
+} from "./messages.ts";
 
 /** Moves axes together and waits; gives where they are. @example yield* move({ delay: 1.5, x: 3 }); */
 export function* move(to: Positions): Steps<Positions> {
@@ -17,7 +27,9 @@ export function* where(axes: readonly string[]): Steps<Positions> {
 export function* moveRelative(by: Positions): Steps<Positions> {
   checkPositions("the distance", by);
   const now = yield* where(Object.keys(by));
-  return yield* move(Object.fromEntries(Object.entries(by).map(([axis, distance]) => [axis, (now[axis] ?? NaN) + distance])));
+  return yield* move(
+    Object.fromEntries(Object.entries(by).map(([axis, distance]) => [axis, (now[axis] ?? NaN) + distance])),
+  );
 }
 
 /** Sets a pulse selector, attenuator or amplifier. */
@@ -35,8 +47,9 @@ export function* wait(seconds: number): Steps {
 }
 
 /**
- * Starts a run of the facility and gives its number: from now on detectors are stored. One at a time; {@link withRun} also
- * stops it, and at the latest it ends with the plan. @throws DEVICE_BUSY when a run is on @throws UNKNOWN_DETECTOR, DEVICE_FAULT
+ * Starts a run of the facility and gives its number: from now on detectors are stored. One at a time; {@link withRun}
+ * also stops it, and at the latest it ends with the plan. @throws DEVICE_BUSY when a run is on @throws
+ * UNKNOWN_DETECTOR, DEVICE_FAULT
  * @example const run = yield* startRun({ comment: "reference", detectors: ["MPCCD-8B0-2-008"] });
  */
 export function* startRun(request: RunToStart): Steps<number> {
@@ -53,7 +66,10 @@ export function* stopRun(): Steps {
 
 /** Takes shots until enough good ones have come; see {@link ShotsRequest}. */
 export function* shots(request: number | ShotsRequest): Steps<ShotsTaken> {
-  return expected(yield { kind: "shots", request: checkRequest(typeof request === "number" ? { count: request } : request) }, "shots").taken;
+  return expected(
+    yield { kind: "shots", request: checkRequest(typeof request === "number" ? { count: request } : request) },
+    "shots",
+  ).taken;
 }
 
 /** One axis at constant speed while shots are taken. */
@@ -102,7 +118,10 @@ function expected<K extends Answer["kind"]>(answer: Answer | undefined, kind: K)
   throw new SaclaError("INTERNAL", `A plan was answered with ${answer?.kind ?? "nothing"} where ${kind} was due.`);
 }
 
-function isAnswer<K extends Answer["kind"]>(answer: Answer | undefined, kind: K): answer is Extract<Answer, { kind: K }> {
+function isAnswer<K extends Answer["kind"]>(
+  answer: Answer | undefined,
+  kind: K,
+): answer is Extract<Answer, { kind: K }> {
   return answer?.kind === kind;
 }
 
@@ -118,8 +137,10 @@ function checkRequest(request: ShotsRequest): ShotsRequest {
     if (count !== 1) throw badArgument("count of shots", count, `1: the selector ${selector} lets one pulse through`);
   }
   for (const { signal, between, equals } of beam === undefined ? conditions : [...conditions, beam]) {
-    if ((between === undefined) === (equals === undefined)) throw badArgument(`the condition on ${signal}`, { between, equals }, "one of between and equals");
-    if (between !== undefined && !(between[0] <= between[1])) throw badArgument(`between of ${signal}`, between, "[low, high] with low ≤ high");
+    if ((between === undefined) === (equals === undefined))
+      throw badArgument(`the condition on ${signal}`, { between, equals }, "one of between and equals");
+    if (between !== undefined && !(between[0] <= between[1]))
+      throw badArgument(`between of ${signal}`, between, "[low, high] with low ≤ high");
   }
   if (precision !== undefined) asFinite(`error wanted of ${precision.signal}`, precision.error, Number.MIN_VALUE);
   if (budget?.shots !== undefined) asInteger("budget of shots", budget.shots, 1);

@@ -12,8 +12,9 @@ export type SpotState = "fresh" | "spent" | "shot" | "missed";
  * the scan: the next one begins at the first fresh spot.
  *
  * @example
- * const chip = TargetMap.create("chip-7.map", gridPositions([{ axis: "y", from: 0, to: 2, points: 5 }, { axis: "x", from: 0, to: 4, points: 9 }], true));
- * await new Engine(apparatus, { maps: { chip } }).run(count({ times: 20, shots: 1, freshSpots: { map: "chip", shutter: "main" } }));
+ * const chip = TargetMap.create("chip-7.map", gridPositions([{ axis: "y", from: 0, to: 2, points: 5 }, { axis: "x",
+ * from: 0, to: 4, points: 9 }], true)); await new Engine(apparatus, { maps: { chip } }).run(count({ times: 20, shots:
+ * 1, freshSpots: { map: "chip", shutter: "main" } }));
  */
 export class TargetMap {
   readonly #spots: readonly Positions[];
@@ -44,7 +45,9 @@ export class TargetMap {
     const spots = spotsIn(lines[0]);
     if (spots === undefined) {
       log.close();
-      throw new SaclaError("FILE_DAMAGED", `${show(path)} is no target map: its first line has no spots.`, { details: { path } });
+      throw new SaclaError("FILE_DAMAGED", `${show(path)} is no target map: its first line has no spots.`, {
+        details: { path },
+      });
     }
     const map = new TargetMap(spots, log);
     for (const line of lines.slice(1)) map.#take(line);
@@ -73,7 +76,9 @@ export class TargetMap {
     while (this.#next < this.length && this.#states[this.#next] !== "fresh") this.#next++;
     const at = this.#spots[this.#next];
     if (at === undefined) {
-      throw new SaclaError("NO_FRESH_SPOT", `All ${this.length} spots of the target map are used.`, { details: { ...this.counts } });
+      throw new SaclaError("NO_FRESH_SPOT", `All ${this.length} spots of the target map are used.`, {
+        details: { ...this.counts },
+      });
     }
     const index = this.#next++;
     this.#log?.append({ spent: index });
@@ -111,7 +116,8 @@ export class TargetMap {
   #take(line: unknown): void {
     if (typeof line !== "object" || line === null) return;
     if ("spent" in line && typeof line.spent === "number") this.#states[line.spent] = "spent";
-    if ("confirmed" in line && typeof line.confirmed === "number" && "hit" in line) this.#states[line.confirmed] = line.hit === true ? "shot" : "missed";
+    if ("confirmed" in line && typeof line.confirmed === "number" && "hit" in line)
+      this.#states[line.confirmed] = line.hit === true ? "shot" : "missed";
   }
 }
 
@@ -119,7 +125,8 @@ function checkSpots(spots: readonly Positions[]): readonly Positions[] {
   const seen = new Set<string>();
   for (const spot of spots) {
     const key = JSON.stringify(spot);
-    if (Object.keys(spot).length === 0 || !Object.values(spot).every(Number.isFinite)) throw badArgument("spot", spot, "finite positions of at least one axis");
+    if (Object.keys(spot).length === 0 || !Object.values(spot).every(Number.isFinite))
+      throw badArgument("spot", spot, "finite positions of at least one axis");
     if (seen.has(key)) throw badArgument("spots", spot, "each another one, or it would be shot twice");
     seen.add(key);
   }

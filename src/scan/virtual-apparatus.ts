@@ -22,7 +22,10 @@ export interface VirtualApparatus extends Apparatus {
  * const apparatus = virtualApparatus({ axes: { delay: { limits: { from: -10, to: 500 }, speed: 100 } } });
  * await new Engine(apparatus).run(scan({ axis: "delay", from: -1, to: 4, points: 26, shots: 60 }));
  */
-export function virtualApparatus(options: VirtualDevicesOptions, { fault = (): void => {} }: VirtualApparatusOptions = {}): VirtualApparatus {
+export function virtualApparatus(
+  options: VirtualDevicesOptions,
+  { fault = (): void => {} }: VirtualApparatusOptions = {},
+): VirtualApparatus {
   const devices = new VirtualDevices(options);
   return {
     devices,

@@ -50,7 +50,10 @@ export interface VirtualDevicesOptions {
   readonly settingSeconds?: (setting: string) => number;
   /** Seconds from the request for shots to the first one, and for their signals to come. @default 0 */
   readonly shotsOverheadSeconds?: number;
-  /** Seconds until a run has begun, and until one that is ended is stored. @default { start: 0.05, stop: 0.55 }, those of the simulated facility */
+  /**
+   * Seconds until a run has begun, and until one that is ended is stored.
+   * @default { start: 0.05, stop: 0.55 }, those of the simulated facility
+   */
   readonly runSeconds?: { readonly start: number; readonly stop: number };
   /** @default 1 */
   readonly seed?: number;
@@ -136,7 +139,8 @@ export class VirtualDevices {
   }
 
   set(setting: string, value: number | string): void {
-    if (this.#options.settings !== undefined && !this.#settings.has(setting)) throw unknown("setting", setting, this.#settings.keys());
+    if (this.#options.settings !== undefined && !this.#settings.has(setting))
+      throw unknown("setting", setting, this.#settings.keys());
     const { settingSeconds, switchSeconds = 0.1 } = this.#options;
     this.seconds += settingSeconds?.(setting) ?? switchSeconds;
     this.#settings.set(setting, value);
@@ -169,7 +173,10 @@ export class VirtualDevices {
   /** @throws DEVICE_BUSY when a run is on */
   startRun({ shots = Infinity }: RunToStart): number {
     const { run, state } = this.run();
-    if (state !== "ready") throw new SaclaError("DEVICE_BUSY", `A run cannot be started: run ${run} is ${state}.`, { details: { run, state } });
+    if (state !== "ready")
+      throw new SaclaError("DEVICE_BUSY", `A run cannot be started: run ${run} is ${state}.`, {
+        details: { run, state },
+      });
     this.seconds += (this.#options.runSeconds ?? RUN_SECONDS).start;
     this.#run = { run: run + 1, state: "running", shots: 0 };
     this.#runLength = shots;
@@ -192,7 +199,10 @@ export class VirtualDevices {
   /** @throws DEVICE_BUSY when no run is paused */
   resumeRun(): void {
     const { run, state } = this.run();
-    if (state !== "paused") throw new SaclaError("DEVICE_BUSY", `Run ${run} cannot go on: it is ${state}, not paused.`, { details: { run, state } });
+    if (state !== "paused")
+      throw new SaclaError("DEVICE_BUSY", `Run ${run} cannot go on: it is ${state}, not paused.`, {
+        details: { run, state },
+      });
     this.#run = { ...this.#run, state: "running" };
     this.#runSince = this.seconds;
   }
@@ -228,7 +238,11 @@ export class VirtualDevices {
     const { info } = this.#axis(axis);
     checkWithin(axis, to, info.limits);
     const speed = (Math.abs(to - from) * this.rateHz) / (shots - 1);
-    if (speed > info.speed) throw new SaclaError("LIMIT", `${axis} cannot fly at ${speed} units/s; its speed is ${info.speed}. Take more shots over the way.`);
+    if (speed > info.speed)
+      throw new SaclaError(
+        "LIMIT",
+        `${axis} cannot fly at ${speed} units/s; its speed is ${info.speed}. Take more shots over the way.`,
+      );
     const book = new LedgerBook();
     const [tags, positions]: [number[], number[]] = [[], []];
     const values = new Map(signals.map((signal) => [signal, [] as (number | null)[]]));
@@ -287,11 +301,20 @@ function rampSeconds({ speed, acceleration }: VirtualAxis, way: number): number 
 
 /** @throws LIMIT */
 export function checkWithin(axis: string, target: number, limits: VirtualAxis["limits"]): void {
-  if (!Number.isFinite(target)) throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: that is no position.`, { details: { axis, target } });
+  if (!Number.isFinite(target))
+    throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: that is no position.`, {
+      details: { axis, target },
+    });
   if (limits === "unlimited" || (target >= limits.from && target <= limits.to)) return;
-  throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: its limits are ${limits.from} to ${limits.to}.`, { details: { axis, target, limits } });
+  throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: its limits are ${limits.from} to ${limits.to}.`, {
+    details: { axis, target, limits },
+  });
 }
 
 function unknown(kind: string, name: string, known: Iterable<string>): SaclaError {
-  return new SaclaError("UNKNOWN_DEVICE", `There is no ${kind} ${JSON.stringify(name)}; there is ${showList(known, 20)}.`, { details: { name } });
+  return new SaclaError(
+    "UNKNOWN_DEVICE",
+    `There is no ${kind} ${JSON.stringify(name)}; there is ${showList(known, 20)}.`,
+    { details: { name } },
+  );
 }

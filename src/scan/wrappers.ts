@@ -3,8 +3,8 @@ import type { Positions, RunToStart, ShotsRequest, ShotsTaken, Steps } from "./m
 import { move, note, set, shots, shutter, startRun, stopRun, where } from "./stubs.ts";
 
 /**
- * Does `cleanup` after `steps`, however they end: done, stopped, aborted or failed. When both fail, the plan fails by what
- * failed first, and a note says what else did.
+ * Does `cleanup` after `steps`, however they end: done, stopped, aborted or failed. When both fail, the plan fails by
+ * what failed first, and a note says what else did.
  */
 export function* finalize<R>(steps: Steps<R>, cleanup: () => Steps<unknown>): Steps<R> {
   let result: R;
@@ -24,7 +24,10 @@ export function* finalize<R>(steps: Steps<R>, cleanup: () => Steps<unknown>): St
   return result;
 }
 
-/** Puts axes back where they were; not after a fault of a device, which somebody must look at before anything is moved again. */
+/**
+ * Puts axes back where they were; not after a fault of a device, which somebody must look at before anything is moved
+ * again.
+ */
 export function* andReturn<R>(axes: readonly string[], steps: Steps<R>): Steps<R> {
   const before = yield* where(axes);
   let isFaulty = false;
@@ -67,16 +70,20 @@ export interface OnePulse extends Omit<ShotsRequest, "count" | "selector"> {
 
 /**
  * One pulse: nothing passes the selector while the shutter opens, then it lets one through. `conditions` tell the shot
- * that hit from those around it, which had no X-rays; `budget` bounds how long it is looked for. Where the sample does not
- * survive a second one, within {@link once}.
- * @example yield* once(onePulse({ shutter: "xrays", selector: "pulses", conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } }));
+ * that hit from those around it, which had no X-rays; `budget` bounds how long it is looked for. Where the sample does
+ * not survive a second one, within {@link once}.
+ * @example yield* once(onePulse({ shutter: "xrays", selector: "pulses", conditions: [{ signal: "diode", between: [0.01,
+ * 1] }], budget: { shots: 20 } }));
  */
 export function* onePulse({ shutter: name, selector, ...request }: OnePulse): Steps<ShotsTaken> {
   yield* set(selector, "off");
   return yield* withShutterOpen(name, shots({ ...request, count: 1, selector }));
 }
 
-/** Makes steps from where axes are now, and puts them back afterwards. @example relative(["delay"], ({ delay }) => …) */
+/**
+ * Makes steps from where axes are now, and puts them back afterwards.
+ * @example relative(["delay"], ({ delay }) => …)
+ */
 export function* relative<R>(axes: readonly string[], make: (now: Positions) => Steps<R>): Steps<R> {
   const now = yield* where(axes);
   return yield* finalize(make(now), () => move(now));

@@ -19,12 +19,22 @@ export class AnswerMemory {
    * The first answer to `key`, from `work` when there is none yet.
    * @throws BAD_ARGUMENT when the key stood for another request
    */
-  async once(client: string, key: string, method: string, value: unknown, work: () => Promise<unknown>): Promise<unknown> {
+  async once(
+    client: string,
+    key: string,
+    method: string,
+    value: unknown,
+    work: () => Promise<unknown>,
+  ): Promise<unknown> {
     const kept = this.#of(client);
     const request = questionKey(method, value);
     const first = kept.get(key);
     if (first !== undefined) {
-      if (first.request !== request) throw new SaclaError("BAD_ARGUMENT", `The key ${key} was used for another request; make a new key for each change.`);
+      if (first.request !== request)
+        throw new SaclaError(
+          "BAD_ARGUMENT",
+          `The key ${key} was used for another request; make a new key for each change.`,
+        );
       return await first.answer;
     }
     const answer = work();

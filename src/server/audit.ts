@@ -3,7 +3,10 @@ import { show, toSaclaError } from "../core/errors.ts";
 import { toJsonForm } from "../transport/http/json-form.ts";
 import type { AuditEntry, AuditLog } from "./service.ts";
 
-/** An audit in a file of JSON lines that is only ever added to. Made with mode 0600. @throws WRITE_FAILED when it cannot be opened */
+/**
+ * An audit in a file of JSON lines that is only ever added to. Made with mode 0600.
+ * @throws WRITE_FAILED when it cannot be opened
+ */
 export async function openAudit(path: string): Promise<FileAudit> {
   try {
     return new FileAudit(path, await open(path, "a", 0o600));

@@ -41,8 +41,10 @@ export function httpApp(service: Service, options: HttpAppOptions = {}): HttpApp
   const add = (path: string, handle: Handler): void => {
     app.get(path, (c) => guarded(c, handle));
   };
-  for (const [name, entry] of Object.entries(calls)) app.on(["GET", "POST"], routeOf(name), (c) => guarded(c, routes.call(name, entry)));
-  for (const [name, entry] of Object.entries(streams)) app.on(["GET", "POST"], routeOf(name), (c) => guarded(c, routes.stream(name, entry)));
+  for (const [name, entry] of Object.entries(calls))
+    app.on(["GET", "POST"], routeOf(name), (c) => guarded(c, routes.call(name, entry)));
+  for (const [name, entry] of Object.entries(streams))
+    app.on(["GET", "POST"], routeOf(name), (c) => guarded(c, routes.stream(name, entry)));
   const document = JSON.stringify(openApiDocument(service.table));
   add("/v1/openapi.json", async (c) => {
     routes.known(c);
@@ -98,7 +100,10 @@ class Routes {
   known(c: Ctx): Client {
     const client = clientOf(c, this.#options.keys, this.#service);
     if (client.role !== null) return client;
-    throw new SaclaError("NOT_AUTHENTICATED", `${client.name} has no valid token; send "Authorization: Bearer TOKEN" with one that sacla keys new has made.`);
+    throw new SaclaError(
+      "NOT_AUTHENTICATED",
+      `${client.name} has no valid token; send "Authorization: Bearer TOKEN" with one that sacla keys new has made.`,
+    );
   }
 
   call(name: string, entry: Entry): Handler {
@@ -108,7 +113,9 @@ class Routes {
       understood();
       const value = await this.#service.call(client, request, { signal: c.req.raw.signal });
       const isPacked = accepts(c, PACKED_TYPE);
-      const body = isPacked ? packParts(encodeMessage({ kind: "result", id: 0, value })) : JSON.stringify(toJsonForm(value));
+      const body = isPacked
+        ? packParts(encodeMessage({ kind: "result", id: 0, value }))
+        : JSON.stringify(toJsonForm(value));
       this.#service.metrics?.sentBytes(body.length);
       return new Response(body, { headers: headersOf(isPacked ? PACKED_TYPE : "application/json") });
     };
@@ -160,7 +167,10 @@ class Routes {
   async health(c: Ctx): Promise<Response> {
     const health = await this.#service.health();
     const shown = clientOf(c, this.#options.keys, this.#service).role === null ? { status: health.status } : health;
-    return new Response(JSON.stringify(shown), { status: health.status === "ok" ? 200 : 503, headers: headersOf("application/json") });
+    return new Response(JSON.stringify(shown), {
+      status: health.status === "ok" ? 200 : 503,
+      headers: headersOf("application/json"),
+    });
   }
 }
 
@@ -180,8 +190,11 @@ export function errorAnswer(error: SaclaError, status: number, isPacked: boolean
   const headers: Record<string, string> = headersOf(isPacked ? PACKED_TYPE : "application/json");
   if (status === 401) headers["WWW-Authenticate"] = 'Bearer realm="sacla"';
   const { retryAfterMs } = error.details;
-  if (status === 429 && typeof retryAfterMs === "number") headers["Retry-After"] = String(Math.ceil(retryAfterMs / 1000));
-  const body = isPacked ? packParts(encodeMessage({ kind: "error", id: 0, error: wire })) : JSON.stringify({ error: toJsonForm(wire) });
+  if (status === 429 && typeof retryAfterMs === "number")
+    headers["Retry-After"] = String(Math.ceil(retryAfterMs / 1000));
+  const body = isPacked
+    ? packParts(encodeMessage({ kind: "error", id: 0, error: wire }))
+    : JSON.stringify({ error: toJsonForm(wire) });
   return new Response(body, { status, headers });
 }
 
@@ -229,17 +242,36 @@ function checkHost(host: string | undefined): void {
 
 const MIB = 2 ** 20;
 
-async function readRequest(c: Ctx, kind: "call" | "stream", method: string, entry: Entry, requestBytes = 16 * MIB): Promise<Request> {
+async function readRequest(
+  c: Ctx,
+  kind: "call" | "stream",
+  method: string,
+  entry: Entry,
+  requestBytes = 16 * MIB,
+): Promise<Request> {
   const { url } = c.req;
-  const headers = { timeoutMs: timeoutOf(c.req.header("sacla-timeout-ms")), key: keyOf(c.req.header("idempotency-key")) };
+  const headers = {
+    timeoutMs: timeoutOf(c.req.header("sacla-timeout-ms")),
+    key: keyOf(c.req.header("idempotency-key")),
+  };
   const query = url.indexOf("?") < 0 ? "" : url.slice(url.indexOf("?") + 1);
   if (c.req.method === "POST") {
     if (query !== "") throw badArgument("the query of a POST", query, "empty: the parameters are the body");
     const body = await readBody(c, requestBytes);
-    return { method, ...headers, bytes: body.byteLength, ...parametersOf(c.req.header("content-type"), body, kind, method, entry) };
+    return {
+      method,
+      ...headers,
+      bytes: body.byteLength,
+      ...parametersOf(c.req.header("content-type"), body, kind, method, entry),
+    };
   }
-  if (c.req.method !== "GET") throw new SaclaError("BAD_MESSAGE", `${method} is asked with GET or POST, not with ${c.req.method}.`);
-  if (entry.changes) throw new SaclaError("BAD_MESSAGE", `${method} changes something, so it is asked with POST and an Idempotency-Key.`);
+  if (c.req.method !== "GET")
+    throw new SaclaError("BAD_MESSAGE", `${method} is asked with GET or POST, not with ${c.req.method}.`);
+  if (entry.changes)
+    throw new SaclaError(
+      "BAD_MESSAGE",
+      `${method} changes something, so it is asked with POST and an Idempotency-Key.`,
+    );
   return { method, ...headers, bytes: query.length, value: fromQuery(entry.params, new URLSearchParams(query)) };
 }
 
@@ -257,9 +289,17 @@ function parametersOf(
       throw new SaclaError("BAD_MESSAGE", `The body is a ${show(message.kind)}, but must be a ${kind} of ${method}.`);
     const { timeoutMs } = message;
     const key = message.kind === "call" ? message.key : undefined;
-    return { value: message.value, ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(key === undefined ? {} : { key }) };
+    return {
+      value: message.value,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(key === undefined ? {} : { key }),
+    };
   }
-  if (type !== "application/json") throw new SaclaError("BAD_MESSAGE", `Content-Type is ${show(contentType)}, but must be application/json or ${PACKED_TYPE}.`);
+  if (type !== "application/json")
+    throw new SaclaError(
+      "BAD_MESSAGE",
+      `Content-Type is ${show(contentType)}, but must be application/json or ${PACKED_TYPE}.`,
+    );
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
@@ -271,7 +311,9 @@ function parametersOf(
 
 async function readBody(c: Ctx, most: number): Promise<Uint8Array> {
   const tooLarge = (bytes: number): SaclaError =>
-    new SaclaError("TOO_LARGE", `The request has ${bytes} bytes or more; this server takes ${most}.`, { details: { bytes, allowed: most } });
+    new SaclaError("TOO_LARGE", `The request has ${bytes} bytes or more; this server takes ${most}.`, {
+      details: { bytes, allowed: most },
+    });
   const claimed = Number(c.req.header("content-length") ?? 0);
   if (claimed > most) throw tooLarge(claimed);
   const chunks: Uint8Array[] = [];

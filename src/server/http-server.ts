@@ -52,29 +52,47 @@ export async function serveHttp(service: Service, options: HttpServerOptions): P
   asInteger("port", port, 0, 65_535);
   const isLocal = isLoopbackHost(host);
   if (!isLocal && appOptions.keys === undefined) {
-    throw new SaclaError("NOT_ALLOWED", `${host} can be reached from other computers, which needs keys; make them with: sacla keys new`, { details: { host } });
+    throw new SaclaError(
+      "NOT_ALLOWED",
+      `${host} can be reached from other computers, which needs keys; make them with: sacla keys new`,
+      { details: { host } },
+    );
   }
-  if (!isLocal && tls === undefined) service.logger.warn({ host }, "tokens travel readable over plain HTTP: give a certificate and key for TLS");
+  if (!isLocal && tls === undefined)
+    service.logger.warn({ host }, "tokens travel readable over plain HTTP: give a certificate and key for TLS");
   const { app, endStreams } = httpApp(service, appOptions);
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     hostname: host,
     errorHandler: (error) => errorAnswer(toSaclaError(error, "BAD_MESSAGE"), 400, false),
   });
-  const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, noDelay: true };
+  const limits = {
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+    noDelay: true,
+  };
   let server: Server;
   try {
     server =
-      tls === undefined ? createServer(limits, listener) : createTlsServer({ ...limits, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) }, listener);
+      tls === undefined
+        ? createServer(limits, listener)
+        : createTlsServer({ ...limits, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) }, listener);
   } catch (error) {
-    throw badArgument("tls", error instanceof Error ? error.message : error, "a certificate and its private key in PEM");
+    throw badArgument(
+      "tls",
+      error instanceof Error ? error.message : error,
+      "a certificate and its private key in PEM",
+    );
   }
   server.timeout = stallMs;
   server.on("clientError", answerNoHttp);
   const closeIdle = watchConnections(server, tls !== undefined);
   await listen(server, host, port);
   const bound = server.address();
-  if (bound === null || typeof bound === "string") throw new SaclaError("INTERNAL", "The HTTP server listens on no port.");
+  if (bound === null || typeof bound === "string")
+    throw new SaclaError("INTERNAL", "The HTTP server listens on no port.");
   const address = `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${bound.port}`;
   let closing: Promise<void> | undefined;
   return {
@@ -92,9 +110,18 @@ function answerNoHttp(error: NodeJS.ErrnoException, socket: Duplex): void {
     socket.destroy();
     return;
   }
-  const [status, code, message] = noHttp[error.code ?? ""] ?? ["400 Bad Request", "BAD_MESSAGE", `This is not HTTP/1.1: ${error.message}.`];
+  const [status, code, message] = noHttp[error.code ?? ""] ?? [
+    "400 Bad Request",
+    "BAD_MESSAGE",
+    `This is not HTTP/1.1: ${error.message}.`,
+  ];
   const body = JSON.stringify({ error: toWireError(new SaclaError(code, message)) });
-  const head = [`HTTP/1.1 ${status}`, "Connection: close", "Content-Type: application/json", `Content-Length: ${Buffer.byteLength(body)}`];
+  const head = [
+    `HTTP/1.1 ${status}`,
+    "Connection: close",
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
@@ -111,7 +138,12 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   await new Promise<void>((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => {
       const why = reasons[error.code ?? ""] ?? error.message;
-      reject(new SaclaError("UNREACHABLE", `${host}:${port} cannot be taken: ${why}`, { details: { host, port, errno: error.code }, cause: error }));
+      reject(
+        new SaclaError("UNREACHABLE", `${host}:${port} cannot be taken: ${why}`, {
+          details: { host, port, errno: error.code },
+          cause: error,
+        }),
+      );
     };
     server.once("error", failed);
     server.listen(port, host, () => {

@@ -38,7 +38,8 @@ const RETRY_MS = 1000;
  * @throws NOT_ALLOWED for an address beyond loopback
  * @throws UNREACHABLE when the address cannot be taken
  * @example
- * await using bridge = await serveKaraboBridge(facility.endpoint, { shots: { bl: 3, detectors: ["MPCCD-2N0-M02-001"] } });
+ * await using bridge = await serveKaraboBridge(facility.endpoint, { shots: { bl: 3, detectors: ["MPCCD-2N0-M02-001"] }
+ * });
  */
 export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridgeOptions): Promise<KaraboBridge> {
   const { address = "tcp://127.0.0.1:4545", shots, logger = silentLogger } = options;
@@ -104,7 +105,8 @@ class Bridge implements KaraboBridge {
         this.sent++;
       }
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#logger.error({ error: toSaclaError(error).message }, "the karabo-bridge output ended");
+      if (!this.#stop.signal.aborted)
+        this.#logger.error({ error: toSaclaError(error).message }, "the karabo-bridge output ended");
     } finally {
       await this.#shots?.return?.();
     }
@@ -114,12 +116,17 @@ class Bridge implements KaraboBridge {
   async #next(): Promise<LiveShot | null> {
     for (;;) {
       try {
-        this.#shots ??= new LiveShots(this.#endpoint, { ...this.#options, signal: this.#stop.signal })[Symbol.asyncIterator]();
+        this.#shots ??= new LiveShots(this.#endpoint, { ...this.#options, signal: this.#stop.signal })[
+          Symbol.asyncIterator
+        ]();
         const next = await this.#shots.next();
         return next.done === true ? null : next.value;
       } catch (error) {
         this.#shots = undefined;
-        if (isSaclaError(error, "ABORTED", "CLOSED", "UNKNOWN_DETECTOR", "UNKNOWN_SIGNAL", "UNSUPPORTED", "BAD_ARGUMENT")) throw error;
+        if (
+          isSaclaError(error, "ABORTED", "CLOSED", "UNKNOWN_DETECTOR", "UNKNOWN_SIGNAL", "UNSUPPORTED", "BAD_ARGUMENT")
+        )
+          throw error;
         this.#logger.warn({ error: toSaclaError(error).message }, "no live shot; trying again");
         await sleep(RETRY_MS, this.#stop.signal);
       }
@@ -127,16 +134,24 @@ class Bridge implements KaraboBridge {
   }
 }
 
-/** A shot as the parts of a karabo-bridge 2.2 message: for each source header and data, for each array header and bytes. */
+/**
+ * A shot as the parts of a karabo-bridge 2.2 message: for each source header and data, for each array header and bytes.
+ */
 export function karaboMessage(shot: LiveShot, signals: readonly string[]): Uint8Array[] {
   const parts: Uint8Array[] = [];
   const { hightag, run, latencyMs } = shot;
   for (const [source, image] of Object.entries(shot.images)) {
-    parts.push(pack({ source, content: "msgpack", metadata: metadata(source, shot) }), pack({ hightag, run, latencyMs }));
+    parts.push(
+      pack({ source, content: "msgpack", metadata: metadata(source, shot) }),
+      pack({ hightag, run, latencyMs }),
+    );
     // A copy: the socket sends later, when the memory holds the next shot already.
     const pixels = contiguous(image).slice();
     const dtype = pixels instanceof Uint16Array ? "uint16" : "float32";
-    parts.push(pack({ source, content: "array", path: "image.data", dtype, shape: shapeOf(source, image) }), new Uint8Array(pixels.buffer));
+    parts.push(
+      pack({ source, content: "array", path: "image.data", dtype, shape: shapeOf(source, image) }),
+      new Uint8Array(pixels.buffer),
+    );
   }
   for (const source of signals) {
     const value = shot.value(source);

@@ -1,5 +1,16 @@
 import { createHash, generateKeyPairSync, randomBytes, timingSafeEqual } from "node:crypto";
-import { closeSync, existsSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
 import { asOneOf, badArgument, isRecord } from "../core/guards.ts";
 import { type CurvePair, keyText } from "../transport/zmq/keys.ts";
@@ -50,7 +61,12 @@ export class Keys {
   #stored: Stored;
   #version: string;
 
-  /** The keys of an existing file. @throws FILE_NOT_FOUND @throws BAD_TEXT when it is not a file of keys @throws NOT_ALLOWED when others can read it */
+  /**
+   * The keys of an existing file.
+   * @throws FILE_NOT_FOUND
+   * @throws BAD_TEXT when it is not a file of keys
+   * @throws NOT_ALLOWED when others can read it
+   */
   static open(path: string): Keys {
     return new Keys(path);
   }
@@ -118,11 +134,18 @@ export function newToken(path: string, name: string, role: Role): { entry: KeyEn
 export function newCurveKey(path: string, name: string, role: Role, clientFile: string): KeyEntry {
   const entry = { ...newEntry(name, role), kind: "curve" as const };
   const pair = curvePair();
-  if (existsSync(clientFile)) throw new SaclaError("FILE_EXISTS", `${show(clientFile)} is there already; choose another name for the client's keys.`);
+  if (existsSync(clientFile))
+    throw new SaclaError(
+      "FILE_EXISTS",
+      `${show(clientFile)} is there already; choose another name for the client's keys.`,
+    );
   changeKeys(path, (keys, server) => {
     const changed = withKey(keys, { ...entry, publicKey: pair.publicKey });
     try {
-      writeFileSync(clientFile, `${JSON.stringify({ serverKey: server.publicKey, ...pair }, null, 2)}\n`, { flag: "wx", mode: 0o600 });
+      writeFileSync(clientFile, `${JSON.stringify({ serverKey: server.publicKey, ...pair }, null, 2)}\n`, {
+        flag: "wx",
+        mode: 0o600,
+      });
     } catch (error) {
       throw toSaclaError(error, "WRITE_FAILED", `The client's keys ${show(clientFile)} cannot be written`);
     }
@@ -131,13 +154,20 @@ export function newCurveKey(path: string, name: string, role: Role, clientFile: 
   return entry;
 }
 
-/** Takes a key, named by its id or name, out of the file. A server that runs refuses it from then on. @throws BAD_ARGUMENT when there is none */
+/**
+ * Takes a key, named by its id or name, out of the file. A server that runs refuses it from then on.
+ * @throws BAD_ARGUMENT when there is none
+ */
 export function revokeKey(path: string, which: string): KeyEntry {
   const isMeant = ({ id, name }: KeyEntry): boolean => id === which || name === which;
   const key = Keys.open(path).list().find(isMeant);
   if (key === undefined) {
     const known = Keys.open(path).list();
-    throw badArgument("key", which, `the id or name of one of: ${showList(known.map(({ id, name }) => `${id} (${name})`))}`);
+    throw badArgument(
+      "key",
+      which,
+      `the id or name of one of: ${showList(known.map(({ id, name }) => `${id} (${name})`))}`,
+    );
   }
   changeKeys(path, (keys) => keys.filter((other) => !isMeant(other)));
   return key;
@@ -146,12 +176,14 @@ export function revokeKey(path: string, which: string): KeyEntry {
 function newEntry(name: string, role: Role): Omit<KeyEntry, "kind"> {
   asOneOf("role", role, roles);
   // It stands in logs and in the audit: one line, nothing that a terminal obeys.
-  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,63}$/u.test(name)) throw badArgument("name", name, "1 to 64 letters, digits, spaces, dots, dashes or @");
+  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,63}$/u.test(name))
+    throw badArgument("name", name, "1 to 64 letters, digits, spaces, dots, dashes or @");
   return { id: randomId(), name, role, made: new Date().toISOString() };
 }
 
 function withKey(keys: readonly StoredKey[], key: StoredKey): StoredKey[] {
-  if (keys.some(({ name }) => name === key.name)) throw badArgument("name", key.name, "a name that no key in the file has yet");
+  if (keys.some(({ name }) => name === key.name))
+    throw badArgument("name", key.name, "a name that no key in the file has yet");
   return [...keys, key];
 }
 
@@ -170,7 +202,8 @@ function randomId(): string {
 /** A Curve25519 pair as ZeroMQ wants it: 32 raw bytes each (RFC 7748), in Z85 (ZeroMQ RFC 32). */
 function curvePair(): CurvePair {
   const { x, d } = generateKeyPairSync("x25519").privateKey.export({ format: "jwk" });
-  if (x === undefined || d === undefined) throw new SaclaError("INTERNAL", "Node.js made an X25519 key without its numbers.");
+  if (x === undefined || d === undefined)
+    throw new SaclaError("INTERNAL", "Node.js made an X25519 key without its numbers.");
   return { publicKey: keyText(Buffer.from(x, "base64url")), secretKey: keyText(Buffer.from(d, "base64url")) };
 }
 
@@ -183,10 +216,16 @@ function versionOf(path: string): string {
 function readKeys(path: string): Stored {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined)
-    throw new SaclaError("FILE_NOT_FOUND", `There is no file of keys ${show(path)}; make one with: sacla keys new NAME --role read --keys ${path}`);
+    throw new SaclaError(
+      "FILE_NOT_FOUND",
+      `There is no file of keys ${show(path)}; make one with: sacla keys new NAME --role read --keys ${path}`,
+    );
   if (process.platform !== "win32" && (stat.mode & 0o077) !== 0) {
     const mode = (stat.mode & 0o777).toString(8);
-    throw new SaclaError("NOT_ALLOWED", `Others can read the file of keys ${show(path)} (mode ${mode}); close it with: chmod 600 ${path}`);
+    throw new SaclaError(
+      "NOT_ALLOWED",
+      `Others can read the file of keys ${show(path)} (mode ${mode}); close it with: chmod 600 ${path}`,
+    );
   }
   let text: string;
   try {
@@ -196,7 +235,9 @@ function readKeys(path: string): Stored {
   }
   const stored = parse(text);
   if (isStored(stored)) return stored;
-  throw new SaclaError("BAD_TEXT", `${show(path)} is not a file of keys that sacla keys has written.`, { details: { path } });
+  throw new SaclaError("BAD_TEXT", `${show(path)} is not a file of keys that sacla keys has written.`, {
+    details: { path },
+  });
 }
 
 function parse(text: string): unknown {
@@ -208,31 +249,43 @@ function parse(text: string): unknown {
 }
 
 const isZ85 = (value: unknown): boolean => typeof value === "string" && value.length === 40;
-const isHex = (value: unknown, bytes: number): boolean => typeof value === "string" && value.length === 2 * bytes && /^[0-9a-f]*$/.test(value);
+const isHex = (value: unknown, bytes: number): boolean =>
+  typeof value === "string" && value.length === 2 * bytes && /^[0-9a-f]*$/.test(value);
 
 function isStored(value: unknown): value is Stored {
-  if (!isRecord(value) || value["saclaKeys"] !== 1 || !isRecord(value["server"]) || !Array.isArray(value["keys"])) return false;
+  if (!isRecord(value) || value["saclaKeys"] !== 1 || !isRecord(value["server"]) || !Array.isArray(value["keys"]))
+    return false;
   return isZ85(value["server"]["publicKey"]) && isZ85(value["server"]["secretKey"]) && value["keys"].every(isStoredKey);
 }
 
 function isStoredKey(key: unknown): boolean {
   if (!isRecord(key) || ![key["id"], key["name"], key["made"]].every((text) => typeof text === "string")) return false;
   if (!roles.some((role) => role === key["role"])) return false;
-  return key["kind"] === "curve" ? isZ85(key["publicKey"]) : key["kind"] === "token" && isHex(key["salt"], 16) && isHex(key["hash"], 32);
+  return key["kind"] === "curve"
+    ? isZ85(key["publicKey"])
+    : key["kind"] === "token" && isHex(key["salt"], 16) && isHex(key["hash"], 32);
 }
 
 /**
- * Writes what `change` makes of the keys beside their place and renames it when it is on the disk: a reader sees the old
- * keys or the new ones. The file beside is made first and alone, so that of two at a time one is refused.
+ * Writes what `change` makes of the keys beside their place and renames it when it is on the disk: a reader sees the
+ * old keys or the new ones. The file beside is made first and alone, so that of two at a time one is refused.
  */
-function changeKeys(path: string, change: (keys: readonly StoredKey[], server: CurvePair) => readonly StoredKey[]): void {
+function changeKeys(
+  path: string,
+  change: (keys: readonly StoredKey[], server: CurvePair) => readonly StoredKey[],
+): void {
   const beside = `${path}.tmp`;
   let file: number;
   try {
     file = openSync(beside, "wx", 0o600);
   } catch (error) {
-    const hint = existsSync(beside) ? ` Another sacla keys is at work; if none is, one has died: remove ${beside}.` : "";
-    throw new SaclaError("WRITE_FAILED", `The file of keys ${show(path)} cannot be written.${hint}`, { details: { path }, cause: error });
+    const hint = existsSync(beside)
+      ? ` Another sacla keys is at work; if none is, one has died: remove ${beside}.`
+      : "";
+    throw new SaclaError("WRITE_FAILED", `The file of keys ${show(path)} cannot be written.${hint}`, {
+      details: { path },
+      cause: error,
+    });
   }
   try {
     const { server, keys } = existsSync(path) ? readKeys(path) : { server: curvePair(), keys: [] };

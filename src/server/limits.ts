@@ -67,8 +67,12 @@ export class Limits {
 
   /** The error for a request of `bytes` bytes. */
   tooLarge(bytes: number): SaclaError {
-    return new SaclaError("TOO_LARGE", `A request has ${bytes} bytes or more; this server takes ${this.requestBytes}.`, {
-      details: { bytes, allowed: this.requestBytes },
-    });
+    return new SaclaError(
+      "TOO_LARGE",
+      `A request has ${bytes} bytes or more; this server takes ${this.requestBytes}.`,
+      {
+        details: { bytes, allowed: this.requestBytes },
+      },
+    );
   }
 }

@@ -26,7 +26,11 @@ export class ServerMetrics {
       registers,
     });
     this.#streams = new Gauge({ name: "sacla_open_streams", help: "Streams that are being sent.", registers });
-    this.#sent = new Counter({ name: "sacla_sent_bytes_total", help: "Bytes of answers given to the carriers.", registers });
+    this.#sent = new Counter({
+      name: "sacla_sent_bytes_total",
+      help: "Bytes of answers given to the carriers.",
+      registers,
+    });
     new Gauge({
       name: "process_resident_memory_bytes",
       help: "Resident memory of the process.",
@@ -37,7 +41,9 @@ export class ServerMetrics {
     });
   }
 
-  /** A request has ended. `outcome` is `ok` or the code of the error. A method that is in no table counts as `unknown`. */
+  /**
+   * A request has ended. `outcome` is `ok` or the code of the error. A method that is in no table counts as `unknown`.
+   */
   observe(method: string, ms: number, outcome: string): void {
     // A client could make names without end.
     const name = Object.hasOwn(callMethods, method) || Object.hasOwn(streamMethods, method) ? method : "unknown";

@@ -32,7 +32,11 @@ function isList(value: object): value is readonly Packable[] {
   return Array.isArray(value);
 }
 
-function writeHead(bytes: number[], length: number, code: { fix: number; fixLimit: number; wide: number; widest: number }): void {
+function writeHead(
+  bytes: number[],
+  length: number,
+  code: { fix: number; fixLimit: number; wide: number; widest: number },
+): void {
   if (length < code.fixLimit) bytes.push(code.fix | length);
   else if (length <= 0xffff) bytes.push(code.wide, length >>> 8, length & 0xff);
   else bytes.push(code.widest, length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);

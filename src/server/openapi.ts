@@ -38,10 +38,25 @@ export function openApiDocument(table: DocumentedTable): Json {
       securitySchemes: { token: { type: "http", scheme: "bearer", description: "A token made by `sacla keys new`." } },
       schemas: { NonFinite: nonFinite, Error: errorSchema },
       parameters: {
-        timeout: headerParameter("Sacla-Timeout-Ms", "Milliseconds the client still waits; of a stream, for one item.", false, { type: "number", minimum: 0 }),
-        key: headerParameter("Idempotency-Key", "Of what has the same key, the server does one.", true, { type: "string", minLength: 1, maxLength: 200 }),
+        timeout: headerParameter(
+          "Sacla-Timeout-Ms",
+          "Milliseconds the client still waits; of a stream, for one item.",
+          false,
+          { type: "number", minimum: 0 },
+        ),
+        key: headerParameter("Idempotency-Key", "Of what has the same key, the server does one.", true, {
+          type: "string",
+          minLength: 1,
+          maxLength: 200,
+        }),
       },
-      responses: { ...responses, Failure: { description: "A failure; the status says its kind.", content: bodyOf({ $ref: "#/components/schemas/Error" }) } },
+      responses: {
+        ...responses,
+        Failure: {
+          description: "A failure; the status says its kind.",
+          content: bodyOf({ $ref: "#/components/schemas/Error" }),
+        },
+      },
     },
   };
 }
@@ -83,8 +98,16 @@ const ownPaths: Json = {
       responses: { "200": plain("It answers.", "application/json"), "503": plain("It does not.", "application/json") },
     },
   },
-  "/metrics": { get: { operationId: "metrics", summary: "What the server has done, for Prometheus.", responses: { "200": plain("Counts.", "text/plain") } } },
-  "/v1/openapi.json": { get: { operationId: "openapi", summary: "This.", responses: { "200": plain("OpenAPI 3.1.", "application/json") } } },
+  "/metrics": {
+    get: {
+      operationId: "metrics",
+      summary: "What the server has done, for Prometheus.",
+      responses: { "200": plain("Counts.", "text/plain") },
+    },
+  },
+  "/v1/openapi.json": {
+    get: { operationId: "openapi", summary: "This.", responses: { "200": plain("OpenAPI 3.1.", "application/json") } },
+  },
 };
 
 function plain(description: string, type: string): Json {
@@ -97,15 +120,25 @@ function headerParameter(name: string, description: string, required: boolean, s
 
 function pathOf(name: string, entry: Documented, isStream: boolean): Json {
   const { params, changes, meaning = name, python, note } = entry;
-  const notes = [python === undefined || python === null ? undefined : `Mirrors \`${python}\`.`, note, isStream ? streamNote : undefined];
+  const notes = [
+    python === undefined || python === null ? undefined : `Mirrors \`${python}\`.`,
+    note,
+    isStream ? streamNote : undefined,
+  ];
   const description = notes.filter((text) => text !== undefined).join(" ");
   const common = {
     summary: meaning,
     ...(description === "" ? {} : { description }),
     tags: [name.slice(0, name.indexOf("."))],
   };
-  const headers = [{ $ref: "#/components/parameters/timeout" }, ...(changes ? [{ $ref: "#/components/parameters/key" }] : [])];
-  const responses = { "200": { $ref: `#/components/responses/${name}` }, default: { $ref: "#/components/responses/Failure" } };
+  const headers = [
+    { $ref: "#/components/parameters/timeout" },
+    ...(changes ? [{ $ref: "#/components/parameters/key" }] : []),
+  ];
+  const responses = {
+    "200": { $ref: `#/components/responses/${name}` },
+    default: { $ref: "#/components/responses/Failure" },
+  };
   const post = {
     operationId: name.replace(".", "_"),
     ...common,
@@ -114,13 +147,20 @@ function pathOf(name: string, entry: Documented, isStream: boolean): Json {
     responses,
   };
   if (changes) return { post };
-  const get = { operationId: `${name.replace(".", "_")}_get`, ...common, parameters: [...queryOf(params), ...headers], responses };
+  const get = {
+    operationId: `${name.replace(".", "_")}_get`,
+    ...common,
+    parameters: [...queryOf(params), ...headers],
+    responses,
+  };
   return { get, post };
 }
 
 function responseOf({ result }: Documented, isStream: boolean): Json {
   const answer = schemaOf(result);
-  return isStream ? { description: "Item after item.", content: streamBodies(answer) } : { description: "The answer.", content: bodyOf(answer) };
+  return isStream
+    ? { description: "Item after item.", content: streamBodies(answer) }
+    : { description: "The answer.", content: bodyOf(answer) };
 }
 
 const streamNote = "Each event has the item as data; the last event is `end` or `error`.";
@@ -130,12 +170,18 @@ function bodyOf(schema: Json): Json {
 }
 
 function streamBodies(item: Json): Json {
-  return { "text/event-stream": { schema: { type: "string", contentMediaType: "application/json", contentSchema: item } }, [PACKED_TYPE]: {} };
+  return {
+    "text/event-stream": { schema: { type: "string", contentMediaType: "application/json", contentSchema: item } },
+    [PACKED_TYPE]: {},
+  };
 }
 
 /** Text stands as it is, everything else as JSON. */
 function queryOf(params: Schema): Json[] {
-  const { properties = {}, required = [] } = schemaOf(params) as { properties?: Record<string, Json>; required?: string[] };
+  const { properties = {}, required = [] } = schemaOf(params) as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: "query",
@@ -148,7 +194,8 @@ function schemaOf(schema: Schema): Json {
   const { $schema: _, ...converted } = toJsonSchema(schema, {
     target: "draft-2020-12",
     ignoreActions: ["readonly"],
-    overrideSchema: ({ valibotSchema }) => ("class" in valibotSchema ? (arraySchema(valibotSchema.class) as JsonSchema | undefined) : undefined),
+    overrideSchema: ({ valibotSchema }) =>
+      "class" in valibotSchema ? (arraySchema(valibotSchema.class) as JsonSchema | undefined) : undefined,
   });
   return converted as Json;
 }
@@ -170,5 +217,7 @@ const arrays = new Map<unknown, readonly [dtype: string, items: Json]>([
 
 function arraySchema(Type: unknown): Json | undefined {
   const known = arrays.get(Type);
-  return known === undefined ? undefined : { type: "array", items: known[1], description: `Packed: an array of dtype ${known[0]}.` };
+  return known === undefined
+    ? undefined
+    : { type: "array", items: known[1], description: `Packed: an array of dtype ${known[0]}.` };
 }

@@ -28,7 +28,8 @@ export class SentItems {
   readonly memory: FrameMemory = (detId, length, type) => {
     const slot = this.#slot;
     const kept = slot.get(detId);
-    if (kept !== undefined && kept.length === length && kept instanceof Uint16Array === (type === "uint16")) return kept;
+    if (kept !== undefined && kept.length === length && kept instanceof Uint16Array === (type === "uint16"))
+      return kept;
     const bytes = length * (type === "uint16" ? 2 : 4);
     this.#held += bytes - (kept?.byteLength ?? 0);
     if (this.#held > MAX_HELD_BYTES) {

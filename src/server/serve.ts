@@ -47,7 +47,8 @@ export interface Server extends AsyncDisposable {
 export async function serve(endpoint: Endpoint, options: ServeOptions): Promise<Server> {
   checkOptions("serve", options, ["zmq", "http", "keys", "audit", "limits", "metrics", "logger"]);
   const { zmq = [], http, keys, audit, limits, metrics, logger } = options;
-  if (zmq.length === 0 && http === undefined) throw badArgument("serve", options, "given at least one address: zmq or http");
+  if (zmq.length === 0 && http === undefined)
+    throw badArgument("serve", options, "given at least one address: zmq or http");
   const service = new Service(endpoint, { audit, limits, metrics, logger });
   const carriers: { readonly address: string; close(): Promise<void> }[] = [];
   let closing: Promise<void> | undefined;

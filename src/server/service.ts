@@ -158,7 +158,8 @@ export class Service {
   }
 
   /**
-   * The checked items of a stream. Arrays in them are valid until the next is asked for, or in the `memory` given per frame.
+   * The checked items of a stream. Arrays in them are valid until the next is asked for, or in the `memory` given per
+   * frame.
    * @throws as {@link Service.call}
    */
   async *stream(
@@ -178,7 +179,10 @@ export class Service {
       const params = checkAgainst(method.params, request.value, "BAD_ARGUMENT", request.method);
       const signal = AbortSignal.any([options.signal, this.#closing.signal]);
       const { memory } = options;
-      const stream = this.#endpoint.stream(request.method as StreamMethod, params as StreamParams<StreamMethod>, { signal, memory });
+      const stream = this.#endpoint.stream(request.method as StreamMethod, params as StreamParams<StreamMethod>, {
+        signal,
+        memory,
+      });
       const asked = stream[Symbol.asyncIterator]();
       items = asked;
       waits = new BoundedWaits({ signal, timeoutMs: request.timeoutMs });
@@ -205,7 +209,8 @@ export class Service {
   /** Whether the source answers, within 5 s. */
   health(): Promise<Health> {
     const now = performance.now();
-    if (this.#health === undefined || now - this.#health.at > HEALTH_KEPT_MS) this.#health = { at: now, answer: this.#askHealth() };
+    if (this.#health === undefined || now - this.#health.at > HEALTH_KEPT_MS)
+      this.#health = { at: now, answer: this.#askHealth() };
     return this.#health.answer;
   }
 
@@ -221,7 +226,9 @@ export class Service {
     });
     try {
       const options = { timeoutMs: HEALTH_TIMEOUT_MS, signal: this.#closing.signal };
-      const { name } = await bounded("facility.describe", options, () => this.#endpoint.call("facility.describe", {}, options));
+      const { name } = await bounded("facility.describe", options, () =>
+        this.#endpoint.call("facility.describe", {}, options),
+      );
       this.#sourceName = name;
       return { status: "ok", ...state() };
     } catch (error) {
@@ -233,7 +240,11 @@ export class Service {
   /** Gives what is to be called when the request has ended. */
   async #admit(client: Client, request: Request): Promise<(() => void) | undefined> {
     if (this.#closing.signal.aborted) throw serverCloses();
-    if (client.role === null) throw new SaclaError("NOT_AUTHENTICATED", `${show(client.name)} is not a client of this server; give a key or token it knows.`);
+    if (client.role === null)
+      throw new SaclaError(
+        "NOT_AUTHENTICATED",
+        `${show(client.name)} is not a client of this server; give a key or token it knows.`,
+      );
     await this.#limits?.take(client, request.bytes ?? 0);
     return this.#limits?.enter(client);
   }
@@ -245,7 +256,10 @@ export class Service {
     const known = Object.keys(methods);
     const other = methods === calls ? streams : calls;
     const hint = Object.hasOwn(other, name) ? ` It is a ${methods === calls ? "stream" : "call"}.` : "";
-    throw new SaclaError("UNKNOWN_METHOD", `There is no method ${show(name)}; there are ${showList(known, 100)}.${hint}`);
+    throw new SaclaError(
+      "UNKNOWN_METHOD",
+      `There is no method ${show(name)}; there are ${showList(known, 100)}.${hint}`,
+    );
   }
 
   async #ask(request: Request, method: ServedMethod, params: unknown, signal: AbortSignal): Promise<unknown> {
@@ -259,7 +273,9 @@ export class Service {
       const late = new AbortController();
       const both = AbortSignal.any([signal, late.signal]);
       try {
-        answer = await bounded(name, { signal, timeoutMs }, () => endpoint.call(name, params, { signal: both, timeoutMs }));
+        answer = await bounded(name, { signal, timeoutMs }, () =>
+          endpoint.call(name, params, { signal: both, timeoutMs }),
+        );
       } finally {
         late.abort();
       }
@@ -271,9 +287,13 @@ export class Service {
     const { method: name, value, key, timeoutMs } = request;
     try {
       if (client.role !== "control") {
-        throw new SaclaError("NOT_ALLOWED", `${name} changes something, which needs the role control; ${show(client.name)} has the role ${client.role}.`);
+        throw new SaclaError(
+          "NOT_ALLOWED",
+          `${name} changes something, which needs the role control; ${show(client.name)} has the role ${client.role}.`,
+        );
       }
-      if (key === undefined) throw badArgument("key", key, `given: ${name} changes something, and is done once for each key`);
+      if (key === undefined)
+        throw badArgument("key", key, `given: ${name} changes something, and is done once for each key`);
       const params = checkAgainst(method.params, value, "BAD_ARGUMENT", name);
       // What has begun is finished, even when the client goes: with the same key it can learn how it ended.
       const answer = this.#answers.once(client.name, key, name, value, () =>
@@ -301,7 +321,15 @@ export class Service {
 
   async #write(client: Client, { method, value, key }: Request, outcome: string): Promise<void> {
     const { name, role } = client;
-    await this.#audit?.write({ time: new Date().toISOString(), client: name, role, method, value: withoutLease(value), key: key ?? null, outcome });
+    await this.#audit?.write({
+      time: new Date().toISOString(),
+      client: name,
+      role,
+      method,
+      value: withoutLease(value),
+      key: key ?? null,
+      outcome,
+    });
   }
 
   async #writeEnd(client: Client, request: Request, outcome: string): Promise<void> {
@@ -311,14 +339,20 @@ export class Service {
       await this.#write(client, request, outcome);
     } catch (error) {
       // It has been done; refusing the answer would not undo it.
-      this.logger.error({ error: toSaclaError(error).message, method, client: name }, "the audit log could not be written");
+      this.logger.error(
+        { error: toSaclaError(error).message, method, client: name },
+        "the audit log could not be written",
+      );
     }
   }
 
   /** Faults of our own belong in the log; a client's mistake is answered to the client. */
   #logFault(request: Request, failure: SaclaError): void {
     if (failure.code === "INTERNAL")
-      this.logger.error({ method: request.method, error: failure.message, stack: failure.stack }, "a request failed inside the server");
+      this.logger.error(
+        { method: request.method, error: failure.message, stack: failure.stack },
+        "a request failed inside the server",
+      );
   }
 }
 
@@ -328,7 +362,10 @@ function withoutLease(value: unknown): unknown {
   return hasLease ? { ...value, lease: "(hidden)" } : value;
 }
 
-/** What a client is told of a server that closes: to ask again later. CLOSED would say that the client had closed something. */
+/**
+ * What a client is told of a server that closes: to ask again later. CLOSED would say that the client had closed
+ * something.
+ */
 export function serverCloses(cause?: unknown): SaclaError {
   return new SaclaError("UNREACHABLE", "The server is closing.", cause === undefined ? {} : { cause });
 }

@@ -83,7 +83,12 @@ export class Peer {
         this.#open.get(message.id)?.items?.grant(message.credit);
         break;
       case "call":
-        if (this.#admit(message.id, this.#waiting.length < peerLimits.waiting && this.#waitingBytes + bytes <= peerLimits.waitingBytes))
+        if (
+          this.#admit(
+            message.id,
+            this.#waiting.length < peerLimits.waiting && this.#waitingBytes + bytes <= peerLimits.waitingBytes,
+          )
+        )
           this.#begin(message, bytes);
         break;
       case "stream":
@@ -139,11 +144,16 @@ export class Peer {
 
   #admit(id: number, hasRoom: boolean): boolean {
     let refusal: SaclaError | undefined;
-    if (this.#open.has(id)) refusal = new SaclaError("BAD_MESSAGE", `The id ${id} is that of a request that is still open.`);
+    if (this.#open.has(id))
+      refusal = new SaclaError("BAD_MESSAGE", `The id ${id} is that of a request that is still open.`);
     else if (!hasRoom) {
-      refusal = new SaclaError("TOO_MANY_REQUESTS", `${this.client.name} has ${this.#open.size} requests open on this connection; wait for their answers.`, {
-        details: { open: this.#open.size, retryAfterMs: 100 },
-      });
+      refusal = new SaclaError(
+        "TOO_MANY_REQUESTS",
+        `${this.client.name} has ${this.#open.size} requests open on this connection; wait for their answers.`,
+        {
+          details: { open: this.#open.size, retryAfterMs: 100 },
+        },
+      );
     }
     if (refusal === undefined) return true;
     this.refuse(id, refusal);
@@ -174,7 +184,11 @@ export class Peer {
     this.#running++;
     let answer: AnswerMessage;
     try {
-      answer = { kind: "result", id, value: await this.#service.call(this.client, requestOf(message, bytes), { signal: open.stop.signal }) };
+      answer = {
+        kind: "result",
+        id,
+        value: await this.#service.call(this.client, requestOf(message, bytes), { signal: open.stop.signal }),
+      };
     } catch (error) {
       answer = { kind: "error", id, error: toWireError(error) };
     }
@@ -196,8 +210,12 @@ export class Peer {
     const isOpen = (): boolean => this.#open.get(id) === open;
     let last: AnswerMessage;
     try {
-      if (credit > peerLimits.credit) throw new SaclaError("BAD_ARGUMENT", `credit is ${credit}, but must be at most ${peerLimits.credit}.`);
-      const source = this.#service.stream(this.client, requestOf(message, bytes), { signal: stop.signal, memory: items.memory });
+      if (credit > peerLimits.credit)
+        throw new SaclaError("BAD_ARGUMENT", `credit is ${credit}, but must be at most ${peerLimits.credit}.`);
+      const source = this.#service.stream(this.client, requestOf(message, bytes), {
+        signal: stop.signal,
+        memory: items.memory,
+      });
       try {
         while (await items.mayProceed()) {
           const next = await source.next();
@@ -246,7 +264,10 @@ export class Peer {
     try {
       return await this.#send(parts);
     } catch (error) {
-      this.#service.logger.error({ error: toSaclaError(error).message, client: this.client.name }, "an answer could not be sent");
+      this.#service.logger.error(
+        { error: toSaclaError(error).message, client: this.client.name },
+        "an answer could not be sent",
+      );
       return "sent";
     }
   }

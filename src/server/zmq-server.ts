@@ -52,16 +52,24 @@ const HEARTBEAT = { heartbeatInterval: 10_000, heartbeatTimeout: 30_000 };
 export async function serveZmq(service: Service, address: string, options: ZmqServerOptions = {}): Promise<ZmqServer> {
   const { keys, silenceMs = 30_000 } = options;
   asInteger("silenceMs", silenceMs, 1, 3_600_000);
-  if (!/^(tcp|ipc):\/\/./.test(address)) throw badArgument("the ZeroMQ address", address, "tcp://HOST:PORT or ipc:///PATH");
+  if (!/^(tcp|ipc):\/\/./.test(address))
+    throw badArgument("the ZeroMQ address", address, "tcp://HOST:PORT or ipc:///PATH");
   if (keys === undefined && !isLoopback(address)) {
-    throw new SaclaError("NOT_ALLOWED", `${show(address)} can be reached from other computers, which needs keys; make them with: sacla keys new`, {
-      details: { address },
-    });
+    throw new SaclaError(
+      "NOT_ALLOWED",
+      `${show(address)} can be reached from other computers, which needs keys; make them with: sacla keys new`,
+      {
+        details: { address },
+      },
+    );
   }
   const { Router, Reply, Context } = await import("zeromq");
   const context = new Context();
   const gate = keys === undefined ? undefined : new Reply({ context, linger: 0 });
-  const curve = keys === undefined ? {} : { curveServer: true, curveSecretKey: keys.server.secretKey, zapDomain: "sacla", zapEnforceDomain: true };
+  const curve =
+    keys === undefined
+      ? {}
+      : { curveServer: true, curveSecretKey: keys.server.secretKey, zapDomain: "sacla", zapEnforceDomain: true };
   const router = new Router({
     context,
     mandatory: true,
@@ -86,7 +94,9 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
     gate?.close();
     router.close();
     const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-    const why = isTaken ? new Error("another program listens there; stop it or choose another port.", { cause: error }) : error;
+    const why = isTaken
+      ? new Error("another program listens there; stop it or choose another port.", { cause: error })
+      : error;
     throw toSaclaError(why, "UNREACHABLE", `${show(address)} cannot be taken`);
   }
   return new RoutedServer(router, context, service, keys, silenceMs, () => gate?.close());
@@ -109,11 +119,13 @@ async function guard(
   for await (const [version, request, , address, , mechanism, publicKey] of gate) {
     let client: Client | null = null;
     try {
-      if (mechanism?.toString() === "CURVE" && publicKey?.length === 32) client = keys.clientOfCurve(keyText(publicKey));
+      if (mechanism?.toString() === "CURVE" && publicKey?.length === 32)
+        client = keys.clientOfCurve(keyText(publicKey));
     } catch (error) {
       service.logger.error({ error: toSaclaError(error).message }, "the keys could not be read");
     }
-    if (client === null) service.logger.warn({ address: address?.toString() }, "a client with an unknown key was refused");
+    if (client === null)
+      service.logger.warn({ address: address?.toString() }, "a client with an unknown key was refused");
     const verdict = client === null ? ["400", "unknown key", ""] : ["200", "OK", client.name];
     await gate.send([version ?? "1.0", request ?? "", ...verdict, ""]);
   }
@@ -135,7 +147,14 @@ class RoutedServer implements ZmqServer {
   #flushing: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(router: Router, context: Context, service: Service, keys: CurveKeys | undefined, silenceMs: number, closeGate: () => void) {
+  constructor(
+    router: Router,
+    context: Context,
+    service: Service,
+    keys: CurveKeys | undefined,
+    silenceMs: number,
+    closeGate: () => void,
+  ) {
     this.#router = router;
     this.#context = context;
     this.#service = service;
@@ -172,7 +191,8 @@ class RoutedServer implements ZmqServer {
         if (routingId !== undefined) this.#take(routingId, parts);
       }
     } catch (error) {
-      if (!this.#isClosed) this.#service.logger.error({ error: toSaclaError(error).message }, "the ZeroMQ server cannot receive any more");
+      if (!this.#isClosed)
+        this.#service.logger.error({ error: toSaclaError(error).message }, "the ZeroMQ server cannot receive any more");
     }
   }
 
@@ -219,7 +239,10 @@ class RoutedServer implements ZmqServer {
       try {
         return keys.clientOfCurve(publicKey) ?? revokedClient;
       } catch (error) {
-        this.#service.logger.error({ error: toSaclaError(error).message }, "the keys cannot be read, so nobody is let in");
+        this.#service.logger.error(
+          { error: toSaclaError(error).message },
+          "the keys cannot be read, so nobody is let in",
+        );
         return revokedClient;
       }
     };
@@ -266,7 +289,10 @@ class RoutedServer implements ZmqServer {
         if (peer.silence > 1) this.#peers.delete(routingId);
       } else if (peer.silence > WATCHES || peer.stuck > WATCHES) {
         const reason = peer.silence > WATCHES ? "has fallen silent" : "does not take its answers";
-        this.#service.logger.warn({ client: peer.client.name, open: peer.openCount }, `a client ${reason}; what it had open has been ended`);
+        this.#service.logger.warn(
+          { client: peer.client.name, open: peer.openCount },
+          `a client ${reason}; what it had open has been ended`,
+        );
         peer.end(new SaclaError("TIMEOUT", `The client ${reason}.`));
         this.#peers.delete(routingId);
         this.#blocked.delete(peer);

@@ -8,6 +8,14 @@ export { imagesOf, type SensorStack } from "./citius/arrays.ts";
 export type { CtdapyXfel } from "./citius/ctdapy.ts";
 export type { CollectedData, CtolpyXfel, OnlineCtrlBuffer } from "./citius/ctolpy.ts";
 export type { CtrlBuffer } from "./citius/ctrl-buffer.ts";
-export { type FrameSpec, type MissingPolicy, type PixelMemory, type RunRef, type Shot, Shots, type ShotsOptions } from "./shots.ts";
+export {
+  type FrameSpec,
+  type MissingPolicy,
+  type PixelMemory,
+  type RunRef,
+  type Shot,
+  Shots,
+  type ShotsOptions,
+} from "./shots.ts";
 export { St } from "./st.ts";
 export { StorageBuffer, StorageReader } from "./storage.ts";

@@ -51,17 +51,32 @@ export interface ShotsOptions {
 export interface Shot {
   readonly tag: number;
   /**
-   * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is **reused for the next shot**: copy what must
-   * live longer, or pass `out`. An id is absent only under the policy `"partial"`.
+   * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is
+   * **reused for the next shot**: copy what must live longer, or pass `out`. An id is absent only under the policy
+   * `"partial"`.
    */
   readonly images: Readonly<Record<string, RawImage>>;
-  /** A 0-D value of this shot: a number with its unit, or the reason why there is none. @throws BAD_ARGUMENT when the signal was not asked for */
+  /**
+   * A 0-D value of this shot: a number with its unit, or the reason why there is none.
+   * @throws BAD_ARGUMENT when the signal was not asked for
+   */
   value(equipId: string): SyncValue;
   /** The same as a bare number, NaN where there is none. */
   number(equipId: string): number;
 }
 
-const optionNames = ["run", "detectors", "signals", "tags", "roi", "missing", "prefetch", "out", "signal", "timeoutMs"] as const;
+const optionNames = [
+  "run",
+  "detectors",
+  "signals",
+  "tags",
+  "roi",
+  "missing",
+  "prefetch",
+  "out",
+  "signal",
+  "timeoutMs",
+] as const;
 /** 0-D values are fetched for this many shots at a time. */
 const SIGNAL_BLOCK = 1000;
 
@@ -99,7 +114,8 @@ export class Shots implements AsyncIterable<Shot> {
     asInteger("prefetch", options.prefetch ?? 2, 0, 1000);
     this.#endpoint = endpoint;
     this.#options = options;
-    if (options.tags !== undefined) this.#tags = options.tags instanceof TagList ? options.tags.values : asTags(options.tags);
+    if (options.tags !== undefined)
+      this.#tags = options.tags instanceof TagList ? options.tags.values : asTags(options.tags);
   }
 
   /** The account of the last loop: every tag asked for is used, or dropped with a reason. */
@@ -124,7 +140,9 @@ export class Shots implements AsyncIterable<Shot> {
     const { detIds, options } = await this.#plan(await this.#resolveTags());
     const specs: FrameSpec[] = [];
     for (const detId of detIds) {
-      const info = await asApiError(APIError, () => this.#endpoint.call("st.readDetectorInfo", { bl, run, detId }, options));
+      const info = await asApiError(APIError, () =>
+        this.#endpoint.call("st.readDetectorInfo", { bl, run, detId }, options),
+      );
       const [rows, columns] = roi === undefined ? [info.ysize, info.xsize] : roiShape(roi);
       specs.push({ detId, rows, columns, type: info.pixelType ?? "float32" });
     }
@@ -150,9 +168,13 @@ export class Shots implements AsyncIterable<Shot> {
         throwIfAborted(this.#options.signal);
         const [gap] = read.missing;
         if (gap !== undefined && this.#options.missing === "error") {
-          throw new APIError("FRAME_MISSING", `${gap.detId} has no image for tag ${read.tag} of run ${this.#options.run.run}.`, {
-            details: { ...gap, tag: read.tag },
-          });
+          throw new APIError(
+            "FRAME_MISSING",
+            `${gap.detId} has no image for tag ${read.tag} of run ${this.#options.run.run}.`,
+            {
+              details: { ...gap, tag: read.tag },
+            },
+          );
         }
         settled++;
         if (gap !== undefined && this.#options.missing !== "partial") {
@@ -172,10 +194,15 @@ export class Shots implements AsyncIterable<Shot> {
     const { run, tags, signal } = this.#options;
     const { bl, run: number } = run;
     if (this.#tags === undefined) {
-      this.#tags = await asApiError(APIError, () => this.#endpoint.call("db.readTaglistByrun", { bl, run: number }, { signal }));
+      this.#tags = await asApiError(APIError, () =>
+        this.#endpoint.call("db.readTaglistByrun", { bl, run: number }, { signal }),
+      );
     } else if (tags instanceof TagList) {
-      const hightag = await asApiError(APIError, () => this.#endpoint.call("db.readHightagnumber", { bl, run: number }, { signal }));
-      if (tags.hightag !== hightag) throw badArgument("tags.hightag", tags.hightag, `${hightag}, the HighTag of run ${number}`);
+      const hightag = await asApiError(APIError, () =>
+        this.#endpoint.call("db.readHightagnumber", { bl, run: number }, { signal }),
+      );
+      if (tags.hightag !== hightag)
+        throw badArgument("tags.hightag", tags.hightag, `${hightag}, the HighTag of run ${number}`);
     }
     return this.#tags;
   }
@@ -190,7 +217,8 @@ export class Shots implements AsyncIterable<Shot> {
       const groups = groupDetectors(await ask(() => this.#endpoint.call("db.readDetidlist", { bl, run }, options)));
       for (const id of detectors) detIds.push(...(groups.find((group) => group.id === id)?.sensors ?? [id]));
     }
-    const hightag = signals.length === 0 ? 0 : await ask(() => this.#endpoint.call("db.readHightagnumber", { bl, run }, options));
+    const hightag =
+      signals.length === 0 ? 0 : await ask(() => this.#endpoint.call("db.readHightagnumber", { bl, run }, options));
     return { bl, run, detIds, signals: [...signals], tags, hightag, options };
   }
 
@@ -208,11 +236,14 @@ export class Shots implements AsyncIterable<Shot> {
     const ring = Array.from({ length: this.depth }, () => new Slot(plan.signals, memory));
     let columns: Column[] = [];
     let index = 0;
-    const frames = this.#frames(plan, stop, (detId, length, type) => at(ring, index).memoryFor(detId, length, type))[Symbol.asyncIterator]();
+    const frames = this.#frames(plan, stop, (detId, length, type) => at(ring, index).memoryFor(detId, length, type))[
+      Symbol.asyncIterator
+    ]();
     try {
       for (const tag of plan.tags) {
         const inBlock = index % SIGNAL_BLOCK;
-        if (plan.signals.length > 0 && inBlock === 0) columns = await this.#columns(plan, plan.tags.slice(index, index + SIGNAL_BLOCK));
+        if (plan.signals.length > 0 && inBlock === 0)
+          columns = await this.#columns(plan, plan.tags.slice(index, index + SIGNAL_BLOCK));
         const slot = at(ring, index);
         const shot = await frames.next();
         if (shot.done === true || shot.value.tag !== tag) {
@@ -237,7 +268,11 @@ export class Shots implements AsyncIterable<Shot> {
       return;
     }
     const signal = options.signal === undefined ? stop : AbortSignal.any([options.signal, stop]);
-    const stream = this.#endpoint.stream("st.frames", { bl, run, detIds, tags, roi: this.#roi() }, { ...options, signal, memory });
+    const stream = this.#endpoint.stream(
+      "st.frames",
+      { bl, run, detIds, tags, roi: this.#roi() },
+      { ...options, signal, memory },
+    );
     const items = stream[Symbol.asyncIterator]();
     try {
       for (;;) {
@@ -256,7 +291,9 @@ export class Shots implements AsyncIterable<Shot> {
   }
 
   async #columns(plan: Plan, tags: Uint32Array): Promise<Column[]> {
-    return await asApiError(APIError, () => this.#endpoint.call("db.readColumns", { equipIds: plan.signals, hightag: plan.hightag, tags }, plan.options));
+    return await asApiError(APIError, () =>
+      this.#endpoint.call("db.readColumns", { equipIds: plan.signals, hightag: plan.hightag, tags }, plan.options),
+    );
   }
 }
 
@@ -305,14 +342,16 @@ class Slot implements Shot {
     this.tag = shot.tag;
     this.missing = shot.missing;
     this.images = {};
-    for (const { detId, shape, data } of shot.frames) this.images[detId] = asImage(this.#own(detId, data), shape[0], shape[1]);
+    for (const { detId, shape, data } of shot.frames)
+      this.images[detId] = asImage(this.#own(detId, data), shape[0], shape[1]);
     this.#columns = columns;
     this.#row = row;
   }
 
   value(equipId: string): SyncValue {
     const column = this.#columns[this.#signals.indexOf(equipId)];
-    if (column === undefined) throw badArgument("signal", equipId, `one of those asked for: ${this.#signals.join(", ") || "none"}`);
+    if (column === undefined)
+      throw badArgument("signal", equipId, `one of those asked for: ${this.#signals.join(", ") || "none"}`);
     return entryOf(column, this.#row);
   }
 
@@ -325,7 +364,8 @@ class Slot implements Shot {
   moveTo(out: Readonly<Record<string, Pixels>>): void {
     for (const [detId, image] of Object.entries(this.images)) {
       const memory = out[detId];
-      if (memory === undefined) throw badArgument("out", Object.keys(out), `memory for each sensor asked for, also ${detId}`);
+      if (memory === undefined)
+        throw badArgument("out", Object.keys(out), `memory for each sensor asked for, also ${detId}`);
       const [rows, columns] = shapeOf(detId, image);
       const moved = asImage(memory, rows, columns);
       memory.set(image.data);

@@ -19,7 +19,8 @@ export class StorageReader {
   constructor(endpoint: Endpoint, detId: string, bl: number, runs: readonly number[]) {
     this.detId = asText("detID", detId);
     this.bl = asInteger("bl", bl);
-    if (!Array.isArray(runs) || runs.length === 0) throw badArgument("runs", runs, "a list of run numbers, such as [run]");
+    if (!Array.isArray(runs) || runs.length === 0)
+      throw badArgument("runs", runs, "a list of run numbers, such as [run]");
     this.runs = runs.map((run, i) => asInteger(`runs[${i}]`, run));
     this.#endpoint = endpoint;
   }
@@ -30,10 +31,16 @@ export class StorageReader {
    * @throws APIError with code FRAME_MISSING, TAG_OUTSIDE_RUN, UNKNOWN_DETECTOR, UNKNOWN_RUN or RUN_NOT_READY
    */
   async collect(buffer: StorageBuffer, tag: number, options: CallOptions = {}): Promise<number> {
-    if (buffer.reader !== this) throw new SaclaError("BAD_ARGUMENT", "The buffer belongs to another reader; make one with new StorageBuffer(reader).");
+    if (buffer.reader !== this)
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        "The buffer belongs to another reader; make one with new StorageBuffer(reader).",
+      );
     asInteger("tag", tag, 0, MAX_TAG);
     const { detId, bl, runs } = this;
-    const collected = await asApiError(APIError, () => this.#endpoint.call("st.collect", { detId, bl, runs: [...runs], tag }, options));
+    const collected = await asApiError(APIError, () =>
+      this.#endpoint.call("st.collect", { detId, bl, runs: [...runs], tag }, options),
+    );
     buffer.fill(collected);
     return collected.tag;
   }

@@ -19,13 +19,20 @@ function unknownMethod(method: string, known: string[]): SaclaError {
 }
 
 /** `value` if it follows the schema. @throws `code`, naming the first part that does not */
-export function checkAgainst<S extends v.GenericSchema>(schema: S, value: unknown, code: ErrorCode, where: string): v.InferOutput<S> {
+export function checkAgainst<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+  code: ErrorCode,
+  where: string,
+): v.InferOutput<S> {
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
   const path = v.getDotPath(issue);
   const what = path === null ? where : `${path} of ${where}`;
-  throw new SaclaError(code, `${what} is ${show(issue.input)}, but must be ${allowedBy(issue)}.`, { details: { where, path, value: show(issue.input) } });
+  throw new SaclaError(code, `${what} is ${show(issue.input)}, but must be ${allowedBy(issue)}.`, {
+    details: { where, path, value: show(issue.input) },
+  });
 }
 
 function allowedBy(issue: v.BaseIssue<unknown>): string {

@@ -29,17 +29,30 @@ const reconstInfo = v.strictObject({
 /** The dictionary of `read_reconstinfo`: µm from the beam, degrees. */
 export type ReconstInfo = v.InferOutput<typeof reconstInfo>;
 
-const masks = v.strictObject({ shape: v.tuple([whole(0, MOST_SENSORS), whole(1, 65_536), whole(1, 65_536)]), data: bytes });
+const masks = v.strictObject({
+  shape: v.tuple([whole(0, MOST_SENSORS), whole(1, 65_536), whole(1, 65_536)]),
+  data: bytes,
+});
 
-const row = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string, python: string, note?: string) =>
-  ({ params, result, changes: false, meaning, python, ...(note === undefined ? {} : { note }) }) as const;
+const row = <P extends v.GenericSchema, R extends v.GenericSchema>(
+  params: P,
+  result: R,
+  meaning: string,
+  python: string,
+  note?: string,
+) => ({ params, result, changes: false, meaning, python, ...(note === undefined ? {} : { note }) }) as const;
 
 /**
  * The rows of the method table that only CITIUS detectors need. Images and tags are asked for as those of any detector:
  * `st.frames`, `st.collect`, `st.readDetectorInfo`, `db.readTaglistBydetid`, with the long names of the sensors.
  */
 export const citiusMethods = {
-  "citius.getApiVersion": row(v.strictObject({}), text, "Version of what answers for CITIUS.", "ctdapy_xfel.get_api_version()"),
+  "citius.getApiVersion": row(
+    v.strictObject({}),
+    text,
+    "Version of what answers for CITIUS.",
+    "ctdapy_xfel.get_api_version()",
+  ),
   "citius.getRunstatus": row(
     v.strictObject(ofRun),
     runStatus,

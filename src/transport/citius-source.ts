@@ -1,5 +1,11 @@
 import { SaclaError, showList } from "../core/errors.ts";
-import { CITIUS_SIZE, type CitiusMethod, type CitiusRunStatus, type CitiusSensor, type ReconstInfo } from "./citius-methods.ts";
+import {
+  CITIUS_SIZE,
+  type CitiusMethod,
+  type CitiusRunStatus,
+  type CitiusSensor,
+  type ReconstInfo,
+} from "./citius-methods.ts";
 import type { CallParams, CallResult } from "./methods.ts";
 
 type Answer<T> = T | Promise<T>;
@@ -48,7 +54,8 @@ export function citiusHandlers(parts: CitiusParts): Handlers {
       const { bl, run, sensorIds } = params;
       const { xsize, ysize } = CITIUS_SIZE;
       const data = new Uint8Array(sensorIds.length * ysize * xsize);
-      for (const [i, id] of sensorIds.entries()) await citius.readBadpixelMask(bl, run, id, data.subarray(i * ysize * xsize, (i + 1) * ysize * xsize));
+      for (const [i, id] of sensorIds.entries())
+        await citius.readBadpixelMask(bl, run, id, data.subarray(i * ysize * xsize, (i + 1) * ysize * xsize));
       return { shape: [sensorIds.length, ysize, xsize], data };
     },
     "citius.readReconstinfo": async (params) => {
@@ -69,21 +76,37 @@ function present({ name, citius }: CitiusParts): CitiusSource {
 }
 
 /** @throws UNKNOWN_DETECTOR when the run has not all of the sensors */
-async function checkSensors(citius: CitiusSource, { bl, run, sensorIds }: { bl: number; run: number; sensorIds: readonly number[] }): Promise<void> {
+async function checkSensors(
+  citius: CitiusSource,
+  { bl, run, sensorIds }: { bl: number; run: number; sensorIds: readonly number[] },
+): Promise<void> {
   const known = (await citius.sensors(bl, run)).map((sensor) => sensor.sensorId);
   const unknown = sensorIds.find((id) => !known.includes(id));
   if (unknown === undefined) return;
-  throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run} of beamline ${bl} has no CITIUS sensor ${unknown}; it has ${showList(known, 80)}.`, {
-    details: { bl, run, sensorId: unknown, known },
-  });
+  throw new SaclaError(
+    "UNKNOWN_DETECTOR",
+    `Run ${run} of beamline ${bl} has no CITIUS sensor ${unknown}; it has ${showList(known, 80)}.`,
+    {
+      details: { bl, run, sensorId: unknown, known },
+    },
+  );
 }
 
 /** @throws RUN_NOT_READY when one of the detectors is a CITIUS sensor whose images are still being calibrated */
-export async function checkCalibrated(citius: CitiusSource | undefined, bl: number, run: number, detIds: readonly string[]): Promise<void> {
+export async function checkCalibrated(
+  citius: CitiusSource | undefined,
+  bl: number,
+  run: number,
+  detIds: readonly string[],
+): Promise<void> {
   if (citius === undefined || (await citius.runStatus(bl, run)) !== "wait-calib") return;
   const sensors = await citius.sensors(bl, run);
   if (!sensors.some(({ detId }) => detIds.includes(detId))) return;
-  throw new SaclaError("RUN_NOT_READY", `The CITIUS images of run ${run} of beamline ${bl} are still being calibrated. Ask again in some minutes.`, {
-    details: { bl, run, status: "wait-calib" },
-  });
+  throw new SaclaError(
+    "RUN_NOT_READY",
+    `The CITIUS images of run ${run} of beamline ${bl} are still being calibrated. Ask again in some minutes.`,
+    {
+      details: { bl, run, status: "wait-calib" },
+    },
+  );
 }

@@ -81,7 +81,11 @@ export function encodeMessage(message: Message): Uint8Array[] {
     // Plain loops here and below: this runs for every shot, and what it leaves behind is what the collector has to do.
     const plain: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
-      if (isReserved(key)) throw new SaclaError("BAD_MESSAGE", `The key ${key} cannot travel: it belongs to the wire form or to the language.`);
+      if (isReserved(key))
+        throw new SaclaError(
+          "BAD_MESSAGE",
+          `The key ${key} cannot travel: it belongs to the wire form or to the language.`,
+        );
       plain[key] = replace((value as Record<string, unknown>)[key]);
     }
     return plain;
@@ -106,7 +110,10 @@ export function decodeMessage(parts: readonly Uint8Array[], options: { copy: boo
   }
   if (!isRecord(header) || header["sacla"] !== WIRE_VERSION) {
     const version = isRecord(header) ? JSON.stringify(header["sacla"]) : "none";
-    throw new SaclaError("BAD_MESSAGE", `A message has wire version ${version}, but this program speaks ${WIRE_VERSION}.`);
+    throw new SaclaError(
+      "BAD_MESSAGE",
+      `A message has wire version ${version}, but this program speaks ${WIRE_VERSION}.`,
+    );
   }
   const used = new Set<number>();
   let depth = 0;
@@ -134,11 +141,15 @@ export function decodeMessage(parts: readonly Uint8Array[], options: { copy: boo
     return record;
   };
   const message = checkMessage(revive(header));
-  if (used.size !== frames.length) throw new SaclaError("BAD_MESSAGE", `A message has ${frames.length} frames, but its header uses ${used.size}.`);
+  if (used.size !== frames.length)
+    throw new SaclaError("BAD_MESSAGE", `A message has ${frames.length} frames, but its header uses ${used.size}.`);
   return message;
 }
 
-/** Keys that carry no value of their own: those of the wire form, and the one by which a message could reach into the program. */
+/**
+ * Keys that carry no value of their own: those of the wire form, and the one by which a message could reach into the
+ * program.
+ */
 function isReserved(key: string): boolean {
   return key.startsWith("$") || key === "__proto__";
 }
@@ -152,9 +163,13 @@ function numberOf(ref: object): number {
 function arrayOf(ref: object, frames: readonly Uint8Array[], used: Set<number>, copy: boolean): WireArray {
   const { $frame, dtype } = ref as { $frame: unknown; dtype?: unknown };
   const bytes = typeof $frame === "number" ? frames[$frame] : undefined;
-  const Type = typeof dtype === "string" && Object.hasOwn(numberArrays, dtype) ? numberArrays[dtype as Dtype] : undefined;
+  const Type =
+    typeof dtype === "string" && Object.hasOwn(numberArrays, dtype) ? numberArrays[dtype as Dtype] : undefined;
   if (bytes === undefined || Type === undefined || bytes.byteLength % Type.BYTES_PER_ELEMENT !== 0) {
-    throw new SaclaError("BAD_MESSAGE", `A message refers to frame ${String($frame)} of type ${String(dtype)}, which is not there or has another size.`);
+    throw new SaclaError(
+      "BAD_MESSAGE",
+      `A message refers to frame ${String($frame)} of type ${String(dtype)}, which is not there or has another size.`,
+    );
   }
   used.add($frame as number);
   const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0;
@@ -173,9 +188,23 @@ function checkMessage(header: unknown): Message {
   const id = (): number => whole(header, "id", 0);
   switch (kind) {
     case "call":
-      return { kind, id: id(), method: name(header, "method"), value: parameters(header), ...timeout(header), ...key(header) };
+      return {
+        kind,
+        id: id(),
+        method: name(header, "method"),
+        value: parameters(header),
+        ...timeout(header),
+        ...key(header),
+      };
     case "stream":
-      return { kind, id: id(), method: name(header, "method"), value: parameters(header), credit: whole(header, "credit", 1), ...timeout(header) };
+      return {
+        kind,
+        id: id(),
+        method: name(header, "method"),
+        value: parameters(header),
+        credit: whole(header, "credit", 1),
+        ...timeout(header),
+      };
     case "credit":
       return { kind, id: id(), credit: whole(header, "credit", 1) };
     case "cancel":
@@ -229,13 +258,16 @@ function answer(header: Record<string, unknown>): unknown {
 }
 
 function badField(field: string, value: unknown, allowed: string): SaclaError {
-  return new SaclaError("BAD_MESSAGE", `${field} of a message is ${show(value)}, but must be ${allowed}.`, { details: { field, value: show(value) } });
+  return new SaclaError("BAD_MESSAGE", `${field} of a message is ${show(value)}, but must be ${allowed}.`, {
+    details: { field, value: show(value) },
+  });
 }
 
 function checkError(error: unknown): WireError {
   if (!isRecord(error)) throw badField("error", error, "an object with code, message and details");
   const { code, message, details = {} } = error;
-  if (typeof code !== "string" || typeof message !== "string") throw badField("error", error, "an object with code, message and details");
+  if (typeof code !== "string" || typeof message !== "string")
+    throw badField("error", error, "an object with code, message and details");
   // A newer server may know codes this client does not.
   const known = Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : "INTERNAL";
   return { code: known, message, details };

@@ -33,13 +33,28 @@ export const deviceInfo = v.variant("kind", [
   }),
 ]);
 
-const reading = v.strictObject({ device: text, state: v.picklist(["ready", "moving", "locked", "fault"]), value, why: v.string() });
-const runState = v.strictObject({ run: count, state: v.picklist(["ready", "running", "paused", "stopping", "fault"]), shots: count });
+const reading = v.strictObject({
+  device: text,
+  state: v.picklist(["ready", "moving", "locked", "fault"]),
+  value,
+  why: v.string(),
+});
+const runState = v.strictObject({
+  run: count,
+  state: v.picklist(["ready", "running", "paused", "stopping", "fault"]),
+  shots: count,
+});
 const runRequest = { comment: v.string(), detectors: v.pipe(v.array(text), v.readonly()), shots: count };
 const milliseconds = v.pipe(v.number(), v.minValue(0));
 const holder = v.strictObject({ name: text, reason: text, sinceMs: milliseconds, expiresMs: milliseconds });
 
-const row = <P extends v.GenericSchema, R extends v.GenericSchema, C extends boolean>(params: P, result: R, changes: C, meaning: string, note?: string) => ({
+const row = <P extends v.GenericSchema, R extends v.GenericSchema, C extends boolean>(
+  params: P,
+  result: R,
+  changes: C,
+  meaning: string,
+  note?: string,
+) => ({
   params,
   result,
   changes,
@@ -64,7 +79,12 @@ export const controlMethods = {
   ),
   "ec.stop": row(v.strictObject({ bl, axis: text }), nothing, true, "Stops an axis with its ramp.", "Needs no lease."),
   "ec.preset": row(v.strictObject({ bl, lease, axis: text, pulses }), nothing, true, "Redefines the present position."),
-  "ec.setSpeed": row(v.strictObject({ bl, lease, axis: text, pulsesPerSecond: v.number() }), nothing, true, "Sets the speed of later moves."),
+  "ec.setSpeed": row(
+    v.strictObject({ bl, lease, axis: text, pulsesPerSecond: v.number() }),
+    nothing,
+    true,
+    "Sets the speed of later moves.",
+  ),
   "ec.setShutter": row(
     v.strictObject({ bl, lease: v.nullable(lease), shutter: text, open: v.boolean() }),
     nothing,
@@ -73,22 +93,51 @@ export const controlMethods = {
     "Closing needs no lease.",
   ),
   "ec.set": row(v.strictObject({ bl, lease, setting: text, value }), nothing, true, "Puts a setting on a value."),
-  "ec.startRun": row(v.strictObject({ bl, lease, ...runRequest }), v.strictObject({ run: count }), true, "Starts a run.", "`shots` 0: until it is stopped."),
+  "ec.startRun": row(
+    v.strictObject({ bl, lease, ...runRequest }),
+    v.strictObject({ run: count }),
+    true,
+    "Starts a run.",
+    "`shots` 0: until it is stopped.",
+  ),
   "ec.pauseRun": row(v.strictObject({ bl }), nothing, true, "Pauses the run.", "Needs no lease."),
   "ec.resumeRun": row(v.strictObject({ bl, lease }), nothing, true, "Takes a paused run up again."),
   "ec.stopRun": row(v.strictObject({ bl, lease }), nothing, true, "Ends the run."),
   "ec.runState": row(v.strictObject({ bl }), runState, false, "The run that is on, or was last."),
-  "ec.beam": row(v.strictObject({ bl }), v.strictObject({ on: v.boolean(), why: v.string() }), false, "Whether X-rays can reach the hutch, and if not why."),
+  "ec.beam": row(
+    v.strictObject({ bl }),
+    v.strictObject({ on: v.boolean(), why: v.string() }),
+    false,
+    "Whether X-rays can reach the hutch, and if not why.",
+  ),
   "lease.take": row(
-    v.strictObject({ bl, name: text, reason: text, ttlMs: v.pipe(v.number(), v.integer(), v.minValue(LEASE_TTL_MS.min), v.maxValue(LEASE_TTL_MS.max)) }),
-    v.strictObject({ lease, previous: v.nullable(v.strictObject({ name: text, reason: text, how: text, done: v.array(v.string()) })) }),
+    v.strictObject({
+      bl,
+      name: text,
+      reason: text,
+      ttlMs: v.pipe(v.number(), v.integer(), v.minValue(LEASE_TTL_MS.min), v.maxValue(LEASE_TTL_MS.max)),
+    }),
+    v.strictObject({
+      lease,
+      previous: v.nullable(v.strictObject({ name: text, reason: text, how: text, done: v.array(v.string()) })),
+    }),
     true,
     "Takes the control of a beamline for `ttlMs`.",
     "`previous`: whose lease ended before, how, and what was done then to leave the beamline safe.",
   ),
   // It changes nothing at the facility, so that heartbeats do not fill the audit log; the secret is the permission.
-  "lease.renew": row(v.strictObject({ bl, lease }), nothing, false, "The heartbeat: the lease holds for its `ttlMs` from now."),
-  "lease.release": row(v.strictObject({ bl, lease }), nothing, true, "Gives the control back; axes still moving are stopped, all else stays as it is."),
+  "lease.renew": row(
+    v.strictObject({ bl, lease }),
+    nothing,
+    false,
+    "The heartbeat: the lease holds for its `ttlMs` from now.",
+  ),
+  "lease.release": row(
+    v.strictObject({ bl, lease }),
+    nothing,
+    true,
+    "Gives the control back; axes still moving are stopped, all else stays as it is.",
+  ),
   "lease.holder": row(
     v.strictObject({ bl }),
     v.nullable(holder),

@@ -35,8 +35,8 @@ export class ImageBuffer<Reader> {
   }
 
   /**
-   * The dictionary of `read_det_info`: µm, degrees, e⁻/ADU; geometry keys in both spellings (`mp_posx`, `mp_pos_x`), with
-   * `run_number` and `tag_number` of the image.
+   * The dictionary of `read_det_info`: µm, degrees, e⁻/ADU; geometry keys in both spellings (`mp_posx`, `mp_pos_x`),
+   * with `run_number` and `tag_number` of the image.
    */
   readDetInfo(index = 0): DetInfoDict {
     const { info, run, tag } = this.#at(index);
@@ -44,7 +44,8 @@ export class ImageBuffer<Reader> {
   }
 
   #at(index: number): Collected {
-    if (this.#collected === undefined) throw new SaclaError("BAD_ARGUMENT", "The buffer is empty: await reader.collect(buffer, tag) first.");
+    if (this.#collected === undefined)
+      throw new SaclaError("BAD_ARGUMENT", "The buffer is empty: await reader.collect(buffer, tag) first.");
     asInteger("index", index, 0, 0);
     return this.#collected;
   }

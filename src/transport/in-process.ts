@@ -31,10 +31,17 @@ class InProcess implements Endpoint {
     this.#inner = inner;
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     this.#checkOpen(method);
     const { params: paramsSchema, result: resultSchema } = callMethods[checkCallMethod(method)];
-    const request = travel({ kind: "call", id: 0, method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) }, true);
+    const request = travel(
+      { kind: "call", id: 0, method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) },
+      true,
+    );
     const answer = await bounded(method, options, async () => {
       try {
         const result = await this.#inner.call(method, payload(request) as CallParams<M>, options);
@@ -47,17 +54,27 @@ class InProcess implements Endpoint {
     return checkAgainst(resultSchema, payload(answer), "BAD_MESSAGE", `the answer to ${method}`) as CallResult<M>;
   }
 
-  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
+  async *stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamItem<M>, void, undefined> {
     this.#checkOpen(method);
     const { params: paramsSchema, result: itemSchema } = streamMethods[checkStreamMethod(method)];
-    const request = travel({ kind: "stream", id: 0, credit: 1, method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) }, true);
+    const request = travel(
+      { kind: "stream", id: 0, credit: 1, method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) },
+      true,
+    );
     const items = this.#inner.stream(method, payload(request) as StreamParams<M>, options)[Symbol.asyncIterator]();
     const waits = new BoundedWaits(options);
     // Made once: this runs for every shot.
     const take = async (): Promise<Message> => {
       try {
         const next = await items.next();
-        return travel(next.done === true ? { kind: "end", id: 0 } : { kind: "item", id: 0, seq: 0, value: next.value }, false);
+        return travel(
+          next.done === true ? { kind: "end", id: 0 } : { kind: "item", id: 0, seq: 0, value: next.value },
+          false,
+        );
       } catch (error) {
         return travel({ kind: "error", id: 0, error: toWireError(error) }, true);
       }

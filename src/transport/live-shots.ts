@@ -3,7 +3,15 @@ import { badArgument } from "../core/guards.ts";
 import { type Column, STATUS_MISSING } from "../core/syncdb.ts";
 import type { StreamOptions } from "./endpoint.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { type ImageState, type LiveParts, type LiveSource, LONGEST_STRETCH, LOOK_SECONDS, liveDetectorInfo, whileOpen } from "./live-source.ts";
+import {
+  type ImageState,
+  type LiveParts,
+  type LiveSource,
+  LONGEST_STRETCH,
+  LOOK_SECONDS,
+  liveDetectorInfo,
+  whileOpen,
+} from "./live-source.ts";
 import { type Frame, type LiveItem, STATUS_LATE, type StreamParams } from "./methods.ts";
 
 type Answer<T> = T | Promise<T>;
@@ -17,16 +25,21 @@ export interface LiveShotsParts extends LiveParts {
 }
 
 /**
- * Answers `live.shots`. A shot is **settled**, ready to be given, when every image and value has come, or will not come,
- * or `maxWaitMs` have passed. Under "every" the oldest settled shot is next, under "newest" the newest, and those between
- * are skipped. What falls out of the source's memory before it is taken is a gap, `data-gone`.
+ * Answers `live.shots`. A shot is **settled**, ready to be given, when every image and value has come, or will not
+ * come, or `maxWaitMs` have passed. Under "every" the oldest settled shot is next, under "newest" the newest, and those
+ * between are skipped. What falls out of the source's memory before it is taken is a gap, `data-gone`.
  */
-export async function* liveShots(parts: LiveShotsParts, params: Params, options: StreamOptions): AsyncGenerator<LiveItem, void, undefined> {
+export async function* liveShots(
+  parts: LiveShotsParts,
+  params: Params,
+  options: StreamOptions,
+): AsyncGenerator<LiveItem, void, undefined> {
   const { live } = parts;
   const { bl, limit } = params;
   for (const equipId of params.signals) await parts.newestTag(equipId);
   const readers: FrameReader[] = [];
-  for (const detId of params.detIds) readers.push(new FrameReader(await liveDetectorInfo(parts, bl, detId), params.roi, options.memory));
+  for (const detId of params.detIds)
+    readers.push(new FrameReader(await liveDetectorInfo(parts, bl, detId), params.roi, options.memory));
   const follower = await Follower.begin(parts, params);
   for (let given = 0; given !== limit; given++) {
     const tag = await whileOpen(parts, "live.shots", options, (signal) => follower.next(signal));
@@ -34,14 +47,30 @@ export async function* liveShots(parts: LiveShotsParts, params: Params, options:
       const gaps = follower.takeGaps();
       const none = { values: new Float64Array(0), status: new Uint8Array(0), units: [] };
       if (gaps.length > 0)
-        yield { hightag: follower.hightag, tag, run: follower.run ?? 0, time: live.now(), latencyMs: 0, frames: [], missing: [], signals: none, gaps };
+        yield {
+          hightag: follower.hightag,
+          tag,
+          run: follower.run ?? 0,
+          time: live.now(),
+          latencyMs: 0,
+          frames: [],
+          missing: [],
+          signals: none,
+          gaps,
+        };
       return;
     }
     yield await readShot(parts, params, readers, follower, tag);
   }
 }
 
-async function readShot(parts: LiveShotsParts, params: Params, readers: readonly FrameReader[], follower: Follower, tag: number): Promise<LiveItem> {
+async function readShot(
+  parts: LiveShotsParts,
+  params: Params,
+  readers: readonly FrameReader[],
+  follower: Follower,
+  tag: number,
+): Promise<LiveItem> {
   const { live } = parts;
   const { bl } = params;
   const { hightag } = follower;
@@ -56,7 +85,17 @@ async function readShot(parts: LiveShotsParts, params: Params, readers: readonly
   const signals = await readSignals(parts, params.signals, hightag, tag);
   const time = live.timeOf(bl, tag);
   const latencyMs = (live.now() - time) * 1000;
-  return { hightag, tag, run: live.runOf(bl, tag), time, latencyMs, frames, missing, signals, gaps: follower.takeGaps() };
+  return {
+    hightag,
+    tag,
+    run: live.runOf(bl, tag),
+    time,
+    latencyMs,
+    frames,
+    missing,
+    signals,
+    gaps: follower.takeGaps(),
+  };
 }
 
 /** Why there is no image. One that was ready and could not be read was forgotten in between. */
@@ -65,7 +104,12 @@ function reasonOf(state: ImageState): string {
   return state === "early" ? "late" : "data-gone";
 }
 
-async function readSignals(parts: LiveShotsParts, equipIds: readonly string[], hightag: number, tag: number): Promise<LiveItem["signals"]> {
+async function readSignals(
+  parts: LiveShotsParts,
+  equipIds: readonly string[],
+  hightag: number,
+  tag: number,
+): Promise<LiveItem["signals"]> {
   const values = new Float64Array(equipIds.length).fill(NaN);
   const status = new Uint8Array(equipIds.length).fill(STATUS_LATE);
   const units: string[] = [];
@@ -105,7 +149,11 @@ class Follower {
     const { hightag, tags, upTo } = happened;
     if (after === null) return new Follower(parts, params, hightag, upTo, policy === "every" ? [] : [...tags]);
     if (after < upTo - LONGEST_STRETCH) {
-      throw badArgument("after", after, `at most ${LONGEST_STRETCH} tags before the newest, ${upTo}; begin anew with null`);
+      throw badArgument(
+        "after",
+        after,
+        `at most ${LONGEST_STRETCH} tags before the newest, ${upTo}; begin anew with null`,
+      );
     }
     const follower = new Follower(parts, params, hightag, after, []);
     if (params.untilRunEnd) follower.run = parts.live.runOf(bl, after);

@@ -60,7 +60,10 @@ export interface LiveParts {
   beamlines(): readonly number[];
 }
 
-/** What waits for live data of one source, so that closing it ends them. A Set, for one AbortSignal warns of many listeners. */
+/**
+ * What waits for live data of one source, so that closing it ends them. A Set, for one AbortSignal warns of many
+ * listeners.
+ */
 export class LiveWaits {
   #isClosed = false;
   readonly #open = new Set<AbortController>();
@@ -85,8 +88,16 @@ export class LiveWaits {
   }
 }
 
-/** Runs a wait for live data until it ends, the caller gives it up, or the source is closed; nothing waits on afterwards. */
-export async function whileOpen<T>(parts: LiveParts, what: string, options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Runs a wait for live data until it ends, the caller gives it up, or the source is closed; nothing waits on
+ * afterwards.
+ */
+export async function whileOpen<T>(
+  parts: LiveParts,
+  what: string,
+  options: CallOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const { waits, name } = parts;
   const wait = new AbortController();
   waits.begin(wait);
@@ -112,15 +123,23 @@ export async function liveDetectors({ live, beamlines }: LiveParts, bl: number |
 export async function liveDetectorInfo({ name, live }: LiveParts, bl: number, detId: string): Promise<DetectorInfo> {
   const known = await live.detectors(bl);
   if (!known.includes(detId)) {
-    throw new SaclaError("UNKNOWN_DETECTOR", `No detector ${detId} is being read at beamline ${bl} of ${name}; there are ${showList(known, 20)}.`, {
-      details: { bl, detId, known: [...known] },
-    });
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `No detector ${detId} is being read at beamline ${bl} of ${name}; there are ${showList(known, 20)}.`,
+      {
+        details: { bl, detId, known: [...known] },
+      },
+    );
   }
   const sensors = known.filter((id) => id.startsWith(`${detId}-`) && /^\d+$/.test(id.slice(detId.length + 1)));
   if (sensors.length > 0) {
-    throw new SaclaError("UNKNOWN_DETECTOR", `${detId} is the name of ${sensors.length} sensors together; images belong to ${showList(sensors)}.`, {
-      details: { bl, detId, sensors },
-    });
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `${detId} is the name of ${sensors.length} sensors together; images belong to ${showList(sensors)}.`,
+      {
+        details: { bl, detId, sensors },
+      },
+    );
   }
   return checkGeometry(await live.detectorInfo(bl, detId));
 }
@@ -130,7 +149,11 @@ export async function liveDetectorInfo({ name, live }: LiveParts, bl: number, de
  * @throws TAG_INVALID for a tag without a shot, or more than ten seconds ahead
  * @throws DATA_GONE when the image is not in memory any more, or none ever was
  */
-export async function liveCollect(parts: LiveParts, params: CallParams<"live.collect">, options: CallOptions): Promise<CallResult<"live.collect">> {
+export async function liveCollect(
+  parts: LiveParts,
+  params: CallParams<"live.collect">,
+  options: CallOptions,
+): Promise<CallResult<"live.collect">> {
   const { live } = parts;
   const { detId, tag } = params;
   const bl = await beamlineOf(parts, detId, params.bl);
@@ -139,7 +162,13 @@ export async function liveCollect(parts: LiveParts, params: CallParams<"live.col
   const attempt = async (): Promise<CallResult<"live.collect"> | null> => {
     const found = tag === NEWEST_TAG ? await newestReady(live, bl, detId) : await findTag(live, bl, detId, tag);
     if (found === null || !(await live.readFrame(bl, detId, found.tag, data))) return null;
-    return { bl, ...found, run: live.runOf(bl, found.tag), frame: { detId, shape: [info.ysize, info.xsize], data }, info };
+    return {
+      bl,
+      ...found,
+      run: live.runOf(bl, found.tag),
+      frame: { detId, shape: [info.ysize, info.xsize], data },
+      info,
+    };
   };
   const giveUp = live.now() + LONGEST_AHEAD_SECONDS;
   return await whileOpen(parts, "live.collect", options, async (signal) => {
@@ -154,8 +183,19 @@ export async function liveCollect(parts: LiveParts, params: CallParams<"live.col
 }
 
 function noneCame(detId: string, tag: number): SaclaError {
-  if (tag === NEWEST_TAG) return refused("DATA_GONE", `${detId} has no image in memory, and none came for ${LONGEST_AHEAD_SECONDS} s.`, detId, tag);
-  return refused("TAG_INVALID", `The image of ${detId} for tag ${tag} did not come within ${LONGEST_AHEAD_SECONDS} s.`, detId, tag);
+  if (tag === NEWEST_TAG)
+    return refused(
+      "DATA_GONE",
+      `${detId} has no image in memory, and none came for ${LONGEST_AHEAD_SECONDS} s.`,
+      detId,
+      tag,
+    );
+  return refused(
+    "TAG_INVALID",
+    `The image of ${detId} for tag ${tag} did not come within ${LONGEST_AHEAD_SECONDS} s.`,
+    detId,
+    tag,
+  );
 }
 
 /** The one beamline that reads the detector. @throws UNKNOWN_DETECTOR @throws BAD_ARGUMENT when several do */
@@ -165,11 +205,19 @@ async function beamlineOf(parts: LiveParts, detId: string, bl: number | undefine
   for (const each of parts.beamlines()) if ((await parts.live.detectors(each)).includes(detId)) found.push(each);
   const [only, ...others] = found;
   if (only !== undefined && others.length === 0) return only;
-  if (only !== undefined) throw new SaclaError("BAD_ARGUMENT", `${detId} is read at beamlines ${showList(found)} of ${parts.name}: name one, bl.`);
+  if (only !== undefined)
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `${detId} is read at beamlines ${showList(found)} of ${parts.name}: name one, bl.`,
+    );
   const known = await liveDetectors(parts, undefined);
-  throw new SaclaError("UNKNOWN_DETECTOR", `No detector ${detId} is being read at ${parts.name}; there are ${showList(known, 20)}.`, {
-    details: { detId, known },
-  });
+  throw new SaclaError(
+    "UNKNOWN_DETECTOR",
+    `No detector ${detId} is being read at ${parts.name}; there are ${showList(known, 20)}.`,
+    {
+      details: { detId, known },
+    },
+  );
 }
 
 type Found = { readonly tag: number; readonly hightag: number };
@@ -187,11 +235,19 @@ async function findTag(live: LiveSource, bl: number, detId: string, tag: number)
     throw refused("TAG_INVALID", `Tag ${tag} is too far ahead: the newest is ${upTo}.`, detId, tag);
   }
   if (tag > upTo) return null;
-  if (tag < upTo - LONGEST_STRETCH) throw refused("DATA_GONE", `Tag ${tag} is long over: the newest is ${upTo}.`, detId, tag);
+  if (tag < upTo - LONGEST_STRETCH)
+    throw refused("DATA_GONE", `Tag ${tag} is long over: the newest is ${upTo}.`, detId, tag);
   const { tags, hightag } = await live.shots(bl, tag - 1);
-  if (tags[0] !== tag) throw refused("TAG_INVALID", `There was no shot for ${detId} with tag ${tag}; the newest is ${upTo}.`, detId, tag);
+  if (tags[0] !== tag)
+    throw refused("TAG_INVALID", `There was no shot for ${detId} with tag ${tag}; the newest is ${upTo}.`, detId, tag);
   const state = live.imageState(bl, detId, tag);
-  if (state === "gone") throw refused("DATA_GONE", `The image of ${detId} for tag ${tag} is not in memory any more; the newest tag is ${upTo}.`, detId, tag);
+  if (state === "gone")
+    throw refused(
+      "DATA_GONE",
+      `The image of ${detId} for tag ${tag} is not in memory any more; the newest tag is ${upTo}.`,
+      detId,
+      tag,
+    );
   if (state === "missing") throw refused("FRAME_MISSING", `${detId} stored no image for tag ${tag}.`, detId, tag);
   return state === "ready" ? { tag, hightag } : null;
 }

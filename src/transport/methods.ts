@@ -79,7 +79,10 @@ const shotFrames = v.strictObject({ tag, frames: v.array(storedFrame), missing: 
 /** The frames of one shot, and the reason for each detector that has none. */
 export type ShotFrames = v.InferOutput<typeof shotFrames>;
 
-/** 0-D values of one live shot, in the order of the signals asked: `status` is an index into syncStatus, or {@link STATUS_LATE}. */
+/**
+ * 0-D values of one live shot, in the order of the signals asked: `status` is an index into syncStatus, or {@link
+ * STATUS_LATE}.
+ */
 const liveValues = v.strictObject({ values: doubles, status: bytes, units: v.array(v.string()) });
 /** Status of a value that had not come within the wait. */
 export const STATUS_LATE = 4;
@@ -124,8 +127,21 @@ export interface Resume<P, I> {
   isComplete(params: P): boolean;
 }
 
-const reads = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string, python: string | null, note?: string) =>
-  ({ params, result, changes: false, meaning, python, ...(note === undefined ? {} : { note }) }) as const satisfies Method;
+const reads = <P extends v.GenericSchema, R extends v.GenericSchema>(
+  params: P,
+  result: R,
+  meaning: string,
+  python: string | null,
+  note?: string,
+) =>
+  ({
+    params,
+    result,
+    changes: false,
+    meaning,
+    python,
+    ...(note === undefined ? {} : { note }),
+  }) as const satisfies Method;
 
 /** Methods with one answer. */
 export const callMethods = {
@@ -137,8 +153,18 @@ export const callMethods = {
   ),
   "db.getApiVersion": reads(nothing, text, "Version of what answers.", "dbpy.get_api_version()"),
   "db.listBeamlines": reads(nothing, v.array(beamline), "Beamlines this source knows.", null),
-  "db.listRuns": reads(v.strictObject({ bl: beamline, last: integer(1, 100_000) }), v.array(run), "The last runs of a beamline, ascending.", null),
-  "db.readRunnumberNewest": reads(v.strictObject({ bl: beamline }), run, "Newest run number of a beamline.", "dbpy.read_runnumber_newest(bl)"),
+  "db.listRuns": reads(
+    v.strictObject({ bl: beamline, last: integer(1, 100_000) }),
+    v.array(run),
+    "The last runs of a beamline, ascending.",
+    null,
+  ),
+  "db.readRunnumberNewest": reads(
+    v.strictObject({ bl: beamline }),
+    run,
+    "Newest run number of a beamline.",
+    "dbpy.read_runnumber_newest(bl)",
+  ),
   "db.readRunstatus": reads(
     v.strictObject(ofRun),
     integer(-1, 2),
@@ -154,11 +180,36 @@ export const callMethods = {
     "Same keys as the Python dictionary; an unknown run is an APIError.",
   ),
   "db.readComment": reads(v.strictObject(ofRun), v.string(), "The run's comment.", "dbpy.read_comment(bl, run)"),
-  "db.readStarttime": reads(v.strictObject(ofRun), seconds, "Start of the run, unix seconds.", "dbpy.read_starttime(bl, run)"),
-  "db.readStoptime": reads(v.strictObject(ofRun), seconds, "End of the run, unix seconds.", "dbpy.read_stoptime(bl, run)"),
-  "db.readStartTagnumber": reads(v.strictObject(ofRun), shot, "[HighTag, first tag], inclusive.", "dbpy.read_start_tagnumber(bl, run)"),
-  "db.readEndTagnumber": reads(v.strictObject(ofRun), shot, "[HighTag, end tag], **exclusive**.", "dbpy.read_end_tagnumber(bl, run)"),
-  "db.readHightagnumber": reads(v.strictObject(ofRun), hightag, "HighTag of a run.", "dbpy.read_hightagnumber(bl, run)"),
+  "db.readStarttime": reads(
+    v.strictObject(ofRun),
+    seconds,
+    "Start of the run, unix seconds.",
+    "dbpy.read_starttime(bl, run)",
+  ),
+  "db.readStoptime": reads(
+    v.strictObject(ofRun),
+    seconds,
+    "End of the run, unix seconds.",
+    "dbpy.read_stoptime(bl, run)",
+  ),
+  "db.readStartTagnumber": reads(
+    v.strictObject(ofRun),
+    shot,
+    "[HighTag, first tag], inclusive.",
+    "dbpy.read_start_tagnumber(bl, run)",
+  ),
+  "db.readEndTagnumber": reads(
+    v.strictObject(ofRun),
+    shot,
+    "[HighTag, end tag], **exclusive**.",
+    "dbpy.read_end_tagnumber(bl, run)",
+  ),
+  "db.readHightagnumber": reads(
+    v.strictObject(ofRun),
+    hightag,
+    "HighTag of a run.",
+    "dbpy.read_hightagnumber(bl, run)",
+  ),
   "db.readHightagnumberFromtime": reads(
     v.strictObject({ time: text, day: integer(1, 31), month: integer(1, 12), year: integer(1970, 9999) }),
     hightag,
@@ -213,9 +264,19 @@ export const callMethods = {
     "Several signals with unit, and a reason for each missing value.",
     null,
   ),
-  "db.readDetidlist": reads(v.strictObject(ofRun), v.array(text), "Detectors of a run: composite ids and each sensor.", "dbpy.read_detidlist(bl, run)"),
+  "db.readDetidlist": reads(
+    v.strictObject(ofRun),
+    v.array(text),
+    "Detectors of a run: composite ids and each sensor.",
+    "dbpy.read_detidlist(bl, run)",
+  ),
   "db.readEquiplist": reads(nothing, v.array(text), "Every equipment id.", "dbpy.read_equiplist()"),
-  "db.readConfigPhotonenergy": reads(v.strictObject(ofRun), v.number(), "Configured photon energy, **keV**.", "dbpy.read_config_photonenergy(bl, run)"),
+  "db.readConfigPhotonenergy": reads(
+    v.strictObject(ofRun),
+    v.number(),
+    "Configured photon energy, **keV**.",
+    "dbpy.read_config_photonenergy(bl, run)",
+  ),
   "db.readConfigPhotonenergyInKeV": reads(
     v.strictObject(ofRun),
     v.number(),
@@ -228,7 +289,12 @@ export const callMethods = {
     "When a shot happened, unix seconds.",
     "dbpy.read_timestamp_fromtag(hightag, tag, equipID)",
   ),
-  "st.readDetectorInfo": reads(v.strictObject({ ...ofRun, detId: text }), detectorInfo, "Size, gain and geometry of a detector.", null),
+  "st.readDetectorInfo": reads(
+    v.strictObject({ ...ofRun, detId: text }),
+    detectorInfo,
+    "Size, gain and geometry of a detector.",
+    null,
+  ),
   "st.collect": reads(
     v.strictObject({ detId: text, bl: beamline, runs: v.pipe(v.array(run), v.nonEmpty()), tag }),
     v.strictObject({ run, tag, frame, info: detectorInfo }),
@@ -270,12 +336,22 @@ const liveParams = v.strictObject({
   roi: nullable(roi),
 });
 
-const framesParams = v.strictObject({ ...ofRun, detIds: v.pipe(v.array(text), v.nonEmpty()), tags, roi: nullable(roi) });
+const framesParams = v.strictObject({
+  ...ofRun,
+  detIds: v.pipe(v.array(text), v.nonEmpty()),
+  tags,
+  roi: nullable(roi),
+});
 
 /** Methods with many answers. */
 export const streamMethods = {
   "st.frames": {
-    ...reads(framesParams, shotFrames, "Images of several detectors, tag by tag, in the order asked; a missing image is an entry in `missing`.", null),
+    ...reads(
+      framesParams,
+      shotFrames,
+      "Images of several detectors, tag by tag, in the order asked; a missing image is an entry in `missing`.",
+      null,
+    ),
     resume: {
       rest: (params: v.InferOutput<typeof framesParams>, item: ShotFrames) =>
         params.tags[0] === item.tag ? { ...params, tags: params.tags.subarray(1) } : null,
@@ -284,7 +360,12 @@ export const streamMethods = {
     },
   },
   "live.shots": {
-    ...reads(liveParams, liveShot, "Shots as they happen, images and 0-D values of one tag together; what is not given is in `gaps`.", null),
+    ...reads(
+      liveParams,
+      liveShot,
+      "Shots as they happen, images and 0-D values of one tag together; what is not given is in `gaps`.",
+      null,
+    ),
     resume: {
       rest: (params: v.InferOutput<typeof liveParams>, item: LiveItem) => {
         if (item.tag === null) return { ...params, limit: 0 };
@@ -297,7 +378,13 @@ export const streamMethods = {
   },
 } as const satisfies Record<
   string,
-  Method & { readonly resume?: { rest(params: never, item: never): object | null; tags(params: never): Uint32Array; isComplete(params: never): boolean } }
+  Method & {
+    readonly resume?: {
+      rest(params: never, item: never): object | null;
+      tags(params: never): Uint32Array;
+      isComplete(params: never): boolean;
+    };
+  }
 >;
 
 export type CallMethod = keyof typeof callMethods;

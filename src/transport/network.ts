@@ -6,37 +6,55 @@ import { replayRecording } from "./wrappers/recording.ts";
 import { type RetryPolicy, withRetry } from "./wrappers/with-retry.ts";
 import { type CurvePair, keyBytes } from "./zmq/keys.ts";
 
-/** How a server elsewhere is asked, and as whom. Secrets do not belong in addresses, which stand in logs and histories. */
+/**
+ * How a server elsewhere is asked, and as whom. Secrets do not belong in addresses, which stand in logs and histories.
+ */
 export interface NetworkOptions {
   /** The token for `http:` and `https:`, from `sacla keys`. @default the environment variable SACLA_TOKEN */
   readonly token?: string | undefined;
-  /** The file with this client's CURVE keys for `tcp:` and `ipc:`, from `sacla keys`. @default the environment variable SACLA_KEY_FILE */
+  /**
+   * The file with this client's CURVE keys for `tcp:` and `ipc:`, from `sacla keys`.
+   * @default the environment variable SACLA_KEY_FILE
+   */
   readonly keyFile?: string | undefined;
   /** What is asked again when the connection breaks, and how often. */
   readonly retry?: RetryPolicy | undefined;
 }
 
-/** The kinds of address that lead to another machine, and `recording:`. ZeroMQ is loaded when the first one of its kind is opened. */
+/**
+ * The kinds of address that lead to another machine, and `recording:`. ZeroMQ is loaded when the first one of its kind
+ * is opened.
+ */
 export function networkSchemes(options: NetworkOptions): Readonly<Record<string, OpenScheme>> {
   const zmq: OpenScheme = (address) => openZmq(address, options);
   const http: OpenScheme = (address) => openHttp(address, options);
   return { tcp: zmq, ipc: zmq, http, https: http, recording: openRecording };
 }
 
-async function openZmq(address: Address, { keyFile = fromEnvironment("SACLA_KEY_FILE"), retry }: NetworkOptions): Promise<Endpoint> {
+async function openZmq(
+  address: Address,
+  { keyFile = fromEnvironment("SACLA_KEY_FILE"), retry }: NetworkOptions,
+): Promise<Endpoint> {
   refuseSecrets(address);
   const { zmqEndpoint } = await import("./zmq/endpoint.ts");
-  return withRetry(zmqEndpoint(address.text, keyFile === undefined ? {} : { curve: await readKeyFile(keyFile) }), retry);
+  return withRetry(
+    zmqEndpoint(address.text, keyFile === undefined ? {} : { curve: await readKeyFile(keyFile) }),
+    retry,
+  );
 }
 
-async function openHttp(address: Address, { token = fromEnvironment("SACLA_TOKEN"), retry }: NetworkOptions): Promise<Endpoint> {
+async function openHttp(
+  address: Address,
+  { token = fromEnvironment("SACLA_TOKEN"), retry }: NetworkOptions,
+): Promise<Endpoint> {
   refuseSecrets(address);
   const { httpEndpoint } = await import("./http/client.ts");
   return withRetry(httpEndpoint(address.text, token === undefined ? {} : { token }), retry);
 }
 
 const openRecording: OpenScheme = async ({ path, options }) => {
-  if (path === "" || options.size > 0) throw new SaclaError("BAD_URL", "A recording is named by its file alone: recording:night-shift.recording");
+  if (path === "" || options.size > 0)
+    throw new SaclaError("BAD_URL", "A recording is named by its file alone: recording:night-shift.recording");
   return await replayRecording(path);
 };
 
@@ -56,14 +74,22 @@ function refuseSecrets({ text }: Address): void {
   );
 }
 
-/** @throws FILE_NOT_FOUND @throws NOT_ALLOWED when others can read it @throws BAD_TEXT when it is not a file of client keys */
+/**
+ * @throws FILE_NOT_FOUND
+ * @throws NOT_ALLOWED when others can read it
+ * @throws BAD_TEXT when it is not a file of client keys
+ */
 async function readKeyFile(path: string): Promise<CurvePair & { readonly serverKey: string }> {
   let text: string;
   try {
     if (process.platform !== "win32" && ((await stat(path)).mode & 0o077) !== 0) {
-      throw new SaclaError("NOT_ALLOWED", `The key file ${show(path)} can be read by others than its owner. Protect it: chmod 600, and make new keys.`, {
-        details: { path },
-      });
+      throw new SaclaError(
+        "NOT_ALLOWED",
+        `The key file ${show(path)} can be read by others than its owner. Protect it: chmod 600, and make new keys.`,
+        {
+          details: { path },
+        },
+      );
     }
     text = await readFile(path, "utf8");
   } catch (cause) {
@@ -72,7 +98,8 @@ async function readKeyFile(path: string): Promise<CurvePair & { readonly serverK
   }
   try {
     const { serverKey, publicKey, secretKey } = JSON.parse(text) as Record<string, unknown>;
-    if (typeof serverKey !== "string" || typeof publicKey !== "string" || typeof secretKey !== "string") throw new TypeError("a key is missing");
+    if (typeof serverKey !== "string" || typeof publicKey !== "string" || typeof secretKey !== "string")
+      throw new TypeError("a key is missing");
     for (const [name, key] of Object.entries({ serverKey, publicKey, secretKey })) keyBytes(name, key);
     return { serverKey, publicKey, secretKey };
   } catch {

@@ -28,7 +28,10 @@ export function packParts(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
   return packed;
 }
 
-/** The parts of the one message in `bytes`; they share its memory. @throws BAD_MESSAGE when it is not exactly one packed message */
+/**
+ * The parts of the one message in `bytes`; they share its memory.
+ * @throws BAD_MESSAGE when it is not exactly one packed message
+ */
 export function unpackParts(bytes: Uint8Array): Uint8Array[] {
   const count = partCount(bytes);
   const table = padded(4 * (1 + count));
@@ -36,12 +39,19 @@ export function unpackParts(bytes: Uint8Array): Uint8Array[] {
   const parts: Uint8Array[] = [];
   const end = cutParts(bytes, count, parts);
   if (end > bytes.byteLength) throw truncated();
-  if (end < bytes.byteLength) throw new SaclaError("BAD_MESSAGE", `${bytes.byteLength - end} bytes follow a packed message.`);
+  if (end < bytes.byteLength)
+    throw new SaclaError("BAD_MESSAGE", `${bytes.byteLength - end} bytes follow a packed message.`);
   return parts;
 }
 
-/** Where a packed message that begins with `start` has its header and where it ends; null when `start` is too short to tell. @throws BAD_MESSAGE */
-export function packedExtent(start: Uint8Array): { readonly header: number; readonly headerLength: number; readonly length: number } | null {
+/**
+ * Where a packed message that begins with `start` has its header and where it ends; null when `start` is too short to
+ * tell.
+ * @throws BAD_MESSAGE
+ */
+export function packedExtent(
+  start: Uint8Array,
+): { readonly header: number; readonly headerLength: number; readonly length: number } | null {
   if (start.byteLength < 4) return null;
   const count = partCount(start);
   const header = padded(4 * (1 + count));
@@ -66,7 +76,10 @@ export class PackedReader {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** The parts of the next message; undefined at the end. @throws BAD_MESSAGE when the bytes end within a message or are none */
+  /**
+   * The parts of the next message; undefined at the end.
+   * @throws BAD_MESSAGE when the bytes end within a message or are none
+   */
   async next(): Promise<Uint8Array[] | undefined> {
     this.#length = 0;
     if (!(await this.#fill(4))) return undefined;

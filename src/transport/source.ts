@@ -79,7 +79,9 @@ export function endpointOf(source: Source): Endpoint {
 type Handler<M extends CallMethod> = (params: CallParams<M>, options: CallOptions) => Answer<CallResult<M>>;
 /** A source only answers; what controls is `withControl`'s. */
 type Handlers = { [M in Exclude<CallMethod, ControlMethod>]: Handler<M> };
-type Streams = { [M in StreamMethod]: (params: StreamParams<M>, options: StreamOptions) => AsyncIterable<StreamItem<M>> };
+type Streams = {
+  [M in StreamMethod]: (params: StreamParams<M>, options: StreamOptions) => AsyncIterable<StreamItem<M>>;
+};
 
 class SourceEndpoint implements Endpoint {
   readonly #source: Source;
@@ -96,14 +98,23 @@ class SourceEndpoint implements Endpoint {
     this.#handlers = this.#makeHandlers();
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     throwIfAborted(options.signal);
     const handle = this.#handlers[checkCallMethod(method) as M];
-    if (handle === undefined) throw new SaclaError("UNSUPPORTED", `${this.#source.name} controls nothing, so it cannot answer ${method}.`);
+    if (handle === undefined)
+      throw new SaclaError("UNSUPPORTED", `${this.#source.name} controls nothing, so it cannot answer ${method}.`);
     return await handle(params, options);
   }
 
-  stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncIterable<StreamItem<M>> {
+  stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options: StreamOptions = {},
+  ): AsyncIterable<StreamItem<M>> {
     return this.#streams[checkStreamMethod(method) as M](params, options);
   }
 
@@ -137,7 +148,8 @@ class SourceEndpoint implements Endpoint {
       "db.listRuns": async ({ bl, last }) => [...(await source.runs(this.#checkBeamline(bl), last))],
       "db.readRunnumberNewest": async ({ bl }) => {
         const newest = (await source.runs(this.#checkBeamline(bl), 1)).at(-1);
-        if (newest === undefined) throw new SaclaError("UNKNOWN_RUN", `Beamline ${bl} of ${source.name} has no run yet.`);
+        if (newest === undefined)
+          throw new SaclaError("UNKNOWN_RUN", `Beamline ${bl} of ${source.name} has no run yet.`);
         return newest;
       },
       "db.readRunstatus": async ({ bl, run }) => await source.runStatus(this.#checkBeamline(bl), run),
@@ -154,7 +166,8 @@ class SourceEndpoint implements Endpoint {
         return [hightagnumber, end_tagnumber];
       },
       "db.readHightagnumber": async (p) => (await info(p)).hightagnumber,
-      "db.readHightagnumberFromtime": async ({ time, day, month, year }) => await source.hightagAt(japanTime(time, day, month, year)),
+      "db.readHightagnumberFromtime": async ({ time, day, month, year }) =>
+        await source.hightagAt(japanTime(time, day, month, year)),
       "db.readTaglistByrun": async ({ bl, run }) => {
         await this.#checkRun(bl, run);
         return await source.tags(bl, run);
@@ -172,7 +185,8 @@ class SourceEndpoint implements Endpoint {
         const column = await source.column(equipId, hightag, tags);
         return Array.from(tags, (_, i) => formatSyncValue(column, i));
       },
-      "db.readSyncdatalistFloat": async ({ equipId, hightag, tags }) => (await source.column(equipId, hightag, tags)).values,
+      "db.readSyncdatalistFloat": async ({ equipId, hightag, tags }) =>
+        (await source.column(equipId, hightag, tags)).values,
       "db.readColumns": async ({ equipIds, hightag, tags }) => {
         const columns: Column[] = [];
         for (const equipId of equipIds) columns.push(await source.column(equipId, hightag, tags));
@@ -202,9 +216,13 @@ class SourceEndpoint implements Endpoint {
   #checkBeamline(bl: number): number {
     const known = this.#source.beamlines();
     if (known.includes(bl)) return bl;
-    throw new SaclaError("UNKNOWN_BEAMLINE", `There is no beamline ${bl} in ${this.#source.name}; it has ${showList(known)}.`, {
-      details: { bl, known: [...known] },
-    });
+    throw new SaclaError(
+      "UNKNOWN_BEAMLINE",
+      `There is no beamline ${bl} in ${this.#source.name}; it has ${showList(known)}.`,
+      {
+        details: { bl, known: [...known] },
+      },
+    );
   }
 
   /** The status of a run that exists. @throws UNKNOWN_RUN */
@@ -225,18 +243,28 @@ class SourceEndpoint implements Endpoint {
     const status = await this.#checkRun(bl, run);
     const known = await this.#source.detectors(bl, run);
     if (known.includes(detId)) return status;
-    throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run} of beamline ${bl} has no detector ${detId}; it has ${showList(known, 20)}.`, {
-      details: { bl, run, detId, known: [...known] },
-    });
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `Run ${run} of beamline ${bl} has no detector ${detId}; it has ${showList(known, 20)}.`,
+      {
+        details: { bl, run, detId, known: [...known] },
+      },
+    );
   }
 
   async #detectorInfo(bl: number, run: number, detId: string): Promise<DetectorInfo> {
     await this.#checkDetector(bl, run, detId);
-    const sensors = (await this.#source.detectors(bl, run)).filter((id) => id.startsWith(`${detId}-`) && /^\d+$/.test(id.slice(detId.length + 1)));
+    const sensors = (await this.#source.detectors(bl, run)).filter(
+      (id) => id.startsWith(`${detId}-`) && /^\d+$/.test(id.slice(detId.length + 1)),
+    );
     if (sensors.length > 0) {
-      throw new SaclaError("UNKNOWN_DETECTOR", `${detId} is the name of ${sensors.length} sensors together; images belong to ${showList(sensors)}.`, {
-        details: { bl, run, detId, sensors },
-      });
+      throw new SaclaError(
+        "UNKNOWN_DETECTOR",
+        `${detId} is the name of ${sensors.length} sensors together; images belong to ${showList(sensors)}.`,
+        {
+          details: { bl, run, detId, sensors },
+        },
+      );
     }
     return checkGeometry(await this.#source.detectorInfo(bl, run, detId));
   }
@@ -246,9 +274,13 @@ class SourceEndpoint implements Endpoint {
     const status = await this.#checkRun(bl, run);
     if (status !== 0) {
       const word = status === 2 ? "running" : "paused";
-      throw new SaclaError("RUN_NOT_READY", `Run ${run} of beamline ${bl} is still ${word} (status ${status}); images can be read when it has stopped.`, {
-        details: { bl, run, status },
-      });
+      throw new SaclaError(
+        "RUN_NOT_READY",
+        `Run ${run} of beamline ${bl} is still ${word} (status ${status}); images can be read when it has stopped.`,
+        {
+          details: { bl, run, status },
+        },
+      );
     }
     await checkCalibrated(this.#source.citius, bl, run, detIds);
   }
@@ -258,9 +290,13 @@ class SourceEndpoint implements Endpoint {
     const info = await this.#detectorInfo(bl, run, detId);
     await this.#checkReady(bl, run, [detId]);
     // Not zeroed, for it is filled or not given at all; to zero it takes a fifth of the time of a read.
-    const data = new Float32Array(Buffer.allocUnsafeSlow(info.ysize * info.xsize * Float32Array.BYTES_PER_ELEMENT).buffer);
+    const data = new Float32Array(
+      Buffer.allocUnsafeSlow(info.ysize * info.xsize * Float32Array.BYTES_PER_ELEMENT).buffer,
+    );
     if (!(await this.#source.readFrame(bl, run, detId, tag, data))) {
-      throw new SaclaError("FRAME_MISSING", `${detId} has no image for tag ${tag} of run ${run}.`, { details: { detId, run, tag } });
+      throw new SaclaError("FRAME_MISSING", `${detId} has no image for tag ${tag} of run ${run}.`, {
+        details: { detId, run, tag },
+      });
     }
     return { run, tag, info, frame: { detId, shape: [info.ysize, info.xsize], data } };
   }
@@ -284,7 +320,10 @@ class SourceEndpoint implements Endpoint {
     const source = this.#source;
     const { name, live } = source;
     if (live === undefined) {
-      throw new SaclaError("UNSUPPORTED", `${name} has no live shots. Play a run of it as if live with: sacla replay-live RUN --source ADDRESS`);
+      throw new SaclaError(
+        "UNSUPPORTED",
+        `${name} has no live shots. Play a run of it as if live with: sacla replay-live RUN --source ADDRESS`,
+      );
     }
     if (bl !== undefined) this.#checkBeamline(bl);
     return {
@@ -298,10 +337,14 @@ class SourceEndpoint implements Endpoint {
     };
   }
 
-  async *#frames(params: StreamParams<"st.frames">, options: StreamOptions): AsyncGenerator<ShotFrames, void, undefined> {
+  async *#frames(
+    params: StreamParams<"st.frames">,
+    options: StreamOptions,
+  ): AsyncGenerator<ShotFrames, void, undefined> {
     const { bl, run, detIds, tags, roi } = params;
     const readers: FrameReader[] = [];
-    for (const detId of detIds) readers.push(new FrameReader(await this.#detectorInfo(bl, run, detId), roi, options.memory));
+    for (const detId of detIds)
+      readers.push(new FrameReader(await this.#detectorInfo(bl, run, detId), roi, options.memory));
     await this.#checkReady(bl, run, detIds);
     const range = await this.#source.runInfo(bl, run);
     for (const tag of tags) checkTag(bl, run, tag, range);
@@ -310,7 +353,9 @@ class SourceEndpoint implements Endpoint {
       const frames: Frame[] = [];
       const missing: ShotFrames["missing"] = [];
       // At once: a source may read, fetch or decompress them side by side.
-      const found = await Promise.all(readers.map(async (reader) => await this.#source.readFrame(bl, run, reader.info.id, tag, reader.target())));
+      const found = await Promise.all(
+        readers.map(async (reader) => await this.#source.readFrame(bl, run, reader.info.id, tag, reader.target())),
+      );
       for (const [i, reader] of readers.entries()) {
         if (found[i] === true) frames.push(reader.frame());
         else missing.push({ detId: reader.info.id, reason: "frame-missing" });
@@ -323,9 +368,13 @@ class SourceEndpoint implements Endpoint {
 /** @throws TAG_OUTSIDE_RUN when the run's range [start, end) does not hold the tag */
 function checkTag(bl: number, run: number, tag: number, { start_tagnumber: start, end_tagnumber: end }: RunInfo): void {
   if (tag >= start && tag < end) return;
-  throw new SaclaError("TAG_OUTSIDE_RUN", `Tag ${tag} is outside run ${run} of beamline ${bl}, which has tags ${start} to ${end - 1}.`, {
-    details: { bl, run, tag, start, end },
-  });
+  throw new SaclaError(
+    "TAG_OUTSIDE_RUN",
+    `Tag ${tag} is outside run ${run} of beamline ${bl}, which has tags ${start} to ${end - 1}.`,
+    {
+      details: { bl, run, tag, start, end },
+    },
+  );
 }
 
 function japanTime(time: string, day: number, month: number, year: number): number {

@@ -39,9 +39,11 @@ export function controlDriverContract(subject: DriverSubject): void {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     };
-    const atRest = async (device: string): Promise<void> => await until(`rest of ${device}`, async () => (await driver.read(device)).state === "ready");
+    const atRest = async (device: string): Promise<void> =>
+      await until(`rest of ${device}`, async () => (await driver.read(device)).state === "ready");
     const at = async (device: string): Promise<number> => Number((await driver.read(device)).value);
-    const infoOf = async (name: string): Promise<DeviceInfo | undefined> => (await driver.devices(bl)).find((device) => device.name === name);
+    const infoOf = async (name: string): Promise<DeviceInfo | undefined> =>
+      (await driver.devices(bl)).find((device) => device.name === name);
 
     it("lists devices that follow the method table, each name once", async () => {
       const devices = await driver.devices(bl);
@@ -49,14 +51,18 @@ export function controlDriverContract(subject: DriverSubject): void {
       const names = devices.map(({ name }) => name);
       expect(new Set(names).size).toBe(names.length);
       expect(names).toEqual(expect.arrayContaining([axis, shutter, setting]));
-      for (const name of names) checkAgainst(controlMethods["ec.read"].result, await driver.read(name), "BAD_MESSAGE", name);
+      for (const name of names)
+        checkAgainst(controlMethods["ec.read"].result, await driver.read(name), "BAD_MESSAGE", name);
     });
 
     it("begins a move at once, tells that it moves, and comes to where it was sent", async () => {
       await atRest(axis);
       const from = await at(axis);
       await driver.move(axis, from + 1000);
-      await until("the end of the move", async () => (await driver.read(axis)).state === "ready" && (await at(axis)) === from + 1000);
+      await until(
+        "the end of the move",
+        async () => (await driver.read(axis)).state === "ready" && (await at(axis)) === from + 1000,
+      );
       await driver.move(axis, from);
       await until("the way back", async () => (await driver.read(axis)).state === "ready" && (await at(axis)) === from);
     });
@@ -95,18 +101,28 @@ export function controlDriverContract(subject: DriverSubject): void {
       await driver.setShutter(shutter, true);
       await until("open", async () => (await driver.read(shutter)).value === "open");
       await driver.setShutter(shutter, false);
-      await until("closed", async () => (await driver.read(shutter)).value === "closed" && (await driver.read(shutter)).state === "ready");
+      await until(
+        "closed",
+        async () => (await driver.read(shutter)).value === "closed" && (await driver.read(shutter)).state === "ready",
+      );
     });
 
     it("puts a setting on a value and reads it back", async () => {
       for (const value of values) {
         await driver.set(setting, value);
-        await until(`${value}`, async () => (await driver.read(setting)).state === "ready" && (await driver.read(setting)).value === value);
+        await until(
+          `${value}`,
+          async () => (await driver.read(setting)).state === "ready" && (await driver.read(setting)).value === value,
+        );
       }
     });
 
     it("refuses devices it has not, with a code", async () => {
-      for (const work of [() => driver.read("bl9_none"), () => driver.move("bl9_none", 1), () => driver.setShutter("bl9_none", true)]) {
+      for (const work of [
+        () => driver.read("bl9_none"),
+        () => driver.move("bl9_none", 1),
+        () => driver.setShutter("bl9_none", true),
+      ]) {
         const error: unknown = await work().then(
           () => null,
           (failure: unknown) => failure,
@@ -117,7 +133,9 @@ export function controlDriverContract(subject: DriverSubject): void {
 
     it(subject.runs ? "starts, pauses, resumes and stops a run" : "says that it controls no runs", async () => {
       if (!subject.runs) {
-        await expect(driver.startRun(bl, { comment: "", detectors: [], shots: 10 })).rejects.toMatchObject({ code: "UNSUPPORTED" });
+        await expect(driver.startRun(bl, { comment: "", detectors: [], shots: 10 })).rejects.toMatchObject({
+          code: "UNSUPPORTED",
+        });
         return;
       }
       const inState = (state: string) => until(state, async () => (await driver.runState(bl)).state === state);

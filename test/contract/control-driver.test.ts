@@ -3,7 +3,13 @@ import { type MadocaQuirks, MadocaServer, objectOf } from "../support/madoca-ser
 import { ToyDriver, toyDevices } from "../support/toy-driver.ts";
 import { controlDriverContract } from "./control-driver-contract.ts";
 
-const devices = { bl: 3, axis: "bl3_st2_pm001", shutter: "bl3_lh1_shutter1", setting: "bl3_st2_pd1_gain", values: [2, 0] } as const;
+const devices = {
+  bl: 3,
+  axis: "bl3_st2_pm001",
+  shutter: "bl3_lh1_shutter1",
+  setting: "bl3_st2_pd1_gain",
+  values: [2, 0],
+} as const;
 
 controlDriverContract({
   name: "the toy",
@@ -15,7 +21,10 @@ controlDriverContract({
   },
 });
 
-const quirks: Readonly<Record<string, MadocaQuirks>> = { lines: {}, "no line breaks, in pieces": { newline: false, piece: 7 } };
+const quirks: Readonly<Record<string, MadocaQuirks>> = {
+  lines: {},
+  "no line breaks, in pieces": { newline: false, piece: 7 },
+};
 for (const [name, quirk] of Object.entries(quirks)) {
   controlDriverContract({
     name: `MADOCA with ${name}`,

@@ -4,7 +4,13 @@ import { newPixels } from "../../src/core/ndarray.ts";
 import { parseSyncValue, syncStatus } from "../../src/core/syncdb.ts";
 import { type ControlMethod, isControlMethod } from "../../src/transport/control-methods.ts";
 import type { Endpoint, FrameMemory } from "../../src/transport/endpoint.ts";
-import { type CallMethod, type CallParams, callMethods, NEWEST_TAG, type RunInfo } from "../../src/transport/methods.ts";
+import {
+  type CallMethod,
+  type CallParams,
+  callMethods,
+  NEWEST_TAG,
+  type RunInfo,
+} from "../../src/transport/methods.ts";
 
 /** A source under test, with the little that the contract must know of its content. */
 export interface Subject {
@@ -105,7 +111,9 @@ export function endpointContract(subject: Subject): void {
       const { methods } = await endpoint.call("facility.describe", {});
       for (const method of Object.keys(callMethods) as CallMethod[]) {
         if (isControlMethod(method)) continue;
-        expect(await codeOf(method, params[method]), method).toBe(methods.includes(method) ? "no error" : "UNSUPPORTED");
+        expect(await codeOf(method, params[method]), method).toBe(
+          methods.includes(method) ? "no error" : "UNSUPPORTED",
+        );
       }
     });
 
@@ -139,7 +147,12 @@ export function endpointContract(subject: Subject): void {
       expect(tags.every((tag, i) => i === 0 || tag > (tags[i - 1] ?? 0))).toBe(true);
       const ofSensor = await endpoint.call("db.readTaglistBydetid", { ...of, detId: sensor });
       expect(ofSensor.every((tag) => tags.includes(tag))).toBe(true);
-      const both = await endpoint.call("db.readTaglist", { bl, hightag: info.hightagnumber, starttag: tags[0] ?? 0, endtag: tags[1] ?? 0 });
+      const both = await endpoint.call("db.readTaglist", {
+        bl,
+        hightag: info.hightagnumber,
+        starttag: tags[0] ?? 0,
+        endtag: tags[1] ?? 0,
+      });
       expect([both[0], both.at(-1)]).toEqual([tags[0], tags[1]]);
     });
 
@@ -165,7 +178,11 @@ export function endpointContract(subject: Subject): void {
       expect(numbers.some(Number.isFinite)).toBe(true);
       const [newestHightag, newest] = await endpoint.call("db.readTagnumberNewest", { equipId: signal });
       expect([newestHightag, newest].every(Number.isInteger)).toBe(true);
-      const nothing = await endpoint.call("db.readSyncdatalist", { equipId: signal, hightag: info.hightagnumber, tags: new Uint32Array(0) });
+      const nothing = await endpoint.call("db.readSyncdatalist", {
+        equipId: signal,
+        hightag: info.hightagnumber,
+        tags: new Uint32Array(0),
+      });
       expect(nothing).toEqual([]);
     });
 
@@ -196,14 +213,22 @@ export function endpointContract(subject: Subject): void {
     });
 
     it("puts the images of a stream where the reader says, in the type they are stored in", async () => {
-      const { xsize, ysize, pixelType = "float32" } = await endpoint.call("st.readDetectorInfo", { ...of, detId: sensor });
+      const {
+        xsize,
+        ysize,
+        pixelType = "float32",
+      } = await endpoint.call("st.readDetectorInfo", { ...of, detId: sensor });
       const room = newPixels(xsize * ysize, pixelType);
       const memory: FrameMemory = (detId, length, type) => {
         expect([detId, length, type]).toEqual([sensor, xsize * ysize, pixelType]);
         return room;
       };
       const alone = await endpoint.call("st.collect", { detId: sensor, bl, runs: [run], tag: tags[0] ?? 0 });
-      for await (const { frames } of endpoint.stream("st.frames", { ...of, detIds: [sensor], tags: tags.slice(0, 1), roi: null }, { memory })) {
+      for await (const { frames } of endpoint.stream(
+        "st.frames",
+        { ...of, detIds: [sensor], tags: tags.slice(0, 1), roi: null },
+        { memory },
+      )) {
         expect(frames[0]?.data.buffer).toBe(room.buffer);
       }
       expect(firstDifference(room, alone.frame.data)).toBe(-1);
@@ -244,7 +269,8 @@ export function endpointContract(subject: Subject): void {
         ["BAD_ARGUMENT", "db.readSyncdatalist", { equipId: signal, hightag, tags: [1, 2] }],
         ["UNKNOWN_METHOD", "db.dropTables" as CallMethod, {}],
       ];
-      for (const [code, method, params] of cases) expect(await codeOf(method, params), `${method} ${JSON.stringify(params)}`).toBe(code);
+      for (const [code, method, params] of cases)
+        expect(await codeOf(method, params), `${method} ${JSON.stringify(params)}`).toBe(code);
     });
 
     it("refuses a stream it cannot serve before the first item", async () => {
@@ -269,19 +295,28 @@ export function endpointContract(subject: Subject): void {
     const { missing, running } = subject;
     const reportsMissing = async (detId: string, tag: number): Promise<void> => {
       expect(await codeOf("st.collect", { detId, bl, runs: [run], tag })).toBe("FRAME_MISSING");
-      for await (const shot of endpoint.stream("st.frames", { ...of, detIds: [detId], tags: Uint32Array.of(tag), roi: null })) {
+      for await (const shot of endpoint.stream("st.frames", {
+        ...of,
+        detIds: [detId],
+        tags: Uint32Array.of(tag),
+        roi: null,
+      })) {
         expect(shot).toEqual({ tag, frames: [], missing: [{ detId, reason: "frame-missing" }] });
       }
       expect(await endpoint.call("db.readTaglistBydetid", { ...of, detId })).not.toContain(tag);
     };
-    if (missing !== null) it("reports a missing image as FRAME_MISSING, and in a stream as missing", () => reportsMissing(missing.detId, missing.tag));
+    if (missing !== null)
+      it("reports a missing image as FRAME_MISSING, and in a stream as missing", () =>
+        reportsMissing(missing.detId, missing.tag));
 
     const keepsImagesBack = async (detId: string, going: { bl: number; run: number }): Promise<void> => {
       expect([1, 2]).toContain(await endpoint.call("db.readRunstatus", going));
       const [, start] = await endpoint.call("db.readStartTagnumber", going);
       expect(await codeOf("st.collect", { detId, bl, runs: [going.run], tag: start })).toBe("RUN_NOT_READY");
     };
-    if (running !== null) it("serves no images of a run that is still going on", () => keepsImagesBack(running.detId, { bl, run: running.run }));
+    if (running !== null)
+      it("serves no images of a run that is still going on", () =>
+        keepsImagesBack(running.detId, { bl, run: running.run }));
 
     it("stops when the caller aborts or leaves, and goes on answering others", async () => {
       const stopped = AbortSignal.abort();
@@ -289,7 +324,11 @@ export function endpointContract(subject: Subject): void {
       const controller = new AbortController();
       let seen = 0;
       const reading = (async () => {
-        for await (const _ of endpoint.stream("st.frames", { ...of, detIds: [sensor], tags, roi: null }, { signal: controller.signal })) {
+        for await (const _ of endpoint.stream(
+          "st.frames",
+          { ...of, detIds: [sensor], tags, roi: null },
+          { signal: controller.signal },
+        )) {
           seen++;
           controller.abort();
         }

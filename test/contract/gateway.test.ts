@@ -28,7 +28,11 @@ else endpointContract({ ...tiny, name: "the Python gateway", open });
 describe("the Python gateway", () => {
   const itWithPython = (name: string, test: () => Promise<void>): void => itWithGateway(name, test, 60_000);
   const of = { bl: 3, run: 10 };
-  const signals = ["xfel_bl_3_tc_bm_1_pd/charge", "xfel_bl_3_st_2_motor_1/position", "xfel_bl_3_shutter_1_open_valid/status"];
+  const signals = [
+    "xfel_bl_3_tc_bm_1_pd/charge",
+    "xfel_bl_3_st_2_motor_1/position",
+    "xfel_bl_3_shutter_1_open_valid/status",
+  ];
 
   itWithPython("answers with the numbers of the source that its stand-ins imitate", async () => {
     const gateway = await open();
@@ -54,7 +58,10 @@ describe("the Python gateway", () => {
         { time: "12:00:00", day: 1, month: 3, year: 2018 },
         { time: "1:2:3", day: 7, month: 11, year: 2025 },
       ],
-      "st.readDetectorInfo": ["MPCCD-2N0-1-006-2", "MPCCD-1N0-M06-002", "OPAL-234363"].map((detId) => ({ ...of, detId })),
+      "st.readDetectorInfo": ["MPCCD-2N0-1-006-2", "MPCCD-1N0-M06-002", "OPAL-234363"].map((detId) => ({
+        ...of,
+        detId,
+      })),
       "st.collect": [{ detId: "MPCCD-2N0-1-006-1", bl: 3, runs: [11, 10], tag: 1008 }],
     };
     for (const [method, asked] of Object.entries(questions) as [CallMethod, CallParams<CallMethod>[]][]) {
@@ -74,19 +81,22 @@ describe("the Python gateway", () => {
     await gateway.close();
   });
 
-  itWithPython("says which methods of the table it can answer, and gives the facility's own words in the details of an error", async () => {
-    const gateway = await open();
-    const { name, methods } = await gateway.call("facility.describe", {});
-    expect(name).toContain("dbpy 1.9.0-standin");
-    const table = [...Object.keys(callMethods), ...Object.keys(streamMethods)];
-    expect(methods.filter((method) => !table.includes(method))).toEqual([]);
-    expect(table.filter((method) => !methods.includes(method) && !isControlMethod(method))).toEqual([]);
-    await expect(gateway.call("db.readRuninfo", { bl: 3, run: 99 })).rejects.toMatchObject({
-      code: "UNKNOWN_RUN",
-      details: { function: "dbpy.read_runinfo", type: "APIError", args: [-100000001, "SY_ERR_RUNNOTFOUND"] },
-    });
-    await gateway.close();
-  });
+  itWithPython(
+    "says which methods of the table it can answer, and gives the facility's own words in the details of an error",
+    async () => {
+      const gateway = await open();
+      const { name, methods } = await gateway.call("facility.describe", {});
+      expect(name).toContain("dbpy 1.9.0-standin");
+      const table = [...Object.keys(callMethods), ...Object.keys(streamMethods)];
+      expect(methods.filter((method) => !table.includes(method))).toEqual([]);
+      expect(table.filter((method) => !methods.includes(method) && !isControlMethod(method))).toEqual([]);
+      await expect(gateway.call("db.readRuninfo", { bl: 3, run: 99 })).rejects.toMatchObject({
+        code: "UNKNOWN_RUN",
+        details: { function: "dbpy.read_runinfo", type: "APIError", args: [-100000001, "SY_ERR_RUNNOTFOUND"] },
+      });
+      await gateway.close();
+    },
+  );
 
   itWithPython("gives CITIUS images through ctdapy_xfel, which fills the caller's arrays", async () => {
     await using facility = new Facility(await open());
@@ -101,11 +111,20 @@ describe("the Python gateway", () => {
     const masks = await buffer.readBadpixelMasks();
     expect([masks.get(1, 0, 0), masks.get(1, 0, 1)]).toEqual([1, 0]);
     const [info] = await buffer.detectorInfos();
-    expect(info).toMatchObject({ id: "CITIUS-2.2M-001-004", xsize: 384, ysize: 728, absGain: 1, geometry: { posXUm: 4000, rotationDeg: 90 } });
+    expect(info).toMatchObject({
+      id: "CITIUS-2.2M-001-004",
+      xsize: 384,
+      ysize: 728,
+      absGain: 1,
+      geometry: { posXUm: 4000, rotationDeg: 90 },
+    });
     const shots = facility.shots({ run: { bl: 2, run: 5 }, detectors: ["CITIUS-2.2M-001"], prefetch: 0 });
-    for await (const shot of shots) expect(Object.keys(shot.images)).toEqual(["CITIUS-2.2M-001-004", "CITIUS-2.2M-001-007"]);
+    for await (const shot of shots)
+      expect(Object.keys(shot.images)).toEqual(["CITIUS-2.2M-001-004", "CITIUS-2.2M-001-007"]);
     expect(shots.ledger).toMatchObject({ asked: 4, used: 3 });
-    await expect(buffer.readImage(asImage(new Float32Array(728 * 384), 728, 384), 4, 502)).rejects.toMatchObject({ code: "FRAME_MISSING" });
+    await expect(buffer.readImage(asImage(new Float32Array(728 * 384), 728, 384), 4, 502)).rejects.toMatchObject({
+      code: "FRAME_MISSING",
+    });
   });
 
   itWithPython("lets in a client with the keys that docs/remote-access.md makes, and nobody else", async () => {
@@ -113,12 +132,19 @@ describe("the Python gateway", () => {
     const text = readFileSync(new URL("../../docs/remote-access.md", import.meta.url), "utf8");
     const recipe = /```python\n(.*?)```/s.exec(text)?.[1] ?? "";
     execFileSync(gatewayPython ?? "", ["-c", recipe], { cwd });
-    const url = await startGateway(["--curve-server-key", join(cwd, "gateway.key_secret"), "--curve-clients", join(cwd, "clients")]);
+    const url = await startGateway([
+      "--curve-server-key",
+      join(cwd, "gateway.key_secret"),
+      "--curve-clients",
+      join(cwd, "clients"),
+    ]);
     const known = await connect(url, { keyFile: join(cwd, "laptop.json") });
     expect(await known.db.readComment(3, 10)).toBe("powder");
     await known.close();
     const stranger = zmqEndpoint(url, { connectTimeoutMs: 1000 });
-    await expect(stranger.call("db.readComment", of)).rejects.toMatchObject({ code: expect.stringMatching(/^(NOT_AUTHENTICATED|UNREACHABLE)$/) });
+    await expect(stranger.call("db.readComment", of)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(NOT_AUTHENTICATED|UNREACHABLE)$/),
+    });
     await stranger.close();
   });
 });

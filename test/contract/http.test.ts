@@ -7,4 +7,8 @@ import { endpointContract } from "./endpoint-contract.ts";
 
 endpointContract({ ...tiny, name: "HTTP, to a source held in memory", open: () => overHttp(endpointOf(tinySource())) });
 
-endpointContract({ ...simulated, name: "HTTP, to the simulated facility", open: () => overHttp(inProcess(endpointOf(simulatedSource()))) });
+endpointContract({
+  ...simulated,
+  name: "HTTP, to the simulated facility",
+  open: () => overHttp(inProcess(endpointOf(simulatedSource()))),
+});

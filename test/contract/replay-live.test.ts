@@ -13,7 +13,12 @@ endpointContract({
   name: "a run played as if live, when it is over",
   open: async () => {
     const clock = new VirtualClock();
-    const endpoint = await replayLive(inProcess(endpointOf(tinySource())), { bl: 3, run: 10, clock, memorySeconds: 1000 });
+    const endpoint = await replayLive(inProcess(endpointOf(tinySource())), {
+      bl: 3,
+      run: 10,
+      clock,
+      memorySeconds: 1000,
+    });
     await endpoint.call("db.readTagnumberNewest", { equipId: "xfel_bl_3_tc_bm_1_pd/charge" });
     clock.advance(100);
     return endpoint;

@@ -8,9 +8,21 @@ import { endpointContract } from "./endpoint-contract.ts";
 
 endpointContract({ ...tiny, name: "a source held in memory", open: async () => inProcess(endpointOf(tinySource())) });
 
-endpointContract({ ...archive, name: "an archive in the DataConvert layout", open: async () => inProcess(endpointOf(await archiveSource())) });
+endpointContract({
+  ...archive,
+  name: "an archive in the DataConvert layout",
+  open: async () => inProcess(endpointOf(await archiveSource())),
+});
 
 const fixtures = fileURLToPath(new URL("../../fixtures", import.meta.url));
-endpointContract({ ...archive, name: "a folder of archives", open: async () => inProcess(endpointOf(await openArchiveFolder(fixtures))) });
+endpointContract({
+  ...archive,
+  name: "a folder of archives",
+  open: async () => inProcess(endpointOf(await openArchiveFolder(fixtures))),
+});
 
-endpointContract({ ...simulated, name: "the simulated facility", open: async () => inProcess(endpointOf(simulatedSource())) });
+endpointContract({
+  ...simulated,
+  name: "the simulated facility",
+  open: async () => inProcess(endpointOf(simulatedSource())),
+});

@@ -9,6 +9,14 @@ endpointContract({ ...tiny, name: "ZeroMQ over tcp", open: () => overZmq(endpoin
 
 const folder = temporaryFolder();
 let opened = 0;
-endpointContract({ ...tiny, name: "ZeroMQ over ipc", open: () => overZmq(endpointOf(tinySource()), `ipc://${folder}/${opened++}.sock`) });
+endpointContract({
+  ...tiny,
+  name: "ZeroMQ over ipc",
+  open: () => overZmq(endpointOf(tinySource()), `ipc://${folder}/${opened++}.sock`),
+});
 
-endpointContract({ ...archive, name: "an archive behind ZeroMQ", open: async () => overZmq(endpointOf(await archiveSource())) });
+endpointContract({
+  ...archive,
+  name: "an archive behind ZeroMQ",
+  open: async () => overZmq(endpointOf(await archiveSource())),
+});

@@ -7,9 +7,14 @@ const folder = temporaryFolder();
 
 describe("the command in a process of its own", () => {
   it("follows runs as they end, one JSON object a line, until Ctrl+C", async () => {
-    const { code, out, err } = await sacla(folder, ["runs", "--follow", "--json", "--url", "sim:?speed=20"], {}, (child, text) => {
-      if (text.split("\n").length > 2) child.kill("SIGINT");
-    });
+    const { code, out, err } = await sacla(
+      folder,
+      ["runs", "--follow", "--json", "--url", "sim:?speed=20"],
+      {},
+      (child, text) => {
+        if (text.split("\n").length > 2) child.kill("SIGINT");
+      },
+    );
     const runs = out
       .trim()
       .split("\n")

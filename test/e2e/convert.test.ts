@@ -16,17 +16,41 @@ const fresh = (): string => mkdtempSync(join(root, "f-"));
 describe("sacla convert", () => {
   it("writes, validates, counts and makes again, with exit codes", async () => {
     const folder = fresh();
-    const written = await sacla(folder, ["convert", "--url", fixture, "-o", "a.h5", "--compression", "gzip-1", "--table", "a.parquet", "--json"]);
+    const written = await sacla(folder, [
+      "convert",
+      "--url",
+      fixture,
+      "-o",
+      "a.h5",
+      "--compression",
+      "gzip-1",
+      "--table",
+      "a.parquet",
+      "--json",
+    ]);
     expect(written.err).toBe("");
-    expect(JSON.parse(written.out)).toMatchObject({ file: "a.h5", images: 71, ledger: { asked: 9, used: 9, dropped: [] } });
+    expect(JSON.parse(written.out)).toMatchObject({
+      file: "a.h5",
+      images: 71,
+      ledger: { asked: 9, used: 9, dropped: [] },
+    });
     expect(readFileSync(join(folder, "a.parquet")).subarray(-4).toString()).toBe("PAR1");
-    expect(await sacla(folder, ["validate", "a.h5"])).toMatchObject({ code: 0, out: "a.h5: dataconvert layout, 0 errors, 0 warnings\n" });
+    expect(await sacla(folder, ["validate", "a.h5"])).toMatchObject({
+      code: 0,
+      out: "a.h5: dataconvert layout, 0 errors, 0 warnings\n",
+    });
     const stats = await sacla(folder, ["stats", "a.h5", "--json", "-o", "missing.svg"]);
     expect(JSON.parse(stats.out)).toMatchObject({ shots: 9, complete: 6, picture: "missing.svg" });
     expect(readFileSync(join(folder, "missing.svg"), "utf8")).toContain("MPCCD-8B0-2-010-3");
     expect((await sacla(folder, ["replay", "a.h5"])).code).toBe(0);
-    expect(await sacla(folder, ["convert", "--url", fixture, "-o", "a.h5"])).toMatchObject({ code: 1, err: expect.stringContaining("FILE_EXISTS") });
-    expect(await sacla(folder, ["replay", fixture])).toMatchObject({ code: 1, err: expect.stringContaining("UNSUPPORTED") });
+    expect(await sacla(folder, ["convert", "--url", fixture, "-o", "a.h5"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("FILE_EXISTS"),
+    });
+    expect(await sacla(folder, ["replay", fixture])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("UNSUPPORTED"),
+    });
     expect(readdirSync(folder).sort()).toEqual(["a.h5", "a.parquet", "missing.svg"]);
   });
 
@@ -48,10 +72,18 @@ print(json.dumps([names, len(panels), panels[2].get_origin(), panels[2].get_fast
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     });
-    const [names, panels, origin, fast, wavelength, sums] = JSON.parse(out) as [string[], number, number[], number[], number, number[]];
+    const [names, panels, origin, fast, wavelength, sums] = JSON.parse(out) as [
+      string[],
+      number,
+      number[],
+      number[],
+      number,
+      number[],
+    ];
     expect(names).toEqual(["FormatHDF5Sacla", "FormatHDF5SaclaMPCCD", "FormatNXmx"]);
     expect(panels).toBe(8);
-    // Sensor 3 of fixtures/tiny-octal.h5: (817, -1808) um, -89.98 degrees; dxtbx has x to the right looking from the source.
+    // Sensor 3 of fixtures/tiny-octal.h5: (817, -1808) um, -89.98 degrees; dxtbx has x to the right looking from the
+    // source.
     expect(origin.map((v) => Math.round(v * 1e4) / 1e4)).toEqual([0.817, -1.808, -50]);
     const angle = (-89.98 * Math.PI) / 180;
     expect(fast[0]).toBeCloseTo(Math.cos(angle), 5);
@@ -74,7 +106,11 @@ function convertWithin(kib: number | null, target: string) {
   const worker = fileURLToPath(new URL("../../scripts/chaos-convert-worker.ts", import.meta.url));
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
   const limit = kib === null ? "" : `ulimit -f ${kib}; `;
-  return spawnSync("bash", ["-c", `${limit}exec "$@"`, "bash", process.execPath, "-C", "sacla-source", "--import", tsx, worker, target], { encoding: "utf8" });
+  return spawnSync(
+    "bash",
+    ["-c", `${limit}exec "$@"`, "bash", process.execPath, "-C", "sacla-source", "--import", tsx, worker, target],
+    { encoding: "utf8" },
+  );
 }
 
 const hasBash = (() => {

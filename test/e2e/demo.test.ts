@@ -15,7 +15,12 @@ interface Demo {
     correctedMean: { sum: number; max: number; argmax: [number, number] };
     histogram: { from: number; to: number; counts: number[] };
   }[];
-  assembled: { view: string; width: number; height: number; brightest: { column: number; row: number; value: number }[] };
+  assembled: {
+    view: string;
+    width: number;
+    height: number;
+    brightest: { column: number; row: number; value: number }[];
+  };
   ledger: { asked: number; used: number; dropped: { reason: string; tags: number[] }[] };
 }
 
@@ -48,7 +53,11 @@ const relative = (a: number, b: number): number => Math.abs(a - b) / Math.abs(b)
 function checkTruth(demo: Demo, truth: Truth): void {
   expect(demo.run).toBe(truth.run);
   expect(demo.tags).toEqual({ dark: truth.dark_tags, exposed: truth.light_tags });
-  expect(demo.ledger).toEqual({ asked: truth.dark_tags.length + truth.light_tags.length, used: truth.dark_tags.length + truth.light_tags.length, dropped: [] });
+  expect(demo.ledger).toEqual({
+    asked: truth.dark_tags.length + truth.light_tags.length,
+    used: truth.dark_tags.length + truth.light_tags.length,
+    dropped: [],
+  });
   expect(demo.sensors.map(({ id }) => id)).toEqual(truth.sensors.map(({ id }) => id));
   truth.sensors.forEach((expected, i) => {
     const sensor = demo.sensors[i];
@@ -65,7 +74,13 @@ function checkTruth(demo: Demo, truth: Truth): void {
       peak_bin: from + counts.indexOf(Math.max(...counts)),
       at_0: counts[-from],
       at_150: counts[150 - from],
-    }).toEqual({ total: histogram.total, nonzero: histogram.nonzero, peak_bin: histogram.peak_bin, at_0: histogram.at_0, at_150: histogram.at_150 });
+    }).toEqual({
+      total: histogram.total,
+      nonzero: histogram.nonzero,
+      peak_bin: histogram.peak_bin,
+      at_0: histogram.at_0,
+      at_150: histogram.at_150,
+    });
   });
 }
 
@@ -91,16 +106,24 @@ describe("the demo", () => {
     const truth = JSON.parse(readFileSync(`${sharedData}206178.truth.json`, "utf8")) as Truth;
     const demo = await demoOf(`${sharedData}206178.h5`);
     checkTruth(demo, truth);
-    expect([demo.assembled.width, demo.assembled.height]).toEqual([truth.assembled_source_view.size, truth.assembled_source_view.size]);
+    expect([demo.assembled.width, demo.assembled.height]).toEqual([
+      truth.assembled_source_view.size,
+      truth.assembled_source_view.size,
+    ]);
     // Each spot of the truth that falls on a sensor is among the brightest, within a pixel.
     const found = truth.assembled_source_view.spot_col_row.filter(([column, row]) =>
-      demo.assembled.brightest.some((spot) => Math.abs(spot.column + 0.5 - column) <= 1 && Math.abs(spot.row + 0.5 - row) <= 1),
+      demo.assembled.brightest.some(
+        (spot) => Math.abs(spot.column + 0.5 - column) <= 1 && Math.abs(spot.row + 0.5 - row) <= 1,
+      ),
     );
     expect(found.length).toBe(6);
   });
 
   itWithSharedData("equals numpy on a dual written by an independent program", async () => {
-    checkTruth(await demoOf(`${sharedData}651251.h5`), JSON.parse(readFileSync(`${sharedData}651251.truth.json`, "utf8")) as Truth);
+    checkTruth(
+      await demoOf(`${sharedData}651251.h5`),
+      JSON.parse(readFileSync(`${sharedData}651251.truth.json`, "utf8")) as Truth,
+    );
   });
 
   it.each([

@@ -15,7 +15,9 @@ const all = Array.from({ length: 60 }, (_, i) => 5000 + 2 * i);
 
 /** Starts a server of its own process; ports as the program takes them. */
 async function start(...ports: string[]): Promise<{ addresses: string[]; kill(): Promise<void> }> {
-  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, program, ...ports], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, program, ...ports], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   running.add(child);
   const failed = once(child, "exit").then(() => Promise.reject(new Error("the server ended before it listened")));
   failed.catch(() => {});
@@ -40,7 +42,9 @@ describe.each([
 ])("a server that is killed in the middle of a stream (%i, %s)", (carrier) => {
   it("and comes back: every shot comes, once, with its own pixels", async () => {
     const first = await start();
-    await using facility = await connect(first.addresses[carrier], { retry: { attempts: 100, firstWaitMs: 50, longestWaitMs: 200 } });
+    await using facility = await connect(first.addresses[carrier], {
+      retry: { attempts: 100, firstWaitMs: 50, longestWaitMs: 200 },
+    });
     const shots = facility.shots({ run: { bl: 3, run: 20 }, detectors: [sensor], tags: all });
     const seen: number[] = [];
     let second: Awaited<ReturnType<typeof start>> | undefined;
@@ -60,7 +64,9 @@ describe.each([
   it("and does not come back: the error names the tags that are missing, within the deadline, and the ledger has them", async () => {
     const server = await start();
     const deadlineMs = 3000;
-    await using facility = await connect(server.addresses[carrier], { retry: { attempts: 1000, firstWaitMs: 50, longestWaitMs: 200, deadlineMs } });
+    await using facility = await connect(server.addresses[carrier], {
+      retry: { attempts: 1000, firstWaitMs: 50, longestWaitMs: 200, deadlineMs },
+    });
     const shots = facility.shots({ run: { bl: 3, run: 20 }, detectors: [sensor], tags: all });
     const seen: number[] = [];
     let killed = 0;
@@ -74,7 +80,10 @@ describe.each([
     })();
     const error: unknown = await reading.catch((cause: unknown) => cause);
     const left = all.slice(seen.length);
-    expect(isSaclaError(error, "UNREACHABLE", "TIMEOUT") && error.details).toMatchObject({ missing: left, missingCount: left.length });
+    expect(isSaclaError(error, "UNREACHABLE", "TIMEOUT") && error.details).toMatchObject({
+      missing: left,
+      missingCount: left.length,
+    });
     expect(String(error)).toContain(`${left.length} tags have not come: ${left[0]} … 5118`);
     expect(left.length).toBeGreaterThan(30);
     expect(shots.ledger).toEqual({ asked: 60, used: seen.length, dropped: [{ reason: "not-read", tags: left }] });

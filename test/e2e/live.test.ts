@@ -13,13 +13,22 @@ describe("sacla replay-live", () => {
     let served: Promise<Finished> = Promise.reject(new Error("not started"));
     served.catch(() => {});
     const ready = new Promise<string>((resolve, reject) => {
-      served = sacla(temporaryFolder(), ["replay-live", "300001", "--source", fixture, "--speed", "max", "--json", ...addresses], {}, (process, out) => {
-        child = process;
-        resolve(out);
-      });
+      served = sacla(
+        temporaryFolder(),
+        ["replay-live", "300001", "--source", fixture, "--speed", "max", "--json", ...addresses],
+        {},
+        (process, out) => {
+          child = process;
+          resolve(out);
+        },
+      );
       served.then(({ err }) => reject(new Error(err)), reject);
     });
-    const { bl, addresses: places, karaboBridge } = JSON.parse(await ready) as { bl: number; addresses: [string, string]; karaboBridge: string };
+    const {
+      bl,
+      addresses: places,
+      karaboBridge,
+    } = JSON.parse(await ready) as { bl: number; addresses: [string, string]; karaboBridge: string };
     expect([bl, places.length, karaboBridge]).toEqual([2, 2, expect.stringMatching(/^tcp:\/\/127\.0\.0\.1:\d+$/)]);
     const follow = ["live", "--bl", "2", "-d", "MPCCD-8B0-2-010", "--policy", "every", "--json"];
     const first = await cli([...follow, "--url", places[0], "--until-run-end"]);

@@ -9,7 +9,9 @@ const folder = temporaryFolder();
 const main = fileURLToPath(new URL("../support/parallel/main.ts", import.meta.url));
 
 async function parallel(task: object): Promise<Record<string, unknown>> {
-  const { out, err, code } = await runSource(folder, main, [JSON.stringify({ shots: 60, workers: 2, parts: 7, ...task })]);
+  const { out, err, code } = await runSource(folder, main, [
+    JSON.stringify({ shots: 60, workers: 2, parts: 7, ...task }),
+  ]);
   expect([err, code]).toEqual(["", 0]);
   return JSON.parse(out) as Record<string, unknown>;
 }

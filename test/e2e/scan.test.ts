@@ -14,7 +14,9 @@ async function sacla(
   args: readonly string[],
   at: (err: string, child: ChildProcess) => void = () => {},
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, main, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let [out, err] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     out += text;

@@ -18,9 +18,14 @@ interface Serving {
 /** A server in a process of its own, once it says that it is ready. */
 async function serving(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Serving> {
   const ready = deferred<[ChildProcess, string]>();
-  const ended = sacla(folder, ["serve", ...args, "--zmq", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0", "--json"], env, (child, out) => {
-    if (out.endsWith("\n")) ready.resolve([child, out]);
-  });
+  const ended = sacla(
+    folder,
+    ["serve", ...args, "--zmq", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0", "--json"],
+    env,
+    (child, out) => {
+      if (out.endsWith("\n")) ready.resolve([child, out]);
+    },
+  );
   const first = await Promise.race([ready.promise, ended]);
   if (!Array.isArray(first)) throw new Error(`the server ended: ${first.err}`);
   const [child, out] = first;
@@ -55,11 +60,17 @@ describe("sacla serve in a process of its own", () => {
     const { port } = new URL(http);
     const stalled = connectSocket(Number(port), "127.0.0.1").pause();
     stalled.on("error", () => {});
-    const tags = JSON.stringify((await (await fetch(`${http}/v1/db/readTaglistByrun?bl=3&run=${runs[0]}`)).json()) as number[]);
+    const tags = JSON.stringify(
+      (await (await fetch(`${http}/v1/db/readTaglistByrun?bl=3&run=${runs[0]}`)).json()) as number[],
+    );
     const detectors = (await (await fetch(`${http}/v1/db/readDetidlist?bl=3&run=${runs[0]}`)).json()) as string[];
     const detIds = JSON.stringify(detectors.filter((id) => id.endsWith("-1")).slice(0, 1));
-    stalled.write(`GET /v1/st/frames?bl=3&run=${runs[0]}&roi=null&tags=${tags}&detIds=${detIds} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
-    await expect.poll(async () => await (await fetch(`${http}/metrics`)).text(), { timeout: 20_000 }).toContain("sacla_open_streams 1");
+    stalled.write(
+      `GET /v1/st/frames?bl=3&run=${runs[0]}&roi=null&tags=${tags}&detIds=${detIds} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
+    );
+    await expect
+      .poll(async () => await (await fetch(`${http}/metrics`)).text(), { timeout: 20_000 })
+      .toContain("sacla_open_streams 1");
     child.kill("SIGINT");
     const { code, out, err } = await ended;
     expect([code, out.split("\n").length]).toEqual([0, 2]);
@@ -82,10 +93,19 @@ describe("sacla serve in a process of its own", () => {
     const { child, zmq, http, ended } = await serving(["sim:?clock=virtual", "--keys", keys]);
     const runs = (env: Readonly<Record<string, string>>): Promise<Finished> => sacla(folder, ["runs", "--json"], env);
     expect(await runs({ SACLA_URL: http, SACLA_TOKEN: token })).toMatchObject({ code: 0, err: "" });
-    expect(await runs({ SACLA_URL: zmq, SACLA_KEY_FILE: join(folder, "node.key") })).toMatchObject({ code: 0, err: "" });
-    expect(await runs({ SACLA_URL: http })).toMatchObject({ code: 1, out: expect.stringContaining("NOT_AUTHENTICATED") });
+    expect(await runs({ SACLA_URL: zmq, SACLA_KEY_FILE: join(folder, "node.key") })).toMatchObject({
+      code: 0,
+      err: "",
+    });
+    expect(await runs({ SACLA_URL: http })).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("NOT_AUTHENTICATED"),
+    });
     await sacla(folder, ["keys", "revoke", "laptop", "--keys", keys]);
-    expect(await runs({ SACLA_URL: http, SACLA_TOKEN: token })).toMatchObject({ code: 1, out: expect.stringContaining("NOT_AUTHENTICATED") });
+    expect(await runs({ SACLA_URL: http, SACLA_TOKEN: token })).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("NOT_AUTHENTICATED"),
+    });
     child.kill("SIGTERM");
     expect((await ended).code).toBe(0);
   });

@@ -2,7 +2,10 @@ import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { endpointOf } from "../../src/transport/source.ts";
 import { tinySource } from "./tiny-source.ts";
 
-/** An endpoint whose streams have a float32 image of `side` × `side` for every tag asked; everything else is the tiny source's. */
+/**
+ * An endpoint whose streams have a float32 image of `side` × `side` for every tag asked; everything else is the tiny
+ * source's.
+ */
 export interface BigFrames {
   readonly endpoint: Endpoint;
   /** Items made so far. */

@@ -7,7 +7,10 @@ import { tinySource } from "./tiny-source.ts";
 /** The whole table and one call that changes something. */
 export const changingTable: ServedTable = {
   ...wholeTable,
-  calls: { ...wholeTable.calls, "test.move": { params: v.strictObject({ to: v.number() }), result: v.number(), changes: true } },
+  calls: {
+    ...wholeTable.calls,
+    "test.move": { params: v.strictObject({ to: v.number() }), result: v.number(), changes: true },
+  },
 };
 
 /** The tiny source with something that moves; `moves` are those done, in order. */
@@ -15,7 +18,12 @@ export function movingEndpoint(): { endpoint: Endpoint; moves: number[] } {
   const moves: number[] = [];
   const tiny = endpointOf(tinySource());
   const call = async (method: string, params: unknown, options?: object): Promise<unknown> => {
-    if (method !== "test.move") return await (tiny.call as (method: string, params: unknown, options?: object) => Promise<unknown>)(method, params, options);
+    if (method !== "test.move")
+      return await (tiny.call as (method: string, params: unknown, options?: object) => Promise<unknown>)(
+        method,
+        params,
+        options,
+      );
     const { to } = params as { to: number };
     moves.push(to);
     return to;

@@ -12,8 +12,8 @@ export interface Finished {
 }
 
 /**
- * Runs a TypeScript program in a process of its own, from `folder`, without a SACLA_URL unless given. `onOutput` sees the
- * process whenever it has written something.
+ * Runs a TypeScript program in a process of its own, from `folder`, without a SACLA_URL unless given. `onOutput` sees
+ * the process whenever it has written something.
  */
 export async function runSource(
   folder: string,

@@ -9,7 +9,10 @@ export interface Faults {
   readonly missingFrames?: number;
   /** Share of signal values that are not-converged, saturated or missing. */
   readonly badValues?: number;
-  /** Numbers of the image reads that fail, counted over the life of the source from 1; each fails once, so that reading again works. */
+  /**
+   * Numbers of the image reads that fail, counted over the life of the source from 1; each fails once, so that reading
+   * again works.
+   */
   readonly failingReads?: readonly number[];
   /** The run says it ends this much earlier (below 0) or later than it does. */
   readonly endShift?: number;
@@ -28,14 +31,19 @@ export interface FaultySource {
 
 const reasons = ["not-converged", "saturated", "missing"] as const;
 
-/** Puts faults before a source. They depend on the seed, sensor or signal and tag alone, so a test can tell what to expect. */
+/**
+ * Puts faults before a source. They depend on the seed, sensor or signal and tag alone, so a test can tell what to
+ * expect.
+ */
 export function withFaults(inner: Source, faults: Faults): FaultySource {
   const { seed, missingFrames = 0, badValues = 0, failingReads = [], endShift = 0 } = faults;
   let reads = 0;
   const chance = (kind: string, id: string, tag: number): number => hash(hash(seed, kind, id), tag) / 0x1_0000_0000;
   const isMissing = (detId: string, tag: number): boolean => chance("frame", detId, tag) < missingFrames;
   const badValue = (equipId: string, tag: number): MissingReason | null =>
-    chance("value", equipId, tag) < badValues ? (reasons[Math.floor(3 * chance("reason", equipId, tag))] ?? "missing") : null;
+    chance("value", equipId, tag) < badValues
+      ? (reasons[Math.floor(3 * chance("reason", equipId, tag))] ?? "missing")
+      : null;
 
   const overrides: Partial<Source> = {
     runInfo: async (bl, run) => {

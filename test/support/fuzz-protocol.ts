@@ -17,7 +17,10 @@ type Parts = readonly Uint8Array[];
 /** A carrier that can be sent any bytes. */
 export interface FuzzedCarrier {
   readonly name: string;
-  /** Sends the messages and gives what is answered, in any order. Rejects when the server does not answer a good question after them within 20 s. */
+  /**
+   * Sends the messages and gives what is answered, in any order. Rejects when the server does not answer a good
+   * question after them within 20 s.
+   */
   exchange(messages: readonly Parts[]): Promise<Message[]>;
   close(): Promise<void>;
 }
@@ -50,7 +53,11 @@ const value = fc.oneof(
     tags: fc.constant({ $frame: 0, dtype: "u4" }),
     roi: fc.constantFrom(null, {}),
   }),
-  fc.record({ equipId: fc.string(), hightag: small, tags: fc.record({ $frame: fc.integer({ min: -1, max: 2 }), dtype: fc.constantFrom("u4", "f8", "x") }) }),
+  fc.record({
+    equipId: fc.string(),
+    hightag: small,
+    tags: fc.record({ $frame: fc.integer({ min: -1, max: 2 }), dtype: fc.constantFrom("u4", "f8", "x") }),
+  }),
   fc.jsonValue({ maxDepth: 3 }),
 );
 const mostly = <T>(right: fc.Arbitrary<T>): fc.Arbitrary<unknown> => fc.oneof({ arbitrary: right, weight: 8 }, small);
@@ -76,7 +83,16 @@ const likely = fc
         5,
       ),
       id: mostly(fc.nat(50)),
-      method: fc.constantFrom("db.readRunstatus", "db.readRuninfo", "db.readSyncdatalist", "st.frames", "facility.describe", "__proto__", "constructor", ""),
+      method: fc.constantFrom(
+        "db.readRunstatus",
+        "db.readRuninfo",
+        "db.readSyncdatalist",
+        "st.frames",
+        "facility.describe",
+        "__proto__",
+        "constructor",
+        "",
+      ),
       value,
       credit: mostly(fc.integer({ min: 1, max: 70 })),
       seq: small,
@@ -126,13 +142,20 @@ export async function fuzz(carrier: FuzzedCarrier, count: number, seed: number):
     const messages = fc.sample(anyMessage, { numRuns: Math.min(BATCH, count - sent), seed: seed + sent });
     for (const message of await carrier.exchange(messages)) {
       const what = message.kind === "error" ? message.error.code : message.kind;
-      if (message.kind === "error" && !Object.hasOwn(errorCatalogue, message.error.code)) throw new Error(`an error has the code ${message.error.code}`);
+      if (message.kind === "error" && !Object.hasOwn(errorCatalogue, message.error.code))
+        throw new Error(`an error has the code ${message.error.code}`);
       if (what === "INTERNAL") throw new Error(`a message made the server fail inside: ${JSON.stringify(message)}`);
       answers[what] = (answers[what] ?? 0) + 1;
     }
     if (early === 0 && sent >= count / 5) early = usedMb();
   }
-  return { carrier: carrier.name, messages: count, answers, usedMb: [early, usedMb()], rssMb: Math.round(process.memoryUsage.rss() / 2 ** 20) };
+  return {
+    carrier: carrier.name,
+    messages: count,
+    answers,
+    usedMb: [early, usedMb()],
+    rssMb: Math.round(process.memoryUsage.rss() / 2 ** 20),
+  };
 }
 
 setFlagsFromString("--expose-gc");
@@ -155,7 +178,9 @@ export async function fuzzedZmq(): Promise<FuzzedCarrier> {
     socket.connect(server.address);
     try {
       for (const parts of messages) await socket.send([...parts]);
-      await socket.send(encodeMessage({ kind: "call", id: MARK, method: "db.readRunstatus", value: { bl: 3, run: 10 } }));
+      await socket.send(
+        encodeMessage({ kind: "call", id: MARK, method: "db.readRunstatus", value: { bl: 3, run: 10 } }),
+      );
       const answers: Message[] = [];
       for (;;) {
         const answer = decodeMessage(await socket.receive(), { copy: true });
@@ -193,7 +218,8 @@ export async function fuzzedHttp(): Promise<FuzzedCarrier> {
     name: "HTTP",
     exchange: async (messages) => {
       const answers: Message[] = [];
-      for (let i = 0; i < messages.length; i += 8) answers.push(...(await Promise.all(messages.slice(i, i + 8).map(post))).flat());
+      for (let i = 0; i < messages.length; i += 8)
+        answers.push(...(await Promise.all(messages.slice(i, i + 8).map(post))).flat());
       const health = await fetch(`${server.address}/health`, { signal: AbortSignal.timeout(20_000) });
       if (health.status !== 200) throw new Error(`the health is ${health.status} after ${messages.length} messages`);
       return answers;

@@ -11,7 +11,13 @@ export const gatewayPython: string | undefined = pythonWith("zmq", "numpy");
 
 /** A test that needs the gateway, skipped where there is no Python for it. */
 export function itWithGateway(name: string, test: () => Promise<void>, timeoutMs: number): void {
-  itNeeding(gatewayPython !== undefined, "no Python with pyzmq and numpy; set SACLA_TEST_PYTHON", name, test, timeoutMs);
+  itNeeding(
+    gatewayPython !== undefined,
+    "no Python with pyzmq and numpy; set SACLA_TEST_PYTHON",
+    name,
+    test,
+    timeoutMs,
+  );
 }
 
 const children: ChildProcess[] = [];
@@ -25,12 +31,26 @@ afterAll(async () => {
   }
 }, 60_000);
 
-/** Starts a gateway over the stand-ins of dbpy, stpy and the others, which ends when the test file has run; its address. */
-export async function startGateway(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<string> {
-  const child = spawn(gatewayPython ?? "", ["-m", "sacla_gateway", "--bind", "tcp://127.0.0.1:*", "--beamlines", "2,3", "--log-level", "WARNING", ...args], {
-    env: { ...process.env, PYTHONPATH: `${gatewayFolder}:${gatewayFolder}/standins`, PYTHONDONTWRITEBYTECODE: "1", ...env },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+/**
+ * Starts a gateway over the stand-ins of dbpy, stpy and the others, which ends when the test file has run; its address.
+ */
+export async function startGateway(
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const child = spawn(
+    gatewayPython ?? "",
+    ["-m", "sacla_gateway", "--bind", "tcp://127.0.0.1:*", "--beamlines", "2,3", "--log-level", "WARNING", ...args],
+    {
+      env: {
+        ...process.env,
+        PYTHONPATH: `${gatewayFolder}:${gatewayFolder}/standins`,
+        PYTHONDONTWRITEBYTECODE: "1",
+        ...env,
+      },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   children.push(child);
   for await (const line of createInterface({ input: child.stdout })) {
     const address = /^listening on (\S+)$/.exec(line)?.[1];

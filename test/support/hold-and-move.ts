@@ -1,4 +1,7 @@
-/** Takes the lease of beamline 3 of the server named, opens the shutter and sets out on a long move; it is made to be killed. */
+/**
+ * Takes the lease of beamline 3 of the server named, opens the shutter and sets out on a long move; it is made to be
+ * killed.
+ */
 import { connect } from "../../src/connect.ts";
 
 const facility = await connect(process.argv[2]);

@@ -16,7 +16,8 @@ export function leastSquares(
   let p = [...guess];
   let inverse: number[][] = [];
   let damping = 1e-3;
-  const chi = (q: readonly number[]): number => x.reduce((sum, each, i) => sum + (((y[i] ?? 0) - model(each, q)) / (sigma[i] ?? 1)) ** 2, 0);
+  const chi = (q: readonly number[]): number =>
+    x.reduce((sum, each, i) => sum + (((y[i] ?? 0) - model(each, q)) / (sigma[i] ?? 1)) ** 2, 0);
   for (let round = 0; round < 200; round++) {
     const rows = x.map((each, i) =>
       p.map((value, k) => {
@@ -26,7 +27,9 @@ export function leastSquares(
       }),
     );
     const normal = p.map((_, a) => p.map((_, b) => rows.reduce((sum, row) => sum + (row[a] ?? 0) * (row[b] ?? 0), 0)));
-    const pull = p.map((_, a) => rows.reduce((sum, row, i) => sum + ((row[a] ?? 0) * ((y[i] ?? 0) - model(x[i] ?? 0, p))) / (sigma[i] ?? 1), 0));
+    const pull = p.map((_, a) =>
+      rows.reduce((sum, row, i) => sum + ((row[a] ?? 0) * ((y[i] ?? 0) - model(x[i] ?? 0, p))) / (sigma[i] ?? 1), 0),
+    );
     inverse = invert(normal);
     const damped = invert(normal.map((row, a) => row.map((value, b) => (a === b ? value * (1 + damping) : value))));
     const next = p.map((value, a) => value + (damped[a] ?? []).reduce((sum, m, b) => sum + m * (pull[b] ?? 0), 0));
@@ -42,7 +45,9 @@ function invert(matrix: readonly (readonly number[])[]): number[][] {
   const n = matrix.length;
   const rows = matrix.map((row, i) => [...row, ...Array.from({ length: n }, (_, j) => (i === j ? 1 : 0))]);
   for (let k = 0; k < n; k++) {
-    const pivot = rows.slice(k).reduce((best, row, i) => (Math.abs(row[k] ?? 0) > Math.abs(rows[best]?.[k] ?? 0) ? i + k : best), k);
+    const pivot = rows
+      .slice(k)
+      .reduce((best, row, i) => (Math.abs(row[k] ?? 0) > Math.abs(rows[best]?.[k] ?? 0) ? i + k : best), k);
     [rows[k], rows[pivot]] = [rows[pivot] ?? [], rows[k] ?? []];
     const scale = rows[k]?.[k] ?? 1;
     rows[k] = (rows[k] ?? []).map((value) => value / scale);

@@ -12,6 +12,10 @@ export function objectOf(device: string): string {
 /** The simulated MADOCA server over the toy devices of beamline 3. */
 export class MadocaServer extends SimulatedMadocaServer {
   constructor(driver: ControlDriver, quirks: MadocaQuirks = {}) {
-    super(driver, { bl: 3, devices: toyDevices.map((info) => ({ object: objectOf(info.name), info })), beam: "bl_3_beam" }, quirks);
+    super(
+      driver,
+      { bl: 3, devices: toyDevices.map((info) => ({ object: objectOf(info.name), info })), beam: "bl_3_beam" },
+      quirks,
+    );
   }
 }

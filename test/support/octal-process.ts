@@ -12,7 +12,9 @@ export class ScriptProcess {
   readonly #lines: AsyncIterator<string>;
 
   constructor(script: URL, args: readonly string[]) {
-    const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, fileURLToPath(script), ...args], { stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, fileURLToPath(script), ...args], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     this.child = child;
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
@@ -41,7 +43,13 @@ export async function startOctal(
   { delayMs = 0, address = "tcp://127.0.0.1:*", curve = false, silenceMs = 30_000 } = {},
 ): Promise<{ process: ScriptProcess; address: string; options: ZmqOptions }> {
   const script = new URL("octal-server.ts", import.meta.url);
-  const child = new ScriptProcess(script, [String(shots), String(delayMs), address, curve ? "curve" : "plain", String(silenceMs)]);
+  const child = new ScriptProcess(script, [
+    String(shots),
+    String(delayMs),
+    address,
+    curve ? "curve" : "plain",
+    String(silenceMs),
+  ]);
   const { address: bound, curve: keys } = (await child.line()) as { address: string; curve?: ZmqOptions["curve"] };
   return { process: child, address: bound, options: keys === undefined ? {} : { curve: keys } };
 }

@@ -8,7 +8,8 @@ import { serveZmq } from "../../src/server/zmq-server.ts";
 import { endpointOf } from "../../src/transport/source.ts";
 import { OctalSource } from "./octal-source.ts";
 
-const [shots = "1000", delayMs = "0", address = "tcp://127.0.0.1:*", kind = "plain", silenceMs = "30000"] = process.argv.slice(2);
+const [shots = "1000", delayMs = "0", address = "tcp://127.0.0.1:*", kind = "plain", silenceMs = "30000"] =
+  process.argv.slice(2);
 const service = new Service(endpointOf(new OctalSource(Number(shots), Number(delayMs))));
 
 async function curvePairs() {
@@ -20,9 +21,15 @@ const pairs = kind === "curve" ? await curvePairs() : undefined;
 const keys =
   pairs === undefined
     ? undefined
-    : { server: pairs.server, clientOfCurve: (key: string) => (key === pairs.client.publicKey ? { name: "bench", role: "read" as const } : null) };
+    : {
+        server: pairs.server,
+        clientOfCurve: (key: string) =>
+          key === pairs.client.publicKey ? { name: "bench", role: "read" as const } : null,
+      };
 const server = await serveZmq(service, address, { keys, silenceMs: Number(silenceMs) });
-console.log(JSON.stringify({ address: server.address, curve: pairs && { ...pairs.client, serverKey: pairs.server.publicKey } }));
+console.log(
+  JSON.stringify({ address: server.address, curve: pairs && { ...pairs.client, serverKey: pairs.server.publicKey } }),
+);
 
 for await (const _ of createInterface({ input: process.stdin })) {
   const { rss, external, arrayBuffers } = process.memoryUsage();

@@ -94,10 +94,23 @@ export class OctalSource implements Source {
   }
   column(equipId: string, _hightag: number, tags: Uint32Array): Column {
     if (equipId === "nonsense") throw new SaclaError("UNKNOWN_SIGNAL", "There is no equipment nonsense.");
-    return { equipId, unit: "C", values: Float64Array.from(tags, (tag) => tag * 1e-12), status: new Uint8Array(tags.length) };
+    return {
+      equipId,
+      unit: "C",
+      values: Float64Array.from(tags, (tag) => tag * 1e-12),
+      status: new Uint8Array(tags.length),
+    };
   }
   detectorInfo(_bl: number, _run: number, id: string): DetectorInfo {
-    const geometry = { posXUm: 0, posYUm: 0, posZUm: 0, rotationDeg: 0, pixelSizeXUm: 50, pixelSizeYUm: 50, manipulatorShiftUm: 0 };
+    const geometry = {
+      posXUm: 0,
+      posYUm: 0,
+      posZUm: 0,
+      rotationDeg: 0,
+      pixelSizeXUm: 50,
+      pixelSizeYUm: 50,
+      manipulatorShiftUm: 0,
+    };
     return { id, xsize: COLUMNS, ysize: ROWS, absGain: 17, geometry, pixelType: "uint16" };
   }
   readFrame(_bl: number, _run: number, detId: string, tag: number, out: Pixels): boolean | Promise<boolean> {

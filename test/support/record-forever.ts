@@ -7,4 +7,5 @@ import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
 const endpoint = await withRecording(inProcess(endpointOf(createSimulatedFacility())), process.argv[2] ?? "");
 const of = { bl: 3, run: 651264 };
 const tags = await endpoint.call("db.readTaglistByrun", of);
-for await (const { tag } of endpoint.stream("st.frames", { ...of, detIds: ["MPCCD-2B1-M03-001-1"], tags, roi: null })) console.log(tag);
+for await (const { tag } of endpoint.stream("st.frames", { ...of, detIds: ["MPCCD-2B1-M03-001-1"], tags, roi: null }))
+  console.log(tag);

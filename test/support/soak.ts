@@ -51,7 +51,8 @@ export async function soak({ seconds, seed, every, say }: SoakOptions): Promise<
     while (!isOver()) {
       let next = 0;
       for await (const { tag, frames } of good.stream("st.frames", params)) {
-        const isWhole = frames.length === octalSensors.length && frames.every(({ detId, data }) => octalTag(detId, data) === tag);
+        const isWhole =
+          frames.length === octalSensors.length && frames.every(({ detId, data }) => octalTag(detId, data) === tag);
         if (tag !== tags[next++] || !isWhole) counts.lost++;
         counts.shots++;
         if (isOver()) break;

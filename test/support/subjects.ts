@@ -1,4 +1,7 @@
-/** The sources that the Endpoint contract is run over, bare, served or wrapped, each with what the contract must know of it. */
+/**
+ * The sources that the Endpoint contract is run over, bare, served or wrapped, each with what the contract must know of
+ * it.
+ */
 import { fileURLToPath } from "node:url";
 import { createSimulatedFacility, VirtualClock } from "../../src/facility/index.ts";
 import { openArchive } from "../../src/hdf5/index.ts";

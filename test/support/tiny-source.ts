@@ -23,7 +23,13 @@ export interface TinyRun {
 }
 
 export const TINY_HIGHTAG = 202502;
-export const tinyDetectors: readonly string[] = ["MPCCD-1N0-M06-002", "MPCCD-2N0-1-006", "MPCCD-2N0-1-006-1", "MPCCD-2N0-1-006-2", "OPAL-234363"];
+export const tinyDetectors: readonly string[] = [
+  "MPCCD-1N0-M06-002",
+  "MPCCD-2N0-1-006",
+  "MPCCD-2N0-1-006-1",
+  "MPCCD-2N0-1-006-2",
+  "OPAL-234363",
+];
 export const tinyRows = 4;
 export const tinyColumns = 3;
 
@@ -156,7 +162,8 @@ export class TinySource implements Source {
   column(equipId: string, hightag: number, tags: Uint32Array): Column {
     this.#count("column");
     const { unit, value } = this.#signal(equipId);
-    if (hightag !== TINY_HIGHTAG) throw new SaclaError("UNKNOWN_HIGHTAG", `${this.name} has no HighTag ${hightag}, only ${TINY_HIGHTAG}.`);
+    if (hightag !== TINY_HIGHTAG)
+      throw new SaclaError("UNKNOWN_HIGHTAG", `${this.name} has no HighTag ${hightag}, only ${TINY_HIGHTAG}.`);
     const column = emptyColumn(equipId, unit, tags.length);
     tags.forEach((tag, i) => {
       setEntry(column, i, value(tag));
@@ -167,9 +174,21 @@ export class TinySource implements Source {
   detectorInfo(_bl: number, _run: number, detId: string): DetectorInfo {
     const size = { id: detId, xsize: tinyColumns, ysize: tinyRows };
     if (!detId.startsWith("MPCCD")) return { ...size, absGain: null, geometry: null };
-    const geometry = { posXUm: 0, posYUm: 0, posZUm: 0, rotationDeg: 0, pixelSizeXUm: 50, pixelSizeYUm: 50, manipulatorShiftUm: 0 };
+    const geometry = {
+      posXUm: 0,
+      posYUm: 0,
+      posZUm: 0,
+      rotationDeg: 0,
+      pixelSizeXUm: 50,
+      pixelSizeYUm: 50,
+      manipulatorShiftUm: 0,
+    };
     // The second sensor of a dual hangs under the first.
-    return { ...size, absGain: 17, geometry: detId.endsWith("-2") ? { ...geometry, posYUm: -tinyRows * 50 } : geometry };
+    return {
+      ...size,
+      absGain: 17,
+      geometry: detId.endsWith("-2") ? { ...geometry, posYUm: -tinyRows * 50 } : geometry,
+    };
   }
 
   readFrame(bl: number, run: number, detId: string, tag: number, out: Float32Array): boolean {
@@ -185,13 +204,15 @@ export class TinySource implements Source {
 
   #run(bl: number, run: number): TinyRun {
     const found = this.#runs.get(bl)?.find((r) => r.run === run);
-    if (found === undefined) throw new Error(`the test asked the tiny source for run ${run} of beamline ${bl}, which it has not`);
+    if (found === undefined)
+      throw new Error(`the test asked the tiny source for run ${run} of beamline ${bl}, which it has not`);
     return found;
   }
 
   #signal(equipId: string): { unit: string; value: TinySignal } {
     const signal = this.#signals.get(equipId);
-    if (signal === undefined) throw new SaclaError("UNKNOWN_SIGNAL", `${this.name} has no equipment ${equipId}.`, { details: { equipId } });
+    if (signal === undefined)
+      throw new SaclaError("UNKNOWN_SIGNAL", `${this.name} has no equipment ${equipId}.`, { details: { equipId } });
     return signal;
   }
 

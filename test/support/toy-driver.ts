@@ -3,7 +3,16 @@ import type { ControlDriver, DeviceInfo, DeviceReading, RunRequest, RunState } f
 import { moveSeconds } from "../../src/ec/units.ts";
 
 /** What can be wrong with a toy device or the way to it. */
-export type ToyFault = "hang" | "slip" | "stuck" | "late" | "refused" | "locked" | "disconnect" | "fault" | "late-start";
+export type ToyFault =
+  | "hang"
+  | "slip"
+  | "stuck"
+  | "late"
+  | "refused"
+  | "locked"
+  | "disconnect"
+  | "fault"
+  | "late-start";
 
 const axis = (name: string, changes: Partial<DeviceInfo & { kind: "axis" }> = {}): DeviceInfo => ({
   kind: "axis",
@@ -24,8 +33,24 @@ export const toyDevices: readonly DeviceInfo[] = [
   axis("bl3_st2_pm003", { limitsPulses: [0, 0], meaning: "limits never set" }),
   axis("bl3_st2_pm004", { limitsPulses: "unlimited" }),
   { kind: "shutter", name: "bl3_lh1_shutter1", syncdb: null, meaning: "pump laser" },
-  { kind: "setting", role: "amplifier", name: "bl3_st2_pd1_gain", syncdb: null, meaning: "diode", unit: "", allowed: [0, 1, 2, 3] },
-  { kind: "setting", role: "undulator-k", name: "bl3_id1_k", syncdb: null, meaning: "K of ID1", unit: "", allowed: { from: 1.5, to: 2.4 } },
+  {
+    kind: "setting",
+    role: "amplifier",
+    name: "bl3_st2_pd1_gain",
+    syncdb: null,
+    meaning: "diode",
+    unit: "",
+    allowed: [0, 1, 2, 3],
+  },
+  {
+    kind: "setting",
+    role: "undulator-k",
+    name: "bl3_id1_k",
+    syncdb: null,
+    meaning: "K of ID1",
+    unit: "",
+    allowed: { from: 1.5, to: 2.4 },
+  },
 ];
 
 interface ToyAxis {
@@ -66,7 +91,10 @@ export class ToyDriver implements ControlDriver {
     if (fault === "locked") return { device, state: "locked", value: this.#valueOf(device), why: "hutch door open" };
     if (fault === "fault") return { device, state: "fault", value: this.#valueOf(device), why: "driver overheated" };
     const motion = this.#axes.get(device);
-    const isMoving = motion !== undefined && this.#elapsed(motion) < motion.seconds && !(fault === "late-start" && this.#elapsed(motion) < 0.1);
+    const isMoving =
+      motion !== undefined &&
+      this.#elapsed(motion) < motion.seconds &&
+      !(fault === "late-start" && this.#elapsed(motion) < 0.1);
     return { device, state: isMoving ? "moving" : "ready", value: this.#valueOf(device), why: "" };
   }
 
@@ -102,7 +130,9 @@ export class ToyDriver implements ControlDriver {
 
   async setSpeed(name: string, speed: number): Promise<void> {
     this.calls.push(`speed ${name} ${speed}`);
-    this.#devices = this.#devices.map((device) => (device.kind === "axis" && device.name === name ? { ...device, speed } : device));
+    this.#devices = this.#devices.map((device) =>
+      device.kind === "axis" && device.name === name ? { ...device, speed } : device,
+    );
   }
 
   async setShutter(name: string, open: boolean): Promise<void> {
@@ -204,7 +234,8 @@ export class ToyDriver implements ControlDriver {
     const info = this.#devices.find(({ name }) => name === device);
     if (info === undefined) throw new SaclaError("UNKNOWN_DEVICE", `the toy has no ${device}.`);
     if (info.kind === "shutter") return this.#open.has(device) ? "open" : "closed";
-    if (info.kind === "setting") return this.#values.get(device) ?? ("from" in info.allowed ? info.allowed.from : (info.allowed[0] ?? 0));
+    if (info.kind === "setting")
+      return this.#values.get(device) ?? ("from" in info.allowed ? info.allowed.from : (info.allowed[0] ?? 0));
     const motion = this.#axisOf(device);
     const share = motion.seconds === 0 ? 1 : Math.min(1, this.#elapsed(motion) / motion.seconds);
     // A stuck axis says that it moves and stays; a late one crawls.

@@ -21,7 +21,22 @@ const allowed: Record<string, readonly string[]> = {
   server: ["core", "transport", "live"],
   // The files directly in src: connect.ts puts the rooms together, index.ts names what users import.
   "": ["core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility", "scan"],
-  cli: ["", "server", "core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility", "scan"],
+  cli: [
+    "",
+    "server",
+    "core",
+    "transport",
+    "ip",
+    "plot",
+    "db",
+    "st",
+    "live",
+    "ec",
+    "reduce",
+    "hdf5",
+    "facility",
+    "scan",
+  ],
 };
 
 /** Packages that only one room may know. */

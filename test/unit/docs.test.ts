@@ -61,7 +61,9 @@ describe("docs made from code", () => {
       expect(Object.keys(callMethods)).toContain(`db.${camel(name)}`);
       expect(Reflect.get(Db.prototype, camel(name))).toBeTypeOf("function");
     }
-    const documented = Object.values(callMethods).flatMap(({ python }) => (python?.startsWith("dbpy.") ? [python.slice(5, python.indexOf("("))] : []));
+    const documented = Object.values(callMethods).flatMap(({ python }) =>
+      python?.startsWith("dbpy.") ? [python.slice(5, python.indexOf("("))] : [],
+    );
     expect([...documented].sort()).toEqual([...dbpy].sort());
   });
 
@@ -75,7 +77,11 @@ describe("docs made from code", () => {
       checked++;
     }
     expect(checked).toBe(4);
-    const ofLive: Record<string, object> = { reader: live.StorageReader.prototype, buffer: live.StorageBuffer.prototype, live: live.Live.prototype };
+    const ofLive: Record<string, object> = {
+      reader: live.StorageReader.prototype,
+      buffer: live.StorageBuffer.prototype,
+      live: live.Live.prototype,
+    };
     const methods = liveCalls.flatMap(({ ours }) => {
       const [, home, method] = /^await (live)\.(\w+)\(/.exec(ours) ?? /(reader|buffer)\.(\w+)\(/.exec(ours) ?? [];
       return method === undefined ? [] : [Reflect.get(ofLive[home ?? ""] ?? {}, method)];

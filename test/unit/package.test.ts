@@ -12,19 +12,24 @@ const manifest = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
 
 describe("package.json", () => {
   it("pins every version exactly", () => {
-    const loose = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version));
+    const loose = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).filter(
+      ([, version]) => !/^\d+\.\d+\.\d+$/.test(version),
+    );
     expect(loose).toEqual([]);
   });
 
   it("exports every room, from sources that exist", () => {
-    const rooms = readdirSync(`${root}src`, { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== "cli");
+    const rooms = readdirSync(`${root}src`, { withFileTypes: true }).filter(
+      (entry) => entry.isDirectory() && entry.name !== "cli",
+    );
     expect(
       Object.keys(manifest.exports)
         .filter((key) => key !== "." && key !== "./package.json")
         .sort(),
     ).toEqual(rooms.map(({ name }) => `./${name}`).sort());
     for (const target of Object.values(manifest.exports)) {
-      if (typeof target === "object") expect(existsSync(root + target["sacla-source"]), target["sacla-source"]).toBe(true);
+      if (typeof target === "object")
+        expect(existsSync(root + target["sacla-source"]), target["sacla-source"]).toBe(true);
     }
   });
 
@@ -36,7 +41,10 @@ describe("package.json", () => {
     const files = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).trim().split("\n");
     const machinePath = new RegExp(["/ro", "ot/|/ho", "me/|/wo", "rk/"].join(""));
     const found = files.filter(
-      (file) => /\.(ts|md|json|py|sh|yml)$|run$/.test(file) && existsSync(root + file) && machinePath.test(readFileSync(root + file, "utf8")),
+      (file) =>
+        /\.(ts|md|json|py|sh|yml)$|run$/.test(file) &&
+        existsSync(root + file) &&
+        machinePath.test(readFileSync(root + file, "utf8")),
     );
     expect(found).toEqual([]);
   });

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
-const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { exports: Record<string, { "sacla-source": string }> };
+const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  exports: Record<string, { "sacla-source": string }>;
+};
 const rooms = Object.keys(manifest.exports).filter((key) => key !== "./package.json");
 
 describe("the public API", () => {

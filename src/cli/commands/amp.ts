@@ -21,9 +21,18 @@ export const amp: AddCommand = (program, io) =>
       const { info } = looking.setting(name);
       if (value === undefined) {
         const now = await looking.setting(name).value();
-        return { json: { name, value: now, unit: info.unit, allowed: info.allowed }, text: `${name} is ${now} ${info.unit}`.trimEnd() };
+        return {
+          json: { name, value: now, unit: info.unit, allowed: info.allowed },
+          text: `${name} is ${now} ${info.unit}`.trimEnd(),
+        };
       }
       const to = { [name]: value };
-      return await doMove(session, options, `set ${name}`, await looking.plan(to), async (control) => await control.plan(to));
+      return await doMove(
+        session,
+        options,
+        `set ${name}`,
+        await looking.plan(to),
+        async (control) => await control.plan(to),
+      );
     },
   );

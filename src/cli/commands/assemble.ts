@@ -32,14 +32,24 @@ export const assemble: AddCommand = (program, io) =>
     (command) =>
       withPictureOptions(withLookOptions(withRunAndDetector(command)))
         .addOption(
-          new Option("--view <view>", "as seen from the source, or mirrored as DataConvert draws it").choices(["source", "detector"]).default("source"),
+          new Option("--view <view>", "as seen from the source, or mirrored as DataConvert draws it")
+            .choices(["source", "detector"])
+            .default("source"),
         )
-        .addOption(new Option("--method <method>", "nearest pixel, or shared out by area").choices(["nearest", "area"]).default("nearest")),
+        .addOption(
+          new Option("--method <method>", "nearest pixel, or shared out by area")
+            .choices(["nearest", "area"])
+            .default("nearest"),
+        ),
     async (session, options, args) => {
       const found = await look(session, options, args);
       const { run, detector, sensors, ledger, tags } = found;
       const assembler = await assemblerFor(session, run, sensors, options.view, options.method);
-      if (assembler === null) throw new SaclaError("BAD_GEOMETRY", `${detector.id} has no geometry to assemble; use: sacla average ${run.run} ${detector.id}`);
+      if (assembler === null)
+        throw new SaclaError(
+          "BAD_GEOMETRY",
+          `${detector.id} has no geometry to assemble; use: sacla average ${run.run} ${detector.id}`,
+        );
       const images = correctedMeans(found);
       const picture = assembler.assemble(images);
       const brightest = findSpots(assembler, picture, images);

@@ -1,6 +1,15 @@
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { fileStem, type LookArguments, type LookOptions, ledgerLine, look, summarise, withLookOptions, withRunAndDetector } from "../look.ts";
+import {
+  fileStem,
+  type LookArguments,
+  type LookOptions,
+  ledgerLine,
+  look,
+  summarise,
+  withLookOptions,
+  withRunAndDetector,
+} from "../look.ts";
 import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
 
 /** `sacla average RUN DETECTOR`: the dark-subtracted mean of each sensor. */
@@ -17,7 +26,9 @@ export const average: AddCommand = (program, io) =>
       const sensors = found.sensors.map(({ id, correctedMean, darkMean }) => {
         // One --out cannot name several files: the sensor's number goes before the ending.
         const out =
-          options.out === undefined || found.sensors.length === 1 ? options.out : options.out.replace(/(\.png)?$/i, `${id.slice(detector.id.length)}.png`);
+          options.out === undefined || found.sensors.length === 1
+            ? options.out
+            : options.out.replace(/(\.png)?$/i, `${id.slice(detector.id.length)}.png`);
         const picture = writePicture(
           io,
           correctedMean,
@@ -25,11 +36,29 @@ export const average: AddCommand = (program, io) =>
           fileStem(run, { id }, "average"),
           `${id}, run ${run.run}, mean of ${tags.exposed.length}`,
         );
-        return { id, ...summarise(correctedMean), darkSum: darkMean === null ? null : summarise(darkMean).sum, picture };
+        return {
+          id,
+          ...summarise(correctedMean),
+          darkSum: darkMean === null ? null : summarise(darkMean).sum,
+          picture,
+        };
       });
-      const rows = sensors.map(({ id, sum, max, argmax, picture }) => [id, sum.toFixed(1), max.toFixed(1), argmax.join(", "), picture.file]);
+      const rows = sensors.map(({ id, sum, max, argmax, picture }) => [
+        id,
+        sum.toFixed(1),
+        max.toFixed(1),
+        argmax.join(", "),
+        picture.file,
+      ]);
       return {
-        json: { bl: run.bl, run: run.run, detector: detector.id, shots: { dark: tags.dark.length, exposed: tags.exposed.length }, sensors, ledger },
+        json: {
+          bl: run.bl,
+          run: run.run,
+          detector: detector.id,
+          shots: { dark: tags.dark.length, exposed: tags.exposed.length },
+          sensors,
+          ledger,
+        },
         text: `${textTable(["sensor", "sum ADU", "max ADU", "at row, column", "picture"], rows)}\n${ledgerLine(ledger)}`,
       };
     },

@@ -10,7 +10,8 @@ export const axes: AddCommand = (program, io) =>
     io,
     "axes",
     "list axes, shutters and settings, and where they are",
-    (command) => withExperiment(command.argument("[pattern]", "part of the name or meaning, in small or capital letters", "")),
+    (command) =>
+      withExperiment(command.argument("[pattern]", "part of the name or meaning, in small or capital letters", "")),
     async (session, options, [pattern]) => {
       const { facility, signal } = session;
       const { bl, experiment } = await placeOf(session, options);
@@ -36,7 +37,17 @@ export const axes: AddCommand = (program, io) =>
         if (kind === "axis") {
           const axis = control.axis((name === "" ? device : name) as `bl${number}_${string}`);
           const { state, position, why } = await axis.read(signal);
-          rows.push({ name, device, kind, state, value: position, unit: axis.unit, limits: axis.showLimits(), meaning, why });
+          rows.push({
+            name,
+            device,
+            kind,
+            state,
+            value: position,
+            unit: axis.unit,
+            limits: axis.showLimits(),
+            meaning,
+            why,
+          });
           continue;
         }
         const { state, value, why } = await facility.ec.read(bl, device, { signal });

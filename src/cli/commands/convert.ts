@@ -20,7 +20,17 @@ import {
 } from "../../hdf5/index.ts";
 import type { View } from "../../ip/index.ts";
 import { textTable } from "../../plot/index.ts";
-import { type AddCommand, type Answer, type CommonOptions, declare, findRun, parseNumber, parseWhole, runArgument, type Session } from "../command.ts";
+import {
+  type AddCommand,
+  type Answer,
+  type CommonOptions,
+  declare,
+  findRun,
+  parseNumber,
+  parseWhole,
+  runArgument,
+  type Session,
+} from "../command.ts";
 import { ledgerLine } from "../look.ts";
 import { StepProgress } from "../progress.ts";
 
@@ -64,8 +74,11 @@ export const convert: AddCommand = (program, io) =>
       // What can be known to be wrong is said before hours of reading.
       if (options.table !== undefined) tableFormOf(options.table);
       refuseSource(options.url, out);
-      if (options.table !== undefined && request.signals?.length === 0) throw badArgument("--table", options.table, "absent when there are no signals");
-      return options.dryRun === true ? await preview(session, request, out, options.overwrite === true) : await write(session, run, request, out, options);
+      if (options.table !== undefined && request.signals?.length === 0)
+        throw badArgument("--table", options.table, "absent when there are no signals");
+      return options.dryRun === true
+        ? await preview(session, request, out, options.overwrite === true)
+        : await write(session, run, request, out, options);
     },
   );
 
@@ -76,17 +89,41 @@ function withOptions(command: Command): Command {
     .addOption(new Option("--format <format>", "layout of the file").choices(fileFormats).default("dataconvert"))
     .addOption(new Option("--class <class>", "which shots").choices(shotClasses).default("all"))
     .option("--tags <file>", "only the tags in this list, as MakeTagList or sacla tags -o writes it")
-    .option("--where <condition>", 'only shots where a signal fulfils a condition, e.g. "xfel_bl_3_tc_bm_1_pd/charge > 5e-9"; can be repeated', collect, [])
+    .option(
+      "--where <condition>",
+      'only shots where a signal fulfils a condition, e.g. "xfel_bl_3_tc_bm_1_pd/charge > 5e-9"; can be repeated',
+      collect,
+      [],
+    )
     .option("-n, --limit <shots>", "at most this many", parseWhole)
-    .option("--detector <id>", "only this detector or sensor; can be repeated (default: all; of cheetah and nxmx the largest)", collect, [])
+    .option(
+      "--detector <id>",
+      "only this detector or sensor; can be repeated (default: all; of cheetah and nxmx the largest)",
+      collect,
+      [],
+    )
     .option("--roi <rows,columns>", "only this rectangle of each sensor, e.g. 100:200,0:512 (ends excluded)", parseRoi)
-    .option("--signals <id>", "equipment id or pattern with *; can be repeated; none for none (default: those DataConvert knows)", collect, [])
-    .option("--dark <from>", "subtract a dark: head (of the run), none, or a dark run (default: none; head for cheetah and nxmx)", parseDark)
+    .option(
+      "--signals <id>",
+      "equipment id or pattern with *; can be repeated; none for none (default: those DataConvert knows)",
+      collect,
+      [],
+    )
+    .option(
+      "--dark <from>",
+      "subtract a dark: head (of the run), none, or a dark run (default: none; head for cheetah and nxmx)",
+      parseDark,
+    )
     .option("--assembled", "also write one assembled picture a shot")
     .addOption(new Option("--view <view>", "of assembled pictures").choices(["source", "detector"]).default("detector"))
     .option("--no-sensors", "with --assembled: leave out the sensors' own images")
     .option("--compression <kind>", "none, or gzip-1 to gzip-9", "none")
-    .addOption(new Option("--pixels <type>", "of the dataconvert format; uint16 only if nothing is lost").choices(["float32", "uint16"]))
+    .addOption(
+      new Option("--pixels <type>", "of the dataconvert format; uint16 only if nothing is lost").choices([
+        "float32",
+        "uint16",
+      ]),
+    )
     .addOption(new Option("--missing <policy>", "a shot without all its images").choices(["keep", "drop", "error"]))
     .option("--camera-length <mm>", "sample to detector, for cheetah and nxmx", parseNumber)
     .option("--table <file>", "also write the signals as a table: .csv, .arrow (Feather) or .parquet")
@@ -98,17 +135,28 @@ function withOptions(command: Command): Command {
 /** Over its own source a conversion would throw away for good what was not asked for. @throws BAD_ARGUMENT */
 function refuseSource(url: string | undefined, out: string): void {
   const source = url?.replace(/^file:/, "").replace(/\?.*$/, "");
-  if (source === undefined || !existsSync(source) || !existsSync(out) || realpathSync(source) !== realpathSync(out)) return;
+  if (source === undefined || !existsSync(source) || !existsSync(out) || realpathSync(source) !== realpathSync(out))
+    return;
   throw badArgument("--out", out, "another file than the one that is read");
 }
 
-async function write(session: Session, run: Run, request: ConvertRequest, out: string, options: Options): Promise<Answer> {
+async function write(
+  session: Session,
+  run: Run,
+  request: ConvertRequest,
+  out: string,
+  options: Options,
+): Promise<Answer> {
   const { facility, io, signal } = session;
   const { overwrite, restart, url, table } = options;
   const progress = new StepProgress(io, `run ${run.run}`);
-  const written = await convertRun(facility, request, out, { signal, url: url ?? "sim:", overwrite, restart, onProgress: progress.update }).finally(() =>
-    progress.end(),
-  );
+  const written = await convertRun(facility, request, out, {
+    signal,
+    url: url ?? "sim:",
+    overwrite,
+    restart,
+    onProgress: progress.update,
+  }).finally(() => progress.end());
   const { ledger, images, bytes, resumedShots, geomPath, provenance } = written;
   if (table !== undefined) await writeTable(session, run, written, table);
   const files = [out, geomPath, table].filter((file) => file !== null && file !== undefined);
@@ -136,7 +184,12 @@ async function write(session: Session, run: Run, request: ConvertRequest, out: s
 }
 
 /** The signals of the shots that are in the file. */
-async function writeTable({ io, signal }: Session, run: Run, { provenance, ledger }: Converted, path: string): Promise<void> {
+async function writeTable(
+  { io, signal }: Session,
+  run: Run,
+  { provenance, ledger }: Converted,
+  path: string,
+): Promise<void> {
   const ids = provenance.signals.map(({ id }) => id);
   if (ids.length === 0) throw badArgument("--table", path, "absent: there are no signals; name some with --signals");
   const dropped = new Set(ledger.dropped.flatMap(({ tags }) => tags));
@@ -144,18 +197,32 @@ async function writeTable({ io, signal }: Session, run: Run, { provenance, ledge
   io.writeFile(path, await (await run.table(ids, tags, { signal })).encode(path));
 }
 
-async function preview({ facility, signal }: Session, request: ConvertRequest, out: string, overwrite: boolean): Promise<Answer> {
+async function preview(
+  { facility, signal }: Session,
+  request: ConvertRequest,
+  out: string,
+  overwrite: boolean,
+): Promise<Answer> {
   const found = await previewConversion(facility, request, { signal });
   const { ledger, images, signals, imageBytes, diskBytes } = found;
   const freeBytes = await freeSpace(out);
   const exists = existsSync(out);
-  const room = freeBytes === null ? "" : freeBytes < diskBytes ? `: NOT ENOUGH, ${megabytes(freeBytes)} are free` : `; ${megabytes(freeBytes)} are free`;
+  const room =
+    freeBytes === null
+      ? ""
+      : freeBytes < diskBytes
+        ? `: NOT ENOUGH, ${megabytes(freeBytes)} are free`
+        : `; ${megabytes(freeBytes)} are free`;
   const lines = [
     textTable(["", "image", "rows", "columns", "stored as"], images.map(asRow)),
     `${signals.length} signals: ${signals.join(", ")}`,
     selectionLine(ledger),
     `${out}: about ${megabytes(imageBytes)} before compression; needs about ${megabytes(diskBytes)} while it works${room}`,
-    ...(exists ? [`${out} is there already: ${overwrite ? "it will be replaced" : "give --overwrite to replace it, or another name"}`] : []),
+    ...(exists
+      ? [
+          `${out} is there already: ${overwrite ? "it will be replaced" : "give --overwrite to replace it, or another name"}`,
+        ]
+      : []),
     "nothing was written",
   ];
   return { json: { file: out, exists, ...found, freeBytes }, text: lines.join("\n") };
@@ -195,7 +262,23 @@ function megabytes(bytes: number): string {
 }
 
 function requestOf(run: Run, options: Options): ConvertRequest {
-  const { format, limit, roi, dark, assembled, view, sensors, compression, pixels, missing, where, cameraLength, tags, detector, signals } = options;
+  const {
+    format,
+    limit,
+    roi,
+    dark,
+    assembled,
+    view,
+    sensors,
+    compression,
+    pixels,
+    missing,
+    where,
+    cameraLength,
+    tags,
+    detector,
+    signals,
+  } = options;
   return {
     bl: run.bl,
     run: run.run,

@@ -23,7 +23,11 @@ export const demo: AddCommand = (program, io) =>
     (command) =>
       command
         .argument("[source]", "file or address to read (default: the simulated facility)")
-        .option("--run <run>", `run number (default: the newest of a file, ${demoRun.run} of the simulated facility)`, parseWhole)
+        .option(
+          "--run <run>",
+          `run number (default: the newest of a file, ${demoRun.run} of the simulated facility)`,
+          parseWhole,
+        )
         .option("--detector <id>", "detector (default: the one with the most sensors)")
         .option("-n, --limit <shots>", "at most this many exposed shots, and dark ones", parseWhole)
         .option("-o, --out <file>", "report to write", "report.html"),
@@ -32,10 +36,11 @@ export const demo: AddCommand = (program, io) =>
       const simulated = address.startsWith("sim:") && options.run === undefined && options.bl === undefined;
       const where: Session = simulated ? { ...session, bl: demoRun.bl } : session;
       const number = simulated ? demoRun.run : (options.run ?? "newest");
-      const found = await look(where, { dark: true, out: options.out, ...(options.limit === undefined ? {} : { limit: options.limit }) }, [
-        number,
-        options.detector,
-      ]);
+      const found = await look(
+        where,
+        { dark: true, out: options.out, ...(options.limit === undefined ? {} : { limit: options.limit }) },
+        [number, options.detector],
+      );
       const assembled = await assembleLook(session, found);
       const monitor = await beamMonitor(found.run);
       io.writeFile(options.out, demoReport(found, assembled, monitor, address));
@@ -47,7 +52,11 @@ export const demo: AddCommand = (program, io) =>
 async function assembleLook(session: Session, found: QuickLook): Promise<Assembled> {
   const { run, detector, sensors } = found;
   const assembler = await assemblerFor(session, run, sensors, "source");
-  if (assembler === null) throw new SaclaError("BAD_GEOMETRY", `${detector.id} of run ${run.run} has no geometry to assemble; name another with --detector.`);
+  if (assembler === null)
+    throw new SaclaError(
+      "BAD_GEOMETRY",
+      `${detector.id} of run ${run.run} has no geometry to assemble; name another with --detector.`,
+    );
   const images = correctedMeans(found);
   const image = assembler.assemble(images);
   return { image, assembler, brightest: findSpots(assembler, image, images) };
@@ -56,7 +65,11 @@ async function assembleLook(session: Session, found: QuickLook): Promise<Assembl
 /** The beam monitor of the run that is recorded, BM1 first; null when none is. */
 async function beamMonitor(run: Run): Promise<SignalColumn | null> {
   const { bl } = run;
-  const wanted = [`xfel_bl_${bl}_tc_bm_1_pd/charge`, `xfel_bl_${bl}_st_3_bm_1_pd/charge`, `xfel_bl_${bl}_tc_gm_1_pd_fitting_peak/voltage`];
+  const wanted = [
+    `xfel_bl_${bl}_tc_bm_1_pd/charge`,
+    `xfel_bl_${bl}_st_3_bm_1_pd/charge`,
+    `xfel_bl_${bl}_tc_gm_1_pd_fitting_peak/voltage`,
+  ];
   const recorded = new Set(await run.signals());
   const name = wanted.find((id) => recorded.has(id));
   return name === undefined ? null : await run.column(name);

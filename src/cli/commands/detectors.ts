@@ -31,7 +31,11 @@ export const detectors: AddCommand = (program, io) =>
         rounded(g?.rotationDeg),
       ]);
       return {
-        json: { bl: run.bl, run: run.run, detectors: found.map(({ detector, info, images }) => ({ detector, ...info, images })) },
+        json: {
+          bl: run.bl,
+          run: run.run,
+          detectors: found.map(({ detector, info, images }) => ({ detector, ...info, images })),
+        },
         text: textTable(["sensor", "rows × columns", "images", "e⁻/ADU", "x µm", "y µm", "rotation °"], rows),
       };
     },

@@ -1,6 +1,15 @@
 import { histogramPlot, textTable } from "../../plot/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { fileStem, type LookArguments, type LookOptions, ledgerLine, look, sumHistograms, withLookOptions, withRunAndDetector } from "../look.ts";
+import {
+  fileStem,
+  type LookArguments,
+  type LookOptions,
+  ledgerLine,
+  look,
+  sumHistograms,
+  withLookOptions,
+  withRunAndDetector,
+} from "../look.ts";
 
 interface Options extends LookOptions {
   readonly out?: string;
@@ -13,12 +22,19 @@ export const histogram: AddCommand = (program, io) =>
     io,
     "histogram",
     "histogram of the dark-subtracted ADU values of a run, as an SVG plot",
-    (command) => withLookOptions(withRunAndDetector(command)).option("-o, --out <file>", "SVG file to write (default: named after run and detector)"),
+    (command) =>
+      withLookOptions(withRunAndDetector(command)).option(
+        "-o, --out <file>",
+        "SVG file to write (default: named after run and detector)",
+      ),
     async (session, options, args) => {
       const { run, detector, sensors, ledger } = await look(session, options, args);
       const { from, counts } = sumHistograms(sensors);
       const file = options.out ?? `${fileStem(run, detector, "histogram")}.svg`;
-      io.writeFile(file, histogramPlot(counts, { from, title: `${detector.id}, run ${run.run}`, xLabel: "ADU", yLabel: "pixels" }));
+      io.writeFile(
+        file,
+        histogramPlot(counts, { from, title: `${detector.id}, run ${run.run}`, xLabel: "ADU", yLabel: "pixels" }),
+      );
       const rows = sensors.map(({ id, histogram: h }) => [
         id,
         h.counts.reduce((a, b) => a + b, 0),

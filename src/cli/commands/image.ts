@@ -31,7 +31,8 @@ export const image: AddCommand = (program, io) =>
       const tag = options.tag ?? (await run.tags({ signal })).at(-1);
       if (tag === undefined) throw new SaclaError("NO_SHOTS", `Run ${run.run} has no shots.`);
       const images: Record<string, RawImage> = {};
-      for await (const shot of st.shots({ run, detectors: detector.sensors, tags: [tag], missing: "error", signal })) Object.assign(images, shot.images);
+      for await (const shot of st.shots({ run, detectors: detector.sensors, tags: [tag], missing: "error", signal }))
+        Object.assign(images, shot.images);
       if (options.dark === true) {
         const tags = await run.darkTags(undefined, { signal });
         const dark = await session.progress("dark", (update) =>
@@ -39,14 +40,30 @@ export const image: AddCommand = (program, io) =>
         );
         for (const [sensor, raw] of Object.entries(images)) images[sensor] = withoutDark(dark, sensor, raw);
       }
-      const infos = await Promise.all(detector.sensors.map(async (sensor) => ({ info: await st.detectorInfo(run.bl, run.run, sensor, { signal }) })));
+      const infos = await Promise.all(
+        detector.sensors.map(async (sensor) => ({ info: await st.detectorInfo(run.bl, run.run, sensor, { signal }) })),
+      );
       const assembler = detector.sensors.length > 1 ? await assemblerFor(session, run, infos, "source") : null;
       const picture = assembler?.assemble(images) ?? Object.values(images)[0];
       if (picture === undefined) throw new SaclaError("NO_SHOTS", `Detector ${detector.id} has no sensor.`);
-      const written = writePicture(io, picture, options, fileStem(run, detector, String(tag)), `${detector.id}, run ${run.run}, tag ${tag}`);
+      const written = writePicture(
+        io,
+        picture,
+        options,
+        fileStem(run, detector, String(tag)),
+        `${detector.id}, run ${run.run}, tag ${tag}`,
+      );
       const sensors = Object.entries(images).map(([sensor, pixels]) => ({ id: sensor, ...summarise(pixels) }));
       return {
-        json: { bl: run.bl, run: run.run, tag, detector: detector.id, sensors, view: assembler?.view ?? null, picture: written },
+        json: {
+          bl: run.bl,
+          run: run.run,
+          tag,
+          detector: detector.id,
+          sensors,
+          view: assembler?.view ?? null,
+          picture: written,
+        },
         text: `tag ${tag} of run ${run.run}: ${written.file}`,
       };
     },

@@ -28,11 +28,22 @@ export const info: AddCommand = (program, io) =>
         ["stop", localTime(run.stopTime)],
         ["comment", run.comment],
         ["HighTag", String(run.hightag)],
-        ["tags", `${run.info.start_tagnumber} to ${run.info.end_tagnumber} (excluded), ${run.info.total_tagnumber} at 60 Hz`],
+        [
+          "tags",
+          `${run.info.start_tagnumber} to ${run.info.end_tagnumber} (excluded), ${run.info.total_tagnumber} at 60 Hz`,
+        ],
         ["shots", `${tags.length}, every ${tags.step === 1 ? "tag" : `${tags.step} tags`}`],
-        ["dark shots", typeof dark === "string" ? dark : `${dark.length} at the head (${dark.evidence?.rule ?? "no rule"})`],
+        [
+          "dark shots",
+          typeof dark === "string" ? dark : `${dark.length} at the head (${dark.evidence?.rule ?? "no rule"})`,
+        ],
         ["photon energy", `${photonEnergyEv.toFixed(1)} eV (configured)`],
-        ["detectors", detectors.map(({ id, sensors }) => (sensors.length > 1 ? `${id} (${sensors.length} sensors)` : id)).join(", ")],
+        [
+          "detectors",
+          detectors
+            .map(({ id, sensors }) => (sensors.length > 1 ? `${id} (${sensors.length} sensors)` : id))
+            .join(", "),
+        ],
       ];
       return {
         json: {
@@ -41,7 +52,9 @@ export const info: AddCommand = (program, io) =>
           ...run.info,
           shots: tags.length,
           step: tags.step,
-          ...(typeof dark === "string" ? { dark: null, darkUnknown: dark } : { dark: dark.length, darkEvidence: dark.evidence }),
+          ...(typeof dark === "string"
+            ? { dark: null, darkUnknown: dark }
+            : { dark: dark.length, darkEvidence: dark.evidence }),
           photonEnergyEv,
           detectors,
         },

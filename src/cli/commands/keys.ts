@@ -16,7 +16,9 @@ interface NewOptions extends Common {
 
 /** `sacla keys`: who may ask a server. */
 export const keys: AddCommand = (program, io) => {
-  const command = program.command("keys").description("the clients that `sacla serve --keys` lets in: new, list, revoke");
+  const command = program
+    .command("keys")
+    .description("the clients that `sacla serve --keys` lets in: new, list, revoke");
   const file = (): Option => new Option("--keys <file>", "file of the clients").default("sacla-keys.json");
 
   command

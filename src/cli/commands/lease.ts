@@ -3,17 +3,24 @@ import { type ExperimentOptions, placeOf, withExperiment } from "../control.ts";
 
 /** `sacla lease`: who controls the beamline. */
 export const lease: AddCommand = (program, io) =>
-  declare<ExperimentOptions, []>(program, io, "lease", "tell who controls the beamline", withExperiment, async (session, options) => {
-    const { facility, signal } = session;
-    const { bl } = await placeOf(session, options);
-    const holder = await facility.ec.holder(bl, { signal });
-    // Of a beamline that is not there nobody can say who controls it.
-    if (holder === null) await facility.ec.devices(bl, { signal });
-    if (holder === null) return { json: { bl, holder }, text: `nobody controls beamline ${bl}` };
-    const { name, reason, sinceMs, expiresMs } = holder;
-    const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-    return {
-      json: { bl, holder },
-      text: `${name} (${reason}) controls beamline ${bl} since ${seconds(sinceMs)}; the lease ends in ${seconds(expiresMs)} unless it is renewed`,
-    };
-  });
+  declare<ExperimentOptions, []>(
+    program,
+    io,
+    "lease",
+    "tell who controls the beamline",
+    withExperiment,
+    async (session, options) => {
+      const { facility, signal } = session;
+      const { bl } = await placeOf(session, options);
+      const holder = await facility.ec.holder(bl, { signal });
+      // Of a beamline that is not there nobody can say who controls it.
+      if (holder === null) await facility.ec.devices(bl, { signal });
+      if (holder === null) return { json: { bl, holder }, text: `nobody controls beamline ${bl}` };
+      const { name, reason, sinceMs, expiresMs } = holder;
+      const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+      return {
+        json: { bl, holder },
+        text: `${name} (${reason}) controls beamline ${bl} since ${seconds(sinceMs)}; the lease ends in ${seconds(expiresMs)} unless it is renewed`,
+      };
+    },
+  );

@@ -5,7 +5,15 @@ import type { NdArray } from "../../core/ndarray.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
 import { darkAverage } from "../../reduce/index.ts";
-import { type AddCommand, type Answer, type CommonOptions, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import {
+  type AddCommand,
+  type Answer,
+  type CommonOptions,
+  declare,
+  parseNumber,
+  parseWhole,
+  type Session,
+} from "../command.ts";
 import { collect } from "../karabo.ts";
 import { LiveView } from "../live-view.ts";
 import { assemblerFor, ledgerLine } from "../look.ts";
@@ -35,13 +43,24 @@ export const live: AddCommand = (program, io) =>
       withPictureOptions(
         command
           .option("-d, --detector <id>", "detector or sensor (default: the one with the most sensors)")
-          .addOption(new Option("-s, --signal <id>", "also show the newest value of this signal; repeat for more").argParser(collect).default([], "none"))
           .addOption(
-            new Option("--policy <name>", "newest: skip shots when slow; every: none while the facility has it").choices(["newest", "every"]).default("newest"),
+            new Option("-s, --signal <id>", "also show the newest value of this signal; repeat for more")
+              .argParser(collect)
+              .default([], "none"),
+          )
+          .addOption(
+            new Option("--policy <name>", "newest: skip shots when slow; every: none while the facility has it")
+              .choices(["newest", "every"])
+              .default("newest"),
           )
           .option("-n, --shots <count>", "stop after so many shots", parseWhole)
           .option("--until-run-end", "stop with the run that is on, or begins next")
-          .option("--every <seconds>", "seconds between two pictures, the mean of the shots in between", parseSeconds, 2)
+          .option(
+            "--every <seconds>",
+            "seconds between two pictures, the mean of the shots in between",
+            parseSeconds,
+            2,
+          )
           .option("--dark-run <run>", "subtract the mean of this run", parseWhole)
           .option("--hit-adu <adu>", "count hits: a pixel above this is lit", parseNumber)
           .option("--hit-pixels <count>", "a shot with so many lit pixels is a hit", parseWhole, 20),
@@ -73,7 +92,10 @@ async function follow(session: Session, options: Options): Promise<Answer> {
   }
   await screen.end();
   const summary = { bl, detector: group.id, ...shots.counts, latencyMs: screen.latency, picture: screen.file };
-  return { json: summary, text: `${ledgerLine(shots.ledger)}${screen.file === null ? "" : `; picture: ${screen.file}`}` };
+  return {
+    json: summary,
+    text: `${ledgerLine(shots.ledger)}${screen.file === null ? "" : `; picture: ${screen.file}`}`,
+  };
 }
 
 function parseSeconds(text: string): number {
@@ -86,12 +108,21 @@ function parseSeconds(text: string): number {
 async function liveDetector({ facility, bl, signal }: Session, id: string | undefined): Promise<DetectorGroup> {
   const ids = await facility.live.readDetidlist(bl, { signal });
   const groups = [...groupDetectors(ids)].sort((a, b) => b.sensors.length - a.sensors.length);
-  const found = groups.find((group) => id === undefined || group.id === id) ?? (id !== undefined && ids.includes(id) ? { id, sensors: [id] } : undefined);
+  const found =
+    groups.find((group) => id === undefined || group.id === id) ??
+    (id !== undefined && ids.includes(id) ? { id, sensors: [id] } : undefined);
   if (found !== undefined) return found;
-  throw new SaclaError("UNKNOWN_DETECTOR", `No detector ${id ?? "at all"} is being read at beamline ${bl}; there are ${showList(ids, 20)}.`);
+  throw new SaclaError(
+    "UNKNOWN_DETECTOR",
+    `No detector ${id ?? "at all"} is being read at beamline ${bl}; there are ${showList(ids, 20)}.`,
+  );
 }
 
-async function darkOfRun(session: Session, group: DetectorGroup, number: number): Promise<Readonly<Record<string, NdArray<Float64Array>>>> {
+async function darkOfRun(
+  session: Session,
+  group: DetectorGroup,
+  number: number,
+): Promise<Readonly<Record<string, NdArray<Float64Array>>>> {
   const { facility, bl, signal } = session;
   const run = await facility.run(bl, number);
   const { mean } = await session.progress(`dark run ${number}`, (update) =>
@@ -122,7 +153,13 @@ class Screen {
   #lineAt = 0;
   #assembler: Assembler | null | undefined;
 
-  constructor(session: Session, options: Options, group: DetectorGroup, shots: LiveShots, dark: Readonly<Record<string, NdArray<Float64Array>>> | undefined) {
+  constructor(
+    session: Session,
+    options: Options,
+    group: DetectorGroup,
+    shots: LiveShots,
+    dark: Readonly<Record<string, NdArray<Float64Array>>> | undefined,
+  ) {
     const now = performance.now();
     this.#session = session;
     this.#status = new StatusLine(session.io);
@@ -130,7 +167,10 @@ class Screen {
     this.#group = group;
     this.#shots = shots;
     const { hitAdu, hitPixels } = options;
-    this.#view = new LiveView({ hitPixels, ...(hitAdu === undefined ? {} : { hitAdu }), ...(dark === undefined ? {} : { dark }) }, now);
+    this.#view = new LiveView(
+      { hitPixels, ...(hitAdu === undefined ? {} : { hitAdu }), ...(dark === undefined ? {} : { dark }) },
+      now,
+    );
     this.#pictureAt = now;
     // Also tells when no shots come any more.
     this.#timer = setInterval(() => this.#drawLine(performance.now()), LINE_MS);
@@ -180,7 +220,13 @@ class Screen {
     if (picture === undefined) return;
     const { id } = this.#group;
     const { shots } = this.#view.window(now);
-    this.file = writePicture(io, picture, this.#options, `live-bl${bl}-${id}`, `${id}, run ${this.#view.run}, tag ${this.#view.tag}, mean of ${shots}`).file;
+    this.file = writePicture(
+      io,
+      picture,
+      this.#options,
+      `live-bl${bl}-${id}`,
+      `${id}, run ${this.#view.run}, tag ${this.#view.tag}, mean of ${shots}`,
+    ).file;
   }
 
   async #makeAssembler(): Promise<Assembler | null> {
@@ -188,7 +234,9 @@ class Screen {
     const { sensors } = this.#group;
     if (sensors.length < 2) return null;
     const run = await facility.run(bl, this.#view.run);
-    const infos = await Promise.all(sensors.map(async (sensor) => ({ info: await facility.st.detectorInfo(bl, run.run, sensor) })));
+    const infos = await Promise.all(
+      sensors.map(async (sensor) => ({ info: await facility.st.detectorInfo(bl, run.run, sensor) })),
+    );
     return await assemblerFor(this.#session, run, infos, "source");
   }
 
@@ -202,12 +250,16 @@ class Screen {
     const { perSecond, latencyMs, maxLatencyMs, meanAdu, hitShare, shots } = this.#view.window(now);
     const { used, dropped } = this.#shots.counts;
     const quietMs = now - this.#view.lastAt;
-    if (shots === 0 && quietMs > QUIET_MS) return `no shot for ${(quietMs / 1000).toFixed(0)} s (beam stopped, or between runs?); ${used} so far`;
+    if (shots === 0 && quietMs > QUIET_MS)
+      return `no shot for ${(quietMs / 1000).toFixed(0)} s (beam stopped, or between runs?); ${used} so far`;
     if (shots === 0) return `waiting for shots; ${used} so far`;
     const lost = Object.entries(dropped)
       .map(([reason, n]) => `${n} ${reason}`)
       .join(", ");
-    const signal = hitShare === null ? `mean ${meanAdu.toFixed(2)} ADU` : `hits ${(100 * hitShare).toFixed(0)} %, mean ${meanAdu.toFixed(2)} ADU`;
+    const signal =
+      hitShare === null
+        ? `mean ${meanAdu.toFixed(2)} ADU`
+        : `hits ${(100 * hitShare).toFixed(0)} %, mean ${meanAdu.toFixed(2)} ADU`;
     return [
       `run ${this.#view.run}  tag ${this.#view.tag}`,
       `${perSecond.toFixed(1)} shots/s`,

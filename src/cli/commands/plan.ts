@@ -1,7 +1,15 @@
 import { Argument } from "commander";
 import { pathPicture } from "../../scan/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { estimatePlan, estimateText, loadPlan, problemsOf, runPlan, type ScanningOptions, withScanning } from "../scanning.ts";
+import {
+  estimatePlan,
+  estimateText,
+  loadPlan,
+  problemsOf,
+  runPlan,
+  type ScanningOptions,
+  withScanning,
+} from "../scanning.ts";
 import { contextOf } from "./scan.ts";
 
 type Action = "check" | "dry-run" | "run";
@@ -25,12 +33,16 @@ export const plan: AddCommand = (program, io) =>
       ),
     async (session, options, [action, file]) => {
       const loaded = await loadPlan(file);
-      if (action === "run") return await runPlan(session, options, loaded, { command: "plan", file, ...contextOf(options) });
+      if (action === "run")
+        return await runPlan(session, options, loaded, { command: "plan", file, ...contextOf(options) });
       const found = await estimatePlan(session, options, loaded);
       const problems = problemsOf(loaded, found);
       const exitCode = problems.length === 0 ? 0 : 1;
       if (action === "check") {
-        const text = problems.length === 0 ? `${loaded.name}: nothing stands against it` : problems.map((why) => `problem: ${why}`).join("\n");
+        const text =
+          problems.length === 0
+            ? `${loaded.name}: nothing stands against it`
+            : problems.map((why) => `problem: ${why}`).join("\n");
         return { json: { plan: loaded.name, problems }, text, exitCode };
       }
       if (options.picture !== undefined) session.io.writeFile(options.picture, pathPicture(found));

@@ -22,7 +22,9 @@ export const presets: AddCommand = (program, io) =>
     (command) =>
       withChange(
         command
-          .addArgument(new Argument("<action>").choices(["list", "save", "show", "diff", "restore", "history", "remove"]))
+          .addArgument(
+            new Argument("<action>").choices(["list", "save", "show", "diff", "restore", "history", "remove"]),
+          )
           .argument("[name]", "of the preset; list needs none")
           .option("--file <path>", "where presets are kept, JSON lines", "presets.jsonl")
           .option("--comment <text>", "kept with it", "")
@@ -31,7 +33,8 @@ export const presets: AddCommand = (program, io) =>
     async (session, options, [action, name]) => {
       const kept = new Presets(options.file);
       if (action === "list") return listed(await kept.list());
-      if (name === undefined) throw new SaclaError("BAD_ARGUMENT", `presets ${action} needs a name: sacla presets ${action} NAME.`);
+      if (name === undefined)
+        throw new SaclaError("BAD_ARGUMENT", `presets ${action} needs a name: sacla presets ${action} NAME.`);
       if (action === "history") return listed(await kept.history(name));
       if (action === "show") return shown(await kept.get(name));
       if (action === "remove") {
@@ -51,21 +54,39 @@ export const presets: AddCommand = (program, io) =>
       if (action === "restore") {
         const move = await looking.putBack(preset);
         if (move.table().length === 0)
-          return { json: { table: [], problems: [], seconds: 0, done: true, at: {} }, text: `all is as in ${name}; nothing to put back` };
-        return await doMove(session, options, `put back ${name}`, move, async (control) => await control.putBack(preset));
+          return {
+            json: { table: [], problems: [], seconds: 0, done: true, at: {} },
+            text: `all is as in ${name}; nothing to put back`,
+          };
+        return await doMove(
+          session,
+          options,
+          `put back ${name}`,
+          move,
+          async (control) => await control.putBack(preset),
+        );
       }
       const differences = await looking.diff(preset);
       const rows = differences.map(({ name: device, before, now }) => [device, before.value, now.value, now.unit]);
-      return { json: { name, differences }, text: rows.length === 0 ? `all is as in ${name}` : textTable(["name", "preset", "now", "unit"], rows) };
+      return {
+        json: { name, differences },
+        text: rows.length === 0 ? `all is as in ${name}` : textTable(["name", "preset", "now", "unit"], rows),
+      };
     },
   );
 
 function listed(all: readonly Preset[]): Answer {
   const rows = all.map(({ name, time, comment, values }) => [name, time, Object.keys(values).length, comment]);
-  return { json: { presets: all }, text: rows.length === 0 ? "there are no presets" : textTable(["name", "time", "devices", "comment"], rows) };
+  return {
+    json: { presets: all },
+    text: rows.length === 0 ? "there are no presets" : textTable(["name", "time", "devices", "comment"], rows),
+  };
 }
 
 function shown(preset: Preset): Answer {
   const rows = Object.entries(preset.values).map(([name, { value, unit, device }]) => [name, value, unit, device]);
-  return { json: preset, text: `${preset.name}, ${preset.time} ${preset.comment}\n${textTable(["name", "value", "unit", "device"], rows)}` };
+  return {
+    json: preset,
+    text: `${preset.name}, ${preset.time} ${preset.comment}\n${textTable(["name", "value", "unit", "device"], rows)}`,
+  };
 }

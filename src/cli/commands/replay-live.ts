@@ -19,9 +19,15 @@ export const replayLive: AddCommand = (program, io) => {
   withKaraboOptions(
     program
       .command("replay-live")
-      .description("play a stored run as if live, for rehearsals: another program connects and follows it; until Ctrl+C")
+      .description(
+        "play a stored run as if live, for rehearsals: another program connects and follows it; until Ctrl+C",
+      )
       .addArgument(new Argument("<run>", "run number").argParser(parseWhole))
-      .addOption(new Option("--source <address>", "where the run is: an .h5 file, sim:, a server").env("SACLA_URL").default("sim:"))
+      .addOption(
+        new Option("--source <address>", "where the run is: an .h5 file, sim:, a server")
+          .env("SACLA_URL")
+          .default("sim:"),
+      )
       .option("--bl <beamline>", "beamline (default: the source's only one, else 3)", parseWhole)
       .option("--speed <times>", "times real speed, or max: as fast as it is read", parseSpeed, 1)
       .option("--zmq <address>", "where to serve it", "tcp://127.0.0.1:5556")
@@ -43,10 +49,16 @@ export const replayLive: AddCommand = (program, io) => {
       await using bridge = await startKarabo(live, bl, options, logger);
       const { addresses } = server;
       const karabo = bridge === undefined ? {} : { karaboBridge: bridge.address };
-      const ready = [`run ${run} of beamline ${bl}, ready to play at speed ${options.speed}; it begins when the first live shot is asked for`];
+      const ready = [
+        `run ${run} of beamline ${bl}, ready to play at speed ${options.speed}; it begins when the first live shot is asked for`,
+      ];
       for (const address of addresses) ready.push(`  SACLA_URL=${address} sacla live --bl ${bl}`);
       if (bridge !== undefined) ready.push(`  karabo_bridge.Client("${bridge.address}").next()`);
-      io.out(options.json === true ? `${JSON.stringify({ bl, run, speed: options.speed, addresses, ...karabo })}\n` : `${ready.join("\n")}\n`);
+      io.out(
+        options.json === true
+          ? `${JSON.stringify({ bl, run, speed: options.speed, addresses, ...karabo })}\n`
+          : `${ready.join("\n")}\n`,
+      );
       await untilStopped(io);
     } finally {
       await live.close();
@@ -57,6 +69,7 @@ export const replayLive: AddCommand = (program, io) => {
 function parseSpeed(text: string): ReplaySpeed {
   if (text === "max") return text;
   const speed = Number(text);
-  if (text.trim() === "" || !Number.isFinite(speed) || speed <= 0) throw new InvalidArgumentError("It must be a number above 0, or max.");
+  if (text.trim() === "" || !Number.isFinite(speed) || speed <= 0)
+    throw new InvalidArgumentError("It must be a number above 0, or max.");
   return speed;
 }

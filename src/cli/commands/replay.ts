@@ -7,7 +7,9 @@ import { StepProgress } from "../progress.ts";
 export const replay: AddCommand = (program, io) => {
   program
     .command("replay")
-    .description("make a file of sacla convert again, from what it says of its making, and compare; exit code 1 when they differ")
+    .description(
+      "make a file of sacla convert again, from what it says of its making, and compare; exit code 1 when they differ",
+    )
     .argument("<file>", "HDF5 file written by sacla convert")
     .option("--url <address>", "where to read (default: the address in the file)")
     .option("--json", "print one JSON object")

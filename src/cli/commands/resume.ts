@@ -20,7 +20,9 @@ export const resume: AddCommand = (program, io) =>
     },
     (options, [path]) => {
       const begunWith = Journal.context(path)["options"];
-      return options.url ?? (isRecord(begunWith) && typeof begunWith["url"] === "string" ? begunWith["url"] : undefined);
+      return (
+        options.url ?? (isRecord(begunWith) && typeof begunWith["url"] === "string" ? begunWith["url"] : undefined)
+      );
     },
   );
 
@@ -28,5 +30,9 @@ async function planOf(context: Readonly<Record<string, unknown>>, path: string):
   const { command, file, settings } = context as Readonly<Record<"command" | "file" | "settings", unknown>>;
   if (command === "plan" && typeof file === "string") return await loadPlan(file);
   if (command === "scan" && isRecord(settings)) return scan(settings as unknown as Parameters<typeof scan>[0]);
-  throw badArgument("journal", path, "one made by `sacla scan` or `sacla plan run`; resume those of a program with resumeScan");
+  throw badArgument(
+    "journal",
+    path,
+    "one made by `sacla scan` or `sacla plan run`; resume those of a program with resumeScan",
+  );
 }

@@ -22,7 +22,12 @@ export const run: AddCommand = (program, io) =>
         command
           .addArgument(new Argument("<action>").choices(["start", "pause", "resume", "stop", "state"]))
           .option("--comment <text>", "of the run to start", "")
-          .option("--detectors <ids>", "of the run to start, by id or by the experiment's names, with commas between", (text: string) => text.split(","), [])
+          .option(
+            "--detectors <ids>",
+            "of the run to start, by id or by the experiment's names, with commas between",
+            (text: string) => text.split(","),
+            [],
+          )
           .option("--shots <count>", "of the run to start; 0: until it is stopped", parseWhole, 0),
       ),
     async (session, options, [action]) => {
@@ -47,7 +52,12 @@ export const run: AddCommand = (program, io) =>
         else await control.stopRun();
         return await control.runState();
       });
-      if (!outcome.done) return { json: { before, action, done: false }, text: `${shown}; nothing was done`, exitCode: options.dryRun === true ? 0 : 1 };
+      if (!outcome.done)
+        return {
+          json: { before, action, done: false },
+          text: `${shown}; nothing was done`,
+          exitCode: options.dryRun === true ? 0 : 1,
+        };
       const { value: after } = outcome;
       return { json: { before, after, action, done: true }, text: `run ${after.run} is ${after.state}` };
     },

@@ -49,7 +49,14 @@ function summary(run: Run): object {
 
 function row(run: Run): (string | number)[] {
   const seconds = (run.info.stoptime - run.info.starttime).toFixed(0);
-  return [run.run, statusWord[run.status] ?? run.status, localTime(run.startTime), Number(seconds), run.info.total_tagnumber, run.comment];
+  return [
+    run.run,
+    statusWord[run.status] ?? run.status,
+    localTime(run.startTime),
+    Number(seconds),
+    run.info.total_tagnumber,
+    run.comment,
+  ];
 }
 
 /** A time as people write it, to the second, in the zone of the reader's machine. */

@@ -26,7 +26,12 @@ export const scan: AddCommand = (program, io) =>
           .argument("<to>", "included", parseNumber)
           .argument("<points>", "number of positions", parseWhole)
           .option("--shots <n>", "good shots at each point", parseWhole, 30)
-          .option("--signal <id>", "kept of every shot; can be repeated", (id: string, all: string[]) => [...all, id], [])
+          .option(
+            "--signal <id>",
+            "kept of every shot; can be repeated",
+            (id: string, all: string[]) => [...all, id],
+            [],
+          )
           .option("--shutter <name>", "opened for the shots of each point")
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
       ),
@@ -34,18 +39,38 @@ export const scan: AddCommand = (program, io) =>
       const { shots: count, signal, pumpedBy, shutter, settle } = options;
       const signals = [...new Set(pumpedBy === undefined ? signal : [...signal, pumpedBy])];
       await checkSignals(session, options, [...signals, ...(options.monitor === undefined ? [] : [options.monitor])]);
-      const settings = { axis, from, to, points, shots: { count, signals }, settleSeconds: settle, ...(shutter === undefined ? {} : { shutter }) };
+      const settings = {
+        axis,
+        from,
+        to,
+        points,
+        shots: { count, signals },
+        settleSeconds: settle,
+        ...(shutter === undefined ? {} : { shutter }),
+      };
       return await runPlan(session, options, stepScan(settings), { command: "scan", settings, ...contextOf(options) });
     },
   );
 
 /** A signal that is not there must be known before an axis moves and a shutter opens. @throws UNKNOWN_SIGNAL */
-async function checkSignals({ facility, signal: stop }: Session, options: ScanningOptions, names: readonly string[]): Promise<void> {
+async function checkSignals(
+  { facility, signal: stop }: Session,
+  options: ScanningOptions,
+  names: readonly string[],
+): Promise<void> {
   const experiment = await experimentOf(options);
   for (const name of names) await facility.db.readTagnumberNewest(signalId(experiment, name), { signal: stop });
 }
 
 /** What `sacla resume` must know besides the plan. */
-export function contextOf({ experiment, monitor, rate, bl, url, map, pumpedBy }: ScanningOptions): Readonly<Record<string, unknown>> {
+export function contextOf({
+  experiment,
+  monitor,
+  rate,
+  bl,
+  url,
+  map,
+  pumpedBy,
+}: ScanningOptions): Readonly<Record<string, unknown>> {
   return { options: { experiment, monitor, rate, bl, url, map, pumpedBy } };
 }

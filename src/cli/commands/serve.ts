@@ -45,13 +45,24 @@ export const serve: AddCommand = (program, io) => {
         .argParser(collect)
         .default([], `${DEFAULT_ZMQ} when --http is not given either`),
     )
-    .option("--http <host:port>", `port 0: a free one (default: ${DEFAULT_HTTP.host}:${DEFAULT_HTTP.port} when --zmq is not given either)`, parseHostPort)
+    .option(
+      "--http <host:port>",
+      `port 0: a free one (default: ${DEFAULT_HTTP.host}:${DEFAULT_HTTP.port} when --zmq is not given either)`,
+      parseHostPort,
+    )
     .option("--keys <file>", "the clients, made by sacla keys; needed for addresses that other computers reach")
     .option("--audit <file>", "write every call that changes something here, one JSON object a line")
     .option("--tls-cert <file>", "certificate for HTTPS, PEM")
     .option("--tls-key <file>", "its private key, PEM")
-    .option("--madoca <file>", "control the devices that the part madoca of this experiment file names, instead of the source's")
-    .option("--leases <file>", "with --madoca: where leases are written down, so that what a crash left moving is stopped", "sacla-leases.jsonl")
+    .option(
+      "--madoca <file>",
+      "control the devices that the part madoca of this experiment file names, instead of the source's",
+    )
+    .option(
+      "--leases <file>",
+      "with --madoca: where leases are written down, so that what a crash left moving is stopped",
+      "sacla-leases.jsonl",
+    )
     .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
     .option("--json", "print one JSON object when it is ready");
   withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {
@@ -71,7 +82,10 @@ export const serve: AddCommand = (program, io) => {
     await using facility = await connect(url);
     const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => io.err(line) });
     // Closed after the server: nobody begins anything any more when the leases end.
-    await using madoca = options.madoca === undefined ? undefined : await controlOverMadoca(facility.endpoint, options.madoca, options.leases, logger);
+    await using madoca =
+      options.madoca === undefined
+        ? undefined
+        : await controlOverMadoca(facility.endpoint, options.madoca, options.leases, logger);
     const endpoint = madoca?.endpoint ?? facility.endpoint;
     const audit = options.audit === undefined ? undefined : await openAudit(options.audit);
     try {
@@ -80,15 +94,24 @@ export const serve: AddCommand = (program, io) => {
         http: http === undefined ? undefined : { ...http, tls },
         keys,
         audit,
-        limits: new Limits(keys === undefined ? { open: OPEN_ON_LOOPBACK } : { requestsPerSecond: REQUESTS_PER_SECOND }),
+        limits: new Limits(
+          keys === undefined ? { open: OPEN_ON_LOOPBACK } : { requestsPerSecond: REQUESTS_PER_SECOND },
+        ),
         metrics: new ServerMetrics(),
         logger,
       });
       await using bridge = await startKarabo(endpoint, options.bl, options, logger);
       const { addresses } = server;
-      const more = { ...(bridge === undefined ? {} : { karaboBridge: bridge.address }), ...(madoca === undefined ? {} : { madoca: madoca.json }) };
+      const more = {
+        ...(bridge === undefined ? {} : { karaboBridge: bridge.address }),
+        ...(madoca === undefined ? {} : { madoca: madoca.json }),
+      };
       if (madoca !== undefined && options.json !== true) io.out(`${madoca.text}\n`);
-      io.out(options.json === true ? `${JSON.stringify({ source: url, addresses, ...more })}\n` : `${greeting(url, addresses, keys !== undefined)}\n`);
+      io.out(
+        options.json === true
+          ? `${JSON.stringify({ source: url, addresses, ...more })}\n`
+          : `${greeting(url, addresses, keys !== undefined)}\n`,
+      );
       if (bridge !== undefined && options.json !== true) io.out(`  karabo_bridge.Client("${bridge.address}").next()\n`);
       await untilStopped(io);
     } finally {
@@ -104,7 +127,8 @@ function withDefaults({ zmq, http }: ServeOptions): Pick<ServeOptions, "zmq" | "
 
 function tlsFiles({ tlsCert, tlsKey }: ServeOptions): TlsFiles | undefined {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined) throw badArgument("TLS", tlsCert ?? tlsKey, "given by both --tls-cert and --tls-key");
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw badArgument("TLS", tlsCert ?? tlsKey, "given by both --tls-cert and --tls-key");
   return { cert: readPem(tlsCert), key: readPem(tlsKey) };
 }
 
@@ -132,6 +156,7 @@ function greeting(source: string, addresses: readonly string[], hasKeys: boolean
 
 function parseHostPort(text: string): HostPort {
   const [, host, port] = /^(\[[0-9a-fA-F:]+\]|[^:/[\]]+):(\d{1,5})$/.exec(text) ?? [];
-  if (host === undefined || port === undefined) throw new InvalidArgumentError("It must be HOST:PORT, such as 127.0.0.1:5580 or [::1]:5580.");
+  if (host === undefined || port === undefined)
+    throw new InvalidArgumentError("It must be HOST:PORT, such as 127.0.0.1:5580 or [::1]:5580.");
   return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
 }

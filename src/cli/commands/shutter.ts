@@ -11,7 +11,9 @@ export const shutter: AddCommand = (program, io) =>
     "tell, open or close a shutter; closing needs neither lease nor question",
     (command) =>
       withChange(
-        command.argument("<name>", "as `sacla axes` lists it").addArgument(new Argument("[action]", "without it, how it is").choices(["open", "close"])),
+        command
+          .argument("<name>", "as `sacla axes` lists it")
+          .addArgument(new Argument("[action]", "without it, how it is").choices(["open", "close"])),
       ),
     async (session, options, [name, action]) => {
       const looking = await view(session, options);
@@ -25,7 +27,13 @@ export const shutter: AddCommand = (program, io) =>
         await looked.close();
         return { json: { name, now, willBe, done: true }, text: `${name} is closed` };
       }
-      const { done } = await change(session, options, `${action} ${name}`, shown, async (control) => await control.shutter(name).open());
+      const { done } = await change(
+        session,
+        options,
+        `${action} ${name}`,
+        shown,
+        async (control) => await control.shutter(name).open(),
+      );
       return {
         json: { name, now, willBe, done },
         text: done ? `${name} is ${willBe}` : `${shown}; nothing was done`,

@@ -10,6 +10,9 @@ export const signals: AddCommand = (program, io) =>
     (command) => command.argument("[pattern]", "part of the name, or a glob with * and ?", ""),
     async ({ facility, signal }, _options, [pattern]) => {
       const names = await facility.db.searchSignals(pattern, { signal });
-      return { json: { pattern, signals: names }, text: names.length > 0 ? names.join("\n") : `no signal has ${JSON.stringify(pattern)} in its name` };
+      return {
+        json: { pattern, signals: names },
+        text: names.length > 0 ? names.join("\n") : `no signal has ${JSON.stringify(pattern)} in its name`,
+      };
     },
   );

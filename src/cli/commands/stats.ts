@@ -29,7 +29,14 @@ export const stats: AddCommand = (program, io) =>
       const found = await completeness(run, signals.length === 0 ? undefined : signals, { signal: session.signal });
       const { tags, rows, complete } = found;
       if (out !== undefined) session.io.writeFile(out, picture(found));
-      const cells = rows.map(({ name, counts }) => [name, counts.ok, counts["not-converged"], counts.saturated, counts.missing, share(counts.ok, tags.length)]);
+      const cells = rows.map(({ name, counts }) => [
+        name,
+        counts.ok,
+        counts["not-converged"],
+        counts.saturated,
+        counts.missing,
+        share(counts.ok, tags.length),
+      ]);
       const table = textTable(["", "ok", "not-converged", "saturated", "missing", "there"], cells);
       return {
         json: {
@@ -103,7 +110,9 @@ function band(status: Uint8Array, perColumn: number, columns: number): string {
     const start = c;
     while (c < columns && worst(c) === code) c++;
     const [x, width] = [(start / columns) * WIDTH, ((c - start) / columns) * WIDTH];
-    parts.push(`<rect x="${x.toFixed(2)}" width="${width.toFixed(2)}" height="${ROW_HEIGHT - 3}" fill="${colours[code] ?? colours[3]}"/>`);
+    parts.push(
+      `<rect x="${x.toFixed(2)}" width="${width.toFixed(2)}" height="${ROW_HEIGHT - 3}" fill="${colours[code] ?? colours[3]}"/>`,
+    );
   }
   return parts.join("");
 }

@@ -14,10 +14,14 @@ export const stop: AddCommand = (program, io) =>
       const { bl } = await placeOf(session, options);
       const { ec } = session.facility;
       const looking = await view(session, options);
-      const asked = names.length > 0 ? names.map((name) => looking.axis(name).device) : await movingAxes(session.facility.ec, bl);
+      const asked =
+        names.length > 0 ? names.map((name) => looking.axis(name).device) : await movingAxes(session.facility.ec, bl);
       // All at once: none waits for another to answer.
       await Promise.all(asked.map((axis) => ec.stop(bl, axis)));
-      return { json: { bl, stopped: asked }, text: asked.length === 0 ? `no axis of beamline ${bl} moves` : `stopped: ${asked.join(", ")}` };
+      return {
+        json: { bl, stopped: asked },
+        text: asked.length === 0 ? `no axis of beamline ${bl} moves` : `stopped: ${asked.join(", ")}`,
+      };
     },
   );
 

@@ -40,7 +40,15 @@ export const tags: AddCommand = (program, io) =>
       const list = formatTagList({ detectors: detector === undefined ? [] : [detector], tags: [...selected] });
       if (out !== undefined) io.writeFile(out, list);
       return {
-        json: { bl: run.bl, run: run.run, hightag: run.hightag, class: wanted, tags: [...selected], evidence: selected.evidence, ledger: selected.ledger },
+        json: {
+          bl: run.bl,
+          run: run.run,
+          hightag: run.hightag,
+          class: wanted,
+          tags: [...selected],
+          evidence: selected.evidence,
+          ledger: selected.ledger,
+        },
         text: out === undefined ? list.trimEnd() : `${selected.length} tags written to ${out}`,
       };
     },

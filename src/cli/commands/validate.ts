@@ -6,7 +6,9 @@ import { type AddCommand, print } from "../command.ts";
 export const validate: AddCommand = (program, io) => {
   program
     .command("validate")
-    .description("check the layout of an HDF5 file (DataConvert, Cheetah or NXmx); exit code 1 when a reader would fail")
+    .description(
+      "check the layout of an HDF5 file (DataConvert, Cheetah or NXmx); exit code 1 when a reader would fail",
+    )
     .argument("<file>", "HDF5 file")
     .option("--json", "print one JSON object")
     .action(async (path: string, { json }: { json?: boolean }) => {
@@ -15,8 +17,13 @@ export const validate: AddCommand = (program, io) => {
       const rows = findings.map(({ severity, rule, path: place, message }) => [severity, rule, place, message]);
       const more = Object.values(counts).reduce((a, b) => a + b, 0) - findings.length;
       const verdict = `${path}: ${format === "unknown" ? "no known layout" : `${format} layout`}, ${count(findings, "error")} errors, ${count(findings, "warning")} warnings${more > 0 ? ` (${more} more like these)` : ""}`;
-      const reasons = [...new Set(findings.map(({ rule }) => rule))].map((rule) => `  ${rule}: ${layoutRules[rule].reason}`);
-      const text = findings.length === 0 ? verdict : [textTable(["", "rule", "where", "what"], rows), ...reasons, verdict].join("\n");
+      const reasons = [...new Set(findings.map(({ rule }) => rule))].map(
+        (rule) => `  ${rule}: ${layoutRules[rule].reason}`,
+      );
+      const text =
+        findings.length === 0
+          ? verdict
+          : [textTable(["", "rule", "where", "what"], rows), ...reasons, verdict].join("\n");
       print(io, json === true, { json: report, text, exitCode: isValid ? 0 : 1 });
     });
 };

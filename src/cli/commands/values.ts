@@ -53,7 +53,12 @@ function plotOf({ tags, columns }: SignalTable, title: string): string {
   const series = columns.map((column) => {
     const mean = column.mean() || 1;
     if (others.length === 0) return { label: column.equipId, x, y: column.values, style: "points" as const };
-    return { label: `${column.equipId} / ${mean.toPrecision(3)} ${column.unit}`, x, y: column.values.map((value) => value / mean), style: "points" as const };
+    return {
+      label: `${column.equipId} / ${mean.toPrecision(3)} ${column.unit}`,
+      x,
+      y: column.values.map((value) => value / mean),
+      style: "points" as const,
+    };
   });
   return linePlot(series, { title, xLabel: "tag", yLabel: others.length === 0 ? unit : "relative to the mean" });
 }
@@ -64,6 +69,10 @@ function everyValue({ tags, columns, equipIds }: SignalTable): string {
 }
 
 function counted({ columns }: SignalTable): string {
-  const rows = columns.map(({ equipId, unit, counts }) => [equipId, unit, ...syncStatus.map((status) => counts[status])]);
+  const rows = columns.map(({ equipId, unit, counts }) => [
+    equipId,
+    unit,
+    ...syncStatus.map((status) => counts[status]),
+  ]);
   return textTable(["", "unit", ...syncStatus], rows);
 }

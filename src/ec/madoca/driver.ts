@@ -47,7 +47,10 @@ class MadocaDriver implements ControlDriver {
   }
 
   async devices(bl: number): Promise<readonly DeviceInfo[]> {
-    if (bl !== this.#bl) throw new SaclaError("UNKNOWN_BEAMLINE", `${this.name} serves beamline ${this.#bl}, not ${bl}.`, { details: { bl } });
+    if (bl !== this.#bl)
+      throw new SaclaError("UNKNOWN_BEAMLINE", `${this.name} serves beamline ${this.#bl}, not ${bl}.`, {
+        details: { bl },
+      });
     return [...this.#entries.values()].map(({ info }) => info);
   }
 
@@ -63,16 +66,27 @@ class MadocaDriver implements ControlDriver {
     const { fault, why } = judge(word, complement, status);
     if (info.kind === "shutter") {
       const place = word.includes("open") ? "open" : "closed";
-      return { device, state: fault ?? (word === "locked" ? word : /^(open|closed?)$/.test(word) ? "ready" : "moving"), value: place, why };
+      return {
+        device,
+        state: fault ?? (word === "locked" ? word : /^(open|closed?)$/.test(word) ? "ready" : "moving"),
+        value: place,
+        why,
+      };
     }
     const whose = `it stands for ${device} in the part madoca of the experiment file`;
     if (value === null) {
       if (fault === undefined && word !== "locked")
-        throw new SaclaError("DEVICE_FAULT", `${object} answered ${show(complement)}, in which there is no position; ${whose}.`);
+        throw new SaclaError(
+          "DEVICE_FAULT",
+          `${object} answered ${show(complement)}, in which there is no position; ${whose}.`,
+        );
       return { device, state: fault ?? "locked", value: "unknown", why };
     }
     if (unit !== "" && unit !== "pulse")
-      throw new SaclaError("DEVICE_FAULT", `${object} answered ${show(complement)}, but the position of an axis must be in pulses; ${whose}.`);
+      throw new SaclaError(
+        "DEVICE_FAULT",
+        `${object} answered ${show(complement)}, but the position of an axis must be in pulses; ${whose}.`,
+      );
     return { device, state: fault ?? stateOf(word, true), value, why };
   }
 
@@ -91,7 +105,8 @@ class MadocaDriver implements ControlDriver {
   async setSpeed(axis: string, pulsesPerSecond: number): Promise<void> {
     const entry = this.#entry(axis);
     await this.#put(axis, "_speed", `${pulsesPerSecond}pps`);
-    if (entry.info.kind === "axis") this.#entries.set(axis, { ...entry, info: { ...entry.info, speed: pulsesPerSecond } });
+    if (entry.info.kind === "axis")
+      this.#entries.set(axis, { ...entry, info: { ...entry.info, speed: pulsesPerSecond } });
   }
 
   async setShutter(shutter: string, open: boolean): Promise<void> {
@@ -157,9 +172,13 @@ class MadocaDriver implements ControlDriver {
   #entry(device: string): Entry {
     const entry = this.#entries.get(device);
     if (entry !== undefined) return entry;
-    throw new SaclaError("UNKNOWN_DEVICE", `${this.name} has no object for ${show(device)}; it has ${showList(this.#entries.keys())}.`, {
-      details: { device },
-    });
+    throw new SaclaError(
+      "UNKNOWN_DEVICE",
+      `${this.name} has no object for ${show(device)}; it has ${showList(this.#entries.keys())}.`,
+      {
+        details: { device },
+      },
+    );
   }
 
   #noRuns(): SaclaError {
@@ -171,8 +190,13 @@ class MadocaDriver implements ControlDriver {
 }
 
 /** What an answer says of a fault, and why the device cannot be used. */
-function judge(word: string, complement: string, status: number): { readonly fault: "fault" | undefined; readonly why: string } {
-  if (status !== 0 || word.startsWith("fail")) return { fault: "fault", why: `the answer was ${complement}, status ${status}` };
+function judge(
+  word: string,
+  complement: string,
+  status: number,
+): { readonly fault: "fault" | undefined; readonly why: string } {
+  if (status !== 0 || word.startsWith("fail"))
+    return { fault: "fault", why: `the answer was ${complement}, status ${status}` };
   return { fault: undefined, why: word === "locked" ? `MADOCA says ${complement}` : "" };
 }
 

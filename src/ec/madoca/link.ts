@@ -34,7 +34,8 @@ export class MadocaLink {
 
   /**
    * The reply to `verb/object/complement`.
-   * @throws UNREACHABLE when there is no connection, or it broke (a `get` is asked once more) @throws TIMEOUT @throws BAD_MESSAGE @throws CLOSED
+   * @throws UNREACHABLE when there is no connection, or it broke (a `get` is asked once more) @throws TIMEOUT @throws
+   * BAD_MESSAGE @throws CLOSED
    */
   async ask(verb: "get" | "put", object: string, complement: string): Promise<MadocaReply> {
     const request = `${verb}/${object}/${complement}`;
@@ -55,13 +56,17 @@ export class MadocaLink {
   close(): void {
     this.#isClosed = true;
     this.#drop();
-    for (const waiting of this.#queue.splice(0)) waiting.reject(new SaclaError("CLOSED", `${waiting.request} was asked of a closed connection.`));
+    for (const waiting of this.#queue.splice(0))
+      waiting.reject(new SaclaError("CLOSED", `${waiting.request} was asked of a closed connection.`));
   }
 
   #enqueue(request: string, deadline: number): Promise<MadocaReply> {
     if (this.#isClosed) throw new SaclaError("CLOSED", `${request} was asked of a closed connection.`);
     if (request.length + 1 > LONGEST_MESSAGE)
-      throw new SaclaError("BAD_MESSAGE", `A request has ${request.length} bytes, but at most ${LONGEST_MESSAGE} are sent.`);
+      throw new SaclaError(
+        "BAD_MESSAGE",
+        `A request has ${request.length} bytes, but at most ${LONGEST_MESSAGE} are sent.`,
+      );
     return new Promise((resolve, reject) => {
       this.#queue.push({ request, deadline, resolve, reject });
       void this.#work();
@@ -80,7 +85,11 @@ export class MadocaLink {
         reject(
           isSaclaError(error)
             ? error
-            : new SaclaError("UNREACHABLE", `${this.#where}: ${error instanceof Error ? error.message : String(error)}.`, { cause: error }),
+            : new SaclaError(
+                "UNREACHABLE",
+                `${this.#where}: ${error instanceof Error ? error.message : String(error)}.`,
+                { cause: error },
+              ),
         );
       }
     }
@@ -93,7 +102,11 @@ export class MadocaLink {
 
   async #exchange(request: string, deadline: number): Promise<string> {
     const leftMs = deadline - performance.now();
-    const late = new SaclaError("TIMEOUT", `${this.#where} gave no answer to ${show(request)} within ${this.#timeoutMs} ms.`, { details: { request } });
+    const late = new SaclaError(
+      "TIMEOUT",
+      `${this.#where} gave no answer to ${show(request)} within ${this.#timeoutMs} ms.`,
+      { details: { request } },
+    );
     if (leftMs <= 0) throw late;
     if (this.#isClosed) throw new SaclaError("CLOSED", `${request} was asked of a closed connection.`);
     const socket = this.#connected();

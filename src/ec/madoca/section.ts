@@ -8,19 +8,29 @@ const object = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_]+$/, "a MADOCA object na
 function isSpeakable(info: DeviceInfo): boolean {
   if (info.kind !== "setting") return true;
   const { unit, allowed } = info;
-  return /^[A-Za-z%]*$/.test(unit) && ("from" in allowed || allowed.every((value) => /^[A-Za-z0-9.+-]+$/.test(String(value))));
+  return (
+    /^[A-Za-z%]*$/.test(unit) &&
+    ("from" in allowed || allowed.every((value) => /^[A-Za-z0-9.+-]+$/.test(String(value))))
+  );
 }
 
 /** Two entries for one device, or two devices on one object, would move what nobody asked for. */
-function isEachOnce(devices: readonly { readonly object: string; readonly info: { readonly name: string } }[]): boolean {
-  return [devices.map((device) => device.object), devices.map(({ info }) => info.name)].every((names) => new Set(names).size === names.length);
+function isEachOnce(
+  devices: readonly { readonly object: string; readonly info: { readonly name: string } }[],
+): boolean {
+  return [devices.map((device) => device.object), devices.map(({ info }) => info.name)].every(
+    (names) => new Set(names).size === names.length,
+  );
 }
 
 const device = v.strictObject({
   object,
   info: v.pipe(
     deviceInfo,
-    v.check((info) => isSpeakable(info), "a device whose unit is letters or % (um, deg), and whose values are numbers or words of letters and digits"),
+    v.check(
+      (info) => isSpeakable(info),
+      "a device whose unit is letters or % (um, deg), and whose values are numbers or words of letters and digits",
+    ),
   ),
   words: v.optional(v.picklist(["on-off", "open-close"]), "on-off"),
 });

@@ -24,7 +24,14 @@ export const LONGEST_MESSAGE = 8000;
 export function parseReply(text: string): MadocaReply {
   const [object, verb, subject, ...rest] = text.trim().split("/");
   const status = rest.pop();
-  if (object === undefined || verb === undefined || subject === undefined || rest.length === 0 || status === undefined || !/^[+-]?\d+$/.test(status.trim())) {
+  if (
+    object === undefined ||
+    verb === undefined ||
+    subject === undefined ||
+    rest.length === 0 ||
+    status === undefined ||
+    !/^[+-]?\d+$/.test(status.trim())
+  ) {
     throw new SaclaError(
       "BAD_MESSAGE",
       `A MADOCA reply is ${show(text)}, but must be object/verb/subject/complement/status; is it a MADOCA server that answers?`,

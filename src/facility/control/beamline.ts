@@ -62,12 +62,23 @@ export class ControlledBeamline implements ShotControl {
     this.runs = new RunControl(bl, this.#experiment);
     this.crystal = crystalOf(bl, seed);
     const luck = (name: string): Luck => new SeededLuck(seed, name);
-    this.stages = new Map(devices.axes.map(({ home, ...info }) => [info.name, new Stage(info, home, scenario, luck(info.name))]));
-    this.shutters = new Map(devices.shutters.map(({ name }) => [name, new ShutterDevice(name, scenario.shutterStuck, luck(name))]));
-    this.settings = new Map(
-      devices.settings.map(({ home, travelSeconds, ...info }) => [info.name, new SettingDevice(info, home, travelSeconds, scenario.refused, luck(info.name))]),
+    this.stages = new Map(
+      devices.axes.map(({ home, ...info }) => [info.name, new Stage(info, home, scenario, luck(info.name))]),
     );
-    this.#counters = new Map([...this.stages.values()].flatMap((stage) => (stage.info.syncdb === null ? [] : [[stage.info.syncdb, stage] as const])));
+    this.shutters = new Map(
+      devices.shutters.map(({ name }) => [name, new ShutterDevice(name, scenario.shutterStuck, luck(name))]),
+    );
+    this.settings = new Map(
+      devices.settings.map(({ home, travelSeconds, ...info }) => [
+        info.name,
+        new SettingDevice(info, home, travelSeconds, scenario.refused, luck(info.name)),
+      ]),
+    );
+    this.#counters = new Map(
+      [...this.stages.values()].flatMap((stage) =>
+        stage.info.syncdb === null ? [] : [[stage.info.syncdb, stage] as const],
+      ),
+    );
     const amplifiers = [...this.settings.values()].filter(({ info }) => info.role === "amplifier");
     this.#gains = new Map(amplifiers.map((setting) => [diodeOf(setting.info.name), setting]));
     this.#probe = plainShot(this.#experiment, hash(seed, "shot", bl, this.#experiment.hightag));
@@ -80,11 +91,17 @@ export class ControlledBeamline implements ShotControl {
 
   infos(): DeviceInfo[] {
     const { shutters } = this.#devices;
-    return [...[...this.stages.values()].map((stage) => stage.info), ...shutters, ...[...this.settings.values()].map((setting) => setting.info)];
+    return [
+      ...[...this.stages.values()].map((stage) => stage.info),
+      ...shutters,
+      ...[...this.settings.values()].map((setting) => setting.info),
+    ];
   }
 
   readShutter(shutter: ShutterDevice, now: number): DeviceReading {
-    const isLocked = shutter.name === this.#devices.xrayShutter && this.#inside.machine.interlock(this.bl, now / TAG_RATE_HZ) !== undefined;
+    const isLocked =
+      shutter.name === this.#devices.xrayShutter &&
+      this.#inside.machine.interlock(this.bl, now / TAG_RATE_HZ) !== undefined;
     return shutter.read(now, isLocked ? HUTCH_OPEN : "");
   }
 
@@ -125,8 +142,13 @@ export class ControlledBeamline implements ShotControl {
     const gain = this.#gains.get(equipId)?.numberAt(tick) ?? 1;
     if (equipId === sampleDiode) return gain * pulses.ringFactor(shot);
     if (equipId !== crystal?.diode) return gain;
-    const off = ((this.stages.get(crystal.axis)?.loadAt(tick) ?? 0) - this.crystal.centrePulse) / this.crystal.sigmaPulse;
-    return gain * this.#pumpFelFactor(tick) * (this.crystal.background + (1 - this.crystal.background) * Math.exp(-0.5 * off * off));
+    const off =
+      ((this.stages.get(crystal.axis)?.loadAt(tick) ?? 0) - this.crystal.centrePulse) / this.crystal.sigmaPulse;
+    return (
+      gain *
+      this.#pumpFelFactor(tick) *
+      (this.crystal.background + (1 - this.crystal.background) * Math.exp(-0.5 * off * off))
+    );
   }
 
   /** What the pump FEL leaves of the crystal's reflection. */
@@ -188,7 +210,8 @@ export class ControlledBeamline implements ShotControl {
     if (setting.value === "off") return false;
     const step = stepOf(this.#experiment);
     const beat = (liveTag + tick - this.#experiment.firstTag) / step;
-    if (setting.value === "single") return beat === Math.ceil((liveTag + setting.since - this.#experiment.firstTag) / step);
+    if (setting.value === "single")
+      return beat === Math.ceil((liveTag + setting.since - this.#experiment.firstTag) / step);
     return typeof setting.value !== "number" || ((beat % setting.value) + setting.value) % setting.value === 0;
   }
 
@@ -217,7 +240,11 @@ export class ControlledBeamline implements ShotControl {
 
   #hit(tick: number): void {
     const { transmission, experiment } = this.#probe;
-    this.#exposures.add(this.#spotAt(tick), tick, (transmission * this.#inside.pulses.energyJ(this.#probe)) / experiment.pulseEnergyJ);
+    this.#exposures.add(
+      this.#spotAt(tick),
+      tick,
+      (transmission * this.#inside.pulses.energyJ(this.#probe)) / experiment.pulseEnergyJ,
+    );
   }
 }
 
@@ -254,7 +281,15 @@ function experimentOf(bl: number, seed: number, { delay }: BeamlineDevices): Exp
   const random = new Random(hash(seed, "time zero", bl));
   const { t0SpreadPulse, riseFs } = controlParameters;
   const t0Pulse = 12_000 + t0SpreadPulse * (2 * random.uniform() - 1);
-  return { ...rest, pump: { t0Pulse, amplitude: -0.06, riseFs: riseFs[0] + (riseFs[1] - riseFs[0]) * random.uniform(), recoveryFs: 5000 } };
+  return {
+    ...rest,
+    pump: {
+      t0Pulse,
+      amplitude: -0.06,
+      riseFs: riseFs[0] + (riseFs[1] - riseFs[0]) * random.uniform(),
+      recoveryFs: 5000,
+    },
+  };
 }
 
 function crystalOf(bl: number, seed: number): Crystal {

@@ -23,7 +23,10 @@ export interface BeamlineDevices {
   readonly sampleDiode: string;
   /** A rotation with a crystal on it, and the photodiode in its reflection. */
   readonly crystal: { readonly axis: string; readonly diode: string } | undefined;
-  /** The second colour of the FEL, made by the accelerator's operators: whether it is on, and the chicane that delays the probe. */
+  /**
+   * The second colour of the FEL, made by the accelerator's operators: whether it is on, and the chicane that delays
+   * the probe.
+   */
   readonly pumpFel: { readonly setting: string; readonly chicane: string } | undefined;
 }
 
@@ -47,14 +50,40 @@ function axis(bl: number, station: number, k: number, meaning: string, rest: Par
 }
 
 const sampleAxes = (bl: number, station: number, x: number): Axis[] =>
-  ["horizontal", "vertical", "along the beam"].map((where, i) => axis(bl, station, x + i, `sample stage, ${where}, 1 µm/pulse`, { backlashPulses: 5 }));
+  ["horizontal", "vertical", "along the beam"].map((where, i) =>
+    axis(bl, station, x + i, `sample stage, ${where}, 1 µm/pulse`, { backlashPulses: 5 }),
+  );
 
-const shutter = (name: string, syncdb: string, meaning: string): ShutterInfo => ({ kind: "shutter", name, syncdb: `${syncdb}_open_valid/status`, meaning });
-const xrayShutter = (bl: number): ShutterInfo => shutter(`bl${bl}_shutter1`, `xfel_bl_${bl}_shutter_1`, "X-ray shutter");
-const laserShutter = (bl: number): ShutterInfo => shutter(`bl${bl}_lh1_shutter1`, `xfel_bl_${bl}_lh1_shutter_1`, "pump laser shutter");
+const shutter = (name: string, syncdb: string, meaning: string): ShutterInfo => ({
+  kind: "shutter",
+  name,
+  syncdb: `${syncdb}_open_valid/status`,
+  meaning,
+});
+const xrayShutter = (bl: number): ShutterInfo =>
+  shutter(`bl${bl}_shutter1`, `xfel_bl_${bl}_shutter_1`, "X-ray shutter");
+const laserShutter = (bl: number): ShutterInfo =>
+  shutter(`bl${bl}_lh1_shutter1`, `xfel_bl_${bl}_lh1_shutter_1`, "pump laser shutter");
 
-function setting(role: SettingInfo["role"], name: string, meaning: string, unit: string, allowed: SettingInfo["allowed"], home: number | string): Setting {
-  return { kind: "setting", role, name, syncdb: null, meaning, unit, allowed, home, travelSeconds: controlParameters.travelSeconds[role] };
+function setting(
+  role: SettingInfo["role"],
+  name: string,
+  meaning: string,
+  unit: string,
+  allowed: SettingInfo["allowed"],
+  home: number | string,
+): Setting {
+  return {
+    kind: "setting",
+    role,
+    name,
+    syncdb: null,
+    meaning,
+    unit,
+    allowed,
+    home,
+    travelSeconds: controlParameters.travelSeconds[role],
+  };
 }
 
 const { selectorValues, siliconUm, gains, undulatorK } = controlParameters;
@@ -64,19 +93,41 @@ function commonSettings(bl: number): Setting[] {
   return [
     setting("selector", `bl${bl}_selector1`, `X-ray pulse selector; ${selectors}`, "", selectorValues, 1),
     setting("attenuator", `bl${bl}_attenuator1`, "silicon in the beam, behind the beam monitors", "µm", siliconUm, 0),
-    setting("undulator-k", `bl${bl}_id1_k`, "K of ID1", "", { from: undulatorK.from, to: undulatorK.to }, undulatorK.home),
+    setting(
+      "undulator-k",
+      `bl${bl}_id1_k`,
+      "K of ID1",
+      "",
+      { from: undulatorK.from, to: undulatorK.to },
+      undulatorK.home,
+    ),
   ];
 }
 
-const laserSelector = (bl: number): Setting => setting("selector", `bl${bl}_lh1_selector1`, `pump laser pulse selector; ${selectors}`, "", selectorValues, 2);
+const laserSelector = (bl: number): Setting =>
+  setting("selector", `bl${bl}_lh1_selector1`, `pump laser pulse selector; ${selectors}`, "", selectorValues, 2);
 
 /** Made and stopped on request: the accelerator is not controlled from a beamline. */
 const pumpFel = (bl: number): Setting =>
-  setting("accelerator", `bl${bl}_pump_fel`, "pump FEL of the two-colour scheme; made and stopped by the operators on request", "", ["off", "on"], "off");
+  setting(
+    "accelerator",
+    `bl${bl}_pump_fel`,
+    "pump FEL of the two-colour scheme; made and stopped by the operators on request",
+    "",
+    ["off", "on"],
+    "off",
+  );
 
 const amplifiers = (bl: number, station: number): Setting[] =>
   Array.from({ length: 15 }, (_, i) =>
-    setting("amplifier", `bl${bl}_st${station}_pd${i + 1}_gain`, `amplifier of xfel_bl_${bl}_st_${station}_pd_user_${i + 1}`, "", gains, 1),
+    setting(
+      "amplifier",
+      `bl${bl}_st${station}_pd${i + 1}_gain`,
+      `amplifier of xfel_bl_${bl}_st_${station}_pd_user_${i + 1}`,
+      "",
+      gains,
+      1,
+    ),
   );
 
 const diode = (bl: number, station: number): string => `xfel_bl_${bl}_st_${station}_pd_user_3_fitting_peak/voltage`;
@@ -156,17 +207,30 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
           backlashPulses: 10,
         }),
         axis(3, 4, 37, "detector rotation, 1e-4 deg/pulse", { limitsPulses: "unlimited" }),
-        axis(3, 1, 1, "chicane, delay of the probe FEL after the pump FEL, 0.1 fs/pulse; set by the operators on request", {
-          name: "bl3_chicane1",
-          syncdb: null,
-          limitsPulses: [0, 3000],
-          speed: 200,
-          speedLimits: [200, 200],
-          accelerationPulsesPerS2: 1000,
-        }),
+        axis(
+          3,
+          1,
+          1,
+          "chicane, delay of the probe FEL after the pump FEL, 0.1 fs/pulse; set by the operators on request",
+          {
+            name: "bl3_chicane1",
+            syncdb: null,
+            limitsPulses: [0, 3000],
+            speed: 200,
+            speedLimits: [200, 200],
+            accelerationPulsesPerS2: 1000,
+          },
+        ),
       ],
       shutters: [xrayShutter(3), laserShutter(3)],
-      settings: [...commonSettings(3), laserSelector(3), pumpFel(3), ...amplifiers(3, 1), ...amplifiers(3, 2), ...amplifiers(3, 4)],
+      settings: [
+        ...commonSettings(3),
+        laserSelector(3),
+        pumpFel(3),
+        ...amplifiers(3, 1),
+        ...amplifiers(3, 2),
+        ...amplifiers(3, 4),
+      ],
       delay: "bl3_st2_pm001",
       timing: "bl3_st1_pm073",
       sample: ["bl3_st2_pm040", "bl3_st2_pm041"],

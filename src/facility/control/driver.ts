@@ -75,7 +75,8 @@ export class SimulatedControl implements ControlDriver {
     }
     this.#change(shutter, (_, now) => {
       const { state, why } = bl.readShutter(found, now);
-      if (state === "locked") throw new SaclaError("INTERLOCK", `${shutter} cannot be opened: ${why}.`, { details: { shutter, why } });
+      if (state === "locked")
+        throw new SaclaError("INTERLOCK", `${shutter} cannot be opened: ${why}.`, { details: { shutter, why } });
       found.set(now, true);
     });
   }
@@ -155,13 +156,19 @@ export class SimulatedControl implements ControlDriver {
     const found = this.#inside.beamlines.get(bl);
     if (found !== undefined) return found;
     const known = [...this.#inside.beamlines.keys()];
-    throw new SaclaError("UNKNOWN_BEAMLINE", `There is no beamline ${bl} in ${this.name}; it has ${showList(known)}.`, { details: { bl, known } });
+    throw new SaclaError("UNKNOWN_BEAMLINE", `There is no beamline ${bl} in ${this.name}; it has ${showList(known)}.`, {
+      details: { bl, known },
+    });
   }
 
   #beamlineOf(device: string): ControlledBeamline {
     const found = this.#inside.beamlines.get(Number(/^bl(\d+)_/.exec(device)?.[1]));
     if (found !== undefined) return found;
-    throw new SaclaError("UNKNOWN_DEVICE", `There is no device ${show(device)} in ${this.name}; names are like bl3_st2_pm001.`, { details: { device } });
+    throw new SaclaError(
+      "UNKNOWN_DEVICE",
+      `There is no device ${show(device)} in ${this.name}; names are like bl3_st2_pm001.`,
+      { details: { device } },
+    );
   }
 }
 
@@ -169,5 +176,7 @@ function unknownDevice(device: string, bl: ControlledBeamline): SaclaError {
   const names = bl.infos().map(({ name }) => name);
   const near = nearestNames(device, names, 3);
   const which = near.length > 0 ? `the nearest are ${showList(near)}` : `it has ${showList(names)}`;
-  return new SaclaError("UNKNOWN_DEVICE", `Beamline ${bl.bl} has no device ${show(device)}; ${which}.`, { details: { device, near } });
+  return new SaclaError("UNKNOWN_DEVICE", `Beamline ${bl.bl} has no device ${show(device)}; ${which}.`, {
+    details: { device, near },
+  });
 }

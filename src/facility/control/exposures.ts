@@ -6,7 +6,9 @@ interface Spot {
   hits: number;
   /** In shots of nominal energy. */
   dose: number;
-  /** Ticks after which the dose was as noted, thinned out as it grows: under a hundred entries to the end of the damage. */
+  /**
+   * Ticks after which the dose was as noted, thinned out as it grows: under a hundred entries to the end of the damage.
+   */
   readonly ticks: number[];
   readonly doses: number[];
 }
@@ -49,7 +51,8 @@ export class Exposures {
     const known = this.#spots.get(spot);
     if (known === undefined) return 1;
     let dose = 0;
-    for (let i = known.ticks.length - 1; i >= 0 && dose === 0; i--) if ((known.ticks[i] ?? 0) < tick) dose = known.doses[i] ?? 0;
+    for (let i = known.ticks.length - 1; i >= 0 && dose === 0; i--)
+      if ((known.ticks[i] ?? 0) < tick) dose = known.doses[i] ?? 0;
     const { damageFloor, damagePerShot } = controlParameters;
     return damageFloor + (1 - damageFloor) * ((damagePerShot - damageFloor) / (1 - damageFloor)) ** dose;
   }

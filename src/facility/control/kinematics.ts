@@ -21,7 +21,14 @@ export function trapezoid(from: number, to: number, speed: number, acceleration:
 /** Coming to rest, on a whole pulse, from a place that is passed at `velocity`. */
 export function braking(from: number, velocity: number, acceleration: number): Motion {
   const way = (velocity * Math.abs(velocity)) / (2 * acceleration);
-  return { from, to: Math.round(from + way), velocity, rampUp: 0, cruise: 0, rampDown: Math.abs(velocity) / acceleration };
+  return {
+    from,
+    to: Math.round(from + way),
+    velocity,
+    rampUp: 0,
+    cruise: 0,
+    rampDown: Math.abs(velocity) / acceleration,
+  };
 }
 
 export function durationOf({ rampUp, cruise, rampDown }: Motion): number {

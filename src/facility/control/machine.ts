@@ -10,9 +10,16 @@ import type { Scenario } from "./scenario.ts";
 
 const salts = { energy: hash("energy drift"), x: hash("pointing drift x"), y: hash("pointing drift y") } as const;
 
-const sources = ["a klystron of the injector", "a klystron of the linac", "the beam loss monitor", "the electron gun"] as const;
+const sources = [
+  "a klystron of the injector",
+  "a klystron of the linac",
+  "the beam loss monitor",
+  "the electron gun",
+] as const;
 
-/** What the accelerator and the interlocks do by themselves. Beamlines 2 and 3 share a linac; beamline 1 has its own. */
+/**
+ * What the accelerator and the interlocks do by themselves. Beamlines 2 and 3 share a linac; beamline 1 has its own.
+ */
 export class Machine {
   readonly #scenario: Scenario;
   readonly #pulses: PulseModel;
@@ -22,9 +29,15 @@ export class Machine {
   constructor(seed: number, scenario: Scenario, pulses: PulseModel, beamlines: readonly number[]) {
     this.#scenario = scenario;
     this.#pulses = pulses;
-    const trips = (linac: string): Outages => new Outages(hash(seed, "trip", linac), scenario.tripsPerHour, scenario.tripSeconds);
+    const trips = (linac: string): Outages =>
+      new Outages(hash(seed, "trip", linac), scenario.tripsPerHour, scenario.tripSeconds);
     this.#trips = [trips("beamline 1"), trips("main")];
-    this.#interlocks = new Map(beamlines.map((bl) => [bl, new Outages(hash(seed, "interlock", bl), scenario.interlocksPerHour, scenario.interlockSeconds)]));
+    this.#interlocks = new Map(
+      beamlines.map((bl) => [
+        bl,
+        new Outages(hash(seed, "interlock", bl), scenario.interlocksPerHour, scenario.interlockSeconds),
+      ]),
+    );
   }
 
   /** Sets what the machine does to a live shot. */
@@ -33,7 +46,8 @@ export class Machine {
     const seconds = (shot.tag - liveTag) / TAG_RATE_HZ;
     shot.beamOn = this.trip(bl, seconds) === undefined;
     shot.unconverged = unconverged;
-    if (pulseEnergyDrift > 0) shot.energyFactor *= Math.max(0.05, 1 + pulseEnergyDrift * this.#drift(shot, salts.energy));
+    if (pulseEnergyDrift > 0)
+      shot.energyFactor *= Math.max(0.05, 1 + pulseEnergyDrift * this.#drift(shot, salts.energy));
     if (pointingDrift > 0) {
       shot.pointingX = pointingDrift * this.#drift(shot, salts.x);
       shot.pointingY = pointingDrift * this.#drift(shot, salts.y);
@@ -57,7 +71,12 @@ export class Machine {
   /** The state upstream of the beamline's shutter. `until` is when it changes, seconds. */
   beam(bl: number, seconds: number): BeamState & { readonly until: number } {
     const trip = this.trip(bl, seconds);
-    if (trip !== undefined) return { on: false, why: `${sources[trip.id % sources.length]} has tripped; the operators are bringing it back`, until: trip.to };
+    if (trip !== undefined)
+      return {
+        on: false,
+        why: `${sources[trip.id % sources.length]} has tripped; the operators are bringing it back`,
+        until: trip.to,
+      };
     const interlock = this.interlock(bl, seconds);
     if (interlock !== undefined) return { on: false, why: HUTCH_OPEN, until: interlock.to };
     return { on: true, why: "", until: seconds };

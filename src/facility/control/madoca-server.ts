@@ -23,8 +23,8 @@ export interface MadocaQuirks {
 }
 
 /**
- * A MADOCA server over any driver, to rehearse with: answers at once, glues units on, says inactive, moving, locked, fail.
- * Source of the text: SPring-8 beamline client scripts.
+ * A MADOCA server over any driver, to rehearse with: answers at once, glues units on, says inactive, moving, locked,
+ * fail. Source of the text: SPring-8 beamline client scripts.
  */
 export class SimulatedMadocaServer {
   /** All that was asked, in order. */
@@ -47,7 +47,8 @@ export class SimulatedMadocaServer {
 
   /**
    * Answers on this computer; gives the port. @param port - @default a free one
-   * @throws UNKNOWN_DEVICE when an object stands for what the driver has not @throws UNREACHABLE when the port cannot be taken
+   * @throws UNKNOWN_DEVICE when an object stands for what the driver has not @throws UNREACHABLE when the port cannot
+   * be taken
    */
   async listen(port = 0): Promise<number> {
     const { bl, devices } = this.#given;
@@ -57,7 +58,11 @@ export class SimulatedMadocaServer {
     try {
       await once(this.#server, "listening");
     } catch (error) {
-      throw new SaclaError("UNREACHABLE", `127.0.0.1:${port} cannot be listened on: ${toSaclaError(error).message}. Name another port.`, { cause: error });
+      throw new SaclaError(
+        "UNREACHABLE",
+        `127.0.0.1:${port} cannot be listened on: ${toSaclaError(error).message}. Name another port.`,
+        { cause: error },
+      );
     }
     const address = this.#server.address();
     return typeof address === "object" && address !== null ? address.port : 0;
@@ -91,7 +96,10 @@ export class SimulatedMadocaServer {
       if (scripted === "silence") return;
       if (scripted === "hang up") return void socket.destroy();
       const answer = scripted ?? (await this.#answer(verb, object, rest.join("/")));
-      await this.#send(socket, `${object}/${verb}/27354_sacla_bl3_opcon1/${answer}${this.#quirks.newline === false ? "" : "\n"}`);
+      await this.#send(
+        socket,
+        `${object}/${verb}/27354_sacla_bl3_opcon1/${answer}${this.#quirks.newline === false ? "" : "\n"}`,
+      );
     });
   }
 
@@ -108,10 +116,15 @@ export class SimulatedMadocaServer {
     const [, name = object, suffix = ""] = /^(.*?)(_preset|_speed)?$/.exec(object) ?? [];
     const device = this.#devices.get(name);
     try {
-      if (device !== undefined) return verb === "get" ? await this.#get(device) : await this.#put(device, suffix, complement);
+      if (device !== undefined)
+        return verb === "get" ? await this.#get(device) : await this.#put(device, suffix, complement);
       return object === beam ? `${(await this.#driver.beam(bl)).on ? "open" : "close"}/0` : "fail_no_such_object/-1";
     } catch (error) {
-      return isSaclaError(error, "INTERLOCK") ? "locked/-1" : isSaclaError(error, "DEVICE_BUSY") ? "busy/-1" : "fail/-1";
+      return isSaclaError(error, "INTERLOCK")
+        ? "locked/-1"
+        : isSaclaError(error, "DEVICE_BUSY")
+          ? "busy/-1"
+          : "fail/-1";
     }
   }
 

@@ -11,7 +11,17 @@ export interface LoggedMotion extends Motion {
   readonly load: number;
 }
 
-const FIELDS = ["start", "from", "to", "velocity", "rampUp", "cruise", "rampDown", "offset", "load"] as const satisfies readonly (keyof LoggedMotion)[];
+const FIELDS = [
+  "start",
+  "from",
+  "to",
+  "velocity",
+  "rampUp",
+  "cruise",
+  "rampDown",
+  "offset",
+  "load",
+] as const satisfies readonly (keyof LoggedMotion)[];
 const WIDTH = FIELDS.length;
 /** 72 bytes each: 4.7 MB for an axis that has moved so often. */
 const MOST = 65_536;
@@ -28,7 +38,17 @@ export class MotionLog {
 
   constructor(place: number, backlash: number) {
     this.#backlash = backlash;
-    this.#last = { start: -Infinity, from: place, to: place, velocity: 0, rampUp: 0, cruise: 0, rampDown: 0, offset: 0, load: place };
+    this.#last = {
+      start: -Infinity,
+      from: place,
+      to: place,
+      velocity: 0,
+      rampUp: 0,
+      cruise: 0,
+      rampDown: 0,
+      offset: 0,
+      load: place,
+    };
     this.#write(this.#last);
   }
 

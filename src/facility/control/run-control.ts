@@ -48,7 +48,8 @@ export class ControlledRun implements PlannedRun {
 
   resume(newestTag: number): void {
     const last = this.pauses.pop();
-    if (last !== undefined) this.pauses.push({ fromTag: last.fromTag, toTag: Math.max(last.fromTag, this.#nextImage(newestTag)) });
+    if (last !== undefined)
+      this.pauses.push({ fromTag: last.fromTag, toTag: Math.max(last.fromTag, this.#nextImage(newestTag)) });
   }
 
   stop(newestTag: number): void {
@@ -59,7 +60,10 @@ export class ControlledRun implements PlannedRun {
   /** Images up to a tag. */
   images(newestTag: number): number {
     const end = Math.min(this.endTag - this.startTag, this.#nextImage(newestTag));
-    const paused = this.pauses.reduce((sum, { fromTag, toTag }) => sum + Math.max(0, Math.min(toTag, end) - fromTag), 0);
+    const paused = this.pauses.reduce(
+      (sum, { fromTag, toTag }) => sum + Math.max(0, Math.min(toTag, end) - fromTag),
+      0,
+    );
     return (end - paused) / this.step;
   }
 
@@ -96,7 +100,11 @@ export class RunControl {
   /** Detectors a run may have: those of the beamline's experiments of these days. */
   detectors(): string[] {
     const { hightag } = this.#experiment;
-    return [...new Set(experiments.filter((e) => e.beamline === this.#bl && e.hightag === hightag).flatMap((e) => e.detectors))];
+    return [
+      ...new Set(
+        experiments.filter((e) => e.beamline === this.#bl && e.hightag === hightag).flatMap((e) => e.detectors),
+      ),
+    ];
   }
 
   /** Those of the run that is on, or was last. */
@@ -129,9 +137,13 @@ export class RunControl {
     const known = this.detectors();
     const unknown = detectors.find((id) => !known.includes(id));
     if (unknown === undefined) return;
-    throw new SaclaError("UNKNOWN_DETECTOR", `Beamline ${this.#bl} has no detector ${show(unknown)}; it has ${showList(known)}.`, {
-      details: { unknown, known },
-    });
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `Beamline ${this.#bl} has no detector ${show(unknown)}; it has ${showList(known)}.`,
+      {
+        details: { unknown, known },
+      },
+    );
   }
 
   /** A request that was checked. @throws DEVICE_BUSY */
@@ -140,10 +152,16 @@ export class RunControl {
     const last = this.#runs.at(-1);
     const state = last?.state(newestTag) ?? "ready";
     if (last !== undefined && state !== "ready") {
-      throw new SaclaError("DEVICE_BUSY", `Beamline ${this.#bl} cannot start a run: run ${last.run} is ${state}.`, { details: { run: last.run, state } });
+      throw new SaclaError("DEVICE_BUSY", `Beamline ${this.#bl} cannot start a run: run ${last.run} is ${state}.`, {
+        details: { run: last.run, state },
+      });
     }
     const run = this.#newestBefore + this.#runs.length + 1;
-    const experiment = { ...this.#experiment, comment, detectors: detectors.length === 0 ? this.#experiment.detectors : [...detectors] };
+    const experiment = {
+      ...this.#experiment,
+      comment,
+      detectors: detectors.length === 0 ? this.#experiment.detectors : [...detectors],
+    };
     const step = stepOf(experiment);
     // Images fall on the beats of the beamline, which its experiment's first tag tells.
     const startTag = experiment.firstTag + Math.ceil((newestTag + 1 - experiment.firstTag) / step) * step;
@@ -159,7 +177,8 @@ export class RunControl {
   /** @throws DEVICE_BUSY when no run is paused */
   resume(now: number): void {
     const run = this.#inState("paused", now);
-    if (run === undefined) throw new SaclaError("DEVICE_BUSY", `Beamline ${this.#bl} has no paused run to take up again.`);
+    if (run === undefined)
+      throw new SaclaError("DEVICE_BUSY", `Beamline ${this.#bl} has no paused run to take up again.`);
     run.resume(liveTag + Math.floor(now));
   }
 

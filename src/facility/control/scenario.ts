@@ -62,5 +62,10 @@ export function scenarioOf(scenario: string | Partial<Scenario>): Scenario {
  */
 export async function loadScenario(nameOrPath: string): Promise<Scenario> {
   if (!nameOrPath.endsWith(".json")) return scenarioOf(nameOrPath);
-  return checkAgainst(scenarioFile, await readJsonFile("The scenario", nameOrPath), "BAD_ARGUMENT", `the scenario ${nameOrPath}`);
+  return checkAgainst(
+    scenarioFile,
+    await readJsonFile("The scenario", nameOrPath),
+    "BAD_ARGUMENT",
+    `the scenario ${nameOrPath}`,
+  );
 }

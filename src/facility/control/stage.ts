@@ -69,7 +69,9 @@ export class Stage {
     const { name, accelerationPulsesPerS2 } = this.#info;
     this.#checkRest(now);
     if (this.#luck.draw("refused") < this.#faults.refused) {
-      throw new SaclaError("DEVICE_BUSY", `${name} is used by another program at the moment; ask again.`, { details: { axis: name } });
+      throw new SaclaError("DEVICE_BUSY", `${name} is used by another program at the moment; ask again.`, {
+        details: { axis: name },
+      });
     }
     const { to: from, offset } = this.#log.last;
     const target = Math.round(pulses) - offset;
@@ -87,7 +89,11 @@ export class Stage {
     this.#isStuck = false;
     const velocity = this.#log.velocityIn(motion, now);
     if (velocity === 0 && now > motion.start) return;
-    this.#log.add(braking(this.#log.placeIn(motion, now), velocity, this.#info.accelerationPulsesPerS2), now, motion.offset);
+    this.#log.add(
+      braking(this.#log.placeIn(motion, now), velocity, this.#info.accelerationPulsesPerS2),
+      now,
+      motion.offset,
+    );
   }
 
   /** @throws DEVICE_BUSY */
@@ -107,7 +113,9 @@ export class Stage {
     const { state, value } = this.read(now);
     if (state === "ready") return;
     const { name } = this.#info;
-    throw new SaclaError("DEVICE_BUSY", `${name} is still moving (at ${value} pulses); wait for it or stop it.`, { details: { axis: name, value } });
+    throw new SaclaError("DEVICE_BUSY", `${name} is still moving (at ${value} pulses); wait for it or stop it.`, {
+      details: { axis: name, value },
+    });
   }
 
   #stuckPlace(from: number, target: number): number {

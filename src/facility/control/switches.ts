@@ -103,9 +103,12 @@ export class SettingDevice {
   set(now: number, value: number | string): void {
     checkAllowed(this.info, value);
     const { name } = this.info;
-    if (now < this.restsAt()) throw new SaclaError("DEVICE_BUSY", `${name} is still moving; wait for it.`, { details: { setting: name } });
+    if (now < this.restsAt())
+      throw new SaclaError("DEVICE_BUSY", `${name} is still moving; wait for it.`, { details: { setting: name } });
     if (this.#luck.draw("refused") < this.#refusedShare) {
-      throw new SaclaError("DEVICE_BUSY", `${name} is used by another program at the moment; ask again.`, { details: { setting: name } });
+      throw new SaclaError("DEVICE_BUSY", `${name} is used by another program at the moment; ask again.`, {
+        details: { setting: name },
+      });
     }
     this.#log.add(now, value);
   }

@@ -14,9 +14,13 @@ export class CorrectionChain {
     this.#passes = corrections.map((correction) => correction.begin(note));
   }
 
-  /** To be asked before any image of the shot is corrected: why it must be dropped, or null. @throws BAD_ARGUMENT when the shots lack a signal */
+  /**
+   * To be asked before any image of the shot is corrected: why it must be dropped, or null.
+   * @throws BAD_ARGUMENT when the shots lack a signal
+   */
   reject(shot: Shot): string | null {
-    if (!this.#isChecked) for (const { name, signals = [] } of this.#corrections) checkSignals(shot, `correction ${name}`, signals);
+    if (!this.#isChecked)
+      for (const { name, signals = [] } of this.#corrections) checkSignals(shot, `correction ${name}`, signals);
     this.#isChecked = true;
     for (const pass of this.#passes) {
       const reason = pass.shot?.(shot) ?? null;

@@ -3,11 +3,15 @@ import type { FrameSpec } from "../../st/shots.ts";
 import type { Correction } from "./correction.ts";
 
 export interface CommonModeOptions {
-  /** Readout ports: stripes of columns of equal width. A region of an image must begin and end on one. @default 8, those of an MPCCD */
+  /**
+   * Readout ports: stripes of columns of equal width. A region of an image must begin and end on one.
+   * @default 8, those of an MPCCD
+   */
   readonly ports?: number;
   /**
    * Pixels this near to the level of their port, ADU, are taken for unlit: some three times the read noise, well below
-   * one photon, for the parts of split photons pull the level up. @default 30, for an MPCCD of 17 to 18 e⁻/ADU (noise 11 ADU)
+   * one photon, for the parts of split photons pull the level up. @default 30, for an MPCCD of 17 to 18 e⁻/ADU (noise
+   * 11 ADU)
    */
   readonly withinAdu?: number;
 }

@@ -18,7 +18,10 @@ export interface Correction {
 
 /** A correction at work. What it does for a shot must not allocate memory. */
 export interface CorrectionPass {
-  /** Looks at a shot before any of its images: why it must be dropped, or null. What its images need is kept until the next shot. */
+  /**
+   * Looks at a shot before any of its images: why it must be dropped, or null. What its images need is kept until the
+   * next shot.
+   */
   shot?(shot: Shot): string | null;
   /** No correction wants to drop the shot. */
   accepted?(): void;

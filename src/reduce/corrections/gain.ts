@@ -7,7 +7,8 @@ import { type BySensor, entryOf, pixelsOf, scale } from "./per-sensor.ts";
 /**
  * Evens out pixels, or sensors, that answer differently: divides by their relative gain. A pixel of gain 1.02 gives 2 %
  * more ADU than the others.
- * @param relative - by sensor: one number, or one for each pixel, shape [rows, columns]; NaN marks a pixel whose gain is
+ * @param relative - by sensor: one number, or one for each pixel, shape [rows, columns]; NaN marks a pixel whose gain
+ * is
  *   not known, and makes it NaN
  * @throws BAD_ARGUMENT when a sensor is not named, the shape is another or a gain is not positive
  */

@@ -3,12 +3,14 @@ import type { Correction } from "./correction.ts";
 import { type BySensor, entryOf, pixelsOf } from "./per-sensor.ts";
 
 /**
- * Takes away bad pixels: they become NaN, "no value". The mask is the same for all shots, so counts stay right and every
- * good pixel exact: images of results are NaN there, histograms count them as `invalid`. A sum over a region with a bad
- * pixel is NaN where the reducer does not say that it leaves them out.
+ * Takes away bad pixels: they become NaN, "no value". The mask is the same for all shots, so counts stay right and
+ * every good pixel exact: images of results are NaN there, histograms count them as `invalid`. A sum over a region with
+ * a bad pixel is NaN where the reducer does not say that it leaves them out.
  *
- * Put it before {@link commonMode} to keep hot pixels out of the level of their port; elsewhere its place does not matter.
- * @param reasons - by sensor: reasons against each pixel, 0 = good, shape [rows, columns]; what `badPixels` of the room `ip` gives
+ * Put it before {@link commonMode} to keep hot pixels out of the level of their port; elsewhere its place does not
+ * matter.
+ * @param reasons - by sensor: reasons against each pixel, 0 = good, shape [rows, columns]; what `badPixels` of the room
+ * `ip` gives
  * @throws BAD_ARGUMENT when a sensor is not named, or the shape is another
  */
 export function mask(reasons: BySensor<NdArray>): Correction {

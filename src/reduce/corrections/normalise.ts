@@ -5,9 +5,15 @@ import { scale } from "./per-sensor.ts";
 export interface NormaliseOptions {
   /** The intensity monitor (I0): `xfel_bl_3_tc_bm_1_pd/charge`. */
   readonly signal: string;
-  /** Shots outside are dropped: the least and the greatest I0 that are used, both included, in the unit of the signal; above 0. */
+  /**
+   * Shots outside are dropped: the least and the greatest I0 that are used, both included, in the unit of the signal;
+   * above 0.
+   */
   readonly limits: readonly [low: number, high: number];
-  /** Images are scaled to this I0, so that a shot of exactly this intensity stays as it is; in the unit of the signal, within the limits. */
+  /**
+   * Images are scaled to this I0, so that a shot of exactly this intensity stays as it is; in the unit of the signal,
+   * within the limits.
+   */
   readonly reference: number;
 }
 

@@ -9,14 +9,21 @@ export type BySensor<T> = Readonly<Record<string, T>>;
 export function entryOf<T>(what: string, entries: BySensor<T>, { detId }: FrameSpec): T {
   const entry = Object.hasOwn(entries, detId) ? entries[detId] : undefined;
   if (entry !== undefined) return entry;
-  throw new SaclaError("BAD_ARGUMENT", `There is no ${what} for ${detId}; there is one for ${showList(Object.keys(entries))}.`, { details: { detId } });
+  throw new SaclaError(
+    "BAD_ARGUMENT",
+    `There is no ${what} for ${detId}; there is one for ${showList(Object.keys(entries))}.`,
+    { details: { detId } },
+  );
 }
 
 /** The pixels of a map as a row-major run. @throws BAD_ARGUMENT when its shape is not that of the images */
 export function pixelsOf(what: string, map: NdArray, { detId, rows, columns }: FrameSpec): Float64Array {
   const [mapRows, mapColumns] = shapeOf(`${what} of ${detId}`, map);
   if (mapRows !== rows || mapColumns !== columns) {
-    throw new SaclaError("BAD_ARGUMENT", `The ${what} of ${detId} has shape [${mapRows}, ${mapColumns}], but its images have [${rows}, ${columns}].`);
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `The ${what} of ${detId} has shape [${mapRows}, ${mapColumns}], but its images have [${rows}, ${columns}].`,
+    );
   }
   const out = new Float64Array(rows * columns);
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[r * columns + c] = Number(map.get(r, c));

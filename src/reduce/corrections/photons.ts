@@ -8,7 +8,10 @@ import { entryOf } from "./per-sensor.ts";
 export interface PhotonsOptions {
   /** The sensors, for their `absGain`: `await st.detectorInfo(bl, run, id)` of each. */
   readonly detectors: readonly DetectorInfo[];
-  /** Signal with the photon energy of each shot, in keV unless its unit is eV: `xfel_bl_3_tc_spec_1/energy`. @default the configured energy for all */
+  /**
+   * Signal with the photon energy of each shot, in keV unless its unit is eV: `xfel_bl_3_tc_spec_1/energy`.
+   * @default the configured energy for all
+   */
   readonly spectrometer?: string;
   /** What the run was configured for, eV: `await run.photonEnergyEv()`. It is believed between 5 and 15 keV. */
   readonly configuredEv?: number;
@@ -25,7 +28,11 @@ const LAST_RESORT_EV = 7000;
  * @throws BAD_ARGUMENT when a sensor is not named, or has no absGain
  */
 export function photons(options: PhotonsOptions): Correction {
-  const { detectors, spectrometer, configuredEv = NaN } = checkOptions("photons", options, ["detectors", "spectrometer", "configuredEv"]);
+  const {
+    detectors,
+    spectrometer,
+    configuredEv = NaN,
+  } = checkOptions("photons", options, ["detectors", "spectrometer", "configuredEv"]);
   const infos = Object.fromEntries(detectors.map((info) => [info.id, info]));
   const isSensible = configuredEv >= 5000 && configuredEv <= 15_000;
   const otherwiseEv = isSensible ? configuredEv : LAST_RESORT_EV;
@@ -43,7 +50,8 @@ export function photons(options: PhotonsOptions): Correction {
         accepted: () => note(measuredEv > 0 ? "energy-from-spectrometer" : otherwise),
         sensor: (frame) => {
           const { absGain } = entryOf("detector information", infos, frame);
-          if (absGain === null || !(absGain > 0 && absGain < Infinity)) throw badArgument(`absGain of ${frame.detId}`, absGain, "a positive number of e⁻/ADU");
+          if (absGain === null || !(absGain > 0 && absGain < Infinity))
+            throw badArgument(`absGain of ${frame.detId}`, absGain, "a positive number of e⁻/ADU");
           return (pixels) => {
             const perAdu = photonsPerAdu(absGain, measuredEv > 0 ? measuredEv : otherwiseEv);
             for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * perAdu;

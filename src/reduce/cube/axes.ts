@@ -114,14 +114,19 @@ function evenEdges(axis: RangeAxis): Float64Array {
   asFinite(`step of axis ${name}`, step, Number.MIN_VALUE);
   const bins = Math.round((to - from) / step);
   if (bins < 1 || bins > MOST_BINS || Math.abs(bins * step - (to - from)) > 1e-6 * step) {
-    throw badArgument(`step of axis ${name}`, step, `one that divides ${from} to ${to} into 1 to ${MOST_BINS} whole steps`);
+    throw badArgument(
+      `step of axis ${name}`,
+      step,
+      `one that divides ${from} to ${to} into 1 to ${MOST_BINS} whole steps`,
+    );
   }
   return Float64Array.from({ length: bins + 1 }, (_, i) => from + i * step);
 }
 
 function checkAscending(what: string, values: Float64Array, least: number): void {
   const rises = values.every((value, i) => Number.isFinite(value) && (i === 0 || value > (values[i - 1] ?? NaN)));
-  if (!rises || values.length < least) throw badArgument(what, Array.from(values), `${least} or more finite numbers, ascending, each once`);
+  if (!rises || values.length < least)
+    throw badArgument(what, Array.from(values), `${least} or more finite numbers, ascending, each once`);
 }
 
 function findBetween(edges: Float64Array, x: number): number | "below" | "above" {

@@ -43,7 +43,9 @@ export interface CubeOptions<R extends Reducers = Reducers> {
 export interface CubeUpdateOptions {
   /** Keeps pumped and unpumped shots apart: `await run.labels()`. Dark ones, and those without a label, are dropped. */
   readonly labels?: ShotLabels;
-  /** The tags of the shots, when they were chosen by {@link screen} or the like: what was dropped then joins the ledger. */
+  /**
+   * The tags of the shots, when they were chosen by {@link screen} or the like: what was dropped then joins the ledger.
+   */
   readonly screened?: Screened;
   /** Told after each shot how many are done, and of how many when that is known. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
@@ -84,8 +86,8 @@ export interface CubeBin<R extends Reducers> {
  * without a label, refused by a correction. Nothing is put into the end bins that does not belong there. Each tag
  * counts once, even when it is given twice; tags of different HighTags must not be mixed.
  *
- * Memory: {@link memory} bytes for each bin and label that is hit, up to 32 images of each sensor while it is updated (they
- * wait for others of their bin), and some 40 bytes per shot for its tag.
+ * Memory: {@link memory} bytes for each bin and label that is hit, up to 32 images of each sensor while it is updated
+ * (they wait for others of their bin), and some 40 bytes per shot for its tag.
  *
  * @example
  * const scan = new Cube({
@@ -116,7 +118,11 @@ export class Cube<R extends Reducers = Reducers> {
   /** @throws BAD_ARGUMENT when the axes make no bins, or two numbers have one name */
   constructor(options: CubeOptions<R>) {
     checkOptions("cube", options, ["axes", "values", "corrections"]);
-    const { images, sums = {}, signals = [] } = checkOptions("cube values", options.values ?? {}, ["images", "sums", "signals"]);
+    const {
+      images,
+      sums = {},
+      signals = [],
+    } = checkOptions("cube values", options.values ?? {}, ["images", "sums", "signals"]);
     asInteger("the number of axes", options.axes.length, 1, 3);
     for (const [name, region] of Object.entries(sums)) checkRegion(name, region);
     this.#options = options;
@@ -134,7 +140,11 @@ export class Cube<R extends Reducers = Reducers> {
       ]),
     ];
     this.#made = JSON.stringify({
-      axes: this.axes.map(({ name, edges, centres, tolerance }) => ({ name, bins: [...(edges ?? centres)], tolerance })),
+      axes: this.axes.map(({ name, edges, centres, tolerance }) => ({
+        name,
+        bins: [...(edges ?? centres)],
+        tolerance,
+      })),
       images: Object.entries(this.#reducers).map(([name, reducer]) => [name, reducer.name]),
       numbers: this.#names,
     });
@@ -144,7 +154,8 @@ export class Cube<R extends Reducers = Reducers> {
   static load<R extends Reducers>(options: CubeOptions<R>, checkpoint: CubeCheckpoint): Cube<R> {
     const cube = new Cube(options);
     if (checkpoint.made !== cube.#made) throw badArgument("checkpoint", checkpoint.made, `one of ${cube.#made}`);
-    for (const { label, bin, images, numbers } of checkpoint.bins) cube.#makeBin(label, bin, Accumulated.load(cube.#reducers, images), numbers);
+    for (const { label, bin, images, numbers } of checkpoint.bins)
+      cube.#makeBin(label, bin, Accumulated.load(cube.#reducers, images), numbers);
     cube.#account = new TagAccount(checkpoint.used, checkpoint.ledger);
     return cube;
   }
@@ -160,11 +171,17 @@ export class Cube<R extends Reducers = Reducers> {
   }
 
   /**
-   * What it can take for images like these (`await shots.describe()`), known before anything is read: in each bin that is
-   * hit, in all bins of a label, and once while it is updated, for images on their way. Series grow on top.
+   * What it can take for images like these (`await shots.describe()`), known before anything is read: in each bin that
+   * is hit, in all bins of a label, and once while it is updated, for images on their way. Series grow on top.
    */
-  memory(frames: readonly FrameSpec[]): { readonly bytesPerBin: number; readonly bytesPerLabel: number; readonly bytesOnTheWay: number } {
-    const scratch = sumOver(frames, (frame) => sumOver(Object.values(this.#reducers), (reducer) => scratchBytes(reducer.layout(frame))));
+  memory(frames: readonly FrameSpec[]): {
+    readonly bytesPerBin: number;
+    readonly bytesPerLabel: number;
+    readonly bytesOnTheWay: number;
+  } {
+    const scratch = sumOver(frames, (frame) =>
+      sumOver(Object.values(this.#reducers), (reducer) => scratchBytes(reducer.layout(frame))),
+    );
     const bytesPerBin = memoryOf(frames, this.#reducers) - scratch + this.#names.length * layoutBytes(numberLayout);
     const onTheWay = sumOver(frames, (frame) => CubePass.bytesFor(this.#options, frame));
     return { bytesPerBin, bytesPerLabel: bytesPerBin * this.#size, bytesOnTheWay: scratch + onTheWay };
@@ -181,7 +198,12 @@ export class Cube<R extends Reducers = Reducers> {
    * @throws BAD_ARGUMENT when the shots lack one of {@link signals}, or images of a sensor change shape
    */
   async update(shots: AsyncIterable<Shot>, options: CubeUpdateOptions = {}): Promise<this> {
-    const { labels, screened, onProgress, signal } = checkOptions("update", options, ["labels", "screened", "onProgress", "signal"]);
+    const { labels, screened, onProgress, signal } = checkOptions("update", options, [
+      "labels",
+      "screened",
+      "onProgress",
+      "signal",
+    ]);
     if (screened !== undefined) this.#dropAll(await droppedBefore(screened, shots));
     const total = shots instanceof Shots ? await shots.count() : undefined;
     const pass = new CubePass(this.#options, this.axes, this.signals, labels, (what) => this.#account.note(what));
@@ -208,11 +230,15 @@ export class Cube<R extends Reducers = Reducers> {
     return this;
   }
 
-  /** Takes in a cube of other shots, and gives this. @throws BAD_ARGUMENT when it is of another kind, or has some of the same shots */
+  /**
+   * Takes in a cube of other shots, and gives this.
+   * @throws BAD_ARGUMENT when it is of another kind, or has some of the same shots
+   */
   merge(other: Cube<R>): this {
     if (other.#made !== this.#made) throw badArgument("the other cube", other.#made, this.#made);
     const common = other.#account.used.filter((tag) => this.#account.isUsed(tag));
-    if (common.length > 0) throw badArgument("tags of the other cube", `${showList(common)}, which are in this one too`, "other shots");
+    if (common.length > 0)
+      throw badArgument("tags of the other cube", `${showList(common)}, which are in this one too`, "other shots");
     for (const cube of [this, other]) cube.#settle();
     for (const { label, bin, images, numbers } of other.#bins.values()) {
       const own = this.#bin(label, bin);
@@ -265,9 +291,11 @@ export class Cube<R extends Reducers = Reducers> {
    * @example scan.images("on", 3)?.spread[detector].mean
    */
   images(label: CubeLabel, ...index: number[]): Reduced<R> | undefined {
-    if (index.length !== this.axes.length) throw badArgument("index", index, `${this.axes.length} numbers, one for each axis`);
+    if (index.length !== this.axes.length)
+      throw badArgument("index", index, `${this.axes.length} numbers, one for each axis`);
     let bin = 0;
-    for (const [k, axis] of this.axes.entries()) bin = bin * axis.bins + asInteger(`index of ${axis.name}`, index[k], 0, axis.bins - 1);
+    for (const [k, axis] of this.axes.entries())
+      bin = bin * axis.bins + asInteger(`index of ${axis.name}`, index[k], 0, axis.bins - 1);
     this.#settle();
     const found = this.#bins.get(keyOf(label, bin));
     return found === undefined ? undefined : resultsOf(found.images);
@@ -290,7 +318,12 @@ export class Cube<R extends Reducers = Reducers> {
     return this.#bins.get(keyOf(label, bin)) ?? this.#makeBin(label, bin, new Accumulated(this.#reducers), {});
   }
 
-  #makeBin(label: CubeLabel, bin: number, images: Accumulated<R>, saved: Readonly<Record<string, SavedState>>): CubeBin<R> {
+  #makeBin(
+    label: CubeLabel,
+    bin: number,
+    images: Accumulated<R>,
+    saved: Readonly<Record<string, SavedState>>,
+  ): CubeBin<R> {
     const numbers = new Map(this.#names.map((name) => [name, makeState(numberLayout, saved[name])]));
     const made = { label, bin, images, numbers };
     this.#bins.set(keyOf(label, bin), made);
@@ -313,11 +346,18 @@ function keyOf(label: CubeLabel, bin: number): string {
 /**
  * Sorts shots into a {@link Cube}, which can be updated afterwards.
  * @example
- * const scan = await cube(shots, { axes: [{ name: "stage", of: motor, targets: scanTargets(stage.values, 5), tolerance: 10 }], values: { signals: [bm1] }, labels });
- * scan.numbers(bm1, "on").mean;
+ * const scan = await cube(shots, { axes: [{ name: "stage", of: motor, targets: scanTargets(stage.values, 5), tolerance:
+ * 10 }], values: { signals: [bm1] }, labels }); scan.numbers(bm1, "on").mean;
  */
-export async function cube<R extends Reducers>(shots: AsyncIterable<Shot>, options: CubeOptions<R> & CubeUpdateOptions): Promise<Cube<R>> {
+export async function cube<R extends Reducers>(
+  shots: AsyncIterable<Shot>,
+  options: CubeOptions<R> & CubeUpdateOptions,
+): Promise<Cube<R>> {
   const { axes, values, corrections, ...update } = options;
-  const made = new Cube<R>({ axes, ...(values === undefined ? {} : { values }), ...(corrections === undefined ? {} : { corrections }) });
+  const made = new Cube<R>({
+    axes,
+    ...(values === undefined ? {} : { values }),
+    ...(corrections === undefined ? {} : { corrections }),
+  });
   return await made.update(shots, update);
 }

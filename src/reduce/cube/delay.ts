@@ -8,7 +8,10 @@ export interface DelayStage {
   readonly signal: string;
   /** Delay per pulse, fs; there and back, so 2 / c times the way: 6.671 for 1 µm per pulse. A property of each axis. */
   readonly fsPerPulse: number;
-  /** Its reading at zero: for the pump laser's stage t0, for that of the timing monitor the position for which `zeroPixel` holds. */
+  /**
+   * Its reading at zero: for the pump laser's stage t0, for that of the timing monitor the position for which
+   * `zeroPixel` holds.
+   */
   readonly zeroPulse: number;
 }
 
@@ -16,7 +19,10 @@ export interface DelayStage {
 export interface JitterOptions {
   /** From the monitor's CSV, `timingEdges`. */
   readonly edges: TimingEdges;
-  /** Scale of the monitor; published campaigns have 2.44 to 2.8. Its sign is that of the formula of {@link correctedDelay}. */
+  /**
+   * Scale of the monitor; published campaigns have 2.44 to 2.8. Its sign is that of the formula of {@link
+   * correctedDelay}.
+   */
   readonly fsPerPixel: number;
   /** Column of the edge at which nothing is corrected. */
   readonly zeroPixel: number;
@@ -30,7 +36,10 @@ export interface CorrectedDelayOptions {
   readonly stage: DelayStage;
   /** @default the delay of the stage alone */
   readonly jitter?: JitterOptions;
-  /** 1: positive when the X-rays come after the laser, if the formula gives that. −1 turns the sign round. @default 1 */
+  /**
+   * 1: positive when the X-rays come after the laser, if the formula gives that. −1 turns the sign round.
+   * @default 1
+   */
   readonly sign?: 1 | -1;
 }
 
@@ -88,7 +97,12 @@ function checkStage(name: string, stage: DelayStage): void {
 }
 
 function checkJitter(jitter: JitterOptions): void {
-  const { fsPerPixel, zeroPixel, estimator = "fitting", stage } = checkOptions("jitter", jitter, ["edges", "fsPerPixel", "zeroPixel", "estimator", "stage"]);
+  const {
+    fsPerPixel,
+    zeroPixel,
+    estimator = "fitting",
+    stage,
+  } = checkOptions("jitter", jitter, ["edges", "fsPerPixel", "zeroPixel", "estimator", "stage"]);
   asFinite("jitter.fsPerPixel", fsPerPixel);
   asFinite("jitter.zeroPixel", zeroPixel);
   asOneOf("jitter.estimator", estimator, ["fitting", "derivative"]);

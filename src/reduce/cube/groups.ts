@@ -33,7 +33,9 @@ export class ImageGroups {
     const tallies = talliesOf(Object.values(reducers), frame);
     const block = tallies.length === 0 ? undefined : blockFor(type, tallies);
     this.#block = block;
-    this.#others = Object.fromEntries(Object.entries(reducers).filter(([, { kernel }]) => block === undefined || kernel === undefined));
+    this.#others = Object.fromEntries(
+      Object.entries(reducers).filter(([, { kernel }]) => block === undefined || kernel === undefined),
+    );
   }
 
   /** Bytes of the images that wait and of the kernel, at most. */

@@ -33,7 +33,13 @@ export class CubePass<R extends Reducers> {
   readonly #positions: Float64Array;
   readonly #sums = new Map<string, number>();
 
-  constructor(options: CubeOptions<R>, axes: readonly BinAxis[], signals: readonly string[], labels: ShotLabels | undefined, note: (what: string) => void) {
+  constructor(
+    options: CubeOptions<R>,
+    axes: readonly BinAxis[],
+    signals: readonly string[],
+    labels: ShotLabels | undefined,
+    note: (what: string) => void,
+  ) {
     this.#options = options;
     this.#axes = axes;
     this.#unchecked = signals;

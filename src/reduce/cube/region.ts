@@ -19,7 +19,8 @@ export interface RegionSum {
 /** @throws BAD_ARGUMENT for both shapes at once */
 export function checkRegion(name: string, region: RegionSum): void {
   checkOptions(`sums.${name}`, region, ["detector", "roi", "weights"]);
-  if (region.roi !== undefined && region.weights !== undefined) throw badArgument(`sums.${name}`, "roi and weights", "one of the two");
+  if (region.roi !== undefined && region.weights !== undefined)
+    throw badArgument(`sums.${name}`, "roi and weights", "one of the two");
 }
 
 /** Prepares for images of a sensor; gives the sum over the region, NaN when no pixel of it has a value. */
@@ -46,16 +47,22 @@ interface Region {
 }
 
 function rectangle(roi: Roi | undefined, { rows, columns }: FrameSpec): Region {
-  const inside = roi === undefined ? ({ rows: [0, rows], columns: [0, columns] } as const) : checkRoi(roi, rows, columns);
+  const inside =
+    roi === undefined ? ({ rows: [0, rows], columns: [0, columns] } as const) : checkRoi(roi, rows, columns);
   const places: number[] = [];
-  for (let r = inside.rows[0]; r < inside.rows[1]; r++) for (let c = inside.columns[0]; c < inside.columns[1]; c++) places.push(r * columns + c);
+  for (let r = inside.rows[0]; r < inside.rows[1]; r++)
+    for (let c = inside.columns[0]; c < inside.columns[1]; c++) places.push(r * columns + c);
   return { places: Uint32Array.from(places), counts: new Float64Array(places.length).fill(1) };
 }
 
 function weighted(name: string, weights: NdArray, { detId, rows, columns }: FrameSpec): Region {
   const shape = shapeOf(`weights of sums.${name}`, weights);
   if (shape[0] !== rows || shape[1] !== columns) {
-    throw badArgument(`shape of weights of sums.${name}`, shape, `[${rows}, ${columns}], that of the images of ${detId}`);
+    throw badArgument(
+      `shape of weights of sums.${name}`,
+      shape,
+      `[${rows}, ${columns}], that of the images of ${detId}`,
+    );
   }
   const places: number[] = [];
   const counts: number[] = [];

@@ -76,7 +76,8 @@ export interface Contrast {
  */
 export function contrast(on: MeanAndError, off: MeanAndError): Contrast {
   const { shape } = on.mean;
-  if (shape.join() !== off.mean.shape.join()) throw badArgument("shape of off", off.mean.shape, `[${shape.join(", ")}], that of on`);
+  if (shape.join() !== off.mean.shape.join())
+    throw badArgument("shape of off", off.mean.shape, `[${shape.join(", ")}], that of on`);
   const [a, sa, b, sb] = [on.mean.data, on.standardError.data, off.mean.data, off.standardError.data];
   const each = (f: (a: number, sa: number, b: number, sb: number) => number): NdArray<Float64Array> =>
     ndarray(

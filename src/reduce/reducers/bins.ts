@@ -23,7 +23,8 @@ export class EvenBins {
     this.from = asFinite("from", from);
     this.binWidth = asFinite("binWidth", binWidth, Number.MIN_VALUE);
     this.length = Math.round((asFinite("to", to) - from) / binWidth) + 1;
-    if (to < from || this.length > MOST_BINS) throw badArgument("to", to, `at least ${from}, with at most ${MOST_BINS} bins of ${binWidth}`);
+    if (to < from || this.length > MOST_BINS)
+      throw badArgument("to", to, `at least ${from}, with at most ${MOST_BINS} bins of ${binWidth}`);
     this.low = from - binWidth / 2;
     this.high = this.low + this.length * binWidth;
   }
@@ -33,7 +34,9 @@ export class EvenBins {
     return this.from + (this.length - 1) * this.binWidth;
   }
 
-  /** The bin of a value; `length` for values below all bins, `length` + 1 above, `length` + 2 for what is not a number. */
+  /**
+   * The bin of a value; `length` for values below all bins, `length` + 1 above, `length` + 2 for what is not a number.
+   */
   of(x: number): number {
     // Rounding may reach `length` just below `high`, too.
     if (x >= this.low && x <= this.high) return Math.min(this.length - 1, Math.floor((x - this.low) / this.binWidth));

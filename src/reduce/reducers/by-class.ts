@@ -13,21 +13,28 @@ export interface ByClass<T> {
 }
 
 /**
- * Any reducer, once for each class of shots, in one pass: light and dark-n, on and off, steps of a scan. Memory: that of
- * the reducer times the number of classes, which is why they must be named beforehand. What the WebAssembly kernel can
- * count, it counts for the first eight classes that appear, each in memory of its own (about 17 MB for mean, variance and
- * histogram of 1024 × 512), which {@link memoryOf} knows; the images of further classes go the plain way, to the same bits.
+ * Any reducer, once for each class of shots, in one pass: light and dark-n, on and off, steps of a scan. Memory: that
+ * of the reducer times the number of classes, which is why they must be named beforehand. What the WebAssembly kernel
+ * can count, it counts for the first eight classes that appear, each in memory of its own (about 17 MB for mean,
+ * variance and histogram of 1024 × 512), which {@link memoryOf} knows; the images of further classes go the plain way,
+ * to the same bits.
  *
  * @param classes - their names
- * @param classOf - class of a shot, null for none; `classOf` makes one from tags by class. Give reducers of one pass the same
+ * @param classOf - class of a shot, null for none; `classOf` makes one from tags by class. Give reducers of one pass
+ * the same
  *   function, and the kernel counts for them together
  * @throws BAD_ARGUMENT when a name comes twice, or a shot is given a class that was not named
  * @example
- * const { average } = await reduce(shots, { average: byClass(mean(), ["on", "off"], (tag) => (labels.on.has(tag) ? "on" : labels.off.has(tag) ? "off" : null)) });
- * average[sensor].classes.on;
+ * const { average } = await reduce(shots, { average: byClass(mean(), ["on", "off"], (tag) => (labels.on.has(tag) ? "on"
+ * : labels.off.has(tag) ? "off" : null)) }); average[sensor].classes.on;
  */
-export function byClass<T>(reducer: Reducer<T>, classes: readonly string[], classOf: (tag: number) => string | null): Reducer<ByClass<T>> {
-  if (classes.length === 0 || new Set(classes).size !== classes.length) throw badArgument("classes", classes, "at least one name, each once");
+export function byClass<T>(
+  reducer: Reducer<T>,
+  classes: readonly string[],
+  classOf: (tag: number) => string | null,
+): Reducer<ByClass<T>> {
+  if (classes.length === 0 || new Set(classes).size !== classes.length)
+    throw badArgument("classes", classes, "at least one name, each once");
   const numbers = new Map(classes.map((name, k) => [name, k]));
   const parts = new WeakMap<object, readonly State<Layout>[]>();
   const partsOf = (state: State<Layout>, frame: FrameSpec): readonly State<Layout>[] => {
@@ -39,7 +46,12 @@ export function byClass<T>(reducer: Reducer<T>, classes: readonly string[], clas
     }
     return made;
   };
-  const place = (state: State<Layout>, tag: number, name: string | null, frame: FrameSpec): State<Layout> | undefined => {
+  const place = (
+    state: State<Layout>,
+    tag: number,
+    name: string | null,
+    frame: FrameSpec,
+  ): State<Layout> | undefined => {
     const number = name === null ? classes.length : numbers.get(name);
     if (number === undefined) throw badArgument(`class of tag ${tag}`, name, `one of ${classes.join(", ")}, or null`);
     const shots = counts(state);
@@ -54,9 +66,12 @@ export function byClass<T>(reducer: Reducer<T>, classes: readonly string[], clas
     sharing: isCounted ? { reducer, classes, classOf, place } : undefined,
     layout: (frame) => {
       const fields = Object.entries(reducer.layout(frame));
-      const all: Record<string, Layout[string]> = { shots: { type: "float64", length: classes.length + 1, merge: "sum" } };
+      const all: Record<string, Layout[string]> = {
+        shots: { type: "float64", length: classes.length + 1, merge: "sum" },
+      };
       // The classes are taken in by one reducer, so they share its work memory.
-      for (const k of classes.keys()) for (const [name, field] of fields) if (k === 0 || field.type !== "scratch") all[fieldName(k, name)] = field;
+      for (const k of classes.keys())
+        for (const [name, field] of fields) if (k === 0 || field.type !== "scratch") all[fieldName(k, name)] = field;
       return all;
     },
     add: (state, pixels, shot, frame, dark) => {
@@ -66,7 +81,9 @@ export function byClass<T>(reducer: Reducer<T>, classes: readonly string[], clas
     result: (state, frame, dark) => {
       const shots = counts(state);
       return {
-        classes: Object.fromEntries(partsOf(state, frame).map((part, k) => [classes[k], reducer.result(part, frame, dark)])),
+        classes: Object.fromEntries(
+          partsOf(state, frame).map((part, k) => [classes[k], reducer.result(part, frame, dark)]),
+        ),
         counts: Object.fromEntries(classes.map((name, k) => [name, shots[k] ?? 0])),
         unclassified: shots[classes.length] ?? 0,
       };
@@ -84,9 +101,12 @@ function fieldName(k: number, name: string): string {
   return `${k} ${name}`;
 }
 
-/** One class's fields under the names its reducer knows them by. They are looked up each time: the engine may move them. */
+/**
+ * One class's fields under the names its reducer knows them by. They are looked up each time: the engine may move them.
+ */
 function partOf(state: State<Layout>, names: readonly string[], k: number): State<Layout> {
   const part = {};
-  for (const name of names) Object.defineProperty(part, name, { enumerable: true, get: () => state[fieldName(k, name)] });
+  for (const name of names)
+    Object.defineProperty(part, name, { enumerable: true, get: () => state[fieldName(k, name)] });
   return part;
 }

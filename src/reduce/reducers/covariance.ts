@@ -41,8 +41,8 @@ const LEAST_SPREAD = 2 ** -6;
 const LARGEST = 2 ** 31;
 
 /**
- * Covariance and correlation of every pixel with a 0-D signal, such as a beam monitor. Shots for which the signal has no
- * number are counted and left out; a pixel that is NaN in any other shot is NaN. When signal × scale has a standard
+ * Covariance and correlation of every pixel with a 0-D signal, such as a beam monitor. Shots for which the signal has
+ * no number are counted and left out; a pixel that is NaN in any other shot is NaN. When signal × scale has a standard
  * deviation below 2^−6, rounding could not be told from it and `correlation` is NaN everywhere: give a larger `scale`.
  * Memory: 40 bytes per pixel (21 MB for 1024 × 512).
  *
@@ -61,7 +61,15 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
     signals: [signal],
     layout: ({ rows, columns }) => {
       const image = sums(rows * columns);
-      return { sum: image, squareUpper: image, squareLower: image, productUpper: image, productLower: image, upper: sums(5), lower: sums(5) };
+      return {
+        sum: image,
+        squareUpper: image,
+        squareLower: image,
+        productUpper: image,
+        productLower: image,
+        upper: sums(5),
+        lower: sums(5),
+      };
     },
     add: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, pixels, shot) => {
       const number = shot.number(signal);
@@ -121,8 +129,8 @@ function scaled(signal: string, value: number, scale: number): number {
 }
 
 /**
- * Adds `y` squared, which has up to 102 digits in base 2: a motor can spread by a few pulses about a few million. So the
- * square is taken in parts, of which only the last is rounded.
+ * Adds `y` squared, which has up to 102 digits in base 2: a motor can spread by a few pulses about a few million. So
+ * the square is taken in parts, of which only the last is rounded.
  */
 function addSquare(upper: Float64Array, lower: Float64Array, y: number): void {
   // Rounds to a multiple of 2^6, as coarse() does to one of 2^12.

@@ -7,9 +7,15 @@ import { defineReducer, type Reducer } from "../reducer.ts";
 import { type MeanAndVariance, variance } from "./pixel-statistics.ts";
 
 export interface DarkMapOptions {
-  /** A pixel is hot (cold) when its mean lies this many robust standard deviations above (below) the median of its port. @default 8 */
+  /**
+   * A pixel is hot (cold) when its mean lies this many robust standard deviations above (below) the median of its port.
+   * @default 8
+   */
   readonly hotSigma?: number;
-  /** A pixel is noisy when its noise lies this many robust standard deviations above the median of its port. @default 8 */
+  /**
+   * A pixel is noisy when its noise lies this many robust standard deviations above the median of its port.
+   * @default 8
+   */
   readonly noisySigma?: number;
   /** A pixel is dead when its noise is at most this fraction of the median of its port. @default 0.2 */
   readonly deadNoise?: number;
@@ -33,7 +39,9 @@ export interface DarkMaps {
   readonly mean: PreciseImage;
   /** Standard deviation of each pixel over the shots (of the sample, n − 1), ADU. */
   readonly noise: PreciseImage;
-  /** Why a pixel is bad, by the bits of {@link badPixelReasons}; 0 is good. `usable` of sacla/ip makes 1 = use of it. */
+  /**
+   * Why a pixel is bad, by the bits of {@link badPixelReasons}; 0 is good. `usable` of sacla/ip makes 1 = use of it.
+   */
   readonly mask: NdArray<Uint8Array>;
   /** Pixels with each reason; one pixel may have several. */
   readonly bad: { readonly dead: number; readonly cold: number; readonly hot: number; readonly noisy: number };
@@ -77,7 +85,11 @@ export function darkMaps(options: DarkMapOptions = {}): Reducer<DarkMaps> {
   });
 }
 
-function judge({ mean, variance: spread, count }: MeanAndVariance, frame: FrameSpec, limits: Required<DarkMapOptions>): DarkMaps {
+function judge(
+  { mean, variance: spread, count }: MeanAndVariance,
+  frame: FrameSpec,
+  limits: Required<DarkMapOptions>,
+): DarkMaps {
   const { detId, rows, columns } = frame;
   const noise = spread.data.map(Math.sqrt);
   const mask = new Uint8Array(rows * columns);
@@ -89,7 +101,9 @@ function judge({ mean, variance: spread, count }: MeanAndVariance, frame: FrameS
     ports.push(port);
     for (let r = 0; r < rows; r++) {
       for (let i = r * columns + start; i < r * columns + start + width; i++) {
-        mask[i] = meanReasons(mean.data[i] ?? NaN, port, limits) | (noiseJudged ? noiseReasons(noise[i] ?? NaN, port, limits) : 0);
+        mask[i] =
+          meanReasons(mean.data[i] ?? NaN, port, limits) |
+          (noiseJudged ? noiseReasons(noise[i] ?? NaN, port, limits) : 0);
       }
     }
   }
@@ -118,14 +132,23 @@ function noiseReasons(noise: number, port: DarkPort, { noisySigma, deadNoise }: 
   return noise > port.noise + noisySigma * port.noiseSpread ? badPixelReasons.noisy : 0;
 }
 
-function describePort(mean: Float64Array, noise: Float64Array, columns: number, span: readonly [number, number]): DarkPort {
+function describePort(
+  mean: Float64Array,
+  noise: Float64Array,
+  columns: number,
+  span: readonly [number, number],
+): DarkPort {
   const [middle, meanSpread] = robust(mean, columns, span);
   const [noiseMiddle, noiseSpread] = robust(noise, columns, span);
   return { columns: span, mean: middle, meanSpread, noise: noiseMiddle, noiseSpread };
 }
 
 /** Median and robust standard deviation of the finite values in some columns; NaN when there are none. */
-function robust(image: Float64Array, columns: number, [start, end]: readonly [number, number]): [median: number, sigma: number] {
+function robust(
+  image: Float64Array,
+  columns: number,
+  [start, end]: readonly [number, number],
+): [median: number, sigma: number] {
   const values = new Float64Array((image.length / columns) * (end - start));
   let n = 0;
   for (let row = 0; row < image.length; row += columns) {
@@ -144,5 +167,7 @@ function robust(image: Float64Array, columns: number, [start, end]: readonly [nu
 function sortedMedian(values: Float64Array): number {
   values.sort();
   const half = values.length / 2;
-  return values.length % 2 === 1 ? (values[Math.floor(half)] ?? NaN) : ((values[half - 1] ?? NaN) + (values[half] ?? NaN)) / 2;
+  return values.length % 2 === 1
+    ? (values[Math.floor(half)] ?? NaN)
+    : ((values[half - 1] ?? NaN) + (values[half] ?? NaN)) / 2;
 }

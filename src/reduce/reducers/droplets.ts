@@ -20,8 +20,8 @@ export interface Droplets {
   /** Photons in each pixel over all shots, shape [rows, columns]. */
   readonly photons: NdArray<Uint32Array>;
   /**
-   * How often each droplet sum occurred, in photons from 0 to 5 by 0.02. Its first peak lies at 1 when `aduPerPhoton` is
-   * right.
+   * How often each droplet sum occurred, in photons from 0 to 5 by 0.02. Its first peak lies at 1 when `aduPerPhoton`
+   * is right.
    */
   readonly spectrum: Histogram;
   readonly tags: Uint32Array;
@@ -34,19 +34,19 @@ const BINS_PER_PHOTON = 50;
 const SPECTRUM_BINS = 5 * BINS_PER_PHOTON + 1;
 
 /**
- * Photons where their charge is shared between pixels. Pixels of at least `low` photons that touch along an edge, one of
- * them at least `seed`, are a droplet (Chushkin et al. 2012; two thresholds as at LCLS). Its charge divided by that of a
- * photon and rounded is its number of photons; they go one by one to the pixel that has most charge left (the greedy
- * guess, analysed by Sun et al. 2020, J. Synchrotron Rad. 27; of equal pixels the first in reading order). Where photons
- * are so dense that droplets merge, their number stays right and only their places suffer.
+ * Photons where their charge is shared between pixels. Pixels of at least `low` photons that touch along an edge, one
+ * of them at least `seed`, are a droplet (Chushkin et al. 2012; two thresholds as at LCLS). Its charge divided by that
+ * of a photon and rounded is its number of photons; they go one by one to the pixel that has most charge left (the
+ * greedy guess, analysed by Sun et al. 2020, J. Synchrotron Rad. 27; of equal pixels the first in reading order). Where
+ * photons are so dense that droplets merge, their number stays right and only their places suffer.
  *
- * Images must be dark-subtracted. Pixels that are NaN or infinite belong to no droplet. Memory: 4 bytes per pixel (2.1 MB
- * for 1024 × 512), 17 more to work in, 2 kB for the spectrum and 20 bytes per shot.
+ * Images must be dark-subtracted. Pixels that are NaN or infinite belong to no droplet. Memory: 4 bytes per pixel (2.1
+ * MB for 1024 × 512), 17 more to work in, 2 kB for the spectrum and 20 bytes per shot.
  *
  * @throws BAD_ARGUMENT when `low` is above `seed`, or `aduPerPhoton` has no entry for a sensor
  * @example
- * const { found } = await reduce(shots, { found: droplets({ aduPerPhoton: aduPerPhoton(10_000, info.absGain) }) }, { dark });
- * found[sensor].photons.get(512, 256);
+ * const { found } = await reduce(shots, { found: droplets({ aduPerPhoton: aduPerPhoton(10_000, info.absGain) }) }, {
+ * dark }); found[sensor].photons.get(512, 256);
  */
 export function droplets(options: DropletOptions): Reducer<Droplets> {
   checkOptions("droplets", options, ["aduPerPhoton", "seed", "low"]);
@@ -118,7 +118,14 @@ class Finder {
   }
 
   /** Adds an image's photons to `photons` and its droplets to `spectrum`; gives how many there are of both. */
-  count(pixels: Pixels, adu: number, seed: number, low: number, photons: Uint32Array, spectrum: Float64Array): [photons: number, droplets: number] {
+  count(
+    pixels: Pixels,
+    adu: number,
+    seed: number,
+    low: number,
+    photons: Uint32Array,
+    spectrum: Float64Array,
+  ): [photons: number, droplets: number] {
     const [seedAdu, lowAdu] = [seed * adu, low * adu];
     let [total, number, used] = [0, 0, 0];
     for (let i = 0; i < this.#taken.length; i++) {

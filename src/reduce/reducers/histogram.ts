@@ -40,7 +40,10 @@ export function histogram(options: HistogramOptions = {}): Reducer<Histogram> {
   return defineReducer({
     name: `histogram(${bins.words})`,
     raw: true,
-    layout: () => ({ counts: { type: "float64", length, merge: "sum" }, outside: { type: "float64", length: 3, merge: "sum" } }),
+    layout: () => ({
+      counts: { type: "float64", length, merge: "sum" },
+      outside: { type: "float64", length: 3, merge: "sum" },
+    }),
     kernel: {
       tallies: [tally],
       settle: ({ counts, outside }, block) => {

@@ -41,10 +41,14 @@ export function hits(options: HitOptions): Reducer<Hits> {
   const threshold = asFinite("threshold", options.threshold);
   const snr = asFinite("snr", options.snr ?? 5, 0);
   const { minPixels, minPeaks } = options;
-  if (minPixels === undefined && minPeaks === undefined) throw badArgument("hits", "without a condition", "given minPixels, minPeaks or both");
+  if (minPixels === undefined && minPeaks === undefined)
+    throw badArgument("hits", "without a condition", "given minPixels, minPeaks or both");
   if (minPixels !== undefined) asInteger("minPixels", minPixels);
   if (minPeaks !== undefined) asInteger("minPeaks", minPeaks);
-  const conditions = { ...(minPixels === undefined ? {} : { minPixels }), ...(minPeaks === undefined ? {} : { minPeaks }) };
+  const conditions = {
+    ...(minPixels === undefined ? {} : { minPixels }),
+    ...(minPeaks === undefined ? {} : { minPeaks }),
+  };
   const withPeaks = minPeaks !== undefined;
   return defineReducer({
     name: `hits(at ${threshold}, at least ${minPixels ?? 0} pixels, ${withPeaks ? `${minPeaks} peaks at snr ${snr}` : "no peaks"})`,
@@ -57,7 +61,8 @@ export function hits(options: HitOptions): Reducer<Hits> {
           if (!(value >= threshold && value < Infinity)) continue;
           lit++;
           const inside = r >= 2 && r < rows - 2 && c >= 2 && c < columns - 2;
-          if (withPeaks && inside && isMaximum(pixels, i, columns, value) && standsOut(pixels, i, columns, value, snr)) peaks++;
+          if (withPeaks && inside && isMaximum(pixels, i, columns, value) && standsOut(pixels, i, columns, value, snr))
+            peaks++;
         }
       }
       shots.push(tag, lit, peaks);
@@ -95,9 +100,16 @@ function standsOut(pixels: Pixels, i: number, columns: number, value: number, sn
   return n >= 8 && mean < 0 && -mean >= snr * deviation;
 }
 
-function flagged(tags: Uint32Array, litPixels: Float64Array, peaks: Float64Array | null, conditions: Hits["conditions"]): Hits {
+function flagged(
+  tags: Uint32Array,
+  litPixels: Float64Array,
+  peaks: Float64Array | null,
+  conditions: Hits["conditions"],
+): Hits {
   const { minPixels = 0, minPeaks = 0 } = conditions;
-  const isHit = Uint8Array.from(tags, (_, i) => ((litPixels[i] ?? 0) >= minPixels && (peaks === null || (peaks[i] ?? 0) >= minPeaks) ? 1 : 0));
+  const isHit = Uint8Array.from(tags, (_, i) =>
+    (litPixels[i] ?? 0) >= minPixels && (peaks === null || (peaks[i] ?? 0) >= minPeaks) ? 1 : 0,
+  );
   return { tags, litPixels, peaks, isHit, conditions };
 }
 

@@ -1,7 +1,9 @@
 import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
 import type { TagList } from "../../core/tags.ts";
 
-/** A signal that tells light from dark: one value per tag, NaN where it is not known. Light is above, or below, a limit. */
+/**
+ * A signal that tells light from dark: one value per tag, NaN where it is not known. Light is above, or below, a limit.
+ */
 export interface LightSignal {
   readonly values: ArrayLike<number>;
   readonly above?: number;
@@ -13,8 +15,8 @@ export type IsLight = (tag: number, index: number) => boolean | null;
 
 /**
  * Classes of a pump–probe run with fewer pump pulses than X-ray pulses, as SFX pipelines at SACLA make them (ostrich):
- * `light`, and `dark1`, `dark2`, … for the first, second, … dark shot after a light one. Dark shots before the first light
- * one, and all from a shot that cannot be told up to the next light one, are in no class.
+ * `light`, and `dark1`, `dark2`, … for the first, second, … dark shot after a light one. Dark shots before the first
+ * light one, and all from a shot that cannot be told up to the next light one, are in no class.
  *
  * @param tags - **every** shot of the run, also those without an image: the n in dark-n counts them
  * @param light - a predicate, or a signal with its limit; NaN in the signal is "cannot be told", not dark
@@ -49,8 +51,10 @@ export function lightDarkClasses<T extends TagList>(tags: T, light: IsLight | Li
 function fromSignal(signal: LightSignal, length: number): IsLight {
   checkOptions("light", signal, ["values", "above", "below"]);
   const { values, above, below } = signal;
-  if (values.length !== length) throw badArgument("light.values", `${values.length} values`, `one for each of the ${length} tags`);
-  if ((above === undefined) === (below === undefined)) throw badArgument("light", { above, below }, "given above or below, one of them");
+  if (values.length !== length)
+    throw badArgument("light.values", `${values.length} values`, `one for each of the ${length} tags`);
+  if ((above === undefined) === (below === undefined))
+    throw badArgument("light", { above, below }, "given above or below, one of them");
   const limit = asFinite(above === undefined ? "light.below" : "light.above", above ?? below);
   return (_, i) => {
     const value = values[i] ?? NaN;
@@ -70,7 +74,8 @@ export function classOf(classes: ReadonlyMap<string, Iterable<number>>): (tag: n
   for (const [name, tags] of classes) {
     for (const tag of tags) {
       const other = found.get(tag);
-      if (other !== undefined && other !== name) throw badArgument(`tag ${tag}`, `in ${other} and ${name}`, "in one class");
+      if (other !== undefined && other !== name)
+        throw badArgument(`tag ${tag}`, `in ${other} and ${name}`, "in one class");
       found.set(tag, name);
     }
   }

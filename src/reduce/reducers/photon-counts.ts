@@ -14,13 +14,22 @@ export type AduPerPhoton = number | Readonly<Record<string, number>>;
  * aduPerPhoton(10_000, 17.8); // 153.9
  */
 export function aduPerPhoton(photonEnergyEv: number, absGain: number): number {
-  return 1 / photonsPerAdu(asFinite("absGain", absGain, Number.MIN_VALUE), asFinite("photonEnergyEv", photonEnergyEv, Number.MIN_VALUE));
+  return (
+    1 /
+    photonsPerAdu(
+      asFinite("absGain", absGain, Number.MIN_VALUE),
+      asFinite("photonEnergyEv", photonEnergyEv, Number.MIN_VALUE),
+    )
+  );
 }
 
 export interface PhotonCountOptions {
   /** See {@link aduPerPhoton} for how to compute it; 1 when the images are in photons already. */
   readonly aduPerPhoton: AduPerPhoton;
-  /** What counts as the first photon, in photons; every further one needs one more. @default 0.5, rounding to the nearest */
+  /**
+   * What counts as the first photon, in photons; every further one needs one more.
+   * @default 0.5, rounding to the nearest
+   */
   readonly threshold?: number;
 }
 
@@ -42,7 +51,8 @@ export interface PhotonCounts {
  * @throws BAD_ARGUMENT when `aduPerPhoton` has no entry for a sensor
  * @example
  * const perPhoton = aduPerPhoton(10_000, info.absGain);
- * const { count } = await reduce(shots, { count: photonCounts({ aduPerPhoton: perPhoton, threshold: 0.8 }) }, { dark });
+ * const { count } = await reduce(shots, { count: photonCounts({ aduPerPhoton: perPhoton, threshold: 0.8 }) }, { dark
+ * });
  */
 export function photonCounts(options: PhotonCountOptions): Reducer<PhotonCounts> {
   checkOptions("photonCounts", options, ["aduPerPhoton", "threshold"]);
@@ -68,7 +78,11 @@ export function photonCounts(options: PhotonCountOptions): Reducer<PhotonCounts>
       }
       shots.push(tag, total);
     },
-    result: ({ photons, shots }, { rows, columns }) => ({ photons: ndarray(photons.slice(), [rows, columns]), perShot: shots.column(), tags: shots.tags }),
+    result: ({ photons, shots }, { rows, columns }) => ({
+      photons: ndarray(photons.slice(), [rows, columns]),
+      perShot: shots.column(),
+      tags: shots.tags,
+    }),
   });
 }
 

@@ -21,8 +21,8 @@ export interface PixelHistogram {
   readonly to: number;
   readonly binWidth: number;
   /**
-   * Shape [rows, columns, bins] of the rectangle; bin i is centred on from + i · binWidth. It **shares memory** with what
-   * was accumulated, because a copy could be too large.
+   * Shape [rows, columns, bins] of the rectangle; bin i is centred on from + i · binWidth. It **shares memory** with
+   * what was accumulated, because a copy could be too large.
    */
   readonly counts: NdArray<Uint32Array>;
   /** Values of all pixels below the first bin, above the last, and not a number. */
@@ -36,8 +36,8 @@ const MAX_COUNTS = 2 ** 30;
 
 /**
  * How often each value occurred in each pixel, over the shots: for gain per pixel, or pedestals with light on. Bins are
- * [centre − width/2, centre + width/2), the last one closed, as in {@link histogram}. Memory: 4 · bins bytes per pixel, so
- * 601 bins of 1024 × 512 pixels are 1.26 GB: take a rectangle or wide bins.
+ * [centre − width/2, centre + width/2), the last one closed, as in {@link histogram}. Memory: 4 · bins bytes per pixel,
+ * so 601 bins of 1024 × 512 pixels are 1.26 GB: take a rectangle or wide bins.
  *
  * @throws BAD_ARGUMENT when the rectangle is not inside the image, or more than 2^30 counts would be needed
  * @example
@@ -48,7 +48,8 @@ export function pixelHistogram(options: PixelHistogramOptions): Reducer<PixelHis
   checkOptions("pixelHistogram", options, ["from", "to", "binWidth", "roi"]);
   const bins = new EvenBins(options.from, options.to, options.binWidth);
   const { from, to, binWidth, length } = bins;
-  const rectangle = (rows: number, columns: number): Roi => checkRoi(options.roi ?? { rows: [0, rows], columns: [0, columns] }, rows, columns);
+  const rectangle = (rows: number, columns: number): Roi =>
+    checkRoi(options.roi ?? { rows: [0, rows], columns: [0, columns] }, rows, columns);
   return defineReducer({
     name: `pixelHistogram(${bins.words}, ${options.roi === undefined ? "whole image" : roiWords(options.roi)})`,
     layout: (frame) => {
@@ -61,7 +62,10 @@ export function pixelHistogram(options: PixelHistogramOptions): Reducer<PixelHis
           `at most ${Math.floor(MAX_COUNTS / pixels)}`,
         );
       }
-      return { counts: { type: "uint32", length: pixels * length, merge: "sum" }, outside: { type: "float64", length: 3, merge: "sum" } };
+      return {
+        counts: { type: "uint32", length: pixels * length, merge: "sum" },
+        outside: { type: "float64", length: 3, merge: "sum" },
+      };
     },
     add: ({ counts, outside }, pixels, _shot, frame) => {
       const { rows, columns } = rectangle(frame.rows, frame.columns);

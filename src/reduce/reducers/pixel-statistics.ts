@@ -9,7 +9,10 @@ export function mean(): Reducer<PreciseImage> {
   return defineReducer({
     name: "mean",
     raw: true,
-    layout: ({ rows, columns }) => ({ sum: { type: "float64", length: rows * columns, merge: "sum" }, count: { type: "float64", length: 1, merge: "sum" } }),
+    layout: ({ rows, columns }) => ({
+      sum: { type: "float64", length: rows * columns, merge: "sum" },
+      count: { type: "float64", length: 1, merge: "sum" },
+    }),
     kernel: {
       tallies: ["sum"],
       settle: ({ sum, count }, block) => {
@@ -82,7 +85,8 @@ export function variance(options: { ddof?: number } = {}): Reducer<MeanAndVarian
       // A dark is the same for all shots: it moves the mean, and leaves the spread as it is.
       const [spread, errors] = [new Float64Array(sum.length), new Float64Array(sum.length)];
       for (let i = 0; i < spread.length; i++) {
-        const v = n <= ddof ? NaN : Math.max(0, varianceSum(sum[i] ?? NaN, upper[i] ?? NaN, lower[i] ?? NaN, n)) / (n - ddof);
+        const v =
+          n <= ddof ? NaN : Math.max(0, varianceSum(sum[i] ?? NaN, upper[i] ?? NaN, lower[i] ?? NaN, n)) / (n - ddof);
         spread[i] = v;
         errors[i] = Math.sqrt(v / n);
       }
@@ -97,7 +101,8 @@ function varianceSum(sum: number, upper: number, lower: number, n: number): numb
   // How squares are shared between the two parts depends on how they were added; what they are together does not.
   const carry = Math.floor(lower / 4096) * 4096;
   const pivot = Math.round(sum / n);
-  // Σ(x − p)² = Σx² − 2pΣx + np², and Σ(x − p) = Σx − np is exact; so is 2pΣx − np² = p(Σx + (Σx − np)) up to one rounding.
+  // Σ(x − p)² = Σx² − 2pΣx + np², and Σ(x − p) = Σx − np is exact; so is 2pΣx − np² = p(Σx + (Σx − np)) up to one
+  // rounding.
   const rest = sum - n * pivot;
   const aboutPivot = upper + carry - pivot * (sum + rest) + (lower - carry);
   return aboutPivot - (rest * rest) / n;
@@ -132,7 +137,8 @@ export function minMax(): Reducer<MinMax> {
       }
     },
     result: ({ min, max }, { rows, columns }, dark) => {
-      // Adding 0 makes one zero of 0 and −0, which are equal, so that it would depend on the order which of them is kept.
+      // Adding 0 makes one zero of 0 and −0, which are equal, so that it would depend on the order which of them is
+      // kept.
       const less = (values: Float64Array): PreciseImage =>
         ndarray(
           values.map((value, i) => value - (dark?.[i] ?? 0) + 0),

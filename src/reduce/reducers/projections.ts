@@ -2,7 +2,9 @@ import { onGrid } from "../exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { addWide, ratio, sums, wideTotals } from "../wide-sum.ts";
 
-/** What {@link projections} gives. x runs along the columns and y along the rows of the sensor, not of the laboratory. */
+/**
+ * What {@link projections} gives. x runs along the columns and y along the rows of the sensor, not of the laboratory.
+ */
 export interface Projections {
   /** Mean over the rows and the shots, one value per column, in units of the pixels. */
   readonly alongX: Float64Array;

@@ -7,7 +7,9 @@ import { checkPerSensor, entryFor, type PerSensor, readMask, type SensorMask } f
 export interface RadialProfileOptions {
   /** Information of every sensor of the detector (`Assembler.sensors` is one such list): all get the same bins. */
   readonly sensors: readonly DetectorInfo[];
-  /** Width of a bin; bin k holds the pixels whose centres lie from k · binUm to below (k + 1) · binUm from the centre. */
+  /**
+   * Width of a bin; bin k holds the pixels whose centres lie from k · binUm to below (k + 1) · binUm from the centre.
+   */
   readonly binUm: number;
   /** Pixels further out are left out. @default the pixel furthest out */
   readonly maxUm?: number;
@@ -48,13 +50,27 @@ export class RadialBins {
     this.#centre = { x: asFinite("centreUm.x", centreUm.x), y: asFinite("centreUm.y", centreUm.y) };
     checkPerSensor("masks", masks, new Map(sensors.map(({ id }, i) => [id, i])));
     this.#sensors = new Map(
-      sensors.map((info, i) => [info.id, { info, mask: readMask(`the mask of ${info.id}`, entryFor(masks, i, info.id), info.ysize, info.xsize) }]),
+      sensors.map((info, i) => [
+        info.id,
+        { info, mask: readMask(`the mask of ${info.id}`, entryFor(masks, i, info.id), info.ysize, info.xsize) },
+      ]),
     );
-    const reach = options.maxUm === undefined ? Math.max(...sensors.map((info) => this.#furthest(info))) : asFinite("maxUm", options.maxUm, this.binUm);
+    const reach =
+      options.maxUm === undefined
+        ? Math.max(...sensors.map((info) => this.#furthest(info)))
+        : asFinite("maxUm", options.maxUm, this.binUm);
     // The furthest pixel belongs to a bin, the end given by the caller does not.
     this.bins = options.maxUm === undefined ? Math.floor(reach / this.binUm) + 1 : Math.ceil(reach / this.binUm);
-    if (this.bins > MAX_BINS) throw badArgument("binUm", this.binUm, `at least ${reach / MAX_BINS} for radii up to ${reach} µm (${MAX_BINS} bins at most)`);
-    this.kept = perShot === undefined ? [0, 0] : this.#range(asFinite("perShot.fromUm", perShot.fromUm, 0), asFinite("perShot.toUm", perShot.toUm, 0));
+    if (this.bins > MAX_BINS)
+      throw badArgument(
+        "binUm",
+        this.binUm,
+        `at least ${reach / MAX_BINS} for radii up to ${reach} µm (${MAX_BINS} bins at most)`,
+      );
+    this.kept =
+      perShot === undefined
+        ? [0, 0]
+        : this.#range(asFinite("perShot.fromUm", perShot.fromUm, 0), asFinite("perShot.toUm", perShot.toUm, 0));
   }
 
   /** Middle of each bin, µm. */
@@ -76,7 +92,10 @@ export class RadialBins {
     return `${this.bins} bins of ${this.binUm} um round ${x}, ${y}; shot by shot ${this.kept.join("-")}; geometry ${geometry}, masks ${masks}`;
   }
 
-  /** The bins of a sensor, computed once. @throws BAD_ARGUMENT when the sensor is unknown or its images have another shape */
+  /**
+   * The bins of a sensor, computed once.
+   * @throws BAD_ARGUMENT when the sensor is unknown or its images have another shape
+   */
   of(detId: string, rows: number, columns: number): SensorBins {
     const made = this.#made.get(detId);
     if (made !== undefined) return made;
@@ -84,7 +103,11 @@ export class RadialBins {
     if (sensor === undefined) throw badArgument("sensor", detId, `one of ${[...this.#sensors.keys()].join(", ")}`);
     const { info, mask } = sensor;
     if (info.ysize !== rows || info.xsize !== columns) {
-      throw badArgument(`shape of ${detId}`, [rows, columns], `[${info.ysize}, ${info.xsize}], its whole image: positions are known for that`);
+      throw badArgument(
+        `shape of ${detId}`,
+        [rows, columns],
+        `[${info.ysize}, ${info.xsize}], its whole image: positions are known for that`,
+      );
     }
     const radius = this.#radii(info);
     const binOf = new Uint16Array(rows * columns);
@@ -103,7 +126,8 @@ export class RadialBins {
   #range(fromUm: number, toUm: number): [number, number] {
     const start = Math.floor(fromUm / this.binUm);
     const end = Math.min(this.bins, Math.ceil(toUm / this.binUm));
-    if (start >= end) throw badArgument("perShot", { fromUm, toUm }, `a range of radii from 0 to ${this.bins * this.binUm} µm`);
+    if (start >= end)
+      throw badArgument("perShot", { fromUm, toUm }, `a range of radii from 0 to ${this.bins * this.binUm} µm`);
     return [start, end];
   }
 

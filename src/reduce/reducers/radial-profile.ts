@@ -36,18 +36,18 @@ export interface RadialProfile {
 
 /**
  * Mean intensity in rings round the beam. Each pixel belongs to the ring its centre lies in and weighs the same, so a
- * bin is the mean over the pixels that are really there: gaps and masked pixels take no part, and pixels that are NaN or
- * infinite are left out shot by shot. Every sensor has its own profile in the result; {@link combineProfiles} makes the
- * detector's of them. Sensors of different gain must be brought to one scale before.
+ * bin is the mean over the pixels that are really there: gaps and masked pixels take no part, and pixels that are NaN
+ * or infinite are left out shot by shot. Every sensor has its own profile in the result; {@link combineProfiles} makes
+ * the detector's of them. Sensors of different gain must be brought to one scale before.
  *
- * Memory per sensor: 48 bytes per bin, 2 bytes per pixel for the table of bins, 1 for the mask if there is one, and with
- * `perShot` 4 + 16 · bins bytes per shot.
+ * Memory per sensor: 48 bytes per bin, 2 bytes per pixel for the table of bins, 1 for the mask if there is one, and
+ * with `perShot` 4 + 16 · bins bytes per shot.
  *
  * @throws BAD_ARGUMENT when a sensor is not in `sensors` or its images are not whole
  * @throws BAD_GEOMETRY when a sensor has no geometry, or the halves of the detector are open
  * @example
- * const { rings } = await reduce(shots, { rings: radialProfile({ sensors: assembler.sensors, binUm: 100 }) }, { dark });
- * const profile = combineProfiles(rings);
+ * const { rings } = await reduce(shots, { rings: radialProfile({ sensors: assembler.sensors, binUm: 100 }) }, { dark
+ * }); const profile = combineProfiles(rings);
  * const q = profile.radiusUm.map((r) => radiusToQ(r, distanceMm, photonEnergyEv));
  */
 export function radialProfile(options: RadialProfileOptions): Reducer<RadialProfile> {
@@ -99,14 +99,23 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
   });
 }
 
-function profileOf(binUm: number, radiusUm: Float64Array, exact: WideSums, count: Float64Array, perShot: ShotProfiles | null): RadialProfile {
+function profileOf(
+  binUm: number,
+  radiusUm: Float64Array,
+  exact: WideSums,
+  count: Float64Array,
+  perShot: ShotProfiles | null,
+): RadialProfile {
   const sum = wideTotals(exact);
   return { binUm, radiusUm, mean: ratio(sum, count), sum, count, exact, perShot };
 }
 
 function shotProfiles(shots: Series, radiusUm: Float64Array): ShotProfiles {
   const { tags } = shots;
-  const [sum, count] = [new Float64Array(tags.length * radiusUm.length), new Float64Array(tags.length * radiusUm.length)];
+  const [sum, count] = [
+    new Float64Array(tags.length * radiusUm.length),
+    new Float64Array(tags.length * radiusUm.length),
+  ];
   for (let bin = 0; bin < radiusUm.length; bin++) {
     const [total, number] = [shots.column(2 * bin), shots.column(2 * bin + 1)];
     for (let k = 0; k < tags.length; k++) {
@@ -134,9 +143,15 @@ export function combineProfiles(bySensor: Readonly<Record<string, RadialProfile>
   const [first] = profiles;
   if (first === undefined) throw badArgument("profiles", "none", "the profile of at least one sensor");
   for (const { binUm, count, perShot } of profiles) {
-    const isSame = perShot?.radiusUm[0] === first.perShot?.radiusUm[0] && perShot?.radiusUm.length === first.perShot?.radiusUm.length;
+    const isSame =
+      perShot?.radiusUm[0] === first.perShot?.radiusUm[0] &&
+      perShot?.radiusUm.length === first.perShot?.radiusUm.length;
     if (binUm !== first.binUm || count.length !== first.count.length || !isSame) {
-      throw badArgument("bins", `${count.length} of ${binUm} µm`, `${first.count.length} of ${first.binUm} µm as in the other sensors`);
+      throw badArgument(
+        "bins",
+        `${count.length} of ${binUm} µm`,
+        `${first.count.length} of ${first.binUm} µm as in the other sensors`,
+      );
     }
   }
   const total = (pick: (profile: RadialProfile) => Float64Array): Float64Array =>

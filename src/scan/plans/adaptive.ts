@@ -17,8 +17,8 @@ export interface AdaptiveOptions extends ScanOptions {
 }
 
 /**
- * A scan whose step follows the signal: small where it changes, large where it is flat. After a step in which the signal
- * changed by more than twice what is wanted it goes back and looks between.
+ * A scan whose step follows the signal: small where it changes, large where it is flat. After a step in which the
+ * signal changed by more than twice what is wanted it goes back and looks between.
  */
 export function adaptiveScan(options: AdaptiveOptions): Plan {
   const { axis, from, to, signal, change, leastStep, greatestStep } = options;
@@ -46,5 +46,10 @@ export function adaptiveScan(options: AdaptiveOptions): Plan {
       at = last === to ? to + direction * greatestStep : direction * (to - last) < step ? to : last + direction * step;
     }
   }
-  return plan("adaptive-scan", { ...options }, () => (options.andReturn === false ? steps() : andReturn([axis], steps())), { adaptive: true });
+  return plan(
+    "adaptive-scan",
+    { ...options },
+    () => (options.andReturn === false ? steps() : andReturn([axis], steps())),
+    { adaptive: true },
+  );
 }

@@ -11,8 +11,8 @@ export interface FlyScanOptions extends FlyRequest {
 }
 
 /**
- * A fly scan: the axis goes at the speed that spreads the shots evenly over the way, to and fro; each shot comes with the
- * position it was taken at. One row per shot: position, and the values of the signals.
+ * A fly scan: the axis goes at the speed that spreads the shots evenly over the way, to and fro; each shot comes with
+ * the position it was taken at. One row per shot: position, and the values of the signals.
  */
 export function flyScan(options: FlyScanOptions): Plan<readonly FlyTaken[]> {
   const { sweeps = 1, shutter, ...request } = options;

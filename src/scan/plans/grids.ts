@@ -17,7 +17,9 @@ export function gridPositions(axes: readonly GridAxis[], snake: boolean): Positi
   for (const each of axes) {
     const forth = equalSteps(each);
     const back = [...forth].reverse();
-    rows = rows.flatMap((row, i) => (snake && i % 2 === 1 ? back : forth).map((position) => ({ ...row, [each.axis]: position })));
+    rows = rows.flatMap((row, i) =>
+      (snake && i % 2 === 1 ? back : forth).map((position) => ({ ...row, [each.axis]: position })),
+    );
   }
   return rows;
 }
@@ -43,11 +45,17 @@ export function grid(options: GridOptions): Plan {
 
 /**
  * A raster over a sample, column by column in a snake: x fast, y slow, at the pitch given, from a corner.
- * @example raster({ x: "sample_x", y: "sample_y", columns: 40, rows: 10, pitch: 0.05, corner: { x: -1, y: 2 }, shots: 1 })
+ * @example raster({ x: "sample_x", y: "sample_y", columns: 40, rows: 10, pitch: 0.05, corner: { x: -1, y: 2 }, shots: 1
+ * })
  */
 export function raster(options: PointOptions & RasterOptions): Plan {
   const { x, y, columns, rows, pitch, corner, ...point } = options;
-  const along = (axis: string, from: number, points: number): GridAxis => ({ axis, from, to: from + pitch * (points - 1), points });
+  const along = (axis: string, from: number, points: number): GridAxis => ({
+    axis,
+    from,
+    to: from + pitch * (points - 1),
+    points,
+  });
   const positions = gridPositions([along(y, corner.y, rows), along(x, corner.x, columns)], true);
   return plan("raster", { ...options }, function* () {
     for (const to of positions) yield* measure(to, point);

@@ -108,7 +108,10 @@ function* fitted({ x, y, errors }: Curve, { axis, shape = "gaussian" }: PeakOpti
 
 function checkInside(centre: number, error: number, from: number, to: number): void {
   const [low, high] = [Math.min(from, to), Math.max(from, to)];
-  if (!(centre >= low && centre <= high)) throw noPeak(`it would be at ${centre.toPrecision(6)}, outside the scanned ${low} to ${high}`);
+  if (!(centre >= low && centre <= high))
+    throw noPeak(`it would be at ${centre.toPrecision(6)}, outside the scanned ${low} to ${high}`);
   if (!(error <= (high - low) / 4))
-    throw noPeak(`its place ${centre.toPrecision(6)} ± ${error.toPrecision(2)} is not known well enough within ${low} to ${high}`);
+    throw noPeak(
+      `its place ${centre.toPrecision(6)} ± ${error.toPrecision(2)} is not known well enough within ${low} to ${high}`,
+    );
 }

@@ -23,8 +23,9 @@ export interface FreshSpots {
   /** Opened for the shots on the spot. */
   readonly shutter: string;
   /**
-   * Pulse selector: one pulse per spot, as {@link onePulse} gives it. It is `off` while the shutter opens and acts when that is
-   * open; before, the pulse would meet a closed shutter. With `shots` of 1, whose conditions tell the shot that hit.
+   * Pulse selector: one pulse per spot, as {@link onePulse} gives it. It is `off` while the shutter opens and acts when
+   * that is open; before, the pulse would meet a closed shutter. With `shots` of 1, whose conditions tell the shot that
+   * hit.
    */
   readonly selector?: string;
   /** Set before the shutter opens, such as an attenuator. */
@@ -47,8 +48,15 @@ export function* measure(to: Positions, options: PointOptions, extra: Positions 
 }
 
 /** A spot whose shots are not known to have come is left alone: the next fresh one is taken. */
-function* onFreshSpot(row: Positions, options: PointOptions, { map, shutter: name, selector, before = {} }: FreshSpots): Steps<ShotsTaken> {
-  const request = selector === undefined ? options.shots : { ...(typeof options.shots === "number" ? { count: options.shots } : options.shots), selector };
+function* onFreshSpot(
+  row: Positions,
+  options: PointOptions,
+  { map, shutter: name, selector, before = {} }: FreshSpots,
+): Steps<ShotsTaken> {
+  const request =
+    selector === undefined
+      ? options.shots
+      : { ...(typeof options.shots === "number" ? { count: options.shots } : options.shots), selector };
   for (;;) {
     yield* checkpoint();
     const fresh = yield* spot(map);
@@ -69,7 +77,8 @@ function* judge(row: Positions, taken: ShotsTaken, { giveUp = "stop", freshSpots
   if (taken.outcome !== "gave-up" || giveUp === "go-on") return;
   const { ledger, attempts } = taken;
   const reasons = ledger.dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
-  // A spot is never shot twice, not even when no pulse came: which of the shots the selector had let through is not known.
+  // A spot is never shot twice, not even when no pulse came: which of the shots the selector had let through is not
+  // known.
   const hint =
     freshSpots?.selector === undefined
       ? ""

@@ -2,8 +2,8 @@ import { SaclaError, show } from "../../core/errors.ts";
 import type { Positions } from "../messages.ts";
 
 /**
- * RunControlGUI's custom scan file: a CSV whose first line names the axes (`bl3_st1_pm003,bl3_st1_pm005`), then a line of
- * whole pulses per point (public SACLA user scripts). Spaces and tabs beside the commas, a trailing comma and empty
+ * RunControlGUI's custom scan file: a CSV whose first line names the axes (`bl3_st1_pm003,bl3_st1_pm005`), then a line
+ * of whole pulses per point (public SACLA user scripts). Spaces and tabs beside the commas, a trailing comma and empty
  * lines are accepted.
  *
  * @param toUnits - from pulses of a control name to the axis and its units; without it they stay as they are
@@ -13,7 +13,10 @@ import type { Positions } from "../messages.ts";
  */
 export function parseScanFile(
   text: string,
-  toUnits: (axis: string, pulses: number) => readonly [axis: string, position: number] = (axis, pulses) => [axis, pulses],
+  toUnits: (axis: string, pulses: number) => readonly [axis: string, position: number] = (axis, pulses) => [
+    axis,
+    pulses,
+  ],
 ): Positions[] {
   const lines = text
     .replace(/^\uFEFF/, "")

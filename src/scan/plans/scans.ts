@@ -29,12 +29,15 @@ export function equalSteps({ from, to, points }: EqualSteps): number[] {
   asFinite("from", from);
   asFinite("to", to);
   asInteger("points", points, 1, 1_000_000);
-  return Array.from({ length: points }, (_, i) => (i === 0 ? from : i === points - 1 ? to : from + ((to - from) * i) / (points - 1)));
+  return Array.from({ length: points }, (_, i) =>
+    i === 0 ? from : i === points - 1 ? to : from + ((to - from) * i) / (points - 1),
+  );
 }
 
 /**
  * A step scan of one axis.
- * @example scan({ axis: "delay", from: -1, to: 4, points: 26, shots: { count: 60, signals: [diode] }, shutter: "main" })
+ * @example scan({ axis: "delay", from: -1, to: 4, points: 26, shots: { count: 60, signals: [diode] }, shutter: "main"
+ * })
  */
 export function scan(options: ScanOptions & EqualSteps): Plan {
   return overList("scan", options, equalSteps(options));
@@ -59,7 +62,8 @@ export function scanList(options: ScanOptions & { readonly positions: readonly n
 /** Steps that grow by a constant factor: from and to have the same sign and are not 0. */
 export function scanLog(options: ScanOptions & EqualSteps): Plan {
   const { from, to, points } = options;
-  if (!(from * to > 0)) throw badArgument("from and to of a logarithmic scan", [from, to], "both above 0 or both below");
+  if (!(from * to > 0))
+    throw badArgument("from and to of a logarithmic scan", [from, to], "both above 0 or both below");
   asInteger("points", points, 2, 1_000_000);
   const factor = to / from;
   return overList(
@@ -76,13 +80,17 @@ export interface Region {
   readonly step: number;
 }
 
-/** Positions of regions one after the other; where one ends as the next begins there is one point. @throws BAD_ARGUMENT */
+/**
+ * Positions of regions one after the other; where one ends as the next begins there is one point.
+ * @throws BAD_ARGUMENT
+ */
 export function regionPositions(regions: readonly Region[]): number[] {
   const all: number[] = [];
   for (const { from, to, step } of regions) {
     asFinite("step", step, Number.MIN_VALUE);
     const steps = Math.round(Math.abs(to - from) / step);
-    if (Math.abs(steps * step - Math.abs(to - from)) > 1e-6 * step) throw badArgument("step", step, `one that divides ${from} to ${to} into whole steps`);
+    if (Math.abs(steps * step - Math.abs(to - from)) > 1e-6 * step)
+      throw badArgument("step", step, `one that divides ${from} to ${to} into whole steps`);
     for (const position of equalSteps({ from, to, points: steps + 1 })) {
       const last = all.at(-1);
       if (last === undefined || Math.abs(position - last) > 1e-6 * step) all.push(position);
@@ -97,11 +105,15 @@ export function scanRegions(options: ScanOptions & { readonly regions: readonly 
 }
 
 /** Points of several axes, such as those of RunControlGUI's custom scan file; see `parseScanFile`. */
-export function scanPoints(options: PointOptions & { readonly points: readonly Positions[]; readonly andReturn?: boolean }): Plan {
+export function scanPoints(
+  options: PointOptions & { readonly points: readonly Positions[]; readonly andReturn?: boolean },
+): Plan {
   const { points } = options;
   const axes = Object.keys(points[0] ?? {});
   if (points.length === 0) throw badArgument("points", points, "at least one");
-  for (const each of points) if (Object.keys(each).join() !== axes.join()) throw badArgument("a point", each, `one with the axes ${axes.join(", ")}`);
+  for (const each of points)
+    if (Object.keys(each).join() !== axes.join())
+      throw badArgument("a point", each, `one with the axes ${axes.join(", ")}`);
   function* steps(): Steps {
     for (const to of points) yield* measure(to, options);
   }

@@ -36,8 +36,8 @@ interface Connection {
 }
 
 /**
- * `ctolpy_xfel.CtrlBuffer(conn_id)`: images of all CITIUS sensors of a shot while they are in memory. Where a source has
- * CITIUS live at several beamlines, name one.
+ * `ctolpy_xfel.CtrlBuffer(conn_id)`: images of all CITIUS sensors of a shot while they are in memory. Where a source
+ * has CITIUS live at several beamlines, name one.
  */
 export class OnlineCtrlBuffer {
   readonly connId: number;
@@ -53,7 +53,10 @@ export class OnlineCtrlBuffer {
     this.#endpoint = endpoint;
   }
 
-  /** Long names of the sensors, by number. @throws APIError with code UNKNOWN_DETECTOR, or UNSUPPORTED when the source is not live */
+  /**
+   * Long names of the sensors, by number.
+   * @throws APIError with code UNKNOWN_DETECTOR, or UNSUPPORTED when the source is not live
+   */
   async readDetidlist(options: CallOptions = {}): Promise<string[]> {
     return (await this.#connect(options)).sensors.map(({ detId }) => detId);
   }
@@ -64,11 +67,20 @@ export class OnlineCtrlBuffer {
   }
 
   /** [binx, biny, width, height] of the images. Takes an image of one sensor to learn it. */
-  async readBinninginfo(options: CallOptions = {}): Promise<[binx: number, biny: number, width: number, height: number]> {
+  async readBinninginfo(
+    options: CallOptions = {},
+  ): Promise<[binx: number, biny: number, width: number, height: number]> {
     const { bl, sensors } = await this.#connect(options);
     const detId = sensors[0]?.detId ?? "";
-    const { info } = await asApiError(APIError, () => this.#endpoint.call("live.collect", { detId, bl, tag: NEWEST_TAG }, options));
-    return [Math.round(CITIUS_SIZE.xsize / info.xsize), Math.round(CITIUS_SIZE.ysize / info.ysize), info.xsize, info.ysize];
+    const { info } = await asApiError(APIError, () =>
+      this.#endpoint.call("live.collect", { detId, bl, tag: NEWEST_TAG }, options),
+    );
+    return [
+      Math.round(CITIUS_SIZE.xsize / info.xsize),
+      Math.round(CITIUS_SIZE.ysize / info.ysize),
+      info.xsize,
+      info.ysize,
+    ];
   }
 
   /**
@@ -77,9 +89,15 @@ export class OnlineCtrlBuffer {
    * @param out - float32 [ids, height, width], or one array per sensor
    * @param options - `timeoutMs`: how long a shot that has not happened is waited for. Default: 1000
    * @throws APIError with code DATA_GONE (`CTOL_ERR_CTAGDATAGONE`): go on with NEWEST; TIMEOUT
-   * (`CTOL_ERR_GETDATA_CMD_RESULT_TIMEOUT`): asked too early, ask again; TAG_INVALID, FRAME_MISSING. `out` is then not to be used
+   * (`CTOL_ERR_GETDATA_CMD_RESULT_TIMEOUT`): asked too early, ask again; TAG_INVALID, FRAME_MISSING. `out` is then not
+   * to be used
    */
-  async collectData(out: SensorStack | readonly Float32Array[], ids: readonly number[], ctag: number, options: CallOptions = {}): Promise<CollectedData> {
+  async collectData(
+    out: SensorStack | readonly Float32Array[],
+    ids: readonly number[],
+    ctag: number,
+    options: CallOptions = {},
+  ): Promise<CollectedData> {
     asInteger("ctag", ctag, NEWEST_TAG, MAX_TAG);
     const { bl, sensors } = await this.#connect(options);
     const wanted = ids.map((id) => sensors.find(({ sensorId }) => sensorId === id) ?? unknownSensor(id, sensors));
@@ -102,11 +120,18 @@ export class OnlineCtrlBuffer {
     const byId = new Map(wanted.map(({ detId }, i) => [detId, parts[i]]));
     const detIds = wanted.map(({ detId }) => detId);
     const isNewest = ctag === NEWEST_TAG;
-    const when = isNewest ? ({ policy: "newest", after: null } as const) : ({ policy: "every", after: Math.max(0, ctag - 1) } as const);
+    const when = isNewest
+      ? ({ policy: "newest", after: null } as const)
+      : ({ policy: "every", after: Math.max(0, ctag - 1) } as const);
     const params = { bl, detIds, signals: [], ...when, maxWaitMs: ARRIVAL_MS, limit: 1, untilRunEnd: false, roi: null };
-    const memory = (detId: string, length: number, type: string): Float32Array => placeFor((id) => byId.get(id), detId, length, type);
+    const memory = (detId: string, length: number, type: string): Float32Array =>
+      placeFor((id) => byId.get(id), detId, length, type);
     try {
-      for await (const item of this.#endpoint.stream("live.shots", params, { timeoutMs: WAIT_MS, ...options, memory })) {
+      for await (const item of this.#endpoint.stream("live.shots", params, {
+        timeoutMs: WAIT_MS,
+        ...options,
+        memory,
+      })) {
         if (item.tag !== null) return { item, run: item.run, tag: item.tag };
       }
     } catch (error) {
@@ -114,35 +139,52 @@ export class OnlineCtrlBuffer {
       if (isSaclaError(error, "BAD_ARGUMENT") && error.details["name"] === "after") throw dataGone(ctag);
       if (!isSaclaError(error, "TIMEOUT")) return await asApiError(APIError, () => Promise.reject(error));
       const details = { ...error.details, ctolName: "CTOL_ERR_GETDATA_CMD_RESULT_TIMEOUT", ctag };
-      throw new APIError("TIMEOUT", `${isNewest ? "No shot" : `The shot of tag ${ctag}`} has come yet: ${error.message}`, { details, cause: error });
+      throw new APIError(
+        "TIMEOUT",
+        `${isNewest ? "No shot" : `The shot of tag ${ctag}`} has come yet: ${error.message}`,
+        { details, cause: error },
+      );
     }
-    throw new APIError("TAG_INVALID", `The live shots of beamline ${bl} ended before tag ${ctag}.`, { details: { ctag } });
+    throw new APIError("TAG_INVALID", `The live shots of beamline ${bl} ended before tag ${ctag}.`, {
+      details: { ctag },
+    });
   }
 
   async #connect(options: CallOptions): Promise<Connection> {
     if (this.#connection !== undefined) return this.#connection;
     const ask = <T>(work: () => Promise<T>): Promise<T> => asApiError(APIError, work);
-    const beamlines = this.#bl === undefined ? await ask(() => this.#endpoint.call("db.listBeamlines", {}, options)) : [this.#bl];
+    const beamlines =
+      this.#bl === undefined ? await ask(() => this.#endpoint.call("db.listBeamlines", {}, options)) : [this.#bl];
     const found: Connection[] = [];
     for (const bl of beamlines) {
       const sensors = onlineSensors(await ask(() => this.#endpoint.call("live.readDetidlist", { bl }, options)));
       if (sensors.length > 0) found.push({ bl, sensors });
     }
     const [only, ...others] = found;
-    if (only === undefined) throw new APIError("UNKNOWN_DETECTOR", `No CITIUS is being read at beamline ${showList(beamlines)}.`);
-    if (others.length > 0) throw badArgument("bl", undefined, `one of ${showList(found.map(({ bl }) => bl))}, which all read a CITIUS`);
+    if (only === undefined)
+      throw new APIError("UNKNOWN_DETECTOR", `No CITIUS is being read at beamline ${showList(beamlines)}.`);
+    if (others.length > 0)
+      throw badArgument("bl", undefined, `one of ${showList(found.map(({ bl }) => bl))}, which all read a CITIUS`);
     this.#connection = only;
     return only;
   }
 
-  async #places(bl: number, run: number, wanted: readonly OnlineSensor[], options: CallOptions): Promise<ReconstInfo[]> {
+  async #places(
+    bl: number,
+    run: number,
+    wanted: readonly OnlineSensor[],
+    options: CallOptions,
+  ): Promise<ReconstInfo[]> {
     if (this.#known?.run !== run) this.#known = { run, infos: new Map() };
     const { infos } = this.#known;
     const places = await Promise.all(
       wanted.map(async ({ sensorId, detId }) => {
-        const info = infos.get(sensorId) ?? (await asApiError(APIError, () => this.#endpoint.call("st.readDetectorInfo", { bl, run, detId }, options)));
+        const info =
+          infos.get(sensorId) ??
+          (await asApiError(APIError, () => this.#endpoint.call("st.readDetectorInfo", { bl, run, detId }, options)));
         infos.set(sensorId, info);
-        if (info.geometry === null) throw new SaclaError("BAD_GEOMETRY", `The source does not say where ${detId} lies.`);
+        if (info.geometry === null)
+          throw new SaclaError("BAD_GEOMETRY", `The source does not say where ${detId} lies.`);
         return toReconstInfo(info.geometry);
       }),
     );
@@ -150,7 +192,9 @@ export class OnlineCtrlBuffer {
   }
 }
 
-/** Sensors by number: the last three digits of a long name; a detector of one sensor, such as `CITIUS1`, is number 0. */
+/**
+ * Sensors by number: the last three digits of a long name; a detector of one sensor, such as `CITIUS1`, is number 0.
+ */
 function onlineSensors(detIds: readonly string[]): OnlineSensor[] {
   const own = detIds.filter((id) => id.startsWith("CITIUS"));
   const numbered = own.flatMap((detId) => {
@@ -179,12 +223,16 @@ function unknownSensor(id: number, sensors: readonly OnlineSensor[]): never {
 /** Why another shot came than the one asked for. */
 function notThere(item: LiveItem, ctag: number): APIError {
   if (item.gaps.some(({ reason, tags }) => reason === "data-gone" && tags.includes(ctag))) return dataGone(ctag);
-  return new APIError("TAG_INVALID", `There was no shot with tag ${ctag}; the next one has ${item.tag}.`, { details: { ctag } });
+  return new APIError("TAG_INVALID", `There was no shot with tag ${ctag}; the next one has ${item.tag}.`, {
+    details: { ctag },
+  });
 }
 
 function dataGone(ctag: number): APIError {
   const details = { ctolName: "CTOL_ERR_CTAGDATAGONE", ctag };
-  return new APIError("DATA_GONE", `The images of tag ${ctag} are not in memory any more. Go on with NEWEST.`, { details });
+  return new APIError("DATA_GONE", `The images of tag ${ctag} are not in memory any more. Go on with NEWEST.`, {
+    details,
+  });
 }
 
 /** `ctolpy_xfel` over an Endpoint: images of CITIUS detectors as the beam runs. */

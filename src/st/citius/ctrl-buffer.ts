@@ -14,8 +14,9 @@ const { xsize, ysize } = CITIUS_SIZE;
 const PIXELS = xsize * ysize;
 
 /**
- * `ctdapy_xfel.CtrlBuffer(bl, run)`: one object for all CITIUS sensors of a run, which fills the caller's arrays. Making
- * one asks nothing of the facility. `readImages`, `readBadpixelMasks` and `detectorInfos` are more than Python has.
+ * `ctdapy_xfel.CtrlBuffer(bl, run)`: one object for all CITIUS sensors of a run, which fills the caller's arrays.
+ * Making one asks nothing of the facility. `readImages`, `readBadpixelMasks` and `detectorInfos` are more than Python
+ * has.
  *
  * @example
  * const buffer = new st.ctdapyXfel.CtrlBuffer(2, run);
@@ -38,7 +39,10 @@ export class CtrlBuffer {
     this.#endpoint = endpoint;
   }
 
-  /** Long names of the sensors, by number: `CITIUS-20.2M-…-000`. @throws APIError with code UNKNOWN_DETECTOR when the run has no CITIUS */
+  /**
+   * Long names of the sensors, by number: `CITIUS-20.2M-…-000`.
+   * @throws APIError with code UNKNOWN_DETECTOR when the run has no CITIUS
+   */
   async readDetidlist(options: CallOptions = {}): Promise<string[]> {
     return (await this.#all(options)).map(({ detId }) => detId);
   }
@@ -51,7 +55,9 @@ export class CtrlBuffer {
   /** Tags for which there are images, of all sensors together. */
   async readTaglist(options: CallOptions = {}): Promise<Uint32Array> {
     const [first] = await this.#all(options);
-    return await asApiError(APIError, () => this.#endpoint.call("db.readTaglistBydetid", { ...this.#of, detId: first?.detId ?? "" }, options));
+    return await asApiError(APIError, () =>
+      this.#endpoint.call("db.readTaglistBydetid", { ...this.#of, detId: first?.detId ?? "" }, options),
+    );
   }
 
   /** Fills `out`, uint8 [728, 384], with the bad pixels of a sensor: 1 is bad, 0 good. */
@@ -60,7 +66,10 @@ export class CtrlBuffer {
     memory.set(await this.#masks([asInteger("sensor", sensor)], options));
   }
 
-  /** Fills `out`, float32 [728, 384], with the image of a sensor. @throws APIError with code FRAME_MISSING, TAG_OUTSIDE_RUN or RUN_NOT_READY */
+  /**
+   * Fills `out`, float32 [728, 384], with the image of a sensor.
+   * @throws APIError with code FRAME_MISSING, TAG_OUTSIDE_RUN or RUN_NOT_READY
+   */
   async readImage(out: NdArray<Float32Array>, sensor: number, tag: number, options: CallOptions = {}): Promise<void> {
     const memory = memoryOf(out, "float32", [ysize, xsize]);
     const all = await this.#all(options);
@@ -70,7 +79,10 @@ export class CtrlBuffer {
         all.map(({ sensorId }) => sensorId),
         80,
       );
-      throw new APIError("UNKNOWN_DETECTOR", `Run ${this.run} of beamline ${this.bl} has no CITIUS sensor ${sensor}; it has ${known}.`);
+      throw new APIError(
+        "UNKNOWN_DETECTOR",
+        `Run ${this.run} of beamline ${this.bl} has no CITIUS sensor ${sensor}; it has ${known}.`,
+      );
     }
     await this.#read([found.detId], () => memory, tag, options);
   }
@@ -90,7 +102,8 @@ export class CtrlBuffer {
 
   /**
    * Fills `out` with the images of all sensors: a stack of {@link newStack}, or one array per sensor, as
-   * `Assembler.inputs("float32")` gives them. In one process the pixels are written where they are wanted, without a copy.
+   * `Assembler.inputs("float32")` gives them. In one process the pixels are written where they are wanted, without a
+   * copy.
    * @throws APIError with code FRAME_MISSING when a sensor has no image; `out` is then not to be used
    */
   async readImages(out: SensorStack | readonly Float32Array[], tag: number, options: CallOptions = {}): Promise<void> {
@@ -106,11 +119,18 @@ export class CtrlBuffer {
     return newStack(await this.#masks(ids, options), ids.length, ysize, xsize);
   }
 
-  /** Size, gain and place of all sensors at a tag, as an `Assembler` takes them. @param tag - default: the first that has images */
+  /**
+   * Size, gain and place of all sensors at a tag, as an `Assembler` takes them.
+   * @param tag - default: the first that has images
+   */
   async detectorInfos(tag?: number, options: CallOptions = {}): Promise<DetectorInfo[]> {
     const all = await this.#all(options);
     const at = tag ?? (await this.readTaglist(options))[0];
-    if (at === undefined) throw new APIError("FRAME_MISSING", `No CITIUS image of run ${this.run} of beamline ${this.bl} was stored, so nothing tells places.`);
+    if (at === undefined)
+      throw new APIError(
+        "FRAME_MISSING",
+        `No CITIUS image of run ${this.run} of beamline ${this.bl} was stored, so nothing tells places.`,
+      );
     const places = await this.#reconst(
       all.map(({ sensorId }) => sensorId),
       at,
@@ -126,31 +146,52 @@ export class CtrlBuffer {
   async #all(options: CallOptions): Promise<readonly CitiusSensor[]> {
     if (this.#sensors !== undefined) return this.#sensors;
     const sensors = await asApiError(APIError, () => this.#endpoint.call("citius.readSensors", this.#of, options));
-    if (sensors.length === 0) throw new APIError("UNKNOWN_DETECTOR", `Run ${this.run} of beamline ${this.bl} has no CITIUS; getRunstatus tells.`);
+    if (sensors.length === 0)
+      throw new APIError(
+        "UNKNOWN_DETECTOR",
+        `Run ${this.run} of beamline ${this.bl} has no CITIUS; getRunstatus tells.`,
+      );
     this.#sensors = sensors;
     return sensors;
   }
 
   async #masks(sensorIds: number[], options: CallOptions): Promise<Uint8Array> {
-    return (await asApiError(APIError, () => this.#endpoint.call("citius.readBadpixelMask", { ...this.#of, sensorIds }, options))).data;
+    return (
+      await asApiError(APIError, () =>
+        this.#endpoint.call("citius.readBadpixelMask", { ...this.#of, sensorIds }, options),
+      )
+    ).data;
   }
 
   async #reconst(sensorIds: number[], tag: number, options: CallOptions): Promise<ReconstInfo[]> {
     asInteger("tag", tag, 0, MAX_TAG);
-    return await asApiError(APIError, () => this.#endpoint.call("citius.readReconstinfo", { ...this.#of, sensorIds, tag }, options));
+    return await asApiError(APIError, () =>
+      this.#endpoint.call("citius.readReconstinfo", { ...this.#of, sensorIds, tag }, options),
+    );
   }
 
-  async #read(detIds: string[], place: (detId: string) => Float32Array | undefined, tag: number, options: CallOptions): Promise<void> {
+  async #read(
+    detIds: string[],
+    place: (detId: string) => Float32Array | undefined,
+    tag: number,
+    options: CallOptions,
+  ): Promise<void> {
     const params = { ...this.#of, detIds, tags: Uint32Array.of(asInteger("tag", tag, 0, MAX_TAG)), roi: null };
     const memory = (detId: string, length: number, type: string): Float32Array => placeFor(place, detId, length, type);
     await asApiError(APIError, async () => {
-      for await (const { missing } of this.#endpoint.stream("st.frames", params, { ...options, memory })) checkWhole(missing, tag);
+      for await (const { missing } of this.#endpoint.stream("st.frames", params, { ...options, memory }))
+        checkWhole(missing, tag);
     });
   }
 }
 
 /** The memory for each of several sensors. @throws BAD_ARGUMENT when it does not fit */
-export function partsOf(out: SensorStack | readonly Float32Array[], sensors: number, rows: number = ysize, columns: number = xsize): readonly Float32Array[] {
+export function partsOf(
+  out: SensorStack | readonly Float32Array[],
+  sensors: number,
+  rows: number = ysize,
+  columns: number = xsize,
+): readonly Float32Array[] {
   const length = rows * columns;
   if (!isList(out)) {
     const memory = memoryOf(out, "float32", [sensors, rows, columns]);
@@ -167,15 +208,25 @@ function isList(out: SensorStack | readonly Float32Array[]): out is readonly Flo
 }
 
 /** @throws BAD_MESSAGE when the source has images of another kind than a CITIUS gives */
-export function placeFor(place: (detId: string) => Float32Array | undefined, detId: string, length: number, type: string): Float32Array {
+export function placeFor(
+  place: (detId: string) => Float32Array | undefined,
+  detId: string,
+  length: number,
+  type: string,
+): Float32Array {
   const memory = place(detId);
   if (memory !== undefined && type === "float32" && memory.length === length) return memory;
-  throw new SaclaError("BAD_MESSAGE", `The source gave ${length} ${type} pixels for ${detId}, which are not those of a CITIUS sensor.`);
+  throw new SaclaError(
+    "BAD_MESSAGE",
+    `The source gave ${length} ${type} pixels for ${detId}, which are not those of a CITIUS sensor.`,
+  );
 }
 
 /** @throws FRAME_MISSING when a sensor has no image */
 export function checkWhole(missing: readonly { readonly detId: string; readonly reason: string }[], tag: number): void {
   if (missing.length === 0) return;
   const ids = missing.map(({ detId }) => detId);
-  throw new SaclaError("FRAME_MISSING", `There is no image for tag ${tag} of ${showList(ids)}.`, { details: { tag, detIds: ids, reason: missing[0]?.reason } });
+  throw new SaclaError("FRAME_MISSING", `There is no image for tag ${tag} of ${showList(ids)}.`, {
+    details: { tag, detIds: ids, reason: missing[0]?.reason },
+  });
 }

@@ -7,8 +7,8 @@ export function citiusGain(bl: number, run: number): number {
 }
 
 /**
- * What `read_reconstinfo` says as the {@link DetectorInfo} an Assembler takes. That corner and angle mean the same as for
- * an MPCCD is an inference: ostrich treats both alike.
+ * What `read_reconstinfo` says as the {@link DetectorInfo} an Assembler takes. That corner and angle mean the same as
+ * for an MPCCD is an inference: ostrich treats both alike.
  */
 export function toDetectorInfo(detId: string, info: ReconstInfo, absGain: number): DetectorInfo {
   return {

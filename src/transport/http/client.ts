@@ -73,7 +73,11 @@ class HttpEndpoint implements Endpoint {
     this.#silenceMs = asFinite("silenceMs", options.silenceMs ?? 30_000, 0, MAX_TIMEOUT_MS);
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     this.#checkOpen(method);
     const entry: Method = callMethods[checkCallMethod(method)];
     const value = checkAgainst(entry.params, params, "BAD_ARGUMENT", method);
@@ -82,11 +86,18 @@ class HttpEndpoint implements Endpoint {
     const controller = this.#begin();
     try {
       const answer = await bounded(method, { signal: options.signal, timeoutMs }, async () => {
-        const response = await this.#send({ kind: "call", id: 0, method, value, timeoutMs, key }, entry.changes, controller.signal);
+        const response = await this.#send(
+          { kind: "call", id: 0, method, value, timeoutMs, key },
+          entry.changes,
+          controller.signal,
+        );
         const reader = new PackedReader(this.#chunks(response));
         const message = await this.#next(reader, method);
         if (message !== undefined && (await reader.next()) === undefined) return message;
-        throw new SaclaError("BAD_MESSAGE", `${this.#base} answered ${method} with ${message === undefined ? "no message" : "more than one message"}.`);
+        throw new SaclaError(
+          "BAD_MESSAGE",
+          `${this.#base} answered ${method} with ${message === undefined ? "no message" : "more than one message"}.`,
+        );
       });
       if (answer.kind === "error") throw fromWireError(answer.error);
       if (answer.kind !== "result") throw this.#unexpected(answer.kind, method);
@@ -96,7 +107,11 @@ class HttpEndpoint implements Endpoint {
     }
   }
 
-  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
+  async *stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamItem<M>, void, undefined> {
     this.#checkOpen(method);
     const entry: Method = streamMethods[checkStreamMethod(method)];
     const value = checkAgainst(entry.params, params, "BAD_ARGUMENT", method);
@@ -107,19 +122,26 @@ class HttpEndpoint implements Endpoint {
     let seq = 0;
     try {
       const request: RequestMessage = { kind: "stream", id: 0, credit: 1, method, value, timeoutMs };
-      const response = await bounded(method, { signal, timeoutMs }, () => this.#heard(() => this.#send(request, false, controller.signal)));
+      const response = await bounded(method, { signal, timeoutMs }, () =>
+        this.#heard(() => this.#send(request, false, controller.signal)),
+      );
       const reader = new PackedReader(this.#chunks(response, this.#silenceMs));
       for (; ; seq++) {
         throwIfAborted(signal);
         this.#checkOpen(method);
         const answer = await bounded(method, { signal, timeoutMs }, () => this.#nextItem(reader, method, seq));
         if (answer === undefined) return;
-        const item = placeFrames(checkAgainst(entry.result, answer.value, "BAD_MESSAGE", `an item of ${method}`) as StreamItem<M>, memory);
+        const item = placeFrames(
+          checkAgainst(entry.result, answer.value, "BAD_MESSAGE", `an item of ${method}`) as StreamItem<M>,
+          memory,
+        );
         rest = resume?.rest(rest, item) ?? rest;
         yield item;
       }
     } catch (error) {
-      throw isSaclaError(error, "UNREACHABLE") ? incomplete(error, seq, resume?.tags(rest) ?? new Uint32Array(0)) : error;
+      throw isSaclaError(error, "UNREACHABLE")
+        ? incomplete(error, seq, resume?.tags(rest) ?? new Uint32Array(0))
+        : error;
     } finally {
       this.#end(controller);
     }
@@ -153,7 +175,11 @@ class HttpEndpoint implements Endpoint {
   }
 
   /** The answer to a request, when it is one of a sacla server and no failure. */
-  async #send(request: RequestMessage & { kind: "call" | "stream" }, changes: boolean, signal: AbortSignal): Promise<Response> {
+  async #send(
+    request: RequestMessage & { kind: "call" | "stream" },
+    changes: boolean,
+    signal: AbortSignal,
+  ): Promise<Response> {
     const { kind, method, value, timeoutMs } = request;
     const query = toQuery(value as object).toString();
     const isGet = !changes && query.length <= LONGEST_QUERY;
@@ -202,7 +228,9 @@ class HttpEndpoint implements Endpoint {
       return await bounded(this.#base, { timeoutMs: this.#silenceMs }, work);
     } catch (error) {
       if (!isSaclaError(error, "TIMEOUT") || error.details["what"] !== this.#base) throw error;
-      throw new SaclaError("UNREACHABLE", `${this.#base} has been silent for ${this.#silenceMs} ms.`, { details: { url: this.#base } });
+      throw new SaclaError("UNREACHABLE", `${this.#base} has been silent for ${this.#silenceMs} ms.`, {
+        details: { url: this.#base },
+      });
     }
   }
 
@@ -210,21 +238,41 @@ class HttpEndpoint implements Endpoint {
     const parts = await reader.next();
     if (parts === undefined) return undefined;
     const message = decodeMessage(parts, { copy: false });
-    if (message.kind === "result" || message.kind === "item" || message.kind === "end" || message.kind === "error" || message.kind === "pong") return message;
+    if (
+      message.kind === "result" ||
+      message.kind === "item" ||
+      message.kind === "end" ||
+      message.kind === "error" ||
+      message.kind === "pong"
+    )
+      return message;
     throw this.#unexpected(message.kind, method);
   }
 
-  /** Item number `seq`; undefined at the end. @throws what the server says; UNREACHABLE when the stream stops without saying so */
-  async #nextItem(reader: PackedReader, method: string, seq: number): Promise<(AnswerMessage & { kind: "item" }) | undefined> {
+  /**
+   * Item number `seq`; undefined at the end.
+   * @throws what the server says; UNREACHABLE when the stream stops without saying so
+   */
+  async #nextItem(
+    reader: PackedReader,
+    method: string,
+    seq: number,
+  ): Promise<(AnswerMessage & { kind: "item" }) | undefined> {
     for (;;) {
       const message = await this.#next(reader, method);
       if (message === undefined)
-        throw new SaclaError("UNREACHABLE", `${this.#base} broke ${method} off after ${seq} items.`, { details: { url: this.#base, seq } });
+        throw new SaclaError("UNREACHABLE", `${this.#base} broke ${method} off after ${seq} items.`, {
+          details: { url: this.#base, seq },
+        });
       if (message.kind === "pong") continue;
       if (message.kind === "end") return undefined;
       if (message.kind === "error") throw fromWireError(message.error);
       if (message.kind !== "item") throw this.#unexpected(message.kind, method);
-      if (message.seq !== seq) throw new SaclaError("BAD_MESSAGE", `${this.#base} sent item ${message.seq} of ${method} where ${seq} comes next.`);
+      if (message.seq !== seq)
+        throw new SaclaError(
+          "BAD_MESSAGE",
+          `${this.#base} sent item ${message.seq} of ${method} where ${seq} comes next.`,
+        );
       return message;
     }
   }
@@ -237,7 +285,10 @@ class HttpEndpoint implements Endpoint {
     if (isSaclaError(error)) return error;
     if (this.#isClosed) return new SaclaError("CLOSED", `${method} was ended by close().`);
     const details = { url: this.#base };
-    return new SaclaError("UNREACHABLE", `${this.#base} cannot be reached: ${reasonOf(error)}.`, { details, cause: error });
+    return new SaclaError("UNREACHABLE", `${this.#base} cannot be reached: ${reasonOf(error)}.`, {
+      details,
+      cause: error,
+    });
   }
 }
 
@@ -254,9 +305,18 @@ function reasonOf(error: unknown): string {
 
 function baseOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const isPlain = parsed !== undefined && parsed.username === "" && parsed.password === "" && parsed.search === "" && parsed.hash === "";
-  if (isPlain && (parsed.protocol === "http:" || parsed.protocol === "https:")) return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
+  const isPlain =
+    parsed !== undefined &&
+    parsed.username === "" &&
+    parsed.password === "" &&
+    parsed.search === "" &&
+    parsed.hash === "";
+  if (isPlain && (parsed.protocol === "http:" || parsed.protocol === "https:"))
+    return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
   // Not shown with more than its origin: a password or token may stand in it.
   const shown = show(parsed === undefined ? url : parsed.origin);
-  throw new SaclaError("BAD_URL", `${shown} must be the address of a server without user name and query, such as http://127.0.0.1:5580 or https://host:5580.`);
+  throw new SaclaError(
+    "BAD_URL",
+    `${shown} must be the address of a server without user name and query, such as http://127.0.0.1:5580 or https://host:5580.`,
+  );
 }

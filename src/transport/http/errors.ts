@@ -67,7 +67,9 @@ function fromPacked(body: Uint8Array): SaclaError | undefined {
 
 function fromJson(body: Uint8Array): SaclaError | undefined {
   try {
-    const { error } = JSON.parse(new TextDecoder().decode(body)) as { error: { code: unknown; message: unknown; details: unknown } };
+    const { error } = JSON.parse(new TextDecoder().decode(body)) as {
+      error: { code: unknown; message: unknown; details: unknown };
+    };
     const { code, message, details } = error;
     if (typeof code !== "string" || typeof message !== "string") return undefined;
     const known = Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : "INTERNAL";

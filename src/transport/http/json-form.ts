@@ -51,7 +51,8 @@ export function fromJsonForm(schema: GenericSchema, value: unknown, name: string
 }
 
 /**
- * Parameters from the query of an address: a parameter that is text is taken as it stands, another as JSON if it parses.
+ * Parameters from the query of an address: a parameter that is text is taken as it stands, another as JSON if it
+ * parses.
  * @throws BAD_ARGUMENT as {@link fromJsonForm}, and for a parameter given twice
  */
 export function fromQuery(schema: GenericSchema, query: URLSearchParams): unknown {
@@ -68,7 +69,8 @@ export function fromQuery(schema: GenericSchema, query: URLSearchParams): unknow
 /** The query that {@link fromQuery} reads back. */
 export function toQuery(params: object): URLSearchParams {
   const query = new URLSearchParams();
-  for (const [key, value] of Object.entries(params)) query.set(key, typeof value === "string" ? value : JSON.stringify(toJsonForm(value)));
+  for (const [key, value] of Object.entries(params))
+    query.set(key, typeof value === "string" ? value : JSON.stringify(toJsonForm(value)));
   return query;
 }
 
@@ -80,7 +82,16 @@ function jsonOr(text: string): unknown {
   }
 }
 
-const typed = [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array] as const;
+const typed = [
+  Int8Array,
+  Uint8Array,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+] as const;
 type Typed = (typeof typed)[number];
 
 function isTyped(Type: unknown): Type is Typed {

@@ -12,7 +12,8 @@ const SLACK = 1 / 16;
 
 /**
  * Answers in a folder, one file each, bounded in size; several processes may use it at once. Files are written beside
- * their place and renamed when whole. A file that is damaged, cut off or from another version is as if it were not there.
+ * their place and renamed when whole. A file that is damaged, cut off or from another version is as if it were not
+ * there.
  */
 export class CacheFolder {
   readonly #folder: string;
@@ -53,7 +54,9 @@ export class CacheFolder {
     }
   }
 
-  /** Keeps `value` under `key`, if there is room for it and the disk takes it: a cache that cannot write is only slower. */
+  /**
+   * Keeps `value` under `key`, if there is room for it and the disk takes it: a cache that cannot write is only slower.
+   */
   async write(key: string, value: unknown): Promise<void> {
     const body = packParts(encodeMessage({ kind: "result", id: 0, value }));
     const size = CHECKSUM_BYTES + body.byteLength;

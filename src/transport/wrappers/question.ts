@@ -4,7 +4,8 @@ import { encodeMessage } from "../codec.ts";
 /** A short name that two questions share only when they are the same, in whatever order their parameters stand. */
 export function questionKey(...question: unknown[]): string {
   const hash = createHash("sha256");
-  for (const part of encodeMessage({ kind: "result", id: 0, value: sorted(question) })) hash.update(`${part.byteLength}:`).update(part);
+  for (const part of encodeMessage({ kind: "result", id: 0, value: sorted(question) }))
+    hash.update(`${part.byteLength}:`).update(part);
   return hash.digest("hex");
 }
 
@@ -18,7 +19,11 @@ function sorted(value: unknown): unknown {
 /** Parameters for a message: `{"bl":3,"tags":"6 from 1000 to 1010"}`. */
 export function showParams(params: unknown): string {
   const text = JSON.stringify(params, (_, value: unknown) =>
-    value instanceof Uint32Array ? (value.length === 0 ? "none" : `${value.length} from ${value[0]} to ${value.at(-1)}`) : value,
+    value instanceof Uint32Array
+      ? value.length === 0
+        ? "none"
+        : `${value.length} from ${value[0]} to ${value.at(-1)}`
+      : value,
   );
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -21,7 +21,10 @@ export interface Asked {
 
 /** What a recording holds, without the answers themselves. */
 export interface RecordingIndex {
-  /** Questions with an answer, or the beginning of one, by {@link questionKey} of kind, method and parameters, in the order asked. */
+  /**
+   * Questions with an answer, or the beginning of one, by {@link questionKey} of kind, method and parameters, in the
+   * order asked.
+   */
   readonly asked: ReadonlyMap<string, readonly Asked[]>;
   /** The same by method. */
   readonly byMethod: ReadonlyMap<string, readonly Asked[]>;
@@ -49,14 +52,16 @@ export async function indexRecording(file: FileHandle, path: string): Promise<Re
       const { kind, id } = headOf(await window.bytes(offset + extent.header, extent.headerLength));
       if (kind === "call" || kind === "stream") {
         const message = decodeMessage(unpackParts(await window.bytes(offset, extent.length)), { copy: false });
-        if (message.kind !== "call" && message.kind !== "stream") throw new SaclaError("BAD_MESSAGE", "A question changed while it was read.");
+        if (message.kind !== "call" && message.kind !== "stream")
+          throw new SaclaError("BAD_MESSAGE", "A question changed while it was read.");
         const asked: Asked = { question: place, items: [], end: null };
         open.set(message.id, asked);
         listOf(byKey, questionKey(kind, message.method, message.value)).push(asked);
         listOf(byMethod, message.method).push(asked);
       } else {
         const asked = open.get(id);
-        if (asked === undefined) throw new SaclaError("BAD_MESSAGE", `An answer has the number ${id}, but no question has it.`);
+        if (asked === undefined)
+          throw new SaclaError("BAD_MESSAGE", `An answer has the number ${id}, but no question has it.`);
         if (kind === "item") asked.items.push(offset, extent.length);
         else {
           asked.end = place;
@@ -66,10 +71,16 @@ export async function indexRecording(file: FileHandle, path: string): Promise<Re
       offset += extent.length;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new SaclaError("BAD_MESSAGE", `${show(path)} is no recording, or is damaged at byte ${offset}: ${why}`, { details: { path, offset }, cause });
+      throw new SaclaError("BAD_MESSAGE", `${show(path)} is no recording, or is damaged at byte ${offset}: ${why}`, {
+        details: { path, offset },
+        cause,
+      });
     }
   }
-  if (offset === 0 && size > 0) throw new SaclaError("BAD_MESSAGE", `${show(path)} is no recording: it holds no whole message.`, { details: { path } });
+  if (offset === 0 && size > 0)
+    throw new SaclaError("BAD_MESSAGE", `${show(path)} is no recording: it holds no whole message.`, {
+      details: { path },
+    });
   for (const map of [byKey, byMethod]) for (const [key, list] of map) map.set(key, list.filter(isAnswered));
   return { asked: byKey, byMethod };
 }
@@ -95,7 +106,8 @@ export async function readMessage(file: FileHandle, { offset, length }: Place): 
 async function readExactly(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   const { bytesRead } = await file.read(bytes, 0, length, offset);
-  if (bytesRead < length) throw new SaclaError("BAD_MESSAGE", `A recording ends at byte ${offset + bytesRead}, within a message.`);
+  if (bytesRead < length)
+    throw new SaclaError("BAD_MESSAGE", `A recording ends at byte ${offset + bytesRead}, within a message.`);
   return bytes;
 }
 

@@ -52,14 +52,22 @@ class Replay implements Endpoint {
     this.#index = index;
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     throwIfAborted(options.signal);
     const { end } = await this.#find("call", method, params);
     const message = await this.#read(end, "result");
     return message.value as CallResult<M>;
   }
 
-  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
+  async *stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamItem<M>, void, undefined> {
     const { items, end } = await this.#find("stream", method, params);
     for (let i = 0; i < items.length; i += 2) {
       throwIfAborted(options.signal);
@@ -89,9 +97,13 @@ class Replay implements Endpoint {
     this.#turns.set(key, turn + 1);
     const found = answered[Math.min(turn, answered.length - 1)];
     if (found !== undefined) return found;
-    throw new SaclaError("UNSUPPORTED", `${show(this.#path)} holds no answer to ${method} ${showParams(params)}; ${await this.#recordedFor(method)}.`, {
-      details: { path: this.#path, method },
-    });
+    throw new SaclaError(
+      "UNSUPPORTED",
+      `${show(this.#path)} holds no answer to ${method} ${showParams(params)}; ${await this.#recordedFor(method)}.`,
+      {
+        details: { path: this.#path, method },
+      },
+    );
   }
 
   async #recordedFor(method: string): Promise<string> {
@@ -107,10 +119,16 @@ class Replay implements Endpoint {
   }
 
   /** @throws the error that was recorded in the place of what is wanted */
-  async #read<K extends "result" | "item" | "end">(place: Place | null, wanted: K): Promise<Extract<Message, { kind: K }>> {
+  async #read<K extends "result" | "item" | "end">(
+    place: Place | null,
+    wanted: K,
+  ): Promise<Extract<Message, { kind: K }>> {
     const message = place === null ? undefined : await readMessage(this.#file, place);
     if (message?.kind === "error") throw fromWireError(message.error);
     if (message?.kind === wanted) return message as Extract<Message, { kind: K }>;
-    throw new SaclaError("BAD_MESSAGE", `${show(this.#path)} holds ${message?.kind ?? "nothing"} where ${wanted} was expected.`);
+    throw new SaclaError(
+      "BAD_MESSAGE",
+      `${show(this.#path)} holds ${message?.kind ?? "nothing"} where ${wanted} was expected.`,
+    );
   }
 }

@@ -18,7 +18,10 @@ import { questionKey } from "./question.ts";
 export interface CacheOptions {
   /** Where answers are kept; made when it is not there. Nothing else may be in it. */
   readonly folder: string;
-  /** Most bytes on disk; each further process that writes at the same time may add a sixteenth. An answer larger than a sixteenth is not kept. */
+  /**
+   * Most bytes on disk; each further process that writes at the same time may add a sixteenth. An answer larger than a
+   * sixteenth is not kept.
+   */
   readonly maxBytes: number;
   /** The address of the source: together with the name it gives itself it says whose answers these are. */
   readonly url: string;
@@ -41,7 +44,11 @@ const ofRun: ReadonlySet<string> = new Set<CallMethod>([
   "st.readDetectorInfo",
 ]);
 /** Answers that do not change when all their tags belong to a run that has ended. */
-const ofTags: ReadonlySet<string> = new Set<CallMethod>(["db.readSyncdatalist", "db.readSyncdatalistFloat", "db.readColumns"]);
+const ofTags: ReadonlySet<string> = new Set<CallMethod>([
+  "db.readSyncdatalist",
+  "db.readSyncdatalistFloat",
+  "db.readColumns",
+]);
 
 /** A run that stopped less than this ago may still get late values. */
 const SETTLED_SECONDS = 600;
@@ -95,9 +102,14 @@ class Caching implements Endpoint {
     this.#url = url;
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     const keeps = ofRun.has(method) || ofTags.has(method);
-    if (!keeps || this.#isClosed || options.signal?.aborted === true) return await this.#inner.call(method, params, options);
+    if (!keeps || this.#isClosed || options.signal?.aborted === true)
+      return await this.#inner.call(method, params, options);
     const value = checkCall(method, params);
     const key = await this.#key(method, value, options);
     const kept = await this.#read(method, key);
@@ -108,7 +120,11 @@ class Caching implements Endpoint {
     return result;
   }
 
-  stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options?: StreamOptions): AsyncIterable<StreamItem<M>> {
+  stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options?: StreamOptions,
+  ): AsyncIterable<StreamItem<M>> {
     return this.#inner.stream(method, params, options);
   }
 
@@ -146,7 +162,8 @@ class Caching implements Endpoint {
 
   async #cannotChange(method: string, params: unknown, result: unknown, options: CallOptions): Promise<boolean> {
     try {
-      if (method === "db.readRuninfo") return (await this.#ended(this.#see(params), options, result as RunInfo)) !== null;
+      if (method === "db.readRuninfo")
+        return (await this.#ended(this.#see(params), options, result as RunInfo)) !== null;
       if (ofRun.has(method)) return (await this.#ended(this.#see(params), options)) !== null;
       const { hightag, tags } = params as { hightag: number; tags: Uint32Array };
       return await this.#isOfEndedRun(hightag, tags, options);
@@ -162,7 +179,8 @@ class Caching implements Endpoint {
     const last = tags.reduce((a, b) => Math.max(a, b));
     for (const seen of [...this.#runs.values()].reverse()) {
       const info = await this.#ended(seen, options);
-      if (info !== null && info.hightagnumber === hightag && first >= info.start_tagnumber && last < info.end_tagnumber) return true;
+      if (info !== null && info.hightagnumber === hightag && first >= info.start_tagnumber && last < info.end_tagnumber)
+        return true;
     }
     return false;
   }

@@ -57,7 +57,8 @@ type Fault = (typeof shareNames)[number];
  * @throws BAD_ARGUMENT when a share is not a number from 0 to 1, or an option is not there
  *
  * @example
- * const rough = withFaults(endpoint, { seed: 1, delay: 0.1, disconnect: 0.01, methods: { "st.frames": { duplicate: 0.05 } } });
+ * const rough = withFaults(endpoint, { seed: 1, delay: 0.1, disconnect: 0.01, methods: { "st.frames": { duplicate: 0.05
+ * } } });
  */
 export function withFaults(inner: Endpoint, options: FaultOptions): Endpoint {
   const { methods = {}, seed, delayMs = 100, ...shares } = options;
@@ -65,7 +66,8 @@ export function withFaults(inner: Endpoint, options: FaultOptions): Endpoint {
   asFinite("delayMs", delayMs, 0, MAX_TIMEOUT_MS);
   checkShares("withFaults", shares);
   for (const [method, own] of Object.entries(methods)) {
-    if (!Object.hasOwn(callMethods, method) && !Object.hasOwn(streamMethods, method)) throw badArgument("methods", method, "names of the method table");
+    if (!Object.hasOwn(callMethods, method) && !Object.hasOwn(streamMethods, method))
+      throw badArgument("methods", method, "names of the method table");
     checkShares(`withFaults of ${method}`, own);
   }
   return new Faulty(inner, seed, delayMs, shares, new Map(Object.entries(methods)));
@@ -84,7 +86,13 @@ class Faulty implements Endpoint {
   readonly #ofMethod: ReadonlyMap<string, FaultShares>;
   readonly #asked = new Map<string, number>();
 
-  constructor(inner: Endpoint, seed: number, delayMs: number, shares: FaultShares, ofMethod: ReadonlyMap<string, FaultShares>) {
+  constructor(
+    inner: Endpoint,
+    seed: number,
+    delayMs: number,
+    shares: FaultShares,
+    ofMethod: ReadonlyMap<string, FaultShares>,
+  ) {
     this.#inner = inner;
     this.#seed = seed;
     this.#delayMs = delayMs;
@@ -92,7 +100,11 @@ class Faulty implements Endpoint {
     this.#ofMethod = ofMethod;
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     const { result: schema } = callMethods[checkCallMethod(method)];
     const luck = this.#luck(method);
     return await bounded(method, options, async () => {
@@ -105,11 +117,20 @@ class Faulty implements Endpoint {
       if (luck.strikes("loss", 0)) await never();
       if (luck.strikes("delay", 0)) await sleep(this.#delayMs * luck.share("late", 0), options.signal);
       if (!luck.strikes("corrupt", 0)) return result;
-      return checkAgainst(schema, corrupted(result, luck, 0), "BAD_MESSAGE", `the answer to ${method}`) as CallResult<M>;
+      return checkAgainst(
+        schema,
+        corrupted(result, luck, 0),
+        "BAD_MESSAGE",
+        `the answer to ${method}`,
+      ) as CallResult<M>;
     });
   }
 
-  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
+  async *stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamItem<M>, void, undefined> {
     const { result: schema } = streamMethods[checkStreamMethod(method)];
     const luck = this.#luck(method);
     const stop = new AbortController();
@@ -125,7 +146,12 @@ class Faulty implements Endpoint {
           if (luck.strikes("stall", n)) await never();
           if (luck.strikes("delay", n)) await sleep(this.#delayMs * luck.share("late", n), signal);
           if (!luck.strikes("corrupt", n)) return next.value;
-          return checkAgainst(schema, corrupted(next.value, luck, n), "BAD_MESSAGE", `an item of ${method}`) as StreamItem<M>;
+          return checkAgainst(
+            schema,
+            corrupted(next.value, luck, n),
+            "BAD_MESSAGE",
+            `an item of ${method}`,
+          ) as StreamItem<M>;
         });
         if (item === undefined) return;
         yield placeFrames(item, options.memory);
@@ -190,7 +216,9 @@ function never(): Promise<never> {
 }
 
 function disconnected(method: string): SaclaError {
-  return new SaclaError("UNREACHABLE", `The connection broke at ${method}, as withFaults was asked to.`, { details: { method } });
+  return new SaclaError("UNREACHABLE", `The connection broke at ${method}, as withFaults was asked to.`, {
+    details: { method },
+  });
 }
 
 function copyOf<T>(value: T): T {

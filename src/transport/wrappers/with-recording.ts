@@ -27,10 +27,14 @@ export async function withRecording(inner: Endpoint, path: string): Promise<Endp
     file = await open(path, "wx");
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") {
-      throw new SaclaError("FILE_EXISTS", `${show(path)} is there already. A recording is never written over: choose another name.`, {
-        details: { path },
-        cause,
-      });
+      throw new SaclaError(
+        "FILE_EXISTS",
+        `${show(path)} is there already. A recording is never written over: choose another name.`,
+        {
+          details: { path },
+          cause,
+        },
+      );
     }
     throw fileError("WRITE_FAILED", "Cannot record to", path, cause);
   }
@@ -52,7 +56,11 @@ class Recording implements Endpoint {
     this.#path = path;
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     this.#checkOpen(method);
     const value = checkCall(method, params);
     const id = ++this.#lastId;
@@ -62,7 +70,11 @@ class Recording implements Endpoint {
     return result;
   }
 
-  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
+  async *stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamItem<M>, void, undefined> {
     this.#checkOpen(method);
     const value = checkStream(method, params);
     const id = ++this.#lastId;
@@ -100,7 +112,8 @@ class Recording implements Endpoint {
     try {
       return await ask();
     } catch (error) {
-      if (!isSaclaError(error, "ABORTED", "TIMEOUT", "CLOSED")) await this.#write({ kind: "error", id, error: toWireError(error) });
+      if (!isSaclaError(error, "ABORTED", "TIMEOUT", "CLOSED"))
+        await this.#write({ kind: "error", id, error: toWireError(error) });
       throw error;
     }
   }

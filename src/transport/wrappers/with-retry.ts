@@ -19,7 +19,10 @@ import {
 
 /** When and how often {@link withRetry} asks again. */
 export interface RetryPolicy {
-  /** How often a question is asked at most, the first time included; in a stream, without a new item in between. @default 6 */
+  /**
+   * How often a question is asked at most, the first time included; in a stream, without a new item in between.
+   * @default 6
+   */
   readonly attempts?: number;
   /** Wait before the second attempt; it doubles with each further one. @default 200 */
   readonly firstWaitMs?: number;
@@ -35,14 +38,26 @@ export interface RetryPolicy {
   readonly firstAnswerMs?: number;
   /**
    * An attempt without an answer, or without the next item, for this long is given up and counts as failed.
-   * @default no limit: carriers notice by themselves that a server fell silent, and a slow answer is not asked for twice
+   * @default no limit: carriers notice by themselves that a server fell silent, and a slow answer is not asked for
+   * twice
    */
   readonly attemptMs?: number;
-  /** Seed of the jitter of the waits, half to the whole of each. @default another one each time, so that many clients do not come back at once */
+  /**
+   * Seed of the jitter of the waits, half to the whole of each.
+   * @default another one each time, so that many clients do not come back at once
+   */
   readonly seed?: number;
 }
 
-const policyNames = ["attempts", "firstWaitMs", "longestWaitMs", "deadlineMs", "firstAnswerMs", "attemptMs", "seed"] as const;
+const policyNames = [
+  "attempts",
+  "firstWaitMs",
+  "longestWaitMs",
+  "deadlineMs",
+  "firstAnswerMs",
+  "attemptMs",
+  "seed",
+] as const;
 /** What may pass when asked again. */
 const passing = ["UNREACHABLE", "TIMEOUT"] as const;
 /** Tags in the details of an error; more would be no log line. */
@@ -53,19 +68,25 @@ const SHOWN_TAGS = 100;
  *
  * * a call that reads, when it ends with UNREACHABLE;
  * * a call that changes something only when it has `options.key`, by which the server does it once;
- * * the stream `st.frames` from the first tag that has not come. Items that come twice or out of turn are not handed on.
+ * * the stream `st.frames` from the first tag that has not come. Items that come twice or out of turn are not handed
+ *   on.
  *
  * TIMEOUT is final when it is the caller's own: no time is left. With `attemptMs`, an attempt that took too long is
  * repeated. No other error is: the same question would have the same answer.
  *
  * @param calls - the table that says which calls change something
- * @throws UNREACHABLE, TIMEOUT when it gives up; the message tells how many tags have not come, the first and the last; `details` has
+ * @throws UNREACHABLE, TIMEOUT when it gives up; the message tells how many tags have not come, the first and the last;
+ * `details` has
  *   `missing` (the first 100), `missingCount` and `lastMissing`
  *
  * @example
  * const endpoint = withRetry(carrier, { attempts: 3, deadlineMs: 10_000 });
  */
-export function withRetry(inner: Endpoint, policy: RetryPolicy = {}, calls: Readonly<Record<string, { readonly changes: boolean }>> = callMethods): Endpoint {
+export function withRetry(
+  inner: Endpoint,
+  policy: RetryPolicy = {},
+  calls: Readonly<Record<string, { readonly changes: boolean }>> = callMethods,
+): Endpoint {
   return new Retrying(inner, resolve(policy), calls);
 }
 
@@ -108,7 +129,11 @@ class Retrying implements Endpoint {
     this.#jitter = new Random(policy.seed);
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     // A method the table does not know is one that may change something.
     const changes = Object.hasOwn(this.#calls, method) ? this.#calls[method]?.changes !== false : true;
     if (changes && options.key === undefined) return await this.#inner.call(method, params, options);
@@ -116,7 +141,9 @@ class Retrying implements Endpoint {
     for (;;) {
       const attempt = new Attempt(options.signal);
       try {
-        const answer = await trouble.limit(attempt, (limits) => this.#inner.call(method, params, { ...options, ...limits }));
+        const answer = await trouble.limit(attempt, (limits) =>
+          this.#inner.call(method, params, { ...options, ...limits }),
+        );
         this.#hasAnswered = true;
         return answer;
       } catch (error) {
@@ -127,9 +154,15 @@ class Retrying implements Endpoint {
     }
   }
 
-  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
+  async *stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamItem<M>, void, undefined> {
     const { resume }: { resume?: Resume<StreamParams<M>, StreamItem<M>> } = streamMethods[checkStreamMethod(method)];
-    yield* resume === undefined ? this.#inner.stream(method, params, options) : this.#resumed(method, params, options, resume);
+    yield* resume === undefined
+      ? this.#inner.stream(method, params, options)
+      : this.#resumed(method, params, options, resume);
   }
 
   async *#resumed<M extends StreamMethod>(
@@ -144,7 +177,9 @@ class Retrying implements Endpoint {
     for (;;) {
       const attempt = new Attempt(options.signal);
       // The reader's memory is not passed on: what a given-up attempt still reads must not get into it.
-      const items = this.#inner.stream(method, left, { ...options, memory: undefined, signal: attempt.signal })[Symbol.asyncIterator]();
+      const items = this.#inner
+        .stream(method, left, { ...options, memory: undefined, signal: attempt.signal })
+        [Symbol.asyncIterator]();
       try {
         for (;;) {
           const next = await trouble.limit(attempt, () => items.next());
@@ -221,7 +256,14 @@ class Trouble {
   #failures = 0;
   #firstFailure = 0;
 
-  constructor(method: string, options: CallOptions, policy: Resolved, jitter: Random, closing: AbortSignal, hasAnswered: () => boolean) {
+  constructor(
+    method: string,
+    options: CallOptions,
+    policy: Resolved,
+    jitter: Random,
+    closing: AbortSignal,
+    hasAnswered: () => boolean,
+  ) {
     this.#method = method;
     this.#options = options;
     this.#policy = policy;
@@ -241,10 +283,15 @@ class Trouble {
   }
 
   /** Runs one attempt in the time it may take. */
-  async limit<T>(attempt: Attempt, work: (limits: { signal: AbortSignal; timeoutMs: number | undefined }) => Promise<T>): Promise<T> {
+  async limit<T>(
+    attempt: Attempt,
+    work: (limits: { signal: AbortSignal; timeoutMs: number | undefined }) => Promise<T>,
+  ): Promise<T> {
     const ms = Math.ceil(Math.max(0, Math.min(this.#policy.attemptMs, this.#leftMs())));
     const timeoutMs = ms >= MAX_TIMEOUT_MS ? undefined : ms;
-    return await bounded(this.#method, { signal: this.#options.signal, timeoutMs }, () => work({ signal: attempt.signal, timeoutMs }));
+    return await bounded(this.#method, { signal: this.#options.signal, timeoutMs }, () =>
+      work({ signal: attempt.signal, timeoutMs }),
+    );
   }
 
   /** Waits before the next attempt. @throws `error`, or that this was the last attempt, when there is none */
@@ -259,9 +306,14 @@ class Trouble {
     const isFinal = error.code === "TIMEOUT" && attemptMs === MAX_TIMEOUT_MS;
     if (isFinal || this.#failures >= attempts || ms >= this.#leftMs()) throw this.#givingUp(error, tags);
     try {
-      await sleep(ms, AbortSignal.any([this.#closing, ...(this.#options.signal === undefined ? [] : [this.#options.signal])]));
+      await sleep(
+        ms,
+        AbortSignal.any([this.#closing, ...(this.#options.signal === undefined ? [] : [this.#options.signal])]),
+      );
     } catch (reason) {
-      throw this.#closing.aborted ? new SaclaError("CLOSED", `The connection was closed while ${this.#method} waited to be asked again.`) : reason;
+      throw this.#closing.aborted
+        ? new SaclaError("CLOSED", `The connection was closed while ${this.#method} waited to be asked again.`)
+        : reason;
     }
   }
 
@@ -273,9 +325,13 @@ class Trouble {
     const times = this.#failures === 1 ? "once" : `${this.#failures} times`;
     const lost = tags.length === 0 ? "" : ` ${tags.length} tags have not come: ${tags[0]} … ${tags.at(-1)}.`;
     const missing = { missing: [...tags.subarray(0, SHOWN_TAGS)], missingCount: tags.length, lastMissing: tags.at(-1) };
-    return new SaclaError(error.code, `${this.#method} was asked ${times} in ${seconds} s, without success.${lost} The last failure: ${failure.message}`, {
-      details: { ...failure.details, attempts: this.#failures, ...(tags.length === 0 ? {} : missing) },
-      cause: error,
-    });
+    return new SaclaError(
+      error.code,
+      `${this.#method} was asked ${times} in ${seconds} s, without success.${lost} The last failure: ${failure.message}`,
+      {
+        details: { ...failure.details, attempts: this.#failures, ...(tags.length === 0 ? {} : missing) },
+        cause: error,
+      },
+    );
   }
 }

@@ -22,13 +22,23 @@ import { type CurvePair, keyBytes } from "./keys.ts";
 import { Link, type LinkOptions } from "./link.ts";
 
 export interface ZmqOptions {
-  /** The server's public key and this client's pair, as `sacla keys` gives them; needed beyond loopback. @default none */
+  /**
+   * The server's public key and this client's pair, as `sacla keys` gives them; needed beyond loopback.
+   * @default none
+   */
   readonly curve?: (CurvePair & { readonly serverKey: string }) | undefined;
   /** How long a request waits for a connection. @default 5000 */
   readonly connectTimeoutMs?: number | undefined;
-  /** Items of a stream that may be on their way or unread; of large ones put into memory of the reader it is soon fewer, but two. @default 4 */
+  /**
+   * Items of a stream that may be on their way or unread; of large ones put into memory of the reader it is soon fewer,
+   * but two.
+   * @default 4
+   */
   readonly credit?: number | undefined;
-  /** How often the server is asked for a sign of life while something is open; it is taken for gone after three in vain. @default 5000 */
+  /**
+   * How often the server is asked for a sign of life while something is open; it is taken for gone after three in vain.
+   * @default 5000
+   */
   readonly pingMs?: number | undefined;
 }
 
@@ -42,8 +52,8 @@ const MAX_CREDIT = 64;
 const BYTES_ON_THE_WAY = 16 * 2 ** 20;
 
 /**
- * An Endpoint somewhere else, over ZeroMQ: see docs/protocol.md. It connects at the first request and again at the first
- * one after the connection broke; what was open then fails with UNREACHABLE, and nothing is sent twice. Give it
+ * An Endpoint somewhere else, over ZeroMQ: see docs/protocol.md. It connects at the first request and again at the
+ * first one after the connection broke; what was open then fails with UNREACHABLE, and nothing is sent twice. Give it
  * `withRetry` to repeat what reads.
  *
  * @param url - `tcp://host:port` or `ipc:///path`
@@ -68,7 +78,11 @@ class ZmqEndpoint implements Endpoint {
   constructor(url: string, options: ZmqOptions) {
     checkOptions("zmqEndpoint", options, ["curve", "connectTimeoutMs", "credit", "pingMs"]);
     if (!/^(tcp:\/\/.+:\d{1,5}|ipc:\/\/.+)$/.test(url)) {
-      throw new SaclaError("BAD_URL", `${show(url)} is no address of a ZeroMQ server; allowed are tcp://host:port and ipc:///path.`, { details: { url } });
+      throw new SaclaError(
+        "BAD_URL",
+        `${show(url)} is no address of a ZeroMQ server; allowed are tcp://host:port and ipc:///path.`,
+        { details: { url } },
+      );
     }
     const { curve = null, connectTimeoutMs = 5000, credit = 4, pingMs = 5000 } = options;
     if (curve !== null) {
@@ -83,7 +97,11 @@ class ZmqEndpoint implements Endpoint {
     this.#credit = asInteger("credit", credit, 1, MAX_CREDIT);
   }
 
-  async call<M extends CallMethod>(method: M, params: CallParams<M>, options: CallOptions = {}): Promise<CallResult<M>> {
+  async call<M extends CallMethod>(
+    method: M,
+    params: CallParams<M>,
+    options: CallOptions = {},
+  ): Promise<CallResult<M>> {
     this.#checkOpen(method);
     const { params: paramsSchema, result: resultSchema } = callMethods[checkCallMethod(method)];
     const value = checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method);
@@ -96,7 +114,11 @@ class ZmqEndpoint implements Endpoint {
     }
   }
 
-  async *stream<M extends StreamMethod>(method: M, params: StreamParams<M>, options: StreamOptions = {}): AsyncGenerator<StreamItem<M>, void, undefined> {
+  async *stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamItem<M>, void, undefined> {
     this.#checkOpen(method);
     const { params: paramsSchema, result: itemSchema } = streamMethods[checkStreamMethod(method)];
     const { resume }: { resume?: Resume<StreamParams<M>, StreamItem<M>> } = streamMethods[method];
@@ -114,7 +136,10 @@ class ZmqEndpoint implements Endpoint {
         this.#checkOpen(method);
         const answer = payload(await waits.run(method, next), received);
         if (answer === undefined) return;
-        const item = placeFrames(checkAgainst(itemSchema, answer, "BAD_MESSAGE", `an item of ${method}`) as StreamItem<M>, memory);
+        const item = placeFrames(
+          checkAgainst(itemSchema, answer, "BAD_MESSAGE", `an item of ${method}`) as StreamItem<M>,
+          memory,
+        );
         rest = resume?.rest(rest, item) ?? rest;
         // What has been placed is done with; what has not, when the reader comes back for more.
         if (memory !== undefined) pending.grant(BYTES_ON_THE_WAY);
@@ -122,7 +147,9 @@ class ZmqEndpoint implements Endpoint {
         if (memory === undefined) pending.grant(Infinity);
       }
     } catch (error) {
-      throw isSaclaError(error, "UNREACHABLE") ? incomplete(error, received, resume?.tags(rest) ?? new Uint32Array(0)) : error;
+      throw isSaclaError(error, "UNREACHABLE")
+        ? incomplete(error, received, resume?.tags(rest) ?? new Uint32Array(0))
+        : error;
     } finally {
       waits.end();
       pending.stop();
@@ -206,7 +233,8 @@ class Pending {
     if (message.kind === "item") this.#itemBytes = bytes;
     else this.#isAnswered = true;
     // A server that sends more than it has credit for would make memory grow.
-    if (this.#come.length > this.#credit) this.fail(new SaclaError("BAD_MESSAGE", `The server sent more than the ${this.#credit} items it was allowed.`));
+    if (this.#come.length > this.#credit)
+      this.fail(new SaclaError("BAD_MESSAGE", `The server sent more than the ${this.#credit} items it was allowed.`));
     else this.#put(message);
   }
 
@@ -259,5 +287,8 @@ function payload(message: AnswerMessage, seq?: number): unknown {
   if (message.kind === "item" && message.seq === seq) return message.value;
   if (message.kind === "result" && seq === undefined) return message.value;
   if (message.kind === "end" && seq !== undefined) return undefined;
-  throw new SaclaError("BAD_MESSAGE", `The server sent ${show(message.kind)}${seq === undefined ? "" : ` where item ${seq} was due`}.`);
+  throw new SaclaError(
+    "BAD_MESSAGE",
+    `The server sent ${show(message.kind)}${seq === undefined ? "" : ` where item ${seq} was due`}.`,
+  );
 }

@@ -1,4 +1,11 @@
-import { createHmac, createPrivateKey, createPublicKey, diffieHellman, randomBytes, timingSafeEqual } from "node:crypto";
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  randomBytes,
+  timingSafeEqual,
+} from "node:crypto";
 import { badArgument } from "../../core/guards.ts";
 
 /** A CURVE key pair, both keys as 40 characters of Z85 (ZeroMQ RFC 32). */
@@ -16,12 +23,14 @@ const NONCE_LENGTH = 22;
 /** The 32 bytes of a key in Z85. @throws BAD_ARGUMENT; the message does not show the key, which may be a secret */
 export function keyBytes(name: string, key: string): Uint8Array {
   const digits = Array.from(key, (character) => alphabet.indexOf(character));
-  if (key.length !== KEY_LENGTH || digits.includes(-1)) throw badArgument(name, `text of ${key.length} characters`, "a CURVE key: 40 characters of Z85");
+  if (key.length !== KEY_LENGTH || digits.includes(-1))
+    throw badArgument(name, `text of ${key.length} characters`, "a CURVE key: 40 characters of Z85");
   const bytes = new Uint8Array(32);
   const view = new DataView(bytes.buffer);
   for (let i = 0; i < 8; i++) {
     const value = digits.slice(5 * i, 5 * i + 5).reduce((sum, digit) => sum * 85 + digit, 0);
-    if (value > 0xffff_ffff) throw badArgument(name, `text of ${key.length} characters`, "a CURVE key: 40 characters of Z85");
+    if (value > 0xffff_ffff)
+      throw badArgument(name, `text of ${key.length} characters`, "a CURVE key: 40 characters of Z85");
     view.setUint32(4 * i, value);
   }
   return bytes;
@@ -69,8 +78,15 @@ export function provenOwner(server: CurvePair, routingId: string): string | null
 /** HMAC-SHA256 under the X25519 secret that only the two sides can compute. */
 function proof(own: CurvePair, other: string, text: string): string {
   const coordinates = (name: string, key: string): string => Buffer.from(keyBytes(name, key)).toString("base64url");
-  const point = (key: string): { kty: string; crv: string; x: string } => ({ kty: "OKP", crv: "X25519", x: coordinates("public key", key) });
-  const privateKey = createPrivateKey({ key: { ...point(own.publicKey), d: coordinates("secret key", own.secretKey) }, format: "jwk" });
+  const point = (key: string): { kty: string; crv: string; x: string } => ({
+    kty: "OKP",
+    crv: "X25519",
+    x: coordinates("public key", key),
+  });
+  const privateKey = createPrivateKey({
+    key: { ...point(own.publicKey), d: coordinates("secret key", own.secretKey) },
+    format: "jwk",
+  });
   const publicKey = createPublicKey({ key: point(other), format: "jwk" });
   return createHmac("sha256", diffieHellman({ privateKey, publicKey })).update(`sacla 1 ${text}`).digest("base64url");
 }

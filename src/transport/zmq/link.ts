@@ -1,6 +1,14 @@
 import type { Dealer } from "zeromq";
 import { SaclaError, toSaclaError } from "../../core/errors.ts";
-import { type AnswerMessage, decodeMessage, encodeMessage, fromWireError, type Message, messageId, type RequestMessage } from "../codec.ts";
+import {
+  type AnswerMessage,
+  decodeMessage,
+  encodeMessage,
+  fromWireError,
+  type Message,
+  messageId,
+  type RequestMessage,
+} from "../codec.ts";
 import { type CurvePair, provenRoutingId } from "./keys.ts";
 
 export interface LinkOptions {
@@ -43,7 +51,11 @@ export class Link {
     this.#options = options;
   }
 
-  /** @throws UNREACHABLE @throws NOT_AUTHENTICATED when the server does not take the keys @throws the reason of `stop`, which ends the attempt */
+  /**
+   * @throws UNREACHABLE
+   * @throws NOT_AUTHENTICATED when the server does not take the keys
+   * @throws the reason of `stop`, which ends the attempt
+   */
   static async connect(options: LinkOptions, stop: AbortSignal): Promise<Link> {
     const { Dealer } = await import("zeromq");
     const { url, curve } = options;
@@ -57,7 +69,14 @@ export class Link {
             routingId: provenRoutingId(curve, curve.serverKey),
           };
     // What is open is bounded by its users, so there is no need for a limit that would make send() wait.
-    const socket = new Dealer({ linger: 0, sendTimeout: 0, sendHighWaterMark: 0, receiveHighWaterMark: 0, reconnectInterval: 100, ...keys });
+    const socket = new Dealer({
+      linger: 0,
+      sendTimeout: 0,
+      sendHighWaterMark: 0,
+      receiveHighWaterMark: 0,
+      reconnectInterval: 100,
+      ...keys,
+    });
     const link = new Link(socket, options);
     try {
       await link.#handshake(stop);
@@ -92,7 +111,9 @@ export class Link {
   send(message: RequestMessage): void {
     if (this.#isEnded) return;
     // With sendTimeout 0 it never waits, so that sends need no queue.
-    this.#socket.send(encodeMessage(message)).catch((error: unknown) => this.#end(this.#unreachable(toSaclaError(error).message)));
+    this.#socket
+      .send(encodeMessage(message))
+      .catch((error: unknown) => this.#end(this.#unreachable(toSaclaError(error).message)));
   }
 
   /** Nothing more is wanted for the id. */
@@ -111,8 +132,12 @@ export class Link {
     const { events } = this.#socket;
     let reason = "";
     await new Promise<void>((resolve, reject) => {
-      const refuse = (text: string): void => reject(new SaclaError("NOT_AUTHENTICATED", `${url} does not take the keys: ${text}.`, { details: { url } }));
-      const timer = setTimeout(() => reject(this.#unreachable(`there was no connection within ${connectTimeoutMs} ms${reason}`)), connectTimeoutMs);
+      const refuse = (text: string): void =>
+        reject(new SaclaError("NOT_AUTHENTICATED", `${url} does not take the keys: ${text}.`, { details: { url } }));
+      const timer = setTimeout(
+        () => reject(this.#unreachable(`there was no connection within ${connectTimeoutMs} ms${reason}`)),
+        connectTimeoutMs,
+      );
       const onStop = (): void => {
         settled();
         reject(stop.reason);
@@ -197,7 +222,9 @@ export class Link {
     }
     // Counted in pings and not in time: a program that computed for a minute has not heard anything either.
     if (this.#silentPings++ >= SILENT_PINGS) {
-      this.#end(this.#unreachable(`the server has been silent for ${SILENT_PINGS} pings of ${this.#options.pingMs} ms`));
+      this.#end(
+        this.#unreachable(`the server has been silent for ${SILENT_PINGS} pings of ${this.#options.pingMs} ms`),
+      );
       return;
     }
     this.send({ kind: "ping", id: this.#nextId++ });

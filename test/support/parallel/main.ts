@@ -30,16 +30,19 @@ const digest = (value: unknown): string =>
 
 let progress: number[] = [];
 try {
-  const { ledger, ...answers } = await reduceInParallel<typeof import("./part.ts")>(new URL("./part.ts", import.meta.url), {
-    tags,
-    workers,
-    parts,
-    data: trouble,
-    onProgress: (done, total) => {
-      progress = [done, total];
+  const { ledger, ...answers } = await reduceInParallel<typeof import("./part.ts")>(
+    new URL("./part.ts", import.meta.url),
+    {
+      tags,
+      workers,
+      parts,
+      data: trouble,
+      onProgress: (done, total) => {
+        progress = [done, total];
+      },
+      ...(abortMs === undefined ? {} : { signal: AbortSignal.timeout(abortMs) }),
     },
-    ...(abortMs === undefined ? {} : { signal: AbortSignal.timeout(abortMs) }),
-  });
+  );
   const alone = resultsOf(await accumulatePart({ tags, data: {}, progress: () => {} }));
   const { ledger: aloneLedger, ...aloneAnswers } = alone;
   console.log(JSON.stringify({ same: digest(answers) === digest(aloneAnswers), ledger, aloneLedger, progress }));

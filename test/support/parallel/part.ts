@@ -1,11 +1,24 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
-import { type Accumulated, accumulate, histogram, mean, type PartTask, roiSum, variance } from "../../../src/reduce/index.ts";
+import {
+  type Accumulated,
+  accumulate,
+  histogram,
+  mean,
+  type PartTask,
+  roiSum,
+  variance,
+} from "../../../src/reduce/index.ts";
 import { St } from "../../../src/st/index.ts";
 import { endpointOf, inProcess } from "../../../src/transport/index.ts";
 
-export const reducers = () => ({ average: mean(), spread: variance(), adu: histogram(), roi: roiSum({ rows: [100, 200], columns: [0, 512] }) });
+export const reducers = () => ({
+  average: mean(),
+  spread: variance(),
+  adu: histogram(),
+  roi: roiSum({ rows: [100, 200], columns: [0, 512] }),
+});
 
 /** How the part shall go wrong. */
 export interface Trouble {
@@ -16,7 +29,11 @@ export interface Trouble {
   readonly hang?: boolean;
 }
 
-export async function accumulatePart({ tags, data, progress }: PartTask): Promise<Accumulated<ReturnType<typeof reducers>>> {
+export async function accumulatePart({
+  tags,
+  data,
+  progress,
+}: PartTask): Promise<Accumulated<ReturnType<typeof reducers>>> {
   const trouble = data as Trouble;
   const st = new St(inProcess(endpointOf(createSimulatedFacility({ clock: new VirtualClock() }))));
   const shots = st.shots({ run: { bl: 3, run: 1_360_991 }, detectors: ["MPCCD-2N0-M02-001"], tags });

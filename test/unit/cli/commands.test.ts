@@ -48,12 +48,20 @@ describe("sacla", () => {
     expect(await text("info")).toContain("4 at the head");
     // Beamline 3 has no signal here that tells dark shots: the rest is told all the same.
     const url = `${fixture}?bl=3`;
-    expect((await cli(["info", "--url", url])).out).toMatch(/dark shots +Dark and exposed shots .* cannot be told apart.*\nphoton energy/);
-    expect(JSON.parse((await cli(["info", "--json", "--url", url])).out)).toMatchObject({ shots: 9, dark: null, darkUnknown: expect.any(String) });
+    expect((await cli(["info", "--url", url])).out).toMatch(
+      /dark shots +Dark and exposed shots .* cannot be told apart.*\nphoton energy/,
+    );
+    expect(JSON.parse((await cli(["info", "--json", "--url", url])).out)).toMatchObject({
+      shots: 9,
+      dark: null,
+      darkUnknown: expect.any(String),
+    });
   });
 
   it("detectors: lists each sensor with its place", async () => {
-    const { detectors } = (await json("detectors")) as { detectors: { id: string; images: number; geometry: object }[] };
+    const { detectors } = (await json("detectors")) as {
+      detectors: { id: string; images: number; geometry: object }[];
+    };
     expect(detectors.length).toBe(8);
     expect(detectors[2]).toMatchObject({ id: `${detector}-3`, detector, images: 8, geometry: { pixelSizeXUm: 800 } });
     expect(await text("detectors")).toContain("64 × 32");
@@ -69,14 +77,35 @@ describe("sacla", () => {
     expect((await json("tags", "--class", "exposed"))["tags"]).toEqual(truth.light_tags);
     const selected = await json("tags", "--detector", `${detector}-3`, "--where", `${bm1} > 1e-9`);
     expect(selected["tags"]).not.toContain(384559331);
-    const { files, out } = await cli(["tags", "--class", "on", "--detector", `${detector}-1`, "-o", "on.txt", "--url", fixture]);
+    const { files, out } = await cli([
+      "tags",
+      "--class",
+      "on",
+      "--detector",
+      `${detector}-1`,
+      "-o",
+      "on.txt",
+      "--url",
+      fixture,
+    ]);
     expect(files.get("on.txt")).toMatch(/^det,MPCCD-8B0-2-010-1\n3845593\d\d\n/);
     expect(out).toContain("written to on.txt");
     expect((await cli(["tags", "--where", "bm1 about 5", "--url", fixture])).code).toBe(2);
   });
 
   it("values: gives a number or a reason for every shot, a CSV and a plot", async () => {
-    const { code, out, files } = await cli(["values", "newest", bm1, "--json", "-o", "a.csv", "--plot", "a.svg", "--url", fixture]);
+    const { code, out, files } = await cli([
+      "values",
+      "newest",
+      bm1,
+      "--json",
+      "-o",
+      "a.csv",
+      "--plot",
+      "a.svg",
+      "--url",
+      fixture,
+    ]);
     expect(code).toBe(0);
     const [column] = (JSON.parse(out) as { columns: { values: unknown[]; unit: string; counts: object }[] }).columns;
     expect(column).toMatchObject({ unit: "C", counts: { ok: 7, "not-converged": 1, saturated: 1, missing: 0 } });
@@ -86,7 +115,10 @@ describe("sacla", () => {
     expect(await text("values", "newest", bm1)).toMatch(/e-09C/);
     const shutter = "xfel_bl_2_shutter_1_open_valid/status";
     const several = await cli(["values", "newest", bm1, shutter, "--plot", "b.svg", "--url", fixture]);
-    expect([several.code, String(several.files.get("b.svg"))]).toEqual([0, expect.stringMatching(/relative to the mean/)]);
+    expect([several.code, String(several.files.get("b.svg"))]).toEqual([
+      0,
+      expect.stringMatching(/relative to the mean/),
+    ]);
     expect(String(files.get("a.svg"))).not.toContain("relative");
   });
 
@@ -112,12 +144,18 @@ describe("sacla", () => {
 
   it("convert --dry-run: says what would be written", async () => {
     const answer = await json("convert", "newest", "-o", "never.h5", "--class", "exposed", "--dry-run");
-    expect(answer).toMatchObject({ file: "never.h5", ledger: { asked: 9, used: 5, dropped: [{ reason: "dark" }] }, imageBytes: 5 * 8 * 64 * 32 * 4 });
+    expect(answer).toMatchObject({
+      file: "never.h5",
+      ledger: { asked: 9, used: 5, dropped: [{ reason: "dark" }] },
+      imageBytes: 5 * 8 * 64 * 32 * 4,
+    });
     expect(await text("convert", "newest", "--dry-run")).toMatch(/9 of 9 shots to read\n.*\nnothing was written\n$/);
     expect(existsSync("never.h5")).toBe(false);
     const taken = fileURLToPath(import.meta.url);
     expect(await text("convert", "newest", "-o", taken, "--dry-run")).toMatch(/is there already: give --overwrite/);
-    expect(await text("convert", "newest", "-o", taken, "--dry-run", "--overwrite")).toMatch(/is there already: it will be replaced/);
+    expect(await text("convert", "newest", "-o", taken, "--dry-run", "--overwrite")).toMatch(
+      /is there already: it will be replaced/,
+    );
     for (const url of [fixture, `file:${fixture}?bl=3`]) {
       const onto = await cli(["convert", "newest", "--overwrite", "-o", fixture, "--url", url]);
       expect([onto.code, onto.err]).toEqual([2, expect.stringContaining("another file than the one that is read")]);
@@ -129,20 +167,49 @@ describe("sacla", () => {
   });
 
   it("image: writes one shot as colours or as 16 bits whose scale is told", async () => {
-    const { files, out } = await cli(["image", "newest", `${detector}-1`, "--gray16", "--json", "-o", "i.png", "--url", fixture]);
-    const answer = JSON.parse(out) as { picture: { low: number; high: number }; sensors: { max: number; argmax: [number, number] }[] };
+    const { files, out } = await cli([
+      "image",
+      "newest",
+      `${detector}-1`,
+      "--gray16",
+      "--json",
+      "-o",
+      "i.png",
+      "--url",
+      fixture,
+    ]);
+    const answer = JSON.parse(out) as {
+      picture: { low: number; high: number };
+      sensors: { max: number; argmax: [number, number] }[];
+    };
     const png = PNG.sync.read(Buffer.from(files.get("i.png") ?? ""), { skipRescale: true });
     expect([png.width, png.height]).toEqual([32, 64]);
     const [sensor] = answer.sensors;
     const level = (png.data as unknown as Uint16Array)[4 * ((sensor?.argmax[0] ?? 0) * 32 + (sensor?.argmax[1] ?? 0))];
-    expect(answer.picture.low + ((level ?? 0) / 65535) * (answer.picture.high - answer.picture.low)).toBeCloseTo(sensor?.max ?? 0, 6);
+    expect(answer.picture.low + ((level ?? 0) / 65535) * (answer.picture.high - answer.picture.low)).toBeCloseTo(
+      sensor?.max ?? 0,
+      6,
+    );
     const assembled = await cli(["image", "newest", "--dark", "--url", fixture]);
     expect([...assembled.files.keys()]).toEqual([`${truth.run}-${detector}-${truth.tags.at(-1)}.png`]);
-    expect((await cli(["image", "newest", `${detector}-3`, "--tag", "384559331", "--json", "--url", fixture])).out).toContain("FRAME_MISSING");
+    expect(
+      (await cli(["image", "newest", `${detector}-3`, "--tag", "384559331", "--json", "--url", fixture])).out,
+    ).toContain("FRAME_MISSING");
   });
 
   it("assemble leaves out the bad pixels of CITIUS, which shine", async () => {
-    const { code, out } = await cli(["assemble", "228985", "--bl", "2", "--no-dark", "--limit", "1", "--json", "--url", "sim:"]);
+    const { code, out } = await cli([
+      "assemble",
+      "228985",
+      "--bl",
+      "2",
+      "--no-dark",
+      "--limit",
+      "1",
+      "--json",
+      "--url",
+      "sim:",
+    ]);
     const { brightest } = JSON.parse(out) as { brightest: { value: number }[] };
     expect([code, brightest.length]).toEqual([0, 8]);
     // Bad ones give 5000 ADU in every shot.
@@ -163,11 +230,16 @@ describe("sacla", () => {
     const width = Number(source["width"]);
     expect(spots(mirrored)?.row).toBe(spots(source)?.row);
     expect(Math.abs(width - 1 - (spots(mirrored)?.column ?? 0) - (spots(source)?.column ?? 0))).toBeLessThanOrEqual(1);
-    expect(await text("assemble", "--method", "area", "--no-dark", "--limit", "2")).toContain("1 of 6 shots used, dropped: 1 frame-missing, 4 dark");
+    expect(await text("assemble", "--method", "area", "--no-dark", "--limit", "2")).toContain(
+      "1 of 6 shots used, dropped: 1 frame-missing, 4 dark",
+    );
   });
 
   it("draws progress on a terminal only, and cleans the line", async () => {
-    const terminal = await cli(["average", "1519999", "MPCCD-8N0-3-002-1", "--limit", "60", "--bl", "3", "--url", "sim:?clock=virtual"], { isTerminal: true });
+    const terminal = await cli(
+      ["average", "1519999", "MPCCD-8N0-3-002-1", "--limit", "60", "--bl", "3", "--url", "sim:?clock=virtual"],
+      { isTerminal: true },
+    );
     expect(terminal.err).toMatch(/shots, \d+\/s/);
     expect(terminal.err.endsWith("\r\x1b[K")).toBe(true);
     expect((await cli(["average", "newest", "--url", fixture])).err).toBe("");
@@ -179,7 +251,11 @@ describe("sacla", () => {
       [["info", "seven", "--url", fixture], 2, "run number, or newest"],
       [["info", "seven", "--url", fixture], 2, "see: sacla info --help"],
       [["convert", "newest", "--tags", "no.txt", "--url", fixture], 1, "FILE_NOT_FOUND"],
-      [["convert", "newest", "--format", "nxmx", "--pixels", "uint16", "--url", fixture], 2, '"uint16", but must be absent'],
+      [
+        ["convert", "newest", "--format", "nxmx", "--pixels", "uint16", "--url", fixture],
+        2,
+        '"uint16", but must be absent',
+      ],
       [["average", "newest", "-o", "no/such/folder/a.png", "--url", fixture], 1, "folder is not there"],
       [["demo", fixture, "-o", "no/such/folder/a.html"], 1, "folder is not there"],
       [["live", "--every", "-1", "--url", fixture], 2, "0 or more"],
@@ -202,7 +278,10 @@ describe("sacla", () => {
     const failed = await cli(["info", "7", "--json", "--url", fixture]);
     expect(JSON.parse(failed.out)).toMatchObject({ error: { code: "UNKNOWN_RUN", details: { run: 7 } } });
     const wrong = await cli(["info", "seven", "--json", "--url", fixture]);
-    expect([wrong.code, JSON.parse(wrong.out)]).toMatchObject([2, { error: { code: "BAD_ARGUMENT", message: expect.stringContaining("'seven'") } }]);
+    expect([wrong.code, JSON.parse(wrong.out)]).toMatchObject([
+      2,
+      { error: { code: "BAD_ARGUMENT", message: expect.stringContaining("'seven'") } },
+    ]);
   });
 
   it("--help and --version exit with 0", async () => {

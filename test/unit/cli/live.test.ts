@@ -12,18 +12,43 @@ const camera = "OPAL-234363";
 
 describe("sacla live", () => {
   it("follows the beam and writes a picture of the mean, one line each time in a pipe", async () => {
-    const { code, out, files } = await cli(["live", "--url", url, "-d", camera, "-n", "8", "--every", "0", "-s", "xfel_bl_3_st_2_motor_1/position"]);
+    const { code, out, files } = await cli([
+      "live",
+      "--url",
+      url,
+      "-d",
+      camera,
+      "-n",
+      "8",
+      "--every",
+      "0",
+      "-s",
+      "xfel_bl_3_st_2_motor_1/position",
+    ]);
     expect(code).toBe(0);
     const lines = out.trim().split("\n");
     expect(lines.length).toBe(9);
-    expect(lines[3]).toMatch(/^run 15200\d\d {2}tag \d+ {2}[\d.]+ shots\/s {2}latency \d+ ms \(max \d+\) {2}4 used.* {2}mean [\d.]+ ADU {2}\S+ \d+\S* pulse$/);
+    expect(lines[3]).toMatch(
+      /^run 15200\d\d {2}tag \d+ {2}[\d.]+ shots\/s {2}latency \d+ ms \(max \d+\) {2}4 used.* {2}mean [\d.]+ ADU {2}\S+ \d+\S* pulse$/,
+    );
     expect(lines[8]).toMatch(/^8 of \d+ shots used.*; picture: live-bl3-OPAL-234363.png$/);
     const png = files.get(`live-bl3-${camera}.png`);
     expect(PNG.sync.read(Buffer.from(png ?? "")).width).toBeGreaterThan(100);
   });
 
   it("assembles several sensors, and gives one JSON object to machines", async () => {
-    const { code, out, files } = await cli(["live", "--url", url, "-d", "MPCCD-2N0-M02-001", "-n", "2", "--json", "-o", "here.png"]);
+    const { code, out, files } = await cli([
+      "live",
+      "--url",
+      url,
+      "-d",
+      "MPCCD-2N0-M02-001",
+      "-n",
+      "2",
+      "--json",
+      "-o",
+      "here.png",
+    ]);
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ bl: 3, detector: "MPCCD-2N0-M02-001", used: 2, picture: "here.png" });
     expect([...files.keys()]).toEqual(["here.png"]);
@@ -75,7 +100,14 @@ describe("what sacla live counts", () => {
     const view = new LiveView({ dark, hitAdu: 5, hitPixels: 2 }, 1000);
     view.add(shot(1, [1, 2, 3, 4], 100), 1500);
     view.add(shot(2, [11, 12, 3, 4], 300), 2000);
-    expect(view.window(3000)).toEqual({ shots: 2, perSecond: 1, latencyMs: 200, maxLatencyMs: 300, meanAdu: 2.5, hitShare: 0.5 });
+    expect(view.window(3000)).toEqual({
+      shots: 2,
+      perSecond: 1,
+      latencyMs: 200,
+      maxLatencyMs: 300,
+      meanAdu: 2.5,
+      hitShare: 0.5,
+    });
     expect([...(view.means()["A"]?.data ?? [])]).toEqual([5, 5, 0, 0]);
     view.restart(3000);
     expect(view.window(4000)).toMatchObject({ shots: 0, perSecond: 0, hitShare: null });

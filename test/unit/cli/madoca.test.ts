@@ -93,8 +93,18 @@ describe("sacla serve --madoca", () => {
     const { toy, port } = await madocaServer();
     const experiment = experimentFile("shown.json", port);
     toy.faults.set("bl3_st2_pm002", "locked");
-    const served = await serving("sim:?clock=virtual", "--madoca", experiment, "--zmq", "tcp://127.0.0.1:*", "--leases", path("shown.jsonl"));
-    expect(served.out).toMatch(new RegExp(`^controls beamline 3 by MADOCA at 127\\.0\\.0\\.1:${port}, with the names of night shift\n`));
+    const served = await serving(
+      "sim:?clock=virtual",
+      "--madoca",
+      experiment,
+      "--zmq",
+      "tcp://127.0.0.1:*",
+      "--leases",
+      path("shown.jsonl"),
+    );
+    expect(served.out).toMatch(
+      new RegExp(`^controls beamline 3 by MADOCA at 127\\.0\\.0\\.1:${port}, with the names of night shift\n`),
+    );
     expect(served.out).toMatch(/\ndelay +bl3_st2_pm001 +bl_3_st2_pm001 +axis +ready +0 +ps +-10 … 100/);
     expect(served.out).toMatch(/\n +bl3_st2_pm002 +bl_3_st2_pm002 +axis +locked \(MADOCA says locked_0pulse\)/);
     expect(served.out).toMatch(/\npump +bl3_lh1_shutter1 +bl_3_lh1_shutter1 +shutter +ready +closed/);
@@ -119,7 +129,10 @@ describe("sacla serve --madoca", () => {
     const leases = path("safe.jsonl");
     const args = ["sim:?clock=virtual", "--madoca", experiment, "--http", "127.0.0.1:0", "--leases", leases, "--json"];
     const served = await serving(...args);
-    const { addresses, madoca } = JSON.parse(served.out) as { addresses: string[]; madoca: { devices: { device: string }[] } };
+    const { addresses, madoca } = JSON.parse(served.out) as {
+      addresses: string[];
+      madoca: { devices: { device: string }[] };
+    };
     expect(madoca.devices.map(({ device }) => device)).toEqual(toyDevices.map(({ name }) => name));
     const facility = await connect(addresses[0], { retry: { deadlineMs: 1000 } });
     closers.push(() => facility.close());
@@ -149,17 +162,26 @@ describe("sacla serve --madoca", () => {
   it("serves nothing when the server does not answer, or not as MADOCA does, and says what to look at", async () => {
     const { toy, server, port } = await madocaServer();
     const refused = async (experiment: string, ...args: string[]) => {
-      const { code, out, err } = await cli(["serve", "sim:?clock=virtual", "--madoca", experiment, "--leases", path("none.jsonl"), ...args], {
-        signal: AbortSignal.abort(),
-      });
+      const { code, out, err } = await cli(
+        ["serve", "sim:?clock=virtual", "--madoca", experiment, "--leases", path("none.jsonl"), ...args],
+        {
+          signal: AbortSignal.abort(),
+        },
+      );
       expect(out).toBe("");
       return [code, err];
     };
     const nobody = experimentFile("nobody.json", 1);
-    expect(await refused(nobody)).toEqual([1, expect.stringMatching(/UNREACHABLE: The MADOCA server 127\.0\.0\.1:1.*Nothing is served\..*nobody\.json/)]);
+    expect(await refused(nobody)).toEqual([
+      1,
+      expect.stringMatching(/UNREACHABLE: The MADOCA server 127\.0\.0\.1:1.*Nothing is served\..*nobody\.json/),
+    ]);
     server.scripted.set(`get/${objectOf("bl3_st2_pm004")}/query`, "silence");
     const silent = experimentFile("silent.json", port);
-    expect(await refused(silent)).toEqual([1, expect.stringMatching(/TIMEOUT: .*get\/bl_3_st2_pm004\/query.*Nothing is served/)]);
+    expect(await refused(silent)).toEqual([
+      1,
+      expect.stringMatching(/TIMEOUT: .*get\/bl_3_st2_pm004\/query.*Nothing is served/),
+    ]);
     server.scripted.clear();
     const web = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
     const webPort = await new Promise<number>((resolve) =>
@@ -168,11 +190,19 @@ describe("sacla serve --madoca", () => {
         resolve(typeof address === "object" && address !== null ? address.port : 0);
       }),
     );
-    expect(await refused(experimentFile("web.json", webPort))).toEqual([1, expect.stringMatching(/BAD_MESSAGE: .*HTTP\/1\.1 400.*Nothing is served/)]);
+    expect(await refused(experimentFile("web.json", webPort))).toEqual([
+      1,
+      expect.stringMatching(/BAD_MESSAGE: .*HTTP\/1\.1 400.*Nothing is served/),
+    ]);
     web.close();
-    const unknown = experimentFile("unknown.json", port, { axes: { x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [0, 1] } } });
+    const unknown = experimentFile("unknown.json", port, {
+      axes: { x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [0, 1] } },
+    });
     expect(await refused(unknown)).toEqual([1, expect.stringMatching(/UNKNOWN_DEVICE: .*bl3_st2_pm040/)]);
-    expect(await refused(experimentFile("without.json", port, { madoca: undefined }))).toEqual([2, expect.stringContaining('has no part "madoca"')]);
+    expect(await refused(experimentFile("without.json", port, { madoca: undefined }))).toEqual([
+      2,
+      expect.stringContaining('has no part "madoca"'),
+    ]);
     expect(toy.calls).toEqual([]);
     expect(existsSync(path("none.jsonl"))).toBe(false);
   });
@@ -215,17 +245,25 @@ describe("sacla serve --madoca", () => {
       return [code, err];
     };
     const port = await freePort();
-    expect(await rehearse(experimentFile("toys.json", port))).toEqual([1, expect.stringMatching(/UNKNOWN_DEVICE: Beamline 3 has no axis "bl3_st2_pm002"/)]);
+    expect(await rehearse(experimentFile("toys.json", port))).toEqual([
+      1,
+      expect.stringMatching(/UNKNOWN_DEVICE: Beamline 3 has no axis "bl3_st2_pm002"/),
+    ]);
     const far = experimentFile("far.json", port, { madoca: { host: "server.example", devices: [] } });
     expect(await rehearse(far)).toEqual([2, expect.stringContaining('"127.0.0.1"')]);
-    expect(await rehearse(experimentFile("no-part.json", port, { madoca: undefined }))).toEqual([2, expect.stringContaining("to rehearse")]);
+    expect(await rehearse(experimentFile("no-part.json", port, { madoca: undefined }))).toEqual([
+      2,
+      expect.stringContaining("to rehearse"),
+    ]);
     const { port: taken } = await madocaServer();
     const none = experimentFile("taken.json", taken, { madoca: { host: "localhost", port: taken, devices: [] } });
     expect(await rehearse(none)).toEqual([1, expect.stringMatching(/UNREACHABLE: .*EADDRINUSE/)]);
   });
 
   it("puts real devices beside simulated data only when told so", async () => {
-    const { code, err } = await cli(["serve", "--madoca", experimentFile("real.json", 1)], { signal: AbortSignal.abort() });
+    const { code, err } = await cli(["serve", "--madoca", experimentFile("real.json", 1)], {
+      signal: AbortSignal.abort(),
+    });
     expect([code, err]).toEqual([2, expect.stringContaining("sim: to rehearse")]);
   });
 });

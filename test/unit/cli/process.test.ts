@@ -1,5 +1,16 @@
 import { execFileSync, spawn } from "node:child_process";
-import { closeSync, constants, existsSync, lstatSync, openSync, readdirSync, readFileSync, readSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { processIo } from "../../../src/cli/io.ts";
@@ -21,7 +32,9 @@ describe("the process", () => {
   }, 30_000);
 
   it("stops following when nobody reads on", async () => {
-    const { code } = await sacla(folder, ["live", "--every", "0", "--url", "sim:"], {}, (child) => child.stdout?.destroy());
+    const { code } = await sacla(folder, ["live", "--every", "0", "--url", "sim:"], {}, (child) =>
+      child.stdout?.destroy(),
+    );
     expect(code).toBe(0);
   }, 30_000);
 
@@ -29,7 +42,10 @@ describe("the process", () => {
     "fails with one line when the output cannot be written",
     async () => {
       const { code, err } = await run(["runs", "--url", sim], openSync("/dev/full", "w"));
-      expect([code, err]).toEqual([1, expect.stringMatching(/^error WRITE_FAILED: the output cannot be written: ENOSPC.*\n$/)]);
+      expect([code, err]).toEqual([
+        1,
+        expect.stringMatching(/^error WRITE_FAILED: the output cannot be written: ENOSPC.*\n$/),
+      ]);
     },
     30_000,
   );
@@ -74,7 +90,9 @@ describe("a file that a command writes", () => {
 /** With the output going to a file or device. */
 async function run(args: readonly string[], stdout: number): Promise<{ code: number | null; err: string }> {
   const main = join(import.meta.dirname, "../../../src/cli/main.ts");
-  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", import.meta.resolve("tsx"), main, ...args], { stdio: ["ignore", stdout, "pipe"] });
+  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", import.meta.resolve("tsx"), main, ...args], {
+    stdio: ["ignore", stdout, "pipe"],
+  });
   let err = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     err += text;

@@ -84,7 +84,9 @@ describe("a plot file", () => {
       expect(PNG.sync.read(readFileSync(path))).toMatchObject({ width: 800, height: 500 });
       expect(readdirSync(folder)).toEqual(["curve.png"]);
     }
-    expect(() => writeFile(join(folder, "absent", "curve.png"), table.png())).toThrow(expect.objectContaining({ code: "WRITE_FAILED" }));
+    expect(() => writeFile(join(folder, "absent", "curve.png"), table.png())).toThrow(
+      expect.objectContaining({ code: "WRITE_FAILED" }),
+    );
   });
 });
 
@@ -92,7 +94,22 @@ describe("sacla scan --plot", () => {
   it("writes the curve with pumped and unpumped shots apart", async () => {
     const flag = "xfel_bl_3_lh1_shutter_1_open_valid/status";
     const signal = "xfel_bl_3_tc_bm_1_pd/charge";
-    const args = ["bl3_st2_pm001", "11990", "12010", "2", "--shots", "3", "--signal", signal, "--pumped-by", flag, "--plot", "a.png", "--html", "a.html"];
+    const args = [
+      "bl3_st2_pm001",
+      "11990",
+      "12010",
+      "2",
+      "--shots",
+      "3",
+      "--signal",
+      signal,
+      "--pumped-by",
+      flag,
+      "--plot",
+      "a.png",
+      "--html",
+      "a.html",
+    ];
     const result = await cli(["scan", ...args, "--yes", "--json", "--url", "sim:?clock=virtual"]);
     expect(result.code).toBe(0);
     expect(PNG.sync.read(Buffer.from(result.files.get("a.png") ?? ""))).toMatchObject({ width: 800, height: 600 });
@@ -101,7 +118,9 @@ describe("sacla scan --plot", () => {
     expect(html).toContain(`${signal} (C)`);
     expect(html).toContain("pumped − unpumped");
     const { columns } = JSON.parse(result.out) as { columns: { name: string; values: unknown[] }[] };
-    expect(columns.map(({ name }) => name)).toEqual(expect.arrayContaining([`${signal} unpumped mean`, `${signal} difference error`]));
+    expect(columns.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([`${signal} unpumped mean`, `${signal} difference error`]),
+    );
   }, 120_000);
 });
 
@@ -131,7 +150,14 @@ describe("ScanTable", () => {
     const html = (rows: readonly Readonly<Record<string, number>>[]): string => {
       const table = new ScanTable();
       for (const [index, data] of rows.entries()) {
-        const taken = { outcome: "done", attempts: 1, ledger: { asked: 1, used: 1, dropped: [] }, tags: [2], values: { i0: [index] }, heldSeconds: 0 } as const;
+        const taken = {
+          outcome: "done",
+          attempts: 1,
+          ledger: { asked: 1, used: 1, dropped: [] },
+          tags: [2],
+          values: { i0: [index] },
+          heldSeconds: 0,
+        } as const;
         table.point({ index, time: 0, data, taken, isPast: false });
       }
       return table.html("t");

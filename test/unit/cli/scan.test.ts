@@ -38,7 +38,12 @@ describe("sacla scan", () => {
     ]);
     expect(result.err).toContain("point 2 of 2");
     expect(result.code).toBe(0);
-    expect(JSON.parse(result.out)).toMatchObject({ done: true, outcome: "done", points: 2, shots: { asked: 6, used: 6 } });
+    expect(JSON.parse(result.out)).toMatchObject({
+      done: true,
+      outcome: "done",
+      points: 2,
+      shots: { asked: 6, used: 6 },
+    });
     expect(String(result.files.get("a.csv")).trim().split("\r\n")).toHaveLength(3);
     expect(String(result.files.get("a.html"))).toContain("<svg");
     expect(String(result.files.get("a.jsonl")).trim().split("\n")).toHaveLength(5);
@@ -48,11 +53,17 @@ describe("sacla scan", () => {
 
   it("does nothing in a dry run, without a yes, and outside the limits", async () => {
     const dry = await cli(["scan", delay, "0", "100", "11", "--dry-run", ...url]);
-    expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/duration[\s\S]*shots\s+330[\s\S]*nothing was done/) });
+    expect(dry).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/duration[\s\S]*shots\s+330[\s\S]*nothing was done/),
+    });
     const unasked = await cli(["scan", delay, "0", "100", "11", ...url]);
     expect(unasked).toMatchObject({ code: 2, err: expect.stringContaining("--yes or --dry-run") });
     const outside = await cli(["scan", delay, "0", "100000", "11", "--yes", ...url]);
-    expect(outside).toMatchObject({ code: 1, out: expect.stringMatching(/cannot go to 100000[\s\S]*nothing was done/) });
+    expect(outside).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/cannot go to 100000[\s\S]*nothing was done/),
+    });
   }, 60_000);
 });
 
@@ -60,21 +71,47 @@ describe("before anything moves", () => {
   it("refuses what a shutter, a setting or a signal cannot be", async () => {
     const body = `function* () { yield { kind: "set", setting: "bl3_attenuator1", value: 150 }; yield { kind: "shutter", name: "bl3_shuter1", open: true }; }`;
     for (const adaptive of [false, true]) {
-      const bad = planFile(`settings-${adaptive}.mjs`, `export default plan("settings", {}, ${body}, { adaptive: ${adaptive} });`);
+      const bad = planFile(
+        `settings-${adaptive}.mjs`,
+        `export default plan("settings", {}, ${body}, { adaptive: ${adaptive} });`,
+      );
       const { code, out } = await cli(["plan", "check", bad, ...url]);
-      expect([code, out]).toEqual([1, expect.stringMatching(/bl3_attenuator1 cannot be set to 150: it takes 0, 25,[\s\S]*no shutter "bl3_shuter1"/)]);
+      expect([code, out]).toEqual([
+        1,
+        expect.stringMatching(/bl3_attenuator1 cannot be set to 150: it takes 0, 25,[\s\S]*no shutter "bl3_shuter1"/),
+      ]);
     }
     const journal = join(folder, "signal.journal");
     const scanned = ["scan", delay, "0", "10", "2", "--yes", "--journal", journal, ...url];
-    expect(await cli([...scanned, "--signal", "no/such"])).toMatchObject({ code: 1, err: expect.stringContaining("UNKNOWN_SIGNAL") });
-    expect(await cli([...scanned, "--csv", join(folder, "absent", "a.csv")])).toMatchObject({ code: 1, err: expect.stringContaining("Nothing was moved") });
+    expect(await cli([...scanned, "--signal", "no/such"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("UNKNOWN_SIGNAL"),
+    });
+    expect(await cli([...scanned, "--csv", join(folder, "absent", "a.csv")])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("Nothing was moved"),
+    });
     expect(await cli([...scanned, "--settle", "-1"])).toMatchObject({ code: 2 });
     expect(existsSync(journal)).toBe(false);
   }, 60_000);
 
   it("leaves the picture of another scan alone whose journal is there", async () => {
     const journal = join(folder, "twice.journal");
-    const scanned = ["scan", delay, "11990", "12010", "2", "--shots", "3", "--yes", "--journal", journal, "--plot", "twice.png", ...url];
+    const scanned = [
+      "scan",
+      delay,
+      "11990",
+      "12010",
+      "2",
+      "--shots",
+      "3",
+      "--yes",
+      "--journal",
+      journal,
+      "--plot",
+      "twice.png",
+      ...url,
+    ];
     expect((await cli(scanned)).files.has("twice.png")).toBe(true);
     const again = await cli(scanned);
     expect([again.code, again.files.size, again.err]).toEqual([1, 0, expect.stringContaining("FILE_EXISTS")]);
@@ -105,19 +142,32 @@ it("says why a signal has no number when a shutter is closed", async () => {
 
 describe("sacla plan", () => {
   it("checks and dry-runs a user's file", async () => {
-    const good = planFile("good.mjs", `export default () => scan({ axis: "${delay}", from: 0, to: 100, points: 3, shots: 30 });`);
-    expect(await cli(["plan", "check", good, ...url])).toMatchObject({ code: 0, out: "scan: nothing stands against it\n" });
+    const good = planFile(
+      "good.mjs",
+      `export default () => scan({ axis: "${delay}", from: 0, to: 100, points: 3, shots: 30 });`,
+    );
+    expect(await cli(["plan", "check", good, ...url])).toMatchObject({
+      code: 0,
+      out: "scan: nothing stands against it\n",
+    });
     const dry = await cli(["plan", "dry-run", good, "--json", "--picture", "path.svg", ...url]);
     expect(JSON.parse(dry.out)).toMatchObject({ points: { from: 3, to: 3 }, shots: { from: 90, to: 90 } });
     expect(String(dry.files.get("path.svg"))).toMatch(/^<svg/);
-    const bad = planFile("bad.mjs", `export default plan("bad", {}, function* () { yield* move({ ${delay}: 1e6 }); });`);
-    expect(await cli(["plan", "check", bad, ...url])).toMatchObject({ code: 1, out: expect.stringContaining("cannot go to 1000000") });
+    const bad = planFile(
+      "bad.mjs",
+      `export default plan("bad", {}, function* () { yield* move({ ${delay}: 1e6 }); });`,
+    );
+    expect(await cli(["plan", "check", bad, ...url])).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("cannot go to 1000000"),
+    });
   }, 60_000);
 
   it("runs on fresh spots of a target map", async () => {
     const path = join(folder, "chip.map");
     TargetMap.create(path, [{ bl3_st2_pm040: 0 }, { bl3_st2_pm040: 50 }, { bl3_st2_pm040: 100 }]).close();
-    const body = (times: number): string => `export default count({ times: ${times}, shots: 1, freshSpots: { map: "chip", shutter: "bl3_shutter1" } });`;
+    const body = (times: number): string =>
+      `export default count({ times: ${times}, shots: 1, freshSpots: { map: "chip", shutter: "bl3_shutter1" } });`;
     const map = ["--map", `chip=${path}`];
     const run = await cli(["plan", "run", planFile("spots.mjs", body(2)), "--yes", ...map, ...url]);
     expect(run).toMatchObject({ code: 0, out: expect.stringContaining("done: 2 points") });
@@ -130,18 +180,30 @@ describe("sacla plan", () => {
 
   it("says what is wrong with a file", async () => {
     const none = planFile("none.mjs", "export const x = 1;");
-    expect(await cli(["plan", "check", none, ...url])).toMatchObject({ code: 2, err: expect.stringContaining("as its default") });
-    expect(await cli(["plan", "check", join(folder, "absent.mjs"), ...url])).toMatchObject({ code: 1, err: expect.stringContaining("FILE_NOT_FOUND") });
+    expect(await cli(["plan", "check", none, ...url])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("as its default"),
+    });
+    expect(await cli(["plan", "check", join(folder, "absent.mjs"), ...url])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("FILE_NOT_FOUND"),
+    });
     const throws = planFile("throws.mjs", 'export default () => { throw new TypeError("oops"); };');
     expect(await cli(["plan", "check", throws, ...url])).toMatchObject({
       code: 2,
       err: expect.stringMatching(/throws\.mjs" cannot be loaded: oops \(throws\.mjs:2/),
     });
-    const fails = planFile("fails.mjs", `export default plan("fails", {}, function* () { yield* move({ ${delay}: 1 }); null.x; });`);
+    const fails = planFile(
+      "fails.mjs",
+      `export default plan("fails", {}, function* () { yield* move({ ${delay}: 1 }); null.x; });`,
+    );
     expect(await cli(["plan", "run", fails, "--yes", ...url])).toMatchObject({
       code: 2,
       err: expect.stringMatching(/steps of the plan fails fail: .*fails\.mjs:2:\d+\)/),
     });
-    expect(await cli(["resume", join(folder, "absent.journal")])).toMatchObject({ code: 1, err: expect.stringContaining("FILE_NOT_FOUND") });
+    expect(await cli(["resume", join(folder, "absent.journal")])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("FILE_NOT_FOUND"),
+    });
   }, 60_000);
 });

@@ -29,18 +29,26 @@ describe("sacla keys", () => {
     expect(listed.out).toMatch(/laptop +read +token/);
     expect(listed.out).toMatch(/shift leader +control +token/);
     expect(listed.out).toMatch(/node +read +curve/);
-    const { secretKey, serverKey } = JSON.parse(readFileSync(path("node.key"), "utf8")) as { secretKey: string; serverKey: string };
+    const { secretKey, serverKey } = JSON.parse(readFileSync(path("node.key"), "utf8")) as {
+      secretKey: string;
+      serverKey: string;
+    };
     for (const secret of [token, token.slice(15), secretKey]) expect(listed.out).not.toContain(secret);
     expect(listed.out).toContain(serverKey);
     expect(JSON.parse((await cli(["keys", "revoke", "laptop", "--keys", keys, "--json"])).out)).toEqual(entry);
-    const { keys: left } = JSON.parse((await cli(["keys", "list", "--keys", keys, "--json"])).out) as { keys: { name: string }[] };
+    const { keys: left } = JSON.parse((await cli(["keys", "list", "--keys", keys, "--json"])).out) as {
+      keys: { name: string }[];
+    };
     expect(left.map(({ name }) => name)).toEqual(["shift leader", "node"]);
   });
 
   it("says what is wrong", async () => {
     const keys = path("other.json");
     expect(await failure("keys", "list", "--keys", keys)).toEqual([1, expect.stringContaining("FILE_NOT_FOUND")]);
-    expect(await failure("keys", "new", "x", "--role", "admin", "--keys", keys)).toEqual([2, expect.stringContaining("read, control")]);
+    expect(await failure("keys", "new", "x", "--role", "admin", "--keys", keys)).toEqual([
+      2,
+      expect.stringContaining("read, control"),
+    ]);
     expect(await failure("keys", "new", "a/b", "--keys", keys)).toEqual([2, expect.stringContaining("BAD_ARGUMENT")]);
     await cli(["keys", "new", "x", "--keys", keys]);
     expect(await failure("keys", "revoke", "y", "--keys", keys)).toEqual([2, expect.stringContaining("(x)")]);
@@ -49,9 +57,12 @@ describe("sacla keys", () => {
 
 describe("sacla serve", () => {
   it("serves on loopback, says how each address is used, and ends with 0 when stopped", async () => {
-    const { code, out, err } = await cli(["serve", "sim:?clock=virtual", "--http", "127.0.0.1:0", "--zmq", "tcp://127.0.0.1:*"], {
-      signal: AbortSignal.abort(),
-    });
+    const { code, out, err } = await cli(
+      ["serve", "sim:?clock=virtual", "--http", "127.0.0.1:0", "--zmq", "tcp://127.0.0.1:*"],
+      {
+        signal: AbortSignal.abort(),
+      },
+    );
     expect(code).toBe(0);
     expect(out).toMatch(
       /^serving sim:\?clock=virtual; stop with Ctrl\+C\n {2}SACLA_URL=tcp:\/\/127\.0\.0\.1:\d+ sacla runs --bl 3\n {2}SACLA_URL=http:\/\/127\.0\.0\.1:\d+ sacla runs --bl 3\n {2}curl "http:/,
@@ -64,11 +75,19 @@ describe("sacla serve", () => {
   });
 
   it("needs keys beyond loopback, and with them says that a token or key file is needed", async () => {
-    expect(await failure("serve", "sim:?clock=virtual", "--http", "0.0.0.0:0")).toEqual([1, expect.stringContaining("NOT_ALLOWED")]);
-    expect(await failure("serve", "sim:?clock=virtual", "--zmq", "tcp://0.0.0.0:*")).toEqual([1, expect.stringContaining("NOT_ALLOWED")]);
+    expect(await failure("serve", "sim:?clock=virtual", "--http", "0.0.0.0:0")).toEqual([
+      1,
+      expect.stringContaining("NOT_ALLOWED"),
+    ]);
+    expect(await failure("serve", "sim:?clock=virtual", "--zmq", "tcp://0.0.0.0:*")).toEqual([
+      1,
+      expect.stringContaining("NOT_ALLOWED"),
+    ]);
     const keys = path("beyond.json");
     await cli(["keys", "new", "x", "--keys", keys]);
-    const { code, out, err } = await cli(["serve", "sim:?clock=virtual", "--http", "0.0.0.0:0", "--keys", keys], { signal: AbortSignal.abort() });
+    const { code, out, err } = await cli(["serve", "sim:?clock=virtual", "--http", "0.0.0.0:0", "--keys", keys], {
+      signal: AbortSignal.abort(),
+    });
     expect([code, out]).toEqual([0, expect.stringContaining("SACLA_TOKEN=… SACLA_URL=http://")]);
     expect(out).not.toContain("0.0.0.0");
     expect(err).toContain("readable");
@@ -79,21 +98,44 @@ describe("sacla serve", () => {
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const { port } = other.address() as AddressInfo;
     const sim = "sim:?clock=virtual";
-    expect(await failure("serve", sim, "--http", `127.0.0.1:${port}`)).toEqual([1, expect.stringMatching(/UNREACHABLE: .*another program listens/)]);
-    expect(await failure("serve", sim, "--zmq", `tcp://127.0.0.1:${port}`)).toEqual([1, expect.stringMatching(/UNREACHABLE: .*another program listens/)]);
+    expect(await failure("serve", sim, "--http", `127.0.0.1:${port}`)).toEqual([
+      1,
+      expect.stringMatching(/UNREACHABLE: .*another program listens/),
+    ]);
+    expect(await failure("serve", sim, "--zmq", `tcp://127.0.0.1:${port}`)).toEqual([
+      1,
+      expect.stringMatching(/UNREACHABLE: .*another program listens/),
+    ]);
     expect(await failure("serve", sim, "--zmq", "5555")).toEqual([2, expect.stringContaining("tcp://HOST:PORT")]);
     await new Promise((resolve) => other.close(resolve));
     for (const address of ["5580", "127.0.0.1", "127.0.0.1:http", "http://127.0.0.1:5580"]) {
-      expect(await failure("serve", sim, "--http", address), address).toEqual([2, expect.stringContaining("HOST:PORT")]);
+      expect(await failure("serve", sim, "--http", address), address).toEqual([
+        2,
+        expect.stringContaining("HOST:PORT"),
+      ]);
     }
-    expect(await failure("serve", sim, "--http", "127.0.0.1:99999")).toEqual([2, expect.stringContaining("BAD_ARGUMENT")]);
-    expect(await failure("serve", "nonsense:", "--http", "127.0.0.1:0")).toEqual([2, expect.stringContaining("BAD_URL")]);
-    expect(await failure("serve", sim, "--http", "127.0.0.1:0", "--keys", path("none.json"))).toEqual([1, expect.stringContaining("FILE_NOT_FOUND")]);
-    expect(await failure("serve", sim, "--http", "127.0.0.1:0", "--audit", path("no/audit"))).toEqual([1, expect.stringContaining("WRITE_FAILED")]);
-    expect(await failure("serve", sim, "--http", "127.0.0.1:0", "--tls-cert", path("c.pem"))).toEqual([2, expect.stringContaining("--tls-key")]);
-    expect(await failure("serve", sim, "--http", "127.0.0.1:0", "--tls-cert", path("c.pem"), "--tls-key", path("k.pem"))).toEqual([
+    expect(await failure("serve", sim, "--http", "127.0.0.1:99999")).toEqual([
+      2,
+      expect.stringContaining("BAD_ARGUMENT"),
+    ]);
+    expect(await failure("serve", "nonsense:", "--http", "127.0.0.1:0")).toEqual([
+      2,
+      expect.stringContaining("BAD_URL"),
+    ]);
+    expect(await failure("serve", sim, "--http", "127.0.0.1:0", "--keys", path("none.json"))).toEqual([
       1,
       expect.stringContaining("FILE_NOT_FOUND"),
     ]);
+    expect(await failure("serve", sim, "--http", "127.0.0.1:0", "--audit", path("no/audit"))).toEqual([
+      1,
+      expect.stringContaining("WRITE_FAILED"),
+    ]);
+    expect(await failure("serve", sim, "--http", "127.0.0.1:0", "--tls-cert", path("c.pem"))).toEqual([
+      2,
+      expect.stringContaining("--tls-key"),
+    ]);
+    expect(
+      await failure("serve", sim, "--http", "127.0.0.1:0", "--tls-cert", path("c.pem"), "--tls-key", path("k.pem")),
+    ).toEqual([1, expect.stringContaining("FILE_NOT_FOUND")]);
   });
 });

@@ -10,7 +10,10 @@ describe("bounded", () => {
 
   it("ends a wait that never ends, by time or by signal", async () => {
     const never = () => new Promise<never>(() => {});
-    await expect(bounded("work", { timeoutMs: 10 }, never)).rejects.toMatchObject({ code: "TIMEOUT", message: "work gave no answer within 10 ms." });
+    await expect(bounded("work", { timeoutMs: 10 }, never)).rejects.toMatchObject({
+      code: "TIMEOUT",
+      message: "work gave no answer within 10 ms.",
+    });
     const controller = new AbortController();
     const waiting = bounded("work", { signal: controller.signal }, never);
     controller.abort(new Error("why"));
@@ -19,7 +22,8 @@ describe("bounded", () => {
   });
 
   it("refuses a time that timers cannot keep", async () => {
-    for (const timeoutMs of [2 ** 31, -1, NaN]) await expect(bounded("work", { timeoutMs }, () => 1)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    for (const timeoutMs of [2 ** 31, -1, NaN])
+      await expect(bounded("work", { timeoutMs }, () => 1)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
   });
 
   it("sleeps, unless aborted", async () => {

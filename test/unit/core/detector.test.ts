@@ -6,7 +6,15 @@ const sensor: DetectorInfo = {
   xsize: 512,
   ysize: 1024,
   absGain: 16.912,
-  geometry: { posXUm: -1755, posYUm: 51711, posZUm: 0, rotationDeg: -89.9062, pixelSizeXUm: 50, pixelSizeYUm: 50, manipulatorShiftUm: 0 },
+  geometry: {
+    posXUm: -1755,
+    posYUm: 51711,
+    posZUm: 0,
+    rotationDeg: -89.9062,
+    pixelSizeXUm: 50,
+    pixelSizeYUm: 50,
+    manipulatorShiftUm: 0,
+  },
 };
 
 describe("detector information", () => {
@@ -41,16 +49,28 @@ describe("detector information", () => {
   });
 
   it("takes a camera without geometry, and refuses half a geometry or NaN", () => {
-    expect(fromDetInfoDict("OPAL-1", { xsize: 10, ysize: 5 })).toEqual({ id: "OPAL-1", xsize: 10, ysize: 5, absGain: null, geometry: null });
-    expect(() => fromDetInfoDict("M", { xsize: 1, ysize: 1, mp_posx: 3 })).toThrow(expect.objectContaining({ code: "BAD_GEOMETRY" }));
+    expect(fromDetInfoDict("OPAL-1", { xsize: 10, ysize: 5 })).toEqual({
+      id: "OPAL-1",
+      xsize: 10,
+      ysize: 5,
+      absGain: null,
+      geometry: null,
+    });
+    expect(() => fromDetInfoDict("M", { xsize: 1, ysize: 1, mp_posx: 3 })).toThrow(
+      expect.objectContaining({ code: "BAD_GEOMETRY" }),
+    );
     const dict = { ...toDetInfoDict(sensor, 7, 8), mp_posx: NaN };
-    expect(() => fromDetInfoDict("M", dict)).toThrow(expect.objectContaining({ code: "BAD_GEOMETRY", message: expect.stringContaining("posXUm") }));
+    expect(() => fromDetInfoDict("M", dict)).toThrow(
+      expect.objectContaining({ code: "BAD_GEOMETRY", message: expect.stringContaining("posXUm") }),
+    );
   });
 
   it("groups sensors under their detector, named or not", () => {
     const octal = Array.from({ length: 8 }, (_, i) => `MPCCD-8-2-001-${i + 1}`);
     expect(groupDetectors(octal)).toEqual([{ id: "MPCCD-8-2-001", sensors: octal }]);
-    expect(groupDetectors(["MPCCD-1N0-M06-004", "MPCCD-2N0-1-006", "MPCCD-2N0-1-006-2", "MPCCD-2N0-1-006-1", "OPAL-234363"])).toEqual([
+    expect(
+      groupDetectors(["MPCCD-1N0-M06-004", "MPCCD-2N0-1-006", "MPCCD-2N0-1-006-2", "MPCCD-2N0-1-006-1", "OPAL-234363"]),
+    ).toEqual([
       { id: "MPCCD-1N0-M06-004", sensors: ["MPCCD-1N0-M06-004"] },
       { id: "MPCCD-2N0-1-006", sensors: ["MPCCD-2N0-1-006-1", "MPCCD-2N0-1-006-2"] },
       { id: "OPAL-234363", sensors: ["OPAL-234363"] },

@@ -22,20 +22,23 @@ describe("SaclaError", () => {
   });
 
   it("becomes the module's APIError only when the facility refused", async () => {
-    const fail = (code: "UNKNOWN_RUN" | "TIMEOUT") => asApiError(ApiError, () => Promise.reject(new SaclaError(code, "m", { details: { a: 1 } })));
-    await expect(fail("UNKNOWN_RUN")).rejects.toSatisfy((e) => e instanceof ApiError && e.code === "UNKNOWN_RUN" && e.details["a"] === 1);
+    const fail = (code: "UNKNOWN_RUN" | "TIMEOUT") =>
+      asApiError(ApiError, () => Promise.reject(new SaclaError(code, "m", { details: { a: 1 } })));
+    await expect(fail("UNKNOWN_RUN")).rejects.toSatisfy(
+      (e) => e instanceof ApiError && e.code === "UNKNOWN_RUN" && e.details["a"] === 1,
+    );
     await expect(fail("TIMEOUT")).rejects.toSatisfy((e) => !(e instanceof ApiError) && isSaclaError(e, "TIMEOUT"));
   });
 
   it("shows any value briefly", () => {
     const loop: Record<string, unknown> = {};
     loop["self"] = loop;
-    expect([show("x".repeat(500)).length < 130, show(loop), show(new Float32Array(3)), show(() => 1), show(undefined)]).toEqual([
-      true,
-      "[object Object]",
-      "Float32Array of 12 bytes",
-      "a function",
-      "undefined",
-    ]);
+    expect([
+      show("x".repeat(500)).length < 130,
+      show(loop),
+      show(new Float32Array(3)),
+      show(() => 1),
+      show(undefined),
+    ]).toEqual([true, "[object Object]", "Float32Array of 12 bytes", "a function", "undefined"]);
   });
 });

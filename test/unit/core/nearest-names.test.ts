@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { nearestNames } from "../../../src/core/nearest-names.ts";
 
 describe("nearestNames", () => {
-  const names = ["xfel_bl_3_tc_bm_1_pd/charge", "xfel_bl_3_tc_bm_2_pd/charge", "xfel_bl_3_shutter_1_open_valid/status", "acc/accelerator_status"];
+  const names = [
+    "xfel_bl_3_tc_bm_1_pd/charge",
+    "xfel_bl_3_tc_bm_2_pd/charge",
+    "xfel_bl_3_shutter_1_open_valid/status",
+    "acc/accelerator_status",
+  ];
 
   it("finds the name meant by the slip of the talk's slide", () => {
     expect(nearestNames("xfel_b1_3_tc_bm1_pd/charge", names)[0]).toBe("xfel_bl_3_tc_bm_1_pd/charge");

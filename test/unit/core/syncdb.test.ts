@@ -22,7 +22,12 @@ describe("SyncDB text values", () => {
     setEntry(column, 0, 0.07226);
     setEntry(column, 1, 5.1642e-9);
     setEntry(column, 2, "not-converged");
-    expect([0, 1, 2, 3].map((i) => formatSyncValue(column, i))).toEqual(["7.22600e-02V", "5.16420e-09V", "not-converged", "missing"]);
+    expect([0, 1, 2, 3].map((i) => formatSyncValue(column, i))).toEqual([
+      "7.22600e-02V",
+      "5.16420e-09V",
+      "not-converged",
+      "missing",
+    ]);
     const motor = emptyColumn("x/position", "pulse", 1);
     setEntry(motor, 0, -20345);
     expect(formatSyncValue(motor, 0)).toBe("-20345pulse");

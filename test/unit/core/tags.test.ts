@@ -48,7 +48,9 @@ describe("TagList", () => {
   });
 
   it("refuses to mix HighTags", () => {
-    expect(() => list([1]).union(list([1], 201802))).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("201802") }));
+    expect(() => list([1]).union(list([1], 201802))).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("201802") }),
+    );
   });
 
   it.each([[-1], [1.5], [2 ** 32], [NaN]])("refuses the tag %s", (tag) => {

@@ -86,7 +86,13 @@ describe("run.darkTags", () => {
   });
 
   it("does not ask the shutter flags where they are unreliable, and draws the line at 1e-10 C", async () => {
-    const run = await scripted({ bl: 2, run: 50_000, open: [1, 1, 1, 1], close: [0, 0, 0, 0], monitor: [9.99e-11, -2e-12, 1e-10, 0] });
+    const run = await scripted({
+      bl: 2,
+      run: 50_000,
+      open: [1, 1, 1, 1],
+      close: [0, 0, 0, 0],
+      monitor: [9.99e-11, -2e-12, 1e-10, 0],
+    });
     const dark = await run.darkTags();
     expect(shots(dark)).toEqual([0, 1]);
     expect(dark.evidence?.signals).toEqual(["xfel_bl_2_st_3_bm_1_pd/charge"]);
@@ -126,7 +132,12 @@ describe("run.darkTags", () => {
   });
 
   it("passes over a shot without a flag: it is not dark, and does not end the head", async () => {
-    const run = await scripted({ bl: 3, run: 1_000_000, open: ["missing", 0, 0, 1], close: [1, 1, "not-converged", 0] });
+    const run = await scripted({
+      bl: 3,
+      run: 1_000_000,
+      open: ["missing", 0, 0, 1],
+      close: [1, 1, "not-converged", 0],
+    });
     const dark = await run.darkTags();
     expect(shots(dark)).toEqual([1]);
     expect(dark.ledger?.dropped).toContainEqual({ reason: "xray-flag-missing", tags: [100, 102] });
@@ -167,7 +178,10 @@ describe("run.darkTags", () => {
       message: expect.stringContaining("xfel_bl_2_st_3_bm_1_pd/charge"),
     });
     const withoutOpen = await scripted({ bl: 3, run: 1_000_000, close });
-    await expect(withoutOpen.exposedTags()).rejects.toMatchObject({ code: "UNKNOWN_SIGNAL", message: expect.stringContaining("Name the dark tags") });
+    await expect(withoutOpen.exposedTags()).rejects.toMatchObject({
+      code: "UNKNOWN_SIGNAL",
+      message: expect.stringContaining("Name the dark tags"),
+    });
   });
 
   it("reads the names an archive has", async () => {

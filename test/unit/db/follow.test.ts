@@ -11,7 +11,12 @@ function open(source: Source): Db {
 }
 
 /** The first `count` runs of a loop; `before(n)` runs before the n-th is waited for. */
-async function take(db: Db, options: RunsOptions, count: number, before: (n: number) => void = () => {}): Promise<number[]> {
+async function take(
+  db: Db,
+  options: RunsOptions,
+  count: number,
+  before: (n: number) => void = () => {},
+): Promise<number[]> {
   const found: number[] = [];
   before(0);
   for await (const run of db.runs(options)) {
@@ -78,7 +83,8 @@ describe("db.runs", () => {
     const source = tinySource().setStatus(3, 12, 0);
     const found = await take(open(source), { bl: 3, follow: true, pollMs }, 41, (n) => {
       // Forty runs, with gaps in the numbers, while the first one is being looked at.
-      if (n === 1) for (let i = 1; i <= 40; i++) source.addRun(3, { run: 12 + 3 * i, start: 10_000 + i * 10, images: 2 });
+      if (n === 1)
+        for (let i = 1; i <= 40; i++) source.addRun(3, { run: 12 + 3 * i, start: 10_000 + i * 10, images: 2 });
     });
     expect(found).toEqual(Array.from({ length: 41 }, (_, i) => 12 + 3 * i));
   });
@@ -100,7 +106,11 @@ describe("db.runs", () => {
   it("does not let a run that never stops hold back the others, and still gives it when it stops", async () => {
     const source = tinySource();
     const found = await take(open(source), { bl: 3, follow: true, pollMs }, 3, (n) => {
-      if (n === 0) setTimeout(() => source.addRun(3, { run: 13, start: 4000, images: 2 }).addRun(3, { run: 14, start: 5000, images: 2 }), 10);
+      if (n === 0)
+        setTimeout(
+          () => source.addRun(3, { run: 13, start: 4000, images: 2 }).addRun(3, { run: 14, start: 5000, images: 2 }),
+          10,
+        );
       if (n === 2) source.setStatus(3, 12, 0);
     });
     expect(found).toEqual([13, 14, 12]);
@@ -122,14 +132,19 @@ describe("db.runs", () => {
     const source = new TinySource({ 1: [] });
     setTimeout(() => source.addRun(1, { run: 1, start: 10, images: 1 }), 10);
     expect(await take(open(source), { bl: 1, follow: true, pollMs }, 1)).toEqual([1]);
-    await expect(open(new TinySource({ 1: [] })).newestRun(1)).rejects.toMatchObject({ code: "UNKNOWN_RUN", name: "APIError" });
+    await expect(open(new TinySource({ 1: [] })).newestRun(1)).rejects.toMatchObject({
+      code: "UNKNOWN_RUN",
+      name: "APIError",
+    });
   });
 
   it("throws ABORTED when the signal fires, at once and not at the next poll", async () => {
     const control = new AbortController();
     setTimeout(() => control.abort(), 20);
     const began = performance.now();
-    await expect(take(open(tinySource()), { bl: 3, follow: true, pollMs: 60_000, signal: control.signal }, 1)).rejects.toMatchObject({ code: "ABORTED" });
+    await expect(
+      take(open(tinySource()), { bl: 3, follow: true, pollMs: 60_000, signal: control.signal }, 1),
+    ).rejects.toMatchObject({ code: "ABORTED" });
     expect(performance.now() - began).toBeLessThan(5000);
   });
 });
@@ -146,7 +161,10 @@ describe("run.waitUntilStopped", () => {
   it("gives up on a run that never stops, without another look afterwards", async () => {
     const source = tinySource();
     const run = await open(source).newestRun(3);
-    await expect(run.waitUntilStopped({ pollMs, timeoutMs: 30 })).rejects.toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("Run 12") });
+    await expect(run.waitUntilStopped({ pollMs, timeoutMs: 30 })).rejects.toMatchObject({
+      code: "TIMEOUT",
+      message: expect.stringContaining("Run 12"),
+    });
     const began = performance.now();
     await expect(run.waitUntilStopped({ pollMs: 60_000, timeoutMs: 30 })).rejects.toMatchObject({ code: "TIMEOUT" });
     expect(performance.now() - began).toBeLessThan(5000);
@@ -160,7 +178,9 @@ describe("run.waitUntilStopped", () => {
     expect((await (await db.run(3, 10)).waitUntilStopped({ timeoutMs: 0 })).run).toBe(10);
     const running = await db.run(3, 12);
     await expect(running.waitUntilStopped({ timeoutMs: 0 })).rejects.toMatchObject({ code: "TIMEOUT" });
-    await expect(running.waitUntilStopped({ signal: AbortSignal.timeout(10) })).rejects.toMatchObject({ code: "ABORTED" });
+    await expect(running.waitUntilStopped({ signal: AbortSignal.timeout(10) })).rejects.toMatchObject({
+      code: "ABORTED",
+    });
     await expect(running.waitUntilStopped({ pollMs: -1 })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
   });
 });

@@ -14,7 +14,8 @@ async function scripted(pattern: string, signals: Record<string, readonly (numbe
   const source = new TinySource({ 3: [{ run: 1_000_000, start: first, images: pattern.length, step: 1 }] });
   source.setSignal(`${xray}_open_valid/status`, "", (tag) => (pattern[tag - first] === "D" ? 0 : 1));
   source.setSignal(`${xray}_close_valid/status`, "", (tag) => (pattern[tag - first] === "D" ? 1 : 0));
-  for (const [name, values] of Object.entries(signals)) source.setSignal(name, "", (tag) => values[tag - first] ?? "missing");
+  for (const [name, values] of Object.entries(signals))
+    source.setSignal(name, "", (tag) => values[tag - first] ?? "missing");
   return await new Db(inProcess(endpointOf(source))).run(3, 1_000_000);
 }
 
@@ -78,7 +79,11 @@ describe("run.labels", () => {
       { "xfel_bl_lh1_shutter_1_open_valid/status": [0, 1, 0], "xfel_bl_lh1_shutter_1_close_valid/status": [1, 0, 1] },
       ["xfel_bl_lh1_shutter_1_open_valid/status", "xfel_bl_lh1_shutter_1_close_valid/status"],
     ],
-    ["the archive's selector", { "bl_3/lh_1/laser_pulse_selector_status": [0, 1, 0] }, ["bl_3/lh_1/laser_pulse_selector_status"]],
+    [
+      "the archive's selector",
+      { "bl_3/lh_1/laser_pulse_selector_status": [0, 1, 0] },
+      ["bl_3/lh_1/laser_pulse_selector_status"],
+    ],
     ["a lone open flag", { [`${laser}_open_valid/status`]: [0, 1, 0] }, [`${laser}_open_valid/status`]],
     [
       "the archive's selector when the shutter was recorded at no shot",

@@ -35,7 +35,13 @@ describe("the mirrored functions", () => {
     expect(await db.readRunnumberNewest(3)).toBe(12);
     expect([await db.readRunstatus(3, 10), await db.readRunstatus(3, 12)]).toEqual([0, 2]);
     const info = await db.readRuninfo(3, 10);
-    expect(info).toMatchObject({ hightagnumber: TINY_HIGHTAG, start_tagnumber: 1000, end_tagnumber: 1012, total_tagnumber: 12, runstatus: 0 });
+    expect(info).toMatchObject({
+      hightagnumber: TINY_HIGHTAG,
+      start_tagnumber: 1000,
+      end_tagnumber: 1012,
+      total_tagnumber: 12,
+      runstatus: 0,
+    });
     expect(await db.readComment(3, 10)).toBe("powder");
     expect(await db.readStarttime(3, 10)).toBe(info.starttime);
     expect(await db.readStoptime(3, 10)).toBe(info.stoptime);
@@ -66,14 +72,29 @@ describe("the mirrored functions", () => {
     ]);
     expect(await db.readSyncdatalist(motor, TINY_HIGHTAG, new Set([1000]))).toEqual(["10000pulse"]);
     expect([...(await db.readSyncdatalistFloat(bm1, TINY_HIGHTAG, Uint32Array.of(1006, 1004)))]).toEqual([7e-9, NaN]);
-    expect([...(await db.readSyncdatalistFloat(motor, TINY_HIGHTAG, new TagList(TINY_HIGHTAG, [1004, 1002])))]).toEqual([10020, 10040]);
+    expect([...(await db.readSyncdatalistFloat(motor, TINY_HIGHTAG, new TagList(TINY_HIGHTAG, [1004, 1002])))]).toEqual(
+      [10020, 10040],
+    );
     expect(await db.readEquiplist()).toHaveLength(6);
-    expect(await db.readTimestampFromtag(TINY_HIGHTAG, 1060, bm1)).toBeCloseTo((await db.readTimestampFromtag(TINY_HIGHTAG, 1000, bm1)) + 1, 6);
+    expect(await db.readTimestampFromtag(TINY_HIGHTAG, 1060, bm1)).toBeCloseTo(
+      (await db.readTimestampFromtag(TINY_HIGHTAG, 1000, bm1)) + 1,
+      6,
+    );
   });
 
   it("answer −1 as the status of a run that does not exist, and APIError everywhere else", async () => {
     expect(await db.readRunstatus(3, 9999)).toBe(-1);
-    const ofRun = ["Runinfo", "Comment", "Starttime", "Stoptime", "StartTagnumber", "EndTagnumber", "Hightagnumber", "TaglistByrun", "Detidlist"] as const;
+    const ofRun = [
+      "Runinfo",
+      "Comment",
+      "Starttime",
+      "Stoptime",
+      "StartTagnumber",
+      "EndTagnumber",
+      "Hightagnumber",
+      "TaglistByrun",
+      "Detidlist",
+    ] as const;
     for (const name of [...ofRun, "ConfigPhotonenergy", "ConfigPhotonenergyInKeV"] as const) {
       const error = await failure(() => db[`read${name}`](3, 9999));
       expect(error, name).toBeInstanceOf(db.APIError);

@@ -30,7 +30,10 @@ describe("db.run", () => {
     expect((await db.run(3, -1)).run).toBe(12);
     expect((await db.run(3, -3)).run).toBe(10);
     expect((await db.newestRun(3)).run).toBe(12);
-    await expect(db.run(3, -4)).rejects.toMatchObject({ code: "UNKNOWN_RUN", message: expect.stringContaining("only 3") });
+    await expect(db.run(3, -4)).rejects.toMatchObject({
+      code: "UNKNOWN_RUN",
+      message: expect.stringContaining("only 3"),
+    });
     await expect(db.run(3, -4)).rejects.toBeInstanceOf(db.APIError);
   });
 
@@ -128,7 +131,14 @@ describe("run.column", () => {
     const column = await (await runTen()).column(bm1);
     expect([...column.values]).toEqual([0, 0, NaN, 7e-9, NaN, NaN]);
     expect(column.unit).toBe("C");
-    expect(Array.from({ length: 6 }, (_, i) => column.reason(i))).toEqual([null, null, "not-converged", null, "saturated", "missing"]);
+    expect(Array.from({ length: 6 }, (_, i) => column.reason(i))).toEqual([
+      null,
+      null,
+      "not-converged",
+      null,
+      "saturated",
+      "missing",
+    ]);
     expect([column.text(3), column.text(4)]).toEqual(["7.00000e-09C", "saturated"]);
     expect(formatSyncdaq(column.tags, column)).toMatch(/^1000, 0\.00000e\+00C\n(.*\n){5}total 6\n$/);
     expect(column.at(1006)).toEqual({ value: 7e-9, unit: "C" });
@@ -153,10 +163,16 @@ describe("run.column", () => {
     const db = open();
     const run = await db.run(3, 10);
     const other = await (await db.run(3, 11)).tags();
-    await expect(run.column(motor, other)).rejects.toMatchObject({ code: "TAG_OUTSIDE_RUN", message: expect.stringContaining("1000 to 1011") });
+    await expect(run.column(motor, other)).rejects.toMatchObject({
+      code: "TAG_OUTSIDE_RUN",
+      message: expect.stringContaining("1000 to 1011"),
+    });
     await expect(run.column(motor, [1012])).rejects.toBeInstanceOf(db.APIError);
     await expect(run.column(motor, [999, 1000])).rejects.toMatchObject({ code: "TAG_OUTSIDE_RUN" });
-    await expect(run.column(motor, new TagList(201801, [1000]))).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("201801") });
+    await expect(run.column(motor, new TagList(201801, [1000]))).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining("201801"),
+    });
   });
 
   it("does not hold a running run to the end it had when it was loaded", async () => {
@@ -179,7 +195,9 @@ describe("run.table", () => {
     expect(table.at(1008, motor)).toEqual({ value: 10_080, unit: "pulse" });
     expect(() => table.row(1005)).toThrow(/1005/);
     expect(() => table.column("no/such")).toThrow(/no\/such.*bm_1_pd/);
-    expect(table.toCsv()).toBe(`tag_number,${bm1}(C),${motor}(pulse)\n1004,not-converged,10040\n1006,7e-9,10060\n1008,saturated,10080\n`);
+    expect(table.toCsv()).toBe(
+      `tag_number,${bm1}(C),${motor}(pulse)\n1004,not-converged,10040\n1006,7e-9,10060\n1008,saturated,10080\n`,
+    );
   });
 
   it("refuses no signals, and one twice", async () => {

@@ -28,7 +28,9 @@ function longTable(rows: number): SignalTable {
   );
   const status = Uint8Array.from({ length: rows }, (_, i) => (i % 7 === 3 ? 1 + (i % 3) : STATUS_OK));
   const values = Float64Array.from(status, (code, i) => (code === STATUS_OK ? Math.sin(i) * 1e-9 : NaN));
-  return new SignalTable(tags, [new SignalColumn(tags, { equipId: 'a "quoted", odd µ/name.x', unit: "µm", values, status })]);
+  return new SignalTable(tags, [
+    new SignalColumn(tags, { equipId: 'a "quoted", odd µ/name.x', unit: "µm", values, status }),
+  ]);
 }
 
 interface Read {
@@ -71,46 +73,81 @@ function expected({ tags, columns }: SignalTable): Record<string, (number | stri
 
 describe("a table of signals as a file", () => {
   for (const ending of ["arrow", "feather", "parquet"]) {
-    itNeeding(python !== undefined, "no Python with pyarrow", `.${ending}: values, reasons, units and the run, for pyarrow`, async () => {
-      const found = read(await written(await tinyTable(), `tiny.${ending}`));
-      expect(found.columns).toEqual({
-        tag_number: [1000, 1002, 1004, 1006, 1008, 1010],
-        [BM1]: [0, 0, null, 7e-9, null, null],
-        [`${BM1}:status`]: ["ok", "ok", "not-converged", "ok", "saturated", "missing"],
-        [SHUTTER]: [0, 0, 1, 1, 1, 1],
-        [`${SHUTTER}:status`]: Array.from({ length: 6 }, () => "ok"),
-      });
-      const status = "dictionary<values=string, indices=int8, ordered=0>";
-      expect(found.types).toEqual({ tag_number: "uint32", [BM1]: "double", [`${BM1}:status`]: status, [SHUTTER]: "double", [`${SHUTTER}:status`]: status });
-      expect(found.nullable).toMatchObject({ tag_number: false, [BM1]: true, [`${BM1}:status`]: false });
-      expect(found.units).toMatchObject({ tag_number: null, [BM1]: "C", [SHUTTER]: "" });
-      expect(found.about).toEqual({ bl: "3", run: "10", hightag: "202502" });
-    });
+    itNeeding(
+      python !== undefined,
+      "no Python with pyarrow",
+      `.${ending}: values, reasons, units and the run, for pyarrow`,
+      async () => {
+        const found = read(await written(await tinyTable(), `tiny.${ending}`));
+        expect(found.columns).toEqual({
+          tag_number: [1000, 1002, 1004, 1006, 1008, 1010],
+          [BM1]: [0, 0, null, 7e-9, null, null],
+          [`${BM1}:status`]: ["ok", "ok", "not-converged", "ok", "saturated", "missing"],
+          [SHUTTER]: [0, 0, 1, 1, 1, 1],
+          [`${SHUTTER}:status`]: Array.from({ length: 6 }, () => "ok"),
+        });
+        const status = "dictionary<values=string, indices=int8, ordered=0>";
+        expect(found.types).toEqual({
+          tag_number: "uint32",
+          [BM1]: "double",
+          [`${BM1}:status`]: status,
+          [SHUTTER]: "double",
+          [`${SHUTTER}:status`]: status,
+        });
+        expect(found.nullable).toMatchObject({ tag_number: false, [BM1]: true, [`${BM1}:status`]: false });
+        expect(found.units).toMatchObject({ tag_number: null, [BM1]: "C", [SHUTTER]: "" });
+        expect(found.about).toEqual({ bl: "3", run: "10", hightag: "202502" });
+      },
+    );
 
-    itNeeding(python !== undefined, "no Python with pyarrow", `.${ending}: 100 003 rows, no row, and one without any number`, async () => {
-      const long = longTable(100_003);
-      const found = read(await written(long, `long.${ending}`));
-      expect(found.columns).toEqual(expected(long));
-      expect(found.about).toEqual({ hightag: "202502" });
-      expect(found.units).toMatchObject({ 'a "quoted", odd µ/name.x': "µm" });
-      const empty = longTable(0);
-      expect(read(await written(empty, `empty.${ending}`)).columns).toEqual(expected(empty));
-      const none = new SignalTable(new TagList(1, [5]), [
-        new SignalColumn(new TagList(1, [5]), { equipId: "x", unit: "V", values: Float64Array.of(NaN), status: Uint8Array.of(3) }),
-      ]);
-      expect(read(await written(none, `none.${ending}`)).columns).toEqual({ tag_number: [5], x: [null], "x:status": ["missing"] });
-    });
+    itNeeding(
+      python !== undefined,
+      "no Python with pyarrow",
+      `.${ending}: 100 003 rows, no row, and one without any number`,
+      async () => {
+        const long = longTable(100_003);
+        const found = read(await written(long, `long.${ending}`));
+        expect(found.columns).toEqual(expected(long));
+        expect(found.about).toEqual({ hightag: "202502" });
+        expect(found.units).toMatchObject({ 'a "quoted", odd µ/name.x': "µm" });
+        const empty = longTable(0);
+        expect(read(await written(empty, `empty.${ending}`)).columns).toEqual(expected(empty));
+        const none = new SignalTable(new TagList(1, [5]), [
+          new SignalColumn(new TagList(1, [5]), {
+            equipId: "x",
+            unit: "V",
+            values: Float64Array.of(NaN),
+            status: Uint8Array.of(3),
+          }),
+        ]);
+        expect(read(await written(none, `none.${ending}`)).columns).toEqual({
+          tag_number: [5],
+          x: [null],
+          "x:status": ["missing"],
+        });
+      },
+    );
   }
 
-  itNeeding(python !== undefined, "no Python with pyarrow", "Parquet: rows are found by tag through the statistics, units without Arrow too", async () => {
-    const path = await written(longTable(1000), "found.parquet");
-    const script = `import json, sys, pyarrow.parquet as q
+  itNeeding(
+    python !== undefined,
+    "no Python with pyarrow",
+    "Parquet: rows are found by tag through the statistics, units without Arrow too",
+    async () => {
+      const path = await written(longTable(1000), "found.parquet");
+      const script = `import json, sys, pyarrow.parquet as q
 f = q.ParquetFile(sys.argv[1])
 s = f.metadata.row_group(0).column(0).statistics
 print(json.dumps([q.read_table(sys.argv[1], filters=[("tag_number", ">", 4000001995)]).num_rows, s.min, s.max, json.loads(f.metadata.metadata[b"units"])]))`;
-    const units = { 'a "quoted", odd µ/name.x': "µm" };
-    expect(JSON.parse(execFileSync(python ?? "", ["-c", script, path], { encoding: "utf8" }))).toEqual([2, 4_000_000_001, 4_000_001_999, units]);
-  });
+      const units = { 'a "quoted", odd µ/name.x': "µm" };
+      expect(JSON.parse(execFileSync(python ?? "", ["-c", script, path], { encoding: "utf8" }))).toEqual([
+        2,
+        4_000_000_001,
+        4_000_001_999,
+        units,
+      ]);
+    },
+  );
 
   it("has the same bytes however often it is made", async () => {
     const table = await tinyTable();
@@ -120,7 +157,8 @@ print(json.dumps([q.read_table(sys.argv[1], filters=[("tag_number", ">", 4000001
   });
 
   it("is refused for an ending that says nothing, naming those that do", () => {
-    for (const path of ["table", "table.xlsx", "parquet", ""]) expect(() => tableFormOf(path)).toThrow(/\.csv, \.arrow, \.feather, \.parquet/);
+    for (const path of ["table", "table.xlsx", "parquet", ""])
+      expect(() => tableFormOf(path)).toThrow(/\.csv, \.arrow, \.feather, \.parquet/);
   });
 
   it("keeps the packages of Arrow and Parquet out of what a script loads at once", () => {
@@ -128,7 +166,9 @@ print(json.dumps([q.read_table(sys.argv[1], filters=[("tag_number", ">", 4000001
     const texts = readdirSync(src, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))
       .map((file) => [file, readFileSync(new URL(file, src), "utf8")] as const);
-    expect(texts.filter(([, text]) => /from "(apache-arrow|hyparquet-writer)"/.test(text)).map(([file]) => file)).toEqual(["db/table-files.ts"]);
+    expect(
+      texts.filter(([, text]) => /from "(apache-arrow|hyparquet-writer)"/.test(text)).map(([file]) => file),
+    ).toEqual(["db/table-files.ts"]);
     expect(texts.filter(([, text]) => /from "[^"]*table-files\.ts"/.test(text))).toEqual([]);
   });
 });

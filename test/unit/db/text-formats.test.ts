@@ -4,13 +4,22 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { emptyColumn, entryOf, type MissingReason, roundToText, setEntry } from "../../../src/core/syncdb.ts";
 import { MAX_TAG } from "../../../src/core/tags.ts";
-import { formatSyncdaq, formatTagList, formatTimingCsv, parseSyncdaq, parseTagList, TimingEdges, timingEdges } from "../../../src/db/index.ts";
+import {
+  formatSyncdaq,
+  formatTagList,
+  formatTimingCsv,
+  parseSyncdaq,
+  parseTagList,
+  TimingEdges,
+  timingEdges,
+} from "../../../src/db/index.ts";
 import { itWithSharedData, sharedData } from "../../support/optional.ts";
 
 const anyTag = fc.nat(MAX_TAG);
 
 const tagListSample = "det,MPCCD-8-2-001-1,MPCCD-8-2-001-2\n219817026\n219817028\n219817030\n";
-const syncdaqSample = "210554288, 7.22600e-02V\n210554290, -1.50000e-03V\n210554724, not-converged\n210554726, saturated\n210554728, missing\ntotal 5\n";
+const syncdaqSample =
+  "210554288, 7.22600e-02V\n210554290, -1.50000e-03V\n210554724, not-converged\n210554726, saturated\n210554728, missing\ntotal 5\n";
 const timingSample =
   "[TMA 14 BL3 201802]\ntag_number,timing_edge_derivative(pixel),timing_edge_fitting(pixel)\n710248580,913.5,915.855384\n710248582,NaN,NaN\n710248586,1021.0,1019.412037\n";
 
@@ -23,7 +32,10 @@ describe("tag lists", () => {
   });
 
   it("may have Windows line ends, blanks and empty lines at the end", () => {
-    expect(parseTagList("\uFEFFdet, OPAL-1 \r\n 5 \r\n7\r\n\r\n")).toEqual({ detectors: ["OPAL-1"], tags: Uint32Array.of(5, 7) });
+    expect(parseTagList("\uFEFFdet, OPAL-1 \r\n 5 \r\n7\r\n\r\n")).toEqual({
+      detectors: ["OPAL-1"],
+      tags: Uint32Array.of(5, 7),
+    });
     expect(parseTagList("det,\n")).toEqual({ detectors: [], tags: new Uint32Array(0) });
   });
 
@@ -45,11 +57,15 @@ describe("tag lists", () => {
     ["a fraction", "det,a\n1.5\n", /Line 2/],
     ["an empty line inside", "det,a\n1\n\n2\n", /Line 3 .*""/],
   ])("with %s are refused, naming the line", (_, text, message) => {
-    expect(() => parseTagList(text)).toThrow(expect.objectContaining({ code: "BAD_TEXT", message: expect.stringMatching(message) }));
+    expect(() => parseTagList(text)).toThrow(
+      expect.objectContaining({ code: "BAD_TEXT", message: expect.stringMatching(message) }),
+    );
   });
 
   it.each(["a,b", "a\nb", "", " a"])("cannot be written with detector id %j", (id) => {
-    expect(() => formatTagList({ detectors: [id], tags: [] })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => formatTagList({ detectors: [id], tags: [] })).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 });
 
@@ -73,7 +89,9 @@ describe("syncdaq_get output", () => {
   });
 
   it("goes round", () => {
-    const number = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e12, max: 1e12 }).map((x) => roundToText(x) + 0);
+    const number = fc
+      .double({ noNaN: true, noDefaultInfinity: true, min: -1e12, max: 1e12 })
+      .map((x) => roundToText(x) + 0);
     const reason = fc.constantFrom<MissingReason>("not-converged", "saturated", "missing");
     const entries = fc.array(fc.tuple(anyTag, fc.oneof(number, reason)));
     fc.assert(
@@ -99,11 +117,15 @@ describe("syncdaq_get output", () => {
     ["with a bad tag", "x, 2V\ntotal 1", /Line 1 .*tag/],
     ["in two units", "1, 2V\n2, saturated\n3, 2C\ntotal 3", /Line 3 .*"3, 2C".*"V"/],
   ])("%s is refused, naming the line", (_, text, message) => {
-    expect(() => parseSyncdaq("a", text)).toThrow(expect.objectContaining({ code: "BAD_TEXT", message: expect.stringMatching(message) }));
+    expect(() => parseSyncdaq("a", text)).toThrow(
+      expect.objectContaining({ code: "BAD_TEXT", message: expect.stringMatching(message) }),
+    );
   });
 
   it("is not written with more tags than values", () => {
-    expect(() => formatSyncdaq([1, 2], emptyColumn("a", "V", 1))).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => formatSyncdaq([1, 2], emptyColumn("a", "V", 1))).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 });
 
@@ -151,14 +173,22 @@ describe("timing-monitor CSV", () => {
     ["with a word", `${head}5,1,2\n6,1,none\n`, /Line 4 .*"6,1,none"/],
     ["with a tag twice", `${head}5,1,2\n5,1,2\n`, /Line 4 .*no row yet/],
   ])("%s is refused, naming the line", (_, text, message) => {
-    expect(() => timingEdges(text)).toThrow(expect.objectContaining({ code: "BAD_TEXT", message: expect.stringMatching(message) }));
+    expect(() => timingEdges(text)).toThrow(
+      expect.objectContaining({ code: "BAD_TEXT", message: expect.stringMatching(message) }),
+    );
   });
 
   it("is not written from columns that do not fit", () => {
     const one = Float64Array.of(1);
-    const write = (change: object) => () => formatTimingCsv({ comment: "[c]", tags: [1], derivativePx: one, fittingPx: one, ...change });
+    const write = (change: object) => () =>
+      formatTimingCsv({ comment: "[c]", tags: [1], derivativePx: one, fittingPx: one, ...change });
     expect(write({})).not.toThrow();
-    for (const change of [{ comment: "c" }, { tags: [1, 2] }, { fittingPx: new Float64Array(0) }, { delay: { name: "a,b", values: one } }]) {
+    for (const change of [
+      { comment: "c" },
+      { tags: [1, 2] },
+      { fittingPx: new Float64Array(0) },
+      { delay: { name: "a,b", values: one } },
+    ]) {
       expect(write(change)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     }
     expect(write({ derivativePx: Float64Array.of(Infinity) })).toThrow(/tag 1 is Infinity/);

@@ -3,7 +3,17 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import imported from "../../../examples/experiment.json" with { type: "json" };
-import { type Control, defineExperiment, Ec, Experiment, moveSeconds, Presets, toPosition, toPulses, withControl } from "../../../src/ec/index.ts";
+import {
+  type Control,
+  defineExperiment,
+  Ec,
+  Experiment,
+  moveSeconds,
+  Presets,
+  toPosition,
+  toPulses,
+  withControl,
+} from "../../../src/ec/index.ts";
 import { showLimits } from "../../../src/ec/units.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
@@ -41,11 +51,17 @@ afterEach(async () => {
   for (const one of opened.splice(0)) await one.close();
 });
 
-async function open(options: { ttlMs?: number } = {}): Promise<{ toy: ToyDriver; endpoint: Endpoint; control: Control<typeof definition> }> {
+async function open(
+  options: { ttlMs?: number } = {},
+): Promise<{ toy: ToyDriver; endpoint: Endpoint; control: Control<typeof definition> }> {
   const toy = new ToyDriver();
   const endpoint = inProcess(withControl(endpointOf(tinySource()), toy));
   opened.push(endpoint);
-  return { toy, endpoint, control: await new Ec(endpoint).control(3, { name: "test", reason: "client", experiment, pollMs: 5, ...options }) };
+  return {
+    toy,
+    endpoint,
+    control: await new Ec(endpoint).control(3, { name: "test", reason: "client", experiment, pollMs: 5, ...options }),
+  };
 }
 
 describe("an axis", () => {
@@ -53,7 +69,9 @@ describe("an axis", () => {
     const { delay } = experiment.axes;
     if (delay === undefined) throw new Error("no delay");
     // By hand: 2 − 300 / 150 = 0.
-    expect([toPulses(delay, 0), toPosition(delay, 300), toPosition(delay, -150), toPulses(delay, 2)]).toEqual([300, 0, 3, 0]);
+    expect([toPulses(delay, 0), toPosition(delay, 300), toPosition(delay, -150), toPulses(delay, 2)]).toEqual([
+      300, 0, 3, 0,
+    ]);
     // Three digits are what a pulse of 1/150 ps is worth.
     expect(showLimits(delay, { from: -10, to: 50_000 / 150 })).toBe("-10 … 333.333");
     expect(showLimits(delay, "unlimited")).toBe("unlimited");
@@ -137,8 +155,15 @@ describe("a composite move", () => {
     const { toy, control } = await open();
     toy.faults.set("bl3_st2_pm002", "locked");
     const move = await control.plan({ delay: 21, sample_x: 1, gain: 7 });
-    expect(move.problems).toEqual(["delay: its limits are -20 to 20 ps", "sample_x: it is locked: hutch door open", "gain: it takes 0, 1, 2, 3"]);
-    await expect(move.go()).rejects.toMatchObject({ code: expect.stringMatching(/LIMIT|INTERLOCK/), details: { problems: move.problems } });
+    expect(move.problems).toEqual([
+      "delay: its limits are -20 to 20 ps",
+      "sample_x: it is locked: hutch door open",
+      "gain: it takes 0, 1, 2, 3",
+    ]);
+    await expect(move.go()).rejects.toMatchObject({
+      code: expect.stringMatching(/LIMIT|INTERLOCK/),
+      details: { problems: move.problems },
+    });
     expect(toy.calls).toEqual([]);
   });
 });
@@ -152,7 +177,9 @@ describe("a snapshot", () => {
     await presets.save("aligned", await control.snapshot(["delay", "gain"]), "second");
     await (await control.plan({ delay: 1, k: 2 })).go();
     const aligned = await presets.get("aligned");
-    expect((await control.diff(aligned)).map(({ name, before, now }) => [name, before.value, now.value])).toEqual([["delay", 5, 1]]);
+    expect((await control.diff(aligned)).map(({ name, before, now }) => [name, before.value, now.value])).toEqual([
+      ["delay", 5, 1],
+    ]);
     // What is as it was is not put again: a pulse selector on `single` would let another pulse through.
     const before = toy.calls.length;
     await (await control.putBack(aligned)).go();
@@ -160,7 +187,12 @@ describe("a snapshot", () => {
     expect(await control.diff(aligned)).toEqual([]);
     expect((await control.putBack(aligned)).table()).toEqual([]);
     expect((await presets.history("aligned")).map(({ comment }) => comment)).toEqual(["first", "second"]);
-    expect(Object.keys((await presets.history("aligned"))[0]?.values ?? {})).toEqual(["delay", "sample_x", "gain", "k"]);
+    expect(Object.keys((await presets.history("aligned"))[0]?.values ?? {})).toEqual([
+      "delay",
+      "sample_x",
+      "gain",
+      "k",
+    ]);
     await presets.remove("aligned");
     expect(await presets.list()).toEqual([]);
     expect(await presets.history("aligned")).toHaveLength(2);
@@ -171,8 +203,12 @@ describe("a snapshot", () => {
   it("of an axis that tells no position is refused, so that no file is damaged by it", async () => {
     const { toy, control } = await open();
     const read = toy.read.bind(toy);
-    toy.read = async (device) => (device === "bl3_st2_pm002" ? { device, state: "locked", value: "unknown", why: "" } : await read(device));
-    await expect(control.snapshot()).rejects.toMatchObject({ code: "DEVICE_FAULT", message: expect.stringContaining("where sample_x is") });
+    toy.read = async (device) =>
+      device === "bl3_st2_pm002" ? { device, state: "locked", value: "unknown", why: "" } : await read(device);
+    await expect(control.snapshot()).rejects.toMatchObject({
+      code: "DEVICE_FAULT",
+      message: expect.stringContaining("where sample_x is"),
+    });
     expect(Object.keys((await control.snapshot(["delay", "gain"])).values)).toEqual(["delay", "gain"]);
   });
 
@@ -180,7 +216,10 @@ describe("a snapshot", () => {
     const { control } = await open();
     const snapshot = await control.snapshot(["delay"]);
     const other = { ...snapshot, values: { delay: { device: "bl3_st2_pm009", unit: "ps", value: 1 } } };
-    await expect(control.putBack(other)).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("bl3_st2_pm009") });
+    await expect(control.putBack(other)).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining("bl3_st2_pm009"),
+    });
   });
 
   it("survives a line cut off by a crash, and a damaged line is named", async () => {
@@ -274,7 +313,8 @@ describe("an experiment", () => {
       ["twice", { axes: { x: axis }, shutters: { x: { device: "bl3_s" } } }],
       ["bl of", { bl: -1 }],
     ];
-    for (const [where, part] of wrong) expect(() => defineExperiment({ name: "wrong", bl: 3, ...part }), where).toThrow(where);
+    for (const [where, part] of wrong)
+      expect(() => defineExperiment({ name: "wrong", bl: 3, ...part }), where).toThrow(where);
     await expect(Experiment.load(join(folder, "none.json"))).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
     await writeFile(join(folder, "bad.json"), "{ name: 1 }");
     await expect(Experiment.load(join(folder, "bad.json"))).rejects.toMatchObject({ code: "BAD_TEXT" });
@@ -289,8 +329,14 @@ describe("an experiment", () => {
     expect(() => typed.signal("i1")).toThrow(/names no signal/);
     const { endpoint, control } = await open();
     await control.release();
-    const missing = defineExperiment({ name: "m", bl: 3, axes: { x: { device: "bl3_st2_pm077", unit: "mm", pulsesPerUnit: 1, limits: "unlimited" } } });
-    await expect(new Ec(endpoint).control(3, { name: "a", reason: "b", experiment: missing })).rejects.toMatchObject({ code: "UNKNOWN_DEVICE" });
+    const missing = defineExperiment({
+      name: "m",
+      bl: 3,
+      axes: { x: { device: "bl3_st2_pm077", unit: "mm", pulsesPerUnit: 1, limits: "unlimited" } },
+    });
+    await expect(new Ec(endpoint).control(3, { name: "a", reason: "b", experiment: missing })).rejects.toMatchObject({
+      code: "UNKNOWN_DEVICE",
+    });
     expect(await endpoint.call("lease.holder", { bl: 3 })).toBeNull();
   });
 });

@@ -44,14 +44,23 @@ interface Case {
 const isStopped = (toy: ToyDriver): boolean => !toy.isMoving(delay) && !toy.isMoving(sampleX);
 const neverMoved = (toy: ToyDriver): boolean => !toy.calls.some((call) => call.startsWith("move"));
 const move = { call: "move", device: delay, work: (control: Experiment) => control.axis("delay").moveTo(200) };
-const both = { call: "composite move", device: sampleX, work: async (control: Experiment) => (await control.plan({ delay: 200, sample_x: 30 })).go() };
+const both = {
+  call: "composite move",
+  device: sampleX,
+  work: async (control: Experiment) => (await control.plan({ delay: 200, sample_x: 30 })).go(),
+};
 const open = {
   call: "open shutter",
   device: pump,
   work: (control: Experiment) => control.shutter("pump").open(),
   isSafe: (toy: ToyDriver) => !toy.isOpen(pump),
 };
-const set = { call: "set", device: gain, work: (control: Experiment) => control.setting("gain").set(2), isSafe: () => true };
+const set = {
+  call: "set",
+  device: gain,
+  work: (control: Experiment) => control.setting("gain").set(2),
+  isSafe: () => true,
+};
 const start = {
   call: "start run",
   device: "run",
@@ -66,7 +75,14 @@ const cases: readonly Case[] = [
   { fault: "slip", toy: "slip", ...move, code: "DEVICE_FAULT", says: "stopped short or slipped", ...stopped },
   { fault: "late", toy: "late", ...move, code: "DEVICE_FAULT", says: "came too late", ...stopped },
   { fault: "refused", toy: "refused", ...move, code: "DEVICE_BUSY", says: "used by another program", ...stopped },
-  { fault: "limit", ...move, work: (control) => control.axis("delay").moveTo(301), code: "LIMIT", says: "its limits are -300 to 300 ps", ...unmoved },
+  {
+    fault: "limit",
+    ...move,
+    work: (control) => control.axis("delay").moveTo(301),
+    code: "LIMIT",
+    says: "its limits are -300 to 300 ps",
+    ...unmoved,
+  },
   {
     fault: "hard limit",
     ...move,
@@ -84,9 +100,25 @@ const cases: readonly Case[] = [
     ...unmoved,
   },
   { fault: "interlock", toy: "locked", ...move, code: "INTERLOCK", says: "hutch door open", ...unmoved },
-  { fault: "interlock on the way", toy: "locked", midway: true, ...move, code: "INTERLOCK", says: "was locked on its way", ...stopped },
+  {
+    fault: "interlock on the way",
+    toy: "locked",
+    midway: true,
+    ...move,
+    code: "INTERLOCK",
+    says: "was locked on its way",
+    ...stopped,
+  },
   { fault: "fault", toy: "fault", ...move, code: "DEVICE_FAULT", says: "driver overheated", ...unmoved },
-  { fault: "fault on the way", toy: "fault", midway: true, ...move, code: "DEVICE_FAULT", says: "driver overheated", ...stopped },
+  {
+    fault: "fault on the way",
+    toy: "fault",
+    midway: true,
+    ...move,
+    code: "DEVICE_FAULT",
+    says: "driver overheated",
+    ...stopped,
+  },
   { fault: "no answer", toy: "hang", ...move, code: "DEVICE_FAULT", says: "gave no answer within", ...stopped },
   { fault: "disconnect", toy: "disconnect", ...move, code: "DEVICE_FAULT", says: "ECONNRESET", ...unmoved },
   {
@@ -99,8 +131,22 @@ const cases: readonly Case[] = [
     after: "stopped when the connection is back",
     isSafe: isStopped,
   },
-  { fault: "beam trip", ...move, work: async (control) => await refuseWithout(control), code: "none", says: "klystron trip", ...unmoved },
-  { fault: "stuck", toy: "stuck", ...both, code: "DEVICE_FAULT", says: "The other axes were stopped: delay at", ...stopped },
+  {
+    fault: "beam trip",
+    ...move,
+    work: async (control) => await refuseWithout(control),
+    code: "none",
+    says: "klystron trip",
+    ...unmoved,
+  },
+  {
+    fault: "stuck",
+    toy: "stuck",
+    ...both,
+    code: "DEVICE_FAULT",
+    says: "The other axes were stopped: delay at",
+    ...stopped,
+  },
   { fault: "slip", toy: "slip", ...both, code: "DEVICE_FAULT", says: "stopped short or slipped", ...stopped },
   {
     fault: "limit",
@@ -110,7 +156,14 @@ const cases: readonly Case[] = [
     says: "Nothing was moved. sample_x: its limits are",
     ...unmoved,
   },
-  { fault: "interlock", toy: "locked", ...both, code: "INTERLOCK", says: "Nothing was moved. sample_x: it is locked: hutch door open", ...unmoved },
+  {
+    fault: "interlock",
+    toy: "locked",
+    ...both,
+    code: "INTERLOCK",
+    says: "Nothing was moved. sample_x: it is locked: hutch door open",
+    ...unmoved,
+  },
   {
     fault: "disconnect on the way",
     toy: "disconnect",
@@ -121,18 +174,53 @@ const cases: readonly Case[] = [
     after: "stopped when the connection is back",
     isSafe: isStopped,
   },
-  { fault: "stuck", toy: "stuck", ...open, code: "DEVICE_FAULT", says: 'is stuck: it was asked for "open"', after: "closed" },
+  {
+    fault: "stuck",
+    toy: "stuck",
+    ...open,
+    code: "DEVICE_FAULT",
+    says: 'is stuck: it was asked for "open"',
+    after: "closed",
+  },
   { fault: "refused", toy: "refused", ...open, code: "DEVICE_BUSY", says: "used by another program", after: "closed" },
   { fault: "interlock", toy: "locked", ...open, code: "INTERLOCK", says: "hutch door open", after: "closed" },
   { fault: "no answer", toy: "hang", ...open, code: "DEVICE_FAULT", says: "was closed to be safe", after: "closed" },
   { fault: "disconnect", toy: "disconnect", ...open, code: "DEVICE_FAULT", says: "ECONNRESET", after: "closed" },
-  { fault: "stuck", toy: "stuck", ...set, code: "DEVICE_FAULT", says: "is stuck: it was asked for 2 but is 0", after: "as it was" },
-  { fault: "refused", toy: "refused", ...set, code: "DEVICE_BUSY", says: "used by another program", after: "as it was" },
-  { fault: "limit", ...set, work: (control) => control.setting("gain").set(9), code: "LIMIT", says: "it takes 0, 1, 2, 3", after: "as it was" },
+  {
+    fault: "stuck",
+    toy: "stuck",
+    ...set,
+    code: "DEVICE_FAULT",
+    says: "is stuck: it was asked for 2 but is 0",
+    after: "as it was",
+  },
+  {
+    fault: "refused",
+    toy: "refused",
+    ...set,
+    code: "DEVICE_BUSY",
+    says: "used by another program",
+    after: "as it was",
+  },
+  {
+    fault: "limit",
+    ...set,
+    work: (control) => control.setting("gain").set(9),
+    code: "LIMIT",
+    says: "it takes 0, 1, 2, 3",
+    after: "as it was",
+  },
   { fault: "interlock", toy: "locked", ...set, code: "INTERLOCK", says: "hutch door open", after: "as it was" },
   { fault: "no answer", toy: "hang", ...set, code: "DEVICE_FAULT", says: "gave no answer within", after: "as it was" },
   { fault: "disconnect", toy: "disconnect", ...set, code: "DEVICE_FAULT", says: "ECONNRESET", after: "as it was" },
-  { fault: "refused", toy: "refused", ...start, code: "DEVICE_BUSY", says: "used by another program", after: "not started" },
+  {
+    fault: "refused",
+    toy: "refused",
+    ...start,
+    code: "DEVICE_BUSY",
+    says: "used by another program",
+    after: "not started",
+  },
   { fault: "no answer", toy: "hang", ...start, code: "DEVICE_FAULT", says: "was paused to be safe", after: "paused" },
   { fault: "disconnect", toy: "disconnect", ...start, code: "DEVICE_FAULT", says: "ECONNRESET", after: "paused" },
 ];
@@ -146,7 +234,13 @@ async function run(one: Case): Promise<string> {
   const toy = new ToyDriver();
   toy.beamOn = one.fault !== "beam trip";
   const endpoint = inProcess(withControl(endpointOf(tinySource()), toy, { driverTimeoutMs: 250 }));
-  const control = await new Ec(endpoint).control(3, { name: "test", reason: one.fault, experiment, pollMs: 10, marginMs: 500 });
+  const control = await new Ec(endpoint).control(3, {
+    name: "test",
+    reason: one.fault,
+    experiment,
+    pollMs: 10,
+    marginMs: 500,
+  });
   if (one.toy !== undefined && one.midway !== true) toy.faults.set(one.device, one.toy);
   const started = performance.now();
   const error: unknown = await within(10_000, async () => {
@@ -179,7 +273,10 @@ async function run(one: Case): Promise<string> {
 async function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   try {
-    return await Promise.race([work(), new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error("not bounded")), ms)))]);
+    return await Promise.race([
+      work(),
+      new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error("not bounded")), ms))),
+    ]);
   } finally {
     clearTimeout(timer);
   }
@@ -196,8 +293,13 @@ describe("every device call under every fault", () => {
   it("is what docs/control.md says (made with SACLA_UPDATE_DOCS=1)", () => {
     const path = new URL("../../../docs/control.md", import.meta.url);
     const page = readFileSync(path, "utf8");
-    const table = ["| call | fault | error | it says | afterwards |", "| --- | --- | --- | --- | --- |", ...rows].join("\n");
-    const made = page.replace(/(<!-- faults -->\n)[\s\S]*(\n<!-- \/faults -->)/, (_, before: string, after: string) => `${before}\n${table}\n${after}`);
+    const table = ["| call | fault | error | it says | afterwards |", "| --- | --- | --- | --- | --- |", ...rows].join(
+      "\n",
+    );
+    const made = page.replace(
+      /(<!-- faults -->\n)[\s\S]*(\n<!-- \/faults -->)/,
+      (_, before: string, after: string) => `${before}\n${table}\n${after}`,
+    );
     if (process.env["SACLA_UPDATE_DOCS"] !== undefined) writeFileSync(path, made);
     expect(rows).toHaveLength(cases.length);
     expect(page.includes(table) || process.env["SACLA_UPDATE_DOCS"] !== undefined).toBe(true);

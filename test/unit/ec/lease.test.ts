@@ -19,8 +19,15 @@ const temporary = temporaryFolder();
 function open(driver = new ToyDriver()) {
   const clock = new VirtualClock();
   const ended: EndedLease[] = [];
-  const endpoint = inProcess(withControl(endpointOf(tinySource()), driver, { clock, driverTimeoutMs: 500, onLeaseEnd: (end) => void ended.push(end) }));
-  const take = async (name: string, ttlMs = 10_000) => (await endpoint.call("lease.take", { bl, name, reason: "test", ttlMs })).lease;
+  const endpoint = inProcess(
+    withControl(endpointOf(tinySource()), driver, {
+      clock,
+      driverTimeoutMs: 500,
+      onLeaseEnd: (end) => void ended.push(end),
+    }),
+  );
+  const take = async (name: string, ttlMs = 10_000) =>
+    (await endpoint.call("lease.take", { bl, name, reason: "test", ttlMs })).lease;
   return { driver, clock, ended, endpoint, take };
 }
 
@@ -36,14 +43,21 @@ describe("a lease", () => {
     const { endpoint, take, clock } = open();
     expect(await endpoint.call("ec.read", { bl, device: axis })).toMatchObject({ state: "ready", value: 0 });
     expect(await endpoint.call("lease.holder", { bl })).toBeNull();
-    await expect(endpoint.call("ec.move", { bl, lease: "made up", axis, pulses: 5 })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(endpoint.call("ec.move", { bl, lease: "made up", axis, pulses: 5 })).rejects.toMatchObject({
+      code: "LEASE_LOST",
+    });
     await take("night shift");
     clock.advance(4);
     await expect(take("day shift")).rejects.toMatchObject({
       code: "LEASE_HELD",
       message: expect.stringMatching(/"night shift" \(test\) since 4\.0 s.*ends in 6\.0 s/),
     });
-    expect(await endpoint.call("lease.holder", { bl })).toEqual({ name: "night shift", reason: "test", sinceMs: 4000, expiresMs: 6000 });
+    expect(await endpoint.call("lease.holder", { bl })).toEqual({
+      name: "night shift",
+      reason: "test",
+      sinceMs: 4000,
+      expiresMs: 6000,
+    });
     await endpoint.close();
   });
 
@@ -63,7 +77,9 @@ describe("a lease", () => {
     expect(driver.isOpen(shutter)).toBe(false);
     expect((await endpoint.call("ec.runState", { bl })).state).toBe("paused");
     expect(ended[0]).toMatchObject({ bl, name: "night shift", how: "expired" });
-    expect(ended[0]?.done.join("; ")).toMatch(/^bl3_lh1_shutter1 closed; the run of beamline 3 paused; bl3_st2_pm001 stopped near \d+ pulses$/);
+    expect(ended[0]?.done.join("; ")).toMatch(
+      /^bl3_lh1_shutter1 closed; the run of beamline 3 paused; bl3_st2_pm001 stopped near \d+ pulses$/,
+    );
     await expect(endpoint.call("lease.renew", { bl, lease })).rejects.toMatchObject({
       code: "LEASE_LOST",
       message: expect.stringContaining("bl3_lh1_shutter1 closed"),
@@ -81,7 +97,9 @@ describe("a lease", () => {
     await endpoint.call("lease.release", { bl, lease });
     expect(driver.isMoving(axis)).toBe(false);
     expect(driver.isOpen(shutter)).toBe(true);
-    await expect(endpoint.call("ec.move", { bl, lease, axis, pulses: 5 })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(endpoint.call("ec.move", { bl, lease, axis, pulses: 5 })).rejects.toMatchObject({
+      code: "LEASE_LOST",
+    });
     await endpoint.close();
   });
 
@@ -93,7 +111,10 @@ describe("a lease", () => {
     vi.setSystemTime(Date.now() + 86_400_000);
     await endpoint.call("lease.renew", { bl, lease });
     vi.setSystemTime(Date.now() - 2 * 86_400_000);
-    await vi.waitUntil(async () => (await endpoint.call("lease.holder", { bl })) === null, { timeout: 10_000, interval: 10 });
+    await vi.waitUntil(async () => (await endpoint.call("lease.holder", { bl })) === null, {
+      timeout: 10_000,
+      interval: 10,
+    });
     await endpoint.close();
   });
 
@@ -102,7 +123,9 @@ describe("a lease", () => {
     const far = "bl3_st2_pm004";
     const lease = await take("first");
     driver.faults.set(far, "hang");
-    const moving = endpoint.call("ec.move", { bl, lease, axis: far, pulses: 50_000_000 }).catch((error: unknown) => error);
+    const moving = endpoint
+      .call("ec.move", { bl, lease, axis: far, pulses: 50_000_000 })
+      .catch((error: unknown) => error);
     await settle(() => driver.calls.some((call) => call.startsWith("move")));
     clock.advance(20);
     await take("second");
@@ -125,7 +148,10 @@ describe("a lease", () => {
     // Killed: nothing of it is called any more. A line was being written.
     appendFileSync(journal, '\n{"time":"2026');
     const ended: EndedLease[] = [];
-    const second = withControl(endpointOf(tinySource()), driver, { journal, onLeaseEnd: (end) => void ended.push(end) });
+    const second = withControl(endpointOf(tinySource()), driver, {
+      journal,
+      onLeaseEnd: (end) => void ended.push(end),
+    });
     const next = await second.call("lease.take", { bl, name: "day shift", reason: "scan", ttlMs: 1000 });
     expect(next.previous).toMatchObject({
       name: "night shift",
@@ -158,7 +184,11 @@ describe("a lease", () => {
     expect([driver.isMoving("bl3_st2_pm004"), driver.isOpen(shutter)]).toEqual([true, true]);
     const second = withControl(endpointOf(tinySource()), driver, { journal });
     const { previous } = await second.call("lease.take", { bl, name: "day shift", reason: "scan", ttlMs: 1000 });
-    expect(previous).toMatchObject({ name: "night shift", how: "killed", done: [`${shutter} closed`, expect.stringContaining("stopped near")] });
+    expect(previous).toMatchObject({
+      name: "night shift",
+      how: "killed",
+      done: [`${shutter} closed`, expect.stringContaining("stopped near")],
+    });
     expect([driver.isMoving("bl3_st2_pm004"), driver.isOpen(shutter)]).toEqual([false, false]);
     await second.close();
     const third = withControl(endpointOf(tinySource()), driver, { journal });
@@ -187,7 +217,9 @@ describe("stopping, closing and pausing", () => {
     await endpoint.call("ec.setShutter", { bl, lease: null, shutter, open: false });
     await endpoint.call("ec.pauseRun", { bl });
     expect([driver.isMoving(axis), driver.isOpen(shutter)]).toEqual([false, false]);
-    await expect(endpoint.call("ec.setShutter", { bl, lease: null, shutter, open: true })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(endpoint.call("ec.setShutter", { bl, lease: null, shutter, open: true })).rejects.toMatchObject({
+      code: "LEASE_LOST",
+    });
     await endpoint.close();
   });
 
@@ -260,9 +292,18 @@ describe("several clients that take, renew, lose and give back as they like", ()
   });
 });
 
-async function attempt(endpoint: Endpoint, act: string, client: number, lease: string): Promise<{ ok: true; lease: string } | { ok: false; code: string }> {
+async function attempt(
+  endpoint: Endpoint,
+  act: string,
+  client: number,
+  lease: string,
+): Promise<{ ok: true; lease: string } | { ok: false; code: string }> {
   try {
-    if (act === "take") return { ok: true, ...(await endpoint.call("lease.take", { bl, name: `client ${client}`, reason: "model", ttlMs: 1000 })) };
+    if (act === "take")
+      return {
+        ok: true,
+        ...(await endpoint.call("lease.take", { bl, name: `client ${client}`, reason: "model", ttlMs: 1000 })),
+      };
     if (act === "renew") await endpoint.call("lease.renew", { bl, lease });
     if (act === "release") await endpoint.call("lease.release", { bl, lease });
     if (act === "move") await endpoint.call("ec.move", { bl, lease, axis, pulses: 50_000 });

@@ -11,7 +11,10 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-async function open(quirks: MadocaQuirks = {}, timeoutMs = 10_000): Promise<{ server: MadocaServer; toy: ToyDriver; driver: ControlDriver; port: number }> {
+async function open(
+  quirks: MadocaQuirks = {},
+  timeoutMs = 10_000,
+): Promise<{ server: MadocaServer; toy: ToyDriver; driver: ControlDriver; port: number }> {
   const toy = new ToyDriver();
   const server = new MadocaServer(toy, quirks);
   const port = await server.listen();
@@ -32,7 +35,9 @@ describe("MADOCA text", () => {
       complement: "open",
       status: 0,
     });
-    expect(parseReply("bl_32in_id_gap/get/27354_blrs_bladmin_bl32aws/locked_44.999000mm/0\r\n").complement).toBe("locked_44.999000mm");
+    expect(parseReply("bl_32in_id_gap/get/27354_blrs_bladmin_bl32aws/locked_44.999000mm/0\r\n").complement).toBe(
+      "locked_44.999000mm",
+    );
     expect(parseComplement("locked_44.999000mm")).toEqual({ word: "locked", value: 44.999, unit: "mm" });
     expect(parseComplement("inactive_-1234pulse")).toEqual({ word: "inactive", value: -1234, unit: "pulse" });
     expect(parseComplement("99.5mA")).toEqual({ word: "", value: 99.5, unit: "mA" });
@@ -125,8 +130,12 @@ describe("the MADOCA driver", () => {
 
   it("answers each of many questions at once with its own answer, in pieces and without line breaks", async () => {
     const { driver } = await open({ newline: false, piece: 5 }, 10_000);
-    for (const [i, name] of ["bl3_st2_pm001", "bl3_st2_pm002", "bl3_st2_pm004"].entries()) await driver.preset(name, 100 + i);
-    const names = Array.from({ length: 12 }, (_, i) => ["bl3_st2_pm001", "bl3_st2_pm002", "bl3_st2_pm004"][i % 3] ?? "");
+    for (const [i, name] of ["bl3_st2_pm001", "bl3_st2_pm002", "bl3_st2_pm004"].entries())
+      await driver.preset(name, 100 + i);
+    const names = Array.from(
+      { length: 12 },
+      (_, i) => ["bl3_st2_pm001", "bl3_st2_pm002", "bl3_st2_pm004"][i % 3] ?? "",
+    );
     const readings = await Promise.all(names.map((name) => driver.read(name)));
     expect(readings.map(({ device, value }) => [device, value])).toEqual(names.map((name, i) => [name, 100 + (i % 3)]));
   });
@@ -170,7 +179,11 @@ describe("the MADOCA driver", () => {
   it("says so when there is no server", async () => {
     const driver = madocaDriver({
       bl: 3,
-      madoca: { host: "127.0.0.1", port: 1, devices: toyDevices.map((info) => ({ object: objectOf(info.name), info, words: "on-off" as const })) },
+      madoca: {
+        host: "127.0.0.1",
+        port: 1,
+        devices: toyDevices.map((info) => ({ object: objectOf(info.name), info, words: "on-off" as const })),
+      },
     });
     await expect(driver.read(axis)).rejects.toMatchObject({ code: "UNREACHABLE" });
     await driver.close();

@@ -75,7 +75,11 @@ for (const kind of ["zmq", "http"] as const) {
       const { toy, open, ended } = await start(kind);
       const [here, there] = [await open(), await open()];
       // A program that dies sends no heartbeat: here it never does.
-      const { lease } = await here.endpoint.call("lease.take", { bl: 3, name: "dead", reason: "crash", ttlMs: 3000 }, { key: "take" });
+      const { lease } = await here.endpoint.call(
+        "lease.take",
+        { bl: 3, name: "dead", reason: "crash", ttlMs: 3000 },
+        { key: "take" },
+      );
       await here.endpoint.call("ec.setShutter", { bl: 3, lease, shutter, open: true }, { key: "open" });
       await here.endpoint.call("ec.move", { bl: 3, lease, axis, pulses: 5_000_000 }, { key: "move" });
       expect(toy.isMoving(axis)).toBe(true);
@@ -83,7 +87,9 @@ for (const kind of ["zmq", "http"] as const) {
       expect([toy.isMoving(axis), toy.isOpen(shutter)]).toEqual([false, false]);
       await using control = await there.ec.control(3, { name: "next", reason: "go on" });
       expect(control.previous).toMatchObject({ name: "dead", how: "expired" });
-      await expect(here.endpoint.call("ec.move", { bl: 3, lease, axis, pulses: 1 }, { key: "late" })).rejects.toMatchObject({ code: "LEASE_LOST" });
+      await expect(
+        here.endpoint.call("ec.move", { bl: 3, lease, axis, pulses: 1 }, { key: "late" }),
+      ).rejects.toMatchObject({ code: "LEASE_LOST" });
     });
 
     it("ends in the middle of a move: the motion is stopped, the program is told, the log is whole", async () => {
@@ -98,7 +104,9 @@ for (const kind of ["zmq", "http"] as const) {
       await server.close();
       await endpoint.close();
       expect(toy.isMoving(axis)).toBe(false);
-      expect(ended).toMatchObject([{ name: "here", how: "closed", done: [expect.stringContaining(`${axis} stopped near`)] }]);
+      expect(ended).toMatchObject([
+        { name: "here", how: "closed", done: [expect.stringContaining(`${axis} stopped near`)] },
+      ]);
       expect(await moving).toMatchObject({ code: expect.stringMatching(/LEASE_LOST|UNREACHABLE|CLOSED|TIMEOUT/) });
     });
   });
@@ -120,7 +128,11 @@ describe("a program killed in the middle of a move", () => {
     expect((await killed).err).toBe("");
     expect(wasAlive).toBe(true);
     await vi.waitUntil(() => ended.length === 1, { timeout: 10_000, interval: 10 });
-    expect(ended[0]).toMatchObject({ name: "to be killed", how: "expired", done: [`${shutter} closed`, expect.stringContaining(`${axis} stopped near`)] });
+    expect(ended[0]).toMatchObject({
+      name: "to be killed",
+      how: "expired",
+      done: [`${shutter} closed`, expect.stringContaining(`${axis} stopped near`)],
+    });
     expect([toy.isMoving(axis), toy.isOpen(shutter)]).toEqual([false, false]);
     await using next = await (await open()).ec.control(3, { name: "next", reason: "go on" });
     expect(next.previous).toMatchObject({ name: "to be killed" });
@@ -153,17 +165,25 @@ describe("the command line", () => {
     const twice = await cli(["move", "delay=20", "delay=21", "--yes", ...base]);
     expect([twice.code, twice.err]).toEqual([2, expect.stringContaining("one position only")]);
     expect((await cli(["axes", "OPTICAL", ...base])).out).toContain("bl3_st2_pm001");
-    expect((await cli(["axes", "tcp:", ...base])).out).toBe('no device of beamline 3 has "tcp:" in its name or meaning\n');
+    expect((await cli(["axes", "tcp:", ...base])).out).toBe(
+      'no device of beamline 3 has "tcp:" in its name or meaning\n',
+    );
     const no = await cli(["move", "delay=20", ...base], { confirm: async () => false });
     expect(no.code).toBe(1);
     expect(toy.calls).toEqual([]);
     const far = await cli(["move", "delay=101", "--yes", "--json", ...base]);
-    expect([far.code, JSON.parse(far.out)]).toEqual([1, expect.objectContaining({ done: false, problems: ["delay: its limits are -10 to 100 ps"] })]);
+    expect([far.code, JSON.parse(far.out)]).toEqual([
+      1,
+      expect.objectContaining({ done: false, problems: ["delay: its limits are -10 to 100 ps"] }),
+    ]);
     const yes = await cli(["move", "delay=20", ...base], { confirm: async () => true });
     expect([yes.code, yes.out]).toEqual([0, expect.stringContaining("delay is at 20")]);
     const relative = await cli(["move", "delay=-5", "--relative", "--yes", "--json", ...base]);
     expect(JSON.parse(relative.out)).toMatchObject({ done: true, at: { delay: 15 } });
-    expect(toy.calls.filter((call) => call.startsWith("move"))).toEqual(["move bl3_st2_pm001 3000", "move bl3_st2_pm001 2250"]);
+    expect(toy.calls.filter((call) => call.startsWith("move"))).toEqual([
+      "move bl3_st2_pm001 3000",
+      "move bl3_st2_pm001 2250",
+    ]);
   });
 
   it("stops what another moves, without asking for the lease", async () => {
@@ -185,7 +205,8 @@ describe("the command line", () => {
   it("puts shutters, settings and runs, tells the lease, keeps presets", async () => {
     const { toy, server, open } = await start("http");
     const base = ["--url", server.addresses[0] ?? "", "--experiment", experiment];
-    const json = async (...args: string[]): Promise<unknown> => JSON.parse((await cli([...args, "--json", ...base])).out);
+    const json = async (...args: string[]): Promise<unknown> =>
+      JSON.parse((await cli([...args, "--json", ...base])).out);
     expect(await json("shutter", "pump")).toMatchObject({ value: "closed" });
     expect(await json("shutter", "pump", "open", "--yes")).toMatchObject({ done: true });
     expect(toy.isOpen(shutter)).toBe(true);
@@ -193,8 +214,13 @@ describe("the command line", () => {
     expect(toy.isOpen(shutter)).toBe(false);
     expect((await cli(["amp", "gain", "2", "--yes", ...base])).out).toMatch(/gain is 2\n$/);
     expect(await json("amp", "gain")).toMatchObject({ value: 2, allowed: [0, 1, 2, 3] });
-    expect(await json("amp", "gain", "8", "--yes")).toMatchObject({ done: false, problems: ["gain: it takes 0, 1, 2, 3"] });
-    expect(await json("run", "start", "--shots", "100", "--comment", "x", "--detectors", "octal", "--yes")).toMatchObject({
+    expect(await json("amp", "gain", "8", "--yes")).toMatchObject({
+      done: false,
+      problems: ["gain: it takes 0, 1, 2, 3"],
+    });
+    expect(
+      await json("run", "start", "--shots", "100", "--comment", "x", "--detectors", "octal", "--yes"),
+    ).toMatchObject({
       after: { run: 1, state: "running" },
     });
     expect(toy.calls).toContain("startRun MPCCD-8B0-2-008");
@@ -203,8 +229,12 @@ describe("the command line", () => {
     expect(await json("run", "state")).toMatchObject({ state: "paused" });
     expect(await json("run", "stop", "--yes")).toMatchObject({ after: { state: "ready" } });
     const file = ["--file", join(folder, "cli.jsonl")];
-    expect(await json("presets", "save", ...file)).toMatchObject({ error: { code: "BAD_ARGUMENT", message: expect.stringContaining("save NAME") } });
-    expect(await json("presets", "save", "start", ...file)).toMatchObject({ values: { delay: { value: 0 }, gain: { value: 2 } } });
+    expect(await json("presets", "save", ...file)).toMatchObject({
+      error: { code: "BAD_ARGUMENT", message: expect.stringContaining("save NAME") },
+    });
+    expect(await json("presets", "save", "start", ...file)).toMatchObject({
+      values: { delay: { value: 0 }, gain: { value: 2 } },
+    });
     await json("move", "delay=3", "--yes");
     expect(await json("presets", "diff", "start", ...file)).toMatchObject({ differences: [{ name: "delay" }] });
     expect(await json("presets", "restore", "start", "--yes", ...file)).toMatchObject({ done: true, at: { delay: 0 } });
@@ -212,7 +242,9 @@ describe("the command line", () => {
     expect(await leased()).toBe("nobody controls beamline 3\n");
     const elsewhere = join(folder, "elsewhere.json");
     writeFileSync(elsewhere, JSON.stringify({ name: "elsewhere", bl: 9 }));
-    expect((await cli(["lease", "--url", server.addresses[0] ?? "", "--experiment", elsewhere])).err).toContain("UNKNOWN_BEAMLINE");
+    expect((await cli(["lease", "--url", server.addresses[0] ?? "", "--experiment", elsewhere])).err).toContain(
+      "UNKNOWN_BEAMLINE",
+    );
     const facility = await open();
     await using _ = await facility.ec.control(3, { name: "night shift", reason: "delay scan" });
     expect(await leased()).toMatch(/^night shift \(delay scan\) controls beamline 3 since/);

@@ -52,7 +52,9 @@ describe("the simulated CITIUS 20.2M", () => {
     }
     const profile = sums.map((sum, i) => sum / (counts[i] ?? 0));
     // L tan(2 asin(λ / 2d)) with λ = 12.39842 / 10 Å, a = 4.1569 Å, L = 120 mm.
-    const expected = [1, 2, 3, 4, 5, 6, 8].map((n) => 120_000 * Math.tan(2 * Math.asin((1.239842 * Math.sqrt(n)) / (2 * 4.1569))));
+    const expected = [1, 2, 3, 4, 5, 6, 8].map(
+      (n) => 120_000 * Math.tan(2 * Math.asin((1.239842 * Math.sqrt(n)) / (2 * 4.1569))),
+    );
     for (const radius of expected) {
       const bin = Math.floor(radius / width);
       const around = [...profile.slice(bin - 8, bin + 9)];
@@ -68,7 +70,8 @@ describe("the simulated CITIUS 20.2M", () => {
     facility.citius.readBadpixelMask(bl, run, 0, bad);
     let [photons, expected, dark] = [0, 0, 0];
     const info = facility.detectorInfo(bl, run, detId).geometry;
-    // Far from rings: diffuse scattering alone, 0.03 / (1 + r² / (40 mm)²)^1.5 at the middle of the sensor, near enough.
+    // Far from rings: diffuse scattering alone, 0.03 / (1 + r² / (40 mm)²)^1.5 at the middle of the sensor, near
+    // enough.
     const x = (info?.posXUm ?? 0) - 364 * 72.6;
     const y = (info?.posYUm ?? 0) - 192 * 72.6;
     const density = 0.03 / (1 + (x * x + y * y) / 40_000 ** 2) ** 1.5;

@@ -70,7 +70,8 @@ describe("shutters", () => {
 describe("pulse selectors", () => {
   it("let every n-th pulse pass, none, or one", async () => {
     const { shots, facility, set, control, clock } = await lit();
-    const passed = (tags: Uint32Array): number[] => [...tags].map((tag) => (facility.truth.shot(3, HIGHTAG, tag).transmission > 0 ? 1 : 0));
+    const passed = (tags: Uint32Array): number[] =>
+      [...tags].map((tag) => (facility.truth.shot(3, HIGHTAG, tag).transmission > 0 ? 1 : 0));
     expect(new Set(passed(shots(1)))).toEqual(new Set([1]));
     await set("bl3_selector1", 5);
     const fifth = passed(shots(2));
@@ -88,7 +89,8 @@ describe("pulse selectors", () => {
 
   it("pick the pumped shots, and the laser shutter stops them", async () => {
     const { shots, column, control, clock, set } = await lit();
-    const pumped = (tags: Uint32Array): number => column("xfel_bl_3_lh1_shutter_1_open_valid/status", tags).values.reduce((a, b) => a + b) / tags.length;
+    const pumped = (tags: Uint32Array): number =>
+      column("xfel_bl_3_lh1_shutter_1_open_valid/status", tags).values.reduce((a, b) => a + b) / tags.length;
     expect(pumped(shots(1))).toBe(0);
     await control.setShutter("bl3_lh1_shutter1", true);
     clock.advance(1);
@@ -129,9 +131,18 @@ describe("attenuator and amplifiers", () => {
 
   it("refuse what they have not, naming what they have", async () => {
     const { control } = await lit();
-    await expect(control.set("bl3_attenuator1", 33)).rejects.toMatchObject({ code: "LIMIT", message: expect.stringContaining("1500 µm") });
-    await expect(control.set("bl3_id1_k", 2.2)).rejects.toMatchObject({ code: "LIMIT", message: expect.stringContaining("2.09 to 2.11") });
-    await expect(control.set("bl3_id2_k", 2.1)).rejects.toMatchObject({ code: "UNKNOWN_DEVICE", message: expect.stringContaining("bl3_id1_k") });
+    await expect(control.set("bl3_attenuator1", 33)).rejects.toMatchObject({
+      code: "LIMIT",
+      message: expect.stringContaining("1500 µm"),
+    });
+    await expect(control.set("bl3_id1_k", 2.2)).rejects.toMatchObject({
+      code: "LIMIT",
+      message: expect.stringContaining("2.09 to 2.11"),
+    });
+    await expect(control.set("bl3_id2_k", 2.1)).rejects.toMatchObject({
+      code: "UNKNOWN_DEVICE",
+      message: expect.stringContaining("bl3_id1_k"),
+    });
     await expect(control.set("bl7_x", 1)).rejects.toMatchObject({ code: "UNKNOWN_DEVICE" });
   });
 });
@@ -203,7 +214,10 @@ describe("beam trips, drifts and interlocks", () => {
       locked++;
       expect([value, why]).toEqual(["closed", expect.stringContaining("hutch")]);
       expect(facility.truth.shot(3, HIGHTAG, facility.live.nowTag()).hasXrays).toBe(false);
-      await expect(control.setShutter("bl3_shutter1", true)).rejects.toMatchObject({ code: "INTERLOCK", message: expect.stringContaining("hutch") });
+      await expect(control.setShutter("bl3_shutter1", true)).rejects.toMatchObject({
+        code: "INTERLOCK",
+        message: expect.stringContaining("hutch"),
+      });
       expect((await control.beam(3)).on).toBe(false);
     }
     expect(locked).toBeGreaterThan(20);
@@ -218,7 +232,10 @@ describe("beam trips, drifts and interlocks", () => {
       const now = facility.live.newestValueTag();
       const tags = facility.tagsBetween(3, HIGHTAG, now - 1200, now);
       level.push(means(monitor, tags));
-      vertical.push(means("xfel_bl_3_st_4_bm_1_pd_upper_fitting_peak/voltage", tags) / means("xfel_bl_3_st_4_bm_1_pd_lower_fitting_peak/voltage", tags));
+      vertical.push(
+        means("xfel_bl_3_st_4_bm_1_pd_upper_fitting_peak/voltage", tags) /
+          means("xfel_bl_3_st_4_bm_1_pd_lower_fitting_peak/voltage", tags),
+      );
     }
     const spread = (values: number[]): number => {
       const mean = values.reduce((a, b) => a + b) / values.length;

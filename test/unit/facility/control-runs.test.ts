@@ -30,7 +30,13 @@ describe("run control", () => {
     expect(await control.runState(3)).toEqual({ run, state: "ready", shots: 90 });
     expect(facility.runStatus(3, run)).toBe(0);
     const info = facility.runInfo(3, run);
-    expect(info).toMatchObject({ comment: "delay scan", detectors: "OPAL-234363", total_tagnumber: 180, hightagnumber: 202501, runstatus: 0 });
+    expect(info).toMatchObject({
+      comment: "delay scan",
+      detectors: "OPAL-234363",
+      total_tagnumber: 180,
+      hightagnumber: 202501,
+      runstatus: 0,
+    });
     expect(info.stoptime - info.starttime).toBeCloseTo(3, 6);
     const tags = facility.tags(3, run);
     expect(tags).toHaveLength(90);

@@ -29,7 +29,9 @@ async function beamline(seed: number) {
     clock.advance(seconds);
     const tags = facility.tagsBetween(3, HIGHTAG, from + 1, facility.live.nowTag());
     clock.advance(0.2);
-    const [y, i0, laser] = [signal, monitor, "xfel_bl_3_lh1_shutter_1_open_valid/status"].map((id) => facility.column(id, HIGHTAG, tags).values);
+    const [y, i0, laser] = [signal, monitor, "xfel_bl_3_lh1_shutter_1_open_valid/status"].map(
+      (id) => facility.column(id, HIGHTAG, tags).values,
+    );
     const found = { pumped: [] as number[], dark: [] as number[] };
     for (let i = 0; i < tags.length; i++) {
       const ratio = (y?.[i] ?? NaN) / (1e8 * (i0?.[i] ?? NaN));
@@ -49,47 +51,54 @@ function point(values: readonly number[]): Point {
 /** Abramowitz & Stegun 7.1.28, another formula than the facility's. */
 function erf(x: number): number {
   const z = Math.abs(x);
-  const series = 1 + z * (0.0705230784 + z * (0.0422820123 + z * (0.0092705272 + z * (0.0001520143 + z * (0.0002765672 + z * 0.0000430638)))));
+  const series =
+    1 +
+    z *
+      (0.0705230784 +
+        z * (0.0422820123 + z * (0.0092705272 + z * (0.0001520143 + z * (0.0002765672 + z * 0.0000430638)))));
   return Math.sign(x) * (1 - series ** -16);
 }
 
 describe("the crystal", () => {
-  it.each([1, 7, 11])("has a rocking curve whose centre and width a fit recovers within its errors (seed %i)", async (seed) => {
-    const { facility, go, open, ratios } = await beamline(seed);
-    await open("bl3_shutter1", true);
-    const diode = "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage";
-    const scan = async (from: number, step: number, n: number, seconds: number) => {
-      // From below each time, so that the backlash is always taken up.
-      await go("bl3_st4_pm036", from - 200);
-      const points: (Point & { x: number })[] = [];
-      for (let i = 0; i < n; i++) {
-        await go("bl3_st4_pm036", from + i * step);
-        points.push({ x: from + i * step, ...point(ratios(seconds, diode).dark) });
+  it.each([1, 7, 11])(
+    "has a rocking curve whose centre and width a fit recovers within its errors (seed %i)",
+    async (seed) => {
+      const { facility, go, open, ratios } = await beamline(seed);
+      await open("bl3_shutter1", true);
+      const diode = "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage";
+      const scan = async (from: number, step: number, n: number, seconds: number) => {
+        // From below each time, so that the backlash is always taken up.
+        await go("bl3_st4_pm036", from - 200);
+        const points: (Point & { x: number })[] = [];
+        for (let i = 0; i < n; i++) {
+          await go("bl3_st4_pm036", from + i * step);
+          points.push({ x: from + i * step, ...point(ratios(seconds, diode).dark) });
+        }
+        return points;
+      };
+      const coarse = await scan(-2400, 60, 81, 0.5);
+      const top = coarse.reduce((a, b) => (b.mean > a.mean ? b : a));
+      const fine = await scan(top.x - 240, 12, 41, 2);
+      const curve = (x: number, [height = 0, centre = 0, width = 1, ground = 0]: readonly number[]): number =>
+        ground + height * Math.exp(-0.5 * ((x - centre) / width) ** 2);
+      const fit = leastSquares(
+        fine.map(({ x }) => x),
+        fine.map(({ mean }) => mean),
+        fine.map(({ error }) => error),
+        curve,
+        [top.mean, top.x, 50, 0.01],
+      );
+      const { centrePulse, sigmaPulse } = facility.truth.crystal(3);
+      expect(Math.abs(centrePulse)).toBeLessThanOrEqual(2000);
+      for (const [i, truth] of [
+        [1, centrePulse],
+        [2, sigmaPulse],
+      ] as const) {
+        expect(fit.errors[i]).toBeLessThan(1);
+        expect(Math.abs((fit.values[i] ?? NaN) - truth)).toBeLessThan(4 * (fit.errors[i] ?? 0));
       }
-      return points;
-    };
-    const coarse = await scan(-2400, 60, 81, 0.5);
-    const top = coarse.reduce((a, b) => (b.mean > a.mean ? b : a));
-    const fine = await scan(top.x - 240, 12, 41, 2);
-    const curve = (x: number, [height = 0, centre = 0, width = 1, ground = 0]: readonly number[]): number =>
-      ground + height * Math.exp(-0.5 * ((x - centre) / width) ** 2);
-    const fit = leastSquares(
-      fine.map(({ x }) => x),
-      fine.map(({ mean }) => mean),
-      fine.map(({ error }) => error),
-      curve,
-      [top.mean, top.x, 50, 0.01],
-    );
-    const { centrePulse, sigmaPulse } = facility.truth.crystal(3);
-    expect(Math.abs(centrePulse)).toBeLessThanOrEqual(2000);
-    for (const [i, truth] of [
-      [1, centrePulse],
-      [2, sigmaPulse],
-    ] as const) {
-      expect(fit.errors[i]).toBeLessThan(1);
-      expect(Math.abs((fit.values[i] ?? NaN) - truth)).toBeLessThan(4 * (fit.errors[i] ?? 0));
-    }
-  });
+    },
+  );
 
   it("hangs behind by the backlash when it is approached from above", async () => {
     const { facility, go, clock } = await beamline(1);
@@ -191,7 +200,9 @@ describe("damage", () => {
       await go("bl3_st2_pm041", 0);
       const end = facility.live.nowTag();
       const tags = Array.from({ length: 400 }, (_, i) => end - i);
-      const asked = (reversed ? tags : tags.toReversed()).map((tag) => [tag, facility.truth.shot(3, HIGHTAG, tag).sampleFactor] as const);
+      const asked = (reversed ? tags : tags.toReversed()).map(
+        (tag) => [tag, facility.truth.shot(3, HIGHTAG, tag).sampleFactor] as const,
+      );
       return asked.sort((a, b) => a[0] - b[0]).map(([, factor]) => factor);
     };
     const forward = await factors(false);

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Facility } from "../../../src/connect.ts";
 import { isSaclaError } from "../../../src/core/errors.ts";
-import { createSimulatedFacility, loadScenario, RehearsalClock, scenarioNames, simulatedScheme } from "../../../src/facility/index.ts";
+import {
+  createSimulatedFacility,
+  loadScenario,
+  RehearsalClock,
+  scenarioNames,
+  simulatedScheme,
+} from "../../../src/facility/index.ts";
 import { openEndpoint } from "../../../src/transport/open.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -13,7 +19,17 @@ describe("scenarios", () => {
   it("come with sacla under their names, and hostile is worse than typical in everything", async () => {
     expect(scenarioNames).toEqual(["calm", "typical", "hostile"]);
     const [calm, typical, hostile] = await Promise.all(scenarioNames.map(loadScenario));
-    for (const name of ["slip", "stuck", "late", "refused", "shutterStuck", "tripsPerHour", "interlocksPerHour", "pulseEnergyDrift", "unconverged"] as const) {
+    for (const name of [
+      "slip",
+      "stuck",
+      "late",
+      "refused",
+      "shutterStuck",
+      "tripsPerHour",
+      "interlocksPerHour",
+      "pulseEnergyDrift",
+      "unconverged",
+    ] as const) {
       expect(calm?.[name]).toBe(0);
       expect(typical?.[name]).toBeGreaterThan(0);
       expect(hostile?.[name]).toBeGreaterThan(typical?.[name] ?? Infinity);
@@ -38,8 +54,14 @@ describe("scenarios", () => {
     const folder = temporaryFolder();
     const path = join(folder, "mine.json");
     await writeFile(path, JSON.stringify({ [name]: value }));
-    await expect(loadScenario(path)).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringMatching(message) });
-    await expect(open(`sim:?scenario=${path}`)).rejects.toMatchObject({ code: "BAD_URL", message: expect.stringMatching(message) });
+    await expect(loadScenario(path)).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringMatching(message),
+    });
+    await expect(open(`sim:?scenario=${path}`)).rejects.toMatchObject({
+      code: "BAD_URL",
+      message: expect.stringMatching(message),
+    });
     expect(() => createSimulatedFacility({ scenario: { [name]: value } })).toThrow(message);
   });
 
@@ -48,7 +70,10 @@ describe("scenarios", () => {
     await writeFile(join(folder, "broken.json"), "{");
     await expect(loadScenario(join(folder, "none.json"))).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
     await expect(loadScenario(join(folder, "broken.json"))).rejects.toMatchObject({ code: "BAD_TEXT" });
-    await expect(open("sim:?scenario=mild")).rejects.toMatchObject({ code: "BAD_URL", message: expect.stringContaining("calm, typical, hostile") });
+    await expect(open("sim:?scenario=mild")).rejects.toMatchObject({
+      code: "BAD_URL",
+      message: expect.stringContaining("calm, typical, hostile"),
+    });
   });
 });
 
@@ -56,7 +81,9 @@ describe("the name of the facility", () => {
   it("says what makes its shots others than those of the default", () => {
     expect(createSimulatedFacility().name).toBe("the simulated facility");
     expect(createSimulatedFacility({ seed: 1, scenario: "calm", speed: 5 }).name).toBe("the simulated facility");
-    expect(createSimulatedFacility({ seed: 7, scenario: "hostile" }).name).toBe("the simulated facility (seed 7, scenario hostile)");
+    expect(createSimulatedFacility({ seed: 7, scenario: "hostile" }).name).toBe(
+      "the simulated facility (seed 7, scenario hostile)",
+    );
     expect(createSimulatedFacility({ missingRate: 0.5 }).name).toContain("missing 0.5");
     const own = (slip: number): string => createSimulatedFacility({ scenario: { slip } }).name;
     expect(own(0.5)).toMatch(/\(scenario of one's own, [0-9a-f]+\)$/);

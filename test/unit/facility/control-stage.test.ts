@@ -20,7 +20,8 @@ const none: StageFaults = { slip: 0, stuck: 0, late: 0, refused: 0 };
 const lucky = { draw: () => 0.5 };
 /** Ticks of 1/60 s. */
 const at = (seconds: number): number => 60 * seconds;
-const stage = (changes: Partial<AxisInfo> = {}, faults: StageFaults = none): Stage => new Stage({ ...info, ...changes }, 0, faults, lucky);
+const stage = (changes: Partial<AxisInfo> = {}, faults: StageFaults = none): Stage =>
+  new Stage({ ...info, ...changes }, 0, faults, lucky);
 
 describe("the ramps of a stage", () => {
   it("follow s = at²/2, vt and back, computed by hand", () => {
@@ -61,19 +62,27 @@ describe("the ramps of a stage", () => {
     one.stop(at(3));
     expect(one.read(at(3))).toMatchObject({ state: "ready", value: 1500 });
     fc.assert(
-      fc.property(fc.integer({ min: -20_000, max: 20_000 }), fc.double({ min: 0, max: 30, noNaN: true }), (target, seconds) => {
-        const each = stage();
-        each.move(0, target);
-        each.stop(at(seconds));
-        const end = Number(each.read(at(99)).value);
-        expect(Math.abs(end)).toBeLessThanOrEqual(Math.abs(target));
-        expect(each.read(at(99)).state).toBe("ready");
-      }),
+      fc.property(
+        fc.integer({ min: -20_000, max: 20_000 }),
+        fc.double({ min: 0, max: 30, noNaN: true }),
+        (target, seconds) => {
+          const each = stage();
+          each.move(0, target);
+          each.stop(at(seconds));
+          const end = Number(each.read(at(99)).value);
+          expect(Math.abs(end)).toBeLessThanOrEqual(Math.abs(target));
+          expect(each.read(at(99)).state).toBe("ready");
+        },
+      ),
     );
   });
 
   it("have a speed that is the derivative of the place and never above what is asked for", () => {
-    const ways = fc.tuple(fc.integer({ min: -9000, max: 9000 }), fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 50_000 }));
+    const ways = fc.tuple(
+      fc.integer({ min: -9000, max: 9000 }),
+      fc.integer({ min: 1, max: 5000 }),
+      fc.integer({ min: 1, max: 50_000 }),
+    );
     fc.assert(
       fc.property(ways, fc.double({ min: 0.01, max: 0.99, noNaN: true }), ([to, speed, acceleration], part) => {
         const motion = trapezoid(0, to, speed, acceleration);
@@ -93,7 +102,9 @@ describe("the ramps of a stage", () => {
     one.setSpeed(2000);
     expect(one.restsAt()).toBeCloseTo(at(3000 / 500 + 500 / 2000), 6);
     expect(one.info.speed).toBe(2000);
-    expect(() => one.setSpeed(2001)).toThrow(expect.objectContaining({ code: "LIMIT", message: expect.stringContaining("10 to 2000") }));
+    expect(() => one.setSpeed(2001)).toThrow(
+      expect.objectContaining({ code: "LIMIT", message: expect.stringContaining("10 to 2000") }),
+    );
   });
 });
 
@@ -127,7 +138,9 @@ describe("backlash", () => {
 describe("what a stage refuses", () => {
   it("is a place outside of its limits, and a move while it moves", () => {
     const one = stage();
-    expect(() => one.move(0, 50_001)).toThrow(expect.objectContaining({ code: "LIMIT", message: expect.stringContaining("-50000 to 50000") }));
+    expect(() => one.move(0, 50_001)).toThrow(
+      expect.objectContaining({ code: "LIMIT", message: expect.stringContaining("-50000 to 50000") }),
+    );
     one.move(0, 3000);
     expect(() => one.move(at(1), 0)).toThrow(expect.objectContaining({ code: "DEVICE_BUSY" }));
     expect(() => one.preset(at(1), 0)).toThrow(expect.objectContaining({ code: "DEVICE_BUSY" }));
@@ -158,7 +171,9 @@ describe("faults of a stage", () => {
     expect(late.read(at(20)).state).toBe("moving");
     expect(late.read(at(31))).toMatchObject({ state: "ready", value: 3000 });
     const refused = stage({}, { ...none, refused: 1 });
-    expect(() => refused.move(0, 3000)).toThrow(expect.objectContaining({ code: "DEVICE_BUSY", message: expect.stringContaining("another program") }));
+    expect(() => refused.move(0, 3000)).toThrow(
+      expect.objectContaining({ code: "DEVICE_BUSY", message: expect.stringContaining("another program") }),
+    );
     expect(refused.read(at(10))).toMatchObject({ state: "ready", value: 0 });
   });
 

@@ -65,12 +65,20 @@ describe("an image", () => {
     // toEqual takes a second for an image, so the bytes are compared.
     const isSame = (a: Float32Array | undefined, b: Float32Array): boolean =>
       a !== undefined && Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
-    for (const id of ids) for (const tag of tags) expect(isSame(images.get(`${tag} ${id}`), image(3, demoRun.run, id, tag))).toBe(true);
+    for (const id of ids)
+      for (const tag of tags) expect(isSame(images.get(`${tag} ${id}`), image(3, demoRun.run, id, tag))).toBe(true);
     const [tag = 0, next = 0] = tags;
     const [id = ""] = ids;
-    expect(isSame(image(3, demoRun.run, "OPAL-234363", tag), image(3, demoRun.run, "OPAL-234363", tag, other))).toBe(true);
+    expect(isSame(image(3, demoRun.run, "OPAL-234363", tag), image(3, demoRun.run, "OPAL-234363", tag, other))).toBe(
+      true,
+    );
     expect(isSame(image(3, demoRun.run, id, tag), image(3, demoRun.run, id, next))).toBe(false);
-    expect(isSame(image(3, demoRun.run, id, tag), image(3, demoRun.run, id, tag, createSimulatedFacility({ seed: 2, missingRate: 0 })))).toBe(false);
+    expect(
+      isSame(
+        image(3, demoRun.run, id, tag),
+        image(3, demoRun.run, id, tag, createSimulatedFacility({ seed: 2, missingRate: 0 })),
+      ),
+    ).toBe(false);
   });
 
   it("is in whole ADU, from the dark level up to saturation", () => {
@@ -96,7 +104,8 @@ describe("missing images", () => {
     for (const kept of [one, two]) expect(Math.abs(all.length - (kept?.size ?? 0) - 500)).toBeLessThan(110);
     expect([...all].filter((tag) => one?.has(tag) && two?.has(tag))).toEqual([...(both ?? [])]);
     const out = new Float32Array(ROWS * COLUMNS);
-    for (const tag of all.slice(0, 60)) expect(lossy.readFrame(3, 651251, "MPCCD-2B1-M03-001-1", tag, out)).toBe(one?.has(tag));
+    for (const tag of all.slice(0, 60))
+      expect(lossy.readFrame(3, 651251, "MPCCD-2B1-M03-001-1", tag, out)).toBe(one?.has(tag));
   });
 });
 
@@ -142,7 +151,9 @@ describe("a dark image", () => {
   });
 
   it("also begins an exposed run, and comes when the beam is off", () => {
-    const off = [...facility.tags(3, 651236)].find((tag, i) => i >= 100 && !facility.truth.shot(3, 201801, tag).hasBeam);
+    const off = [...facility.tags(3, 651236)].find(
+      (tag, i) => i >= 100 && !facility.truth.shot(3, 201801, tag).hasBeam,
+    );
     for (const tag of [facility.tags(3, 651236)[99], off]) {
       const frame = image(3, 651236, id, tag ?? 0);
       const bright = frame.filter((v, i) => !bad.has(i) && v - (pedestalAdu[i] ?? 0) > 75).length;
@@ -272,7 +283,8 @@ describe("the pump laser", () => {
       energy[when][which] += shot.pulseEnergyJ;
       if (when === "after" && shot.isPumped) factors.push(shot.ringFactor);
     }
-    const ratio = (when: "before" | "after"): number => signal[when].on / energy[when].on / (signal[when].off / energy[when].off);
+    const ratio = (when: "before" | "after"): number =>
+      signal[when].on / energy[when].on / (signal[when].off / energy[when].off);
     expect(mean(factors)).toBeLessThan(0.975);
     expect(Math.abs(ratio("after") - mean(factors))).toBeLessThan(0.012);
     expect(Math.abs(ratio("before") - 1)).toBeLessThan(0.025);

@@ -73,14 +73,19 @@ describe("tags of a run", () => {
 describe("the run table", () => {
   it("knows no run outside its ranges", async () => {
     for (const run of [0, -5, 651229, 651271, 999_999_999]) expect(facility.runStatus(3, run)).toBe(-1);
-    await expect(endpoint.call("db.readRuninfo", { bl: 3, run: 651271 })).rejects.toMatchObject({ code: "UNKNOWN_RUN" });
-    await expect(endpoint.call("db.readRunstatus", { bl: 4, run: 1 })).rejects.toMatchObject({ code: "UNKNOWN_BEAMLINE" });
+    await expect(endpoint.call("db.readRuninfo", { bl: 3, run: 651271 })).rejects.toMatchObject({
+      code: "UNKNOWN_RUN",
+    });
+    await expect(endpoint.call("db.readRunstatus", { bl: 4, run: 1 })).rejects.toMatchObject({
+      code: "UNKNOWN_BEAMLINE",
+    });
   });
 
   it("has no two experiments of a beamline with the same runs or the same tags, and times that fit the HighTag", () => {
     for (const a of experiments) {
       const lastStart = a.firstTag + (Math.min(a.lastRun, a.firstRun + 20) - a.firstRun) * a.pitchTags;
-      for (const tag of [a.firstTag, lastStart + a.tagsPerRun]) expect(hightagAt(unixSecondsOf(a.hightag, tag) ?? NaN)).toBe(a.hightag);
+      for (const tag of [a.firstTag, lastStart + a.tagsPerRun])
+        expect(hightagAt(unixSecondsOf(a.hightag, tag) ?? NaN)).toBe(a.hightag);
       expect(a.tagsPerRun).toBeLessThanOrEqual(a.pitchTags);
       for (const b of experiments) {
         if (a === b || a.beamline !== b.beamline || b.firstRun < a.firstRun) continue;
@@ -96,7 +101,9 @@ describe("the run table", () => {
   });
 
   it("has HighTag 201801 at the time of the talk's run, asked in Japan time", async () => {
-    expect(await endpoint.call("db.readHightagnumberFromtime", { time: "22:02:25", day: 16, month: 3, year: 2018 })).toBe(201801);
+    expect(
+      await endpoint.call("db.readHightagnumberFromtime", { time: "22:02:25", day: 16, month: 3, year: 2018 }),
+    ).toBe(201801);
   });
 
   it("refuses a misspelt option and a rate above 1", () => {
@@ -111,7 +118,13 @@ describe("tags of a beamline", () => {
     const { end_tagnumber: end } = facility.runInfo(3, 1_519_990);
     expect([...facility.tagsBetween(3, 202501, end, end + 3)]).toEqual([end, end + 1, end + 2, end + 3]);
     const { start_tagnumber: start } = facility.runInfo(3, 1_519_991);
-    expect([...facility.tagsBetween(3, 202501, start - 2, start + 4)]).toEqual([start - 2, start - 1, start, start + 2, start + 4]);
+    expect([...facility.tagsBetween(3, 202501, start - 2, start + 4)]).toEqual([
+      start - 2,
+      start - 1,
+      start,
+      start + 2,
+      start + 4,
+    ]);
     expect([...facility.tagsBetween(2, 202402, 1, 6)]).toEqual([1, 3, 5]);
   });
 
@@ -120,6 +133,8 @@ describe("tags of a beamline", () => {
     const newest = facility.live.nowTag();
     expect(facility.tagsBetween(3, hightag, newest, newest + 100)).toEqual(Uint32Array.of(newest));
     expect(() => facility.tagsBetween(3, 199901, 1, 2)).toThrow(expect.objectContaining({ code: "UNKNOWN_HIGHTAG" }));
-    expect(() => facility.tagsBetween(3, hightag, 0, 0xffff_ffff)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => facility.tagsBetween(3, hightag, 0, 0xffff_ffff)).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 });

@@ -61,7 +61,9 @@ describe("new runs", () => {
     const gaps = tags.slice(1).map((tag, i) => tag - (tags[i] ?? 0));
     expect([...gaps.filter((gap) => gap !== 2)]).toEqual([122]);
     const [inside] = tags.slice(gaps.indexOf(122));
-    expect(facility.readFrame(3, run, "MPCCD-2N0-M02-001-1", (inside ?? 0) + 60, new Float32Array(1024 * 512))).toBe(false);
+    expect(facility.readFrame(3, run, "MPCCD-2N0-M02-001-1", (inside ?? 0) + 60, new Float32Array(1024 * 512))).toBe(
+      false,
+    );
   });
 
   it("come faster with speed and not at all at speed 0", () => {

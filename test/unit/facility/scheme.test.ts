@@ -53,10 +53,17 @@ describe("sim: addresses", () => {
   it("answer through the endpoint as the method table says, images included", async () => {
     const endpoint = await open("sim:?clock=virtual&missing=0");
     const [tag] = await endpoint.call("db.readTaglistByrun", { bl: 2, run: 220_934 });
-    const shot = await endpoint.call("st.collect", { detId: "MPCCD-8B0-2-008-3", bl: 2, runs: [220_934], tag: tag ?? 0 });
+    const shot = await endpoint.call("st.collect", {
+      detId: "MPCCD-8B0-2-008-3",
+      bl: 2,
+      runs: [220_934],
+      tag: tag ?? 0,
+    });
     expect(shot.frame.shape).toEqual([1024, 512]);
     expect(shot.info.geometry?.rotationDeg).toBeCloseTo(-90, 0);
-    await expect(endpoint.call("st.collect", { detId: "MPCCD-8B0-2-008", bl: 2, runs: [220_934], tag: tag ?? 0 })).rejects.toMatchObject({
+    await expect(
+      endpoint.call("st.collect", { detId: "MPCCD-8B0-2-008", bl: 2, runs: [220_934], tag: tag ?? 0 }),
+    ).rejects.toMatchObject({
       code: "UNKNOWN_DETECTOR",
     });
     await endpoint.close();

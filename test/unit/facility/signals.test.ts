@@ -43,9 +43,15 @@ describe("the X-ray shutter", () => {
 
   it("has no working close flag before 2018, and stuck flags in the beamline 2 runs known for them", () => {
     const head = 20;
-    expect([...columnOf(3, 206_178, "xfel_bl_3_shutter_1_open_valid/status").values.slice(0, head)]).toEqual(Array(head).fill(0));
-    expect([...columnOf(3, 206_178, "xfel_bl_3_shutter_1_close_valid/status").values.slice(0, head)]).toEqual(Array(head).fill(0));
-    expect([...columnOf(2, 81_549, "xfel_bl_2_shutter_1_open_valid/status").values.slice(0, head)]).toEqual(Array(head).fill(1));
+    expect([...columnOf(3, 206_178, "xfel_bl_3_shutter_1_open_valid/status").values.slice(0, head)]).toEqual(
+      Array(head).fill(0),
+    );
+    expect([...columnOf(3, 206_178, "xfel_bl_3_shutter_1_close_valid/status").values.slice(0, head)]).toEqual(
+      Array(head).fill(0),
+    );
+    expect([...columnOf(2, 81_549, "xfel_bl_2_shutter_1_open_valid/status").values.slice(0, head)]).toEqual(
+      Array(head).fill(1),
+    );
     const charge = columnOf(2, 81_549, "xfel_bl_2_st_3_bm_1_pd/charge").values;
     expect(charge.slice(0, head).every((v) => v < 1e-10)).toBe(true);
     expect(mean(charge.slice(200).filter((v) => v > 1e-10))).toBeGreaterThan(1e-9);
@@ -164,7 +170,9 @@ describe("stages and timing", () => {
     const tags = facility.tags(3, 1_519_985).slice(100);
     const stage = facility.column("xfel_bl_3_st_1_motor_73/position", 202501, tags).values;
     const { derivativePixel } = facility.timingEdges(202501, tags);
-    const pairs = [...stage].map((s, i) => [s, derivativePixel[i] ?? NaN] as const).filter(([, px]) => Number.isFinite(px));
+    const pairs = [...stage]
+      .map((s, i) => [s, derivativePixel[i] ?? NaN] as const)
+      .filter(([, px]) => Number.isFinite(px));
     const [s0, p0] = [mean(pairs.map(([s]) => s)), mean(pairs.map(([, p]) => p))];
     const slope = mean(pairs.map(([s, p]) => (s - s0) * (p - p0))) / mean(pairs.map(([s]) => (s - s0) ** 2));
     expect(slope).toBeGreaterThan((-6.671 / 2.6) * 1.05);
@@ -208,8 +216,12 @@ describe("equipment ids", () => {
     } catch (error) {
       expect(isSaclaError(error, "UNKNOWN_SIGNAL") && error.message).toContain("xfel_bl_3_tc_bm_1_pd/charge");
     }
-    expect(() => facility.column("x".repeat(100_000), 201801, Uint32Array.of(1))).toThrow(expect.objectContaining({ code: "UNKNOWN_SIGNAL" }));
-    expect(() => facility.column("xfel_bl_3_tc_bm_1_pd/charge", 199901, Uint32Array.of(1))).toThrow(expect.objectContaining({ code: "UNKNOWN_HIGHTAG" }));
+    expect(() => facility.column("x".repeat(100_000), 201801, Uint32Array.of(1))).toThrow(
+      expect.objectContaining({ code: "UNKNOWN_SIGNAL" }),
+    );
+    expect(() => facility.column("xfel_bl_3_tc_bm_1_pd/charge", 199901, Uint32Array.of(1))).toThrow(
+      expect.objectContaining({ code: "UNKNOWN_HIGHTAG" }),
+    );
   });
 });
 

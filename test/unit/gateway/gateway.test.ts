@@ -6,9 +6,14 @@ import { gatewayFolder, gatewayPython, itWithGateway } from "../../support/gatew
 function runPythonTests(): Promise<{ passed: boolean; printed: string }> {
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: "1" };
   return new Promise((resolve) => {
-    execFile(gatewayPython ?? "", ["-m", "unittest", "discover", "-s", "tests", "-t", "."], { cwd: gatewayFolder, env }, (error, stdout, stderr) => {
-      resolve({ passed: error === null, printed: stdout + stderr });
-    });
+    execFile(
+      gatewayPython ?? "",
+      ["-m", "unittest", "discover", "-s", "tests", "-t", "."],
+      { cwd: gatewayFolder, env },
+      (error, stdout, stderr) => {
+        resolve({ passed: error === null, printed: stdout + stderr });
+      },
+    );
   });
 }
 

@@ -13,7 +13,8 @@ const dual = "MPCCD-2N0-1-006";
 const left = `${dual}-1`;
 const right = `${dual}-2`;
 const pulses = "xfel_bl_3_st_2_motor_1/position";
-// Run 20 of gateway/standins/_world.py: 30 Hz, no beam from 4060 to 4078, three images of the right sensor never stored.
+// Run 20 of gateway/standins/_world.py: 30 Hz, no beam from 4060 to 4078, three images of the right sensor never
+// stored.
 const run = 20;
 const end = 4200;
 const unstored = [4006, 4100, 4102];
@@ -42,14 +43,24 @@ async function gatewayAt(beam: Beam): Promise<Facility> {
   return facility;
 }
 
-/** Follows the run to its end. The beam goes on until it is 15 shots ahead, more than its pause is long, so that nothing depends on speed. */
+/**
+ * Follows the run to its end. The beam goes on until it is 15 shots ahead, more than its pause is long, so that nothing
+ * depends on speed.
+ */
 async function followToTheEnd(
   beam: Beam,
   facility: Facility,
   options: Partial<LiveShotsOptions>,
   onShot: (index: number, tag: number) => void = () => {},
 ): Promise<{ tags: number[]; ids: string[][]; ledger: Ledger }> {
-  const live = facility.live.shots({ bl, detectors: [dual], signals: [pulses], untilRunEnd: true, maxWaitMs: 30_000, ...options });
+  const live = facility.live.shots({
+    bl,
+    detectors: [dual],
+    signals: [pulses],
+    untilRunEnd: true,
+    maxWaitMs: 30_000,
+    ...options,
+  });
   const tags: number[] = [];
   const ids: string[][] = [];
   let ticks = 0;
@@ -66,7 +77,8 @@ async function followToTheEnd(
       ids.push(Object.keys(shot.images));
       expect([shot.run, shot.hightag, shot.time]).toEqual([run, 202502, 1e9 + shot.tag / 60]);
       expect(shot.value(pulses)).toEqual({ value: shot.tag * 10, unit: "pulse" });
-      for (const [id, image] of Object.entries(shot.images)) expect(image.get(3, 2)).toBe(tinyPixel(id, shot.tag, 3, 2));
+      for (const [id, image] of Object.entries(shot.images))
+        expect(image.get(3, 2)).toBe(tinyPixel(id, shot.tag, 3, 2));
       onShot(tags.length, shot.tag);
     }
   } finally {
@@ -84,7 +96,8 @@ function expectAccountOfRun(tags: readonly number[], { asked, used, dropped }: L
   return first;
 }
 
-const droppedFor = ({ dropped }: Ledger, reason: string): readonly number[] => dropped.find((each) => each.reason === reason)?.tags ?? [];
+const droppedFor = ({ dropped }: Ledger, reason: string): readonly number[] =>
+  dropped.find((each) => each.reason === reason)?.tags ?? [];
 
 describe("live.shots through the Python gateway", () => {
   const itWithPython = (name: string, test: () => Promise<void>): void => itWithGateway(name, test, 120_000);
@@ -103,9 +116,14 @@ describe("live.shots through the Python gateway", () => {
     const beam = new Beam(3996);
     await using facility = await gatewayAt(beam);
     // At the fifth shot the beam goes on to the end of the run; of two seconds, what memory holds, 4082 is the oldest.
-    const { tags, ids, ledger } = await followToTheEnd(beam, facility, { policy: "every", missing: "partial" }, (index) => {
-      if (index === 5) beam.go(end);
-    });
+    const { tags, ids, ledger } = await followToTheEnd(
+      beam,
+      facility,
+      { policy: "every", missing: "partial" },
+      (index) => {
+        if (index === 5) beam.go(end);
+      },
+    );
     expectAccountOfRun(tags, ledger);
     const gone = droppedFor(ledger, "data-gone");
     expect(ledger.dropped.map(({ reason }) => reason)).toEqual(["data-gone"]);
@@ -135,7 +153,14 @@ describe("live.shots through the Python gateway", () => {
     const beam = new Beam(4010);
     beam.go(4010, 4000);
     await using facility = await gatewayAt(beam);
-    const live = facility.live.shots({ bl, detectors: [left], signals: [pulses], maxWaitMs: 50, policy: "newest", limit: 2 });
+    const live = facility.live.shots({
+      bl,
+      detectors: [left],
+      signals: [pulses],
+      maxWaitMs: 50,
+      policy: "newest",
+      limit: 2,
+    });
     const shots: [number, unknown][] = [];
     for await (const shot of live) {
       shots.push([shot.tag, shot.value(pulses)]);
@@ -153,9 +178,13 @@ describe("live.shots through the Python gateway", () => {
       for await (const shot of facility.live.shots({ bl, ...options })) return shot.tag;
       return null;
     };
-    await expect(next({ detectors: [left], policy: "every", timeoutMs: 300 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    await expect(next({ detectors: [left], policy: "every", timeoutMs: 300 })).rejects.toMatchObject({
+      code: "TIMEOUT",
+    });
     await expect(next({ detectors: ["MPCCD-0"] })).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
     await expect(next({ detectors: [left], signals: ["none"] })).rejects.toMatchObject({ code: "UNKNOWN_SIGNAL" });
-    await expect(next({ detectors: [left], roi: { rows: [0, 9], columns: [0, 1] } })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(next({ detectors: [left], roi: { rows: [0, 9], columns: [0, 1] } })).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+    });
   });
 });

@@ -34,7 +34,14 @@ describe("an archive with one run", () => {
 
   it("counts tags and time to the exclusive end tag", async () => {
     const info = await archive.runInfo(3, 7);
-    expect(info).toMatchObject({ start_tagnumber: 101, end_tagnumber: 107, total_tagnumber: 6, comment: "a comment", runstatus: 0, runtype: "" });
+    expect(info).toMatchObject({
+      start_tagnumber: 101,
+      end_tagnumber: 107,
+      total_tagnumber: 6,
+      comment: "a comment",
+      runstatus: 0,
+      runtype: "",
+    });
     expect(info.stoptime - info.starttime).toBeCloseTo(6 / 60, 6);
   });
 
@@ -50,7 +57,15 @@ describe("an archive with one run", () => {
       xsize: COLUMNS,
       ysize: ROWS,
       absGain: 17.5,
-      geometry: { posXUm: -1755, posYUm: 51711, posZUm: 5, rotationDeg: -90, pixelSizeXUm: 50, pixelSizeYUm: 51, manipulatorShiftUm: 12 },
+      geometry: {
+        posXUm: -1755,
+        posYUm: 51711,
+        posZUm: 5,
+        rotationDeg: -90,
+        pixelSizeXUm: 50,
+        pixelSizeYUm: 51,
+        manipulatorShiftUm: 12,
+      },
     });
   });
 
@@ -58,12 +73,21 @@ describe("an archive with one run", () => {
     const hightag = (await archive.runInfo(3, 7)).hightagnumber;
     for (const id of ["xfel_bl_3_tc_bm_1_pd/charge", "bl_3/tc/bm_1_pd_charge"]) {
       const column = await archive.column(id, hightag, Uint32Array.of(105, 104, 101));
-      expect(column).toEqual({ equipId: id, unit: "C", values: Float64Array.of(2.5, NaN, 0.5), status: Uint8Array.of(0, 3, 0) });
+      expect(column).toEqual({
+        equipId: id,
+        unit: "C",
+        values: Float64Array.of(2.5, NaN, 0.5),
+        status: Uint8Array.of(0, 3, 0),
+      });
     }
   });
 
   it("turns NaN into not-converged and an infinity into saturated", async () => {
-    const column = await archive.column("xfel_bl_3_tc_bm_2_pd/charge", (await archive.runInfo(3, 7)).hightagnumber, Uint32Array.from(TAGS));
+    const column = await archive.column(
+      "xfel_bl_3_tc_bm_2_pd/charge",
+      (await archive.runInfo(3, 7)).hightagnumber,
+      Uint32Array.from(TAGS),
+    );
     expect([...column.status]).toEqual([1, 2, 2]);
     expect([...column.values]).toEqual([NaN, NaN, NaN]);
   });
@@ -92,16 +116,29 @@ describe("an archive with one run", () => {
     const { hightagnumber } = await archive.runInfo(3, 7);
     const tags = Uint32Array.of(101);
     const refused: [() => unknown, string, RegExp][] = [
-      [() => archive.column("xfel_bl_3_tc_bm1_pd/charge", hightagnumber, tags), "UNKNOWN_SIGNAL", /nearest names are xfel_bl_3_tc_bm_1_pd\/charge/],
+      [
+        () => archive.column("xfel_bl_3_tc_bm1_pd/charge", hightagnumber, tags),
+        "UNKNOWN_SIGNAL",
+        /nearest names are xfel_bl_3_tc_bm_1_pd\/charge/,
+      ],
       [() => archive.newestTag("nothing"), "UNKNOWN_SIGNAL", /no signal nothing/],
-      [() => archive.column("bl_3/eh_1/flag", 199901, tags), "UNKNOWN_HIGHTAG", /199901; its runs have 202502, derived from their time.*\?hightag=/],
+      [
+        () => archive.column("bl_3/eh_1/flag", 199901, tags),
+        "UNKNOWN_HIGHTAG",
+        /199901; its runs have 202502, derived from their time.*\?hightag=/,
+      ],
       [() => archive.tagsBetween(3, 199901, 0, 9), "UNKNOWN_HIGHTAG", /199901/],
       [() => archive.timestamp(hightagnumber, 104, "bl_3/eh_1/flag"), "TAG_OUTSIDE_RUN", /tag 104/],
       [() => archive.runInfo(3, 8), "UNKNOWN_RUN", /run 8/],
-      [() => archive.detectorInfo(3, 7, "OPAL-1"), "UNKNOWN_DETECTOR", /has no detector OPAL-1; it has MPCCD-1N0-M06-002/],
+      [
+        () => archive.detectorInfo(3, 7, "OPAL-1"),
+        "UNKNOWN_DETECTOR",
+        /has no detector OPAL-1; it has MPCCD-1N0-M06-002/,
+      ],
       [() => archive.readFrame(3, 7, detId, 101, new Float32Array(5)), "BAD_ARGUMENT", /5 pixels.*4 × 3 = 12/],
     ];
-    for (const [ask, code, message] of refused) expect(ask).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+    for (const [ask, code, message] of refused)
+      expect(ask).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
   });
 });
 
@@ -116,7 +153,9 @@ describe("HighTag", () => {
     const archive = await open({}, { hightag: 201402 });
     expect((await archive.runInfo(3, 7)).hightagnumber).toBe(201402);
     expect(archive.hightagAt(0)).toBe(201402);
-    expect(() => archive.column("bl_3/tc/bm_1_pd_charge", 202502, Uint32Array.of(101))).toThrow(/as it was opened with/);
+    expect(() => archive.column("bl_3/tc/bm_1_pd_charge", 202502, Uint32Array.of(101))).toThrow(
+      /as it was opened with/,
+    );
     archive.close();
   });
 });
@@ -132,7 +171,9 @@ describe("images", () => {
   };
   it.each(Object.entries(types))("of %s pixels become float32, contiguous or compressed", async (_, data) => {
     for (const gzip of [false, true]) {
-      const changes = Object.fromEntries(TAGS.map((tag) => [`${detector}/tag_${tag}/detector_data`, { data, shape: [1, 3], gzip }]));
+      const changes = Object.fromEntries(
+        TAGS.map((tag) => [`${detector}/tag_${tag}/detector_data`, { data, shape: [1, 3], gzip }]),
+      );
       const archive = await open(changes);
       const out = new Float32Array(3);
       expect(await archive.readFrame(3, 7, detId, 101, out)).toBe(true);
@@ -160,14 +201,21 @@ describe("images", () => {
       [`${detector}/tag_105/detector_status`]: { data: 0 },
     });
     const out = new Float32Array(ROWS * COLUMNS).fill(-1);
-    expect([101, 103, 105, 104].map((tag) => archive.readFrame(3, 7, detId, tag, out))).toEqual([true, false, false, false]);
+    expect([101, 103, 105, 104].map((tag) => archive.readFrame(3, 7, detId, tag, out))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
     expect([...(await archive.tags(3, 7, detId))]).toEqual([101]);
     expect([...(await archive.tags(3, 7))]).toEqual(TAGS);
     archive.close();
   });
 
   it("without a single one leave the size unknown", async () => {
-    const archive = await open(Object.fromEntries(TAGS.map((tag) => [`${detector}/tag_${tag}/detector_data`, undefined])));
+    const archive = await open(
+      Object.fromEntries(TAGS.map((tag) => [`${detector}/tag_${tag}/detector_data`, undefined])),
+    );
     expect(() => archive.detectorInfo(3, 7, detId)).toThrow(expect.objectContaining({ code: "FRAME_MISSING" }));
     expect(await archive.tags(3, 7, detId)).toHaveLength(0);
     archive.close();
@@ -259,7 +307,10 @@ describe("what a file need not have", () => {
   it("half a geometry is refused, naming the rest", async () => {
     const archive = await open({ [`${detector}/detector_info/detector_rotation_angle_in_degree`]: undefined });
     expect(() => archive.detectorInfo(3, 7, detId)).toThrow(
-      expect.objectContaining({ code: "BAD_GEOMETRY", message: expect.stringMatching(/detector_info .*lacks rotationDeg/) }),
+      expect.objectContaining({
+        code: "BAD_GEOMETRY",
+        message: expect.stringMatching(/detector_info .*lacks rotationDeg/),
+      }),
     );
     archive.close();
   });
@@ -267,7 +318,9 @@ describe("what a file need not have", () => {
   it("a photon energy that is not there is named", async () => {
     const path = "/run_7/run_info/sacla_config/photon_energy_in_eV";
     const archive = await open({ [path]: undefined });
-    expect(() => archive.photonEnergyKev(3, 7)).toThrow(expect.objectContaining({ code: "UNSUPPORTED", message: expect.stringContaining(path) }));
+    expect(() => archive.photonEnergyKev(3, 7)).toThrow(
+      expect.objectContaining({ code: "UNSUPPORTED", message: expect.stringContaining(path) }),
+    );
     archive.close();
   });
 

@@ -45,15 +45,26 @@ describe("what is not an HDF5 file", () => {
 
   it("a path or option of the wrong kind is refused", async () => {
     await expect(openArchive("")).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
-    await expect(openArchive(fixture, { bl: 1.5 })).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringMatching(/bl is 1\.5/) });
-    await expect(openArchive(fixture, { highTag: 1 } as object)).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringMatching(/highTag/) });
+    await expect(openArchive(fixture, { bl: 1.5 })).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringMatching(/bl is 1\.5/),
+    });
+    await expect(openArchive(fixture, { highTag: 1 } as object)).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringMatching(/highTag/),
+    });
   });
 });
 
 describe("a truncated file", () => {
   it.each([8, 100, 2048, 400_000])("of %i bytes is damaged, and says so shortly", async (bytes) => {
-    const error: unknown = await openArchive(written(readFileSync(fixture).subarray(0, bytes))).catch((e: unknown) => e);
-    expect(error).toMatchObject({ code: "FILE_DAMAGED", message: expect.stringMatching(/is HDF5 but does not open \(.+\); copy or convert it again/) });
+    const error: unknown = await openArchive(written(readFileSync(fixture).subarray(0, bytes))).catch(
+      (e: unknown) => e,
+    );
+    expect(error).toMatchObject({
+      code: "FILE_DAMAGED",
+      message: expect.stringMatching(/is HDF5 but does not open \(.+\); copy or convert it again/),
+    });
     if (!(error instanceof Error)) throw new Error("not an error");
     expect(error.message.length).toBeLessThan(400);
     expect(error.cause).toMatchObject({ message: expect.stringContaining("HDF5-DIAG") });
@@ -64,7 +75,9 @@ describe("a truncated file", () => {
     const whole = await openArchive(written(Buffer.concat([Buffer.alloc(1024, "x"), bytes])));
     expect(whole.runs(2, 1)).toEqual([300001]);
     whole.close();
-    await expect(openArchive(written(Buffer.concat([Buffer.alloc(512, "x"), bytes.subarray(0, 9000)])))).rejects.toMatchObject({ code: "FILE_DAMAGED" });
+    await expect(
+      openArchive(written(Buffer.concat([Buffer.alloc(512, "x"), bytes.subarray(0, 9000)]))),
+    ).rejects.toMatchObject({ code: "FILE_DAMAGED" });
   });
 
   it("can be tried thousands of times: nothing is printed, no file stays open, and good files still open", async () => {
@@ -85,11 +98,27 @@ describe("a truncated file", () => {
 describe("HDF5 of another layout", () => {
   it.each([
     ["none of it", { "/entry/data/data": { data: [1, 2, 3] } }, "/file_info/run_number_list is not there"],
-    ["an empty run list", archiveParts({ "/file_info/run_number_list": { data: new Int32Array(0) } }), "/file_info/run_number_list is empty"],
-    ["no tag list", archiveParts({ [`${events}/tag_number_list`]: undefined }), `${events}/tag_number_list is not there`],
+    [
+      "an empty run list",
+      archiveParts({ "/file_info/run_number_list": { data: new Int32Array(0) } }),
+      "/file_info/run_number_list is empty",
+    ],
+    [
+      "no tag list",
+      archiveParts({ [`${events}/tag_number_list`]: undefined }),
+      `${events}/tag_number_list is not there`,
+    ],
     ["no time", archiveParts({ [`${events}/time_stamp`]: undefined }), `${events}/time_stamp is not there`],
-    ["no start tag", archiveParts({ "/run_7/run_info/start_tag_number": undefined }), "/run_7/run_info/start_tag_number is not there"],
-    ["no detector name", archiveParts({ [`${detector}/detector_info/detector_name`]: undefined }), `${detector}/detector_info/detector_name is not there`],
+    [
+      "no start tag",
+      archiveParts({ "/run_7/run_info/start_tag_number": undefined }),
+      "/run_7/run_info/start_tag_number is not there",
+    ],
+    [
+      "no detector name",
+      archiveParts({ [`${detector}/detector_info/detector_name`]: undefined }),
+      `${detector}/detector_info/detector_name is not there`,
+    ],
     [
       "tags as text",
       archiveParts({ [`${events}/tag_number_list`]: { data: ["a", "b", "c"] } }),
@@ -100,42 +129,92 @@ describe("HDF5 of another layout", () => {
       archiveParts({ [`${events}/tag_number_list`]: { data: Float64Array.of(101, 103.5, 105) } }),
       "tag_number_list has 103.5, which is not a tag",
     ],
-    ["start tags", archiveParts({ "/run_7/run_info/start_tag_number": { data: [1, 2] } }), "start_tag_number of .* is 2 numbers, but must be one"],
-    ["a comment that is a number", archiveParts({ "/run_7/exp_info/comment": { data: 5 } }), "comment of .* is one i4, but must be one text"],
+    [
+      "start tags",
+      archiveParts({ "/run_7/run_info/start_tag_number": { data: [1, 2] } }),
+      "start_tag_number of .* is 2 numbers, but must be one",
+    ],
+    [
+      "a comment that is a number",
+      archiveParts({ "/run_7/exp_info/comment": { data: 5 } }),
+      "comment of .* is one i4, but must be one text",
+    ],
   ] satisfies [string, Parts, string][])("%s: the path is named", async (_, parts, message) => {
     const path = await writeHdf5(folder, `foreign-${count++}.h5`, parts);
-    await expect(openArchive(path)).rejects.toMatchObject({ code: "NOT_DATACONVERT", message: expect.stringMatching(message) });
+    await expect(openArchive(path)).rejects.toMatchObject({
+      code: "NOT_DATACONVERT",
+      message: expect.stringMatching(message),
+    });
   });
 
   it("no event_info: the beamline or the tag list is named", async () => {
-    const without = Object.fromEntries(Object.keys(archiveParts()).flatMap((path) => (path.startsWith(events) ? [[path, undefined]] : [])));
+    const without = Object.fromEntries(
+      Object.keys(archiveParts()).flatMap((path) => (path.startsWith(events) ? [[path, undefined]] : [])),
+    );
     const path = await archiveWith(without);
-    await expect(openArchive(path)).rejects.toMatchObject({ code: "NOT_DATACONVERT", message: expect.stringContaining(`${events}/bl_<n> is not there`) });
-    await expect(openArchive(path, { bl: 3 })).rejects.toMatchObject({ message: expect.stringContaining(`${events}/tag_number_list is not there`) });
+    await expect(openArchive(path)).rejects.toMatchObject({
+      code: "NOT_DATACONVERT",
+      message: expect.stringContaining(`${events}/bl_<n> is not there`),
+    });
+    await expect(openArchive(path, { bl: 3 })).rejects.toMatchObject({
+      message: expect.stringContaining(`${events}/tag_number_list is not there`),
+    });
   });
 });
 
 describe("a half-written file", () => {
   it.each([
-    ["a run that is listed only", { "/file_info/run_number_list": { data: [7, 8] } }, "/run_8 is not there, though /file_info/run_number_list names it"],
-    ["a detector that is listed only", { "/run_7/run_info/detector_config/detector_2d_list": { data: [1, 2] } }, "/run_7/detector_2d_2 is not there, though"],
+    [
+      "a run that is listed only",
+      { "/file_info/run_number_list": { data: [7, 8] } },
+      "/run_8 is not there, though /file_info/run_number_list names it",
+    ],
+    [
+      "a detector that is listed only",
+      { "/run_7/run_info/detector_config/detector_2d_list": { data: [1, 2] } },
+      "/run_7/detector_2d_2 is not there, though",
+    ],
     ["no tag at all", { [`${events}/tag_number_list`]: { data: new Int32Array(0) } }, "tag_number_list is empty"],
     ["a tag twice", { [`${events}/tag_number_list`]: { data: [101, 103, 103] } }, "names a tag twice"],
-    ["tags outside the run", { "/run_7/run_info/end_tag_number": { data: 105 } }, "has tags 101 to 105, outside the run's 101 to 104"],
-    ["fewer times than tags", { [`${events}/time_stamp`]: { data: Float64Array.of(1.76e9) } }, "time_stamp has 1 values, but .*tag_number_list has 3 tags"],
-    ["no time that is a number", { [`${events}/time_stamp`]: { data: Float64Array.of(NaN, NaN, NaN) } }, "has no time for any of its 3 tags"],
-    ["two detectors of one name", { "/run_7/detector_2d_2/detector_info/detector_name": { data: detId, dtype: "A17" } }, "the name of another detector"],
+    [
+      "tags outside the run",
+      { "/run_7/run_info/end_tag_number": { data: 105 } },
+      "has tags 101 to 105, outside the run's 101 to 104",
+    ],
+    [
+      "fewer times than tags",
+      { [`${events}/time_stamp`]: { data: Float64Array.of(1.76e9) } },
+      "time_stamp has 1 values, but .*tag_number_list has 3 tags",
+    ],
+    [
+      "no time that is a number",
+      { [`${events}/time_stamp`]: { data: Float64Array.of(NaN, NaN, NaN) } },
+      "has no time for any of its 3 tags",
+    ],
+    [
+      "two detectors of one name",
+      { "/run_7/detector_2d_2/detector_info/detector_name": { data: detId, dtype: "A17" } },
+      "the name of another detector",
+    ],
   ] satisfies [string, Parts, string][])("%s is found on opening", async (_, changes, message) => {
-    await expect(openArchive(await archiveWith(changes))).rejects.toMatchObject({ code: "FILE_DAMAGED", message: expect.stringMatching(message) });
+    await expect(openArchive(await archiveWith(changes))).rejects.toMatchObject({
+      code: "FILE_DAMAGED",
+      message: expect.stringMatching(message),
+    });
   });
 
   it("a signal longer or shorter than the tag list is an error of that signal only", async () => {
     for (const values of [Float32Array.of(1, 2, 3, 4), Float32Array.of(1, 2)]) {
       const archive = await openArchive(await archiveWith({ [`${events}/bl_3/tc/bm_1_pd_charge`]: { data: values } }));
       expect(() => archive.column("xfel_bl_3_tc_bm_1_pd/charge", hightag, Uint32Array.of(101))).toThrow(
-        expect.objectContaining({ code: "FILE_DAMAGED", message: expect.stringMatching(/bm_1_pd_charge has \d values, but .*tag_number_list has 3 tags/) }),
+        expect.objectContaining({
+          code: "FILE_DAMAGED",
+          message: expect.stringMatching(/bm_1_pd_charge has \d values, but .*tag_number_list has 3 tags/),
+        }),
       );
-      expect([...(await archive.column("bl_3/shutter_1_open_valid_status", hightag, Uint32Array.of(101))).values]).toEqual([1]);
+      expect([
+        ...(await archive.column("bl_3/shutter_1_open_valid_status", hightag, Uint32Array.of(101))).values,
+      ]).toEqual([1]);
       archive.close();
     }
   });
@@ -149,24 +228,34 @@ describe("a half-written file", () => {
     );
     for (const leaf of ["bl_3/text", "bl_3/wave"]) {
       expect(() => archive.column(leaf, hightag, Uint32Array.of(101))).toThrow(
-        expect.objectContaining({ code: "NOT_DATACONVERT", message: expect.stringMatching(/must be a list of numbers/) }),
+        expect.objectContaining({
+          code: "NOT_DATACONVERT",
+          message: expect.stringMatching(/must be a list of numbers/),
+        }),
       );
     }
     archive.close();
   });
 
   it("an image of another shape is an error of that image only", async () => {
-    const archive = await openArchive(await archiveWith({ [`${detector}/tag_103/detector_data`]: { data: Float32Array.of(1, 2), shape: [2, 1] } }));
+    const archive = await openArchive(
+      await archiveWith({ [`${detector}/tag_103/detector_data`]: { data: Float32Array.of(1, 2), shape: [2, 1] } }),
+    );
     const out = new Float32Array(ROWS * COLUMNS);
     expect(() => archive.readFrame(3, 7, detId, 103, out)).toThrow(
-      expect.objectContaining({ code: "FILE_DAMAGED", message: expect.stringMatching(/tag_103\/detector_data.*shape \[2, 1\].*have shape \[4, 3\]/) }),
+      expect.objectContaining({
+        code: "FILE_DAMAGED",
+        message: expect.stringMatching(/tag_103\/detector_data.*shape \[2, 1\].*have shape \[4, 3\]/),
+      }),
     );
     expect(archive.readFrame(3, 7, detId, 105, out)).toBe(true);
     archive.close();
   });
 
   it("an image that is not 2-D is named", async () => {
-    const changes = Object.fromEntries(TAGS.map((tag) => [`${detector}/tag_${tag}/detector_data`, { data: Float32Array.of(1, 2) }]));
+    const changes = Object.fromEntries(
+      TAGS.map((tag) => [`${detector}/tag_${tag}/detector_data`, { data: Float32Array.of(1, 2) }]),
+    );
     const archive = await openArchive(await archiveWith(changes));
     expect(() => archive.detectorInfo(3, 7, detId)).toThrow(
       expect.objectContaining({ code: "NOT_DATACONVERT", message: expect.stringMatching(/shape \[2\]/) }),
@@ -191,7 +280,10 @@ describe("damage inside a file that opens", () => {
       try {
         archive.readFrame(2, 300001, sensor, tag, out);
       } catch (error) {
-        expect(error).toMatchObject({ code: "FILE_DAMAGED", message: expect.stringMatching(/tag_\d+\/detector_data of .* cannot be read \(.*filter/) });
+        expect(error).toMatchObject({
+          code: "FILE_DAMAGED",
+          message: expect.stringMatching(/tag_\d+\/detector_data of .* cannot be read \(.*filter/),
+        });
         failed++;
         for (let i = 0; i < 2500; i++) expect(() => archive.readFrame(2, 300001, sensor, tag, out)).toThrow();
       }
@@ -209,7 +301,10 @@ describe("damage inside a file that opens", () => {
     }
     const archive = await openArchive(written(bytes));
     expect(() => archive.readFrame(2, 300001, sensor, 384559321, out)).toThrow(
-      expect.objectContaining({ code: "UNSUPPORTED", message: expect.stringMatching(/filter bitshuf \(id 32008\), which is not built in.*h5repack -f GZIP/) }),
+      expect.objectContaining({
+        code: "UNSUPPORTED",
+        message: expect.stringMatching(/filter bitshuf \(id 32008\), which is not built in.*h5repack -f GZIP/),
+      }),
     );
     expect(archive.readFrame(2, 300001, "MPCCD-8B0-2-010-2", 384559321, out)).toBe(true);
     archive.close();
@@ -227,7 +322,8 @@ describe("close", () => {
       () => archive.equipment(),
       () => archive.photonEnergyKev(2, 300001),
     ];
-    for (const ask of asked) expect(ask).toThrow(expect.objectContaining({ code: "CLOSED", message: expect.stringMatching(/was closed/) }));
+    for (const ask of asked)
+      expect(ask).toThrow(expect.objectContaining({ code: "CLOSED", message: expect.stringMatching(/was closed/) }));
   });
 
   it("leaves another opening of the same file alone", async () => {

@@ -51,7 +51,11 @@ export function runParts(run = 7, bl = 3, tags: readonly number[] = TAGS): Parts
 }
 
 /** A whole file: the given runs (run 7 by default), changed by `changes`. */
-export function archiveParts(changes: Parts = {}, runs: readonly Parts[] = [runParts()], numbers: readonly number[] = [7]): Parts {
+export function archiveParts(
+  changes: Parts = {},
+  runs: readonly Parts[] = [runParts()],
+  numbers: readonly number[] = [7],
+): Parts {
   return {
     "/file_info/run_number_list": { data: BigInt64Array.from(numbers, BigInt) },
     "/file_info/version": { data: "3.20", dtype: "A6" },
@@ -81,5 +85,11 @@ function writePart(file: File, place: string, part: Part): Dataset {
   }
   const { data, dtype, shape, gzip } = part;
   const storage = gzip === true && shape !== undefined ? { chunks: shape, compression: "gzip" as const } : {};
-  return group.create_dataset({ name: last, data, ...(dtype === undefined ? {} : { dtype }), ...(shape === undefined ? {} : { shape }), ...storage });
+  return group.create_dataset({
+    name: last,
+    data,
+    ...(dtype === undefined ? {} : { dtype }),
+    ...(shape === undefined ? {} : { shape }),
+    ...storage,
+  });
 }

@@ -1,4 +1,15 @@
-import { appendFileSync, chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ChaosSource } from "../../../scripts/chaos-convert-source.ts";
@@ -29,7 +40,9 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 }
 
 const fresh = (): string => mkdtempSync(join(root, "f-"));
-const reference = convert(over(new ChaosSource()), request, join(fresh(), "reference.h5")).then(({ path }) => readFileSync(path));
+const reference = convert(over(new ChaosSource()), request, join(fresh(), "reference.h5")).then(({ path }) =>
+  readFileSync(path),
+);
 
 /** A source that fails after so many images. */
 class FailingSource extends ChaosSource {
@@ -69,7 +82,9 @@ describe("an interrupted conversion", () => {
     const onProgress = (step: string, done: number): void => {
       if (step === "write" && done === 40) stop.abort();
     };
-    expect(await codeOf(convert(over(new ChaosSource()), request, target, { signal: stop.signal, onProgress }))).toBe("ABORTED");
+    expect(await codeOf(convert(over(new ChaosSource()), request, target, { signal: stop.signal, onProgress }))).toBe(
+      "ABORTED",
+    );
     expect(readdirSync(folder).sort()).toEqual(["a.h5.part.data", "a.h5.part.journal"]);
     const source = new FailingSource(0);
     expect((await convert(over(source), request, target)).resumedShots).toBe(250);
@@ -78,7 +93,10 @@ describe("an interrupted conversion", () => {
 
   it.each([
     ["half a journal line", (journal: string) => truncateSync(journal, readFileSync(journal).length - 20)],
-    ["half a section more in the data", (journal: string) => appendFileSync(journal.replace("journal", "data"), Buffer.alloc(999, 7))],
+    [
+      "half a section more in the data",
+      (journal: string) => appendFileSync(journal.replace("journal", "data"), Buffer.alloc(999, 7)),
+    ],
     ["bytes lost from the data", (journal: string) => truncateSync(journal.replace("journal", "data"), 100_000)],
     [
       "a changed byte in the data",
@@ -116,7 +134,11 @@ describe("an interrupted conversion", () => {
     };
     leave({ ino, size, images: 245 });
     const source = new FailingSource(0);
-    expect(await convert(over(source), request, target)).toMatchObject({ images: 245, resumedShots: 250, ledger: { used: 250 } });
+    expect(await convert(over(source), request, target)).toMatchObject({
+      images: 245,
+      resumedShots: 250,
+      ledger: { used: 250 },
+    });
     expect([source.read, statSync(target).ino]).toEqual([0, ino]);
     expect(readdirSync(folder).sort()).toEqual(["a.h5", "kept.data", "kept.journal"]);
     // A file of that name which is not the one that was written.
@@ -140,7 +162,9 @@ describe("an interrupted conversion", () => {
 
     const other = join(fresh(), "b.h5");
     expect(await codeOf(convert(over(new FailingSource(130)), request, other))).toBe("TIMEOUT");
-    expect((await convert(over(new ChaosSource()), { ...request, limit: 251 }, other, { restart: true })).resumedShots).toBe(0);
+    expect(
+      (await convert(over(new ChaosSource()), { ...request, limit: 251 }, other, { restart: true })).resumedShots,
+    ).toBe(0);
   });
 });
 
@@ -162,7 +186,10 @@ describe("a conversion that cannot be", () => {
     mkdirSync(join(folder, "locked"));
     chmodSync(join(folder, "locked"), 0o500);
     // Root may write anywhere.
-    if (process.getuid?.() !== 0) expect(await codeOf(convert(over(new ChaosSource()), request, join(folder, "locked", "a.h5")))).toBe("WRITE_FAILED");
+    if (process.getuid?.() !== 0)
+      expect(await codeOf(convert(over(new ChaosSource()), request, join(folder, "locked", "a.h5")))).toBe(
+        "WRITE_FAILED",
+      );
     expect(readdirSync(join(folder, "locked"))).toEqual([]);
   });
 

@@ -80,11 +80,16 @@ describe("a DataConvert file", () => {
       for (const tag of source.tags(3, 10, id)) {
         const out = new Float32Array(tinyRows * tinyColumns);
         expect(await copy.readFrame(3, 10, id, tag, out)).toBe(true);
-        expect([...out]).toEqual(Array.from(out, (_, i) => tinyPixel(id, tag, Math.floor(i / tinyColumns), i % tinyColumns)));
+        expect([...out]).toEqual(
+          Array.from(out, (_, i) => tinyPixel(id, tag, Math.floor(i / tinyColumns), i % tinyColumns)),
+        );
       }
     }
-    for (const id of source.equipment()) expect(copy.column(id, 202502, tags), id).toEqual(source.column(id, 202502, tags));
-    expect(tags.map((tag) => Number(copy.timestamp(202502, tag, BM1) === source.timestamp(202502, tag)))).toEqual(tags.fill(1));
+    for (const id of source.equipment())
+      expect(copy.column(id, 202502, tags), id).toEqual(source.column(id, 202502, tags));
+    expect(tags.map((tag) => Number(copy.timestamp(202502, tag, BM1) === source.timestamp(202502, tag)))).toEqual(
+      tags.fill(1),
+    );
     await copy.close();
   });
 
@@ -96,7 +101,8 @@ describe("a DataConvert file", () => {
     const hightag = (await original.runInfo(2, 300001)).hightagnumber;
     expect(await copy.runInfo(2, 300001)).toEqual(await original.runInfo(2, 300001));
     expect(copy.equipment()).toEqual(original.equipment());
-    for (const id of await original.equipment()) expect(await copy.column(id, hightag, tags), id).toEqual(await original.column(id, hightag, tags));
+    for (const id of await original.equipment())
+      expect(await copy.column(id, hightag, tags), id).toEqual(await original.column(id, hightag, tags));
     const [a, b] = [new Float32Array(64 * 32), new Float32Array(64 * 32)];
     for (const id of (await original.detectors(2, 300001)).slice(1)) {
       expect(await copy.detectorInfo(2, 300001, id)).toEqual(await original.detectorInfo(2, 300001, id));
@@ -156,7 +162,10 @@ describe("a DataConvert file", () => {
 
   it("cut to a ROI has its pixels, and the place of its corner", async () => {
     const source = tinySource();
-    const { archive } = await write(source, { detectors: ["MPCCD-2N0-1-006-1"], roi: { rows: [1, 4], columns: [2, 3] } });
+    const { archive } = await write(source, {
+      detectors: ["MPCCD-2N0-1-006-1"],
+      roi: { rows: [1, 4], columns: [2, 3] },
+    });
     const copy = await archive();
     const info = await copy.detectorInfo(3, 10, "MPCCD-2N0-1-006-1");
     expect([info.ysize, info.xsize, info.geometry?.posXUm, info.geometry?.posYUm]).toEqual([3, 1, 100, -50]);
@@ -178,7 +187,11 @@ describe("a DataConvert file", () => {
   });
 
   it("stores whole ADU as uint16 when asked, and refuses to lose anything", async () => {
-    const { path } = await write(tinySource(), { detectors: ["MPCCD-1N0-M06-002"], pixels: "uint16", compression: "gzip-4" });
+    const { path } = await write(tinySource(), {
+      detectors: ["MPCCD-1N0-M06-002"],
+      pixels: "uint16",
+      compression: "gzip-4",
+    });
     const copy = await openArchive(path);
     const out = new Float32Array(12);
     await copy.readFrame(3, 10, "MPCCD-1N0-M06-002", 1010, out);
@@ -186,7 +199,10 @@ describe("a DataConvert file", () => {
     await copy.close();
     if (python !== undefined)
       expect(
-        ask(path, "[str(f['run_10/detector_2d_1/tag_1002/detector_data'].dtype), f['run_10/detector_2d_1/tag_1002/detector_data'].compression_opts]"),
+        ask(
+          path,
+          "[str(f['run_10/detector_2d_1/tag_1002/detector_data'].dtype), f['run_10/detector_2d_1/tag_1002/detector_data'].compression_opts]",
+        ),
       ).toEqual(["uint16", 4]);
 
     const target = join(folder, "lossy.h5");
@@ -198,7 +214,11 @@ describe("a DataConvert file", () => {
   });
 
   it("with assembled pictures has the assembler's, gaps -1", async () => {
-    const { archive, path } = await write(tinySource(), { detectors: ["MPCCD-2N0-1-006"], assembled: true, sensors: false });
+    const { archive, path } = await write(tinySource(), {
+      detectors: ["MPCCD-2N0-1-006"],
+      assembled: true,
+      sensors: false,
+    });
     const copy = await archive();
     expect(copy.detectors(3, 10)).toEqual(["detector_2d_assembled_1"]);
     const { xsize, ysize } = await copy.detectorInfo(3, 10, "detector_2d_assembled_1");
@@ -222,27 +242,45 @@ describe("a DataConvert file", () => {
   itNeeding(python !== undefined, "no Python with h5py", "has the structure of DataConvert for h5py", async () => {
     const { path } = await write(tinySource(), { signals: ["*"], compression: "gzip-1" });
     expect(
-      ask(path, "[f['file_info/format_type'][()].decode(), str(f['file_info/run_number_list'].dtype), f['file_info/run_number_list'][()].tolist()]"),
+      ask(
+        path,
+        "[f['file_info/format_type'][()].decode(), str(f['file_info/run_number_list'].dtype), f['file_info/run_number_list'][()].tolist()]",
+      ),
     ).toEqual(["run_data_format", "int64", [10]]);
-    expect(ask(path, "sorted(f['run_10'])")).toEqual([...[1, 2, 3, 4].map((k) => `detector_2d_${k}`), "event_info", "exp_info", "run_info"]);
-    expect(ask(path, "[f['run_10/detector_2d_1/tag_1000/detector_data'][()].tolist()[1], f['run_10/detector_2d_1/tag_1000/detector_data'].chunks]")).toEqual([
+    expect(ask(path, "sorted(f['run_10'])")).toEqual([
+      ...[1, 2, 3, 4].map((k) => `detector_2d_${k}`),
+      "event_info",
+      "exp_info",
+      "run_info",
+    ]);
+    expect(
+      ask(
+        path,
+        "[f['run_10/detector_2d_1/tag_1000/detector_data'][()].tolist()[1], f['run_10/detector_2d_1/tag_1000/detector_data'].chunks]",
+      ),
+    ).toEqual([
       [10, 11, 12],
       [4, 3],
     ]);
-    expect(ask(path, "[int(f['run_10/detector_2d_3/tag_1006/detector_status'][()]), 'detector_data' in f['run_10/detector_2d_3/tag_1006']]")).toEqual([
-      0,
-      false,
-    ]);
+    expect(
+      ask(
+        path,
+        "[int(f['run_10/detector_2d_3/tag_1006/detector_status'][()]), 'detector_data' in f['run_10/detector_2d_3/tag_1006']]",
+      ),
+    ).toEqual([0, false]);
     const charge = "f['run_10/event_info/bl_3/tc/bm_1_pd_charge']";
-    expect(ask(path, `[[str(v) for v in ${charge}[()]], ${charge}.attrs['unit'].decode(), ${charge}.attrs['equipment_id'].decode()]`)).toEqual([
-      ["0.0", "0.0", "nan", "7e-09", "inf", "nan"],
-      "C",
-      BM1,
-    ]);
-    expect(ask(path, "[str(f['run_10/event_info/bl_3/shutter_1_open_valid_status'].dtype), str(f['run_10/event_info/tag_number_list'].dtype)]")).toEqual([
-      "int32",
-      "int32",
-    ]);
+    expect(
+      ask(
+        path,
+        `[[str(v) for v in ${charge}[()]], ${charge}.attrs['unit'].decode(), ${charge}.attrs['equipment_id'].decode()]`,
+      ),
+    ).toEqual([["0.0", "0.0", "nan", "7e-09", "inf", "nan"], "C", BM1]);
+    expect(
+      ask(
+        path,
+        "[str(f['run_10/event_info/bl_3/shutter_1_open_valid_status'].dtype), str(f['run_10/event_info/tag_number_list'].dtype)]",
+      ),
+    ).toEqual(["int32", "int32"]);
     expect(ask(path, "f['sacla/signal_status/bl_3/tc/bm_1_pd_charge'][()].tolist()")).toEqual([0, 0, 1, 0, 2, 3]);
   });
 });
@@ -250,35 +288,58 @@ describe("a DataConvert file", () => {
 describe("cheetah and NXmx files", () => {
   const request = { bl: 2, run: 300001, shots: "exposed" } as const;
 
-  itNeeding(python !== undefined, "no Python with h5py", "hold tenths of photons of all sensors under each other", async () => {
-    const source = over(await openArchive(fixture));
-    const cheetah = await convert(source, { ...request, format: "cheetah", dark: "none" }, join(folder, "cheetah.h5"));
-    const nxmx = await convert(source, { ...request, format: "nxmx", dark: "none", compression: "gzip-1" }, join(folder, "nxmx.h5"));
-    expect(cheetah.ledger).toMatchObject({ asked: 9, used: 4 });
-    const tag = 384559329;
-    // Sensor 2, row 1: ADU × 18.1126 (stored as float32) × 3.65 / E × 10, E of the spectrometer.
-    const adu = ask(fixture, `f['run_300001/detector_2d_2/tag_${tag}/detector_data'][1].tolist()`) as number[];
-    const energyEv = 1000 * Number(ask(fixture, "float(f['run_300001/event_info/bl_2/tc/spec_1_energy'][4])"));
-    const expected = adu.map((v) => Math.round((v * Math.fround(18.1126) * 36.5) / energyEv));
-    expect(ask(cheetah.path, `f['tag-${tag}/data'][65].tolist()`)).toEqual(expected);
-    expect(ask(nxmx.path, "f['entry/data/data'][0, 65].tolist()")).toEqual(expected);
-    expect(ask(cheetah.path, `[str(f['tag-${tag}/data'].dtype), f['tag-${tag}/data'].shape, float(f['tag-${tag}/photon_energy_ev'][()])]`)).toEqual([
-      "uint16",
-      [512, 32],
-      energyEv,
-    ]);
-    expect(ask(nxmx.path, "[f['entry/data/data'].shape, f['entry/data/data'].chunks, f['entry/data/tag_id'][()].tolist()[0]]")).toEqual([
-      [4, 512, 32],
-      [1, 64, 32],
-      tag,
-    ]);
-    expect(cheetah.provenance.constants.photons).toMatchObject({ energyFrom: { spectrometer: 4, configuration: 0, assumed: 0 }, clipped: [0, 0, 0] });
-    for (const { path } of [cheetah, nxmx]) expect(await validateFile(path)).toMatchObject({ isValid: true, findings: [] });
-  });
+  itNeeding(
+    python !== undefined,
+    "no Python with h5py",
+    "hold tenths of photons of all sensors under each other",
+    async () => {
+      const source = over(await openArchive(fixture));
+      const cheetah = await convert(
+        source,
+        { ...request, format: "cheetah", dark: "none" },
+        join(folder, "cheetah.h5"),
+      );
+      const nxmx = await convert(
+        source,
+        { ...request, format: "nxmx", dark: "none", compression: "gzip-1" },
+        join(folder, "nxmx.h5"),
+      );
+      expect(cheetah.ledger).toMatchObject({ asked: 9, used: 4 });
+      const tag = 384559329;
+      // Sensor 2, row 1: ADU × 18.1126 (stored as float32) × 3.65 / E × 10, E of the spectrometer.
+      const adu = ask(fixture, `f['run_300001/detector_2d_2/tag_${tag}/detector_data'][1].tolist()`) as number[];
+      const energyEv = 1000 * Number(ask(fixture, "float(f['run_300001/event_info/bl_2/tc/spec_1_energy'][4])"));
+      const expected = adu.map((v) => Math.round((v * Math.fround(18.1126) * 36.5) / energyEv));
+      expect(ask(cheetah.path, `f['tag-${tag}/data'][65].tolist()`)).toEqual(expected);
+      expect(ask(nxmx.path, "f['entry/data/data'][0, 65].tolist()")).toEqual(expected);
+      expect(
+        ask(
+          cheetah.path,
+          `[str(f['tag-${tag}/data'].dtype), f['tag-${tag}/data'].shape, float(f['tag-${tag}/photon_energy_ev'][()])]`,
+        ),
+      ).toEqual(["uint16", [512, 32], energyEv]);
+      expect(
+        ask(
+          nxmx.path,
+          "[f['entry/data/data'].shape, f['entry/data/data'].chunks, f['entry/data/tag_id'][()].tolist()[0]]",
+        ),
+      ).toEqual([[4, 512, 32], [1, 64, 32], tag]);
+      expect(cheetah.provenance.constants.photons).toMatchObject({
+        energyFrom: { spectrometer: 4, configuration: 0, assumed: 0 },
+        clipped: [0, 0, 0],
+      });
+      for (const { path } of [cheetah, nxmx])
+        expect(await validateFile(path)).toMatchObject({ isValid: true, findings: [] });
+    },
+  );
 
   it("have a CrystFEL geometry beside them that gives the sensors back", async () => {
     const archive = await openArchive(fixture);
-    const { geomPath } = await convert(over(archive), { ...request, format: "cheetah", limit: 2, cameraLengthMm: 70 }, join(folder, "geom.h5"));
+    const { geomPath } = await convert(
+      over(archive),
+      { ...request, format: "cheetah", limit: 2, cameraLengthMm: 70 },
+      join(folder, "geom.h5"),
+    );
     const text = readFileSync(geomPath ?? "", "utf8");
     const { sensors } = parseCrystfelGeom(text);
     expect(geomPath).toBe(join(folder, "geom.geom"));
@@ -317,17 +378,31 @@ describe("cheetah and NXmx files", () => {
 
   it("are refused for what cannot be stacked", async () => {
     const camera = new TinySource({ 3: [{ run: 10, start: 1, images: 2, detectors: ["OPAL-234363"] }] });
-    expect((await failure(convert(over(camera), { bl: 3, run: 10, format: "nxmx", dark: "none" }, join(folder, "no.h5")))).code).toBe("BAD_GEOMETRY");
-    expect((await failure(convert(over(tinySource()), { bl: 3, run: 10, format: "cheetah", assembled: true }, join(folder, "no.h5")))).code).toBe(
-      "BAD_ARGUMENT",
-    );
+    expect(
+      (await failure(convert(over(camera), { bl: 3, run: 10, format: "nxmx", dark: "none" }, join(folder, "no.h5"))))
+        .code,
+    ).toBe("BAD_GEOMETRY");
+    expect(
+      (
+        await failure(
+          convert(over(tinySource()), { bl: 3, run: 10, format: "cheetah", assembled: true }, join(folder, "no.h5")),
+        )
+      ).code,
+    ).toBe("BAD_ARGUMENT");
   });
 });
 
 describe("previewConversion", () => {
   it("says what convert then writes, and touches neither images nor the disk", async () => {
     const source = tinySource();
-    const request = { bl: 3, run: 10, shots: "exposed", where: [`${BM1} > 1e-9`], signals: [BM1], pixels: "uint16" } as const;
+    const request = {
+      bl: 3,
+      run: 10,
+      shots: "exposed",
+      where: [`${BM1} > 1e-9`],
+      signals: [BM1],
+      pixels: "uint16",
+    } as const;
     const before = readdirSync(folder);
     const { ledger, images, signals, imageBytes, diskBytes } = await previewConversion(over(source), request);
     expect(source.asked.get("readFrame")).toBeUndefined();
@@ -335,17 +410,31 @@ describe("previewConversion", () => {
     const written = await write(source, request);
     expect(ledger).toEqual(written.ledger);
     expect(signals).toEqual([BM1]);
-    expect(images.map(({ kind, id }) => [kind, id])).toEqual(written.provenance.constants.sensors.map((sensor) => ["sensor", (sensor as { id: string }).id]));
-    expect(images[0]).toEqual({ kind: "sensor", id: "MPCCD-1N0-M06-002", rows: tinyRows, columns: tinyColumns, type: "uint16" });
+    expect(images.map(({ kind, id }) => [kind, id])).toEqual(
+      written.provenance.constants.sensors.map((sensor) => ["sensor", (sensor as { id: string }).id]),
+    );
+    expect(images[0]).toEqual({
+      kind: "sensor",
+      id: "MPCCD-1N0-M06-002",
+      rows: tinyRows,
+      columns: tinyColumns,
+      type: "uint16",
+    });
     expect(imageBytes).toBe(ledger.used * 4 * tinyRows * tinyColumns * 2);
     expect(diskBytes).toBe(2 * imageBytes);
-    expect((await failure(previewConversion(over(source), { ...request, where: ["nothing > 0"] }))).code).toBe("UNKNOWN_SIGNAL");
+    expect((await failure(previewConversion(over(source), { ...request, where: ["nothing > 0"] }))).code).toBe(
+      "UNKNOWN_SIGNAL",
+    );
   });
 });
 
 describe("replay", () => {
   it("makes the file again to the last byte", async () => {
-    const { path } = await write(tinySource(), { shots: "on", signals: ["*"], dark: "head", compression: "gzip-2" }, { url: "sim:?seed=5" });
+    const { path } = await write(
+      tinySource(),
+      { shots: "on", signals: ["*"], dark: "head", compression: "gzip-2" },
+      { url: "sim:?seed=5" },
+    );
     expect((await provenanceOf(path)).source).toEqual({ url: "sim:?seed=5", apiVersion: "tiny 1.0", seed: 5 });
     expect(await replay(over(tinySource()), path)).toEqual({ isSame: true, difference: null });
     expect(readdirSync(folder).filter((name) => name.startsWith(".sacla-replay"))).toEqual([]);
@@ -353,7 +442,9 @@ describe("replay", () => {
 
   it("names the first place that differs when the source has changed", async () => {
     const { path } = await write(tinySource(), { signals: [BM1] });
-    const changed = tinySource().setSignal(BM1, "C", (tag): number | MissingReason => (tag === 1006 ? 8e-9 : tag < 1004 ? 0 : 7e-9));
+    const changed = tinySource().setSignal(BM1, "C", (tag): number | MissingReason =>
+      tag === 1006 ? 8e-9 : tag < 1004 ? 0 : 7e-9,
+    );
     expect(await replay(over(changed), path)).toMatchObject({
       isSame: false,
       difference: expect.stringContaining("/run_10/event_info/bl_3/tc/bm_1_pd_charge"),
@@ -368,7 +459,9 @@ describe("replay", () => {
     writeFileSync(path, bytes);
     const { isSame, difference } = await replay(over(tinySource()), path);
     expect(isSame).toBe(false);
-    expect(difference).toMatch(/^it was made by sacla 9\.\S+ with h5wasm \S+, and again by sacla \d\S+ with h5wasm \S+; \/sacla\/provenance /);
+    expect(difference).toMatch(
+      /^it was made by sacla 9\.\S+ with h5wasm \S+, and again by sacla \d\S+ with h5wasm \S+; \/sacla\/provenance /,
+    );
   });
 
   it("is refused for files that do not say how they were made", async () => {

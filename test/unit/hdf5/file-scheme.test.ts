@@ -8,7 +8,11 @@ import { temporaryFolder } from "../../support/temporary.ts";
 import { archiveParts, COLUMNS, pixelsOf, ROWS, runParts, TAGS, writeHdf5 } from "./build.ts";
 
 const folder = temporaryFolder();
-const path = await writeHdf5(folder, "run.h5", archiveParts({ "/run_7/detector_2d_1/tag_103/detector_status": { data: 0 } }));
+const path = await writeHdf5(
+  folder,
+  "run.h5",
+  archiveParts({ "/run_7/detector_2d_1/tag_103/detector_status": { data: 0 } }),
+);
 mkdirSync(join(folder, "a b"));
 const spaced = await writeHdf5(join(folder, "a b"), "run 50%.h5", archiveParts());
 
@@ -74,19 +78,27 @@ describe("a folder of archives", () => {
     const [column] = await endpoint.call("db.readColumns", { equipIds: [equipId], hightag, tags });
     expect([...(column?.values ?? [])]).toEqual([1.5, 0.5, NaN, 0.5]);
     expect(await endpoint.call("db.readTagnumberNewest", { equipId })).toEqual([hightag, 203]);
-    expect([...(await endpoint.call("db.readTaglist", { bl: 3, hightag, starttag: 103, endtag: 201 }))]).toEqual([103, 105, 201]);
+    expect([...(await endpoint.call("db.readTaglist", { bl: 3, hightag, starttag: 103, endtag: 201 }))]).toEqual([
+      103, 105, 201,
+    ]);
     const { frame } = await endpoint.call("st.collect", { detId: "MPCCD-1N0-M06-002", bl: 3, runs: [7, 9], tag: 203 });
     expect([...frame.data]).toEqual(pixelsOf(203));
-    await expect(endpoint.call("db.readColumns", { equipIds: ["xfel_bl_3_tc_bm_2_pd/charge"], hightag, tags })).rejects.toMatchObject({
+    await expect(
+      endpoint.call("db.readColumns", { equipIds: ["xfel_bl_3_tc_bm_2_pd/charge"], hightag, tags }),
+    ).rejects.toMatchObject({
       code: "UNKNOWN_SIGNAL",
       message: expect.stringContaining(equipId),
     });
-    await expect(endpoint.call("db.readColumns", { equipIds: [equipId], hightag: 190001, tags })).rejects.toMatchObject({ code: "UNKNOWN_HIGHTAG" });
+    await expect(endpoint.call("db.readColumns", { equipIds: [equipId], hightag: 190001, tags })).rejects.toMatchObject(
+      { code: "UNKNOWN_HIGHTAG" },
+    );
     await endpoint.close();
   });
 
   it("without an archive is FILE_NOT_FOUND", async () => {
-    await expect(connect(`file:${mkdtempSync(join(folder, "empty-"))}`)).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    await expect(connect(`file:${mkdtempSync(join(folder, "empty-"))}`)).rejects.toMatchObject({
+      code: "FILE_NOT_FOUND",
+    });
   });
 });
 
@@ -95,7 +107,13 @@ describe("an archive as an Endpoint", () => {
     const endpoint = await connect(path);
     const detId = "MPCCD-1N0-M06-002";
     const seen: [number, number[] | string | undefined][] = [];
-    for await (const shot of endpoint.stream("st.frames", { bl: 3, run: 7, detIds: [detId], tags: Uint32Array.from(TAGS), roi: null })) {
+    for await (const shot of endpoint.stream("st.frames", {
+      bl: 3,
+      run: 7,
+      detIds: [detId],
+      tags: Uint32Array.from(TAGS),
+      roi: null,
+    })) {
       const [frame] = shot.frames;
       if (frame !== undefined) expect(frame.shape).toEqual([ROWS, COLUMNS]);
       seen.push([shot.tag, frame === undefined ? shot.missing[0]?.reason : [...frame.data]]);
@@ -105,8 +123,12 @@ describe("an archive as an Endpoint", () => {
       [103, "frame-missing"],
       [105, pixelsOf(105)],
     ]);
-    await expect(endpoint.call("st.collect", { detId, bl: 3, runs: [7], tag: 103 })).rejects.toMatchObject({ code: "FRAME_MISSING" });
-    await expect(endpoint.call("st.collect", { detId, bl: 3, runs: [7], tag: 107 })).rejects.toMatchObject({ code: "TAG_OUTSIDE_RUN" });
+    await expect(endpoint.call("st.collect", { detId, bl: 3, runs: [7], tag: 103 })).rejects.toMatchObject({
+      code: "FRAME_MISSING",
+    });
+    await expect(endpoint.call("st.collect", { detId, bl: 3, runs: [7], tag: 107 })).rejects.toMatchObject({
+      code: "TAG_OUTSIDE_RUN",
+    });
     await endpoint.close();
     await endpoint.close();
     await expect(endpoint.call("db.listBeamlines", {})).rejects.toMatchObject({ code: "CLOSED" });

@@ -92,7 +92,9 @@ describe("the fixture, against numpy", () => {
       return image === undefined ? [] : [[String(tag), image.reduce((sum, v) => sum + v, 0)]];
     });
     expect(Object.fromEntries(sums)).toEqual(sensor.sum_by_tag);
-    expect(truth.tags.filter((tag) => read(archive, sensor.id, tag) === undefined)).toEqual(truth.missing[sensor.id] ?? []);
+    expect(truth.tags.filter((tag) => read(archive, sensor.id, tag) === undefined)).toEqual(
+      truth.missing[sensor.id] ?? [],
+    );
   });
 
   it("has rows and columns the right way round", () => {
@@ -107,7 +109,9 @@ describe("the fixture, against numpy", () => {
 
   it("gives the octal the tags for which all its sensors have an image", async () => {
     const missing = Object.values(truth.missing).flat();
-    expect([...(await archive.tags(bl, run, truth.detector))]).toEqual(truth.tags.filter((tag) => !missing.includes(tag)));
+    expect([...(await archive.tags(bl, run, truth.detector))]).toEqual(
+      truth.tags.filter((tag) => !missing.includes(tag)),
+    );
   });
 
   it.each(Object.entries(truth.signals))("%s has its values and reasons", async (leaf, expected) => {
@@ -120,26 +124,35 @@ describe("the fixture, against numpy", () => {
     const tags = Uint32Array.from(truth.tags);
     const byId = await archive.column("xfel_bl_2_tc_bm_1_pd/charge", 202501, tags);
     expect(byId.values).toEqual((await archive.column("bl_2/tc/bm_1_pd_charge", 202501, tags)).values);
-    expect((await archive.column("xfel_bl_2_tc_bm_2_pd/charge", 202501, tags)).values[4]).toBe(truth.signals["bl_2/oh_2/bm_2_signal_in_coulomb"]?.[4]);
+    expect((await archive.column("xfel_bl_2_tc_bm_2_pd/charge", 202501, tags)).values[4]).toBe(
+      truth.signals["bl_2/oh_2/bm_2_signal_in_coulomb"]?.[4],
+    );
   });
 });
 
 describe("the script that makes the fixture", () => {
   const python = pythonWith("h5py", "numpy");
   const folder = temporaryFolder();
-  itNeeding(python !== undefined, "no Python with h5py and numpy; name one in SACLA_TEST_PYTHON", "makes the committed files again", async () => {
-    execFileSync(python ?? "", [script, folder]);
-    expect(JSON.parse(readFileSync(join(folder, "tiny-octal.truth.json"), "utf8"))).toEqual(truth);
-    const again = await openArchive(join(folder, "tiny-octal.h5"));
-    const equipment = await archive.equipment();
-    expect(await again.equipment()).toEqual(equipment);
-    for (const id of equipment) {
-      expect(await again.column(id, 202501, Uint32Array.from(truth.tags))).toEqual(await archive.column(id, 202501, Uint32Array.from(truth.tags)));
-    }
-    for (const { id } of truth.sensors) {
-      expect(await again.detectorInfo(bl, run, id)).toEqual(await archive.detectorInfo(bl, run, id));
-      for (const tag of truth.tags) expect(read(again, id, tag)).toEqual(read(archive, id, tag));
-    }
-    again.close();
-  });
+  itNeeding(
+    python !== undefined,
+    "no Python with h5py and numpy; name one in SACLA_TEST_PYTHON",
+    "makes the committed files again",
+    async () => {
+      execFileSync(python ?? "", [script, folder]);
+      expect(JSON.parse(readFileSync(join(folder, "tiny-octal.truth.json"), "utf8"))).toEqual(truth);
+      const again = await openArchive(join(folder, "tiny-octal.h5"));
+      const equipment = await archive.equipment();
+      expect(await again.equipment()).toEqual(equipment);
+      for (const id of equipment) {
+        expect(await again.column(id, 202501, Uint32Array.from(truth.tags))).toEqual(
+          await archive.column(id, 202501, Uint32Array.from(truth.tags)),
+        );
+      }
+      for (const { id } of truth.sensors) {
+        expect(await again.detectorInfo(bl, run, id)).toEqual(await archive.detectorInfo(bl, run, id));
+        for (const tag of truth.tags) expect(read(again, id, tag)).toEqual(read(archive, id, tag));
+      }
+      again.close();
+    },
+  );
 });

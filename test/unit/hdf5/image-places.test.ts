@@ -42,7 +42,9 @@ function hashOf(pixels: Pixels): string {
 
 /** Images of the given pixels, one a tag. */
 function imagesOf(data: (tag: number) => Uint16Array | Float32Array, shape: number[] = [1, 3], gzip = false): Parts {
-  return Object.fromEntries(TAGS.map((tag) => [`${detector}/tag_${tag}/detector_data`, { data: data(tag), shape, gzip }]));
+  return Object.fromEntries(
+    TAGS.map((tag) => [`${detector}/tag_${tag}/detector_data`, { data: data(tag), shape, gzip }]),
+  );
 }
 
 /** An error of the library is no surprise. */
@@ -54,41 +56,56 @@ describe("images of every type and storage", () => {
   /** What is left to the library; all others are read from their place. */
   const leftOut = /-checksum$/;
   const leftOutInNewFiles = /-(checksum|chunks|gzip-shuffle-chunks|large-gzip-chunks)$/;
-  /** In files of the newest form filtered chunks are read either way: HDF5 2 writes them in a layout that 1.14 did not know. */
+  /**
+   * In files of the newest form filtered chunks are read either way: HDF5 2 writes them in a layout that 1.14 did not
+   * know.
+   */
   const eitherInNewFiles = /-(gzip|shuffle|gzip-shuffle|large-gzip)$/;
   for (const [libver, left, either] of [
     ["earliest", leftOut, /^$/],
     ["latest", leftOutInNewFiles, eitherInNewFiles],
   ] as const) {
-    itNeeding(python !== undefined, "no Python with numpy and h5py", `are the same bit for bit as by the library and by numpy, libver ${libver}`, async () => {
-      const { path, truth } = byPython<Record<string, string>>("storages", libver);
-      const file = await H5File.open(path);
-      const archive = await openArchive(path);
-      const tags = Uint32Array.of(101, 103);
-      const ids = (await archive.detectors(3, 7)).toSorted();
-      expect(ids.length).toBe(92);
-      for (const [k] of ids.entries()) {
-        const group = `/run_7/detector_2d_${k + 1}`;
-        const id = file.text(`${group}/detector_info/detector_name`) ?? "";
-        const places = new ImagePlaces(file.raw, group, tags);
-        const { ysize, xsize, pixelType } = await archive.detectorInfo(3, 7, id);
-        expect([id, pixelType]).toEqual([id, id.startsWith("u2") ? "uint16" : undefined]);
-        for (const type of ["float32", ...(pixelType === undefined ? [] : [pixelType])] as const) {
-          for (const tag of tags) {
-            const [direct, library, asked] = [1, 2, 3].map(() => newPixels(ysize * xsize, type)) as [Pixels, Pixels, Pixels];
-            const isRead = await places.read(tag, [ysize, xsize], direct);
-            if (!either.test(id)) expect([id, type, isRead]).toEqual([id, type, !left.test(id)]);
-            file.readImage(`${group}/tag_${tag}/detector_data`, ysize, xsize, library);
-            if (isRead) expect([id, hashOf(direct)]).toEqual([id, hashOf(library)]);
-            expect(await archive.readFrame(3, 7, id, tag, asked)).toBe(true);
-            expect([id, hashOf(asked)]).toEqual([id, hashOf(library)]);
-            expect([id, hashOf(asked instanceof Uint16Array ? Float32Array.from(asked) : asked)]).toEqual([id, truth[`${id} ${tag}`]]);
+    itNeeding(
+      python !== undefined,
+      "no Python with numpy and h5py",
+      `are the same bit for bit as by the library and by numpy, libver ${libver}`,
+      async () => {
+        const { path, truth } = byPython<Record<string, string>>("storages", libver);
+        const file = await H5File.open(path);
+        const archive = await openArchive(path);
+        const tags = Uint32Array.of(101, 103);
+        const ids = (await archive.detectors(3, 7)).toSorted();
+        expect(ids.length).toBe(92);
+        for (const [k] of ids.entries()) {
+          const group = `/run_7/detector_2d_${k + 1}`;
+          const id = file.text(`${group}/detector_info/detector_name`) ?? "";
+          const places = new ImagePlaces(file.raw, group, tags);
+          const { ysize, xsize, pixelType } = await archive.detectorInfo(3, 7, id);
+          expect([id, pixelType]).toEqual([id, id.startsWith("u2") ? "uint16" : undefined]);
+          for (const type of ["float32", ...(pixelType === undefined ? [] : [pixelType])] as const) {
+            for (const tag of tags) {
+              const [direct, library, asked] = [1, 2, 3].map(() => newPixels(ysize * xsize, type)) as [
+                Pixels,
+                Pixels,
+                Pixels,
+              ];
+              const isRead = await places.read(tag, [ysize, xsize], direct);
+              if (!either.test(id)) expect([id, type, isRead]).toEqual([id, type, !left.test(id)]);
+              file.readImage(`${group}/tag_${tag}/detector_data`, ysize, xsize, library);
+              if (isRead) expect([id, hashOf(direct)]).toEqual([id, hashOf(library)]);
+              expect(await archive.readFrame(3, 7, id, tag, asked)).toBe(true);
+              expect([id, hashOf(asked)]).toEqual([id, hashOf(library)]);
+              expect([id, hashOf(asked instanceof Uint16Array ? Float32Array.from(asked) : asked)]).toEqual([
+                id,
+                truth[`${id} ${tag}`],
+              ]);
+            }
           }
         }
-      }
-      file.close();
-      await archive.close();
-    });
+        file.close();
+        await archive.close();
+      },
+    );
   }
 });
 
@@ -106,7 +123,11 @@ describe("many and far images", () => {
         expect([...(await archive.tags(3, 7, detId))]).toEqual(truth.has);
         const out = new Uint16Array(2);
         for (const [k, tag] of truth.has.entries()) {
-          if (!(await archive.readFrame(3, 7, detId, tag, out)) || out[0] !== truth.pixels[k]?.[0] || out[1] !== truth.pixels[k]?.[1]) {
+          if (
+            !(await archive.readFrame(3, 7, detId, tag, out)) ||
+            out[0] !== truth.pixels[k]?.[0] ||
+            out[1] !== truth.pixels[k]?.[1]
+          ) {
             expect([tag, ...out]).toEqual([tag, ...(truth.pixels[k] ?? [])]);
           }
         }
@@ -115,23 +136,31 @@ describe("many and far images", () => {
       60_000,
     );
 
-    itNeeding(python !== undefined, "no Python with numpy and h5py", `beyond 4 GiB and 6 GiB are right, libver ${libver}`, async () => {
-      const { path, truth } = byPython<Record<string, { sum: number; address: number }>>("large", libver);
-      expect(statSync(path).size).toBeGreaterThan(2 ** 33);
-      expect(truth["105"]?.address).toBeGreaterThan(6 * 2 ** 30);
-      const tags = Object.keys(truth).map(Number);
-      const places = new ImagePlaces(RawFile.open(path), detector, Uint32Array.from(tags));
-      const archive = await openArchive(path);
-      const { ysize, xsize } = await archive.detectorInfo(3, 7, detId);
-      for (const tag of tags) {
-        const [direct, asked] = [new Uint16Array(ysize * xsize), new Uint16Array(ysize * xsize)];
-        expect(await places.read(tag, [ysize, xsize], direct)).toBe(true);
-        expect(await archive.readFrame(3, 7, detId, tag, asked)).toBe(true);
-        expect([direct, asked].map((image) => image.reduce((sum, pixel) => sum + pixel, 0))).toEqual([truth[tag]?.sum, truth[tag]?.sum]);
-      }
-      await archive.close();
-      rmSync(path);
-    });
+    itNeeding(
+      python !== undefined,
+      "no Python with numpy and h5py",
+      `beyond 4 GiB and 6 GiB are right, libver ${libver}`,
+      async () => {
+        const { path, truth } = byPython<Record<string, { sum: number; address: number }>>("large", libver);
+        expect(statSync(path).size).toBeGreaterThan(2 ** 33);
+        expect(truth["105"]?.address).toBeGreaterThan(6 * 2 ** 30);
+        const tags = Object.keys(truth).map(Number);
+        const places = new ImagePlaces(RawFile.open(path), detector, Uint32Array.from(tags));
+        const archive = await openArchive(path);
+        const { ysize, xsize } = await archive.detectorInfo(3, 7, detId);
+        for (const tag of tags) {
+          const [direct, asked] = [new Uint16Array(ysize * xsize), new Uint16Array(ysize * xsize)];
+          expect(await places.read(tag, [ysize, xsize], direct)).toBe(true);
+          expect(await archive.readFrame(3, 7, detId, tag, asked)).toBe(true);
+          expect([direct, asked].map((image) => image.reduce((sum, pixel) => sum + pixel, 0))).toEqual([
+            truth[tag]?.sum,
+            truth[tag]?.sum,
+          ]);
+        }
+        await archive.close();
+        rmSync(path);
+      },
+    );
   }
 });
 
@@ -139,7 +168,10 @@ describe("without Python", () => {
   it("files of h5wasm, with few and with many members, are read from their places", async () => {
     for (const gzip of [false, true]) {
       const members = Object.fromEntries(
-        Array.from({ length: 300 }, (_, i) => [`${detector}/tag_${200 + i}/detector_data`, { data: Uint16Array.of(i), shape: [1, 1], gzip }]),
+        Array.from({ length: 300 }, (_, i) => [
+          `${detector}/tag_${200 + i}/detector_data`,
+          { data: Uint16Array.of(i), shape: [1, 1], gzip },
+        ]),
       );
       const path = await written({ ...imagesOf((tag) => Uint16Array.of(tag, 65_535, 0), [1, 3], gzip), ...members });
       const raw = RawFile.open(path);
@@ -165,7 +197,8 @@ describe("without Python", () => {
   it("u2 pixels are streamed as they are stored, and collected as float32", async () => {
     const endpoint = endpointOf(await openArchive(await written(imagesOf(() => Uint16Array.of(65_535, 0, 7)))));
     const where = { bl: 3, run: 7, detIds: [detId], tags: Uint32Array.from(TAGS), roi: null };
-    for await (const { frames } of endpoint.stream("st.frames", where)) expect(frames.map(({ data }) => data)).toEqual([Uint16Array.of(65_535, 0, 7)]);
+    for await (const { frames } of endpoint.stream("st.frames", where))
+      expect(frames.map(({ data }) => data)).toEqual([Uint16Array.of(65_535, 0, 7)]);
     const { frame } = await endpoint.call("st.collect", { detId, bl: 3, runs: [7], tag: 103 });
     expect(frame.data).toEqual(Float32Array.of(65_535, 0, 7));
     await endpoint.close();
@@ -179,7 +212,9 @@ describe("without Python", () => {
     expect(() => archive.readFrame(3, 7, detId, 105, out)).toThrow(
       expect.objectContaining({
         code: "FILE_DAMAGED",
-        message: expect.stringMatching(/tag_105\/detector_data .* is f4 of shape \[1, 3\], but the detector's images are u2/),
+        message: expect.stringMatching(
+          /tag_105\/detector_data .* is f4 of shape \[1, 3\], but the detector's images are u2/,
+        ),
       }),
     );
     const wide = new Float32Array(3);
@@ -189,7 +224,9 @@ describe("without Python", () => {
   });
 
   it("a u2 image after float32 ones is given as float32", async () => {
-    const odd = { [`${detector}/tag_105/detector_data`]: { data: Uint16Array.from(pixelsOf(105)), shape: [ROWS, COLUMNS] } };
+    const odd = {
+      [`${detector}/tag_105/detector_data`]: { data: Uint16Array.from(pixelsOf(105)), shape: [ROWS, COLUMNS] },
+    };
     const archive = await openArchive(await written(odd));
     const out = new Float32Array(ROWS * COLUMNS);
     for (const tag of TAGS) {
@@ -238,14 +275,16 @@ describe("without Python", () => {
     const draw = new Random(11);
     for (let round = 0; round < 150; round++) {
       const bad = Buffer.from(good);
-      for (let k = 0; k < 4; k++) bad[9 + Math.floor(draw.uniform() * (bad.length - 9))] = Math.floor(draw.uniform() * 256);
+      for (let k = 0; k < 4; k++)
+        bad[9 + Math.floor(draw.uniform() * (bad.length - 9))] = Math.floor(draw.uniform() * 256);
       writeFileSync(path, bad);
       const raw = RawFile.open(path);
       const places = new ImagePlaces(raw, detector, Uint32Array.from(TAGS));
       for (const tag of TAGS) expect([true, false]).toContain(await places.read(tag, [1, 3], new Uint16Array(3)));
       raw.close();
       const archive = await openArchive(path).catch(ours);
-      for (const tag of TAGS) await (async () => await archive?.readFrame(3, 7, detId, tag, new Float32Array(3)))().catch(ours);
+      for (const tag of TAGS)
+        await (async () => await archive?.readFrame(3, 7, detId, tag, new Float32Array(3)))().catch(ours);
       await archive?.close();
     }
   });

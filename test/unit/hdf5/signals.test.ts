@@ -24,7 +24,9 @@ describe("signalNames", () => {
   });
 
   it("gives a leaf of unknown meaning its path only", () => {
-    expect([...signalNames(["bl_3/eh_1/xfel_pulse_selector_status"]).keys()]).toEqual(["bl_3/eh_1/xfel_pulse_selector_status"]);
+    expect([...signalNames(["bl_3/eh_1/xfel_pulse_selector_status"]).keys()]).toEqual([
+      "bl_3/eh_1/xfel_pulse_selector_status",
+    ]);
   });
 
   it("takes the charge of a beam monitor from tc, whatever the order, and from oh_2 only without it", () => {

@@ -14,7 +14,8 @@ async function findings(parts: Parts) {
 }
 
 /** The good file with format_type, which build.ts leaves out. */
-const good = (changes: Parts = {}): Parts => archiveParts({ "/file_info/format_type": { data: "run_data_format", dtype: "A15" }, ...changes });
+const good = (changes: Parts = {}): Parts =>
+  archiveParts({ "/file_info/format_type": { data: "run_data_format", dtype: "A15" }, ...changes });
 const info = "/run_7/detector_2d_1/detector_info";
 const events = "/run_7/event_info";
 
@@ -86,13 +87,25 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
   ["time-stamp", good({ [`${events}/time_stamp`]: { data: Float64Array.of(1, NaN, 3) } })],
   ["beamline", good({ [`${events}/bl_2/x`]: { data: Int32Array.of(1, 1, 1) } })],
   ["signal-length", good({ [`${events}/bl_3/tc/bm_1_pd_charge`]: { data: Float32Array.of(1, 2) } })],
-  ["photon-energy", good({ "/run_7/run_info/sacla_config/photon_energy_in_eV": { data: Float64Array.of(NaN), shape: [] } })],
+  [
+    "photon-energy",
+    good({ "/run_7/run_info/sacla_config/photon_energy_in_eV": { data: Float64Array.of(NaN), shape: [] } }),
+  ],
   ["detector-list", good({ "/run_7/run_info/detector_config/detector_2d_list": { data: Int32Array.of(1, 2) } })],
   ["detector-name", good({ ...extraDetector("OPAL-1"), [`${info}/detector_name`]: { data: "OPAL-1", dtype: "A6" } })],
   ["detector-gain", good({ [`${info}/absolute_gain`]: { data: Float32Array.of(-1), shape: [] } })],
   ["geometry", good({ [`${info}/pixel_size_in_micro_meter`]: { data: Float32Array.of(50, 0) } })],
-  ["no-geometry", good({ [`${info}/detector_coordinate_in_micro_meter`]: undefined, [`${info}/detector_rotation_angle_in_degree`]: undefined })],
-  ["unlisted-tag", good({ "/run_7/detector_2d_1/tag_999/detector_data": { data: new Float32Array(12), shape: [4, 3] } })],
+  [
+    "no-geometry",
+    good({
+      [`${info}/detector_coordinate_in_micro_meter`]: undefined,
+      [`${info}/detector_rotation_angle_in_degree`]: undefined,
+    }),
+  ],
+  [
+    "unlisted-tag",
+    good({ "/run_7/detector_2d_1/tag_999/detector_data": { data: new Float32Array(12), shape: [4, 3] } }),
+  ],
   ["image-shape", good({ "/run_7/detector_2d_1/tag_103/detector_data": { data: new Float32Array(6), shape: [2, 3] } })],
   ["image-status", good({ "/run_7/detector_2d_1/tag_103/detector_data": undefined })],
   ["no-image", good({ "/run_7/detector_2d_2/detector_info/detector_name": { data: "OPAL-1", dtype: "A6" } })],
@@ -103,8 +116,14 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
       "/run_7/detector_2d_assembled_1/tag_103/detector_data": { data: new Float32Array(4), shape: [2, 2] },
     }),
   ],
-  ["provenance", good({ "/sacla/provenance": text(provenance(3, 5)), "/sacla/tags_used": { data: Uint32Array.of(101, 103, 105) } })],
-  ["tags-used", good({ "/sacla/provenance": text(provenance(3)), "/sacla/tags_used": { data: Uint32Array.of(101, 103, 107) } })],
+  [
+    "provenance",
+    good({ "/sacla/provenance": text(provenance(3, 5)), "/sacla/tags_used": { data: Uint32Array.of(101, 103, 105) } }),
+  ],
+  [
+    "tags-used",
+    good({ "/sacla/provenance": text(provenance(3)), "/sacla/tags_used": { data: Uint32Array.of(101, 103, 107) } }),
+  ],
   ["stack-image", cheetah({ "/tag-103/data": { data: new Uint16Array(12), shape: [4, 3] } })],
   ["stack-energy", cheetah({ "/tag-103/photon_energy_ev": undefined })],
   ["stack-metadata", cheetah({ "/metadata/posy_in_um": { data: Float64Array.of(1) } })],
@@ -136,10 +155,9 @@ describe("validateFile", () => {
 
   it("has every rule with its reason in docs/files.md", () => {
     const page = readFileSync(new URL("../../../docs/files.md", import.meta.url), "utf8");
-    const listed = [...page.matchAll(/^\| `([a-z-]+)` \| (error|warning) \| (.*) \|$/gm)].map(([, rule = "", severity, reason]) => [
-      rule,
-      { severity, reason },
-    ]);
+    const listed = [...page.matchAll(/^\| `([a-z-]+)` \| (error|warning) \| (.*) \|$/gm)].map(
+      ([, rule = "", severity, reason]) => [rule, { severity, reason }],
+    );
     expect(Object.fromEntries(listed)).toEqual(layoutRules);
   });
 
@@ -158,7 +176,9 @@ describe("validateFile", () => {
   it("counts all and shows twenty of one rule", async () => {
     const tags = Array.from({ length: 40 }, (_, i) => 101 + 2 * i);
     const none = Object.fromEntries(tags.map((tag) => [`/run_7/detector_2d_1/tag_${tag}/detector_data`, undefined]));
-    const parts = archiveParts({ "/file_info/format_type": { data: "run_data_format", dtype: "A15" }, ...none }, [runParts(7, 3, tags)]);
+    const parts = archiveParts({ "/file_info/format_type": { data: "run_data_format", dtype: "A15" }, ...none }, [
+      runParts(7, 3, tags),
+    ]);
     const report = await findings(parts);
     expect(report.counts).toEqual({ "image-status": 40, "no-image": 1 });
     expect(report.findings).toHaveLength(21);
@@ -170,6 +190,7 @@ describe("validateFile", () => {
   });
 
   itWithSharedData("passes the shared files", async () => {
-    for (const name of ["206178.h5", "651251.h5"]) expect(await validateFile(`${sharedData}${name}`)).toMatchObject({ isValid: true, findings: [] });
+    for (const name of ["206178.h5", "651251.h5"])
+      expect(await validateFile(`${sharedData}${name}`)).toMatchObject({ isValid: true, findings: [] });
   });
 });

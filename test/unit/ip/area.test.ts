@@ -15,7 +15,10 @@ const inside = fc.record({
   // Anywhere that keeps the corners of 12 × 12 pixels of 90 µm within 60 × 60 of 50 µm.
   posXUm: fc.double({ min: -20, max: 20, noNaN: true }),
   posYUm: fc.double({ min: -20, max: 20, noNaN: true }),
-  rotationDeg: fc.oneof(fc.double({ min: -360, max: 360, noNaN: true }), fc.constantFrom(-90, 0, 45, 89.9631, 90, 180, 269.925, 270)),
+  rotationDeg: fc.oneof(
+    fc.double({ min: -360, max: 360, noNaN: true }),
+    fc.constantFrom(-90, 0, 45, 89.9631, 90, 180, 269.925, 270),
+  ),
   pixelSizeXUm: fc.double({ min: 10, max: 90, noNaN: true }),
   pixelSizeYUm: fc.double({ min: 10, max: 90, noNaN: true }),
   xsize: fc.integer({ min: 1, max: 12 }),
@@ -38,7 +41,8 @@ describe("area", () => {
   });
 
   it("shares a pixel turned by 45° out into equal quarters around its centre", () => {
-    // At 45° the centre of the pixel lies half its diagonal to the right of its corner (0, 0): here on the beam, where four output pixels meet.
+    // At 45° the centre of the pixel lies half its diagonal to the right of its corner (0, 0): here on the beam, where
+    // four output pixels meet.
     const half = 50 / Math.SQRT2;
     const assembler = new Assembler([sensor("a", { xsize: 1, ysize: 1, posXUm: -half, posYUm: 0, rotationDeg: 45 })], {
       view: "source",
@@ -46,7 +50,9 @@ describe("area", () => {
       width: 4,
       height: 4,
     });
-    expect([5, 6, 9, 10].map((i) => assembler.assemble([Float32Array.of(4)]).data[i]?.toFixed(6))).toEqual(Array(4).fill("1.000000"));
+    expect([5, 6, 9, 10].map((i) => assembler.assemble([Float32Array.of(4)]).data[i]?.toFixed(6))).toEqual(
+      Array(4).fill("1.000000"),
+    );
   });
 
   it("halves and doubles with the output pixel: 2 × 2 sensor pixels fall into one of twice the size", () => {
@@ -61,35 +67,74 @@ describe("area", () => {
 
   it("conserves the intensity of any sensors that lie inside, each unmasked pixel exactly", () => {
     fc.assert(
-      fc.property(fc.array(inside, { minLength: 1, maxLength: 3 }), fc.constantFrom("source", "detector"), fc.nat(), (fields, view, seed) => {
-        const sensors = fields.map((f, i) => sensor(`s${i}`, f));
-        const masks = sensors.map(({ xsize, ysize }) => Uint8Array.from({ length: xsize * ysize }, (_, k) => ((k + seed) % 7 === 0 ? 0 : 1)));
-        const images = sensors.map(({ xsize, ysize }) => Float32Array.from({ length: xsize * ysize }, (_, k) => ((k * 37 + seed) % 1000) - 100));
-        const assembler = new Assembler(sensors, { view, method: "area", width: 70, height: 70, pixelSizeUm: 50, masks });
-        const expected = sum(images.flatMap((image, i) => [...image].map((v, k) => v * (masks[i]?.[k] ?? 0))));
-        const scale = sum(images.flatMap((image) => [...image].map(Math.abs)));
-        expect(Math.abs(sum(assembler.assemble(images).data) - expected)).toBeLessThanOrEqual(1e-6 * scale + 1e-9);
-        // The covered area is the sensors' unmasked area.
-        const area = sum(sensors.map(({ geometry: g }, i) => (sum(masks[i] ?? []) * (g?.pixelSizeXUm ?? NaN) * (g?.pixelSizeYUm ?? NaN)) / 2500));
-        expect(sum(assembler.coverage().data)).toBeCloseTo(area, 3);
-      }),
+      fc.property(
+        fc.array(inside, { minLength: 1, maxLength: 3 }),
+        fc.constantFrom("source", "detector"),
+        fc.nat(),
+        (fields, view, seed) => {
+          const sensors = fields.map((f, i) => sensor(`s${i}`, f));
+          const masks = sensors.map(({ xsize, ysize }) =>
+            Uint8Array.from({ length: xsize * ysize }, (_, k) => ((k + seed) % 7 === 0 ? 0 : 1)),
+          );
+          const images = sensors.map(({ xsize, ysize }) =>
+            Float32Array.from({ length: xsize * ysize }, (_, k) => ((k * 37 + seed) % 1000) - 100),
+          );
+          const assembler = new Assembler(sensors, {
+            view,
+            method: "area",
+            width: 70,
+            height: 70,
+            pixelSizeUm: 50,
+            masks,
+          });
+          const expected = sum(images.flatMap((image, i) => [...image].map((v, k) => v * (masks[i]?.[k] ?? 0))));
+          const scale = sum(images.flatMap((image) => [...image].map(Math.abs)));
+          expect(Math.abs(sum(assembler.assemble(images).data) - expected)).toBeLessThanOrEqual(1e-6 * scale + 1e-9);
+          // The covered area is the sensors' unmasked area.
+          const area = sum(
+            sensors.map(
+              ({ geometry: g }, i) =>
+                (sum(masks[i] ?? []) * (g?.pixelSizeXUm ?? NaN) * (g?.pixelSizeYUm ?? NaN)) / 2500,
+            ),
+          );
+          expect(sum(assembler.coverage().data)).toBeCloseTo(area, 3);
+        },
+      ),
       { numRuns: 150 },
     );
   });
 
   it("agrees with scattering 60 × 60 points of every sensor pixel", () => {
     fc.assert(
-      fc.property(inside, fc.double({ min: 30, max: 90, noNaN: true }), fc.double({ min: 30, max: 90, noNaN: true }), (fields, pixelSizeXUm, pixelSizeYUm) => {
-        const info = sensor("a", { ...fields, pixelSizeXUm, pixelSizeYUm, xsize: Math.min(fields.xsize, 5), ysize: Math.min(fields.ysize, 4) });
-        const values = Float32Array.from({ length: info.xsize * info.ysize }, (_, k) => 1 + (k % 3));
-        const assembler = new Assembler([info], { view: "source", method: "area", width: 40, height: 40, pixelSizeUm: 50, gapValue: 0 });
-        const expected = scatter(assembler, info, values, 60);
-        const errors = assembler.assemble([values]).data.map((value, i) => value - (expected[i] ?? NaN));
-        // A border along a row of points misplaces at most that row, a sixtieth, of each of the few pixels it cuts.
-        expect(Math.max(...errors.map(Math.abs))).toBeLessThan(0.2);
-        const covered = assembler.coverage().data.filter((fraction) => fraction > 0).length;
-        expect(Math.sqrt(sum(errors.map((e) => e * e)) / covered)).toBeLessThan(0.06);
-      }),
+      fc.property(
+        inside,
+        fc.double({ min: 30, max: 90, noNaN: true }),
+        fc.double({ min: 30, max: 90, noNaN: true }),
+        (fields, pixelSizeXUm, pixelSizeYUm) => {
+          const info = sensor("a", {
+            ...fields,
+            pixelSizeXUm,
+            pixelSizeYUm,
+            xsize: Math.min(fields.xsize, 5),
+            ysize: Math.min(fields.ysize, 4),
+          });
+          const values = Float32Array.from({ length: info.xsize * info.ysize }, (_, k) => 1 + (k % 3));
+          const assembler = new Assembler([info], {
+            view: "source",
+            method: "area",
+            width: 40,
+            height: 40,
+            pixelSizeUm: 50,
+            gapValue: 0,
+          });
+          const expected = scatter(assembler, info, values, 60);
+          const errors = assembler.assemble([values]).data.map((value, i) => value - (expected[i] ?? NaN));
+          // A border along a row of points misplaces at most that row, a sixtieth, of each of the few pixels it cuts.
+          expect(Math.max(...errors.map(Math.abs))).toBeLessThan(0.2);
+          const covered = assembler.coverage().data.filter((fraction) => fraction > 0).length;
+          expect(Math.sqrt(sum(errors.map((e) => e * e)) / covered)).toBeLessThan(0.06);
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -141,7 +186,8 @@ describe("area", () => {
       new Assembler([info], { view, method: "area", gapValue: -1, width: 25, height: 24 }).assemble([values]);
     const source = draw("source");
     const mirrored = draw("detector").step(1, -1);
-    for (let r = 0; r < 24; r++) for (let c = 0; c < 25; c++) expect(mirrored.get(r, c)).toBeCloseTo(source.get(r, c), 4);
+    for (let r = 0; r < 24; r++)
+      for (let c = 0; c < 25; c++) expect(mirrored.get(r, c)).toBeCloseTo(source.get(r, c), 4);
   });
 
   it("loses what falls outside, and only that", () => {

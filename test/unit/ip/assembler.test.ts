@@ -39,7 +39,8 @@ describe("published places of the octal's sensors", () => {
     [1232, 2256, 1186, 1698],
     [1232, 2256, 1720, 2232],
   ];
-  // cctbx xfel/cxi/cspad_ana/cspad_tbx.py, tiles of 22 Sep 2015: slow0, fast0, slow1, fast1 of sensors 5, 6, 7, 8, 1, 2, 3, 4.
+  // cctbx xfel/cxi/cspad_ana/cspad_tbx.py, tiles of 22 Sep 2015: slow0, fast0, slow1, fast1 of sensors 5, 6, 7, 8, 1,
+  // 2, 3, 4.
   const mirrored = [
     [5, 112, 189, 622, 1212],
     [6, 647, 188, 1156, 1212],
@@ -60,7 +61,8 @@ describe("published places of the octal's sensors", () => {
     const assembler = new Assembler(octal, { view: "source" });
     for (const [i, expected] of source.entries()) {
       const { columns, rows } = occupiedBy(assembler, i);
-      for (const [k, edge] of [...columns, ...rows].entries()) expect(Math.abs(edge - (expected[k] ?? NaN))).toBeLessThanOrEqual(1);
+      for (const [k, edge] of [...columns, ...rows].entries())
+        expect(Math.abs(edge - (expected[k] ?? NaN))).toBeLessThanOrEqual(1);
     }
   });
 
@@ -100,11 +102,14 @@ describe("nearest", () => {
 
   it("draws −90° and 270° alike, to the bit, with pixel borders on output centres", () => {
     const at = (rotationDeg: number): Image =>
-      new Assembler([sensor("a", { xsize: 40, ysize: 50, posXUm: 25, posYUm: -75, rotationDeg })], { view: "source", width: 150, height: 150 }).assemble([
-        image(50, 40),
-      ]);
+      new Assembler([sensor("a", { xsize: 40, ysize: 50, posXUm: 25, posYUm: -75, rotationDeg })], {
+        view: "source",
+        width: 150,
+        height: 150,
+      }).assemble([image(50, 40)]);
     expect(at(-90)).toEqual(at(270));
-    // Rows run left from X = 25 µm (column 75.5), columns run down from Y = −75 µm (row 76.5): a centre on the first border is in, on the last out.
+    // Rows run left from X = 25 µm (column 75.5), columns run down from Y = −75 µm (row 76.5): a centre on the first
+    // border is in, on the last out.
     expect(occupied(at(270))).toEqual({ columns: [26, 75], rows: [76, 115] });
   });
 
@@ -126,7 +131,9 @@ describe("nearest", () => {
         fc.integer({ min: 5, max: 30 }),
         (fields, width, height) => {
           const sensors = fields.map((f, i) => sensor(`s${i}`, f));
-          const images = sensors.map(({ xsize, ysize }, i) => Float32Array.from({ length: xsize * ysize }, (_, k) => 1000 * (i + 1) + k));
+          const images = sensors.map(({ xsize, ysize }, i) =>
+            Float32Array.from({ length: xsize * ysize }, (_, k) => 1000 * (i + 1) + k),
+          );
           const shape = { width, height, pixelSizeUm: 50, gapValue: -1 };
           const picture = new Assembler(sensors, { view: "source", ...shape }).assemble(images);
           const mirror = new Assembler(sensors, { view: "detector", ...shape }).assemble(images);
@@ -144,7 +151,12 @@ describe("nearest", () => {
   });
 
   /** Solves the forward map for the place instead of inverting it; the last sensor is on top. */
-  function naive(sensors: readonly DetectorInfo[], images: readonly Float32Array[], x: number, y: number): number | "on a border" {
+  function naive(
+    sensors: readonly DetectorInfo[],
+    images: readonly Float32Array[],
+    x: number,
+    y: number,
+  ): number | "on a border" {
     for (let i = sensors.length - 1; i >= 0; i--) {
       const info = sensors[i];
       const g = info?.geometry;
@@ -156,14 +168,18 @@ describe("nearest", () => {
       const column = ((x - g.posXUm) * slow[1] - (y - g.posYUm) * slow[0]) / determinant;
       const row = ((y - g.posYUm) * fast[0] - (x - g.posXUm) * fast[1]) / determinant;
       if (Math.min(Math.abs(column - Math.round(column)), Math.abs(row - Math.round(row))) < 1e-9) return "on a border";
-      if (row >= 0 && row < info.ysize && column >= 0 && column < info.xsize) return images[i]?.[Math.floor(row) * info.xsize + Math.floor(column)] ?? NaN;
+      if (row >= 0 && row < info.ysize && column >= 0 && column < info.xsize)
+        return images[i]?.[Math.floor(row) * info.xsize + Math.floor(column)] ?? NaN;
     }
     return -1;
   }
 });
 
 describe("assemble", () => {
-  const pair = [sensor("a", { xsize: 4, ysize: 4, posXUm: -200, posYUm: 100, absGain: 10 }), sensor("b", { xsize: 4, ysize: 4, posYUm: 100, absGain: 15 })];
+  const pair = [
+    sensor("a", { xsize: 4, ysize: 4, posXUm: -200, posYUm: 100, absGain: 10 }),
+    sensor("b", { xsize: 4, ysize: 4, posYUm: 100, absGain: 15 }),
+  ];
   const twos = new Float32Array(16).fill(2);
 
   it("takes the smallest square around the beam that holds all sensors", () => {
@@ -175,7 +191,9 @@ describe("assemble", () => {
   it("brings all sensors to the first one's ADU, unless told not to", () => {
     const { data } = new Assembler(pair, { view: "source" }).assemble([twos, twos]);
     expect(new Set(data)).toEqual(new Set([NaN, 2, 3]));
-    expect(new Set(new Assembler(pair, { view: "source", relativeGain: false }).assemble([twos, twos]).data)).toEqual(new Set([NaN, 2]));
+    expect(new Set(new Assembler(pair, { view: "source", relativeGain: false }).assemble([twos, twos]).data)).toEqual(
+      new Set([NaN, 2]),
+    );
   });
 
   it.each(["nearest", "area"] as const)("%s: takes images by id, as f64, u16 and strided views alike", (method) => {
@@ -192,15 +210,18 @@ describe("assemble", () => {
     expect(assembler.assemble([values, behind])).toEqual(expected);
   });
 
-  it.each(["nearest", "area"] as const)("%s: leaves a gap where a sensor was not read, whatever was painted before", (method) => {
-    const assembler = new Assembler(pair, { view: "source", method });
-    const out = assembler.assemble([twos, twos]);
-    const again = assembler.assemble({ b: twos, a: null }, { out });
-    expect(again).toBe(out);
-    expect(out).toEqual(assembler.assemble([undefined, twos]));
-    expect([out.get(3, 2), out.get(3, 5)]).toEqual([NaN, 3]);
-    expect(new Set(assembler.assemble([null, null]).data)).toEqual(new Set([NaN]));
-  });
+  it.each(["nearest", "area"] as const)(
+    "%s: leaves a gap where a sensor was not read, whatever was painted before",
+    (method) => {
+      const assembler = new Assembler(pair, { view: "source", method });
+      const out = assembler.assemble([twos, twos]);
+      const again = assembler.assemble({ b: twos, a: null }, { out });
+      expect(again).toBe(out);
+      expect(out).toEqual(assembler.assemble([undefined, twos]));
+      expect([out.get(3, 2), out.get(3, 5)]).toEqual([NaN, 3]);
+      expect(new Set(assembler.assemble([null, null]).data)).toEqual(new Set([NaN]));
+    },
+  );
 
   it.each(["nearest", "area"] as const)("%s: a masked pixel is a gap, and what it holds cannot leak", (method) => {
     const mask = new Uint8Array(16).fill(1);
@@ -218,7 +239,10 @@ describe("assemble", () => {
     const assembler = new Assembler(pair, { view: "detector", gapValue: 0 });
     const cover = assembler.coverage();
     expect(ops.sum(cover)).toBe(32);
-    expect(occupied(new Assembler(pair, { view: "detector" }).assemble([twos, twos]))).toEqual({ columns: [0, 7], rows: [2, 5] });
+    expect(occupied(new Assembler(pair, { view: "detector" }).assemble([twos, twos]))).toEqual({
+      columns: [0, 7],
+      rows: [2, 5],
+    });
   });
 
   it("gives the same picture from the same memory again and again", () => {
@@ -261,28 +285,72 @@ describe("what Assembler refuses", () => {
     ["infinite angle", () => make(sensor("a", { rotationDeg: Infinity })), /^BAD_GEOMETRY.*rotationDeg/],
     ["pixels of no size", () => make(sensor("a", { pixelSizeYUm: 0 })), /^BAD_GEOMETRY.*pixelSizeYUm.*positive/],
     ["no geometry", () => make({ ...good, geometry: null }), /^BAD_GEOMETRY.*a has no geometry/],
-    ["open halves", () => make(sensor("a", { manipulatorShiftUm: 1500 })), /^BAD_GEOMETRY.*open by 1500 µm.*shift weight/],
-    ["a sensor on the moon", () => make(sensor("a", { posXUm: 4e14 })), /^BAD_GEOMETRY.*Sensor a reaches.*give width and height/],
+    [
+      "open halves",
+      () => make(sensor("a", { manipulatorShiftUm: 1500 })),
+      /^BAD_GEOMETRY.*open by 1500 µm.*shift weight/,
+    ],
+    [
+      "a sensor on the moon",
+      () => make(sensor("a", { posXUm: 4e14 })),
+      /^BAD_GEOMETRY.*Sensor a reaches.*give width and height/,
+    ],
     ["a fractional size", () => make({ ...good, xsize: 3.5 }), /^BAD_ARGUMENT.*xsize of sensor a is 3.5/],
-    ["half the gains", () => new Assembler([good, sensor("b", { absGain: 3 })], { view }), /^BAD_ARGUMENT.*absGain of sensor a is null.*relativeGain: false/],
+    [
+      "half the gains",
+      () => new Assembler([good, sensor("b", { absGain: 3 })], { view }),
+      /^BAD_ARGUMENT.*absGain of sensor a is null.*relativeGain: false/,
+    ],
     ["a gain of 0", () => make(sensor("a", { absGain: 0 })), /^BAD_ARGUMENT.*absGain of sensor a is 0/],
-    ["a misspelt option", () => new Assembler([good], { view, gap: 0 } as never), /^BAD_ARGUMENT.*option is "gap".*gapValue/],
+    [
+      "a misspelt option",
+      () => new Assembler([good], { view, gap: 0 } as never),
+      /^BAD_ARGUMENT.*option is "gap".*gapValue/,
+    ],
     ["no view", () => new Assembler([good], {} as never), /^BAD_ARGUMENT.*view is undefined.*source, detector/],
     ["a width of 0", () => new Assembler([good], { view, width: 0 }), /^BAD_ARGUMENT.*width is 0/],
-    ["a mask of reasons", () => new Assembler([good], { view, masks: [new Uint8Array(16).fill(4)] }), /^BAD_ARGUMENT.*mask of a.*is 4.*usable\(mask\)/],
-    ["a mask of another shape", () => new Assembler([good], { view, masks: [new Uint8Array(15)] }), /^BAD_ARGUMENT.*15 pixels.*4 × 4/],
-    ["a mask for nobody", () => new Assembler([good], { view, masks: { z: new Uint8Array(16) } }), /^BAD_ARGUMENT.*masks is "z".*one of a/],
+    [
+      "a mask of reasons",
+      () => new Assembler([good], { view, masks: [new Uint8Array(16).fill(4)] }),
+      /^BAD_ARGUMENT.*mask of a.*is 4.*usable\(mask\)/,
+    ],
+    [
+      "a mask of another shape",
+      () => new Assembler([good], { view, masks: [new Uint8Array(15)] }),
+      /^BAD_ARGUMENT.*15 pixels.*4 × 4/,
+    ],
+    [
+      "a mask for nobody",
+      () => new Assembler([good], { view, masks: { z: new Uint8Array(16) } }),
+      /^BAD_ARGUMENT.*masks is "z".*one of a/,
+    ],
     ["too few images", () => make(good).assemble([]), /^BAD_ARGUMENT.*0 entries.*1 sensors/],
     ["an image for nobody", () => make(good).assemble({ z: pixels }), /^BAD_ARGUMENT.*images is "z"/],
     ["an image of another length", () => make(good).assemble([new Float32Array(17)]), /^BAD_ARGUMENT.*a has 17 pixels/],
-    ["a transposed image", () => make(sensor("a", { xsize: 2, ysize: 8 })).assemble([ndarray(pixels, [2, 8])]), /^BAD_ARGUMENT.*shape \[2, 8\].*\[8, 2\]/],
+    [
+      "a transposed image",
+      () => make(sensor("a", { xsize: 2, ysize: 8 })).assemble([ndarray(pixels, [2, 8])]),
+      /^BAD_ARGUMENT.*shape \[2, 8\].*\[8, 2\]/,
+    ],
     ["a stack", () => make(good).assemble([ndarray(pixels, [4, 2, 2])]), /^BAD_ARGUMENT.*must be 2-D/],
-    ["another kind of number", () => make(good).assemble([ndarray(new Int32Array(16), [4, 4])] as never), /^BAD_ARGUMENT.*memory of a.*Float32Array/],
-    ["out of another shape", () => make(good).assemble([pixels], { out: ndarray(new Float32Array(9), [3, 3]) }), /^BAD_ARGUMENT.*out has shape \[3, 3\]/],
+    [
+      "another kind of number",
+      () => make(good).assemble([ndarray(new Int32Array(16), [4, 4])] as never),
+      /^BAD_ARGUMENT.*memory of a.*Float32Array/,
+    ],
+    [
+      "out of another shape",
+      () => make(good).assemble([pixels], { out: ndarray(new Float32Array(9), [3, 3]) }),
+      /^BAD_ARGUMENT.*out has shape \[3, 3\]/,
+    ],
     ["a NaN place", () => make(good).toSensor(NaN, 1), /^BAD_ARGUMENT.*column is NaN/],
     ["an unknown sensor", () => make(good).toImage("z", 1, 1), /^BAD_ARGUMENT.*sensor is "z".*one of a/],
     ["sensor number −1", () => make(good).toImage(-1, 1, 1), /^BAD_ARGUMENT.*sensor is -1/],
-    ["a region outside", () => make(good).regionToSensors({ rows: [0, 3], columns: [0, 900] }), /^BAD_ARGUMENT.*roi.columns/],
+    [
+      "a region outside",
+      () => make(good).regionToSensors({ rows: [0, 3], columns: [0, 900] }),
+      /^BAD_ARGUMENT.*roi.columns/,
+    ],
   ])("%s", (_, work, message) => {
     expect(code(work)).toMatch(message);
   });

@@ -15,7 +15,15 @@ const folder = temporaryFolder();
 
 describe("toCrystfelGeom", () => {
   it("writes a sensor by hand calculation: x to the left, y up", () => {
-    const info = sensor("q1", { xsize: 512, ysize: 1024, posXUm: -1755, posYUm: 51711, posZUm: 2000, rotationDeg: 90, absGain: 20 });
+    const info = sensor("q1", {
+      xsize: 512,
+      ysize: 1024,
+      posXUm: -1755,
+      posYUm: 51711,
+      posZUm: 2000,
+      rotationDeg: 90,
+      absGain: 20,
+    });
     expect(toCrystfelGeom([info], beam).split("\n").slice(2)).toEqual([
       "photon_energy = 10000",
       "clen = 0.0525",
@@ -48,9 +56,13 @@ describe("toCrystfelGeom", () => {
     for (const region of badRegions) {
       if (!("roi" in region)) throw new Error("only fs/ss regions are written");
       const use = back[infos.findIndex(({ id }) => id === region.sensor)];
-      for (let r = region.roi.rows[0]; r < region.roi.rows[1]; r++) use?.fill(0, r * 512 + region.roi.columns[0], r * 512 + region.roi.columns[1]);
+      for (let r = region.roi.rows[0]; r < region.roi.rows[1]; r++)
+        use?.fill(0, r * 512 + region.roi.columns[0], r * 512 + region.roi.columns[1]);
     }
-    expect(back.map((use) => Buffer.from(use).equals(Buffer.from(masks[back.indexOf(use)]?.data ?? [])))).toEqual([true, true]);
+    expect(back.map((use) => Buffer.from(use).equals(Buffer.from(masks[back.indexOf(use)]?.data ?? [])))).toEqual([
+      true,
+      true,
+    ]);
     expect(badRegions.length).toBeLessThan(12);
   });
 
@@ -72,7 +84,10 @@ describe("toCrystfelGeom", () => {
 
 describe("round trip", () => {
   it("gives the octal back to the last digit, in both spellings of its angles", () => {
-    const second = octal.map((info) => ({ ...info, geometry: info.geometry === null ? null : { ...info.geometry, rotationDeg: -90.075, posXUm: -1599.23 } }));
+    const second = octal.map((info) => ({
+      ...info,
+      geometry: info.geometry === null ? null : { ...info.geometry, rotationDeg: -90.075, posXUm: -1599.23 },
+    }));
     for (const infos of [octal, second]) {
       const text = toCrystfelGeom(infos, beam);
       expect(parseCrystfelGeom(text)).toEqual({ sensors: infos, badRegions: [], ...beam });
@@ -81,7 +96,8 @@ describe("round trip", () => {
   });
 
   it("is exact for any sensor given to 10⁻⁴ degrees, 10⁻³ µm and 10⁻⁴ e⁻/ADU", () => {
-    const thousandth = (limit: number): fc.Arbitrary<number> => fc.integer({ min: -limit * 1000, max: limit * 1000 }).map((n) => n / 1000 + 0);
+    const thousandth = (limit: number): fc.Arbitrary<number> =>
+      fc.integer({ min: -limit * 1000, max: limit * 1000 }).map((n) => n / 1000 + 0);
     const anySensor = fc.record({
       posXUm: thousandth(200_000),
       posYUm: thousandth(200_000),
@@ -124,7 +140,10 @@ describe("round trip", () => {
 });
 
 describe("against cfelpyutils", () => {
-  const infos: DetectorInfo[] = octal.map((info, i) => ({ ...info, ...(info.geometry === null ? {} : { geometry: { ...info.geometry, posZUm: 100 * i } }) }));
+  const infos: DetectorInfo[] = octal.map((info, i) => ({
+    ...info,
+    ...(info.geometry === null ? {} : { geometry: { ...info.geometry, posZUm: 100 * i } }),
+  }));
   const script = `
 import sys, numpy
 from cfelpyutils.geometry import load_crystfel_geometry, compute_pix_maps
@@ -149,7 +168,10 @@ for a in (maps.x, maps.y, bad):
       );
       const file = join(folder, "octal.geom");
       writeFileSync(file, toCrystfelGeom(infos, { ...beam, masks }));
-      const answer = execFileSync(python ?? "", ["-c", script, file], { maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "ignore"] });
+      const answer = execFileSync(python ?? "", ["-c", script, file], {
+        maxBuffer: 1 << 28,
+        stdio: ["ignore", "pipe", "ignore"],
+      });
       const values = new Float32Array(answer.buffer.slice(answer.byteOffset, answer.byteOffset + answer.byteLength));
       const n = 8 * 1024 * 512;
       expect(values.length).toBe(3 * n);
@@ -220,7 +242,16 @@ badB/panel = q0
     expect([photonEnergyEv, cameraLengthMm]).toEqual([9500, 60]);
     const absGain = Number((9500 / 3.65 / 2).toFixed(9));
     expect(sensors).toEqual([
-      sensor("q0", { xsize: 4, ysize: 8, posXUm: -2000, posYUm: -2000, rotationDeg: -90, pixelSizeXUm: 100, pixelSizeYUm: 100, absGain }),
+      sensor("q0", {
+        xsize: 4,
+        ysize: 8,
+        posXUm: -2000,
+        posYUm: -2000,
+        rotationDeg: -90,
+        pixelSizeXUm: 100,
+        pixelSizeYUm: 100,
+        absGain,
+      }),
       sensor("q1", { xsize: 2, ysize: 8, posXUm: -1000, posYUm: 0, rotationDeg: 0, absGain }),
     ]);
     expect(badRegions).toEqual([
@@ -231,7 +262,9 @@ badB/panel = q0
   });
 
   it("gives null for an energy or distance that the data file holds, and reads wavelengths", () => {
-    expect(parseCrystfelGeom(`photon_energy = /%/photon_energy_ev\nclen = /LCLS/detector_1/EncoderValue\n${panel()}`)).toMatchObject({
+    expect(
+      parseCrystfelGeom(`photon_energy = /%/photon_energy_ev\nclen = /LCLS/detector_1/EncoderValue\n${panel()}`),
+    ).toMatchObject({
       photonEnergyEv: null,
       cameraLengthMm: null,
     });
@@ -252,12 +285,24 @@ badB/panel = q0
     ["half a pixel", panel("p/max_ss = 7.5"), 10, /max_ss of p is 7.5.*whole/],
     ["no resolution", panel("p/res = 0"), 10, /res of p is 0/],
     ["an unknown unit", `clen = 5 furlong\n${panel()}`, 1, /5 furlong.*m, mm/],
-    ["a bad region of no panel", `${panel()}badx/min_fs = 0\nbadx/max_fs = 1\nbadx/min_ss = 0\nbadx/max_ss = 1\nbadx/panel = q`, 14, /panel "q", which is not/],
-    ["a bad region outside its panel", `${panel()}badx/min_fs = 0\nbadx/max_fs = 4\nbadx/min_ss = 0\nbadx/max_ss = 1\nbadx/panel = p`, 10, /fs 0…4.*0…3/],
+    [
+      "a bad region of no panel",
+      `${panel()}badx/min_fs = 0\nbadx/max_fs = 1\nbadx/min_ss = 0\nbadx/max_ss = 1\nbadx/panel = q`,
+      14,
+      /panel "q", which is not/,
+    ],
+    [
+      "a bad region outside its panel",
+      `${panel()}badx/min_fs = 0\nbadx/max_fs = 4\nbadx/min_ss = 0\nbadx/max_ss = 1\nbadx/panel = p`,
+      10,
+      /fs 0…4.*0…3/,
+    ],
     ["a bad region without a range", `${panel()}badx/panel = p`, 10, /badx begins here, but has no min_fs/],
     ["a bad region of two kinds", `${panel()}badx/min_x = 0\nbadx/min_fs = 1`, 11, /mixes/],
   ])("refuses %s and names the line", (_, text, line, message) => {
-    expect(() => parseCrystfelGeom(text)).toThrow(expect.objectContaining({ code: "BAD_TEXT", message: expect.stringMatching(message), details: { line } }));
+    expect(() => parseCrystfelGeom(text)).toThrow(
+      expect.objectContaining({ code: "BAD_TEXT", message: expect.stringMatching(message), details: { line } }),
+    );
     expect(() => parseCrystfelGeom(text)).toThrow(`Line ${line} `);
   });
 
@@ -266,6 +311,8 @@ badB/panel = q0
     ["sheared", "+1.0x -0.001y", /sheared/],
     ["leaning", "+1.0x -0.0y +0.1z", /leans/],
   ])("refuses a %s panel", (_, ss, message) => {
-    expect(() => parseCrystfelGeom(panel("", ss))).toThrow(expect.objectContaining({ code: "BAD_GEOMETRY", message: expect.stringMatching(message) }));
+    expect(() => parseCrystfelGeom(panel("", ss))).toThrow(
+      expect.objectContaining({ code: "BAD_GEOMETRY", message: expect.stringMatching(message) }),
+    );
   });
 });

@@ -29,7 +29,8 @@ type Kind = keyof typeof makers;
 function randomImage(kind: Kind, length: number, seed: number, offset = 0): PixelArray {
   const next = uniform(seed);
   const image = new makers[kind](offset + length);
-  for (let i = 0; i < image.length; i++) image[i] = kind === "uint16" ? next() * 65535 : next() < 0.02 ? NaN : (next() - 0.3) * 9999;
+  for (let i = 0; i < image.length; i++)
+    image[i] = kind === "uint16" ? next() * 65535 : next() < 0.02 ? NaN : (next() - 0.3) * 9999;
   return image;
 }
 
@@ -42,7 +43,9 @@ function randomDark(length: number, seed: number): Float32Array {
 function randomMask(rows: number, columns: number, kind: "none" | "spots" | "edge", seed: number): Uint8Array | null {
   const next = uniform(seed);
   if (kind === "none") return null;
-  return Uint8Array.from({ length: rows * columns }, (_, i) => Number(kind === "spots" ? next() > 0.1 : i % columns > 2 && i > 2 * columns));
+  return Uint8Array.from({ length: rows * columns }, (_, i) =>
+    Number(kind === "spots" ? next() > 0.1 : i % columns > 2 && i > 2 * columns),
+  );
 }
 
 interface Scene {
@@ -98,7 +101,9 @@ const pixelSize = (near: number): fc.Arbitrary<number> =>
 /** Anywhere, or on or near the borders and centres of output pixels. */
 const position = fc.oneof(
   fc.double({ min: -2000, max: 2000, noNaN: true }),
-  fc.tuple(fc.integer({ min: -80, max: 80 }), fc.constantFrom(0, 0, 1e-10, -1e-10, 1e-5, -1e-4)).map(([n, rest]) => n * 25 + rest),
+  fc
+    .tuple(fc.integer({ min: -80, max: 80 }), fc.constantFrom(0, 0, 1e-10, -1e-10, 1e-5, -1e-4))
+    .map(([n, rest]) => n * 25 + rest),
 );
 const sensorCase = (sizeRange: number): fc.Arbitrary<SensorCase> =>
   fc.record({
@@ -107,7 +112,11 @@ const sensorCase = (sizeRange: number): fc.Arbitrary<SensorCase> =>
     rotationDeg: fc
       .tuple(
         fc.constantFrom(-90, 0, 90, 180),
-        fc.oneof(fc.constant(0), fc.double({ min: -0.3, max: 0.3, noNaN: true }), fc.double({ min: -3, max: 3, noNaN: true })),
+        fc.oneof(
+          fc.constant(0),
+          fc.double({ min: -0.3, max: 0.3, noNaN: true }),
+          fc.double({ min: -3, max: 3, noNaN: true }),
+        ),
       )
       .map(([quarter, rest]) => quarter + rest),
     pixelSizeXUm: sizeRange === 0 ? fc.constant(50) : pixelSize(sizeRange),
@@ -130,7 +139,11 @@ function draw({ kernel, plain, paints, gap, width, height }: Scene): { fast: Flo
   const slow = fast.slice();
   // What an earlier shot left in the kernel's memory must not show either.
   kernel.paint(
-    paints.map((paint) => ({ ...paint, pixels: paint.pixels?.map((v) => v + 7) ?? new Float32Array(2500), offset: paint.pixels === null ? 0 : paint.offset })),
+    paints.map((paint) => ({
+      ...paint,
+      pixels: paint.pixels?.map((v) => v + 7) ?? new Float32Array(2500),
+      offset: paint.pixels === null ? 0 : paint.offset,
+    })),
     999,
     fast,
   );
@@ -142,10 +155,16 @@ function draw({ kernel, plain, paints, gap, width, height }: Scene): { fast: Flo
 describe("the nearest kernel", () => {
   it("paints what the plain painter paints, to the bit", () => {
     fc.assert(
-      fc.property(fc.array(sensorCase(30), { minLength: 1, maxLength: 3 }), views, gaps, fc.nat(1e6), (cases, view, gap, seed) => {
-        const { fast, slow } = draw(scene("nearest", cases, view, gap, seed));
-        expect(firstDifference(fast, slow)).toBeNull();
-      }),
+      fc.property(
+        fc.array(sensorCase(30), { minLength: 1, maxLength: 3 }),
+        views,
+        gaps,
+        fc.nat(1e6),
+        (cases, view, gap, seed) => {
+          const { fast, slow } = draw(scene("nearest", cases, view, gap, seed));
+          expect(firstDifference(fast, slow)).toBeNull();
+        },
+      ),
       { numRuns: 120 },
     );
   });
@@ -170,7 +189,10 @@ function firstDifference(a: Float32Array, b: Float32Array): string | null {
   return at < 0 ? null : `at ${at}: ${a[at]} and ${b[at]}`;
 }
 
-/** Sum over the sensors of the largest calibrated value among the pixels under, or next to those under, each output pixel. */
+/**
+ * Sum over the sensors of the largest calibrated value among the pixels under, or next to those under, each output
+ * pixel.
+ */
 function magnitudes(
   { placements, paints, width, height }: Scene,
   assembler: (sensor: number, row: number, column: number) => { row: number; column: number },
@@ -199,18 +221,28 @@ function magnitudes(
 describe("the area kernel", () => {
   it("paints what the plain painter paints, within 10⁻⁶ of the largest value under a pixel", () => {
     fc.assert(
-      fc.property(fc.array(sensorCase(0), { minLength: 1, maxLength: 3 }), views, gaps, fc.nat(1e6), (cases, view, gap, seed) => {
-        const drawn = scene("area", cases, view, gap, seed);
-        const { fast, slow } = draw(drawn);
-        const sensors = sensorsOf(cases);
-        const places = new Assembler(sensors, { view, width: drawn.width, height: drawn.height, pixelSizeUm: 50 });
-        const largest = magnitudes(drawn, (i, row, column) => places.toImage(i, row, column));
-        const wrong = fast.findIndex((value, i) => {
-          const expected = slow[i] ?? 0;
-          return Number.isNaN(value) !== Number.isNaN(expected) || Math.abs(value - expected) > 1e-6 * (largest[i] ?? 0);
-        });
-        expect(wrong < 0 ? null : `at ${wrong}: ${fast[wrong]} and ${slow[wrong]}, values up to ${largest[wrong]}`).toBeNull();
-      }),
+      fc.property(
+        fc.array(sensorCase(0), { minLength: 1, maxLength: 3 }),
+        views,
+        gaps,
+        fc.nat(1e6),
+        (cases, view, gap, seed) => {
+          const drawn = scene("area", cases, view, gap, seed);
+          const { fast, slow } = draw(drawn);
+          const sensors = sensorsOf(cases);
+          const places = new Assembler(sensors, { view, width: drawn.width, height: drawn.height, pixelSizeUm: 50 });
+          const largest = magnitudes(drawn, (i, row, column) => places.toImage(i, row, column));
+          const wrong = fast.findIndex((value, i) => {
+            const expected = slow[i] ?? 0;
+            return (
+              Number.isNaN(value) !== Number.isNaN(expected) || Math.abs(value - expected) > 1e-6 * (largest[i] ?? 0)
+            );
+          });
+          expect(
+            wrong < 0 ? null : `at ${wrong}: ${fast[wrong]} and ${slow[wrong]}, values up to ${largest[wrong]}`,
+          ).toBeNull();
+        },
+      ),
       { numRuns: 120 },
     );
   });
@@ -219,11 +251,17 @@ describe("the area kernel", () => {
     fc.assert(
       fc.property(fc.array(sensorCase(0), { minLength: 1, maxLength: 3 }), views, fc.nat(1e6), (cases, view, seed) => {
         const { kernel, plain, paints, width, height } = scene("area", cases, view, 0, seed);
-        const [fast, slow, picture] = [new Float32Array(width * height), new Float32Array(width * height), new Float32Array(width * height)];
+        const [fast, slow, picture] = [
+          new Float32Array(width * height),
+          new Float32Array(width * height),
+          new Float32Array(width * height),
+        ];
         kernel.paint(paints, 0, picture);
         kernel.cover(fast);
         plain.cover(slow);
-        const wrong = fast.findIndex((value, i) => Math.abs(value - (slow[i] ?? 0)) > 1e-6 || (value === 0) !== (slow[i] === 0));
+        const wrong = fast.findIndex(
+          (value, i) => Math.abs(value - (slow[i] ?? 0)) > 1e-6 || (value === 0) !== (slow[i] === 0),
+        );
         expect(wrong < 0 ? null : `at ${wrong}: ${fast[wrong]} and ${slow[wrong]}`).toBeNull();
         if (kernel instanceof AreaKernel) expect(firstDifference(kernel.memory.output, picture)).toBeNull();
       }),
@@ -245,13 +283,21 @@ describe("the real octal through the kernels", () => {
       const [Kernel, Plain] = method === "nearest" ? [NearestKernel, NearestPainter] : [AreaKernel, AreaPainter];
       const [fast, slow] = [new Kernel(canvas, placements, masks), new Plain(canvas, placements, masks)];
       for (const [i, dark] of darks.entries()) for (const painter of [fast, slow]) painter.setDark(i, dark);
-      const paints = images.map((pixels, i) => ({ pixels: i === 5 ? null : pixels, offset: 0, dark: i !== 2, gain: gains[i] ?? 1 }));
+      const paints = images.map((pixels, i) => ({
+        pixels: i === 5 ? null : pixels,
+        offset: 0,
+        dark: i !== 2,
+        gain: gains[i] ?? 1,
+      }));
       const [a, b] = [new Float32Array(2399 * 2399), new Float32Array(2399 * 2399)];
       fast.paint(paints, NaN, a);
       slow.paint(paints, NaN, b);
       if (method === "nearest") expect(firstDifference(a, b)).toBeNull();
       else {
-        const wrong = a.findIndex((value, i) => Number.isNaN(value) !== Number.isNaN(b[i] ?? 0) || Math.abs(value - (b[i] ?? 0)) > 6000 * 1.1e-6);
+        const wrong = a.findIndex(
+          (value, i) =>
+            Number.isNaN(value) !== Number.isNaN(b[i] ?? 0) || Math.abs(value - (b[i] ?? 0)) > 6000 * 1.1e-6,
+        );
         expect(wrong < 0 ? null : `at ${wrong}: ${a[wrong]} and ${b[wrong]}`).toBeNull();
       }
     }
@@ -264,22 +310,29 @@ describe("the real octal through the kernels", () => {
     expect(new Assembler(octal, { view: "source", method }).mapBytes).toBeLessThan(bytes);
   });
 
-  it.each(["nearest", "area"] as const)("%s: paints the same from and to any memory, and reads inputs where they are", (method) => {
-    const assembler = new Assembler(octal, { view: "source", method, masks });
-    const expected = assembler.assemble(images, { dark: darks });
-    const inputs = assembler.inputs("uint16");
-    for (const [i, input] of inputs.entries()) input.set(images[i] ?? []);
-    const painted = assembler.assemble(inputs, { dark: darks, out: assembler.output });
-    expect(painted).toBe(assembler.output);
-    expect(Buffer.from(expected.data.buffer).equals(Buffer.from(painted.data.slice().buffer))).toBe(true);
-    expect(inputs[3]).toEqual(images[3]);
-    // By id, from float64 darks in arrays and float32 images behind others, into an own picture.
-    const behind = images.map((image) => ndarray(Float32Array.from([...[9, 9, 9], ...image]), [1024, 512], [512, 1], 3));
-    const doubles = Object.fromEntries(octal.map(({ id }, i) => [id, ndarray(Float64Array.from(darks[i] ?? []), [1024, 512])]));
-    const own = ndarray(new Float32Array(2399 * 2399), [2399, 2399]);
-    assembler.assemble(behind, { dark: doubles, out: own });
-    expect(Buffer.from(expected.data.buffer).equals(Buffer.from(own.data.buffer))).toBe(true);
-  });
+  it.each(["nearest", "area"] as const)(
+    "%s: paints the same from and to any memory, and reads inputs where they are",
+    (method) => {
+      const assembler = new Assembler(octal, { view: "source", method, masks });
+      const expected = assembler.assemble(images, { dark: darks });
+      const inputs = assembler.inputs("uint16");
+      for (const [i, input] of inputs.entries()) input.set(images[i] ?? []);
+      const painted = assembler.assemble(inputs, { dark: darks, out: assembler.output });
+      expect(painted).toBe(assembler.output);
+      expect(Buffer.from(expected.data.buffer).equals(Buffer.from(painted.data.slice().buffer))).toBe(true);
+      expect(inputs[3]).toEqual(images[3]);
+      // By id, from float64 darks in arrays and float32 images behind others, into an own picture.
+      const behind = images.map((image) =>
+        ndarray(Float32Array.from([...[9, 9, 9], ...image]), [1024, 512], [512, 1], 3),
+      );
+      const doubles = Object.fromEntries(
+        octal.map(({ id }, i) => [id, ndarray(Float64Array.from(darks[i] ?? []), [1024, 512])]),
+      );
+      const own = ndarray(new Float32Array(2399 * 2399), [2399, 2399]);
+      assembler.assemble(behind, { dark: doubles, out: own });
+      expect(Buffer.from(expected.data.buffer).equals(Buffer.from(own.data.buffer))).toBe(true);
+    },
+  );
 
   it("reads inputs of another sensor where they are, beside images from elsewhere", () => {
     const assembler = new Assembler(octal, { view: "source", relativeGain: false });
@@ -289,7 +342,16 @@ describe("the real octal through the kernels", () => {
     // The same memory once more, as a place further on in a view that begins earlier.
     const both = new Float32Array(inputs[0]?.buffer ?? new ArrayBuffer(0), inputs[0]?.byteOffset, 2 * length);
     inputs[1]?.fill(3);
-    const { data } = assembler.assemble([elsewhere, inputs[0], ndarray(both, [1024, 512], [512, 1], length), null, null, null, null, null]);
+    const { data } = assembler.assemble([
+      elsewhere,
+      inputs[0],
+      ndarray(both, [1024, 512], [512, 1], length),
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
     const at = (i: number): number | undefined => {
       const { row, column } = assembler.toImage(i, 500, 250);
       return data[Math.floor(row) * 2399 + Math.floor(column)];
@@ -323,7 +385,8 @@ describe("the dark", () => {
 
   it.each(["nearest", "area"] as const)("%s: is remembered as the object it is, and only used when given", (method) => {
     const assembler = new Assembler([info], { ...options, method });
-    const first = (given?: Float64Array): number | undefined => assembler.assemble([image], given === undefined ? {} : { dark: [given] }).data[28];
+    const first = (given?: Float64Array): number | undefined =>
+      assembler.assemble([image], given === undefined ? {} : { dark: [given] }).data[28];
     const twenty = dark(20);
     expect([first(), first(twenty), first(), first(dark(30)), first(twenty)]).toEqual([100, 80, 100, 70, 80]);
   });
@@ -339,20 +402,28 @@ describe("the dark", () => {
 
   it("must be there for each sensor that was read, and fit", () => {
     const assembler = new Assembler([info, other], options);
-    const assemble = (given: object): string => code(() => assembler.assemble([image, image], { dark: given as never }));
+    const assemble = (given: object): string =>
+      code(() => assembler.assemble([image, image], { dark: given as never }));
     expect(assemble([dark(1), null])).toMatch(/^NO_DARK.*no dark for b/);
     expect(code(() => assembler.assemble([image, null], { dark: [dark(1), null] }))).toBe("no error");
     expect(assemble([dark(1)])).toMatch(/^BAD_ARGUMENT.*dark is "1 entries".*2 sensors/);
     expect(assemble({ z: dark(1) })).toMatch(/^BAD_ARGUMENT.*sensor in dark is "z"/);
     expect(assemble([dark(1), new Float32Array(15)])).toMatch(/^BAD_ARGUMENT.*dark of b has 15 pixels/);
     expect(assemble([dark(1), ndarray(dark(1), [2, 8])])).toMatch(/^BAD_ARGUMENT.*dark of b has shape \[2, 8\]/);
-    expect(assemble([dark(1), ndarray(new Uint16Array(16), [4, 4])])).toMatch(/^BAD_ARGUMENT.*memory of the dark of b.*Float32Array/);
+    expect(assemble([dark(1), ndarray(new Uint16Array(16), [4, 4])])).toMatch(
+      /^BAD_ARGUMENT.*memory of the dark of b.*Float32Array/,
+    );
   });
 });
 
 describe("which painter paints", () => {
   const suits = (info: DetectorInfo, tolerance: number): boolean => {
-    const { canvas, placements } = resolveOptions([info], { view: "source", width: 2000, height: 2000, pixelSizeUm: 50 });
+    const { canvas, placements } = resolveOptions([info], {
+      view: "source",
+      width: 2000,
+      height: 2000,
+      pixelSizeUm: 50,
+    });
     return suitsKernel(canvas, placements, tolerance);
   };
 
@@ -371,7 +442,10 @@ describe("which painter paints", () => {
   });
 
   it.each(["nearest", "area"] as const)("%s: has inputs and an output also where the plain one paints", (method) => {
-    const assembler = new Assembler([sensor("a", { xsize: 4, ysize: 4, posXUm: -100, posYUm: 100 })], { view: "source", method });
+    const assembler = new Assembler([sensor("a", { xsize: 4, ysize: 4, posXUm: -100, posYUm: 100 })], {
+      view: "source",
+      method,
+    });
     const [input] = assembler.inputs("uint16");
     input?.fill(3);
     expect(assembler.inputs("uint16")[0]?.[5]).toBe(3);
@@ -397,7 +471,9 @@ describe("findRectangles", () => {
         const next = uniform(seed);
         const from = Int32Array.from({ length: width * rows }, (_, i) => {
           const [r, c] = [Math.floor(i / width), i % width];
-          return next() < 0.003 ? -1 : 5000 + (c + Math.floor(r * shift)) * perColumn + (r + Math.floor(c * shift)) * perRow;
+          return next() < 0.003
+            ? -1
+            : 5000 + (c + Math.floor(r * shift)) * perColumn + (r + Math.floor(c * shift)) * perRow;
         });
         const { found, done } = findRectangles(from, width, perColumn, perRow);
         const seen = new Uint8Array(from.length);
@@ -407,7 +483,8 @@ describe("findRectangles", () => {
             for (let c = column; c < column + columns; c++) {
               seen[r * width + c] = 1;
               const step = (from[r * width + c] ?? -1) - (from[row * width + column] ?? -1);
-              if (step !== (r - row) * perRow + (c - column) * perColumn || (from[r * width + c] ?? -1) < 0) throw new Error(`not regular at ${r}, ${c}`);
+              if (step !== (r - row) * perRow + (c - column) * perColumn || (from[r * width + c] ?? -1) < 0)
+                throw new Error(`not regular at ${r}, ${c}`);
             }
           }
         }

@@ -8,7 +8,8 @@ const MPCCD = [1024, 512] as const;
 function borders(id: string, shape: readonly [number, number] = MPCCD): number[] {
   const mask = badPixels(id, 2, 1, shape);
   const [rows, columns] = shape;
-  const allBad = (at: (k: number) => number, n: number): boolean => Array.from({ length: n }, (_, k) => at(k)).every((v) => v !== 0);
+  const allBad = (at: (k: number) => number, n: number): boolean =>
+    Array.from({ length: n }, (_, k) => at(k)).every((v) => v !== 0);
   const count = (n: number, bad: (k: number) => boolean): number => {
     let k = 0;
     while (k < n && bad(k)) k++;
@@ -16,7 +17,12 @@ function borders(id: string, shape: readonly [number, number] = MPCCD): number[]
   };
   const column = (c: number): boolean => allBad((r) => mask.get(r, c), rows);
   const row = (r: number): boolean => allBad((c) => mask.get(r, c), columns);
-  return [count(columns, column), count(columns, (c) => column(columns - 1 - c)), count(rows, row), count(rows, (r) => row(rows - 1 - r))];
+  return [
+    count(columns, column),
+    count(columns, (c) => column(columns - 1 - c)),
+    count(rows, row),
+    count(rows, (r) => row(rows - 1 - r)),
+  ];
 }
 
 describe("badPixels", () => {
@@ -81,8 +87,12 @@ describe("badPixels", () => {
     expect(() => badPixels("MPCCD-8B0-2-008-1", 2, 1, [512, 1024])).toThrow(
       expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringMatching(/\[1024, 512\]/) }),
     );
-    expect(() => badPixels("MPCCD-8B0-2-008-1", 2, 1, [1000, 500])).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-    expect(() => badPixels("MPCCD-8B0-2-008-1", 2, NaN, MPCCD)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => badPixels("MPCCD-8B0-2-008-1", 2, 1, [1000, 500])).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
+    expect(() => badPixels("MPCCD-8B0-2-008-1", 2, NaN, MPCCD)).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
     expect(() => badPixels("", 2, 1, MPCCD)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
 

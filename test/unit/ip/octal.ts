@@ -3,7 +3,11 @@ import type { DetectorInfo } from "../../../src/core/detector.ts";
 /** A sensor with the fields a test cares about; the rest as an MPCCD in the beam's centre. */
 export function sensor(
   id: string,
-  fields: Partial<NonNullable<DetectorInfo["geometry"]>> & { xsize?: number; ysize?: number; absGain?: number | null } = {},
+  fields: Partial<NonNullable<DetectorInfo["geometry"]>> & {
+    xsize?: number;
+    ysize?: number;
+    absGain?: number | null;
+  } = {},
 ): DetectorInfo {
   const { xsize = 512, ysize = 1024, absGain = null, ...geometry } = fields;
   return {
@@ -11,11 +15,23 @@ export function sensor(
     xsize,
     ysize,
     absGain,
-    geometry: { posXUm: 0, posYUm: 0, posZUm: 0, rotationDeg: 0, pixelSizeXUm: 50, pixelSizeYUm: 50, manipulatorShiftUm: 0, ...geometry },
+    geometry: {
+      posXUm: 0,
+      posYUm: 0,
+      posZUm: 0,
+      rotationDeg: 0,
+      pixelSizeXUm: 50,
+      pixelSizeYUm: 50,
+      manipulatorShiftUm: 0,
+      ...geometry,
+    },
   };
 }
 
-/** posX, posY in µm, rotation in degrees, gain in e⁻/ADU of MPCCD-8-2-001: dxtbx FormatHDF5SaclaMPCCD numbers, gains from a DataConvert file. */
+/**
+ * posX, posY in µm, rotation in degrees, gain in e⁻/ADU of MPCCD-8-2-001: dxtbx FormatHDF5SaclaMPCCD numbers, gains
+ * from a DataConvert file.
+ */
 const numbers: readonly (readonly [number, number, number, number])[] = [
   [-1755, 51711, -89.9062, 16.912],
   [-1711, 24944, -89.9158, 18.1126],

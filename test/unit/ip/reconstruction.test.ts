@@ -23,7 +23,9 @@ const source = (fields: Partial<ReconstructionSource> = {}): ReconstructionSourc
 });
 
 const rows = (picture: { data: Float32Array; shape: number[] }): number[][] =>
-  Array.from({ length: picture.shape[0] ?? 0 }, (_, r) => [...picture.data.subarray(r * (picture.shape[1] ?? 0), (r + 1) * (picture.shape[1] ?? 0))]);
+  Array.from({ length: picture.shape[0] ?? 0 }, (_, r) => [
+    ...picture.data.subarray(r * (picture.shape[1] ?? 0), (r + 1) * (picture.shape[1] ?? 0)),
+  ]);
 
 describe("reconstruction", () => {
   it("gives the talk's octal the picture of Assembler, with its gains", () => {
@@ -73,19 +75,35 @@ describe("reconstruction", () => {
       [2, 4, 9],
       [8, 10, 12],
     ]);
-    expect(rows(reconstruction([source({ ...at, succeeded: false }), source({ img: null, succeeded: false })], 3, 2, 50, 9))).toEqual([
+    expect(
+      rows(reconstruction([source({ ...at, succeeded: false }), source({ img: null, succeeded: false })], 3, 2, 50, 9)),
+    ).toEqual([
       [9, 9, 9],
       [9, 9, 9],
     ]);
     const plain = reconstruction([source(at)], 3, 2, 50, 0);
-    expect(reconstruction([source({ ...at, img: ndarray(Float64Array.of(1, 2, 3, 4, 5, 6), [2, 3]) })], 3, 2, 50, 0)).toEqual(plain);
-    expect(reconstruction([source({ ...at, img: ndarray(Uint16Array.of(1, 2, 3, 4, 5, 6), [2, 3]) })], 3, 2, 50, 0)).toEqual(plain);
-    expect(reconstruction([source({ ...at, img: ndarray(Float32Array.of(1, 4, 2, 5, 3, 6), [3, 2]).transpose(1, 0) })], 3, 2, 50, 0)).toEqual(plain);
+    expect(
+      reconstruction([source({ ...at, img: ndarray(Float64Array.of(1, 2, 3, 4, 5, 6), [2, 3]) })], 3, 2, 50, 0),
+    ).toEqual(plain);
+    expect(
+      reconstruction([source({ ...at, img: ndarray(Uint16Array.of(1, 2, 3, 4, 5, 6), [2, 3]) })], 3, 2, 50, 0),
+    ).toEqual(plain);
+    expect(
+      reconstruction(
+        [source({ ...at, img: ndarray(Float32Array.of(1, 4, 2, 5, 3, 6), [3, 2]).transpose(1, 0) })],
+        3,
+        2,
+        50,
+        0,
+      ),
+    ).toEqual(plain);
   });
 
   it("shows the last source on top, and nothing for no source", () => {
     const at = { xPosPixel: -1.5, yPosPixel: -1 };
-    expect(rows(reconstruction([source(at), source({ ...at, img: image(2, 3, 11) })], 3, 2, 50, 0))[0]).toEqual([11, 12, 13]);
+    expect(rows(reconstruction([source(at), source({ ...at, img: image(2, 3, 11) })], 3, 2, 50, 0))[0]).toEqual([
+      11, 12, 13,
+    ]);
     expect(rows(reconstruction([], 2, 1, 50, 5))).toEqual([[5, 5]]);
   });
 
@@ -98,12 +116,24 @@ describe("reconstruction", () => {
     ["no word on success", { ...source(), succeeded: undefined } as never, "BAD_ARGUMENT", /succeeded is undefined/],
     ["no image", source({ img: null }), "BAD_ARGUMENT", /img is null.*succeeded false/],
     ["a 1-D image", source({ img: ndarray(new Float32Array(6)) }), "BAD_ARGUMENT", /srcs\[0\].img has shape \[6\]/],
-    ["an image of integers", source({ img: ndarray(new Int32Array(6), [2, 3]) } as never), "BAD_ARGUMENT", /memory of srcs\[0\].img/],
-    ["a mask of another shape", source({ mask: ndarray(new Int16Array(6).fill(1), [3, 2]) }), "BAD_ARGUMENT", /mask has shape \[3, 2\].*\[2, 3\]/],
+    [
+      "an image of integers",
+      source({ img: ndarray(new Int32Array(6), [2, 3]) } as never),
+      "BAD_ARGUMENT",
+      /memory of srcs\[0\].img/,
+    ],
+    [
+      "a mask of another shape",
+      source({ mask: ndarray(new Int16Array(6).fill(1), [3, 2]) }),
+      "BAD_ARGUMENT",
+      /mask has shape \[3, 2\].*\[2, 3\]/,
+    ],
     ["a mask of another length", source({ mask: new Int16Array(5) }), "BAD_ARGUMENT", /mask has 5 pixels/],
     ["a mask of 2s", source({ mask: new Int16Array(6).fill(2) }), "BAD_ARGUMENT", /mask at \[0, 0\] is 2/],
   ])("refuses %s", (_, src, code, message) => {
-    expect(() => reconstruction([src], 4, 4, 50, 0)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+    expect(() => reconstruction([src], 4, 4, 50, 0)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
   });
 
   it("refuses a picture of no size", () => {

@@ -68,7 +68,9 @@ describe("brightestSpots", () => {
   it("finds spots below zero, at corners, in strided views, and as many as there are", () => {
     const image = at(9, 9, [[0, 8, -1]], -2);
     expect(brightestSpots(image, { count: 1 })).toEqual([{ row: 0, column: 8, value: -1 }]);
-    expect(brightestSpots(image.transpose(1, 0), { count: 3, minDistance: 100 })).toEqual([{ row: 8, column: 0, value: -1 }]);
+    expect(brightestSpots(image.transpose(1, 0), { count: 3, minDistance: 100 })).toEqual([
+      { row: 8, column: 0, value: -1 },
+    ]);
   });
 
   it("is what sorting every local maximum and dropping near ones gives", () => {
@@ -80,14 +82,19 @@ describe("brightestSpots", () => {
         (values, minDistance, count) => {
           const image = ndarray(Float32Array.from(values), [12, 12]);
           const neighbours = (k: number): number[] =>
-            values.filter((_, j) => j !== k && Math.max(Math.abs(Math.floor(j / 12) - Math.floor(k / 12)), Math.abs((j % 12) - (k % 12))) <= 1);
+            values.filter(
+              (_, j) =>
+                j !== k &&
+                Math.max(Math.abs(Math.floor(j / 12) - Math.floor(k / 12)), Math.abs((j % 12) - (k % 12))) <= 1,
+            );
           const maxima = values
             .map((value, k) => ({ row: Math.floor(k / 12), column: k % 12, value, k }))
             .filter(({ value, k }) => neighbours(k).every((v) => v <= value));
           maxima.sort((a, b) => b.value - a.value || a.k - b.k);
           const kept: { row: number; column: number; value: number }[] = [];
           for (const { row, column, value } of maxima) {
-            if (kept.length < count && kept.every((s) => Math.hypot(s.row - row, s.column - column) > minDistance)) kept.push({ row, column, value });
+            if (kept.length < count && kept.every((s) => Math.hypot(s.row - row, s.column - column) > minDistance))
+              kept.push({ row, column, value });
           }
           expect(brightestSpots(image, { count, minDistance })).toEqual(kept);
         },
@@ -109,22 +116,28 @@ describe("brightestSpots", () => {
 describe("spotCentre", () => {
   it("finds the centre of a Gaussian spot to a tenth of a pixel, whichever pixel noise makes the maximum", () => {
     fc.assert(
-      fc.property(fc.double({ min: 15, max: 25, noNaN: true }), fc.double({ min: 15, max: 25, noNaN: true }), (row, column) => {
-        const image = ndarray(
-          Float32Array.from(
-            { length: 1600 },
-            (_, i) => 1000 * Math.exp(-((Math.floor(i / 40) + 0.5 - row) ** 2 + ((i % 40) + 0.5 - column) ** 2) / (2 * 1.5 ** 2)),
-          ),
-          [40, 40],
-        );
-        const [spot] = brightestSpots(image, { count: 1 });
-        if (spot === undefined) throw new Error("no spot");
-        for (const nudged of [spot, { ...spot, row: spot.row + 1 }, { ...spot, column: spot.column - 1 }]) {
-          const centre = spotCentre(image, nudged);
-          expect(Math.abs(centre.row - row)).toBeLessThan(0.2);
-          expect(Math.abs(centre.column - column)).toBeLessThan(0.2);
-        }
-      }),
+      fc.property(
+        fc.double({ min: 15, max: 25, noNaN: true }),
+        fc.double({ min: 15, max: 25, noNaN: true }),
+        (row, column) => {
+          const image = ndarray(
+            Float32Array.from(
+              { length: 1600 },
+              (_, i) =>
+                1000 *
+                Math.exp(-((Math.floor(i / 40) + 0.5 - row) ** 2 + ((i % 40) + 0.5 - column) ** 2) / (2 * 1.5 ** 2)),
+            ),
+            [40, 40],
+          );
+          const [spot] = brightestSpots(image, { count: 1 });
+          if (spot === undefined) throw new Error("no spot");
+          for (const nudged of [spot, { ...spot, row: spot.row + 1 }, { ...spot, column: spot.column - 1 }]) {
+            const centre = spotCentre(image, nudged);
+            expect(Math.abs(centre.row - row)).toBeLessThan(0.2);
+            expect(Math.abs(centre.column - column)).toBeLessThan(0.2);
+          }
+        },
+      ),
     );
   });
 

@@ -10,14 +10,19 @@ import { TinySource, tinySource } from "../../support/tiny-source.ts";
 const charge = "xfel_bl_3_tc_bm_1_pd/charge";
 const [bl, run] = [3, 11];
 
-async function playing(options: Partial<ReplayLiveOptions> = {}): Promise<{ clock: VirtualClock; source: TinySource; facility: Facility }> {
+async function playing(
+  options: Partial<ReplayLiveOptions> = {},
+): Promise<{ clock: VirtualClock; source: TinySource; facility: Facility }> {
   const clock = new VirtualClock();
-  const source = new TinySource({ 2: [{ run: 5, start: 1, images: 4 }], 3: [10, 11, 12].map((n) => ({ run: n, start: n * 1000, images: 60 })) }).setSignal(
-    charge,
-    "C",
-    (tag) => tag,
-  );
-  return { clock, source, facility: new Facility(await replayLive(inProcess(endpointOf(source)), { bl, run, clock, ...options })) };
+  const source = new TinySource({
+    2: [{ run: 5, start: 1, images: 4 }],
+    3: [10, 11, 12].map((n) => ({ run: n, start: n * 1000, images: 60 })),
+  }).setSignal(charge, "C", (tag) => tag);
+  return {
+    clock,
+    source,
+    facility: new Facility(await replayLive(inProcess(endpointOf(source)), { bl, run, clock, ...options })),
+  };
 }
 
 describe("replayLive", () => {
@@ -25,7 +30,9 @@ describe("replayLive", () => {
     const { clock, facility } = await playing();
     const { db, st, live } = facility;
     clock.advance(100);
-    expect([await db.readRunnumberNewest(bl), await db.readRunstatus(bl, run), await db.readRunstatus(bl, 12)]).toEqual([11, 2, -1]);
+    expect([await db.readRunnumberNewest(bl), await db.readRunstatus(bl, run), await db.readRunstatus(bl, 12)]).toEqual(
+      [11, 2, -1],
+    );
     expect([...(await db.readTaglistByrun(bl, run))]).toEqual([]);
     const shots = live.shots({ bl, detectors: ["OPAL-234363"], policy: "every", limit: 30 });
     const tags: number[] = [];
@@ -64,7 +71,9 @@ describe("replayLive", () => {
     expect(await db.readSyncdatalistFloat(charge, 202502, [10_000])).toEqual(Float64Array.of(10_000));
     expect((await db.readTaglistByrun(bl, 10)).length).toBe(60);
     expect(await db.readComment(2, 5)).toBe("run 5");
-    expect([...(await db.readTaglist(bl, 202502, 11_050, 11_090))]).toEqual([11_050, 11_052, 11_054, 11_056, 11_058, 11_060]);
+    expect([...(await db.readTaglist(bl, 202502, 11_050, 11_090))]).toEqual([
+      11_050, 11_052, 11_054, 11_056, 11_058, 11_060,
+    ]);
   });
 
   it("at speed 10 takes a tenth of the time", async () => {
@@ -82,7 +91,14 @@ describe("replayLive", () => {
 
   it("at max needs no clock and loses nothing, however slow the reader", async () => {
     const facility = new Facility(await replayLive(inProcess(endpointOf(tinySource())), { bl, run: 10, speed: "max" }));
-    const shots = facility.live.shots({ bl, detectors: ["MPCCD-2N0-1-006"], signals: [charge], policy: "every", untilRunEnd: true, missing: "partial" });
+    const shots = facility.live.shots({
+      bl,
+      detectors: ["MPCCD-2N0-1-006"],
+      signals: [charge],
+      policy: "every",
+      untilRunEnd: true,
+      missing: "partial",
+    });
     const read: unknown[] = [];
     for await (const shot of shots) {
       read.push([shot.tag, Object.keys(shot.images).length, shot.value(charge)]);
@@ -104,8 +120,11 @@ describe("replayLive", () => {
     const endpoint = inProcess(endpointOf(tinySource()));
     await expect(replayLive(endpoint, { bl, run: 99 })).rejects.toMatchObject({ code: "UNKNOWN_RUN" });
     await expect(replayLive(endpoint, { bl, run: 12 })).rejects.toMatchObject({ code: "RUN_NOT_READY" });
-    for (const speed of [0, -1, NaN, Infinity]) await expect(replayLive(endpoint, { bl, run: 10, speed })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
-    await expect(replayLive(endpoint, { bl, run: 10, speed: "max", clock: new VirtualClock() })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    for (const speed of [0, -1, NaN, Infinity])
+      await expect(replayLive(endpoint, { bl, run: 10, speed })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(replayLive(endpoint, { bl, run: 10, speed: "max", clock: new VirtualClock() })).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+    });
   });
 
   it("closes what it plays from", async () => {

@@ -42,7 +42,11 @@ interface Playing {
 
 async function play(options: Partial<ReplayLiveOptions> = {}, source = stored()): Promise<Playing> {
   const clock = new VirtualClock();
-  return { clock, source, facility: new Facility(await replayLive(inProcess(endpointOf(source)), { bl, run, clock, ...options })) };
+  return {
+    clock,
+    source,
+    facility: new Facility(await replayLive(inProcess(endpointOf(source)), { bl, run, clock, ...options })),
+  };
 }
 
 /** Takes shots, `busySeconds` of beam after each. */
@@ -50,7 +54,11 @@ async function take(
   { clock, facility }: Playing,
   options: Partial<LiveShotsOptions>,
   busySeconds: (index: number) => number = () => 0,
-): Promise<{ shots: (Pick<LiveShot, "tag" | "latencyMs" | "run"> & { ids: string[] })[]; ledger: Ledger; error: SaclaError | null }> {
+): Promise<{
+  shots: (Pick<LiveShot, "tag" | "latencyMs" | "run"> & { ids: string[] })[];
+  ledger: Ledger;
+  error: SaclaError | null;
+}> {
   const live = facility.live.shots({ bl, detectors: [dual], ...options });
   const shots: (Pick<LiveShot, "tag" | "latencyMs" | "run"> & { ids: string[] })[] = [];
   let error: SaclaError | null = null;
@@ -78,7 +86,8 @@ function accounted(shots: readonly { tag: number }[], { asked, used, dropped }: 
   expect(new Set(tags).size).toBe(tags.length);
   return tags;
 }
-const droppedFor = ({ dropped }: Ledger, reason: string): readonly number[] => dropped.find((each) => each.reason === reason)?.tags ?? [];
+const droppedFor = ({ dropped }: Ledger, reason: string): readonly number[] =>
+  dropped.find((each) => each.reason === reason)?.tags ?? [];
 
 describe("live.shots, every", () => {
   it("gives each shot of a run, in order, and what a detector did not store to the account", async () => {
@@ -98,13 +107,21 @@ describe("live.shots, every", () => {
 
   it("loses no shot while a stall is shorter than the facility's memory", async () => {
     // A full second, every 40th shot, against two seconds of memory.
-    const { shots, ledger } = await take(await play(), { policy: "every", untilRunEnd: true, missing: "partial" }, (i) => (i % 40 === 0 ? 1 : 0));
+    const { shots, ledger } = await take(
+      await play(),
+      { policy: "every", untilRunEnd: true, missing: "partial" },
+      (i) => (i % 40 === 0 ? 1 : 0),
+    );
     expect(shots.map(({ tag }) => tag)).toEqual(all);
     expect(ledger.dropped).toEqual([]);
   });
 
   it("counts exactly the shots that a longer stall loses", async () => {
-    const { shots, ledger } = await take(await play(), { policy: "every", untilRunEnd: true, missing: "partial" }, (i) => (i === 50 ? 4 : 0));
+    const { shots, ledger } = await take(
+      await play(),
+      { policy: "every", untilRunEnd: true, missing: "partial" },
+      (i) => (i === 50 ? 4 : 0),
+    );
     expect(accounted(shots, ledger)).toEqual(all);
     const gone = droppedFor(ledger, "data-gone");
     // Four seconds are 120 shots, of which the memory of two seconds holds 60.
@@ -115,7 +132,11 @@ describe("live.shots, every", () => {
   });
 
   it("tells at the end of the run what was lost before it", async () => {
-    const { shots, ledger, error } = await take(await play(), { policy: "every", untilRunEnd: true, missing: "partial" }, (i) => (i === 250 ? 30 : 0));
+    const { shots, ledger, error } = await take(
+      await play(),
+      { policy: "every", untilRunEnd: true, missing: "partial" },
+      (i) => (i === 250 ? 30 : 0),
+    );
     expect(error).toBeNull();
     expect(shots.length).toBe(250);
     expect(accounted(shots, ledger)).toEqual(all);
@@ -126,7 +147,11 @@ describe("live.shots, every", () => {
     const source = stored();
     const paused = source.tags(bl, run).filter((tag) => tag < 1100 || tag >= 1400);
     source.tags = (): Uint32Array => paused;
-    const { shots, ledger } = await take(await play({}, source), { policy: "every", untilRunEnd: true, timeoutMs: 20_000 });
+    const { shots, ledger } = await take(await play({}, source), {
+      policy: "every",
+      untilRunEnd: true,
+      timeoutMs: 20_000,
+    });
     expect(shots.map(({ tag }) => tag)).toEqual([...paused]);
     expect(ledger.asked).toBe(paused.length);
   });
@@ -134,7 +159,11 @@ describe("live.shots, every", () => {
 
 describe("live.shots, newest", () => {
   it("gives fresh shots to a slow reader, and counts what it skipped", async () => {
-    const { shots, ledger } = await take(await play(), { untilRunEnd: true, missing: "partial", maxWaitMs: 200 }, () => 0.5);
+    const { shots, ledger } = await take(
+      await play(),
+      { untilRunEnd: true, missing: "partial", maxWaitMs: 200 },
+      () => 0.5,
+    );
     expect(shots.length).toBeGreaterThan(15);
     expect(shots.length).toBeLessThan(23);
     expect(Math.max(...shots.map(({ latencyMs }) => latencyMs))).toBeLessThan(120);
@@ -151,7 +180,9 @@ describe("live.shots, newest", () => {
 
   it("calls those forgotten that were skipped long ago, and ends with the run it began in", async () => {
     const playing = await play({ memorySeconds: 0.5 });
-    const { shots, ledger } = await take(playing, { untilRunEnd: true, missing: "partial" }, (i) => (i === 3 ? 100 : 0));
+    const { shots, ledger } = await take(playing, { untilRunEnd: true, missing: "partial" }, (i) =>
+      i === 3 ? 100 : 0,
+    );
     expect(shots.length).toBe(3);
     expect(accounted(shots, ledger)).toEqual(all);
     expect(droppedFor(ledger, "data-gone").length).toBe(297);
@@ -159,11 +190,22 @@ describe("live.shots, newest", () => {
 });
 
 describe("0-D values of live shots", () => {
-  const values = async (playing: Playing, maxWaitMs: number): Promise<{ tag: number; latencyMs: number; read: unknown[] }[]> => {
+  const values = async (
+    playing: Playing,
+    maxWaitMs: number,
+  ): Promise<{ tag: number; latencyMs: number; read: unknown[] }[]> => {
     const found: { tag: number; latencyMs: number; read: unknown[] }[] = [];
-    const shots = playing.facility.live.shots({ bl, detectors: [left], signals: [charge, pulses], policy: "every", maxWaitMs, limit: 30 });
+    const shots = playing.facility.live.shots({
+      bl,
+      detectors: [left],
+      signals: [charge, pulses],
+      policy: "every",
+      maxWaitMs,
+      limit: 30,
+    });
     const work = async (): Promise<void> => {
-      for await (const shot of shots) found.push({ tag: shot.tag, latencyMs: shot.latencyMs, read: [shot.value(charge), shot.number(pulses)] });
+      for await (const shot of shots)
+        found.push({ tag: shot.tag, latencyMs: shot.latencyMs, read: [shot.value(charge), shot.number(pulses)] });
     };
     await whileBeamRuns(playing.clock, work());
     return found;
@@ -229,7 +271,8 @@ describe("live.shots, when something goes wrong", () => {
     const shots = facility.live.shots({ bl, detectors: [left] });
     const many = Array.from({ length: 30 }, () => shots[Symbol.asyncIterator]().next());
     setTimeout(() => void facility.close(), 20);
-    for (const outcome of await Promise.allSettled(many)) expect(outcome).toMatchObject({ status: "rejected", reason: { code: "CLOSED" } });
+    for (const outcome of await Promise.allSettled(many))
+      expect(outcome).toMatchObject({ status: "rejected", reason: { code: "CLOSED" } });
     process.off("warning", warned);
     expect(warned).not.toHaveBeenCalled();
   });
@@ -262,15 +305,26 @@ describe("live.shots, when something goes wrong", () => {
       },
     };
     const facility = new Facility(withRetry(breaking, { firstWaitMs: 1, seed: 1 }));
-    const { shots, ledger } = await take({ ...playing, facility }, { policy: "every", untilRunEnd: true, missing: "partial" });
+    const { shots, ledger } = await take(
+      { ...playing, facility },
+      { policy: "every", untilRunEnd: true, missing: "partial" },
+    );
     expect(shots.map(({ tag }) => tag)).toEqual(all);
     expect([ledger.dropped, items]).toEqual([[], 318]);
   });
 
   it("refuses bad options, unknown and composite detectors, and sources without live shots", async () => {
     const { facility } = await play();
-    const bad: object[] = [{ policy: "all" }, { limit: 0 }, { maxWaitMs: -1 }, { missing: "error" }, { speed: 1 }, { timeoutMs: -1 }];
-    for (const options of bad) expect(() => facility.live.shots({ bl, ...options })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    const bad: object[] = [
+      { policy: "all" },
+      { limit: 0 },
+      { maxWaitMs: -1 },
+      { missing: "error" },
+      { speed: 1 },
+      { timeoutMs: -1 },
+    ];
+    for (const options of bad)
+      expect(() => facility.live.shots({ bl, ...options })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     const firstOf = async (detectors: string[], where: Facility, of = bl): Promise<unknown> =>
       await where.live.shots({ bl: of, detectors })[Symbol.asyncIterator]().next();
     await expect(firstOf(["MPCCD-9"], facility)).rejects.toMatchObject({
@@ -280,8 +334,13 @@ describe("live.shots, when something goes wrong", () => {
     });
     await expect(firstOf([left], facility, 7)).rejects.toMatchObject({ code: "UNKNOWN_BEAMLINE" });
     const archive = new Facility(inProcess(endpointOf(stored())));
-    await expect(firstOf([left], archive)).rejects.toMatchObject({ code: "UNSUPPORTED", message: expect.stringContaining("sacla replay-live") });
-    expect((await archive.endpoint.call("facility.describe", {})).methods.filter((method) => method.startsWith("live."))).toEqual([]);
+    await expect(firstOf([left], archive)).rejects.toMatchObject({
+      code: "UNSUPPORTED",
+      message: expect.stringContaining("sacla replay-live"),
+    });
+    expect(
+      (await archive.endpoint.call("facility.describe", {})).methods.filter((method) => method.startsWith("live.")),
+    ).toEqual([]);
   });
 });
 
@@ -289,7 +348,10 @@ describe("what is built on shots of runs", () => {
   it("works on live ones unchanged: reduce gives the same mean and the whole account", async () => {
     const playing = await play();
     const { clock, facility } = playing;
-    const live = await whileBeamRuns(clock, reduce(facility.live.shots({ bl, detectors: [dual], policy: "every", untilRunEnd: true }), { average: mean() }));
+    const live = await whileBeamRuns(
+      clock,
+      reduce(facility.live.shots({ bl, detectors: [dual], policy: "every", untilRunEnd: true }), { average: mean() }),
+    );
     clock.advance(10);
     const later = await reduce(facility.st.shots({ run: { bl, run }, detectors: [dual] }), { average: mean() });
     expect(live.ledger).toEqual(later.ledger);
@@ -304,7 +366,13 @@ describe("the simulated facility, live", () => {
   it("gives shots of runs as they happen, none while a run is paused or over, and images equal to those read later", async () => {
     const clock = new VirtualClock();
     const facility = new Facility(inProcess(endpointOf(createSimulatedFacility({ clock, missingRate: 0, seed: 3 }))));
-    const shots = facility.live.shots({ bl: 3, detectors: [camera], signals: [charge], policy: "every", untilRunEnd: true });
+    const shots = facility.live.shots({
+      bl: 3,
+      detectors: [camera],
+      signals: [charge],
+      policy: "every",
+      untilRunEnd: true,
+    });
     const sums = new Map<number, number>();
     const work = async (): Promise<void> => {
       for await (const shot of shots) {
@@ -317,7 +385,11 @@ describe("the simulated facility, live", () => {
     const tags = await facility.db.readTaglistByrun(3, 1_520_001);
     expect(shots.ledger).toEqual({ asked: tags.length, used: tags.length, dropped: [] });
     expect([...sums.keys()]).toEqual([...tags]);
-    for await (const shot of facility.shots({ run: { bl: 3, run: 1_520_001 }, detectors: [camera], tags: tags.slice(0, 5) })) {
+    for await (const shot of facility.shots({
+      run: { bl: 3, run: 1_520_001 },
+      detectors: [camera],
+      tags: tags.slice(0, 5),
+    })) {
       expect(sumOf(shot.images[camera]?.data)).toBe(sums.get(shot.tag));
     }
   });

@@ -69,7 +69,11 @@ describe("olpy, mirrored", () => {
     const walk = async (): Promise<void> => {
       for (; ; tag -= 2) await reader.collect(buffer, tag);
     };
-    await expect(walk()).rejects.toMatchObject({ name: "live.APIError", code: "DATA_GONE", details: { olCode: -200_010_000, olName: "OL_ERR_TAGDATAGONE" } });
+    await expect(walk()).rejects.toMatchObject({
+      name: "live.APIError",
+      code: "DATA_GONE",
+      details: { olCode: -200_010_000, olName: "OL_ERR_TAGDATAGONE" },
+    });
     // Two seconds of memory less the way to it.
     expect(newest - tag).toBeGreaterThan(110);
     expect(newest - tag).toBeLessThanOrEqual(120);
@@ -101,7 +105,9 @@ describe("olpy, mirrored", () => {
     const still = new VirtualClock();
     const stopped = new Facility(inProcess(endpointOf(createSimulatedFacility({ clock: still, speed: 0 }))));
     const nothing = new stopped.live.StorageReader("MPCCD-8B0-2-008-1");
-    await expect(nothing.collect(new stopped.live.StorageBuffer(nothing), NEWEST, { timeoutMs: 30 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    await expect(
+      nothing.collect(new stopped.live.StorageBuffer(nothing), NEWEST, { timeoutMs: 30 }),
+    ).rejects.toMatchObject({ code: "TIMEOUT" });
   });
 
   it("wants the beamline when two read a detector of that name, and its own buffer", async () => {
@@ -109,13 +115,19 @@ describe("olpy, mirrored", () => {
     const { live } = facility;
     const reader = new live.StorageReader(camera);
     const buffer = new live.StorageBuffer(reader);
-    await expect(reader.collect(buffer, NEWEST)).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("1, 3") });
+    await expect(reader.collect(buffer, NEWEST)).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining("1, 3"),
+    });
     const ofOne = new live.StorageReader(camera, 1);
     await expect(ofOne.collect(buffer, NEWEST)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
     const own = new live.StorageBuffer(ofOne);
     expect(() => own.readDetData()).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     expect(await ofOne.collect(own, NEWEST)).toBeGreaterThan(0);
     const none = new live.StorageReader("MPCCD-9");
-    await expect(none.collect(new live.StorageBuffer(none), NEWEST)).rejects.toMatchObject({ name: "live.APIError", code: "UNKNOWN_DETECTOR" });
+    await expect(none.collect(new live.StorageBuffer(none), NEWEST)).rejects.toMatchObject({
+      name: "live.APIError",
+      code: "UNKNOWN_DETECTOR",
+    });
   });
 });

@@ -10,7 +10,10 @@ import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 function levels(png: Uint8Array): number[] {
-  const { data, depth } = PNG.sync.read(Buffer.from(png), { skipRescale: true }) as unknown as { data: Uint16Array; depth: number };
+  const { data, depth } = PNG.sync.read(Buffer.from(png), { skipRescale: true }) as unknown as {
+    data: Uint16Array;
+    depth: number;
+  };
   expect(depth).toBe(16);
   return Array.from(data).filter((_, i) => i % 4 === 0);
 }
@@ -57,7 +60,9 @@ describe("renderGray16", () => {
   it("refuses a range that is none and an unknown option", () => {
     const image = asImage(new Float32Array(4), 2, 2);
     expect(() => renderGray16(image, { range: [1, 1] })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-    expect(() => renderGray16(image, { scale: "log" } as object)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => renderGray16(image, { scale: "log" } as object)).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 });
 
@@ -69,25 +74,33 @@ function inPython(script: string, ...args: string[]): unknown {
 }
 
 describe("another reader", () => {
-  itNeeding(python !== undefined, "needs Python with PIL", "reads the 16-bit picture: size, mode, levels and the text entries", () => {
-    const path = join(folder, "gray.png");
-    const data = Float32Array.from({ length: 12 }, (_, i) => i * 1.5 - 3);
-    writeFileSync(path, renderGray16(asImage(data, 3, 4)).png);
-    const script = `
+  itNeeding(
+    python !== undefined,
+    "needs Python with PIL",
+    "reads the 16-bit picture: size, mode, levels and the text entries",
+    () => {
+      const path = join(folder, "gray.png");
+      const data = Float32Array.from({ length: 12 }, (_, i) => i * 1.5 - 3);
+      writeFileSync(path, renderGray16(asImage(data, 3, 4)).png);
+      const script = `
 import json, sys
 from PIL import Image
 im = Image.open(sys.argv[1]); im.load()
 print(json.dumps([im.size, im.mode, [im.getpixel((c, r)) for r in range(3) for c in range(4)], im.text]))`;
-    const [size, mode, pixels, text] = inPython(script, path) as [number[], string, number[], Record<string, string>];
-    expect(size).toEqual([4, 3]);
-    expect(mode).toMatch(/^I/);
-    expect(pixels).toEqual(Array.from({ length: 12 }, (_, i) => Math.round((i / 11) * 65535)));
-    expect(text).toEqual({ "sacla:low": "-3", "sacla:high": "13.5" });
-  });
+      const [size, mode, pixels, text] = inPython(script, path) as [number[], string, number[], Record<string, string>];
+      expect(size).toEqual([4, 3]);
+      expect(mode).toMatch(/^I/);
+      expect(pixels).toEqual(Array.from({ length: 12 }, (_, i) => Math.round((i / 11) * 65535)));
+      expect(text).toEqual({ "sacla:low": "-3", "sacla:high": "13.5" });
+    },
+  );
 
   itNeeding(python !== undefined, "needs Python with PIL", "reads the colour-mapped picture", () => {
     const path = join(folder, "colour.png");
-    writeFileSync(path, renderImage(asImage(new Float32Array(360 * 360).fill(1), 360, 360), { range: [1, 2], title: "µ" }));
+    writeFileSync(
+      path,
+      renderImage(asImage(new Float32Array(360 * 360).fill(1), 360, 360), { range: [1, 2], title: "µ" }),
+    );
     const script = `
 import json, sys
 from PIL import Image

@@ -8,7 +8,10 @@ const SIDE = 400;
 const corner = "#ff00ff";
 
 /** An image at one screen pixel per pixel whose first pixel is a gap, so that its place in the picture can be found. */
-function draw(fill: (row: number, column: number) => number, options: ImageOptions = {}): (row: number, column: number) => string {
+function draw(
+  fill: (row: number, column: number) => number,
+  options: ImageOptions = {},
+): (row: number, column: number) => string {
   const data = Float32Array.from({ length: SIDE * SIDE }, (_, i) => fill(Math.floor(i / SIDE), i % SIDE));
   data[0] = NaN;
   return reader(decode(renderImage(asImage(data, SIDE, SIDE), { gapColour: corner, ...options })));
@@ -24,7 +27,9 @@ const viridis = { low: "#440154", middle: "#21918c", high: "#fde725" };
 
 describe("renderImage", () => {
   it("gives each value the map's colour, row 0 at the top, column 0 at the left", () => {
-    const at = draw((row, column) => (row === 7 && column === 300 ? 255 : row === 300 && column === 7 ? 128.5 : 0), { range: [0, 256] });
+    const at = draw((row, column) => (row === 7 && column === 300 ? 255 : row === 300 && column === 7 ? 128.5 : 0), {
+      range: [0, 256],
+    });
     expect(at(7, 300)).toBe(viridis.high);
     expect(at(300, 7)).toBe(viridis.middle);
     expect(at(300, 300)).toBe(viridis.low);
@@ -39,7 +44,14 @@ describe("renderImage", () => {
   it("shows the middle of a log range at its geometric mean, zero and negative values lowest", () => {
     const special = [100.5, 0, -3, Infinity, -Infinity, 1e4];
     const at = draw((row, column) => (row === 5 ? (special[column] ?? 1) : 1), { range: [1, 10_000], scale: "log" });
-    expect([0, 1, 2, 3, 4, 5].map((column) => at(5, column))).toEqual([viridis.middle, viridis.low, viridis.low, viridis.high, viridis.low, viridis.high]);
+    expect([0, 1, 2, 3, 4, 5].map((column) => at(5, column))).toEqual([
+      viridis.middle,
+      viridis.low,
+      viridis.low,
+      viridis.high,
+      viridis.low,
+      viridis.high,
+    ]);
   });
 
   it("draws NaN, a gap value and a gap mask in the gap colour, and keeps them out of the default range", () => {
@@ -108,7 +120,9 @@ describe("renderImage", () => {
     data[2] = 6;
     data[3] = 2;
     data[802] = data[803] = NaN;
-    const at = reader(decode(renderImage(asImage(data, 800, 800), { maxWidth: 400, range: [0, 8], gapColour: corner })));
+    const at = reader(
+      decode(renderImage(asImage(data, 800, 800), { maxWidth: 400, range: [0, 8], gapColour: corner })),
+    );
     expect([at(0, 0), at(0, 1), at(0, 2)]).toEqual([corner, viridis.middle, viridis.high]);
     expect(decode(renderImage(asImage(data, 800, 800), { maxWidth: 400 })).width).toBeLessThan(600);
   });
@@ -143,7 +157,9 @@ describe("renderImage", () => {
     ] as const) {
       expect(at(row, column)).toBe("#ffffff");
     }
-    const labelled = reader(decode(renderImage(asImage(data, SIDE, SIDE), { ...options, marks: [{ column: 200, row: 100, label: "H" }] })));
+    const labelled = reader(
+      decode(renderImage(asImage(data, SIDE, SIDE), { ...options, marks: [{ column: 200, row: 100, label: "H" }] })),
+    );
     const beside = Array.from({ length: 10 }, (_, k) => labelled(100, 213 + k));
     expect(beside).toContain("#ffffff");
     expect(Array.from({ length: 10 }, (_, k) => at(100, 213 + k))).not.toContain("#ffffff");
@@ -193,7 +209,9 @@ describe("renderImage", () => {
 
   it("widens the picture for a long title instead of cutting it", () => {
     const image = asImage(new Float32Array(64), 8, 8);
-    expect(decode(renderImage(image, { title: "x".repeat(200) })).width).toBeGreaterThan(decode(renderImage(image)).width + 500);
+    expect(decode(renderImage(image, { title: "x".repeat(200) })).width).toBeGreaterThan(
+      decode(renderImage(image)).width + 500,
+    );
   });
 
   const image = asImage(new Float32Array(6), 2, 3);

@@ -1,6 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { type LinePlotOptions, linePlot, renderLinePlot, renderLinePlots, type Series } from "../../../src/plot/index.ts";
+import {
+  type LinePlotOptions,
+  linePlot,
+  renderLinePlot,
+  renderLinePlots,
+  type Series,
+} from "../../../src/plot/index.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { decode, type Picture, places } from "./picture.ts";
 
@@ -22,7 +28,12 @@ function insideOf(picture: Picture): { left: number; right: number; top: number;
     return [...counts].filter(([, n]) => n > most).map(([position]) => position);
   };
   const [columns, rows] = [full(0, picture.height / 2), full(1, picture.width / 2)];
-  return { left: Math.min(...columns) + 1, right: Math.max(...columns) - 1, top: Math.min(...rows) + 1, bottom: Math.max(...rows) - 1 };
+  return {
+    left: Math.min(...columns) + 1,
+    right: Math.max(...columns) - 1,
+    top: Math.min(...rows) + 1,
+    bottom: Math.max(...rows) - 1,
+  };
 }
 
 /** The pixel where a value must lie when the axis runs from `low` to `high` with this room at both ends. */
@@ -122,7 +133,11 @@ describe("renderLinePlot", () => {
     ["numbers that differ in their last bit", [1, 2], [1, 1 + Number.EPSILON]],
     ["tags", [219412345, 219412347], [1e15, 1e15 + 1]],
   ])("shows %s", (_, x, y) => {
-    const picture = draw([{ x, y, error: y.map(() => 0), style: "line-and-points" }], { xLabel: "x", yLabel: "y", title: "t" });
+    const picture = draw([{ x, y, error: y.map(() => 0), style: "line-and-points" }], {
+      xLabel: "x",
+      yLabel: "y",
+      title: "t",
+    });
     const { left, right, top, bottom } = insideOf(picture);
     const inFrame = places(picture, BLUE).filter(([a, b]) => a >= left && a <= right && b >= top && b <= bottom);
     expect(inFrame.length).toBeGreaterThan(12);
@@ -149,7 +164,8 @@ describe("renderLinePlot", () => {
       ]),
     );
     expect(picture).toMatchObject({ width: 800, height: 600 });
-    for (const colour of [BLUE, ORANGE]) expect(Math.max(...places(picture, colour).map(([, y]) => y))).toBeLessThan(300);
+    for (const colour of [BLUE, ORANGE])
+      expect(Math.max(...places(picture, colour).map(([, y]) => y))).toBeLessThan(300);
     expect(Math.min(...places(picture, GREEN).map(([, y]) => y))).toBeGreaterThanOrEqual(300);
     const lefts = [150, 450].map((y) => Array.from({ length: 800 }, (_, at) => picture.at(at, y)).indexOf(FRAME));
     expect(lefts[0]).toBeGreaterThan(0);

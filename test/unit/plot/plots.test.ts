@@ -48,7 +48,10 @@ describe("linePlot", () => {
   });
 
   it("draws logarithmic axes: decades evenly apart, values ≤ 0 left out", () => {
-    const svg = linePlot([{ x: [1, 10, 100, 1000, -1], y: [1e-9, 1e-7, 0, 1e-3, 1] }], { xScale: "log", yScale: "log" });
+    const svg = linePlot([{ x: [1, 10, 100, 1000, -1], y: [1e-9, 1e-7, 0, 1e-3, 1] }], {
+      xScale: "log",
+      yScale: "log",
+    });
     const right = ticksOf(svg, "x");
     expect(right.map(({ label }) => label)).toEqual(["1", "10", "100", "1000"]);
     expect((right[3]?.at ?? 0) - (right[2]?.at ?? 0)).toBeCloseTo((right[1]?.at ?? 0) - (right[0]?.at ?? 0), 0);
@@ -125,7 +128,11 @@ describe("linePlot", () => {
   });
 
   it("escapes what it is given", () => {
-    const svg = linePlot([{ label: "<script>", x: [1], y: [1] }], { title: `a"b<c>&\u0000\ud800`, xLabel: "<x>", yLabel: "'y'" });
+    const svg = linePlot([{ label: "<script>", x: [1], y: [1] }], {
+      title: `a"b<c>&\u0000\ud800`,
+      xLabel: "<x>",
+      yLabel: "'y'",
+    });
     expect(svg).not.toMatch(/<script|<x>|<c>/);
     expect(svg).toContain("&lt;c&gt;&amp;\ufffd\ufffd");
   });
@@ -156,7 +163,10 @@ describe("histogramPlot", () => {
     const one = up[0]?.at ?? NaN;
     expect(second?.[1]).toBeCloseTo(one, 0);
     expect(one).toBeLessThan(first?.[1] ?? NaN);
-    const centre = ((right.find(({ label }) => label === "25")?.at ?? NaN) + (right.find(({ label }) => label === "35")?.at ?? NaN)) / 2;
+    const centre =
+      ((right.find(({ label }) => label === "25")?.at ?? NaN) +
+        (right.find(({ label }) => label === "35")?.at ?? NaN)) /
+      2;
     expect(centre).toBeCloseTo(right.find(({ label }) => label === "30")?.at ?? NaN, 0);
   });
 
@@ -198,17 +208,21 @@ describe("ticks", () => {
 
   it("are true on log axes from a part of a decade to many decades", () => {
     fc.assert(
-      fc.property(fc.double({ min: -20, max: 20, noNaN: true }), fc.double({ min: 0.01, max: 30, noNaN: true }), (exponent, decades) => {
-        const low = 10 ** exponent;
-        const axis = { low, high: low * 10 ** decades, log: true };
-        const { major } = fitTicks(axis, 400, 8, () => 24);
-        expect(major.length).toBeGreaterThan(0);
-        for (const { value, label } of major) {
-          expect(Math.abs(numberOf(label) - value)).toBeLessThanOrEqual(1e-3 * (axis.high - low));
-          expect(fraction(axis, value)).toBeGreaterThan(-1e-6);
-          expect(fraction(axis, value)).toBeLessThan(1 + 1e-6);
-        }
-      }),
+      fc.property(
+        fc.double({ min: -20, max: 20, noNaN: true }),
+        fc.double({ min: 0.01, max: 30, noNaN: true }),
+        (exponent, decades) => {
+          const low = 10 ** exponent;
+          const axis = { low, high: low * 10 ** decades, log: true };
+          const { major } = fitTicks(axis, 400, 8, () => 24);
+          expect(major.length).toBeGreaterThan(0);
+          for (const { value, label } of major) {
+            expect(Math.abs(numberOf(label) - value)).toBeLessThanOrEqual(1e-3 * (axis.high - low));
+            expect(fraction(axis, value)).toBeGreaterThan(-1e-6);
+            expect(fraction(axis, value)).toBeLessThan(1 + 1e-6);
+          }
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -218,7 +232,11 @@ const python = pythonWith("xml.etree.ElementTree");
 
 itNeeding(python !== undefined, "needs Python", "every plot is well-formed XML", () => {
   const plots = [
-    linePlot([{ label: "a<b>&\u0007", x: [1, 2, 3], y: [1, NaN, 3] }], { title: `"quoted" & 'more'`, xLabel: "µs", yLabel: "ΔI" }),
+    linePlot([{ label: "a<b>&\u0007", x: [1, 2, 3], y: [1, NaN, 3] }], {
+      title: `"quoted" & 'more'`,
+      xLabel: "µs",
+      yLabel: "ΔI",
+    }),
     linePlot([]),
     linePlot([{ x: [1, 2, 3], y: [1, 2, 3], style: "steps" }], { yScale: "log" }),
     histogramPlot([1, 2, 3], { from: 0, title: "実験" }),
@@ -227,6 +245,8 @@ itNeeding(python !== undefined, "needs Python", "every plot is well-formed XML",
 import json, sys
 import xml.etree.ElementTree as ET
 print(json.dumps([ET.fromstring(p).tag for p in json.load(sys.stdin)]))`;
-  const tags: unknown = JSON.parse(execFileSync(python ?? "", ["-c", script], { input: JSON.stringify(plots), encoding: "utf8" }));
+  const tags: unknown = JSON.parse(
+    execFileSync(python ?? "", ["-c", script], { input: JSON.stringify(plots), encoding: "utf8" }),
+  );
   expect(tags).toEqual(plots.map(() => "{http://www.w3.org/2000/svg}svg"));
 });

@@ -33,7 +33,10 @@ describe("reportPage", () => {
   it("carries the picture byte for byte, also out of a larger buffer", () => {
     const larger = new Uint8Array(png.length + 20);
     larger.set(png, 7);
-    const html = reportPage({ title: "t", sections: [{ heading: "h", image: { png: larger.subarray(7, 7 + png.length), alt: "a" } }] });
+    const html = reportPage({
+      title: "t",
+      sections: [{ heading: "h", image: { png: larger.subarray(7, 7 + png.length), alt: "a" } }],
+    });
     const base64 = /base64,([^"]+)"/.exec(html)?.[1] ?? "";
     expect(new Uint8Array(Buffer.from(base64, "base64"))).toEqual(new Uint8Array(png));
   });
@@ -48,14 +51,20 @@ describe("reportPage", () => {
     ["markup that is no SVG", { heading: "h", svg: "<script>1</script>" }],
     ["a row longer than the header", { heading: "h", table: { header: ["a"], rows: [[1, 2]] } }],
   ])("refuses %s", (_, section) => {
-    expect(() => reportPage({ title: "t", sections: [section] })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => reportPage({ title: "t", sections: [section] })).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 });
 
 const python = pythonWith("html.parser");
 
-itNeeding(python !== undefined, "needs Python", "the page's elements nest properly, with one title and a doctype", () => {
-  const script = `
+itNeeding(
+  python !== undefined,
+  "needs Python",
+  "the page's elements nest properly, with one title and a doctype",
+  () => {
+    const script = `
 import json, sys
 from html.parser import HTMLParser
 void = {"meta", "img"}
@@ -71,9 +80,12 @@ class Check(HTMLParser):
         if not self.open or self.open.pop() != tag: self.errors.append(tag)
 check = Check(); check.feed(sys.stdin.read()); check.close()
 print(json.dumps([check.open, check.errors, check.seen]))`;
-  const [open, errors, seen] = JSON.parse(execFileSync(python ?? "", ["-c", script], { input: page, encoding: "utf8" })) as string[][];
-  expect(open).toEqual([]);
-  expect(errors).toEqual([]);
-  expect(seen?.slice(0, 3)).toEqual(["!DOCTYPE html", "html", "head"]);
-  expect(seen?.filter((tag) => tag === "h1")).toHaveLength(1);
-});
+    const [open, errors, seen] = JSON.parse(
+      execFileSync(python ?? "", ["-c", script], { input: page, encoding: "utf8" }),
+    ) as string[][];
+    expect(open).toEqual([]);
+    expect(errors).toEqual([]);
+    expect(seen?.slice(0, 3)).toEqual(["!DOCTYPE html", "html", "head"]);
+    expect(seen?.filter((tag) => tag === "h1")).toHaveLength(1);
+  },
+);

@@ -1,7 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts";
-import { Accumulated, accumulate, histogram, mean, memoryOf, minMax, type Reducer, resultsOf, roiSum, variance } from "../../../src/reduce/index.ts";
+import {
+  Accumulated,
+  accumulate,
+  histogram,
+  mean,
+  memoryOf,
+  minMax,
+  type Reducer,
+  resultsOf,
+  roiSum,
+  variance,
+} from "../../../src/reduce/index.ts";
 import type { Shot } from "../../../src/st/index.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 
@@ -12,11 +23,22 @@ async function* shotsOf(images: { tag: number; pixels: number[] }[], type: Pixel
   const memory = newPixels(rows * columns, type);
   for (const { tag, pixels } of images) {
     memory.set(pixels);
-    yield { tag, images: { A: asImage(memory, rows, columns) }, value: () => ({ reason: "missing" }), number: () => NaN };
+    yield {
+      tag,
+      images: { A: asImage(memory, rows, columns) },
+      value: () => ({ reason: "missing" }),
+      number: () => NaN,
+    };
   }
 }
 
-const reducers = () => ({ average: mean(), spread: variance(), range: minMax(), adu: histogram(), roi: roiSum({ rows: [0, 2], columns: [1, 3] }) });
+const reducers = () => ({
+  average: mean(),
+  spread: variance(),
+  range: minMax(),
+  adu: histogram(),
+  roi: roiSum({ rows: [0, 2], columns: [1, 3] }),
+});
 const dark = { mean: { A: asImage(Float64Array.of(1 / 3, 2, 0.1, -7.7, 1e-7, 100.25), rows, columns) } };
 
 const anyPixel = fc.oneof(fc.float({ noNaN: true, min: -70000, max: 70000 }), fc.integer({ min: 0, max: 65535 }));
@@ -25,16 +47,30 @@ const anyStack = fc.array(fc.array(anyPixel, { minLength: 6, maxLength: 6 }), { 
 describe("accumulate", () => {
   it("gives the same bits however the shots are split, and in whatever order the parts are merged", async () => {
     await fc.assert(
-      fc.asyncProperty(anyStack, fc.array(fc.nat(12), { maxLength: 4 }), fc.integer(), fc.boolean(), async (stack, cuts, seed, corrected) => {
-        const images = stack.map((pixels, tag) => ({ tag, pixels }));
-        const options = corrected ? { dark } : {};
-        const whole = resultsOf(await accumulate(shotsOf(images, "float32"), reducers(), options));
-        const ends = [...new Set([0, ...cuts.filter((cut) => cut < images.length), images.length])].sort((a, b) => a - b);
-        const parts = await Promise.all(ends.slice(1).map((end, k) => accumulate(shotsOf(images.slice(ends[k], end), "float32"), reducers(), options)));
-        const shuffled = parts.map((part, k) => ({ part, key: Math.imul(seed ^ k, 0x9e3779b1) })).sort((a, b) => a.key - b.key);
-        const merged = shuffled.reduce((all, { part }) => all.merge(part), new Accumulated(reducers()));
-        expect(resultsOf(merged)).toEqual(whole);
-      }),
+      fc.asyncProperty(
+        anyStack,
+        fc.array(fc.nat(12), { maxLength: 4 }),
+        fc.integer(),
+        fc.boolean(),
+        async (stack, cuts, seed, corrected) => {
+          const images = stack.map((pixels, tag) => ({ tag, pixels }));
+          const options = corrected ? { dark } : {};
+          const whole = resultsOf(await accumulate(shotsOf(images, "float32"), reducers(), options));
+          const ends = [...new Set([0, ...cuts.filter((cut) => cut < images.length), images.length])].sort(
+            (a, b) => a - b,
+          );
+          const parts = await Promise.all(
+            ends
+              .slice(1)
+              .map((end, k) => accumulate(shotsOf(images.slice(ends[k], end), "float32"), reducers(), options)),
+          );
+          const shuffled = parts
+            .map((part, k) => ({ part, key: Math.imul(seed ^ k, 0x9e3779b1) }))
+            .sort((a, b) => a.key - b.key);
+          const merged = shuffled.reduce((all, { part }) => all.merge(part), new Accumulated(reducers()));
+          expect(resultsOf(merged)).toEqual(whole);
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -48,16 +84,28 @@ describe("accumulate", () => {
         const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: half }), { copy: true });
         if (arrived.kind !== "result") throw new Error("no result");
         const resumed = Accumulated.load(reducers(), arrived.value as typeof half);
-        expect(resultsOf(await accumulate(shotsOf(images.slice(cut), "float32"), reducers(), {}, resumed))).toEqual(whole);
+        expect(resultsOf(await accumulate(shotsOf(images.slice(cut), "float32"), reducers(), {}, resumed))).toEqual(
+          whole,
+        );
       }),
       { numRuns: 50 },
     );
   });
 
   it("keeps integers exact: unsigned 16-bit images give whole sums of squares", async () => {
-    const images = Array.from({ length: 3000 }, (_, tag) => ({ tag, pixels: [65535, 65534, tag, 0, 1, 60000 + (tag % 3)] }));
+    const images = Array.from({ length: 3000 }, (_, tag) => ({
+      tag,
+      pixels: [65535, 65534, tag, 0, 1, 60000 + (tag % 3)],
+    }));
     const { spread } = resultsOf(await accumulate(shotsOf(images, "uint16"), reducers()));
-    expect([...(spread["A"]?.variance.data ?? [])]).toEqual([0, 0, (3000 ** 2 - 1) / 12, 0, 0, expect.closeTo(2 / 3, 12)]);
+    expect([...(spread["A"]?.variance.data ?? [])]).toEqual([
+      0,
+      0,
+      (3000 ** 2 - 1) / 12,
+      0,
+      0,
+      expect.closeTo(2 / 3, 12),
+    ]);
     expect(spread["A"]?.standardError.get(0, 2)).toBeCloseTo(Math.sqrt((3000 ** 2 - 1) / 12 / 3000), 12);
   });
 
@@ -65,7 +113,9 @@ describe("accumulate", () => {
     const frame = { detId: "A", rows: 1024, columns: 512, type: "uint16" } as const;
     const pixels = 1024 * 512;
     expect(memoryOf([frame], { average: mean() })).toBe(pixels * 8 + 8);
-    expect(memoryOf([frame, frame], { spread: variance(), adu: histogram() })).toBe(2 * (pixels * 24 + 8 + 601 * 8 + 3 * 8));
+    expect(memoryOf([frame, frame], { spread: variance(), adu: histogram() })).toBe(
+      2 * (pixels * 24 + 8 + 601 * 8 + 3 * 8),
+    );
   });
 
   it("does not change what it was loaded from, unless that is given away", async () => {
@@ -87,8 +137,12 @@ describe("accumulate", () => {
     const a = await accumulate(shotsOf(images, "float32"), { average: mean() });
     const b = await accumulate(shotsOf(images, "float32"), { average: variance() });
     expect(() => a.merge(b as unknown as typeof a)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-    expect(() => a.merge(a)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("itself") }));
-    expect(() => Accumulated.load({ average: variance() }, a.checkpoint())).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => a.merge(a)).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("itself") }),
+    );
+    expect(() => Accumulated.load({ average: variance() }, a.checkpoint())).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
     const most = { average: mean(), range: minMax() };
     const [here, there] = [
       { ...most, adu: histogram(), spread: variance() },
@@ -118,7 +172,8 @@ describe("accumulate", () => {
     const { average = {}, roi = {}, ...rest } = lane?.states ?? {};
     const { sum, ...others } = average;
     const { sums } = roi;
-    if (lane === undefined || sum === undefined || sums === undefined || ArrayBuffer.isView(sums)) throw new Error("another layout");
+    if (lane === undefined || sum === undefined || sums === undefined || ArrayBuffer.isView(sums))
+      throw new Error("another layout");
     for (const states of [
       { ...rest, roi },
       { ...rest, roi, average: others },
@@ -127,13 +182,20 @@ describe("accumulate", () => {
       { ...rest, roi: { sums: { tags: sums.tags, columns: [new Float64Array(1)] } }, average },
     ]) {
       const load = () => Accumulated.load(reducers(), { ...saved, lanes: [{ ...lane, states }] });
-      expect(load).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringMatching(/^The saved sums? does not fit/) }));
+      expect(load).toThrow(
+        expect.objectContaining({
+          code: "BAD_ARGUMENT",
+          message: expect.stringMatching(/^The saved sums? does not fit/),
+        }),
+      );
     }
   });
 
   it("stays as it was when a part does not fit", async () => {
     const part = async (shape: Record<string, number>) => {
-      const images = Object.fromEntries(Object.entries(shape).map(([id, length]) => [id, asImage(new Float32Array(length).fill(1), 1, length)]));
+      const images = Object.fromEntries(
+        Object.entries(shape).map(([id, length]) => [id, asImage(new Float32Array(length).fill(1), 1, length)]),
+      );
       const shots = async function* (): AsyncGenerator<Shot> {
         yield { tag: 1, images, value: () => ({ reason: "missing" }), number: () => NaN };
       };
@@ -142,7 +204,9 @@ describe("accumulate", () => {
     const own = await part({ A: 2, B: 3 });
     const before = structuredClone(own.checkpoint());
     const other = await part({ A: 2, C: 5, B: 4 });
-    expect(() => own.merge(other)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("shape of B") }));
+    expect(() => own.merge(other)).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("shape of B") }),
+    );
     expect(own.checkpoint()).toEqual(before);
   });
 });

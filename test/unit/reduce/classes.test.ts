@@ -10,7 +10,8 @@ const tags = (n: number): TagList =>
     202502,
     Array.from({ length: n }, (_, i) => 1001 + 2 * i),
   );
-const listed = (classes: ReadonlyMap<string, TagList>): Record<string, number[]> => Object.fromEntries([...classes].map(([name, list]) => [name, [...list]]));
+const listed = (classes: ReadonlyMap<string, TagList>): Record<string, number[]> =>
+  Object.fromEntries([...classes].map(([name, list]) => [name, [...list]]));
 
 describe("lightDarkClasses", () => {
   it("counts dark shots from the last light one; what came before the first is in no class", () => {
@@ -25,8 +26,15 @@ describe("lightDarkClasses", () => {
 
   it("begins again at the next light shot when one cannot be told", () => {
     const values = [1, 0, NaN, 0, 1, 0, 0];
-    expect(listed(lightDarkClasses(tags(7), { values, above: 0.5 }))).toEqual({ light: [1001, 1009], dark1: [1003, 1011], dark2: [1013] });
-    expect(listed(lightDarkClasses(tags(7), { values, below: 0.5 }))).toEqual({ light: [1003, 1007, 1011, 1013], dark1: [1009] });
+    expect(listed(lightDarkClasses(tags(7), { values, above: 0.5 }))).toEqual({
+      light: [1001, 1009],
+      dark1: [1003, 1011],
+      dark2: [1013],
+    });
+    expect(listed(lightDarkClasses(tags(7), { values, below: 0.5 }))).toEqual({
+      light: [1003, 1007, 1011, 1013],
+      dark1: [1009],
+    });
   });
 
   it("puts no shot in two classes, and every shot from the first light one on in one", () => {
@@ -75,7 +83,11 @@ describe("byClass", () => {
       const together = await reduce(shotsOf(images, spec), questions, options);
       for (const name of ["x", "y"]) {
         const only = images.filter(({ tag }) => of3(tag) === name);
-        const alone = await reduce(shotsOf(only, spec), { average: mean(), spread: variance(), adu: histogram({ from: -5, to: 70 }) }, options);
+        const alone = await reduce(
+          shotsOf(only, spec),
+          { average: mean(), spread: variance(), adu: histogram({ from: -5, to: 70 }) },
+          options,
+        );
         expect(of(together.averages).classes[name]).toEqual(of(alone.average));
         expect(of(together.spreads).classes[name]).toEqual(of(alone.spread));
         expect(of(together.adu).classes[name]).toEqual(of(alone.adu));
@@ -89,7 +101,9 @@ describe("byClass", () => {
   it("takes tags by class", async () => {
     const light = lightDarkClasses(tags(6), (_, i) => i % 3 === 0);
     const shots = [...tags(6)].map((tag) => ({ tag, pixels: [tag, 0] }));
-    const { average } = await reduce(shotsOf(shots, spec), { average: byClass(mean(), [...light.keys()], classOf(light)) });
+    const { average } = await reduce(shotsOf(shots, spec), {
+      average: byClass(mean(), [...light.keys()], classOf(light)),
+    });
     expect(Object.entries(of(average).classes).map(([name, image]) => [name, image.get(0, 0)])).toEqual([
       ["light", 1004],
       ["dark1", 1006],
@@ -111,7 +125,8 @@ describe("byClass", () => {
       code: "BAD_ARGUMENT",
       message: expect.stringContaining("tag 2"),
     });
-    for (const names of [[], ["a", "a"]]) expect(() => byClass(mean(), names, of3)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    for (const names of [[], ["a", "a"]])
+      expect(() => byClass(mean(), names, of3)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
 
   it("passes on the signals its reducer needs", () => {

@@ -5,7 +5,17 @@ import { asImage, type PixelType } from "../../../src/core/ndarray.ts";
 import { Random } from "../../../src/core/random.ts";
 import type { SyncValue } from "../../../src/core/syncdb.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
-import { accumulate, type Correction, correct, darkAverage, histogram, mean, reduce, resultsOf, roiSum } from "../../../src/reduce/index.ts";
+import {
+  accumulate,
+  type Correction,
+  correct,
+  darkAverage,
+  histogram,
+  mean,
+  reduce,
+  resultsOf,
+  roiSum,
+} from "../../../src/reduce/index.ts";
 import { type Shot, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
@@ -20,7 +30,11 @@ const energy = "spec_1/energy";
 type Scripted = Omit<ScriptedShot, "tag">;
 
 /** Shots with tags 100, 101, … */
-function shotsOf(script: readonly Scripted[], [rowsHere, columnsHere]: [number, number] = [rows, columns], type: PixelType = "float32"): AsyncGenerator<Shot> {
+function shotsOf(
+  script: readonly Scripted[],
+  [rowsHere, columnsHere]: [number, number] = [rows, columns],
+  type: PixelType = "float32",
+): AsyncGenerator<Shot> {
   return scriptedShots(
     script.map((shot, i) => ({ tag: 100 + i, ...shot })),
     rowsHere,
@@ -30,7 +44,13 @@ function shotsOf(script: readonly Scripted[], [rowsHere, columnsHere]: [number, 
 }
 
 const eight = (x: number): number[] => Array(8).fill(x);
-const info = (absGain: number | null): DetectorInfo => ({ id: "A", xsize: columns, ysize: rows, absGain, geometry: null });
+const info = (absGain: number | null): DetectorInfo => ({
+  id: "A",
+  xsize: columns,
+  ysize: rows,
+  absGain,
+  geometry: null,
+});
 const image = (...values: number[]) => asImage(Float64Array.from(values), rows, columns);
 
 async function corrected(shots: AsyncIterable<Shot>, ...corrections: Correction[]): Promise<number[]> {
@@ -43,18 +63,22 @@ describe("a chain of corrections", () => {
     const anyPixel = fc.oneof(fc.float({ noNaN: true, min: -1000, max: 1000 }), fc.integer({ min: 0, max: 65535 }));
     const stack = fc.array(fc.array(anyPixel, { minLength: 8, maxLength: 8 }), { minLength: 1, maxLength: 5 });
     await fc.assert(
-      fc.asyncProperty(stack, fc.array(fc.double({ noNaN: true, min: -500, max: 500 }), { minLength: 8, maxLength: 8 }), async (images, level) => {
-        const dark = { mean: { A: image(...level) } };
-        const script = images.map((pixels) => ({ pixels }));
-        const reducers = { average: mean(), adu: histogram() };
-        const short = await reduce(shotsOf(script), reducers, { dark });
-        const chained = await reduce(shotsOf(script), reducers, { corrections: [correct.dark(dark)] });
-        expect(chained.adu).toEqual(short.adu);
-        // Half a last place of a float32 of 65536, and half a step of the grid of sums.
-        chained.average["A"]?.data.forEach((x, i) => {
-          expect(Math.abs(x - (short.average["A"]?.data[i] ?? NaN))).toBeLessThan(2 ** -8 + 2 ** -20);
-        });
-      }),
+      fc.asyncProperty(
+        stack,
+        fc.array(fc.double({ noNaN: true, min: -500, max: 500 }), { minLength: 8, maxLength: 8 }),
+        async (images, level) => {
+          const dark = { mean: { A: image(...level) } };
+          const script = images.map((pixels) => ({ pixels }));
+          const reducers = { average: mean(), adu: histogram() };
+          const short = await reduce(shotsOf(script), reducers, { dark });
+          const chained = await reduce(shotsOf(script), reducers, { corrections: [correct.dark(dark)] });
+          expect(chained.adu).toEqual(short.adu);
+          // Half a last place of a float32 of 65536, and half a step of the grid of sums.
+          chained.average["A"]?.data.forEach((x, i) => {
+            expect(Math.abs(x - (short.average["A"]?.data[i] ?? NaN))).toBeLessThan(2 ** -8 + 2 ** -20);
+          });
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -91,14 +115,20 @@ describe("a chain of corrections", () => {
     await refused(correct.mask({ A: asImage(new Uint8Array(8), 4, 2) }), "BAD_ARGUMENT", "[4, 2]");
     await refused(correct.photons({ detectors: [info(null)] }), "BAD_ARGUMENT", "absGain of A");
     await refused(correct.commonMode({ ports: 3 }), "BAD_ARGUMENT", "divisor of 4");
-    expect(() => correct.normalise({ signal: i0, limits: [2, 1], reference: 1 })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-    expect(() => correct.normalise({ signal: i0, limits: [1, 2], reference: 3 })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => correct.normalise({ signal: i0, limits: [2, 1], reference: 1 })).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
+    expect(() => correct.normalise({ signal: i0, limits: [1, 2], reference: 3 })).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 
   it("says which signal to add to the shots, before it takes in any", async () => {
     const st = new St(inProcess(endpointOf(tinySource())));
     const shots = st.shots({ run: { bl: 3, run: 10 }, detectors: ["OPAL-234363"], signals: [] });
-    const corrections = [correct.normalise({ signal: "xfel_bl_3_tc_bm_1_pd/charge", limits: [1e-9, 1e-8], reference: 5e-9 })];
+    const corrections = [
+      correct.normalise({ signal: "xfel_bl_3_tc_bm_1_pd/charge", limits: [1e-9, 1e-8], reference: 5e-9 }),
+    ];
     await expect(reduce(shots, { average: mean() }, { corrections })).rejects.toMatchObject({
       code: "BAD_ARGUMENT",
       message: expect.stringContaining('signals: ["xfel_bl_3_tc_bm_1_pd/charge"]'),
@@ -139,7 +169,12 @@ describe("normalise", () => {
   it("adds what it drops to what the reader dropped", async () => {
     const st = new St(inProcess(endpointOf(tinySource())));
     const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";
-    const shots = st.shots({ run: { bl: 3, run: 10 }, detectors: ["MPCCD-2N0-1-006"], signals: [bm1], tags: [1002, 1004, 1006, 1008, 1010] });
+    const shots = st.shots({
+      run: { bl: 3, run: 10 },
+      detectors: ["MPCCD-2N0-1-006"],
+      signals: [bm1],
+      tags: [1002, 1004, 1006, 1008, 1010],
+    });
     const corrections = [correct.normalise({ signal: bm1, limits: [1e-9, 1e-8], reference: 7e-9 })];
     const { ledger } = await reduce(shots, { average: mean() }, { corrections });
     expect(ledger).toEqual({
@@ -170,8 +205,18 @@ describe("photons", () => {
     ];
     const script = values.map((value) => ({ pixels: eight(1000), signals: { [energy]: value } }));
     const seen = async (configuredEv: number | undefined) => {
-      const corrections = [correct.photons({ detectors: [info(17.8)], spectrometer: energy, ...(configuredEv === undefined ? {} : { configuredEv }) })];
-      const { roi, ledger } = await reduce(shotsOf(script), { roi: roiSum({ rows: [0, 1], columns: [0, 1] }) }, { corrections });
+      const corrections = [
+        correct.photons({
+          detectors: [info(17.8)],
+          spectrometer: energy,
+          ...(configuredEv === undefined ? {} : { configuredEv }),
+        }),
+      ];
+      const { roi, ledger } = await reduce(
+        shotsOf(script),
+        { roi: roiSum({ rows: [0, 1], columns: [0, 1] }) },
+        { corrections },
+      );
       return { sums: [...(roi["A"]?.sums ?? [])], notes: ledger.notes };
     };
     const near = (values: number[]) => values.map((x) => expect.closeTo(x, 5));
@@ -190,10 +235,17 @@ describe("photons", () => {
   it("counts the energy of used shots only, and merges the counts of parts", async () => {
     const script = [3, 5, 9].map((charge, i) => ({
       pixels: eight(1),
-      signals: { [i0]: { value: charge, unit: "C" }, [energy]: i === 1 ? ({ reason: "missing" } as const) : { value: 10, unit: "keV" } },
+      signals: {
+        [i0]: { value: charge, unit: "C" },
+        [energy]: i === 1 ? ({ reason: "missing" } as const) : { value: 10, unit: "keV" },
+      },
     }));
-    const corrections = [correct.photons({ detectors: [info(17)], spectrometer: energy }), correct.normalise({ signal: i0, limits: [1, 6], reference: 5 })];
-    const part = (from: number, to: number) => accumulate(shotsOf(script.slice(from, to)), { average: mean() }, { corrections });
+    const corrections = [
+      correct.photons({ detectors: [info(17)], spectrometer: energy }),
+      correct.normalise({ signal: i0, limits: [1, 6], reference: 5 }),
+    ];
+    const part = (from: number, to: number) =>
+      accumulate(shotsOf(script.slice(from, to)), { average: mean() }, { corrections });
     const { ledger } = resultsOf((await part(0, 1)).merge(await part(1, 3)));
     expect(ledger.notes).toEqual({ "energy-from-spectrometer": 1, "energy-assumed-7-kev": 1 });
     expect([ledger.asked, ledger.used]).toEqual([3, 2]);
@@ -238,7 +290,11 @@ describe("mask", () => {
   it("makes bad pixels NaN and touches no other; counts stay right", async () => {
     const script = [{ pixels: [1, 2, 3, 4, 5, 6, 7, 8] }, { pixels: [2, 3, 4, 5, 6, 7, 8, 9] }];
     const reasons = asImage(Uint8Array.of(0, 8, 0, 0, 0, 0, 3, 0), rows, columns);
-    const { average, adu } = await reduce(shotsOf(script), { average: mean(), adu: histogram() }, { corrections: [correct.mask({ A: reasons })] });
+    const { average, adu } = await reduce(
+      shotsOf(script),
+      { average: mean(), adu: histogram() },
+      { corrections: [correct.mask({ A: reasons })] },
+    );
     expect([...(average["A"]?.data ?? [])]).toEqual([1.5, NaN, 3.5, 4.5, 5.5, 6.5, NaN, 8.5]);
     expect(adu["A"]?.invalid).toBe(4);
     expect(adu["A"]?.counts.reduce((a, b) => a + b, 0)).toBe(12);
@@ -248,7 +304,16 @@ describe("mask", () => {
 describe("gain", () => {
   it("divides by the relative gain; where it is not known there is no value", async () => {
     const relative = { A: image(1, 2, 0.5, 1, NaN, 1, 1, 4) };
-    expect(await corrected(shotsOf([{ pixels: eight(8) }]), correct.gain(relative))).toEqual([8, 4, 16, 8, NaN, 8, 8, 2]);
+    expect(await corrected(shotsOf([{ pixels: eight(8) }]), correct.gain(relative))).toEqual([
+      8,
+      4,
+      16,
+      8,
+      NaN,
+      8,
+      8,
+      2,
+    ]);
     expect(await corrected(shotsOf([{ pixels: eight(8) }]), correct.gain({ A: 1.6 }))).toEqual(eight(5));
   });
 });
@@ -269,27 +334,42 @@ describe("commonMode", () => {
   it("finds what each port drifts, whatever photons lie on it, and leaves masked pixels alone", async () => {
     const anyDrift = fc.array(fc.double({ min: -40, max: 40, noNaN: true }), { minLength: ports, maxLength: ports });
     await fc.assert(
-      fc.asyncProperty(anyDrift, fc.double({ min: 0, max: 0.3, noNaN: true }), fc.nat(), async (offsets, litShare, seed) => {
-        const pixels = noisy(offsets, litShare, seed);
-        pixels[5] = NaN;
-        const { average, ledger } = await reduce(shotsOf([{ pixels }], big), { average: mean() }, { corrections: [correct.commonMode({ ports })] });
-        const result = average["A"]?.data ?? new Float64Array(0);
-        expect(result[5]).toBeNaN();
-        expect(ledger.notes).toBeUndefined();
-        for (const [i, x] of result.entries()) {
-          if (i === 5) continue;
-          const taken = (pixels[i] ?? NaN) - x;
-          // 1024 pixels of 11 ADU: 0.34 ADU; five times that.
-          expect(Math.abs(taken - (offsets[Math.floor((i % 64) / 16)] ?? NaN))).toBeLessThan(1.7 / Math.sqrt(1 - litShare));
-        }
-      }),
+      fc.asyncProperty(
+        anyDrift,
+        fc.double({ min: 0, max: 0.3, noNaN: true }),
+        fc.nat(),
+        async (offsets, litShare, seed) => {
+          const pixels = noisy(offsets, litShare, seed);
+          pixels[5] = NaN;
+          const { average, ledger } = await reduce(
+            shotsOf([{ pixels }], big),
+            { average: mean() },
+            { corrections: [correct.commonMode({ ports })] },
+          );
+          const result = average["A"]?.data ?? new Float64Array(0);
+          expect(result[5]).toBeNaN();
+          expect(ledger.notes).toBeUndefined();
+          for (const [i, x] of result.entries()) {
+            if (i === 5) continue;
+            const taken = (pixels[i] ?? NaN) - x;
+            // 1024 pixels of 11 ADU: 0.34 ADU; five times that.
+            expect(Math.abs(taken - (offsets[Math.floor((i % 64) / 16)] ?? NaN))).toBeLessThan(
+              1.7 / Math.sqrt(1 - litShare),
+            );
+          }
+        },
+      ),
       { numRuns: 40 },
     );
   });
 
   it.each([85, 500])("leaves a port that is lit everywhere by %i ADU, and notes it", async (light) => {
     const pixels = noisy([light, 0, 0, 0], 0, 1);
-    const { average, ledger } = await reduce(shotsOf([{ pixels }, { pixels }], big), { average: mean() }, { corrections: [correct.commonMode({ ports })] });
+    const { average, ledger } = await reduce(
+      shotsOf([{ pixels }, { pixels }], big),
+      { average: mean() },
+      { corrections: [correct.commonMode({ ports })] },
+    );
     expect(ledger.notes).toEqual({ "common-mode-not-found": 2 });
     expect(average["A"]?.data[3]).toBeCloseTo(pixels[3] ?? NaN, 5);
     expect(average["A"]?.data[20]).not.toBeCloseTo(pixels[20] ?? NaN, 5);

@@ -11,8 +11,10 @@ import { frame, of, shotOf, shotsOf } from "./stack.ts";
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 /** In two passes over the deviations. */
-const covarianceOf = (a: readonly number[], b: readonly number[]): number => mean(a.map((x, i) => (x - mean(a)) * ((b[i] ?? NaN) - mean(b))));
-const correlationOf = (a: readonly number[], b: readonly number[]): number => covarianceOf(a, b) / Math.sqrt(covarianceOf(a, a) * covarianceOf(b, b));
+const covarianceOf = (a: readonly number[], b: readonly number[]): number =>
+  mean(a.map((x, i) => (x - mean(a)) * ((b[i] ?? NaN) - mean(b))));
+const correlationOf = (a: readonly number[], b: readonly number[]): number =>
+  covarianceOf(a, b) / Math.sqrt(covarianceOf(a, a) * covarianceOf(b, b));
 
 describe("covariance", () => {
   it("agrees with two passes over the deviations, for signals of any size", async () => {
@@ -23,27 +25,34 @@ describe("covariance", () => {
       { signal: "spectrometer/energy", level: 9.98, spread: 0.007 },
     );
     await fc.assert(
-      fc.asyncProperty(sizes, fc.integer(), fc.integer({ min: 5, max: 60 }), async ({ signal, level, spread }, seed, shots) => {
-        const random = new Random(seed);
-        const images = Array.from({ length: shots }, (_, tag) => {
-          const z = random.normal();
-          // One pixel follows the signal, one runs against it on a high level, one does neither, one is constant.
-          const pixels = [100 + 20 * z, 60_000 - 30 * z + 10 * random.normal(), 50 * random.normal(), 7].map(Math.fround);
-          return { tag, pixels, signal: level + spread * z };
-        });
-        const { found } = await reduce(shotsOf(images, frame(2, 2)), { found: covariance({ signal }) });
-        const { covariance: spreads, correlation, signal: told, count } = of(found);
-        const y = images.map((image) => image.signal);
-        expect(count).toBe(shots);
-        for (let i = 0; i < 4; i++) {
-          const x = images.map(({ pixels }) => pixels[i] ?? NaN);
-          expect(Math.abs((spreads.data[i] ?? NaN) / spread - covarianceOf(x, y) / spread)).toBeLessThan(1e-3);
-          if (i < 3) expect(correlation.data[i]).toBeCloseTo(correlationOf(x, y), 5);
-        }
-        expect(correlation.get(1, 1)).toBeNaN();
-        expect(told.mean).toBeCloseTo(mean(y), 6);
-        expect(Math.abs(told.variance / covarianceOf(y, y) - 1)).toBeLessThan(1e-5);
-      }),
+      fc.asyncProperty(
+        sizes,
+        fc.integer(),
+        fc.integer({ min: 5, max: 60 }),
+        async ({ signal, level, spread }, seed, shots) => {
+          const random = new Random(seed);
+          const images = Array.from({ length: shots }, (_, tag) => {
+            const z = random.normal();
+            // One pixel follows the signal, one runs against it on a high level, one does neither, one is constant.
+            const pixels = [100 + 20 * z, 60_000 - 30 * z + 10 * random.normal(), 50 * random.normal(), 7].map(
+              Math.fround,
+            );
+            return { tag, pixels, signal: level + spread * z };
+          });
+          const { found } = await reduce(shotsOf(images, frame(2, 2)), { found: covariance({ signal }) });
+          const { covariance: spreads, correlation, signal: told, count } = of(found);
+          const y = images.map((image) => image.signal);
+          expect(count).toBe(shots);
+          for (let i = 0; i < 4; i++) {
+            const x = images.map(({ pixels }) => pixels[i] ?? NaN);
+            expect(Math.abs((spreads.data[i] ?? NaN) / spread - covarianceOf(x, y) / spread)).toBeLessThan(1e-3);
+            if (i < 3) expect(correlation.data[i]).toBeCloseTo(correlationOf(x, y), 5);
+          }
+          expect(correlation.get(1, 1)).toBeNaN();
+          expect(told.mean).toBeCloseTo(mean(y), 6);
+          expect(Math.abs(told.variance / covarianceOf(y, y) - 1)).toBeLessThan(1e-5);
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -76,23 +85,36 @@ describe("covariance", () => {
     expect(spreads.get(0, 0)).toBeCloseTo(covarianceOf([0, 2000, 6000], [0, 0, 7e-9]), 9);
     expect(correlation.get(3, 2)).toBeCloseTo(correlationOf([0, 2, 6], [0, 0, 7]), 9);
     const without = st.shots({ run: { bl: 3, run: 10 }, detectors, tags: [1000] });
-    await expect(reduce(without, { found: covariance({ signal }) })).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining(signal) });
+    await expect(reduce(without, { found: covariance({ signal }) })).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining(signal),
+    });
   });
 
   it("gives no correlation when the scale is too small to see the signal, and refuses one that is too large", async () => {
     const images = [1e-9, 2e-9, 4e-9].map((signal, tag) => ({ tag, pixels: [signal * 1e9], signal }));
-    const run = async (scale: number) => of((await reduce(shotsOf(images, frame(1, 1)), { it: covariance({ signal: "i0", scale }) })).it);
+    const run = async (scale: number) =>
+      of((await reduce(shotsOf(images, frame(1, 1)), { it: covariance({ signal: "i0", scale }) })).it);
     const [coarse, fine] = [await run(1), await run(1e12)];
     expect([coarse.correlation.get(0, 0), coarse.signal.resolution]).toEqual([NaN, 2 ** -20]);
     expect(fine.correlation.get(0, 0)).toBeCloseTo(1, 9);
-    await expect(run(1e19)).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("i0 reaches 1e-9") });
-    for (const scale of [0, NaN, -1]) expect(() => covariance({ signal: "i0", scale })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    await expect(run(1e19)).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining("i0 reaches 1e-9"),
+    });
+    for (const scale of [0, NaN, -1])
+      expect(() => covariance({ signal: "i0", scale })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
 
   it("gives NaN for a pixel without a number, and for no shot at all", async () => {
     const images = [1, 2, 3].map((signal, tag) => ({ tag, pixels: [tag === 1 ? NaN : tag, tag], signal }));
     const { it: found } = await reduce(shotsOf(images, frame(1, 2)), { it: covariance({ signal: "i0" }) });
-    expect([...of(found).covariance.data, ...of(found).correlation.data]).toEqual([NaN, expect.closeTo(2 / 3, 9), NaN, expect.closeTo(1, 9)]);
+    expect([...of(found).covariance.data, ...of(found).correlation.data]).toEqual([
+      NaN,
+      expect.closeTo(2 / 3, 9),
+      NaN,
+      expect.closeTo(1, 9),
+    ]);
     const none = images.map((image) => ({ ...image, signal: NaN }));
     const { it: empty } = await reduce(shotsOf(none, frame(1, 2)), { it: covariance({ signal: "i0" }) });
     expect([of(empty).count, of(empty).skipped, ...of(empty).covariance.data]).toEqual([0, 3, NaN, NaN]);

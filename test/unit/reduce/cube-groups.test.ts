@@ -22,7 +22,9 @@ type All = ReturnType<typeof reducers>;
 
 /** The same without the kernel: what it must equal. */
 function plain(): All {
-  return Object.fromEntries(Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined }])) as All;
+  return Object.fromEntries(
+    Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined }]),
+  ) as All;
 }
 
 interface Plan {
@@ -56,10 +58,16 @@ const level = asImage(
 );
 
 function answersOf(scan: Cube<All>): unknown[] {
-  return Array.from({ length: 12 }, (_, bin) => scan.images("all", bin)).map((found) => found && { ...found, ledger: found.ledger });
+  return Array.from({ length: 12 }, (_, bin) => scan.images("all", bin)).map(
+    (found) => found && { ...found, ledger: found.ledger },
+  );
 }
 
-async function made(make: () => All, plan: Plan, options: Omit<CubeOptions<All>, "axes" | "values">): Promise<unknown[]> {
+async function made(
+  make: () => All,
+  plan: Plan,
+  options: Omit<CubeOptions<All>, "axes" | "values">,
+): Promise<unknown[]> {
   return answersOf(await new Cube({ axes, values: { images: make() }, ...options }).update(shotsOf(plan)));
 }
 
@@ -83,7 +91,8 @@ describe("the bins of a cube, filled group by group", () => {
         const options = isCorrected ? { corrections: [correct.dark({ mean: { A: level } })] } : {};
         const [found, expected] = [await made(reducers, plan, options), await made(plain, plan, options)];
         // Far faster than toEqual over all the numbers, which is for the message.
-        if (!Buffer.from(JSON.stringify(found, exact)).equals(Buffer.from(JSON.stringify(expected, exact)))) expect(found).toEqual(expected);
+        if (!Buffer.from(JSON.stringify(found, exact)).equals(Buffer.from(JSON.stringify(expected, exact))))
+          expect(found).toEqual(expected);
       }),
       { numRuns: 12 },
     );
@@ -97,7 +106,11 @@ describe("the bins of a cube, filled group by group", () => {
     const watch = async (cube: Cube<All>): Promise<void> => {
       await cube.update(shotsOf(plan), {
         onProgress: (done) => {
-          if (done === 4) seen.push(answersOf(cube), Cube.load({ axes, values: { images: reducers() } }, restored(cube)).images("all", 3));
+          if (done === 4)
+            seen.push(
+              answersOf(cube),
+              Cube.load({ axes, values: { images: reducers() } }, restored(cube)).images("all", 3),
+            );
         },
       });
     };
@@ -120,7 +133,8 @@ describe("the bins of a cube, filled group by group", () => {
   it("take images of another type as they come", async () => {
     const both = async function* (): AsyncGenerator<Shot> {
       yield* shotsOf({ seed: 1, type: "uint16", isWhole: true, bins: [2, 2] });
-      for await (const shot of shotsOf({ seed: 9, type: "float32", isWhole: false, bins: [2, 2, 2] })) yield { ...shot, tag: shot.tag + 10 };
+      for await (const shot of shotsOf({ seed: 9, type: "float32", isWhole: false, bins: [2, 2, 2] }))
+        yield { ...shot, tag: shot.tag + 10 };
     };
     const [found, expected] = [reducers, plain].map((make) => new Cube({ axes, values: { images: make() } }));
     expect(JSON.stringify(answersOf((await found?.update(both())) ?? fail()), exact)).toBe(
@@ -135,10 +149,15 @@ function fail(): never {
 
 /** A checkpoint as it would be read from a file: in memory of its own. */
 function restored(cube: Cube<All>): ReturnType<Cube["checkpoint"]> {
-  return structuredClone({ ...cube.checkpoint(), made: new Cube({ axes, values: { images: reducers() } }).checkpoint().made });
+  return structuredClone({
+    ...cube.checkpoint(),
+    made: new Cube({ axes, values: { images: reducers() } }).checkpoint().made,
+  });
 }
 
 /** For JSON: arrays by their bits. */
 function exact(_key: string, value: unknown): unknown {
-  return ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") : value;
+  return ArrayBuffer.isView(value)
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64")
+    : value;
 }

@@ -3,7 +3,17 @@ import { asImage, type NdArray } from "../../../src/core/ndarray.ts";
 import { Db, type Run, TimingEdges } from "../../../src/db/index.ts";
 import { createSimulatedFacility, demoRun, type Pump, VirtualClock } from "../../../src/facility/index.ts";
 import { pixelPositions } from "../../../src/ip/index.ts";
-import { type Axis, type Contrast, Cube, contrast, correct, correctedDelay, darkAverage, scanTargets, screen } from "../../../src/reduce/index.ts";
+import {
+  type Axis,
+  type Contrast,
+  Cube,
+  contrast,
+  correct,
+  correctedDelay,
+  darkAverage,
+  scanTargets,
+  screen,
+} from "../../../src/reduce/index.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
@@ -20,7 +30,9 @@ const simulated = createSimulatedFacility({ clock: new VirtualClock(), missingRa
 const endpoint = inProcess(endpointOf(simulated));
 const [db, st] = [new Db(endpoint), new St(endpoint)];
 
-/** Sums the rings, less the background as it is on both sides of them; without the Bragg spots, which do not respond. */
+/**
+ * Sums the rings, less the background as it is on both sides of them; without the Bragg spots, which do not respond.
+ */
 async function ringWeights(run: Run): Promise<NdArray<Float64Array>> {
   const radii = simulated.truth.ringRadiiUm(run.bl, run.run);
   const spots = simulated.truth.spots(run.bl, run.run);
@@ -43,7 +55,10 @@ function delayOf(runs: readonly Run[]) {
   const tags = Uint32Array.from(runs.flatMap(({ bl, run }) => [...simulated.tags(bl, run)]));
   const { derivativePixel, fittingPixel } = simulated.timingEdges(runs[0]?.hightag ?? 0, tags);
   const edges = new TimingEdges({ comment: "[TMA]", tags, derivativePx: derivativePixel, fittingPx: fittingPixel });
-  return correctedDelay({ stage: { signal: stageSignal, fsPerPulse, zeroPulse: believedT0Pulse }, jitter: { edges, fsPerPixel: 2.6, zeroPixel: 1000 } });
+  return correctedDelay({
+    stage: { signal: stageSignal, fsPerPulse, zeroPulse: believedT0Pulse },
+    jitter: { edges, fsPerPixel: 2.6, zeroPixel: 1000 },
+  });
 }
 
 /** The least χ² over t0 and amplitude, with their errors (where χ² is 1 more). The shape of the response is known. */
@@ -71,10 +86,18 @@ describe("the demo experiment in a cube", () => {
   it("over the jitter-corrected delay, shows the hidden t0 and the −6 % of the rings within the error bars", async () => {
     const newest = await db.run(demoRun.bl, demoRun.run);
     const before = await Promise.all([1, 2, 3].map((back) => db.run(demoRun.bl, demoRun.run - back)));
-    const dark = await darkAverage(st.shots({ run: newest, detectors: [sensor], tags: (await newest.darkTags()).slice(0, 20) }));
+    const dark = await darkAverage(
+      st.shots({ run: newest, detectors: [sensor], tags: (await newest.darkTags()).slice(0, 20) }),
+    );
     const weights = await ringWeights(newest);
     const scan = new Cube({
-      axes: [{ name: "delay", of: delayOf([newest, ...before]), edges: [-1500, -500, -150, -50, 0, 50, 100, 150, 200, 300, 500, 1600, 2600, 3600, 4600] }],
+      axes: [
+        {
+          name: "delay",
+          of: delayOf([newest, ...before]),
+          edges: [-1500, -500, -150, -50, 0, 50, 100, 150, 200, 300, 500, 1600, 2600, 3600, 4600],
+        },
+      ],
       values: { sums: { ring: { detector: sensor, weights } } },
       corrections: [correct.dark(dark), correct.normalise({ signal: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
     });
@@ -84,14 +107,22 @@ describe("the demo experiment in a cube", () => {
       const lit = labels.on.union(labels.off);
       // Of the earlier runs only what is near t0.
       const near = { name: "stage", signal: stageSignal, between: [11_950, 12_050] } as const;
-      const tags = await screen(lit, [{ name: "i0", signal: bm1, between: [3.5e-9, 7e-9] }, ...(run === newest ? [] : [near])]);
-      await scan.update(st.shots({ run, detectors: [sensor], signals: scan.signals, tags }), { labels, screened: tags });
+      const tags = await screen(lit, [
+        { name: "i0", signal: bm1, between: [3.5e-9, 7e-9] },
+        ...(run === newest ? [] : [near]),
+      ]);
+      await scan.update(st.shots({ run, detectors: [sensor], signals: scan.signals, tags }), {
+        labels,
+        screened: tags,
+      });
       asked += lit.length;
     }
     const { ledger } = scan;
     expect(ledger.asked).toBe(asked);
     expect(ledger.used + ledger.dropped.reduce((n, d) => n + d.tags.length, 0)).toBe(asked);
-    expect(ledger.dropped.map(({ reason }) => reason)).toEqual(expect.arrayContaining(["frame-missing", "i0-out-of-limits", "stage-out-of-limits"]));
+    expect(ledger.dropped.map(({ reason }) => reason)).toEqual(
+      expect.arrayContaining(["frame-missing", "i0-out-of-limits", "stage-out-of-limits"]),
+    );
 
     const [on, off] = [scan.numbers("ring", "on"), scan.numbers("ring", "off")];
     const pump = simulated.truth.pump(newest.bl, newest.run);
@@ -118,8 +149,12 @@ describe("the demo experiment in a cube", () => {
     // 40 exposed images a step, 60 dark ones before, two tags from image to image; the last step is no target here.
     const stepOf = (tag: number): number => Math.floor(((tag - run.info.start_tagnumber) / 2 - 60) / 40);
     for (const label of ["on", "off"] as const) {
-      expect([...scan.counts(label).data]).toEqual([0, 1, 2, 3, 4].map((k) => [...labels[label]].filter((tag) => stepOf(tag) === k).length));
+      expect([...scan.counts(label).data]).toEqual(
+        [0, 1, 2, 3, 4].map((k) => [...labels[label]].filter((tag) => stepOf(tag) === k).length),
+      );
     }
-    expect(scan.ledger.dropped).toEqual([{ reason: "stage-above", tags: [...tags].filter((tag) => stepOf(tag) === 5) }]);
+    expect(scan.ledger.dropped).toEqual([
+      { reason: "stage-above", tags: [...tags].filter((tag) => stepOf(tag) === 5) },
+    ]);
   });
 });

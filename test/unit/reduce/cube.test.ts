@@ -28,14 +28,19 @@ import { tinyPixel, tinySource } from "../../support/tiny-source.ts";
 
 const [rows, columns] = [2, 3];
 const shotsOf = (script: readonly ScriptedShot[]) => scriptedShots(script, rows, columns);
-const evidence = { xray: { rule: "", signals: [], source: "" }, laser: { rule: "", signals: [], source: "" }, beam: null };
+const evidence = {
+  xray: { rule: "", signals: [], source: "" },
+  laser: { rule: "", signals: [], source: "" },
+  beam: null,
+};
 
 /** Pumped are even tags, unpumped odd ones, dark those below 3; every seventh has contradictory flags. */
 async function labelsFor(tags: readonly number[]): Promise<ShotLabels> {
   const run = await new Db(inProcess(endpointOf(tinySource()))).run(3, 10);
   return new ShotLabels(new RunTags(run, tags), verdictOf, evidence);
 }
-const verdictOf = (tag: number) => (tag < 3 ? "dark" : tag % 7 === 0 ? "laser-flags-agree" : tag % 2 === 0 ? "on" : "off");
+const verdictOf = (tag: number) =>
+  tag < 3 ? "dark" : tag % 7 === 0 ? "laser-flags-agree" : tag % 2 === 0 ? "on" : "off";
 
 const reason = fc.constantFrom<MissingReason>("not-converged", "saturated", "missing");
 const position = fc.oneof(
@@ -43,8 +48,14 @@ const position = fc.oneof(
   { weight: 1, arbitrary: fc.constant(NaN) },
   { weight: 1, arbitrary: reason },
 );
-const charge = fc.oneof({ weight: 5, arbitrary: fc.double({ min: -1e-8, max: 1e-8, noNaN: true }) }, { weight: 1, arbitrary: reason });
-const pixels = fc.array(fc.oneof(fc.integer({ min: 0, max: 65535 }), fc.float({ min: -100, max: 100, noNaN: true })), { minLength: 6, maxLength: 6 });
+const charge = fc.oneof(
+  { weight: 5, arbitrary: fc.double({ min: -1e-8, max: 1e-8, noNaN: true }) },
+  { weight: 1, arbitrary: reason },
+);
+const pixels = fc.array(fc.oneof(fc.integer({ min: 0, max: 65535 }), fc.float({ min: -100, max: 100, noNaN: true })), {
+  minLength: 6,
+  maxLength: 6,
+});
 const someShots = fc
   .array(fc.record({ x: position, y: position, i0: charge, pixels }), { minLength: 1, maxLength: 40 })
   .map((list) => list.map(({ x, y, i0, pixels }, tag): ScriptedShot => ({ tag, pixels, signals: { x, y, i0 } })));
@@ -54,11 +65,19 @@ const options = () => ({
     { name: "delay", of: "x", edges: [0, 2, 5, 9] },
     { name: "angle", of: "y", targets: [0, 4, 10], tolerance: 1 },
   ] satisfies Axis[],
-  values: { images: { spread: variance({ ddof: 1 }) }, sums: { corner: { detector: "A", roi: { rows: [0, 1], columns: [1, 3] } } } as const, signals: ["i0"] },
+  values: {
+    images: { spread: variance({ ddof: 1 }) },
+    sums: { corner: { detector: "A", roi: { rows: [0, 1], columns: [1, 3] } } } as const,
+    signals: ["i0"],
+  },
 });
 
 /** What belongs into a bin, worked out the slow way. */
-function bruteForce(script: readonly ScriptedShot[], label: "on" | "off", bin: readonly [number, number]): ScriptedShot[] {
+function bruteForce(
+  script: readonly ScriptedShot[],
+  label: "on" | "off",
+  bin: readonly [number, number],
+): ScriptedShot[] {
   const isIn = ({ tag, signals }: ScriptedShot): boolean => {
     const [x, y] = [signals?.["x"], signals?.["y"]];
     if (verdictOf(tag) !== label || typeof x !== "number" || typeof y !== "number") return false;
@@ -82,13 +101,19 @@ describe("a cube", () => {
         expect(scan.shape).toEqual([3, 3]);
         let used = 0;
         for (const label of ["on", "off"] as const) {
-          const [corner, i0, delay] = [scan.numbers("corner", label), scan.numbers("i0", label), scan.numbers("delay", label)];
+          const [corner, i0, delay] = [
+            scan.numbers("corner", label),
+            scan.numbers("i0", label),
+            scan.numbers("delay", label),
+          ];
           for (const i of [0, 1, 2]) {
             for (const j of [0, 1, 2]) {
               const mine = bruteForce(script, label, [i, j]);
               used += mine.length;
               expect(scan.counts(label).get(i, j)).toBe(mine.length);
-              const sums = mine.map(({ pixels }) => Math.fround(Number(pixels?.[1])) + Math.fround(Number(pixels?.[2])));
+              const sums = mine.map(
+                ({ pixels }) => Math.fround(Number(pixels?.[1])) + Math.fround(Number(pixels?.[2])),
+              );
               const charges = mine.map(({ signals }) => signals?.["i0"]).filter((value) => typeof value === "number");
               expect(corner.sum.get(i, j)).toBeCloseTo(
                 sums.reduce((a, b) => a + b, 0),
@@ -97,12 +122,19 @@ describe("a cube", () => {
               expect(i0.count.get(i, j)).toBe(charges.length);
               expect(i0.invalid.get(i, j)).toBe(mine.length - charges.length);
               if (mine.length === 0) {
-                expect([corner.mean.get(i, j), corner.standardError.get(i, j), delay.mean.get(i, j)]).toEqual([NaN, NaN, NaN]);
+                expect([corner.mean.get(i, j), corner.standardError.get(i, j), delay.mean.get(i, j)]).toEqual([
+                  NaN,
+                  NaN,
+                  NaN,
+                ]);
                 expect(scan.images(label, i, j)).toBeUndefined();
                 continue;
               }
               if (charges.length > 1) {
-                expect(i0.mean.get(i, j) * 1e9).toBeCloseTo((charges.reduce((a, b) => a + b, 0) / charges.length) * 1e9, 10);
+                expect(i0.mean.get(i, j) * 1e9).toBeCloseTo(
+                  (charges.reduce((a, b) => a + b, 0) / charges.length) * 1e9,
+                  10,
+                );
                 expect(i0.standardError.get(i, j) * 1e9).toBeCloseTo(sampleError(charges) * 1e9, 8);
               } else expect(i0.standardError.get(i, j)).toBeNaN();
               const { spread, ledger } = scan.images(label, i, j) ?? {};
@@ -159,7 +191,10 @@ describe("a cube", () => {
     const answersOf = (scan: Cube<ReturnType<typeof options>["values"]["images"]>) => ({
       ledger: scan.ledger,
       numbers: ["delay", "angle", "corner", "i0"].map((name) => [scan.numbers(name, "on"), scan.numbers(name, "off")]),
-      images: [0, 4, 8].map((bin) => [scan.images("on", Math.floor(bin / 3), bin % 3), scan.images("off", Math.floor(bin / 3), bin % 3)]),
+      images: [0, 4, 8].map((bin) => [
+        scan.images("on", Math.floor(bin / 3), bin % 3),
+        scan.images("off", Math.floor(bin / 3), bin % 3),
+      ]),
     });
     await fc.assert(
       fc.asyncProperty(someShots, fc.nat(40), fc.nat(40), fc.boolean(), async (script, a, b, backwards) => {
@@ -168,7 +203,9 @@ describe("a cube", () => {
         const [first, second] = [Math.min(a, b), Math.max(a, b)];
         const order = backwards ? script.toReversed() : script;
         const begun = await cube(shotsOf(order.slice(0, first)), { ...options(), labels });
-        const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: begun.checkpoint() }), { copy: true });
+        const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: begun.checkpoint() }), {
+          copy: true,
+        });
         if (arrived.kind !== "result") throw new Error("no result");
         const resumed = Cube.load(options(), arrived.value as CubeCheckpoint);
         // A shot that comes again does not count again.
@@ -181,7 +218,9 @@ describe("a cube", () => {
   });
 
   it("corrects images before it sorts them in, and drops what a correction refuses", async () => {
-    const script = [2, 4, 40].map((i0, tag): ScriptedShot => ({ tag, pixels: [8, 8, 8, 8, 8, 8], signals: { x: 1, i0 } }));
+    const script = [2, 4, 40].map(
+      (i0, tag): ScriptedShot => ({ tag, pixels: [8, 8, 8, 8, 8, 8], signals: { x: 1, i0 } }),
+    );
     const scan = await cube(shotsOf(script), {
       axes: [{ name: "x", of: "x", from: 0, to: 2, step: 0.5 }],
       values: { images: { average: mean() }, sums: { all: { detector: "A" } } },
@@ -205,7 +244,13 @@ describe("a cube", () => {
     const difference = ndarray(Float64Array.of(-0.5, 0, 0, 2, 0, 0), [rows, columns]);
     const scan = await cube(shotsOf(script), {
       axes: [{ name: "x", of: "x", targets: [0], tolerance: 0 }],
-      values: { sums: { ring: { detector: "A", weights: ring }, whole: { detector: "A" }, difference: { detector: "A", weights: difference } } },
+      values: {
+        sums: {
+          ring: { detector: "A", weights: ring },
+          whole: { detector: "A" },
+          difference: { detector: "A", weights: difference },
+        },
+      },
     });
     expect(["ring", "whole", "difference"].map((name) => scan.numbers(name).sum.get(0))).toEqual([49, 63, 15.5]);
     expect([scan.numbers("ring").count.get(0), scan.numbers("ring").invalid.get(0)]).toEqual([1, 1]);
@@ -213,48 +258,68 @@ describe("a cube", () => {
 
   it("says its memory before it starts, and takes it only for bins that are hit", async () => {
     const frame = { detId: "A", rows: 1024, columns: 512, type: "uint16" } as const;
-    const scan = new Cube({ axes: [{ name: "x", of: "x", from: 0, to: 1000, step: 1 }], values: { images: { average: mean() } } });
+    const scan = new Cube({
+      axes: [{ name: "x", of: "x", from: 0, to: 1000, step: 1 }],
+      values: { images: { average: mean() } },
+    });
     const perBin = 1024 * 512 * 8 + 8 + 8 * (2 + 2 * PLACES);
-    // 32 images that wait; a group of tiles; sums nobody wants; sums, their squares, least and greatest value of a tile.
+    // 32 images that wait; a group of tiles; sums nobody wants; sums, their squares, least and greatest value of a
+    // tile.
     const onTheWay = 8 * 8192 + 32 * 2 * 1024 * 512 + 8 * 8192 * 2 + 8192 * (4 + (4 + 8) + (2 + 2));
-    expect(scan.memory([frame])).toEqual({ bytesPerBin: perBin, bytesPerLabel: 1000 * perBin, bytesOnTheWay: onTheWay });
+    expect(scan.memory([frame])).toEqual({
+      bytesPerBin: perBin,
+      bytesPerLabel: 1000 * perBin,
+      bytesOnTheWay: onTheWay,
+    });
     await scan.update(shotsOf([{ tag: 1, pixels: [1, 2, 3, 4, 5, 6], signals: { x: 7 } }]));
     expect(scan.checkpoint().bins.length).toBe(1);
   });
 
   it("can go on after a failure, with the tags that remain, to the same bits", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 3 }), fc.integer(), async (failingReads, seed) => {
-        const axes: Axis[] = [{ name: "stage", of: "xfel_bl_3_st_2_motor_1/position", from: 10_000, to: 10_100, step: 50 }];
-        const make = () => new Cube({ axes, values: { images: { average: mean() } } });
-        const faulty = withFaults(tinySource(), { seed, failingReads, missingFrames: 0.2 });
-        const [st, db] = [new St(inProcess(endpointOf(faulty.source))), new Db(inProcess(endpointOf(faulty.source)))];
-        const run = await db.run(3, 10);
-        const detectors = ["OPAL-234363"];
-        const all = await run.tags();
-        const scan = make();
-        let failures = 0;
-        for (let left = all; left.length > 0; left = scan.remaining(all)) {
-          expect(failures).toBeLessThanOrEqual(failingReads.length);
-          try {
-            await scan.update(st.shots({ run, detectors, signals: scan.signals, tags: left }));
-          } catch {
-            failures++;
-            continue;
+      fc.asyncProperty(
+        fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 3 }),
+        fc.integer(),
+        async (failingReads, seed) => {
+          const axes: Axis[] = [
+            { name: "stage", of: "xfel_bl_3_st_2_motor_1/position", from: 10_000, to: 10_100, step: 50 },
+          ];
+          const make = () => new Cube({ axes, values: { images: { average: mean() } } });
+          const faulty = withFaults(tinySource(), { seed, failingReads, missingFrames: 0.2 });
+          const [st, db] = [new St(inProcess(endpointOf(faulty.source))), new Db(inProcess(endpointOf(faulty.source)))];
+          const run = await db.run(3, 10);
+          const detectors = ["OPAL-234363"];
+          const all = await run.tags();
+          const scan = make();
+          let failures = 0;
+          for (let left = all; left.length > 0; left = scan.remaining(all)) {
+            expect(failures).toBeLessThanOrEqual(failingReads.length);
+            try {
+              await scan.update(st.shots({ run, detectors, signals: scan.signals, tags: left }));
+            } catch {
+              failures++;
+              continue;
+            }
+            expect(scan.remaining(all).length).toBe(0);
           }
-          expect(scan.remaining(all).length).toBe(0);
-        }
-        const used = [...all].filter((tag) => !faulty.isMissing("OPAL-234363", tag));
-        expect(failures).toBe(failingReads.filter((read) => read <= faulty.reads()).length);
-        expect(scan.ledger).toEqual({
-          asked: 6,
-          used: used.length,
-          dropped: used.length === 6 ? [] : [{ reason: "frame-missing", tags: [...all].filter((tag) => !used.includes(tag)) }],
-        });
-        const first = used.filter((tag) => tag < 1005);
-        const expected = first.map((tag) => tinyPixel("OPAL-234363", tag, 0, 0)).reduce((a, b) => a + b, 0) / first.length;
-        expect(scan.images("all", 0)?.average["OPAL-234363"]?.get(0, 0)).toEqual(first.length === 0 ? undefined : expected);
-      }),
+          const used = [...all].filter((tag) => !faulty.isMissing("OPAL-234363", tag));
+          expect(failures).toBe(failingReads.filter((read) => read <= faulty.reads()).length);
+          expect(scan.ledger).toEqual({
+            asked: 6,
+            used: used.length,
+            dropped:
+              used.length === 6
+                ? []
+                : [{ reason: "frame-missing", tags: [...all].filter((tag) => !used.includes(tag)) }],
+          });
+          const first = used.filter((tag) => tag < 1005);
+          const expected =
+            first.map((tag) => tinyPixel("OPAL-234363", tag, 0, 0)).reduce((a, b) => a + b, 0) / first.length;
+          expect(scan.images("all", 0)?.average["OPAL-234363"]?.get(0, 0)).toEqual(
+            first.length === 0 ? undefined : expected,
+          );
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -271,12 +336,18 @@ describe("a cube", () => {
     expect((await cube(shotsOf(good), { axes })).merge(await cube(shotsOf(dropped), { axes })).ledger).toEqual(once);
     expect((await cube(shotsOf(dropped), { axes })).merge(await cube(shotsOf(good), { axes })).ledger).toEqual(once);
     const screened = { ledger: { asked: 2, used: 1, dropped: [{ reason: "i0-missing", tags: [1] }] } };
-    expect((await late.update(shotsOf([{ tag: 2, signals: { x: 1 } }]), { screened })).ledger).toEqual({ asked: 2, used: 2, dropped: [] });
+    expect((await late.update(shotsOf([{ tag: 2, signals: { x: 1 } }]), { screened })).ledger).toEqual({
+      asked: 2,
+      used: 2,
+      dropped: [],
+    });
   });
 
   it("refuses what cannot be meant", async () => {
     const bad = (axes: unknown[], values: object = {}) =>
-      expect(() => new Cube({ axes: axes as Axis[], values })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+      expect(() => new Cube({ axes: axes as Axis[], values })).toThrow(
+        expect.objectContaining({ code: "BAD_ARGUMENT" }),
+      );
     bad([]);
     bad([{ name: "x", of: "x", edges: [1] }]);
     bad([{ name: "x", of: "x", edges: [1, 1] }]);
@@ -291,15 +362,23 @@ describe("a cube", () => {
     bad([{ name: "x", of: "x", edges: [0, 1] }], { sums: { s: { detector: "A", roi: {}, weights: {} } } });
     const axes: Axis[] = [{ name: "x", of: "x", edges: [0, 1] }];
     const scan = new Cube({ axes });
-    await expect(scan.update(shotsOf([{ tag: 1, signals: { y: 1 } }]))).rejects.toMatchObject({ message: expect.stringContaining('signals: ["x"]') });
+    await expect(scan.update(shotsOf([{ tag: 1, signals: { y: 1 } }]))).rejects.toMatchObject({
+      message: expect.stringContaining('signals: ["x"]'),
+    });
     expect(() => scan.numbers("y")).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     expect(() => scan.images("all", 1)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-    expect(() => Cube.load({ axes: [{ name: "x", of: "x", edges: [0, 2] }] }, scan.checkpoint())).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => Cube.load({ axes: [{ name: "x", of: "x", edges: [0, 2] }] }, scan.checkpoint())).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
     const part = async () => await cube(shotsOf([{ tag: 1, signals: { x: 0.5 } }]), { axes });
     const one = await part();
     const two = await part();
-    expect(() => one.merge(two)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("1, which") }));
-    await expect(cube(shotsOf([]), { axes, signal: AbortSignal.abort(), labls: 1 } as never)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    expect(() => one.merge(two)).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("1, which") }),
+    );
+    await expect(cube(shotsOf([]), { axes, signal: AbortSignal.abort(), labls: 1 } as never)).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+    });
   });
 });
 
@@ -325,7 +404,12 @@ describe("axes", () => {
 
 describe("correctedDelay", () => {
   const stage = { signal: "stage", fsPerPulse: 6.671, zeroPulse: 12_000 };
-  const edges = new TimingEdges({ comment: "[t]", tags: [1, 2], derivativePx: Float64Array.of(1010, 5), fittingPx: Float64Array.of(1000, NaN) });
+  const edges = new TimingEdges({
+    comment: "[t]",
+    tags: [1, 2],
+    derivativePx: Float64Array.of(1010, 5),
+    fittingPx: Float64Array.of(1000, NaN),
+  });
   const read = async (options: Parameters<typeof correctedDelay>[0], shot: ScriptedShot) => {
     for await (const one of shotsOf([shot])) return correctedDelay(options).read(one);
     throw new Error("no shot");
@@ -353,7 +437,9 @@ describe("correctedDelay", () => {
     expect(await read(options, { tag: 3, signals: { stage: 1, timing: 1 } })).toBe("no-timing-edge");
     expect(await read(options, { tag: 1, signals: { stage: "not-converged", timing: 1 } })).toBe("stage-not-converged");
     expect(await read(options, { tag: 1, signals: { stage: 1, timing: "missing" } })).toBe("timing-stage-missing");
-    expect(() => correctedDelay({ stage: { ...stage, fsPerPulse: NaN } })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => correctedDelay({ stage: { ...stage, fsPerPulse: NaN } })).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
     expect(() => correctedDelay({ stage, sign: 0 as 1 })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
 });
@@ -394,11 +480,16 @@ describe("contrast", () => {
       mean: ndarray(Float64Array.from(mean)),
       standardError: ndarray(Float64Array.from(standardError)),
     });
-    const { difference, differenceError, ratio, ratioError } = contrast(one([94, NaN], [3, NaN]), one([100, 1], [4, 1]));
+    const { difference, differenceError, ratio, ratioError } = contrast(
+      one([94, NaN], [3, NaN]),
+      one([100, 1], [4, 1]),
+    );
     expect([...difference.data]).toEqual([-6, NaN]);
     expect([...differenceError.data]).toEqual([5, NaN]);
     expect([...ratio.data]).toEqual([0.94, NaN]);
     expect(ratioError.get(0)).toBeCloseTo(Math.sqrt(0.03 ** 2 + (0.94 * 0.04) ** 2), 12);
-    expect(() => contrast(one([1], [1]), one([1, 2], [1, 2]))).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => contrast(one([1], [1]), one([1, 2], [1, 2]))).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 });

@@ -43,7 +43,15 @@ const infoOf = ({ rows, columns }: typeof small): DetectorInfo => ({
   xsize: columns,
   ysize: rows,
   absGain: 17.8,
-  geometry: { posXUm: -120, posYUm: 140, posZUm: 0, rotationDeg: 3, pixelSizeXUm: 50, pixelSizeYUm: 50, manipulatorShiftUm: 0 },
+  geometry: {
+    posXUm: -120,
+    posYUm: 140,
+    posZUm: 0,
+    rotationDeg: 3,
+    pixelSizeXUm: 50,
+    pixelSizeYUm: 50,
+    manipulatorShiftUm: 0,
+  },
 });
 
 /** All but the first row. */
@@ -53,7 +61,9 @@ const classes = ["a", "b"];
 const classOf = (tag: number): string | null => [null, "a", "b"][tag % 3] ?? null;
 const roi = { rows: [1, 4], columns: [2, 7] } as const;
 
-/** Every reducer of the room, and its bytes for one sensor of 1024 × 512 pixels without those that grow with the shots. */
+/**
+ * Every reducer of the room, and its bytes for one sensor of 1024 × 512 pixels without those that grow with the shots.
+ */
 const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; bytes: number }> = {
   mean: { make: () => mean(), bytes: 8 * pixels + 8 },
   variance: { make: () => variance(), bytes: 24 * pixels + 8 },
@@ -63,7 +73,14 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
   roiSeries: { make: () => roiSeries([roi, { rows: [0, 6], columns: [0, 8] }]), bytes: 48 },
   projections: { make: () => projections(), bytes: 24 * (1024 + 512) + 8 + 8 * 512 },
   radialProfile: {
-    make: (of) => radialProfile({ sensors: [infoOf(of)], binUm: 45, maxUm: 45_000, masks: [maskOf(of)], perShot: { fromUm: 40, toUm: 200 } }),
+    make: (of) =>
+      radialProfile({
+        sensors: [infoOf(of)],
+        binUm: 45,
+        maxUm: 45_000,
+        masks: [maskOf(of)],
+        perShot: { fromUm: 40, toUm: 200 },
+      }),
     // Sums; bin of each pixel, mask and pixels in each bin; sums, gaps and kept bins of the shot in hand.
     bytes: 24 * 1000 + 3 * pixels + 8 * 1000 + 2 * 8 * 1001 + 8 * 2 * 5,
   },
@@ -90,12 +107,22 @@ const nested: Record<string, { make: (of: typeof small) => Reducer<unknown> }> =
 const all = { ...every, ...nested };
 
 const turned = { ...infoOf(small), geometry: { ...(infoOf(small).geometry ?? fail()), rotationDeg: 4 } };
-const rings = { sensors: [infoOf(small)], binUm: 45, maxUm: 45_000, masks: [maskOf(small)], perShot: { fromUm: 40, toUm: 200 } };
+const rings = {
+  sensors: [infoOf(small)],
+  binUm: 45,
+  maxUm: 45_000,
+  masks: [maskOf(small)],
+  perShot: { fromUm: 40, toUm: 200 },
+};
 const found = { threshold: 50, minPixels: 3, minPeaks: 1, snr: 1 };
 /** The same reducers with other options, one of them at a time. */
 const others: Record<string, readonly (() => Reducer<unknown>)[]> = {
   variance: [() => variance({ ddof: 1 })],
-  histogram: [() => histogram({ from: -99, to: 501 }), () => histogram({ to: 499 }), () => histogram({ from: -200, to: 1000, binWidth: 2 })],
+  histogram: [
+    () => histogram({ from: -99, to: 501 }),
+    () => histogram({ to: 499 }),
+    () => histogram({ from: -200, to: 1000, binWidth: 2 }),
+  ],
   roiSum: [() => roiSum({ rows: [1, 4], columns: [2, 6] })],
   roiSeries: [() => roiSeries([roi]), () => roiSeries([roi, { rows: [0, 6], columns: [0, 7] }])],
   radialProfile: [
@@ -110,7 +137,10 @@ const others: Record<string, readonly (() => Reducer<unknown>)[]> = {
   hits: (["threshold", "minPixels", "minPeaks", "snr"] as const).map((key) => () => hits({ ...found, [key]: 7 })),
   darkMaps: [() => darkMaps({ hotSigma: 9 }), () => darkMaps({ noisySigma: 9 }), () => darkMaps({ deadNoise: 0.1 })],
   photonCounts: [() => photonCounts({ aduPerPhoton: 155 }), () => photonCounts({ aduPerPhoton: 154, threshold: 0.8 })],
-  droplets: [() => droplets({ aduPerPhoton: 154 }), ...(["seed", "low"] as const).map((key) => () => droplets({ aduPerPhoton: { [detId]: 154 }, [key]: 0.2 }))],
+  droplets: [
+    () => droplets({ aduPerPhoton: 154 }),
+    ...(["seed", "low"] as const).map((key) => () => droplets({ aduPerPhoton: { [detId]: 154 }, [key]: 0.2 })),
+  ],
   covariance: [() => covariance({ signal: "bm2/charge" }), () => covariance({ signal: "bm1/charge", scale: 2 ** 30 })],
   pixelHistogram: [
     () => pixelHistogram({ from: -101, to: 399, binWidth: 50, roi }),
@@ -141,7 +171,10 @@ const anyPixel = fc.oneof(
 );
 const anySignal = fc.oneof(fc.double({ noNaN: true, min: -1e-8, max: 1e-8 }), fc.constantFrom(NaN, 0, 5e-9));
 const anyStack = fc
-  .array(fc.record({ pixels: fc.array(anyPixel, { minLength: 48, maxLength: 48 }), signal: anySignal }), { minLength: 1, maxLength: 10 })
+  .array(fc.record({ pixels: fc.array(anyPixel, { minLength: 48, maxLength: 48 }), signal: anySignal }), {
+    minLength: 1,
+    maxLength: 10,
+  })
   .map((images) => images.map((image, k): TestImage => ({ ...image, tag: 1000 + 2 * k })));
 
 const level = Float64Array.from({ length: 48 }, (_, i) => 100 + i / 3);
@@ -159,47 +192,67 @@ describe("every reducer", () => {
     const src = resolve(import.meta.dirname, "../../../src/reduce");
     const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
     const made = files.flatMap((file) =>
-      [...readFileSync(join(src, file), "utf8").matchAll(/^export function (\w+)(?:(?!^}).)*?\): Reducer</gms)].map((m) => m[1]),
+      [...readFileSync(join(src, file), "utf8").matchAll(/^export function (\w+)(?:(?!^}).)*?\): Reducer</gms)].map(
+        (m) => m[1],
+      ),
     );
     expect(made.filter((name) => name !== "defineReducer").sort()).toEqual(Object.keys(every).sort());
   });
 
-  it.each(Object.entries(all))("%s: parts in any split and order merge to the bits of the whole", async (_, { make }) => {
-    const anyPart = fc.array(fc.nat(3), { minLength: 10, maxLength: 10 });
-    await fc.assert(
-      fc.asyncProperty(anyStack, anyPart, fc.nat(3), fc.constantFrom({}, { dark }), async (images, part, first, options) => {
-        const whole = resultsOf(await runOver(images, make, options));
-        const pieces = [0, 1, 2, 3].map((k) => images.filter((_image, i) => part[i] === k));
-        const parts = await Promise.all(pieces.map((piece) => runOver(piece, make, options)));
-        const merged = [0, 1, 2, 3].reduce((total, k) => total.merge(parts[(first + k) % 4] ?? total), new Accumulated({ it: make(small) }));
-        expect(resultsOf(merged).it).toEqual(whole.it);
-      }),
-      { numRuns: 40 },
-    );
-  });
+  it.each(Object.entries(all))(
+    "%s: parts in any split and order merge to the bits of the whole",
+    async (_, { make }) => {
+      const anyPart = fc.array(fc.nat(3), { minLength: 10, maxLength: 10 });
+      await fc.assert(
+        fc.asyncProperty(
+          anyStack,
+          anyPart,
+          fc.nat(3),
+          fc.constantFrom({}, { dark }),
+          async (images, part, first, options) => {
+            const whole = resultsOf(await runOver(images, make, options));
+            const pieces = [0, 1, 2, 3].map((k) => images.filter((_image, i) => part[i] === k));
+            const parts = await Promise.all(pieces.map((piece) => runOver(piece, make, options)));
+            const merged = [0, 1, 2, 3].reduce(
+              (total, k) => total.merge(parts[(first + k) % 4] ?? total),
+              new Accumulated({ it: make(small) }),
+            );
+            expect(resultsOf(merged).it).toEqual(whole.it);
+          },
+        ),
+        { numRuns: 40 },
+      );
+    },
+  );
 
-  it.each(Object.entries(all))("%s: goes on from a checkpoint that travelled, to the same bits", async (_, { make }) => {
-    await fc.assert(
-      fc.asyncProperty(anyStack, fc.nat(10), async (images, cut) => {
-        const whole = resultsOf(await runOver(images, make));
-        const half = (await runOver(images.slice(0, cut), make)).checkpoint();
-        const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: half }), { copy: true });
-        if (arrived.kind !== "result") throw new Error("no result");
-        const resumed = Accumulated.load({ it: make(small) }, arrived.value as typeof half);
-        expect(resultsOf(await runOver(images.slice(cut), make, {}, resumed)).it).toEqual(whole.it);
-      }),
-      { numRuns: 20 },
-    );
-  });
+  it.each(Object.entries(all))(
+    "%s: goes on from a checkpoint that travelled, to the same bits",
+    async (_, { make }) => {
+      await fc.assert(
+        fc.asyncProperty(anyStack, fc.nat(10), async (images, cut) => {
+          const whole = resultsOf(await runOver(images, make));
+          const half = (await runOver(images.slice(0, cut), make)).checkpoint();
+          const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: half }), { copy: true });
+          if (arrived.kind !== "result") throw new Error("no result");
+          const resumed = Accumulated.load({ it: make(small) }, arrived.value as typeof half);
+          expect(resultsOf(await runOver(images.slice(cut), make, {}, resumed)).it).toEqual(whole.it);
+        }),
+        { numRuns: 20 },
+      );
+    },
+  );
 
-  it.each(Object.entries(all))("%s: answers without a shot, and for images without a number or full of saturation", async (_, { make }) => {
-    const reducer = make(small);
-    expect(() => reducer.result(makeState(reducer.layout(small)), small)).not.toThrow();
-    for (const value of [NaN, 65535, Infinity]) {
-      const images = [1, 2, 3].map((tag) => ({ tag, pixels: new Float32Array(48).fill(value), signal: 1e-9 * tag }));
-      expect(resultsOf(await runOver(images, make)).it).toHaveProperty([detId]);
-    }
-  });
+  it.each(Object.entries(all))(
+    "%s: answers without a shot, and for images without a number or full of saturation",
+    async (_, { make }) => {
+      const reducer = make(small);
+      expect(() => reducer.result(makeState(reducer.layout(small)), small)).not.toThrow();
+      for (const value of [NaN, 65535, Infinity]) {
+        const images = [1, 2, 3].map((tag) => ({ tag, pixels: new Float32Array(48).fill(value), signal: 1e-9 * tag }));
+        expect(resultsOf(await runOver(images, make)).it).toHaveProperty([detId]);
+      }
+    },
+  );
 
   it.each(Object.entries(all))("%s: does not change its state by answering", async (_, { make }) => {
     const images = Array.from({ length: 4 }, (_image, k) => ({
@@ -208,9 +261,15 @@ describe("every reducer", () => {
       signal: 1e-9 * k,
     }));
     const once = await runOver(images, make);
-    const before = encodeMessage({ kind: "result", id: 0, value: once.checkpoint() }).map((part) => Buffer.from(part).toString("base64"));
+    const before = encodeMessage({ kind: "result", id: 0, value: once.checkpoint() }).map((part) =>
+      Buffer.from(part).toString("base64"),
+    );
     resultsOf(once);
-    expect(encodeMessage({ kind: "result", id: 0, value: once.checkpoint() }).map((part) => Buffer.from(part).toString("base64"))).toEqual(before);
+    expect(
+      encodeMessage({ kind: "result", id: 0, value: once.checkpoint() }).map((part) =>
+        Buffer.from(part).toString("base64"),
+      ),
+    ).toEqual(before);
   });
 
   it.each(Object.entries(every))("%s: says its memory before it starts", async (_, { make, bytes }) => {
@@ -225,8 +284,8 @@ describe("every reducer", () => {
     const held = await accumulate(shots(), { it: { ...it, kernel: undefined, sharing: undefined } });
     const taken = arrayBytes() - before;
     expect([held.ledger.used, image.size]).toEqual([1, pixels]);
-    // Arrays of up to 64 bytes lie elsewhere, and the test runner has some of its own; what a reducer could leave out is
-    // at least a byte for each of half a million pixels, or a table.
+    // Arrays of up to 64 bytes lie elsewhere, and the test runner has some of its own; what a reducer could leave out
+    // is at least a byte for each of half a million pixels, or a table.
     expect(Math.abs(taken - bytes)).toBeLessThanOrEqual(4096);
   });
 
@@ -237,7 +296,9 @@ describe("every reducer", () => {
       if (mine === undefined) throw new Error(name);
       const refusal = expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining(theirs.name) });
       expect(() => new Accumulated({ it: mine }).merge(new Accumulated({ it: theirs }))).toThrow(refusal);
-      expect(() => Accumulated.load({ it: mine }, new Accumulated({ it: theirs }).checkpoint())).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+      expect(() => Accumulated.load({ it: mine }, new Accumulated({ it: theirs }).checkpoint())).toThrow(
+        expect.objectContaining({ code: "BAD_ARGUMENT" }),
+      );
     },
   );
 

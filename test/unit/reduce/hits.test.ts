@@ -15,7 +15,8 @@ function noisy(tag: number, spots: readonly (readonly [row: number, column: numb
   const pixels = Float32Array.from({ length: rows * columns }, () => 10 * random.normal());
   for (const [r, c, adu] of spots) {
     pixels[r * columns + c] = adu;
-    for (const k of [r * columns + c - 1, r * columns + c + 1, (r - 1) * columns + c, (r + 1) * columns + c]) pixels[k] = adu / 4;
+    for (const k of [r * columns + c - 1, r * columns + c + 1, (r - 1) * columns + c, (r + 1) * columns + c])
+      pixels[k] = adu / 4;
   }
   return { tag, pixels };
 }
@@ -39,7 +40,9 @@ describe("hits", () => {
       peaked: hits({ threshold: 60, minPeaks: 1 }),
       both: hits({ threshold: 60, minPixels: 10, minPeaks: 3, snr: 8 }),
     });
-    expect([...of(lit).litPixels]).toEqual(images.map(({ pixels }) => Array.from(pixels).filter((x) => x >= 60).length));
+    expect([...of(lit).litPixels]).toEqual(
+      images.map(({ pixels }) => Array.from(pixels).filter((x) => x >= 60).length),
+    );
     expect([of(lit).peaks, [...hitTags(of(lit))]]).toEqual([null, [2, 6, 8]]);
     // A saturated image is lit all over but has no peak.
     expect([...(of(peaked).peaks ?? [])]).toEqual([3, 0, 1, 0, 0]);
@@ -48,36 +51,46 @@ describe("hits", () => {
   });
 
   it("finds peaks as the definition says", async () => {
-    const pixel = fc.oneof({ weight: 6, arbitrary: fc.integer({ min: 0, max: 30 }) }, { weight: 1, arbitrary: fc.constantFrom(NaN, Infinity, 200, 5000) });
+    const pixel = fc.oneof(
+      { weight: 6, arbitrary: fc.integer({ min: 0, max: 30 }) },
+      { weight: 1, arbitrary: fc.constantFrom(NaN, Infinity, 200, 5000) },
+    );
     const small = frame(9, 8);
     await fc.assert(
-      fc.asyncProperty(fc.array(pixel, { minLength: 72, maxLength: 72 }), fc.integer({ min: 0, max: 6 }), async (pixels, snr) => {
-        const { found } = await reduce(shotsOf([{ tag: 1, pixels }], small), { found: hits({ threshold: 20, minPeaks: 1, snr }) });
-        const at = (r: number, c: number): number => pixels[r * 8 + c] ?? NaN;
-        let peaks = 0;
-        for (let r = 2; r < 7; r++) {
-          for (let c = 2; c < 6; c++) {
-            const value = at(r, c);
-            if (!(value >= 20) || value === Infinity) continue;
-            const [ring, beaten] = [[] as number[], [] as boolean[]];
-            for (let dr = -2; dr <= 2; dr++) {
-              for (let dc = -2; dc <= 2; dc++) {
-                const other = at(r + dr, c + dc);
-                const earlier = dr < 0 || (dr === 0 && dc < 0);
-                if (Math.max(Math.abs(dr), Math.abs(dc)) === 2) ring.push(other);
-                else beaten.push(other > value || (other === value && earlier));
+      fc.asyncProperty(
+        fc.array(pixel, { minLength: 72, maxLength: 72 }),
+        fc.integer({ min: 0, max: 6 }),
+        async (pixels, snr) => {
+          const { found } = await reduce(shotsOf([{ tag: 1, pixels }], small), {
+            found: hits({ threshold: 20, minPeaks: 1, snr }),
+          });
+          const at = (r: number, c: number): number => pixels[r * 8 + c] ?? NaN;
+          let peaks = 0;
+          for (let r = 2; r < 7; r++) {
+            for (let c = 2; c < 6; c++) {
+              const value = at(r, c);
+              if (!(value >= 20) || value === Infinity) continue;
+              const [ring, beaten] = [[] as number[], [] as boolean[]];
+              for (let dr = -2; dr <= 2; dr++) {
+                for (let dc = -2; dc <= 2; dc++) {
+                  const other = at(r + dr, c + dc);
+                  const earlier = dr < 0 || (dr === 0 && dc < 0);
+                  if (Math.max(Math.abs(dr), Math.abs(dc)) === 2) ring.push(other);
+                  else beaten.push(other > value || (other === value && earlier));
+                }
               }
+              const finite = ring.filter(Number.isFinite);
+              const mean = finite.reduce((a, b) => a + b, 0) / finite.length;
+              const deviation = Math.sqrt(finite.reduce((a, b) => a + (b - mean) ** 2, 0) / finite.length);
+              // Where rounding could decide, either answer is right.
+              fc.pre(Math.abs(value - mean - snr * deviation) > 1e-6 || deviation === 0);
+              if (!beaten.includes(true) && finite.length >= 8 && value > mean && value - mean >= snr * deviation)
+                peaks++;
             }
-            const finite = ring.filter(Number.isFinite);
-            const mean = finite.reduce((a, b) => a + b, 0) / finite.length;
-            const deviation = Math.sqrt(finite.reduce((a, b) => a + (b - mean) ** 2, 0) / finite.length);
-            // Where rounding could decide, either answer is right.
-            fc.pre(Math.abs(value - mean - snr * deviation) > 1e-6 || deviation === 0);
-            if (!beaten.includes(true) && finite.length >= 8 && value > mean && value - mean >= snr * deviation) peaks++;
           }
-        }
-        expect(of(found).peaks?.[0]).toBe(peaks);
-      }),
+          expect(of(found).peaks?.[0]).toBe(peaks);
+        },
+      ),
       { numRuns: 150 },
     );
   });
@@ -101,7 +114,8 @@ describe("hits", () => {
       { tag: 2, A: 4, B: 0 },
       { tag: 3, A: 6, B: null },
     ];
-    const lit = (n: number): ReturnType<typeof asImage<Float32Array>> => asImage(new Float32Array(64).fill(100, 0, n), 8, 8);
+    const lit = (n: number): ReturnType<typeof asImage<Float32Array>> =>
+      asImage(new Float32Array(64).fill(100, 0, n), 8, 8);
     const shots = (async function* () {
       for (const { tag, A, B } of one) yield shotOf(tag, B === null ? { A: lit(A) } : { A: lit(A), B: lit(B) });
     })();

@@ -69,9 +69,9 @@ function brightPixels(): Reducer<number> {
 
 /** The same without the kernel: what it must equal. */
 function plain(): ReturnType<typeof reducers> {
-  return Object.fromEntries(Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined, sharing: undefined }])) as ReturnType<
-    typeof reducers
-  >;
+  return Object.fromEntries(
+    Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined, sharing: undefined }]),
+  ) as ReturnType<typeof reducers>;
 }
 
 /** Whole numbers from a generator of their own: fast-check is too slow to make each pixel. */
@@ -114,7 +114,13 @@ function darkOf(seed: number, kind: Fraction): { mean: Record<string, ndarray.Nd
 async function* shotsOf(images: readonly Pixels[], tags = images.keys()): AsyncGenerator<Shot> {
   for (const tag of tags) {
     const image = images[tag];
-    if (image !== undefined) yield { tag, images: { A: asImage(image, rows, columns) }, value: () => ({ reason: "missing" }), number: () => NaN };
+    if (image !== undefined)
+      yield {
+        tag,
+        images: { A: asImage(image, rows, columns) },
+        value: () => ({ reason: "missing" }),
+        number: () => NaN,
+      };
   }
 }
 
@@ -152,7 +158,9 @@ function difference(a: unknown, b: unknown, path = "answer"): string | undefined
   if (ArrayBuffer.isView(a) && ArrayBuffer.isView(b)) {
     const [x, y] = [a as Float64Array, b as Float64Array];
     const at = x.findIndex((value, i) => !Object.is(value, y[i]));
-    return at < 0 && x.length === y.length ? undefined : `${path}[${at}] of ${x.length}, ${y.length}: ${x[at]} and ${y[at]}`;
+    return at < 0 && x.length === y.length
+      ? undefined
+      : `${path}[${at}] of ${x.length}, ${y.length}: ${x[at]} and ${y[at]}`;
   }
   const [one, other] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
   if (one.size !== other.size) return `${path}: ${[...one.keys()]} and ${[...other.keys()]}`;
@@ -195,7 +203,8 @@ describe("the kernel", () => {
         const options = dark === undefined ? {} : { dark };
         const whole = await reduce(shotsOf(images), plain(), options);
         const [first, rest] = [[...images.keys()].slice(0, cut), [...images.keys()].slice(cut)];
-        const part = async (reducersOf: typeof plain, tags: number[]) => await accumulate(shotsOf(images, tags.values()), reducersOf(), options);
+        const part = async (reducersOf: typeof plain, tags: number[]) =>
+          await accumulate(shotsOf(images, tags.values()), reducersOf(), options);
         for (const [one, other] of [
           [plain, reducers],
           [reducers, plain],
@@ -203,7 +212,9 @@ describe("the kernel", () => {
         ] as const) {
           expect(difference(resultsOf((await part(other, rest)).merge(await part(one, first))), whole)).toBeUndefined();
           const resumed = Accumulated.load(other(), (await part(one, first)).checkpoint());
-          expect(difference(resultsOf(await accumulate(shotsOf(images, rest.values()), other(), options, resumed)), whole)).toBeUndefined();
+          expect(
+            difference(resultsOf(await accumulate(shotsOf(images, rest.values()), other(), options, resumed)), whole),
+          ).toBeUndefined();
         }
       }),
       { numRuns: 8 },
@@ -213,7 +224,14 @@ describe("the kernel", () => {
   it("takes images that a source puts into its memory, and those that are corrected first", async () => {
     const source = new TinySource({ 3: [{ run: 7, start: 100, images: 11, detectors: ["A"] }] });
     const images = Array.from({ length: 11 }, (_, k) => imageOf(k, "uint16", true));
-    source.detectorInfo = () => ({ id: "A", xsize: columns, ysize: rows, absGain: null, geometry: null, pixelType: "uint16" });
+    source.detectorInfo = () => ({
+      id: "A",
+      xsize: columns,
+      ysize: rows,
+      absGain: null,
+      geometry: null,
+      pixelType: "uint16",
+    });
     const memories = new Set<ArrayBufferLike>();
     source.readFrame = (_bl, _run, _id, tag, out: Pixels) => {
       memories.add(out.buffer);
@@ -227,18 +245,24 @@ describe("the kernel", () => {
     const tagged = async function* () {
       for await (const shot of shotsOf(images)) yield { ...shot, tag: 100 + 2 * shot.tag };
     };
-    expect(difference(await reduce(shots(), reducers(), { dark }), await reduce(tagged(), plain(), { dark }))).toBeUndefined();
+    expect(
+      difference(await reduce(shots(), reducers(), { dark }), await reduce(tagged(), plain(), { dark })),
+    ).toBeUndefined();
     // One memory for all slots: no image was copied.
     expect(memories.size).toBe(1);
     const corrections = [correct.dark(dark)];
-    expect(difference(await reduce(shots(), reducers(), { corrections }), await reduce(shots(), plain(), { corrections }))).toBeUndefined();
+    expect(
+      difference(await reduce(shots(), reducers(), { corrections }), await reduce(shots(), plain(), { corrections })),
+    ).toBeUndefined();
   });
 
   it("takes images whose type changes on the way", async () => {
     const images = Array.from({ length: 19 }, (_, k) => imageOf(k, k % 3 === 0 ? "uint16" : "float32", true));
     const options = { dark: darkOf(3, "thirds") ?? { mean: {} } };
     for (const some of [images, images.slice(1)]) {
-      expect(difference(await reduce(shotsOf(some), reducers(), options), await reduce(shotsOf(some), plain(), options))).toBeUndefined();
+      expect(
+        difference(await reduce(shotsOf(some), reducers(), options), await reduce(shotsOf(some), plain(), options)),
+      ).toBeUndefined();
     }
   });
 
@@ -247,7 +271,8 @@ describe("the kernel", () => {
     const others = [new Uint16Array(pixels), new Uint16Array(pixels).fill(32_768)];
     const times = 66_000;
     const many = async function* (): AsyncGenerator<Shot> {
-      for (let tag = 0; tag < times; tag++) yield* shotsOf([tag < times / 2 ? image : (others[0] ?? image)], [0].values());
+      for (let tag = 0; tag < times; tag++)
+        yield* shotsOf([tag < times / 2 ? image : (others[0] ?? image)], [0].values());
       yield* shotsOf(others, [1].values());
     };
     const small = { average: mean(), spread: variance(), adu: histogram({ from: 0, to: 600 }) };
@@ -266,7 +291,8 @@ describe("the kernel", () => {
     const states = n * (8 + 24) + 16 + 8 * 604;
     expect(memoryOf([frame], asked)).toBe(states);
     const up = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-    // Three images, a group of tiles, a group of images, sums and squares, and of the histogram: darks, bins, pairs of bins.
+    // Three images, a group of tiles, a group of images, sums and squares, and of the histogram: darks, bins, pairs of
+    // bins.
     const working = 3 * 2 * n + 2 * 8 * 8192 + 8 * 2 * n + (4 + 8) * n + 2 * n + up(4 * 603) + up(4 * 603 ** 2);
     expect(memoryOf([frame, frame], asked, { depth: 3, dark: true })).toBe(2 * (states + working));
   });
@@ -276,7 +302,8 @@ describe("the kernel", () => {
     const byClasses = (names: readonly string[], of: (tag: number) => string | null) =>
       Object.fromEntries(Object.entries(asked).map(([name, reducer]) => [name, byClass<unknown>(reducer, names, of)]));
     const frame = { detId: "A", rows, columns, type: "uint16" } as const;
-    const kernelBytes = (of: Record<string, Reducer<unknown>>) => memoryOf([frame], of, { depth: 0 }) - memoryOf([frame], of);
+    const kernelBytes = (of: Record<string, Reducer<unknown>>) =>
+      memoryOf([frame], of, { depth: 0 }) - memoryOf([frame], of);
     const one = kernelBytes(asked);
     const images = Array.from({ length: 22 }, (_, k) => imageOf(k, "uint16", false));
     for (const [names, of, said, used] of [
@@ -299,7 +326,9 @@ describe("parts with a dark", () => {
       await accumulate(
         shotsOf(images),
         { average: mean() },
-        level === undefined ? {} : { dark: { mean: { A: asImage(new Float64Array(pixels).fill(level), rows, columns) } } },
+        level === undefined
+          ? {}
+          : { dark: { mean: { A: asImage(new Float64Array(pixels).fill(level), rows, columns) } } },
       );
     for (const [a, b] of [
       [1, 2],
@@ -307,7 +336,9 @@ describe("parts with a dark", () => {
       [1, undefined],
     ] as const) {
       const [one, other] = [await part(a), await part(b)];
-      expect(() => one.merge(other)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("correct.dark") }));
+      expect(() => one.merge(other)).toThrow(
+        expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("correct.dark") }),
+      );
     }
     const both = resultsOf((await part(1)).merge(await part(1)));
     expect(both.average["A"]?.get(0, 0)).toBe((images[0]?.[0] ?? NaN) - 1);
@@ -320,11 +351,13 @@ describe("shots from memory", () => {
   it("are taken from any view, also one with gaps, and one by one", async () => {
     const wide = ndarray(new Uint16Array(5 * rows * columns * 2), [5, rows, columns * 2]);
     const gaps = wide.step(1, 1, 2);
-    for (const [k, image] of images.entries()) for (let i = 0; i < pixels; i++) gaps.set(k, Math.floor(i / columns), i % columns, image[i] ?? 0);
+    for (const [k, image] of images.entries())
+      for (let i = 0; i < pixels; i++) gaps.set(k, Math.floor(i / columns), i % columns, image[i] ?? 0);
     const expected = await reduce(shotsOf(images), plain());
     expect(difference(await reduce(shotsFrom({ A: gaps }), reducers()), expected)).toBeUndefined();
     const each: number[] = [];
-    for await (const shot of shotsFrom({ A: gaps.lo(2, 0, 0) }, { tags: [7, 9, 11] })) each.push(shot.tag, shot.images["A"]?.get(1, 1) ?? NaN);
+    for await (const shot of shotsFrom({ A: gaps.lo(2, 0, 0) }, { tags: [7, 9, 11] }))
+      each.push(shot.tag, shot.images["A"]?.get(1, 1) ?? NaN);
     expect(each).toEqual([7, images[2]?.[columns + 1], 9, images[3]?.[columns + 1], 11, images[4]?.[columns + 1]]);
   });
 
@@ -343,7 +376,9 @@ describe("shots from memory", () => {
     const onProgress = (done: number): void => {
       if (done === 6) stop.abort();
     };
-    await expect(accumulate(shots, reducers(), { signal: stop.signal, onProgress }, into)).rejects.toMatchObject({ code: "ABORTED" });
+    await expect(accumulate(shots, reducers(), { signal: stop.signal, onProgress }, into)).rejects.toMatchObject({
+      code: "ABORTED",
+    });
     expect(into.ledger).toEqual({ asked: 8, used: 8, dropped: [] });
     const first = [...images, ...images].slice(0, 8);
     expect(difference(resultsOf(into), await reduce(shotsOf(first), plain()))).toBeUndefined();
@@ -356,7 +391,9 @@ describe("shots from memory", () => {
     expect(() => shotsFrom({ A: flat })).toThrow(bad);
     expect(() => shotsFrom({ A: one, B: two })).toThrow(bad);
     expect(() => shotsFrom({ A: one }, { tags: [1, 2] })).toThrow(bad);
-    expect(() => createStack([5000, 1024, 512])).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("4 GiB") }));
+    expect(() => createStack([5000, 1024, 512])).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("4 GiB") }),
+    );
     expect(() => createStack([0, 4, 4])).toThrow(bad);
     expect(() => shotsFrom({ A: one }).shot(0).value("bm1")).toThrow(bad);
     const empty = await reduce(shotsFrom({}), { average: mean() });

@@ -3,7 +3,19 @@ import { describe, expect, it } from "vitest";
 import { isSaclaError } from "../../../src/core/errors.ts";
 import type { Ledger } from "../../../src/core/ledger.ts";
 import { Db, type Run } from "../../../src/db/index.ts";
-import { Accumulated, accumulate, correct, cube, darkAverage, mean, quickLook, reduce, resultsOf, roiSum, screen } from "../../../src/reduce/index.ts";
+import {
+  Accumulated,
+  accumulate,
+  correct,
+  cube,
+  darkAverage,
+  mean,
+  quickLook,
+  reduce,
+  resultsOf,
+  roiSum,
+  screen,
+} from "../../../src/reduce/index.ts";
 import { type Shots, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
@@ -35,7 +47,10 @@ const faults = fc.record({
   badValues: fc.constantFrom(0, 0.1, 0.5),
   failingReads: fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { maxLength: 2 }),
   // Later than it is does no harm; earlier, and tags of the list are outside.
-  endShift: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -10, max: 10 }) }),
+  endShift: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.integer({ min: -10, max: 10 }) },
+  ),
 });
 
 interface Bench extends FaultySource {
@@ -60,7 +75,10 @@ function balance(ledger: Ledger, asked: readonly number[]): number[] {
 }
 
 /** What a call gives, or undefined when it fails as a call may: with a coded error that the faults explain. */
-async function attempt<T>(plan: { failingReads: readonly number[]; endShift: number; missingFrames: number }, work: () => Promise<T>): Promise<T | undefined> {
+async function attempt<T>(
+  plan: { failingReads: readonly number[]; endShift: number; missingFrames: number },
+  work: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
@@ -78,7 +96,8 @@ async function attempt<T>(plan: { failingReads: readonly number[]; endShift: num
   }
 }
 
-const meanOf = (tags: readonly number[]): number => tags.map((tag) => tinyPixel(camera, tag, 0, 0)).reduce((a, b) => a + b, 0) / tags.length;
+const meanOf = (tags: readonly number[]): number =>
+  tags.map((tag) => tinyPixel(camera, tag, 0, 0)).reduce((a, b) => a + b, 0) / tags.length;
 const noFailure = { endShift: 0, failingReads: [] };
 
 describe("under injected faults every shot is accounted for", () => {
@@ -88,7 +107,11 @@ describe("under injected faults every shot is accounted for", () => {
       fc.asyncProperty(faults, fc.nat(4), async (plan, prefetch) => {
         const bench = await open({ ...plan, ...noFailure });
         const shots = bench.st.shots({ run: bench.run, detectors: [camera], signals: [bm1], tags: allTags, prefetch });
-        const { roi, ledger } = await reduce(shots, { roi: roiSum({ rows: [0, 1], columns: [0, 1] }) }, { corrections: chain });
+        const { roi, ledger } = await reduce(
+          shots,
+          { roi: roiSum({ rows: [0, 1], columns: [0, 1] }) },
+          { corrections: chain },
+        );
         const used = balance(ledger, allTags);
         const expected = (tag: number): string | undefined => {
           if (bench.isMissing(camera, tag)) return "frame-missing";
@@ -97,7 +120,8 @@ describe("under injected faults every shot is accounted for", () => {
           return chargeAt(tag) >= 3e-9 && chargeAt(tag) <= 8e-9 ? undefined : "i0-out-of-limits";
         };
         expect(used).toEqual(allTags.filter((tag) => expected(tag) === undefined));
-        for (const { reason, tags } of ledger.dropped) expect(tags).toEqual(allTags.filter((tag) => expected(tag) === reason));
+        for (const { reason, tags } of ledger.dropped)
+          expect(tags).toEqual(allTags.filter((tag) => expected(tag) === reason));
         expect([...(roi[camera]?.tags ?? [])]).toEqual(used);
       }),
       { numRuns: 80 },
@@ -161,7 +185,10 @@ describe("under injected faults every shot is accounted for", () => {
         if (look === undefined) return;
         const used = balance(look.ledger, allTags);
         expect([...look.tags.dark, ...look.tags.exposed]).toEqual(used);
-        expect(look.sensors[0]?.correctedMean.get(0, 0)).toBeCloseTo(meanOf([...look.tags.exposed]) - meanOf([...look.tags.dark]), 6);
+        expect(look.sensors[0]?.correctedMean.get(0, 0)).toBeCloseTo(
+          meanOf([...look.tags.exposed]) - meanOf([...look.tags.dark]),
+          6,
+        );
       }),
       { numRuns: 60 },
     );

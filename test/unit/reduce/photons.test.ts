@@ -22,13 +22,24 @@ function imageOf(pixels: Readonly<Record<string, number>>, tag = 1): TestImage {
 
 const countsIn = (photons: { get(r: number, c: number): number }): Record<string, number> => {
   const found: Record<string, number> = {};
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) if (photons.get(r, c) > 0) found[`${r},${c}`] = photons.get(r, c);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) if (photons.get(r, c) > 0) found[`${r},${c}`] = photons.get(r, c);
   return found;
 };
 
 describe("photonCounts", () => {
   it("counts a further photon for every further charge beyond the threshold", async () => {
-    const image = imageOf({ "0,0": 0.49, "0,1": 0.5, "0,2": 1.49, "0,3": 1.5, "0,4": 7.6, "0,5": -3, "0,6": NaN, "0,7": Infinity, "11,9": 655.35 });
+    const image = imageOf({
+      "0,0": 0.49,
+      "0,1": 0.5,
+      "0,2": 1.49,
+      "0,3": 1.5,
+      "0,4": 7.6,
+      "0,5": -3,
+      "0,6": NaN,
+      "0,7": Infinity,
+      "11,9": 655.35,
+    });
     const { half, high } = await reduce(shotsOf([image], spec), {
       half: photonCounts({ aduPerPhoton: adu }),
       high: photonCounts({ aduPerPhoton: { A: adu }, threshold: 0.8 }),
@@ -45,10 +56,16 @@ describe("photonCounts", () => {
 
   it("refuses a sensor it has no charge for, and charges that cannot be", async () => {
     const one = photonCounts({ aduPerPhoton: { B: 100 } });
-    await expect(reduce(shotsOf([imageOf({})], spec), { one })).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("also A") });
-    for (const bad of [0, -1, NaN, { A: 0 }]) expect(() => photonCounts({ aduPerPhoton: bad })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    await expect(reduce(shotsOf([imageOf({})], spec), { one })).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining("also A"),
+    });
+    for (const bad of [0, -1, NaN, { A: 0 }])
+      expect(() => photonCounts({ aduPerPhoton: bad })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     expect(() => aduPerPhoton(10_000, 0)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-    expect(() => droplets({ aduPerPhoton: 1, seed: 0.2, low: 0.3 })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => droplets({ aduPerPhoton: 1, seed: 0.2, low: 0.3 })).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 });
 
@@ -60,7 +77,8 @@ function naiveDroplets(image: ArrayLike<number>, seed: number, low: number): { p
   const share = (i: number): number => (image[i] ?? NaN) / adu;
   const grow = (r: number, c: number, into: number[]): void => {
     const i = r * columns + c;
-    if (r < 0 || c < 0 || r >= rows || c >= columns || seen.has(i) || !(share(i) >= low) || share(i) === Infinity) return;
+    if (r < 0 || c < 0 || r >= rows || c >= columns || seen.has(i) || !(share(i) >= low) || share(i) === Infinity)
+      return;
     seen.add(i);
     into.push(i);
     for (const [dr, dc] of [
@@ -89,11 +107,15 @@ function naiveDroplets(image: ArrayLike<number>, seed: number, low: number): { p
   return { photons, sums };
 }
 
-/** Photons of 154 ADU at random places of a detector with read noise, their charge a Gaussian cloud; the truth beside it. */
+/**
+ * Photons of 154 ADU at random places of a detector with read noise, their charge a Gaussian cloud; the truth beside
+ * it.
+ */
 function exposure(cloudUm: number, shots: number): { images: TestImage[]; placed: number[] } {
   const size = 240;
   const random = new Random(5);
-  const shareOf = (edge: number, centre: number): number => (1 + erf(((edge - centre) * 50) / (Math.SQRT2 * cloudUm))) / 2;
+  const shareOf = (edge: number, centre: number): number =>
+    (1 + erf(((edge - centre) * 50) / (Math.SQRT2 * cloudUm))) / 2;
   const placed: number[] = [];
   const images = Array.from({ length: shots }, (_, tag) => {
     const pixels = Float32Array.from({ length: size * size }, () => 11.2 * random.normal());
@@ -117,7 +139,18 @@ const total = (values: Iterable<number>): number => [...values].reduce((a, b) =>
 
 describe("droplets", () => {
   it("put charge shared over two, three and four pixels together, and give the photon to the brightest", async () => {
-    const image = imageOf({ "1,1": 0.55, "1,2": 0.45, "4,4": 0.4, "4,5": 0.3, "5,4": 0.3, "8,1": 0.9, "8,2": 0.7, "8,3": 0.4, "10,8": 0.2, "11,9": 0.25 });
+    const image = imageOf({
+      "1,1": 0.55,
+      "1,2": 0.45,
+      "4,4": 0.4,
+      "4,5": 0.3,
+      "5,4": 0.3,
+      "8,1": 0.9,
+      "8,2": 0.7,
+      "8,3": 0.4,
+      "10,8": 0.2,
+      "11,9": 0.25,
+    });
     const { found } = await reduce(shotsOf([image], spec), { found: droplets({ aduPerPhoton: adu }) });
     const { photons, perShot, dropletsPerShot, spectrum } = of(found);
     expect(countsIn(photons)).toEqual({ "1,1": 1, "4,4": 1, "8,1": 1, "8,2": 1 });
@@ -141,7 +174,9 @@ describe("droplets", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(pixel, { minLength: rows * columns, maxLength: rows * columns }), async (pixels) => {
-        const { found } = await reduce(shotsOf([{ tag: 1, pixels }], spec), { found: droplets({ aduPerPhoton: adu, seed: 0.375, low: 0.25 }) });
+        const { found } = await reduce(shotsOf([{ tag: 1, pixels }], spec), {
+          found: droplets({ aduPerPhoton: adu, seed: 0.375, low: 0.25 }),
+        });
         const naive = naiveDroplets(pixels, 0.375, 0.25);
         expect([...of(found).photons.data]).toEqual(naive.photons);
         expect(total(of(found).spectrum.counts) + of(found).spectrum.over).toBe(naive.sums.length);
@@ -152,16 +187,22 @@ describe("droplets", () => {
   });
 
   it("take a saturated sensor in bounded time", async () => {
-    const { found } = await reduce(shotsOf([{ tag: 1, pixels: new Uint16Array(1024 * 512).fill(65_535) }], frame(1024, 512, "A", "uint16")), {
-      found: droplets({ aduPerPhoton: 154 }),
-    });
+    const { found } = await reduce(
+      shotsOf([{ tag: 1, pixels: new Uint16Array(1024 * 512).fill(65_535) }], frame(1024, 512, "A", "uint16")),
+      {
+        found: droplets({ aduPerPhoton: 154 }),
+      },
+    );
     expect(of(found).perShot[0]).toBe(Math.round((1024 * 512 * 65_535) / 154));
   });
 
   it("find all photons of a wide charge cloud where a threshold loses a sixth", async () => {
     const { images, placed } = exposure(12, 10);
     const size = frame(240, 240);
-    const { greedy, simple } = await reduce(shotsOf(images, size), { greedy: droplets({ aduPerPhoton: 154 }), simple: photonCounts({ aduPerPhoton: 154 }) });
+    const { greedy, simple } = await reduce(shotsOf(images, size), {
+      greedy: droplets({ aduPerPhoton: 154 }),
+      simple: photonCounts({ aduPerPhoton: 154 }),
+    });
     expect(total(of(simple).perShot) / total(placed)).toBeLessThan(0.85);
     expect(Math.abs(total(of(greedy).perShot) / total(placed) - 1)).toBeLessThan(0.015);
     // Shot by shot, against the number placed: no Poisson error in this comparison.
@@ -172,7 +213,9 @@ describe("droplets", () => {
     const id = "MPCCD-2N0-M02-001-1";
     const run = 1_360_991;
     const { hightagnumber } = facility.runInfo(3, run);
-    const tags = [...facility.tags(3, run)].filter((tag) => facility.truth.shot(3, hightagnumber, tag).hasXrays).slice(100, 200);
+    const tags = [...facility.tags(3, run)]
+      .filter((tag) => facility.truth.shot(3, hightagnumber, tag).hasXrays)
+      .slice(100, 200);
     const truth = facility.truth.sensor(3, run, id);
     const dark = truth.pedestalAdu;
     for (const pixel of [...truth.hotPixels, ...truth.deadPixels]) {

@@ -7,7 +7,11 @@ const spec = frame(3, 4);
 
 describe("pixelHistogram", () => {
   it("is the histogram of each pixel alone", async () => {
-    const pixel = fc.oneof(fc.integer({ min: -8, max: 12 }), fc.float({ min: -8, max: 12 }), fc.constantFrom(-2.5, 0.5, 7.5, NaN, Infinity, -Infinity));
+    const pixel = fc.oneof(
+      fc.integer({ min: -8, max: 12 }),
+      fc.float({ min: -8, max: 12 }),
+      fc.constantFrom(-2.5, 0.5, 7.5, NaN, Infinity, -Infinity),
+    );
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(pixel, { minLength: 12, maxLength: 12 }), { minLength: 1, maxLength: 5 }),
@@ -21,7 +25,9 @@ describe("pixelHistogram", () => {
           for (let i = 0; i < 12; i++) {
             const one = images.map(({ tag, pixels }) => ({ tag, pixels: [pixels[i] ?? NaN] }));
             const alone = of((await reduce(shotsOf(one, frame(1, 1)), { h: histogram(bins) })).h);
-            expect(Array.from(alone.counts, (_, k) => counts.get(Math.floor(i / 4), i % 4, k))).toEqual([...alone.counts]);
+            expect(Array.from(alone.counts, (_, k) => counts.get(Math.floor(i / 4), i % 4, k))).toEqual([
+              ...alone.counts,
+            ]);
             [alone.under, alone.over, alone.invalid].forEach((n, k) => {
               sums[k] = (sums[k] ?? 0) + n;
             });
@@ -36,7 +42,9 @@ describe("pixelHistogram", () => {
   it("keeps to its rectangle", async () => {
     const images = [{ tag: 1, pixels: Array.from({ length: 12 }, (_, i) => i) }];
     const roi = { rows: [1, 3], columns: [2, 4] } as const;
-    const { each } = await reduce(shotsOf(images, spec), { each: pixelHistogram({ from: 0, to: 10, binWidth: 1, roi }) });
+    const { each } = await reduce(shotsOf(images, spec), {
+      each: pixelHistogram({ from: 0, to: 10, binWidth: 1, roi }),
+    });
     const { counts, over } = of(each);
     expect(counts.shape).toEqual([2, 2, 11]);
     expect([counts.get(0, 0, 6), counts.get(0, 1, 7), counts.get(1, 0, 10), over]).toEqual([1, 1, 1, 1]);
@@ -52,7 +60,9 @@ describe("pixelHistogram", () => {
       expect(() => pixelHistogram(bad)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     }
     const large = pixelHistogram({ from: 0, to: 4999, binWidth: 1 });
-    expect(() => large.layout(frame(1024, 512))).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("GiB") }));
+    expect(() => large.layout(frame(1024, 512))).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("GiB") }),
+    );
     const beyond = pixelHistogram({ from: 0, to: 1, binWidth: 1, roi: { rows: [0, 9], columns: [0, 1] } });
     expect(() => beyond.layout(spec)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });

@@ -20,7 +20,11 @@ describe("quickLook", () => {
     const steps = [
       correct.commonMode(),
       correct.gain({ [sensor]: 1.25 }),
-      correct.photons({ detectors: [info], spectrometer: "xfel_bl_3_tc_spec_1/energy", configuredEv: await run.photonEnergyEv() }),
+      correct.photons({
+        detectors: [info],
+        spectrometer: "xfel_bl_3_tc_spec_1/energy",
+        configuredEv: await run.photonEnergyEv(),
+      }),
     ];
     const bins = { from: -1, to: 5, binWidth: 0.02 };
     const passes: string[] = [];
@@ -28,7 +32,8 @@ describe("quickLook", () => {
     const look = await quickLook(st, run, detector, { corrections: steps, histogram: bins, limit, onProgress });
     expect(passes).toEqual(["dark", "exposed"]);
 
-    const shots = (tags: Iterable<number>) => st.shots({ run, detectors: [sensor], tags, signals: ["xfel_bl_3_tc_spec_1/energy"] });
+    const shots = (tags: Iterable<number>) =>
+      st.shots({ run, detectors: [sensor], tags, signals: ["xfel_bl_3_tc_spec_1/energy"] });
     const dark = await darkAverage(shots(look.tags.dark));
     const { average, spectrum, ledger } = await reduce(
       shots(look.tags.exposed),
@@ -44,7 +49,8 @@ describe("quickLook", () => {
     // Without the chain the same pixels are in ADU: a photon is E / (3.65 · absGain) of them.
     const plain = await quickLook(st, run, detector, { limit });
     expect(plain.ledger.notes).toBeUndefined();
-    const level = (image: { readonly data: Float64Array } | undefined): number => image?.data.reduce((a, b) => Math.max(a, b)) ?? NaN;
+    const level = (image: { readonly data: Float64Array } | undefined): number =>
+      image?.data.reduce((a, b) => Math.max(a, b)) ?? NaN;
     const perPhoton = (await run.photonEnergyEv()) / 3.65 / (info.absGain ?? NaN);
     expect(level(plain.sensors[0]?.correctedMean) / level(found?.correctedMean) / 1.25 / perPhoton).toBeCloseTo(1, 1);
   });

@@ -18,13 +18,19 @@ function radius({ geometry: g }: DetectorInfo, row: number, column: number, x0 =
   if (g === null) return NaN;
   const a = (g.rotationDeg * Math.PI) / 180;
   const [along, down] = [(column + 0.5) * g.pixelSizeXUm, (row + 0.5) * g.pixelSizeYUm];
-  return Math.hypot(g.posXUm + along * Math.cos(a) + down * Math.sin(a) - x0, g.posYUm + along * Math.sin(a) - down * Math.cos(a) - y0);
+  return Math.hypot(
+    g.posXUm + along * Math.cos(a) + down * Math.sin(a) - x0,
+    g.posYUm + along * Math.sin(a) - down * Math.cos(a) - y0,
+  );
 }
 
 const a = sensor("A", -100, 150, 7.3);
 const b = sensor("B", 130, 90, -88.2);
 const spec = frame(6, 4);
-const pixel = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: -300, max: 65_535 }) }, { weight: 1, arbitrary: fc.constantFrom(NaN, Infinity) });
+const pixel = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: -300, max: 65_535 }) },
+  { weight: 1, arbitrary: fc.constantFrom(NaN, Infinity) },
+);
 const stack = fc.array(fc.array(pixel, { minLength: 48, maxLength: 48 }), { minLength: 1, maxLength: 4 });
 
 describe("radialProfile", () => {
@@ -32,7 +38,13 @@ describe("radialProfile", () => {
     const use = Uint8Array.from({ length: 24 }, (_, i) => (i % 5 === 0 ? 0 : 1));
     await fc.assert(
       fc.asyncProperty(stack, fc.constantFrom(20, 33.3, 90), fc.constantFrom(0, 40), async (images, binUm, x0) => {
-        const options = { sensors: [a, b], binUm, centreUm: { x: x0, y: -10 }, masks: { B: use }, perShot: { fromUm: 0, toUm: 1e9 } };
+        const options = {
+          sensors: [a, b],
+          binUm,
+          centreUm: { x: x0, y: -10 },
+          masks: { B: use },
+          perShot: { fromUm: 0, toUm: 1e9 },
+        };
         const shots = (async function* () {
           for (const [tag, pixels] of images.entries()) {
             const half = (from: number): Float32Array => Float32Array.from(pixels.slice(from, from + 24));
@@ -42,7 +54,10 @@ describe("radialProfile", () => {
         const { rings } = await reduce(shots, { rings: radialProfile(options) });
         const { mean, sum, count, radiusUm, perShot } = combineProfiles(rings);
         const bins = radiusUm.length;
-        const [sums, counts] = [images.map(() => Array<number>(bins).fill(0)), images.map(() => Array<number>(bins).fill(0))];
+        const [sums, counts] = [
+          images.map(() => Array<number>(bins).fill(0)),
+          images.map(() => Array<number>(bins).fill(0)),
+        ];
         for (const [s, pixels] of images.entries()) {
           pixels.forEach((value, i) => {
             const [info, k] = i < 24 ? [a, i] : [b, i - 24];
@@ -52,10 +67,13 @@ describe("radialProfile", () => {
             (counts[s] ?? [])[bin] = (counts[s]?.[bin] ?? 0) + 1;
           });
         }
-        const over = (all: number[][]): number[] => Array.from({ length: bins }, (_, bin) => all.reduce((n, row) => n + (row[bin] ?? 0), 0));
+        const over = (all: number[][]): number[] =>
+          Array.from({ length: bins }, (_, bin) => all.reduce((n, row) => n + (row[bin] ?? 0), 0));
         expect([...sum]).toEqual(over(sums));
         expect([...count]).toEqual(over(counts));
-        expect([...mean]).toEqual(over(sums).map((value, bin) => (over(counts)[bin] === 0 ? NaN : value / (over(counts)[bin] ?? NaN))));
+        expect([...mean]).toEqual(
+          over(sums).map((value, bin) => (over(counts)[bin] === 0 ? NaN : value / (over(counts)[bin] ?? NaN))),
+        );
         expect(radiusUm[1]).toBeCloseTo(1.5 * binUm, 9);
         expect(perShot?.sum.shape).toEqual([images.length, bins]);
         expect([...(perShot?.sum.data ?? [])]).toEqual(sums.flat());
@@ -72,13 +90,17 @@ describe("radialProfile", () => {
       cut: radialProfile({ sensors: [a], binUm: 10, maxUm: 100 }),
     });
     expect(of(whole).count.reduce((x, y) => x + y, 0)).toBe(24);
-    const near = Array.from({ length: 24 }, (_, i) => radius(a, Math.floor(i / 4), i % 4)).filter((r) => r < 100).length;
+    const near = Array.from({ length: 24 }, (_, i) => radius(a, Math.floor(i / 4), i % 4)).filter(
+      (r) => r < 100,
+    ).length;
     expect([of(cut).count.length, of(cut).count.reduce((x, y) => x + y, 0)]).toEqual([10, near]);
   });
 
   it("keeps only the bins asked for shot by shot", async () => {
     const images = [3, 1].map((tag) => ({ tag, pixels: new Float32Array(24).fill(tag) }));
-    const { rings } = await reduce(shotsOf(images, spec), { rings: radialProfile({ sensors: [a], binUm: 50, perShot: { fromUm: 60, toUm: 140 } }) });
+    const { rings } = await reduce(shotsOf(images, spec), {
+      rings: radialProfile({ sensors: [a], binUm: 50, perShot: { fromUm: 60, toUm: 140 } }),
+    });
     const { perShot } = of(rings);
     expect([...(perShot?.tags ?? [])]).toEqual([1, 3]);
     expect([...(perShot?.radiusUm ?? [])]).toEqual([75, 125]);
@@ -90,10 +112,15 @@ describe("radialProfile", () => {
     const { rings } = await reduce(shotsOf(dead, spec), { rings: radialProfile({ sensors: [a], binUm: 50 }) });
     expect(of(rings).mean.every(Number.isNaN)).toBe(true);
     const some = (async function* () {
-      yield shotOf(1, { A: asImage(new Float32Array(24).fill(1), 6, 4), B: asImage(new Float32Array(24).fill(3), 6, 4) });
+      yield shotOf(1, {
+        A: asImage(new Float32Array(24).fill(1), 6, 4),
+        B: asImage(new Float32Array(24).fill(3), 6, 4),
+      });
       yield shotOf(2, { A: asImage(new Float32Array(24).fill(1), 6, 4) });
     })();
-    const { partial } = await reduce(some, { partial: radialProfile({ sensors: [a, b], binUm: 1000, perShot: { fromUm: 0, toUm: 1000 } }) });
+    const { partial } = await reduce(some, {
+      partial: radialProfile({ sensors: [a, b], binUm: 1000, perShot: { fromUm: 0, toUm: 1000 } }),
+    });
     const { mean, perShot } = combineProfiles(partial);
     expect([mean[0], ...(perShot?.mean.data ?? [])]).toEqual([(48 + 72) / 72, 2, 1]);
   });
@@ -106,17 +133,24 @@ describe("radialProfile", () => {
     bad({ sensors: [a], binUm: 0.001 });
     bad({ sensors: [a], binUm: 10, masks: { C: null } });
     bad({ sensors: [a], binUm: 10, perShot: { fromUm: 900, toUm: 1000 } });
-    expect(() => radialProfile({ sensors: [{ ...a, geometry: null }], binUm: 10 })).toThrow(expect.objectContaining({ code: "BAD_GEOMETRY" }));
-    const cut = reduce(shotsOf([{ tag: 1, pixels: [1, 2, 3, 4] }], frame(2, 2)), { r: radialProfile({ sensors: [a], binUm: 10 }) });
+    expect(() => radialProfile({ sensors: [{ ...a, geometry: null }], binUm: 10 })).toThrow(
+      expect.objectContaining({ code: "BAD_GEOMETRY" }),
+    );
+    const cut = reduce(shotsOf([{ tag: 1, pixels: [1, 2, 3, 4] }], frame(2, 2)), {
+      r: radialProfile({ sensors: [a], binUm: 10 }),
+    });
     await expect(cut).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("whole image") });
-    const other = reduce(shotsOf([{ tag: 1, pixels: new Float32Array(24) }], frame(6, 4, "Z")), { r: radialProfile({ sensors: [a], binUm: 10 }) });
+    const other = reduce(shotsOf([{ tag: 1, pixels: new Float32Array(24) }], frame(6, 4, "Z")), {
+      r: radialProfile({ sensors: [a], binUm: 10 }),
+    });
     await expect(other).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("one of A") });
     const profile = async (binUm: number, toUm: number) => {
       const reducer = radialProfile({ sensors: [a], binUm, perShot: { fromUm: 0, toUm } });
       return of((await reduce(shotsOf([{ tag: 1, pixels: new Float32Array(24) }], spec), { r: reducer })).r);
     };
     const [first, wider, longer] = [await profile(50, 100), await profile(60, 100), await profile(50, 150)];
-    for (const second of [wider, longer]) expect(() => combineProfiles({ A: first, B: second })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    for (const second of [wider, longer])
+      expect(() => combineProfiles({ A: first, B: second })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     expect(() => combineProfiles({})).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
 
@@ -125,7 +159,9 @@ describe("radialProfile", () => {
     const ids = Array.from({ length: 8 }, (_, k) => `MPCCD-8B0-2-008-${k + 1}`);
     const infos = ids.map((id) => facility.detectorInfo(bl, run, id));
     const { hightagnumber } = facility.runInfo(bl, run);
-    const tags = [...facility.tags(bl, run)].filter((tag) => facility.truth.shot(bl, hightagnumber, tag).hasXrays).slice(0, 6);
+    const tags = [...facility.tags(bl, run)]
+      .filter((tag) => facility.truth.shot(bl, hightagnumber, tag).hasXrays)
+      .slice(0, 6);
     const darks = Object.fromEntries(
       ids.map((id) => {
         const { pedestalAdu, hotPixels } = facility.truth.sensor(bl, run, id);
@@ -133,13 +169,17 @@ describe("radialProfile", () => {
         return [id, pedestalAdu];
       }),
     );
-    const { rings } = await reduce(simulatedShots(bl, run, ids, tags, darks), { rings: radialProfile({ sensors: infos, binUm: 50 }) });
+    const { rings } = await reduce(simulatedShots(bl, run, ids, tags, darks), {
+      rings: radialProfile({ sensors: infos, binUm: 50 }),
+    });
     const { mean, radiusUm } = combineProfiles(rings);
     const wanted = facility.truth.ringRadiiUm(bl, run);
     expect(wanted.length).toBe(4);
     for (const ring of wanted) {
       // Centre of gravity above the level at both sides, within ±1 mm (rings are 200 µm rms wide).
-      const near = [...mean].map((value, k) => ({ value, r: radiusUm[k] ?? NaN })).filter(({ r }) => Math.abs(r - ring) < 1000);
+      const near = [...mean]
+        .map((value, k) => ({ value, r: radiusUm[k] ?? NaN }))
+        .filter(({ r }) => Math.abs(r - ring) < 1000);
       const level = ((near.at(0)?.value ?? NaN) + (near.at(-1)?.value ?? NaN)) / 2;
       const weight = near.reduce((n, { value }) => n + value - level, 0);
       expect(Math.abs(near.reduce((n, { value, r }) => n + (value - level) * r, 0) / weight - ring)).toBeLessThan(25);

@@ -17,18 +17,30 @@ async function* shotsOf(images: ArrayLike<number>[], id = "A"): AsyncGenerator<S
   const memory = new Float32Array(rows * columns);
   for (const [tag, pixels] of images.entries()) {
     memory.set(pixels);
-    yield { tag, images: { [id]: asImage(memory, rows, columns) }, value: () => ({ reason: "missing" }), number: () => NaN };
+    yield {
+      tag,
+      images: { [id]: asImage(memory, rows, columns) },
+      value: () => ({ reason: "missing" }),
+      number: () => NaN,
+    };
   }
 }
 
 const pixel = fc.oneof(fc.integer({ min: -200, max: 700 }), fc.integer({ min: 0, max: 65535 }));
-const stack = fc.array(fc.array(pixel, { minLength: rows * columns, maxLength: rows * columns }), { minLength: 1, maxLength: 8 });
+const stack = fc.array(fc.array(pixel, { minLength: rows * columns, maxLength: rows * columns }), {
+  minLength: 1,
+  maxLength: 8,
+});
 
 describe("reduce", () => {
   it("agrees with ndarray-ops for mean, variance, min and max, in one pass", async () => {
     await fc.assert(
       fc.asyncProperty(stack, async (images) => {
-        const { average, spread, range, ledger } = await reduce(shotsOf(images), { average: mean(), spread: variance(), range: minMax() });
+        const { average, spread, range, ledger } = await reduce(shotsOf(images), {
+          average: mean(),
+          spread: variance(),
+          range: minMax(),
+        });
         expect(ledger).toEqual({ asked: images.length, used: images.length, dropped: [] });
         for (let r = 0; r < rows; r++) {
           for (let c = 0; c < columns; c++) {
@@ -39,7 +51,10 @@ describe("reduce", () => {
             const deviations = ndarray(new Float64Array(images.length));
             ops.subs(deviations, series, expected);
             const population = ops.norm2squared(deviations) / images.length;
-            expect(spread["A"]?.variance.get(r, c)).toBeCloseTo(population, -Math.log10(Math.max(1e-6, 1e-9 * population)));
+            expect(spread["A"]?.variance.get(r, c)).toBeCloseTo(
+              population,
+              -Math.log10(Math.max(1e-6, 1e-9 * population)),
+            );
             expect(range["A"]?.min.get(r, c)).toBe(ops.inf(series));
             expect(range["A"]?.max.get(r, c)).toBe(ops.sup(series));
           }
@@ -70,21 +85,34 @@ describe("reduce", () => {
   });
 
   it("counts every pixel once, whatever its value and the bins", async () => {
-    const bins = fc.record({ from: fc.integer({ min: -300, max: 300 }), width: fc.integer({ min: 0, max: 900 }), binWidth: fc.constantFrom(0.1, 0.3, 1, 7) });
+    const bins = fc.record({
+      from: fc.integer({ min: -300, max: 300 }),
+      width: fc.integer({ min: 0, max: 900 }),
+      binWidth: fc.constantFrom(0.1, 0.3, 1, 7),
+    });
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(fc.float(), { minLength: 12, maxLength: 12 }), { maxLength: 4 }), bins, async (images, { from, width, binWidth }) => {
-        const { h } = await reduce(shotsOf(images), { h: histogram({ from, to: from + width, binWidth }) });
-        const one = h["A"];
-        const total = one === undefined ? 0 : one.under + one.over + one.invalid + one.counts.reduce((a, b) => a + b, 0);
-        expect(total).toBe(12 * images.length);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.array(fc.float(), { minLength: 12, maxLength: 12 }), { maxLength: 4 }),
+        bins,
+        async (images, { from, width, binWidth }) => {
+          const { h } = await reduce(shotsOf(images), { h: histogram({ from, to: from + width, binWidth }) });
+          const one = h["A"];
+          const total =
+            one === undefined ? 0 : one.under + one.over + one.invalid + one.counts.reduce((a, b) => a + b, 0);
+          expect(total).toBe(12 * images.length);
+        },
+      ),
     );
   });
 
   it("subtracts the dark before any question, in double precision", async () => {
     // 0.4999 ADU above the dark belongs to bin 0; a float32 dark would round it onto the edge, into bin 1.
     const dark = { mean: { A: ndarray(new Float64Array(12).fill(59999.5001), [rows, columns]) } };
-    const { average, h } = await reduce(shotsOf([Array(12).fill(60000)]), { average: mean(), h: histogram() }, { dark });
+    const { average, h } = await reduce(
+      shotsOf([Array(12).fill(60000)]),
+      { average: mean(), h: histogram() },
+      { dark },
+    );
     expect(average["A"]?.get(0, 3)).toBeCloseTo(0.4999, 6);
     expect(h["A"]?.counts[100]).toBe(12);
     const half = { mean: { A: ndarray(new Float64Array(12).fill(100.5), [rows, columns]) } };
@@ -97,7 +125,9 @@ describe("reduce", () => {
       signal: roiSum({ rows: [1, 3], columns: [1, 3] }),
     });
     expect(signal["A"]).toEqual({ tags: Uint32Array.of(0, 1), sums: Float64Array.of(5 + 6 + 9 + 10, 4) });
-    await expect(reduce(shotsOf([Array(12).fill(0)]), { signal: roiSum({ rows: [0, 4], columns: [0, 1] }) })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(
+      reduce(shotsOf([Array(12).fill(0)]), { signal: roiSum({ rows: [0, 4], columns: [0, 1] }) }),
+    ).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
   });
 
   it("takes strided views", async () => {
@@ -116,7 +146,11 @@ describe("reduce", () => {
     const st = new St(inProcess(endpointOf(tinySource())));
     const progress: unknown[] = [];
     const shots = st.shots({ run: { bl: 3, run: 10 }, detectors: ["MPCCD-2N0-1-006"] });
-    const { average, ledger } = await reduce(shots, { average: mean() }, { onProgress: (done, total) => progress.push([done, total]) });
+    const { average, ledger } = await reduce(
+      shots,
+      { average: mean() },
+      { onProgress: (done, total) => progress.push([done, total]) },
+    );
     expect(Object.keys(average)).toEqual(["MPCCD-2N0-1-006-1", "MPCCD-2N0-1-006-2"]);
     expect(average["MPCCD-2N0-1-006-1"]?.get(0, 1)).toBe(((0 + 2 + 4 + 8 + 10) * 1000) / 5 + 101);
     expect(ledger).toEqual({ asked: 6, used: 5, dropped: [{ reason: "frame-missing", tags: [1006] }] });
@@ -126,10 +160,15 @@ describe("reduce", () => {
   it("refuses a dark that does not fit, a reducer named ledger, and stops on request", async () => {
     const one = (): AsyncIterable<Shot> => shotsOf([Array(12).fill(0)]);
     const wrong = { mean: { A: ndarray(new Float64Array(12), [4, 3]) } };
-    await expect(reduce(one(), { m: mean() }, { dark: wrong })).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("[4, 3]") });
+    await expect(reduce(one(), { m: mean() }, { dark: wrong })).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining("[4, 3]"),
+    });
     await expect(reduce(one(), { m: mean() }, { dark: { mean: {} } })).rejects.toMatchObject({ code: "NO_DARK" });
     await expect(reduce(one(), { ledger: mean() })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
-    await expect(reduce(one(), { m: mean() }, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "ABORTED" });
+    await expect(reduce(one(), { m: mean() }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "ABORTED",
+    });
     expect(() => histogram({ from: 5, to: 4 })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     expect(() => histogram({ binWidth: 0 })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });

@@ -75,7 +75,9 @@ describe("screen", () => {
   it("without a condition lets everything pass; of a choice goes on choosing", async () => {
     const { run } = await open();
     expect((await screen(run, [])).ledger).toEqual({ asked: 6, used: 6, dropped: [] });
-    const twice = await screen(await screen(run, [{ name: "laser", signal: laser, equals: 1 }]), [{ name: "i0", signal: bm1, between: [1e-9, 1e-8] }]);
+    const twice = await screen(await screen(run, [{ name: "laser", signal: laser, equals: 1 }]), [
+      { name: "i0", signal: bm1, between: [1e-9, 1e-8] },
+    ]);
     expect([...twice]).toEqual([1006]);
     expect(twice.ledger).toEqual({
       asked: 6,
@@ -90,7 +92,8 @@ describe("screen", () => {
 
   it("refuses conditions that say nothing or too much, and an account that is not of these tags", async () => {
     const { st, run } = await open();
-    const refused = (condition: object) => expect(screen(run, [condition as never])).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    const refused = (condition: object) =>
+      expect(screen(run, [condition as never])).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
     await refused({ signal: bm1 });
     await refused({ signal: bm1, between: [0, 1], equals: 1 });
     await refused({ signal: bm1, between: [1, 0] });

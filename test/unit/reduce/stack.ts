@@ -10,7 +10,10 @@ export interface TestImage {
 }
 
 /** Shots over images given, reusing one memory as a real reader does. */
-export async function* shotsOf(images: Iterable<TestImage>, { detId, rows, columns, type }: FrameSpec): AsyncGenerator<Shot> {
+export async function* shotsOf(
+  images: Iterable<TestImage>,
+  { detId, rows, columns, type }: FrameSpec,
+): AsyncGenerator<Shot> {
   const memory = newPixels(rows * columns, type);
   for (const { tag, pixels, signal = NaN } of images) {
     memory.set(pixels);
@@ -19,7 +22,12 @@ export async function* shotsOf(images: Iterable<TestImage>, { detId, rows, colum
 }
 
 export function shotOf(tag: number, images: Shot["images"], signal = NaN): Shot {
-  return { tag, images, value: () => (Number.isNaN(signal) ? { reason: "missing" } : { value: signal, unit: "" }), number: () => signal };
+  return {
+    tag,
+    images,
+    value: () => (Number.isNaN(signal) ? { reason: "missing" } : { value: signal, unit: "" }),
+    number: () => signal,
+  };
 }
 
 export function frame(rows: number, columns: number, detId = "A", type: PixelType = "float32"): FrameSpec {
@@ -51,6 +59,9 @@ export async function* simulatedShots(
       const dark = subtract[id];
       if (dark !== undefined) for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) - (dark[i] ?? NaN);
     }
-    yield shotOf(tag, Object.fromEntries(Object.entries(memory).map(([id, pixels]) => [id, asImage(pixels, 1024, 512)])));
+    yield shotOf(
+      tag,
+      Object.fromEntries(Object.entries(memory).map(([id, pixels]) => [id, asImage(pixels, 1024, 512)])),
+    );
   }
 }

@@ -15,7 +15,9 @@ describe("a log that only grows", () => {
     expect(existsSync(`${path}.new`)).toBe(false);
     expect(() => AppendLog.create(path, { first: 3 })).toThrow(expect.objectContaining({ code: "FILE_EXISTS" }));
     expect(AppendLog.open(path).lines).toEqual([{ first: 1 }, { second: 2 }]);
-    expect(() => AppendLog.create(join(folder, "none", "a"), {})).toThrow(expect.objectContaining({ code: "WRITE_FAILED" }));
+    expect(() => AppendLog.create(join(folder, "none", "a"), {})).toThrow(
+      expect.objectContaining({ code: "WRITE_FAILED" }),
+    );
   });
 
   it("killed between its name and the end of its making, it loses nothing to whoever begins anew", () => {

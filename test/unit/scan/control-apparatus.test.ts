@@ -24,8 +24,21 @@ const experiment = defineExperiment({
   name: "test",
   bl: 3,
   axes: {
-    theta: { device: "bl3_st4_pm036", unit: "deg", pulsesPerUnit: 1e4, limits: [-1, 1], signal: "xfel_bl_3_st_4_motor_36/position" },
-    delay: { device: "bl3_st2_pm001", unit: "ps", pulsesPerUnit: 150, limits: [0, 300], signal: "xfel_bl_3_st_2_motor_1/position", speed: 15 },
+    theta: {
+      device: "bl3_st4_pm036",
+      unit: "deg",
+      pulsesPerUnit: 1e4,
+      limits: [-1, 1],
+      signal: "xfel_bl_3_st_4_motor_36/position",
+    },
+    delay: {
+      device: "bl3_st2_pm001",
+      unit: "ps",
+      pulsesPerUnit: 150,
+      limits: [0, 300],
+      signal: "xfel_bl_3_st_2_motor_1/position",
+      speed: 15,
+    },
   },
   signals: {
     i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" },
@@ -37,7 +50,9 @@ const experiment = defineExperiment({
   shutters: { xrays: { device: "bl3_shutter1" } },
 } as const);
 
-async function onSimulated(work: (apparatus: Apparatus, control: Control, facility: Facility) => Promise<void>): Promise<void> {
+async function onSimulated(
+  work: (apparatus: Apparatus, control: Control, facility: Facility) => Promise<void>,
+): Promise<void> {
   await using facility = await connect(`sim:?clock=virtual&seed=${SEED}`);
   await using control = await facility.ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2 });
   await work(controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), control, facility);
@@ -59,8 +74,12 @@ describe("controlled beamline", () => {
       expect(end).toMatchObject({ outcome: "done", points: 4, shots: { used: 32 } });
       for (const { data, taken } of rows) {
         const pulses = Math.round(150 * (data["delay"] ?? NaN));
-        expect(taken?.values["xfel_bl_3_st_2_motor_1/position"]?.every((at) => Math.abs((at ?? NaN) - pulses) <= 1)).toBe(true);
-        expect(taken?.ledger.asked).toBe((taken?.ledger.used ?? NaN) + (taken?.ledger.dropped ?? []).reduce((n, { tags }) => n + tags.length, 0));
+        expect(
+          taken?.values["xfel_bl_3_st_2_motor_1/position"]?.every((at) => Math.abs((at ?? NaN) - pulses) <= 1),
+        ).toBe(true);
+        expect(taken?.ledger.asked).toBe(
+          (taken?.ledger.used ?? NaN) + (taken?.ledger.dropped ?? []).reduce((n, { tags }) => n + tags.length, 0),
+        );
       }
       expect(await control.shutter("xrays").state()).toMatchObject({ value: "closed" });
     });
@@ -73,8 +92,18 @@ describe("controlled beamline", () => {
         moves++;
         return await apparatus.move(to, options);
       });
-      for (const bad of [{ signals: ["xfel_bl_3_nothing/voltage"] }, { conditions: [{ signal: "xfel_bl_3_nothing/voltage", between: [0, 1] as const }] }]) {
-        const wrong = scan({ axis: "delay", from: 79, to: 81, points: 3, shots: { count: 2, ...bad }, shutter: "xrays" });
+      for (const bad of [
+        { signals: ["xfel_bl_3_nothing/voltage"] },
+        { conditions: [{ signal: "xfel_bl_3_nothing/voltage", between: [0, 1] as const }] },
+      ]) {
+        const wrong = scan({
+          axis: "delay",
+          from: 79,
+          to: 81,
+          points: 3,
+          shots: { count: 2, ...bad },
+          shutter: "xrays",
+        });
         await expect(new Engine(counted).run(wrong)).rejects.toMatchObject({ code: "UNKNOWN_SIGNAL" });
       }
       expect(moves).toBe(0);
@@ -111,15 +140,21 @@ describe("controlled beamline", () => {
         [41, 0.5],
         [81, 0.25],
       ] as const) {
-        const { result } = await new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots, signals: ["i0"] }));
+        const { result } = await new Engine(apparatus).run(
+          flyScan({ axis: "delay", from: 70, to: 90, shots, signals: ["i0"] }),
+        );
         const positions = result?.[0]?.positions ?? [];
         expect(positions.length).toBeGreaterThan(0.75 * shots);
-        expect(positions.every((at, i) => at > 70 && at < 90 && (i === 0 || at > (positions[i - 1] ?? NaN)))).toBe(true);
+        expect(positions.every((at, i) => at > 70 && at < 90 && (i === 0 || at > (positions[i - 1] ?? NaN)))).toBe(
+          true,
+        );
         const steps = positions.slice(6, -6).map((at, i) => at - (positions[i + 5] ?? NaN));
         for (const step of steps) expect(step).toBeCloseTo(apart, 1);
         expect(control.axis("delay").speed).toBe(usual);
       }
-      await expect(new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2 }))).rejects.toMatchObject({ code: "LIMIT" });
+      await expect(
+        new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2 })),
+      ).rejects.toMatchObject({ code: "LIMIT" });
     });
   }, 120_000);
 
@@ -138,7 +173,11 @@ describe("controlled beamline", () => {
       );
       await control.axis("delay").moveTo(there);
       const apparatus = controlApparatus(facility, slow, { experiment, monitor: "i0", pollMs: 2 });
-      const looking = { signals: ["diode"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } } as const;
+      const looking = {
+        signals: ["diode"],
+        conditions: [{ signal: "diode", between: [0.01, 1] }],
+        budget: { shots: 20 },
+      } as const;
       // Now and then the accelerator gives no pulse, but hardly three times.
       let taken: ShotsTaken | undefined;
       for (let i = 0; i < 3 && taken?.outcome !== "done"; i++) {
@@ -153,7 +192,14 @@ describe("controlled beamline", () => {
   it("has shots of a run that the plan starts, with their tags in it", async () => {
     await onSimulated(async (apparatus, control, { db }) => {
       const rows: Row[] = [];
-      const points = scan({ axis: "delay", from: 79, to: 80, points: 2, shots: { count: 5, signals: ["i0"] }, shutter: "xrays" });
+      const points = scan({
+        axis: "delay",
+        from: 79,
+        to: 80,
+        points: 2,
+        shots: { count: 5, signals: ["i0"] },
+        shutter: "xrays",
+      });
       const stored = plan("stored", {}, () => withRun({ comment: "two delays", detectors: ["octal"] }, points.steps()));
       await new Engine(apparatus, { observers: [{ point: (row) => rows.push(row) }] }).run(stored);
       const { run, state, shots } = await control.runState();
@@ -163,7 +209,9 @@ describe("controlled beamline", () => {
       expect(tags).toHaveLength(shots);
       for (const { taken } of rows) expect(tags).toEqual(expect.arrayContaining([...(taken?.tags ?? [NaN])]));
       expect(await db.readComment(3, run)).toBe("two delays");
-      expect(await db.readDetidlist(3, run)).toEqual(expect.arrayContaining([expect.stringContaining("MPCCD-8N0-3-002")]));
+      expect(await db.readDetidlist(3, run)).toEqual(
+        expect.arrayContaining([expect.stringContaining("MPCCD-8N0-3-002")]),
+      );
     });
   }, 120_000);
 
@@ -186,7 +234,9 @@ describe("controlled beamline", () => {
   it("moves nothing when the plan leaves the limits of the experiment file", async () => {
     await onSimulated(async (apparatus, control) => {
       const before = await control.axis("delay").position();
-      await expect(new Engine(apparatus).run(scan({ axis: "delay", from: 80, to: 301, points: 3, shots: 1 }))).rejects.toMatchObject({ code: "LIMIT" });
+      await expect(
+        new Engine(apparatus).run(scan({ axis: "delay", from: 80, to: 301, points: 3, shots: 1 })),
+      ).rejects.toMatchObject({ code: "LIMIT" });
       expect(await control.axis("delay").position()).toBe(before);
     });
   }, 120_000);

@@ -30,9 +30,16 @@ const folder = temporaryFolder();
 
 describe("dry run", () => {
   it("says what is worked out by hand", () => {
-    const devices = { axes: { x: { limits: "unlimited" as const, speed: 2, overheadSeconds: 0.5 } }, rateHz: 10, switchSeconds: 0 };
+    const devices = {
+      axes: { x: { limits: "unlimited" as const, speed: 2, overheadSeconds: 0.5 } },
+      rateHz: 10,
+      switchSeconds: 0,
+    };
     // Moves 0→1, 1→2, 2→3 and 3→0 take 0.5 + way/2; 20 shots take 2 s.
-    const found = dryRun(scan({ axis: "x", from: 1, to: 3, points: 3, shots: 20, shutter: "main", settleSeconds: 0.25 }), { devices, bytesPerShot: 1000 });
+    const found = dryRun(
+      scan({ axis: "x", from: 1, to: 3, points: 3, shots: 20, shutter: "main", settleSeconds: 0.25 }),
+      { devices, bytesPerShot: 1000 },
+    );
     expect(found.seconds.from).toBeCloseTo(3 * 1 + 2 + 3 * (2 + 0.25), 9);
     expect(found).toMatchObject({
       points: { from: 3, to: 3 },
@@ -82,10 +89,22 @@ describe("dry run", () => {
   it("gives a range for an adaptive plan", () => {
     const noisy = {
       ...bench,
-      signals: { edge: ({ at, random }: { at(axis: string): number; random: { normal(): number } }) => Math.tanh(at("x") - 5) + 0.1 * random.normal() },
+      signals: {
+        edge: ({ at, random }: { at(axis: string): number; random: { normal(): number } }) =>
+          Math.tanh(at("x") - 5) + 0.1 * random.normal(),
+      },
     };
     const found = dryRun(
-      adaptiveScan({ axis: "x", from: 0, to: 10, signal: "edge", change: 0.1, leastStep: 0.1, greatestStep: 1, shots: { count: 3, signals: ["edge"] } }),
+      adaptiveScan({
+        axis: "x",
+        from: 0,
+        to: 10,
+        signal: "edge",
+        change: 0.1,
+        leastStep: 0.1,
+        greatestStep: 1,
+        shots: { count: 3, signals: ["edge"] },
+      }),
       { devices: noisy },
     );
     expect(found.points.to).toBeGreaterThan(found.points.from);
@@ -103,7 +122,13 @@ describe("dry run", () => {
         shots: 2,
       }),
       flyScan({ axis: "x", from: 0, to: 10, shots: 100, sweeps: 3 }),
-      scan({ axis: "theta", from: 3, to: 1, points: 5, shots: { count: 5, conditions: [{ signal: "i0", between: [1, 9] }] } }),
+      scan({
+        axis: "theta",
+        from: 3,
+        to: 1,
+        points: 5,
+        shots: { count: 5, conditions: [{ signal: "i0", between: [1, 9] }] },
+      }),
     ];
     for (const each of plans) {
       const apparatus = virtualApparatus(bench);
@@ -116,7 +141,9 @@ describe("dry run", () => {
     const path = join(folder, "learn.journal");
     const what = scanList({ axis: "x", positions: [0, 1, 3, 6, 10, 11], shots: 1 });
     const journal = Journal.create(path, what);
-    await new Engine(virtualApparatus({ axes: { x: { limits: "unlimited", speed: 0.5, overheadSeconds: 1.5 } } }), { journal }).run(what);
+    await new Engine(virtualApparatus({ axes: { x: { limits: "unlimited", speed: 0.5, overheadSeconds: 1.5 } } }), {
+      journal,
+    }).run(what);
     journal.close();
     const learnt = learnMoveTimes([path]);
     expect(learnt.get("x")?.speed).toBeCloseTo(0.5, 6);
@@ -125,7 +152,9 @@ describe("dry run", () => {
   });
 
   it("draws the path", () => {
-    const devices = { axes: { x: { limits: "unlimited" as const, speed: 1 }, y: { limits: "unlimited" as const, speed: 1 } } };
+    const devices = {
+      axes: { x: { limits: "unlimited" as const, speed: 1 }, y: { limits: "unlimited" as const, speed: 1 } },
+    };
     const found = dryRun(
       grid({
         axes: [

@@ -37,7 +37,10 @@ describe("engine", () => {
     const end = await new Engine(apparatus, { observers: [{ point: (row) => rows.push(row) }] }).run(
       scan({ axis: "delay", from: -1, to: 1, points: 3, shots: { count: 5, signals: ["i0"] }, shutter: "main" }),
     );
-    expect(done).toEqual([...[-1, 0, 1].flatMap((at) => [`move delay,${at}`, "open main", "shots", "close main"]), "move delay,0"]);
+    expect(done).toEqual([
+      ...[-1, 0, 1].flatMap((at) => [`move delay,${at}`, "open main", "shots", "close main"]),
+      "move delay,0",
+    ]);
     expect(end).toMatchObject({ outcome: "done", points: 3, shots: { asked: 15, used: 15, dropped: {} } });
     expect(rows.map(({ data }) => data["delay"])).toEqual([-1, 0, 1]);
     expect(rows[0]?.taken?.values["i0"]).toHaveLength(5);
@@ -45,12 +48,16 @@ describe("engine", () => {
 
   it("moves nothing when a position of the whole plan is outside the limits", async () => {
     const { apparatus, done } = watched();
-    await expect(new Engine(apparatus).run(scan({ axis: "delay", from: 0, to: 501, points: 3, shots: 1 }))).rejects.toMatchObject({
+    await expect(
+      new Engine(apparatus).run(scan({ axis: "delay", from: 0, to: 501, points: 3, shots: 1 })),
+    ).rejects.toMatchObject({
       code: "LIMIT",
       message: expect.stringContaining("delay cannot go to 501"),
     });
     apparatus.devices.move({ delay: 499 });
-    await expect(new Engine(apparatus).run(scanRelative({ axis: "delay", from: 0, to: 2, points: 2, shots: 1 }))).rejects.toMatchObject({ code: "LIMIT" });
+    await expect(
+      new Engine(apparatus).run(scanRelative({ axis: "delay", from: 0, to: 2, points: 2, shots: 1 })),
+    ).rejects.toMatchObject({ code: "LIMIT" });
     expect(done).toEqual([]);
   });
 
@@ -149,7 +156,16 @@ describe("engine", () => {
     expect(engine.line).toBe("p: paused, 0 points");
     engine.resume();
     expect((await running).outcome).toBe("done");
-    expect(done).toEqual(["open main", "move x,1", "shots", "close main", "open main", "move x,2", "shots", "close main"]);
+    expect(done).toEqual([
+      "open main",
+      "move x,1",
+      "shots",
+      "close main",
+      "open main",
+      "move x,2",
+      "shots",
+      "close main",
+    ]);
   });
 
   it("interrupts what goes on when it shall pause now, and does it again after", async () => {
@@ -165,7 +181,17 @@ describe("engine", () => {
     await until(() => engine.state === "paused");
     engine.resume();
     expect(await running).toMatchObject({ outcome: "done", shots: { asked: 5, used: 5 } });
-    expect(done).toEqual(["move x,3", "open main", "shots", "close main", "move x,3", "open main", "shots", "close main", "move x,0"]);
+    expect(done).toEqual([
+      "move x,3",
+      "open main",
+      "shots",
+      "close main",
+      "move x,3",
+      "open main",
+      "shots",
+      "close main",
+      "move x,0",
+    ]);
   });
 
   it("does not interrupt what must not be repeated for a pause", async () => {
@@ -199,7 +225,9 @@ describe("engine", () => {
       }
     });
     expect((await new Engine(apparatus).run(caught)).outcome).toBe("done");
-    await expect(new Engine(apparatus).run(scan({ axis: "x", from: 6, to: 8, points: 3, shots: 1, shutter: "main" }))).rejects.toBe(stuck);
+    await expect(
+      new Engine(apparatus).run(scan({ axis: "x", from: 6, to: 8, points: 3, shots: 1, shutter: "main" })),
+    ).rejects.toBe(stuck);
     expect(done.slice(-2)).toEqual(["close main", "safe"]);
   });
 
@@ -213,7 +241,9 @@ describe("engine", () => {
 
   it("flies to and fro with a position for every shot", async () => {
     const { apparatus } = watched();
-    const { result } = await new Engine(apparatus).run(flyScan({ axis: "delay", from: 0, to: 9, shots: 10, sweeps: 2, signals: ["i0"] }));
+    const { result } = await new Engine(apparatus).run(
+      flyScan({ axis: "delay", from: 0, to: 9, shots: 10, sweeps: 2, signals: ["i0"] }),
+    );
     expect(result?.map(({ positions }) => positions)).toEqual([
       [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
       [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
@@ -280,11 +310,15 @@ describe("resuming", () => {
     await engine.run(five);
     journal.close();
     const other = scan({ axis: "x", from: 1, to: 6, points: 5, shots: 4 });
-    await expect(new Engine(virtualApparatus(bench), { journal: Journal.open(path) }).run(other)).rejects.toMatchObject({ code: "PLAN_CHANGED" });
+    await expect(new Engine(virtualApparatus(bench), { journal: Journal.open(path) }).run(other)).rejects.toMatchObject(
+      { code: "PLAN_CHANGED" },
+    );
     const drifting = plan(five.name, five.settings, function* () {
       yield* move({ x: 99 });
     });
-    await expect(new Engine(virtualApparatus(bench), { journal: Journal.open(path) }).run(drifting)).rejects.toMatchObject({ code: "PLAN_CHANGED" });
+    await expect(
+      new Engine(virtualApparatus(bench), { journal: Journal.open(path) }).run(drifting),
+    ).rejects.toMatchObject({ code: "PLAN_CHANGED" });
   });
 
   it("does not repeat what must not be repeated without a yes", async () => {
@@ -339,7 +373,10 @@ describe("resuming", () => {
       await deadRun(died.apparatus, Journal.create(path, fresh), fresh, { chip: TargetMap.create(mapPath, spots) });
       const rows: Row[] = [];
       const map = TargetMap.open(mapPath);
-      const end = await resumeScan(path, fresh, watch(false).apparatus, { maps: { chip: map }, observers: [{ point: (row) => rows.push(row) }] });
+      const end = await resumeScan(path, fresh, watch(false).apparatus, {
+        maps: { chip: map },
+        observers: [{ point: (row) => rows.push(row) }],
+      });
       expect(end).toMatchObject({ outcome: "done", points: 4 });
       expect(new Set(shot).size).toBe(shot.length);
       expect(new Set(rows.map(({ data }) => data["spot"])).size).toBe(4);
@@ -395,7 +432,9 @@ it("axes are put back after a failure, but not after a fault of a device", async
         })(),
       ),
     );
-    await expect(new Engine(apparatus, { observers: [{ note: (text) => notes.push(text) }] }).run(going)).rejects.toMatchObject({ code });
+    await expect(
+      new Engine(apparatus, { observers: [{ note: (text) => notes.push(text) }] }).run(going),
+    ).rejects.toMatchObject({ code });
     const moves = done.filter((text) => text.startsWith("move"));
     expect([code, moves.length]).toEqual([code, code === "DEVICE_FAULT" ? 1 : 2]);
     expect(notes).toEqual(code === "DEVICE_FAULT" ? ["x: not put back after the fault"] : []);

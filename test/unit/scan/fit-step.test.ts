@@ -89,7 +89,10 @@ describe("fitStep", () => {
       pulls[2].push((fit.height - 2) / fit.heightError);
     }
     // 300 pulls: rms 1 within 4 standard errors of 1/√600.
-    for (const each of pulls) expect(Math.abs(Math.sqrt(each.reduce((sum, pull) => sum + pull * pull, 0) / 300) - 1)).toBeLessThan(4 / Math.sqrt(600));
+    for (const each of pulls)
+      expect(Math.abs(Math.sqrt(each.reduce((sum, pull) => sum + pull * pull, 0) / 300) - 1)).toBeLessThan(
+        4 / Math.sqrt(600),
+      );
   });
 
   it("takes its errors from the residuals when none are given, and leaves out points without a value", () => {
@@ -111,7 +114,9 @@ describe("fitStep", () => {
     ["every other point", xs, xs.map((_, i) => i % 2), "three times its error"],
     ["a jump between two points", xs, xs.map((x) => (x < 0.03 ? 0 : 1)), "finer steps"],
   ])("refuses %s", (_, x, y, why) => {
-    expect(() => fitStep(x, y)).toThrow(expect.objectContaining({ code: "NO_STEP", message: expect.stringContaining(why) }));
+    expect(() => fitStep(x, y)).toThrow(
+      expect.objectContaining({ code: "NO_STEP", message: expect.stringContaining(why) }),
+    );
   });
 
   it("refuses noise nearly always", () => {

@@ -22,7 +22,8 @@ export const bench: VirtualDevicesOptions = {
   settings: { att: 0, pulses: 1 },
   signals: {
     i0: ({ random }) => 1 + 0.05 * random.normal(),
-    bragg: ({ at, random }) => (10 * Math.exp((-4 * Math.LN2 * (at("theta") - 12.5) ** 2) / 0.8 ** 2) + 0.5) * (1 + 0.02 * random.normal()),
+    bragg: ({ at, random }) =>
+      (10 * Math.exp((-4 * Math.LN2 * (at("theta") - 12.5) ** 2) / 0.8 ** 2) + 0.5) * (1 + 0.02 * random.normal()),
     beam: () => 1,
   },
   rateHz: 30,
@@ -52,7 +53,13 @@ function textOf(call: VirtualCall): string {
 export class Dead extends Error {}
 
 /** Runs until the apparatus throws Dead; then nothing acts any more and the journal gets no further line. */
-export async function deadRun(apparatus: Apparatus, journal: Journal, what: Plan, maps = {}, observers: readonly Observer[] = []): Promise<void> {
+export async function deadRun(
+  apparatus: Apparatus,
+  journal: Journal,
+  what: Plan,
+  maps = {},
+  observers: readonly Observer[] = [],
+): Promise<void> {
   let isDead = false;
   const mortal = <T extends object>(target: T): T =>
     new Proxy(target, {

@@ -2,7 +2,16 @@ import { describe, expect, it } from "vitest";
 import { connect, Facility } from "../../../src/connect.ts";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { defineExperiment } from "../../../src/ec/index.ts";
-import { controlApparatus, Engine, type Plan, plan, point, scan, shots, virtualApparatus } from "../../../src/scan/index.ts";
+import {
+  controlApparatus,
+  Engine,
+  type Plan,
+  plan,
+  point,
+  scan,
+  shots,
+  virtualApparatus,
+} from "../../../src/scan/index.ts";
 import type { Endpoint } from "../../../src/transport/index.ts";
 import { bench, replaced } from "./fixtures.ts";
 
@@ -28,7 +37,9 @@ describe("a hold", () => {
     // One second of the first point, ten of the second, then 150 s without beam.
     const { notes, result } = await notesOf(two({ count: 600, beam }), [11, 161]);
     expect(notes).toEqual([
-      expect.stringMatching(/^point 2 waits for the beam since \d\d:\d\d:\d\d: i0 is 0\.01, not within 0\.5 to 2\. .*no budget\.seconds.*Ctrl\+C twice/),
+      expect.stringMatching(
+        /^point 2 waits for the beam since \d\d:\d\d:\d\d: i0 is 0\.01, not within 0\.5 to 2\. .*no budget\.seconds.*Ctrl\+C twice/,
+      ),
       "point 2 still waits for the beam, for 1 min 1 s now: i0 is 0.01, not within 0.5 to 2.",
       "point 2 still waits for the beam, for 2 min 1 s now: i0 is 0.01, not within 0.5 to 2.",
       "point 2 goes on: the beam was missing for 2 min 30 s.",
@@ -38,7 +49,10 @@ describe("a hold", () => {
   });
 
   it("says what bounds it, and that it was given up", async () => {
-    const { notes, result, seconds } = await notesOf(two({ count: 600, beam, budget: { seconds: 30 } }), [11, Infinity]);
+    const { notes, result, seconds } = await notesOf(two({ count: 600, beam, budget: { seconds: 30 } }), [
+      11,
+      Infinity,
+    ]);
     expect(notes).toEqual([
       expect.stringMatching(/given up 30 s after its begin \(budget\.seconds\)/),
       expect.stringMatching(/^point 2 given up: the beam has been missing for 20 s/),
@@ -48,7 +62,10 @@ describe("a hold", () => {
   });
 
   it("of a pulse or two that the accelerator left out is not worth a line", async () => {
-    const { notes } = await notesOf(scan({ axis: "x", from: 0, to: 0, points: 1, shots: { count: 90, beam } }), [1, 1.9]);
+    const { notes } = await notesOf(
+      scan({ axis: "x", from: 0, to: 0, points: 1, shots: { count: 90, beam } }),
+      [1, 1.9],
+    );
     expect(notes).toEqual([]);
   });
 });
@@ -81,7 +98,10 @@ describe("a hold of the controlled beamline", () => {
     const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
     const waiting = plan("waiting", {}, () => shots({ count: 3, beam: { signal: "i0", between: [1e-10, 1] } }));
     const { result } = await new Engine(apparatus, { observers: [{ note }] }).run(waiting);
-    expect(notes).toEqual([expect.stringMatching(none), expect.stringMatching(/^point 1 goes on: the beam was missing for /)]);
+    expect(notes).toEqual([
+      expect.stringMatching(none),
+      expect.stringMatching(/^point 1 goes on: the beam was missing for /),
+    ]);
     expect(none.exec(notes[0] ?? "")?.[1]).toContain("i0 is ");
     expect(result?.outcome).toBe("done");
     expect(result?.heldSeconds).toBeGreaterThan(0.9);
@@ -95,14 +115,21 @@ describe("a hold of the controlled beamline", () => {
     await control.shutter("xrays").close();
     let isOff = true;
     const frozen = await facility.db.readTagnumberNewest(experiment.signal("i0"));
-    const db = replaced(facility.db, "readTagnumberNewest", async (id, options) => (isOff ? frozen : await facility.db.readTagnumberNewest(id, options)));
+    const db = replaced(facility.db, "readTagnumberNewest", async (id, options) =>
+      isOff ? frozen : await facility.db.readTagnumberNewest(id, options),
+    );
     const tripped = replaced(control, "beam", async () => ({ on: !isOff, why: isOff ? "a klystron has tripped" : "" }));
     const notes: string[] = [];
     const note = (text: string): void => {
       notes.push(text);
       isOff = false;
     };
-    const apparatus = controlApparatus({ db, endpoint: facility.endpoint }, tripped, { experiment, monitor: "i0", pollMs: 2, silentMs: 10_000 });
+    const apparatus = controlApparatus({ db, endpoint: facility.endpoint }, tripped, {
+      experiment,
+      monitor: "i0",
+      pollMs: 2,
+      silentMs: 10_000,
+    });
     await new Engine(apparatus, { observers: [{ note }] }).run(plan("waiting", {}, () => shots(3)));
     expect(notes).toEqual([expect.stringMatching(none), expect.stringMatching(/goes on/)]);
     expect(none.exec(notes[0] ?? "")?.[1]).toBe("no shots come, a klystron has tripped");
@@ -112,7 +139,8 @@ describe("a hold of the controlled beamline", () => {
     await using facility = await connect("sim:?clock=virtual&seed=11");
     let isLost = false;
     const call: Endpoint["call"] = async (method, params, options) => {
-      if (isLost && method === "lease.renew") throw new SaclaError("LEASE_LOST", "The server was started anew and knows of no lease.");
+      if (isLost && method === "lease.renew")
+        throw new SaclaError("LEASE_LOST", "The server was started anew and knows of no lease.");
       return await facility.endpoint.call(method, params, options);
     };
     const { ec } = new Facility(replaced(facility.endpoint, "call", call));
@@ -124,7 +152,9 @@ describe("a hold of the controlled beamline", () => {
     };
     const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
     const waiting = plan("waiting", {}, () => shots({ count: 3, beam: { signal: "i0", between: [1e-10, 1] } }));
-    await expect(new Engine(apparatus, { observers: [{ note }] }).run(waiting)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(new Engine(apparatus, { observers: [{ note }] }).run(waiting)).rejects.toMatchObject({
+      code: "LEASE_LOST",
+    });
     expect(isLost).toBe(true);
   }, 60_000);
 });

@@ -47,27 +47,39 @@ describe("positions", () => {
 
   it("of a snake never jump: neighbours differ in one axis by one step", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 4 }), (a, b, c) => {
-        const axes = [a, b, c].map((points, i) => ({ axis: `a${i}`, from: 0, to: points - 1, points }));
-        const all = gridPositions(axes, true);
-        expect(new Set(all.map((at) => JSON.stringify(at))).size).toBe(a * b * c);
-        for (let i = 1; i < all.length; i++) {
-          const step = axes.reduce((sum, { axis }) => sum + Math.abs((all[i]?.[axis] ?? NaN) - (all[i - 1]?.[axis] ?? NaN)), 0);
-          expect(step).toBe(1);
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 4 }),
+        (a, b, c) => {
+          const axes = [a, b, c].map((points, i) => ({ axis: `a${i}`, from: 0, to: points - 1, points }));
+          const all = gridPositions(axes, true);
+          expect(new Set(all.map((at) => JSON.stringify(at))).size).toBe(a * b * c);
+          for (let i = 1; i < all.length; i++) {
+            const step = axes.reduce(
+              (sum, { axis }) => sum + Math.abs((all[i]?.[axis] ?? NaN) - (all[i - 1]?.[axis] ?? NaN)),
+              0,
+            );
+            expect(step).toBe(1);
+          }
+        },
+      ),
       { numRuns: 50 },
     );
   });
 
   it("of a logarithmic scan have one factor", async () => {
-    const all = (await positionsOf(scanLog({ axis: "delay", from: 0.1, to: 100, points: 4, shots: 1 }))).map(({ delay }) => delay ?? NaN);
+    const all = (await positionsOf(scanLog({ axis: "delay", from: 0.1, to: 100, points: 4, shots: 1 }))).map(
+      ({ delay }) => delay ?? NaN,
+    );
     for (const [i, expected] of [0.1, 1, 10, 100].entries()) expect(all[i]).toBeCloseTo(expected, 12);
     expect(() => scanLog({ axis: "delay", from: 0, to: 1, points: 3, shots: 1 })).toThrow("both above 0");
   });
 
   it("of a raster go row by row", async () => {
-    const all = await positionsOf(raster({ x: "x", y: "y", columns: 2, rows: 2, pitch: 0.5, corner: { x: 1, y: 10 }, shots: 1 }));
+    const all = await positionsOf(
+      raster({ x: "x", y: "y", columns: 2, rows: 2, pitch: 0.5, corner: { x: 1, y: 10 }, shots: 1 }),
+    );
     expect(all).toEqual([
       { x: 1, y: 10 },
       { x: 1.5, y: 10 },
@@ -123,7 +135,9 @@ describe("fits", () => {
       xs.map((x) => 1 + 7 / (1 + 4 * ((x - 0.8) / 0.3) ** 2)),
       { shape: "lorentzian" },
     );
-    expect([lorentz.centre, lorentz.fwhm, lorentz.height, lorentz.background].map((v) => Number(v.toFixed(5)))).toEqual([0.8, 0.3, 7, 1]);
+    expect([lorentz.centre, lorentz.fwhm, lorentz.height, lorentz.background].map((v) => Number(v.toFixed(5)))).toEqual(
+      [0.8, 0.3, 7, 1],
+    );
   });
 
   it("state errors that cover the truth as often as they say", () => {
@@ -166,7 +180,14 @@ describe("fits", () => {
 });
 
 describe("peaks", () => {
-  const curve: PeakOptions = { axis: "theta", from: 11.5, to: 13.5, points: 21, signal: "bragg", shots: { count: 20, signals: ["bragg", "i0"] } };
+  const curve: PeakOptions = {
+    axis: "theta",
+    from: 11.5,
+    to: 13.5,
+    points: 21,
+    signal: "bragg",
+    shots: { count: 20, signals: ["bragg", "i0"] },
+  };
 
   it("rockingCurve finds the crystal within three errors", async () => {
     const { result } = await new Engine(virtualApparatus(bench)).run(rockingCurve(curve));
@@ -188,15 +209,29 @@ describe("peaks", () => {
       [20, 22],
     ] as const) {
       const apparatus = virtualApparatus(bench);
-      await expect(new Engine(apparatus).run(goToPeak({ ...curve, from, to }))).rejects.toMatchObject({ code: "NO_PEAK" });
+      await expect(new Engine(apparatus).run(goToPeak({ ...curve, from, to }))).rejects.toMatchObject({
+        code: "NO_PEAK",
+      });
       expect(apparatus.devices.at("theta")).toBe(from);
     }
   });
 
   it("alignCentroid centres axes one after the other", async () => {
-    const spot = { ...bench, signals: { light: ({ at }: { at(axis: string): number }) => Math.exp(-((at("x") - 0.3) ** 2) - (at("y") + 0.2) ** 2) } };
+    const spot = {
+      ...bench,
+      signals: {
+        light: ({ at }: { at(axis: string): number }) => Math.exp(-((at("x") - 0.3) ** 2) - (at("y") + 0.2) ** 2),
+      },
+    };
     const apparatus = virtualApparatus(spot);
-    const along = (axis: string) => ({ axis, from: -4, to: 4, points: 33, signal: "light", shots: { count: 1, signals: ["light"] } });
+    const along = (axis: string) => ({
+      axis,
+      from: -4,
+      to: 4,
+      points: 33,
+      signal: "light",
+      shots: { count: 1, signals: ["light"] },
+    });
     await new Engine(apparatus).run(alignCentroid([along("x"), along("y")], { rounds: 2 }));
     expect(apparatus.devices.at("x")).toBeCloseTo(0.3, 3);
     expect(apparatus.devices.at("y")).toBeCloseTo(-0.2, 3);
@@ -226,8 +261,10 @@ describe("peaks", () => {
 });
 
 describe("shots of a point", () => {
-  const taken = (request: ShotsRequest, signals: NonNullable<ConstructorParameters<typeof VirtualDevices>[0]["signals"]> = {}) =>
-    new VirtualDevices({ axes: {}, signals, rateHz: 30 }).shots(request);
+  const taken = (
+    request: ShotsRequest,
+    signals: NonNullable<ConstructorParameters<typeof VirtualDevices>[0]["signals"]> = {},
+  ) => new VirtualDevices({ axes: {}, signals, rateHz: 30 }).shots(request);
 
   it("counts good ones only, and accounts for every shot", () => {
     let n = 0;
@@ -264,13 +301,23 @@ describe("shots of a point", () => {
     // 60 bad shots; an attempt is over after 30 / 0.8: two fail, the second with 16 good ones that are not used.
     expect(result).toMatchObject({ outcome: "done", attempts: 3, ledger: { used: 30, asked: 2 * 38 + 30 } });
     expect(result.ledger.dropped.find(({ reason }) => reason === "attempt-failed")?.tags.length).toBeGreaterThan(10);
-    expect(taken(request, { good: () => 0 })).toMatchObject({ outcome: "gave-up", attempts: 3, ledger: { used: 0, asked: 3 * 38 } });
-    expect(taken({ ...request, budget: { shots: 50 } }, { good: () => 0 })).toMatchObject({ outcome: "gave-up", ledger: { asked: 50 } });
+    expect(taken(request, { good: () => 0 })).toMatchObject({
+      outcome: "gave-up",
+      attempts: 3,
+      ledger: { used: 0, asked: 3 * 38 },
+    });
+    expect(taken({ ...request, budget: { shots: 50 } }, { good: () => 0 })).toMatchObject({
+      outcome: "gave-up",
+      ledger: { asked: 50 },
+    });
   });
 
   it("stops when the difference signal is known well enough", () => {
     let n = 0;
-    const signals = { laser: () => n++ % 2, ring: ({ random }: { random: { normal(): number } }) => 10 + random.normal() };
+    const signals = {
+      laser: () => n++ % 2,
+      ring: ({ random }: { random: { normal(): number } }) => 10 + random.normal(),
+    };
     // Standard error √(2σ²/n) of each half: 0.2 wants about 50 of each.
     const result = taken({ count: 5000, precision: { signal: "ring", pumpedBy: "laser", error: 0.2 } }, signals);
     expect(result.outcome).toBe("precise");
@@ -284,8 +331,16 @@ describe("shots of a point", () => {
   it("fails a plan that does not say to go on", async () => {
     const dark = virtualApparatus({ ...bench, signals: { i0: () => 0 } });
     const shots = { count: 5, conditions: [{ signal: "i0", between: [1, 2] as const }], budget: { shots: 10 } };
-    await expect(new Engine(dark).run(scanLog({ axis: "delay", from: 1, to: 2, points: 2, shots }))).rejects.toMatchObject({ code: "TOO_FEW_SHOTS" });
-    const end = await new Engine(dark).run(scanLog({ axis: "delay", from: 1, to: 2, points: 2, shots, giveUp: "go-on" }));
-    expect(end).toMatchObject({ outcome: "done", points: 2, shots: { asked: 20, used: 0, dropped: { "i0-out-of-limits": 20 } } });
+    await expect(
+      new Engine(dark).run(scanLog({ axis: "delay", from: 1, to: 2, points: 2, shots })),
+    ).rejects.toMatchObject({ code: "TOO_FEW_SHOTS" });
+    const end = await new Engine(dark).run(
+      scanLog({ axis: "delay", from: 1, to: 2, points: 2, shots, giveUp: "go-on" }),
+    );
+    expect(end).toMatchObject({
+      outcome: "done",
+      points: 2,
+      shots: { asked: 20, used: 0, dropped: { "i0-out-of-limits": 20 } },
+    });
   });
 });

@@ -1,7 +1,14 @@
-/** What the simulated facility hides, found again by scans through the public interface, within the errors they state. */
+/**
+ * What the simulated facility hides, found again by scans through the public interface, within the errors they state.
+ */
 import { describe, expect, it } from "vitest";
 import { defineExperiment } from "../../../src/ec/index.ts";
-import { createSimulatedFacility, type FacilityTruth, RehearsalClock, simulatedEndpoint } from "../../../src/facility/index.ts";
+import {
+  createSimulatedFacility,
+  type FacilityTruth,
+  RehearsalClock,
+  simulatedEndpoint,
+} from "../../../src/facility/index.ts";
 import { Facility } from "../../../src/index.ts";
 import {
   type Apparatus,
@@ -28,8 +35,21 @@ const experiment = defineExperiment({
   name: "recovered",
   bl: 3,
   axes: {
-    theta: { device: "bl3_st4_pm036", unit: "deg", pulsesPerUnit: 1e4, limits: [-1, 1], signal: "xfel_bl_3_st_4_motor_36/position" },
-    delay: { device: "bl3_st2_pm001", unit: "ps", pulsesPerUnit: 150, offset: -80, limits: [-100, 100], signal: "xfel_bl_3_st_2_motor_1/position" },
+    theta: {
+      device: "bl3_st4_pm036",
+      unit: "deg",
+      pulsesPerUnit: 1e4,
+      limits: [-1, 1],
+      signal: "xfel_bl_3_st_4_motor_36/position",
+    },
+    delay: {
+      device: "bl3_st2_pm001",
+      unit: "ps",
+      pulsesPerUnit: 150,
+      offset: -80,
+      limits: [-100, 100],
+      signal: "xfel_bl_3_st_2_motor_1/position",
+    },
     probe_delay: { device: "bl3_chicane1", unit: "fs", pulsesPerUnit: 10, limits: [0, 300] },
     x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
     y: { device: "bl3_st2_pm041", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
@@ -61,12 +81,24 @@ async function atFacility(seed: number, work: (bench: Bench) => Promise<void>): 
   await using facility = new Facility(inProcess(simulatedEndpoint(simulated)));
   await using control = await facility.ec.control(3, { name: "test", reason: "recovered", experiment, pollMs: 2 });
   const [hightag] = await facility.db.readTagnumberNewest(experiment.signal("i0"));
-  await work({ apparatus: controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), truth: simulated.truth, hightag });
+  await work({
+    apparatus: controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }),
+    truth: simulated.truth,
+    hightag,
+  });
 }
 
 const rocking = (centre: number, reach: number, points: number, count: number) =>
   goToPeak({
-    ...{ axis: "theta", from: centre - reach, to: centre + reach, points, signal: "bragg", normaliseBy: "i0", shutter: "xrays" },
+    ...{
+      axis: "theta",
+      from: centre - reach,
+      to: centre + reach,
+      points,
+      signal: "bragg",
+      normaliseBy: "i0",
+      shutter: "xrays",
+    },
     shots: { count, signals: ["bragg", "i0"], conditions: [withBeam] },
   });
 
@@ -76,7 +108,10 @@ function onOff({ taken }: Row): readonly [ratio: number, error: number] {
   const [on = [NaN, NaN], off = [NaN, NaN]] = [1, 0].map((flag) => {
     const shots = diode.flatMap((volts, i) => (pumped[i] === flag ? [(volts ?? NaN) / (i0[i] ?? NaN)] : []));
     const mean = shots.reduce((sum, value) => sum + value, 0) / shots.length;
-    return [mean, Math.sqrt(shots.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (shots.length - 1) / shots.length) / mean];
+    return [
+      mean,
+      Math.sqrt(shots.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (shots.length - 1) / shots.length) / mean,
+    ];
   });
   const ratio = (on[0] ?? NaN) / (off[0] ?? NaN);
   return [ratio - 1, ratio * Math.hypot(on[1] ?? NaN, off[1] ?? NaN)];
@@ -120,7 +155,9 @@ describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
         { errors: changes.map(([, error]) => error), after: "parabola" },
       );
       // X-rays that come late as a whole, by a drift, move time zero for the time of the scan.
-      const late = meanOf(rows.flatMap(({ taken }) => (taken?.tags ?? []).map((tag) => truth.shot(3, hightag, tag).arrivalFs)));
+      const late = meanOf(
+        rows.flatMap(({ taken }) => (taken?.tags ?? []).map((tag) => truth.shot(3, hightag, tag).arrivalFs)),
+      );
       const t0Pulse = (truth.controlledPump(3)?.t0Pulse ?? NaN) - late / truth.timing.fsPerPulse;
       expect(Math.abs(fit.centre - (t0Pulse / 150 - 80))).toBeLessThan(4 * fit.centreError);
       expect(fit.centreError).toBeLessThan(0.04);
@@ -130,7 +167,16 @@ describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
 
   it("is found: where the stage was at each shot of a fly scan", async () => {
     await atFacility(seed, async ({ apparatus, truth }) => {
-      const flight = flyScan({ axis: "delay", from: -10, to: 10, shots: 60, sweeps: 2, signals: ["i0"], shutter: "xrays", conditions: [withBeam] });
+      const flight = flyScan({
+        axis: "delay",
+        from: -10,
+        to: 10,
+        shots: 60,
+        sweeps: 2,
+        signals: ["i0"],
+        shutter: "xrays",
+        conditions: [withBeam],
+      });
       const { result = [] } = await new Engine(apparatus).run(flight);
       expect(result).toHaveLength(2);
       for (const { tags, positions } of result) {
@@ -157,13 +203,23 @@ describe("single pulses on fresh spots", () => {
       const rows: Row[] = [];
       const raster = count({
         times: places.length,
-        shots: { count: 1, signals: ["diode"], conditions: [{ signal: "diode", between: [0.01, 1] }], budget: { shots: 20 } },
+        shots: {
+          count: 1,
+          signals: ["diode"],
+          conditions: [{ signal: "diode", between: [0.01, 1] }],
+          budget: { shots: 20 },
+        },
         freshSpots: { map: "chip", shutter: "xrays", selector: "pulses" },
       });
       await new Engine(apparatus, { maps: { chip }, observers: [{ point: (row) => rows.push(row) }] }).run(raster);
       expect(chip.counts).toEqual({ fresh: 0, spent: 0, shot: places.length, missed: 0 });
       for (const { x = NaN, y = NaN } of places) expect(truth.shotsOnSpot(3, 1000 * x, 1000 * y)).toBe(1);
-      for (const { taken } of rows) expect(truth.shot(3, hightag, taken?.tags[0] ?? NaN)).toMatchObject({ hasXrays: true, transmission: 1, sampleFactor: 1 });
+      for (const { taken } of rows)
+        expect(truth.shot(3, hightag, taken?.tags[0] ?? NaN)).toMatchObject({
+          hasXrays: true,
+          transmission: 1,
+          sampleFactor: 1,
+        });
     });
   }, 120_000);
 });
@@ -176,12 +232,16 @@ describe("the pump FEL", () => {
         yield* move({ theta: truth.crystal(3).centrePulse / 1e4, probe_delay: 60 });
         for (const state of ["off", "on"]) {
           yield* set("pump_fel", state);
-          taken.push(yield* withShutterOpen("xrays", shots({ count: 200, signals: ["bragg", "i0"], conditions: [withBeam] })));
+          taken.push(
+            yield* withShutterOpen("xrays", shots({ count: 200, signals: ["bragg", "i0"], conditions: [withBeam] })),
+          );
         }
         return taken;
       });
       const { result = [] } = await new Engine(apparatus).run(both);
-      const [off = NaN, on = NaN] = result.map(({ values }) => meanOf((values["bragg"] ?? []).map((volts, i) => (volts ?? NaN) / (values["i0"]?.[i] ?? NaN))));
+      const [off = NaN, on = NaN] = result.map(({ values }) =>
+        meanOf((values["bragg"] ?? []).map((volts, i) => (volts ?? NaN) / (values["i0"]?.[i] ?? NaN))),
+      );
       // By hand: −0.3 · Φ(60/30 − 30/400) · exp(30²/(2 · 400²) − 60/400) = −0.3 · 0.9729 · 0.8631.
       expect(on / off - 1).toBeCloseTo(-0.2519, 2);
     });

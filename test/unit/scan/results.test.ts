@@ -25,11 +25,20 @@ import { temporaryFolder } from "../../support/temporary.ts";
 import { bench } from "./fixtures.ts";
 
 const folder = temporaryFolder();
-const three = scan({ axis: "delay", from: 0, to: 2, points: 3, shots: { count: 4, signals: ["i0"], conditions: [{ signal: "beam", equals: 1 }] } });
+const three = scan({
+  axis: "delay",
+  from: 0,
+  to: 2,
+  points: 3,
+  shots: { count: 4, signals: ["i0"], conditions: [{ signal: "beam", equals: 1 }] },
+});
 
 async function documentsOf(scanned = three): Promise<ScanDocument[]> {
   const documents: ScanDocument[] = [];
-  const stream = new DocumentStream((document) => documents.push(document), { units: { delay: "ps" }, metadata: { sample: "Si" } });
+  const stream = new DocumentStream((document) => documents.push(document), {
+    units: { delay: "ps" },
+    metadata: { sample: "Si" },
+  });
   await new Engine(virtualApparatus(bench), { observers: [stream] }).run(scanned);
   return documents;
 }
@@ -39,7 +48,11 @@ describe("documents", () => {
     const documents = await documentsOf();
     expect(documents.map(([name]) => name)).toEqual(["start", "descriptor", "event", "event", "event", "stop"]);
     expect(documents[2]?.[1]["data"]).toMatchObject({ delay: 0, shots_used: 4, i0: expect.any(Number) });
-    expect(documents[5]?.[1]).toMatchObject({ exit_status: "success", num_events: { primary: 3 }, run_start: documents[0]?.[1]["uid"] });
+    expect(documents[5]?.[1]).toMatchObject({
+      exit_status: "success",
+      num_events: { primary: 3 },
+      run_start: documents[0]?.[1]["uid"],
+    });
   });
 
   it("are the same after a resume, uids and all", async () => {
@@ -50,7 +63,10 @@ describe("documents", () => {
       if (resumes) await resumeScan(path, three, virtualApparatus(bench), { observers });
       else {
         const journal = Journal.create(path, three);
-        const engine = new Engine(virtualApparatus(bench), { journal, observers: [...observers, { point: () => engine.stop() }] });
+        const engine = new Engine(virtualApparatus(bench), {
+          journal,
+          observers: [...observers, { point: () => engine.stop() }],
+        });
         await engine.run(three);
         journal.close();
       }
@@ -72,9 +88,16 @@ describe("documents", () => {
     "are valid against the schemas of event-model",
     async () => {
       const path = join(folder, "documents.json");
-      const odd = scanList({ axis: "x", positions: [1, 2], shots: { count: 1, signals: ["xfel_bl_3_tc_bm_1_pd/charge"] } });
+      const odd = scanList({
+        axis: "x",
+        positions: [1, 2],
+        shots: { count: 1, signals: ["xfel_bl_3_tc_bm_1_pd/charge"] },
+      });
       const inRun = plan("in a run", {}, () => withRun({ comment: "delay" }, three.steps()));
-      writeFileSync(path, JSON.stringify([...(await documentsOf()), ...(await documentsOf(odd)), ...(await documentsOf(inRun))]));
+      writeFileSync(
+        path,
+        JSON.stringify([...(await documentsOf()), ...(await documentsOf(odd)), ...(await documentsOf(inRun))]),
+      );
       const script = [
         "import json, sys, event_model",
         "names = event_model.DocumentNames",
@@ -107,7 +130,10 @@ describe("results", () => {
   });
 
   it("flow into a cube while the scan goes on", async () => {
-    const cube = new Cube({ axes: [{ name: "delay", of: "delay", targets: [0, 1, 2], tolerance: 0.01 }], values: { signals: ["i0"] } });
+    const cube = new Cube({
+      axes: [{ name: "delay", of: "delay", targets: [0, 1, 2], tolerance: 0.01 }],
+      values: { signals: ["i0"] },
+    });
     const rows: Row[] = [];
     const updates: Promise<unknown>[] = [];
     const observer = {
@@ -120,7 +146,10 @@ describe("results", () => {
     await Promise.all(updates);
     expect([...cube.counts().data]).toEqual([4, 4, 4]);
     const values = rows[1]?.taken?.values["i0"] ?? [];
-    expect(cube.numbers("i0").mean.get(1)).toBeCloseTo(values.reduce<number>((sum, value) => sum + (value ?? NaN), 0) / 4, 12);
+    expect(cube.numbers("i0").mean.get(1)).toBeCloseTo(
+      values.reduce<number>((sum, value) => sum + (value ?? NaN), 0) / 4,
+      12,
+    );
   });
 });
 

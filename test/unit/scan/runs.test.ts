@@ -190,7 +190,10 @@ describe("a run of a program that was killed", () => {
         // What the lease does when its holder is gone.
         apparatus.devices.pauseRun();
         const { rows, observers } = rowsOf();
-        expect(await resumeScan(path, inOneRun, apparatus, { observers })).toMatchObject({ outcome: "done", points: 3 });
+        expect(await resumeScan(path, inOneRun, apparatus, { observers })).toMatchObject({
+          outcome: "done",
+          points: 3,
+        });
         expect(apparatus.devices.run(), `${dies} ${dieAt}`).toMatchObject({ run: 1, state: "ready" });
         expect(rows.map(({ taken }) => taken?.run)).toEqual([1, 1, 1]);
         expect(done.filter((call) => call === "start delay")).toHaveLength(1);
@@ -246,7 +249,8 @@ describe("a run of a program that was killed", () => {
     await deadRun(apparatus, Journal.create(path, inOneRun), inOneRun);
     apparatus.devices.stopRun();
     apparatus.devices.startRun({ comment: "somebody else's" });
-    for (let i = 0; i < 3; i++) await expect(resumeScan(path, inOneRun, apparatus)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
+    for (let i = 0; i < 3; i++)
+      await expect(resumeScan(path, inOneRun, apparatus)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
     // Cleanup ends the plan's run, never another.
     expect(apparatus.devices.run()).toMatchObject({ run: 2, state: "running" });
     apparatus.devices.stopRun();
@@ -261,7 +265,9 @@ describe("a run of a program that was killed", () => {
     const { apparatus } = watched();
     apparatus.devices.startRun({ comment: "somebody else's" });
     const journal = Journal.create(path, inOneRun);
-    await expect(new Engine(apparatus, { journal, check: false }).run(inOneRun)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
+    await expect(new Engine(apparatus, { journal, check: false }).run(inOneRun)).rejects.toMatchObject({
+      code: "DEVICE_BUSY",
+    });
     journal.close();
     apparatus.devices.stopRun();
     apparatus.devices.startRun({ comment: "somebody else's again" });
@@ -282,7 +288,10 @@ describe("before a run is started", () => {
     [none, /has none on/],
   ])("the order is checked", async (wrong, why) => {
     const { apparatus, done } = watched();
-    await expect(new Engine(apparatus).run(wrong)).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringMatching(why) });
+    await expect(new Engine(apparatus).run(wrong)).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringMatching(why),
+    });
     expect(dryRun(wrong, { devices: bench }).problem).toMatch(why);
     expect(done).toEqual([]);
   });
@@ -296,7 +305,10 @@ describe("before a run is started", () => {
   it("nothing is done while somebody else's is on, or without run control", async () => {
     const { apparatus, done } = watched();
     apparatus.devices.startRun({ comment: "somebody else's" });
-    await expect(new Engine(apparatus).run(inOneRun)).rejects.toMatchObject({ code: "DEVICE_BUSY", message: expect.stringContaining("run 1 is running") });
+    await expect(new Engine(apparatus).run(inOneRun)).rejects.toMatchObject({
+      code: "DEVICE_BUSY",
+      message: expect.stringContaining("run 1 is running"),
+    });
     const { runs: _, ...without } = apparatus;
     await expect(new Engine(without).run(inOneRun)).rejects.toMatchObject({ code: "UNSUPPORTED" });
     await expect(checkPlan(inOneRun, without, {})).rejects.toMatchObject({ code: "UNSUPPORTED" });
@@ -304,9 +316,12 @@ describe("before a run is started", () => {
     expect(apparatus.devices.run().state).toBe("running");
   });
 
-  it.each([{ comment: "x", shots: 0 }, { comment: "x", detectors: [""] }, { comment: 7 as unknown as string }])("%j is no run", (request) => {
-    expect(() => startRun(request).next()).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-  });
+  it.each([{ comment: "x", shots: 0 }, { comment: "x", detectors: [""] }, { comment: 7 as unknown as string }])(
+    "%j is no run",
+    (request) => {
+      expect(() => startRun(request).next()).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    },
+  );
 });
 
 describe("runs in a dry run and in the results", () => {
@@ -332,7 +347,9 @@ describe("runs in a dry run and in the results", () => {
       if (name === "event") events.push(data);
     });
     await new Engine(virtualApparatus(bench), { observers: [table, documents] }).run(inOneRun);
-    expect(table.csv().split("\r\n")[0]).toBe("time,i,facility run,shots used,shots asked,outcome,first tag,last tag,i0 mean,i0 error");
+    expect(table.csv().split("\r\n")[0]).toBe(
+      "time,i,facility run,shots used,shots asked,outcome,first tag,last tag,i0 mean,i0 error",
+    );
     expect(table.columns().find(({ name }) => name === "facility run")?.values).toEqual([1, 1, 1]);
     expect(events).toEqual([0, 1, 2].map((i) => expect.objectContaining({ i, facility_run: 1 })));
     const plain = new ScanTable();
@@ -341,14 +358,26 @@ describe("runs in a dry run and in the results", () => {
   });
 
   it("of an adaptive plan are checked as far as it is known", async () => {
-    const peak = goToPeak({ axis: "theta", from: 11, to: 14, points: 9, signal: "bragg", shots: { count: 20, signals: ["bragg"] } });
+    const peak = goToPeak({
+      axis: "theta",
+      from: 11,
+      to: 14,
+      points: 9,
+      signal: "bragg",
+      shots: { count: 20, signals: ["bragg"] },
+    });
     function* steps(): Steps {
       yield* withRun({ comment: "rocking" }, peak.steps());
       yield* withRun({ comment: "on the peak" }, shots(30));
     }
     const { apparatus, done } = watched();
     expect((await new Engine(apparatus).run(of(steps, true))).outcome).toBe("done");
-    expect(done.filter((call) => call.startsWith("start") || call === "stopRun")).toEqual(["start rocking", "stopRun", "start on the peak", "stopRun"]);
+    expect(done.filter((call) => call.startsWith("start") || call === "stopRun")).toEqual([
+      "start rocking",
+      "stopRun",
+      "start on the peak",
+      "stopRun",
+    ]);
     // Without a word that it is adaptive, the check says how to say so.
     const undeclared = { code: "NO_PEAK", message: expect.stringContaining("{ adaptive: true }") };
     await expect(new Engine(apparatus).run(of(steps))).rejects.toMatchObject(undeclared);
@@ -361,7 +390,15 @@ describe("runs in a dry run and in the results", () => {
 describe("one pulse per spot", () => {
   const chip = () => TargetMap.inMemory([{ x: 0 }, { x: 1 }, { x: 2 }]);
   const fresh = { map: "chip", shutter: "main", selector: "pulses", before: { att: 5 } };
-  const raster = scan({ axis: "y", from: 0, to: 1, points: 2, shots: { count: 1, signals: ["i0"] }, freshSpots: fresh, andReturn: false });
+  const raster = scan({
+    axis: "y",
+    from: 0,
+    to: 1,
+    points: 2,
+    shots: { count: 1, signals: ["i0"] },
+    freshSpots: fresh,
+    andReturn: false,
+  });
 
   it("comes after the shutter has opened: the selector is off until then", async () => {
     const { apparatus, done } = watched();
@@ -375,7 +412,15 @@ describe("one pulse per spot", () => {
     };
     const map = chip();
     await new Engine(seen, { maps: { chip: map } }).run(raster);
-    const one = (at: number) => [`move y,${at}`, `move x,${at}`, "set att 5", "set pulses off", "open main", "shots", "close main"];
+    const one = (at: number) => [
+      `move y,${at}`,
+      `move x,${at}`,
+      "set att 5",
+      "set pulses off",
+      "open main",
+      "shots",
+      "close main",
+    ];
     expect(done).toEqual([...one(0), ...one(1)]);
     expect(selected).toEqual(["pulses", true, "pulses", true]);
     expect(map.counts).toMatchObject({ shot: 2, fresh: 1 });
@@ -392,13 +437,21 @@ describe("one pulse per spot", () => {
     expect(dose(bare)).toBe(1);
     const late = { ...bench, settings: { att: 0, pulses: 1 }, shotsOverheadSeconds: 0.5 };
     const waits = (freshSpots: typeof fresh | typeof bare): number =>
-      dryRun(scan({ axis: "y", from: 0, to: 0, points: 1, shots: 1, freshSpots }), { devices: late, maps: { chip: chip() } }).dosePerSpot.to;
+      dryRun(scan({ axis: "y", from: 0, to: 0, points: 1, shots: 1, freshSpots }), {
+        devices: late,
+        maps: { chip: chip() },
+      }).dosePerSpot.to;
     expect(waits(fresh)).toBe(1);
     expect(waits(bare)).toBe(16);
   });
 
   it("lasts as long as the selector and its values take: no wait for a shot on top", () => {
-    const devices = { axes: { x: { limits: "unlimited" as const, speed: 5 } }, switchSeconds: 0.2, settingSeconds: () => 0.05, shotsOverheadSeconds: 0.22 };
+    const devices = {
+      axes: { x: { limits: "unlimited" as const, speed: 5 } },
+      switchSeconds: 0.2,
+      settingSeconds: () => 0.05,
+      shotsOverheadSeconds: 0.22,
+    };
     const spots = count({ times: 2, shots: 1, freshSpots: { map: "chip", shutter: "main", selector: "pulses" } });
     const { seconds } = dryRun(spots, { devices, maps: { chip: chip() } });
     // 0 mm, then 1 mm at 5 mm/s; each: off 0.05, open 0.2, single 0.05, values 0.22, closed 0.2.
@@ -406,10 +459,18 @@ describe("one pulse per spot", () => {
   });
 
   it("that did not come is told, and the spot stays missed", async () => {
-    const dark = virtualApparatus({ ...bench, signals: { ...bench.signals, diode: () => "not-converged", beam: ({ tag }) => (tag % 4 === 0 ? 0 : 1) } });
+    const dark = virtualApparatus({
+      ...bench,
+      signals: { ...bench.signals, diode: () => "not-converged", beam: ({ tag }) => (tag % 4 === 0 ? 0 : 1) },
+    });
     const map = chip();
     const rows: Row[] = [];
-    const looking = { count: 1, conditions: [{ signal: "diode", between: [0.01, 1] }], beam: { signal: "beam", equals: 1 }, budget: { shots: 4 } } as const;
+    const looking = {
+      count: 1,
+      conditions: [{ signal: "diode", between: [0.01, 1] }],
+      beam: { signal: "beam", equals: 1 },
+      budget: { shots: 4 },
+    } as const;
     const running = new Engine(dark, { maps: { chip: map }, observers: [{ point: (row) => rows.push(row) }] }).run(
       count({ times: 2, shots: looking, freshSpots: { ...fresh, before: {} } }),
     );
@@ -441,7 +502,11 @@ function afterwards(apparatus: Apparatus, then: () => void): Apparatus {
       return answer;
     };
   const runs = runsOf(apparatus);
-  return { ...apparatus, shots: told(apparatus.shots), runs: { ...runs, start: told(runs.start), stop: told(runs.stop) } };
+  return {
+    ...apparatus,
+    shots: told(apparatus.shots),
+    runs: { ...runs, start: told(runs.start), stop: told(runs.stop) },
+  };
 }
 
 function runsOf({ runs }: Apparatus): NonNullable<Apparatus["runs"]> {

@@ -44,14 +44,26 @@ afterAll(async () => {
 });
 
 /** What came of asking over HTTP: the answer, or the code of the error. */
-async function overHttp(who: Who, path: string, init: RequestInit = {}, token: string | undefined = tokens[who]): Promise<string> {
+async function overHttp(
+  who: Who,
+  path: string,
+  init: RequestInit = {},
+  token: string | undefined = tokens[who],
+): Promise<string> {
   const authorization: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-  const response = await fetch(`${http.address}${path}`, { ...init, headers: { ...authorization, ...(init.headers as Record<string, string>) } });
+  const response = await fetch(`${http.address}${path}`, {
+    ...init,
+    headers: { ...authorization, ...(init.headers as Record<string, string>) },
+  });
   const text = await response.text();
   if (response.ok) return text;
   const { error } = JSON.parse(text) as { error: { code: string } };
   const expected = { NOT_AUTHENTICATED: 401, NOT_ALLOWED: 403 }[error.code];
-  expect([error.code, response.status, response.headers.get("www-authenticate") !== null]).toEqual([error.code, expected ?? response.status, expected === 401]);
+  expect([error.code, response.status, response.headers.get("www-authenticate") !== null]).toEqual([
+    error.code,
+    expected ?? response.status,
+    expected === 401,
+  ]);
   return error.code;
 }
 
@@ -109,10 +121,17 @@ const rows: Record<string, { ask(who: Who): Promise<string>; yes: RegExp; no?: R
   },
   "HTTP | a call that changes something": {
     ask: (who) =>
-      overHttp(who, "/v1/test/move", { method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": nextKey() }, body: '{"to":5}' }),
+      overHttp(who, "/v1/test/move", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": nextKey() },
+        body: '{"to":5}',
+      }),
     yes: /^5$/,
   },
-  "ZeroMQ | a call that reads": { ask: (who) => overZmq(who, { kind: "call", id: 1, method: "db.readRunstatus", value: { bl: 3, run: 10 } }), yes: /^result$/ },
+  "ZeroMQ | a call that reads": {
+    ask: (who) => overZmq(who, { kind: "call", id: 1, method: "db.readRunstatus", value: { bl: 3, run: 10 } }),
+    yes: /^result$/,
+  },
   "ZeroMQ | a stream": {
     ask: (who) =>
       overZmq(who, {
@@ -148,9 +167,16 @@ describe("who may do what", () => {
         const before = moves.length;
         const answer = await row.ask(who);
         const expected = cell === "yes" ? row.yes : cell === "no" ? row.no : new RegExp(`^${cell}$`);
-        expect([over, what, who, answer]).toEqual([over, what, who, expect.stringMatching(expected ?? /^the page says no, but the test cannot tell$/)]);
+        expect([over, what, who, answer]).toEqual([
+          over,
+          what,
+          who,
+          expect.stringMatching(expected ?? /^the page says no, but the test cannot tell$/),
+        ]);
         // Allowed or not, nothing moves but by an allowed change.
-        expect(moves.length - before, `${over} ${what} ${who}`).toBe(cell === "yes" && what?.includes("changes") === true ? 1 : 0);
+        expect(moves.length - before, `${over} ${what} ${who}`).toBe(
+          cell === "yes" && what?.includes("changes") === true ? 1 : 0,
+        );
       }
     }
   });
@@ -167,27 +193,42 @@ describe("who may do what", () => {
       good.replace(/_[a-z0-9]{8}_/, "_aaaaaaaa_"),
       tokens.control?.replace(/_[a-z0-9]{8}_/, good.slice(5, 15)) ?? "",
     ];
-    for (const token of wrong) expect([token, await overHttp("nobody it knows", path, {}, token)]).toEqual([token, "NOT_AUTHENTICATED"]);
-    expect(await overHttp("nobody it knows", path, { headers: { Authorization: `Basic ${good}` } })).toBe("NOT_AUTHENTICATED");
+    for (const token of wrong)
+      expect([token, await overHttp("nobody it knows", path, {}, token)]).toEqual([token, "NOT_AUTHENTICATED"]);
+    expect(await overHttp("nobody it knows", path, { headers: { Authorization: `Basic ${good}` } })).toBe(
+      "NOT_AUTHENTICATED",
+    );
     expect(await overHttp("nobody it knows", path, { headers: { Authorization: `bearer  ${good}` } })).toBe("0");
   });
 
   it("reads no body of somebody it does not know", async () => {
     const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536)) });
-    const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: endless, duplex: "half" } as RequestInit;
+    const init = {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: endless,
+      duplex: "half",
+    } as RequestInit;
     // The server may cut the connection while the body is still coming.
-    expect(await overHttp("nobody it knows", "/v1/test/move", init).catch(() => "NOT_AUTHENTICATED")).toBe("NOT_AUTHENTICATED");
+    expect(await overHttp("nobody it knows", "/v1/test/move", init).catch(() => "NOT_AUTHENTICATED")).toBe(
+      "NOT_AUTHENTICATED",
+    );
   });
 
   it("does a change once for each key of each client, only with POST, and writes each down", async () => {
     const start = moves.length;
     const headers = { "Content-Type": "application/json", "Idempotency-Key": "once" };
-    const change = (to: number): Promise<string> => overHttp("control", "/v1/test/move", { method: "POST", headers, body: JSON.stringify({ to }) });
+    const change = (to: number): Promise<string> =>
+      overHttp("control", "/v1/test/move", { method: "POST", headers, body: JSON.stringify({ to }) });
     expect([await change(7), await change(7), await change(8)]).toEqual(["7", "7", "BAD_ARGUMENT"]);
     expect(await overHttp("control", "/v1/test/move?to=9")).toBe("BAD_MESSAGE");
-    expect(await overHttp("control", "/v1/test/move", { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"to":9}' })).toBe(
-      "BAD_ARGUMENT",
-    );
+    expect(
+      await overHttp("control", "/v1/test/move", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: '{"to":9}',
+      }),
+    ).toBe("BAD_ARGUMENT");
     expect(moves.slice(start)).toEqual([7]);
     const lines = readFileSync(audited, "utf8")
       .trim()
@@ -196,7 +237,9 @@ describe("who may do what", () => {
     const ofKey = lines.filter(({ key }) => key === "once");
     expect(ofKey.map(({ outcome }) => outcome)).toEqual(["asked", "ok"]);
     expect(ofKey[0]).toMatchObject({ client: "controller", role: "control", method: "test.move", value: { to: 7 } });
-    expect(lines).toContainEqual(expect.objectContaining({ client: "reader", role: "read", method: "test.move", outcome: "NOT_ALLOWED" }));
+    expect(lines).toContainEqual(
+      expect.objectContaining({ client: "reader", role: "read", method: "test.move", outcome: "NOT_ALLOWED" }),
+    );
     expect(lines).toContainEqual(expect.objectContaining({ client: "zmq controller", outcome: "ok" }));
   });
 });

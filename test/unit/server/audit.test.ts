@@ -37,7 +37,10 @@ describe("the audit", () => {
     await again.write(entry("line\nbreak", { x: NaN, array: Float32Array.of(1, Infinity) }));
     await again.close();
     expect(linesOf(path).length).toBe(51);
-    expect(linesOf(path).at(-1)).toMatchObject({ key: "line\nbreak", value: { x: { $number: "NaN" }, array: [1, { $number: "Infinity" }] } });
+    expect(linesOf(path).at(-1)).toMatchObject({
+      key: "line\nbreak",
+      value: { x: { $number: "NaN" }, array: [1, { $number: "Infinity" }] },
+    });
   });
 
   it("does not let half a line of a crash swallow the next", async () => {
@@ -64,16 +67,29 @@ describe("a changing call", () => {
     const { endpoint, moves } = movingEndpoint();
     const service = new Service(endpoint, { audit }, changingTable);
     const options = { signal: new AbortController().signal };
-    return { moves, call: () => service.call({ name: "anna", role: "control" }, { method: "test.move", value: { to: 5 }, key: `k${Math.random()}` }, options) };
+    return {
+      moves,
+      call: () =>
+        service.call(
+          { name: "anna", role: "control" },
+          { method: "test.move", value: { to: 5 }, key: `k${Math.random()}` },
+          options,
+        ),
+    };
   };
 
-  itNeeding(existsSync("/dev/full"), "needs /dev/full", "is refused when it cannot be written down: the disk is full", async () => {
-    const audit = await openAudit("/dev/full");
-    const { moves, call } = move(audit);
-    await expect(call()).rejects.toMatchObject({ code: "WRITE_FAILED", message: expect.stringContaining("audit") });
-    expect(moves).toEqual([]);
-    await audit.close();
-  });
+  itNeeding(
+    existsSync("/dev/full"),
+    "needs /dev/full",
+    "is refused when it cannot be written down: the disk is full",
+    async () => {
+      const audit = await openAudit("/dev/full");
+      const { moves, call } = move(audit);
+      await expect(call()).rejects.toMatchObject({ code: "WRITE_FAILED", message: expect.stringContaining("audit") });
+      expect(moves).toEqual([]);
+      await audit.close();
+    },
+  );
 
   it("is written before it is done, and again when it has ended", async () => {
     const order: string[] = [];
@@ -105,7 +121,9 @@ describe("a changing call", () => {
     const options = { signal: new AbortController().signal };
     await service.call({ name: "anna", role: "control" }, { method: "ec.move", value, key: "1" }, options);
     await service.call({ name: "anna", role: "control" }, { method: "ec.setShutter", value: close, key: "2" }, options);
-    await expect(service.call({ name: "ben", role: "read" }, { method: "ec.move", value, key: "3" }, options)).rejects.toMatchObject({ code: "NOT_ALLOWED" });
+    await expect(
+      service.call({ name: "ben", role: "read" }, { method: "ec.move", value, key: "3" }, options),
+    ).rejects.toMatchObject({ code: "NOT_ALLOWED" });
     const hidden = { ...value, lease: "(hidden)" };
     expect(written.map((line) => line.value)).toEqual([hidden, hidden, close, close, hidden]);
     expect(seen).toEqual([value, close]);

@@ -23,7 +23,10 @@ afterEach(async () => {
   for (const server of open.splice(0)) await server.close();
 });
 
-async function start(endpoint: Endpoint = endpointOf(tinySource()), options: Partial<HttpServerOptions> = {}): Promise<HttpServer> {
+async function start(
+  endpoint: Endpoint = endpointOf(tinySource()),
+  options: Partial<HttpServerOptions> = {},
+): Promise<HttpServer> {
   const metrics = new ServerMetrics();
   const server = await httpServer(endpoint, { metrics, ...options }, { metrics });
   open.push(server);
@@ -46,7 +49,11 @@ async function ask(url: string, init: RequestInit = {}): Promise<Answer> {
   };
 }
 
-const json = (body: unknown): RequestInit => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+const json = (body: unknown): RequestInit => ({
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+});
 const packed = (message: RequestMessage): RequestInit => ({
   method: "POST",
   headers: { "Content-Type": PACKED_TYPE },
@@ -68,14 +75,22 @@ async function rawRequest(address: string, path: string, headers: readonly strin
 describe("the HTTP server", () => {
   it("answers people: JSON in and out, GET with a query or POST with a body", async () => {
     const { address } = await start();
-    expect(await ask(`${address}/v1/db/readRunstatus?bl=3&run=10`)).toEqual({ status: 200, type: "application/json", body: 0 });
-    expect(await ask(`${address}/v1/db/readTaglistByrun?bl=3&run=10`)).toMatchObject({ body: [1000, 1002, 1004, 1006, 1008, 1010] });
+    expect(await ask(`${address}/v1/db/readRunstatus?bl=3&run=10`)).toEqual({
+      status: 200,
+      type: "application/json",
+      body: 0,
+    });
+    expect(await ask(`${address}/v1/db/readTaglistByrun?bl=3&run=10`)).toMatchObject({
+      body: [1000, 1002, 1004, 1006, 1008, 1010],
+    });
     const columns = { equipIds: [bm1], hightag: 202502, tags: [1002, 1004, 1006] };
     const answer = { body: [{ equipId: bm1, unit: "C", values: [0, { $number: "NaN" }, 7e-9], status: [0, 1, 0] }] };
     expect(await ask(`${address}/v1/db/readColumns`, json(columns))).toMatchObject(answer);
     const query = new URLSearchParams({ equipIds: JSON.stringify([bm1]), hightag: "202502", tags: "[1002,1004,1006]" });
     expect(await ask(`${address}/v1/db/readColumns?${query}`)).toMatchObject(answer);
-    expect(await ask(`${address}/v1/db/readTaglistBydetid?bl=3&run=10&detId=MPCCD-2N0-1-006-2`)).toMatchObject({ body: [1000, 1002, 1004, 1008, 1010] });
+    expect(await ask(`${address}/v1/db/readTaglistBydetid?bl=3&run=10&detId=MPCCD-2N0-1-006-2`)).toMatchObject({
+      body: [1000, 1002, 1004, 1008, 1010],
+    });
   });
 
   it("answers what is wrong with a status and a coded error, in the form that was asked for", async () => {
@@ -95,9 +110,24 @@ describe("the HTTP server", () => {
       [400, "BAD_ARGUMENT", url("readRuninfo?bl=3&run=10"), { headers: { "Sacla-Timeout-Ms": "soon" } }],
       [400, "BAD_ARGUMENT", url("readRuninfo?bl=3&run=10"), { headers: { "Idempotency-Key": "k".repeat(201) } }],
       [400, "BAD_MESSAGE", url("readRuninfo"), { method: "POST", body: "{}" }],
-      [400, "BAD_MESSAGE", url("readRuninfo"), { method: "POST", headers: { "Content-Type": "application/json" }, body: "{" }],
-      [400, "BAD_MESSAGE", url("readRuninfo"), { method: "POST", headers: { "Content-Type": PACKED_TYPE }, body: "noise" }],
-      [400, "BAD_MESSAGE", url("readRuninfo"), packed({ kind: "call", id: 0, method: "db.readRunstatus", value: { bl: 3, run: 10 } })],
+      [
+        400,
+        "BAD_MESSAGE",
+        url("readRuninfo"),
+        { method: "POST", headers: { "Content-Type": "application/json" }, body: "{" },
+      ],
+      [
+        400,
+        "BAD_MESSAGE",
+        url("readRuninfo"),
+        { method: "POST", headers: { "Content-Type": PACKED_TYPE }, body: "noise" },
+      ],
+      [
+        400,
+        "BAD_MESSAGE",
+        url("readRuninfo"),
+        packed({ kind: "call", id: 0, method: "db.readRunstatus", value: { bl: 3, run: 10 } }),
+      ],
       [400, "BAD_MESSAGE", url("readRuninfo"), packed({ kind: "ping", id: 0 })],
       [413, "TOO_LARGE", url("readRuninfo"), json({ x: "x".repeat(3000) })],
       [503, "RUN_NOT_READY", `${address}/v1/st/collect?detId=OPAL-234363&bl=3&runs=[12]&tag=3000`],
@@ -118,18 +148,27 @@ describe("the HTTP server", () => {
     // Sent in pieces, without saying how much it will be.
     const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(500)) });
     const chunked = { ...json({}), body: endless, duplex: "half" } as RequestInit;
-    expect(await ask(url("readRuninfo"), chunked)).toMatchObject({ status: 413, body: { error: { code: "TOO_LARGE" } } });
+    expect(await ask(url("readRuninfo"), chunked)).toMatchObject({
+      status: 413,
+      body: { error: { code: "TOO_LARGE" } },
+    });
   });
 
   it("gives streams as Server-Sent Events to whoever does not ask for packed ones", async () => {
     const { address } = await start();
     const query = 'bl=3&run=10&detIds=["MPCCD-2N0-1-006-2"]&tags=[1004,1006]&roi={"rows":[1,2],"columns":[0,2]}';
-    const { status, type, body } = await ask(`${address}/v1/st/frames?${query}`, { headers: { Accept: "text/event-stream" } });
+    const { status, type, body } = await ask(`${address}/v1/st/frames?${query}`, {
+      headers: { Accept: "text/event-stream" },
+    });
     expect([status, type]).toEqual([200, "text/event-stream"]);
     const events = String(body)
       .trim()
       .split("\n\n")
-      .map((event) => Object.fromEntries(event.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)])));
+      .map((event) =>
+        Object.fromEntries(
+          event.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+        ),
+      );
     expect(events.map(({ event, id }) => [event, id])).toEqual([
       ["item", "0"],
       ["item", "1"],
@@ -147,13 +186,25 @@ describe("the HTTP server", () => {
     });
     const { address } = await start(endpoint);
     const path = `${address}/v1/st/frames?bl=3&run=10&detIds=["A"]&tags=[7,8,9]&roi=null`;
-    expect((await ask(path)).body).toMatch(/event: item\n.*\n.*\n\nevent: error\ndata: .*"INTERNAL".*the disk is gone.*\n\n$/);
+    expect((await ask(path)).body).toMatch(
+      /event: item\n.*\n.*\n\nevent: error\ndata: .*"INTERNAL".*the disk is gone.*\n\n$/,
+    );
     const seen: number[] = [];
     const reading = (async () => {
       const tags = Uint32Array.of(7, 8, 9);
-      for await (const { tag } of httpEndpoint(address).stream("st.frames", { bl: 3, run: 10, detIds: ["A"], tags, roi: null })) seen.push(tag);
+      for await (const { tag } of httpEndpoint(address).stream("st.frames", {
+        bl: 3,
+        run: 10,
+        detIds: ["A"],
+        tags,
+        roi: null,
+      }))
+        seen.push(tag);
     })();
-    await expect(reading).rejects.toMatchObject({ code: "INTERNAL", message: expect.stringContaining("the disk is gone") });
+    await expect(reading).rejects.toMatchObject({
+      code: "INTERNAL",
+      message: expect.stringContaining("the disk is gone"),
+    });
     expect(seen).toEqual([7]);
   });
 
@@ -162,9 +213,14 @@ describe("the HTTP server", () => {
     await ask(`${address}/v1/db/readRunstatus?bl=3&run=10`);
     await ask(`${address}/v1/db/readRuninfo?bl=3&run=99`);
     await ask(`${address}/v1/st/frames?bl=3&run=10&detIds=["OPAL-234363"]&tags=[1000]&roi=null`);
-    expect(await ask(`${address}/health`)).toMatchObject({ status: 200, body: { status: "ok", source: "the tiny source" } });
+    expect(await ask(`${address}/health`)).toMatchObject({
+      status: 200,
+      body: { status: "ok", source: "the tiny source" },
+    });
     const { paths } = (await ask(`${address}/v1/openapi.json`)).body as { paths: object };
-    const routes = [...Object.keys(wholeTable.calls), ...Object.keys(wholeTable.streams)].map((name) => `/v1/${name.replace(".", "/")}`);
+    const routes = [...Object.keys(wholeTable.calls), ...Object.keys(wholeTable.streams)].map(
+      (name) => `/v1/${name.replace(".", "/")}`,
+    );
     expect(Object.keys(paths).sort()).toEqual([...routes, "/health", "/metrics", "/v1/openapi.json"].sort());
     const { type, body } = await ask(`${address}/metrics`);
     expect(type).toMatch(/^text\/plain; version=0\.0\.4/);
@@ -177,8 +233,16 @@ describe("the HTTP server", () => {
 
   it("is failing while its source is", async () => {
     const tiny = endpointOf(tinySource());
-    const { address } = await start({ ...tiny, call: () => Promise.reject(new Error("storage gone")), stream: tiny.stream, close: async () => {} });
-    expect(await ask(`${address}/health`)).toMatchObject({ status: 503, body: { status: "failing", error: { message: "storage gone" } } });
+    const { address } = await start({
+      ...tiny,
+      call: () => Promise.reject(new Error("storage gone")),
+      stream: tiny.stream,
+      close: async () => {},
+    });
+    expect(await ask(`${address}/health`)).toMatchObject({
+      status: 503,
+      body: { status: "failing", error: { message: "storage gone" } },
+    });
   });
 
   it("without keys answers only under the names of this computer", async () => {
@@ -205,14 +269,19 @@ describe("the HTTP server", () => {
     const { address } = await start();
     const service = new Service(endpointOf(tinySource()));
     const port = Number(new URL(address).port);
-    await expect(serveHttp(service, { port })).rejects.toMatchObject({ code: "UNREACHABLE", message: expect.stringContaining("another program listens") });
+    await expect(serveHttp(service, { port })).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      message: expect.stringContaining("another program listens"),
+    });
     await expect(serveHttp(service, { port: 0, host: "203.0.113.7" })).rejects.toMatchObject({
       code: "NOT_ALLOWED",
       message: expect.stringContaining("sacla keys new"),
     });
     await expect(serveHttp(service, { port: 0, host: "0.0.0.0" })).rejects.toMatchObject({ code: "NOT_ALLOWED" });
     await expect(serveHttp(service, { port: 70_000 })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
-    await expect(serveHttp(service, { port: 0, tls: { cert: "no", key: "pem" } })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(serveHttp(service, { port: 0, tls: { cert: "no", key: "pem" } })).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+    });
   });
 
   it("leaves the program's own fetch classes alone", async () => {
@@ -223,7 +292,8 @@ describe("the HTTP server", () => {
 });
 
 const MIB = 2 ** 20;
-const manyTags = (count: number): string => `bl=3&run=10&detIds=["A"]&roi=null&tags=${JSON.stringify(Array.from({ length: count }, (_, i) => i))}`;
+const manyTags = (count: number): string =>
+  `bl=3&run=10&detIds=["A"]&roi=null&tags=${JSON.stringify(Array.from({ length: count }, (_, i) => i))}`;
 
 /** Waits until `count` has stood still for a while. */
 async function settled(count: () => number): Promise<number> {
@@ -239,26 +309,32 @@ describe("a stream that is not read", () => {
   it.each([
     ["packed", PACKED_TYPE, 1024, 60, 4 * MIB],
     ["Server-Sent Events", "text/event-stream", 500, 120, 2 * 500 * 500],
-  ])("makes no more items than the system's buffers hold, and the rest when it is read (%s)", async (_, accept, side, count, itemBytes) => {
-    const big = bigFrames(side);
-    const { address } = await start(big.endpoint);
-    const socket = await rawRequest(address, `/v1/st/frames?${manyTags(count)}`, [`Accept: ${accept}`, "Connection: close"]);
-    const made = await settled(big.made);
-    const before = process.memoryUsage();
-    await settled(big.made);
-    expect(big.made()).toBe(made);
-    expect(made * itemBytes).toBeLessThan(40 * MIB);
-    expect(made).toBeLessThan(count / 2);
-    expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(8 * MIB);
-    let [bytes, tail] = [0, ""];
-    for await (const chunk of socket) {
-      bytes += (chunk as Buffer).length;
-      tail = (tail + (chunk as Buffer).subarray(-200).toString("latin1")).slice(-200);
-    }
-    expect(tail).toMatch(accept === PACKED_TYPE ? /"kind":"end"/ : /event: end/);
-    expect(bytes).toBeGreaterThan(count * itemBytes);
-    expect([big.made(), big.open()]).toEqual([count, 0]);
-  });
+  ])(
+    "makes no more items than the system's buffers hold, and the rest when it is read (%s)",
+    async (_, accept, side, count, itemBytes) => {
+      const big = bigFrames(side);
+      const { address } = await start(big.endpoint);
+      const socket = await rawRequest(address, `/v1/st/frames?${manyTags(count)}`, [
+        `Accept: ${accept}`,
+        "Connection: close",
+      ]);
+      const made = await settled(big.made);
+      const before = process.memoryUsage();
+      await settled(big.made);
+      expect(big.made()).toBe(made);
+      expect(made * itemBytes).toBeLessThan(40 * MIB);
+      expect(made).toBeLessThan(count / 2);
+      expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(8 * MIB);
+      let [bytes, tail] = [0, ""];
+      for await (const chunk of socket) {
+        bytes += (chunk as Buffer).length;
+        tail = (tail + (chunk as Buffer).subarray(-200).toString("latin1")).slice(-200);
+      }
+      expect(tail).toMatch(accept === PACKED_TYPE ? /"kind":"end"/ : /event: end/);
+      expect(bytes).toBeGreaterThan(count * itemBytes);
+      expect([big.made(), big.open()]).toEqual([count, 0]);
+    },
+  );
 
   it("holds up nobody else, ends when its reader goes, and is given up after a time", async () => {
     const big = bigFrames(1024);
@@ -293,7 +369,9 @@ describe("a stream that waits for its source", () => {
       break;
     }
     const stop = new AbortController();
-    const response = await fetch(`${address}/v1/st/frames?bl=3&run=10&detIds=["A"]&roi=null&tags=[8]`, { signal: stop.signal });
+    const response = await fetch(`${address}/v1/st/frames?bl=3&run=10&detIds=["A"]&roi=null&tags=[8]`, {
+      signal: stop.signal,
+    });
     let text = "";
     for await (const chunk of response.body ?? []) {
       text += new TextDecoder().decode(chunk as Uint8Array);
@@ -329,7 +407,10 @@ describe("a call that is given up", () => {
     await expect(call).rejects.toMatchObject({ code: "ABORTED" });
     await expect.poll(() => state, { timeout: 10_000 }).toBe("aborted");
     const late = { headers: { "Sacla-Timeout-Ms": "50" } };
-    expect(await ask(`${address}/v1/db/listBeamlines`, late)).toMatchObject({ status: 504, body: { error: { code: "TIMEOUT" } } });
+    expect(await ask(`${address}/v1/db/listBeamlines`, late)).toMatchObject({
+      status: 504,
+      body: { error: { code: "TIMEOUT" } },
+    });
   });
 });
 
@@ -341,7 +422,13 @@ describe("a server that closes", () => {
     const tags = Uint32Array.from({ length: 1000 }, (_, i) => i);
     let seen = 0;
     const reading = (async () => {
-      for await (const _ of httpEndpoint(server.address).stream("st.frames", { bl: 3, run: 10, detIds: ["A"], tags, roi: null })) {
+      for await (const _ of httpEndpoint(server.address).stream("st.frames", {
+        bl: 3,
+        run: 10,
+        detIds: ["A"],
+        tags,
+        roi: null,
+      })) {
         seen++;
         if (seen === 3) void server.close();
       }
@@ -353,7 +440,9 @@ describe("a server that closes", () => {
     });
     await server.close();
     await server.close();
-    await expect(httpEndpoint(server.address).call("db.listBeamlines", {})).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await expect(httpEndpoint(server.address).call("db.listBeamlines", {})).rejects.toMatchObject({
+      code: "UNREACHABLE",
+    });
     await expect.poll(big.open, { timeout: 10_000 }).toBe(0);
   });
 });

@@ -23,7 +23,9 @@ const [bl, run] = [2, 300001];
 
 interface Received {
   readonly meta: Readonly<Record<string, string | number>>;
-  readonly data: Readonly<Record<string, { dtype: string; shape: number[]; sum: number; sha1: string } & (string | number)>>;
+  readonly data: Readonly<
+    Record<string, { dtype: string; shape: number[]; sum: number; sha1: string } & (string | number)>
+  >;
 }
 
 describe("the karabo-bridge output", () => {
@@ -56,7 +58,12 @@ describe("the karabo-bridge output", () => {
       let [images, numbers] = [0, 0];
       const { starttime } = await stored.db.readRuninfo(bl, run);
       let i = 0;
-      for await (const shot of stored.shots({ run: { bl, run }, detectors: sensors, signals: [bm1], missing: "partial" })) {
+      for await (const shot of stored.shots({
+        run: { bl, run },
+        detectors: sensors,
+        signals: [bm1],
+        missing: "partial",
+      })) {
         const there = received[i++] ?? {};
         expect(Object.keys(there).sort()).toEqual([...Object.keys(shot.images), bm1].sort());
         for (const [sensor, image] of Object.entries(shot.images)) {
@@ -108,7 +115,8 @@ describe("the karabo-bridge output", () => {
       -1,
       2 ** 40,
     ] as Parameters<typeof pack>[0][];
-    const script = "import sys, json, msgpack\nfor item in msgpack.Unpacker(sys.stdin.buffer, max_buffer_size=0): print(json.dumps(item))";
+    const script =
+      "import sys, json, msgpack\nfor item in msgpack.Unpacker(sys.stdin.buffer, max_buffer_size=0): print(json.dumps(item))";
     const input = Buffer.concat(values.map((value) => pack(value)));
     const lines = execFileSync(python ?? "", ["-c", script], { input, encoding: "utf8", maxBuffer: 2 ** 26 })
       .trim()
@@ -123,7 +131,16 @@ describe("the karabo-bridge output", () => {
   it("copies the images, whose memory is used again for the next shot", () => {
     const pixels = Uint16Array.of(1, 2, 3, 4);
     const value = (): { reason: "late" } => ({ reason: "late" });
-    const shot: LiveShot = { hightag: 1, tag: 2, run: 3, time: 1.25, latencyMs: 4, images: { A: asImage(pixels, 2, 2) }, value, number: () => NaN };
+    const shot: LiveShot = {
+      hightag: 1,
+      tag: 2,
+      run: 3,
+      time: 1.25,
+      latencyMs: 4,
+      images: { A: asImage(pixels, 2, 2) },
+      value,
+      number: () => NaN,
+    };
     const parts = karaboMessage(shot, ["s"]);
     pixels.fill(0);
     expect(parts.length).toBe(6);
@@ -135,14 +152,21 @@ describe("the karabo-bridge output", () => {
   it("refuses an address beyond this computer, and one that is taken", async () => {
     const { endpoint } = await open();
     const shots = { bl };
-    await expect(serveKaraboBridge(endpoint, { address: "tcp://0.0.0.0:*", shots })).rejects.toMatchObject({ code: "NOT_ALLOWED" });
+    await expect(serveKaraboBridge(endpoint, { address: "tcp://0.0.0.0:*", shots })).rejects.toMatchObject({
+      code: "NOT_ALLOWED",
+    });
     await using bridge = await serveKaraboBridge(endpoint, { address: "tcp://127.0.0.1:*", shots });
-    await expect(serveKaraboBridge(endpoint, { address: bridge.address, shots })).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await expect(serveKaraboBridge(endpoint, { address: bridge.address, shots })).rejects.toMatchObject({
+      code: "UNREACHABLE",
+    });
   });
 
   it("answers what is no request with an error and goes on, and closes twice", async () => {
     const { endpoint } = await open();
-    const bridge = await serveKaraboBridge(endpoint, { address: "tcp://127.0.0.1:*", shots: { bl, detectors: sensors, policy: "every", missing: "partial" } });
+    const bridge = await serveKaraboBridge(endpoint, {
+      address: "tcp://127.0.0.1:*",
+      shots: { bl, detectors: sensors, policy: "every", missing: "partial" },
+    });
     const { Request } = await import("zeromq");
     const socket = new Request({ linger: 0, receiveTimeout: 20_000 });
     socket.connect(bridge.address);

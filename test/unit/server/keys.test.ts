@@ -46,7 +46,10 @@ describe("the file of keys", () => {
     const [one, two] = [newToken(path, "one", "read"), newToken(path, "two", "read")];
     const running = Keys.open(path);
     expect(revokeKey(path, "one")).toEqual(one.entry);
-    expect([running.clientOfToken(one.token), running.clientOfToken(two.token)]).toEqual([null, { name: "two", role: "read" }]);
+    expect([running.clientOfToken(one.token), running.clientOfToken(two.token)]).toEqual([
+      null,
+      { name: "two", role: "read" },
+    ]);
     revokeKey(path, two.entry.id);
     expect([running.clientOfToken(two.token), running.list()]).toEqual([null, []]);
     expect(() => revokeKey(path, "one")).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
@@ -69,10 +72,14 @@ describe("the file of keys", () => {
 
   it("is refused when others can read it or it is something else", () => {
     const { path } = place();
-    expect(() => Keys.open(path)).toThrow(expect.objectContaining({ code: "FILE_NOT_FOUND", message: expect.stringContaining("sacla keys new") }));
+    expect(() => Keys.open(path)).toThrow(
+      expect.objectContaining({ code: "FILE_NOT_FOUND", message: expect.stringContaining("sacla keys new") }),
+    );
     newToken(path, "one", "read");
     chmodSync(path, 0o640);
-    expect(() => Keys.open(path)).toThrow(expect.objectContaining({ code: "NOT_ALLOWED", message: expect.stringContaining("chmod 600") }));
+    expect(() => Keys.open(path)).toThrow(
+      expect.objectContaining({ code: "NOT_ALLOWED", message: expect.stringContaining("chmod 600") }),
+    );
     expect(() => newToken(path, "two", "read")).toThrow(expect.objectContaining({ code: "NOT_ALLOWED" }));
     chmodSync(path, 0o600);
     const stored = JSON.parse(readFileSync(path, "utf8")) as { keys: Record<string, unknown>[] };
@@ -109,10 +116,16 @@ describe("the file of keys", () => {
     newToken(path, "one", "read");
     const before = readFileSync(path, "utf8");
     writeFileSync(`${path}.tmp`, "");
-    expect(() => newToken(path, "two", "read")).toThrow(expect.objectContaining({ code: "WRITE_FAILED", message: expect.stringContaining("at work") }));
+    expect(() => newToken(path, "two", "read")).toThrow(
+      expect.objectContaining({ code: "WRITE_FAILED", message: expect.stringContaining("at work") }),
+    );
     rmSync(`${path}.tmp`);
-    expect(() => newCurveKey(path, "two", "read", join(folder, "no", "such", "folder"))).toThrow(expect.objectContaining({ code: "WRITE_FAILED" }));
-    expect(() => newToken(join(folder, "no", "keys.json"), "two", "read")).toThrow(expect.objectContaining({ code: "WRITE_FAILED" }));
+    expect(() => newCurveKey(path, "two", "read", join(folder, "no", "such", "folder"))).toThrow(
+      expect.objectContaining({ code: "WRITE_FAILED" }),
+    );
+    expect(() => newToken(join(folder, "no", "keys.json"), "two", "read")).toThrow(
+      expect.objectContaining({ code: "WRITE_FAILED" }),
+    );
     expect([readFileSync(path, "utf8"), readdirSync(folder)]).toEqual([before, ["keys.json"]]);
   });
 });
@@ -130,7 +143,8 @@ describe("CURVE keys", () => {
     expect(keys.clientOfCurve(curveKeyPair().publicKey)).toBeNull();
     expect(keys.list()).toEqual([entry]);
     expect(readFileSync(path, "utf8")).not.toContain(client.secretKey);
-    for (const key of [client.publicKey, client.secretKey, keys.server.secretKey]) expect(keyBytes("key", key).length).toBe(32);
+    for (const key of [client.publicKey, client.secretKey, keys.server.secretKey])
+      expect(keyBytes("key", key).length).toBe(32);
     expect(() => newCurveKey(path, "other", "read", file)).toThrow(expect.objectContaining({ code: "FILE_EXISTS" }));
     expect(existsSync(file)).toBe(true);
   });

@@ -30,7 +30,13 @@ describe("limits", () => {
     vi.useFakeTimers();
     const limits = new Limits({ requestsPerSecond: 3 });
     const take = () => limits.take(anna, 10);
-    expect(await codes([take, take, take, take, take])).toEqual(["ok", "ok", "ok", "TOO_MANY_REQUESTS", "TOO_MANY_REQUESTS"]);
+    expect(await codes([take, take, take, take, take])).toEqual([
+      "ok",
+      "ok",
+      "ok",
+      "TOO_MANY_REQUESTS",
+      "TOO_MANY_REQUESTS",
+    ]);
     expect(await codes([() => limits.take(ben, 10)])).toEqual(["ok"]);
     const refused = await limits.take(anna, 0).catch((error: { details: { retryAfterMs: number } }) => error);
     const { retryAfterMs } = (refused as { details: { retryAfterMs: number } }).details;
@@ -52,7 +58,9 @@ describe("limits", () => {
 
   it("refuse options that make no sense", () => {
     for (const wrong of [{ requestsPerSecond: 0 }, { open: 0.5 }, { requestBytes: NaN }, { perSecond: 3 }]) {
-      expect(() => new Limits(wrong as object), JSON.stringify(wrong)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+      expect(() => new Limits(wrong as object), JSON.stringify(wrong)).toThrow(
+        expect.objectContaining({ code: "BAD_ARGUMENT" }),
+      );
     }
   });
 
@@ -66,7 +74,11 @@ describe("limits", () => {
     expect(await codes([read])).toEqual(["TOO_MANY_REQUESTS"]);
     await stream.return();
     expect(await codes([read, read])).toEqual(["ok", "ok"]);
-    const wrong = service.stream(anna, { method: "st.frames", value: { ...value, tags: Uint32Array.of(1) } }, { signal });
+    const wrong = service.stream(
+      anna,
+      { method: "st.frames", value: { ...value, tags: Uint32Array.of(1) } },
+      { signal },
+    );
     expect(await codes([() => wrong.next(), read])).toEqual(["TAG_OUTSIDE_RUN", "ok"]);
   });
 });

@@ -32,8 +32,12 @@ describe.each(carriers)("live shots over $name", ({ options }) => {
     const tags: number[] = [];
     for await (const shot of shots) {
       tags.push(shot.tag);
-      for (const [id, image] of Object.entries(shot.images)) expect(image.get(3, 2)).toBe(tinyPixel(id, shot.tag, 3, 2));
-      expect([Object.keys(shot.images).length, shot.value(pulses)]).toEqual([2, { value: shot.tag * 10, unit: "pulse" }]);
+      for (const [id, image] of Object.entries(shot.images))
+        expect(image.get(3, 2)).toBe(tinyPixel(id, shot.tag, 3, 2));
+      expect([Object.keys(shot.images).length, shot.value(pulses)]).toEqual([
+        2,
+        { value: shot.tag * 10, unit: "pulse" },
+      ]);
     }
     expect(tags).toEqual(all);
     expect(shots.ledger).toEqual({ asked: images, used: images, dropped: [] });
@@ -55,8 +59,15 @@ describe.each(carriers)("live shots over $name", ({ options }) => {
     const reader = new there.live.StorageReader(`${dual}-1`);
     const buffer = new there.live.StorageBuffer(reader);
     expect(await reader.collect(buffer, there.live.NEWESTTAG)).toBe(all.at(-1));
-    await expect(reader.collect(buffer, 1000)).rejects.toMatchObject({ name: "live.APIError", code: "DATA_GONE", details: { olCode: -200_010_000 } });
-    await expect(reader.collect(buffer, 1001)).rejects.toMatchObject({ code: "TAG_INVALID", details: { olName: "OL_ERR_TAGINVALID" } });
+    await expect(reader.collect(buffer, 1000)).rejects.toMatchObject({
+      name: "live.APIError",
+      code: "DATA_GONE",
+      details: { olCode: -200_010_000 },
+    });
+    await expect(reader.collect(buffer, 1001)).rejects.toMatchObject({
+      code: "TAG_INVALID",
+      details: { olName: "OL_ERR_TAGINVALID" },
+    });
   });
 });
 
@@ -73,7 +84,9 @@ describe("live shots when the server goes", () => {
       if (tags.length === 50) {
         await server.close();
         const port = Number(new URL(address).port);
-        server = await vi.waitFor(() => serve(facility.endpoint, { http: { host: "127.0.0.1", port } }), { timeout: 10_000 });
+        server = await vi.waitFor(() => serve(facility.endpoint, { http: { host: "127.0.0.1", port } }), {
+          timeout: 10_000,
+        });
       }
     }
     await server.close();
@@ -84,7 +97,9 @@ describe("live shots when the server goes", () => {
   it("end when the time for retries is over and it has not come back, and the account holds what came", async () => {
     await using facility = new Facility(await playing());
     const server = await serve(facility.endpoint, { zmq: ["tcp://127.0.0.1:*"] });
-    await using there = await connect(server.addresses[0], { retry: { attempts: 2, firstWaitMs: 10, deadlineMs: 2000 } });
+    await using there = await connect(server.addresses[0], {
+      retry: { attempts: 2, firstWaitMs: 10, deadlineMs: 2000 },
+    });
     const shots = there.live.shots({ bl, detectors: [dual], policy: "every", untilRunEnd: true });
     let used = 0;
     const work = async (): Promise<void> => {

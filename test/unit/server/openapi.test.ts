@@ -23,14 +23,19 @@ function references(value: unknown): string[] {
 
 describe("the OpenAPI document", () => {
   it("has every method of the table with its parameters: what reads as GET and POST, what changes something as POST", () => {
-    for (const [name, { params, changes }] of [...Object.entries(wholeTable.calls), ...Object.entries(wholeTable.streams)]) {
+    for (const [name, { params, changes }] of [
+      ...Object.entries(wholeTable.calls),
+      ...Object.entries(wholeTable.streams),
+    ]) {
       const path = document.paths[`/v1/${name.replace(".", "/")}`];
       const wanted = Object.keys((params as unknown as { entries: object }).entries);
       expect(
         path?.get?.parameters.flatMap((parameter) => parameter.name ?? []),
         name,
       ).toEqual(changes ? undefined : wanted);
-      expect(Object.keys(path?.post?.requestBody?.content["application/json"]?.schema?.properties ?? {}), name).toEqual(wanted);
+      expect(Object.keys(path?.post?.requestBody?.content["application/json"]?.schema?.properties ?? {}), name).toEqual(
+        wanted,
+      );
     }
   });
 
@@ -42,15 +47,22 @@ describe("the OpenAPI document", () => {
         .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], document);
       expect(found, reference).toBeDefined();
     }
-    const ids = Object.values(document.paths).flatMap(({ get, post }) => [get, post].flatMap((operation) => operation?.operationId ?? []));
+    const ids = Object.values(document.paths).flatMap(({ get, post }) =>
+      [get, post].flatMap((operation) => operation?.operationId ?? []),
+    );
     expect(new Set(ids).size).toBe(ids.length);
   });
 
   it("writes arrays as lists of what they can hold", () => {
     const text = JSON.stringify(document.components.responses["db.readTaglistByrun"]);
     expect(text).toContain('"items":{"type":"integer","minimum":0,"maximum":4294967295}');
-    expect(JSON.stringify(document.components.responses["db.readSyncdatalistFloat"])).toContain("#/components/schemas/NonFinite");
-    expect(Object.keys(document.components.responses["st.frames"]?.content ?? {})).toEqual(["text/event-stream", "application/x-sacla"]);
+    expect(JSON.stringify(document.components.responses["db.readSyncdatalistFloat"])).toContain(
+      "#/components/schemas/NonFinite",
+    );
+    expect(Object.keys(document.components.responses["st.frames"]?.content ?? {})).toEqual([
+      "text/event-stream",
+      "application/x-sacla",
+    ]);
   });
 
   it("offers what changes something by POST alone, with a key", () => {

@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { isSaclaError, SaclaError } from "../../../src/core/errors.ts";
 import type { Logger } from "../../../src/core/logger.ts";
-import { type AuditEntry, type Client, loopbackClient, type ServedTable, Service, type ServiceOptions, wholeTable } from "../../../src/server/service.ts";
+import {
+  type AuditEntry,
+  type Client,
+  loopbackClient,
+  type ServedTable,
+  Service,
+  type ServiceOptions,
+  wholeTable,
+} from "../../../src/server/service.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { callMethods } from "../../../src/transport/methods.ts";
 import { endpointOf } from "../../../src/transport/source.ts";
@@ -15,7 +23,10 @@ const [nobody, reader, controller]: Client[] = [
 ];
 const status = { bl: 3, run: 10 };
 const never = { signal: new AbortController().signal };
-const table: ServedTable = { ...wholeTable, calls: { ...wholeTable.calls, "ec.move": { ...callMethods["db.readRunstatus"], changes: true } } };
+const table: ServedTable = {
+  ...wholeTable,
+  calls: { ...wholeTable.calls, "ec.move": { ...callMethods["db.readRunstatus"], changes: true } },
+};
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -54,7 +65,16 @@ describe("what a service lets a client do", () => {
       codes.push([
         await codeOf(service.call(client, read, never)),
         await codeOf(
-          service.stream(client, { method: "st.frames", value: { ...status, detIds: ["OPAL-234363"], tags: Uint32Array.of(1000), roi: null } }, never).next(),
+          service
+            .stream(
+              client,
+              {
+                method: "st.frames",
+                value: { ...status, detIds: ["OPAL-234363"], tags: Uint32Array.of(1000), roi: null },
+              },
+              never,
+            )
+            .next(),
         ),
         await codeOf(service.call(client, change, never)),
       ]);
@@ -77,8 +97,12 @@ describe("what a service lets a client do", () => {
       enter: () => () => void left++,
     };
     const { service, done } = changing(undefined, { limits } as unknown as ServiceOptions);
-    expect(await codeOf(service.call(reader as Client, { method: "db.readRunstatus", value: status, bytes: 7 }, never))).toBe("no error");
-    expect(await codeOf(service.call(controller as Client, { method: "ec.move", value: status, key: "1" }, never))).toBe("TOO_MANY_REQUESTS");
+    expect(
+      await codeOf(service.call(reader as Client, { method: "db.readRunstatus", value: status, bytes: 7 }, never)),
+    ).toBe("no error");
+    expect(
+      await codeOf(service.call(controller as Client, { method: "ec.move", value: status, key: "1" }, never)),
+    ).toBe("TOO_MANY_REQUESTS");
     expect([taken, done, left]).toEqual([[7, 0], [], 1]);
   });
 });
@@ -89,19 +113,23 @@ describe("a call that changes something", () => {
   it("is done once for each key of each client, and a repetition gets the first answer", async () => {
     let answer = 0;
     const { service, done } = changing(() => Promise.resolve(answer++ % 3));
-    const ask = (client: Client | undefined, key: string): Promise<unknown> => service.call(client as Client, change(key), never);
+    const ask = (client: Client | undefined, key: string): Promise<unknown> =>
+      service.call(client as Client, change(key), never);
     expect(await Promise.all([ask(controller, "a"), ask(controller, "a")])).toEqual([0, 0]);
     expect(await ask(controller, "b")).toBe(1);
     expect(await ask(loopbackClient, "a")).toBe(2);
     expect(await ask(controller, "a")).toBe(0);
     expect(done).toHaveLength(3);
-    expect(await codeOf(service.call(controller as Client, change("a", { bl: 3, run: 11 }), never))).toBe("BAD_ARGUMENT");
+    expect(await codeOf(service.call(controller as Client, change("a", { bl: 3, run: 11 }), never))).toBe(
+      "BAD_ARGUMENT",
+    );
     expect(await codeOf(service.call(controller as Client, change(), never))).toBe("BAD_ARGUMENT");
   });
 
   it("gives a failure again rather than do it again", async () => {
     const { service, done } = changing(() => Promise.reject(new SaclaError("UNSUPPORTED", "stuck")));
-    for (let i = 0; i < 2; i++) expect(await codeOf(service.call(controller as Client, change("a"), never))).toBe("UNSUPPORTED");
+    for (let i = 0; i < 2; i++)
+      expect(await codeOf(service.call(controller as Client, change("a"), never))).toBe("UNSUPPORTED");
     expect(done).toHaveLength(1);
   });
 
@@ -138,7 +166,10 @@ describe("a call that changes something", () => {
   });
 
   it("is not done when it cannot be written down", async () => {
-    const full = { write: () => Promise.reject(new SaclaError("WRITE_FAILED", "full")), close: () => Promise.resolve() };
+    const full = {
+      write: () => Promise.reject(new SaclaError("WRITE_FAILED", "full")),
+      close: () => Promise.resolve(),
+    };
     const { service, done } = changing(undefined, { audit: full });
     expect(await codeOf(service.call(controller as Client, change("a"), never))).toBe("WRITE_FAILED");
     expect(done).toEqual([]);
@@ -148,9 +179,13 @@ describe("a call that changes something", () => {
 describe("a service", () => {
   it("checks what is asked and what the source answers", async () => {
     const service = new Service(new ScriptedEndpoint({ calls: ["not a number"], streams: [[{ tag: "x" } as never]] }));
-    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: {} }, never))).toBe("BAD_ARGUMENT");
+    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: {} }, never))).toBe(
+      "BAD_ARGUMENT",
+    );
     expect(await codeOf(service.call(loopbackClient, { method: "toString", value: {} }, never))).toBe("UNKNOWN_METHOD");
-    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status }, never))).toBe("BAD_MESSAGE");
+    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status }, never))).toBe(
+      "BAD_MESSAGE",
+    );
     const frames = { method: "st.frames", value: { ...status, detIds: ["A"], tags: Uint32Array.of(1), roi: null } };
     expect(await codeOf(service.stream(loopbackClient, frames, never).next())).toBe("BAD_MESSAGE");
   });
@@ -158,11 +193,17 @@ describe("a service", () => {
   it("stops the source when the time is up", async () => {
     const source = new ScriptedEndpoint({ calls: ["hang"], streams: [[bareShot(1), "hang"]] });
     const service = new Service(source);
-    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status, timeoutMs: 50 }, never))).toBe("TIMEOUT");
+    expect(
+      await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status, timeoutMs: 50 }, never)),
+    ).toBe("TIMEOUT");
     expect(source.asked[0]?.options.signal?.aborted).toBe(true);
     const items = service.stream(
       loopbackClient,
-      { method: "st.frames", value: { ...status, detIds: ["A"], tags: Uint32Array.of(1, 2), roi: null }, timeoutMs: 50 },
+      {
+        method: "st.frames",
+        value: { ...status, detIds: ["A"], tags: Uint32Array.of(1, 2), roi: null },
+        timeoutMs: 50,
+      },
       never,
     );
     expect((await items.next()).done).toBe(false);
@@ -174,25 +215,40 @@ describe("a service", () => {
     const write = (_: object, message: string): void => void lines.push(message);
     const logger: Logger = { debug: write, info: write, warn: write, error: write };
     const service = new Service(new ScriptedEndpoint({ calls: [new TypeError("x is not a function")] }), { logger });
-    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status }, never))).toBe("INTERNAL");
+    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status }, never))).toBe(
+      "INTERNAL",
+    );
     expect(lines).toEqual(["a request failed inside the server"]);
-    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: {} }, never))).toBe("BAD_ARGUMENT");
+    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: {} }, never))).toBe(
+      "BAD_ARGUMENT",
+    );
     expect(lines).toHaveLength(1);
   });
 
   it("answers UNREACHABLE after close, and ends its streams so", async () => {
     const service = new Service(new ScriptedEndpoint({ streams: [["hang"]] }));
     const stream = codeOf(
-      service.stream(loopbackClient, { method: "st.frames", value: { ...status, detIds: ["A"], tags: Uint32Array.of(1), roi: null } }, never).next(),
+      service
+        .stream(
+          loopbackClient,
+          { method: "st.frames", value: { ...status, detIds: ["A"], tags: Uint32Array.of(1), roi: null } },
+          never,
+        )
+        .next(),
     );
     await new Promise((resolve) => setImmediate(resolve));
     await service.close();
     expect(await stream).toBe("UNREACHABLE");
-    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status }, never))).toBe("UNREACHABLE");
+    expect(await codeOf(service.call(loopbackClient, { method: "db.readRunstatus", value: status }, never))).toBe(
+      "UNREACHABLE",
+    );
   });
 
   it("says when its source does not answer", async () => {
     const service = new Service(new ScriptedEndpoint({ calls: [new SaclaError("UNREACHABLE", "nobody there")] }));
-    expect(await service.health()).toMatchObject({ status: "failing", error: { code: "UNREACHABLE", message: "nobody there" } });
+    expect(await service.health()).toMatchObject({
+      status: "failing",
+      error: { code: "UNREACHABLE", message: "nobody there" },
+    });
   });
 });

@@ -25,7 +25,10 @@ const clients = new Map<string, Client>([
 ]);
 
 /** The method table with one method that changes something. */
-const table: ServedTable = { ...wholeTable, calls: { ...wholeTable.calls, "ec.move": { ...callMethods["db.readRunstatus"], changes: true } } };
+const table: ServedTable = {
+  ...wholeTable,
+  calls: { ...wholeTable.calls, "ec.move": { ...callMethods["db.readRunstatus"], changes: true } },
+};
 
 async function serveCurve(endpoint: Endpoint = endpointOf(tinySource())): Promise<string> {
   const keys = { server, clientOfCurve: (publicKey: string) => clients.get(publicKey) ?? null };
@@ -34,7 +37,11 @@ async function serveCurve(endpoint: Endpoint = endpointOf(tinySource())): Promis
   return started.address;
 }
 
-function connectAs(address: string, pair?: { publicKey: string; secretKey: string }, serverKey = server.publicKey): Endpoint {
+function connectAs(
+  address: string,
+  pair?: { publicKey: string; secretKey: string },
+  serverKey = server.publicKey,
+): Endpoint {
   const options: ZmqOptions = pair === undefined ? {} : { curve: { ...pair, serverKey } };
   const client = zmqEndpoint(address, { connectTimeoutMs: 20_000, ...options });
   open.push(() => client.close());
@@ -61,7 +68,12 @@ async function askRaw(
   routingId?: string,
 ): Promise<AnswerMessage> {
   const curve = { curveServerKey: server.publicKey, curvePublicKey: pair.publicKey, curveSecretKey: pair.secretKey };
-  const socket = new Dealer({ linger: 0, receiveTimeout: 10_000, ...(routingId === undefined ? {} : { routingId }), ...curve });
+  const socket = new Dealer({
+    linger: 0,
+    receiveTimeout: 10_000,
+    ...(routingId === undefined ? {} : { routingId }),
+    ...curve,
+  });
   socket.connect(address);
   try {
     await socket.send(encodeMessage({ kind: "call", id: 1, method, value: status, key }));
@@ -77,7 +89,9 @@ describe("ZeroMQ with keys", () => {
     expect(await connectAs(address, reader).call("db.readRunstatus", status)).toBe(0);
     expect(await codeOf(connectAs(address, stranger).call("db.readRunstatus", status))).toBe("NOT_AUTHENTICATED");
     expect(await codeOf(connectAs(address).call("db.readRunstatus", status))).toBe("NOT_AUTHENTICATED");
-    expect(await codeOf(connectAs(address, reader, stranger.publicKey).call("db.readRunstatus", status))).toBe("NOT_AUTHENTICATED");
+    expect(await codeOf(connectAs(address, reader, stranger.publicKey).call("db.readRunstatus", status))).toBe(
+      "NOT_AUTHENTICATED",
+    );
     const plain = await serveZmq(new Service(endpointOf(tinySource())), "tcp://127.0.0.1:*");
     open.push(() => plain.close());
     expect(await codeOf(connectAs(plain.address, reader).call("db.readRunstatus", status))).toBe("NOT_AUTHENTICATED");
@@ -111,9 +125,15 @@ describe("ZeroMQ with keys", () => {
       },
     };
     const address = await serveCurve(endpoint);
-    const as = (pair: { publicKey: string; secretKey: string }, routingId?: string) => askRaw(address, pair, "ec.move", "key", routingId);
-    expect(await as(controller, provenRoutingId(controller, server.publicKey))).toMatchObject({ kind: "result", value: 0 });
-    expect(await as(reader, provenRoutingId(reader, server.publicKey))).toMatchObject({ error: { code: "NOT_ALLOWED" } });
+    const as = (pair: { publicKey: string; secretKey: string }, routingId?: string) =>
+      askRaw(address, pair, "ec.move", "key", routingId);
+    expect(await as(controller, provenRoutingId(controller, server.publicKey))).toMatchObject({
+      kind: "result",
+      value: 0,
+    });
+    expect(await as(reader, provenRoutingId(reader, server.publicKey))).toMatchObject({
+      error: { code: "NOT_ALLOWED" },
+    });
     expect(await as(controller)).toMatchObject({ error: { code: "NOT_ALLOWED" } });
     // A reader who has seen the controller's public key cannot speak in its name.
     const forged = provenRoutingId({ publicKey: controller.publicKey, secretKey: reader.secretKey }, server.publicKey);
@@ -126,7 +146,9 @@ describe("a key that is revoked while its connection lasts", () => {
   it("is refused from the next request on, and file trouble ends nothing for good", async () => {
     const pair = curveKeyPair();
     let found: () => Client | null = () => ({ name: "the visitor", role: "read" });
-    const started = await serveZmq(new Service(endpointOf(tinySource())), "tcp://127.0.0.1:*", { keys: { server, clientOfCurve: () => found() } });
+    const started = await serveZmq(new Service(endpointOf(tinySource())), "tcp://127.0.0.1:*", {
+      keys: { server, clientOfCurve: () => found() },
+    });
     open.push(() => started.close());
     const client = connectAs(started.address, pair);
     const ask = (): Promise<string> => codeOf(client.call("db.readRunstatus", status));
@@ -150,7 +172,9 @@ describe("a key that is revoked while its connection lasts", () => {
       isLetIn = true;
       return { name: "the visitor", role: "read" };
     };
-    const started = await serveZmq(new Service(endpointOf(tinySource())), "tcp://127.0.0.1:*", { keys: { server, clientOfCurve } });
+    const started = await serveZmq(new Service(endpointOf(tinySource())), "tcp://127.0.0.1:*", {
+      keys: { server, clientOfCurve },
+    });
     open.push(() => started.close());
     const client = connectAs(started.address, curveKeyPair());
     expect(await codeOf(client.call("db.readRunstatus", status))).toBe("NOT_AUTHENTICATED");
@@ -174,8 +198,10 @@ describe("keys", () => {
     const id = provenRoutingId(reader, server.publicKey);
     expect(provenOwner(server, id)).toBe(reader.publicKey);
     expect(provenOwner(stranger, id)).toBeNull();
-    for (const at of [0, 45, id.length - 1]) expect(provenOwner(server, `${id.slice(0, at)}${id[at] === "a" ? "b" : "a"}${id.slice(at + 1)}`)).toBeNull();
-    for (const wrong of ["", "x", controller.publicKey, "a".repeat(105), `${id}a`]) expect(provenOwner(server, wrong)).toBeNull();
+    for (const at of [0, 45, id.length - 1])
+      expect(provenOwner(server, `${id.slice(0, at)}${id[at] === "a" ? "b" : "a"}${id.slice(at + 1)}`)).toBeNull();
+    for (const wrong of ["", "x", controller.publicKey, "a".repeat(105), `${id}a`])
+      expect(provenOwner(server, wrong)).toBeNull();
     expect(provenRoutingId(reader, server.publicKey)).not.toBe(id);
   });
 });

@@ -21,7 +21,11 @@ afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
 });
 
-async function serveOn(endpoint: Endpoint, options: ZmqServerOptions = {}, address = "tcp://127.0.0.1:*"): Promise<ZmqServer> {
+async function serveOn(
+  endpoint: Endpoint,
+  options: ZmqServerOptions = {},
+  address = "tcp://127.0.0.1:*",
+): Promise<ZmqServer> {
   const server = await serveZmq(new Service(endpoint), address, options);
   open.push(() => server.close());
   return server;
@@ -54,7 +58,8 @@ class RawClient {
 
 const tags = (n: number): Uint32Array => Uint32Array.from({ length: n }, (_, i) => 1000 + 2 * i);
 const frames = (n: number) => ({ bl: 3, run: 10, detIds: ["A"], tags: tags(n), roi: null });
-const until = (isTrue: () => boolean): Promise<void> => expect.poll(isTrue, { timeout: 10_000, interval: 10 }).toBe(true);
+const until = (isTrue: () => boolean): Promise<void> =>
+  expect.poll(isTrue, { timeout: 10_000, interval: 10 }).toBe(true);
 
 async function failureOf(work: Promise<unknown>): Promise<SaclaError> {
   try {
@@ -119,7 +124,9 @@ describe("a stream over ZeroMQ", () => {
     const { address } = await serveOn(bigFrames(10).endpoint);
     const room = new Float32Array(100);
     const seen: number[] = [];
-    for await (const { tag, frames: got } of clientOf(address).stream("st.frames", frames(20), { memory: () => room })) {
+    for await (const { tag, frames: got } of clientOf(address).stream("st.frames", frames(20), {
+      memory: () => room,
+    })) {
       expect(got[0]?.data).toBe(room);
       expect([...new Set(room)]).toEqual([tag]);
       seen.push(tag);
@@ -169,7 +176,9 @@ describe("a call over ZeroMQ", () => {
     const source = new ScriptedEndpoint({ calls: ["hang"] });
     const { address } = await serveOn(source);
     const client = clientOf(address);
-    expect((await failureOf(client.call("db.readRunstatus", { bl: 3, run: 10 }, { timeoutMs: 2000 }))).code).toBe("TIMEOUT");
+    expect((await failureOf(client.call("db.readRunstatus", { bl: 3, run: 10 }, { timeoutMs: 2000 }))).code).toBe(
+      "TIMEOUT",
+    );
     const { timeoutMs, signal } = source.asked[0]?.options ?? {};
     expect(timeoutMs).toBeGreaterThan(0);
     expect(timeoutMs).toBeLessThanOrEqual(2000);
@@ -198,7 +207,9 @@ describe("a call over ZeroMQ", () => {
     expect(failure.code).toBe("UNREACHABLE");
     expect(failure.message).toContain(first.address);
     await serveOn(endpointOf(tinySource()), {}, first.address);
-    await expect.poll(() => client.call("db.readRunstatus", { bl: 3, run: 10 }).catch(() => -9), { timeout: 10_000 }).toBe(0);
+    await expect
+      .poll(() => client.call("db.readRunstatus", { bl: 3, run: 10 }).catch(() => -9), { timeout: 10_000 })
+      .toBe(0);
   });
 
   it("ends at once when the client is closed while there is no connection yet", async () => {
@@ -215,8 +226,12 @@ describe("a call over ZeroMQ", () => {
       expect(() => zmqEndpoint(url)).toThrow(expect.objectContaining({ code: "BAD_URL" }));
     }
     const curve = { publicKey: "short", secretKey: "a".repeat(40), serverKey: "a".repeat(40) };
-    expect(() => zmqEndpoint("tcp://127.0.0.1:1", { curve })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-    expect(() => zmqEndpoint("tcp://127.0.0.1:1", { credit: 65 })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => zmqEndpoint("tcp://127.0.0.1:1", { curve })).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
+    expect(() => zmqEndpoint("tcp://127.0.0.1:1", { credit: 65 })).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 });
 
@@ -227,7 +242,13 @@ describe("the ZeroMQ server", () => {
     const client = clientOf(server.address, { connectTimeoutMs: 20_000 });
     const seen: number[] = [];
     const reading = (async () => {
-      for await (const { tag } of client.stream("st.frames", { bl: OCTAL_BL, run: OCTAL_RUN, detIds: [...octalSensors], tags: tags(1000), roi: null })) {
+      for await (const { tag } of client.stream("st.frames", {
+        bl: OCTAL_BL,
+        run: OCTAL_RUN,
+        detIds: [...octalSensors],
+        tags: tags(1000),
+        roi: null,
+      })) {
         seen.push(tag);
         if (seen.length === 5) server.process.kill();
       }
@@ -289,11 +310,13 @@ describe("the ZeroMQ server", () => {
     const value = { equipId: "xfel_bl_3_tc_bm_1_pd/charge", hightag: 202502, tags: new Uint32Array(20_000).fill(1004) };
     let id = 0;
     const flood = setInterval(() => {
-      for (let i = 0; i < 5; i++) void flooding.send(encodeMessage({ kind: "call", id: id++, method: "db.readSyncdatalist", value }));
+      for (let i = 0; i < 5; i++)
+        void flooding.send(encodeMessage({ kind: "call", id: id++, method: "db.readSyncdatalist", value }));
     }, 1);
     open.push(() => clearInterval(flood));
     const client = clientOf(server.address);
-    for (let i = 0; i < 30; i++) expect(await client.call("db.readRunstatus", { bl: 3, run: 10 }, { timeoutMs: 20_000 })).toBe(0);
+    for (let i = 0; i < 30; i++)
+      expect(await client.call("db.readRunstatus", { bl: 3, run: 10 }, { timeoutMs: 20_000 })).toBe(0);
     clearInterval(flood);
     await until(() => server.clients === 0);
   });
@@ -301,7 +324,8 @@ describe("the ZeroMQ server", () => {
   it("refuses more than a connection may have open, an id that is taken and too much credit", async () => {
     const server = await serveOn(new ScriptedEndpoint({ calls: ["hang"], streams: [["hang"]] }));
     const raw = new RawClient(server.address);
-    const call = (id: number): Promise<void> => raw.send({ kind: "call", id, method: "db.readRunstatus", value: { bl: 3, run: 10 } });
+    const call = (id: number): Promise<void> =>
+      raw.send({ kind: "call", id, method: "db.readRunstatus", value: { bl: 3, run: 10 } });
     for (let id = 0; id < 300; id++) await call(id);
     expect(await raw.receive()).toMatchObject({ kind: "error", id: 264, error: { code: "TOO_MANY_REQUESTS" } });
     for (let id = 265; id < 300; id++) expect(await raw.receive()).toMatchObject({ id });
@@ -309,7 +333,8 @@ describe("the ZeroMQ server", () => {
     expect(await raw.receive()).toMatchObject({ kind: "error", id: 5, error: { code: "BAD_MESSAGE" } });
     await raw.send({ kind: "stream", id: 1000, method: "st.frames", value: frames(1), credit: 65 });
     expect(await raw.receive()).toMatchObject({ kind: "error", id: 1000, error: { code: "BAD_ARGUMENT" } });
-    for (let id = 2000; id < 2009; id++) await raw.send({ kind: "stream", id, method: "st.frames", value: frames(1), credit: 1 });
+    for (let id = 2000; id < 2009; id++)
+      await raw.send({ kind: "stream", id, method: "st.frames", value: frames(1), credit: 1 });
     expect(await raw.receive()).toMatchObject({ kind: "error", id: 2008, error: { code: "TOO_MANY_REQUESTS" } });
     await raw.send({ kind: "ping", id: 7 });
     expect(await raw.receive()).toEqual({ kind: "pong", id: 7 });
@@ -365,9 +390,13 @@ describe("a process that closes its client and server", () => {
       await server.close();
       console.log("closed");`;
     const tsx = createRequire(import.meta.url).resolve("tsx");
-    const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, "--input-type=module", "-e", script], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["-C", "sacla-source", "--import", tsx, "--input-type=module", "-e", script],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     open.push(() => void child.kill("SIGKILL"));
     let said = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -15,13 +15,16 @@ const [run, calibrating, octal] = [228_986, 228_990, 228_995];
 const detector = "CITIUS-2.2M-001";
 const first = `${detector}-000`;
 
-const open = (options: { missingRate?: number; clock?: VirtualClock } = {}): { facility: SimulatedFacility; endpoint: Endpoint; st: St } => {
+const open = (
+  options: { missingRate?: number; clock?: VirtualClock } = {},
+): { facility: SimulatedFacility; endpoint: Endpoint; st: St } => {
   const facility = createSimulatedFacility({ clock: new VirtualClock(), missingRate: 0, ...options });
   const endpoint = inProcess(endpointOf(facility));
   return { facility, endpoint, st: new St(endpoint) };
 };
 /** Whether all pixels are equal; vitest takes seconds to say so of a large array. */
-const same = (a: Float32Array | Uint8Array, b: Float32Array | Uint8Array): boolean => a.length === b.length && a.every((value, i) => value === b[i]);
+const same = (a: Float32Array | Uint8Array, b: Float32Array | Uint8Array): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i]);
 const newImage = () => asImage(new Float32Array(728 * 384), 728, 384);
 
 const shared = open();
@@ -29,14 +32,21 @@ afterAll(async () => await shared.endpoint.close());
 
 describe("ctdapyXfel", () => {
   const { ctdapyXfel } = shared.st;
-  const { CTDA_RUN_STATUS_CAN_READ: canRead, CTDA_RUN_STATUS_WAIT_CALIB: waits, CTDA_RUN_STATUS_NOT_CITIUS: not } = ctdapyXfel;
+  const {
+    CTDA_RUN_STATUS_CAN_READ: canRead,
+    CTDA_RUN_STATUS_WAIT_CALIB: waits,
+    CTDA_RUN_STATUS_NOT_CITIUS: not,
+  } = ctdapyXfel;
 
   it("tells what can be read, is still being calibrated, or has no CITIUS", async () => {
     expect(await ctdapyXfel.getApiVersion()).toContain("CITIUS");
     const statuses = await Promise.all([run, calibrating, octal].map((each) => ctdapyXfel.getRunstatus(bl, each)));
     expect(statuses).toEqual([canRead, waits, not]);
     await expect(ctdapyXfel.getRunstatus(bl, 1)).rejects.toBeInstanceOf(ctdapyXfel.APIError);
-    await expect(ctdapyXfel.getRunstatus(bl, 1)).rejects.toMatchObject({ code: "UNKNOWN_RUN", name: "citius.APIError" });
+    await expect(ctdapyXfel.getRunstatus(bl, 1)).rejects.toMatchObject({
+      code: "UNKNOWN_RUN",
+      name: "citius.APIError",
+    });
     const none = new ctdapyXfel.CtrlBuffer(bl, octal);
     await expect(none.readDetidlist()).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
   });
@@ -49,9 +59,19 @@ describe("ctdapyXfel", () => {
     const [tag = 0] = await buffer.readTaglist();
     const detId = (await buffer.readDetidlist())[0] ?? "";
     const out = newImage();
-    await expect(buffer.readImage(out, 0, tag)).rejects.toMatchObject({ code: "RUN_NOT_READY", message: expect.stringContaining("calibrated") });
-    await expect(endpoint.call("st.collect", { detId, bl, runs: [calibrating], tag })).rejects.toMatchObject({ code: "RUN_NOT_READY" });
-    const shots = st.shots({ run: { bl, run: calibrating }, detectors: ["CITIUS-20.2M-001"], tags: [tag], prefetch: 0 });
+    await expect(buffer.readImage(out, 0, tag)).rejects.toMatchObject({
+      code: "RUN_NOT_READY",
+      message: expect.stringContaining("calibrated"),
+    });
+    await expect(endpoint.call("st.collect", { detId, bl, runs: [calibrating], tag })).rejects.toMatchObject({
+      code: "RUN_NOT_READY",
+    });
+    const shots = st.shots({
+      run: { bl, run: calibrating },
+      detectors: ["CITIUS-20.2M-001"],
+      tags: [tag],
+      prefetch: 0,
+    });
     await expect(shots[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "RUN_NOT_READY" });
     clock.advance(400);
     expect(await st.ctdapyXfel.getRunstatus(bl, calibrating)).toBe("can-read");
@@ -101,9 +121,14 @@ describe("ctdapyXfel", () => {
       await expect(buffer.readImage(out, 0, tag)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
     }
     await expect(buffer.readImages([new Float32Array(5)], tag)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
-    await expect(buffer.readImages(ndarray(new Float32Array(7 * 728 * 384), [7, 728, 384]), tag)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(buffer.readImages(ndarray(new Float32Array(7 * 728 * 384), [7, 728, 384]), tag)).rejects.toMatchObject(
+      { code: "BAD_ARGUMENT" },
+    );
     await expect(buffer.readImage(newImage(), 8, tag)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
-    await expect(buffer.readReconstinfo(8, tag)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR", message: expect.stringContaining("0, 1, 2") });
+    await expect(buffer.readReconstinfo(8, tag)).rejects.toMatchObject({
+      code: "UNKNOWN_DETECTOR",
+      message: expect.stringContaining("0, 1, 2"),
+    });
     await expect(buffer.readReconstinfo(0, 1)).rejects.toMatchObject({ code: "TAG_OUTSIDE_RUN" });
     await expect(buffer.readImage(newImage(), 0, 1)).rejects.toMatchObject({ code: "TAG_OUTSIDE_RUN" });
   });
@@ -147,7 +172,10 @@ describe("ctdapyXfel", () => {
     expect(stored.length).toBeLessThan(all.length);
     expect(await endpoint.call("db.readTaglistBydetid", { bl, run, detId: `${detector}-007` })).toEqual(stored);
     const lost = all.find((tag) => !stored.includes(tag)) ?? 0;
-    await expect(buffer.readImages(await buffer.newStack(), lost)).rejects.toMatchObject({ code: "FRAME_MISSING", name: "citius.APIError" });
+    await expect(buffer.readImages(await buffer.newStack(), lost)).rejects.toMatchObject({
+      code: "FRAME_MISSING",
+      name: "citius.APIError",
+    });
     const shots = st.shots({ run: { bl, run }, detectors: [detector], tags: [lost, stored[0] ?? 0], prefetch: 0 });
     let ids: string[] = [];
     for await (const shot of shots) ids = Object.keys(shot.images);
@@ -216,7 +244,10 @@ describe("ctolpyXfel", () => {
     await expect(buffer.collectData(out, [0], ctag - 1)).rejects.toMatchObject({ code: "TAG_INVALID" });
     clock.advance(2.3);
     for (const old of [ctag, 5]) {
-      await expect(buffer.collectData(out, [0], old)).rejects.toMatchObject({ code: "DATA_GONE", details: { ctolName: "CTOL_ERR_CTAGDATAGONE" } });
+      await expect(buffer.collectData(out, [0], old)).rejects.toMatchObject({
+        code: "DATA_GONE",
+        details: { ctolName: "CTOL_ERR_CTAGDATAGONE" },
+      });
     }
     await expect(buffer.collectData(out, [9], ctag)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
     await expect(buffer.collectData(out, [0, 1], ctag)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });

@@ -20,8 +20,16 @@ interface Outcome {
   readonly missing: unknown;
 }
 
-/** Reads the shots and checks what must hold whatever happens: the account, each shot once and in order, its own pixels and values. */
-async function readAll(faults: FaultOptions, policy: RetryPolicy, prefetch: number, asked: readonly number[] = all): Promise<Outcome> {
+/**
+ * Reads the shots and checks what must hold whatever happens: the account, each shot once and in order, its own pixels
+ * and values.
+ */
+async function readAll(
+  faults: FaultOptions,
+  policy: RetryPolicy,
+  prefetch: number,
+  asked: readonly number[] = all,
+): Promise<Outcome> {
   const endpoint = withRetry(withFaults(inProcess(endpointOf(tinySource())), faults), policy);
   const run = { bl: 3, run: 10 };
   const shots = new Shots(endpoint, { run, detectors: ["MPCCD-2N0-1-006"], signals: [motor], tags: asked, prefetch });
@@ -48,7 +56,10 @@ async function readAll(faults: FaultOptions, policy: RetryPolicy, prefetch: numb
   expect([...used, ...dropped].sort((a, b) => a - b)).toEqual([...asked].sort((a, b) => a - b));
   expect(ledger.asked).toBe(asked.length);
   expect(used).toEqual(asked.filter((tag) => used.includes(tag)));
-  if (code === null) expect(ledger.dropped).toEqual(asked.includes(withoutImage) ? [{ reason: "frame-missing", tags: [withoutImage] }] : []);
+  if (code === null)
+    expect(ledger.dropped).toEqual(
+      asked.includes(withoutImage) ? [{ reason: "frame-missing", tags: [withoutImage] }] : [],
+    );
   return { used, code, missing };
 }
 
@@ -74,7 +85,12 @@ describe("shots over a bad connection", () => {
         fc.integer({ min: 0, max: 4 }),
         fc.shuffledSubarray(all),
         async (bad, attempts, prefetch, asked) => {
-          const { code } = await readAll(bad, { attempts, firstWaitMs: 0, longestWaitMs: 0, attemptMs: 60, seed: 1 }, prefetch, asked);
+          const { code } = await readAll(
+            bad,
+            { attempts, firstWaitMs: 0, longestWaitMs: 0, attemptMs: 60, seed: 1 },
+            prefetch,
+            asked,
+          );
           if (code === null) outcomes.whole++;
           else {
             expect(["UNREACHABLE", "TIMEOUT"]).toContain(code);
@@ -91,7 +107,11 @@ describe("shots over a bad connection", () => {
 
   it("all come when the connection breaks again and again and the policy has patience", async () => {
     for (let seed = 0; seed < 10; seed++) {
-      const { used } = await readAll({ seed, disconnect: 0.4, duplicate: 0.3, reorder: 0.3 }, { attempts: 100, firstWaitMs: 0, seed: 1 }, 2);
+      const { used } = await readAll(
+        { seed, disconnect: 0.4, duplicate: 0.3, reorder: 0.3 },
+        { attempts: 100, firstWaitMs: 0, seed: 1 },
+        2,
+      );
       expect(used).toEqual(all.filter((tag) => tag !== withoutImage));
     }
   });
@@ -100,7 +120,11 @@ describe("shots over a bad connection", () => {
     // The stream breaks for good at its third item.
     let cut: Outcome | undefined;
     for (let seed = 0; cut === undefined; seed++) {
-      const outcome = await readAll({ seed, methods: { "st.frames": { disconnect: 0.7 } } }, { attempts: 2, firstWaitMs: 0, seed: 1 }, 2);
+      const outcome = await readAll(
+        { seed, methods: { "st.frames": { disconnect: 0.7 } } },
+        { attempts: 2, firstWaitMs: 0, seed: 1 },
+        2,
+      );
       if (outcome.used.length === 2) cut = outcome;
     }
     expect(cut).toMatchObject({ used: [1000, 1002], code: "UNREACHABLE", missing: [1004, 1006, 1008, 1010] });

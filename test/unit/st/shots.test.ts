@@ -25,7 +25,12 @@ const balance = (ledger: Ledger): number => ledger.used + ledger.dropped.reduce(
 describe("shots", () => {
   it("give images and 0-D values of the same shot together, in order, by composite id", async () => {
     const shots = shotsOf({ detectors: [dual], signals: [bm1], missing: "partial" });
-    const seen = await collect(shots, (shot) => [shot.tag, shot.images[`${dual}-1`]?.get(1, 2), shot.images[`${dual}-2`]?.get(1, 2), shot.value(bm1)]);
+    const seen = await collect(shots, (shot) => [
+      shot.tag,
+      shot.images[`${dual}-1`]?.get(1, 2),
+      shot.images[`${dual}-2`]?.get(1, 2),
+      shot.value(bm1),
+    ]);
     expect(seen).toEqual([
       [1000, 112, 212, { value: 0, unit: "C" }],
       [1002, 2112, 2212, { value: 0, unit: "C" }],
@@ -76,7 +81,9 @@ describe("shots", () => {
       await new Promise((resolve) => setTimeout(resolve, 2));
       seen.push([before, shot.images[`${dual}-1`]?.get(0, 0)]);
     }
-    expect(seen).toEqual([1000, 1002, 1004, 1006, 1008, 1010].map((tag) => Array(2).fill(tinyPixel(`${dual}-1`, tag, 0, 0))));
+    expect(seen).toEqual(
+      [1000, 1002, 1004, 1006, 1008, 1010].map((tag) => Array(2).fill(tinyPixel(`${dual}-1`, tag, 0, 0))),
+    );
   });
 
   it("never read further ahead than allowed", async () => {
@@ -98,7 +105,9 @@ describe("shots", () => {
       await new Promise((resolve) => setTimeout(resolve, 2));
       expect(out[id]?.[0]).toBe(tinyPixel(id, shot.tag, 0, 0));
     }
-    await expect(collect(shotsOf({ detectors: [id], out: { [id]: new Float32Array(11) } }), () => 0)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(
+      collect(shotsOf({ detectors: [id], out: { [id]: new Float32Array(11) } }), () => 0),
+    ).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
     await expect(collect(shotsOf({ detectors: [dual], out }), () => 0)).rejects.toMatchObject({
       code: "BAD_ARGUMENT",
       message: expect.stringContaining(`${dual}-2`),
@@ -108,7 +117,11 @@ describe("shots", () => {
   it("can be left at any moment and begun again", async () => {
     const shots = shotsOf({ detectors: [`${dual}-1`] });
     for await (const shot of shots) if (shot.tag === 1002) break;
-    expect(shots.ledger).toEqual({ asked: 6, used: 2, dropped: [{ reason: "not-read", tags: [1004, 1006, 1008, 1010] }] });
+    expect(shots.ledger).toEqual({
+      asked: 6,
+      used: 2,
+      dropped: [{ reason: "not-read", tags: [1004, 1006, 1008, 1010] }],
+    });
     expect((await collect(shots, (shot) => shot.tag)).length).toBe(6);
     expect(shots.ledger.used).toBe(6);
   });
@@ -135,21 +148,28 @@ describe("shots", () => {
 
   it("balance for any pattern of missing frames and any point of leaving", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 30 }), fc.nat(40), fc.nat(4), async (missing, leaveAfter, prefetch) => {
-        const tags = missing.map((_, i) => 1000 + 2 * i);
-        const gone = tags.filter((_, i) => missing[i]);
-        const source = new TinySource({ 3: [{ run: 10, start: 1000, images: Math.max(1, tags.length), missingFrames: { "OPAL-234363": gone } }] });
-        const shots = open(source).shots({ run, detectors: ["OPAL-234363"], tags, prefetch });
-        let taken = 0;
-        for await (const shot of shots) {
-          expect(gone).not.toContain(shot.tag);
-          if (++taken > leaveAfter) break;
-        }
-        const { ledger } = shots;
-        expect([ledger.asked, ledger.used]).toEqual([tags.length, taken]);
-        expect(balance(ledger)).toBe(ledger.asked);
-        expect(ledger.dropped.flatMap((d) => d.tags).length).toBe(tags.length - taken);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.boolean(), { maxLength: 30 }),
+        fc.nat(40),
+        fc.nat(4),
+        async (missing, leaveAfter, prefetch) => {
+          const tags = missing.map((_, i) => 1000 + 2 * i);
+          const gone = tags.filter((_, i) => missing[i]);
+          const source = new TinySource({
+            3: [{ run: 10, start: 1000, images: Math.max(1, tags.length), missingFrames: { "OPAL-234363": gone } }],
+          });
+          const shots = open(source).shots({ run, detectors: ["OPAL-234363"], tags, prefetch });
+          let taken = 0;
+          for await (const shot of shots) {
+            expect(gone).not.toContain(shot.tag);
+            if (++taken > leaveAfter) break;
+          }
+          const { ledger } = shots;
+          expect([ledger.asked, ledger.used]).toEqual([tags.length, taken]);
+          expect(balance(ledger)).toBe(ledger.asked);
+          expect(ledger.dropped.flatMap((d) => d.tags).length).toBe(tags.length - taken);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -159,17 +179,28 @@ describe("shots", () => {
     expect(() => st.shots({ run, detector: dual } as unknown as ShotsOptions)).toThrow(
       expect.objectContaining({ message: expect.stringContaining("detectors") }),
     );
-    expect(() => st.shots({ run, missing: "skip" as "drop" })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => st.shots({ run, missing: "skip" as "drop" })).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
     expect(() => st.shots({ run, tags: [1.5] })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-    const all = (options: Partial<ShotsOptions>) => collect(st.shots({ run, ...options }), (shot) => shot.number("other"));
+    const all = (options: Partial<ShotsOptions>) =>
+      collect(st.shots({ run, ...options }), (shot) => shot.number("other"));
     await expect(all({ tags: new TagList(TINY_HIGHTAG - 1, [1000]) })).rejects.toMatchObject({
       code: "BAD_ARGUMENT",
       message: expect.stringContaining("HighTag"),
     });
-    await expect(all({ detectors: ["MPCCD-9"] })).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR", name: "st.APIError" });
+    await expect(all({ detectors: ["MPCCD-9"] })).rejects.toMatchObject({
+      code: "UNKNOWN_DETECTOR",
+      name: "st.APIError",
+    });
     await expect(all({ detectors: [dual], tags: [5] })).rejects.toMatchObject({ code: "TAG_OUTSIDE_RUN" });
     await expect(all({ signals: ["nope"] })).rejects.toMatchObject({ code: "UNKNOWN_SIGNAL" });
-    await expect(all({ signals: [bm1] })).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining(bm1) });
-    await expect(collect(st.shots({ run: { bl: 3, run: 99 } }), () => 0)).rejects.toMatchObject({ code: "UNKNOWN_RUN" });
+    await expect(all({ signals: [bm1] })).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining(bm1),
+    });
+    await expect(collect(st.shots({ run: { bl: 3, run: 99 } }), () => 0)).rejects.toMatchObject({
+      code: "UNKNOWN_RUN",
+    });
   });
 });

@@ -53,10 +53,14 @@ describe("StorageReader and StorageBuffer", () => {
     const obj = new st.StorageReader("MPCCD-2N0-1-006-2", 3, [10]);
     const buff = new st.StorageBuffer(obj);
     await obj.collect(buff, 1004);
-    await expect(obj.collect(buff, 1006)).rejects.toSatisfy((e) => e instanceof st.APIError && e instanceof APIError && e.code === "FRAME_MISSING");
+    await expect(obj.collect(buff, 1006)).rejects.toSatisfy(
+      (e) => e instanceof st.APIError && e instanceof APIError && e.code === "FRAME_MISSING",
+    );
     expect(buff.readDetInfo(0)["tag_number"]).toBe(1004);
     await expect(obj.collect(buff, 999)).rejects.toMatchObject({ code: "TAG_OUTSIDE_RUN", name: "st.APIError" });
-    await expect(new st.StorageReader(sensor, 3, [12]).collect(new st.StorageBuffer(obj), 3000)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(new st.StorageReader(sensor, 3, [12]).collect(new st.StorageBuffer(obj), 3000)).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+    });
     const running = new st.StorageReader(sensor, 3, [12]);
     await expect(running.collect(new st.StorageBuffer(running), 3000)).rejects.toMatchObject({ code: "RUN_NOT_READY" });
   });
@@ -64,7 +68,9 @@ describe("StorageReader and StorageBuffer", () => {
   it("check their arguments before anything is asked", () => {
     const st = open();
     expect(() => new st.StorageReader("", 3, [10])).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-    expect(() => new st.StorageReader(sensor, 3, [])).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("[run]") }));
+    expect(() => new st.StorageReader(sensor, 3, [])).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("[run]") }),
+    );
     expect(() => new st.StorageReader(sensor, 2.5, [10])).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     const buff = new st.StorageBuffer(new st.StorageReader(sensor, 3, [10]));
     expect(() => buff.readDetData(0)).toThrow(expect.objectContaining({ message: expect.stringContaining("collect") }));

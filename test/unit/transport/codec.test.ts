@@ -10,7 +10,11 @@ const roundTrip = (value: unknown): unknown => {
 
 describe("the wire form", () => {
   it("is a JSON header and one raw little-endian frame per array", () => {
-    const [header, ...frames] = encodeMessage({ kind: "result", id: 7, value: { tags: Uint32Array.of(1, 0xffff_ffff), mean: NaN } });
+    const [header, ...frames] = encodeMessage({
+      kind: "result",
+      id: 7,
+      value: { tags: Uint32Array.of(1, 0xffff_ffff), mean: NaN },
+    });
     expect(JSON.parse(new TextDecoder().decode(header))).toEqual({
       sacla: 1,
       kind: "result",
@@ -49,7 +53,12 @@ describe("the wire form", () => {
         fc.double().filter((x) => !Object.is(x, -0)),
         fc.float32Array(),
       ),
-      tree: fc.oneof({ depthSize: "small" }, tie("leaf"), fc.array(tie("tree")), fc.dictionary(key, tie("tree"), { noNullPrototype: true })),
+      tree: fc.oneof(
+        { depthSize: "small" },
+        tie("leaf"),
+        fc.array(tie("tree")),
+        fc.dictionary(key, tie("tree"), { noNullPrototype: true }),
+      ),
     }));
     fc.assert(
       fc.property(tree, (value) => {
@@ -78,12 +87,22 @@ describe("the wire form", () => {
     if (header === undefined || frame === undefined) throw new Error("no frame");
     const shifted = new Uint8Array(frame.length + 1);
     shifted.set(frame, 1);
-    expect(decodeMessage([header, shifted.subarray(1)], { copy: false })).toEqual({ kind: "item", id: 7, seq: 0, value: Float64Array.of(Math.PI) });
+    expect(decodeMessage([header, shifted.subarray(1)], { copy: false })).toEqual({
+      kind: "item",
+      id: 7,
+      seq: 0,
+      value: Float64Array.of(Math.PI),
+    });
   });
 
-  it.each([[() => 1], [10n], [Symbol("x")], [new DataView(new ArrayBuffer(1))], [{ $frame: 1 }]])("refuses to send %s", (value) => {
-    expect(() => encodeMessage({ kind: "result", id: 7, value })).toThrow(expect.objectContaining({ code: "BAD_MESSAGE" }));
-  });
+  it.each([[() => 1], [10n], [Symbol("x")], [new DataView(new ArrayBuffer(1))], [{ $frame: 1 }]])(
+    "refuses to send %s",
+    (value) => {
+      expect(() => encodeMessage({ kind: "result", id: 7, value })).toThrow(
+        expect.objectContaining({ code: "BAD_MESSAGE" }),
+      );
+    },
+  );
 
   it("answers any bytes with a message or BAD_MESSAGE, never anything else", () => {
     const header = fc.oneof(
@@ -94,7 +113,10 @@ describe("the wire form", () => {
           sacla: fc.constantFrom(1, 2, "1"),
           kind: fc.constantFrom("call", "result", "error", "item", "end", 5),
           method: fc.anything(),
-          value: fc.record({ $frame: fc.oneof(fc.integer({ min: -1, max: 3 }), fc.constant("0")), dtype: fc.constantFrom("f4", "u1", "toString", 3) }),
+          value: fc.record({
+            $frame: fc.oneof(fc.integer({ min: -1, max: 3 }), fc.constant("0")),
+            dtype: fc.constantFrom("f4", "u1", "toString", 3),
+          }),
           error: fc.jsonValue(),
         })
         .map((value) => new TextEncoder().encode(JSON.stringify(value, (_, v) => (typeof v === "bigint" ? null : v)))),

@@ -24,14 +24,21 @@ function serving(make: (request: Request) => Response | Promise<Response>): void
   net.use(http.all(`${base}/*`, async ({ request }) => await make(request)));
 }
 
-async function status(options: HttpOptions = {}, call: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<number> {
+async function status(
+  options: HttpOptions = {},
+  call: { timeoutMs?: number; signal?: AbortSignal } = {},
+): Promise<number> {
   return await httpEndpoint(base, options).call("db.readRunstatus", { bl: 3, run: 10 }, call);
 }
 
 const asked = { bl: 3, run: 10, detIds: ["A"], tags: Uint32Array.of(7, 8, 9), roi: null };
-const item = (seq: number, tag = 7 + seq): Uint8Array => packed({ kind: "item", id: 0, seq, value: { tag, frames: [], missing: [] } });
+const item = (seq: number, tag = 7 + seq): Uint8Array =>
+  packed({ kind: "item", id: 0, seq, value: { tag, frames: [], missing: [] } });
 
-async function tagsSeen(options: HttpOptions = {}, call: { timeoutMs?: number } = {}): Promise<{ tags: number[]; error: unknown }> {
+async function tagsSeen(
+  options: HttpOptions = {},
+  call: { timeoutMs?: number } = {},
+): Promise<{ tags: number[]; error: unknown }> {
   const tags: number[] = [];
   try {
     for await (const shot of httpEndpoint(base, options).stream("st.frames", asked, call)) tags.push(shot.tag);
@@ -63,7 +70,12 @@ describe("the HTTP client", () => {
   it("asks as docs/protocol.md says: short reads with GET, long ones with POST", async () => {
     const seen: { method: string; url: string; headers: Record<string, string>; bytes: number }[] = [];
     serving(async (request) => {
-      seen.push({ method: request.method, url: request.url, headers: Object.fromEntries(request.headers), bytes: (await request.arrayBuffer()).byteLength });
+      seen.push({
+        method: request.method,
+        url: request.url,
+        headers: Object.fromEntries(request.headers),
+        bytes: (await request.arrayBuffer()).byteLength,
+      });
       return request.url.includes("Runstatus") ? result(0) : result(new Float64Array(2000));
     });
     expect(await status({ token: "t0" }, { timeoutMs: 5000 })).toBe(0);
@@ -74,7 +86,11 @@ describe("the HTTP client", () => {
       url: `${base}/v1/db/readRunstatus?bl=3&run=10`,
       headers: { accept: PACKED_TYPE, authorization: "Bearer t0", "sacla-timeout-ms": "5000" },
     });
-    expect(seen[1]).toMatchObject({ method: "POST", url: `${base}/prefix/v1/db/readSyncdatalistFloat`, headers: { "content-type": PACKED_TYPE } });
+    expect(seen[1]).toMatchObject({
+      method: "POST",
+      url: `${base}/prefix/v1/db/readSyncdatalistFloat`,
+      headers: { "content-type": PACKED_TYPE },
+    });
     expect(seen[1]?.headers).not.toHaveProperty("authorization");
     expect(seen[1]?.bytes).toBeGreaterThan(8000);
   });
@@ -90,7 +106,11 @@ describe("the HTTP client", () => {
       serving(make);
       await expect(status()).rejects.toMatchObject({ code: "UNKNOWN_RUN", message: "no run 10", details: { run: 10 } });
     }
-    serving(() => answer(JSON.stringify({ error: { ...error, code: "NEWER_THAN_ME" } }), 418, { "Content-Type": "application/json" }));
+    serving(() =>
+      answer(JSON.stringify({ error: { ...error, code: "NEWER_THAN_ME" } }), 418, {
+        "Content-Type": "application/json",
+      }),
+    );
     await expect(status()).rejects.toMatchObject({ code: "INTERNAL", message: "no run 10" });
   });
 
@@ -107,7 +127,10 @@ describe("the HTTP client", () => {
       ["BAD_MESSAGE", 404],
     ] as const) {
       serving(() => answer(page, httpStatus, { "Content-Type": "text/html" }));
-      await expect(status(), String(httpStatus)).rejects.toMatchObject({ code, message: expect.stringMatching(/sacla\.test.*text\/html/) });
+      await expect(status(), String(httpStatus)).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(/sacla\.test.*text\/html/),
+      });
       serving(() => answer(null, httpStatus, {}));
       await expect(status(), `${httpStatus} without a body`).rejects.toMatchObject({ code });
     }
@@ -125,11 +148,17 @@ describe("the HTTP client", () => {
       ["a truncated message", answer(whole.subarray(0, whole.length - 8))],
       ["a message and more", answer(Uint8Array.from([...whole, ...whole]))],
       ["noise", answer(Uint8Array.from({ length: 100 }, (_, i) => (i * 37) % 256))],
-      ["another version", answer(packParts([new TextEncoder().encode('{"sacla":2,"kind":"result","id":0,"value":0}')]))],
+      [
+        "another version",
+        answer(packParts([new TextEncoder().encode('{"sacla":2,"kind":"result","id":0,"value":0}')])),
+      ],
       ["an item", answer(packed({ kind: "item", id: 0, seq: 0, value: 0 }))],
       ["another kind of value", result("stopped")],
       ["a value out of range", result(17)],
-      ["an error that is none", answer(packParts([new TextEncoder().encode('{"sacla":1,"kind":"error","id":0,"error":7}')]), 500)],
+      [
+        "an error that is none",
+        answer(packParts([new TextEncoder().encode('{"sacla":1,"kind":"error","id":0,"error":7}')]), 500),
+      ],
     ];
     for (const [what, response] of wrong) {
       serving(() => response);
@@ -146,7 +175,10 @@ describe("the HTTP client", () => {
         return result(0);
       }),
     );
-    await expect(status({ token: "secret" })).rejects.toMatchObject({ code: "UNREACHABLE", details: { status: 302, location: "http://login.test/" } });
+    await expect(status({ token: "secret" })).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      details: { status: 302, location: "http://login.test/" },
+    });
     expect(elsewhere).toBe(0);
   });
 
@@ -167,7 +199,9 @@ describe("the HTTP client", () => {
     await expect.poll(() => asked, { timeout: 10_000 }).toBe(4);
     stop.abort();
     await endpoint.close();
-    const codes = [...(await late), ...(await stopped), ...(await open)].map((outcome) => outcome.status === "rejected" && outcome.reason.code);
+    const codes = [...(await late), ...(await stopped), ...(await open)].map(
+      (outcome) => outcome.status === "rejected" && outcome.reason.code,
+    );
     expect(codes).toEqual(["TIMEOUT", "TIMEOUT", "ABORTED", "CLOSED"]);
     await expect.poll(() => ended, { timeout: 10_000 }).toBe(4);
   });
@@ -177,9 +211,18 @@ describe("the HTTP client", () => {
     await expect(status()).rejects.toMatchObject({ code: "UNREACHABLE", message: expect.stringContaining(base) });
     const whole = packed({ kind: "result", id: 0, value: 0 });
     serving(() => answer(body([whole.subarray(0, 20)], "breaks")));
-    await expect(status()).rejects.toMatchObject({ code: "UNREACHABLE", message: expect.stringContaining("the cable was cut") });
-    const down: typeof fetch = () => Promise.reject(new TypeError("fetch failed", { cause: Object.assign(new Error("connect"), { code: "ECONNREFUSED" }) }));
-    await expect(status({ fetch: down })).rejects.toMatchObject({ code: "UNREACHABLE", message: expect.stringContaining("ECONNREFUSED") });
+    await expect(status()).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      message: expect.stringContaining("the cable was cut"),
+    });
+    const down: typeof fetch = () =>
+      Promise.reject(
+        new TypeError("fetch failed", { cause: Object.assign(new Error("connect"), { code: "ECONNREFUSED" }) }),
+      );
+    await expect(status({ fetch: down })).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      message: expect.stringContaining("ECONNREFUSED"),
+    });
   });
 
   it("gives a key to a call that changes something: the caller's, else a new one; and to no other", async () => {
@@ -189,7 +232,8 @@ describe("the HTTP client", () => {
       return answer(packed({ kind: "error", id: 0, error: { code: "NOT_ALLOWED", message: "no", details: {} } }), 403);
     });
     const stop = (key?: string) => httpEndpoint(base).call("ec.stop", { bl: 3, axis: "x" }, { key });
-    for (const call of [stop("k1"), stop(), stop(), status()]) await expect(call).rejects.toMatchObject({ code: "NOT_ALLOWED" });
+    for (const call of [stop("k1"), stop(), stop(), status()])
+      await expect(call).rejects.toMatchObject({ code: "NOT_ALLOWED" });
     expect(seen.map(([method]) => method)).toEqual(["POST", "POST", "POST", "GET"]);
     const [first, second, third, read] = seen.map(([, key]) => key);
     expect([first, read]).toEqual(["k1", null]);
@@ -198,7 +242,9 @@ describe("the HTTP client", () => {
 
   it("refuses addresses that are none, and shows no password", () => {
     for (const url of ["sim:", "tcp://host:1", "not an address", "http://host/?x=1", "https://u:hush@host/"]) {
-      expect(() => httpEndpoint(url), url).toThrow(expect.objectContaining({ code: "BAD_URL", message: expect.not.stringContaining("hush") }));
+      expect(() => httpEndpoint(url), url).toThrow(
+        expect.objectContaining({ code: "BAD_URL", message: expect.not.stringContaining("hush") }),
+      );
     }
     expect(() => httpEndpoint(base, { tokn: "x" } as HttpOptions)).toThrow(/tokn/);
   });
@@ -207,7 +253,10 @@ describe("the HTTP client", () => {
 describe("a stream over HTTP", () => {
   it("gives items as they come, in whatever pieces, passing over signs of life", async () => {
     const pong = packed({ kind: "pong", id: 0 });
-    const all = [pong, item(0), pong, item(1), item(2), packed({ kind: "end", id: 0 })].flatMap((message) => [message.subarray(0, 3), message.subarray(3)]);
+    const all = [pong, item(0), pong, item(1), item(2), packed({ kind: "end", id: 0 })].flatMap((message) => [
+      message.subarray(0, 3),
+      message.subarray(3),
+    ]);
     serving(() => answer(body(all)));
     expect(await tagsSeen()).toEqual({ tags: [7, 8, 9], error: null });
   });
@@ -238,14 +287,24 @@ describe("a stream over HTTP", () => {
   });
 
   it("throws the error that ends it", async () => {
-    serving(() => answer(body([item(0), packed({ kind: "error", id: 0, error: { code: "FILE_DAMAGED", message: "torn", details: {} } })])));
+    serving(() =>
+      answer(
+        body([
+          item(0),
+          packed({ kind: "error", id: 0, error: { code: "FILE_DAMAGED", message: "torn", details: {} } }),
+        ]),
+      ),
+    );
     expect(await tagsSeen()).toMatchObject({ tags: [7], error: { code: "FILE_DAMAGED", message: "torn" } });
   });
 
   it("is not waited for without end: TIMEOUT by the caller's limit, UNREACHABLE when the server is silent", async () => {
     serving(() => answer(body([item(0)], "waits")));
     expect(await tagsSeen({}, { timeoutMs: 1000 })).toMatchObject({ tags: [7], error: { code: "TIMEOUT" } });
-    expect(await tagsSeen({ silenceMs: 1000 })).toMatchObject({ tags: [7], error: { code: "UNREACHABLE", details: { missing: [8, 9] } } });
+    expect(await tagsSeen({ silenceMs: 1000 })).toMatchObject({
+      tags: [7],
+      error: { code: "UNREACHABLE", details: { missing: [8, 9] } },
+    });
     serving(() => delay("infinite").then(() => answer(null)));
     expect(await tagsSeen({ silenceMs: 100 })).toMatchObject({ tags: [], error: { code: "UNREACHABLE" } });
   });

@@ -20,7 +20,10 @@ afterEach(() => {
 describe("connect", () => {
   it("reaches a server over tcp, ipc and http, and a recording", async () => {
     const endpoint = inProcess(endpointOf(tinySource()));
-    await using server = await serve(endpoint, { zmq: ["tcp://127.0.0.1:*", `ipc://${join(folder, "socket")}`], http: { host: "127.0.0.1", port: 0 } });
+    await using server = await serve(endpoint, {
+      zmq: ["tcp://127.0.0.1:*", `ipc://${join(folder, "socket")}`],
+      http: { host: "127.0.0.1", port: 0 },
+    });
     const path = join(folder, "one.recording");
     const recorded = await withRecording(inProcess(endpointOf(tinySource())), path);
     await recorded.call("db.readComment", { bl: 3, run: 10 });
@@ -32,14 +35,16 @@ describe("connect", () => {
     }
   });
 
-  it.each(["tcp://me:secret@127.0.0.1:7801", "http://me:secret@127.0.0.1/", "https://127.0.0.1/?token=secret", "ipc:///tmp/a#secret"])(
-    "refuses secrets in an address and does not repeat them: %s",
-    async (address) => {
-      const error: unknown = await connect(address).catch((cause: unknown) => cause);
-      expect(error).toMatchObject({ code: "BAD_URL", message: expect.stringContaining("SACLA_TOKEN") });
-      expect(JSON.stringify([String(error), error])).not.toContain("secret");
-    },
-  );
+  it.each([
+    "tcp://me:secret@127.0.0.1:7801",
+    "http://me:secret@127.0.0.1/",
+    "https://127.0.0.1/?token=secret",
+    "ipc:///tmp/a#secret",
+  ])("refuses secrets in an address and does not repeat them: %s", async (address) => {
+    const error: unknown = await connect(address).catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ code: "BAD_URL", message: expect.stringContaining("SACLA_TOKEN") });
+    expect(JSON.stringify([String(error), error])).not.toContain("secret");
+  });
 
   it("takes the keys from a file that only its owner can read, and never shows them", async () => {
     const key = (letter: string) => letter.repeat(40);
@@ -70,11 +75,16 @@ describe("connect", () => {
   it("reaches a server that wants keys with the file that sacla keys makes, and not without", async () => {
     const [serverFile, clientFile] = [join(folder, "keys.json"), join(folder, "new-client.json")];
     newCurveKey(serverFile, "laptop", "read", clientFile);
-    await using server = await serve(inProcess(endpointOf(tinySource())), { zmq: ["tcp://127.0.0.1:*"], keys: Keys.open(serverFile) });
+    await using server = await serve(inProcess(endpointOf(tinySource())), {
+      zmq: ["tcp://127.0.0.1:*"],
+      keys: Keys.open(serverFile),
+    });
     await using known = await connect(server.addresses[0], { keyFile: clientFile });
     expect(await known.db.readComment(3, 10)).toBe("powder");
     await using unknown = await connect(server.addresses[0], { retry: { attempts: 1 } });
-    await expect(unknown.endpoint.call("db.readComment", { bl: 3, run: 10 }, { timeoutMs: 2000 })).rejects.toMatchObject({
+    await expect(
+      unknown.endpoint.call("db.readComment", { bl: 3, run: 10 }, { timeoutMs: 2000 }),
+    ).rejects.toMatchObject({
       code: expect.stringMatching(/UNREACHABLE|TIMEOUT|NOT_AUTHENTICATED/),
     });
   });

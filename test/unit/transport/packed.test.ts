@@ -30,12 +30,16 @@ describe("packed messages", () => {
 
   it("come back as they were, alone and one after another in pieces of any size", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(someParts, { maxLength: 5 }), fc.array(fc.integer({ min: 1, max: 70 }), { minLength: 1 }), async (messages, sizes) => {
-        for (const parts of messages) expect(unpackParts(packParts(parts))).toEqual(parts);
-        const reader = new PackedReader(inPieces(joined(...messages.map(packParts)), sizes));
-        for (const parts of messages) expect((await reader.next())?.map((part) => part.slice())).toEqual(parts);
-        expect(await reader.next()).toBeUndefined();
-      }),
+      fc.asyncProperty(
+        fc.array(someParts, { maxLength: 5 }),
+        fc.array(fc.integer({ min: 1, max: 70 }), { minLength: 1 }),
+        async (messages, sizes) => {
+          for (const parts of messages) expect(unpackParts(packParts(parts))).toEqual(parts);
+          const reader = new PackedReader(inPieces(joined(...messages.map(packParts)), sizes));
+          for (const parts of messages) expect((await reader.next())?.map((part) => part.slice())).toEqual(parts);
+          expect(await reader.next()).toBeUndefined();
+        },
+      ),
     );
   });
 
@@ -54,12 +58,16 @@ describe("packed messages", () => {
   it("do not make a reader take memory for lengths that they only claim", async () => {
     const claim = new Uint32Array([1, 2 ** 30 - 64, 0, 0]);
     const before = process.memoryUsage().arrayBuffers;
-    await expect(new PackedReader(inPieces(new Uint8Array(claim.buffer), [16])).next()).rejects.toMatchObject({ code: "BAD_MESSAGE" });
+    await expect(new PackedReader(inPieces(new Uint8Array(claim.buffer), [16])).next()).rejects.toMatchObject({
+      code: "BAD_MESSAGE",
+    });
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20);
     for (const wrong of [[0], [65_537], [1, 2 ** 30 + 1], [3, 2 ** 29, 2 ** 29, 2 ** 29]]) {
       const head = new Uint8Array(16 + 65_538 * 4);
       new Uint32Array(head.buffer).set(wrong);
-      await expect(new PackedReader(inPieces(head, [100_000])).next(), String(wrong)).rejects.toMatchObject({ code: "BAD_MESSAGE" });
+      await expect(new PackedReader(inPieces(head, [100_000])).next(), String(wrong)).rejects.toMatchObject({
+        code: "BAD_MESSAGE",
+      });
       expect(() => unpackParts(head)).toThrow(expect.objectContaining({ code: "BAD_MESSAGE" }));
     }
   });

@@ -19,7 +19,12 @@ const folder = temporaryFolder();
 let files = 0;
 const newPath = (): string => join(folder, `${files++}.recording`);
 const of = { bl: 3, run: 10 };
-const frames = (...tags: number[]) => ({ ...of, detIds: ["MPCCD-2N0-1-006-1"], tags: Uint32Array.from(tags), roi: null });
+const frames = (...tags: number[]) => ({
+  ...of,
+  detIds: ["MPCCD-2N0-1-006-1"],
+  tags: Uint32Array.from(tags),
+  roi: null,
+});
 
 /** Records what `session` asks of `inner`, and gives the file. */
 async function record(inner: Endpoint, session: (endpoint: Endpoint) => Promise<unknown>): Promise<string> {
@@ -47,7 +52,10 @@ describe("a recording", () => {
       for (let n = 0; n < 3; n++) await endpoint.call("db.readRunnumberNewest", newest).catch(() => {});
     });
     const replay = await replayRecording(path);
-    const ask = () => replay.call("db.readRunnumberNewest", newest).catch((error: unknown) => (isSaclaError(error) ? error.code : String(error)));
+    const ask = () =>
+      replay
+        .call("db.readRunnumberNewest", newest)
+        .catch((error: unknown) => (isSaclaError(error) ? error.code : String(error)));
     expect([await ask(), await ask(), await ask(), await ask()]).toEqual([10, "UNREACHABLE", 12, 12]);
     await replay.close();
     const again = await replayRecording(path);
@@ -63,7 +71,9 @@ describe("a recording", () => {
     const replay = await replayRecording(path);
     await expect(replay.call("db.readRuninfo", { bl: 3, run: 11 })).rejects.toMatchObject({
       code: "UNSUPPORTED",
-      message: expect.stringMatching(/no answer to db\.readRuninfo \{"bl":3,"run":11\}.*asked 1 times.*\{"bl":3,"run":10\}/),
+      message: expect.stringMatching(
+        /no answer to db\.readRuninfo \{"bl":3,"run":11\}.*asked 1 times.*\{"bl":3,"run":10\}/,
+      ),
     });
     await expect(replay.call("db.readComment", of)).rejects.toMatchObject({
       code: "UNSUPPORTED",
@@ -72,12 +82,17 @@ describe("a recording", () => {
     const other = (async () => {
       for await (const _ of replay.stream("st.frames", frames(1000))) return;
     })();
-    await expect(other).rejects.toMatchObject({ code: "UNSUPPORTED", message: expect.stringContaining('"tags":"2 from 1000 to 1002"') });
+    await expect(other).rejects.toMatchObject({
+      code: "UNSUPPORTED",
+      message: expect.stringContaining('"tags":"2 from 1000 to 1002"'),
+    });
     await replay.close();
   });
 
   it("knows a question by its parameters, not by their order", async () => {
-    const path = await record(inProcess(endpointOf(tinySource())), (endpoint) => endpoint.call("db.readRunstatus", { bl: 3, run: 10 }));
+    const path = await record(inProcess(endpointOf(tinySource())), (endpoint) =>
+      endpoint.call("db.readRunstatus", { bl: 3, run: 10 }),
+    );
     const replay = await replayRecording(path);
     expect(await replay.call("db.readRunstatus", { run: 10, bl: 3 })).toBe(0);
     await replay.close();
@@ -94,7 +109,9 @@ describe("a recording", () => {
   });
 
   it("gives an error in the middle of a stream where it came", async () => {
-    const path = await record(new ScriptedEndpoint({ streams: [[bareShot(1), unreachable()]] }), (endpoint) => tagsOf(endpoint, frames(1, 2)));
+    const path = await record(new ScriptedEndpoint({ streams: [[bareShot(1), unreachable()]] }), (endpoint) =>
+      tagsOf(endpoint, frames(1, 2)),
+    );
     const replay = await replayRecording(path);
     expect(await tagsOf(replay, frames(1, 2))).toEqual([1, "UNREACHABLE"]);
     await replay.close();
@@ -114,7 +131,11 @@ describe("a recording", () => {
   it("keeps apart what was asked at the same time", async () => {
     const asked = [frames(1000, 1002, 1004), frames(1004, 1002), frames(1008)];
     const path = await record(inProcess(endpointOf(tinySource())), (endpoint) =>
-      Promise.all([...asked.map((params) => tagsOf(endpoint, params)), endpoint.call("db.readTaglistByrun", of), endpoint.call("db.readComment", of)]),
+      Promise.all([
+        ...asked.map((params) => tagsOf(endpoint, params)),
+        endpoint.call("db.readTaglistByrun", of),
+        endpoint.call("db.readComment", of),
+      ]),
     );
     const replay = await replayRecording(path);
     for (const params of asked) expect(await tagsOf(replay, params)).toEqual([...params.tags]);
@@ -125,12 +146,17 @@ describe("a recording", () => {
   it("refuses a file that is there, that is not there, and that is no recording", async () => {
     const path = await record(inProcess(endpointOf(tinySource())), (endpoint) => endpoint.call("db.readRuninfo", of));
     await expect(withRecording(new ScriptedEndpoint({}), path)).rejects.toMatchObject({ code: "FILE_EXISTS" });
-    await expect(withRecording(new ScriptedEndpoint({}), join(folder, "no", "such"))).rejects.toMatchObject({ code: "WRITE_FAILED" });
+    await expect(withRecording(new ScriptedEndpoint({}), join(folder, "no", "such"))).rejects.toMatchObject({
+      code: "WRITE_FAILED",
+    });
     await expect(replayRecording(join(folder, "none"))).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
     for (const text of ["run.h5 is not this file", '\u0001\0\0\0\u0008\0\0\0{"a": 1}', "\u0001"]) {
       const other = newPath();
       writeFileSync(other, text);
-      await expect(replayRecording(other), text).rejects.toMatchObject({ code: "BAD_MESSAGE", message: expect.stringContaining("is no recording") });
+      await expect(replayRecording(other), text).rejects.toMatchObject({
+        code: "BAD_MESSAGE",
+        message: expect.stringContaining("is no recording"),
+      });
     }
   });
 
@@ -150,7 +176,11 @@ describe("a recording", () => {
     const session = async (endpoint: Endpoint): Promise<unknown[]> => {
       const answers: unknown[] = [];
       for (const run of [10, 11, 12])
-        answers.push(await endpoint.call("db.readRuninfo", { bl: 3, run }).catch((error: unknown) => isSaclaError(error) && error.code));
+        answers.push(
+          await endpoint
+            .call("db.readRuninfo", { bl: 3, run })
+            .catch((error: unknown) => isSaclaError(error) && error.code),
+        );
       answers.push(...(await tagsOf(endpoint, frames(1000, 1002, 1004))));
       return answers;
     };
@@ -179,21 +209,30 @@ describe("a recording", () => {
   });
 
   it("reads more messages than fit in one reading of the file, and larger ones", async () => {
-    const calls = Array.from({ length: 3000 }, (_, i) => (i === 1500 ? Array(20_000).fill(`detector ${i}`) : [`detector ${i}`]));
+    const calls = Array.from({ length: 3000 }, (_, i) =>
+      i === 1500 ? Array(20_000).fill(`detector ${i}`) : [`detector ${i}`],
+    );
     const path = await record(new ScriptedEndpoint({ calls }), async (endpoint) => {
       for (let run = 0; run < calls.length; run++) await endpoint.call("db.readDetidlist", { bl: 3, run });
     });
     const replay = await replayRecording(path);
-    for (const run of [0, 700, 1499, 1500, 1501, 2999]) expect(await replay.call("db.readDetidlist", { bl: 3, run })).toEqual(calls[run]);
+    for (const run of [0, 700, 1499, 1500, 1501, 2999])
+      expect(await replay.call("db.readDetidlist", { bl: 3, run })).toEqual(calls[run]);
     await replay.close();
   });
 
   it("can be read when the program that wrote it was killed", async () => {
     const path = newPath();
     const given = (out: string): number[] => out.split("\n").slice(0, -1).map(Number);
-    const { code, out } = await runSource(folder, fileURLToPath(new URL("../../support/record-forever.ts", import.meta.url)), [path], {}, (child, text) => {
-      if (given(text).length >= 5) child.kill("SIGKILL");
-    });
+    const { code, out } = await runSource(
+      folder,
+      fileURLToPath(new URL("../../support/record-forever.ts", import.meta.url)),
+      [path],
+      {},
+      (child, text) => {
+        if (given(text).length >= 5) child.kill("SIGKILL");
+      },
+    );
     expect(code).toBeNull();
     // As if the last write had been cut short, which a kill seldom manages.
     truncateSync(path, statSync(path).size - 100);

@@ -5,7 +5,12 @@ import { decodeMessage, encodeMessage, type Message, messageId } from "../../../
 import { packParts, unpackParts } from "../../../src/transport/packed.ts";
 
 interface Vectors {
-  readonly good: readonly { readonly name: string; readonly message: unknown; readonly parts: readonly string[]; readonly packed: string }[];
+  readonly good: readonly {
+    readonly name: string;
+    readonly message: unknown;
+    readonly parts: readonly string[];
+    readonly packed: string;
+  }[];
   readonly bad: readonly { readonly name: string; readonly parts: readonly string[]; readonly id: number | null }[];
   readonly badPacked: readonly { readonly name: string; readonly packed: string }[];
 }
@@ -55,7 +60,9 @@ describe("the test vectors of the protocol", () => {
     expect(exact.length).toBeGreaterThan(15);
     for (const { name, message, parts } of exact) {
       const [header, ...frames] = encodeMessage(described(message) as Message);
-      expect(JSON.parse(new TextDecoder().decode(header)), name).toEqual(JSON.parse(new TextDecoder().decode(bytes(parts[0] ?? ""))));
+      expect(JSON.parse(new TextDecoder().decode(header)), name).toEqual(
+        JSON.parse(new TextDecoder().decode(bytes(parts[0] ?? ""))),
+      );
       expect(
         frames.map((frame) => Buffer.from(frame).toString("base64")),
         name,

@@ -38,13 +38,17 @@ interface Session {
   readonly asked: string[];
 }
 
-async function open(folder: string, options: { source?: TinySource; url?: string; maxBytes?: number } = {}): Promise<Session> {
+async function open(
+  folder: string,
+  options: { source?: TinySource; url?: string; maxBytes?: number } = {},
+): Promise<Session> {
   const { source = tinySource(), url = "tiny:", maxBytes = 1e6 } = options;
   const { inner, asked } = counting(source);
   return { endpoint: await withCache(inner, { folder, maxBytes, url }), asked };
 }
 
-const bytesIn = (folder: string): number => readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+const bytesIn = (folder: string): number =>
+  readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 
 /** What an analysis asks. */
 async function analysis({ endpoint }: Session): Promise<unknown[]> {
@@ -125,7 +129,12 @@ describe("withCache", () => {
     expect(await ask(1000, 1002)).toBe(true);
     expect(await ask(2000, 2004)).toBe(true);
     // Of two runs; one behind the end of run 10; of the running run; of no shot at all.
-    expect([await ask(1010, 2000), await ask(1010, 1012), await ask(3000), await ask()]).toEqual([false, false, false, false]);
+    expect([await ask(1010, 2000), await ask(1010, 1012), await ask(3000), await ask()]).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 
   it("keeps apart the answers of different sources", async () => {
@@ -168,13 +177,15 @@ describe("withCache", () => {
     const maxBytes = 20_000;
     const { endpoint, asked } = await open(folder, { maxBytes });
     const tags = await endpoint.call("db.readTaglistByrun", of);
-    const question = (n: number) => column(Uint32Array.from([0, 1, 2, 3, 4, 5].map((digit) => tags[Math.floor(n / 6 ** digit) % 6] ?? 0)));
+    const question = (n: number) =>
+      column(Uint32Array.from([0, 1, 2, 3, 4, 5].map((digit) => tags[Math.floor(n / 6 ** digit) % 6] ?? 0)));
     for (let n = 1; n <= 200; n++) {
       await endpoint.call("db.readColumns", question(n));
       expect(bytesIn(folder)).toBeLessThanOrEqual(maxBytes);
       await endpoint.call("db.readTaglistByrun", of);
       // What was written or read in this round was last used at second n, so that no clock has to be waited for.
-      for (const name of readdirSync(folder)) if (statSync(join(folder, name)).mtimeMs > 1e6) utimesSync(join(folder, name), n, n);
+      for (const name of readdirSync(folder))
+        if (statSync(join(folder, name)).mtimeMs > 1e6) utimesSync(join(folder, name), n, n);
     }
     expect(bytesIn(folder)).toBeGreaterThan(maxBytes / 2);
     const count = (method: string): number => asked.filter((other) => other === method).length;

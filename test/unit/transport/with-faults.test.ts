@@ -61,7 +61,8 @@ describe("withFaults", () => {
   it("strikes as often as it is told", async () => {
     const endpoint = withFaults(oneStream(), { seed: 1, disconnect: 0.2 });
     let broken = 0;
-    for (let n = 0; n < 2000; n++) if ((await outcome(endpoint.call("db.readRunstatus", of))) === "UNREACHABLE") broken++;
+    for (let n = 0; n < 2000; n++)
+      if ((await outcome(endpoint.call("db.readRunstatus", of))) === "UNREACHABLE") broken++;
     // 400 ± 18; five times that.
     expect(Math.abs(broken - 400)).toBeLessThan(90);
   });
@@ -105,7 +106,8 @@ describe("withFaults", () => {
     const pixels: [number, number][] = [];
     const params = { ...frames(1000, 1002, 1004, 1006, 1008), detIds: ["MPCCD-2N0-1-006-1"] };
     const room = new Float32Array(12);
-    for await (const { tag, frames: got } of endpoint.stream("st.frames", params, { memory: () => room })) pixels.push([tag, got[0]?.data[0] ?? NaN]);
+    for await (const { tag, frames: got } of endpoint.stream("st.frames", params, { memory: () => room }))
+      pixels.push([tag, got[0]?.data[0] ?? NaN]);
     // A lone last item comes at the end.
     expect(pixels).toEqual([1002, 1000, 1006, 1004, 1008].map((tag) => [tag, (tag % 1000) * 1000 + 100]));
   });
@@ -148,6 +150,8 @@ describe("withFaults", () => {
     { seed: 1, methods: { "db.none": {} } },
     { seed: 1, methods: { "st.frames": { loss: NaN } } },
   ])("refuses %j", (options) => {
-    expect(() => withFaults(oneStream(), options as FaultOptions)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => withFaults(oneStream(), options as FaultOptions)).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
   });
 });

@@ -10,7 +10,11 @@ const quick: RetryPolicy = { firstWaitMs: 1, longestWaitMs: 1, seed: 1 };
 const of = { bl: 3, run: 10 };
 const frames = (...tags: number[]) => ({ ...of, detIds: ["A"], tags: Uint32Array.from(tags), roi: null });
 
-async function tagsOf(endpoint: Endpoint, tags: readonly number[], timeoutMs?: number): Promise<{ seen: number[]; error: SaclaError | undefined }> {
+async function tagsOf(
+  endpoint: Endpoint,
+  tags: readonly number[],
+  timeoutMs?: number,
+): Promise<{ seen: number[]; error: SaclaError | undefined }> {
   const seen: number[] = [];
   try {
     for await (const { tag } of endpoint.stream("st.frames", frames(...tags), { timeoutMs })) seen.push(tag);
@@ -48,17 +52,22 @@ describe("withRetry, calls", () => {
     expect(inner.asked).toHaveLength(4);
   });
 
-  it.each(["UNKNOWN_RUN", "BAD_MESSAGE", "NOT_ALLOWED", "CLOSED", "TIMEOUT"] as const)("hands %s on at once, as it came", async (code) => {
-    const error = new SaclaError(code, "because");
-    const inner = new ScriptedEndpoint({ calls: [error, 7] });
-    await expect(withRetry(inner, quick).call("db.readRunstatus", of)).rejects.toBe(error);
-    expect(inner.asked).toHaveLength(1);
-  });
+  it.each(["UNKNOWN_RUN", "BAD_MESSAGE", "NOT_ALLOWED", "CLOSED", "TIMEOUT"] as const)(
+    "hands %s on at once, as it came",
+    async (code) => {
+      const error = new SaclaError(code, "because");
+      const inner = new ScriptedEndpoint({ calls: [error, 7] });
+      await expect(withRetry(inner, quick).call("db.readRunstatus", of)).rejects.toBe(error);
+      expect(inner.asked).toHaveLength(1);
+    },
+  );
 
   it("repeats what changes something only with a key, and with the same one", async () => {
     const table = { "db.readRunstatus": { changes: true } };
     const without = new ScriptedEndpoint({ calls: [unreachable(), 7] });
-    await expect(withRetry(without, quick, table).call("db.readRunstatus", of)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await expect(withRetry(without, quick, table).call("db.readRunstatus", of)).rejects.toMatchObject({
+      code: "UNREACHABLE",
+    });
     expect(without.asked).toHaveLength(1);
     const withKey = new ScriptedEndpoint({ calls: [unreachable(), 7] });
     expect(await withRetry(withKey, quick, table).call("db.readRunstatus", of, { key: "k1" })).toBe(7);
@@ -67,7 +76,9 @@ describe("withRetry, calls", () => {
 
   it("does not repeat a method its table does not know", async () => {
     const inner = new ScriptedEndpoint({ calls: [unreachable(), 7] });
-    await expect(withRetry(inner, quick, {}).call("db.readRunstatus", of)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await expect(withRetry(inner, quick, {}).call("db.readRunstatus", of)).rejects.toMatchObject({
+      code: "UNREACHABLE",
+    });
     expect(inner.asked).toHaveLength(1);
   });
 
@@ -80,7 +91,9 @@ describe("withRetry, calls", () => {
 
   it("ends with TIMEOUT when the caller's time is up, however many attempts are left", async () => {
     const inner = new ScriptedEndpoint({ calls: ["hang"] });
-    const late = withRetry(inner, { ...quick, attempts: 1000, attemptMs: 20 }).call("db.readRunstatus", of, { timeoutMs: 500 });
+    const late = withRetry(inner, { ...quick, attempts: 1000, attemptMs: 20 }).call("db.readRunstatus", of, {
+      timeoutMs: 500,
+    });
     await expect(late).rejects.toMatchObject({ code: "TIMEOUT" });
     expect(inner.asked.length).toBeGreaterThan(1);
     for (const { options } of inner.asked) expect(options.timeoutMs).toBeLessThanOrEqual(20);
@@ -116,7 +129,12 @@ describe("withRetry, calls", () => {
   it("ends with ABORTED in the middle of a wait", async () => {
     const controller = new AbortController();
     const inner = new ScriptedEndpoint({ calls: [unreachable()] });
-    const waiting = withRetry(inner, { firstWaitMs: 1e6, longestWaitMs: 1e6, deadlineMs: 1e7, firstAnswerMs: 1e7 }).call("db.readRunstatus", of, {
+    const waiting = withRetry(inner, {
+      firstWaitMs: 1e6,
+      longestWaitMs: 1e6,
+      deadlineMs: 1e7,
+      firstAnswerMs: 1e7,
+    }).call("db.readRunstatus", of, {
       signal: controller.signal,
     });
     setTimeout(() => controller.abort(), 5);
@@ -124,7 +142,12 @@ describe("withRetry, calls", () => {
   });
 
   it("ends with CLOSED in the middle of a wait", async () => {
-    const endpoint = withRetry(new ScriptedEndpoint({ calls: [unreachable()] }), { firstWaitMs: 1e6, longestWaitMs: 1e6, deadlineMs: 1e7, firstAnswerMs: 1e7 });
+    const endpoint = withRetry(new ScriptedEndpoint({ calls: [unreachable()] }), {
+      firstWaitMs: 1e6,
+      longestWaitMs: 1e6,
+      deadlineMs: 1e7,
+      firstAnswerMs: 1e7,
+    });
     const waiting = endpoint.call("db.readRunstatus", of);
     setTimeout(() => void endpoint.close(), 5);
     await expect(waiting).rejects.toMatchObject({ code: "CLOSED" });
@@ -135,7 +158,10 @@ describe("withRetry, calls", () => {
     const waits = async (seed: number): Promise<number[]> => {
       const times: number[] = [];
       const inner = new ScriptedEndpoint({ calls: [unreachable()] });
-      const asking = withRetry(inner, { attempts: 7, firstWaitMs: 100, longestWaitMs: 1000, seed }).call("db.readRunstatus", of);
+      const asking = withRetry(inner, { attempts: 7, firstWaitMs: 100, longestWaitMs: 1000, seed }).call(
+        "db.readRunstatus",
+        of,
+      );
       asking.catch(() => {});
       for (let n = 1; n < 7; n++) {
         const before = Date.now();
@@ -155,14 +181,24 @@ describe("withRetry, calls", () => {
     expect(await waits(6)).not.toEqual(first);
   });
 
-  it.each([{ attempts: 0 }, { attempts: 1.5 }, { firstWaitMs: -1 }, { deadlineMs: NaN }, { tries: 3 }])("refuses the policy %j", (policy) => {
-    expect(() => withRetry(new ScriptedEndpoint({}), policy as RetryPolicy)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-  });
+  it.each([{ attempts: 0 }, { attempts: 1.5 }, { firstWaitMs: -1 }, { deadlineMs: NaN }, { tries: 3 }])(
+    "refuses the policy %j",
+    (policy) => {
+      expect(() => withRetry(new ScriptedEndpoint({}), policy as RetryPolicy)).toThrow(
+        expect.objectContaining({ code: "BAD_ARGUMENT" }),
+      );
+    },
+  );
 });
 
 describe("withRetry, streams", () => {
   it("takes a broken stream up again with the tags that have not come", async () => {
-    const streams = [[bareShot(1), bareShot(2), unreachable()], [unreachable()], [bareShot(3), unreachable()], [bareShot(4)]];
+    const streams = [
+      [bareShot(1), bareShot(2), unreachable()],
+      [unreachable()],
+      [bareShot(3), unreachable()],
+      [bareShot(4)],
+    ];
     const inner = new ScriptedEndpoint({ streams });
     expect(await tagsOf(withRetry(inner, quick), [1, 2, 3, 4])).toEqual({ seen: [1, 2, 3, 4], error: undefined });
     expect(attempts(inner)).toEqual([[1, 2, 3, 4], [3, 4], [3, 4], [4]]);
@@ -172,14 +208,20 @@ describe("withRetry, streams", () => {
     const inner = new ScriptedEndpoint({ streams: [[bareShot(10), unreachable()], [unreachable()]] });
     const { seen, error } = await tagsOf(withRetry(inner, { ...quick, attempts: 3 }), [10, 12, 14, 16]);
     expect(seen).toEqual([10]);
-    expect(error).toMatchObject({ code: "UNREACHABLE", details: { attempts: 3, missing: [12, 14, 16], missingCount: 3, lastMissing: 16 } });
+    expect(error).toMatchObject({
+      code: "UNREACHABLE",
+      details: { attempts: 3, missing: [12, 14, 16], missingCount: 3, lastMissing: 16 },
+    });
     expect(error?.message).toMatch(/3 tags have not come: 12 … 16/);
   });
 
   it("counts attempts anew after each item", async () => {
     const streams = [1, 2, 3, 4, 5].flatMap((tag) => [[unreachable()], [bareShot(tag), unreachable()]]);
     const inner = new ScriptedEndpoint({ streams });
-    expect(await tagsOf(withRetry(inner, { ...quick, attempts: 3 }), [1, 2, 3, 4, 5])).toEqual({ seen: [1, 2, 3, 4, 5], error: undefined });
+    expect(await tagsOf(withRetry(inner, { ...quick, attempts: 3 }), [1, 2, 3, 4, 5])).toEqual({
+      seen: [1, 2, 3, 4, 5],
+      error: undefined,
+    });
     // The break after the last item is none: everything has come.
     expect(inner.asked).toHaveLength(10);
   });
@@ -253,7 +295,11 @@ describe("withRetry, streams", () => {
         yield shot(target) as never;
       }
     }
-    for await (const { frames: got } of withRetry(new Slow({}), { ...quick, attemptMs: 20 }).stream("st.frames", frames(1), { memory: () => room })) {
+    for await (const { frames: got } of withRetry(new Slow({}), { ...quick, attemptMs: 20 }).stream(
+      "st.frames",
+      frames(1),
+      { memory: () => room },
+    )) {
       for (const finish of late) finish();
       await new Promise((resolve) => setTimeout(resolve, 5));
       expect([got[0]?.data, room[0]]).toEqual([room, 42]);
