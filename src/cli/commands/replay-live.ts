@@ -4,6 +4,7 @@ import { replayLive as play, type ReplaySpeed } from "../../live/index.ts";
 import { type AddCommand, parseWhole } from "../command.ts";
 import { untilStopped } from "../io.ts";
 import { type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
+import { loadServer } from "../load-server.ts";
 
 interface Options extends KaraboOptions {
   readonly source: string;
@@ -34,9 +35,7 @@ export const replayLive: AddCommand = (program, io) => {
       .option("--http <port>", "and over HTTP on this port of this computer", parseWhole)
       .option("--json", "print one JSON object when it is ready"),
   ).action(async (run: number, options: Options) => {
-    // Here, so that other commands do not wait for what only a server needs.
-    const { serve } = await import("../../server/index.ts");
-    const { pino } = await import("pino");
+    const { serve, pino } = await loadServer();
     const logger = pino({ base: null, level: "warn" }, { write: (line) => io.err(line) });
     await using facility = await connect(options.source);
     const { endpoint } = facility;

@@ -8,6 +8,7 @@ import type { TlsFiles } from "../../server/index.ts";
 import { type AddCommand, parseWhole } from "../command.ts";
 import { untilStopped } from "../io.ts";
 import { collect, type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
+import { loadServer } from "../load-server.ts";
 import { controlOverMadoca } from "../madoca.ts";
 
 interface ServeOptions extends KaraboOptions {
@@ -66,9 +67,7 @@ export const serve: AddCommand = (program, io) => {
     .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
     .option("--json", "print one JSON object when it is ready");
   withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {
-    // Here, so that other commands do not wait for what only a server needs.
-    const { Keys, Limits, openAudit, ServerMetrics, serve: startServer } = await import("../../server/index.ts");
-    const { pino } = await import("pino");
+    const { Keys, Limits, openAudit, ServerMetrics, serve: startServer, pino } = await loadServer();
     const url = source ?? io.env["SACLA_URL"] ?? (options.madoca === undefined ? "sim:" : undefined);
     if (url === undefined) {
       throw new SaclaError(
