@@ -9,8 +9,8 @@ export { type DocumentOptions, DocumentStream, type ScanDocument } from "./docum
 export { type DryRun, type DryRunOptions, dryRun, type Range } from "./dry-run.ts";
 export { Engine, resumeScan } from "./engine.ts";
 export { type EstimateOptions, estimate } from "./estimate.ts";
-export { centroid, fitPeak, type PeakFit, type PeakShape } from "./fit.ts";
-export { type AfterStep, fitStep, type StepFit } from "./fit-step.ts";
+export { centroid, fitPeak, type PeakFit, type PeakShape } from "./fits/peak.ts";
+export { type AfterStep, fitStep, type StepFit } from "./fits/step.ts";
 export { onCtrlC } from "./interrupts.ts";
 export { Journal } from "./journal.ts";
 export { type LearntTimes, learnMoveTimes, withLearntTimes } from "./learnt-times.ts";

@@ -1,4 +1,4 @@
-import { fitPeak, noPeak, type PeakFit, type PeakShape, centroid as weighted } from "../fit.ts";
+import { fitPeak, noPeak, type PeakFit, type PeakShape, centroid as weighted } from "../fits/peak.ts";
 import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
 import { move, note } from "../stubs.ts";

@@ -1,4 +1,4 @@
-import { SaclaError } from "../core/errors.ts";
+import { SaclaError } from "../../core/errors.ts";
 import { type Fitted, leastSquares, type Model, type Points, pointsOf, standardErrors } from "./least-squares.ts";
 
 export type PeakShape = "gaussian" | "lorentzian";

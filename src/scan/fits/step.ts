@@ -1,6 +1,6 @@
 import { Matrix, solve } from "ml-matrix";
-import { SaclaError } from "../core/errors.ts";
-import { asOneOf } from "../core/guards.ts";
+import { SaclaError } from "../../core/errors.ts";
+import { asOneOf } from "../../core/guards.ts";
 import { type Fitted, leastSquares, type Model, type Points, pointsOf, standardErrors } from "./least-squares.ts";
 
 /** How the signal goes on after a step. */

@@ -1,7 +1,7 @@
 import { levenbergMarquardt } from "ml-levenberg-marquardt";
 import { inverse, Matrix } from "ml-matrix";
-import type { SaclaError } from "../core/errors.ts";
-import { badArgument } from "../core/guards.ts";
+import type { SaclaError } from "../../core/errors.ts";
+import { badArgument } from "../../core/guards.ts";
 
 /** A function of x with parameters, fitted to points. */
 export interface Model {
