@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import * as v from "valibot";
 import { fileError } from "../core/errors.ts";
-import type { EndedLease, Touched } from "./lease.ts";
+import type { ChangedKind, EndedLease } from "./lease.ts";
 
 const base = { time: v.string(), bl: v.number() };
 const entry = v.variant("event", [
@@ -30,7 +30,7 @@ export interface UnfinishedLease {
   readonly bl: number;
   readonly name: string;
   readonly reason: string;
-  readonly touched: ReadonlyMap<string, Touched>;
+  readonly changedDevices: ReadonlyMap<string, ChangedKind>;
 }
 
 /**
@@ -51,16 +51,16 @@ export class LeaseJournal {
     this.#write({ bl, event: "taken", name, reason });
   }
 
-  touched(bl: number, device: string, kind: Touched): void {
+  changed(bl: number, device: string, kind: ChangedKind): void {
     this.#write({ bl, event: "touched", device, kind });
   }
 
   /** @param left - what could not be made safe, which stays to be made good by the next process */
-  ended({ bl, name, reason, how, done }: EndedLease, left: ReadonlyMap<string, Touched>): void {
+  ended({ bl, name, reason, how, done }: EndedLease, left: ReadonlyMap<string, ChangedKind>): void {
     this.#write({ bl, event: "ended", name, reason, how, done: [...done] });
     if (left.size === 0) return;
     this.taken(bl, name, reason);
-    for (const [device, kind] of left) this.touched(bl, device, kind);
+    for (const [device, kind] of left) this.changed(bl, device, kind);
   }
 
   #write(unstamped: Unstamped<Entry>): void {
@@ -93,10 +93,14 @@ function readEntries(path: string): Entry[] {
 }
 
 function unfinishedOf(entries: readonly Entry[]): UnfinishedLease[] {
-  const open = new Map<number, { bl: number; name: string; reason: string; touched: Map<string, Touched> }>();
+  const open = new Map<
+    number,
+    { bl: number; name: string; reason: string; changedDevices: Map<string, ChangedKind> }
+  >();
   for (const one of entries) {
-    if (one.event === "taken") open.set(one.bl, { bl: one.bl, name: one.name, reason: one.reason, touched: new Map() });
-    if (one.event === "touched") open.get(one.bl)?.touched.set(one.device, one.kind);
+    if (one.event === "taken")
+      open.set(one.bl, { bl: one.bl, name: one.name, reason: one.reason, changedDevices: new Map() });
+    if (one.event === "touched") open.get(one.bl)?.changedDevices.set(one.device, one.kind);
     if (one.event === "ended") open.delete(one.bl);
   }
   return [...open.values()];

@@ -5,7 +5,7 @@ import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 export type LeaseEnd = "released" | "expired" | "closed" | "killed";
 
 /** What a lease can set going. */
-export type Touched = "axis" | "shutter" | "run";
+export type ChangedKind = "axis" | "shutter" | "run";
 
 /** One lease, and what was changed under it that must not go on without a holder. */
 export interface Lease {
@@ -15,7 +15,7 @@ export interface Lease {
   readonly name: string;
   readonly reason: string;
   /** Axes moved, shutters opened, the run started or resumed. */
-  readonly touched: Map<string, Touched>;
+  readonly changedDevices: Map<string, ChangedKind>;
 }
 
 /** A lease that has ended: whose, how, and what was done to leave the beamline safe. */
@@ -82,7 +82,7 @@ export class LeaseKeeper {
       token: crypto.randomUUID(),
       name,
       reason,
-      touched: new Map(),
+      changedDevices: new Map(),
       ttlSeconds,
       takenAt,
       expiresAt: takenAt + ttlSeconds,

@@ -1,6 +1,6 @@
-import { type CallOptions, sleep, throwIfAborted } from "../core/async.ts";
+import { type CallOptions, throwIfAborted } from "../core/async.ts";
 import { type Clock, realClock } from "../core/clock.ts";
-import { SaclaError, toSaclaError } from "../core/errors.ts";
+import { SaclaError } from "../core/errors.ts";
 import { asFinite, checkOptions } from "../core/guards.ts";
 import { checkCall } from "../transport/check.ts";
 import { type ControlMethod, controlMethods, isControlMethod } from "../transport/control-methods.ts";
@@ -13,10 +13,11 @@ import type {
   StreamMethod,
   StreamParams,
 } from "../transport/methods.ts";
-import { checkAllowed, checkLimits, checkReady, checkSpeed, findDevice } from "./device-checks.ts";
+import { axisUndo, DeviceChanges, runName, runUndo, shutterUndo } from "./device-changes.ts";
+import { checkAllowed, checkLimits, checkSpeed, findDevice } from "./device-checks.ts";
 import type { ControlDriver, DeviceInfo } from "./driver.ts";
-import { GuardedDriver, isRefusal } from "./guarded-driver.ts";
-import { type EndedLease, type LeaseEnd, LeaseKeeper, type Touched } from "./lease.ts";
+import { GuardedDriver } from "./guarded-driver.ts";
+import { type EndedLease, LeaseKeeper } from "./lease.ts";
 import { LeaseJournal, type UnfinishedLease } from "./lease-journal.ts";
 
 export interface WithControlOptions {
@@ -32,10 +33,6 @@ export interface WithControlOptions {
   /** Told of each lease that has ended, and what was done then to leave the beamline safe. */
   readonly onLeaseEnd?: (ended: EndedLease) => void;
 }
-
-/** When and how often a device that could not be stopped is tried again: for ten minutes. */
-const HALT_AGAIN_MS = 500;
-const HALT_TRIES = 1200;
 
 type Handlers = { readonly [M in ControlMethod]: (params: CallParams<M>) => Promise<CallResult<M>> };
 
@@ -70,16 +67,7 @@ class Controlling implements Endpoint {
   readonly #leases: LeaseKeeper;
   readonly #handlers: Handlers;
   readonly #devices = new Map<number, readonly DeviceInfo[]>();
-  /** The last change of each device: two changes of one device come one after the other. */
-  readonly #turns = new Map<string, Promise<unknown>>();
-  /** How often each device was stopped or closed, so that a change that was under way meanwhile is undone. */
-  readonly #halts = new Map<string, number>();
-  /** How often a change of each device was begun. */
-  readonly #begins = new Map<string, number>();
-  readonly #ending = new AbortController();
-  readonly #journal: LeaseJournal | undefined;
-  /** What could not be made safe when the last lease of a beamline ended. */
-  readonly #left = new Map<number, Map<string, Touched>>();
+  readonly #changes: DeviceChanges;
   /** What leases of a killed process left has been made safe. */
   readonly #recovered: Promise<unknown>;
   #closing: Promise<void> | undefined;
@@ -93,20 +81,24 @@ class Controlling implements Endpoint {
   ) {
     this.#inner = inner;
     this.#driver = driver;
-    this.#journal = journal;
+    this.#changes = new DeviceChanges(
+      driver,
+      (bl, token) => this.#leases.check(bl, token),
+      (bl, device, kind) => journal?.changed(bl, device, kind),
+    );
     this.#leases = new LeaseKeeper({
       clock,
-      makeSafe: ({ bl, touched }, how) => this.#makeSafe(bl, touched, how),
+      makeSafe: ({ bl, changedDevices }, how) => this.#changes.makeSafe(bl, changedDevices, how),
       onTake: (bl, name, reason) => journal?.taken(bl, name, reason),
       onEnd: (ended) => {
         try {
-          journal?.ended(ended, this.#left.get(ended.bl) ?? new Map());
+          journal?.ended(ended, this.#changes.left(ended.bl));
         } finally {
           onLeaseEnd(ended);
         }
       },
     });
-    this.#recovered = Promise.all((journal?.unfinished ?? []).map((lease) => this.#makeGood(lease)));
+    this.#recovered = Promise.all((journal?.unfinished ?? []).map((lease) => this.#recover(lease)));
     this.#recovered.catch(() => {});
     this.#handlers = this.#makeHandlers();
   }
@@ -143,7 +135,7 @@ class Controlling implements Endpoint {
 
   async #shutDown(): Promise<void> {
     await Promise.all([this.#leases.close(), this.#recovered.catch(() => {})]);
-    this.#ending.abort();
+    this.#changes.close();
     try {
       await this.#driver.ask("close", (driver) => driver.close());
     } finally {
@@ -156,27 +148,34 @@ class Controlling implements Endpoint {
     const leases = this.#leases;
     return {
       "ec.devices": async ({ bl }) => [...(await this.#refresh(bl))],
-      "ec.read": async ({ bl, device }) => await this.#read(await this.#nameOf(bl, device)),
+      "ec.read": async ({ bl, device }) => await this.#changes.read(await this.#nameOf(bl, device)),
       "ec.move": async ({ bl, lease, axis, pulses }) => {
         const info = await this.#find(bl, lease, "axis", axis);
         checkLimits(info, pulses);
-        await this.#begin(bl, lease, info.name, `move to ${pulses}`, (d) => d.move(info.name, pulses), axisUndo);
+        await this.#changes.change(
+          bl,
+          lease,
+          info.name,
+          `move to ${pulses}`,
+          (d) => d.move(info.name, pulses),
+          axisUndo,
+        );
         return {};
       },
       "ec.stop": async ({ bl, axis }) => {
-        await this.#halt(await this.#nameOf(bl, axis, "axis"), axisUndo);
+        await this.#changes.halt(await this.#nameOf(bl, axis, "axis"), axisUndo);
         return {};
       },
       "ec.preset": async ({ bl, lease, axis, pulses }) => {
         const info = await this.#find(bl, lease, "axis", axis);
         checkLimits(info, pulses);
-        await this.#begin(bl, lease, info.name, `preset to ${pulses}`, (d) => d.preset(info.name, pulses));
+        await this.#changes.change(bl, lease, info.name, `preset to ${pulses}`, (d) => d.preset(info.name, pulses));
         return {};
       },
       "ec.setSpeed": async ({ bl, lease, axis, pulsesPerSecond }) => {
         const info = await this.#find(bl, lease, "axis", axis);
         checkSpeed(info, pulsesPerSecond);
-        await this.#begin(bl, lease, info.name, `setSpeed ${pulsesPerSecond}`, (d) =>
+        await this.#changes.change(bl, lease, info.name, `setSpeed ${pulsesPerSecond}`, (d) =>
           d.setSpeed(info.name, pulsesPerSecond),
         );
         this.#devices.delete(bl);
@@ -190,26 +189,28 @@ class Controlling implements Endpoint {
               `Opening ${shutter} needs the lease of beamline ${bl}, but none was given.`,
             );
           const { name } = await this.#find(bl, lease, "shutter", shutter);
-          await this.#begin(bl, lease, name, "open", (d) => d.setShutter(name, true), shutterUndo);
+          await this.#changes.change(bl, lease, name, "open", (d) => d.setShutter(name, true), shutterUndo);
         } else {
-          await this.#halt(await this.#nameOf(bl, shutter, "shutter"), shutterUndo);
+          await this.#changes.halt(await this.#nameOf(bl, shutter, "shutter"), shutterUndo);
         }
         return {};
       },
       "ec.set": async ({ bl, lease, setting, value }) => {
         const info = await this.#find(bl, lease, "setting", setting);
         checkAllowed(info, value);
-        await this.#begin(bl, lease, info.name, `set ${value}`, (d) => d.set(info.name, value));
+        await this.#changes.change(bl, lease, info.name, `set ${value}`, (d) => d.set(info.name, value));
         return {};
       },
       "ec.startRun": async ({ bl, lease, comment, detectors, shots }) =>
-        await this.#changeRun(bl, lease, "startRun", "ready", (d) => d.startRun(bl, { comment, detectors, shots })),
+        await this.#changes.changeRun(bl, lease, "startRun", "ready", (d) =>
+          d.startRun(bl, { comment, detectors, shots }),
+        ),
       "ec.pauseRun": async ({ bl }) => {
-        await this.#halt(runName(bl), runUndo(bl));
+        await this.#changes.halt(runName(bl), runUndo(bl));
         return {};
       },
       "ec.resumeRun": async ({ bl, lease }) => {
-        await this.#changeRun(bl, lease, "resumeRun", "paused", (d) => d.resumeRun(bl));
+        await this.#changes.changeRun(bl, lease, "resumeRun", "paused", (d) => d.resumeRun(bl));
         return {};
       },
       "ec.stopRun": async ({ bl, lease }) => {
@@ -269,222 +270,13 @@ class Controlling implements Endpoint {
     return findDevice(devices, bl, is, name).name;
   }
 
-  async #read(device: string) {
-    return { ...(await this.#driver.ask(`read of ${device}`, (driver) => driver.read(device))) };
-  }
-
-  /**
-   * One change of a device: when it is at rest and the lease holds; undone when it may have begun but did not end well.
-   */
-  async #begin(
-    bl: number,
-    token: string,
-    device: string,
-    what: string,
-    act: (driver: ControlDriver) => Promise<void>,
-    undo?: Undo,
-  ): Promise<void> {
-    await this.#inTurn(device, async (halts) => {
-      checkReady(await this.#read(device));
-      await this.#changeNow(bl, token, device, `${what} of ${device}`, halts, act, undo);
+  async #recover({ bl, name, reason, changedDevices }: UnfinishedLease): Promise<void> {
+    this.#leases.remember({
+      bl,
+      name,
+      reason,
+      how: "killed",
+      done: await this.#changes.makeSafe(bl, changedDevices, "killed"),
     });
   }
-
-  async #changeRun<T>(
-    bl: number,
-    token: string,
-    what: string,
-    from: string,
-    act: (driver: ControlDriver) => Promise<T>,
-  ): Promise<T> {
-    this.#leases.check(bl, token);
-    return await this.#inTurn(runName(bl), async (halts) => {
-      const { state, run } = await this.#driver.ask(`runState of beamline ${bl}`, (driver) => driver.runState(bl));
-      if (state !== from) {
-        throw new SaclaError(
-          state === "fault" ? "DEVICE_FAULT" : "DEVICE_BUSY",
-          `${what} of beamline ${bl} needs a run control that is ${from}, but run ${run} is ${state}.`,
-          { details: { bl, run, state } },
-        );
-      }
-      return await this.#changeNow(bl, token, runName(bl), `${what} of beamline ${bl}`, halts, act, runUndo(bl));
-    });
-  }
-
-  /** Waits for the change before; gives how often the device had been halted when this one was asked for. */
-  async #inTurn<T>(device: string, work: (halts: number) => Promise<T>): Promise<T> {
-    const halts = this.#haltsOf(device);
-    const before = this.#turns.get(device);
-    const turn = (async () => {
-      await before?.catch(() => {});
-      return await work(halts);
-    })();
-    this.#turns.set(device, turn);
-    return await turn;
-  }
-
-  async #changeNow<T>(
-    bl: number,
-    token: string,
-    device: string,
-    what: string,
-    halts: number,
-    act: (driver: ControlDriver) => Promise<T>,
-    undo: Undo | undefined,
-  ): Promise<T> {
-    // From here to the driver nothing is awaited: what was checked still holds when the driver is asked.
-    const lease = this.#leases.check(bl, token);
-    if (this.#haltsOf(device) !== halts) throw halted(what, device);
-    if (undo !== undefined && !lease.touched.has(device)) {
-      this.#journal?.touched(bl, device, undo.kind);
-      lease.touched.set(device, undo.kind);
-    }
-    this.#begins.set(device, (this.#begins.get(device) ?? 0) + 1);
-    let answer: T;
-    try {
-      answer = await this.#driver.ask(what, act, () => {
-        if (undo !== undefined) this.#halt(device, undo).catch(() => {});
-      });
-    } catch (error) {
-      if (undo === undefined || isRefusal(error)) throw error;
-      throw await this.#undone(error, device, undo);
-    }
-    if (this.#haltsOf(device) === halts || undo === undefined) return answer;
-    await this.#halt(device, undo);
-    throw halted(what, device);
-  }
-
-  async #undone(error: unknown, device: string, undo: Undo): Promise<SaclaError> {
-    const fault = toSaclaError(error);
-    const end = await this.#halt(device, undo).then(
-      () => `${device} was ${undo.word} to be safe.`,
-      (second) => `${device} could not be ${undo.word} either: ${toSaclaError(second).message}`,
-    );
-    return new SaclaError(fault.code, `${fault.message} ${end}`, {
-      details: fault.details,
-      cause: fault.cause ?? fault,
-    });
-  }
-
-  #haltsOf(device: string): number {
-    return this.#halts.get(device) ?? 0;
-  }
-
-  async #halt(device: string, undo: Undo): Promise<void> {
-    const halts = this.#haltsOf(device) + 1;
-    this.#halts.set(device, halts);
-    try {
-      await this.#haltOnce(device, undo);
-    } catch (error) {
-      if (!isRefusal(error)) void this.#haltLater(device, undo, halts);
-      throw error;
-    }
-  }
-
-  async #haltOnce(device: string, { word, act }: Undo): Promise<void> {
-    await this.#driver.ask(`${device} being ${word}`, (driver) => act(driver, device));
-  }
-
-  /** What could not be stopped is stopped as soon as it can be, unless somebody has taken it in hand since. */
-  async #haltLater(device: string, undo: Undo, halts: number): Promise<void> {
-    const begins = this.#begins.get(device);
-    const { signal } = this.#ending;
-    for (let tries = 0; tries < HALT_TRIES; tries++) {
-      await sleep(HALT_AGAIN_MS, signal).catch(() => {});
-      if (signal.aborted || this.#haltsOf(device) !== halts || this.#begins.get(device) !== begins) return;
-      const isHalted = await this.#haltOnce(device, undo).then(
-        () => true,
-        () => false,
-      );
-      if (isHalted) return;
-    }
-  }
-
-  async #makeGood({ bl, name, reason, touched }: UnfinishedLease): Promise<void> {
-    this.#leases.remember({ bl, name, reason, how: "killed", done: await this.#makeSafe(bl, touched, "killed") });
-  }
-
-  /** A line for each thing done; what fails is a line too. */
-  async #makeSafe(bl: number, touched: ReadonlyMap<string, Touched>, how: LeaseEnd): Promise<readonly string[]> {
-    const left = new Map<string, Touched>();
-    this.#left.set(bl, left);
-    const tries = [...touched].map(async ([device, kind]): Promise<string | null> => {
-      // A holder who gives the control back has left shutter and run as they shall be.
-      if (how === "released" && kind !== "axis") return null;
-      try {
-        return kind === "axis"
-          ? await this.#stopIfMoving(device)
-          : kind === "shutter"
-            ? await this.#closeIfOpen(device)
-            : await this.#pauseIfRunning(bl);
-      } catch (error) {
-        left.set(device, kind);
-        return toSaclaError(error).message;
-      }
-    });
-    return (await Promise.all(tries)).filter((line) => line !== null);
-  }
-
-  async #stopIfMoving(axis: string): Promise<string | null> {
-    const reading = await this.#read(axis).catch(() => null);
-    // Even an axis at rest is stopped: it may not have begun yet, or its move may still be on the way to the driver.
-    const wasAtRest = reading !== null && reading.state !== "moving";
-    return await this.#tell(
-      axis,
-      axisUndo,
-      wasAtRest ? null : `${axis} stopped${reading === null ? "" : ` near ${reading.value} pulses`}`,
-    );
-  }
-
-  async #closeIfOpen(shutter: string): Promise<string | null> {
-    this.#halts.set(shutter, this.#haltsOf(shutter) + 1);
-    const reading = await this.#read(shutter).catch(() => null);
-    return reading?.state === "ready" && reading.value === "closed"
-      ? null
-      : await this.#tell(shutter, shutterUndo, `${shutter} closed`);
-  }
-
-  async #pauseIfRunning(bl: number): Promise<string | null> {
-    const state = await this.#driver
-      .ask(`runState of beamline ${bl}`, (driver) => driver.runState(bl))
-      .catch(() => null);
-    if (state !== null && state.state !== "running") return null;
-    return await this.#tell(runName(bl), runUndo(bl), `${runName(bl)} paused`);
-  }
-
-  /** `line` when it was done. @throws that it could not be done */
-  async #tell(device: string, undo: Undo, line: string | null): Promise<string | null> {
-    try {
-      await this.#halt(device, undo);
-      return line;
-    } catch (error) {
-      const { code, message } = toSaclaError(error);
-      throw new SaclaError(code, `${device} could not be ${undo.word}: ${message}`, { cause: error });
-    }
-  }
-}
-
-/** How a change is taken back so that the beamline is safe. */
-interface Undo {
-  readonly kind: Touched;
-  readonly word: string;
-  act(driver: ControlDriver, device: string): Promise<void>;
-}
-
-const axisUndo: Undo = { kind: "axis", word: "stopped", act: (driver, axis) => driver.stop(axis) };
-const shutterUndo: Undo = {
-  kind: "shutter",
-  word: "closed",
-  act: (driver, shutter) => driver.setShutter(shutter, false),
-};
-const runUndo = (bl: number): Undo => ({ kind: "run", word: "paused", act: (driver) => driver.pauseRun(bl) });
-
-function runName(bl: number): string {
-  return `the run of beamline ${bl}`;
-}
-
-function halted(what: string, device: string): SaclaError {
-  return new SaclaError("DEVICE_BUSY", `The ${what} was given up: ${device} was stopped meanwhile.`, {
-    details: { device },
-  });
 }
