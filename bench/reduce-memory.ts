@@ -6,8 +6,9 @@
  * npm run bench:reduce-memory -- [shots]
  */
 import { histogram, mean, memoryOf, reduce, variance } from "sacla/reduce";
+import { type DataSource, endpointOf } from "sacla/source";
 import { St } from "sacla/st";
-import { endpointOf, inProcess, type Source } from "sacla/transport";
+import { inProcess } from "sacla/transport";
 import { compareMemory, isMeasured, megabytes } from "./memory-harness.ts";
 import { load, machine } from "./reduce-harness.ts";
 
@@ -23,7 +24,7 @@ const images = Array.from({ length: 4 }, (_, k) =>
 const unasked = (): never => {
   throw new Error("the bench does not ask this");
 };
-const source: Source = {
+const source: DataSource = {
   name: "the bench",
   apiVersion: () => "1",
   beamlines: () => [3],

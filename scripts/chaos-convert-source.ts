@@ -2,8 +2,8 @@ import type { DetectorInfo } from "../src/core/detector.ts";
 import { SaclaError } from "../src/core/errors.ts";
 import { hash } from "../src/core/random.ts";
 import { type Column, emptyColumn, setEntry } from "../src/core/syncdb.ts";
+import type { DataSource } from "../src/source/data-source.ts";
 import type { RunInfo } from "../src/transport/index.ts";
-import type { Source } from "../src/transport/source.ts";
 
 const [START, STEP, SHOTS, DARK, SIDE] = [1000, 2, 500, 60, 24];
 const sensors = ["MPCCD-2N0-1-006-1", "MPCCD-2N0-1-006-2"];
@@ -12,7 +12,7 @@ const CLOSE = "xfel_bl_3_shutter_1_close_valid/status";
 const BM = "xfel_bl_3_tc_bm_1_pd/charge";
 
 /** 500 shots of two small sensors, every pixel and flaw decided by its place: quick to read and always the same. */
-export class ChaosSource implements Source {
+export class ChaosSource implements DataSource {
   readonly name = "the chaos source";
   readonly #tags = Uint32Array.from({ length: SHOTS }, (_, i) => START + i * STEP);
 

@@ -4,8 +4,9 @@
  */
 import { Db } from "../src/db/index.ts";
 import { convert } from "../src/hdf5/index.ts";
+import { endpointOf } from "../src/source/index.ts";
 import { St } from "../src/st/index.ts";
-import { endpointOf, inProcess } from "../src/transport/index.ts";
+import { inProcess } from "../src/transport/index.ts";
 import { ChaosSource } from "./chaos-convert-source.ts";
 
 const [file = ""] = process.argv.slice(2);

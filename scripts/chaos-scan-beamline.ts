@@ -6,9 +6,9 @@ import { sleep } from "../src/core/async.ts";
 import { type ControlDriver, type EndedLease, withControl } from "../src/ec/index.ts";
 import { createSimulatedFacility, type SimulatedFacility } from "../src/facility/index.ts";
 import { type Server, serve } from "../src/server/index.ts";
+import { endpointOf } from "../src/source/source-endpoint.ts";
 import type { Endpoint } from "../src/transport/endpoint.ts";
 import { inProcess } from "../src/transport/in-process.ts";
-import { endpointOf } from "../src/transport/source.ts";
 import { devices, LEASE_MS, MONITOR, PULSES_PER_PS, PULSES_PER_SPOT } from "./chaos-scan-setup.ts";
 
 /** Facility seconds per second. */

@@ -2,7 +2,7 @@
  * Sends servers messages that are random, nearly right or damaged, and looks at what they answer and what memory they
  * take. `npm run fuzz:protocol -- [COUNT] [SEED] [zmq|http]`; fails at the first wrong answer.
  */
-import { endpointOf } from "../src/transport/source.ts";
+import { endpointOf } from "../src/source/source-endpoint.ts";
 import { fuzz, fuzzedHttp, fuzzedZmq } from "../test/support/fuzz-protocol.ts";
 import { tinySource } from "../test/support/tiny-source.ts";
 import { fuzzHttp } from "./fuzz/http.ts";

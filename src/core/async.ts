@@ -4,6 +4,9 @@ import { asFinite } from "./guards.ts";
 /** About 25 days; timers of Node.js fire at once above it. */
 export const MAX_TIMEOUT_MS = 2_147_483_647;
 
+/** A value, or the promise of one: what a function may return that answers at once or later. */
+export type MaybePromise<T> = T | Promise<T>;
+
 /** What every long call takes. */
 export interface CallOptions {
   /** Ends the work early with ABORTED. */

@@ -2,7 +2,7 @@
  * What every room shares: errors with codes, tags, SyncDB values, detector information, images, the shot ledger.
  * @module
  */
-export type { CallOptions } from "./async.ts";
+export type { CallOptions, MaybePromise } from "./async.ts";
 export {
   type DetectorGroup,
   type DetectorInfo,

@@ -1,5 +1,15 @@
+import { SaclaError, show } from "./errors.ts";
+
 /** Japan is 9 hours ahead of UTC and has no daylight saving time. */
 export const JAPAN_OFFSET_SECONDS: number = 9 * 3600;
+
+/** Unix seconds of a Japan time, "HH:MM:SS" of a day. @throws BAD_ARGUMENT when `time` is no such text */
+export function japanTime(time: string, day: number, month: number, year: number): number {
+  const match = /^([01]?\d|2[0-3]):([0-5]?\d):([0-5]?\d)$/.exec(time);
+  if (match === null) throw new SaclaError("BAD_ARGUMENT", `time is ${show(time)}, but must be "HH:MM:SS".`);
+  const [, hours, minutes, seconds] = match.map(Number);
+  return Date.UTC(year, month - 1, day, hours, minutes, seconds) / 1000 - JAPAN_OFFSET_SECONDS;
+}
 
 /**
  * The HighTag of a time, for sources that do not record it: 20XX01 from March to August, 20XX02 from September to

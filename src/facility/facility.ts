@@ -8,9 +8,10 @@ import { nearestNames } from "../core/nearest-names.ts";
 import { hash, Random } from "../core/random.ts";
 import { type Column, emptyColumn, roundToText, setEntry } from "../core/syncdb.ts";
 import { type ControlDriver, type WithControlOptions, withControl } from "../ec/index.ts";
+import type { DataSource } from "../source/data-source.ts";
+import { endpointOf } from "../source/source-endpoint.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { RunInfo } from "../transport/methods.ts";
-import { endpointOf, type Source } from "../transport/source.ts";
 import { CameraModel } from "./camera.ts";
 import { CitiusModel, isCitius, SimulatedCitius, storedAs } from "./citius.ts";
 import { ControlledBeamline } from "./control/beamline.ts";
@@ -110,11 +111,11 @@ export function simulatedEndpoint(facility: SimulatedFacility, options: WithCont
 /** Seeds are unsigned 32-bit. */
 export const MAX_SEED: number = 0xffff_ffff;
 
-/** Longest stretch of tags {@link Source.tagsBetween} gives at once: over four hours. */
+/** Longest stretch of tags {@link DataSource.tagsBetween} gives at once: over four hours. */
 const LONGEST_STRETCH = 1_000_000;
 
 /** See {@link createSimulatedFacility}. */
-export class SimulatedFacility implements Source {
+export class SimulatedFacility implements DataSource {
   readonly name: string;
   /** Its stages, shutters, settings and run control. */
   readonly control: ControlDriver;

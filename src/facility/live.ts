@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { hash } from "../core/random.ts";
-import type { HappenedShots, ImageState, LiveSource } from "../transport/live-source.ts";
+import type { HappenedShots, ImageState, LiveSource } from "../source/live-source.ts";
 import { describeDetector, idsOf } from "./detectors.ts";
 import { liveHightag, liveTag, unixSecondsOf } from "./experiments.ts";
 import { liveParameters, TAG_RATE_HZ } from "./parameters.ts";

@@ -5,8 +5,8 @@ import { isSaclaError, SaclaError, show, showList } from "../core/errors.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { nearestNames } from "../core/nearest-names.ts";
 import { type Column, emptyColumn, STATUS_MISSING } from "../core/syncdb.ts";
+import type { DataSource } from "../source/data-source.ts";
 import type { RunInfo } from "../transport/methods.ts";
-import type { Source } from "../transport/source.ts";
 import { openArchive } from "./archive.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
 
@@ -21,7 +21,7 @@ import type { ArchiveOptions } from "./dataconvert.ts";
  * @example
  * const source = await openArchiveFolder("2014A");
  */
-export async function openArchiveFolder(folder: string, options: ArchiveOptions = {}): Promise<Source> {
+export async function openArchiveFolder(folder: string, options: ArchiveOptions = {}): Promise<DataSource> {
   let names: string[];
   try {
     names = (await readdir(folder)).filter((name) => /\.(h5|hdf5)$/i.test(name)).sort();
@@ -31,7 +31,7 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
       cause,
     });
   }
-  const archives: Source[] = [];
+  const archives: DataSource[] = [];
   const leftOut: string[] = [];
   try {
     for (const name of names) {
@@ -58,14 +58,14 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
   }
 }
 
-class ArchiveFolder implements Source {
+class ArchiveFolder implements DataSource {
   readonly name: string;
-  readonly #archives: readonly Source[];
+  readonly #archives: readonly DataSource[];
   readonly #beamlines: readonly number[];
   /** Which archive has a run, once it has been looked for: asked for every image. */
-  readonly #homes = new Map<string, Source>();
+  readonly #homes = new Map<string, DataSource>();
 
-  constructor(folder: string, archives: readonly Source[], leftOut: readonly string[]) {
+  constructor(folder: string, archives: readonly DataSource[], leftOut: readonly string[]) {
     const without = leftOut.length === 0 ? "" : `, without ${showList(leftOut)}`;
     this.name = `the ${archives.length} archives in ${folder}${without}`;
     this.#archives = archives;
@@ -167,7 +167,7 @@ class ArchiveFolder implements Source {
     for (const archive of this.#archives) await archive.close();
   }
 
-  async #find(bl: number, run: number): Promise<Source | undefined> {
+  async #find(bl: number, run: number): Promise<DataSource | undefined> {
     const key = `${bl} ${run}`;
     const known = this.#homes.get(key);
     if (known !== undefined) return known;
@@ -179,7 +179,7 @@ class ArchiveFolder implements Source {
     return undefined;
   }
 
-  async #archive(bl: number, run: number): Promise<Source> {
+  async #archive(bl: number, run: number): Promise<DataSource> {
     const archive = await this.#find(bl, run);
     if (archive === undefined)
       throw new SaclaError("UNKNOWN_RUN", `${this.name} have no run ${run} of beamline ${bl}.`, {
@@ -197,7 +197,7 @@ class ArchiveFolder implements Source {
       | "UNKNOWN_HIGHTAG"
       | "UNKNOWN_SIGNAL"
       | readonly ("UNKNOWN_HIGHTAG" | "UNKNOWN_SIGNAL" | "TAG_OUTSIDE_RUN")[],
-    question: (archive: Source) => T | Promise<T>,
+    question: (archive: DataSource) => T | Promise<T>,
     equipId?: string,
   ): Promise<T[]> {
     const answers: T[] = [];

@@ -6,8 +6,8 @@ import { hightagAt } from "../core/japan.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { nearestNames } from "../core/nearest-names.ts";
 import { type Column, emptyColumn, type MissingReason, STATUS_MISSING, setEntry } from "../core/syncdb.ts";
+import type { DataSource } from "../source/data-source.ts";
 import type { RunInfo } from "../transport/methods.ts";
-import type { Source } from "../transport/source.ts";
 import { type ArchiveOptions, readRuns, type StoredRun } from "./dataconvert.ts";
 import { H5File } from "./h5file.ts";
 
@@ -33,7 +33,7 @@ import { H5File } from "./h5file.ts";
  * const tags = await archive.tags(3, 206178);
  * await archive.close();
  */
-export async function openArchive(path: string, options: ArchiveOptions = {}): Promise<Source> {
+export async function openArchive(path: string, options: ArchiveOptions = {}): Promise<DataSource> {
   const { bl, hightag } = checkOptions("archive", options, ["bl", "hightag"]);
   if (bl !== undefined) asInteger("bl", bl, 0, 1000);
   if (hightag !== undefined) asInteger("hightag", hightag, 0, 999_999);
@@ -46,7 +46,7 @@ export async function openArchive(path: string, options: ArchiveOptions = {}): P
   }
 }
 
-class Archive implements Source {
+class Archive implements DataSource {
   readonly name: string;
   readonly #file: H5File;
   readonly #hightag: number | undefined;

@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import { SaclaError, show } from "../core/errors.ts";
+import { endpointOf } from "../source/source-endpoint.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { inProcess } from "../transport/in-process.ts";
 import type { Address } from "../transport/open.ts";
-import { endpointOf } from "../transport/source.ts";
 import { openArchive } from "./archive.ts";
 import { openArchiveFolder } from "./archive-folder.ts";
 

@@ -2,8 +2,8 @@ import type { Clock } from "../core/clock.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { newPixels, type Pixels } from "../core/ndarray.ts";
 import { TagList } from "../core/tags.ts";
+import type { HappenedShots, ImageState, LiveSource } from "../source/live-source.ts";
 import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
-import type { HappenedShots, ImageState, LiveSource } from "../transport/live-source.ts";
 import type { RunInfo } from "../transport/methods.ts";
 
 /** Which run is played, and how; seconds are those of the run. */

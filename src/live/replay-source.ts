@@ -3,16 +3,16 @@ import { SaclaError } from "../core/errors.ts";
 import { JAPAN_OFFSET_SECONDS } from "../core/japan.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { type Column, setEntry } from "../core/syncdb.ts";
+import type { DataSource } from "../source/data-source.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { RunInfo } from "../transport/methods.ts";
-import type { Source } from "../transport/source.ts";
 import { PlayedRun, type Playing, readOne } from "./played-run.ts";
 
 /** More runs than a beamline ever had (the method table's limit). */
 const ALL_RUNS = 100_000;
 
-/** An Endpoint as a Source, in which one run is going on. Everything else is answered by the Endpoint. */
-export class ReplaySource implements Source {
+/** An Endpoint as a DataSource, in which one run is going on. Everything else is answered by the Endpoint. */
+export class ReplaySource implements DataSource {
   readonly name: string;
   readonly live: PlayedRun;
   readonly #endpoint: Endpoint;

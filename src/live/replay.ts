@@ -1,9 +1,9 @@
 import { throwIfAborted } from "../core/async.ts";
 import { type Clock, realClock } from "../core/clock.ts";
 import { asFinite, asInteger, badArgument, checkOptions } from "../core/guards.ts";
+import { endpointOf } from "../source/source-endpoint.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { inProcess } from "../transport/in-process.ts";
-import { endpointOf } from "../transport/source.ts";
 import { ReplaySource } from "./replay-source.ts";
 
 /** Times real speed, or "max": the next shot happens as soon as someone waits for it. */

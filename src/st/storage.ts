@@ -1,9 +1,9 @@
 import type { CallOptions } from "../core/async.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asText, badArgument } from "../core/guards.ts";
+import { ImageBuffer } from "../core/image-buffer.ts";
 import { MAX_TAG } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-import { ImageBuffer } from "../transport/image-buffer.ts";
 import { APIError } from "./api-error.ts";
 
 /**

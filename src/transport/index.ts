@@ -1,15 +1,13 @@
 /**
- * The seam: {@link Endpoint}, the method table, the wire form and the carriers. To plug in a place that holds shots,
- * implement {@link Source} and wrap it: `inProcess(endpointOf(source))`.
+ * {@link Endpoint}, the method table, the wire form, the carriers and the wrappers. Places that hold shots are in
+ * `sacla/source`.
  * @module
  */
 export type { CitiusRunStatus, CitiusSensor, ReconstInfo } from "./citius-methods.ts";
-export type { CitiusSource } from "./citius-source.ts";
 export { decodeMessage, encodeMessage, type Message, WIRE_VERSION, type WireError } from "./codec.ts";
 export type { Endpoint, FrameMemory, StreamOptions } from "./endpoint.ts";
 export { type HttpOptions, httpEndpoint } from "./http/client.ts";
 export { inProcess } from "./in-process.ts";
-export type { HappenedShots, ImageState, LiveSource } from "./live-source.ts";
 export {
   type CallMethod,
   type CallParams,
@@ -26,7 +24,6 @@ export {
 } from "./methods.ts";
 export { type NetworkOptions, networkSchemes } from "./network.ts";
 export { type Address, type OpenScheme, openEndpoint } from "./open.ts";
-export { endpointOf, type Source } from "./source.ts";
 export { replayRecording } from "./wrappers/recording.ts";
 export { type CacheOptions, withCache } from "./wrappers/with-cache.ts";
 export { type FaultOptions, type FaultShares, withFaults } from "./wrappers/with-faults.ts";

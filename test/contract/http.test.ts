@@ -1,5 +1,5 @@
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { overHttp } from "../support/served.ts";
 import { simulated, simulatedSource, tiny } from "../support/subjects.ts";
 import { tinySource } from "../support/tiny-source.ts";

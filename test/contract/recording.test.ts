@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { replayRecording } from "../../src/transport/wrappers/recording.ts";
 import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
 import { tiny } from "../support/subjects.ts";

@@ -1,7 +1,7 @@
 import { VirtualClock } from "../../src/facility/index.ts";
 import { replayLive } from "../../src/live/index.ts";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { tiny } from "../support/subjects.ts";
 import { tinySource } from "../support/tiny-source.ts";
 import { endpointContract } from "./endpoint-contract.ts";

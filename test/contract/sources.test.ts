@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { openArchiveFolder } from "../../src/hdf5/index.ts";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { archive, archiveSource, simulated, simulatedSource, tiny } from "../support/subjects.ts";
 import { tinySource } from "../support/tiny-source.ts";
 import { endpointContract } from "./endpoint-contract.ts";

@@ -1,5 +1,5 @@
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { withCache } from "../../src/transport/wrappers/with-cache.ts";
 import { withFaults } from "../../src/transport/wrappers/with-faults.ts";
 import { withRetry } from "../../src/transport/wrappers/with-retry.ts";

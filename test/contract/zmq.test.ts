@@ -1,4 +1,4 @@
-import { endpointOf } from "../../src/transport/source.ts";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { overZmq } from "../support/served.ts";
 import { archive, archiveSource, tiny } from "../support/subjects.ts";
 import { temporaryFolder } from "../support/temporary.ts";

@@ -1,5 +1,5 @@
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { tinySource } from "./tiny-source.ts";
 
 /**

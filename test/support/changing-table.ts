@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { type ServedTable, wholeTable } from "../../src/server/service.ts";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { tinySource } from "./tiny-source.ts";
 
 /** The whole table and one call that changes something. */

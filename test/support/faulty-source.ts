@@ -1,6 +1,6 @@
 import { hash } from "../../src/core/random.ts";
 import { type Column, type MissingReason, setEntry } from "../../src/core/syncdb.ts";
-import type { Source } from "../../src/transport/source.ts";
+import type { DataSource } from "../../src/source/data-source.ts";
 
 /** What goes wrong, all of it decided by the seed. */
 export interface Faults {
@@ -20,7 +20,7 @@ export interface Faults {
 
 /** A source with faults, and what is known about them. */
 export interface FaultySource {
-  readonly source: Source;
+  readonly source: DataSource;
   /** Whether the image of a shot is not there. */
   isMissing(detId: string, tag: number): boolean;
   /** Why a signal that has a number in truth has none; null when it has. */
@@ -35,7 +35,7 @@ const reasons = ["not-converged", "saturated", "missing"] as const;
  * Puts faults before a source. They depend on the seed, sensor or signal and tag alone, so a test can tell what to
  * expect.
  */
-export function withFaults(inner: Source, faults: Faults): FaultySource {
+export function withFaults(inner: DataSource, faults: Faults): FaultySource {
   const { seed, missingFrames = 0, badValues = 0, failingReads = [], endShift = 0 } = faults;
   let reads = 0;
   const chance = (kind: string, id: string, tag: number): number => hash(hash(seed, kind, id), tag) / 0x1_0000_0000;
@@ -45,7 +45,7 @@ export function withFaults(inner: Source, faults: Faults): FaultySource {
       ? (reasons[Math.floor(3 * chance("reason", equipId, tag))] ?? "missing")
       : null;
 
-  const overrides: Partial<Source> = {
+  const overrides: Partial<DataSource> = {
     runInfo: async (bl, run) => {
       const info = await inner.runInfo(bl, run);
       return { ...info, end_tagnumber: info.end_tagnumber + endShift };

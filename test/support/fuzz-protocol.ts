@@ -7,9 +7,9 @@ import { errorCatalogue } from "../../src/core/errors.ts";
 import { serveHttp } from "../../src/server/http-server.ts";
 import { Service } from "../../src/server/service.ts";
 import { serveZmq } from "../../src/server/zmq-server.ts";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { decodeMessage, encodeMessage, type Message } from "../../src/transport/codec.ts";
 import { PACKED_TYPE, packParts, unpackParts } from "../../src/transport/packed.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { tinySource } from "./tiny-source.ts";
 
 type Parts = readonly Uint8Array[];

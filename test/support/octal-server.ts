@@ -5,7 +5,7 @@
 import { createInterface } from "node:readline";
 import { Service } from "../../src/server/service.ts";
 import { serveZmq } from "../../src/server/zmq-server.ts";
-import { endpointOf } from "../../src/transport/source.ts";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { OctalSource } from "./octal-source.ts";
 
 const [shots = "1000", delayMs = "0", address = "tcp://127.0.0.1:*", kind = "plain", silenceMs = "30000"] =

@@ -2,8 +2,8 @@ import type { DetectorInfo } from "../../src/core/detector.ts";
 import { SaclaError } from "../../src/core/errors.ts";
 import { newPixels, type Pixels } from "../../src/core/ndarray.ts";
 import type { Column } from "../../src/core/syncdb.ts";
+import type { DataSource } from "../../src/source/data-source.ts";
 import type { RunInfo } from "../../src/transport/methods.ts";
-import type { Source } from "../../src/transport/source.ts";
 
 export const OCTAL_BL = 3;
 export const OCTAL_RUN = 1;
@@ -20,7 +20,7 @@ const IMAGES = 8;
  * One long run of an octal MPCCD, uint16, held in memory, so that what is measured is the carrier. The tag can be read
  * from the first two pixels and the last two, the sensor from the third.
  */
-export class OctalSource implements Source {
+export class OctalSource implements DataSource {
   readonly name = "an octal in memory";
   readonly #images: readonly Pixels[];
   readonly #tags: Uint32Array;

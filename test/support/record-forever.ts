@@ -1,7 +1,7 @@
 // Records one question after the other until it is killed; for the test of what is left then.
 import { createSimulatedFacility } from "../../src/facility/index.ts";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
 
 const endpoint = await withRecording(inProcess(endpointOf(createSimulatedFacility())), process.argv[2] ?? "");

@@ -1,8 +1,8 @@
 // Serves a run of 60 small images over ZeroMQ and HTTP, slowly, until it is killed: `serve-slowly.ts <tcp port or *>
 // <http port or 0>`.
 import { serve } from "../../src/server/serve.ts";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { withFaults } from "../../src/transport/wrappers/with-faults.ts";
 import { tinySource } from "./tiny-source.ts";
 

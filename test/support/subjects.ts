@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { createSimulatedFacility, VirtualClock } from "../../src/facility/index.ts";
 import { openArchive } from "../../src/hdf5/index.ts";
-import type { Source } from "../../src/transport/source.ts";
+import type { DataSource } from "../../src/source/data-source.ts";
 import type { Subject } from "../contract/endpoint-contract.ts";
 
 type Content = Omit<Subject, "name" | "open">;
@@ -31,7 +31,7 @@ export const archive: Content = {
 };
 
 /** The fixture in the DataConvert layout. */
-export async function archiveSource(): Promise<Source> {
+export async function archiveSource(): Promise<DataSource> {
   return await openArchive(fileURLToPath(new URL("../../fixtures/tiny-octal.h5", import.meta.url)));
 }
 
@@ -46,7 +46,7 @@ export const simulated: Content = {
 };
 
 /** A simulated facility whose first live run of beamline 2 has begun. */
-export function simulatedSource(): Source {
+export function simulatedSource(): DataSource {
   const clock = new VirtualClock();
   const facility = createSimulatedFacility({ clock, missingRate: 0.05, seed: 2 });
   clock.advance(8);

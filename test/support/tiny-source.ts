@@ -1,8 +1,8 @@
 import type { DetectorInfo } from "../../src/core/detector.ts";
 import { SaclaError } from "../../src/core/errors.ts";
 import { type Column, emptyColumn, type MissingReason, setEntry } from "../../src/core/syncdb.ts";
+import type { DataSource } from "../../src/source/data-source.ts";
 import type { RunInfo } from "../../src/transport/methods.ts";
-import type { Source } from "../../src/transport/source.ts";
 
 /** One run of a {@link TinySource}. */
 export interface TinyRun {
@@ -46,7 +46,7 @@ export type TinySignal = (tag: number) => number | MissingReason;
  * A source held in memory and scripted by the test: runs with tags, signals as functions of the tag, images of 4 × 3
  * pixels. Runs and signals can be added and a run's status changed while something reads.
  */
-export class TinySource implements Source {
+export class TinySource implements DataSource {
   readonly name = "the tiny source";
   closed = 0;
   /** How often each question was asked. */

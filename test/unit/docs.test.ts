@@ -7,10 +7,10 @@ import { errorCatalogue } from "../../src/core/errors.ts";
 import { Db } from "../../src/db/index.ts";
 import * as ip from "../../src/ip/index.ts";
 import * as live from "../../src/live/index.ts";
+import { endpointOf } from "../../src/source/source-endpoint.ts";
 import { St, StorageBuffer, StorageReader } from "../../src/st/index.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { callMethods } from "../../src/transport/methods.ts";
-import { endpointOf } from "../../src/transport/source.ts";
 import { tinySource } from "../support/tiny-source.ts";
 
 const page = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");

@@ -10,8 +10,9 @@ import {
   roiSum,
   variance,
 } from "../../../src/reduce/index.ts";
+import { endpointOf } from "../../../src/source/index.ts";
 import { St } from "../../../src/st/index.ts";
-import { endpointOf, inProcess } from "../../../src/transport/index.ts";
+import { inProcess } from "../../../src/transport/index.ts";
 
 export const reducers = () => ({
   average: mean(),

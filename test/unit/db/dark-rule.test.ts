@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { MissingReason } from "../../../src/core/syncdb.ts";
 import { type DarkTest, Db, darkRuleOf, darkRules, type Run } from "../../../src/db/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { TinySource } from "../../support/tiny-source.ts";
 
 type Flag = 0 | 1 | MissingReason;

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { Db, type RunsOptions } from "../../../src/db/index.ts";
+import type { DataSource } from "../../../src/source/data-source.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf, type Source } from "../../../src/transport/source.ts";
 import { TinySource, tinySource } from "../../support/tiny-source.ts";
 
 const pollMs = 2;
 
-function open(source: Source): Db {
+function open(source: DataSource): Db {
   return new Db(inProcess(endpointOf(source)));
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { MissingReason } from "../../../src/core/syncdb.ts";
 import { Db, type Run, type ShotLabels } from "../../../src/db/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { TinySource } from "../../support/tiny-source.ts";
 
 const first = 100;

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { FacilityError, isSaclaError, SaclaError } from "../../../src/core/errors.ts";
 import { TagList } from "../../../src/core/tags.ts";
 import { APIError, Db } from "../../../src/db/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { callMethods } from "../../../src/transport/methods.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { TINY_HIGHTAG, tinyDetectors, tinySource } from "../../support/tiny-source.ts";
 
 const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";

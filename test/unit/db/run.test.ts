@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { TagList } from "../../../src/core/tags.ts";
 import { Db, formatSyncdaq, type Run, RunTags } from "../../../src/db/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { TINY_HIGHTAG, type TinySource, tinySource } from "../../support/tiny-source.ts";
 
 const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";

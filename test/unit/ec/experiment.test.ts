@@ -9,7 +9,7 @@ import {
   type ExperimentDefinition,
   withControl,
 } from "../../../src/ec/index.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { ToyDriver } from "../../support/toy-driver.ts";

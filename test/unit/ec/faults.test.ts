@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { isSaclaError } from "../../../src/core/errors.ts";
 import { type Control, defineExperiment, Ec, withControl } from "../../../src/ec/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { ToyDriver, type ToyFault } from "../../support/toy-driver.ts";
 

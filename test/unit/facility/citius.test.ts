@@ -2,9 +2,9 @@ import { afterAll, describe, expect, it } from "vitest";
 import { groupDetectors } from "../../../src/core/detector.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
 import { Assembler, usable } from "../../../src/ip/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { imagesOf, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 
 const bl = 2;
 const run = 228_989;

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { hightagAt } from "../../../src/core/japan.ts";
 import { experiments, unixSecondsOf } from "../../../src/facility/experiments.ts";
 import { createSimulatedFacility, demoRun, VirtualClock } from "../../../src/facility/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 
 const facility = createSimulatedFacility({ clock: new VirtualClock(), missingRate: 0 });
 const endpoint = inProcess(endpointOf(facility));

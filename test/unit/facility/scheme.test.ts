@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createSimulatedFacility, demoRun, simulatedScheme, VirtualClock } from "../../../src/facility/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { openEndpoint } from "../../../src/transport/open.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 
 const open = (url: string) => openEndpoint(url, { sim: simulatedScheme });
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { openArchive } from "../../../src/hdf5/index.ts";
-import type { Source } from "../../../src/transport/source.ts";
+import type { DataSource } from "../../../src/source/data-source.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { archiveParts, COLUMNS, type Parts, pixelsOf, ROWS, runParts, TAGS, writeHdf5 } from "./build.ts";
 
@@ -10,12 +10,12 @@ const detector = "/run_7/detector_2d_1";
 const events = "/run_7/event_info";
 let count = 0;
 
-async function open(changes: Parts = {}, options: { bl?: number; hightag?: number } = {}): Promise<Source> {
+async function open(changes: Parts = {}, options: { bl?: number; hightag?: number } = {}): Promise<DataSource> {
   return await openArchive(await writeHdf5(folder, `archive-${count++}.h5`, archiveParts(changes)), options);
 }
 
 describe("an archive with one run", () => {
-  let archive: Source;
+  let archive: DataSource;
   beforeAll(async () => {
     archive = await open({
       [`${events}/bl_3/eh_1/flag`]: { data: Int32Array.of(0, 1, 1) },

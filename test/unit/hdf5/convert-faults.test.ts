@@ -16,15 +16,16 @@ import { ChaosSource } from "../../../scripts/chaos-convert-source.ts";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { Db } from "../../../src/db/index.ts";
 import { type ConvertRequest, convert } from "../../../src/hdf5/index.ts";
+import { type DataSource, endpointOf } from "../../../src/source/index.ts";
 import { St } from "../../../src/st/index.ts";
-import { endpointOf, inProcess, type Source } from "../../../src/transport/index.ts";
+import { inProcess } from "../../../src/transport/index.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 const root = temporaryFolder();
 const request: ConvertRequest = { bl: 3, run: 1, signals: ["*"], limit: 250, detectors: ["MPCCD-2N0-1-006-1"] };
 
-function over(source: Source) {
+function over(source: DataSource) {
   const endpoint = inProcess(endpointOf(source));
   return { db: new Db(endpoint), st: new St(endpoint) };
 }

@@ -18,8 +18,9 @@ import {
   validateFile,
 } from "../../../src/hdf5/index.ts";
 import { parseCrystfelGeom } from "../../../src/ip/index.ts";
+import { type DataSource, endpointOf } from "../../../src/source/index.ts";
 import { St } from "../../../src/st/index.ts";
-import { endpointOf, inProcess, type Source } from "../../../src/transport/index.ts";
+import { inProcess } from "../../../src/transport/index.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { TinySource, tinyColumns, tinyPixel, tinyRows, tinySource } from "../../support/tiny-source.ts";
@@ -35,16 +36,16 @@ interface Parts {
   readonly st: St;
 }
 
-function over(source: Source): Parts {
+function over(source: DataSource): Parts {
   const endpoint = inProcess(endpointOf(source));
   return { db: new Db(endpoint), st: new St(endpoint) };
 }
 
 async function write(
-  source: Source,
+  source: DataSource,
   request: Partial<ConvertRequest> = {},
   options: ConvertOptions = {},
-): Promise<Converted & { readonly archive: () => Promise<Source> }> {
+): Promise<Converted & { readonly archive: () => Promise<DataSource> }> {
   const written = await convert(over(source), { bl: 3, run: 10, ...request }, join(folder, `c${++files}.h5`), options);
   return { ...written, archive: () => openArchive(written.path) };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openArchive } from "../../../src/hdf5/index.ts";
-import type { Source } from "../../../src/transport/source.ts";
+import type { DataSource } from "../../../src/source/data-source.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -37,13 +37,13 @@ const truth = JSON.parse(truthText) as {
 const { run, beamline: bl } = truth;
 const [ysize, xsize] = truth.image_shape;
 
-let archive: Source;
+let archive: DataSource;
 beforeAll(async () => {
   archive = await openArchive(join(fixtures, "tiny-octal.h5"));
 });
 afterAll(() => archive.close());
 
-function read(source: Source, detId: string, tag: number): Float32Array | undefined {
+function read(source: DataSource, detId: string, tag: number): Float32Array | undefined {
   const out = new Float32Array(ysize * xsize);
   return source.readFrame(bl, run, detId, tag, out) === true ? out : undefined;
 }

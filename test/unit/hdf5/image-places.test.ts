@@ -11,7 +11,7 @@ import { H5File } from "../../../src/hdf5/h5file.ts";
 import { ImagePlaces } from "../../../src/hdf5/image-places.ts";
 import { openArchive } from "../../../src/hdf5/index.ts";
 import { RawFile } from "../../../src/hdf5/raw-file.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { archiveParts, COLUMNS, type Parts, pixelsOf, ROWS, TAGS, writeHdf5 } from "./build.ts";

@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
 import { Db } from "../../../src/db/index.ts";
 import { type ConvertRequest, convert, openArchive } from "../../../src/hdf5/index.ts";
+import { endpointOf } from "../../../src/source/index.ts";
 import { St } from "../../../src/st/index.ts";
-import { endpointOf, inProcess } from "../../../src/transport/index.ts";
+import { inProcess } from "../../../src/transport/index.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 

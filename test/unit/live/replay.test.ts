@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Facility } from "../../../src/connect.ts";
 import { VirtualClock } from "../../../src/facility/index.ts";
 import { type ReplayLiveOptions, replayLive } from "../../../src/live/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { whileBeamRuns } from "../../support/beam.ts";
 import { TinySource, tinySource } from "../../support/tiny-source.ts";
 

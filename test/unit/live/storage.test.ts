@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Facility } from "../../../src/connect.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { whileBeamRuns } from "../../support/beam.ts";
 
 const camera = "OPAL-234363";

@@ -16,9 +16,9 @@ import {
   resultsOf,
   roiSum,
 } from "../../../src/reduce/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type Shot, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 

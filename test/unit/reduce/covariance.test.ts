@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import { covariance, reduce } from "../../../src/reduce/index.ts";
 import { makeState } from "../../../src/reduce/state.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { frame, of, shotOf, shotsOf } from "./stack.ts";
 

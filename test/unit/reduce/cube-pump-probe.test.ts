@@ -14,9 +14,9 @@ import {
   scanTargets,
   screen,
 } from "../../../src/reduce/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 
 const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";
 const stageSignal = "xfel_bl_3_st_2_motor_1/position";

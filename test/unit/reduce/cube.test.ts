@@ -18,10 +18,10 @@ import {
   scanTargets,
   variance,
 } from "../../../src/reduce/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { withFaults } from "../../support/faulty-source.ts";
 import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
 import { tinyPixel, tinySource } from "../../support/tiny-source.ts";

@@ -22,9 +22,9 @@ import {
   shotsFrom,
   variance,
 } from "../../../src/reduce/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type Shot, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { TinySource } from "../../support/tiny-source.ts";
 
 // More than one tile, and no multiple of any vector length.

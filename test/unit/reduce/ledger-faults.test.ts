@@ -16,9 +16,9 @@ import {
   roiSum,
   screen,
 } from "../../../src/reduce/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type Shots, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { type FaultySource, withFaults } from "../../support/faulty-source.ts";
 import { TinySource, tinyPixel } from "../../support/tiny-source.ts";
 

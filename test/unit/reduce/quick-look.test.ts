@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Db } from "../../../src/db/index.ts";
 import { correct, darkAverage, histogram, mean, quickLook, reduce } from "../../../src/reduce/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { facility, of } from "./stack.ts";
 
 const endpoint = inProcess(endpointOf(facility));

@@ -4,9 +4,9 @@ import ops from "ndarray-ops";
 import { describe, expect, it } from "vitest";
 import { asImage, type Image } from "../../../src/core/ndarray.ts";
 import { darkAverage, histogram, mean, minMax, reduce, roiSum, variance } from "../../../src/reduce/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type Shot, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 const rows = 3;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Db } from "../../../src/db/index.ts";
 import { mean, reduce, screen } from "../../../src/reduce/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { fuzzHttp } from "../../../scripts/fuzz/http.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 it("answers a thousand mutated and made-up requests rightly or with a coded error, and others afterwards", async () => {

@@ -10,7 +10,7 @@ import { openArchive } from "../../../src/hdf5/index.ts";
 import { type LiveShot, replayLive } from "../../../src/live/index.ts";
 import { karaboMessage, serveKaraboBridge } from "../../../src/server/karabo-bridge.ts";
 import { pack } from "../../../src/server/msgpack.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 
 const client = fileURLToPath(new URL("../../support/karabo-client.py", import.meta.url));

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Limits } from "../../../src/server/limits.ts";
 import { Service } from "../../../src/server/service.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 const [anna, ben] = [

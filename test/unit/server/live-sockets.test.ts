@@ -2,9 +2,9 @@ import { describe, expect, it, vi } from "vitest";
 import { connect, Facility } from "../../../src/connect.ts";
 import { replayLive } from "../../../src/live/index.ts";
 import { serve } from "../../../src/server/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { TinySource, tinyPixel } from "../../support/tiny-source.ts";
 
 const [bl, run, images] = [3, 10, 200];

@@ -10,9 +10,9 @@ import {
   type ServiceOptions,
   wholeTable,
 } from "../../../src/server/service.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { callMethods } from "../../../src/transport/methods.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { bareShot, ScriptedEndpoint } from "../../support/scripted-endpoint.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 

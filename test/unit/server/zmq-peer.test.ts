@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { loopbackClient, Service } from "../../../src/server/service.ts";
 import { Peer, type SendOutcome } from "../../../src/server/zmq-peer.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { decodeMessage } from "../../../src/transport/codec.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 it("an answer that waited and then cannot be sent at all is logged and left out; those behind it are sent", async () => {

@@ -3,10 +3,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { createSimulatedFacility, type SimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
 import { replayLive } from "../../../src/live/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { imagesOf, St } from "../../../src/st/index.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 const bl = 2;

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isSaclaError } from "../../../src/core/errors.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { Shots } from "../../../src/st/shots.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { type FaultOptions, withFaults } from "../../../src/transport/wrappers/with-faults.ts";
 import { type RetryPolicy, withRetry } from "../../../src/transport/wrappers/with-retry.ts";
 import { tinyPixel, tinySource } from "../../support/tiny-source.ts";

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Ledger } from "../../../src/core/ledger.ts";
 import { TagList } from "../../../src/core/tags.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type Shot, type Shots, type ShotsOptions, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { TINY_HIGHTAG, TinySource, tinyPixel, tinySource } from "../../support/tiny-source.ts";
 
 const run = { bl: 3, run: 10 };

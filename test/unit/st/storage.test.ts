@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { APIError, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { tinyPixel, tinySource } from "../../support/tiny-source.ts";
 
 const open = (): St => new St(inProcess(endpointOf(tinySource())));

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import type { CallMethod, CallParams, CallResult } from "../../../src/transport/methods.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { withCache } from "../../../src/transport/wrappers/with-cache.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { TINY_HIGHTAG, type TinySource, tinySource } from "../../support/tiny-source.ts";

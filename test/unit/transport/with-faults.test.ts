@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { isSaclaError } from "../../../src/core/errors.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { endpointOf } from "../../../src/transport/source.ts";
 import { type FaultOptions, withFaults } from "../../../src/transport/wrappers/with-faults.ts";
 import { bareShot, ScriptedEndpoint } from "../../support/scripted-endpoint.ts";
 import { tinySource } from "../../support/tiny-source.ts";

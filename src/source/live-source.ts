@@ -1,10 +1,8 @@
-import { bounded, type CallOptions, throwIfAborted } from "../core/async.ts";
+import { bounded, type CallOptions, type MaybePromise, throwIfAborted } from "../core/async.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
 import { type ErrorCode, SaclaError, showList } from "../core/errors.ts";
 import type { Pixels } from "../core/ndarray.ts";
-import { type CallParams, type CallResult, NEWEST_TAG } from "./methods.ts";
-
-type Answer<T> = T | Promise<T>;
+import { type CallParams, type CallResult, NEWEST_TAG } from "../transport/methods.ts";
 
 /** Shots of a beamline up to some moment. */
 export interface HappenedShots {
@@ -19,7 +17,7 @@ export interface HappenedShots {
 export type ImageState = "early" | "ready" | "missing" | "gone";
 
 /**
- * The part of a `Source` that gives shots as they happen. Images stay in its memory for a short time; 0-D values are
+ * The part of a `DataSource` that gives shots as they happen. Images stay in its memory for a short time; 0-D values are
  * there when the source's `newestTag` of their signal has come to the shot.
  */
 export interface LiveSource {
@@ -28,18 +26,18 @@ export interface LiveSource {
   /** Resolves when {@link now} has come to `seconds`. @throws ABORTED */
   until(seconds: number, signal?: AbortSignal): Promise<void>;
   /** Detectors being read at a beamline: composite ids and each sensor. */
-  detectors(bl: number): Answer<readonly string[]>;
+  detectors(bl: number): MaybePromise<readonly string[]>;
   /** Asked only for sensors and cameras, never for a composite id. */
-  detectorInfo(bl: number, detId: string): Answer<DetectorInfo>;
+  detectorInfo(bl: number, detId: string): MaybePromise<DetectorInfo>;
   /** Shots with images that have happened after a tag; with null, those whose images may still be in memory. */
-  shots(bl: number, after: number | null): Answer<HappenedShots>;
+  shots(bl: number, after: number | null): MaybePromise<HappenedShots>;
   /** When a shot happened, unix seconds. */
   timeOf(bl: number, tag: number): number;
   /** The run a shot belongs to. */
   runOf(bl: number, tag: number): number;
   imageState(bl: number, detId: string, tag: number): ImageState;
-  /** As `Source.readFrame`; false also when the image has been forgotten meanwhile. */
-  readFrame(bl: number, detId: string, tag: number, out: Pixels): Answer<boolean>;
+  /** As `DataSource.readFrame`; false also when the image has been forgotten meanwhile. */
+  readFrame(bl: number, detId: string, tag: number, out: Pixels): MaybePromise<boolean>;
 }
 
 /** Seconds between two looks at what has arrived: a quarter of the time between shots at 60 Hz. */

@@ -1,8 +1,8 @@
 import type { DetectorInfo } from "../core/detector.ts";
 import { newPixels, type Pixels, type PixelType } from "../core/ndarray.ts";
 import { checkRoi, cutRoi, type Roi, roiShape } from "../core/roi.ts";
-import type { FrameMemory } from "./endpoint.ts";
-import type { Frame } from "./methods.ts";
+import type { FrameMemory } from "../transport/endpoint.ts";
+import type { Frame } from "../transport/methods.ts";
 
 /** Reads the frames of one detector in a stream: into the memory given, or into memory of its own that is reused. */
 export class FrameReader {

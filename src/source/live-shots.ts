@@ -1,7 +1,8 @@
-import { throwIfAborted } from "../core/async.ts";
+import { type MaybePromise, throwIfAborted } from "../core/async.ts";
 import { badArgument } from "../core/guards.ts";
 import { type Column, STATUS_MISSING } from "../core/syncdb.ts";
-import type { StreamOptions } from "./endpoint.ts";
+import type { StreamOptions } from "../transport/endpoint.ts";
+import { type Frame, type LiveItem, STATUS_LATE, type StreamParams } from "../transport/methods.ts";
 import { FrameReader } from "./frame-reader.ts";
 import {
   type ImageState,
@@ -12,16 +13,14 @@ import {
   liveDetectorInfo,
   whileOpen,
 } from "./live-source.ts";
-import { type Frame, type LiveItem, STATUS_LATE, type StreamParams } from "./methods.ts";
 
-type Answer<T> = T | Promise<T>;
 type Params = StreamParams<"live.shots">;
 
 /** What the live stream asks of the rest of its source. */
 export interface LiveShotsParts extends LiveParts {
-  runStatus(bl: number, run: number): Answer<number>;
-  newestTag(equipId: string): Answer<[hightag: number, tag: number]>;
-  column(equipId: string, hightag: number, tags: Uint32Array): Answer<Column>;
+  runStatus(bl: number, run: number): MaybePromise<number>;
+  newestTag(equipId: string): MaybePromise<[hightag: number, tag: number]>;
+  column(equipId: string, hightag: number, tags: Uint32Array): MaybePromise<Column>;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { MaybePromise } from "../core/async.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import {
   CITIUS_SIZE,
@@ -5,24 +6,22 @@ import {
   type CitiusRunStatus,
   type CitiusSensor,
   type ReconstInfo,
-} from "./citius-methods.ts";
-import type { CallParams, CallResult } from "./methods.ts";
-
-type Answer<T> = T | Promise<T>;
+} from "../transport/citius-methods.ts";
+import type { CallParams, CallResult } from "../transport/methods.ts";
 
 /**
- * The part of a `Source` that knows about CITIUS detectors. Their sensors stand among the source's `detectors` too, and
+ * The part of a `DataSource` that knows about CITIUS detectors. Their sensors stand among the source's `detectors` too, and
  * it gives their images and information as those of any other. Asked only about runs that exist.
  */
 export interface CitiusSource {
   apiVersion(): string;
-  runStatus(bl: number, run: number): Answer<CitiusRunStatus>;
+  runStatus(bl: number, run: number): MaybePromise<CitiusRunStatus>;
   /** By number; empty for a run without CITIUS. */
-  sensors(bl: number, run: number): Answer<readonly CitiusSensor[]>;
+  sensors(bl: number, run: number): MaybePromise<readonly CitiusSensor[]>;
   /** Fills `out`, row-major: 1 is bad, 0 good. Asked only for sensors that the run has. */
-  readBadpixelMask(bl: number, run: number, sensorId: number, out: Uint8Array): Answer<void>;
+  readBadpixelMask(bl: number, run: number, sensorId: number, out: Uint8Array): MaybePromise<void>;
   /** Asked only for sensors and tags that the run has. */
-  reconstInfo(bl: number, run: number, sensorId: number, tag: number): Answer<ReconstInfo>;
+  reconstInfo(bl: number, run: number, sensorId: number, tag: number): MaybePromise<ReconstInfo>;
 }
 
 /** What the CITIUS methods need to know besides. */

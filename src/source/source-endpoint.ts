@@ -1,16 +1,12 @@
-import { type CallOptions, throwIfAborted } from "../core/async.ts";
+import { type CallOptions, type MaybePromise, throwIfAborted } from "../core/async.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
-import { JAPAN_OFFSET_SECONDS } from "../core/japan.ts";
-import type { Pixels } from "../core/ndarray.ts";
+import { japanTime } from "../core/japan.ts";
+
 import { type Column, formatSyncValue } from "../core/syncdb.ts";
-import { checkCallMethod, checkStreamMethod } from "./check.ts";
-import { type CitiusSource, checkCalibrated, citiusHandlers } from "./citius-source.ts";
-import { type ControlMethod, isControlMethod } from "./control-methods.ts";
-import type { Endpoint, StreamOptions } from "./endpoint.ts";
-import { FrameReader } from "./frame-reader.ts";
-import { type LiveShotsParts, liveShots } from "./live-shots.ts";
-import { type LiveSource, LiveWaits, liveCollect, liveDetectors } from "./live-source.ts";
+import { checkCallMethod, checkStreamMethod } from "../transport/check.ts";
+import { type ControlMethod, isControlMethod } from "../transport/control-methods.ts";
+import type { Endpoint, StreamOptions } from "../transport/endpoint.ts";
 import {
   type CallMethod,
   type CallParams,
@@ -23,60 +19,19 @@ import {
   type StreamMethod,
   type StreamParams,
   streamMethods,
-} from "./methods.ts";
+} from "../transport/methods.ts";
+import { checkCalibrated, citiusHandlers } from "./citius-source.ts";
+import type { DataSource } from "./data-source.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { type LiveShotsParts, liveShots } from "./live-shots.ts";
+import { LiveWaits, liveCollect, liveDetectors } from "./live-source.ts";
 
-type Answer<T> = T | Promise<T>;
-
-/**
- * What a place that holds shots must know. {@link endpointOf} turns it into an Endpoint: it answers the whole method
- * table from these few questions and checks beamline, run, detector and tag before it asks, so a new source writes no
- * checks and no error texts of its own. Run-related questions are only asked about runs that `runStatus` knows.
- */
-export interface Source {
-  /** For messages: "the simulated facility", "the archive 206178.h5". */
-  readonly name: string;
-  apiVersion(): string;
-  beamlines(): readonly number[];
-  /** Run numbers of a beamline, ascending, the newest `last` of them; runs still running included. */
-  runs(bl: number, last: number): Answer<readonly number[]>;
-  /** −1 not yet existing, 0 stopped, 1 paused, 2 running. */
-  runStatus(bl: number, run: number): Answer<number>;
-  runInfo(bl: number, run: number): Answer<RunInfo>;
-  photonEnergyKev(bl: number, run: number): Answer<number>;
-  /** Composite ids and each sensor. */
-  detectors(bl: number, run: number): Answer<readonly string[]>;
-  /** Tags of the run so far, ascending; with `detId`, those for which it has an image. */
-  tags(bl: number, run: number, detId?: string): Answer<Uint32Array>;
-  /** Tags of a beamline from `first` to `last`, both included, whether or not a run was on. */
-  tagsBetween(bl: number, hightag: number, first: number, last: number): Answer<Uint32Array>;
-  /** @throws UNKNOWN_SIGNAL */
-  newestTag(equipId: string): Answer<[hightag: number, tag: number]>;
-  hightagAt(unixSeconds: number): Answer<number>;
-  timestamp(hightag: number, tag: number, equipId: string): Answer<number>;
-  equipment(): Answer<readonly string[]>;
-  /** One signal; tags without a record are `missing`. @throws UNKNOWN_SIGNAL @throws UNKNOWN_HIGHTAG */
-  column(equipId: string, hightag: number, tags: Uint32Array): Answer<Column>;
-  /** Asked only for sensors and cameras, never for a composite id. */
-  detectorInfo(bl: number, run: number, detId: string): Answer<DetectorInfo>;
-  /**
-   * Fills `out` (row-major, ysize × xsize of the detector) with the image of a tag of the run. Float32 is always asked
-   * for by {@link Endpoint.call}; a stream asks for the `pixelType` of the detector's information.
-   * False when the detector stored none.
-   */
-  readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): Answer<boolean>;
-  close(): Answer<void>;
-  /** What gives shots as they happen; a source without it answers such questions with UNSUPPORTED. */
-  readonly live?: LiveSource;
-  /** What knows about CITIUS detectors; a source without it answers such questions with UNSUPPORTED. */
-  readonly citius?: CitiusSource;
-}
-
-/** Serves a {@link Source} as an Endpoint. */
-export function endpointOf(source: Source): Endpoint {
+/** Serves a {@link DataSource} as an Endpoint. */
+export function endpointOf(source: DataSource): Endpoint {
   return new SourceEndpoint(source);
 }
 
-type Handler<M extends CallMethod> = (params: CallParams<M>, options: CallOptions) => Answer<CallResult<M>>;
+type Handler<M extends CallMethod> = (params: CallParams<M>, options: CallOptions) => MaybePromise<CallResult<M>>;
 /** A source only answers; what controls is `withControl`'s. */
 type Handlers = { [M in Exclude<CallMethod, ControlMethod>]: Handler<M> };
 type Streams = {
@@ -84,7 +39,7 @@ type Streams = {
 };
 
 class SourceEndpoint implements Endpoint {
-  readonly #source: Source;
+  readonly #source: DataSource;
   readonly #handlers: { readonly [M in CallMethod]?: Handler<M> };
   readonly #streams: Streams = {
     "st.frames": (params, options) => this.#frames(params, options),
@@ -93,7 +48,7 @@ class SourceEndpoint implements Endpoint {
   /** What waits for live shots; ended by close. */
   readonly #waits = new LiveWaits();
 
-  constructor(source: Source) {
+  constructor(source: DataSource) {
     this.#source = source;
     this.#handlers = this.#makeHandlers();
   }
@@ -375,11 +330,4 @@ function checkTag(bl: number, run: number, tag: number, { start_tagnumber: start
       details: { bl, run, tag, start, end },
     },
   );
-}
-
-function japanTime(time: string, day: number, month: number, year: number): number {
-  const match = /^([01]?\d|2[0-3]):([0-5]?\d):([0-5]?\d)$/.exec(time);
-  if (match === null) throw new SaclaError("BAD_ARGUMENT", `time is ${JSON.stringify(time)}, but must be "HH:MM:SS".`);
-  const [, hours, minutes, secs] = match.map(Number);
-  return Date.UTC(year, month - 1, day, hours, minutes, secs) / 1000 - JAPAN_OFFSET_SECONDS;
 }

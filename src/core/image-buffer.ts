@@ -1,22 +1,27 @@
-import { type DetInfoDict, toDetInfoDict } from "../core/detector.ts";
-import { SaclaError } from "../core/errors.ts";
-import { asInteger } from "../core/guards.ts";
-import { asImage, type Image } from "../core/ndarray.ts";
-import type { CallResult } from "./methods.ts";
+import { type DetectorInfo, type DetInfoDict, toDetInfoDict } from "./detector.ts";
+import { SaclaError } from "./errors.ts";
+import { asInteger } from "./guards.ts";
+import { asImage, type Image } from "./ndarray.ts";
 
-type Collected = CallResult<"st.collect">;
+/** An image of one tag, with what its detector says of itself. */
+export interface CollectedImage {
+  readonly run: number;
+  readonly tag: number;
+  readonly info: DetectorInfo;
+  readonly frame: { readonly shape: readonly [rows: number, columns: number]; readonly data: Float32Array };
+}
 
 /** What `stpy.StorageBuffer` and `olpy.StorageBuffer` are: the image that their reader collected last. */
 export class ImageBuffer<Reader> {
   readonly reader: Reader;
-  #collected: Collected | undefined;
+  #collected: CollectedImage | undefined;
 
   constructor(reader: Reader) {
     this.reader = reader;
   }
 
   /** @internal Called by the reader's collect. */
-  fill(collected: Collected): void {
+  fill(collected: CollectedImage): void {
     this.#collected = collected;
   }
 
@@ -43,7 +48,7 @@ export class ImageBuffer<Reader> {
     return toDetInfoDict(info, run, tag);
   }
 
-  #at(index: number): Collected {
+  #at(index: number): CollectedImage {
     if (this.#collected === undefined)
       throw new SaclaError("BAD_ARGUMENT", "The buffer is empty: await reader.collect(buffer, tag) first.");
     asInteger("index", index, 0, 0);
