@@ -3,13 +3,13 @@
  *
  * @module
  */
-export { openArchive } from "./archive.ts";
-export { openArchiveFolder } from "./archive-folder.ts";
-export { type Completeness, completeness, type Presence } from "./completeness.ts";
-export { type Converted, type ConvertOptions, convert } from "./convert.ts";
-export type { ConvertSource } from "./convert-plan.ts";
-export { type ConvertPreview, previewConversion } from "./convert-preview.ts";
-export type { ConvertProgress, DarkInfo, ReadOptions } from "./convert-read.ts";
+
+export { type Converted, type ConvertOptions, convert } from "./convert/convert.ts";
+export type { ConvertSource } from "./convert/plan.ts";
+export { type ConvertPreview, previewConversion } from "./convert/preview.ts";
+export { type PhotonScale, type Provenance, provenanceOf } from "./convert/provenance.ts";
+export type { ConvertProgress, DarkInfo, ReadOptions } from "./convert/read.ts";
+export { type Replayed, replay } from "./convert/replay.ts";
 export {
   type ConvertRequest,
   type FileFormat,
@@ -17,10 +17,11 @@ export {
   type ResolvedRequest,
   type ShotClass,
   shotClasses,
-} from "./convert-request.ts";
-export type { ArchiveOptions } from "./dataconvert.ts";
-export { fileScheme } from "./file-scheme.ts";
-export { type LayoutFinding, type LayoutRule, layoutRules } from "./layout-rules.ts";
-export { type PhotonScale, type Provenance, provenanceOf } from "./provenance.ts";
-export { type Replayed, replay } from "./replay.ts";
-export { type ValidationReport, validateFile } from "./validate.ts";
+} from "./convert/request.ts";
+export { type LayoutFinding, type LayoutRule, layoutRules } from "./layouts/rules.ts";
+export { type ValidationReport, validateFile } from "./layouts/validate.ts";
+export { openArchive } from "./read/archive.ts";
+export { openArchiveFolder } from "./read/archive-folder.ts";
+export { type Completeness, completeness, type Presence } from "./read/completeness.ts";
+export type { ArchiveOptions } from "./read/dataconvert.ts";
+export { fileScheme } from "./read/file-scheme.ts";

@@ -1,0 +1,323 @@
+import { throwIfAborted } from "../../core/async.ts";
+import { SaclaError } from "../../core/errors.ts";
+import type { Ledger } from "../../core/ledger.ts";
+import { asImage, contiguous, type Image, type Pixels, type PreciseImage } from "../../core/ndarray.ts";
+import { photonsPerAdu } from "../../core/silicon.ts";
+import { STATUS_OK, syncStatus } from "../../core/syncdb.ts";
+import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
+import type { Shot } from "../../st/index.ts";
+import { type BlockInfo, blocksOf, bytesOf, type Trailer, trailerParts } from "./batch.ts";
+import type { ConvertPlan, ConvertSource, Item } from "./plan.ts";
+import type { Spool } from "./staging.ts";
+
+/** How far a conversion is. */
+export type ConvertProgress = (step: "dark" | "read" | "write", done: number, total: number) => void;
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ConvertProgress | undefined;
+}
+
+/** Where the dark came from and what it was made of. */
+export interface DarkInfo {
+  readonly run: number;
+  readonly tags: readonly number[];
+  readonly rule: string;
+  readonly ledger: Ledger;
+}
+
+/** Photon energies outside are taken for nonsense (ostrich accepts 5–15 keV), and 7 keV is its last resort. */
+const SENSIBLE_EV = [5000, 15_000] as const;
+const LAST_RESORT_EV = 7000;
+/** Photons are written in units of 0.1 photon, as Cheetah's and ostrich's SACLA files. */
+export const UNITS_PER_PHOTON = 10;
+const TAGS_PER_SECOND = 60;
+const BATCH = 8;
+
+/** The dark to subtract: from the spool, else averaged now and put there. Null when none is asked for. */
+export async function readDark(
+  source: ConvertSource,
+  plan: ConvertPlan,
+  spool: Spool,
+  options: ReadOptions,
+): Promise<{ means: DarkMeans; info: DarkInfo } | null> {
+  const { request, run, sensors } = plan;
+  if (request.dark === "none") return null;
+  const kept = spool.sections.find(({ name }) => name === "dark");
+  if (kept === undefined) {
+    const darkRun =
+      request.dark === "head" ? run : await source.db.run(request.bl, request.dark, { signal: options.signal });
+    const tags = await darkRun.darkTags(undefined, { signal: options.signal });
+    if (tags.length === 0) {
+      throw new SaclaError(
+        "NO_DARK",
+        `Run ${darkRun.run} has no dark shots at its head; name a dark run, or convert with --dark none.`,
+        {
+          details: { run: darkRun.run },
+        },
+      );
+    }
+    const shots = source.st.shots({
+      run: darkRun,
+      tags,
+      detectors: sensors.map(({ id }) => id),
+      ...shotOptions(plan, options),
+    });
+    const dark = await darkAverage(shots, {
+      onProgress: (done, total) => options.onProgress?.("dark", done, total ?? tags.length),
+    });
+    for (const { id } of sensors) await spool.write(bytesOf(dark.mean[id]?.data ?? new Float64Array(0)));
+    const info: DarkInfo = { run: darkRun.run, tags: [...tags], rule: tags.evidence?.rule ?? "", ledger: dark.ledger };
+    await spool.commit("dark", info);
+  }
+  return await darkFromSpool(plan, spool);
+}
+
+async function darkFromSpool({ sensors }: ConvertPlan, spool: Spool): Promise<{ means: DarkMeans; info: DarkInfo }> {
+  const section = spool.sections.find(({ name }) => name === "dark");
+  if (section === undefined) throw new SaclaError("INTERNAL", "The dark was not kept.");
+  const means: Record<string, PreciseImage> = {};
+  let at = section.from;
+  for (const { id, ysize, xsize } of sensors) {
+    const mean = new Float64Array(ysize * xsize);
+    await spool.read(at, bytesOf(mean));
+    means[id] = asImage(mean, ysize, xsize);
+    at += mean.byteLength;
+  }
+  return { means, info: section.info as DarkInfo };
+}
+
+/** Reads what is not in the spool yet, a section after the other. */
+export async function readShots(
+  source: ConvertSource,
+  plan: ConvertPlan,
+  spool: Spool,
+  dark: DarkMeans | null,
+  options: ReadOptions,
+): Promise<void> {
+  const { tags, run, sensors, signals, spectrometer, blockShots, request } = plan;
+  const done = blocksOf(spool).reduce((sum, { info }) => sum + info.asked, 0);
+  if (done === tags.length) return;
+  const rest = tags.slice(done);
+  const ids = [...new Set([...signals.map(({ id }) => id), ...(spectrometer === null ? [] : [spectrometer])])];
+  const shots = source.st.shots({
+    run,
+    tags: rest,
+    detectors: sensors.map(({ id }) => id),
+    signals: ids,
+    missing: request.missing === "error" ? "error" : "partial",
+    ...shotOptions(plan, options),
+  });
+  const scratch = new Scratch();
+  let block = new Block(source, plan, spool, dark, scratch);
+  let read = done;
+  for await (const shot of shots) {
+    await block.add(shot);
+    read++;
+    options.onProgress?.("read", read, tags.length);
+    if (block.asked === blockShots || read === tags.length) {
+      await block.commit(options.signal);
+      block = new Block(source, plan, spool, dark, scratch);
+    }
+    throwIfAborted(options.signal);
+  }
+  if (read < tags.length)
+    throw new SaclaError("BAD_MESSAGE", `The source gave ${read} of ${tags.length} shots and ended.`);
+}
+
+/** A section that is being read. */
+class Block {
+  asked = 0;
+  readonly #source: ConvertSource;
+  readonly #plan: ConvertPlan;
+  readonly #spool: Spool;
+  readonly #dark: DarkMeans | null;
+  readonly #scratch: Scratch;
+  readonly #tags: number[] = [];
+  readonly #dropped: [tag: number, reason: string][] = [];
+  readonly #absent: [shot: number, item: number][] = [];
+  readonly #clipped: [below: number, above: number, notNumbers: number] = [0, 0, 0];
+  readonly #energies: number[] = [];
+  readonly #energySource: number[] = [];
+  readonly #values: number[][];
+  readonly #statuses: number[][];
+
+  constructor(source: ConvertSource, plan: ConvertPlan, spool: Spool, dark: DarkMeans | null, scratch: Scratch) {
+    this.#scratch = scratch;
+    this.#source = source;
+    this.#plan = plan;
+    this.#spool = spool;
+    this.#dark = dark;
+    this.#values = plan.signals.map(() => []);
+    this.#statuses = plan.signals.map(() => []);
+  }
+
+  async add(shot: Shot): Promise<void> {
+    this.asked++;
+    const { request, sensors, items } = this.#plan;
+    const isWhole = sensors.every(({ id }) => id in shot.images);
+    if (!isWhole && request.missing === "drop") {
+      this.#dropped.push([shot.tag, "frame-missing"]);
+      return;
+    }
+    const [energyEv, energySource] = this.#energyOf(shot);
+    const corrected = this.#correct(shot);
+    for (const [i, item] of items.entries()) {
+      const bytes = this.#bytes(item, shot, corrected, energyEv);
+      if (bytes === null) this.#absent.push([this.#tags.length, i]);
+      else await this.#spool.write(bytes);
+    }
+    this.#tags.push(shot.tag);
+    this.#energies.push(energyEv);
+    this.#energySource.push(energySource);
+    for (const [i, { id }] of this.#plan.signals.entries()) {
+      const entry = shot.value(id);
+      this.#values[i]?.push("value" in entry ? entry.value : NaN);
+      this.#statuses[i]?.push(
+        "value" in entry ? STATUS_OK : syncStatus.indexOf(entry.reason === "late" ? "missing" : entry.reason),
+      );
+    }
+  }
+
+  async commit(signal: AbortSignal | undefined): Promise<void> {
+    const { info, run, clock } = this.#plan;
+    const timeOf = async (tag: number): Promise<number> =>
+      clock === null
+        ? info.starttime + (tag - info.start_tagnumber) / TAGS_PER_SECOND
+        : await this.#source.db.readTimestampFromtag(run.hightag, tag, clock, { signal });
+    const trailer: Trailer = {
+      times: await inBatches(this.#tags, timeOf),
+      energiesEv: Float64Array.from(this.#energies),
+      energySource: Uint8Array.from(this.#energySource),
+      values: this.#values.map((column) => Float64Array.from(column)),
+      statuses: this.#statuses.map((column) => Uint8Array.from(column)),
+    };
+    for (const part of trailerParts(trailer)) await this.#spool.write(part);
+    const done: BlockInfo = {
+      asked: this.asked,
+      tags: this.#tags,
+      dropped: this.#dropped,
+      absent: this.#absent,
+      clipped: this.#clipped,
+    };
+    await this.#spool.commit("shots", done);
+  }
+
+  #energyOf(shot: Shot): [energyEv: number, source: number] {
+    const { spectrometer, configuredEv } = this.#plan;
+    const measuredEv = spectrometer === null ? NaN : 1000 * shot.number(spectrometer);
+    if (isSensible(measuredEv)) return [measuredEv, 0];
+    return isSensible(configuredEv) ? [configuredEv, 1] : [LAST_RESORT_EV, 2];
+  }
+
+  /** The images less their dark, by sensor. */
+  #correct(shot: Shot): Readonly<Record<string, Pixels>> {
+    const corrected: Record<string, Pixels> = {};
+    for (const [id, image] of Object.entries(shot.images)) {
+      const pixels = contiguous(image);
+      const dark = this.#dark?.[id];
+      if (dark === undefined) corrected[id] = pixels;
+      else {
+        const out = this.#scratch.of(`dark ${id}`, pixels.length);
+        subtractDark(pixels, dark.data, out);
+        corrected[id] = out;
+      }
+    }
+    return corrected;
+  }
+
+  #bytes(item: Item, shot: Shot, corrected: Readonly<Record<string, Pixels>>, energyEv: number): Uint8Array | null {
+    if (item.kind === "assembled") return this.#assembled(item, corrected);
+    if (item.kind === "stack") return this.#stacked(item, corrected, energyEv);
+    const pixels = corrected[item.id];
+    if (pixels === undefined) return null;
+    if (item.type === "uint16") return bytesOf(asWhole(pixels, item.id, shot.tag));
+    if (pixels instanceof Float32Array) return bytesOf(pixels);
+    const out = this.#scratch.of("float", pixels.length);
+    out.set(pixels);
+    return bytesOf(out);
+  }
+
+  #assembled({ id, rows, columns }: Item, corrected: Readonly<Record<string, Pixels>>): Uint8Array | null {
+    const assembler = this.#plan.assemblers.get(id);
+    if (assembler === undefined || assembler.sensors.some((sensor) => !(sensor.id in corrected))) return null;
+    const picture: Image = asImage(this.#scratch.of("picture", rows * columns), rows, columns);
+    const images = Object.fromEntries(assembler.sensors.map((sensor) => [sensor.id, corrected[sensor.id]]));
+    return bytesOf(assembler.assemble(images, { out: picture }).data);
+  }
+
+  /** All sensors under each other, in tenths of photons. */
+  #stacked({ rows, columns, type }: Item, corrected: Readonly<Record<string, Pixels>>, energyEv: number): Uint8Array {
+    const out = this.#scratch.stack(type === "uint16" ? "uint16" : "int32", rows * columns);
+    const [low, high] = type === "uint16" ? [0, 0xffff] : [-0x8000_0000, 0x7fff_ffff];
+    let to = 0;
+    for (const { id, absGain } of this.#plan.sensors) {
+      const pixels = corrected[id];
+      const scale = UNITS_PER_PHOTON * photonsPerAdu(absGain ?? NaN, energyEv);
+      if (pixels === undefined) throw new SaclaError("INTERNAL", `${id} is missing from a shot that should be whole.`);
+      for (let i = 0; i < pixels.length; i++) {
+        const units = Math.round((pixels[i] ?? NaN) * scale);
+        if (units >= low && units <= high) out[to++] = units;
+        else {
+          const how = units < low ? 0 : units > high ? 1 : 2;
+          this.#clipped[how]++;
+          out[to++] = how === 0 ? low : how === 1 ? high : 0;
+        }
+      }
+    }
+    return bytesOf(out);
+  }
+}
+
+/** Few at a time: enough to hide the way to a distant source, and not a listener on the abort signal for each tag. */
+async function inBatches(tags: readonly number[], timeOf: (tag: number) => Promise<number>): Promise<Float64Array> {
+  const times: number[] = [];
+  for (let i = 0; i < tags.length; i += BATCH) times.push(...(await Promise.all(tags.slice(i, i + BATCH).map(timeOf))));
+  return Float64Array.from(times);
+}
+
+function shotOptions({ request }: ConvertPlan, { signal }: ReadOptions) {
+  return { ...(request.roi === null ? {} : { roi: request.roi }), ...(signal === undefined ? {} : { signal }) };
+}
+
+function isSensible(energyEv: number): boolean {
+  return energyEv >= SENSIBLE_EV[0] && energyEv <= SENSIBLE_EV[1];
+}
+
+/** Memory that one conversion uses for shot after shot. */
+class Scratch {
+  readonly #arrays = new Map<string, Float32Array>();
+  #stack: Uint16Array | Int32Array = new Uint16Array(0);
+
+  stack(type: "uint16" | "int32", length: number): Uint16Array | Int32Array {
+    if (this.#stack.length !== length)
+      this.#stack = type === "uint16" ? new Uint16Array(length) : new Int32Array(length);
+    return this.#stack;
+  }
+
+  of(purpose: string, length: number): Float32Array {
+    const known = this.#arrays.get(purpose);
+    if (known?.length === length) return known;
+    const fresh = new Float32Array(length);
+    this.#arrays.set(purpose, fresh);
+    return fresh;
+  }
+}
+
+/** @throws BAD_ARGUMENT when a pixel would not come back as it is */
+function asWhole(pixels: Pixels, detId: string, tag: number): Uint16Array {
+  if (pixels instanceof Uint16Array) return pixels;
+  const out = Uint16Array.from(pixels);
+  for (let i = 0; i < out.length; i++) {
+    if (out[i] !== pixels[i]) {
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `A pixel of ${detId} at tag ${tag} is ${pixels[i]}, which uint16 cannot hold; write the pixels as float32.`,
+        {
+          details: { detId, tag, value: pixels[i], index: i },
+        },
+      );
+    }
+  }
+  return out;
+}

@@ -1,0 +1,108 @@
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { H5File } from "../read/h5file.ts";
+import { convert } from "./convert.ts";
+import type { ConvertSource } from "./plan.ts";
+import { type Provenance, provenanceOf } from "./provenance.ts";
+import type { ReadOptions } from "./read.ts";
+import { asRequest } from "./request.ts";
+import { writing } from "./staging.ts";
+
+/** Whether a file could be made again. */
+export interface Replayed {
+  readonly isSame: boolean;
+  /** First place where the new file differs, in words; null when it is the same to the last byte. */
+  readonly difference: string | null;
+}
+
+/**
+ * Makes a file again from what it says of its making, beside it and thrown away afterwards, and compares byte by byte.
+ * @param source - what `provenance.source.url` names
+ * @throws UNSUPPORTED when the file does not say how it was made
+ * @example
+ * const { source } = await provenanceOf("206178.h5");
+ * await using facility = await connect(source.url);
+ * const { isSame, difference } = await replay(facility, "206178.h5");
+ */
+export async function replay(source: ConvertSource, path: string, options: ReadOptions = {}): Promise<Replayed> {
+  const original = resolve(path);
+  const { request, source: recorded, versions } = await provenanceOf(original);
+  const folder = await writing(dirname(original), () => mkdtemp(join(dirname(original), ".sacla-replay-")));
+  try {
+    const again = join(folder, basename(original));
+    await convert(source, asRequest(request), again, { ...options, url: recorded.url ?? undefined });
+    if (await sameBytes(original, again)) return { isSame: true, difference: null };
+    const { versions: now } = await provenanceOf(again);
+    const difference = await firstDifference(original, again);
+    if (now.sacla === versions.sacla && now.h5wasm === versions.h5wasm) return { isSame: false, difference };
+    // A file names the versions it was made by, so that another version never gives the same bytes.
+    return {
+      isSame: false,
+      difference: `it was made by ${inWords(versions)}, and again by ${inWords(now)}; ${difference}`,
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function inWords({ sacla, h5wasm }: Provenance["versions"]): string {
+  return `sacla ${sacla} with h5wasm ${h5wasm}`;
+}
+
+const PIECE = 1 << 20;
+
+/** Whether two files have the same bytes. */
+export async function sameBytes(a: string, b: string): Promise<boolean> {
+  const [first, second] = await Promise.all([open(a), open(b)]);
+  try {
+    const [{ size }, other] = await Promise.all([first.stat(), second.stat()]);
+    if (size !== other.size) return false;
+    const [left, right] = [Buffer.alloc(PIECE), Buffer.alloc(PIECE)];
+    for (let at = 0; at < size; at += PIECE) {
+      const length = Math.min(PIECE, size - at);
+      await Promise.all([first.read(left, 0, length, at), second.read(right, 0, length, at)]);
+      if (!left.subarray(0, length).equals(right.subarray(0, length))) return false;
+    }
+    return true;
+  } finally {
+    await Promise.all([first.close(), second.close()]);
+  }
+}
+
+async function firstDifference(a: string, b: string): Promise<string> {
+  const first = await H5File.open(a);
+  try {
+    const second = await H5File.open(b);
+    try {
+      return differenceBelow(first, second, "") ?? "the bytes differ, though every object is the same";
+    } finally {
+      second.close();
+    }
+  } finally {
+    first.close();
+  }
+}
+
+function differenceBelow(a: H5File, b: H5File, path: string): string | null {
+  const [left, right] = [a.keys(path === "" ? "/" : path), b.keys(path === "" ? "/" : path)];
+  const lost = left.find((name) => !right.includes(name));
+  if (lost !== undefined) return `${path}/${lost} is not there when it is made again`;
+  const added = right.find((name) => !left.includes(name));
+  if (added !== undefined) return `${path}/${added} is there only when it is made again`;
+  for (const name of left) {
+    const below = `${path}/${name}`;
+    const found = a.kind(below) === "group" ? differenceBelow(a, b, below) : differenceOf(a, b, below);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function differenceOf(a: H5File, b: H5File, path: string): string | null {
+  const [left, right] = [a.bytes(path), b.bytes(path)];
+  if (left.description !== right.description)
+    return `${path} is ${left.description}, and ${right.description} when it is made again`;
+  const at = left.bytes.findIndex((byte, i) => byte !== right.bytes[i]);
+  return at < 0 && left.bytes.length === right.bytes.length
+    ? null
+    : `${path} has other content from byte ${Math.max(0, at)} on`;
+}

@@ -1,0 +1,329 @@
+import { constants, readFileSync } from "node:fs";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { crc32 } from "node:zlib";
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+
+/** A piece of a conversion that is safely on disk. */
+export interface Section {
+  readonly name: string;
+  /** Where it begins and ends in the data file. */
+  readonly from: number;
+  readonly to: number;
+  readonly crc: number;
+  /** What the writer of the section wants to know again. */
+  readonly info: unknown;
+}
+
+/** Files of a conversion on its way to its target. */
+export interface PartFiles {
+  /** The output while it is assembled. */
+  readonly part: string;
+  /** Everything read so far, as it will be stored. */
+  readonly data: string;
+  /** One JSON object a line: what is to be made and by which process, then each section that is whole. */
+  readonly journal: string;
+}
+
+export function partFiles(target: string): PartFiles {
+  return { part: `${target}.part`, data: `${target}.part.data`, journal: `${target}.part.journal` };
+}
+
+/** Removes what a conversion keeps beside its target. */
+export async function removeParts({ part, data, journal }: PartFiles): Promise<void> {
+  // The journal last: without it nothing says what the rest is.
+  for (const file of [part, data, `${journal}.new`, journal]) await rm(file, { force: true });
+}
+
+const VERIFY_BYTES = 1 << 22;
+
+/**
+ * What has been read for a conversion, kept beside its target so that a killed one goes on. A section is written to the
+ * data file and flushed to the disk, and only then noted in the journal: what the journal names is whole, and what lies
+ * behind it in the data file is cut off.
+ */
+export class Spool {
+  readonly files: PartFiles;
+  readonly sections: Section[];
+  /** How many sections were there when it was opened. */
+  readonly found: number;
+  readonly #data: FileHandle;
+  readonly #journal: FileHandle;
+  #from: number;
+  #end: number;
+  #crc = 0;
+
+  private constructor(files: PartFiles, data: FileHandle, journal: FileHandle, sections: Section[]) {
+    this.files = files;
+    this.#data = data;
+    this.#journal = journal;
+    this.sections = sections;
+    this.found = sections.length;
+    this.#from = this.#end = sections.at(-1)?.to ?? 0;
+  }
+
+  /**
+   * Opens the spool of a target, or begins one. `plan` says what is to be made: only sections of the same plan count.
+   * @throws FILE_EXISTS when the journal is of another plan, or its process is still at work
+   * @throws WRITE_FAILED when the folder is not there or not writable
+   */
+  static async open(target: string, plan: string): Promise<Spool> {
+    const files = partFiles(target);
+    const known = readJournal(files.journal);
+    if (known !== undefined) checkOwner(target, known, plan);
+    return await writing(target, async () => {
+      const data = await open(files.data, constants.O_RDWR | constants.O_CREAT);
+      try {
+        const sections = await wholeSections(data, known?.sections ?? []);
+        await data.truncate(sections.at(-1)?.to ?? 0);
+        await startJournal(files.journal, plan, sections);
+        return new Spool(files, data, await open(files.journal, "a"), sections);
+      } catch (error) {
+        await data.close();
+        if (known === undefined) await removeParts(files);
+        throw error;
+      }
+    });
+  }
+
+  /** Puts bytes at the end; they count when {@link commit} has returned. @throws WRITE_FAILED */
+  async write(bytes: Uint8Array): Promise<void> {
+    await writing(this.files.data, async () => {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await this.#data.write(bytes, done, bytes.length - done, this.#end + done);
+        done += bytesWritten;
+      }
+    });
+    this.#crc = crc32(bytes, this.#crc);
+    this.#end += bytes.length;
+  }
+
+  /** Makes a section of what was written since the last one. @throws WRITE_FAILED */
+  async commit(name: string, info: unknown): Promise<void> {
+    const section = { name, from: this.#from, to: this.#end, crc: this.#crc, info };
+    await writing(this.files.data, async () => {
+      await this.#data.datasync();
+      await this.#note(section);
+    });
+    this.sections.push(section);
+    this.#from = this.#end;
+    this.#crc = 0;
+  }
+
+  /** Notes that the assembled output is whole, before it gets its name. @throws WRITE_FAILED */
+  async noteWhole(images: number): Promise<void> {
+    await writing(this.files.journal, async () => {
+      const { ino, size } = await stat(this.files.part);
+      await this.#note({ whole: { ino, size, images } });
+    });
+  }
+
+  /** Fills `out` with bytes of the data file. @throws FILE_DAMAGED when they are not there */
+  async read(at: number, out: Uint8Array): Promise<void> {
+    for (let done = 0; done < out.length; ) {
+      const { bytesRead } = await this.#data.read(out, done, out.length - done, at + done);
+      if (bytesRead === 0) {
+        throw new SaclaError(
+          "FILE_DAMAGED",
+          `${show(this.files.data)} became shorter while it was read; restart the conversion.`,
+          {
+            details: { path: this.files.data },
+          },
+        );
+      }
+      done += bytesRead;
+    }
+  }
+
+  /** Leaves the files where they are, for the next time. */
+  async close(): Promise<void> {
+    await this.#data.close();
+    await this.#journal.close();
+  }
+
+  async #note(line: object): Promise<void> {
+    await this.#journal.appendFile(`${JSON.stringify(line)}\n`);
+    await this.#journal.datasync();
+  }
+}
+
+interface Journal {
+  readonly plan: string;
+  readonly owner: Owner;
+  readonly sections: readonly Section[];
+  /** Identity of an output that was whole, which it keeps when it gets its name, and how many images it has. */
+  readonly whole: Whole | undefined;
+}
+
+interface Whole {
+  readonly ino: number;
+  readonly size: number;
+  readonly images: number;
+}
+
+/** The journal of a target, as far as its lines are whole; undefined when there is none. */
+export function readJournal(path: string): Journal | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+  const [first, ...rest] = text.split("\n").map(parseLine);
+  const { plan, owner } = Object(first) as { plan?: unknown; owner?: unknown };
+  if (typeof plan !== "string" || !isOwner(owner)) return undefined;
+  const sections: Section[] = [];
+  for (const line of rest) {
+    // A line cut by a kill ends what can be trusted.
+    if (!isSection(line) || line.from !== (sections.at(-1)?.to ?? 0)) break;
+    sections.push(line);
+  }
+  return { plan, owner, sections, whole: rest.map(wholeIn).findLast((whole) => whole !== undefined) };
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function wholeIn(line: unknown): Whole | undefined {
+  const { whole } = Object(line) as { whole?: unknown };
+  const { ino, size, images } = Object(whole) as Partial<Record<keyof Whole, unknown>>;
+  return typeof ino === "number" && typeof size === "number" && typeof images === "number"
+    ? { ino, size, images }
+    : undefined;
+}
+
+function isSection(line: unknown): line is Section {
+  const { name, from, to, crc } = Object(line) as Partial<Record<keyof Section, unknown>>;
+  return typeof name === "string" && typeof from === "number" && typeof to === "number" && typeof crc === "number";
+}
+
+/** Beside and renamed, so that a kill between two writes never loses a section that was whole. */
+async function startJournal(path: string, plan: string, sections: readonly Section[]): Promise<void> {
+  const lines = [{ plan, owner: thisProcess() }, ...sections];
+  const beside = await open(`${path}.new`, "w");
+  try {
+    await beside.writeFile(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    await beside.datasync();
+  } finally {
+    await beside.close();
+  }
+  await rename(`${path}.new`, path);
+}
+
+/** The leading sections whose bytes are all there and unchanged. */
+async function wholeSections(data: FileHandle, sections: readonly Section[]): Promise<Section[]> {
+  const { size } = await data.stat();
+  const buffer = Buffer.alloc(VERIFY_BYTES);
+  const whole: Section[] = [];
+  for (const section of sections) {
+    if (section.to > size) break;
+    let crc = 0;
+    for (let at = section.from; at < section.to; at += VERIFY_BYTES) {
+      const part = buffer.subarray(0, Math.min(VERIFY_BYTES, section.to - at));
+      await data.read(part, 0, part.length, at);
+      crc = crc32(part, crc);
+    }
+    if (crc !== section.crc) break;
+    whole.push(section);
+  }
+  return whole;
+}
+
+/** The process a conversion belongs to; its start tells it from a later one with the same number. */
+interface Owner {
+  readonly pid: number;
+  readonly started: string;
+}
+
+function isOwner(value: unknown): value is Owner {
+  const { pid, started } = Object(value) as Partial<Record<keyof Owner, unknown>>;
+  return typeof pid === "number" && typeof started === "string";
+}
+
+function thisProcess(): Owner {
+  return { pid: process.pid, started: startOf(process.pid) ?? "" };
+}
+
+/** Start time of a process in clock ticks since boot (proc(5), field 22); "" where the system tells none. */
+function startOf(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return undefined;
+  }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return state === "Z" ? undefined : (fields[18] ?? "");
+  } catch {
+    return "";
+  }
+}
+
+function checkOwner(target: string, { plan, owner }: Journal, wanted: string): void {
+  if (owner.pid !== process.pid && startOf(owner.pid) === owner.started) {
+    throw new SaclaError(
+      "FILE_EXISTS",
+      `Process ${owner.pid} is writing ${show(target)} now; wait until it has ended.`,
+      {
+        details: { target, pid: owner.pid },
+      },
+    );
+  }
+  if (plan !== wanted) {
+    const { journal } = partFiles(target);
+    throw new SaclaError(
+      "FILE_EXISTS",
+      `An unfinished conversion of something else lies beside ${show(target)} (${journal}). Finish it with the command that began it, or throw it away: --restart, in a script { restart: true }.`,
+      { details: { target, journal } },
+    );
+  }
+}
+
+/** Runs file work; what the system refuses becomes WRITE_FAILED with its reason. */
+export async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (isSaclaError(cause) || !(cause instanceof Error) || !("code" in cause)) throw cause;
+    const reason = reasons[String(cause.code)] ?? cause.message;
+    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reason}.`, {
+      details: { path, reason: cause.code },
+      cause,
+    });
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the quota of the disk is used up",
+  EFBIG: "the file is larger than allowed here",
+  EACCES: "it may not be written",
+  EPERM: "it may not be written",
+  EROFS: "the disk is read-only",
+  ENOENT: "its folder is not there",
+  ENOTDIR: "its folder is a file",
+  EISDIR: "it is a folder",
+};
+
+/** Gives a whole file its name, and makes the name last. */
+export async function renameWhole(from: string, to: string): Promise<void> {
+  await writing(to, async () => {
+    const file = await open(from, "r+");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(from, to);
+    // Not every system lets a folder be flushed; the file itself is safe.
+    const folder = await open(dirname(to), "r").catch(() => undefined);
+    await folder?.sync().catch(() => {});
+    await folder?.close();
+  });
+}

@@ -1,0 +1,242 @@
+import { SaclaError, show } from "../../core/errors.ts";
+import { attempt, FLOAT, type H5, INTEGER, loadH5, STRING } from "../read/h5file.ts";
+
+/** Numbers as they can be written; the array's class is the type in the file. */
+export type H5Numbers =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
+interface Storage {
+  readonly chunks?: readonly number[];
+  /** Level 1 to 9; not compressed when absent. */
+  readonly gzip?: number | undefined;
+  readonly maxShape?: readonly number[];
+}
+
+const DEFLATE = 1;
+
+/**
+ * One HDF5 file being written. The same calls in the same order give the same bytes, in any process and at any time:
+ * HDF5 stamps its objects with the time of day, so its clock stands still at `unixSeconds` while it works.
+ */
+export class H5Writer {
+  readonly path: string;
+  readonly #h5: H5;
+  readonly #id: bigint;
+  readonly #now: () => number;
+  readonly #groups = new Set<string>(["/", ""]);
+  readonly #stacks = new Map<string, number>();
+  #scratch = { at: 0, bytes: 0 };
+  #open = true;
+
+  private constructor(path: string, h5: H5, id: bigint, now: () => number) {
+    this.path = path;
+    this.#h5 = h5;
+    this.#id = id;
+    this.#now = now;
+  }
+
+  /** @throws WRITE_FAILED when the file cannot be made */
+  static async create(path: string, unixSeconds: number): Promise<H5Writer> {
+    const h5 = await loadH5();
+    const now = (): number => unixSeconds * 1000;
+    const id = stillAt(now, () =>
+      attempt(
+        () => h5.open(path, h5.H5F_ACC_TRUNC, false, -1, -1),
+        (reason, cause) => writeFailed(path, reason, cause),
+      ),
+    );
+    return new H5Writer(path, h5, id, now);
+  }
+
+  /** Makes a group, and those above it; one that is there already is left as it is. */
+  group(path: string): void {
+    if (this.#groups.has(path)) return;
+    this.group(path.slice(0, path.lastIndexOf("/")));
+    this.#call(path, (h5) => h5.create_group(this.#id, path, false));
+    this.#groups.add(path);
+  }
+
+  /** Row-major numbers; `shape` [] is a scalar. @param shape - default: a list */
+  numbers(path: string, values: H5Numbers, shape: readonly number[] = [values.length], storage: Storage = {}): void {
+    this.#create(path, values, numberType(values), shape, storage);
+  }
+
+  /** A fixed-length UTF-8 text, as h5py's `np.bytes_`. */
+  text(path: string, text: string): void {
+    this.#createText(path, [text], []);
+  }
+
+  /** A list of fixed-length texts, as long as the longest. */
+  texts(path: string, texts: readonly string[]): void {
+    this.#createText(path, texts, [texts.length]);
+  }
+
+  /** An empty stack of images of one shape, chunks of `chunkRows` rows of one image, to be filled by {@link append}. */
+  stack(
+    path: string,
+    sample: H5Numbers,
+    rows: number,
+    columns: number,
+    images: number,
+    chunkRows: number,
+    gzip?: number,
+  ): void {
+    const storage = { chunks: [1, chunkRows, columns], gzip, maxShape: [images, rows, columns] };
+    this.#create(path, sample.subarray(0, 0) as H5Numbers, numberType(sample), [0, rows, columns], storage);
+    this.#stacks.set(path, 0);
+  }
+
+  /** Puts one more image onto a stack. */
+  append(path: string, image: H5Numbers, rows: number, columns: number): void {
+    const index = this.#stacks.get(path);
+    if (index === undefined) throw new SaclaError("INTERNAL", `${path} is not a stack that was begun.`);
+    this.#call(path, (h5) => h5.resize_dataset(this.#id, path, [BigInt(index + 1), BigInt(rows), BigInt(columns)]));
+    const at = this.#load(path, image);
+    const [count, offset] = [
+      [1n, BigInt(rows), BigInt(columns)],
+      [BigInt(index), 0n, 0n],
+    ];
+    this.#call(path, (h5) => h5.set_dataset_data(this.#id, path, count, offset, [1n, 1n, 1n], BigInt(at)));
+    this.#stacks.set(path, index + 1);
+  }
+
+  /** A text attribute of an object that is there. */
+  attribute(path: string, name: string, text: string): void {
+    const bytes = Buffer.from(text, "utf8");
+    const size = Math.max(1, bytes.length);
+    const at = this.#load(path, bytes.length === 0 ? new Uint8Array(1) : bytes);
+    this.#call(path, (h5) => h5.create_attribute(this.#id, path, name, BigInt(at), metadata(textType(size), [], {})));
+  }
+
+  /** A numbers attribute, a list, of an object that is there. */
+  numbersAttribute(path: string, name: string, values: H5Numbers): void {
+    const at = this.#load(path, values);
+    this.#call(path, (h5) =>
+      h5.create_attribute(this.#id, path, name, BigInt(at), metadata(numberType(values), [values.length], {})),
+    );
+  }
+
+  /** Writes what is still in memory and closes; a second call does nothing. @throws WRITE_FAILED */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#h5._free(this.#scratch.at);
+    stillAt(this.#now, () =>
+      attempt(
+        () => this.#h5.close_file(this.#id),
+        (reason, cause) => writeFailed(this.path, reason, cause),
+      ),
+    );
+  }
+
+  #createText(path: string, texts: readonly string[], shape: readonly number[]): void {
+    const encoded = texts.map((text) => Buffer.from(text, "utf8"));
+    const size = Math.max(1, ...encoded.map(({ length }) => length));
+    const bytes = new Uint8Array(size * texts.length);
+    for (const [i, one] of encoded.entries()) bytes.set(one, i * size);
+    this.#create(path, bytes, textType(size), shape, {});
+  }
+
+  #create(path: string, values: H5Numbers, type: ElementType, shape: readonly number[], storage: Storage): void {
+    this.group(path.slice(0, path.lastIndexOf("/")));
+    const at = this.#load(path, values);
+    this.#call(path, (h5) => h5.create_dataset(this.#id, path, BigInt(at), metadata(type, shape, storage)));
+  }
+
+  /** Copies values to where the library can read them. */
+  #load(path: string, values: H5Numbers): number {
+    const { byteLength } = values;
+    if (byteLength > this.#scratch.bytes || this.#scratch.at === 0) {
+      this.#h5._free(this.#scratch.at);
+      this.#scratch = { at: 0, bytes: 0 };
+      const bytes = Math.max(byteLength, 8);
+      const at = this.#h5._malloc(bytes);
+      if (at === 0) throw writeFailed(this.path, `${bytes} bytes of ${path} in one piece are too many`, undefined);
+      this.#scratch = { at, bytes };
+    }
+    this.#h5.HEAPU8.set(new Uint8Array(values.buffer, values.byteOffset, byteLength), this.#scratch.at);
+    return this.#scratch.at;
+  }
+
+  #call<T>(path: string, work: (h5: H5) => T): T {
+    if (!this.#open)
+      throw new SaclaError("CLOSED", `${show(this.path)} was closed before ${path} was written.`, {
+        details: { path },
+      });
+    return stillAt(this.#now, () =>
+      attempt(
+        () => work(this.#h5),
+        (reason, cause) => writeFailed(this.path, `${path}: ${reason}`, cause),
+      ),
+    );
+  }
+}
+
+interface ElementType {
+  readonly type: number;
+  readonly size: number;
+  readonly signed: boolean;
+  readonly cset?: number;
+  readonly strpad?: number;
+}
+
+function numberType(values: H5Numbers): ElementType {
+  const isFloat = values instanceof Float32Array || values instanceof Float64Array;
+  const isSigned =
+    values instanceof Int8Array ||
+    values instanceof Int16Array ||
+    values instanceof Int32Array ||
+    values instanceof BigInt64Array;
+  return { type: isFloat ? FLOAT : INTEGER, size: values.BYTES_PER_ELEMENT, signed: isFloat || isSigned };
+}
+
+/** UTF-8 (1), padded with NULs (1). */
+function textType(size: number): ElementType {
+  return { type: STRING, size, signed: false, cset: 1, strpad: 1 };
+}
+
+function metadata(element: ElementType, shape: readonly number[], { chunks, gzip, maxShape }: Storage) {
+  const isChunked = chunks !== undefined;
+  return {
+    ...element,
+    littleEndian: true,
+    vlen: false,
+    total_size: 1,
+    shape: shape.map(BigInt),
+    maxshape: (maxShape ?? shape).map(BigInt),
+    chunks: isChunked ? chunks.map(BigInt) : null,
+    compression: isChunked && gzip !== undefined ? DEFLATE : 0,
+    compression_opts: isChunked && gzip !== undefined ? [gzip] : [],
+    track_order: false,
+  };
+}
+
+/** Runs one synchronous call with the clock of this process standing still; nothing else can run meanwhile. */
+function stillAt<T>(now: () => number, work: () => T): T {
+  const running = Date.now;
+  Date.now = now;
+  try {
+    return work();
+  } finally {
+    Date.now = running;
+  }
+}
+
+function writeFailed(path: string, reason: string, cause: unknown): SaclaError {
+  // What the system said stands deep in the error stack of HDF5.
+  const said = cause instanceof Error ? /error message = '([^']*)'/.exec(cause.message)?.[1] : undefined;
+  const why = said === "No space left on device" ? "the disk is full" : (said ?? reason);
+  return new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${why}.`, {
+    details: { path, reason },
+    cause,
+  });
+}

@@ -1,0 +1,178 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+
+/** Thrown where a file is not as this reader knows HDF5: the library is asked then, which knows it all. */
+export class NotUnderstood extends Error {}
+
+const signature = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
+/** Tables lie in clusters of a few kilobytes beside what they describe. */
+const WINDOW = 8192;
+const WINDOWS = 16;
+const PAGE = 4096;
+
+interface Window {
+  start: number;
+  length: number;
+  readonly bytes: Buffer;
+}
+
+/**
+ * The bytes of an HDF5 file by address, beside the library: HDF5 tells where images lie, but h5wasm does not pass it
+ * on. Addresses are counted from the superblock, as everywhere in the file.
+ */
+export class RawFile {
+  /** Kinds of storage in this file of which an image was compared with what the library reads. */
+  readonly proven = new Set<string>();
+  readonly #file: number;
+  readonly #size: number;
+  readonly #base: number;
+  readonly #windows: Window[] = [];
+  #oldest = 0;
+  #lent = Buffer.alloc(0);
+  #open = true;
+
+  private constructor(file: number, size: number, base: number) {
+    this.#file = file;
+    this.#size = size;
+    this.#base = base;
+  }
+
+  /**
+   * @throws FILE_NOT_FOUND when there is no such file, it is a folder, or it may not be read
+   * @throws NOT_HDF5 when it is empty or something else
+   */
+  static open(path: string): RawFile {
+    const file = openToRead(path);
+    try {
+      const { size } = fstatSync(file);
+      const notHdf5 = (why: string): SaclaError =>
+        new SaclaError("NOT_HDF5", `${show(path)} ${why}; give a file written by DataConvert or \`sacla convert\`.`, {
+          details: { path },
+        });
+      if (size === 0) throw notHdf5("is empty");
+      const bytes = Buffer.alloc(signature.length);
+      // The format allows a user block of 512, 1024, 2048, … bytes before the signature.
+      for (let at = 0; at < size; at = at === 0 ? 512 : 2 * at) {
+        readSync(file, bytes, 0, bytes.length, at);
+        if (bytes.equals(signature)) return new RawFile(file, size, at);
+      }
+      throw notHdf5("is not HDF5");
+    } catch (error) {
+      closeSync(file);
+      throw error;
+    }
+  }
+
+  /** Whether the file has these bytes, and is open. */
+  has(address: number, length: number): boolean {
+    return this.#open && this.#base + address + length <= this.#size;
+  }
+
+  /**
+   * A few bytes of a table. They stay valid until the next few calls.
+   * @throws NotUnderstood past the end of the file
+   */
+  view(address: number, length: number): DataView {
+    if (!this.has(address, length)) throw new NotUnderstood(`no ${length} bytes at ${address}`);
+    const at = this.#base + address;
+    const window =
+      this.#windows.find(({ start, length: have }) => at >= start && at + length <= start + have) ??
+      this.#load(at, length);
+    return new DataView(window.bytes.buffer, window.bytes.byteOffset + at - window.start, length);
+  }
+
+  /** Fills `out` with what lies at an address. @throws NotUnderstood past the end of the file */
+  read(out: Uint8Array, address: number): void {
+    if (!this.has(address, out.length)) throw new NotUnderstood(`no ${out.length} bytes at ${address}`);
+    this.#fill(out, this.#base + address);
+  }
+
+  /**
+   * What lies at an address, in memory that is used again at the next call.
+   * @throws NotUnderstood past the end of the file
+   */
+  lend(address: number, length: number): Buffer {
+    if (!this.has(address, length)) throw new NotUnderstood(`no ${length} bytes at ${address}`);
+    if (this.#lent.length < length) this.#lent = Buffer.allocUnsafeSlow(length);
+    const bytes = this.#lent.subarray(0, length);
+    this.#fill(bytes, this.#base + address);
+    return bytes;
+  }
+
+  /** What lies at an address, to keep. @throws NotUnderstood past the end of the file */
+  bytes(address: number, length: number): Buffer {
+    if (!this.has(address, length)) throw new NotUnderstood(`no ${length} bytes at ${address}`);
+    const bytes = Buffer.allocUnsafe(length);
+    this.#fill(bytes, this.#base + address);
+    return bytes;
+  }
+
+  /** A second call does nothing. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.#file);
+  }
+
+  #load(at: number, length: number): Window {
+    const start = at - (at % PAGE);
+    if (at + length > start + WINDOW) {
+      return { start: at, length, bytes: this.bytes(at - this.#base, length) };
+    }
+    const window = this.#windows[this.#oldest] ?? { start: 0, length: 0, bytes: Buffer.alloc(WINDOW) };
+    this.#windows[this.#oldest] = window;
+    this.#oldest = (this.#oldest + 1) % WINDOWS;
+    window.length = 0;
+    const wanted = Math.min(WINDOW, this.#size - start);
+    this.#fill(window.bytes.subarray(0, wanted), start);
+    window.start = start;
+    window.length = wanted;
+    return window;
+  }
+
+  #fill(out: Uint8Array, at: number): void {
+    for (let done = 0; done < out.length; ) {
+      const read = readSync(this.#file, out, done, out.length - done, at + done);
+      if (read === 0) throw new NotUnderstood(`the file ends at ${at + done}`);
+      done += read;
+    }
+  }
+}
+
+function openToRead(path: string): number {
+  const notFound = (why: string, cause?: unknown): SaclaError =>
+    new SaclaError("FILE_NOT_FOUND", `${show(path)} ${why}; give the path of an HDF5 file that can be read.`, {
+      details: { path },
+      cause,
+    });
+  try {
+    // Asked first: to open a pipe waits for its writer.
+    const found = statSync(path);
+    if (found.isDirectory()) throw notFound("is a folder");
+    if (!found.isFile()) throw notFound("is not a file");
+    return openSync(path, "r");
+  } catch (cause) {
+    if (isSaclaError(cause)) throw cause;
+    const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    throw notFound(missing ? "does not exist" : "cannot be opened", cause);
+  }
+}
+
+/** A 64-bit address or length; what is not defined (all bits set) comes out larger than any file. */
+export function uint64(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}
+
+/** A little-endian number of any number of bytes. */
+export function uintOf(view: DataView, at: number, bytes: number): number {
+  let value = 0;
+  for (let i = bytes - 1; i >= 0; i--) value = value * 256 + view.getUint8(at + i);
+  return value;
+}
+
+/** Whether the four letters that begin most tables are there. */
+export function expectLetters(view: DataView, letters: string): void {
+  for (let i = 0; i < letters.length; i++) {
+    if (view.getUint8(i) !== letters.charCodeAt(i)) throw new NotUnderstood(`no ${letters}`);
+  }
+}

@@ -1,0 +1,173 @@
+import { promisify } from "node:util";
+import { inflate, inflateSync } from "node:zlib";
+import { numberArrays, type Pixels } from "../../core/ndarray.ts";
+import { NotUnderstood, type RawFile } from "./bytes.ts";
+import { bytesOf, DEFLATE, type Element, type Piece, piecesOf, type RawDataset, SHUFFLE } from "./dataset.ts";
+
+/** No chunk of an image is near it, but a damaged header can ask for anything. */
+const MOST_BYTES = 2 ** 30;
+/** Smaller chunks are decompressed here: to hand them to another thread takes more than it gives. */
+const WORTH_A_THREAD = 2 ** 16;
+
+const inflateInThread = promisify<Uint8Array, object, Buffer>(inflate);
+
+type Target = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array;
+
+// Doubles would not fit into the memory of the float32 pixels they are read as.
+const { f8: _, ...narrow } = numberArrays;
+
+/** Types that pixels may have, as arrays in memory. */
+export const pixelArrays: Readonly<
+  Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>
+> = narrow;
+
+/**
+ * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in
+ * other threads.
+ * @throws NotUnderstood when it is stored in a way that only the library knows, or does not fit into `out` without loss
+ */
+export function readPixels(raw: RawFile, dataset: RawDataset, out: Pixels): void | Promise<void> {
+  const { element, layout, filters } = dataset;
+  const target = targetFor(element, out);
+  const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
+  if (bytes.length !== bytesOf(dataset)) throw new NotUnderstood("another size");
+  const pieces = piecesOf(raw, dataset);
+  const [only] = pieces;
+  const isOneRun = layout.kind === "run" || layout.chunk.every((length, axis) => length === dataset.shape[axis]);
+  if (isOneRun && filters.length === 0 && only !== undefined) raw.read(bytes, only.address);
+  else {
+    const chunks = chunksOf(dataset);
+    if (chunks.isDeflated && chunks.length >= WORTH_A_THREAD)
+      return inflateAll(raw, pieces, chunks, bytes).then(() => settle(element, target, out));
+    for (const piece of pieces) {
+      const stored = raw.lend(piece.address, piece.bytes);
+      place(chunks, piece, chunks.isDeflated ? inflateSync(stored, limits(chunks)) : stored, bytes);
+    }
+  }
+  settle(element, target, out);
+}
+
+/** Fills `out` with a run of bytes whose place and type are known. */
+export function readRun(raw: RawFile, address: number, element: Element, out: Pixels): void {
+  if (isOwnType(element, out)) {
+    raw.read(new Uint8Array(out.buffer, out.byteOffset, out.byteLength), address);
+    settle(element, out, out);
+  } else {
+    const Own = otherType(element, out);
+    const { buffer, byteOffset } = raw.lend(address, out.length * element.bytes);
+    settle(element, new Own(buffer, byteOffset, out.length), out);
+  }
+}
+
+/** `out` itself where the pixels are of its type, else a part of its memory as pixels of their own. */
+function targetFor(element: Element, out: Pixels): Target {
+  if (isOwnType(element, out)) return out;
+  const Own = otherType(element, out);
+  return new Own(out.buffer, out.byteOffset, out.length);
+}
+
+function isOwnType({ kind, bytes }: Element, out: Pixels): boolean {
+  return `${kind}${bytes}` === (out instanceof Uint16Array ? "u2" : "f4");
+}
+
+/** The type in the file, when all its values can become those of `out`. */
+function otherType({ kind, bytes }: Element, out: Pixels): (typeof pixelArrays)[string] {
+  const Own = pixelArrays[`${kind}${bytes}`];
+  if (Own === undefined || out instanceof Uint16Array) throw new NotUnderstood(`${kind}${bytes} as other pixels`);
+  return Own;
+}
+
+/** Bytes in the order of this machine, and pixels of the type wanted. */
+function settle({ bytes, bigEndian }: Element, target: Target, out: Pixels): void {
+  if (bigEndian && bytes > 1) {
+    const buffer = Buffer.from(target.buffer, target.byteOffset, target.byteLength);
+    if (bytes === 2) buffer.swap16();
+    else buffer.swap32();
+  }
+  // The memory is shared, which `set` sees, and a loop that converts in its place would be five times as slow.
+  if (target !== out) out.set(target);
+}
+
+/** How the pieces of a dataset lie in the file. */
+interface Chunks {
+  readonly shape: readonly [rows: number, columns: number];
+  readonly chunk: readonly [rows: number, columns: number];
+  readonly elementBytes: number;
+  /** Bytes of a piece when decompressed. */
+  readonly length: number;
+  readonly isDeflated: boolean;
+  readonly isShuffled: boolean;
+}
+
+function chunksOf({ element, layout, filters, shape }: RawDataset): Chunks {
+  const [rows = 0, columns = 0] = shape;
+  const [chunkRows = rows, chunkColumns = columns] = layout.kind === "run" ? [] : layout.chunk;
+  const length = chunkRows * chunkColumns * element.bytes;
+  const isDeflated = filters.at(-1) === DEFLATE;
+  const isShuffled = filters[0] === SHUFFLE;
+  if (filters.length !== Number(isDeflated) + Number(isShuffled))
+    throw new NotUnderstood(`filters ${filters.join(", ")}`);
+  if (length > MOST_BYTES) throw new NotUnderstood(`chunks of ${length} bytes`);
+  return {
+    shape: [rows, columns],
+    chunk: [chunkRows, chunkColumns],
+    elementBytes: element.bytes,
+    length,
+    isDeflated,
+    isShuffled,
+  };
+}
+
+function limits({ length }: Chunks): { chunkSize: number; maxOutputLength: number } {
+  return { chunkSize: Math.max(length, 64), maxOutputLength: length };
+}
+
+async function inflateAll(raw: RawFile, pieces: readonly Piece[], chunks: Chunks, out: Uint8Array): Promise<void> {
+  await Promise.all(
+    pieces.map(async (piece) =>
+      place(chunks, piece, await inflateInThread(raw.bytes(piece.address, piece.bytes), limits(chunks)), out),
+    ),
+  );
+}
+
+/** Puts a decompressed piece to its place among the bytes of the image. */
+function place(
+  { shape, chunk: [chunkRows, chunkColumns], elementBytes, length, isShuffled }: Chunks,
+  { row, column }: Piece,
+  inflated: Uint8Array,
+  out: Uint8Array,
+): void {
+  const [rows, columns] = shape;
+  if (inflated.length !== length) throw new NotUnderstood("a chunk of another length");
+  const bytes = isShuffled ? unshuffle(inflated, elementBytes) : inflated;
+  // Chunks at the end of a row or column are stored whole.
+  const [usedRows, usedColumns] = [Math.min(chunkRows, rows - row), Math.min(chunkColumns, columns - column)];
+  // Rows that follow each other here as there are one run.
+  const [runs, run] = chunkColumns === columns ? [1, usedRows * columns] : [usedRows, usedColumns];
+  for (let r = 0; r < runs; r++) {
+    const from = r * chunkColumns * elementBytes;
+    out.set(bytes.subarray(from, from + run * elementBytes), ((row + r) * columns + column) * elementBytes);
+  }
+}
+
+/** First bytes of all elements, then all second bytes, …: back to element by element. */
+function unshuffle(bytes: Uint8Array, elementBytes: number): Uint8Array {
+  const count = bytes.length / elementBytes;
+  if (elementBytes === 1) return bytes;
+  if (elementBytes === 2) {
+    const out = new Uint16Array(count);
+    for (let i = 0; i < count; i++) out[i] = (bytes[i] ?? 0) | ((bytes[count + i] ?? 0) << 8);
+    return new Uint8Array(out.buffer);
+  }
+  if (elementBytes !== 4) throw new NotUnderstood("shuffled numbers of another size");
+  const out = new Uint32Array(count);
+  const [second, third, fourth] = [count, 2 * count, 3 * count];
+  for (let i = 0; i < count; i++) {
+    out[i] =
+      (bytes[i] ?? 0) |
+      ((bytes[second + i] ?? 0) << 8) |
+      ((bytes[third + i] ?? 0) << 16) |
+      ((bytes[fourth + i] ?? 0) << 24);
+  }
+  return new Uint8Array(out.buffer);
+}

@@ -1,0 +1,175 @@
+import type { Pixels } from "../../core/ndarray.ts";
+import { NotUnderstood, type RawFile, uintOf } from "./bytes.ts";
+import { bytesOf, datasetAt, type Element, type RawDataset } from "./dataset.ts";
+import { linksOf, objectAt } from "./group.ts";
+import { readPixels, readRun } from "./image-bytes.ts";
+
+/** What is known of the image of a tag. */
+const NOT_LOOKED_AT = 0;
+const ABSENT = 1;
+/** Only the library knows how to read it. */
+const ASK_LIBRARY = 2;
+/** The address is that of the dataset's header. */
+const IN_PIECES = 3;
+/** The address is that of the pixels, of the shape and type of the first such image. */
+const IN_ONE_RUN = 4;
+
+/**
+ * Where the images of one detector lie in the file: found from HDF5's own tables, each when it is first asked for, kept
+ * in 17 bytes a tag. Whatever is not as expected is left to the library, which is slower and knows everything.
+ */
+export class ImagePlaces {
+  readonly #raw: RawFile;
+  readonly #path: string;
+  readonly #tags: Uint32Array;
+  readonly #known: Uint8Array;
+  readonly #addresses: Float64Array;
+  #groups: Float64Array | undefined;
+  #common: RawDataset | undefined;
+
+  /**
+   * @param path - of the detector's group
+   * @param tags - of the run, ascending
+   */
+  constructor(raw: RawFile, path: string, tags: Uint32Array) {
+    this.#raw = raw;
+    this.#path = path;
+    this.#tags = tags;
+    this.#known = new Uint8Array(tags.length);
+    this.#addresses = new Float64Array(tags.length);
+  }
+
+  /**
+   * Whether the detector has an image of the tag, with a status of 1 or none; undefined when only the library can tell.
+   */
+  has(tag: number): boolean | undefined {
+    const known = this.#look(this.#indexOf(tag));
+    return known === ASK_LIBRARY ? undefined : known !== ABSENT;
+  }
+
+  /** Fills `out` with the image of a tag, of this shape; false when only the library can. */
+  read(tag: number, shape: readonly number[], out: Pixels): boolean | Promise<boolean> {
+    const index = this.#indexOf(tag);
+    const known = this.#look(index);
+    const address = this.#addresses[index] ?? NaN;
+    try {
+      const common = this.#common;
+      if (known === IN_ONE_RUN && common !== undefined) {
+        if (!isShape(common, shape)) return false;
+        readRun(this.#raw, address, common.element, out);
+        return true;
+      }
+      if (known !== IN_PIECES) return false;
+      const dataset = datasetAt(this.#raw, address);
+      if (!isShape(dataset, shape)) return false;
+      const reading = readPixels(this.#raw, dataset, out);
+      return reading === undefined
+        ? true
+        : reading.then(
+            () => true,
+            (error: unknown) => leaveToLibrary(error, false),
+          );
+    } catch (error) {
+      return leaveToLibrary(error, false);
+    }
+  }
+
+  /** How the image of a tag is stored, for comparing: the same words for images that are read in the same way. */
+  storageOf(tag: number): string {
+    const index = this.#indexOf(tag);
+    const { element, layout, filters } =
+      (this.#known[index] === IN_ONE_RUN && this.#common) || datasetAt(this.#raw, this.#addresses[index] ?? NaN);
+    return JSON.stringify([element, layout.kind, filters]);
+  }
+
+  /** What is known of a tag, looked up once. */
+  #look(index: number): number {
+    if (index < 0) return ABSENT;
+    const known = this.#known[index] ?? NOT_LOOKED_AT;
+    if (known !== NOT_LOOKED_AT) return known;
+    let found: number;
+    try {
+      found = this.#find(index);
+    } catch (error) {
+      found = leaveToLibrary(error, ASK_LIBRARY);
+    }
+    this.#known[index] = found;
+    return found;
+  }
+
+  #find(index: number): number {
+    this.#groups ??= this.#listGroups();
+    const group = this.#groups[index] ?? 0;
+    if (group === 0) return ABSENT;
+    const links = linksOf(this.#raw, group);
+    const data = links.find(([name]) => name === "detector_data")?.[1];
+    if (data === undefined) return ABSENT;
+    const status = links.find(([name]) => name === "detector_status")?.[1];
+    if (status !== undefined && this.#numberAt(status) !== 1) return ABSENT;
+    const dataset = datasetAt(this.#raw, data);
+    const { layout } = dataset;
+    if (layout.kind === "run") {
+      if (!this.#raw.has(layout.address, bytesOf(dataset))) throw new NotUnderstood("never written");
+      this.#common ??= dataset;
+      if (isShape(dataset, this.#common.shape) && isSame(dataset.element, this.#common.element)) {
+        this.#addresses[index] = layout.address;
+        return IN_ONE_RUN;
+      }
+    }
+    this.#addresses[index] = data;
+    return IN_PIECES;
+  }
+
+  /** Addresses of the groups of tags, 0 where there is none. */
+  #listGroups(): Float64Array {
+    const groups = new Float64Array(this.#tags.length);
+    try {
+      for (const [name, address] of linksOf(this.#raw, objectAt(this.#raw, this.#path))) {
+        const tag = /^tag_(0|[1-9]\d{0,9})$/.exec(name)?.[1];
+        const index = tag === undefined ? -1 : this.#indexOf(Number(tag));
+        if (index >= 0) groups[index] = address;
+      }
+    } catch (error) {
+      groups.fill(leaveToLibrary(error, NaN));
+    }
+    return groups;
+  }
+
+  /** The only number of a dataset of whole numbers. */
+  #numberAt(address: number): number {
+    const dataset = datasetAt(this.#raw, address);
+    const { element, layout } = dataset;
+    if (layout.kind !== "run" || element.kind === "f" || element.bigEndian || bytesOf(dataset) !== element.bytes)
+      throw new NotUnderstood("not one number");
+    return uintOf(this.#raw.view(layout.address, element.bytes), 0, element.bytes);
+  }
+
+  #indexOf(tag: number): number {
+    let [low, high] = [0, this.#tags.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#tags[middle] ?? 0) < tag) low = middle + 1;
+      else high = middle;
+    }
+    return this.#tags[low] === tag ? low : -1;
+  }
+}
+
+function isShape(dataset: RawDataset, shape: readonly number[]): boolean {
+  return dataset.shape.length === shape.length && dataset.shape.every((length, axis) => length === shape[axis]);
+}
+
+function isSame(a: Element, b: Element): boolean {
+  return a.kind === b.kind && a.bytes === b.bytes && a.bigEndian === b.bigEndian;
+}
+
+/**
+ * The answer when the tables are not understood, or cannot be read: the library then says what it is. Anything can
+ * stand in a damaged file, so a table that leads out of its bounds (RangeError) or in a circle (the same), or bytes
+ * that do not decompress (an error with a code) are no fault of ours.
+ */
+function leaveToLibrary<T>(error: unknown, answer: T): T {
+  const hasCode = error instanceof Error && "code" in error;
+  if (error instanceof NotUnderstood || error instanceof RangeError || hasCode) return answer;
+  throw error;
+}

@@ -1,0 +1,177 @@
+import type { H5File } from "../read/h5file.ts";
+import type { FindingBook } from "./rules.ts";
+
+/** Checks the DataConvert layout (docs/archive.md; leosala h5pyinfo.ipynb). */
+export function checkDataConvert(file: H5File, book: FindingBook): void {
+  const listPath = "/file_info/run_number_list";
+  const runs = book.read("run-list", listPath, () => file.numbers(listPath));
+  if (runs === undefined || runs.length === 0)
+    book.add("run-list", listPath, runs === undefined ? "is not there" : "is empty");
+  book.check("format-type", "/file_info/format_type", () => {
+    const type = file.text("/file_info/format_type");
+    return type === "run_data_format"
+      ? null
+      : type === undefined
+        ? "is not there"
+        : `is ${JSON.stringify(type)}, not "run_data_format"`;
+  });
+  for (const run of runs ?? []) {
+    const root = `/run_${run}`;
+    if (file.kind(root) !== "group") book.add("run-group", root, "is not there, though the list names it");
+    else checkRun(file, root, book);
+  }
+}
+
+function checkRun(file: H5File, root: string, book: FindingBook): void {
+  const tags = checkTags(file, root, book);
+  checkTimes(file, root, tags, book);
+  const beamlines = file.keys(`${root}/event_info`).filter((name) => /^bl_\d+$/.test(name));
+  if (beamlines.length !== 1)
+    book.add("beamline", `${root}/event_info`, `has ${beamlines.length === 0 ? "no bl_<n>" : beamlines.join(" and ")}`);
+  checkSignals(file, `${root}/event_info`, tags.length, book);
+  const energyPath = `${root}/run_info/sacla_config/photon_energy_in_eV`;
+  book.check("photon-energy", energyPath, () => {
+    const energyEv = file.number(energyPath);
+    return energyEv !== undefined && energyEv > 0 && Number.isFinite(energyEv) ? null : `is ${energyEv ?? "not there"}`;
+  });
+  checkDetectors(file, root, new Set(tags), book);
+}
+
+function checkTags(file: H5File, root: string, book: FindingBook): number[] {
+  const path = `${root}/event_info/tag_number_list`;
+  const listed = Array.from(book.read("tag-list", path, () => file.numbers(path)) ?? [], (tag) =>
+    tag < 0 ? tag + 2 ** 32 : tag,
+  );
+  if (listed.length === 0) book.add("tag-list", path, "is not there, or empty");
+  if (new Set(listed).size < listed.length) book.add("tag-list", path, "names a tag twice");
+  if (listed.some((tag, i) => i > 0 && tag < (listed[i - 1] ?? 0))) book.add("tag-order", path, "is not ascending");
+  const info = `${root}/run_info`;
+  book.check("tag-range", info, () => {
+    const [start, end] = [file.number(`${info}/start_tag_number`), file.number(`${info}/end_tag_number`)];
+    if (start === undefined || end === undefined)
+      return `has no ${start === undefined ? "start_tag_number" : "end_tag_number"}`;
+    const outside = listed.find((tag) => tag < start >>> 0 || tag >= end >>> 0);
+    return outside === undefined ? null : `says ${start >>> 0} to ${end >>> 0} (excluded), but the list has ${outside}`;
+  });
+  return listed;
+}
+
+function checkTimes(file: H5File, root: string, tags: readonly number[], book: FindingBook): void {
+  const path = `${root}/event_info/time_stamp`;
+  book.check("time-stamp", path, () => {
+    const times = file.numbers(path);
+    if (times === undefined) return "is not there";
+    if (times.length !== tags.length) return `has ${times.length} values for ${tags.length} tags`;
+    const bad = times.findIndex((time) => !Number.isFinite(time));
+    return bad < 0 ? null : `is ${times[bad]} at tag ${tags[bad]}`;
+  });
+}
+
+function checkSignals(file: H5File, path: string, tags: number, book: FindingBook): void {
+  for (const name of file.keys(path)) {
+    const below = `${path}/${name}`;
+    if (file.kind(below) === "group") checkSignals(file, below, tags, book);
+    else if (name !== "tag_number_list" && name !== "time_stamp") {
+      const shape = file.shape(below) ?? [];
+      if (shape.length !== 1 || shape[0] !== tags)
+        book.add("signal-length", below, `has shape [${shape.join(", ")}] for ${tags} tags`);
+    }
+  }
+}
+
+function checkDetectors(file: H5File, root: string, tags: ReadonlySet<number>, book: FindingBook): void {
+  const listPath = `${root}/run_info/detector_config/detector_2d_list`;
+  const groups = file.keys(root);
+  for (const k of book.read("detector-list", listPath, () => file.numbers(listPath)) ?? []) {
+    if (!groups.includes(`detector_2d_${k}`))
+      book.add("detector-list", listPath, `names ${k}, but there is no ${root}/detector_2d_${k}`);
+  }
+  const names = new Map<string, string>();
+  for (const group of groups.filter((name) => /^detector_2d_\d+$/.test(name))) {
+    const path = `${root}/${group}`;
+    checkName(file, path, names, book);
+    checkPlace(file, path, book);
+    checkImages(file, path, tags, true, book);
+  }
+  for (const group of groups.filter((name) => /^detector_2d_assembled_\d+$/.test(name))) {
+    const path = `${root}/${group}`;
+    const found = checkImages(file, path, tags, false, book);
+    const missing = [...tags].filter((tag) => !found.has(tag)).length;
+    if (missing > 0) book.add("assembled-missing", path, `has no picture for ${missing} of ${tags.size} tags`);
+  }
+}
+
+function checkName(file: H5File, detector: string, names: Map<string, string>, book: FindingBook): void {
+  const path = `${detector}/detector_info/detector_name`;
+  book.check("detector-name", path, () => {
+    const name = file.text(path);
+    if (name === undefined || name === "") return name === undefined ? "is not there" : "is empty";
+    const other = names.get(name);
+    names.set(name, detector);
+    return other === undefined ? null : `is ${JSON.stringify(name)}, the name of ${other} too`;
+  });
+}
+
+function checkPlace(file: H5File, detector: string, book: FindingBook): void {
+  const info = `${detector}/detector_info`;
+  const isMpccd =
+    book.read("detector-name", info, () => file.text(`${info}/detector_name`))?.startsWith("MPCCD") === true;
+  book.check("detector-gain", `${info}/absolute_gain`, () => {
+    const gain = file.number(`${info}/absolute_gain`);
+    if (gain === undefined) return isMpccd ? "is not there" : null;
+    return gain > 0 && Number.isFinite(gain) ? null : `is ${gain}`;
+  });
+  const parts = [
+    "detector_coordinate_in_micro_meter",
+    "detector_rotation_angle_in_degree",
+    "pixel_size_in_micro_meter",
+  ];
+  const values = parts.map((part) => book.read("geometry", `${info}/${part}`, () => file.numbers(`${info}/${part}`)));
+  const [position, rotation, pixel] = values;
+  if (position === undefined && rotation === undefined) {
+    if (isMpccd) book.add("no-geometry", info, "has no position and no rotation");
+    return;
+  }
+  const wanted = [2, 1, 2];
+  for (const [i, value] of values.entries()) {
+    if (value === undefined)
+      book.add("geometry", `${info}/${parts[i]}`, "is not there, though the rest of the geometry is");
+    else if (value.length < (wanted[i] ?? 1))
+      book.add("geometry", `${info}/${parts[i]}`, `has ${value.length} numbers`);
+    else if (!value.every(Number.isFinite) || (value === pixel && !value.every((size) => size > 0)))
+      book.add("geometry", `${info}/${parts[i]}`, `is [${value.join(", ")}]`);
+  }
+}
+
+/** The tags that have an image. */
+function checkImages(
+  file: H5File,
+  detector: string,
+  tags: ReadonlySet<number>,
+  hasStatus: boolean,
+  book: FindingBook,
+): Set<number> {
+  const found = new Set<number>();
+  let expected: string | undefined;
+  for (const name of file.keys(detector)) {
+    const tag = Number(/^tag_(\d+)$/.exec(name)?.[1]);
+    if (Number.isNaN(tag)) continue;
+    const path = `${detector}/${name}/detector_data`;
+    const shape = book.read("image-shape", path, () => file.shape(path));
+    const status = hasStatus
+      ? book.read("image-status", path, () => file.number(`${detector}/${name}/detector_status`))
+      : 1;
+    if (!tags.has(tag)) book.add("unlisted-tag", `${detector}/${name}`, "is not in tag_number_list");
+    if (shape === undefined) {
+      if (hasStatus && status === 1) book.add("image-status", path, "is not there, though detector_status is 1");
+      continue;
+    }
+    found.add(tag);
+    const text = `[${shape.join(", ")}]`;
+    expected ??= text;
+    if (shape.length !== 2 || shape.some((length) => length < 1)) book.add("image-shape", path, `has shape ${text}`);
+    else if (text !== expected) book.add("image-shape", path, `has shape ${text}, the first image ${expected}`);
+  }
+  if (found.size === 0) book.add("no-image", detector, "has no image");
+  return found;
+}

@@ -1,0 +1,248 @@
+import { resolve } from "node:path";
+import type { DetectorInfo } from "../../core/detector.ts";
+import { SaclaError, showList } from "../../core/errors.ts";
+import { asInteger, asText, checkOptions } from "../../core/guards.ts";
+import { hightagAt } from "../../core/japan.ts";
+import type { Pixels } from "../../core/ndarray.ts";
+import { nearestNames } from "../../core/nearest-names.ts";
+import { type Column, emptyColumn, type MissingReason, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
+import type { DataSource } from "../../source/data-source.ts";
+import type { RunInfo } from "../../transport/methods.ts";
+import { type ArchiveOptions, readRuns, type StoredRun } from "./dataconvert.ts";
+import { H5File } from "./h5file.ts";
+
+/**
+ * Opens an HDF5 file written by DataConvert 3 or 4 as a source of shots. Only names and short lists are read; an
+ * image is read when it is asked for.
+ *
+ * What such a file does not store is filled in so: the HighTag is guessed from the run's time
+ * (01 from March, 02 from September) unless `hightag` is given; the station number is 0; the run status is
+ * 0, stopped. Signals have two names, their path inside `event_info` and, where it is known, their SyncDB equipment
+ * id. NaN stands for `not-converged` and an infinity for `saturated`; a tag that is not in the run's list is `missing`.
+ *
+ * @param path - path of the file
+ * @param options - `bl`: beamline, where the file names none or several; `hightag`: HighTag of its runs
+ * @throws FILE_NOT_FOUND when there is no such file, or it is a folder
+ * @throws NOT_HDF5 when it is empty or something else
+ * @throws FILE_DAMAGED when it is truncated, or its parts contradict each other
+ * @throws NOT_DATACONVERT when it has another layout; the message names the path that is missing
+ * @throws BAD_ARGUMENT when an option is not a whole number, or there is no such option
+ *
+ * @example
+ * const archive = await openArchive("206178.h5");
+ * const tags = await archive.tags(3, 206178);
+ * await archive.close();
+ */
+export async function openArchive(path: string, options: ArchiveOptions = {}): Promise<DataSource> {
+  const { bl, hightag } = checkOptions("archive", options, ["bl", "hightag"]);
+  if (bl !== undefined) asInteger("bl", bl, 0, 1000);
+  if (hightag !== undefined) asInteger("hightag", hightag, 0, 999_999);
+  const file = await H5File.open(resolve(asText("path", path)));
+  try {
+    return new Archive(path, file, options);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+class Archive implements DataSource {
+  readonly name: string;
+  readonly #file: H5File;
+  readonly #hightag: number | undefined;
+  /** Ascending by run number. */
+  readonly #runs: readonly StoredRun[];
+  readonly #version: string;
+
+  constructor(path: string, file: H5File, options: ArchiveOptions) {
+    this.name = `the archive ${path}`;
+    this.#file = file;
+    this.#hightag = options.hightag;
+    this.#runs = readRuns(file, options);
+    this.#version = `DataConvert ${file.text("/file_info/version") ?? ""}`.trim();
+  }
+
+  apiVersion(): string {
+    return this.#version;
+  }
+
+  beamlines(): readonly number[] {
+    return [...new Set(this.#runs.map(({ bl }) => bl))].sort((a, b) => a - b);
+  }
+
+  runs(bl: number, last: number): readonly number[] {
+    return this.#runs
+      .filter((run) => run.bl === bl)
+      .map(({ run }) => run)
+      .slice(-last);
+  }
+
+  runStatus(bl: number, run: number): number {
+    return this.#find(bl, run) === undefined ? -1 : 0;
+  }
+
+  runInfo(bl: number, run: number): RunInfo {
+    const stored = this.#run(bl, run);
+    return {
+      starttime: stored.startTime,
+      stoptime: stored.stopTime,
+      total_tagnumber: stored.endTag - stored.startTag,
+      start_tagnumber: stored.startTag,
+      end_tagnumber: stored.endTag,
+      hightagnumber: stored.hightag,
+      comment: stored.comment,
+      runtype: "",
+      stationnumber: 0,
+      runstatus: 0,
+      // A file of `sacla convert` says more, and the comment with its spaces.
+      ...(stored.recorded === undefined ? {} : { ...stored.recorded, hightagnumber: stored.hightag }),
+    };
+  }
+
+  photonEnergyKev(bl: number, run: number): number {
+    return this.#run(bl, run).photonEnergyKev;
+  }
+
+  detectors(bl: number, run: number): readonly string[] {
+    return this.#run(bl, run).detectorIds;
+  }
+
+  tags(bl: number, run: number, detId?: string): Uint32Array {
+    const stored = this.#run(bl, run);
+    if (detId === undefined) return stored.tags.slice();
+    const detector = stored.detectors.get(detId);
+    if (detector !== undefined) return detector.tags.slice();
+    // A composite has the tags for which all its sensors have an image.
+    const sensors = [...stored.detectors.values()]
+      .filter(({ id }) => id.startsWith(`${detId}-`))
+      .map((sensor) => new Set(sensor.tags));
+    return stored.tags.filter((tag) => sensors.every((tags) => tags.has(tag)));
+  }
+
+  tagsBetween(bl: number, hightag: number, first: number, last: number): Uint32Array {
+    const runs = this.#runsWith(hightag).filter((run) => run.bl === bl);
+    const tags = new Set(runs.flatMap((run) => [...run.tags.filter((tag) => tag >= first && tag <= last)]));
+    return Uint32Array.from(tags).sort();
+  }
+
+  newestTag(equipId: string): [hightag: number, tag: number] {
+    const newest = this.#runs.findLast((run) => run.signals.has(equipId));
+    const tag = newest?.tags.at(-1);
+    if (newest === undefined || tag === undefined) throw this.#unknownSignal(equipId);
+    return [newest.hightag, tag];
+  }
+
+  hightagAt(unixSeconds: number): number {
+    return this.#hightag ?? hightagAt(unixSeconds);
+  }
+
+  timestamp(hightag: number, tag: number, equipId: string): number {
+    for (const [run] of this.#leavesOf(equipId, hightag)) {
+      const time = run.timeOf(tag);
+      if (time !== undefined && Number.isFinite(time)) return time;
+    }
+    throw new SaclaError(
+      "TAG_OUTSIDE_RUN",
+      `${this.name} has no time for tag ${tag} of HighTag ${hightag}; take tags from readTaglistByrun.`,
+      {
+        details: { hightag, tag },
+      },
+    );
+  }
+
+  equipment(): readonly string[] {
+    return [...new Set(this.#runs.flatMap((run) => [...run.signals.keys()]))].sort();
+  }
+
+  column(equipId: string, hightag: number, tags: Uint32Array): Column {
+    const leaves = this.#leavesOf(equipId, hightag);
+    const [first] = leaves;
+    const column = emptyColumn(equipId, first === undefined ? "" : first[0].unitOf(first[1]), tags.length);
+    for (const [run, leaf] of leaves) {
+      const status = run.statusOf(leaf);
+      for (const [i, tag] of tags.entries()) {
+        const row = run.rowOf(tag);
+        if (row !== undefined && status?.[row] !== STATUS_MISSING)
+          setEntry(column, i, entryFrom(run.column(leaf)[row] ?? NaN));
+      }
+    }
+    return column;
+  }
+
+  detectorInfo(bl: number, run: number, detId: string): DetectorInfo {
+    return this.#detector(bl, run, detId).info;
+  }
+
+  readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean | Promise<boolean> {
+    return this.#detector(bl, run, detId).readImage(tag, out);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #find(bl: number, run: number): StoredRun | undefined {
+    return this.#runs.find((stored) => stored.bl === bl && stored.run === run);
+  }
+
+  #run(bl: number, run: number): StoredRun {
+    const stored = this.#find(bl, run);
+    if (stored === undefined)
+      throw new SaclaError("UNKNOWN_RUN", `${this.name} has no run ${run} of beamline ${bl}.`, {
+        details: { bl, run },
+      });
+    return stored;
+  }
+
+  #detector(bl: number, run: number, detId: string) {
+    const { detectors } = this.#run(bl, run);
+    const detector = detectors.get(detId);
+    if (detector !== undefined) return detector;
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `Run ${run} of ${this.name} has no detector ${detId}; it has ${showList(detectors.keys(), 20)}.`,
+      {
+        details: { bl, run, detId },
+      },
+    );
+  }
+
+  #runsWith(hightag: number): readonly StoredRun[] {
+    const runs = this.#runs.filter((run) => run.hightag === hightag);
+    if (runs.length > 0) return runs;
+    const known = [...new Set(this.#runs.map((run) => run.hightag))];
+    throw new SaclaError(
+      "UNKNOWN_HIGHTAG",
+      `${this.name} has no shots of HighTag ${hightag}; its runs have ${showList(known)}, ` +
+        `${this.#hightag === undefined ? "derived from their time because the file stores none (set it with ?hightag=…)" : "as it was opened with"}.`,
+      { details: { hightag, known } },
+    );
+  }
+
+  /** The runs of a HighTag that have a signal, with the leaf that holds it. */
+  #leavesOf(equipId: string, hightag: number): [run: StoredRun, leaf: string][] {
+    const leaves = this.#runsWith(hightag).flatMap((run): [StoredRun, string][] => {
+      const leaf = run.signals.get(equipId);
+      return leaf === undefined ? [] : [[run, leaf]];
+    });
+    if (leaves.length === 0) throw this.#unknownSignal(equipId);
+    return leaves;
+  }
+
+  #unknownSignal(equipId: string): SaclaError {
+    const near = nearestNames(equipId, this.equipment());
+    return new SaclaError(
+      "UNKNOWN_SIGNAL",
+      `${this.name} has no signal ${equipId}; the nearest names are ${showList(near)}.`,
+      {
+        details: { equipId, near },
+      },
+    );
+  }
+}
+
+/** What a converter writes where SyncDB has a word instead of a number: NaN for one, an infinity for the other. */
+function entryFrom(value: number): number | MissingReason {
+  if (Number.isNaN(value)) return "not-converged";
+  return Number.isFinite(value) ? value : "saturated";
+}

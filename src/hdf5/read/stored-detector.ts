@@ -1,0 +1,172 @@
+import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
+import { SaclaError, show, showList } from "../../core/errors.ts";
+import { newPixels, type Pixels } from "../../core/ndarray.ts";
+import { ImagePlaces } from "../direct/image-offsets.ts";
+import type { H5File } from "./h5file.ts";
+
+/** One `detector_2d_<k>` group: one group per tag, with the image and its status in it. */
+export class StoredDetector {
+  readonly id: string;
+  readonly #file: H5File;
+  readonly #path: string;
+  readonly #run: number;
+  readonly #runTags: Uint32Array;
+  /** Undefined when they turned out to be wrong. */
+  #places: ImagePlaces | undefined;
+  #proven = false;
+  #tagGroups: ReadonlySet<string> | undefined;
+  #info: DetectorInfo | undefined;
+  #tags: Uint32Array | undefined;
+
+  constructor(file: H5File, path: string, id: string, run: number, runTags: Uint32Array) {
+    this.#file = file;
+    this.#path = path;
+    this.id = id;
+    this.#run = run;
+    this.#runTags = runTags;
+    this.#places = new ImagePlaces(file.raw, path, runTags);
+  }
+
+  /** Tags of the run's list for which the detector has an image, ascending. The first call looks at every tag. */
+  get tags(): Uint32Array {
+    this.#tags ??= this.#runTags.filter((tag) => this.#hasImage(tag));
+    return this.#tags;
+  }
+
+  /**
+   * The size and the type of pixels are those of the first image: the layout stores them nowhere else. A camera that is
+   * no MPCCD has no gain, and no geometry where the file has none.
+   * @throws FRAME_MISSING when no tag has an image
+   * @throws BAD_GEOMETRY when only a part of the geometry is there
+   */
+  get info(): DetectorInfo {
+    if (this.#info !== undefined) return this.#info;
+    const { ysize, xsize, isUint16 } = this.#firstImage();
+    const gain = this.#file.number(`${this.#path}/detector_info/absolute_gain`);
+    this.#info = {
+      id: this.id,
+      xsize,
+      ysize,
+      absGain: gain !== undefined && Number.isFinite(gain) ? gain : null,
+      geometry: this.#geometry(),
+      ...(isUint16 ? { pixelType: "uint16" } : {}),
+    };
+    return this.#info;
+  }
+
+  /**
+   * Fills `out` with the image of a tag. False when there is none, or its `detector_status` is not 1.
+   * @throws FILE_DAMAGED when the image has another size than the first one, or another type than uint16 when that has
+   * it, or cannot be read
+   */
+  readImage(tag: number, out: Pixels): boolean | Promise<boolean> {
+    if (!this.#hasImage(tag)) return false;
+    const { ysize, xsize } = this.info;
+    if (out.length !== ysize * xsize) {
+      throw new SaclaError(
+        "BAD_ARGUMENT",
+        `The output has ${out.length} pixels, but images of ${this.id} have ${ysize} × ${xsize} = ${ysize * xsize}.`,
+      );
+    }
+    const done = this.#places?.read(tag, [ysize, xsize], out) ?? false;
+    return typeof done === "boolean"
+      ? this.#finish(done, tag, out)
+      : done.then((isRead) => this.#finish(isRead, tag, out));
+  }
+
+  /** @param isRead - whether `out` holds the image as found from the tables of the file */
+  #finish(isRead: boolean, tag: number, out: Pixels): true {
+    const { ysize, xsize } = this.info;
+    if (!isRead || this.#places === undefined) this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
+    else if (!this.#proven) this.#prove(this.#places, tag, out);
+    return true;
+  }
+
+  /** Has the library confirm the first image, unless it did so for another detector that is stored alike. */
+  #prove(places: ImagePlaces, tag: number, out: Pixels): void {
+    this.#proven = true;
+    const { proven } = this.#file.raw;
+    const storage = places.storageOf(tag);
+    if (proven.has(storage)) return;
+    const { ysize, xsize } = this.info;
+    const truth = newPixels(out.length, out instanceof Uint16Array ? "uint16" : "float32");
+    this.#file.readImage(this.#imagePath(tag), ysize, xsize, truth);
+    if (bytesOf(truth).equals(bytesOf(out))) proven.add(storage);
+    else {
+      this.#places = undefined;
+      out.set(truth);
+    }
+  }
+
+  #imagePath(tag: number): string {
+    return `${this.#path}/tag_${tag}/detector_data`;
+  }
+
+  #hasImage(tag: number): boolean {
+    const known = this.#places?.has(tag);
+    if (known !== undefined) return known;
+    this.#tagGroups ??= new Set(this.#file.keys(this.#path));
+    if (!this.#tagGroups.has(`tag_${tag}`) || this.#file.kind(this.#imagePath(tag)) !== "dataset") return false;
+    // Assembled images are stored without a status.
+    return (this.#file.number(`${this.#path}/tag_${tag}/detector_status`) ?? 1) === 1;
+  }
+
+  #firstImage(): { readonly ysize: number; readonly xsize: number; readonly isUint16: boolean } {
+    const first = this.#runTags.find((tag) => this.#hasImage(tag));
+    if (first === undefined) {
+      throw new SaclaError(
+        "FRAME_MISSING",
+        `${this.id} has no image for any tag of run ${this.#run}, so its size is unknown.`,
+        {
+          details: { detId: this.id, run: this.#run },
+        },
+      );
+    }
+    const path = this.#imagePath(first);
+    const shape = this.#file.shape(path) ?? [];
+    const [ysize, xsize] = shape;
+    if (shape.length !== 2 || ysize === undefined || xsize === undefined || ysize < 1 || xsize < 1) {
+      throw new SaclaError(
+        "NOT_DATACONVERT",
+        `${path} of ${show(this.#file.path)} has shape [${shape.join(", ")}], but must be an image.`,
+        {
+          details: { file: this.#file.path, path, shape },
+        },
+      );
+    }
+    return { ysize, xsize, isUint16: this.#file.pixelType(path) === "uint16" };
+  }
+
+  #geometry(): SensorGeometry | null {
+    const info = `${this.#path}/detector_info`;
+    const position = this.#file.numbers(`${info}/detector_coordinate_in_micro_meter`);
+    const pixel = this.#file.numbers(`${info}/pixel_size_in_micro_meter`);
+    const rotationDeg = this.#file.number(`${info}/detector_rotation_angle_in_degree`);
+    if (position === undefined && rotationDeg === undefined) return null;
+    const [posXUm, posYUm, posZUm] = position ?? [];
+    const [pixelSizeXUm, pixelSizeYUm] = pixel ?? [];
+    const parts = { posXUm, posYUm, posZUm, rotationDeg, pixelSizeXUm, pixelSizeYUm };
+    if (
+      posXUm === undefined ||
+      posYUm === undefined ||
+      rotationDeg === undefined ||
+      pixelSizeXUm === undefined ||
+      pixelSizeYUm === undefined
+    ) {
+      const missing = Object.entries(parts).flatMap(([key, value]) => (value === undefined ? [key] : []));
+      throw new SaclaError(
+        "BAD_GEOMETRY",
+        `${info} of ${show(this.#file.path)} lacks ${showList(missing)} of sensor ${this.id}.`,
+        {
+          details: { file: this.#file.path, path: info, sensor: this.id, missing },
+        },
+      );
+    }
+    const manipulatorShiftUm = this.#file.number(`${info}/manipulator_position_in_micro_meter`) ?? 0;
+    return { posXUm, posYUm, posZUm: posZUm ?? 0, rotationDeg, pixelSizeXUm, pixelSizeYUm, manipulatorShiftUm };
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Pixels): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
