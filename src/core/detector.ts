@@ -1,3 +1,4 @@
+import { EV_PER_ELECTRON } from "./constants.ts";
 import { SaclaError, show } from "./errors.ts";
 import type { PixelType } from "./ndarray.ts";
 
@@ -137,4 +138,12 @@ export function groupDetectors(ids: readonly string[]): DetectorGroup[] {
     if (!composites.has(composite)) composites.set(composite, sensorsOf(composite));
   }
   return [...composites].map(([id, sensors]) => ({ id, sensors: sensors.length > 0 ? sensors : [id] }));
+}
+
+/**
+ * Photons that one ADU of an MPCCD stands for: absGain × 3.65 / E.
+ * @param absGain - electrons per ADU, as the detector information has it
+ */
+export function photonsPerAdu(absGain: number, photonEnergyEv: number): number {
+  return (absGain * EV_PER_ELECTRON) / photonEnergyEv;
 }

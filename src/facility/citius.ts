@@ -1,13 +1,12 @@
+import { EV_PER_ELECTRON, TAG_RATE_HZ } from "../core/constants.ts";
 import type { DetectorInfo, SensorGeometry } from "../core/detector.ts";
 import { SaclaError } from "../core/errors.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { hash, Random } from "../core/random.ts";
-import { EV_PER_ELECTRON } from "../core/silicon.ts";
 import type { CitiusSource } from "../source/citius-source.ts";
 import { toReconstInfo } from "../st/citius/geometry.ts";
 import { CITIUS_SIZE, type CitiusRunStatus, type CitiusSensor, type ReconstInfo } from "../transport/citius-methods.ts";
 import { noiseStart, noiseTable } from "./noise.ts";
-import { TAG_RATE_HZ } from "./parameters.ts";
 import type { PulseModel } from "./pulse.ts";
 import { ringRadiusUm } from "./samples.ts";
 import type { PlannedRun, Shot } from "./timeline.ts";

@@ -1,5 +1,5 @@
+import { TAG_RATE_HZ } from "../core/constants.ts";
 import { citiusExperiments } from "./citius-runs.ts";
-import { TAG_RATE_HZ } from "./parameters.ts";
 import { type Sample, samples } from "./samples.ts";
 
 /** An optical laser that excites the sample; response.ts says how the rings answer. */

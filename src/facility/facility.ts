@@ -1,4 +1,5 @@
 import { type Clock, realClock } from "../core/clock.ts";
+import { TAG_RATE_HZ } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { asFinite, asInteger, checkOptions } from "../core/guards.ts";
@@ -24,7 +25,7 @@ import { describeDetector, idsOf, sensorsOf } from "./detectors.ts";
 import { experiments, knownHightags, liveHightag, unixSecondsOf } from "./experiments.ts";
 import { SimulatedLive } from "./live.ts";
 import { MpccdModel } from "./mpccd.ts";
-import { liveParameters, TAG_RATE_HZ, timingParameters } from "./parameters.ts";
+import { liveParameters, timingParameters } from "./parameters.ts";
 import { PulseModel } from "./pulse.ts";
 import { type Signal, signalTable } from "./signals.ts";
 import { isImage, type LiveConditions, type PlannedRun, Progress, type Shot, Timeline } from "./timeline.ts";

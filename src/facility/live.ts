@@ -1,11 +1,12 @@
 import type { Clock } from "../core/clock.ts";
+import { TAG_RATE_HZ } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { hash } from "../core/random.ts";
 import type { HappenedShots, ImageState, LiveSource } from "../source/live-source.ts";
 import { describeDetector, idsOf } from "./detectors.ts";
 import { liveHightag, liveTag, unixSecondsOf } from "./experiments.ts";
-import { liveParameters, TAG_RATE_HZ } from "./parameters.ts";
+import { liveParameters } from "./parameters.ts";
 import { isImage, type PlannedRun, type Timeline } from "./timeline.ts";
 
 /** When the facility's time began, how fast it goes, and how long data are on their way. */

@@ -1,7 +1,7 @@
+import { EV_PER_ELECTRON } from "../core/constants.ts";
 import { SaclaError } from "../core/errors.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { hash, type Random } from "../core/random.ts";
-import { EV_PER_ELECTRON } from "../core/silicon.ts";
 import { type DarkPattern, makeDarkPattern } from "./dark.ts";
 import { describeDetector } from "./detectors.ts";
 import type { Experiment } from "./experiments.ts";

@@ -3,12 +3,6 @@
  * this simulator within the range users report.
  */
 
-/** Tags count the 60 Hz master trigger, whatever the rate of a beamline. */
-export const TAG_RATE_HZ = 60;
-
-/** Planck constant × speed of light, keV Å. */
-export const HC_KEV_ANGSTROM = 12.39842;
-
 export const liveParameters = {
   /** Live images can be had for this long: users' scripts go back 120 tags of 60 Hz. */
   memorySeconds: 2,

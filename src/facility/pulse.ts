@@ -1,5 +1,6 @@
+import { TAG_RATE_HZ } from "../core/constants.ts";
 import { hash, Random } from "../core/random.ts";
-import { sourceParameters, TAG_RATE_HZ } from "./parameters.ts";
+import { sourceParameters } from "./parameters.ts";
 import { delayFs, edgePixel, pumpResponse } from "./response.ts";
 import type { Shot } from "./timeline.ts";
 

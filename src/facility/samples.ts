@@ -1,4 +1,7 @@
-import { HC_KEV_ANGSTROM } from "./parameters.ts";
+import { HC_EV_ANGSTROM } from "../core/constants.ts";
+
+/** Rounded to seven digits: every further digit would change the simulated images of each seed. */
+const HC_KEV_ANGSTROM = Number((HC_EV_ANGSTROM / 1000).toPrecision(7));
 
 /** A powder ring; `photons` is the peak per pixel and shot at nominal pulse energy. */
 export interface Ring {

@@ -1,6 +1,7 @@
+import { TAG_RATE_HZ } from "../core/constants.ts";
 import { hash } from "../core/random.ts";
 import { type Experiment, experiments, liveHightag, liveTag } from "./experiments.ts";
-import { TAG_RATE_HZ, timingParameters } from "./parameters.ts";
+import { timingParameters } from "./parameters.ts";
 import type { PulseModel } from "./pulse.ts";
 
 const darkHeadImages = 100;

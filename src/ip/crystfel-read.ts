@@ -1,7 +1,7 @@
+import { EV_PER_ELECTRON, HC_EV_ANGSTROM } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError, show } from "../core/errors.ts";
 import type { Roi } from "../core/roi.ts";
-import { EV_PER_ELECTRON } from "../core/silicon.ts";
 
 /** Pixels a CrystFEL geometry excludes. */
 export type CrystfelBadRegion =
@@ -40,9 +40,6 @@ interface Block {
   readonly line: number;
   readonly entries: Map<string, Entry>;
 }
-
-/** Planck constant × speed of light, eV·Å (CODATA 2018). */
-const HC_EV_ANGSTROM = 12398.419843;
 
 /**
  * How far ss may turn from 90° to fs (0.2 pixel over 1024), and how far a panel may lean, before information would be

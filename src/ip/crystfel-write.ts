@@ -1,7 +1,7 @@
+import { EV_PER_ELECTRON } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
 import type { Roi } from "../core/roi.ts";
-import { EV_PER_ELECTRON } from "../core/silicon.ts";
 import { geometryOf } from "./geometry.ts";
 import { checkPerSensor, entryFor, type PerSensor, readMask, type SensorMask } from "./pixels.ts";
 import { direction } from "./placement.ts";

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { TAG_RATE_HZ } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { newPixels, type Pixels } from "../core/ndarray.ts";
 import { TagList } from "../core/tags.ts";
@@ -17,8 +18,6 @@ export interface Playing {
   readonly memorySeconds: number;
 }
 
-/** Tags count the 60 Hz master trigger. */
-const TAG_RATE_HZ = 60;
 /** The run begins so long before its first shot, so that whoever starts it gets that one too. */
 const BEFORE_SECONDS = 1 / TAG_RATE_HZ;
 

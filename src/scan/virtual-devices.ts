@@ -1,3 +1,4 @@
+import { TAG_RATE_HZ } from "../core/constants.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { asFinite } from "../core/guards.ts";
 import { LedgerBook } from "../core/ledger.ts";
@@ -59,7 +60,6 @@ export interface VirtualDevicesOptions {
   readonly seed?: number;
 }
 
-const TAGS_PER_SECOND = 60;
 /** So many shots without an end are a plan that never ends. */
 const MOST_SHOTS_PER_POINT = 1_000_000;
 
@@ -282,7 +282,7 @@ export class VirtualDevices {
     if (this.#values.size > 0) this.#values.clear();
     this.seconds += 1 / this.rateHz;
     this.#shot.seconds = this.seconds;
-    this.#shot.tag = Math.round(this.seconds * TAGS_PER_SECOND);
+    this.#shot.tag = Math.round(this.seconds * TAG_RATE_HZ);
     return this.#shot.tag;
   }
 

@@ -1,4 +1,5 @@
 import { bounded, type CallOptions, type MaybePromise, throwIfAborted } from "../core/async.ts";
+import { TAG_RATE_HZ } from "../core/constants.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
 import { type ErrorCode, SaclaError, showList } from "../core/errors.ts";
 import type { Pixels } from "../core/ndarray.ts";
@@ -45,7 +46,6 @@ export const LOOK_SECONDS = 0.004;
 
 /** Seconds that a tag may lie ahead and be waited for. */
 const LONGEST_AHEAD_SECONDS = 10;
-const TAGS_PER_SECOND = 60;
 
 /** A stretch of tags that is listed at once, four hours; no live image is that old. */
 export const LONGEST_STRETCH = 864_000;
@@ -229,7 +229,7 @@ async function newestReady(live: LiveSource, bl: number, detId: string): Promise
 /** The tag when its image is there; null when it is still to come. */
 async function findTag(live: LiveSource, bl: number, detId: string, tag: number): Promise<Found | null> {
   const { upTo } = await live.shots(bl, null);
-  if (tag > upTo + LONGEST_AHEAD_SECONDS * TAGS_PER_SECOND) {
+  if (tag > upTo + LONGEST_AHEAD_SECONDS * TAG_RATE_HZ) {
     throw refused("TAG_INVALID", `Tag ${tag} is too far ahead: the newest is ${upTo}.`, detId, tag);
   }
   if (tag > upTo) return null;

@@ -1,8 +1,9 @@
+import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { hash, Random } from "../../core/random.ts";
 import type { DeviceInfo, DeviceReading } from "../../ec/index.ts";
 import { type Experiment, experiments, liveTag, type Pump } from "../experiments.ts";
-import { TAG_RATE_HZ, timingParameters } from "../parameters.ts";
+import { timingParameters } from "../parameters.ts";
 import type { PulseModel } from "../pulse.ts";
 import { pumpResponse } from "../response.ts";
 import { plainShot, type Shot, type ShotControl, stepOf, untouch } from "../timeline.ts";

@@ -1,7 +1,7 @@
+import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { hash } from "../../core/random.ts";
 import type { BeamState } from "../../ec/index.ts";
 import { liveTag } from "../experiments.ts";
-import { TAG_RATE_HZ } from "../parameters.ts";
 import type { PulseModel } from "../pulse.ts";
 import type { Shot } from "../timeline.ts";
 import { type Outage, Outages } from "./outages.ts";

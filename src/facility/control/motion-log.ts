@@ -1,4 +1,4 @@
-import { TAG_RATE_HZ } from "../parameters.ts";
+import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { durationOf, type Motion, placeAt, velocityAt } from "./kinematics.ts";
 
 /** A motion, when it began, and what the stage was like then. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
-import { TAG_RATE_HZ } from "../parameters.ts";
+import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { RehearsalClock } from "./rehearsal-clock.ts";
 
 const SHORTEST_STEP_SECONDS = 1 / 30;

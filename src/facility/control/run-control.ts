@@ -1,7 +1,7 @@
+import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
 import type { RunRequest, RunState } from "../../ec/index.ts";
 import { type Experiment, experiments, liveTag } from "../experiments.ts";
-import { TAG_RATE_HZ } from "../parameters.ts";
 import { type PlannedRun, stepOf } from "../timeline.ts";
 import { controlParameters } from "./parameters.ts";
 

@@ -1,7 +1,7 @@
+import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { checkAllowed } from "../../ec/device-checks.ts";
 import type { DeviceReading, SettingInfo } from "../../ec/index.ts";
-import { TAG_RATE_HZ } from "../parameters.ts";
 import { controlParameters } from "./parameters.ts";
 import type { Luck } from "./stage.ts";
 import { StepLog } from "./step-log.ts";

@@ -1,8 +1,9 @@
 import { throwIfAborted } from "../../core/async.ts";
+import { FALLBACK_PHOTON_ENERGY_EV, TAG_RATE_HZ } from "../../core/constants.ts";
+import { photonsPerAdu } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { asImage, contiguous, type Image, type Pixels, type PreciseImage } from "../../core/ndarray.ts";
-import { photonsPerAdu } from "../../core/silicon.ts";
 import { STATUS_OK, syncStatus } from "../../core/syncdb.ts";
 import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
 import type { Shot } from "../../st/index.ts";
@@ -26,12 +27,10 @@ export interface DarkInfo {
   readonly ledger: Ledger;
 }
 
-/** Photon energies outside are taken for nonsense (ostrich accepts 5–15 keV), and 7 keV is its last resort. */
+/** Photon energies outside are taken for nonsense (ostrich accepts 5–15 keV). */
 const SENSIBLE_EV = [5000, 15_000] as const;
-const LAST_RESORT_EV = 7000;
 /** Photons are written in units of 0.1 photon, as Cheetah's and ostrich's SACLA files. */
 export const UNITS_PER_PHOTON = 10;
-const TAGS_PER_SECOND = 60;
 const BATCH = 8;
 
 /** The dark to subtract: from the spool, else averaged now and put there. Null when none is asked for. */
@@ -183,7 +182,7 @@ class Block {
     const { info, run, clock } = this.#plan;
     const timeOf = async (tag: number): Promise<number> =>
       clock === null
-        ? info.starttime + (tag - info.start_tagnumber) / TAGS_PER_SECOND
+        ? info.starttime + (tag - info.start_tagnumber) / TAG_RATE_HZ
         : await this.#source.db.readTimestampFromtag(run.hightag, tag, clock, { signal });
     const trailer: Trailer = {
       times: await inBatches(this.#tags, timeOf),
@@ -207,7 +206,7 @@ class Block {
     const { spectrometer, configuredEv } = this.#plan;
     const measuredEv = spectrometer === null ? NaN : 1000 * shot.number(spectrometer);
     if (isSensible(measuredEv)) return [measuredEv, 0];
-    return isSensible(configuredEv) ? [configuredEv, 1] : [LAST_RESORT_EV, 2];
+    return isSensible(configuredEv) ? [configuredEv, 1] : [FALLBACK_PHOTON_ENERGY_EV, 2];
   }
 
   /** The images less their dark, by sensor. */

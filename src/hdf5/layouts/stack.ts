@@ -1,7 +1,7 @@
+import { EV_PER_ELECTRON, HC_EV_ANGSTROM } from "../../core/constants.ts";
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { asImage } from "../../core/ndarray.ts";
-import { EV_PER_ELECTRON } from "../../core/silicon.ts";
 import { badPixels, type SensorMask, toCrystfelGeom, usable } from "../../ip/index.ts";
 import type { ConvertPlan, Item } from "../convert/plan.ts";
 import { UNITS_PER_PHOTON } from "../convert/read.ts";
@@ -9,8 +9,6 @@ import { gzipLevel } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import { type Layout, tagNumbers } from "./dataconvert.ts";
 
-/** h·c in eV·Å (CODATA 2018). */
-const EV_ANGSTROM = 12_398.419843320025;
 /** Silicon thickness of MPCCD sensors in µm: phase III 300, others 50 (dxtbx FormatHDF5SaclaMPCCD). */
 const thicknessUm = (id: string): number => (/^MPCCD-8B/.test(id) ? 300 : 50);
 
@@ -154,7 +152,7 @@ export class CheetahLayout extends StackLayout {
       this.gzip === undefined ? {} : { chunks: [this.sensorRows, columns], gzip: this.gzip },
     );
     this.writer.numbers(`${group}/photon_energy_ev`, Float64Array.of(energyEv), []);
-    this.writer.numbers(`${group}/photon_wavelength_A`, Float64Array.of(EV_ANGSTROM / energyEv), []);
+    this.writer.numbers(`${group}/photon_wavelength_A`, Float64Array.of(HC_EV_ANGSTROM / energyEv), []);
   }
 }
 
@@ -213,7 +211,7 @@ export class NxmxLayout extends StackLayout {
     writer.attribute("/entry/instrument/beam/incident_energy", "units", "eV");
     writer.numbers(
       "/entry/instrument/beam/incident_wavelength",
-      energies.map((energyEv) => EV_ANGSTROM / energyEv),
+      energies.map((energyEv) => HC_EV_ANGSTROM / energyEv),
     );
     writer.attribute("/entry/instrument/beam/incident_wavelength", "units", "angstrom");
   }

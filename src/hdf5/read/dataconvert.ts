@@ -1,3 +1,4 @@
+import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { groupDetectors } from "../../core/detector.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
@@ -14,9 +15,6 @@ export interface ArchiveOptions {
   /** HighTag of every run in the file, instead of the one derived from its time. */
   readonly hightag?: number;
 }
-
-/** Tags count pulses of the 60 Hz clock whatever the repetition rate. */
-const TAGS_PER_SECOND = 60;
 
 /** The runs of a DataConvert file, ascending. @throws NOT_DATACONVERT naming the path that is not there */
 export function readRuns(file: H5File, options: ArchiveOptions): StoredRun[] {
@@ -210,7 +208,7 @@ export class StoredRun {
         `has no time for any of its ${this.tags.length} tags`,
       );
     const tag = end === "start" ? this.startTag : this.endTag;
-    return (this.timeOf(near) ?? NaN) + (tag - near) / TAGS_PER_SECOND;
+    return (this.timeOf(near) ?? NaN) + (tag - near) / TAG_RATE_HZ;
   }
 
   #findDetectors(): Map<string, StoredDetector> {

@@ -1,6 +1,6 @@
-import type { DetectorInfo } from "../../core/detector.ts";
+import { FALLBACK_PHOTON_ENERGY_EV } from "../../core/constants.ts";
+import { type DetectorInfo, photonsPerAdu } from "../../core/detector.ts";
 import { badArgument, checkOptions } from "../../core/guards.ts";
-import { photonsPerAdu } from "../../core/silicon.ts";
 import type { Shot } from "../../st/shots.ts";
 import type { Correction } from "./correction.ts";
 import { entryOf } from "./per-sensor.ts";
@@ -17,9 +17,6 @@ export interface PhotonsOptions {
   readonly configuredEv?: number;
 }
 
-/** Taken when nothing better is known (ostrich). */
-const LAST_RESORT_EV = 7000;
-
 /**
  * Turns ADU into photons: N = ADU × absGain × 3.65 / E, with E in eV for each shot from the spectrometer if that is a
  * positive number, else as configured if that is 5 to 15 keV, else 7 keV (the rule of ostrich, a public SFX pipeline at
@@ -35,7 +32,7 @@ export function photons(options: PhotonsOptions): Correction {
   } = checkOptions("photons", options, ["detectors", "spectrometer", "configuredEv"]);
   const infos = Object.fromEntries(detectors.map((info) => [info.id, info]));
   const isSensible = configuredEv >= 5000 && configuredEv <= 15_000;
-  const otherwiseEv = isSensible ? configuredEv : LAST_RESORT_EV;
+  const otherwiseEv = isSensible ? configuredEv : FALLBACK_PHOTON_ENERGY_EV;
   const otherwise = isSensible ? "energy-as-configured" : "energy-assumed-7-kev";
   return {
     name: "photons",

@@ -1,6 +1,6 @@
 import ndarray, { type NdArray } from "ndarray";
+import { photonsPerAdu } from "../../core/detector.ts";
 import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
-import { photonsPerAdu } from "../../core/silicon.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** ADU of one photon: one number, or by sensor id where the sensors' gains differ. */

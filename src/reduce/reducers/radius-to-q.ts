@@ -1,7 +1,5 @@
+import { HC_EV_ANGSTROM } from "../../core/constants.ts";
 import { asFinite } from "../../core/guards.ts";
-
-/** Planck constant × speed of light, eV Å (CODATA 2018). */
-const HC_EV_ANGSTROM = 12_398.419_84;
 
 /**
  * Length of the scattering vector for a radius on a flat detector that stands upright in the beam:
