@@ -35,7 +35,7 @@ const type = process.argv[4] ?? "uint16";
 const gzipShots = Math.max(1, Math.round(shotCount / 5));
 const tagCount = 10_000;
 const [rows, columns] = [1024, 512];
-const run = { bl: 3, run: 700001 };
+const run = { bl: 3, number: 700001 };
 const sensors = Array.from({ length: 8 }, (_, k) => `MPCCD-8B0-2-010-${k + 1}`);
 /** A pixel, to see that it was read. */
 const witness = 5 * columns + 5;
@@ -53,16 +53,16 @@ const works: Record<string, (facility: Facility) => Promise<() => readonly numbe
   },
   collect: async (facility) => {
     let sum = 0;
-    for (const tag of await facility.db.readTaglistByrun(run.bl, run.run)) {
+    for (const tag of await facility.db.readTaglistByrun(run.bl, run.number)) {
       for (const detId of sensors) {
-        const { frame } = await facility.endpoint.call("st.collect", { detId, bl: run.bl, runs: [run.run], tag });
+        const { frame } = await facility.endpoint.call("st.collect", { detId, bl: run.bl, runs: [run.number], tag });
         sum += frame.data[witness] ?? NaN;
       }
     }
     return () => [sum];
   },
   tags: async (facility) => {
-    const tags = await facility.db.readTaglistBydetid(run.bl, run.run, sensors[0] ?? "");
+    const tags = await facility.db.readTaglistBydetid(run.bl, run.number, sensors[0] ?? "");
     return () => [tags.length, tags.reduce((sum, tag) => sum + tag, 0)];
   },
   statistics: async (facility) => {

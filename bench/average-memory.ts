@@ -10,12 +10,12 @@ import { compareMemory, isMeasured, megabytes } from "./memory-harness.ts";
 const [asked = "10000"] = process.argv.slice(2);
 
 async function average(shots: number): Promise<void> {
-  const run = { bl: 3, run: 651251 };
+  const run = { bl: 3, number: 651251 };
   await using facility = await connect("sim:");
   const { db } = facility;
-  const [detector] = await (await db.run(run.bl, run.run)).detectors();
+  const [detector] = await (await db.run(run.bl, run.number)).detectors();
   if (detector === undefined) throw new Error("the run has no detector");
-  const tags = (await db.readTaglistByrun(run.bl, run.run)).slice(0, shots);
+  const tags = (await db.readTaglistByrun(run.bl, run.number)).slice(0, shots);
   const dark = await darkAverage(facility.shots({ run, detectors: [detector.id], tags: tags.slice(0, 20) }));
   const step = Math.ceil(shots / 10);
   const began = performance.now();

@@ -68,7 +68,7 @@ const source: DataSource = {
 
 async function reduceAll(): Promise<void> {
   const st = new St(inProcess(endpointOf(source)));
-  const shots = st.shots({ run: { bl: 3, run: 1 }, detectors });
+  const shots = st.shots({ run: { bl: 3, number: 1 }, detectors });
   const reducers = { average: mean(), noise: variance(), adu: histogram() };
   const foreseen = memoryOf(await shots.describe(), reducers, { depth: shots.depth }) / 1e6;
   console.error(`before ${megabytes().toFixed(0)} MB; foreseen on top: ${foreseen.toFixed(0)} MB`);

@@ -42,7 +42,7 @@ class Sacla implements Contestant {
     const data: PartData = { url: this.#url, detectors, corrected: chain === "corrected" };
     return await timed(async () => {
       await using facility = await connect(this.#url);
-      const all = await (await facility.run(run.bl, run.run)).tags();
+      const all = await (await facility.run(run.bl, run.number)).tags();
       const tags = few === undefined ? all : all.slice(0, Number(few));
       const found =
         Number(workers) === 0

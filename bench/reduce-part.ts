@@ -8,7 +8,7 @@ export interface PartData {
   readonly corrected: boolean;
 }
 
-export const run = { bl: 3, run: 700_001 };
+export const run = { bl: 3, number: 700_001 };
 
 export const reducers = () => ({ average: mean(), noise: variance(), adu: histogram() });
 

@@ -21,6 +21,6 @@ if (image === undefined) throw new Error("no shot was left");
 await mkdir("out", { recursive: true });
 await writeFile(
   "out/average.png",
-  renderImage(image, { title: `${detector}, run ${run.run} - dark ${darkRun.run}`, unit: "ADU" }),
+  renderImage(image, { title: `${detector}, run ${run.number} - dark ${darkRun.number}`, unit: "ADU" }),
 );
 console.log(`${ledger.used} of ${ledger.asked} shots averaged, dropped:`, ledger.dropped);

@@ -10,7 +10,7 @@ for await (const run of facility.runs({ bl: 3, follow: true, pollMs: 200 })) {
   const exposed = await run.exposedTags();
   const darkTags = await run.darkTags();
   if (detector === undefined || darkTags.length === 0 || exposed.length === 0) {
-    console.log(`run ${run.run} (${run.comment}): nothing to analyse`);
+    console.log(`run ${run.number} (${run.comment}): nothing to analyse`);
   } else {
     const dark = await darkAverage(facility.shots({ run, detectors: [detector.id], tags: darkTags.slice(0, 20) }));
     const { average, ledger } = await reduce(
@@ -21,7 +21,7 @@ for await (const run of facility.runs({ bl: 3, follow: true, pollMs: 200 })) {
     for (const [sensor, image] of Object.entries(average)) {
       const sum = image.data.reduce((a, b) => a + b, 0);
       console.log(
-        `run ${run.run} (${run.comment}): ${sensor} mean ${(sum / image.size).toFixed(3)} ADU over ${ledger.used} shots`,
+        `run ${run.number} (${run.comment}): ${sensor} mean ${(sum / image.size).toFixed(3)} ADU over ${ledger.used} shots`,
       );
     }
   }

@@ -6,8 +6,8 @@ await using facility = await connect();
 const detector = "MPCCD-8N0-3-002-3";
 const run = await facility.run(3, 1520000);
 const i0 = "xfel_bl_3_tc_bm_1_pd/charge";
-const { dark: darkTags, on, off, evidence } = await run.labels();
-console.log(`${darkTags.length} dark, ${on.length} on, ${off.length} off, told by`, evidence.laser.signals);
+const { dark: darkTags, on, off, basis } = await run.labels();
+console.log(`${darkTags.length} dark, ${on.length} on, ${off.length} off, told by`, basis.laser.signals);
 
 const dark = await darkAverage(facility.shots({ run, detectors: [detector], tags: darkTags }));
 const roi = { rows: [0, 1024], columns: [0, 512] } as const;

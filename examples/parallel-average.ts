@@ -5,7 +5,7 @@ import { reduceInParallel } from "sacla/reduce";
 await using facility = await connect();
 const run = await facility.run(3, 1360991);
 const tags = (await run.exposedTags()).slice(0, 200);
-const data = { run: { bl: run.bl, run: run.run }, detectors: ["MPCCD-2N0-M02-001"] };
+const data = { run: { bl: run.bl, number: run.number }, detectors: ["MPCCD-2N0-M02-001"] };
 
 const { average, ledger } = await reduceInParallel<typeof import("./parts/average-part.ts")>(
   new URL("./parts/average-part.ts", import.meta.url),

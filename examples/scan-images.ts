@@ -64,4 +64,4 @@ for (const [k, delay] of (cube.axes[0]?.centres ?? []).entries()) {
   await writeFile(`out/scan-images-${k}.png`, renderImage(average, { title, unit: "ADU" }));
   console.log(title);
 }
-console.log(`run ${run.run}: ${cube.ledger.used} of ${cube.ledger.asked} shots used`);
+console.log(`run ${run.number}: ${cube.ledger.used} of ${cube.ledger.asked} shots used`);

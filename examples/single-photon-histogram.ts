@@ -15,11 +15,11 @@ const counts = adu[detector]?.counts ?? new Float64Array(601);
 await mkdir("out", { recursive: true });
 await writeFile(
   "out/histogram.svg",
-  histogramPlot(counts, { from: -100, title: `${detector}, run ${run.run}`, xLabel: "ADU", yLabel: "pixels" }),
+  histogramPlot(counts, { from: -100, title: `${detector}, run ${run.number}`, xLabel: "ADU", yLabel: "pixels" }),
 );
 
 const above = counts.subarray(160); // from 60 ADU, clear of the read noise around 0
 const peak = 60 + above.indexOf(Math.max(...above));
-const { absGain } = await facility.st.detectorInfo(3, run.run, detector);
+const { absGain } = await facility.st.detectorInfo(3, run.number, detector);
 const expected = (await run.photonEnergyEv()) / 3.65 / (absGain ?? NaN);
 console.log(`single-photon peak at ${peak} ADU, ${expected.toFixed(0)} expected from the gain`);

@@ -5,7 +5,7 @@ import { accumulate, mean, type PartTask } from "sacla/reduce";
 export const reducers = () => ({ average: mean() });
 
 export async function accumulatePart({ tags, data, progress }: PartTask) {
-  const { run, detectors } = data as { run: { bl: number; run: number }; detectors: string[] };
+  const { run, detectors } = data as { run: { bl: number; number: number }; detectors: string[] };
   await using facility = await connect();
   return await accumulate(facility.shots({ run, detectors, tags }), reducers(), { onProgress: progress });
 }

@@ -159,6 +159,6 @@ export async function findDetector(run: Run, id: string | undefined): Promise<De
   if (found !== undefined) return found;
   throw new SaclaError(
     "UNKNOWN_DETECTOR",
-    `Run ${run.run} of beamline ${run.bl} has no detector ${id ?? "at all"}; it has ${showList(groups.map((group) => group.id))}.`,
+    `Run ${run.number} of beamline ${run.bl} has no detector ${id ?? "at all"}; it has ${showList(groups.map((group) => group.id))}.`,
   );
 }

@@ -62,7 +62,7 @@ export async function look(session: Session, options: LookOptions, [number, id]:
       ? "head"
       : await session.facility.run(run.bl, options.darkRun)
     : "none";
-  return await session.progress(`run ${run.run} ${detector.id}`, async (update) => {
+  return await session.progress(`run ${run.number} ${detector.id}`, async (update) => {
     return await quickLook(session.facility.st, run, detector, {
       dark,
       corrections: options.commonMode === true ? [correct.commonMode()] : [],
@@ -90,7 +90,7 @@ export async function assemblerFor(
     ? await citiusBadPixels(facility, run, signal)
     : undefined;
   const masks = infos.map(({ id, ysize, xsize }) =>
-    usable(citius?.get(id) ?? badPixels(id, run.bl, run.run, [ysize, xsize])),
+    usable(citius?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize])),
   );
   return new Assembler(infos, { view, method, masks });
 }
@@ -98,7 +98,7 @@ export async function assemblerFor(
 /** The bad pixels of CITIUS sensors, which the facility tells for each run. Converted files do not hold them. */
 async function citiusBadPixels(
   { st }: Session["facility"],
-  { bl, run }: Run,
+  { bl, number: run }: Run,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, NdArray<Uint8Array>>> {
   try {
@@ -141,7 +141,7 @@ export function ledgerLine({ asked, used, dropped, notes = {} }: Ledger): string
 
 /** A file name part from a detector group. */
 export function fileStem(run: Run, detector: DetectorGroup | { id: string }, what: string): string {
-  return `${run.run}-${detector.id}-${what}`;
+  return `${run.number}-${detector.id}-${what}`;
 }
 
 /** The histograms of all sensors together. */

@@ -21,7 +21,7 @@ export function demoReport(
 ): string {
   const { run, detector, tags, ledger } = look;
   return reportPage({
-    title: `Run ${run.run}, ${detector.id}`,
+    title: `Run ${run.number}, ${detector.id}`,
     subtitle: `Beamline ${run.bl}, ${run.startTime.toISOString().slice(0, 19).replace("T", " ")} UTC: ${run.comment}`,
     sections: [
       pictureSection(look, assembled),
@@ -30,7 +30,7 @@ export function demoReport(
       sensorSection(look),
       {
         heading: "Shots",
-        text: `${ledgerLine(ledger)}. ${tags.dark.length} dark and ${tags.exposed.length} exposed shots, told apart by: ${look.evidence?.rule ?? "no rule"} (${look.evidence?.signals.join(", ") ?? ""}).`,
+        text: `${ledgerLine(ledger)}. ${tags.dark.length} dark and ${tags.exposed.length} exposed shots, told apart by: ${look.basis?.rule ?? "no rule"} (${look.basis?.signals.join(", ") ?? ""}).`,
         ...(ledger.dropped.length === 0
           ? {}
           : {
@@ -52,13 +52,13 @@ export function demoReport(
 type Section = Parameters<typeof reportPage>[0]["sections"][number];
 
 function pictureSection({ run, detector, tags }: QuickLook, { image, assembler, brightest }: Assembled): Section {
-  const title = `${detector.id}, run ${run.run}, mean of ${tags.exposed.length} shots, ${assembler.view} view`;
+  const title = `${detector.id}, run ${run.number}, mean of ${tags.exposed.length} shots, ${assembler.view} view`;
   return {
     heading: "Assembled average",
     text: `Mean of the exposed shots less the mean of the dark ones, assembled to ${assembler.width} × ${assembler.height} pixels of ${assembler.pixelSizeUm} µm as seen from the ${assembler.view}.`,
     image: {
       png: renderImage(image, { title, unit: "ADU", maxWidth: 1200 }),
-      alt: `Assembled average of run ${run.run}, ${assembler.view} view`,
+      alt: `Assembled average of run ${run.number}, ${assembler.view} view`,
       caption: `${assembler.view} view; grey: no sensor, or a sensor edge left out.`,
     },
     table: {
@@ -73,7 +73,7 @@ function histogramSection({ sensors, run }: QuickLook): Section {
   return {
     heading: "ADU histogram",
     text: "All pixels of all exposed shots, less the dark. The peak at 0 is read noise, the next one a single X-ray photon.",
-    svg: histogramPlot(counts, { from, title: `run ${run.run}, all sensors`, xLabel: "ADU", yLabel: "pixels" }),
+    svg: histogramPlot(counts, { from, title: `run ${run.number}, all sensors`, xLabel: "ADU", yLabel: "pixels" }),
   };
 }
 
@@ -87,7 +87,7 @@ function monitorSection(monitor: SignalColumn, { run }: QuickLook): Section {
     heading: "Beam monitor",
     text: `${monitor.equipId}: ${ok} of ${monitor.length} shots have a value${missing === "" ? "" : ` (${missing})`}; mean ${monitor.mean().toPrecision(4)} ${monitor.unit}.`,
     svg: linePlot([{ x: Array.from(monitor.tags), y: monitor.values, style: "points" }], {
-      title: `run ${run.run}`,
+      title: `run ${run.number}`,
       xLabel: "tag",
       yLabel: `${monitor.equipId} (${monitor.unit})`,
     }),

@@ -64,7 +64,7 @@ export class Db extends MirroredDb {
    * does not hold back those after it. Leave the loop with `break`; an aborted `signal` throws ABORTED.
    * @throws UNKNOWN_BEAMLINE
    * @throws ABORTED when the signal fires
-   * @example for await (const run of db.runs({ bl: 3, follow: true })) console.log(run.run, run.comment);
+   * @example for await (const run of db.runs({ bl: 3, follow: true })) console.log(run.number, run.comment);
    */
   runs(options: RunsOptions): AsyncIterable<Run> {
     return streamRuns(this.endpoint, options);

@@ -1,6 +1,6 @@
 import type { CallOptions } from "../core/async.ts";
 import { isSaclaError } from "../core/errors.ts";
-import type { Run } from "./run.ts";
+import type { RunReader } from "./run-reader.ts";
 import type { RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
 
@@ -26,7 +26,7 @@ export interface Flags {
  * there is none.
  */
 export async function readFlags(
-  run: Run,
+  run: RunReader,
   spellings: readonly FlagNames[],
   shots: RunTags,
   options?: CallOptions,
@@ -57,7 +57,7 @@ function flagState(open: number | undefined, close: number | undefined, both: bo
  * is as good as unknown.
  */
 export async function readRecorded(
-  run: Run,
+  run: RunReader,
   names: readonly string[],
   shots: RunTags,
   options?: CallOptions,

@@ -10,14 +10,14 @@ export {
   darkRules,
 } from "./dark-rule.ts";
 export { Db } from "./db.ts";
-export type { Evidence } from "./evidence.ts";
 export { MirroredDb } from "./mirrored-db.ts";
 export { Run, type RunTagsOptions, type WaitOptions } from "./run.ts";
+export type { RunReader } from "./run-reader.ts";
 export type { RunsOptions } from "./run-stream.ts";
-export { RunTags, type Selection } from "./run-tags.ts";
+export { type ClassificationBasis, RunTags, type Selection } from "./run-tags.ts";
 export {
+  type LabelBasis,
   type LabelDropReason,
-  type LabelEvidence,
   type ShotLabel,
   ShotLabels,
   type ShotVerdict,

@@ -1,31 +1,40 @@
 import type { CallOptions } from "../core/async.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
 import { TagList } from "../core/tags.ts";
-import type { Evidence } from "./evidence.ts";
-import type { Run } from "./run.ts";
+import type { RunReader } from "./run-reader.ts";
+
+/** What a classification of shots rests on. */
+export interface ClassificationBasis {
+  /** The rule in words: "dark = open 0 and close 1, at the head of the run". */
+  readonly rule: string;
+  /** Equipment ids that were read. */
+  readonly signals: readonly string[];
+  /** Where the rule comes from, and what was missing for a stronger one. */
+  readonly source: string;
+}
 
 /** How a list came about, for those that were selected. */
 export interface Selection {
   readonly ledger?: Ledger;
-  readonly evidence?: Evidence;
+  readonly basis?: ClassificationBasis;
 }
 
 /**
  * Tags of one run. Everything a {@link TagList} does gives RunTags again; what says how a list was selected
- * ({@link ledger}, {@link evidence}) belongs to that list alone and is not passed on.
+ * ({@link ledger}, {@link basis}) belongs to that list alone and is not passed on.
  */
 export class RunTags extends TagList {
-  readonly run: Run;
+  readonly run: RunReader;
   /** For a selected list: how many tags were asked about, and which were dropped for what reason. */
   readonly ledger: Ledger | undefined;
   /** For dark and exposed tags: the rule and the signals that decided. */
-  readonly evidence: Evidence | undefined;
+  readonly basis: ClassificationBasis | undefined;
 
-  constructor(run: Run, tags: Iterable<number>, selection: Selection = {}) {
+  constructor(run: RunReader, tags: Iterable<number>, selection: Selection = {}) {
     super(run.hightag, tags);
     this.run = run;
     this.ledger = selection.ledger;
-    this.evidence = selection.evidence;
+    this.basis = selection.basis;
   }
 
   protected override derive(tags: Uint32Array): this {
@@ -49,7 +58,7 @@ export class RunTags extends TagList {
   }
 
   /** The tags without a reason to be dropped, with the account of the others. */
-  select(reasonToDrop: (tag: number, index: number) => string | null, evidence?: Evidence): RunTags {
+  select(reasonToDrop: (tag: number, index: number) => string | null, basis?: ClassificationBasis): RunTags {
     const book = new LedgerBook();
     const kept = this.values.filter((tag, i) => {
       const reason = reasonToDrop(tag, i);
@@ -57,6 +66,6 @@ export class RunTags extends TagList {
       else book.drop(tag, reason);
       return reason === null;
     });
-    return new RunTags(this.run, kept, { ledger: book.ledger, ...(evidence === undefined ? {} : { evidence }) });
+    return new RunTags(this.run, kept, { ledger: book.ledger, ...(basis === undefined ? {} : { basis }) });
   }
 }

@@ -1,5 +1,5 @@
-import { type CallOptions, sleep } from "../core/async.ts";
-import { type DetectorGroup, groupDetectors } from "../core/detector.ts";
+import { type CallOptions, sleep, throwIfAborted } from "../core/async.ts";
+import { type DetectorGroup, type DetectorInfo, groupDetectors } from "../core/detector.ts";
 import { SaclaError } from "../core/errors.ts";
 import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
 import { TagList } from "../core/tags.ts";
@@ -11,7 +11,7 @@ import { labelShots, type ShotLabels } from "./shot-labels.ts";
 import { SignalColumn } from "./signal-column.ts";
 import { matchNames } from "./signal-names.ts";
 import { SignalTable } from "./signal-table.ts";
-import { readXrayStates } from "./xray-states.ts";
+import { readXrayStates, type XrayStates } from "./xray-states.ts";
 
 /** @internal Milliseconds between two looks at a run's status, unless told otherwise. */
 export const DEFAULT_POLL_MS = 1000;
@@ -27,8 +27,10 @@ export interface WaitOptions extends CallOptions {
 }
 
 /**
- * One run of a beamline. What is recorded about it is a snapshot, taken when the Run was made and again by
- * {@link refresh}; tags, signals and detectors are asked for when needed. Made by `db.run(bl, run)`.
+ * One run of a beamline, made by `db.run(bl, run)`. The run information is a snapshot, taken when the Run was made and
+ * again by {@link refresh}. Everything else is asked for when it is needed. Tags, detectors and labels of a run that
+ * had stopped at the last load cannot change, so each is asked for once and kept; of a run that was still running they
+ * are asked for every time.
  *
  * @example
  * const run = await db.run(3, 651251);
@@ -37,15 +39,19 @@ export interface WaitOptions extends CallOptions {
  */
 export class Run {
   readonly bl: number;
-  readonly run: number;
-  readonly #endpoint: Endpoint;
+  /** Run number. */
+  readonly number: number;
+  /** @internal What answers for the run. */
+  readonly endpoint: Endpoint;
   #info: RunInfo;
+  #answers: Answers;
 
-  constructor(endpoint: Endpoint, bl: number, run: number, info: RunInfo) {
-    this.#endpoint = endpoint;
+  constructor(endpoint: Endpoint, bl: number, number: number, info: RunInfo) {
+    this.endpoint = endpoint;
     this.bl = bl;
-    this.run = run;
+    this.number = number;
     this.#info = info;
+    this.#answers = new Answers(info.runstatus === 0);
   }
 
   /** The dictionary of `read_runinfo` at the last load. */
@@ -75,9 +81,10 @@ export class Run {
     return new Date(this.#info.stoptime * 1000);
   }
 
-  /** Loads the snapshot anew and gives this same Run. @throws UNKNOWN_RUN */
+  /** Loads the snapshot anew, forgets all other answers, and gives this same Run. @throws UNKNOWN_RUN */
   async refresh(options?: CallOptions): Promise<this> {
-    this.#info = await ask(this.#endpoint, "db.readRuninfo", { bl: this.bl, run: this.run }, options);
+    this.#info = await ask(this.endpoint, "db.readRuninfo", this.#key, options);
+    this.#answers = new Answers(this.status === 0);
     return this;
   }
 
@@ -102,9 +109,9 @@ export class Run {
       if (left <= 0) {
         throw new SaclaError(
           "TIMEOUT",
-          `Run ${this.run} of beamline ${this.bl} did not stop within ${timeoutMs} ms (status ${this.status}).`,
+          `Run ${this.number} of beamline ${this.bl} did not stop within ${timeoutMs} ms (status ${this.status}).`,
           {
-            details: { bl: this.bl, run: this.run, status: this.status, timeoutMs },
+            details: { bl: this.bl, run: this.number, status: this.status, timeoutMs },
           },
         );
       }
@@ -118,27 +125,40 @@ export class Run {
    */
   async tags(options: RunTagsOptions = {}): Promise<RunTags> {
     const { detector, ...call } = checkOptions("tags", options, ["detector", "signal", "timeoutMs"]);
-    const { bl, run } = this;
-    const tags =
-      detector === undefined
-        ? await ask(this.#endpoint, "db.readTaglistByrun", { bl, run }, call)
-        : await ask(this.#endpoint, "db.readTaglistBydetid", { bl, run, detId: detector }, call);
-    return new RunTags(this, tags);
+    return await this.#answers.once("tags", detector ?? "", call, async () => {
+      const tags =
+        detector === undefined
+          ? await ask(this.endpoint, "db.readTaglistByrun", this.#key, call)
+          : await ask(this.endpoint, "db.readTaglistBydetid", { ...this.#key, detId: detector }, call);
+      return new RunTags(this, tags);
+    });
   }
 
   /** Detectors of the run, each with its sensors. */
   async detectors(options?: CallOptions): Promise<DetectorGroup[]> {
-    return groupDetectors(await ask(this.#endpoint, "db.readDetidlist", { bl: this.bl, run: this.run }, options));
+    return await this.#answers.once("detectors", "", options, async () =>
+      groupDetectors(await ask(this.endpoint, "db.readDetidlist", this.#key, options)),
+    );
+  }
+
+  /** Size, gain and geometry of a sensor or camera. @throws UNKNOWN_DETECTOR */
+  async detectorInfo(detId: string, options?: CallOptions): Promise<DetectorInfo> {
+    return await this.#answers.once(
+      "infos",
+      detId,
+      options,
+      async () => await ask(this.endpoint, "st.readDetectorInfo", { ...this.#key, detId }, options),
+    );
   }
 
   /** Names of the signals, as `db.searchSignals`; all of them without a pattern. */
   async signals(pattern: string | RegExp = "", options?: CallOptions): Promise<string[]> {
-    return matchNames(await ask(this.#endpoint, "db.readEquiplist", {}, options), pattern);
+    return matchNames(await ask(this.endpoint, "db.readEquiplist", {}, options), pattern);
   }
 
   /** Photon energy the run was configured for, eV; not measured, and sometimes absurd. */
   async photonEnergyEv(options?: CallOptions): Promise<number> {
-    return 1000 * (await ask(this.#endpoint, "db.readConfigPhotonenergy", { bl: this.bl, run: this.run }, options));
+    return 1000 * (await ask(this.endpoint, "db.readConfigPhotonenergy", this.#key, options));
   }
 
   /**
@@ -161,7 +181,7 @@ export class Run {
       throw badArgument("equipIds", equipIds, "one or more names, each once");
     const shots = await this.#shots(tags, options);
     const columns = await ask(
-      this.#endpoint,
+      this.endpoint,
       "db.readColumns",
       { equipIds: [...equipIds], hightag: this.hightag, tags: shots.values },
       options,
@@ -169,6 +189,7 @@ export class Run {
     return new SignalTable(
       shots,
       columns.map((column) => new SignalColumn(shots, column)),
+      this,
     );
   }
 
@@ -176,13 +197,14 @@ export class Run {
    * The dark tags: the leading shots of the run with the X-ray shutter closed, by the dated rule for this beamline and
    * run (`darkRuleOf`). Closed shots after the first open or contradictory one do not count: a detector alarm can give
    * nonsense there. A run taken with the shutter closed is dark as a whole; a run without dark shots gives an empty
-   * list. `evidence` names the rule and the signals, `ledger` the reason for every other shot.
+   * list. `basis` names the rule and the signals, `ledger` the reason for every other shot.
    * @param tags - look among these only; the head is always that of the whole run
    * @throws UNKNOWN_SIGNAL when the source has none of the signals of the rule: nothing is guessed from others
    */
   async darkTags(tags?: Iterable<number>, options?: CallOptions): Promise<RunTags> {
-    const { shots, evidence, stateOf } = await readXrayStates(this, await this.#shots(tags, options), options);
-    return shots.select((tag) => (stateOf(tag) === "dark" ? null : stateOf(tag)), evidence);
+    const shots = await this.#shots(tags, options);
+    const { basis, stateOf } = await this.#xrayStates(shots, options);
+    return shots.select((tag) => (stateOf(tag) === "dark" ? null : stateOf(tag)), basis);
   }
 
   /**
@@ -191,8 +213,9 @@ export class Run {
    * @throws UNKNOWN_SIGNAL as {@link darkTags}
    */
   async exposedTags(tags?: Iterable<number>, options?: CallOptions): Promise<RunTags> {
-    const { shots, evidence, stateOf } = await readXrayStates(this, await this.#shots(tags, options), options);
-    return shots.select((tag) => (stateOf(tag) === "exposed" ? null : stateOf(tag)), evidence);
+    const shots = await this.#shots(tags, options);
+    const { basis, stateOf } = await this.#xrayStates(shots, options);
+    return shots.select((tag) => (stateOf(tag) === "exposed" ? null : stateOf(tag)), basis);
   }
 
   /**
@@ -200,13 +223,27 @@ export class Run {
    * @throws UNKNOWN_SIGNAL when the source has no X-ray shutter signal of the rule, or no pump-laser signal
    */
   async labels(tags?: Iterable<number>, options?: CallOptions): Promise<ShotLabels> {
-    return await labelShots(this, await this.#shots(tags, options), options);
+    const shots = await this.#shots(tags, options);
+    const label = async (): Promise<ShotLabels> =>
+      await labelShots(this, shots, await this.#xrayStates(shots, options), options);
+    return tags === undefined ? await this.#answers.once("labels", "", options, label) : await label();
+  }
+
+  get #key(): { readonly bl: number; readonly run: number } {
+    return { bl: this.bl, run: this.number };
+  }
+
+  /** Of the whole run, since the dark shots are those at its head, also when only a part is asked about. */
+  async #xrayStates(shots: RunTags, options: CallOptions | undefined): Promise<XrayStates> {
+    const all = await this.tags(options);
+    const read = async (): Promise<XrayStates> => await readXrayStates(this, all.union(shots), options);
+    return shots.minus(all).length > 0 ? await read() : await this.#answers.once("xrayStates", "", options, read);
   }
 
   async #shots(tags: Iterable<number> | undefined, options: CallOptions | undefined): Promise<RunTags> {
     if (tags === undefined) return await this.tags(options);
     if (tags instanceof TagList && tags.hightag !== this.hightag) {
-      throw badArgument("HighTag of the tags", tags.hightag, `${this.hightag}, that of run ${this.run}`);
+      throw badArgument("HighTag of the tags", tags.hightag, `${this.hightag}, that of run ${this.number}`);
     }
     const shots = new RunTags(this, tags instanceof TagList ? tags.values : tags);
     const { start_tagnumber: start, end_tagnumber: end } = this.#info;
@@ -216,12 +253,51 @@ export class Run {
     if (outside !== undefined) {
       throw new APIError(
         "TAG_OUTSIDE_RUN",
-        `Tag ${outside} is outside run ${this.run} of beamline ${this.bl}, which has tags ${start} to ${end - 1}.`,
+        `Tag ${outside} is outside run ${this.number} of beamline ${this.bl}, which has tags ${start} to ${end - 1}.`,
         {
-          details: { bl: this.bl, run: this.run, tag: outside, start, end },
+          details: { bl: this.bl, run: this.number, tag: outside, start, end },
         },
       );
     }
     return shots;
+  }
+}
+
+/** What can be asked once of a run that has stopped. */
+interface Kept {
+  readonly tags: RunTags;
+  readonly detectors: DetectorGroup[];
+  readonly infos: DetectorInfo;
+  readonly xrayStates: XrayStates;
+  readonly labels: ShotLabels;
+}
+
+/** Answers about one state of a run; kept only when they are final. */
+class Answers {
+  readonly #final: boolean;
+  readonly #kept: { readonly [K in keyof Kept]: Map<string, Kept[K]> } = {
+    tags: new Map(),
+    detectors: new Map(),
+    infos: new Map(),
+    xrayStates: new Map(),
+    labels: new Map(),
+  };
+
+  constructor(final: boolean) {
+    this.#final = final;
+  }
+
+  async once<K extends keyof Kept>(
+    what: K,
+    of: string,
+    options: CallOptions | undefined,
+    read: () => Promise<Kept[K]>,
+  ): Promise<Kept[K]> {
+    throwIfAborted(options?.signal);
+    const known = this.#kept[what].get(of);
+    if (known !== undefined) return known;
+    const answer = await read();
+    if (this.#final) this.#kept[what].set(of, answer);
+    return answer;
   }
 }

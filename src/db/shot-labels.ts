@@ -3,12 +3,11 @@ import { showList } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { type Dropped, LedgerBook } from "../core/ledger.ts";
 import { APIError } from "./api-error.ts";
-import type { Evidence } from "./evidence.ts";
 import { type FlagNames, type Flags, readFlags, readRecorded } from "./flags.ts";
-import type { Run } from "./run.ts";
-import type { RunTags } from "./run-tags.ts";
+import type { RunReader } from "./run-reader.ts";
+import type { ClassificationBasis, RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
-import { readXrayStates } from "./xray-states.ts";
+import type { XrayStates } from "./xray-states.ts";
 
 /**
  * `dark`: X-ray shutter closed. `on`: X-rays and pump laser. `off`: X-rays, no pump laser. `dropped`: cannot be told,
@@ -19,10 +18,10 @@ export type ShotLabel = "dark" | "on" | "off" | "dropped";
 /**
  * What the labels rest on; `beam` is null when no beam status is recorded, so shots without beam were not looked for.
  */
-export interface LabelEvidence {
-  readonly xray: Evidence;
-  readonly laser: Evidence;
-  readonly beam: Evidence | null;
+export interface LabelBasis {
+  readonly xray: ClassificationBasis;
+  readonly laser: ClassificationBasis;
+  readonly beam: ClassificationBasis | null;
 }
 
 /** Why a shot has no label; {@link ShotLabels} says what each means. */
@@ -45,8 +44,8 @@ export type ShotVerdict = Exclude<ShotLabel, "dropped"> | LabelDropReason;
  * shot).
  *
  * @example
- * const { on, off, evidence } = await run.labels();
- * console.log(on.length, off.length, evidence.laser.signals);
+ * const { on, off, basis } = await run.labels();
+ * console.log(on.length, off.length, basis.laser.signals);
  */
 export class ShotLabels {
   readonly tags: RunTags;
@@ -55,9 +54,9 @@ export class ShotLabels {
   readonly off: RunTags;
   /** Shots without a label, by reason. */
   readonly dropped: readonly Dropped[];
-  readonly evidence: LabelEvidence;
+  readonly basis: LabelBasis;
 
-  constructor(tags: RunTags, verdictOf: (tag: number, index: number) => ShotVerdict, evidence: LabelEvidence) {
+  constructor(tags: RunTags, verdictOf: (tag: number, index: number) => ShotVerdict, basis: LabelBasis) {
     const verdicts = Array.from(tags, verdictOf);
     const book = new LedgerBook();
     verdicts.forEach((verdict, i) => {
@@ -69,7 +68,7 @@ export class ShotLabels {
     this.on = withLabel("on");
     this.off = withLabel("off");
     this.dropped = book.ledger.dropped;
-    this.evidence = evidence;
+    this.basis = basis;
   }
 
   /** The label of a shot. @throws BAD_ARGUMENT when the tag is not in {@link tags} */
@@ -101,16 +100,24 @@ function isLabel(verdict: ShotVerdict): boolean {
   return verdict === "dark" || verdict === "on" || verdict === "off";
 }
 
-/** Labels the shots of a run. @throws UNKNOWN_SIGNAL when shutter or pump-laser signals are not recorded */
-export async function labelShots(run: Run, shots: RunTags, options?: CallOptions): Promise<ShotLabels> {
-  const xray = await readXrayStates(run, shots, options);
+/**
+ * Labels shots of a run.
+ * @param xray - of the whole run
+ * @throws UNKNOWN_SIGNAL when pump-laser signals are not recorded
+ */
+export async function labelShots(
+  run: RunReader,
+  shots: RunTags,
+  xray: XrayStates,
+  options?: CallOptions,
+): Promise<ShotLabels> {
   const laser = await readFlags(run, laserNames(run.bl), shots, options);
   if (laser === undefined) {
     const names = laserNames(run.bl).map(({ open }) => open);
     throw new APIError(
       "UNKNOWN_SIGNAL",
-      `Pumped and unpumped shots of run ${run.run} of beamline ${run.bl} cannot be told apart: the source has nothing recorded for ${showList(names)}. For a run without pump laser use darkTags() and exposedTags().`,
-      { details: { bl: run.bl, run: run.run, signals: names } },
+      `Pumped and unpumped shots of run ${run.number} of beamline ${run.bl} cannot be told apart: the source has nothing recorded for ${showList(names)}. For a run without pump laser use darkTags() and exposedTags().`,
+      { details: { bl: run.bl, run: run.number, signals: names } },
     );
   }
   const beam = await readRecorded(run, beamNames[run.bl] ?? [], shots, options);
@@ -122,9 +129,9 @@ export async function labelShots(run: Run, shots: RunTags, options?: CallOptions
     return laserVerdict(laser, i);
   };
   return new ShotLabels(shots, verdictOf, {
-    xray: xray.evidence,
-    laser: laserEvidence(laser),
-    beam: beamEvidence(beam),
+    xray: xray.basis,
+    laser: laserBasis(laser),
+    beam: beamBasis(beam),
   });
 }
 
@@ -150,13 +157,13 @@ const beamNames: Readonly<Record<number, readonly string[]>> = {
   3: ["xfel_mon_bpm_bl3_0_3_beamstatus/summary", "xfel_mon_msbpm_bl3_dump_1_beamstatus/summary"],
 };
 
-function laserEvidence({ signals, both }: Flags): Evidence {
+function laserBasis({ signals, both }: Flags): ClassificationBasis {
   const rule = both ? "pumped = open 1 and close 0, unpumped = open 0 and close 1" : "pumped = 1, unpumped = 0";
   const source = both ? "cube_timetool.py, a public analysis script of 2023" : "only this flag is recorded here";
   return { rule, signals, source };
 }
 
-function beamEvidence(beam: SignalColumn | undefined): Evidence | null {
+function beamBasis(beam: SignalColumn | undefined): ClassificationBasis | null {
   return beam === undefined
     ? null
     : { rule: "beam = 1", signals: [beam.equipId], source: "sacla-merge-scripts, public analysis scripts of 2018" };

@@ -42,10 +42,13 @@ export interface SignalRow {
 export class SignalTable implements Iterable<SignalRow> {
   readonly tags: TagList;
   readonly columns: readonly SignalColumn[];
+  /** The run that the shots belong to, when they belong to one: Arrow and Parquet files name it. */
+  readonly run: { readonly bl: number; readonly number: number } | undefined;
 
-  constructor(tags: TagList, columns: readonly SignalColumn[]) {
+  constructor(tags: TagList, columns: readonly SignalColumn[], run?: { readonly bl: number; readonly number: number }) {
     this.tags = tags;
     this.columns = columns;
+    this.run = run;
   }
 
   /** Number of rows. */

@@ -15,9 +15,15 @@ import {
 } from "apache-arrow";
 import { type ColumnSource, parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { STATUS_OK, syncStatus } from "../core/syncdb.ts";
-import { RunTags } from "./run-tags.ts";
+import type { TagList } from "../core/tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
-import type { SignalTable } from "./signal-table.ts";
+
+/** What a file of a table holds; a `SignalTable` is one. */
+export interface TableContent {
+  readonly tags: TagList;
+  readonly columns: readonly SignalColumn[];
+  readonly run: { readonly bl: number; readonly number: number } | undefined;
+}
 
 /** Name of the column of tags, as in the CSV. */
 const TAG = "tag_number";
@@ -28,7 +34,7 @@ const statusType = new Dictionary(new Utf8(), new Int8(), 0);
 const ROWS_PER_GROUP = 100_000;
 
 /** The table as an Arrow IPC file; see `SignalTable.toArrow`. */
-export function arrowFile(table: SignalTable): Uint8Array {
+export function arrowFile(table: TableContent): Uint8Array {
   const schema = schemaOf(table);
   const dictionary = vectorFromArray([...syncStatus], new Utf8());
   const children = [
@@ -40,7 +46,7 @@ export function arrowFile(table: SignalTable): Uint8Array {
   ];
   const batch = new RecordBatch(
     schema,
-    makeData({ type: new Struct(schema.fields), length: table.length, nullCount: 0, children }),
+    makeData({ type: new Struct(schema.fields), length: table.tags.length, nullCount: 0, children }),
   );
   return tableToIPC(new Table(schema, [batch]), "file");
 }
@@ -49,7 +55,7 @@ export function arrowFile(table: SignalTable): Uint8Array {
  * The table as a Parquet file; see `SignalTable.toParquet`. Parquet has no place for what belongs to one column: units
  * stand in `ARROW:schema`, where Arrow's readers look, and in `units` for all others.
  */
-export function parquetFile(table: SignalTable): Uint8Array {
+export function parquetFile(table: TableContent): Uint8Array {
   const schema: SchemaElement[] = [{ name: "root", num_children: 1 + 2 * table.columns.length }];
   const columnData: ColumnSource[] = [];
   const add = (element: SchemaElement, data: unknown[]): void => {
@@ -71,14 +77,18 @@ export function parquetFile(table: SignalTable): Uint8Array {
     );
   }
   const arrowSchema = Buffer.from(tableToIPC(new Table(schemaOf(table)), "stream")).toString("base64");
-  const about = { ...origin(table), units: JSON.stringify(table.units), "ARROW:schema": arrowSchema };
+  const about = {
+    ...origin(table),
+    units: JSON.stringify(Object.fromEntries(table.columns.map(({ equipId, unit }) => [equipId, unit]))),
+    "ARROW:schema": arrowSchema,
+  };
   const kvMetadata = Object.entries(about).map(([key, value]) => ({ key, value }));
   return new Uint8Array(
     parquetWriteBuffer({ schema, columnData, rowGroupSize: ROWS_PER_GROUP, createdBy: "sacla", kvMetadata }),
   );
 }
 
-function schemaOf(table: SignalTable): Schema {
+function schemaOf(table: TableContent): Schema {
   const fields = [new Field(TAG, new Uint32(), false), ...table.columns.flatMap(fieldsOf)];
   return new Schema(fields, new Map(Object.entries(origin(table))));
 }
@@ -95,9 +105,9 @@ function statusName(equipId: string): string {
 }
 
 /** Where the shots are from: a tag alone does not say. */
-function origin({ tags }: SignalTable): Record<string, string> {
-  const run = tags instanceof RunTags ? { bl: String(tags.run.bl), run: String(tags.run.run) } : {};
-  return { ...run, hightag: String(tags.hightag) };
+function origin({ tags, run }: TableContent): Record<string, string> {
+  const named = run === undefined ? {} : { bl: String(run.bl), run: String(run.number) };
+  return { ...named, hightag: String(tags.hightag) };
 }
 
 /** One bit a row, set where there is a number. */

@@ -2,45 +2,43 @@ import type { CallOptions } from "../core/async.ts";
 import { showList } from "../core/errors.ts";
 import { APIError } from "./api-error.ts";
 import { BEAM_MONITOR, BEAM_MONITOR_DARK_COULOMB, darkRuleOf } from "./dark-rule.ts";
-import type { Evidence } from "./evidence.ts";
 import { type FlagNames, type FlagState, readFlags, readRecorded } from "./flags.ts";
-import type { Run } from "./run.ts";
-import type { RunTags } from "./run-tags.ts";
+import type { RunReader } from "./run-reader.ts";
+import type { ClassificationBasis, RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
 
 /** What the X-rays did at one shot. */
 export type XrayState = "dark" | "exposed" | "closed-after-head" | "xray-flags-agree" | "xray-flag-missing";
 
+/** Every shot of a run as dark or exposed. */
 export interface XrayStates {
-  /** The tags asked about. */
-  readonly shots: RunTags;
-  readonly evidence: Evidence;
+  readonly tags: RunTags;
+  readonly basis: ClassificationBasis;
   readonly stateOf: (tag: number) => XrayState;
 }
 
 /** Each shot by itself, in the order of the tags; where a dark one stands in the run is not yet looked at. */
 interface Verdicts {
-  readonly evidence: Evidence;
+  readonly basis: ClassificationBasis;
   readonly state: (i: number) => FlagState;
 }
 
 /**
- * Tells dark from exposed shots by the dated rule of the run.
+ * Classifies shots as dark or exposed by the dated rule of the run.
+ * @param tags - all tags of the run, since which closed shots are dark depends on those before them
  * @throws UNKNOWN_SIGNAL when the source has none of the rule's signals
  */
-export async function readXrayStates(run: Run, shots: RunTags, options?: CallOptions): Promise<XrayStates> {
-  // The head belongs to the run, so the whole run is read even when only a part is asked about.
-  const all = (await run.tags(options)).union(shots);
-  const { evidence, state } = await readVerdicts(run, all, options);
+export async function readXrayStates(run: RunReader, tags: RunTags, options?: CallOptions): Promise<XrayStates> {
+  const { basis, state } = await readVerdicts(run, tags, options);
   const states: XrayState[] = [];
   let head = true;
-  for (let i = 0; i < all.length; i++) {
+  for (let i = 0; i < tags.length; i++) {
     const verdict = state(i);
     // A shot without a flag is not dark, but neither does it show that the shutter has opened.
     if (verdict === "open" || verdict === "flags-agree") head = false;
     states.push(xrayState(verdict, head));
   }
-  return { shots, evidence, stateOf: (tag) => states[all.indexOf(tag)] ?? "xray-flag-missing" };
+  return { tags, basis, stateOf: (tag) => states[tags.indexOf(tag)] ?? "xray-flag-missing" };
 }
 
 function xrayState(verdict: FlagState, head: boolean): XrayState {
@@ -49,13 +47,13 @@ function xrayState(verdict: FlagState, head: boolean): XrayState {
   return verdict === "flags-agree" ? "xray-flags-agree" : "xray-flag-missing";
 }
 
-async function readVerdicts(run: Run, all: RunTags, options: CallOptions | undefined): Promise<Verdicts> {
-  const { test, source } = darkRuleOf(run.bl, run.run);
+async function readVerdicts(run: RunReader, all: RunTags, options: CallOptions | undefined): Promise<Verdicts> {
+  const { test, source } = darkRuleOf(run.bl, run.number);
   if (test === "beam-monitor") {
     const column = await readRecorded(run, [BEAM_MONITOR], all, options);
     if (column === undefined) throw undecidable(run, [BEAM_MONITOR]);
     const rule = `dark = ${BEAM_MONITOR} below ${BEAM_MONITOR_DARK_COULOMB} C or not-converged, at the head of the run`;
-    return { evidence: { rule, signals: [BEAM_MONITOR], source }, state: (i) => monitorState(column, i) };
+    return { basis: { rule, signals: [BEAM_MONITOR], source }, state: (i) => monitorState(column, i) };
   }
   const both = test === "open-and-close";
   const spellings = shutterNames(run.bl).map(({ open, close }): FlagNames => (both ? { open, close } : { open }));
@@ -67,12 +65,12 @@ async function readVerdicts(run: Run, all: RunTags, options: CallOptions | undef
     );
   }
   const weaker = both && !flags.both;
-  const evidence = {
+  const basis = {
     rule: `dark = open 0${flags.both ? " and close 1" : ""}, at the head of the run`,
     signals: flags.signals,
     source: weaker ? `${source}; the close flag is not recorded here, so the open flag decides alone` : source,
   };
-  return { evidence, state: flags.state };
+  return { basis, state: flags.state };
 }
 
 /** The X-ray shutter's flags under their SyncDB names, and as DataConvert writes them. */
@@ -91,10 +89,10 @@ function monitorState(column: SignalColumn, i: number): FlagState {
   return (column.values[i] ?? NaN) < BEAM_MONITOR_DARK_COULOMB ? "closed" : "open";
 }
 
-function undecidable(run: Run, signals: readonly string[]): APIError {
+function undecidable(run: RunReader, signals: readonly string[]): APIError {
   return new APIError(
     "UNKNOWN_SIGNAL",
-    `Dark and exposed shots of run ${run.run} of beamline ${run.bl} cannot be told apart: the source has nothing recorded for ${showList(signals)}. Name the dark tags or a dark run yourself.`,
-    { details: { bl: run.bl, run: run.run, signals: [...signals] } },
+    `Dark and exposed shots of run ${run.number} of beamline ${run.bl} cannot be told apart: the source has nothing recorded for ${showList(signals)}. Name the dark tags or a dark run yourself.`,
+    { details: { bl: run.bl, run: run.number, signals: [...signals] } },
   );
 }

@@ -3,7 +3,7 @@ import { SaclaError } from "../core/errors.ts";
 import { asInteger, checkOptions } from "../core/guards.ts";
 import type { Dropped, Ledger } from "../core/ledger.ts";
 import type { PreciseImage } from "../core/ndarray.ts";
-import type { Evidence, Run, RunTags } from "../db/index.ts";
+import type { ClassificationBasis, Run, RunTags } from "../db/index.ts";
 import type { St } from "../st/st.ts";
 import type { Correction } from "./corrections/correction.ts";
 import { type Dark, darkAverage } from "./dark-average.ts";
@@ -46,7 +46,7 @@ export interface QuickLook {
   /** Tags that went into the dark and into the average; in the order of the run. */
   readonly tags: { readonly dark: RunTags; readonly exposed: RunTags };
   /** How dark and exposed shots were told apart. */
-  readonly evidence: Evidence | undefined;
+  readonly basis: ClassificationBasis | undefined;
   readonly sensors: readonly SensorLook[];
   /**
    * Every shot of the run that was asked for: used for the dark or the average, or dropped with the reason; and what
@@ -65,7 +65,7 @@ export interface QuickLook {
  * const look = await quickLook(facility.st, run, detector);
  * look.sensors[0].correctedMean.get(512, 256);
  *
- * const infos = await Promise.all(detector.sensors.map((id) => facility.st.detectorInfo(run.bl, run.run, id)));
+ * const infos = await Promise.all(detector.sensors.map((id) => run.detectorInfo(id)));
  * const inPhotons = await quickLook(facility.st, run, detector, {
  *   corrections: [correct.commonMode(), correct.gain(relative), correct.photons({ detectors: infos, configuredEv: await
  * run.photonEnergyEv() })],
@@ -88,7 +88,8 @@ export async function quickLook(
   const allDark = darkRun === "none" ? null : await darkRun.darkTags(undefined, { signal });
   if (allDark?.length === 0) throw noDarkAt(allDark);
   const darkTags = allDark?.slice(0, limit) ?? null;
-  const dark = darkTags === null ? null : await averageDark(st, darkTags, common, options);
+  const dark =
+    darkTags === null || darkRun === "none" ? null : await averageDark(st, darkRun, darkTags, common, options);
 
   const asked = exposedTags.slice(0, limit);
   const signals = [...new Set(corrections.flatMap((correction) => correction.signals ?? []))];
@@ -105,7 +106,7 @@ export async function quickLook(
   if (ledger.used === 0) {
     throw new SaclaError(
       "NO_SHOTS",
-      `Run ${run.run} of beamline ${run.bl} has no exposed shot that could be used, of ${ledger.asked} asked for.`,
+      `Run ${run.number} of beamline ${run.bl} has no exposed shot that could be used, of ${ledger.asked} asked for.`,
       {
         details: { ledger, selection: exposedTags.ledger },
       },
@@ -115,7 +116,7 @@ export async function quickLook(
   for (const id of detector.sensors) {
     const [correctedMean, counts] = [average[id], spectrum[id]];
     if (correctedMean === undefined || counts === undefined) continue;
-    const info = await st.detectorInfo(run.bl, run.run, id, { signal });
+    const info = await run.detectorInfo(id, { signal });
     sensors.push({ id, info, darkMean: dark?.mean[id] ?? null, correctedMean, histogram: counts });
   }
   const ownDark = darkRun === run && dark !== null ? dark.ledger : undefined;
@@ -123,7 +124,7 @@ export async function quickLook(
     run,
     detector,
     tags: { dark: without(darkTags ?? exposedTags.slice(0, 0), dark?.ledger), exposed: without(asked, ledger) },
-    evidence: exposedTags.evidence,
+    basis: exposedTags.basis,
     sensors,
     ledger: account(ledger, ownDark, exposedTags.ledger),
   };
@@ -131,22 +132,23 @@ export async function quickLook(
 
 async function averageDark(
   st: St,
+  run: Run,
   tags: RunTags,
   common: { detectors: readonly string[]; signal?: AbortSignal },
   options: QuickLookOptions,
 ): Promise<Dark> {
-  const shots = st.shots({ run: tags.run, tags, ...common });
+  const shots = st.shots({ run, tags, ...common });
   return await darkAverage(shots, { onProgress: (done, total) => options.onProgress?.("dark", done, total) });
 }
 
 /** For a choice of dark shots that is empty; its ledger says why. */
-function noDarkAt({ run, evidence, ledger }: RunTags): SaclaError {
-  const rule = evidence === undefined ? "" : ` (rule: ${evidence.rule}; signals: ${evidence.signals.join(", ")})`;
+function noDarkAt({ run, basis, ledger }: RunTags): SaclaError {
+  const rule = basis === undefined ? "" : ` (rule: ${basis.rule}; signals: ${basis.signals.join(", ")})`;
   return new SaclaError(
     "NO_DARK",
-    `Run ${run.run} of beamline ${run.bl} has no dark shots at its head${rule}. Name a dark run, or go without a dark.`,
+    `Run ${run.number} of beamline ${run.bl} has no dark shots at its head${rule}. Name a dark run, or go without a dark.`,
     {
-      details: { bl: run.bl, run: run.run, ...(ledger === undefined ? {} : { ledger }) },
+      details: { bl: run.bl, run: run.number, ...(ledger === undefined ? {} : { ledger }) },
     },
   );
 }

@@ -58,7 +58,7 @@ export async function screen(
   const whole = mergeLedgers(onlyDropped(tags.ledger), ledger);
   return new RunTags(run, chosen, {
     ledger: whole,
-    ...(tags.evidence === undefined ? {} : { evidence: tags.evidence }),
+    ...(tags.basis === undefined ? {} : { basis: tags.basis }),
   });
 }
 

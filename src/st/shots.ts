@@ -1,5 +1,5 @@
 import { type CallOptions, readAhead, throwIfAborted } from "../core/async.ts";
-import { groupDetectors } from "../core/detector.ts";
+import { type DetectorGroup, type DetectorInfo, groupDetectors } from "../core/detector.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
 import { type Ledger, LedgerBook, NOT_READ } from "../core/ledger.ts";
@@ -11,10 +11,19 @@ import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
 import type { ShotFrames } from "../transport/methods.ts";
 import { APIError } from "./api-error.ts";
 
-/** Enough to name a run; a `Run` of the db room is one. */
+/**
+ * Enough to name a run. A `Run` of `sacla/db` is one: it also answers for itself, and is asked when it belongs to the
+ * endpoint that the shots are read from, since a stopped run keeps its answers.
+ */
 export interface RunRef {
   readonly bl: number;
-  readonly run: number;
+  /** Run number. */
+  readonly number: number;
+  readonly endpoint?: object;
+  readonly hightag?: number;
+  tags?(options?: CallOptions): Promise<TagList>;
+  detectors?(options?: CallOptions): Promise<readonly DetectorGroup[]>;
+  detectorInfo?(detId: string, options?: CallOptions): Promise<DetectorInfo>;
 }
 
 /** What to do with a shot for which a detector has no image. */
@@ -93,7 +102,8 @@ export type PixelMemory = (length: number, type: PixelType) => Pixels;
 
 /**
  * Shots of a run, 0-D and 2-D together, tag by tag in the order asked. Nothing is read before the loop begins, at most
- * `prefetch` shots ahead of it, and leaving the loop stops the reading. Each loop reads again from the start.
+ * `prefetch` shots ahead of it, and leaving the loop stops the reading. Each loop reads again from the start. Tags,
+ * detectors and HighTag are looked up at the first use and kept: while the run goes on, make new Shots for new tags.
  *
  * @example
  * const shots = facility.shots({ run, detectors: ["MPCCD-8B0-2-008"], signals: [bm1] });
@@ -104,12 +114,14 @@ export class Shots implements AsyncIterable<Shot> {
   readonly #endpoint: Endpoint;
   readonly #options: ShotsOptions;
   #tags: Uint32Array | undefined;
+  #planned: Plan | undefined;
+  #specs: FrameSpec[] | undefined;
   #book = new LedgerBook();
 
   constructor(endpoint: Endpoint, options: ShotsOptions) {
     checkOptions("shots", options, optionNames);
     asInteger("run.bl", options.run?.bl);
-    asInteger("run.run", options.run.run);
+    asInteger("run.number", options.run.number);
     asOneOf("missing", options.missing ?? "drop", ["drop", "partial", "error"]);
     asInteger("prefetch", options.prefetch ?? 2, 0, 1000);
     this.#endpoint = endpoint;
@@ -125,7 +137,7 @@ export class Shots implements AsyncIterable<Shot> {
 
   /** How many shots are asked for. */
   async count(): Promise<number> {
-    return (await this.#resolveTags()).length;
+    return (await this.#plan()).tags.length;
   }
 
   /** Images held at a time for each sensor: the one in the caller's hands and those read ahead. */
@@ -135,17 +147,22 @@ export class Shots implements AsyncIterable<Shot> {
 
   /** What the images of each sensor will look like. */
   async describe(): Promise<FrameSpec[]> {
-    const { bl, run } = this.#options.run;
+    if (this.#specs !== undefined) return this.#specs;
     const { roi } = this.#options;
-    const { detIds, options } = await this.#plan(await this.#resolveTags());
+    const { detIds, bl, run, options } = await this.#plan();
+    const known = this.#known;
     const specs: FrameSpec[] = [];
     for (const detId of detIds) {
-      const info = await asApiError(APIError, () =>
-        this.#endpoint.call("st.readDetectorInfo", { bl, run, detId }, options),
+      const info = await asApiError(
+        APIError,
+        async () =>
+          await (known.detectorInfo?.(detId, options) ??
+            this.#endpoint.call("st.readDetectorInfo", { bl, run, detId }, options)),
       );
       const [rows, columns] = roi === undefined ? [info.ysize, info.xsize] : roiShape(roi);
       specs.push({ detId, rows, columns, type: info.pixelType ?? "float32" });
     }
+    this.#specs = specs;
     return specs;
   }
 
@@ -163,18 +180,14 @@ export class Shots implements AsyncIterable<Shot> {
     this.#book = book;
     let settled = 0;
     try {
-      const plan = await this.#plan(await this.#resolveTags());
+      const plan = await this.#plan();
       for await (const read of this.#readAhead(plan, memory)) {
         throwIfAborted(this.#options.signal);
         const [gap] = read.missing;
         if (gap !== undefined && this.#options.missing === "error") {
-          throw new APIError(
-            "FRAME_MISSING",
-            `${gap.detId} has no image for tag ${read.tag} of run ${this.#options.run.run}.`,
-            {
-              details: { ...gap, tag: read.tag },
-            },
-          );
+          throw new APIError("FRAME_MISSING", `${gap.detId} has no image for tag ${read.tag} of run ${plan.run}.`, {
+            details: { ...gap, tag: read.tag },
+          });
         }
         settled++;
         if (gap !== undefined && this.#options.missing !== "partial") {
@@ -190,36 +203,37 @@ export class Shots implements AsyncIterable<Shot> {
     }
   }
 
-  async #resolveTags(): Promise<Uint32Array> {
-    const { run, tags, signal } = this.#options;
-    const { bl, run: number } = run;
-    if (this.#tags === undefined) {
-      this.#tags = await asApiError(APIError, () =>
-        this.#endpoint.call("db.readTaglistByrun", { bl, run: number }, { signal }),
-      );
-    } else if (tags instanceof TagList) {
-      const hightag = await asApiError(APIError, () =>
-        this.#endpoint.call("db.readHightagnumber", { bl, run: number }, { signal }),
-      );
-      if (tags.hightag !== hightag)
-        throw badArgument("tags.hightag", tags.hightag, `${hightag}, the HighTag of run ${number}`);
-    }
-    return this.#tags;
+  /** The run, with what it knows when it belongs to the same endpoint. */
+  get #known(): RunRef {
+    const { run } = this.#options;
+    return run.endpoint === this.#endpoint ? run : { bl: run.bl, number: run.number };
   }
 
-  async #plan(tags: Uint32Array): Promise<Plan> {
-    const { bl, run } = this.#options.run;
-    const { detectors = [], signals = [], signal, timeoutMs } = this.#options;
+  async #plan(): Promise<Plan> {
+    this.#planned ??= await asApiError(APIError, () => this.#lookUp());
+    return this.#planned;
+  }
+
+  async #lookUp(): Promise<Plan> {
+    const { tags, detectors = [], signals = [], signal, timeoutMs } = this.#options;
+    const known = this.#known;
+    const { bl, number: run } = known;
     const options = { signal, timeoutMs };
-    const ask = <T>(work: () => Promise<T>): Promise<T> => asApiError(APIError, work);
+    this.#tags ??= (await known.tags?.({ signal }))?.values;
+    this.#tags ??= await this.#endpoint.call("db.readTaglistByrun", { bl, run }, { signal });
+    let hightag = 0;
+    if (tags instanceof TagList || signals.length > 0)
+      hightag = known.hightag ?? (await this.#endpoint.call("db.readHightagnumber", { bl, run }, options));
+    if (tags instanceof TagList && tags.hightag !== hightag)
+      throw badArgument("tags.hightag", tags.hightag, `${hightag}, the HighTag of run ${run}`);
     const detIds: string[] = [];
     if (detectors.length > 0) {
-      const groups = groupDetectors(await ask(() => this.#endpoint.call("db.readDetidlist", { bl, run }, options)));
+      const groups =
+        (await known.detectors?.(options)) ??
+        groupDetectors(await this.#endpoint.call("db.readDetidlist", { bl, run }, options));
       for (const id of detectors) detIds.push(...(groups.find((group) => group.id === id)?.sensors ?? [id]));
     }
-    const hightag =
-      signals.length === 0 ? 0 : await ask(() => this.#endpoint.call("db.readHightagnumber", { bl, run }, options));
-    return { bl, run, detIds, signals: [...signals], tags, hightag, options };
+    return { bl, run, detIds, signals: [...signals], tags: this.#tags, hightag, options };
   }
 
   /** Reads up to `prefetch` shots ahead into a ring of reused slots. */

@@ -118,7 +118,7 @@ describe("the Python gateway", () => {
       absGain: 1,
       geometry: { posXUm: 4000, rotationDeg: 90 },
     });
-    const shots = facility.shots({ run: { bl: 2, run: 5 }, detectors: ["CITIUS-2.2M-001"], prefetch: 0 });
+    const shots = facility.shots({ run: { bl: 2, number: 5 }, detectors: ["CITIUS-2.2M-001"], prefetch: 0 });
     for await (const shot of shots)
       expect(Object.keys(shot.images)).toEqual(["CITIUS-2.2M-001-004", "CITIUS-2.2M-001-007"]);
     expect(shots.ledger).toMatchObject({ asked: 4, used: 3 });

@@ -45,7 +45,7 @@ describe.each([
     await using facility = await connect(first.addresses[carrier], {
       retry: { attempts: 100, firstWaitMs: 50, longestWaitMs: 200 },
     });
-    const shots = facility.shots({ run: { bl: 3, run: 20 }, detectors: [sensor], tags: all });
+    const shots = facility.shots({ run: { bl: 3, number: 20 }, detectors: [sensor], tags: all });
     const seen: number[] = [];
     let second: Awaited<ReturnType<typeof start>> | undefined;
     for await (const shot of shots) {
@@ -67,7 +67,7 @@ describe.each([
     await using facility = await connect(server.addresses[carrier], {
       retry: { attempts: 1000, firstWaitMs: 50, longestWaitMs: 200, deadlineMs },
     });
-    const shots = facility.shots({ run: { bl: 3, run: 20 }, detectors: [sensor], tags: all });
+    const shots = facility.shots({ run: { bl: 3, number: 20 }, detectors: [sensor], tags: all });
     const seen: number[] = [];
     let killed = 0;
     const reading = (async () => {

@@ -48,18 +48,18 @@ export const assemble: AddCommand = (program, io) =>
       if (assembler === null)
         throw new SaclaError(
           "BAD_GEOMETRY",
-          `${detector.id} has no geometry to assemble; use: sacla average ${run.run} ${detector.id}`,
+          `${detector.id} has no geometry to assemble; use: sacla average ${run.number} ${detector.id}`,
         );
       const images = correctedMeans(found);
       const picture = assembler.assemble(images);
       const brightest = findSpots(assembler, picture, images);
-      const title = `${detector.id}, run ${run.run}, mean of ${tags.exposed.length}, ${options.view} view`;
+      const title = `${detector.id}, run ${run.number}, mean of ${tags.exposed.length}, ${options.view} view`;
       const written = writePicture(io, picture, options, fileStem(run, detector, "assembled"), title);
       const rows = brightest.map(({ column, row, value }) => [column, row, value.toFixed(1)]);
       return {
         json: {
           bl: run.bl,
-          run: run.run,
+          run: run.number,
           detector: detector.id,
           view: options.view,
           method: options.method,

@@ -34,7 +34,7 @@ export const average: AddCommand = (program, io) =>
           correctedMean,
           { ...options, ...(out === undefined ? {} : { out }) },
           fileStem(run, { id }, "average"),
-          `${id}, run ${run.run}, mean of ${tags.exposed.length}`,
+          `${id}, run ${run.number}, mean of ${tags.exposed.length}`,
         );
         return {
           id,
@@ -53,7 +53,7 @@ export const average: AddCommand = (program, io) =>
       return {
         json: {
           bl: run.bl,
-          run: run.run,
+          run: run.number,
           detector: detector.id,
           shots: { dark: tags.dark.length, exposed: tags.exposed.length },
           sensors,

@@ -69,7 +69,7 @@ export const convert: AddCommand = (program, io) =>
     withOptions,
     async (session, options, [number]) => {
       const run = await findRun(session, number);
-      const out = options.out ?? `${run.run}.h5`;
+      const out = options.out ?? `${run.number}.h5`;
       const request = requestOf(run, options);
       // What can be known to be wrong is said before hours of reading.
       if (options.table !== undefined) tableFormOf(options.table);
@@ -149,7 +149,7 @@ async function write(
 ): Promise<Answer> {
   const { facility, io, signal } = session;
   const { overwrite, restart, url, table } = options;
-  const progress = new StepProgress(io, `run ${run.run}`);
+  const progress = new StepProgress(io, `run ${run.number}`);
   const written = await convertRun(facility, request, out, {
     signal,
     url: url ?? "sim:",
@@ -169,7 +169,7 @@ async function write(
   return {
     json: {
       bl: run.bl,
-      run: run.run,
+      run: run.number,
       file: out,
       geom: geomPath,
       table: table ?? null,
@@ -281,7 +281,7 @@ function requestOf(run: Run, options: Options): ConvertRequest {
   } = options;
   return {
     bl: run.bl,
-    run: run.run,
+    run: run.number,
     format,
     shots: options.class,
     where,

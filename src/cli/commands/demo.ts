@@ -55,7 +55,7 @@ async function assembleLook(session: Session, found: QuickLook): Promise<Assembl
   if (assembler === null)
     throw new SaclaError(
       "BAD_GEOMETRY",
-      `${detector.id} of run ${run.run} has no geometry to assemble; name another with --detector.`,
+      `${detector.id} of run ${run.number} has no geometry to assemble; name another with --detector.`,
     );
   const images = correctedMeans(found);
   const image = assembler.assemble(images);
@@ -77,7 +77,7 @@ async function beamMonitor(run: Run): Promise<SignalColumn | null> {
 
 function demoJson({ run, tags, sensors, ledger }: QuickLook, { assembler, brightest }: Assembled): object {
   return {
-    run: run.run,
+    run: run.number,
     tags: { dark: [...tags.dark], exposed: [...tags.exposed] },
     sensors: sensors.map(({ id, darkMean, correctedMean, histogram: { from, to, counts } }) => ({
       id,
@@ -94,8 +94,8 @@ function summaryText(found: QuickLook, { assembler, brightest }: Assembled, repo
   const { run, detector, tags } = found;
   const [spot] = brightest;
   return [
-    `run ${run.run} of beamline ${run.bl}: ${run.comment}`,
-    `${tags.dark.length} dark and ${tags.exposed.length} exposed shots of ${detector.id}, told apart by: ${found.evidence?.rule ?? "no rule"}`,
+    `run ${run.number} of beamline ${run.bl}: ${run.comment}`,
+    `${tags.dark.length} dark and ${tags.exposed.length} exposed shots of ${detector.id}, told apart by: ${found.basis?.rule ?? "no rule"}`,
     ledgerLine(found.ledger),
     `assembled ${assembler.width} × ${assembler.height}, ${assembler.view} view${spot === undefined ? "" : `; brightest at column ${spot.column}, row ${spot.row}: ${spot.value.toFixed(1)} ADU`}`,
     `report with pictures: ${report}`,

@@ -16,7 +16,7 @@ export const detectors: AddCommand = (program, io) =>
       const found: { detector: string; info: DetectorInfo; images: number }[] = [];
       for (const { id, sensors } of groups) {
         for (const sensor of sensors) {
-          const info = await session.facility.st.detectorInfo(run.bl, run.run, sensor, { signal: session.signal });
+          const info = await session.facility.st.detectorInfo(run.bl, run.number, sensor, { signal: session.signal });
           const images = (await run.tags({ detector: sensor, signal: session.signal })).length;
           found.push({ detector: id, info, images });
         }
@@ -33,7 +33,7 @@ export const detectors: AddCommand = (program, io) =>
       return {
         json: {
           bl: run.bl,
-          run: run.run,
+          run: run.number,
           detectors: found.map(({ detector, info, images }) => ({ detector, ...info, images })),
         },
         text: textTable(["sensor", "rows × columns", "images", "e⁻/ADU", "x µm", "y µm", "rotation °"], rows),

@@ -33,7 +33,7 @@ export const histogram: AddCommand = (program, io) =>
       const file = options.out ?? `${fileStem(run, detector, "histogram")}.svg`;
       io.writeFile(
         file,
-        histogramPlot(counts, { from, title: `${detector.id}, run ${run.run}`, xLabel: "ADU", yLabel: "pixels" }),
+        histogramPlot(counts, { from, title: `${detector.id}, run ${run.number}`, xLabel: "ADU", yLabel: "pixels" }),
       );
       const rows = sensors.map(({ id, histogram: h }) => [
         id,
@@ -45,7 +45,7 @@ export const histogram: AddCommand = (program, io) =>
       return {
         json: {
           bl: run.bl,
-          run: run.run,
+          run: run.number,
           detector: detector.id,
           sensors: sensors.map(({ id, histogram: { counts: n, ...rest } }) => ({
             id,

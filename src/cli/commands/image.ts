@@ -29,7 +29,7 @@ export const image: AddCommand = (program, io) =>
       const run = await findRun(session, number);
       const detector = await findDetector(run, id);
       const tag = options.tag ?? (await run.tags({ signal })).at(-1);
-      if (tag === undefined) throw new SaclaError("NO_SHOTS", `Run ${run.run} has no shots.`);
+      if (tag === undefined) throw new SaclaError("NO_SHOTS", `Run ${run.number} has no shots.`);
       const images: Record<string, RawImage> = {};
       for await (const shot of st.shots({ run, detectors: detector.sensors, tags: [tag], missing: "error", signal }))
         Object.assign(images, shot.images);
@@ -41,7 +41,9 @@ export const image: AddCommand = (program, io) =>
         for (const [sensor, raw] of Object.entries(images)) images[sensor] = withoutDark(dark, sensor, raw);
       }
       const infos = await Promise.all(
-        detector.sensors.map(async (sensor) => ({ info: await st.detectorInfo(run.bl, run.run, sensor, { signal }) })),
+        detector.sensors.map(async (sensor) => ({
+          info: await st.detectorInfo(run.bl, run.number, sensor, { signal }),
+        })),
       );
       const assembler = detector.sensors.length > 1 ? await assemblerFor(session, run, infos, "source") : null;
       const picture = assembler?.assemble(images) ?? Object.values(images)[0];
@@ -51,20 +53,20 @@ export const image: AddCommand = (program, io) =>
         picture,
         options,
         fileStem(run, detector, String(tag)),
-        `${detector.id}, run ${run.run}, tag ${tag}`,
+        `${detector.id}, run ${run.number}, tag ${tag}`,
       );
       const sensors = Object.entries(images).map(([sensor, pixels]) => ({ id: sensor, ...summarise(pixels) }));
       return {
         json: {
           bl: run.bl,
-          run: run.run,
+          run: run.number,
           tag,
           detector: detector.id,
           sensors,
           view: assembler?.view ?? null,
           picture: written,
         },
-        text: `tag ${tag} of run ${run.run}: ${written.file}`,
+        text: `tag ${tag} of run ${run.number}: ${written.file}`,
       };
     },
   );

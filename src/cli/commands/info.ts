@@ -22,7 +22,7 @@ export const info: AddCommand = (program, io) =>
       const photonEnergyEv = await run.photonEnergyEv({ signal });
       const dark = await darkShots(run, signal);
       const rows: [string, string][] = [
-        ["run", `${run.run} of beamline ${run.bl}`],
+        ["run", `${run.number} of beamline ${run.bl}`],
         ["status", statusWord[run.status] ?? String(run.status)],
         ["start", localTime(run.startTime)],
         ["stop", localTime(run.stopTime)],
@@ -35,7 +35,7 @@ export const info: AddCommand = (program, io) =>
         ["shots", `${tags.length}, every ${tags.step === 1 ? "tag" : `${tags.step} tags`}`],
         [
           "dark shots",
-          typeof dark === "string" ? dark : `${dark.length} at the head (${dark.evidence?.rule ?? "no rule"})`,
+          typeof dark === "string" ? dark : `${dark.length} at the head (${dark.basis?.rule ?? "no rule"})`,
         ],
         ["photon energy", `${photonEnergyEv.toFixed(1)} eV (configured)`],
         [
@@ -48,13 +48,13 @@ export const info: AddCommand = (program, io) =>
       return {
         json: {
           bl: run.bl,
-          run: run.run,
+          run: run.number,
           ...run.info,
           shots: tags.length,
           step: tags.step,
           ...(typeof dark === "string"
             ? { dark: null, darkUnknown: dark }
-            : { dark: dark.length, darkEvidence: dark.evidence }),
+            : { dark: dark.length, darkEvidence: dark.basis }),
           photonEnergyEv,
           detectors,
         },

@@ -235,7 +235,7 @@ class Screen {
     if (sensors.length < 2) return null;
     const run = await facility.run(bl, this.#view.run);
     const infos = await Promise.all(
-      sensors.map(async (sensor) => ({ info: await facility.st.detectorInfo(bl, run.run, sensor) })),
+      sensors.map(async (sensor) => ({ info: await facility.st.detectorInfo(bl, run.number, sensor) })),
     );
     return await assemblerFor(this.#session, run, infos, "source");
   }

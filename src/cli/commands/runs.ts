@@ -34,7 +34,7 @@ export const runs: AddCommand = (program, io) =>
   );
 
 function summary(run: Run): object {
-  const { run: number, status, comment, hightag, info } = run;
+  const { number, status, comment, hightag, info } = run;
   return {
     run: number,
     status,
@@ -50,7 +50,7 @@ function summary(run: Run): object {
 function row(run: Run): (string | number)[] {
   const seconds = (run.info.stoptime - run.info.starttime).toFixed(0);
   return [
-    run.run,
+    run.number,
     statusWord[run.status] ?? run.status,
     localTime(run.startTime),
     Number(seconds),

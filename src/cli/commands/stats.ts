@@ -41,13 +41,13 @@ export const stats: AddCommand = (program, io) =>
       return {
         json: {
           bl: run.bl,
-          run: run.run,
+          run: run.number,
           shots: tags.length,
           complete,
           rows: rows.map(({ name, kind, ok, counts }) => ({ name, kind, ok, counts })),
           picture: out ?? null,
         },
-        text: `${table}\n${complete} of ${tags.length} shots of run ${run.run} have everything (${share(complete, tags.length)})${out === undefined ? "" : `\n${out}`}`,
+        text: `${table}\n${complete} of ${tags.length} shots of run ${run.number} have everything (${share(complete, tags.length)})${out === undefined ? "" : `\n${out}`}`,
       };
     },
     (options, [source]) => (isFile(source) ? source : options.url),

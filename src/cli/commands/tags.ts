@@ -42,11 +42,11 @@ export const tags: AddCommand = (program, io) =>
       return {
         json: {
           bl: run.bl,
-          run: run.run,
+          run: run.number,
           hightag: run.hightag,
           class: wanted,
           tags: [...selected],
-          evidence: selected.evidence,
+          evidence: selected.basis,
           ledger: selected.ledger,
         },
         text: out === undefined ? list.trimEnd() : `${selected.length} tags written to ${out}`,

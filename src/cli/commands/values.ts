@@ -30,7 +30,7 @@ export const values: AddCommand = (program, io) =>
       const table = await run.table(names, (await run.tags({ signal })).slice(0, limit), { signal });
       if (out !== undefined) io.writeFile(out, await table.encode(out));
       if (plot !== undefined) {
-        io.writeFile(plot, plotOf(table, `run ${run.run}`));
+        io.writeFile(plot, plotOf(table, `run ${run.number}`));
       }
       const columns = table.columns.map((column) => ({
         equipId: column.equipId,
@@ -40,7 +40,7 @@ export const values: AddCommand = (program, io) =>
         values: Array.from(column.values, (v, i) => column.reason(i) ?? v),
       }));
       return {
-        json: { bl: run.bl, run: run.run, hightag: run.hightag, file: out ?? null, tags: [...table.tags], columns },
+        json: { bl: run.bl, run: run.number, hightag: run.hightag, file: out ?? null, tags: [...table.tags], columns },
         text: out === undefined ? everyValue(table) : `${counted(table)}\n${table.length} shots written to ${out}`,
       };
     },

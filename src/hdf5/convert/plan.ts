@@ -87,14 +87,18 @@ export async function planConversion(
   const { tags, ledger } = await selectTags(run, base, request, options);
   if (tags.length === 0) {
     const reasons = ledger.dropped.map(({ reason, tags: left }) => `${left.length} ${reason}`).join(", ");
-    throw new SaclaError("NO_SHOTS", `No shot of run ${run.run} is left to convert, of ${ledger.asked}: ${reasons}.`, {
-      details: { ledger },
-    });
+    throw new SaclaError(
+      "NO_SHOTS",
+      `No shot of run ${run.number} is left to convert, of ${ledger.asked}: ${reasons}.`,
+      {
+        details: { ledger },
+      },
+    );
   }
   const groups = await chooseGroups(run, request, options);
   const infos: DetectorInfo[] = [];
   for (const id of groups.flatMap(({ sensors }) => sensors))
-    infos.push(await st.detectorInfo(run.bl, run.run, id, options));
+    infos.push(await st.detectorInfo(run.bl, run.number, id, options));
   const sensors = infos.map((info) => (request.roi === null ? info : cutInfo(info, request.roi)));
   const assemblers = request.assembled ? makeAssemblers(groups, sensors, request) : new Map<string, Assembler>();
   const items = itemsOf(request, groups, sensors, assemblers);
@@ -141,7 +145,7 @@ async function selectTags(
   };
   if (request.tags !== null) {
     const stranger = request.tags.find((tag) => !base.has(tag));
-    if (stranger !== undefined) throw badArgument("tag", stranger, `one of the ${base.length} of run ${run.run}`);
+    if (stranger !== undefined) throw badArgument("tag", stranger, `one of the ${base.length} of run ${run.number}`);
     const wanted = new Set(request.tags);
     narrow(
       tags.filter((tag) => wanted.has(tag)),
@@ -177,7 +181,7 @@ async function chooseGroups(
     if (all.some(({ sensors }) => sensors.includes(id))) return { id, sensors: [id] };
     throw new SaclaError(
       "UNKNOWN_DETECTOR",
-      `Run ${run.run} of beamline ${run.bl} has no detector ${id}; it has ${showList(all.map((group) => group.id))}.`,
+      `Run ${run.number} of beamline ${run.bl} has no detector ${id}; it has ${showList(all.map((group) => group.id))}.`,
     );
   };
   // A sensor named beside its detector is written once, and each detector stays together.
@@ -187,7 +191,7 @@ async function chooseGroups(
   if (largest === undefined)
     throw new SaclaError(
       "UNKNOWN_DETECTOR",
-      `Run ${run.run} of beamline ${run.bl} has no detector to write as ${format}.`,
+      `Run ${run.number} of beamline ${run.bl} has no detector to write as ${format}.`,
     );
   if (detectors !== null && others.length > 0)
     throw badArgument("detectors", detectors, `one detector for the ${format} format`);

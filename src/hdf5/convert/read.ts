@@ -50,9 +50,9 @@ export async function readDark(
     if (tags.length === 0) {
       throw new SaclaError(
         "NO_DARK",
-        `Run ${darkRun.run} has no dark shots at its head; name a dark run, or convert with --dark none.`,
+        `Run ${darkRun.number} has no dark shots at its head; name a dark run, or convert with --dark none.`,
         {
-          details: { run: darkRun.run },
+          details: { run: darkRun.number },
         },
       );
     }
@@ -66,7 +66,7 @@ export async function readDark(
       onProgress: (done, total) => options.onProgress?.("dark", done, total ?? tags.length),
     });
     for (const { id } of sensors) await spool.write(bytesOf(dark.mean[id]?.data ?? new Float64Array(0)));
-    const info: DarkInfo = { run: darkRun.run, tags: [...tags], rule: tags.evidence?.rule ?? "", ledger: dark.ledger };
+    const info: DarkInfo = { run: darkRun.number, tags: [...tags], rule: tags.basis?.rule ?? "", ledger: dark.ledger };
     await spool.commit("dark", info);
   }
   return await darkFromSpool(plan, spool);

@@ -54,7 +54,7 @@ export async function completeness(
     names.push(...(/[*?]/.test(pattern) ? await run.signals(pattern, options) : [pattern]));
   for (const name of names) rows.push(presence(name, "signal", (await run.column(name, shots, options)).status));
   const complete = shots.filter((_, i) => rows.every(({ status }) => status[i] === STATUS_OK)).length;
-  return { bl: run.bl, run: run.run, tags: shots.values, rows, complete };
+  return { bl: run.bl, run: run.number, tags: shots.values, rows, complete };
 }
 
 function presence(name: string, kind: Presence["kind"], status: Uint8Array): Presence {

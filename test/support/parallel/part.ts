@@ -37,7 +37,7 @@ export async function accumulatePart({
 }: PartTask): Promise<Accumulated<ReturnType<typeof reducers>>> {
   const trouble = data as Trouble;
   const st = new St(inProcess(endpointOf(createSimulatedFacility({ clock: new VirtualClock() }))));
-  const shots = st.shots({ run: { bl: 3, run: 1_360_991 }, detectors: ["MPCCD-2N0-M02-001"], tags });
+  const shots = st.shots({ run: { bl: 3, number: 1_360_991 }, detectors: ["MPCCD-2N0-M02-001"], tags });
   if (trouble.fail === true) throw new SaclaError("NO_DARK", "as asked", { details: { first: tags.at(0) } });
   if (trouble.hang === true) await new Promise(() => setInterval(() => {}, 1000));
   let done = 0;

@@ -80,8 +80,8 @@ describe("run.darkTags", () => {
   ])("BL%i run %i", async (bl, run, expected, rule) => {
     const dark = await (await scripted({ bl, run, open, close, monitor })).darkTags();
     expect(shots(dark)).toEqual(expected);
-    expect(dark.evidence?.rule).toMatch(rule);
-    expect(dark.evidence?.source).toBe(darkRuleOf(bl, run).source);
+    expect(dark.basis?.rule).toMatch(rule);
+    expect(dark.basis?.source).toBe(darkRuleOf(bl, run).source);
     expect(dark.ledger?.asked).toBe(5);
   });
 
@@ -95,7 +95,7 @@ describe("run.darkTags", () => {
     });
     const dark = await run.darkTags();
     expect(shots(dark)).toEqual([0, 1]);
-    expect(dark.evidence?.signals).toEqual(["xfel_bl_2_st_3_bm_1_pd/charge"]);
+    expect(dark.basis?.signals).toEqual(["xfel_bl_2_st_3_bm_1_pd/charge"]);
     expect(dark.ledger?.dropped).toEqual([
       { reason: "exposed", tags: [102] },
       { reason: "closed-after-head", tags: [103] },
@@ -164,9 +164,9 @@ describe("run.darkTags", () => {
       const run = await scripted({ bl: 1, run: 7, open: [0, 0, 1], ...(close === undefined ? {} : { close }) });
       const dark = await run.darkTags();
       expect(shots(dark)).toEqual([0, 1]);
-      expect(dark.evidence?.rule).not.toMatch(/close/);
-      expect(dark.evidence?.source).toMatch(/no rule is published.*close flag is not recorded/);
-      expect(dark.evidence?.signals).toEqual(["xfel_bl_1_shutter_1_open_valid/status"]);
+      expect(dark.basis?.rule).not.toMatch(/close/);
+      expect(dark.basis?.source).toMatch(/no rule is published.*close flag is not recorded/);
+      expect(dark.basis?.signals).toEqual(["xfel_bl_1_shutter_1_open_valid/status"]);
     }
   });
 
@@ -190,7 +190,7 @@ describe("run.darkTags", () => {
       .setSignal("bl_3/shutter_1_close_valid_status", "", (tag) => (tag < 101 ? 1 : 0));
     const dark = await (await new Db(inProcess(endpointOf(source))).run(3, 1_000_000)).darkTags();
     expect(shots(dark)).toEqual([0]);
-    expect(dark.evidence?.signals).toEqual(["bl_3/shutter_1_open_valid_status", "bl_3/shutter_1_close_valid_status"]);
+    expect(dark.basis?.signals).toEqual(["bl_3/shutter_1_open_valid_status", "bl_3/shutter_1_close_valid_status"]);
   });
 
   it("is empty for a run that has no tags yet", async () => {

@@ -22,7 +22,7 @@ async function take(
   before(0);
   for await (const run of db.runs(options)) {
     expect(run.status).toBe(0);
-    found.push(run.run);
+    found.push(run.number);
     if (found.length === count) break;
     before(found.length);
   }
@@ -34,7 +34,7 @@ describe("db.runs", () => {
     const db = open(tinySource());
     const list = async (options: RunsOptions): Promise<number[][]> => {
       const found: number[][] = [];
-      for await (const { run, status } of db.runs(options)) found.push([run, status]);
+      for await (const { number: run, status } of db.runs(options)) found.push([run, status]);
       return found;
     };
     expect(await list({ bl: 3 })).toEqual([
@@ -176,7 +176,7 @@ describe("run.waitUntilStopped", () => {
 
   it("looks once even when no time is allowed, and ends on abort", async () => {
     const db = open(tinySource());
-    expect((await (await db.run(3, 10)).waitUntilStopped({ timeoutMs: 0 })).run).toBe(10);
+    expect((await (await db.run(3, 10)).waitUntilStopped({ timeoutMs: 0 })).number).toBe(10);
     const running = await db.run(3, 12);
     await expect(running.waitUntilStopped({ timeoutMs: 0 })).rejects.toMatchObject({ code: "TIMEOUT" });
     await expect(running.waitUntilStopped({ signal: AbortSignal.timeout(10) })).rejects.toMatchObject({

@@ -41,9 +41,9 @@ describe("run.labels", () => {
     expect(labels.counts).toEqual({ dark: 2, on: 2, off: 1, dropped: 4 });
     expect([...labels.on]).toEqual([102, 108]);
     expect(labels.on.run).toBe(run);
-    expect(labels.evidence.laser.signals).toEqual([`${laser}_open_valid/status`, `${laser}_close_valid/status`]);
-    expect(labels.evidence.xray.signals).toEqual([`${xray}_open_valid/status`, `${xray}_close_valid/status`]);
-    expect(labels.evidence.beam).toBeNull();
+    expect(labels.basis.laser.signals).toEqual([`${laser}_open_valid/status`, `${laser}_close_valid/status`]);
+    expect(labels.basis.xray.signals).toEqual([`${xray}_open_valid/status`, `${xray}_close_valid/status`]);
+    expect(labels.basis.beam).toBeNull();
     expect(() => labels.label(99)).toThrow(/99.*9 labelled tags \(100 to 108\)/);
   });
 
@@ -59,7 +59,7 @@ describe("run.labels", () => {
       { reason: "no-beam", tags: [102] },
       { reason: "beam-flag-missing", tags: [104] },
     ]);
-    expect(labels.evidence.beam?.signals).toEqual(["xfel_mon_msbpm_bl3_dump_1_beamstatus/summary"]);
+    expect(labels.basis.beam?.signals).toEqual(["xfel_mon_msbpm_bl3_dump_1_beamstatus/summary"]);
   });
 
   it("drops contradictions of the X-ray shutter, whatever the laser did", async () => {
@@ -93,7 +93,7 @@ describe("run.labels", () => {
   ])("reads the pump laser from %s and says so", async (_, signals, used) => {
     const labels = await (await scripted("DXX", signals)).labels();
     expect(wordOf(labels)).toBe("D+-");
-    expect(labels.evidence.laser.signals).toEqual(used);
+    expect(labels.basis.laser.signals).toEqual(used);
   });
 
   it("labels a part of the run with the head of the whole", async () => {

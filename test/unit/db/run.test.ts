@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { SaclaError } from "../../../src/core/errors.ts";
 import { TagList } from "../../../src/core/tags.ts";
 import { Db, formatSyncdaq, type Run, RunTags } from "../../../src/db/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { counting } from "../../support/counting.ts";
 import { TINY_HIGHTAG, type TinySource, tinySource } from "../../support/tiny-source.ts";
 
 const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";
@@ -19,7 +21,7 @@ async function runTen(source?: TinySource): Promise<Run> {
 describe("db.run", () => {
   it("gives a run by its number", async () => {
     const run = await runTen();
-    expect(run).toMatchObject({ bl: 3, run: 10, hightag: TINY_HIGHTAG, comment: "powder", status: 0 });
+    expect(run).toMatchObject({ bl: 3, number: 10, hightag: TINY_HIGHTAG, comment: "powder", status: 0 });
     expect(run.startTime.toISOString()).toBe("2025-11-07T03:27:53.666Z");
     expect(run.stopTime.getTime() - run.startTime.getTime()).toBe(200);
     expect(await run.photonEnergyEv()).toBe(10_500);
@@ -27,9 +29,9 @@ describe("db.run", () => {
 
   it("counts negative numbers from the newest run", async () => {
     const db = open();
-    expect((await db.run(3, -1)).run).toBe(12);
-    expect((await db.run(3, -3)).run).toBe(10);
-    expect((await db.newestRun(3)).run).toBe(12);
+    expect((await db.run(3, -1)).number).toBe(12);
+    expect((await db.run(3, -3)).number).toBe(10);
+    expect((await db.newestRun(3)).number).toBe(12);
     await expect(db.run(3, -4)).rejects.toMatchObject({
       code: "UNKNOWN_RUN",
       message: expect.stringContaining("only 3"),
@@ -54,6 +56,63 @@ describe("db.run", () => {
     expect(run.status).toBe(2);
     expect(await run.refresh()).toBe(run);
     expect(run.status).toBe(0);
+  });
+});
+
+describe("what a run is asked", () => {
+  const questions = async (run: Run): Promise<unknown> => ({
+    tags: (await run.tags()).values,
+    opal: (await run.tags({ detector: "OPAL-234363" })).values,
+    detectors: await run.detectors(),
+    info: await run.detectorInfo("OPAL-234363"),
+    dark: (await run.darkTags()).values,
+    exposed: (await run.exposedTags(await run.tags())).values,
+  });
+
+  it("is asked once when the run had stopped, and again after a refresh", async () => {
+    const endpoint = counting(inProcess(endpointOf(tinySource())));
+    const run = await new Db(endpoint).run(3, 10);
+    const first = await questions(run);
+    expect(new Set(endpoint.asked).size).toBe(endpoint.asked.length);
+    const once = endpoint.asked.length;
+    expect(await questions(run)).toEqual(first);
+    expect(endpoint.asked.length).toBe(once);
+    await run.refresh();
+    expect(await questions(run)).toEqual(first);
+    expect(endpoint.asked.length).toBe(2 * once);
+  });
+
+  it("is asked every time while the run goes on: nothing is stale", async () => {
+    const source = tinySource();
+    const run = await open(source).run(3, 12);
+    expect(run.status).toBe(2);
+    const before = (await run.tags()).length;
+    const shown = source.tags(3, 12);
+    source.tags = () => Uint32Array.from([...shown, (shown.at(-1) ?? 0) + 2]);
+    expect((await run.tags()).length).toBe(before + 1);
+    source.setStatus(3, 12, 0);
+    source.tags = () => Uint32Array.from([...shown, (shown.at(-1) ?? 0) + 2, (shown.at(-1) ?? 0) + 4]);
+    // Stopped by now, but the run has not been told: still nothing is kept.
+    expect((await run.tags()).length).toBe(before + 2);
+    source.tags = () => shown;
+    expect((await run.tags()).length).toBe(before);
+    await run.refresh();
+    expect((await run.tags()).length).toBe(before);
+    source.tags = () => shown.slice(0, 1);
+    expect((await run.tags()).length).toBe(before);
+  });
+
+  it("is asked again when it failed, and an aborted signal counts also for what is kept", async () => {
+    const source = tinySource();
+    const run = await open(source).run(3, 10);
+    const good = source.tags.bind(source);
+    source.tags = () => {
+      throw new SaclaError("UNREACHABLE", "away");
+    };
+    await expect(run.tags()).rejects.toMatchObject({ code: "UNREACHABLE" });
+    source.tags = good;
+    expect((await run.tags()).length).toBeGreaterThan(0);
+    await expect(run.tags({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "ABORTED" });
   });
 });
 

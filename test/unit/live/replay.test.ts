@@ -49,7 +49,7 @@ describe("replayLive", () => {
     expect(info.end_tagnumber).toBeLessThan(11_085);
     await expect(
       st
-        .shots({ run: { bl, run }, detectors: ["OPAL-234363"], tags: [11_000] })
+        .shots({ run: { bl, number: run }, detectors: ["OPAL-234363"], tags: [11_000] })
         [Symbol.asyncIterator]()
         .next(),
     ).rejects.toMatchObject({

@@ -353,7 +353,7 @@ describe("what is built on shots of runs", () => {
       reduce(facility.live.shots({ bl, detectors: [dual], policy: "every", untilRunEnd: true }), { average: mean() }),
     );
     clock.advance(10);
-    const later = await reduce(facility.st.shots({ run: { bl, run }, detectors: [dual] }), { average: mean() });
+    const later = await reduce(facility.st.shots({ run: { bl, number: run }, detectors: [dual] }), { average: mean() });
     expect(live.ledger).toEqual(later.ledger);
     expect(live.ledger.asked).toBe(300);
     for (const sensor of [left, right]) expect(live.average[sensor]?.data).toEqual(later.average[sensor]?.data);
@@ -386,7 +386,7 @@ describe("the simulated facility, live", () => {
     expect(shots.ledger).toEqual({ asked: tags.length, used: tags.length, dropped: [] });
     expect([...sums.keys()]).toEqual([...tags]);
     for await (const shot of facility.shots({
-      run: { bl: 3, run: 1_520_001 },
+      run: { bl: 3, number: 1_520_001 },
       detectors: [camera],
       tags: tags.slice(0, 5),
     })) {

@@ -125,7 +125,7 @@ describe("a chain of corrections", () => {
 
   it("says which signal to add to the shots, before it takes in any", async () => {
     const st = new St(inProcess(endpointOf(tinySource())));
-    const shots = st.shots({ run: { bl: 3, run: 10 }, detectors: ["OPAL-234363"], signals: [] });
+    const shots = st.shots({ run: { bl: 3, number: 10 }, detectors: ["OPAL-234363"], signals: [] });
     const corrections = [
       correct.normalise({ signal: "xfel_bl_3_tc_bm_1_pd/charge", limits: [1e-9, 1e-8], reference: 5e-9 }),
     ];
@@ -170,7 +170,7 @@ describe("normalise", () => {
     const st = new St(inProcess(endpointOf(tinySource())));
     const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";
     const shots = st.shots({
-      run: { bl: 3, run: 10 },
+      run: { bl: 3, number: 10 },
       detectors: ["MPCCD-2N0-1-006"],
       signals: [bm1],
       tags: [1002, 1004, 1006, 1008, 1010],
@@ -254,20 +254,24 @@ describe("photons", () => {
   it("gives the photons that the simulated sensor got, through the whole chain", async () => {
     const simulated = createSimulatedFacility({ clock: new VirtualClock(), missingRate: 0 });
     const st = new St(inProcess(endpointOf(simulated)));
-    const run = { bl: 3, run: 1_360_991 };
+    const run = { bl: 3, number: 1_360_991 };
     const id = "MPCCD-2N0-M02-001-1";
     const [bm1, spectrometer] = ["xfel_bl_3_tc_bm_1_pd/charge", "xfel_bl_3_tc_spec_1/energy"];
-    const tags = simulated.tags(run.bl, run.run);
+    const tags = simulated.tags(run.bl, run.number);
     const dark = await darkAverage(st.shots({ run, detectors: [id], tags: tags.subarray(0, 40) }));
     const shots = st.shots({ run, detectors: [id], signals: [bm1, spectrometer], tags: tags.subarray(120, 150) });
-    const { deadPixels, hotPixels, expectedPhotons } = simulated.truth.sensor(run.bl, run.run, id);
+    const { deadPixels, hotPixels, expectedPhotons } = simulated.truth.sensor(run.bl, run.number, id);
     const bad = asImage(new Uint8Array(1024 * 512), 1024, 512);
     for (const i of [...deadPixels, ...hotPixels]) bad.data[i] = 1;
     const corrections = [
       correct.dark(dark),
       correct.mask({ [id]: bad }),
       correct.commonMode(),
-      correct.photons({ detectors: [await st.detectorInfo(run.bl, run.run, id)], spectrometer, configuredEv: 10_000 }),
+      correct.photons({
+        detectors: [await st.detectorInfo(run.bl, run.number, id)],
+        spectrometer,
+        configuredEv: 10_000,
+      }),
       // 5e-9 C at the nominal pulse energy, for which the truth is given.
       correct.normalise({ signal: bm1, limits: [2e-9, 1e-8], reference: 5e-9 }),
     ];

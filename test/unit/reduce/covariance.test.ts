@@ -78,13 +78,13 @@ describe("covariance", () => {
     const signal = "xfel_bl_3_tc_bm_1_pd/charge";
     const detectors = ["MPCCD-1N0-M06-002"];
     // BM1 has no number at 1004, 1008 and 1010 of run 10; the other three are 0, 0 and 7e-9 at 1000, 1002 and 1006.
-    const shots = st.shots({ run: { bl: 3, run: 10 }, detectors, signals: [signal] });
+    const shots = st.shots({ run: { bl: 3, number: 10 }, detectors, signals: [signal] });
     const { found, ledger } = await reduce(shots, { found: covariance({ signal }) });
     const { count, skipped, covariance: spreads, correlation } = of(found, "MPCCD-1N0-M06-002");
     expect([count, skipped, ledger.used]).toEqual([3, 3, 6]);
     expect(spreads.get(0, 0)).toBeCloseTo(covarianceOf([0, 2000, 6000], [0, 0, 7e-9]), 9);
     expect(correlation.get(3, 2)).toBeCloseTo(correlationOf([0, 2, 6], [0, 0, 7]), 9);
-    const without = st.shots({ run: { bl: 3, run: 10 }, detectors, tags: [1000] });
+    const without = st.shots({ run: { bl: 3, number: 10 }, detectors, tags: [1000] });
     await expect(reduce(without, { found: covariance({ signal }) })).rejects.toMatchObject({
       code: "BAD_ARGUMENT",
       message: expect.stringContaining(signal),

@@ -34,9 +34,9 @@ const [db, st] = [new Db(endpoint), new St(endpoint)];
  * Sums the rings, less the background as it is on both sides of them; without the Bragg spots, which do not respond.
  */
 async function ringWeights(run: Run): Promise<NdArray<Float64Array>> {
-  const radii = simulated.truth.ringRadiiUm(run.bl, run.run);
-  const spots = simulated.truth.spots(run.bl, run.run);
-  const { x, y } = pixelPositions(await st.detectorInfo(run.bl, run.run, sensor));
+  const radii = simulated.truth.ringRadiiUm(run.bl, run.number);
+  const spots = simulated.truth.spots(run.bl, run.number);
+  const { x, y } = pixelPositions(await st.detectorInfo(run.bl, run.number, sensor));
   const kinds = Array.from(x.data, (px, i) => {
     const py = y.data[i] ?? NaN;
     if (spots.some(({ xUm, yUm }) => Math.hypot(px - xUm, py - yUm) < 500)) return "spot";
@@ -52,7 +52,7 @@ async function ringWeights(run: Run): Promise<NdArray<Float64Array>> {
 }
 
 function delayOf(runs: readonly Run[]) {
-  const tags = Uint32Array.from(runs.flatMap(({ bl, run }) => [...simulated.tags(bl, run)]));
+  const tags = Uint32Array.from(runs.flatMap(({ bl, number: run }) => [...simulated.tags(bl, run)]));
   const { derivativePixel, fittingPixel } = simulated.timingEdges(runs[0]?.hightag ?? 0, tags);
   const edges = new TimingEdges({ comment: "[TMA]", tags, derivativePx: derivativePixel, fittingPx: fittingPixel });
   return correctedDelay({
@@ -125,7 +125,7 @@ describe("the demo experiment in a cube", () => {
     );
 
     const [on, off] = [scan.numbers("ring", "on"), scan.numbers("ring", "off")];
-    const pump = simulated.truth.pump(newest.bl, newest.run);
+    const pump = simulated.truth.pump(newest.bl, newest.number);
     if (pump === undefined) throw new Error("no pump");
     const fit = fitResponse(scan.numbers("delay", "on").mean.data, contrast(on, off), pump);
     // 14 bins less those with too few shots; seeds 1 to 5 give 4 to 19.

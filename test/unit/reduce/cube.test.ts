@@ -28,7 +28,7 @@ import { tinyPixel, tinySource } from "../../support/tiny-source.ts";
 
 const [rows, columns] = [2, 3];
 const shotsOf = (script: readonly ScriptedShot[]) => scriptedShots(script, rows, columns);
-const evidence = {
+const basis = {
   xray: { rule: "", signals: [], source: "" },
   laser: { rule: "", signals: [], source: "" },
   beam: null,
@@ -37,7 +37,7 @@ const evidence = {
 /** Pumped are even tags, unpumped odd ones, dark those below 3; every seventh has contradictory flags. */
 async function labelsFor(tags: readonly number[]): Promise<ShotLabels> {
   const run = await new Db(inProcess(endpointOf(tinySource()))).run(3, 10);
-  return new ShotLabels(new RunTags(run, tags), verdictOf, evidence);
+  return new ShotLabels(new RunTags(run, tags), verdictOf, basis);
 }
 const verdictOf = (tag: number) =>
   tag < 3 ? "dark" : tag % 7 === 0 ? "laser-flags-agree" : tag % 2 === 0 ? "on" : "off";

@@ -239,7 +239,7 @@ describe("the kernel", () => {
       return true;
     };
     const st = new St(inProcess(endpointOf(source)));
-    const shots = () => st.shots({ run: { bl: 3, run: 7 }, detectors: ["A"] });
+    const shots = () => st.shots({ run: { bl: 3, number: 7 }, detectors: ["A"] });
     const dark = darkOf(5, "thirds");
     if (dark === undefined) throw new Error("no dark");
     const tagged = async function* () {

@@ -4,6 +4,7 @@ import { correct, darkAverage, histogram, mean, quickLook, reduce } from "../../
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { counting } from "../../support/counting.ts";
 import { facility, of } from "./stack.ts";
 
 const endpoint = inProcess(endpointOf(facility));
@@ -14,6 +15,17 @@ const detector = { id: "MPCCD-2N0-M02-001", sensors: [sensor] };
 const limit = 6;
 
 describe("quickLook", () => {
+  it("asks 13 questions of a stopped run of eight sensors, none twice, and opens two streams", async () => {
+    const counted = counting(endpoint);
+    const run = await new Db(counted).run(bl, 1_520_000);
+    const [octal] = (await run.detectors()).filter(({ sensors }) => sensors.length === 8);
+    const look = await quickLook(new St(counted), run, octal ?? detector, { limit: 3 });
+    expect([look.sensors.length, look.tags.dark.length, look.tags.exposed.length]).toEqual([8, 3, 3]);
+    expect(new Set(counted.asked).size).toBe(counted.asked.length);
+    const streams = counted.asked.filter((question) => question.startsWith("st.frames"));
+    expect([counted.asked.length - streams.length, streams.length]).toEqual([13, 2]);
+  });
+
   it("gives photons in the same two passes, as dark, common mode, gain and photons in a chain do", async () => {
     const run = await db.run(bl, number);
     const info = await st.detectorInfo(bl, number, sensor);

@@ -145,7 +145,7 @@ describe("reduce", () => {
   it("carries the ledger of the shots, and tells its progress", async () => {
     const st = new St(inProcess(endpointOf(tinySource())));
     const progress: unknown[] = [];
-    const shots = st.shots({ run: { bl: 3, run: 10 }, detectors: ["MPCCD-2N0-1-006"] });
+    const shots = st.shots({ run: { bl: 3, number: 10 }, detectors: ["MPCCD-2N0-1-006"] });
     const { average, ledger } = await reduce(
       shots,
       { average: mean() },

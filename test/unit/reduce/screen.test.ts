@@ -69,7 +69,7 @@ describe("screen", () => {
         { reason: "frame-missing", tags: [1006] },
       ],
     });
-    expect(tags.evidence).toEqual(exposed.evidence);
+    expect(tags.basis).toEqual(exposed.basis);
   });
 
   it("without a condition lets everything pass; of a choice goes on choosing", async () => {

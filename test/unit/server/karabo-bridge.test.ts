@@ -59,7 +59,7 @@ describe("the karabo-bridge output", () => {
       const { starttime } = await stored.db.readRuninfo(bl, run);
       let i = 0;
       for await (const shot of stored.shots({
-        run: { bl, run },
+        run: { bl, number: run },
         detectors: sensors,
         signals: [bm1],
         missing: "partial",

@@ -67,7 +67,7 @@ describe("ctdapyXfel", () => {
       code: "RUN_NOT_READY",
     });
     const shots = st.shots({
-      run: { bl, run: calibrating },
+      run: { bl, number: calibrating },
       detectors: ["CITIUS-20.2M-001"],
       tags: [tag],
       prefetch: 0,
@@ -176,7 +176,12 @@ describe("ctdapyXfel", () => {
       code: "FRAME_MISSING",
       name: "citius.APIError",
     });
-    const shots = st.shots({ run: { bl, run }, detectors: [detector], tags: [lost, stored[0] ?? 0], prefetch: 0 });
+    const shots = st.shots({
+      run: { bl, number: run },
+      detectors: [detector],
+      tags: [lost, stored[0] ?? 0],
+      prefetch: 0,
+    });
     let ids: string[] = [];
     for await (const shot of shots) ids = Object.keys(shot.images);
     expect(ids).toEqual(await buffer.readDetidlist());

@@ -31,7 +31,7 @@ async function readAll(
   asked: readonly number[] = all,
 ): Promise<Outcome> {
   const endpoint = withRetry(withFaults(inProcess(endpointOf(tinySource())), faults), policy);
-  const run = { bl: 3, run: 10 };
+  const run = { bl: 3, number: 10 };
   const shots = new Shots(endpoint, { run, detectors: ["MPCCD-2N0-1-006"], signals: [motor], tags: asked, prefetch });
   const used: number[] = [];
   let code: string | null = null;

@@ -2,12 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Ledger } from "../../../src/core/ledger.ts";
 import { TagList } from "../../../src/core/tags.ts";
+import { Db } from "../../../src/db/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
-import { type Shot, type Shots, type ShotsOptions, St } from "../../../src/st/index.ts";
+import { type Shot, Shots, type ShotsOptions, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { counting } from "../../support/counting.ts";
 import { TINY_HIGHTAG, TinySource, tinyPixel, tinySource } from "../../support/tiny-source.ts";
 
-const run = { bl: 3, run: 10 };
+const run = { bl: 3, number: 10 };
 const dual = "MPCCD-2N0-1-006";
 const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";
 
@@ -199,8 +201,33 @@ describe("shots", () => {
       code: "BAD_ARGUMENT",
       message: expect.stringContaining(bm1),
     });
-    await expect(collect(st.shots({ run: { bl: 3, run: 99 } }), () => 0)).rejects.toMatchObject({
+    await expect(collect(st.shots({ run: { bl: 3, number: 99 } }), () => 0)).rejects.toMatchObject({
       code: "UNKNOWN_RUN",
     });
+  });
+
+  it("are looked up once, and not at all for what their run knows", async () => {
+    const endpoint = counting(inProcess(endpointOf(tinySource())));
+    const lookUps = async (of: ShotsOptions["run"]): Promise<string[]> => {
+      const [begun, shots] = [
+        endpoint.asked.length,
+        new Shots(endpoint, { run: of, detectors: [dual], signals: [bm1] }),
+      ];
+      for (let pass = 0; pass < 2; pass++) {
+        expect(await shots.count()).toBe(6);
+        expect(await shots.describe()).toHaveLength(2);
+        expect(await collect(shots, ({ tag }) => tag)).toHaveLength(5); // one has no image
+      }
+      const asked = endpoint.asked.slice(begun).filter((question) => !/^(st\.frames|db\.readColumns)/.test(question));
+      return asked.map((question) => question.split(" ")[0] ?? "").sort();
+    };
+    const infos = ["st.readDetectorInfo", "st.readDetectorInfo"];
+    const all = ["db.readDetidlist", "db.readHightagnumber", "db.readTaglistByrun", ...infos];
+    expect(await lookUps(run)).toEqual(all);
+    const known = await new Db(endpoint).run(3, 10);
+    expect(await lookUps(known)).toEqual(["db.readDetidlist", "db.readTaglistByrun", ...infos]);
+    expect(await lookUps(known)).toEqual([]);
+    // A run of another source may differ from the one with its number here.
+    expect(await lookUps(await new Db(inProcess(endpointOf(tinySource()))).run(3, 10))).toEqual(all);
   });
 });
