@@ -1,0 +1,275 @@
+/**
+ * Installs the package as users do and tries all of it: `npm run check:package [-- TARBALL]` packs it (or takes the
+ * tarball), installs it into an empty folder and under a global prefix, imports and requires every subpath, and runs
+ * every command the program lists. A command without a run here fails the check.
+ */
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const COMMAND_LIMIT_MS = 60_000;
+const root = fileURLToPath(new URL("../", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "sacla-package-"));
+const local = join(folder, "local");
+const global = join(folder, "global");
+const sacla = join(global, "bin", "sacla");
+const { SACLA_URL: _, ...env } = process.env;
+
+interface Run {
+  /** What stdout must match. */
+  readonly says: RegExp;
+  /** A file that must be written and not be empty. */
+  readonly writes?: string;
+  /** @default 0 */
+  readonly code?: number;
+}
+
+const detector = "MPCCD-8N0-3-002";
+const sensor = `${detector}-1`;
+const pictures = ["1520000", sensor, "-n", "2"];
+const converted = ["convert", "1520000", "-n", "2", "--detector", sensor, "--signals", "none", "-o", "run.h5"];
+const scan = ["scan", "bl3_st2_pm001", "11900", "12100", "2", "--shots", "2", "--shutter", "bl3_shutter1", "--yes"];
+
+/** One run at least of every command that ends by itself, in this order: later ones read what earlier ones wrote. */
+const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
+  [["runs", "-n", "3"], { says: /1520000 +stopped/ }],
+  [["info", "1520000"], { says: /HighTag +202501/ }],
+  [["detectors", "1520000"], { says: new RegExp(sensor) }],
+  [["signals", "bm_1_pd"], { says: /xfel_bl_3_tc_bm_1_pd\/charge/ }],
+  [["tags", "1520000", "--class", "on"], { says: /^1606969\d\d$/m }],
+  [
+    ["values", "1520000", "xfel_bl_3_tc_bm_1_pd/charge", "-n", "2", "-o", "v.arrow"],
+    { says: /v\.arrow/, writes: "v.arrow" },
+  ],
+  [
+    ["values", "1520000", "xfel_bl_3_tc_bm_1_pd/charge", "-n", "2", "-o", "v.parquet"],
+    { says: /v\.parquet/, writes: "v.parquet" },
+  ],
+  [["image", "1520000", detector, "-o", "image.png"], { says: /image\.png/, writes: "image.png" }],
+  [["average", ...pictures, "-o", "average.png"], { says: /average\.png/, writes: "average.png" }],
+  [["histogram", ...pictures, "-o", "histogram.svg"], { says: /histogram\.svg/, writes: "histogram.svg" }],
+  [
+    ["assemble", ...pictures, "--method", "area", "-o", "assembled.png"],
+    { says: /assembled\.png/, writes: "assembled.png" },
+  ],
+  [converted, { says: /run\.h5/, writes: "run.h5" }],
+  [["validate", "run.h5"], { says: /./ }],
+  [["stats", "run.h5"], { says: new RegExp(sensor) }],
+  [["replay", "run.h5"], { says: /./ }],
+  [["demo", "--json", "--limit", "2"], { says: /"brightest":\[/, writes: "report.html" }],
+  [["keys", "new", "laptop", "--json"], { says: /"token":"/, writes: "sacla-keys.json" }],
+  [["keys", "list"], { says: /laptop/ }],
+  [["keys", "revoke", "laptop"], { says: /laptop/ }],
+  [["live", "--shots", "3", "--json"], { says: /"used":3/ }],
+  [["axes"], { says: /bl3_st2_pm001 +axis/ }],
+  [["move", "bl3_st2_pm001=30", "-r", "--yes"], { says: /bl3_st2_pm001 is at 12030/ }],
+  [["shutter", "bl3_shutter1", "open", "--yes"], { says: /bl3_shutter1 is open/ }],
+  [["stop", "--json"], { says: /"stopped":\[\]/ }],
+  [["amp", "bl3_attenuator1", "25", "--yes"], { says: /bl3_attenuator1 is 25/ }],
+  [["run", "state"], { says: /run 1520000/ }],
+  [["presets", "save", "night"], { says: /bl3_st2_pm001/, writes: "presets.jsonl" }],
+  [["lease"], { says: /beamline 3/ }],
+  [[...scan, "--journal", "scan.journal", "--json"], { says: /"outcome":"done"/, writes: "scan.journal" }],
+  [["plan", "dry-run", "plan.mjs"], { says: /./ }],
+  // The scan is done: that its journal is read and understood is all that can be asked here.
+  [["resume", "scan.journal", "--yes", "--json"], { says: /nothing to resume/, code: 2 }],
+];
+
+/** A module as the docs recommend for plans: it imports the installed package. */
+const planModule = `import { scan } from "sacla/scan";
+export default scan({ axis: "bl3_st2_pm001", from: 0, to: 10, points: 2, shots: 1 });
+`;
+
+interface Serving {
+  /** What the command printed as JSON when it was ready. */
+  readonly ready: { readonly addresses: readonly string[] };
+  stop(): Promise<void>;
+}
+
+/** Every command that runs until it is stopped: started on free ports, asked once, stopped. */
+const servers: Readonly<Record<string, () => Promise<void>>> = {
+  serve: async () => {
+    const server = await started(["serve", "sim:", "--zmq", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0"]);
+    for (const url of server.ready.addresses) await run(["runs", "--url", url], { says: /1520000/ });
+    await server.stop();
+  },
+  "replay-live": async () => {
+    const server = await started(["replay-live", "1520000", "--zmq", "tcp://127.0.0.1:*", "--speed", "max"]);
+    const [url = ""] = server.ready.addresses;
+    await run(["live", "--url", url, "--shots", "2", "--json"], { says: /"used":2/ });
+    await server.stop();
+  },
+  "madoca-rehearsal": async () => {
+    const limits = { limitsPulses: [-2000, 80_000], speed: 5000, speedLimits: [10, 20_000] };
+    const ramps = { accelerationPulsesPerS2: 20_000, backlashPulses: 0 };
+    const info = { kind: "axis", name: "bl3_st2_pm001", syncdb: null, meaning: "delay", ...limits, ...ramps };
+    const devices = [{ object: "bl_3_st2_pm001", info }];
+    const madoca = { host: "127.0.0.1", port: await freePort(), beam: "bl_3_beam", devices };
+    writeFileSync(join(folder, "madoca.json"), JSON.stringify({ name: "installed", bl: 3, madoca }));
+    const rehearsal = await started(["madoca-rehearsal", "madoca.json"]);
+    const server = await started(["serve", "sim:", "--madoca", "madoca.json", "--http", "127.0.0.1:0"]);
+    await run(["axes", "--url", server.ready.addresses[0] ?? ""], { says: /bl3_st2_pm001/ });
+    await server.stop();
+    await rehearsal.stop();
+  },
+};
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === "string") throw new Error("no free port");
+  return address.port;
+}
+
+/** Runs a command to its end. @throws when its code, its output or its file is not as stated */
+async function run(args: readonly string[], { says, writes, code = 0 }: Run): Promise<string> {
+  const { status, out, err } = await new Promise<{ status: unknown; out: string; err: string }>((done) => {
+    execFile(sacla, args, { cwd: folder, env, timeout: COMMAND_LIMIT_MS }, (error, out, err) =>
+      done({ status: error === null ? 0 : error.code, out, err }),
+    );
+  });
+  const told = `${out}\n${err}`.slice(0, 2000);
+  if (status !== code) throw new Error(`sacla ${args.join(" ")} ended with ${status} instead of ${code}: ${told}`);
+  if (!says.test(out)) throw new Error(`sacla ${args.join(" ")} does not say ${says}: ${told}`);
+  if (writes !== undefined && !(existsSync(join(folder, writes)) && statSync(join(folder, writes)).size > 0))
+    throw new Error(`sacla ${args.join(" ")} wrote no ${writes}: ${told}`);
+  return out;
+}
+
+const children = new Set<ChildProcess>();
+
+async function started(args: readonly string[]): Promise<Serving> {
+  const child = spawn(sacla, [...args, "--json"], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+  children.add(child);
+  let err = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+  });
+  const ended = new Promise<number | null>((done) => child.on("close", done));
+  const first = await Promise.race([
+    new Promise<string>((done) => createInterface(child.stdout).once("line", done)),
+    ended.then((code) => Promise.reject(new Error(`sacla ${args.join(" ")} ended with ${code}: ${err}`))),
+    new Promise<never>((_, fail) =>
+      setTimeout(() => fail(new Error(`sacla ${args.join(" ")} is not ready: ${err}`)), COMMAND_LIMIT_MS).unref(),
+    ),
+  ]);
+  const stop = async (): Promise<void> => {
+    child.kill("SIGINT");
+    const code = await ended;
+    children.delete(child);
+    if (code !== 0) throw new Error(`sacla ${args.join(" ")} ended with ${code} at Ctrl+C: ${err}`);
+  };
+  const ready = JSON.parse(first) as Serving["ready"];
+  if ("error" in ready) throw new Error(`sacla ${args.join(" ")} says ${first}`);
+  return { ready, stop };
+}
+
+/** The commands a help text lists; of a command with subcommands, those: `keys new`. */
+async function commandsOf(path: readonly string[]): Promise<string[]> {
+  const help = await run([...path, "--help"], { says: /Usage: sacla/ });
+  const listed = help.split(/^Commands:$/m)[1] ?? "";
+  const names = [...listed.matchAll(/^ {2}([a-z][\w-]*)/gm)].map((match) => match[1] ?? "");
+  const below = names.filter((name) => name !== "help").map((name) => commandsOf([...path, name]));
+  return below.length === 0 ? [path.join(" ")] : (await Promise.all(below)).flat();
+}
+
+/** TypeScript must have rewritten every import of a .ts file. @throws when one is left */
+function checkCompiledFiles(): void {
+  const dist = join(local, "node_modules/sacla/dist");
+  const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
+  const left = files.filter((file) =>
+    /^(?!\s*(?:\*|\/\/)).*\b(?:from|import)\s*\(?\s*"\.[^"]*\.ts"/m.test(readFileSync(join(dist, file), "utf8")),
+  );
+  if (files.length === 0 || left.length > 0) throw new Error(`imports of .ts files in dist: ${left.join(", ")}`);
+}
+
+/** Imports and requires every subpath, from the folder of a user's program. */
+function checkExports(): void {
+  const program = `
+    import { createRequire } from "node:module";
+    import { readFileSync } from "node:fs";
+    const require = createRequire(import.meta.url);
+    const { exports } = JSON.parse(readFileSync("node_modules/sacla/package.json", "utf8"));
+    for (const name of Object.keys(exports).filter((key) => key !== "./package.json")) {
+      const module = await import("sacla" + name.slice(1));
+      const names = Object.keys(module).length;
+      if (names === 0) throw new Error(name + " exports nothing");
+      if (Object.keys(require("sacla" + name.slice(1))).length !== names) throw new Error(name + ": require differs");
+      console.log(name, names, "exports");
+    }`;
+  writeFileSync(join(local, "check.mjs"), program);
+  process.stdout.write(
+    execFileSync(process.execPath, ["--no-warnings", "check.mjs"], { cwd: local, encoding: "utf8" }),
+  );
+}
+
+const npm = (args: readonly string[], cwd: string): string =>
+  execFileSync("npm", ["--silent", ...args], { cwd, env, encoding: "utf8" });
+
+async function check(): Promise<void> {
+  const given = process.argv[2];
+  const tarball =
+    given === undefined
+      ? join(folder, npm(["pack", "--pack-destination", folder], root).trim().split("\n").at(-1) ?? "")
+      : resolve(given);
+  mkdirSync(local);
+  npm(["init", "-y"], local);
+  const quiet = ["--no-audit", "--no-fund", tarball];
+  npm(["install", ...quiet], local);
+  npm(["install", "--global", "--prefix", global, ...quiet], folder);
+  checkCompiledFiles();
+  checkExports();
+  execFileSync(process.execPath, [join(local, "node_modules/.bin/sacla"), "--version"], {
+    cwd: local,
+    stdio: "inherit",
+  });
+  writeFileSync(join(folder, "plan.mjs"), planModule);
+  mkdirSync(join(folder, "node_modules"));
+  // plan.mjs imports the package as a program of the user's would.
+  symlinkSync(join(local, "node_modules/sacla"), join(folder, "node_modules/sacla"));
+
+  const covered = [...runs.map(([args]) => args.join(" ")), ...Object.keys(servers)];
+  const without = (await commandsOf([])).filter((name) => !covered.some((run) => `${run} `.startsWith(`${name} `)));
+  if (without.length > 0) throw new Error(`commands without a run in scripts/check-package.ts: ${without.join(", ")}`);
+  const failures: unknown[] = [];
+  const step = async (name: string, work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+      console.log(`ok     sacla ${name}`);
+    } catch (error) {
+      failures.push(error);
+      console.log(`FAILED sacla ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  const ending = async (): Promise<void> => {
+    for (const [args, expected] of runs) await step(args.join(" "), () => run(args, expected));
+  };
+  const serving = async (): Promise<void> => {
+    for (const [name, ask] of Object.entries(servers)) await step(name, ask);
+  };
+  await Promise.all([ending(), serving()]);
+  if (failures.length > 0) throw new Error(`${failures.length} commands of the installed package failed`);
+}
+
+try {
+  await check();
+} finally {
+  for (const child of children) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+}
