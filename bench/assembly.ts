@@ -13,7 +13,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Assembler, asImage, type Image } from "sacla";
 import { AreaPainter } from "../src/ip/area.ts";
-import { resolveOptions } from "../src/ip/assembler-options.ts";
+import { resolveAssembly } from "../src/ip/assembler-options.ts";
 import { NearestPainter } from "../src/ip/nearest.ts";
 import { Cells } from "../src/ip/overlap.ts";
 import type { Painter } from "../src/ip/painter.ts";
@@ -89,7 +89,7 @@ function addOurs(method: "nearest" | "area"): Image {
   add("uint16 elsewhere → output", (i) => assembler.assemble(shots16[i % shots] ?? [], { dark: darks, out: output }));
   add("float32 elsewhere → output", (i) => assembler.assemble(shots32[i % 4] ?? [], { dark: darks, out: output }));
   add("uint16 elsewhere → own out", (i) => assembler.assemble(shots16[i % shots] ?? [], { dark: darks, out: own }));
-  const { canvas, placements, gains } = resolveOptions(octal, { view: "source", method });
+  const { canvas, placements, gains } = resolveAssembly(octal, { view: "source", method });
   const none = octal.map(() => null);
   const plain: Painter =
     method === "nearest" ? new NearestPainter(canvas, placements, none) : new AreaPainter(canvas, placements, none);
@@ -122,7 +122,7 @@ function largestDifference(a: Image, b: Image): number {
 /** What the references read: the same shots, the lookup table of the nearest pixels and the exact overlaps. */
 function writeInput(folder: string, nearest: Image, area: Image): void {
   const write = (name: string, data: Float32Array | Int32Array): void => writeFileSync(join(folder, name), data);
-  const { canvas, placements, gains } = resolveOptions(octal, { view: "source" });
+  const { canvas, placements, gains } = resolveAssembly(octal, { view: "source" });
   for (const [i, stack] of stacks.entries())
     writeFileSync(join(folder, "shots.u16"), stack, { flag: i === 0 ? "w" : "a" });
   write("dark.f32", dark);

@@ -14,7 +14,7 @@ import {
 
 export interface ConnectOptions extends NetworkOptions {
   /** Further kinds of address, by scheme: `{ lab: openLab }` makes `lab:…` work. */
-  readonly schemes?: Readonly<Record<string, OpenScheme>>;
+  readonly schemes?: Readonly<Record<string, OpenScheme>> | undefined;
 }
 
 /**

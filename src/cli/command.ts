@@ -32,9 +32,9 @@ export interface Session {
 
 /** Options that every command has. */
 export interface CommonOptions {
-  readonly url?: string;
-  readonly bl?: number;
-  readonly json?: boolean;
+  readonly url?: string | undefined;
+  readonly bl?: number | undefined;
+  readonly json?: boolean | undefined;
 }
 
 /** The beamline to use when neither `--bl` nor the source decides. */

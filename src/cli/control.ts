@@ -7,14 +7,14 @@ import type { Answer, CommonOptions, Session } from "./command.ts";
 
 /** Options of every command that looks at devices. */
 export interface ExperimentOptions extends CommonOptions {
-  readonly experiment?: string;
+  readonly experiment?: string | undefined;
 }
 
 /** Options of every command that changes something. */
 export interface ChangeOptions extends ExperimentOptions {
-  readonly dryRun?: boolean;
-  readonly yes?: boolean;
-  readonly reason?: string;
+  readonly dryRun?: boolean | undefined;
+  readonly yes?: boolean | undefined;
+  readonly reason?: string | undefined;
 }
 
 export function withExperiment(command: Command): Command {

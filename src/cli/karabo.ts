@@ -7,7 +7,7 @@ import type { Endpoint } from "../transport/index.ts";
 
 /** Options of commands that can give live shots to karabo-bridge clients. */
 export interface KaraboOptions {
-  readonly karaboBridge?: string;
+  readonly karaboBridge?: string | undefined;
   readonly karaboDetector: readonly string[];
   readonly karaboSignal: readonly string[];
 }

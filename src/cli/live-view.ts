@@ -4,11 +4,11 @@ import type { LiveShot } from "../live/index.ts";
 /** What is counted in each shot. */
 export interface LiveViewOptions {
   /** Mean dark image by sensor id, subtracted from each shot. */
-  readonly dark?: Readonly<Record<string, NdArray<Float64Array>>>;
+  readonly dark?: Readonly<Record<string, NdArray<Float64Array>>> | undefined;
   /** A pixel above this is lit, in ADU. @default hits are not looked for */
-  readonly hitAdu?: number;
+  readonly hitAdu?: number | undefined;
   /** A shot with so many lit pixels is a hit. @default 20 */
-  readonly hitPixels?: number;
+  readonly hitPixels?: number | undefined;
 }
 
 /** What the shots since the last picture were like. */

@@ -20,13 +20,13 @@ import { checkFolder } from "./io.ts";
 
 /** Options of the commands that average a run. */
 export interface LookOptions {
-  readonly darkRun?: number;
+  readonly darkRun?: number | undefined;
   /** Commander's form of `--no-dark`. */
   readonly dark: boolean;
-  readonly commonMode?: boolean;
-  readonly limit?: number;
+  readonly commonMode?: boolean | undefined;
+  readonly limit?: number | undefined;
   /** The file that the command will write. */
-  readonly out?: string;
+  readonly out?: string | undefined;
 }
 
 /** Arguments of the commands that look at a detector of a run. */

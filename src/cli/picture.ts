@@ -4,10 +4,10 @@ import type { Io } from "./io.ts";
 
 /** Options of the commands that write a picture. */
 export interface PictureOptions {
-  readonly out?: string;
-  readonly gray16?: boolean;
-  readonly range?: readonly [number, number];
-  readonly log?: boolean;
+  readonly out?: string | undefined;
+  readonly gray16?: boolean | undefined;
+  readonly range?: readonly [number, number] | undefined;
+  readonly log?: boolean | undefined;
   readonly colourMap: ColourMap;
 }
 

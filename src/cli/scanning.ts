@@ -32,13 +32,13 @@ import { ScanPlot, ScanUnits } from "./scan-plot.ts";
 
 export interface ScanningOptions extends ChangeOptions {
   readonly rate: number;
-  readonly monitor?: string;
-  readonly journal?: string;
-  readonly csv?: string;
-  readonly html?: string;
-  readonly plot?: string;
-  readonly pumpedBy?: string;
-  readonly documents?: string;
+  readonly monitor?: string | undefined;
+  readonly journal?: string | undefined;
+  readonly csv?: string | undefined;
+  readonly html?: string | undefined;
+  readonly plot?: string | undefined;
+  readonly pumpedBy?: string | undefined;
+  readonly documents?: string | undefined;
   readonly map: readonly string[];
 }
 

@@ -1,5 +1,5 @@
 import { SaclaError } from "./errors.ts";
-import { asFinite } from "./guards.ts";
+import { any, finite, optional } from "./options.ts";
 
 /** About 25 days; timers of Node.js fire at once above it. */
 export const MAX_TIMEOUT_MS = 2_147_483_647;
@@ -19,6 +19,12 @@ export interface CallOptions {
    */
   readonly key?: string | undefined;
 }
+
+/** A wait that a timer can take. */
+export const milliseconds = finite(0, MAX_TIMEOUT_MS);
+
+/** The checks of {@link CallOptions}, for `resolveOptions`. */
+export const callChecks = { signal: any, timeoutMs: optional(milliseconds), key: any };
 
 /** @throws ABORTED when the signal has fired */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
@@ -66,10 +72,9 @@ export class BoundedWaits {
   #interrupt: ((error: SaclaError) => void) | undefined;
 
   constructor(options: CallOptions) {
-    const { signal, timeoutMs } = options;
-    if (timeoutMs !== undefined) asFinite("timeoutMs", timeoutMs, 0, MAX_TIMEOUT_MS);
+    if (options.timeoutMs !== undefined) milliseconds("timeoutMs", options.timeoutMs);
     this.#options = options;
-    signal?.addEventListener("abort", this.#onAbort);
+    options.signal?.addEventListener("abort", this.#onAbort);
   }
 
   async run<T>(what: string, work: () => Promise<T> | T): Promise<T> {

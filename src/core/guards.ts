@@ -31,17 +31,6 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/**
- * `options` if it has no key outside `known`, so that a misspelt option is an error and not a silent default.
- * @throws BAD_ARGUMENT
- */
-export function checkOptions<T extends object>(where: string, options: T, known: readonly (keyof T & string)[]): T {
-  for (const key of Object.keys(options)) {
-    if (!known.some((k) => k === key)) throw badArgument(`${where} option`, key, `one of ${known.join(", ")}`);
-  }
-  return options;
-}
-
 /** The error for a bad argument, in the one wording used everywhere. */
 export function badArgument(name: string, value: unknown, allowed: string): SaclaError {
   return new SaclaError("BAD_ARGUMENT", `${name} is ${show(value)}, but must be ${allowed}.`, {

@@ -1,5 +1,6 @@
 import { type CallOptions, sleep } from "../core/async.ts";
-import { asFinite, asInteger, checkOptions } from "../core/guards.ts";
+import { asFinite, asInteger } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { ask } from "./api-error.ts";
 import { DEFAULT_POLL_MS, Run } from "./run.ts";
@@ -31,7 +32,7 @@ export function streamRuns(endpoint: Endpoint, options: RunsOptions): AsyncGener
     follow = false,
     pollMs = DEFAULT_POLL_MS,
     signal,
-  } = checkOptions("runs", options, ["bl", "last", "follow", "pollMs", "signal"]);
+  } = resolveOptions("runs", options, { bl: any, last: any, follow: any, pollMs: any, signal: any });
   const count = asInteger("last", last ?? (follow ? 1 : 10), follow ? 0 : 1, MAX_RUNS);
   asFinite("pollMs", pollMs, 1);
   return follow ? followRuns(endpoint, bl, count, pollMs, { signal }) : lastRuns(endpoint, bl, count, { signal });

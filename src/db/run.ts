@@ -1,7 +1,8 @@
-import { type CallOptions, sleep, throwIfAborted } from "../core/async.ts";
+import { type CallOptions, callChecks, sleep, throwIfAborted } from "../core/async.ts";
 import { type DetectorGroup, type DetectorInfo, groupDetectors } from "../core/detector.ts";
 import { SaclaError } from "../core/errors.ts";
-import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
+import { badArgument } from "../core/guards.ts";
+import { any, finite, optional, resolveOptions } from "../core/options.ts";
 import { TagList } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { RunInfo } from "../transport/methods.ts";
@@ -94,13 +95,9 @@ export class Run {
    * @throws ABORTED when the signal fires
    */
   async waitUntilStopped(options: WaitOptions = {}): Promise<this> {
-    const {
-      signal,
-      timeoutMs,
-      pollMs = DEFAULT_POLL_MS,
-    } = checkOptions("waitUntilStopped", options, ["signal", "timeoutMs", "pollMs"]);
-    asFinite("pollMs", pollMs, 1);
-    const deadline = timeoutMs === undefined ? Infinity : performance.now() + asFinite("timeoutMs", timeoutMs, 0);
+    const checks = { ...callChecks, pollMs: optional(finite(1), DEFAULT_POLL_MS) };
+    const { signal, timeoutMs, pollMs } = resolveOptions("waitUntilStopped", options, checks);
+    const deadline = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
     for (;;) {
       const left = deadline - performance.now();
       // Looked at least once, whatever the time allowed.
@@ -124,7 +121,7 @@ export class Run {
    * @throws UNKNOWN_DETECTOR
    */
   async tags(options: RunTagsOptions = {}): Promise<RunTags> {
-    const { detector, ...call } = checkOptions("tags", options, ["detector", "signal", "timeoutMs"]);
+    const { detector, ...call } = resolveOptions("tags", options, { detector: any, ...callChecks });
     return await this.#answers.once("tags", detector ?? "", call, async () => {
       const tags =
         detector === undefined

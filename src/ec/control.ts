@@ -1,6 +1,7 @@
 import { SaclaError, showList, toSaclaError } from "../core/errors.ts";
-import { asFinite, asInteger, asText, badArgument, checkOptions } from "../core/guards.ts";
+import { asFinite, asInteger, asText, badArgument } from "../core/guards.ts";
 import { nearestNames } from "../core/nearest-names.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { LEASE_TTL_MS } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { Axis, type WaitOptions } from "./axis.ts";
@@ -21,11 +22,11 @@ export interface ControlOptions<D extends ExperimentDefinition = ExperimentDefin
   /** Names, units and limits of the beam time. Without it, devices go by their control names and axes count pulses. */
   readonly experiment?: Experiment<D> | undefined;
   /** How long the lease holds after the last heartbeat; so long after a crash motion goes on at most. @default 10000 */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
   /** Between two looks at a moving device. @default 50 */
-  readonly pollMs?: number;
+  readonly pollMs?: number | undefined;
   /** What a wait may take beyond what distance and speed say. @default 5000 */
-  readonly marginMs?: number;
+  readonly marginMs?: number | undefined;
 }
 
 /** A name of the experiment, or a control name as it is. */
@@ -74,7 +75,14 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     bl: number,
     options: ControlOptions<D>,
   ): Promise<Control<D>> {
-    checkOptions("control", options, ["name", "reason", "experiment", "ttlMs", "pollMs", "marginMs"]);
+    resolveOptions("control", options, {
+      name: any,
+      reason: any,
+      experiment: any,
+      ttlMs: any,
+      pollMs: any,
+      marginMs: any,
+    });
     const { name, reason, experiment, ttlMs = 10_000, pollMs = 50, marginMs = 5000 } = options;
     asText("name", name);
     asText("reason", reason);

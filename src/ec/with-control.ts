@@ -1,7 +1,8 @@
 import { type CallOptions, throwIfAborted } from "../core/async.ts";
 import { type Clock, realClock } from "../core/clock.ts";
 import { SaclaError } from "../core/errors.ts";
-import { asFinite, checkOptions } from "../core/guards.ts";
+import { asFinite } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { checkCall } from "../transport/check.ts";
 import { type ControlMethod, controlMethods, isControlMethod } from "../transport/control-methods.ts";
 import type { Endpoint, StreamOptions } from "../transport/endpoint.ts";
@@ -22,16 +23,16 @@ import { LeaseJournal, type UnfinishedLease } from "./lease-journal.ts";
 
 export interface WithControlOptions {
   /** What leases are timed by. @default realClock() */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Longest time a driver may take to answer. @default 5000 */
-  readonly driverTimeoutMs?: number;
+  readonly driverTimeoutMs?: number | undefined;
   /**
    * File of JSON lines with every lease, what was set going under it and how it ended. After a crash of this process
    * the next one with the same file makes good what the lease left. @default none
    */
-  readonly journal?: string;
+  readonly journal?: string | undefined;
   /** Told of each lease that has ended, and what was done then to leave the beamline safe. */
-  readonly onLeaseEnd?: (ended: EndedLease) => void;
+  readonly onLeaseEnd?: ((ended: EndedLease) => void) | undefined;
 }
 
 type Handlers = { readonly [M in ControlMethod]: (params: CallParams<M>) => Promise<CallResult<M>> };
@@ -49,7 +50,7 @@ type Handlers = { readonly [M in ControlMethod]: (params: CallParams<M>) => Prom
  * const endpoint = inProcess(withControl(endpointOf(source), driver));
  */
 export function withControl(endpoint: Endpoint, driver: ControlDriver, options: WithControlOptions = {}): Endpoint {
-  checkOptions("withControl", options, ["clock", "driverTimeoutMs", "journal", "onLeaseEnd"]);
+  resolveOptions("withControl", options, { clock: any, driverTimeoutMs: any, journal: any, onLeaseEnd: any });
   const { clock = realClock(), driverTimeoutMs = 5000, journal, onLeaseEnd = () => {} } = options;
   const guarded = new GuardedDriver(driver, asFinite("driverTimeoutMs", driverTimeoutMs, 1));
   return new Controlling(

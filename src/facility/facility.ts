@@ -2,10 +2,10 @@ import { type Clock, realClock } from "../core/clock.ts";
 import { TAG_RATE_HZ } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError, showList } from "../core/errors.ts";
-import { asFinite, asInteger, checkOptions } from "../core/guards.ts";
 import { hightagAt } from "../core/japan.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { nearestNames } from "../core/nearest-names.ts";
+import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { hash, Random } from "../core/random.ts";
 import { type Column, emptyColumn, roundToText, setEntry } from "../core/syncdb.ts";
 import { type ControlDriver, type WithControlOptions, withControl } from "../ec/index.ts";
@@ -23,7 +23,7 @@ import { Patience } from "./control/patience.ts";
 import { type Scenario, scenarioOf } from "./control/scenario.ts";
 import { describeDetector, idsOf, sensorsOf } from "./detectors.ts";
 import { experiments, knownHightags, liveHightag, unixSecondsOf } from "./experiments.ts";
-import { SimulatedLive } from "./live.ts";
+import { type LivePace, SimulatedLive } from "./live.ts";
 import { MpccdModel } from "./mpccd.ts";
 import { liveParameters, timingParameters } from "./parameters.ts";
 import { PulseModel } from "./pulse.ts";
@@ -33,19 +33,19 @@ import { FacilityTruth } from "./truth.ts";
 
 export interface SimulatedFacilityOptions {
   /** Everything random follows from it. @default 1 */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** Share of images the detectors fail to store. @default 0.001 */
-  readonly missingRate?: number;
+  readonly missingRate?: number | undefined;
   /** Facility seconds per second of the clock. @default 1 */
-  readonly speed?: number;
+  readonly speed?: number | undefined;
   /** @default realClock() */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** How long after a shot its images can be had live. @default 50 */
-  readonly imageDelayMs?: number;
+  readonly imageDelayMs?: number | undefined;
   /** How long after a shot its 0-D values can be read. @default 120 */
-  readonly valueDelayMs?: number;
+  readonly valueDelayMs?: number | undefined;
   /** What goes wrong: the name of a scenario, or one's own. @default "calm": nothing */
-  readonly scenario?: string | Partial<Scenario>;
+  readonly scenario?: string | Partial<Scenario> | undefined;
 }
 
 /** Rows of the timing monitor's analysis, one per tag; NaN where there is no edge. */
@@ -66,23 +66,25 @@ export interface TimingEdges {
  * const endpoint = inProcess(endpointOf(createSimulatedFacility({ seed: 7 })));
  */
 export function createSimulatedFacility(options: SimulatedFacilityOptions = {}): SimulatedFacility {
-  checkOptions("simulated facility", options, [
-    "seed",
-    "missingRate",
-    "speed",
-    "clock",
-    "imageDelayMs",
-    "valueDelayMs",
-    "scenario",
-  ]);
-  const scenario = scenarioOf(options.scenario ?? "calm");
+  const {
+    scenario: chosen,
+    clock,
+    missingRate,
+    ...given
+  } = resolveOptions("simulated facility", options, {
+    seed: optional(integer(0, MAX_SEED), 1),
+    missingRate: optional(finite(0, 1)),
+    speed: optional(finite(0), 1),
+    clock: any,
+    imageDelayMs: optional(finite(0), liveParameters.imageDelayMs),
+    valueDelayMs: optional(finite(0), liveParameters.valueDelayMs),
+    scenario: any,
+  });
+  const scenario = scenarioOf(chosen ?? "calm");
   return new SimulatedFacility({
-    seed: asInteger("seed", options.seed ?? 1, 0, MAX_SEED),
-    missingRate: asFinite("missingRate", options.missingRate ?? scenario.missingFrames, 0, 1),
-    speed: asFinite("speed", options.speed ?? 1, 0),
-    clock: options.clock ?? realClock(),
-    imageDelayMs: asFinite("imageDelayMs", options.imageDelayMs ?? liveParameters.imageDelayMs, 0),
-    valueDelayMs: asFinite("valueDelayMs", options.valueDelayMs ?? liveParameters.valueDelayMs, 0),
+    ...given,
+    missingRate: missingRate ?? scenario.missingFrames,
+    clock: clock ?? realClock(),
     scenario,
     name: nameOf(options),
   });
@@ -115,6 +117,14 @@ export const MAX_SEED: number = 0xffff_ffff;
 /** Longest stretch of tags {@link DataSource.tagsBetween} gives at once: over four hours. */
 const LONGEST_STRETCH = 1_000_000;
 
+/** The options with everything decided. */
+interface FacilitySettings extends LivePace {
+  readonly seed: number;
+  readonly missingRate: number;
+  readonly scenario: Scenario;
+  readonly name: string;
+}
+
 /** See {@link createSimulatedFacility}. */
 export class SimulatedFacility implements DataSource {
   readonly name: string;
@@ -137,7 +147,7 @@ export class SimulatedFacility implements DataSource {
   readonly #patience: Patience;
   readonly #conditions: LiveConditions;
 
-  constructor(options: Required<SimulatedFacilityOptions> & { readonly scenario: Scenario; readonly name: string }) {
+  constructor(options: FacilitySettings) {
     const { seed, missingRate, scenario, clock, speed, name } = options;
     this.name = name;
     this.#seed = seed;

@@ -55,9 +55,9 @@ function optionsOf(address: Address): SimulatedFacilityOptions {
   const speed = numberOption(address, "speed", (n) => n >= 0 && n < Infinity);
   return {
     clock: clock === "virtual" ? new RehearsalClock() : realClock(),
-    ...(seed === undefined ? {} : { seed }),
-    ...(missingRate === undefined ? {} : { missingRate }),
-    ...(speed === undefined ? {} : { speed }),
+    seed,
+    missingRate,
+    speed,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { DetectorInfo, SensorGeometry } from "../core/detector.ts";
 import { SaclaError } from "../core/errors.ts";
-import { asFinite, asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { asFinite, badArgument } from "../core/guards.ts";
+import { any, finite, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import { geometryOf } from "./geometry.ts";
 import type { PerSensor, SensorMask } from "./pixels.ts";
 import { type Canvas, corners, direction, MAX_SIDE, type Placement, type View } from "./placement.ts";
@@ -30,8 +31,6 @@ export interface AssemblerOptions {
   readonly relativeGain?: boolean | undefined;
 }
 
-const known = ["view", "method", "width", "height", "pixelSizeUm", "gapValue", "masks", "relativeGain"] as const;
-
 /** Options with everything decided. */
 export interface ResolvedOptions {
   readonly canvas: Canvas;
@@ -46,28 +45,36 @@ export interface ResolvedOptions {
 /** Size of DataConvert's assembled octal images, and of the talk's. */
 const OCTAL_SIDE = 2399;
 
-export function resolveOptions(sensors: readonly DetectorInfo[], options: AssemblerOptions): ResolvedOptions {
-  checkOptions("Assembler", options, known);
-  const view = asOneOf("view", options.view, ["source", "detector"]);
-  const method = asOneOf("method", options.method ?? "nearest", ["nearest", "area"]);
-  const { gapValue = Number.NaN, relativeGain = true } = options;
-  if (typeof gapValue !== "number") throw badArgument("gapValue", gapValue, "a number (NaN is one)");
-  if (typeof relativeGain !== "boolean") throw badArgument("relativeGain", relativeGain, "true or false");
+export function resolveAssembly(sensors: readonly DetectorInfo[], options: AssemblerOptions): ResolvedOptions {
+  const { view, method, gapValue, relativeGain, masks, ...given } = resolveOptions("Assembler", options, {
+    view: oneOf("source", "detector"),
+    method: optional(oneOf("nearest", "area"), "nearest"),
+    width: optional(integer(1, MAX_SIDE)),
+    height: optional(integer(1, MAX_SIDE)),
+    pixelSizeUm: optional(finite(Number.MIN_VALUE)),
+    gapValue: optional(numberOrNan, Number.NaN),
+    masks: any,
+    relativeGain: optional(flag, true),
+  });
   const geometries = sensors.map(geometryOf);
-  const pixelSizeUm = asFinite("pixelSizeUm", options.pixelSizeUm ?? geometries[0]?.pixelSizeXUm, Number.MIN_VALUE);
+  const pixelSizeUm = asFinite("pixelSizeUm", given.pixelSizeUm ?? geometries[0]?.pixelSizeXUm, Number.MIN_VALUE);
   const placements = sensors.map((info, i) => placementOf(info, geometries[i] ?? geometryOf(info), pixelSizeUm));
-  const side = (name: string, given: number | undefined): number =>
-    given === undefined ? defaultSide(sensors, placements, pixelSizeUm) : asInteger(name, given, 1, MAX_SIDE);
-  const canvas = { width: side("width", options.width), height: side("height", options.height), view };
+  const side = (size = defaultSide(sensors, placements, pixelSizeUm)): number => size;
+  const canvas = { width: side(given.width), height: side(given.height), view };
   return {
     canvas,
     method,
     pixelSizeUm,
     gapValue,
-    masks: options.masks,
+    masks,
     placements,
     gains: gainsOf(sensors, relativeGain),
   };
+}
+
+function numberOrNan(name: string, value: unknown): number {
+  if (typeof value === "number") return value;
+  throw badArgument(name, value, "a number (NaN is one)");
 }
 
 function placementOf(info: DetectorInfo, g: SensorGeometry, pixelSizeUm: number): Placement {

@@ -1,13 +1,14 @@
 import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError } from "../core/errors.ts";
-import { asFinite, asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { asFinite, asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import { asImage, type Image, type Pixels, type PixelType } from "../core/ndarray.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { checkRoi, type Roi } from "../core/roi.ts";
 import {
   type AssemblerOptions,
   type AssemblyMethod,
   type ResolvedOptions,
-  resolveOptions,
+  resolveAssembly,
 } from "./assembler-options.ts";
 import { type PixelPositions, pixelPositions } from "./geometry.ts";
 import type { Paint, Painter, ShotMemory } from "./painter.ts";
@@ -134,7 +135,7 @@ export class Assembler {
     const indexById = new Map(sensors.map(({ id }, i) => [id, i]));
     if (indexById.size !== sensors.length)
       throw badArgument("sensors", sensors.map(({ id }) => id).join(", "), "each sensor once");
-    const resolved = resolveOptions(sensors, options);
+    const resolved = resolveAssembly(sensors, options);
     const { masks } = resolved;
     if (masks !== undefined) checkPerSensor("masks", masks, indexById);
     this.sensors = [...sensors];
@@ -197,7 +198,7 @@ export class Assembler {
    * const picture = assembler.assemble(images, { dark: darkMeans, out: assembler.output });
    */
   assemble(images: PerSensor<SensorImage>, options: AssembleOptions = {}): Image {
-    checkOptions("assemble", options, ["out", "dark"]);
+    resolveOptions("assemble", options, { out: any, dark: any });
     checkPerSensor("images", images, this.#indexById);
     if (options.dark !== undefined) checkPerSensor("dark", options.dark, this.#indexById);
     const out = options.out ?? asImage(new Float32Array(this.width * this.height), this.height, this.width);

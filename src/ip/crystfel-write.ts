@@ -1,6 +1,7 @@
 import { EV_PER_ELECTRON } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
-import { asFinite, badArgument, checkOptions } from "../core/guards.ts";
+import { asFinite, badArgument } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import type { Roi } from "../core/roi.ts";
 import { geometryOf } from "./geometry.ts";
 import { checkPerSensor, entryFor, type PerSensor, readMask, type SensorMask } from "./pixels.ts";
@@ -36,7 +37,13 @@ export interface CrystfelGeomOptions {
  * await writeFile("octal.geom", toCrystfelGeom(infos, { photonEnergyEv: 10_000, cameraLengthMm: 50 }));
  */
 export function toCrystfelGeom(sensors: readonly DetectorInfo[], options: CrystfelGeomOptions): string {
-  checkOptions("toCrystfelGeom", options, ["photonEnergyEv", "cameraLengthMm", "masks", "dataPath", "maskPath"]);
+  resolveOptions("toCrystfelGeom", options, {
+    photonEnergyEv: any,
+    cameraLengthMm: any,
+    masks: any,
+    dataPath: any,
+    maskPath: any,
+  });
   const photonEnergyEv = asFinite("photonEnergyEv", options.photonEnergyEv, Number.MIN_VALUE);
   const cameraLengthMm = asFinite("cameraLengthMm", options.cameraLengthMm, Number.MIN_VALUE);
   checkStack(sensors);

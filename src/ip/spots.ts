@@ -1,6 +1,7 @@
 import { SaclaError } from "../core/errors.ts";
-import { asFinite, asInteger, checkOptions } from "../core/guards.ts";
+import { asFinite, asInteger } from "../core/guards.ts";
 import { type NdArray, shapeOf } from "../core/ndarray.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import type { PixelArray } from "./pixels.ts";
 
 /** One bright pixel of an image. */
@@ -30,7 +31,7 @@ export interface SpotOptions {
  * brightestSpots(picture, { count: 8, minDistance: 50, where: assembler.coverage() });
  */
 export function brightestSpots(image: NdArray<PixelArray>, options: SpotOptions = {}): Spot[] {
-  checkOptions("brightestSpots", options, ["count", "minDistance", "where"]);
+  resolveOptions("brightestSpots", options, { count: any, minDistance: any, where: any });
   const count = asInteger("count", options.count ?? 8, 1);
   const minDistance = asFinite("minDistance", options.minDistance ?? 50, 0);
   const [rows, columns] = shapeOf("image", image);

@@ -1,6 +1,7 @@
 import { throwIfAborted } from "../core/async.ts";
 import { type Clock, realClock } from "../core/clock.ts";
-import { asFinite, asInteger, badArgument, checkOptions } from "../core/guards.ts";
+import { asFinite, asInteger, badArgument } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { endpointOf } from "../source/source-endpoint.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { inProcess } from "../transport/in-process.ts";
@@ -14,15 +15,15 @@ export interface ReplayLiveOptions {
   /** A run that has stopped. */
   readonly run: number;
   /** @default 1 */
-  readonly speed?: ReplaySpeed;
+  readonly speed?: ReplaySpeed | undefined;
   /** How long after a shot its images can be had, in the run's time. @default 50 */
-  readonly imageDelayMs?: number;
+  readonly imageDelayMs?: number | undefined;
   /** How long after a shot its 0-D values can be read. @default 120 */
-  readonly valueDelayMs?: number;
+  readonly valueDelayMs?: number | undefined;
   /** How long images can be had. @default 2 */
-  readonly memorySeconds?: number;
+  readonly memorySeconds?: number | undefined;
   /** What time is taken from. @default that of this computer */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -39,7 +40,15 @@ export interface ReplayLiveOptions {
  * console.log(shot.tag);
  */
 export async function replayLive(endpoint: Endpoint, options: ReplayLiveOptions): Promise<Endpoint> {
-  checkOptions("replayLive", options, ["bl", "run", "speed", "imageDelayMs", "valueDelayMs", "memorySeconds", "clock"]);
+  resolveOptions("replayLive", options, {
+    bl: any,
+    run: any,
+    speed: any,
+    imageDelayMs: any,
+    valueDelayMs: any,
+    memorySeconds: any,
+    clock: any,
+  });
   const { speed = 1, clock } = options;
   if (speed !== "max" && !(Number.isFinite(speed) && speed > 0))
     throw badArgument("speed", speed, 'a number above 0, or "max"');

@@ -1,9 +1,10 @@
 import type { CallOptions } from "../core/async.ts";
 import { groupDetectors } from "../core/detector.ts";
 import { asApiError } from "../core/errors.ts";
-import { asFinite, asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { asFinite, asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
 import { asImage, newPixels, type Pixels, type PixelType, type RawImage } from "../core/ndarray.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import type { Roi } from "../core/roi.ts";
 import { type SyncValue, syncStatus } from "../core/syncdb.ts";
 import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
@@ -20,28 +21,28 @@ export type LivePolicy =
 export interface LiveShotsOptions {
   readonly bl: number;
   /** Sensors or cameras; a composite id such as `MPCCD-8B0-2-008` stands for all its sensors. @default none */
-  readonly detectors?: readonly string[];
+  readonly detectors?: readonly string[] | undefined;
   /** Equipment ids of 0-D signals to go with each shot. @default none */
-  readonly signals?: readonly string[];
+  readonly signals?: readonly string[] | undefined;
   /** @default "newest" */
-  readonly policy?: LivePolicy;
+  readonly policy?: LivePolicy | undefined;
   /**
    * How long after a shot its images and values may take to come; it is given without those that come later. Longer
    * than the facility's memory makes no sense.
    * @default 500
    */
-  readonly maxWaitMs?: number;
+  readonly maxWaitMs?: number | undefined;
   /** What to do with a shot for which a detector has no image: leave it out, or give it without. @default "drop" */
-  readonly missing?: "drop" | "partial";
+  readonly missing?: "drop" | "partial" | undefined;
   /** Only this rectangle of each image. @default the whole image */
-  readonly roi?: Roi;
+  readonly roi?: Roi | undefined;
   /** End after so many shots. @default never */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** End with the run that is on, or that begins next. @default false */
-  readonly untilRunEnd?: boolean;
-  readonly signal?: AbortSignal;
+  readonly untilRunEnd?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** Longest wait for the next shot, such as when the beam stops or between runs. @default no limit */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** One shot as it happened: like a `Shot` of a run, and when and where. */
@@ -69,19 +70,19 @@ export interface LiveShot {
   number(equipId: string): number;
 }
 
-const optionNames = [
-  "bl",
-  "detectors",
-  "signals",
-  "policy",
-  "maxWaitMs",
-  "missing",
-  "roi",
-  "limit",
-  "untilRunEnd",
-  "signal",
-  "timeoutMs",
-] as const satisfies readonly (keyof LiveShotsOptions)[];
+const optionChecks = {
+  bl: any,
+  detectors: any,
+  signals: any,
+  policy: any,
+  maxWaitMs: any,
+  missing: any,
+  roi: any,
+  limit: any,
+  untilRunEnd: any,
+  signal: any,
+  timeoutMs: any,
+};
 
 type Params = StreamParams<"live.shots">;
 
@@ -100,7 +101,7 @@ export class LiveShots implements AsyncIterable<LiveShot> {
   #book = new LedgerBook();
 
   constructor(endpoint: Endpoint, options: LiveShotsOptions) {
-    checkOptions("live.shots", options, optionNames);
+    resolveOptions("live.shots", options, optionChecks);
     asInteger("bl", options.bl);
     asOneOf("policy", options.policy ?? "newest", ["newest", "every"]);
     asOneOf("missing", options.missing ?? "drop", ["drop", "partial"]);

@@ -1,4 +1,4 @@
-import { checkOptions } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { checkRange } from "./options.ts";
 import { type Drawable, extremes, pixelsOf } from "./pixels.ts";
 import { encodeGray16 } from "./png.ts";
@@ -28,7 +28,7 @@ export interface Gray16 {
  * const { png, low, high } = renderGray16(average);
  */
 export function renderGray16(image: Drawable, options: Gray16Options = {}): Gray16 {
-  checkOptions("renderGray16", options, ["range"]);
+  resolveOptions("renderGray16", options, { range: any });
   const { data, rows, columns } = pixelsOf(image);
   const [low, high] =
     options.range === undefined ? (extremes(data) ?? [0, 1]) : checkRange("range", options.range, false);

@@ -1,4 +1,5 @@
-import { asFinite, asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { asFinite, asInteger, asOneOf, badArgument } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { type Canvas, createCanvas, drawRing, drawText, fillRect, frameRect, type Rgb, textWidth } from "./canvas.ts";
 import { COLOURS, type ColourMap, colourMaps, colourTable, defaultGapColour, parseColour } from "./colour-map.ts";
 import { checkRange, type Scale } from "./options.ts";
@@ -44,18 +45,18 @@ export interface ImageOptions {
   readonly gapColour?: string | undefined;
 }
 
-const optionNames = [
-  "range",
-  "scale",
-  "colourMap",
-  "title",
-  "unit",
-  "axes",
-  "maxWidth",
-  "marks",
-  "gap",
-  "gapColour",
-] as const;
+const optionChecks = {
+  range: any,
+  scale: any,
+  colourMap: any,
+  title: any,
+  unit: any,
+  axes: any,
+  maxWidth: any,
+  marks: any,
+  gap: any,
+  gapColour: any,
+};
 
 const paper: Rgb = [255, 255, 255];
 const ink: Rgb = [31, 35, 41];
@@ -76,7 +77,7 @@ const SMALLEST_SIDE = 360;
  * }));
  */
 export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8Array {
-  checkOptions("renderImage", options, optionNames);
+  resolveOptions("renderImage", options, optionChecks);
   const scale = asOneOf("scale", options.scale ?? "linear", ["linear", "log"]);
   const colourMap = asOneOf("colourMap", options.colourMap ?? "viridis", colourMaps);
   const gapColour =

@@ -1,4 +1,5 @@
-import { asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { asInteger, asOneOf, badArgument } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { brokenLine, dots, edgesAround, errorBars, type Frame, place, steps } from "./curves.ts";
 import { checkRange, type Scale } from "./options.ts";
 import { extremes, widened } from "./pixels.ts";
@@ -38,7 +39,7 @@ export interface LinePlotOptions {
 /** One of several plots that stand one above the other in a picture. */
 export type PlotPanel = { readonly series: readonly Series[] } & Omit<LinePlotOptions, "width" | "height">;
 
-const panelOptionNames = ["title", "xLabel", "yLabel", "xScale", "yScale", "yRange"] as const;
+const panelChecks = { title: any, xLabel: any, yLabel: any, xScale: any, yScale: any, yRange: any };
 const styles = ["points", "line", "line-and-points", "steps"] as const;
 
 /**
@@ -52,7 +53,7 @@ const styles = ["points", "line", "line-and-points", "steps"] as const;
  * (C)" });
  */
 export function linePlot(series: readonly Series[], options: LinePlotOptions = {}): string {
-  checkOptions("linePlot", options, [...panelOptionNames, "width", "height"]);
+  resolveOptions("linePlot", options, { ...panelChecks, width: any, height: any });
   const { drawings, axes } = plotOf(series, options);
   return drawSvg(drawings, axes, { ...options, ...checkSize(options.width, options.height) });
 }
@@ -84,14 +85,14 @@ export function renderLinePlots(
   panels: readonly PlotPanel[],
   size: Pick<LinePlotOptions, "width" | "height"> = {},
 ): Uint8Array {
-  checkOptions("size of the picture", size, ["width", "height"]);
+  resolveOptions("size of the picture", size, { width: any, height: any });
   if (panels.length === 0) throw badArgument("panels", panels, "at least one plot");
   const { width, height } = checkSize(
     size.width ?? 800,
     size.height ?? Math.min(10_000, Math.max(500, 300 * panels.length)),
   );
   const plots = panels.map((panel) => {
-    const { series, ...text } = checkOptions("renderLinePlot", panel, ["series", ...panelOptionNames]);
+    const { series, ...text } = resolveOptions("renderLinePlot", panel, { series: any, ...panelChecks });
     return {
       ...plotOf(series, text),
       text: { ...text, width, height: Math.floor(height / panels.length) } satisfies PlotText,
@@ -212,7 +213,14 @@ export interface HistogramPlotOptions {
  * histogramPlot(counts, { from: -100, title: "Run 1360991", xLabel: "ADU", yLabel: "pixels" });
  */
 export function histogramPlot(counts: ArrayLike<number>, options: HistogramPlotOptions): string {
-  checkOptions("histogramPlot", options, ["from", "binWidth", "title", "xLabel", "yLabel", "log"]);
+  resolveOptions("histogramPlot", options, {
+    from: any,
+    binWidth: any,
+    title: any,
+    xLabel: any,
+    yLabel: any,
+    log: any,
+  });
   const { from, binWidth = 1, log = true } = options;
   if (!Number.isFinite(from)) throw badArgument("from", from, "a finite number: the centre of the first bin");
   if (!Number.isFinite(binWidth) || binWidth <= 0) throw badArgument("binWidth", binWidth, "a finite number above 0");

@@ -1,4 +1,5 @@
-import { asInteger, badArgument, checkOptions } from "../core/guards.ts";
+import { asInteger, badArgument } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { extremes } from "./pixels.ts";
 
 const controls = /[\p{Cc}\u2028\u2029]+/gu;
@@ -85,7 +86,7 @@ const brailleBits = [
  * console.log(terminalPlot(bm1));
  */
 export function terminalPlot(values: ArrayLike<number>, options: TerminalPlotOptions = {}): string {
-  checkOptions("terminalPlot", options, ["width", "height"]);
+  resolveOptions("terminalPlot", options, { width: any, height: any });
   const width = asInteger("width", options.width ?? 64, 2, 1000);
   const height = asInteger("height", options.height ?? 10, 2, 1000);
   const span = extremes(values);

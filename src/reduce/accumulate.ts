@@ -1,6 +1,7 @@
 import { SaclaError } from "../core/errors.ts";
-import { badArgument, checkOptions } from "../core/guards.ts";
+import { badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook, mergeLedgers, onlyDropped } from "../core/ledger.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { LiveShots } from "../live/shots.ts";
 import { type FrameSpec, type Shot, Shots } from "../st/shots.ts";
 import type { Correction } from "./corrections/correction.ts";
@@ -12,12 +13,12 @@ import { layoutBytes, makeState, mergeState, type SavedState, saveState } from "
 
 export interface AccumulateOptions {
   /** Subtract this from every image first. @default nothing */
-  readonly dark?: { readonly mean: DarkMeans };
+  readonly dark?: { readonly mean: DarkMeans } | undefined;
   /** Done to every image, after the dark, in this order; see {@link correct}. @default nothing */
-  readonly corrections?: readonly Correction[];
+  readonly corrections?: readonly Correction[] | undefined;
   /** Told after each shot how many are done, and of how many when that is known. */
-  readonly onProgress?: (done: number, total: number | undefined) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((done: number, total: number | undefined) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 type Reducers = Record<string, Reducer<unknown>>;
@@ -251,7 +252,7 @@ export async function accumulate<R extends Reducers>(
   options: AccumulateOptions = {},
   into: Accumulated<R> = new Accumulated(reducers),
 ): Promise<Accumulated<R>> {
-  checkOptions("reduce", options, ["dark", "corrections", "onProgress", "signal"]);
+  resolveOptions("reduce", options, { dark: any, corrections: any, onProgress: any, signal: any });
   const book = new LedgerBook();
   const pass = new Pass(into, reducers, options, book);
   try {

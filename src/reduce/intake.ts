@@ -60,7 +60,7 @@ export interface IntakeOptions {
   /** Memory in which images come, with room for the kernel. @default memory of its own, into which images are copied */
   readonly arena?: Arena | undefined;
   /** False: never by the kernel. @default true */
-  readonly kernel?: boolean;
+  readonly kernel?: boolean | undefined;
 }
 
 /** Questions that share images out alike, and the intake of each class that has appeared. */

@@ -3,7 +3,8 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { throwIfAborted } from "../core/async.ts";
 import { SaclaError } from "../core/errors.ts";
-import { asInteger, checkOptions } from "../core/guards.ts";
+import { asInteger } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import type { TagList } from "../core/tags.ts";
 import { fromWireError } from "../transport/codec.ts";
 import { Accumulated } from "./accumulate.ts";
@@ -15,14 +16,14 @@ export interface ParallelOptions {
   /** The shots to share out. */
   readonly tags: TagList;
   /** Threads that work at a time. @default 2 */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   /** Pieces the tags are cut into; a piece is what is lost and done again when a worker dies. @default 4 per worker */
-  readonly parts?: number;
+  readonly parts?: number | undefined;
   /** Given to each part: any value that can be cloned. */
-  readonly data?: unknown;
+  readonly data?: unknown | undefined;
   /** Told how many shots are done, of how many. */
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How often a part is given to a new worker after one has died over it. */
@@ -57,7 +58,14 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
   module: URL,
   options: ParallelOptions,
 ): Promise<Reduced<ReturnType<M["reducers"]>>> {
-  checkOptions("reduceInParallel", options, ["tags", "workers", "parts", "data", "onProgress", "signal"]);
+  resolveOptions("reduceInParallel", options, {
+    tags: any,
+    workers: any,
+    parts: any,
+    data: any,
+    onProgress: any,
+    signal: any,
+  });
   const workers = asInteger("workers", options.workers ?? 2, 1, 256);
   const pieces = options.tags
     .split(asInteger("parts", options.parts ?? 4 * workers, 1, 100_000))

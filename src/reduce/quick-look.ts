@@ -1,8 +1,9 @@
 import type { DetectorGroup, DetectorInfo } from "../core/detector.ts";
 import { SaclaError } from "../core/errors.ts";
-import { asInteger, checkOptions } from "../core/guards.ts";
+import { asInteger } from "../core/guards.ts";
 import type { Dropped, Ledger } from "../core/ledger.ts";
 import type { PreciseImage } from "../core/ndarray.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import type { ClassificationBasis, Run, RunTags } from "../db/index.ts";
 import type { St } from "../st/st.ts";
 import type { Correction } from "./corrections/correction.ts";
@@ -13,18 +14,18 @@ import { mean } from "./reducers/pixel-statistics.ts";
 
 export interface QuickLookOptions {
   /** Where dark shots come from: the head of the run itself, another run, or none. @default "head" */
-  readonly dark?: "head" | "none" | Run;
+  readonly dark?: "head" | "none" | Run | undefined;
   /**
    * Done to every exposed image after the dark, in this order; see {@link correct}. Dark shots are averaged as they
    * are. The images are then what the chain makes of them: with `correct.photons` photons, not ADU. @default nothing
    */
-  readonly corrections?: readonly Correction[];
+  readonly corrections?: readonly Correction[] | undefined;
   /** Bins of the histograms, in the unit of the corrected images. @default 1 ADU wide, from −100 to 500 */
-  readonly histogram?: HistogramOptions;
+  readonly histogram?: HistogramOptions | undefined;
   /** At most this many exposed shots, and as many dark ones, from the first on. @default all */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   readonly onProgress?: (step: "dark" | "exposed", done: number, total: number | undefined) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What was found for one sensor. Images have shape [ysize, xsize] and are in ADU, unless corrections say otherwise. */
@@ -78,7 +79,14 @@ export async function quickLook(
   detector: DetectorGroup,
   options: QuickLookOptions = {},
 ): Promise<QuickLook> {
-  checkOptions("quickLook", options, ["dark", "corrections", "histogram", "limit", "onProgress", "signal"]);
+  resolveOptions("quickLook", options, {
+    dark: any,
+    corrections: any,
+    histogram: any,
+    limit: any,
+    onProgress: any,
+    signal: any,
+  });
   const { dark: darkFrom = "head", corrections = [], limit, signal } = options;
   if (limit !== undefined) asInteger("limit", limit, 1);
   const common = { detectors: detector.sensors, ...(signal === undefined ? {} : { signal }) };

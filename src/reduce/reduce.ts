@@ -1,5 +1,6 @@
-import { badArgument, checkOptions } from "../core/guards.ts";
+import { badArgument } from "../core/guards.ts";
 import { type Ledger, onlyDropped } from "../core/ledger.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { type Shot, Shots } from "../st/shots.ts";
 import { Accumulated, type AccumulateOptions, accumulate } from "./accumulate.ts";
 import type { Reducer } from "./reducer.ts";
@@ -14,7 +15,7 @@ export interface ReduceOptions extends AccumulateOptions {
    * The tags of the shots, when they were chosen by {@link screen} or the like: what was dropped then joins the
    * result's ledger.
    */
-  readonly screened?: Screened;
+  readonly screened?: Screened | undefined;
 }
 
 type Answer<R> = R extends Reducer<infer T> ? T : never;
@@ -43,13 +44,13 @@ export async function reduce<R extends Record<string, Reducer<unknown>>>(
 ): Promise<Reduced<R>> {
   if ("ledger" in reducers)
     throw badArgument("reducer name", "ledger", "another name: the result's ledger is the account of the shots");
-  const { screened, ...rest } = checkOptions("reduce", options, [
-    "dark",
-    "corrections",
-    "screened",
-    "onProgress",
-    "signal",
-  ]);
+  const { screened, ...rest } = resolveOptions("reduce", options, {
+    dark: any,
+    corrections: any,
+    screened: any,
+    onProgress: any,
+    signal: any,
+  });
   const into = new Accumulated(reducers);
   if (screened !== undefined) into.account(await droppedBefore(screened, shots));
   return resultsOf(await accumulate(shots, reducers, rest, into));

@@ -1,6 +1,7 @@
 import type { CallOptions } from "../core/async.ts";
-import { asFinite, asText, badArgument, checkOptions } from "../core/guards.ts";
+import { asFinite, asText, badArgument } from "../core/guards.ts";
 import { mergeLedgers, onlyDropped } from "../core/ledger.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { type Run, RunTags } from "../db/index.ts";
 
 /** What a 0-D signal must be for a shot to be read. A shot for which it has no number never passes. */
@@ -8,13 +9,13 @@ export interface Condition {
   /** Equipment id. */
   readonly signal: string;
   /** Stands before the reason in the ledger: with `i0`, `i0-out-of-limits`. @default the equipment id */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Least and greatest value, both included, in the unit of the signal. */
-  readonly between?: readonly [low: number, high: number];
+  readonly between?: readonly [low: number, high: number] | undefined;
   /** For flags: this very value. */
-  readonly equals?: number;
+  readonly equals?: number | undefined;
   /** Any other condition. */
-  readonly where?: (value: number, tag: number) => boolean;
+  readonly where?: ((value: number, tag: number) => boolean) | undefined;
 }
 
 /**
@@ -75,7 +76,7 @@ function testOf(condition: Condition): Test {
     between,
     equals,
     where,
-  } = checkOptions("condition", condition, ["signal", "name", "between", "equals", "where"]);
+  } = resolveOptions("condition", condition, { signal: any, name: any, between: any, equals: any, where: any });
   asText("signal", signal);
   const said = [between, equals, where].filter((part) => part !== undefined).length;
   if (said !== 1) throw badArgument(`the condition on ${signal}`, condition, "one of between, equals and where");

@@ -1,7 +1,8 @@
 import ndarray, { type NdArray } from "ndarray";
 import { SaclaError } from "../core/errors.ts";
-import { asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import type { Pixels, PixelType, RawImage } from "../core/ndarray.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { asTags } from "../core/tags.ts";
 import { Arena } from "../core/wasm.ts";
 import type { FrameSpec, Shot } from "../st/shots.ts";
@@ -88,7 +89,7 @@ export function shotsFrom(
   images: Readonly<Record<string, ImageStack>>,
   options: { readonly tags?: Iterable<number> } = {},
 ): StackedShots {
-  checkOptions("shotsFrom", options, ["tags"]);
+  resolveOptions("shotsFrom", options, { tags: any });
   const sensors = Object.entries(images).map(([detId, stack]) => new SensorStack(detId, stack));
   const length = sensors[0]?.length ?? 0;
   const odd = sensors.find((sensor) => sensor.length !== length);

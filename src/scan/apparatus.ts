@@ -2,9 +2,9 @@ import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTa
 
 export interface DoOptions {
   /** Ends the call with ABORTED; what moved has been stopped. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Gets a line for the user when something waits that may wait for long. */
-  readonly note?: (text: string) => void;
+  readonly note?: ((text: string) => void) | undefined;
 }
 
 /** The run control of a beamline. */

@@ -1,7 +1,8 @@
 import { sleep } from "../core/async.ts";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
-import { asFinite, asText, checkOptions } from "../core/guards.ts";
+import { asFinite, asText } from "../core/guards.ts";
 import { LedgerBook } from "../core/ledger.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { type Column, entryOf } from "../core/syncdb.ts";
 import type { Db } from "../db/index.ts";
 import { signalId } from "../ec/experiment.ts";
@@ -14,20 +15,20 @@ import { ShotCollector, type ShotReading, signalsOf, whyNotGood } from "./shot-c
 
 export interface ControlApparatusOptions {
   /** Names of signals; without it signals go by their equipment ids. */
-  readonly experiment?: Experiment;
+  readonly experiment?: Experiment | undefined;
   /** A signal that every shot has: tells which shots have come when a request names no signal. */
   readonly monitor: string;
   /** Shots per second. @default 30 */
-  readonly rateHz?: number;
+  readonly rateHz?: number | undefined;
   /** Between two looks for new shots. @default 100 */
-  readonly pollMs?: number;
+  readonly pollMs?: number | undefined;
   /**
    * How far the newest value in the database may be behind the beam: shots nearer than this to the moment of the
    * request may have happened before it and are not taken. @default 200
    */
-  readonly latencyMs?: number;
+  readonly latencyMs?: number | undefined;
   /** How long no new shot may come while the beam is said to be on. @default 30000 */
-  readonly silentMs?: number;
+  readonly silentMs?: number | undefined;
 }
 
 /** What gives the beamline and its database. A `Facility` is one. */
@@ -62,7 +63,14 @@ export function controlApparatus(
   control: Control,
   options: ControlApparatusOptions,
 ): Apparatus {
-  checkOptions("controlApparatus", options, ["experiment", "monitor", "rateHz", "pollMs", "latencyMs", "silentMs"]);
+  resolveOptions("controlApparatus", options, {
+    experiment: any,
+    monitor: any,
+    rateHz: any,
+    pollMs: any,
+    latencyMs: any,
+    silentMs: any,
+  });
   asText("monitor", options.monitor);
   const rateHz = asFinite("rateHz", options.rateHz ?? 30, 0.001, 60);
   const used = new Set<string>();

@@ -10,9 +10,9 @@ export type ScanDocument = readonly [
 
 export interface DocumentOptions {
   /** Units of axes and signals by name, for the descriptor. */
-  readonly units?: Readonly<Record<string, string>>;
+  readonly units?: Readonly<Record<string, string>> | undefined;
   /** More for the start document: sample, proposal, … */
-  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**

@@ -8,11 +8,11 @@ import { checkWithin, VirtualDevices, type VirtualDevicesOptions } from "./virtu
 
 export interface DryRunOptions {
   readonly devices: VirtualDevicesOptions;
-  readonly maps?: Readonly<Record<string, TargetMap>>;
+  readonly maps?: Readonly<Record<string, TargetMap>> | undefined;
   /** Bytes that one shot takes on the disk: images and 0-D values. @default 0 */
-  readonly bytesPerShot?: number;
+  readonly bytesPerShot?: number | undefined;
   /** Runs of an adaptive plan, each with other draws of the responses. @default 5 */
-  readonly tries?: number;
+  readonly tries?: number | undefined;
 }
 
 /** Least and greatest; the same twice when nothing is left to chance. */

@@ -7,11 +7,11 @@ import type { TargetMap } from "./target-map.ts";
 import type { VirtualAxis } from "./virtual-devices.ts";
 
 export interface EstimateOptions {
-  readonly maps?: Readonly<Record<string, TargetMap>>;
+  readonly maps?: Readonly<Record<string, TargetMap>> | undefined;
   /** Shots per second. @default 30 */
-  readonly rateHz?: number;
+  readonly rateHz?: number | undefined;
   /** Bytes that one shot takes on the disk: images and 0-D values. @default 0 */
-  readonly bytesPerShot?: number;
+  readonly bytesPerShot?: number | undefined;
 }
 
 /** Time a shutter takes, and settings by their role; those of the simulated facility, waits between looks included. */

@@ -8,11 +8,11 @@ export interface ShotCondition {
   /** Equipment id, or the experiment's name of it. */
   readonly signal: string;
   /** Stands before the reason in the account: with `i0`, `i0-out-of-limits`. @default the signal */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Least and greatest value, both included. */
-  readonly between?: readonly [low: number, high: number];
+  readonly between?: readonly [low: number, high: number] | undefined;
   /** For flags: this very value. */
-  readonly equals?: number;
+  readonly equals?: number | undefined;
 }
 
 /** Ends a point before all its shots have come, when the error bar is small enough. */
@@ -21,11 +21,11 @@ export interface Precision {
   /**
    * A flag signal that parts the shots: the error is then that of the mean where it is 1 less the mean where it is 0.
    */
-  readonly pumpedBy?: string;
+  readonly pumpedBy?: string | undefined;
   /** Standard error wanted, in the unit of the signal. */
   readonly error: number;
   /** Good shots before anything is believed, of each kind. @default 10 */
-  readonly leastShots?: number;
+  readonly leastShots?: number | undefined;
 }
 
 /** When a point is done. */
@@ -33,11 +33,11 @@ export interface ShotsRequest {
   /** Good shots wanted. */
   readonly count: number;
   /** Signals kept of every good shot. */
-  readonly signals?: readonly string[];
-  readonly conditions?: readonly ShotCondition[];
+  readonly signals?: readonly string[] | undefined;
+  readonly conditions?: readonly ShotCondition[] | undefined;
   /** While this does not hold there is no beam: the point waits, and such shots do not count against the budget. */
-  readonly beam?: ShotCondition;
-  readonly precision?: Precision;
+  readonly beam?: ShotCondition | undefined;
+  readonly precision?: Precision | undefined;
   /** What it may cost before the point is given up; with a `selector` from the moment it has acted. */
   readonly budget?: {
     /** Shots with beam that may come by, over all attempts. */
@@ -56,7 +56,7 @@ export interface ShotsRequest {
    * Pulse selector that lets one pulse through (`single`) as soon as shots are looked for, so that this pulse is not
    * missed; for `count` 1. The shutter is open by then: see {@link onePulse}.
    */
-  readonly selector?: string;
+  readonly selector?: string | undefined;
 }
 
 /** Values of one signal over good shots. */
@@ -96,8 +96,8 @@ export interface FlyRequest {
   readonly to: number;
   /** Shots over the way; the speed follows from them and the repetition rate. */
   readonly shots: number;
-  readonly signals?: readonly string[];
-  readonly conditions?: readonly ShotCondition[];
+  readonly signals?: readonly string[] | undefined;
+  readonly conditions?: readonly ShotCondition[] | undefined;
 }
 
 /** Good shots of a fly scan with where the axis was at each. */

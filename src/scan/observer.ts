@@ -60,15 +60,15 @@ export interface RepeatQuestion {
 
 export interface EngineOptions {
   /** Lets the scan be resumed. */
-  readonly journal?: Journal;
+  readonly journal?: Journal | undefined;
   /** Target maps by the names the plan uses. */
-  readonly maps?: Readonly<Record<string, TargetMap>>;
-  readonly observers?: readonly Observer[];
+  readonly maps?: Readonly<Record<string, TargetMap>> | undefined;
+  readonly observers?: readonly Observer[] | undefined;
   /**
    * Whether shots that may have been taken by a process that died may be taken again. Without it, or when it says no,
    * the plan is told that they were interrupted: one on fresh spots takes the next spot.
    */
-  readonly mayRepeat?: (question: RepeatQuestion) => boolean | Promise<boolean>;
+  readonly mayRepeat?: ((question: RepeatQuestion) => boolean | Promise<boolean>) | undefined;
   /** Limits of the whole plan are checked before the first move. @default true */
-  readonly check?: boolean;
+  readonly check?: boolean | undefined;
 }

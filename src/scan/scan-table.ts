@@ -1,4 +1,4 @@
-import { checkOptions } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { linePlot, reportPage, terminalPlot, textTable } from "../plot/index.ts";
 import type { SignalSummary } from "./messages.ts";
 import type { Observer, Row } from "./observer.ts";
@@ -16,7 +16,7 @@ export interface ScanTableOptions {
    * A flag among the signals that are kept, 1 where the pump was there and 0 where it was not: every other signal then
    * has columns and curves of pumped and unpumped shots and of their difference.
    */
-  readonly pumpedBy?: string;
+  readonly pumpedBy?: string | undefined;
 }
 
 /**
@@ -32,7 +32,7 @@ export class ScanTable implements Observer {
   readonly #pumpedBy: string | undefined;
 
   constructor(options: ScanTableOptions = {}) {
-    this.#pumpedBy = checkOptions("ScanTable", options, ["pumpedBy"]).pumpedBy;
+    this.#pumpedBy = resolveOptions("ScanTable", options, { pumpedBy: any }).pumpedBy;
   }
 
   point(row: Row): void {
@@ -135,7 +135,7 @@ export class ScanTable implements Observer {
    * await writeFile("scan.png", table.png({ title: "run 206178", units: { delay: "ps" } }));
    */
   png(options: CurveOptions & { readonly title?: string | undefined } = {}): Uint8Array {
-    const { title, axis, units } = checkOptions("png", options, ["title", "axis", "units"]);
+    const { title, axis, units } = resolveOptions("png", options, { title: any, axis: any, units: any });
     return scanPng(this.#rows, title, { pumpedBy: this.#pumpedBy, axis, units });
   }
 

@@ -8,7 +8,7 @@ export type VirtualCall = Message | { readonly kind: "safe" | "pauseRun" | "resu
 
 export interface VirtualApparatusOptions {
   /** Called before anything is done to a device: a test throws here what a device would. */
-  readonly fault?: (call: VirtualCall, devices: VirtualDevices) => void;
+  readonly fault?: ((call: VirtualCall, devices: VirtualDevices) => void) | undefined;
 }
 
 /** An apparatus in numbers, with its devices at hand. */

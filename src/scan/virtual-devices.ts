@@ -39,25 +39,25 @@ export interface VirtualShot {
 /** Devices in numbers: for dry runs and for tests of plans. */
 export interface VirtualDevicesOptions {
   readonly axes: Readonly<Record<string, VirtualAxis>>;
-  readonly settings?: Readonly<Record<string, number | string>>;
-  readonly shutters?: readonly string[];
+  readonly settings?: Readonly<Record<string, number | string>> | undefined;
+  readonly shutters?: readonly string[] | undefined;
   /** The value of a signal at a shot; a signal that is not named is 1. */
-  readonly signals?: Readonly<Record<string, (shot: VirtualShot) => ShotReading>>;
+  readonly signals?: Readonly<Record<string, (shot: VirtualShot) => ShotReading>> | undefined;
   /** @default 30 */
-  readonly rateHz?: number;
+  readonly rateHz?: number | undefined;
   /** Seconds a shutter or a setting takes. @default 0.1 */
-  readonly switchSeconds?: number;
+  readonly switchSeconds?: number | undefined;
   /** Seconds a setting takes, where they are known for each. @default `switchSeconds` */
-  readonly settingSeconds?: (setting: string) => number;
+  readonly settingSeconds?: ((setting: string) => number) | undefined;
   /** Seconds from the request for shots to the first one, and for their signals to come. @default 0 */
-  readonly shotsOverheadSeconds?: number;
+  readonly shotsOverheadSeconds?: number | undefined;
   /**
    * Seconds until a run has begun, and until one that is ended is stored.
    * @default { start: 0.05, stop: 0.55 }, those of the simulated facility
    */
   readonly runSeconds?: { readonly start: number; readonly stop: number };
   /** @default 1 */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 /** So many shots without an end are a plan that never ends. */

@@ -10,7 +10,7 @@ import { isLoopback } from "./zmq-server.ts";
 
 export interface KaraboBridgeOptions {
   /** @default "tcp://127.0.0.1:4545" */
-  readonly address?: string;
+  readonly address?: string | undefined;
   /** Which shots, as for `live.shots`; by default the newest at each request. */
   readonly shots: Omit<LiveShotsOptions, "signal" | "timeoutMs">;
   /** @default silent */

@@ -1,6 +1,7 @@
 import { RateLimiterMemory } from "rate-limiter-flexible";
 import { SaclaError } from "../core/errors.ts";
-import { asInteger, checkOptions } from "../core/guards.ts";
+import { asInteger } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 
 export interface LimitsOptions {
   /** Requests a client may begin in a second. @default unlimited */
@@ -22,7 +23,7 @@ export class Limits {
   readonly #open: Map<string, number> = new Map();
 
   constructor(options: LimitsOptions = {}) {
-    checkOptions("Limits", options, ["requestsPerSecond", "requestBytes", "open"]);
+    resolveOptions("Limits", options, { requestsPerSecond: any, requestBytes: any, open: any });
     this.requestBytes = asInteger("requestBytes", options.requestBytes ?? 16 * MIB, 1);
     this.#maxOpen = asInteger("open", options.open ?? 256, 1);
     this.#perSecond = options.requestsPerSecond;

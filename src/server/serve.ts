@@ -1,5 +1,6 @@
-import { badArgument, checkOptions } from "../core/guards.ts";
+import { badArgument } from "../core/guards.ts";
 import type { Logger } from "../core/logger.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { HttpServerOptions } from "./http-server.ts";
 import type { Keys } from "./keys.ts";
@@ -45,7 +46,15 @@ export interface Server extends AsyncDisposable {
  * const there = await connect("tcp://127.0.0.1:7801");
  */
 export async function serve(endpoint: Endpoint, options: ServeOptions): Promise<Server> {
-  checkOptions("serve", options, ["zmq", "http", "keys", "audit", "limits", "metrics", "logger"]);
+  resolveOptions("serve", options, {
+    zmq: any,
+    http: any,
+    keys: any,
+    audit: any,
+    limits: any,
+    metrics: any,
+    logger: any,
+  });
   const { zmq = [], http, keys, audit, limits, metrics, logger } = options;
   if (zmq.length === 0 && http === undefined)
     throw badArgument("serve", options, "given at least one address: zmq or http");

@@ -1,9 +1,10 @@
 import { type CallOptions, readAhead, throwIfAborted } from "../core/async.ts";
 import { type DetectorGroup, type DetectorInfo, groupDetectors } from "../core/detector.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
-import { asInteger, asOneOf, badArgument, checkOptions } from "../core/guards.ts";
+import { asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook, NOT_READ } from "../core/ledger.ts";
 import { asImage, newPixels, type Pixels, type PixelType, type RawImage, shapeOf } from "../core/ndarray.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { type Roi, roiShape } from "../core/roi.ts";
 import { type Column, entryOf, type SyncValue } from "../core/syncdb.ts";
 import { asTags, TagList } from "../core/tags.ts";
@@ -38,22 +39,22 @@ export type MissingPolicy =
 export interface ShotsOptions {
   readonly run: RunRef;
   /** Sensors or cameras; a composite id such as `MPCCD-8B0-2-008` stands for all its sensors. @default none */
-  readonly detectors?: readonly string[];
+  readonly detectors?: readonly string[] | undefined;
   /** Equipment ids of 0-D signals to go with each shot. @default none */
-  readonly signals?: readonly string[];
+  readonly signals?: readonly string[] | undefined;
   /** Which shots, in which order. @default all tags of the run */
-  readonly tags?: Iterable<number>;
+  readonly tags?: Iterable<number> | undefined;
   /** Only this rectangle of each image. @default the whole image */
-  readonly roi?: Roi;
+  readonly roi?: Roi | undefined;
   /** @default "drop" */
-  readonly missing?: MissingPolicy;
+  readonly missing?: MissingPolicy | undefined;
   /** Shots read ahead while the caller works; bounds the memory. @default 2 */
-  readonly prefetch?: number;
+  readonly prefetch?: number | undefined;
   /** Memory to put images in, by sensor id, instead of the reader's own; each rows × columns long. */
-  readonly out?: Readonly<Record<string, Pixels>>;
-  readonly signal?: AbortSignal;
+  readonly out?: Readonly<Record<string, Pixels>> | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** Longest wait for one shot. @default no limit */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** One shot: its images and its 0-D values. */
@@ -74,18 +75,18 @@ export interface Shot {
   number(equipId: string): number;
 }
 
-const optionNames = [
-  "run",
-  "detectors",
-  "signals",
-  "tags",
-  "roi",
-  "missing",
-  "prefetch",
-  "out",
-  "signal",
-  "timeoutMs",
-] as const;
+const optionChecks = {
+  run: any,
+  detectors: any,
+  signals: any,
+  tags: any,
+  roi: any,
+  missing: any,
+  prefetch: any,
+  out: any,
+  signal: any,
+  timeoutMs: any,
+};
 /** 0-D values are fetched for this many shots at a time. */
 const SIGNAL_BLOCK = 1000;
 
@@ -119,7 +120,7 @@ export class Shots implements AsyncIterable<Shot> {
   #book = new LedgerBook();
 
   constructor(endpoint: Endpoint, options: ShotsOptions) {
-    checkOptions("shots", options, optionNames);
+    resolveOptions("shots", options, optionChecks);
     asInteger("run.bl", options.run?.bl);
     asInteger("run.number", options.run.number);
     asOneOf("missing", options.missing ?? "drop", ["drop", "partial", "error"]);

@@ -10,7 +10,7 @@ export interface MadocaOptions {
   /** The part `madoca` of the experiment file. */
   readonly madoca: MadocaSection;
   /** Longest wait for an answer, connecting and waiting in the queue included. @default 3000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 type Entry = MadocaSection["devices"][number];

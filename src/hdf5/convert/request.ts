@@ -1,4 +1,5 @@
-import { asFinite, asInteger, asOneOf, asText, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, asInteger, asOneOf, asText, badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import type { Roi } from "../../core/roi.ts";
 import { asTags } from "../../core/tags.ts";
 import { parseCondition } from "../../db/index.ts";
@@ -64,30 +65,30 @@ export interface ConvertRequest {
   readonly cameraLengthMm?: number | undefined;
 }
 
-const optionNames = [
-  "bl",
-  "run",
-  "format",
-  "shots",
-  "tags",
-  "where",
-  "limit",
-  "detectors",
-  "roi",
-  "signals",
-  "dark",
-  "assembled",
-  "view",
-  "sensors",
-  "compression",
-  "pixels",
-  "missing",
-  "cameraLengthMm",
-] as const;
+const optionChecks = {
+  bl: any,
+  run: any,
+  format: any,
+  shots: any,
+  tags: any,
+  where: any,
+  limit: any,
+  detectors: any,
+  roi: any,
+  signals: any,
+  dark: any,
+  assembled: any,
+  view: any,
+  sensors: any,
+  compression: any,
+  pixels: any,
+  missing: any,
+  cameraLengthMm: any,
+};
 
 /** @throws BAD_ARGUMENT when an option is wrong, or two do not go together */
 export function resolveRequest(request: ConvertRequest): ResolvedRequest {
-  checkOptions("convert", request, optionNames);
+  resolveOptions("convert", request, optionChecks);
   const format = asOneOf("format", request.format ?? "dataconvert", fileFormats);
   const isStack = format !== "dataconvert";
   const { tags, limit, detectors, signals, roi, where = [], assembled = false, sensors = true } = request;

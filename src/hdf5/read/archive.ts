@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import type { DetectorInfo } from "../../core/detector.ts";
 import { SaclaError, showList } from "../../core/errors.ts";
-import { asInteger, asText, checkOptions } from "../../core/guards.ts";
+import { asInteger, asText } from "../../core/guards.ts";
 import { hightagAt } from "../../core/japan.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { type Column, emptyColumn, type MissingReason, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { RunInfo } from "../../transport/methods.ts";
@@ -34,7 +35,7 @@ import { H5File } from "./h5file.ts";
  * await archive.close();
  */
 export async function openArchive(path: string, options: ArchiveOptions = {}): Promise<DataSource> {
-  const { bl, hightag } = checkOptions("archive", options, ["bl", "hightag"]);
+  const { bl, hightag } = resolveOptions("archive", options, { bl: any, hightag: any });
   if (bl !== undefined) asInteger("bl", bl, 0, 1000);
   if (hightag !== undefined) asInteger("hightag", hightag, 0, 999_999);
   const file = await H5File.open(resolve(asText("path", path)));

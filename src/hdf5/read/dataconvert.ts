@@ -11,9 +11,9 @@ import { StoredDetector } from "./stored-detector.ts";
 /** What the file does not say, or says wrongly. */
 export interface ArchiveOptions {
   /** Beamline of every run in the file, instead of the `bl_<n>` found in it. */
-  readonly bl?: number;
+  readonly bl?: number | undefined;
   /** HighTag of every run in the file, instead of the one derived from its time. */
-  readonly hightag?: number;
+  readonly hightag?: number | undefined;
 }
 
 /** The runs of a DataConvert file, ascending. @throws NOT_DATACONVERT naming the path that is not there */

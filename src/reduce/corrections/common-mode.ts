@@ -1,4 +1,5 @@
-import { asFinite, asInteger, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, asInteger, badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import type { FrameSpec } from "../../st/shots.ts";
 import type { Correction } from "./correction.ts";
 
@@ -7,13 +8,13 @@ export interface CommonModeOptions {
    * Readout ports: stripes of columns of equal width. A region of an image must begin and end on one.
    * @default 8, those of an MPCCD
    */
-  readonly ports?: number;
+  readonly ports?: number | undefined;
   /**
    * Pixels this near to the level of their port, ADU, are taken for unlit: some three times the read noise, well below
    * one photon, for the parts of split photons pull the level up. @default 30, for an MPCCD of 17 to 18 e⁻/ADU (noise
    * 11 ADU)
    */
-  readonly withinAdu?: number;
+  readonly withinAdu?: number | undefined;
 }
 
 /** Steps in which the median is looked for, on each side of 0. */
@@ -30,7 +31,7 @@ const MANY_ROWS = 64;
  * `common-mode-not-found`, once per port and image. Masked pixels (NaN) do not count.
  */
 export function commonMode(options: CommonModeOptions = {}): Correction {
-  checkOptions("commonMode", options, ["ports", "withinAdu"]);
+  resolveOptions("commonMode", options, { ports: any, withinAdu: any });
   const ports = asInteger("ports", options.ports ?? 8, 1);
   const within = asFinite("withinAdu", options.withinAdu ?? 30, Number.MIN_VALUE);
   return {

@@ -1,4 +1,5 @@
-import { asFinite, asText, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, asText, badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import type { Correction } from "./correction.ts";
 import { scale } from "./per-sensor.ts";
 
@@ -23,7 +24,11 @@ export interface NormaliseOptions {
  * been read already; to save that, choose with `screen` first.
  */
 export function normalise(options: NormaliseOptions): Correction {
-  const { signal, limits, reference } = checkOptions("normalise", options, ["signal", "limits", "reference"]);
+  const { signal, limits, reference } = resolveOptions("normalise", options, {
+    signal: any,
+    limits: any,
+    reference: any,
+  });
   asText("signal", signal);
   const low = asFinite("limits[0]", limits[0], Number.MIN_VALUE);
   const high = asFinite("limits[1]", limits[1], Number.MIN_VALUE);

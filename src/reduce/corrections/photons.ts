@@ -1,6 +1,7 @@
 import { FALLBACK_PHOTON_ENERGY_EV } from "../../core/constants.ts";
 import { type DetectorInfo, photonsPerAdu } from "../../core/detector.ts";
-import { badArgument, checkOptions } from "../../core/guards.ts";
+import { badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import type { Shot } from "../../st/shots.ts";
 import type { Correction } from "./correction.ts";
 import { entryOf } from "./per-sensor.ts";
@@ -12,9 +13,9 @@ export interface PhotonsOptions {
    * Signal with the photon energy of each shot, in keV unless its unit is eV: `xfel_bl_3_tc_spec_1/energy`.
    * @default the configured energy for all
    */
-  readonly spectrometer?: string;
+  readonly spectrometer?: string | undefined;
   /** What the run was configured for, eV: `await run.photonEnergyEv()`. It is believed between 5 and 15 keV. */
-  readonly configuredEv?: number;
+  readonly configuredEv?: number | undefined;
 }
 
 /**
@@ -29,7 +30,7 @@ export function photons(options: PhotonsOptions): Correction {
     detectors,
     spectrometer,
     configuredEv = NaN,
-  } = checkOptions("photons", options, ["detectors", "spectrometer", "configuredEv"]);
+  } = resolveOptions("photons", options, { detectors: any, spectrometer: any, configuredEv: any });
   const infos = Object.fromEntries(detectors.map((info) => [info.id, info]));
   const isSensible = configuredEv >= 5000 && configuredEv <= 15_000;
   const otherwiseEv = isSensible ? configuredEv : FALLBACK_PHOTON_ENERGY_EV;

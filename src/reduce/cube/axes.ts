@@ -1,4 +1,5 @@
-import { asFinite, asText, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, asText, badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import type { Shot } from "../../st/shots.ts";
 
 /** A number of each shot that is worked out from its signals. */
@@ -58,7 +59,7 @@ export class BinAxis {
     this.#of = axis.of;
     this.signals = typeof axis.of === "string" ? [asText(`of of axis ${axis.name}`, axis.of)] : axis.of.signals;
     if ("targets" in axis) {
-      checkOptions(`axis ${axis.name}`, axis, ["name", "of", "targets", "tolerance"]);
+      resolveOptions(`axis ${axis.name}`, axis, { name: any, of: any, targets: any, tolerance: any });
       this.edges = null;
       this.tolerance = asFinite(`tolerance of axis ${axis.name}`, axis.tolerance, 0);
       this.centres = Float64Array.from(axis.targets).sort();
@@ -103,12 +104,18 @@ export class BinAxis {
 }
 
 function givenEdges(axis: EdgesAxis): Float64Array {
-  checkOptions(`axis ${axis.name}`, axis, ["name", "of", "edges"]);
+  resolveOptions(`axis ${axis.name}`, axis, { name: any, of: any, edges: any });
   return Float64Array.from(axis.edges);
 }
 
 function evenEdges(axis: RangeAxis): Float64Array {
-  const { name, from, to, step } = checkOptions(`axis ${axis.name}`, axis, ["name", "of", "from", "to", "step"]);
+  const { name, from, to, step } = resolveOptions(`axis ${axis.name}`, axis, {
+    name: any,
+    of: any,
+    from: any,
+    to: any,
+    step: any,
+  });
   asFinite(`from of axis ${name}`, from);
   asFinite(`to of axis ${name}`, to);
   asFinite(`step of axis ${name}`, step, Number.MIN_VALUE);

@@ -1,9 +1,10 @@
 import ndarray from "ndarray";
 import { throwIfAborted } from "../../core/async.ts";
 import { showList } from "../../core/errors.ts";
-import { asInteger, badArgument, checkOptions } from "../../core/guards.ts";
+import { asInteger, badArgument } from "../../core/guards.ts";
 import { type Ledger, onlyDropped } from "../../core/ledger.ts";
 import type { NdArray } from "../../core/ndarray.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import type { TagList } from "../../core/tags.ts";
 import type { ShotLabels } from "../../db/index.ts";
 import { LiveShots } from "../../live/shots.ts";
@@ -37,19 +38,19 @@ export interface CubeOptions<R extends Reducers = Reducers> {
     readonly signals?: readonly string[];
   };
   /** Done to every image first; see {@link correct}. */
-  readonly corrections?: readonly Correction[];
+  readonly corrections?: readonly Correction[] | undefined;
 }
 
 export interface CubeUpdateOptions {
   /** Keeps pumped and unpumped shots apart: `await run.labels()`. Dark ones, and those without a label, are dropped. */
-  readonly labels?: ShotLabels;
+  readonly labels?: ShotLabels | undefined;
   /**
    * The tags of the shots, when they were chosen by {@link screen} or the like: what was dropped then joins the ledger.
    */
-  readonly screened?: Screened;
+  readonly screened?: Screened | undefined;
   /** Told after each shot how many are done, and of how many when that is known. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A cube as plain values and typed arrays: for a file, or for another process. */
@@ -117,12 +118,12 @@ export class Cube<R extends Reducers = Reducers> {
 
   /** @throws BAD_ARGUMENT when the axes make no bins, or two numbers have one name */
   constructor(options: CubeOptions<R>) {
-    checkOptions("cube", options, ["axes", "values", "corrections"]);
+    resolveOptions("cube", options, { axes: any, values: any, corrections: any });
     const {
       images,
       sums = {},
       signals = [],
-    } = checkOptions("cube values", options.values ?? {}, ["images", "sums", "signals"]);
+    } = resolveOptions("cube values", options.values ?? {}, { images: any, sums: any, signals: any });
     asInteger("the number of axes", options.axes.length, 1, 3);
     for (const [name, region] of Object.entries(sums)) checkRegion(name, region);
     this.#options = options;
@@ -198,12 +199,12 @@ export class Cube<R extends Reducers = Reducers> {
    * @throws BAD_ARGUMENT when the shots lack one of {@link signals}, or images of a sensor change shape
    */
   async update(shots: AsyncIterable<Shot>, options: CubeUpdateOptions = {}): Promise<this> {
-    const { labels, screened, onProgress, signal } = checkOptions("update", options, [
-      "labels",
-      "screened",
-      "onProgress",
-      "signal",
-    ]);
+    const { labels, screened, onProgress, signal } = resolveOptions("update", options, {
+      labels: any,
+      screened: any,
+      onProgress: any,
+      signal: any,
+    });
     if (screened !== undefined) this.#dropAll(await droppedBefore(screened, shots));
     const total = shots instanceof Shots ? await shots.count() : undefined;
     const pass = new CubePass(this.#options, this.axes, this.signals, labels, (what) => this.#account.note(what));

@@ -1,4 +1,5 @@
-import { asFinite, asOneOf, asText, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, asOneOf, asText, badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import type { TimingEdges } from "../../db/index.ts";
 import type { ShotValue } from "./axes.ts";
 
@@ -27,20 +28,20 @@ export interface JitterOptions {
   /** Column of the edge at which nothing is corrected. */
   readonly zeroPixel: number;
   /** @default "fitting" */
-  readonly estimator?: "fitting" | "derivative";
+  readonly estimator?: "fitting" | "derivative" | undefined;
   /** The stage of the timing laser, when it moves: the edge moves back with it. */
-  readonly stage?: DelayStage;
+  readonly stage?: DelayStage | undefined;
 }
 
 export interface CorrectedDelayOptions {
   readonly stage: DelayStage;
   /** @default the delay of the stage alone */
-  readonly jitter?: JitterOptions;
+  readonly jitter?: JitterOptions | undefined;
   /**
    * 1: positive when the X-rays come after the laser, if the formula gives that. −1 turns the sign round.
    * @default 1
    */
-  readonly sign?: 1 | -1;
+  readonly sign?: 1 | -1 | undefined;
 }
 
 /**
@@ -62,7 +63,7 @@ export interface CorrectedDelayOptions {
  * const delay = correctedDelay({ stage, jitter: { edges, fsPerPixel: 2.6, zeroPixel: 1000 } });
  */
 export function correctedDelay(options: CorrectedDelayOptions): ShotValue {
-  const { stage, jitter, sign = 1 } = checkOptions("correctedDelay", options, ["stage", "jitter", "sign"]);
+  const { stage, jitter, sign = 1 } = resolveOptions("correctedDelay", options, { stage: any, jitter: any, sign: any });
   if (sign !== 1 && sign !== -1) throw badArgument("sign", sign, "1 or −1");
   checkStage("stage", stage);
   if (jitter !== undefined) checkJitter(jitter);
@@ -90,7 +91,7 @@ export function correctedDelay(options: CorrectedDelayOptions): ShotValue {
 }
 
 function checkStage(name: string, stage: DelayStage): void {
-  checkOptions(name, stage, ["signal", "fsPerPulse", "zeroPulse"]);
+  resolveOptions(name, stage, { signal: any, fsPerPulse: any, zeroPulse: any });
   asText(`${name}.signal`, stage.signal);
   asFinite(`${name}.fsPerPulse`, stage.fsPerPulse);
   asFinite(`${name}.zeroPulse`, stage.zeroPulse);
@@ -102,7 +103,7 @@ function checkJitter(jitter: JitterOptions): void {
     zeroPixel,
     estimator = "fitting",
     stage,
-  } = checkOptions("jitter", jitter, ["edges", "fsPerPixel", "zeroPixel", "estimator", "stage"]);
+  } = resolveOptions("jitter", jitter, { edges: any, fsPerPixel: any, zeroPixel: any, estimator: any, stage: any });
   asFinite("jitter.fsPerPixel", fsPerPixel);
   asFinite("jitter.zeroPixel", zeroPixel);
   asOneOf("jitter.estimator", estimator, ["fitting", "derivative"]);

@@ -1,5 +1,6 @@
-import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, badArgument } from "../../core/guards.ts";
 import { type NdArray, type Pixels, shapeOf } from "../../core/ndarray.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { checkRoi, type Roi } from "../../core/roi.ts";
 import type { FrameSpec } from "../../st/shots.ts";
 
@@ -18,7 +19,7 @@ export interface RegionSum {
 
 /** @throws BAD_ARGUMENT for both shapes at once */
 export function checkRegion(name: string, region: RegionSum): void {
-  checkOptions(`sums.${name}`, region, ["detector", "roi", "weights"]);
+  resolveOptions(`sums.${name}`, region, { detector: any, roi: any, weights: any });
   if (region.roi !== undefined && region.weights !== undefined)
     throw badArgument(`sums.${name}`, "roi and weights", "one of the two");
 }

@@ -1,6 +1,7 @@
 import ndarray from "ndarray";
-import { asFinite, asText, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { coarse, onGrid } from "../exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { addWide, sums, type WideSums } from "../wide-sum.ts";
@@ -12,7 +13,7 @@ export interface CovarianceOptions {
    * The signal is multiplied by this and rounded to 2^−20 before it is summed; choose it so that the signal varies by
    * about 1 to 1000. @default 2^40 for a charge (`…/charge`, nC become about 1000), else 2^8
    */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
 }
 
 /** What {@link covariance} gives; images have shape [rows, columns]. */
@@ -53,7 +54,7 @@ const LARGEST = 2 ** 31;
  * withI0[sensor].correlation.get(512, 256);
  */
 export function covariance(options: CovarianceOptions): Reducer<Covariance> {
-  checkOptions("covariance", options, ["signal", "scale"]);
+  resolveOptions("covariance", options, { signal: any, scale: any });
   const signal = asText("signal", options.signal);
   const scale = asFinite("scale", options.scale ?? (signal.endsWith("/charge") ? 2 ** 40 : 2 ** 8), Number.MIN_VALUE);
   return defineReducer({

@@ -1,6 +1,6 @@
 import type { NdArray } from "ndarray";
-import { asFinite, checkOptions } from "../../core/guards.ts";
 import { asImage, type PreciseImage } from "../../core/ndarray.ts";
+import { finite, optional, type Resolved, resolveOptions } from "../../core/options.ts";
 import { badPixelReasons } from "../../ip/masks.ts";
 import type { FrameSpec } from "../../st/shots.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
@@ -11,15 +11,22 @@ export interface DarkMapOptions {
    * A pixel is hot (cold) when its mean lies this many robust standard deviations above (below) the median of its port.
    * @default 8
    */
-  readonly hotSigma?: number;
+  readonly hotSigma?: number | undefined;
   /**
    * A pixel is noisy when its noise lies this many robust standard deviations above the median of its port.
    * @default 8
    */
-  readonly noisySigma?: number;
+  readonly noisySigma?: number | undefined;
   /** A pixel is dead when its noise is at most this fraction of the median of its port. @default 0.2 */
-  readonly deadNoise?: number;
+  readonly deadNoise?: number | undefined;
 }
+
+const limitChecks = {
+  hotSigma: optional(finite(0), 8),
+  noisySigma: optional(finite(0), 8),
+  deadNoise: optional(finite(0, 1), 0.2),
+};
+type Limits = Resolved<DarkMapOptions, typeof limitChecks>;
 
 /** What the pixels were judged by, in one readout port. */
 export interface DarkPort {
@@ -70,12 +77,7 @@ const PORTS = 8;
  * new Assembler(infos, { view: "source", masks: { "MPCCD-2N0-M02-001-1": usable(mask) } });
  */
 export function darkMaps(options: DarkMapOptions = {}): Reducer<DarkMaps> {
-  checkOptions("darkMaps", options, ["hotSigma", "noisySigma", "deadNoise"]);
-  const limits = {
-    hotSigma: asFinite("hotSigma", options.hotSigma ?? 8, 0),
-    noisySigma: asFinite("noisySigma", options.noisySigma ?? 8, 0),
-    deadNoise: asFinite("deadNoise", options.deadNoise ?? 0.2, 0, 1),
-  };
+  const limits = resolveOptions("darkMaps", options, limitChecks);
   const statistics = variance({ ddof: 1 });
   const words = `hot ${limits.hotSigma} sigma, noisy ${limits.noisySigma} sigma, dead ${limits.deadNoise}`;
   return defineReducer({
@@ -85,11 +87,7 @@ export function darkMaps(options: DarkMapOptions = {}): Reducer<DarkMaps> {
   });
 }
 
-function judge(
-  { mean, variance: spread, count }: MeanAndVariance,
-  frame: FrameSpec,
-  limits: Required<DarkMapOptions>,
-): DarkMaps {
+function judge({ mean, variance: spread, count }: MeanAndVariance, frame: FrameSpec, limits: Limits): DarkMaps {
   const { detId, rows, columns } = frame;
   const noise = spread.data.map(Math.sqrt);
   const mask = new Uint8Array(rows * columns);
@@ -120,13 +118,13 @@ function judge(
   };
 }
 
-function meanReasons(mean: number, port: DarkPort, { hotSigma }: Required<DarkMapOptions>): number {
+function meanReasons(mean: number, port: DarkPort, { hotSigma }: Limits): number {
   if (Number.isNaN(mean)) return badPixelReasons.dead;
   if (mean > port.mean + hotSigma * port.meanSpread) return badPixelReasons.hot;
   return mean < port.mean - hotSigma * port.meanSpread ? badPixelReasons.cold : 0;
 }
 
-function noiseReasons(noise: number, port: DarkPort, { noisySigma, deadNoise }: Required<DarkMapOptions>): number {
+function noiseReasons(noise: number, port: DarkPort, { noisySigma, deadNoise }: Limits): number {
   // Not below: a port of which most pixels are stuck has a median of 0.
   if (noise <= deadNoise * port.noise) return badPixelReasons.dead;
   return noise > port.noise + noisySigma * port.noiseSpread ? badPixelReasons.noisy : 0;

@@ -1,6 +1,7 @@
 import ndarray, { type NdArray } from "ndarray";
-import { asFinite, checkOptions } from "../../core/guards.ts";
+import { asFinite } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { onGrid } from "../exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import type { Histogram } from "./histogram.ts";
@@ -10,9 +11,9 @@ export interface DropletOptions {
   /** See {@link aduPerPhoton} for how to compute it; 1 when the images are in photons already. */
   readonly aduPerPhoton: AduPerPhoton;
   /** A droplet has at least one pixel of this many photons. @default 0.3 */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** A droplet grows over neighbours of at least this many photons: some 2 σ of the read noise. @default 0.15 */
-  readonly low?: number;
+  readonly low?: number | undefined;
 }
 
 /** What {@link droplets} gives. */
@@ -49,7 +50,7 @@ const SPECTRUM_BINS = 5 * BINS_PER_PHOTON + 1;
  * dark }); found[sensor].photons.get(512, 256);
  */
 export function droplets(options: DropletOptions): Reducer<Droplets> {
-  checkOptions("droplets", options, ["aduPerPhoton", "seed", "low"]);
+  resolveOptions("droplets", options, { aduPerPhoton: any, seed: any, low: any });
   checkAduPerPhoton(options.aduPerPhoton);
   const seed = asFinite("seed", options.seed ?? 0.3, Number.MIN_VALUE);
   const low = asFinite("low", options.low ?? Math.min(0.15, seed), Number.MIN_VALUE, seed);

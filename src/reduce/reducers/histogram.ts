@@ -1,4 +1,4 @@
-import { checkOptions } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { wholeDark } from "../counters.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import type { HistogramTally } from "../tally.ts";
@@ -6,11 +6,11 @@ import { EvenBins } from "./bins.ts";
 
 export interface HistogramOptions {
   /** Centre of the first bin. @default -100 */
-  readonly from?: number;
+  readonly from?: number | undefined;
   /** Centre of the last bin. @default 500 */
-  readonly to?: number;
+  readonly to?: number | undefined;
   /** @default 1 */
-  readonly binWidth?: number;
+  readonly binWidth?: number | undefined;
 }
 
 /** How often each value occurred, over all pixels of all shots. */
@@ -32,7 +32,7 @@ export interface Histogram {
  * equal `numpy.histogram` over the edges `arange(from, to + 1) − 0.5`.
  */
 export function histogram(options: HistogramOptions = {}): Reducer<Histogram> {
-  checkOptions("histogram", options, ["from", "to", "binWidth"]);
+  resolveOptions("histogram", options, { from: any, to: any, binWidth: any });
   const bins = new EvenBins(options.from ?? -100, options.to ?? 500, options.binWidth ?? 1);
   const { from, to, binWidth, low, length } = bins;
   const wholeFrom = binWidth === 1 && Number.isInteger(from) ? from : undefined;

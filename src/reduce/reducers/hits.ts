@@ -1,16 +1,17 @@
-import { asFinite, asInteger, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, asInteger, badArgument } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 export interface HitOptions {
   /** A pixel at or above this is lit, in units of the pixels. Scripts at SACLA take 50 ADU after dark subtraction. */
   readonly threshold: number;
   /** A hit has at least this many lit pixels. @default no such condition */
-  readonly minPixels?: number;
+  readonly minPixels?: number | undefined;
   /** A hit has at least this many peaks. @default no such condition, and peaks are not looked for */
-  readonly minPeaks?: number;
+  readonly minPeaks?: number | undefined;
   /** How many standard deviations of its surroundings a peak stands above their mean. @default 5 */
-  readonly snr?: number;
+  readonly snr?: number | undefined;
 }
 
 /** What {@link hits} gives, shot by shot in the order of the tags. */
@@ -37,7 +38,7 @@ export interface Hits {
  * const tags = hitTags(combineHits(found)); // over all sensors of the detector
  */
 export function hits(options: HitOptions): Reducer<Hits> {
-  checkOptions("hits", options, ["threshold", "minPixels", "minPeaks", "snr"]);
+  resolveOptions("hits", options, { threshold: any, minPixels: any, minPeaks: any, snr: any });
   const threshold = asFinite("threshold", options.threshold);
   const snr = asFinite("snr", options.snr ?? 5, 0);
   const { minPixels, minPeaks } = options;

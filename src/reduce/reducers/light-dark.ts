@@ -1,4 +1,5 @@
-import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import type { TagList } from "../../core/tags.ts";
 
 /**
@@ -49,7 +50,7 @@ export function lightDarkClasses<T extends TagList>(tags: T, light: IsLight | Li
 }
 
 function fromSignal(signal: LightSignal, length: number): IsLight {
-  checkOptions("light", signal, ["values", "above", "below"]);
+  resolveOptions("light", signal, { values: any, above: any, below: any });
   const { values, above, below } = signal;
   if (values.length !== length)
     throw badArgument("light.values", `${values.length} values`, `one for each of the ${length} tags`);

@@ -1,6 +1,7 @@
 import ndarray, { type NdArray } from "ndarray";
 import { photonsPerAdu } from "../../core/detector.ts";
-import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** ADU of one photon: one number, or by sensor id where the sensors' gains differ. */
@@ -30,7 +31,7 @@ export interface PhotonCountOptions {
    * What counts as the first photon, in photons; every further one needs one more.
    * @default 0.5, rounding to the nearest
    */
-  readonly threshold?: number;
+  readonly threshold?: number | undefined;
 }
 
 /** What {@link photonCounts} gives. */
@@ -55,7 +56,7 @@ export interface PhotonCounts {
  * });
  */
 export function photonCounts(options: PhotonCountOptions): Reducer<PhotonCounts> {
-  checkOptions("photonCounts", options, ["aduPerPhoton", "threshold"]);
+  resolveOptions("photonCounts", options, { aduPerPhoton: any, threshold: any });
   checkAduPerPhoton(options.aduPerPhoton);
   const threshold = asFinite("threshold", options.threshold ?? 0.5, Number.MIN_VALUE, 1);
   return defineReducer({

@@ -1,5 +1,6 @@
 import ndarray, { type NdArray } from "ndarray";
-import { badArgument, checkOptions } from "../../core/guards.ts";
+import { badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { checkRoi, type Roi } from "../../core/roi.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { EvenBins } from "./bins.ts";
@@ -12,7 +13,7 @@ export interface PixelHistogramOptions {
   readonly to: number;
   readonly binWidth: number;
   /** Only this rectangle. @default the whole image */
-  readonly roi?: Roi;
+  readonly roi?: Roi | undefined;
 }
 
 /** A histogram of each pixel. */
@@ -45,7 +46,7 @@ const MAX_COUNTS = 2 ** 30;
  * adu[sensor].counts.pick(10, 20, null); // 101 counts of one pixel
  */
 export function pixelHistogram(options: PixelHistogramOptions): Reducer<PixelHistogram> {
-  checkOptions("pixelHistogram", options, ["from", "to", "binWidth", "roi"]);
+  resolveOptions("pixelHistogram", options, { from: any, to: any, binWidth: any, roi: any });
   const bins = new EvenBins(options.from, options.to, options.binWidth);
   const { from, to, binWidth, length } = bins;
   const rectangle = (rows: number, columns: number): Roi =>

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DetectorInfo } from "../../core/detector.ts";
-import { asFinite, badArgument, checkOptions } from "../../core/guards.ts";
+import { asFinite, badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { pixelPositions } from "../../ip/geometry.ts";
 import { checkPerSensor, entryFor, type PerSensor, readMask, type SensorMask } from "../../ip/pixels.ts";
 
@@ -12,11 +13,11 @@ export interface RadialProfileOptions {
    */
   readonly binUm: number;
   /** Pixels further out are left out. @default the pixel furthest out */
-  readonly maxUm?: number;
+  readonly maxUm?: number | undefined;
   /** Where the beam hits, in µm in the frame of the detector API. @default x 0, y 0 */
   readonly centreUm?: { readonly x: number; readonly y: number };
   /** 1 = use. Pixels not used are left out of sum and count. */
-  readonly masks?: PerSensor<SensorMask>;
+  readonly masks?: PerSensor<SensorMask> | undefined;
   /** Keep the profile of each shot too, for the bins that touch this range of radii. @default none */
   readonly perShot?: { readonly fromUm: number; readonly toUm: number };
 }
@@ -43,7 +44,14 @@ export class RadialBins {
   readonly #made = new Map<string, SensorBins>();
 
   constructor(options: RadialProfileOptions) {
-    checkOptions("radialProfile", options, ["sensors", "binUm", "maxUm", "centreUm", "masks", "perShot"]);
+    resolveOptions("radialProfile", options, {
+      sensors: any,
+      binUm: any,
+      maxUm: any,
+      centreUm: any,
+      masks: any,
+      perShot: any,
+    });
     const { sensors, masks = {}, centreUm = { x: 0, y: 0 }, perShot } = options;
     if (sensors.length === 0) throw badArgument("sensors", "an empty list", "at least one sensor");
     this.binUm = asFinite("binUm", options.binUm, Number.MIN_VALUE);

@@ -5,9 +5,9 @@ import { andReturn, withShutterOpen } from "../wrappers.ts";
 
 export interface FlyScanOptions extends FlyRequest {
   /** Sweeps to and fro. @default 1 */
-  readonly sweeps?: number;
+  readonly sweeps?: number | undefined;
   /** Open while it flies. */
-  readonly shutter?: string;
+  readonly shutter?: string | undefined;
 }
 
 /**

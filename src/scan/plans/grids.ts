@@ -28,9 +28,9 @@ export interface GridOptions extends PointOptions {
   /** Slowest first. */
   readonly axes: readonly GridAxis[];
   /** @default true */
-  readonly snake?: boolean;
+  readonly snake?: boolean | undefined;
   /** @default true */
-  readonly andReturn?: boolean;
+  readonly andReturn?: boolean | undefined;
 }
 
 /** A grid over two or more axes. */

@@ -10,9 +10,9 @@ export interface PeakOptions extends PointOptions, EqualSteps {
   /** One of the signals of the shots. */
   readonly signal: string;
   /** Divides the signal, shot by shot averages: the intensity monitor. */
-  readonly normaliseBy?: string;
+  readonly normaliseBy?: string | undefined;
   /** @default "gaussian" */
-  readonly shape?: PeakShape;
+  readonly shape?: PeakShape | undefined;
 }
 
 /** A curve with the errors of its points. */

@@ -8,13 +8,13 @@ export interface PointOptions {
   /** Good shots, or the whole {@link ShotsRequest}. */
   readonly shots: number | ShotsRequest;
   /** Opened for the shots of each point only. */
-  readonly shutter?: string;
+  readonly shutter?: string | undefined;
   /** Seconds between the end of a move and the first shot. @default 0 */
-  readonly settleSeconds?: number;
+  readonly settleSeconds?: number | undefined;
   /** What to do when a point is given up. @default "stop" with TOO_FEW_SHOTS */
-  readonly giveUp?: "stop" | "go-on";
+  readonly giveUp?: "stop" | "go-on" | undefined;
   /** Every point on a fresh spot of this target map; see {@link TargetMap}. */
-  readonly freshSpots?: FreshSpots;
+  readonly freshSpots?: FreshSpots | undefined;
 }
 
 /** How a spot is shot once. */
@@ -27,9 +27,9 @@ export interface FreshSpots {
    * that is open; before, the pulse would meet a closed shutter. With `shots` of 1, whose conditions tell the shot that
    * hit.
    */
-  readonly selector?: string;
+  readonly selector?: string | undefined;
   /** Set before the shutter opens, such as an attenuator. */
-  readonly before?: Readonly<Record<string, number | string>>;
+  readonly before?: Readonly<Record<string, number | string>> | undefined;
 }
 
 export const pointOptionNames = ["shots", "shutter", "settleSeconds", "giveUp", "freshSpots"] as const;

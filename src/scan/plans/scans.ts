@@ -14,7 +14,7 @@ export function count(options: PointOptions & { readonly times?: number }): Plan
 export interface ScanOptions extends PointOptions {
   readonly axis: string;
   /** The axis goes back to where it was when all is over. @default true */
-  readonly andReturn?: boolean;
+  readonly andReturn?: boolean | undefined;
 }
 
 /** Equal steps from one position to another, both included. */

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { bounded, type CallOptions, MAX_TIMEOUT_MS, throwIfAborted } from "../../core/async.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
-import { asFinite, checkOptions } from "../../core/guards.ts";
+import { asFinite } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { checkAgainst, checkCallMethod, checkStreamMethod } from "../check.ts";
 import { type AnswerMessage, decodeMessage, encodeMessage, fromWireError, type RequestMessage } from "../codec.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
@@ -64,7 +65,7 @@ class HttpEndpoint implements Endpoint {
   #isClosed = false;
 
   constructor(base: string, options: HttpOptions) {
-    checkOptions("httpEndpoint", options, ["token", "fetch", "timeoutMs", "silenceMs"]);
+    resolveOptions("httpEndpoint", options, { token: any, fetch: any, timeoutMs: any, silenceMs: any });
     this.#base = base;
     this.#token = options.token;
     // Looked up at each request, so that what replaces fetch later (a test, an agent) is used.

@@ -1,5 +1,6 @@
 import type { CallOptions } from "../../core/async.ts";
-import { asFinite, asText, checkOptions } from "../../core/guards.ts";
+import { asFinite, asText } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { checkAgainst, checkCall } from "../check.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
 import {
@@ -73,7 +74,7 @@ const MAX_RUNS = 1000;
  * const endpoint = await withCache(await openEndpoint(url, schemes), { folder: ".sacla-cache", maxBytes: 1e9, url });
  */
 export async function withCache(inner: Endpoint, options: CacheOptions): Promise<Endpoint> {
-  checkOptions("withCache", options, ["folder", "maxBytes", "url"]);
+  resolveOptions("withCache", options, { folder: any, maxBytes: any, url: any });
   asText("folder", options.folder);
   asFinite("maxBytes", options.maxBytes, 0);
   asText("url", options.url);

@@ -1,6 +1,7 @@
-import { bounded, type CallOptions, MAX_TIMEOUT_MS, sleep } from "../../core/async.ts";
+import { bounded, type CallOptions, milliseconds, sleep } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
-import { asFinite, asInteger, badArgument, checkOptions } from "../../core/guards.ts";
+import { badArgument } from "../../core/guards.ts";
+import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import { hash } from "../../core/random.ts";
 import { checkAgainst, checkCallMethod, checkStreamMethod } from "../check.ts";
 import { decodeMessage, encodeMessage } from "../codec.ts";
@@ -20,32 +21,41 @@ import {
 /** Shares of questions, or of items of a stream, that something happens to; each from 0 to 1. @default 0 */
 export interface FaultShares {
   /** Comes late, by up to `delayMs`. */
-  readonly delay?: number;
+  readonly delay?: number | undefined;
   /** A call: its answer never comes. A stream: an item is left out. */
-  readonly loss?: number;
+  readonly loss?: number | undefined;
   /** A call reaches the source twice; an item of a stream comes twice. */
-  readonly duplicate?: number;
+  readonly duplicate?: number | undefined;
   /** An item of a stream changes places with the next. */
-  readonly reorder?: number;
+  readonly reorder?: number | undefined;
   /** One byte of the answer is another: BAD_MESSAGE, or, worse, a wrong number or pixel. */
-  readonly corrupt?: number;
+  readonly corrupt?: number | undefined;
   /** From this item on a stream is silent. */
-  readonly stall?: number;
+  readonly stall?: number | undefined;
   /** UNREACHABLE; a call may have reached the source all the same. */
-  readonly disconnect?: number;
+  readonly disconnect?: number | undefined;
 }
 
 export interface FaultOptions extends FaultShares {
   /** Everything that happens follows from it, the method, and how often the method was asked before. */
   readonly seed: number;
   /** Longest delay. @default 100 */
-  readonly delayMs?: number;
+  readonly delayMs?: number | undefined;
   /** Shares for one method, in the place of all those above: `{ "st.frames": { disconnect: 0.01 } }`. */
-  readonly methods?: Readonly<Partial<Record<CallMethod | StreamMethod, FaultShares>>>;
+  readonly methods?: Readonly<Partial<Record<CallMethod | StreamMethod, FaultShares>>> | undefined;
 }
 
-const shareNames = ["delay", "loss", "duplicate", "reorder", "corrupt", "stall", "disconnect"] as const;
-type Fault = (typeof shareNames)[number];
+const share = optional(finite(0, 1), 0);
+const shareChecks = {
+  delay: share,
+  loss: share,
+  duplicate: share,
+  reorder: share,
+  corrupt: share,
+  stall: share,
+  disconnect: share,
+};
+type Fault = keyof typeof shareChecks;
 
 /**
  * An Endpoint whose **connection** is bad, to rehearse with: what a script does when answers are late, lost, repeated
@@ -61,21 +71,14 @@ type Fault = (typeof shareNames)[number];
  * } } });
  */
 export function withFaults(inner: Endpoint, options: FaultOptions): Endpoint {
-  const { methods = {}, seed, delayMs = 100, ...shares } = options;
-  asInteger("seed", seed);
-  asFinite("delayMs", delayMs, 0, MAX_TIMEOUT_MS);
-  checkShares("withFaults", shares);
+  const checks = { seed: integer(), delayMs: optional(milliseconds, 100), methods: any, ...shareChecks };
+  const { methods = {}, seed, delayMs, ...shares } = resolveOptions("withFaults", options, checks);
   for (const [method, own] of Object.entries(methods)) {
     if (!Object.hasOwn(callMethods, method) && !Object.hasOwn(streamMethods, method))
       throw badArgument("methods", method, "names of the method table");
-    checkShares(`withFaults of ${method}`, own);
+    resolveOptions(`withFaults of ${method}`, own, shareChecks);
   }
   return new Faulty(inner, seed, delayMs, shares, new Map(Object.entries(methods)));
-}
-
-function checkShares(where: string, shares: FaultShares): void {
-  checkOptions(where, shares, shareNames);
-  for (const [name, share] of Object.entries(shares)) asFinite(name, share, 0, 1);
 }
 
 class Faulty implements Endpoint {

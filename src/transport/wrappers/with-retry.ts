@@ -1,6 +1,6 @@
-import { bounded, type CallOptions, MAX_TIMEOUT_MS, sleep, throwIfAborted } from "../../core/async.ts";
+import { bounded, type CallOptions, MAX_TIMEOUT_MS, milliseconds, sleep, throwIfAborted } from "../../core/async.ts";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
-import { asFinite, asInteger, checkOptions } from "../../core/guards.ts";
+import { integer, optional, type Resolved, resolveOptions } from "../../core/options.ts";
 import { Random } from "../../core/random.ts";
 import { checkStreamMethod } from "../check.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
@@ -23,41 +23,32 @@ export interface RetryPolicy {
    * How often a question is asked at most, the first time included; in a stream, without a new item in between.
    * @default 6
    */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /** Wait before the second attempt; it doubles with each further one. @default 200 */
-  readonly firstWaitMs?: number;
+  readonly firstWaitMs?: number | undefined;
   /** Longest wait between two attempts. @default 5000 */
-  readonly longestWaitMs?: number;
+  readonly longestWaitMs?: number | undefined;
   /** Longest time from the first failure to the answer, or to the next item of a stream. @default 60000 */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
   /**
    * Longest time that is asked again before the very first answer: an address that never answered is more likely wrong
    * than away.
    * @default 5000
    */
-  readonly firstAnswerMs?: number;
+  readonly firstAnswerMs?: number | undefined;
   /**
    * An attempt without an answer, or without the next item, for this long is given up and counts as failed.
    * @default no limit: carriers notice by themselves that a server fell silent, and a slow answer is not asked for
    * twice
    */
-  readonly attemptMs?: number;
+  readonly attemptMs?: number | undefined;
   /**
    * Seed of the jitter of the waits, half to the whole of each.
    * @default another one each time, so that many clients do not come back at once
    */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
-const policyNames = [
-  "attempts",
-  "firstWaitMs",
-  "longestWaitMs",
-  "deadlineMs",
-  "firstAnswerMs",
-  "attemptMs",
-  "seed",
-] as const;
 /** What may pass when asked again. */
 const passing = ["UNREACHABLE", "TIMEOUT"] as const;
 /** Tags in the details of an error; more would be no log line. */
@@ -87,46 +78,33 @@ export function withRetry(
   policy: RetryPolicy = {},
   calls: Readonly<Record<string, { readonly changes: boolean }>> = callMethods,
 ): Endpoint {
-  return new Retrying(inner, resolve(policy), calls);
+  return new Retrying(inner, resolveOptions("withRetry", policy, policyChecks), calls);
 }
 
-type Resolved = Required<RetryPolicy>;
-
-function resolve(policy: RetryPolicy): Resolved {
-  checkOptions("withRetry", policy, policyNames);
-  const {
-    attempts = 6,
-    firstWaitMs = 200,
-    longestWaitMs = 5000,
-    deadlineMs = 60_000,
-    firstAnswerMs = 5000,
-    attemptMs = MAX_TIMEOUT_MS,
-    seed = Date.now(),
-  } = policy;
-  return {
-    attempts: asInteger("attempts", attempts, 1, 1000),
-    firstWaitMs: asFinite("firstWaitMs", firstWaitMs, 0, MAX_TIMEOUT_MS),
-    longestWaitMs: asFinite("longestWaitMs", longestWaitMs, 0, MAX_TIMEOUT_MS),
-    deadlineMs: asFinite("deadlineMs", deadlineMs, 0, MAX_TIMEOUT_MS),
-    firstAnswerMs: asFinite("firstAnswerMs", firstAnswerMs, 0, MAX_TIMEOUT_MS),
-    attemptMs: asFinite("attemptMs", attemptMs, 0, MAX_TIMEOUT_MS),
-    seed: asInteger("seed", seed),
-  };
-}
+const policyChecks = {
+  attempts: optional(integer(1, 1000), 6),
+  firstWaitMs: optional(milliseconds, 200),
+  longestWaitMs: optional(milliseconds, 5000),
+  deadlineMs: optional(milliseconds, 60_000),
+  firstAnswerMs: optional(milliseconds, 5000),
+  attemptMs: optional(milliseconds, MAX_TIMEOUT_MS),
+  seed: optional(integer()),
+};
+type Policy = Resolved<RetryPolicy, typeof policyChecks>;
 
 class Retrying implements Endpoint {
   readonly #inner: Endpoint;
-  readonly #policy: Resolved;
+  readonly #policy: Policy;
   readonly #calls: Readonly<Record<string, { readonly changes: boolean }>>;
   readonly #jitter: Random;
   readonly #closing = new AbortController();
   #hasAnswered = false;
 
-  constructor(inner: Endpoint, policy: Resolved, calls: Readonly<Record<string, { readonly changes: boolean }>>) {
+  constructor(inner: Endpoint, policy: Policy, calls: Readonly<Record<string, { readonly changes: boolean }>>) {
     this.#inner = inner;
     this.#policy = policy;
     this.#calls = calls;
-    this.#jitter = new Random(policy.seed);
+    this.#jitter = new Random(policy.seed ?? Date.now());
   }
 
   async call<M extends CallMethod>(
@@ -248,7 +226,7 @@ class Attempt {
 class Trouble {
   readonly #method: string;
   readonly #options: CallOptions;
-  readonly #policy: Resolved;
+  readonly #policy: Policy;
   readonly #jitter: Random;
   readonly #closing: AbortSignal;
   readonly #hasAnswered: () => boolean;
@@ -259,7 +237,7 @@ class Trouble {
   constructor(
     method: string,
     options: CallOptions,
-    policy: Resolved,
+    policy: Policy,
     jitter: Random,
     closing: AbortSignal,
     hasAnswered: () => boolean,

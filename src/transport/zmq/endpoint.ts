@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { BoundedWaits, bounded, type CallOptions } from "../../core/async.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
-import { asInteger, checkOptions } from "../../core/guards.ts";
+import { asInteger } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { checkAgainst, checkCallMethod, checkStreamMethod } from "../check.ts";
 import { type AnswerMessage, fromWireError } from "../codec.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
@@ -76,7 +77,7 @@ class ZmqEndpoint implements Endpoint {
   readonly #turns: (() => void)[] = [];
 
   constructor(url: string, options: ZmqOptions) {
-    checkOptions("zmqEndpoint", options, ["curve", "connectTimeoutMs", "credit", "pingMs"]);
+    resolveOptions("zmqEndpoint", options, { curve: any, connectTimeoutMs: any, credit: any, pingMs: any });
     if (!/^(tcp:\/\/.+:\d{1,5}|ipc:\/\/.+)$/.test(url)) {
       throw new SaclaError(
         "BAD_URL",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nearestNames } from "../../../src/core/nearest-names.ts";
+import { nearestNames, nearestSpelling } from "../../../src/core/nearest-names.ts";
 
 describe("nearestNames", () => {
   const names = [
@@ -16,5 +16,20 @@ describe("nearestNames", () => {
   it("gives no more than asked, and nothing where nothing is alike", () => {
     expect(nearestNames("xfel_bl_3", names, 2)).toHaveLength(2);
     expect(nearestNames("qqq", names)).toEqual([]);
+  });
+});
+
+describe("nearestSpelling", () => {
+  it("finds a name with a letter missing, added, changed or swapped, and none that is far", () => {
+    const names = ["shutter", "from", "host", "timeoutMs", "n"];
+    for (const [wanted, meant] of [
+      ["shuter", "shutter"],
+      ["form", "from"],
+      ["hots", "host"],
+      ["TimeotMs", "timeoutMs"],
+      ["x", undefined],
+      ["signals", undefined],
+    ] as const)
+      expect(nearestSpelling(wanted, names)).toBe(meant);
   });
 });

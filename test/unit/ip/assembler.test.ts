@@ -305,7 +305,7 @@ describe("what Assembler refuses", () => {
     [
       "a misspelt option",
       () => new Assembler([good], { view, gap: 0 } as never),
-      /^BAD_ARGUMENT.*option is "gap".*gapValue/,
+      /^BAD_ARGUMENT.*no option "gap".*gapValue/,
     ],
     ["no view", () => new Assembler([good], {} as never), /^BAD_ARGUMENT.*view is undefined.*source, detector/],
     ["a width of 0", () => new Assembler([good], { view, width: 0 }), /^BAD_ARGUMENT.*width is 0/],

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { AreaPainter } from "../../../src/ip/area.ts";
 import { AreaKernel } from "../../../src/ip/area-kernel.ts";
-import { resolveOptions } from "../../../src/ip/assembler-options.ts";
+import { resolveAssembly } from "../../../src/ip/assembler-options.ts";
 import { Assembler, type PixelArray } from "../../../src/ip/index.ts";
 import { suitsKernel } from "../../../src/ip/kernel.ts";
 import { NearestPainter } from "../../../src/ip/nearest.ts";
@@ -82,7 +82,7 @@ function sensorsOf(cases: readonly SensorCase[]): DetectorInfo[] {
 
 function scene(method: "nearest" | "area", cases: readonly SensorCase[], view: View, gap: number, seed: number): Scene {
   const sensors = sensorsOf(cases);
-  const { canvas, placements } = resolveOptions(sensors, { view, width: 83, height: 70, pixelSizeUm: 50 });
+  const { canvas, placements } = resolveAssembly(sensors, { view, width: 83, height: 70, pixelSizeUm: 50 });
   const uses = cases.map(({ mask, xsize, ysize }, i) => randomMask(ysize, xsize, mask, seed + i));
   const [Kernel, Plain] = method === "nearest" ? [NearestKernel, NearestPainter] : [AreaKernel, AreaPainter];
   const kernel = new Kernel(canvas, placements, uses);
@@ -279,7 +279,7 @@ describe("the real octal through the kernels", () => {
   it.each(["nearest", "area"] as const)("%s: agrees with the plain painter", (method) => {
     // The plain area painter takes a second to make; the random geometries have both views.
     for (const view of method === "nearest" ? (["source", "detector"] as const) : (["detector"] as const)) {
-      const { canvas, placements, gains } = resolveOptions(octal, { view, method });
+      const { canvas, placements, gains } = resolveAssembly(octal, { view, method });
       const [Kernel, Plain] = method === "nearest" ? [NearestKernel, NearestPainter] : [AreaKernel, AreaPainter];
       const [fast, slow] = [new Kernel(canvas, placements, masks), new Plain(canvas, placements, masks)];
       for (const [i, dark] of darks.entries()) for (const painter of [fast, slow]) painter.setDark(i, dark);
@@ -418,7 +418,7 @@ describe("the dark", () => {
 
 describe("which painter paints", () => {
   const suits = (info: DetectorInfo, tolerance: number): boolean => {
-    const { canvas, placements } = resolveOptions([info], {
+    const { canvas, placements } = resolveAssembly([info], {
       view: "source",
       width: 2000,
       height: 2000,
