@@ -1,8 +1,9 @@
 import { setMaxListeners } from "node:events";
-import { accessSync, constants, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { SaclaError, show } from "../core/errors.ts";
+import { replaceFile, whyNotWritten } from "../files/replace-file.ts";
 
 /** Everything a command touches outside the facility, so that tests can stand in its place. */
 export interface Io {
@@ -38,7 +39,7 @@ export function processIo(): Io {
     controller.abort();
     if (error.code === "EPIPE") return;
     process.exitCode = 1;
-    process.stderr.write(`error WRITE_FAILED: the output cannot be written: ${reasonOf(error)}.\n`);
+    process.stderr.write(`error WRITE_FAILED: the output cannot be written: ${whyNotWritten(error)}.\n`);
   });
   // There is nobody left to tell.
   process.stderr.on("error", () => {});
@@ -52,7 +53,7 @@ export function processIo(): Io {
     confirm: process.stdin.isTTY === true ? (question) => confirm(question, controller.signal) : undefined,
     env: process.env,
     signal: controller.signal,
-    writeFile,
+    writeFile: replaceFile,
   };
 }
 
@@ -75,28 +76,6 @@ async function confirm(question: string, signal: AbortSignal): Promise<boolean> 
   }
 }
 
-function writeFile(path: string, content: string | Uint8Array): void {
-  let beside: string | undefined;
-  try {
-    const there = statSync(path, { throwIfNoEntry: false });
-    // A rename would put a file in the place of a device (/dev/stdout) or of a link.
-    if (there !== undefined && !there.isFile() && !there.isDirectory()) {
-      writeFileSync(path, content);
-      return;
-    }
-    const target = there === undefined ? path : realpathSync(path);
-    beside = `${target}.${process.pid}.tmp`;
-    writeFileSync(beside, content);
-    renameSync(beside, target);
-  } catch (cause) {
-    if (beside !== undefined) rmSync(beside, { force: true });
-    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reasonOf(cause)}.`, {
-      details: { path },
-      cause,
-    });
-  }
-}
-
 /**
  * A place that cannot be written to must be known before long work, not after it.
  * @param nothing - what was not done
@@ -106,17 +85,9 @@ export function checkFolder(path: string, nothing = ""): void {
   try {
     accessSync(dirname(resolve(path)), constants.W_OK);
   } catch (cause) {
-    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reasonOf(cause)}.${nothing}`, {
+    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${whyNotWritten(cause)}.${nothing}`, {
       details: { path },
       cause,
     });
   }
-}
-
-/** Why a file cannot be written, without the path of the file beside it. */
-function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause);
-  if ("code" in cause && cause.code === "ENOENT") return "its folder is not there";
-  if ("code" in cause && cause.code === "EISDIR") return "it is a folder; name a file";
-  return cause.message.replace(/, \w+( '.*)?$/, "");
 }

@@ -16,7 +16,7 @@ const HALT_TRIES = 1200;
 export class DeviceChanges {
   readonly #driver: GuardedDriver;
   readonly #checkLease: (bl: number, token: string) => Lease;
-  readonly #onChange: (bl: number, device: string, kind: ChangedKind) => void;
+  readonly #onChange: (bl: number, device: string, kind: ChangedKind) => Promise<void>;
   /** The last change of each device: two changes of one device come one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
   /** How often each device was stopped or closed, so that a change that was under way meanwhile is undone. */
@@ -29,12 +29,12 @@ export class DeviceChanges {
 
   /**
    * @param checkLease - the lease of a token, if it holds now; throws LEASE_LOST
-   * @param onChange - told before a device is changed for the first time under a lease
+   * @param onChange - awaited before a device is changed for the first time under a lease; its error refuses the change
    */
   constructor(
     driver: GuardedDriver,
     checkLease: (bl: number, token: string) => Lease,
-    onChange: (bl: number, device: string, kind: ChangedKind) => void,
+    onChange: (bl: number, device: string, kind: ChangedKind) => Promise<void>,
   ) {
     this.#driver = driver;
     this.#checkLease = checkLease;
@@ -114,13 +114,14 @@ export class DeviceChanges {
     act: (driver: ControlDriver) => Promise<T>,
     undo: Undo | undefined,
   ): Promise<T> {
-    // From here to the driver nothing is awaited: what was checked still holds when the driver is asked.
-    const lease = this.#checkLease(bl, token);
-    if (this.#haltsOf(device) !== halts) throw halted(what, device);
-    if (undo !== undefined && !lease.changedDevices.has(device)) {
-      this.#onChange(bl, device, undo.kind);
-      lease.changedDevices.set(device, undo.kind);
+    const { changedDevices } = this.#checkLease(bl, token);
+    if (undo !== undefined && !changedDevices.has(device)) {
+      await this.#onChange(bl, device, undo.kind);
+      changedDevices.set(device, undo.kind);
     }
+    // From here to the driver nothing is awaited: what was checked still holds when the driver is asked.
+    this.#checkLease(bl, token);
+    if (this.#haltsOf(device) !== halts) throw halted(what, device);
     this.#begins.set(device, (this.#begins.get(device) ?? 0) + 1);
     let answer: T;
     try {

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { SaclaError, show, showList } from "../core/errors.ts";
+import { readJsonFile } from "../files/read-json.ts";
 import { checkAgainst } from "../transport/check.ts";
-import { readJsonFile } from "./json-file.ts";
 import { madocaSection } from "./madoca/section.ts";
 
 const text = v.pipe(v.string(), v.nonEmpty());

@@ -1,6 +1,6 @@
-import { appendFileSync, readFileSync } from "node:fs";
 import * as v from "valibot";
-import { fileError } from "../core/errors.ts";
+import { show } from "../core/errors.ts";
+import { AppendLog, readLog } from "../files/append-log.ts";
 import type { ChangedKind, EndedLease } from "./lease.ts";
 
 const base = { time: v.string(), bl: v.number() };
@@ -34,73 +34,79 @@ export interface UnfinishedLease {
 }
 
 /**
- * Leases, what was set going under them, and how they ended, as JSON lines. Each line is written before the thing is
- * done, so that a process started after a `kill -9` knows what may still be moving.
+ * Leases, what was changed under them, and how they ended, in an {@link AppendLog}. A change is on the disk before the
+ * device is asked, so that a process started after a `kill -9` or a loss of power knows what may still be moving.
  */
 export class LeaseJournal {
-  readonly #path: string;
+  readonly #log: AppendLog;
   readonly unfinished: readonly UnfinishedLease[];
+  /** Says which lines cannot be read, so that what they named is not made safe; empty when all can be read. */
+  readonly damage: string;
 
-  /** @throws FILE_NOT_FOUND when there is a file that cannot be read */
+  /** @throws FILE_NOT_FOUND when there is a file that cannot be read @throws WRITE_FAILED */
   constructor(path: string) {
-    this.#path = path;
-    this.unfinished = unfinishedOf(readEntries(path));
+    const entries: Entry[] = [];
+    const damaged: number[] = [];
+    for (const { line, value } of readLog("The journal of leases", path)) {
+      const parsed = v.safeParse(entry, value);
+      if (parsed.success) entries.push(parsed.output);
+      else damaged.push(line);
+    }
+    this.unfinished = unfinishedOf(entries, damaged.length > 0);
+    this.damage =
+      damaged.length === 0
+        ? ""
+        : `the journal of leases ${show(path)} is damaged (line ${damaged.join(", ")}): look whether anything else moves`;
+    this.#log = AppendLog.join(path);
   }
 
   taken(bl: number, name: string, reason: string): void {
     this.#write({ bl, event: "taken", name, reason });
   }
 
-  changed(bl: number, device: string, kind: ChangedKind): void {
+  /** Resolves when it is on the disk. @throws WRITE_FAILED */
+  async changed(bl: number, device: string, kind: ChangedKind): Promise<void> {
     this.#write({ bl, event: "touched", device, kind });
+    await this.#log.sync();
   }
 
-  /** @param left - what could not be made safe, which stays to be made good by the next process */
+  /** @param left - what could not be made safe: the next process tries it again */
   ended({ bl, name, reason, how, done }: EndedLease, left: ReadonlyMap<string, ChangedKind>): void {
     this.#write({ bl, event: "ended", name, reason, how, done: [...done] });
     if (left.size === 0) return;
     this.taken(bl, name, reason);
-    for (const [device, kind] of left) this.changed(bl, device, kind);
+    for (const [device, kind] of left) this.#write({ bl, event: "touched", device, kind });
+  }
+
+  /** Resolves when all is on the disk. @throws WRITE_FAILED */
+  async close(): Promise<void> {
+    try {
+      await this.#log.sync();
+    } finally {
+      this.#log.close();
+    }
   }
 
   #write(unstamped: Unstamped<Entry>): void {
-    try {
-      // Begins with the line break, so that a line cut off by a crash does not swallow this one.
-      appendFileSync(this.#path, `\n${JSON.stringify({ time: new Date().toISOString(), ...unstamped })}`);
-    } catch (error) {
-      throw fileError("WRITE_FAILED", "The journal of leases", this.#path, error);
-    }
+    this.#log.append({ time: new Date().toISOString(), ...unstamped });
   }
 }
 
-function readEntries(path: string): Entry[] {
-  let content: string;
-  try {
-    content = readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-    throw fileError("FILE_NOT_FOUND", "The journal of leases", path, error);
-  }
-  return content.split("\n").flatMap((line) => {
-    try {
-      const parsed = v.safeParse(entry, JSON.parse(line));
-      return parsed.success ? [parsed.output] : [];
-    } catch {
-      // Cut off by a crash; the beamline must be made safe all the same.
-      return [];
-    }
-  });
-}
-
-function unfinishedOf(entries: readonly Entry[]): UnfinishedLease[] {
+/** @param isDamaged - then a change whose lease cannot be read counts, too */
+function unfinishedOf(entries: readonly Entry[], isDamaged: boolean): UnfinishedLease[] {
   const open = new Map<
     number,
     { bl: number; name: string; reason: string; changedDevices: Map<string, ChangedKind> }
   >();
+  const begin = (bl: number, name: string, reason: string): void => {
+    open.set(bl, { bl, name, reason, changedDevices: new Map() });
+  };
   for (const one of entries) {
-    if (one.event === "taken")
-      open.set(one.bl, { bl: one.bl, name: one.name, reason: one.reason, changedDevices: new Map() });
-    if (one.event === "touched") open.get(one.bl)?.changedDevices.set(one.device, one.kind);
+    if (one.event === "taken") begin(one.bl, one.name, one.reason);
+    if (one.event === "touched") {
+      if (isDamaged && !open.has(one.bl)) begin(one.bl, "unknown", "the line of the journal is damaged");
+      open.get(one.bl)?.changedDevices.set(one.device, one.kind);
+    }
     if (one.event === "ended") open.delete(one.bl);
   }
   return [...open.values()];

@@ -1,11 +1,11 @@
-import { appendFile, readFile } from "node:fs/promises";
 import * as v from "valibot";
-import { fileError, SaclaError, show, showList } from "../core/errors.ts";
+import { SaclaError, show, showList } from "../core/errors.ts";
 import { asText } from "../core/guards.ts";
+import { AppendLog, readLog } from "../files/append-log.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 const entry = v.strictObject({ device: v.string(), unit: v.string(), value: v.union([v.number(), v.string()]) });
-const line = v.strictObject({
+const presetLine = v.strictObject({
   name: v.string(),
   comment: v.string(),
   time: v.string(),
@@ -50,8 +50,8 @@ export class Presets {
 
   /** The newest of each name, by name. @throws BAD_TEXT naming a damaged line */
   async list(): Promise<readonly Preset[]> {
-    const newest = new Map<string, v.InferOutput<typeof line>>();
-    for (const entryLine of await this.#lines()) newest.set(entryLine.name, entryLine);
+    const newest = new Map<string, v.InferOutput<typeof presetLine>>();
+    for (const entryLine of this.#lines()) newest.set(entryLine.name, entryLine);
     return [...newest.values()].flatMap(asPreset).sort((a, b) => a.name.localeCompare(b.name));
   }
 
@@ -72,57 +72,32 @@ export class Presets {
 
   /** All that a name ever stood for, the oldest first. @throws BAD_TEXT */
   async history(name: string): Promise<readonly Preset[]> {
-    return (await this.#lines()).filter((entryLine) => entryLine.name === name).flatMap(asPreset);
+    return this.#lines()
+      .filter((entryLine) => entryLine.name === name)
+      .flatMap(asPreset);
   }
 
-  async #append(written: v.InferOutput<typeof line>): Promise<void> {
+  async #append(written: v.InferOutput<typeof presetLine>): Promise<void> {
+    const log = AppendLog.join(this.path);
     try {
-      // A line cut off by a crash must not swallow the next.
-      const before = await this.#read();
-      await appendFile(this.path, `${before === "" || before.endsWith("\n") ? "" : "\n"}${JSON.stringify(written)}\n`);
-    } catch (error) {
-      throw fileError("WRITE_FAILED", "The presets", this.path, error);
+      log.append(written);
+      await log.sync();
+    } finally {
+      log.close();
     }
   }
 
-  async #read(): Promise<string> {
-    try {
-      return await readFile(this.path, "utf8");
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
-      throw error;
-    }
-  }
-
-  async #lines(): Promise<v.InferOutput<typeof line>[]> {
-    let content: string;
-    try {
-      content = await this.#read();
-    } catch (error) {
-      throw fileError("FILE_NOT_FOUND", "The presets", this.path, error);
-    }
-    const lines = content.split("\n");
-    return lines.flatMap((text, i) => {
-      if (text === "") return [];
-      const parsed = v.safeParse(line, parse(text));
-      if (parsed.success) return [parsed.output];
-      // Cut off while it was written: never confirmed to anybody.
-      if (parse(text) === undefined && text.startsWith("{") && !text.endsWith("}")) return [];
-      throw new SaclaError("BAD_TEXT", `Line ${i + 1} of the presets ${show(this.path)} is no preset: ${show(text)}.`, {
-        details: { path: this.path, line: i + 1 },
+  #lines(): v.InferOutput<typeof presetLine>[] {
+    return readLog("The presets", this.path).map(({ line, text, value }) => {
+      const parsed = v.safeParse(presetLine, value);
+      if (parsed.success) return parsed.output;
+      throw new SaclaError("BAD_TEXT", `Line ${line} of the presets ${show(this.path)} is no preset: ${show(text)}.`, {
+        details: { path: this.path, line },
       });
     });
   }
 }
 
-function asPreset({ name, comment, time, values }: v.InferOutput<typeof line>): Preset[] {
+function asPreset({ name, comment, time, values }: v.InferOutput<typeof presetLine>): Preset[] {
   return values === null ? [] : [{ name, comment, time, values }];
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -69,6 +69,7 @@ class Controlling implements Endpoint {
   readonly #handlers: Handlers;
   readonly #devices = new Map<number, readonly DeviceInfo[]>();
   readonly #changes: DeviceChanges;
+  readonly #journal: LeaseJournal | undefined;
   /** What leases of a killed process left has been made safe. */
   readonly #recovered: Promise<unknown>;
   #closing: Promise<void> | undefined;
@@ -85,7 +86,7 @@ class Controlling implements Endpoint {
     this.#changes = new DeviceChanges(
       driver,
       (bl, token) => this.#leases.check(bl, token),
-      (bl, device, kind) => journal?.changed(bl, device, kind),
+      async (bl, device, kind) => await journal?.changed(bl, device, kind),
     );
     this.#leases = new LeaseKeeper({
       clock,
@@ -99,6 +100,8 @@ class Controlling implements Endpoint {
         }
       },
     });
+    this.#journal = journal;
+    if (journal !== undefined && journal.damage !== "") process.emitWarning(journal.damage, { code: "FILE_DAMAGED" });
     this.#recovered = Promise.all((journal?.unfinished ?? []).map((lease) => this.#recover(lease)));
     this.#recovered.catch(() => {});
     this.#handlers = this.#makeHandlers();
@@ -140,6 +143,7 @@ class Controlling implements Endpoint {
     try {
       await this.#driver.ask("close", (driver) => driver.close());
     } finally {
+      await this.#journal?.close().catch(() => {});
       await this.#inner.close();
     }
   }
@@ -271,13 +275,19 @@ class Controlling implements Endpoint {
     return findDevice(devices, bl, is, name).name;
   }
 
+  /** A line about lines of the journal that cannot be read. */
+  #damage(): string[] {
+    const damage = this.#journal?.damage ?? "";
+    return damage === "" ? [] : [damage];
+  }
+
   async #recover({ bl, name, reason, changedDevices }: UnfinishedLease): Promise<void> {
     this.#leases.remember({
       bl,
       name,
       reason,
       how: "killed",
-      done: await this.#changes.makeSafe(bl, changedDevices, "killed"),
+      done: [...(await this.#changes.makeSafe(bl, changedDevices, "killed")), ...this.#damage()],
     });
   }
 }

@@ -1,18 +1,8 @@
 import { createHash, generateKeyPairSync, randomBytes, timingSafeEqual } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fchmodSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
 import { asOneOf, badArgument, isRecord } from "../core/guards.ts";
+import { createFile, replaceFile } from "../files/replace-file.ts";
 import { type CurvePair, keyText } from "../transport/zmq/keys.ts";
 import type { Client, Role } from "./service.ts";
 
@@ -134,21 +124,9 @@ export function newToken(path: string, name: string, role: Role): { entry: KeyEn
 export function newCurveKey(path: string, name: string, role: Role, clientFile: string): KeyEntry {
   const entry = { ...newEntry(name, role), kind: "curve" as const };
   const pair = curvePair();
-  if (existsSync(clientFile))
-    throw new SaclaError(
-      "FILE_EXISTS",
-      `${show(clientFile)} is there already; choose another name for the client's keys.`,
-    );
   changeKeys(path, (keys, server) => {
     const changed = withKey(keys, { ...entry, publicKey: pair.publicKey });
-    try {
-      writeFileSync(clientFile, `${JSON.stringify({ serverKey: server.publicKey, ...pair }, null, 2)}\n`, {
-        flag: "wx",
-        mode: 0o600,
-      });
-    } catch (error) {
-      throw toSaclaError(error, "WRITE_FAILED", `The client's keys ${show(clientFile)} cannot be written`);
-    }
+    createFile(clientFile, `${JSON.stringify({ serverKey: server.publicKey, ...pair }, null, 2)}\n`, 0o600);
     return changed;
   });
   return entry;
@@ -267,21 +245,18 @@ function isStoredKey(key: unknown): boolean {
 }
 
 /**
- * Writes what `change` makes of the keys beside their place and renames it when it is on the disk: a reader sees the
- * old keys or the new ones. The file beside is made first and alone, so that of two at a time one is refused.
+ * Replaces the file by what `change` makes of its keys. Of two processes at a time one is refused, so that none loses
+ * the other's key.
  */
 function changeKeys(
   path: string,
   change: (keys: readonly StoredKey[], server: CurvePair) => readonly StoredKey[],
 ): void {
-  const beside = `${path}.tmp`;
-  let file: number;
+  const lock = `${path}.tmp`;
   try {
-    file = openSync(beside, "wx", 0o600);
+    closeSync(openSync(lock, "wx", 0o600));
   } catch (error) {
-    const hint = existsSync(beside)
-      ? ` Another sacla keys is at work; if none is, one has died: remove ${beside}.`
-      : "";
+    const hint = existsSync(lock) ? ` Another sacla keys is at work; if none is, one has died: remove ${lock}.` : "";
     throw new SaclaError("WRITE_FAILED", `The file of keys ${show(path)} cannot be written.${hint}`, {
       details: { path },
       cause: error,
@@ -290,15 +265,8 @@ function changeKeys(
   try {
     const { server, keys } = existsSync(path) ? readKeys(path) : { server: curvePair(), keys: [] };
     const stored: Stored = { saclaKeys: 1, server, keys: change(keys, server) };
-    writeFileSync(file, `${JSON.stringify(stored, null, 2)}\n`);
-    // The umask may have taken rights away from the owner.
-    fchmodSync(file, 0o600);
-    fsyncSync(file);
-    renameSync(beside, path);
-  } catch (error) {
-    rmSync(beside, { force: true });
-    throw toSaclaError(error, "WRITE_FAILED", `The file of keys ${show(path)} cannot be written`);
+    replaceFile(path, `${JSON.stringify(stored, null, 2)}\n`, 0o600);
   } finally {
-    closeSync(file);
+    rmSync(lock, { force: true });
   }
 }

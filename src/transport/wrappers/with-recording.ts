@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { CallOptions } from "../../core/async.ts";
 import { fileError, isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { syncFolder } from "../../files/replace-file.ts";
 import { checkCall, checkStream } from "../check.ts";
 import { encodeMessage, type Message, toWireError } from "../codec.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
@@ -25,6 +26,7 @@ export async function withRecording(inner: Endpoint, path: string): Promise<Endp
   let file: FileHandle;
   try {
     file = await open(path, "wx");
+    syncFolder(path);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") {
       throw new SaclaError(
@@ -101,6 +103,7 @@ class Recording implements Endpoint {
   async #close(): Promise<void> {
     await this.#inner.close();
     await this.#written.catch(() => {});
+    await this.#file.datasync().catch(() => {});
     await this.#file.close();
   }
 

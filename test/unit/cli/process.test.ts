@@ -44,7 +44,7 @@ describe("the process", () => {
       const { code, err } = await run(["runs", "--url", sim], openSync("/dev/full", "w"));
       expect([code, err]).toEqual([
         1,
-        expect.stringMatching(/^error WRITE_FAILED: the output cannot be written: ENOSPC.*\n$/),
+        expect.stringMatching(/^error WRITE_FAILED: the output cannot be written: the disk is full\.\n$/),
       ]);
     },
     30_000,

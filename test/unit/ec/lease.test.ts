@@ -1,9 +1,11 @@
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { VirtualClock } from "../../../src/core/clock.ts";
+import { SaclaError } from "../../../src/core/errors.ts";
 import { type EndedLease, withControl } from "../../../src/ec/index.ts";
+import { AppendLog } from "../../../src/files/append-log.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
@@ -168,6 +170,48 @@ describe("a lease", () => {
     const third = withControl(endpointOf(tinySource()), driver, { journal });
     expect((await third.call("lease.take", { bl, name: "a", reason: "b", ttlMs: 1000 })).previous).toBeNull();
     await third.close();
+    await first.close();
+  });
+
+  it("is on the disk with each change before the device is asked", async () => {
+    const journal = join(temporary, "synced.jsonl");
+    const driver = new ToyDriver();
+    const endpoint = withControl(endpointOf(tinySource()), driver, { journal });
+    const { lease } = await endpoint.call("lease.take", { bl, name: "night", reason: "scan", ttlMs: 600_000 });
+    const order: string[] = [];
+    const sync = vi.spyOn(AppendLog.prototype, "sync").mockImplementation(async () => {
+      await Promise.resolve();
+      order.push(`synced after ${driver.calls.length} calls`);
+    });
+    const before = driver.calls.length;
+    await endpoint.call("ec.setShutter", { bl, lease, shutter, open: true });
+    expect(order).toEqual([`synced after ${before} calls`]);
+    expect(driver.calls.at(-1)).toBe(`open ${shutter}`);
+    sync.mockRejectedValueOnce(new SaclaError("WRITE_FAILED", "the disk is full"));
+    await expect(endpoint.call("ec.move", { bl, lease, axis, pulses: 90_000 })).rejects.toMatchObject({
+      code: "WRITE_FAILED",
+    });
+    expect(driver.isMoving(axis)).toBe(false);
+    sync.mockRestore();
+    await endpoint.close();
+  });
+
+  it("says which lines of its journal are damaged, and makes safe all the same what a lost lease changed", async () => {
+    const journal = join(temporary, "damaged.jsonl");
+    const driver = new ToyDriver();
+    const first = withControl(endpointOf(tinySource()), driver, { journal });
+    const { lease } = await first.call("lease.take", { bl, name: "night shift", reason: "scan", ttlMs: 600_000 });
+    await first.call("ec.setShutter", { bl, lease, shutter, open: true });
+    const [, ...changes] = readFileSync(journal, "utf8").split("\n");
+    writeFileSync(journal, ["\0\0\0\0", ...changes].join("\n"));
+    const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
+    const second = withControl(endpointOf(tinySource()), driver, { journal });
+    const { previous } = await second.call("lease.take", { bl, name: "day shift", reason: "scan", ttlMs: 1000 });
+    expect(previous).toMatchObject({ name: "unknown", how: "killed" });
+    expect(previous?.done).toEqual([`${shutter} closed`, expect.stringContaining("is damaged (line 1)")]);
+    expect(driver.isOpen(shutter)).toBe(false);
+    expect(await warned).toMatchObject({ code: "FILE_DAMAGED", message: expect.stringContaining("line 1") });
+    await second.close();
     await first.close();
   });
 
