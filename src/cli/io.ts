@@ -3,7 +3,7 @@ import { accessSync, constants } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { SaclaError, show } from "../core/errors.ts";
-import { replaceFile, whyNotWritten } from "../files/replace-file.ts";
+import { replaceFile, whyNotWritten } from "../files/index.ts";
 
 /** Everything a command touches outside the facility, so that tests can stand in its place. */
 export interface Io {

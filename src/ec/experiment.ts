@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { SaclaError, show, showList } from "../core/errors.ts";
-import { readJsonFile } from "../files/read-json.ts";
+import { readJsonFile } from "../files/index.ts";
 import { checkAgainst } from "../transport/check.ts";
 import { madocaSection } from "./madoca/section.ts";
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { show } from "../core/errors.ts";
-import { AppendLog, readLog } from "../files/append-log.ts";
+import { AppendLog, readLog } from "../files/index.ts";
 import type { ChangedKind, EndedLease } from "./lease.ts";
 
 const base = { time: v.string(), bl: v.number() };

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { SaclaError, show, showList } from "../core/errors.ts";
 import { asText } from "../core/guards.ts";
-import { AppendLog, readLog } from "../files/append-log.ts";
+import { AppendLog, readLog } from "../files/index.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 const entry = v.strictObject({ device: v.string(), unit: v.string(), value: v.union([v.number(), v.string()]) });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { errorCatalogue, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
-import { AppendLog } from "../files/append-log.ts";
+import { AppendLog } from "../files/index.ts";
 import type { Answer, Message, Plan } from "./messages.ts";
 
 /** What a journal knows of one message. */

@@ -1,6 +1,6 @@
 import { SaclaError, show } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
-import { AppendLog } from "../files/append-log.ts";
+import { AppendLog } from "../files/index.ts";
 import type { Positions, Spot } from "./messages.ts";
 
 /** `spent`: given to a scan, and nobody knows yet whether it was hit; it is never given again. */

@@ -1,5 +1,5 @@
 import { SaclaError, toSaclaError } from "../core/errors.ts";
-import { AppendLog } from "../files/append-log.ts";
+import { AppendLog } from "../files/index.ts";
 import { toJsonForm } from "../transport/http/json-form.ts";
 import type { AuditEntry, AuditLog } from "./service.ts";
 

@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, randomBytes, timingSafeEqual } from "n
 import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
 import { asOneOf, badArgument, isRecord } from "../core/guards.ts";
-import { createFile, replaceFile } from "../files/replace-file.ts";
+import { createFile, replaceFile } from "../files/index.ts";
 import { type CurvePair, keyText } from "../transport/zmq/keys.ts";
 import type { Client, Role } from "./service.ts";
 

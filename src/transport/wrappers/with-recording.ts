@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { CallOptions } from "../../core/async.ts";
 import { fileError, isSaclaError, SaclaError, show } from "../../core/errors.ts";
-import { syncFolder } from "../../files/replace-file.ts";
+import { syncFolder } from "../../files/index.ts";
 import { checkCall, checkStream } from "../check.ts";
 import { encodeMessage, type Message, toWireError } from "../codec.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
