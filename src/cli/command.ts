@@ -1,7 +1,7 @@
 import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { connect, type Facility } from "../connect.ts";
-import type { DetectorGroup } from "../core/detector.ts";
-import { SaclaError, showList } from "../core/errors.ts";
+import { type DetectorGroup, Detectors } from "../core/detectors.ts";
+import { SaclaError } from "../core/errors.ts";
 import type { Run } from "../db/index.ts";
 import type { Io } from "./io.ts";
 import { Progress } from "./progress.ts";
@@ -143,22 +143,5 @@ export async function findRun({ facility, bl, signal }: Session, run: number | "
 
 /** The detector a user named, or the one with the most sensors. @throws UNKNOWN_DETECTOR */
 export async function findDetector(run: Run, id: string | undefined): Promise<DetectorGroup> {
-  const groups = await run.detectors();
-  if (id === undefined) {
-    const largest = groups.reduce<DetectorGroup | undefined>(
-      (best, group) => (best === undefined || group.sensors.length > best.sensors.length ? group : best),
-      undefined,
-    );
-    if (largest !== undefined) return largest;
-  }
-  const found =
-    groups.find((group) => group.id === id) ??
-    (groups.some((group) => id !== undefined && group.sensors.includes(id)) && id !== undefined
-      ? { id, sensors: [id] }
-      : undefined);
-  if (found !== undefined) return found;
-  throw new SaclaError(
-    "UNKNOWN_DETECTOR",
-    `Run ${run.number} of beamline ${run.bl} has no detector ${id ?? "at all"}; it has ${showList(groups.map((group) => group.id))}.`,
-  );
+  return Detectors.of(await run.detectors(), `Run ${run.number} of beamline ${run.bl}`).findOrLargest(id);
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { groupDetectors } from "../core/detector.ts";
+import { groupDetectors } from "../core/detectors.ts";
 import type { Logger } from "../core/logger.ts";
 import { Live } from "../live/index.ts";
 import type { KaraboBridge } from "../server/index.ts";

@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import type { DetectorGroup } from "../core/detector.ts";
+import type { DetectorGroup } from "../core/detectors.ts";
 import { isSaclaError } from "../core/errors.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Image, NdArray } from "../core/ndarray.ts";

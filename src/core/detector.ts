@@ -115,31 +115,6 @@ export function checkGeometry(info: DetectorInfo): DetectorInfo {
   return info;
 }
 
-/** The sensors of one multi-sensor detector, ordered: `MPCCD-8B0-2-008` and its `-1` … `-8`. */
-export interface DetectorGroup {
-  readonly id: string;
-  readonly sensors: readonly string[];
-}
-
-/**
- * Groups detector ids as the facility lists them: a composite id stands beside `<id>-<n>` of each sensor. A detector
- * without parts is a group of itself. Order of first appearance, sensors by number.
- */
-export function groupDetectors(ids: readonly string[]): DetectorGroup[] {
-  const sensorsOf = (id: string): string[] =>
-    ids
-      .filter((other) => other.startsWith(`${id}-`) && /^\d+$/.test(other.slice(id.length + 1)))
-      .sort((a, b) => Number(a.slice(id.length + 1)) - Number(b.slice(id.length + 1)));
-  const composites = new Map<string, string[]>();
-  for (const id of ids) {
-    // The composite id may be missing from a list (an archive names sensors only), so it is found from the sensors too.
-    const parent = /^(MPCCD-[2-9].*-\d+)-\d$/.exec(id)?.[1] ?? /^(CITIUS-[\d.]+M-.+)-\d{3}$/.exec(id)?.[1];
-    const composite = parent ?? id;
-    if (!composites.has(composite)) composites.set(composite, sensorsOf(composite));
-  }
-  return [...composites].map(([id, sensors]) => ({ id, sensors: sensors.length > 0 ? sensors : [id] }));
-}
-
 /**
  * Photons that one ADU of an MPCCD stands for: absGain × 3.65 / E.
  * @param absGain - electrons per ADU, as the detector information has it

@@ -4,14 +4,13 @@
  */
 export type { CallOptions, MaybePromise } from "./async.ts";
 export {
-  type DetectorGroup,
   type DetectorInfo,
   type DetInfoDict,
   fromDetInfoDict,
-  groupDetectors,
   type SensorGeometry,
   toDetInfoDict,
 } from "./detector.ts";
+export { type DetectorGroup, groupDetectors } from "./detectors.ts";
 export {
   type ErrorCode,
   type ErrorDetails,

@@ -1,5 +1,6 @@
 import { type CallOptions, callChecks, sleep, throwIfAborted } from "../core/async.ts";
-import { type DetectorGroup, type DetectorInfo, groupDetectors } from "../core/detector.ts";
+import type { DetectorInfo } from "../core/detector.ts";
+import { type DetectorGroup, groupDetectors } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { any, finite, optional, resolveOptions } from "../core/options.ts";

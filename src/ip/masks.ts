@@ -1,45 +1,9 @@
+import { familyOf } from "../core/detector-families.ts";
 import { asInteger, asText, badArgument } from "../core/guards.ts";
 import { asImage, type NdArray, shapeOf } from "../core/ndarray.ts";
 
 /** Why a pixel is bad: bits of the NeXus pixel mask (NXdetector pixel_mask). 0 is a good pixel. */
 export const badPixelReasons = { gap: 1, dead: 2, cold: 4, hot: 8, noisy: 16 } as const;
-
-/** Widths in pixels of the unusable border along each side of a sensor. */
-interface Edges {
-  readonly firstColumns: number;
-  readonly lastColumns: number;
-  readonly firstRows: number;
-  /** On MPCCD and CITIUS-20.2M the side under the amplifier shield. */
-  readonly lastRows: number;
-}
-
-interface Family {
-  readonly id: RegExp;
-  /** Size of an unbinned image. */
-  readonly rows: number;
-  readonly columns: number;
-  readonly edges: Edges;
-}
-
-function edges(firstColumns: number, lastColumns: number, firstRows: number, lastRows: number): Edges {
-  return { firstColumns, lastColumns, firstRows, lastRows };
-}
-
-const mpccd = { rows: 1024, columns: 512 };
-const citius = { rows: 728, columns: 384 };
-
-/** The first that fits counts. */
-const families: readonly Family[] = [
-  { id: /^MPCCD-8B0-2-005/, ...mpccd, edges: edges(5, 5, 5, 35) }, // ostrich get_border, seen Oct 2022 at 10 keV
-  { id: /^MPCCD-8B0-2-006/, ...mpccd, edges: edges(5, 5, 5, 30) }, // ostrich get_border, seen Feb 2020 at 10 keV
-  { id: /^MPCCD-8B0-2-007/, ...mpccd, edges: edges(5, 5, 5, 33) }, // ostrich get_border, seen Nov 2022 at 10 keV
-  { id: /^MPCCD-8B0-2-008/, ...mpccd, edges: edges(5, 5, 5, 30) }, // ostrich get_border, as of 2024-25
-  { id: /^MPCCD-8B0-2-010/, ...mpccd, edges: edges(5, 5, 5, 32) }, // ostrich get_border, as of 2024-25
-  { id: /^MPCCD-8B/, ...mpccd, edges: edges(5, 5, 5, 23) }, // ostrich get_border: other phase III octals, Jul 2017 at 10 keV
-  { id: /^MPCCD-8N/, ...mpccd, edges: edges(0, 0, 0, 22) }, // ostrich get_border: compact phase I octals, Jul 2017 at 7 keV
-  { id: /^CITIUS-20\.2M/, ...citius, edges: edges(1, 1, 1, 14) }, // ostrich get_border
-  { id: /^CITIUS-2\.2M/, ...citius, edges: edges(5, 5, 1, 5) }, // ostrich get_border
-];
 
 interface Damage {
   /** One sensor. */
@@ -88,8 +52,8 @@ export function badPixels(
   if (/^MPCCD-8[^-]*-\d+-\d+$/.test(sensorId))
     throw badArgument("sensorId", sensorId, `one of its sensors, ${sensorId}-1 to ${sensorId}-8`);
   const mask = asImage(new Uint8Array(ysize * xsize), ysize, xsize);
-  const family = families.find(({ id }) => id.test(sensorId));
-  if (family === undefined) return mask;
+  const family = familyOf(sensorId);
+  if (family?.edges === undefined) return mask;
   const binning = family.rows / ysize;
   if (!Number.isInteger(binning) || family.columns / xsize !== binning) {
     throw badArgument(

@@ -1,5 +1,5 @@
 import type { CallOptions } from "../core/async.ts";
-import { groupDetectors } from "../core/detector.ts";
+import { Detectors } from "../core/detectors.ts";
 import { asApiError } from "../core/errors.ts";
 import { asFinite, asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
@@ -181,12 +181,11 @@ export class LiveShots implements AsyncIterable<LiveShot> {
       roi,
       untilRunEnd = false,
     } = this.#options;
-    const groups = groupDetectors(
-      await asApiError(APIError, () => this.#endpoint.call("live.readDetidlist", { bl }, options)),
-    );
+    const listed = await asApiError(APIError, () => this.#endpoint.call("live.readDetidlist", { bl }, options));
+    const known = new Detectors(listed, `Beamline ${bl}`);
     return {
       bl,
-      detIds: detectors.flatMap((id) => groups.find((group) => group.id === id)?.sensors ?? [id]),
+      detIds: detectors.flatMap((id) => known.sensorsOf(id)),
       signals: [...signals],
       policy,
       maxWaitMs,

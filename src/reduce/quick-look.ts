@@ -1,4 +1,5 @@
-import type { DetectorGroup, DetectorInfo } from "../core/detector.ts";
+import type { DetectorInfo } from "../core/detector.ts";
+import type { DetectorGroup } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { asInteger } from "../core/guards.ts";
 import type { Dropped, Ledger } from "../core/ledger.ts";

@@ -1,6 +1,7 @@
 import { bounded, type CallOptions, type MaybePromise, throwIfAborted } from "../core/async.ts";
 import { TAG_RATE_HZ } from "../core/constants.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
+import { Detectors } from "../core/detectors.ts";
 import { type ErrorCode, SaclaError, showList } from "../core/errors.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { type CallParams, type CallResult, NEWEST_TAG } from "../transport/methods.ts";
@@ -119,27 +120,8 @@ export async function liveDetectors({ live, beamlines }: LiveParts, bl: number |
 
 /** What a live detector says of itself. @throws UNKNOWN_DETECTOR */
 export async function liveDetectorInfo({ name, live }: LiveParts, bl: number, detId: string): Promise<DetectorInfo> {
-  const known = await live.detectors(bl);
-  if (!known.includes(detId)) {
-    throw new SaclaError(
-      "UNKNOWN_DETECTOR",
-      `No detector ${detId} is being read at beamline ${bl} of ${name}; there are ${showList(known, 20)}.`,
-      {
-        details: { bl, detId, known: [...known] },
-      },
-    );
-  }
-  const sensors = known.filter((id) => id.startsWith(`${detId}-`) && /^\d+$/.test(id.slice(detId.length + 1)));
-  if (sensors.length > 0) {
-    throw new SaclaError(
-      "UNKNOWN_DETECTOR",
-      `${detId} is the name of ${sensors.length} sensors together; images belong to ${showList(sensors)}.`,
-      {
-        details: { bl, detId, sensors },
-      },
-    );
-  }
-  return checkGeometry(await live.detectorInfo(bl, detId));
+  const detectors = new Detectors(await live.detectors(bl), `Beamline ${bl} of ${name}`, { bl });
+  return checkGeometry(await live.detectorInfo(bl, detectors.sensor(detId)));
 }
 
 /**
@@ -208,14 +190,7 @@ async function beamlineOf(parts: LiveParts, detId: string, bl: number | undefine
       "BAD_ARGUMENT",
       `${detId} is read at beamlines ${showList(found)} of ${parts.name}: name one, bl.`,
     );
-  const known = await liveDetectors(parts, undefined);
-  throw new SaclaError(
-    "UNKNOWN_DETECTOR",
-    `No detector ${detId} is being read at ${parts.name}; there are ${showList(known, 20)}.`,
-    {
-      details: { detId, known },
-    },
-  );
+  return new Detectors(await liveDetectors(parts, undefined), parts.name).unlisted(detId);
 }
 
 type Found = { readonly tag: number; readonly hightag: number };

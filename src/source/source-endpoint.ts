@@ -1,5 +1,6 @@
 import { type CallOptions, type MaybePromise, throwIfAborted } from "../core/async.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
+import { Detectors } from "../core/detectors.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { japanTime } from "../core/japan.ts";
 
@@ -128,7 +129,7 @@ class SourceEndpoint implements Endpoint {
         return await source.tags(bl, run);
       },
       "db.readTaglistBydetid": async ({ bl, run, detId }) => {
-        await this.#checkDetector(bl, run, detId);
+        (await this.#detectors(bl, run)).checkListed(detId);
         return await source.tags(bl, run, detId);
       },
       "db.readTaglist": async ({ bl, hightag, starttag, endtag }) => {
@@ -194,34 +195,14 @@ class SourceEndpoint implements Endpoint {
     );
   }
 
-  async #checkDetector(bl: number, run: number, detId: string): Promise<number> {
-    const status = await this.#checkRun(bl, run);
-    const known = await this.#source.detectors(bl, run);
-    if (known.includes(detId)) return status;
-    throw new SaclaError(
-      "UNKNOWN_DETECTOR",
-      `Run ${run} of beamline ${bl} has no detector ${detId}; it has ${showList(known, 20)}.`,
-      {
-        details: { bl, run, detId, known: [...known] },
-      },
-    );
+  async #detectors(bl: number, run: number): Promise<Detectors> {
+    await this.#checkRun(bl, run);
+    return new Detectors(await this.#source.detectors(bl, run), `Run ${run} of beamline ${bl}`, { bl, run });
   }
 
   async #detectorInfo(bl: number, run: number, detId: string): Promise<DetectorInfo> {
-    await this.#checkDetector(bl, run, detId);
-    const sensors = (await this.#source.detectors(bl, run)).filter(
-      (id) => id.startsWith(`${detId}-`) && /^\d+$/.test(id.slice(detId.length + 1)),
-    );
-    if (sensors.length > 0) {
-      throw new SaclaError(
-        "UNKNOWN_DETECTOR",
-        `${detId} is the name of ${sensors.length} sensors together; images belong to ${showList(sensors)}.`,
-        {
-          details: { bl, run, detId, sensors },
-        },
-      );
-    }
-    return checkGeometry(await this.#source.detectorInfo(bl, run, detId));
+    const detectors = await this.#detectors(bl, run);
+    return checkGeometry(await this.#source.detectorInfo(bl, run, detectors.sensor(detId)));
   }
 
   /** @throws RUN_NOT_READY unless the run is stopped, and calibrated: the facility serves no images before */

@@ -1,5 +1,6 @@
 import { type CallOptions, readAhead, throwIfAborted } from "../core/async.ts";
-import { type DetectorGroup, type DetectorInfo, groupDetectors } from "../core/detector.ts";
+import type { DetectorInfo } from "../core/detector.ts";
+import { type DetectorGroup, Detectors, groupDetectors } from "../core/detectors.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook, NOT_READ } from "../core/ledger.ts";
@@ -227,13 +228,13 @@ export class Shots implements AsyncIterable<Shot> {
       hightag = known.hightag ?? (await this.#endpoint.call("db.readHightagnumber", { bl, run }, options));
     if (tags instanceof TagList && tags.hightag !== hightag)
       throw badArgument("tags.hightag", tags.hightag, `${hightag}, the HighTag of run ${run}`);
-    const detIds: string[] = [];
-    if (detectors.length > 0) {
-      const groups =
+    let groups: readonly DetectorGroup[] = [];
+    if (detectors.length > 0)
+      groups =
         (await known.detectors?.(options)) ??
         groupDetectors(await this.#endpoint.call("db.readDetidlist", { bl, run }, options));
-      for (const id of detectors) detIds.push(...(groups.find((group) => group.id === id)?.sensors ?? [id]));
-    }
+    const listed = Detectors.of(groups, `Run ${run} of beamline ${bl}`);
+    const detIds = detectors.flatMap((id) => listed.sensorsOf(id));
     return { bl, run, detIds, signals: [...signals], tags: this.#tags, hightag, options };
   }
 

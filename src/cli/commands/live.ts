@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
-import { type DetectorGroup, groupDetectors } from "../../core/detector.ts";
-import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
+import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
+import { isSaclaError } from "../../core/errors.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
@@ -107,15 +107,7 @@ function parseSeconds(text: string): number {
 /** The detector a user named, or the one with the most sensors. @throws UNKNOWN_DETECTOR */
 async function liveDetector({ facility, bl, signal }: Session, id: string | undefined): Promise<DetectorGroup> {
   const ids = await facility.live.readDetidlist(bl, { signal });
-  const groups = [...groupDetectors(ids)].sort((a, b) => b.sensors.length - a.sensors.length);
-  const found =
-    groups.find((group) => id === undefined || group.id === id) ??
-    (id !== undefined && ids.includes(id) ? { id, sensors: [id] } : undefined);
-  if (found !== undefined) return found;
-  throw new SaclaError(
-    "UNKNOWN_DETECTOR",
-    `No detector ${id ?? "at all"} is being read at beamline ${bl}; there are ${showList(ids, 20)}.`,
-  );
+  return new Detectors(ids, `The live data of beamline ${bl}`).findOrLargest(id);
 }
 
 async function darkOfRun(

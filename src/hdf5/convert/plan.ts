@@ -1,5 +1,6 @@
 import { type CallOptions, throwIfAborted } from "../../core/async.ts";
-import type { DetectorGroup, DetectorInfo } from "../../core/detector.ts";
+import type { DetectorInfo } from "../../core/detector.ts";
+import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
 import { SaclaError, showList } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import { type Ledger, LedgerBook } from "../../core/ledger.ts";
@@ -175,17 +176,9 @@ async function chooseGroups(
   options: CallOptions,
 ): Promise<DetectorGroup[]> {
   const all = await run.detectors(options);
-  const known = (id: string): DetectorGroup => {
-    const group = all.find((candidate) => candidate.id === id);
-    if (group !== undefined) return group;
-    if (all.some(({ sensors }) => sensors.includes(id))) return { id, sensors: [id] };
-    throw new SaclaError(
-      "UNKNOWN_DETECTOR",
-      `Run ${run.number} of beamline ${run.bl} has no detector ${id}; it has ${showList(all.map((group) => group.id))}.`,
-    );
-  };
+  const known = Detectors.of(all, `Run ${run.number} of beamline ${run.bl}`);
   // A sensor named beside its detector is written once, and each detector stays together.
-  const wanted = groupsOnce(detectors?.map(known) ?? all);
+  const wanted = groupsOnce(detectors?.map((id) => known.find(id)) ?? all);
   if (format === "dataconvert") return wanted;
   const [largest, ...others] = wanted.toSorted((a, b) => b.sensors.length - a.sensors.length);
   if (largest === undefined)

@@ -1,4 +1,5 @@
 import type { DetectorInfo } from "../../core/detector.ts";
+import { familyOf } from "../../core/detector-families.ts";
 import { STATUS_MISSING, STATUS_NOT_CONVERGED, STATUS_OK, STATUS_SATURATED } from "../../core/syncdb.ts";
 import type { ConvertPlan, Item, StoredSignal } from "../convert/plan.ts";
 import { gzipLevel } from "../convert/request.ts";
@@ -116,8 +117,8 @@ function writeSensorInfo(writer: H5Writer, info: string, { id, absGain, geometry
     writer.numbers(`${info}/pixel_size_in_micro_meter`, Float64Array.of(pixelSizeXUm, pixelSizeYUm));
     writer.numbers(`${info}/manipulator_position_in_micro_meter`, Float64Array.of(manipulatorShiftUm), []);
   }
-  const type = /^MPCCD-8.*-[1-8]$/.test(id) ? 5 : /^MPCCD-1/.test(id) ? 6 : null;
-  if (type !== null) writer.numbers(`${info}/detector_type`, Int32Array.of(type), []);
+  const type = familyOf(id)?.dataConvertType;
+  if (type !== undefined) writer.numbers(`${info}/detector_type`, Int32Array.of(type), []);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { EV_PER_ELECTRON, HC_EV_ANGSTROM } from "../../core/constants.ts";
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
+import { familyOf } from "../../core/detector-families.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { asImage } from "../../core/ndarray.ts";
 import { badPixels, type SensorMask, toCrystfelGeom, usable } from "../../ip/index.ts";
@@ -8,9 +9,6 @@ import { UNITS_PER_PHOTON } from "../convert/read.ts";
 import { gzipLevel } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import { type Layout, tagNumbers } from "./dataconvert.ts";
-
-/** Silicon thickness of MPCCD sensors in µm: phase III 300, others 50 (dxtbx FormatHDF5SaclaMPCCD). */
-const thicknessUm = (id: string): number => (/^MPCCD-8B/.test(id) ? 300 : 50);
 
 /** What the stacked layouts have in common: sensors under each other, in tenths of photons. */
 abstract class StackLayout implements Layout {
@@ -233,7 +231,7 @@ export class NxmxLayout extends StackLayout {
     writer.text(`${path}/type`, "CCD");
     writer.text(`${path}/depends_on`, `${path}/transformations/distance`);
     writer.text(`${path}/sensor_material`, "Si");
-    this.#value(`${path}/sensor_thickness`, thicknessUm(sensors[0]?.id ?? "") * 1e-6, "m");
+    this.#value(`${path}/sensor_thickness`, (familyOf(sensors[0]?.id ?? "")?.thicknessUm ?? 50) * 1e-6, "m");
     this.#value(`${path}/distance`, request.cameraLengthMm / 1000, "m");
     this.#value(`${path}/x_pixel_size`, (geometries[0]?.pixelSizeXUm ?? NaN) * 1e-6, "m");
     this.#value(`${path}/y_pixel_size`, (geometries[0]?.pixelSizeYUm ?? NaN) * 1e-6, "m");

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { DetectorInfo } from "../../core/detector.ts";
+import { Detectors } from "../../core/detectors.ts";
 import { SaclaError, showList } from "../../core/errors.ts";
 import { asInteger, asText } from "../../core/guards.ts";
 import { hightagAt } from "../../core/japan.ts";
@@ -197,14 +198,8 @@ class Archive implements DataSource {
 
   #detector(bl: number, run: number, detId: string) {
     const { detectors } = this.#run(bl, run);
-    const detector = detectors.get(detId);
-    if (detector !== undefined) return detector;
-    throw new SaclaError(
-      "UNKNOWN_DETECTOR",
-      `Run ${run} of ${this.name} has no detector ${detId}; it has ${showList(detectors.keys(), 20)}.`,
-      {
-        details: { bl, run, detId },
-      },
+    return (
+      detectors.get(detId) ?? new Detectors(detectors.keys(), `Run ${run} of ${this.name}`, { bl, run }).unlisted(detId)
     );
   }
 

@@ -1,5 +1,5 @@
 import { TAG_RATE_HZ } from "../../core/constants.ts";
-import { groupDetectors } from "../../core/detector.ts";
+import { groupDetectors } from "../../core/detectors.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
 import type { RunInfo } from "../../transport/methods.ts";

@@ -1,5 +1,6 @@
 import type { CallOptions } from "../../core/async.ts";
 import type { DetectorInfo } from "../../core/detector.ts";
+import { groupDetectors } from "../../core/detectors.ts";
 import { asApiError, isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import { asInteger, badArgument } from "../../core/guards.ts";
 import { MAX_TAG } from "../../core/tags.ts";
@@ -197,11 +198,10 @@ export class OnlineCtrlBuffer {
  */
 function onlineSensors(detIds: readonly string[]): OnlineSensor[] {
   const own = detIds.filter((id) => id.startsWith("CITIUS"));
-  const numbered = own.flatMap((detId) => {
+  const sensors = groupDetectors(own).flatMap((group) => group.sensors);
+  const numbered = sensors.flatMap((detId) => {
     const digits = /-(\d{3})$/.exec(detId)?.[1];
-    // A composite id stands beside its sensors.
-    const isWhole = own.some((other) => other.startsWith(`${detId}-`));
-    return digits === undefined || isWhole ? [] : [{ detId, sensorId: Number(digits) }];
+    return digits === undefined ? [] : [{ detId, sensorId: Number(digits) }];
   });
   const [single] = own;
   if (numbered.length === 0 && single !== undefined && own.length === 1) return [{ detId: single, sensorId: 0 }];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type DetectorInfo, fromDetInfoDict, groupDetectors, toDetInfoDict } from "../../../src/core/detector.ts";
+import { type DetectorInfo, fromDetInfoDict, toDetInfoDict } from "../../../src/core/detector.ts";
+import { groupDetectors } from "../../../src/core/detectors.ts";
 
 const sensor: DetectorInfo = {
   id: "MPCCD-8-2-001-1",

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { groupDetectors } from "../../../src/core/detector.ts";
+import { groupDetectors } from "../../../src/core/detectors.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
 import { Assembler, usable } from "../../../src/ip/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
