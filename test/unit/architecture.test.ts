@@ -105,3 +105,17 @@ describe("the layers", () => {
     expect(long).toEqual([]);
   });
 });
+
+describe("the unit tests", () => {
+  it("use no sockets, no processes of ours and not the command line: that is test/integration", () => {
+    const unit = import.meta.dirname;
+    const tests = readdirSync(unit, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".test.ts"));
+    const forbidden =
+      /from "(?:node:(?:net|http|https|worker_threads)|zeromq|\S*\/support\/(?:cli|served|http|gateway|soak|fuzz-protocol|octal-process)\.ts|\S*\/cli\/program\.ts)"/;
+    // keys.test.ts only makes CURVE keys with zeromq.
+    const allowed = ["architecture.test.ts", "server/keys.test.ts"];
+    expect(
+      tests.filter((file) => !allowed.includes(file) && forbidden.test(readFileSync(join(unit, file), "utf8"))),
+    ).toEqual([]);
+  });
+});

@@ -9,6 +9,7 @@ import { AppendLog } from "../../../src/files/append-log.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { rounds } from "../../support/full.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { ToyDriver } from "../../support/toy-driver.ts";
@@ -331,7 +332,7 @@ describe("several clients that take, renew, lose and give back as they like", ()
         if (driver.isOpen(shutter)) expect(ended.some(({ how }) => how === "released")).toBe(true);
         if (lastEnd !== undefined) expect(["released", "expired", "closed"]).toContain(lastEnd.how);
       }),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
   });
 });

@@ -3,6 +3,7 @@ import ndarray from "ndarray";
 import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { Assembler } from "../../../src/ip/index.ts";
+import { rounds } from "../../support/full.ts";
 import { octal, sensor } from "./octal.ts";
 
 const sum = (values: Iterable<number>): number => {
@@ -100,7 +101,7 @@ describe("area", () => {
           expect(sum(assembler.coverage().data)).toBeCloseTo(area, 3);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: rounds(150) },
     );
   });
 
@@ -135,7 +136,7 @@ describe("area", () => {
           expect(Math.sqrt(sum(errors.map((e) => e * e)) / covered)).toBeLessThan(0.06);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: rounds(40) },
     );
   });
 

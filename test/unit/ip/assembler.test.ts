@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
 import type { Image } from "../../../src/core/ndarray.ts";
 import { Assembler } from "../../../src/ip/index.ts";
+import { rounds } from "../../support/full.ts";
 import { octal, sensor } from "./octal.ts";
 
 /** First and last column and row that hold a number. */
@@ -146,7 +147,7 @@ describe("nearest", () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: rounds(150) },
     );
   });
 

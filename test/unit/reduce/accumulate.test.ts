@@ -15,6 +15,7 @@ import {
 } from "../../../src/reduce/index.ts";
 import type { Shot } from "../../../src/st/index.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
+import { rounds } from "../../support/full.ts";
 
 const rows = 2;
 const columns = 3;
@@ -71,7 +72,7 @@ describe("accumulate", () => {
           expect(resultsOf(merged)).toEqual(whole);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: rounds(200) },
     );
   });
 
@@ -88,7 +89,7 @@ describe("accumulate", () => {
           whole,
         );
       }),
-      { numRuns: 50 },
+      { numRuns: rounds(50) },
     );
   });
 

@@ -19,6 +19,7 @@ import {
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type Shot, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { rounds } from "../../support/full.ts";
 import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
@@ -79,7 +80,7 @@ describe("a chain of corrections", () => {
           });
         },
       ),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
   });
 
@@ -363,7 +364,7 @@ describe("commonMode", () => {
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: rounds(40) },
     );
   });
 

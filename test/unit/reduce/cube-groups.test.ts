@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts";
 import { Cube, type CubeOptions, correct, histogram, mean, minMax, variance } from "../../../src/reduce/index.ts";
 import type { Shot } from "../../../src/st/index.ts";
+import { rounds } from "../../support/full.ts";
 import { shotOf } from "./stack.ts";
 
 // More than one tile, and no multiple of any vector length.
@@ -94,7 +95,7 @@ describe("the bins of a cube, filled group by group", () => {
         if (!Buffer.from(JSON.stringify(found, exact)).equals(Buffer.from(JSON.stringify(expected, exact))))
           expect(found).toEqual(expected);
       }),
-      { numRuns: 12 },
+      { numRuns: rounds(12) },
     );
   }, 60_000);
 

@@ -23,6 +23,7 @@ import { St } from "../../../src/st/index.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { withFaults } from "../../support/faulty-source.ts";
+import { rounds } from "../../support/full.ts";
 import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
 import { tinyPixel, tinySource } from "../../support/tiny-source.ts";
 
@@ -146,7 +147,7 @@ describe("a cube", () => {
         }
         expect(scan.ledger.used).toBe(used);
       }),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
   });
 
@@ -213,7 +214,7 @@ describe("a cube", () => {
         const rest = await cube(shotsOf(order.slice(second)), { ...options(), labels });
         expect(answersOf(rest.merge(resumed))).toEqual(whole);
       }),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
   });
 
@@ -320,7 +321,7 @@ describe("a cube", () => {
           );
         },
       ),
-      { numRuns: 40 },
+      { numRuns: rounds(40) },
     );
   });
 

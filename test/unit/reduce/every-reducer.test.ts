@@ -31,6 +31,7 @@ import {
 } from "../../../src/reduce/index.ts";
 import { makeState } from "../../../src/reduce/state.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
+import { rounds } from "../../support/full.ts";
 import { frame, shotOf, shotsOf, type TestImage } from "./stack.ts";
 
 const detId = "MPCCD-1N0-M06-002";
@@ -220,7 +221,7 @@ describe("every reducer", () => {
             expect(resultsOf(merged).it).toEqual(whole.it);
           },
         ),
-        { numRuns: 40 },
+        { numRuns: rounds(40) },
       );
     },
   );
@@ -237,7 +238,7 @@ describe("every reducer", () => {
           const resumed = Accumulated.load({ it: make(small) }, arrived.value as typeof half);
           expect(resultsOf(await runOver(images.slice(cut), make, {}, resumed)).it).toEqual(whole.it);
         }),
-        { numRuns: 20 },
+        { numRuns: rounds(20) },
       );
     },
   );

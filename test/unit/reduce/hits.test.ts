@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { Random } from "../../../src/core/random.ts";
 import { combineHits, hits, hitTags, reduce } from "../../../src/reduce/index.ts";
+import { rounds } from "../../support/full.ts";
 import { frame, of, shotOf, shotsOf, type TestImage } from "./stack.ts";
 
 const rows = 40;
@@ -91,7 +92,7 @@ describe("hits", () => {
           expect(of(found).peaks?.[0]).toBe(peaks);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: rounds(150) },
     );
   });
 

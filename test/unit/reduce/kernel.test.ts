@@ -25,6 +25,7 @@ import {
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type Shot, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { rounds } from "../../support/full.ts";
 import { TinySource } from "../../support/tiny-source.ts";
 
 // More than one tile, and no multiple of any vector length.
@@ -191,7 +192,7 @@ describe("the kernel", () => {
         expect(difference(await reduce(stacked(images, type, false), reducers(), options), expected)).toBeUndefined();
         expect(difference(await reduce(stacked(images, type, true), reducers(), options), expected)).toBeUndefined();
       }),
-      { numRuns: 25 },
+      { numRuns: rounds(25) },
     );
   }, 60_000);
 
@@ -217,7 +218,7 @@ describe("the kernel", () => {
           ).toBeUndefined();
         }
       }),
-      { numRuns: 8 },
+      { numRuns: rounds(8) },
     );
   }, 60_000);
 

@@ -20,6 +20,7 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type Shots, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { type FaultySource, withFaults } from "../../support/faulty-source.ts";
+import { rounds } from "../../support/full.ts";
 import { TinySource, tinyPixel } from "../../support/tiny-source.ts";
 
 const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";
@@ -124,7 +125,7 @@ describe("under injected faults every shot is accounted for", () => {
           expect(tags).toEqual(allTags.filter((tag) => expected(tag) === reason));
         expect([...(roi[camera]?.tags ?? [])]).toEqual(used);
       }),
-      { numRuns: 80 },
+      { numRuns: rounds(80) },
     );
   });
 
@@ -157,7 +158,7 @@ describe("under injected faults every shot is accounted for", () => {
         const once = await reduce(whole.st.shots({ run: whole.run, detectors: [camera], tags: allTags }), reducers);
         expect(resultsOf(into)).toEqual(once);
       }),
-      { numRuns: 80 },
+      { numRuns: rounds(80) },
     );
   });
 
@@ -173,7 +174,7 @@ describe("under injected faults every shot is accounted for", () => {
         const used = balance(dark.ledger, asked);
         expect(dark.mean[camera]?.get(0, 0)).toBe(meanOf(used));
       }),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
   });
 
@@ -190,7 +191,7 @@ describe("under injected faults every shot is accounted for", () => {
           6,
         );
       }),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
   });
 
@@ -229,7 +230,7 @@ describe("under injected faults every shot is accounted for", () => {
           expect([bench.badValue(bm1, tag), bench.badValue(motor, tag)]).toEqual([null, null]);
         }
       }),
-      { numRuns: 80 },
+      { numRuns: rounds(80) },
     );
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import { erf } from "../../../src/facility/response.ts";
 import { aduPerPhoton, droplets, photonCounts, reduce } from "../../../src/reduce/index.ts";
+import { rounds } from "../../support/full.ts";
 import { facility, frame, of, shotsOf, simulatedShots, type TestImage } from "./stack.ts";
 
 const adu = 100;
@@ -182,7 +183,7 @@ describe("droplets", () => {
         expect(total(of(found).spectrum.counts) + of(found).spectrum.over).toBe(naive.sums.length);
         expect(of(found).perShot[0]).toBe(total(naive.photons));
       }),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
   });
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isSaclaError } from "../../../src/core/errors.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
+import { rounds } from "../../support/full.ts";
 
 const roundTrip = (value: unknown): unknown => {
   const message = decodeMessage(encodeMessage({ kind: "result", id: 7, value }), { copy: true });
@@ -129,7 +130,7 @@ describe("the wire form", () => {
           expect(isSaclaError(error, "BAD_MESSAGE")).toBe(true);
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: rounds(3000) },
     );
   });
 });

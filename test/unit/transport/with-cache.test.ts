@@ -7,6 +7,7 @@ import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import type { CallMethod, CallParams, CallResult } from "../../../src/transport/methods.ts";
 import { withCache } from "../../../src/transport/wrappers/with-cache.ts";
+import { rounds } from "../../support/full.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { TINY_HIGHTAG, type TinySource, tinySource } from "../../support/tiny-source.ts";
 
@@ -168,7 +169,7 @@ describe("withCache", () => {
         expect(await analysis(session)).toEqual(truth);
         expect(readFileSync(join(folder, name))).toEqual(whole[file]);
       }),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
   });
 

@@ -12,7 +12,8 @@ import { NearestKernel } from "../../../src/ip/nearest-kernel.ts";
 import type { Paint, Painter } from "../../../src/ip/painter.ts";
 import type { Placement, View } from "../../../src/ip/placement.ts";
 import { findRectangles } from "../../../src/ip/rectangles.ts";
-import { octal, sensor } from "./octal.ts";
+import { rounds } from "../../support/full.ts";
+import { octal, sensor } from "../../unit/ip/octal.ts";
 
 /** Uniform in [0, 1), the same for the same seed. */
 function uniform(seed: number): () => number {
@@ -165,7 +166,7 @@ describe("the nearest kernel", () => {
           expect(firstDifference(fast, slow)).toBeNull();
         },
       ),
-      { numRuns: 120 },
+      { numRuns: rounds(120) },
     );
   });
 
@@ -178,7 +179,7 @@ describe("the nearest kernel", () => {
         plain.cover(slow);
         expect(firstDifference(fast, slow)).toBeNull();
       }),
-      { numRuns: 40 },
+      { numRuns: rounds(40) },
     );
   });
 });
@@ -243,7 +244,7 @@ describe("the area kernel", () => {
           ).toBeNull();
         },
       ),
-      { numRuns: 120 },
+      { numRuns: rounds(120) },
     );
   });
 
@@ -265,7 +266,7 @@ describe("the area kernel", () => {
         expect(wrong < 0 ? null : `at ${wrong}: ${fast[wrong]} and ${slow[wrong]}`).toBeNull();
         if (kernel instanceof AreaKernel) expect(firstDifference(kernel.memory.output, picture)).toBeNull();
       }),
-      { numRuns: 40 },
+      { numRuns: rounds(40) },
     );
   });
 });

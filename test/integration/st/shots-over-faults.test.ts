@@ -6,6 +6,7 @@ import { Shots } from "../../../src/st/shots.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { type FaultOptions, withFaults } from "../../../src/transport/wrappers/with-faults.ts";
 import { type RetryPolicy, withRetry } from "../../../src/transport/wrappers/with-retry.ts";
+import { rounds } from "../../support/full.ts";
 import { tinyPixel, tinySource } from "../../support/tiny-source.ts";
 
 const sensors = ["MPCCD-2N0-1-006-1", "MPCCD-2N0-1-006-2"];
@@ -98,7 +99,7 @@ describe("shots over a bad connection", () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: rounds(150) },
     );
     // Both must have been seen, or nothing was tested.
     expect(outcomes.whole).toBeGreaterThan(10);

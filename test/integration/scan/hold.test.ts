@@ -13,7 +13,7 @@ import {
   virtualApparatus,
 } from "../../../src/scan/index.ts";
 import type { Endpoint } from "../../../src/transport/index.ts";
-import { bench, replaced } from "./fixtures.ts";
+import { bench, replaced } from "../../unit/scan/fixtures.ts";
 
 const beam = { signal: "i0", between: [0.5, 2] } as const;
 

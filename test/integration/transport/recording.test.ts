@@ -11,6 +11,7 @@ import { inProcess } from "../../../src/transport/in-process.ts";
 import { replayRecording } from "../../../src/transport/wrappers/recording.ts";
 import { withRecording } from "../../../src/transport/wrappers/with-recording.ts";
 import { runSource } from "../../support/cli.ts";
+import { rounds } from "../../support/full.ts";
 import { bareShot, ScriptedEndpoint, unreachable } from "../../support/scripted-endpoint.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
@@ -204,7 +205,7 @@ describe("a recording", () => {
           expect(answers.slice(known).every((answer) => answer === "UNSUPPORTED")).toBe(true);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: rounds(200) },
     );
   });
 

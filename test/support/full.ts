@@ -1,0 +1,7 @@
+/** SACLA_TEST_FULL=1, as CI sets it: long proofs run in full. */
+export const isFull: boolean = process.env["SACLA_TEST_FULL"] === "1";
+
+/** How often a proof is repeated with made-up input: `count` times in full, a fifth of that otherwise. */
+export function rounds(count: number): number {
+  return isFull ? count : Math.ceil(count / 5);
+}
