@@ -1,5 +1,6 @@
 /**
- * HDF5 archives: files in the DataConvert layout as a source of shots. The only room that knows h5wasm.
+ * HDF5 archives: files in the DataConvert layout as a source of shots; files of several layouts written and checked.
+ * The only module that knows h5wasm.
  *
  * @module
  */
@@ -7,8 +8,8 @@
 export { type Converted, type ConvertOptions, convert } from "./convert/convert.ts";
 export type { ConvertSource } from "./convert/plan.ts";
 export { type ConvertPreview, previewConversion } from "./convert/preview.ts";
-export { type PhotonScale, type Provenance, provenanceOf } from "./convert/provenance.ts";
-export type { ConvertProgress, DarkInfo, ReadOptions } from "./convert/read.ts";
+export { type DarkInfo, type PhotonScale, type Provenance, provenanceOf } from "./convert/provenance.ts";
+export type { ConvertProgress, ReadOptions } from "./convert/read.ts";
 export { type Replayed, replay } from "./convert/replay.ts";
 export {
   type ConvertRequest,
@@ -18,10 +19,10 @@ export {
   type ShotClass,
   shotClasses,
 } from "./convert/request.ts";
-export { type LayoutFinding, type LayoutRule, layoutRules } from "./layouts/rules.ts";
-export { type ValidationReport, validateFile } from "./layouts/validate.ts";
-export { openArchive } from "./read/archive.ts";
+export { type LayoutName, type LayoutRule, layoutRules } from "./layouts/index.ts";
+export { type LayoutFinding, type ValidationReport, validateFile } from "./layouts/validate.ts";
 export { openArchiveFolder } from "./read/archive-folder.ts";
 export { type Completeness, completeness, type Presence } from "./read/completeness.ts";
 export type { ArchiveOptions } from "./read/dataconvert.ts";
 export { fileScheme } from "./read/file-scheme.ts";
+export { openArchive } from "./read/open-archive.ts";

@@ -1,15 +1,15 @@
 import type { ConvertPlan } from "./plan.ts";
-import type { Section, Spool } from "./staging.ts";
+import type { Batch, Staging } from "./staging.ts";
 
-/** What a section says of its shots. */
-export interface BlockInfo {
+/** What a batch notes of its shots. */
+export interface ShotBatchInfo {
   /** Shots asked for. */
   readonly asked: number;
   /** Tags that are in it, ascending. */
   readonly tags: readonly number[];
   readonly dropped: readonly (readonly [tag: number, reason: string])[];
-  /** Images that are not there: number of the shot in {@link tags}, number of the item. */
-  readonly absent: readonly (readonly [shot: number, item: number])[];
+  /** Images that are missing: index of the shot in {@link tags}, index into the images of the plan. */
+  readonly absent: readonly (readonly [shot: number, image: number])[];
   /** Pixels that did not fit and were set to the lowest or highest value; those that are no number were set to 0. */
   readonly clipped: readonly [below: number, above: number, notNumbers: number];
 }
@@ -17,7 +17,7 @@ export interface BlockInfo {
 /** Where the photon energy of a shot was taken from. */
 export const energySources = ["spectrometer", "configuration", "assumed"] as const;
 
-/** What the shots of a section end with, after their images: one number a shot each. */
+/** What follows the images of a batch: lists with one number a shot. */
 export interface Trailer {
   /** Unix seconds. */
   readonly times: Float64Array;
@@ -28,42 +28,44 @@ export interface Trailer {
   readonly statuses: readonly Uint8Array[];
 }
 
-/** The sections that hold shots, in order. */
-export function blocksOf(spool: Spool): { section: Section; info: BlockInfo }[] {
-  return spool.sections
-    .filter(({ name }) => name === "shots")
-    .map((section) => ({ section, info: section.info as BlockInfo }));
+/** A batch of shots. */
+export interface ShotBatch {
+  readonly batch: Batch;
+  readonly info: ShotBatchInfo;
 }
 
-/** Reads what a section ends with. */
-export async function readTrailer(
-  plan: ConvertPlan,
-  spool: Spool,
-  { section, info }: { section: Section; info: BlockInfo },
-): Promise<Trailer> {
+/** The batches that hold shots, in order. */
+export function shotBatches(staging: Staging): ShotBatch[] {
+  return staging.batches
+    .filter(({ name }) => name === "shots")
+    .map((batch) => ({ batch, info: batch.info as ShotBatchInfo }));
+}
+
+/** Reads what follows the images of a batch. */
+export async function readTrailer(plan: ConvertPlan, staging: Staging, { batch, info }: ShotBatch): Promise<Trailer> {
   const trailer = newTrailer(info.tags.length, plan.signals.length);
   const parts = trailerParts(trailer);
-  let at = section.to - parts.reduce((sum, part) => sum + part.length, 0);
+  let at = batch.to - parts.reduce((sum, part) => sum + part.length, 0);
   for (const part of parts) {
-    await spool.read(at, part);
+    await staging.read(at, part);
     at += part.length;
   }
   return trailer;
 }
 
-/** One signal of a section, without the others: number `index` of the plan's. */
+/** One signal of a batch, without the others: number `index` of the plan's. */
 export async function readTrailerColumn(
   plan: ConvertPlan,
-  spool: Spool,
-  { section, info }: { section: Section; info: BlockInfo },
+  staging: Staging,
+  { batch, info }: ShotBatch,
   index: number,
 ): Promise<{ values: Float64Array; status: Uint8Array }> {
   const n = info.tags.length;
   const values = new Float64Array(n);
   const status = new Uint8Array(n);
   const fromEnd = (plan.signals.length - index) * 9 * n;
-  await spool.read(section.to - fromEnd, bytesOf(values));
-  await spool.read(section.to - fromEnd + 8 * n, status);
+  await staging.read(batch.to - fromEnd, bytesOf(values));
+  await staging.read(batch.to - fromEnd + 8 * n, status);
   return { values, status };
 }
 
@@ -79,7 +81,7 @@ function newTrailer(shots: number, signals: number): Trailer {
   };
 }
 
-/** The bytes of a trailer, in the order in which they stand in the spool. */
+/** The bytes of a trailer, in the order in which they are in the data file. */
 export function trailerParts({ times, energiesEv, energySource, values, statuses }: Trailer): Uint8Array[] {
   return [
     bytesOf(times),
@@ -89,7 +91,7 @@ export function trailerParts({ times, energiesEv, energySource, values, statuses
   ];
 }
 
-/** The memory of numbers as bytes. */
+/** The memory of numbers as bytes: no copy. */
 export function bytesOf(values: ArrayBufferView): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

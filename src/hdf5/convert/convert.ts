@@ -7,14 +7,25 @@ import { EV_PER_ELECTRON } from "../../core/constants.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { type Ledger, LedgerBook } from "../../core/ledger.ts";
-import { DataConvertLayout, type Layout, writeSignal } from "../layouts/dataconvert.ts";
-import { CheetahLayout, NxmxLayout } from "../layouts/stack.ts";
-import { type BlockInfo, blocksOf, energySources, readTrailer, readTrailerColumn } from "./batch.ts";
-import { type ConvertPlan, type ConvertSource, type Item, planConversion } from "./plan.ts";
-import { type PhotonScale, PROVENANCE_FORMAT, PROVENANCE_PATH, type Provenance, provenanceOf } from "./provenance.ts";
-import { type DarkInfo, type ReadOptions, readDark, readShots, UNITS_PER_PHOTON } from "./read.ts";
-import { type ConvertRequest, resolveRequest } from "./request.ts";
-import { partFiles, readJournal, removeParts, renameWhole, Spool, writing } from "./staging.ts";
+import { writeSignal } from "../layouts/event-info.ts";
+import { writingOf } from "../layouts/index.ts";
+import type { LayoutWriter } from "../layouts/layout.ts";
+import { UNITS_PER_PHOTON } from "../layouts/stack.ts";
+import { energySources, readTrailer, readTrailerColumn, type ShotBatchInfo, shotBatches } from "./batch.ts";
+import type { ConvertPlan, ConvertSource, OutputImage } from "./plan.ts";
+import { planConversion } from "./planning.ts";
+import {
+  type DarkInfo,
+  type PhotonScale,
+  PROVENANCE_FORMAT,
+  PROVENANCE_PATH,
+  type Provenance,
+  provenanceOf,
+} from "./provenance.ts";
+import { type ReadOptions, readDark, readShots } from "./read.ts";
+import type { ConvertRequest } from "./request.ts";
+import { resolveRequest } from "./resolve.ts";
+import { partFiles, readJournal, removeParts, replaceFile, Staging, writing } from "./staging.ts";
 import { type H5Numbers, H5Writer } from "./writer.ts";
 
 export interface ConvertOptions extends ReadOptions {
@@ -72,16 +83,16 @@ export async function convert(
   const done = await finishedBefore(target, path, plan, fingerprint);
   if (done !== undefined) return done;
   checkTarget(target, options.overwrite === true);
-  const spool = await Spool.open(target, fingerprint);
-  const resumedShots = blocksOf(spool).reduce((sum, { info }) => sum + info.asked, 0);
+  const staging = await Staging.open(target, fingerprint);
+  const resumedShots = shotBatches(staging).reduce((sum, { info }) => sum + info.asked, 0);
   let keep = true;
   try {
-    const dark = await readDark(source, plan, spool, options);
-    await readShots(source, plan, spool, dark?.means ?? null, options);
-    const written = await compose(plan, spool, dark?.info ?? null, options);
+    const dark = await readDark(source, plan, staging, options);
+    await readShots(source, plan, staging, dark?.means ?? null, options);
+    const written = await compose(plan, staging, dark?.info ?? null, options);
     const geomPath = written.geom === null ? null : await writeGeom(target, written.geom);
-    await spool.noteWhole(written.images);
-    await renameWhole(files.part, target);
+    await staging.markComplete(written.images);
+    await replaceFile(files.part, target);
     keep = false;
     return {
       path,
@@ -97,7 +108,7 @@ export async function convert(
     keep = !isSaclaError(error, "FRAME_MISSING", "BAD_ARGUMENT", "NO_SHOTS", "NO_DARK", "BAD_GEOMETRY");
     throw error;
   } finally {
-    await spool.close();
+    await staging.close();
     if (!keep) await removeParts(files);
     else await rm(files.part, { force: true });
   }
@@ -117,20 +128,20 @@ async function finishedBefore(
   const known = readJournal(files.journal);
   const found = statSync(target, { throwIfNoEntry: false });
   if (
-    known?.whole === undefined ||
+    known?.complete === undefined ||
     known.plan !== fingerprint ||
-    found?.ino !== known.whole.ino ||
-    found.size !== known.whole.size
+    found?.ino !== known.complete.ino ||
+    found.size !== known.complete.size
   )
     return undefined;
   const provenance = await provenanceOf(target);
   await removeParts(files);
-  const geomPath = plan.request.format === "dataconvert" ? null : geomBeside(target);
+  const geomPath = writingOf(plan.request.format).stackType === null ? null : geomBeside(target);
   return {
     path,
     geomPath,
     bytes: found.size,
-    images: known.whole.images,
+    images: known.complete.images,
     resumedShots: plan.tags.length,
     ledger: provenance.ledger,
     provenance,
@@ -160,7 +171,7 @@ function checkTarget(target: string, overwrite: boolean): void {
 
 /** The same for two calls exactly when they make the same file. */
 function fingerprintOf(plan: ConvertPlan, url: string | null): string {
-  const { request, info, apiVersion, tags, sensors, signals, items, configuredEv, selection } = plan;
+  const { request, info, apiVersion, tags, sensors, signals, images, configuredEv, selection } = plan;
   const text = JSON.stringify({
     request,
     info,
@@ -169,7 +180,7 @@ function fingerprintOf(plan: ConvertPlan, url: string | null): string {
     tags: [...tags],
     sensors,
     signals,
-    items,
+    images,
     configuredEv,
     selection,
     versions: versions(),
@@ -187,15 +198,15 @@ interface Composed {
 /** Makes the file from what was read: the same calls in the same order whatever happened before. */
 async function compose(
   plan: ConvertPlan,
-  spool: Spool,
+  staging: Staging,
   dark: DarkInfo | null,
   options: ConvertOptions,
 ): Promise<Composed> {
-  const blocks = blocksOf(spool);
-  const tags = Uint32Array.from(blocks.flatMap(({ info }) => info.tags));
+  const batches = shotBatches(staging);
+  const tags = Uint32Array.from(batches.flatMap(({ info }) => info.tags));
   const ledger = wholeLedger(
     plan,
-    blocks.map(({ info }) => info),
+    batches.map(({ info }) => info),
   );
   if (tags.length === 0)
     throw new SaclaError(
@@ -203,52 +214,48 @@ async function compose(
       `None of the ${plan.tags.length} shots has all its images, so there is nothing to write.`,
       { details: { ledger } },
     );
-  const writer = await H5Writer.create(spool.files.part, plan.info.starttime);
+  const writer = await H5Writer.create(staging.files.part, plan.info.starttime);
   try {
-    const layout = layoutFor(writer, plan);
+    const { stackType, begin } = writingOf(plan.request.format);
+    const layout = begin(writer, plan);
     layout.begin();
-    const { images, times, energyFrom } = await writeShots(plan, spool, layout, options);
+    const { images, times, energyFrom } = await writeShots(plan, staging, layout, options);
     layout.end(tags, times);
-    await writeSignals(plan, spool, writer);
+    await writeSignals(plan, staging, writer, layout.eventInfo);
     const photons =
-      plan.request.format === "dataconvert"
+      stackType === null
         ? null
         : photonScale(
-            blocks.map(({ info }) => info),
+            batches.map(({ info }) => info),
             energyFrom,
           );
     const provenance = describeMaking(plan, dark, photons, ledger, options.url ?? null);
     writer.numbers("/sacla/tags_used", tags);
     writer.text(PROVENANCE_PATH, JSON.stringify(provenance));
     writer.close();
-    return { images, geom: "geom" in layout ? layout.geom() : null, provenance };
+    return { images, geom: layout.geom(), provenance };
   } catch (error) {
     closeQuietly(writer);
     throw error;
   }
 }
 
-function layoutFor(writer: H5Writer, plan: ConvertPlan): DataConvertLayout | CheetahLayout | NxmxLayout {
-  if (plan.request.format === "cheetah") return new CheetahLayout(writer, plan);
-  return plan.request.format === "nxmx" ? new NxmxLayout(writer, plan) : new DataConvertLayout(writer, plan);
-}
-
-async function writeShots(plan: ConvertPlan, spool: Spool, layout: Layout, options: ConvertOptions) {
-  const buffers = plan.items.map(newImage);
+async function writeShots(plan: ConvertPlan, staging: Staging, layout: LayoutWriter, options: ConvertOptions) {
+  const buffers = plan.images.map(newImage);
   const times: number[] = [];
   const energyFrom = new Array<number>(energySources.length).fill(0);
   let images = 0;
-  for (const block of blocksOf(spool)) {
-    const trailer = await readTrailer(plan, spool, block);
-    const absent = new Set(block.info.absent.map(([shot, item]) => shot * plan.items.length + item));
-    let at = block.section.from;
-    for (const [n, tag] of block.info.tags.entries()) {
+  for (const batch of shotBatches(staging)) {
+    const trailer = await readTrailer(plan, staging, batch);
+    const absent = new Set(batch.info.absent.map(([shot, image]) => shot * plan.images.length + image));
+    let at = batch.batch.from;
+    for (const [n, tag] of batch.info.tags.entries()) {
       throwIfAborted(options.signal);
       const found: (H5Numbers | null)[] = [];
       for (const [i, buffer] of buffers.entries()) {
-        if (absent.has(n * plan.items.length + i)) found.push(null);
+        if (absent.has(n * plan.images.length + i)) found.push(null);
         else {
-          await spool.read(at, new Uint8Array(buffer.buffer));
+          await staging.read(at, new Uint8Array(buffer.buffer));
           at += buffer.byteLength;
           found.push(buffer);
           images++;
@@ -268,45 +275,51 @@ function newImage({
   type,
   rows,
   columns,
-}: Item): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
+}: OutputImage): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
   const n = rows * columns;
   if (type === "float32") return new Float32Array(n);
   return type === "uint16" ? new Uint16Array(n) : new Int32Array(n);
 }
 
 /** One signal after the other, so that only one is in memory. */
-async function writeSignals(plan: ConvertPlan, spool: Spool, writer: H5Writer): Promise<void> {
-  const { request, signals } = plan;
-  const root = request.format === "dataconvert" ? `/run_${request.run}/event_info` : "/sacla/event_info";
-  const blocks = blocksOf(spool);
-  const total = blocks.reduce((sum, { info }) => sum + info.tags.length, 0);
-  for (const [i, signal] of signals.entries()) {
+async function writeSignals(plan: ConvertPlan, staging: Staging, writer: H5Writer, eventInfo: string): Promise<void> {
+  const batches = shotBatches(staging);
+  const total = batches.reduce((sum, { info }) => sum + info.tags.length, 0);
+  for (const [i, signal] of plan.signals.entries()) {
     const values = new Float64Array(total);
     const status = new Uint8Array(total);
     let to = 0;
-    for (const block of blocks) {
-      const part = await readTrailerColumn(plan, spool, block, i);
+    for (const batch of batches) {
+      const part = await readTrailerColumn(plan, staging, batch, i);
       values.set(part.values, to);
       status.set(part.status, to);
       to += part.values.length;
     }
-    writeSignal(writer, `${root}/${signal.leaf}`, `/sacla/signal_status/${signal.leaf}`, signal, values, status);
+    writeSignal(
+      writer,
+      `${eventInfo}/${signal.eventInfoPath}`,
+      `/sacla/signal_status/${signal.eventInfoPath}`,
+      signal,
+      values,
+      status,
+    );
   }
 }
 
 /** The account of the whole run: what the selection left out, and what had no image. */
-function wholeLedger({ selection }: ConvertPlan, blocks: readonly BlockInfo[]): Ledger {
+function wholeLedger({ selection }: ConvertPlan, batches: readonly ShotBatchInfo[]): Ledger {
   const book = new LedgerBook();
   for (const { reason, tags } of selection.dropped) for (const tag of tags) book.drop(tag, reason);
-  for (const { tags, dropped } of blocks) {
+  for (const { tags, dropped } of batches) {
     for (let i = 0; i < tags.length; i++) book.use();
     for (const [tag, reason] of dropped) book.drop(tag, reason);
   }
   return book.ledger;
 }
 
-function photonScale(blocks: readonly BlockInfo[], energyFrom: readonly number[]): PhotonScale {
-  const sumOf = (count: (block: BlockInfo) => number): number => blocks.reduce((sum, block) => sum + count(block), 0);
+function photonScale(batches: readonly ShotBatchInfo[], energyFrom: readonly number[]): PhotonScale {
+  const sumOf = (count: (batch: ShotBatchInfo) => number): number =>
+    batches.reduce((sum, batch) => sum + count(batch), 0);
   return {
     unitsPerPhoton: UNITS_PER_PHOTON,
     evPerElectron: EV_PER_ELECTRON,
@@ -334,7 +347,7 @@ function describeMaking(
     source: { url, apiVersion, seed: seed === undefined ? null : Number(seed) },
     run: info,
     ledger,
-    signals,
+    signals: signals.map(({ eventInfoPath, id, unit }) => ({ leaf: eventInfoPath, id, unit })),
     constants: { photonEnergyEv: configuredEv, tagStep, dark, sensors, photons },
     versions: versions(),
   };
@@ -362,7 +375,7 @@ async function writeGeom(target: string, text: string): Promise<string> {
   const path = geomBeside(target);
   const beside = `${path}.part`;
   await writing(path, () => writeFile(beside, text));
-  await renameWhole(beside, path);
+  await replaceFile(beside, path);
   return path;
 }
 

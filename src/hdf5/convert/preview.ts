@@ -1,7 +1,9 @@
 import type { CallOptions } from "../../core/async.ts";
 import type { Ledger } from "../../core/ledger.ts";
-import { type ConvertSource, type Item, planConversion } from "./plan.ts";
-import { type ConvertRequest, type ResolvedRequest, resolveRequest } from "./request.ts";
+import type { ConvertSource, OutputImage } from "./plan.ts";
+import { planConversion } from "./planning.ts";
+import type { ConvertRequest, ResolvedRequest } from "./request.ts";
+import { resolveRequest } from "./resolve.ts";
 
 /** What a conversion would write. */
 export interface ConvertPreview {
@@ -10,7 +12,7 @@ export interface ConvertPreview {
   /** Every shot of the run: to be read, or left out with the reason. */
   readonly ledger: Ledger;
   /** The images of one shot; rows and columns in pixels. */
-  readonly images: readonly Pick<Item, "kind" | "id" | "rows" | "columns" | "type">[];
+  readonly images: readonly Pick<OutputImage, "kind" | "id" | "rows" | "columns" | "type">[];
   readonly signals: readonly string[];
   /** Bytes of all images before compression, if none is missing. */
   readonly imageBytes: number;
@@ -30,11 +32,11 @@ export async function previewConversion(
   options: CallOptions = {},
 ): Promise<ConvertPreview> {
   const plan = await planConversion(source, resolveRequest(request), options);
-  const imageBytes = plan.tags.length * plan.items.reduce((sum, { bytes }) => sum + bytes, 0);
+  const imageBytes = plan.tags.length * plan.images.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     request: plan.request,
     ledger: plan.selection,
-    images: plan.items.map(({ kind, id, rows, columns, type }) => ({ kind, id, rows, columns, type })),
+    images: plan.images.map(({ kind, id, rows, columns, type }) => ({ kind, id, rows, columns, type })),
     signals: plan.signals.map(({ id }) => id),
     imageBytes,
     diskBytes: 2 * imageBytes,

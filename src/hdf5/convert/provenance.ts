@@ -4,12 +4,19 @@ import { asText } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import type { RunInfo } from "../../transport/index.ts";
 import { H5File } from "../read/h5file.ts";
-import type { DarkInfo } from "./read.ts";
 import type { ResolvedRequest } from "./request.ts";
 
 /** Where files carry how they were made. */
 export const PROVENANCE_PATH = "/sacla/provenance";
 export const PROVENANCE_FORMAT = "sacla conversion 1";
+
+/** The dark that was subtracted: its run and what it was averaged from. */
+export interface DarkInfo {
+  readonly run: number;
+  readonly tags: readonly number[];
+  readonly rule: string;
+  readonly ledger: Ledger;
+}
 
 /** How a file was made: enough to make it again bit for bit, from the same source by the same version. */
 export interface Provenance {

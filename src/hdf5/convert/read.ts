@@ -2,14 +2,15 @@ import { throwIfAborted } from "../../core/async.ts";
 import { FALLBACK_PHOTON_ENERGY_EV, TAG_RATE_HZ } from "../../core/constants.ts";
 import { photonsPerAdu } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
-import type { Ledger } from "../../core/ledger.ts";
 import { asImage, contiguous, type Image, type Pixels, type PreciseImage } from "../../core/ndarray.ts";
 import { STATUS_OK, syncStatus } from "../../core/syncdb.ts";
 import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
 import type { Shot } from "../../st/index.ts";
-import { type BlockInfo, blocksOf, bytesOf, type Trailer, trailerParts } from "./batch.ts";
-import type { ConvertPlan, ConvertSource, Item } from "./plan.ts";
-import type { Spool } from "./staging.ts";
+import { UNITS_PER_PHOTON } from "../layouts/stack.ts";
+import { bytesOf, type ShotBatchInfo, shotBatches, type Trailer, trailerParts } from "./batch.ts";
+import type { ConvertPlan, ConvertSource, OutputImage } from "./plan.ts";
+import type { DarkInfo } from "./provenance.ts";
+import type { Staging } from "./staging.ts";
 
 /** How far a conversion is. */
 export type ConvertProgress = (step: "dark" | "read" | "write", done: number, total: number) => void;
@@ -19,30 +20,20 @@ export interface ReadOptions {
   readonly onProgress?: ConvertProgress | undefined;
 }
 
-/** Where the dark came from and what it was made of. */
-export interface DarkInfo {
-  readonly run: number;
-  readonly tags: readonly number[];
-  readonly rule: string;
-  readonly ledger: Ledger;
-}
-
 /** Photon energies outside are taken for nonsense (ostrich accepts 5–15 keV). */
 const SENSIBLE_EV = [5000, 15_000] as const;
-/** Photons are written in units of 0.1 photon, as Cheetah's and ostrich's SACLA files. */
-export const UNITS_PER_PHOTON = 10;
-const BATCH = 8;
+const TIMES_AT_ONCE = 8;
 
-/** The dark to subtract: from the spool, else averaged now and put there. Null when none is asked for. */
+/** The dark to subtract: read from the staging files, else averaged now and put there. Null when none is asked for. */
 export async function readDark(
   source: ConvertSource,
   plan: ConvertPlan,
-  spool: Spool,
+  staging: Staging,
   options: ReadOptions,
 ): Promise<{ means: DarkMeans; info: DarkInfo } | null> {
   const { request, run, sensors } = plan;
   if (request.dark === "none") return null;
-  const kept = spool.sections.find(({ name }) => name === "dark");
+  const kept = staging.batches.find(({ name }) => name === "dark");
   if (kept === undefined) {
     const darkRun =
       request.dark === "head" ? run : await source.db.run(request.bl, request.dark, { signal: options.signal });
@@ -65,37 +56,40 @@ export async function readDark(
     const dark = await darkAverage(shots, {
       onProgress: (done, total) => options.onProgress?.("dark", done, total ?? tags.length),
     });
-    for (const { id } of sensors) await spool.write(bytesOf(dark.mean[id]?.data ?? new Float64Array(0)));
+    for (const { id } of sensors) await staging.write(bytesOf(dark.mean[id]?.data ?? new Float64Array(0)));
     const info: DarkInfo = { run: darkRun.number, tags: [...tags], rule: tags.basis?.rule ?? "", ledger: dark.ledger };
-    await spool.commit("dark", info);
+    await staging.commit("dark", info);
   }
-  return await darkFromSpool(plan, spool);
+  return await darkFromStaging(plan, staging);
 }
 
-async function darkFromSpool({ sensors }: ConvertPlan, spool: Spool): Promise<{ means: DarkMeans; info: DarkInfo }> {
-  const section = spool.sections.find(({ name }) => name === "dark");
-  if (section === undefined) throw new SaclaError("INTERNAL", "The dark was not kept.");
+async function darkFromStaging(
+  { sensors }: ConvertPlan,
+  staging: Staging,
+): Promise<{ means: DarkMeans; info: DarkInfo }> {
+  const batch = staging.batches.find(({ name }) => name === "dark");
+  if (batch === undefined) throw new SaclaError("INTERNAL", "The dark was not kept.");
   const means: Record<string, PreciseImage> = {};
-  let at = section.from;
+  let at = batch.from;
   for (const { id, ysize, xsize } of sensors) {
     const mean = new Float64Array(ysize * xsize);
-    await spool.read(at, bytesOf(mean));
+    await staging.read(at, bytesOf(mean));
     means[id] = asImage(mean, ysize, xsize);
     at += mean.byteLength;
   }
-  return { means, info: section.info as DarkInfo };
+  return { means, info: batch.info as DarkInfo };
 }
 
-/** Reads what is not in the spool yet, a section after the other. */
+/** Reads what is not in the staging files yet, one batch after the other. */
 export async function readShots(
   source: ConvertSource,
   plan: ConvertPlan,
-  spool: Spool,
+  staging: Staging,
   dark: DarkMeans | null,
   options: ReadOptions,
 ): Promise<void> {
-  const { tags, run, sensors, signals, spectrometer, blockShots, request } = plan;
-  const done = blocksOf(spool).reduce((sum, { info }) => sum + info.asked, 0);
+  const { tags, run, sensors, signals, spectrometer, batchShots, request } = plan;
+  const done = shotBatches(staging).reduce((sum, { info }) => sum + info.asked, 0);
   if (done === tags.length) return;
   const rest = tags.slice(done);
   const ids = [...new Set([...signals.map(({ id }) => id), ...(spectrometer === null ? [] : [spectrometer])])];
@@ -108,15 +102,15 @@ export async function readShots(
     ...shotOptions(plan, options),
   });
   const scratch = new Scratch();
-  let block = new Block(source, plan, spool, dark, scratch);
+  let batch = new ShotBatch(source, plan, staging, dark, scratch);
   let read = done;
   for await (const shot of shots) {
-    await block.add(shot);
+    await batch.add(shot);
     read++;
     options.onProgress?.("read", read, tags.length);
-    if (block.asked === blockShots || read === tags.length) {
-      await block.commit(options.signal);
-      block = new Block(source, plan, spool, dark, scratch);
+    if (batch.asked === batchShots || read === tags.length) {
+      await batch.commit(options.signal);
+      batch = new ShotBatch(source, plan, staging, dark, scratch);
     }
     throwIfAborted(options.signal);
   }
@@ -124,28 +118,28 @@ export async function readShots(
     throw new SaclaError("BAD_MESSAGE", `The source gave ${read} of ${tags.length} shots and ended.`);
 }
 
-/** A section that is being read. */
-class Block {
+/** The batch that is being read. */
+class ShotBatch {
   asked = 0;
   readonly #source: ConvertSource;
   readonly #plan: ConvertPlan;
-  readonly #spool: Spool;
+  readonly #staging: Staging;
   readonly #dark: DarkMeans | null;
   readonly #scratch: Scratch;
   readonly #tags: number[] = [];
   readonly #dropped: [tag: number, reason: string][] = [];
-  readonly #absent: [shot: number, item: number][] = [];
+  readonly #absent: [shot: number, image: number][] = [];
   readonly #clipped: [below: number, above: number, notNumbers: number] = [0, 0, 0];
   readonly #energies: number[] = [];
   readonly #energySource: number[] = [];
   readonly #values: number[][];
   readonly #statuses: number[][];
 
-  constructor(source: ConvertSource, plan: ConvertPlan, spool: Spool, dark: DarkMeans | null, scratch: Scratch) {
+  constructor(source: ConvertSource, plan: ConvertPlan, staging: Staging, dark: DarkMeans | null, scratch: Scratch) {
     this.#scratch = scratch;
     this.#source = source;
     this.#plan = plan;
-    this.#spool = spool;
+    this.#staging = staging;
     this.#dark = dark;
     this.#values = plan.signals.map(() => []);
     this.#statuses = plan.signals.map(() => []);
@@ -153,7 +147,7 @@ class Block {
 
   async add(shot: Shot): Promise<void> {
     this.asked++;
-    const { request, sensors, items } = this.#plan;
+    const { request, sensors, images } = this.#plan;
     const isWhole = sensors.every(({ id }) => id in shot.images);
     if (!isWhole && request.missing === "drop") {
       this.#dropped.push([shot.tag, "frame-missing"]);
@@ -161,10 +155,10 @@ class Block {
     }
     const [energyEv, energySource] = this.#energyOf(shot);
     const corrected = this.#correct(shot);
-    for (const [i, item] of items.entries()) {
-      const bytes = this.#bytes(item, shot, corrected, energyEv);
+    for (const [i, image] of images.entries()) {
+      const bytes = this.#bytes(image, shot, corrected, energyEv);
       if (bytes === null) this.#absent.push([this.#tags.length, i]);
-      else await this.#spool.write(bytes);
+      else await this.#staging.write(bytes);
     }
     this.#tags.push(shot.tag);
     this.#energies.push(energyEv);
@@ -191,15 +185,15 @@ class Block {
       values: this.#values.map((column) => Float64Array.from(column)),
       statuses: this.#statuses.map((column) => Uint8Array.from(column)),
     };
-    for (const part of trailerParts(trailer)) await this.#spool.write(part);
-    const done: BlockInfo = {
+    for (const part of trailerParts(trailer)) await this.#staging.write(part);
+    const done: ShotBatchInfo = {
       asked: this.asked,
       tags: this.#tags,
       dropped: this.#dropped,
       absent: this.#absent,
       clipped: this.#clipped,
     };
-    await this.#spool.commit("shots", done);
+    await this.#staging.commit("shots", done);
   }
 
   #energyOf(shot: Shot): [energyEv: number, source: number] {
@@ -225,19 +219,24 @@ class Block {
     return corrected;
   }
 
-  #bytes(item: Item, shot: Shot, corrected: Readonly<Record<string, Pixels>>, energyEv: number): Uint8Array | null {
-    if (item.kind === "assembled") return this.#assembled(item, corrected);
-    if (item.kind === "stack") return this.#stacked(item, corrected, energyEv);
-    const pixels = corrected[item.id];
+  #bytes(
+    image: OutputImage,
+    shot: Shot,
+    corrected: Readonly<Record<string, Pixels>>,
+    energyEv: number,
+  ): Uint8Array | null {
+    if (image.kind === "assembled") return this.#assembled(image, corrected);
+    if (image.kind === "stack") return this.#stacked(image, corrected, energyEv);
+    const pixels = corrected[image.id];
     if (pixels === undefined) return null;
-    if (item.type === "uint16") return bytesOf(asWhole(pixels, item.id, shot.tag));
+    if (image.type === "uint16") return bytesOf(asWhole(pixels, image.id, shot.tag));
     if (pixels instanceof Float32Array) return bytesOf(pixels);
     const out = this.#scratch.of("float", pixels.length);
     out.set(pixels);
     return bytesOf(out);
   }
 
-  #assembled({ id, rows, columns }: Item, corrected: Readonly<Record<string, Pixels>>): Uint8Array | null {
+  #assembled({ id, rows, columns }: OutputImage, corrected: Readonly<Record<string, Pixels>>): Uint8Array | null {
     const assembler = this.#plan.assemblers.get(id);
     if (assembler === undefined || assembler.sensors.some((sensor) => !(sensor.id in corrected))) return null;
     const picture: Image = asImage(this.#scratch.of("picture", rows * columns), rows, columns);
@@ -246,7 +245,11 @@ class Block {
   }
 
   /** All sensors under each other, in tenths of photons. */
-  #stacked({ rows, columns, type }: Item, corrected: Readonly<Record<string, Pixels>>, energyEv: number): Uint8Array {
+  #stacked(
+    { rows, columns, type }: OutputImage,
+    corrected: Readonly<Record<string, Pixels>>,
+    energyEv: number,
+  ): Uint8Array {
     const out = this.#scratch.stack(type === "uint16" ? "uint16" : "int32", rows * columns);
     const [low, high] = type === "uint16" ? [0, 0xffff] : [-0x8000_0000, 0x7fff_ffff];
     let to = 0;
@@ -271,7 +274,8 @@ class Block {
 /** Few at a time: enough to hide the way to a distant source, and not a listener on the abort signal for each tag. */
 async function inBatches(tags: readonly number[], timeOf: (tag: number) => Promise<number>): Promise<Float64Array> {
   const times: number[] = [];
-  for (let i = 0; i < tags.length; i += BATCH) times.push(...(await Promise.all(tags.slice(i, i + BATCH).map(timeOf))));
+  for (let i = 0; i < tags.length; i += TIMES_AT_ONCE)
+    times.push(...(await Promise.all(tags.slice(i, i + TIMES_AT_ONCE).map(timeOf))));
   return Float64Array.from(times);
 }
 

@@ -5,7 +5,7 @@ import { convert } from "./convert.ts";
 import type { ConvertSource } from "./plan.ts";
 import { type Provenance, provenanceOf } from "./provenance.ts";
 import type { ReadOptions } from "./read.ts";
-import { asRequest } from "./request.ts";
+import { asRequest } from "./resolve.ts";
 import { writing } from "./staging.ts";
 
 /** Whether a file could be made again. */
@@ -49,7 +49,7 @@ function inWords({ sacla, h5wasm }: Provenance["versions"]): string {
   return `sacla ${sacla} with h5wasm ${h5wasm}`;
 }
 
-const PIECE = 1 << 20;
+const COMPARED_BYTES = 1 << 20;
 
 /** Whether two files have the same bytes. */
 export async function sameBytes(a: string, b: string): Promise<boolean> {
@@ -57,9 +57,9 @@ export async function sameBytes(a: string, b: string): Promise<boolean> {
   try {
     const [{ size }, other] = await Promise.all([first.stat(), second.stat()]);
     if (size !== other.size) return false;
-    const [left, right] = [Buffer.alloc(PIECE), Buffer.alloc(PIECE)];
-    for (let at = 0; at < size; at += PIECE) {
-      const length = Math.min(PIECE, size - at);
+    const [left, right] = [Buffer.alloc(COMPARED_BYTES), Buffer.alloc(COMPARED_BYTES)];
+    for (let at = 0; at < size; at += COMPARED_BYTES) {
+      const length = Math.min(COMPARED_BYTES, size - at);
       await Promise.all([first.read(left, 0, length, at), second.read(right, 0, length, at)]);
       if (!left.subarray(0, length).equals(right.subarray(0, length))) return false;
     }

@@ -1,8 +1,4 @@
-import { asFinite, asInteger, asOneOf, asText, badArgument } from "../../core/guards.ts";
-import { any, resolveOptions } from "../../core/options.ts";
 import type { Roi } from "../../core/roi.ts";
-import { asTags } from "../../core/tags.ts";
-import { parseCondition } from "../../db/index.ts";
 import type { View } from "../../ip/index.ts";
 
 /** Layouts a conversion can write; see docs/files.md. */
@@ -57,7 +53,7 @@ export interface ConvertRequest {
    */
   readonly pixels?: "float32" | "uint16" | undefined;
   /**
-   * A shot for which a sensor has no image: keep what there is, drop the shot, or stop.
+   * A shot for which a sensor has no image: keep the other images, drop the shot, or stop.
    * @default "keep"; "drop" for cheetah, nxmx and files of assembled pictures alone
    */
   readonly missing?: "keep" | "drop" | "error" | undefined;
@@ -65,75 +61,7 @@ export interface ConvertRequest {
   readonly cameraLengthMm?: number | undefined;
 }
 
-const optionChecks = {
-  bl: any,
-  run: any,
-  format: any,
-  shots: any,
-  tags: any,
-  where: any,
-  limit: any,
-  detectors: any,
-  roi: any,
-  signals: any,
-  dark: any,
-  assembled: any,
-  view: any,
-  sensors: any,
-  compression: any,
-  pixels: any,
-  missing: any,
-  cameraLengthMm: any,
-};
-
-/** @throws BAD_ARGUMENT when an option is wrong, or two do not go together */
-export function resolveRequest(request: ConvertRequest): ResolvedRequest {
-  resolveOptions("convert", request, optionChecks);
-  const format = asOneOf("format", request.format ?? "dataconvert", fileFormats);
-  const isStack = format !== "dataconvert";
-  const { tags, limit, detectors, signals, roi, where = [], assembled = false, sensors = true } = request;
-  const dark = request.dark ?? (isStack ? "head" : "none");
-  if (dark !== "none" && dark !== "head") asInteger("dark", dark);
-  const pixels = asOneOf("pixels", request.pixels ?? "float32", ["float32", "uint16"]);
-  const missing = asOneOf(
-    "missing",
-    request.missing ?? (isStack || !sensors ? "drop" : "keep"),
-    isStack ? ["drop", "error"] : ["keep", "drop", "error"],
-  );
-  if (isStack && (assembled || request.pixels !== undefined))
-    throw badArgument(
-      assembled ? "assembled" : "pixels",
-      assembled || request.pixels,
-      `absent: the ${format} format decides it`,
-    );
-  if (!sensors && !assembled)
-    throw badArgument("sensors", false, "true, or assembled pictures asked for: else no image would be written");
-  if (pixels === "uint16" && dark !== "none")
-    throw badArgument("pixels", pixels, "float32 when a dark is subtracted: the result is not whole numbers");
-  for (const text of where) parseCondition(text);
-  return {
-    bl: asInteger("bl", request.bl),
-    run: asInteger("run", request.run),
-    format,
-    shots: asOneOf("shots", request.shots ?? "all", shotClasses),
-    tags: tags === undefined ? null : [...asTags(tags)],
-    where: [...where],
-    limit: limit === undefined ? null : asInteger("limit", limit, 1),
-    detectors: detectors === undefined ? null : detectors.map((id) => asText("detector", id)),
-    roi: roi === undefined ? null : { rows: [...roi.rows], columns: [...roi.columns] },
-    signals: signals === undefined ? null : signals.map((id) => asText("signal", id)),
-    dark,
-    assembled,
-    view: asOneOf("view", request.view ?? "detector", ["source", "detector"]),
-    sensors,
-    compression: checkCompression(request.compression ?? "none"),
-    pixels,
-    missing,
-    cameraLengthMm: asFinite("cameraLengthMm", request.cameraLengthMm ?? 50, Number.MIN_VALUE),
-  };
-}
-
-/** A resolved request; null stands for what was left open. */
+/** A request with every default filled in; null where the request leaves the choice open. */
 export interface ResolvedRequest {
   readonly bl: number;
   readonly run: number;
@@ -155,21 +83,7 @@ export interface ResolvedRequest {
   readonly cameraLengthMm: number;
 }
 
-/** A resolved request, as a file carries it, as a request again. */
-export function asRequest(resolved: ResolvedRequest): ConvertRequest {
-  const isStack = resolved.format !== "dataconvert";
-  const entries = Object.entries(resolved).filter(
-    ([key, value]) => value !== null && !(isStack && (key === "pixels" || key === "assembled")),
-  );
-  return Object.fromEntries(entries) as unknown as ConvertRequest;
-}
-
 /** The gzip level of a compression; undefined for none. */
 export function gzipLevel(compression: string): number | undefined {
   return compression === "none" ? undefined : Number(compression.slice("gzip-".length));
-}
-
-function checkCompression(compression: string): string {
-  if (compression === "none" || /^gzip-[1-9]$/.test(compression)) return compression;
-  throw badArgument("compression", compression, "none, or gzip-1 to gzip-9");
 }

@@ -5,13 +5,13 @@ import { crc32 } from "node:zlib";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 
 /** A piece of a conversion that is safely on disk. */
-export interface Section {
+export interface Batch {
   readonly name: string;
   /** Where it begins and ends in the data file. */
   readonly from: number;
   readonly to: number;
   readonly crc: number;
-  /** What the writer of the section wants to know again. */
+  /** What the writer of the batch wants to know again. */
   readonly info: unknown;
 }
 
@@ -21,7 +21,7 @@ export interface PartFiles {
   readonly part: string;
   /** Everything read so far, as it will be stored. */
   readonly data: string;
-  /** One JSON object a line: what is to be made and by which process, then each section that is whole. */
+  /** One JSON object a line: what is to be made and by which process, then each batch that is whole. */
   readonly journal: string;
 }
 
@@ -38,14 +38,14 @@ export async function removeParts({ part, data, journal }: PartFiles): Promise<v
 const VERIFY_BYTES = 1 << 22;
 
 /**
- * What has been read for a conversion, kept beside its target so that a killed one goes on. A section is written to the
+ * What has been read for a conversion, kept beside its target so that a killed one goes on. A batch is written to the
  * data file and flushed to the disk, and only then noted in the journal: what the journal names is whole, and what lies
  * behind it in the data file is cut off.
  */
-export class Spool {
+export class Staging {
   readonly files: PartFiles;
-  readonly sections: Section[];
-  /** How many sections were there when it was opened. */
+  readonly batches: Batch[];
+  /** How many batches were there when it was opened. */
   readonly found: number;
   readonly #data: FileHandle;
   readonly #journal: FileHandle;
@@ -53,31 +53,31 @@ export class Spool {
   #end: number;
   #crc = 0;
 
-  private constructor(files: PartFiles, data: FileHandle, journal: FileHandle, sections: Section[]) {
+  private constructor(files: PartFiles, data: FileHandle, journal: FileHandle, batches: Batch[]) {
     this.files = files;
     this.#data = data;
     this.#journal = journal;
-    this.sections = sections;
-    this.found = sections.length;
-    this.#from = this.#end = sections.at(-1)?.to ?? 0;
+    this.batches = batches;
+    this.found = batches.length;
+    this.#from = this.#end = batches.at(-1)?.to ?? 0;
   }
 
   /**
-   * Opens the spool of a target, or begins one. `plan` says what is to be made: only sections of the same plan count.
+   * Opens the staging of a target, or begins one. `plan` says what is to be made: only batches of the same plan count.
    * @throws FILE_EXISTS when the journal is of another plan, or its process is still at work
    * @throws WRITE_FAILED when the folder is not there or not writable
    */
-  static async open(target: string, plan: string): Promise<Spool> {
+  static async open(target: string, plan: string): Promise<Staging> {
     const files = partFiles(target);
     const known = readJournal(files.journal);
     if (known !== undefined) checkOwner(target, known, plan);
     return await writing(target, async () => {
       const data = await open(files.data, constants.O_RDWR | constants.O_CREAT);
       try {
-        const sections = await wholeSections(data, known?.sections ?? []);
-        await data.truncate(sections.at(-1)?.to ?? 0);
-        await startJournal(files.journal, plan, sections);
-        return new Spool(files, data, await open(files.journal, "a"), sections);
+        const batches = await intactBatches(data, known?.batches ?? []);
+        await data.truncate(batches.at(-1)?.to ?? 0);
+        await startJournal(files.journal, plan, batches);
+        return new Staging(files, data, await open(files.journal, "a"), batches);
       } catch (error) {
         await data.close();
         if (known === undefined) await removeParts(files);
@@ -98,23 +98,23 @@ export class Spool {
     this.#end += bytes.length;
   }
 
-  /** Makes a section of what was written since the last one. @throws WRITE_FAILED */
+  /** Makes a batch of what was written since the last one. @throws WRITE_FAILED */
   async commit(name: string, info: unknown): Promise<void> {
-    const section = { name, from: this.#from, to: this.#end, crc: this.#crc, info };
+    const batch = { name, from: this.#from, to: this.#end, crc: this.#crc, info };
     await writing(this.files.data, async () => {
       await this.#data.datasync();
-      await this.#note(section);
+      await this.#note(batch);
     });
-    this.sections.push(section);
+    this.batches.push(batch);
     this.#from = this.#end;
     this.#crc = 0;
   }
 
   /** Notes that the assembled output is whole, before it gets its name. @throws WRITE_FAILED */
-  async noteWhole(images: number): Promise<void> {
+  async markComplete(images: number): Promise<void> {
     await writing(this.files.journal, async () => {
       const { ino, size } = await stat(this.files.part);
-      await this.#note({ whole: { ino, size, images } });
+      await this.#note({ complete: { ino, size, images } });
     });
   }
 
@@ -150,12 +150,12 @@ export class Spool {
 interface Journal {
   readonly plan: string;
   readonly owner: Owner;
-  readonly sections: readonly Section[];
+  readonly batches: readonly Batch[];
   /** Identity of an output that was whole, which it keeps when it gets its name, and how many images it has. */
-  readonly whole: Whole | undefined;
+  readonly complete: CompleteFile | undefined;
 }
 
-interface Whole {
+interface CompleteFile {
   readonly ino: number;
   readonly size: number;
   readonly images: number;
@@ -172,13 +172,13 @@ export function readJournal(path: string): Journal | undefined {
   const [first, ...rest] = text.split("\n").map(parseLine);
   const { plan, owner } = Object(first) as { plan?: unknown; owner?: unknown };
   if (typeof plan !== "string" || !isOwner(owner)) return undefined;
-  const sections: Section[] = [];
+  const batches: Batch[] = [];
   for (const line of rest) {
     // A line cut by a kill ends what can be trusted.
-    if (!isSection(line) || line.from !== (sections.at(-1)?.to ?? 0)) break;
-    sections.push(line);
+    if (!isBatch(line) || line.from !== (batches.at(-1)?.to ?? 0)) break;
+    batches.push(line);
   }
-  return { plan, owner, sections, whole: rest.map(wholeIn).findLast((whole) => whole !== undefined) };
+  return { plan, owner, batches, complete: rest.map(completeIn).findLast((complete) => complete !== undefined) };
 }
 
 function parseLine(line: string): unknown {
@@ -189,22 +189,22 @@ function parseLine(line: string): unknown {
   }
 }
 
-function wholeIn(line: unknown): Whole | undefined {
-  const { whole } = Object(line) as { whole?: unknown };
-  const { ino, size, images } = Object(whole) as Partial<Record<keyof Whole, unknown>>;
+function completeIn(line: unknown): CompleteFile | undefined {
+  const { complete } = Object(line) as { complete?: unknown };
+  const { ino, size, images } = Object(complete) as Partial<Record<keyof CompleteFile, unknown>>;
   return typeof ino === "number" && typeof size === "number" && typeof images === "number"
     ? { ino, size, images }
     : undefined;
 }
 
-function isSection(line: unknown): line is Section {
-  const { name, from, to, crc } = Object(line) as Partial<Record<keyof Section, unknown>>;
+function isBatch(line: unknown): line is Batch {
+  const { name, from, to, crc } = Object(line) as Partial<Record<keyof Batch, unknown>>;
   return typeof name === "string" && typeof from === "number" && typeof to === "number" && typeof crc === "number";
 }
 
-/** Beside and renamed, so that a kill between two writes never loses a section that was whole. */
-async function startJournal(path: string, plan: string, sections: readonly Section[]): Promise<void> {
-  const lines = [{ plan, owner: thisProcess() }, ...sections];
+/** Beside and renamed, so that a kill between two writes never loses a batch that was whole. */
+async function startJournal(path: string, plan: string, batches: readonly Batch[]): Promise<void> {
+  const lines = [{ plan, owner: thisProcess() }, ...batches];
   const beside = await open(`${path}.new`, "w");
   try {
     await beside.writeFile(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
@@ -215,23 +215,23 @@ async function startJournal(path: string, plan: string, sections: readonly Secti
   await rename(`${path}.new`, path);
 }
 
-/** The leading sections whose bytes are all there and unchanged. */
-async function wholeSections(data: FileHandle, sections: readonly Section[]): Promise<Section[]> {
+/** The leading batches whose bytes are all there and unchanged. */
+async function intactBatches(data: FileHandle, batches: readonly Batch[]): Promise<Batch[]> {
   const { size } = await data.stat();
   const buffer = Buffer.alloc(VERIFY_BYTES);
-  const whole: Section[] = [];
-  for (const section of sections) {
-    if (section.to > size) break;
+  const intact: Batch[] = [];
+  for (const batch of batches) {
+    if (batch.to > size) break;
     let crc = 0;
-    for (let at = section.from; at < section.to; at += VERIFY_BYTES) {
-      const part = buffer.subarray(0, Math.min(VERIFY_BYTES, section.to - at));
+    for (let at = batch.from; at < batch.to; at += VERIFY_BYTES) {
+      const part = buffer.subarray(0, Math.min(VERIFY_BYTES, batch.to - at));
       await data.read(part, 0, part.length, at);
       crc = crc32(part, crc);
     }
-    if (crc !== section.crc) break;
-    whole.push(section);
+    if (crc !== batch.crc) break;
+    intact.push(batch);
   }
-  return whole;
+  return intact;
 }
 
 /** The process a conversion belongs to; its start tells it from a later one with the same number. */
@@ -312,7 +312,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** Gives a whole file its name, and makes the name last. */
-export async function renameWhole(from: string, to: string): Promise<void> {
+export async function replaceFile(from: string, to: string): Promise<void> {
   await writing(to, async () => {
     const file = await open(from, "r+");
     try {

@@ -2,14 +2,17 @@ import { resolve } from "node:path";
 import { asText } from "../../core/guards.ts";
 import { PROVENANCE_PATH, readProvenance } from "../convert/provenance.ts";
 import { H5File } from "../read/h5file.ts";
-import { FindingBook, type LayoutFinding } from "./rules.ts";
-import { checkDataConvert } from "./validate-dataconvert.ts";
-import { checkCheetah, checkNxmx } from "./validate-stack.ts";
+import { type LayoutName, type LayoutRule, layoutOf, layoutRules, layouts } from "./index.ts";
+import type { FileLayout } from "./layout.ts";
+import { type Finding, FindingBook } from "./rules.ts";
+
+/** One place where a file breaks a rule of its layout. */
+export type LayoutFinding = Finding<LayoutRule>;
 
 /** What a file is and what is wrong with it. */
 export interface ValidationReport {
   readonly path: string;
-  readonly format: "dataconvert" | "cheetah" | "nxmx" | "unknown";
+  readonly format: LayoutName | "unknown";
   /** Errors first; at most 20 of one rule. */
   readonly findings: readonly LayoutFinding[];
   /** How often each rule was broken. */
@@ -29,33 +32,27 @@ export interface ValidationReport {
 export async function validateFile(path: string): Promise<ValidationReport> {
   const file = await H5File.open(resolve(asText("path", path)));
   try {
-    const book = new FindingBook();
-    const format = formatOf(file);
-    if (format === "dataconvert") checkDataConvert(file, book);
-    else if (format === "cheetah") checkCheetah(file, book);
-    else if (format === "nxmx") checkNxmx(file, book);
-    else
-      book.add(
-        "format",
-        "/",
-        "has neither /file_info (DataConvert), nor tag-<n> groups (Cheetah), nor /entry/definition (NXmx)",
-      );
-    if (file.keys("/").includes("sacla")) checkProvenance(file, book);
+    const book = new FindingBook(layoutRules);
+    const layout = layoutOf(file);
+    if (layout === undefined) {
+      const signs = layouts.map(({ title, sign }) => `${sign} (${title})`);
+      book.add("format", "/", `has no known layout: none of ${signs.join(", ")}`);
+    } else layout.check(file, book);
+    if (file.keys("/").includes("sacla")) checkProvenance(file, layout, book);
     const { findings, counts } = book;
-    return { path, format, findings, counts, isValid: findings.every(({ severity }) => severity !== "error") };
+    return {
+      path,
+      format: layout?.name ?? "unknown",
+      findings,
+      counts,
+      isValid: findings.every(({ severity }) => severity !== "error"),
+    };
   } finally {
     file.close();
   }
 }
 
-function formatOf(file: H5File): ValidationReport["format"] {
-  const names = file.keys("/");
-  if (names.includes("file_info") || names.some((name) => /^run_\d+$/.test(name))) return "dataconvert";
-  if (names.some((name) => /^tag-\d+$/.test(name))) return "cheetah";
-  return names.includes("entry") ? "nxmx" : "unknown";
-}
-
-function checkProvenance(file: H5File, book: FindingBook): void {
+function checkProvenance(file: H5File, layout: FileLayout | undefined, book: FindingBook<LayoutRule>): void {
   book.check("provenance", PROVENANCE_PATH, () => {
     const provenance = readProvenance(file);
     if (provenance === undefined) return "is not there, or not in a form this version knows";
@@ -65,10 +62,7 @@ function checkProvenance(file: H5File, book: FindingBook): void {
   });
   book.check("tags-used", "/sacla/tags_used", () => {
     const used = file.numbers("/sacla/tags_used");
-    const root = file.keys("/").find((name) => /^run_\d+$/.test(name));
-    const listed = file.numbers(
-      root === undefined ? "/sacla/event_info/tag_number_list" : `/${root}/event_info/tag_number_list`,
-    );
+    const listed = layout === undefined ? undefined : file.numbers(layout.tagListPath(file));
     const expected = readProvenance(file)?.ledger.used;
     if (used === undefined) return "is not there";
     if (expected !== undefined && used.length !== expected)

@@ -7,8 +7,8 @@ import { nearestNames } from "../../core/nearest-names.ts";
 import { type Column, emptyColumn, STATUS_MISSING } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { RunInfo } from "../../transport/methods.ts";
-import { openArchive } from "./archive.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
+import { openArchive } from "./open-archive.ts";
 
 /**
  * All archives of a folder, not of folders in it, as one source of shots. Files that are no archives are left out, and

@@ -1,51 +1,18 @@
-import { resolve } from "node:path";
 import type { DetectorInfo } from "../../core/detector.ts";
 import { Detectors } from "../../core/detectors.ts";
 import { SaclaError, showList } from "../../core/errors.ts";
-import { asInteger, asText } from "../../core/guards.ts";
 import { hightagAt } from "../../core/japan.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
-import { any, resolveOptions } from "../../core/options.ts";
 import { type Column, emptyColumn, type MissingReason, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import { type ArchiveOptions, readRuns, type StoredRun } from "./dataconvert.ts";
-import { H5File } from "./h5file.ts";
+import type { H5File } from "./h5file.ts";
 
-/**
- * Opens an HDF5 file written by DataConvert 3 or 4 as a source of shots. Only names and short lists are read; an
- * image is read when it is asked for.
- *
- * What such a file does not store is filled in so: the HighTag is guessed from the run's time
- * (01 from March, 02 from September) unless `hightag` is given; the station number is 0; the run status is
- * 0, stopped. Signals have two names, their path inside `event_info` and, where it is known, their SyncDB equipment
- * id. NaN stands for `not-converged` and an infinity for `saturated`; a tag that is not in the run's list is `missing`.
- *
- * @param path - path of the file
- * @param options - `bl`: beamline, where the file names none or several; `hightag`: HighTag of its runs
- * @throws FILE_NOT_FOUND when there is no such file, or it is a folder
- * @throws NOT_HDF5 when it is empty or something else
- * @throws FILE_DAMAGED when it is truncated, or its parts contradict each other
- * @throws NOT_DATACONVERT when it has another layout; the message names the path that is missing
- * @throws BAD_ARGUMENT when an option is not a whole number, or there is no such option
- *
- * @example
- * const archive = await openArchive("206178.h5");
- * const tags = await archive.tags(3, 206178);
- * await archive.close();
- */
-export async function openArchive(path: string, options: ArchiveOptions = {}): Promise<DataSource> {
-  const { bl, hightag } = resolveOptions("archive", options, { bl: any, hightag: any });
-  if (bl !== undefined) asInteger("bl", bl, 0, 1000);
-  if (hightag !== undefined) asInteger("hightag", hightag, 0, 999_999);
-  const file = await H5File.open(resolve(asText("path", path)));
-  try {
-    return new Archive(path, file, options);
-  } catch (error) {
-    file.close();
-    throw error;
-  }
+/** A file in the DataConvert layout as a source of shots. @throws NOT_DATACONVERT, FILE_DAMAGED */
+export function readArchive(path: string, file: H5File, options: ArchiveOptions): DataSource {
+  return new Archive(path, file, options);
 }
 
 class Archive implements DataSource {
@@ -139,7 +106,7 @@ class Archive implements DataSource {
   }
 
   timestamp(hightag: number, tag: number, equipId: string): number {
-    for (const [run] of this.#leavesOf(equipId, hightag)) {
+    for (const [run] of this.#pathsOf(equipId, hightag)) {
       const time = run.timeOf(tag);
       if (time !== undefined && Number.isFinite(time)) return time;
     }
@@ -157,15 +124,15 @@ class Archive implements DataSource {
   }
 
   column(equipId: string, hightag: number, tags: Uint32Array): Column {
-    const leaves = this.#leavesOf(equipId, hightag);
-    const [first] = leaves;
+    const paths = this.#pathsOf(equipId, hightag);
+    const [first] = paths;
     const column = emptyColumn(equipId, first === undefined ? "" : first[0].unitOf(first[1]), tags.length);
-    for (const [run, leaf] of leaves) {
-      const status = run.statusOf(leaf);
+    for (const [run, signalPath] of paths) {
+      const status = run.statusOf(signalPath);
       for (const [i, tag] of tags.entries()) {
         const row = run.rowOf(tag);
         if (row !== undefined && status?.[row] !== STATUS_MISSING)
-          setEntry(column, i, entryFrom(run.column(leaf)[row] ?? NaN));
+          setEntry(column, i, entryFrom(run.column(signalPath)[row] ?? NaN));
       }
     }
     return column;
@@ -215,14 +182,14 @@ class Archive implements DataSource {
     );
   }
 
-  /** The runs of a HighTag that have a signal, with the leaf that holds it. */
-  #leavesOf(equipId: string, hightag: number): [run: StoredRun, leaf: string][] {
-    const leaves = this.#runsWith(hightag).flatMap((run): [StoredRun, string][] => {
-      const leaf = run.signals.get(equipId);
-      return leaf === undefined ? [] : [[run, leaf]];
+  /** The runs of a HighTag that have a signal, with its path inside `event_info`. */
+  #pathsOf(equipId: string, hightag: number): [run: StoredRun, signalPath: string][] {
+    const paths = this.#runsWith(hightag).flatMap((run): [StoredRun, string][] => {
+      const signalPath = run.signals.get(equipId);
+      return signalPath === undefined ? [] : [[run, signalPath]];
     });
-    if (leaves.length === 0) throw this.#unknownSignal(equipId);
-    return leaves;
+    if (paths.length === 0) throw this.#unknownSignal(equipId);
+    return paths;
   }
 
   #unknownSignal(equipId: string): SaclaError {

@@ -1,7 +1,7 @@
 import type { CallOptions } from "../../core/async.ts";
 import { STATUS_OK, type SyncStatus, syncStatus } from "../../core/syncdb.ts";
 import type { Run } from "../../db/index.ts";
-import { defaultSignals } from "../convert/plan.ts";
+import { defaultSignals } from "./signals.ts";
 
 /** How much of one signal or detector there is. */
 export interface Presence {

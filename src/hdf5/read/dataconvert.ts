@@ -5,7 +5,7 @@ import { hightagAt } from "../../core/japan.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import { type Provenance, readProvenance } from "../convert/provenance.ts";
 import type { H5File } from "./h5file.ts";
-import { signalNames, unitOfLeaf } from "./signals.ts";
+import { signalNames, unitOfPath } from "./signals.ts";
 import { StoredDetector } from "./stored-detector.ts";
 
 /** What the file does not say, or says wrongly. */
@@ -99,9 +99,9 @@ export class StoredRun {
     return energyEv / 1000;
   }
 
-  /** Every name of a signal, with the leaf of `event_info` that holds it. */
+  /** Every name of a signal, with its path inside `event_info`. */
   get signals(): ReadonlyMap<string, string> {
-    this.#signals ??= signalNames(this.#leaves(""));
+    this.#signals ??= signalNames(this.#signalPaths(""));
     return this.#signals;
   }
 
@@ -117,25 +117,25 @@ export class StoredRun {
   }
 
   /**
-   * A leaf of `event_info`, one number per {@link rowOf}.
+   * The values at a path of `event_info`, one number per {@link rowOf}.
    * @throws FILE_DAMAGED when it has another length than the tag list
    */
-  column(leaf: string): Float64Array {
-    const known = this.#columns.get(leaf);
+  column(signalPath: string): Float64Array {
+    const known = this.#columns.get(signalPath);
     if (known !== undefined) return known;
-    const column = this.#perTag(leaf);
-    this.#columns.set(leaf, column);
+    const column = this.#perTag(signalPath);
+    this.#columns.set(signalPath, column);
     return column;
   }
 
-  /** Unit of a leaf of `event_info`. */
-  unitOf(leaf: string): string {
-    return this.#provenance?.signals.find((signal) => signal.leaf === leaf)?.unit ?? unitOfLeaf(leaf);
+  /** Unit of the signal at a path of `event_info`. */
+  unitOf(signalPath: string): string {
+    return this.#provenance?.signals.find((signal) => signal.leaf === signalPath)?.unit ?? unitOfPath(signalPath);
   }
 
-  /** Status codes of a leaf in the order of {@link column}, where the file has them; undefined for most. */
-  statusOf(leaf: string): Float64Array | undefined {
-    return this.#provenance === undefined ? undefined : this.#file.numbers(`/sacla/signal_status/${leaf}`);
+  /** Status codes of a signal, in the order of {@link column}; undefined where the file has none, as most do. */
+  statusOf(signalPath: string): Float64Array | undefined {
+    return this.#provenance === undefined ? undefined : this.#file.numbers(`/sacla/signal_status/${signalPath}`);
   }
 
   /** What the source of the file said about the run, beyond what the layout holds. */
@@ -184,8 +184,8 @@ export class StoredRun {
     );
   }
 
-  #perTag(leaf: string): Float64Array {
-    const path = `${this.#root}/event_info/${leaf}`;
+  #perTag(signalPath: string): Float64Array {
+    const path = `${this.#root}/event_info/${signalPath}`;
     const values = required(this.#file, path, this.#file.numbers(path));
     if (values.length !== this.#rows.size) {
       throw damaged(
@@ -238,12 +238,12 @@ export class StoredRun {
   }
 
   /** Paths below `event_info` of everything that can be a signal. */
-  #leaves(below: string): string[] {
+  #signalPaths(below: string): string[] {
     return this.#file.keys(`${this.#root}/event_info/${below}`).flatMap((name) => {
-      const leaf = below === "" ? name : `${below}/${name}`;
-      const kind = this.#file.kind(`${this.#root}/event_info/${leaf}`);
-      if (kind === "group") return this.#leaves(leaf);
-      return kind === "dataset" && leaf !== "tag_number_list" && leaf !== "time_stamp" ? [leaf] : [];
+      const signalPath = below === "" ? name : `${below}/${name}`;
+      const kind = this.#file.kind(`${this.#root}/event_info/${signalPath}`);
+      if (kind === "group") return this.#signalPaths(signalPath);
+      return kind === "dataset" && signalPath !== "tag_number_list" && signalPath !== "time_stamp" ? [signalPath] : [];
     });
   }
 }

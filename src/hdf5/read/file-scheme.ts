@@ -4,8 +4,8 @@ import { endpointOf } from "../../source/source-endpoint.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { inProcess } from "../../transport/in-process.ts";
 import type { Address } from "../../transport/open.ts";
-import { openArchive } from "./archive.ts";
 import { openArchiveFolder } from "./archive-folder.ts";
+import { openArchive } from "./open-archive.ts";
 
 const optionNames = ["bl", "hightag"] as const;
 

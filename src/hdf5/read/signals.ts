@@ -1,11 +1,11 @@
 /**
- * Names of 0-D signals. DataConvert stores each under a path of its own choice inside `event_info`; SyncDB and every
- * script at the facility know it by an equipment id. The leaves below are those whose meaning is known for certain;
- * any other is reached by its path.
+ * Names of 0-D signals. DataConvert stores each signal at a path of its own choice inside `event_info`. SyncDB and every
+ * script at the facility know the signal by an equipment id. The paths below are those whose meaning is known for
+ * certain; any other signal is asked for by its path.
  */
 
-/** From a path inside `event_info` to an equipment id. Of two leaves for one id, the earlier line wins. */
-const equipmentIds: readonly (readonly [leaf: RegExp, id: string])[] = [
+/** From a path inside `event_info` to an equipment id. Of two paths for one id, the earlier line wins. */
+const equipmentIds: readonly (readonly [path: RegExp, id: string])[] = [
   [/^bl_(\d+)\/shutter_1_(open|close)_valid_status$/, "xfel_bl_$1_shutter_1_$2_valid/status"],
   [/^bl_(\d+)\/lh_1\/shutter_1_(open|close)_valid_status$/, "xfel_bl_$1_lh1_shutter_1_$2_valid/status"],
   [/^bl_(\d+)\/tc\/bm_(\d+)_pd_charge$/, "xfel_bl_$1_tc_bm_$2_pd/charge"],
@@ -21,7 +21,7 @@ const equipmentIds: readonly (readonly [leaf: RegExp, id: string])[] = [
   [/^syncdb\/(.+)$/, "$1"],
 ];
 
-const units: readonly (readonly [leaf: RegExp, unit: string])[] = [
+const units: readonly (readonly [path: RegExp, unit: string])[] = [
   [/_status$/, ""],
   [/_in_volt$/, "V"],
   [/(_in_coulomb|_charge)$/, "C"],
@@ -36,60 +36,77 @@ const units: readonly (readonly [leaf: RegExp, unit: string])[] = [
   [/(_motor_\d+|_theta|_position)$/, "pulse"],
 ];
 
-/** Unit of a leaf of `event_info`, by its name; "" for flags and for names that tell none. */
-export function unitOfLeaf(leaf: string): string {
-  return units.find(([pattern]) => pattern.test(leaf))?.[1] ?? "";
+/** Unit of a signal by its path inside `event_info`; "" for flags and for names without a unit. */
+export function unitOfPath(path: string): string {
+  return units.find(([pattern]) => pattern.test(path))?.[1] ?? "";
 }
 
 /**
- * Every name a signal can be asked by, with the leaf that holds it: the leaf itself and, where it has one, the
- * equipment id.
+ * Every name by which a signal can be asked for, with its path inside `event_info`: the path itself and, where one is
+ * known, the equipment id.
  *
  * @example
  * signalNames(["bl_3/tc/bm_1_pd_charge"]).get("xfel_bl_3_tc_bm_1_pd/charge"); // "bl_3/tc/bm_1_pd_charge"
  */
-export function signalNames(leaves: readonly string[]): Map<string, string> {
-  const names = new Map(leaves.map((leaf) => [leaf, leaf]));
+export function signalNames(paths: readonly string[]): Map<string, string> {
+  const names = new Map(paths.map((path) => [path, path]));
   for (const [pattern, template] of equipmentIds) {
-    for (const leaf of leaves) {
-      const id = pattern.test(leaf) ? leaf.replace(pattern, template) : leaf;
-      if (!names.has(id)) names.set(id, leaf);
+    for (const path of paths) {
+      const id = pattern.test(path) ? path.replace(pattern, template) : path;
+      if (!names.has(id)) names.set(id, path);
     }
   }
   return names;
 }
 
-/** Equipment ids, with the leaf each comes from: the table above turned round, its first line winning. */
-const leaves: readonly (readonly [id: RegExp, leaf: string])[] = equipmentIds.map(([pattern, template]) => {
+/** From an equipment id to a path: the table above the other way round, the earlier line first. */
+const pathTemplates: readonly (readonly [id: RegExp, path: string])[] = equipmentIds.map(([pattern, template]) => {
   const groups = pattern.source.match(/\([^)]*\)/g) ?? [];
   let n = 0;
-  const leaf = pattern.source
+  const path = pattern.source
     .slice(1, -1)
     .replaceAll("\\/", "/")
     .replace(/\([^)]*\)/g, () => `$${++n}`);
-  return [new RegExp(`^${template.replace(/\$(\d)/g, (_, k: string) => groups[Number(k) - 1] ?? "")}$`), leaf];
+  return [new RegExp(`^${template.replace(/\$(\d)/g, (_, k: string) => groups[Number(k) - 1] ?? "")}$`), path];
 });
 
 /**
- * The leaf of `event_info` to store a signal in, so that {@link signalNames} finds it again by the same name: where
- * DataConvert puts it, if that is known and of the run's beamline, else below `syncdb`. A name that is a leaf already
- * stays where it is.
+ * The path inside `event_info` at which to store a signal, so that {@link signalNames} finds it by the same name: the
+ * path of DataConvert, if it is known and of the run's beamline, else one below `syncdb`. A name that is such a path
+ * already stays as it is.
  *
  * @example
- * leafOfSignal("xfel_bl_3_tc_bm_1_pd/charge", 3); // "bl_3/tc/bm_1_pd_charge"
- * leafOfSignal("xfel_bl_2_tc_bm_1_pd/charge", 3); // "syncdb/xfel_bl_2_tc_bm_1_pd/charge"
+ * eventInfoPathOf("xfel_bl_3_tc_bm_1_pd/charge", 3); // "bl_3/tc/bm_1_pd_charge"
+ * eventInfoPathOf("xfel_bl_2_tc_bm_1_pd/charge", 3); // "syncdb/xfel_bl_2_tc_bm_1_pd/charge"
  */
-export function leafOfSignal(name: string, bl: number): string {
-  if (isLeaf(name, bl)) return name;
-  for (const [id, template] of leaves) {
-    const leaf = id.test(name) ? name.replace(id, template) : "";
+export function eventInfoPathOf(name: string, bl: number): string {
+  if (isEventInfoPath(name, bl)) return name;
+  for (const [id, template] of pathTemplates) {
+    const path = id.test(name) ? name.replace(id, template) : "";
     // A file has signals of one beamline only, by which readers know it.
-    if (leaf.startsWith(`bl_${bl}/`)) return leaf;
+    if (path.startsWith(`bl_${bl}/`)) return path;
   }
   return `syncdb/${name}`;
 }
 
 /** Whether a name is a path inside `event_info` already, as an archive names its signals. */
-export function isLeaf(name: string, bl: number): boolean {
+export function isEventInfoPath(name: string, bl: number): boolean {
   return name.startsWith("syncdb/") || name.startsWith("acc/") || name.startsWith(`bl_${bl}/`);
+}
+
+/**
+ * The signals that a conversion writes by default: all that an archive stores; from a facility those that DataConvert
+ * has a path for, without the ones of the experimental hutches.
+ */
+export function defaultSignals(names: readonly string[], bl: number): string[] {
+  const stored = names.filter((name) => isEventInfoPath(name, bl));
+  if (stored.length > 0) return oneNameEach(names, bl).filter((name) => isEventInfoPath(name, bl));
+  return names.filter((name) => new RegExp(`^bl_${bl}/(?!eh_)`).test(eventInfoPathOf(name, bl)));
+}
+
+/** An archive lists a signal by its path and often by its equipment id too: only the path is kept. */
+export function oneNameEach(names: readonly string[], bl: number): string[] {
+  const paths = names.filter((name) => isEventInfoPath(name, bl));
+  const covered = signalNames(paths);
+  return names.filter((name) => isEventInfoPath(name, bl) || !covered.has(name));
 }

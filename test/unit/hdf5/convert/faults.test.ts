@@ -131,7 +131,10 @@ describe("an interrupted conversion", () => {
     const { ino, size } = statSync(target);
     const leave = (whole: object): void => {
       copyFileSync(join(folder, "kept.data"), data);
-      writeFileSync(journal, `${readFileSync(join(folder, "kept.journal"), "utf8")}${JSON.stringify({ whole })}\n`);
+      writeFileSync(
+        journal,
+        `${readFileSync(join(folder, "kept.journal"), "utf8")}${JSON.stringify({ complete: whole })}\n`,
+      );
     };
     leave({ ino, size, images: 245 });
     const source = new FailingSource(0);

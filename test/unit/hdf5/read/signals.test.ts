@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { signalNames, unitOfLeaf } from "../../../../src/hdf5/read/signals.ts";
+import { signalNames, unitOfPath } from "../../../../src/hdf5/read/signals.ts";
 
 describe("signalNames", () => {
   // Left: leaves as DataConvert files have them; right: equipment ids as public scripts use them.
@@ -20,7 +20,7 @@ describe("signalNames", () => {
       [leaf, leaf],
       [id, leaf],
     ]);
-    expect(unitOfLeaf(leaf)).toBe(unit);
+    expect(unitOfPath(leaf)).toBe(unit);
   });
 
   it("gives a leaf of unknown meaning its path only", () => {
@@ -37,7 +37,7 @@ describe("signalNames", () => {
   });
 });
 
-describe("unitOfLeaf", () => {
+describe("unitOfPath", () => {
   it.each([
     ["bl_3/oh_2/photon_energy_in_eV", "eV"],
     ["bl_3/oh_2/bm_1_pulse_energy_in_joule", "J"],
@@ -48,6 +48,6 @@ describe("unitOfLeaf", () => {
     ["bl_3/oh_2/bm_1_horizontal", ""],
     ["acc/accelerator_status", ""],
   ])("%s is in %j", (leaf, unit) => {
-    expect(unitOfLeaf(leaf)).toBe(unit);
+    expect(unitOfPath(leaf)).toBe(unit);
   });
 });

@@ -1,8 +1,38 @@
 import type { H5File } from "../read/h5file.ts";
-import type { FindingBook } from "./rules.ts";
+import { error, type FindingBook, warning } from "./rules.ts";
+
+/** What readers of the DataConvert layout rely on. */
+export const dataConvertRules = {
+  "run-list": error("Readers find the runs by /file_info/run_number_list."),
+  "format-type": warning("DataConvert writes run_data_format; some scripts look for it."),
+  "run-group": error("A run that the list names must be there."),
+  "tag-list": error("Every value and image is found by its tag: the list must be there, with each tag once."),
+  "tag-order": warning("Scripts take the list to be ascending, and the last one for the newest."),
+  "tag-range": error("Tags lie from start_tag_number to before end_tag_number, or they belong to another run."),
+  "time-stamp": error("One time a tag, finite: the HighTag and the run's times are derived from them."),
+  beamline: error("Signals are below one bl_<n>, by which readers know the beamline."),
+  "signal-length": error("A signal has one number a tag, or values go to the wrong shots."),
+  "photon-energy": warning("ADU become photons by the configured energy; dxtbx takes the wavelength from it."),
+  "detector-list": error("A detector that detector_2d_list names must be there."),
+  "detector-name": error("Detectors are asked for by detector_name, each by its own."),
+  "detector-gain": warning("ADU become photons by absolute_gain."),
+  geometry: error(
+    "Position, angle and pixel size are there together, finite, with pixels above zero: or no picture can be assembled.",
+  ),
+  "no-geometry": warning("An MPCCD sensor without a place cannot be assembled."),
+  "unlisted-tag": warning("An image whose tag is not in tag_number_list is never found."),
+  "image-shape": error("All images of a detector have one shape of two axes."),
+  "image-status": error("detector_status 1 says that there is an image."),
+  "no-image": warning("A detector without any image has no size."),
+  "assembled-missing": warning(
+    "dxtbx reads an assembled picture for every tag of the list, and stops where there is none.",
+  ),
+};
+
+type Book = FindingBook<keyof typeof dataConvertRules>;
 
 /** Checks the DataConvert layout (docs/archive.md; leosala h5pyinfo.ipynb). */
-export function checkDataConvert(file: H5File, book: FindingBook): void {
+export function checkDataConvert(file: H5File, book: Book): void {
   const listPath = "/file_info/run_number_list";
   const runs = book.read("run-list", listPath, () => file.numbers(listPath));
   if (runs === undefined || runs.length === 0)
@@ -22,7 +52,7 @@ export function checkDataConvert(file: H5File, book: FindingBook): void {
   }
 }
 
-function checkRun(file: H5File, root: string, book: FindingBook): void {
+function checkRun(file: H5File, root: string, book: Book): void {
   const tags = checkTags(file, root, book);
   checkTimes(file, root, tags, book);
   const beamlines = file.keys(`${root}/event_info`).filter((name) => /^bl_\d+$/.test(name));
@@ -37,7 +67,7 @@ function checkRun(file: H5File, root: string, book: FindingBook): void {
   checkDetectors(file, root, new Set(tags), book);
 }
 
-function checkTags(file: H5File, root: string, book: FindingBook): number[] {
+function checkTags(file: H5File, root: string, book: Book): number[] {
   const path = `${root}/event_info/tag_number_list`;
   const listed = Array.from(book.read("tag-list", path, () => file.numbers(path)) ?? [], (tag) =>
     tag < 0 ? tag + 2 ** 32 : tag,
@@ -56,7 +86,7 @@ function checkTags(file: H5File, root: string, book: FindingBook): number[] {
   return listed;
 }
 
-function checkTimes(file: H5File, root: string, tags: readonly number[], book: FindingBook): void {
+function checkTimes(file: H5File, root: string, tags: readonly number[], book: Book): void {
   const path = `${root}/event_info/time_stamp`;
   book.check("time-stamp", path, () => {
     const times = file.numbers(path);
@@ -67,7 +97,7 @@ function checkTimes(file: H5File, root: string, tags: readonly number[], book: F
   });
 }
 
-function checkSignals(file: H5File, path: string, tags: number, book: FindingBook): void {
+function checkSignals(file: H5File, path: string, tags: number, book: Book): void {
   for (const name of file.keys(path)) {
     const below = `${path}/${name}`;
     if (file.kind(below) === "group") checkSignals(file, below, tags, book);
@@ -79,7 +109,7 @@ function checkSignals(file: H5File, path: string, tags: number, book: FindingBoo
   }
 }
 
-function checkDetectors(file: H5File, root: string, tags: ReadonlySet<number>, book: FindingBook): void {
+function checkDetectors(file: H5File, root: string, tags: ReadonlySet<number>, book: Book): void {
   const listPath = `${root}/run_info/detector_config/detector_2d_list`;
   const groups = file.keys(root);
   for (const k of book.read("detector-list", listPath, () => file.numbers(listPath)) ?? []) {
@@ -101,7 +131,7 @@ function checkDetectors(file: H5File, root: string, tags: ReadonlySet<number>, b
   }
 }
 
-function checkName(file: H5File, detector: string, names: Map<string, string>, book: FindingBook): void {
+function checkName(file: H5File, detector: string, names: Map<string, string>, book: Book): void {
   const path = `${detector}/detector_info/detector_name`;
   book.check("detector-name", path, () => {
     const name = file.text(path);
@@ -112,7 +142,7 @@ function checkName(file: H5File, detector: string, names: Map<string, string>, b
   });
 }
 
-function checkPlace(file: H5File, detector: string, book: FindingBook): void {
+function checkPlace(file: H5File, detector: string, book: Book): void {
   const info = `${detector}/detector_info`;
   const isMpccd =
     book.read("detector-name", info, () => file.text(`${info}/detector_name`))?.startsWith("MPCCD") === true;
@@ -149,7 +179,7 @@ function checkImages(
   detector: string,
   tags: ReadonlySet<number>,
   hasStatus: boolean,
-  book: FindingBook,
+  book: Book,
 ): Set<number> {
   const found = new Set<number>();
   let expected: string | undefined;

@@ -1,0 +1,288 @@
+import { type CallOptions, throwIfAborted } from "../../core/async.ts";
+import type { DetectorInfo } from "../../core/detector.ts";
+import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
+import { SaclaError, showList } from "../../core/errors.ts";
+import { badArgument } from "../../core/guards.ts";
+import { type Ledger, LedgerBook } from "../../core/ledger.ts";
+import { checkRoi, type Roi, roiShape } from "../../core/roi.ts";
+import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
+import { Assembler } from "../../ip/index.ts";
+import { writingOf } from "../layouts/index.ts";
+import { defaultSignals, eventInfoPathOf, oneNameEach } from "../read/signals.ts";
+import type { ConvertPlan, ConvertSource, OutputImage, StoredSignal } from "./plan.ts";
+import type { ResolvedRequest } from "./request.ts";
+
+/** Batches of about this size: a kill costs at most so much to read again. */
+const BATCH_BYTES = 1 << 25;
+const MAX_BATCH_SHOTS = 100;
+const pixelBytes = { float32: 4, uint16: 2, int32: 4 } as const;
+
+/**
+ * Decides what a conversion will write.
+ * @throws UNKNOWN_RUN, UNKNOWN_DETECTOR, UNKNOWN_SIGNAL
+ * @throws NO_SHOTS when no shot is selected
+ * @throws BAD_ARGUMENT when the ROI is outside an image, or sensors cannot be stacked
+ * @throws BAD_GEOMETRY when sensors without a place are to be assembled or stacked
+ */
+export async function planConversion(
+  { db, st }: ConvertSource,
+  request: ResolvedRequest,
+  options: CallOptions = {},
+): Promise<ConvertPlan> {
+  const run = await db.run(request.bl, request.run, options);
+  const base = await run.tags(options);
+  const { tags, ledger } = await selectTags(run, base, request, options);
+  if (tags.length === 0) {
+    const reasons = ledger.dropped.map(({ reason, tags: left }) => `${left.length} ${reason}`).join(", ");
+    throw new SaclaError(
+      "NO_SHOTS",
+      `No shot of run ${run.number} is left to convert, of ${ledger.asked}: ${reasons}.`,
+      {
+        details: { ledger },
+      },
+    );
+  }
+  const groups = await chooseGroups(run, request, options);
+  const infos: DetectorInfo[] = [];
+  for (const id of groups.flatMap(({ sensors }) => sensors))
+    infos.push(await st.detectorInfo(run.bl, run.number, id, options));
+  const sensors = infos.map((info) => (request.roi === null ? info : cutInfo(info, request.roi)));
+  const assemblers = request.assembled ? makeAssemblers(groups, sensors, request) : new Map<string, Assembler>();
+  const images = imagesOf(request, groups, sensors, assemblers);
+  const names = await db.readEquiplist(options);
+  const { stackType } = writingOf(request.format);
+  const spectrometer = `xfel_bl_${run.bl}_tc_spec_1/energy`;
+  const shotBytes = images.reduce((sum, { bytes }) => sum + bytes, 0);
+  throwIfAborted(options.signal);
+  return {
+    request,
+    info: run.info,
+    apiVersion: await db.getApiVersion(options),
+    run,
+    tags,
+    tagStep: base.step,
+    selection: ledger,
+    groups,
+    sensors,
+    wholeSizes: infos.map(({ ysize, xsize }) => [ysize, xsize] as const),
+    assemblers,
+    images,
+    signals: await chooseSignals(run, names, request.signals, tags.at(0) ?? run.info.start_tagnumber, options),
+    clock: names.find((name) => name === `xfel_bl_${run.bl}_shutter_1_open_valid/status`) ?? names[0] ?? null,
+    spectrometer: stackType !== null && names.includes(spectrometer) ? spectrometer : null,
+    configuredEv: await run.photonEnergyEv(options),
+    batchShots: Math.min(MAX_BATCH_SHOTS, Math.max(1, Math.floor(BATCH_BYTES / Math.max(1, shotBytes)))),
+  };
+}
+
+/** The shots asked for, with the reason for each of the run's that is not. */
+async function selectTags(
+  run: Run,
+  base: RunTags,
+  request: ResolvedRequest,
+  options: CallOptions,
+): Promise<{ tags: RunTags; ledger: Ledger }> {
+  const reasons = new Map<number, string>();
+  let tags = base;
+  const narrow = (kept: RunTags, otherwise: string): void => {
+    const named = new Map(
+      kept.ledger?.dropped.flatMap(({ reason, tags: gone }) => gone.map((tag) => [tag, reason] as const)),
+    );
+    for (const tag of tags) if (!kept.has(tag)) reasons.set(tag, named.get(tag) ?? otherwise);
+    tags = kept;
+  };
+  if (request.tags !== null) {
+    const stranger = request.tags.find((tag) => !base.has(tag));
+    if (stranger !== undefined) throw badArgument("tag", stranger, `one of the ${base.length} of run ${run.number}`);
+    const wanted = new Set(request.tags);
+    narrow(
+      tags.filter((tag) => wanted.has(tag)),
+      "not-listed",
+    );
+  }
+  if (request.shots === "dark") narrow(await run.darkTags(tags, options), "not-dark");
+  else if (request.shots === "exposed") narrow(await run.exposedTags(tags, options), "not-exposed");
+  else if (request.shots !== "all") narrow((await run.labels(tags, options))[request.shots], `not-${request.shots}`);
+  for (const text of request.where) {
+    const { signal, holds } = parseCondition(text);
+    narrow(await tags.where(signal, holds, options), "condition");
+  }
+  if (request.limit !== null) narrow(tags.slice(0, request.limit), "over-limit");
+  const book = new LedgerBook();
+  for (const tag of base) {
+    const reason = reasons.get(tag);
+    if (reason === undefined) book.use();
+    else book.drop(tag, reason);
+  }
+  return { tags, ledger: book.ledger };
+}
+
+async function chooseGroups(
+  run: Run,
+  { detectors, format }: ResolvedRequest,
+  options: CallOptions,
+): Promise<DetectorGroup[]> {
+  const all = await run.detectors(options);
+  const known = Detectors.of(all, `Run ${run.number} of beamline ${run.bl}`);
+  // A sensor named beside its detector is written once, and each detector stays together.
+  const wanted = groupsOnce(detectors?.map((id) => known.find(id)) ?? all);
+  if (writingOf(format).stackType === null) return wanted;
+  const [largest, ...others] = wanted.toSorted((a, b) => b.sensors.length - a.sensors.length);
+  if (largest === undefined)
+    throw new SaclaError(
+      "UNKNOWN_DETECTOR",
+      `Run ${run.number} of beamline ${run.bl} has no detector to write as ${format}.`,
+    );
+  if (detectors !== null && others.length > 0)
+    throw badArgument("detectors", detectors, `one detector for the ${format} format`);
+  return [largest];
+}
+
+function groupsOnce(groups: readonly DetectorGroup[]): DetectorGroup[] {
+  const seen = new Set<string>();
+  return groups.flatMap(({ id, sensors }) => {
+    const fresh = sensors.filter((sensor) => !seen.has(sensor));
+    for (const sensor of fresh) seen.add(sensor);
+    return fresh.length === 0 ? [] : [{ id, sensors: fresh }];
+  });
+}
+
+/** The same sensor, of which only a rectangle is kept: its position is that of the rectangle's corner. */
+function cutInfo(info: DetectorInfo, roi: Roi): DetectorInfo {
+  checkRoi(roi, info.ysize, info.xsize);
+  const [ysize, xsize] = roiShape(roi);
+  const g = info.geometry;
+  if (g === null) return { ...info, ysize, xsize };
+  const angle = (g.rotationDeg * Math.PI) / 180;
+  const along = roi.columns[0] * g.pixelSizeXUm;
+  const down = roi.rows[0] * g.pixelSizeYUm;
+  const posXUm = g.posXUm + along * Math.cos(angle) + down * Math.sin(angle);
+  const posYUm = g.posYUm + along * Math.sin(angle) - down * Math.cos(angle);
+  return { ...info, ysize, xsize, geometry: { ...g, posXUm, posYUm } };
+}
+
+function makeAssemblers(
+  groups: readonly DetectorGroup[],
+  sensors: readonly DetectorInfo[],
+  { view }: ResolvedRequest,
+): Map<string, Assembler> {
+  const assemblers = new Map<string, Assembler>();
+  for (const group of groups) {
+    const parts = sensors.filter(({ id }) => group.sensors.includes(id));
+    if (parts.every(({ geometry }) => geometry !== null))
+      assemblers.set(group.id, new Assembler(parts, { view, gapValue: -1 }));
+  }
+  if (assemblers.size === 0)
+    throw new SaclaError(
+      "BAD_GEOMETRY",
+      `None of ${showList(groups.map(({ id }) => id))} has a geometry to assemble by.`,
+    );
+  return assemblers;
+}
+
+function imagesOf(
+  request: ResolvedRequest,
+  groups: readonly DetectorGroup[],
+  sensors: readonly DetectorInfo[],
+  assemblers: ReadonlyMap<string, Assembler>,
+): OutputImage[] {
+  const { stackType } = writingOf(request.format);
+  if (stackType !== null) return [stackImage(request.format, stackType, groups, sensors)];
+  const images: OutputImage[] = [];
+  if (request.sensors)
+    for (const { id, ysize, xsize } of sensors) images.push(outputImage("sensor", id, ysize, xsize, request.pixels));
+  for (const [id, { height, width }] of assemblers) images.push(outputImage("assembled", id, height, width, "float32"));
+  return images;
+}
+
+function stackImage(
+  format: string,
+  type: OutputImage["type"],
+  groups: readonly DetectorGroup[],
+  sensors: readonly DetectorInfo[],
+): OutputImage {
+  const [first] = sensors;
+  if (first === undefined)
+    throw badArgument(
+      "detectors",
+      groups.map(({ id }) => id),
+      "a detector with sensors",
+    );
+  for (const { id, ysize, xsize, absGain, geometry } of sensors) {
+    if (ysize !== first.ysize || xsize !== first.xsize) {
+      throw badArgument(
+        `the size of ${id}`,
+        `${ysize} × ${xsize}`,
+        `${first.ysize} × ${first.xsize} as that of ${first.id}, to stack their images`,
+      );
+    }
+    if (absGain === null || geometry === null) {
+      throw new SaclaError(
+        "BAD_GEOMETRY",
+        `${id} has no ${absGain === null ? "gain" : "geometry"}, so it cannot be written as ${format}; name an MPCCD detector.`,
+      );
+    }
+  }
+  return outputImage("stack", groups[0]?.id ?? first.id, first.ysize * sensors.length, first.xsize, type);
+}
+
+function outputImage(
+  kind: OutputImage["kind"],
+  id: string,
+  rows: number,
+  columns: number,
+  type: OutputImage["type"],
+): OutputImage {
+  return { kind, id, rows, columns, type, bytes: rows * columns * pixelBytes[type] };
+}
+
+async function chooseSignals(
+  run: Run,
+  names: readonly string[],
+  wanted: readonly string[] | null,
+  first: number,
+  options: CallOptions,
+): Promise<StoredSignal[]> {
+  const chosen = wanted === null ? defaultSignals(names, run.bl) : await matching(run, names, wanted, options);
+  const byPath = new Map<string, string>();
+  for (const id of chosen) {
+    const path = eventInfoPathOf(id, run.bl);
+    if (!byPath.has(path)) byPath.set(path, id);
+  }
+  for (const path of byPath.keys()) {
+    const above = [...byPath.keys()].find((other) => path.startsWith(`${other}/`));
+    if (above !== undefined)
+      throw badArgument("signals", path, `not below ${above}, which is a signal itself: convert them into two files`);
+  }
+  const stored = [...byPath]
+    .map(([eventInfoPath, id]) => ({ eventInfoPath, id }))
+    .toSorted((a, b) => (a.eventInfoPath < b.eventInfoPath ? -1 : 1));
+  if (stored.length === 0) return [];
+  const table = await run.table(
+    stored.map(({ id }) => id),
+    [first],
+    options,
+  );
+  return stored.map((signal) => ({ ...signal, unit: table.units[signal.id] ?? "" }));
+}
+
+async function matching(
+  run: Run,
+  names: readonly string[],
+  wanted: readonly string[],
+  options: CallOptions,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const pattern of wanted) {
+    if (!/[*?]/.test(pattern)) found.push(pattern);
+    else {
+      const matches = await run.signals(pattern, options);
+      if (matches.length === 0)
+        throw new SaclaError("UNKNOWN_SIGNAL", `No signal fits ${pattern}, of ${names.length}.`, {
+          details: { pattern },
+        });
+      found.push(...oneNameEach(matches, run.bl));
+    }
+  }
+  return found;
+}
