@@ -1,5 +1,5 @@
 /** Widths in pixels of the unusable border along each side of a sensor. */
-export interface SensorEdges {
+interface SensorEdges {
   readonly firstColumns: number;
   readonly lastColumns: number;
   readonly firstRows: number;
@@ -8,7 +8,7 @@ export interface SensorEdges {
 }
 
 /** What all detectors of a make have in common. */
-export interface DetectorFamily {
+interface DetectorFamily {
   /** The make: MPCCD, CITIUS. */
   readonly make: string;
   /** Fits the ids of its detectors and of their sensors. */

@@ -1,4 +1,4 @@
-import type { Experiment } from "./experiments.ts";
+import type { RunSeries } from "./experiment.ts";
 import type { Sample } from "./samples.ts";
 
 const LAB6_ANGSTROM = 4.1569;
@@ -33,7 +33,7 @@ const common = {
  * Runs with a CITIUS, before the others of the live HighTag; the last one has stopped but is still being calibrated
  * when the facility is created.
  */
-export function citiusExperiments(hightag: number, liveTag: number): Experiment[] {
+export function citiusExperiments(hightag: number, liveTag: number): RunSeries[] {
   return [
     {
       ...common,

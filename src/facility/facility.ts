@@ -13,22 +13,25 @@ import type { DataSource } from "../source/data-source.ts";
 import { endpointOf } from "../source/source-endpoint.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { RunInfo } from "../transport/methods.ts";
-import { CameraModel } from "./camera.ts";
-import { CitiusModel, isCitius, SimulatedCitius, storedAs } from "./citius.ts";
+import { SimulatedCitius } from "./citius-source.ts";
+import { Accelerator } from "./control/accelerator.ts";
 import { ControlledBeamline } from "./control/beamline.ts";
 import { controlledBeamlines } from "./control/devices.ts";
 import { SimulatedControl } from "./control/driver.ts";
-import { Machine } from "./control/machine.ts";
-import { Patience } from "./control/patience.ts";
 import { type Scenario, scenarioOf } from "./control/scenario.ts";
-import { describeDetector, idsOf, sensorsOf } from "./detectors.ts";
+import { VirtualTime } from "./control/virtual-time.ts";
 import { experiments, knownHightags, liveHightag, unixSecondsOf } from "./experiments.ts";
 import { type LivePace, SimulatedLive } from "./live.ts";
-import { MpccdModel } from "./mpccd.ts";
+import { CitiusModel } from "./models/citius.ts";
+import { DetectorModels } from "./models/detector-models.ts";
+import { MpccdModel } from "./models/mpccd.ts";
 import { liveParameters, timingParameters } from "./parameters.ts";
+import { isImage, type PlannedRun } from "./planned-run.ts";
 import { PulseModel } from "./pulse.ts";
+import { RunSchedule } from "./run-schedule.ts";
+import type { SimulatedShot } from "./shot.ts";
 import { type Signal, signalTable } from "./signals.ts";
-import { isImage, type LiveConditions, type PlannedRun, Progress, type Shot, Timeline } from "./timeline.ts";
+import { type LiveConditions, Timeline } from "./timeline.ts";
 import { FacilityTruth } from "./truth.ts";
 
 export interface SimulatedFacilityOptions {
@@ -49,10 +52,10 @@ export interface SimulatedFacilityOptions {
 }
 
 /** Rows of the timing monitor's analysis, one per tag; NaN where there is no edge. */
-export interface TimingEdges {
+export interface TimingMonitorEdges {
   readonly tags: Uint32Array;
-  readonly derivativePixel: Float64Array;
-  readonly fittingPixel: Float64Array;
+  readonly derivativePx: Float64Array;
+  readonly fittingPx: Float64Array;
 }
 
 /**
@@ -137,14 +140,12 @@ export class SimulatedFacility implements DataSource {
   readonly #seed: number;
   readonly #missingRate: number;
   readonly #pulses = new PulseModel();
-  readonly #mpccd: MpccdModel;
-  readonly #camera: CameraModel;
-  readonly #citius: CitiusModel;
-  readonly #progress: Progress;
+  readonly #models: DetectorModels;
+  readonly #schedule: RunSchedule;
   readonly #random = new Random(0);
   readonly #timelines = new Map<string, Timeline | undefined>();
   readonly #controlled: ReadonlyMap<number, ControlledBeamline>;
-  readonly #patience: Patience;
+  readonly #virtualTime: VirtualTime;
   readonly #conditions: LiveConditions;
 
   constructor(options: FacilitySettings) {
@@ -152,52 +153,51 @@ export class SimulatedFacility implements DataSource {
     this.name = name;
     this.#seed = seed;
     this.#missingRate = missingRate;
-    this.#mpccd = new MpccdModel(seed, this.#pulses);
-    this.#camera = new CameraModel(seed, this.#pulses);
-    this.#citius = new CitiusModel(seed, this.#pulses);
+    this.#models = new DetectorModels(seed, this.#pulses);
     this.live = new SimulatedLive(options, {
       timeline: (bl) => this.#timeline(bl, liveHightag),
-      run: (bl, run) => this.#progress.run(bl, run),
-      detectors: (bl) => this.#controlled.get(bl)?.runs.detectorsNow() ?? [],
+      run: (bl, run) => this.#schedule.run(bl, run),
+      detectors: (bl) => (this.#controlled.get(bl)?.runs.detectorsNow() ?? []).flatMap((id) => this.#models.idsOf(id)),
+      detectorInfo: (detId) => this.#models.describe(detId),
       isMissing: (bl, run, detId, tag) => this.#isMissing(this.#missingKey(bl, run, detId), tag),
       readFrame: (bl, run, detId, tag, out) => this.readFrame(bl, run, detId, tag, out),
     });
     const now = (): number => this.live.ticks();
-    const machine = new Machine(seed, scenario, this.#pulses, this.beamlines());
-    const inside = { seed, scenario, machine, pulses: this.#pulses, now };
+    const machine = new Accelerator(seed, scenario, this.#pulses, this.beamlines());
+    const context = { seed, scenario, machine, pulses: this.#pulses, now };
     this.#controlled = new Map(
-      controlledBeamlines.map(({ bl, devices }) => [bl, new ControlledBeamline(bl, devices, inside)]),
+      controlledBeamlines.map(({ bl, devices }) => [bl, new ControlledBeamline(bl, devices, context)]),
     );
-    const takenTag = (bl: number): number => this.#controlled.get(bl)?.runs.takenTag ?? Infinity;
+    const controlledFromTag = (bl: number): number => this.#controlled.get(bl)?.runs.controlledFromTag ?? Infinity;
     this.#conditions = {
-      takenTag,
+      controlledFromTag,
       fillControlled: (bl, shot) => this.#controlled.get(bl)?.fill(shot),
-      fillMachine: (bl, shot) => machine.fill(bl, shot),
+      fillAccelerator: (bl, shot) => machine.fill(bl, shot),
     };
-    this.#progress = new Progress(() => this.live.nowTag(), {
-      takenTag,
+    this.#schedule = new RunSchedule(() => this.live.nowTag(), {
+      controlledFromTag,
       controlled: (bl) => this.#controlled.get(bl)?.runs.runs ?? [],
     });
     this.citius = new SimulatedCitius(
-      this.#citius,
+      this.#models.get(CitiusModel),
       (bl, run) => this.#run(bl, run),
-      (hightag) => this.#progress.newestTag(hightag),
+      (hightag) => this.#schedule.newestTag(hightag),
     );
-    this.#patience = new Patience(clock, speed);
-    const newestRun = (bl: number): number => this.#progress.runs(bl, 1)[0] ?? 0;
+    this.#virtualTime = new VirtualTime(clock, speed);
+    const newestRun = (bl: number): number => this.#schedule.runs(bl, 1)[0] ?? 0;
     this.control = new SimulatedControl({
       name,
       beamlines: this.#controlled,
-      patience: this.#patience,
+      virtualTime: this.#virtualTime,
       now,
       newestRun,
     });
-    const shotAt = (bl: number, hightag: number, tag: number): Shot => this.#shot(bl, hightag, tag);
+    const shotAt = (bl: number, hightag: number, tag: number): SimulatedShot => this.#shot(bl, hightag, tag);
     this.truth = new FacilityTruth(
-      this.#mpccd,
+      this.#models.get(MpccdModel),
       this.#pulses,
       shotAt,
-      (bl, run) => this.#progress.run(bl, run),
+      (bl, run) => this.#schedule.run(bl, run),
       this.#controlled,
     );
   }
@@ -211,22 +211,22 @@ export class SimulatedFacility implements DataSource {
   }
 
   runs(bl: number, last: number): readonly number[] {
-    return this.#progress.runs(bl, last);
+    return this.#schedule.runs(bl, last);
   }
 
   runStatus(bl: number, run: number): number {
-    const asked = this.#progress.run(bl, run);
-    const status = this.#progress.status(asked);
+    const asked = this.#schedule.run(bl, run);
+    const status = this.#schedule.status(asked);
     if (status <= 0) return status;
-    this.#patience.asked(`status ${bl} ${run}`);
-    return this.#progress.status(asked);
+    this.#virtualTime.asked(`status ${bl} ${run}`);
+    return this.#schedule.status(asked);
   }
 
   runInfo(bl: number, run: number): RunInfo {
     const planned = this.#run(bl, run);
     const { experiment, startTag } = planned;
     const { hightag, recorded, fyId } = experiment;
-    const endTag = this.#progress.endTag(planned);
+    const endTag = this.#schedule.endTag(planned);
     const isDark = experiment.darkRuns?.includes(run) ?? false;
     const times =
       recorded?.run === run
@@ -242,7 +242,7 @@ export class SimulatedFacility implements DataSource {
       comment: isDark ? `dark ${experiment.comment}` : experiment.comment,
       runtype: "",
       stationnumber: experiment.station,
-      runstatus: this.#progress.status(planned),
+      runstatus: this.#schedule.status(planned),
       ...(fyId === undefined ? {} : { fy_id: fyId, detectors: experiment.detectors.join(",") }),
     };
   }
@@ -253,18 +253,18 @@ export class SimulatedFacility implements DataSource {
   }
 
   detectors(bl: number, run: number): readonly string[] {
-    return this.#run(bl, run).experiment.detectors.flatMap(idsOf);
+    return this.#run(bl, run).experiment.detectors.flatMap((id) => this.#models.idsOf(id));
   }
 
   /** For a composite id: the tags for which every sensor has an image. */
   tags(bl: number, run: number, detId?: string): Uint32Array {
     const planned = this.#run(bl, run);
-    const end = this.#progress.endTag(planned);
+    const end = this.#schedule.endTag(planned);
     const tags: number[] = [];
     for (let tag = planned.startTag; tag < end; tag += planned.step) if (isImage(planned, tag)) tags.push(tag);
     if (detId === undefined) return Uint32Array.from(tags);
     const isListed = planned.experiment.detectors.includes(detId);
-    const keys = (isListed ? sensorsOf(detId) : [detId]).map((id) => this.#missingKey(bl, run, id));
+    const keys = (isListed ? this.#models.sensorsOf(detId) : [detId]).map((id) => this.#missingKey(bl, run, id));
     return Uint32Array.from(tags.filter((tag) => !keys.some((key) => this.#isMissing(key, tag))));
   }
 
@@ -278,15 +278,16 @@ export class SimulatedFacility implements DataSource {
     }
     this.#checkHightag(hightag);
     const timeline = this.#timeline(bl, hightag);
-    return Uint32Array.from(timeline?.beats(first, Math.min(last, this.#progress.newestTag(hightag))) ?? []);
+    return Uint32Array.from(timeline?.pulseTags(first, Math.min(last, this.#schedule.newestTag(hightag))) ?? []);
   }
 
   newestTag(equipId: string): [hightag: number, tag: number] {
     const { bl } = this.#signal(equipId);
-    this.#patience.asked(`newest ${equipId}`);
+    this.#virtualTime.asked(`newest ${equipId}`);
     const newest = this.live.newestValueTag();
-    const beats = bl === null ? undefined : this.#timeline(bl, liveHightag)?.beats(newest - TAG_RATE_HZ, newest);
-    return [liveHightag, [...(beats ?? [])].at(-1) ?? newest];
+    const pulseTags =
+      bl === null ? undefined : this.#timeline(bl, liveHightag)?.pulseTags(newest - TAG_RATE_HZ, newest);
+    return [liveHightag, [...(pulseTags ?? [])].at(-1) ?? newest];
   }
 
   hightagAt(unixSeconds: number): number {
@@ -307,7 +308,7 @@ export class SimulatedFacility implements DataSource {
     const { bl, unit, read } = this.#signal(equipId);
     this.#checkHightag(hightag);
     const column = emptyColumn(equipId, unit, tags.length);
-    const timeline = bl === null ? this.#machineTimeline(hightag) : this.#timeline(bl, hightag);
+    const timeline = bl === null ? this.#acceleratorTimeline(hightag) : this.#timeline(bl, hightag);
     if (timeline === undefined) return column;
     const newest = hightag === liveHightag ? this.live.newestValueTag() : Infinity;
     const isWhole = unit === "pulse" || unit === "";
@@ -321,16 +322,15 @@ export class SimulatedFacility implements DataSource {
   }
 
   detectorInfo(_bl: number, _run: number, detId: string): DetectorInfo {
-    return describeDetector(detId);
+    return this.#models.describe(detId);
   }
 
   readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean {
     const planned = this.#run(bl, run);
-    if (!isImage(planned, tag) || tag >= this.#progress.endTag(planned)) return false;
+    if (!isImage(planned, tag) || tag >= this.#schedule.endTag(planned)) return false;
     if (this.#isMissing(this.#missingKey(bl, run, detId), tag)) return false;
     const shot = this.#shot(bl, planned.experiment.hightag, tag);
-    const model = isCitius(detId) ? this.#citius : detId.startsWith("OPAL") ? this.#camera : this.#mpccd;
-    model.draw(detId, shot, this.#random, out);
+    this.#models.of(detId).draw(detId, shot, this.#random, out);
     return true;
   }
 
@@ -338,14 +338,14 @@ export class SimulatedFacility implements DataSource {
    * What the timing-monitor analysis of a beamline gives for tags: the edge by derivative, to half a pixel, and by fit.
    * @throws UNKNOWN_HIGHTAG
    */
-  timingEdges(hightag: number, tags: Uint32Array, bl = 3): TimingEdges {
+  timingEdges(hightag: number, tags: Uint32Array, bl = 3): TimingMonitorEdges {
     this.#checkHightag(hightag);
     const timeline = this.#timeline(bl, hightag);
-    const newest = this.#progress.newestTag(hightag);
+    const newest = this.#schedule.newestTag(hightag);
     const edges = {
       tags,
-      derivativePixel: new Float64Array(tags.length).fill(NaN),
-      fittingPixel: new Float64Array(tags.length).fill(NaN),
+      derivativePx: new Float64Array(tags.length).fill(NaN),
+      fittingPx: new Float64Array(tags.length).fill(NaN),
     };
     const salt = hash("timing analysis");
     tags.forEach((tag, i) => {
@@ -353,19 +353,19 @@ export class SimulatedFacility implements DataSource {
       const shot = timeline.at(tag);
       const edge = this.#pulses.edgePixel(shot);
       const noise = this.#pulses.draws(shot.key, salt, tag);
-      edges.derivativePixel[i] = Math.round(2 * (edge + timingParameters.derivativeNoisePixel * noise.normal())) / 2;
-      edges.fittingPixel[i] = edge + timingParameters.fitNoisePixel * noise.normal();
+      edges.derivativePx[i] = Math.round(2 * (edge + timingParameters.derivativeNoisePixel * noise.normal())) / 2;
+      edges.fittingPx[i] = edge + timingParameters.fitNoisePixel * noise.normal();
     });
     return edges;
   }
 
   close(): void {
-    this.#mpccd.close();
+    this.#models.close();
   }
 
   #run(bl: number, run: number): PlannedRun {
-    const planned = this.#progress.run(bl, run);
-    if (planned === undefined || this.#progress.status(planned) === -1) {
+    const planned = this.#schedule.run(bl, run);
+    if (planned === undefined || this.#schedule.status(planned) === -1) {
       throw new SaclaError("UNKNOWN_RUN", `There is no run ${run} on beamline ${bl} of ${this.name}.`, {
         details: { bl, run },
       });
@@ -409,7 +409,7 @@ export class SimulatedFacility implements DataSource {
   }
 
   /** The machine is common, so any beamline that has the HighTag does. */
-  #machineTimeline(hightag: number): Timeline | undefined {
+  #acceleratorTimeline(hightag: number): Timeline | undefined {
     for (const bl of this.beamlines()) {
       const timeline = this.#timeline(bl, hightag);
       if (timeline !== undefined) return timeline;
@@ -417,7 +417,7 @@ export class SimulatedFacility implements DataSource {
     return undefined;
   }
 
-  #shot(bl: number, hightag: number, tag: number): Shot {
+  #shot(bl: number, hightag: number, tag: number): SimulatedShot {
     const timeline = this.#timeline(bl, hightag);
     if (timeline === undefined)
       throw new SaclaError("UNKNOWN_HIGHTAG", `Beamline ${bl} has no shots of HighTag ${hightag}.`, {
@@ -427,7 +427,7 @@ export class SimulatedFacility implements DataSource {
   }
 
   #missingKey(bl: number, run: number, detId: string): number {
-    return hash(this.#seed, "missing", bl, run, storedAs(detId));
+    return hash(this.#seed, "missing", bl, run, this.#models.storedAs(detId));
   }
 
   #isMissing(key: number, tag: number): boolean {

@@ -4,10 +4,10 @@ import type { DetectorInfo } from "../core/detector.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import { hash } from "../core/random.ts";
 import type { HappenedShots, ImageState, LiveSource } from "../source/live-source.ts";
-import { describeDetector, idsOf } from "./detectors.ts";
 import { liveHightag, liveTag, unixSecondsOf } from "./experiments.ts";
 import { liveParameters } from "./parameters.ts";
-import { isImage, type PlannedRun, type Timeline } from "./timeline.ts";
+import { isImage, type PlannedRun } from "./planned-run.ts";
+import type { Timeline } from "./timeline.ts";
 
 /** When the facility's time began, how fast it goes, and how long data are on their way. */
 export interface LivePace {
@@ -18,11 +18,12 @@ export interface LivePace {
 }
 
 /** What the live part asks of the facility it belongs to. */
-export interface LiveInside {
+interface LiveContext {
   timeline(bl: number): Timeline | undefined;
   run(bl: number, run: number): PlannedRun | undefined;
-  /** Those of the run that is on, or was last. */
+  /** Those of the run that is on, or was last, with their sensors. */
   detectors(bl: number): readonly string[];
+  detectorInfo(detId: string): DetectorInfo;
   isMissing(bl: number, run: number, detId: string, tag: number): boolean;
   readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean;
 }
@@ -30,13 +31,13 @@ export interface LiveInside {
 /** The newest shots of the simulated facility: images are drawn when asked for, and "forgotten" by the clock. */
 export class SimulatedLive implements LiveSource {
   readonly #pace: LivePace;
-  readonly #inside: LiveInside;
+  readonly #context: LiveContext;
   readonly #created: number;
   readonly #begin: number = unixSecondsOf(liveHightag, liveTag) ?? 0;
 
-  constructor(pace: LivePace, inside: LiveInside) {
+  constructor(pace: LivePace, context: LiveContext) {
     this.#pace = pace;
-    this.#inside = inside;
+    this.#context = context;
     this.#created = pace.clock.now();
   }
 
@@ -65,20 +66,20 @@ export class SimulatedLive implements LiveSource {
   }
 
   detectors(bl: number): readonly string[] {
-    return this.#inside.detectors(bl).flatMap(idsOf);
+    return this.#context.detectors(bl);
   }
 
   detectorInfo(_bl: number, detId: string): DetectorInfo {
-    return describeDetector(detId);
+    return this.#context.detectorInfo(detId);
   }
 
   shots(bl: number, after: number | null): HappenedShots {
     const upTo = this.nowTag();
-    const timeline = this.#inside.timeline(bl);
+    const timeline = this.#context.timeline(bl);
     const tags: number[] = [];
     const from = after ?? upTo - Math.ceil(liveParameters.memorySeconds * TAG_RATE_HZ);
-    for (const tag of timeline?.beats(from + 1, upTo) ?? []) {
-      const planned = this.#inside.run(bl, timeline?.at(tag).run ?? -1);
+    for (const tag of timeline?.pulseTags(from + 1, upTo) ?? []) {
+      const planned = this.#context.run(bl, timeline?.at(tag).run ?? -1);
       if (planned !== undefined && isImage(planned, tag)) tags.push(tag);
     }
     return { hightag: liveHightag, tags: Uint32Array.from(tags), upTo };
@@ -89,7 +90,7 @@ export class SimulatedLive implements LiveSource {
   }
 
   runOf(bl: number, tag: number): number {
-    return this.#inside.timeline(bl)?.at(tag).run ?? -1;
+    return this.#context.timeline(bl)?.at(tag).run ?? -1;
   }
 
   imageState(bl: number, detId: string, tag: number): ImageState {
@@ -98,12 +99,12 @@ export class SimulatedLive implements LiveSource {
     const spread = (hash("image delay", detId) / 0x1_0000_0000) * liveParameters.imageDelaySpreadMs;
     if (age * 1000 < this.#pace.imageDelayMs + spread) return "early";
     if (age >= liveParameters.memorySeconds) return "gone";
-    return this.#inside.isMissing(bl, this.runOf(bl, tag), detId, tag) ? "missing" : "ready";
+    return this.#context.isMissing(bl, this.runOf(bl, tag), detId, tag) ? "missing" : "ready";
   }
 
   readFrame(bl: number, detId: string, tag: number, out: Pixels): boolean {
     return (
-      this.imageState(bl, detId, tag) === "ready" && this.#inside.readFrame(bl, this.runOf(bl, tag), detId, tag, out)
+      this.imageState(bl, detId, tag) === "ready" && this.#context.readFrame(bl, this.runOf(bl, tag), detId, tag, out)
     );
   }
 

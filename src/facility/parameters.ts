@@ -1,3 +1,5 @@
+import { mpccd } from "../core/detector-families.ts";
+
 /**
  * Every number of the simulated machine, in one place. Sources are named where there is one; the rest are choices of
  * this simulator within the range users report.
@@ -55,9 +57,9 @@ export const monitorParameters = {
 } as const;
 
 export const mpccdParameters = {
-  xsize: 512,
-  ysize: 1024,
-  pixelSizeUm: 50,
+  xsize: mpccd.columns,
+  ysize: mpccd.rows,
+  pixelSizeUm: mpccd.pixelSizeUm,
   ports: 8,
   /** Pedestal of port p is pedestalAdu + p × pedestalStepAdu, p from 0. */
   pedestalAdu: 100,

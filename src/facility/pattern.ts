@@ -1,7 +1,7 @@
 import type { SensorGeometry } from "../core/detector.ts";
-import type { Experiment } from "./experiments.ts";
+import type { RunSeries } from "./experiment.ts";
 import { mpccdParameters } from "./parameters.ts";
-import { type Ring, ringRadiusUm, type Sample, type Spot } from "./samples.ts";
+import { type Ring, ringRadiusUm, type Sample, type SampleSpot } from "./samples.ts";
 
 /** Photons a sensor can expect from one shot of nominal pulse energy without pump laser. */
 export interface Pattern {
@@ -24,7 +24,7 @@ interface Plane {
   readonly sin: number;
 }
 
-export function makePattern(experiment: Experiment, geometry: SensorGeometry): Pattern {
+export function makePattern(experiment: RunSeries, geometry: SensorGeometry): Pattern {
   const { sample, photonEnergyEv } = experiment;
   const angle = (geometry.rotationDeg * Math.PI) / 180;
   const plane = { geometry, cos: Math.cos(angle), sin: Math.sin(angle) };
@@ -89,7 +89,7 @@ function polarisation(xUm: number, distanceUm: number, squared: number): number 
 }
 
 /** Spots are so wide that the middle of a pixel stands for its area. */
-function addSpot(spot: Spot, { geometry: g, cos, sin }: Plane, expected: Float32Array): void {
+function addSpot(spot: SampleSpot, { geometry: g, cos, sin }: Plane, expected: Float32Array): void {
   const dx = spot.xUm - g.posXUm;
   const dy = spot.yUm - g.posYUm;
   const column = (dx * cos + dy * sin) / g.pixelSizeXUm - 0.5;

@@ -2,7 +2,7 @@ import { TAG_RATE_HZ } from "../core/constants.ts";
 import { hash, Random } from "../core/random.ts";
 import { sourceParameters } from "./parameters.ts";
 import { delayFs, edgePixel, pumpResponse } from "./response.ts";
-import type { Shot } from "./timeline.ts";
+import type { SimulatedShot } from "./shot.ts";
 
 const salts = {
   beam: hash("beam"),
@@ -28,7 +28,7 @@ export class PulseModel {
   }
 
   /** Whether the accelerator delivered a pulse. */
-  hasBeam(shot: Shot): boolean {
+  hasBeam(shot: SimulatedShot): boolean {
     return (
       shot.onBeat &&
       shot.beamOn &&
@@ -37,17 +37,17 @@ export class PulseModel {
   }
 
   /** Whether X-rays came through to the hutch. */
-  hasXrays(shot: Shot): boolean {
+  hasXrays(shot: SimulatedShot): boolean {
     return shot.xrayShutterOpen && this.hasBeam(shot);
   }
 
   /** Whether they came on to the sample: attenuator and pulse selector stand behind the beam monitors. */
-  reachesSample(shot: Shot): boolean {
+  reachesSample(shot: SimulatedShot): boolean {
     return shot.transmission > 0 && this.hasXrays(shot);
   }
 
   /** Pulse energy of the shot at the beam monitors, J: Gamma-distributed. */
-  energyJ(shot: Shot): number {
+  energyJ(shot: SimulatedShot): number {
     return (
       shot.experiment.pulseEnergyJ *
       shot.energyFactor *
@@ -56,7 +56,7 @@ export class PulseModel {
   }
 
   /** Centre photon energy of the shot, eV. */
-  photonEnergyEv(shot: Shot): number {
+  photonEnergyEv(shot: SimulatedShot): number {
     return (
       shot.photonEnergyEv *
       (1 + sourceParameters.centreEnergyJitter * this.draws(shot.key, salts.centre, shot.tag).normal())
@@ -64,7 +64,7 @@ export class PulseModel {
   }
 
   /** How much later than nominal the X-rays came, against the optical laser, fs. */
-  arrivalFs(shot: Shot): number {
+  arrivalFs(shot: SimulatedShot): number {
     const drift = this.drift(shot.key, salts.drift, shot.tag, sourceParameters.arrivalDriftKnotSeconds);
     return (
       sourceParameters.arrivalDriftFs * drift +
@@ -73,12 +73,12 @@ export class PulseModel {
   }
 
   /** Position of the edge on the timing monitor, pixel; NaN without X-rays. */
-  edgePixel(shot: Shot): number {
+  edgePixel(shot: SimulatedShot): number {
     return this.hasXrays(shot) ? edgePixel(this.arrivalFs(shot), shot.timingPulse) : NaN;
   }
 
   /** Factor by which pump laser and damage change the rings of this shot; 1 for a fresh sample without laser. */
-  ringFactor(shot: Shot): number {
+  ringFactor(shot: SimulatedShot): number {
     const { pump } = shot.experiment;
     if (pump === undefined || !shot.laserShutterOpen) return shot.sampleFactor;
     return shot.sampleFactor * (1 + pumpResponse(pump, delayFs(pump, shot.delayPulse, this.arrivalFs(shot))));

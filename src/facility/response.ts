@@ -1,4 +1,4 @@
-import type { Pump } from "./experiments.ts";
+import type { Pump } from "./experiment.ts";
 import { timingParameters } from "./parameters.ts";
 
 /** Error function, |error| < 1.5e-7 (Abramowitz & Stegun 7.1.26). */

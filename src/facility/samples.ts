@@ -13,7 +13,7 @@ export interface Ring {
 /**
  * A Bragg spot at a fixed place of the detector plane (X right from the source, Y up); `photons` is its total per shot.
  */
-export interface Spot {
+export interface SampleSpot {
   readonly xUm: number;
   readonly yUm: number;
   readonly photons: number;
@@ -25,7 +25,7 @@ export interface Sample {
   readonly name: string;
   readonly distanceMm: number;
   readonly rings: readonly Ring[];
-  readonly spots: readonly Spot[];
+  readonly spots: readonly SampleSpot[];
   /** Scattering round the beam: photons / (1 + (r / radiusUm)²)^1.5 per pixel. */
   readonly diffuse: { readonly photons: number; readonly radiusUm: number };
 }
@@ -44,7 +44,7 @@ const lab6 = (scale: number, sigmaUm: number): Ring[] =>
   }));
 
 /** Without symmetry, so that a mirrored or turned picture is noticed. All lie on sensors of the octals. */
-const octalSpots = (photons: number): Spot[] =>
+const octalSpots = (photons: number): SampleSpot[] =>
   (
     [
       [20_000, 30_000],
@@ -59,7 +59,7 @@ const octalSpots = (photons: number): Spot[] =>
     ] as const
   ).map(([xUm, yUm], i) => ({ xUm, yUm, photons: photons * (1 + 0.15 * i), sigmaUm: 70 }));
 
-const dualSpots = (photons: number): Spot[] =>
+const dualSpots = (photons: number): SampleSpot[] =>
   (
     [
       [12_000, 15_000],

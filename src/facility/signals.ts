@@ -2,7 +2,7 @@ import { hash } from "../core/random.ts";
 import type { MissingReason } from "../core/syncdb.ts";
 import { monitorParameters } from "./parameters.ts";
 import type { PulseModel } from "./pulse.ts";
-import type { Shot } from "./timeline.ts";
+import type { SimulatedShot } from "./shot.ts";
 
 /** How one equipment id gets its value at a shot. */
 export interface Signal {
@@ -11,7 +11,7 @@ export interface Signal {
   readonly bl: number | null;
   /** "" for flags. */
   readonly unit: string;
-  readonly read: (shot: Shot, pulses: PulseModel) => number | MissingReason;
+  readonly read: (shot: SimulatedShot, pulses: PulseModel) => number | MissingReason;
 }
 
 type Read = Signal["read"];
@@ -71,7 +71,7 @@ function beamline2(): Signal[] {
 }
 
 function beamline3(): Signal[] {
-  const hasBeam = (shot: Shot, pulses: PulseModel): boolean => pulses.hasBeam(shot);
+  const hasBeam = (shot: SimulatedShot, pulses: PulseModel): boolean => pulses.hasBeam(shot);
   const quadrants = [1, 4].flatMap((station) =>
     ["upper", "lower", "left", "right"].flatMap((side, i) =>
       ["_fitting", ""].map((kind) =>
@@ -109,13 +109,13 @@ function range(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i + 1);
 }
 
-function flag(equipId: string, bl: number, isOn: (shot: Shot, pulses: PulseModel) => boolean): Signal {
+function flag(equipId: string, bl: number, isOn: (shot: SimulatedShot, pulses: PulseModel) => boolean): Signal {
   return { equipId, bl, unit: "", read: (shot, pulses) => (isOn(shot, pulses) ? 1 : 0) };
 }
 
 function shutters(bl: number): Signal[] {
   const { stuckFlags, closeFlagFrom } = monitorParameters;
-  const areStuck = ({ experiment: e }: Shot): boolean =>
+  const areStuck = ({ experiment: e }: SimulatedShot): boolean =>
     bl === stuckFlags.beamline && e.firstRun >= stuckFlags.firstRun && e.lastRun <= stuckFlags.lastRun;
   return [
     flag(`xfel_bl_${bl}_shutter_1_open_valid/status`, bl, (shot) => shot.xrayShutterOpen || areStuck(shot)),
@@ -175,7 +175,7 @@ function diode(
   equipId: string,
   bl: number,
   volts: number,
-  factor: (shot: Shot, pulses: PulseModel) => number = () => 1,
+  factor: (shot: SimulatedShot, pulses: PulseModel) => number = () => 1,
 ): Signal {
   const salt = hash(equipId);
   const read: Read = (shot, pulses) => {
@@ -191,14 +191,14 @@ function diode(
 }
 
 /** Whether a fit fails for no reason one could see. */
-function isUnlucky(shot: Shot, pulses: PulseModel, salt: number): boolean {
+function isUnlucky(shot: SimulatedShot, pulses: PulseModel, salt: number): boolean {
   return shot.unconverged > 0 && pulses.draws(shot.key ^ UNCONVERGED, salt, shot.tag).uniform() < shot.unconverged;
 }
 
 const UNCONVERGED = hash("unconverged");
 
 /** The diodes round a beam monitor's foil see where the beam goes. */
-const sides: Readonly<Record<string, (shot: Shot) => number>> = {
+const sides: Readonly<Record<string, (shot: SimulatedShot) => number>> = {
   upper: (shot) => 1 + 0.5 * shot.pointingY,
   lower: (shot) => 1 - 0.5 * shot.pointingY,
   left: (shot) => 1 - 0.5 * shot.pointingX,
@@ -207,9 +207,9 @@ const sides: Readonly<Record<string, (shot: Shot) => number>> = {
 
 /** Behind attenuator and pulse selector; a beam that has wandered off misses part of what the diode looks at. */
 function userDiode(equipId: string, bl: number, volts: number): Signal {
-  return diode(equipId, bl, volts, (shot, pulses) => {
+  return diode(equipId, bl, volts, (shot) => {
     const aim = Math.exp(-0.5 * (shot.pointingX ** 2 + shot.pointingY ** 2));
-    return shot.transmission * aim * (shot.control?.diodeFactor(equipId, shot, pulses) ?? 1);
+    return shot.transmission * aim * (shot.control?.diodeFactor(equipId, shot) ?? 1);
   });
 }
 
@@ -220,7 +220,7 @@ function laserDiode(equipId: string, bl: number): Signal {
   return { equipId, bl, unit: "V", read };
 }
 
-function digitised(volts: number, shot: Shot, pulses: PulseModel, salt: number): number | MissingReason {
+function digitised(volts: number, shot: SimulatedShot, pulses: PulseModel, salt: number): number | MissingReason {
   const measured = volts * (1 + monitorParameters.diodeNoise * pulses.draws(shot.key, salt, shot.tag).normal());
   if (measured > monitorParameters.diodeMaximumV) return "saturated";
   return measured < monitorParameters.diodeMinimumV ? "not-converged" : measured;
@@ -232,17 +232,21 @@ function userDiodes(bl: number, station: number): Signal[] {
   );
 }
 
-const delayStage = (shot: Shot): number => Math.round(shot.delayPulse);
+const delayStage = (shot: SimulatedShot): number => Math.round(shot.delayPulse);
 
 /** A fresh place on the sample for each run. */
-const sampleStage = (shot: Shot): number => (shot.run < 0 ? 0 : 1000 * (shot.run - shot.experiment.firstRun));
+const sampleStage = (shot: SimulatedShot): number => (shot.run < 0 ? 0 : 1000 * (shot.run - shot.experiment.firstRun));
 
-function motors(bl: number, station: number, special: Readonly<Record<number, (shot: Shot) => number>>): Signal[] {
+function motors(
+  bl: number,
+  station: number,
+  special: Readonly<Record<number, (shot: SimulatedShot) => number>>,
+): Signal[] {
   return range(100).map((k) => motor(`xfel_bl_${bl}_st_${station}_motor_${k}/position`, bl, special[k]));
 }
 
 /** A stage; one without a task stands somewhere else in each experiment. Positions are whole pulses. */
-function motor(equipId: string, bl: number, position?: (shot: Shot) => number): Signal {
+function motor(equipId: string, bl: number, position?: (shot: SimulatedShot) => number): Signal {
   const salt = hash(equipId);
   const idle: Read =
     position ??

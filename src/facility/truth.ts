@@ -1,13 +1,14 @@
 import { SaclaError } from "../core/errors.ts";
 import type { ControlledBeamline, Crystal } from "./control/beamline.ts";
-import { sensorsOf } from "./detectors.ts";
-import { liveTag, type Pump } from "./experiments.ts";
-import type { MpccdModel } from "./mpccd.ts";
+import type { Pump } from "./experiment.ts";
+import { liveTag } from "./experiments.ts";
+import type { MpccdModel } from "./models/mpccd.ts";
 import { timingParameters } from "./parameters.ts";
+import type { PlannedRun } from "./planned-run.ts";
 import type { PulseModel } from "./pulse.ts";
 import { delayFs, pumpResponse } from "./response.ts";
-import { ringRadiusUm, type Spot } from "./samples.ts";
-import type { PlannedRun, Shot } from "./timeline.ts";
+import { ringRadiusUm, type SampleSpot } from "./samples.ts";
+import type { SimulatedShot } from "./shot.ts";
 
 /** One shot without any measurement error. */
 export interface ShotTruth {
@@ -51,14 +52,14 @@ export class FacilityTruth {
   readonly #control: ReadonlyMap<number, ControlledBeamline>;
   readonly #mpccd: MpccdModel;
   readonly #pulses: PulseModel;
-  readonly #shotAt: (bl: number, hightag: number, tag: number) => Shot;
+  readonly #shotAt: (bl: number, hightag: number, tag: number) => SimulatedShot;
   /** fs per stage pulse, fs per pixel and zero of the timing monitor. */
   readonly timing: typeof timingParameters = timingParameters;
 
   constructor(
     mpccd: MpccdModel,
     pulses: PulseModel,
-    shotAt: (bl: number, hightag: number, tag: number) => Shot,
+    shotAt: (bl: number, hightag: number, tag: number) => SimulatedShot,
     runAt: (bl: number, run: number) => PlannedRun | undefined,
     control: ReadonlyMap<number, ControlledBeamline>,
   ) {
@@ -94,7 +95,7 @@ export class FacilityTruth {
   /** @throws UNKNOWN_DETECTOR when the run has no such MPCCD sensor */
   sensor(bl: number, run: number, detId: string): SensorTruth {
     const { experiment } = this.#run(bl, run);
-    const sensors = experiment.detectors.flatMap((id) => (id.startsWith("MPCCD") ? sensorsOf(id) : []));
+    const sensors = experiment.detectors.flatMap((id) => (this.#mpccd.owns(id) ? this.#mpccd.sensorsOf(id) : []));
     if (!sensors.includes(detId)) throw new SaclaError("UNKNOWN_DETECTOR", `Run ${run} has no MPCCD sensor ${detId}.`);
     const dark = this.#mpccd.darkPattern(detId);
     return {
@@ -113,7 +114,7 @@ export class FacilityTruth {
   }
 
   /** Bragg spots in the detector plane, µm. */
-  spots(bl: number, run: number): readonly Spot[] {
+  spots(bl: number, run: number): readonly SampleSpot[] {
     return this.#run(bl, run).experiment.sample.spots;
   }
 

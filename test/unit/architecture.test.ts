@@ -18,7 +18,7 @@ const allowed: Record<string, readonly string[]> = {
   ec: ["core", "files", "transport"],
   reduce: ["core", "transport", "db", "st", "live", "ip"],
   hdf5: ["core", "files", "transport", "source", "db", "st", "ip", "reduce"],
-  facility: ["core", "files", "transport", "source", "db", "st", "ec", "ip", "reduce", "hdf5"],
+  facility: ["core", "files", "transport", "source", "st", "ec"],
   scan: ["core", "files", "transport", "plot", "db", "st", "ec"],
   server: ["core", "files", "transport", "live"],
   // The files directly in src: connect.ts puts the rooms together, index.ts names what users import.

@@ -2,18 +2,20 @@ import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { hash, Random } from "../../core/random.ts";
 import type { DeviceInfo, DeviceReading } from "../../ec/index.ts";
-import { type Experiment, experiments, liveTag, type Pump } from "../experiments.ts";
+import type { Pump, RunSeries } from "../experiment.ts";
+import { experiments, liveTag } from "../experiments.ts";
 import { timingParameters } from "../parameters.ts";
+import { stepOf } from "../planned-run.ts";
 import type { PulseModel } from "../pulse.ts";
 import { pumpResponse } from "../response.ts";
-import { plainShot, type Shot, type ShotControl, stepOf, untouch } from "../timeline.ts";
+import { plainShot, type ShotControl, type SimulatedShot, untouch } from "../shot.ts";
+import { type Accelerator, HUTCH_OPEN } from "./accelerator.ts";
 import type { BeamlineDevices } from "./devices.ts";
 import { Exposures } from "./exposures.ts";
-import { HUTCH_OPEN, type Machine } from "./machine.ts";
 import { controlParameters } from "./parameters.ts";
 import { RunControl } from "./run-control.ts";
 import type { Scenario } from "./scenario.ts";
-import { type Luck, Stage } from "./stage.ts";
+import { type FaultDraws, Stage } from "./stage.ts";
 import { SettingDevice, ShutterDevice } from "./switches.ts";
 
 /** The hidden truth of the crystal: where in the motor's pulses it reflects, and how widely. */
@@ -26,10 +28,10 @@ export interface Crystal {
 }
 
 /** What the devices of one beamline need of the facility. */
-export interface BeamlineInside {
+interface BeamlineContext {
   readonly seed: number;
   readonly scenario: Scenario;
-  readonly machine: Machine;
+  readonly machine: Accelerator;
   readonly pulses: PulseModel;
   /** Ticks since the facility was created. */
   now(): number;
@@ -43,36 +45,36 @@ export class ControlledBeamline implements ShotControl {
   readonly stages: ReadonlyMap<string, Stage>;
   readonly shutters: ReadonlyMap<string, ShutterDevice>;
   readonly settings: ReadonlyMap<string, SettingDevice>;
-  readonly #inside: BeamlineInside;
+  readonly #context: BeamlineContext;
   readonly #devices: BeamlineDevices;
-  readonly #experiment: Experiment;
+  readonly #experiment: RunSeries;
   /** By equipment id. */
   readonly #counters: ReadonlyMap<string, Stage>;
   readonly #gains: ReadonlyMap<string, SettingDevice>;
   readonly #exposures = new Exposures();
-  readonly #probe: Shot;
+  readonly #probe: SimulatedShot;
   #walked = 0;
   #interlocksSeen = 0;
 
-  constructor(bl: number, devices: BeamlineDevices, inside: BeamlineInside) {
+  constructor(bl: number, devices: BeamlineDevices, context: BeamlineContext) {
     this.bl = bl;
-    this.#inside = inside;
+    this.#context = context;
     this.#devices = devices;
-    const { seed, scenario } = inside;
+    const { seed, scenario } = context;
     this.#experiment = experimentOf(bl, seed, devices);
     this.runs = new RunControl(bl, this.#experiment);
     this.crystal = crystalOf(bl, seed);
-    const luck = (name: string): Luck => new SeededLuck(seed, name);
+    const faultDraws = (name: string): FaultDraws => new SeededFaultDraws(seed, name);
     this.stages = new Map(
-      devices.axes.map(({ home, ...info }) => [info.name, new Stage(info, home, scenario, luck(info.name))]),
+      devices.axes.map(({ home, ...info }) => [info.name, new Stage(info, home, scenario, faultDraws(info.name))]),
     );
     this.shutters = new Map(
-      devices.shutters.map(({ name }) => [name, new ShutterDevice(name, scenario.shutterStuck, luck(name))]),
+      devices.shutters.map(({ name }) => [name, new ShutterDevice(name, scenario.shutterStuck, faultDraws(name))]),
     );
     this.settings = new Map(
       devices.settings.map(({ home, travelSeconds, ...info }) => [
         info.name,
-        new SettingDevice(info, home, travelSeconds, scenario.refused, luck(info.name)),
+        new SettingDevice(info, home, travelSeconds, scenario.refused, faultDraws(info.name)),
       ]),
     );
     this.#counters = new Map(
@@ -102,13 +104,13 @@ export class ControlledBeamline implements ShotControl {
   readShutter(shutter: ShutterDevice, now: number): DeviceReading {
     const isLocked =
       shutter.name === this.#devices.xrayShutter &&
-      this.#inside.machine.interlock(this.bl, now / TAG_RATE_HZ) !== undefined;
+      this.#context.machine.interlock(this.bl, now / TAG_RATE_HZ) !== undefined;
     return shutter.read(now, isLocked ? HUTCH_OPEN : "");
   }
 
   /** Whether X-rays can reach the hutch, and until when the answer holds, ticks. */
   beam(now: number): { on: boolean; why: string; until: number } {
-    const { on, why, until } = this.#inside.machine.beam(this.bl, now / TAG_RATE_HZ);
+    const { on, why, until } = this.#context.machine.beam(this.bl, now / TAG_RATE_HZ);
     if (!on) return { on, why, until: until * TAG_RATE_HZ };
     const { xrayShutter } = this.#devices;
     const shutter = this.shutters.get(xrayShutter);
@@ -119,17 +121,17 @@ export class ControlledBeamline implements ShotControl {
   /** An open hutch closes the X-ray shutter; to be asked before anything that comes later. */
   closeForInterlocks(now: number): void {
     const seconds = now / TAG_RATE_HZ;
-    const begun = this.#inside.machine.interlocksBeginning(this.bl, this.#interlocksSeen, seconds);
+    const begun = this.#context.machine.interlocksBeginning(this.bl, this.#interlocksSeen, seconds);
     for (const { from } of begun) this.shutters.get(this.#devices.xrayShutter)?.set(from * TAG_RATE_HZ, false);
     this.#interlocksSeen = seconds;
   }
 
   /** The conditions of a shot whose tag is set. */
-  fill(shot: Shot): void {
-    this.closeForInterlocks(this.#inside.now());
+  fill(shot: SimulatedShot): void {
+    this.closeForInterlocks(this.#context.now());
     this.#fillBeam(shot);
     const tick = shot.tag - liveTag;
-    this.#expose(Math.min(tick, Math.floor(this.#inside.now())));
+    this.#expose(Math.min(tick, Math.floor(this.#context.now())));
     shot.sampleFactor = this.#exposures.factor(this.#spotAt(tick), tick);
   }
 
@@ -137,11 +139,11 @@ export class ControlledBeamline implements ShotControl {
     return this.#counters.get(equipId)?.counterAt(tag - liveTag);
   }
 
-  diodeFactor(equipId: string, shot: Shot, pulses: PulseModel): number {
+  diodeFactor(equipId: string, shot: SimulatedShot): number {
     const tick = shot.tag - liveTag;
     const { sampleDiode, crystal } = this.#devices;
     const gain = this.#gains.get(equipId)?.numberAt(tick) ?? 1;
-    if (equipId === sampleDiode) return gain * pulses.ringFactor(shot);
+    if (equipId === sampleDiode) return gain * this.#context.pulses.ringFactor(shot);
     if (equipId !== crystal?.diode) return gain;
     const off =
       ((this.stages.get(crystal.axis)?.loadAt(tick) ?? 0) - this.crystal.centrePulse) / this.crystal.sigmaPulse;
@@ -162,13 +164,13 @@ export class ControlledBeamline implements ShotControl {
 
   /** Shots so far that hit the spot of the sample that lies at a place. */
   hits(place: readonly [x: number, y: number]): number {
-    this.closeForInterlocks(this.#inside.now());
-    this.#expose(Math.floor(this.#inside.now()));
+    this.closeForInterlocks(this.#context.now());
+    this.#expose(Math.floor(this.#context.now()));
     return this.#exposures.hits(spotOf(place[0], place[1]));
   }
 
   /** All but the damage. */
-  #fillBeam(shot: Shot): void {
+  #fillBeam(shot: SimulatedShot): void {
     const tick = shot.tag - liveTag;
     const experiment = this.#experiment;
     const { xrayShutter, laserShutter, laserSelector, delay, timing } = this.#devices;
@@ -185,11 +187,11 @@ export class ControlledBeamline implements ShotControl {
     this.#fillUndulator(shot, tick);
     shot.transmission = this.#transmission(shot, tick);
     shot.control = this;
-    this.#inside.machine.fill(this.bl, shot);
+    this.#context.machine.fill(this.bl, shot);
   }
 
   /** λ ∝ 1 + K²/2; an undulator that is off the others' energy lases less. */
-  #fillUndulator(shot: Shot, tick: number): void {
+  #fillUndulator(shot: SimulatedShot, tick: number): void {
     const { undulatorK, gainWidth } = controlParameters;
     const k = this.settings.get(this.#devices.undulatorK)?.numberAt(tick) ?? undulatorK.home;
     const ratio = (1 + undulatorK.home ** 2 / 2) / (1 + k ** 2 / 2);
@@ -197,7 +199,7 @@ export class ControlledBeamline implements ShotControl {
     shot.energyFactor *= Math.exp(-(((ratio - 1) / gainWidth) ** 2));
   }
 
-  #transmission(shot: Shot, tick: number): number {
+  #transmission(shot: SimulatedShot, tick: number): number {
     if (!this.#passes(this.#devices.xraySelector, tick)) return 0;
     const { siliconLengthUm, siliconEnergyEv } = controlParameters;
     const thickness = this.settings.get(this.#devices.attenuator)?.numberAt(tick) ?? 0;
@@ -225,7 +227,7 @@ export class ControlledBeamline implements ShotControl {
   #expose(upTo: number): void {
     const shutter = this.shutters.get(this.#devices.xrayShutter);
     if (shutter === undefined) return;
-    let tick = Math.max(this.#walked, this.runs.takenTag - liveTag) + 1;
+    let tick = Math.max(this.#walked, this.runs.controlledFromTag - liveTag) + 1;
     while (tick <= upTo) {
       if (shutter.placeAt(tick) !== "open") {
         tick = Math.max(tick + 1, Math.floor(shutter.nextChange(tick)));
@@ -233,7 +235,7 @@ export class ControlledBeamline implements ShotControl {
       }
       this.#probe.tag = liveTag + tick;
       this.#fillBeam(this.#probe);
-      if (this.#inside.pulses.reachesSample(this.#probe)) this.#hit(tick);
+      if (this.#context.pulses.reachesSample(this.#probe)) this.#hit(tick);
       tick++;
     }
     this.#walked = Math.max(this.#walked, upTo);
@@ -244,7 +246,7 @@ export class ControlledBeamline implements ShotControl {
     this.#exposures.add(
       this.#spotAt(tick),
       tick,
-      (transmission * this.#inside.pulses.energyJ(this.#probe)) / experiment.pulseEnergyJ,
+      (transmission * this.#context.pulses.energyJ(this.#probe)) / experiment.pulseEnergyJ,
     );
   }
 }
@@ -258,7 +260,7 @@ function diodeOf(amplifier: string): string {
   return amplifier.replace(/^bl(\d)_st(\d)_pd(\d+)_gain$/, "xfel_bl_$1_st_$2_pd_user_$3_fitting_peak/voltage");
 }
 
-class SeededLuck implements Luck {
+class SeededFaultDraws implements FaultDraws {
   readonly #key: number;
   readonly #drawn = new Map<string, number>();
 
@@ -274,7 +276,7 @@ class SeededLuck implements Luck {
 }
 
 /** What controlled runs are like: the beamline's experiment of the day, with a time zero that nobody has been told. */
-function experimentOf(bl: number, seed: number, { delay }: BeamlineDevices): Experiment {
+function experimentOf(bl: number, seed: number, { delay }: BeamlineDevices): RunSeries {
   const today = experiments.find(({ beamline, lastRun }) => beamline === bl && lastRun === Infinity);
   if (today === undefined) throw new SaclaError("INTERNAL", `Beamline ${bl} has no experiment that goes on.`);
   const { scan: _scan, pause: _pause, pump: _pump, ...rest } = today;

@@ -2,14 +2,14 @@ import { SaclaError, show, showList } from "../../core/errors.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
 import type { BeamState, ControlDriver, DeviceInfo, DeviceReading, RunRequest, RunState } from "../../ec/index.ts";
 import type { ControlledBeamline } from "./beamline.ts";
-import type { Patience } from "./patience.ts";
 import type { Stage } from "./stage.ts";
+import type { VirtualTime } from "./virtual-time.ts";
 
 /** What the driver asks of the facility. */
-export interface DriverInside {
+interface DriverContext {
   readonly name: string;
   readonly beamlines: ReadonlyMap<number, ControlledBeamline>;
-  readonly patience: Patience;
+  readonly virtualTime: VirtualTime;
   /** Ticks since the facility was created. */
   now(): number;
   /** The newest run of a beamline so far. */
@@ -21,14 +21,14 @@ export interface DriverInside {
  * begin by themselves are over, and its shutters are closed.
  */
 export class SimulatedControl implements ControlDriver {
-  readonly #inside: DriverInside;
+  readonly #context: DriverContext;
 
-  constructor(inside: DriverInside) {
-    this.#inside = inside;
+  constructor(context: DriverContext) {
+    this.#context = context;
   }
 
   get name(): string {
-    return this.#inside.name;
+    return this.#context.name;
   }
 
   async devices(bl: number): Promise<readonly DeviceInfo[]> {
@@ -40,9 +40,9 @@ export class SimulatedControl implements ControlDriver {
     const shutter = bl.shutters.get(device);
     const found = shutter ?? bl.stages.get(device) ?? bl.settings.get(device);
     if (found === undefined) throw unknownDevice(device, bl);
-    const left = found.restsAt() - this.#inside.now();
-    if (left > 0) this.#inside.patience.asked(`read ${device}`, left);
-    const now = this.#inside.now();
+    const left = found.restsAt() - this.#context.now();
+    if (left > 0) this.#context.virtualTime.asked(`read ${device}`, left);
+    const now = this.#context.now();
     bl.closeForInterlocks(now);
     return shutter === undefined ? found.read(now) : bl.readShutter(shutter, now);
   }
@@ -53,7 +53,7 @@ export class SimulatedControl implements ControlDriver {
 
   async stop(axis: string): Promise<void> {
     const bl = this.#beamlineOf(axis);
-    this.#stage(bl, axis).stop(this.#inside.now());
+    this.#stage(bl, axis).stop(this.#context.now());
   }
 
   async preset(axis: string, pulses: number): Promise<void> {
@@ -69,8 +69,8 @@ export class SimulatedControl implements ControlDriver {
     const found = bl.shutters.get(shutter);
     if (found === undefined) throw unknownDevice(shutter, bl);
     if (!open) {
-      bl.closeForInterlocks(this.#inside.now());
-      found.set(this.#inside.now(), false);
+      bl.closeForInterlocks(this.#context.now());
+      found.set(this.#context.now(), false);
       return;
     }
     this.#change(shutter, (_, now) => {
@@ -92,38 +92,38 @@ export class SimulatedControl implements ControlDriver {
   async startRun(bl: number, request: RunRequest): Promise<{ run: number }> {
     const beamline = this.#beamline(bl);
     beamline.runs.check(request);
-    const now = this.#inside.now();
+    const now = this.#context.now();
     this.#take(beamline, now);
     return { run: beamline.runs.start(now, request) };
   }
 
   async pauseRun(bl: number): Promise<void> {
-    this.#beamline(bl).runs.pause(this.#inside.now());
+    this.#beamline(bl).runs.pause(this.#context.now());
   }
 
   async resumeRun(bl: number): Promise<void> {
-    this.#beamline(bl).runs.resume(this.#inside.now());
+    this.#beamline(bl).runs.resume(this.#context.now());
   }
 
   async stopRun(bl: number): Promise<void> {
-    this.#beamline(bl).runs.stop(this.#inside.now());
+    this.#beamline(bl).runs.stop(this.#context.now());
   }
 
   async runState(bl: number): Promise<RunState> {
     const { runs } = this.#beamline(bl);
-    const { state } = runs.state(this.#inside.now(), 0);
-    if (state === "running" || state === "stopping") this.#inside.patience.asked(`runState ${bl}`);
-    return runs.state(this.#inside.now(), this.#inside.newestRun(bl));
+    const { state } = runs.state(this.#context.now(), 0);
+    if (state === "running" || state === "stopping") this.#context.virtualTime.asked(`runState ${bl}`);
+    return runs.state(this.#context.now(), this.#context.newestRun(bl));
   }
 
   async beam(bl: number): Promise<BeamState> {
     const beamline = this.#beamline(bl);
-    const before = this.#inside.now();
+    const before = this.#context.now();
     beamline.closeForInterlocks(before);
     const { on, until } = beamline.beam(before);
     // A shutter that nobody opens stays closed: that is no reason for time to pass.
-    if (!on && until > before) this.#inside.patience.asked(`beam ${bl}`, until - before);
-    const now = this.#inside.now();
+    if (!on && until > before) this.#context.virtualTime.asked(`beam ${bl}`, until - before);
+    const now = this.#context.now();
     beamline.closeForInterlocks(now);
     const state = beamline.beam(now);
     return { on: state.on, why: state.why };
@@ -134,7 +134,7 @@ export class SimulatedControl implements ControlDriver {
   /** What is refused takes nothing over. */
   #change(device: string, work: (bl: ControlledBeamline, now: number) => void): void {
     const bl = this.#beamlineOf(device);
-    const now = this.#inside.now();
+    const now = this.#context.now();
     // A shutter that an interlock closed must be known as closed before it is changed.
     bl.closeForInterlocks(now);
     work(bl, now);
@@ -142,8 +142,8 @@ export class SimulatedControl implements ControlDriver {
   }
 
   #take(bl: ControlledBeamline, now: number): void {
-    bl.runs.take(now, this.#inside.newestRun(bl.bl));
-    this.#inside.patience.go();
+    bl.runs.take(now, this.#context.newestRun(bl.bl));
+    this.#context.virtualTime.go();
   }
 
   #stage(bl: ControlledBeamline, axis: string): Stage {
@@ -153,16 +153,16 @@ export class SimulatedControl implements ControlDriver {
   }
 
   #beamline(bl: number): ControlledBeamline {
-    const found = this.#inside.beamlines.get(bl);
+    const found = this.#context.beamlines.get(bl);
     if (found !== undefined) return found;
-    const known = [...this.#inside.beamlines.keys()];
+    const known = [...this.#context.beamlines.keys()];
     throw new SaclaError("UNKNOWN_BEAMLINE", `There is no beamline ${bl} in ${this.name}; it has ${showList(known)}.`, {
       details: { bl, known },
     });
   }
 
   #beamlineOf(device: string): ControlledBeamline {
-    const found = this.#inside.beamlines.get(Number(/^bl(\d+)_/.exec(device)?.[1]));
+    const found = this.#context.beamlines.get(Number(/^bl(\d+)_/.exec(device)?.[1]));
     if (found !== undefined) return found;
     throw new SaclaError(
       "UNKNOWN_DEVICE",

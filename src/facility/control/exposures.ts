@@ -1,7 +1,7 @@
 import { controlParameters } from "./parameters.ts";
 
 /** What hit one spot of the sample. */
-interface Spot {
+interface SpotExposure {
   /** Shots that hit it. */
   hits: number;
   /** In shots of nominal energy. */
@@ -20,7 +20,7 @@ const MOST_SPOTS = 500_000;
 
 /** Which spots of the sample were shot, and how much they had got at each moment. */
 export class Exposures {
-  readonly #spots = new Map<string, Spot>();
+  readonly #spots = new Map<string, SpotExposure>();
 
   /** One shot; to be told in the order of time. */
   add(spot: string, tick: number, dose: number): void {
@@ -33,8 +33,8 @@ export class Exposures {
     known.doses.push(known.dose);
   }
 
-  #fresh(spot: string): Spot {
-    const made: Spot = { hits: 0, dose: 0, ticks: [], doses: [] };
+  #fresh(spot: string): SpotExposure {
+    const made: SpotExposure = { hits: 0, dose: 0, ticks: [], doses: [] };
     this.#spots.set(spot, made);
     const [oldest] = this.#spots.keys();
     if (this.#spots.size > MOST_SPOTS && oldest !== undefined) this.#spots.delete(oldest);

@@ -5,7 +5,7 @@ import { findDevice } from "../../ec/device-checks.ts";
 import type { ControlDriver, DeviceInfo } from "../../ec/index.ts";
 
 /** What a MADOCA server stands for. */
-export interface MadocaObjects {
+interface MadocaObjects {
   readonly bl: number;
   readonly devices: readonly { readonly object: string; readonly info: Pick<DeviceInfo, "kind" | "name"> }[];
   /** The object that tells whether there is beam. */

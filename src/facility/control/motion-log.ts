@@ -2,7 +2,7 @@ import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { durationOf, type Motion, placeAt, velocityAt } from "./kinematics.ts";
 
 /** A motion, when it began, and what the stage was like then. */
-export interface LoggedMotion extends Motion {
+interface LoggedMotion extends Motion {
   /** In 60ths of a second, as all times of control: a tag is one of them. */
   readonly start: number;
   /** What the counter shows beyond the motor's own pulses. */

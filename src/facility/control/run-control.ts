@@ -1,15 +1,16 @@
 import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
 import type { RunRequest, RunState } from "../../ec/index.ts";
-import { type Experiment, experiments, liveTag } from "../experiments.ts";
-import { type PlannedRun, stepOf } from "../timeline.ts";
+import type { RunSeries } from "../experiment.ts";
+import { experiments, liveTag } from "../experiments.ts";
+import { type PlannedRun, stepOf } from "../planned-run.ts";
 import { controlParameters } from "./parameters.ts";
 
 const storingTicks = controlParameters.storingSeconds * TAG_RATE_HZ;
 
 /** A run that run control started. It grows while it runs. */
-export class ControlledRun implements PlannedRun {
-  readonly experiment: Experiment;
+class ControlledRun implements PlannedRun {
+  readonly experiment: RunSeries;
   readonly run: number;
   readonly startTag: number;
   readonly step: number;
@@ -18,7 +19,7 @@ export class ControlledRun implements PlannedRun {
   readonly #shots: number;
   #stoppedAt = Infinity;
 
-  constructor(experiment: Experiment, run: number, startTag: number, shots: number) {
+  constructor(experiment: RunSeries, run: number, startTag: number, shots: number) {
     this.experiment = experiment;
     this.run = run;
     this.startTag = startTag;
@@ -77,20 +78,20 @@ export class ControlledRun implements PlannedRun {
 /** The run control of one beamline: one run at a time, numbers in sequence. Times are ticks since `liveTag`. */
 export class RunControl {
   readonly #bl: number;
-  readonly #experiment: Experiment;
+  readonly #experiment: RunSeries;
   readonly #runs: ControlledRun[] = [];
   /** The newest tag when somebody first controlled the beamline: what would begin by itself after it does not. */
-  #takenTag = Infinity;
+  #controlledFromTag = Infinity;
   #newestBefore = 0;
 
   /** `experiment` is what the controlled runs are like. */
-  constructor(bl: number, experiment: Experiment) {
+  constructor(bl: number, experiment: RunSeries) {
     this.#bl = bl;
     this.#experiment = experiment;
   }
 
-  get takenTag(): number {
-    return this.#takenTag;
+  get controlledFromTag(): number {
+    return this.#controlledFromTag;
   }
 
   get runs(): readonly ControlledRun[] {
@@ -114,8 +115,8 @@ export class RunControl {
 
   /** From now on only what is asked for happens. `newestRun` of those that began by themselves. */
   take(now: number, newestRun: number): void {
-    if (this.#takenTag !== Infinity) return;
-    this.#takenTag = liveTag + Math.floor(now);
+    if (this.#controlledFromTag !== Infinity) return;
+    this.#controlledFromTag = liveTag + Math.floor(now);
     this.#newestBefore = newestRun;
   }
 

@@ -5,8 +5,8 @@ import { braking, trapezoid } from "./kinematics.ts";
 import { MotionLog } from "./motion-log.ts";
 import { controlParameters } from "./parameters.ts";
 
-/** Seeded ill luck: the n-th draw for a device and a kind of fault is the same whenever it is made. */
-export interface Luck {
+/** Seeded draws that decide about faults: the n-th draw for a device and a kind of fault is the same whenever it is made. */
+export interface FaultDraws {
   /** From 0 to 1. */
   draw(what: string): number;
 }
@@ -23,16 +23,16 @@ export interface StageFaults {
 export class Stage {
   readonly #info: AxisInfo;
   readonly #faults: StageFaults;
-  readonly #luck: Luck;
+  readonly #faultDraws: FaultDraws;
   readonly #log: MotionLog;
   #speed: number;
   /** The motion from which it does not come back by itself. */
   #isStuck = false;
 
-  constructor(info: AxisInfo, home: number, faults: StageFaults, luck: Luck) {
+  constructor(info: AxisInfo, home: number, faults: StageFaults, faultDraws: FaultDraws) {
     this.#info = info;
     this.#faults = faults;
-    this.#luck = luck;
+    this.#faultDraws = faultDraws;
     this.#speed = info.speed;
     this.#log = new MotionLog(home, info.backlashPulses);
   }
@@ -68,16 +68,16 @@ export class Stage {
     checkLimits(this.#info, pulses);
     const { name, accelerationPulsesPerS2 } = this.#info;
     this.#checkRest(now);
-    if (this.#luck.draw("refused") < this.#faults.refused) {
+    if (this.#faultDraws.draw("refused") < this.#faults.refused) {
       throw new SaclaError("DEVICE_BUSY", `${name} is used by another program at the moment; ask again.`, {
         details: { axis: name },
       });
     }
     const { to: from, offset } = this.#log.last;
     const target = Math.round(pulses) - offset;
-    const isLate = this.#luck.draw("late") < this.#faults.late;
+    const isLate = this.#faultDraws.draw("late") < this.#faults.late;
     const speed = isLate ? this.#speed * controlParameters.lateSpeedShare : this.#speed;
-    this.#isStuck = this.#luck.draw("stuck") < this.#faults.stuck && target !== from;
+    this.#isStuck = this.#faultDraws.draw("stuck") < this.#faults.stuck && target !== from;
     const end = this.#isStuck ? this.#stuckPlace(from, target) : this.#slippedPlace(from, target);
     this.#log.add(trapezoid(from, end, speed, accelerationPulsesPerS2), now, offset);
   }
@@ -120,11 +120,13 @@ export class Stage {
 
   #stuckPlace(from: number, target: number): number {
     const { stuckFrom, stuckTo } = controlParameters;
-    return Math.trunc(from + (target - from) * (stuckFrom + (stuckTo - stuckFrom) * this.#luck.draw("stuck place")));
+    return Math.trunc(
+      from + (target - from) * (stuckFrom + (stuckTo - stuckFrom) * this.#faultDraws.draw("stuck place")),
+    );
   }
 
   #slippedPlace(from: number, target: number): number {
-    if (this.#luck.draw("slip") >= this.#faults.slip) return target;
+    if (this.#faultDraws.draw("slip") >= this.#faults.slip) return target;
     const { slipShare, slipPulses } = controlParameters;
     const lost = Math.min(Math.abs(target - from), slipPulses + Math.round(slipShare * Math.abs(target - from)));
     return target - Math.sign(target - from) * lost;

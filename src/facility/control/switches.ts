@@ -3,11 +3,11 @@ import { SaclaError } from "../../core/errors.ts";
 import { checkAllowed } from "../../ec/device-checks.ts";
 import type { DeviceReading, SettingInfo } from "../../ec/index.ts";
 import { controlParameters } from "./parameters.ts";
-import type { Luck } from "./stage.ts";
+import type { FaultDraws } from "./stage.ts";
 import { StepLog } from "./step-log.ts";
 
 /** Where a shutter is: it lets light through only when it has opened all the way. */
-export type ShutterPlace = "open" | "closed" | "between";
+type ShutterPlace = "open" | "closed" | "between";
 
 const travelTicks = controlParameters.shutterTravelSeconds * TAG_RATE_HZ;
 
@@ -16,12 +16,12 @@ export class ShutterDevice {
   readonly name: string;
   readonly #log = new StepLog(false);
   readonly #stuckShare: number;
-  readonly #luck: Luck;
+  readonly #faultDraws: FaultDraws;
 
-  constructor(name: string, stuckShare: number, luck: Luck) {
+  constructor(name: string, stuckShare: number, faultDraws: FaultDraws) {
     this.name = name;
     this.#stuckShare = stuckShare;
-    this.#luck = luck;
+    this.#faultDraws = faultDraws;
   }
 
   placeAt(tick: number): ShutterPlace {
@@ -51,7 +51,7 @@ export class ShutterDevice {
 
   set(now: number, open: boolean): void {
     if (open === this.#log.last.value) return;
-    if (open && this.#luck.draw("shutter stuck") < this.#stuckShare) return;
+    if (open && this.#faultDraws.draw("shutter stuck") < this.#stuckShare) return;
     this.#log.add(now, open);
   }
 }
@@ -67,14 +67,20 @@ export class SettingDevice {
   readonly #log: StepLog<number | string>;
   readonly #travelTicks: number;
   readonly #refusedShare: number;
-  readonly #luck: Luck;
+  readonly #faultDraws: FaultDraws;
 
-  constructor(info: SettingInfo, home: number | string, travelSeconds: number, refusedShare: number, luck: Luck) {
+  constructor(
+    info: SettingInfo,
+    home: number | string,
+    travelSeconds: number,
+    refusedShare: number,
+    faultDraws: FaultDraws,
+  ) {
     this.info = info;
     this.#log = new StepLog(home);
     this.#travelTicks = travelSeconds * TAG_RATE_HZ;
     this.#refusedShare = refusedShare;
-    this.#luck = luck;
+    this.#faultDraws = faultDraws;
   }
 
   /** The value in force at a tick, and since when. */
@@ -105,7 +111,7 @@ export class SettingDevice {
     const { name } = this.info;
     if (now < this.restsAt())
       throw new SaclaError("DEVICE_BUSY", `${name} is still moving; wait for it.`, { details: { setting: name } });
-    if (this.#luck.draw("refused") < this.#refusedShare) {
+    if (this.#faultDraws.draw("refused") < this.#refusedShare) {
       throw new SaclaError("DEVICE_BUSY", `${name} is used by another program at the moment; ask again.`, {
         details: { setting: name },
       });

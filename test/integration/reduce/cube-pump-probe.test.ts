@@ -53,8 +53,8 @@ async function ringWeights(run: Run): Promise<NdArray<Float64Array>> {
 
 function delayOf(runs: readonly Run[]) {
   const tags = Uint32Array.from(runs.flatMap(({ bl, number: run }) => [...simulated.tags(bl, run)]));
-  const { derivativePixel, fittingPixel } = simulated.timingEdges(runs[0]?.hightag ?? 0, tags);
-  const edges = new TimingEdges({ comment: "[TMA]", tags, derivativePx: derivativePixel, fittingPx: fittingPixel });
+  const { derivativePx, fittingPx } = simulated.timingEdges(runs[0]?.hightag ?? 0, tags);
+  const edges = new TimingEdges({ comment: "[TMA]", tags, derivativePx, fittingPx });
   return correctedDelay({
     stage: { signal: stageSignal, fsPerPulse, zeroPulse: believedT0Pulse },
     jitter: { edges, fsPerPixel: 2.6, zeroPixel: 1000 },

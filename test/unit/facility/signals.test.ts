@@ -156,10 +156,10 @@ describe("stages and timing", () => {
     const [errors, raw]: [number[], number[]] = [[], []];
     tags.forEach((tag, i) => {
       const shot = facility.truth.shot(3, 202501, tag);
-      expect(Number.isNaN(edges.fittingPixel[i])).toBe(!shot.hasXrays);
+      expect(Number.isNaN(edges.fittingPx[i])).toBe(!shot.hasXrays);
       if (!shot.hasXrays) return;
       const stageFs = 6.671 * ((stage[i] ?? 0) - t0);
-      errors.push(stageFs + 2.6 * (1000 - (edges.fittingPixel[i] ?? NaN)) - shot.delayFs);
+      errors.push(stageFs + 2.6 * (1000 - (edges.fittingPx[i] ?? NaN)) - shot.delayFs);
       raw.push(stageFs - shot.delayFs);
     });
     expect(rms(errors)).toBeLessThan(10);
@@ -169,9 +169,9 @@ describe("stages and timing", () => {
   it("move the edge back when the timing stage moves on, as in the calibration run", () => {
     const tags = facility.tags(3, 1_519_985).slice(100);
     const stage = facility.column("xfel_bl_3_st_1_motor_73/position", 202501, tags).values;
-    const { derivativePixel } = facility.timingEdges(202501, tags);
+    const { derivativePx } = facility.timingEdges(202501, tags);
     const pairs = [...stage]
-      .map((s, i) => [s, derivativePixel[i] ?? NaN] as const)
+      .map((s, i) => [s, derivativePx[i] ?? NaN] as const)
       .filter(([, px]) => Number.isFinite(px));
     const [s0, p0] = [mean(pairs.map(([s]) => s)), mean(pairs.map(([, p]) => p))];
     const slope = mean(pairs.map(([s, p]) => (s - s0) * (p - p0))) / mean(pairs.map(([s]) => (s - s0) ** 2));

@@ -1,16 +1,56 @@
-import { EV_PER_ELECTRON } from "../core/constants.ts";
-import { SaclaError } from "../core/errors.ts";
-import type { Pixels } from "../core/ndarray.ts";
-import { hash, type Random } from "../core/random.ts";
-import { type DarkPattern, makeDarkPattern } from "./dark.ts";
-import { describeDetector } from "./detectors.ts";
-import type { Experiment } from "./experiments.ts";
-import { noiseStart, noiseTable } from "./noise.ts";
-import { mpccdParameters } from "./parameters.ts";
-import { makePattern, type Pattern } from "./pattern.ts";
-import { addDensePhotons, addPhotons, type Exposure, makeLotteries, type RowLotteries } from "./photons.ts";
-import type { PulseModel } from "./pulse.ts";
-import type { Shot } from "./timeline.ts";
+import { EV_PER_ELECTRON } from "../../core/constants.ts";
+import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
+import { SaclaError } from "../../core/errors.ts";
+import type { Pixels } from "../../core/ndarray.ts";
+import { hash, Random } from "../../core/random.ts";
+import { type DarkPattern, makeDarkPattern } from "../dark.ts";
+import type { RunSeries } from "../experiment.ts";
+import { noiseStart, noiseTable } from "../noise.ts";
+import { mpccdParameters } from "../parameters.ts";
+import { makePattern, type Pattern } from "../pattern.ts";
+import { addDensePhotons, addPhotons, type Exposure, makeLotteries, type RowLotteries } from "../photons.ts";
+import type { PulseModel } from "../pulse.ts";
+import type { SimulatedShot } from "../shot.ts";
+import type { DetectorModel } from "./detector-model.ts";
+
+type Place = readonly [posXUm: number, posYUm: number, rotationDeg: number];
+
+/** Octal MPCCD-8-2-001: dxtbx FormatHDF5SaclaMPCCD numbers. */
+const octal001: readonly Place[] = [
+  [-1755, 51711, -89.9062],
+  [-1711, 24944, -89.9158],
+  [817, -1808, -89.98],
+  [812, -28466, -89.9293],
+  [-792, 28544, 89.9631],
+  [-781, 1840, 89.8808],
+  [1650, -24900, 90.0],
+  [1655, -51626, 90.0295],
+];
+const octal001Gains = [16.912, 18.1126, 17.373, 17.0977, 16.8761, 16.7263, 17.0818, 17.3167];
+
+/** Octal MPCCD-8-2-002, from a user's run of 2019. */
+const octal002: readonly Place[] = [
+  [-1599.23, 51678.8, 269.925],
+  [-1655.65, 25016, 269.966],
+  [799.187, -1735.1, 269.969],
+  [782.785, -28498.8, 269.855],
+  [-792.005, 28477.5, 90.0468],
+  [-838.52, 1818.2, 89.965],
+  [1650, -24900, 90.0],
+  [1618.37, -51643.8, 90.018],
+];
+
+/** Two sensors side by side with a gap of 1.05 mm, the beam in its middle. */
+const dual: readonly Place[] = [
+  [-26_125, 25_600, 0],
+  [525, 25_620, 0.02],
+];
+
+/** To the right of the beam, so that it covers a range of scattering angles. */
+const single: readonly Place[] = [[2000, 25_600, 0]];
+
+/** e⁻/ADU: one 10 keV photon is then 154 ADU. */
+const usualGain = 17.8;
 
 /** Sensors whose tables (2 MB without light, 5 MB with) are kept: three octals. */
 const SENSORS_KEPT = 24;
@@ -19,13 +59,14 @@ interface Light extends Pattern {
   readonly lotteries: RowLotteries;
 }
 
-const { xsize, ysize, ports, rowNoiseAdu, readNoiseElectrons, saturationAdu, photonByPhotonLimit } = mpccdParameters;
+const { xsize, ysize, pixelSizeUm, ports, rowNoiseAdu, readNoiseElectrons, saturationAdu, photonByPhotonLimit } =
+  mpccdParameters;
 const portWidth = xsize / ports;
 
 const salts = { commonDrift: hash("common drift"), portDrift: hash("port drift") } as const;
 
 /** Draws images of MPCCD sensors. */
-export class MpccdModel {
+export class MpccdModel implements DetectorModel {
   readonly #pulses: PulseModel;
   readonly #seed: number;
   readonly #dark = new Recent<DarkPattern>();
@@ -38,12 +79,37 @@ export class MpccdModel {
     this.#pulses = pulses;
   }
 
+  owns(id: string): boolean {
+    return id.startsWith("MPCCD");
+  }
+
+  /** `-1` … `-8` of an octal; a detector of one sensor is its own. */
+  sensorsOf(detector: string): string[] {
+    const places = placesOf(detector);
+    return places.length < 2 ? [detector] : places.map((_, i) => `${detector}-${i + 1}`);
+  }
+
+  describe(id: string): DetectorInfo {
+    const { detector, index } = sensorOf(id);
+    const [posXUm, posYUm, rotationDeg] = placesOf(detector)[index] ?? [0, 0, 0];
+    const geometry: SensorGeometry = {
+      posXUm,
+      posYUm,
+      posZUm: 0,
+      rotationDeg,
+      pixelSizeXUm: pixelSizeUm,
+      pixelSizeYUm: pixelSizeUm,
+      manipulatorShiftUm: 0,
+    };
+    return { id, xsize, ysize, absGain: absGainOf(detector, index), geometry, pixelType: "uint16" };
+  }
+
   darkPattern(sensorId: string): DarkPattern {
     return this.#dark.get(sensorId, () => makeDarkPattern(sensorId));
   }
 
   /** Expected photons of the sensor in an experiment. */
-  pattern(experiment: Experiment, sensorId: string): Pattern {
+  pattern(experiment: RunSeries, sensorId: string): Pattern {
     return this.#lightOf(experiment, sensorId);
   }
 
@@ -53,7 +119,7 @@ export class MpccdModel {
   }
 
   /** Fills `out` with the image of a shot: whole ADU, row-major. */
-  draw(sensorId: string, shot: Shot, random: Random, out: Pixels): void {
+  draw(sensorId: string, shot: SimulatedShot, random: Random, out: Pixels): void {
     random.reseed(hash(this.#seed, "image", sensorId, shot.key, shot.tag));
     const dark = this.darkPattern(sensorId);
     this.#drawDark(sensorId, dark, shot, random, out);
@@ -66,9 +132,9 @@ export class MpccdModel {
     this.#light.clear();
   }
 
-  #lightOf(experiment: Experiment, sensorId: string): Light {
+  #lightOf(experiment: RunSeries, sensorId: string): Light {
     return this.#light.get(`${experiment.beamline} ${experiment.firstRun} ${sensorId}`, () => {
-      const { geometry } = describeDetector(sensorId);
+      const { geometry } = this.describe(sensorId);
       if (geometry === null)
         throw new SaclaError("INTERNAL", `${sensorId} has no geometry, so nothing can be projected on it.`);
       const pattern = makePattern(experiment, geometry);
@@ -76,7 +142,7 @@ export class MpccdModel {
     });
   }
 
-  #drawDark(sensorId: string, dark: DarkPattern, shot: Shot, random: Random, out: Pixels): void {
+  #drawDark(sensorId: string, dark: DarkPattern, shot: SimulatedShot, random: Random, out: Pixels): void {
     const noise = readNoiseElectrons / gainOf(sensorId);
     const table = noiseTable();
     this.#fillPortOffsets(sensorId, shot);
@@ -86,7 +152,7 @@ export class MpccdModel {
   }
 
   /** Drift of the whole sensor and of each port; the half makes rounding down rounding to nearest. */
-  #fillPortOffsets(sensorId: string, shot: Shot): void {
+  #fillPortOffsets(sensorId: string, shot: SimulatedShot): void {
     const { commonDriftAdu, portDriftAdu, driftKnotSeconds } = mpccdParameters;
     const key = shot.key ^ hash(sensorId);
     const common = commonDriftAdu * this.#pulses.drift(key, salts.commonDrift, shot.tag, driftKnotSeconds);
@@ -96,7 +162,7 @@ export class MpccdModel {
     }
   }
 
-  #addLight(sensorId: string, shot: Shot, random: Random, out: Pixels): void {
+  #addLight(sensorId: string, shot: SimulatedShot, random: Random, out: Pixels): void {
     const light = this.#lightOf(shot.experiment, sensorId);
     if (light.total === 0) return;
     const exposure: Exposure = {
@@ -135,7 +201,8 @@ const gains = new Map<string, number>();
 function gainOf(sensorId: string): number {
   const known = gains.get(sensorId);
   if (known !== undefined) return known;
-  const gain = describeDetector(sensorId).absGain ?? 1;
+  const { detector, index } = sensorOf(sensorId);
+  const gain = absGainOf(detector, index);
   gains.set(sensorId, gain);
   return gain;
 }
@@ -146,6 +213,34 @@ function finishBadPixels(dark: DarkPattern, random: Random, out: Pixels): void {
     out[pixel] = Math.min(saturationAdu, Math.round((out[pixel] ?? 0) + leak + Math.sqrt(leak) * random.normal()));
   });
   for (const pixel of dark.dead) out[pixel] = Math.round(dark.pedestal[pixel] ?? 0);
+}
+
+function sensorOf(id: string): { detector: string; index: number } {
+  const match = /^(MPCCD-[28].*)-([1-8])$/.exec(id);
+  return match?.[1] === undefined ? { detector: id, index: 0 } : { detector: match[1], index: Number(match[2]) - 1 };
+}
+
+function placesOf(detector: string): readonly Place[] {
+  if (detector.startsWith("MPCCD-1")) return single;
+  if (detector.startsWith("MPCCD-2")) return dual;
+  if (!detector.startsWith("MPCCD-8")) return [];
+  if (detector.endsWith("-001")) return octal001;
+  if (detector.endsWith("-002")) return octal002;
+  // Another octal of the same make: mounted a little differently.
+  const random = new Random(hash("place", detector));
+  return octal001.map(([x, y, rotation]) => [
+    x + Math.round(30 * random.normal()),
+    y + Math.round(30 * random.normal()),
+    Math.round(1e4 * (rotation + 0.02 * random.normal())) / 1e4,
+  ]);
+}
+
+function absGainOf(detector: string, index: number): number {
+  const measured = detector === "MPCCD-8-2-001" ? octal001Gains[index] : undefined;
+  if (measured !== undefined) return measured;
+  if (!detector.startsWith("MPCCD-8")) return usualGain;
+  const random = new Random(hash("gain", detector, index));
+  return Math.round(1e3 * (usualGain + 0.4 * random.normal())) / 1e3;
 }
 
 /** The values used last, made again when they have been dropped. */

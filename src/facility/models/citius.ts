@@ -1,27 +1,24 @@
-import { EV_PER_ELECTRON, TAG_RATE_HZ } from "../core/constants.ts";
-import type { DetectorInfo, SensorGeometry } from "../core/detector.ts";
-import { SaclaError } from "../core/errors.ts";
-import type { Pixels } from "../core/ndarray.ts";
-import { hash, Random } from "../core/random.ts";
-import type { CitiusSource } from "../source/citius-source.ts";
-import { toReconstInfo } from "../st/citius/geometry.ts";
-import { CITIUS_SIZE, type CitiusRunStatus, type CitiusSensor, type ReconstInfo } from "../transport/citius-methods.ts";
-import { noiseStart, noiseTable } from "./noise.ts";
-import type { PulseModel } from "./pulse.ts";
-import { ringRadiusUm } from "./samples.ts";
-import type { PlannedRun, Shot } from "./timeline.ts";
+import { EV_PER_ELECTRON } from "../../core/constants.ts";
+import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
+import { citius } from "../../core/detector-families.ts";
+import type { Pixels } from "../../core/ndarray.ts";
+import { hash, Random } from "../../core/random.ts";
+import { CITIUS_SIZE } from "../../transport/citius-methods.ts";
+import { noiseStart, noiseTable } from "../noise.ts";
+import type { PulseModel } from "../pulse.ts";
+import { ringRadiusUm } from "../samples.ts";
+import type { SimulatedShot } from "../shot.ts";
+import type { DetectorModel } from "./detector-model.ts";
 
 const { xsize, ysize } = CITIUS_SIZE;
 
 const parameters = {
-  pixelSizeUm: 72.6,
+  pixelSizeUm: citius.pixelSizeUm,
   /** e⁻/ADU since February 2025 (ostrich): a 10 keV photon is 68.5 ADU. */
   electronsPerAdu: 40,
   noiseAdu: 1.5,
   badShare: 0.0005,
   badAdu: 5000,
-  /** A CITIUS at SPring-8 has its results after 6 to 7 minutes. */
-  calibrationSeconds: 400,
   /** Between sensors: 0.7 mm and, around the beam, 3 mm. */
   gapUm: 700,
   beamGapUm: 3000,
@@ -41,35 +38,16 @@ function gridOf(detector: string): Grid {
   return { columns: 2, rows: 4 };
 }
 
-export function isCitius(id: string): boolean {
-  return id.startsWith("CITIUS");
-}
-
-/** The sensors of a CITIUS: `CITIUS-20.2M-001-000` … `-071`. */
-export function citiusSensorsOf(detector: string): string[] {
-  const { columns, rows } = gridOf(detector);
-  return Array.from({ length: columns * rows }, (_, i) => `${detector}-${String(i).padStart(3, "0")}`);
-}
-
-/** The detector a CITIUS sensor belongs to, which stores a shot whole or not at all; any other id as it is. */
-export function storedAs(id: string): string {
-  return isCitius(id) ? id.slice(0, id.lastIndexOf("-")) : id;
-}
-
-function numberOf(sensorId: string): number {
+/** The number of a sensor within its detector. */
+export function numberOf(sensorId: string): number {
   return Number(sensorId.slice(sensorId.lastIndexOf("-") + 1));
-}
-
-/** What a CITIUS sensor says of itself. */
-export function describeCitius(id: string): DetectorInfo {
-  return { id, xsize, ysize, absGain: parameters.electronsPerAdu, geometry: placeOf(id), pixelType: "float32" };
 }
 
 /**
  * Sensors lie on their long sides, rows running away from the beam; sensor 0 is at the top left as seen from the
  * source.
  */
-function placeOf(id: string): SensorGeometry {
+export function placeOf(id: string): SensorGeometry {
   const { pixelSizeUm, gapUm, beamGapUm, placeSpreadUm, rotationSpreadDeg } = parameters;
   const grid = gridOf(id);
   const column = numberOf(id) % grid.columns;
@@ -106,7 +84,7 @@ const LARGEST_UM = 260_000;
 const BINS = Math.ceil(LARGEST_UM ** 2 / STEP_UM2);
 
 /** Draws images of CITIUS sensors: calibrated, so without pedestal; photons stay in one pixel. */
-export class CitiusModel {
+export class CitiusModel implements DetectorModel {
   readonly #seed: number;
   readonly #pulses: PulseModel;
   readonly #bad = new Map<string, Uint32Array>();
@@ -122,6 +100,25 @@ export class CitiusModel {
     this.#pulses = pulses;
   }
 
+  owns(id: string): boolean {
+    return id.startsWith("CITIUS");
+  }
+
+  /** `CITIUS-20.2M-001-000` … `-071`. */
+  sensorsOf(detector: string): string[] {
+    const { columns, rows } = gridOf(detector);
+    return Array.from({ length: columns * rows }, (_, i) => `${detector}-${String(i).padStart(3, "0")}`);
+  }
+
+  describe(id: string): DetectorInfo {
+    return { id, xsize, ysize, absGain: parameters.electronsPerAdu, geometry: placeOf(id), pixelType: "float32" };
+  }
+
+  /** A CITIUS stores a shot whole or not at all. */
+  storedAs(sensorId: string): string {
+    return sensorId.slice(0, sensorId.lastIndexOf("-"));
+  }
+
   /** Pixels that always give the same high value. */
   badPixels(sensorId: string): Uint32Array {
     const known = this.#bad.get(sensorId);
@@ -135,7 +132,7 @@ export class CitiusModel {
   }
 
   /** Fills `out` with the image of a shot, row-major. */
-  draw(sensorId: string, shot: Shot, random: Random, out: Pixels): void {
+  draw(sensorId: string, shot: SimulatedShot, random: Random, out: Pixels): void {
     random.reseed(hash(this.#seed, "image", sensorId, shot.key, shot.tag));
     const table = noiseTable();
     const hasXrays = this.#pulses.reachesSample(shot);
@@ -156,7 +153,7 @@ export class CitiusModel {
   }
 
   /** Once for all sensors of a shot. */
-  #fillDark(shot: Shot): void {
+  #fillDark(shot: SimulatedShot): void {
     const of = `${shot.key} ${shot.tag}`;
     if (of === this.#darkOf) return;
     this.#darkOf = of;
@@ -165,7 +162,7 @@ export class CitiusModel {
     for (let i = 0; i < BINS; i++) this.#dark[i] = Math.exp(-intensity * (expected[i] ?? 0)) * 0xffff_ffff;
   }
 
-  #expectedOf({ experiment }: Shot): Float64Array {
+  #expectedOf({ experiment }: SimulatedShot): Float64Array {
     const key = `${experiment.beamline} ${experiment.firstRun}`;
     const known = this.#expected.get(key);
     if (known !== undefined) return known;
@@ -228,54 +225,4 @@ function photonsAt(drawn: number, none: number): number {
     chance *= mean / photons;
   }
   return photons;
-}
-
-/** Answers about the CITIUS detectors of the simulated facility. */
-export class SimulatedCitius implements CitiusSource {
-  readonly #model: CitiusModel;
-  readonly #planned: (bl: number, run: number) => PlannedRun;
-  /** The newest tag of a HighTag. */
-  readonly #newestTag: (hightag: number) => number;
-
-  constructor(
-    model: CitiusModel,
-    planned: (bl: number, run: number) => PlannedRun,
-    newestTag: (hightag: number) => number,
-  ) {
-    this.#model = model;
-    this.#planned = planned;
-    this.#newestTag = newestTag;
-  }
-
-  apiVersion(): string {
-    return "sacla simulated CITIUS 1";
-  }
-
-  runStatus(bl: number, run: number): CitiusRunStatus {
-    const { experiment, endTag } = this.#planned(bl, run);
-    if (!experiment.detectors.some(isCitius)) return "not-citius";
-    return this.#newestTag(experiment.hightag) < endTag + parameters.calibrationSeconds * TAG_RATE_HZ
-      ? "wait-calib"
-      : "can-read";
-  }
-
-  sensors(bl: number, run: number): CitiusSensor[] {
-    const detectors = this.#planned(bl, run).experiment.detectors.filter(isCitius);
-    return detectors.flatMap(citiusSensorsOf).map((detId) => ({ detId, sensorId: numberOf(detId) }));
-  }
-
-  readBadpixelMask(bl: number, run: number, sensorId: number, out: Uint8Array): void {
-    out.fill(0);
-    for (const pixel of this.#model.badPixels(this.#idOf(bl, run, sensorId))) out[pixel] = 1;
-  }
-
-  reconstInfo(bl: number, run: number, sensorId: number): ReconstInfo {
-    return toReconstInfo(placeOf(this.#idOf(bl, run, sensorId)));
-  }
-
-  #idOf(bl: number, run: number, sensorId: number): string {
-    const found = this.sensors(bl, run).find((sensor) => sensor.sensorId === sensorId);
-    if (found === undefined) throw new SaclaError("INTERNAL", `Sensor ${sensorId} was not checked.`);
-    return found.detId;
-  }
 }

@@ -3,7 +3,7 @@ import { hash } from "../../core/random.ts";
 import type { BeamState } from "../../ec/index.ts";
 import { liveTag } from "../experiments.ts";
 import type { PulseModel } from "../pulse.ts";
-import type { Shot } from "../timeline.ts";
+import type { SimulatedShot } from "../shot.ts";
 import { type Outage, Outages } from "./outages.ts";
 import { controlParameters } from "./parameters.ts";
 import type { Scenario } from "./scenario.ts";
@@ -20,7 +20,7 @@ const sources = [
 /**
  * What the accelerator and the interlocks do by themselves. Beamlines 2 and 3 share a linac; beamline 1 has its own.
  */
-export class Machine {
+export class Accelerator {
   readonly #scenario: Scenario;
   readonly #pulses: PulseModel;
   readonly #trips: readonly [own: Outages, common: Outages];
@@ -41,7 +41,7 @@ export class Machine {
   }
 
   /** Sets what the machine does to a live shot. */
-  fill(bl: number, shot: Shot): void {
+  fill(bl: number, shot: SimulatedShot): void {
     const { pulseEnergyDrift, pointingDrift, unconverged } = this.#scenario;
     const seconds = (shot.tag - liveTag) / TAG_RATE_HZ;
     shot.beamOn = this.trip(bl, seconds) === undefined;
@@ -82,7 +82,7 @@ export class Machine {
     return { on: true, why: "", until: seconds };
   }
 
-  #drift(shot: Shot, salt: number): number {
+  #drift(shot: SimulatedShot, salt: number): number {
     return this.#pulses.drift(shot.key, salt, shot.tag, controlParameters.driftKnotSeconds);
   }
 }

@@ -1,10 +1,12 @@
-import type { Pixels } from "../core/ndarray.ts";
-import { hash, type Random } from "../core/random.ts";
-import { noiseStart, noiseTable } from "./noise.ts";
-import { cameraParameters, timingParameters } from "./parameters.ts";
-import type { PulseModel } from "./pulse.ts";
-import { erf } from "./response.ts";
-import type { Shot } from "./timeline.ts";
+import type { DetectorInfo } from "../../core/detector.ts";
+import type { Pixels } from "../../core/ndarray.ts";
+import { hash, type Random } from "../../core/random.ts";
+import { noiseStart, noiseTable } from "../noise.ts";
+import { cameraParameters, timingParameters } from "../parameters.ts";
+import type { PulseModel } from "../pulse.ts";
+import { erf } from "../response.ts";
+import type { SimulatedShot } from "../shot.ts";
+import type { DetectorModel } from "./detector-model.ts";
 
 const { xsize, ysize, maximumGrey, offsetGrey, pixelNoiseGrey } = cameraParameters;
 
@@ -12,7 +14,7 @@ const { xsize, ysize, maximumGrey, offsetGrey, pixelNoiseGrey } = cameraParamete
  * Draws the timing monitor's camera: a laser crosses a crystal at an angle, so that time runs along the columns, and
  * the X-rays take away transmission on one side of an edge.
  */
-export class CameraModel {
+export class CameraModel implements DetectorModel {
   readonly #pulses: PulseModel;
   readonly #seed: number;
   readonly #background = new Float64Array(xsize);
@@ -30,8 +32,20 @@ export class CameraModel {
     for (let y = 0; y < ysize; y++) this.#rows[y] = Math.exp(-0.5 * ((y - ysize / 2) / laserHeightPixel) ** 2);
   }
 
+  owns(id: string): boolean {
+    return id.startsWith("OPAL");
+  }
+
+  sensorsOf(camera: string): string[] {
+    return [camera];
+  }
+
+  describe(id: string): DetectorInfo {
+    return { id, xsize, ysize, absGain: null, geometry: null, pixelType: "uint16" };
+  }
+
   /** Fills `out` with the image of a shot: whole grey values, row-major. */
-  draw(cameraId: string, shot: Shot, random: Random, out: Pixels): void {
+  draw(cameraId: string, shot: SimulatedShot, random: Random, out: Pixels): void {
     random.reseed(hash(this.#seed, "image", cameraId, shot.key, shot.tag));
     this.#fillColumns(shot, random);
     const table = noiseTable();
@@ -39,7 +53,7 @@ export class CameraModel {
       drawRow(out, row * xsize, this.#rows[row] ?? 0, this.#columns, table, noiseStart(random));
   }
 
-  #fillColumns(shot: Shot, random: Random): void {
+  #fillColumns(shot: SimulatedShot, random: Random): void {
     const { columnNoise, edgeDepth, edgeDepthMaximum, edgeDepthEnergyJ, edgeSigmaFs } = cameraParameters;
     const edge = this.#pulses.edgePixel(shot);
     const hasEdge = !Number.isNaN(edge);

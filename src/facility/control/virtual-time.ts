@@ -10,7 +10,7 @@ const MOST_QUESTIONS = 1000;
  * What makes rehearsal time pass for those who ask again and again instead of waiting: a question that is asked twice
  * in the same moment wants to know what comes next. With any other clock it does nothing.
  */
-export class Patience {
+export class VirtualTime {
   readonly #clock: RehearsalClock | undefined;
   readonly #speed: number;
   /** When each question was asked last. */
