@@ -8,7 +8,7 @@
 import { cpus, loadavg } from "node:os";
 import { Assembler } from "sacla";
 import { curveKeyPair, Dealer } from "zeromq";
-import { zmqEndpoint } from "../src/transport/zmq/endpoint.ts";
+import { zmqEndpoint } from "../src/transport/zmq/client.ts";
 import { ScriptProcess, startOctal } from "../test/support/octal-process.ts";
 import { OCTAL_BL, OCTAL_HIGHTAG, OCTAL_RUN, octalSensors } from "../test/support/octal-source.ts";
 import { octal } from "../test/unit/ip/octal.ts";

@@ -1,119 +1,94 @@
-import { BoundedWaits, bounded, type CallOptions } from "../core/async.ts";
-import { SaclaError } from "../core/errors.ts";
-import { checkAgainst, checkCallMethod, checkStreamMethod } from "./check.ts";
-import { decodeMessage, encodeMessage, fromWireError, type Message, toWireError } from "./codec.ts";
+import { type CarriedRequest, type Carrier, type Exchange, endpointOver } from "./client.ts";
+import { type AnswerMessage, decodeMessage, encodeMessage, type Message, toWireError } from "./codec.ts";
 import type { Endpoint, StreamOptions } from "./endpoint.ts";
-import {
-  type CallMethod,
-  type CallParams,
-  type CallResult,
-  callMethods,
-  type StreamItem,
-  type StreamMethod,
-  type StreamParams,
-  streamMethods,
-} from "./methods.ts";
+import type { CallMethod, CallParams, StreamItem, StreamMethod, StreamParams } from "./methods.ts";
 
 /**
  * Carries calls to an Endpoint in the same process without cheating: every request and answer is checked against the
  * method table, encoded, decoded and copied, and every failure takes the form it would have on a wire. A script that
  * works here works over the network.
  */
-export function inProcess(inner: Endpoint): Endpoint {
-  return new InProcess(inner);
+export function inProcess(inner: Endpoint): Endpoint & AsyncDisposable {
+  return endpointOver(new InProcess(inner));
 }
 
-class InProcess implements Endpoint {
+class InProcess implements Carrier {
+  readonly name = "the endpoint";
+  readonly placesFrames = true;
   readonly #inner: Endpoint;
-  #closing: Promise<void> | undefined;
 
   constructor(inner: Endpoint) {
     this.#inner = inner;
   }
 
-  async call<M extends CallMethod>(
-    method: M,
-    params: CallParams<M>,
-    options: CallOptions = {},
-  ): Promise<CallResult<M>> {
-    this.#checkOpen(method);
-    const { params: paramsSchema, result: resultSchema } = callMethods[checkCallMethod(method)];
-    const request = travel(
-      { kind: "call", id: 0, method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) },
-      true,
-    );
-    const answer = await bounded(method, options, async () => {
-      try {
-        const result = await this.#inner.call(method, payload(request) as CallParams<M>, options);
-        // Not copied: what an Endpoint answers belongs to whoever asked.
-        return travel({ kind: "result", id: 0, value: result }, false);
-      } catch (error) {
-        return travel({ kind: "error", id: 0, error: toWireError(error) }, true);
-      }
-    });
-    return checkAgainst(resultSchema, payload(answer), "BAD_MESSAGE", `the answer to ${method}`) as CallResult<M>;
-  }
-
-  async *stream<M extends StreamMethod>(
-    method: M,
-    params: StreamParams<M>,
-    options: StreamOptions = {},
-  ): AsyncGenerator<StreamItem<M>, void, undefined> {
-    this.#checkOpen(method);
-    const { params: paramsSchema, result: itemSchema } = streamMethods[checkStreamMethod(method)];
-    const request = travel(
-      { kind: "stream", id: 0, credit: 1, method, value: checkAgainst(paramsSchema, params, "BAD_ARGUMENT", method) },
-      true,
-    );
-    const items = this.#inner.stream(method, payload(request) as StreamParams<M>, options)[Symbol.asyncIterator]();
-    const waits = new BoundedWaits(options);
-    // Made once: this runs for every shot.
-    const take = async (): Promise<Message> => {
-      try {
-        const next = await items.next();
-        return travel(
-          next.done === true ? { kind: "end", id: 0 } : { kind: "item", id: 0, seq: 0, value: next.value },
-          false,
-        );
-      } catch (error) {
-        return travel({ kind: "error", id: 0, error: toWireError(error) }, true);
-      }
-    };
-    const where = `an item of ${method}`;
-    try {
-      for (;;) {
-        this.#checkOpen(method);
-        const answer = await waits.run(method, take);
-        if (answer.kind === "end") return;
-        yield checkAgainst(itemSchema, payload(answer), "BAD_MESSAGE", where) as StreamItem<M>;
-      }
-    } finally {
-      waits.end();
-      // Not awaited: an interrupted source may be stuck in the very read that was given up.
-      items.return?.().catch(() => {});
-    }
+  open(request: CarriedRequest, options: StreamOptions): Exchange {
+    return request.kind === "call"
+      ? { next: () => callAnswer(this.#inner, request, options), stop() {} }
+      : new StreamExchange(this.#inner, request, options);
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#inner.close();
-    return this.#closing;
+    return this.#inner.close();
+  }
+}
+
+async function callAnswer(inner: Endpoint, request: CarriedRequest, options: StreamOptions): Promise<AnswerMessage> {
+  try {
+    const method = request.method as CallMethod;
+    const params = paramsOf(request) as CallParams<CallMethod>;
+    // Not copied: what an Endpoint answers belongs to whoever asked.
+    return roundTrip({ kind: "result", id: 0, value: await inner.call(method, params, options) }, false);
+  } catch (error) {
+    return errorAnswer(error);
+  }
+}
+
+class StreamExchange implements Exchange {
+  readonly #inner: Endpoint;
+  readonly #request: CarriedRequest;
+  readonly #options: StreamOptions;
+  #items: AsyncIterator<StreamItem<StreamMethod>> | undefined;
+  #seq = 0;
+
+  constructor(inner: Endpoint, request: CarriedRequest, options: StreamOptions) {
+    this.#inner = inner;
+    this.#request = request;
+    this.#options = options;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+  async next(): Promise<AnswerMessage> {
+    try {
+      this.#items ??= this.#open();
+      const next = await this.#items.next();
+      if (next.done === true) return { kind: "end", id: 0 };
+      return roundTrip({ kind: "item", id: 0, seq: this.#seq++, value: next.value }, false);
+    } catch (error) {
+      return errorAnswer(error);
+    }
   }
 
-  #checkOpen(method: string): void {
-    if (this.#closing !== undefined) throw new SaclaError("CLOSED", `${method} was called after close().`);
+  stop(): void {
+    // Not awaited: an interrupted source may be stuck in the very read that was given up.
+    this.#items?.return?.().catch(() => {});
   }
+
+  #open(): AsyncIterator<StreamItem<StreamMethod>> {
+    const params = paramsOf(this.#request) as StreamParams<StreamMethod>;
+    return this.#inner.stream(this.#request.method as StreamMethod, params, this.#options)[Symbol.asyncIterator]();
+  }
+}
+
+/** The parameters as they arrive, with memory of their own. */
+function paramsOf({ kind, method, value }: CarriedRequest): unknown {
+  const message: Message = kind === "call" ? { kind, id: 0, method, value } : { kind, id: 0, credit: 1, method, value };
+  return (roundTrip(message, true) as { value: unknown }).value;
+}
+
+function errorAnswer(error: unknown): AnswerMessage {
+  return roundTrip({ kind: "error", id: 0, error: toWireError(error) }, true);
 }
 
 /** What arrives when `message` is sent. */
-function travel(message: Message, copy: boolean): Message {
-  return decodeMessage(encodeMessage(message), { copy });
-}
-
-function payload(message: Message): unknown {
-  if (message.kind === "error") throw fromWireError(message.error);
-  return "value" in message ? message.value : undefined;
+function roundTrip<T extends Message>(message: T, copy: boolean): T {
+  return decodeMessage(encodeMessage(message), { copy }) as T;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 export type { CitiusRunStatus, CitiusSensor, ReconstInfo } from "./citius-methods.ts";
+export { type CarriedRequest, type Carrier, type Exchange, endpointOver } from "./client.ts";
 export { decodeMessage, encodeMessage, type Message, WIRE_VERSION, type WireError } from "./codec.ts";
 export type { Endpoint, FrameMemory, StreamOptions } from "./endpoint.ts";
 export { type HttpOptions, httpEndpoint } from "./http/client.ts";
@@ -29,4 +30,4 @@ export { type CacheOptions, withCache } from "./wrappers/with-cache.ts";
 export { type FaultOptions, type FaultShares, withFaults } from "./wrappers/with-faults.ts";
 export { withRecording } from "./wrappers/with-recording.ts";
 export { type RetryPolicy, withRetry } from "./wrappers/with-retry.ts";
-export { type ZmqOptions, zmqEndpoint } from "./zmq/endpoint.ts";
+export { type ZmqOptions, zmqEndpoint } from "./zmq/client.ts";

@@ -36,7 +36,7 @@ async function openZmq(
   { keyFile = fromEnvironment("SACLA_KEY_FILE"), retry }: NetworkOptions,
 ): Promise<Endpoint> {
   refuseSecrets(address);
-  const { zmqEndpoint } = await import("./zmq/endpoint.ts");
+  const { zmqEndpoint } = await import("./zmq/client.ts");
   return withRetry(
     zmqEndpoint(address.text, keyFile === undefined ? {} : { curve: await readKeyFile(keyFile) }),
     retry,

@@ -9,7 +9,7 @@ import { isControlMethod } from "../../src/transport/control-methods.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { type CallMethod, type CallParams, callMethods, streamMethods } from "../../src/transport/methods.ts";
-import { zmqEndpoint } from "../../src/transport/zmq/endpoint.ts";
+import { zmqEndpoint } from "../../src/transport/zmq/client.ts";
 import { gatewayPython, itWithGateway, startGateway } from "../support/gateway.ts";
 import { tiny } from "../support/subjects.ts";
 import { temporaryFolder } from "../support/temporary.ts";

@@ -2,7 +2,7 @@
  * Takes the shots of an octal server for ever and says so once, to be killed in the middle of it. `octal-client.ts
  * ADDRESS`
  */
-import { zmqEndpoint } from "../../src/transport/zmq/endpoint.ts";
+import { zmqEndpoint } from "../../src/transport/zmq/client.ts";
 import { OCTAL_BL, OCTAL_RUN, octalSensors } from "./octal-source.ts";
 
 const endpoint = zmqEndpoint(process.argv[2] ?? "");

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { ZmqOptions } from "../../src/transport/zmq/endpoint.ts";
+import type { ZmqOptions } from "../../src/transport/zmq/client.ts";
 
 const tsx = createRequire(import.meta.url).resolve("tsx");
 

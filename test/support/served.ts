@@ -2,7 +2,7 @@ import { Service } from "../../src/server/service.ts";
 import { serveZmq } from "../../src/server/zmq-server.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { httpEndpoint } from "../../src/transport/http/client.ts";
-import { zmqEndpoint } from "../../src/transport/zmq/endpoint.ts";
+import { zmqEndpoint } from "../../src/transport/zmq/client.ts";
 import { httpServer } from "./http.ts";
 
 /** A client of an HTTP server of its own, which goes with it, as does what is served. */

@@ -1,7 +1,7 @@
 import { Dealer } from "zeromq";
 import { Random } from "../../src/core/random.ts";
 import { encodeMessage } from "../../src/transport/codec.ts";
-import { zmqEndpoint } from "../../src/transport/zmq/endpoint.ts";
+import { zmqEndpoint } from "../../src/transport/zmq/client.ts";
 import { ScriptProcess, startOctal } from "./octal-process.ts";
 import { OCTAL_BL, OCTAL_HIGHTAG, OCTAL_RUN, octalSensors, octalTag } from "./octal-source.ts";
 

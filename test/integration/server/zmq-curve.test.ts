@@ -7,7 +7,7 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type AnswerMessage, decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { callMethods } from "../../../src/transport/methods.ts";
-import { type ZmqOptions, zmqEndpoint } from "../../../src/transport/zmq/endpoint.ts";
+import { type ZmqOptions, zmqEndpoint } from "../../../src/transport/zmq/client.ts";
 import { keyBytes, keyText, provenOwner, provenRoutingId } from "../../../src/transport/zmq/keys.ts";
 import { bigFrames } from "../../support/big-frames.ts";
 import { tinySource } from "../../support/tiny-source.ts";

@@ -9,7 +9,7 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type AnswerMessage, decodeMessage, encodeMessage, type RequestMessage } from "../../../src/transport/codec.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import type { ShotFrames } from "../../../src/transport/methods.ts";
-import { type ZmqOptions, zmqEndpoint } from "../../../src/transport/zmq/endpoint.ts";
+import { type ZmqOptions, zmqEndpoint } from "../../../src/transport/zmq/client.ts";
 import { bigFrames } from "../../support/big-frames.ts";
 import { startOctal } from "../../support/octal-process.ts";
 import { OCTAL_BL, OCTAL_RUN, octalSensors, octalTag } from "../../support/octal-source.ts";
@@ -375,7 +375,7 @@ describe("the ZeroMQ server", () => {
 
 describe("a process that closes its client and server", () => {
   it.each(["closed", "in the middle of a stream"])("ends by itself: %s", async (when) => {
-    const modules = ["server/service.ts", "server/zmq-server.ts", "transport/zmq/endpoint.ts"].map(
+    const modules = ["server/service.ts", "server/zmq-server.ts", "transport/zmq/client.ts"].map(
       (path) => new URL(`../../../src/${path}`, import.meta.url).href,
     );
     const support = new URL("../../support/big-frames.ts", import.meta.url).href;

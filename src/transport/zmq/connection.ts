@@ -11,17 +11,17 @@ import {
 } from "../codec.ts";
 import { type CurvePair, provenRoutingId } from "./keys.ts";
 
-export interface LinkOptions {
+export interface ConnectionOptions {
   readonly url: string;
   readonly curve: (CurvePair & { readonly serverKey: string }) | null;
   readonly connectTimeoutMs: number;
   readonly pingMs: number;
 }
 
-/** What waits for answers. */
-export interface Waiting {
+/** A request that has not had its last answer. */
+export interface PendingRequest {
   /** `bytes`: of the whole message. */
-  take(message: AnswerMessage, bytes: number): void;
+  receive(message: AnswerMessage, bytes: number): void;
   fail(error: SaclaError): void;
 }
 
@@ -36,17 +36,17 @@ const LINGER_MS = 200;
  * One connection, from the handshake to its end. It is never mended: what is open when it breaks fails, and whoever
  * wants more makes a new one. So nothing is sent twice by ZeroMQ's own reconnecting.
  */
-export class Link {
+export class Connection {
   readonly #socket: Dealer;
-  readonly #options: LinkOptions;
-  readonly #waiting: Map<number, Waiting> = new Map();
+  readonly #options: ConnectionOptions;
+  readonly #pending: Map<number, PendingRequest> = new Map();
   #nextId = 0;
   #isBroken = false;
   #isEnded = false;
   #pings: NodeJS.Timeout | undefined;
   #silentPings = 0;
 
-  private constructor(socket: Dealer, options: LinkOptions) {
+  private constructor(socket: Dealer, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
   }
@@ -56,7 +56,7 @@ export class Link {
    * @throws NOT_AUTHENTICATED when the server does not take the keys
    * @throws the reason of `stop`, which ends the attempt
    */
-  static async connect(options: LinkOptions, stop: AbortSignal): Promise<Link> {
+  static async connect(options: ConnectionOptions, stop: AbortSignal): Promise<Connection> {
     const { Dealer } = await import("zeromq");
     const { url, curve } = options;
     const keys =
@@ -77,17 +77,17 @@ export class Link {
       reconnectInterval: 100,
       ...keys,
     });
-    const link = new Link(socket, options);
+    const connection = new Connection(socket, options);
     try {
-      await link.#handshake(stop);
+      await connection.#handshake(stop);
     } catch (error) {
-      link.#isEnded = true;
+      connection.#isEnded = true;
       socket.close();
       throw toSaclaError(error, "UNREACHABLE", url);
     }
-    socket.events.on("disconnect", () => link.#break());
-    void link.#receive();
-    return link;
+    socket.events.on("disconnect", () => connection.#break());
+    void connection.#receive();
+    return connection;
   }
 
   /** Whether requests may be made. */
@@ -95,12 +95,12 @@ export class Link {
     return !this.#isBroken;
   }
 
-  /** Sends a request; what comes for it goes to `waiting` until {@link Link.release}. Gives its id. */
-  request(make: (id: number) => RequestMessage, waiting: Waiting): number {
+  /** Sends a request; what comes for it goes to `pending` until {@link Connection.release}. Gives its id. */
+  request(make: (id: number) => RequestMessage, pending: PendingRequest): number {
     const id = this.#nextId++;
     const message = make(id);
     this.send(message);
-    this.#waiting.set(id, waiting);
+    this.#pending.set(id, pending);
     if (this.#pings === undefined) {
       this.#silentPings = 0;
       this.#pings = setInterval(() => this.#ping(), this.#options.pingMs);
@@ -118,13 +118,13 @@ export class Link {
 
   /** Nothing more is wanted for the id. */
   release(id: number): void {
-    this.#waiting.delete(id);
+    this.#pending.delete(id);
   }
 
-  /** Ends the connection; what is open fails with `error`. */
-  close(error: SaclaError): void {
-    for (const id of this.#waiting.keys()) this.send({ kind: "cancel", id });
-    this.#end(error, LINGER_MS);
+  /** Ends the connection; what is open fails with UNREACHABLE. */
+  close(): void {
+    for (const id of this.#pending.keys()) this.send({ kind: "cancel", id });
+    this.#end(this.#unreachable("the connection was closed"), LINGER_MS);
   }
 
   async #handshake(stop: AbortSignal): Promise<void> {
@@ -194,7 +194,7 @@ export class Link {
       message = decodeMessage(parts, { copy: false });
     } catch (error) {
       const id = messageId(parts);
-      if (id !== null) this.#waiting.get(id)?.fail(toSaclaError(error));
+      if (id !== null) this.#pending.get(id)?.fail(toSaclaError(error));
       return;
     }
     let bytes = 0;
@@ -203,11 +203,11 @@ export class Link {
       case "result":
       case "item":
       case "end":
-        this.#waiting.get(message.id)?.take(message, bytes);
+        this.#pending.get(message.id)?.receive(message, bytes);
         break;
       case "error":
         if (message.id === null) this.#end(fromWireError(message.error));
-        else this.#waiting.get(message.id)?.take(message, bytes);
+        else this.#pending.get(message.id)?.receive(message, bytes);
         break;
       default:
         break;
@@ -215,7 +215,7 @@ export class Link {
   }
 
   #ping(): void {
-    if (this.#waiting.size === 0) {
+    if (this.#pending.size === 0) {
       clearInterval(this.#pings);
       this.#pings = undefined;
       return;
@@ -241,11 +241,11 @@ export class Link {
     if (this.#isEnded) return;
     this.#isEnded = true;
     clearInterval(this.#pings);
-    const failed = [...this.#waiting.values()];
-    this.#waiting.clear();
+    const failed = [...this.#pending.values()];
+    this.#pending.clear();
     this.#socket.linger = failed.length === 0 ? 0 : lingerMs;
     this.#socket.close();
-    for (const waiting of failed) waiting.fail(error);
+    for (const pending of failed) pending.fail(error);
   }
 
   #unreachable(reason: string): SaclaError {
