@@ -19,14 +19,14 @@ export interface ConnectOptions extends NetworkOptions {
 
 /**
  * Opens a facility: `sim:` the simulated one, in this process; `run.h5` or `file:run.h5` a file in the DataConvert
- * layout; `tcp://host:port`, `ipc:///path`, `http://host:port` or `https://host` a server elsewhere, asked again when
- * the connection breaks; `recording:FILE` what `withRecording` wrote. The same script gives the same kind of answers
- * from each. Servers are reached at the first question.
+ * layout; `tcp://host:port`, `ipc:///path`, `http://host:port` or `https://host` a server elsewhere, with retries when
+ * the connection breaks; `recording:FILE` a file that `withRecording` wrote. The same script gives the same kind of
+ * answers from each. No connection to a server is made until the first request.
  *
  * @param url - @default the environment variable SACLA_URL, else `sim:`
- * @throws BAD_URL when no kind of address fits
+ * @throws BAD_URL for an unknown kind of address
  * @throws FILE_NOT_FOUND, NOT_HDF5, NOT_DATACONVERT, FILE_DAMAGED for files that cannot be read
- * @throws BAD_MESSAGE for a file that is no recording
+ * @throws BAD_MESSAGE for a file that is not a recording
  * @throws FILE_NOT_FOUND, NOT_ALLOWED, BAD_TEXT for a file of keys that cannot be used
  *
  * @example
@@ -44,7 +44,7 @@ export async function connect(
   );
 }
 
-/** A facility that answers: the mirrored modules over one {@link Endpoint}, and shortcuts to what is used most. */
+/** A facility: the mirrored modules over one {@link Endpoint}, and shortcuts to what is used most. */
 export class Facility implements AsyncDisposable {
   readonly endpoint: Endpoint;
   /** Runs, tags and 0-D signals, as `dbpy`. */

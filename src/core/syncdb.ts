@@ -10,6 +10,8 @@ export const STATUS_OK = 0;
 export const STATUS_NOT_CONVERGED = 1;
 export const STATUS_SATURATED = 2;
 export const STATUS_MISSING = 3;
+/** Only of live shots: the value had not come within the wait. It is no index into {@link syncStatus}. */
+export const STATUS_LATE = 4;
 
 /** One SyncDB value as it is recorded: a number with its unit, or the reason why there is none. */
 export type RecordedValue = { value: number; unit: string } | { reason: MissingReason };

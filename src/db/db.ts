@@ -1,6 +1,6 @@
+import { DbApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { asInteger } from "../core/guards.ts";
-import { APIError } from "./api-error.ts";
 import { MirroredDb } from "./mirrored-db.ts";
 import type { Run } from "./run.ts";
 import { loadRun, type RunsOptions, streamRuns } from "./run-stream.ts";

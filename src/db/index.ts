@@ -1,5 +1,5 @@
 /** `sacla/db`: runs, tags and 0-D signals, as Python's `dbpy`. */
-export { APIError } from "./api-error.ts";
+export { DbApiError as APIError } from "../core/api-errors.ts";
 export { parseCondition } from "./condition.ts";
 export {
   BEAM_MONITOR,

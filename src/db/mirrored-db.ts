@@ -1,8 +1,9 @@
+import { DbApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { asTags } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { CallMethod, CallParams, CallResult, RunInfo } from "../transport/methods.ts";
-import { APIError, ask } from "./api-error.ts";
+import { ask } from "./ask.ts";
 
 /**
  * The functions of Python's `dbpy`, in camelCase, with the same arguments in the same order and the same meaning. The

@@ -2,7 +2,7 @@ import { type CallOptions, sleep } from "../core/async.ts";
 import { asFinite, asInteger } from "../core/guards.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-import { ask } from "./api-error.ts";
+import { ask } from "./ask.ts";
 import { DEFAULT_POLL_MS, Run } from "./run.ts";
 
 export interface RunsOptions {

@@ -1,3 +1,4 @@
+import { DbApiError as APIError } from "../core/api-errors.ts";
 import { type CallOptions, callChecks, sleep, throwIfAborted } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { type DetectorGroup, groupDetectors } from "../core/detectors.ts";
@@ -7,7 +8,7 @@ import { any, finite, optional, resolveOptions } from "../core/options.ts";
 import { TagList } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { RunInfo } from "../transport/methods.ts";
-import { APIError, ask } from "./api-error.ts";
+import { ask } from "./ask.ts";
 import { RunTags } from "./run-tags.ts";
 import { labelShots, type ShotLabels } from "./shot-labels.ts";
 import { SignalColumn } from "./signal-column.ts";

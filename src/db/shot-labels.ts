@@ -1,8 +1,8 @@
+import { DbApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { showList } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { type Dropped, LedgerBook } from "../core/ledger.ts";
-import { APIError } from "./api-error.ts";
 import { type FlagNames, type Flags, readFlags, readRecorded } from "./flags.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { ClassificationBasis, RunTags } from "./run-tags.ts";

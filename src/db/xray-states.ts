@@ -1,6 +1,6 @@
+import { DbApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { showList } from "../core/errors.ts";
-import { APIError } from "./api-error.ts";
 import { BEAM_MONITOR, BEAM_MONITOR_DARK_COULOMB, darkRuleOf } from "./dark-rule.ts";
 import { type FlagNames, type FlagState, readFlags, readRecorded } from "./flags.ts";
 import type { RunReader } from "./run-reader.ts";

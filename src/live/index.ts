@@ -3,7 +3,7 @@
  * {@link replayLive} to rehearse on a stored run.
  * @module
  */
-export { APIError } from "./api-error.ts";
+export { LiveApiError as APIError } from "../core/api-errors.ts";
 export { Live } from "./live.ts";
 export { type ReplayLiveOptions, type ReplaySpeed, replayLive } from "./replay.ts";
 export { type LivePolicy, type LiveShot, LiveShots, type LiveShotsOptions } from "./shots.ts";

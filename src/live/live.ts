@@ -1,8 +1,8 @@
+import { LiveApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { asApiError } from "../core/errors.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { NEWEST_TAG } from "../transport/methods.ts";
-import { APIError } from "./api-error.ts";
 import { LiveShots, type LiveShotsOptions } from "./shots.ts";
 import { StorageBuffer, StorageReader } from "./storage.ts";
 

@@ -1,3 +1,4 @@
+import { LiveApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { Detectors } from "../core/detectors.ts";
 import { asApiError } from "../core/errors.ts";
@@ -6,10 +7,9 @@ import { type Ledger, LedgerBook } from "../core/ledger.ts";
 import { asImage, newPixels, type Pixels, type PixelType, type RawImage } from "../core/ndarray.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import type { Roi } from "../core/roi.ts";
-import { type SyncValue, syncStatus } from "../core/syncdb.ts";
+import { STATUS_LATE, type SyncValue, syncStatus } from "../core/syncdb.ts";
 import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
-import { type LiveItem, STATUS_LATE, type StreamParams } from "../transport/methods.ts";
-import { APIError } from "./api-error.ts";
+import type { LiveItem, StreamParams } from "../transport/methods.ts";
 
 /** Which shots to give when the caller is slower than the beam. */
 export type LivePolicy =

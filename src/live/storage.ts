@@ -1,3 +1,4 @@
+import { LiveApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asText } from "../core/guards.ts";
@@ -5,7 +6,6 @@ import { ImageBuffer } from "../core/image-buffer.ts";
 import { MAX_TAG } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { NEWEST_TAG } from "../transport/methods.ts";
-import { APIError } from "./api-error.ts";
 
 /** `olpy.StorageReader(detID)`: reads live images of one sensor or camera. Making one asks nothing of the facility. */
 export class StorageReader {

@@ -6,20 +6,29 @@ import { badArgument } from "../core/guards.ts";
 import { decodeMessage, encodeMessage, MAX_NAME, toWireError } from "../transport/codec.ts";
 import { fromJsonForm, fromQuery, toJsonForm } from "../transport/http/json-form.ts";
 import { PACKED_TYPE, packParts, unpackParts } from "../transport/packed.ts";
+import { isLoopbackHost } from "./bind-address.ts";
 import { httpStatus } from "./http-status.ts";
 import { eventForm, packedForm, streamBody, within } from "./http-stream.ts";
 import type { Keys } from "./keys.ts";
+import { tooLarge } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
-import { type Client, loopbackClient, type Request, type ServedTable, type Service, serverCloses } from "./service.ts";
+import {
+  type Client,
+  loopbackClient,
+  type ServedTable,
+  type Service,
+  type ServiceRequest,
+  serverCloses,
+} from "./service.ts";
 
 export interface HttpAppOptions {
-  /** The clients there are. Without, everybody on this machine may do everything. */
+  /** Registered clients. If omitted, every local process has full access. */
   readonly keys?: Keys | undefined;
   /** Longest body of a request. @default 16 MiB */
   readonly requestBytes?: number | undefined;
   /** What `/metrics` answers. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> } | undefined;
-  /** How long a stream may have nothing to send before it says that it lives. @default 10000 */
+  /** Time without an item after which a stream sends a `pong`. @default 10000 */
   readonly pongMs?: number | undefined;
 }
 
@@ -28,7 +37,7 @@ type Ctx = Context<Env>;
 type Entry = ServedTable["calls"][string];
 
 /** The routes, and what ends the streams that are being sent. */
-export interface HttpApp {
+interface HttpApp {
   readonly app: Hono<Env>;
   endStreams(): void;
 }
@@ -53,7 +62,7 @@ export function httpApp(service: Service, options: HttpAppOptions = {}): HttpApp
   add("/metrics", (c) => routes.metrics(c));
   add("/health", (c) => routes.health(c));
   app.notFound((c) => {
-    const message = `There is nothing at ${show(c.req.path)} for ${c.req.method}; GET /v1/openapi.json says what there is.`;
+    const message = `There is no route ${show(c.req.path)} for ${c.req.method}; GET /v1/openapi.json lists the routes.`;
     return fail(c, new SaclaError("UNKNOWN_METHOD", message));
   });
   app.onError((error, c) => fail(c, toSaclaError(error)));
@@ -70,7 +79,7 @@ async function guarded(c: Ctx, handle: Handler): Promise<Response> {
       isUnderstood = true;
     });
   } catch (error) {
-    const failure = outward(toSaclaError(error));
+    const failure = toSaclaError(error);
     // A bad message is the client's, or else the source's.
     return fail(c, failure, isUnderstood && failure.code === "BAD_MESSAGE" ? 500 : undefined);
   }
@@ -144,7 +153,7 @@ class Routes {
       const form = accepts(c, PACKED_TYPE) ? packedForm : eventForm;
       const body = streamBody(items, first, form, {
         pongMs,
-        wireError: (error) => toWireError(this.#isClosing ? serverCloses(error) : outward(toSaclaError(error))),
+        wireError: (error) => toWireError(this.#isClosing ? serverCloses(error) : error),
         onSent: (bytes) => this.#service.metrics?.sentBytes(bytes),
         onEnd: () => this.#streams.delete(stop),
         onGone: () => {
@@ -160,7 +169,7 @@ class Routes {
   async metrics(c: Ctx): Promise<Response> {
     this.known(c);
     const { metrics } = this.#options;
-    if (metrics === undefined) throw new SaclaError("UNSUPPORTED", "This server counts nothing.");
+    if (metrics === undefined) throw new SaclaError("UNSUPPORTED", "This server has no metrics.");
     return new Response(await metrics.text(), { headers: headersOf(metrics.contentType) });
   }
 
@@ -174,13 +183,8 @@ class Routes {
   }
 }
 
-/** A failure as another computer is told it. */
-function outward(error: SaclaError): SaclaError {
-  return error.code === "CLOSED" ? serverCloses(error) : error;
-}
-
 /** `/v1/db/readRuninfo` for `db.readRuninfo`. */
-export function routeOf(method: string): string {
+function routeOf(method: string): string {
   return `/v1/${method.replace(".", "/")}`;
 }
 
@@ -214,18 +218,7 @@ function clientOf(c: Ctx, keys: Keys | undefined, service: Service): Client {
   const nobody: Client = { name: c.env?.incoming?.socket.remoteAddress ?? "unknown", role: null };
   const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
   if (token === undefined) return nobody;
-  try {
-    return keys.clientOfToken(token) ?? nobody;
-  } catch (error) {
-    // Why is nothing for somebody who may be anybody.
-    service.logger.error({ error: toSaclaError(error).message }, "the keys cannot be read, so nobody is let in");
-    return nobody;
-  }
-}
-
-/** Whether a name or address without port is this computer's own. */
-export function isLoopbackHost(host: string): boolean {
-  return /^(localhost|::1|127(\.\d{1,3}){3})$/i.test(host);
+  return service.identify(() => keys.clientOfToken(token)) ?? nobody;
 }
 
 /**
@@ -233,7 +226,7 @@ export function isLoopbackHost(host: string): boolean {
  * name lead to this machine; it cannot hide that name.
  */
 function checkHost(host: string | undefined): void {
-  if (host === undefined || isLoopbackHost(host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"))) return;
+  if (host === undefined || isLoopbackHost(host.replace(/:\d+$/, ""))) return;
   throw new SaclaError(
     "NOT_ALLOWED",
     `This server has no keys and answers only as localhost, not as ${show(host)}; start it with keys to use it under other names.`,
@@ -248,7 +241,7 @@ async function readRequest(
   method: string,
   entry: Entry,
   requestBytes = 16 * MIB,
-): Promise<Request> {
+): Promise<ServiceRequest> {
   const { url } = c.req;
   const headers = {
     timeoutMs: timeoutOf(c.req.header("sacla-timeout-ms")),
@@ -281,7 +274,7 @@ function parametersOf(
   kind: "call" | "stream",
   method: string,
   entry: Entry,
-): Pick<Request, "value" | "timeoutMs" | "key"> {
+): Pick<ServiceRequest, "value" | "timeoutMs" | "key"> {
   const type = (contentType ?? "").split(";")[0]?.trim().toLowerCase();
   if (type === PACKED_TYPE) {
     const message = decodeMessage(unpackParts(body), { copy: false });
@@ -310,12 +303,8 @@ function parametersOf(
 }
 
 async function readBody(c: Ctx, most: number): Promise<Uint8Array> {
-  const tooLarge = (bytes: number): SaclaError =>
-    new SaclaError("TOO_LARGE", `The request has ${bytes} bytes or more; this server takes ${most}.`, {
-      details: { bytes, allowed: most },
-    });
   const claimed = Number(c.req.header("content-length") ?? 0);
-  if (claimed > most) throw tooLarge(claimed);
+  if (claimed > most) throw tooLarge(claimed, most);
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = c.req.raw.body?.getReader();
@@ -325,7 +314,7 @@ async function readBody(c: Ctx, most: number): Promise<Uint8Array> {
     length += value.byteLength;
     if (length > most) {
       reader.cancel().catch(() => {});
-      throw tooLarge(length);
+      throw tooLarge(length, most);
     }
     chunks.push(value);
   }

@@ -6,7 +6,8 @@ import { getRequestListener } from "@hono/node-server";
 import { type ErrorCode, SaclaError, toSaclaError } from "../core/errors.ts";
 import { asInteger, badArgument } from "../core/guards.ts";
 import { toWireError } from "../transport/codec.ts";
-import { errorAnswer, type HttpAppOptions, httpApp, isLoopbackHost } from "./http-app.ts";
+import { cannotBind, isLoopbackHost, needsKeys } from "./bind-address.ts";
+import { errorAnswer, type HttpAppOptions, httpApp } from "./http-app.ts";
 import { within } from "./http-stream.ts";
 import type { Service } from "./service.ts";
 
@@ -52,11 +53,7 @@ export async function serveHttp(service: Service, options: HttpServerOptions): P
   asInteger("port", port, 0, 65_535);
   const isLocal = isLoopbackHost(host);
   if (!isLocal && appOptions.keys === undefined) {
-    throw new SaclaError(
-      "NOT_ALLOWED",
-      `${host} can be reached from other computers, which needs keys; make them with: sacla keys new`,
-      { details: { host } },
-    );
+    throw needsKeys(host, { host });
   }
   if (!isLocal && tls === undefined)
     service.logger.warn({ host }, "tokens travel readable over plain HTTP: give a certificate and key for TLS");
@@ -136,15 +133,7 @@ const noHttp: Readonly<Record<string, readonly [status: string, code: ErrorCode,
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => {
-      const why = reasons[error.code ?? ""] ?? error.message;
-      reject(
-        new SaclaError("UNREACHABLE", `${host}:${port} cannot be taken: ${why}`, {
-          details: { host, port, errno: error.code },
-          cause: error,
-        }),
-      );
-    };
+    const failed = (error: Error): void => reject(cannotBind(`${host}:${port}`, error, { host, port }));
     server.once("error", failed);
     server.listen(port, host, () => {
       server.off("error", failed);
@@ -152,13 +141,6 @@ async function listen(server: Server, host: string, port: number): Promise<void>
     });
   });
 }
-
-const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program listens there; stop it or choose another port.",
-  EACCES: "the system does not allow this port; choose one above 1023.",
-  EADDRNOTAVAIL: "this computer has no such address; use 127.0.0.1, or 0.0.0.0 for all it has.",
-  ENOTFOUND: "there is no host of this name; use 127.0.0.1, or 0.0.0.0 for all addresses.",
-};
 
 /** Gives what closes the connections that have no request, now and when the last one of theirs has been answered. */
 function watchConnections(server: Server, isTls: boolean): () => void {

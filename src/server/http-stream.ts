@@ -3,7 +3,7 @@ import { toJsonForm } from "../transport/http/json-form.ts";
 import { PACKED_TYPE, packParts } from "../transport/packed.ts";
 
 /** A form in which the items of a stream are written. */
-export interface StreamForm {
+interface StreamForm {
   readonly contentType: string;
   write(message: AnswerMessage): Uint8Array;
 }
@@ -28,7 +28,7 @@ export const eventForm: StreamForm = {
 };
 
 /** What a {@link streamBody} does besides. */
-export interface StreamBodyOptions {
+interface StreamBodyOptions {
   /** How long there may be nothing to send before a `pong` is sent. */
   readonly pongMs: number;
   /** How a failure of the source is told. */

@@ -4,7 +4,7 @@
  */
 export { FileAudit, openAudit } from "./audit.ts";
 export { type HttpServer, type HttpServerOptions, serveHttp, type TlsFiles } from "./http-server.ts";
-export { type KaraboBridge, type KaraboBridgeOptions, serveKaraboBridge } from "./karabo-bridge.ts";
+export { type KaraboBridge, type KaraboBridgeOptions, serveKaraboBridge } from "./karabo/bridge.ts";
 export { type KeyEntry, Keys, newCurveKey, newToken, revokeKey, roles } from "./keys.ts";
 export { Limits, type LimitsOptions } from "./limits.ts";
 export { ServerMetrics } from "./metrics.ts";
@@ -15,11 +15,11 @@ export {
   type AuditLog,
   type Client,
   type Health,
-  type Request,
   type Role,
   type ServedTable,
   Service,
   type ServiceOptions,
+  type ServiceRequest,
   wholeTable,
 } from "./service.ts";
 export { type CurveKeys, serveZmq, type ZmqServer, type ZmqServerOptions } from "./zmq-server.ts";

@@ -1,10 +1,9 @@
-import { RateLimiterMemory } from "rate-limiter-flexible";
+import { type Clock, realClock } from "../core/clock.ts";
 import { SaclaError } from "../core/errors.ts";
-import { asInteger } from "../core/guards.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { integer, optional, resolveOptions } from "../core/options.ts";
 
 export interface LimitsOptions {
-  /** Requests a client may begin in a second. @default unlimited */
+  /** Requests a client may make in a second; after a pause, so many at once. @default unlimited */
   readonly requestsPerSecond?: number | undefined;
   /** Bytes of one request. @default 16 MiB: the tags of a million shots, four times over */
   readonly requestBytes?: number | undefined;
@@ -14,45 +13,63 @@ export interface LimitsOptions {
 
 const MIB = 1024 * 1024;
 
-/** How much a client may ask. Who floods gets TOO_MANY_REQUESTS, and everybody else their answers. */
+/** Requests that a client may still make, as of the time `at` (seconds). */
+interface TokenBucket {
+  tokens: number;
+  at: number;
+}
+
+/** How much a client may ask. A client that asks more gets TOO_MANY_REQUESTS, and the others still get answers. */
 export class Limits {
   readonly requestBytes: number;
   readonly #maxOpen: number;
   readonly #perSecond: number | undefined;
-  readonly #rate: RateLimiterMemory | undefined;
+  readonly #clock: Clock;
+  readonly #buckets: Map<string, TokenBucket> = new Map();
   readonly #open: Map<string, number> = new Map();
 
-  constructor(options: LimitsOptions = {}) {
-    resolveOptions("Limits", options, { requestsPerSecond: any, requestBytes: any, open: any });
-    this.requestBytes = asInteger("requestBytes", options.requestBytes ?? 16 * MIB, 1);
-    this.#maxOpen = asInteger("open", options.open ?? 256, 1);
-    this.#perSecond = options.requestsPerSecond;
-    this.#rate =
-      options.requestsPerSecond === undefined
-        ? undefined
-        : new RateLimiterMemory({ points: asInteger("requestsPerSecond", options.requestsPerSecond, 1), duration: 1 });
+  constructor(options: LimitsOptions = {}, clock: Clock = realClock()) {
+    const { requestsPerSecond, requestBytes, open } = resolveOptions("Limits", options, {
+      requestsPerSecond: optional(integer(1)),
+      requestBytes: optional(integer(1), 16 * MIB),
+      open: optional(integer(1), 256),
+    });
+    this.requestBytes = requestBytes;
+    this.#maxOpen = open;
+    this.#perSecond = requestsPerSecond;
+    this.#clock = clock;
   }
 
   /**
    * Counts a request of `bytes` bytes.
-   * @throws TOO_LARGE, TOO_MANY_REQUESTS with `details.retryAfterMs`
+   * @throws TOO_LARGE
+   * @throws TOO_MANY_REQUESTS with `details.retryAfterMs`, after which one more request is allowed
    */
-  async take(client: { readonly name: string }, bytes: number): Promise<void> {
-    if (bytes > this.requestBytes) throw this.tooLarge(bytes);
-    if (this.#rate === undefined) return;
+  charge({ name }: { readonly name: string }, bytes: number): void {
+    if (bytes > this.requestBytes) throw tooLarge(bytes, this.requestBytes);
     const perSecond = this.#perSecond;
-    await this.#rate.consume(client.name).catch((refused: { msBeforeNext: number }) => {
-      const retryAfterMs = Math.max(1, Math.ceil(refused.msBeforeNext));
-      const message = `${client.name} has asked ${perSecond} times within a second, which is all it may; ask again in ${retryAfterMs} ms.`;
-      throw new SaclaError("TOO_MANY_REQUESTS", message, { details: { perSecond, retryAfterMs } });
-    });
+    if (perSecond === undefined) return;
+    const now = this.#clock.now();
+    const { tokens, at } = this.#buckets.get(name) ?? { tokens: perSecond, at: now };
+    const left = Math.min(perSecond, tokens + (now - at) * perSecond);
+    // Compared with a margin, so that whoever waits for exactly the time told is let in.
+    if (left >= 1 - 1e-6) {
+      this.#buckets.set(name, { tokens: Math.max(0, left - 1), at: now });
+      return;
+    }
+    const retryAfterMs = Math.max(1, Math.ceil(((1 - left) / perSecond) * 1000));
+    throw new SaclaError(
+      "TOO_MANY_REQUESTS",
+      `${name} has asked more than ${perSecond} times in a second; allowed are ${perSecond}. Ask again in ${retryAfterMs} ms.`,
+      { details: { perSecond, retryAfterMs } },
+    );
   }
 
-  /** Counts a request as open until the function it gives is called. @throws TOO_MANY_REQUESTS */
+  /** Counts a request as open until the returned function is called. @throws TOO_MANY_REQUESTS */
   enter(client: { readonly name: string }): () => void {
     const open = this.#open.get(client.name) ?? 0;
     if (open >= this.#maxOpen) {
-      const message = `${client.name} has ${open} requests open, which is all it may; let one end first.`;
+      const message = `${client.name} has ${open} requests open; allowed are ${this.#maxOpen}. Let one end first.`;
       throw new SaclaError("TOO_MANY_REQUESTS", message, { details: { open, retryAfterMs: 1000 } });
     }
     this.#open.set(client.name, open + 1);
@@ -65,15 +82,11 @@ export class Limits {
       else this.#open.set(client.name, left);
     };
   }
+}
 
-  /** The error for a request of `bytes` bytes. */
-  tooLarge(bytes: number): SaclaError {
-    return new SaclaError(
-      "TOO_LARGE",
-      `A request has ${bytes} bytes or more; this server takes ${this.requestBytes}.`,
-      {
-        details: { bytes, allowed: this.requestBytes },
-      },
-    );
-  }
+/** The error for a request of `bytes` bytes, or of at least so many. */
+export function tooLarge(bytes: number, allowed: number): SaclaError {
+  return new SaclaError("TOO_LARGE", `The request has ${bytes} bytes or more; this server takes ${allowed}.`, {
+    details: { bytes, allowed },
+  });
 }

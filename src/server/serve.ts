@@ -14,11 +14,11 @@ export interface ServeOptions {
   readonly zmq?: readonly string[] | undefined;
   /** Where HTTP is answered. @default nowhere */
   readonly http?: Pick<HttpServerOptions, "host" | "port" | "tls"> | undefined;
-  /** The clients there are; needed beyond loopback. @default everybody on this computer, who may do everything */
+  /** Registered clients; required beyond loopback. @default every local process has full access */
   readonly keys?: Keys | undefined;
-  /** Where changing calls are written down. @default nowhere */
+  /** Log of the calls that change something. @default none */
   readonly audit?: AuditLog | undefined;
-  /** How much a client may ask. @default as much as its connections bear */
+  /** Limits for each client. @default none */
   readonly limits?: Limits | undefined;
   /** What `/metrics` shows. @default none */
   readonly metrics?: ServerMetrics | undefined;
@@ -30,16 +30,16 @@ export interface ServeOptions {
 export interface Server extends AsyncDisposable {
   /** What clients connect to, ports filled in: those of ZeroMQ in the order given, then HTTP. */
   readonly addresses: readonly string[];
-  /** Ends what is open, and answers nothing more. The endpoint stays open. A second call does nothing. */
+  /** Ends open requests and stops serving. The endpoint stays open. A second call does nothing. */
   close(): Promise<void>;
 }
 
 /**
- * Lets other programs, here or elsewhere, ask an Endpoint: the simulated facility, an archive, another server.
+ * Makes an Endpoint available to other programs: the simulated facility, an archive, another server.
  *
  * @throws BAD_ARGUMENT when there is no address
  * @throws NOT_ALLOWED for an address beyond loopback without keys
- * @throws UNREACHABLE when an address cannot be taken
+ * @throws UNREACHABLE when the server cannot listen at an address
  *
  * @example
  * await using server = await serve(facility.endpoint, { zmq: ["tcp://127.0.0.1:7801"] });

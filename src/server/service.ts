@@ -6,11 +6,13 @@ import { checkAgainst } from "../transport/check.ts";
 import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
 import { callMethods, type Method, type StreamMethod, type StreamParams, streamMethods } from "../transport/methods.ts";
 import { AnswerMemory } from "./answer-memory.ts";
+import type { Limits } from "./limits.ts";
+import type { ServerMetrics } from "./metrics.ts";
 
-/** What a client may do: `read` asks, `control` also changes. */
+/** What a client may do: `read` only reads, `control` also changes something. */
 export type Role = "read" | "control";
 
-/** Who asks, as the carrier has authenticated it; role null: nobody we know. */
+/** The authenticated client of a request; role null: unknown. */
 export interface Client {
   readonly name: string;
   readonly role: Role | null;
@@ -20,7 +22,7 @@ export interface Client {
 export const loopbackClient: Client = { name: "loopback", role: "control" };
 
 /** One request as a carrier has decoded it; see docs/protocol.md for the fields. */
-export interface Request {
+export interface ServiceRequest {
   readonly method: string;
   readonly value: unknown;
   readonly timeoutMs?: number | undefined;
@@ -43,25 +45,9 @@ export interface AuditEntry {
   readonly outcome: string;
 }
 
-/** Where changing calls are written down. What cannot be written down is not done. */
+/** The log of calls that change something. A call that cannot be logged is not executed. */
 export interface AuditLog {
   write(entry: AuditEntry): Promise<void>;
-}
-
-/** How much a client may ask. */
-export interface Limits {
-  /** Counts a request. @throws TOO_MANY_REQUESTS @throws TOO_LARGE */
-  take(client: Client, bytes: number): Promise<void>;
-  /** Counts a request as open until the function it gives is called. @throws TOO_MANY_REQUESTS */
-  enter(client: Client): () => void;
-}
-
-/** What the server counts. */
-export interface ServerMetrics {
-  /** `method` as the client named it, so it may be in no table. */
-  observe(method: string, ms: number, outcome: string): void;
-  openStreams(delta: number): void;
-  sentBytes(n: number): void;
 }
 
 export interface ServiceOptions {
@@ -101,8 +87,8 @@ const HEALTH_TIMEOUT_MS = 5000;
 const HEALTH_KEPT_MS = 1000;
 
 /**
- * What every carrier of a server does with a request: who may, how often, in what time, once only, written down; then
- * the endpoint. It does not close the endpoint, which belongs to whoever made it.
+ * What a server does with a request, whatever carried it: checks role and limits, bounds the time, executes a key once,
+ * writes the audit log, asks the endpoint and checks the answer. It does not close the endpoint.
  */
 export class Service {
   readonly logger: Logger;
@@ -136,18 +122,18 @@ export class Service {
    * @throws SaclaError only: what the endpoint answers, and NOT_AUTHENTICATED, NOT_ALLOWED, TOO_LARGE,
    * TOO_MANY_REQUESTS, UNKNOWN_METHOD, BAD_ARGUMENT, BAD_MESSAGE, TIMEOUT, ABORTED, UNREACHABLE
    */
-  async call(client: Client, request: Request, options: { signal: AbortSignal }): Promise<unknown> {
+  async call(client: Client, request: ServiceRequest, options: { signal: AbortSignal }): Promise<unknown> {
     const started = performance.now();
     let outcome = "ok";
     let leave: (() => void) | undefined;
     try {
-      leave = await this.#admit(client, request);
+      leave = this.#admit(client, request);
       const method = this.#find(this.#table.calls, request.method);
       if (method.changes) return await this.#change(client, request, method, options.signal);
       const params = checkAgainst(method.params, request.value, "BAD_ARGUMENT", request.method);
       return await this.#ask(request, method, params, options.signal);
     } catch (error) {
-      const failure = toSaclaError(error);
+      const failure = this.#failure(error);
       outcome = failure.code;
       this.#logFault(request, failure);
       throw failure;
@@ -164,7 +150,7 @@ export class Service {
    */
   async *stream(
     client: Client,
-    request: Request,
+    request: ServiceRequest,
     options: { signal: AbortSignal; memory?: FrameMemory | undefined },
   ): AsyncGenerator<unknown, void, undefined> {
     const started = performance.now();
@@ -174,7 +160,7 @@ export class Service {
     let waits: BoundedWaits | undefined;
     let leave: (() => void) | undefined;
     try {
-      leave = await this.#admit(client, request);
+      leave = this.#admit(client, request);
       const method = this.#find(this.#table.streams, request.method);
       const params = checkAgainst(method.params, request.value, "BAD_ARGUMENT", request.method);
       const signal = AbortSignal.any([options.signal, this.#closing.signal]);
@@ -192,7 +178,7 @@ export class Service {
         yield checkAgainst(method.result, next.value, "BAD_MESSAGE", `an item of ${request.method}`);
       }
     } catch (error) {
-      const failure = this.#closing.signal.aborted ? serverCloses() : toSaclaError(error);
+      const failure = this.#failure(error);
       outcome = failure.code;
       this.#logFault(request, failure);
       throw failure;
@@ -203,6 +189,17 @@ export class Service {
       leave?.();
       this.metrics?.openStreams(-1);
       this.metrics?.observe(request.method, performance.now() - started, outcome);
+    }
+  }
+
+  /** The client that `find` looks up in the keys; null when there is none, or the keys cannot be read. */
+  identify(find: () => Client | null): Client | null {
+    try {
+      return find();
+    } catch (error) {
+      // Only in the log: the answer goes to somebody unknown.
+      this.logger.error({ error: toSaclaError(error).message }, "the keys cannot be read, so nobody is let in");
+      return null;
     }
   }
 
@@ -237,15 +234,20 @@ export class Service {
     }
   }
 
+  /** A failure as another computer is told it: the CLOSED of a source would say that the client had closed something. */
+  #failure(error: unknown): SaclaError {
+    return this.#closing.signal.aborted || isSaclaError(error, "CLOSED") ? serverCloses(error) : toSaclaError(error);
+  }
+
   /** Gives what is to be called when the request has ended. */
-  async #admit(client: Client, request: Request): Promise<(() => void) | undefined> {
+  #admit(client: Client, request: ServiceRequest): (() => void) | undefined {
     if (this.#closing.signal.aborted) throw serverCloses();
     if (client.role === null)
       throw new SaclaError(
         "NOT_AUTHENTICATED",
         `${show(client.name)} is not a client of this server; give a key or token it knows.`,
       );
-    await this.#limits?.take(client, request.bytes ?? 0);
+    this.#limits?.charge(client, request.bytes ?? 0);
     return this.#limits?.enter(client);
   }
 
@@ -262,7 +264,7 @@ export class Service {
     );
   }
 
-  async #ask(request: Request, method: ServedMethod, params: unknown, signal: AbortSignal): Promise<unknown> {
+  async #ask(request: ServiceRequest, method: ServedMethod, params: unknown, signal: AbortSignal): Promise<unknown> {
     const { method: name, timeoutMs } = request;
     const endpoint: AnyEndpoint = this.#endpoint as unknown as AnyEndpoint;
     let answer: unknown;
@@ -283,7 +285,7 @@ export class Service {
     return checkAgainst(method.result, answer, "BAD_MESSAGE", `the answer to ${name}`);
   }
 
-  async #change(client: Client, request: Request, method: ServedMethod, signal: AbortSignal): Promise<unknown> {
+  async #change(client: Client, request: ServiceRequest, method: ServedMethod, signal: AbortSignal): Promise<unknown> {
     const { method: name, value, key, timeoutMs } = request;
     try {
       if (client.role !== "control") {
@@ -306,7 +308,7 @@ export class Service {
     }
   }
 
-  async #audited(client: Client, request: Request, work: () => Promise<unknown>): Promise<unknown> {
+  async #audited(client: Client, request: ServiceRequest, work: () => Promise<unknown>): Promise<unknown> {
     await this.#write(client, request, "asked");
     let outcome = "ok";
     try {
@@ -319,7 +321,7 @@ export class Service {
     }
   }
 
-  async #write(client: Client, { method, value, key }: Request, outcome: string): Promise<void> {
+  async #write(client: Client, { method, value, key }: ServiceRequest, outcome: string): Promise<void> {
     const { name, role } = client;
     await this.#audit?.write({
       time: new Date().toISOString(),
@@ -332,7 +334,7 @@ export class Service {
     });
   }
 
-  async #writeEnd(client: Client, request: Request, outcome: string): Promise<void> {
+  async #writeEnd(client: Client, request: ServiceRequest, outcome: string): Promise<void> {
     const { method } = request;
     const { name } = client;
     try {
@@ -347,7 +349,7 @@ export class Service {
   }
 
   /** Faults of our own belong in the log; a client's mistake is answered to the client. */
-  #logFault(request: Request, failure: SaclaError): void {
+  #logFault(request: ServiceRequest, failure: SaclaError): void {
     if (failure.code === "INTERNAL")
       this.logger.error(
         { method: request.method, error: failure.message, stack: failure.stack },

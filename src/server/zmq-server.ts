@@ -1,10 +1,11 @@
 import type { Context, Router } from "zeromq";
-import { SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { asInteger, badArgument } from "../core/guards.ts";
-import { decodeMessage, type Message, messageId } from "../transport/codec.ts";
+import { decodeMessage, messageId, type WireMessage } from "../transport/codec.ts";
 import { type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
+import { cannotBind, isLoopback, needsKeys } from "./bind-address.ts";
+import { ClientConnection, type SendOutcome } from "./client-connection.ts";
 import { type Client, loopbackClient, type Service, serverCloses } from "./service.ts";
-import { Peer, type SendOutcome } from "./zmq-peer.ts";
 
 /** The clients a server knows; {@link Keys} is one. */
 export interface CurveKeys {
@@ -55,13 +56,7 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
   if (!/^(tcp|ipc):\/\/./.test(address))
     throw badArgument("the ZeroMQ address", address, "tcp://HOST:PORT or ipc:///PATH");
   if (keys === undefined && !isLoopback(address)) {
-    throw new SaclaError(
-      "NOT_ALLOWED",
-      `${show(address)} can be reached from other computers, which needs keys; make them with: sacla keys new`,
-      {
-        details: { address },
-      },
-    );
+    throw needsKeys(address, { address });
   }
   const { Router, Reply, Context } = await import("zeromq");
   const context = new Context();
@@ -93,18 +88,9 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
   } catch (error) {
     gate?.close();
     router.close();
-    const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-    const why = isTaken
-      ? new Error("another program listens there; stop it or choose another port.", { cause: error })
-      : error;
-    throw toSaclaError(why, "UNREACHABLE", `${show(address)} cannot be taken`);
+    throw cannotBind(address, error, { address });
   }
   return new RoutedServer(router, context, service, keys, silenceMs, () => gate?.close());
-}
-
-/** Whether only this computer can reach the address. */
-export function isLoopback(address: string): boolean {
-  return /^(ipc:\/\/|tcp:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]):)/.test(address);
 }
 
 const unnamedClient: Client = { name: "unnamed key", role: "read" };
@@ -117,13 +103,8 @@ async function guard(
   service: Service,
 ): Promise<void> {
   for await (const [version, request, , address, , mechanism, publicKey] of gate) {
-    let client: Client | null = null;
-    try {
-      if (mechanism?.toString() === "CURVE" && publicKey?.length === 32)
-        client = keys.clientOfCurve(keyText(publicKey));
-    } catch (error) {
-      service.logger.error({ error: toSaclaError(error).message }, "the keys could not be read");
-    }
+    const hasKey = mechanism?.toString() === "CURVE" && publicKey?.length === 32;
+    const client = hasKey ? service.identify(() => keys.clientOfCurve(keyText(publicKey))) : null;
     if (client === null)
       service.logger.warn({ address: address?.toString() }, "a client with an unknown key was refused");
     const verdict = client === null ? ["400", "unknown key", ""] : ["200", "OK", client.name];
@@ -141,8 +122,8 @@ class RoutedServer implements ZmqServer {
   /** The pair the sockets were made with, whatever the file of keys says later. */
   readonly #pair: CurvePair | undefined;
   readonly #closeGate: () => void;
-  readonly #peers: Map<string, Peer> = new Map();
-  readonly #blocked: Set<Peer> = new Set();
+  readonly #connections: Map<string, ClientConnection> = new Map();
+  readonly #blocked: Set<ClientConnection> = new Set();
   readonly #watch: NodeJS.Timeout;
   #flushing: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -167,7 +148,7 @@ class RoutedServer implements ZmqServer {
   }
 
   get clients(): number {
-    return [...this.#peers.values()].filter((peer) => !peer.isIdle).length;
+    return [...this.#connections.values()].filter((connection) => !connection.isIdle).length;
   }
 
   async close(): Promise<void> {
@@ -175,8 +156,8 @@ class RoutedServer implements ZmqServer {
     this.#isClosed = true;
     clearInterval(this.#watch);
     clearTimeout(this.#flushing);
-    for (const peer of this.#peers.values()) peer.end(serverCloses());
-    this.#peers.clear();
+    for (const connection of this.#connections.values()) connection.end(serverCloses());
+    this.#connections.clear();
     // Sends are made in the turn of the loop they are asked for in, so those of end() are with libzmq now.
     await Promise.resolve();
     this.#router.close();
@@ -198,17 +179,17 @@ class RoutedServer implements ZmqServer {
 
   #take(routingId: Buffer, parts: Buffer[]): void {
     const name = routingId.toString("latin1");
-    let peer = this.#peers.get(name);
-    if (peer === undefined) {
-      peer = new Peer(this.#ownerOf(name), this.#service, (answer) => this.#send(routingId, answer));
-      this.#peers.set(name, peer);
+    let connection = this.#connections.get(name);
+    if (connection === undefined) {
+      connection = new ClientConnection(this.#ownerOf(name), this.#service, (answer) => this.#send(routingId, answer));
+      this.#connections.set(name, connection);
     }
-    peer.silence = 0;
-    let message: Message;
+    connection.silence = 0;
+    let message: WireMessage;
     try {
       message = decodeMessage(parts, { copy: false });
     } catch (error) {
-      peer.refuse(messageId(parts), toSaclaError(error, "BAD_MESSAGE"));
+      connection.refuse(messageId(parts), toSaclaError(error, "BAD_MESSAGE"));
       return;
     }
     switch (message.kind) {
@@ -217,15 +198,15 @@ class RoutedServer implements ZmqServer {
       case "credit":
       case "cancel":
       case "ping":
-        peer.take(
+        connection.receive(
           message,
           parts.reduce((sum, part) => sum + part.byteLength, 0),
         );
         break;
       default:
-        peer.refuse(message.id, new SaclaError("BAD_MESSAGE", `A client does not send a ${message.kind}.`));
+        connection.refuse(message.id, new SaclaError("BAD_MESSAGE", `A client does not send a ${message.kind}.`));
     }
-    if (peer.isBlocked) this.#flushSoon(peer);
+    if (connection.isBlocked) this.#flushSoon(connection);
   }
 
   /** Tells who has the connection now. ZeroMQ has let in known keys only; whose it is, the routing id proves. */
@@ -235,17 +216,7 @@ class RoutedServer implements ZmqServer {
     const publicKey = provenOwner(this.#pair, routingId);
     // Every known key may read, so a client that proves nothing else may too.
     if (publicKey === null) return () => unnamedClient;
-    return () => {
-      try {
-        return keys.clientOfCurve(publicKey) ?? revokedClient;
-      } catch (error) {
-        this.#service.logger.error(
-          { error: toSaclaError(error).message },
-          "the keys cannot be read, so nobody is let in",
-        );
-        return revokedClient;
-      }
-    };
+    return () => this.#service.identify(() => keys.clientOfCurve(publicKey)) ?? revokedClient;
   }
 
   async #send(routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome> {
@@ -257,8 +228,8 @@ class RoutedServer implements ZmqServer {
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (code === "EAGAIN") {
-        const peer = this.#peers.get(routingId.toString("latin1"));
-        if (peer !== undefined) this.#flushSoon(peer);
+        const connection = this.#connections.get(routingId.toString("latin1"));
+        if (connection !== undefined) this.#flushSoon(connection);
         return "full";
       }
       if (code === "EHOSTUNREACH" || this.#router.closed) return "gone";
@@ -266,36 +237,36 @@ class RoutedServer implements ZmqServer {
     }
   }
 
-  #flushSoon(peer: Peer): void {
-    this.#blocked.add(peer);
+  #flushSoon(connection: ClientConnection): void {
+    this.#blocked.add(connection);
     this.#flushing ??= setTimeout(() => void this.#flush(), FLUSH_MS);
   }
 
   async #flush(): Promise<void> {
-    const peers = [...this.#blocked];
+    const connections = [...this.#blocked];
     this.#blocked.clear();
-    for (const peer of peers) await peer.flush();
+    for (const connection of connections) await connection.flush();
     this.#flushing = undefined;
     if (this.#isClosed) return;
-    for (const peer of peers) if (peer.isBlocked) this.#flushSoon(peer);
-    for (const peer of this.#blocked) this.#flushSoon(peer);
+    for (const connection of connections) if (connection.isBlocked) this.#flushSoon(connection);
+    for (const connection of this.#blocked) this.#flushSoon(connection);
   }
 
   #lookForSilence(): void {
-    for (const [routingId, peer] of this.#peers) {
-      peer.silence++;
-      peer.stuck = peer.isBlocked ? peer.stuck + 1 : 0;
-      if (peer.isIdle) {
-        if (peer.silence > 1) this.#peers.delete(routingId);
-      } else if (peer.silence > WATCHES || peer.stuck > WATCHES) {
-        const reason = peer.silence > WATCHES ? "has fallen silent" : "does not take its answers";
+    for (const [routingId, connection] of this.#connections) {
+      connection.silence++;
+      connection.stuck = connection.isBlocked ? connection.stuck + 1 : 0;
+      if (connection.isIdle) {
+        if (connection.silence > 1) this.#connections.delete(routingId);
+      } else if (connection.silence > WATCHES || connection.stuck > WATCHES) {
+        const reason = connection.silence > WATCHES ? "has fallen silent" : "does not take its answers";
         this.#service.logger.warn(
-          { client: peer.client.name, open: peer.openCount },
+          { client: connection.client.name, open: connection.openCount },
           `a client ${reason}; what it had open has been ended`,
         );
-        peer.end(new SaclaError("TIMEOUT", `The client ${reason}.`));
-        this.#peers.delete(routingId);
-        this.#blocked.delete(peer);
+        connection.end(new SaclaError("TIMEOUT", `The client ${reason}.`));
+        this.#connections.delete(routingId);
+        this.#blocked.delete(connection);
       }
     }
   }

@@ -25,7 +25,7 @@ export interface CitiusSource {
 }
 
 /** What the CITIUS methods need to know besides. */
-export interface CitiusParts {
+interface CitiusParts {
   readonly name: string;
   readonly citius: CitiusSource | undefined;
   /** @throws UNKNOWN_BEAMLINE @throws UNKNOWN_RUN */

@@ -7,9 +7,9 @@ import type { CitiusSource } from "./citius-source.ts";
 import type { LiveSource } from "./live-source.ts";
 
 /**
- * What a place that holds shots must know. {@link endpointOf} turns it into an Endpoint: it answers the whole method
- * table from these few questions and checks beamline, run, detector and tag before it asks, so a new source writes no
- * checks and no error texts of its own. Run-related questions are only asked about runs that `runStatus` knows.
+ * A place that has shots: the simulated facility, an archive, one of your own. `endpointOf` makes an Endpoint from
+ * it, which answers the whole method table and checks beamline, run, detector and tag first; a source needs no checks
+ * and no error texts of its own. Methods about runs are only called for runs that `runStatus` knows.
  */
 export interface DataSource {
   /** For messages: "the simulated facility", "the archive 206178.h5". */
@@ -39,7 +39,7 @@ export interface DataSource {
   detectorInfo(bl: number, run: number, detId: string): MaybePromise<DetectorInfo>;
   /**
    * Fills `out` (row-major, ysize × xsize of the detector) with the image of a tag of the run. Float32 is always asked
-   * for by {@link Endpoint.call}; a stream asks for the `pixelType` of the detector's information.
+   * for by `Endpoint.call`; a stream asks for the `pixelType` of the detector's information.
    * False when the detector stored none.
    */
   readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): MaybePromise<boolean>;

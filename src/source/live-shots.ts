@@ -1,8 +1,8 @@
 import { type MaybePromise, throwIfAborted } from "../core/async.ts";
 import { badArgument } from "../core/guards.ts";
-import { type Column, STATUS_MISSING } from "../core/syncdb.ts";
+import { type Column, STATUS_LATE, STATUS_MISSING } from "../core/syncdb.ts";
 import type { StreamOptions } from "../transport/endpoint.ts";
-import { type Frame, type LiveItem, STATUS_LATE, type StreamParams } from "../transport/methods.ts";
+import type { Frame, LiveItem, StreamParams } from "../transport/methods.ts";
 import { FrameReader } from "./frame-reader.ts";
 import {
   type ImageState,

@@ -2,8 +2,7 @@
  * Detector images by tag: `stpy` mirrored ({@link StorageReader}, {@link StorageBuffer}), and {@link Shots} above it.
  * @module
  */
-export { APIError } from "./api-error.ts";
-export { APIError as CitiusAPIError } from "./citius/api-error.ts";
+export { CitiusApiError as CitiusAPIError, StApiError as APIError } from "../core/api-errors.ts";
 export { imagesOf, type SensorStack } from "./citius/arrays.ts";
 export type { CtdapyXfel } from "./citius/ctdapy.ts";
 export type { CollectedData, CtolpyXfel, OnlineCtrlBuffer } from "./citius/ctolpy.ts";

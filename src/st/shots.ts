@@ -1,3 +1,4 @@
+import { StApiError as APIError } from "../core/api-errors.ts";
 import { type CallOptions, readAhead, throwIfAborted } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { type DetectorGroup, Detectors, groupDetectors } from "../core/detectors.ts";
@@ -11,7 +12,6 @@ import { type Column, entryOf, type SyncValue } from "../core/syncdb.ts";
 import { asTags, TagList } from "../core/tags.ts";
 import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
 import type { ShotFrames } from "../transport/methods.ts";
-import { APIError } from "./api-error.ts";
 
 /**
  * Enough to name a run. A `Run` of `sacla/db` is one: it also answers for itself, and is asked when it belongs to the

@@ -1,8 +1,8 @@
+import { StApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { asApiError } from "../core/errors.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-import { APIError } from "./api-error.ts";
 import { CtdapyXfel } from "./citius/ctdapy.ts";
 import { CtolpyXfel } from "./citius/ctolpy.ts";
 import { Shots, type ShotsOptions } from "./shots.ts";

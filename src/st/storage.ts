@@ -1,10 +1,10 @@
+import { StApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asText, badArgument } from "../core/guards.ts";
 import { ImageBuffer } from "../core/image-buffer.ts";
 import { MAX_TAG } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-import { APIError } from "./api-error.ts";
 
 /**
  * `stpy.StorageReader(detID, bl, runs)`: reads the images of one detector from one or more runs. Making one asks

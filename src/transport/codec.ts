@@ -41,7 +41,7 @@ export type AnswerMessage =
   | { readonly kind: "end" | "pong"; readonly id: number };
 
 /** What travels: see docs/protocol.md for each field. */
-export type Message = RequestMessage | AnswerMessage;
+export type WireMessage = RequestMessage | AnswerMessage;
 
 export interface WireError {
   readonly code: ErrorCode;
@@ -65,7 +65,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** A message as parts: the header, then one part per array. Parts after the first **share memory** with the value. */
-export function encodeMessage(message: Message): Uint8Array[] {
+export function encodeMessage(message: WireMessage): Uint8Array[] {
   const frames: Uint8Array[] = [];
   const replace = (value: unknown): unknown => {
     if (typeof value === "number" && !Number.isFinite(value)) return { $number: String(value) };
@@ -99,7 +99,7 @@ export function encodeMessage(message: Message): Uint8Array[] {
  * alignment allows it.
  * @throws BAD_MESSAGE for anything that {@link encodeMessage} cannot have written
  */
-export function decodeMessage(parts: readonly Uint8Array[], options: { copy: boolean }): Message {
+export function decodeMessage(parts: readonly Uint8Array[], options: { copy: boolean }): WireMessage {
   const [head, ...frames] = parts;
   if (head === undefined) throw new SaclaError("BAD_MESSAGE", "An empty message arrived.");
   let header: unknown;
@@ -182,7 +182,7 @@ const MAX_DEPTH = 64;
 /** The longest `method` and `key`; both are echoed in messages and kept. */
 export const MAX_NAME = 200;
 
-function checkMessage(header: unknown): Message {
+function checkMessage(header: unknown): WireMessage {
   if (!isRecord(header)) throw new SaclaError("BAD_MESSAGE", "A message header is not an object.");
   const { kind } = header;
   const id = (): number => whole(header, "id", 0);

@@ -1,5 +1,5 @@
 import { type CarriedRequest, type Carrier, type Exchange, endpointOver } from "./client.ts";
-import { type AnswerMessage, decodeMessage, encodeMessage, type Message, toWireError } from "./codec.ts";
+import { type AnswerMessage, decodeMessage, encodeMessage, toWireError, type WireMessage } from "./codec.ts";
 import type { Endpoint, StreamOptions } from "./endpoint.ts";
 import type { CallMethod, CallParams, StreamItem, StreamMethod, StreamParams } from "./methods.ts";
 
@@ -80,7 +80,8 @@ class StreamExchange implements Exchange {
 
 /** The parameters as they arrive, with memory of their own. */
 function paramsOf({ kind, method, value }: CarriedRequest): unknown {
-  const message: Message = kind === "call" ? { kind, id: 0, method, value } : { kind, id: 0, credit: 1, method, value };
+  const message: WireMessage =
+    kind === "call" ? { kind, id: 0, method, value } : { kind, id: 0, credit: 1, method, value };
   return (roundTrip(message, true) as { value: unknown }).value;
 }
 
@@ -89,6 +90,6 @@ function errorAnswer(error: unknown): AnswerMessage {
 }
 
 /** What arrives when `message` is sent. */
-function roundTrip<T extends Message>(message: T, copy: boolean): T {
+function roundTrip<T extends WireMessage>(message: T, copy: boolean): T {
   return decodeMessage(encodeMessage(message), { copy }) as T;
 }

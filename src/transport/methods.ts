@@ -84,8 +84,6 @@ export type ShotFrames = v.InferOutput<typeof shotFrames>;
  * STATUS_LATE}.
  */
 const liveValues = v.strictObject({ values: doubles, status: bytes, units: v.array(v.string()) });
-/** Status of a value that had not come within the wait. */
-export const STATUS_LATE = 4;
 
 const liveShot = v.strictObject({
   hightag,

@@ -6,9 +6,7 @@ import { replayRecording } from "./wrappers/recording.ts";
 import { type RetryPolicy, withRetry } from "./wrappers/with-retry.ts";
 import { type CurvePair, keyBytes } from "./zmq/keys.ts";
 
-/**
- * How a server elsewhere is asked, and as whom. Secrets do not belong in addresses, which stand in logs and histories.
- */
+/** How to connect to a server. Secrets do not belong in addresses, because addresses appear in logs and histories. */
 export interface NetworkOptions {
   /** The token for `http:` and `https:`, from `sacla keys`. @default the environment variable SACLA_TOKEN */
   readonly token?: string | undefined;
@@ -17,7 +15,7 @@ export interface NetworkOptions {
    * @default the environment variable SACLA_KEY_FILE
    */
   readonly keyFile?: string | undefined;
-  /** What is asked again when the connection breaks, and how often. */
+  /** What to retry when the connection breaks, and how often. */
   readonly retry?: RetryPolicy | undefined;
 }
 
@@ -54,7 +52,7 @@ async function openHttp(
 
 const openRecording: OpenScheme = async ({ path, options }) => {
   if (path === "" || options.size > 0)
-    throw new SaclaError("BAD_URL", "A recording is named by its file alone: recording:night-shift.recording");
+    throw new SaclaError("BAD_URL", "The address of a recording has only the file: recording:night-shift.recording");
   return await replayRecording(path);
 };
 
@@ -69,7 +67,7 @@ function refuseSecrets({ text }: Address): void {
   const scheme = text.slice(0, text.indexOf(":"));
   throw new SaclaError(
     "BAD_URL",
-    `A ${scheme}: address has a user name, a password or options, but must be host and port alone. Give a token as SACLA_TOKEN and keys as SACLA_KEY_FILE.`,
+    `A ${scheme}: address must have only host and port, but has a user name, a password or options. Give a token as SACLA_TOKEN and keys as SACLA_KEY_FILE.`,
     { details: { scheme } },
   );
 }

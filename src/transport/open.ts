@@ -24,7 +24,7 @@ export async function openEndpoint(url: string, schemes: Readonly<Record<string,
   if (open === undefined || rest === undefined) {
     throw new SaclaError(
       "BAD_URL",
-      `${show(url)} names no source; allowed are ${Object.keys(schemes)
+      `${show(url)} is not a known kind of address; allowed are ${Object.keys(schemes)
         .map((s) => `${s}:…`)
         .join(", ")} and the path of an .h5 file.`,
       { details: { url } },

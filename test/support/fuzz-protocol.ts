@@ -8,7 +8,7 @@ import { serveHttp } from "../../src/server/http-server.ts";
 import { Service } from "../../src/server/service.ts";
 import { serveZmq } from "../../src/server/zmq-server.ts";
 import { endpointOf } from "../../src/source/source-endpoint.ts";
-import { decodeMessage, encodeMessage, type Message } from "../../src/transport/codec.ts";
+import { decodeMessage, encodeMessage, type WireMessage } from "../../src/transport/codec.ts";
 import { PACKED_TYPE, packParts, unpackParts } from "../../src/transport/packed.ts";
 import { tinySource } from "./tiny-source.ts";
 
@@ -21,7 +21,7 @@ export interface FuzzedCarrier {
    * Sends the messages and gives what is answered, in any order. Rejects when the server does not answer a good
    * question after them within 20 s.
    */
-  exchange(messages: readonly Parts[]): Promise<Message[]>;
+  exchange(messages: readonly Parts[]): Promise<WireMessage[]>;
   close(): Promise<void>;
 }
 
@@ -173,7 +173,7 @@ const MARK = 1_000_000;
 /** ZeroMQ; a new connection for every batch, the old ones left as they are. */
 export async function fuzzedZmq(): Promise<FuzzedCarrier> {
   const server = await serveZmq(new Service(endpointOf(tinySource())), "tcp://127.0.0.1:*", { silenceMs: 1000 });
-  const exchange = async (messages: readonly Parts[]): Promise<Message[]> => {
+  const exchange = async (messages: readonly Parts[]): Promise<WireMessage[]> => {
     const socket = new Dealer({ linger: 0, receiveTimeout: 20_000, sendHighWaterMark: 0, receiveHighWaterMark: 0 });
     socket.connect(server.address);
     try {
@@ -181,7 +181,7 @@ export async function fuzzedZmq(): Promise<FuzzedCarrier> {
       await socket.send(
         encodeMessage({ kind: "call", id: MARK, method: "db.readRunstatus", value: { bl: 3, run: 10 } }),
       );
-      const answers: Message[] = [];
+      const answers: WireMessage[] = [];
       for (;;) {
         const answer = decodeMessage(await socket.receive(), { copy: true });
         const isMark = "id" in answer && answer.id === MARK;
@@ -199,7 +199,7 @@ export async function fuzzedZmq(): Promise<FuzzedCarrier> {
 /** HTTP: each message as a packed body, to the route it names where it names one. */
 export async function fuzzedHttp(): Promise<FuzzedCarrier> {
   const server = await serveHttp(new Service(endpointOf(tinySource())), { port: 0 });
-  const post = async (parts: Parts): Promise<Message[]> => {
+  const post = async (parts: Parts): Promise<WireMessage[]> => {
     const route = /"method":"(\w+)\.(\w+)"/.exec(text(parts[0] ?? new Uint8Array(0)));
     const path = route === null ? "/v1/db/readRunstatus" : `/v1/${route[1]}/${route[2]}`;
     const signal = AbortSignal.timeout(20_000);
@@ -217,7 +217,7 @@ export async function fuzzedHttp(): Promise<FuzzedCarrier> {
   return {
     name: "HTTP",
     exchange: async (messages) => {
-      const answers: Message[] = [];
+      const answers: WireMessage[] = [];
       for (let i = 0; i < messages.length; i += 8)
         answers.push(...(await Promise.all(messages.slice(i, i + 8).map(post))).flat());
       const health = await fetch(`${server.address}/health`, { signal: AbortSignal.timeout(20_000) });

@@ -53,7 +53,6 @@ const onlyIn: Record<string, readonly string[]> = {
   "@hono": ["server"],
   "@valibot": ["server"],
   "prom-client": ["server"],
-  "rate-limiter-flexible": ["server"],
   commander: ["cli"],
   pino: ["cli"],
   "ml-levenberg-marquardt": ["scan"],

@@ -1,9 +1,9 @@
+import { CitiusApiError as APIError } from "../../core/api-errors.ts";
 import type { CallOptions } from "../../core/async.ts";
 import { asApiError } from "../../core/errors.ts";
 import { asInteger } from "../../core/guards.ts";
 import { CITIUS_SIZE, type CitiusRunStatus } from "../../transport/citius-methods.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
-import { APIError } from "./api-error.ts";
 import { CtrlBuffer } from "./ctrl-buffer.ts";
 
 /**

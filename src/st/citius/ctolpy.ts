@@ -1,3 +1,4 @@
+import { CitiusApiError as APIError } from "../../core/api-errors.ts";
 import type { CallOptions } from "../../core/async.ts";
 import type { DetectorInfo } from "../../core/detector.ts";
 import { groupDetectors } from "../../core/detectors.ts";
@@ -7,7 +8,6 @@ import { MAX_TAG } from "../../core/tags.ts";
 import { CITIUS_SIZE, type ReconstInfo } from "../../transport/citius-methods.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { type LiveItem, NEWEST_TAG } from "../../transport/methods.ts";
-import { APIError } from "./api-error.ts";
 import type { SensorStack } from "./arrays.ts";
 import { checkWhole, partsOf, placeFor } from "./ctrl-buffer.ts";
 import { toReconstInfo } from "./geometry.ts";

@@ -1,3 +1,4 @@
+import { CitiusApiError as APIError } from "../../core/api-errors.ts";
 import type { CallOptions } from "../../core/async.ts";
 import type { DetectorInfo } from "../../core/detector.ts";
 import { asApiError, SaclaError, showList } from "../../core/errors.ts";
@@ -6,7 +7,6 @@ import type { NdArray } from "../../core/ndarray.ts";
 import { MAX_TAG } from "../../core/tags.ts";
 import { CITIUS_SIZE, type CitiusSensor, type ReconstInfo } from "../../transport/citius-methods.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
-import { APIError } from "./api-error.ts";
 import { memoryOf, newStack, type SensorStack } from "./arrays.ts";
 import { citiusGain, toDetectorInfo } from "./geometry.ts";
 

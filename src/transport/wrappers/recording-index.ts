@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { SaclaError, show } from "../../core/errors.ts";
-import { decodeMessage, type Message } from "../codec.ts";
+import { decodeMessage, type WireMessage } from "../codec.ts";
 import { packedExtent, unpackParts } from "../packed.ts";
 import { questionKey } from "./question.ts";
 
@@ -99,7 +99,7 @@ function listOf(map: Map<string, Asked[]>, key: string): Asked[] {
 }
 
 /** The message at a place. @throws BAD_MESSAGE when the file has become shorter or another */
-export async function readMessage(file: FileHandle, { offset, length }: Place): Promise<Message> {
+export async function readMessage(file: FileHandle, { offset, length }: Place): Promise<WireMessage> {
   return decodeMessage(unpackParts(await readExactly(file, offset, length)), { copy: false });
 }
 

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { type CallOptions, throwIfAborted } from "../../core/async.ts";
 import { fileError, SaclaError, show, showList } from "../../core/errors.ts";
-import { fromWireError, type Message } from "../codec.ts";
+import { fromWireError, type WireMessage } from "../codec.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
 import { placeFrames } from "../frame-memory.ts";
 import { inProcess } from "../in-process.ts";
@@ -122,10 +122,10 @@ class Replay implements Endpoint {
   async #read<K extends "result" | "item" | "end">(
     place: Place | null,
     wanted: K,
-  ): Promise<Extract<Message, { kind: K }>> {
+  ): Promise<Extract<WireMessage, { kind: K }>> {
     const message = place === null ? undefined : await readMessage(this.#file, place);
     if (message?.kind === "error") throw fromWireError(message.error);
-    if (message?.kind === wanted) return message as Extract<Message, { kind: K }>;
+    if (message?.kind === wanted) return message as Extract<WireMessage, { kind: K }>;
     throw new SaclaError(
       "BAD_MESSAGE",
       `${show(this.#path)} holds ${message?.kind ?? "nothing"} where ${wanted} was expected.`,

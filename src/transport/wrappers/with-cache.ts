@@ -17,14 +17,14 @@ import { CacheFolder } from "./cache-folder.ts";
 import { questionKey } from "./question.ts";
 
 export interface CacheOptions {
-  /** Where answers are kept; made when it is not there. Nothing else may be in it. */
+  /** The folder for the answers; it is created when it does not exist. It must contain nothing else. */
   readonly folder: string;
   /**
    * Most bytes on disk; each further process that writes at the same time may add a sixteenth. An answer larger than a
    * sixteenth is not kept.
    */
   readonly maxBytes: number;
-  /** The address of the source: together with the name it gives itself it says whose answers these are. */
+  /** The address of the source. Together with the name of the source it identifies the stored answers. */
   readonly url: string;
 }
 
@@ -59,9 +59,9 @@ const ASK_AGAIN_MS = 30_000;
 const MAX_RUNS = 1000;
 
 /**
- * An Endpoint that keeps on disk what cannot change any more: 0-D values, run information, tag lists and detector
- * information of runs that stopped more than ten minutes ago. Nothing of a run that is running or paused is kept, and
- * no image.
+ * An Endpoint that stores on disk what cannot change any more: 0-D values, run information, tag lists and detector
+ * information of runs that stopped more than ten minutes ago. Images, and data of a run that is running or paused, are not
+ * stored.
  *
  * To know that a run has ended it asks `db.readRuninfo` once. 0-D values name tags and no run: they are kept when all
  * their tags are of one run that was asked about in the same session (as `db.readTaglistByrun` does).

@@ -18,88 +18,88 @@ import {
   streamMethods,
 } from "../methods.ts";
 
-/** Shares of questions, or of items of a stream, that something happens to; each from 0 to 1. @default 0 */
-export interface FaultShares {
-  /** Comes late, by up to `delayMs`. */
+/** Fractions of calls, or of items of a stream, to which a fault happens; each from 0 to 1. @default 0 */
+export interface FaultRates {
+  /** The answer is delayed by up to `delayMs`. */
   readonly delay?: number | undefined;
-  /** A call: its answer never comes. A stream: an item is left out. */
+  /** A call: the answer never arrives. A stream: an item is left out. */
   readonly loss?: number | undefined;
-  /** A call reaches the source twice; an item of a stream comes twice. */
+  /** A call reaches the source twice; an item of a stream arrives twice. */
   readonly duplicate?: number | undefined;
-  /** An item of a stream changes places with the next. */
+  /** An item of a stream and the next one are swapped. */
   readonly reorder?: number | undefined;
-  /** One byte of the answer is another: BAD_MESSAGE, or, worse, a wrong number or pixel. */
+  /** One byte of the answer is changed: BAD_MESSAGE, or a wrong number or pixel. */
   readonly corrupt?: number | undefined;
-  /** From this item on a stream is silent. */
+  /** From this item on, a stream sends nothing. */
   readonly stall?: number | undefined;
-  /** UNREACHABLE; a call may have reached the source all the same. */
+  /** UNREACHABLE; the source may have received the call all the same. */
   readonly disconnect?: number | undefined;
 }
 
-export interface FaultOptions extends FaultShares {
-  /** Everything that happens follows from it, the method, and how often the method was asked before. */
+export interface FaultOptions extends FaultRates {
+  /** The faults depend only on the seed, the method, and how often the method was called before. */
   readonly seed: number;
   /** Longest delay. @default 100 */
   readonly delayMs?: number | undefined;
-  /** Shares for one method, in the place of all those above: `{ "st.frames": { disconnect: 0.01 } }`. */
-  readonly methods?: Readonly<Partial<Record<CallMethod | StreamMethod, FaultShares>>> | undefined;
+  /** Rates for one method, which replace all those above: `{ "st.frames": { disconnect: 0.01 } }`. */
+  readonly methods?: Readonly<Partial<Record<CallMethod | StreamMethod, FaultRates>>> | undefined;
 }
 
-const share = optional(finite(0, 1), 0);
-const shareChecks = {
-  delay: share,
-  loss: share,
-  duplicate: share,
-  reorder: share,
-  corrupt: share,
-  stall: share,
-  disconnect: share,
+const rate = optional(finite(0, 1), 0);
+const rateChecks = {
+  delay: rate,
+  loss: rate,
+  duplicate: rate,
+  reorder: rate,
+  corrupt: rate,
+  stall: rate,
+  disconnect: rate,
 };
-type Fault = keyof typeof shareChecks;
+type Fault = keyof typeof rateChecks;
 
 /**
- * An Endpoint whose **connection** is bad, to rehearse with: what a script does when answers are late, lost, repeated
- * or damaged. Nothing at the facility goes wrong by it; images that were not stored and values that did not converge
- * are the simulated facility's own (`sim:?missing=0.05`).
+ * An Endpoint with a bad **connection**, to test what a script does when answers are late, lost, repeated or damaged.
+ * Faults of the facility, such as images that were not stored, come from the simulated facility
+ * (`sim:?missing=0.05`).
  *
- * A lost answer and a silent stream never end by themselves: give `timeoutMs` or a signal.
+ * A lost answer and a stalled stream never end by themselves: give `timeoutMs` or a signal.
  *
- * @throws BAD_ARGUMENT when a share is not a number from 0 to 1, or an option is not there
+ * @throws BAD_ARGUMENT when a rate is not a number from 0 to 1, or an option does not exist
  *
  * @example
  * const rough = withFaults(endpoint, { seed: 1, delay: 0.1, disconnect: 0.01, methods: { "st.frames": { duplicate: 0.05
  * } } });
  */
 export function withFaults(inner: Endpoint, options: FaultOptions): Endpoint {
-  const checks = { seed: integer(), delayMs: optional(milliseconds, 100), methods: any, ...shareChecks };
-  const { methods = {}, seed, delayMs, ...shares } = resolveOptions("withFaults", options, checks);
+  const checks = { seed: integer(), delayMs: optional(milliseconds, 100), methods: any, ...rateChecks };
+  const { methods = {}, seed, delayMs, ...rates } = resolveOptions("withFaults", options, checks);
   for (const [method, own] of Object.entries(methods)) {
     if (!Object.hasOwn(callMethods, method) && !Object.hasOwn(streamMethods, method))
       throw badArgument("methods", method, "names of the method table");
-    resolveOptions(`withFaults of ${method}`, own, shareChecks);
+    resolveOptions(`withFaults of ${method}`, own, rateChecks);
   }
-  return new Faulty(inner, seed, delayMs, shares, new Map(Object.entries(methods)));
+  return new Faulty(inner, seed, delayMs, rates, new Map(Object.entries(methods)));
 }
 
 class Faulty implements Endpoint {
   readonly #inner: Endpoint;
   readonly #seed: number;
   readonly #delayMs: number;
-  readonly #shares: FaultShares;
-  readonly #ofMethod: ReadonlyMap<string, FaultShares>;
+  readonly #rates: FaultRates;
+  readonly #ofMethod: ReadonlyMap<string, FaultRates>;
   readonly #asked = new Map<string, number>();
 
   constructor(
     inner: Endpoint,
     seed: number,
     delayMs: number,
-    shares: FaultShares,
-    ofMethod: ReadonlyMap<string, FaultShares>,
+    rates: FaultRates,
+    ofMethod: ReadonlyMap<string, FaultRates>,
   ) {
     this.#inner = inner;
     this.#seed = seed;
     this.#delayMs = delayMs;
-    this.#shares = shares;
+    this.#rates = rates;
     this.#ofMethod = ofMethod;
   }
 
@@ -109,20 +109,20 @@ class Faulty implements Endpoint {
     options: CallOptions = {},
   ): Promise<CallResult<M>> {
     const { result: schema } = callMethods[checkCallMethod(method)];
-    const luck = this.#luck(method);
+    const draws = this.#draws(method);
     return await bounded(method, options, async () => {
-      if (luck.strikes("disconnect", 0)) {
-        if (luck.share("reaches", 0) < 0.5) await this.#inner.call(method, params, options);
+      if (draws.strikes("disconnect", 0)) {
+        if (draws.uniform("reaches", 0) < 0.5) await this.#inner.call(method, params, options);
         throw disconnected(method);
       }
-      if (luck.strikes("duplicate", 0)) await this.#inner.call(method, params, options);
+      if (draws.strikes("duplicate", 0)) await this.#inner.call(method, params, options);
       const result = await this.#inner.call(method, params, options);
-      if (luck.strikes("loss", 0)) await never();
-      if (luck.strikes("delay", 0)) await sleep(this.#delayMs * luck.share("late", 0), options.signal);
-      if (!luck.strikes("corrupt", 0)) return result;
+      if (draws.strikes("loss", 0)) await never();
+      if (draws.strikes("delay", 0)) await sleep(this.#delayMs * draws.uniform("late", 0), options.signal);
+      if (!draws.strikes("corrupt", 0)) return result;
       return checkAgainst(
         schema,
-        corrupted(result, luck, 0),
+        corrupted(result, draws, 0),
         "BAD_MESSAGE",
         `the answer to ${method}`,
       ) as CallResult<M>;
@@ -135,23 +135,23 @@ class Faulty implements Endpoint {
     options: StreamOptions = {},
   ): AsyncGenerator<StreamItem<M>, void, undefined> {
     const { result: schema } = streamMethods[checkStreamMethod(method)];
-    const luck = this.#luck(method);
+    const draws = this.#draws(method);
     const stop = new AbortController();
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
     // Without the reader's memory: an item that is held back must not be overwritten by the next.
-    const items = this.#shuffled(this.#inner.stream(method, params, { ...options, signal, memory: undefined }), luck);
+    const items = this.#shuffled(this.#inner.stream(method, params, { ...options, signal, memory: undefined }), draws);
     try {
       for (let n = 0; ; n++) {
         const item = await bounded(method, options, async () => {
           const next = await items.next();
           if (next.done === true) return undefined;
-          if (luck.strikes("disconnect", n)) throw disconnected(method);
-          if (luck.strikes("stall", n)) await never();
-          if (luck.strikes("delay", n)) await sleep(this.#delayMs * luck.share("late", n), signal);
-          if (!luck.strikes("corrupt", n)) return next.value;
+          if (draws.strikes("disconnect", n)) throw disconnected(method);
+          if (draws.strikes("stall", n)) await never();
+          if (draws.strikes("delay", n)) await sleep(this.#delayMs * draws.uniform("late", n), signal);
+          if (!draws.strikes("corrupt", n)) return next.value;
           return checkAgainst(
             schema,
-            corrupted(next.value, luck, n),
+            corrupted(next.value, draws, n),
             "BAD_MESSAGE",
             `an item of ${method}`,
           ) as StreamItem<M>;
@@ -166,18 +166,18 @@ class Faulty implements Endpoint {
   }
 
   /** The items with some left out, twice, or after the next. */
-  async *#shuffled<T>(items: AsyncIterable<T>, luck: Luck): AsyncGenerator<T, void, undefined> {
+  async *#shuffled<T>(items: AsyncIterable<T>, draws: FaultDraws): AsyncGenerator<T, void, undefined> {
     let held: T | undefined;
     let n = -1;
     for await (const item of items) {
       n++;
-      if (luck.strikes("loss", n)) continue;
-      if (held === undefined && luck.strikes("reorder", n)) {
+      if (draws.strikes("loss", n)) continue;
+      if (held === undefined && draws.strikes("reorder", n)) {
         held = copyOf(item);
         continue;
       }
       yield item;
-      if (luck.strikes("duplicate", n)) yield item;
+      if (draws.strikes("duplicate", n)) yield item;
       if (held !== undefined) yield held;
       held = undefined;
     }
@@ -188,29 +188,29 @@ class Faulty implements Endpoint {
     await this.#inner.close();
   }
 
-  #luck(method: string): Luck {
+  #draws(method: string): FaultDraws {
     const nth = this.#asked.get(method) ?? 0;
     this.#asked.set(method, nth + 1);
-    return new Luck(hash(this.#seed, method, nth), this.#ofMethod.get(method) ?? this.#shares);
+    return new FaultDraws(hash(this.#seed, method, nth), this.#ofMethod.get(method) ?? this.#rates);
   }
 }
 
-/** What happens to one question: drawn from names and numbers, so that timing changes nothing. */
-class Luck {
+/** The faults of one request: drawn from names and numbers, so that they do not depend on timing. */
+class FaultDraws {
   readonly #seed: number;
-  readonly #shares: FaultShares;
+  readonly #rates: FaultRates;
 
-  constructor(seed: number, shares: FaultShares) {
+  constructor(seed: number, rates: FaultRates) {
     this.#seed = seed;
-    this.#shares = shares;
+    this.#rates = rates;
   }
 
-  share(what: string, n: number): number {
+  uniform(what: string, n: number): number {
     return hash(this.#seed, what, n) / 0x1_0000_0000;
   }
 
   strikes(fault: Fault, n: number): boolean {
-    return this.share(fault, n) < (this.#shares[fault] ?? 0);
+    return this.uniform(fault, n) < (this.#rates[fault] ?? 0);
   }
 }
 
@@ -229,13 +229,13 @@ function copyOf<T>(value: T): T {
 }
 
 /** The value with one byte of its encoded message changed. */
-function corrupted(value: unknown, luck: Luck, n: number): unknown {
+function corrupted(value: unknown, draws: FaultDraws, n: number): unknown {
   const parts = encodeMessage({ kind: "result", id: 0, value }).map((part) => part.slice());
   const sizes = parts.map((part) => part.byteLength);
-  let at = Math.floor(luck.share("byte", n) * sizes.reduce((sum, size) => sum + size, 0));
+  let at = Math.floor(draws.uniform("byte", n) * sizes.reduce((sum, size) => sum + size, 0));
   for (const part of parts) {
     if (at < part.byteLength) {
-      part[at] = (part[at] ?? 0) ^ (1 + Math.floor(255 * luck.share("bits", n)));
+      part[at] = (part[at] ?? 0) ^ (1 + Math.floor(255 * draws.uniform("bits", n)));
       break;
     }
     at -= part.byteLength;

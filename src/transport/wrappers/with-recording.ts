@@ -3,7 +3,7 @@ import type { CallOptions } from "../../core/async.ts";
 import { fileError, isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { syncFolder } from "../../files/index.ts";
 import { checkCall, checkStream } from "../check.ts";
-import { encodeMessage, type Message, toWireError } from "../codec.ts";
+import { encodeMessage, toWireError, type WireMessage } from "../codec.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
 import type { CallMethod, CallParams, CallResult, StreamItem, StreamMethod, StreamParams } from "../methods.ts";
 import { packParts } from "../packed.ts";
@@ -122,7 +122,7 @@ class Recording implements Endpoint {
   }
 
   /** Writes after everything before it, so that messages never mix. */
-  async #write(message: Message): Promise<void> {
+  async #write(message: WireMessage): Promise<void> {
     if (this.#closing !== undefined) return;
     const bytes = packParts(encodeMessage(message));
     this.#written = this.#written.then(() => this.#append(bytes));

@@ -17,10 +17,11 @@ import {
   streamMethods,
 } from "../methods.ts";
 
-/** When and how often {@link withRetry} asks again. */
+/** When and how often {@link withRetry} retries. */
 export interface RetryPolicy {
   /**
-   * How often a question is asked at most, the first time included; in a stream, without a new item in between.
+   * Maximum number of attempts for one request, including the first; in a stream, the count starts again after each
+   * item.
    * @default 6
    */
   readonly attempts?: number | undefined;
@@ -28,47 +29,44 @@ export interface RetryPolicy {
   readonly firstWaitMs?: number | undefined;
   /** Longest wait between two attempts. @default 5000 */
   readonly longestWaitMs?: number | undefined;
-  /** Longest time from the first failure to the answer, or to the next item of a stream. @default 60000 */
+  /** Maximum time from the first failure to the answer, or to the next item of a stream. @default 60000 */
   readonly deadlineMs?: number | undefined;
   /**
-   * Longest time that is asked again before the very first answer: an address that never answered is more likely wrong
-   * than away.
+   * How long to keep trying an address that has never answered; such an address is probably mistyped.
    * @default 5000
    */
   readonly firstAnswerMs?: number | undefined;
   /**
    * An attempt without an answer, or without the next item, for this long is given up and counts as failed.
-   * @default no limit: carriers notice by themselves that a server fell silent, and a slow answer is not asked for
+   * @default no limit: the clients notice by themselves when a server stops responding, and a slow request is not sent
    * twice
    */
   readonly attemptMs?: number | undefined;
   /**
-   * Seed of the jitter of the waits, half to the whole of each.
-   * @default another one each time, so that many clients do not come back at once
+   * Seed of the random part of the waits: each lasts between half and the whole of its time.
+   * @default another one each time, so that many clients do not reconnect at the same moment
    */
   readonly seed?: number | undefined;
 }
 
-/** What may pass when asked again. */
-const passing = ["UNREACHABLE", "TIMEOUT"] as const;
+/** Failures after which another attempt may succeed. */
+const transient = ["UNREACHABLE", "TIMEOUT"] as const;
 /** Tags in the details of an error; more would be no log line. */
 const SHOWN_TAGS = 100;
 
 /**
- * An Endpoint that asks again what failed on the way:
+ * An Endpoint that retries requests whose connection failed:
  *
  * * a call that reads, when it ends with UNREACHABLE;
- * * a call that changes something only when it has `options.key`, by which the server does it once;
- * * the stream `st.frames` from the first tag that has not come. Items that come twice or out of turn are not handed
- *   on.
+ * * a call that changes something, only when it has `options.key`: the server executes each key once;
+ * * a stream, from the first tag that has not been received. Items that arrive twice or out of order are not passed on.
  *
- * TIMEOUT is final when it is the caller's own: no time is left. With `attemptMs`, an attempt that took too long is
- * repeated. No other error is: the same question would have the same answer.
+ * TIMEOUT after the caller's own `timeoutMs` is final. With `attemptMs`, an attempt that took too long is repeated. No
+ * other error is retried, because the same request would get the same answer.
  *
  * @param calls - the table that says which calls change something
- * @throws UNREACHABLE, TIMEOUT when it gives up; the message tells how many tags have not come, the first and the last;
- * `details` has
- *   `missing` (the first 100), `missingCount` and `lastMissing`
+ * @throws UNREACHABLE, TIMEOUT when the retries end without success. The message says how many tags were not received,
+ * and gives the first and the last one; `details` has `missing` (the first 100), `missingCount` and `lastMissing`
  *
  * @example
  * const endpoint = withRetry(carrier, { attempts: 3, deadlineMs: 10_000 });
@@ -115,17 +113,17 @@ class Retrying implements Endpoint {
     // A method the table does not know is one that may change something.
     const changes = Object.hasOwn(this.#calls, method) ? this.#calls[method]?.changes !== false : true;
     if (changes && options.key === undefined) return await this.#inner.call(method, params, options);
-    const trouble = this.#trouble(method, options);
+    const state = this.#begin(method, options);
     for (;;) {
       const attempt = new Attempt(options.signal);
       try {
-        const answer = await trouble.limit(attempt, (limits) =>
+        const answer = await state.limit(attempt, (limits) =>
           this.#inner.call(method, params, { ...options, ...limits }),
         );
         this.#hasAnswered = true;
         return answer;
       } catch (error) {
-        await trouble.wait(error);
+        await state.wait(error);
       } finally {
         attempt.end();
       }
@@ -151,7 +149,7 @@ class Retrying implements Endpoint {
   ): AsyncGenerator<StreamItem<M>, void, undefined> {
     let left = params;
     let before: StreamParams<M> | undefined;
-    let trouble = this.#trouble(method, options);
+    let state = this.#begin(method, options);
     for (;;) {
       const attempt = new Attempt(options.signal);
       // The reader's memory is not passed on: what a given-up attempt still reads must not get into it.
@@ -160,7 +158,7 @@ class Retrying implements Endpoint {
         [Symbol.asyncIterator]();
       try {
         for (;;) {
-          const next = await trouble.limit(attempt, () => items.next());
+          const next = await state.limit(attempt, () => items.next());
           this.#hasAnswered = true;
           if (next.done === true) {
             const { length } = resume.tags(left);
@@ -176,12 +174,12 @@ class Retrying implements Endpoint {
           before = left;
           left = rest;
           yield placeFrames(item, options.memory);
-          trouble = this.#trouble(method, options);
+          state = this.#begin(method, options);
         }
       } catch (error) {
         // It broke where only the end was to come.
-        if (isSaclaError(error, ...passing) && resume.isComplete(left)) return;
-        await trouble.wait(error, resume.tags(left));
+        if (isSaclaError(error, ...transient) && resume.isComplete(left)) return;
+        await state.wait(error, resume.tags(left));
       } finally {
         attempt.end();
         // Not awaited: an attempt that was given up may be stuck.
@@ -190,8 +188,8 @@ class Retrying implements Endpoint {
     }
   }
 
-  #trouble(method: string, options: CallOptions): Trouble {
-    return new Trouble(method, options, this.#policy, this.#jitter, this.#closing.signal, () => this.#hasAnswered);
+  #begin(method: string, options: CallOptions): RetryState {
+    return new RetryState(method, options, this.#policy, this.#jitter, this.#closing.signal, () => this.#hasAnswered);
   }
 
   async close(): Promise<void> {
@@ -222,8 +220,8 @@ class Attempt {
   }
 }
 
-/** The failures of one question, or between two items of a stream, and what they leave of the time. */
-class Trouble {
+/** The failures of one request, or between two items of a stream, and the time that is left. */
+class RetryState {
   readonly #method: string;
   readonly #options: CallOptions;
   readonly #policy: Policy;
@@ -275,7 +273,7 @@ class Trouble {
   /** Waits before the next attempt. @throws `error`, or that this was the last attempt, when there is none */
   async wait(error: unknown, tags?: Uint32Array): Promise<void> {
     throwIfAborted(this.#options.signal);
-    if (!isSaclaError(error, ...passing)) throw error;
+    if (!isSaclaError(error, ...transient)) throw error;
     if (this.#failures === 0) this.#firstFailure = performance.now();
     this.#failures++;
     const { attempts, firstWaitMs, longestWaitMs, attemptMs } = this.#policy;

@@ -5,9 +5,9 @@ import {
   decodeMessage,
   encodeMessage,
   fromWireError,
-  type Message,
   messageId,
   type RequestMessage,
+  type WireMessage,
 } from "../codec.ts";
 import { type CurvePair, provenRoutingId } from "./keys.ts";
 
@@ -188,7 +188,7 @@ export class Connection {
   }
 
   #take(parts: Uint8Array[]): void {
-    let message: Message;
+    let message: WireMessage;
     try {
       // Each frame that comes has memory of its own.
       message = decodeMessage(parts, { copy: false });

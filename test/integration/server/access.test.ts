@@ -13,11 +13,11 @@ import { type CurvePair, provenRoutingId } from "../../../src/transport/zmq/keys
 import { changingTable, movingEndpoint } from "../../support/changing-table.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-type Who = "nobody it knows" | Role;
+type Who = "unknown client" | Role;
 const folder = temporaryFolder();
 const keyFile = join(folder, "keys.json");
 const tokens: Record<Who, string | undefined> = {
-  "nobody it knows": undefined,
+  "unknown client": undefined,
   read: newToken(keyFile, "reader", "read").token,
   control: newToken(keyFile, "controller", "control").token,
 };
@@ -71,7 +71,7 @@ let asked = 0;
 const nextKey = (): string => `key ${asked++}`;
 
 function clientKeys(who: Who): CurvePair & { serverKey: string } {
-  const name = who === "nobody it knows" ? "stranger" : who;
+  const name = who === "unknown client" ? "stranger" : who;
   const { publicKey, secretKey } = JSON.parse(readFileSync(join(folder, `${name}.key`), "utf8")) as CurvePair;
   return { publicKey, secretKey, serverKey: Keys.open(keyFile).server.publicKey };
 }
@@ -86,7 +86,7 @@ async function overZmq(who: Who, request: RequestMessage): Promise<string> {
     curveSecretKey: own.secretKey,
     routingId: provenRoutingId(own, own.serverKey),
     // Only a stranger waits this long.
-    receiveTimeout: who === "nobody it knows" ? 1000 : 10_000,
+    receiveTimeout: who === "unknown client" ? 1000 : 10_000,
   });
   try {
     dealer.connect(zmq.address);
@@ -107,7 +107,7 @@ async function overZmq(who: Who, request: RequestMessage): Promise<string> {
 /** For each row of the table, how it is done and what the answer looks like when it is allowed. */
 const rows: Record<string, { ask(who: Who): Promise<string>; yes: RegExp; no?: RegExp }> = {
   "HTTP | `/health`: ok or failing": { ask: (who) => overHttp(who, "/health"), yes: /"status":"ok"/ },
-  "HTTP | `/health`: which source, since when, why it fails": {
+  "HTTP | `/health`: source, uptime, reason of a failure": {
     ask: (who) => overHttp(who, "/health"),
     yes: /"source":"the tiny source".*uptime/,
     no: /^\{"status":"ok"\}$/,
@@ -151,7 +151,7 @@ const rows: Record<string, { ask(who: Who): Promise<string>; yes: RegExp; no?: R
 
 const page = readFileSync(new URL("../../../docs/serving.md", import.meta.url), "utf8");
 const table = page
-  .slice(page.indexOf("## Who may do what"), page.indexOf("## Limits"))
+  .slice(page.indexOf("## Permissions"), page.indexOf("## Limits"))
   .split("\n")
   .filter((line) => /^\| (HTTP|ZeroMQ) /.test(line))
   .map((line) => line.slice(2, -2).split(" | "));
@@ -162,7 +162,7 @@ describe("who may do what", () => {
     for (const [over, what, ...cells] of table) {
       const row = rows[`${over} | ${what}`];
       if (row === undefined) throw new Error("unreachable: the rows were compared");
-      for (const [i, who] of (["nobody it knows", "read", "control"] as const).entries()) {
+      for (const [i, who] of (["unknown client", "read", "control"] as const).entries()) {
         const cell = cells[i] ?? "";
         const before = moves.length;
         const answer = await row.ask(who);
@@ -194,11 +194,11 @@ describe("who may do what", () => {
       tokens.control?.replace(/_[a-z0-9]{8}_/, good.slice(5, 15)) ?? "",
     ];
     for (const token of wrong)
-      expect([token, await overHttp("nobody it knows", path, {}, token)]).toEqual([token, "NOT_AUTHENTICATED"]);
-    expect(await overHttp("nobody it knows", path, { headers: { Authorization: `Basic ${good}` } })).toBe(
+      expect([token, await overHttp("unknown client", path, {}, token)]).toEqual([token, "NOT_AUTHENTICATED"]);
+    expect(await overHttp("unknown client", path, { headers: { Authorization: `Basic ${good}` } })).toBe(
       "NOT_AUTHENTICATED",
     );
-    expect(await overHttp("nobody it knows", path, { headers: { Authorization: `bearer  ${good}` } })).toBe("0");
+    expect(await overHttp("unknown client", path, { headers: { Authorization: `bearer  ${good}` } })).toBe("0");
   });
 
   it("reads no body of somebody it does not know", async () => {
@@ -210,7 +210,7 @@ describe("who may do what", () => {
       duplex: "half",
     } as RequestInit;
     // The server may cut the connection while the body is still coming.
-    expect(await overHttp("nobody it knows", "/v1/test/move", init).catch(() => "NOT_AUTHENTICATED")).toBe(
+    expect(await overHttp("unknown client", "/v1/test/move", init).catch(() => "NOT_AUTHENTICATED")).toBe(
       "NOT_AUTHENTICATED",
     );
   });

@@ -8,8 +8,8 @@ import { Facility } from "../../../src/connect.ts";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { openArchive } from "../../../src/hdf5/index.ts";
 import { type LiveShot, replayLive } from "../../../src/live/index.ts";
-import { karaboMessage, serveKaraboBridge } from "../../../src/server/karabo-bridge.ts";
-import { pack } from "../../../src/server/msgpack.ts";
+import { karaboMessage, serveKaraboBridge } from "../../../src/server/karabo/bridge.ts";
+import { encodeMsgpack } from "../../../src/server/karabo/msgpack.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 
@@ -114,10 +114,10 @@ describe("the karabo-bridge output", () => {
       Array.from({ length: 70_000 }, (_, i) => i),
       -1,
       2 ** 40,
-    ] as Parameters<typeof pack>[0][];
+    ] as Parameters<typeof encodeMsgpack>[0][];
     const script =
       "import sys, json, msgpack\nfor item in msgpack.Unpacker(sys.stdin.buffer, max_buffer_size=0): print(json.dumps(item))";
-    const input = Buffer.concat(values.map((value) => pack(value)));
+    const input = Buffer.concat(values.map((value) => encodeMsgpack(value)));
     const lines = execFileSync(python ?? "", ["-c", script], { input, encoding: "utf8", maxBuffer: 2 ** 26 })
       .trim()
       .split("\n");

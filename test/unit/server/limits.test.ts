@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { VirtualClock } from "../../../src/core/clock.ts";
 import { Limits } from "../../../src/server/limits.ts";
 import { Service } from "../../../src/server/service.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
@@ -22,14 +23,11 @@ async function codes(work: (() => Promise<unknown> | unknown)[]): Promise<string
   return seen;
 }
 
-afterEach(() => vi.useRealTimers());
-
 describe("limits", () => {
   it("bound requests in a second for each client alone, and say when to come back", async () => {
-    // The second is over when the test says so, however long the computer takes.
-    vi.useFakeTimers();
-    const limits = new Limits({ requestsPerSecond: 3 });
-    const take = () => limits.take(anna, 10);
+    const clock = new VirtualClock();
+    const limits = new Limits({ requestsPerSecond: 3 }, clock);
+    const take = () => limits.charge(anna, 10);
     expect(await codes([take, take, take, take, take])).toEqual([
       "ok",
       "ok",
@@ -37,17 +35,43 @@ describe("limits", () => {
       "TOO_MANY_REQUESTS",
       "TOO_MANY_REQUESTS",
     ]);
-    expect(await codes([() => limits.take(ben, 10)])).toEqual(["ok"]);
-    const refused = await limits.take(anna, 0).catch((error: { details: { retryAfterMs: number } }) => error);
+    expect(await codes([() => limits.charge(ben, 10)])).toEqual(["ok"]);
+    let refused: unknown;
+    try {
+      limits.charge(anna, 0);
+    } catch (error) {
+      refused = error;
+    }
     const { retryAfterMs } = (refused as { details: { retryAfterMs: number } }).details;
     expect([retryAfterMs > 0, retryAfterMs <= 1000]).toEqual([true, true]);
-    vi.advanceTimersByTime(retryAfterMs);
+    clock.advance(retryAfterMs / 1000);
     expect(await codes([take])).toEqual(["ok"]);
+    expect(await codes([take])).toEqual(["TOO_MANY_REQUESTS"]);
+    // A second later all three are there again, and after an hour no more than three.
+    clock.advance(1);
+    expect(await codes([take, take, take, take])).toEqual(["ok", "ok", "ok", "TOO_MANY_REQUESTS"]);
+    clock.advance(3600);
+    expect(await codes([take, take, take, take])).toEqual(["ok", "ok", "ok", "TOO_MANY_REQUESTS"]);
+  });
+
+  it("let a client through in the long run as often as allowed, whatever its rhythm", () => {
+    const clock = new VirtualClock();
+    const limits = new Limits({ requestsPerSecond: 7 }, clock);
+    let allowed = 0;
+    for (let tick = 0; tick < 60_000; tick++) {
+      clock.advance(tick % 3 === 0 ? 0.002 : 0.0005);
+      try {
+        limits.charge(anna, 1);
+        allowed++;
+      } catch {}
+    }
+    // 60 s at 7 per second, and the 7 that were there at the start.
+    expect(Math.abs(allowed - (60 * 7 + 7))).toBeLessThanOrEqual(1);
   });
 
   it("bound the size of a request and the requests that are open", async () => {
     const limits = new Limits({ requestBytes: 100, open: 2 });
-    expect(await codes([() => limits.take(anna, 100), () => limits.take(anna, 101)])).toEqual(["ok", "TOO_LARGE"]);
+    expect(await codes([() => limits.charge(anna, 100), () => limits.charge(anna, 101)])).toEqual(["ok", "TOO_LARGE"]);
     const leave = limits.enter(anna);
     limits.enter(anna);
     expect(await codes([() => limits.enter(anna), () => limits.enter(ben)])).toEqual(["TOO_MANY_REQUESTS", "ok"]);

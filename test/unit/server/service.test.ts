@@ -93,7 +93,9 @@ describe("what a service lets a client do", () => {
     let left = 0;
     const limits = {
       requestBytes: 100,
-      take: (_: unknown, bytes: number) => (taken.push(bytes) > 1 ? Promise.reject(refuse) : Promise.resolve()),
+      charge: (_: unknown, bytes: number) => {
+        if (taken.push(bytes) > 1) throw refuse;
+      },
       enter: () => () => void left++,
     };
     const { service, done } = changing(undefined, { limits } as unknown as ServiceOptions);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { vectorsText } from "../../../scripts/make-protocol-vectors.ts";
-import { decodeMessage, encodeMessage, type Message, messageId } from "../../../src/transport/codec.ts";
+import { decodeMessage, encodeMessage, messageId, type WireMessage } from "../../../src/transport/codec.ts";
 import { packParts, unpackParts } from "../../../src/transport/packed.ts";
 
 interface Vectors {
@@ -48,7 +48,7 @@ describe("the test vectors of the protocol", () => {
   });
 
   it.each(vectors.good)("$name: is decoded, encoded and packed", ({ message, parts, packed }) => {
-    const wanted = described(message) as Message;
+    const wanted = described(message) as WireMessage;
     expect(decodeMessage(parts.map(bytes), { copy: true })).toEqual(wanted);
     expect(decodeMessage(unpackParts(bytes(packed)), { copy: false })).toEqual(wanted);
     expect(packParts(parts.map(bytes))).toEqual(bytes(packed));
@@ -59,7 +59,7 @@ describe("the test vectors of the protocol", () => {
     const exact = vectors.good.filter(({ name }) => !/twice|another order|deadline/.test(name));
     expect(exact.length).toBeGreaterThan(15);
     for (const { name, message, parts } of exact) {
-      const [header, ...frames] = encodeMessage(described(message) as Message);
+      const [header, ...frames] = encodeMessage(described(message) as WireMessage);
       expect(JSON.parse(new TextDecoder().decode(header)), name).toEqual(
         JSON.parse(new TextDecoder().decode(bytes(parts[0] ?? ""))),
       );

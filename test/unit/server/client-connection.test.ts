@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { ClientConnection, type SendOutcome } from "../../../src/server/client-connection.ts";
 import { loopbackClient, Service } from "../../../src/server/service.ts";
-import { Peer, type SendOutcome } from "../../../src/server/zmq-peer.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { decodeMessage } from "../../../src/transport/codec.ts";
 import { tinySource } from "../../support/tiny-source.ts";
@@ -13,7 +13,7 @@ it("an answer that waited and then cannot be sent at all is logged and left out;
   const logger = { debug: note, info: note, warn: note, error: note };
   const sent: unknown[] = [];
   const outcomes: (SendOutcome | Error)[] = ["full", new Error("no such thing"), "sent"];
-  const peer = new Peer(
+  const connection = new ClientConnection(
     () => loopbackClient,
     new Service(endpointOf(tinySource()), { logger }),
     async (parts) => {
@@ -23,10 +23,10 @@ it("an answer that waited and then cannot be sent at all is logged and left out;
       return outcome;
     },
   );
-  peer.take({ kind: "ping", id: 1 }, 10);
-  await expect.poll(() => peer.isBlocked, { timeout: 10_000 }).toBe(true);
-  peer.take({ kind: "ping", id: 2 }, 10);
-  await peer.flush();
-  expect([sent, peer.isBlocked]).toEqual([[{ kind: "pong", id: 2 }], false]);
+  connection.receive({ kind: "ping", id: 1 }, 10);
+  await expect.poll(() => connection.isBlocked, { timeout: 10_000 }).toBe(true);
+  connection.receive({ kind: "ping", id: 2 }, 10);
+  await connection.flush();
+  expect([sent, connection.isBlocked]).toEqual([[{ kind: "pong", id: 2 }], false]);
   expect(logged).toEqual(["an answer could not be sent"]);
 });

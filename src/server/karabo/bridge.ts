@@ -1,12 +1,12 @@
 import type { Reply } from "zeromq";
-import { sleep } from "../core/async.ts";
-import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
-import { type Logger, silentLogger } from "../core/logger.ts";
-import { contiguous, shapeOf } from "../core/ndarray.ts";
-import { type LiveShot, LiveShots, type LiveShotsOptions } from "../live/index.ts";
-import type { Endpoint } from "../transport/endpoint.ts";
-import { pack } from "./msgpack.ts";
-import { isLoopback } from "./zmq-server.ts";
+import { sleep } from "../../core/async.ts";
+import { isSaclaError, SaclaError, show, toSaclaError } from "../../core/errors.ts";
+import { type Logger, silentLogger } from "../../core/logger.ts";
+import { contiguous, shapeOf } from "../../core/ndarray.ts";
+import { type LiveShot, LiveShots, type LiveShotsOptions } from "../../live/index.ts";
+import type { Endpoint } from "../../transport/endpoint.ts";
+import { cannotBind, isLoopback } from "../bind-address.ts";
+import { encodeMsgpack } from "./msgpack.ts";
 
 export interface KaraboBridgeOptions {
   /** @default "tcp://127.0.0.1:4545" */
@@ -56,7 +56,7 @@ export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridg
     await socket.bind(address);
   } catch (error) {
     socket.close();
-    throw toSaclaError(error, "UNREACHABLE", `${show(address)} cannot be taken`);
+    throw cannotBind(address, error, { address });
   }
   return new Bridge(endpoint, socket, shots, logger);
 }
@@ -142,21 +142,24 @@ export function karaboMessage(shot: LiveShot, signals: readonly string[]): Uint8
   const { hightag, run, latencyMs } = shot;
   for (const [source, image] of Object.entries(shot.images)) {
     parts.push(
-      pack({ source, content: "msgpack", metadata: metadata(source, shot) }),
-      pack({ hightag, run, latencyMs }),
+      encodeMsgpack({ source, content: "msgpack", metadata: metadata(source, shot) }),
+      encodeMsgpack({ hightag, run, latencyMs }),
     );
     // A copy: the socket sends later, when the memory holds the next shot already.
     const pixels = contiguous(image).slice();
     const dtype = pixels instanceof Uint16Array ? "uint16" : "float32";
     parts.push(
-      pack({ source, content: "array", path: "image.data", dtype, shape: shapeOf(source, image) }),
+      encodeMsgpack({ source, content: "array", path: "image.data", dtype, shape: shapeOf(source, image) }),
       new Uint8Array(pixels.buffer),
     );
   }
   for (const source of signals) {
     const value = shot.value(source);
     const data = "value" in value ? value : { value: NaN, unit: "", reason: value.reason };
-    parts.push(pack({ source, content: "msgpack", metadata: metadata(source, shot) }), pack({ ...data, hightag, run }));
+    parts.push(
+      encodeMsgpack({ source, content: "msgpack", metadata: metadata(source, shot) }),
+      encodeMsgpack({ ...data, hightag, run }),
+    );
   }
   return parts;
 }

@@ -1,8 +1,8 @@
-/** What {@link pack} takes. */
-export type Packable = string | number | null | readonly Packable[] | { readonly [key: string]: Packable };
+/** What {@link encodeMsgpack} takes. */
+type Packable = string | number | null | readonly Packable[] | { readonly [key: string]: Packable };
 
 /** A value as MessagePack (msgpack.org, spec of 2017): whole numbers as integers, other numbers as float 64. */
-export function pack(value: Packable): Uint8Array {
+export function encodeMsgpack(value: Packable): Uint8Array {
   const bytes: number[] = [];
   write(bytes, value);
   return Uint8Array.from(bytes);

@@ -1,16 +1,16 @@
 import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { type AnswerMessage, encodeMessage, type RequestMessage, toWireError } from "../transport/codec.ts";
 import { SentItems } from "./sent-items.ts";
-import type { Client, Request, Service } from "./service.ts";
+import type { Client, Service, ServiceRequest } from "./service.ts";
 
 /** What one connection may have open; its other requests wait, and then are refused. */
-export const peerLimits = {
+const connectionLimits = {
   /** Calls being answered at a time; the others wait, so that one client leaves time for the others. */
   running: 8,
   streams: 8,
   /** Calls that wait. */
-  waiting: 256,
-  waitingBytes: 32 * 2 ** 20,
+  queued: 256,
+  queuedBytes: 32 * 2 ** 20,
   /** Answers that wait to be sent, above which refusals are left out. Other answers are bounded by what is running. */
   unsentRefusals: 256,
   credit: 64,
@@ -20,7 +20,7 @@ type Call = RequestMessage & { kind: "call" };
 type Stream = RequestMessage & { kind: "stream" };
 
 /** What is open for one request. */
-interface Open {
+interface OpenRequest {
   readonly stop: AbortController;
   readonly items?: SentItems;
 }
@@ -29,13 +29,13 @@ interface Open {
 export type SendOutcome = "sent" | "full" | "gone";
 
 /** One connection to the server, and what is open for it. */
-export class Peer {
+export class ClientConnection {
   readonly #who: () => Client;
   readonly #service: Service;
   readonly #send: (parts: Uint8Array[]) => Promise<SendOutcome>;
-  readonly #open: Map<number, Open> = new Map();
-  readonly #waiting: { message: Call; bytes: number }[] = [];
-  #waitingBytes = 0;
+  readonly #open: Map<number, OpenRequest> = new Map();
+  readonly #queue: { message: Call; bytes: number }[] = [];
+  #queuedBytes = 0;
   #running = 0;
   #streams = 0;
   /** Answers the connection had no room for. */
@@ -71,10 +71,10 @@ export class Peer {
     return this.#open.size;
   }
 
-  take(message: RequestMessage, bytes: number): void {
+  receive(message: RequestMessage, bytes: number): void {
     switch (message.kind) {
       case "ping":
-        if (this.#unsent.length < peerLimits.unsentRefusals) this.answer({ kind: "pong", id: message.id });
+        if (this.#unsent.length < connectionLimits.unsentRefusals) this.answer({ kind: "pong", id: message.id });
         break;
       case "cancel":
         this.#cancel(message.id);
@@ -86,13 +86,13 @@ export class Peer {
         if (
           this.#admit(
             message.id,
-            this.#waiting.length < peerLimits.waiting && this.#waitingBytes + bytes <= peerLimits.waitingBytes,
+            this.#queue.length < connectionLimits.queued && this.#queuedBytes + bytes <= connectionLimits.queuedBytes,
           )
         )
           this.#begin(message, bytes);
         break;
       case "stream":
-        if (this.#admit(message.id, this.#streams < peerLimits.streams)) void this.#stream(message, bytes);
+        if (this.#admit(message.id, this.#streams < connectionLimits.streams)) void this.#stream(message, bytes);
         break;
     }
   }
@@ -110,7 +110,8 @@ export class Peer {
 
   /** Answers a message that begins nothing. A client that does not read even such answers does not get them all. */
   refuse(id: number | null, error: SaclaError): void {
-    if (this.#unsent.length < peerLimits.unsentRefusals) this.answer({ kind: "error", id, error: toWireError(error) });
+    if (this.#unsent.length < connectionLimits.unsentRefusals)
+      this.answer({ kind: "error", id, error: toWireError(error) });
   }
 
   /** Tries again to send what there was no room for. */
@@ -137,7 +138,7 @@ export class Peer {
     }
     this.#isGone = true;
     this.#open.clear();
-    this.#waiting.length = 0;
+    this.#queue.length = 0;
     this.#unsent.length = 0;
     this.#drained?.resolve();
   }
@@ -162,16 +163,16 @@ export class Peer {
 
   #begin(message: Call, bytes: number): void {
     this.#open.set(message.id, { stop: new AbortController() });
-    this.#waiting.push({ message, bytes });
-    this.#waitingBytes += bytes;
+    this.#queue.push({ message, bytes });
+    this.#queuedBytes += bytes;
     this.#next();
   }
 
   #next(): void {
-    while (this.#running < peerLimits.running && this.#unsent.length === 0) {
-      const next = this.#waiting.shift();
+    while (this.#running < connectionLimits.running && this.#unsent.length === 0) {
+      const next = this.#queue.shift();
       if (next === undefined) return;
-      this.#waitingBytes -= next.bytes;
+      this.#queuedBytes -= next.bytes;
       void this.#call(next.message, next.bytes);
     }
   }
@@ -203,15 +204,15 @@ export class Peer {
   async #stream(message: Stream, bytes: number): Promise<void> {
     const { id, credit } = message;
     const stop = new AbortController();
-    const items = new SentItems(Math.min(credit, peerLimits.credit));
-    const open: Open = { stop, items };
+    const items = new SentItems(Math.min(credit, connectionLimits.credit));
+    const open: OpenRequest = { stop, items };
     this.#open.set(id, open);
     this.#streams++;
     const isOpen = (): boolean => this.#open.get(id) === open;
     let last: AnswerMessage;
     try {
-      if (credit > peerLimits.credit)
-        throw new SaclaError("BAD_ARGUMENT", `credit is ${credit}, but must be at most ${peerLimits.credit}.`);
+      if (credit > connectionLimits.credit)
+        throw new SaclaError("BAD_ARGUMENT", `credit is ${credit}, but must be at most ${connectionLimits.credit}.`);
       const source = this.#service.stream(this.client, requestOf(message, bytes), {
         signal: stop.signal,
         memory: items.memory,
@@ -242,8 +243,8 @@ export class Peer {
     const open = this.#open.get(id);
     if (open === undefined) return;
     this.#open.delete(id);
-    const at = this.#waiting.findIndex(({ message }) => message.id === id);
-    if (at >= 0) this.#waitingBytes -= this.#waiting.splice(at, 1)[0]?.bytes ?? 0;
+    const at = this.#queue.findIndex(({ message }) => message.id === id);
+    if (at >= 0) this.#queuedBytes -= this.#queue.splice(at, 1)[0]?.bytes ?? 0;
     open.stop.abort();
     open.items?.stop();
   }
@@ -286,7 +287,7 @@ function makeDrained(): { promise: Promise<void>; resolve(): void } {
   return { promise, resolve };
 }
 
-function requestOf(message: Call | Stream, bytes: number): Request {
+function requestOf(message: Call | Stream, bytes: number): ServiceRequest {
   const { method, value, timeoutMs } = message;
   return { method, value, timeoutMs, bytes, key: message.kind === "call" ? message.key : undefined };
 }
