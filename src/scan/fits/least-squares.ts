@@ -1,119 +1,238 @@
 import { levenbergMarquardt } from "ml-levenberg-marquardt";
-import { inverse, Matrix } from "ml-matrix";
-import type { SaclaError } from "../../core/errors.ts";
-import { badArgument } from "../../core/guards.ts";
+import { Matrix, QrDecomposition, SingularValueDecomposition } from "ml-matrix";
 
-/** A function of x with parameters, fitted to points. */
-export interface Model {
-  value(parameters: readonly number[], x: number): number;
-  /** Derivatives by the parameters. */
-  slopes(parameters: readonly number[], x: number): number[];
+/**
+ * A curve: a sum of terms, each with a coefficient of its own, whose form depends on the shape parameters. A Gaussian
+ * on a flat background has the shape parameters centre and width and the terms bell and 1.
+ */
+export interface CurveModel {
+  /** The value of each term at x, without its coefficient. */
+  terms(shape: readonly number[], x: number): readonly number[];
 }
 
-/** Points with the weight of each: one over its standard error squared. */
-export interface Points {
+/** Points with the standard error of each. */
+export interface FitPoints {
   readonly x: readonly number[];
   readonly y: readonly number[];
   readonly errors: readonly number[];
 }
 
-/** Where the search begins, and how far it may go. */
-export interface Search {
-  readonly start: readonly number[];
-  /**
-   * Parameters are searched as (value − offset) / scale, of order one: positions of some 1e-6 degree and intensities of
-   * 1e9 fit alike.
-   */
+/** Shape parameters to begin with, and what they may be; `scales` are of the size in which each changes. */
+export interface ShapeSearch {
+  readonly trials: readonly (readonly number[])[];
   readonly scales: readonly number[];
-  readonly offsets: readonly number[];
-  /** Bounds, scaled. */
-  readonly from: number[];
-  readonly to: number[];
+  readonly from: readonly number[];
+  readonly to: readonly number[];
 }
 
-export interface Fitted {
-  readonly parameters: readonly number[];
+export interface FittedCurve {
+  readonly shape: readonly number[];
+  /** The coefficient of each term. */
+  readonly coefficients: readonly number[];
   readonly chiSquare: number;
 }
 
+/** Residuals from here on count less and less in a robust fit, in standard errors (Cauchy's weight, 95 % efficient). */
+const CAUCHY = 2.385;
+/** Points further off a robust curve than this are outliers, in standard errors. */
+export const OUTLIER = 5;
+
 /**
- * The points that have a value, and an error where there are errors; without errors all weigh the same.
- * @throws BAD_ARGUMENT when the lengths differ @throws what `refusal` makes of fewer than `least` points, or equal
- * values
+ * The curve of the least χ²: the best trial, its coefficients solved for, refined by Levenberg–Marquardt
+ * (`ml-levenberg-marquardt`). Undefined where no trial can be solved or refined.
  */
-export function pointsOf(
-  x: readonly number[],
-  y: readonly number[],
-  errors: readonly number[] | undefined,
-  least: number,
-  refusal: (why: string) => SaclaError,
-): Points {
-  if (x.length !== y.length || (errors !== undefined && errors.length !== x.length))
-    throw badArgument("lengths of x, y and errors", [x.length, y.length, errors?.length], "the same");
-  const use = x.flatMap((position, i) =>
-    Number.isFinite(position) && Number.isFinite(y[i]) && (errors === undefined || (errors[i] ?? NaN) > 0) ? [i] : [],
-  );
-  if (use.length < least) throw refusal(`only ${use.length} points have a value, and ${least} are needed`);
-  const at = (list: readonly number[]): number[] => use.map((i) => list[i] ?? NaN);
-  const [xs, ys] = [at(x), at(y)];
-  const spread = Math.max(...ys) - Math.min(...ys);
-  if (!(spread > 0)) throw refusal("all values are the same");
-  return { x: xs, y: ys, errors: errors === undefined ? xs.map(() => spread) : at(errors) };
+export function fitCurve(
+  model: CurveModel,
+  points: FitPoints,
+  search: ShapeSearch,
+  isRobust = false,
+): FittedCurve | undefined {
+  let best: { shape: readonly number[]; coefficients: readonly number[]; cost: number } | undefined;
+  for (const shape of search.trials) {
+    const trial = isRobust ? robustTerms(model, points, shape) : solveTerms(model, points, shape);
+    if (trial !== undefined && trial.cost < (best?.cost ?? Infinity)) best = { shape, ...trial };
+  }
+  if (best === undefined) return undefined;
+  if (!isRobust) return refine(model, points, search, best);
+  let fitted: FittedCurve | undefined = { ...best, chiSquare: NaN };
+  for (let round = 0; round < 4 && fitted !== undefined; round++)
+    fitted = refine(model, reweighted(points, residuals(model, fitted, points)), search, fitted);
+  return fitted === undefined ? undefined : { ...fitted, chiSquare: chiSquareOf(model, fitted, points) };
 }
 
-/** The parameters of the least χ² (Levenberg–Marquardt, of `ml-levenberg-marquardt`). */
-export function leastSquares(
-  { value, slopes }: Model,
-  { x, y, errors }: Points,
-  { start, scales, offsets, from, to }: Search,
-): Fitted {
-  const real = (p: readonly number[]): number[] => p.map((each, k) => (offsets[k] ?? 0) + each * (scales[k] ?? 1));
-  // Each point is divided by its error here: in version 5.1.0 the library multiplies with its weights in one place and
-  // divides by them in another. Points go by their number, so that each finds its error.
-  const numbers = x.map((_, i) => i);
-  // Less their mean, so that a background costs no digits.
-  const level = y.reduce((sum, each) => sum + each, 0) / y.length;
-  const fitted = levenbergMarquardt(
-    { x: numbers, y: y.map((each, i) => (each - level) / (errors[i] ?? 1)) },
-    (p: number[]) => {
-      const parameters = real(p);
-      return (i: number) => (value(parameters, x[i] ?? NaN) - level) / (errors[i] ?? 1);
-    },
-    {
-      initialValues: start.map((each, k) => (each - (offsets[k] ?? 0)) / (scales[k] ?? 1)),
-      minValues: from,
-      maxValues: to,
-      maxIterations: 100,
-      errorTolerance: 0,
-      jacobianFunction: (p: number[]) => {
-        const parameters = real(p);
+/** (y − curve) / error of each point. */
+export function residuals(
+  model: CurveModel,
+  { shape, coefficients }: Pick<FittedCurve, "shape" | "coefficients">,
+  { x, y, errors }: FitPoints,
+): number[] {
+  return x.map((at, i) => ((y[i] ?? NaN) - sumOf(model.terms(shape, at), coefficients)) / (errors[i] ?? NaN));
+}
+
+/** χ² of the best curve with terms alone, such as a constant or a line; Infinity where they cannot be solved for. */
+export function chiSquareOfTerms(model: CurveModel, points: FitPoints): number {
+  return solveTerms(model, points, [])?.cost ?? Infinity;
+}
+
+/** The same for a shape that is given. */
+export function chiSquareAt(model: CurveModel, points: FitPoints, shape: readonly number[]): number {
+  return solveTerms(model, points, shape)?.cost ?? Infinity;
+}
+
+/**
+ * Standard errors of shape parameters and coefficients, from the covariance (JᵀWJ)⁻¹. Undefined where the points do not
+ * determine every parameter: the scaled Jacobian has not full rank.
+ */
+export function standardErrors(
+  model: CurveModel,
+  { shape, coefficients }: FittedCurve,
+  { x, errors }: FitPoints,
+  scales: readonly number[],
+): number[] | undefined {
+  const jacobian = new Matrix(
+    x.map((at, i) => slopes(model, shape, coefficients, at, scales).map((slope) => slope / (errors[i] ?? NaN))),
+  );
+  const count = shape.length + coefficients.length;
+  // Divided by the size of each column, so that units of very different size do not hide what is determined.
+  const sizes = Array.from({ length: count }, (_, k) => Math.hypot(...jacobian.getColumn(k)));
+  if (!sizes.every((size) => size > 0 && Number.isFinite(size)) || x.length < count) return undefined;
+  for (let k = 0; k < count; k++) jacobian.mulColumn(k, 1 / (sizes[k] ?? NaN));
+  const { diagonal, rightSingularVectors: right } = new SingularValueDecomposition(jacobian);
+  if (!(Math.min(...diagonal) > LEAST_SINGULAR * Math.max(...diagonal))) return undefined;
+  return sizes.map(
+    (size, k) => Math.sqrt(diagonal.reduce((sum, value, j) => sum + (right.get(k, j) / value) ** 2, 0)) / size,
+  );
+}
+
+/** Ratio of singular values below which a combination of parameters changes nothing but rounding. */
+const LEAST_SINGULAR = 1e-6;
+
+function refine(
+  model: CurveModel,
+  points: FitPoints,
+  { scales, from, to }: ShapeSearch,
+  start: Pick<FittedCurve, "shape" | "coefficients">,
+): FittedCurve | undefined {
+  const { x, y, errors } = points;
+  const count = start.shape.length;
+  // All parameters are searched in units of their size, so that 1e-6 degree and 1e9 photons fit alike.
+  const largest = Math.max(...start.coefficients.map(Math.abs)) || 1;
+  const sizes = [...scales, ...start.coefficients.map(() => largest)];
+  const real = (p: readonly number[]): number[] => p.map((each, k) => each * (sizes[k] ?? 1));
+  // Points go by their number and are divided by their error here: version 5.1.0 of the library multiplies with its
+  // weights in one place and divides by them in another.
+  const fit = (): readonly number[] =>
+    levenbergMarquardt(
+      { x: x.map((_, i) => i), y: y.map((each, i) => each / (errors[i] ?? NaN)) },
+      (p: number[]) => {
+        const all = real(p);
         return (i: number) =>
-          slopes(parameters, x[i] ?? NaN).map((slope, k) => (slope * (scales[k] ?? 1)) / (errors[i] ?? 1));
+          sumOf(model.terms(all.slice(0, count), x[i] ?? NaN), all.slice(count)) / (errors[i] ?? NaN);
       },
-    },
-  );
-  const parameters = real(fitted.parameterValues);
-  return {
-    parameters,
-    chiSquare: x.reduce((sum, at, i) => sum + (((y[i] ?? 0) - value(parameters, at)) / (errors[i] ?? 1)) ** 2, 0),
-  };
+      {
+        initialValues: [...start.shape, ...start.coefficients].map((each, k) => each / (sizes[k] ?? 1)),
+        minValues: [...from.map((each, k) => each / (scales[k] ?? 1)), ...start.coefficients.map(() => -1e6)],
+        maxValues: [...to.map((each, k) => each / (scales[k] ?? 1)), ...start.coefficients.map(() => 1e6)],
+        maxIterations: 100,
+        errorTolerance: 0,
+        jacobianFunction: (p: number[]) => {
+          const all = real(p);
+          return (i: number) =>
+            slopes(model, all.slice(0, count), all.slice(count), x[i] ?? NaN, scales).map(
+              (slope, k) => (slope * (sizes[k] ?? 1)) / (errors[i] ?? NaN),
+            );
+        },
+      },
+    ).parameterValues;
+  let parameters: readonly number[];
+  try {
+    parameters = real(fit());
+  } catch {
+    // Its matrix has no inverse: the points do not tell the parameters apart.
+    return undefined;
+  }
+  const shape = parameters.slice(0, count);
+  // Of the shape found the coefficients are solved for exactly.
+  const solved = solveTerms(model, points, shape);
+  if (solved === undefined || !Number.isFinite(solved.cost)) return undefined;
+  return { shape, coefficients: solved.coefficients, chiSquare: solved.cost };
 }
 
-/**
- * Standard errors of the parameters, from the covariance (JᵀWJ)⁻¹; not finite where the points do not determine one.
- */
-export function standardErrors({ slopes }: Model, parameters: readonly number[], { x, errors }: Points): number[] {
-  const count = parameters.length;
-  const jacobian = new Matrix(x.map((at, i) => slopes(parameters, at).map((slope) => slope / (errors[i] ?? 1))));
-  // Divided by the size of each column, so that units of very different size do not spoil the inverse.
-  const sizes = parameters.map(
-    (_, k) => Math.sqrt(jacobian.getColumn(k).reduce((sum, value) => sum + value * value, 0)) || 1,
-  );
-  const scaled = Matrix.from1DArray(
-    x.length,
-    count,
-    jacobian.to1DArray().map((value, i) => value / (sizes[i % count] ?? 1)),
-  );
-  const covariance = inverse(scaled.transpose().mmul(scaled), true);
-  return sizes.map((size, k) => Math.sqrt(covariance.get(k, k)) / size);
+/** Derivatives by shape parameters (central differences, exact to some 1e-10) and coefficients. */
+function slopes(
+  model: CurveModel,
+  shape: readonly number[],
+  coefficients: readonly number[],
+  x: number,
+  scales: readonly number[],
+): number[] {
+  const byShape = shape.map((value, k) => {
+    const step = 1e-5 * (scales[k] ?? 1);
+    const at = (changed: number): number =>
+      sumOf(
+        model.terms(
+          shape.map((each, j) => (j === k ? changed : each)),
+          x,
+        ),
+        coefficients,
+      );
+    return (at(value + step) - at(value - step)) / (2 * step);
+  });
+  return [...byShape, ...model.terms(shape, x)];
+}
+
+/** Coefficients of a given shape: a linear problem. Undefined where terms cannot be told apart. */
+function solveTerms(
+  model: CurveModel,
+  { x, y, errors }: FitPoints,
+  shape: readonly number[],
+): { readonly coefficients: readonly number[]; readonly cost: number } | undefined {
+  const rows = x.map((at, i) => model.terms(shape, at).map((term) => term / (errors[i] ?? NaN)));
+  const right = y.map((value, i) => value / (errors[i] ?? NaN));
+  const coefficients = solveRows(rows, right);
+  if (coefficients === undefined) return undefined;
+  let cost = 0;
+  for (const [i, row] of rows.entries()) cost += ((right[i] ?? NaN) - sumOf(row, coefficients)) ** 2;
+  return { coefficients, cost };
+}
+
+/** The same by iterated weights, so that an outlier does not decide; its cost is Cauchy's. */
+function robustTerms(
+  model: CurveModel,
+  points: FitPoints,
+  shape: readonly number[],
+): { readonly coefficients: readonly number[]; readonly cost: number } | undefined {
+  let solved = solveTerms(model, points, shape);
+  for (let round = 0; round < 8 && solved !== undefined; round++)
+    solved = solveTerms(model, reweighted(points, residuals(model, { shape, ...solved }, points)), shape);
+  if (solved === undefined) return undefined;
+  let cost = 0;
+  for (const r of residuals(model, { shape, ...solved }, points)) cost += CAUCHY ** 2 * Math.log1p((r / CAUCHY) ** 2);
+  return { coefficients: solved.coefficients, cost };
+}
+
+/** Points with errors grown by Cauchy's weight of their residuals. */
+function reweighted({ x, y, errors }: FitPoints, found: readonly number[]): FitPoints {
+  return { x, y, errors: errors.map((error, i) => error * Math.sqrt(1 + ((found[i] ?? 0) / CAUCHY) ** 2)) };
+}
+
+function chiSquareOf(model: CurveModel, fitted: FittedCurve, points: FitPoints): number {
+  return residuals(model, fitted, points).reduce((sum, r) => sum + r * r, 0);
+}
+
+function sumOf(terms: readonly number[], coefficients: readonly number[]): number {
+  let sum = 0;
+  for (let k = 0; k < terms.length; k++) sum += (terms[k] ?? 0) * (coefficients[k] ?? 0);
+  return sum;
+}
+
+/** Least squares by the QR decomposition; undefined where columns depend on one another. */
+function solveRows(rows: readonly (readonly number[])[], right: readonly number[]): number[] | undefined {
+  const matrix = new Matrix(rows.map((row) => [...row]));
+  if (matrix.rows < matrix.columns || !Number.isFinite(matrix.sum())) return undefined;
+  const sizes = Array.from({ length: matrix.columns }, (_, k) => Math.hypot(...matrix.getColumn(k)));
+  const decomposed = new QrDecomposition(matrix);
+  const diagonal = decomposed.upperTriangularMatrix.diagonal();
+  if (!sizes.every((size, k) => Math.abs(diagonal[k] ?? 0) > 1e-10 * size)) return undefined;
+  return decomposed.solve(Matrix.columnVector([...right])).to1DArray();
 }

@@ -1,150 +1,134 @@
-import { SaclaError } from "../../core/errors.ts";
-import { type Fitted, leastSquares, type Model, type Points, pointsOf, standardErrors } from "./least-squares.ts";
+import { asOneOf } from "../../core/guards.ts";
+import { type FitOptions, type FitQuality, findFeature, noPeak } from "./fit-points.ts";
+import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
+import { type PeakShape, peakShapes, profiles } from "./peak-shapes.ts";
 
-export type PeakShape = "gaussian" | "lorentzian";
+export const backgrounds = ["flat", "line"] as const;
 
-/** A peak on a flat background; errors are one standard deviation. */
-export interface PeakFit {
+export interface PeakFitOptions extends FitOptions {
+  /** @default "gaussian" */
+  readonly shape?: PeakShape | undefined;
+  /** What the peak stands on. @default "flat" */
+  readonly background?: (typeof backgrounds)[number] | undefined;
+}
+
+/** A peak on its background; errors are one standard deviation. */
+export interface PeakFit extends FitQuality {
   readonly shape: PeakShape;
   readonly centre: number;
   readonly centreError: number;
   /** Full width at half maximum. */
   readonly fwhm: number;
   readonly fwhmError: number;
+  /** Negative for a dip. */
   readonly height: number;
   readonly heightError: number;
+  /** In the middle of the points from the first to the last, where the background has a slope. */
   readonly background: number;
   readonly backgroundError: number;
-  /**
-   * χ² per degree of freedom with the errors given; NaN without errors, which are then estimated from the residuals.
-   */
-  readonly reducedChiSquare: number;
-}
-
-const GAUSSIAN = 4 * Math.LN2;
-
-/** Value of the peak with the parameters centre, FWHM, height, background. */
-function peakAt(
-  shape: PeakShape,
-  [centre = NaN, fwhm = NaN, height = NaN, background = NaN]: readonly number[],
-  x: number,
-): number {
-  const u = ((x - centre) / fwhm) ** 2;
-  return background + height * (shape === "gaussian" ? Math.exp(-GAUSSIAN * u) : 1 / (1 + 4 * u));
-}
-
-/** Derivatives by the four parameters. */
-function slopesOf(shape: PeakShape, [centre = NaN, fwhm = NaN, height = NaN]: readonly number[], x: number): number[] {
-  const off = x - centre;
-  const u = (off / fwhm) ** 2;
-  if (shape === "gaussian") {
-    const e = Math.exp(-GAUSSIAN * u);
-    return [(2 * GAUSSIAN * height * e * off) / fwhm ** 2, (2 * GAUSSIAN * height * e * u) / fwhm, e, 1];
-  }
-  const e = 1 / (1 + 4 * u);
-  return [(8 * height * e * e * off) / fwhm ** 2, (8 * height * e * e * u) / fwhm, e, 1];
+  /** Change of the background with x; 0 where it is flat. */
+  readonly slope: number;
+  readonly slopeError: number;
+  /** See {@link PeakShape}; NaN for a shape without one. */
+  readonly mixing: number;
+  readonly mixingError: number;
 }
 
 /**
- * Fits a peak (Levenberg–Marquardt, of `ml-levenberg-marquardt`); errors from the covariance (JᵀWJ)⁻¹ at the minimum.
- * A dip has a negative height. `errors` are the standard errors of y; without them all points weigh the same and the
- * spread of the residuals gives the errors.
- * @throws NO_PEAK when there are too few points, the fit does not settle, or its peak does not stand out
+ * Fits a peak or a dip by least squares; errors from the covariance at the minimum.
+ *
+ * A peak is refused where the points do not tell it from noise on a straight line (false alarms: at most 1 in 1000 scans), do not
+ * determine it, or show it in one point alone; where its centre is outside the points, or it is narrower than one
+ * step.
+ * @throws NO_PEAK with the reason
+ * @throws BAD_ARGUMENT when the lengths differ, an error is negative, or a word is not known
  * @example
  * const { centre, centreError } = fitPeak(thetas, intensities, { errors, shape: "lorentzian" });
  */
-export function fitPeak(
-  x: readonly number[],
-  y: readonly number[],
-  options: { readonly shape?: PeakShape; readonly errors?: readonly number[] } = {},
-): PeakFit {
-  const { shape = "gaussian", errors } = options;
-  const points = pointsOf(x, y, errors, 5, noPeak);
-  const best = [1, -1].map((sign) => settle(shape, points, sign)).sort((a, b) => a.chiSquare - b.chiSquare)[0];
-  if (best === undefined || !Number.isFinite(best.chiSquare)) throw noPeak("the fit does not settle");
-  return judged(shape, best, points, errors !== undefined);
-}
-
-function settle(shape: PeakShape, points: Points, sign: number): Fitted {
-  const { x: xs, y: ys } = points;
-  const [low, high] = [Math.min(...xs), Math.max(...xs)];
-  const sorted = [...ys].sort((a, b) => sign * (a - b));
-  const background = sorted[Math.floor(sorted.length / 4)] ?? 0;
-  const top = sorted.at(-1) ?? 0;
-  const half = (top + background) / 2;
-  const above = xs.filter((_, i) => sign * ((ys[i] ?? 0) - half) > 0);
-  const step = (high - low) / Math.max(1, xs.length - 1);
-  const start = [
-    xs[ys.indexOf(top)] ?? 0,
-    Math.max(step, Math.max(...above) - Math.min(...above)),
-    top - background,
-    background,
-  ];
-  const xScale = high - low || 1;
-  const yScale = Math.abs(top - background) || 1;
-  return leastSquares(modelOf(shape), points, {
-    start,
-    scales: [xScale, xScale, yScale, yScale],
-    offsets: [low, 0, 0, background],
-    from: [-2, 1e-4, -1e3, -1e6],
-    to: [3, 20, 1e3, 1e6],
+export function fitPeak(x: readonly number[], y: readonly number[], options: PeakFitOptions = {}): PeakFit {
+  const shape = asOneOf("shape", options.shape ?? "gaussian", peakShapes);
+  const background = asOneOf("background", options.background ?? "flat", backgrounds);
+  const { of: profile, mixing: mix } = profiles[shape];
+  const isSloped = background === "line";
+  // The slope is counted from the middle, where it does least to the background.
+  const middle = (Math.min(...x) + Math.max(...x)) / 2;
+  const line: CurveModel = { terms: (_, at) => [1, at - middle] };
+  const model: CurveModel = {
+    terms: ([centre = NaN, fwhm = NaN, mixing = NaN], at) => {
+      const height = profile((at - centre) / fwhm, mixing);
+      return isSloped ? [height, 1, at - middle] : [height, 1];
+    },
+  };
+  const parameters = (mix === undefined ? 2 : 3) + (isSloped ? 3 : 2);
+  const found = findFeature(x, y, options, {
+    model,
+    // A flank of something outside the scan is described by a line just as well.
+    without: line,
+    search: (points) => searchOf(points, mix),
+    refusal: noPeak,
+    least: parameters + 1,
   });
-}
-
-function modelOf(shape: PeakShape): Model {
-  return { value: (p, x) => peakAt(shape, p, x), slopes: (p, x) => slopesOf(shape, p, x) };
-}
-
-function judged(shape: PeakShape, { parameters, chiSquare }: Fitted, points: Points, hasErrors: boolean): PeakFit {
-  const [centre = NaN, fwhm = NaN, height = NaN, background = NaN] = parameters;
-  const reduced = chiSquare / Math.max(1, points.x.length - 4);
-  const factor = hasErrors ? 1 : Math.sqrt(reduced);
-  const [centreError = NaN, fwhmError = NaN, heightError = NaN, backgroundError = NaN] = standardErrors(
-    modelOf(shape),
-    parameters,
-    points,
-  ).map((error) => factor * error);
-  if (![centreError, fwhmError, heightError].every(Number.isFinite)) throw noPeak("the points do not determine one");
-  if (Math.abs(height) < 3 * heightError)
-    throw noPeak(
-      `its height ${height.toPrecision(3)} is less than three times its error ${heightError.toPrecision(2)}`,
-    );
-  return {
+  const [centre = NaN, fwhm = NaN, mixing = NaN] = found.shape;
+  const [height = NaN, base = NaN, slope = 0] = found.coefficients;
+  const shapes = found.shape.length;
+  const [heightError = NaN, baseError = NaN, slopeError = 0] = found.errors.slice(shapes);
+  const fit = {
+    ...found.quality,
     shape,
     centre,
-    centreError,
-    fwhm: Math.abs(fwhm),
-    fwhmError,
+    centreError: found.errors[0] ?? NaN,
+    fwhm,
+    fwhmError: found.errors[1] ?? NaN,
     height,
     heightError,
-    background,
-    backgroundError,
-    reducedChiSquare: hasErrors ? reduced : NaN,
+    background: base,
+    backgroundError: baseError,
+    slope,
+    slopeError,
+    mixing,
+    mixingError: found.errors[2] !== undefined && mix !== undefined ? found.errors[2] : NaN,
+  };
+  checkPeak(fit, found.points);
+  return fit;
+}
+
+function searchOf({ x }: FitPoints, mix: (typeof profiles)[PeakShape]["mixing"]): ShapeSearch {
+  const [low, high] = [Math.min(...x), Math.max(...x)];
+  const range = high - low;
+  const step = stepOf(x);
+  const widths: number[] = [];
+  for (let width = 1.2 * step; width < 0.8 * range; width *= 1.6) widths.push(width);
+  // At most 40 centres: of a finer scan every second point will do.
+  const centres = x.filter((_, i) => i % Math.ceil(x.length / 40) === 0);
+  const trials = centres.flatMap((centre) =>
+    widths.flatMap((width) => (mix === undefined ? [[centre, width]] : mix.trials.map((m) => [centre, width, m]))),
+  );
+  return {
+    trials,
+    scales: mix === undefined ? [range, range] : [range, range, 1],
+    from: mix === undefined ? [low - range, step / 10] : [low - range, step / 10, mix.from],
+    to: mix === undefined ? [high + range, 10 * range] : [high + range, 10 * range, mix.to],
   };
 }
 
-/**
- * Centre of gravity above the smallest value, with its error when the values have some.
- * @throws NO_PEAK when all values are the same
- */
-export function centroid(
-  x: readonly number[],
-  y: readonly number[],
-  errors?: readonly number[],
-): { readonly centre: number; readonly centreError: number } {
-  const use = x.flatMap((position, i) => (Number.isFinite(position) && Number.isFinite(y[i]) ? [i] : []));
-  const floor = Math.min(...use.map((i) => y[i] ?? Infinity));
-  let [sum, moment] = [0, 0];
-  for (const i of use) {
-    sum += (y[i] ?? 0) - floor;
-    moment += ((y[i] ?? 0) - floor) * (x[i] ?? 0);
-  }
-  if (!(sum > 0)) throw noPeak("all values are the same");
-  const centre = moment / sum;
-  const square = use.reduce((total, i) => total + (((x[i] ?? 0) - centre) * (errors?.[i] ?? NaN)) ** 2, 0);
-  return { centre, centreError: Math.sqrt(square) / sum };
+/** The typical distance from one point to the next: the median. */
+export function stepOf(x: readonly number[]): number {
+  const sorted = [...new Set(x)].sort((a, b) => a - b);
+  const steps = sorted.slice(1).map((at, i) => at - (sorted[i] ?? NaN));
+  return steps.sort((a, b) => a - b)[steps.length >> 1] ?? NaN;
 }
 
-export function noPeak(why: string): SaclaError {
-  return new SaclaError("NO_PEAK", `There is no peak to go to: ${why}.`, { details: { why } });
+function checkPeak(fit: PeakFit, { x }: FitPoints): void {
+  const { centre, fwhm, height, heightError, centreError, fwhmError } = fit;
+  const [low, high] = [Math.min(...x), Math.max(...x)];
+  const digits = (value: number): string => String(Number(value.toPrecision(4)));
+  if (!(centre >= low && centre <= high))
+    throw noPeak(`it would be at ${digits(centre)}, outside the points from ${digits(low)} to ${digits(high)}`);
+  const step = stepOf(x);
+  if (!(fwhm >= step))
+    throw noPeak(`it would be ${digits(fwhm)} wide, less than the step of ${digits(step)}: scan in finer steps`);
+  if (!(Math.abs(height) >= 3 * heightError))
+    throw noPeak(`its height ${digits(height)} is less than three times its error ${digits(heightError)}`);
+  if (!(centreError <= (high - low) / 4 && fwhmError <= 2 * (high - low)))
+    throw noPeak(`its place ${digits(centre)} ± ${digits(centreError)} is not known well enough`);
 }

@@ -1,0 +1,192 @@
+import { SaclaError } from "../../core/errors.ts";
+import { badArgument } from "../../core/guards.ts";
+import { fProbability } from "../../core/special-functions.ts";
+import {
+  type CurveModel,
+  chiSquareAt,
+  chiSquareOfTerms,
+  type FitPoints,
+  type FittedCurve,
+  fitCurve,
+  OUTLIER,
+  residuals,
+  type ShapeSearch,
+  standardErrors,
+} from "./least-squares.ts";
+
+/** Options that every fit has. */
+export interface FitOptions {
+  /**
+   * Standard errors of y. Without them all points weigh the same and the spread of the residuals gives the errors. An
+   * error of 0 (the root of 0 counts) is replaced by the smallest of the others; a point without an error is left out.
+   */
+  readonly errors?: readonly number[] | undefined;
+  /**
+   * Degrees of freedom that `errors` were estimated from; see {@link pooledErrors}. Default: they are known.
+   */
+  readonly errorFreedom?: number | undefined;
+  /**
+   * Outliers do not decide: points more than 5 standard errors off the curve that most points follow are left out.
+   * @default false
+   */
+  readonly robust?: boolean | undefined;
+}
+
+/** What every fit says of itself. */
+export interface FitQuality {
+  /** χ² per degree of freedom with the errors given; NaN without errors. */
+  readonly reducedChiSquare: number;
+  /** How much larger χ² is without the feature: without errors, in units of the residual mean square. */
+  readonly deltaChiSquare: number;
+  /** How often noise alone gives such a feature, somewhere in the scan. Above 0.001 a fit is refused. */
+  readonly falseAlarmProbability: number;
+  /** How many points were used. */
+  readonly points: number;
+  /** Which points have no value or no error, or are outliers: their index in x. */
+  readonly leftOut: readonly number[];
+}
+
+/** The most often that a fit may be noise. */
+const FALSE_ALARMS = 1e-3;
+/** The same in this one place, judged by the residuals: errors given too small find peaks in anything. */
+const CHANCE_BY_RESIDUALS = 1e-2;
+/** The same in this one place, after one point has gone. */
+const CHANCE_WITHOUT_ONE = 5e-2;
+
+/** A feature to look for, in the words of its refusals. */
+export interface Feature {
+  readonly model: CurveModel;
+  readonly search: (points: FitPoints) => ShapeSearch;
+  /** The same without the feature. */
+  readonly without: CurveModel;
+  /** What is refused. */
+  readonly refusal: (why: string) => SaclaError;
+  /** Fewest points. */
+  readonly least: number;
+}
+
+export interface FoundFeature {
+  readonly shape: readonly number[];
+  readonly coefficients: readonly number[];
+  /** Of shape and coefficients. */
+  readonly errors: readonly number[];
+  readonly points: FitPoints;
+  readonly quality: FitQuality;
+}
+
+/**
+ * Fits a feature and judges it. It is refused where the points do not determine all its parameters, where noise gives
+ * the like more often than once in 1000 scans, or where it rests on a single point.
+ * @throws BAD_ARGUMENT when the lengths differ, or an error is negative
+ */
+export function findFeature(
+  x: readonly number[],
+  y: readonly number[],
+  options: FitOptions,
+  { model, search: searchOf, without, refusal, least }: Feature,
+): FoundFeature {
+  const { robust = false } = options;
+  const used = usablePoints(x, y, options.errors);
+  if (used.length < least) throw refusal(`only ${used.length} points have a value, and ${least} are needed`);
+  let indices = used;
+  let points = pick(x, y, options.errors, indices);
+  if (!(Math.max(...points.y) > Math.min(...points.y))) throw refusal("all values are the same");
+  const search = searchOf(points);
+  let fitted = fitCurve(model, points, search, robust);
+  if (fitted !== undefined && robust) {
+    const scale = options.errors === undefined ? spread(residuals(model, fitted, points)) : 1;
+    const off = residuals(model, fitted, points).map((r) => Math.abs(r) > OUTLIER * Math.max(scale, Number.MIN_VALUE));
+    indices = indices.filter((_, i) => off[i] !== true);
+    if (indices.length < least) throw refusal(`only ${indices.length} points are no outliers`);
+    points = pick(x, y, options.errors, indices);
+    fitted = fitCurve(model, points, { ...search, trials: [fitted.shape] });
+  }
+  if (fitted === undefined) throw refusal("the points do not determine one");
+  const count = fitted.shape.length + fitted.coefficients.length;
+  const freedom = points.x.length - count;
+  const raw = standardErrors(model, fitted, points, search.scales);
+  if (raw === undefined) throw refusal("the points do not determine its place, width and height");
+  const hasErrors = options.errors !== undefined;
+  const reduced = fitted.chiSquare / freedom;
+  const quality = judge(fitted, points, { model, without, refusal }, options, freedom);
+  const leftOut = x.map((_, i) => i).filter((i) => !indices.includes(i));
+  return {
+    shape: fitted.shape,
+    coefficients: fitted.coefficients,
+    errors: raw.map((error) => (hasErrors ? error : error * Math.sqrt(reduced))),
+    points,
+    quality: { ...quality, points: points.x.length, leftOut, reducedChiSquare: hasErrors ? reduced : NaN },
+  };
+}
+
+/** Significance against the curve without the feature. @throws what `refusal` makes of noise */
+function judge(
+  fitted: FittedCurve,
+  points: FitPoints,
+  { model, without, refusal }: Pick<Feature, "model" | "without" | "refusal">,
+  { errors, errorFreedom = Infinity }: FitOptions,
+  freedom: number,
+): Pick<FitQuality, "deltaChiSquare" | "falseAlarmProbability"> {
+  const more = fitted.shape.length + fitted.coefficients.length - without.terms([], 0).length;
+  const scale = fitted.chiSquare / freedom;
+  const byResiduals = (delta: number): number => (scale > 0 ? fProbability(delta / scale / more, more, freedom) : 0);
+  const byErrors = (delta: number): number => fProbability(delta / more, more, errorFreedom);
+  const chance = errors === undefined ? byResiduals : byErrors;
+  const delta = chiSquareOfTerms(without, points) - fitted.chiSquare;
+  // A feature may be in any place: as many chances as points.
+  const falseAlarmProbability = Math.min(1, points.x.length * chance(delta));
+  if (!(falseAlarmProbability <= FALSE_ALARMS))
+    throw refusal(`noise alone gives the like in ${(100 * falseAlarmProbability).toPrecision(2)} % of such scans`);
+  if (!(byResiduals(delta) <= CHANCE_BY_RESIDUALS))
+    throw refusal("the points scatter more than their errors, and as much as they rise");
+  const all = points.x.map((_, k) => k);
+  for (const i of all) {
+    const rest = pick(points.x, points.y, points.errors, all.filter((k) => k !== i));
+    const left = chiSquareOfTerms(without, rest) - chiSquareAt(model, rest, fitted.shape);
+    if (!(chance(left) <= CHANCE_WITHOUT_ONE))
+      throw refusal(
+        `it rests on the single point at ${points.x[i]}: scan there in finer steps, or call it an outlier (robust: true)`,
+      );
+  }
+  return { deltaChiSquare: errors === undefined ? delta / scale : delta, falseAlarmProbability };
+}
+
+/** Indices of points with a value, and an error where there are errors. @throws BAD_ARGUMENT */
+function usablePoints(x: readonly number[], y: readonly number[], errors: readonly number[] | undefined): number[] {
+  if (x.length !== y.length || (errors !== undefined && errors.length !== x.length))
+    throw badArgument("lengths of x, y and errors", [x.length, y.length, errors?.length], "the same");
+  for (const error of errors ?? []) if (error < 0) throw badArgument("an error", error, "0 or more");
+  return x.flatMap((position, i) =>
+    Number.isFinite(position) && Number.isFinite(y[i]) && (errors === undefined || Number.isFinite(errors[i]))
+      ? [i]
+      : [],
+  );
+}
+
+/** Those points; without errors, or where all are 0, each has the error 1. */
+function pick(
+  x: readonly number[],
+  y: readonly number[],
+  errors: readonly number[] | undefined,
+  indices: readonly number[],
+): FitPoints {
+  const at = (list: readonly number[]): number[] => indices.map((i) => list[i] ?? NaN);
+  const given = errors === undefined ? indices.map(() => 1) : at(errors);
+  const smallest = Math.min(...given.filter((error) => error > 0));
+  return { x: at(x), y: at(y), errors: given.map((error) => (error > 0 ? error : Math.min(smallest, 1e300))) };
+}
+
+/** Standard deviation of the bulk: 1.4826 times the median distance from 0. */
+function spread(values: readonly number[]): number {
+  const sorted = values.map(Math.abs).sort((a, b) => a - b);
+  return 1.4826 * (sorted[sorted.length >> 1] ?? 0);
+}
+
+/** The error of a feature that is not there. */
+export function noPeak(why: string): SaclaError {
+  return new SaclaError("NO_PEAK", `There is no peak to go to: ${why}.`, { details: { why } });
+}
+
+export function noStep(why: string): SaclaError {
+  return new SaclaError("NO_STEP", `There is no step: ${why}.`, { details: { why } });
+}
