@@ -47,9 +47,7 @@ export function incompleteBeta(x: number, a: number, b: number): number {
   if (!(x > 0)) return 0;
   if (x >= 1) return 1;
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
-  const front = Math.exp(
-    logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x),
-  );
+  const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x));
   // Lentz's method; `tiny` keeps a denominator from being 0.
   const tiny = 1e-300;
   let [c, d] = [1, 1 / (1 - ((a + b) * x) / (a + 1) || tiny)];

@@ -9,8 +9,13 @@ export { type DocumentOptions, DocumentStream, type ScanDocument } from "./docum
 export { type DryRun, type DryRunOptions, dryRun, type Range } from "./dry-run.ts";
 export { Engine, resumeScan } from "./engine.ts";
 export { type EstimateOptions, estimate } from "./estimate.ts";
-export { centroid, fitPeak, type PeakFit, type PeakShape } from "./fits/peak.ts";
-export { type AfterStep, fitStep, type StepFit } from "./fits/step.ts";
+export { type Centroid, centroid } from "./fits/centroid.ts";
+export { type DecayFit, type DecayFitOptions, fitDecay } from "./fits/decay.ts";
+export type { FitOptions, FitQuality } from "./fits/fit-points.ts";
+export { fitPeak, type PeakFit, type PeakFitOptions } from "./fits/peak.ts";
+export type { PeakShape } from "./fits/peak-shapes.ts";
+export { countErrors, type PointErrors, type PointMean, pooledErrors, ratioOfSums } from "./fits/point-errors.ts";
+export { type AfterStep, fitStep, type StepFit, type StepFitOptions } from "./fits/step.ts";
 export { onCtrlC } from "./interrupts.ts";
 export { Journal } from "./journal.ts";
 export { type LearntTimes, learnMoveTimes, withLearntTimes } from "./learnt-times.ts";

@@ -36,6 +36,12 @@ export interface FitOptions {
 export interface FitQuality {
   /** χ² per degree of freedom with the errors given; NaN without errors. */
   readonly reducedChiSquare: number;
+  /**
+   * What the errors were multiplied by: √χ² per degree of freedom where the points scatter more than their errors
+   * explain (by chance once in 1000 fits), as the Particle Data Group does. Backlash, drifts and another shape show here. 1
+   * where they agree.
+   */
+  readonly errorScale: number;
   /** How much larger χ² is without the feature: without errors, in units of the residual mean square. */
   readonly deltaChiSquare: number;
   /** How often noise alone gives such a feature, somewhere in the scan. Above 0.001 a fit is refused. */
@@ -50,6 +56,8 @@ export interface FitQuality {
 const FALSE_ALARMS = 1e-3;
 /** The same in this one place, judged by the residuals: errors given too small find peaks in anything. */
 const CHANCE_BY_RESIDUALS = 1e-2;
+/** Chance of a χ² from which the errors given are taken for too small. */
+const CHANCE_OF_SCATTER = 1e-3;
 /** The same in this one place, after one point has gone. */
 const CHANCE_WITHOUT_ONE = 5e-2;
 
@@ -105,17 +113,26 @@ export function findFeature(
   const count = fitted.shape.length + fitted.coefficients.length;
   const freedom = points.x.length - count;
   const raw = standardErrors(model, fitted, points, search.scales);
-  if (raw === undefined) throw refusal("the points do not determine its place, width and height");
-  const hasErrors = options.errors !== undefined;
+  if (raw === undefined)
+    throw refusal("the points do not determine its place, width and height; scan in finer steps, or further");
   const reduced = fitted.chiSquare / freedom;
+  const isExcess = fProbability(reduced, freedom, options.errorFreedom ?? Infinity) < CHANCE_OF_SCATTER;
+  const errorScale = options.errors === undefined || isExcess ? Math.sqrt(reduced) : 1;
   const quality = judge(fitted, points, { model, without, refusal }, options, freedom);
   const leftOut = x.map((_, i) => i).filter((i) => !indices.includes(i));
   return {
     shape: fitted.shape,
     coefficients: fitted.coefficients,
-    errors: raw.map((error) => (hasErrors ? error : error * Math.sqrt(reduced))),
+    errors: raw.map((error) => error * errorScale),
     points,
-    quality: { ...quality, points: points.x.length, leftOut, reducedChiSquare: hasErrors ? reduced : NaN },
+    quality: {
+      ...quality,
+      points: points.x.length,
+      leftOut,
+      ...(options.errors === undefined
+        ? { reducedChiSquare: NaN, errorScale: 1 }
+        : { reducedChiSquare: reduced, errorScale }),
+    },
   };
 }
 
@@ -141,7 +158,12 @@ function judge(
     throw refusal("the points scatter more than their errors, and as much as they rise");
   const all = points.x.map((_, k) => k);
   for (const i of all) {
-    const rest = pick(points.x, points.y, points.errors, all.filter((k) => k !== i));
+    const rest = pick(
+      points.x,
+      points.y,
+      points.errors,
+      all.filter((k) => k !== i),
+    );
     const left = chiSquareOfTerms(without, rest) - chiSquareAt(model, rest, fitted.shape);
     if (!(chance(left) <= CHANCE_WITHOUT_ONE))
       throw refusal(
@@ -163,7 +185,7 @@ function usablePoints(x: readonly number[], y: readonly number[], errors: readon
   );
 }
 
-/** Those points; without errors, or where all are 0, each has the error 1. */
+/** Those points; without errors each has that of the noise between neighbours. */
 function pick(
   x: readonly number[],
   y: readonly number[],
@@ -171,9 +193,20 @@ function pick(
   indices: readonly number[],
 ): FitPoints {
   const at = (list: readonly number[]): number[] => indices.map((i) => list[i] ?? NaN);
-  const given = errors === undefined ? indices.map(() => 1) : at(errors);
+  const points = { x: at(x), y: at(y) };
+  const given = errors === undefined ? [] : at(errors);
   const smallest = Math.min(...given.filter((error) => error > 0));
-  return { x: at(x), y: at(y), errors: given.map((error) => (error > 0 ? error : Math.min(smallest, 1e300))) };
+  const least = smallest < Infinity ? smallest : noiseOf(points);
+  return { ...points, errors: indices.map((_, k) => ((given[k] ?? 0) > 0 ? (given[k] ?? NaN) : least)) };
+}
+
+/** Standard deviation of a point, from how far each is off the line between its neighbours. */
+function noiseOf({ x, y }: Pick<FitPoints, "x" | "y">): number {
+  const order = x.map((_, i) => i).sort((a, b) => (x[a] ?? 0) - (x[b] ?? 0));
+  const sorted = order.map((i) => y[i] ?? NaN);
+  const off = sorted.slice(1, -1).map((value, i) => value - ((sorted[i] ?? NaN) + (sorted[i + 2] ?? NaN)) / 2);
+  const range = Math.max(...y) - Math.min(...y);
+  return Math.max(spread(off) / Math.sqrt(1.5), 1e-9 * range) || 1;
 }
 
 /** Standard deviation of the bulk: 1.4826 times the median distance from 0. */

@@ -1,5 +1,5 @@
 import { levenbergMarquardt } from "ml-levenberg-marquardt";
-import { Matrix, QrDecomposition, SingularValueDecomposition } from "ml-matrix";
+import { Matrix, SingularValueDecomposition } from "ml-matrix";
 
 /**
  * A curve: a sum of terms, each with a coefficient of its own, whose form depends on the shape parameters. A Gaussian
@@ -121,7 +121,7 @@ function refine(
   const real = (p: readonly number[]): number[] => p.map((each, k) => each * (sizes[k] ?? 1));
   // Points go by their number and are divided by their error here: version 5.1.0 of the library multiplies with its
   // weights in one place and divides by them in another.
-  const fit = (): readonly number[] =>
+  const search = (): readonly number[] =>
     levenbergMarquardt(
       { x: x.map((_, i) => i), y: y.map((each, i) => each / (errors[i] ?? NaN)) },
       (p: number[]) => {
@@ -146,7 +146,7 @@ function refine(
     ).parameterValues;
   let parameters: readonly number[];
   try {
-    parameters = real(fit());
+    parameters = real(search());
   } catch {
     // Its matrix has no inverse: the points do not tell the parameters apart.
     return undefined;
@@ -226,13 +226,39 @@ function sumOf(terms: readonly number[], coefficients: readonly number[]): numbe
   return sum;
 }
 
-/** Least squares by the QR decomposition; undefined where columns depend on one another. */
-function solveRows(rows: readonly (readonly number[])[], right: readonly number[]): number[] | undefined {
-  const matrix = new Matrix(rows.map((row) => [...row]));
-  if (matrix.rows < matrix.columns || !Number.isFinite(matrix.sum())) return undefined;
-  const sizes = Array.from({ length: matrix.columns }, (_, k) => Math.hypot(...matrix.getColumn(k)));
-  const decomposed = new QrDecomposition(matrix);
-  const diagonal = decomposed.upperTriangularMatrix.diagonal();
-  if (!sizes.every((size, k) => Math.abs(diagonal[k] ?? 0) > 1e-10 * size)) return undefined;
-  return decomposed.solve(Matrix.columnVector([...right])).to1DArray();
+/**
+ * Least squares of a linear problem of few unknowns: the normal equations, their columns scaled, by Cholesky. Undefined
+ * where columns depend on one another. (`QrDecomposition` of ml-matrix takes ten times as long, and a fit asks this hundreds of times.)
+ */
+export function solveRows(rows: readonly (readonly number[])[], right: readonly number[]): number[] | undefined {
+  const count = rows[0]?.length ?? 0;
+  if (rows.length < count) return undefined;
+  const normal = new Float64Array(count * count);
+  const sums = new Float64Array(count);
+  for (const [i, row] of rows.entries()) {
+    for (let a = 0; a < count; a++) {
+      const value = row[a] ?? NaN;
+      for (let b = 0; b <= a; b++) normal[a * count + b] = (normal[a * count + b] ?? 0) + value * (row[b] ?? NaN);
+      sums[a] = (sums[a] ?? 0) + value * (right[i] ?? NaN);
+    }
+  }
+  const sizes = Array.from({ length: count }, (_, a) => Math.sqrt(normal[a * count + a] ?? NaN));
+  if (!sizes.every((size) => size > 0 && size < Infinity)) return undefined;
+  // In place: the lower triangle of the factor, and the solution of the lower system.
+  for (let a = 0; a < count; a++) {
+    sums[a] = (sums[a] ?? 0) / (sizes[a] ?? 1);
+    for (let b = 0; b <= a; b++) {
+      let value = (normal[a * count + b] ?? 0) / ((sizes[a] ?? 1) * (sizes[b] ?? 1));
+      for (let k = 0; k < b; k++) value -= (normal[a * count + k] ?? 0) * (normal[b * count + k] ?? 0);
+      if (a === b && !(value > 1e-12)) return undefined;
+      normal[a * count + b] = a === b ? Math.sqrt(value) : value / (normal[b * count + b] ?? 1);
+    }
+    for (let k = 0; k < a; k++) sums[a] = (sums[a] ?? 0) - (normal[a * count + k] ?? 0) * (sums[k] ?? 0);
+    sums[a] = (sums[a] ?? 0) / (normal[a * count + a] ?? 1);
+  }
+  for (let a = count - 1; a >= 0; a--) {
+    for (let k = a + 1; k < count; k++) sums[a] = (sums[a] ?? 0) - (normal[k * count + a] ?? 0) * (sums[k] ?? 0);
+    sums[a] = (sums[a] ?? 0) / (normal[a * count + a] ?? 1);
+  }
+  return Array.from(sums, (value, a) => value / (sizes[a] ?? 1));
 }

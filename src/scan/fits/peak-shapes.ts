@@ -53,7 +53,13 @@ function darwin(u: number, mixing: number): number {
 
 /** The profile of each shape, and what its mixing may be; without, it has none. */
 export const profiles: Readonly<
-  Record<PeakShape, { readonly of: PeakProfile; readonly mixing?: { readonly trials: readonly number[]; readonly from: number; readonly to: number } }>
+  Record<
+    PeakShape,
+    {
+      readonly of: PeakProfile;
+      readonly mixing?: { readonly trials: readonly number[]; readonly from: number; readonly to: number };
+    }
+  >
 > = {
   gaussian: { of: gaussian },
   lorentzian: { of: lorentzian },

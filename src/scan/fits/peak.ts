@@ -98,8 +98,8 @@ function searchOf({ x }: FitPoints, mix: (typeof profiles)[PeakShape]["mixing"])
   const step = stepOf(x);
   const widths: number[] = [];
   for (let width = 1.2 * step; width < 0.8 * range; width *= 1.6) widths.push(width);
-  // At most 40 centres: of a finer scan every second point will do.
-  const centres = x.filter((_, i) => i % Math.ceil(x.length / 40) === 0);
+  // At most 25 centres: of a finer scan every second point will do.
+  const centres = x.filter((_, i) => i % Math.ceil(x.length / 25) === 0);
   const trials = centres.flatMap((centre) =>
     widths.flatMap((width) => (mix === undefined ? [[centre, width]] : mix.trials.map((m) => [centre, width, m]))),
   );

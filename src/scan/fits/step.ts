@@ -1,13 +1,19 @@
-import { Matrix, solve } from "ml-matrix";
-import { SaclaError } from "../../core/errors.ts";
 import { asOneOf } from "../../core/guards.ts";
-import { type Fitted, leastSquares, type Model, type Points, pointsOf, standardErrors } from "./least-squares.ts";
+import { normalCdf } from "../../core/special-functions.ts";
+import { type FitOptions, type FitQuality, findFeature, noStep } from "./fit-points.ts";
+import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
+import { stepOf } from "./peak.ts";
 
 /** How the signal goes on after a step. */
 export type AfterStep = "flat" | "line" | "parabola";
 
+export interface StepFitOptions extends FitOptions {
+  /** @default "flat" */
+  readonly after?: AfterStep | undefined;
+}
+
 /** A blurred step; errors are one standard deviation. */
-export interface StepFit {
+export interface StepFit extends FitQuality {
   readonly after: AfterStep;
   /** Where half of the step is done. */
   readonly centre: number;
@@ -18,162 +24,55 @@ export interface StepFit {
   /** Negative for a step down. */
   readonly height: number;
   readonly heightError: number;
-  /** What is there before the step. */
+  /** The signal before the step. */
   readonly background: number;
   readonly backgroundError: number;
   /**
-   * After the step it goes on as height + slope · t + bend · t², t counted from the centre; 0 where they are not
+   * After the step the signal goes on as height + slope · t + bend · t², t counted from the centre; 0 where they are not
    * fitted.
    */
   readonly slope: number;
   readonly bend: number;
-  /**
-   * χ² per degree of freedom with the errors given; NaN without errors, which are then estimated from the residuals.
-   */
-  readonly reducedChiSquare: number;
 }
 
 const afters = ["flat", "line", "parabola"] as const;
-/** Centres and widths that are looked at before the search. */
+/** Centres and widths that are tried before the search; widths in parts of the range. */
 const CENTRES = 40;
 const WIDTHS = [0.01, 0.025, 0.06, 0.15];
 
 /**
  * Fits a step blurred by a Gaussian: background + height · Φ((x − centre) / width), Φ the normal distribution function.
- * So do pump–probe signals rise that are slow to recover, and beams vanish behind a knife edge (Khosrofian and Garetz
- * 1983). `after: "line"` or `"parabola"` adds what comes after the step, blurred likewise: a recovery that begins in
- * the window. Errors from the covariance (JᵀWJ)⁻¹ at the minimum. `errors` are the standard errors of y; without them
- * all points weigh the same and the spread of the residuals gives the errors.
- * @throws NO_STEP when there are too few points, none stands out by three errors, or its place or width is not
- * determined: outside the points, broader than they are wide, sharper than they are apart
- * @throws BAD_ARGUMENT when the lengths differ
+ * Pump–probe signals that are slow to recover rise like this, and beams vanish like this behind a knife edge
+ * (Khosrofian and Garetz 1983). `after: "line"` or `"parabola"` adds what comes after the step, blurred likewise: a
+ * recovery that begins in the window; {@link fitDecay} takes an exponential. Errors from the covariance at the minimum.
+ * @throws NO_STEP when the points do not tell a step from noise, rest on a single point, or do not determine its centre or
+ * width: outside the points, broader than they are wide, sharper than they are apart
+ * @throws BAD_ARGUMENT when the lengths differ, an error is negative, or a word is not known
  * @example
  * const { centre, centreError } = fitStep(delays, differences, { errors, after: "parabola" });
  */
-export function fitStep(
-  x: readonly number[],
-  y: readonly number[],
-  options: { readonly errors?: readonly number[]; readonly after?: AfterStep } = {},
-): StepFit {
-  const { errors } = options;
+export function fitStep(x: readonly number[], y: readonly number[], options: StepFitOptions = {}): StepFit {
   const after = asOneOf("after", options.after ?? "flat", afters);
-  const free = 4 + afters.indexOf(after);
-  const points = pointsOf(x, y, errors, free + 1, noStep);
-  const [low, high] = [Math.min(...points.x), Math.max(...points.x)];
-  const range = high - low;
-  if (!(range > 0)) throw noStep("all points are in one place");
-  const start = bestTrial(points, free, low, range);
-  const rise = Math.max(...points.y) - Math.min(...points.y);
-  const best = leastSquares(model, points, {
-    start,
-    scales: [range, range, rise, rise, rise / range, rise / range ** 2].slice(0, free),
-    offsets: [low, 0, 0, start[3] ?? 0, 0, 0].slice(0, free),
-    from: [-1, 1e-4, -1e3, -1e3, -1e5, -1e6].slice(0, free),
-    to: [2, 2, 1e3, 1e3, 1e5, 1e6].slice(0, free),
-  });
-  if (!Number.isFinite(best.chiSquare)) throw noStep("the fit does not settle");
-  return judged(after, best, points, errors !== undefined, low, high);
-}
-
-/** Parameters: centre, width, height, background, slope, bend; the last two may be left out. */
-const model: Model = {
-  value: (parameters, x) => {
-    const [centre = NaN, width = NaN] = parameters;
-    const [one, ramp, parabola] = blurred(centre, width, x);
-    const [, , height = NaN, background = NaN, slope = 0, bend = 0] = parameters;
-    return background + height * one + slope * ramp + bend * parabola;
-  },
-  slopes: (parameters, x) => {
-    const [centre = NaN, width = NaN, height = NaN, , slope = 0, bend = 0] = parameters;
-    const [one, ramp, parabola, bell] = blurred(centre, width, x);
-    const u = (x - centre) / width;
-    return [
-      (-height * bell) / width - slope * one - 2 * bend * ramp,
-      (-height * u * bell) / width + slope * bell + 2 * bend * width * one,
-      one,
-      1,
-      ramp,
-      parabola,
-    ].slice(0, parameters.length);
-  },
-};
-
-/** Step, ramp and parabola from the centre on, blurred; and the bell that blurs them: integrals of one another. */
-function blurred(
-  centre: number,
-  width: number,
-  x: number,
-): readonly [one: number, ramp: number, parabola: number, bell: number] {
-  const u = (x - centre) / width;
-  const bell = Math.exp(-0.5 * u * u) / Math.sqrt(2 * Math.PI);
-  const one = normalCdf(u, bell);
-  return [one, width * (u * one + bell), width * width * ((u * u + 1) * one + u * bell), bell];
-}
-
-/** Φ(u), Abramowitz and Stegun 26.2.17, to 1e-7. */
-function normalCdf(u: number, bell: number): number {
-  const t = 1 / (1 + 0.2316419 * Math.abs(u));
-  const beyond =
-    bell * t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
-  return u < 0 ? beyond : 1 - beyond;
-}
-
-/** The best of some centres and widths, each with the rest solved for: they are linear. */
-function bestTrial(points: Points, free: number, low: number, range: number): number[] {
-  let [best, least] = [[NaN], Infinity];
-  for (let i = 0; i < CENTRES; i++) {
-    for (const width of WIDTHS) {
-      const [centre, wide] = [low + (range * (i + 0.5)) / CENTRES, width * range];
-      const trial = [centre, wide, ...linearPart(points, free, centre, wide)];
-      const chiSquare = points.x.reduce(
-        (sum, x, k) => sum + (((points.y[k] ?? 0) - model.value(trial, x)) / (points.errors[k] ?? 1)) ** 2,
-        0,
-      );
-      if (chiSquare < least) [best, least] = [trial, chiSquare];
-    }
-  }
-  return best;
-}
-
-function linearPart({ x, y, errors }: Points, free: number, centre: number, width: number): number[] {
-  const rows = x.map((at, i) => {
-    const [one, ramp, parabola] = blurred(centre, width, at);
-    return [one, 1, ramp, parabola].slice(0, free - 2).map((value) => value / (errors[i] ?? 1));
-  });
-  const right = Matrix.columnVector(y.map((value, i) => value / (errors[i] ?? 1)));
-  const matrix = new Matrix(rows);
-  // By singular values: where all points are on one side of the centre, step and background are the same.
-  return solve(matrix.transpose().mmul(matrix), matrix.transpose().mmul(right), true).to1DArray();
-}
-
-function judged(
-  after: AfterStep,
-  { parameters, chiSquare }: Fitted,
-  points: Points,
-  hasErrors: boolean,
-  low: number,
-  high: number,
-): StepFit {
-  const [centre = NaN, width = NaN, height = NaN, background = NaN, slope = 0, bend = 0] = parameters;
-  const digits = (value: number): string => value.toPrecision(3);
-  if (!(centre > low && centre < high))
-    throw noStep(`it would be at ${digits(centre)}, outside the points from ${digits(low)} to ${digits(high)}`);
-  if (!(width < (high - low) / 2))
-    throw noStep(`what changes does so over more than the points from ${digits(low)} to ${digits(high)}`);
-  const reduced = chiSquare / (points.x.length - parameters.length);
-  const factor = hasErrors ? 1 : Math.sqrt(reduced);
-  const [centreError = NaN, widthError = NaN, heightError = NaN, backgroundError = NaN] = standardErrors(
+  const terms = 2 + afters.indexOf(after);
+  const model: CurveModel = {
+    terms: ([centre = NaN, width = NaN], at) => {
+      const [step, ramp, parabola] = blurred(centre, width, at);
+      return [step, 1, ramp, parabola].slice(0, terms);
+    },
+  };
+  const found = findFeature(x, y, options, {
     model,
-    parameters,
-    points,
-  ).map((error) => factor * error);
-  if (Math.abs(height) < 3 * heightError)
-    throw noStep(`its height ${digits(height)} is less than three times its error ${digits(heightError)}`);
-  // Of a step between two points nothing changes with its place and width.
-  const onSlope = points.x.filter((x) => Math.abs(x - centre) < 3 * width).length;
-  if (onSlope < 2 || ![centreError, widthError, heightError].every(Number.isFinite))
-    throw noStep(`it is sharper than the points are apart near ${digits(centre)}; scan there in finer steps`);
+    without: { terms: () => [1] },
+    search: searchOf,
+    refusal: noStep,
+    least: terms + 3,
+  });
+  const [centre = NaN, width = NaN] = found.shape;
+  const [height = NaN, background = NaN, slope = 0, bend = 0] = found.coefficients;
+  const [centreError = NaN, widthError = NaN, heightError = NaN, backgroundError = NaN] = found.errors;
+  checkEdge({ centre, width, height, heightError }, found.points);
   return {
+    ...found.quality,
     after,
     centre,
     centreError,
@@ -185,10 +84,47 @@ function judged(
     backgroundError,
     slope,
     bend,
-    reducedChiSquare: hasErrors ? reduced : NaN,
   };
 }
 
-function noStep(why: string): SaclaError {
-  return new SaclaError("NO_STEP", `There is no step: ${why}.`, { details: { why } });
+/** Step, ramp and parabola from the centre on, blurred: integrals of one another. */
+function blurred(centre: number, width: number, x: number): readonly [step: number, ramp: number, parabola: number] {
+  const u = (x - centre) / width;
+  const bell = Math.exp(-0.5 * u * u) / Math.sqrt(2 * Math.PI);
+  const step = normalCdf(u);
+  return [step, width * (u * step + bell), width * width * ((u * u + 1) * step + u * bell)];
+}
+
+/** Trials of edges: centre and width; shared by the fits of steps and of decays. */
+export function searchOf({ x }: FitPoints): ShapeSearch {
+  const [low, high] = [Math.min(...x), Math.max(...x)];
+  const range = high - low;
+  if (!(range > 0)) throw noStep("all points are in one place");
+  const trials = Array.from({ length: CENTRES }, (_, i) => low + (range * (i + 0.5)) / CENTRES).flatMap((centre) =>
+    WIDTHS.map((width) => [centre, width * range]),
+  );
+  return {
+    trials,
+    scales: [range, range],
+    from: [low - range, 1e-4 * range],
+    to: [high + range, 2 * range],
+  };
+}
+
+/** @throws NO_STEP for an edge whose centre or width the points do not show */
+export function checkEdge(
+  { centre, width, height, heightError }: Pick<StepFit, "centre" | "width" | "height" | "heightError">,
+  { x }: FitPoints,
+): void {
+  const [low, high] = [Math.min(...x), Math.max(...x)];
+  const digits = (value: number): string => value.toPrecision(3);
+  if (!(centre > low && centre < high))
+    throw noStep(`it would be at ${digits(centre)}, outside the points from ${digits(low)} to ${digits(high)}`);
+  if (!(width < (high - low) / 2))
+    throw noStep(`what changes does so over more than the points from ${digits(low)} to ${digits(high)}`);
+  if (Math.abs(height) < 3 * heightError)
+    throw noStep(`its height ${digits(height)} is less than three times its error ${digits(heightError)}`);
+  // Of a step between two points nothing changes with its centre and width.
+  if (x.filter((at) => Math.abs(at - centre) < 3 * width).length < 2 || width < stepOf(x) / 10)
+    throw noStep(`it is sharper than the points are apart near ${digits(centre)}; scan there in finer steps`);
 }

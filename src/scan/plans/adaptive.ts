@@ -1,5 +1,5 @@
 import { asFinite } from "../../core/guards.ts";
-import { type Plan, plan, type Steps } from "../messages.ts";
+import { type Plan, plan, type SignalSummary, type Steps } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
 import { andReturn } from "../wrappers.ts";
 import { measure } from "./points.ts";
@@ -18,7 +18,8 @@ export interface AdaptiveOptions extends ScanOptions {
 
 /**
  * A scan whose step follows the signal: small where it changes, large where it is flat. After a step in which the
- * signal changed by more than twice what is wanted it goes back and looks between.
+ * signal changed by more than twice what is wanted it goes back and looks between. A change of less than three of its
+ * standard errors counts as none.
  */
 export function adaptiveScan(options: AdaptiveOptions): Plan {
   const { axis, from, to, signal, change, leastStep, greatestStep } = options;
@@ -29,16 +30,16 @@ export function adaptiveScan(options: AdaptiveOptions): Plan {
   function* steps(): Steps {
     let at = from;
     let step = greatestStep;
-    let before: number | undefined;
+    let before: SignalSummary | undefined;
     let last = from;
     while (direction * (to - at) >= 0) {
-      const value = summary(yield* measure({ [axis]: at }, options), signal).mean;
-      const changed = before === undefined ? change : Math.abs(value - before);
+      const here = summary(yield* measure({ [axis]: at }, options), signal);
+      const changed = before === undefined ? change : significantChange(before, here);
       const wanted = changed > 0 ? step * Math.min(2, change / changed) : 2 * step;
       const next = Math.min(greatestStep, Math.max(leastStep, Number.isFinite(wanted) ? wanted : step));
       const isTooFar = before !== undefined && changed > 2 * change && step > leastStep;
       if (!isTooFar) {
-        before = value;
+        before = here;
         last = at;
       }
       step = isTooFar ? Math.max(leastStep, step / 2) : next;
@@ -52,4 +53,10 @@ export function adaptiveScan(options: AdaptiveOptions): Plan {
     () => (options.andReturn === false ? steps() : andReturn([axis], steps())),
     { adaptive: true },
   );
+}
+
+/** Points of a single shot have no error: there every change counts. */
+function significantChange(a: SignalSummary, b: SignalSummary): number {
+  const change = Math.abs(b.mean - a.mean);
+  return change < 3 * Math.hypot(a.standardError, b.standardError) ? 0 : change;
 }

@@ -1,18 +1,19 @@
-import { fitPeak, noPeak, type PeakFit, type PeakShape, centroid as weighted } from "../fits/peak.ts";
+import { type Centroid, centroid } from "../fits/centroid.ts";
+import { type FitOptions, noPeak } from "../fits/fit-points.ts";
+import { fitPeak, type PeakFit, type PeakFitOptions } from "../fits/peak.ts";
+import { pooledErrors, ratioOfSums } from "../fits/point-errors.ts";
 import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
-import { move, note } from "../stubs.ts";
+import { move, note, where } from "../stubs.ts";
 import { measure, type PointOptions } from "./points.ts";
 import { type EqualSteps, equalSteps } from "./scans.ts";
 
-export interface PeakOptions extends PointOptions, EqualSteps {
+export interface PeakOptions extends PointOptions, EqualSteps, Pick<PeakFitOptions, "shape" | "background" | "robust"> {
   readonly axis: string;
   /** One of the signals of the shots. */
   readonly signal: string;
-  /** Divides the signal, shot by shot averages: the intensity monitor. */
+  /** The intensity monitor: the curve is the ratio of the sums of both over the shots of a point. */
   readonly normaliseBy?: string | undefined;
-  /** @default "gaussian" */
-  readonly shape?: PeakShape | undefined;
 }
 
 /** A curve with the errors of its points. */
@@ -20,6 +21,8 @@ export interface Curve {
   readonly x: readonly number[];
   readonly y: readonly number[];
   readonly errors: readonly number[];
+  /** Degrees of freedom behind the errors: the scatter of the shots of all points gives them. 0: there are none. */
+  readonly errorFreedom: number;
 }
 
 /** A rocking curve: the curve, and its peak with errors. The axis stays at the last point. @throws NO_PEAK */
@@ -59,18 +62,18 @@ function* goTo(options: PeakOptions): Steps<PeakFit> {
  * ones before at their centre. @throws NO_PEAK
  */
 export function alignCentroid(
-  axes: readonly Omit<PeakOptions, "shape">[],
+  axes: readonly Omit<PeakOptions, "shape" | "background">[],
   options: { readonly rounds?: number } = {},
-): Plan<Readonly<Record<string, { readonly centre: number; readonly centreError: number }>>> {
+): Plan<Readonly<Record<string, Centroid>>> {
   const { rounds = 1 } = options;
-  function* steps(): Steps<Readonly<Record<string, { readonly centre: number; readonly centreError: number }>>> {
-    const centres: Record<string, { readonly centre: number; readonly centreError: number }> = {};
+  function* steps(): Steps<Readonly<Record<string, Centroid>>> {
+    const centres: Record<string, Centroid> = {};
     for (let round = 0; round < rounds; round++) {
       for (const each of axes) {
-        const { x, y, errors } = yield* curveOf(each);
+        const curve = yield* curveOf(each);
         yield* move({ [each.axis]: each.from });
-        const found = weighted(x, y, errors);
-        checkInside(found.centre, 0, each.from, each.to);
+        const found = centroid(curve.x, curve.y, { robust: each.robust, ...errorsOf(curve) });
+        checkInside(found.centre, found.centreError, each.from, each.to);
         yield* move({ [each.axis]: found.centre });
         centres[each.axis] = found;
       }
@@ -82,28 +85,43 @@ export function alignCentroid(
 
 function* curveOf(options: PeakOptions): Steps<Curve> {
   const { axis, signal, normaliseBy } = options;
-  const [x, y, errors]: [number[], number[], number[]] = [[], [], []];
+  const points: {
+    readonly x: number;
+    readonly count: number;
+    readonly mean: number;
+    readonly standardError: number;
+  }[] = [];
   for (const position of equalSteps(options)) {
     const to: Positions = { [axis]: position };
     const taken = yield* measure(to, options);
-    const top = summary(taken, signal);
-    const below = normaliseBy === undefined ? { mean: 1, standardError: 0 } : summary(taken, normaliseBy);
-    x.push(position);
-    y.push(top.mean / below.mean);
-    errors.push(Math.hypot(top.standardError / below.mean, (top.mean * below.standardError) / below.mean ** 2));
+    const mean =
+      normaliseBy === undefined
+        ? summary(taken, signal)
+        : ratioOfSums(taken.values[signal] ?? [], taken.values[normaliseBy] ?? []);
+    // Where the axis really is: a target between two pulses is rounded to one.
+    const at = yield* where([axis]);
+    points.push({ x: at[axis] ?? position, ...mean });
   }
-  return { x, y, errors };
+  return { x: points.map(({ x }) => x), y: points.map(({ mean }) => mean), ...pooledErrors(points) };
 }
 
-function* fitted({ x, y, errors }: Curve, { axis, shape = "gaussian" }: PeakOptions): Steps<PeakFit> {
-  // A point of one shot, or of equal ones, has no error of its own.
-  const haveErrors = errors.every((error) => error > 0);
-  const fit = fitPeak(x, y, haveErrors ? { shape, errors } : { shape });
+function* fitted(curve: Curve, options: PeakOptions): Steps<PeakFit> {
+  const { shape, background, robust, axis } = options;
+  const fit = fitPeak(curve.x, curve.y, { shape, background, robust, ...errorsOf(curve) });
   const digits = (value: number): string => String(Number(value.toPrecision(6)));
+  const scattered =
+    fit.errorScale > 1
+      ? ` (errors × ${fit.errorScale.toPrecision(2)}: the points are further off than their errors; backlash, drift, another shape?)`
+      : "";
   yield* note(
-    `${axis}: ${shape} peak at ${digits(fit.centre)} ± ${fit.centreError.toPrecision(2)}, FWHM ${digits(fit.fwhm)} ± ${fit.fwhmError.toPrecision(2)}`,
+    `${axis}: ${fit.shape} peak at ${digits(fit.centre)} ± ${fit.centreError.toPrecision(2)}, FWHM ${digits(fit.fwhm)} ± ${fit.fwhmError.toPrecision(2)}${scattered}`,
   );
   return fit;
+}
+
+/** Where no point has two shots, the residuals give the errors. */
+function errorsOf({ errors, errorFreedom }: Curve): Pick<FitOptions, "errors" | "errorFreedom"> {
+  return errorFreedom > 0 ? { errors, errorFreedom } : {};
 }
 
 function checkInside(centre: number, error: number, from: number, to: number): void {

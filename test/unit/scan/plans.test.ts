@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Random } from "../../../src/core/random.ts";
 import {
   adaptiveScan,
   alignCentroid,
@@ -170,12 +171,18 @@ describe("fits", () => {
     ).toThrow("no peak");
   });
 
-  it("give the centroid with its error", () => {
-    const { centre, centreError } = centroid([0, 1, 2], [0, 1, 1], [0.1, 0.1, 0.1]);
-    expect(centre).toBe(1.5);
-    // √(1.5² + 0.5² + 0.5²) · 0.1 / 2
-    expect(centreError).toBeCloseTo(0.0829156, 6);
-    expect(() => centroid([1, 2], [3, 3])).toThrow("the same");
+  it("give the centroid with its error, not pulled by the rest of the window", () => {
+    const noise = new Random(3);
+    const wide = Array.from({ length: 81 }, (_, i) => -10 + 0.25 * i);
+    const pulls: number[] = [];
+    for (let k = 0; k < 300; k++) {
+      const y = wide.map((x) => 5 + 2 * Math.exp(-((x - 3) ** 2)) + 0.2 * noise.normal());
+      const { centre, centreError } = centroid(wide, y, { errors: wide.map(() => 0.2) });
+      pulls.push((centre - 3) / centreError);
+    }
+    const rms = Math.sqrt(pulls.reduce((sum, pull) => sum + pull * pull, 0) / pulls.length);
+    expect(Math.abs(rms - 1)).toBeLessThan(4 / Math.sqrt(600));
+    expect(() => centroid([1, 2], [3, 3])).toThrow("5 are needed");
   });
 });
 

@@ -1,0 +1,105 @@
+import { erfcx, normalCdf } from "../../core/special-functions.ts";
+import { type FitOptions, type FitQuality, findFeature, noStep } from "./fit-points.ts";
+import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
+import { checkEdge, searchOf } from "./step.ts";
+
+export interface DecayFitOptions extends FitOptions {
+  /**
+   * Whether a part of the signal stays: a step beside the decay. Without it the signal returns to the background.
+   * @default false
+   */
+  readonly offset?: boolean | undefined;
+}
+
+/** An edge that decays, blurred; errors are one standard deviation. */
+export interface DecayFit extends FitQuality {
+  /** Time zero: where the edge is, before the blur. */
+  readonly centre: number;
+  readonly centreError: number;
+  /** Rms width of the blur; × 2.355 is its full width at half maximum. */
+  readonly width: number;
+  readonly widthError: number;
+  /** Time in which the signal falls to 1/e. */
+  readonly lifetime: number;
+  readonly lifetimeError: number;
+  /** Of the decaying part at time zero, before the blur; negative for a loss of signal. */
+  readonly amplitude: number;
+  readonly amplitudeError: number;
+  /** Of the part that stays; 0 without `offset`. */
+  readonly offset: number;
+  readonly offsetError: number;
+  /** The signal before time zero. */
+  readonly background: number;
+  readonly backgroundError: number;
+}
+
+/**
+ * Fits a signal that rises at once and decays exponentially, blurred by a Gaussian (the error function convolved with
+ * an exponential, as pump–probe delay scans show it): background + amplitude · (G ∗ H · e^(−t/lifetime)) + offset · Φ,
+ * t = x − centre. Errors from the covariance at the minimum.
+ * @param x - delays; time zero, width and lifetime have their unit
+ * @throws NO_STEP when the points do not tell an edge from noise, rest on a single point, or do not determine time
+ * zero, width or lifetime
+ * @throws BAD_ARGUMENT when the lengths differ, or an error is negative
+ * @example
+ * const { centre, lifetime, lifetimeError } = fitDecay(delaysFs, differences, { errors });
+ */
+export function fitDecay(x: readonly number[], y: readonly number[], options: DecayFitOptions = {}): DecayFit {
+  const hasOffset = options.offset ?? false;
+  const model: CurveModel = {
+    terms: ([centre = NaN, width = NaN, lifetime = NaN], at) => {
+      const decay = blurredDecay(at - centre, width, lifetime);
+      return hasOffset ? [decay, 1, normalCdf((at - centre) / width)] : [decay, 1];
+    },
+  };
+  const found = findFeature(x, y, options, {
+    model,
+    without: { terms: () => [1] },
+    search: decaySearch,
+    refusal: noStep,
+    least: hasOffset ? 7 : 6,
+  });
+  const [centre = NaN, width = NaN, lifetime = NaN] = found.shape;
+  const [amplitude = NaN, background = NaN, offset = 0] = found.coefficients;
+  const [centreError = NaN, widthError = NaN, lifetimeError = NaN, amplitudeError = NaN, backgroundError = NaN] =
+    found.errors;
+  checkEdge({ centre, width, height: amplitude, heightError: amplitudeError }, found.points);
+  if (!(lifetimeError < lifetime))
+    throw noStep(`its lifetime ${lifetime.toPrecision(3)} ± ${lifetimeError.toPrecision(2)} is not determined`);
+  return {
+    ...found.quality,
+    centre,
+    centreError,
+    width,
+    widthError,
+    lifetime,
+    lifetimeError,
+    amplitude,
+    amplitudeError,
+    offset,
+    offsetError: found.errors[5] ?? 0,
+    background,
+    backgroundError,
+  };
+}
+
+/**
+ * e^(−t/lifetime) from 0 on, convolved with a Gaussian of unit area: ½ e^(−t²/2w²) erfcx((w/lifetime − t/w)/√2), which
+ * neither overflows before the edge nor after it.
+ */
+function blurredDecay(t: number, width: number, lifetime: number): number {
+  const u = (width / lifetime - t / width) / Math.SQRT2;
+  if (u > -5) return 0.5 * Math.exp(-0.5 * (t / width) ** 2) * erfcx(u);
+  return Math.exp(0.5 * (width / lifetime) ** 2 - t / lifetime);
+}
+
+function decaySearch(points: FitPoints): ShapeSearch {
+  const { trials, scales, from, to } = searchOf(points);
+  const [range = NaN] = scales;
+  return {
+    trials: trials.flatMap((trial) => [0.05, 0.15, 0.4, 1].map((lifetime) => [...trial, lifetime * range])),
+    scales: [...scales, range],
+    from: [...from, 1e-3 * range],
+    to: [...to, 20 * range],
+  };
+}
