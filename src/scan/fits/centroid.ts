@@ -1,5 +1,6 @@
+import { resolveOptions } from "../../core/options.ts";
 import type { FitOptions } from "./fit-points.ts";
-import { noPeak } from "./fit-points.ts";
+import { fitOptionChecks, noPeak } from "./fit-points.ts";
 import { fitPeak } from "./peak.ts";
 
 /** A centre of gravity with its error, one standard deviation. */
@@ -27,7 +28,7 @@ export interface Centroid {
  * const { centre, centreError } = centroid(positions, intensities, { errors });
  */
 export function centroid(x: readonly number[], y: readonly number[], options: FitOptions = {}): Centroid {
-  const peak = fitPeak(x, y, options);
+  const peak = fitPeak(x, y, resolveOptions("centroid", options, fitOptionChecks));
   const { background, backgroundError, points, leftOut, falseAlarmProbability } = peak;
   const window = peak.fwhm / Math.sqrt(8 * Math.LN2);
   const used = x.map((_, i) => i).filter((i) => !leftOut.includes(i));

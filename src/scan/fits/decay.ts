@@ -1,5 +1,6 @@
+import { flag, optional, resolveOptions } from "../../core/options.ts";
 import { erfcx, normalCdf } from "../../core/special-functions.ts";
-import { type FitOptions, type FitQuality, findFeature, noStep } from "./fit-points.ts";
+import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noStep } from "./fit-points.ts";
 import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
 import { checkEdge, searchOf } from "./step.ts";
 
@@ -45,14 +46,17 @@ export interface DecayFit extends FitQuality {
  * const { centre, lifetime, lifetimeError } = fitDecay(delaysFs, differences, { errors });
  */
 export function fitDecay(x: readonly number[], y: readonly number[], options: DecayFitOptions = {}): DecayFit {
-  const hasOffset = options.offset ?? false;
+  const { offset: hasOffset, ...common } = resolveOptions("fitDecay", options, {
+    ...fitOptionChecks,
+    offset: optional(flag, false),
+  });
   const model: CurveModel = {
     terms: ([centre = NaN, width = NaN, lifetime = NaN], at) => {
       const decay = blurredDecay(at - centre, width, lifetime);
       return hasOffset ? [decay, 1, normalCdf((at - centre) / width)] : [decay, 1];
     },
   };
-  const found = findFeature(x, y, options, {
+  const found = findFeature(x, y, common, {
     model,
     without: { terms: () => [1] },
     search: decaySearch,

@@ -1,5 +1,6 @@
 import { SaclaError } from "../../core/errors.ts";
-import { badArgument } from "../../core/guards.ts";
+import { asFinite, badArgument } from "../../core/guards.ts";
+import { any, flag, optional } from "../../core/options.ts";
 import { fProbability } from "../../core/special-functions.ts";
 import {
   type CurveModel,
@@ -30,6 +31,18 @@ export interface FitOptions {
    * @default false
    */
   readonly robust?: boolean | undefined;
+}
+
+/** Checks of the options that every fit has. */
+export const fitOptionChecks = {
+  errors: any,
+  errorFreedom: optional(asFreedom, Infinity),
+  robust: optional(flag, false),
+} as const;
+
+/** Infinity: errors that are known. @throws BAD_ARGUMENT */
+function asFreedom(name: string, value: unknown): number {
+  return value === Infinity ? value : asFinite(name, value, 1);
 }
 
 /** What every fit says of itself. */

@@ -1,5 +1,5 @@
-import { asOneOf } from "../../core/guards.ts";
-import { type FitOptions, type FitQuality, findFeature, noPeak } from "./fit-points.ts";
+import { oneOf, optional, resolveOptions } from "../../core/options.ts";
+import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noPeak } from "./fit-points.ts";
 import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
 import { type PeakShape, peakShapes, profiles } from "./peak-shapes.ts";
 
@@ -46,8 +46,11 @@ export interface PeakFit extends FitQuality {
  * const { centre, centreError } = fitPeak(thetas, intensities, { errors, shape: "lorentzian" });
  */
 export function fitPeak(x: readonly number[], y: readonly number[], options: PeakFitOptions = {}): PeakFit {
-  const shape = asOneOf("shape", options.shape ?? "gaussian", peakShapes);
-  const background = asOneOf("background", options.background ?? "flat", backgrounds);
+  const { shape, background, ...common } = resolveOptions("fitPeak", options, {
+    ...fitOptionChecks,
+    shape: optional(oneOf(...peakShapes), "gaussian"),
+    background: optional(oneOf(...backgrounds), "flat"),
+  });
   const { of: profile, mixing: mix } = profiles[shape];
   const isSloped = background === "line";
   // The slope is counted from the middle, where it does least to the background.
@@ -60,7 +63,7 @@ export function fitPeak(x: readonly number[], y: readonly number[], options: Pea
     },
   };
   const parameters = (mix === undefined ? 2 : 3) + (isSloped ? 3 : 2);
-  const found = findFeature(x, y, options, {
+  const found = findFeature(x, y, common, {
     model,
     // A flank of something outside the scan is described by a line just as well.
     without: line,

@@ -1,6 +1,6 @@
-import { asOneOf } from "../../core/guards.ts";
+import { oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { normalCdf } from "../../core/special-functions.ts";
-import { type FitOptions, type FitQuality, findFeature, noStep } from "./fit-points.ts";
+import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noStep } from "./fit-points.ts";
 import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
 import { stepOf } from "./peak.ts";
 
@@ -52,7 +52,10 @@ const WIDTHS = [0.01, 0.025, 0.06, 0.15];
  * const { centre, centreError } = fitStep(delays, differences, { errors, after: "parabola" });
  */
 export function fitStep(x: readonly number[], y: readonly number[], options: StepFitOptions = {}): StepFit {
-  const after = asOneOf("after", options.after ?? "flat", afters);
+  const { after, ...common } = resolveOptions("fitStep", options, {
+    ...fitOptionChecks,
+    after: optional(oneOf(...afters), "flat"),
+  });
   const terms = 2 + afters.indexOf(after);
   const model: CurveModel = {
     terms: ([centre = NaN, width = NaN], at) => {
@@ -60,7 +63,7 @@ export function fitStep(x: readonly number[], y: readonly number[], options: Ste
       return [step, 1, ramp, parabola].slice(0, terms);
     },
   };
-  const found = findFeature(x, y, options, {
+  const found = findFeature(x, y, common, {
     model,
     without: { terms: () => [1] },
     search: searchOf,
