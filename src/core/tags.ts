@@ -131,7 +131,8 @@ export class TagList implements Iterable<number> {
   }
 }
 
-function lowerBound(values: Uint32Array, tag: number): number {
+/** Index of the first of ascending values that is not below `tag`; their number when there is none. */
+export function lowerBound(values: Uint32Array, tag: number): number {
   let low = 0;
   let high = values.length;
   while (low < high) {

@@ -22,10 +22,10 @@ import {
   type Provenance,
   provenanceOf,
 } from "./provenance.ts";
-import { type ReadOptions, readDark, readShots } from "./read.ts";
+import { type ReadOptions, readDarkMeans, readShots } from "./read.ts";
 import type { ConvertRequest } from "./request.ts";
 import { resolveRequest } from "./resolve.ts";
-import { partFiles, readJournal, removeParts, replaceFile, Staging, writing } from "./staging.ts";
+import { finishFile, partFiles, readJournal, removeParts, Staging, writing } from "./staging.ts";
 import { type H5Numbers, H5Writer } from "./writer.ts";
 
 export interface ConvertOptions extends ReadOptions {
@@ -87,12 +87,12 @@ export async function convert(
   const resumedShots = shotBatches(staging).reduce((sum, { info }) => sum + info.asked, 0);
   let keep = true;
   try {
-    const dark = await readDark(source, plan, staging, options);
+    const dark = await readDarkMeans(source, plan, staging, options);
     await readShots(source, plan, staging, dark?.means ?? null, options);
     const written = await compose(plan, staging, dark?.info ?? null, options);
     const geomPath = written.geom === null ? null : await writeGeom(target, written.geom);
     await staging.markComplete(written.images);
-    await replaceFile(files.part, target);
+    await finishFile(files.part, target);
     keep = false;
     return {
       path,
@@ -375,7 +375,7 @@ async function writeGeom(target: string, text: string): Promise<string> {
   const path = geomBeside(target);
   const beside = `${path}.part`;
   await writing(path, () => writeFile(beside, text));
-  await replaceFile(beside, path);
+  await finishFile(beside, path);
   return path;
 }
 

@@ -25,7 +25,7 @@ const SENSIBLE_EV = [5000, 15_000] as const;
 const TIMES_AT_ONCE = 8;
 
 /** The dark to subtract: read from the staging files, else averaged now and put there. Null when none is asked for. */
-export async function readDark(
+export async function readDarkMeans(
   source: ConvertSource,
   plan: ConvertPlan,
   staging: Staging,

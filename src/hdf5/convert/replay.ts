@@ -52,7 +52,7 @@ function inWords({ sacla, h5wasm }: Provenance["versions"]): string {
 const COMPARED_BYTES = 1 << 20;
 
 /** Whether two files have the same bytes. */
-export async function sameBytes(a: string, b: string): Promise<boolean> {
+async function sameBytes(a: string, b: string): Promise<boolean> {
   const [first, second] = await Promise.all([open(a), open(b)]);
   try {
     const [{ size }, other] = await Promise.all([first.stat(), second.stat()]);

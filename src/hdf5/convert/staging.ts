@@ -16,7 +16,7 @@ export interface Batch {
 }
 
 /** Files of a conversion on its way to its target. */
-export interface PartFiles {
+interface PartFiles {
   /** The output while it is assembled. */
   readonly part: string;
   /** Everything read so far, as it will be stored. */
@@ -312,7 +312,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** Gives a whole file its name, and makes the name last. */
-export async function replaceFile(from: string, to: string): Promise<void> {
+export async function finishFile(from: string, to: string): Promise<void> {
   await writing(to, async () => {
     const file = await open(from, "r+");
     try {

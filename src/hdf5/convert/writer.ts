@@ -1,5 +1,6 @@
 import { SaclaError, show } from "../../core/errors.ts";
-import { attempt, FLOAT, type H5, INTEGER, loadH5, STRING } from "../read/h5file.ts";
+import { DEFLATE, FLOAT, INTEGER } from "../direct/dataset.ts";
+import { attempt, type H5, loadH5, STRING } from "../read/h5file.ts";
 
 /** Numbers as they can be written; the array's class is the type in the file. */
 export type H5Numbers =
@@ -20,8 +21,6 @@ interface Storage {
   readonly gzip?: number | undefined;
   readonly maxShape?: readonly number[];
 }
-
-const DEFLATE = 1;
 
 /**
  * One HDF5 file being written. The same calls in the same order give the same bytes, in any process and at any time:

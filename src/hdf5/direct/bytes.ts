@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 
-/** Thrown where a file is not as this reader knows HDF5: the library is asked then, which knows it all. */
-export class NotUnderstood extends Error {}
+/** Thrown where a file has an HDF5 structure that this reader does not support: the library then reads the image. */
+export class UnsupportedStructure extends Error {}
 
 const signature = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
 /** Tables lie in clusters of a few kilobytes beside what they describe. */
@@ -17,18 +17,18 @@ interface Window {
 }
 
 /**
- * The bytes of an HDF5 file by address, beside the library: HDF5 tells where images lie, but h5wasm does not pass it
- * on. Addresses are counted from the superblock, as everywhere in the file.
+ * The bytes of an HDF5 file by address, beside the library: HDF5 can report the offsets of images, but h5wasm has no
+ * call for it. Addresses are counted from the superblock, as everywhere in the file.
  */
-export class RawFile {
+export class Hdf5Bytes {
   /** Kinds of storage in this file of which an image was compared with what the library reads. */
-  readonly proven = new Set<string>();
+  readonly verified = new Set<string>();
   readonly #file: number;
   readonly #size: number;
   readonly #base: number;
   readonly #windows: Window[] = [];
   #oldest = 0;
-  #lent = Buffer.alloc(0);
+  #borrowed = Buffer.alloc(0);
   #open = true;
 
   private constructor(file: number, size: number, base: number) {
@@ -41,7 +41,7 @@ export class RawFile {
    * @throws FILE_NOT_FOUND when there is no such file, it is a folder, or it may not be read
    * @throws NOT_HDF5 when it is empty or something else
    */
-  static open(path: string): RawFile {
+  static open(path: string): Hdf5Bytes {
     const file = openToRead(path);
     try {
       const { size } = fstatSync(file);
@@ -54,7 +54,7 @@ export class RawFile {
       // The format allows a user block of 512, 1024, 2048, … bytes before the signature.
       for (let at = 0; at < size; at = at === 0 ? 512 : 2 * at) {
         readSync(file, bytes, 0, bytes.length, at);
-        if (bytes.equals(signature)) return new RawFile(file, size, at);
+        if (bytes.equals(signature)) return new Hdf5Bytes(file, size, at);
       }
       throw notHdf5("is not HDF5");
     } catch (error) {
@@ -70,10 +70,10 @@ export class RawFile {
 
   /**
    * A few bytes of a table. They stay valid until the next few calls.
-   * @throws NotUnderstood past the end of the file
+   * @throws UnsupportedStructure past the end of the file
    */
   view(address: number, length: number): DataView {
-    if (!this.has(address, length)) throw new NotUnderstood(`no ${length} bytes at ${address}`);
+    if (!this.has(address, length)) throw new UnsupportedStructure(`no ${length} bytes at ${address}`);
     const at = this.#base + address;
     const window =
       this.#windows.find(({ start, length: have }) => at >= start && at + length <= start + have) ??
@@ -81,27 +81,27 @@ export class RawFile {
     return new DataView(window.bytes.buffer, window.bytes.byteOffset + at - window.start, length);
   }
 
-  /** Fills `out` with what lies at an address. @throws NotUnderstood past the end of the file */
+  /** Fills `out` with what lies at an address. @throws UnsupportedStructure past the end of the file */
   read(out: Uint8Array, address: number): void {
-    if (!this.has(address, out.length)) throw new NotUnderstood(`no ${out.length} bytes at ${address}`);
+    if (!this.has(address, out.length)) throw new UnsupportedStructure(`no ${out.length} bytes at ${address}`);
     this.#fill(out, this.#base + address);
   }
 
   /**
    * What lies at an address, in memory that is used again at the next call.
-   * @throws NotUnderstood past the end of the file
+   * @throws UnsupportedStructure past the end of the file
    */
-  lend(address: number, length: number): Buffer {
-    if (!this.has(address, length)) throw new NotUnderstood(`no ${length} bytes at ${address}`);
-    if (this.#lent.length < length) this.#lent = Buffer.allocUnsafeSlow(length);
-    const bytes = this.#lent.subarray(0, length);
+  borrow(address: number, length: number): Buffer {
+    if (!this.has(address, length)) throw new UnsupportedStructure(`no ${length} bytes at ${address}`);
+    if (this.#borrowed.length < length) this.#borrowed = Buffer.allocUnsafeSlow(length);
+    const bytes = this.#borrowed.subarray(0, length);
     this.#fill(bytes, this.#base + address);
     return bytes;
   }
 
-  /** What lies at an address, to keep. @throws NotUnderstood past the end of the file */
+  /** What lies at an address, to keep. @throws UnsupportedStructure past the end of the file */
   bytes(address: number, length: number): Buffer {
-    if (!this.has(address, length)) throw new NotUnderstood(`no ${length} bytes at ${address}`);
+    if (!this.has(address, length)) throw new UnsupportedStructure(`no ${length} bytes at ${address}`);
     const bytes = Buffer.allocUnsafe(length);
     this.#fill(bytes, this.#base + address);
     return bytes;
@@ -133,7 +133,7 @@ export class RawFile {
   #fill(out: Uint8Array, at: number): void {
     for (let done = 0; done < out.length; ) {
       const read = readSync(this.#file, out, done, out.length - done, at + done);
-      if (read === 0) throw new NotUnderstood(`the file ends at ${at + done}`);
+      if (read === 0) throw new UnsupportedStructure(`the file ends at ${at + done}`);
       done += read;
     }
   }
@@ -173,6 +173,6 @@ export function uintOf(view: DataView, at: number, bytes: number): number {
 /** Whether the four letters that begin most tables are there. */
 export function expectLetters(view: DataView, letters: string): void {
   for (let i = 0; i < letters.length; i++) {
-    if (view.getUint8(i) !== letters.charCodeAt(i)) throw new NotUnderstood(`no ${letters}`);
+    if (view.getUint8(i) !== letters.charCodeAt(i)) throw new UnsupportedStructure(`no ${letters}`);
   }
 }

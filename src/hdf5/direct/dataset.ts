@@ -1,4 +1,4 @@
-import { NotUnderstood, type RawFile, uint64, uintOf } from "./bytes.ts";
+import { type Hdf5Bytes, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
 import { DATASPACE, DATATYPE, EXTERNAL_FILES, eachMessage, FILTERS, LAYOUT, treeNode } from "./group.ts";
 
 /** Whole numbers or IEEE floats, in either order of bytes. */
@@ -8,8 +8,8 @@ export interface Element {
   readonly bigEndian: boolean;
 }
 
-/** One piece of a dataset as it lies in the file. */
-export interface Piece {
+/** One chunk of a dataset as it lies in the file. */
+export interface Chunk {
   readonly address: number;
   readonly bytes: number;
   /** Its first row and column. */
@@ -18,18 +18,18 @@ export interface Piece {
 }
 
 /** What an object header says about a dataset. */
-export interface RawDataset {
+export interface DatasetHeader {
   readonly element: Element;
   /** [] for a scalar. */
   readonly shape: readonly number[];
-  /** A dataset in one run of bytes is one piece. */
-  readonly layout: Layout;
-  /** Ids of what was done to a piece before it was written, in that order. */
+  /** A contiguous dataset is one chunk. */
+  readonly layout: StorageLayout;
+  /** Ids of what was done to a chunk before it was written, in that order. */
   readonly filters: readonly number[];
 }
 
-type Layout =
-  | { readonly kind: "run"; readonly address: number; readonly bytes: number }
+type StorageLayout =
+  | { readonly kind: "contiguous"; readonly address: number; readonly bytes: number }
   /** One chunk, of this many bytes where a filter changed them. */
   | {
       readonly kind: "chunk";
@@ -44,65 +44,67 @@ type Layout =
 export const DEFLATE = 1;
 export const SHUFFLE = 2;
 
-/** @throws NotUnderstood when it is no dataset of numbers, or lies in the file in another way than those known here */
-export function datasetAt(raw: RawFile, address: number): RawDataset {
+/** @throws UnsupportedStructure when it is no dataset of numbers, or lies in the file in a way that is not known here */
+export function datasetAt(file: Hdf5Bytes, address: number): DatasetHeader {
   let element: Element | undefined;
   let shape: number[] | undefined;
-  let layout: Layout | undefined;
+  let layout: StorageLayout | undefined;
   let filters: number[] = [];
-  eachMessage(raw, address, (type, view) => {
+  eachMessage(file, address, (type, view) => {
     if (type === DATATYPE) element = elementIn(view);
     else if (type === DATASPACE) shape = shapeIn(view);
     else if (type === LAYOUT) layout = layoutIn(view);
     else if (type === FILTERS) filters = filtersIn(view);
-    else if (type === EXTERNAL_FILES) throw new NotUnderstood("pixels in another file");
+    else if (type === EXTERNAL_FILES) throw new UnsupportedStructure("pixels in another file");
   });
-  if (element === undefined || shape === undefined || layout === undefined) throw new NotUnderstood("not a dataset");
+  if (element === undefined || shape === undefined || layout === undefined)
+    throw new UnsupportedStructure("not a dataset");
   const dataset = { element, shape, layout, filters };
-  if (layout.kind === "run" && (layout.bytes < bytesOf(dataset) || filters.length > 0))
-    throw new NotUnderstood("a run of bytes of another length");
+  if (layout.kind === "contiguous" && (layout.bytes < byteLengthOf(dataset) || filters.length > 0))
+    throw new UnsupportedStructure("contiguous bytes of another length");
   return dataset;
 }
 
 /** Bytes of a dataset in memory. */
-export function bytesOf({ element, shape }: RawDataset): number {
+export function byteLengthOf({ element, shape }: DatasetHeader): number {
   return shape.reduce((product, length) => product * length, element.bytes);
 }
 
 /**
- * The pieces of an image, which together are all of it.
- * @throws NotUnderstood when one was never written: the library knows what stands there instead
+ * The chunks of an image, which together are all of it.
+ * @throws UnsupportedStructure when one was never written: the library knows the fill value
  */
-export function piecesOf(raw: RawFile, dataset: RawDataset): Piece[] {
+export function chunksOf(file: Hdf5Bytes, dataset: DatasetHeader): Chunk[] {
   const { layout, shape } = dataset;
   if (layout.kind !== "chunks") {
-    if (!raw.has(layout.address, 1)) throw new NotUnderstood("never written");
-    return [{ address: layout.address, bytes: layout.bytes ?? bytesOf(dataset), row: 0, column: 0 }];
+    if (!file.has(layout.address, 1)) throw new UnsupportedStructure("never written");
+    return [{ address: layout.address, bytes: layout.bytes ?? byteLengthOf(dataset), row: 0, column: 0 }];
   }
-  const pieces: Piece[] = [];
-  if (raw.has(layout.address, 1)) chunksInTree(raw, layout.address, pieces);
+  const chunks: Chunk[] = [];
+  if (file.has(layout.address, 1)) chunksInTree(file, layout.address, chunks);
   const all = shape.reduce((count, length, axis) => count * Math.ceil(length / (layout.chunk[axis] ?? 1)), 1);
-  if (pieces.length !== all) throw new NotUnderstood(`${pieces.length} of ${all} chunks`);
-  return pieces;
+  if (chunks.length !== all) throw new UnsupportedStructure(`${chunks.length} of ${all} chunks`);
+  return chunks;
 }
 
 /**
- * Key of a chunk of an image: its bytes, what filters were left out, and its place along rows, columns and the bytes of
+ * Key of a chunk of an image: its bytes, what filters were left out, and its position along rows, columns and the bytes of
  * a pixel.
  */
 const CHUNK_KEY = 4 + 4 + 3 * 8;
 
-function chunksInTree(raw: RawFile, address: number, pieces: Piece[]): void {
-  const { level, children } = treeNode(raw, address, CHUNK_KEY);
+function chunksInTree(file: Hdf5Bytes, address: number, chunks: Chunk[]): void {
+  const { level, children } = treeNode(file, address, CHUNK_KEY);
   for (const { child, key } of children) {
-    if (level > 0) chunksInTree(raw, child, pieces);
-    else if (key.getUint32(4, true) !== 0) throw new NotUnderstood("a chunk without all of its filters");
-    else pieces.push({ address: child, bytes: key.getUint32(0, true), row: uint64(key, 8), column: uint64(key, 16) });
+    if (level > 0) chunksInTree(file, child, chunks);
+    else if (key.getUint32(4, true) !== 0) throw new UnsupportedStructure("a chunk without all of its filters");
+    else chunks.push({ address: child, bytes: key.getUint32(0, true), row: uint64(key, 8), column: uint64(key, 16) });
   }
 }
 
-const INTEGER = 0;
-const FLOAT = 1;
+/** H5T_class_t of the HDF5 library. */
+export const INTEGER = 0;
+export const FLOAT = 1;
 /** Bit offset, precision, then place and size of exponent and mantissa, and bias, of IEEE floats. */
 const ieee: Readonly<Record<number, readonly number[]>> = {
   4: [0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0],
@@ -121,24 +123,24 @@ function elementIn(view: DataView): Element {
     const isWhole = view.getUint16(8, true) === 0 && view.getUint16(10, true) === 8 * bytes;
     if (isWhole) return { kind: (flags & 8) === 0 ? "u" : "i", bytes, bigEndian };
   }
-  throw new NotUnderstood("numbers of another type");
+  throw new UnsupportedStructure("numbers of another type");
 }
 
 function shapeIn(view: DataView): number[] {
   const [version, rank] = [view.getUint8(0), view.getUint8(1)];
   const NULL = 2;
   if (version > 2 || version === 0 || (version === 2 && view.getUint8(3) === NULL))
-    throw new NotUnderstood("another dataspace");
+    throw new UnsupportedStructure("another dataspace");
   return Array.from({ length: rank }, (_, axis) => uint64(view, (version === 1 ? 8 : 4) + 8 * axis));
 }
 
 /** Data layout message, versions 3 and 4; what older libraries wrote is left to the library. */
-function layoutIn(view: DataView): Layout {
+function layoutIn(view: DataView): StorageLayout {
   const [version, type] = [view.getUint8(0), view.getUint8(1)];
   const [CONTIGUOUS, CHUNKED] = [1, 2];
-  if (version !== 3 && version !== 4) throw new NotUnderstood("another data layout");
-  if (type === CONTIGUOUS) return { kind: "run", address: uint64(view, 2), bytes: uint64(view, 10) };
-  if (type !== CHUNKED) throw new NotUnderstood("pixels in the object header");
+  if (version !== 3 && version !== 4) throw new UnsupportedStructure("another data layout");
+  if (type === CONTIGUOUS) return { kind: "contiguous", address: uint64(view, 2), bytes: uint64(view, 10) };
+  if (type !== CHUNKED) throw new UnsupportedStructure("pixels in the object header");
   if (version === 3) {
     const rank = view.getUint8(2) - 1;
     const chunk = Array.from({ length: rank }, (_, axis) => view.getUint32(11 + 4 * axis, true));
@@ -148,9 +150,9 @@ function layoutIn(view: DataView): Layout {
   const chunk = Array.from({ length: rank }, (_, axis) => uintOf(view, 5 + axis * lengthBytes, lengthBytes));
   const index = 5 + (rank + 1) * lengthBytes;
   const SINGLE_CHUNK = 1;
-  if (view.getUint8(index) !== SINGLE_CHUNK) throw new NotUnderstood("chunks in another index");
+  if (view.getUint8(index) !== SINGLE_CHUNK) throw new UnsupportedStructure("chunks in another index");
   if ((flags & 2) === 0) return { kind: "chunk", address: uint64(view, index + 1), bytes: undefined, chunk };
-  if (view.getUint32(index + 9, true) !== 0) throw new NotUnderstood("a chunk without all of its filters");
+  if (view.getUint32(index + 9, true) !== 0) throw new UnsupportedStructure("a chunk without all of its filters");
   return { kind: "chunk", address: uint64(view, index + 13), bytes: uint64(view, index + 1), chunk };
 }
 

@@ -1,4 +1,4 @@
-import { expectLetters, NotUnderstood, type RawFile, uint64, uintOf } from "./bytes.ts";
+import { expectLetters, type Hdf5Bytes, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
 
 /** A record of the index of a heap: hash, then the heap's id of an object. */
 const NAME_INDEX = 5;
@@ -11,17 +11,17 @@ const NODE_OVERHEAD = 10;
  * Visits every object that the name index of a fractal heap leads to, in the order of the heap: the links of a group
  * with many members ("Fractal Heap" and "Version 2 B-trees" in the HDF5 File Format Specification).
  */
-export function eachInHeap(raw: RawFile, heap: number, index: number, visit: (object: DataView) => void): void {
-  const table = new DoublingTable(raw, heap);
+export function eachInHeap(file: Hdf5Bytes, heap: number, index: number, visit: (object: DataView) => void): void {
+  const table = new DoublingTable(file, heap);
   const objects: { readonly offset: number; readonly length: number }[] = [];
-  eachRecord(raw, index, (view, at) => objects.push(table.placeOf(view, at + HASH_BYTES)));
+  eachRecord(file, index, (view, at) => objects.push(table.placeOf(view, at + HASH_BYTES)));
   objects.sort((a, b) => a.offset - b.offset);
-  for (const { offset, length } of objects) visit(raw.view(table.addressOf(offset), length));
+  for (const { offset, length } of objects) visit(file.view(table.addressOf(offset), length));
 }
 
 /** Where the blocks of a fractal heap lie. */
 class DoublingTable {
-  readonly #raw: RawFile;
+  readonly #file: Hdf5Bytes;
   readonly #idBytes: number;
   readonly #offsetBytes: number;
   readonly #width: number;
@@ -30,11 +30,11 @@ class DoublingTable {
   /** Direct blocks, in the order of the heap. */
   readonly #blocks: { readonly start: number; readonly end: number; readonly address: number }[] = [];
 
-  constructor(raw: RawFile, heap: number) {
-    this.#raw = raw;
-    const head = raw.view(heap, 144);
+  constructor(file: Hdf5Bytes, heap: number) {
+    this.#file = file;
+    const head = file.view(heap, 144);
     expectLetters(head, "FRHP");
-    if (head.getUint16(7, true) !== 0) throw new NotUnderstood("a compressed heap");
+    if (head.getUint16(7, true) !== 0) throw new UnsupportedStructure("a compressed heap");
     this.#idBytes = head.getUint16(5, true);
     this.#width = head.getUint16(110, true);
     this.#first = uint64(head, 112);
@@ -47,7 +47,7 @@ class DoublingTable {
 
   /** What an id says: only objects that lie in the heap's blocks themselves are understood. */
   placeOf(view: DataView, at: number): { offset: number; length: number } {
-    if ((view.getUint8(at) & 0xf0) !== 0) throw new NotUnderstood("a huge or tiny object of a heap");
+    if ((view.getUint8(at) & 0xf0) !== 0) throw new UnsupportedStructure("a huge or tiny object of a heap");
     const length = uintOf(view, at + 1 + this.#offsetBytes, this.#idBytes - 1 - this.#offsetBytes);
     return { offset: uintOf(view, at + 1, this.#offsetBytes), length };
   }
@@ -61,7 +61,7 @@ class DoublingTable {
     }
     const block = this.#blocks[low];
     if (block === undefined || offset < block.start || offset >= block.end)
-      throw new NotUnderstood(`no block for ${offset} in a heap`);
+      throw new UnsupportedStructure(`no block for ${offset} in a heap`);
     return block.address + offset - block.start;
   }
 
@@ -72,13 +72,13 @@ class DoublingTable {
 
   #addBlocks(indirect: number, rows: number, start: number): void {
     const head = 13 + this.#offsetBytes;
-    const view = this.#raw.view(indirect, head + 8 * rows * this.#width);
+    const view = this.#file.view(indirect, head + 8 * rows * this.#width);
     expectLetters(view, "FHIB");
     const addresses = Array.from({ length: rows * this.#width }, (_, i) => uint64(view, head + 8 * i));
     let at = start;
     for (const [i, address] of addresses.entries()) {
       const size = this.#rowSize(Math.floor(i / this.#width));
-      if (this.#raw.has(address, 1)) {
+      if (this.#file.has(address, 1)) {
         if (size <= this.#largest) this.#blocks.push({ start: at, end: at + size, address });
         else this.#addBlocks(address, Math.log2(size / (this.#first * this.#width)) + 1, at);
       }
@@ -88,12 +88,12 @@ class DoublingTable {
 }
 
 /** Visits the records of a version 2 B-tree, leaf and inner ones. */
-function eachRecord(raw: RawFile, address: number, visit: (view: DataView, at: number) => void): void {
-  const head = raw.view(address, 34);
+function eachRecord(file: Hdf5Bytes, address: number, visit: (view: DataView, at: number) => void): void {
+  const head = file.view(address, 34);
   expectLetters(head, "BTHD");
-  if (head.getUint8(5) !== NAME_INDEX) throw new NotUnderstood("an index of another kind");
+  if (head.getUint8(5) !== NAME_INDEX) throw new UnsupportedStructure("an index of another kind");
   const [nodeBytes, recordBytes, depth] = [head.getUint32(6, true), head.getUint16(10, true), head.getUint16(12, true)];
-  if (recordBytes < HASH_BYTES) throw new NotUnderstood("records of another size");
+  if (recordBytes < HASH_BYTES) throw new UnsupportedStructure("records of another size");
   const most = Math.floor((nodeBytes - NODE_OVERHEAD) / recordBytes);
   const countBytes = bytesFor(most);
   // How many bytes the number of all records below a node takes, by the height of the node.
@@ -106,7 +106,7 @@ function eachRecord(raw: RawFile, address: number, visit: (view: DataView, at: n
     totalBytes.push(bytesFor(total));
   }
   const walk = (node: number, records: number, height: number): void => {
-    const view = raw.view(node, nodeBytes);
+    const view = file.view(node, nodeBytes);
     expectLetters(view, height === 0 ? "BTLF" : "BTIN");
     for (let i = 0; i < records; i++) visit(view, NODE_HEAD + i * recordBytes);
     if (height === 0) return;

@@ -1,8 +1,8 @@
 import { promisify } from "node:util";
 import { inflate, inflateSync } from "node:zlib";
 import { numberArrays, type Pixels } from "../../core/ndarray.ts";
-import { NotUnderstood, type RawFile } from "./bytes.ts";
-import { bytesOf, DEFLATE, type Element, type Piece, piecesOf, type RawDataset, SHUFFLE } from "./dataset.ts";
+import { type Hdf5Bytes, UnsupportedStructure } from "./bytes.ts";
+import { byteLengthOf, type Chunk, chunksOf, type DatasetHeader, DEFLATE, type Element, SHUFFLE } from "./dataset.ts";
 
 /** No chunk of an image is near it, but a damaged header can ask for anything. */
 const MOST_BYTES = 2 ** 30;
@@ -24,38 +24,39 @@ export const pixelArrays: Readonly<
 /**
  * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in
  * other threads.
- * @throws NotUnderstood when it is stored in a way that only the library knows, or does not fit into `out` without loss
+ * @throws UnsupportedStructure when it is stored in a way that only the library knows, or does not fit into `out` without loss
  */
-export function readPixels(raw: RawFile, dataset: RawDataset, out: Pixels): void | Promise<void> {
+export function readPixels(file: Hdf5Bytes, dataset: DatasetHeader, out: Pixels): void | Promise<void> {
   const { element, layout, filters } = dataset;
   const target = targetFor(element, out);
   const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
-  if (bytes.length !== bytesOf(dataset)) throw new NotUnderstood("another size");
-  const pieces = piecesOf(raw, dataset);
-  const [only] = pieces;
-  const isOneRun = layout.kind === "run" || layout.chunk.every((length, axis) => length === dataset.shape[axis]);
-  if (isOneRun && filters.length === 0 && only !== undefined) raw.read(bytes, only.address);
+  if (bytes.length !== byteLengthOf(dataset)) throw new UnsupportedStructure("another size");
+  const chunks = chunksOf(file, dataset);
+  const [only] = chunks;
+  const isContiguous =
+    layout.kind === "contiguous" || layout.chunk.every((length, axis) => length === dataset.shape[axis]);
+  if (isContiguous && filters.length === 0 && only !== undefined) file.read(bytes, only.address);
   else {
-    const chunks = chunksOf(dataset);
-    if (chunks.isDeflated && chunks.length >= WORTH_A_THREAD)
-      return inflateAll(raw, pieces, chunks, bytes).then(() => settle(element, target, out));
-    for (const piece of pieces) {
-      const stored = raw.lend(piece.address, piece.bytes);
-      place(chunks, piece, chunks.isDeflated ? inflateSync(stored, limits(chunks)) : stored, bytes);
+    const chunking = chunkingOf(dataset);
+    if (chunking.isDeflated && chunking.length >= WORTH_A_THREAD)
+      return inflateAll(file, chunks, chunking, bytes).then(() => convert(element, target, out));
+    for (const part of chunks) {
+      const stored = file.borrow(part.address, part.bytes);
+      scatter(chunking, part, chunking.isDeflated ? inflateSync(stored, limits(chunking)) : stored, bytes);
     }
   }
-  settle(element, target, out);
+  convert(element, target, out);
 }
 
-/** Fills `out` with a run of bytes whose place and type are known. */
-export function readRun(raw: RawFile, address: number, element: Element, out: Pixels): void {
+/** Fills `out` with contiguous pixels whose address and type are known. */
+export function readContiguous(file: Hdf5Bytes, address: number, element: Element, out: Pixels): void {
   if (isOwnType(element, out)) {
-    raw.read(new Uint8Array(out.buffer, out.byteOffset, out.byteLength), address);
-    settle(element, out, out);
+    file.read(new Uint8Array(out.buffer, out.byteOffset, out.byteLength), address);
+    convert(element, out, out);
   } else {
     const Own = otherType(element, out);
-    const { buffer, byteOffset } = raw.lend(address, out.length * element.bytes);
-    settle(element, new Own(buffer, byteOffset, out.length), out);
+    const { buffer, byteOffset } = file.borrow(address, out.length * element.bytes);
+    convert(element, new Own(buffer, byteOffset, out.length), out);
   }
 }
 
@@ -73,12 +74,13 @@ function isOwnType({ kind, bytes }: Element, out: Pixels): boolean {
 /** The type in the file, when all its values can become those of `out`. */
 function otherType({ kind, bytes }: Element, out: Pixels): (typeof pixelArrays)[string] {
   const Own = pixelArrays[`${kind}${bytes}`];
-  if (Own === undefined || out instanceof Uint16Array) throw new NotUnderstood(`${kind}${bytes} as other pixels`);
+  if (Own === undefined || out instanceof Uint16Array)
+    throw new UnsupportedStructure(`${kind}${bytes} as other pixels`);
   return Own;
 }
 
 /** Bytes in the order of this machine, and pixels of the type wanted. */
-function settle({ bytes, bigEndian }: Element, target: Target, out: Pixels): void {
+function convert({ bytes, bigEndian }: Element, target: Target, out: Pixels): void {
   if (bigEndian && bytes > 1) {
     const buffer = Buffer.from(target.buffer, target.byteOffset, target.byteLength);
     if (bytes === 2) buffer.swap16();
@@ -88,26 +90,26 @@ function settle({ bytes, bigEndian }: Element, target: Target, out: Pixels): voi
   if (target !== out) out.set(target);
 }
 
-/** How the pieces of a dataset lie in the file. */
-interface Chunks {
+/** How the chunks of a dataset lie in the file. */
+interface Chunking {
   readonly shape: readonly [rows: number, columns: number];
   readonly chunk: readonly [rows: number, columns: number];
   readonly elementBytes: number;
-  /** Bytes of a piece when decompressed. */
+  /** Bytes of a chunk when decompressed. */
   readonly length: number;
   readonly isDeflated: boolean;
   readonly isShuffled: boolean;
 }
 
-function chunksOf({ element, layout, filters, shape }: RawDataset): Chunks {
+function chunkingOf({ element, layout, filters, shape }: DatasetHeader): Chunking {
   const [rows = 0, columns = 0] = shape;
-  const [chunkRows = rows, chunkColumns = columns] = layout.kind === "run" ? [] : layout.chunk;
+  const [chunkRows = rows, chunkColumns = columns] = layout.kind === "contiguous" ? [] : layout.chunk;
   const length = chunkRows * chunkColumns * element.bytes;
   const isDeflated = filters.at(-1) === DEFLATE;
   const isShuffled = filters[0] === SHUFFLE;
   if (filters.length !== Number(isDeflated) + Number(isShuffled))
-    throw new NotUnderstood(`filters ${filters.join(", ")}`);
-  if (length > MOST_BYTES) throw new NotUnderstood(`chunks of ${length} bytes`);
+    throw new UnsupportedStructure(`filters ${filters.join(", ")}`);
+  if (length > MOST_BYTES) throw new UnsupportedStructure(`chunks of ${length} bytes`);
   return {
     shape: [rows, columns],
     chunk: [chunkRows, chunkColumns],
@@ -118,31 +120,36 @@ function chunksOf({ element, layout, filters, shape }: RawDataset): Chunks {
   };
 }
 
-function limits({ length }: Chunks): { chunkSize: number; maxOutputLength: number } {
+function limits({ length }: Chunking): { chunkSize: number; maxOutputLength: number } {
   return { chunkSize: Math.max(length, 64), maxOutputLength: length };
 }
 
-async function inflateAll(raw: RawFile, pieces: readonly Piece[], chunks: Chunks, out: Uint8Array): Promise<void> {
+async function inflateAll(
+  file: Hdf5Bytes,
+  chunks: readonly Chunk[],
+  chunking: Chunking,
+  out: Uint8Array,
+): Promise<void> {
   await Promise.all(
-    pieces.map(async (piece) =>
-      place(chunks, piece, await inflateInThread(raw.bytes(piece.address, piece.bytes), limits(chunks)), out),
+    chunks.map(async (part) =>
+      scatter(chunking, part, await inflateInThread(file.bytes(part.address, part.bytes), limits(chunking)), out),
     ),
   );
 }
 
-/** Puts a decompressed piece to its place among the bytes of the image. */
-function place(
-  { shape, chunk: [chunkRows, chunkColumns], elementBytes, length, isShuffled }: Chunks,
-  { row, column }: Piece,
+/** Copies a decompressed chunk to its rows and columns among the bytes of the image. */
+function scatter(
+  { shape, chunk: [chunkRows, chunkColumns], elementBytes, length, isShuffled }: Chunking,
+  { row, column }: Chunk,
   inflated: Uint8Array,
   out: Uint8Array,
 ): void {
   const [rows, columns] = shape;
-  if (inflated.length !== length) throw new NotUnderstood("a chunk of another length");
+  if (inflated.length !== length) throw new UnsupportedStructure("a chunk of another length");
   const bytes = isShuffled ? unshuffle(inflated, elementBytes) : inflated;
   // Chunks at the end of a row or column are stored whole.
   const [usedRows, usedColumns] = [Math.min(chunkRows, rows - row), Math.min(chunkColumns, columns - column)];
-  // Rows that follow each other here as there are one run.
+  // Rows that are contiguous on both sides are copied at once.
   const [runs, run] = chunkColumns === columns ? [1, usedRows * columns] : [usedRows, usedColumns];
   for (let r = 0; r < runs; r++) {
     const from = r * chunkColumns * elementBytes;
@@ -159,7 +166,7 @@ function unshuffle(bytes: Uint8Array, elementBytes: number): Uint8Array {
     for (let i = 0; i < count; i++) out[i] = (bytes[i] ?? 0) | ((bytes[count + i] ?? 0) << 8);
     return new Uint8Array(out.buffer);
   }
-  if (elementBytes !== 4) throw new NotUnderstood("shuffled numbers of another size");
+  if (elementBytes !== 4) throw new UnsupportedStructure("shuffled numbers of another size");
   const out = new Uint32Array(count);
   const [second, third, fourth] = [count, 2 * count, 3 * count];
   for (let i = 0; i < count; i++) {

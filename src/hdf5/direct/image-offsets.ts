@@ -1,8 +1,9 @@
 import type { Pixels } from "../../core/ndarray.ts";
-import { NotUnderstood, type RawFile, uintOf } from "./bytes.ts";
-import { bytesOf, datasetAt, type Element, type RawDataset } from "./dataset.ts";
+import { lowerBound } from "../../core/tags.ts";
+import { type Hdf5Bytes, UnsupportedStructure, uintOf } from "./bytes.ts";
+import { byteLengthOf, type DatasetHeader, datasetAt, type Element } from "./dataset.ts";
 import { linksOf, objectAt } from "./group.ts";
-import { readPixels, readRun } from "./image-bytes.ts";
+import { readContiguous, readPixels } from "./image-bytes.ts";
 
 /** What is known of the image of a tag. */
 const NOT_LOOKED_AT = 0;
@@ -10,29 +11,30 @@ const ABSENT = 1;
 /** Only the library knows how to read it. */
 const ASK_LIBRARY = 2;
 /** The address is that of the dataset's header. */
-const IN_PIECES = 3;
+const BY_HEADER = 3;
 /** The address is that of the pixels, of the shape and type of the first such image. */
-const IN_ONE_RUN = 4;
+const CONTIGUOUS = 4;
 
 /**
- * Where the images of one detector lie in the file: found from HDF5's own tables, each when it is first asked for, kept
- * in 17 bytes a tag. Whatever is not as expected is left to the library, which is slower and knows everything.
+ * Offsets of the images of one detector in the file: read from HDF5's object headers and indexes when an image is first
+ * asked for, and kept in 17 bytes a tag. Every structure that is not supported here is left to the library, which is
+ * slower and supports all.
  */
-export class ImagePlaces {
-  readonly #raw: RawFile;
+export class ImageOffsets {
+  readonly #file: Hdf5Bytes;
   readonly #path: string;
   readonly #tags: Uint32Array;
   readonly #known: Uint8Array;
   readonly #addresses: Float64Array;
   #groups: Float64Array | undefined;
-  #common: RawDataset | undefined;
+  #common: DatasetHeader | undefined;
 
   /**
    * @param path - of the detector's group
    * @param tags - of the run, ascending
    */
-  constructor(raw: RawFile, path: string, tags: Uint32Array) {
-    this.#raw = raw;
+  constructor(file: Hdf5Bytes, path: string, tags: Uint32Array) {
+    this.#file = file;
     this.#path = path;
     this.#tags = tags;
     this.#known = new Uint8Array(tags.length);
@@ -54,15 +56,15 @@ export class ImagePlaces {
     const address = this.#addresses[index] ?? NaN;
     try {
       const common = this.#common;
-      if (known === IN_ONE_RUN && common !== undefined) {
+      if (known === CONTIGUOUS && common !== undefined) {
         if (!isShape(common, shape)) return false;
-        readRun(this.#raw, address, common.element, out);
+        readContiguous(this.#file, address, common.element, out);
         return true;
       }
-      if (known !== IN_PIECES) return false;
-      const dataset = datasetAt(this.#raw, address);
+      if (known !== BY_HEADER) return false;
+      const dataset = datasetAt(this.#file, address);
       if (!isShape(dataset, shape)) return false;
-      const reading = readPixels(this.#raw, dataset, out);
+      const reading = readPixels(this.#file, dataset, out);
       return reading === undefined
         ? true
         : reading.then(
@@ -78,7 +80,7 @@ export class ImagePlaces {
   storageOf(tag: number): string {
     const index = this.#indexOf(tag);
     const { element, layout, filters } =
-      (this.#known[index] === IN_ONE_RUN && this.#common) || datasetAt(this.#raw, this.#addresses[index] ?? NaN);
+      (this.#known[index] === CONTIGUOUS && this.#common) || datasetAt(this.#file, this.#addresses[index] ?? NaN);
     return JSON.stringify([element, layout.kind, filters]);
   }
 
@@ -101,30 +103,30 @@ export class ImagePlaces {
     this.#groups ??= this.#listGroups();
     const group = this.#groups[index] ?? 0;
     if (group === 0) return ABSENT;
-    const links = linksOf(this.#raw, group);
+    const links = linksOf(this.#file, group);
     const data = links.find(([name]) => name === "detector_data")?.[1];
     if (data === undefined) return ABSENT;
     const status = links.find(([name]) => name === "detector_status")?.[1];
     if (status !== undefined && this.#numberAt(status) !== 1) return ABSENT;
-    const dataset = datasetAt(this.#raw, data);
+    const dataset = datasetAt(this.#file, data);
     const { layout } = dataset;
-    if (layout.kind === "run") {
-      if (!this.#raw.has(layout.address, bytesOf(dataset))) throw new NotUnderstood("never written");
+    if (layout.kind === "contiguous") {
+      if (!this.#file.has(layout.address, byteLengthOf(dataset))) throw new UnsupportedStructure("never written");
       this.#common ??= dataset;
       if (isShape(dataset, this.#common.shape) && isSame(dataset.element, this.#common.element)) {
         this.#addresses[index] = layout.address;
-        return IN_ONE_RUN;
+        return CONTIGUOUS;
       }
     }
     this.#addresses[index] = data;
-    return IN_PIECES;
+    return BY_HEADER;
   }
 
   /** Addresses of the groups of tags, 0 where there is none. */
   #listGroups(): Float64Array {
     const groups = new Float64Array(this.#tags.length);
     try {
-      for (const [name, address] of linksOf(this.#raw, objectAt(this.#raw, this.#path))) {
+      for (const [name, address] of linksOf(this.#file, objectAt(this.#file, this.#path))) {
         const tag = /^tag_(0|[1-9]\d{0,9})$/.exec(name)?.[1];
         const index = tag === undefined ? -1 : this.#indexOf(Number(tag));
         if (index >= 0) groups[index] = address;
@@ -137,25 +139,25 @@ export class ImagePlaces {
 
   /** The only number of a dataset of whole numbers. */
   #numberAt(address: number): number {
-    const dataset = datasetAt(this.#raw, address);
+    const dataset = datasetAt(this.#file, address);
     const { element, layout } = dataset;
-    if (layout.kind !== "run" || element.kind === "f" || element.bigEndian || bytesOf(dataset) !== element.bytes)
-      throw new NotUnderstood("not one number");
-    return uintOf(this.#raw.view(layout.address, element.bytes), 0, element.bytes);
+    if (
+      layout.kind !== "contiguous" ||
+      element.kind === "f" ||
+      element.bigEndian ||
+      byteLengthOf(dataset) !== element.bytes
+    )
+      throw new UnsupportedStructure("not one number");
+    return uintOf(this.#file.view(layout.address, element.bytes), 0, element.bytes);
   }
 
   #indexOf(tag: number): number {
-    let [low, high] = [0, this.#tags.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#tags[middle] ?? 0) < tag) low = middle + 1;
-      else high = middle;
-    }
-    return this.#tags[low] === tag ? low : -1;
+    const index = lowerBound(this.#tags, tag);
+    return this.#tags[index] === tag ? index : -1;
   }
 }
 
-function isShape(dataset: RawDataset, shape: readonly number[]): boolean {
+function isShape(dataset: DatasetHeader, shape: readonly number[]): boolean {
   return dataset.shape.length === shape.length && dataset.shape.every((length, axis) => length === shape[axis]);
 }
 
@@ -170,6 +172,6 @@ function isSame(a: Element, b: Element): boolean {
  */
 function leaveToLibrary<T>(error: unknown, answer: T): T {
   const hasCode = error instanceof Error && "code" in error;
-  if (error instanceof NotUnderstood || error instanceof RangeError || hasCode) return answer;
+  if (error instanceof UnsupportedStructure || error instanceof RangeError || hasCode) return answer;
   throw error;
 }

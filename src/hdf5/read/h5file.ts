@@ -1,6 +1,7 @@
 import { SaclaError, show } from "../../core/errors.ts";
 import { numberArrays, type Pixels, type PixelType } from "../../core/ndarray.ts";
-import { RawFile } from "../direct/bytes.ts";
+import { Hdf5Bytes } from "../direct/bytes.ts";
+import { FLOAT, INTEGER } from "../direct/dataset.ts";
 import { pixelArrays } from "../direct/image-bytes.ts";
 
 /** @internal */
@@ -10,9 +11,7 @@ type H5Metadata = ReturnType<H5["get_dataset_metadata"]>;
 const arrays = { ...numberArrays, i8: BigInt64Array, u8: BigUint64Array } as const;
 type NumberType = keyof typeof arrays;
 
-/** H5T_class_t of the HDF5 library. */
-export const INTEGER = 0;
-export const FLOAT = 1;
+/** Further classes of H5T_class_t. */
 export const STRING = 3;
 const ENUM = 8;
 
@@ -73,16 +72,16 @@ function reasonIn(text: string): string {
 export class H5File {
   readonly path: string;
   /** Its bytes, for what is faster without the library. */
-  readonly raw: RawFile;
+  readonly fileBytes: Hdf5Bytes;
   readonly #h5: H5;
   readonly #id: bigint;
   readonly #keys = new Map<string, readonly string[]>();
   #scratch = { at: 0, bytes: 0 };
   #open = true;
 
-  private constructor(path: string, raw: RawFile, h5: H5, id: bigint) {
+  private constructor(path: string, fileBytes: Hdf5Bytes, h5: H5, id: bigint) {
     this.path = path;
-    this.raw = raw;
+    this.fileBytes = fileBytes;
     this.#h5 = h5;
     this.#id = id;
   }
@@ -93,7 +92,7 @@ export class H5File {
    * @throws FILE_DAMAGED when it is HDF5 and does not open: truncated, or still being written
    */
   static async open(path: string): Promise<H5File> {
-    const raw = RawFile.open(path);
+    const fileBytes = Hdf5Bytes.open(path);
     try {
       const h5 = await loadH5();
       const id = attempt(
@@ -105,9 +104,9 @@ export class H5File {
             { details: { path }, cause },
           ),
       );
-      return new H5File(path, raw, h5, id);
+      return new H5File(path, fileBytes, h5, id);
     } catch (error) {
-      raw.close();
+      fileBytes.close();
       throw error;
     }
   }
@@ -116,7 +115,7 @@ export class H5File {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.raw.close();
+    this.fileBytes.close();
     this.#h5._free(this.#scratch.at);
     attempt(
       () => this.#h5.close_file(this.#id),

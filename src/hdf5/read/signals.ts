@@ -90,7 +90,7 @@ export function eventInfoPathOf(name: string, bl: number): string {
 }
 
 /** Whether a name is a path inside `event_info` already, as an archive names its signals. */
-export function isEventInfoPath(name: string, bl: number): boolean {
+function isEventInfoPath(name: string, bl: number): boolean {
   return name.startsWith("syncdb/") || name.startsWith("acc/") || name.startsWith(`bl_${bl}/`);
 }
 

@@ -1,7 +1,7 @@
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
-import { ImagePlaces } from "../direct/image-offsets.ts";
+import { ImageOffsets } from "../direct/image-offsets.ts";
 import type { H5File } from "./h5file.ts";
 
 /** One `detector_2d_<k>` group: one group per tag, with the image and its status in it. */
@@ -12,8 +12,8 @@ export class StoredDetector {
   readonly #run: number;
   readonly #runTags: Uint32Array;
   /** Undefined when they turned out to be wrong. */
-  #places: ImagePlaces | undefined;
-  #proven = false;
+  #offsets: ImageOffsets | undefined;
+  #isVerified = false;
   #tagGroups: ReadonlySet<string> | undefined;
   #info: DetectorInfo | undefined;
   #tags: Uint32Array | undefined;
@@ -24,7 +24,7 @@ export class StoredDetector {
     this.id = id;
     this.#run = run;
     this.#runTags = runTags;
-    this.#places = new ImagePlaces(file.raw, path, runTags);
+    this.#offsets = new ImageOffsets(file.fileBytes, path, runTags);
   }
 
   /** Tags of the run's list for which the detector has an image, ascending. The first call looks at every tag. */
@@ -68,7 +68,7 @@ export class StoredDetector {
         `The output has ${out.length} pixels, but images of ${this.id} have ${ysize} × ${xsize} = ${ysize * xsize}.`,
       );
     }
-    const done = this.#places?.read(tag, [ysize, xsize], out) ?? false;
+    const done = this.#offsets?.read(tag, [ysize, xsize], out) ?? false;
     return typeof done === "boolean"
       ? this.#finish(done, tag, out)
       : done.then((isRead) => this.#finish(isRead, tag, out));
@@ -77,23 +77,23 @@ export class StoredDetector {
   /** @param isRead - whether `out` holds the image as found from the tables of the file */
   #finish(isRead: boolean, tag: number, out: Pixels): true {
     const { ysize, xsize } = this.info;
-    if (!isRead || this.#places === undefined) this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
-    else if (!this.#proven) this.#prove(this.#places, tag, out);
+    if (!isRead || this.#offsets === undefined) this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
+    else if (!this.#isVerified) this.#verify(this.#offsets, tag, out);
     return true;
   }
 
   /** Has the library confirm the first image, unless it did so for another detector that is stored alike. */
-  #prove(places: ImagePlaces, tag: number, out: Pixels): void {
-    this.#proven = true;
-    const { proven } = this.#file.raw;
-    const storage = places.storageOf(tag);
-    if (proven.has(storage)) return;
+  #verify(offsets: ImageOffsets, tag: number, out: Pixels): void {
+    this.#isVerified = true;
+    const { verified } = this.#file.fileBytes;
+    const storage = offsets.storageOf(tag);
+    if (verified.has(storage)) return;
     const { ysize, xsize } = this.info;
     const truth = newPixels(out.length, out instanceof Uint16Array ? "uint16" : "float32");
     this.#file.readImage(this.#imagePath(tag), ysize, xsize, truth);
-    if (bytesOf(truth).equals(bytesOf(out))) proven.add(storage);
+    if (bytesOf(truth).equals(bytesOf(out))) verified.add(storage);
     else {
-      this.#places = undefined;
+      this.#offsets = undefined;
       out.set(truth);
     }
   }
@@ -103,7 +103,7 @@ export class StoredDetector {
   }
 
   #hasImage(tag: number): boolean {
-    const known = this.#places?.has(tag);
+    const known = this.#offsets?.has(tag);
     if (known !== undefined) return known;
     this.#tagGroups ??= new Set(this.#file.keys(this.#path));
     if (!this.#tagGroups.has(`tag_${tag}`) || this.#file.kind(this.#imagePath(tag)) !== "dataset") return false;

@@ -7,8 +7,8 @@ import { describe, expect, it, vi } from "vitest";
 import { isSaclaError } from "../../../../src/core/errors.ts";
 import { newPixels, type Pixels } from "../../../../src/core/ndarray.ts";
 import { Random } from "../../../../src/core/random.ts";
-import { RawFile } from "../../../../src/hdf5/direct/bytes.ts";
-import { ImagePlaces } from "../../../../src/hdf5/direct/image-offsets.ts";
+import { Hdf5Bytes } from "../../../../src/hdf5/direct/bytes.ts";
+import { ImageOffsets } from "../../../../src/hdf5/direct/image-offsets.ts";
 import { openArchive } from "../../../../src/hdf5/index.ts";
 import { H5File } from "../../../../src/hdf5/read/h5file.ts";
 import { endpointOf } from "../../../../src/source/source-endpoint.ts";
@@ -31,7 +31,7 @@ function byPython<T>(what: string, libver: string): { path: string; truth: T } {
 }
 
 async function written(changes: Parts = {}): Promise<string> {
-  return await writeHdf5(folder, `places-${count++}.h5`, archiveParts(changes));
+  return await writeHdf5(folder, `offsets-${count++}.h5`, archiveParts(changes));
 }
 
 function hashOf(pixels: Pixels): string {
@@ -79,7 +79,7 @@ describe("images of every type and storage", () => {
         for (const [k] of ids.entries()) {
           const group = `/run_7/detector_2d_${k + 1}`;
           const id = file.text(`${group}/detector_info/detector_name`) ?? "";
-          const places = new ImagePlaces(file.raw, group, tags);
+          const offsets = new ImageOffsets(file.fileBytes, group, tags);
           const { ysize, xsize, pixelType } = await archive.detectorInfo(3, 7, id);
           expect([id, pixelType]).toEqual([id, id.startsWith("u2") ? "uint16" : undefined]);
           for (const type of ["float32", ...(pixelType === undefined ? [] : [pixelType])] as const) {
@@ -89,7 +89,7 @@ describe("images of every type and storage", () => {
                 Pixels,
                 Pixels,
               ];
-              const isRead = await places.read(tag, [ysize, xsize], direct);
+              const isRead = await offsets.read(tag, [ysize, xsize], direct);
               if (!either.test(id)) expect([id, type, isRead]).toEqual([id, type, !left.test(id)]);
               file.readImage(`${group}/tag_${tag}/detector_data`, ysize, xsize, library);
               if (isRead) expect([id, hashOf(direct)]).toEqual([id, hashOf(library)]);
@@ -117,8 +117,8 @@ describe("many and far images", () => {
       `of ${libver === "earliest" ? 10_000 : 3000} tags are found as by h5py, libver ${libver}`,
       async () => {
         const { path, truth } = byPython<{ tags: number[]; has: number[]; pixels: [number, number][] }>("many", libver);
-        const places = new ImagePlaces(RawFile.open(path), detector, Uint32Array.from(truth.tags));
-        expect(truth.tags.filter((tag) => places.has(tag))).toEqual(truth.has);
+        const offsets = new ImageOffsets(Hdf5Bytes.open(path), detector, Uint32Array.from(truth.tags));
+        expect(truth.tags.filter((tag) => offsets.has(tag))).toEqual(truth.has);
         const archive = await openArchive(path);
         expect([...(await archive.tags(3, 7, detId))]).toEqual(truth.has);
         const out = new Uint16Array(2);
@@ -145,12 +145,12 @@ describe("many and far images", () => {
         expect(statSync(path).size).toBeGreaterThan(2 ** 33);
         expect(truth["105"]?.address).toBeGreaterThan(6 * 2 ** 30);
         const tags = Object.keys(truth).map(Number);
-        const places = new ImagePlaces(RawFile.open(path), detector, Uint32Array.from(tags));
+        const offsets = new ImageOffsets(Hdf5Bytes.open(path), detector, Uint32Array.from(tags));
         const archive = await openArchive(path);
         const { ysize, xsize } = await archive.detectorInfo(3, 7, detId);
         for (const tag of tags) {
           const [direct, asked] = [new Uint16Array(ysize * xsize), new Uint16Array(ysize * xsize)];
-          expect(await places.read(tag, [ysize, xsize], direct)).toBe(true);
+          expect(await offsets.read(tag, [ysize, xsize], direct)).toBe(true);
           expect(await archive.readFrame(3, 7, detId, tag, asked)).toBe(true);
           expect([direct, asked].map((image) => image.reduce((sum, pixel) => sum + pixel, 0))).toEqual([
             truth[tag]?.sum,
@@ -165,7 +165,7 @@ describe("many and far images", () => {
 });
 
 describe("without Python", () => {
-  it("files of h5wasm, with few and with many members, are read from their places", async () => {
+  it("files of h5wasm, with few and with many members, are read from their offsets", async () => {
     for (const gzip of [false, true]) {
       const members = Object.fromEntries(
         Array.from({ length: 300 }, (_, i) => [
@@ -174,14 +174,14 @@ describe("without Python", () => {
         ]),
       );
       const path = await written({ ...imagesOf((tag) => Uint16Array.of(tag, 65_535, 0), [1, 3], gzip), ...members });
-      const raw = RawFile.open(path);
-      const places = new ImagePlaces(raw, detector, Uint32Array.from([...TAGS, 200, 499, 500]));
+      const raw = Hdf5Bytes.open(path);
+      const offsets = new ImageOffsets(raw, detector, Uint32Array.from([...TAGS, 200, 499, 500]));
       const out = new Uint16Array(3);
-      expect(places.read(103, [1, 3], out)).toBe(true);
+      expect(offsets.read(103, [1, 3], out)).toBe(true);
       expect([...out]).toEqual([103, 65_535, 0]);
-      expect(places.read(499, [1, 1], out.subarray(0, 1))).toBe(true);
+      expect(offsets.read(499, [1, 1], out.subarray(0, 1))).toBe(true);
       expect(out[0]).toBe(299);
-      expect([101, 102, 200, 500].map((tag) => places.has(tag))).toEqual([true, false, true, false]);
+      expect([101, 102, 200, 500].map((tag) => offsets.has(tag))).toEqual([true, false, true, false]);
       raw.close();
     }
   });
@@ -190,7 +190,7 @@ describe("without Python", () => {
     const path = await written(imagesOf((tag) => Uint16Array.of(tag, 1, 2)));
     writeFileSync(path, Buffer.concat([Buffer.alloc(2048, "x"), readFileSync(path)]));
     const out = new Uint16Array(3);
-    expect(new ImagePlaces(RawFile.open(path), detector, Uint32Array.from(TAGS)).read(105, [1, 3], out)).toBe(true);
+    expect(new ImageOffsets(Hdf5Bytes.open(path), detector, Uint32Array.from(TAGS)).read(105, [1, 3], out)).toBe(true);
     expect([...out]).toEqual([105, 1, 2]);
   });
 
@@ -247,7 +247,7 @@ describe("without Python", () => {
 
   it("a place that is not where the library finds the image is not used again", async () => {
     const archive = await openArchive(await written(imagesOf((tag) => Uint16Array.of(tag, 1, 2))));
-    const wrong = vi.spyOn(ImagePlaces.prototype, "read").mockImplementation((_tag, _shape, out) => {
+    const wrong = vi.spyOn(ImageOffsets.prototype, "read").mockImplementation((_tag, _shape, out) => {
       out.fill(9);
       return true;
     });
@@ -278,9 +278,9 @@ describe("without Python", () => {
       for (let k = 0; k < 4; k++)
         bad[9 + Math.floor(draw.uniform() * (bad.length - 9))] = Math.floor(draw.uniform() * 256);
       writeFileSync(path, bad);
-      const raw = RawFile.open(path);
-      const places = new ImagePlaces(raw, detector, Uint32Array.from(TAGS));
-      for (const tag of TAGS) expect([true, false]).toContain(await places.read(tag, [1, 3], new Uint16Array(3)));
+      const raw = Hdf5Bytes.open(path);
+      const offsets = new ImageOffsets(raw, detector, Uint32Array.from(TAGS));
+      for (const tag of TAGS) expect([true, false]).toContain(await offsets.read(tag, [1, 3], new Uint16Array(3)));
       raw.close();
       const archive = await openArchive(path).catch(ours);
       for (const tag of TAGS)
