@@ -41,7 +41,7 @@ interface Run {
 const detector = "MPCCD-8N0-3-002";
 const sensor = `${detector}-1`;
 const pictures = ["1520000", sensor, "-n", "2"];
-const converted = ["convert", "1520000", "-n", "2", "--detector", sensor, "--signals", "none", "-o", "run.h5"];
+const converted = ["convert", "1520000", "-n", "2", "--detector", sensor, "--signal", "none", "-o", "run.h5"];
 const scan = ["scan", "bl3_st2_pm001", "11900", "12100", "2", "--shots", "2", "--shutter", "bl3_shutter1", "--yes"];
 
 /** One run at least of every command that ends by itself, in this order: later ones read what earlier ones wrote. */
@@ -74,12 +74,12 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["keys", "new", "laptop", "--json"], { says: /"token":"/, writes: "sacla-keys.json" }],
   [["keys", "list"], { says: /laptop/ }],
   [["keys", "revoke", "laptop"], { says: /laptop/ }],
-  [["live", "--shots", "3", "--json"], { says: /"used":3/ }],
+  [["live", "--limit", "3", "--json"], { says: /"used":3/ }],
   [["axes"], { says: /bl3_st2_pm001 +axis/ }],
   [["move", "bl3_st2_pm001=30", "-r", "--yes"], { says: /bl3_st2_pm001 is at 12030/ }],
   [["shutter", "bl3_shutter1", "open", "--yes"], { says: /bl3_shutter1 is open/ }],
   [["stop", "--json"], { says: /"stopped":\[\]/ }],
-  [["amp", "bl3_attenuator1", "25", "--yes"], { says: /bl3_attenuator1 is 25/ }],
+  [["set", "bl3_attenuator1", "25", "--yes"], { says: /bl3_attenuator1 is 25/ }],
   [["run", "state"], { says: /run 1520000/ }],
   [["presets", "save", "night"], { says: /bl3_st2_pm001/, writes: "presets.jsonl" }],
   [["lease"], { says: /beamline 3/ }],
@@ -110,7 +110,7 @@ const servers: Readonly<Record<string, () => Promise<void>>> = {
   "replay-live": async () => {
     const server = await started(["replay-live", "1520000", "--zmq", "tcp://127.0.0.1:*", "--speed", "max"]);
     const [url = ""] = server.ready.addresses;
-    await run(["live", "--url", url, "--shots", "2", "--json"], { says: /"used":2/ });
+    await run(["live", "--url", url, "--limit", "2", "--json"], { says: /"used":2/ });
     await server.stop();
   },
   "madoca-rehearsal": async () => {

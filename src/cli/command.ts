@@ -114,6 +114,11 @@ export function runArgument(): Argument {
     });
 }
 
+/** A commander parser for an option that can be repeated. */
+export function collect(value: string, all: readonly string[]): string[] {
+  return [...all, value];
+}
+
 /** A commander parser for whole numbers. */
 export function parseWhole(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");

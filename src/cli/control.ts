@@ -1,7 +1,15 @@
 import { type Command, Option } from "commander";
 import { sleep } from "../core/async.ts";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
-import { type Control, type DeviceInfo, Experiment, type Move, type SettingInfo } from "../ec/index.ts";
+import {
+  type Control,
+  type ControlView,
+  type DeviceInfo,
+  Experiment,
+  type Move,
+  type MoveView,
+  type SettingInfo,
+} from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import type { Answer, CommonOptions, Session } from "./command.ts";
 
@@ -19,15 +27,17 @@ export interface ChangeOptions extends ExperimentOptions {
 
 export function withExperiment(command: Command): Command {
   return command.addOption(
-    new Option("--experiment <file>", "names, units and limits of the beam time").env("SACLA_EXPERIMENT"),
+    new Option("--experiment <file>", "experiment file with the names, units and limits of the beam time").env(
+      "SACLA_EXPERIMENT",
+    ),
   );
 }
 
 export function withChange(command: Command): Command {
   return withExperiment(command)
-    .option("--dry-run", "show what would be done, and do nothing")
-    .option("-y, --yes", "do not ask")
-    .option("--reason <text>", "shown to whoever is refused meanwhile");
+    .option("--dry-run", "print what would be done, and do nothing")
+    .option("-y, --yes", "do not ask for confirmation")
+    .option("--reason <text>", "why you take control; shown to others while you hold the lease");
 }
 
 export async function experimentOf({ experiment }: ExperimentOptions): Promise<Experiment | undefined> {
@@ -44,7 +54,7 @@ export async function placeOf(
 }
 
 /** What can be looked at without the lease. */
-export async function view(session: Session, options: ExperimentOptions): Promise<Control> {
+export async function view(session: Session, options: ExperimentOptions): Promise<ControlView> {
   const { bl, experiment } = await placeOf(session, options);
   return await session.facility.ec.view(bl, { experiment });
 }
@@ -90,7 +100,7 @@ export function allowedText({ allowed }: SettingInfo): string {
 }
 
 /** The table now → will be. */
-export function moveTable(move: Move): string {
+export function moveTable(move: MoveView): string {
   return textTable(
     ["name", "now", "will be", "unit", "distance", "s", "limits", "problem"],
     move
@@ -133,7 +143,7 @@ export async function doMove(
   session: Session,
   options: ChangeOptions,
   what: string,
-  looked: Move,
+  looked: MoveView,
   again: (control: Control) => Promise<Move>,
 ): Promise<Answer> {
   const table = moveTable(looked);

@@ -4,6 +4,7 @@ import type { Logger } from "../core/logger.ts";
 import { Live } from "../live/index.ts";
 import type { KaraboBridge } from "../server/index.ts";
 import type { Endpoint } from "../transport/index.ts";
+import { collect } from "./command.ts";
 
 /** Options of commands that can give live shots to karabo-bridge clients. */
 export interface KaraboOptions {
@@ -24,11 +25,6 @@ export function withKaraboOptions(command: Command): Command {
     .addOption(
       new Option("--karabo-signal <id>", "and these signals; repeat for more").argParser(collect).default([], "none"),
     );
-}
-
-/** For an option that may be repeated. */
-export function collect(value: string, all: readonly string[]): string[] {
-  return [...all, value];
 }
 
 /** Starts the output for karabo-bridge when it is asked for. */

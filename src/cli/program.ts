@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { errorCatalogue, isSaclaError, toSaclaError } from "../core/errors.ts";
 import { type AddCommand, ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
-import { amp } from "./commands/amp.ts";
 import { assemble } from "./commands/assemble.ts";
 import { average } from "./commands/average.ts";
 import { axes } from "./commands/axes.ts";
@@ -26,6 +25,7 @@ import { run } from "./commands/run.ts";
 import { runs } from "./commands/runs.ts";
 import { scan } from "./commands/scan.ts";
 import { serve } from "./commands/serve.ts";
+import { set } from "./commands/set.ts";
 import { shutter } from "./commands/shutter.ts";
 import { signals } from "./commands/signals.ts";
 import { stats } from "./commands/stats.ts";
@@ -59,7 +59,7 @@ const commands: readonly AddCommand[] = [
   move,
   shutter,
   stop,
-  amp,
+  set,
   run,
   presets,
   lease,

@@ -30,10 +30,11 @@ export interface ControlOptions<D extends ExperimentDefinition = ExperimentDefin
 }
 
 /** A name of the experiment, or a control name as it is. */
-type NameOf<D extends ExperimentDefinition, P extends "axes" | "shutters" | "settings"> =
+export type NameOf<D extends ExperimentDefinition, P extends "axes" | "shutters" | "settings"> =
   | NamesIn<D, P>
   | `bl${number}_${string}`;
-type Targets<D extends ExperimentDefinition> =
+/** Positions of axes and values of settings, by name. */
+export type Targets<D extends ExperimentDefinition> =
   string extends NamesIn<D, "axes">
     ? Readonly<Record<string, number | string>>
     : { readonly [N in NamesIn<D, "axes">]?: number } & {
@@ -93,7 +94,7 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   }
 
   /**
-   * Without a lease: everything that changes throws LEASE_LOST, but for what needs none.
+   * Without a lease: what changes something throws LEASE_LOST.
    * @throws UNKNOWN_DEVICE, UNSUPPORTED
    */
   static async view<D extends ExperimentDefinition>(

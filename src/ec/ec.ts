@@ -2,6 +2,7 @@ import type { CallOptions } from "../core/async.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { CallResult } from "../transport/methods.ts";
 import { Control, type ControlOptions } from "./control.ts";
+import type { ControlView } from "./control-view.ts";
 import type { BeamState, DeviceInfo, DeviceReading, RunState } from "./driver.ts";
 import type { Experiment, ExperimentDefinition } from "./experiment.ts";
 
@@ -40,7 +41,7 @@ export class Ec {
   async view<const D extends ExperimentDefinition = ExperimentDefinition>(
     bl: number,
     options: { readonly experiment?: Experiment<D> | undefined } = {},
-  ): Promise<Control<D>> {
+  ): Promise<ControlView<D>> {
     return await Control.view(this.#endpoint, bl, options.experiment);
   }
 

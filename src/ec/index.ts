@@ -4,6 +4,7 @@
  */
 export type { Axis, MoveOptions } from "./axis.ts";
 export { Control, type ControlOptions } from "./control.ts";
+export type { AxisView, ControlView, MoveView, SettingView, ShutterView } from "./control-view.ts";
 export type {
   AxisInfo,
   BeamState,

@@ -1,5 +1,5 @@
 import { show, toSaclaError } from "../core/errors.ts";
-import type { Control, SettingInfo } from "../ec/index.ts";
+import type { ControlView, SettingInfo } from "../ec/index.ts";
 import { checkPlan } from "./check.ts";
 import { type DryRun, dryRun } from "./dry-run.ts";
 import type { Message, Plan } from "./messages.ts";
@@ -40,7 +40,7 @@ const MOVE_OVERHEAD_SECONDS = 0.03;
  * @example
  * const { seconds, shots } = await estimate(plan, await facility.ec.view(3, { experiment }));
  */
-export async function estimate(plan: Plan, control: Control, options: EstimateOptions = {}): Promise<DryRun> {
+export async function estimate(plan: Plan, control: ControlView, options: EstimateOptions = {}): Promise<DryRun> {
   const { maps = {}, rateHz = 30, bytesPerShot = 0 } = options;
   const names = new Set<string>();
   const where = async (axes: readonly string[]): Promise<Record<string, number>> =>
@@ -92,7 +92,7 @@ function watched(plan: Plan, look: (message: Message) => void): Plan {
 }
 
 /** A shutter that is not there and a value that a setting does not take must be known before anything moves. */
-function lookAt(message: Message, control: Control, problems: Set<string>): void {
+function lookAt(message: Message, control: ControlView, problems: Set<string>): void {
   try {
     if (message.kind === "shutter") control.shutter(message.name);
     if (message.kind !== "set") return;
@@ -103,7 +103,7 @@ function lookAt(message: Message, control: Control, problems: Set<string>): void
   }
 }
 
-async function virtualAxisOf(control: Control, name: string): Promise<VirtualAxis> {
+async function virtualAxisOf(control: ControlView, name: string): Promise<VirtualAxis> {
   const axis = control.axis(name);
   return {
     limits: axis.limits,

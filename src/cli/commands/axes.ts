@@ -9,9 +9,11 @@ export const axes: AddCommand = (program, io) =>
     program,
     io,
     "axes",
-    "list axes, shutters and settings, and where they are",
+    "list axes, shutters and settings with their positions and values",
     (command) =>
-      withExperiment(command.argument("[pattern]", "part of the name or meaning, in small or capital letters", "")),
+      withExperiment(
+        command.argument("[pattern]", "part of the name or meaning; upper and lower case are the same", ""),
+      ),
     async (session, options, [pattern]) => {
       const { facility, signal } = session;
       const { bl, experiment } = await placeOf(session, options);

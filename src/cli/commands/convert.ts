@@ -24,6 +24,7 @@ import {
   type AddCommand,
   type Answer,
   type CommonOptions,
+  collect,
   declare,
   findRun,
   parseNumber,
@@ -43,7 +44,7 @@ interface Options extends CommonOptions {
   readonly limit?: number;
   readonly detector: string[];
   readonly roi?: Roi;
-  readonly signals: string[];
+  readonly signal: string[];
   readonly dark?: "none" | "head" | number;
   readonly assembled?: boolean;
   readonly view: View;
@@ -104,7 +105,7 @@ function withOptions(command: Command): Command {
     )
     .option("--roi <rows,columns>", "only this rectangle of each sensor, e.g. 100:200,0:512 (ends excluded)", parseRoi)
     .option(
-      "--signals <id>",
+      "--signal <id>",
       "equipment id or pattern with *; can be repeated; none for none (default: those DataConvert knows)",
       collect,
       [],
@@ -191,7 +192,7 @@ async function writeTable(
   path: string,
 ): Promise<void> {
   const ids = provenance.signals.map(({ id }) => id);
-  if (ids.length === 0) throw badArgument("--table", path, "absent: there are no signals; name some with --signals");
+  if (ids.length === 0) throw badArgument("--table", path, "absent: there are no signals; name some with --signal");
   const dropped = new Set(ledger.dropped.flatMap(({ tags }) => tags));
   const tags = (await run.tags({ signal })).filter((tag) => !dropped.has(tag));
   io.writeFile(path, await (await run.table(ids, tags, { signal })).encode(path));
@@ -277,7 +278,7 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     cameraLength,
     tags,
     detector,
-    signals,
+    signal,
   } = options;
   return {
     bl: run.bl,
@@ -297,7 +298,7 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     cameraLengthMm: cameraLength,
     tags: tags === undefined ? undefined : [...parseTagList(readTags(tags)).tags],
     detectors: detector.length === 0 ? undefined : detector,
-    signals: signals.length === 0 ? undefined : signals.filter((id) => id !== "none"),
+    signals: signal.length === 0 ? undefined : signal.filter((id) => id !== "none"),
   };
 }
 
@@ -307,10 +308,6 @@ function readTags(path: string): string {
   } catch (error) {
     throw toSaclaError(error, "FILE_NOT_FOUND", `The tag list ${show(path)} cannot be read`);
   }
-}
-
-function collect(text: string, all: string[]): string[] {
-  return [...all, text];
 }
 
 function parseRoi(text: string): Roi {

@@ -1,10 +1,9 @@
 import { isSaclaError } from "../../core/errors.ts";
+import { runStatusWord } from "../../core/run-status.ts";
 import type { Run, RunTags } from "../../db/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
 import { localTime } from "./runs.ts";
-
-const statusWord: Readonly<Record<number, string>> = { 0: "stopped (ready to read)", 1: "paused", 2: "running" };
 
 /** `sacla info RUN`: all that is recorded of a run, and where its dark shots are. */
 export const info: AddCommand = (program, io) =>
@@ -23,7 +22,7 @@ export const info: AddCommand = (program, io) =>
       const dark = await darkShots(run, signal);
       const rows: [string, string][] = [
         ["run", `${run.number} of beamline ${run.bl}`],
-        ["status", statusWord[run.status] ?? String(run.status)],
+        ["status", run.status === 0 ? "stopped (ready to read)" : runStatusWord(run.status)],
         ["start", localTime(run.startTime)],
         ["stop", localTime(run.stopTime)],
         ["comment", run.comment],

@@ -7,7 +7,7 @@ export const lease: AddCommand = (program, io) =>
     program,
     io,
     "lease",
-    "tell who controls the beamline",
+    "print who controls the beamline",
     withExperiment,
     async (session, options) => {
       const { facility, signal } = session;

@@ -9,12 +9,12 @@ import {
   type AddCommand,
   type Answer,
   type CommonOptions,
+  collect,
   declare,
   parseNumber,
   parseWhole,
   type Session,
 } from "../command.ts";
-import { collect } from "../karabo.ts";
 import { LiveView } from "../live-view.ts";
 import { assemblerFor, ledgerLine } from "../look.ts";
 import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
@@ -24,7 +24,7 @@ interface Options extends PictureOptions, CommonOptions {
   readonly detector?: string;
   readonly signal: readonly string[];
   readonly policy: LivePolicy;
-  readonly shots?: number;
+  readonly limit?: number;
   readonly untilRunEnd?: boolean;
   readonly every: number;
   readonly darkRun?: number;
@@ -53,8 +53,8 @@ export const live: AddCommand = (program, io) =>
               .choices(["newest", "every"])
               .default("newest"),
           )
-          .option("-n, --shots <count>", "stop after so many shots", parseWhole)
-          .option("--until-run-end", "stop with the run that is on, or begins next")
+          .option("-n, --limit <shots>", "stop after this many shots", parseWhole)
+          .option("--until-run-end", "stop when the current run ends (or the next one, if none is active)")
           .option(
             "--every <seconds>",
             "seconds between two pictures, the mean of the shots in between",
@@ -78,7 +78,7 @@ async function follow(session: Session, options: Options): Promise<Answer> {
     policy: options.policy,
     missing: "partial",
     signal,
-    ...(options.shots === undefined ? {} : { limit: options.shots }),
+    ...(options.limit === undefined ? {} : { limit: options.limit }),
     ...(options.untilRunEnd === undefined ? {} : { untilRunEnd: options.untilRunEnd }),
   });
   const dark = options.darkRun === undefined ? undefined : await darkOfRun(session, group, options.darkRun);

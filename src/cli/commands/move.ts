@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from "commander";
-import type { Control } from "../../ec/index.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { type ChangeOptions, doMove, view, withChange } from "../control.ts";
 
@@ -14,22 +13,20 @@ export const move: AddCommand = (program, io) =>
     program,
     io,
     "move",
-    "move axes together: shows now and will be, then asks",
+    "move axes together: shows current and target positions, then asks for confirmation",
     (command) =>
       withChange(
         command
           .argument("<axis=position...>", "in the unit of the axis", parseTarget)
-          .option("-r, --relative", "by so much, from where it is"),
+          .option("-r, --relative", "positions are relative to the current ones"),
       ),
     async (session, options, [targets]) => {
-      const plan = async (control: Control, to: Readonly<Record<string, number>>) => await control.plan(to);
       const looking = await view(session, options);
       const to: Record<string, number> = {};
       for (const [name, value] of targets)
         to[name] = options.relative === true ? value + (await looking.axis(name).position()) : value;
-      return await doMove(session, options, `move ${Object.keys(to).join(", ")}`, await plan(looking, to), (control) =>
-        plan(control, to),
-      );
+      const what = `move ${Object.keys(to).join(", ")}`;
+      return await doMove(session, options, what, await looking.plan(to), (control) => control.plan(to));
     },
   );
 

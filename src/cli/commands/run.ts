@@ -1,12 +1,12 @@
 import { Argument } from "commander";
 import { show } from "../../core/errors.ts";
-import { type AddCommand, declare, parseWhole } from "../command.ts";
+import { type AddCommand, collect, declare, parseWhole } from "../command.ts";
 import { type ChangeOptions, change, placeOf, view, withChange } from "../control.ts";
 
 type Action = "start" | "pause" | "resume" | "stop" | "state";
 interface Options extends ChangeOptions {
   readonly comment: string;
-  readonly detectors: readonly string[];
+  readonly detector: readonly string[];
   readonly shots: number;
 }
 
@@ -16,19 +16,19 @@ export const run: AddCommand = (program, io) =>
     program,
     io,
     "run",
-    "start, pause, resume or stop a run, or tell its state; pausing needs neither lease nor question",
+    "start, pause, resume or stop a run, or print its state; pausing needs no lease and no confirmation",
     (command) =>
       withChange(
         command
           .addArgument(new Argument("<action>").choices(["start", "pause", "resume", "stop", "state"]))
-          .option("--comment <text>", "of the run to start", "")
+          .option("--comment <text>", "comment of the run to start", "")
           .option(
-            "--detectors <ids>",
-            "of the run to start, by id or by the experiment's names, with commas between",
-            (text: string) => text.split(","),
+            "--detector <id>",
+            "detector of the run to start: id or name in the experiment; can be repeated",
+            collect,
             [],
           )
-          .option("--shots <count>", "of the run to start; 0: until it is stopped", parseWhole, 0),
+          .option("--shots <count>", "shots of the run to start; 0: until it is stopped", parseWhole, 0),
       ),
     async (session, options, [action]) => {
       const looking = await view(session, options);
@@ -41,9 +41,9 @@ export const run: AddCommand = (program, io) =>
         const after = await looking.runState();
         return { json: { before, after, action, done: true }, text: `run ${after.run} is ${after.state}` };
       }
-      const { comment, detectors, shots } = options;
+      const { comment, detector, shots } = options;
       const { experiment } = await placeOf(session, options);
-      const ids = detectors.map((name) => experiment?.detectors[name]?.id ?? name);
+      const ids = detector.map((name) => experiment?.detectors[name]?.id ?? name);
       const wanted = `${shots === 0 ? "any number of" : shots} shots, ${ids.length === 0 ? "the usual detectors" : ids.join(", ")}, comment ${show(comment)}`;
       const shown = action === "start" ? `${told}; start one of ${wanted}` : `${told}; ${action} it`;
       const outcome = await change(session, options, `${action} a run`, shown, async (control) => {

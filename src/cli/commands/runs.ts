@@ -1,8 +1,7 @@
+import { runStatusWord } from "../../core/run-status.ts";
 import type { Run } from "../../db/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare, parseWhole } from "../command.ts";
-
-const statusWord: Readonly<Record<number, string>> = { 0: "stopped", 1: "paused", 2: "running" };
 
 interface Options {
   readonly last: number;
@@ -51,7 +50,7 @@ function row(run: Run): (string | number)[] {
   const seconds = (run.info.stoptime - run.info.starttime).toFixed(0);
   return [
     run.number,
-    statusWord[run.status] ?? run.status,
+    runStatusWord(run.status),
     localTime(run.startTime),
     Number(seconds),
     run.info.total_tagnumber,

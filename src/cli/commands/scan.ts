@@ -1,6 +1,6 @@
 import { signalId } from "../../ec/experiment.ts";
 import { scan as stepScan } from "../../scan/index.ts";
-import { type AddCommand, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import { type AddCommand, collect, declare, parseNumber, parseWhole, type Session } from "../command.ts";
 import { experimentOf } from "../control.ts";
 import { runPlan, type ScanningOptions, withScanning } from "../scanning.ts";
 
@@ -26,12 +26,7 @@ export const scan: AddCommand = (program, io) =>
           .argument("<to>", "included", parseNumber)
           .argument("<points>", "number of positions", parseWhole)
           .option("--shots <n>", "good shots at each point", parseWhole, 30)
-          .option(
-            "--signal <id>",
-            "kept of every shot; can be repeated",
-            (id: string, all: string[]) => [...all, id],
-            [],
-          )
+          .option("--signal <id>", "kept of every shot; can be repeated", collect, [])
           .option("--shutter <name>", "opened for the shots of each point")
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
       ),

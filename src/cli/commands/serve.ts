@@ -5,9 +5,9 @@ import { connect } from "../../connect.ts";
 import { SaclaError, show, toSaclaError } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import type { TlsFiles } from "../../server/index.ts";
-import { type AddCommand, parseWhole } from "../command.ts";
+import { type AddCommand, collect, parseWhole } from "../command.ts";
 import { untilStopped } from "../io.ts";
-import { collect, type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
+import { type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
 import { loadServer } from "../load-server.ts";
 import { controlOverMadoca } from "../madoca.ts";
 

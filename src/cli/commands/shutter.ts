@@ -8,12 +8,12 @@ export const shutter: AddCommand = (program, io) =>
     program,
     io,
     "shutter",
-    "tell, open or close a shutter; closing needs neither lease nor question",
+    "print, open or close a shutter; closing needs no lease and no confirmation",
     (command) =>
       withChange(
         command
-          .argument("<name>", "as `sacla axes` lists it")
-          .addArgument(new Argument("[action]", "without it, how it is").choices(["open", "close"])),
+          .argument("<name>", "name of the shutter, as `sacla axes` lists it")
+          .addArgument(new Argument("[action]", "omit to print the state").choices(["open", "close"])),
       ),
     async (session, options, [name, action]) => {
       const looking = await view(session, options);

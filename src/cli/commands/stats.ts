@@ -1,9 +1,9 @@
 import { type Completeness, completeness } from "../../hdf5/index.ts";
 import { textTable } from "../../plot/index.ts";
-import { type AddCommand, declare, findRun } from "../command.ts";
+import { type AddCommand, collect, declare, findRun } from "../command.ts";
 
 interface Options {
-  readonly signals: string[];
+  readonly signal: string[];
   readonly out?: string;
 }
 
@@ -18,13 +18,13 @@ export const stats: AddCommand = (program, io) =>
       command
         .argument("[source]", "run number, newest, or an HDF5 file (its newest run)", "newest")
         .option(
-          "--signals <id>",
+          "--signal <id>",
           "equipment id or pattern with *; can be repeated (default: those convert writes)",
-          (id: string, all: string[]) => [...all, id],
+          collect,
           [],
         )
         .option("-o, --out <file>", "SVG picture of what is missing where"),
-    async (session, { signals, out }, [source]) => {
+    async (session, { signal: signals, out }, [source]) => {
       const run = await findRun(session, /^\d+$/.test(source) ? Number(source) : "newest");
       const found = await completeness(run, signals.length === 0 ? undefined : signals, { signal: session.signal });
       const { tags, rows, complete } = found;

@@ -8,8 +8,8 @@ export const stop: AddCommand = (program, io) =>
     program,
     io,
     "stop",
-    "stop axes, all that move when none is named; needs neither lease nor question",
-    (command) => withExperiment(command.argument("[names...]", "as `sacla axes` lists them")),
+    "stop axes (default: all that move); needs no lease and no confirmation",
+    (command) => withExperiment(command.argument("[names...]", "names of axes, as `sacla axes` lists them")),
     async (session, options, [names]) => {
       const { bl } = await placeOf(session, options);
       const { ec } = session.facility;

@@ -212,14 +212,14 @@ describe("the command line", () => {
     expect(toy.isOpen(shutter)).toBe(true);
     expect(await json("shutter", "pump", "close")).toMatchObject({ done: true });
     expect(toy.isOpen(shutter)).toBe(false);
-    expect((await cli(["amp", "gain", "2", "--yes", ...base])).out).toMatch(/gain is 2\n$/);
-    expect(await json("amp", "gain")).toMatchObject({ value: 2, allowed: [0, 1, 2, 3] });
-    expect(await json("amp", "gain", "8", "--yes")).toMatchObject({
+    expect((await cli(["set", "gain", "2", "--yes", ...base])).out).toMatch(/gain is 2\n$/);
+    expect(await json("set", "gain")).toMatchObject({ value: 2, allowed: [0, 1, 2, 3] });
+    expect(await json("set", "gain", "8", "--yes")).toMatchObject({
       done: false,
       problems: ["gain: it takes 0, 1, 2, 3"],
     });
     expect(
-      await json("run", "start", "--shots", "100", "--comment", "x", "--detectors", "octal", "--yes"),
+      await json("run", "start", "--shots", "100", "--comment", "x", "--detector", "octal", "--yes"),
     ).toMatchObject({
       after: { run: 1, state: "running" },
     });

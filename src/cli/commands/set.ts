@@ -1,18 +1,18 @@
 import { type AddCommand, declare } from "../command.ts";
 import { type ChangeOptions, doMove, view, withChange } from "../control.ts";
 
-/** `sacla amp NAME [VALUE]`: amplifier gains and all other settings. */
-export const amp: AddCommand = (program, io) =>
+/** `sacla set NAME [VALUE]`: any setting of a beamline. */
+export const set: AddCommand = (program, io) =>
   declare<ChangeOptions, [string, number | string | undefined]>(
     program,
     io,
-    "amp",
-    "tell or put a setting: amplifier gain, attenuator, pulse selector, K of ID1",
+    "set",
+    "print or change a setting: amplifier gain, attenuator, pulse selector, undulator K",
     (command) =>
       withChange(
         command
-          .argument("<name>", "as `sacla axes` lists it")
-          .argument("[value]", "what it shall be; without it, what it is", (text: string) =>
+          .argument("<name>", "name of the setting, as `sacla axes` lists it")
+          .argument("[value]", "new value; omit to print the current one", (text: string) =>
             text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text),
           ),
       ),
