@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { basename, join, sep } from "node:path";
 import { describe, expect, it } from "vitest";
+import { circles, sourceFiles as files, homonyms, sourceOf, src, targetOf, unusedExports } from "../support/source.ts";
 
-const src = resolve(import.meta.dirname, "../../src");
-
-/** Rooms a room may import, besides itself. A folder of src that is not named here is an error. */
+/** Modules (folders of src) that a module may import, besides itself. A folder of src that is not named here is an error. */
 const allowed: Record<string, readonly string[]> = {
   core: [],
   files: ["core"],
@@ -21,7 +20,7 @@ const allowed: Record<string, readonly string[]> = {
   facility: ["core", "files", "transport", "source", "st", "ec"],
   scan: ["core", "files", "transport", "plot", "db", "st", "ec"],
   server: ["core", "files", "transport", "live"],
-  // The files directly in src: connect.ts puts the rooms together, index.ts names what users import.
+  // The files directly in src: connect.ts puts the modules together, index.ts names what users import.
   "": ["core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility", "scan"],
   cli: [
     "",
@@ -43,7 +42,7 @@ const allowed: Record<string, readonly string[]> = {
   ],
 };
 
-/** Packages that only one room may know. */
+/** Packages that only these modules may know. */
 const onlyIn: Record<string, readonly string[]> = {
   h5wasm: ["hdf5"],
   "apache-arrow": ["db"],
@@ -61,47 +60,167 @@ const onlyIn: Record<string, readonly string[]> = {
   valibot: ["transport", "ec", "facility"],
 };
 
-const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
-const roomOf = (file: string): string => (file.includes(sep) ? (file.split(sep)[0] ?? "") : "");
+const page = "docs/architecture.md says what lives where";
+const folderOf = (file: string): string => (file.includes(sep) ? (file.split(sep)[0] ?? "") : "");
+const importsOf = (file: string): string[] => sourceOf(file).imports.map(({ from }) => from);
 
-function importsOf(file: string): string[] {
-  const text = readFileSync(join(src, file), "utf8");
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
-}
+/** Still to be removed: each of these lists may only become shorter. */
+const circlesLeft = [
+  "citius-runs.ts experiments.ts",
+  "pulse.ts timeline.ts",
+  "accumulate.ts pass.ts",
+  "cube.ts pass.ts",
+];
+const homonymsLeft = [
+  "Answer",
+  "Axis",
+  "Canvas",
+  "Experiment",
+  "Frame",
+  "Layout",
+  "Limits",
+  "Link",
+  "Message",
+  "Piece",
+  "Pixels",
+  "Progress",
+  "Range",
+  "Region",
+  "SensorStack",
+  "Series",
+  "ServerMetrics",
+  "Shot",
+  "Spot",
+  "Steps",
+  "TimingEdges",
+  "WaitOptions",
+  "bytesOf",
+  "entryOf",
+  "memoryOf",
+  "pack",
+  "pixelsOf",
+  "readDark",
+  "renameWhole",
+];
+const unusedLeft = [
+  "ActOptions",
+  "AssembleKernel",
+  "BeamlineInside",
+  "Check",
+  "Checks",
+  "CitiusParts",
+  "CollectedImage",
+  "Complement",
+  "ControlledRun",
+  "DetectorFamily",
+  "DriverInside",
+  "ExperimentData",
+  "Glyph",
+  "HttpApp",
+  "ImageSummary",
+  "IntakeOptions",
+  "JournalHeader",
+  "Kind",
+  "LeaseKeeperOptions",
+  "Limits",
+  "Link",
+  "LiveInside",
+  "LiveViewOptions",
+  "LiveWindow",
+  "LoggedMotion",
+  "MadocaControl",
+  "MadocaObjects",
+  "OwnRuns",
+  "Packable",
+  "PartFiles",
+  "PastMessage",
+  "Question",
+  "Region",
+  "Scan",
+  "Search",
+  "SensorBins",
+  "SensorEdges",
+  "SensorTallies",
+  "ServerMetrics",
+  "ShutterPlace",
+  "Staged",
+  "StreamBodyOptions",
+  "StreamForm",
+  "TextStyle",
+  "Undo",
+  "Waiting",
+  "WasmMemory",
+  "WrittenPicture",
+  "XrayState",
+  "citius",
+  "darkHeadOf",
+  "linearLabels",
+  "moveTable",
+  "mpccd",
+  "peerLimits",
+  "plannedRun",
+  "pointOptionNames",
+  "routeOf",
+  "sameBytes",
+  "text",
+];
+
+/** Classes that the facility's Python modules call alike, mirrored in two modules each. */
+const mirrored = ["APIError", "StorageReader", "StorageBuffer"];
 
 describe("the layers", () => {
   it("have every folder of src declared", () => {
-    expect([...new Set(files.map(roomOf))].filter((room) => !(room in allowed))).toEqual([]);
+    expect(
+      [...new Set(files.map(folderOf))].filter((module) => !(module in allowed)),
+      page,
+    ).toEqual([]);
   });
 
   it("import only to the left", () => {
     const wrong: string[] = [];
     for (const file of files) {
-      const room = roomOf(file);
+      const module = folderOf(file);
       for (const target of importsOf(file).filter((name) => name.startsWith("."))) {
-        const other = roomOf(relative(src, resolve(src, dirname(file), target)));
-        if (other !== room && !(allowed[room] ?? []).includes(other)) wrong.push(`${file} imports ${target}`);
+        const other = folderOf(targetOf(file, target));
+        if (other !== module && !(allowed[module] ?? []).includes(other)) wrong.push(`${file} imports ${target}`);
       }
     }
-    expect(wrong).toEqual([]);
+    expect(wrong, page).toEqual([]);
   });
 
-  it("keep node: out of core and ip, and each foreign package in its room", () => {
+  it("keep node: out of core and ip, and each foreign package in its module", () => {
     const wrong: string[] = [];
     for (const file of files) {
       for (const target of importsOf(file)) {
-        const room = roomOf(file);
-        if (target.startsWith("node:") && (room === "core" || room === "ip")) wrong.push(`${file} imports ${target}`);
+        const module = folderOf(file);
+        if (target.startsWith("node:") && (module === "core" || module === "ip"))
+          wrong.push(`${file} imports ${target}`);
         const home = onlyIn[target.split("/")[0] ?? ""];
-        if (home !== undefined && !home.includes(room)) wrong.push(`${file} imports ${target}`);
+        if (home !== undefined && !home.includes(module)) wrong.push(`${file} imports ${target}`);
       }
     }
-    expect(wrong).toEqual([]);
+    expect(wrong, page).toEqual([]);
   });
 
   it("keep files walkable: none over 450 lines", () => {
     const long = files.filter((file) => readFileSync(join(src, file), "utf8").split("\n").length > 450);
     expect(long).toEqual([]);
+  });
+
+  it("have no circles, types included: put what two files share into a third", () => {
+    const found = circles().filter((group) => !circlesLeft.includes(group.map((file) => basename(file)).join(" ")));
+    expect(found, page).toEqual([]);
+  });
+
+  it("call no two things alike", () => {
+    const known = [...homonymsLeft, ...mirrored];
+    const found = homonyms().filter((line) => !known.includes(line.split(":")[0] ?? ""));
+    expect(found, "types, classes and functions that two files export under one name").toEqual([]);
+  });
+
+  it("export nothing that no other file imports", () => {
+    const found = unusedExports().filter((line) => !unusedLeft.includes(line.split(": ")[1] ?? ""));
+    expect(found, "take the word export away").toEqual([]);
   });
 });
 

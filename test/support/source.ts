@@ -1,0 +1,143 @@
+/** What the files of src import and export, types included, as the TypeScript compiler reads them. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import ts from "typescript";
+
+export const root: string = resolve(import.meta.dirname, "../..");
+export const src: string = join(root, "src");
+
+/** Files of src, such as `db/run.ts`; not what a build makes. */
+export const sourceFiles: readonly string[] = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
+  (file) => file.endsWith(".ts") && !file.endsWith("kernel-binary.ts"),
+);
+
+export interface Import {
+  /** As it is written: `../core/errors.ts`, `node:fs`. */
+  readonly from: string;
+  /** Undefined: all of it (`import * as`, `export *`, `import()`). */
+  readonly names: readonly string[] | undefined;
+}
+
+export interface SourceFile {
+  readonly imports: readonly Import[];
+  /** Names of what the file itself declares and exports. */
+  readonly exports: readonly string[];
+  /** Of those, the names of types, classes and functions. */
+  readonly things: readonly string[];
+}
+
+/** Reads one file, by its whole path. */
+export function readSource(path: string): SourceFile {
+  const file = ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.ES2023, true);
+  const imports: Import[] = [];
+  const exported: string[] = [];
+  const things: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
+      const bindings = ts.isImportDeclaration(node) ? node.importClause?.namedBindings : node.exportClause;
+      const names =
+        bindings !== undefined && (ts.isNamedImports(bindings) || ts.isNamedExports(bindings))
+          ? bindings.elements.map((element) => (element.propertyName ?? element.name).text)
+          : undefined;
+      if (node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier))
+        imports.push({ from: node.moduleSpecifier.text, names });
+    }
+    const called = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
+    const argument = called ? node.arguments[0] : undefined;
+    if (argument !== undefined && ts.isStringLiteral(argument)) imports.push({ from: argument.text, names: undefined });
+    if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal))
+      imports.push({ from: node.argument.literal.text, names: undefined });
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  for (const statement of file.statements) {
+    const flags = ts.canHaveModifiers(statement) ? (ts.getModifiers(statement) ?? []) : [];
+    if (!flags.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)) continue;
+    if (ts.isVariableStatement(statement)) {
+      for (const { name } of statement.declarationList.declarations)
+        if (ts.isIdentifier(name)) exported.push(name.text);
+    } else if ("name" in statement && statement.name !== undefined) {
+      const name = (statement.name as ts.Identifier).text;
+      if (!things.includes(name)) things.push(name);
+    }
+  }
+  return { imports, exports: [...new Set([...exported, ...things])], things };
+}
+
+const read = new Map<string, SourceFile>();
+
+/** A file of src, read once. */
+export function sourceOf(file: string): SourceFile {
+  const found = read.get(file) ?? readSource(join(src, file));
+  read.set(file, found);
+  return found;
+}
+
+/** The file of src that a relative import of `file` names. */
+export const targetOf = (file: string, from: string): string => relative(src, resolve(src, dirname(file), from));
+
+/** Files that import each other, types included: each group once. */
+export function circles(): string[][] {
+  const edges = new Map(
+    sourceFiles.map((file) => [
+      file,
+      sourceOf(file)
+        .imports.filter(({ from }) => from.startsWith("."))
+        .map(({ from }) => targetOf(file, from)),
+    ]),
+  );
+  const reached = new Map(sourceFiles.map((file) => [file, reachable(file, edges)]));
+  const groups = new Map<string, string[]>();
+  for (const file of sourceFiles) {
+    const group = [...(reached.get(file) ?? [])].filter((other) => reached.get(other)?.has(file)).sort();
+    if (group.length > 0) groups.set(group.join(" "), group);
+  }
+  return [...groups.values()];
+}
+
+function reachable(from: string, edges: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const seen = new Set<string>();
+  const rest = [...(edges.get(from) ?? [])];
+  for (let file = rest.pop(); file !== undefined; file = rest.pop()) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    rest.push(...(edges.get(file) ?? []));
+  }
+  return seen;
+}
+
+/** Every export of src that no other file imports, tests, benches, scripts and examples included: `file: name`. */
+export function unusedExports(): string[] {
+  const used = new Map<string, Set<string>>();
+  const whole = new Set<string>();
+  const note = (path: string, { imports }: SourceFile): void => {
+    for (const { from, names } of imports) {
+      if (!from.startsWith(".")) continue;
+      const target = relative(src, resolve(dirname(path), from));
+      if (names === undefined) whole.add(target);
+      const known = used.get(target) ?? new Set();
+      for (const name of names ?? []) known.add(name);
+      used.set(target, known);
+    }
+  };
+  for (const file of sourceFiles) note(join(src, file), sourceOf(file));
+  for (const folder of ["test", "bench", "scripts", "examples"]) {
+    for (const file of readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }))
+      if (file.endsWith(".ts")) note(join(root, folder, file), readSource(join(root, folder, file)));
+  }
+  return sourceFiles
+    .filter((file) => !file.endsWith("index.ts") && !whole.has(file))
+    .flatMap((file) =>
+      sourceOf(file)
+        .exports.filter((name) => !used.get(file)?.has(name))
+        .map((name) => `${file}: ${name}`),
+    );
+}
+
+/** Names of types, classes and functions that more than one file of src exports: `name: files`. */
+export function homonyms(): string[] {
+  const homes = new Map<string, string[]>();
+  for (const file of sourceFiles)
+    for (const name of sourceOf(file).things) homes.set(name, [...(homes.get(name) ?? []), file]);
+  return [...homes].filter(([, files]) => files.length > 1).map(([name, files]) => `${name}: ${files.join(", ")}`);
+}
