@@ -22,9 +22,8 @@ class InProcess implements Carrier {
   }
 
   open(request: CarriedRequest, options: StreamOptions): Exchange {
-    return request.kind === "call"
-      ? { next: () => callAnswer(this.#inner, request, options), stop() {} }
-      : new StreamExchange(this.#inner, request, options);
+    const Kind = request.kind === "call" ? CallExchange : StreamExchange;
+    return new Kind(this.#inner, request, options);
   }
 
   close(): Promise<void> {
@@ -32,15 +31,29 @@ class InProcess implements Carrier {
   }
 }
 
-async function callAnswer(inner: Endpoint, request: CarriedRequest, options: StreamOptions): Promise<AnswerMessage> {
-  try {
-    const method = request.method as CallMethod;
-    const params = paramsOf(request) as CallParams<CallMethod>;
-    // Not copied: what an Endpoint answers belongs to whoever asked.
-    return roundTrip({ kind: "result", id: 0, value: await inner.call(method, params, options) }, false);
-  } catch (error) {
-    return errorAnswer(error);
+class CallExchange implements Exchange {
+  readonly #inner: Endpoint;
+  readonly #request: CarriedRequest;
+  readonly #options: StreamOptions;
+
+  constructor(inner: Endpoint, request: CarriedRequest, options: StreamOptions) {
+    this.#inner = inner;
+    this.#request = request;
+    this.#options = options;
   }
+
+  async next(): Promise<AnswerMessage> {
+    try {
+      const params = paramsOf(this.#request) as CallParams<CallMethod>;
+      const value = await this.#inner.call(this.#request.method as CallMethod, params, this.#options);
+      // Not copied: what an Endpoint answers belongs to whoever asked.
+      return roundTrip({ kind: "result", id: 0, value }, false);
+    } catch (error) {
+      return errorAnswer(error);
+    }
+  }
+
+  stop(): void {}
 }
 
 class StreamExchange implements Exchange {
