@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { errorCatalogue, isSaclaError, toSaclaError } from "../core/errors.ts";
+import { packageManifest } from "../files/index.ts";
 import { type AddCommand, ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
 import { assemble } from "./commands/assemble.ts";
 import { average } from "./commands/average.ts";
@@ -78,7 +78,7 @@ const EXIT_USAGE = 2;
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   const program = new Command("sacla")
     .description("Run and understand experiments at the SACLA X-ray free-electron laser.")
-    .version(packageVersion())
+    .version(packageManifest().version)
     .showHelpAfterError("(see: sacla help)")
     .exitOverride()
     // Without "[options]" at each, what they do finds room beside them on 80 columns.
@@ -133,11 +133,4 @@ function report(thrown: unknown, json: boolean, io: Io): number {
   else io.err(`error ${error.code}: ${error.message}\n  what to do: ${next}\n`);
   if (io.env["SACLA_DEBUG"] !== undefined) io.err(`${error.stack ?? ""}\n${String(error.cause ?? "")}\n`);
   return isSaclaError(error, "BAD_ARGUMENT", "BAD_URL") ? EXIT_USAGE : EXIT_FAILED;
-}
-
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest
-    ? String(manifest.version)
-    : "unknown";
 }

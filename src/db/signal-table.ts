@@ -1,3 +1,4 @@
+import { formatCsv } from "../core/csv.ts";
 import { badArgument } from "../core/guards.ts";
 import type { MissingReason, SyncValue } from "../core/syncdb.ts";
 import type { TagList } from "../core/tags.ts";
@@ -102,11 +103,11 @@ export class SignalTable implements Iterable<SignalRow> {
       "tag_number",
       ...this.columns.map(({ equipId, unit }) => (unit === "" ? equipId : `${equipId}(${unit})`)),
     ];
-    const lines = [header.map(quote).join(",")];
-    for (let i = 0; i < this.length; i++) {
-      lines.push([this.tags.at(i), ...this.columns.map((column) => column.reason(i) ?? column.values[i])].join(","));
-    }
-    return `${lines.join("\n")}\n`;
+    const rows = Array.from({ length: this.length }, (_, i) => [
+      this.tags.at(i) ?? NaN,
+      ...this.columns.map((column) => column.reason(i) ?? column.values[i] ?? NaN),
+    ]);
+    return formatCsv([header, ...rows]);
   }
 
   /**
@@ -151,8 +152,4 @@ export class SignalTable implements Iterable<SignalRow> {
 /** Loaded when it is needed: a script that writes neither Arrow nor Parquet does not wait for their packages. */
 async function tableFiles(): Promise<typeof import("./table-files.ts")> {
   return await import("./table-files.ts");
-}
-
-function quote(cell: string): string {
-  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }

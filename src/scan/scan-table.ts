@@ -1,3 +1,4 @@
+import { formatCsv } from "../core/csv.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import { linePlot, reportPage, terminalPlot, textTable } from "../plot/index.ts";
 import type { SignalSummary } from "./messages.ts";
@@ -95,13 +96,11 @@ export class ScanTable implements Observer {
     ];
   }
 
-  /** RFC 4180, with a header line. */
+  /** CSV with a header line; see docs/scans.md. */
   csv(): string {
     const columns = this.columns();
-    const lines = [columns.map(({ name }) => quoted(name)).join(",")];
-    for (let i = 0; i < this.#rows.length; i++)
-      lines.push(columns.map(({ values }) => quoted(values[i] ?? "")).join(","));
-    return `${lines.join("\r\n")}\r\n`;
+    const rows = this.#rows.map((_, i) => columns.map(({ values }) => values[i] ?? ""));
+    return formatCsv([columns.map(({ name }) => name), ...rows]);
   }
 
   /** For a terminal. */
@@ -160,11 +159,4 @@ export class ScanTable implements Observer {
 
 function shown(value: number | string): number | string {
   return typeof value === "number" ? Number(value.toPrecision(9)) : value;
-}
-
-/** Quoted where it must be; a text that a spreadsheet would take for a formula does not begin with its sign. */
-function quoted(value: number | string): string {
-  if (typeof value === "number") return Number.isNaN(value) ? "" : String(value);
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { throwIfAborted } from "../../core/async.ts";
@@ -7,6 +7,7 @@ import { EV_PER_ELECTRON } from "../../core/constants.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { type Ledger, LedgerBook } from "../../core/ledger.ts";
+import { packageManifest } from "../../files/index.ts";
 import { writeSignal } from "../layouts/event-info.ts";
 import { writingOf } from "../layouts/index.ts";
 import type { LayoutWriter } from "../layouts/layout.ts";
@@ -353,18 +354,10 @@ function describeMaking(
   };
 }
 
-let known: Provenance["versions"] | undefined;
-
 /** Versions that decide the bytes of a file; that of h5wasm is pinned. */
 function versions(): Provenance["versions"] {
-  if (known === undefined) {
-    const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
-      version: string;
-      dependencies: { h5wasm: string };
-    };
-    known = { sacla: manifest.version, h5wasm: manifest.dependencies.h5wasm };
-  }
-  return known;
+  const { version, dependencies } = packageManifest();
+  return { sacla: version, h5wasm: dependencies["h5wasm"] ?? "" };
 }
 
 function geomBeside(target: string): string {

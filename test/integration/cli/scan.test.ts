@@ -44,7 +44,7 @@ describe("sacla scan", () => {
       points: 2,
       shots: { asked: 6, used: 6 },
     });
-    expect(String(result.files.get("a.csv")).trim().split("\r\n")).toHaveLength(3);
+    expect(String(result.files.get("a.csv")).trim().split("\n")).toHaveLength(3);
     expect(String(result.files.get("a.html"))).toContain("<svg");
     expect(String(result.files.get("a.jsonl")).trim().split("\n")).toHaveLength(5);
     const again = await cli(["resume", journal, "--yes"]);
@@ -137,7 +137,7 @@ it("says why a signal has no number when a shutter is closed", async () => {
   expect(code).toBe(0);
   expect(err).toContain("voltage has no number in any shot: 5 not-converged");
   expect(out).toContain("voltage has no number in any shot: 10 not-converged. Look at shutters");
-  expect(String(files.get("dark.csv"))).toMatch(/voltage missing\r\n.*5 not-converged\r\n.*5 not-converged\r\n$/);
+  expect(String(files.get("dark.csv"))).toMatch(/voltage missing\n.*5 not-converged\n.*5 not-converged\n$/);
 }, 60_000);
 
 describe("sacla plan", () => {

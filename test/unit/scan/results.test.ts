@@ -119,7 +119,7 @@ describe("results", () => {
   it("are a table that says used and asked", async () => {
     const table = new ScanTable();
     await new Engine(virtualApparatus(bench), { observers: [table] }).run(three);
-    const [head, ...rows] = table.csv().trim().split("\r\n");
+    const [head, ...rows] = table.csv().trim().split("\n");
     expect(head).toBe("time,delay,shots used,shots asked,outcome,first tag,last tag,i0 mean,i0 error");
     expect(rows).toHaveLength(3);
     expect(rows[1]).toMatch(/^\d{4}-.*Z,1,4,4,done,\d+,\d+,\d/);

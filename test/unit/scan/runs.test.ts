@@ -347,7 +347,7 @@ describe("runs in a dry run and in the results", () => {
       if (name === "event") events.push(data);
     });
     await new Engine(virtualApparatus(bench), { observers: [table, documents] }).run(inOneRun);
-    expect(table.csv().split("\r\n")[0]).toBe(
+    expect(table.csv().split("\n")[0]).toBe(
       "time,i,facility run,shots used,shots asked,outcome,first tag,last tag,i0 mean,i0 error",
     );
     expect(table.columns().find(({ name }) => name === "facility run")?.values).toEqual([1, 1, 1]);
