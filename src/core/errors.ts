@@ -163,7 +163,7 @@ export const errorCatalogue = {
   },
   PLAN_CHANGED: {
     facility: false,
-    meaning: "The journal is that of another plan, or the plan takes other steps than it did.",
+    meaning: "The journal belongs to another plan, or the plan generates different steps than those recorded.",
     next: "Resume with the plan and settings the scan was begun with, or begin a new one.",
   },
   NO_PEAK: {
@@ -173,7 +173,7 @@ export const errorCatalogue = {
   },
   NO_STEP: {
     facility: false,
-    meaning: "The measured points show no step, or one whose place or width they do not tell.",
+    meaning: "The measured points show no step, or a step whose position or width cannot be determined.",
     next: "Look at the curve, then scan another window, in finer steps, or take more shots.",
   },
   NO_FRESH_SPOT: {

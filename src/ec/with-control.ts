@@ -28,7 +28,7 @@ export interface WithControlOptions {
   readonly driverTimeoutMs?: number | undefined;
   /**
    * File of JSON lines with every lease, what was set going under it and how it ended. After a crash of this process
-   * the next one with the same file makes good what the lease left. @default none
+   * the next one with the same file stops or closes what the previous holder left moving or open. @default none
    */
   readonly journal?: string | undefined;
   /** Told of each lease that has ended, and what was done then to leave the beamline safe. */

@@ -38,7 +38,7 @@ export interface ShotsRequest {
   /** While this does not hold there is no beam: the point waits, and such shots do not count against the budget. */
   readonly beam?: ShotCondition | undefined;
   readonly precision?: Precision | undefined;
-  /** What it may cost before the point is given up; with a `selector` from the moment it has acted. */
+  /** Limits after which the point is abandoned; with a `selector`, counted from when it fires. */
   readonly budget?: {
     /** Shots with beam that may come by, over all attempts. */
     readonly shots?: number;

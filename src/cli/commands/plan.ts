@@ -41,7 +41,7 @@ export const plan: AddCommand = (program, io) =>
       if (action === "check") {
         const text =
           problems.length === 0
-            ? `${loaded.name}: nothing stands against it`
+            ? `${loaded.name}: OK: no problems found`
             : problems.map((why) => `problem: ${why}`).join("\n");
         return { json: { plan: loaded.name, problems }, text, exitCode };
       }

@@ -148,7 +148,7 @@ describe("sacla plan", () => {
     );
     expect(await cli(["plan", "check", good, ...url])).toMatchObject({
       code: 0,
-      out: "scan: nothing stands against it\n",
+      out: "scan: OK: no problems found\n",
     });
     const dry = await cli(["plan", "dry-run", good, "--json", "--picture", "path.svg", ...url]);
     expect(JSON.parse(dry.out)).toMatchObject({ points: { from: 3, to: 3 }, shots: { from: 90, to: 90 } });
