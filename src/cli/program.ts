@@ -69,7 +69,7 @@ const commands: readonly AddCommand[] = [
   madocaRehearsal,
 ];
 
-/** Exit codes: done, failed, asked wrongly; interrupted is {@link EXIT_INTERRUPTED}. */
+/** Exit codes: done, failed, usage error; interrupted is {@link EXIT_INTERRUPTED}. */
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
