@@ -240,15 +240,24 @@ export async function runPlan(
     }
   });
   if (!outcome.done) return { json: { estimate: run, done: false }, text: "nothing was done", exitCode: 1 };
-  const { value: end } = outcome;
+  return answerOf(outcome.value, table, run, resumes ?? options.journal, isWritten);
+}
+
+/** What is said of a scan that has ended. */
+function answerOf(
+  end: ScanEnd,
+  table: ScanTable,
+  estimated: DryRun | null,
+  journalPath: string | undefined,
+  isWritten: boolean,
+): Answer {
   const dropped = Object.entries(end.shots.dropped).map(([reason, n]) => `, ${n} ${reason}`);
   const summary = `${end.outcome}: ${end.points} points, ${end.shots.used} of ${end.shots.asked} shots used${dropped.join("")}`;
   const without = withoutNumber(table.rows.flatMap(({ taken }) => (taken === null ? [] : [taken])));
-  const journalPath = resumes ?? options.journal;
   const again = end.outcome === "done" || journalPath === undefined ? "" : `\ngo on with: sacla resume ${journalPath}`;
   return {
     json: {
-      estimate: run,
+      estimate: estimated,
       done: end.outcome === "done",
       outcome: end.outcome,
       points: end.points,
@@ -336,7 +345,6 @@ function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): Obse
   };
 }
 
-/** Writes all that can be written, says what cannot; whether all was. */
 /** Lines that say of which signals no shot has a number, and why. */
 function withoutNumber(all: readonly ShotsTaken[]): string[] {
   const signals = new Set(all.flatMap(({ missing }) => Object.keys(missing ?? {})));
@@ -351,6 +359,7 @@ function withoutNumber(all: readonly ShotsTaken[]): string[] {
   });
 }
 
+/** Writes all result files that can be written and reports the others; true when all were written. */
 function writeResults(
   { io }: Session,
   { csv, html, documents: path }: ScanningOptions,

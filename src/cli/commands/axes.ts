@@ -1,7 +1,22 @@
 import { show } from "../../core/errors.ts";
+import type { ControlView, DeviceInfo, Ec } from "../../ec/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { allowedText, cell, type ExperimentOptions, namesOf, placeOf, withExperiment } from "../control.ts";
+
+/** What is shown of one device. */
+interface DeviceRow {
+  readonly name: string;
+  readonly device: string;
+  readonly kind: string;
+  readonly role?: string;
+  readonly state: string;
+  readonly value: number | string;
+  readonly unit: string;
+  readonly limits: string;
+  readonly meaning: string;
+  readonly why: string;
+}
 
 /** `sacla axes`: axes, shutters and settings of a beamline, and where they are. */
 export const axes: AddCommand = (program, io) =>
@@ -20,45 +35,11 @@ export const axes: AddCommand = (program, io) =>
       const nameOf = namesOf(experiment);
       const control = await facility.ec.view(bl, { experiment });
       const wanted = pattern.toLowerCase();
-      const rows: {
-        name: string;
-        device: string;
-        kind: string;
-        role?: string;
-        state: string;
-        value: number | string;
-        unit: string;
-        limits: string;
-        meaning: string;
-        why: string;
-      }[] = [];
+      const rows: DeviceRow[] = [];
       for (const info of await facility.ec.devices(bl, { signal })) {
-        const { name: device, kind, meaning } = info;
         const name = nameOf(info);
-        if (![name, device, meaning].some((text) => text.toLowerCase().includes(wanted))) continue;
-        if (kind === "axis") {
-          const axis = control.axis((name === "" ? device : name) as `bl${number}_${string}`);
-          const { state, position, why } = await axis.read(signal);
-          rows.push({
-            name,
-            device,
-            kind,
-            state,
-            value: position,
-            unit: axis.unit,
-            limits: axis.showLimits(),
-            meaning,
-            why,
-          });
-          continue;
-        }
-        const { state, value, why } = await facility.ec.read(bl, device, { signal });
-        const row = { name, device, kind, state, value, unit: "", limits: "", meaning, why };
-        if (kind === "setting") {
-          rows.push({ ...row, role: info.role, unit: info.unit, limits: allowedText(info) });
-        } else {
-          rows.push(row);
-        }
+        if (![name, info.name, info.meaning].some((text) => text.toLowerCase().includes(wanted))) continue;
+        rows.push(await rowOf(facility.ec, control, info, name, signal));
       }
       const cells = rows.map((row) => [
         row.name,
@@ -79,3 +60,21 @@ export const axes: AddCommand = (program, io) =>
       };
     },
   );
+
+async function rowOf(
+  ec: Ec,
+  control: ControlView,
+  info: DeviceInfo,
+  name: string,
+  signal: AbortSignal,
+): Promise<DeviceRow> {
+  const { name: device, kind, meaning } = info;
+  if (kind === "axis") {
+    const axis = control.axis((name === "" ? device : name) as `bl${number}_${string}`);
+    const { state, position, why } = await axis.read(signal);
+    return { name, device, kind, state, value: position, unit: axis.unit, limits: axis.showLimits(), meaning, why };
+  }
+  const { state, value, why } = await ec.read(control.bl, device, { signal });
+  const row = { name, device, kind, state, value, unit: "", limits: "", meaning, why };
+  return kind === "setting" ? { ...row, role: info.role, unit: info.unit, limits: allowedText(info) } : row;
+}
