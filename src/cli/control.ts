@@ -100,7 +100,7 @@ export function allowedText({ allowed }: SettingInfo): string {
 }
 
 /** The table now → will be. */
-export function moveTable(move: MoveView): string {
+function moveTable(move: MoveView): string {
   return textTable(
     ["name", "now", "will be", "unit", "distance", "s", "limits", "problem"],
     move

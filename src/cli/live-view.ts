@@ -2,7 +2,7 @@ import { asImage, type NdArray, type RawImage, shapeOf } from "../core/ndarray.t
 import type { LiveShot } from "../live/index.ts";
 
 /** What is counted in each shot. */
-export interface LiveViewOptions {
+interface LiveViewOptions {
   /** Mean dark image by sensor id, subtracted from each shot. */
   readonly dark?: Readonly<Record<string, NdArray<Float64Array>>> | undefined;
   /** A pixel above this is lit, in ADU. @default hits are not looked for */
@@ -12,7 +12,7 @@ export interface LiveViewOptions {
 }
 
 /** What the shots since the last picture were like. */
-export interface LiveWindow {
+interface LiveWindow {
   readonly shots: number;
   readonly perSecond: number;
   /** Mean and greatest latency of the shots; NaN without shots. */

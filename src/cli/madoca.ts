@@ -15,7 +15,7 @@ import type { Endpoint } from "../transport/index.ts";
 import { allowedText, cell, namesOf } from "./control.ts";
 
 /** Control over MADOCA that has been looked at and is ready. */
-export interface MadocaControl extends AsyncDisposable {
+interface MadocaControl extends AsyncDisposable {
   /** Control by the objects of the experiment file, all else from the source. */
   readonly endpoint: Endpoint;
   /** What is controlled, for people. */

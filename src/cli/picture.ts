@@ -37,7 +37,7 @@ function parseRange(text: string): [number, number] {
 }
 
 /** A picture that was written: its file, and for 16-bit pictures what its levels mean. */
-export interface WrittenPicture {
+interface WrittenPicture {
   readonly file: string;
   readonly low?: number;
   readonly high?: number;

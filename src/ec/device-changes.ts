@@ -244,7 +244,7 @@ export class DeviceChanges {
 }
 
 /** How a change is taken back so that the beamline is safe. */
-export interface Undo {
+interface Undo {
   readonly kind: ChangedKind;
   readonly word: string;
   act(driver: ControlDriver, device: string): Promise<void>;

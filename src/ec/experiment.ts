@@ -75,7 +75,7 @@ const experimentFile = strict({
  */
 export type AxisDefinition = v.InferOutput<typeof axis>;
 /** A whole experiment file, with its defaults filled in. */
-export type ExperimentData = v.InferOutput<typeof experimentFile>;
+type ExperimentData = v.InferOutput<typeof experimentFile>;
 
 /** What {@link defineExperiment} takes: loose enough for an imported JSON file; all is checked when it runs. */
 export interface ExperimentDefinition {

@@ -35,7 +35,7 @@ interface Held extends Lease {
   ending: Promise<void> | undefined;
 }
 
-export interface LeaseKeeperOptions {
+interface LeaseKeeperOptions {
   /** Never the time of day: a jump of it must neither end a lease nor prolong it. */
   readonly clock: Clock;
   /** Leaves the beamline safe; gives a line for each thing done. */

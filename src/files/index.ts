@@ -15,6 +15,6 @@
  * @module
  */
 export { AppendLog, type LogLine, readLog } from "./append-log.ts";
-export { type PackageManifest, packageManifest } from "./package-manifest.ts";
+export { packageManifest } from "./package-manifest.ts";
 export { readJsonFile } from "./read-json.ts";
 export { createFile, renameWhole, replaceFile, syncFolder, whyNotWritten, writeFailed } from "./replace-file.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** What this package's package.json says of versions. */
-export interface PackageManifest {
+interface PackageManifest {
   readonly version: string;
   readonly dependencies: Readonly<Record<string, string>>;
 }

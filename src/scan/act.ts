@@ -7,7 +7,7 @@ import { interruptedShots } from "./shot-collector.ts";
 
 export const nothing: Answer = { kind: "nothing" };
 
-export interface ActOptions {
+interface ActOptions {
   readonly signal: AbortSignal;
   /** A line for the user. */
   readonly note: (text: string) => void;

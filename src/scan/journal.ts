@@ -5,7 +5,7 @@ import { AppendLog } from "../files/index.ts";
 import type { Answer, Message, Plan } from "./messages.ts";
 
 /** What a journal knows of one message. */
-export interface PastMessage {
+interface PastMessage {
   /** The message as JSON. */
   readonly did: string;
   /** Milliseconds on the clock of the apparatus. */
@@ -20,7 +20,7 @@ export interface PastMessage {
 }
 
 /** How a scan was begun. */
-export interface JournalHeader {
+interface JournalHeader {
   readonly uid: string;
   readonly plan: string;
   /** Settings of the plan as JSON. */

@@ -10,7 +10,7 @@ export interface MadocaReply {
 }
 
 /** A complement taken apart: `inactive_1234pulse`, `locked_44.999000mm`, `99.5mA`, `open`. */
-export interface Complement {
+interface Complement {
   /** Lower case; "" when there is a value only. */
   readonly word: string;
   readonly value: number | null;
