@@ -33,5 +33,5 @@ export { type Control, defineExperiment, type Ec, Experiment, withControl } from
 export { Assembler, reconstruction } from "./ip/index.ts";
 export { type Live, type LiveShot, type LiveShots, type LiveShotsOptions, replayLive } from "./live/index.ts";
 export { type Dark, darkAverage, histogram, mean, minMax, reduce, roiSum, variance } from "./reduce/index.ts";
-export type { Shot, Shots, ShotsOptions, St } from "./st/index.ts";
+export type { Shots, ShotsOptions, St } from "./st/index.ts";
 export type { Endpoint } from "./transport/index.ts";

@@ -32,6 +32,11 @@ export function newPixels(length: number, type: PixelType): Pixels {
   return type === "uint16" ? new Uint16Array(length) : new Float32Array(length);
 }
 
+/** The element type of pixels. */
+export function pixelTypeOf(pixels: Pixels): PixelType {
+  return pixels instanceof Uint16Array ? "uint16" : "float32";
+}
+
 /** An image of sums or means, kept in double precision. Shape [ysize, xsize]. */
 export type PreciseImage = NdArray<Float64Array>;
 
@@ -71,7 +76,7 @@ export function contiguous(image: RawImage): Pixels {
   const [rowStride, columnStride] = image.stride;
   if (columnStride === 1 && rowStride === columns)
     return image.data.subarray(image.offset, image.offset + rows * columns);
-  const out = newPixels(rows * columns, image.data instanceof Uint16Array ? "uint16" : "float32");
+  const out = newPixels(rows * columns, pixelTypeOf(image.data));
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[r * columns + c] = image.get(r, c);
   return out;
 }

@@ -2,13 +2,13 @@ import { LiveApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { Detectors } from "../core/detectors.ts";
 import { asApiError } from "../core/errors.ts";
-import { asFinite, asInteger, asOneOf, badArgument } from "../core/guards.ts";
+import { asFinite, asInteger, asOneOf } from "../core/guards.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
-import { asImage, newPixels, type Pixels, type PixelType, type RawImage } from "../core/ndarray.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import type { Roi } from "../core/roi.ts";
+import { ImageMemory, ReceivedShot, type Shot, type ShotStream } from "../core/shots.ts";
 import { STATUS_LATE, type SyncValue, syncStatus } from "../core/syncdb.ts";
-import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
 import type { LiveItem, StreamParams } from "../transport/methods.ts";
 
 /** Which shots to give when the caller is slower than the beam. */
@@ -45,10 +45,9 @@ export interface LiveShotsOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** One shot as it happened: like a `Shot` of a run, and when and where. */
-export interface LiveShot {
+/** One shot as it happened: like a `Shot` of a run, and when and where. `value` gives `late` for one not yet there. */
+export interface LiveShot extends Shot {
   readonly hightag: number;
-  readonly tag: number;
   readonly run: number;
   /** When it happened, unix seconds by the facility's clock. */
   readonly time: number;
@@ -56,18 +55,6 @@ export interface LiveShot {
    * From the shot to the moment the source gave it out, by the source's clock; what the network then took is not in it.
    */
   readonly latencyMs: number;
-  /**
-   * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is
-   * **reused for the next shot**: copy what must live longer. An id is absent only under `missing: "partial"`.
-   */
-  readonly images: Readonly<Record<string, RawImage>>;
-  /**
-   * A 0-D value: a number with its unit, or the reason why there is none; `late` when it had not come.
-   * @throws BAD_ARGUMENT when the signal was not asked for
-   */
-  value(equipId: string): SyncValue;
-  /** The same as a bare number, NaN where there is none. */
-  number(equipId: string): number;
 }
 
 const optionChecks = {
@@ -95,7 +82,7 @@ type Params = StreamParams<"live.shots">;
  * for await (const shot of shots) console.log(shot.tag, shot.latencyMs, shot.number(bm1));
  * console.log(shots.ledger);
  */
-export class LiveShots implements AsyncIterable<LiveShot> {
+export class LiveShots implements ShotStream<LiveShot> {
   readonly #endpoint: Endpoint;
   readonly #options: LiveShotsOptions;
   #book = new LedgerBook();
@@ -130,7 +117,7 @@ export class LiveShots implements AsyncIterable<LiveShot> {
     const book = new LedgerBook();
     this.#book = book;
     const { limit, missing = "drop" } = this.#options;
-    const memory = new Memory();
+    const memory = new ImageMemory();
     let given = 0;
     for await (const item of this.#items(memory)) {
       for (const { reason, tags } of item.gaps) for (const tag of tags) book.drop(tag, reason);
@@ -141,19 +128,19 @@ export class LiveShots implements AsyncIterable<LiveShot> {
         continue;
       }
       book.use();
-      yield new ReceivedShot(item, item.tag, this.#options.signals ?? []);
+      yield new ReceivedLiveShot(item, item.tag, memory, this.#options.signals ?? []);
       if (++given === limit) return;
     }
   }
 
   /** Under "newest" each item is asked for when it is wanted: one that was sent ahead would be old by then. */
-  async *#items(memory: Memory): AsyncGenerator<LiveItem, void, undefined> {
+  async *#items(memory: ImageMemory): AsyncGenerator<LiveItem, void, undefined> {
     const { signal, timeoutMs } = this.#options;
     const options = { signal, timeoutMs };
     let params = await this.#params(options);
     for (;;) {
       const stream = this.#endpoint
-        .stream("live.shots", params, { ...options, memory: memory.give })
+        .stream("live.shots", params, { ...options, memory: memory.pixels })
         [Symbol.asyncIterator]();
       let last: number | null = null;
       try {
@@ -197,54 +184,24 @@ export class LiveShots implements AsyncIterable<LiveShot> {
   }
 }
 
-/** Memory for one image of each sensor, reused. */
-class Memory {
-  readonly #kept = new Map<string, Pixels>();
-  readonly give: FrameMemory = (detId: string, length: number, type: PixelType): Pixels => {
-    let pixels = this.#kept.get(detId);
-    if (pixels === undefined || pixels.length !== length) {
-      pixels = newPixels(length, type);
-      this.#kept.set(detId, pixels);
-    }
-    return pixels;
-  };
-}
-
-class ReceivedShot implements LiveShot {
+class ReceivedLiveShot extends ReceivedShot implements LiveShot {
   readonly hightag: number;
-  readonly tag: number;
   readonly run: number;
   readonly time: number;
   readonly latencyMs: number;
-  readonly images: Readonly<Record<string, RawImage>>;
-  readonly #signals: LiveItem["signals"];
-  readonly #equipIds: readonly string[];
 
-  constructor(item: LiveItem, tag: number, equipIds: readonly string[]) {
+  constructor(item: LiveItem, tag: number, memory: ImageMemory, equipIds: readonly string[]) {
+    super(tag, memory.images(item.frames), equipIds, (i) => liveValueOf(item.signals, i));
     this.hightag = item.hightag;
-    this.tag = tag;
     this.run = item.run;
     this.time = item.time;
     this.latencyMs = item.latencyMs;
-    this.images = Object.fromEntries(
-      item.frames.map(({ detId, shape, data }) => [detId, asImage(data, shape[0], shape[1])]),
-    );
-    this.#signals = item.signals;
-    this.#equipIds = equipIds;
   }
+}
 
-  value(equipId: string): SyncValue {
-    const i = this.#equipIds.indexOf(equipId);
-    if (i < 0) throw badArgument("signal", equipId, `one of those asked for: ${this.#equipIds.join(", ") || "none"}`);
-    const { values, status, units } = this.#signals;
-    if (status[i] === STATUS_LATE) return { reason: "late" };
-    const word = syncStatus[status[i] ?? 0];
-    if (word === "ok") return { value: values[i] ?? NaN, unit: units[i] ?? "" };
-    return { reason: word ?? "missing" };
-  }
-
-  number(equipId: string): number {
-    const value = this.value(equipId);
-    return "value" in value ? value.value : NaN;
-  }
+function liveValueOf({ values, status, units }: LiveItem["signals"], i: number): SyncValue {
+  if (status[i] === STATUS_LATE) return { reason: "late" };
+  const word = syncStatus[status[i] ?? 0];
+  if (word === "ok") return { value: values[i] ?? NaN, unit: units[i] ?? "" };
+  return { reason: word ?? "missing" };
 }

@@ -1,7 +1,7 @@
 import { SaclaError } from "../core/errors.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { PreciseImage } from "../core/ndarray.ts";
-import type { Shot } from "../st/shots.ts";
+import type { ShotStream } from "../core/shots.ts";
 import type { DarkMeans } from "./dark-means.ts";
 import { type ReduceOptions, reduce } from "./reduce.ts";
 import { variance } from "./reducers/pixel-statistics.ts";
@@ -21,10 +21,7 @@ export interface Dark {
  * @example
  * const dark = await darkAverage(facility.shots({ run, detectors, tags: await run.darkTags() }));
  */
-export async function darkAverage(
-  shots: AsyncIterable<Shot>,
-  options: Omit<ReduceOptions, "dark"> = {},
-): Promise<Dark> {
+export async function darkAverage(shots: ShotStream, options: Omit<ReduceOptions, "dark"> = {}): Promise<Dark> {
   const { statistics, ledger } = await reduce(shots, { statistics: variance() }, options);
   if (ledger.used === 0)
     throw new SaclaError(

@@ -4,15 +4,6 @@
  */
 
 export {
-  Accumulated,
-  type AccumulateOptions,
-  accumulate,
-  type Checkpoint,
-  type Lane,
-  memoryOf,
-  type Reading,
-} from "./accumulate.ts";
-export {
   type BySensor,
   type CommonModeOptions,
   type Correction,
@@ -43,10 +34,24 @@ export type { RegionSum } from "./cube/region.ts";
 export { type BinStatistics, type Contrast, contrast, type MeanAndError } from "./cube/statistics.ts";
 export { type Dark, darkAverage } from "./dark-average.ts";
 export { type DarkMeans, darkOf, subtractDark } from "./dark-means.ts";
-export { coarse, onGrid } from "./exact.ts";
-export { type ParallelOptions, reduceInParallel } from "./parallel.ts";
-export type { PartModule, PartTask } from "./part.ts";
-export { type QuickLook, type QuickLookOptions, quickLook, type SensorLook } from "./quick-look.ts";
+export {
+  Accumulated,
+  type AccumulateOptions,
+  accumulate,
+  type Checkpoint,
+  type Lane,
+  memoryOf,
+  type Reading,
+} from "./engine/accumulate.ts";
+export { coarse, onGrid } from "./engine/exact.ts";
+export { type ParallelOptions, reduceInParallel } from "./engine/parallel.ts";
+export type { PartModule, PartTask } from "./engine/part.ts";
+export { Series } from "./engine/series.ts";
+export { createStack, type ImageStack, StackedShots, shotsFrom } from "./engine/stack.ts";
+export type { SavedState } from "./engine/state.ts";
+export type { Block, HistogramTally, Tally } from "./engine/tally.ts";
+export type { WideSums } from "./engine/wide-sum.ts";
+export { type QuickLook, type QuickLookOptions, quickLook, type SensorLook, type ShotReader } from "./quick-look.ts";
 export { type Reduced, type ReduceOptions, reduce, resultsOf, type Screened } from "./reduce.ts";
 export {
   type ArrayField,
@@ -82,8 +87,3 @@ export { radiusToQ } from "./reducers/radius-to-q.ts";
 export { type OneRoiSeries, type RoisSeries, roiSeries } from "./reducers/roi-series.ts";
 export { type RoiSeries, roiSum } from "./reducers/roi-sum.ts";
 export { type Condition, screen } from "./screen.ts";
-export { Series } from "./series.ts";
-export { createStack, type ImageStack, StackedShots, shotsFrom } from "./stack.ts";
-export type { SavedState } from "./state.ts";
-export type { Block, HistogramTally, Tally } from "./tally.ts";
-export type { WideSums } from "./wide-sum.ts";

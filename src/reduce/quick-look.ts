@@ -1,3 +1,4 @@
+import type { CallOptions } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
@@ -5,8 +6,8 @@ import { asInteger } from "../core/guards.ts";
 import type { Dropped, Ledger } from "../core/ledger.ts";
 import type { PreciseImage } from "../core/ndarray.ts";
 import { any, resolveOptions } from "../core/options.ts";
+import type { ShotStream } from "../core/shots.ts";
 import type { ClassificationBasis, Run, RunTags } from "../db/index.ts";
-import type { St } from "../st/st.ts";
 import type { Correction } from "./corrections/correction.ts";
 import { type Dark, darkAverage } from "./dark-average.ts";
 import { reduce } from "./reduce.ts";
@@ -39,6 +40,18 @@ export interface SensorLook {
   readonly correctedMean: PreciseImage;
   /** Of all pixels of all exposed shots, less the dark, corrected. */
   readonly histogram: Histogram;
+}
+
+/** Where {@link quickLook} reads images: `facility.st`. */
+export interface ShotReader {
+  shots(options: {
+    readonly run: Run;
+    readonly tags: RunTags;
+    readonly detectors: readonly string[];
+    readonly signals?: readonly string[];
+    readonly signal?: AbortSignal;
+  }): ShotStream;
+  detectorInfo(bl: number, run: number, detId: string, options?: CallOptions): Promise<DetectorInfo>;
 }
 
 /** The first look at a run. */
@@ -75,7 +88,7 @@ export interface QuickLook {
  * });
  */
 export async function quickLook(
-  st: St,
+  st: ShotReader,
   run: Run,
   detector: DetectorGroup,
   options: QuickLookOptions = {},
@@ -140,7 +153,7 @@ export async function quickLook(
 }
 
 async function averageDark(
-  st: St,
+  st: ShotReader,
   run: Run,
   tags: RunTags,
   common: { detectors: readonly string[]; signal?: AbortSignal },

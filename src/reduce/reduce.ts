@@ -1,8 +1,8 @@
 import { badArgument } from "../core/guards.ts";
 import { type Ledger, onlyDropped } from "../core/ledger.ts";
 import { any, resolveOptions } from "../core/options.ts";
-import { type Shot, Shots } from "../st/shots.ts";
-import { Accumulated, type AccumulateOptions, accumulate } from "./accumulate.ts";
+import type { ShotStream } from "../core/shots.ts";
+import { Accumulated, type AccumulateOptions, accumulate } from "./engine/accumulate.ts";
 import type { Reducer } from "./reducer.ts";
 
 /** Tags that were chosen, with the account of those that were not, such as `screen`, `exposedTags` and `where` give. */
@@ -38,7 +38,7 @@ export type Reduced<R extends Record<string, Reducer<unknown>>> = {
  * @throws NO_DARK when `dark` lacks a sensor
  */
 export async function reduce<R extends Record<string, Reducer<unknown>>>(
-  shots: AsyncIterable<Shot>,
+  shots: ShotStream,
   reducers: R,
   options: ReduceOptions = {},
 ): Promise<Reduced<R>> {
@@ -60,14 +60,14 @@ export async function reduce<R extends Record<string, Reducer<unknown>>>(
  * The account of shots that were dropped when the tags were chosen.
  * @throws BAD_ARGUMENT when they are not the tags of the shots
  */
-export async function droppedBefore({ ledger }: Screened, shots: AsyncIterable<Shot>): Promise<Ledger> {
+export async function droppedBefore({ ledger }: Screened, shots: ShotStream): Promise<Ledger> {
   if (ledger === undefined)
     throw badArgument(
       "screened",
       "a list of tags without a ledger",
       "the very list that was chosen: a part of it has no account",
     );
-  const count = shots instanceof Shots ? await shots.count() : ledger.used;
+  const count = (await shots.count?.()) ?? ledger.used;
   if (count !== ledger.used)
     throw badArgument("the number of shots", count, `${ledger.used}, those that screened let pass`);
   return onlyDropped(ledger);

@@ -1,7 +1,7 @@
 import type { Pixels } from "../core/ndarray.ts";
-import type { FrameSpec, Shot } from "../st/shots.ts";
-import type { Series } from "./series.ts";
-import type { Block, Tally } from "./tally.ts";
+import type { ImageSpec, Shot } from "../core/shots.ts";
+import type { Series } from "./engine/series.ts";
+import type { Block, Tally } from "./engine/tally.ts";
 
 /** One array of a reducer's state: how long it is, and how the arrays of two parts of the shots become one. */
 export interface ArrayField {
@@ -66,17 +66,17 @@ export interface Reducer<T, L extends Layout = Layout> {
    * @default it takes them in itself
    */
   readonly sharing?: Sharing<L> | undefined;
-  layout(frame: FrameSpec): L;
+  layout(frame: ImageSpec): L;
   /**
    * Takes in one image, row-major. `pixels` is only valid during the call.
    * @param dark - of each pixel; only for reducers that are `raw`, and only when there is one
    */
-  add(state: State<L>, pixels: Pixels, shot: Shot, frame: FrameSpec, dark?: Float64Array): void;
+  add(state: State<L>, pixels: Pixels, shot: Shot, frame: ImageSpec, dark?: Float64Array): void;
   /**
    * The answer over all images added so far; must not change the state.
    * @param dark - as in `add`
    */
-  result(state: State<L>, frame: FrameSpec, dark?: Float64Array): T;
+  result(state: State<L>, frame: ImageSpec, dark?: Float64Array): T;
 }
 
 /**
@@ -99,7 +99,7 @@ export interface Sharing<L extends Layout> {
    * Counts a shot, and gives the part of the state that its image goes into: always the same for a class; undefined for
    * none.
    */
-  place(state: State<L>, tag: number, name: string | null, frame: FrameSpec): State<Layout> | undefined;
+  place(state: State<L>, tag: number, name: string | null, frame: ImageSpec): State<Layout> | undefined;
 }
 
 /** A reducer whose state is typed by its layout inside and hidden outside. */

@@ -1,4 +1,4 @@
-import type { Shot } from "../st/shots.ts";
+import type { Shot } from "../core/shots.ts";
 import type { Row } from "./observer.ts";
 
 /**

@@ -3,16 +3,14 @@
  * @module
  */
 export { CitiusApiError as CitiusAPIError, StApiError as APIError } from "../core/api-errors.ts";
+export type { Shot } from "../core/shots.ts";
 export { imagesOf, type SensorStack } from "./citius/arrays.ts";
 export type { CtdapyXfel } from "./citius/ctdapy.ts";
 export type { CollectedData, CtolpyXfel, OnlineCtrlBuffer } from "./citius/ctolpy.ts";
 export type { CtrlBuffer } from "./citius/ctrl-buffer.ts";
 export {
-  type FrameSpec,
   type MissingPolicy,
-  type PixelMemory,
   type RunRef,
-  type Shot,
   Shots,
   type ShotsOptions,
 } from "./shots.ts";

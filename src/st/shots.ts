@@ -5,9 +5,17 @@ import { type DetectorGroup, Detectors, groupDetectors } from "../core/detectors
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook, NOT_READ } from "../core/ledger.ts";
-import { asImage, newPixels, type Pixels, type PixelType, type RawImage, shapeOf } from "../core/ndarray.ts";
+import { asImage, newPixels, type Pixels, type RawImage, shapeOf } from "../core/ndarray.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import { type Roi, roiShape } from "../core/roi.ts";
+import {
+  ImageMemory,
+  type ImageSpec,
+  type PixelMemory,
+  ReceivedShot,
+  type Shot,
+  type ShotStream,
+} from "../core/shots.ts";
 import { type Column, entryOf, type SyncValue } from "../core/syncdb.ts";
 import { asTags, TagList } from "../core/tags.ts";
 import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
@@ -58,24 +66,6 @@ export interface ShotsOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** One shot: its images and its 0-D values. */
-export interface Shot {
-  readonly tag: number;
-  /**
-   * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is
-   * **reused for the next shot**: copy what must live longer, or pass `out`. An id is absent only under the policy
-   * `"partial"`.
-   */
-  readonly images: Readonly<Record<string, RawImage>>;
-  /**
-   * A 0-D value of this shot: a number with its unit, or the reason why there is none.
-   * @throws BAD_ARGUMENT when the signal was not asked for
-   */
-  value(equipId: string): SyncValue;
-  /** The same as a bare number, NaN where there is none. */
-  number(equipId: string): number;
-}
-
 const optionChecks = {
   run: any,
   detectors: any,
@@ -91,17 +81,6 @@ const optionChecks = {
 /** 0-D values are fetched for this many shots at a time. */
 const SIGNAL_BLOCK = 1000;
 
-/** What the images of one sensor look like. */
-export interface FrameSpec {
-  readonly detId: string;
-  readonly rows: number;
-  readonly columns: number;
-  readonly type: PixelType;
-}
-
-/** Gives memory for one image; asked once for each sensor and each shot that is held at a time. */
-export type PixelMemory = (length: number, type: PixelType) => Pixels;
-
 /**
  * Shots of a run, 0-D and 2-D together, tag by tag in the order asked. Nothing is read before the loop begins, at most
  * `prefetch` shots ahead of it, and leaving the loop stops the reading. Each loop reads again from the start. Tags,
@@ -112,12 +91,12 @@ export type PixelMemory = (length: number, type: PixelType) => Pixels;
  * for await (const shot of shots) console.log(shot.tag, shot.number(bm1));
  * console.log(shots.ledger);
  */
-export class Shots implements AsyncIterable<Shot> {
+export class Shots implements ShotStream {
   readonly #endpoint: Endpoint;
   readonly #options: ShotsOptions;
   #tags: Uint32Array | undefined;
   #planned: Plan | undefined;
-  #specs: FrameSpec[] | undefined;
+  #specs: ImageSpec[] | undefined;
   #book = new LedgerBook();
 
   constructor(endpoint: Endpoint, options: ShotsOptions) {
@@ -148,12 +127,12 @@ export class Shots implements AsyncIterable<Shot> {
   }
 
   /** What the images of each sensor will look like. */
-  async describe(): Promise<FrameSpec[]> {
+  async describe(): Promise<ImageSpec[]> {
     if (this.#specs !== undefined) return this.#specs;
     const { roi } = this.#options;
     const { detIds, bl, run, options } = await this.#plan();
     const known = this.#known;
-    const specs: FrameSpec[] = [];
+    const specs: ImageSpec[] = [];
     for (const detId of detIds) {
       const info = await asApiError(
         APIError,
@@ -183,21 +162,21 @@ export class Shots implements AsyncIterable<Shot> {
     let settled = 0;
     try {
       const plan = await this.#plan();
-      for await (const read of this.#readAhead(plan, memory)) {
+      for await (const { shot, missing } of this.#readAhead(plan, memory)) {
         throwIfAborted(this.#options.signal);
-        const [gap] = read.missing;
+        const [gap] = missing;
         if (gap !== undefined && this.#options.missing === "error") {
-          throw new APIError("FRAME_MISSING", `${gap.detId} has no image for tag ${read.tag} of run ${plan.run}.`, {
-            details: { ...gap, tag: read.tag },
+          throw new APIError("FRAME_MISSING", `${gap.detId} has no image for tag ${shot.tag} of run ${plan.run}.`, {
+            details: { ...gap, tag: shot.tag },
           });
         }
         settled++;
         if (gap !== undefined && this.#options.missing !== "partial") {
-          book.drop(read.tag, gap.reason);
+          book.drop(shot.tag, gap.reason);
           continue;
         }
         book.use();
-        yield read;
+        yield shot;
       }
     } finally {
       // Tags the caller named count also when the source could not even be asked about them.
@@ -238,39 +217,40 @@ export class Shots implements AsyncIterable<Shot> {
     return { bl, run, detIds, signals: [...signals], tags: this.#tags, hightag, options };
   }
 
-  /** Reads up to `prefetch` shots ahead into a ring of reused slots. */
-  async *#readAhead(plan: Plan, memory: PixelMemory): AsyncGenerator<Slot, void, undefined> {
+  /** Reads up to `prefetch` shots ahead into a ring of reused memory. */
+  async *#readAhead(plan: Plan, memory: PixelMemory): AsyncGenerator<ReadShot, void, undefined> {
     const { out } = this.#options;
-    for await (const slot of readAhead((stop) => this.#slots(plan, memory, stop), this.depth)) {
-      if (out !== undefined) slot.moveTo(out);
-      yield slot;
+    for await (const read of readAhead((stop) => this.#read(plan, memory, stop), this.depth)) {
+      if (out !== undefined) read.shot.images = movedTo(out, read.shot.images);
+      yield read;
     }
   }
 
-  /** The shots in a ring of slots: one is in the caller's hands, the others are read ahead. */
-  async *#slots(plan: Plan, memory: PixelMemory, stop: AbortSignal): AsyncGenerator<Slot, void, undefined> {
-    const ring = Array.from({ length: this.depth }, () => new Slot(plan.signals, memory));
+  /** The shots in a ring of memory: one is in the caller's hands, the others are read ahead. */
+  async *#read(plan: Plan, memory: PixelMemory, stop: AbortSignal): AsyncGenerator<ReadShot, void, undefined> {
+    const ring = Array.from({ length: this.depth }, () => new ImageMemory(memory));
     let columns: Column[] = [];
     let index = 0;
-    const frames = this.#frames(plan, stop, (detId, length, type) => at(ring, index).memoryFor(detId, length, type))[
+    const frames = this.#frames(plan, stop, (detId, length, type) => at(ring, index).pixels(detId, length, type))[
       Symbol.asyncIterator
     ]();
     try {
       for (const tag of plan.tags) {
-        const inBlock = index % SIGNAL_BLOCK;
-        if (plan.signals.length > 0 && inBlock === 0)
+        const row = index % SIGNAL_BLOCK;
+        if (plan.signals.length > 0 && row === 0)
           columns = await this.#columns(plan, plan.tags.slice(index, index + SIGNAL_BLOCK));
-        const slot = at(ring, index);
-        const shot = await frames.next();
-        if (shot.done === true || shot.value.tag !== tag) {
+        const { done, value: item } = await frames.next();
+        if (done === true || item.tag !== tag) {
           throw new SaclaError(
             "BAD_MESSAGE",
-            `The source answered for ${shot.done === true ? "fewer shots than asked" : `tag ${shot.value.tag}`}, not tag ${tag}.`,
+            `The source answered for ${done === true ? "fewer shots than asked" : `tag ${item.tag}`}, not tag ${tag}.`,
           );
         }
-        slot.load(shot.value, columns, inBlock);
+        const images = at(ring, index).images(item.frames);
+        const block = columns;
+        const shot = new ReceivedShot(tag, images, plan.signals, (i) => entryIn(block[i], row));
         index++;
-        yield slot;
+        yield { shot, missing: item.missing };
       }
     } finally {
       await frames.return?.();
@@ -323,76 +303,35 @@ interface Plan {
   readonly options: CallOptions;
 }
 
-function at(ring: readonly Slot[], index: number): Slot {
-  const slot = ring[index % ring.length];
-  if (slot === undefined) throw new SaclaError("INTERNAL", "A ring of shots is empty.");
-  return slot;
+function at(ring: readonly ImageMemory[], index: number): ImageMemory {
+  const memory = ring[index % ring.length];
+  if (memory === undefined) throw new SaclaError("INTERNAL", "A ring of shots is empty.");
+  return memory;
 }
 
-/** Reused memory for one shot. */
-class Slot implements Shot {
-  tag = 0;
-  images: Record<string, RawImage> = {};
-  missing: ShotFrames["missing"] = [];
-  readonly #memory: PixelMemory;
-  readonly #kept = new Map<string, Pixels>();
-  readonly #signals: readonly string[];
-  #columns: readonly Column[] = [];
-  #row = 0;
+function entryIn(column: Column | undefined, row: number): SyncValue {
+  return column === undefined ? { reason: "missing" } : entryOf(column, row);
+}
 
-  constructor(signals: readonly string[], memory: PixelMemory) {
-    this.#signals = signals;
-    this.#memory = memory;
-  }
+/** A shot, and which detectors have no image of it. */
+interface ReadShot {
+  readonly shot: ReceivedShot;
+  readonly missing: ShotFrames["missing"];
+}
 
-  memoryFor(detId: string, length: number, type: PixelType): Pixels {
-    let pixels = this.#kept.get(detId);
-    if (pixels === undefined) {
-      pixels = this.#memory(length, type);
-      this.#kept.set(detId, pixels);
-    }
-    return pixels;
-  }
-
-  load(shot: ShotFrames, columns: readonly Column[], row: number): void {
-    this.tag = shot.tag;
-    this.missing = shot.missing;
-    this.images = {};
-    for (const { detId, shape, data } of shot.frames)
-      this.images[detId] = asImage(this.#own(detId, data), shape[0], shape[1]);
-    this.#columns = columns;
-    this.#row = row;
-  }
-
-  value(equipId: string): SyncValue {
-    const column = this.#columns[this.#signals.indexOf(equipId)];
-    if (column === undefined)
-      throw badArgument("signal", equipId, `one of those asked for: ${this.#signals.join(", ") || "none"}`);
-    return entryOf(column, this.#row);
-  }
-
-  number(equipId: string): number {
-    const value = this.value(equipId);
-    return "value" in value ? value.value : NaN;
-  }
-
-  /** Puts the images into the caller's memory. */
-  moveTo(out: Readonly<Record<string, Pixels>>): void {
-    for (const [detId, image] of Object.entries(this.images)) {
+/** The images in the caller's memory. */
+function movedTo(
+  out: Readonly<Record<string, Pixels>>,
+  images: Readonly<Record<string, RawImage>>,
+): Record<string, RawImage> {
+  return Object.fromEntries(
+    Object.entries(images).map(([detId, image]) => {
       const memory = out[detId];
       if (memory === undefined)
         throw badArgument("out", Object.keys(out), `memory for each sensor asked for, also ${detId}`);
-      const [rows, columns] = shapeOf(detId, image);
-      const moved = asImage(memory, rows, columns);
+      const moved = asImage(memory, ...shapeOf(detId, image));
       memory.set(image.data);
-      this.images[detId] = moved;
-    }
-  }
-
-  /** The pixels in this slot's memory: there already, unless the carrier could only give memory of its own. */
-  #own(detId: string, data: Pixels): Pixels {
-    const kept = this.memoryFor(detId, data.length, data instanceof Uint16Array ? "uint16" : "float32");
-    if (kept.buffer !== data.buffer || kept.byteOffset !== data.byteOffset) kept.set(data);
-    return kept;
-  }
+      return [detId, moved];
+    }),
+  );
 }

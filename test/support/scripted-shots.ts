@@ -1,7 +1,7 @@
 import { badArgument } from "../../src/core/guards.ts";
 import { asImage, newPixels, type PixelType } from "../../src/core/ndarray.ts";
+import type { Shot } from "../../src/core/shots.ts";
 import type { SyncValue } from "../../src/core/syncdb.ts";
-import type { Shot } from "../../src/st/index.ts";
 
 /** A shot as a test writes it down. */
 export interface ScriptedShot {

@@ -24,7 +24,7 @@ const allowed: Record<string, readonly string[]> = {
   st: ["core", "transport"],
   live: ["core", "transport", "source"],
   ec: ["core", "files", "transport"],
-  reduce: ["core", "transport", "db", "st", "live", "ip"],
+  reduce: ["core", "transport", "db", "ip"],
   hdf5: ["core", "files", "transport", "source", "db", "st", "ip", "reduce"],
   facility: ["core", "files", "transport", "source", "st", "ec"],
   scan: ["core", "files", "transport", "plot", "db", "st", "ec"],

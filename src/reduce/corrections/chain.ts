@@ -1,6 +1,6 @@
 import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
-import type { FrameSpec, Shot } from "../../st/shots.ts";
+import type { ImageSpec, Shot } from "../../core/shots.ts";
 import type { Correction, CorrectionPass } from "./correction.ts";
 
 /** A chain of corrections in one pass over shots. */
@@ -31,7 +31,7 @@ export class CorrectionChain {
   }
 
   /** For the images of one sensor: gives them corrected, in memory that is reused. */
-  sensor(frame: FrameSpec): (pixels: Pixels) => Float32Array {
+  sensor(frame: ImageSpec): (pixels: Pixels) => Float32Array {
     const steps = this.#passes.flatMap((pass) => pass.sensor?.(frame) ?? []);
     const corrected = new Float32Array(frame.rows * frame.columns);
     return (pixels) => {

@@ -1,6 +1,6 @@
 import { asFinite, asInteger, badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import type { FrameSpec } from "../../st/shots.ts";
+import type { ImageSpec } from "../../core/shots.ts";
 import type { Correction } from "./correction.ts";
 
 export interface CommonModeOptions {
@@ -59,7 +59,7 @@ class PortLevels {
   readonly #counts: Uint32Array;
   readonly #levels: Float64Array;
 
-  constructor({ detId, rows, columns }: FrameSpec, ports: number, within: number) {
+  constructor({ detId, rows, columns }: ImageSpec, ports: number, within: number) {
     if (columns % ports !== 0) throw badArgument("ports", ports, `a divisor of ${columns}, the columns of ${detId}`);
     this.#columns = columns;
     this.#ports = ports;

@@ -1,4 +1,4 @@
-import type { FrameSpec, Shot } from "../../st/shots.ts";
+import type { ImageSpec, Shot } from "../../core/shots.ts";
 
 /**
  * One step of a chain of corrections. Steps are applied in the order of the chain, each to what the one before it left,
@@ -26,5 +26,5 @@ export interface CorrectionPass {
   /** No correction wants to drop the shot. */
   accepted?(): void;
   /** Prepares for a sensor, once; gives what is done to each of its images: row-major, in place. */
-  sensor?(frame: FrameSpec): (pixels: Float32Array) => void;
+  sensor?(frame: ImageSpec): (pixels: Float32Array) => void;
 }

@@ -1,6 +1,6 @@
 import { badArgument } from "../../core/guards.ts";
 import type { NdArray } from "../../core/ndarray.ts";
-import type { FrameSpec } from "../../st/shots.ts";
+import type { ImageSpec } from "../../core/shots.ts";
 import type { Correction } from "./correction.ts";
 import { type BySensor, entryOf, pixelsOf, scale } from "./per-sensor.ts";
 
@@ -33,6 +33,6 @@ export function gain(relative: BySensor<number | NdArray>): Correction {
   };
 }
 
-function badGain({ detId }: FrameSpec, value: number): Error {
+function badGain({ detId }: ImageSpec, value: number): Error {
   return badArgument(`the relative gain of ${detId}`, value, "a positive number");
 }

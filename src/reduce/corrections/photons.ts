@@ -2,7 +2,7 @@ import { FALLBACK_PHOTON_ENERGY_EV } from "../../core/constants.ts";
 import { type DetectorInfo, photonsPerAdu } from "../../core/detector.ts";
 import { badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import type { Shot } from "../../st/shots.ts";
+import type { Shot } from "../../core/shots.ts";
 import type { Correction } from "./correction.ts";
 import { entryOf } from "./per-sensor.ts";
 

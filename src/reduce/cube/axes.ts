@@ -1,6 +1,6 @@
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import type { Shot } from "../../st/shots.ts";
+import type { Shot } from "../../core/shots.ts";
 
 /** A number of each shot that is worked out from its signals. */
 export interface ShotValue {

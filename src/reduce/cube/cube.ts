@@ -5,15 +5,14 @@ import { asInteger, badArgument } from "../../core/guards.ts";
 import { type Ledger, onlyDropped } from "../../core/ledger.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
+import type { ImageSpec, ShotStream } from "../../core/shots.ts";
 import type { TagList } from "../../core/tags.ts";
 import type { ShotLabels } from "../../db/index.ts";
-import { LiveShots } from "../../live/shots.ts";
-import { type FrameSpec, type Shot, Shots } from "../../st/shots.ts";
-import { Accumulated, type Checkpoint, memoryOf } from "../accumulate.ts";
 import type { Correction } from "../corrections/correction.ts";
+import { Accumulated, type Checkpoint, memoryOf } from "../engine/accumulate.ts";
+import { layoutBytes, makeState, mergeState, type SavedState, saveState, scratchBytes } from "../engine/state.ts";
 import { droppedBefore, type Reduced, resultsOf, type Screened } from "../reduce.ts";
 import type { Reducer } from "../reducer.ts";
-import { layoutBytes, makeState, mergeState, type SavedState, saveState, scratchBytes } from "../state.ts";
 import { TagAccount } from "./account.ts";
 import { type Axis, BinAxis } from "./axes.ts";
 import { CubePass } from "./pass.ts";
@@ -175,7 +174,7 @@ export class Cube<R extends Reducers = Reducers> {
    * What it can take for images like these (`await shots.describe()`), known before anything is read: in each bin that
    * is hit, in all bins of a label, and once while it is updated, for images on their way. Series grow on top.
    */
-  memory(frames: readonly FrameSpec[]): {
+  memory(frames: readonly ImageSpec[]): {
     readonly bytesPerBin: number;
     readonly bytesPerLabel: number;
     readonly bytesOnTheWay: number;
@@ -198,7 +197,7 @@ export class Cube<R extends Reducers = Reducers> {
    * {@link remaining}.
    * @throws BAD_ARGUMENT when the shots lack one of {@link signals}, or images of a sensor change shape
    */
-  async update(shots: AsyncIterable<Shot>, options: CubeUpdateOptions = {}): Promise<this> {
+  async update(shots: ShotStream, options: CubeUpdateOptions = {}): Promise<this> {
     const { labels, screened, onProgress, signal } = resolveOptions("update", options, {
       labels: any,
       screened: any,
@@ -206,7 +205,7 @@ export class Cube<R extends Reducers = Reducers> {
       signal: any,
     });
     if (screened !== undefined) this.#dropAll(await droppedBefore(screened, shots));
-    const total = shots instanceof Shots ? await shots.count() : undefined;
+    const total = await shots.count?.();
     const pass = new CubePass(this.#options, this.axes, this.signals, labels, (what) => this.#account.note(what));
     this.#passes.add(pass);
     let done = 0;
@@ -226,7 +225,7 @@ export class Cube<R extends Reducers = Reducers> {
     } finally {
       pass.settle();
       this.#passes.delete(pass);
-      if (shots instanceof Shots || shots instanceof LiveShots) this.#dropAll(onlyDropped(shots.ledger));
+      if (shots.ledger !== undefined) this.#dropAll(onlyDropped(shots.ledger));
     }
     return this;
   }
@@ -351,7 +350,7 @@ function keyOf(label: CubeLabel, bin: number): string {
  * 10 }], values: { signals: [bm1] }, labels }); scan.numbers(bm1, "on").mean;
  */
 export async function cube<R extends Reducers>(
-  shots: AsyncIterable<Shot>,
+  shots: ShotStream,
   options: CubeOptions<R> & CubeUpdateOptions,
 ): Promise<Cube<R>> {
   const { axes, values, corrections, ...update } = options;

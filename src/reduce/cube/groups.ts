@@ -1,10 +1,10 @@
 import { newPixels, type Pixels, type PixelType } from "../../core/ndarray.ts";
-import type { FrameSpec, Shot } from "../../st/shots.ts";
-import type { Lane } from "../accumulate.ts";
-import { GroupBlock } from "../group-block.ts";
-import { GROUP, talliesOf } from "../kernel.ts";
+import type { ImageSpec, Shot } from "../../core/shots.ts";
+import type { Lane } from "../engine/accumulate.ts";
+import { GroupBlock } from "../engine/group-block.ts";
+import { GROUP, talliesOf } from "../engine/kernel.ts";
+import type { Tally } from "../engine/tally.ts";
 import type { Reducer } from "../reducer.ts";
-import type { Tally } from "../tally.ts";
 
 type Reducers = Readonly<Record<string, Reducer<unknown>>>;
 
@@ -27,7 +27,7 @@ export class ImageGroups {
   readonly #free: Pixels[] = [];
 
   /** @param type - of the images that come; corrected ones are float32 */
-  constructor(reducers: Reducers, frame: FrameSpec, type: PixelType) {
+  constructor(reducers: Reducers, frame: ImageSpec, type: PixelType) {
     this.#reducers = reducers;
     this.#type = type;
     const tallies = talliesOf(Object.values(reducers), frame);
@@ -39,7 +39,7 @@ export class ImageGroups {
   }
 
   /** Bytes of the images that wait and of the kernel, at most. */
-  static bytesFor(reducers: Reducers, frame: FrameSpec, type: PixelType): number {
+  static bytesFor(reducers: Reducers, frame: ImageSpec, type: PixelType): number {
     const tallies = talliesOf(Object.values(reducers), frame);
     if (tallies.length === 0) return 0;
     return GroupBlock.bytesFor(type, tallies) + MOST_WAITING * frame.rows * frame.columns * (type === "uint16" ? 2 : 4);

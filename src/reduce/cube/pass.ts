@@ -1,7 +1,7 @@
 import { badArgument } from "../../core/guards.ts";
 import { contiguous, type Pixels, type RawImage, shapeOf } from "../../core/ndarray.ts";
+import type { ImageSpec, Shot } from "../../core/shots.ts";
 import type { ShotLabels } from "../../db/index.ts";
-import type { FrameSpec, Shot } from "../../st/shots.ts";
 import { CorrectionChain, checkSignals } from "../corrections/chain.ts";
 import type { Reducer } from "../reducer.ts";
 import type { BinAxis } from "./axes.ts";
@@ -14,7 +14,7 @@ type Reducers = Record<string, Reducer<unknown>>;
 
 /** Prepared once for each sensor. */
 interface Sensor {
-  readonly frame: FrameSpec;
+  readonly frame: ImageSpec;
   readonly correct: (pixels: Pixels) => Pixels;
   readonly sums: readonly { readonly name: string; readonly of: (pixels: Pixels) => number }[];
   readonly groups: ImageGroups;
@@ -50,7 +50,7 @@ export class CubePass<R extends Reducers> {
   }
 
   /** Bytes for images of a sensor on their way into the bins, at most. */
-  static bytesFor({ values, corrections = [] }: CubeOptions<Reducers>, frame: FrameSpec): number {
+  static bytesFor({ values, corrections = [] }: CubeOptions<Reducers>, frame: ImageSpec): number {
     const isCorrected = corrections.length > 0;
     const corrected = isCorrected ? 4 * frame.rows * frame.columns : 0;
     return corrected + ImageGroups.bytesFor(values?.images ?? {}, frame, isCorrected ? "float32" : frame.type);
@@ -102,7 +102,7 @@ export class CubePass<R extends Reducers> {
     const [rows, columns] = shapeOf(detId, image);
     let sensor = this.#sensors.get(detId);
     if (sensor === undefined) {
-      const frame: FrameSpec = { detId, rows, columns, type: image.data instanceof Uint16Array ? "uint16" : "float32" };
+      const frame: ImageSpec = { detId, rows, columns, type: image.data instanceof Uint16Array ? "uint16" : "float32" };
       const regions = Object.entries(this.#options.values?.sums ?? {}).filter(([, { detector }]) => detector === detId);
       sensor = {
         frame,

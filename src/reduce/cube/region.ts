@@ -2,7 +2,7 @@ import { asFinite, badArgument } from "../../core/guards.ts";
 import { type NdArray, type Pixels, shapeOf } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import { checkRoi, type Roi } from "../../core/roi.ts";
-import type { FrameSpec } from "../../st/shots.ts";
+import type { ImageSpec } from "../../core/shots.ts";
 
 /** A part of a sensor whose pixels are summed in each shot. Pixels without a value (NaN: masked) are left out. */
 export interface RegionSum {
@@ -25,7 +25,7 @@ export function checkRegion(name: string, region: RegionSum): void {
 }
 
 /** Prepares for images of a sensor; gives the sum over the region, NaN when no pixel of it has a value. */
-export function regionSum(name: string, { roi, weights }: RegionSum, frame: FrameSpec): (image: Pixels) => number {
+export function regionSum(name: string, { roi, weights }: RegionSum, frame: ImageSpec): (image: Pixels) => number {
   const { places, counts } = weights === undefined ? rectangle(roi, frame) : weighted(name, weights, frame);
   return (image) => {
     let sum = 0;
@@ -47,7 +47,7 @@ interface Region {
   readonly counts: Float64Array;
 }
 
-function rectangle(roi: Roi | undefined, { rows, columns }: FrameSpec): Region {
+function rectangle(roi: Roi | undefined, { rows, columns }: ImageSpec): Region {
   const inside =
     roi === undefined ? ({ rows: [0, rows], columns: [0, columns] } as const) : checkRoi(roi, rows, columns);
   const places: number[] = [];
@@ -56,7 +56,7 @@ function rectangle(roi: Roi | undefined, { rows, columns }: FrameSpec): Region {
   return { places: Uint32Array.from(places), counts: new Float64Array(places.length).fill(1) };
 }
 
-function weighted(name: string, weights: NdArray, { detId, rows, columns }: FrameSpec): Region {
+function weighted(name: string, weights: NdArray, { detId, rows, columns }: ImageSpec): Region {
   const shape = shapeOf(`weights of sums.${name}`, weights);
   if (shape[0] !== rows || shape[1] !== columns) {
     throw badArgument(

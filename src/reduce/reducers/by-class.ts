@@ -1,5 +1,5 @@
 import { badArgument } from "../../core/guards.ts";
-import type { FrameSpec } from "../../st/shots.ts";
+import type { ImageSpec } from "../../core/shots.ts";
 import { defineReducer, type Layout, type Reducer, type State } from "../reducer.ts";
 
 /** What {@link byClass} gives. */
@@ -37,7 +37,7 @@ export function byClass<T>(
     throw badArgument("classes", classes, "at least one name, each once");
   const numbers = new Map(classes.map((name, k) => [name, k]));
   const parts = new WeakMap<object, readonly State<Layout>[]>();
-  const partsOf = (state: State<Layout>, frame: FrameSpec): readonly State<Layout>[] => {
+  const partsOf = (state: State<Layout>, frame: ImageSpec): readonly State<Layout>[] => {
     let made = parts.get(state);
     if (made === undefined) {
       const names = Object.keys(reducer.layout(frame));
@@ -50,7 +50,7 @@ export function byClass<T>(
     state: State<Layout>,
     tag: number,
     name: string | null,
-    frame: FrameSpec,
+    frame: ImageSpec,
   ): State<Layout> | undefined => {
     const number = name === null ? classes.length : numbers.get(name);
     if (number === undefined) throw badArgument(`class of tag ${tag}`, name, `one of ${classes.join(", ")}, or null`);

@@ -2,9 +2,9 @@ import ndarray from "ndarray";
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import { coarse, onGrid } from "../exact.ts";
+import { coarse, onGrid } from "../engine/exact.ts";
+import { addWide, sums, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
-import { addWide, sums, type WideSums } from "../wide-sum.ts";
 
 export interface CovarianceOptions {
   /** Equipment id of the 0-D signal; the shots must have been asked for with it in `signals`. */

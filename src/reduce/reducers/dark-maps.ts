@@ -1,8 +1,8 @@
 import type { NdArray } from "ndarray";
 import { asImage, type PreciseImage } from "../../core/ndarray.ts";
 import { finite, optional, type Resolved, resolveOptions } from "../../core/options.ts";
+import type { ImageSpec } from "../../core/shots.ts";
 import { badPixelReasons } from "../../ip/masks.ts";
-import type { FrameSpec } from "../../st/shots.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { type MeanAndVariance, variance } from "./pixel-statistics.ts";
 
@@ -87,7 +87,7 @@ export function darkMaps(options: DarkMapOptions = {}): Reducer<DarkMaps> {
   });
 }
 
-function judge({ mean, variance: spread, count }: MeanAndVariance, frame: FrameSpec, limits: Limits): DarkMaps {
+function judge({ mean, variance: spread, count }: MeanAndVariance, frame: ImageSpec, limits: Limits): DarkMaps {
   const { detId, rows, columns } = frame;
   const noise = spread.data.map(Math.sqrt);
   const mask = new Uint8Array(rows * columns);

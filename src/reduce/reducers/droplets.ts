@@ -2,7 +2,7 @@ import ndarray, { type NdArray } from "ndarray";
 import { asFinite } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import { onGrid } from "../exact.ts";
+import { onGrid } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import type { Histogram } from "./histogram.ts";
 import { type AduPerPhoton, aduOf, aduWords, checkAduPerPhoton } from "./photon-counts.ts";

@@ -1,7 +1,7 @@
 import { any, resolveOptions } from "../../core/options.ts";
-import { wholeDark } from "../counters.ts";
+import { wholeDark } from "../engine/counters.ts";
+import type { HistogramTally } from "../engine/tally.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
-import type { HistogramTally } from "../tally.ts";
 import { EvenBins } from "./bins.ts";
 
 export interface HistogramOptions {

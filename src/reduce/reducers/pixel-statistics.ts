@@ -1,7 +1,7 @@
 import ndarray from "ndarray";
 import { asInteger } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
-import { coarse, onGrid } from "../exact.ts";
+import { coarse, onGrid } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** Mean of each pixel over the shots, shape [rows, columns], float64. All NaN when there was no shot. */

@@ -1,6 +1,6 @@
-import { onGrid } from "../exact.ts";
+import { onGrid } from "../engine/exact.ts";
+import { addWide, ratio, sums, wideTotals } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
-import { addWide, ratio, sums, wideTotals } from "../wide-sum.ts";
 
 /**
  * What {@link projections} gives. x runs along the columns and y along the rows of the sensor, not of the laboratory.

@@ -1,9 +1,9 @@
 import ndarray, { type NdArray } from "ndarray";
 import { badArgument } from "../../core/guards.ts";
-import { onGrid } from "../exact.ts";
+import { onGrid } from "../engine/exact.ts";
+import type { Series } from "../engine/series.ts";
+import { addWide, ratio, sums, type WideSums, wideTotals } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
-import type { Series } from "../series.ts";
-import { addWide, ratio, sums, type WideSums, wideTotals } from "../wide-sum.ts";
 import { RadialBins, type RadialProfileOptions } from "./radial-bins.ts";
 
 /** Profiles shot by shot; the arrays have shape [shots, bins], shots in the order of `tags`. */

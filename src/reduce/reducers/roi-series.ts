@@ -1,6 +1,6 @@
 import { badArgument } from "../../core/guards.ts";
 import { checkRoi, type Roi } from "../../core/roi.ts";
-import { onGrid } from "../exact.ts";
+import { onGrid } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** One rectangle, shot by shot, in the order of the tags of {@link RoisSeries}. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts";
+import type { Shot } from "../../../src/core/shots.ts";
 import {
   Accumulated,
   accumulate,
@@ -13,7 +14,6 @@ import {
   roiSum,
   variance,
 } from "../../../src/reduce/index.ts";
-import type { Shot } from "../../../src/st/index.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 import { rounds } from "../../support/full.ts";
 

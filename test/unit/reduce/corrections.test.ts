@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { asImage, type PixelType } from "../../../src/core/ndarray.ts";
 import { Random } from "../../../src/core/random.ts";
+import type { Shot } from "../../../src/core/shots.ts";
 import type { SyncValue } from "../../../src/core/syncdb.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
 import {
@@ -17,7 +18,7 @@ import {
   roiSum,
 } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
-import { type Shot, St } from "../../../src/st/index.ts";
+import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { rounds } from "../../support/full.ts";
 import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";

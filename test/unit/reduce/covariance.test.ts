@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
+import { makeState } from "../../../src/reduce/engine/state.ts";
 import { covariance, reduce } from "../../../src/reduce/index.ts";
-import { makeState } from "../../../src/reduce/state.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts";
+import type { Shot } from "../../../src/core/shots.ts";
 import { Cube, type CubeOptions, correct, histogram, mean, minMax, variance } from "../../../src/reduce/index.ts";
-import type { Shot } from "../../../src/st/index.ts";
 import { rounds } from "../../support/full.ts";
 import { shotOf } from "./stack.ts";
 

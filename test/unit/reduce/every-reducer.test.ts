@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { asImage } from "../../../src/core/ndarray.ts";
+import { makeState } from "../../../src/reduce/engine/state.ts";
 import {
   Accumulated,
   type AccumulateOptions,
@@ -29,7 +30,6 @@ import {
   roiSum,
   variance,
 } from "../../../src/reduce/index.ts";
-import { makeState } from "../../../src/reduce/state.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 import { rounds } from "../../support/full.ts";
 import { frame, shotOf, shotsOf, type TestImage } from "./stack.ts";

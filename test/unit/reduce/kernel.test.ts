@@ -2,6 +2,7 @@ import fc from "fast-check";
 import ndarray from "ndarray";
 import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type Pixels, type PixelType } from "../../../src/core/ndarray.ts";
+import type { Shot } from "../../../src/core/shots.ts";
 import {
   Accumulated,
   accumulate,
@@ -23,7 +24,7 @@ import {
   variance,
 } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
-import { type Shot, St } from "../../../src/st/index.ts";
+import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { rounds } from "../../support/full.ts";
 import { TinySource } from "../../support/tiny-source.ts";

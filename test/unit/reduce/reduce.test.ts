@@ -3,9 +3,10 @@ import ndarray from "ndarray";
 import ops from "ndarray-ops";
 import { describe, expect, it } from "vitest";
 import { asImage, type Image } from "../../../src/core/ndarray.ts";
+import type { Shot } from "../../../src/core/shots.ts";
 import { darkAverage, histogram, mean, minMax, reduce, roiSum, variance } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
-import { type Shot, St } from "../../../src/st/index.ts";
+import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 

@@ -1,6 +1,6 @@
 import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts";
+import type { ImageSpec, Shot } from "../../../src/core/shots.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
-import type { FrameSpec, Shot } from "../../../src/st/index.ts";
 
 /** One image of a test: its tag, its pixels row by row, and the value of every 0-D signal (NaN: none). */
 export interface TestImage {
@@ -12,7 +12,7 @@ export interface TestImage {
 /** Shots over images given, reusing one memory as a real reader does. */
 export async function* shotsOf(
   images: Iterable<TestImage>,
-  { detId, rows, columns, type }: FrameSpec,
+  { detId, rows, columns, type }: ImageSpec,
 ): AsyncGenerator<Shot> {
   const memory = newPixels(rows * columns, type);
   for (const { tag, pixels, signal = NaN } of images) {
@@ -30,7 +30,7 @@ export function shotOf(tag: number, images: Shot["images"], signal = NaN): Shot 
   };
 }
 
-export function frame(rows: number, columns: number, detId = "A", type: PixelType = "float32"): FrameSpec {
+export function frame(rows: number, columns: number, detId = "A", type: PixelType = "float32"): ImageSpec {
   return { detId, rows, columns, type };
 }
 

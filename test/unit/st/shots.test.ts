@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Ledger } from "../../../src/core/ledger.ts";
+import type { Shot } from "../../../src/core/shots.ts";
 import { TagList } from "../../../src/core/tags.ts";
 import { Db } from "../../../src/db/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
-import { type Shot, Shots, type ShotsOptions, St } from "../../../src/st/index.ts";
+import { Shots, type ShotsOptions, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { counting } from "../../support/counting.ts";
 import { TINY_HIGHTAG, TinySource, tinyPixel, tinySource } from "../../support/tiny-source.ts";

@@ -1,5 +1,5 @@
-import { SaclaError } from "../core/errors.ts";
-import type { ArrayField, Layout, SeriesField, State } from "./reducer.ts";
+import { SaclaError } from "../../core/errors.ts";
+import type { ArrayField, Layout, SeriesField, State } from "../reducer.ts";
 import { Series } from "./series.ts";
 
 /** A state as plain arrays: what a checkpoint holds. A series is its tags and its columns. */

@@ -1,4 +1,4 @@
-import { badArgument } from "../core/guards.ts";
+import { badArgument } from "../../core/guards.ts";
 
 /** Values shot by shot, in the order of the tags whatever the order they came in. */
 export class Series {

@@ -1,5 +1,5 @@
+import type { ArrayField } from "../reducer.ts";
 import { coarse, onGrid } from "./exact.ts";
-import type { ArrayField } from "./reducer.ts";
 
 /**
  * Sums over so many pixels and shots that one double could not hold them exactly (2^33 on the grid of {@link onGrid}):

@@ -1,5 +1,5 @@
-import type { Pixels, PixelType } from "../core/ndarray.ts";
-import { Arena } from "../core/wasm.ts";
+import type { Pixels, PixelType } from "../../core/ndarray.ts";
+import { Arena } from "../../core/wasm.ts";
 import {
   type Counter,
   type HistogramCounter,

@@ -1,7 +1,7 @@
-import type { TagList } from "../core/tags.ts";
-import type { WireError } from "../transport/codec.ts";
+import type { TagList } from "../../core/tags.ts";
+import type { WireError } from "../../transport/codec.ts";
+import type { Reducer } from "../reducer.ts";
 import type { Accumulated, Checkpoint } from "./accumulate.ts";
-import type { Reducer } from "./reducer.ts";
 
 /** What a worker is asked to take in. */
 export interface PartTask {

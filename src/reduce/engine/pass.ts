@@ -1,17 +1,24 @@
 import { setImmediate } from "node:timers/promises";
-import { throwIfAborted } from "../core/async.ts";
-import type { LedgerBook } from "../core/ledger.ts";
-import { newPixels, type Pixels, type PixelType, type RawImage, shapeOf } from "../core/ndarray.ts";
-import { Arena } from "../core/wasm.ts";
-import { type FrameSpec, type Shot, Shots } from "../st/shots.ts";
+import { throwIfAborted } from "../../core/async.ts";
+import type { LedgerBook } from "../../core/ledger.ts";
+import { newPixels, type Pixels, type PixelType, type RawImage } from "../../core/ndarray.ts";
+import {
+  type ImageSpec,
+  imageSpecOf,
+  type PixelMemory,
+  type Shot,
+  type ShotStream,
+  type ShotsInMemory,
+} from "../../core/shots.ts";
+import { Arena } from "../../core/wasm.ts";
+import { CorrectionChain } from "../corrections/chain.ts";
+import { dark as darkStep } from "../corrections/dark.ts";
+import { darkOf } from "../dark-means.ts";
+import type { Reducer } from "../reducer.ts";
 import type { Accumulated, AccumulateOptions } from "./accumulate.ts";
-import { CorrectionChain } from "./corrections/chain.ts";
-import { dark as darkStep } from "./corrections/dark.ts";
-import { darkOf } from "./dark-means.ts";
 import { classBytes, Intake, kernelFor } from "./intake.ts";
 import { GROUP, talliesOf } from "./kernel.ts";
-import type { Reducer } from "./reducer.ts";
-import { arenaOf, type SensorStack, StackedShots } from "./stack.ts";
+import { arenaOf } from "./stack.ts";
 
 type Reducers = Record<string, Reducer<unknown>>;
 
@@ -44,15 +51,19 @@ export class Pass<R extends Reducers> {
     }
   }
 
-  async takeShots(shots: AsyncIterable<Shot>): Promise<void> {
+  async run(shots: ShotStream): Promise<void> {
+    const { inMemory } = shots;
+    // Images that are corrected first do not stay where they are.
+    if (inMemory !== undefined && this.#chain === undefined) await this.#runInMemory(inMemory);
+    else await this.#runOneByOne(shots);
+  }
+
+  async #runOneByOne(shots: ShotStream): Promise<void> {
     const { signal, onProgress } = this.#options;
-    const total =
-      shots instanceof Shots ? await shots.count() : shots instanceof StackedShots ? shots.length : undefined;
-    // Images that are corrected first do not stay where they were read.
-    const ring = shots instanceof Shots && this.#chain === undefined ? await this.#ringFor(shots) : undefined;
-    const source = shots instanceof Shots && ring !== undefined ? shots.into(ring.memory) : shots;
+    const total = await shots.count?.();
+    const ring = this.#chain === undefined ? await this.#ringFor(shots) : undefined;
     throwIfAborted(signal);
-    for await (const shot of source) {
+    for await (const shot of ring?.shots ?? shots) {
       const reason = this.#chain?.reject(shot) ?? null;
       if (reason === null) {
         for (const [detId, image] of Object.entries(shot.images))
@@ -65,18 +76,13 @@ export class Pass<R extends Reducers> {
     }
   }
 
-  async takeStack(shots: StackedShots): Promise<void> {
+  async #runInMemory(shots: ShotsInMemory): Promise<void> {
     const { signal, onProgress } = this.#options;
-    const whole = shots.sensors.map(({ data }) => data).filter((data) => data !== undefined);
-    if (this.#chain !== undefined || whole.length < shots.sensors.length) return await this.takeShots(shots);
     let turn = performance.now();
     for (let first = 0; first < shots.length; first += GROUP) {
       throwIfAborted(signal);
       const group = Array.from({ length: Math.min(GROUP, shots.length - first) }, (_, k) => shots.shot(first + k));
-      for (const [k, sensor] of shots.sensors.entries()) {
-        const data = whole[k];
-        if (data !== undefined) this.#stackIntake(sensor, data).addGroup(data, first, group);
-      }
+      for (const { spec, data } of shots.sensors) this.#stackIntake(spec, data).addGroup(data, first, group);
       for (const _shot of group) {
         this.#book.use();
         onProgress?.(++this.#done, shots.length);
@@ -96,10 +102,10 @@ export class Pass<R extends Reducers> {
   }
 
   #intake(detId: string, image: RawImage, arena: Arena | undefined): Intake {
-    return this.#intakes.get(detId) ?? this.#begin(frameOf(detId, image), arena);
+    return this.#intakes.get(detId) ?? this.#begin(imageSpecOf(detId, image), arena);
   }
 
-  #stackIntake({ frame }: SensorStack, data: Pixels): Intake {
+  #stackIntake(frame: ImageSpec, data: Pixels): Intake {
     const known = this.#intakes.get(frame.detId);
     if (known !== undefined) return known;
     const arena = arenaOf(data);
@@ -108,7 +114,7 @@ export class Pass<R extends Reducers> {
     return this.#begin(frame, lent === undefined ? undefined : arena);
   }
 
-  #begin(frame: FrameSpec, arena: Arena | undefined): Intake {
+  #begin(frame: ImageSpec, arena: Arena | undefined): Intake {
     const { detId, rows, columns } = frame;
     const { dark: means } = this.#options;
     const dark =
@@ -123,23 +129,21 @@ export class Pass<R extends Reducers> {
     return intake;
   }
 
-  /** Memory that the shots are read into, with room for the kernels; undefined when there is none. */
-  async #ringFor(
-    shots: Shots,
-  ): Promise<{ arena: Arena; memory: (length: number, type: PixelType) => Pixels } | undefined> {
-    const frames = await shots.describe();
+  /** The shots read into memory that has room for the kernels; undefined when that cannot be. */
+  async #ringFor(shots: ShotStream): Promise<{ arena: Arena; shots: AsyncIterable<Shot> } | undefined> {
+    const frames = await shots.describe?.();
+    if (frames === undefined || shots.into === undefined) return undefined;
+    const depth = shots.depth ?? 1;
     const reducers = Object.values(this.#reducers);
     if (!frames.some((frame) => talliesOf(reducers, frame).length > 0)) return undefined;
     const hasDark = this.#options.dark !== undefined;
-    const bytes = frames.reduce(
-      (sum, frame) => sum + ringBytes(frame, reducers, shots.depth, darkLike(frame, hasDark)),
-      0,
-    );
+    const bytes = frames.reduce((sum, frame) => sum + ringBytes(frame, reducers, depth, darkLike(frame, hasDark)), 0);
     const arena = attempt(() => new Arena(bytes));
     if (arena === undefined) return undefined;
     const make = (length: number, type: PixelType): Pixels =>
       type === "uint16" ? arena.uint16(length) : arena.float32(length);
-    return { arena, memory: (length, type) => attempt(() => make(length, type)) ?? newPixels(length, type) };
+    const memory: PixelMemory = (length, type) => attempt(() => make(length, type)) ?? newPixels(length, type);
+    return { arena, shots: shots.into(memory) };
   }
 }
 
@@ -168,17 +172,12 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
-function frameOf(detId: string, image: RawImage): FrameSpec {
-  const [rows, columns] = shapeOf(detId, image);
-  return { detId, rows, columns, type: image.data instanceof Uint16Array ? "uint16" : "float32" };
-}
-
 /**
  * Bytes for images read ahead, for the kernels of their sensors and of classes of shots, and for an image less the
  * dark.
  */
 export function workingBytes(
-  frames: readonly FrameSpec[],
+  frames: readonly ImageSpec[],
   reducers: readonly Reducer<unknown>[],
   depth: number,
   hasDark: boolean,
@@ -192,7 +191,7 @@ export function workingBytes(
 
 /** Bytes for images of a sensor read ahead and for its kernel. */
 function ringBytes(
-  frame: FrameSpec,
+  frame: ImageSpec,
   reducers: readonly Reducer<unknown>[],
   depth: number,
   dark: Float64Array | undefined,
@@ -205,6 +204,6 @@ function ringBytes(
  * In place of a dark that is not known yet: with a value that no 16-bit number is near, a histogram takes up to 6 bytes
  * per pixel more.
  */
-function darkLike({ rows, columns }: FrameSpec, hasDark: boolean): Float64Array | undefined {
+function darkLike({ rows, columns }: ImageSpec, hasDark: boolean): Float64Array | undefined {
   return hasDark ? new Float64Array(rows * columns) : undefined;
 }

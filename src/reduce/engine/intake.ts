@@ -1,10 +1,10 @@
-import { badArgument } from "../core/guards.ts";
-import { contiguous, type Pixels, type PixelType, type RawImage, shapeOf } from "../core/ndarray.ts";
-import { Arena } from "../core/wasm.ts";
-import type { FrameSpec, Shot } from "../st/shots.ts";
-import { subtractDark } from "./dark-means.ts";
+import { badArgument } from "../../core/guards.ts";
+import { contiguous, type Pixels, type PixelType, type RawImage, shapeOf } from "../../core/ndarray.ts";
+import type { ImageSpec, Shot } from "../../core/shots.ts";
+import { Arena } from "../../core/wasm.ts";
+import { subtractDark } from "../dark-means.ts";
+import type { Layout, Reducer, Sharing, State } from "../reducer.ts";
 import { SensorKernel, talliesOf } from "./kernel.ts";
-import type { Layout, Reducer, Sharing, State } from "./reducer.ts";
 
 /** A reducer and what it has remembered of one sensor. */
 export interface Question {
@@ -18,7 +18,7 @@ const MOST_CLASSES = 8;
 /** The kernel for images like these, not yet in memory; undefined when it can do nothing for the reducers. */
 export function kernelFor(
   reducers: readonly Reducer<unknown>[],
-  frame: FrameSpec,
+  frame: ImageSpec,
   type: PixelType,
   dark: Float64Array | undefined,
 ): SensorKernel | undefined {
@@ -31,7 +31,7 @@ export function kernelFor(
 /** Bytes of the kernels of all classes of shots, at most. */
 export function classBytes(
   reducers: readonly Reducer<unknown>[],
-  frame: FrameSpec,
+  frame: ImageSpec,
   type: PixelType,
   dark: Float64Array | undefined,
 ): number {
@@ -72,7 +72,7 @@ interface Classes {
 
 /** Shows the images of one sensor to each reducer: by the kernel those it knows, or one by one. */
 export class Intake {
-  readonly #frame: FrameSpec;
+  readonly #frame: ImageSpec;
   readonly #type: PixelType;
   /** Those the kernel knows, those that share images out, and all others. */
   readonly #counted: readonly Question[];
@@ -86,7 +86,7 @@ export class Intake {
 
   /** @param frame - of the images that come, which may be of another type than earlier ones of the sensor */
   constructor(
-    frame: FrameSpec,
+    frame: ImageSpec,
     questions: readonly Question[],
     { dark, correct, arena, kernel: mayCount = true }: IntakeOptions = {},
   ) {

@@ -1,14 +1,12 @@
-import { SaclaError } from "../core/errors.ts";
-import { badArgument } from "../core/guards.ts";
-import { type Ledger, LedgerBook, mergeLedgers, onlyDropped } from "../core/ledger.ts";
-import { any, resolveOptions } from "../core/options.ts";
-import { LiveShots } from "../live/shots.ts";
-import { type FrameSpec, type Shot, Shots } from "../st/shots.ts";
-import type { Correction } from "./corrections/correction.ts";
-import type { DarkMeans } from "./dark-means.ts";
+import { SaclaError } from "../../core/errors.ts";
+import { badArgument } from "../../core/guards.ts";
+import { type Ledger, LedgerBook, mergeLedgers, onlyDropped } from "../../core/ledger.ts";
+import { any, resolveOptions } from "../../core/options.ts";
+import type { ImageSpec, ShotStream } from "../../core/shots.ts";
+import type { Correction } from "../corrections/correction.ts";
+import type { DarkMeans } from "../dark-means.ts";
+import type { Layout, Reducer, State } from "../reducer.ts";
 import { Pass, workingBytes } from "./pass.ts";
-import type { Layout, Reducer, State } from "./reducer.ts";
-import { StackedShots } from "./stack.ts";
 import { layoutBytes, makeState, mergeState, type SavedState, saveState } from "./state.ts";
 
 export interface AccumulateOptions {
@@ -25,7 +23,7 @@ type Reducers = Record<string, Reducer<unknown>>;
 
 /** All that is remembered of one sensor. */
 export interface Lane {
-  readonly frame: FrameSpec;
+  readonly frame: ImageSpec;
   /** By the name of the reducer. */
   readonly states: ReadonlyMap<string, State<Layout>>;
   /**
@@ -38,7 +36,7 @@ export interface Lane {
 export interface Checkpoint {
   readonly reducers: Readonly<Record<string, string>>;
   readonly lanes: readonly {
-    readonly frame: FrameSpec;
+    readonly frame: ImageSpec;
     readonly states: Readonly<Record<string, SavedState>>;
     /** As in {@link Lane}. */
     readonly dark?: Float64Array | undefined;
@@ -93,7 +91,7 @@ export class Accumulated<R extends Reducers> {
    * @param dark - of each pixel
    * @throws BAD_ARGUMENT when earlier images had another shape, or another dark that has yet to be subtracted
    */
-  lane(frame: FrameSpec, dark?: Float64Array): Lane {
+  lane(frame: ImageSpec, dark?: Float64Array): Lane {
     const deferred = Object.values(this.reducers).some(({ raw }) => raw === true) ? dark : undefined;
     const known = this.#known(frame, deferred);
     if (known !== undefined) return known;
@@ -102,7 +100,7 @@ export class Accumulated<R extends Reducers> {
     return made;
   }
 
-  #known(frame: FrameSpec, deferred: Float64Array | undefined): Lane | undefined {
+  #known(frame: ImageSpec, deferred: Float64Array | undefined): Lane | undefined {
     const known = this.#lanes.get(frame.detId);
     if (known === undefined) return undefined;
     const { rows, columns } = known.frame;
@@ -191,7 +189,7 @@ function checkSame(
 
 function makeLane(
   reducers: Reducers,
-  frame: FrameSpec,
+  frame: ImageSpec,
   dark: Float64Array | undefined,
   saved?: Readonly<Record<string, SavedState>>,
   keep = false,
@@ -228,7 +226,7 @@ export interface Reading {
  * const shots = facility.shots({ run, detectors });
  * memoryOf(await shots.describe(), { average: mean(), adu: histogram() }, { depth: shots.depth, dark: true });
  */
-export function memoryOf(frames: readonly FrameSpec[], reducers: Reducers, reading?: Reading): number {
+export function memoryOf(frames: readonly ImageSpec[], reducers: Reducers, reading?: Reading): number {
   const all = Object.values(reducers);
   const states = frames.reduce(
     (bytes, frame) => bytes + all.reduce((sum, reducer) => sum + layoutBytes(reducer.layout(frame)), 0),
@@ -247,7 +245,7 @@ export function memoryOf(frames: readonly FrameSpec[], reducers: Reducers, readi
  *   shape or dark
  */
 export async function accumulate<R extends Reducers>(
-  shots: AsyncIterable<Shot>,
+  shots: ShotStream,
   reducers: R,
   options: AccumulateOptions = {},
   into: Accumulated<R> = new Accumulated(reducers),
@@ -256,13 +254,11 @@ export async function accumulate<R extends Reducers>(
   const book = new LedgerBook();
   const pass = new Pass(into, reducers, options, book);
   try {
-    if (shots instanceof StackedShots) await pass.takeStack(shots);
-    else await pass.takeShots(shots);
+    await pass.run(shots);
   } finally {
-    // Also when it fails on the way: the states hold the shots seen so far. Only Shots and LiveShots know what they
-    // dropped themselves.
+    // Also when it fails on the way: the states hold the shots seen so far.
     pass.settle();
-    if (shots instanceof Shots || shots instanceof LiveShots) into.account(onlyDropped(shots.ledger));
+    if (shots.ledger !== undefined) into.account(onlyDropped(shots.ledger));
     into.account(book.ledger);
   }
   return into;

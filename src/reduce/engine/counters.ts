@@ -1,5 +1,5 @@
-import type { PixelType } from "../core/ndarray.ts";
-import type { Arena } from "../core/wasm.ts";
+import type { PixelType } from "../../core/ndarray.ts";
+import type { Arena } from "../../core/wasm.ts";
 import type { HistogramTally } from "./tally.ts";
 
 /** The functions of kernels/reduce.ts; addresses and strides in bytes. */

@@ -1,11 +1,11 @@
 import ndarray, { type NdArray } from "ndarray";
-import { SaclaError } from "../core/errors.ts";
-import { asInteger, asOneOf, badArgument } from "../core/guards.ts";
-import type { Pixels, PixelType, RawImage } from "../core/ndarray.ts";
-import { any, resolveOptions } from "../core/options.ts";
-import { asTags } from "../core/tags.ts";
-import { Arena } from "../core/wasm.ts";
-import type { FrameSpec, Shot } from "../st/shots.ts";
+import { SaclaError } from "../../core/errors.ts";
+import { asInteger, asOneOf, badArgument } from "../../core/guards.ts";
+import type { Pixels, PixelType, RawImage } from "../../core/ndarray.ts";
+import { any, resolveOptions } from "../../core/options.ts";
+import type { ImageSpec, Shot, ShotStream, ShotsInMemory } from "../../core/shots.ts";
+import { asTags } from "../../core/tags.ts";
+import { Arena } from "../../core/wasm.ts";
 
 /** Images of one sensor in memory, shape [images, rows, columns]. */
 export type ImageStack<P extends Pixels = Pixels> = NdArray<P>;
@@ -106,7 +106,7 @@ export function shotsFrom(
 
 /** The images of one sensor. */
 export class SensorStack {
-  readonly frame: FrameSpec;
+  readonly frame: ImageSpec;
   readonly length: number;
   /** All pixels, image by image; undefined when the array is a view with gaps or in another order. */
   readonly data: Pixels | undefined;
@@ -131,7 +131,7 @@ export class SensorStack {
 }
 
 /** What {@link shotsFrom} gives. Images share memory with the arrays it was given. */
-export class StackedShots implements AsyncIterable<Shot> {
+export class StackedShots implements ShotStream {
   readonly sensors: readonly SensorStack[];
   readonly tags: Uint32Array;
 
@@ -142,6 +142,17 @@ export class StackedShots implements AsyncIterable<Shot> {
 
   get length(): number {
     return this.tags.length;
+  }
+
+  async count(): Promise<number> {
+    return this.length;
+  }
+
+  /** Undefined when one of the arrays is a view with gaps or in another order. */
+  get inMemory(): ShotsInMemory | undefined {
+    const sensors = this.sensors.flatMap(({ frame: spec, data }) => (data === undefined ? [] : [{ spec, data }]));
+    if (sensors.length < this.sensors.length) return undefined;
+    return { length: this.length, shot: (k) => this.shot(k), sensors };
   }
 
   /** Shot number `k`. */

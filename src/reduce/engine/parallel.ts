@@ -1,16 +1,16 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { throwIfAborted } from "../core/async.ts";
-import { SaclaError } from "../core/errors.ts";
-import { asInteger } from "../core/guards.ts";
-import { any, resolveOptions } from "../core/options.ts";
-import type { TagList } from "../core/tags.ts";
-import { fromWireError } from "../transport/codec.ts";
+import { throwIfAborted } from "../../core/async.ts";
+import { SaclaError } from "../../core/errors.ts";
+import { asInteger } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
+import type { TagList } from "../../core/tags.ts";
+import { fromWireError } from "../../transport/codec.ts";
+import { type Reduced, resultsOf } from "../reduce.ts";
+import type { Reducer } from "../reducer.ts";
 import { Accumulated } from "./accumulate.ts";
 import type { Part, PartAnswer, PartModule } from "./part.ts";
-import { type Reduced, resultsOf } from "./reduce.ts";
-import type { Reducer } from "./reducer.ts";
 
 export interface ParallelOptions {
   /** The shots to share out. */

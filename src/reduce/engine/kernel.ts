@@ -1,6 +1,7 @@
-import type { Pixels, PixelType } from "../core/ndarray.ts";
-import { Arena, instantiateKernel } from "../core/wasm.ts";
-import type { FrameSpec } from "../st/shots.ts";
+import type { Pixels, PixelType } from "../../core/ndarray.ts";
+import type { ImageSpec } from "../../core/shots.ts";
+import { Arena, instantiateKernel } from "../../core/wasm.ts";
+import type { Reducer } from "../reducer.ts";
 import {
   type Counter,
   type HistogramCounter,
@@ -12,7 +13,6 @@ import {
   Sums32,
 } from "./counters.ts";
 import { kernelBinary } from "./kernel-binary.ts";
-import type { Reducer } from "./reducer.ts";
 import type { Block, HistogramTally, Tally } from "./tally.ts";
 
 /** Images taken in together: more streams than this from memory begin to hinder each other. */
@@ -27,7 +27,7 @@ export const TILE = 8192;
 const FEWEST_PIXELS = 4096;
 
 /** What the kernel is to count of such images for the reducers; nothing when it is not worth it. */
-export function talliesOf(reducers: readonly Reducer<unknown>[], { rows, columns }: FrameSpec): Tally[] {
+export function talliesOf(reducers: readonly Reducer<unknown>[], { rows, columns }: ImageSpec): Tally[] {
   return rows * columns < FEWEST_PIXELS ? [] : reducers.flatMap(({ kernel }) => kernel?.tallies ?? []);
 }
 
