@@ -105,7 +105,7 @@ export function shotsFrom(
 }
 
 /** The images of one sensor. */
-export class SensorStack {
+class SensorStack {
   readonly frame: ImageSpec;
   readonly length: number;
   /** All pixels, image by image; undefined when the array is a view with gaps or in another order. */
