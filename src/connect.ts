@@ -1,3 +1,4 @@
+import { any, resolveOptions } from "./core/options.ts";
 import { Db, type Run, type RunsOptions } from "./db/index.ts";
 import { Ec } from "./ec/index.ts";
 import { simulatedScheme } from "./facility/index.ts";
@@ -7,6 +8,7 @@ import { type Shots, type ShotsOptions, St } from "./st/index.ts";
 import {
   type Endpoint,
   type NetworkOptions,
+  networkChecks,
   networkSchemes,
   type OpenScheme,
   openEndpoint,
@@ -38,7 +40,7 @@ export async function connect(
   url: string = process.env["SACLA_URL"] ?? "sim:",
   options: ConnectOptions = {},
 ): Promise<Facility> {
-  const { schemes, ...network } = options;
+  const { schemes, ...network } = resolveOptions("connect", options, { schemes: any, ...networkChecks });
   return new Facility(
     await openEndpoint(url, { sim: simulatedScheme, file: fileScheme, ...networkSchemes(network), ...schemes }),
   );

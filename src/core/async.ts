@@ -1,5 +1,5 @@
 import { SaclaError } from "./errors.ts";
-import { any, finite, optional } from "./options.ts";
+import { any, finite, optional, resolveOptions } from "./options.ts";
 
 /** About 25 days; timers of Node.js fire at once above it. */
 export const MAX_TIMEOUT_MS = 2_147_483_647;
@@ -25,6 +25,8 @@ export const milliseconds = finite(0, MAX_TIMEOUT_MS);
 
 /** The checks of {@link CallOptions}, for `resolveOptions`. */
 export const callChecks = { signal: any, timeoutMs: optional(milliseconds), key: any };
+
+const streamChecks = { ...callChecks, memory: any };
 
 /** @throws ABORTED when the signal has fired */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
@@ -73,9 +75,8 @@ export class BoundedWaits {
   readonly #options: CallOptions;
   #interrupt: ((error: SaclaError) => void) | undefined;
 
-  constructor(options: CallOptions) {
-    if (options.timeoutMs !== undefined) milliseconds("timeoutMs", options.timeoutMs);
-    this.#options = options;
+  constructor(options: CallOptions & { readonly memory?: unknown }) {
+    this.#options = resolveOptions("call", options, streamChecks);
     options.signal?.addEventListener("abort", this.#onAbort);
   }
 

@@ -292,7 +292,7 @@ class Answers {
     options: CallOptions | undefined,
     read: () => Promise<Kept[K]>,
   ): Promise<Kept[K]> {
-    throwIfAborted(options?.signal);
+    throwIfAborted(resolveOptions(what, options ?? {}, callChecks).signal);
     const known = this.#kept[what].get(of);
     if (known !== undefined) return known;
     const answer = await read();

@@ -1,6 +1,7 @@
 import { sleep } from "../core/async.ts";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import { asFinite } from "../core/guards.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { reason, whyOutside } from "./device-checks.ts";
 import type { AxisInfo, DeviceReading } from "./driver.ts";
 import type { AxisDefinition } from "./experiment.ts";
@@ -12,6 +13,9 @@ export interface MoveOptions {
   /** Stops the axis and ends the wait with ABORTED. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The checks of {@link MoveOptions}, for `resolveOptions`. */
+export const moveChecks = { signal: any };
 
 /** How waits are bounded. */
 export interface WaitOptions {
@@ -113,12 +117,13 @@ export class Axis {
    * @throws ABORTED when the signal fires; it has been stopped
    */
   async moveTo(to: number, options: MoveOptions = {}): Promise<number> {
-    const { done } = await this.start(to, options);
+    const { done } = await this.start(to, resolveOptions("moveTo", options, moveChecks));
     return await done;
   }
 
   /** As {@link moveTo}, answering when the motion has begun; `done` is where it arrived, or why it did not. */
-  async start(to: number, { signal }: MoveOptions = {}): Promise<{ readonly done: Promise<number> }> {
+  async start(to: number, options: MoveOptions = {}): Promise<{ readonly done: Promise<number> }> {
+    const { signal } = resolveOptions("start", options, moveChecks);
     asFinite(`the position of ${this.name}`, to);
     const why = this.problem(to);
     if (why !== "") {

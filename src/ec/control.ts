@@ -1,7 +1,7 @@
 import { SaclaError, showList, toSaclaError } from "../core/errors.ts";
-import { asFinite, asInteger, asText, badArgument } from "../core/guards.ts";
+import { asText, badArgument } from "../core/guards.ts";
 import { nearestNames } from "../core/nearest-names.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { LEASE_TTL_MS } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { Axis, type WaitOptions } from "./axis.ts";
@@ -76,19 +76,15 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     bl: number,
     options: ControlOptions<D>,
   ): Promise<Control<D>> {
-    resolveOptions("control", options, {
-      name: any,
-      reason: any,
+    const { name, reason, ttlMs, ...waits } = resolveOptions("control", options, {
+      name: asText,
+      reason: asText,
       experiment: any,
-      ttlMs: any,
-      pollMs: any,
-      marginMs: any,
+      ttlMs: optional(integer(LEASE_TTL_MS.min, LEASE_TTL_MS.max), 10_000),
+      pollMs: optional(finite(1), 50),
+      marginMs: optional(finite(1), 5000),
     });
-    const { name, reason, experiment, ttlMs = 10_000, pollMs = 50, marginMs = 5000 } = options;
-    asText("name", name);
-    asText("reason", reason);
-    asInteger("ttlMs", ttlMs, LEASE_TTL_MS.min, LEASE_TTL_MS.max);
-    const waits = { pollMs: asFinite("pollMs", pollMs, 1), marginMs: asFinite("marginMs", marginMs, 1) };
+    const { experiment } = options;
     const devices = await devicesOf(endpoint, bl, experiment);
     return new Control(await HeldLease.take(endpoint, bl, name, reason, ttlMs), devices, experiment, waits);
   }

@@ -1,4 +1,5 @@
 import type { CallOptions } from "../core/async.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { CallResult } from "../transport/methods.ts";
 import { Control, type ControlOptions } from "./control.ts";
@@ -42,7 +43,8 @@ export class Ec {
     bl: number,
     options: { readonly experiment?: Experiment<D> | undefined } = {},
   ): Promise<ControlView<D>> {
-    return await Control.view(this.#endpoint, bl, options.experiment);
+    const { experiment } = resolveOptions("ec.view", options, { experiment: any });
+    return await Control.view(this.#endpoint, bl, experiment);
   }
 
   /** Axes, shutters and settings of a beamline. */

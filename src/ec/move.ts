@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { SaclaError, showList, toSaclaError } from "../core/errors.ts";
-import type { Axis, MoveOptions } from "./axis.ts";
+import { resolveOptions } from "../core/options.ts";
+import { type Axis, type MoveOptions, moveChecks } from "./axis.ts";
 import type { Setting } from "./simple-devices.ts";
 import { toPosition, toPulses } from "./units.ts";
 
@@ -75,7 +76,7 @@ export class Move {
     }
     for (const { setting, to } of this.#settings) await setting.set(to);
     const stop = new AbortController();
-    const { signal } = options;
+    const { signal } = resolveOptions("go", options, moveChecks);
     const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
     // Every axis listens to it; Node.js takes more than ten listeners for a leak.
     setMaxListeners(0, both);

@@ -1,8 +1,8 @@
 import { sleep } from "../core/async.ts";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
-import { asFinite, asText } from "../core/guards.ts";
+import { asText } from "../core/guards.ts";
 import { LedgerBook } from "../core/ledger.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { any, finite, optional, resolveOptions } from "../core/options.ts";
 import { type Column, entryOf } from "../core/syncdb.ts";
 import type { Db } from "../db/index.ts";
 import { signalId } from "../ec/experiment.ts";
@@ -63,16 +63,14 @@ export function controlApparatus(
   control: Control,
   options: ControlApparatusOptions,
 ): Apparatus {
-  resolveOptions("controlApparatus", options, {
+  const { rateHz } = resolveOptions("controlApparatus", options, {
     experiment: any,
-    monitor: any,
-    rateHz: any,
-    pollMs: any,
-    latencyMs: any,
-    silentMs: any,
+    monitor: asText,
+    rateHz: optional(finite(0.001, 60), 30),
+    pollMs: optional(finite(0)),
+    latencyMs: optional(finite(0)),
+    silentMs: optional(finite(0)),
   });
-  asText("monitor", options.monitor);
-  const rateHz = asFinite("rateHz", options.rateHz ?? 30, 0.001, 60);
   const used = new Set<string>();
   const feed = (): ShotFeed => new ShotFeed(facility, control, options);
   return {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { any, resolveOptions } from "../core/options.ts";
 import type { Observer, Row, ScanEnd, ScanStart } from "./observer.ts";
 import { summary } from "./shot-collector.ts";
 
@@ -33,7 +34,7 @@ export class DocumentStream implements Observer {
 
   constructor(emit: (document: ScanDocument) => void, options: DocumentOptions = {}) {
     this.#emit = emit;
-    this.#options = options;
+    this.#options = resolveOptions("DocumentStream", options, { units: any, metadata: any });
   }
 
   begin({ uid, plan, settings, time }: ScanStart): void {

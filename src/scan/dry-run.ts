@@ -1,5 +1,5 @@
 import { isSaclaError } from "../core/errors.ts";
-import { asInteger } from "../core/guards.ts";
+import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { targetsOf, withHint } from "./check.ts";
 import type { Answer, Message, Plan, Positions, ShotsRequest } from "./messages.ts";
 import { RunOrder } from "./run-keeper.ts";
@@ -56,7 +56,13 @@ const ADAPTIVE_TRIES = 5;
  * speed: 100 } } } });
  */
 export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
-  const tries = plan.adaptive ? asInteger("tries", options.tries ?? ADAPTIVE_TRIES, 1, 1000) : 1;
+  const given = resolveOptions("dryRun", options, {
+    devices: any,
+    maps: any,
+    bytesPerShot: optional(finite(0), 0),
+    tries: optional(integer(1, 1000), ADAPTIVE_TRIES),
+  });
+  const tries = plan.adaptive ? given.tries : 1;
   const seed = options.devices.seed ?? 1;
   const all = Array.from({ length: tries }, (_, i) =>
     new DryWalk(plan, { ...options, devices: { ...options.devices, seed: seed + i } }).walk(),
@@ -66,7 +72,7 @@ export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
     to: Math.max(...all.map(of)),
   });
   const first = all[0];
-  const bytes = options.bytesPerShot ?? 0;
+  const bytes = given.bytesPerShot;
   return {
     plan: plan.name,
     seconds: range(({ devices }) => devices.seconds),

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { SaclaError } from "../core/errors.ts";
+import { any, flag, optional, resolveOptions } from "../core/options.ts";
 import type { Apparatus } from "./apparatus.ts";
 import { checkPlan } from "./check.ts";
 import { Journal } from "./journal.ts";
@@ -27,7 +28,13 @@ export class Engine {
 
   constructor(apparatus: Apparatus, options: EngineOptions = {}) {
     this.#apparatus = apparatus;
-    this.#options = options;
+    this.#options = resolveOptions("Engine", options, {
+      journal: any,
+      maps: any,
+      observers: any,
+      mayRepeat: any,
+      check: optional(flag),
+    });
   }
 
   get state(): EngineState {

@@ -1,4 +1,5 @@
 import { show, toSaclaError } from "../core/errors.ts";
+import { any, finite, optional, resolveOptions } from "../core/options.ts";
 import type { ControlView, SettingInfo } from "../ec/index.ts";
 import { checkPlan } from "./check.ts";
 import { type DryRun, dryRun } from "./dry-run.ts";
@@ -41,7 +42,8 @@ const MOVE_OVERHEAD_SECONDS = 0.03;
  * const { seconds, shots } = await estimate(plan, await facility.ec.view(3, { experiment }));
  */
 export async function estimate(plan: Plan, control: ControlView, options: EstimateOptions = {}): Promise<DryRun> {
-  const { maps = {}, rateHz = 30, bytesPerShot = 0 } = options;
+  const checks = { maps: any, rateHz: optional(finite(0.001, 1e6), 30), bytesPerShot: optional(finite(0), 0) };
+  const { maps = {}, rateHz, bytesPerShot } = resolveOptions("estimate", options, checks);
   const names = new Set<string>();
   const where = async (axes: readonly string[]): Promise<Record<string, number>> =>
     Object.fromEntries(

@@ -1,4 +1,5 @@
 import type { Ledger } from "../core/ledger.ts";
+import { flag, optional, resolveOptions } from "../core/options.ts";
 
 /** Positions of axes by name, in the units of the experiment file. */
 export type Positions = Readonly<Record<string, number>>;
@@ -41,9 +42,9 @@ export interface ShotsRequest {
   /** Limits after which the point is abandoned; with a `selector`, counted from when it fires. */
   readonly budget?: {
     /** Shots with beam that may come by, over all attempts. */
-    readonly shots?: number;
+    readonly shots?: number | undefined;
     /** Seconds, waits for the beam included. Without it such a wait has no end of its own. */
-    readonly seconds?: number;
+    readonly seconds?: number | undefined;
   };
   /** Begins the point again when too few of its shots were good: those of the failed attempt are not used. */
   readonly repeat?: {
@@ -186,7 +187,7 @@ export function plan<R>(
   name: string,
   settings: Readonly<Record<string, unknown>>,
   steps: () => Steps<R>,
-  options: { readonly adaptive?: boolean } = {},
+  options: { readonly adaptive?: boolean | undefined } = {},
 ): Plan<R> {
-  return { name, settings, steps, adaptive: options.adaptive ?? false };
+  return { name, settings, steps, ...resolveOptions("plan", options, { adaptive: optional(flag, false) }) };
 }

@@ -1,5 +1,6 @@
 import { SaclaError } from "../core/errors.ts";
-import { asFinite, asInteger, asText, badArgument } from "../core/guards.ts";
+import { asFinite, asText, badArgument } from "../core/guards.ts";
+import { any, integer, optional, resolveOptions } from "../core/options.ts";
 import type {
   Answer,
   FlyRequest,
@@ -11,6 +12,7 @@ import type {
   Spot,
   Steps,
 } from "./messages.ts";
+import { checkRequest, flyChecks } from "./shots-request.ts";
 
 /** Moves axes together and waits; gives where they are. @example yield* move({ delay: 1.5, x: 3 }); */
 export function* move(to: Positions): Steps<Positions> {
@@ -46,6 +48,8 @@ export function* wait(seconds: number): Steps {
   yield { kind: "wait", seconds: asFinite("seconds", seconds, 0, 86_400) };
 }
 
+const runChecks = { comment: any, detectors: any, shots: optional(integer(1)) };
+
 /**
  * Starts a run of the facility and gives its number: from now on detectors are stored. One at a time; {@link withRun}
  * also stops it, and at the latest it ends with the plan. @throws DEVICE_BUSY when a run is on @throws
@@ -54,8 +58,8 @@ export function* wait(seconds: number): Steps {
  */
 export function* startRun(request: RunToStart): Steps<number> {
   if (typeof request.comment !== "string") throw badArgument("comment of the run", request.comment, "a text");
-  for (const detector of request.detectors ?? []) asText("detector", detector);
-  if (request.shots !== undefined) asInteger("shots of the run", request.shots, 1);
+  const { detectors = [] } = resolveOptions("startRun", request, runChecks);
+  for (const detector of detectors) asText("detector", detector);
   return expected(yield { kind: "startRun", request }, "run").run;
 }
 
@@ -74,8 +78,7 @@ export function* shots(request: number | ShotsRequest): Steps<ShotsTaken> {
 
 /** One axis at constant speed while shots are taken. */
 export function* flyOnce(request: FlyRequest): Steps<FlyTaken> {
-  asInteger("shots", request.shots, 2);
-  checkPositions("the way", { from: request.from, to: request.to });
+  resolveOptions("flyOnce", request, flyChecks);
   return expected(yield { kind: "fly", request }, "fly").taken;
 }
 
@@ -127,27 +130,4 @@ function isAnswer<K extends Answer["kind"]>(
 
 function checkPositions(what: string, positions: Positions): void {
   for (const [axis, value] of Object.entries(positions)) asFinite(`${what} of ${axis}`, value);
-}
-
-function checkRequest(request: ShotsRequest): ShotsRequest {
-  const { count, conditions = [], beam, precision, budget, repeat, selector } = request;
-  asInteger("count of shots", count, 1);
-  if (selector !== undefined) {
-    asText("selector", selector);
-    if (count !== 1) throw badArgument("count of shots", count, `1: the selector ${selector} lets one pulse through`);
-  }
-  for (const { signal, between, equals } of beam === undefined ? conditions : [...conditions, beam]) {
-    if ((between === undefined) === (equals === undefined))
-      throw badArgument(`the condition on ${signal}`, { between, equals }, "one of between and equals");
-    if (between !== undefined && !(between[0] <= between[1]))
-      throw badArgument(`between of ${signal}`, between, "[low, high] with low ≤ high");
-  }
-  if (precision !== undefined) asFinite(`error wanted of ${precision.signal}`, precision.error, Number.MIN_VALUE);
-  if (budget?.shots !== undefined) asInteger("budget of shots", budget.shots, 1);
-  if (budget?.seconds !== undefined) asFinite("budget of seconds", budget.seconds, 0);
-  if (repeat !== undefined) {
-    asFinite("goodPart", repeat.goodPart, 0.001, 1);
-    asInteger("attempts", repeat.attempts, 1);
-  }
-  return request;
 }

@@ -1,4 +1,5 @@
 import { throwIfAborted } from "../core/async.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import type { Apparatus } from "./apparatus.ts";
 import type { Message } from "./messages.ts";
 import { VirtualDevices, type VirtualDevicesOptions } from "./virtual-devices.ts";
@@ -22,10 +23,8 @@ export interface VirtualApparatus extends Apparatus {
  * const apparatus = virtualApparatus({ axes: { delay: { limits: { from: -10, to: 500 }, speed: 100 } } });
  * await new Engine(apparatus).run(scan({ axis: "delay", from: -1, to: 4, points: 26, shots: 60 }));
  */
-export function virtualApparatus(
-  options: VirtualDevicesOptions,
-  { fault = (): void => {} }: VirtualApparatusOptions = {},
-): VirtualApparatus {
+export function virtualApparatus(options: VirtualDevicesOptions, how: VirtualApparatusOptions = {}): VirtualApparatus {
+  const { fault = (): void => {} } = resolveOptions("virtualApparatus", how, { fault: any });
   const devices = new VirtualDevices(options);
   return {
     devices,

@@ -1,7 +1,7 @@
 import { TAG_RATE_HZ } from "../core/constants.ts";
 import { SaclaError, showList } from "../core/errors.ts";
-import { asFinite } from "../core/guards.ts";
 import { LedgerBook } from "../core/ledger.ts";
+import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import { HoldWatch } from "./hold.ts";
 import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "./messages.ts";
@@ -60,6 +60,29 @@ export interface VirtualDevicesOptions {
   readonly seed?: number | undefined;
 }
 
+const axisChecks = {
+  limits: any,
+  speed: finite(),
+  acceleration: optional(finite()),
+  backlash: optional(finite()),
+  overheadSeconds: optional(finite(0)),
+  start: optional(finite()),
+  seconds: any,
+};
+const seconds = optional(finite(0));
+const deviceChecks = {
+  axes: any,
+  settings: any,
+  shutters: any,
+  signals: any,
+  rateHz: optional(finite(0.001, 1e6), 30),
+  switchSeconds: seconds,
+  settingSeconds: any,
+  shotsOverheadSeconds: seconds,
+  runSeconds: any,
+  seed: optional(integer()),
+};
+
 /** So many shots without an end are a plan that never ends. */
 const MOST_SHOTS_PER_POINT = 1_000_000;
 
@@ -88,8 +111,11 @@ export class VirtualDevices {
 
   constructor(options: VirtualDevicesOptions) {
     this.#options = options;
-    this.rateHz = asFinite("rateHz", options.rateHz ?? 30, 0.001, 1e6);
-    for (const [name, info] of Object.entries(options.axes)) this.#axes.set(name, { info, at: info.start ?? 0 });
+    this.rateHz = resolveOptions("virtual devices", options, deviceChecks).rateHz;
+    for (const [name, info] of Object.entries(options.axes)) {
+      resolveOptions(`virtual axis ${name}`, info, axisChecks);
+      this.#axes.set(name, { info, at: info.start ?? 0 });
+    }
     this.#settings = new Map(Object.entries(options.settings ?? {}));
     this.#shot = {
       tag: 0,

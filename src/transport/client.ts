@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { BoundedWaits, bounded, type CallOptions } from "../core/async.ts";
+import { BoundedWaits, bounded, type CallOptions, callChecks } from "../core/async.ts";
 import { isSaclaError, SaclaError, show } from "../core/errors.ts";
+import { resolveOptions } from "../core/options.ts";
 import { checkAgainst, checkCallMethod, checkStreamMethod } from "./check.ts";
 import { type AnswerMessage, fromWireError } from "./codec.ts";
 import type { Endpoint, StreamOptions } from "./endpoint.ts";
@@ -85,7 +86,7 @@ class CarriedEndpoint implements Endpoint {
     this.#checkOpen(method);
     const entry: Method = callMethods[checkCallMethod(method)];
     const value = checkAgainst(entry.params, params, "BAD_ARGUMENT", method);
-    const { signal, timeoutMs = this.#carrier.callTimeoutMs } = options;
+    const { signal, timeoutMs = this.#carrier.callTimeoutMs } = resolveOptions("call", options, callChecks);
     const key = entry.changes ? (options.key ?? randomUUID()) : undefined;
     const exchange = this.#carrier.open({ kind: "call", method, value, timeoutMs, key }, options);
     try {

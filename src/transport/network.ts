@@ -1,9 +1,10 @@
 import { readFile, stat } from "node:fs/promises";
 import { fileError, SaclaError, show } from "../core/errors.ts";
+import { any, optional, resolveOptions } from "../core/options.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Address, OpenScheme } from "./open.ts";
 import { replayRecording } from "./wrappers/recording.ts";
-import { type RetryPolicy, withRetry } from "./wrappers/with-retry.ts";
+import { type RetryPolicy, retryChecks, withRetry } from "./wrappers/with-retry.ts";
 import { type CurvePair, keyBytes } from "./zmq/keys.ts";
 
 /** How to connect to a server. Secrets do not belong in addresses, because addresses appear in logs and histories. */
@@ -19,11 +20,19 @@ export interface NetworkOptions {
   readonly retry?: RetryPolicy | undefined;
 }
 
+/** The checks of {@link NetworkOptions}, for `resolveOptions`. */
+export const networkChecks = {
+  token: any,
+  keyFile: any,
+  retry: optional((name, value) => resolveOptions(name, value as RetryPolicy, retryChecks)),
+};
+
 /**
  * The kinds of address that lead to another machine, and `recording:`. ZeroMQ is loaded when the first one of its kind
  * is opened.
  */
 export function networkSchemes(options: NetworkOptions): Readonly<Record<string, OpenScheme>> {
+  resolveOptions("networkSchemes", options, networkChecks);
   const zmq: OpenScheme = (address) => openZmq(address, options);
   const http: OpenScheme = (address) => openHttp(address, options);
   return { tcp: zmq, ipc: zmq, http, https: http, recording: openRecording };
@@ -36,7 +45,7 @@ async function openZmq(
   refuseSecrets(address);
   const { zmqEndpoint } = await import("./zmq/client.ts");
   return withRetry(
-    zmqEndpoint(address.text, keyFile === undefined ? {} : { curve: await readKeyFile(keyFile) }),
+    zmqEndpoint(address.text, { curve: keyFile === undefined ? undefined : await readKeyFile(keyFile) }),
     retry,
   );
 }
@@ -47,7 +56,7 @@ async function openHttp(
 ): Promise<Endpoint> {
   refuseSecrets(address);
   const { httpEndpoint } = await import("./http/client.ts");
-  return withRetry(httpEndpoint(address.text, token === undefined ? {} : { token }), retry);
+  return withRetry(httpEndpoint(address.text, { token }), retry);
 }
 
 const openRecording: OpenScheme = async ({ path, options }) => {

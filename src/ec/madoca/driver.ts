@@ -1,5 +1,5 @@
 import { SaclaError, show, showList } from "../../core/errors.ts";
-import { asFinite } from "../../core/guards.ts";
+import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { BeamState, ControlDriver, DeviceInfo, DeviceReading, RunState } from "../driver.ts";
 import { MadocaLink } from "./link.ts";
 import type { MadocaSection } from "./section.ts";
@@ -24,8 +24,9 @@ type Entry = MadocaSection["devices"][number];
  * const endpoint = withControl(inner, madocaDriver({ bl: 3, madoca: experiment.madoca }));
  */
 export function madocaDriver(options: MadocaOptions): ControlDriver {
-  const { bl, madoca, timeoutMs = 3000 } = options;
-  return new MadocaDriver(bl, madoca, asFinite("timeoutMs", timeoutMs, 1));
+  const checks = { bl: integer(), madoca: any, timeoutMs: optional(finite(1), 3000) };
+  const { bl, madoca, timeoutMs } = resolveOptions("madocaDriver", options, checks);
+  return new MadocaDriver(bl, madoca, timeoutMs);
 }
 
 class MadocaDriver implements ControlDriver {

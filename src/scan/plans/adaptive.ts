@@ -1,9 +1,10 @@
-import { asFinite } from "../../core/guards.ts";
+import { asText } from "../../core/guards.ts";
+import { finite, resolveOptions } from "../../core/options.ts";
 import { type Plan, plan, type SignalSummary, type Steps } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
 import { andReturn } from "../wrappers.ts";
 import { measure } from "./points.ts";
-import type { ScanOptions } from "./scans.ts";
+import { type ScanOptions, scanChecks } from "./scans.ts";
 
 export interface AdaptiveOptions extends ScanOptions {
   readonly from: number;
@@ -22,10 +23,15 @@ export interface AdaptiveOptions extends ScanOptions {
  * standard errors counts as none.
  */
 export function adaptiveScan(options: AdaptiveOptions): Plan {
-  const { axis, from, to, signal, change, leastStep, greatestStep } = options;
-  asFinite("change", change, Number.MIN_VALUE);
-  asFinite("leastStep", leastStep, Number.MIN_VALUE);
-  asFinite("greatestStep", greatestStep, leastStep);
+  const { axis, from, to, signal, change, leastStep, greatestStep } = resolveOptions("adaptiveScan", options, {
+    ...scanChecks,
+    from: finite(),
+    to: finite(),
+    signal: asText,
+    change: finite(Number.MIN_VALUE),
+    leastStep: finite(Number.MIN_VALUE),
+    greatestStep: finite(options.leastStep),
+  });
   const direction = to >= from ? 1 : -1;
   function* steps(): Steps {
     let at = from;

@@ -1,5 +1,7 @@
-import { asInteger } from "../../core/guards.ts";
+import { asText } from "../../core/guards.ts";
+import { integer, optional, resolveOptions } from "../../core/options.ts";
 import { type FlyRequest, type FlyTaken, type Plan, plan, type Steps } from "../messages.ts";
+import { flyChecks } from "../shots-request.ts";
 import { checkpoint, flyOnce, point } from "../stubs.ts";
 import { andReturn, withShutterOpen } from "../wrappers.ts";
 
@@ -15,8 +17,8 @@ export interface FlyScanOptions extends FlyRequest {
  * the position it was taken at. One row per shot: position, and the values of the signals.
  */
 export function flyScan(options: FlyScanOptions): Plan<readonly FlyTaken[]> {
-  const { sweeps = 1, shutter, ...request } = options;
-  asInteger("sweeps", sweeps, 1);
+  const checks = { ...flyChecks, sweeps: optional(integer(1), 1), shutter: optional(asText) };
+  const { sweeps, shutter, ...request } = resolveOptions("flyScan", options, checks);
   function* steps(): Steps<readonly FlyTaken[]> {
     const all: FlyTaken[] = [];
     for (let sweep = 0; sweep < sweeps; sweep++) {

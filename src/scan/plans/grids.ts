@@ -1,8 +1,9 @@
-import { asInteger, badArgument } from "../../core/guards.ts";
+import { asInteger, asText, badArgument } from "../../core/guards.ts";
+import { any, finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
 import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
 import { andReturn } from "../wrappers.ts";
-import { measure, type PointOptions } from "./points.ts";
-import { type EqualSteps, equalSteps } from "./scans.ts";
+import { measure, type PointOptions, pointChecks } from "./points.ts";
+import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
 
 export interface GridAxis extends EqualSteps {
   readonly axis: string;
@@ -11,7 +12,8 @@ export interface GridAxis extends EqualSteps {
 /** Positions of a grid, the last axis fastest; with `snake` it turns at the end of each row instead of going back. */
 export function gridPositions(axes: readonly GridAxis[], snake: boolean): Positions[] {
   asInteger("the number of axes", axes.length, 1, 6);
-  const names = axes.map(({ axis }) => axis);
+  const checks = { axis: asText, ...stepChecks };
+  const names = axes.map((each) => resolveOptions("axis of a grid", each, checks).axis);
   if (new Set(names).size !== names.length) throw badArgument("axes", names, "each another one");
   let rows: Positions[] = [{}];
   for (const each of axes) {
@@ -35,7 +37,13 @@ export interface GridOptions extends PointOptions {
 
 /** A grid over two or more axes. */
 export function grid(options: GridOptions): Plan {
-  const positions = gridPositions(options.axes, options.snake ?? true);
+  const { snake } = resolveOptions("grid", options, {
+    axes: any,
+    snake: optional(flag, true),
+    andReturn: optional(flag),
+    ...pointChecks,
+  });
+  const positions = gridPositions(options.axes, snake);
   function* steps(): Steps {
     for (const to of positions) yield* measure(to, options);
   }
@@ -49,7 +57,15 @@ export function grid(options: GridOptions): Plan {
  * })
  */
 export function raster(options: PointOptions & RasterOptions): Plan {
-  const { x, y, columns, rows, pitch, corner, ...point } = options;
+  const { x, y, columns, rows, pitch, corner, ...point } = resolveOptions("raster", options, {
+    x: asText,
+    y: asText,
+    columns: integer(1),
+    rows: integer(1),
+    pitch: finite(),
+    corner: (name, value) => resolveOptions(name, value as RasterOptions["corner"], { x: finite(), y: finite() }),
+    ...pointChecks,
+  });
   const along = (axis: string, from: number, points: number): GridAxis => ({
     axis,
     from,

@@ -1,3 +1,5 @@
+import { asText } from "../../core/guards.ts";
+import { any, integer, optional, resolveOptions } from "../../core/options.ts";
 import { type Centroid, centroid } from "../fits/centroid.ts";
 import { type FitOptions, noPeak } from "../fits/fit-points.ts";
 import { fitPeak, type PeakFit, type PeakFitOptions } from "../fits/peak.ts";
@@ -5,8 +7,8 @@ import { pooledErrors, ratioOfSums } from "../fits/point-errors.ts";
 import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
 import { move, note, where } from "../stubs.ts";
-import { measure, type PointOptions } from "./points.ts";
-import { type EqualSteps, equalSteps } from "./scans.ts";
+import { measure, type PointOptions, pointChecks } from "./points.ts";
+import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
 
 export interface PeakOptions extends PointOptions, EqualSteps, Pick<PeakFitOptions, "shape" | "background" | "robust"> {
   readonly axis: string;
@@ -15,6 +17,17 @@ export interface PeakOptions extends PointOptions, EqualSteps, Pick<PeakFitOptio
   /** The intensity monitor: the curve is the ratio of the sums of both over the shots of a point. */
   readonly normaliseBy?: string | undefined;
 }
+
+const peakChecks = {
+  axis: asText,
+  signal: asText,
+  normaliseBy: optional(asText),
+  shape: any,
+  background: any,
+  robust: any,
+  ...stepChecks,
+  ...pointChecks,
+};
 
 /** A curve with the errors of its points. */
 export interface Curve {
@@ -27,6 +40,7 @@ export interface Curve {
 
 /** A rocking curve: the curve, and its peak with errors. The axis stays at the last point. @throws NO_PEAK */
 export function rockingCurve(options: PeakOptions): Plan<Curve & { readonly fit: PeakFit }> {
+  resolveOptions("rockingCurve", options, peakChecks);
   return plan(
     "rocking-curve",
     { ...options },
@@ -44,6 +58,7 @@ export function rockingCurve(options: PeakOptions): Plan<Curve & { readonly fit:
  * @throws NO_PEAK
  */
 export function goToPeak(options: PeakOptions): Plan<PeakFit> {
+  resolveOptions("goToPeak", options, peakChecks);
   return plan("go-to-peak", { ...options }, () => goTo(options), { adaptive: true });
 }
 
@@ -63,9 +78,11 @@ function* goTo(options: PeakOptions): Steps<PeakFit> {
  */
 export function alignCentroid(
   axes: readonly Omit<PeakOptions, "shape" | "background">[],
-  options: { readonly rounds?: number } = {},
+  options: { readonly rounds?: number | undefined } = {},
 ): Plan<Readonly<Record<string, Centroid>>> {
-  const { rounds = 1 } = options;
+  const { rounds } = resolveOptions("alignCentroid", options, { rounds: optional(integer(1), 1) });
+  const { shape: _, background: __, ...axisChecks } = peakChecks;
+  for (const axis of axes) resolveOptions("axis of alignCentroid", axis, axisChecks);
   function* steps(): Steps<Readonly<Record<string, Centroid>>> {
     const centres: Record<string, Centroid> = {};
     for (let round = 0; round < rounds; round++) {

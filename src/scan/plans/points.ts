@@ -1,5 +1,8 @@
 import { SaclaError } from "../../core/errors.ts";
+import { asText } from "../../core/guards.ts";
+import { any, finite, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import type { Positions, ShotsRequest, ShotsTaken, Steps } from "../messages.ts";
+import { checkShots } from "../shots-request.ts";
 import { checkpoint, confirm, move, once, point, set, shots, spot, wait } from "../stubs.ts";
 import { withShutterOpen } from "../wrappers.ts";
 
@@ -32,7 +35,16 @@ export interface FreshSpots {
   readonly before?: Readonly<Record<string, number | string>> | undefined;
 }
 
-export const pointOptionNames = ["shots", "shutter", "settleSeconds", "giveUp", "freshSpots"] as const;
+const freshSpotChecks = { map: asText, shutter: asText, selector: optional(asText), before: any };
+
+/** The checks of {@link PointOptions}, for `resolveOptions`. */
+export const pointChecks = {
+  shots: checkShots,
+  shutter: optional(asText),
+  settleSeconds: optional(finite(0, 86_400)),
+  giveUp: optional(oneOf("stop", "go-on")),
+  freshSpots: optional((name, value) => resolveOptions(name, value as FreshSpots, freshSpotChecks)),
+};
 
 /** One point: move, settle, take the shots, write the row. */
 export function* measure(to: Positions, options: PointOptions, extra: Positions = {}): Steps<ShotsTaken> {

@@ -1,11 +1,12 @@
 import { asFinite, asInteger, asText, badArgument } from "../../core/guards.ts";
+import { any, finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
 import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
 import { andReturn, relative } from "../wrappers.ts";
-import { measure, type PointOptions } from "./points.ts";
+import { measure, type PointOptions, pointChecks } from "./points.ts";
 
 /** Takes shots where everything is, `times` times. @example count({ shots: 60 }) */
-export function count(options: PointOptions & { readonly times?: number }): Plan {
-  const times = asInteger("times", options.times ?? 1, 1);
+export function count(options: PointOptions & { readonly times?: number | undefined }): Plan {
+  const { times } = resolveOptions("count", options, { times: optional(integer(1), 1), ...pointChecks });
   return plan("count", { ...options }, function* () {
     for (let i = 0; i < times; i++) yield* measure({}, options, { index: i });
   });
@@ -17,12 +18,18 @@ export interface ScanOptions extends PointOptions {
   readonly andReturn?: boolean | undefined;
 }
 
+/** The checks of {@link ScanOptions}, for `resolveOptions`. */
+export const scanChecks = { axis: asText, andReturn: optional(flag), ...pointChecks };
+
 /** Equal steps from one position to another, both included. */
 export interface EqualSteps {
   readonly from: number;
   readonly to: number;
   readonly points: number;
 }
+
+/** The checks of {@link EqualSteps}, for `resolveOptions`. */
+export const stepChecks = { from: finite(), to: finite(), points: integer(1, 1_000_000) };
 
 /** Positions of {@link EqualSteps}; the last one exactly. */
 export function equalSteps({ from, to, points }: EqualSteps): number[] {
@@ -40,13 +47,14 @@ export function equalSteps({ from, to, points }: EqualSteps): number[] {
  * })
  */
 export function scan(options: ScanOptions & EqualSteps): Plan {
+  resolveOptions("scan", options, { ...scanChecks, ...stepChecks });
   return overList("scan", options, equalSteps(options));
 }
 
 /** As {@link scan}, from and to counted from where the axis is; it goes back afterwards. */
 export function scanRelative(options: Omit<ScanOptions, "andReturn"> & EqualSteps): Plan {
+  const { axis } = resolveOptions("scanRelative", options, { axis: asText, ...pointChecks, ...stepChecks });
   const offsets = equalSteps(options);
-  const { axis } = options;
   return plan("scan-relative", { ...options }, () =>
     relative([axis], function* (now) {
       for (const offset of offsets) yield* measure({ [axis]: (now[axis] ?? NaN) + offset }, options);
@@ -56,15 +64,16 @@ export function scanRelative(options: Omit<ScanOptions, "andReturn"> & EqualStep
 
 /** Given positions, in the order given. */
 export function scanList(options: ScanOptions & { readonly positions: readonly number[] }): Plan {
+  resolveOptions("scanList", options, { positions: any, ...scanChecks });
   return overList("scan-list", options, options.positions);
 }
 
 /** Steps that grow by a constant factor: from and to have the same sign and are not 0. */
 export function scanLog(options: ScanOptions & EqualSteps): Plan {
-  const { from, to, points } = options;
+  const checks = { ...scanChecks, ...stepChecks, points: integer(2, 1_000_000) };
+  const { from, to, points } = resolveOptions("scanLog", options, checks);
   if (!(from * to > 0))
     throw badArgument("from and to of a logarithmic scan", [from, to], "both above 0 or both below");
-  asInteger("points", points, 2, 1_000_000);
   const factor = to / from;
   return overList(
     "scan-log",
@@ -80,14 +89,16 @@ export interface Region {
   readonly step: number;
 }
 
+const regionChecks = { from: finite(), to: finite(), step: finite(Number.MIN_VALUE) };
+
 /**
  * Positions of regions one after the other; where one ends as the next begins there is one point.
  * @throws BAD_ARGUMENT
  */
 export function regionPositions(regions: readonly Region[]): number[] {
   const all: number[] = [];
-  for (const { from, to, step } of regions) {
-    asFinite("step", step, Number.MIN_VALUE);
+  for (const region of regions) {
+    const { from, to, step } = resolveOptions("region", region, regionChecks);
     const steps = Math.round(Math.abs(to - from) / step);
     if (Math.abs(steps * step - Math.abs(to - from)) > 1e-6 * step)
       throw badArgument("step", step, `one that divides ${from} to ${to} into whole steps`);
@@ -101,14 +112,15 @@ export function regionPositions(regions: readonly Region[]): number[] {
 
 /** Piecewise steps, as for a delay scan that is fine around t0 or for an absorption edge. */
 export function scanRegions(options: ScanOptions & { readonly regions: readonly Region[] }): Plan {
+  resolveOptions("scanRegions", options, { regions: any, ...scanChecks });
   return overList("scan-regions", options, regionPositions(options.regions));
 }
 
 /** Points of several axes, such as those of RunControlGUI's custom scan file; see `parseScanFile`. */
 export function scanPoints(
-  options: PointOptions & { readonly points: readonly Positions[]; readonly andReturn?: boolean },
+  options: PointOptions & { readonly points: readonly Positions[]; readonly andReturn?: boolean | undefined },
 ): Plan {
-  const { points } = options;
+  const { points } = resolveOptions("scanPoints", options, { points: any, andReturn: optional(flag), ...pointChecks });
   const axes = Object.keys(points[0] ?? {});
   if (points.length === 0) throw badArgument("points", points, "at least one");
   for (const each of points)
@@ -121,7 +133,7 @@ export function scanPoints(
 }
 
 function overList(name: string, options: ScanOptions, positions: readonly number[]): Plan {
-  const axis = asText("axis", options.axis);
+  const { axis } = options;
   if (positions.length === 0) throw badArgument("positions", positions, "at least one");
   for (const position of positions) asFinite(`position of ${axis}`, position);
   function* steps(): Steps {

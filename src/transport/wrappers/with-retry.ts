@@ -76,10 +76,11 @@ export function withRetry(
   policy: RetryPolicy = {},
   calls: Readonly<Record<string, { readonly changes: boolean }>> = callMethods,
 ): Endpoint {
-  return new Retrying(inner, resolveOptions("withRetry", policy, policyChecks), calls);
+  return new Retrying(inner, resolveOptions("withRetry", policy, retryChecks), calls);
 }
 
-const policyChecks = {
+/** The checks of {@link RetryPolicy}, for `resolveOptions`. */
+export const retryChecks = {
   attempts: optional(integer(1, 1000), 6),
   firstWaitMs: optional(milliseconds, 200),
   longestWaitMs: optional(milliseconds, 5000),
@@ -88,7 +89,7 @@ const policyChecks = {
   attemptMs: optional(milliseconds, MAX_TIMEOUT_MS),
   seed: optional(integer()),
 };
-type Policy = Resolved<RetryPolicy, typeof policyChecks>;
+type Policy = Resolved<RetryPolicy, typeof retryChecks>;
 
 class Retrying implements Endpoint {
   readonly #inner: Endpoint;
