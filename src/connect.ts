@@ -8,11 +8,11 @@ import { type Shots, type ShotsOptions, St } from "./st/index.ts";
 import {
   type Endpoint,
   type NetworkOptions,
-  networkChecks,
   networkSchemes,
   type OpenScheme,
   openEndpoint,
 } from "./transport/index.ts";
+import { networkChecks } from "./transport/network.ts";
 
 export interface ConnectOptions extends NetworkOptions {
   /** Further kinds of address, by scheme: `{ lab: openLab }` makes `lab:…` work. */

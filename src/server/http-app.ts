@@ -3,6 +3,7 @@ import { type Context, Hono } from "hono";
 import { MAX_TIMEOUT_MS } from "../core/async.ts";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
+import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { decodeMessage, encodeMessage, MAX_NAME, toWireError } from "../transport/codec.ts";
 import { fromJsonForm, fromQuery, toJsonForm } from "../transport/http/json-form.ts";
 import { PACKED_TYPE, packParts, unpackParts } from "../transport/packed.ts";
@@ -32,6 +33,9 @@ export interface HttpAppOptions {
   readonly pongMs?: number | undefined;
 }
 
+/** The checks of {@link HttpAppOptions}, for `resolveOptions`. */
+export const appChecks = { keys: any, requestBytes: optional(integer(1)), metrics: any, pongMs: optional(finite(1)) };
+
 type Env = { Bindings: Partial<HttpBindings> };
 type Ctx = Context<Env>;
 type Entry = ServedTable["calls"][string];
@@ -44,6 +48,7 @@ interface HttpApp {
 
 /** The routes of docs/protocol.md over a {@link Service}: one for each method of its table. */
 export function httpApp(service: Service, options: HttpAppOptions = {}): HttpApp {
+  resolveOptions("httpApp", options, appChecks);
   const routes = new Routes(service, options);
   const { calls, streams } = service.table;
   const app = new Hono<Env>();

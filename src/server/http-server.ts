@@ -4,10 +4,11 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { type ErrorCode, SaclaError, toSaclaError } from "../core/errors.ts";
-import { asInteger, badArgument } from "../core/guards.ts";
+import { asText, badArgument } from "../core/guards.ts";
+import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { toWireError } from "../transport/codec.ts";
 import { cannotBind, isLoopbackHost, needsKeys } from "./bind-address.ts";
-import { errorAnswer, type HttpAppOptions, httpApp } from "./http-app.ts";
+import { appChecks, errorAnswer, type HttpAppOptions, httpApp } from "./http-app.ts";
 import { within } from "./http-stream.ts";
 import type { Service } from "./service.ts";
 
@@ -49,8 +50,13 @@ const KEEP_ALIVE_MS = 30_000;
  * @throws BAD_ARGUMENT for a certificate or private key that cannot be used
  */
 export async function serveHttp(service: Service, options: HttpServerOptions): Promise<HttpServer> {
-  const { host = "127.0.0.1", port, tls, stallMs = 600_000, ...appOptions } = options;
-  asInteger("port", port, 0, 65_535);
+  const { host, port, tls, stallMs, ...appOptions } = resolveOptions("serveHttp", options, {
+    host: optional(asText, "127.0.0.1"),
+    port: integer(0, 65_535),
+    tls: optional((name, value) => resolveOptions(name, value as TlsFiles, { cert: any, key: any })),
+    stallMs: optional(finite(1), 600_000),
+    ...appChecks,
+  });
   const isLocal = isLoopbackHost(host);
   if (!isLocal && appOptions.keys === undefined) {
     throw needsKeys(host, { host });

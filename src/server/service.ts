@@ -2,6 +2,7 @@ import { BoundedWaits, bounded } from "../core/async.ts";
 import { isSaclaError, SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { checkAgainst } from "../transport/check.ts";
 import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
 import { callMethods, type Method, type StreamMethod, type StreamParams, streamMethods } from "../transport/methods.ts";
@@ -106,10 +107,11 @@ export class Service {
   constructor(endpoint: Endpoint, options: ServiceOptions = {}, table: ServedTable = wholeTable) {
     this.#endpoint = endpoint;
     this.#table = table;
-    this.#audit = options.audit;
-    this.#limits = options.limits;
-    this.metrics = options.metrics;
-    this.logger = options.logger ?? silentLogger;
+    const given = resolveOptions("Service", options, { audit: any, limits: any, metrics: any, logger: any });
+    this.#audit = given.audit;
+    this.#limits = given.limits;
+    this.metrics = given.metrics;
+    this.logger = given.logger ?? silentLogger;
   }
 
   /** The methods it answers. */

@@ -1,6 +1,7 @@
 import type { Context, Router } from "zeromq";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
-import { asInteger, badArgument } from "../core/guards.ts";
+import { badArgument } from "../core/guards.ts";
+import { any, integer, optional, resolveOptions } from "../core/options.ts";
 import { decodeMessage, messageId, type WireMessage } from "../transport/codec.ts";
 import { type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
 import { cannotBind, isLoopback, needsKeys } from "./bind-address.ts";
@@ -51,8 +52,8 @@ const HEARTBEAT = { heartbeatInterval: 10_000, heartbeatTimeout: 30_000 };
  * @throws UNREACHABLE when the address cannot be taken
  */
 export async function serveZmq(service: Service, address: string, options: ZmqServerOptions = {}): Promise<ZmqServer> {
-  const { keys, silenceMs = 30_000 } = options;
-  asInteger("silenceMs", silenceMs, 1, 3_600_000);
+  const checks = { keys: any, silenceMs: optional(integer(1, 3_600_000), 30_000) };
+  const { keys, silenceMs } = resolveOptions("serveZmq", options, checks);
   if (!/^(tcp|ipc):\/\/./.test(address))
     throw badArgument("the ZeroMQ address", address, "tcp://HOST:PORT or ipc:///PATH");
   if (keys === undefined && !isLoopback(address)) {

@@ -23,7 +23,7 @@ export {
   type StreamParams,
   streamMethods,
 } from "./methods.ts";
-export { type NetworkOptions, networkChecks, networkSchemes } from "./network.ts";
+export { type NetworkOptions, networkSchemes } from "./network.ts";
 export { type Address, type OpenScheme, openEndpoint } from "./open.ts";
 export { replayRecording } from "./wrappers/recording.ts";
 export { type CacheOptions, withCache } from "./wrappers/with-cache.ts";

@@ -2,6 +2,10 @@ import { describe, expect, it } from "vitest";
 import { connect, type Facility } from "../../src/connect.ts";
 import { madocaDriver } from "../../src/ec/index.ts";
 import * as scans from "../../src/scan/index.ts";
+import { httpApp } from "../../src/server/http-app.ts";
+import { Limits } from "../../src/server/limits.ts";
+import { serve } from "../../src/server/serve.ts";
+import { Service } from "../../src/server/service.ts";
 
 /** Options as a plain script has them, which no compiler checks. */
 type Loose = (...args: readonly unknown[]) => unknown;
@@ -58,6 +62,9 @@ const sync: readonly (readonly [what: string, key: string, given: object, call: 
   ["virtual devices", "ratHz", devices, loose(scans.virtualApparatus)],
   ["virtualApparatus", "falt", {}, (options) => loose(scans.virtualApparatus)(devices, options)],
   ["DocumentStream", "unit", {}, (options) => new scans.DocumentStream(() => {}, options)],
+  ["Limits", "opn", {}, (options) => new Limits(options)],
+  ["Service", "audt", {}, (options) => new Service({} as never, options)],
+  ["httpApp", "pongms", {}, (options) => httpApp({} as never, options)],
   ["madocaDriver", "timeoutMS", { bl: 3, madoca: {} }, loose(madocaDriver)],
 ];
 
@@ -65,6 +72,8 @@ const sync: readonly (readonly [what: string, key: string, given: object, call: 
 const late: readonly (readonly [what: string, key: string, call: (facility: Facility, options: object) => unknown])[] =
   [
     ["connect", "tokn", (_, options) => connect("sim:", options)],
+    ["serve", "htp", ({ endpoint }, options) => serve(endpoint, options)],
+    ["serveHttp", "hots", ({ endpoint }, http) => serve(endpoint, { http: { port: 0, ...http } })],
     ["retry", "atempts", (_, retry) => connect("sim:", { retry })],
     ["ec.view", "experimnt", ({ ec }, options) => ec.view(3, options)],
     ["estimate", "rateHZ", async ({ ec }, options) => await scans.estimate(plan, await ec.view(3), options)],

@@ -1,8 +1,10 @@
 import type { Reply } from "zeromq";
 import { sleep } from "../../core/async.ts";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../../core/errors.ts";
+import { asText } from "../../core/guards.ts";
 import { type Logger, silentLogger } from "../../core/logger.ts";
 import { contiguous, shapeOf } from "../../core/ndarray.ts";
+import { any, optional, resolveOptions } from "../../core/options.ts";
 import { type LiveShot, LiveShots, type LiveShotsOptions } from "../../live/index.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { cannotBind, isLoopback } from "../bind-address.ts";
@@ -42,7 +44,8 @@ const RETRY_MS = 1000;
  * });
  */
 export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridgeOptions): Promise<KaraboBridge> {
-  const { address = "tcp://127.0.0.1:4545", shots, logger = silentLogger } = options;
+  const checks = { address: optional(asText, "tcp://127.0.0.1:4545"), shots: any, logger: any };
+  const { address, shots, logger = silentLogger } = resolveOptions("serveKaraboBridge", options, checks);
   if (!isLoopback(address)) {
     throw new SaclaError(
       "NOT_ALLOWED",
