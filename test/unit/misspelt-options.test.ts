@@ -80,7 +80,10 @@ const late: readonly (readonly [what: string, key: string, call: (facility: Faci
     [
       "moveTo",
       "timeotMs",
-      async ({ ec }, options) => (await ec.view(3)).axis("bl3_st2_pm001").moveTo(1, options as never),
+      async ({ ec }, options) => {
+        await using control = await ec.control(3, { name: "test", reason: "options" });
+        await control.axis("bl3_st2_pm001").moveTo(1, options);
+      },
     ],
     ["call", "timeoutms", ({ ec }, options) => ec.devices(3, options)],
     ["call", "sinal", ({ db }, options) => db.readRunnumberNewest(3, options)],
