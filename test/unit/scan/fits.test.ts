@@ -1,0 +1,202 @@
+import { describe, expect, it } from "vitest";
+import { coverageOf, holds } from "../../../scripts/coverage/cover.ts";
+import { cases } from "../../../scripts/coverage/fits.ts";
+import { flatScans } from "../../../scripts/coverage/flat-scans.ts";
+import { hash, Random } from "../../../src/core/random.ts";
+import { erfcx, normalCdf } from "../../../src/core/special-functions.ts";
+import { centroid, countErrors, fitDecay, fitPeak, pooledErrors, ratioOfSums } from "../../../src/scan/index.ts";
+
+const x = Array.from({ length: 21 }, (_, i) => i - 10);
+const bell = (u: number): number => Math.exp(-4 * Math.LN2 * u * u);
+const all = (value: number): number[] => x.map(() => value);
+
+describe("flat scans", () => {
+  it.each([1, 3, 10])("of %i shots a point are no peak, no centroid and no step", (shots) => {
+    expect(flatScans(new Random(hash("flat", shots)), shots, 60)).toEqual({ peak: 0, centroid: 0, step: 0 });
+  });
+});
+
+describe("intervals", () => {
+  it.each(cases.filter(({ shots, signal }) => shots === 3 && signal === "strong"))(
+    "of $what hold the truth as often as they say, with $shots shots a point",
+    async (one) => {
+      const covered = await coverageOf(one, new Random(hash("intervals", one.what)), 60);
+      expect(covered.filter((row) => !holds(row))).toEqual([]);
+      expect(covered.every(({ found }) => found === 1)).toBe(true);
+    },
+  );
+});
+
+describe("fitPeak", () => {
+  it("finds most peaks of four standard errors", () => {
+    const random = new Random(11);
+    let found = 0;
+    for (let k = 0; k < 100; k++) {
+      try {
+        fitPeak(
+          x,
+          x.map((at) => 50 + 5 * (4 * bell((at - 0.3) / 5) + random.normal())),
+          { errors: all(5) },
+        );
+        found++;
+      } catch {
+        // Counted as not found.
+      }
+    }
+    expect(found).toBeGreaterThanOrEqual(85);
+  });
+
+  it("does not take an outlier for the peak: it refuses it, and leaves it out when told that there may be some", () => {
+    const random = new Random(12);
+    for (let k = 0; k < 30; k++) {
+      const y = x.map((at) => 50 + 5 * (8 * bell((at - 0.3) / 5) + random.normal()));
+      y[17] = (y[17] ?? 0) + 60 * 5;
+      expect(() => fitPeak(x, y, { errors: all(5) })).toThrow(expect.objectContaining({ code: "NO_PEAK" }));
+      const { centre, centreError, leftOut } = fitPeak(x, y, { errors: all(5), robust: true });
+      expect(leftOut).toContain(17);
+      expect(Math.abs(centre - 0.3)).toBeLessThan(4 * centreError);
+    }
+  });
+
+  it("uses points whose error is 0, and says how many it used", () => {
+    const random = new Random(13);
+    const counts = x.map((at) => {
+      const mean = 0.3 + 20 * bell(at / 4);
+      let [number, product] = [0, random.uniform()];
+      for (; product > Math.exp(-mean); number++) product *= random.uniform();
+      return number;
+    });
+    const byRoots = fitPeak(x, counts, { errors: counts.map(Math.sqrt) });
+    expect([byRoots.points, byRoots.leftOut]).toEqual([21, []]);
+    expect(fitPeak(x, counts, { errors: countErrors(counts) }).points).toBe(21);
+    expect(Math.abs(byRoots.background - 0.3)).toBeLessThan(4 * byRoots.backgroundError);
+  });
+
+  it("takes a sloped background off", () => {
+    const y = x.map((at) => 3 + 0.5 * at + 10 * bell((at - 2) / 4));
+    const fit = fitPeak(x, y, { background: "line" });
+    expect([fit.centre, fit.fwhm, fit.height, fit.slope].map((value) => value.toFixed(4))).toEqual([
+      "2.0000",
+      "4.0000",
+      "10.0000",
+      "0.5000",
+    ]);
+  });
+
+  it("refuses a flank, a jump and a peak between two points", () => {
+    const refused = (y: readonly number[], why: string): void =>
+      expect(() => fitPeak(x, y, { errors: all(0.1) })).toThrow(
+        expect.objectContaining({ code: "NO_PEAK", message: expect.stringContaining(why) }),
+      );
+    refused(
+      x.map((at) => 0.3 * at),
+      "noise alone",
+    );
+    refused(
+      x.map((at) => (at === 3 ? 10 : 0)),
+      "finer steps",
+    );
+  });
+
+  it("grows its errors where the points are further off than theirs", () => {
+    const random = new Random(14);
+    const y = x.map((at) => 10 * bell(at / 4) + 0.5 * random.normal());
+    const [wrong, right] = [0.05, 0.5].map((error) => fitPeak(x, y, { errors: all(error) }));
+    expect(wrong?.errorScale).toBeGreaterThan(5);
+    expect(right?.errorScale).toBe(1);
+    expect((wrong?.centreError ?? NaN) / (right?.centreError ?? NaN)).toBeCloseTo(
+      Math.sqrt(right?.reducedChiSquare ?? NaN),
+      5,
+    );
+  });
+
+  it("knows the flat top of a perfect crystal", () => {
+    const darwin = (y: number): number => (Math.abs(y) <= 1 ? 1 : (Math.abs(y) - Math.sqrt(y * y - 1)) ** 2);
+    const fine = Array.from({ length: 81 }, (_, i) => -4 + 0.1 * i);
+    const fit = fitPeak(
+      fine,
+      fine.map((at) => 2 + 7 * darwin(at - 0.4)),
+      { shape: "darwin" },
+    );
+    // A twentieth of a step.
+    expect(Math.abs(fit.centre - 0.4)).toBeLessThan(0.005);
+    // Half of it is reached at y = 3/√8.
+    expect(Math.abs(fit.fwhm - 6 / Math.sqrt(8))).toBeLessThan(0.05);
+  });
+
+  it("refuses a misspelt option", () => {
+    expect(() => fitPeak(x, all(1), { shap: "gaussian" } as object)).toThrow("Did you mean shape?");
+  });
+});
+
+describe("centroid", () => {
+  it("is not pulled to the middle of the window", () => {
+    const wide = Array.from({ length: 61 }, (_, i) => -15 + 0.5 * i);
+    const { centre } = centroid(
+      wide,
+      wide.map((at) => 5 + 20 * bell((at - 3) / 4)),
+    );
+    expect(centre).toBeCloseTo(3, 4);
+  });
+
+  it("refuses a peak that the points show in part", () => {
+    expect(() =>
+      centroid(
+        x,
+        x.map((at) => 20 * bell((at - 9.5) / 8)),
+      ),
+    ).toThrow(expect.objectContaining({ code: "NO_PEAK" }));
+  });
+});
+
+describe("fitDecay", () => {
+  it("finds time zero, blur, lifetime and what stays, without noise exactly", () => {
+    const delays = Array.from({ length: 81 }, (_, i) => -1000 + 50 * i);
+    const [zero, width, lifetime] = [120, 80, 620];
+    const y = delays.map((at) => {
+      const u = (width / lifetime - (at - zero) / width) / Math.SQRT2;
+      const decay = 0.5 * Math.exp(-0.5 * ((at - zero) / width) ** 2) * erfcx(u);
+      return 1 - 0.08 * decay + 0.01 * normalCdf((at - zero) / width);
+    });
+    const fit = fitDecay(delays, y, { offset: true });
+    for (const [found, truth] of [
+      [fit.centre, zero],
+      [fit.width, width],
+      [fit.lifetime, lifetime],
+      [fit.amplitude, -0.08],
+      [fit.offset, 0.01],
+      [fit.background, 1],
+    ] as const)
+      expect(found / truth).toBeCloseTo(1, 3);
+  });
+});
+
+describe("ratioOfSums", () => {
+  it("knows that signal and monitor share the pulse energy", () => {
+    const random = new Random(15);
+    const pulls: number[] = [];
+    for (let k = 0; k < 400; k++) {
+      const i0 = Array.from({ length: 20 }, () => 1 + 0.5 * random.normal());
+      const { mean, standardError } = ratioOfSums(
+        i0.map((energy) => 3 * energy + 0.02 * random.normal()),
+        i0,
+      );
+      pulls.push((mean - 3) / standardError);
+    }
+    const rms = Math.sqrt(pulls.reduce((sum, pull) => sum + pull * pull, 0) / pulls.length);
+    // 20 shots: the pull follows Student's t of 19, whose rms is 1.06.
+    expect(Math.abs(rms - 1.06)).toBeLessThan(0.15);
+    expect(ratioOfSums([1, null, 3], [1, 2, null])).toEqual({ count: 1, mean: 1, standardError: NaN });
+  });
+});
+
+describe("pooledErrors", () => {
+  it("follows points whose scatter really differs, and lends to those of one shot", () => {
+    const point = (count: number, mean: number, standardError: number) => ({ count, mean, standardError });
+    const same = pooledErrors([point(3, 1, 0.1), point(3, 1, 0.3), point(1, 1, NaN)]);
+    expect(same.errors[0]).toBeCloseTo(Math.sqrt((0.01 + 0.09) / 2), 10);
+    expect(same.errors[2]).toBeCloseTo(Math.sqrt((0.01 + 0.09) / 2) * Math.sqrt(3), 10);
+    expect(same.errorFreedom).toBe(4);
+    expect(pooledErrors([point(1, 1, NaN)]).errors[0]).toBeNaN();
+  });
+});
