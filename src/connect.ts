@@ -4,6 +4,7 @@ import { Ec } from "./ec/index.ts";
 import { simulatedScheme } from "./facility/index.ts";
 import { fileScheme } from "./hdf5/index.ts";
 import { Live } from "./live/index.ts";
+import { type Picture, type PictureOptions, picture } from "./reduce/index.ts";
 import { type Shots, type ShotsOptions, St } from "./st/index.ts";
 import {
   type Endpoint,
@@ -79,6 +80,11 @@ export class Facility implements AsyncDisposable {
   /** Shots of a run, 0-D and 2-D together. See `st.shots`. */
   shots(options: ShotsOptions): Shots {
     return this.st.shots(options);
+  }
+
+  /** The mean of a run's shots less its dark, assembled to one image with an error map. See `picture` of reduce. */
+  async picture(options: PictureOptions): Promise<Picture> {
+    return await picture(this.st, options);
   }
 
   /** Closes everything; a second call does nothing. */

@@ -32,6 +32,17 @@ export type { Db, Run, RunTags, ShotLabels, SignalColumn, SignalTable } from "./
 export { type Control, defineExperiment, type Ec, Experiment, withControl } from "./ec/index.ts";
 export { Assembler, reconstruction } from "./ip/index.ts";
 export { type Live, type LiveShot, type LiveShots, type LiveShotsOptions, replayLive } from "./live/index.ts";
-export { type Dark, darkAverage, histogram, mean, minMax, reduce, roiSum, variance } from "./reduce/index.ts";
+export {
+  type Dark,
+  darkAverage,
+  histogram,
+  mean,
+  minMax,
+  type Picture,
+  type PictureOptions,
+  reduce,
+  roiSum,
+  variance,
+} from "./reduce/index.ts";
 export type { Shots, ShotsOptions, St } from "./st/index.ts";
 export type { Endpoint } from "./transport/index.ts";

@@ -3,7 +3,7 @@ import { type ColourMap, colourMaps, type Drawable, renderGray16, renderImage } 
 import type { Io } from "./io.ts";
 
 /** Options of the commands that write a picture. */
-export interface PictureOptions {
+export interface PngOptions {
   readonly out?: string | undefined;
   readonly gray16?: boolean | undefined;
   readonly range?: readonly [number, number] | undefined;
@@ -11,8 +11,8 @@ export interface PictureOptions {
   readonly colourMap: ColourMap;
 }
 
-/** Adds the options of {@link PictureOptions}. */
-export function withPictureOptions(command: Command): Command {
+/** Adds the options of {@link PngOptions}. */
+export function withPngOptions(command: Command): Command {
   return command
     .option("-o, --out <file>", "PNG file to write (default: named after run and detector)")
     .option("--gray16", "16-bit greyscale for other programs, instead of colours")
@@ -47,7 +47,7 @@ interface WrittenPicture {
 export function writePicture(
   io: Io,
   image: Drawable,
-  options: PictureOptions,
+  options: PngOptions,
   name: string,
   title: string,
 ): WrittenPicture {

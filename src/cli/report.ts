@@ -3,7 +3,8 @@ import type { SignalColumn } from "../db/index.ts";
 import type { Assembler, Spot } from "../ip/index.ts";
 import { histogramPlot, linePlot, renderImage, reportPage } from "../plot/index.ts";
 import type { QuickLook } from "../reduce/index.ts";
-import { ledgerLine, sumHistograms, summarise } from "./look.ts";
+import { sumHistograms, summarise } from "../reduce/picture.ts";
+import { ledgerLine } from "./average-run.ts";
 
 /** The assembled average with its brightest spots. */
 export interface Assembled {

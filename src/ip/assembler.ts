@@ -4,6 +4,7 @@ import { asFinite, asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import { asImage, type Image, type Pixels, type PixelType } from "../core/ndarray.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import { checkRoi, type Roi } from "../core/roi.ts";
+import { areaErrors } from "./area-errors.ts";
 import {
   type AssemblerOptions,
   type AssemblyMethod,
@@ -219,6 +220,30 @@ export class Assembler {
       // The caller's images must not live on in here.
       for (const paint of this.#paints) paint.pixels = null;
     }
+    return out;
+  }
+
+  /**
+   * Standard errors of the picture that {@link assemble} makes, from those of the sensor pixels, which must not depend
+   * on each other. `"nearest"`: the error of the pixel shown, times its relative gain. `"area"`: the root of the summed
+   * squares of overlap × relative gain × error; neighbouring pixels of the picture share sensor pixels, so their errors
+   * are correlated. An error that is NaN makes NaN of all that it touches.
+   *
+   * @param errors - one per sensor, as {@link assemble} takes images
+   * @returns shape [height, width]; `gapValue` where nothing is
+   * @throws BAD_ARGUMENT when an array has the wrong shape, or a sensor is unknown
+   */
+  assembleErrors(errors: PerSensor<SensorImage>): Image {
+    if (this.method === "nearest") return this.assemble(errors);
+    checkPerSensor("errors", errors, this.#indexById);
+    const { canvas, placements, gains } = this.#resolved;
+    const out = asImage(new Float32Array(this.width * this.height), this.height, this.width);
+    const paints = this.sensors.map((info, i): Paint => {
+      const paint = { pixels: null, offset: 0, dark: false, gain: gains[i] ?? 1 };
+      this.#load(paint, info, i, entryFor(errors, i, info.id));
+      return paint;
+    });
+    areaErrors(canvas, placements, this.#uses, paints, this.gapValue, out.data);
     return out;
   }
 

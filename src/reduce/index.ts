@@ -51,7 +51,25 @@ export { createStack, type ImageStack, StackedShots, shotsFrom } from "./engine/
 export type { SavedState } from "./engine/state.ts";
 export type { Block, HistogramTally, Tally } from "./engine/tally.ts";
 export type { WideSums } from "./engine/wide-sum.ts";
-export { type QuickLook, type QuickLookOptions, quickLook, type SensorLook, type ShotReader } from "./quick-look.ts";
+export {
+  assemblerFor,
+  findSpots,
+  type Picture,
+  type PictureClass,
+  type PictureOptions,
+  type PictureReader,
+  type PictureSteps,
+  picture,
+  type SensorMean,
+} from "./picture.ts";
+export {
+  type DarkSource,
+  type QuickLook,
+  type QuickLookOptions,
+  quickLook,
+  type SensorSummary,
+  type ShotReader,
+} from "./quick-look.ts";
 export { type Reduced, type ReduceOptions, reduce, resultsOf, type Screened } from "./reduce.ts";
 export {
   type ArrayField,

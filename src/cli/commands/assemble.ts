@@ -2,35 +2,33 @@ import { Option } from "commander";
 import { SaclaError } from "../../core/errors.ts";
 import type { AssemblyMethod, View } from "../../ip/index.ts";
 import { textTable } from "../../plot/index.ts";
-import { type AddCommand, declare } from "../command.ts";
+import { correctedMeans, findSpots } from "../../reduce/picture.ts";
 import {
-  assemblerFor,
-  correctedMeans,
+  type AverageOptions,
+  type DetectorArguments,
   fileStem,
-  findSpots,
-  type LookArguments,
-  type LookOptions,
+  findSelection,
   ledgerLine,
-  look,
-  withLookOptions,
+  withAverageOptions,
   withRunAndDetector,
-} from "../look.ts";
-import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
+} from "../average-run.ts";
+import { type AddCommand, declare } from "../command.ts";
+import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
 
-interface Options extends LookOptions, PictureOptions {
+interface Options extends AverageOptions, PngOptions {
   readonly view: View;
   readonly method: AssemblyMethod;
 }
 
 /** `sacla assemble RUN DETECTOR`: the average of a run as one picture. */
 export const assemble: AddCommand = (program, io) =>
-  declare<Options, LookArguments>(
+  declare<Options, DetectorArguments>(
     program,
     io,
     "assemble",
     "average a run and assemble the sensors into one picture",
     (command) =>
-      withPictureOptions(withLookOptions(withRunAndDetector(command)))
+      withPngOptions(withAverageOptions(withRunAndDetector(command)))
         .addOption(
           new Option("--view <view>", "as seen from the source, or mirrored as DataConvert draws it")
             .choices(["source", "detector"])
@@ -42,34 +40,46 @@ export const assemble: AddCommand = (program, io) =>
             .default("nearest"),
         ),
     async (session, options, args) => {
-      const found = await look(session, options, args);
-      const { run, detector, sensors, ledger, tags } = found;
-      const assembler = await assemblerFor(session, run, sensors, options.view, options.method);
+      const { run, detector, dark } = await findSelection(session, options, args);
+      const { view, method, commonMode, limit } = options;
+      const { assembler, image, sensors, tags, ledger } = await session.progress(
+        `run ${run.number} ${detector.id}`,
+        async (update) =>
+          await session.facility.picture({
+            run,
+            detector,
+            dark,
+            view,
+            method,
+            commonMode,
+            limit,
+            signal: session.signal,
+            onProgress: (_, done, total) => update(done, total),
+          }),
+      );
       if (assembler === null)
         throw new SaclaError(
           "BAD_GEOMETRY",
           `${detector.id} has no geometry to assemble; use: sacla average ${run.number} ${detector.id}`,
         );
-      const images = correctedMeans(found);
-      const picture = assembler.assemble(images);
-      const brightest = findSpots(assembler, picture, images);
-      const title = `${detector.id}, run ${run.number}, mean of ${tags.exposed.length}, ${options.view} view`;
-      const written = writePicture(io, picture, options, fileStem(run, detector, "assembled"), title);
+      const brightest = findSpots(assembler, image, correctedMeans(sensors));
+      const title = `${detector.id}, run ${run.number}, mean of ${tags.shots.length}, ${view} view`;
+      const written = writePicture(io, image, options, fileStem(run, detector, "assembled"), title);
       const rows = brightest.map(({ column, row, value }) => [column, row, value.toFixed(1)]);
       return {
         json: {
           bl: run.bl,
           run: run.number,
           detector: detector.id,
-          view: options.view,
-          method: options.method,
+          view,
+          method,
           width: assembler.width,
           height: assembler.height,
           brightest,
           picture: written,
           ledger,
         },
-        text: `${textTable(["column", "row", "ADU"], rows)}\n${written.file} (${assembler.width} × ${assembler.height}, ${options.view} view)\n${ledgerLine(ledger)}`,
+        text: `${textTable(["column", "row", "ADU"], rows)}\n${written.file} (${assembler.width} × ${assembler.height}, ${view} view)\n${ledgerLine(ledger)}`,
       };
     },
   );

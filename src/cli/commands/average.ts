@@ -1,27 +1,27 @@
 import { textTable } from "../../plot/index.ts";
-import { type AddCommand, declare } from "../command.ts";
+import { summarise } from "../../reduce/picture.ts";
 import {
+  type AverageOptions,
+  averageRun,
+  type DetectorArguments,
   fileStem,
-  type LookArguments,
-  type LookOptions,
   ledgerLine,
-  look,
-  summarise,
-  withLookOptions,
+  withAverageOptions,
   withRunAndDetector,
-} from "../look.ts";
-import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
+} from "../average-run.ts";
+import { type AddCommand, declare } from "../command.ts";
+import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
 
 /** `sacla average RUN DETECTOR`: the dark-subtracted mean of each sensor. */
 export const average: AddCommand = (program, io) =>
-  declare<LookOptions & PictureOptions, LookArguments>(
+  declare<AverageOptions & PngOptions, DetectorArguments>(
     program,
     io,
     "average",
     "average the exposed shots of a run less its dark ones, one PNG per sensor",
-    (command) => withPictureOptions(withLookOptions(withRunAndDetector(command))),
+    (command) => withPngOptions(withAverageOptions(withRunAndDetector(command))),
     async (session, options, args) => {
-      const found = await look(session, options, args);
+      const found = await averageRun(session, options, args);
       const { run, detector, ledger, tags } = found;
       const sensors = found.sensors.map(({ id, correctedMean, darkMean }) => {
         // One --out cannot name several files: the sensor's number goes before the ending.

@@ -20,6 +20,7 @@ import {
 } from "../../hdf5/index.ts";
 import type { View } from "../../ip/index.ts";
 import { textTable } from "../../plot/index.ts";
+import { ledgerLine } from "../average-run.ts";
 import {
   type AddCommand,
   type Answer,
@@ -32,7 +33,6 @@ import {
   runArgument,
   type Session,
 } from "../command.ts";
-import { ledgerLine } from "../look.ts";
 import { StepProgress } from "../progress.ts";
 
 interface Options extends CommonOptions {

@@ -2,8 +2,9 @@ import { SaclaError } from "../../core/errors.ts";
 import type { Run, SignalColumn } from "../../db/index.ts";
 import { demoRun } from "../../facility/index.ts";
 import type { QuickLook } from "../../reduce/index.ts";
+import { assemblerFor, correctedMeans, findSpots, summarise } from "../../reduce/picture.ts";
+import { averageRun, ledgerLine } from "../average-run.ts";
 import { type AddCommand, declare, parseWhole, type Session } from "../command.ts";
-import { assemblerFor, correctedMeans, findSpots, ledgerLine, look, summarise } from "../look.ts";
 import { type Assembled, demoReport } from "../report.ts";
 
 interface Options {
@@ -36,12 +37,12 @@ export const demo: AddCommand = (program, io) =>
       const simulated = address.startsWith("sim:") && options.run === undefined && options.bl === undefined;
       const where: Session = simulated ? { ...session, bl: demoRun.bl } : session;
       const number = simulated ? demoRun.run : (options.run ?? "newest");
-      const found = await look(
+      const found = await averageRun(
         where,
         { dark: true, out: options.out, ...(options.limit === undefined ? {} : { limit: options.limit }) },
         [number, options.detector],
       );
-      const assembled = await assembleLook(session, found);
+      const assembled = await assembleMeans(session, found);
       const monitor = await beamMonitor(found.run);
       io.writeFile(options.out, demoReport(found, assembled, monitor, address));
       return { json: demoJson(found, assembled), text: summaryText(found, assembled, options.out) };
@@ -49,15 +50,20 @@ export const demo: AddCommand = (program, io) =>
     (options, [source]) => source ?? options.url,
   );
 
-async function assembleLook(session: Session, found: QuickLook): Promise<Assembled> {
+async function assembleMeans(session: Session, found: QuickLook): Promise<Assembled> {
   const { run, detector, sensors } = found;
-  const assembler = await assemblerFor(session, run, sensors, "source");
+  const assembler = await assemblerFor(
+    session.facility.st,
+    run,
+    sensors.map(({ info }) => info),
+    "source",
+  );
   if (assembler === null)
     throw new SaclaError(
       "BAD_GEOMETRY",
       `${detector.id} of run ${run.number} has no geometry to assemble; name another with --detector.`,
     );
-  const images = correctedMeans(found);
+  const images = correctedMeans(sensors);
   const image = assembler.assemble(images);
   return { image, assembler, brightest: findSpots(assembler, image, images) };
 }

@@ -1,34 +1,34 @@
 import { histogramPlot, textTable } from "../../plot/index.ts";
-import { type AddCommand, declare } from "../command.ts";
+import { sumHistograms } from "../../reduce/picture.ts";
 import {
+  type AverageOptions,
+  averageRun,
+  type DetectorArguments,
   fileStem,
-  type LookArguments,
-  type LookOptions,
   ledgerLine,
-  look,
-  sumHistograms,
-  withLookOptions,
+  withAverageOptions,
   withRunAndDetector,
-} from "../look.ts";
+} from "../average-run.ts";
+import { type AddCommand, declare } from "../command.ts";
 
-interface Options extends LookOptions {
+interface Options extends AverageOptions {
   readonly out?: string;
 }
 
 /** `sacla histogram RUN DETECTOR`: how often each ADU value occurs; the second peak is a single photon. */
 export const histogram: AddCommand = (program, io) =>
-  declare<Options, LookArguments>(
+  declare<Options, DetectorArguments>(
     program,
     io,
     "histogram",
     "histogram of the dark-subtracted ADU values of a run, as an SVG plot",
     (command) =>
-      withLookOptions(withRunAndDetector(command)).option(
+      withAverageOptions(withRunAndDetector(command)).option(
         "-o, --out <file>",
         "SVG file to write (default: named after run and detector)",
       ),
     async (session, options, args) => {
-      const { run, detector, sensors, ledger } = await look(session, options, args);
+      const { run, detector, sensors, ledger } = await averageRun(session, options, args);
       const { from, counts } = sumHistograms(sensors);
       const file = options.out ?? `${fileStem(run, detector, "histogram")}.svg`;
       io.writeFile(

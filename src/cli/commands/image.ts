@@ -1,24 +1,25 @@
 import { SaclaError } from "../../core/errors.ts";
 import { asImage, type Image, type RawImage, shapeOf } from "../../core/ndarray.ts";
-import { type Dark, darkAverage, darkOf, subtractDark } from "../../reduce/index.ts";
+import { assemblerFor, type Dark, darkAverage, darkOf, subtractDark } from "../../reduce/index.ts";
+import { summarise } from "../../reduce/picture.ts";
+import { type DetectorArguments, fileStem, withRunAndDetector } from "../average-run.ts";
 import { type AddCommand, declare, findDetector, findRun, parseWhole } from "../command.ts";
-import { assemblerFor, fileStem, type LookArguments, summarise, withRunAndDetector } from "../look.ts";
-import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
+import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
 
-interface Options extends PictureOptions {
+interface Options extends PngOptions {
   readonly tag?: number;
   readonly dark?: boolean;
 }
 
 /** `sacla image RUN DETECTOR`: the image of one shot; several sensors are assembled. */
 export const image: AddCommand = (program, io) =>
-  declare<Options, LookArguments>(
+  declare<Options, DetectorArguments>(
     program,
     io,
     "image",
     "write the image of one shot as a PNG; the sensors of a detector are assembled (seen from the source)",
     (command) =>
-      withPictureOptions(
+      withPngOptions(
         withRunAndDetector(command)
           .option("--tag <tag>", "which shot (default: the last)", parseWhole)
           .option("--dark", "subtract the dark shots at the head of the run"),
@@ -41,11 +42,10 @@ export const image: AddCommand = (program, io) =>
         for (const [sensor, raw] of Object.entries(images)) images[sensor] = withoutDark(dark, sensor, raw);
       }
       const infos = await Promise.all(
-        detector.sensors.map(async (sensor) => ({
-          info: await st.detectorInfo(run.bl, run.number, sensor, { signal }),
-        })),
+        detector.sensors.map(async (sensor) => await run.detectorInfo(sensor, { signal })),
       );
-      const assembler = detector.sensors.length > 1 ? await assemblerFor(session, run, infos, "source") : null;
+      const assembler =
+        detector.sensors.length > 1 ? await assemblerFor(st, run, infos, "source", "nearest", signal) : null;
       const picture = assembler?.assemble(images) ?? Object.values(images)[0];
       if (picture === undefined) throw new SaclaError("NO_SHOTS", `Detector ${detector.id} has no sensor.`);
       const written = writePicture(

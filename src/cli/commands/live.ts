@@ -4,7 +4,8 @@ import { isSaclaError } from "../../core/errors.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
-import { darkAverage } from "../../reduce/index.ts";
+import { assemblerFor, darkAverage } from "../../reduce/index.ts";
+import { ledgerLine } from "../average-run.ts";
 import {
   type AddCommand,
   type Answer,
@@ -16,11 +17,10 @@ import {
   type Session,
 } from "../command.ts";
 import { LiveView } from "../live-view.ts";
-import { assemblerFor, ledgerLine } from "../look.ts";
-import { type PictureOptions, withPictureOptions, writePicture } from "../picture.ts";
+import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
 import { StatusLine } from "../progress.ts";
 
-interface Options extends PictureOptions, CommonOptions {
+interface Options extends PngOptions, CommonOptions {
   readonly detector?: string;
   readonly signal: readonly string[];
   readonly policy: LivePolicy;
@@ -40,7 +40,7 @@ export const live: AddCommand = (program, io) =>
     "live",
     "follow the beam: rate, latency, lost shots, mean or hit rate, and a picture that is renewed; until Ctrl+C",
     (command) =>
-      withPictureOptions(
+      withPngOptions(
         command
           .option("-d, --detector <id>", "detector or sensor (default: the one with the most sensors)")
           .addOption(
@@ -222,14 +222,12 @@ class Screen {
   }
 
   async #makeAssembler(): Promise<Assembler | null> {
-    const { facility, bl } = this.#session;
+    const { facility, bl, signal } = this.#session;
     const { sensors } = this.#group;
     if (sensors.length < 2) return null;
     const run = await facility.run(bl, this.#view.run);
-    const infos = await Promise.all(
-      sensors.map(async (sensor) => ({ info: await facility.st.detectorInfo(bl, run.number, sensor) })),
-    );
-    return await assemblerFor(this.#session, run, infos, "source");
+    const infos = await Promise.all(sensors.map(async (sensor) => await run.detectorInfo(sensor)));
+    return await assemblerFor(facility.st, run, infos, "source", "nearest", signal);
   }
 
   #drawLine(now: number): void {

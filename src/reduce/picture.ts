@@ -1,0 +1,357 @@
+import ndarray from "ndarray";
+import type { CallOptions } from "../core/async.ts";
+import type { DetectorInfo } from "../core/detector.ts";
+import { type DetectorGroup, Detectors } from "../core/detectors.ts";
+import { isSaclaError, SaclaError } from "../core/errors.ts";
+import { badArgument } from "../core/guards.ts";
+import type { Ledger } from "../core/ledger.ts";
+import { asImage, type Image, type NdArray, type PreciseImage } from "../core/ndarray.ts";
+import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
+import type { ClassificationBasis, Run, RunTags, ShotLabels } from "../db/index.ts";
+import {
+  Assembler,
+  type AssemblyMethod,
+  badPixels,
+  brightestSpots,
+  type Spot,
+  spotCentre,
+  usable,
+  type View,
+} from "../ip/index.ts";
+import { correct } from "./corrections/index.ts";
+import type { Dark } from "./dark-average.ts";
+import { averageSelected, type DarkSource, type SensorSummary, type ShotReader } from "./quick-look.ts";
+import { variance } from "./reducers/pixel-statistics.ts";
+
+/** Where {@link picture} reads images and the bad pixels of CITIUS sensors: `facility.st`. */
+export interface PictureReader extends ShotReader {
+  readonly ctdapyXfel: {
+    readonly CtrlBuffer: new (
+      bl: number,
+      run: number,
+    ) => {
+      readDetidlist(options: CallOptions): Promise<string[]>;
+      readBadpixelMasks(options: CallOptions): Promise<NdArray<Uint8Array>>;
+    };
+  };
+}
+
+/** Which shots: all with X-rays, or only those with (`on`) or without (`off`) the pump laser. */
+export type PictureClass = "exposed" | "on" | "off";
+
+export interface PictureOptions {
+  readonly run: Run;
+  /** Id of a detector or of one sensor. @default the detector with the most sensors */
+  readonly detector?: string | DetectorGroup | undefined;
+  /** Where dark shots come from: the head of the run itself, another run, or none. @default "head" */
+  readonly dark?: DarkSource | undefined;
+  /** @default "source" */
+  readonly view?: View | undefined;
+  /** @default "exposed" */
+  readonly class?: PictureClass | undefined;
+  /** `"nearest"`: the sensor pixel under the centre of each pixel. `"area"`: shared by overlap. @default "nearest" */
+  readonly method?: AssemblyMethod | undefined;
+  /** Subtract the common mode of each readout port, image by image (`correct.commonMode`). @default false */
+  readonly commonMode?: boolean | undefined;
+  /** At most this many shots of the class, and as many dark ones, from the first on. @default all */
+  readonly limit?: number | undefined;
+  readonly onProgress?: ((step: "dark" | "exposed", done: number, total: number | undefined) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One sensor of a {@link Picture}. Images have shape [ysize, xsize] and are in ADU. */
+export interface SensorMean {
+  readonly id: string;
+  readonly info: DetectorInfo;
+  /** Mean of the dark shots; null for a raw picture. */
+  readonly darkMean: PreciseImage | null;
+  /** Mean of the shots, corrected. */
+  readonly correctedMean: PreciseImage;
+  /** Standard error of {@link correctedMean}, that of the dark included. */
+  readonly standardError: PreciseImage;
+}
+
+/** What was done to get a {@link Picture}: plain values, for a log or a title. */
+export interface PictureSteps {
+  readonly class: PictureClass;
+  /** How the shots of the class were selected. */
+  readonly basis: ClassificationBasis | undefined;
+  /** Shots averaged. */
+  readonly shots: number;
+  /** What was subtracted; null: nothing, the picture is raw. `rule` is how dark shots were selected. */
+  readonly dark: { readonly run: number; readonly shots: number; readonly rule: string } | null;
+  readonly commonMode: boolean;
+  /** Null for a camera without geometry, which is not assembled. */
+  readonly view: View | null;
+  readonly method: AssemblyMethod | null;
+}
+
+/** The mean of a run's shots as one image. All pixels are in ADU; gaps and bad pixels are NaN. */
+export interface Picture {
+  readonly run: Run;
+  readonly detector: DetectorGroup;
+  /** Shape [height, width]. */
+  readonly image: Image;
+  /** Standard error of the mean of each pixel of {@link image}, same shape; NaN where it is not determined. */
+  readonly error: Image;
+  /**
+   * Centres of columns and rows in µm from the beam: X to the right looking from the source, Y up. Null for a camera
+   * without geometry.
+   */
+  readonly axes: { readonly xUm: Float64Array; readonly yUm: Float64Array } | null;
+  /** Maps places of the picture to sensor pixels and back; null for a camera without geometry. */
+  readonly assembler: Assembler | null;
+  readonly done: PictureSteps;
+  /** Tags that went into the dark and into the mean. */
+  readonly tags: { readonly dark: RunTags; readonly shots: RunTags };
+  readonly sensors: readonly SensorMean[];
+  /** Every shot of the run: used for the mean or the dark, or dropped with the reason. */
+  readonly ledger: Ledger;
+}
+
+/**
+ * The mean of a run's shots, less its dark, assembled to one image with an error map. `facility.picture` is the short
+ * form.
+ *
+ * The error is the standard error of the mean, from the scatter of the shots, with that of the dark added in squares;
+ * see {@link Assembler.assembleErrors} for how it is carried through assembling. It is NaN where the scatter does not
+ * tell it: fewer than two shots or dark shots, or a pixel that had the same value every time.
+ *
+ * @throws NO_DARK when there are no dark shots to subtract
+ * @throws NO_SHOTS when the run has no shot of the class that could be used
+ * @throws UNKNOWN_DETECTOR when the run has no such detector
+ * @throws UNKNOWN_SIGNAL when the flags that the class needs are not recorded
+ * @throws BAD_GEOMETRY when the halves of the detector are open
+ * @example
+ * const { image, error, done, ledger } = await facility.picture({ run, detector: "MPCCD-8N0-3-002" });
+ */
+export async function picture(st: PictureReader, options: PictureOptions): Promise<Picture> {
+  const resolved = resolveOptions("picture", options, {
+    run: any,
+    detector: any,
+    dark: any,
+    view: optional(oneOf("source", "detector"), "source"),
+    class: optional(oneOf("exposed", "on", "off"), "exposed"),
+    method: optional(oneOf("nearest", "area"), "nearest"),
+    commonMode: optional(flag, false),
+    limit: optional(integer(1)),
+    onProgress: any,
+    signal: any,
+  });
+  const { view, method, class: shotClass, commonMode, limit } = resolved;
+  const { run, dark: darkFrom = "head", onProgress, signal } = options;
+  if (typeof run?.exposedTags !== "function") throw badArgument("run", run, "a Run, as facility.run gives it");
+  const detector =
+    typeof options.detector === "object"
+      ? options.detector
+      : Detectors.of(await run.detectors({ signal }), `Run ${run.number} of beamline ${run.bl}`).findOrLargest(
+          options.detector,
+        );
+  const infos: DetectorInfo[] = [];
+  for (const id of detector.sensors) infos.push(await run.detectorInfo(id, { signal }));
+  const assembler = await assemblerFor(st, run, infos, view, method, signal);
+  const selected =
+    shotClass === "exposed"
+      ? await run.exposedTags(undefined, { signal })
+      : tagsOf(await run.labels(undefined, { signal }), shotClass);
+  const averaged = await averageSelected(
+    st,
+    run,
+    detector,
+    selected,
+    { statistics: variance({ ddof: 1 }) },
+    { dark: darkFrom, corrections: commonMode ? [correct.commonMode()] : [], limit, onProgress, signal },
+  );
+  const { results, dark, tags, ledger } = averaged;
+  const sensors = infos.flatMap((info): SensorMean[] => {
+    const statistics = results.statistics[info.id];
+    if (statistics === undefined) return [];
+    return [
+      {
+        id: info.id,
+        info,
+        darkMean: dark?.mean[info.id] ?? null,
+        correctedMean: statistics.mean,
+        standardError: errorOf(statistics.standardError, dark, info.id),
+      },
+    ];
+  });
+  const [image, error] = assembled(assembler, sensors);
+  const darkRun = darkFrom === "head" ? run : darkFrom;
+  return {
+    run,
+    detector,
+    image,
+    error,
+    axes: assembler === null ? null : axesOf(assembler),
+    assembler,
+    done: {
+      class: shotClass,
+      basis: selected.basis,
+      shots: tags.exposed.length,
+      dark:
+        darkRun === "none"
+          ? null
+          : { run: darkRun.number, shots: tags.dark.length, rule: averaged.darkBasis?.rule ?? "" },
+      commonMode,
+      view: assembler?.view ?? null,
+      method: assembler?.method ?? null,
+    },
+    tags: { dark: tags.dark, shots: tags.exposed },
+    sensors,
+    ledger,
+  };
+}
+
+/** The tags of a label; the ledger has the label, or the reason for none, of all others. */
+function tagsOf(labels: ShotLabels, wanted: "on" | "off"): RunTags {
+  const reasons = new Map(labels.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
+  const { xray, laser, beam } = labels.basis;
+  const parts = [xray, laser, ...(beam === null ? [] : [beam])];
+  const basis = {
+    rule: parts.map(({ rule }) => rule).join("; "),
+    signals: parts.flatMap(({ signals }) => signals),
+    source: parts.map(({ source }) => source).join("; "),
+  };
+  return labels.tags.select((tag) => {
+    const label = labels.label(tag);
+    return label === wanted ? null : (reasons.get(tag) ?? label);
+  }, basis);
+}
+
+/** Standard error of the mean less the dark. Where nothing scattered the scatter says nothing, so the error is NaN. */
+function errorOf({ data, shape }: PreciseImage, dark: Dark | null, id: string): PreciseImage {
+  const noise = dark?.noise[id]?.data;
+  // The noise is that of the population: noise² / (n − 1) is the squared standard error of the mean of n dark shots.
+  const freedom = (dark?.ledger.used ?? 0) - 1;
+  const errors = new Float64Array(data.length);
+  for (let i = 0; i < errors.length; i++) {
+    const own = data[i] ?? NaN;
+    const square = own * own + (noise === undefined ? 0 : (noise[i] ?? NaN) ** 2 / freedom);
+    errors[i] = square > 0 && square < Infinity ? Math.sqrt(square) : NaN;
+  }
+  return ndarray(errors, shape);
+}
+
+/** Image and error map. */
+function assembled(assembler: Assembler | null, sensors: readonly SensorMean[]): [Image, Image] {
+  if (assembler === null) {
+    const [only] = sensors;
+    if (only === undefined) throw new SaclaError("NO_SHOTS", "The detector has no sensor with an image.");
+    const single = ({ data, shape: [rows = 0, columns = 0] }: PreciseImage): Image =>
+      asImage(Float32Array.from(data), rows, columns);
+    return [single(only.correctedMean), single(only.standardError)];
+  }
+  const errors = Object.fromEntries(sensors.map(({ id, standardError }) => [id, standardError]));
+  return [assembler.assemble(correctedMeans(sensors)), assembler.assembleErrors(errors)];
+}
+
+function axesOf(assembler: Assembler): { xUm: Float64Array; yUm: Float64Array } {
+  return {
+    xUm: Float64Array.from({ length: assembler.width }, (_, c) => assembler.imageToMicrometres(c + 0.5, 0).xUm),
+    yUm: Float64Array.from({ length: assembler.height }, (_, r) => assembler.imageToMicrometres(0, r + 0.5).yUm),
+  };
+}
+
+/**
+ * The assembler of a detector of a run, without its edges, dead ports and bad pixels; gaps are NaN. Null for cameras
+ * without a geometry.
+ * @throws BAD_GEOMETRY when the halves of the detector are open
+ */
+export async function assemblerFor(
+  st: PictureReader,
+  run: { readonly bl: number; readonly number: number },
+  infos: readonly DetectorInfo[],
+  view: View,
+  method: AssemblyMethod = "nearest",
+  signal?: AbortSignal,
+): Promise<Assembler | null> {
+  if (infos.length === 0 || infos.some(({ geometry }) => geometry === null)) return null;
+  const citius = infos.some(({ id }) => id.startsWith("CITIUS-")) ? await citiusBadPixels(st, run, signal) : undefined;
+  const masks = infos.map(({ id, ysize, xsize }) =>
+    usable(citius?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize])),
+  );
+  return new Assembler(infos, { view, method, masks });
+}
+
+/** The bad pixels of CITIUS sensors, which the facility records for each run. Converted files do not have them. */
+async function citiusBadPixels(
+  st: PictureReader,
+  { bl, number }: { readonly bl: number; readonly number: number },
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, NdArray<Uint8Array>>> {
+  try {
+    const buffer = new st.ctdapyXfel.CtrlBuffer(bl, number);
+    const ids = await buffer.readDetidlist({ signal });
+    const stack = await buffer.readBadpixelMasks({ signal });
+    return new Map(ids.map((id, i) => [id, stack.pick(i)]));
+  } catch (error) {
+    if (isSaclaError(error, "UNSUPPORTED")) return new Map();
+    throw error;
+  }
+}
+
+/** Sum, largest value and where it is. */
+interface ImageSummary {
+  readonly sum: number;
+  readonly max: number;
+  readonly argmax: [row: number, column: number];
+}
+
+export function summarise(image: NdArray<Float32Array | Float64Array | Uint16Array>): ImageSummary {
+  const { data } = image;
+  const columns = image.shape[1] ?? 1;
+  let sum = 0;
+  let at = 0;
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i] ?? NaN;
+    sum += value;
+    if (value > (data[at] ?? NaN)) at = i;
+  }
+  return { sum, max: data[at] ?? NaN, argmax: [Math.floor(at / columns), at % columns] };
+}
+
+/** The sum of the histograms of all sensors. */
+export function sumHistograms(sensors: readonly SensorSummary[]): { from: number; counts: Float64Array } {
+  const counts = new Float64Array(sensors[0]?.histogram.counts.length ?? 0);
+  for (const { histogram } of sensors) {
+    for (let i = 0; i < counts.length; i++) counts[i] = (counts[i] ?? 0) + (histogram.counts[i] ?? 0);
+  }
+  return { from: sensors[0]?.histogram.from ?? 0, counts };
+}
+
+/** Two spots of the list are further apart than this. */
+const SPOT_DISTANCE = 50;
+
+/**
+ * The eight brightest spots of an assembled picture: the pixel at the centre of each, and the value of its brightest
+ * pixel. The centre is found on the sensor, where no pixel has been moved to the picture's grid.
+ * @param images - by sensor id, those the picture was assembled from
+ */
+export function findSpots(
+  assembler: Assembler,
+  image: Image,
+  images: Readonly<Record<string, NdArray<Float64Array>>>,
+): Spot[] {
+  // Centres lie a few pixels from the maxima, so maxima are kept a little further apart.
+  const maxima = brightestSpots(image, { count: 8, minDistance: SPOT_DISTANCE + 10 });
+  return maxima.map((spot) => {
+    const place = assembler.toSensor(spot.column + 0.5, spot.row + 0.5);
+    const pixels = place === null ? undefined : images[place.sensor];
+    if (place === null || pixels === undefined) return spot;
+    const { row, column } = spotCentre(pixels, {
+      row: place.row,
+      column: place.column,
+      value: pixels.get(place.row, place.column),
+    });
+    const centre = assembler.toImage(place.sensor, row, column);
+    return { column: Math.floor(centre.column), row: Math.floor(centre.row), value: spot.value };
+  });
+}
+
+/** The corrected means by sensor id, as the assembler takes them. */
+export function correctedMeans(
+  sensors: readonly { readonly id: string; readonly correctedMean: PreciseImage }[],
+): Record<string, NdArray<Float64Array>> {
+  return Object.fromEntries(sensors.map(({ id, correctedMean }) => [id, correctedMean]));
+}
