@@ -232,6 +232,7 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
    * @throws UNKNOWN_DETECTOR, DEVICE_FAULT, LEASE_LOST
    */
   async startRun(request: RunRequest): Promise<{ run: number }> {
+    resolveOptions("startRun", request, { comment: any, detectors: any, shots: any });
     return await this.#lease.change("ec.startRun", { bl: this.bl, lease: this.#lease.token(), ...request });
   }
 

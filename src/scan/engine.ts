@@ -89,8 +89,9 @@ export class Engine {
     }
   }
 
-  pause(options: { readonly now?: boolean } = {}): void {
-    this.#run?.ask(options.now === true ? "pause-now" : "pause");
+  pause(options: { readonly now?: boolean | undefined } = {}): void {
+    const { now } = resolveOptions("pause", options, { now: optional(flag, false) });
+    this.#run?.ask(now ? "pause-now" : "pause");
   }
 
   resume(): void {

@@ -7,6 +7,7 @@ import { EV_PER_ELECTRON } from "../../core/constants.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { type Ledger, LedgerBook } from "../../core/ledger.ts";
+import { any, flag, optional, resolveOptions } from "../../core/options.ts";
 import { packageManifest } from "../../files/index.ts";
 import { writeSignal } from "../layouts/event-info.ts";
 import { writingOf } from "../layouts/index.ts";
@@ -23,7 +24,7 @@ import {
   type Provenance,
   provenanceOf,
 } from "./provenance.ts";
-import { type ReadOptions, readDarkMeans, readShots } from "./read.ts";
+import { type ReadOptions, readChecks, readDarkMeans, readShots } from "./read.ts";
 import type { ConvertRequest } from "./request.ts";
 import { resolveRequest } from "./resolve.ts";
 import { finishFile, partFiles, readJournal, removeParts, Staging, writing } from "./staging.ts";
@@ -77,6 +78,12 @@ export async function convert(
 ): Promise<Converted> {
   const target = resolve(asText("path", path));
   const resolved = resolveRequest(request);
+  resolveOptions("convert", options, {
+    ...readChecks,
+    url: any,
+    overwrite: optional(flag),
+    restart: optional(flag),
+  });
   const files = partFiles(target);
   if (options.restart === true) await removeParts(files);
   const plan = await planConversion(source, resolved, { signal: options.signal });

@@ -3,6 +3,7 @@ import { FALLBACK_PHOTON_ENERGY_EV, TAG_RATE_HZ } from "../../core/constants.ts"
 import { photonsPerAdu } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { asImage, contiguous, type Image, type Pixels, type PreciseImage } from "../../core/ndarray.ts";
+import { any } from "../../core/options.ts";
 import { STATUS_OK, syncStatus } from "../../core/syncdb.ts";
 import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
 import type { Shot } from "../../st/index.ts";
@@ -19,6 +20,9 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ConvertProgress | undefined;
 }
+
+/** The checks of {@link ReadOptions}, for `resolveOptions`. */
+export const readChecks = { signal: any, onProgress: any };
 
 /** Photon energies outside are taken for nonsense (ostrich accepts 5–15 keV). */
 const SENSIBLE_EV = [5000, 15_000] as const;

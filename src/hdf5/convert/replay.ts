@@ -1,10 +1,11 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { resolveOptions } from "../../core/options.ts";
 import { H5File } from "../read/h5file.ts";
 import { convert } from "./convert.ts";
 import type { ConvertSource } from "./plan.ts";
 import { type Provenance, provenanceOf } from "./provenance.ts";
-import type { ReadOptions } from "./read.ts";
+import { type ReadOptions, readChecks } from "./read.ts";
 import { asRequest } from "./resolve.ts";
 import { writing } from "./staging.ts";
 
@@ -25,6 +26,7 @@ export interface Replayed {
  * const { isSame, difference } = await replay(facility, "206178.h5");
  */
 export async function replay(source: ConvertSource, path: string, options: ReadOptions = {}): Promise<Replayed> {
+  resolveOptions("replay", options, readChecks);
   const original = resolve(path);
   const { request, source: recorded, versions } = await provenanceOf(original);
   const folder = await writing(dirname(original), () => mkdtemp(join(dirname(original), ".sacla-replay-")));

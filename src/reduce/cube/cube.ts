@@ -28,14 +28,16 @@ export interface CubeOptions<R extends Reducers = Reducers> {
   /** One to three scan variables. */
   readonly axes: readonly Axis[];
   /** What is asked of the shots of each bin. Each axis's own number is always there, under its name. */
-  readonly values?: {
-    /** Of the images of each sensor, by a name of your choice: any reducers, such as `variance({ ddof: 1 })`. */
-    readonly images?: R;
-    /** Sums over parts of images, by a name of your choice. */
-    readonly sums?: Readonly<Record<string, RegionSum>>;
-    /** Equipment ids. */
-    readonly signals?: readonly string[];
-  };
+  readonly values?:
+    | {
+        /** Of the images of each sensor, by a name of your choice: any reducers, such as `variance({ ddof: 1 })`. */
+        readonly images?: R;
+        /** Sums over parts of images, by a name of your choice. */
+        readonly sums?: Readonly<Record<string, RegionSum>>;
+        /** Equipment ids. */
+        readonly signals?: readonly string[];
+      }
+    | undefined;
   /** Done to every image first; see {@link correct}. */
   readonly corrections?: readonly Correction[] | undefined;
 }
@@ -354,10 +356,5 @@ export async function cube<R extends Reducers>(
   options: CubeOptions<R> & CubeUpdateOptions,
 ): Promise<Cube<R>> {
   const { axes, values, corrections, ...update } = options;
-  const made = new Cube<R>({
-    axes,
-    ...(values === undefined ? {} : { values }),
-    ...(corrections === undefined ? {} : { corrections }),
-  });
-  return await made.update(shots, update);
+  return await new Cube<R>({ axes, values, corrections }).update(shots, update);
 }

@@ -1,6 +1,6 @@
 import ndarray from "ndarray";
-import { asInteger } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
+import { integer, optional, resolveOptions } from "../../core/options.ts";
 import { coarse, onGrid } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
@@ -52,8 +52,8 @@ export interface MeanAndVariance {
  * large mean keeps its digits.
  * @param options.ddof - Divide by n − ddof; 0 as numpy's default, 1 for a sample. @default 0
  */
-export function variance(options: { ddof?: number } = {}): Reducer<MeanAndVariance> {
-  const ddof = asInteger("ddof", options.ddof ?? 0, 0, 1);
+export function variance(options: { readonly ddof?: number | undefined } = {}): Reducer<MeanAndVariance> {
+  const { ddof } = resolveOptions("variance", options, { ddof: optional(integer(0, 1), 0) });
   return defineReducer({
     name: `variance(ddof ${ddof})`,
     raw: true,

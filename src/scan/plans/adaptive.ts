@@ -3,7 +3,7 @@ import { finite, resolveOptions } from "../../core/options.ts";
 import { type Plan, plan, type SignalSummary, type Steps } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
 import { andReturn } from "../wrappers.ts";
-import { measure } from "./points.ts";
+import { measurePoint } from "./points.ts";
 import { type ScanOptions, scanChecks } from "./scans.ts";
 
 export interface AdaptiveOptions extends ScanOptions {
@@ -39,7 +39,7 @@ export function adaptiveScan(options: AdaptiveOptions): Plan {
     let before: SignalSummary | undefined;
     let last = from;
     while (direction * (to - at) >= 0) {
-      const here = summary(yield* measure({ [axis]: at }, options), signal);
+      const here = summary(yield* measurePoint({ [axis]: at }, options), signal);
       const changed = before === undefined ? change : significantChange(before, here);
       const wanted = changed > 0 ? step * Math.min(2, change / changed) : 2 * step;
       const next = Math.min(greatestStep, Math.max(leastStep, Number.isFinite(wanted) ? wanted : step));

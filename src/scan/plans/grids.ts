@@ -2,7 +2,7 @@ import { asInteger, asText, badArgument } from "../../core/guards.ts";
 import { any, finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
 import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
 import { andReturn } from "../wrappers.ts";
-import { measure, type PointOptions, pointChecks } from "./points.ts";
+import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
 
 export interface GridAxis extends EqualSteps {
@@ -45,7 +45,7 @@ export function grid(options: GridOptions): Plan {
   });
   const positions = gridPositions(options.axes, snake);
   function* steps(): Steps {
-    for (const to of positions) yield* measure(to, options);
+    for (const to of positions) yield* measurePoint(to, options);
   }
   const axes = options.axes.map(({ axis }) => axis);
   return plan("grid", { ...options }, () => (options.andReturn === false ? steps() : andReturn(axes, steps())));
@@ -74,7 +74,7 @@ export function raster(options: PointOptions & RasterOptions): Plan {
   });
   const positions = gridPositions([along(y, corner.y, rows), along(x, corner.x, columns)], true);
   return plan("raster", { ...options }, function* () {
-    for (const to of positions) yield* measure(to, point);
+    for (const to of positions) yield* measurePoint(to, point);
   });
 }
 

@@ -7,7 +7,7 @@ import { pooledErrors, ratioOfSums } from "../fits/point-errors.ts";
 import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
 import { move, note, where } from "../stubs.ts";
-import { measure, type PointOptions, pointChecks } from "./points.ts";
+import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
 
 export interface PeakOptions extends PointOptions, EqualSteps, Pick<PeakFitOptions, "shape" | "background" | "robust"> {
@@ -110,7 +110,7 @@ function* curveOf(options: PeakOptions): Steps<Curve> {
   }[] = [];
   for (const position of equalSteps(options)) {
     const to: Positions = { [axis]: position };
-    const taken = yield* measure(to, options);
+    const taken = yield* measurePoint(to, options);
     const mean =
       normaliseBy === undefined
         ? summary(taken, signal)

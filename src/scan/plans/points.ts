@@ -48,6 +48,12 @@ export const pointChecks = {
 
 /** One point: move, settle, take the shots, write the row. */
 export function* measure(to: Positions, options: PointOptions, extra: Positions = {}): Steps<ShotsTaken> {
+  resolveOptions("measure", options, pointChecks);
+  return yield* measurePoint(to, options, extra);
+}
+
+/** As {@link measure}, with options that have been checked: those of a whole scan, which has more of them. */
+export function* measurePoint(to: Positions, options: PointOptions, extra: Positions = {}): Steps<ShotsTaken> {
   yield* checkpoint();
   const row = Object.keys(to).length === 0 ? extra : { ...extra, ...to };
   if (Object.keys(to).length > 0) yield* move(to);

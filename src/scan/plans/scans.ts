@@ -2,13 +2,13 @@ import { asFinite, asInteger, asText, badArgument } from "../../core/guards.ts";
 import { any, finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
 import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
 import { andReturn, relative } from "../wrappers.ts";
-import { measure, type PointOptions, pointChecks } from "./points.ts";
+import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 
 /** Takes shots where everything is, `times` times. @example count({ shots: 60 }) */
 export function count(options: PointOptions & { readonly times?: number | undefined }): Plan {
   const { times } = resolveOptions("count", options, { times: optional(integer(1), 1), ...pointChecks });
   return plan("count", { ...options }, function* () {
-    for (let i = 0; i < times; i++) yield* measure({}, options, { index: i });
+    for (let i = 0; i < times; i++) yield* measurePoint({}, options, { index: i });
   });
 }
 
@@ -57,7 +57,7 @@ export function scanRelative(options: Omit<ScanOptions, "andReturn"> & EqualStep
   const offsets = equalSteps(options);
   return plan("scan-relative", { ...options }, () =>
     relative([axis], function* (now) {
-      for (const offset of offsets) yield* measure({ [axis]: (now[axis] ?? NaN) + offset }, options);
+      for (const offset of offsets) yield* measurePoint({ [axis]: (now[axis] ?? NaN) + offset }, options);
     }),
   );
 }
@@ -127,7 +127,7 @@ export function scanPoints(
     if (Object.keys(each).join() !== axes.join())
       throw badArgument("a point", each, `one with the axes ${axes.join(", ")}`);
   function* steps(): Steps {
-    for (const to of points) yield* measure(to, options);
+    for (const to of points) yield* measurePoint(to, options);
   }
   return plan("scan-points", { ...options }, () => (options.andReturn === false ? steps() : andReturn(axes, steps())));
 }
@@ -137,7 +137,7 @@ function overList(name: string, options: ScanOptions, positions: readonly number
   if (positions.length === 0) throw badArgument("positions", positions, "at least one");
   for (const position of positions) asFinite(`position of ${axis}`, position);
   function* steps(): Steps {
-    for (const position of positions) yield* measure({ [axis]: position }, options);
+    for (const position of positions) yield* measurePoint({ [axis]: position }, options);
   }
   return plan(name, { ...options }, () => (options.andReturn === false ? steps() : andReturn([axis], steps())));
 }

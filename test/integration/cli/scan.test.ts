@@ -188,6 +188,11 @@ describe("sacla plan", () => {
       code: 1,
       err: expect.stringContaining("FILE_NOT_FOUND"),
     });
+    const misspelt = planFile("misspelt.mjs", `export default count({ shots: 1, shuter: "xrays", times: 2 });`);
+    expect(await cli(["plan", "check", misspelt, ...url])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('has no option "shuter". Did you mean shutter?'),
+    });
     const throws = planFile("throws.mjs", 'export default () => { throw new TypeError("oops"); };');
     expect(await cli(["plan", "check", throws, ...url])).toMatchObject({
       code: 2,

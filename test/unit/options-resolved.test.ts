@@ -1,0 +1,119 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import ts from "typescript";
+import { expect, it } from "vitest";
+
+const src = resolve(import.meta.dirname, "../../src");
+
+/** What checks options: resolveOptions, and what does nothing but call it. */
+const resolving = "resolveOptions|resolveAssembly|resolveRequest|checkRequest";
+
+/** Public functions that leave the check to the one they hand the very options to. */
+const delegating = [
+  "Cube.load",
+  "Db.runs",
+  "Ec.control",
+  "Facility.runs",
+  "Facility.shots",
+  "Live.shots",
+  "St.shots",
+  "alignCentroid",
+  "cube",
+  "darkAverage",
+  "httpEndpoint",
+  "openArchiveFolder",
+  "radialProfile",
+  "renderLinePlot",
+  "resumeScan",
+  "simulatedEndpoint",
+  "virtualApparatus",
+  "zmqEndpoint",
+];
+
+/** What has such a type, but is given by the library itself: a request that was checked, a setting decided, a part. */
+const internal = [
+  "Axis.constructor",
+  "SaclaError.constructor",
+  "ScanTable.html",
+  "Service.call",
+  "Service.stream",
+  "Setting.constructor",
+  "Shutter.constructor",
+  "SimulatedFacility.constructor",
+  "VirtualDevices.fly",
+  "VirtualDevices.shots",
+];
+
+/** Functions, and constructors and methods of classes, that `index.ts` of a module names or that stand beside it. */
+function publicFunctions(): {
+  readonly name: string;
+  readonly file: string;
+  readonly fn: ts.FunctionLikeDeclaration;
+}[] {
+  const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
+    (file) => file.endsWith(".ts") && !file.startsWith("cli"),
+  );
+  const parsed = new Map(
+    files.map((file) => [
+      file,
+      ts.createSourceFile(file, readFileSync(resolve(src, file), "utf8"), ts.ScriptTarget.Latest, true),
+    ]),
+  );
+  const named = new Set<string>();
+  for (const [file, source] of parsed) {
+    if (!file.endsWith("index.ts")) continue;
+    for (const statement of source.statements)
+      if (ts.isExportDeclaration(statement) && statement.exportClause && ts.isNamedExports(statement.exportClause))
+        for (const { name, propertyName } of statement.exportClause.elements) named.add((propertyName ?? name).text);
+  }
+  const found: { name: string; file: string; fn: ts.FunctionLikeDeclaration }[] = [];
+  for (const [file, source] of parsed) {
+    for (const statement of source.statements) {
+      if (ts.isFunctionDeclaration(statement) && isExported(statement) && named.has(statement.name?.text ?? ""))
+        found.push({ name: statement.name?.text ?? "", file, fn: statement });
+      if (!ts.isClassDeclaration(statement) || !(named.has(statement.name?.text ?? "") || file === "connect.ts"))
+        continue;
+      for (const member of statement.members) {
+        if (!ts.isMethodDeclaration(member) && !ts.isConstructorDeclaration(member)) continue;
+        const isHidden =
+          (member.name && ts.isPrivateIdentifier(member.name)) ||
+          /\b(private|protected)\b/.test(
+            (ts.getModifiers(member) ?? []).map((modifier) => modifier.getText()).join(" "),
+          );
+        const name = `${statement.name?.text}.${member.name?.getText() ?? "constructor"}`;
+        if (!isHidden) found.push({ name, file, fn: member });
+      }
+    }
+  }
+  return found.filter(({ fn }) => fn.body !== undefined);
+}
+
+function isExported(statement: ts.FunctionDeclaration): boolean {
+  return ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) ?? false;
+}
+
+/** Whether a type is one of options: by its name, or as an object all of whose properties may be left out. */
+function isOptions(type: ts.TypeNode | undefined): boolean {
+  if (type === undefined) return false;
+  if (/\b\w*(Options|Request|Policy|Settings)\b/.test(type.getText())) return true;
+  return (
+    ts.isTypeLiteralNode(type) &&
+    type.members.length > 0 &&
+    type.members.every((member) => ts.isPropertySignature(member) && member.questionToken !== undefined)
+  );
+}
+
+it("every public function with options resolves them, or hands them to one that does", () => {
+  const unchecked: string[] = [];
+  for (const { name, fn } of publicFunctions()) {
+    const body = fn.body?.getText() ?? "";
+    for (const { type, name: parameter } of fn.parameters) {
+      const resolves = new RegExp(`\\b(${resolving})\\((?:[^;{]*[,\\s])?${parameter.getText()}\\b`);
+      if (!isOptions(type) || resolves.test(body)) continue;
+      // Every carrier and every cache of answers checks the options of calls.
+      const isHanded = new RegExp(`\\(([^;]*[,(\\s])?(\\.\\.\\.)?${parameter.getText()}\\s*[,)]`).test(body);
+      if (!(type?.getText() === "CallOptions" && isHanded)) unchecked.push(name);
+    }
+  }
+  expect([...new Set(unchecked)].sort()).toEqual([...delegating, ...internal].sort());
+});
