@@ -12,11 +12,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Assembler, asImage, type Image } from "sacla";
-import { AreaPainter } from "../src/ip/area.ts";
+import { AreaResampler } from "../src/ip/area.ts";
 import { resolveAssembly } from "../src/ip/assembler-options.ts";
-import { NearestPainter } from "../src/ip/nearest.ts";
+import { NearestResampler } from "../src/ip/nearest.ts";
 import { Cells } from "../src/ip/overlap.ts";
-import type { Painter } from "../src/ip/painter.ts";
+import type { Resampler } from "../src/ip/resampler.ts";
 import { octal } from "../test/unit/ip/octal.ts";
 
 const repetitions = Math.max(5, Number(process.argv[2] ?? 7));
@@ -91,11 +91,11 @@ function addOurs(method: "nearest" | "area"): Image {
   add("uint16 elsewhere → own out", (i) => assembler.assemble(shots16[i % shots] ?? [], { dark: darks, out: own }));
   const { canvas, placements, gains } = resolveAssembly(octal, { view: "source", method });
   const none = octal.map(() => null);
-  const plain: Painter =
-    method === "nearest" ? new NearestPainter(canvas, placements, none) : new AreaPainter(canvas, placements, none);
+  const plain: Resampler =
+    method === "nearest" ? new NearestResampler(canvas, placements, none) : new AreaResampler(canvas, placements, none);
   for (const [i, values] of darks.entries()) plain.setDark(i, values);
   const paint = (i: number): void =>
-    plain.paint(
+    plain.resample(
       (shots16[i % shots] ?? []).map((pixels, k) => ({ pixels, offset: 0, dark: true, gain: gains[k] ?? 1 })),
       NaN,
       own.data,

@@ -1,6 +1,6 @@
 /** A part of the shots of bench/reduce-parallel.ts, in whichever thread. */
 import { connect } from "sacla";
-import { type Accumulated, accumulate, correct, histogram, mean, type PartTask, variance } from "sacla/reduce";
+import { accumulate, correct, histogram, mean, type PartialResult, type PartTask, variance } from "sacla/reduce";
 
 export interface PartData {
   readonly url: string;
@@ -16,7 +16,7 @@ export async function accumulatePart({
   tags,
   data,
   progress,
-}: PartTask): Promise<Accumulated<ReturnType<typeof reducers>>> {
+}: PartTask): Promise<PartialResult<ReturnType<typeof reducers>>> {
   const { url, detectors, corrected } = data as PartData;
   await using facility = await connect(url);
   const shots = facility.shots({ run, detectors, tags });

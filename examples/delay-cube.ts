@@ -1,6 +1,6 @@
 // A pump-probe delay scan as a cube: the scattering of pumped over unpumped shots against the delay of the stage.
 import { connect } from "sacla";
-import { Cube, contrast, correct, darkAverage, screen } from "sacla/reduce";
+import { Cube, contrast, correct, darkAverage, filterShots } from "sacla/reduce";
 
 await using facility = await connect();
 
@@ -13,14 +13,14 @@ const dark = await darkAverage(facility.shots({ run, detectors: [detector], tags
 const scan = new Cube({
   axes: [{ name: "stage", of: stage, targets: [11_850, 12_000, 12_150, 12_300, 12_450, 12_600], tolerance: 20 }],
   values: { sums: { scattering: { detector, roi: { rows: [0, 1024], columns: [0, 512] } } } },
-  corrections: [correct.dark(dark), correct.normalise({ signal: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
+  corrections: [correct.dark(dark), correct.normalise({ equipId: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
 });
 
 const labels = await run.labels();
-const tags = await screen(labels.on.union(labels.off), [{ name: "i0", signal: bm1, between: [3e-9, 8e-9] }]);
+const tags = await filterShots(labels.on.union(labels.off), [{ name: "i0", equipId: bm1, between: [3e-9, 8e-9] }]);
 await scan.update(facility.shots({ run, detectors: [detector], signals: scan.signals, tags }), {
   labels,
-  screened: tags,
+  selection: tags,
 });
 
 const { ratio, ratioError } = contrast(scan.numbers("scattering", "on"), scan.numbers("scattering", "off"));

@@ -1,6 +1,6 @@
 import type { Image } from "../core/ndarray.ts";
 import type { SignalColumn } from "../db/index.ts";
-import type { Assembler, Spot } from "../ip/index.ts";
+import type { Assembler, BrightSpot } from "../ip/index.ts";
 import { histogramPlot, linePlot, renderImage, reportPage } from "../plot/index.ts";
 import type { QuickLook } from "../reduce/index.ts";
 import { sumHistograms, summarise } from "../reduce/picture.ts";
@@ -10,7 +10,7 @@ import { ledgerLine } from "./average-run.ts";
 export interface Assembled {
   readonly image: Image;
   readonly assembler: Assembler;
-  readonly brightest: readonly Spot[];
+  readonly brightest: readonly BrightSpot[];
 }
 
 /** The demo's report: one HTML page with everything in it. */

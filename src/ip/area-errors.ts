@@ -1,16 +1,16 @@
 import { Cells } from "./overlap.ts";
-import type { Paint } from "./painter.ts";
-import { boundsOf, type Canvas, type Placement } from "./placement.ts";
+import { boundsOf, type PictureGrid, type Placement } from "./placement.ts";
+import type { SensorInput } from "./resampler.ts";
 
 /**
  * Standard error of each pixel of a picture by area: the root of Σ (weight · gain · error)² over the sensor pixels that
  * fall into it. Made without a map, since errors are wanted once where pictures are wanted for every shot.
  */
 export function areaErrors(
-  canvas: Canvas,
+  canvas: PictureGrid,
   placements: readonly Placement[],
   uses: readonly (Uint8Array | null)[],
-  errors: readonly Paint[],
+  errors: readonly SensorInput[],
   gap: number,
   out: Float32Array,
 ): void {

@@ -1,10 +1,10 @@
+import { type AlignedSensor, alignToGrid, Overlaps } from "./align-to-grid.ts";
+import { Int32Builder, IntervalList, intervalsOf } from "./int32-builder.ts";
 import { KernelMemory, packedBytes, padded, type Stored } from "./kernel.ts";
 import { Cells } from "./overlap.ts";
-import type { Paint, Painter } from "./painter.ts";
 import type { PixelArray } from "./pixels.ts";
-import { boundsOf, type Canvas, type Placement } from "./placement.ts";
-import { Overlaps, type Straightened, straighten } from "./straighten.ts";
-import { SpanList, spansOf, WordList } from "./word-list.ts";
+import { boundsOf, type PictureGrid, type Placement } from "./placement.ts";
+import type { Resampler, SensorInput } from "./resampler.ts";
 
 /** Words of one run: to, from, length, four weights, four growths. */
 const RUN_WORDS = 11;
@@ -13,7 +13,7 @@ const SHORTEST = 4;
 
 /** How one sensor is painted. */
 interface Part {
-  readonly sensor: Straightened;
+  readonly sensor: AlignedSensor;
   /** Runs over two by two sensor pixels: nearly all of the sensor. */
   readonly runs: Int32Array;
   readonly right: number;
@@ -46,13 +46,13 @@ type Owners = Uint16Array;
 /** Finds the runs of a sensor where no earlier sensor lies, and enters it as the owner there. */
 function findRuns(
   placement: Placement,
-  canvas: Canvas,
+  canvas: PictureGrid,
   overlaps: Overlaps,
   isMasked: (from: number) => boolean,
   owners: Owners,
   owner: number,
 ): Int32Array {
-  const runs = new WordList();
+  const runs = new Int32Builder();
   const { rows, columns } = boundsOf(placement, canvas);
   for (let row = rows[0]; row < rows[1]; row++) {
     const start = row * canvas.width;
@@ -81,12 +81,18 @@ function findRuns(
   return runs.words();
 }
 
-function partOf(placement: Placement, canvas: Canvas, use: Uint8Array | null, owners: Owners, owner: number): Part {
-  const sensor = straighten(placement, canvas);
+function partOf(
+  placement: Placement,
+  canvas: PictureGrid,
+  use: Uint8Array | null,
+  owners: Owners,
+  owner: number,
+): Part {
+  const sensor = alignToGrid(placement, canvas);
   const { columns } = placement;
   const straightened = (pixel: number): number =>
     sensor.origin + Math.floor(pixel / columns) * sensor.perRow + (pixel % columns) * sensor.perColumn;
-  const unused = new WordList();
+  const unused = new Int32Builder();
   for (let pixel = 0; use !== null && pixel < use.length; pixel++)
     if (use[pixel] === 0) unused.int(straightened(pixel));
   const masked = unused.words().slice();
@@ -105,7 +111,7 @@ function partOf(placement: Placement, canvas: Canvas, use: Uint8Array | null, ow
     below,
     first,
     more,
-    firstSpans: spansOf(owners, owner),
+    firstSpans: intervalsOf(owners, owner),
     moreSpans,
     masked,
     rows: placement.rows,
@@ -116,14 +122,14 @@ function partOf(placement: Placement, canvas: Canvas, use: Uint8Array | null, ow
 /** The output pixels outside the runs, with the exact overlap of each sensor pixel. */
 function findOthers(
   placement: Placement,
-  canvas: Canvas,
+  canvas: PictureGrid,
   use: Uint8Array | null,
   straightened: (pixel: number) => number,
   owners: Owners,
   owner: number,
 ): { first: Int32Array; more: Int32Array; moreSpans: Int32Array } {
   const cells = new Cells(placement, canvas, use);
-  const [first, more, moreSpans] = [new WordList(), new WordList(), new SpanList()];
+  const [first, more, moreSpans] = [new Int32Builder(), new Int32Builder(), new IntervalList()];
   const { rows, columns } = boundsOf(placement, canvas);
   for (let row = rows[0]; row < rows[1]; row++) {
     for (let column = columns[0]; column < columns[1]; column++) {
@@ -152,17 +158,17 @@ function findOthers(
  * 10⁻⁶ of the largest calibrated value under an output pixel. For sensors turned by less than a few degrees from a
  * multiple of 90° whose pixels are as large as the picture's; `suitsKernel` tells.
  */
-export class AreaKernel implements Painter {
+export class AreaKernel implements Resampler {
   readonly bytes: number;
   readonly memory: KernelMemory;
   readonly #parts: readonly PlacedPart[];
   readonly #gaps: Stored;
   readonly #straight: Float32Array;
 
-  constructor(canvas: Canvas, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
+  constructor(canvas: PictureGrid, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
     const owners = new Uint16Array(canvas.width * canvas.height);
     const parts = placements.map((placement, i) => partOf(placement, canvas, uses[i] ?? null, owners, i + 1));
-    const gaps = spansOf(owners, 0);
+    const gaps = intervalsOf(owners, 0);
     const lists = [
       gaps,
       ...parts.flatMap(({ runs, first, more, firstSpans, moreSpans }) => [runs, first, more, firstSpans, moreSpans]),
@@ -200,7 +206,7 @@ export class AreaKernel implements Painter {
     this.memory.kernel.pack(address, part.dark, rows, columns, columns, part.sensor.perRow, part.sensor.perColumn);
   }
 
-  paint(paints: readonly Paint[], gap: number, out: Float32Array): void {
+  resample(paints: readonly SensorInput[], gap: number, out: Float32Array): void {
     this.#paint(gap, (part, i) => {
       const paint = paints[i];
       const pixels = paint?.pixels ?? null;
@@ -209,7 +215,7 @@ export class AreaKernel implements Painter {
     this.memory.deliver(out);
   }
 
-  cover(out: Float32Array): void {
+  coverage(out: Float32Array): void {
     // Sensor pixels are as large as output pixels here, so the coverage is the picture of ones.
     const kept = this.memory.output.slice();
     this.#paint(0, () => () => this.#straight.fill(1));
@@ -241,7 +247,7 @@ export class AreaKernel implements Painter {
     kernel.fill(this.#gaps.address, this.#gaps.words / 2, gap, outputAddress);
   }
 
-  #straighten({ sensor, rows, columns, dark }: PlacedPart, paint: Paint, pixels: PixelArray): void {
+  #straighten({ sensor, rows, columns, dark }: PlacedPart, paint: SensorInput, pixels: PixelArray): void {
     const { kernel } = this.memory;
     const { address, size } = this.memory.stage(pixels, paint.offset, rows * columns);
     const to = this.#straight.byteOffset + sensor.origin * 4;

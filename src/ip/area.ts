@@ -1,8 +1,8 @@
 import { Cells } from "./overlap.ts";
-import type { Paint, Painter } from "./painter.ts";
 import type { PixelArray } from "./pixels.ts";
-import { boundsOf, type Canvas, type Placement } from "./placement.ts";
-import { fillRuns, grown, RUN_FIELDS, RunBuilder, STRIP } from "./runs.ts";
+import { boundsOf, type PictureGrid, type Placement } from "./placement.ts";
+import type { Resampler, SensorInput } from "./resampler.ts";
+import { fillSpans, grown, SPAN_FIELDS, SpanBuilder, STRIP } from "./spans.ts";
 
 /**
  * The different shapes of "which sensor pixels fall into one output pixel", as offsets from the first: few, so kept
@@ -59,7 +59,7 @@ interface WeightedRuns {
 }
 
 class WeightedBuilder {
-  readonly #runs = new RunBuilder();
+  readonly #runs = new SpanBuilder();
   #weights: Float32Array<ArrayBuffer>;
   #used = 0;
 
@@ -95,7 +95,7 @@ interface AreaMap {
  */
 function areaMap(
   placement: Placement,
-  canvas: Canvas,
+  canvas: PictureGrid,
   use: Uint8Array | null,
   patterns: Patterns,
   taken: Uint8Array,
@@ -137,7 +137,7 @@ function spreadRuns(
   const { runs, weights } = list;
   const { offsets, starts } = patterns;
   let w = 0;
-  for (let i = 0; i < runs.length; i += RUN_FIELDS) {
+  for (let i = 0; i < runs.length; i += SPAN_FIELDS) {
     let to = runs[i] ?? 0;
     let from = (runs[i + 1] ?? 0) + offset;
     const step = runs[i + 2] ?? 0;
@@ -177,7 +177,7 @@ function addWeights(list: WeightedRuns, patterns: Patterns, scale: number, out: 
   const { runs, weights } = list;
   const { starts } = patterns;
   let w = 0;
-  for (let i = 0; i < runs.length; i += RUN_FIELDS) {
+  for (let i = 0; i < runs.length; i += SPAN_FIELDS) {
     const pattern = runs[i + 4] ?? 0;
     const n = (starts[pattern + 1] ?? 0) - (starts[pattern] ?? 0);
     const end = (runs[i] ?? 0) + (runs[i + 3] ?? 0);
@@ -193,7 +193,7 @@ function addWeights(list: WeightedRuns, patterns: Patterns, scale: number, out: 
  * Each sensor pixel's value is shared out over the output pixels it overlaps; overlapping sensors add. The reference
  * for `AreaKernel`, and what paints where that does not.
  */
-export class AreaPainter implements Painter {
+export class AreaResampler implements Resampler {
   readonly bytes: number;
   readonly #maps: readonly AreaMap[];
   readonly #patterns = new Patterns();
@@ -203,7 +203,7 @@ export class AreaPainter implements Painter {
   /** An image less its dark, kept from one shot to the next. */
   #difference = new Float32Array(0);
 
-  constructor(canvas: Canvas, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
+  constructor(canvas: PictureGrid, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
     const taken = new Uint8Array(canvas.width * canvas.height);
     this.#maps = placements.map((placement, i) => areaMap(placement, canvas, uses[i] ?? null, this.#patterns, taken));
     this.#pixelAreas = placements.map((placement) => placement.columnPitch * placement.rowPitch);
@@ -218,18 +218,18 @@ export class AreaPainter implements Painter {
     this.#darks[sensor] = dark;
   }
 
-  paint(paints: readonly Paint[], gap: number, out: Float32Array): void {
+  resample(paints: readonly SensorInput[], gap: number, out: Float32Array): void {
     out.fill(gap);
     // Where sensors share an output pixel, the earlier may not have been read: the later ones must not add to a gap.
     for (let i = 0; i < this.#maps.length; i++) {
       const map = this.#maps[i];
-      if (map !== undefined && paints[i]?.pixels !== null) fillRuns(map.more.runs, 0, out);
+      if (map !== undefined && paints[i]?.pixels !== null) fillSpans(map.more.runs, 0, out);
     }
     this.#spread(paints, out, false);
     this.#spread(paints, out, true);
   }
 
-  #spread(paints: readonly Paint[], out: Float32Array, onTop: boolean): void {
+  #spread(paints: readonly SensorInput[], out: Float32Array, onTop: boolean): void {
     for (let i = 0; i < this.#maps.length; i++) {
       const map = this.#maps[i];
       const paint = paints[i];
@@ -249,7 +249,7 @@ export class AreaPainter implements Painter {
     return this.#difference;
   }
 
-  cover(out: Float32Array): void {
+  coverage(out: Float32Array): void {
     for (const [i, { first, more }] of this.#maps.entries()) {
       const area = this.#pixelAreas[i] ?? 0;
       addWeights(first, this.#patterns, area, out);

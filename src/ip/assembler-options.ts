@@ -4,7 +4,7 @@ import { asFinite, badArgument } from "../core/guards.ts";
 import { any, finite, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import { geometryOf } from "./geometry.ts";
 import type { PerSensor, SensorMask } from "./pixels.ts";
-import { type Canvas, corners, direction, MAX_SIDE, type Placement, type View } from "./placement.ts";
+import { corners, direction, MAX_SIDE, type PictureGrid, type Placement, type View } from "./placement.ts";
 
 /** How a picture is made from sensor pixels; see {@link Assembler}. */
 export type AssemblyMethod = "nearest" | "area";
@@ -33,7 +33,7 @@ export interface AssemblerOptions {
 
 /** Options with everything decided. */
 export interface ResolvedOptions {
-  readonly canvas: Canvas;
+  readonly canvas: PictureGrid;
   readonly method: AssemblyMethod;
   readonly pixelSizeUm: number;
   readonly gapValue: number;

@@ -12,18 +12,17 @@ import {
   resolveAssembly,
 } from "./assembler-options.ts";
 import { type PixelPositions, pixelPositions } from "./geometry.ts";
-import type { Paint, Painter, ShotMemory } from "./painter.ts";
-import { makePainter } from "./painters.ts";
+import { makeResampler } from "./make-resampler.ts";
 import {
   checkLength,
   checkPerSensor,
   checkShape,
+  darkPixels,
   entryFor,
   isContiguous,
   isPixelArray,
   type PerSensor,
-  pack,
-  readDark,
+  packPixels,
   readMask,
   type SensorDark,
   type SensorImage,
@@ -42,6 +41,7 @@ import {
   yOfRow,
 } from "./placement.ts";
 import { pixelsUnder, type SensorRegion } from "./region.ts";
+import type { Resampler, SensorInput, ShotMemory } from "./resampler.ts";
 
 /** A place of the picture on a sensor. */
 export interface SensorPlace {
@@ -118,12 +118,12 @@ export class Assembler {
   readonly #resolved: ResolvedOptions;
   readonly #indexById: ReadonlyMap<string, number>;
   readonly #uses: readonly (Uint8Array | null)[];
-  readonly #paints: readonly Paint[];
+  readonly #paints: readonly SensorInput[];
   /** Copies of strided views, made when first needed. */
   readonly #packed: (Float32Array | undefined)[] = [];
   /** The darks the painter knows, as they were given. */
   readonly #darks: (SensorDark | undefined)[] = [];
-  #made: { readonly painter: Painter; readonly memory: ShotMemory } | undefined;
+  #made: { readonly painter: Resampler; readonly memory: ShotMemory } | undefined;
   #output: Image | undefined;
 
   /**
@@ -215,7 +215,7 @@ export class Assembler {
         if (options.dark !== undefined && paint.dark)
           this.#loadDark(info, i, entryFor(options.dark, i, info.id), painter);
       }
-      painter.paint(this.#paints, this.gapValue, target);
+      painter.resample(this.#paints, this.gapValue, target);
     } finally {
       // The caller's images must not live on in here.
       for (const paint of this.#paints) paint.pixels = null;
@@ -238,7 +238,7 @@ export class Assembler {
     checkPerSensor("errors", errors, this.#indexById);
     const { canvas, placements, gains } = this.#resolved;
     const out = asImage(new Float32Array(this.width * this.height), this.height, this.width);
-    const paints = this.sensors.map((info, i): Paint => {
+    const paints = this.sensors.map((info, i): SensorInput => {
       const paint = { pixels: null, offset: 0, dark: false, gain: gains[i] ?? 1 };
       this.#load(paint, info, i, entryFor(errors, i, info.id));
       return paint;
@@ -255,7 +255,7 @@ export class Assembler {
    */
   coverage(): Image {
     const cover = new Float32Array(this.width * this.height);
-    this.#maps().painter.cover(cover);
+    this.#maps().painter.coverage(cover);
     return asImage(cover, this.height, this.width);
   }
 
@@ -344,9 +344,9 @@ export class Assembler {
     };
   }
 
-  #maps(): { readonly painter: Painter; readonly memory: ShotMemory } {
+  #maps(): { readonly painter: Resampler; readonly memory: ShotMemory } {
     const { canvas, placements, method } = this.#resolved;
-    this.#made ??= makePainter(method, canvas, placements, this.#uses);
+    this.#made ??= makeResampler(method, canvas, placements, this.#uses);
     return this.#made;
   }
 
@@ -385,7 +385,7 @@ export class Assembler {
     { id, ysize, xsize }: DetectorInfo,
     index: number,
     dark: SensorDark | null | undefined,
-    painter: Painter,
+    painter: Resampler,
   ): void {
     if (dark === null || dark === undefined) {
       throw new SaclaError(
@@ -395,11 +395,11 @@ export class Assembler {
       );
     }
     if (this.#darks[index] === dark) return;
-    painter.setDark(index, readDark(`the dark of ${id}`, dark, ysize, xsize));
+    painter.setDark(index, darkPixels(`the dark of ${id}`, dark, ysize, xsize));
     this.#darks[index] = dark;
   }
 
-  #load(paint: Paint, info: DetectorInfo, index: number, image: SensorImage | null | undefined): void {
+  #load(paint: SensorInput, info: DetectorInfo, index: number, image: SensorImage | null | undefined): void {
     const { id, ysize, xsize } = info;
     if (image === null || image === undefined) return;
     if (isPixelArray(image)) {
@@ -417,7 +417,7 @@ export class Assembler {
     }
     const copy = this.#packed[index] ?? new Float32Array(ysize * xsize);
     this.#packed[index] = copy;
-    pack(image, ysize, xsize, copy);
+    packPixels(image, ysize, xsize, copy);
     paint.pixels = copy;
     paint.offset = 0;
   }

@@ -8,4 +8,4 @@ export type { PerSensor, PixelArray, SensorDark, SensorImage, SensorMask } from 
 export type { View } from "./placement.ts";
 export { type ReconstructionSource, reconstruction } from "./reconstruction.ts";
 export type { SensorRegion } from "./region.ts";
-export { brightestSpots, type Spot, type SpotOptions, spotCentre } from "./spots.ts";
+export { type BrightSpot, brightestSpots, type SpotOptions, spotCentre } from "./spots.ts";

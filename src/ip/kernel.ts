@@ -2,9 +2,9 @@ import { SaclaError } from "../core/errors.ts";
 import type { Pixels, PixelType } from "../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../core/wasm.ts";
 import { kernelBinary } from "./kernel-binary.ts";
-import type { ShotMemory } from "./painter.ts";
 import type { PixelArray } from "./pixels.ts";
-import type { Canvas, Placement } from "./placement.ts";
+import type { PictureGrid, Placement } from "./placement.ts";
+import type { ShotMemory } from "./resampler.ts";
 
 /** What paint16 and paint32 take: see {@link AssembleKernel}. */
 type PaintRectangle = (
@@ -23,7 +23,7 @@ type GatherPixels = (list: number, count: number, raw: number, dark: number, gai
 /**
  * The functions of kernels/assemble.ts. Addresses are bytes of the arena, steps are elements. `dark` 0 means none.
  */
-export interface AssembleKernel {
+interface AssembleKernel {
   /**
    * Calibrates a rectangle of `rows` × `columns` sensor pixels (at least 4 each) into a picture. `raw`: its pixel of
    * lowest row and column; `pitch`: columns of the sensor; `out`: where that pixel goes; `perRow`, `perColumn`: from
@@ -79,7 +79,7 @@ export interface Stored {
 }
 
 /** An image in the arena. */
-export interface Staged {
+interface Staged {
   readonly address: number;
   /** Bytes of a pixel: 2 for uint16, 4 for float32. */
   readonly size: 2 | 4;
@@ -100,7 +100,7 @@ export class KernelMemory implements ShotMemory {
   readonly #stage32: Float32Array;
 
   /** @param extraBytes - what {@link store} and {@link reserve} will be asked for, each piece rounded up to 64 */
-  constructor(canvas: Canvas, placements: readonly Placement[], extraBytes: number) {
+  constructor(canvas: PictureGrid, placements: readonly Placement[], extraBytes: number) {
     const lengths = placements.map(({ rows, columns }) => rows * columns);
     const longest = Math.max(...lengths);
     this.#arena = new Arena(shotBytes(canvas, placements) + extraBytes);
@@ -157,7 +157,7 @@ export class KernelMemory implements ShotMemory {
 }
 
 /** Bytes of the picture, the images and the staging place. */
-function shotBytes(canvas: Canvas, placements: readonly Placement[]): number {
+function shotBytes(canvas: PictureGrid, placements: readonly Placement[]): number {
   const lengths = placements.map(({ rows, columns }) => rows * columns);
   const numbers = [canvas.width * canvas.height, ...lengths, Math.max(...lengths)];
   return numbers.reduce((sum, n) => sum + padded(n * 4), 0);
@@ -186,7 +186,7 @@ const LARGEST_TURN = Math.sin((3 * Math.PI) / 180);
  * memory, and each sensor is turned by less than 3° from a multiple of 90° with pixels as large as the picture's,
  * within `pitchTolerance`.
  */
-export function suitsKernel(canvas: Canvas, placements: readonly Placement[], pitchTolerance: number): boolean {
+export function suitsKernel(canvas: PictureGrid, placements: readonly Placement[], pitchTolerance: number): boolean {
   const pixels = placements.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
   if (pixels < FEWEST_PIXELS || shotBytes(canvas, placements) + pixels * 4 > MOST_BYTES) return false;
   return placements.every(

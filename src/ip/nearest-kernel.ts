@@ -1,11 +1,11 @@
+import { Int32Builder, IntervalList, intervalsOf } from "./int32-builder.ts";
 import { KernelMemory, packedBytes, padded, type Stored } from "./kernel.ts";
 import { pixelUnder } from "./nearest.ts";
-import type { Paint, Painter } from "./painter.ts";
+import { orientationOf, pictureSteps, sensorSteps } from "./orientation.ts";
 import type { PixelArray } from "./pixels.ts";
-import { boundsOf, type Canvas, type Placement } from "./placement.ts";
+import { boundsOf, type PictureGrid, type Placement } from "./placement.ts";
 import { findRectangles, type Rectangle } from "./rectangles.ts";
-import { pictureSteps, sensorSteps, turnOf } from "./turn.ts";
-import { SpanList, spansOf, WordList } from "./word-list.ts";
+import type { Resampler, SensorInput } from "./resampler.ts";
 
 /** A rectangle of a sensor, as the kernel takes it. */
 interface Patch {
@@ -44,7 +44,7 @@ interface PixelMap {
   readonly from: Int32Array;
 }
 
-function pixelMap(placement: Placement, canvas: Canvas): PixelMap {
+function pixelMap(placement: Placement, canvas: PictureGrid): PixelMap {
   const { rows, columns } = boundsOf(placement, canvas);
   const width = Math.max(0, columns[1] - columns[0]);
   const height = Math.max(0, rows[1] - rows[0]);
@@ -57,7 +57,7 @@ function pixelMap(placement: Placement, canvas: Canvas): PixelMap {
 /** Calls `visit` for each pixel of a map that shows the sensor. */
 function forEachPixel(
   { left, top, width, from }: PixelMap,
-  canvas: Canvas,
+  canvas: PictureGrid,
   visit: (to: number, from: number, index: number) => void,
 ): void {
   for (let i = 0, row = top; i < from.length; row++) {
@@ -70,11 +70,17 @@ function forEachPixel(
 }
 
 /** @param owners - how many sensors show something at each output pixel */
-function partOf(placement: Placement, canvas: Canvas, use: Uint8Array | null, map: PixelMap, owners: Uint8Array): Part {
-  const turn = turnOf(placement, canvas);
+function partOf(
+  placement: Placement,
+  canvas: PictureGrid,
+  use: Uint8Array | null,
+  map: PixelMap,
+  owners: Uint8Array,
+): Part {
+  const turn = orientationOf(placement, canvas);
   const used = (pixel: number): boolean => use === null || use[pixel] === 1;
   const shown = new Uint8Array(map.from.length);
-  const list = new SpanList();
+  const list = new IntervalList();
   // Unused pixels may be painted over, as they become gaps afterwards, but not where another sensor shows.
   forEachPixel(map, canvas, (to, pixel, i) => {
     if (used(pixel)) {
@@ -85,14 +91,14 @@ function partOf(placement: Placement, canvas: Canvas, use: Uint8Array | null, ma
   const steps = sensorSteps(turn, placement.columns);
   const { found, done } =
     map.width === 0 ? { found: [], done: shown } : findRectangles(map.from, map.width, steps.perColumn, steps.perRow);
-  const singles = new WordList();
+  const singles = new Int32Builder();
   forEachPixel(map, canvas, (to, pixel, i) => {
     if (done[i] === 1 || shown[i] === 0) return;
     singles.int(to);
     singles.int(pixel);
   });
   return {
-    patches: found.map((rectangle) => patchOf(rectangle, map, canvas, turn.turned)),
+    patches: found.map((rectangle) => patchOf(rectangle, map, canvas, turn.isTransposed)),
     singles: singles.words().slice(),
     shown: list.words().slice(),
     pitch: placement.columns,
@@ -101,7 +107,12 @@ function partOf(placement: Placement, canvas: Canvas, use: Uint8Array | null, ma
   };
 }
 
-function patchOf({ row, column, rows, columns }: Rectangle, map: PixelMap, canvas: Canvas, turned: boolean): Patch {
+function patchOf(
+  { row, column, rows, columns }: Rectangle,
+  map: PixelMap,
+  canvas: PictureGrid,
+  turned: boolean,
+): Patch {
   let [from, to] = [Infinity, 0];
   for (const r of [row, row + rows - 1]) {
     for (const c of [column, column + columns - 1]) {
@@ -117,13 +128,13 @@ function patchOf({ row, column, rows, columns }: Rectangle, map: PixelMap, canva
  * SIMD while they are calibrated, and every output pixel is written once. Right for any geometry, fast for sensors at
  * nearly a multiple of 90° with pixels as large as the picture's.
  */
-export class NearestKernel implements Painter {
+export class NearestKernel implements Resampler {
   readonly bytes: number;
   readonly memory: KernelMemory;
   readonly #parts: readonly PlacedPart[];
   readonly #gaps: Stored;
 
-  constructor(canvas: Canvas, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
+  constructor(canvas: PictureGrid, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
     const maps = placements.map((placement) => pixelMap(placement, canvas));
     const owners = new Uint8Array(canvas.width * canvas.height);
     for (const [i, map] of maps.entries()) {
@@ -136,7 +147,7 @@ export class NearestKernel implements Painter {
       const map = maps[i];
       return map === undefined ? [] : [partOf(placement, canvas, uses[i] ?? null, map, owners)];
     });
-    const gaps = spansOf(owners, 0);
+    const gaps = intervalsOf(owners, 0);
     const lists = [gaps, ...parts.flatMap(({ singles, shown }) => [singles, shown])];
     this.bytes = lists.reduce((sum, list) => sum + list.byteLength, 0);
     const extra =
@@ -165,7 +176,7 @@ export class NearestKernel implements Painter {
     for (let i = 0; i < singles.length; i++) singles[i] = dark[part.singles[2 * i + 1] ?? 0] ?? 0;
   }
 
-  paint(paints: readonly Paint[], gap: number, out: Float32Array): void {
+  resample(paints: readonly SensorInput[], gap: number, out: Float32Array): void {
     const { kernel, outputAddress } = this.memory;
     for (const [i, part] of this.#parts.entries()) {
       // What is missing uncovers what lies below, so these gaps come first.
@@ -179,7 +190,7 @@ export class NearestKernel implements Painter {
     this.memory.deliver(out);
   }
 
-  #paintPart(part: PlacedPart, pixels: PixelArray, paint: Paint): void {
+  #paintPart(part: PlacedPart, pixels: PixelArray, paint: SensorInput): void {
     const { kernel, outputAddress } = this.memory;
     const { address, size } = this.memory.stage(pixels, paint.offset, part.pixels);
     const [paintRectangle, gather] = size === 2 ? [kernel.paint16, kernel.gather16] : [kernel.paint32, kernel.gather32];
@@ -202,7 +213,7 @@ export class NearestKernel implements Painter {
     gather(part.singlesAt.address, part.singles.length / 2, address, paint.dark ? dark : 0, paint.gain, outputAddress);
   }
 
-  cover(out: Float32Array): void {
+  coverage(out: Float32Array): void {
     for (const { shown } of this.#parts)
       for (let i = 0; i < shown.length; i += 2) out.fill(1, shown[i], (shown[i] ?? 0) + (shown[i + 1] ?? 0));
   }

@@ -1,10 +1,10 @@
-import type { Paint, Painter } from "./painter.ts";
 import type { PixelArray } from "./pixels.ts";
-import { boundsOf, type Canvas, type Placement, sensorColumn, sensorRow, xOfColumn, yOfRow } from "./placement.ts";
-import { fillRuns, RUN_FIELDS, RunBuilder, STRIP } from "./runs.ts";
+import { boundsOf, type PictureGrid, type Placement, sensorColumn, sensorRow, xOfColumn, yOfRow } from "./placement.ts";
+import type { Resampler, SensorInput } from "./resampler.ts";
+import { fillSpans, SPAN_FIELDS, SpanBuilder, STRIP } from "./spans.ts";
 
 /** The sensor pixel that holds the centre of an output pixel, counted row by row; −1 when none does. */
-export function pixelUnder(placement: Placement, canvas: Canvas, row: number, column: number): number {
+export function pixelUnder(placement: Placement, canvas: PictureGrid, row: number, column: number): number {
   const x = xOfColumn(canvas, column + 0.5);
   const y = yOfRow(canvas, row + 0.5);
   const r = Math.floor(sensorRow(placement, x, y));
@@ -13,8 +13,8 @@ export function pixelUnder(placement: Placement, canvas: Canvas, row: number, co
 }
 
 /** For one sensor, which of its pixels each output pixel shows. */
-function nearestRuns(placement: Placement, canvas: Canvas, use: Uint8Array | null): Int32Array {
-  const runs = new RunBuilder();
+function nearestRuns(placement: Placement, canvas: PictureGrid, use: Uint8Array | null): Int32Array {
+  const runs = new SpanBuilder();
   const bounds = boundsOf(placement, canvas);
   for (let strip = bounds.columns[0]; strip < bounds.columns[1]; strip += STRIP) {
     const end = Math.min(strip + STRIP, bounds.columns[1]);
@@ -30,7 +30,7 @@ function nearestRuns(placement: Placement, canvas: Canvas, use: Uint8Array | nul
 
 /** `offset`: where the image begins in `pixels`. `gain`: in single precision. */
 function copyRuns(runs: Int32Array, pixels: PixelArray, offset: number, gain: number, out: Float32Array): void {
-  for (let i = 0; i < runs.length; i += RUN_FIELDS) {
+  for (let i = 0; i < runs.length; i += SPAN_FIELDS) {
     let to = runs[i] ?? 0;
     let from = (runs[i + 1] ?? 0) + offset;
     const step = runs[i + 2] ?? 0;
@@ -51,7 +51,7 @@ function copyRunsLessDark(
   gain: number,
   out: Float32Array,
 ): void {
-  for (let i = 0; i < runs.length; i += RUN_FIELDS) {
+  for (let i = 0; i < runs.length; i += SPAN_FIELDS) {
     let to = runs[i] ?? 0;
     let from = runs[i + 1] ?? 0;
     const step = runs[i + 2] ?? 0;
@@ -67,12 +67,12 @@ function copyRunsLessDark(
  * Each output pixel shows the sensor pixel under its centre; where sensors overlap, the last one read is on top. The
  * reference for `NearestKernel`, and what paints where that does not.
  */
-export class NearestPainter implements Painter {
+export class NearestResampler implements Resampler {
   readonly bytes: number;
   readonly #maps: readonly Int32Array[];
   readonly #darks: (Float32Array | undefined)[] = [];
 
-  constructor(canvas: Canvas, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
+  constructor(canvas: PictureGrid, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
     this.#maps = placements.map((placement, i) => nearestRuns(placement, canvas, uses[i] ?? null));
     this.bytes = this.#maps.reduce((sum, runs) => sum + runs.byteLength, 0);
   }
@@ -81,7 +81,7 @@ export class NearestPainter implements Painter {
     this.#darks[sensor] = dark;
   }
 
-  paint(paints: readonly Paint[], gap: number, out: Float32Array): void {
+  resample(paints: readonly SensorInput[], gap: number, out: Float32Array): void {
     out.fill(gap);
     for (const [i, runs] of this.#maps.entries()) {
       const paint = paints[i];
@@ -93,7 +93,7 @@ export class NearestPainter implements Painter {
     }
   }
 
-  cover(out: Float32Array): void {
-    for (const runs of this.#maps) fillRuns(runs, 1, out);
+  coverage(out: Float32Array): void {
+    for (const runs of this.#maps) fillSpans(runs, 1, out);
   }
 }

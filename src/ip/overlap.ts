@@ -1,14 +1,14 @@
 import {
-  type Canvas,
+  type GridSteps,
+  type PictureGrid,
   type Placement,
-  type Steps,
   sensorColumn,
   sensorRow,
   stepsOf,
   xOfColumn,
   yOfRow,
 } from "./placement.ts";
-import { grown } from "./runs.ts";
+import { grown } from "./spans.ts";
 
 /** Overlaps below this fraction of a pixel are rounding noise of the clipping, not area. */
 export const NOISE = 1e-12;
@@ -88,16 +88,16 @@ export class Cells {
   offsets = new Int32Array(64);
   weights = new Float64Array(64);
   readonly #placement: Placement;
-  readonly #canvas: Canvas;
+  readonly #canvas: PictureGrid;
   readonly #use: Uint8Array | null;
-  readonly #steps: Steps;
+  readonly #steps: GridSteps;
   #rest = polygon();
   #spare = polygon();
   #strip = polygon();
   #stripRest = polygon();
   #cell = polygon();
 
-  constructor(placement: Placement, canvas: Canvas, use: Uint8Array | null) {
+  constructor(placement: Placement, canvas: PictureGrid, use: Uint8Array | null) {
     this.#placement = placement;
     this.#canvas = canvas;
     this.#use = use;

@@ -78,7 +78,7 @@ export function readMask(
  * `dark` in single precision, row by row, always as a copy.
  * @throws BAD_ARGUMENT when its shape is not [rows, columns] or its memory is not of floating-point numbers
  */
-export function readDark(name: string, dark: SensorDark, rows: number, columns: number): Float32Array {
+export function darkPixels(name: string, dark: SensorDark, rows: number, columns: number): Float32Array {
   if (dark instanceof Float32Array || dark instanceof Float64Array) {
     checkLength(name, dark.length, rows, columns);
     return new Float32Array(dark);
@@ -88,7 +88,7 @@ export function readDark(name: string, dark: SensorDark, rows: number, columns: 
     throw badArgument(`the memory of ${name}`, show(dark.data), "a Float32Array or Float64Array");
   }
   const values = new Float32Array(rows * columns);
-  pack(dark, rows, columns, values);
+  packPixels(dark, rows, columns, values);
   return values;
 }
 
@@ -137,7 +137,12 @@ export function isContiguous(image: NdArray): boolean {
 }
 
 /** Copies a strided view row by row into `to`. */
-export function pack(image: NdArray<PixelArray>, rows: number, columns: number, to: Float32Array | Float64Array): void {
+export function packPixels(
+  image: NdArray<PixelArray>,
+  rows: number,
+  columns: number,
+  to: Float32Array | Float64Array,
+): void {
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) to[r * columns + c] = image.get(r, c);
 }
 

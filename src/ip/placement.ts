@@ -10,7 +10,7 @@ export type View = "source" | "detector";
 export const MAX_SIDE = 16384;
 
 /** The picture: its size in pixels and its view. The beam is at (width / 2, height / 2). */
-export interface Canvas {
+export interface PictureGrid {
   readonly width: number;
   readonly height: number;
   readonly view: View;
@@ -54,20 +54,20 @@ export function direction(degrees: number): { cos: number; sin: number } {
  * X, in output pixels from the beam, of a picture column. Exact for whole and half columns, so both views agree bit for
  * bit.
  */
-export function xOfColumn(canvas: Canvas, column: number): number {
+export function xOfColumn(canvas: PictureGrid, column: number): number {
   const x = column - canvas.width / 2;
   return canvas.view === "source" ? x : -x;
 }
 
-export function yOfRow(canvas: Canvas, row: number): number {
+export function yOfRow(canvas: PictureGrid, row: number): number {
   return canvas.height / 2 - row;
 }
 
-export function columnOfX(canvas: Canvas, x: number): number {
+export function columnOfX(canvas: PictureGrid, x: number): number {
   return canvas.width / 2 + (canvas.view === "source" ? x : -x);
 }
 
-export function rowOfY(canvas: Canvas, y: number): number {
+export function rowOfY(canvas: PictureGrid, y: number): number {
   return canvas.height / 2 - y;
 }
 
@@ -88,12 +88,12 @@ export function sensorRow(p: Placement, x: number, y: number): number {
  * How sensor places change from one output column, and from one output row, to the next: u along sensor columns, v
  * along rows.
  */
-export interface Steps {
+export interface GridSteps {
   readonly perColumn: { readonly u: number; readonly v: number };
   readonly perRow: { readonly u: number; readonly v: number };
 }
 
-export function stepsOf(p: Placement, canvas: Canvas): Steps {
+export function stepsOf(p: Placement, canvas: PictureGrid): GridSteps {
   const { cos, sin, columnPitch, rowPitch } = p;
   const sign = canvas.view === "source" ? 1 : -1;
   return {
@@ -120,7 +120,7 @@ export function corners(p: Placement): { x: number; y: number }[] {
 }
 
 /** Smallest rectangle of the picture that holds the sensor; empty (start ≥ end) when it lies outside. */
-export function boundsOf(p: Placement, canvas: Canvas): Roi {
+export function boundsOf(p: Placement, canvas: PictureGrid): Roi {
   const points = corners(p);
   const columns = points.map(({ x }) => columnOfX(canvas, x));
   const rows = points.map(({ y }) => rowOfY(canvas, y));

@@ -1,10 +1,18 @@
 import { SaclaError, show } from "../core/errors.ts";
 import { asFinite, asInteger, badArgument } from "../core/guards.ts";
 import { asImage, type Image, type NdArray, shapeOf } from "../core/ndarray.ts";
-import { NearestPainter } from "./nearest.ts";
-import type { Paint } from "./painter.ts";
-import { isContiguous, isPixelArray, type PixelArray, pack, readMask, type SensorMask, wrongPixels } from "./pixels.ts";
+import { NearestResampler } from "./nearest.ts";
+import {
+  isContiguous,
+  isPixelArray,
+  type PixelArray,
+  packPixels,
+  readMask,
+  type SensorMask,
+  wrongPixels,
+} from "./pixels.ts";
 import { direction, MAX_SIDE, type Placement } from "./placement.ts";
+import type { SensorInput } from "./resampler.ts";
 
 /** One sensor as `ippy.reconstruction` takes it, with the talk's field names. */
 export interface ReconstructionSource {
@@ -31,7 +39,7 @@ export interface ReconstructionSource {
 interface Source {
   readonly placement: Placement;
   readonly use: Uint8Array | null;
-  readonly paint: Paint;
+  readonly paint: SensorInput;
 }
 
 /**
@@ -68,13 +76,13 @@ export function reconstruction(
     if (typeof src.succeeded !== "boolean") throw badArgument(`srcs[${i}].succeeded`, src.succeeded, "true or false");
     return src.succeeded ? [sourceOf(src, `srcs[${i}]`, pixelSize)] : [];
   });
-  const painter = new NearestPainter(
+  const painter = new NearestResampler(
     { width, height, view: "source" },
     sources.map(({ placement }) => placement),
     sources.map(({ use }) => use),
   );
   const out = asImage(new Float32Array(width * height), height, width);
-  painter.paint(
+  painter.resample(
     sources.map(({ paint }) => paint),
     offset,
     out.data,
@@ -113,7 +121,7 @@ function pixelsOf(
 ): { pixels: PixelArray; offset: number } {
   if (isContiguous(img)) return { pixels: data, offset: img.offset };
   const pixels = new Float64Array(rows * columns);
-  pack(img, rows, columns, pixels);
+  packPixels(img, rows, columns, pixels);
   return { pixels, offset: 0 };
 }
 

@@ -1,8 +1,8 @@
 import { asImage, type NdArray } from "../core/ndarray.ts";
 import { type Roi, roiShape } from "../core/roi.ts";
 import {
-  type Canvas,
   columnOfX,
+  type PictureGrid,
   type Placement,
   placeX,
   placeY,
@@ -30,7 +30,7 @@ export interface SensorRegion {
 /** The unmasked pixels of a sensor whose centres lie inside `roi` of the picture, or null when there are none. */
 export function pixelsUnder(
   placement: Placement,
-  canvas: Canvas,
+  canvas: PictureGrid,
   roi: Roi,
   use: Uint8Array | null,
 ): Omit<SensorRegion, "sensor" | "index"> | null {
@@ -62,7 +62,7 @@ export function pixelsUnder(
 }
 
 /** The part of the sensor worth looking at: the rectangle around the region's corners, seen from the sensor. */
-function searchArea(placement: Placement, canvas: Canvas, roi: Roi): Roi {
+function searchArea(placement: Placement, canvas: PictureGrid, roi: Roi): Roi {
   const points = roi.rows.flatMap((row) =>
     roi.columns.map((column) => ({ x: xOfColumn(canvas, column), y: yOfRow(canvas, row) })),
   );

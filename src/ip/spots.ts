@@ -5,7 +5,7 @@ import { any, resolveOptions } from "../core/options.ts";
 import type { PixelArray } from "./pixels.ts";
 
 /** One bright pixel of an image. */
-export interface Spot {
+export interface BrightSpot {
   readonly column: number;
   readonly row: number;
   readonly value: number;
@@ -30,7 +30,7 @@ export interface SpotOptions {
  * @example
  * brightestSpots(picture, { count: 8, minDistance: 50, where: assembler.coverage() });
  */
-export function brightestSpots(image: NdArray<PixelArray>, options: SpotOptions = {}): Spot[] {
+export function brightestSpots(image: NdArray<PixelArray>, options: SpotOptions = {}): BrightSpot[] {
   resolveOptions("brightestSpots", options, { count: any, minDistance: any, where: any });
   const count = asInteger("count", options.count ?? 8, 1);
   const minDistance = asFinite("minDistance", options.minDistance ?? 50, 0);
@@ -54,13 +54,13 @@ export function brightestSpots(image: NdArray<PixelArray>, options: SpotOptions 
     }
     return true;
   };
-  const spots: Spot[] = [];
+  const spots: BrightSpot[] = [];
   const near = (row: number, column: number): boolean =>
     spots.some((s) => (s.row - row) ** 2 + (s.column - column) ** 2 <= minDistance ** 2);
   // One pass per spot: the test that costs little and fails for nearly every pixel comes first, so a pass is one
   // compare per pixel.
   while (spots.length < count) {
-    let best: Spot | undefined;
+    let best: BrightSpot | undefined;
     let bar = -Infinity;
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
@@ -90,7 +90,10 @@ const CENTRE_REACH = 4;
  * @example
  * const { row, column } = spotCentre(picture, spot); // pixel: Math.floor of each
  */
-export function spotCentre(image: NdArray<PixelArray>, spot: Spot): { readonly row: number; readonly column: number } {
+export function spotCentre(
+  image: NdArray<PixelArray>,
+  spot: BrightSpot,
+): { readonly row: number; readonly column: number } {
   const [rows, columns] = shapeOf("image", image);
   let [weight, row, column] = [0, 0, 0];
   for (let r = Math.max(0, spot.row - CENTRE_REACH); r <= Math.min(rows - 1, spot.row + CENTRE_REACH); r++) {

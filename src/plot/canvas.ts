@@ -4,20 +4,20 @@ import { CAP_UNITS, glyphOf } from "./font.ts";
 export type Rgb = readonly [red: number, green: number, blue: number];
 
 /** A picture being drawn: 3 bytes per pixel, row-major from the top left. */
-export interface Canvas {
+export interface RgbCanvas {
   readonly width: number;
   readonly height: number;
   readonly data: Buffer;
 }
 
-export function createCanvas(width: number, height: number, [red, green, blue]: Rgb): Canvas {
+export function createCanvas(width: number, height: number, [red, green, blue]: Rgb): RgbCanvas {
   const data = Buffer.alloc(width * height * 3, red);
   if (red !== green || green !== blue) for (let i = 0; i < data.length; i += 3) data.set([red, green, blue], i);
   return { width, height, data };
 }
 
 /** Fills whole pixels [x, x + width) × [y, y + height). */
-export function fillRect(canvas: Canvas, x: number, y: number, width: number, height: number, colour: Rgb): void {
+export function fillRect(canvas: RgbCanvas, x: number, y: number, width: number, height: number, colour: Rgb): void {
   for (let row = Math.max(0, y); row < Math.min(canvas.height, y + height); row++) {
     for (let column = Math.max(0, x); column < Math.min(canvas.width, x + width); column++)
       canvas.data.set(colour, (row * canvas.width + column) * 3);
@@ -26,7 +26,7 @@ export function fillRect(canvas: Canvas, x: number, y: number, width: number, he
 
 /** A frame of `line` pixels just outside [x, x + width) × [y, y + height). */
 export function frameRect(
-  canvas: Canvas,
+  canvas: RgbCanvas,
   x: number,
   y: number,
   width: number,
@@ -40,7 +40,7 @@ export function frameRect(
   fillRect(canvas, x + width, y, line, height, colour);
 }
 
-function blend(canvas: Canvas, x: number, y: number, colour: Rgb, alpha: number): void {
+function blend(canvas: RgbCanvas, x: number, y: number, colour: Rgb, alpha: number): void {
   if (alpha <= 0 || x < 0 || y < 0 || x >= canvas.width || y >= canvas.height) return;
   const at = (y * canvas.width + x) * 3;
   const a = Math.min(1, alpha);
@@ -49,7 +49,7 @@ function blend(canvas: Canvas, x: number, y: number, colour: Rgb, alpha: number)
 }
 
 /** A circle about the point (x, y), where pixel (i, j) covers [i, i + 1) × [j, j + 1). */
-export function drawRing(canvas: Canvas, x: number, y: number, radius: number, line: number, colour: Rgb): void {
+export function drawRing(canvas: RgbCanvas, x: number, y: number, radius: number, line: number, colour: Rgb): void {
   const reach = radius + line;
   for (let row = Math.floor(y - reach); row <= y + reach; row++) {
     for (let column = Math.floor(x - reach); column <= x + reach; column++) {
@@ -60,7 +60,7 @@ export function drawRing(canvas: Canvas, x: number, y: number, radius: number, l
 }
 
 /** How a line of text is drawn. */
-export interface TextStyle {
+interface TextStyle {
   /** Height of a capital in pixels. */
   readonly size: number;
   readonly colour: Rgb;
@@ -81,7 +81,7 @@ export function textWidth(text: string, size: number): number {
 }
 
 /** Draws one line of text with its baseline through (x, y). */
-export function drawText(canvas: Canvas, text: string, x: number, y: number, style: TextStyle): void {
+export function drawText(canvas: RgbCanvas, text: string, x: number, y: number, style: TextStyle): void {
   const scale = style.size / CAP_UNITS;
   const shift = { start: 0, middle: 0.5, end: 1 }[style.anchor ?? "start"] * textWidth(text, style.size);
   const lines: number[] = [];
@@ -102,7 +102,7 @@ export function drawText(canvas: Canvas, text: string, x: number, y: number, sty
 }
 
 /** A part of a canvas: [x, x + width) × [y, y + height). */
-export interface Region {
+interface ClipRegion {
   readonly x: number;
   readonly y: number;
   readonly width: number;
@@ -114,12 +114,12 @@ export interface Region {
  * @param clip - nothing is drawn outside; whole pixels within the canvas
  */
 export function drawLines(
-  canvas: Canvas,
+  canvas: RgbCanvas,
   lines: readonly number[],
   width: number,
   colour: Rgb,
   opacity = 1,
-  clip: Region = { x: 0, y: 0, width: canvas.width, height: canvas.height },
+  clip: ClipRegion = { x: 0, y: 0, width: canvas.width, height: canvas.height },
 ): void {
   const half = width / 2 + 0.5;
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];

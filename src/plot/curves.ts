@@ -1,11 +1,11 @@
-import { type Axis, fraction } from "./ticks.ts";
+import { fraction, type PlotAxis } from "./ticks.ts";
 
 /** A rectangle of the picture and the axes that span it. */
-export interface Frame {
+export interface PlotFrame {
   readonly width: number;
   readonly height: number;
-  readonly x: Axis;
-  readonly y: Axis;
+  readonly x: PlotAxis;
+  readonly y: PlotAxis;
 }
 
 /** Points of a curve in pixels from the upper left corner of the frame; NaN where there is no point. */
@@ -18,7 +18,7 @@ interface Points {
 const FAR = 20;
 
 /** x and y on the screen. A value that a logarithmic axis cannot show (≤ 0) and ±Infinity become NaN. */
-export function place(frame: Frame, x: ArrayLike<number>, y: ArrayLike<number>): Points {
+export function toPlotPixels(frame: PlotFrame, x: ArrayLike<number>, y: ArrayLike<number>): Points {
   const out = { x: new Float64Array(x.length), y: new Float64Array(x.length) };
   for (let i = 0; i < x.length; i++) {
     out.x[i] = bounded(fraction(frame.x, x[i] ?? NaN)) * frame.width;
@@ -108,13 +108,13 @@ const MOST_CAPS = 100;
  * one that reaches 0 goes down to the edge.
  */
 export function errorBars(
-  frame: Frame,
+  frame: PlotFrame,
   x: ArrayLike<number>,
   y: ArrayLike<number>,
   error: ArrayLike<number>,
 ): Polyline[] {
   const ends = (sign: number): Points =>
-    place(
+    toPlotPixels(
       frame,
       x,
       Float64Array.from(y, (value, i) => value + sign * (error[i] ?? NaN)),
@@ -139,7 +139,12 @@ export function errorBars(
  *
  * @param close - ends go down to the lower edge, so that the area can be filled
  */
-export function steps(frame: Frame, edges: ArrayLike<number>, values: ArrayLike<number>, close: boolean): Polyline[] {
+export function steps(
+  frame: PlotFrame,
+  edges: ArrayLike<number>,
+  values: ArrayLike<number>,
+  close: boolean,
+): Polyline[] {
   const xs: number[] = [];
   const ys: number[] = [];
   for (let i = 0; i < values.length; i++) {
@@ -154,7 +159,7 @@ export function steps(frame: Frame, edges: ArrayLike<number>, values: ArrayLike<
     ys.unshift(frame.y.low);
     ys.push(frame.y.low);
   }
-  return brokenLine(place(frame, xs, ys));
+  return brokenLine(toPlotPixels(frame, xs, ys));
 }
 
 /** Edges halfway between centres; the outer steps are as wide as their neighbour's half tells. */

@@ -123,7 +123,7 @@ const SPACE_WIDTH = 5;
 const SUPERSCRIPT_SCALE = 0.62;
 
 /** A written character: pen lines [x0, y0, x1, y1, …] in font units from its left end and the baseline, y down. */
-export interface Glyph {
+interface Glyph {
   readonly lines: readonly number[];
   /** Distance to the next character. */
   readonly advance: number;

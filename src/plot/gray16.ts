@@ -1,6 +1,6 @@
 import { any, resolveOptions } from "../core/options.ts";
 import { checkRange } from "./options.ts";
-import { type Drawable, extremes, pixelsOf } from "./pixels.ts";
+import { type Drawable, drawnPixels, extremes } from "./pixels.ts";
 import { encodeGray16 } from "./png.ts";
 
 export interface Gray16Options {
@@ -29,7 +29,7 @@ export interface Gray16 {
  */
 export function renderGray16(image: Drawable, options: Gray16Options = {}): Gray16 {
   resolveOptions("renderGray16", options, { range: any });
-  const { data, rows, columns } = pixelsOf(image);
+  const { data, rows, columns } = drawnPixels(image);
   const [low, high] =
     options.range === undefined ? (extremes(data) ?? [0, 1]) : checkRange("range", options.range, false);
   const levels = new Uint16Array(rows * columns);

@@ -1,11 +1,20 @@
 import { asFinite, asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import { any, resolveOptions } from "../core/options.ts";
-import { type Canvas, createCanvas, drawRing, drawText, fillRect, frameRect, type Rgb, textWidth } from "./canvas.ts";
+import {
+  createCanvas,
+  drawRing,
+  drawText,
+  fillRect,
+  frameRect,
+  type Rgb,
+  type RgbCanvas,
+  textWidth,
+} from "./canvas.ts";
 import { COLOURS, type ColourMap, colourMaps, colourTable, defaultGapColour, parseColour } from "./colour-map.ts";
 import { checkRange, type Scale } from "./options.ts";
-import { blockMeans, type Drawable, type Gap, type Pixels, pixelsOf, robustRange, withGap } from "./pixels.ts";
+import { blockMeans, type Drawable, type DrawnPixels, drawnPixels, type Gap, robustRange, withGap } from "./pixels.ts";
 import { encodeRgb } from "./png.ts";
-import { type Axis, fitTicks, fraction, type Tick } from "./ticks.ts";
+import { fitTicks, fraction, type PlotAxis, type Tick } from "./ticks.ts";
 
 /** A place to point out, in pixels of the image as given; fractions are allowed. */
 export interface Mark {
@@ -82,7 +91,7 @@ export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8A
   const colourMap = asOneOf("colourMap", options.colourMap ?? "viridis", colourMaps);
   const gapColour =
     options.gapColour === undefined ? defaultGapColour(colourMap) : parseColour("gapColour", options.gapColour);
-  const given = pixelsOf(image);
+  const given = drawnPixels(image);
   const marks = checkMarks(options.marks ?? [], given);
   const block =
     options.maxWidth === undefined ? 1 : Math.ceil(given.columns / asInteger("maxWidth", options.maxWidth, 1));
@@ -107,7 +116,7 @@ export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8A
   return encodeRgb(canvas);
 }
 
-function checkMarks(marks: readonly Mark[], { rows, columns }: Pixels): readonly Mark[] {
+function checkMarks(marks: readonly Mark[], { rows, columns }: DrawnPixels): readonly Mark[] {
   for (const [i, mark] of marks.entries()) {
     asFinite(`marks[${i}].column`, mark.column, -0.5, columns - 0.5);
     asFinite(`marks[${i}].row`, mark.row, -0.5, rows - 0.5);
@@ -115,7 +124,7 @@ function checkMarks(marks: readonly Mark[], { rows, columns }: Pixels): readonly
   return marks;
 }
 
-function valueAxis(shown: Pixels, range: ImageOptions["range"], log: boolean, colourMap: ColourMap): Axis {
+function valueAxis(shown: DrawnPixels, range: ImageOptions["range"], log: boolean, colourMap: ColourMap): PlotAxis {
   if (colourMap === "difference" && log)
     throw badArgument("scale", "log", 'linear for the colour map "difference", whose middle is zero');
   if (range !== undefined) {
@@ -162,10 +171,10 @@ interface PlacedTick {
 }
 
 function layOut(
-  given: Pick<Pixels, "rows" | "columns">,
-  shown: Pick<Pixels, "rows" | "columns">,
+  given: Pick<DrawnPixels, "rows" | "columns">,
+  shown: Pick<DrawnPixels, "rows" | "columns">,
   block: number,
-  axis: Axis,
+  axis: PlotAxis,
   options: ImageOptions,
 ): Layout {
   const magnified = Math.max(1, Math.floor(SMALLEST_SIDE / Math.max(shown.rows, shown.columns)));
@@ -216,7 +225,7 @@ function titleSize(cap: number): number {
   return Math.round(cap * 1.25);
 }
 
-function barPosition(axis: Axis, tick: Tick, height: number): number {
+function barPosition(axis: PlotAxis, tick: Tick, height: number): number {
   return Math.round((1 - fraction(axis, tick.value)) * (height - 1));
 }
 
@@ -230,10 +239,10 @@ function pixelTicks(pixels: number, zoom: number, length: number, room: (label: 
 
 /** Colours every pixel: the one hot loop. */
 function paint(
-  canvas: Canvas,
+  canvas: RgbCanvas,
   layout: Layout,
-  { data, rows, columns }: Pixels,
-  axis: Axis,
+  { data, rows, columns }: DrawnPixels,
+  axis: PlotAxis,
   table: Uint8Array,
   gapColour: Rgb,
 ): void {
@@ -266,7 +275,7 @@ function paint(
   }
 }
 
-function drawFrameAndTicks(canvas: Canvas, layout: Layout, title: string | undefined): void {
+function drawFrameAndTicks(canvas: RgbCanvas, layout: Layout, title: string | undefined): void {
   const { x, y, width, height, cap, line, columnTicks, rowTicks } = layout;
   if (title !== undefined)
     drawText(canvas, title, x, y - Math.round(cap * 0.95), { size: titleSize(cap), colour: ink, bold: true });
@@ -304,7 +313,7 @@ function drawFrameAndTicks(canvas: Canvas, layout: Layout, title: string | undef
 }
 
 function drawColourBar(
-  canvas: Canvas,
+  canvas: RgbCanvas,
   { y, bar, cap, line }: Layout,
   table: Uint8Array,
   unit: string | undefined,
@@ -333,7 +342,7 @@ function drawColourBar(
   }
 }
 
-function drawMark(canvas: Canvas, { x, y, width, zoom, cap }: Layout, { column, row, label }: Mark): void {
+function drawMark(canvas: RgbCanvas, { x, y, width, zoom, cap }: Layout, { column, row, label }: Mark): void {
   const cx = x + (column + 0.5) * zoom;
   const cy = y + (row + 0.5) * zoom;
   const radius = cap * 0.9;

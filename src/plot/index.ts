@@ -7,9 +7,9 @@ export {
   type LinePlotOptions,
   linePlot,
   type PlotPanel,
+  type PlotSeries,
   renderLinePlot,
   renderLinePlots,
-  type Series,
 } from "./line-plot.ts";
 export type { Scale } from "./options.ts";
 export type { Drawable, Gap } from "./pixels.ts";

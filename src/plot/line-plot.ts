@@ -1,15 +1,15 @@
 import { asInteger, asOneOf, badArgument } from "../core/guards.ts";
 import { any, resolveOptions } from "../core/options.ts";
-import { brokenLine, dots, edgesAround, errorBars, type Frame, place, steps } from "./curves.ts";
+import { brokenLine, dots, edgesAround, errorBars, type PlotFrame, steps, toPlotPixels } from "./curves.ts";
 import { checkRange, type Scale } from "./options.ts";
 import { extremes, widened } from "./pixels.ts";
 import type { Axes, Drawing, PlotText, Stroke } from "./plot-layout.ts";
 import { drawRaster } from "./raster.ts";
 import { drawSvg } from "./svg.ts";
-import type { Axis } from "./ticks.ts";
+import type { PlotAxis } from "./ticks.ts";
 
 /** One curve. NaN and ±Infinity are left out: they break a line. */
-export interface Series {
+export interface PlotSeries {
   /** Named in the legend. */
   readonly label?: string | undefined;
   readonly x: ArrayLike<number>;
@@ -37,7 +37,7 @@ export interface LinePlotOptions {
 }
 
 /** One of several plots that stand one above the other in a picture. */
-export type PlotPanel = { readonly series: readonly Series[] } & Omit<LinePlotOptions, "width" | "height">;
+export type PlotPanel = { readonly series: readonly PlotSeries[] } & Omit<LinePlotOptions, "width" | "height">;
 
 const panelChecks = { title: any, xLabel: any, yLabel: any, xScale: any, yScale: any, yRange: any };
 const styles = ["points", "line", "line-and-points", "steps"] as const;
@@ -52,7 +52,7 @@ const styles = ["points", "line", "line-and-points", "steps"] as const;
  * linePlot([{ label: "BM1", x: tags, y: bm1, style: "points" }], { title: "Run 651251", xLabel: "tag", yLabel: "charge
  * (C)" });
  */
-export function linePlot(series: readonly Series[], options: LinePlotOptions = {}): string {
+export function linePlot(series: readonly PlotSeries[], options: LinePlotOptions = {}): string {
   resolveOptions("linePlot", options, { ...panelChecks, width: any, height: any });
   const { drawings, axes } = plotOf(series, options);
   return drawSvg(drawings, axes, { ...options, ...checkSize(options.width, options.height) });
@@ -67,7 +67,7 @@ export function linePlot(series: readonly Series[], options: LinePlotOptions = {
  * await writeFile("scan.png", renderLinePlot([{ x: delays, y: means, error: standardErrors, style: "line-and-points"
  * }], { xLabel: "delay (ps)" }));
  */
-export function renderLinePlot(series: readonly Series[], options: LinePlotOptions = {}): Uint8Array {
+export function renderLinePlot(series: readonly PlotSeries[], options: LinePlotOptions = {}): Uint8Array {
   const { width, height, ...panel } = options;
   return renderLinePlots([{ series, ...panel }], { width, height });
 }
@@ -103,7 +103,7 @@ export function renderLinePlots(
 
 /** What is drawn, and the axes around it; undefined without any value. */
 function plotOf(
-  series: readonly Series[],
+  series: readonly PlotSeries[],
   options: Omit<LinePlotOptions, "width" | "height">,
 ): { drawings: readonly Drawing[]; axes: Axes | undefined } {
   const xLog = asOneOf("xScale", options.xScale ?? "linear", ["linear", "log"]) === "log";
@@ -134,15 +134,15 @@ function plotOf(
 const LINE_WIDTH = 1.6;
 const BAR_WIDTH = 1.2;
 
-function drawingOf(series: Series, points: number): Drawing {
+function drawingOf(series: PlotSeries, points: number): Drawing {
   const { label, x, y, error } = series;
   // A line through a single point would be a speck.
   const style = points === 1 && series.style !== "steps" ? "points" : (series.style ?? "line");
   const sign = style === "points" ? "dot" : style === "line-and-points" ? "both" : "line";
-  const strokes = (frame: Frame): Stroke[] => {
+  const strokes = (frame: PlotFrame): Stroke[] => {
     const bars = error === undefined ? [] : [{ lines: errorBars(frame, x, y, error), width: BAR_WIDTH }];
     if (style === "steps") return [...bars, { lines: steps(frame, edgesAround(x), y, false), width: LINE_WIDTH }];
-    const placed = place(frame, x, y);
+    const placed = toPlotPixels(frame, x, y);
     const line = style === "points" ? [] : [{ lines: brokenLine(placed), width: LINE_WIDTH }];
     if (style === "line") return [...bars, ...line];
     const width = points > 1000 ? 3.4 : points > 200 ? 4.5 : 6;
@@ -158,7 +158,7 @@ const LARGEST = Number.MAX_VALUE / 4;
 
 /** The x and y of the points that can be drawn, and the ends of their error bars, on which the axes are chosen. */
 function onlyVisible(
-  { x, y, error, style }: Series,
+  { x, y, error, style }: PlotSeries,
   xLog: boolean,
   yLog: boolean,
 ): { x: number[]; y: number[]; points: number } {
@@ -178,7 +178,7 @@ function onlyVisible(
 }
 
 /** An axis over all values with room at both ends; undefined without values. */
-function axisOver(values: readonly (readonly number[])[], log: boolean, room: number): Axis | undefined {
+function axisOver(values: readonly (readonly number[])[], log: boolean, room: number): PlotAxis | undefined {
   const spans = values.map((list) => extremes(list, log)).filter((span) => span !== undefined);
   const all = extremes(spans.flat(), log);
   if (all === undefined) return undefined;
@@ -234,7 +234,7 @@ export function histogramPlot(counts: ArrayLike<number>, options: HistogramPlotO
     x: { low: from - binWidth / 2, high: edges.at(-1) ?? from, log: false },
     y: countAxis(span, log),
   };
-  const strokes = (frame: Frame): Stroke[] => [
+  const strokes = (frame: PlotFrame): Stroke[] => [
     { lines: steps(frame, edges, counts, true), width: 1.3, isFilled: true },
   ];
   const outline: Drawing = { label: undefined, sign: "line", strokes };
@@ -242,6 +242,6 @@ export function histogramPlot(counts: ArrayLike<number>, options: HistogramPlotO
 }
 
 /** Half of the smallest count lies on the lower edge of a log axis, so that bins with one entry are seen. */
-function countAxis([smallest, largest]: readonly [number, number], log: boolean): Axis {
+function countAxis([smallest, largest]: readonly [number, number], log: boolean): PlotAxis {
   return log ? { low: smallest / 2, high: largest * 1.8, log } : { low: 0, high: largest * 1.06, log };
 }

@@ -1,7 +1,7 @@
 import { badArgument } from "../core/guards.ts";
 import type { NdArray } from "../core/ndarray.ts";
 import { shapeOf } from "../core/ndarray.ts";
-import type { Axis } from "./ticks.ts";
+import type { PlotAxis } from "./ticks.ts";
 
 /** What can be drawn: shape [ysize, xsize]; a strided view will do. */
 export type Drawable =
@@ -16,7 +16,7 @@ export type Drawable =
 export type Gap = number | NdArray<Uint8Array>;
 
 /** Row-major pixels, NaN in every gap. */
-export interface Pixels {
+export interface DrawnPixels {
   readonly data: Float32Array | Float64Array;
   readonly rows: number;
   readonly columns: number;
@@ -26,7 +26,7 @@ export interface Pixels {
  * The pixels of an image as one row-major run: no copy when they are that already.
  * @throws BAD_ARGUMENT when it is not 2-D or empty
  */
-export function pixelsOf(image: Drawable): Pixels {
+export function drawnPixels(image: Drawable): DrawnPixels {
   const [rows, columns] = shapeOf("image", image);
   if (rows === 0 || columns === 0) throw badArgument("image shape", image.shape, "at least one row and one column");
   const { data, offset } = image;
@@ -44,7 +44,7 @@ export function pixelsOf(image: Drawable): Pixels {
 }
 
 /** A copy with NaN wherever `gap` says there is no value. @throws BAD_ARGUMENT when a mask has another shape */
-export function withGap(pixels: Pixels, gap: Gap): Pixels {
+export function withGap(pixels: DrawnPixels, gap: Gap): DrawnPixels {
   const data = pixels.data.slice();
   if (typeof gap === "number") {
     for (let i = 0; i < data.length; i++) if (data[i] === gap) data[i] = NaN;
@@ -61,7 +61,7 @@ export function withGap(pixels: Pixels, gap: Gap): Pixels {
 /**
  * Means of blocks of `size` × `size` pixels, without the NaN ones; blocks at the right and lower edge may be smaller.
  */
-export function blockMeans({ data, rows, columns }: Pixels, size: number): Pixels {
+export function blockMeans({ data, rows, columns }: DrawnPixels, size: number): DrawnPixels {
   const outColumns = Math.ceil(columns / size);
   const outRows = Math.ceil(rows / size);
   const sums = new Float64Array(outRows * outColumns);
@@ -102,7 +102,7 @@ const SAMPLE = 250_000;
  * zero, it is the whole range; a constant image gets a range around its value, and one without any value 0…1 (log:
  * 1…10).
  */
-export function robustRange({ data, columns }: Pixels, log: boolean): Axis {
+export function robustRange({ data, columns }: DrawnPixels, log: boolean): PlotAxis {
   const whole = extremes(data, log);
   if (whole === undefined) return log ? { low: 1, high: 10, log } : { low: 0, high: 1, log };
   const sample = spread(data, columns, log);
@@ -113,7 +113,7 @@ export function robustRange({ data, columns }: Pixels, log: boolean): Axis {
 }
 
 /** An axis over low…high, widened around the value when both are the same. */
-export function widened(low: number, high: number, log: boolean): Axis {
+export function widened(low: number, high: number, log: boolean): PlotAxis {
   if (low < high) return { low, high, log };
   if (log) return { low: low / 3, high: low * 3, log };
   const half = low === 0 ? 0.5 : Math.abs(low) / 2;

@@ -1,5 +1,5 @@
-import type { Frame, Polyline } from "./curves.ts";
-import { type Axis, fitTicks, fraction, type Ticks } from "./ticks.ts";
+import type { PlotFrame, Polyline } from "./curves.ts";
+import { fitTicks, fraction, type PlotAxis, type Ticks } from "./ticks.ts";
 
 /** Lines of one look. */
 export interface Stroke {
@@ -16,12 +16,12 @@ export interface Drawing {
   readonly label: string | undefined;
   /** How it is shown in the legend. */
   readonly sign: "dot" | "line" | "both";
-  readonly strokes: (frame: Frame) => readonly Stroke[];
+  readonly strokes: (frame: PlotFrame) => readonly Stroke[];
 }
 
 export interface Axes {
-  readonly x: Axis;
-  readonly y: Axis;
+  readonly x: PlotAxis;
+  readonly y: PlotAxis;
 }
 
 export interface PlotText {
@@ -180,7 +180,7 @@ export function layOutPlot(
 
 /** The ticks of x, and the room that the frame leaves for the label of the last one. */
 function fitAcross(
-  x: Axis | undefined,
+  x: PlotAxis | undefined,
   room: number,
   { tick, widthOf }: Lettering,
 ): { readonly frameWidth: number; readonly xTicks: Ticks } {
@@ -200,7 +200,7 @@ const noTicks: Ticks = { major: [], minor: [] };
 const nothingInFrame = { grid: [], marks: [], xTicks: [], yTicks: [] } as const;
 
 function inFrame(
-  { x, y, width, height }: Frame,
+  { x, y, width, height }: PlotFrame,
   xTicks: Ticks,
   yTicks: Ticks,
   size: number,

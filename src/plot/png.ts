@@ -1,12 +1,13 @@
+import { crc32 } from "node:zlib";
 import { PNG } from "pngjs";
-import type { Canvas } from "./canvas.ts";
+import type { RgbCanvas } from "./canvas.ts";
 
 // No row filter: neighbouring pixels share whole colours of the map, which deflate alone finds faster and packs
 // smaller.
 const packing = { filterType: 0, deflateLevel: 6, deflateStrategy: 0, inputHasAlpha: false } as const;
 
 /** An 8-bit RGB PNG. */
-export function encodeRgb(canvas: Canvas): Uint8Array {
+export function encodeRgb(canvas: RgbCanvas): Uint8Array {
   return PNG.sync.write(asPng(canvas.width, canvas.height, canvas.data), {
     ...packing,
     colorType: 2,
@@ -52,14 +53,4 @@ function chunk(type: string, data: Buffer): Buffer {
   data.copy(out, 8);
   out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
   return out;
-}
-
-/** The CRC of the PNG specification (ISO 3309). */
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffff_ffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let k = 0; k < 8; k++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
-  }
-  return ~crc >>> 0;
 }

@@ -1,4 +1,4 @@
-import { type Canvas, createCanvas, drawLines, drawText, frameRect, type Rgb, textWidth } from "./canvas.ts";
+import { createCanvas, drawLines, drawText, frameRect, type Rgb, type RgbCanvas, textWidth } from "./canvas.ts";
 import { parseColour } from "./colour-map.ts";
 import type { Polyline } from "./curves.ts";
 import {
@@ -56,7 +56,7 @@ export function drawRaster(plots: readonly Plot[]): Uint8Array {
 }
 
 function drawPlot(
-  canvas: Canvas,
+  canvas: RgbCanvas,
   layout: PlotLayout,
   above: number,
   drawings: readonly Drawing[],
@@ -102,14 +102,14 @@ function sharp(lines: readonly Polyline[], left: number, top: number): number[] 
   return segments(lines, left, top).map((value) => Math.floor(value) + 0.5);
 }
 
-function drawSign(canvas: Canvas, { x, y, colour, sign }: LegendSign, left: number, top: number): void {
+function drawSign(canvas: RgbCanvas, { x, y, colour, sign }: LegendSign, left: number, top: number): void {
   const middle = x + SIGN_LENGTH / 2;
   if (sign !== "dot") drawLines(canvas, segments([[x, y, x + SIGN_LENGTH, y]], left, top), 2.4, rgb(colour));
   if (sign !== "line") drawLines(canvas, segments([[middle, y]], left, top), 7, rgb(colour));
 }
 
 function write(
-  canvas: Canvas,
+  canvas: RgbCanvas,
   { text, x, y, size, anchor, colour, isBold, isUpwards }: PlacedText,
   left: number,
   top: number,

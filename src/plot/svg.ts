@@ -1,4 +1,4 @@
-import { type Frame, svgPath } from "./curves.ts";
+import { type PlotFrame, svgPath } from "./curves.ts";
 import { escapeMarkup } from "./escape.ts";
 import {
   type Axes,
@@ -76,7 +76,7 @@ function tickLabels(side: "x" | "y", labels: readonly PlacedText[], anchor: stri
 }
 
 /** The inner svg cuts off what lies outside the frame, without an id that could clash with another plot in the page. */
-function curves(drawings: readonly Drawing[], frame: Frame): string {
+function curves(drawings: readonly Drawing[], frame: PlotFrame): string {
   const paths = drawings.flatMap(({ strokes }, i) =>
     strokes(frame).map((stroke) => strokePath(stroke, curveColour(i))),
   );

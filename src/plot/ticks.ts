@@ -1,7 +1,7 @@
 import { ticks } from "d3-array";
 
 /** The span of values along one side of a picture; `low < high`, and both positive when `log`. */
-export interface Axis {
+export interface PlotAxis {
   readonly low: number;
   readonly high: number;
   readonly log: boolean;
@@ -19,7 +19,7 @@ export interface Ticks {
 }
 
 /** Where a value lies on the axis: 0 at `low`, 1 at `high`. */
-export function fraction(axis: Axis, value: number): number {
+export function fraction(axis: PlotAxis, value: number): number {
   if (!axis.log) return (value - axis.low) / (axis.high - axis.low);
   return Math.log(value / axis.low) / Math.log(axis.high / axis.low);
 }
@@ -28,7 +28,7 @@ export function fraction(axis: Axis, value: number): number {
  * As many ticks, up to `limit`, as keep their labels apart on an axis `length` pixels long, where `room` is the space
  * one label takes along the axis.
  */
-export function fitTicks(axis: Axis, length: number, limit: number, room: (label: string) => number): Ticks {
+export function fitTicks(axis: PlotAxis, length: number, limit: number, room: (label: string) => number): Ticks {
   for (let count = limit; count > 1; count--) {
     const found = axis.log ? logTicks(axis, count) : linearTicks(axis, count);
     if (found.major.length <= limit + 1 && areApart(axis, length, found.major, room)) return found;
@@ -37,7 +37,7 @@ export function fitTicks(axis: Axis, length: number, limit: number, room: (label
   return { major: first === undefined ? [] : [first], minor: [] };
 }
 
-function areApart(axis: Axis, length: number, major: readonly Tick[], room: (label: string) => number): boolean {
+function areApart(axis: PlotAxis, length: number, major: readonly Tick[], room: (label: string) => number): boolean {
   return major.every((tick, i) => {
     const before = major[i - 1];
     if (before === undefined) return true;
@@ -46,13 +46,13 @@ function areApart(axis: Axis, length: number, major: readonly Tick[], room: (lab
   });
 }
 
-function linearTicks({ low, high }: Axis, count: number): Ticks {
+function linearTicks({ low, high }: PlotAxis, count: number): Ticks {
   const values = ticks(low, high, count);
   const labels = linearLabels(values);
   return { major: values.map((value, i) => ({ value, label: labels[i] ?? "" })), minor: [] };
 }
 
-function logTicks(axis: Axis, count: number): Ticks {
+function logTicks(axis: PlotAxis, count: number): Ticks {
   const first = Math.ceil(Math.log10(axis.low) - 1e-9);
   const last = Math.floor(Math.log10(axis.high) + 1e-9);
   const minor: number[] = [];
@@ -92,7 +92,7 @@ function logLabels(values: readonly number[]): Tick[] {
  * Labels of evenly spaced values, all in one form: plain decimals, or `5×10⁻⁹` when they are very small or are large
  * and round. Long whole numbers such as tags stay whole.
  */
-export function linearLabels(values: readonly number[]): string[] {
+function linearLabels(values: readonly number[]): string[] {
   const largest = values.reduce((m, value) => Math.max(m, Math.abs(value)), 0);
   if (largest === 0) return values.map(() => "0");
   const gaps = values.slice(1).map((value, i) => Math.abs(value - (values[i] ?? value)));

@@ -7,14 +7,14 @@ export {
   type BySensor,
   type CommonModeOptions,
   type Correction,
-  type CorrectionPass,
+  type CorrectionStage as CorrectionPass,
   correct,
   type NormaliseOptions,
   type PhotonsOptions,
 } from "./corrections/index.ts";
 export {
-  type Axis,
   BinAxis,
+  type CubeAxis,
   type EdgesAxis,
   type RangeAxis,
   type ShotValue,
@@ -24,33 +24,31 @@ export {
 export {
   Cube,
   type CubeCheckpoint,
-  type CubeLabel,
-  type CubeOptions,
   type CubeUpdateOptions,
   cube,
 } from "./cube/cube.ts";
 export { type CorrectedDelayOptions, correctedDelay, type DelayStage, type JitterOptions } from "./cube/delay.ts";
+export type { CubeLabel, CubeOptions } from "./cube/options.ts";
 export type { RegionSum } from "./cube/region.ts";
 export { type BinStatistics, type Contrast, contrast, type MeanAndError } from "./cube/statistics.ts";
 export { type Dark, darkAverage } from "./dark-average.ts";
 export { type DarkMeans, darkOf, subtractDark } from "./dark-means.ts";
-export {
-  Accumulated,
-  type AccumulateOptions,
-  accumulate,
-  type Checkpoint,
-  type Lane,
-  memoryOf,
-  type Reading,
-} from "./engine/accumulate.ts";
-export { coarse, onGrid } from "./engine/exact.ts";
+export { accumulate, memoryOf, type Reading } from "./engine/accumulate.ts";
+export { quantize, quantizeHigh } from "./engine/exact.ts";
 export { type ParallelOptions, reduceInParallel } from "./engine/parallel.ts";
 export type { PartModule, PartTask } from "./engine/part.ts";
-export { Series } from "./engine/series.ts";
+export { type Checkpoint, PartialResult, type SensorState } from "./engine/partial-result.ts";
+export type { AccumulateOptions } from "./engine/pass.ts";
+export { ShotSeries } from "./engine/shot-series.ts";
 export { createStack, type ImageStack, StackedShots, shotsFrom } from "./engine/stack.ts";
 export type { SavedState } from "./engine/state.ts";
-export type { Block, HistogramTally, Tally } from "./engine/tally.ts";
+export type {
+  BatchStatistics,
+  HistogramSpec,
+  Statistic,
+} from "./engine/statistic.ts";
 export type { WideSums } from "./engine/wide-sum.ts";
+export { type Condition, filterShots } from "./filter.ts";
 export {
   assemblerFor,
   findSpots,
@@ -70,16 +68,16 @@ export {
   type SensorSummary,
   type ShotReader,
 } from "./quick-look.ts";
-export { type Reduced, type ReduceOptions, reduce, resultsOf, type Screened } from "./reduce.ts";
+export { type Reduced, type ReduceOptions, reduce, resultsOf, type ShotSelection } from "./reduce.ts";
 export {
   type ArrayField,
+  type ClassDispatch,
   defineReducer,
   type KernelWork,
   type Layout,
   type Reducer,
   type ScratchField,
   type SeriesField,
-  type Sharing,
   type State,
 } from "./reducer.ts";
 export { type ByClass, byClass } from "./reducers/by-class.ts";
@@ -104,4 +102,3 @@ export { combineProfiles, type RadialProfile, radialProfile, type ShotProfiles }
 export { radiusToQ } from "./reducers/radius-to-q.ts";
 export { type OneRoiSeries, type RoisSeries, roiSeries } from "./reducers/roi-series.ts";
 export { type RoiSeries, roiSum } from "./reducers/roi-sum.ts";
-export { type Condition, screen } from "./screen.ts";

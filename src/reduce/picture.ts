@@ -11,9 +11,9 @@ import type { ClassificationBasis, Run, RunTags, ShotLabels } from "../db/index.
 import {
   Assembler,
   type AssemblyMethod,
+  type BrightSpot,
   badPixels,
   brightestSpots,
-  type Spot,
   spotCentre,
   usable,
   type View,
@@ -332,7 +332,7 @@ export function findSpots(
   assembler: Assembler,
   image: Image,
   images: Readonly<Record<string, NdArray<Float64Array>>>,
-): Spot[] {
+): BrightSpot[] {
   // Centres lie a few pixels from the maxima, so maxima are kept a little further apart.
   const maxima = brightestSpots(image, { count: 8, minDistance: SPOT_DISTANCE + 10 });
   return maxima.map((spot) => {

@@ -2,27 +2,29 @@ import { badArgument } from "../core/guards.ts";
 import { type Ledger, onlyDropped } from "../core/ledger.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import type { ShotStream } from "../core/shots.ts";
-import { Accumulated, type AccumulateOptions, accumulate } from "./engine/accumulate.ts";
+import { accumulate } from "./engine/accumulate.ts";
+import { PartialResult } from "./engine/partial-result.ts";
+import type { AccumulateOptions } from "./engine/pass.ts";
 import type { Reducer } from "./reducer.ts";
 
-/** Tags that were chosen, with the account of those that were not, such as `screen`, `exposedTags` and `where` give. */
-export interface Screened {
+/** Tags that were chosen, with the account of those that were not, such as `filterShots`, `exposedTags` and `where` give. */
+export interface ShotSelection {
   readonly ledger: Ledger | undefined;
 }
 
 export interface ReduceOptions extends AccumulateOptions {
   /**
-   * The tags of the shots, when they were chosen by {@link screen} or the like: what was dropped then joins the
+   * The tags of the shots, when they were chosen by {@link filterShots} or the like: what was dropped then joins the
    * result's ledger.
    */
-  readonly screened?: Screened | undefined;
+  readonly selection?: ShotSelection | undefined;
 }
 
-type Answer<R> = R extends Reducer<infer T> ? T : never;
+type ResultOf<R> = R extends Reducer<infer T> ? T : never;
 
 /** For each name in `reducers` its answer by sensor id, and the account of the shots. */
 export type Reduced<R extends Record<string, Reducer<unknown>>> = {
-  readonly [K in keyof R]: Readonly<Record<string, Answer<R[K]>>>;
+  readonly [K in keyof R]: Readonly<Record<string, ResultOf<R[K]>>>;
 } & { readonly ledger: Ledger };
 
 /**
@@ -44,15 +46,15 @@ export async function reduce<R extends Record<string, Reducer<unknown>>>(
 ): Promise<Reduced<R>> {
   if ("ledger" in reducers)
     throw badArgument("reducer name", "ledger", "another name: the result's ledger is the account of the shots");
-  const { screened, ...rest } = resolveOptions("reduce", options, {
+  const { selection, ...rest } = resolveOptions("reduce", options, {
     dark: any,
     corrections: any,
-    screened: any,
+    selection: any,
     onProgress: any,
     signal: any,
   });
-  const into = new Accumulated(reducers);
-  if (screened !== undefined) into.account(await droppedBefore(screened, shots));
+  const into = new PartialResult(reducers);
+  if (selection !== undefined) into.account(await droppedBefore(selection, shots));
   return resultsOf(await accumulate(shots, reducers, rest, into));
 }
 
@@ -60,25 +62,25 @@ export async function reduce<R extends Record<string, Reducer<unknown>>>(
  * The account of shots that were dropped when the tags were chosen.
  * @throws BAD_ARGUMENT when they are not the tags of the shots
  */
-export async function droppedBefore({ ledger }: Screened, shots: ShotStream): Promise<Ledger> {
+export async function droppedBefore({ ledger }: ShotSelection, shots: ShotStream): Promise<Ledger> {
   if (ledger === undefined)
     throw badArgument(
-      "screened",
+      "selection",
       "a list of tags without a ledger",
       "the very list that was chosen: a part of it has no account",
     );
   const count = (await shots.count?.()) ?? ledger.used;
   if (count !== ledger.used)
-    throw badArgument("the number of shots", count, `${ledger.used}, those that screened let pass`);
+    throw badArgument("the number of shots", count, `${ledger.used}, the number of tags in selection`);
   return onlyDropped(ledger);
 }
 
 /** The answers of accumulated shots. */
-export function resultsOf<R extends Record<string, Reducer<unknown>>>(accumulated: Accumulated<R>): Reduced<R> {
+export function resultsOf<R extends Record<string, Reducer<unknown>>>(accumulated: PartialResult<R>): Reduced<R> {
   const answers = Object.entries(accumulated.reducers).map(([name, reducer]) => [
     name,
     Object.fromEntries(
-      accumulated.lanes.map(({ frame, states, dark }) => [
+      accumulated.sensors.map(({ frame, states, dark }) => [
         frame.detId,
         reducer.result(stateIn(states, name), frame, dark),
       ]),

@@ -1,7 +1,7 @@
 import type { Pixels } from "../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../core/shots.ts";
-import type { Series } from "./engine/series.ts";
-import type { Block, Tally } from "./engine/tally.ts";
+import type { ShotSeries } from "./engine/shot-series.ts";
+import type { BatchStatistics, Statistic } from "./engine/statistic.ts";
 
 /** One array of a reducer's state: how long it is, and how the arrays of two parts of the shots become one. */
 export interface ArrayField {
@@ -32,7 +32,7 @@ export type Layout = Readonly<Record<string, ArrayField | SeriesField | ScratchF
 /** Memory for a layout. Sums begin at 0, minima at Infinity, maxima at −Infinity. */
 export type State<L extends Layout> = {
   readonly [K in keyof L as L[K] extends { type: "scratch" } ? never : K]: L[K] extends { type: "series" }
-    ? Series
+    ? ShotSeries
     : L[K] extends { type: "uint32" }
       ? Uint32Array
       : Float64Array;
@@ -43,7 +43,7 @@ export type State<L extends Layout> = {
  * counted, saved, moved to another process and merged by the engine.
  *
  * Sums must be **exact**, so that neither order nor splitting changes a bit of the answer: round what is added with
- * {@link onGrid}.
+ * {@link quantize}.
  */
 export interface Reducer<T, L extends Layout = Layout> {
   /**
@@ -58,18 +58,18 @@ export interface Reducer<T, L extends Layout = Layout> {
    * reducers that do better to take the dark into account themselves, or once at the end, in `result`. Parts with
    * unlike darks then cannot be merged.
    */
-  readonly raw?: true | undefined;
-  /** How the WebAssembly kernel can do the work of `add`; only for reducers that are `raw`. @default it cannot */
+  readonly appliesDark?: true | undefined;
+  /** How the WebAssembly kernel can do the work of `add`; only for reducers with `appliesDark`. @default it cannot */
   readonly kernel?: KernelWork<L> | undefined;
   /**
-   * For one that shares the images out to another reducer, so that the kernel can do the work of that.
-   * @default it takes them in itself
+   * For a reducer that forwards each image to an inner reducer, chosen by the class of the shot: the kernel can then do
+   * the work of the inner one. @default none
    */
-  readonly sharing?: Sharing<L> | undefined;
+  readonly dispatch?: ClassDispatch<L> | undefined;
   layout(frame: ImageSpec): L;
   /**
    * Takes in one image, row-major. `pixels` is only valid during the call.
-   * @param dark - of each pixel; only for reducers that are `raw`, and only when there is one
+   * @param dark - of each pixel; only for reducers with `appliesDark`, and only when there is one
    */
   add(state: State<L>, pixels: Pixels, shot: Shot, frame: ImageSpec, dark?: Float64Array): void;
   /**
@@ -84,13 +84,13 @@ export interface Reducer<T, L extends Layout = Layout> {
  * `add` of the same images, or one that gives the same result to the bit: images may come by either way.
  */
 export interface KernelWork<L extends Layout> {
-  readonly tallies: readonly Tally[];
+  readonly statistics: readonly Statistic[];
   /** Called after many images at a time. */
-  settle(state: State<L>, block: Block): void;
+  flush(state: State<L>, block: BatchStatistics): void;
 }
 
-/** How a reducer shares the images out by class of shot; the state must be the same as after `add`. */
-export interface Sharing<L extends Layout> {
+/** How a reducer forwards images to an inner reducer by class of shot; the state must be the same as after `add`. */
+export interface ClassDispatch<L extends Layout> {
   readonly reducer: Reducer<unknown>;
   readonly classes: readonly string[];
   /** The class of a shot, null for none. For reducers with one and the same function, images are counted together. */
@@ -99,7 +99,7 @@ export interface Sharing<L extends Layout> {
    * Counts a shot, and gives the part of the state that its image goes into: always the same for a class; undefined for
    * none.
    */
-  place(state: State<L>, tag: number, name: string | null, frame: ImageSpec): State<Layout> | undefined;
+  select(state: State<L>, tag: number, name: string | null, frame: ImageSpec): State<Layout> | undefined;
 }
 
 /** A reducer whose state is typed by its layout inside and hidden outside. */

@@ -1,4 +1,4 @@
-import { type PlotPanel, renderLinePlots, type Series } from "../plot/index.ts";
+import { type PlotPanel, type PlotSeries, renderLinePlots } from "../plot/index.ts";
 import type { ShotsTaken, SignalSummary } from "./messages.ts";
 import type { Row } from "./observer.ts";
 import { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
@@ -27,7 +27,7 @@ export function scanPanels(rows: readonly Row[], { axis, units = {}, pumpedBy }:
     .filter((one) => !Number.isNaN(one.x))
     .sort((a, b) => a.x - b.x);
   const x = placed.map((one) => one.x);
-  const curve = (of: (taken: ShotsTaken) => SignalSummary, label?: string): Series => {
+  const curve = (of: (taken: ShotsTaken) => SignalSummary, label?: string): PlotSeries => {
     const all = placed.map(({ taken }) => (taken === null ? undefined : of(taken)));
     return {
       label,

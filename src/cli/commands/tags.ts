@@ -34,7 +34,7 @@ export const tags: AddCommand = (program, io) =>
       let selected = await ofClass(run, wanted, session.signal);
       if (detector !== undefined) selected = selected.intersect(await run.tags({ detector, signal: session.signal }));
       for (const text of where) {
-        const { signal: name, holds } = parseCondition(text);
+        const { equipId: name, holds } = parseCondition(text);
         selected = await selected.where(name, holds, { signal: session.signal });
       }
       const list = formatTagList({ detectors: detector === undefined ? [] : [detector], tags: [...selected] });

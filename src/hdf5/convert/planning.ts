@@ -104,8 +104,8 @@ async function selectTags(
   else if (request.shots === "exposed") narrow(await run.exposedTags(tags, options), "not-exposed");
   else if (request.shots !== "all") narrow((await run.labels(tags, options))[request.shots], `not-${request.shots}`);
   for (const text of request.where) {
-    const { signal, holds } = parseCondition(text);
-    narrow(await tags.where(signal, holds, options), "condition");
+    const { equipId, holds } = parseCondition(text);
+    narrow(await tags.where(equipId, holds, options), "condition");
   }
   if (request.limit !== null) narrow(tags.slice(0, request.limit), "over-limit");
   const book = new LedgerBook();

@@ -1,12 +1,12 @@
 import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
-import type { Correction, CorrectionPass } from "./correction.ts";
+import type { Correction, CorrectionStage } from "./correction.ts";
 
 /** A chain of corrections in one pass over shots. */
 export class CorrectionChain {
   readonly #corrections: readonly Correction[];
-  readonly #passes: readonly CorrectionPass[];
+  readonly #passes: readonly CorrectionStage[];
   #isChecked = false;
 
   constructor(corrections: readonly Correction[], note: (what: string) => void) {

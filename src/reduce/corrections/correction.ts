@@ -13,11 +13,11 @@ export interface Correction {
    * Begins a pass over shots.
    * @param note - tells the ledger of the result something about a used shot that is not the same for all of them
    */
-  begin(note: (what: string) => void): CorrectionPass;
+  begin(note: (what: string) => void): CorrectionStage;
 }
 
 /** A correction at work. What it does for a shot must not allocate memory. */
-export interface CorrectionPass {
+export interface CorrectionStage {
   /**
    * Looks at a shot before any of its images: why it must be dropped, or null. What its images need is kept until the
    * next shot.

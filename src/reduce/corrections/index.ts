@@ -6,7 +6,7 @@ import { normalise } from "./normalise.ts";
 import { photons } from "./photons.ts";
 
 export type { CommonModeOptions } from "./common-mode.ts";
-export type { Correction, CorrectionPass } from "./correction.ts";
+export type { Correction, CorrectionStage } from "./correction.ts";
 export type { NormaliseOptions } from "./normalise.ts";
 export type { BySensor } from "./per-sensor.ts";
 export type { PhotonsOptions } from "./photons.ts";

@@ -1,6 +1,6 @@
 import type { NdArray } from "../../core/ndarray.ts";
 import type { Correction } from "./correction.ts";
-import { type BySensor, entryOf, pixelsOf } from "./per-sensor.ts";
+import { type BySensor, correctionFor, mapPixels } from "./per-sensor.ts";
 
 /**
  * Takes away bad pixels: they become NaN, "no value". The mask is the same for all shots, so counts stay right and
@@ -18,7 +18,7 @@ export function mask(reasons: BySensor<NdArray>): Correction {
     name: "mask",
     begin: () => ({
       sensor: (frame) => {
-        const own = pixelsOf("mask", entryOf("mask", reasons, frame), frame);
+        const own = mapPixels("mask", correctionFor("mask", reasons, frame), frame);
         const bad = Uint32Array.from(own.keys()).filter((i) => own[i] !== 0);
         return (pixels) => {
           for (let k = 0; k < bad.length; k++) pixels[bad[k] ?? 0] = NaN;

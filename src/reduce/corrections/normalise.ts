@@ -5,7 +5,7 @@ import { scale } from "./per-sensor.ts";
 
 export interface NormaliseOptions {
   /** The intensity monitor (I0): `xfel_bl_3_tc_bm_1_pd/charge`. */
-  readonly signal: string;
+  readonly equipId: string;
   /**
    * Shots outside are dropped: the least and the greatest I0 that are used, both included, in the unit of the signal;
    * above 0.
@@ -21,27 +21,27 @@ export interface NormaliseOptions {
 /**
  * Scales images to a common intensity: × reference / I0. Dropped are shots with I0 outside the limits
  * (`i0-out-of-limits`) and those without a number (`i0-not-converged`, `i0-saturated`, `i0-missing`). Such shots have
- * been read already; to save that, choose with `screen` first.
+ * been read already; to save that, choose with `filterShots` first.
  */
 export function normalise(options: NormaliseOptions): Correction {
-  const { signal, limits, reference } = resolveOptions("normalise", options, {
-    signal: any,
+  const { equipId, limits, reference } = resolveOptions("normalise", options, {
+    equipId: any,
     limits: any,
     reference: any,
   });
-  asText("signal", signal);
+  asText("equipId", equipId);
   const low = asFinite("limits[0]", limits[0], Number.MIN_VALUE);
   const high = asFinite("limits[1]", limits[1], Number.MIN_VALUE);
   if (low > high) throw badArgument("limits", limits, "[low, high] with low ≤ high");
   asFinite("reference", reference, low, high);
   return {
     name: "normalise",
-    signals: [signal],
+    signals: [equipId],
     begin: () => {
       let factor = NaN;
       return {
         shot: (shot) => {
-          const read = shot.value(signal);
+          const read = shot.value(equipId);
           if ("reason" in read) return `i0-${read.reason}`;
           // Written so that NaN is outside.
           if (!(read.value >= low && read.value <= high)) return "i0-out-of-limits";

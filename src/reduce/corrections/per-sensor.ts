@@ -6,7 +6,7 @@ import type { ImageSpec } from "../../core/shots.ts";
 export type BySensor<T> = Readonly<Record<string, T>>;
 
 /** What a correction has for a sensor. @throws BAD_ARGUMENT when it has nothing for it */
-export function entryOf<T>(what: string, entries: BySensor<T>, { detId }: ImageSpec): T {
+export function correctionFor<T>(what: string, entries: BySensor<T>, { detId }: ImageSpec): T {
   const entry = Object.hasOwn(entries, detId) ? entries[detId] : undefined;
   if (entry !== undefined) return entry;
   throw new SaclaError(
@@ -17,7 +17,7 @@ export function entryOf<T>(what: string, entries: BySensor<T>, { detId }: ImageS
 }
 
 /** The pixels of a map as a row-major run. @throws BAD_ARGUMENT when its shape is not that of the images */
-export function pixelsOf(what: string, map: NdArray, { detId, rows, columns }: ImageSpec): Float64Array {
+export function mapPixels(what: string, map: NdArray, { detId, rows, columns }: ImageSpec): Float64Array {
   const [mapRows, mapColumns] = shapeOf(`${what} of ${detId}`, map);
   if (mapRows !== rows || mapColumns !== columns) {
     throw new SaclaError(

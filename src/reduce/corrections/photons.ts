@@ -4,7 +4,7 @@ import { badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { Shot } from "../../core/shots.ts";
 import type { Correction } from "./correction.ts";
-import { entryOf } from "./per-sensor.ts";
+import { correctionFor } from "./per-sensor.ts";
 
 export interface PhotonsOptions {
   /** The sensors, for their `absGain`: `await st.detectorInfo(bl, run, id)` of each. */
@@ -47,7 +47,7 @@ export function photons(options: PhotonsOptions): Correction {
         },
         accepted: () => note(measuredEv > 0 ? "energy-from-spectrometer" : otherwise),
         sensor: (frame) => {
-          const { absGain } = entryOf("detector information", infos, frame);
+          const { absGain } = correctionFor("detector information", infos, frame);
           if (absGain === null || !(absGain > 0 && absGain < Infinity))
             throw badArgument(`absGain of ${frame.detId}`, absGain, "a positive number of e⁻/ADU");
           return (pixels) => {

@@ -37,7 +37,7 @@ export interface TargetsAxis extends AxisBase {
 }
 
 /** A scan variable and how it is binned. */
-export type Axis = EdgesAxis | RangeAxis | TargetsAxis;
+export type CubeAxis = EdgesAxis | RangeAxis | TargetsAxis;
 
 const MOST_BINS = 1_000_000;
 
@@ -54,7 +54,7 @@ export class BinAxis {
   readonly #of: string | ShotValue;
 
   /** @throws BAD_ARGUMENT when it does not make bins */
-  constructor(axis: Axis) {
+  constructor(axis: CubeAxis) {
     this.name = asText("the name of an axis", axis.name);
     this.#of = axis.of;
     this.signals = typeof axis.of === "string" ? [asText(`of of axis ${axis.name}`, axis.of)] : axis.of.signals;
@@ -88,7 +88,7 @@ export class BinAxis {
   }
 
   /** The bin of a number, or why it has none: `below` and `above` the range, `off-target` between two targets. */
-  find(x: number): number | "below" | "above" | "off-target" {
+  binOf(x: number): number | "below" | "above" | "off-target" {
     return this.edges === null ? this.#nearest(x) : findBetween(this.edges, x);
   }
 

@@ -8,47 +8,27 @@ import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec, ShotStream } from "../../core/shots.ts";
 import type { TagList } from "../../core/tags.ts";
 import type { ShotLabels } from "../../db/index.ts";
-import type { Correction } from "../corrections/correction.ts";
-import { Accumulated, type Checkpoint, memoryOf } from "../engine/accumulate.ts";
+import { memoryOf } from "../engine/accumulate.ts";
+import { type Checkpoint, PartialResult } from "../engine/partial-result.ts";
 import { layoutBytes, makeState, mergeState, type SavedState, saveState, scratchBytes } from "../engine/state.ts";
-import { droppedBefore, type Reduced, resultsOf, type Screened } from "../reduce.ts";
+import { droppedBefore, type Reduced, resultsOf, type ShotSelection } from "../reduce.ts";
 import type { Reducer } from "../reducer.ts";
 import { TagAccount } from "./account.ts";
-import { type Axis, BinAxis } from "./axes.ts";
+import { BinAxis } from "./axes.ts";
+import type { CubeBin, CubeLabel, CubeOptions } from "./options.ts";
 import { CubePass } from "./pass.ts";
-import { checkRegion, type RegionSum } from "./region.ts";
-import { type BinStatistics, binStatistics, type NumberState, numberLayout } from "./statistics.ts";
+import { checkRegion } from "./region.ts";
+import { type BinStatistics, binStatistics, numberLayout } from "./statistics.ts";
 
 type Reducers = Record<string, Reducer<unknown>>;
-
-/** Shots of a cube stand apart by label; without labels, all are `all`. */
-export type CubeLabel = "on" | "off" | "all";
-
-export interface CubeOptions<R extends Reducers = Reducers> {
-  /** One to three scan variables. */
-  readonly axes: readonly Axis[];
-  /** What is asked of the shots of each bin. Each axis's own number is always there, under its name. */
-  readonly values?:
-    | {
-        /** Of the images of each sensor, by a name of your choice: any reducers, such as `variance({ ddof: 1 })`. */
-        readonly images?: R;
-        /** Sums over parts of images, by a name of your choice. */
-        readonly sums?: Readonly<Record<string, RegionSum>>;
-        /** Equipment ids. */
-        readonly signals?: readonly string[];
-      }
-    | undefined;
-  /** Done to every image first; see {@link correct}. */
-  readonly corrections?: readonly Correction[] | undefined;
-}
 
 export interface CubeUpdateOptions {
   /** Keeps pumped and unpumped shots apart: `await run.labels()`. Dark ones, and those without a label, are dropped. */
   readonly labels?: ShotLabels | undefined;
   /**
-   * The tags of the shots, when they were chosen by {@link screen} or the like: what was dropped then joins the ledger.
+   * The tags of the shots, when they were chosen by {@link filterShots} or the like: what was dropped then joins the ledger.
    */
-  readonly screened?: Screened | undefined;
+  readonly selection?: ShotSelection | undefined;
   /** Told after each shot how many are done, and of how many when that is known. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
   readonly signal?: AbortSignal | undefined;
@@ -66,15 +46,6 @@ export interface CubeCheckpoint {
   }[];
   readonly used: Uint32Array;
   readonly ledger: Ledger;
-}
-
-/** One bin that some shot has hit. */
-export interface CubeBin<R extends Reducers> {
-  readonly label: CubeLabel;
-  /** Row-major over the axes. */
-  readonly bin: number;
-  readonly images: Accumulated<R>;
-  readonly numbers: ReadonlyMap<string, NumberState>;
 }
 
 /**
@@ -95,7 +66,7 @@ export interface CubeBin<R extends Reducers> {
  * const scan = new Cube({
  *   axes: [{ name: "delay", of: delay, from: -1000, to: 4000, step: 250 }],
  *   values: { images: { spread: variance({ ddof: 1 }) }, sums: { ring: { detector, weights: ring } }, signals: [bm1] },
- *   corrections: [correct.dark(dark), correct.normalise({ signal: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
+ *   corrections: [correct.dark(dark), correct.normalise({ equipId: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
  * });
  * for await (const run of db.runs({ bl: 3, follow: true })) {
  *   const labels = await run.labels();
@@ -157,7 +128,7 @@ export class Cube<R extends Reducers = Reducers> {
     const cube = new Cube(options);
     if (checkpoint.made !== cube.#made) throw badArgument("checkpoint", checkpoint.made, `one of ${cube.#made}`);
     for (const { label, bin, images, numbers } of checkpoint.bins)
-      cube.#makeBin(label, bin, Accumulated.load(cube.#reducers, images), numbers);
+      cube.#makeBin(label, bin, PartialResult.load(cube.#reducers, images), numbers);
     cube.#account = new TagAccount(checkpoint.used, checkpoint.ledger);
     return cube;
   }
@@ -200,13 +171,13 @@ export class Cube<R extends Reducers = Reducers> {
    * @throws BAD_ARGUMENT when the shots lack one of {@link signals}, or images of a sensor change shape
    */
   async update(shots: ShotStream, options: CubeUpdateOptions = {}): Promise<this> {
-    const { labels, screened, onProgress, signal } = resolveOptions("update", options, {
+    const { labels, selection, onProgress, signal } = resolveOptions("update", options, {
       labels: any,
-      screened: any,
+      selection: any,
       onProgress: any,
       signal: any,
     });
-    if (screened !== undefined) this.#dropAll(await droppedBefore(screened, shots));
+    if (selection !== undefined) this.#dropAll(await droppedBefore(selection, shots));
     const total = await shots.count?.();
     const pass = new CubePass(this.#options, this.axes, this.signals, labels, (what) => this.#account.note(what));
     this.#passes.add(pass);
@@ -215,17 +186,17 @@ export class Cube<R extends Reducers = Reducers> {
       for await (const shot of shots) {
         throwIfAborted(signal);
         if (!this.#account.isUsed(shot.tag)) {
-          const place = pass.place(shot);
+          const place = pass.locate(shot);
           if (typeof place === "string") this.#account.drop(shot.tag, place);
           else {
-            pass.take(shot, this.#bin(place.label, place.bin));
+            pass.add(shot, this.#bin(place.label, place.bin));
             this.#account.use(shot.tag);
           }
         }
         onProgress?.(++done, total);
       }
     } finally {
-      pass.settle();
+      pass.flush();
       this.#passes.delete(pass);
       if (shots.ledger !== undefined) this.#dropAll(onlyDropped(shots.ledger));
     }
@@ -241,7 +212,7 @@ export class Cube<R extends Reducers = Reducers> {
     const common = other.#account.used.filter((tag) => this.#account.isUsed(tag));
     if (common.length > 0)
       throw badArgument("tags of the other cube", `${showList(common)}, which are in this one too`, "other shots");
-    for (const cube of [this, other]) cube.#settle();
+    for (const cube of [this, other]) cube.#flush();
     for (const { label, bin, images, numbers } of other.#bins.values()) {
       const own = this.#bin(label, bin);
       own.images.merge(images);
@@ -256,7 +227,7 @@ export class Cube<R extends Reducers = Reducers> {
 
   /** Everything, as plain values and arrays that share memory with this. */
   checkpoint(): CubeCheckpoint {
-    this.#settle();
+    this.#flush();
     const bins = [...this.#bins.values()].map(({ label, bin, images, numbers }) => ({
       label,
       bin,
@@ -298,14 +269,14 @@ export class Cube<R extends Reducers = Reducers> {
     let bin = 0;
     for (const [k, axis] of this.axes.entries())
       bin = bin * axis.bins + asInteger(`index of ${axis.name}`, index[k], 0, axis.bins - 1);
-    this.#settle();
+    this.#flush();
     const found = this.#bins.get(keyOf(label, bin));
     return found === undefined ? undefined : resultsOf(found.images);
   }
 
   /** So that an update that goes on shows what it has taken in so far. */
-  #settle(): void {
-    for (const pass of this.#passes) pass.settle();
+  #flush(): void {
+    for (const pass of this.#passes) pass.flush();
   }
 
   get #size(): number {
@@ -317,13 +288,13 @@ export class Cube<R extends Reducers = Reducers> {
   }
 
   #bin(label: CubeLabel, bin: number): CubeBin<R> {
-    return this.#bins.get(keyOf(label, bin)) ?? this.#makeBin(label, bin, new Accumulated(this.#reducers), {});
+    return this.#bins.get(keyOf(label, bin)) ?? this.#makeBin(label, bin, new PartialResult(this.#reducers), {});
   }
 
   #makeBin(
     label: CubeLabel,
     bin: number,
-    images: Accumulated<R>,
+    images: PartialResult<R>,
     saved: Readonly<Record<string, SavedState>>,
   ): CubeBin<R> {
     const numbers = new Map(this.#names.map((name) => [name, makeState(numberLayout, saved[name])]));

@@ -6,7 +6,7 @@ import type { ShotValue } from "./axes.ts";
 /** An optical delay stage. */
 export interface DelayStage {
   /** Equipment id of its position, pulse. */
-  readonly signal: string;
+  readonly equipId: string;
   /** Delay per pulse, fs; there and back, so 2 / c times the way: 6.671 for 1 µm per pulse. A property of each axis. */
   readonly fsPerPulse: number;
   /**
@@ -59,7 +59,7 @@ export interface CorrectedDelayOptions {
  *
  * @example
  * const edges = timingEdges(await readFile("tma.csv", "utf8"));
- * const stage = { signal: "xfel_bl_3_st_2_motor_1/position", fsPerPulse: 6.671, zeroPulse: 12_000 };
+ * const stage = { equipId: "xfel_bl_3_st_2_motor_1/position", fsPerPulse: 6.671, zeroPulse: 12_000 };
  * const delay = correctedDelay({ stage, jitter: { edges, fsPerPixel: 2.6, zeroPixel: 1000 } });
  */
 export function correctedDelay(options: CorrectedDelayOptions): ShotValue {
@@ -69,13 +69,13 @@ export function correctedDelay(options: CorrectedDelayOptions): ShotValue {
   if (jitter !== undefined) checkJitter(jitter);
   const timing = jitter?.stage;
   return {
-    signals: [stage.signal, ...(timing === undefined ? [] : [timing.signal])],
+    signals: [stage.equipId, ...(timing === undefined ? [] : [timing.equipId])],
     read: (shot) => {
-      const position = shot.value(stage.signal);
+      const position = shot.value(stage.equipId);
       if ("reason" in position) return `stage-${position.reason}`;
       let delayFs = stage.fsPerPulse * (position.value - stage.zeroPulse);
       if (timing !== undefined) {
-        const at = shot.value(timing.signal);
+        const at = shot.value(timing.equipId);
         if ("reason" in at) return `timing-stage-${at.reason}`;
         delayFs -= timing.fsPerPulse * (at.value - timing.zeroPulse);
       }
@@ -91,8 +91,8 @@ export function correctedDelay(options: CorrectedDelayOptions): ShotValue {
 }
 
 function checkStage(name: string, stage: DelayStage): void {
-  resolveOptions(name, stage, { signal: any, fsPerPulse: any, zeroPulse: any });
-  asText(`${name}.signal`, stage.signal);
+  resolveOptions(name, stage, { equipId: any, fsPerPulse: any, zeroPulse: any });
+  asText(`${name}.equipId`, stage.equipId);
   asFinite(`${name}.fsPerPulse`, stage.fsPerPulse);
   asFinite(`${name}.zeroPulse`, stage.zeroPulse);
 }

@@ -1,9 +1,9 @@
 import { newPixels, type Pixels, type PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
-import type { Lane } from "../engine/accumulate.ts";
-import { GroupBlock } from "../engine/group-block.ts";
-import { GROUP, talliesOf } from "../engine/kernel.ts";
-import type { Tally } from "../engine/tally.ts";
+import { GROUP, statisticsOf } from "../engine/kernel.ts";
+import type { SensorState } from "../engine/partial-result.ts";
+import type { Statistic } from "../engine/statistic.ts";
+import { TiledBatch } from "../engine/tiled-batch.ts";
 import type { Reducer } from "../reducer.ts";
 
 type Reducers = Readonly<Record<string, Reducer<unknown>>>;
@@ -19,10 +19,10 @@ export class ImageGroups {
   readonly #reducers: Reducers;
   readonly #type: PixelType;
   /** Undefined when no reducer knows the kernel, or there is no memory for it. */
-  readonly #block: GroupBlock | undefined;
+  readonly #block: TiledBatch | undefined;
   /** Reducers that do not know it. */
   readonly #others: Reducers;
-  readonly #waiting = new Map<Lane, Pixels[]>();
+  readonly #waiting = new Map<SensorState, Pixels[]>();
   #waits = 0;
   readonly #free: Pixels[] = [];
 
@@ -30,8 +30,8 @@ export class ImageGroups {
   constructor(reducers: Reducers, frame: ImageSpec, type: PixelType) {
     this.#reducers = reducers;
     this.#type = type;
-    const tallies = talliesOf(Object.values(reducers), frame);
-    const block = tallies.length === 0 ? undefined : blockFor(type, tallies);
+    const statistics = statisticsOf(Object.values(reducers), frame);
+    const block = statistics.length === 0 ? undefined : blockFor(type, statistics);
     this.#block = block;
     this.#others = Object.fromEntries(
       Object.entries(reducers).filter(([, { kernel }]) => block === undefined || kernel === undefined),
@@ -40,47 +40,49 @@ export class ImageGroups {
 
   /** Bytes of the images that wait and of the kernel, at most. */
   static bytesFor(reducers: Reducers, frame: ImageSpec, type: PixelType): number {
-    const tallies = talliesOf(Object.values(reducers), frame);
-    if (tallies.length === 0) return 0;
-    return GroupBlock.bytesFor(type, tallies) + MOST_WAITING * frame.rows * frame.columns * (type === "uint16" ? 2 : 4);
+    const statistics = statisticsOf(Object.values(reducers), frame);
+    if (statistics.length === 0) return 0;
+    return (
+      TiledBatch.bytesFor(type, statistics) + MOST_WAITING * frame.rows * frame.columns * (type === "uint16" ? 2 : 4)
+    );
   }
 
   /** Takes in an image of the bin whose lane it is. */
-  add(lane: Lane, pixels: Pixels, shot: Shot): void {
+  add(lane: SensorState, pixels: Pixels, shot: Shot): void {
     const waits = this.#block?.takes(pixels) === true;
     for (const [name, reducer] of Object.entries(waits ? this.#others : this.#reducers)) {
       const state = lane.states.get(name);
       if (state !== undefined) reducer.add(state, pixels, shot, lane.frame);
     }
     if (!waits) return;
-    if (this.#waits === MOST_WAITING) this.#takeIn(this.#longest());
+    if (this.#waits === MOST_WAITING) this.#accumulate(this.#longest());
     const place = this.#free.pop() ?? newPixels(pixels.length, this.#type);
     place.set(pixels);
     const group = this.#waiting.get(lane) ?? [];
     if (group.length === 0) this.#waiting.set(lane, group);
     this.#waits++;
-    if (group.push(place) === GROUP) this.#takeIn(lane);
+    if (group.push(place) === GROUP) this.#accumulate(lane);
   }
 
   /** Brings every image into its bin. */
-  settle(): void {
-    for (const lane of [...this.#waiting.keys()]) this.#takeIn(lane);
+  flush(): void {
+    for (const lane of [...this.#waiting.keys()]) this.#accumulate(lane);
   }
 
-  #longest(): Lane | undefined {
-    let [found, most]: [Lane | undefined, number] = [undefined, 0];
+  #longest(): SensorState | undefined {
+    let [found, most]: [SensorState | undefined, number] = [undefined, 0];
     for (const [lane, { length }] of this.#waiting) if (length > most) [found, most] = [lane, length];
     return found;
   }
 
-  #takeIn(lane: Lane | undefined): void {
+  #accumulate(lane: SensorState | undefined): void {
     const group = lane === undefined ? undefined : this.#waiting.get(lane);
     const block = this.#block;
     if (lane === undefined || group === undefined || block === undefined) return;
     block.group = group;
     for (const [name, { kernel }] of Object.entries(this.#reducers)) {
       const state = lane.states.get(name);
-      if (state !== undefined) kernel?.settle(state, block);
+      if (state !== undefined) kernel?.flush(state, block);
     }
     this.#waiting.delete(lane);
     this.#waits -= group.length;
@@ -89,9 +91,9 @@ export class ImageGroups {
 }
 
 /** Undefined when there is no memory for it: the plain way gives the same. */
-function blockFor(type: PixelType, tallies: readonly Tally[]): GroupBlock | undefined {
+function blockFor(type: PixelType, statistics: readonly Statistic[]): TiledBatch | undefined {
   try {
-    return new GroupBlock(type, tallies);
+    return new TiledBatch(type, statistics);
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;

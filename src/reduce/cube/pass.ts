@@ -5,8 +5,8 @@ import type { ShotLabels } from "../../db/index.ts";
 import { CorrectionChain, checkSignals } from "../corrections/chain.ts";
 import type { Reducer } from "../reducer.ts";
 import type { BinAxis } from "./axes.ts";
-import type { CubeBin, CubeLabel, CubeOptions } from "./cube.ts";
 import { ImageGroups } from "./groups.ts";
+import type { CubeBin, CubeLabel, CubeOptions } from "./options.ts";
 import { regionSum } from "./region.ts";
 import { addNumber } from "./statistics.ts";
 
@@ -57,7 +57,7 @@ export class CubePass<R extends Reducers> {
   }
 
   /** Where the shot belongs, or why it is dropped. @throws BAD_ARGUMENT when the shots lack a signal */
-  place(shot: Shot): { readonly label: CubeLabel; readonly bin: number } | string {
+  locate(shot: Shot): { readonly label: CubeLabel; readonly bin: number } | string {
     if (this.#unchecked !== undefined) checkSignals(shot, "cube", this.#unchecked);
     this.#unchecked = undefined;
     const verdict = this.#labelOf(shot.tag);
@@ -66,7 +66,7 @@ export class CubePass<R extends Reducers> {
     for (const [k, axis] of this.#axes.entries()) {
       const position = axis.read(shot);
       if (typeof position === "string") return `${axis.name}-${position}`;
-      const found = axis.find(position);
+      const found = axis.binOf(position);
       if (typeof found === "string") return `${axis.name}-${found}`;
       this.#positions[k] = position;
       bin = bin * axis.bins + found;
@@ -74,14 +74,14 @@ export class CubePass<R extends Reducers> {
     return this.#chain.reject(shot) ?? { label: verdict.label, bin };
   }
 
-  /** Puts the shot that was placed last into its bin; its images may wait for {@link CubePass.settle}. */
-  take(shot: Shot, { images, numbers }: CubeBin<R>): void {
+  /** Puts the shot that was placed last into its bin; its images may wait for {@link CubePass.flush}. */
+  add(shot: Shot, { images, numbers }: CubeBin<R>): void {
     this.#sums.clear();
     for (const [detId, image] of Object.entries(shot.images)) {
       const sensor = this.#sensor(detId, image, shot.tag);
       const pixels = sensor.correct(contiguous(image));
       for (const { name, of } of sensor.sums) this.#sums.set(name, of(pixels));
-      sensor.groups.add(images.lane(sensor.frame), pixels, shot);
+      sensor.groups.add(images.sensor(sensor.frame), pixels, shot);
     }
     const add = (name: string, x: number): void => {
       const state = numbers.get(name);
@@ -94,8 +94,8 @@ export class CubePass<R extends Reducers> {
   }
 
   /** Brings every image into its bin: to be called before the bins are read. */
-  settle(): void {
-    for (const { groups } of this.#sensors.values()) groups.settle();
+  flush(): void {
+    for (const { groups } of this.#sensors.values()) groups.flush();
   }
 
   #sensor(detId: string, image: RawImage, tag: number): Sensor {

@@ -1,215 +1,12 @@
-import { SaclaError } from "../../core/errors.ts";
-import { badArgument } from "../../core/guards.ts";
-import { type Ledger, LedgerBook, mergeLedgers, onlyDropped } from "../../core/ledger.ts";
+import { LedgerBook, onlyDropped } from "../../core/ledger.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec, ShotStream } from "../../core/shots.ts";
-import type { Correction } from "../corrections/correction.ts";
-import type { DarkMeans } from "../dark-means.ts";
-import type { Layout, Reducer, State } from "../reducer.ts";
-import { Pass, workingBytes } from "./pass.ts";
-import { layoutBytes, makeState, mergeState, type SavedState, saveState } from "./state.ts";
-
-export interface AccumulateOptions {
-  /** Subtract this from every image first. @default nothing */
-  readonly dark?: { readonly mean: DarkMeans } | undefined;
-  /** Done to every image, after the dark, in this order; see {@link correct}. @default nothing */
-  readonly corrections?: readonly Correction[] | undefined;
-  /** Told after each shot how many are done, and of how many when that is known. */
-  readonly onProgress?: ((done: number, total: number | undefined) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+import type { Reducer } from "../reducer.ts";
+import { PartialResult } from "./partial-result.ts";
+import { type AccumulateOptions, ReducePass, workingBytes } from "./pass.ts";
+import { layoutBytes } from "./state.ts";
 
 type Reducers = Record<string, Reducer<unknown>>;
-
-/** All that is remembered of one sensor. */
-export interface Lane {
-  readonly frame: ImageSpec;
-  /** By the name of the reducer. */
-  readonly states: ReadonlyMap<string, State<Layout>>;
-  /**
-   * Dark of each pixel that the `raw` reducers have yet to subtract; undefined when there is none, or no such reducer.
-   */
-  readonly dark: Float64Array | undefined;
-}
-
-/** Accumulated shots as plain values and typed arrays: for a file, or for another process. */
-export interface Checkpoint {
-  readonly reducers: Readonly<Record<string, string>>;
-  readonly lanes: readonly {
-    readonly frame: ImageSpec;
-    readonly states: Readonly<Record<string, SavedState>>;
-    /** As in {@link Lane}. */
-    readonly dark?: Float64Array | undefined;
-  }[];
-  readonly ledger: Ledger;
-}
-
-/**
- * What reducers have taken in so far. Parts of the shots accumulated apart (other tags, another process) merge to the
- * same bits as one pass over all of them, in any order.
- */
-export class Accumulated<R extends Reducers> {
-  readonly reducers: R;
-  readonly #lanes: Map<string, Lane>;
-  #ledger: Ledger;
-
-  constructor(reducers: R, lanes: Iterable<Lane> = [], ledger: Ledger = new LedgerBook().ledger) {
-    this.reducers = reducers;
-    this.#lanes = new Map(Array.from(lanes, (lane) => [lane.frame.detId, lane]));
-    this.#ledger = ledger;
-  }
-
-  /**
-   * Accumulated shots from a checkpoint, in memory of their own.
-   * @throws BAD_ARGUMENT when it was made by other reducers
-   */
-  static load<R extends Reducers>(reducers: R, checkpoint: Checkpoint): Accumulated<R> {
-    return Accumulated.#from(reducers, checkpoint, false);
-  }
-
-  /** @internal The same in the memory of the checkpoint, which nobody else may use any more. */
-  static adopt<R extends Reducers>(reducers: R, checkpoint: Checkpoint): Accumulated<R> {
-    return Accumulated.#from(reducers, checkpoint, true);
-  }
-
-  static #from<R extends Reducers>(reducers: R, checkpoint: Checkpoint, keep: boolean): Accumulated<R> {
-    checkSame("checkpoint", checkpoint.reducers, namesOf(reducers));
-    const lanes = checkpoint.lanes.map(({ frame, states, dark }) => makeLane(reducers, frame, dark, states, keep));
-    return new Accumulated(reducers, lanes, checkpoint.ledger);
-  }
-
-  get lanes(): readonly Lane[] {
-    return [...this.#lanes.values()];
-  }
-
-  get ledger(): Ledger {
-    return this.#ledger;
-  }
-
-  /**
-   * The lane of a sensor, made when it is first seen.
-   * @param dark - of each pixel
-   * @throws BAD_ARGUMENT when earlier images had another shape, or another dark that has yet to be subtracted
-   */
-  lane(frame: ImageSpec, dark?: Float64Array): Lane {
-    const deferred = Object.values(this.reducers).some(({ raw }) => raw === true) ? dark : undefined;
-    const known = this.#known(frame, deferred);
-    if (known !== undefined) return known;
-    const made = makeLane(this.reducers, frame, deferred);
-    this.#lanes.set(frame.detId, made);
-    return made;
-  }
-
-  #known(frame: ImageSpec, deferred: Float64Array | undefined): Lane | undefined {
-    const known = this.#lanes.get(frame.detId);
-    if (known === undefined) return undefined;
-    const { rows, columns } = known.frame;
-    if (rows !== frame.rows || columns !== frame.columns)
-      throw badArgument(
-        `shape of ${frame.detId}`,
-        [frame.rows, frame.columns],
-        `[${rows}, ${columns}] as in the other part`,
-      );
-    if (!isSame(known.dark, deferred))
-      throw badArgument(
-        `dark of ${frame.detId}`,
-        deferred,
-        "that of the other part; put correct.dark(…) into the corrections to join parts of unlike darks",
-      );
-    return known;
-  }
-
-  /** Adds to the account. */
-  account(ledger: Ledger): void {
-    this.#ledger = mergeLedgers(this.#ledger, ledger);
-  }
-
-  /**
-   * Takes in another part of the shots, and gives this.
-   * @throws BAD_ARGUMENT when it has other reducers or images of another shape, or is this itself
-   */
-  merge(other: Accumulated<R>): this {
-    if (other === this) throw badArgument("other part", "this one itself", "of other shots: each shot counts once");
-    checkSame("other part", namesOf(other.reducers), namesOf(this.reducers));
-    // All are looked at before the first is changed.
-    const own = other.lanes.map(({ frame, dark }) => this.#known(frame, dark));
-    for (const [k, { frame, states, dark }] of other.lanes.entries()) {
-      const lane = own[k] ?? this.lane(frame, dark);
-      for (const [name, reducer] of Object.entries(this.reducers)) {
-        const [into, from] = [lane.states.get(name), states.get(name)];
-        if (into !== undefined && from !== undefined) mergeState(reducer.layout(lane.frame), into, from);
-      }
-    }
-    this.account(other.ledger);
-    return this;
-  }
-
-  /** Everything, as plain values and arrays that share memory with this. */
-  checkpoint(): Checkpoint {
-    return {
-      reducers: namesOf(this.reducers),
-      lanes: this.lanes.map(({ frame, states, dark }) => ({
-        frame,
-        ...(dark === undefined ? {} : { dark }),
-        states: Object.fromEntries(
-          Object.entries(this.reducers).flatMap(([name, reducer]) => {
-            const state = states.get(name);
-            return state === undefined ? [] : [[name, saveState(reducer.layout(frame), state)]];
-          }),
-        ),
-      })),
-      ledger: this.#ledger,
-    };
-  }
-}
-
-function namesOf(reducers: Reducers): Record<string, string> {
-  return Object.fromEntries(Object.entries(reducers).map(([name, reducer]) => [name, reducer.name]));
-}
-
-/**
- * @throws BAD_ARGUMENT saying of each reducer that differs what it is and what it must be; whole, since names may
- * differ at their end
- */
-function checkSame(
-  where: string,
-  found: Readonly<Record<string, string>>,
-  needed: Readonly<Record<string, string>>,
-): void {
-  const unlike = [...new Set([...Object.keys(needed), ...Object.keys(found)])].filter(
-    (name) => found[name] !== needed[name],
-  );
-  if (unlike.length === 0) return;
-  const differences = unlike.map((name) => `${name} is ${found[name] ?? "missing"}, here ${needed[name] ?? "missing"}`);
-  throw new SaclaError(
-    "BAD_ARGUMENT",
-    `The ${where} has other reducers: ${differences.join("; ")}. Take the same ones, with the same settings.`,
-  );
-}
-
-function makeLane(
-  reducers: Reducers,
-  frame: ImageSpec,
-  dark: Float64Array | undefined,
-  saved?: Readonly<Record<string, SavedState>>,
-  keep = false,
-): Lane {
-  if (dark !== undefined && dark.length !== frame.rows * frame.columns)
-    throw badArgument(`pixels in the dark of ${frame.detId}`, dark.length, `${frame.rows} × ${frame.columns}`);
-  const states = Object.entries(reducers).map(([name, reducer]) => {
-    // What should have been saved and is not must not begin anew.
-    const own = saved === undefined ? undefined : (saved[name] ?? {});
-    return [name, makeState(reducer.layout(frame), own, keep)] as const;
-  });
-  return { frame, states: new Map(states), dark };
-}
-
-function isSame(a: Float64Array | undefined, b: Float64Array | undefined): boolean {
-  return (
-    a === b ||
-    (a !== undefined && b !== undefined && a.length === b.length && a.every((value, i) => Object.is(value, b[i])))
-  );
-}
 
 /** How images will be read, for {@link memoryOf}. */
 export interface Reading {
@@ -248,16 +45,16 @@ export async function accumulate<R extends Reducers>(
   shots: ShotStream,
   reducers: R,
   options: AccumulateOptions = {},
-  into: Accumulated<R> = new Accumulated(reducers),
-): Promise<Accumulated<R>> {
+  into: PartialResult<R> = new PartialResult(reducers),
+): Promise<PartialResult<R>> {
   resolveOptions("reduce", options, { dark: any, corrections: any, onProgress: any, signal: any });
   const book = new LedgerBook();
-  const pass = new Pass(into, reducers, options, book);
+  const pass = new ReducePass(into, reducers, options, book);
   try {
     await pass.run(shots);
   } finally {
     // Also when it fails on the way: the states hold the shots seen so far.
-    pass.settle();
+    pass.flush();
     if (shots.ledger !== undefined) into.account(onlyDropped(shots.ledger));
     into.account(book.ledger);
   }

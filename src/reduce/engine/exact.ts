@@ -10,13 +10,13 @@ const GRID = 1.5 * 2 ** 32;
 const COARSE = 1.5 * 2 ** 64;
 
 /** `x` rounded to a multiple of 2^−20, for |x| < 2^31. */
-export function onGrid(x: number): number {
+export function quantize(x: number): number {
   return x + GRID - GRID;
 }
 
 /**
- * The part of `x` that is a multiple of 2^12, for sums of squares: `coarse(y)` and `onGrid(y − coarse(y))` add exactly.
+ * The part of `x` that is a multiple of 2^12, for sums of squares: `quantizeHigh(y)` and `quantize(y − quantizeHigh(y))` add exactly.
  */
-export function coarse(x: number): number {
+export function quantizeHigh(x: number): number {
   return x + COARSE - COARSE;
 }

@@ -3,17 +3,17 @@ import type { ImageSpec } from "../../core/shots.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import type { Reducer } from "../reducer.ts";
 import {
-  type Counter,
-  type HistogramCounter,
-  histogramCounter,
-  type Piece,
-  Range,
+  type Accumulator,
+  Float32Sums,
+  type HistogramAccumulator,
+  histogramAccumulator,
+  type PixelSlice,
+  RangeAccumulator,
   type ReduceKernel,
-  Sums16,
-  Sums32,
-} from "./counters.ts";
+  Uint16Sums,
+} from "./accumulators.ts";
 import { kernelBinary } from "./kernel-binary.ts";
-import type { Block, HistogramTally, Tally } from "./tally.ts";
+import type { BatchStatistics, HistogramSpec, Statistic } from "./statistic.ts";
 
 /** Images taken in together: more streams than this from memory begin to hinder each other. */
 export const GROUP = 8;
@@ -27,8 +27,8 @@ export const TILE = 8192;
 const FEWEST_PIXELS = 4096;
 
 /** What the kernel is to count of such images for the reducers; nothing when it is not worth it. */
-export function talliesOf(reducers: readonly Reducer<unknown>[], { rows, columns }: ImageSpec): Tally[] {
-  return rows * columns < FEWEST_PIXELS ? [] : reducers.flatMap(({ kernel }) => kernel?.tallies ?? []);
+export function statisticsOf(reducers: readonly Reducer<unknown>[], { rows, columns }: ImageSpec): Statistic[] {
+  return rows * columns < FEWEST_PIXELS ? [] : reducers.flatMap(({ kernel }) => kernel?.statistics ?? []);
 }
 
 /** Images after which a 32-bit sum of 16-bit values may be full. */
@@ -61,10 +61,10 @@ function isReduceKernel(exports: object): exports is ReduceKernel {
 }
 
 /** What is counted of the images of one sensor. */
-export interface SensorTallies {
+interface SensorStatistics {
   readonly pixels: number;
   readonly type: PixelType;
-  readonly tallies: readonly Tally[];
+  readonly statistics: readonly Statistic[];
   /** Dark of each pixel, for histograms. */
   readonly dark: Float64Array | undefined;
 }
@@ -72,34 +72,34 @@ export interface SensorTallies {
 /** The counters for images of one type. */
 class Counters {
   images = 0;
-  readonly #all: readonly Counter[];
-  readonly sums: Sums16 | Sums32 | undefined;
-  readonly range: Range | undefined;
-  readonly histograms: ReadonlyMap<HistogramTally, HistogramCounter>;
+  readonly #all: readonly Accumulator[];
+  readonly sums: Uint16Sums | Float32Sums | undefined;
+  readonly range: RangeAccumulator | undefined;
+  readonly histograms: ReadonlyMap<HistogramSpec, HistogramAccumulator>;
 
-  constructor({ pixels, tallies, dark }: SensorTallies, type: PixelType) {
-    const squared = tallies.includes("squares");
-    const Sums = type === "uint16" ? Sums16 : Sums32;
-    this.sums = squared || tallies.includes("sum") ? new Sums(pixels, squared) : undefined;
-    this.range = tallies.includes("range") ? new Range(pixels, type) : undefined;
+  constructor({ pixels, statistics, dark }: SensorStatistics, type: PixelType) {
+    const squared = statistics.includes("squares");
+    const Sums = type === "uint16" ? Uint16Sums : Float32Sums;
+    this.sums = squared || statistics.includes("sum") ? new Sums(pixels, squared) : undefined;
+    this.range = statistics.includes("range") ? new RangeAccumulator(pixels, type) : undefined;
     this.histograms = new Map(
-      tallies.flatMap((tally) =>
-        typeof tally === "string" ? [] : [[tally, histogramCounter(tally, pixels, type, dark)] as const],
+      statistics.flatMap((tally) =>
+        typeof tally === "string" ? [] : [[tally, histogramAccumulator(tally, pixels, type, dark)] as const],
       ),
     );
     this.#all = [this.sums, this.range, ...this.histograms.values()].filter((counter) => counter !== undefined);
   }
 
-  get pieces(): number[] {
-    return this.#all.flatMap(({ pieces }) => pieces);
+  get allocations(): number[] {
+    return this.#all.flatMap(({ allocations }) => allocations);
   }
 
   place(kernel: ReduceKernel, arena: Arena): void {
-    for (const counter of this.#all) counter.place(kernel, arena);
+    for (const counter of this.#all) counter.allocate(kernel, arena);
   }
 
-  take(piece: Piece): void {
-    for (const counter of this.#all) counter.take(piece);
+  take(piece: PixelSlice): void {
+    for (const counter of this.#all) counter.accumulate(piece);
   }
 
   /** To be called before images are taken in. */
@@ -113,8 +113,8 @@ function bytesOf(type: PixelType): number {
   return type === "uint16" ? 2 : 4;
 }
 
-/** Counts the tallies of one sensor in WebAssembly. */
-export class SensorKernel implements Block {
+/** Counts the statistics of one sensor in WebAssembly. */
+export class SensorKernel implements BatchStatistics {
   readonly #pixels: number;
   readonly #type: PixelType;
   /** Of whole numbers that fit 16 bits, in whichever type they come: they are counted several times as fast. */
@@ -132,21 +132,21 @@ export class SensorKernel implements Block {
   #waiting: Uint16Array = new Uint16Array();
   #waits = 0;
 
-  constructor(tallies: SensorTallies) {
-    this.#pixels = tallies.pixels;
-    this.#type = tallies.type;
-    this.#whole = new Counters(tallies, "uint16");
-    this.#any = tallies.type === "uint16" ? undefined : new Counters(tallies, "float32");
+  constructor(statistics: SensorStatistics) {
+    this.#pixels = statistics.pixels;
+    this.#type = statistics.type;
+    this.#whole = new Counters(statistics, "uint16");
+    this.#any = statistics.type === "uint16" ? undefined : new Counters(statistics, "float32");
   }
 
   /** Memory it needs at most; what is for fractions is not touched when there are none. */
   get bytes(): number {
-    const pieces = [...this.#whole.pieces, ...(this.#any?.pieces ?? [])];
-    return Arena.bytesFor([GROUP * TILE * bytesOf(this.#type), GROUP * this.#pixels * 2, ...pieces]);
+    const allocations = [...this.#whole.allocations, ...(this.#any?.allocations ?? [])];
+    return Arena.bytesFor([GROUP * TILE * bytesOf(this.#type), GROUP * this.#pixels * 2, ...allocations]);
   }
 
   /** Gets its memory; to be called once, before anything else. @throws RangeError when there is not enough */
-  place(arena: Arena): void {
+  allocate(arena: Arena): void {
     const kernel = kernelOver(arena);
     this.#kernel = kernel;
     this.#buffer = arena.memory.buffer;
@@ -170,9 +170,9 @@ export class SensorKernel implements Block {
    * Takes in consecutive images of the type given, at most {@link GROUP}.
    * @param first - number of the first image in `data`
    */
-  take(data: Pixels, first: number, images: number): void {
+  accumulate(data: Pixels, first: number, images: number): void {
     if (this.#type === "uint16" && images > 1) this.#count(this.#whole, data, first, images);
-    else for (let k = first; k < first + images; k++) this.#takeOne(data, k);
+    else for (let k = first; k < first + images; k++) this.#accumulateOne(data, k);
   }
 
   /** Counts the images that wait; to be called before the block is read. */
@@ -201,7 +201,7 @@ export class SensorKernel implements Block {
     for (const counters of this.#used) counters.range?.addRange(least, greatest);
   }
 
-  addCounts(tally: HistogramTally, counts: Float64Array, outside: Float64Array): void {
+  addCounts(tally: HistogramSpec, counts: Float64Array, outside: Float64Array): void {
     for (const counters of this.#used) counters.histograms.get(tally)?.addCounts(counts, outside);
   }
 
@@ -209,7 +209,7 @@ export class SensorKernel implements Block {
     return [this.#whole, this.#any].filter((counters) => counters !== undefined).filter(({ images }) => images > 0);
   }
 
-  #takeOne(data: Pixels, number: number): void {
+  #accumulateOne(data: Pixels, number: number): void {
     const at = this.#waits * this.#pixels;
     if (data instanceof Uint16Array)
       this.#waiting.set(data.subarray(number * this.#pixels, (number + 1) * this.#pixels), at);
@@ -239,7 +239,7 @@ export class SensorKernel implements Block {
   }
 
   /** Shows images tile by tile in the memory of the kernel, until told to stop by false; gives whether it was not. */
-  #eachTile(data: Pixels, first: number, images: number, show: (piece: Piece) => boolean): boolean {
+  #eachTile(data: Pixels, first: number, images: number, show: (piece: PixelSlice) => boolean): boolean {
     const size = data.BYTES_PER_ELEMENT;
     const inPlace = data.buffer === this.#buffer;
     const stride = size * (inPlace ? this.#pixels : TILE);

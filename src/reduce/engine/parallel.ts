@@ -9,8 +9,8 @@ import type { TagList } from "../../core/tags.ts";
 import { fromWireError } from "../../transport/codec.ts";
 import { type Reduced, resultsOf } from "../reduce.ts";
 import type { Reducer } from "../reducer.ts";
-import { Accumulated } from "./accumulate.ts";
 import type { Part, PartAnswer, PartModule } from "./part.ts";
+import { PartialResult } from "./partial-result.ts";
 
 export interface ParallelOptions {
   /** The shots to share out. */
@@ -72,12 +72,12 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
     .filter((piece) => piece.length > 0);
   const { reducers } = (await import(module.href)) as { reducers: M["reducers"] };
   throwIfAborted(options.signal);
-  const total = new Accumulated(reducers() as ReturnType<M["reducers"]>);
-  const team = new Team(module, workers, pieces.length, options);
+  const total = new PartialResult(reducers() as ReturnType<M["reducers"]>);
+  const pool = new WorkerPool(module, workers, pieces.length, options);
   try {
-    for await (const checkpoint of team.work(pieces)) total.merge(Accumulated.adopt(total.reducers, checkpoint));
+    for await (const checkpoint of pool.work(pieces)) total.merge(PartialResult.adopt(total.reducers, checkpoint));
   } finally {
-    await team.dismiss();
+    await pool.terminate();
   }
   return resultsOf(total);
 }
@@ -88,7 +88,7 @@ type Done = { readonly thread: Thread; readonly part: number } & (
 );
 
 /** The threads, and which part each has in hand. */
-class Team {
+class WorkerPool {
   readonly #module: URL;
   readonly #size: number;
   readonly #options: ParallelOptions;
@@ -119,7 +119,7 @@ class Team {
           const job = waiting.shift();
           const tags = job === undefined ? undefined : pieces[job.part];
           if (job === undefined || tags === undefined) break;
-          const thread = idle.pop() ?? this.#hire();
+          const thread = idle.pop() ?? this.#spawn();
           inHand.set(
             thread.run({
               part: job.part,
@@ -165,11 +165,11 @@ class Team {
     }
   }
 
-  async dismiss(): Promise<void> {
+  async terminate(): Promise<void> {
     await Promise.all([...this.#threads].map((thread) => thread.stop()));
   }
 
-  #hire(): Thread {
+  #spawn(): Thread {
     const thread = new Thread(this.#module);
     this.#threads.add(thread);
     return thread;

@@ -3,8 +3,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { TagList } from "../../core/tags.ts";
 import { toWireError } from "../../transport/codec.ts";
 import type { Reducer } from "../reducer.ts";
-import type { Checkpoint } from "./accumulate.ts";
 import type { Part, PartModule } from "./part.ts";
+import type { Checkpoint } from "./partial-result.ts";
 
 const { module } = workerData as { module: string };
 

@@ -1,7 +1,7 @@
 import type { TagList } from "../../core/tags.ts";
 import type { WireError } from "../../transport/codec.ts";
 import type { Reducer } from "../reducer.ts";
-import type { Accumulated, Checkpoint } from "./accumulate.ts";
+import type { Checkpoint, PartialResult } from "./partial-result.ts";
 
 /** What a worker is asked to take in. */
 export interface PartTask {
@@ -19,7 +19,7 @@ export interface PartModule<R extends Record<string, Reducer<unknown>>> {
   /** The same reducers each time. */
   reducers(): R;
   /** Opens a connection of its own, accumulates the tags, closes. */
-  accumulatePart(task: PartTask): Promise<Accumulated<R>>;
+  accumulatePart(task: PartTask): Promise<PartialResult<R>>;
 }
 
 /** @internal A part as it travels to a thread. */

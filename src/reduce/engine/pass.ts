@@ -12,13 +12,24 @@ import {
 } from "../../core/shots.ts";
 import { Arena } from "../../core/wasm.ts";
 import { CorrectionChain } from "../corrections/chain.ts";
+import type { Correction } from "../corrections/correction.ts";
 import { dark as darkStep } from "../corrections/dark.ts";
-import { darkOf } from "../dark-means.ts";
+import { type DarkMeans, darkOf } from "../dark-means.ts";
 import type { Reducer } from "../reducer.ts";
-import type { Accumulated, AccumulateOptions } from "./accumulate.ts";
-import { classBytes, Intake, kernelFor } from "./intake.ts";
-import { GROUP, talliesOf } from "./kernel.ts";
+import { GROUP, statisticsOf } from "./kernel.ts";
+import type { PartialResult } from "./partial-result.ts";
+import { classBytes, kernelFor, SensorFeed } from "./sensor-feed.ts";
 import { arenaOf } from "./stack.ts";
+
+export interface AccumulateOptions {
+  /** Subtract this from every image first. @default nothing */
+  readonly dark?: { readonly mean: DarkMeans } | undefined;
+  /** Done to every image, after the dark, in this order; see {@link correct}. @default nothing */
+  readonly corrections?: readonly Correction[] | undefined;
+  /** Told after each shot how many are done, and of how many when that is known. */
+  readonly onProgress?: ((done: number, total: number | undefined) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 type Reducers = Record<string, Reducer<unknown>>;
 
@@ -26,18 +37,18 @@ type Reducers = Record<string, Reducer<unknown>>;
 const TURN_MS = 50;
 
 /** One pass of shots into what is accumulated. */
-export class Pass<R extends Reducers> {
-  readonly #into: Accumulated<R>;
+export class ReducePass<R extends Reducers> {
+  readonly #into: PartialResult<R>;
   readonly #reducers: R;
   readonly #options: AccumulateOptions;
   readonly #book: LedgerBook;
   readonly #chain: CorrectionChain | undefined;
-  readonly #intakes = new Map<string, Intake>();
+  readonly #feeds = new Map<string, SensorFeed>();
   /** To be done when the pass is over. */
   readonly #rewinds: (() => void)[] = [];
   #done = 0;
 
-  constructor(into: Accumulated<R>, reducers: R, options: AccumulateOptions, book: LedgerBook) {
+  constructor(into: PartialResult<R>, reducers: R, options: AccumulateOptions, book: LedgerBook) {
     const { dark, corrections = [] } = options;
     this.#into = into;
     this.#reducers = reducers;
@@ -67,7 +78,7 @@ export class Pass<R extends Reducers> {
       const reason = this.#chain?.reject(shot) ?? null;
       if (reason === null) {
         for (const [detId, image] of Object.entries(shot.images))
-          this.#intake(detId, image, ring?.arena).add(image, shot);
+          this.#feed(detId, image, ring?.arena).add(image, shot);
         this.#book.use();
       } else this.#book.drop(shot.tag, reason);
       onProgress?.(++this.#done, total);
@@ -82,7 +93,7 @@ export class Pass<R extends Reducers> {
     for (let first = 0; first < shots.length; first += GROUP) {
       throwIfAborted(signal);
       const group = Array.from({ length: Math.min(GROUP, shots.length - first) }, (_, k) => shots.shot(first + k));
-      for (const { spec, data } of shots.sensors) this.#stackIntake(spec, data).addGroup(data, first, group);
+      for (const { spec, data } of shots.sensors) this.#stackFeed(spec, data).addGroup(data, first, group);
       for (const _shot of group) {
         this.#book.use();
         onProgress?.(++this.#done, shots.length);
@@ -95,18 +106,18 @@ export class Pass<R extends Reducers> {
   }
 
   /** Puts everything into the states, and gives borrowed memory back. Nothing can be taken in afterwards. */
-  settle(): void {
-    for (const intake of this.#intakes.values()) intake.settle();
-    this.#intakes.clear();
+  flush(): void {
+    for (const intake of this.#feeds.values()) intake.flush();
+    this.#feeds.clear();
     for (const rewind of this.#rewinds.splice(0)) rewind();
   }
 
-  #intake(detId: string, image: RawImage, arena: Arena | undefined): Intake {
-    return this.#intakes.get(detId) ?? this.#begin(imageSpecOf(detId, image), arena);
+  #feed(detId: string, image: RawImage, arena: Arena | undefined): SensorFeed {
+    return this.#feeds.get(detId) ?? this.#begin(imageSpecOf(detId, image), arena);
   }
 
-  #stackIntake(frame: ImageSpec, data: Pixels): Intake {
-    const known = this.#intakes.get(frame.detId);
+  #stackFeed(frame: ImageSpec, data: Pixels): SensorFeed {
+    const known = this.#feeds.get(frame.detId);
     if (known !== undefined) return known;
     const arena = arenaOf(data);
     const lent = arena === undefined ? undefined : borrow(arena);
@@ -114,18 +125,18 @@ export class Pass<R extends Reducers> {
     return this.#begin(frame, lent === undefined ? undefined : arena);
   }
 
-  #begin(frame: ImageSpec, arena: Arena | undefined): Intake {
+  #begin(frame: ImageSpec, arena: Arena | undefined): SensorFeed {
     const { detId, rows, columns } = frame;
     const { dark: means } = this.#options;
     const dark =
       means === undefined || this.#chain !== undefined ? undefined : darkOf(means.mean, detId, rows, columns);
-    const { states } = this.#into.lane(frame, dark);
+    const { states } = this.#into.sensor(frame, dark);
     const questions = Object.entries(this.#reducers).flatMap(([name, reducer]) => {
       const state = states.get(name);
       return state === undefined ? [] : [{ reducer, state }];
     });
-    const intake = new Intake(frame, questions, { dark, correct: this.#chain?.sensor(frame), arena });
-    this.#intakes.set(detId, intake);
+    const intake = new SensorFeed(frame, questions, { dark, correct: this.#chain?.sensor(frame), arena });
+    this.#feeds.set(detId, intake);
     return intake;
   }
 
@@ -135,7 +146,7 @@ export class Pass<R extends Reducers> {
     if (frames === undefined || shots.into === undefined) return undefined;
     const depth = shots.depth ?? 1;
     const reducers = Object.values(this.#reducers);
-    if (!frames.some((frame) => talliesOf(reducers, frame).length > 0)) return undefined;
+    if (!frames.some((frame) => statisticsOf(reducers, frame).length > 0)) return undefined;
     const hasDark = this.#options.dark !== undefined;
     const bytes = frames.reduce((sum, frame) => sum + ringBytes(frame, reducers, depth, darkLike(frame, hasDark)), 0);
     const arena = attempt(() => new Arena(bytes));
@@ -184,7 +195,8 @@ export function workingBytes(
 ): number {
   return frames.reduce((sum, frame) => {
     const dark = darkLike(frame, hasDark);
-    const difference = hasDark && reducers.some(({ raw }) => raw !== true) ? 4 * frame.rows * frame.columns : 0;
+    const difference =
+      hasDark && reducers.some(({ appliesDark }) => appliesDark !== true) ? 4 * frame.rows * frame.columns : 0;
     return sum + ringBytes(frame, reducers, depth, dark) + classBytes(reducers, frame, frame.type, dark) + difference;
   }, 0);
 }

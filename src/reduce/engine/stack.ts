@@ -90,7 +90,7 @@ export function shotsFrom(
   options: { readonly tags?: Iterable<number> } = {},
 ): StackedShots {
   resolveOptions("shotsFrom", options, { tags: any });
-  const sensors = Object.entries(images).map(([detId, stack]) => new SensorStack(detId, stack));
+  const sensors = Object.entries(images).map(([detId, stack]) => new StackedSensor(detId, stack));
   const length = sensors[0]?.length ?? 0;
   const odd = sensors.find((sensor) => sensor.length !== length);
   if (odd !== undefined)
@@ -105,7 +105,7 @@ export function shotsFrom(
 }
 
 /** The images of one sensor. */
-class SensorStack {
+class StackedSensor {
   readonly frame: ImageSpec;
   readonly length: number;
   /** All pixels, image by image; undefined when the array is a view with gaps or in another order. */
@@ -132,10 +132,10 @@ class SensorStack {
 
 /** What {@link shotsFrom} gives. Images share memory with the arrays it was given. */
 export class StackedShots implements ShotStream {
-  readonly sensors: readonly SensorStack[];
+  readonly sensors: readonly StackedSensor[];
   readonly tags: Uint32Array;
 
-  constructor(sensors: readonly SensorStack[], tags: Uint32Array) {
+  constructor(sensors: readonly StackedSensor[], tags: Uint32Array) {
     this.sensors = sensors;
     this.tags = tags;
   }

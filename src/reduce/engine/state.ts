@@ -1,6 +1,6 @@
 import { SaclaError } from "../../core/errors.ts";
 import type { ArrayField, Layout, SeriesField, State } from "../reducer.ts";
-import { Series } from "./series.ts";
+import { ShotSeries } from "./shot-series.ts";
 
 /** A state as plain arrays: what a checkpoint holds. A series is its tags and its columns. */
 export type SavedState = Readonly<
@@ -57,8 +57,8 @@ function newArray({ type, length, merge }: ArrayField): Float64Array | Uint32Arr
   return new Uint32Array(length).fill(merge === "min" ? 0xffff_ffff : 0);
 }
 
-function seriesOf(name: string, { width }: SeriesField, saved: SavedState | undefined): Series {
-  const series = new Series(width);
+function seriesOf(name: string, { width }: SeriesField, saved: SavedState | undefined): ShotSeries {
+  const series = new ShotSeries(width);
   if (saved === undefined) return series;
   const rows = saved[name];
   if (
@@ -86,7 +86,7 @@ export function mergeState<L extends Layout>(layout: L, into: State<L>, from: St
   ];
   for (const [name, field] of Object.entries(layout)) {
     const [a, b] = [mine.get(name), theirs.get(name)];
-    if (a instanceof Series && b instanceof Series) a.append(b);
+    if (a instanceof ShotSeries && b instanceof ShotSeries) a.append(b);
     else if ("merge" in field && isArray(a) && isArray(b)) mergeArray(field.merge, a, b);
   }
 }
@@ -108,7 +108,7 @@ export function saveState<L extends Layout>(layout: L, state: State<L>): SavedSt
   const saved: Record<string, SavedState[string]> = {};
   for (const [name, { type }] of Object.entries(layout)) {
     const value = values.get(name);
-    if (value instanceof Series)
+    if (value instanceof ShotSeries)
       saved[name] = { tags: value.tags, columns: Array.from({ length: value.width }, (_, k) => value.column(k)) };
     else if (isArray(value)) saved[name] = value;
     else if (type !== "scratch") throw new SaclaError("INTERNAL", `The state has no ${name}.`);

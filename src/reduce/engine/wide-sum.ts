@@ -1,8 +1,8 @@
 import type { ArrayField } from "../reducer.ts";
-import { coarse, onGrid } from "./exact.ts";
+import { quantize, quantizeHigh } from "./exact.ts";
 
 /**
- * Sums over so many pixels and shots that one double could not hold them exactly (2^33 on the grid of {@link onGrid}):
+ * Sums over so many pixels and shots that one double could not hold them exactly (2^33 on the grid of {@link quantize}):
  * kept as a multiple of 2^12 and a rest, which both add exactly up to 2^65 and 4 million shots.
  */
 export interface WideSums {
@@ -12,9 +12,9 @@ export interface WideSums {
 
 /** Adds `x` to sum number `i`. */
 export function addWide(upper: Float64Array, lower: Float64Array, i: number, x: number): void {
-  const high = coarse(x);
+  const high = quantizeHigh(x);
   upper[i] = (upper[i] ?? 0) + high;
-  lower[i] = (lower[i] ?? 0) + onGrid(x - high);
+  lower[i] = (lower[i] ?? 0) + quantize(x - high);
 }
 
 /** The sums as single numbers, each rounded once. */

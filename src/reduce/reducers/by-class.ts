@@ -58,12 +58,12 @@ export function byClass<T>(
     shots[number] = (shots[number] ?? 0) + 1;
     return partsOf(state, frame)[number];
   };
-  const isCounted = reducer.kernel !== undefined || reducer.sharing !== undefined;
+  const isCounted = reducer.kernel !== undefined || reducer.dispatch !== undefined;
   return defineReducer<ByClass<T>, Layout>({
     name: `byClass(${classes.join(", ")}; ${reducer.name})`,
     signals: reducer.signals,
-    raw: reducer.raw,
-    sharing: isCounted ? { reducer, classes, classOf, place } : undefined,
+    appliesDark: reducer.appliesDark,
+    dispatch: isCounted ? { reducer, classes, classOf, select: place } : undefined,
     layout: (frame) => {
       const fields = Object.entries(reducer.layout(frame));
       const all: Record<string, Layout[string]> = {

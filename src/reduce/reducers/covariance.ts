@@ -2,13 +2,13 @@ import ndarray from "ndarray";
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import { coarse, onGrid } from "../engine/exact.ts";
+import { quantize, quantizeHigh } from "../engine/exact.ts";
 import { addWide, sums, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 export interface CovarianceOptions {
   /** Equipment id of the 0-D signal; the shots must have been asked for with it in `signals`. */
-  readonly signal: string;
+  readonly equipId: string;
   /**
    * The signal is multiplied by this and rounded to 2^−20 before it is summed; choose it so that the signal varies by
    * about 1 to 1000. @default 2^40 for a charge (`…/charge`, nC become about 1000), else 2^8
@@ -34,11 +34,11 @@ export interface Covariance {
   readonly skipped: number;
 }
 
-/** To what {@link onGrid} rounds. */
+/** To what {@link quantize} rounds. */
 const STEP = 2 ** -20;
 /** The square of a smaller spread would have under 250 steps. */
 const LEAST_SPREAD = 2 ** -6;
-/** What {@link onGrid} can take. */
+/** What {@link quantize} can take. */
 const LARGEST = 2 ** 31;
 
 /**
@@ -50,12 +50,12 @@ const LARGEST = 2 ** 31;
  * @throws BAD_ARGUMENT when the shots do not carry the signal, or a value × scale is 2^31 or more
  * @example
  * const shots = facility.shots({ run, detectors, signals: [bm1] });
- * const { withI0 } = await reduce(shots, { withI0: covariance({ signal: bm1 }) }, { dark });
+ * const { withI0 } = await reduce(shots, { withI0: covariance({ equipId: bm1 }) }, { dark });
  * withI0[sensor].correlation.get(512, 256);
  */
 export function covariance(options: CovarianceOptions): Reducer<Covariance> {
-  resolveOptions("covariance", options, { signal: any, scale: any });
-  const signal = asText("signal", options.signal);
+  resolveOptions("covariance", options, { equipId: any, scale: any });
+  const signal = asText("equipId", options.equipId);
   const scale = asFinite("scale", options.scale ?? (signal.endsWith("/charge") ? 2 ** 40 : 2 ** 8), Number.MIN_VALUE);
   return defineReducer({
     name: `covariance(${signal}, scale ${scale})`,
@@ -83,16 +83,16 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
       addWide(upper, lower, SIGNAL, y);
       addSquare(upper, lower, y);
       for (let i = 0; i < sum.length; i++) {
-        const x = onGrid(pixels[i] ?? NaN);
+        const x = quantize(pixels[i] ?? NaN);
         const square = x * x;
-        const squareHigh = coarse(square);
+        const squareHigh = quantizeHigh(square);
         const product = x * y;
-        const productHigh = coarse(product);
+        const productHigh = quantizeHigh(product);
         sum[i] = (sum[i] ?? 0) + x;
         squareUpper[i] = (squareUpper[i] ?? 0) + squareHigh;
-        squareLower[i] = (squareLower[i] ?? 0) + onGrid(square - squareHigh);
+        squareLower[i] = (squareLower[i] ?? 0) + quantize(square - squareHigh);
         productUpper[i] = (productUpper[i] ?? 0) + productHigh;
-        productLower[i] = (productLower[i] ?? 0) + onGrid(product - productHigh);
+        productLower[i] = (productLower[i] ?? 0) + quantize(product - productHigh);
       }
     },
     result: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, { rows, columns }) => {
@@ -125,7 +125,7 @@ const [COUNT, SKIPPED, SIGNAL, SQUARE, SQUARE_TOP] = [0, 1, 2, 3, 4];
 
 function scaled(signal: string, value: number, scale: number): number {
   const y = value * scale;
-  if (Math.abs(y) < LARGEST) return onGrid(y);
+  if (Math.abs(y) < LARGEST) return quantize(y);
   throw badArgument("scale", scale, `below ${LARGEST / Math.abs(value)}, because ${signal} reaches ${value}`);
 }
 
@@ -134,7 +134,7 @@ function scaled(signal: string, value: number, scale: number): number {
  * the square is taken in parts, of which only the last is rounded.
  */
 function addSquare(upper: Float64Array, lower: Float64Array, y: number): void {
-  // Rounds to a multiple of 2^6, as coarse() does to one of 2^12.
+  // Rounds to a multiple of 2^6, as quantizeHigh() does to one of 2^12.
   const high = y + 1.5 * 2 ** 58 - 1.5 * 2 ** 58;
   const low = y - high;
   const square = high * high;

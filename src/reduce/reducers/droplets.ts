@@ -2,7 +2,7 @@ import ndarray, { type NdArray } from "ndarray";
 import { asFinite } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import { onGrid } from "../engine/exact.ts";
+import { quantize } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import type { Histogram } from "./histogram.ts";
 import { type AduPerPhoton, aduOf, aduWords, checkAduPerPhoton } from "./photon-counts.ts";
@@ -134,7 +134,7 @@ class Finder {
       if (!(value >= seedAdu && value < Infinity) || this.#taken[i] === 1) continue;
       const end = this.#grow(pixels, i, lowAdu, used);
       let charge = 0;
-      for (let k = used; k < end; k++) charge += onGrid(pixels[this.#members[k] ?? 0] ?? 0);
+      for (let k = used; k < end; k++) charge += quantize(pixels[this.#members[k] ?? 0] ?? 0);
       const share = charge / adu;
       const bin = Math.min(SPECTRUM_BINS, Math.floor(share * BINS_PER_PHOTON + 0.5));
       spectrum[bin] = (spectrum[bin] ?? 0) + 1;

@@ -1,6 +1,6 @@
 import { any, resolveOptions } from "../../core/options.ts";
-import { wholeDark } from "../engine/counters.ts";
-import type { HistogramTally } from "../engine/tally.ts";
+import { wholeDark } from "../engine/accumulators.ts";
+import type { HistogramSpec } from "../engine/statistic.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { EvenBins } from "./bins.ts";
 
@@ -36,17 +36,17 @@ export function histogram(options: HistogramOptions = {}): Reducer<Histogram> {
   const bins = new EvenBins(options.from ?? -100, options.to ?? 500, options.binWidth ?? 1);
   const { from, to, binWidth, low, length } = bins;
   const wholeFrom = binWidth === 1 && Number.isInteger(from) ? from : undefined;
-  const tally: HistogramTally = { low, binWidth, bins: length, wholeFrom };
+  const tally: HistogramSpec = { low, binWidth, bins: length, wholeFrom };
   return defineReducer({
     name: `histogram(${bins.words})`,
-    raw: true,
+    appliesDark: true,
     layout: () => ({
       counts: { type: "float64", length, merge: "sum" },
       outside: { type: "float64", length: 3, merge: "sum" },
     }),
     kernel: {
-      tallies: [tally],
-      settle: ({ counts, outside }, block) => {
+      statistics: [tally],
+      flush: ({ counts, outside }, block) => {
         block.addCounts(tally, counts, outside);
       },
     },

@@ -1,28 +1,28 @@
 import ndarray from "ndarray";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { integer, optional, resolveOptions } from "../../core/options.ts";
-import { coarse, onGrid } from "../engine/exact.ts";
+import { quantize, quantizeHigh } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** Mean of each pixel over the shots, shape [rows, columns], float64. All NaN when there was no shot. */
 export function mean(): Reducer<PreciseImage> {
   return defineReducer({
     name: "mean",
-    raw: true,
+    appliesDark: true,
     layout: ({ rows, columns }) => ({
       sum: { type: "float64", length: rows * columns, merge: "sum" },
       count: { type: "float64", length: 1, merge: "sum" },
     }),
     kernel: {
-      tallies: ["sum"],
-      settle: ({ sum, count }, block) => {
+      statistics: ["sum"],
+      flush: ({ sum, count }, block) => {
         count[0] = (count[0] ?? 0) + block.images;
         block.addSums(sum);
       },
     },
     add: ({ sum, count }, pixels) => {
       count[0] = (count[0] ?? 0) + 1;
-      for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + onGrid(pixels[i] ?? NaN);
+      for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + quantize(pixels[i] ?? NaN);
     },
     result: ({ sum, count }, { rows, columns }, dark) => ndarray(meansOf(sum, count[0] ?? 0, dark), [rows, columns]),
   });
@@ -56,14 +56,14 @@ export function variance(options: { readonly ddof?: number | undefined } = {}): 
   const { ddof } = resolveOptions("variance", options, { ddof: optional(integer(0, 1), 0) });
   return defineReducer({
     name: `variance(ddof ${ddof})`,
-    raw: true,
+    appliesDark: true,
     layout: ({ rows, columns }) => {
       const image = { type: "float64", length: rows * columns, merge: "sum" } as const;
       return { sum: image, upper: image, lower: image, count: { type: "float64", length: 1, merge: "sum" } };
     },
     kernel: {
-      tallies: ["sum", "squares"],
-      settle: ({ sum, upper, lower, count }, block) => {
+      statistics: ["sum", "squares"],
+      flush: ({ sum, upper, lower, count }, block) => {
         count[0] = (count[0] ?? 0) + block.images;
         block.addSums(sum);
         block.addSquares(upper, lower);
@@ -72,12 +72,12 @@ export function variance(options: { readonly ddof?: number | undefined } = {}): 
     add: ({ sum, upper, lower, count }, pixels) => {
       count[0] = (count[0] ?? 0) + 1;
       for (let i = 0; i < sum.length; i++) {
-        const x = onGrid(pixels[i] ?? NaN);
+        const x = quantize(pixels[i] ?? NaN);
         const square = x * x;
-        const high = coarse(square);
+        const high = quantizeHigh(square);
         sum[i] = (sum[i] ?? 0) + x;
         upper[i] = (upper[i] ?? 0) + high;
-        lower[i] = (lower[i] ?? 0) + onGrid(square - high);
+        lower[i] = (lower[i] ?? 0) + quantize(square - high);
       }
     },
     result: ({ sum, upper, lower, count }, { rows, columns }, dark) => {
@@ -118,14 +118,14 @@ export interface MinMax {
 export function minMax(): Reducer<MinMax> {
   return defineReducer({
     name: "minMax",
-    raw: true,
+    appliesDark: true,
     layout: ({ rows, columns }) => ({
       min: { type: "float64", length: rows * columns, merge: "min" },
       max: { type: "float64", length: rows * columns, merge: "max" },
     }),
     kernel: {
-      tallies: ["range"],
-      settle: ({ min, max }, block) => {
+      statistics: ["range"],
+      flush: ({ min, max }, block) => {
         block.addRange(min, max);
       },
     },

@@ -1,4 +1,4 @@
-import { onGrid } from "../engine/exact.ts";
+import { quantize } from "../engine/exact.ts";
 import { addWide, ratio, sums, wideTotals } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
@@ -52,7 +52,7 @@ export function projections(): Reducer<Projections> {
             xMissing[c] = (xMissing[c] ?? 0) + 1;
             continue;
           }
-          const value = onGrid(x);
+          const value = quantize(x);
           sum += value;
           perColumn[c] = (perColumn[c] ?? 0) + value;
         }

@@ -23,7 +23,7 @@ export interface RadialProfileOptions {
 }
 
 /** The bins of one sensor's pixels. */
-export interface SensorBins {
+interface SensorBins {
   /** Bin of each pixel, row by row; the number of bins where the pixel is left out. */
   readonly binOf: Uint16Array;
   /** Pixels in each bin. */

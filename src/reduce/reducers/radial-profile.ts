@@ -1,7 +1,7 @@
 import ndarray, { type NdArray } from "ndarray";
 import { badArgument } from "../../core/guards.ts";
-import { onGrid } from "../engine/exact.ts";
-import type { Series } from "../engine/series.ts";
+import { quantize } from "../engine/exact.ts";
+import type { ShotSeries } from "../engine/shot-series.ts";
 import { addWide, ratio, sums, type WideSums, wideTotals } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { RadialBins, type RadialProfileOptions } from "./radial-bins.ts";
@@ -78,7 +78,7 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
         const bin = binOf[i] ?? bins;
         const value = pixels[i] ?? NaN;
         // False for NaN and for both infinities.
-        if (value - value === 0) shotSum[bin] = (shotSum[bin] ?? 0) + onGrid(value);
+        if (value - value === 0) shotSum[bin] = (shotSum[bin] ?? 0) + quantize(value);
         else missing[bin] = (missing[bin] ?? 0) + 1;
       }
       for (let bin = 0; bin < bins; bin++) {
@@ -110,7 +110,7 @@ function profileOf(
   return { binUm, radiusUm, mean: ratio(sum, count), sum, count, exact, perShot };
 }
 
-function shotProfiles(shots: Series, radiusUm: Float64Array): ShotProfiles {
+function shotProfiles(shots: ShotSeries, radiusUm: Float64Array): ShotProfiles {
   const { tags } = shots;
   const [sum, count] = [
     new Float64Array(tags.length * radiusUm.length),

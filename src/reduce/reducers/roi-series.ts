@@ -1,6 +1,6 @@
 import { badArgument } from "../../core/guards.ts";
 import { checkRoi, type Roi } from "../../core/roi.ts";
-import { onGrid } from "../engine/exact.ts";
+import { quantize } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** One rectangle, shot by shot, in the order of the tags of {@link RoisSeries}. */
@@ -52,7 +52,7 @@ export function roiSeries(rois: readonly Roi[]): Reducer<RoisSeries> {
             const x = pixels[i] ?? NaN;
             // False for NaN and for both infinities.
             if (x - x !== 0) continue;
-            sum += onGrid(x);
+            sum += quantize(x);
             count++;
             if (x > max) max = x;
           }

@@ -12,7 +12,7 @@ export interface RoiSeries {
 export function roiSum(roi: Roi): Reducer<RoiSeries> {
   return defineReducer({
     name: `roiSum(${roiWords(roi)})`,
-    raw: true,
+    appliesDark: true,
     layout: ({ rows, columns }) => {
       checkRoi(roi, rows, columns);
       return { sums: { type: "series", width: 1 } };

@@ -15,7 +15,7 @@ export function newStack<T extends Float32Array | Uint8Array>(
 }
 
 /** The memory of `out`, which must be row-major and of this shape. @throws BAD_ARGUMENT */
-export function memoryOf<T extends Float32Array | Uint8Array>(
+export function contiguousMemory<T extends Float32Array | Uint8Array>(
   out: NdArray<T>,
   type: "float32" | "uint8",
   shape: readonly number[],

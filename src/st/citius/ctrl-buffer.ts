@@ -7,7 +7,7 @@ import type { NdArray } from "../../core/ndarray.ts";
 import { MAX_TAG } from "../../core/tags.ts";
 import { CITIUS_SIZE, type CitiusSensor, type ReconstInfo } from "../../transport/citius-methods.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
-import { memoryOf, newStack, type SensorStack } from "./arrays.ts";
+import { contiguousMemory, newStack, type SensorStack } from "./arrays.ts";
 import { citiusGain, toDetectorInfo } from "./geometry.ts";
 
 const { xsize, ysize } = CITIUS_SIZE;
@@ -62,7 +62,7 @@ export class CtrlBuffer {
 
   /** Fills `out`, uint8 [728, 384], with the bad pixels of a sensor: 1 is bad, 0 good. */
   async readBadpixelMask(out: NdArray<Uint8Array>, sensor: number, options: CallOptions = {}): Promise<void> {
-    const memory = memoryOf(out, "uint8", [ysize, xsize]);
+    const memory = contiguousMemory(out, "uint8", [ysize, xsize]);
     memory.set(await this.#masks([asInteger("sensor", sensor)], options));
   }
 
@@ -71,7 +71,7 @@ export class CtrlBuffer {
    * @throws APIError with code FRAME_MISSING, TAG_OUTSIDE_RUN or RUN_NOT_READY
    */
   async readImage(out: NdArray<Float32Array>, sensor: number, tag: number, options: CallOptions = {}): Promise<void> {
-    const memory = memoryOf(out, "float32", [ysize, xsize]);
+    const memory = contiguousMemory(out, "float32", [ysize, xsize]);
     const all = await this.#all(options);
     const found = all.find(({ sensorId }) => sensorId === sensor);
     if (found === undefined) {
@@ -194,7 +194,7 @@ export function partsOf(
 ): readonly Float32Array[] {
   const length = rows * columns;
   if (!isList(out)) {
-    const memory = memoryOf(out, "float32", [sensors, rows, columns]);
+    const memory = contiguousMemory(out, "float32", [sensors, rows, columns]);
     return Array.from({ length: sensors }, (_, i) => memory.subarray(i * length, (i + 1) * length));
   }
   if (out.length !== sensors || out.some((part) => part.length !== length)) {

@@ -2,16 +2,16 @@ import fc from "fast-check";
 import ndarray from "ndarray";
 import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
-import { AreaPainter } from "../../../src/ip/area.ts";
+import { AreaResampler } from "../../../src/ip/area.ts";
 import { AreaKernel } from "../../../src/ip/area-kernel.ts";
 import { resolveAssembly } from "../../../src/ip/assembler-options.ts";
 import { Assembler, type PixelArray } from "../../../src/ip/index.ts";
 import { suitsKernel } from "../../../src/ip/kernel.ts";
-import { NearestPainter } from "../../../src/ip/nearest.ts";
+import { NearestResampler } from "../../../src/ip/nearest.ts";
 import { NearestKernel } from "../../../src/ip/nearest-kernel.ts";
-import type { Paint, Painter } from "../../../src/ip/painter.ts";
 import type { Placement, View } from "../../../src/ip/placement.ts";
 import { findRectangles } from "../../../src/ip/rectangles.ts";
+import type { Resampler, SensorInput } from "../../../src/ip/resampler.ts";
 import { rounds } from "../../support/full.ts";
 import { octal, sensor } from "../../unit/ip/octal.ts";
 
@@ -51,9 +51,9 @@ function randomMask(rows: number, columns: number, kind: "none" | "spots" | "edg
 
 interface Scene {
   readonly placements: readonly Placement[];
-  readonly kernel: Painter;
-  readonly plain: Painter;
-  readonly paints: Paint[];
+  readonly kernel: Resampler;
+  readonly plain: Resampler;
+  readonly paints: SensorInput[];
   readonly gap: number;
   readonly width: number;
   readonly height: number;
@@ -85,7 +85,7 @@ function scene(method: "nearest" | "area", cases: readonly SensorCase[], view: V
   const sensors = sensorsOf(cases);
   const { canvas, placements } = resolveAssembly(sensors, { view, width: 83, height: 70, pixelSizeUm: 50 });
   const uses = cases.map(({ mask, xsize, ysize }, i) => randomMask(ysize, xsize, mask, seed + i));
-  const [Kernel, Plain] = method === "nearest" ? [NearestKernel, NearestPainter] : [AreaKernel, AreaPainter];
+  const [Kernel, Plain] = method === "nearest" ? [NearestKernel, NearestResampler] : [AreaKernel, AreaResampler];
   const kernel = new Kernel(canvas, placements, uses);
   const plain = new Plain(canvas, placements, uses);
   const paints = cases.map(({ kind, offset, read, dark, gain, xsize, ysize }, i) => {
@@ -139,7 +139,7 @@ function draw({ kernel, plain, paints, gap, width, height }: Scene): { fast: Flo
   const fast = new Float32Array(width * height).fill(12345);
   const slow = fast.slice();
   // What an earlier shot left in the kernel's memory must not show either.
-  kernel.paint(
+  kernel.resample(
     paints.map((paint) => ({
       ...paint,
       pixels: paint.pixels?.map((v) => v + 7) ?? new Float32Array(2500),
@@ -148,8 +148,8 @@ function draw({ kernel, plain, paints, gap, width, height }: Scene): { fast: Flo
     999,
     fast,
   );
-  kernel.paint(paints, gap, fast);
-  plain.paint(paints, gap, slow);
+  kernel.resample(paints, gap, fast);
+  plain.resample(paints, gap, slow);
   return { fast, slow };
 }
 
@@ -175,8 +175,8 @@ describe("the nearest kernel", () => {
       fc.property(fc.array(sensorCase(30), { minLength: 1, maxLength: 3 }), views, fc.nat(1e6), (cases, view, seed) => {
         const { kernel, plain, width, height } = scene("nearest", cases, view, 0, seed);
         const [fast, slow] = [new Float32Array(width * height), new Float32Array(width * height)];
-        kernel.cover(fast);
-        plain.cover(slow);
+        kernel.coverage(fast);
+        plain.coverage(slow);
         expect(firstDifference(fast, slow)).toBeNull();
       }),
       { numRuns: rounds(40) },
@@ -257,9 +257,9 @@ describe("the area kernel", () => {
           new Float32Array(width * height),
           new Float32Array(width * height),
         ];
-        kernel.paint(paints, 0, picture);
-        kernel.cover(fast);
-        plain.cover(slow);
+        kernel.resample(paints, 0, picture);
+        kernel.coverage(fast);
+        plain.coverage(slow);
         const wrong = fast.findIndex(
           (value, i) => Math.abs(value - (slow[i] ?? 0)) > 1e-6 || (value === 0) !== (slow[i] === 0),
         );
@@ -281,7 +281,7 @@ describe("the real octal through the kernels", () => {
     // The plain area painter takes a second to make; the random geometries have both views.
     for (const view of method === "nearest" ? (["source", "detector"] as const) : (["detector"] as const)) {
       const { canvas, placements, gains } = resolveAssembly(octal, { view, method });
-      const [Kernel, Plain] = method === "nearest" ? [NearestKernel, NearestPainter] : [AreaKernel, AreaPainter];
+      const [Kernel, Plain] = method === "nearest" ? [NearestKernel, NearestResampler] : [AreaKernel, AreaResampler];
       const [fast, slow] = [new Kernel(canvas, placements, masks), new Plain(canvas, placements, masks)];
       for (const [i, dark] of darks.entries()) for (const painter of [fast, slow]) painter.setDark(i, dark);
       const paints = images.map((pixels, i) => ({
@@ -291,8 +291,8 @@ describe("the real octal through the kernels", () => {
         gain: gains[i] ?? 1,
       }));
       const [a, b] = [new Float32Array(2399 * 2399), new Float32Array(2399 * 2399)];
-      fast.paint(paints, NaN, a);
-      slow.paint(paints, NaN, b);
+      fast.resample(paints, NaN, a);
+      slow.resample(paints, NaN, b);
       if (method === "nearest") expect(firstDifference(a, b)).toBeNull();
       else {
         const wrong = a.findIndex(

@@ -4,15 +4,15 @@ import { Db, type Run, TimingEdges } from "../../../src/db/index.ts";
 import { createSimulatedFacility, demoRun, type Pump, VirtualClock } from "../../../src/facility/index.ts";
 import { pixelPositions } from "../../../src/ip/index.ts";
 import {
-  type Axis,
   type Contrast,
   Cube,
+  type CubeAxis,
   contrast,
   correct,
   correctedDelay,
   darkAverage,
+  filterShots,
   scanTargets,
-  screen,
 } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
@@ -56,7 +56,7 @@ function delayOf(runs: readonly Run[]) {
   const { derivativePx, fittingPx } = simulated.timingEdges(runs[0]?.hightag ?? 0, tags);
   const edges = new TimingEdges({ comment: "[TMA]", tags, derivativePx, fittingPx });
   return correctedDelay({
-    stage: { signal: stageSignal, fsPerPulse, zeroPulse: believedT0Pulse },
+    stage: { equipId: stageSignal, fsPerPulse, zeroPulse: believedT0Pulse },
     jitter: { edges, fsPerPixel: 2.6, zeroPixel: 1000 },
   });
 }
@@ -99,21 +99,21 @@ describe("the demo experiment in a cube", () => {
         },
       ],
       values: { sums: { ring: { detector: sensor, weights } } },
-      corrections: [correct.dark(dark), correct.normalise({ signal: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
+      corrections: [correct.dark(dark), correct.normalise({ equipId: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
     });
     let asked = 0;
     for (const run of [newest, ...before]) {
       const labels = await run.labels();
       const lit = labels.on.union(labels.off);
       // Of the earlier runs only what is near t0.
-      const near = { name: "stage", signal: stageSignal, between: [11_950, 12_050] } as const;
-      const tags = await screen(lit, [
-        { name: "i0", signal: bm1, between: [3.5e-9, 7e-9] },
+      const near = { name: "stage", equipId: stageSignal, between: [11_950, 12_050] } as const;
+      const tags = await filterShots(lit, [
+        { name: "i0", equipId: bm1, between: [3.5e-9, 7e-9] },
         ...(run === newest ? [] : [near]),
       ]);
       await scan.update(st.shots({ run, detectors: [sensor], signals: scan.signals, tags }), {
         labels,
-        screened: tags,
+        selection: tags,
       });
       asked += lit.length;
     }
@@ -143,7 +143,7 @@ describe("the demo experiment in a cube", () => {
     const targets = scanTargets((await run.column(stageSignal, tags)).values, 20);
     // −1 ps to +4 ps in six steps of 150 pulses, 40 images each, every other one pumped.
     expect(targets).toEqual([11_850, 12_000, 12_150, 12_300, 12_450, 12_600]);
-    const axes: Axis[] = [{ name: "stage", of: stageSignal, targets: targets.slice(0, 5), tolerance: 10 }];
+    const axes: CubeAxis[] = [{ name: "stage", of: stageSignal, targets: targets.slice(0, 5), tolerance: 10 }];
     const scan = new Cube({ axes, values: { signals: [bm1] } });
     await scan.update(st.shots({ run, signals: scan.signals, tags }), { labels });
     // 40 exposed images a step, 60 dark ones before, two tags from image to image; the last step is no target here.

@@ -74,7 +74,7 @@ describe("quickLook", () => {
     const middle = [...charges].sort((a, b) => a - b)[limit / 2] ?? NaN;
     const { ledger, tags } = await quickLook(st, run, detector, {
       dark: "none",
-      corrections: [correct.normalise({ signal, limits: [middle, 1], reference: middle })],
+      corrections: [correct.normalise({ equipId: signal, limits: [middle, 1], reference: middle })],
       limit,
     });
     const dropped = ledger.dropped.find(({ reason }) => reason === "i0-out-of-limits")?.tags.length;

@@ -2,10 +2,10 @@ import { existsSync, writeFileSync } from "node:fs";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
 import {
-  type Accumulated,
   accumulate,
   histogram,
   mean,
+  type PartialResult,
   type PartTask,
   roiSum,
   variance,
@@ -34,7 +34,7 @@ export async function accumulatePart({
   tags,
   data,
   progress,
-}: PartTask): Promise<Accumulated<ReturnType<typeof reducers>>> {
+}: PartTask): Promise<PartialResult<ReturnType<typeof reducers>>> {
   const trouble = data as Trouble;
   const st = new St(inProcess(endpointOf(createSimulatedFacility({ clock: new VirtualClock() }))));
   const shots = st.shots({ run: { bl: 3, number: 1_360_991 }, detectors: ["MPCCD-2N0-M02-001"], tags });

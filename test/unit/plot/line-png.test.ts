@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import {
   type LinePlotOptions,
   linePlot,
+  type PlotSeries,
   renderLinePlot,
   renderLinePlots,
-  type Series,
 } from "../../../src/plot/index.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { decode, type Picture, places } from "./picture.ts";
@@ -15,7 +15,7 @@ const ORANGE = "#d1540a";
 const GREEN = "#00805f";
 const FRAME = "#5c636e";
 
-function draw(series: readonly Series[], options: LinePlotOptions = {}): Picture {
+function draw(series: readonly PlotSeries[], options: LinePlotOptions = {}): Picture {
   return decode(renderLinePlot(series, options));
 }
 
@@ -143,7 +143,7 @@ describe("renderLinePlot", () => {
     expect(inFrame.length).toBeGreaterThan(12);
   });
 
-  it.each<[string, Series[]]>([
+  it.each<[string, PlotSeries[]]>([
     ["no series", []],
     ["no value", [{ x: [1, 2], y: [NaN, Infinity] }]],
     ["only numbers beyond what has a span", [{ x: [1, 2], y: [-Number.MAX_VALUE, Number.MAX_VALUE] }]],
@@ -194,7 +194,7 @@ describe("renderLinePlot", () => {
   });
 });
 
-function on(x: number[], scale: number): Series {
+function on(x: number[], scale: number): PlotSeries {
   return { label: "on", x, y: x.map((value) => value * scale), style: "line-and-points" };
 }
 

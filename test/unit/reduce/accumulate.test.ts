@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts";
 import type { Shot } from "../../../src/core/shots.ts";
 import {
-  Accumulated,
   accumulate,
   histogram,
   mean,
   memoryOf,
   minMax,
+  PartialResult,
   type Reducer,
   resultsOf,
   roiSum,
@@ -68,7 +68,7 @@ describe("accumulate", () => {
           const shuffled = parts
             .map((part, k) => ({ part, key: Math.imul(seed ^ k, 0x9e3779b1) }))
             .sort((a, b) => a.key - b.key);
-          const merged = shuffled.reduce((all, { part }) => all.merge(part), new Accumulated(reducers()));
+          const merged = shuffled.reduce((all, { part }) => all.merge(part), new PartialResult(reducers()));
           expect(resultsOf(merged)).toEqual(whole);
         },
       ),
@@ -84,7 +84,7 @@ describe("accumulate", () => {
         const half = (await accumulate(shotsOf(images.slice(0, cut), "float32"), reducers())).checkpoint();
         const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: half }), { copy: true });
         if (arrived.kind !== "result") throw new Error("no result");
-        const resumed = Accumulated.load(reducers(), arrived.value as typeof half);
+        const resumed = PartialResult.load(reducers(), arrived.value as typeof half);
         expect(resultsOf(await accumulate(shotsOf(images.slice(cut), "float32"), reducers(), {}, resumed))).toEqual(
           whole,
         );
@@ -124,12 +124,12 @@ describe("accumulate", () => {
     const whole = resultsOf(await accumulate(shotsOf(images, "float32"), reducers()));
     const saved = (await accumulate(shotsOf(images.slice(0, 1), "float32"), reducers())).checkpoint();
     const before = structuredClone(saved);
-    const goOn = async (from: Accumulated<ReturnType<typeof reducers>>) =>
+    const goOn = async (from: PartialResult<ReturnType<typeof reducers>>) =>
       resultsOf(await accumulate(shotsOf(images.slice(1), "float32"), reducers(), {}, from));
-    expect(await goOn(Accumulated.load(reducers(), saved))).toEqual(whole);
+    expect(await goOn(PartialResult.load(reducers(), saved))).toEqual(whole);
     expect(saved).toEqual(before);
-    const adopted = Accumulated.adopt(reducers(), saved);
-    expect(adopted.lanes[0]?.states.get("average")?.["sum"]).toBe(saved.lanes[0]?.states["average"]?.["sum"]);
+    const adopted = PartialResult.adopt(reducers(), saved);
+    expect(adopted.sensors[0]?.states.get("average")?.["sum"]).toBe(saved.lanes[0]?.states["average"]?.["sum"]);
     expect(await goOn(adopted)).toEqual(whole);
   });
 
@@ -141,7 +141,7 @@ describe("accumulate", () => {
     expect(() => a.merge(a)).toThrow(
       expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("itself") }),
     );
-    expect(() => Accumulated.load({ average: variance() }, a.checkpoint())).toThrow(
+    expect(() => PartialResult.load({ average: variance() }, a.checkpoint())).toThrow(
       expect.objectContaining({ code: "BAD_ARGUMENT" }),
     );
     const most = { average: mean(), range: minMax() };
@@ -154,14 +154,14 @@ describe("accumulate", () => {
         code: "BAD_ARGUMENT",
         message: `The ${what} has other reducers: adu is ${there.adu.name}, here ${here.adu.name}; spread is missing, here variance(ddof 0); roi is ${there.roi.name}, here missing. Take the same ones, with the same settings.`,
       });
-    const other: Accumulated<Record<string, Reducer<unknown>>> = new Accumulated(there);
-    expect(() => new Accumulated<Record<string, Reducer<unknown>>>(here).merge(other)).toThrow(refusal("other part"));
-    expect(() => Accumulated.load(here, other.checkpoint())).toThrow(refusal("checkpoint"));
+    const other: PartialResult<Record<string, Reducer<unknown>>> = new PartialResult(there);
+    expect(() => new PartialResult<Record<string, Reducer<unknown>>>(here).merge(other)).toThrow(refusal("other part"));
+    expect(() => PartialResult.load(here, other.checkpoint())).toThrow(refusal("checkpoint"));
     const wrong = a.checkpoint();
     const [lane] = wrong.lanes;
     if (lane === undefined) throw new Error("no lane");
     const larger = { ...wrong, lanes: [{ ...lane, frame: { ...lane.frame, rows: 9 } }] };
-    expect(() => Accumulated.load({ average: mean() }, larger)).toThrow(
+    expect(() => PartialResult.load({ average: mean() }, larger)).toThrow(
       expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("27") }),
     );
   });
@@ -182,7 +182,7 @@ describe("accumulate", () => {
       { ...rest, roi: { sums: { tags: sums.tags, columns: [] } }, average },
       { ...rest, roi: { sums: { tags: sums.tags, columns: [new Float64Array(1)] } }, average },
     ]) {
-      const load = () => Accumulated.load(reducers(), { ...saved, lanes: [{ ...lane, states }] });
+      const load = () => PartialResult.load(reducers(), { ...saved, lanes: [{ ...lane, states }] });
       expect(load).toThrow(
         expect.objectContaining({
           code: "BAD_ARGUMENT",

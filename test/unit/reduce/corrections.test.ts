@@ -117,10 +117,10 @@ describe("a chain of corrections", () => {
     await refused(correct.mask({ A: asImage(new Uint8Array(8), 4, 2) }), "BAD_ARGUMENT", "[4, 2]");
     await refused(correct.photons({ detectors: [info(null)] }), "BAD_ARGUMENT", "absGain of A");
     await refused(correct.commonMode({ ports: 3 }), "BAD_ARGUMENT", "divisor of 4");
-    expect(() => correct.normalise({ signal: i0, limits: [2, 1], reference: 1 })).toThrow(
+    expect(() => correct.normalise({ equipId: i0, limits: [2, 1], reference: 1 })).toThrow(
       expect.objectContaining({ code: "BAD_ARGUMENT" }),
     );
-    expect(() => correct.normalise({ signal: i0, limits: [1, 2], reference: 3 })).toThrow(
+    expect(() => correct.normalise({ equipId: i0, limits: [1, 2], reference: 3 })).toThrow(
       expect.objectContaining({ code: "BAD_ARGUMENT" }),
     );
   });
@@ -129,7 +129,7 @@ describe("a chain of corrections", () => {
     const st = new St(inProcess(endpointOf(tinySource())));
     const shots = st.shots({ run: { bl: 3, number: 10 }, detectors: ["OPAL-234363"], signals: [] });
     const corrections = [
-      correct.normalise({ signal: "xfel_bl_3_tc_bm_1_pd/charge", limits: [1e-9, 1e-8], reference: 5e-9 }),
+      correct.normalise({ equipId: "xfel_bl_3_tc_bm_1_pd/charge", limits: [1e-9, 1e-8], reference: 5e-9 }),
     ];
     await expect(reduce(shots, { average: mean() }, { corrections })).rejects.toMatchObject({
       code: "BAD_ARGUMENT",
@@ -153,7 +153,7 @@ describe("normalise", () => {
       { reason: "missing" },
     ];
     const shots = shotsOf(script.map((value) => ({ pixels: eight(8), signals: { [i0]: value } })));
-    const corrections = [correct.normalise({ signal: i0, limits: [1, 8], reference: 4 })];
+    const corrections = [correct.normalise({ equipId: i0, limits: [1, 8], reference: 4 })];
     const { roi, ledger } = await reduce(shots, { roi: roiSum({ rows: [0, 1], columns: [0, 1] }) }, { corrections });
     expect(roi["A"]).toEqual({ tags: Uint32Array.of(100, 101, 104), sums: Float64Array.of(32, 8, 4) });
     expect(ledger).toEqual({
@@ -177,7 +177,7 @@ describe("normalise", () => {
       signals: [bm1],
       tags: [1002, 1004, 1006, 1008, 1010],
     });
-    const corrections = [correct.normalise({ signal: bm1, limits: [1e-9, 1e-8], reference: 7e-9 })];
+    const corrections = [correct.normalise({ equipId: bm1, limits: [1e-9, 1e-8], reference: 7e-9 })];
     const { ledger } = await reduce(shots, { average: mean() }, { corrections });
     expect(ledger).toEqual({
       asked: 5,
@@ -244,7 +244,7 @@ describe("photons", () => {
     }));
     const corrections = [
       correct.photons({ detectors: [info(17)], spectrometer: energy }),
-      correct.normalise({ signal: i0, limits: [1, 6], reference: 5 }),
+      correct.normalise({ equipId: i0, limits: [1, 6], reference: 5 }),
     ];
     const part = (from: number, to: number) =>
       accumulate(shotsOf(script.slice(from, to)), { average: mean() }, { corrections });
@@ -275,7 +275,7 @@ describe("photons", () => {
         configuredEv: 10_000,
       }),
       // 5e-9 C at the nominal pulse energy, for which the truth is given.
-      correct.normalise({ signal: bm1, limits: [2e-9, 1e-8], reference: 5e-9 }),
+      correct.normalise({ equipId: bm1, limits: [2e-9, 1e-8], reference: 5e-9 }),
     ];
     const { average } = await reduce(shots, { average: mean() }, { corrections });
     let [found, truth, wrong] = [0, 0, 0];

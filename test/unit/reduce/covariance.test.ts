@@ -39,7 +39,7 @@ describe("covariance", () => {
             );
             return { tag, pixels, signal: level + spread * z };
           });
-          const { found } = await reduce(shotsOf(images, frame(2, 2)), { found: covariance({ signal }) });
+          const { found } = await reduce(shotsOf(images, frame(2, 2)), { found: covariance({ equipId: signal }) });
           const { covariance: spreads, correlation, signal: told, count } = of(found);
           const y = images.map((image) => image.signal);
           expect(count).toBe(shots);
@@ -58,7 +58,7 @@ describe("covariance", () => {
   });
 
   it("holds sums that do not depend on the order, to the last bit, where the answer would round the difference away", () => {
-    const reducer = covariance({ signal: "i0" });
+    const reducer = covariance({ equipId: "i0" });
     const random = new Random(3);
     const images = Array.from({ length: 200 }, (_, tag) => ({
       tag,
@@ -79,13 +79,13 @@ describe("covariance", () => {
     const detectors = ["MPCCD-1N0-M06-002"];
     // BM1 has no number at 1004, 1008 and 1010 of run 10; the other three are 0, 0 and 7e-9 at 1000, 1002 and 1006.
     const shots = st.shots({ run: { bl: 3, number: 10 }, detectors, signals: [signal] });
-    const { found, ledger } = await reduce(shots, { found: covariance({ signal }) });
+    const { found, ledger } = await reduce(shots, { found: covariance({ equipId: signal }) });
     const { count, skipped, covariance: spreads, correlation } = of(found, "MPCCD-1N0-M06-002");
     expect([count, skipped, ledger.used]).toEqual([3, 3, 6]);
     expect(spreads.get(0, 0)).toBeCloseTo(covarianceOf([0, 2000, 6000], [0, 0, 7e-9]), 9);
     expect(correlation.get(3, 2)).toBeCloseTo(correlationOf([0, 2, 6], [0, 0, 7]), 9);
     const without = st.shots({ run: { bl: 3, number: 10 }, detectors, tags: [1000] });
-    await expect(reduce(without, { found: covariance({ signal }) })).rejects.toMatchObject({
+    await expect(reduce(without, { found: covariance({ equipId: signal }) })).rejects.toMatchObject({
       code: "BAD_ARGUMENT",
       message: expect.stringContaining(signal),
     });
@@ -94,7 +94,7 @@ describe("covariance", () => {
   it("gives no correlation when the scale is too small to see the signal, and refuses one that is too large", async () => {
     const images = [1e-9, 2e-9, 4e-9].map((signal, tag) => ({ tag, pixels: [signal * 1e9], signal }));
     const run = async (scale: number) =>
-      of((await reduce(shotsOf(images, frame(1, 1)), { it: covariance({ signal: "i0", scale }) })).it);
+      of((await reduce(shotsOf(images, frame(1, 1)), { it: covariance({ equipId: "i0", scale }) })).it);
     const [coarse, fine] = [await run(1), await run(1e12)];
     expect([coarse.correlation.get(0, 0), coarse.signal.resolution]).toEqual([NaN, 2 ** -20]);
     expect(fine.correlation.get(0, 0)).toBeCloseTo(1, 9);
@@ -103,12 +103,12 @@ describe("covariance", () => {
       message: expect.stringContaining("i0 reaches 1e-9"),
     });
     for (const scale of [0, NaN, -1])
-      expect(() => covariance({ signal: "i0", scale })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+      expect(() => covariance({ equipId: "i0", scale })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
 
   it("gives NaN for a pixel without a number, and for no shot at all", async () => {
     const images = [1, 2, 3].map((signal, tag) => ({ tag, pixels: [tag === 1 ? NaN : tag, tag], signal }));
-    const { it: found } = await reduce(shotsOf(images, frame(1, 2)), { it: covariance({ signal: "i0" }) });
+    const { it: found } = await reduce(shotsOf(images, frame(1, 2)), { it: covariance({ equipId: "i0" }) });
     expect([...of(found).covariance.data, ...of(found).correlation.data]).toEqual([
       NaN,
       expect.closeTo(2 / 3, 9),
@@ -116,7 +116,7 @@ describe("covariance", () => {
       expect.closeTo(1, 9),
     ]);
     const none = images.map((image) => ({ ...image, signal: NaN }));
-    const { it: empty } = await reduce(shotsOf(none, frame(1, 2)), { it: covariance({ signal: "i0" }) });
+    const { it: empty } = await reduce(shotsOf(none, frame(1, 2)), { it: covariance({ equipId: "i0" }) });
     expect([of(empty).count, of(empty).skipped, ...of(empty).covariance.data]).toEqual([0, 3, NaN, NaN]);
   });
 });

@@ -6,9 +6,9 @@ import type { MissingReason } from "../../../src/core/syncdb.ts";
 import { Db, RunTags, ShotLabels, TimingEdges } from "../../../src/db/index.ts";
 import { addExactly, addSquareExactly, PLACES, standardErrorOf, total } from "../../../src/reduce/cube/sums.ts";
 import {
-  type Axis,
   BinAxis,
   Cube,
+  type CubeAxis,
   type CubeCheckpoint,
   contrast,
   correct,
@@ -65,7 +65,7 @@ const options = () => ({
   axes: [
     { name: "delay", of: "x", edges: [0, 2, 5, 9] },
     { name: "angle", of: "y", targets: [0, 4, 10], tolerance: 1 },
-  ] satisfies Axis[],
+  ] satisfies CubeAxis[],
   values: {
     images: { spread: variance({ ddof: 1 }) },
     sums: { corner: { detector: "A", roi: { rows: [0, 1], columns: [1, 3] } } } as const,
@@ -227,7 +227,7 @@ describe("a cube", () => {
       values: { images: { average: mean() }, sums: { all: { detector: "A" } } },
       corrections: [
         correct.mask({ A: asImage(Uint8Array.of(0, 0, 0, 0, 0, 1), rows, columns) }),
-        correct.normalise({ signal: "i0", limits: [1, 8], reference: 4 }),
+        correct.normalise({ equipId: "i0", limits: [1, 8], reference: 4 }),
       ],
     });
     expect(scan.signals).toEqual(["x", "i0"]);
@@ -282,7 +282,7 @@ describe("a cube", () => {
         fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 3 }),
         fc.integer(),
         async (failingReads, seed) => {
-          const axes: Axis[] = [
+          const axes: CubeAxis[] = [
             { name: "stage", of: "xfel_bl_3_st_2_motor_1/position", from: 10_000, to: 10_100, step: 50 },
           ];
           const make = () => new Cube({ axes, values: { images: { average: mean() } } });
@@ -326,7 +326,7 @@ describe("a cube", () => {
   });
 
   it("uses a shot that was dropped once it can be used, and counts it once", async () => {
-    const axes: Axis[] = [{ name: "x", of: "x", edges: [0, 1] }];
+    const axes: CubeAxis[] = [{ name: "x", of: "x", edges: [0, 1] }];
     const dropped = [{ tag: 1, signals: { x: "missing" } as const }];
     const good = [{ tag: 1, signals: { x: 0.5 } }];
     const once = { asked: 1, used: 1, dropped: [] };
@@ -337,7 +337,7 @@ describe("a cube", () => {
     expect((await cube(shotsOf(good), { axes })).merge(await cube(shotsOf(dropped), { axes })).ledger).toEqual(once);
     expect((await cube(shotsOf(dropped), { axes })).merge(await cube(shotsOf(good), { axes })).ledger).toEqual(once);
     const screened = { ledger: { asked: 2, used: 1, dropped: [{ reason: "i0-missing", tags: [1] }] } };
-    expect((await late.update(shotsOf([{ tag: 2, signals: { x: 1 } }]), { screened })).ledger).toEqual({
+    expect((await late.update(shotsOf([{ tag: 2, signals: { x: 1 } }]), { selection: screened })).ledger).toEqual({
       asked: 2,
       used: 2,
       dropped: [],
@@ -346,7 +346,7 @@ describe("a cube", () => {
 
   it("refuses what cannot be meant", async () => {
     const bad = (axes: unknown[], values: object = {}) =>
-      expect(() => new Cube({ axes: axes as Axis[], values })).toThrow(
+      expect(() => new Cube({ axes: axes as CubeAxis[], values })).toThrow(
         expect.objectContaining({ code: "BAD_ARGUMENT" }),
       );
     bad([]);
@@ -361,7 +361,7 @@ describe("a cube", () => {
     bad([{ name: "x", of: "x", edges: [0, 1], tolerance: 1 }]);
     bad([{ name: "x", of: "x", edges: [0, 1] }], { signals: ["x"] });
     bad([{ name: "x", of: "x", edges: [0, 1] }], { sums: { s: { detector: "A", roi: {}, weights: {} } } });
-    const axes: Axis[] = [{ name: "x", of: "x", edges: [0, 1] }];
+    const axes: CubeAxis[] = [{ name: "x", of: "x", edges: [0, 1] }];
     const scan = new Cube({ axes });
     await expect(scan.update(shotsOf([{ tag: 1, signals: { y: 1 } }]))).rejects.toMatchObject({
       message: expect.stringContaining('signals: ["x"]'),
@@ -386,13 +386,13 @@ describe("a cube", () => {
 describe("axes", () => {
   it("bin as numpy.histogram between edges, and by the nearest target within the tolerance", () => {
     const edges = new BinAxis({ name: "x", of: "x", edges: [-1, 0, 0.5, 3] });
-    expect([-1.001, -1, -0.5, -0, 0.4999, 0.5, 3, 3.001, Infinity, -Infinity].map((x) => edges.find(x))).toEqual([
+    expect([-1.001, -1, -0.5, -0, 0.4999, 0.5, 3, 3.001, Infinity, -Infinity].map((x) => edges.binOf(x))).toEqual([
       ...["below", 0, 0, 1, 1, 2, 2, "above", "above", "below"],
     ]);
     expect([...edges.centres]).toEqual([-0.5, 0.25, 1.75]);
     const targets = new BinAxis({ name: "x", of: "x", targets: [10, -5, 20], tolerance: 5 });
     expect([...targets.centres]).toEqual([-5, 10, 20]);
-    expect([-10.1, -10, -5, 0, 0.1, 4.9, 5, 15, 15.1, 25, 25.1, -Infinity].map((x) => targets.find(x))).toEqual([
+    expect([-10.1, -10, -5, 0, 0.1, 4.9, 5, 15, 15.1, 25, 25.1, -Infinity].map((x) => targets.binOf(x))).toEqual([
       ...["below", 0, 0, 0, "off-target", "off-target", 1, 1, 2, 2, "above", "below"],
     ]);
   });
@@ -404,7 +404,7 @@ describe("axes", () => {
 });
 
 describe("correctedDelay", () => {
-  const stage = { signal: "stage", fsPerPulse: 6.671, zeroPulse: 12_000 };
+  const stage = { equipId: "stage", fsPerPulse: 6.671, zeroPulse: 12_000 };
   const edges = new TimingEdges({
     comment: "[t]",
     tags: [1, 2],
@@ -423,7 +423,7 @@ describe("correctedDelay", () => {
     expect(await read({ stage, jitter }, shot)).toBeCloseTo(667.1, 9);
     expect(await read({ stage, jitter: { ...jitter, estimator: "derivative" } }, shot)).toBeCloseTo(641.1, 9);
     // PULSE 2023: 6.671 motor_1 − 6.671 motor_73 − 2.4431 px, up to constants.
-    const timing = { signal: "timing", fsPerPulse: 6.671, zeroPulse: 30_000 };
+    const timing = { equipId: "timing", fsPerPulse: 6.671, zeroPulse: 30_000 };
     const pulse = { stage, jitter: { edges, fsPerPixel: 2.4431, zeroPixel: 0, stage: timing } };
     expect(await read(pulse, shot)).toBeCloseTo(6.671 * (100 - 10) - 2443.1, 9);
     expect(await read({ ...pulse, sign: -1 }, shot)).toBeCloseTo(2443.1 - 6.671 * 90, 9);
@@ -432,7 +432,7 @@ describe("correctedDelay", () => {
   });
 
   it("says why there is no delay", async () => {
-    const timing = { signal: "timing", fsPerPulse: 6.671, zeroPulse: 30_000 };
+    const timing = { equipId: "timing", fsPerPulse: 6.671, zeroPulse: 30_000 };
     const options = { stage, jitter: { edges, fsPerPixel: 2.6, zeroPixel: 1000, stage: timing } };
     expect(await read(options, { tag: 2, signals: { stage: 1, timing: 1 } })).toBe("no-timing-edge");
     expect(await read(options, { tag: 3, signals: { stage: 1, timing: 1 } })).toBe("no-timing-edge");

@@ -8,7 +8,6 @@ import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { makeState } from "../../../src/reduce/engine/state.ts";
 import {
-  Accumulated,
   type AccumulateOptions,
   accumulate,
   byClass,
@@ -20,6 +19,7 @@ import {
   mean,
   memoryOf,
   minMax,
+  PartialResult,
   photonCounts,
   pixelHistogram,
   projections,
@@ -89,13 +89,13 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
   darkMaps: { make: () => darkMaps(), bytes: 24 * pixels + 8 },
   photonCounts: { make: () => photonCounts({ aduPerPhoton: 154 }), bytes: 4 * pixels },
   droplets: { make: () => droplets({ aduPerPhoton: { [detId]: 154 } }), bytes: 4 * pixels + 8 * 252 + 17 * pixels },
-  covariance: { make: () => covariance({ signal: "bm1/charge" }), bytes: 40 * pixels + 80 },
+  covariance: { make: () => covariance({ equipId: "bm1/charge" }), bytes: 40 * pixels + 80 },
   pixelHistogram: { make: () => pixelHistogram({ from: -100, to: 400, binWidth: 50, roi }), bytes: 4 * 15 * 11 + 24 },
   byClass: { make: () => byClass(mean(), classes, classOf), bytes: 2 * (8 * pixels + 8) + 24 },
 };
 const nested: Record<string, { make: (of: typeof small) => Reducer<unknown> }> = {
   "byClass of hits": { make: () => byClass(hits({ threshold: 50, minPeaks: 1 }), classes, classOf) },
-  "byClass of covariance": { make: () => byClass(covariance({ signal: "bm1/charge" }), classes, classOf) },
+  "byClass of covariance": { make: () => byClass(covariance({ equipId: "bm1/charge" }), classes, classOf) },
   "byClass of byClass": {
     make: () =>
       byClass(
@@ -142,7 +142,10 @@ const others: Record<string, readonly (() => Reducer<unknown>)[]> = {
     () => droplets({ aduPerPhoton: 154 }),
     ...(["seed", "low"] as const).map((key) => () => droplets({ aduPerPhoton: { [detId]: 154 }, [key]: 0.2 })),
   ],
-  covariance: [() => covariance({ signal: "bm2/charge" }), () => covariance({ signal: "bm1/charge", scale: 2 ** 30 })],
+  covariance: [
+    () => covariance({ equipId: "bm2/charge" }),
+    () => covariance({ equipId: "bm1/charge", scale: 2 ** 30 }),
+  ],
   pixelHistogram: [
     () => pixelHistogram({ from: -101, to: 399, binWidth: 50, roi }),
     () => pixelHistogram({ from: -100, to: 400, binWidth: 50, roi: { rows: [2, 5], columns: [2, 7] } }),
@@ -185,7 +188,7 @@ const runOver = async (
   images: readonly TestImage[],
   make: (of: typeof small) => Reducer<unknown>,
   options: AccumulateOptions = {},
-  into?: Accumulated<{ it: Reducer<unknown> }>,
+  into?: PartialResult<{ it: Reducer<unknown> }>,
 ) => await accumulate(shotsOf(images, small), { it: make(small) }, options, into);
 
 describe("every reducer", () => {
@@ -216,7 +219,7 @@ describe("every reducer", () => {
             const parts = await Promise.all(pieces.map((piece) => runOver(piece, make, options)));
             const merged = [0, 1, 2, 3].reduce(
               (total, k) => total.merge(parts[(first + k) % 4] ?? total),
-              new Accumulated({ it: make(small) }),
+              new PartialResult({ it: make(small) }),
             );
             expect(resultsOf(merged).it).toEqual(whole.it);
           },
@@ -235,7 +238,7 @@ describe("every reducer", () => {
           const half = (await runOver(images.slice(0, cut), make)).checkpoint();
           const arrived = decodeMessage(encodeMessage({ kind: "result", id: 0, value: half }), { copy: true });
           if (arrived.kind !== "result") throw new Error("no result");
-          const resumed = Accumulated.load({ it: make(small) }, arrived.value as typeof half);
+          const resumed = PartialResult.load({ it: make(small) }, arrived.value as typeof half);
           expect(resultsOf(await runOver(images.slice(cut), make, {}, resumed)).it).toEqual(whole.it);
         }),
         { numRuns: rounds(20) },
@@ -282,7 +285,7 @@ describe("every reducer", () => {
     const it = make(sensor);
     expect(memoryOf([sensor], { it })).toBe(bytes);
     // Without the kernel, whose memory is counted with that of the reading.
-    const held = await accumulate(shots(), { it: { ...it, kernel: undefined, sharing: undefined } });
+    const held = await accumulate(shots(), { it: { ...it, kernel: undefined, dispatch: undefined } });
     const taken = arrayBytes() - before;
     expect([held.ledger.used, image.size]).toEqual([1, pixels]);
     // Arrays of up to 64 bytes lie elsewhere, and the test runner has some of its own; what a reducer could leave out
@@ -296,8 +299,8 @@ describe("every reducer", () => {
       const [mine, theirs] = [every[name]?.make(small), make()];
       if (mine === undefined) throw new Error(name);
       const refusal = expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining(theirs.name) });
-      expect(() => new Accumulated({ it: mine }).merge(new Accumulated({ it: theirs }))).toThrow(refusal);
-      expect(() => Accumulated.load({ it: mine }, new Accumulated({ it: theirs }).checkpoint())).toThrow(
+      expect(() => new PartialResult({ it: mine }).merge(new PartialResult({ it: theirs }))).toThrow(refusal);
+      expect(() => PartialResult.load({ it: mine }, new PartialResult({ it: theirs }).checkpoint())).toThrow(
         expect.objectContaining({ code: "BAD_ARGUMENT" }),
       );
     },

@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type Pixels, type PixelType } from "../../../src/core/ndarray.ts";
 import type { Shot } from "../../../src/core/shots.ts";
 import {
-  Accumulated,
   accumulate,
   byClass,
   correct,
@@ -15,6 +14,7 @@ import {
   mean,
   memoryOf,
   minMax,
+  PartialResult,
   type Reducer,
   reduce,
   resultsOf,
@@ -72,7 +72,7 @@ function brightPixels(): Reducer<number> {
 /** The same without the kernel: what it must equal. */
 function plain(): ReturnType<typeof reducers> {
   return Object.fromEntries(
-    Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined, sharing: undefined }]),
+    Object.entries(reducers()).map(([name, reducer]) => [name, { ...reducer, kernel: undefined, dispatch: undefined }]),
   ) as ReturnType<typeof reducers>;
 }
 
@@ -213,7 +213,7 @@ describe("the kernel", () => {
           [reducers, reducers],
         ] as const) {
           expect(difference(resultsOf((await part(other, rest)).merge(await part(one, first))), whole)).toBeUndefined();
-          const resumed = Accumulated.load(other(), (await part(one, first)).checkpoint());
+          const resumed = PartialResult.load(other(), (await part(one, first)).checkpoint());
           expect(
             difference(resultsOf(await accumulate(shotsOf(images, rest.values()), other(), options, resumed)), whole),
           ).toBeUndefined();
@@ -373,7 +373,7 @@ describe("shots from memory", () => {
 
   it("leave the account right when the work is stopped on the way", async () => {
     const stop = new AbortController();
-    const into = new Accumulated(reducers());
+    const into = new PartialResult(reducers());
     const shots = stacked([...images, ...images, ...images], "uint16", true);
     const onProgress = (done: number): void => {
       if (done === 6) stop.abort();

@@ -4,17 +4,17 @@ import { isSaclaError } from "../../../src/core/errors.ts";
 import type { Ledger } from "../../../src/core/ledger.ts";
 import { Db, type Run } from "../../../src/db/index.ts";
 import {
-  Accumulated,
   accumulate,
   correct,
   cube,
   darkAverage,
+  filterShots,
   mean,
+  PartialResult,
   quickLook,
   reduce,
   resultsOf,
   roiSum,
-  screen,
 } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { type Shots, St } from "../../../src/st/index.ts";
@@ -103,7 +103,7 @@ const noFailure = { endShift: 0, failingReads: [] };
 
 describe("under injected faults every shot is accounted for", () => {
   it("by reduce with corrections, with the very reasons", async () => {
-    const chain = [correct.normalise({ signal: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })];
+    const chain = [correct.normalise({ equipId: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })];
     await fc.assert(
       fc.asyncProperty(faults, fc.nat(4), async (plan, prefetch) => {
         const bench = await open({ ...plan, ...noFailure });
@@ -134,7 +134,7 @@ describe("under injected faults every shot is accounted for", () => {
     await fc.assert(
       fc.asyncProperty(faults, fc.nat(4), fc.option(fc.nat(20)), async (plan, prefetch, stopAfter) => {
         const bench = await open({ ...plan, endShift: 0 });
-        const into = new Accumulated(reducers);
+        const into = new PartialResult(reducers);
         let asked: readonly number[] = allTags;
         for (let attempts = 0; asked.length > 0; attempts++) {
           expect(attempts).toBeLessThanOrEqual(plan.failingReads.length + 1);
@@ -202,16 +202,16 @@ describe("under injected faults every shot is accounted for", () => {
         const { run, st } = bench;
         const done = await attempt(plan, async () => {
           const labels = await run.labels();
-          const tags = await screen(run, [{ name: "i0", signal: bm1, between: [2e-9, 9e-9] }]);
+          const tags = await filterShots(run, [{ name: "i0", equipId: bm1, between: [2e-9, 9e-9] }]);
           const screenedOut = tags.ledger?.dropped.flatMap((d) => d.tags) ?? [];
           balance(tags.ledger ?? { asked: 0, used: 0, dropped: [] }, allTags);
           const before = bench.reads();
           const scan = await cube(st.shots({ run, detectors: [camera], signals: [bm1, motor], tags }), {
             axes: [{ name: "stage", of: motor, targets: [0, 4, 6], tolerance: 1 }],
             values: { images: { average: mean() }, signals: [bm1] },
-            corrections: [correct.normalise({ signal: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
+            corrections: [correct.normalise({ equipId: bm1, limits: [3e-9, 8e-9], reference: 5e-9 })],
             labels,
-            screened: tags,
+            selection: tags,
           });
           // Only shots that were let pass cost a read.
           expect(bench.reads() - before).toBe(allTags.length - screenedOut.length);

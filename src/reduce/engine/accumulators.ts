@@ -1,6 +1,6 @@
 import type { PixelType } from "../../core/ndarray.ts";
 import type { Arena } from "../../core/wasm.ts";
-import type { HistogramTally } from "./tally.ts";
+import type { HistogramSpec } from "./statistic.ts";
 
 /** The functions of kernels/reduce.ts; addresses and strides in bytes. */
 export interface ReduceKernel {
@@ -60,7 +60,7 @@ type Histogram = (
 ) => void;
 
 /** Consecutive pixels of images in the memory of the kernel. */
-export interface Piece {
+export interface PixelSlice {
   /** Address of the first pixel in the first image. */
   readonly address: number;
   readonly images: number;
@@ -72,12 +72,12 @@ export interface Piece {
 }
 
 /** One thing counted for each pixel of a sensor, or over all of them. */
-export interface Counter {
+export interface Accumulator {
   /** Bytes of the pieces of memory it needs. */
-  readonly pieces: readonly number[];
+  readonly allocations: readonly number[];
   /** Gets that memory; to be called once, before anything else. */
-  place(kernel: ReduceKernel, arena: Arena): void;
-  take(piece: Piece): void;
+  allocate(kernel: ReduceKernel, arena: Arena): void;
+  accumulate(piece: PixelSlice): void;
   /** Begins anew; to be called before the first image, too. */
   clear(): void;
 }
@@ -88,8 +88,8 @@ function padded(pixels: number): number {
 }
 
 /** Σx, and Σx² when asked, of unsigned 16-bit images: in whole numbers. */
-export class Sums16 implements Counter {
-  readonly pieces: readonly number[];
+export class Uint16Sums implements Accumulator {
+  readonly allocations: readonly number[];
   readonly #pixels: number;
   readonly #squared: boolean;
   #kernel: ReduceKernel | undefined;
@@ -100,16 +100,16 @@ export class Sums16 implements Counter {
   constructor(pixels: number, squared: boolean) {
     this.#pixels = pixels;
     this.#squared = squared;
-    this.pieces = [4 * padded(pixels), squared ? 8 * padded(pixels) : 0];
+    this.allocations = [4 * padded(pixels), squared ? 8 * padded(pixels) : 0];
   }
 
-  place(kernel: ReduceKernel, arena: Arena): void {
+  allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     this.#sums = arena.uint32(padded(this.#pixels));
     this.#squares = arena.uint32(this.#squared ? 2 * padded(this.#pixels) : 0);
   }
 
-  take({ address, images, stride, first, length }: Piece): void {
+  accumulate({ address, images, stride, first, length }: PixelSlice): void {
     const sums = this.#sums.byteOffset + 4 * first;
     if (this.#squared)
       this.#kernel?.momentsU16(address, images, stride, length, sums, this.#squares.byteOffset + 8 * first);
@@ -142,8 +142,8 @@ export class Sums16 implements Counter {
 }
 
 /** The same of float32 images, in the parts of exact.ts. */
-export class Sums32 implements Counter {
-  readonly pieces: readonly number[];
+export class Float32Sums implements Accumulator {
+  readonly allocations: readonly number[];
   readonly #pixels: number;
   readonly #squared: boolean;
   #kernel: ReduceKernel | undefined;
@@ -155,10 +155,10 @@ export class Sums32 implements Counter {
     this.#pixels = pixels;
     this.#squared = squared;
     const bytes = 8 * padded(pixels);
-    this.pieces = squared ? [bytes, bytes, bytes] : [bytes];
+    this.allocations = squared ? [bytes, bytes, bytes] : [bytes];
   }
 
-  place(kernel: ReduceKernel, arena: Arena): void {
+  allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     const length = padded(this.#pixels);
     this.#sums = arena.float64(length);
@@ -167,7 +167,7 @@ export class Sums32 implements Counter {
     this.#lower = arena.float64(length);
   }
 
-  take({ address, images, stride, first, length }: Piece): void {
+  accumulate({ address, images, stride, first, length }: PixelSlice): void {
     const at = 8 * first;
     const sums = this.#sums.byteOffset + at;
     if (this.#squared)
@@ -188,7 +188,11 @@ export class Sums32 implements Counter {
    * to be cleared before and added after.
    * @param squares - the parts of the squares, when they are counted
    */
-  takeInto(piece: Piece, sums: Float64Array, squares?: readonly [upper: Float64Array, lower: Float64Array]): void {
+  accumulateInto(
+    piece: PixelSlice,
+    sums: Float64Array,
+    squares?: readonly [upper: Float64Array, lower: Float64Array],
+  ): void {
     const [upper, lower] = squares ?? [];
     const both = [
       [this.#sums, sums],
@@ -196,7 +200,7 @@ export class Sums32 implements Counter {
       [this.#lower, lower],
     ] as const;
     for (const [own, given] of both) if (given !== undefined) own.set(given);
-    this.take(piece);
+    this.accumulate(piece);
     for (const [own, given] of both) given?.set(own.subarray(0, given.length));
   }
 
@@ -219,8 +223,8 @@ function addTo(into: Float64Array, from: Float64Array): void {
 }
 
 /** Least and greatest value of each pixel. */
-export class Range implements Counter {
-  readonly pieces: readonly number[];
+export class RangeAccumulator implements Accumulator {
+  readonly allocations: readonly number[];
   readonly #pixels: number;
   readonly #type: PixelType;
   #kernel: ReduceKernel | undefined;
@@ -231,10 +235,10 @@ export class Range implements Counter {
     this.#pixels = pixels;
     this.#type = type;
     const bytes = (type === "uint16" ? 2 : 4) * padded(pixels);
-    this.pieces = [bytes, bytes];
+    this.allocations = [bytes, bytes];
   }
 
-  place(kernel: ReduceKernel, arena: Arena): void {
+  allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     const length = padded(this.#pixels);
     const make = (): Uint16Array | Float32Array =>
@@ -243,7 +247,7 @@ export class Range implements Counter {
     this.#greatest = make();
   }
 
-  take({ address, images, stride, first, length }: Piece): void {
+  accumulate({ address, images, stride, first, length }: PixelSlice): void {
     const at = this.#least.BYTES_PER_ELEMENT * first;
     const [least, greatest] = [this.#least.byteOffset + at, this.#greatest.byteOffset + at];
     if (this.#type === "uint16") this.#kernel?.rangeU16(address, images, stride, length, least, greatest);
@@ -265,7 +269,7 @@ export class Range implements Counter {
 }
 
 /** Counts of values less the dark, over all pixels. */
-export interface HistogramCounter extends Counter {
+export interface HistogramAccumulator extends Accumulator {
   addCounts(counts: Float64Array, outside: Float64Array): void;
 }
 
@@ -276,18 +280,18 @@ const MOST_PAIRED = 1022;
  * The counter for a histogram.
  * @param dark - of each pixel
  */
-export function histogramCounter(
-  tally: HistogramTally,
+export function histogramAccumulator(
+  tally: HistogramSpec,
   pixels: number,
   type: PixelType,
   dark: Float64Array | undefined,
-): HistogramCounter {
+): HistogramAccumulator {
   const { wholeFrom, bins } = tally;
   if (type === "uint16" && wholeFrom !== undefined && wholeFrom > -32_768 && wholeFrom + bins < 32_768) {
     const whole = dark === undefined ? undefined : wholeDarks(dark);
-    if (whole === undefined || areSixteenBit(whole)) return new WholeHistogram(wholeFrom, bins, pixels, whole);
+    if (whole === undefined || areSixteenBit(whole)) return new Uint16Histogram(wholeFrom, bins, pixels, whole);
   }
-  return new AnyHistogram(tally, pixels, type, dark);
+  return new Float64Histogram(tally, pixels, type, dark);
 }
 
 /** For whole x and bin edges at halves, x − dark lies in the same bin as x less this whole number. */
@@ -312,8 +316,8 @@ function areSixteenBit(values: Float64Array): boolean {
 /**
  * Unsigned 16-bit images, bins 1 wide on whole numbers: in 16-bit arithmetic, two pixels at a time where there is room.
  */
-class WholeHistogram implements HistogramCounter {
-  readonly pieces: readonly number[];
+class Uint16Histogram implements HistogramAccumulator {
+  readonly allocations: readonly number[];
   readonly #from: number;
   /** Below, the bins, above. */
   readonly #cells: number;
@@ -329,14 +333,14 @@ class WholeHistogram implements HistogramCounter {
     this.#cells = bins + 2;
     this.#pixels = pixels;
     this.#dark = dark;
-    this.pieces = [2 * padded(pixels), 4 * this.#cells, 4 * this.#pairCells];
+    this.allocations = [2 * padded(pixels), 4 * this.#cells, 4 * this.#pairCells];
   }
 
   get #pairCells(): number {
     return this.#cells - 2 <= MOST_PAIRED ? this.#cells ** 2 : 0;
   }
 
-  place(kernel: ReduceKernel, arena: Arena): void {
+  allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     this.#offsets = arena.uint16(padded(this.#pixels));
     this.#singles = arena.uint32(this.#cells);
@@ -346,7 +350,7 @@ class WholeHistogram implements HistogramCounter {
     else for (let i = 0; i < dark.length; i++) offsets[i] = (dark[i] ?? 0) - 32_768;
   }
 
-  take({ address, images, stride, first, length }: Piece): void {
+  accumulate({ address, images, stride, first, length }: PixelSlice): void {
     const offsets = this.#offsets.byteOffset + 2 * first;
     const [base, top, singles] = [this.#from - 1, this.#cells - 1, this.#singles.byteOffset];
     if (this.#pairs.length > 0)
@@ -378,23 +382,23 @@ class WholeHistogram implements HistogramCounter {
 }
 
 /** Any bins, any values, in double precision. */
-class AnyHistogram implements HistogramCounter {
-  readonly pieces: readonly number[];
-  readonly #tally: HistogramTally;
+class Float64Histogram implements HistogramAccumulator {
+  readonly allocations: readonly number[];
+  readonly #tally: HistogramSpec;
   readonly #type: PixelType;
   readonly #dark: Float64Array | undefined;
   #kernel: ReduceKernel | undefined;
   #darkAddress = 0;
   #table: Uint32Array = new Uint32Array();
 
-  constructor(tally: HistogramTally, pixels: number, type: PixelType, dark: Float64Array | undefined) {
+  constructor(tally: HistogramSpec, pixels: number, type: PixelType, dark: Float64Array | undefined) {
     this.#tally = tally;
     this.#type = type;
     this.#dark = dark;
-    this.pieces = [dark === undefined ? 0 : 8 * pixels, 4 * (tally.bins + 3)];
+    this.allocations = [dark === undefined ? 0 : 8 * pixels, 4 * (tally.bins + 3)];
   }
 
-  place(kernel: ReduceKernel, arena: Arena): void {
+  allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     if (this.#dark !== undefined) {
       const dark = arena.float64(this.#dark.length);
@@ -404,7 +408,7 @@ class AnyHistogram implements HistogramCounter {
     this.#table = arena.uint32(this.#tally.bins + 3);
   }
 
-  take({ address, images, stride, first, length }: Piece): void {
+  accumulate({ address, images, stride, first, length }: PixelSlice): void {
     const { low, binWidth, bins, wholeFrom } = this.#tally;
     const whole = wholeFrom === undefined ? 0 : 1;
     const dark = this.#darkAddress === 0 ? 0 : this.#darkAddress + 8 * first;

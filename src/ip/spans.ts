@@ -1,5 +1,5 @@
-/** Numbers of one run in a run list: see {@link RunBuilder}. */
-export const RUN_FIELDS = 5;
+/** Numbers of one run in a run list: see {@link SpanBuilder}. */
+export const SPAN_FIELDS = 5;
 
 /**
  * Width of the column strips in which maps are walked. Octal sensors lie on their side, so a picture row reads sensor
@@ -13,14 +13,14 @@ export const STRIP = 128;
  * `to, from, step, length, pattern`. Real sensors are turned by 90° and a hair, so runs are long and the list is small
  * where a table with an index per pixel is not.
  */
-export class RunBuilder {
+export class SpanBuilder {
   #data = new Int32Array(1024);
   #used = 0;
   #to = -2;
   #from = 0;
 
   add(to: number, from: number, pattern: number): void {
-    const last = this.#used - RUN_FIELDS;
+    const last = this.#used - SPAN_FIELDS;
     if (last >= 0 && to === this.#to + 1 && this.#data[last + 4] === pattern) {
       const step = from - this.#from;
       const length = this.#data[last + 3] ?? 0;
@@ -32,7 +32,7 @@ export class RunBuilder {
         return;
       }
     }
-    if (this.#used + RUN_FIELDS > this.#data.length)
+    if (this.#used + SPAN_FIELDS > this.#data.length)
       this.#data = grown(this.#data, new Int32Array(this.#data.length * 2));
     const at = this.#used;
     this.#data[at] = to;
@@ -40,7 +40,7 @@ export class RunBuilder {
     this.#data[at + 2] = 0;
     this.#data[at + 3] = 1;
     this.#data[at + 4] = pattern;
-    this.#used += RUN_FIELDS;
+    this.#used += SPAN_FIELDS;
     this.#to = to;
     this.#from = from;
   }
@@ -57,8 +57,8 @@ export function grown<T extends Int32Array | Float32Array | Float64Array>(from: 
 }
 
 /** Sets every output pixel of a run list to `value`. */
-export function fillRuns(runs: Int32Array, value: number, out: Float32Array): void {
-  for (let i = 0; i < runs.length; i += RUN_FIELDS) {
+export function fillSpans(runs: Int32Array, value: number, out: Float32Array): void {
+  for (let i = 0; i < runs.length; i += SPAN_FIELDS) {
     const to = runs[i] ?? 0;
     out.fill(value, to, to + (runs[i + 3] ?? 0));
   }

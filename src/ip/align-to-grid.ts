@@ -1,6 +1,6 @@
+import { type Orientation, orientationOf, pictureSteps } from "./orientation.ts";
 import { NOISE } from "./overlap.ts";
-import { type Canvas, type Placement, sensorColumn, sensorRow, stepsOf, xOfColumn, yOfRow } from "./placement.ts";
-import { pictureSteps, type Turn, turnOf } from "./turn.ts";
+import { type PictureGrid, type Placement, sensorColumn, sensorRow, stepsOf, xOfColumn, yOfRow } from "./placement.ts";
 
 /**
  * Borders that cross a side this close to its end are left to the general way: which side they cross may be rounding.
@@ -11,8 +11,8 @@ const MARGIN = 1e-4;
  * A sensor laid straight: its pixels, calibrated, in the order in which they appear in the picture, so that a pixel's
  * neighbours to the right and below are its neighbours in memory.
  */
-export interface Straightened {
-  readonly turn: Turn;
+export interface AlignedSensor {
+  readonly orientation: Orientation;
   /** Pixels that follow each other along picture rows, and down the picture. */
   readonly columns: number;
   readonly rows: number;
@@ -29,12 +29,12 @@ export interface Straightened {
 
 const PADDING = 16;
 
-export function straighten(placement: Placement, canvas: Canvas): Straightened {
-  const turn = turnOf(placement, canvas);
-  const [columns, rows] = turn.turned ? [placement.rows, placement.columns] : [placement.columns, placement.rows];
+export function alignToGrid(placement: Placement, canvas: PictureGrid): AlignedSensor {
+  const turn = orientationOf(placement, canvas);
+  const [columns, rows] = turn.isTransposed ? [placement.rows, placement.columns] : [placement.columns, placement.rows];
   const stride = Math.ceil(columns / PADDING) * PADDING + PADDING;
   const origin = (turn.along < 0 ? columns - 1 : 0) + (turn.down < 0 ? rows - 1 : 0) * stride;
-  return { turn, columns, rows, stride, origin, ...pictureSteps(turn, stride) };
+  return { orientation: turn, columns, rows, stride, origin, ...pictureSteps(turn, stride) };
 }
 
 /**
@@ -57,19 +57,19 @@ export class Overlaps {
   readonly right: 0 | 1;
   readonly below: number;
   readonly #placement: Placement;
-  readonly #canvas: Canvas;
-  readonly #sensor: Straightened;
+  readonly #canvas: PictureGrid;
+  readonly #sensor: AlignedSensor;
   readonly #cos: number;
   readonly #sin: number;
   #a = 0;
   #b = 0;
 
-  constructor(placement: Placement, canvas: Canvas, sensor: Straightened) {
+  constructor(placement: Placement, canvas: PictureGrid, sensor: AlignedSensor) {
     this.#placement = placement;
     this.#canvas = canvas;
     this.#sensor = sensor;
     const { perColumn } = stepsOf(placement, canvas);
-    const { turned, along, down } = sensor.turn;
+    const { isTransposed: turned, along, down } = sensor.orientation;
     this.#cos = along * (turned ? perColumn.v : perColumn.u);
     this.#sin = down * (turned ? perColumn.u : perColumn.v);
     const { column, row } = this.#place(0, 0);
@@ -135,8 +135,8 @@ export class Overlaps {
     const y = yOfRow(this.#canvas, row);
     const u = sensorColumn(p, x, y);
     const v = sensorRow(p, x, y);
-    const { turn, columns, rows } = this.#sensor;
-    const [along, down] = turn.turned ? [v, u] : [u, v];
+    const { orientation: turn, columns, rows } = this.#sensor;
+    const [along, down] = turn.isTransposed ? [v, u] : [u, v];
     return { column: turn.along < 0 ? columns - along : along, row: turn.down < 0 ? rows - down : down };
   }
 }

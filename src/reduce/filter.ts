@@ -7,7 +7,7 @@ import { type Run, RunTags } from "../db/index.ts";
 /** What a 0-D signal must be for a shot to be read. A shot for which it has no number never passes. */
 export interface Condition {
   /** Equipment id. */
-  readonly signal: string;
+  readonly equipId: string;
   /** Stands before the reason in the ledger: with `i0`, `i0-out-of-limits`. @default the equipment id */
   readonly name?: string | undefined;
   /** Least and greatest value, both included, in the unit of the signal. */
@@ -25,26 +25,26 @@ export interface Condition {
  * The ledger of the answer accounts for every shot: `<name>-out-of-limits` (between), `<name>-is-not-<value>` (equals),
  * `<name>-refused` (where), and `<name>-not-converged`, `-saturated`, `-missing` where there is no number. When the
  * tags given were chosen themselves and have a ledger, theirs is continued. Hand the answer to {@link reduce} as
- * `screened`, and what it dropped is in the ledger of the result.
+ * `selection`, and what it dropped is in the ledger of the result.
  *
  * @param from - a run, for all its tags; or tags of a run
  * @throws UNKNOWN_SIGNAL when the source has no such signal
  * @throws BAD_ARGUMENT when a condition says nothing, or contradicts itself
  * @example
- * const tags = await screen(await run.exposedTags(), [{ name: "i0", signal: bm1, between: [3e-9, 8e-9] }]);
+ * const tags = await filterShots(await run.exposedTags(), [{ name: "i0", equipId: bm1, between: [3e-9, 8e-9] }]);
  * const shots = st.shots({ run, detectors, tags });
- * const { average, ledger } = await reduce(shots, { average: mean() }, { screened: tags });
+ * const { average, ledger } = await reduce(shots, { average: mean() }, { selection: tags });
  */
-export async function screen(
+export async function filterShots(
   from: Run | RunTags,
   conditions: readonly Condition[],
   options?: CallOptions,
 ): Promise<RunTags> {
   const tests = conditions.map(testOf);
   const tags = from instanceof RunTags ? from : await from.tags(options);
-  const signals = [...new Set(conditions.map(({ signal }) => signal))];
+  const signals = [...new Set(conditions.map(({ equipId }) => equipId))];
   const table = signals.length === 0 ? undefined : await tags.run.table(signals, tags, options);
-  const columns = conditions.map(({ signal }) => table?.column(signal));
+  const columns = conditions.map(({ equipId }) => table?.column(equipId));
   const chosen = tags.select((tag, i) => {
     for (const [k, test] of tests.entries()) {
       const column = columns[k];
@@ -71,22 +71,22 @@ interface Test {
 
 function testOf(condition: Condition): Test {
   const {
-    signal,
-    name = signal,
+    equipId,
+    name = equipId,
     between,
     equals,
     where,
-  } = resolveOptions("condition", condition, { signal: any, name: any, between: any, equals: any, where: any });
-  asText("signal", signal);
+  } = resolveOptions("condition", condition, { equipId: any, name: any, between: any, equals: any, where: any });
+  asText("equipId", equipId);
   const said = [between, equals, where].filter((part) => part !== undefined).length;
-  if (said !== 1) throw badArgument(`the condition on ${signal}`, condition, "one of between, equals and where");
+  if (said !== 1) throw badArgument(`the condition on ${equipId}`, condition, "one of between, equals and where");
   if (equals !== undefined) {
-    asFinite(`equals of ${signal}`, equals);
+    asFinite(`equals of ${equipId}`, equals);
     return { name, judge: (value) => (value === equals ? null : `is-not-${equals}`) };
   }
   if (where !== undefined) return { name, judge: (value, tag) => (where(value, tag) ? null : "refused") };
   const [low, high] = between ?? [NaN, NaN];
-  if (!(low <= high)) throw badArgument(`between of ${signal}`, between, "[low, high] with low ≤ high");
+  if (!(low <= high)) throw badArgument(`between of ${equipId}`, between, "[low, high] with low ≤ high");
   // Written so that NaN is outside.
   return { name, judge: (value) => (value >= low && value <= high ? null : "out-of-limits") };
 }

@@ -1,9 +1,9 @@
 import type { Pixels, PixelType } from "../core/ndarray.ts";
 import type { PixelArray } from "./pixels.ts";
-import type { Canvas, Placement } from "./placement.ts";
+import type { PictureGrid, Placement } from "./placement.ts";
 
 /** One sensor's image as it goes into the picture. */
-export interface Paint {
+export interface SensorInput {
   /** Row by row; null when the sensor was not read. */
   pixels: PixelArray | null;
   /** Where the image begins in `pixels`. */
@@ -17,15 +17,15 @@ export interface Paint {
  * Precomputed maps that put sensor images into a picture, again and again. Pixels are calibrated in single precision:
  * fround(fround(fround(pixel) − dark) · fround(gain)), so that all painters show the same numbers.
  */
-export interface Painter {
+export interface Resampler {
   /** Memory of the maps. */
   readonly bytes: number;
   /** Remembers what to subtract from the images of one sensor, row by row. */
   setDark(sensor: number, dark: Float32Array): void;
   /** Paints the picture; `paints` has one entry per sensor. Pixels that nothing covers get `gap`. */
-  paint(paints: readonly Paint[], gap: number, out: Float32Array): void;
+  resample(paints: readonly SensorInput[], gap: number, out: Float32Array): void;
   /** Puts the covered fraction of each output pixel into a zeroed picture. */
-  cover(out: Float32Array): void;
+  coverage(out: Float32Array): void;
 }
 
 /** Memory for one shot and its picture that a painter reads and writes without a copy. */
@@ -36,12 +36,12 @@ export interface ShotMemory {
 
 /** Ordinary memory, made when asked for: enough for painters that read and write anywhere. */
 export class PlainMemory implements ShotMemory {
-  readonly #canvas: Canvas;
+  readonly #canvas: PictureGrid;
   readonly #lengths: readonly number[];
   #output: Float32Array | undefined;
   readonly #inputs: (ArrayBuffer | undefined)[] = [];
 
-  constructor(canvas: Canvas, placements: readonly Placement[]) {
+  constructor(canvas: PictureGrid, placements: readonly Placement[]) {
     this.#canvas = canvas;
     this.#lengths = placements.map(({ rows, columns }) => rows * columns);
   }

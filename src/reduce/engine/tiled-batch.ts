@@ -1,37 +1,37 @@
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Arena } from "../../core/wasm.ts";
 import {
-  type Counter,
-  type HistogramCounter,
-  histogramCounter,
-  type Piece,
-  Range,
-  Sums16,
-  Sums32,
-} from "./counters.ts";
+  type Accumulator,
+  Float32Sums,
+  type HistogramAccumulator,
+  histogramAccumulator,
+  type PixelSlice,
+  RangeAccumulator,
+  Uint16Sums,
+} from "./accumulators.ts";
 import { GROUP, kernelOver, TILE } from "./kernel.ts";
-import type { Block, HistogramTally, Tally } from "./tally.ts";
+import type { BatchStatistics, HistogramSpec, Statistic } from "./statistic.ts";
 
 /** The counters for pieces of images of one type. */
 class TileCounters {
-  readonly sums: Sums16 | Sums32;
-  readonly squares: Sums16 | Sums32;
-  readonly range: Range;
-  readonly histograms: ReadonlyMap<HistogramTally, HistogramCounter>;
+  readonly sums: Uint16Sums | Float32Sums;
+  readonly squares: Uint16Sums | Float32Sums;
+  readonly range: RangeAccumulator;
+  readonly histograms: ReadonlyMap<HistogramSpec, HistogramAccumulator>;
 
-  constructor(type: PixelType, tallies: readonly Tally[]) {
-    const Sums = type === "uint16" ? Sums16 : Sums32;
+  constructor(type: PixelType, statistics: readonly Statistic[]) {
+    const Sums = type === "uint16" ? Uint16Sums : Float32Sums;
     this.sums = new Sums(TILE, false);
     this.squares = new Sums(TILE, true);
-    this.range = new Range(TILE, type);
+    this.range = new RangeAccumulator(TILE, type);
     this.histograms = new Map(
-      tallies.flatMap((tally) =>
-        typeof tally === "string" ? [] : [[tally, histogramCounter(tally, TILE, type, undefined)] as const],
+      statistics.flatMap((tally) =>
+        typeof tally === "string" ? [] : [[tally, histogramAccumulator(tally, TILE, type, undefined)] as const],
       ),
     );
   }
 
-  get all(): readonly Counter[] {
+  get all(): readonly Accumulator[] {
     return [this.sums, this.squares, this.range, ...this.histograms.values()];
   }
 }
@@ -41,7 +41,7 @@ class TileCounters {
  * many images and then goes once over the states, this has the states in the cache piece by piece: for images that
  * change from state to state after a few.
  */
-export class GroupBlock implements Block {
+export class TiledBatch implements BatchStatistics {
   readonly #type: PixelType;
   readonly #counters: TileCounters;
   readonly #scratch: Pixels;
@@ -50,20 +50,21 @@ export class GroupBlock implements Block {
   #group: readonly Pixels[] = [];
 
   /** @throws RangeError when there is not enough memory */
-  constructor(type: PixelType, tallies: readonly Tally[]) {
+  constructor(type: PixelType, statistics: readonly Statistic[]) {
     this.#type = type;
-    this.#counters = new TileCounters(type, tallies);
-    const arena = new Arena(GroupBlock.bytesFor(type, tallies));
+    this.#counters = new TileCounters(type, statistics);
+    const arena = new Arena(TiledBatch.bytesFor(type, statistics));
     const kernel = kernelOver(arena);
     this.#scratch = type === "uint16" ? arena.uint16(GROUP * TILE) : arena.float32(GROUP * TILE);
-    for (const counter of this.#counters.all) counter.place(kernel, arena);
+    for (const counter of this.#counters.all) counter.allocate(kernel, arena);
   }
 
   /** Memory it needs. */
-  static bytesFor(type: PixelType, tallies: readonly Tally[]): number {
-    const { all } = new TileCounters(type, tallies);
+  static bytesFor(type: PixelType, statistics: readonly Statistic[]): number {
+    const { all } = new TileCounters(type, statistics);
     return (
-      8 * TILE + Arena.bytesFor([GROUP * TILE * (type === "uint16" ? 2 : 4), ...all.flatMap(({ pieces }) => pieces)])
+      8 * TILE +
+      Arena.bytesFor([GROUP * TILE * (type === "uint16" ? 2 : 4), ...all.flatMap(({ allocations }) => allocations)])
     );
   }
 
@@ -83,7 +84,8 @@ export class GroupBlock implements Block {
 
   addSums(sums: Float64Array): void {
     const counter = this.#counters.sums;
-    if (counter instanceof Sums32) this.#show((piece, from, to) => counter.takeInto(piece, sums.subarray(from, to)));
+    if (counter instanceof Float32Sums)
+      this.#show((piece, from, to) => counter.accumulateInto(piece, sums.subarray(from, to)));
     else this.#eachTile(counter, (from, to) => counter.addSums(sums.subarray(from, to), this.images));
   }
 
@@ -92,8 +94,8 @@ export class GroupBlock implements Block {
     const parts = (from: number, to: number) => [upper.subarray(from, to), lower.subarray(from, to)] as const;
     // It counts the sums as well, which nobody wants here.
     const sums = this.#sums;
-    if (counter instanceof Sums32)
-      this.#show((piece, from, to) => counter.takeInto(piece, sums.subarray(0, to - from), parts(from, to)));
+    if (counter instanceof Float32Sums)
+      this.#show((piece, from, to) => counter.accumulateInto(piece, sums.subarray(0, to - from), parts(from, to)));
     else this.#eachTile(counter, (from, to) => counter.addSquares(...parts(from, to), this.images));
   }
 
@@ -102,23 +104,23 @@ export class GroupBlock implements Block {
     this.#eachTile(counter, (from, to) => counter.addRange(least.subarray(from, to), greatest.subarray(from, to)));
   }
 
-  addCounts(tally: HistogramTally, counts: Float64Array, outside: Float64Array): void {
+  addCounts(tally: HistogramSpec, counts: Float64Array, outside: Float64Array): void {
     const counter = this.#counters.histograms.get(tally);
     counter?.clear();
-    if (counter !== undefined) this.#show((piece) => counter.take(piece));
+    if (counter !== undefined) this.#show((piece) => counter.accumulate(piece));
     counter?.addCounts(counts, outside);
   }
 
-  #eachTile(counter: Counter, add: (from: number, to: number) => void): void {
+  #eachTile(counter: Accumulator, add: (from: number, to: number) => void): void {
     this.#show((piece, from, to) => {
       counter.clear();
-      counter.take(piece);
+      counter.accumulate(piece);
       add(from, to);
     });
   }
 
   /** Copies the images piece by piece into the memory of the kernel. */
-  #show(take: (piece: Piece, from: number, to: number) => void): void {
+  #show(take: (piece: PixelSlice, from: number, to: number) => void): void {
     const { byteOffset: address, BYTES_PER_ELEMENT: size } = this.#scratch;
     const pixels = this.#group[0]?.length ?? 0;
     for (let from = 0; from < pixels; from += TILE) {

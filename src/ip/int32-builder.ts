@@ -1,5 +1,5 @@
 /** A growing list of 32-bit words, whole numbers and float32 mixed, as kernels read them. */
-export class WordList {
+export class Int32Builder {
   #ints = new Int32Array(1024);
   #floats = new Float32Array(this.#ints.buffer);
   #used = 0;
@@ -31,8 +31,8 @@ export class WordList {
 }
 
 /** Collects output pixels, in rising order, as pairs (first, number) of neighbours. */
-export class SpanList {
-  readonly #pairs = new WordList();
+export class IntervalList {
+  readonly #pairs = new Int32Builder();
   #first = 0;
   #next = 0;
 
@@ -58,8 +58,8 @@ export class SpanList {
 }
 
 /** The spans of all output pixels of one owner. */
-export function spansOf(owners: Uint8Array | Uint16Array, owner: number): Int32Array {
-  const spans = new SpanList();
+export function intervalsOf(owners: Uint8Array | Uint16Array, owner: number): Int32Array {
+  const spans = new IntervalList();
   for (let to = owners.indexOf(owner); to >= 0 && to < owners.length; to++) if (owners[to] === owner) spans.add(to);
   return spans.words();
 }

@@ -1,8 +1,8 @@
 /** What the WebAssembly kernel can count over many images of a sensor. */
-export type Tally = "sum" | "squares" | "range" | HistogramTally;
+export type Statistic = "sum" | "squares" | "range" | HistogramSpec;
 
 /** Bins [low + i · binWidth, low + (i + 1) · binWidth) of the values less the dark; the last one closed. */
-export interface HistogramTally {
+export interface HistogramSpec {
   readonly low: number;
   readonly binWidth: number;
   readonly bins: number;
@@ -13,15 +13,15 @@ export interface HistogramTally {
 }
 
 /** What was counted since the reducers last took it in; of the images as they are stored, but for histograms. */
-export interface Block {
+export interface BatchStatistics {
   /** Images counted. */
   readonly images: number;
-  /** Adds Σx of each pixel, x as `onGrid` rounds it. */
+  /** Adds Σx of each pixel, x as `quantize` rounds it. */
   addSums(sums: Float64Array): void;
   /** Adds Σx² of each pixel, the multiples of 2^12 and the rest. */
   addSquares(upper: Float64Array, lower: Float64Array): void;
   /** Lowers and raises the least and greatest value of each pixel. */
   addRange(least: Float64Array, greatest: Float64Array): void;
   /** Adds the counts of the bins; and of the values below, above and not a number. */
-  addCounts(tally: HistogramTally, counts: Float64Array, outside: Float64Array): void;
+  addCounts(tally: HistogramSpec, counts: Float64Array, outside: Float64Array): void;
 }

@@ -1,13 +1,13 @@
 import { badArgument } from "../../core/guards.ts";
-import { contiguous, type Pixels, type PixelType, type RawImage, shapeOf } from "../../core/ndarray.ts";
+import { contiguous, type Pixels, type PixelType, pixelTypeOf, type RawImage, shapeOf } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { Arena } from "../../core/wasm.ts";
 import { subtractDark } from "../dark-means.ts";
-import type { Layout, Reducer, Sharing, State } from "../reducer.ts";
-import { SensorKernel, talliesOf } from "./kernel.ts";
+import type { ClassDispatch, Layout, Reducer, State } from "../reducer.ts";
+import { SensorKernel, statisticsOf } from "./kernel.ts";
 
 /** A reducer and what it has remembered of one sensor. */
-export interface Question {
+interface BoundReducer {
   readonly reducer: Reducer<unknown>;
   readonly state: State<Layout>;
 }
@@ -22,10 +22,10 @@ export function kernelFor(
   type: PixelType,
   dark: Float64Array | undefined,
 ): SensorKernel | undefined {
-  const tallies = talliesOf(reducers, frame);
-  return tallies.length === 0
+  const statistics = statisticsOf(reducers, frame);
+  return statistics.length === 0
     ? undefined
-    : new SensorKernel({ pixels: frame.rows * frame.columns, type, tallies, dark });
+    : new SensorKernel({ pixels: frame.rows * frame.columns, type, statistics, dark });
 }
 
 /** Bytes of the kernels of all classes of shots, at most. */
@@ -35,25 +35,25 @@ export function classBytes(
   type: PixelType,
   dark: Float64Array | undefined,
 ): number {
-  const sharing = reducers.flatMap(({ sharing }) => (sharing === undefined ? [] : [{ sharing }]));
-  return [...byFunction(sharing).values()].reduce((bytes, group) => {
-    const inner = group.map(({ sharing: { reducer } }) => reducer);
+  const dispatches = reducers.flatMap(({ dispatch }) => (dispatch === undefined ? [] : [{ dispatch }]));
+  return [...byFunction(dispatches).values()].reduce((bytes, group) => {
+    const inner = group.map(({ dispatch: { reducer } }) => reducer);
     const each = (kernelFor(inner, frame, type, dark)?.bytes ?? 0) + classBytes(inner, frame, type, dark);
-    return bytes + each * Math.min(MOST_CLASSES, ...group.map(({ sharing: { classes } }) => classes.length));
+    return bytes + each * Math.min(MOST_CLASSES, ...group.map(({ dispatch: { classes } }) => classes.length));
   }, 0);
 }
 
-type ClassOf = Sharing<Layout>["classOf"];
+type ClassOf = ClassDispatch<Layout>["classOf"];
 
 /** Those that share images out alike. */
-function byFunction<T extends { readonly sharing: Sharing<Layout> }>(items: readonly T[]): Map<ClassOf, T[]> {
+function byFunction<T extends { readonly dispatch: ClassDispatch<Layout> }>(items: readonly T[]): Map<ClassOf, T[]> {
   const groups = new Map<ClassOf, T[]>();
-  for (const item of items) groups.set(item.sharing.classOf, [...(groups.get(item.sharing.classOf) ?? []), item]);
+  for (const item of items) groups.set(item.dispatch.classOf, [...(groups.get(item.dispatch.classOf) ?? []), item]);
   return groups;
 }
 
 /** How the images of a sensor come to the reducers. */
-export interface IntakeOptions {
+interface SensorFeedOptions {
   readonly dark?: Float64Array | undefined;
   /** Corrects an image, instead of the dark. */
   readonly correct?: ((pixels: Pixels) => Float32Array) | undefined;
@@ -63,51 +63,52 @@ export interface IntakeOptions {
   readonly kernel?: boolean | undefined;
 }
 
-/** Questions that share images out alike, and the intake of each class that has appeared. */
+/** Questions that share images out alike, and the feed of each class that has appeared. */
 interface Classes {
   readonly classOf: ClassOf;
-  readonly questions: readonly { readonly sharing: Sharing<Layout>; readonly state: State<Layout> }[];
-  readonly intakes: Map<string, Intake>;
+  readonly reducers: readonly { readonly dispatch: ClassDispatch<Layout>; readonly state: State<Layout> }[];
+  readonly feeds: Map<string, SensorFeed>;
 }
 
 /** Shows the images of one sensor to each reducer: by the kernel those it knows, or one by one. */
-export class Intake {
+export class SensorFeed {
   readonly #frame: ImageSpec;
   readonly #type: PixelType;
-  /** Those the kernel knows, those that share images out, and all others. */
-  readonly #counted: readonly Question[];
-  readonly #shared: readonly Classes[];
-  readonly #others: readonly Question[];
+  /** Those the kernel knows, those that dispatch images by class, and all others. */
+  readonly #counted: readonly BoundReducer[];
+  readonly #dispatched: readonly Classes[];
+  readonly #others: readonly BoundReducer[];
   readonly #mayCount: boolean;
   readonly #kernel: SensorKernel | undefined;
   readonly #dark: Float64Array | undefined;
-  readonly #correct: IntakeOptions["correct"];
+  readonly #correct: SensorFeedOptions["correct"];
   #difference: Float32Array = new Float32Array();
 
   /** @param frame - of the images that come, which may be of another type than earlier ones of the sensor */
   constructor(
     frame: ImageSpec,
-    questions: readonly Question[],
-    { dark, correct, arena, kernel: mayCount = true }: IntakeOptions = {},
+    reducers: readonly BoundReducer[],
+    { dark, correct, arena, kernel: mayCount = true }: SensorFeedOptions = {},
   ) {
     this.#frame = frame;
     this.#dark = dark;
     this.#correct = correct;
     this.#type = correct === undefined ? frame.type : "float32";
     this.#mayCount = mayCount;
-    this.#counted = questions.filter(({ reducer }) => reducer.kernel !== undefined);
-    this.#others = questions.filter(({ reducer }) => reducer.kernel === undefined && reducer.sharing === undefined);
-    const sharing = questions.flatMap(({ reducer, state }) =>
-      reducer.sharing === undefined ? [] : [{ sharing: reducer.sharing, state }],
+    this.#counted = reducers.filter(({ reducer }) => reducer.kernel !== undefined);
+    this.#others = reducers.filter(({ reducer }) => reducer.kernel === undefined && reducer.dispatch === undefined);
+    const dispatches = reducers.flatMap(({ reducer, state }) =>
+      reducer.dispatch === undefined ? [] : [{ dispatch: reducer.dispatch, state }],
     );
-    this.#shared = Array.from(byFunction(sharing), ([classOf, group]) => ({
+    this.#dispatched = Array.from(byFunction(dispatches), ([classOf, group]) => ({
       classOf,
-      questions: group,
-      intakes: new Map(),
+      reducers: group,
+      feeds: new Map(),
     }));
-    const reducers = this.#counted.map(({ reducer }) => reducer);
-    const kernel = mayCount ? kernelFor(reducers, frame, this.#type, dark) : undefined;
-    this.#kernel = kernel !== undefined && (placed(kernel, arena) || placed(kernel, undefined)) ? kernel : undefined;
+    const counted = this.#counted.map(({ reducer }) => reducer);
+    const kernel = mayCount ? kernelFor(counted, frame, this.#type, dark) : undefined;
+    this.#kernel =
+      kernel !== undefined && (hasAllocated(kernel, arena) || hasAllocated(kernel, undefined)) ? kernel : undefined;
   }
 
   add(image: RawImage, shot: Shot): void {
@@ -124,62 +125,62 @@ export class Intake {
    * @param first - number of the first in `data`
    */
   addGroup(data: Pixels, first: number, shots: readonly Shot[]): void {
-    if (this.#kernel !== undefined) this.#take(this.#kernel, data, first, shots.length);
+    if (this.#kernel !== undefined) this.#accumulate(this.#kernel, data, first, shots.length);
     const pixels = this.#frame.rows * this.#frame.columns;
     for (const [k, shot] of shots.entries())
       this.#show(data.subarray((first + k) * pixels, (first + k + 1) * pixels), shot, this.#kernel !== undefined);
   }
 
   /** Puts what the kernel has counted into the states. */
-  settle(): void {
-    for (const { intakes } of this.#shared) for (const intake of intakes.values()) intake.settle();
+  flush(): void {
+    for (const { feeds } of this.#dispatched) for (const feed of feeds.values()) feed.flush();
     const kernel = this.#kernel;
     kernel?.finish();
     if (kernel === undefined || kernel.images === 0) return;
-    for (const { reducer, state } of this.#counted) reducer.kernel?.settle(state, kernel);
+    for (const { reducer, state } of this.#counted) reducer.kernel?.flush(state, kernel);
     kernel.clear();
   }
 
   /** Takes in an image that is corrected. */
   #enter(pixels: Pixels, shot: Shot): void {
-    const isCounted = this.#kernel !== undefined && typeOf(pixels) === this.#type;
-    if (isCounted) this.#take(this.#kernel, pixels, 0, 1);
+    const isCounted = this.#kernel !== undefined && pixelTypeOf(pixels) === this.#type;
+    if (isCounted) this.#accumulate(this.#kernel, pixels, 0, 1);
     this.#show(pixels, shot, isCounted);
   }
 
-  #take(kernel: SensorKernel, data: Pixels, first: number, images: number): void {
-    if (kernel.room < images) this.settle();
-    kernel.take(data, first, images);
+  #accumulate(kernel: SensorKernel, data: Pixels, first: number, images: number): void {
+    if (kernel.room < images) this.flush();
+    kernel.accumulate(data, first, images);
   }
 
   /** @param isCounted - the kernel has it already */
   #show(pixels: Pixels, shot: Shot, isCounted: boolean): void {
-    if (!isCounted) this.#ask(this.#counted, pixels, shot);
-    this.#ask(this.#others, pixels, shot);
-    for (const classes of this.#shared) this.#share(classes, pixels, shot);
+    if (!isCounted) this.#addEach(this.#counted, pixels, shot);
+    this.#addEach(this.#others, pixels, shot);
+    for (const classes of this.#dispatched) this.#dispatch(classes, pixels, shot);
   }
 
-  #share({ classOf, questions, intakes }: Classes, pixels: Pixels, shot: Shot): void {
+  #dispatch({ classOf, reducers, feeds }: Classes, pixels: Pixels, shot: Shot): void {
     const name = classOf(shot.tag);
-    const parts = questions.flatMap(({ sharing, state }) => {
-      const part = sharing.place(state, shot.tag, name, this.#frame);
-      return part === undefined ? [] : [{ reducer: sharing.reducer, state: part }];
+    const parts = reducers.flatMap(({ dispatch, state }) => {
+      const part = dispatch.select(state, shot.tag, name, this.#frame);
+      return part === undefined ? [] : [{ reducer: dispatch.reducer, state: part }];
     });
     if (name === null) return;
-    let intake = intakes.get(name);
-    if (intake === undefined) {
-      const kernel = this.#mayCount && intakes.size < MOST_CLASSES;
-      intake = new Intake({ ...this.#frame, type: this.#type }, parts, { dark: this.#dark, kernel });
-      intakes.set(name, intake);
+    let feed = feeds.get(name);
+    if (feed === undefined) {
+      const kernel = this.#mayCount && feeds.size < MOST_CLASSES;
+      feed = new SensorFeed({ ...this.#frame, type: this.#type }, parts, { dark: this.#dark, kernel });
+      feeds.set(name, feed);
     }
-    intake.#enter(pixels, shot);
+    feed.#enter(pixels, shot);
   }
 
-  #ask(questions: readonly Question[], pixels: Pixels, shot: Shot): void {
+  #addEach(reducers: readonly BoundReducer[], pixels: Pixels, shot: Shot): void {
     const dark = this.#dark;
     let difference: Pixels | undefined;
-    for (const { reducer, state } of questions) {
-      if (reducer.raw === true || dark === undefined) reducer.add(state, pixels, shot, this.#frame, dark);
+    for (const { reducer, state } of reducers) {
+      if (reducer.appliesDark === true || dark === undefined) reducer.add(state, pixels, shot, this.#frame, dark);
       else {
         difference ??= this.#subtract(pixels, dark);
         reducer.add(state, difference, shot, this.#frame);
@@ -194,14 +195,10 @@ export class Intake {
   }
 }
 
-function typeOf(pixels: Pixels): PixelType {
-  return pixels instanceof Uint16Array ? "uint16" : "float32";
-}
-
 /** Whether the kernel got its memory. */
-function placed(kernel: SensorKernel, arena: Arena | undefined): boolean {
+function hasAllocated(kernel: SensorKernel, arena: Arena | undefined): boolean {
   try {
-    kernel.place(arena ?? new Arena(kernel.bytes));
+    kernel.allocate(arena ?? new Arena(kernel.bytes));
     return true;
   } catch (error) {
     // No room: the plain way gives the same.

@@ -1,26 +1,26 @@
-import { AreaPainter } from "./area.ts";
+import { AreaResampler } from "./area.ts";
 import { AreaKernel } from "./area-kernel.ts";
 import type { AssemblyMethod } from "./assembler-options.ts";
 import { suitsKernel } from "./kernel.ts";
-import { NearestPainter } from "./nearest.ts";
+import { NearestResampler } from "./nearest.ts";
 import { NearestKernel } from "./nearest-kernel.ts";
-import { type Painter, PlainMemory, type ShotMemory } from "./painter.ts";
-import type { Canvas, Placement } from "./placement.ts";
+import type { PictureGrid, Placement } from "./placement.ts";
+import { PlainMemory, type Resampler, type ShotMemory } from "./resampler.ts";
 
 /** The painter for a detector, and the memory it reads and writes fastest. */
-export function makePainter(
+export function makeResampler(
   method: AssemblyMethod,
-  canvas: Canvas,
+  canvas: PictureGrid,
   placements: readonly Placement[],
   uses: readonly (Uint8Array | null)[],
-): { painter: Painter; memory: ShotMemory } {
+): { painter: Resampler; memory: ShotMemory } {
   // Weights grow linearly only where pixels are equally large; nearest pixels just follow each other for fewer pixels.
   if (suitsKernel(canvas, placements, method === "nearest" ? 0.01 : 0)) {
     const painter = new (method === "nearest" ? NearestKernel : AreaKernel)(canvas, placements, uses);
     return { painter, memory: painter.memory };
   }
   return {
-    painter: new (method === "nearest" ? NearestPainter : AreaPainter)(canvas, placements, uses),
+    painter: new (method === "nearest" ? NearestResampler : AreaResampler)(canvas, placements, uses),
     memory: new PlainMemory(canvas, placements),
   };
 }

@@ -1,7 +1,7 @@
 import { badArgument } from "../../core/guards.ts";
 
 /** Values shot by shot, in the order of the tags whatever the order they came in. */
-export class Series {
+export class ShotSeries {
   readonly width: number;
   readonly #rows: { tag: number; values: readonly number[] }[] = [];
 
@@ -20,7 +20,7 @@ export class Series {
   }
 
   /** Adds the shots of another part. */
-  append(other: Series): void {
+  append(other: ShotSeries): void {
     for (const { tag, values } of other.#rows) this.push(tag, ...values);
   }
 

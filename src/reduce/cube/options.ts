@@ -1,0 +1,38 @@
+import type { Correction } from "../corrections/correction.ts";
+import type { PartialResult } from "../engine/partial-result.ts";
+import type { Reducer } from "../reducer.ts";
+import type { CubeAxis } from "./axes.ts";
+import type { RegionSum } from "./region.ts";
+import type { NumberState } from "./statistics.ts";
+
+type Reducers = Record<string, Reducer<unknown>>;
+
+/** Shots of a cube stand apart by label; without labels, all are `all`. */
+export type CubeLabel = "on" | "off" | "all";
+
+export interface CubeOptions<R extends Reducers = Reducers> {
+  /** One to three scan variables. */
+  readonly axes: readonly CubeAxis[];
+  /** What is asked of the shots of each bin. Each axis's own number is always there, under its name. */
+  readonly values?:
+    | {
+        /** Of the images of each sensor, by a name of your choice: any reducers, such as `variance({ ddof: 1 })`. */
+        readonly images?: R;
+        /** Sums over parts of images, by a name of your choice. */
+        readonly sums?: Readonly<Record<string, RegionSum>>;
+        /** Equipment ids. */
+        readonly signals?: readonly string[];
+      }
+    | undefined;
+  /** Done to every image first; see {@link correct}. */
+  readonly corrections?: readonly Correction[] | undefined;
+}
+
+/** One bin that some shot has hit. */
+export interface CubeBin<R extends Reducers> {
+  readonly label: CubeLabel;
+  /** Row-major over the axes. */
+  readonly bin: number;
+  readonly images: PartialResult<R>;
+  readonly numbers: ReadonlyMap<string, NumberState>;
+}
