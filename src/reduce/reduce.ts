@@ -71,7 +71,7 @@ export async function droppedBefore({ ledger }: ShotSelection, shots: ShotStream
     );
   const count = (await shots.count?.()) ?? ledger.used;
   if (count !== ledger.used)
-    throw badArgument("the number of shots", count, `${ledger.used}, the number of tags in selection`);
+    throw badArgument("the number of shots", count, `${ledger.used}, those in selection`);
   return onlyDropped(ledger);
 }
 

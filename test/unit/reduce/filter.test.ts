@@ -17,7 +17,7 @@ async function open() {
   return { source, st: new St(endpoint), run: await new Db(endpoint).run(3, 10) };
 }
 
-describe("screen", () => {
+describe("filterShots", () => {
   it("drops by the first condition that fails, and accounts for every shot", async () => {
     const { run } = await open();
     const tags = await filterShots(run, [
@@ -94,10 +94,10 @@ describe("screen", () => {
     const { st, run } = await open();
     const refused = (condition: object) =>
       expect(filterShots(run, [condition as never])).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
-    await refused({ signal: bm1 });
+    await refused({ equipId: bm1 });
     await refused({ equipId: bm1, between: [0, 1], equals: 1 });
     await refused({ equipId: bm1, between: [1, 0] });
-    await refused({ signal: bm1, betwixt: [0, 1] });
+    await refused({ equipId: bm1, betwixt: [0, 1] });
     await refused({ equipId: "", equals: 1 });
     await expect(filterShots(run, [{ equipId: "nope", equals: 1 }])).rejects.toMatchObject({ code: "UNKNOWN_SIGNAL" });
     const tags = await filterShots(run, [{ equipId: laser, equals: 1 }]);
