@@ -70,8 +70,7 @@ export async function droppedBefore({ ledger }: ShotSelection, shots: ShotStream
       "the very list that was chosen: a part of it has no account",
     );
   const count = (await shots.count?.()) ?? ledger.used;
-  if (count !== ledger.used)
-    throw badArgument("the number of shots", count, `${ledger.used}, those in selection`);
+  if (count !== ledger.used) throw badArgument("the number of shots", count, `${ledger.used}, those in selection`);
   return onlyDropped(ledger);
 }
 
