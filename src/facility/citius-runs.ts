@@ -1,17 +1,11 @@
 import type { RunSeries } from "./experiment.ts";
-import type { Sample } from "./samples.ts";
-
-const LAB6_ANGSTROM = 4.1569;
+import { lab6, type Sample } from "./samples.ts";
 
 /** Wide rings over the whole of a large detector; no spots, so that an image can be drawn from its radius alone. */
 const powder: Sample = {
   name: "LaB6 powder",
   distanceMm: 120,
-  rings: [1, 2, 3, 4, 5, 6, 8].map((squares) => ({
-    dSpacingAngstrom: LAB6_ANGSTROM / Math.sqrt(squares),
-    photons: 0.4,
-    sigmaUm: 300,
-  })),
+  rings: lab6(1, 300),
   spots: [],
   diffuse: { photons: 0.03, radiusUm: 40_000 },
 };

@@ -4,8 +4,8 @@ import type { Sample } from "./samples.ts";
 export interface Pump {
   /** Reading of the delay stage at which laser and X-rays arrive together. */
   readonly t0Pulse: number;
-  /** Relative change of the ring intensity right after excitation. */
-  readonly amplitude: number;
+  /** Growth of the mean square displacement of the atoms right after excitation, Å²: rings fall as exp(−q²Δu²/3). */
+  readonly displacementA2: number;
   /** Rms width of the rise: laser pulse and X-ray pulse together. */
   readonly riseFs: number;
   /** Time constant of the recovery. */

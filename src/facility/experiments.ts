@@ -1,6 +1,7 @@
 import { TAG_RATE_HZ } from "../core/constants.ts";
 import { citiusExperiments } from "./citius-runs.ts";
 import type { Pump, RunSeries } from "./experiment.ts";
+import { pumpDisplacementA2 } from "./parameters.ts";
 import { samples } from "./samples.ts";
 
 /**
@@ -36,8 +37,8 @@ export function knownHightags(): number[] {
 /** The run `sacla demo` uses: an octal with pump laser on and off, delay steps and a timing monitor; 300 images. */
 export const demoRun = { bl: 3, run: 1_520_000 } as const;
 
-/** −6 % after excitation, back in 5 ps: a Debye–Waller drop of powder rings. */
-const pump: Pump = { t0Pulse: 12_000, amplitude: -0.06, riseFs: 60, recoveryFs: 5000 };
+/** The atoms swing further after excitation and are back in 5 ps: −6 % of ring (110), −17 % of (211). */
+const pump: Pump = { t0Pulse: 12_000, displacementA2: pumpDisplacementA2, riseFs: 60, recoveryFs: 5000 };
 const hard = { photonEnergyEv: 10_000, pulseEnergyJ: 0.5e-3, darkHead: true } as const;
 const soft = {
   photonEnergyEv: 100,

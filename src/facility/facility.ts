@@ -37,7 +37,7 @@ import { FacilityTruth } from "./truth.ts";
 export interface SimulatedFacilityOptions {
   /** Everything random follows from it. @default 1 */
   readonly seed?: number | undefined;
-  /** Share of images the detectors fail to store. @default 0.001 */
+  /** Share of images the detectors fail to store. @default that of the scenario: 0 on a calm day */
   readonly missingRate?: number | undefined;
   /** Facility seconds per second of the clock. @default 1 */
   readonly speed?: number | undefined;

@@ -29,6 +29,9 @@ export const sourceParameters = {
   arrivalDriftKnotSeconds: 1200,
 } as const;
 
+/** Growth of the mean square displacement by the pump laser, Å²: ring (110) of LaB6 falls by 6 %. */
+export const pumpDisplacementA2 = 0.0406;
+
 export const monitorParameters = {
   /** 5e-9 C at 0.5 mJ. */
   chargePerJoule: 1e-5,
@@ -79,8 +82,11 @@ export const mpccdParameters = {
   hotMinimumAdu: 300,
   hotMaximumAdu: 3000,
   saturationAdu: 65_535,
-  /** Rms width of the charge cloud, µm: with 50 µm pixels some 12 % of hits lose over a tenth to a neighbour. */
-  chargeCloudUm: 1.2,
+  /** Silicon of phase III sensors (the letter B in their id) and of all others, µm. */
+  phase3ThicknessUm: 300,
+  thicknessUm: 50,
+  /** Rms width of the charge cloud over the thickness: 7 µm in 300 µm, by diffusion √(2kT/qV) at 90 V; 1.2 µm in 50 µm. */
+  chargeCloudShare: 7 / 300,
   /** Above this many photons an image is drawn pixel by pixel, without charge sharing, instead of photon by photon. */
   photonByPhotonLimit: 400_000,
 } as const;

@@ -1,7 +1,7 @@
 import type { SensorGeometry } from "../core/detector.ts";
 import type { RunSeries } from "./experiment.ts";
 import { mpccdParameters } from "./parameters.ts";
-import { type Ring, ringRadiusUm, type Sample, type SampleSpot } from "./samples.ts";
+import { type Ring, ringRadiusUm, type Sample, type SampleSpot, seenShare } from "./samples.ts";
 
 /** Photons a sensor can expect from one shot of nominal pulse energy without pump laser. */
 export interface Pattern {
@@ -9,6 +9,9 @@ export interface Pattern {
   readonly expected: Float32Array;
   /** Share of `expected` that is rings, in 255ths. */
   readonly ringShare: Uint8Array;
+  /** Which of `rings` is the strongest in a pixel. */
+  readonly ringOf: Uint8Array;
+  readonly rings: readonly Ring[];
   readonly total: number;
 }
 
@@ -30,13 +33,14 @@ export function makePattern(experiment: RunSeries, geometry: SensorGeometry): Pa
   const plane = { geometry, cos: Math.cos(angle), sin: Math.sin(angle) };
   const expected = new Float32Array(xsize * ysize);
   const ringShare = new Uint8Array(xsize * ysize);
+  const ringOf = new Uint8Array(xsize * ysize);
   for (const spot of sample.spots) addSpot(spot, plane, expected);
   const rings = sample.rings.flatMap((ring) => {
     const radiusUm = ringRadiusUm(ring, sample.distanceMm, photonEnergyEv);
     return radiusUm === null ? [] : [{ ...ring, radiusUm }];
   });
-  for (let row = 0; row < ysize; row++) addRow(row, sample, rings, plane, expected, ringShare);
-  return { expected, ringShare, total: expected.reduce((sum, value) => sum + value, 0) };
+  for (let row = 0; row < ysize; row++) addRow(row, sample, rings, plane, { expected, ringShare, ringOf });
+  return { expected, ringShare, ringOf, rings, total: expected.reduce((sum, value) => sum + value, 0) };
 }
 
 /** Rings and diffuse scattering of a row, by the middle of each pixel. */
@@ -45,8 +49,7 @@ function addRow(
   sample: Sample,
   rings: readonly SeenRing[],
   plane: Plane,
-  expected: Float32Array,
-  ringShare: Uint8Array,
+  { expected, ringShare, ringOf }: Pick<Pattern, "expected" | "ringShare" | "ringOf">,
 ): void {
   const { geometry: g, cos, sin } = plane;
   const { photons, radiusUm } = sample.diffuse;
@@ -59,11 +62,13 @@ function addRow(
     const yUm = rowY + along * sin;
     const squared = xUm * xUm + yUm * yUm;
     const fall = 1 + squared / (radiusUm * radiusUm);
-    const rest = (expected[i] ?? 0) + photons / (fall * Math.sqrt(fall));
-    let ring = ringsAt(rings, Math.sqrt(squared));
+    const seen = seenShare(xUm, distanceUm, squared);
+    const rest = (expected[i] ?? 0) + (seen * photons) / (fall * Math.sqrt(fall));
+    ringsAt(rings, Math.sqrt(squared));
+    const ring = seen * here.photons;
     if (ring > 0) {
-      ring *= polarisation(xUm, distanceUm, squared);
       ringShare[i] = Math.round((255 * ring) / (rest + ring));
+      ringOf[i] = here.strongest;
     }
     expected[i] = rest + ring;
   }
@@ -73,19 +78,23 @@ interface SeenRing extends Ring {
   readonly radiusUm: number;
 }
 
-function ringsAt(rings: readonly SeenRing[], radiusUm: number): number {
-  let photons = 0;
-  for (const ring of rings) {
-    const distance = (radiusUm - ring.radiusUm) / ring.sigmaUm;
-    if (Math.abs(distance) < REACH) photons += ring.photons * Math.exp(-0.5 * distance * distance);
-  }
-  return photons;
-}
+/** What {@link ringsAt} found last: an object for each pixel would cost more than the rings. */
+const here = { photons: 0, strongest: 0 };
 
-/** Horizontal polarisation, 1 − (sin 2θ cos φ)², times the solid angle of a flat detector, cos³ 2θ. */
-function polarisation(xUm: number, distanceUm: number, squared: number): number {
-  const whole = distanceUm * distanceUm + squared;
-  return (1 - (xUm * xUm) / whole) * ((distanceUm * distanceUm) / whole) ** 1.5;
+function ringsAt(rings: readonly SeenRing[], radiusUm: number): void {
+  here.photons = 0;
+  let most = 0;
+  for (let k = 0; k < rings.length; k++) {
+    const ring = rings[k];
+    if (ring === undefined) continue;
+    const distance = (radiusUm - ring.radiusUm) / ring.sigmaUm;
+    if (Math.abs(distance) >= REACH) continue;
+    const photons = ring.photons * Math.exp(-0.5 * distance * distance);
+    here.photons += photons;
+    if (photons <= most) continue;
+    most = photons;
+    here.strongest = k;
+  }
 }
 
 /** Spots are so wide that the middle of a pixel stands for its area. */

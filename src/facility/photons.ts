@@ -4,7 +4,7 @@ import { mpccdParameters } from "./parameters.ts";
 import type { Pattern } from "./pattern.ts";
 import { erf } from "./response.ts";
 
-const { xsize, ysize, saturationAdu, pixelSizeUm, chargeCloudUm } = mpccdParameters;
+const { xsize, ysize, saturationAdu, pixelSizeUm } = mpccdParameters;
 const SHARING_SIZE = 4096;
 const COLUMNS_PER_DRAW = xsize / 0x1_0000_0000;
 const NEGLIGIBLE_SHARE = 0.005;
@@ -80,25 +80,27 @@ interface ChargeSharing {
   readonly y: Float32Array;
 }
 
-let sharing: ChargeSharing | undefined;
+const sharings = new Map<number, ChargeSharing>();
 
-function chargeSharing(): ChargeSharing {
-  if (sharing !== undefined) return sharing;
+function chargeSharing(cloudUm: number): ChargeSharing {
+  const known = sharings.get(cloudUm);
+  if (known !== undefined) return known;
   const x = new Float32Array(SHARING_SIZE);
   const y = new Float32Array(SHARING_SIZE);
   for (let k = 0; k < SHARING_SIZE; k++) {
     // An evenly spread sequence in two dimensions (Roberts' R2).
-    x[k] = leak((k * 0.7548776662466927) % 1);
-    y[k] = leak((k * 0.5698402909980532) % 1);
+    x[k] = leak((k * 0.7548776662466927) % 1, cloudUm);
+    y[k] = leak((k * 0.5698402909980532) % 1, cloudUm);
   }
-  sharing = { x, y };
+  const sharing = { x, y };
+  sharings.set(cloudUm, sharing);
   return sharing;
 }
 
 /** Share of a Gaussian charge cloud at `position` (0…1 across the pixel) beyond the nearer edge. */
-function leak(position: number): number {
+function leak(position: number, cloudUm: number): number {
   const distanceUm = pixelSizeUm * Math.min(position, 1 - position);
-  const share = (1 - erf(distanceUm / (Math.SQRT2 * chargeCloudUm))) / 2;
+  const share = (1 - erf(distanceUm / (Math.SQRT2 * cloudUm))) / 2;
   if (share < NEGLIGIBLE_SHARE) return 0;
   return position < 0.5 ? -share : share;
 }
@@ -108,8 +110,10 @@ export interface Exposure {
   readonly aduPerPhoton: number;
   /** Pulse energy over nominal. */
   readonly intensity: number;
-  /** Factor on the rings. */
-  readonly ringFactor: number;
+  /** Factor on each ring of the pattern. */
+  readonly ringFactors: readonly number[];
+  /** Rms width of the charge cloud, µm. */
+  readonly cloudUm: number;
 }
 
 /** Adds one shot's photons to `out` (whole ADU, row-major, MPCCD size), clipped at saturation. Gives their number. */
@@ -120,30 +124,46 @@ export function addPhotons(
   random: Random,
   out: Pixels,
 ): number {
-  // Rings and the rest are drawn together at the higher of the two rates, then thinned.
-  const rate = exposure.intensity * Math.max(1, exposure.ringFactor);
+  // Rings and the rest are drawn together at the highest of their rates, then thinned.
+  const highest = Math.max(1, ...exposure.ringFactors);
+  const chances = thinned(exposure.ringFactors, highest);
+  const sharing = chargeSharing(exposure.cloudUm);
+  const rate = exposure.intensity * highest;
   let placed = 0;
   for (let row = 0; row < ysize; row++) {
     const drawn = random.poisson((lotteries.total[row] ?? 0) * rate);
-    placed += addToRow(row, drawn, pattern.ringShare, lotteries, exposure, random, out);
+    placed += addToRow(row, drawn, pattern, lotteries, exposure.aduPerPhoton, sharing, chances, random, out);
   }
   return placed;
+}
+
+/** What becomes of the photons that are drawn. */
+interface Chances {
+  /** Of a photon that is not of a ring; 1 with no rings to change. */
+  readonly rest: number;
+  /** What the ring of a pixel adds to that. */
+  readonly ring: Float64Array;
+}
+
+/** Null when every photon stays. */
+function thinned(factors: readonly number[], highest: number): Chances | null {
+  if (factors.every((factor) => factor === 1)) return null;
+  return { rest: 1 / highest, ring: Float64Array.from(factors, (factor) => (factor - 1) / highest) };
 }
 
 function addToRow(
   row: number,
   drawn: number,
-  ringShare: Uint8Array,
+  { ringShare, ringOf }: Pattern,
   { keep, alias }: RowLotteries,
-  exposure: Exposure,
+  aduPerPhoton: number,
+  sharing: ChargeSharing,
+  chances: Chances | null,
   random: Random,
   out: Pixels,
 ): number {
-  const { aduPerPhoton, ringFactor } = exposure;
-  const { x, y } = chargeSharing();
+  const { x, y } = sharing;
   const start = row * xsize;
-  const restChance = 1 / Math.max(1, ringFactor);
-  const ringChance = ringFactor * restChance - restChance;
   let placed = 0;
   for (let k = 0; k < drawn; k++) {
     const place = (random.int32() >>> 0) * COLUMNS_PER_DRAW;
@@ -152,21 +172,21 @@ function addToRow(
     const chance = random.int32();
     if (chance >>> 16 >= (keep[start + column] ?? 0)) column = alias[start + column] ?? 0;
     const pixel = start + column;
-    if (ringFactor !== 1 && random.uniform() >= restChance + (ringChance * (ringShare[pixel] ?? 0)) / 255) continue;
+    if (chances !== null) {
+      const ring = ((chances.ring[ringOf[pixel] ?? 0] ?? 0) * (ringShare[pixel] ?? 0)) / 255;
+      if (random.uniform() >= chances.rest + ring) continue;
+    }
     placed++;
     // Only whole numbers are handed on: a fraction that leaves its function is a new object, for each photon.
     const dither = chance & 0xffff;
     if (x[cell] === 0 && y[cell] === 0) addAdu(out, pixel, Math.floor(aduPerPhoton + dither / 65_536) | 0);
-    else addShared(out, pixel, exposure, dither, cell);
+    else addShared(out, pixel, aduPerPhoton, dither, x[cell] ?? 0, y[cell] ?? 0);
   }
   return placed;
 }
 
 /** A photon near the edge of its pixel. `dither` is in 65536ths. */
-function addShared(out: Pixels, pixel: number, { aduPerPhoton: adu }: Exposure, dither: number, cell: number): void {
-  const { x, y } = chargeSharing();
-  const leakX = x[cell] ?? 0;
-  const leakY = y[cell] ?? 0;
+function addShared(out: Pixels, pixel: number, adu: number, dither: number, leakX: number, leakY: number): void {
   // A random fraction before rounding down keeps the mean charge exact although ADU are whole.
   const fraction = dither / 65_536;
   const toX = Math.abs(leakX);
@@ -192,10 +212,11 @@ function addAdu(out: Pixels, pixel: number, adu: number): void {
 
 /** As {@link addPhotons} for images so full that single photons do not show: a count per pixel, no charge sharing. */
 export function addDensePhotons(pattern: Pattern, exposure: Exposure, random: Random, out: Pixels): void {
-  const { expected, ringShare } = pattern;
-  const { aduPerPhoton, intensity, ringFactor } = exposure;
+  const { expected, ringShare, ringOf } = pattern;
+  const { aduPerPhoton, intensity, ringFactors } = exposure;
+  const changes = Float64Array.from(ringFactors, (factor) => (factor - 1) / 255);
   for (let i = 0; i < out.length; i++) {
-    const mean = (expected[i] ?? 0) * intensity * (1 + ((ringFactor - 1) * (ringShare[i] ?? 0)) / 255);
+    const mean = (expected[i] ?? 0) * intensity * (1 + (changes[ringOf[i] ?? 0] ?? 0) * (ringShare[i] ?? 0));
     const photons = random.poisson(mean);
     if (photons > 0) addAdu(out, i, Math.floor(photons * aduPerPhoton + 0.5));
   }

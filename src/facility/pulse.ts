@@ -2,6 +2,7 @@ import { TAG_RATE_HZ } from "../core/constants.ts";
 import { hash, Random } from "../core/random.ts";
 import { sourceParameters } from "./parameters.ts";
 import { delayFs, edgePixel, pumpResponse } from "./response.ts";
+import { debyeWaller, referenceSpacingAngstrom } from "./samples.ts";
 import type { SimulatedShot } from "./shot.ts";
 
 const salts = {
@@ -77,11 +78,16 @@ export class PulseModel {
     return this.hasXrays(shot) ? edgePixel(this.arrivalFs(shot), shot.timingPulse) : NaN;
   }
 
-  /** Factor by which pump laser and damage change the rings of this shot; 1 for a fresh sample without laser. */
-  ringFactor(shot: SimulatedShot): number {
+  /** By how much the pump laser has raised the mean square displacement of the sample's atoms, Å². */
+  displacementA2(shot: SimulatedShot): number {
     const { pump } = shot.experiment;
-    if (pump === undefined || !shot.laserShutterOpen) return shot.sampleFactor;
-    return shot.sampleFactor * (1 + pumpResponse(pump, delayFs(pump, shot.delayPulse, this.arrivalFs(shot))));
+    if (pump === undefined || !shot.laserShutterOpen) return 0;
+    return pump.displacementA2 * pumpResponse(pump, delayFs(pump, shot.delayPulse, this.arrivalFs(shot)));
+  }
+
+  /** Factor by which pump laser and damage change a ring of this shot; 1 for a fresh sample without laser. */
+  ringFactor(shot: SimulatedShot, dSpacingAngstrom: number = referenceSpacingAngstrom): number {
+    return shot.sampleFactor * debyeWaller(dSpacingAngstrom, this.displacementA2(shot));
   }
 
   /**

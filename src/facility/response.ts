@@ -13,7 +13,7 @@ export function erf(x: number): number {
  * Pump–probe delay of a shot, fs, positive when the X-rays come after the laser: stage + arrival.
  * With {@link edgePixel} it is the users' formula τ = 6.671 (motor − t0) + 2.6 (1000 − px).
  */
-export function delayFs(pump: Pump, delayPulse: number, arrivalFs: number): number {
+export function delayFs(pump: Pick<Pump, "t0Pulse">, delayPulse: number, arrivalFs: number): number {
   return timingParameters.fsPerPulse * (delayPulse - pump.t0Pulse) + arrivalFs;
 }
 
@@ -24,12 +24,12 @@ export function edgePixel(arrivalFs: number, timingPulse: number): number {
 }
 
 /**
- * Relative change of the ring intensity at a delay: a step with exponential recovery, blurred by a Gaussian of rms σ,
- * A/2 · exp(σ²/2T² − τ/T) · (1 + erf((τ − σ²/T) / √2σ)).
+ * How much of an excitation there is at a delay, 0 to 1: a step with exponential recovery, blurred by a Gaussian of rms
+ * σ, 1/2 · exp(σ²/2T² − τ/T) · (1 + erf((τ − σ²/T) / √2σ)).
  */
-export function pumpResponse(pump: Pump, tauFs: number): number {
-  const { amplitude, riseFs: sigma, recoveryFs: decay } = pump;
+export function pumpResponse(pump: Pick<Pump, "riseFs" | "recoveryFs">, tauFs: number): number {
+  const { riseFs: sigma, recoveryFs: decay } = pump;
   const rise = (1 + erf((tauFs - (sigma * sigma) / decay) / (Math.SQRT2 * sigma))) / 2;
   // Long before t0 the exponential overflows while the rise is 0.
-  return rise < 1e-9 ? 0 : amplitude * rise * Math.exp((sigma * sigma) / (2 * decay * decay) - tauFs / decay);
+  return rise < 1e-9 ? 0 : rise * Math.exp((sigma * sigma) / (2 * decay * decay) - tauFs / decay);
 }

@@ -3,7 +3,7 @@ import { HC_EV_ANGSTROM } from "../core/constants.ts";
 /** Rounded to seven digits: every further digit would change the simulated images of each seed. */
 const HC_KEV_ANGSTROM = Number((HC_EV_ANGSTROM / 1000).toPrecision(7));
 
-/** A powder ring; `photons` is the peak per pixel and shot at nominal pulse energy. */
+/** A powder ring; `photons` is the peak per pixel and shot at nominal pulse energy, before {@link seenShare}. */
 export interface Ring {
   readonly dSpacingAngstrom: number;
   readonly photons: number;
@@ -26,20 +26,55 @@ export interface Sample {
   readonly distanceMm: number;
   readonly rings: readonly Ring[];
   readonly spots: readonly SampleSpot[];
-  /** Scattering round the beam: photons / (1 + (r / radiusUm)²)^1.5 per pixel. */
+  /** Scattering round the beam: photons / (1 + (r / radiusUm)²)^1.5 per pixel, before {@link seenShare}. */
   readonly diffuse: { readonly photons: number; readonly radiusUm: number };
 }
 
-// LaB6 (NIST SRM 660): a = 4.1569 Å, d = a / √(h² + k² + l²).
-const lab6 = (scale: number, sigmaUm: number): Ring[] =>
-  [
-    { indices: 1, relative: 0.6 },
-    { indices: 2, relative: 1 },
-    { indices: 3, relative: 0.5 },
-    { indices: 4, relative: 0.3 },
-  ].map(({ indices, relative }) => ({
-    dSpacingAngstrom: 4.1569 / Math.sqrt(indices),
-    photons: scale * relative,
+/** Lattice constant of LaB6 (NIST SRM 660), Å: d = a / √(h² + k² + l²). */
+const LAB6_ANGSTROM = 4.1569;
+
+/** Of the line whose fall under the pump laser is quoted, (110). */
+export const referenceSpacingAngstrom: number = LAB6_ANGSTROM / Math.SQRT2;
+
+/**
+ * Every line of LaB6 down to d = 0.76 Å, by h² + k² + l²: photons per solid angle of a ring of constant width over those
+ * of (110), m·|F|²·d². Computed from xraylib's form factors with boron at x = 0.1993 and B = 0.37 and 0.30 Å²; with the
+ * Lorentz and polarisation factors of Cu Kα they give the powder diffraction file's intensities to a few per cent.
+ */
+const lab6Lines: readonly (readonly [squares: number, relative: number])[] = [
+  [1, 0.591],
+  [2, 1],
+  [3, 0.442],
+  [4, 0.233],
+  [5, 0.542],
+  [6, 0.295],
+  [8, 0.116],
+  [9, 0.339],
+  [10, 0.245],
+  [11, 0.153],
+  [12, 0.027],
+  [13, 0.098],
+  [14, 0.201],
+  [16, 0.032],
+  [17, 0.151],
+  [18, 0.12],
+  [19, 0.047],
+  [20, 0.063],
+  [21, 0.123],
+  [22, 0.057],
+  [24, 0.03],
+  [25, 0.03],
+  [26, 0.114],
+  [27, 0.05],
+  [29, 0.085],
+  [30, 0.031],
+];
+
+/** Rings of LaB6 powder; `photons` are those of (110). */
+export const lab6 = (photons: number, sigmaUm: number): Ring[] =>
+  lab6Lines.map(([squares, relative]) => ({
+    dSpacingAngstrom: LAB6_ANGSTROM / Math.sqrt(squares),
+    photons: photons * relative,
     sigmaUm,
   }));
 
@@ -111,4 +146,19 @@ export function ringRadiusUm(ring: Ring, distanceMm: number, photonEnergyEv: num
   const sine = HC_KEV_ANGSTROM / (photonEnergyEv / 1000) / (2 * ring.dSpacingAngstrom);
   if (sine >= Math.SQRT1_2) return null;
   return 1000 * distanceMm * Math.tan(2 * Math.asin(sine));
+}
+
+/**
+ * What a flat detector sees at (x, y) of what is scattered evenly: the beam is polarised horizontally, 1 − (sin 2θ cos φ)²,
+ * and a pixel's solid angle falls as cos³ 2θ. `squared` is x² + y².
+ */
+export function seenShare(xUm: number, distanceUm: number, squared: number): number {
+  const whole = distanceUm * distanceUm + squared;
+  return (1 - (xUm * xUm) / whole) * ((distanceUm * distanceUm) / whole) ** 1.5;
+}
+
+/** Factor on a ring when the mean square displacement of the atoms grows: Debye–Waller, exp(−q²Δu²/3), q = 2π/d. */
+export function debyeWaller(dSpacingAngstrom: number, displacementA2: number): number {
+  const q = (2 * Math.PI) / dSpacingAngstrom;
+  return Math.exp((-q * q * displacementA2) / 3);
 }

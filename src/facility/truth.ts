@@ -28,7 +28,9 @@ export interface ShotTruth {
   readonly delayFs: number;
   /** Column of the timing-monitor edge; NaN without X-rays. */
   readonly edgePixel: number;
-  /** Factor on the rings: pump laser and damage. */
+  /** Growth of the mean square displacement by the pump laser, Å². */
+  readonly displacementA2: number;
+  /** Factor on ring (110): pump laser and damage. Another ring has sampleFactor · exp(−q²Δu²/3). */
   readonly ringFactor: number;
   /** Share that attenuator and pulse selector let through to the sample. */
   readonly transmission: number;
@@ -86,6 +88,7 @@ export class FacilityTruth {
       arrivalFs,
       delayFs: pump === undefined ? NaN : delayFs(pump, shot.delayPulse, arrivalFs),
       edgePixel: this.#pulses.edgePixel(shot),
+      displacementA2: this.#pulses.displacementA2(shot),
       ringFactor: this.#pulses.ringFactor(shot),
       transmission,
       sampleFactor,
@@ -123,7 +126,7 @@ export class FacilityTruth {
     return this.#run(bl, run).experiment.pump;
   }
 
-  /** Relative change of the rings at a delay, fs. */
+  /** How much of the pump's displacement there is at a delay in fs, 0 to 1. */
   pumpResponse(pump: Pump, tauFs: number): number {
     return pumpResponse(pump, tauFs);
   }

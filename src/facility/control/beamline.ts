@@ -4,7 +4,7 @@ import { hash, Random } from "../../core/random.ts";
 import type { DeviceInfo, DeviceReading } from "../../ec/index.ts";
 import type { Pump, RunSeries } from "../experiment.ts";
 import { experiments, liveTag } from "../experiments.ts";
-import { timingParameters } from "../parameters.ts";
+import { pumpDisplacementA2, timingParameters } from "../parameters.ts";
 import { stepOf } from "../planned-run.ts";
 import type { PulseModel } from "../pulse.ts";
 import { pumpResponse } from "../response.ts";
@@ -159,7 +159,8 @@ export class ControlledBeamline implements ShotControl {
     const { pumpFel } = this.#devices;
     if (pumpFel === undefined || this.settings.get(pumpFel.setting)?.at(tick).value !== "on") return 1;
     const fs = 0.1 * (this.stages.get(pumpFel.chicane)?.loadAt(tick) ?? 0);
-    return 1 + pumpResponse(controlParameters.pumpFel, fs);
+    const { amplitude, ...response } = controlParameters.pumpFel;
+    return 1 + amplitude * pumpResponse(response, fs);
   }
 
   /** Shots so far that hit the spot of the sample that lies at a place. */
@@ -288,7 +289,7 @@ function experimentOf(bl: number, seed: number, { delay }: BeamlineDevices): Run
     ...rest,
     pump: {
       t0Pulse,
-      amplitude: -0.06,
+      displacementA2: pumpDisplacementA2,
       riseFs: riseFs[0] + (riseFs[1] - riseFs[0]) * random.uniform(),
       recoveryFs: 5000,
     },

@@ -35,7 +35,7 @@ export const controlParameters = {
    * The pump FEL of the two-colour scheme: what it does to the crystal's reflection. Both colours are from the same
    * electrons: no jitter between them.
    */
-  pumpFel: { t0Pulse: 0, amplitude: -0.3, riseFs: 30, recoveryFs: 400 },
+  pumpFel: { amplitude: -0.3, riseFs: 30, recoveryFs: 400 },
   /** Places of the sample in the same square of so many pulses are one spot. */
   spotPulse: 20,
   /** What is left of the sample's signal after one shot of nominal energy, and after many. */

@@ -1,7 +1,7 @@
 import type { DetectorInfo } from "../../core/detector.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { hash, type Random } from "../../core/random.ts";
-import { noiseStart, noiseTable } from "../noise.ts";
+import { NOISE_STEP, noiseIncrement, noiseTable } from "../noise.ts";
 import { cameraParameters, timingParameters } from "../parameters.ts";
 import type { PulseModel } from "../pulse.ts";
 import { erf } from "../response.ts";
@@ -50,7 +50,7 @@ export class CameraModel implements DetectorModel {
     this.#fillColumns(shot, random);
     const table = noiseTable();
     for (let row = 0; row < ysize; row++)
-      drawRow(out, row * xsize, this.#rows[row] ?? 0, this.#columns, table, noiseStart(random));
+      drawRow(out, row * xsize, this.#rows[row] ?? 0, this.#columns, table, random.int32(), noiseIncrement(random));
   }
 
   #fillColumns(shot: SimulatedShot, random: Random): void {
@@ -72,11 +72,14 @@ function drawRow(
   share: number,
   columns: Float64Array,
   table: Float32Array,
-  tableStart: number,
+  first: number,
+  increment: number,
 ): void {
+  let state = first;
   for (let column = 0; column < xsize; column++) {
+    state = (Math.imul(state, NOISE_STEP) + increment) | 0;
     const grey = Math.floor(
-      offsetGrey + 0.5 + share * (columns[column] ?? 0) + pixelNoiseGrey * (table[tableStart + column] ?? 0),
+      offsetGrey + 0.5 + share * (columns[column] ?? 0) + pixelNoiseGrey * (table[state >>> 16] ?? 0),
     );
     out[start + column] = grey < 0 ? 0 : grey > maximumGrey ? maximumGrey : grey;
   }

@@ -4,9 +4,9 @@ import { citius } from "../../core/detector-families.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { hash, Random } from "../../core/random.ts";
 import { CITIUS_SIZE } from "../../transport/citius-methods.ts";
-import { noiseStart, noiseTable } from "../noise.ts";
+import { NOISE_STEP, noiseIncrement, noiseTable } from "../noise.ts";
 import type { PulseModel } from "../pulse.ts";
-import { ringRadiusUm } from "../samples.ts";
+import { ringRadiusUm, seenShare } from "../samples.ts";
 import type { SimulatedShot } from "../shot.ts";
 import type { DetectorModel } from "./detector-model.ts";
 
@@ -139,9 +139,10 @@ export class CitiusModel implements DetectorModel {
     if (hasXrays) this.#fillDark(shot);
     const adu = this.#pulses.photonEnergyEv(shot) / EV_PER_ELECTRON / parameters.electronsPerAdu;
     const place = this.#placeOf(sensorId);
+    const squaredDistance = (1000 * shot.experiment.sample.distanceMm) ** 2;
     for (let row = 0; row < ysize; row++) {
-      drawNoise(out, row * xsize, table, noiseStart(random));
-      if (hasXrays) addPhotons(out, row, place, this.#dark, adu, random);
+      drawNoise(out, row * xsize, table, random.int32(), noiseIncrement(random));
+      if (hasXrays) addPhotons(out, row, place, squaredDistance, this.#dark, adu, random);
     }
     for (const pixel of this.badPixels(sensorId)) out[pixel] = parameters.badAdu;
   }
@@ -168,32 +169,40 @@ export class CitiusModel implements DetectorModel {
     if (known !== undefined) return known;
     const { sample, photonEnergyEv } = experiment;
     const { photons, radiusUm } = sample.diffuse;
+    const distanceUm = 1000 * sample.distanceMm;
+    const squared = (i: number): number => (i + 0.5) * STEP_UM2;
     const expected = Float64Array.from(
       { length: BINS },
-      (_, i) => photons / (1 + ((i + 0.5) * STEP_UM2) / (radiusUm * radiusUm)) ** 1.5,
+      (_, i) => photons / (1 + squared(i) / (radiusUm * radiusUm)) ** 1.5,
     );
     for (const ring of sample.rings) {
       const radius = ringRadiusUm(ring, sample.distanceMm, photonEnergyEv);
       if (radius === null) continue;
       for (let i = 0; i < BINS; i++) {
-        const distance = (Math.sqrt((i + 0.5) * STEP_UM2) - radius) / ring.sigmaUm;
+        const distance = (Math.sqrt(squared(i)) - radius) / ring.sigmaUm;
         expected[i] = (expected[i] ?? 0) + ring.photons * Math.exp(-0.5 * distance * distance);
       }
     }
+    for (let i = 0; i < BINS; i++) expected[i] = (expected[i] ?? 0) * seenShare(0, distanceUm, squared(i));
     this.#expected.set(key, expected);
     return expected;
   }
 }
 
-function drawNoise(out: Pixels, start: number, table: Float32Array, tableStart: number): void {
+function drawNoise(out: Pixels, start: number, table: Float32Array, first: number, increment: number): void {
   const { noiseAdu } = parameters;
-  for (let column = 0; column < xsize; column++) out[start + column] = noiseAdu * (table[tableStart + column] ?? 0);
+  let state = first;
+  for (let column = 0; column < xsize; column++) {
+    state = (Math.imul(state, NOISE_STEP) + increment) | 0;
+    out[start + column] = noiseAdu * (table[state >>> 16] ?? 0);
+  }
 }
 
 function addPhotons(
   out: Pixels,
   row: number,
   place: SensorGeometry,
+  squaredDistance: number,
   dark: Uint32Array,
   adu: number,
   random: Random,
@@ -206,11 +215,15 @@ function addPhotons(
   for (let column = 0; column < xsize; column++) {
     const atX = x + column * stepX;
     const atY = y + column * stepY;
-    const none = dark[((atX * atX + atY * atY) / STEP_UM2) | 0] ?? 0;
+    const squared = atX * atX + atY * atY;
+    const none = dark[(squared / STEP_UM2) | 0] ?? 0;
     const drawn = random.int32() >>> 0;
     if (drawn <= none) continue;
     const i = row * xsize + column;
-    out[i] = (out[i] ?? 0) + adu * photonsAt(drawn, none);
+    // The table knows the radius alone; the polarisation is a chance of each photon.
+    const lost = (atX * atX) / (squaredDistance + squared);
+    for (let left = photonsAt(drawn, none); left > 0; left--)
+      if (random.uniform() >= lost) out[i] = (out[i] ?? 0) + adu;
   }
 }
 

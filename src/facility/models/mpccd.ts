@@ -5,7 +5,7 @@ import type { Pixels } from "../../core/ndarray.ts";
 import { hash, Random } from "../../core/random.ts";
 import { type DarkPattern, makeDarkPattern } from "../dark.ts";
 import type { RunSeries } from "../experiment.ts";
-import { noiseStart, noiseTable } from "../noise.ts";
+import { NOISE_STEP, noiseIncrement, noiseTable, noiseTails } from "../noise.ts";
 import { mpccdParameters } from "../parameters.ts";
 import { makePattern, type Pattern } from "../pattern.ts";
 import { addDensePhotons, addPhotons, type Exposure, makeLotteries, type RowLotteries } from "../photons.ts";
@@ -147,8 +147,15 @@ export class MpccdModel implements DetectorModel {
     const table = noiseTable();
     this.#fillPortOffsets(sensorId, shot);
     random.normals(this.#rowNoise);
-    for (let row = 0; row < ysize; row++)
-      drawDarkRow(out, row, dark.pedestal, this.#portOffset, this.#rowNoise, noise, table, noiseStart(random));
+    for (let row = 0; row < ysize; row++) {
+      const [state, increment] = [random.int32(), noiseIncrement(random)];
+      drawDarkRow(out, row, dark.pedestal, this.#portOffset, this.#rowNoise, noise, table, state, increment);
+    }
+    noiseTails(out.length, random, (pixel, tail) => {
+      const port = this.#portOffset[Math.floor((pixel % xsize) / portWidth)] ?? 0;
+      const row = rowNoiseAdu * (this.#rowNoise[Math.floor(pixel / xsize)] ?? 0);
+      out[pixel] = Math.floor((dark.pedestal[pixel] ?? 0) + row + port + noise * tail);
+    });
   }
 
   /** Drift of the whole sensor and of each port; the half makes rounding down rounding to nearest. */
@@ -168,7 +175,8 @@ export class MpccdModel implements DetectorModel {
     const exposure: Exposure = {
       aduPerPhoton: this.aduPerPhoton(this.#pulses.photonEnergyEv(shot), sensorId),
       intensity: (this.#pulses.energyJ(shot) * shot.transmission) / shot.experiment.pulseEnergyJ,
-      ringFactor: this.#pulses.ringFactor(shot),
+      ringFactors: light.rings.map(({ dSpacingAngstrom }) => this.#pulses.ringFactor(shot, dSpacingAngstrom)),
+      cloudUm: mpccdParameters.chargeCloudShare * thicknessUm(sensorId),
     };
     if (light.total * exposure.intensity > photonByPhotonLimit) addDensePhotons(light, exposure, random, out);
     else addPhotons(light, light.lotteries, exposure, random, out);
@@ -183,17 +191,25 @@ function drawDarkRow(
   rowNoise: Float64Array,
   noise: number,
   table: Float32Array,
-  tableStart: number,
+  first: number,
+  increment: number,
 ): void {
   const start = row * xsize;
-  const shift = tableStart - start;
+  let state = first;
   const rowOffset = rowNoiseAdu * (rowNoise[row] ?? 0);
   for (let port = 0; port < ports; port++) {
     const offset = rowOffset + (portOffset[port] ?? 0);
     const from = start + port * portWidth;
-    for (let i = from; i < from + portWidth; i++)
-      out[i] = Math.floor((pedestal[i] ?? 0) + offset + noise * (table[i + shift] ?? 0));
+    for (let i = from; i < from + portWidth; i++) {
+      state = (Math.imul(state, NOISE_STEP) + increment) | 0;
+      out[i] = Math.floor((pedestal[i] ?? 0) + offset + noise * (table[state >>> 16] ?? 0));
+    }
   }
+}
+
+/** Silicon of a sensor, µm: phase III has a B in its id. */
+function thicknessUm(sensorId: string): number {
+  return /^MPCCD-\dB/.test(sensorId) ? mpccdParameters.phase3ThicknessUm : mpccdParameters.thicknessUm;
 }
 
 const gains = new Map<string, number>();

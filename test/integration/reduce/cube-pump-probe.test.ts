@@ -31,7 +31,7 @@ const endpoint = inProcess(endpointOf(simulated));
 const [db, st] = [new Db(endpoint), new St(endpoint)];
 
 /**
- * Sums the rings, less the background as it is on both sides of them; without the Bragg spots, which do not respond.
+ * Sums the ring (110), less the background as it is on both sides of them; without the Bragg spots, which do not respond.
  */
 async function ringWeights(run: Run): Promise<NdArray<Float64Array>> {
   const radii = simulated.truth.ringRadiiUm(run.bl, run.number);
@@ -40,8 +40,10 @@ async function ringWeights(run: Run): Promise<NdArray<Float64Array>> {
   const kinds = Array.from(x.data, (px, i) => {
     const py = y.data[i] ?? NaN;
     if (spots.some(({ xUm, yUm }) => Math.hypot(px - xUm, py - yUm) < 500)) return "spot";
-    const away = Math.min(...radii.map((r) => Math.abs(Math.hypot(px, py) - r)));
-    return away < 350 ? "ring" : away > 800 && away < 1500 ? "beside" : "other";
+    const distance = Math.hypot(px, py);
+    const away = Math.min(...radii.map((r) => Math.abs(distance - r)));
+    const isReference = Math.abs(distance - (radii[1] ?? NaN)) < 1500;
+    return away < 350 && isReference ? "ring" : away > 800 && isReference ? "beside" : "other";
   });
   const beside = -kinds.filter((kind) => kind === "ring").length / kinds.filter((kind) => kind === "beside").length;
   return asImage(
@@ -68,7 +70,7 @@ function fitResponse(delays: ArrayLike<number>, { ratio, ratioError }: Contrast,
     for (let i = 0; i < delays.length; i++) {
       const weight = 1 / ratioError.get(i) ** 2;
       if (!Number.isFinite(weight)) continue;
-      const shape = simulated.truth.pumpResponse(pump, (delays[i] ?? NaN) - t0) / pump.amplitude;
+      const shape = simulated.truth.pumpResponse(pump, (delays[i] ?? NaN) - t0);
       const change = ratio.get(i) - 1;
       ss += weight * shape * shape;
       sy += weight * shape * change;
@@ -133,7 +135,8 @@ describe("the demo experiment in a cube", () => {
     expect(fit.t0Error).toBeLessThan(25);
     expect(Math.abs(fit.t0 - fsPerPulse * (pump.t0Pulse - believedT0Pulse))).toBeLessThan(3 * fit.t0Error);
     expect(fit.error).toBeLessThan(0.006);
-    expect(Math.abs(fit.amplitude - pump.amplitude)).toBeLessThan(3 * fit.error);
+    const q = (2 * Math.PI * Math.SQRT2) / 4.1569;
+    expect(Math.abs(fit.amplitude - Math.expm1((-q * q * pump.displacementA2) / 3))).toBeLessThan(3 * fit.error);
   });
 
   it("over the steps of the stage, found from its readings, has every shot at its step", async () => {

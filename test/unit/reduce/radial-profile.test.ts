@@ -173,8 +173,9 @@ describe("radialProfile", () => {
       rings: radialProfile({ sensors: infos, binUm: 50 }),
     });
     const { mean, radiusUm } = combineProfiles(rings);
-    const wanted = facility.truth.ringRadiiUm(bl, run);
-    expect(wanted.length).toBe(4);
+    // (211) is only in the corners.
+    const wanted = facility.truth.ringRadiiUm(bl, run).slice(0, 5);
+    expect(wanted.length).toBe(5);
     for (const ring of wanted) {
       // Centre of gravity above the level at both sides, within ±1 mm (rings are 200 µm rms wide).
       const near = [...mean]
