@@ -31,7 +31,7 @@ export function demoReport(
       sensorSection(look),
       {
         heading: "Shots",
-        text: `${ledgerLine(ledger)}. ${tags.dark.length} dark and ${tags.exposed.length} exposed shots, told apart by: ${look.basis?.rule ?? "no rule"} (${look.basis?.signals.join(", ") ?? ""}).`,
+        text: `${ledgerLine(ledger)}. ${tags.dark.length} dark and ${tags.exposed.length} exposed shots, classified by: ${look.basis?.rule ?? "no rule"} (${look.basis?.signals.join(", ") ?? ""}).`,
         ...(ledger.dropped.length === 0
           ? {}
           : {

@@ -1,10 +1,10 @@
 /**
- * How a dark shot is told. `open`: the open flag is 0. `open-and-close`: the open flag is 0 and the close flag is 1.
+ * How a dark shot is recognized. `open`: the open flag is 0. `open-and-close`: the open flag is 0 and the close flag is 1.
  * `beam-monitor`: a beam monitor reads below a limit or did not converge.
  */
 export type DarkTest = "open" | "open-and-close" | "beam-monitor";
 
-/** One row of the dated table: what tells dark shots for some runs of a beamline. */
+/** One row of the dated table: how dark shots are recognized in a range of runs of a beamline. */
 export interface DarkRule {
   readonly bl: number;
   /** First run it holds for. */
@@ -18,7 +18,7 @@ export interface DarkRule {
 
 const ostrich = "ostrich (public SFX pipeline), metadata.py";
 
-/** Below this the monitor of {@link BEAM_MONITOR} sees no beam. */
+/** A charge of {@link BEAM_MONITOR} below this means no beam. */
 export const BEAM_MONITOR_DARK_COULOMB = 1e-10;
 export const BEAM_MONITOR = "xfel_bl_2_st_3_bm_1_pd/charge";
 

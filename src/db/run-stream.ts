@@ -13,9 +13,9 @@ export interface RunsOptions {
    * @default 10, or 1 with follow
    */
   readonly last?: number | undefined;
-  /** Goes on for ever, giving each run when it has stopped. @default false */
+  /** Never ends: yields each run when it has stopped. @default false */
   readonly follow?: boolean | undefined;
-  /** Milliseconds between two looks, with follow. @default 1000 */
+  /** Milliseconds between two requests, with follow. @default 1000 */
   readonly pollMs?: number | undefined;
   /** Ends the loop with ABORTED. */
   readonly signal?: AbortSignal | undefined;

@@ -3,7 +3,7 @@ import { type Ledger, LedgerBook } from "../core/ledger.ts";
 import { TagList } from "../core/tags.ts";
 import type { RunReader } from "./run-reader.ts";
 
-/** What a classification of shots rests on. */
+/** The rule and the signals of a classification of shots. */
 export interface ClassificationBasis {
   /** The rule in words: "dark = open 0 and close 1, at the head of the run". */
   readonly rule: string;
@@ -13,15 +13,15 @@ export interface ClassificationBasis {
   readonly source: string;
 }
 
-/** How a list came about, for those that were selected. */
+/** How the tags of a list were selected. */
 export interface Selection {
   readonly ledger?: Ledger;
   readonly basis?: ClassificationBasis;
 }
 
 /**
- * Tags of one run. Everything a {@link TagList} does gives RunTags again; what says how a list was selected
- * ({@link ledger}, {@link basis}) belongs to that list alone and is not passed on.
+ * Tags of one run. Every method of {@link TagList} returns RunTags again. How a list was selected ({@link ledger},
+ * {@link basis}) is kept by that list only, not by lists made from it.
  */
 export class RunTags extends TagList {
   readonly run: RunReader;

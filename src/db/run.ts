@@ -16,7 +16,7 @@ import { matchNames } from "./signal-names.ts";
 import { SignalTable } from "./signal-table.ts";
 import { readXrayStates, type XrayStates } from "./xray-states.ts";
 
-/** @internal Milliseconds between two looks at a run's status, unless told otherwise. */
+/** @internal Default of `pollMs`, the time between two requests for a run's status. */
 export const DEFAULT_POLL_MS = 1000;
 
 export interface RunTagsOptions extends CallOptions {
@@ -25,7 +25,7 @@ export interface RunTagsOptions extends CallOptions {
 }
 
 export interface WaitOptions extends CallOptions {
-  /** Milliseconds between two looks at the status. @default 1000 */
+  /** Milliseconds between two requests for the status. @default 1000 */
   readonly pollMs?: number | undefined;
 }
 
@@ -102,7 +102,7 @@ export class Run {
     const deadline = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
     for (;;) {
       const left = deadline - performance.now();
-      // Looked at least once, whatever the time allowed.
+      // The status is read at least once, however short the timeout.
       await this.refresh({ signal, timeoutMs: left === Infinity ? undefined : Math.max(left, 1) });
       if (this.status === 0) return this;
       if (left <= 0) {
@@ -197,8 +197,8 @@ export class Run {
    * run (`darkRuleOf`). Closed shots after the first open or contradictory one do not count: a detector alarm can give
    * nonsense there. A run taken with the shutter closed is dark as a whole; a run without dark shots gives an empty
    * list. `basis` names the rule and the signals, `ledger` the reason for every other shot.
-   * @param tags - look among these only; the head is always that of the whole run
-   * @throws UNKNOWN_SIGNAL when the source has none of the signals of the rule: nothing is guessed from others
+   * @param tags - select among these only; the head is always that of the whole run
+   * @throws UNKNOWN_SIGNAL when the source has none of the signals of the rule; no other signals are used instead
    */
   async darkTags(tags?: Iterable<number>, options?: CallOptions): Promise<RunTags> {
     const shots = await this.#shots(tags, options);
@@ -207,8 +207,8 @@ export class Run {
   }
 
   /**
-   * The tags with X-rays on the sample, by the same rule as {@link darkTags}; `ledger` has the dark and the doubtful
-   * shots.
+   * The tags with X-rays on the sample, by the same rule as {@link darkTags}; `ledger` lists the dark shots and those
+   * whose flags do not determine it.
    * @throws UNKNOWN_SIGNAL as {@link darkTags}
    */
   async exposedTags(tags?: Iterable<number>, options?: CallOptions): Promise<RunTags> {
@@ -232,7 +232,7 @@ export class Run {
     return { bl: this.bl, run: this.number };
   }
 
-  /** Of the whole run, since the dark shots are those at its head, also when only a part is asked about. */
+  /** The dark shots are those at the head of the run, so the whole run is classified even when only part is needed. */
   async #xrayStates(shots: RunTags, options: CallOptions | undefined): Promise<XrayStates> {
     const all = await this.tags(options);
     const read = async (): Promise<XrayStates> => await readXrayStates(this, all.union(shots), options);

@@ -10,13 +10,14 @@ import type { SignalColumn } from "./signal-column.ts";
 import type { XrayStates } from "./xray-states.ts";
 
 /**
- * `dark`: X-ray shutter closed. `on`: X-rays and pump laser. `off`: X-rays, no pump laser. `dropped`: cannot be told,
- * or no beam.
+ * `dark`: X-ray shutter closed. `on`: X-rays and pump laser. `off`: X-rays, no pump laser. `dropped`: the flags do
+ * not determine it, or there was no beam.
  */
 export type ShotLabel = "dark" | "on" | "off" | "dropped";
 
 /**
- * What the labels rest on; `beam` is null when no beam status is recorded, so shots without beam were not looked for.
+ * The rules and signals of the labels. `beam` is null when no beam status is recorded: shots without beam are then not
+ * recognized.
  */
 export interface LabelBasis {
   readonly xray: ClassificationBasis;
@@ -116,7 +117,7 @@ export async function labelShots(
     const names = laserNames(run.bl).map(({ open }) => open);
     throw new APIError(
       "UNKNOWN_SIGNAL",
-      `Pumped and unpumped shots of run ${run.number} of beamline ${run.bl} cannot be told apart: the source has nothing recorded for ${showList(names)}. For a run without pump laser use darkTags() and exposedTags().`,
+      `Pumped and unpumped shots of run ${run.number} of beamline ${run.bl} cannot be classified: the source has no values for ${showList(names)}. For a run without pump laser use darkTags() and exposedTags().`,
       { details: { bl: run.bl, run: run.number, signals: names } },
     );
   }

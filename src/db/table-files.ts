@@ -1,54 +1,76 @@
 import {
-  Dictionary,
-  Field,
-  Float64,
-  Int8,
-  makeData,
-  RecordBatch,
-  Schema,
-  Struct,
+  type Batch,
+  batchType,
+  Column,
+  columnFromArray,
+  type DataType,
+  dictionary,
+  Endianness,
+  type Field,
+  field,
+  float64,
+  int8,
   Table,
   tableToIPC,
-  Uint32,
-  Utf8,
-  vectorFromArray,
-} from "apache-arrow";
+  uint32,
+  utf8,
+  Version,
+} from "@uwdata/flechette";
 import { type ColumnSource, parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
-import { STATUS_OK, syncStatus } from "../core/syncdb.ts";
-import type { TagList } from "../core/tags.ts";
-import type { SignalColumn } from "./signal-column.ts";
+import { SaclaError } from "../core/errors.ts";
+import { STATUS_OK, type Column as SyncColumn, syncStatus } from "../core/syncdb.ts";
+import { TagList } from "../core/tags.ts";
 
 /** What a file of a table holds; a `SignalTable` is one. */
 export interface TableContent {
   readonly tags: TagList;
-  readonly columns: readonly SignalColumn[];
+  readonly columns: readonly SyncColumn[];
   readonly run: { readonly bl: number; readonly number: number } | undefined;
 }
 
 /** Name of the column of tags, as in the CSV. */
 const TAG = "tag_number";
-/**
- * One dictionary for all statuses; a number of its own keeps the bytes of a file the same however often one is made.
- */
-const statusType = new Dictionary(new Utf8(), new Int8(), 0);
 const ROWS_PER_GROUP = 100_000;
 
 /** The table as an Arrow IPC file; see `SignalTable.toArrow`. */
 export function arrowFile(table: TableContent): Uint8Array {
-  const schema = schemaOf(table);
-  const dictionary = vectorFromArray([...syncStatus], new Utf8());
-  const children = [
-    makeData({ type: new Uint32(), data: table.tags.values }),
-    ...table.columns.flatMap(({ values, status }) => [
-      makeData({ type: new Float64(), data: values, ...validity(status) }),
-      makeData({ type: statusType, data: Int8Array.from(status), dictionary }),
-    ]),
-  ];
-  const batch = new RecordBatch(
-    schema,
-    makeData({ type: new Struct(schema.fields), length: table.tags.length, nullCount: 0, children }),
-  );
-  return tableToIPC(new Table(schema, [batch]), "file");
+  return arrowBytes(table, "file");
+}
+
+/** An Arrow file of one record batch, or a stream of the same. */
+function arrowBytes(table: TableContent, format: "file" | "stream"): Uint8Array {
+  // One dictionary for all columns of statuses. Its type is the object that the fields name: by that it gets its number.
+  const reasons = columnFromArray([...syncStatus], utf8());
+  const statusType = { ...dictionary(utf8(), int8()), dictionary: reasons.type };
+  const length = table.tags.length;
+  const fields: Field[] = [field(TAG, uint32(), false)];
+  const children = [columnOf(uint32(), { length, nullCount: 0, validity: NO_NULLS, values: table.tags.values })];
+  for (const { equipId, unit, values, status } of table.columns) {
+    fields.push(field(equipId, float64(), true, new Map([["unit", unit]])));
+    fields.push(field(statusName(equipId), statusType, false));
+    children.push(columnOf(float64(), { length, values, ...validity(status) }));
+    const codes = { length, nullCount: 0, validity: NO_NULLS, values: Int8Array.from(status) };
+    children.push(columnOf(statusType, codes, reasons));
+  }
+  const metadata = new Map(Object.entries(origin(table)));
+  const schema = { version: Version.V5, endianness: Endianness.Little, fields, metadata };
+  const bytes = tableToIPC(new Table(schema, children), { format });
+  if (bytes === null) throw new SaclaError("INTERNAL", "The Arrow writer gave no bytes.");
+  return bytes;
+}
+
+/** No bitmap at all: no row is null. */
+const NO_NULLS = new Uint8Array(0);
+
+/** A column of one batch. `words`: the dictionary that the values point into. */
+function columnOf(
+  type: DataType,
+  content: Omit<ConstructorParameters<typeof Batch>[0], "type">,
+  words?: Column<unknown>,
+): Column<unknown> {
+  const batch = new (batchType(type))({ type, ...content });
+  if (words !== undefined && "setDictionary" in batch) batch.setDictionary(words);
+  return new Column([batch], type);
 }
 
 /**
@@ -76,7 +98,7 @@ export function parquetFile(table: TableContent): Uint8Array {
       reasons,
     );
   }
-  const arrowSchema = Buffer.from(tableToIPC(new Table(schemaOf(table)), "stream")).toString("base64");
+  const arrowSchema = Buffer.from(arrowBytes(withoutRows(table), "stream")).toString("base64");
   const about = {
     ...origin(table),
     units: JSON.stringify(Object.fromEntries(table.columns.map(({ equipId, unit }) => [equipId, unit]))),
@@ -86,18 +108,6 @@ export function parquetFile(table: TableContent): Uint8Array {
   return new Uint8Array(
     parquetWriteBuffer({ schema, columnData, rowGroupSize: ROWS_PER_GROUP, createdBy: "sacla", kvMetadata }),
   );
-}
-
-function schemaOf(table: TableContent): Schema {
-  const fields = [new Field(TAG, new Uint32(), false), ...table.columns.flatMap(fieldsOf)];
-  return new Schema(fields, new Map(Object.entries(origin(table))));
-}
-
-function fieldsOf({ equipId, unit }: SignalColumn): Field[] {
-  return [
-    new Field(equipId, new Float64(), true, new Map([["unit", unit]])),
-    new Field(statusName(equipId), statusType, false),
-  ];
 }
 
 function statusName(equipId: string): string {
@@ -110,13 +120,20 @@ function origin({ tags, run }: TableContent): Record<string, string> {
   return { ...named, hightag: String(tags.hightag) };
 }
 
+/** Only names, types and units: what `ARROW:schema` needs. */
+function withoutRows({ tags, columns, run }: TableContent): TableContent {
+  const none = new TagList(tags.hightag, []);
+  const empty = { values: new Float64Array(0), status: new Uint8Array(0) };
+  return { tags: none, columns: columns.map(({ equipId, unit }) => ({ equipId, unit, ...empty })), run };
+}
+
 /** One bit a row, set where there is a number. */
-function validity(status: Uint8Array): { nullBitmap: Uint8Array; nullCount: number } {
-  const nullBitmap = new Uint8Array(Math.ceil(status.length / 8));
+function validity(status: Uint8Array): { validity: Uint8Array; nullCount: number } {
+  const bits = new Uint8Array(Math.ceil(status.length / 8));
   let nullCount = 0;
   for (let i = 0; i < status.length; i++) {
-    if (status[i] === STATUS_OK) nullBitmap[i >> 3] = (nullBitmap[i >> 3] ?? 0) | (1 << (i & 7));
+    if (status[i] === STATUS_OK) bits[i >> 3] = (bits[i >> 3] ?? 0) | (1 << (i & 7));
     else nullCount++;
   }
-  return { nullBitmap, nullCount };
+  return { validity: bits, nullCount };
 }

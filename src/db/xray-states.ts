@@ -92,7 +92,7 @@ function monitorState(column: SignalColumn, i: number): FlagState {
 function undecidable(run: RunReader, signals: readonly string[]): APIError {
   return new APIError(
     "UNKNOWN_SIGNAL",
-    `Dark and exposed shots of run ${run.number} of beamline ${run.bl} cannot be told apart: the source has nothing recorded for ${showList(signals)}. Name the dark tags or a dark run yourself.`,
+    `Dark and exposed shots of run ${run.number} of beamline ${run.bl} cannot be classified: the source has no values for ${showList(signals)}. Name the dark tags or a dark run yourself.`,
     { details: { bl: run.bl, run: run.number, signals: [...signals] } },
   );
 }

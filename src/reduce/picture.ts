@@ -203,7 +203,7 @@ export async function picture(st: PictureReader, options: PictureOptions): Promi
   };
 }
 
-/** The tags of a label; the ledger has the label, or the reason for none, of all others. */
+/** The tags of a label; all other tags are dropped in the ledger: the reason is their label, or why they have none. */
 function tagsOf(labels: ShotLabels, wanted: "on" | "off"): RunTags {
   const reasons = new Map(labels.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
   const { xray, laser, beam } = labels.basis;

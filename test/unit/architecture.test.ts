@@ -54,7 +54,7 @@ const allowed: Record<string, readonly string[]> = {
 /** Packages that only these modules may know. */
 const onlyIn: Record<string, readonly string[]> = {
   h5wasm: ["hdf5"],
-  "apache-arrow": ["db"],
+  "@uwdata": ["db"],
   "hyparquet-writer": ["db"],
   zeromq: ["transport", "server"],
   hono: ["server"],

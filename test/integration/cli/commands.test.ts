@@ -49,7 +49,7 @@ describe("sacla", () => {
     // Beamline 3 has no signal here that tells dark shots: the rest is told all the same.
     const url = `${fixture}?bl=3`;
     expect((await cli(["info", "--url", url])).out).toMatch(
-      /dark shots +Dark and exposed shots .* cannot be told apart.*\nphoton energy/,
+      /dark shots +Dark and exposed shots .* cannot be classified.*\nphoton energy/,
     );
     expect(JSON.parse((await cli(["info", "--json", "--url", url])).out)).toMatchObject({
       shots: 9,
