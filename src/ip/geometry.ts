@@ -52,18 +52,26 @@ export interface PixelPositions {
  * const radiusUm = Math.hypot(x.get(row, column), y.get(row, column));
  */
 export function pixelPositions(info: DetectorInfo): PixelPositions {
+  return places(info, info.ysize, info.xsize, 0.5);
+}
+
+/** Places of the corners of all pixels, as {@link pixelPositions}; shape [ysize + 1, xsize + 1]. */
+export function pixelCorners(info: DetectorInfo): PixelPositions {
+  return places(info, info.ysize + 1, info.xsize + 1, 0);
+}
+
+function places(info: DetectorInfo, rows: number, columns: number, offset: number): PixelPositions {
   const g = geometryOf(info);
   const { cos, sin } = direction(g.rotationDeg);
-  const { xsize, ysize } = info;
-  const x = new Float64Array(ysize * xsize);
-  const y = new Float64Array(ysize * xsize);
-  for (let r = 0, i = 0; r < ysize; r++) {
-    const down = (r + 0.5) * g.pixelSizeYUm;
-    for (let c = 0; c < xsize; c++, i++) {
-      const along = (c + 0.5) * g.pixelSizeXUm;
+  const x = new Float64Array(rows * columns);
+  const y = new Float64Array(rows * columns);
+  for (let r = 0, i = 0; r < rows; r++) {
+    const down = (r + offset) * g.pixelSizeYUm;
+    for (let c = 0; c < columns; c++, i++) {
+      const along = (c + offset) * g.pixelSizeXUm;
       x[i] = g.posXUm + along * cos + down * sin;
       y[i] = g.posYUm + along * sin - down * cos;
     }
   }
-  return { x: asImage(x, ysize, xsize), y: asImage(y, ysize, xsize) };
+  return { x: asImage(x, rows, columns), y: asImage(y, rows, columns) };
 }

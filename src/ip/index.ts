@@ -8,4 +8,11 @@ export type { PerSensor, PixelArray, SensorDark, SensorImage, SensorMask } from 
 export type { View } from "./placement.ts";
 export { type ReconstructionSource, reconstruction } from "./reconstruction.ts";
 export type { SensorRegion } from "./region.ts";
+export {
+  type BeamGeometry,
+  beamCentre,
+  fromBeamCentre,
+  type Polarisation,
+  type RingGeometry,
+} from "./ring-geometry.ts";
 export { type BrightSpot, brightestSpots, type SpotOptions, spotCentre } from "./spots.ts";

@@ -97,8 +97,10 @@ export {
 export { type PixelHistogram, type PixelHistogramOptions, pixelHistogram } from "./reducers/pixel-histogram.ts";
 export { type MeanAndVariance, type MinMax, mean, minMax, variance } from "./reducers/pixel-statistics.ts";
 export { type Projections, projections } from "./reducers/projections.ts";
-export type { RadialProfileOptions } from "./reducers/radial-bins.ts";
-export { combineProfiles, type RadialProfile, radialProfile, type ShotProfiles } from "./reducers/radial-profile.ts";
+export type { RadialAxisOptions, RadialUnit, SectorOptions } from "./reducers/radial-axis.ts";
+export type { RadialProfileOptions } from "./reducers/radial-options.ts";
+export { radialProfile } from "./reducers/radial-profile.ts";
+export { combineProfiles, type RadialProfile, type ShotProfiles } from "./reducers/radial-results.ts";
 export { radiusToQ } from "./reducers/radius-to-q.ts";
 export { type OneRoiSeries, type RoisSeries, roiSeries } from "./reducers/roi-series.ts";
 export { type RoiSeries, roiSum } from "./reducers/roi-sum.ts";

@@ -1,191 +1,152 @@
-import ndarray, { type NdArray } from "ndarray";
-import { badArgument } from "../../core/guards.ts";
 import { quantize } from "../engine/exact.ts";
-import type { ShotSeries } from "../engine/shot-series.ts";
-import { addWide, ratio, sums, type WideSums, wideTotals } from "../engine/wide-sum.ts";
+import { addWide, sums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
-import { RadialBins, type RadialProfileOptions } from "./radial-bins.ts";
+import { RadialBins, type SensorBins } from "./radial-bins.ts";
+import type { RadialProfileOptions } from "./radial-options.ts";
+import { profileOf, type RadialProfile, shotProfiles } from "./radial-results.ts";
 
-/** Profiles shot by shot; the arrays have shape [shots, bins], shots in the order of `tags`. */
-export interface ShotProfiles {
-  readonly tags: Uint32Array;
-  /** Middle of each bin. */
-  readonly radiusUm: Float64Array;
-  readonly sum: NdArray<Float64Array>;
-  readonly count: NdArray<Float64Array>;
-  /** sum / count, NaN where no pixel counted. */
-  readonly mean: NdArray<Float64Array>;
-}
-
-/** Intensity against distance from the beam, over all shots. */
-export interface RadialProfile {
-  readonly binUm: number;
-  /** Middle of each bin. */
-  readonly radiusUm: Float64Array;
-  /** Mean per pixel and shot, in units of the pixels; NaN where no pixel counted. */
-  readonly mean: Float64Array;
-  /** Sum of the pixel values in each bin over all shots. */
+/** Sums over the pixels of one image. */
+interface ShotSums {
   readonly sum: Float64Array;
-  /** How many pixel values that is. */
-  readonly count: Float64Array;
-  /** `sum` in two exact parts, so that {@link combineProfiles} does not round twice. */
-  readonly exact: WideSums;
-  /** Null when it was not asked for. */
-  readonly perShot: ShotProfiles | null;
+  /** Pixel values × share², for the errors of shared pixels. */
+  readonly squares: Float64Array;
+  /** Pixels that are no number, and their weights. */
+  readonly missing: Float64Array;
+  readonly weightMissing: Float64Array;
 }
 
 /**
- * Mean intensity in rings round the beam. Each pixel belongs to the ring its centre lies in and weighs the same, so a
- * bin is the mean over the pixels that are really there: gaps and masked pixels take no part, and pixels that are NaN
- * or infinite are left out shot by shot. Every sensor has its own profile in the result; {@link combineProfiles} makes
- * the detector's of them. Sensors of different gain must be brought to one scale before.
+ * Mean intensity in rings round the beam, and in azimuthal sectors of them. Each pixel belongs to the bin its centre
+ * lies in, or is shared out by area. A bin is Σ values / Σ (polarisation × relative solid angle) over the pixels that
+ * are really there, as pyFAI's `intensity` = sum_signal / sum_normalization: gaps and masked pixels take no part, and
+ * pixels that are NaN or infinite are left out shot by shot. Without corrections that is the mean over the pixels. Every
+ * sensor has its own profile in the result; {@link combineProfiles} makes the detector's of them. Sensors of different
+ * gain must be brought to one scale before.
  *
- * Memory per sensor: 48 bytes per bin, 2 bytes per pixel for the table of bins, 1 for the mask if there is one, and
- * with `perShot` 4 + 16 · bins bytes per shot.
+ * Memory per sensor: 48 to 96 bytes per bin, 2 bytes per pixel for the table of bins, 8 with corrections, some 25 with
+ * sharing by area, 1 for the mask if there is one, and with shots kept 4 + 16 · bins bytes per shot.
  *
  * @throws BAD_ARGUMENT when a sensor is not in `sensors` or its images are not whole
  * @throws BAD_GEOMETRY when a sensor has no geometry, or the halves of the detector are open
  * @example
- * const { rings } = await reduce(shots, { rings: radialProfile({ sensors: assembler.sensors, binUm: 100 }) }, { dark
- * }); const profile = combineProfiles(rings);
- * const q = profile.radiusUm.map((r) => radiusToQ(r, distanceMm, photonEnergyEv));
+ * const axis = { unit: "q_A^-1", to: 5, bins: 500 } as const;
+ * const { rings } = await reduce(
+ *   shots,
+ *   { rings: radialProfile({ sensors: assembler.sensors, geometry, photonEnergyEv: 10_000, axis }) },
+ *   { dark },
+ * );
+ * const { radial: q, mean, error } = combineProfiles(rings);
  */
 export function radialProfile(options: RadialProfileOptions): Reducer<RadialProfile> {
   const table = new RadialBins(options);
-  const { bins, binUm } = table;
+  const { bins } = table;
+  const { errors, aduPerPhoton, split, polarisation, solidAngle } = table.options;
   const [start, end] = table.kept;
-  const shotSum = new Float64Array(bins + 1);
-  const missing = new Float64Array(bins + 1);
-  const row = new Float64Array(2 * (end - start));
+  const weighted = polarisation !== null || solidAngle ? bins : 0;
+  const squared = split === "area" && errors === "poisson" ? bins : 0;
+  const row = new Float64Array(2 * (end - start) * (table.sectors?.bins ?? 1));
+  const shot: ShotSums = {
+    sum: new Float64Array(bins + 1),
+    squares: new Float64Array(squared),
+    missing: new Float64Array(bins + 1),
+    weightMissing: new Float64Array(weighted === 0 ? 0 : bins + 1),
+  };
+  const scratch = Object.values(shot).reduce((bytes, array: Float64Array) => bytes + array.byteLength, row.byteLength);
   return defineReducer({
     name: `radialProfile(${table.words})`,
-    layout: ({ detId, rows, columns }) => {
-      table.of(detId, rows, columns);
-      return {
-        upper: sums(bins),
-        lower: sums(bins),
-        count: sums(bins),
-        shots: { type: "series", width: row.length },
-        table: { type: "scratch", bytes: table.bytesFor(detId, rows * columns) },
-        rows: { type: "scratch", bytes: shotSum.byteLength + missing.byteLength + row.byteLength },
-      };
-    },
-    add: ({ upper, lower, count, shots }, pixels, { tag }, { detId, rows, columns }) => {
-      const { binOf, pixelsIn } = table.of(detId, rows, columns);
-      shotSum.fill(0);
-      missing.fill(0);
-      for (let i = 0; i < binOf.length; i++) {
-        const bin = binOf[i] ?? bins;
-        const value = pixels[i] ?? NaN;
-        // False for NaN and for both infinities.
-        if (value - value === 0) shotSum[bin] = (shotSum[bin] ?? 0) + quantize(value);
-        else missing[bin] = (missing[bin] ?? 0) + 1;
-      }
+    layout: ({ detId, rows, columns }) => ({
+      upper: sums(bins),
+      lower: sums(bins),
+      count: sums(bins),
+      norm: sums(weighted),
+      squaresUpper: sums(squared),
+      squaresLower: sums(squared),
+      shots: { type: "series", width: row.length },
+      table: { type: "scratch", bytes: table.bytesFor(detId, rows, columns) },
+      rows: { type: "scratch", bytes: scratch },
+    }),
+    add: (
+      { upper, lower, count, norm, squaresUpper, squaresLower, shots },
+      pixels,
+      { tag },
+      { detId, rows, columns },
+    ) => {
+      const sensor = table.of(detId, rows, columns);
+      for (const array of Object.values(shot)) array.fill(0);
+      if (sensor.shares === null) sumWhole(sensor, pixels, shot);
+      else sumShares(sensor, pixels, shot);
+      const weightMissing = weighted === 0 ? shot.missing : shot.weightMissing;
       for (let bin = 0; bin < bins; bin++) {
-        addWide(upper, lower, bin, shotSum[bin] ?? 0);
-        count[bin] = (count[bin] ?? 0) + (pixelsIn[bin] ?? 0) - (missing[bin] ?? 0);
+        addWide(upper, lower, bin, shot.sum[bin] ?? 0);
+        count[bin] = (count[bin] ?? 0) + (sensor.pixelsIn[bin] ?? 0) - (shot.missing[bin] ?? 0);
       }
+      for (let bin = 0; bin < weighted; bin++)
+        norm[bin] = (norm[bin] ?? 0) + (sensor.weightIn[bin] ?? 0) - (weightMissing[bin] ?? 0);
+      for (let bin = 0; bin < squared; bin++) addWide(squaresUpper, squaresLower, bin, shot.squares[bin] ?? 0);
       if (row.length === 0) return;
-      for (let bin = start, k = 0; bin < end; bin++) {
-        row[k++] = shotSum[bin] ?? 0;
-        row[k++] = (pixelsIn[bin] ?? 0) - (missing[bin] ?? 0);
-      }
+      let k = 0;
+      for (let first = 0; first < bins; first += table.radial.bins)
+        for (let bin = first + start; bin < first + end; bin++) {
+          row[k++] = shot.sum[bin] ?? 0;
+          row[k++] = (sensor.weightIn[bin] ?? 0) - (weightMissing[bin] ?? 0);
+        }
       shots.push(tag, ...row);
     },
-    result: ({ upper, lower, count, shots }) => {
-      const perShot = row.length === 0 ? null : shotProfiles(shots, table.radii(start, end));
-      return profileOf(binUm, table.radii(), { upper: upper.slice(), lower: lower.slice() }, count.slice(), perShot);
+    result: ({ upper, lower, count, norm, squaresUpper, squaresLower, shots }) => {
+      const radial = table.radial.centres;
+      const counted = count.slice();
+      return profileOf({
+        unit: table.unit,
+        radial,
+        edges: table.radial.edges.slice(),
+        azimuthDeg: table.sectors?.centres ?? null,
+        errorsFrom: errors,
+        aduPerPhoton,
+        count: counted,
+        norm: weighted === 0 ? counted : norm.slice(),
+        exact: { upper: upper.slice(), lower: lower.slice() },
+        exactSquares: squared === 0 ? null : { upper: squaresUpper.slice(), lower: squaresLower.slice() },
+        perShot: row.length === 0 ? null : shotProfiles(shots, radial.slice(start, end)),
+      });
     },
   });
 }
 
-function profileOf(
-  binUm: number,
-  radiusUm: Float64Array,
-  exact: WideSums,
-  count: Float64Array,
-  perShot: ShotProfiles | null,
-): RadialProfile {
-  const sum = wideTotals(exact);
-  return { binUm, radiusUm, mean: ratio(sum, count), sum, count, exact, perShot };
-}
-
-function shotProfiles(shots: ShotSeries, radiusUm: Float64Array): ShotProfiles {
-  const { tags } = shots;
-  const [sum, count] = [
-    new Float64Array(tags.length * radiusUm.length),
-    new Float64Array(tags.length * radiusUm.length),
-  ];
-  for (let bin = 0; bin < radiusUm.length; bin++) {
-    const [total, number] = [shots.column(2 * bin), shots.column(2 * bin + 1)];
-    for (let k = 0; k < tags.length; k++) {
-      sum[k * radiusUm.length + bin] = total[k] ?? NaN;
-      count[k * radiusUm.length + bin] = number[k] ?? NaN;
+function sumWhole(
+  { binOf, weights }: SensorBins,
+  pixels: ArrayLike<number>,
+  { sum, missing, weightMissing }: ShotSums,
+) {
+  for (let i = 0; i < binOf.length; i++) {
+    const bin = binOf[i] ?? 0;
+    const value = pixels[i] ?? NaN;
+    // False for NaN and for both infinities.
+    if (value - value === 0) sum[bin] = (sum[bin] ?? 0) + quantize(value);
+    else {
+      missing[bin] = (missing[bin] ?? 0) + 1;
+      if (weights !== null) weightMissing[bin] = (weightMissing[bin] ?? 0) + (weights[i] ?? NaN);
     }
   }
-  return tabled(tags, radiusUm, sum, count);
 }
 
-function tabled(tags: Uint32Array, radiusUm: Float64Array, sum: Float64Array, count: Float64Array): ShotProfiles {
-  const table = (data: Float64Array): NdArray<Float64Array> => ndarray(data, [tags.length, radiusUm.length]);
-  return { tags, radiusUm, sum: table(sum), count: table(count), mean: table(ratio(sum, count)) };
-}
-
-/**
- * The profiles of a detector's sensors as one: sums and counts add bin by bin, exactly, in any order. A shot that lacks
- * a sensor is the mean over the pixels of the others.
- *
- * @param bySensor - what {@link reduce} gave for one {@link radialProfile}
- * @throws BAD_ARGUMENT when there is no profile, or their bins differ
- */
-export function combineProfiles(bySensor: Readonly<Record<string, RadialProfile>>): RadialProfile {
-  const profiles = Object.values(bySensor);
-  const [first] = profiles;
-  if (first === undefined) throw badArgument("profiles", "none", "the profile of at least one sensor");
-  for (const { binUm, count, perShot } of profiles) {
-    const isSame =
-      perShot?.radiusUm[0] === first.perShot?.radiusUm[0] &&
-      perShot?.radiusUm.length === first.perShot?.radiusUm.length;
-    if (binUm !== first.binUm || count.length !== first.count.length || !isSame) {
-      throw badArgument(
-        "bins",
-        `${count.length} of ${binUm} µm`,
-        `${first.count.length} of ${first.binUm} µm as in the other sensors`,
-      );
-    }
-  }
-  const total = (pick: (profile: RadialProfile) => Float64Array): Float64Array =>
-    profiles.map(pick).reduce((all, part) => all.map((value, i) => value + (part[i] ?? 0)));
-  const exact = { upper: total((p) => p.exact.upper), lower: total((p) => p.exact.lower) };
-  const perShot =
-    first.perShot === null
-      ? null
-      : combineShots(
-          profiles.flatMap((p) => p.perShot ?? []),
-          first.perShot.radiusUm,
-        );
-  return profileOf(
-    first.binUm,
-    first.radiusUm.slice(),
-    exact,
-    total((p) => p.count),
-    perShot,
-  );
-}
-
-function combineShots(parts: readonly ShotProfiles[], radiusUm: Float64Array): ShotProfiles {
-  const tags = Uint32Array.from(new Set(parts.flatMap((part) => [...part.tags]))).sort();
-  const place = new Map(Array.from(tags, (tag, k) => [tag, k]));
-  const bins = radiusUm.length;
-  const [sum, count] = [new Float64Array(tags.length * bins), new Float64Array(tags.length * bins)];
-  for (const part of parts) {
-    part.tags.forEach((tag, k) => {
-      const to = (place.get(tag) ?? 0) * bins;
-      for (let bin = 0; bin < bins; bin++) {
-        sum[to + bin] = (sum[to + bin] ?? 0) + (part.sum.data[k * bins + bin] ?? 0);
-        count[to + bin] = (count[to + bin] ?? 0) + (part.count.data[k * bins + bin] ?? 0);
+function sumShares({ shares, weights }: SensorBins, pixels: ArrayLike<number>, to: ShotSums): void {
+  if (shares === null) return;
+  const { start, bin: bins, share: parts } = shares;
+  const { sum, squares, missing, weightMissing } = to;
+  for (let i = 0; i < start.length - 1; i++) {
+    const value = pixels[i] ?? NaN;
+    const isNumber = value - value === 0;
+    for (let k = start[i] ?? 0; k < (start[i + 1] ?? 0); k++) {
+      const bin = bins[k] ?? 0;
+      const share = parts[k] ?? NaN;
+      if (isNumber) {
+        const part = quantize(value * share);
+        sum[bin] = (sum[bin] ?? 0) + part;
+        if (squares.length > 0) squares[bin] = (squares[bin] ?? 0) + quantize(part * share);
+      } else {
+        missing[bin] = (missing[bin] ?? 0) + share;
+        if (weights !== null) weightMissing[bin] = (weightMissing[bin] ?? 0) + quantize(share * (weights[i] ?? NaN));
       }
-    });
+    }
   }
-  return tabled(tags, radiusUm, sum, count);
 }

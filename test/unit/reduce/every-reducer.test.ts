@@ -80,10 +80,10 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
         binUm: 45,
         maxUm: 45_000,
         masks: [maskOf(of)],
-        perShot: { fromUm: 40, toUm: 200 },
+        perShot: { from: 40, to: 200 },
       }),
-    // Sums; bin of each pixel, mask and pixels in each bin; sums, gaps and kept bins of the shot in hand.
-    bytes: 24 * 1000 + 3 * pixels + 8 * 1000 + 2 * 8 * 1001 + 8 * 2 * 5,
+    // Sums; bin of each pixel, mask, pixels in each bin and edges; sums, gaps and kept bins of the shot in hand.
+    bytes: 24 * 1000 + 3 * pixels + 8 * 1000 + 8 * 1001 + 2 * 8 * 1001 + 8 * 2 * 5,
   },
   hits: { make: () => hits({ threshold: 50, minPixels: 3, minPeaks: 1, snr: 1 }), bytes: 0 },
   darkMaps: { make: () => darkMaps(), bytes: 24 * pixels + 8 },
@@ -113,7 +113,7 @@ const rings = {
   binUm: 45,
   maxUm: 45_000,
   masks: [maskOf(small)],
-  perShot: { fromUm: 40, toUm: 200 },
+  perShot: { from: 40, to: 200 },
 };
 const found = { threshold: 50, minPixels: 3, minPeaks: 1, snr: 1 };
 /** The same reducers with other options, one of them at a time. */
@@ -130,7 +130,7 @@ const others: Record<string, readonly (() => Reducer<unknown>)[]> = {
     () => radialProfile({ ...rings, binUm: 46 }),
     () => radialProfile({ ...rings, maxUm: 40_000 }),
     () => radialProfile({ ...rings, centreUm: { x: 1, y: 0 } }),
-    () => radialProfile({ ...rings, perShot: { fromUm: 40, toUm: 100 } }),
+    () => radialProfile({ ...rings, perShot: { from: 40, to: 100 } }),
     () => radialProfile({ ...rings, masks: {} }),
     () => radialProfile({ ...rings, masks: [maskOf(small).fill(0, 8, 16)] }),
     () => radialProfile({ ...rings, sensors: [turned] }),

@@ -43,7 +43,7 @@ describe("radialProfile", () => {
           binUm,
           centreUm: { x: x0, y: -10 },
           masks: { B: use },
-          perShot: { fromUm: 0, toUm: 1e9 },
+          perShot: { from: 0, to: 1e9 },
         };
         const shots = (async function* () {
           for (const [tag, pixels] of images.entries()) {
@@ -52,8 +52,8 @@ describe("radialProfile", () => {
           }
         })();
         const { rings } = await reduce(shots, { rings: radialProfile(options) });
-        const { mean, sum, count, radiusUm, perShot } = combineProfiles(rings);
-        const bins = radiusUm.length;
+        const { mean, sum, count, radial, perShot } = combineProfiles(rings);
+        const bins = radial.length;
         const [sums, counts] = [
           images.map(() => Array<number>(bins).fill(0)),
           images.map(() => Array<number>(bins).fill(0)),
@@ -74,10 +74,10 @@ describe("radialProfile", () => {
         expect([...mean]).toEqual(
           over(sums).map((value, bin) => (over(counts)[bin] === 0 ? NaN : value / (over(counts)[bin] ?? NaN))),
         );
-        expect(radiusUm[1]).toBeCloseTo(1.5 * binUm, 9);
+        expect(radial[1]).toBeCloseTo(1.5 * binUm, 9);
         expect(perShot?.sum.shape).toEqual([images.length, bins]);
         expect([...(perShot?.sum.data ?? [])]).toEqual(sums.flat());
-        expect([...(perShot?.count.data ?? [])]).toEqual(counts.flat());
+        expect([...(perShot?.norm.data ?? [])]).toEqual(counts.flat());
       }),
       { numRuns: 60 },
     );
@@ -99,11 +99,11 @@ describe("radialProfile", () => {
   it("keeps only the bins asked for shot by shot", async () => {
     const images = [3, 1].map((tag) => ({ tag, pixels: new Float32Array(24).fill(tag) }));
     const { rings } = await reduce(shotsOf(images, spec), {
-      rings: radialProfile({ sensors: [a], binUm: 50, perShot: { fromUm: 60, toUm: 140 } }),
+      rings: radialProfile({ sensors: [a], binUm: 50, perShot: { from: 60, to: 140 } }),
     });
     const { perShot } = of(rings);
     expect([...(perShot?.tags ?? [])]).toEqual([1, 3]);
-    expect([...(perShot?.radiusUm ?? [])]).toEqual([75, 125]);
+    expect([...(perShot?.radial ?? [])]).toEqual([75, 125]);
     expect([...(perShot?.mean.data ?? [])]).toEqual([1, 1, 3, 3]);
   });
 
@@ -119,7 +119,7 @@ describe("radialProfile", () => {
       yield shotOf(2, { A: asImage(new Float32Array(24).fill(1), 6, 4) });
     })();
     const { partial } = await reduce(some, {
-      partial: radialProfile({ sensors: [a, b], binUm: 1000, perShot: { fromUm: 0, toUm: 1000 } }),
+      partial: radialProfile({ sensors: [a, b], binUm: 1000, perShot: { from: 0, to: 1000 } }),
     });
     const { mean, perShot } = combineProfiles(partial);
     expect([mean[0], ...(perShot?.mean.data ?? [])]).toEqual([(48 + 72) / 72, 2, 1]);
@@ -132,7 +132,7 @@ describe("radialProfile", () => {
     bad({ sensors: [a], binUm: 0 });
     bad({ sensors: [a], binUm: 0.001 });
     bad({ sensors: [a], binUm: 10, masks: { C: null } });
-    bad({ sensors: [a], binUm: 10, perShot: { fromUm: 900, toUm: 1000 } });
+    bad({ sensors: [a], binUm: 10, perShot: { from: 900, to: 1000 } });
     expect(() => radialProfile({ sensors: [{ ...a, geometry: null }], binUm: 10 })).toThrow(
       expect.objectContaining({ code: "BAD_GEOMETRY" }),
     );
@@ -145,7 +145,7 @@ describe("radialProfile", () => {
     });
     await expect(other).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("one of A") });
     const profile = async (binUm: number, toUm: number) => {
-      const reducer = radialProfile({ sensors: [a], binUm, perShot: { fromUm: 0, toUm } });
+      const reducer = radialProfile({ sensors: [a], binUm, perShot: { from: 0, to: toUm } });
       return of((await reduce(shotsOf([{ tag: 1, pixels: new Float32Array(24) }], spec), { r: reducer })).r);
     };
     const [first, wider, longer] = [await profile(50, 100), await profile(60, 100), await profile(50, 150)];
@@ -172,14 +172,14 @@ describe("radialProfile", () => {
     const { rings } = await reduce(simulatedShots(bl, run, ids, tags, darks), {
       rings: radialProfile({ sensors: infos, binUm: 50 }),
     });
-    const { mean, radiusUm } = combineProfiles(rings);
+    const { mean, radial } = combineProfiles(rings);
     // (211) is only in the corners.
     const wanted = facility.truth.ringRadiiUm(bl, run).slice(0, 5);
     expect(wanted.length).toBe(5);
     for (const ring of wanted) {
       // Centre of gravity above the level at both sides, within ±1 mm (rings are 200 µm rms wide).
       const near = [...mean]
-        .map((value, k) => ({ value, r: radiusUm[k] ?? NaN }))
+        .map((value, k) => ({ value, r: radial[k] ?? NaN }))
         .filter(({ r }) => Math.abs(r - ring) < 1000);
       const level = ((near.at(0)?.value ?? NaN) + (near.at(-1)?.value ?? NaN)) / 2;
       const weight = near.reduce((n, { value }) => n + value - level, 0);
