@@ -268,7 +268,7 @@ export const experiments: readonly RunSeries[] = [
     station: 2,
     sample: samples.powderOnDual,
     comment: "LaB6 pump-probe",
-    detectors: ["MPCCD-2N0-M02-001", "OPAL-234363"],
+    detectors: ["MPCCD-2N0-M02-001", "OPAL-234363", "MPCCD-8N0-3-002"],
     pump,
     scan: { axis: "delay", fromPulse: 11_850, stepPulse: 75, steps: 11, imagesPerStep: null },
     pause: { fromTag: 240, toTag: 360 },

@@ -351,10 +351,14 @@ export class SimulatedFacility implements DataSource {
     tags.forEach((tag, i) => {
       if (timeline === undefined || tag > newest) return;
       const shot = timeline.at(tag);
-      const edge = this.#pulses.edgePixel(shot);
+      const { pixel, depth, secondPixel, secondDepth } = this.#pulses.edge(shot);
       const noise = this.#pulses.draws(shot.key, salt, tag);
-      edges.derivativePx[i] = Math.round(2 * (edge + timingParameters.derivativeNoisePixel * noise.normal())) / 2;
-      edges.fittingPx[i] = edge + timingParameters.fitNoisePixel * noise.normal();
+      const { derivativeNoisePixel, fitNoisePixel, noiseDepth, leastDepth, confusedShare } = timingParameters;
+      if (!(depth >= leastDepth)) return;
+      const edge = secondDepth > 0 && noise.uniform() < confusedShare ? secondPixel : pixel;
+      const blur = Math.max(1, noiseDepth / depth);
+      edges.derivativePx[i] = Math.round(2 * (edge + derivativeNoisePixel * blur * noise.normal())) / 2;
+      edges.fittingPx[i] = edge + fitNoisePixel * blur * noise.normal();
     });
     return edges;
   }
@@ -410,7 +414,7 @@ export class SimulatedFacility implements DataSource {
 
   /** The machine is common, so any beamline that has the HighTag does. */
   #acceleratorTimeline(hightag: number): Timeline | undefined {
-    for (const bl of this.beamlines()) {
+    for (const bl of this.beamlines().toReversed()) {
       const timeline = this.#timeline(bl, hightag);
       if (timeline !== undefined) return timeline;
     }

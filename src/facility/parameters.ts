@@ -16,12 +16,31 @@ export const liveParameters = {
 } as const;
 
 export const sourceParameters = {
-  /** SASE pulse energy follows a Gamma distribution with M modes (Saldin et al.): relative rms 1/√M = 12 %. */
-  modes: 70,
+  /** SASE pulse energy follows a Gamma distribution with M modes (Saldin et al.): relative rms 1/√M = 11 %. */
+  modes: 80,
   /** Share of shots without beam. */
   beamOffShare: 0.003,
-  /** Rms jitter of the centre photon energy, relative: 7 eV at 10 keV. */
+  /** Rms jitter of the centre photon energy, relative: 7 eV at 10 keV; twice that of the electrons (λ ∝ 1/γ²). */
   centreEnergyJitter: 7e-4,
+  /**
+   * Electrons of higher energy give more light, come earlier (chicanes) and further to the side (dispersion); a larger
+   * bunch charge gives more light and comes later. Change of the pulse energy for 1 σ of either; shares of the arrival
+   * jitter and of the horizontal pointing that follow them, as correlations.
+   */
+  lightPerEnergy: 0.03,
+  lightPerCharge: 0.04,
+  arrivalByEnergy: -0.5,
+  arrivalByCharge: 0.3,
+  pointingByEnergy: 0.6,
+  /** Bunch charge, relative rms, and the reading of its monitors. */
+  bunchChargeJitter: 0.007,
+  /** Pointing jitter, in beam sizes rms. */
+  pointingJitter: 0.05,
+  /** Slow drift of the electron energy, in units of its jitter, and how the feedback takes it back: this share, so often. */
+  energyDrift: 0.5,
+  energyDriftKnotSeconds: 300,
+  feedbackGain: 0.9,
+  feedbackSeconds: 30,
   /** X-ray against optical laser, fs rms: "on the order of 100 fs" (SPring-8 Research Frontiers 2015). */
   arrivalJitterFs: 100,
   /** Slow drift: 20 fs per √minute with a correlation time of 20 min is 20·√(20/2) = 63 fs rms. */
@@ -47,6 +66,8 @@ export const monitorParameters = {
   diodeNoise: 0.01,
   /** Volts of pd_user_1 … 15 at nominal pulse energy: their amplifiers are set differently, two of them badly. */
   diodeLevelsV: [0.35, 0.12, 0.55, 0.62, 0.04, 0.0031, 0.22, 0.93, 0.3, 0.08, 0.45, 0.015, 0.25, 0.5, 0.18],
+  /** Systematic error of the calibration of charge in joules, rms over facilities. */
+  calibrationError: 0.03,
   laserDiodeV: 0.5,
   /** Spectrometer: relative resolution of one shot, and share of shots whose fit fails. */
   spectrometerNoise: 2e-4,
@@ -103,6 +124,11 @@ export const timingParameters = {
   /** Accuracy of the two estimators, px rms: 7 fs (Katayama 2016) for the fit. */
   fitNoisePixel: 2.7,
   derivativeNoisePixel: 3.5,
+  /** The estimators' noise is for an edge of this depth, and grows as the edge fades; below the least they give up. */
+  noiseDepth: 0.15,
+  leastDepth: 0.04,
+  /** How often the second of two edges is taken for the first. */
+  confusedShare: 0.3,
 } as const;
 
 export const cameraParameters = {
@@ -120,6 +146,14 @@ export const cameraParameters = {
   edgeDepthMaximum: 0.5,
   edgeDepthEnergyJ: 0.5e-3,
   edgeSigmaFs: 40,
+  /** The edge fades and comes back as the crystal wears and is moved on: rms of ln(depth), between knots. */
+  edgeFading: 0.3,
+  edgeFadingKnotSeconds: 60,
+  /** Share of shots without an edge although X-rays came, and with a second one, so many pixels on. */
+  edgeMissingShare: 0.01,
+  secondEdgeShare: 0.015,
+  secondEdgePixel: [60, 300],
+  secondEdgeDepth: [0.4, 0.9],
   columnNoise: 0.03,
   fringeDepth: 0.02,
   fringePeriodPixel: 37,

@@ -1,6 +1,6 @@
 import { TAG_RATE_HZ } from "../core/constants.ts";
 import { hash, Random } from "../core/random.ts";
-import { sourceParameters } from "./parameters.ts";
+import { cameraParameters, sourceParameters } from "./parameters.ts";
 import { delayFs, edgePixel, pumpResponse } from "./response.ts";
 import { debyeWaller, referenceSpacingAngstrom } from "./samples.ts";
 import type { SimulatedShot } from "./shot.ts";
@@ -8,13 +8,30 @@ import type { SimulatedShot } from "./shot.ts";
 const salts = {
   beam: hash("beam"),
   energy: hash("pulse energy"),
-  centre: hash("centre energy"),
   arrival: hash("arrival"),
   drift: hash("arrival drift"),
+  electrons: hash("electron energy"),
+  electronDrift: hash("electron energy drift"),
+  bunch: hash("bunch charge"),
+  pointing: hash("pointing"),
+  edge: hash("timing edge"),
+  fading: hash("edge fading"),
 } as const;
 
 /** Golden-ratio multiplier: an odd one, so tags stay distinct, and neighbours land far apart. */
 const SPREAD = 0x9e3779b1;
+
+/** What the timing monitor's camera shows at a shot. */
+interface TimingMonitorEdge {
+  /** NaN where there is none. */
+  readonly pixel: number;
+  /** Share of the light that is gone behind it. */
+  readonly depth: number;
+  readonly secondPixel: number;
+  readonly secondDepth: number;
+}
+
+const noEdge: TimingMonitorEdge = { pixel: NaN, depth: 0, secondPixel: NaN, secondDepth: 0 };
 
 /**
  * What the machine gave at each shot. Every quantity has draws of its own, found by hashing, so the answers do not
@@ -47,30 +64,74 @@ export class PulseModel {
     return shot.transmission > 0 && this.hasXrays(shot);
   }
 
-  /** Pulse energy of the shot at the beam monitors, J: Gamma-distributed. */
+  /** Electron energy of the shot, from nominal, in units of its jitter: with what the feedback leaves of the drift. */
+  electronEnergy({ linac, tag }: SimulatedShot): number {
+    const { energyDrift, energyDriftKnotSeconds: knot, feedbackGain, feedbackSeconds } = sourceParameters;
+    const corrected = tag - (tag % (feedbackSeconds * TAG_RATE_HZ));
+    const drift = this.drift(linac, salts.electronDrift, tag, knot);
+    const left = drift - feedbackGain * this.drift(linac, salts.electronDrift, corrected, knot);
+    return energyDrift * left + this.draws(linac, salts.electrons, tag).normal();
+  }
+
+  /** Bunch charge of the shot, from nominal, in units of its jitter. */
+  bunchCharge({ linac, tag }: SimulatedShot): number {
+    return this.draws(linac, salts.bunch, tag).normal();
+  }
+
+  /** Pulse energy of the shot at the beam monitors, J: Gamma-distributed, more or less by energy and charge. */
   energyJ(shot: SimulatedShot): number {
+    const { lightPerEnergy, lightPerCharge, modes } = sourceParameters;
+    const gain = 1 + lightPerEnergy * this.electronEnergy(shot) + lightPerCharge * this.bunchCharge(shot);
     return (
       shot.experiment.pulseEnergyJ *
       shot.energyFactor *
-      this.draws(shot.key, salts.energy, shot.tag).gamma(sourceParameters.modes)
+      Math.max(0.05, gain) *
+      this.draws(shot.key, salts.energy, shot.tag).gamma(modes)
     );
   }
 
   /** Centre photon energy of the shot, eV. */
   photonEnergyEv(shot: SimulatedShot): number {
-    return (
-      shot.photonEnergyEv *
-      (1 + sourceParameters.centreEnergyJitter * this.draws(shot.key, salts.centre, shot.tag).normal())
-    );
+    return shot.photonEnergyEv * (1 + sourceParameters.centreEnergyJitter * this.electronEnergy(shot));
   }
 
   /** How much later than nominal the X-rays came, against the optical laser, fs. */
   arrivalFs(shot: SimulatedShot): number {
+    const { arrivalByEnergy, arrivalByCharge, arrivalDriftFs, arrivalJitterFs } = sourceParameters;
     const drift = this.drift(shot.key, salts.drift, shot.tag, sourceParameters.arrivalDriftKnotSeconds);
-    return (
-      sourceParameters.arrivalDriftFs * drift +
-      sourceParameters.arrivalJitterFs * this.draws(shot.key, salts.arrival, shot.tag).normal()
-    );
+    const follows = arrivalByEnergy * this.electronEnergy(shot) + arrivalByCharge * this.bunchCharge(shot);
+    const own = Math.sqrt(1 - arrivalByEnergy ** 2 - arrivalByCharge ** 2);
+    const jitter = follows + own * this.draws(shot.key, salts.arrival, shot.tag).normal();
+    return arrivalDriftFs * drift + arrivalJitterFs * jitter;
+  }
+
+  /** Where the beam goes, in beam sizes. */
+  pointing(shot: SimulatedShot): { readonly x: number; readonly y: number } {
+    const { pointingByEnergy, pointingJitter } = sourceParameters;
+    const follows = pointingByEnergy * this.electronEnergy(shot);
+    const draws = this.draws(shot.key, salts.pointing, shot.tag);
+    const x = follows + Math.sqrt(1 - pointingByEnergy ** 2) * draws.normal();
+    return { x: shot.pointingX + pointingJitter * x, y: shot.pointingY + pointingJitter * draws.normal() };
+  }
+
+  /** Share of the light that the edge on the timing monitor takes, and the second edge where there is one. */
+  edge(shot: SimulatedShot): TimingMonitorEdge {
+    if (!this.hasXrays(shot)) return noEdge;
+    const parameters = cameraParameters;
+    const fading = this.drift(shot.key, salts.fading, shot.tag, parameters.edgeFadingKnotSeconds);
+    const light = (this.energyJ(shot) / parameters.edgeDepthEnergyJ) * Math.exp(parameters.edgeFading * fading);
+    const pixel = this.edgePixel(shot);
+    const draws = this.draws(shot.key, salts.edge, shot.tag);
+    const luck = draws.uniform();
+    if (luck < parameters.edgeMissingShare) return noEdge;
+    const depth = Math.min(parameters.edgeDepthMaximum, parameters.edgeDepth * light);
+    if (luck > 1 - parameters.secondEdgeShare) {
+      const [near, far] = parameters.secondEdgePixel;
+      const [weak, strong] = parameters.secondEdgeDepth;
+      const secondPixel = pixel + near + (far - near) * draws.uniform();
+      return { pixel, depth, secondPixel, secondDepth: depth * (weak + (strong - weak) * draws.uniform()) };
+    }
+    return { pixel, depth, secondPixel: NaN, secondDepth: 0 };
   }
 
   /** Position of the edge on the timing monitor, pixel; NaN without X-rays. */

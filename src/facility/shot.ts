@@ -1,3 +1,4 @@
+import { hash } from "../core/random.ts";
 import type { RunSeries } from "./experiment.ts";
 
 /** What is set by control at a shot, for the signals that show it. */
@@ -13,6 +14,8 @@ export interface SimulatedShot {
   experiment: RunSeries;
   /** Stands for (seed, beamline, HighTag) in every draw. */
   key: number;
+  /** Stands for (seed, linac, HighTag): beamlines 2 and 3 share the electrons. */
+  linac: number;
   tag: number;
   /** −1 outside of runs. */
   run: number;
@@ -42,10 +45,12 @@ export interface SimulatedShot {
 }
 
 /** A shot to which nothing has happened. */
-export function plainShot(experiment: RunSeries, key: number): SimulatedShot {
+export function plainShot(experiment: RunSeries, seed: number): SimulatedShot {
+  const { beamline, hightag } = experiment;
   return {
     experiment,
-    key,
+    key: hash(seed, "shot", beamline, hightag),
+    linac: hash(seed, "linac", beamline === 1 ? 1 : 2, hightag),
     tag: 0,
     run: -1,
     onBeat: false,

@@ -1,6 +1,6 @@
 import { hash } from "../core/random.ts";
 import type { MissingReason } from "../core/syncdb.ts";
-import { monitorParameters } from "./parameters.ts";
+import { monitorParameters, sourceParameters } from "./parameters.ts";
 import type { PulseModel } from "./pulse.ts";
 import type { SimulatedShot } from "./shot.ts";
 
@@ -37,10 +37,11 @@ function machineSignals(): Signal[] {
     add(`xfel_llrf_cb_${unit}_kly_1_pickup/phase`, "deg", ((unit * 37) % 360) - 180, 0.05);
     add(`xfel_llrf_cb_${unit}_kly_1_pickup/amplitude`, "a.u.", 1000 + 3 * unit, 0.2);
   }
-  for (let unit = 1; unit <= 24; unit++) add(`xfel_mon_ct_cb_${unit}_charge/summary`, "a.u.", 0.3, 0.002);
+  for (let unit = 1; unit <= 24; unit++) signals.push(bunchCharge(`xfel_mon_ct_cb_${unit}_charge/summary`));
   for (const bl of [2, 3]) {
     for (let unit = 1; unit <= 18; unit++) {
-      for (const axis of ["x", "y"]) add(`xfel_mon_bpm_bl${bl}_${unit}_${axis}/summary`, "a.u.", 0, 0.0006);
+      for (const axis of ["x", "y"] as const)
+        signals.push(beamPosition(`xfel_mon_bpm_bl${bl}_${unit}_${axis}/summary`, bl, axis));
     }
   }
   return signals;
@@ -89,7 +90,7 @@ function beamline3(): Signal[] {
     charge("xfel_bl_3_st_1_bm_1_pd/charge", 3, 0.5),
     charge("xfel_bl_3_st_4_bm_1_pd/charge", 3, 0.6),
     charge("xfel_bl_3_st_5_direct_bm_1_pd/charge", 3, 0.4),
-    pulseEnergy("xfel_bl_3_st_4_bm_1_pd/charge_calib_in_joule", 3),
+    inJoule(charge("xfel_bl_3_st_4_bm_1_pd/charge", 3, 0.6), 0.6),
     ...quadrants,
     spectrometer("xfel_bl_3_tc_spec_1/energy", 3),
     motor("xfel_bl_3_tc_mono_1_theta/position", 3),
@@ -148,9 +149,38 @@ function charge(equipId: string, bl: number, share: number): Signal {
   return { equipId, bl, unit: "C", read };
 }
 
-function pulseEnergy(equipId: string, bl: number): Signal {
-  const read: Read = (shot, pulses) => (pulses.hasXrays(shot) ? pulses.energyJ(shot) : "not-converged");
-  return { equipId, bl, unit: "J", read };
+/** Pulse energy as the charge of a beam monitor gives it, by a calibration that is some per cent off. */
+function inJoule(monitor: Signal, share: number): Signal {
+  const salt = hash(monitor.equipId, "calibration");
+  const { chargePerJoule, calibrationError } = monitorParameters;
+  const read: Read = (shot, pulses) => {
+    const measured = monitor.read(shot, pulses);
+    if (typeof measured !== "number") return measured;
+    const off = 1 + calibrationError * pulses.draws(shot.key, salt, 0).normal();
+    return (off * measured) / (share * chargePerJoule);
+  };
+  return { ...monitor, equipId: `${monitor.equipId}_calib_in_joule`, unit: "J", read };
+}
+
+/** Bunch charge in the linac. */
+function bunchCharge(equipId: string): Signal {
+  const salt = hash(equipId);
+  const { bunchChargeJitter } = sourceParameters;
+  const read: Read = (shot, pulses) => {
+    const relative = pulses.bunchCharge(shot) + 0.1 * pulses.draws(shot.linac, salt, shot.tag).normal();
+    return 0.3 * (1 + bunchChargeJitter * relative);
+  };
+  return { equipId, bl: null, unit: "a.u.", read };
+}
+
+/** Electron beam in the undulators, mm: 0.6 µm rms of each monitor, and where the beam goes. */
+function beamPosition(equipId: string, bl: number, axis: "x" | "y"): Signal {
+  const salt = hash(equipId);
+  const read: Read = (shot, pulses) => {
+    const place = pulses.pointing(shot)[axis];
+    return 0.012 * place + 0.0006 * pulses.draws(shot.key, salt, shot.tag).normal();
+  };
+  return { equipId, bl, unit: "a.u.", read };
 }
 
 function spectrometer(equipId: string, bl: number): Signal {
@@ -198,17 +228,18 @@ function isUnlucky(shot: SimulatedShot, pulses: PulseModel, salt: number): boole
 const UNCONVERGED = hash("unconverged");
 
 /** The diodes round a beam monitor's foil see where the beam goes. */
-const sides: Readonly<Record<string, (shot: SimulatedShot) => number>> = {
-  upper: (shot) => 1 + 0.5 * shot.pointingY,
-  lower: (shot) => 1 - 0.5 * shot.pointingY,
-  left: (shot) => 1 - 0.5 * shot.pointingX,
-  right: (shot) => 1 + 0.5 * shot.pointingX,
+const sides: Readonly<Record<string, (shot: SimulatedShot, pulses: PulseModel) => number>> = {
+  upper: (shot, pulses) => 1 + 0.5 * pulses.pointing(shot).y,
+  lower: (shot, pulses) => 1 - 0.5 * pulses.pointing(shot).y,
+  left: (shot, pulses) => 1 - 0.5 * pulses.pointing(shot).x,
+  right: (shot, pulses) => 1 + 0.5 * pulses.pointing(shot).x,
 };
 
 /** Behind attenuator and pulse selector; a beam that has wandered off misses part of what the diode looks at. */
 function userDiode(equipId: string, bl: number, volts: number): Signal {
-  return diode(equipId, bl, volts, (shot) => {
-    const aim = Math.exp(-0.5 * (shot.pointingX ** 2 + shot.pointingY ** 2));
+  return diode(equipId, bl, volts, (shot, pulses) => {
+    const { x, y } = pulses.pointing(shot);
+    const aim = Math.exp(-0.5 * (x * x + y * y));
     return shot.transmission * aim * (shot.control?.diodeFactor(equipId, shot) ?? 1);
   });
 }

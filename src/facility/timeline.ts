@@ -1,4 +1,3 @@
-import { hash } from "../core/random.ts";
 import type { RunSeries } from "./experiment.ts";
 import { experiments, liveHightag, liveTag } from "./experiments.ts";
 import { timingParameters } from "./parameters.ts";
@@ -32,16 +31,14 @@ export class Timeline {
       .filter((e) => e.beamline === bl && e.hightag === hightag)
       .sort((a, b) => a.firstTag - b.firstTag);
     const [first] = own;
-    return first === undefined
-      ? undefined
-      : new Timeline(first, own, hash(seed, "shot", bl, hightag), hightag === liveHightag ? live : undefined);
+    return first === undefined ? undefined : new Timeline(first, own, seed, hightag === liveHightag ? live : undefined);
   }
 
-  private constructor(first: RunSeries, own: readonly RunSeries[], key: number, live: LiveConditions | undefined) {
+  private constructor(first: RunSeries, own: readonly RunSeries[], seed: number, live: LiveConditions | undefined) {
     this.#first = first;
     this.#experiments = own;
     this.#live = live;
-    this.#shot = plainShot(first, key);
+    this.#shot = plainShot(first, seed);
   }
 
   /** The experiment in force at a tag. */

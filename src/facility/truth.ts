@@ -26,8 +26,12 @@ export interface ShotTruth {
   readonly arrivalFs: number;
   /** Pump–probe delay; NaN without pump. */
   readonly delayFs: number;
-  /** Column of the timing-monitor edge; NaN without X-rays. */
+  /** Column of the timing-monitor edge, were it seen; NaN without X-rays. */
   readonly edgePixel: number;
+  /** Share of the light that the edge takes; 0 where none is to be seen. */
+  readonly edgeDepth: number;
+  /** Column of a second edge; NaN where there is none. */
+  readonly secondEdgePixel: number;
   /** Growth of the mean square displacement by the pump laser, Å². */
   readonly displacementA2: number;
   /** Factor on ring (110): pump laser and damage. Another ring has sampleFactor · exp(−q²Δu²/3). */
@@ -78,6 +82,7 @@ export class FacilityTruth {
     const { pump } = shot.experiment;
     const { transmission, sampleFactor } = shot;
     const arrivalFs = this.#pulses.arrivalFs(shot);
+    const edge = this.#pulses.edge(shot);
     return {
       run: shot.run,
       hasBeam: this.#pulses.hasBeam(shot),
@@ -88,6 +93,8 @@ export class FacilityTruth {
       arrivalFs,
       delayFs: pump === undefined ? NaN : delayFs(pump, shot.delayPulse, arrivalFs),
       edgePixel: this.#pulses.edgePixel(shot),
+      edgeDepth: edge.depth,
+      secondEdgePixel: edge.secondPixel,
       displacementA2: this.#pulses.displacementA2(shot),
       ringFactor: this.#pulses.ringFactor(shot),
       transmission,

@@ -84,7 +84,7 @@ export class ControlledBeamline implements ShotControl {
     );
     const amplifiers = [...this.settings.values()].filter(({ info }) => info.role === "amplifier");
     this.#gains = new Map(amplifiers.map((setting) => [diodeOf(setting.info.name), setting]));
-    this.#probe = plainShot(this.#experiment, hash(seed, "shot", bl, this.#experiment.hightag));
+    this.#probe = plainShot(this.#experiment, seed);
   }
 
   /** The pump laser with its hidden time zero; undefined where there is none. */
@@ -191,13 +191,17 @@ export class ControlledBeamline implements ShotControl {
     this.#context.machine.fill(this.bl, shot);
   }
 
-  /** λ ∝ 1 + K²/2; an undulator that is off the others' energy lases less. */
+  /**
+   * λ ∝ 1 + K²/2. One undulator of many pulls the photon energy by its share while it lases with the others, and takes
+   * its share of the pulse energy away when it is off theirs.
+   */
   #fillUndulator(shot: SimulatedShot, tick: number): void {
-    const { undulatorK, gainWidth } = controlParameters;
+    const { undulatorK, undulators, gainWidth } = controlParameters;
     const k = this.settings.get(this.#devices.undulatorK)?.numberAt(tick) ?? undulatorK.home;
-    const ratio = (1 + undulatorK.home ** 2 / 2) / (1 + k ** 2 / 2);
-    shot.photonEnergyEv *= ratio;
-    shot.energyFactor *= Math.exp(-(((ratio - 1) / gainWidth) ** 2));
+    const off = (1 + undulatorK.home ** 2 / 2) / (1 + k ** 2 / 2) - 1;
+    const lases = Math.exp(-((off / gainWidth) ** 2));
+    shot.photonEnergyEv *= 1 + (off * lases) / undulators;
+    shot.energyFactor *= 1 - (1 - lases) / undulators;
   }
 
   #transmission(shot: SimulatedShot, tick: number): number {

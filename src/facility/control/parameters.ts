@@ -12,8 +12,10 @@ export const controlParameters = {
   siliconEnergyEv: 10_000,
   gains: [0.01, 0.1, 1, 10, 100, 1000],
   undulatorK: { from: 2.09, to: 2.11, home: 2.1 },
-  /** An ID1 that is off by this share of the photon energy takes the pulse energy down to 1/e. */
-  gainWidth: 8e-3,
+  /** Undulators of a beamline; K of the first one is what a beamline may change. */
+  undulators: 18,
+  /** An undulator that is off by this share of the photon energy lases 1/e with the others: some FEL parameter ρ. */
+  gainWidth: 1e-3,
   /** Stages stop at a moment of their own choice when stuck, after these shares of the way. */
   stuckFrom: 0.2,
   stuckTo: 0.8,

@@ -54,16 +54,20 @@ export class CameraModel implements DetectorModel {
   }
 
   #fillColumns(shot: SimulatedShot, random: Random): void {
-    const { columnNoise, edgeDepth, edgeDepthMaximum, edgeDepthEnergyJ, edgeSigmaFs } = cameraParameters;
-    const edge = this.#pulses.edgePixel(shot);
-    const hasEdge = !Number.isNaN(edge);
-    const depth = hasEdge ? Math.min(edgeDepthMaximum, (edgeDepth * this.#pulses.energyJ(shot)) / edgeDepthEnergyJ) : 0;
-    const sigma = edgeSigmaFs / timingParameters.fsPerPixel;
+    const { columnNoise } = cameraParameters;
+    const { pixel, depth, secondPixel, secondDepth } = this.#pulses.edge(shot);
     for (let x = 0; x < this.#columns.length; x++) {
-      const loss = hasEdge ? (depth * (1 + erf((x - edge) / (Math.SQRT2 * sigma)))) / 2 : 0;
-      this.#columns[x] = (this.#background[x] ?? 0) * (1 - loss) * (1 + columnNoise * random.normal());
+      const passes = (1 - loss(x, pixel, depth)) * (1 - loss(x, secondPixel, secondDepth));
+      this.#columns[x] = (this.#background[x] ?? 0) * passes * (1 + columnNoise * random.normal());
     }
   }
+}
+
+/** What an edge takes away at a column. */
+function loss(x: number, edge: number, depth: number): number {
+  if (depth === 0) return 0;
+  const sigma = cameraParameters.edgeSigmaFs / timingParameters.fsPerPixel;
+  return (depth * (1 + erf((x - edge) / (Math.SQRT2 * sigma)))) / 2;
 }
 
 function drawRow(

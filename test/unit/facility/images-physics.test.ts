@@ -29,8 +29,10 @@ describe("powder rings", () => {
 
   it("fall by exp(−q²Δu²/3) under the laser: (211) by three times the share of (110)", () => {
     const experiment = plannedRun(3, demoRun.run)?.experiment;
-    const { geometry } = facility.detectorInfo(3, demoRun.run, "MPCCD-8N0-3-002-1");
-    if (experiment === undefined || geometry === null) throw new Error("no geometry");
+    if (experiment === undefined) throw new Error("no run");
+    // Up and to the right of the beam: from (110) to (211).
+    const place = { posXUm: 20_000, posYUm: 75_000, posZUm: 0, rotationDeg: 0, manipulatorShiftUm: 0 };
+    const geometry = { ...place, pixelSizeXUm: 50, pixelSizeYUm: 50 };
     const pattern = makePattern(
       { ...experiment, sample: { ...samples.powderOnOctal, spots: [], diffuse: { photons: 0, radiusUm: 1 } } },
       geometry,

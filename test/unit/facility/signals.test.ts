@@ -65,8 +65,8 @@ describe("beam monitors", () => {
     expect(unit).toBe("C");
     expect(mean(good)).toBeGreaterThan(4.95e-9);
     expect(mean(good)).toBeLessThan(5.05e-9);
-    // 1/√70 = 0.1195, and 0.5 % of noise.
-    expect(rms(good) / mean(good)).toBeCloseTo(0.1196, 2);
+    // 1/√80 = 0.112, 3 % by the electron energy, 4 % by the bunch charge, and 0.5 % of noise.
+    expect(rms(good) / mean(good)).toBeCloseTo(Math.hypot(0.112, 0.03, 0.04, 0.005), 2);
   });
 
   it("follow the true pulse energy to half a percent", () => {
@@ -103,7 +103,8 @@ describe("the spectrometer", () => {
   it("gives keV near the configured energy, failing now and then", () => {
     const { values, status } = columnOf(3, 651251, "xfel_bl_3_tc_spec_1/energy");
     const good = [...values.slice(100)].filter(Number.isFinite);
-    expect(mean(good)).toBeCloseTo(facility.photonEnergyKev(3, 651251), 3);
+    // What the feedback leaves of the drift is below 2 eV.
+    expect(Math.abs(mean(good) - facility.photonEnergyKev(3, 651251))).toBeLessThan(0.002);
     // 7 eV of jitter and 2 eV of resolution.
     expect(rms(good)).toBeCloseTo(Math.hypot(0.007, 0.002), 3);
     const failed = status.slice(100).filter((s) => syncStatus[s] === "not-converged").length;
@@ -156,8 +157,9 @@ describe("stages and timing", () => {
     const [errors, raw]: [number[], number[]] = [[], []];
     tags.forEach((tag, i) => {
       const shot = facility.truth.shot(3, 202501, tag);
-      expect(Number.isNaN(edges.fittingPx[i])).toBe(!shot.hasXrays);
-      if (!shot.hasXrays) return;
+      if (shot.edgeDepth < 0.04) expect(edges.fittingPx[i]).toBeNaN();
+      // Weak and double edges are another test's.
+      if (shot.edgeDepth < 0.1 || !Number.isNaN(shot.secondEdgePixel)) return;
       const stageFs = 6.671 * ((stage[i] ?? 0) - t0);
       errors.push(stageFs + 2.6 * (1000 - (edges.fittingPx[i] ?? NaN)) - shot.delayFs);
       raw.push(stageFs - shot.delayFs);
@@ -183,6 +185,98 @@ describe("stages and timing", () => {
     const arrivals = [...facility.tags(3, 651251)].map((tag) => facility.truth.shot(3, 201801, tag).arrivalFs);
     expect(rms(arrivals)).toBeGreaterThan(95);
     expect(rms(arrivals)).toBeLessThan(105);
+  });
+});
+
+function correlation(a: readonly number[], b: readonly number[]): number {
+  const [ma, mb] = [mean(a), mean(b)];
+  return mean(a.map((v, i) => (v - ma) * ((b[i] ?? NaN) - mb))) / (rms(a) * rms(b));
+}
+
+describe("what one shot of the machine does", () => {
+  const tags = facility.tags(3, 651251).slice(100, 6100);
+  const shots = [...tags].map((tag) => facility.truth.shot(3, 201801, tag));
+  const lit = shots.flatMap(({ hasXrays }, i) => (hasXrays ? [i] : []));
+  const column = (id: string): number[] => {
+    const { values } = facility.column(id, 201801, tags);
+    return lit.map((i) => values[i] ?? NaN);
+  };
+  const light = lit.map((i) => shots[i]?.pulseEnergyJ ?? NaN);
+  const energy = lit.map((i) => shots[i]?.photonEnergyEv ?? NaN);
+  const arrival = lit.map((i) => shots[i]?.arrivalFs ?? NaN);
+  // 6 000 shots: a correlation is known to 0.013.
+  const near = (found: number, wanted: number): void => expect(Math.abs(found - wanted)).toBeLessThan(0.06);
+
+  it("hangs together: energy, light, arrival, position and charge with the correlations of the page", () => {
+    const charge = column("xfel_mon_ct_cb_3_charge/summary");
+    const x = column("xfel_mon_bpm_bl3_5_x/summary");
+    const y = column("xfel_mon_bpm_bl3_5_y/summary");
+    const all = Math.hypot(0.112, 0.03, 0.04);
+    near(correlation(energy, light), 0.03 / all);
+    near(correlation(charge, light), 0.04 / all);
+    near(correlation(energy, arrival), -0.5);
+    near(correlation(charge, arrival), 0.3);
+    // The monitors read to 0.6 µm, as much as the jitter: 0.6 / √2.
+    near(correlation(energy, x), 0.42);
+    near(correlation(energy, y), 0);
+    near(correlation(energy, charge), 0);
+    const [left, right] = ["left", "right"].map((side) =>
+      column(`xfel_bl_3_st_4_bm_1_pd_${side}_fitting_peak/voltage`),
+    );
+    const sideways = (right ?? []).map((v, i) => v / (left?.[i] ?? NaN));
+    expect(correlation(sideways, x)).toBeGreaterThan(0.6);
+  });
+
+  it("drifts slowly, and the feedback takes it back", () => {
+    const averages = (values: readonly number[]): number[] =>
+      Array.from({ length: 12 }, (_, k) => mean(values.slice(500 * k, 500 * (k + 1)).filter(Number.isFinite)));
+    // Of 500 independent shots the mean would vary by 7 eV / √500 = 0.3 eV.
+    expect(rms(averages(energy))).toBeLessThan(1.5);
+  });
+
+  it("has a charge_calib_in_joule that is measured: its monitor's charge, by a calibration of some per cent", () => {
+    const joule = column("xfel_bl_3_st_4_bm_1_pd/charge_calib_in_joule");
+    const charge = column("xfel_bl_3_st_4_bm_1_pd/charge");
+    const scale = joule.map((v, i) => v / (charge[i] ?? NaN));
+    expect(rms(scale) / mean(scale)).toBeLessThan(1e-5);
+    const off = joule.map((v, i) => v / (light[i] ?? NaN));
+    expect(rms(off) / mean(off)).toBeGreaterThan(0.003);
+    expect(Math.abs(mean(off) - 1)).toBeLessThan(0.12);
+    const other = createSimulatedFacility({ clock: new VirtualClock(), seed: 5 });
+    const few = tags.slice(0, 50);
+    const factor = (of: typeof facility): number => {
+      const [j, c] = ["xfel_bl_3_st_4_bm_1_pd/charge_calib_in_joule", "xfel_bl_3_st_4_bm_1_pd/charge"].map(
+        (id) => of.column(id, 201801, few).values[7] ?? NaN,
+      );
+      return (j ?? NaN) / (c ?? NaN);
+    };
+    expect(factor(other) / factor(facility)).not.toBeCloseTo(1, 3);
+  });
+});
+
+describe("timing edges", () => {
+  it("fail, double and fade: in the table of the analysis, and in the camera's images alike", () => {
+    const tags = Uint32Array.from(
+      [1_519_982, 1_519_983, 1_519_984, 1_519_985].flatMap((run) => [...facility.tags(3, run).slice(100)]),
+    );
+    const edges = facility.timingEdges(202501, tags);
+    const shots = [...tags].map((tag) => facility.truth.shot(3, 202501, tag));
+    const lit = shots.flatMap(({ hasXrays }, i) => (hasXrays ? [i] : []));
+    const failed = lit.filter((i) => Number.isNaN(edges.fittingPx[i]));
+    expect(failed.length / lit.length).toBeGreaterThan(0.005);
+    expect(failed.length / lit.length).toBeLessThan(0.03);
+    const doubled = lit.filter((i) => !Number.isNaN(shots[i]?.secondEdgePixel));
+    expect(doubled.length / lit.length).toBeGreaterThan(0.007);
+    expect(doubled.length / lit.length).toBeLessThan(0.025);
+    const wrong = lit.filter((i) => Math.abs((edges.fittingPx[i] ?? NaN) - (shots[i]?.edgePixel ?? NaN)) > 40);
+    expect(wrong.length).toBeGreaterThan(0);
+    expect(wrong.every((i) => doubled.includes(i))).toBe(true);
+    // A minute later the edge has another depth: 30 % rms of ln(depth), beside the 12 % of the pulse energy.
+    const depths = [1_519_981, 1_519_983, 1_519_985, 1_519_987, 1_519_989].map((run) => {
+      const of = [...facility.tags(3, run).slice(100)].map((tag) => facility.truth.shot(3, 202501, tag).edgeDepth);
+      return mean(of.filter((depth) => depth > 0));
+    });
+    expect(Math.max(...depths) / Math.min(...depths)).toBeGreaterThan(1.25);
   });
 });
 
