@@ -18,7 +18,9 @@ export interface Flags {
   readonly signals: readonly string[];
   /** False when only the open flag was recorded. */
   readonly both: boolean;
-  state(i: number): FlagState;
+  /** The open flag itself; undefined or NaN where it is missing. */
+  readonly open: (i: number) => number | undefined;
+  readonly state: (i: number) => FlagState;
 }
 
 /**
@@ -38,10 +40,16 @@ export async function readFlags(
     return {
       signals: close === undefined ? [open.equipId] : [open.equipId, close.equipId],
       both: close !== undefined,
+      open: (i) => open.values[i],
       state: (i) => flagState(open.values[i], close === undefined ? undefined : close.values[i], close !== undefined),
     };
   }
   return undefined;
+}
+
+/** The same with the close flag left aside. */
+export function openAlone({ signals, open }: Flags): Flags {
+  return { signals: signals.slice(0, 1), both: false, open, state: (i) => flagState(open(i), undefined, false) };
 }
 
 function flagState(open: number | undefined, close: number | undefined, both: boolean): FlagState {

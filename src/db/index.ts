@@ -18,6 +18,8 @@ export { type ClassificationBasis, RunTags, type Selection } from "./run-tags.ts
 export {
   type LabelBasis,
   type LabelDropReason,
+  PairedLabels,
+  type PairOptions,
   type ShotLabel,
   ShotLabels,
   type ShotVerdict,

@@ -3,7 +3,8 @@ import type { CallOptions } from "../core/async.ts";
 import { showList } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { type Dropped, LedgerBook } from "../core/ledger.ts";
-import { type FlagNames, type Flags, readFlags, readRecorded } from "./flags.ts";
+import { integer, optional, resolveOptions } from "../core/options.ts";
+import { type FlagNames, type FlagState, type Flags, readFlags, readRecorded } from "./flags.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { ClassificationBasis, RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
@@ -31,17 +32,29 @@ export type LabelDropReason =
   | "xray-flags-agree"
   | "xray-flag-missing"
   | "laser-flags-agree"
+  | "laser-flags-differ"
   | "laser-flag-missing"
   | "beam-flag-missing"
-  | "no-beam";
+  | "no-beam"
+  | "no-unpumped-near"
+  | "no-pumped-near";
 
 /** A label, or why there is none. */
 export type ShotVerdict = Exclude<ShotLabel, "dropped"> | LabelDropReason;
 
+/** Which unpumped shot belongs to a pumped one. */
+export interface PairOptions {
+  /** The unpumped shot this many tags after the pumped one is taken when there is one. @default 2 */
+  readonly after?: number | undefined;
+  /** Else the nearest that is not further than so many tags, of two equally near the later one. @default 60 (1 s) */
+  readonly within?: number | undefined;
+}
+
 /**
  * Every shot of a list with its label. `dropped` names the reason: `xray-flags-agree`, `laser-flags-agree` (a shutter
- * says open and closed at once, or neither), `xray-flag-missing`, `laser-flag-missing`, `beam-flag-missing` (not
- * recorded), `no-beam`, `closed-after-head` (the X-ray shutter reads closed after its first open or contradictory
+ * says open and closed at once, or neither), `laser-flags-differ` (the pump laser's shutter and pulse selector agree at
+ * nine of ten shots of the run, and not at this one), `xray-flag-missing`, `laser-flag-missing`, `beam-flag-missing`
+ * (not recorded), `no-beam`, `closed-after-head` (the X-ray shutter reads closed after its first open or contradictory
  * shot).
  *
  * @example
@@ -85,6 +98,28 @@ export class ShotLabels {
     return this.off.has(tag) ? "off" : "dropped";
   }
 
+  /**
+   * Pumped shots each with an unpumped one near in time, so that slow drifts leave their difference: the next one (30 Hz:
+   * tag + 2), else the nearest. An unpumped shot can belong to several pumped ones. The others lose their label:
+   * `no-unpumped-near`, `no-pumped-near`.
+   * @throws BAD_ARGUMENT
+   * @example
+   * const labels = (await run.labels()).paired({ after: 2, within: 60 });
+   * await scan.update(shots, { labels });
+   */
+  paired(options: PairOptions = {}): PairedLabels {
+    const { after, within } = resolveOptions("paired", options, {
+      after: optional(integer(-1_000_000, 1_000_000), 2),
+      within: optional(integer(0), 60),
+    });
+    const offOf = new Map<number, number>();
+    for (const tag of this.on) {
+      const partner = this.off.has(tag + after) ? tag + after : nearest(this.off, tag, within);
+      if (partner !== undefined) offOf.set(tag, partner);
+    }
+    return new PairedLabels(this, offOf, `unpumped shot at tag + ${after}, else the nearest within ${within} tags`);
+  }
+
   /** How many shots have each label; they add up to the number of tags. */
   get counts(): Record<ShotLabel, number> {
     const { dark, on, off, tags } = this;
@@ -95,6 +130,51 @@ export class ShotLabels {
       dropped: tags.length - dark.length - on.length - off.length,
     };
   }
+}
+
+/** Labels of which every pumped shot has an unpumped one; see {@link ShotLabels.paired}. */
+export class PairedLabels extends ShotLabels {
+  /** How pairs were made, in words. */
+  readonly rule: string;
+  readonly #offOf: ReadonlyMap<number, number>;
+
+  constructor(all: ShotLabels, offOf: ReadonlyMap<number, number>, rule: string) {
+    const partners = new Set(offOf.values());
+    const reasons = new Map(all.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
+    super(
+      all.tags,
+      (tag) => {
+        const label = all.label(tag);
+        if (label === "on") return offOf.has(tag) ? "on" : "no-unpumped-near";
+        if (label === "off") return partners.has(tag) ? "off" : "no-pumped-near";
+        return label === "dropped" ? (reasons.get(tag) as LabelDropReason) : label;
+      },
+      { ...all.basis, laser: { ...all.basis.laser, rule: `${all.basis.laser.rule}; ${rule}` } },
+    );
+    this.rule = rule;
+    this.#offOf = offOf;
+  }
+
+  /** The unpumped shot of a pumped one. @throws BAD_ARGUMENT when the tag is not in {@link on} */
+  offOf(tag: number): number {
+    const partner = this.#offOf.get(tag);
+    if (partner === undefined)
+      throw badArgument("tag", tag, `one of the ${this.on.length} pumped shots with a partner`);
+    return partner;
+  }
+
+  /** For each of {@link on} the index of its partner in {@link off}: for `onOffDifference`. */
+  get pairs(): Int32Array {
+    return Int32Array.from(this.on, (tag) => this.off.indexOf(this.offOf(tag)));
+  }
+}
+
+function nearest(tags: RunTags, tag: number, within: number): number | undefined {
+  for (let distance = 1; distance <= within; distance++) {
+    if (tags.has(tag + distance)) return tag + distance;
+    if (tags.has(tag - distance)) return tag - distance;
+  }
+  return undefined;
 }
 
 function isLabel(verdict: ShotVerdict): boolean {
@@ -112,9 +192,11 @@ export async function labelShots(
   xray: XrayStates,
   options?: CallOptions,
 ): Promise<ShotLabels> {
-  const laser = await readFlags(run, laserNames(run.bl), shots, options);
+  const shutter = await readFlags(run, laserShutters(run.bl), shots, options);
+  const selector = await readFlags(run, laserSelectors(run.bl), shots, options);
+  const laser = shutter ?? selector;
   if (laser === undefined) {
-    const names = laserNames(run.bl).map(({ open }) => open);
+    const names = [...laserShutters(run.bl), ...laserSelectors(run.bl)].map(({ open }) => open);
     throw new APIError(
       "UNKNOWN_SIGNAL",
       `Pumped and unpumped shots of run ${run.number} of beamline ${run.bl} cannot be classified: the source has no values for ${showList(names)}. For a run without pump laser use darkTags() and exposedTags().`,
@@ -122,16 +204,18 @@ export async function labelShots(
     );
   }
   const beam = await readRecorded(run, beamNames[run.bl] ?? [], shots, options);
+  const both = shutter !== undefined && selector !== undefined && agree(shutter, selector, shots.length);
   const verdictOf = (tag: number, i: number): ShotVerdict => {
     const state = xray.stateOf(tag);
     if (state !== "exposed") return state;
     const present = beam === undefined ? 1 : beam.values[i];
     if (present !== 1) return present === 0 ? "no-beam" : "beam-flag-missing";
+    if (both && contradict(shutter.state(i), selector.state(i))) return "laser-flags-differ";
     return laserVerdict(laser, i);
   };
   return new ShotLabels(shots, verdictOf, {
     xray: xray.basis,
-    laser: laserBasis(laser),
+    laser: laserBasis(laser, both ? selector : undefined),
     beam: beamBasis(beam),
   });
 }
@@ -143,13 +227,35 @@ function laserVerdict(laser: Flags, i: number): ShotVerdict {
   return state === "flags-agree" ? "laser-flags-agree" : "laser-flag-missing";
 }
 
-/** The pump-laser shutter today, in its older spelling, and the selector that archives keep (1: laser on). */
-function laserNames(bl: number): FlagNames[] {
+/** The pump-laser shutter today, and in its older spelling. */
+function laserShutters(bl: number): FlagNames[] {
   return [
     { open: `xfel_bl_${bl}_lh1_shutter_1_open_valid/status`, close: `xfel_bl_${bl}_lh1_shutter_1_close_valid/status` },
     { open: "xfel_bl_lh1_shutter_1_open_valid/status", close: "xfel_bl_lh1_shutter_1_close_valid/status" },
-    { open: `bl_${bl}/lh_1/laser_pulse_selector_status` },
   ];
+}
+
+/** The selector of pump pulses that archives keep, 1: laser on. */
+function laserSelectors(bl: number): FlagNames[] {
+  return [{ open: `bl_${bl}/lh_1/laser_pulse_selector_status` }];
+}
+
+/** Whether shutter and selector tell the same story: a shutter that stays open, or an idle selector, does not. */
+function agree(shutter: Flags, selector: Flags, count: number): boolean {
+  let [same, differ] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    if (contradict(shutter.state(i), selector.state(i))) differ++;
+    else if (isTold(shutter.state(i)) && isTold(selector.state(i))) same++;
+  }
+  return same >= 9 * differ;
+}
+
+function contradict(a: FlagState, b: FlagState): boolean {
+  return isTold(a) && isTold(b) && a !== b;
+}
+
+function isTold(state: FlagState): boolean {
+  return state === "open" || state === "closed";
 }
 
 /** Beam status by beamline, 1 where there was beam; none is published for BL2. */
@@ -158,10 +264,11 @@ const beamNames: Readonly<Record<number, readonly string[]>> = {
   3: ["xfel_mon_bpm_bl3_0_3_beamstatus/summary", "xfel_mon_msbpm_bl3_dump_1_beamstatus/summary"],
 };
 
-function laserBasis({ signals, both }: Flags): ClassificationBasis {
+function laserBasis({ signals, both }: Flags, selector: Flags | undefined): ClassificationBasis {
   const rule = both ? "pumped = open 1 and close 0, unpumped = open 0 and close 1" : "pumped = 1, unpumped = 0";
   const source = both ? "cube_timetool.py, a public analysis script of 2023" : "only this flag is recorded here";
-  return { rule, signals, source };
+  if (selector === undefined) return { rule, signals, source };
+  return { rule: `${rule}, and the pulse selector the same`, signals: [...signals, ...selector.signals], source };
 }
 
 function beamBasis(beam: SignalColumn | undefined): ClassificationBasis | null {

@@ -2,7 +2,7 @@ import { DbApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { showList } from "../core/errors.ts";
 import { BEAM_MONITOR, BEAM_MONITOR_DARK_COULOMB, darkRuleOf } from "./dark-rule.ts";
-import { type FlagNames, type FlagState, readFlags, readRecorded } from "./flags.ts";
+import { type FlagState, type Flags, openAlone, readFlags, readRecorded } from "./flags.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { ClassificationBasis, RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
@@ -56,21 +56,45 @@ async function readVerdicts(run: RunReader, all: RunTags, options: CallOptions |
     return { basis: { rule, signals: [BEAM_MONITOR], source }, state: (i) => monitorState(column, i) };
   }
   const both = test === "open-and-close";
-  const spellings = shutterNames(run.bl).map(({ open, close }): FlagNames => (both ? { open, close } : { open }));
-  const flags = await readFlags(run, spellings, all, options);
-  if (flags === undefined) {
+  const spellings = shutterNames(run.bl);
+  const recorded = await readFlags(run, spellings, all, options);
+  if (recorded === undefined) {
     throw undecidable(
       run,
       spellings.map(({ open }) => open),
     );
   }
+  const stronger = !both && recorded.both && mirrors(recorded, all.length);
+  const flags = both || stronger ? recorded : openAlone(recorded);
   const weaker = both && !flags.both;
   const basis = {
     rule: `dark = open 0${flags.both ? " and close 1" : ""}, at the head of the run`,
     signals: flags.signals,
-    source: weaker ? `${source}; the close flag is not recorded here, so the open flag decides alone` : source,
+    source: weaker
+      ? `${source}; the close flag is not recorded here, so the open flag decides alone`
+      : stronger
+        ? `${source}; in this run the close flag mirrors it, so both decide`
+        : source,
   };
   return { basis, state: flags.state };
+}
+
+/**
+ * Whether the close flag of an old run can be used: wherever the shutter was open and wherever it was closed, it mirrors
+ * the open flag at nine of ten shots.
+ */
+function mirrors({ state, open }: Flags, count: number): boolean {
+  const [told, agrees] = [
+    [0, 0],
+    [0, 0],
+  ];
+  for (let i = 0; i < count; i++) {
+    const value = open(i);
+    if (value !== 0 && value !== 1) continue;
+    if (state(i) === "flags-agree") agrees[value] = (agrees[value] ?? 0) + 1;
+    else if (state(i) !== "flag-missing") told[value] = (told[value] ?? 0) + 1;
+  }
+  return [0, 1].every((value) => (told[value] ?? 0) > 0 && (told[value] ?? 0) >= 9 * (agrees[value] ?? 0));
 }
 
 /** The X-ray shutter's flags under their SyncDB names, and as DataConvert writes them. */

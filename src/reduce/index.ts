@@ -4,6 +4,16 @@
  */
 
 export {
+  type ClassOfShots,
+  meanOfRatios,
+  type OnOff,
+  type OnOffOptions,
+  onOffDifference,
+  type RatioMethod,
+  ratioOfSums,
+  type ShotNumbers,
+} from "../core/ratio.ts";
+export {
   type BySensor,
   type CommonModeOptions,
   type Correction,
@@ -27,7 +37,13 @@ export {
   type CubeUpdateOptions,
   cube,
 } from "./cube/cube.ts";
-export { type CorrectedDelayOptions, correctedDelay, type DelayStage, type JitterOptions } from "./cube/delay.ts";
+export {
+  type CorrectedDelayOptions,
+  correctedDelay,
+  type DelayStage,
+  edgeLimits,
+  type JitterOptions,
+} from "./cube/delay.ts";
 export type { CubeLabel, CubeOptions } from "./cube/options.ts";
 export type { RegionSum } from "./cube/region.ts";
 export { type BinStatistics, type Contrast, contrast, type MeanAndError } from "./cube/statistics.ts";

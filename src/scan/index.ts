@@ -2,6 +2,8 @@
  * Plans of messages, the engine that does them, dry runs, journals, and what comes out: rows, documents, curves.
  * @module
  */
+export { countErrors, type PointErrors, type PointMean, pooledErrors } from "../core/point-errors.ts";
+export { ratioOfSums } from "../core/ratio.ts";
 export type { Apparatus, ApparatusRuns, DoOptions } from "./apparatus.ts";
 export { type CheckedApparatus, checkPlan } from "./check.ts";
 export { type ControlApparatusOptions, type ControlledFacility, controlApparatus } from "./control-apparatus.ts";
@@ -14,7 +16,6 @@ export { type DecayFit, type DecayFitOptions, fitDecay } from "./fits/decay.ts";
 export type { FitOptions, FitQuality } from "./fits/fit-points.ts";
 export { fitPeak, type PeakFit, type PeakFitOptions } from "./fits/peak.ts";
 export type { PeakShape } from "./fits/peak-shapes.ts";
-export { countErrors, type PointErrors, type PointMean, pooledErrors, ratioOfSums } from "./fits/point-errors.ts";
 export { type AfterStep, fitStep, type StepFit, type StepFitOptions } from "./fits/step.ts";
 export { onCtrlC } from "./interrupts.ts";
 export { Journal } from "./journal.ts";

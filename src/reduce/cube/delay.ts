@@ -27,6 +27,12 @@ export interface JitterOptions {
   readonly fsPerPixel: number;
   /** Column of the edge at which nothing is corrected. */
   readonly zeroPixel: number;
+  /**
+   * Edges outside are no edges of the pump laser: fringes, the second edge, a dark picture. Shots with one are dropped
+   * (`timing-edge-out-of-limits`). In pixels; {@link edgeLimits} finds them.
+   * @default no limits
+   */
+  readonly limits?: readonly [low: number, high: number] | undefined;
   /** @default "fitting" */
   readonly estimator?: "fitting" | "derivative" | undefined;
   /** The stage of the timing laser, when it moves: the edge moves back with it. */
@@ -54,7 +60,7 @@ export interface CorrectedDelayOptions {
  * 2.4431 px of PULSE 2023, up to the zeros. There, positive means X-rays after the laser; Katayama 2016 counts the
  * other way round. The scales are calibrated in every beam time.
  *
- * A shot without a number is dropped: `no-timing-edge`, or `stage-` and `timing-stage-` with `not-converged`,
+ * A shot without a number is dropped: `no-timing-edge`, `timing-edge-out-of-limits`, or `stage-` and `timing-stage-` with `not-converged`,
  * `saturated` or `missing`, each after the name of the axis.
  *
  * @example
@@ -68,6 +74,7 @@ export function correctedDelay(options: CorrectedDelayOptions): ShotValue {
   checkStage("stage", stage);
   if (jitter !== undefined) checkJitter(jitter);
   const timing = jitter?.stage;
+  const [low, high] = jitter?.limits ?? [-Infinity, Infinity];
   return {
     signals: [stage.equipId, ...(timing === undefined ? [] : [timing.equipId])],
     read: (shot) => {
@@ -83,11 +90,34 @@ export function correctedDelay(options: CorrectedDelayOptions): ShotValue {
         const edge = jitter.edges.at(shot.tag);
         const pixel = jitter.estimator === "derivative" ? edge?.derivativePx : edge?.fittingPx;
         if (pixel === undefined || !Number.isFinite(pixel)) return "no-timing-edge";
+        if (pixel < low || pixel > high) return "timing-edge-out-of-limits";
         delayFs -= jitter.fsPerPixel * (pixel - jitter.zeroPixel);
       }
       return sign * delayFs;
     },
   };
+}
+
+/**
+ * Limits between which the edges of a run lie: their median ± 5 standard deviations of the bulk (1.4826 × the median
+ * distance from it), so that outliers do not move them. For runs whose timing stage rests.
+ * @throws BAD_ARGUMENT when there is no edge
+ * @example
+ * correctedDelay({ stage, jitter: { edges, fsPerPixel: 2.6, zeroPixel: 1000, limits: edgeLimits(edges) } });
+ */
+export function edgeLimits(
+  edges: TimingEdges,
+  estimator: "fitting" | "derivative" = "fitting",
+): readonly [low: number, high: number] {
+  const pixels = (estimator === "fitting" ? edges.fittingPx : edges.derivativePx).filter(Number.isFinite);
+  if (pixels.length === 0) throw badArgument("edges", "no edge at any shot", "edges at some shots");
+  const centre = median(pixels);
+  const reach = 5 * 1.4826 * median(pixels.map((pixel) => Math.abs(pixel - centre)));
+  return [centre - reach, centre + reach];
+}
+
+function median(values: Float64Array): number {
+  return Float64Array.from(values).sort()[values.length >> 1] ?? NaN;
 }
 
 function checkStage(name: string, stage: DelayStage): void {
@@ -102,10 +132,19 @@ function checkJitter(jitter: JitterOptions): void {
     fsPerPixel,
     zeroPixel,
     estimator = "fitting",
+    limits,
     stage,
-  } = resolveOptions("jitter", jitter, { edges: any, fsPerPixel: any, zeroPixel: any, estimator: any, stage: any });
+  } = resolveOptions("jitter", jitter, {
+    edges: any,
+    fsPerPixel: any,
+    zeroPixel: any,
+    limits: any,
+    estimator: any,
+    stage: any,
+  });
   asFinite("jitter.fsPerPixel", fsPerPixel);
   asFinite("jitter.zeroPixel", zeroPixel);
   asOneOf("jitter.estimator", estimator, ["fitting", "derivative"]);
+  if (limits !== undefined) asFinite("jitter.limits[1]", limits[1], asFinite("jitter.limits[0]", limits[0]));
   if (stage !== undefined) checkStage("jitter.stage", stage);
 }

@@ -3,7 +3,8 @@ import { any, resolveOptions } from "../../core/options.ts";
 import type { TagList } from "../../core/tags.ts";
 
 /**
- * A signal that tells light from dark: one value per tag, NaN where it is not known. Light is above, or below, a limit.
+ * A signal that tells light from dark: one value per tag. Light is above, or below, a limit. NaN (not converged, missing)
+ * is not light: a detector of the pump pulse has no number where there was no pulse.
  */
 export interface LightSignal {
   readonly values: ArrayLike<number>;
@@ -16,11 +17,11 @@ export type IsLight = (tag: number, index: number) => boolean | null;
 
 /**
  * Classes of a pump–probe run with fewer pump pulses than X-ray pulses, as SFX pipelines at SACLA make them (ostrich):
- * `light`, and `dark1`, `dark2`, … for the first, second, … dark shot after a light one. Dark shots before the first
- * light one, and all from a shot that cannot be told up to the next light one, are in no class.
+ * `light`, and `dark1`, `dark2`, … for the first, second, … dark shot after a light one, or from the first shot of the
+ * list on. Shots from one that cannot be told up to the next light one are in no class.
  *
  * @param tags - **every** shot of the run, also those without an image: the n in dark-n counts them
- * @param light - a predicate, or a signal with its limit; NaN in the signal is "cannot be told", not dark
+ * @param light - a signal with its limit, or a predicate, which can also say that a shot cannot be told
  * @returns tags by class: `light` first, then by number; only classes that occur
  * @throws BAD_ARGUMENT when the signal has not one value per tag, or not one limit
  * @example
@@ -31,7 +32,7 @@ export type IsLight = (tag: number, index: number) => boolean | null;
 export function lightDarkClasses<T extends TagList>(tags: T, light: IsLight | LightSignal): ReadonlyMap<string, T> {
   const isLight = typeof light === "function" ? light : fromSignal(light, tags.length);
   const numbers = new Int32Array(tags.length).fill(-1);
-  let [since, furthest] = [-1, -1];
+  let [since, furthest] = [0, 0];
   tags.values.forEach((tag, i) => {
     const state = isLight(tag, i);
     if (state === true) since = 0;
@@ -41,11 +42,10 @@ export function lightDarkClasses<T extends TagList>(tags: T, light: IsLight | Li
     furthest = Math.max(furthest, since);
   });
   const classes = new Map<string, T>();
-  for (let n = 0; n <= furthest; n++)
-    classes.set(
-      n === 0 ? "light" : `dark${n}`,
-      tags.filter((_, i) => numbers[i] === n),
-    );
+  for (let n = 0; n <= furthest; n++) {
+    const found = tags.filter((_, i) => numbers[i] === n);
+    if (found.length > 0) classes.set(n === 0 ? "light" : `dark${n}`, found);
+  }
   return classes;
 }
 
@@ -59,7 +59,6 @@ function fromSignal(signal: LightSignal, length: number): IsLight {
   const limit = asFinite(above === undefined ? "light.below" : "light.above", above ?? below);
   return (_, i) => {
     const value = values[i] ?? NaN;
-    if (Number.isNaN(value)) return null;
     return above === undefined ? value < limit : value > limit;
   };
 }

@@ -1,9 +1,10 @@
 import { asText } from "../../core/guards.ts";
 import { any, integer, optional, resolveOptions } from "../../core/options.ts";
+import { pooledErrors } from "../../core/point-errors.ts";
+import { ratioOfSums } from "../../core/ratio.ts";
 import { type Centroid, centroid } from "../fits/centroid.ts";
 import { type FitOptions, noPeak } from "../fits/fit-points.ts";
 import { fitPeak, type PeakFit, type PeakFitOptions } from "../fits/peak.ts";
-import { pooledErrors, ratioOfSums } from "../fits/point-errors.ts";
 import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
 import { move, note, where } from "../stubs.ts";

@@ -85,6 +85,18 @@ describe("run.darkTags", () => {
     expect(dark.ledger?.asked).toBe(5);
   });
 
+  it("uses the close flag of an old run when it mirrors the open flag, and finds the contradiction", async () => {
+    const mirror: Flag[] = [0, 0, ...Array<Flag>(12).fill(1)];
+    const close = mirror.map((flag, i): Flag => (i === 8 ? 1 : flag === 0 ? 1 : 0));
+    const run = await scripted({ bl: 3, run: 303_001, open: mirror, close });
+    const exposed = await run.exposedTags();
+    expect(exposed.ledger?.dropped).toContainEqual({ reason: "xray-flags-agree", tags: [108] });
+    expect(exposed.basis?.source).toMatch(/only the open flag is usable; in this run the close flag mirrors it/);
+    // Here the close flag stands still.
+    const stuck = await scripted({ bl: 3, run: 303_001, open: mirror, close: mirror.map((): Flag => 1) });
+    expect((await stuck.exposedTags()).length).toBe(12);
+  });
+
   it("does not ask the shutter flags where they are unreliable, and draws the line at 1e-10 C", async () => {
     const run = await scripted({
       bl: 2,

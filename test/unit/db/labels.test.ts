@@ -103,6 +103,57 @@ describe("run.labels", () => {
     expect(labels.dropped).toEqual([{ reason: "closed-after-head", tags: [102] }]);
   });
 
+  it("drops a shot at which the pump laser's shutter and selector differ, when they agree at nine of ten", async () => {
+    const pattern = "X".repeat(20);
+    const selected = Array.from(pattern, (_, i) => Number(i % 2 === 0));
+    const shutter = selected.map((flag, i) => (i === 4 || i === 7 ? 1 - flag : flag));
+    const labels = await (
+      await scripted(pattern, {
+        [`${laser}_open_valid/status`]: shutter,
+        "bl_3/lh_1/laser_pulse_selector_status": selected,
+      })
+    ).labels();
+    expect(labels.dropped).toEqual([{ reason: "laser-flags-differ", tags: [104, 107] }]);
+    expect(labels.counts).toEqual({ dark: 0, on: 9, off: 9, dropped: 2 });
+    expect(labels.basis.laser).toMatchObject({
+      rule: "pumped = 1, unpumped = 0, and the pulse selector the same",
+      signals: [`${laser}_open_valid/status`, "bl_3/lh_1/laser_pulse_selector_status"],
+    });
+    // A selector that stands still says nothing.
+    const idle = await scripted("XXXX", {
+      [`${laser}_open_valid/status`]: [1, 0, 1, 0],
+      "bl_3/lh_1/laser_pulse_selector_status": [0, 0, 0, 0],
+    });
+    expect(wordOf(await idle.labels())).toBe("+-+-");
+  });
+
+  it("pairs each pumped shot with the next unpumped one, else with the nearest", async () => {
+    const run = await scripted("XXXXXXXXXX", {
+      "bl_3/lh_1/laser_pulse_selector_status": [1, 1, 0, 1, 1, 1, "missing", 1, "missing", 0],
+    });
+    const labels = await run.labels();
+    const paired = labels.paired({ after: 2, within: 3 });
+    // 100 → 102 (+2); 101 and 103 → 102 (nearest); 104, 105 → 102; 107 → 109 (+2).
+    expect(Array.from(paired.on, (tag) => [tag, paired.offOf(tag)])).toEqual([
+      [100, 102],
+      [101, 102],
+      [103, 102],
+      [104, 102],
+      [105, 102],
+      [107, 109],
+    ]);
+    expect([...paired.pairs]).toEqual([0, 0, 0, 0, 0, 1]);
+    const near = labels.paired({ after: 2, within: 0 });
+    expect([...near.on]).toEqual([100, 107]);
+    expect(near.dropped.map(({ reason, tags }) => [reason, tags])).toEqual([
+      ["no-unpumped-near", [101, 103, 104, 105]],
+      ["laser-flag-missing", [106, 108]],
+    ]);
+    expect(labels.paired({ after: 4, within: 0 }).dropped).toContainEqual({ reason: "no-pumped-near", tags: [102] });
+    expect(paired.basis.laser.rule).toMatch(/unpumped shot at tag \+ 2, else the nearest within 3 tags/);
+    expect(() => paired.offOf(102)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+  });
+
   it("does not guess without a pump-laser signal", async () => {
     const run = await scripted("DX", {});
     await expect(run.labels()).rejects.toMatchObject({

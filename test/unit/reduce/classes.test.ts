@@ -14,42 +14,51 @@ const listed = (classes: ReadonlyMap<string, TagList>): Record<string, number[]>
   Object.fromEntries([...classes].map(([name, list]) => [name, [...list]]));
 
 describe("lightDarkClasses", () => {
-  it("counts dark shots from the last light one; what came before the first is in no class", () => {
+  it("counts dark shots from the last light one, before the first from the start", () => {
     const pattern = "ddLddLLdddLd";
     expect(listed(lightDarkClasses(tags(12), (_, i) => pattern[i] === "L"))).toEqual({
       light: [1005, 1011, 1013, 1021],
-      dark1: [1007, 1015, 1023],
-      dark2: [1009, 1017],
+      dark1: [1001, 1007, 1015, 1023],
+      dark2: [1003, 1009, 1017],
       dark3: [1019],
     });
   });
 
-  it("begins again at the next light shot when one cannot be told", () => {
-    const values = [1, 0, NaN, 0, 1, 0, 0];
-    expect(listed(lightDarkClasses(tags(7), { values, above: 0.5 }))).toEqual({
+  it("takes a shot without a number for dark: a detector of the pump pulse does not converge without one", () => {
+    const values = [1, NaN, NaN, 0.9, NaN, NaN, 0.95];
+    expect(listed(lightDarkClasses(tags(7), { values, above: 0.1 }))).toEqual({
+      light: [1001, 1007, 1013],
+      dark1: [1003, 1009],
+      dark2: [1005, 1011],
+    });
+    expect(listed(lightDarkClasses(tags(3), { values: [NaN, 0, 1], below: 0.5 }))).toEqual({
+      light: [1003],
+      dark1: [1001, 1005],
+    });
+  });
+
+  it("begins again at the next light shot when a predicate cannot tell one", () => {
+    const seen = [true, false, null, false, true, false, false];
+    expect(listed(lightDarkClasses(tags(7), (_, i) => seen[i] ?? null))).toEqual({
       light: [1001, 1009],
       dark1: [1003, 1011],
       dark2: [1013],
     });
-    expect(listed(lightDarkClasses(tags(7), { values, below: 0.5 }))).toEqual({
-      light: [1003, 1007, 1011, 1013],
-      dark1: [1009],
-    });
   });
 
-  it("puts no shot in two classes, and every shot from the first light one on in one", () => {
+  it("puts every shot in one class", () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 60 }), (lights) => {
         const all = tags(lights.length);
         const classes = lightDarkClasses(all, (_, i) => lights[i] ?? null);
-        const first = lights.indexOf(true);
         const placed = [...classes.values()].flatMap((list) => [...list]).sort((a, b) => a - b);
-        expect(placed).toEqual(first < 0 ? [] : [...all.slice(first)]);
+        expect(placed).toEqual([...all]);
         for (const [name, list] of classes) {
           for (const tag of list) {
             const n = name === "light" ? 0 : Number(name.slice(4));
             const i = all.indexOf(tag);
-            expect(lights.slice(i - n, i + 1)).toEqual([true, ...Array(n).fill(false)]);
+            // The list begins as if a light shot had been before it.
+            expect([true, ...lights].slice(i - n + 1, i + 2)).toEqual([true, ...Array(n).fill(false)]);
           }
         }
       }),

@@ -1,5 +1,5 @@
-import { badArgument } from "../../core/guards.ts";
-import { solveRows } from "./least-squares.ts";
+import { badArgument } from "./guards.ts";
+import { solveRows } from "./solve-rows.ts";
 
 /** Mean of the shots of a point; its standard error is NaN for fewer than two. */
 export interface PointMean {
@@ -24,36 +24,6 @@ export function countErrors(counts: readonly number[]): number[] {
     if (count < 0) throw badArgument("a count", count, "0 or more");
     return Math.sqrt(count + 1);
   });
-}
-
-/**
- * Ratio of the sums of a signal and a monitor over the shots where both have a number: what a normalised curve shows. Its
- * error is from the residuals signal − ratio · monitor, so that what both share (the pulse energy) does not count
- * (ratio estimator, Cochran 1977, §6).
- * @param values - per shot, null where there is no number
- * @returns NaN with count 0 where the monitor's sum is 0 or no shot has both
- * @example
- * ratioOfSums(taken.values["diode"], taken.values["i0"]).mean;
- */
-export function ratioOfSums(values: readonly (number | null)[], monitor: readonly (number | null)[]): PointMean {
-  let [count, top, below] = [0, 0, 0];
-  const pairs: (readonly [number, number])[] = [];
-  for (const [i, value] of values.entries()) {
-    const by = monitor[i] ?? null;
-    if (value === null || by === null) continue;
-    count++;
-    top += value;
-    below += by;
-    pairs.push([value, by]);
-  }
-  if (count === 0 || below === 0) return { count: 0, mean: NaN, standardError: NaN };
-  const mean = top / below;
-  const square = pairs.reduce((sum, [value, by]) => sum + (value - mean * by) ** 2, 0);
-  return {
-    count,
-    mean,
-    standardError: count < 2 ? NaN : Math.sqrt((square / (count - 1)) * count) / Math.abs(below),
-  };
 }
 
 /**
