@@ -16,8 +16,8 @@ export type RatioMethod = "ratio-of-sums" | "mean-of-ratios";
 /** Values of shots, null or NaN where there is no number. */
 export type ShotNumbers = ArrayLike<number | null>;
 
-/** @internal Check of an option `method`. */
-export const ratioMethod = optional(oneOf("ratio-of-sums", "mean-of-ratios"), "ratio-of-sums");
+/** Check of an option `method`. */
+const ratioMethod = optional(oneOf("ratio-of-sums", "mean-of-ratios"), "ratio-of-sums");
 
 /**
  * Ratio of the sums of a signal and a monitor over the shots where both have a number: what a normalised curve shows. Its
