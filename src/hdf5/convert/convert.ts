@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { throwIfAborted } from "../../core/async.ts";
 import { EV_PER_ELECTRON } from "../../core/constants.ts";
@@ -8,7 +8,7 @@ import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { type Ledger, LedgerBook } from "../../core/ledger.ts";
 import { any, flag, optional, resolveOptions } from "../../core/options.ts";
-import { packageManifest } from "../../files/index.ts";
+import { packageManifest, renameWhole, replaceFile } from "../../files/index.ts";
 import { writeSignal } from "../layouts/event-info.ts";
 import { writingOf } from "../layouts/index.ts";
 import type { LayoutWriter } from "../layouts/layout.ts";
@@ -27,7 +27,7 @@ import {
 import { type ReadOptions, readChecks, readDarkMeans, readShots } from "./read.ts";
 import type { ConvertRequest } from "./request.ts";
 import { resolveRequest } from "./resolve.ts";
-import { finishFile, partFiles, readJournal, removeParts, Staging, writing } from "./staging.ts";
+import { partFiles, readJournal, removeParts, Staging } from "./staging.ts";
 import { type H5Numbers, H5Writer } from "./writer.ts";
 
 export interface ConvertOptions extends ReadOptions {
@@ -98,9 +98,9 @@ export async function convert(
     const dark = await readDarkMeans(source, plan, staging, options);
     await readShots(source, plan, staging, dark?.means ?? null, options);
     const written = await compose(plan, staging, dark?.info ?? null, options);
-    const geomPath = written.geom === null ? null : await writeGeom(target, written.geom);
+    const geomPath = written.geom === null ? null : writeGeom(target, written.geom);
     await staging.markComplete(written.images);
-    await finishFile(files.part, target);
+    await renameWhole(files.part, target);
     keep = false;
     return {
       path,
@@ -371,11 +371,9 @@ function geomBeside(target: string): string {
   return target.replace(/(\.h5|\.hdf5|\.nxs)?$/i, ".geom");
 }
 
-async function writeGeom(target: string, text: string): Promise<string> {
+function writeGeom(target: string, text: string): string {
   const path = geomBeside(target);
-  const beside = `${path}.part`;
-  await writing(path, () => writeFile(beside, text));
-  await finishFile(beside, path);
+  replaceFile(path, text);
   return path;
 }
 

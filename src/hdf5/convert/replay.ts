@@ -1,13 +1,13 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { resolveOptions } from "../../core/options.ts";
+import { writeFailed } from "../../files/index.ts";
 import { H5File } from "../read/h5file.ts";
 import { convert } from "./convert.ts";
 import type { ConvertSource } from "./plan.ts";
 import { type Provenance, provenanceOf } from "./provenance.ts";
 import { type ReadOptions, readChecks } from "./read.ts";
 import { asRequest } from "./resolve.ts";
-import { writing } from "./staging.ts";
 
 /** Whether a file could be made again. */
 export interface Replayed {
@@ -29,7 +29,10 @@ export async function replay(source: ConvertSource, path: string, options: ReadO
   resolveOptions("replay", options, readChecks);
   const original = resolve(path);
   const { request, source: recorded, versions } = await provenanceOf(original);
-  const folder = await writing(dirname(original), () => mkdtemp(join(dirname(original), ".sacla-replay-")));
+  const beside = dirname(original);
+  const folder = await mkdtemp(join(beside, ".sacla-replay-")).catch((cause: unknown) => {
+    throw writeFailed(beside, cause);
+  });
   try {
     const again = join(folder, basename(original));
     await convert(source, asRequest(request), again, { ...options, url: recorded.url ?? undefined });

@@ -1,8 +1,8 @@
 import { constants, readFileSync } from "node:fs";
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { type FileHandle, open, rm, stat, writeFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { SaclaError, show } from "../../core/errors.ts";
+import { renameWhole, writeFailed } from "../../files/index.ts";
 
 /** A piece of a conversion that is safely on disk. */
 export interface Batch {
@@ -71,29 +71,30 @@ export class Staging {
     const files = partFiles(target);
     const known = readJournal(files.journal);
     if (known !== undefined) checkOwner(target, known, plan);
-    return await writing(target, async () => {
-      const data = await open(files.data, constants.O_RDWR | constants.O_CREAT);
-      try {
-        const batches = await intactBatches(data, known?.batches ?? []);
-        await data.truncate(batches.at(-1)?.to ?? 0);
-        await startJournal(files.journal, plan, batches);
-        return new Staging(files, data, await open(files.journal, "a"), batches);
-      } catch (error) {
-        await data.close();
-        if (known === undefined) await removeParts(files);
-        throw error;
-      }
-    });
+    let data: FileHandle | undefined;
+    try {
+      data = await open(files.data, constants.O_RDWR | constants.O_CREAT);
+      const batches = await intactBatches(data, known?.batches ?? []);
+      await data.truncate(batches.at(-1)?.to ?? 0);
+      await startJournal(files.journal, plan, batches);
+      return new Staging(files, data, await open(files.journal, "a"), batches);
+    } catch (cause) {
+      await data?.close();
+      if (data !== undefined && known === undefined) await removeParts(files);
+      throw writeFailed(target, cause);
+    }
   }
 
   /** Puts bytes at the end; they count when {@link commit} has returned. @throws WRITE_FAILED */
   async write(bytes: Uint8Array): Promise<void> {
-    await writing(this.files.data, async () => {
+    try {
       for (let done = 0; done < bytes.length; ) {
         const { bytesWritten } = await this.#data.write(bytes, done, bytes.length - done, this.#end + done);
         done += bytesWritten;
       }
-    });
+    } catch (cause) {
+      throw writeFailed(this.files.data, cause);
+    }
     this.#crc = crc32(bytes, this.#crc);
     this.#end += bytes.length;
   }
@@ -101,10 +102,12 @@ export class Staging {
   /** Makes a batch of what was written since the last one. @throws WRITE_FAILED */
   async commit(name: string, info: unknown): Promise<void> {
     const batch = { name, from: this.#from, to: this.#end, crc: this.#crc, info };
-    await writing(this.files.data, async () => {
+    try {
       await this.#data.datasync();
-      await this.#note(batch);
-    });
+    } catch (cause) {
+      throw writeFailed(this.files.data, cause);
+    }
+    await this.#note(batch);
     this.batches.push(batch);
     this.#from = this.#end;
     this.#crc = 0;
@@ -112,10 +115,11 @@ export class Staging {
 
   /** Notes that the assembled output is whole, before it gets its name. @throws WRITE_FAILED */
   async markComplete(images: number): Promise<void> {
-    await writing(this.files.journal, async () => {
-      const { ino, size } = await stat(this.files.part);
-      await this.#note({ complete: { ino, size, images } });
+    const { part } = this.files;
+    const { ino, size } = await stat(part).catch((cause: unknown) => {
+      throw writeFailed(part, cause);
     });
+    await this.#note({ complete: { ino, size, images } });
   }
 
   /** Fills `out` with bytes of the data file. @throws FILE_DAMAGED when they are not there */
@@ -142,8 +146,12 @@ export class Staging {
   }
 
   async #note(line: object): Promise<void> {
-    await this.#journal.appendFile(`${JSON.stringify(line)}\n`);
-    await this.#journal.datasync();
+    try {
+      await this.#journal.appendFile(`${JSON.stringify(line)}\n`);
+      await this.#journal.datasync();
+    } catch (cause) {
+      throw writeFailed(this.files.journal, cause);
+    }
   }
 }
 
@@ -205,14 +213,8 @@ function isBatch(line: unknown): line is Batch {
 /** Beside and renamed, so that a kill between two writes never loses a batch that was whole. */
 async function startJournal(path: string, plan: string, batches: readonly Batch[]): Promise<void> {
   const lines = [{ plan, owner: thisProcess() }, ...batches];
-  const beside = await open(`${path}.new`, "w");
-  try {
-    await beside.writeFile(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    await beside.datasync();
-  } finally {
-    await beside.close();
-  }
-  await rename(`${path}.new`, path);
+  await writeFile(`${path}.new`, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  await renameWhole(`${path}.new`, path);
 }
 
 /** The leading batches whose bytes are all there and unchanged. */
@@ -283,47 +285,4 @@ function checkOwner(target: string, { plan, owner }: Journal, wanted: string): v
       { details: { target, journal } },
     );
   }
-}
-
-/** Runs file work; what the system refuses becomes WRITE_FAILED with its reason. */
-export async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (isSaclaError(cause) || !(cause instanceof Error) || !("code" in cause)) throw cause;
-    const reason = reasons[String(cause.code)] ?? cause.message;
-    throw new SaclaError("WRITE_FAILED", `${show(path)} cannot be written: ${reason}.`, {
-      details: { path, reason: cause.code },
-      cause,
-    });
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the quota of the disk is used up",
-  EFBIG: "the file is larger than allowed here",
-  EACCES: "it may not be written",
-  EPERM: "it may not be written",
-  EROFS: "the disk is read-only",
-  ENOENT: "its folder is not there",
-  ENOTDIR: "its folder is a file",
-  EISDIR: "it is a folder",
-};
-
-/** Gives a whole file its name, and makes the name last. */
-export async function finishFile(from: string, to: string): Promise<void> {
-  await writing(to, async () => {
-    const file = await open(from, "r+");
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(from, to);
-    // Not every system lets a folder be flushed; the file itself is safe.
-    const folder = await open(dirname(to), "r").catch(() => undefined);
-    await folder?.sync().catch(() => {});
-    await folder?.close();
-  });
 }
