@@ -1,3 +1,4 @@
+import { between, scale } from "./between.ts";
 import { commonMode } from "./common-mode.ts";
 import { dark } from "./dark.ts";
 import { gain } from "./gain.ts";
@@ -34,4 +35,6 @@ export const correct: {
   readonly photons: typeof photons;
   readonly mask: typeof mask;
   readonly normalise: typeof normalise;
-} = { dark, commonMode, gain, photons, mask, normalise };
+  readonly between: typeof between;
+  readonly scale: typeof scale;
+} = { dark, commonMode, gain, photons, mask, normalise, between, scale };

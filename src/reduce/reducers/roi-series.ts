@@ -1,5 +1,7 @@
 import { badArgument } from "../../core/guards.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { checkRoi, type Roi } from "../../core/roi.ts";
+import { checkLimits } from "../corrections/between.ts";
 import { quantize } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
@@ -23,22 +25,29 @@ export interface RoisSeries {
   readonly rois: readonly OneRoiSeries[];
 }
 
+/** Options of sums over rectangles. */
+export interface RoiOptions {
+  /** Pixels below the first or above the second number are left out: read noise, or saturated pixels. */
+  readonly between?: readonly [low: number, high: number] | undefined;
+}
+
 /**
- * Sum, mean and maximum of many rectangles in each shot, in one pass. Pixels that are NaN or infinite are left out and
- * show in `counts`. Memory: 4 + 24 · rectangles bytes per shot.
+ * Sum, mean and maximum of many rectangles in each shot, in one pass. Pixels that are NaN or infinite, or outside
+ * `between`, are left out and show in `counts`. Memory: 4 + 24 · rectangles bytes per shot.
  *
- * @throws BAD_ARGUMENT when there is no rectangle, or one is not inside the image
+ * @throws BAD_ARGUMENT when there is no rectangle, one is not inside the image, or the limits are no range
  * @example
  * const peak = { rows: [500, 540], columns: [200, 240] };
  * const beside = { rows: [540, 580], columns: [200, 240] };
  * const { signal } = await reduce(shots, { signal: roiSeries([peak, beside]) });
  * const [on, off] = signal[sensor].rois.map((roi) => roi.means);
  */
-export function roiSeries(rois: readonly Roi[]): Reducer<RoisSeries> {
+export function roiSeries(rois: readonly Roi[], options: RoiOptions = {}): Reducer<RoisSeries> {
+  const [low, high] = roiLimits("roiSeries", options);
   if (!Array.isArray(rois) || rois.length === 0) throw badArgument("rois", rois, "a list of at least one rectangle");
   const row = new Float64Array(3 * rois.length);
   return defineReducer({
-    name: `roiSeries(${rois.map(roiWords).join("; ")})`,
+    name: `roiSeries(${rois.map(roiWords).join("; ")}${limitWords(low, high)})`,
     layout: ({ rows, columns }) => {
       for (const roi of rois) checkRoi(roi, rows, columns);
       return { shots: { type: "series", width: row.length }, row: { type: "scratch", bytes: row.byteLength } };
@@ -50,8 +59,8 @@ export function roiSeries(rois: readonly Roi[]): Reducer<RoisSeries> {
           const end = r * columns + span[1];
           for (let i = r * columns + span[0]; i < end; i++) {
             const x = pixels[i] ?? NaN;
-            // False for NaN and for both infinities.
-            if (x - x !== 0) continue;
+            // The first is true of NaN and of both infinities.
+            if (x - x !== 0 || x < low || x > high) continue;
             sum += quantize(x);
             count++;
             if (x > max) max = x;
@@ -71,6 +80,19 @@ export function roiSeries(rois: readonly Roi[]): Reducer<RoisSeries> {
       }),
     }),
   });
+}
+
+/** The limits of a sum, −Infinity to Infinity without. @throws BAD_ARGUMENT */
+export function roiLimits(where: string, options: RoiOptions): readonly [low: number, high: number] {
+  const { between = [-Infinity, Infinity] } = resolveOptions(where, options, { between: any });
+  const [low, high] = between;
+  checkLimits(low, high);
+  return [low, high];
+}
+
+/** In words that are compared. */
+export function limitWords(low: number, high: number): string {
+  return low === -Infinity && high === Infinity ? "" : `, between ${low} and ${high}`;
 }
 
 /** In words that are compared. */

@@ -1,6 +1,6 @@
 import { checkRoi, type Roi } from "../../core/roi.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
-import { roiWords } from "./roi-series.ts";
+import { limitWords, type RoiOptions, roiLimits, roiWords } from "./roi-series.ts";
 
 /** The sum over a rectangle, shot by shot. The only answer that grows with the shots. */
 export interface RoiSeries {
@@ -8,10 +8,14 @@ export interface RoiSeries {
   readonly sums: Float64Array;
 }
 
-/** Sum of the pixels of a rectangle in each shot. @throws BAD_ARGUMENT when the rectangle is not inside the image */
-export function roiSum(roi: Roi): Reducer<RoiSeries> {
+/**
+ * Sum of the pixels of a rectangle in each shot; with `between` of those within the limits, which apply after the dark.
+ * @throws BAD_ARGUMENT when the rectangle is not inside the image, or the limits are no range
+ */
+export function roiSum(roi: Roi, options: RoiOptions = {}): Reducer<RoiSeries> {
+  const [low, high] = roiLimits("roiSum", options);
   return defineReducer({
-    name: `roiSum(${roiWords(roi)})`,
+    name: `roiSum(${roiWords(roi)}${limitWords(low, high)})`,
     appliesDark: true,
     layout: ({ rows, columns }) => {
       checkRoi(roi, rows, columns);
@@ -21,7 +25,11 @@ export function roiSum(roi: Roi): Reducer<RoiSeries> {
       let sum = 0;
       for (let r = roi.rows[0]; r < roi.rows[1]; r++) {
         const end = r * columns + roi.columns[1];
-        for (let i = r * columns + roi.columns[0]; i < end; i++) sum += (pixels[i] ?? 0) - (dark?.[i] ?? 0);
+        for (let i = r * columns + roi.columns[0]; i < end; i++) {
+          const x = (pixels[i] ?? 0) - (dark?.[i] ?? 0);
+          // Neither is true of NaN, which makes the sum NaN.
+          if (!(x < low || x > high)) sum += x;
+        }
       }
       sums.push(tag, sum);
     },
