@@ -201,6 +201,11 @@ export const errorCatalogue = {
     meaning: "The client's role does not allow this.",
     next: "Ask with a key or token of the role named in the message.",
   },
+  TOO_SMALL: {
+    facility: false,
+    meaning: "The values of an image are too small for sums that never round.",
+    next: "Multiply the images first: corrections: [correct.scale(1e9)]. Divide the mean by that number, the variance by its square.",
+  },
   TOO_LARGE: {
     facility: false,
     meaning: "A request is larger than the server takes.",

@@ -59,6 +59,11 @@ export interface Reducer<T, L extends Layout = Layout> {
    * unlike darks then cannot be merged.
    */
   readonly appliesDark?: true | undefined;
+  /**
+   * True: it adds values on the grid of {@link quantize}. Images whose values are so small that the grid would change
+   * them are then refused.
+   */
+  readonly sumsOnGrid?: true | undefined;
   /** How the WebAssembly kernel can do the work of `add`; only for reducers with `appliesDark`. @default it cannot */
   readonly kernel?: KernelWork<L> | undefined;
   /**

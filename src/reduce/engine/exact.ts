@@ -1,3 +1,5 @@
+import { SaclaError } from "../../core/errors.ts";
+
 /**
  * Sums that never round. A value is rounded once to a multiple of 2^−20 (about 1e-6: less than float32 loses on a
  * pixel of 16 ADU); multiples of 2^−20 below 2^33 = 8.6e9 add exactly in double precision. So any order and any
@@ -19,4 +21,31 @@ export function quantize(x: number): number {
  */
 export function quantizeHigh(x: number): number {
   return x + COARSE - COARSE;
+}
+
+/** Images whose largest value is smaller than this lose more than 1 part in 2000 of it on the grid. */
+const LEAST_LARGEST = 2 ** -10;
+/** Every so many pixels are looked at first, so that the check of usual images costs next to nothing. */
+const LOOKED_AT = 61;
+
+/**
+ * An image of values so small that sums on the grid would not hold them, such as joules, is refused. One of zeros, or of no finite
+ * value, is not.
+ * @throws TOO_SMALL
+ */
+export function checkGrid(detId: string, tag: number, pixels: ArrayLike<number>): void {
+  for (let i = 0; i < pixels.length; i += LOOKED_AT) if (Math.abs(pixels[i] ?? NaN) >= LEAST_LARGEST) return;
+  let largest = 0;
+  for (let i = 0; i < pixels.length; i++) {
+    const size = Math.abs(pixels[i] ?? NaN);
+    if (size >= LEAST_LARGEST) return;
+    if (size > largest) largest = size;
+  }
+  if (largest === 0) return;
+  throw new SaclaError(
+    "TOO_SMALL",
+    `The largest value of ${detId} at tag ${tag} is ${largest.toPrecision(3)}: sums that never round, in steps of 2^−20, ` +
+      "would lose it. Multiply the images first: corrections: [correct.scale(1e9)].",
+    { details: { detId, tag, largest } },
+  );
 }

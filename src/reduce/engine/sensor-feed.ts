@@ -4,6 +4,7 @@ import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { Arena } from "../../core/wasm.ts";
 import { subtractDark } from "../dark-means.ts";
 import type { ClassDispatch, Layout, Reducer, State } from "../reducer.ts";
+import { checkGrid } from "./exact.ts";
 import { SensorKernel, statisticsOf } from "./kernel.ts";
 
 /** A reducer and what it has remembered of one sensor. */
@@ -82,6 +83,8 @@ export class SensorFeed {
   readonly #kernel: SensorKernel | undefined;
   readonly #dark: Float64Array | undefined;
   readonly #correct: SensorFeedOptions["correct"];
+  /** Whether values too small for exact sums must be refused. */
+  readonly #sumsOnGrid: boolean;
   #difference: Float32Array = new Float32Array();
 
   /** @param frame - of the images that come, which may be of another type than earlier ones of the sensor */
@@ -95,6 +98,7 @@ export class SensorFeed {
     this.#correct = correct;
     this.#type = correct === undefined ? frame.type : "float32";
     this.#mayCount = mayCount;
+    this.#sumsOnGrid = reducers.some(({ reducer }) => reducer.sumsOnGrid === true);
     this.#counted = reducers.filter(({ reducer }) => reducer.kernel !== undefined);
     this.#others = reducers.filter(({ reducer }) => reducer.kernel === undefined && reducer.dispatch === undefined);
     const dispatches = reducers.flatMap(({ reducer, state }) =>
@@ -125,8 +129,10 @@ export class SensorFeed {
    * @param first - number of the first in `data`
    */
   addGroup(data: Pixels, first: number, shots: readonly Shot[]): void {
-    if (this.#kernel !== undefined) this.#accumulate(this.#kernel, data, first, shots.length);
     const pixels = this.#frame.rows * this.#frame.columns;
+    for (const [k, shot] of shots.entries())
+      this.#check(data.subarray((first + k) * pixels, (first + k + 1) * pixels), shot);
+    if (this.#kernel !== undefined) this.#accumulate(this.#kernel, data, first, shots.length);
     for (const [k, shot] of shots.entries())
       this.#show(data.subarray((first + k) * pixels, (first + k + 1) * pixels), shot, this.#kernel !== undefined);
   }
@@ -143,9 +149,15 @@ export class SensorFeed {
 
   /** Takes in an image that is corrected. */
   #enter(pixels: Pixels, shot: Shot): void {
+    this.#check(pixels, shot);
     const isCounted = this.#kernel !== undefined && pixelTypeOf(pixels) === this.#type;
     if (isCounted) this.#accumulate(this.#kernel, pixels, 0, 1);
     this.#show(pixels, shot, isCounted);
+  }
+
+  /** Whole numbers are never too small. @throws TOO_SMALL */
+  #check(pixels: Pixels, { tag }: Shot): void {
+    if (this.#sumsOnGrid && pixels instanceof Float32Array) checkGrid(this.#frame.detId, tag, pixels);
   }
 
   #accumulate(kernel: SensorKernel, data: Pixels, first: number, images: number): void {

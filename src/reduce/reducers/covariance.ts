@@ -59,6 +59,7 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
   const scale = asFinite("scale", options.scale ?? (signal.endsWith("/charge") ? 2 ** 40 : 2 ** 8), Number.MIN_VALUE);
   return defineReducer({
     name: `covariance(${signal}, scale ${scale})`,
+    sumsOnGrid: true,
     signals: [signal],
     layout: ({ rows, columns }) => {
       const image = sums(rows * columns);

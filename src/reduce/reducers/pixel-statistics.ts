@@ -8,6 +8,7 @@ import { defineReducer, type Reducer } from "../reducer.ts";
 export function mean(): Reducer<PreciseImage> {
   return defineReducer({
     name: "mean",
+    sumsOnGrid: true,
     appliesDark: true,
     layout: ({ rows, columns }) => ({
       sum: { type: "float64", length: rows * columns, merge: "sum" },
@@ -56,6 +57,7 @@ export function variance(options: { readonly ddof?: number | undefined } = {}): 
   const { ddof } = resolveOptions("variance", options, { ddof: optional(integer(0, 1), 0) });
   return defineReducer({
     name: `variance(ddof ${ddof})`,
+    sumsOnGrid: true,
     appliesDark: true,
     layout: ({ rows, columns }) => {
       const image = { type: "float64", length: rows * columns, merge: "sum" } as const;

@@ -28,6 +28,7 @@ export function projections(): Reducer<Projections> {
   let memory = new Float64Array(0);
   return defineReducer({
     name: "projections",
+    sumsOnGrid: true,
     layout: ({ rows, columns }) => ({
       xUpper: sums(columns),
       xLower: sums(columns),

@@ -54,6 +54,7 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
   const scratch = Object.values(shot).reduce((bytes, array: Float64Array) => bytes + array.byteLength, row.byteLength);
   return defineReducer({
     name: `radialProfile(${table.words})`,
+    sumsOnGrid: true,
     layout: ({ detId, rows, columns }) => ({
       upper: sums(bins),
       lower: sums(bins),

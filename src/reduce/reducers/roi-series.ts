@@ -48,6 +48,7 @@ export function roiSeries(rois: readonly Roi[], options: RoiOptions = {}): Reduc
   const row = new Float64Array(3 * rois.length);
   return defineReducer({
     name: `roiSeries(${rois.map(roiWords).join("; ")}${limitWords(low, high)})`,
+    sumsOnGrid: true,
     layout: ({ rows, columns }) => {
       for (const roi of rois) checkRoi(roi, rows, columns);
       return { shots: { type: "series", width: row.length }, row: { type: "scratch", bytes: row.byteLength } };

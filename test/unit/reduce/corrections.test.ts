@@ -15,7 +15,9 @@ import {
   mean,
   reduce,
   resultsOf,
+  roiSeries,
   roiSum,
+  variance,
 } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
@@ -62,7 +64,9 @@ async function corrected(shots: AsyncIterable<Shot>, ...corrections: Correction[
 
 describe("a chain of corrections", () => {
   it("gives with dark alone what the option dark gives: counts to the shot, means to float32", async () => {
-    const anyPixel = fc.oneof(fc.float({ noNaN: true, min: -1000, max: 1000 }), fc.integer({ min: 0, max: 65535 }));
+    // An image of values below a thousandth alone would be refused.
+    const float = fc.float({ noNaN: true, min: -1000, max: 1000 }).map((x) => (Math.abs(x) < 2 ** -9 ? 0 : x));
+    const anyPixel = fc.oneof(float, fc.integer({ min: 0, max: 65535 }));
     const stack = fc.array(fc.array(anyPixel, { minLength: 8, maxLength: 8 }), { minLength: 1, maxLength: 5 });
     await fc.assert(
       fc.asyncProperty(
@@ -104,6 +108,46 @@ describe("a chain of corrections", () => {
     };
     expect(await corrected(watched(), correct.dark({ mean: { A: image(...eight(9.5)) } }))).toEqual(eight(-2.5));
     expect(seen).toEqual(eight(7));
+  });
+
+  it("keeps pixels between two limits, and makes others 0 or missing", async () => {
+    const stored = [-3, 0, 4, 5, 6, 7, NaN, Infinity];
+    const shots = () => shotsOf([{ pixels: stored }]);
+    expect(await corrected(shots(), correct.between(4, 6, 0))).toEqual([0, 0, 4, 5, 6, 0, NaN, 0]);
+    expect(await corrected(shots(), correct.between(4, 6))).toEqual([NaN, NaN, 4, 5, 6, NaN, NaN, NaN]);
+    expect(
+      await corrected(shots(), correct.dark({ mean: { A: image(...eight(1)) } }), correct.between(4, 9, 0)),
+    ).toEqual([0, 0, 0, 4, 5, 6, NaN, 0]);
+    expect(() => correct.between(6, 4)).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    expect(() => correct.between(0, 1, 1 as 0)).toThrow("missing");
+  });
+
+  it("limits the pixels of ROI sums", async () => {
+    const whole = { rows: [0, 2], columns: [0, 4] } as const;
+    const shots = () => shotsOf([{ pixels: [1, 2, 3, 4, 5, 6, 7, 800] }]);
+    const { one, many } = await reduce(shots(), {
+      one: roiSum(whole, { between: [3, 7] }),
+      many: roiSeries([whole], { between: [3, 7] }),
+    });
+    expect([...(one["A"]?.sums ?? [])]).toEqual([25]);
+    expect([many["A"]?.rois[0]?.sums[0], many["A"]?.rois[0]?.counts[0], many["A"]?.rois[0]?.max[0]]).toEqual([
+      25, 5, 7,
+    ]);
+    expect(() => roiSum(whole, { betwen: [0, 1] } as object)).toThrow("Did you mean between?");
+  });
+
+  it("refuses values too small for exact sums instead of answering 0, and says how to go on", async () => {
+    const joules = [3e-7, 1e-7, 2e-7, 3e-7, 3e-7, 3e-7, 3e-7, 0];
+    const shots = () => shotsOf([{ pixels: joules }, { pixels: joules }]);
+    for (const reducer of [mean(), variance(), roiSeries([{ rows: [0, 1], columns: [0, 1] }])])
+      await expect(reduce(shots(), { reducer })).rejects.toMatchObject({
+        code: "TOO_SMALL",
+        message: expect.stringContaining("correct.scale"),
+      });
+    const scaled = await corrected(shots(), correct.scale(1e9));
+    for (const [i, value] of scaled.entries()) expect(value / 1e9).toBeCloseTo(joules[i] ?? NaN, 13);
+    // Images of zeros are no such images.
+    expect(await corrected(shotsOf([{ pixels: eight(0) }]), correct.scale(1))).toEqual(eight(0));
   });
 
   it("refuses what does not fit a sensor, naming it", async () => {
