@@ -1,5 +1,6 @@
 import { asFinite, badArgument } from "../../core/guards.ts";
 import type { Correction } from "./correction.ts";
+import { multiply } from "./per-sensor.ts";
 
 /**
  * Keeps pixels from `low` to `high` (both included, in units of the pixels at its place in the chain) and replaces all
@@ -12,7 +13,7 @@ import type { Correction } from "./correction.ts";
  * const corrections = [correct.dark(dark), correct.between(0.5 * adu, Infinity, 0)];
  */
 export function between(low: number, high: number, otherwise: 0 | "missing" = "missing"): Correction {
-  checkLimits(low, high);
+  checkRange(low, high);
   if (otherwise !== 0 && otherwise !== "missing") throw badArgument("otherwise", otherwise, `0 or "missing"`);
   const replaced = otherwise === 0 ? 0 : NaN;
   return {
@@ -41,14 +42,12 @@ export function scale(factor: number): Correction {
   return {
     name: "scale",
     begin: () => ({
-      sensor: () => (pixels) => {
-        for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * factor;
-      },
+      sensor: () => (pixels) => multiply(pixels, factor),
     }),
   };
 }
 
 /** @throws BAD_ARGUMENT when `low` is above `high` or either is NaN */
-export function checkLimits(low: number, high: number): void {
+export function checkRange(low: number, high: number): void {
   if (!(low <= high)) throw badArgument("limits", [low, high], "two numbers, the lower one first");
 }

@@ -2,7 +2,7 @@ import { badArgument } from "../../core/guards.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import type { Correction } from "./correction.ts";
-import { type BySensor, correctionFor, mapPixels, scale } from "./per-sensor.ts";
+import { type BySensor, correctionFor, mapPixels, multiply } from "./per-sensor.ts";
 
 /**
  * Evens out pixels, or sensors, that answer differently: divides by their relative gain. A pixel of gain 1.02 gives 2 %
@@ -20,7 +20,7 @@ export function gain(relative: BySensor<number | NdArray>): Correction {
         const own = correctionFor("relative gain", relative, frame);
         if (typeof own === "number") {
           if (!(own > 0 && own < Infinity)) throw badGain(frame, own);
-          return (pixels) => scale(pixels, 1 / own);
+          return (pixels) => multiply(pixels, 1 / own);
         }
         const factors = mapPixels("relative gain", own, frame).map((g) => 1 / g);
         const wrong = factors.find((factor) => !(factor > 0 && factor < Infinity) && !Number.isNaN(factor));

@@ -31,6 +31,6 @@ export function mapPixels(what: string, map: NdArray, { detId, rows, columns }: 
 }
 
 /** Multiplies each pixel. */
-export function scale(pixels: Float32Array, factor: number): void {
+export function multiply(pixels: Float32Array, factor: number): void {
   for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * factor;
 }
