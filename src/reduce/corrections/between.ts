@@ -13,7 +13,7 @@ import { multiply } from "./per-sensor.ts";
  * const corrections = [correct.dark(dark), correct.between(0.5 * adu, Infinity, 0)];
  */
 export function between(low: number, high: number, otherwise: 0 | "missing" = "missing"): Correction {
-  checkRange(low, high);
+  checkPixelLimits(low, high);
   if (otherwise !== 0 && otherwise !== "missing") throw badArgument("otherwise", otherwise, `0 or "missing"`);
   const replaced = otherwise === 0 ? 0 : NaN;
   return {
@@ -48,6 +48,6 @@ export function scale(factor: number): Correction {
 }
 
 /** @throws BAD_ARGUMENT when `low` is above `high` or either is NaN */
-export function checkRange(low: number, high: number): void {
+export function checkPixelLimits(low: number, high: number): void {
   if (!(low <= high)) throw badArgument("limits", [low, high], "two numbers, the lower one first");
 }

@@ -1,7 +1,7 @@
 import { badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import { checkRoi, type Roi } from "../../core/roi.ts";
-import { checkRange } from "../corrections/between.ts";
+import { checkPixelLimits } from "../corrections/between.ts";
 import { quantize } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
@@ -87,7 +87,7 @@ export function roiSeries(rois: readonly Roi[], options: RoiOptions = {}): Reduc
 export function roiLimits(where: string, options: RoiOptions): readonly [low: number, high: number] {
   const { between = [-Infinity, Infinity] } = resolveOptions(where, options, { between: any });
   const [low, high] = between;
-  checkRange(low, high);
+  checkPixelLimits(low, high);
   return [low, high];
 }
 
