@@ -1,6 +1,6 @@
 /**
  * Compiles the AssemblyScript kernels of kernels/ to WebAssembly with SIMD and writes each as a module of base64 text
- * into the room that uses it. Runs after `npm ci` (prepare); nothing it makes is committed.
+ * into the module that uses it. Runs after `npm ci` (prepare); nothing it makes is committed.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -7,8 +7,9 @@
  * await using facility = await connect();
  * const { db } = facility;
  * const run = await db.readRunnumberNewest(3);
- * const bm1 = await db.readSyncdatalistFloat("xfel_bl_3_tc_bm_1_pd/charge", await db.readHightagnumber(3, run), await
- * db.readTaglistByrun(3, run));
+ * const hightag = await db.readHightagnumber(3, run);
+ * const tags = await db.readTaglistByrun(3, run);
+ * const bm1 = await db.readSyncdatalistFloat("xfel_bl_3_tc_bm_1_pd/charge", hightag, tags);
  * @module
  */
 export { type ConnectOptions, connect, Facility } from "./connect.ts";

@@ -10,7 +10,7 @@ import { Progress } from "./progress.ts";
 export type AddCommand = (program: Command, io: Io) => void;
 
 /** What a command has to say: `json` for machines, `text` for people; `text` ends without a line break. */
-export interface Answer {
+export interface CommandResult {
   readonly json: unknown;
   readonly text: string;
   /** For commands that judge: 1 when what was looked at is not as it should be. @default 0 */
@@ -50,7 +50,7 @@ export function declare<O extends object, A extends readonly unknown[]>(
   name: string,
   description: string,
   configure: (command: Command) => Command,
-  action: (session: Session, options: O & CommonOptions, args: A) => Promise<Answer>,
+  action: (session: Session, options: O & CommonOptions, args: A) => Promise<CommandResult>,
   urlOf: (options: CommonOptions, args: A) => string | undefined = (options) => options.url,
 ): void {
   const command = configure(program.command(name).description(description))
@@ -73,7 +73,7 @@ export function declare<O extends object, A extends readonly unknown[]>(
 }
 
 /** Writes an answer and, when it is a bad one, ends the command with its exit code. */
-export function print(io: Io, asJson: boolean, { json, text, exitCode = 0 }: Answer): void {
+export function print(io: Io, asJson: boolean, { json, text, exitCode = 0 }: CommandResult): void {
   io.out(asJson ? `${JSON.stringify(json)}\n` : `${text}\n`);
   if (exitCode !== 0) throw new CommanderError(exitCode, ANSWERED, "");
 }

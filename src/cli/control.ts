@@ -11,7 +11,7 @@ import {
   type SettingInfo,
 } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
-import type { Answer, CommonOptions, Session } from "./command.ts";
+import type { CommandResult, CommonOptions, Session } from "./command.ts";
 
 /** Options of every command that looks at devices. */
 export interface ExperimentOptions extends CommonOptions {
@@ -45,7 +45,7 @@ export async function experimentOf({ experiment }: ExperimentOptions): Promise<E
 }
 
 /** The experiment file, if one is named, and the beamline: `--bl`, else the file's, else the usual one. */
-export async function placeOf(
+export async function beamlineAndExperiment(
   session: Session,
   options: ExperimentOptions,
 ): Promise<{ readonly bl: number; readonly experiment: Experiment | undefined }> {
@@ -55,7 +55,7 @@ export async function placeOf(
 
 /** What can be looked at without the lease. */
 export async function view(session: Session, options: ExperimentOptions): Promise<ControlView> {
-  const { bl, experiment } = await placeOf(session, options);
+  const { bl, experiment } = await beamlineAndExperiment(session, options);
   return await session.facility.ec.view(bl, { experiment });
 }
 
@@ -75,7 +75,7 @@ export async function change<T>(
       throw new SaclaError("BAD_ARGUMENT", "Nobody can be asked here, so nothing was done; say --yes or --dry-run.");
     if (!(await io.confirm("Do it?"))) return { done: false };
   }
-  const { bl, experiment } = await placeOf(session, options);
+  const { bl, experiment } = await beamlineAndExperiment(session, options);
   const name = `${io.env["USER"] ?? "somebody"}, sacla`;
   await using control = await facility.ec.control(bl, { name, reason: options.reason ?? what, experiment });
   return { done: true, value: await work(control, experiment) };
@@ -145,7 +145,7 @@ export async function doMove(
   what: string,
   looked: MoveView,
   again: (control: Control) => Promise<Move>,
-): Promise<Answer> {
+): Promise<CommandResult> {
   const table = moveTable(looked);
   const isPossible = looked.problems.length === 0;
   const json = { table: looked.table(), problems: looked.problems, seconds: looked.seconds };

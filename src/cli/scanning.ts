@@ -25,7 +25,7 @@ import {
   type ShotsTaken,
   TargetMap,
 } from "../scan/index.ts";
-import { type Answer, EXIT_INTERRUPTED, parseNumber, type Session } from "./command.ts";
+import { type CommandResult, EXIT_INTERRUPTED, parseNumber, type Session } from "./command.ts";
 import { type ChangeOptions, change, view, withChange } from "./control.ts";
 import { checkFolder } from "./io.ts";
 import { ScanPlot, ScanUnits } from "./scan-plot.ts";
@@ -187,7 +187,7 @@ export async function runPlan(
   plan: Plan,
   context: Readonly<Record<string, unknown>>,
   resumes?: string,
-): Promise<Answer> {
+): Promise<CommandResult> {
   // Of a scan that goes on, nobody knows here how much is done; its limits were checked when it began.
   const run = resumes === undefined ? await estimatePlan(session, options, plan) : null;
   const problems = run === null ? [] : problemsOf(plan, run);
@@ -250,7 +250,7 @@ function answerOf(
   estimated: DryRun | null,
   journalPath: string | undefined,
   isWritten: boolean,
-): Answer {
+): CommandResult {
   const dropped = Object.entries(end.shots.dropped).map(([reason, n]) => `, ${n} ${reason}`);
   const summary = `${end.outcome}: ${end.points} points, ${end.shots.used} of ${end.shots.asked} shots used${dropped.join("")}`;
   const without = withoutNumber(table.rows.flatMap(({ taken }) => (taken === null ? [] : [taken])));

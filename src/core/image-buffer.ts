@@ -4,7 +4,7 @@ import { asInteger } from "./guards.ts";
 import { asImage, type Image } from "./ndarray.ts";
 
 /** An image of one tag, with what its detector says of itself. */
-export interface CollectedImage {
+interface CollectedImage {
   readonly run: number;
   readonly tag: number;
   readonly info: DetectorInfo;

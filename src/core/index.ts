@@ -1,5 +1,5 @@
 /**
- * What every room shares: errors with codes, tags, SyncDB values, detector information, images, the shot ledger.
+ * What every module shares: errors with codes, tags, SyncDB values, detector information, images, the shot ledger.
  * @module
  */
 export type { CallOptions, MaybePromise } from "./async.ts";

@@ -1,12 +1,12 @@
 import { SaclaError, show } from "./errors.ts";
-import { asFinite, asInteger, asOneOf, asText, badArgument, isRecord } from "./guards.ts";
+import { asFinite, asInteger, asOneOf, badArgument, isRecord } from "./guards.ts";
 import { nearestSpelling } from "./nearest-names.ts";
 
 /** Gives the value of one option, or throws BAD_ARGUMENT. Every `as…` of guards.ts is one. */
 export type Check<T> = (name: string, value: unknown) => T;
 
 /** One check for each option of `T`, not one more or less: {@link any} where its values are checked elsewhere. */
-export type Checks<T> = { readonly [K in keyof T]-?: Check<T[K] | Given> };
+type Checks<T> = { readonly [K in keyof T]-?: Check<T[K] | Given> };
 
 /** `T` with every option present, of the type its check gives. */
 export type Resolved<T, C> = {
@@ -77,9 +77,6 @@ export function finite(min = -Infinity, max = Infinity): Check<number> {
 export function oneOf<const T extends string>(...allowed: readonly T[]): Check<T> {
   return (name, value) => asOneOf(name, value, allowed);
 }
-
-/** A string with something in it. */
-export const text: Check<string> = asText;
 
 /** `true` or `false`. */
 export function flag(name: string, value: unknown): boolean {

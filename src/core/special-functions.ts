@@ -30,7 +30,7 @@ export function normalCdf(u: number): number {
 }
 
 /** Natural logarithm of the gamma function for x > 0 (Lanczos, g = 7, nine coefficients). */
-export function logGamma(x: number): number {
+function logGamma(x: number): number {
   const [first = 0, ...others] = LANCZOS;
   const sum = others.reduce((total, coefficient, i) => total + coefficient / (x + i), first);
   const t = x + 6.5;
@@ -43,7 +43,7 @@ const LANCZOS = [
 ];
 
 /** Regularised incomplete beta function Iₓ(a, b), by its continued fraction (26.5.8). */
-export function incompleteBeta(x: number, a: number, b: number): number {
+function incompleteBeta(x: number, a: number, b: number): number {
   if (!(x > 0)) return 0;
   if (x >= 1) return 1;
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);

@@ -11,7 +11,7 @@ declare const WebAssembly: {
 };
 
 /** A WebAssembly memory. */
-export interface WasmMemory {
+interface WasmMemory {
   readonly buffer: ArrayBuffer;
 }
 

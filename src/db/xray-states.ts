@@ -8,7 +8,7 @@ import type { ClassificationBasis, RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
 
 /** What the X-rays did at one shot. */
-export type XrayState = "dark" | "exposed" | "closed-after-head" | "xray-flags-agree" | "xray-flag-missing";
+type XrayState = "dark" | "exposed" | "closed-after-head" | "xray-flags-agree" | "xray-flag-missing";
 
 /** Every shot of a run as dark or exposed. */
 export interface XrayStates {

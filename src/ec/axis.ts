@@ -18,7 +18,7 @@ export interface MoveOptions {
 export const moveChecks = { signal: any };
 
 /** How waits are bounded. */
-export interface WaitOptions {
+export interface WaitLimits {
   /** Between two looks at a moving device. */
   readonly pollMs: number;
   /** Beyond what distance, speed and ramp say; also how long a moving axis may stand still. */
@@ -34,12 +34,12 @@ export class Axis {
   readonly unit: string;
   readonly definition: AxisDefinition;
   readonly #lease: HeldLease;
-  readonly #waits: WaitOptions;
+  readonly #waits: WaitLimits;
   #info: AxisInfo;
   /** Of its moves, in units/s; undefined: as it is at the controller. */
   #speed: number | undefined;
 
-  constructor(lease: HeldLease, name: string, definition: AxisDefinition, info: AxisInfo, waits: WaitOptions) {
+  constructor(lease: HeldLease, name: string, definition: AxisDefinition, info: AxisInfo, waits: WaitLimits) {
     this.#lease = lease;
     this.name = name;
     this.unit = definition.unit;

@@ -4,7 +4,7 @@ import { nearestNames } from "../core/nearest-names.ts";
 import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { LEASE_TTL_MS } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-import { Axis, type WaitOptions } from "./axis.ts";
+import { Axis, type WaitLimits } from "./axis.ts";
 import { findDevice, reason } from "./device-checks.ts";
 import type { BeamState, DeviceInfo, RunRequest, RunState } from "./driver.ts";
 import type { Experiment, ExperimentDefinition, NamesIn } from "./experiment.ts";
@@ -49,7 +49,7 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   readonly #lease: HeldLease;
   readonly #devices: readonly DeviceInfo[];
   readonly #experiment: Experiment<D> | undefined;
-  readonly #waits: WaitOptions;
+  readonly #waits: WaitLimits;
   readonly #axes = new Map<string, Axis>();
   readonly #shutters = new Map<string, Shutter>();
 
@@ -57,7 +57,7 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     lease: HeldLease,
     devices: readonly DeviceInfo[],
     experiment: Experiment<D> | undefined,
-    waits: WaitOptions,
+    waits: WaitLimits,
   ) {
     this.bl = lease.bl;
     this.#lease = lease;

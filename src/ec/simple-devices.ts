@@ -1,6 +1,6 @@
 import { sleep } from "../core/async.ts";
 import { SaclaError, show } from "../core/errors.ts";
-import type { WaitOptions } from "./axis.ts";
+import type { WaitLimits } from "./axis.ts";
 import { reason, whyNotAllowed } from "./device-checks.ts";
 import type { DeviceReading, SettingInfo } from "./driver.ts";
 import type { HeldLease } from "./held-lease.ts";
@@ -17,7 +17,7 @@ async function arrive(
   name: string,
   device: string,
   wanted: number | string,
-  { pollMs, marginMs }: WaitOptions,
+  { pollMs, marginMs }: WaitLimits,
   tolerance = 0,
 ): Promise<void> {
   const started = performance.now();
@@ -49,9 +49,9 @@ export class Shutter {
   readonly name: string;
   readonly #device: string;
   readonly #lease: HeldLease;
-  readonly #waits: WaitOptions;
+  readonly #waits: WaitLimits;
 
-  constructor(lease: HeldLease, name: string, device: string, waits: WaitOptions) {
+  constructor(lease: HeldLease, name: string, device: string, waits: WaitLimits) {
     this.name = name;
     this.#device = device;
     this.#lease = lease;
@@ -90,9 +90,9 @@ export class Setting {
   readonly name: string;
   readonly info: SettingInfo;
   readonly #lease: HeldLease;
-  readonly #waits: WaitOptions;
+  readonly #waits: WaitLimits;
 
-  constructor(lease: HeldLease, name: string, info: SettingInfo, waits: WaitOptions) {
+  constructor(lease: HeldLease, name: string, info: SettingInfo, waits: WaitLimits) {
     this.name = name;
     this.info = info;
     this.#lease = lease;

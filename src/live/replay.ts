@@ -36,8 +36,8 @@ export interface ReplayLiveOptions {
  * @example
  * const archive = await connect("206178.h5");
  * await using facility = new Facility(await replayLive(archive.endpoint, { bl: 3, run: 206178, speed: 10 }));
- * for await (const shot of facility.live.shots({ bl: 3, detectors: ["MPCCD-8-2-001"], untilRunEnd: true }))
- * console.log(shot.tag);
+ * const shots = facility.live.shots({ bl: 3, detectors: ["MPCCD-8-2-001"], untilRunEnd: true });
+ * for await (const shot of shots) console.log(shot.tag);
  */
 export async function replayLive(endpoint: Endpoint, options: ReplayLiveOptions): Promise<Endpoint> {
   resolveOptions("replayLive", options, {

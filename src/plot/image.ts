@@ -82,8 +82,8 @@ const SMALLEST_SIDE = 360;
  * @param image - shape [ysize, xsize]
  * @throws BAD_ARGUMENT when the image is not 2-D or is empty, or an option is not one of those allowed
  * @example
- * await writeFile("average.png", renderImage(average, { title: "Run 206178, source view", unit: "ADU", scale: "log"
- * }));
+ * const png = renderImage(average, { title: "Run 206178, source view", unit: "ADU", scale: "log" });
+ * await writeFile("average.png", png);
  */
 export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8Array {
   resolveOptions("renderImage", options, optionChecks);

@@ -49,8 +49,8 @@ const styles = ["points", "line", "line-and-points", "steps"] as const;
  *
  * @throws BAD_ARGUMENT when x, y and error differ in length or an option is not one of those allowed
  * @example
- * linePlot([{ label: "BM1", x: tags, y: bm1, style: "points" }], { title: "Run 651251", xLabel: "tag", yLabel: "charge
- * (C)" });
+ * const series = { label: "BM1", x: tags, y: bm1, style: "points" } as const;
+ * const svg = linePlot([series], { title: "Run 651251", xLabel: "tag", yLabel: "charge (C)" });
  */
 export function linePlot(series: readonly PlotSeries[], options: LinePlotOptions = {}): string {
   resolveOptions("linePlot", options, { ...panelChecks, width: any, height: any });
@@ -64,8 +64,8 @@ export function linePlot(series: readonly PlotSeries[], options: LinePlotOptions
  * @param options - 800 × 500 pixels unless they say otherwise
  * @throws BAD_ARGUMENT when x, y and error differ in length or an option is not one of those allowed
  * @example
- * await writeFile("scan.png", renderLinePlot([{ x: delays, y: means, error: standardErrors, style: "line-and-points"
- * }], { xLabel: "delay (ps)" }));
+ * const series = { x: delays, y: means, error: standardErrors, style: "line-and-points" } as const;
+ * await writeFile("scan.png", renderLinePlot([series], { xLabel: "delay (ps)" }));
  */
 export function renderLinePlot(series: readonly PlotSeries[], options: LinePlotOptions = {}): Uint8Array {
   const { width, height, ...panel } = options;

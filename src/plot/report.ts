@@ -41,8 +41,8 @@ export interface Report {
  * @throws BAD_ARGUMENT when an image is not a PNG, an `svg` is not an SVG element, or a table row is longer than its
  * header
  * @example
- * await writeFile("report.html", reportPage({ title: "Run 206178", sections: [{ heading: "Average", image: { png, alt:
- * "rings" } }] }));
+ * const sections = [{ heading: "Average", image: { png, alt: "rings" } }];
+ * await writeFile("report.html", reportPage({ title: "Run 206178", sections }));
  */
 export function reportPage(report: Report): string {
   const { title, subtitle, sections, footer } = report;

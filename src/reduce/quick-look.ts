@@ -87,9 +87,9 @@ export interface QuickLook {
  * look.sensors[0].correctedMean.get(512, 256);
  *
  * const infos = await Promise.all(detector.sensors.map((id) => run.detectorInfo(id)));
+ * const configuredEv = await run.photonEnergyEv();
  * const inPhotons = await quickLook(facility.st, run, detector, {
- *   corrections: [correct.commonMode(), correct.gain(relative), correct.photons({ detectors: infos, configuredEv: await
- * run.photonEnergyEv() })],
+ *   corrections: [correct.commonMode(), correct.gain(relative), correct.photons({ detectors: infos, configuredEv })],
  *   histogram: { from: -1, to: 5, binWidth: 0.02 },
  * });
  */

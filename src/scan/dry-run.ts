@@ -52,8 +52,8 @@ const ADAPTIVE_TRIES = 5;
  * moved. A plan that depends on what is measured gives ranges, from the responses of `devices.signals`.
  *
  * @example
- * const { seconds, shots, violations } = dryRun(plan, { devices: { axes: { delay: { limits: { from: -10, to: 500 },
- * speed: 100 } } } });
+ * const devices = { axes: { delay: { limits: { from: -10, to: 500 }, speed: 100 } } };
+ * const { seconds, shots, violations } = dryRun(plan, { devices });
  */
 export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
   const given = resolveOptions("dryRun", options, {

@@ -6,8 +6,13 @@ import type { Row } from "./observer.ts";
  * positions under their names. So a cube grows while the scan goes on.
  *
  * @example
- * const cube = new Cube({ axes: [{ name: "delay", of: "delay", targets: positions, tolerance: 0.01 }], values: {
- * signals: [diode] } }); const observer = { point: (row: Row) => { updates.push(cube.update(shotsOfRow(row))); } };
+ * const axis = { name: "delay", of: "delay", targets: positions, tolerance: 0.01 };
+ * const cube = new Cube({ axes: [axis], values: { signals: [diode] } });
+ * const observer = {
+ *   point: (row: Row) => {
+ *     updates.push(cube.update(shotsOfRow(row)));
+ *   },
+ * };
  */
 export async function* shotsOfRow({ data, taken }: Row): AsyncGenerator<Shot, void, undefined> {
   if (taken === null) return;
@@ -30,8 +35,9 @@ export async function* shotsOfRow({ data, taken }: Row): AsyncGenerator<Shot, vo
  * ended: the rows tell then where they belong. A shot that no row has used is `not-in-scan`.
  *
  * @example
- * const images = new Cube({ axes: [{ name: "delay", of: scanPosition(table.rows, "delay"), targets, tolerance: 0.01 }],
- * values: { images: { average: mean() } } }); await images.update(facility.shots({ run, detectors, tags }));
+ * const axis = { name: "delay", of: scanPosition(table.rows, "delay"), targets, tolerance: 0.01 };
+ * const images = new Cube({ axes: [axis], values: { images: { average: mean() } } });
+ * await images.update(facility.shots({ run, detectors, tags }));
  */
 export function scanPosition(
   rows: readonly Row[],

@@ -12,9 +12,11 @@ export type SpotState = "fresh" | "spent" | "shot" | "missed";
  * the scan: the next one begins at the first fresh spot.
  *
  * @example
- * const chip = TargetMap.create("chip-7.map", gridPositions([{ axis: "y", from: 0, to: 2, points: 5 }, { axis: "x",
- * from: 0, to: 4, points: 9 }], true)); await new Engine(apparatus, { maps: { chip } }).run(count({ times: 20, shots:
- * 1, freshSpots: { map: "chip", shutter: "main" } }));
+ * const rows = { axis: "y", from: 0, to: 2, points: 5 };
+ * const columns = { axis: "x", from: 0, to: 4, points: 9 };
+ * const chip = TargetMap.create("chip-7.map", gridPositions([rows, columns], true));
+ * const plan = count({ times: 20, shots: 1, freshSpots: { map: "chip", shutter: "main" } });
+ * await new Engine(apparatus, { maps: { chip } }).run(plan);
  */
 export class TargetMap {
   readonly #spots: readonly Positions[];

@@ -72,8 +72,9 @@ export interface OnePulse extends Omit<ShotsRequest, "count" | "selector"> {
  * One pulse: nothing passes the selector while the shutter opens, then it lets one through. `conditions` tell the shot
  * that hit from those around it, which had no X-rays; `budget` bounds how long it is looked for. Where the sample does
  * not survive a second one, within {@link once}.
- * @example yield* once(onePulse({ shutter: "xrays", selector: "pulses", conditions: [{ signal: "diode", between: [0.01,
- * 1] }], budget: { shots: 20 } }));
+ * @example
+ * const conditions = [{ signal: "diode", between: [0.01, 1] }] as const;
+ * yield* once(onePulse({ shutter: "xrays", selector: "pulses", conditions, budget: { shots: 20 } }));
  */
 export function* onePulse({ shutter: name, selector, ...request }: OnePulse): Steps<ShotsTaken> {
   yield* set(selector, "off");

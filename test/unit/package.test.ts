@@ -18,15 +18,15 @@ describe("package.json", () => {
     expect(loose).toEqual([]);
   });
 
-  it("exports every room, from sources that exist", () => {
-    const rooms = readdirSync(`${root}src`, { withFileTypes: true }).filter(
+  it("exports every module, from sources that exist", () => {
+    const modules = readdirSync(`${root}src`, { withFileTypes: true }).filter(
       (entry) => entry.isDirectory() && !["cli", "files"].includes(entry.name),
     );
     expect(
       Object.keys(manifest.exports)
         .filter((key) => key !== "." && key !== "./package.json")
         .sort(),
-    ).toEqual(rooms.map(({ name }) => `./${name}`).sort());
+    ).toEqual(modules.map(({ name }) => `./${name}`).sort());
     for (const target of Object.values(manifest.exports)) {
       if (typeof target === "object")
         expect(existsSync(root + target["sacla-source"]), target["sacla-source"]).toBe(true);

@@ -2,7 +2,14 @@ import { show } from "../../core/errors.ts";
 import type { ControlView, DeviceInfo, Ec } from "../../ec/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { allowedText, cell, type ExperimentOptions, namesOf, placeOf, withExperiment } from "../control.ts";
+import {
+  allowedText,
+  beamlineAndExperiment,
+  cell,
+  type ExperimentOptions,
+  namesOf,
+  withExperiment,
+} from "../control.ts";
 
 /** What is shown of one device. */
 interface DeviceRow {
@@ -31,7 +38,7 @@ export const axes: AddCommand = (program, io) =>
       ),
     async (session, options, [pattern]) => {
       const { facility, signal } = session;
-      const { bl, experiment } = await placeOf(session, options);
+      const { bl, experiment } = await beamlineAndExperiment(session, options);
       const nameOf = namesOf(experiment);
       const control = await facility.ec.view(bl, { experiment });
       const wanted = pattern.toLowerCase();

@@ -23,7 +23,7 @@ import { textTable } from "../../plot/index.ts";
 import { ledgerLine } from "../average-run.ts";
 import {
   type AddCommand,
-  type Answer,
+  type CommandResult,
   type CommonOptions,
   collect,
   declare,
@@ -147,7 +147,7 @@ async function write(
   request: ConvertRequest,
   out: string,
   options: Options,
-): Promise<Answer> {
+): Promise<CommandResult> {
   const { facility, io, signal } = session;
   const { overwrite, restart, url, table } = options;
   const progress = new StepProgress(io, `run ${run.number}`);
@@ -203,7 +203,7 @@ async function preview(
   request: ConvertRequest,
   out: string,
   overwrite: boolean,
-): Promise<Answer> {
+): Promise<CommandResult> {
   const found = await previewConversion(facility, request, { signal });
   const { ledger, images, signals, imageBytes, diskBytes } = found;
   const freeBytes = await freeSpace(out);

@@ -1,5 +1,5 @@
 import { type AddCommand, declare } from "../command.ts";
-import { type ExperimentOptions, placeOf, withExperiment } from "../control.ts";
+import { beamlineAndExperiment, type ExperimentOptions, withExperiment } from "../control.ts";
 
 /** `sacla lease`: who controls the beamline. */
 export const lease: AddCommand = (program, io) =>
@@ -11,7 +11,7 @@ export const lease: AddCommand = (program, io) =>
     withExperiment,
     async (session, options) => {
       const { facility, signal } = session;
-      const { bl } = await placeOf(session, options);
+      const { bl } = await beamlineAndExperiment(session, options);
       const holder = await facility.ec.holder(bl, { signal });
       // Of a beamline that is not there nobody can say who controls it.
       if (holder === null) await facility.ec.devices(bl, { signal });

@@ -8,7 +8,7 @@ import { assemblerFor, darkAverage } from "../../reduce/index.ts";
 import { ledgerLine } from "../average-run.ts";
 import {
   type AddCommand,
-  type Answer,
+  type CommandResult,
   type CommonOptions,
   collect,
   declare,
@@ -68,7 +68,7 @@ export const live: AddCommand = (program, io) =>
     async (session, options) => await follow(session, options),
   );
 
-async function follow(session: Session, options: Options): Promise<Answer> {
+async function follow(session: Session, options: Options): Promise<CommandResult> {
   const { facility, bl, signal } = session;
   const group = await liveDetector(session, options.detector);
   const shots = facility.live.shots({

@@ -2,7 +2,7 @@ import { Argument } from "commander";
 import { SaclaError } from "../../core/errors.ts";
 import { type Preset, Presets } from "../../ec/index.ts";
 import { textTable } from "../../plot/index.ts";
-import { type AddCommand, type Answer, declare } from "../command.ts";
+import { type AddCommand, type CommandResult, declare } from "../command.ts";
 import { type ChangeOptions, doMove, view, withChange } from "../control.ts";
 
 type Action = "list" | "save" | "show" | "diff" | "restore" | "history" | "remove";
@@ -75,7 +75,7 @@ export const presets: AddCommand = (program, io) =>
     },
   );
 
-function listed(all: readonly Preset[]): Answer {
+function listed(all: readonly Preset[]): CommandResult {
   const rows = all.map(({ name, time, comment, values }) => [name, time, Object.keys(values).length, comment]);
   return {
     json: { presets: all },
@@ -83,7 +83,7 @@ function listed(all: readonly Preset[]): Answer {
   };
 }
 
-function shown(preset: Preset): Answer {
+function shown(preset: Preset): CommandResult {
   const rows = Object.entries(preset.values).map(([name, { value, unit, device }]) => [name, value, unit, device]);
   return {
     json: preset,

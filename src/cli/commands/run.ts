@@ -1,7 +1,7 @@
 import { Argument } from "commander";
 import { show } from "../../core/errors.ts";
 import { type AddCommand, collect, declare, parseWhole } from "../command.ts";
-import { type ChangeOptions, change, placeOf, view, withChange } from "../control.ts";
+import { beamlineAndExperiment, type ChangeOptions, change, view, withChange } from "../control.ts";
 
 type Action = "start" | "pause" | "resume" | "stop" | "state";
 interface Options extends ChangeOptions {
@@ -42,7 +42,7 @@ export const run: AddCommand = (program, io) =>
         return { json: { before, after, action, done: true }, text: `run ${after.run} is ${after.state}` };
       }
       const { comment, detector, shots } = options;
-      const { experiment } = await placeOf(session, options);
+      const { experiment } = await beamlineAndExperiment(session, options);
       const ids = detector.map((name) => experiment?.detectors[name]?.id ?? name);
       const wanted = `${shots === 0 ? "any number of" : shots} shots, ${ids.length === 0 ? "the usual detectors" : ids.join(", ")}, comment ${show(comment)}`;
       const shown = action === "start" ? `${told}; start one of ${wanted}` : `${told}; ${action} it`;

@@ -1,6 +1,6 @@
 import type { Ec } from "../../ec/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { type ExperimentOptions, placeOf, view, withExperiment } from "../control.ts";
+import { beamlineAndExperiment, type ExperimentOptions, view, withExperiment } from "../control.ts";
 
 /** `sacla stop [NAMES…]`. */
 export const stop: AddCommand = (program, io) =>
@@ -11,7 +11,7 @@ export const stop: AddCommand = (program, io) =>
     "stop axes (default: all that move); needs no lease and no confirmation",
     (command) => withExperiment(command.argument("[names...]", "names of axes, as `sacla axes` lists them")),
     async (session, options, [names]) => {
-      const { bl } = await placeOf(session, options);
+      const { bl } = await beamlineAndExperiment(session, options);
       const { ec } = session.facility;
       const looking = await view(session, options);
       const asked =

@@ -29,7 +29,7 @@ export interface Trailer {
 }
 
 /** A batch of shots. */
-export interface ShotBatch {
+interface ShotBatch {
   readonly batch: Batch;
   readonly info: ShotBatchInfo;
 }

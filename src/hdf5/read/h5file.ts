@@ -19,7 +19,7 @@ const ENUM = 8;
 const MAX_BYTES = 2 ** 30;
 
 /** What an object in the file is; undefined when there is none. */
-export type Kind = "group" | "dataset" | "other" | undefined;
+type Kind = "group" | "dataset" | "other" | undefined;
 
 // HDF5 is one library per process, and so is what it last complained about.
 const complaint = { text: "" };

@@ -18,13 +18,13 @@ export type { PhotonsOptions } from "./photons.ts";
  * They stand in one object because `dark`, `mask` and `gain` are what people call their own variables.
  *
  * @example
+ * const configuredEv = await run.photonEnergyEv();
  * const corrections = [
  *   correct.dark(dark),
  *   correct.mask(masks),
  *   correct.commonMode(),
- *   correct.photons({ detectors: infos, spectrometer: "xfel_bl_3_tc_spec_1/energy", configuredEv: await
- * run.photonEnergyEv() }),
- *   correct.normalise({ signal: bm1, limits: [3e-9, 8e-9], reference: 5e-9 }),
+ *   correct.photons({ detectors: infos, spectrometer: "xfel_bl_3_tc_spec_1/energy", configuredEv }),
+ *   correct.normalise({ equipId: bm1, limits: [3e-9, 8e-9], reference: 5e-9 }),
  * ];
  * const { average, ledger } = await reduce(shots, { average: mean() }, { corrections });
  */

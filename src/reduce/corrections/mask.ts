@@ -9,8 +9,8 @@ import { type BySensor, correctionFor, mapPixels } from "./per-sensor.ts";
  *
  * Put it before {@link commonMode} to keep hot pixels out of the level of their port; elsewhere its place does not
  * matter.
- * @param reasons - by sensor: reasons against each pixel, 0 = good, shape [rows, columns]; what `badPixels` of the room
- * `ip` gives
+ * @param reasons - by sensor: reasons against each pixel, 0 = good, shape [rows, columns]; what `badPixels` of `ip`
+ * gives
  * @throws BAD_ARGUMENT when a sensor is not named, or the shape is another
  */
 export function mask(reasons: BySensor<NdArray>): Correction {

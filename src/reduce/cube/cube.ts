@@ -319,8 +319,9 @@ function keyOf(label: CubeLabel, bin: number): string {
 /**
  * Sorts shots into a {@link Cube}, which can be updated afterwards.
  * @example
- * const scan = await cube(shots, { axes: [{ name: "stage", of: motor, targets: scanTargets(stage.values, 5), tolerance:
- * 10 }], values: { signals: [bm1] }, labels }); scan.numbers(bm1, "on").mean;
+ * const axis = { name: "stage", of: motor, targets: scanTargets(stage.values, 5), tolerance: 10 };
+ * const scan = await cube(shots, { axes: [axis], values: { signals: [bm1] }, labels });
+ * scan.numbers(bm1, "on").mean;
  */
 export async function cube<R extends Reducers>(
   shots: ShotStream,

@@ -47,12 +47,12 @@ const PROGRESS_MS = 100;
  * export const reducers = () => ({ average: mean() });
  * export const accumulatePart = async ({ tags, data, progress }) => {
  *   await using facility = await connect(data.url);
- *   return await accumulate(facility.shots({ run: data.run, detectors: data.detectors, tags }), reducers(), {
- * onProgress: progress });
+ *   const shots = facility.shots({ run: data.run, detectors: data.detectors, tags });
+ *   return await accumulate(shots, reducers(), { onProgress: progress });
  * };
  * // main.ts
- * const { average, ledger } = await reduceInParallel<typeof import("./average-part.ts")>(new URL("./average-part.ts",
- * import.meta.url), { tags, data });
+ * const part = new URL("./average-part.ts", import.meta.url);
+ * const { average, ledger } = await reduceInParallel<typeof import("./average-part.ts")>(part, { tags, data });
  */
 export async function reduceInParallel<M extends PartModule<Record<string, Reducer<unknown>>>>(
   module: URL,

@@ -82,8 +82,8 @@ export function createStack(
  * @param options.tags - the tag of each image. @default 0, 1, 2, …
  * @throws BAD_ARGUMENT when shapes are not 3-D or the numbers of images and tags differ
  * @example
- * const { average, adu } = await reduce(shotsFrom({ "MPCCD-1N0-M06-002": stack }), { average: mean(), adu: histogram()
- * }, { dark });
+ * const shots = shotsFrom({ "MPCCD-1N0-M06-002": stack });
+ * const { average, adu } = await reduce(shots, { average: mean(), adu: histogram() }, { dark });
  */
 export function shotsFrom(
   images: Readonly<Record<string, ImageStack>>,

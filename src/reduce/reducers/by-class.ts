@@ -25,8 +25,9 @@ export interface ByClass<T> {
  *   function, and the kernel counts for them together
  * @throws BAD_ARGUMENT when a name comes twice, or a shot is given a class that was not named
  * @example
- * const { average } = await reduce(shots, { average: byClass(mean(), ["on", "off"], (tag) => (labels.on.has(tag) ? "on"
- * : labels.off.has(tag) ? "off" : null)) }); average[sensor].classes.on;
+ * const classOf = (tag: number) => (labels.on.has(tag) ? "on" : labels.off.has(tag) ? "off" : null);
+ * const { average } = await reduce(shots, { average: byClass(mean(), ["on", "off"], classOf) });
+ * average[sensor].classes.on;
  */
 export function byClass<T>(
   reducer: Reducer<T>,

@@ -51,9 +51,9 @@ export interface PhotonCounts {
  *
  * @throws BAD_ARGUMENT when `aduPerPhoton` has no entry for a sensor
  * @example
- * const perPhoton = aduPerPhoton(10_000, info.absGain);
- * const { count } = await reduce(shots, { count: photonCounts({ aduPerPhoton: perPhoton, threshold: 0.8 }) }, { dark
- * });
+ * const count = photonCounts({ aduPerPhoton: aduPerPhoton(10_000, info.absGain), threshold: 0.8 });
+ * const counted = await reduce(shots, { count }, { dark });
+ * counted.count[sensor];
  */
 export function photonCounts(options: PhotonCountOptions): Reducer<PhotonCounts> {
   resolveOptions("photonCounts", options, { aduPerPhoton: any, threshold: any });

@@ -53,8 +53,8 @@ export function grid(options: GridOptions): Plan {
 
 /**
  * A raster over a sample, column by column in a snake: x fast, y slow, at the pitch given, from a corner.
- * @example raster({ x: "sample_x", y: "sample_y", columns: 40, rows: 10, pitch: 0.05, corner: { x: -1, y: 2 }, shots: 1
- * })
+ * @example
+ * raster({ x: "sample_x", y: "sample_y", columns: 40, rows: 10, pitch: 0.05, corner: { x: -1, y: 2 }, shots: 1 })
  */
 export function raster(options: PointOptions & RasterOptions): Plan {
   const { x, y, columns, rows, pitch, corner, ...point } = resolveOptions("raster", options, {

@@ -43,8 +43,8 @@ export function equalSteps({ from, to, points }: EqualSteps): number[] {
 
 /**
  * A step scan of one axis.
- * @example scan({ axis: "delay", from: -1, to: 4, points: 26, shots: { count: 60, signals: [diode] }, shutter: "main"
- * })
+ * @example
+ * scan({ axis: "delay", from: -1, to: 4, points: 26, shots: { count: 60, signals: [diode] }, shutter: "main" })
  */
 export function scan(options: ScanOptions & EqualSteps): Plan {
   resolveOptions("scan", options, { ...scanChecks, ...stepChecks });

@@ -40,8 +40,8 @@ const RETRY_MS = 1000;
  * @throws NOT_ALLOWED for an address beyond loopback
  * @throws UNREACHABLE when the address cannot be taken
  * @example
- * await using bridge = await serveKaraboBridge(facility.endpoint, { shots: { bl: 3, detectors: ["MPCCD-2N0-M02-001"] }
- * });
+ * const shots = { bl: 3, detectors: ["MPCCD-2N0-M02-001"] };
+ * await using bridge = await serveKaraboBridge(facility.endpoint, { shots });
  */
 export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridgeOptions): Promise<KaraboBridge> {
   const checks = { address: optional(asText, "tcp://127.0.0.1:4545"), shots: any, logger: any };

@@ -67,8 +67,8 @@ type Fault = keyof typeof rateChecks;
  * @throws BAD_ARGUMENT when a rate is not a number from 0 to 1, or an option does not exist
  *
  * @example
- * const rough = withFaults(endpoint, { seed: 1, delay: 0.1, disconnect: 0.01, methods: { "st.frames": { duplicate: 0.05
- * } } });
+ * const methods = { "st.frames": { duplicate: 0.05 } };
+ * const rough = withFaults(endpoint, { seed: 1, delay: 0.1, disconnect: 0.01, methods });
  */
 export function withFaults(inner: Endpoint, options: FaultOptions): Endpoint {
   const checks = { seed: integer(), delayMs: optional(milliseconds, 100), methods: any, ...rateChecks };

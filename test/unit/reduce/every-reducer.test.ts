@@ -63,7 +63,7 @@ const classOf = (tag: number): string | null => [null, "a", "b"][tag % 3] ?? nul
 const roi = { rows: [1, 4], columns: [2, 7] } as const;
 
 /**
- * Every reducer of the room, and its bytes for one sensor of 1024 × 512 pixels without those that grow with the shots.
+ * Every reducer of the module, and its bytes for one sensor of 1024 × 512 pixels without those that grow with the shots.
  */
 const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; bytes: number }> = {
   mean: { make: () => mean(), bytes: 8 * pixels + 8 },
