@@ -31,6 +31,7 @@ import { signals } from "./commands/signals.ts";
 import { stats } from "./commands/stats.ts";
 import { stop } from "./commands/stop.ts";
 import { tags } from "./commands/tags.ts";
+import { tma } from "./commands/tma.ts";
 import { validate } from "./commands/validate.ts";
 import { values } from "./commands/values.ts";
 import type { Io } from "./io.ts";
@@ -42,6 +43,7 @@ const commands: readonly AddCommand[] = [
   signals,
   tags,
   values,
+  tma,
   image,
   average,
   histogram,

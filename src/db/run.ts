@@ -14,6 +14,7 @@ import { labelShots, type ShotLabels } from "./shot-labels.ts";
 import { SignalColumn } from "./signal-column.ts";
 import { matchNames } from "./signal-names.ts";
 import { SignalTable } from "./signal-table.ts";
+import { TimingEdges } from "./timing-csv.ts";
 import { readXrayStates, type XrayStates } from "./xray-states.ts";
 
 /** @internal Default of `pollMs`, the time between two requests for a run's status. */
@@ -158,6 +159,15 @@ export class Run {
   /** Photon energy the run was configured for, eV; not measured, and sometimes absurd. */
   async photonEnergyEv(options?: CallOptions): Promise<number> {
     return 1000 * (await ask(this.endpoint, "db.readConfigPhotonenergy", this.#key, options));
+  }
+
+  /**
+   * What the timing monitor's analysis (TMA) found at the shots of the run; `formatTimingCsv` writes it as the
+   * facility's CSV. No rows where there is no timing monitor.
+   * @throws UNSUPPORTED when the source has no such table, as an archive: read the facility's CSV with `timingEdges`
+   */
+  async timingEdges(options?: CallOptions): Promise<TimingEdges> {
+    return new TimingEdges(await ask(this.endpoint, "db.readTimingEdges", this.#key, options));
   }
 
   /**

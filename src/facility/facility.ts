@@ -12,7 +12,7 @@ import { type ControlDriver, type WithControlOptions, withControl } from "../ec/
 import type { DataSource } from "../source/data-source.ts";
 import { endpointOf } from "../source/source-endpoint.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-import type { RunInfo } from "../transport/methods.ts";
+import type { CallResult, RunInfo } from "../transport/methods.ts";
 import { SimulatedCitius } from "./citius-source.ts";
 import { Accelerator } from "./control/accelerator.ts";
 import { ControlledBeamline } from "./control/beamline.ts";
@@ -361,6 +361,13 @@ export class SimulatedFacility implements DataSource {
       edges.fittingPx[i] = edge + fitNoisePixel * blur * noise.normal();
     });
     return edges;
+  }
+
+  runTimingEdges(bl: number, run: number): CallResult<"db.readTimingEdges"> {
+    const { experiment } = this.#run(bl, run);
+    const hasMonitor = experiments.some((e) => e.beamline === bl && e.detectors.some((id) => id.startsWith("OPAL")));
+    const tags = hasMonitor ? this.tags(bl, run) : new Uint32Array(0);
+    return { comment: `[TMA 1 BL${bl} ${experiment.hightag}]`, ...this.timingEdges(experiment.hightag, tags, bl) };
   }
 
   close(): void {

@@ -2,7 +2,7 @@ import type { MaybePromise } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import type { Pixels } from "../core/ndarray.ts";
 import type { Column } from "../core/syncdb.ts";
-import type { RunInfo } from "../transport/methods.ts";
+import type { CallResult, RunInfo } from "../transport/methods.ts";
 import type { CitiusSource } from "./citius-source.ts";
 import type { LiveSource } from "./live-source.ts";
 
@@ -43,6 +43,11 @@ export interface DataSource {
    * False when the detector stored none.
    */
   readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): MaybePromise<boolean>;
+  /**
+   * What the timing monitor's analysis found for the shots of a run; no rows where there is no timing monitor. A source
+   * without it answers such questions with UNSUPPORTED.
+   */
+  runTimingEdges?(bl: number, run: number): MaybePromise<CallResult<"db.readTimingEdges">>;
   close(): MaybePromise<void>;
   /** What gives shots as they happen; a source without it answers such questions with UNSUPPORTED. */
   readonly live?: LiveSource;

@@ -96,6 +96,7 @@ class SourceEndpoint implements Endpoint {
           (method) =>
             !isControlMethod(method) &&
             (source.live !== undefined || !method.startsWith("live.")) &&
+            (source.runTimingEdges !== undefined || method !== "db.readTimingEdges") &&
             (source.citius !== undefined || !method.startsWith("citius.")),
         ),
       }),
@@ -156,6 +157,14 @@ class SourceEndpoint implements Endpoint {
       "db.readConfigPhotonenergy": energy,
       "db.readConfigPhotonenergyInKeV": energy,
       "db.readTimestampFromtag": async ({ hightag, tag, equipId }) => await source.timestamp(hightag, tag, equipId),
+      "db.readTimingEdges": async ({ bl, run }) => {
+        await this.#checkRun(bl, run);
+        if (source.runTimingEdges !== undefined) return await source.runTimingEdges(bl, run);
+        throw new SaclaError(
+          "UNSUPPORTED",
+          `${source.name} has no timing-monitor edges. Read those of the facility from their CSV: timingEdges(text).`,
+        );
+      },
       "st.readDetectorInfo": async ({ bl, run, detId }) => await this.#detectorInfo(bl, run, detId),
       "st.collect": async ({ detId, bl, runs, tag }) => await this.#collect(detId, bl, runs, tag),
       "live.readDetidlist": async ({ bl }) => await liveDetectors(this.#live(bl), bl),

@@ -287,6 +287,12 @@ export const callMethods = {
     "When a shot happened, unix seconds.",
     "dbpy.read_timestamp_fromtag(hightag, tag, equipID)",
   ),
+  "db.readTimingEdges": reads(
+    v.strictObject(ofRun),
+    v.strictObject({ comment: text, tags, derivativePx: doubles, fittingPx: doubles }),
+    "Edges of the timing monitor's analysis (TMA) for the shots of a run, pixel; NaN where it found none.",
+    null,
+  ),
   "st.readDetectorInfo": reads(
     v.strictObject({ ...ofRun, detId: text }),
     detectorInfo,

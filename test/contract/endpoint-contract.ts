@@ -97,6 +97,7 @@ export function endpointContract(subject: Subject): void {
         "db.readConfigPhotonenergy": of,
         "db.readConfigPhotonenergyInKeV": of,
         "db.readTimestampFromtag": { hightag, tag, equipId: signal },
+        "db.readTimingEdges": of,
         "st.readDetectorInfo": { ...of, detId: sensor },
         "st.collect": { detId: sensor, bl, runs: [run], tag },
         // A run without CITIUS has no sensors, and nothing is asked about them.

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
+import { timingEdges } from "../../../src/db/index.ts";
 import { cli } from "../../support/fake-io.ts";
 
 const fixture = fileURLToPath(new URL("../../../fixtures/tiny-octal.h5", import.meta.url));
@@ -214,6 +215,34 @@ describe("sacla", () => {
     expect([code, brightest.length]).toEqual([0, 8]);
     // Bad ones give 5000 ADU in every shot.
     for (const { value } of brightest) expect(value).toBeLessThan(2500);
+  });
+
+  it("tma: timing edges of a run in the facility's CSV form, which timingEdges reads back; an archive has none", async () => {
+    const { code, out, files } = await cli([
+      "tma",
+      "1520000",
+      "-o",
+      "tma.csv",
+      "--json",
+      "--url",
+      "sim:?clock=virtual",
+    ]);
+    expect(code).toBe(0);
+    const csv = String(files.get("tma.csv"));
+    expect(csv.split("\n").slice(0, 2)).toEqual([
+      "[TMA 1 BL3 202501]",
+      "tag_number,timing_edge_derivative(pixel),timing_edge_fitting(pixel)",
+    ]);
+    const edges = timingEdges(csv);
+    expect(edges.tags.length).toBe(300);
+    const found = edges.fittingPx.filter(Number.isFinite).length;
+    // 60 dark shots, and some without an edge.
+    expect(found).toBeGreaterThan(220);
+    expect(found).toBeLessThanOrEqual(240);
+    expect(JSON.parse(out)).toMatchObject({ bl: 3, run: 1_520_000, shots: 300, edges: found, file: "tma.csv" });
+    const archive = await cli(["tma", String(truth.run), "--json", "--url", fixture]);
+    expect(archive.code).toBeGreaterThan(0);
+    expect(JSON.parse(archive.out)).toMatchObject({ error: { code: "UNSUPPORTED" } });
   });
 
   it("average, histogram, assemble: account for the missing image", async () => {
