@@ -4,7 +4,14 @@ import { Ec } from "./ec/index.ts";
 import { simulatedScheme } from "./facility/index.ts";
 import { fileScheme } from "./hdf5/index.ts";
 import { Live } from "./live/index.ts";
-import { type Picture, type PictureOptions, picture } from "./reduce/index.ts";
+import {
+  type DifferenceOptions,
+  type DifferencePicture,
+  differencePicture,
+  type Picture,
+  type PictureOptions,
+  picture,
+} from "./reduce/index.ts";
 import { type Shots, type ShotsOptions, St } from "./st/index.ts";
 import {
   type Endpoint,
@@ -85,6 +92,11 @@ export class Facility implements AsyncDisposable {
   /** The mean of a run's shots less its dark, assembled to one image with an error map. See `picture` of reduce. */
   async picture(options: PictureOptions): Promise<Picture> {
     return await picture(this.st, options);
+  }
+
+  /** Pumped less unpumped shots of a run as one image, normalised, with errors. See `differencePicture` of reduce. */
+  async difference(options: DifferenceOptions): Promise<DifferencePicture> {
+    return await differencePicture(this.st, options);
   }
 
   /** Closes everything; a second call does nothing. */

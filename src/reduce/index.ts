@@ -46,9 +46,15 @@ export {
 } from "./cube/delay.ts";
 export type { CubeLabel, CubeOptions } from "./cube/options.ts";
 export type { RegionSum } from "./cube/region.ts";
-export { type BinStatistics, type Contrast, contrast, type MeanAndError } from "./cube/statistics.ts";
+export { type BinStatistics, type Contrast, contrast, type MeanAndError, withPooledErrors } from "./cube/statistics.ts";
 export { type Dark, darkAverage } from "./dark-average.ts";
 export { type DarkMeans, darkOf, subtractDark } from "./dark-means.ts";
+export {
+  type ClassOfPicture,
+  type DifferenceOptions,
+  type DifferencePicture,
+  differencePicture,
+} from "./difference.ts";
 export { accumulate, memoryOf, type Reading } from "./engine/accumulate.ts";
 export { quantize, quantizeHigh } from "./engine/exact.ts";
 export { type ParallelOptions, reduceInParallel } from "./engine/parallel.ts";
@@ -65,6 +71,7 @@ export type {
 } from "./engine/statistic.ts";
 export type { WideSums } from "./engine/wide-sum.ts";
 export { type Condition, filterShots } from "./filter.ts";
+export { type MonitorCheck, type MonitorCheckOptions, monitorCheck } from "./monitor-check.ts";
 export {
   assemblerFor,
   findSpots,
@@ -103,6 +110,7 @@ export { type DropletOptions, type Droplets, droplets } from "./reducers/droplet
 export { type Histogram, type HistogramOptions, histogram } from "./reducers/histogram.ts";
 export { combineHits, type HitOptions, type Hits, hits, hitTags } from "./reducers/hits.ts";
 export { classOf, type IsLight, type LightSignal, lightDarkClasses } from "./reducers/light-dark.ts";
+export { type Normalised, type NormalisedOptions, normalised } from "./reducers/normalised.ts";
 export {
   type AduPerPhoton,
   aduPerPhoton,

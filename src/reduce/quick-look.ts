@@ -167,7 +167,7 @@ export async function averageSelected<R extends Record<string, Reducer<unknown>>
     });
   }
   const asked = selected.slice(0, limit);
-  const signals = [...new Set(corrections.flatMap((correction) => correction.signals ?? []))];
+  const signals = [...new Set([...corrections, ...Object.values(reducers)].flatMap(({ signals = [] }) => signals))];
   const shots = st.shots({ run, tags: asked, ...common, ...(signals.length === 0 ? {} : { signals }) });
   const results = await reduce(shots, reducers, {
     ...(dark === null ? {} : { dark }),

@@ -19,7 +19,9 @@ export interface NormaliseOptions {
 }
 
 /**
- * Scales images to a common intensity: × reference / I0. Dropped are shots with I0 outside the limits
+ * Scales each image to a common intensity: × reference / I0, for what needs every image by itself, such as photons or a
+ * histogram. A mean of such images is a mean of ratios, which scatters more: for mean images use the reducer `normalised`,
+ * a ratio of sums. Dropped are shots with I0 outside the limits
  * (`i0-out-of-limits`) and those without a number (`i0-not-converged`, `i0-saturated`, `i0-missing`). Such shots have
  * been read already; to save that, choose with `filterShots` first.
  */

@@ -1,10 +1,11 @@
 import ndarray from "ndarray";
 import { throwIfAborted } from "../../core/async.ts";
 import { showList } from "../../core/errors.ts";
-import { asInteger, badArgument } from "../../core/guards.ts";
+import { asInteger, asText, badArgument } from "../../core/guards.ts";
 import { type Ledger, onlyDropped } from "../../core/ledger.ts";
 import type { NdArray } from "../../core/ndarray.ts";
-import { any, resolveOptions } from "../../core/options.ts";
+import { any, oneOf, optional, resolveOptions } from "../../core/options.ts";
+import type { RatioMethod } from "../../core/ratio.ts";
 import type { ImageSpec, ShotStream } from "../../core/shots.ts";
 import type { TagList } from "../../core/tags.ts";
 import type { ShotLabels } from "../../db/index.ts";
@@ -15,10 +16,10 @@ import { droppedBefore, type Reduced, resultsOf, type ShotSelection } from "../r
 import type { Reducer } from "../reducer.ts";
 import { TagAccount } from "./account.ts";
 import { BinAxis } from "./axes.ts";
-import type { CubeBin, CubeLabel, CubeOptions } from "./options.ts";
+import { type CubeBin, type CubeLabel, type CubeOptions, ratioName } from "./options.ts";
 import { CubePass } from "./pass.ts";
 import { checkRegion } from "./region.ts";
-import { type BinStatistics, binStatistics, numberLayout } from "./statistics.ts";
+import { type BinStatistics, binStatistics, numberLayout, ratioLayout, ratioStatistics } from "./statistics.ts";
 
 type Reducers = Record<string, Reducer<unknown>>;
 
@@ -43,6 +44,7 @@ export interface CubeCheckpoint {
     readonly bin: number;
     readonly images: Checkpoint;
     readonly numbers: Readonly<Record<string, SavedState>>;
+    readonly ratios?: Readonly<Record<string, SavedState>>;
   }[];
   readonly used: Uint32Array;
   readonly ledger: Ledger;
@@ -83,6 +85,8 @@ export class Cube<R extends Reducers = Reducers> {
   readonly #reducers: R;
   readonly #made: string;
   readonly #names: readonly string[];
+  /** Sums and signals that are divided by the monitor. */
+  readonly #normalised: readonly string[];
   readonly #bins = new Map<string, CubeBin<R>>();
   /** Updates that go on. */
   readonly #passes = new Set<CubePass<R>>();
@@ -95,19 +99,33 @@ export class Cube<R extends Reducers = Reducers> {
       images,
       sums = {},
       signals = [],
-    } = resolveOptions("cube values", options.values ?? {}, { images: any, sums: any, signals: any });
+      normaliseBy,
+    } = resolveOptions("cube values", options.values ?? {}, {
+      images: any,
+      sums: any,
+      signals: any,
+      normaliseBy: optional(asText),
+    });
     asInteger("the number of axes", options.axes.length, 1, 3);
     for (const [name, region] of Object.entries(sums)) checkRegion(name, region);
     this.#options = options;
     this.#reducers = images ?? ({} as R);
     this.axes = options.axes.map((axis) => new BinAxis(axis));
-    this.#names = [...this.axes.map(({ name }) => name), ...Object.keys(sums), ...signals];
+    this.#normalised =
+      normaliseBy === undefined ? [] : [...Object.keys(sums), ...signals].filter((name) => name !== normaliseBy);
+    this.#names = [
+      ...this.axes.map(({ name }) => name),
+      ...Object.keys(sums),
+      ...signals,
+      ...this.#normalised.map(ratioName),
+    ];
     const twice = this.#names.find((name, i) => this.#names.indexOf(name) !== i);
     if (twice !== undefined) throw badArgument("names of axes, sums and signals", twice, "each another one");
     this.signals = [
       ...new Set([
         ...this.axes.flatMap((axis) => axis.signals),
         ...signals,
+        ...(normaliseBy === undefined ? [] : [normaliseBy]),
         ...Object.values(this.#reducers).flatMap((reducer) => reducer.signals ?? []),
         ...(options.corrections ?? []).flatMap((correction) => correction.signals ?? []),
       ]),
@@ -120,6 +138,7 @@ export class Cube<R extends Reducers = Reducers> {
       })),
       images: Object.entries(this.#reducers).map(([name, reducer]) => [name, reducer.name]),
       numbers: this.#names,
+      ...(normaliseBy === undefined ? {} : { normaliseBy }),
     });
   }
 
@@ -127,8 +146,8 @@ export class Cube<R extends Reducers = Reducers> {
   static load<R extends Reducers>(options: CubeOptions<R>, checkpoint: CubeCheckpoint): Cube<R> {
     const cube = new Cube(options);
     if (checkpoint.made !== cube.#made) throw badArgument("checkpoint", checkpoint.made, `one of ${cube.#made}`);
-    for (const { label, bin, images, numbers } of checkpoint.bins)
-      cube.#makeBin(label, bin, PartialResult.load(cube.#reducers, images), numbers);
+    for (const { label, bin, images, numbers, ratios } of checkpoint.bins)
+      cube.#makeBin(label, bin, PartialResult.load(cube.#reducers, images), numbers, ratios);
     cube.#account = new TagAccount(checkpoint.used, checkpoint.ledger);
     return cube;
   }
@@ -155,7 +174,8 @@ export class Cube<R extends Reducers = Reducers> {
     const scratch = sumOver(frames, (frame) =>
       sumOver(Object.values(this.#reducers), (reducer) => scratchBytes(reducer.layout(frame))),
     );
-    const bytesPerBin = memoryOf(frames, this.#reducers) - scratch + this.#names.length * layoutBytes(numberLayout);
+    const numbers = this.#names.length * layoutBytes(numberLayout) + this.#normalised.length * layoutBytes(ratioLayout);
+    const bytesPerBin = memoryOf(frames, this.#reducers) - scratch + numbers;
     const onTheWay = sumOver(frames, (frame) => CubePass.bytesFor(this.#options, frame));
     return { bytesPerBin, bytesPerLabel: bytesPerBin * this.#size, bytesOnTheWay: scratch + onTheWay };
   }
@@ -213,12 +233,16 @@ export class Cube<R extends Reducers = Reducers> {
     if (common.length > 0)
       throw badArgument("tags of the other cube", `${showList(common)}, which are in this one too`, "other shots");
     for (const cube of [this, other]) cube.#flush();
-    for (const { label, bin, images, numbers } of other.#bins.values()) {
+    for (const { label, bin, images, numbers, ratios } of other.#bins.values()) {
       const own = this.#bin(label, bin);
       own.images.merge(images);
       for (const [name, state] of own.numbers) {
         const from = numbers.get(name);
         if (from !== undefined) mergeState(numberLayout, state, from);
+      }
+      for (const [name, state] of own.ratios) {
+        const from = ratios.get(name);
+        if (from !== undefined) mergeState(ratioLayout, state, from);
       }
     }
     this.#account.merge(other.#account);
@@ -228,11 +252,12 @@ export class Cube<R extends Reducers = Reducers> {
   /** Everything, as plain values and arrays that share memory with this. */
   checkpoint(): CubeCheckpoint {
     this.#flush();
-    const bins = [...this.#bins.values()].map(({ label, bin, images, numbers }) => ({
+    const bins = [...this.#bins.values()].map(({ label, bin, images, numbers, ratios }) => ({
       label,
       bin,
       images: images.checkpoint(),
       numbers: Object.fromEntries(Array.from(numbers, ([name, state]) => [name, saveState(numberLayout, state)])),
+      ratios: Object.fromEntries(Array.from(ratios, ([name, state]) => [name, saveState(ratioLayout, state)])),
     }));
     return { made: this.#made, bins, used: this.#account.used, ledger: this.ledger };
   }
@@ -253,6 +278,36 @@ export class Cube<R extends Reducers = Reducers> {
     if (!this.#names.includes(name)) throw badArgument("number", name, `one of ${this.#names.join(", ")}`);
     return binStatistics(
       this.#states(label).map((bin) => bin?.numbers.get(name)),
+      this.shape,
+    );
+  }
+
+  /**
+   * A sum over a region or a signal, divided by the monitor of `values.normaliseBy`, over the bins; errors are from the
+   * scatter of each bin's shots, with the covariance of signal and monitor. For few shots a bin see
+   * {@link withPooledErrors}; {@link contrast} gives pumped against unpumped.
+   * @param options.method - see {@link RatioMethod}. @default "ratio-of-sums"
+   * @throws BAD_ARGUMENT when there is none of that name, or no monitor
+   * @example
+   * contrast(scan.normalised("ring", "on"), scan.normalised("ring", "off")).difference;
+   */
+  normalised(
+    name: string,
+    label: CubeLabel = "all",
+    options: { readonly method?: RatioMethod | undefined } = {},
+  ): BinStatistics {
+    const { method } = resolveOptions("normalised", options, {
+      method: optional(oneOf("ratio-of-sums", "mean-of-ratios"), "ratio-of-sums"),
+    });
+    if (!this.#normalised.includes(name))
+      throw badArgument(
+        "normalised number",
+        name,
+        `one of ${this.#normalised.join(", ")} (values.normaliseBy names I0)`,
+      );
+    if (method === "mean-of-ratios") return this.numbers(ratioName(name), label);
+    return ratioStatistics(
+      this.#states(label).map((bin) => bin?.ratios.get(name)),
       this.shape,
     );
   }
@@ -296,9 +351,11 @@ export class Cube<R extends Reducers = Reducers> {
     bin: number,
     images: PartialResult<R>,
     saved: Readonly<Record<string, SavedState>>,
+    savedRatios: Readonly<Record<string, SavedState>> = {},
   ): CubeBin<R> {
     const numbers = new Map(this.#names.map((name) => [name, makeState(numberLayout, saved[name])]));
-    const made = { label, bin, images, numbers };
+    const ratios = new Map(this.#normalised.map((name) => [name, makeState(ratioLayout, savedRatios[name])]));
+    const made = { label, bin, images, numbers, ratios };
     this.#bins.set(keyOf(label, bin), made);
     return made;
   }

@@ -3,7 +3,7 @@ import type { PartialResult } from "../engine/partial-result.ts";
 import type { Reducer } from "../reducer.ts";
 import type { CubeAxis } from "./axes.ts";
 import type { RegionSum } from "./region.ts";
-import type { NumberState } from "./statistics.ts";
+import type { NumberState, RatioState } from "./statistics.ts";
 
 type Reducers = Record<string, Reducer<unknown>>;
 
@@ -22,6 +22,8 @@ export interface CubeOptions<R extends Reducers = Reducers> {
         readonly sums?: Readonly<Record<string, RegionSum>>;
         /** Equipment ids. */
         readonly signals?: readonly string[];
+        /** Equipment id of the intensity monitor (I0) of `Cube.normalised`. @default none */
+        readonly normaliseBy?: string | undefined;
       }
     | undefined;
   /** Done to every image first; see {@link correct}. */
@@ -35,4 +37,11 @@ export interface CubeBin<R extends Reducers> {
   readonly bin: number;
   readonly images: PartialResult<R>;
   readonly numbers: ReadonlyMap<string, NumberState>;
+  /** Of each sum and signal, with the monitor. */
+  readonly ratios: ReadonlyMap<string, RatioState>;
+}
+
+/** Under what name the ratio of each shot stands among the numbers. */
+export function ratioName(name: string): string {
+  return `${name} / I0`;
 }

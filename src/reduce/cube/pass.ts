@@ -6,9 +6,9 @@ import { CorrectionChain, checkSignals } from "../corrections/chain.ts";
 import type { Reducer } from "../reducer.ts";
 import type { BinAxis } from "./axes.ts";
 import { ImageGroups } from "./groups.ts";
-import type { CubeBin, CubeLabel, CubeOptions } from "./options.ts";
+import { type CubeBin, type CubeLabel, type CubeOptions, ratioName } from "./options.ts";
 import { regionSum } from "./region.ts";
-import { addNumber } from "./statistics.ts";
+import { addNumber, addPair } from "./statistics.ts";
 
 type Reducers = Record<string, Reducer<unknown>>;
 
@@ -75,7 +75,7 @@ export class CubePass<R extends Reducers> {
   }
 
   /** Puts the shot that was placed last into its bin; its images may wait for {@link CubePass.flush}. */
-  add(shot: Shot, { images, numbers }: CubeBin<R>): void {
+  add(shot: Shot, { images, numbers, ratios }: CubeBin<R>): void {
     this.#sums.clear();
     for (const [detId, image] of Object.entries(shot.images)) {
       const sensor = this.#sensor(detId, image, shot.tag);
@@ -83,9 +83,16 @@ export class CubePass<R extends Reducers> {
       for (const { name, of } of sensor.sums) this.#sums.set(name, of(pixels));
       sensor.groups.add(images.sensor(sensor.frame), pixels, shot);
     }
+    const { normaliseBy } = this.#options.values ?? {};
+    const i0 = normaliseBy === undefined ? NaN : shot.number(normaliseBy);
     const add = (name: string, x: number): void => {
       const state = numbers.get(name);
       if (state !== undefined) addNumber(state, x);
+      const pair = ratios.get(name);
+      if (pair === undefined) return;
+      addPair(pair, x, i0);
+      const single = numbers.get(ratioName(name));
+      if (single !== undefined) addNumber(single, x / i0);
     };
     for (const [k, axis] of this.#axes.entries()) add(axis.name, this.#positions[k] ?? NaN);
     for (const name of Object.keys(this.#options.values?.sums ?? {})) add(name, this.#sums.get(name) ?? NaN);

@@ -1,8 +1,18 @@
 import ndarray from "ndarray";
 import { badArgument } from "../../core/guards.ts";
 import type { NdArray } from "../../core/ndarray.ts";
+import { pooledErrors } from "../../core/point-errors.ts";
 import type { State } from "../reducer.ts";
-import { addExactly, addSquareExactly, isSummable, PLACES, standardErrorOf, total } from "./sums.ts";
+import {
+  addExactly,
+  addProductExactly,
+  addSquareExactly,
+  isSummable,
+  PLACES,
+  ratioErrorOf,
+  standardErrorOf,
+  total,
+} from "./sums.ts";
 
 /** A number per shot, over the bins of a cube; each array has the cube's shape. */
 export interface BinStatistics {
@@ -32,6 +42,70 @@ export function addNumber({ count, invalid, sum, squares }: NumberState, x: numb
   count[0] = (count[0] ?? 0) + 1;
   addExactly(sum, x);
   addSquareExactly(squares, x);
+}
+
+/** What is remembered of a number and the monitor in one bin: the sums of both, and the ratio of each shot. */
+export const ratioLayout = {
+  count: one,
+  invalid: one,
+  sum: sums,
+  below: sums,
+  squares: sums,
+  products: sums,
+  belowSquares: sums,
+} as const;
+export type RatioState = State<typeof ratioLayout>;
+
+/** Takes in the number and the monitor of one shot; NaN for one that it has not. */
+export function addPair(state: RatioState, x: number, y: number): void {
+  if (!isSummable(x) || !isSummable(y)) {
+    state.invalid[0] = (state.invalid[0] ?? 0) + 1;
+    return;
+  }
+  state.count[0] = (state.count[0] ?? 0) + 1;
+  addExactly(state.sum, x);
+  addExactly(state.below, y);
+  addSquareExactly(state.squares, x);
+  addProductExactly(state.products, x, y);
+  addSquareExactly(state.belowSquares, y);
+}
+
+/** The ratios of sums of all bins. @param states - by bin; undefined for an empty one */
+export function ratioStatistics(states: readonly (RatioState | undefined)[], shape: readonly number[]): BinStatistics {
+  const over = (pick: (state: RatioState) => number, empty: number): NdArray<Float64Array> =>
+    ndarray(
+      Float64Array.from(states, (state) => (state === undefined ? empty : pick(state))),
+      [...shape],
+    );
+  return {
+    count: over(({ count }) => count[0] ?? 0, 0),
+    invalid: over(({ invalid }) => invalid[0] ?? 0, 0),
+    sum: over(({ sum }) => total(sum), 0),
+    mean: over(({ sum, below }) => total(sum) / total(below), NaN),
+    standardError: over((state) => ratioErrorOf(state.count[0] ?? 0, state), NaN),
+  };
+}
+
+/**
+ * The same numbers with errors from the scatter of all bins: of few shots a bin, its own scatter is so uncertain that
+ * an interval of one standard error holds the truth too seldom. See `pooledErrors` of scan, whose fits take
+ * `errorFreedom`, too.
+ * @example
+ * const on = withPooledErrors(scan.normalised("ring", "on"));
+ * fitDecay(delays, [...on.mean.data], { errors: [...on.standardError.data], errorFreedom: on.errorFreedom });
+ */
+export function withPooledErrors(
+  statistics: BinStatistics,
+): BinStatistics & { /** Degrees of freedom the errors come from. */ readonly errorFreedom: number } {
+  const { count, mean, standardError } = statistics;
+  const { errors, errorFreedom } = pooledErrors(
+    Array.from(mean.data, (value, i) => ({
+      count: count.data[i] ?? 0,
+      mean: value,
+      standardError: standardError.data[i] ?? NaN,
+    })),
+  );
+  return { ...statistics, standardError: ndarray(Float64Array.from(errors), [...mean.shape]), errorFreedom };
 }
 
 /** The numbers of all bins. @param states - by bin; undefined for an empty one */
@@ -64,8 +138,10 @@ export interface Contrast {
   readonly differenceError: NdArray<Float64Array>;
   /** on / off. */
   readonly ratio: NdArray<Float64Array>;
-  /** √((σ_on / off)² + (ratio · σ_off / off)²). */
+  /** √((σ_on / off)² + (ratio · σ_off / off)²); that of {@link contrast} too. */
   readonly ratioError: NdArray<Float64Array>;
+  /** on / off − 1. */
+  readonly contrast: NdArray<Float64Array>;
 }
 
 /**
@@ -88,6 +164,7 @@ export function contrast(on: MeanAndError, off: MeanAndError): Contrast {
     difference: each((x, _, y) => x - y),
     differenceError: each((_x, sx, _y, sy) => Math.hypot(sx, sy)),
     ratio: each((x, _, y) => x / y),
+    contrast: each((x, _, y) => x / y - 1),
     ratioError: each((x, sx, y, sy) => Math.hypot(sx / y, (x * sy) / (y * y))),
   };
 }

@@ -32,14 +32,24 @@ export function addExactly(sum: Float64Array, x: number): void {
   }
 }
 
-/** Adds the square of a number, without rounding it: its product with itself as two doubles (Dekker 1971). */
+/** Adds the square of a number, without rounding it. */
 export function addSquareExactly(sum: Float64Array, x: number): void {
+  addProductExactly(sum, x, x);
+}
+
+/** Adds the product of two numbers, without rounding it: as two doubles (Dekker 1971). */
+export function addProductExactly(sum: Float64Array, x: number, y: number): void {
+  const [xHigh, yHigh] = [highOf(x), highOf(y)];
+  const [xLow, yLow] = [x - xHigh, y - yHigh];
+  const product = x * y;
+  addExactly(sum, product);
+  addExactly(sum, xHigh * yHigh - product + (xHigh * yLow + xLow * yHigh) + xLow * yLow);
+}
+
+/** The upper half of the digits of a number. */
+function highOf(x: number): number {
   const wide = 134_217_729 * x;
-  const high = wide - (wide - x);
-  const low = x - high;
-  const square = x * x;
-  addExactly(sum, square);
-  addExactly(sum, high * high - square + 2 * high * low + low * low);
+  return wide - (wide - x);
 }
 
 /** The sum, rounded once. */
@@ -50,10 +60,31 @@ export function total(sum: Float64Array): number {
 /** Standard deviation of a sample over √n, from exact sums: rounded only at the end. NaN for fewer than two numbers. */
 export function standardErrorOf(count: number, sum: Float64Array, squares: Float64Array): number {
   if (count < 2) return NaN;
-  const whole = wholeOf(sum);
-  // n Σx² − (Σx)² = n² times the variance of the population.
-  const spread = BigInt(count) * wholeOf(squares) - ((whole * whole) >> BigInt(-LOWEST));
-  return Math.sqrt(Math.max(0, toNumber(spread)) / (count - 1)) / count;
+  return Math.sqrt(Math.max(0, coSpread(count, sum, sum, squares)) / (count - 1)) / count;
+}
+
+/** The sums of two numbers of the same shots, their squares and products. */
+interface SumsOfPairs {
+  readonly sum: Float64Array;
+  readonly below: Float64Array;
+  readonly squares: Float64Array;
+  readonly products: Float64Array;
+  readonly belowSquares: Float64Array;
+}
+
+/** Standard error of Σx / Σy from the residuals x − ratio · y. NaN for fewer than two shots. */
+export function ratioErrorOf(count: number, { sum, below, squares, products, belowSquares }: SumsOfPairs): number {
+  if (count < 2) return NaN;
+  const ratio = total(sum) / total(below);
+  const residuals =
+    coSpread(count, sum, sum, squares) -
+    ratio * (2 * coSpread(count, sum, below, products) - ratio * coSpread(count, below, below, belowSquares));
+  return Math.sqrt(Math.max(0, residuals) / (count - 1)) / Math.abs(total(below));
+}
+
+/** n Σxy − Σx Σy: n² times the covariance of the population. */
+function coSpread(count: number, x: Float64Array, y: Float64Array, products: Float64Array): number {
+  return toNumber(BigInt(count) * wholeOf(products) - ((wholeOf(x) * wholeOf(y)) >> BigInt(-LOWEST)));
 }
 
 /** A sum as a whole number of 2^LOWEST. */

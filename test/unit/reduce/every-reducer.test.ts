@@ -19,6 +19,7 @@ import {
   mean,
   memoryOf,
   minMax,
+  normalised,
   PartialResult,
   photonCounts,
   pixelHistogram,
@@ -90,6 +91,7 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
   photonCounts: { make: () => photonCounts({ aduPerPhoton: 154 }), bytes: 4 * pixels },
   droplets: { make: () => droplets({ aduPerPhoton: { [detId]: 154 } }), bytes: 4 * pixels + 8 * 252 + 17 * pixels },
   covariance: { make: () => covariance({ equipId: "bm1/charge" }), bytes: 40 * pixels + 80 },
+  normalised: { make: () => normalised({ equipId: "bm1/charge", reference: 5e-9 }), bytes: 40 * pixels + 80 },
   pixelHistogram: { make: () => pixelHistogram({ from: -100, to: 400, binWidth: 50, roi }), bytes: 4 * 15 * 11 + 24 },
   byClass: { make: () => byClass(mean(), classes, classOf), bytes: 2 * (8 * pixels + 8) + 24 },
 };
@@ -141,6 +143,11 @@ const others: Record<string, readonly (() => Reducer<unknown>)[]> = {
   droplets: [
     () => droplets({ aduPerPhoton: 154 }),
     ...(["seed", "low"] as const).map((key) => () => droplets({ aduPerPhoton: { [detId]: 154 }, [key]: 0.2 })),
+  ],
+  normalised: [
+    () => normalised({ equipId: "bm2/charge", reference: 5e-9 }),
+    () => normalised({ equipId: "bm1/charge", reference: 4e-9 }),
+    () => normalised({ equipId: "bm1/charge", reference: 5e-9, method: "mean-of-ratios" }),
   ],
   covariance: [
     () => covariance({ equipId: "bm2/charge" }),

@@ -1,0 +1,212 @@
+import ndarray from "ndarray";
+import type { DetectorGroup } from "../core/detectors.ts";
+import { asText } from "../core/guards.ts";
+import type { Ledger } from "../core/ledger.ts";
+import type { Image, PreciseImage } from "../core/ndarray.ts";
+import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
+import type { RatioMethod } from "../core/ratio.ts";
+import { PairedLabels, type PairOptions, type Run, type RunTags, type ShotLabels } from "../db/index.ts";
+import type { Assembler } from "../ip/index.ts";
+import { correct } from "./corrections/index.ts";
+import type { Dark } from "./dark-average.ts";
+import {
+  assembledSensors,
+  assemblerFor,
+  axesOf,
+  detectorOf,
+  type PictureOptions,
+  type PictureReader,
+  type PictureSteps,
+} from "./picture.ts";
+import { averageSelected } from "./quick-look.ts";
+import type { Reducer } from "./reducer.ts";
+import { byClass } from "./reducers/by-class.ts";
+import { normalised } from "./reducers/normalised.ts";
+import { variance } from "./reducers/pixel-statistics.ts";
+
+export interface DifferenceOptions extends Omit<PictureOptions, "class"> {
+  /** `"area"`: counts stay counts. `"nearest"` samples; see `Assembler`. @default "area" */
+  readonly method?: PictureOptions["method"];
+  /** Equipment id of the intensity monitor (I0). Images are then given for its mean. @default not normalised */
+  readonly normaliseBy?: string | undefined;
+  /** How. @default "ratio-of-sums" */
+  readonly ratio?: RatioMethod | undefined;
+  /**
+   * Only pumped shots with an unpumped one near in time, and only those unpumped ones: `{ after: 2, within: 60 }`, see
+   * `ShotLabels.paired`. @default all shots
+   */
+  readonly pair?: PairOptions | undefined;
+  /** Labels of your own, instead of `run.labels()`. */
+  readonly labels?: ShotLabels | undefined;
+}
+
+/** The shots of one class. */
+export interface ClassOfPicture {
+  readonly tags: RunTags;
+  /** Mean I0; null when not normalised. */
+  readonly monitor: number | null;
+}
+
+/** Pumped less unpumped shots as one image. All pixels are in ADU; gaps and bad pixels are NaN. */
+export interface DifferencePicture {
+  readonly run: Run;
+  readonly detector: DetectorGroup;
+  /** on − off, shape [height, width]. */
+  readonly image: Image;
+  /** Standard error of each pixel of {@link image}. */
+  readonly error: Image;
+  /** image / error: beyond ±3 once in 370 pixels by chance, beyond ±5 once in 2 million. NaN where there is no error. */
+  readonly significance: Image;
+  readonly on: ClassOfPicture;
+  readonly off: ClassOfPicture;
+  /** See `Picture`. */
+  readonly axes: { readonly xUm: Float64Array; readonly yUm: Float64Array } | null;
+  readonly assembler: Assembler | null;
+  readonly done: Omit<PictureSteps, "class"> & {
+    readonly normaliseBy: string | null;
+    readonly ratio: RatioMethod | null;
+    /** I0 for which the images are given; null when not normalised. */
+    readonly reference: number | null;
+    /** How shots were paired; null: not. */
+    readonly pairs: string | null;
+  };
+  /** Every shot of the run: used for the difference or the dark, or dropped with the reason. */
+  readonly ledger: Ledger;
+}
+
+interface ClassMean {
+  readonly mean: PreciseImage;
+  readonly standardError: PreciseImage;
+  readonly monitor: number | null;
+}
+
+/**
+ * Pumped less unpumped shots of a run, normalised by a monitor and assembled to one image, with its error map and its
+ * significance. `facility.difference` is the short form.
+ *
+ * The error is from the scatter of the shots of each class, with the covariance of pixel and monitor; it needs about ten
+ * shots a class. The dark falls out of the difference but for a part as large as the mean I0 of the classes differ, which
+ * is in the error. Neighbouring pixels of an `"area"` picture share sensor pixels, so their errors are correlated.
+ *
+ * @throws NO_DARK when there are no dark shots to subtract
+ * @throws NO_SHOTS when a class has no shot that could be used
+ * @throws UNKNOWN_DETECTOR when the run has no such detector
+ * @throws UNKNOWN_SIGNAL when the flags of the pump laser, or the monitor, are not recorded
+ * @throws BAD_GEOMETRY when the halves of the detector are open
+ * @example
+ * const { image, significance } = await facility.difference({ run, normaliseBy: bm1, pair: { after: 2, within: 60 } });
+ */
+export async function differencePicture(st: PictureReader, options: DifferenceOptions): Promise<DifferencePicture> {
+  const { view, method, commonMode, limit, normaliseBy, ratio } = resolveOptions("differencePicture", options, {
+    run: any,
+    detector: any,
+    dark: any,
+    view: optional(oneOf("source", "detector"), "source"),
+    method: optional(oneOf("nearest", "area"), "area"),
+    commonMode: optional(flag, false),
+    limit: optional(integer(1)),
+    normaliseBy: optional(asText),
+    ratio: optional(oneOf("ratio-of-sums", "mean-of-ratios"), "ratio-of-sums"),
+    pair: any,
+    labels: any,
+    onProgress: any,
+    signal: any,
+  });
+  const { run, dark: darkFrom = "head", pair, onProgress, signal } = options;
+  const { detector, infos } = await detectorOf(run, options.detector, signal);
+  const assembler = await assemblerFor(st, run, infos, view, method, signal);
+  const all = options.labels ?? (await run.labels(undefined, { signal }));
+  const labels = pair === undefined ? all : all.paired(pair);
+  const selected = bothClasses(labels);
+  const reference = normaliseBy === undefined ? null : (await run.column(normaliseBy, selected, { signal })).mean();
+  const reducer: Reducer<ClassOf> =
+    normaliseBy === undefined || reference === null
+      ? variance({ ddof: 1 })
+      : normalised({ equipId: normaliseBy, reference, method: ratio });
+  const on = new Set(labels.on);
+  const averaged = await averageSelected(
+    st,
+    run,
+    detector,
+    selected,
+    { classes: byClass(reducer, ["on", "off"], (tag) => (on.has(tag) ? "on" : "off")) },
+    { dark: darkFrom, corrections: commonMode ? [correct.commonMode()] : [], limit, onProgress, signal },
+  );
+  const sensors = infos.flatMap((info) => {
+    const classes = averaged.results.classes[info.id]?.classes;
+    const [pumped, unpumped] = [classes?.["on"], classes?.["off"]];
+    if (pumped === undefined || unpumped === undefined) return [];
+    const parts = [pumped, unpumped].map((part): ClassMean => ({ monitor: null, ...part }));
+    return [{ id: info.id, ...subtracted(parts, averaged.dark, info.id, reference), parts }];
+  });
+  const [image, error] = assembledSensors(assembler, sensors);
+  const classOf = (k: number): ClassOfPicture => ({
+    tags: averaged.tags.exposed.filter((tag) => on.has(tag) === (k === 0)),
+    monitor: sensors[0]?.parts[k]?.monitor ?? null,
+  });
+  const darkRun = darkFrom === "head" ? run : darkFrom;
+  const dark = { run: darkRun === "none" ? NaN : darkRun.number, shots: averaged.tags.dark.length };
+  return {
+    run,
+    detector,
+    image,
+    error,
+    significance: ndarray(
+      image.data.map((x, i) => ((error.data[i] ?? 0) > 0 ? x / (error.data[i] ?? NaN) : NaN)),
+      image.shape,
+    ) as Image,
+    on: classOf(0),
+    off: classOf(1),
+    axes: assembler === null ? null : axesOf(assembler),
+    assembler,
+    done: {
+      basis: selected.basis,
+      shots: averaged.tags.exposed.length,
+      dark: darkRun === "none" ? null : { ...dark, rule: averaged.darkBasis?.rule ?? "" },
+      commonMode,
+      view: assembler?.view ?? null,
+      method: assembler?.method ?? null,
+      normaliseBy: normaliseBy ?? null,
+      ratio: normaliseBy === undefined ? null : ratio,
+      reference,
+      pairs: labels instanceof PairedLabels ? labels.rule : null,
+    },
+    ledger: averaged.ledger,
+  };
+}
+
+type ClassOf = Omit<ClassMean, "monitor"> & { readonly monitor?: number };
+
+/** The tags of both classes in the order of the run; the ledger has the label, or the reason for none, of all others. */
+function bothClasses(labels: ShotLabels): RunTags {
+  const reasons = new Map(labels.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
+  const { laser } = labels.basis;
+  return labels.tags.select((tag) => {
+    const label = labels.label(tag);
+    return label === "on" || label === "off" ? null : (reasons.get(tag) ?? label);
+  }, laser);
+}
+
+/** on − off of one sensor, with its error: of the dark only what the classes have of it in unlike parts. */
+function subtracted(
+  [on, off]: readonly ClassMean[],
+  dark: Dark | null,
+  id: string,
+  reference: number | null,
+): { readonly correctedMean: PreciseImage; readonly standardError: PreciseImage } {
+  if (on === undefined || off === undefined) throw new TypeError("two classes");
+  const noise = dark?.noise[id]?.data;
+  const freedom = (dark?.ledger.used ?? 0) - 1;
+  const part = (monitor: number | null): number => (reference === null || monitor === null ? 1 : reference / monitor);
+  const unlike = noise === undefined ? 0 : (part(on.monitor) - part(off.monitor)) ** 2 / Math.max(1, freedom);
+  const [means, errors] = [new Float64Array(on.mean.data.length), new Float64Array(on.mean.data.length)];
+  for (let i = 0; i < means.length; i++) {
+    means[i] = (on.mean.data[i] ?? NaN) - (off.mean.data[i] ?? NaN);
+    const square =
+      (on.standardError.data[i] ?? NaN) ** 2 +
+      (off.standardError.data[i] ?? NaN) ** 2 +
+      unlike * (noise?.[i] ?? 0) ** 2;
+    errors[i] = square > 0 && square < Infinity ? Math.sqrt(square) : NaN;
+  }
+  return { correctedMean: ndarray(means, on.mean.shape), standardError: ndarray(errors, on.mean.shape) };
+}

@@ -1,0 +1,117 @@
+import ndarray from "ndarray";
+import { asFinite, asText } from "../../core/guards.ts";
+import type { PreciseImage } from "../../core/ndarray.ts";
+import { any, oneOf, optional, resolveOptions } from "../../core/options.ts";
+import type { RatioMethod } from "../../core/ratio.ts";
+import { quantize, quantizeHigh } from "../engine/exact.ts";
+import { addWide, sums } from "../engine/wide-sum.ts";
+import { defineReducer, type Reducer } from "../reducer.ts";
+
+export interface NormalisedOptions {
+  /** The intensity monitor (I0): `xfel_bl_3_tc_bm_1_pd/charge`. The shots must carry it. */
+  readonly equipId: string;
+  /** The image is given for this I0, in the unit of the signal: with the mean I0 of the run, it stays in its size. */
+  readonly reference: number;
+  /** @default "ratio-of-sums" */
+  readonly method?: RatioMethod | undefined;
+}
+
+/** What {@link normalised} gives; images have shape [rows, columns], in the unit of the pixels. */
+export interface Normalised {
+  /** reference · Σ image / Σ I0, or the mean of image · reference / I0. */
+  readonly mean: PreciseImage;
+  /** From the residuals image − ratio · I0, so that what both share does not count; NaN for fewer than two shots. */
+  readonly standardError: PreciseImage;
+  /** Mean I0 of the shots taken in. */
+  readonly monitor: number;
+  /** Shots taken in. */
+  readonly count: number;
+  /** Shots left out because I0 has no number; for the mean of ratios, or is below 0.0001 of the reference. */
+  readonly skipped: number;
+}
+
+// Places of the sums that are not images.
+const [COUNT, SKIPPED, MONITOR, BELOW, SQUARE] = [0, 1, 2, 3, 4];
+/** I0 of the reference becomes this before it is rounded to 2^−20. */
+const UNIT = 1024;
+/** A ratio of more is beyond the reach of exact sums. */
+const LEAST = 1e-4;
+
+/**
+ * Mean image normalised by an intensity monitor, with its error. The default is the ratio of sums, Σ image / Σ I0: with
+ * a monochromatic beam it scatters 1.8 times less than a mean of images that were each divided by their I0 (that is what
+ * `variance` after `correct.normalise` gives, too), see {@link RatioMethod}. The error holds the covariance of pixel and
+ * monitor (ratio estimator, Cochran 1977, §6).
+ *
+ * A pixel that is NaN in one of the shots is NaN. A pedestal of the monitor makes the ratio depend on I0: look with
+ * `monitorCheck` first. Memory: 40 bytes per pixel (21 MB for 1024 × 512).
+ *
+ * @throws BAD_ARGUMENT when the shots do not carry the signal
+ * @example
+ * const shots = facility.shots({ run, detectors, signals: [bm1] });
+ * const { image } = await reduce(shots, { image: normalised({ equipId: bm1, reference: 5e-9 }) }, { dark });
+ */
+export function normalised(options: NormalisedOptions): Reducer<Normalised> {
+  const { equipId, reference, method } = resolveOptions("normalised", options, {
+    equipId: asText,
+    reference: any,
+    method: optional(oneOf("ratio-of-sums", "mean-of-ratios"), "ratio-of-sums"),
+  });
+  asFinite("reference", reference, Number.MIN_VALUE);
+  const isRatio = method === "mean-of-ratios";
+  return defineReducer({
+    name: `normalised(${equipId}, ${reference}, ${method})`,
+    signals: [equipId],
+    layout: ({ rows, columns }) => {
+      const image = sums(rows * columns);
+      const images = { squareUpper: image, squareLower: image, productUpper: image, productLower: image };
+      return { sum: image, ...images, upper: sums(5), lower: sums(5) };
+    },
+    add: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, pixels, shot) => {
+      const i0 = shot.number(equipId) / reference;
+      if (!Number.isFinite(i0) || Math.abs(i0) >= 2 ** 20 || (isRatio && i0 < LEAST)) {
+        upper[SKIPPED] = (upper[SKIPPED] ?? 0) + 1;
+        return;
+      }
+      const factor = isRatio ? 1 / i0 : 1;
+      const y = isRatio ? UNIT : quantize(UNIT * i0);
+      upper[COUNT] = (upper[COUNT] ?? 0) + 1;
+      addWide(upper, lower, MONITOR, UNIT * i0);
+      addWide(upper, lower, BELOW, y);
+      addWide(upper, lower, SQUARE, y * y);
+      for (let i = 0; i < sum.length; i++) {
+        const x = quantize((pixels[i] ?? NaN) * factor);
+        const square = x * x;
+        const squareHigh = quantizeHigh(square);
+        const product = x * y;
+        const productHigh = quantizeHigh(product);
+        sum[i] = (sum[i] ?? 0) + x;
+        squareUpper[i] = (squareUpper[i] ?? 0) + squareHigh;
+        squareLower[i] = (squareLower[i] ?? 0) + quantize(square - squareHigh);
+        productUpper[i] = (productUpper[i] ?? 0) + productHigh;
+        productLower[i] = (productLower[i] ?? 0) + quantize(product - productHigh);
+      }
+    },
+    result: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, { rows, columns }) => {
+      const of = (place: number): number => (upper[place] ?? 0) + (lower[place] ?? 0);
+      const [n, below, square] = [of(COUNT), of(BELOW), of(SQUARE)];
+      const [means, errors] = [new Float64Array(sum.length), new Float64Array(sum.length)];
+      for (let i = 0; i < means.length; i++) {
+        const ratio = (sum[i] ?? NaN) / below;
+        const xx = (squareUpper[i] ?? NaN) + (squareLower[i] ?? NaN);
+        const xy = (productUpper[i] ?? NaN) + (productLower[i] ?? NaN);
+        const residuals = Math.max(0, xx - ratio * (2 * xy - ratio * square));
+        means[i] = UNIT * ratio;
+        errors[i] = n < 2 ? NaN : (UNIT * Math.sqrt((residuals * n) / (n - 1))) / Math.abs(below);
+      }
+      const image = (data: Float64Array): PreciseImage => ndarray(data, [rows, columns]);
+      return {
+        mean: image(means),
+        standardError: image(errors),
+        monitor: (reference * of(MONITOR)) / UNIT / n,
+        count: n,
+        skipped: of(SKIPPED),
+      };
+    },
+  });
+}
