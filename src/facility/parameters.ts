@@ -32,6 +32,9 @@ export const sourceParameters = {
   arrivalByEnergy: -0.5,
   arrivalByCharge: 0.3,
   pointingByEnergy: 0.6,
+  /** SASE bandwidth, relative FWHM, and FWHM of one spike: 1.8 eV fs over pulses of some 5 fs. */
+  bandwidth: 3.5e-3,
+  spikeFwhmEv: 0.4,
   /** Bunch charge, relative rms, and the reading of its monitors. */
   bunchChargeJitter: 0.007,
   /** Pointing jitter, in beam sizes rms. */
@@ -50,6 +53,20 @@ export const sourceParameters = {
 
 /** Growth of the mean square displacement by the pump laser, Å²: ring (110) of LaB6 falls by 6 %. */
 export const pumpDisplacementA2 = 0.0406;
+
+/** Two channel-cut Si(111) crystals in (+,−,−,+), as users of beamline 3 scan them. */
+export const monochromatorParameters = {
+  degPerPulse: 4e-6,
+  /** 2d of Si(111). */
+  twoDAngstrom: 6.271202,
+  /** FWHM of the Darwin curve over the photon energy: 1.33 eV at 10 keV. */
+  darwinWidth: 1.33e-4,
+  /** Neither crystal's zero is where its motor says: rms, pulses of 0.0035 eV at 10 keV. */
+  zeroErrorPulse: 200,
+  /** The height of the crystals at which they are in the beam, pulses. */
+  inFrom: 3500,
+  inTo: 6500,
+} as const;
 
 export const monitorParameters = {
   /** 5e-9 C at 0.5 mJ. */

@@ -1,5 +1,6 @@
 import { TAG_RATE_HZ } from "../core/constants.ts";
 import { hash, Random } from "../core/random.ts";
+import { passedShare } from "./monochromator.ts";
 import { cameraParameters, sourceParameters } from "./parameters.ts";
 import { delayFs, edgePixel, pumpResponse } from "./response.ts";
 import { debyeWaller, referenceSpacingAngstrom } from "./samples.ts";
@@ -16,6 +17,7 @@ const salts = {
   pointing: hash("pointing"),
   edge: hash("timing edge"),
   fading: hash("edge fading"),
+  spikes: hash("spectrum"),
 } as const;
 
 /** Golden-ratio multiplier: an odd one, so tags stay distinct, and neighbours land far apart. */
@@ -88,6 +90,22 @@ export class PulseModel {
       Math.max(0.05, gain) *
       this.draws(shot.key, salts.energy, shot.tag).gamma(modes)
     );
+  }
+
+  /** Share of the shot's light that comes to the stations: 1 without monochromator. */
+  passedShare(shot: SimulatedShot): number {
+    if (shot.monochromator === null) return 1;
+    return passedShare(shot.monochromator, this.photonEnergyEv(shot), this.draws(shot.key, salts.spikes, shot.tag));
+  }
+
+  /** Pulse energy at the stations, behind the monochromator, J. */
+  stationEnergyJ(shot: SimulatedShot): number {
+    return this.energyJ(shot) * this.passedShare(shot);
+  }
+
+  /** Photon energy at the stations, eV. */
+  stationPhotonEnergyEv(shot: SimulatedShot): number {
+    return shot.monochromator?.firstEv ?? this.photonEnergyEv(shot);
   }
 
   /** Centre photon energy of the shot, eV. */

@@ -1,5 +1,6 @@
 import { hash } from "../core/random.ts";
 import type { RunSeries } from "./experiment.ts";
+import type { Monochromator } from "./monochromator.ts";
 
 /** What is set by control at a shot, for the signals that show it. */
 export interface ShotControl {
@@ -38,6 +39,8 @@ export interface SimulatedShot {
   unconverged: number;
   /** What comes from the beam monitors to the sample: attenuator and pulse selector. */
   transmission: number;
+  /** What stands in the beam before the stations; null when it is out. */
+  monochromator: Monochromator | null;
   /** What radiation has left of the sample's signal. */
   sampleFactor: number;
   /** Null where nobody controls. */
@@ -66,6 +69,7 @@ export function plainShot(experiment: RunSeries, seed: number): SimulatedShot {
     pointingY: 0,
     unconverged: 0,
     transmission: 1,
+    monochromator: null,
     sampleFactor: 1,
     control: null,
   };
@@ -81,6 +85,7 @@ export function untouch(shot: SimulatedShot, experiment: RunSeries): void {
   shot.pointingY = 0;
   shot.unconverged = 0;
   shot.transmission = 1;
+  shot.monochromator = null;
   shot.sampleFactor = 1;
   shot.control = null;
 }

@@ -142,11 +142,16 @@ function charge(equipId: string, bl: number, share: number): Signal {
   const read: Read = (shot, pulses) => {
     const hasXrays = pulses.hasXrays(shot);
     if (!hasXrays && shot.experiment.hightag < noiseWithoutBeamFrom) return "not-converged";
-    const signal = hasXrays ? share * chargePerJoule * pulses.energyJ(shot) : 0;
+    const signal = hasXrays ? share * chargePerJoule * energyAt(equipId, shot, pulses) : 0;
     const noise = pulses.draws(shot.key, salt, shot.tag);
     return signal * (1 + relativeNoise * noise.normal()) + floorCharge * noise.normal();
   };
   return { equipId, bl, unit: "C", read };
+}
+
+/** Pulse energy where a monitor stands: the stations are behind the monochromator. */
+function energyAt(equipId: string, shot: SimulatedShot, pulses: PulseModel): number {
+  return equipId.includes("_st_") ? pulses.stationEnergyJ(shot) : pulses.energyJ(shot);
 }
 
 /** Pulse energy as the charge of a beam monitor gives it, by a calibration that is some per cent off. */
@@ -211,7 +216,7 @@ function diode(
   const read: Read = (shot, pulses) => {
     if (!pulses.hasXrays(shot) || isUnlucky(shot, pulses, salt)) return "not-converged";
     return digitised(
-      ((volts * pulses.energyJ(shot)) / shot.experiment.pulseEnergyJ) * factor(shot, pulses),
+      ((volts * energyAt(equipId, shot, pulses)) / shot.experiment.pulseEnergyJ) * factor(shot, pulses),
       shot,
       pulses,
       salt,

@@ -36,6 +36,8 @@ export interface ShotTruth {
   readonly displacementA2: number;
   /** Factor on ring (110): pump laser and damage. Another ring has sampleFactor · exp(−q²Δu²/3). */
   readonly ringFactor: number;
+  /** Share that the monochromator lets through to the stations; 1 when it is out. */
+  readonly passedShare: number;
   /** Share that attenuator and pulse selector let through to the sample. */
   readonly transmission: number;
   /** What damage has left of the sample's signal. */
@@ -97,6 +99,7 @@ export class FacilityTruth {
       secondEdgePixel: edge.secondPixel,
       displacementA2: this.#pulses.displacementA2(shot),
       ringFactor: this.#pulses.ringFactor(shot),
+      passedShare: this.#pulses.passedShare(shot),
       transmission,
       sampleFactor,
     };
@@ -141,6 +144,11 @@ export class FacilityTruth {
   /** Where the crystal of a beamline reflects. */
   crystal(bl: number): Crystal {
     return this.#controlled(bl).crystal;
+  }
+
+  /** How far the zeros of the monochromator's crystals are off, pulses. */
+  monochromatorZeros(bl: number): readonly [first: number, second: number] {
+    return this.#controlled(bl).crystalZeros;
   }
 
   /** The pump laser of the runs that control starts; undefined where there is none. */

@@ -4,7 +4,8 @@ import { hash, Random } from "../../core/random.ts";
 import type { DeviceInfo, DeviceReading } from "../../ec/index.ts";
 import type { Pump, RunSeries } from "../experiment.ts";
 import { experiments, liveTag } from "../experiments.ts";
-import { pumpDisplacementA2, timingParameters } from "../parameters.ts";
+import { braggEnergyEv, type Monochromator } from "../monochromator.ts";
+import { monochromatorParameters, pumpDisplacementA2, timingParameters } from "../parameters.ts";
 import { stepOf } from "../planned-run.ts";
 import type { PulseModel } from "../pulse.ts";
 import { pumpResponse } from "../response.ts";
@@ -42,6 +43,8 @@ export class ControlledBeamline implements ShotControl {
   readonly bl: number;
   readonly runs: RunControl;
   readonly crystal: Crystal;
+  /** Hidden: how far the zeros of the monochromator's crystals are off, pulses. */
+  readonly crystalZeros: readonly [first: number, second: number];
   readonly stages: ReadonlyMap<string, Stage>;
   readonly shutters: ReadonlyMap<string, ShutterDevice>;
   readonly settings: ReadonlyMap<string, SettingDevice>;
@@ -64,6 +67,9 @@ export class ControlledBeamline implements ShotControl {
     this.#experiment = experimentOf(bl, seed, devices);
     this.runs = new RunControl(bl, this.#experiment);
     this.crystal = crystalOf(bl, seed);
+    const zeros = new Random(hash(seed, "crystal zeros", bl));
+    const { zeroErrorPulse } = monochromatorParameters;
+    this.crystalZeros = [zeroErrorPulse * zeros.normal(), zeroErrorPulse * zeros.normal()];
     const faultDraws = (name: string): FaultDraws => new SeededFaultDraws(seed, name);
     this.stages = new Map(
       devices.axes.map(({ home, ...info }) => [info.name, new Stage(info, home, scenario, faultDraws(info.name))]),
@@ -187,6 +193,7 @@ export class ControlledBeamline implements ShotControl {
     shot.timingPulse = timing === undefined ? timingParameters.zeroPulse : (this.stages.get(timing)?.loadAt(tick) ?? 0);
     this.#fillUndulator(shot, tick);
     shot.transmission = this.#transmission(shot, tick);
+    shot.monochromator = this.#monochromator(tick);
     shot.control = this;
     this.#context.machine.fill(this.bl, shot);
   }
@@ -202,6 +209,21 @@ export class ControlledBeamline implements ShotControl {
     const lases = Math.exp(-((off / gainWidth) ** 2));
     shot.photonEnergyEv *= 1 + (off * lases) / undulators;
     shot.energyFactor *= 1 - (1 - lases) / undulators;
+  }
+
+  #monochromator(tick: number): Monochromator | null {
+    const { monochromator } = this.#devices;
+    const at = (axis: string): number => this.stages.get(axis)?.loadAt(tick) ?? 0;
+    const { inFrom, inTo } = monochromatorParameters;
+    if (monochromator === undefined || at(monochromator.height) < inFrom || at(monochromator.height) > inTo)
+      return null;
+    const [first, second] = monochromator.angles;
+    const [firstZero, secondZero] = this.crystalZeros;
+    // The second crystal turns the other way.
+    return {
+      firstEv: braggEnergyEv(at(first) - firstZero),
+      secondEv: braggEnergyEv(-at(second) - secondZero),
+    };
   }
 
   #transmission(shot: SimulatedShot, tick: number): number {
@@ -251,7 +273,7 @@ export class ControlledBeamline implements ShotControl {
     this.#exposures.add(
       this.#spotAt(tick),
       tick,
-      (transmission * this.#context.pulses.energyJ(this.#probe)) / experiment.pulseEnergyJ,
+      (transmission * this.#context.pulses.stationEnergyJ(this.#probe)) / experiment.pulseEnergyJ,
     );
   }
 }

@@ -21,6 +21,8 @@ export interface BeamlineDevices {
   readonly sample: readonly [string, string];
   /** The photodiode behind the sample. */
   readonly sampleDiode: string;
+  /** The angles of two channel-cut crystals, the second turning the other way, and their height. */
+  readonly monochromator: { readonly angles: readonly [string, string]; readonly height: string } | undefined;
   /** A rotation with a crystal on it, and the photodiode in its reflection. */
   readonly crystal: { readonly axis: string; readonly diode: string } | undefined;
   /**
@@ -155,6 +157,7 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       timing: undefined,
       sample: ["bl1_st4_pm040", "bl1_st4_pm041"],
       sampleDiode: diode(1, 4),
+      monochromator: undefined,
       crystal: undefined,
       pumpFel: undefined,
     },
@@ -172,6 +175,7 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       timing: undefined,
       sample: ["bl2_st3_pm040", "bl2_st3_pm041"],
       sampleDiode: diode(2, 3),
+      monochromator: undefined,
       crystal: undefined,
       pumpFel: undefined,
     },
@@ -198,6 +202,7 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
           accelerationPulsesPerS2: 400_000,
           home: -2_850_848,
         }),
+        axis(3, 1, 4, "channel-cut crystals, height, 1 µm/pulse: out of the beam at 0, in at 5000"),
         axis(3, 1, 73, "timing monitor delay, 6.67 fs/pulse", { home: 30_000 }),
         axis(3, 4, 36, "crystal rotation, 1e-4 deg/pulse", {
           limitsPulses: [-100_000, 100_000],
@@ -235,6 +240,7 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       timing: "bl3_st1_pm073",
       sample: ["bl3_st2_pm040", "bl3_st2_pm041"],
       sampleDiode: diode(3, 2),
+      monochromator: { angles: ["bl3_st1_pm003", "bl3_st1_pm005"], height: "bl3_st1_pm004" },
       crystal: { axis: "bl3_st4_pm036", diode: diode(3, 4) },
       pumpFel: { setting: "bl3_pump_fel", chicane: "bl3_chicane1" },
     },

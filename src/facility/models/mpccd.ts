@@ -173,8 +173,8 @@ export class MpccdModel implements DetectorModel {
     const light = this.#lightOf(shot.experiment, sensorId);
     if (light.total === 0) return;
     const exposure: Exposure = {
-      aduPerPhoton: this.aduPerPhoton(this.#pulses.photonEnergyEv(shot), sensorId),
-      intensity: (this.#pulses.energyJ(shot) * shot.transmission) / shot.experiment.pulseEnergyJ,
+      aduPerPhoton: this.aduPerPhoton(this.#pulses.stationPhotonEnergyEv(shot), sensorId),
+      intensity: (this.#pulses.stationEnergyJ(shot) * shot.transmission) / shot.experiment.pulseEnergyJ,
       ringFactors: light.rings.map(({ dSpacingAngstrom }) => this.#pulses.ringFactor(shot, dSpacingAngstrom)),
       cloudUm: mpccdParameters.chargeCloudShare * thicknessUm(sensorId),
     };
