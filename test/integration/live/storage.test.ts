@@ -23,7 +23,9 @@ describe("olpy, mirrored", () => {
     const all = await live.readDetidlist();
     expect(all.filter((id) => id === camera).length).toBe(1);
     expect(all).toContain("MPCCD-8B0-2-008-8");
-    expect(await live.readDetidlist(3)).toEqual(["MPCCD-2N0-M02-001", sensor, "MPCCD-2N0-M02-001-2", camera]);
+    const octal = ["", "-1", "-2", "-3", "-4", "-5", "-6", "-7", "-8"].map((end) => `MPCCD-8N0-3-002${end}`);
+    const dual = ["MPCCD-2N0-M02-001", sensor, "MPCCD-2N0-M02-001-2"];
+    expect(await live.readDetidlist(3)).toEqual([...dual, camera, ...octal]);
   });
 
   it("collects the newest image, gives its real tag and the same pixels as after the run", async () => {
