@@ -14,6 +14,8 @@ export interface Ledger {
    * tell.
    */
   readonly notes?: Readonly<Record<string, number>>;
+  /** What corrections took from used shots, added up; absent when there is nothing to tell. */
+  readonly amounts?: Readonly<Record<string, number>>;
 }
 
 /** Why a shot was dropped that nobody came to look at, because the reading stopped before it. */
@@ -24,6 +26,7 @@ export class LedgerBook {
   #used = 0;
   readonly #dropped = new Map<string, number[]>();
   readonly #notes = new Map<string, number>();
+  readonly #amounts = new Map<string, number>();
 
   use(): void {
     this.#used++;
@@ -40,6 +43,11 @@ export class LedgerBook {
     this.#notes.set(what, (this.#notes.get(what) ?? 0) + 1);
   }
 
+  /** What was done to a used shot in numbers, on the grid of exact sums. */
+  amount(what: string, value: number): void {
+    this.#amounts.set(what, (this.#amounts.get(what) ?? 0) + value);
+  }
+
   /** How many are used, and dropped by reason: without the tags, for who asks often. */
   get counts(): { readonly used: number; readonly dropped: Readonly<Record<string, number>> } {
     return {
@@ -51,9 +59,23 @@ export class LedgerBook {
   /** The account so far; what was asked is what has been used or dropped. */
   get ledger(): Ledger {
     const dropped = [...this.#dropped].map(([reason, tags]) => ({ reason, tags: [...tags] }));
-    const notes = this.#notes.size === 0 ? {} : { notes: Object.fromEntries(this.#notes) };
-    return { asked: this.#used + dropped.reduce((n, d) => n + d.tags.length, 0), used: this.#used, dropped, ...notes };
+    return {
+      asked: this.#used + dropped.reduce((n, d) => n + d.tags.length, 0),
+      used: this.#used,
+      dropped,
+      ...present("notes", this.#notes),
+      ...present("amounts", this.#amounts),
+    };
   }
+}
+
+/** A record of the ledger, or nothing when it is empty. */
+export function present<K extends string>(
+  name: K,
+  entries: Iterable<readonly [string, number]>,
+): { readonly [P in K]?: Readonly<Record<string, number>> } {
+  const record = Object.fromEntries(entries);
+  return (Object.keys(record).length === 0 ? {} : { [name]: record }) as { readonly [P in K]?: typeof record };
 }
 
 /** One account for two parts of the shots, reasons in order of first appearance, tags in the order given. */
@@ -61,15 +83,20 @@ export function mergeLedgers(a: Ledger, b: Ledger): Ledger {
   const dropped = new Map<string, number[]>();
   for (const { reason, tags } of [...a.dropped, ...b.dropped])
     dropped.set(reason, [...(dropped.get(reason) ?? []), ...tags]);
-  const notes: Record<string, number> = { ...a.notes };
-  for (const [what, times] of Object.entries(b.notes ?? {})) notes[what] = (notes[what] ?? 0) + times;
   const entries = [...dropped].map(([reason, tags]) => ({ reason, tags }));
   return {
     asked: a.asked + b.asked,
     used: a.used + b.used,
     dropped: entries,
-    ...(Object.keys(notes).length === 0 ? {} : { notes }),
+    ...present("notes", added(a.notes, b.notes)),
+    ...present("amounts", added(a.amounts, b.amounts)),
   };
+}
+
+function added(a: Ledger["notes"], b: Ledger["notes"]): Map<string, number> {
+  const total = new Map(Object.entries(a ?? {}));
+  for (const [what, number] of Object.entries(b ?? {})) total.set(what, (total.get(what) ?? 0) + number);
+  return total;
 }
 
 /**

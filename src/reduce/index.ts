@@ -18,9 +18,11 @@ export {
   type CommonModeOptions,
   type Correction,
   type CorrectionStage as CorrectionPass,
+  commonModeLevels,
   correct,
   type NormaliseOptions,
   type PhotonsOptions,
+  type PortLevel,
 } from "./corrections/index.ts";
 export {
   BinAxis,
@@ -126,5 +128,7 @@ export type { RadialProfileOptions } from "./reducers/radial-options.ts";
 export { radialProfile } from "./reducers/radial-profile.ts";
 export { combineProfiles, type RadialProfile, type ShotProfiles } from "./reducers/radial-results.ts";
 export { radiusToQ } from "./reducers/radius-to-q.ts";
+export type { ReadNoise } from "./reducers/read-noise.ts";
 export { type OneRoiSeries, type RoisSeries, roiSeries } from "./reducers/roi-series.ts";
 export { type RoiSeries, roiSum } from "./reducers/roi-sum.ts";
+export { type SpeckleContrast, type SpeckleContrastOptions, speckleContrast } from "./reducers/speckle-contrast.ts";

@@ -3,15 +3,21 @@ import type { Pixels } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import type { Correction, CorrectionStage } from "./correction.ts";
 
+/** Where corrections tell what they did to used shots. */
+export interface CorrectionBook {
+  readonly note: (what: string) => void;
+  readonly amount: (what: string, value: number) => void;
+}
+
 /** A chain of corrections in one pass over shots. */
 export class CorrectionChain {
   readonly #corrections: readonly Correction[];
   readonly #passes: readonly CorrectionStage[];
   #isChecked = false;
 
-  constructor(corrections: readonly Correction[], note: (what: string) => void) {
+  constructor(corrections: readonly Correction[], { note, amount }: CorrectionBook) {
     this.#corrections = corrections;
-    this.#passes = corrections.map((correction) => correction.begin(note));
+    this.#passes = corrections.map((correction) => correction.begin(note, amount));
   }
 
   /**

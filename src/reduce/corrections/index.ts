@@ -6,7 +6,7 @@ import { mask } from "./mask.ts";
 import { normalise } from "./normalise.ts";
 import { photons } from "./photons.ts";
 
-export type { CommonModeOptions } from "./common-mode.ts";
+export { type CommonModeOptions, commonModeLevels, type PortLevel } from "./common-mode.ts";
 export type { Correction, CorrectionStage } from "./correction.ts";
 export type { NormaliseOptions } from "./normalise.ts";
 export type { BySensor } from "./per-sensor.ts";

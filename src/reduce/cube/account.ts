@@ -1,4 +1,4 @@
-import type { Ledger } from "../../core/ledger.ts";
+import { type Ledger, present } from "../../core/ledger.ts";
 
 /**
  * The account of a cube, shot by shot: each tag stands in it once, whatever is asked how often. A shot that was dropped
@@ -8,6 +8,7 @@ export class TagAccount {
   readonly #used: Set<number>;
   readonly #dropped = new Map<number, string>();
   readonly #notes = new Map<string, number>();
+  readonly #amounts = new Map<string, number>();
 
   constructor(used: Iterable<number> = [], ledger?: Ledger) {
     this.#used = new Set(used);
@@ -35,15 +36,20 @@ export class TagAccount {
     this.#notes.set(what, (this.#notes.get(what) ?? 0) + times);
   }
 
+  amount(what: string, value: number): void {
+    this.#amounts.set(what, (this.#amounts.get(what) ?? 0) + value);
+  }
+
   /** Takes in the account of other shots. */
   merge(other: TagAccount): void {
     for (const tag of other.#used) this.use(tag);
     this.#add(other.ledger);
   }
 
-  #add({ dropped, notes = {} }: Ledger): void {
+  #add({ dropped, notes = {}, amounts = {} }: Ledger): void {
     for (const { reason, tags } of dropped) for (const tag of tags) this.drop(tag, reason);
     for (const [what, times] of Object.entries(notes)) this.note(what, times);
+    for (const [what, value] of Object.entries(amounts)) this.amount(what, value);
   }
 
   /** Ascending. */
@@ -60,8 +66,13 @@ export class TagAccount {
       else tags.push(tag);
     }
     const dropped = [...reasons].sort(byName).map(([reason, tags]) => ({ reason, tags: tags.sort((a, b) => a - b) }));
-    const notes = this.#notes.size === 0 ? {} : { notes: Object.fromEntries([...this.#notes].sort(byName)) };
-    return { asked: this.#used.size + this.#dropped.size, used: this.#used.size, dropped, ...notes };
+    return {
+      asked: this.#used.size + this.#dropped.size,
+      used: this.#used.size,
+      dropped,
+      ...present("notes", [...this.#notes].sort(byName)),
+      ...present("amounts", [...this.#amounts].sort(byName)),
+    };
   }
 }
 

@@ -199,7 +199,7 @@ export class Cube<R extends Reducers = Reducers> {
     });
     if (selection !== undefined) this.#dropAll(await droppedBefore(selection, shots));
     const total = await shots.count?.();
-    const pass = new CubePass(this.#options, this.axes, this.signals, labels, (what) => this.#account.note(what));
+    const pass = new CubePass(this.#options, this.axes, this.signals, labels, this.#account);
     this.#passes.add(pass);
     let done = 0;
     try {

@@ -4,6 +4,7 @@ import type { ImageSpec, Shot } from "../../core/shots.ts";
 import type { ShotLabels } from "../../db/index.ts";
 import { CorrectionChain, checkSignals } from "../corrections/chain.ts";
 import type { Reducer } from "../reducer.ts";
+import type { TagAccount } from "./account.ts";
 import type { BinAxis } from "./axes.ts";
 import { ImageGroups } from "./groups.ts";
 import { type CubeBin, type CubeLabel, type CubeOptions, ratioName } from "./options.ts";
@@ -38,13 +39,16 @@ export class CubePass<R extends Reducers> {
     axes: readonly BinAxis[],
     signals: readonly string[],
     labels: ShotLabels | undefined,
-    note: (what: string) => void,
+    account: TagAccount,
   ) {
     this.#options = options;
     this.#axes = axes;
     this.#unchecked = signals;
     this.#labelOf = labels === undefined ? () => unlabelled : verdictsOf(labels);
-    this.#chain = new CorrectionChain(options.corrections ?? [], note);
+    this.#chain = new CorrectionChain(options.corrections ?? [], {
+      note: (what) => account.note(what),
+      amount: (what, value) => account.amount(what, value),
+    });
     this.#isCorrected = (options.corrections ?? []).length > 0;
     this.#positions = new Float64Array(axes.length);
   }

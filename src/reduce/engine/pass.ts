@@ -56,9 +56,10 @@ export class ReducePass<R extends Reducers> {
     this.#book = book;
     // A dark alone goes the faster way, through the reducers.
     if (corrections.length > 0) {
-      this.#chain = new CorrectionChain([...(dark === undefined ? [] : [darkStep(dark)]), ...corrections], (what) =>
-        book.note(what),
-      );
+      this.#chain = new CorrectionChain([...(dark === undefined ? [] : [darkStep(dark)]), ...corrections], {
+        note: (what) => book.note(what),
+        amount: (what, value) => book.amount(what, value),
+      });
     }
   }
 

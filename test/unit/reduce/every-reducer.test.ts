@@ -29,6 +29,7 @@ import {
   resultsOf,
   roiSeries,
   roiSum,
+  speckleContrast,
   variance,
 } from "../../../src/reduce/index.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
@@ -90,6 +91,7 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
   darkMaps: { make: () => darkMaps(), bytes: 24 * pixels + 8 },
   photonCounts: { make: () => photonCounts({ aduPerPhoton: 154 }), bytes: 4 * pixels },
   droplets: { make: () => droplets({ aduPerPhoton: { [detId]: 154 } }), bytes: 4 * pixels + 8 * 252 + 17 * pixels },
+  speckleContrast: { make: () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 11 }), bytes: 8 * pixels },
   covariance: { make: () => covariance({ equipId: "bm1/charge" }), bytes: 40 * pixels + 80 },
   normalised: { make: () => normalised({ equipId: "bm1/charge", reference: 5e-9 }), bytes: 40 * pixels + 80 },
   pixelHistogram: { make: () => pixelHistogram({ from: -100, to: 400, binWidth: 50, roi }), bytes: 4 * 15 * 11 + 24 },
@@ -143,6 +145,12 @@ const others: Record<string, readonly (() => Reducer<unknown>)[]> = {
   droplets: [
     () => droplets({ aduPerPhoton: 154 }),
     ...(["seed", "low"] as const).map((key) => () => droplets({ aduPerPhoton: { [detId]: 154 }, [key]: 0.2 })),
+    () => droplets({ aduPerPhoton: { [detId]: 154 }, noiseAdu: 11 }),
+  ],
+  speckleContrast: [
+    () => speckleContrast({ aduPerPhoton: 155, noiseAdu: 11 }),
+    () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 12 }),
+    () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 11, illumination: { [detId]: asImage(level, 6, 8) } }),
   ],
   normalised: [
     () => normalised({ equipId: "bm2/charge", reference: 5e-9 }),
