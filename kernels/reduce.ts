@@ -371,3 +371,75 @@ export function wholeF32(frame: usize, n: i32, out: usize): i32 {
   }
   return 1;
 }
+
+/**
+ * Sum and number of the unlit pixels of a stripe of columns: those from `low` to `high`, none of whose eight neighbors
+ * is above `lit`. Around the image lies a border of one pixel. Every `step`th row; `out`: two f64.
+ */
+export function unlitF32(
+  stripe: usize,
+  stride: usize,
+  rows: i32,
+  columns: i32,
+  step: i32,
+  lit: f32,
+  low: f32,
+  high: f32,
+  out: usize,
+): void {
+  const vectors = columns & ~3;
+  const litAll = f32x4.splat(lit);
+  const lowAll = f32x4.splat(low);
+  const highAll = f32x4.splat(high);
+  let sums = f64x2.splat(0);
+  let counts = i32x4.splat(0);
+  let sum: f64 = 0;
+  let count: f64 = 0;
+  for (let r = 0; r < rows; r += step) {
+    const row = stripe + <usize>r * stride;
+    for (let c = 0; c < vectors; c += 4) {
+      const at = row + ((<usize>c) << 2);
+      const before = at - stride;
+      const after = at + stride;
+      // The accumulated value first, so that NaN is passed over.
+      let brightest = f32x4.splat(-Infinity);
+      brightest = f32x4.pmax(brightest, v128.load(before - 4));
+      brightest = f32x4.pmax(brightest, v128.load(before));
+      brightest = f32x4.pmax(brightest, v128.load(before + 4));
+      brightest = f32x4.pmax(brightest, v128.load(at - 4));
+      brightest = f32x4.pmax(brightest, v128.load(at + 4));
+      brightest = f32x4.pmax(brightest, v128.load(after - 4));
+      brightest = f32x4.pmax(brightest, v128.load(after));
+      brightest = f32x4.pmax(brightest, v128.load(after + 4));
+      const x = v128.load(at);
+      const inside = v128.and(f32x4.ge(x, lowAll), f32x4.le(x, highAll));
+      const unlit = v128.andnot(inside, f32x4.gt(brightest, litAll));
+      const kept = v128.and(x, unlit);
+      sums = f64x2.add(sums, f64x2.promote_low_f32x4(kept));
+      sums = f64x2.add(sums, f64x2.promote_low_f32x4(v128.shuffle<i64>(kept, kept, 1, 0)));
+      counts = i32x4.sub(counts, unlit);
+    }
+    for (let c = vectors; c < columns; c++) {
+      const at = row + ((<usize>c) << 2);
+      const x = load<f32>(at);
+      if (!(x >= low && x <= high)) continue;
+      let isLit = false;
+      for (let neighbor = at - stride; neighbor <= at + stride; neighbor += stride) {
+        if (load<f32>(neighbor - 4) > lit || load<f32>(neighbor + 4) > lit) isLit = true;
+        if (neighbor !== at && load<f32>(neighbor) > lit) isLit = true;
+      }
+      if (isLit) continue;
+      sum += <f64>x;
+      count += 1;
+    }
+  }
+  sum += f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1);
+  count += <f64>(
+    (i32x4.extract_lane(counts, 0) +
+      i32x4.extract_lane(counts, 1) +
+      i32x4.extract_lane(counts, 2) +
+      i32x4.extract_lane(counts, 3))
+  );
+  store<f64>(out, sum);
+  store<f64>(out, count, 8);
+}

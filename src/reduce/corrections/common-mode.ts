@@ -2,7 +2,9 @@ import { asFinite, asInteger, badArgument } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
+import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { quantize } from "../engine/exact.ts";
+import { kernelBinary } from "../engine/kernel-binary.ts";
 import type { Correction } from "./correction.ts";
 
 export interface CommonModeOptions {
@@ -39,7 +41,6 @@ const MANY_ROWS = 64;
 const LIT = 0.6;
 /** In parts of `withinAdu`: unlit pixels this near to the level are averaged. */
 const WINDOW = 3 / 4;
-const ROUNDS = 4;
 const [SUM, FOUND, NOT_FOUND] = ["common-mode-adu", "common-mode-found", "common-mode-not-found"] as const;
 
 /**
@@ -100,6 +101,21 @@ export function commonModeLevels({ amounts = {} }: Ledger): Readonly<Record<stri
   return levels;
 }
 
+/** The function of kernels/reduce.ts that is used here; addresses and strides in bytes. */
+interface UnlitKernel {
+  unlitF32(
+    stripe: number,
+    stride: number,
+    rows: number,
+    columns: number,
+    step: number,
+    lit: number,
+    low: number,
+    high: number,
+    out: number,
+  ): void;
+}
+
 /** Finds the levels of the ports of one sensor, in memory that is reused. */
 class PortLevels {
   readonly #columns: number;
@@ -109,10 +125,11 @@ class PortLevels {
   readonly #least: number;
   readonly #within: number;
   readonly #counts: Uint32Array;
-  readonly #sums: Float64Array;
   readonly #levels: Float64Array;
-  /** 1 for the neighbors of lit pixels; with a border of one pixel, so that neighbors need no check. */
-  readonly #shaded: Uint8Array;
+  /** The image with a border, in the memory of the kernel, and what that answers: a sum and a number of pixels. */
+  readonly #image: Float32Array;
+  readonly #answer: Float64Array;
+  readonly #kernel: UnlitKernel;
 
   constructor({ detId, rows, columns }: ImageSpec, ports: number, within: number) {
     if (columns % ports !== 0) throw badArgument("ports", ports, `a divisor of ${columns}, the columns of ${detId}`);
@@ -122,17 +139,21 @@ class PortLevels {
     this.#least = Math.max(1, LEAST_SHARE * this.#width * rows);
     this.#within = within;
     this.#counts = new Uint32Array(2 * STEPS);
-    this.#sums = new Float64Array(2 * STEPS);
     this.#levels = new Float64Array(ports);
-    this.#shaded = new Uint8Array((rows + 2) * (columns + 2));
+    const length = (rows + 2) * (columns + 2);
+    const arena = new Arena(Arena.bytesFor([4 * length, 16]));
+    this.#image = arena.float32(length).fill(-Infinity);
+    this.#answer = arena.float64(2);
+    this.#kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as UnlitKernel;
   }
 
   /** Gives the levels taken off, NaN for the ports left as they are. */
   subtract(pixels: Float32Array): Float64Array {
-    const [width, levels] = [this.#width, this.#levels];
-    for (let port = 0; port < levels.length; port++) levels[port] = this.#medianOf(pixels, port * width);
-    this.#shade(pixels);
-    for (let port = 0; port < levels.length; port++) levels[port] = this.#levelOf(pixels, port, levels[port] ?? NaN);
+    const [width, columns, levels] = [this.#width, this.#columns, this.#levels];
+    for (let start = 0, at = columns + 3; start < pixels.length; start += columns, at += columns + 2)
+      this.#image.set(pixels.subarray(start, start + columns), at);
+    for (let port = 0; port < levels.length; port++)
+      levels[port] = this.#levelOf(port, this.#medianOf(pixels, port * width));
     for (let start = 0, port = 0; start < pixels.length; start += width, port = (port + 1) % levels.length) {
       const level = levels[port] ?? NaN;
       if (Number.isNaN(level)) continue;
@@ -141,59 +162,23 @@ class PortLevels {
     return levels;
   }
 
-  /** Finds the neighbors of lit pixels; the levels are still the medians. */
-  #shade(pixels: Float32Array): void {
-    const [shaded, width, stride] = [this.#shaded, this.#width, this.#columns + 2];
-    shaded.fill(0);
-    for (let start = 0, port = 0, at = stride + 1; start < pixels.length; start += width) {
-      const lit = (this.#levels[port] ?? NaN) + LIT * this.#within;
-      for (let i = start; i < start + width; i++, at++) {
-        if (!((pixels[i] ?? NaN) > lit)) continue;
-        shaded[at - stride - 1] = 1;
-        shaded[at - stride] = 1;
-        shaded[at - stride + 1] = 1;
-        shaded[at - 1] = 1;
-        shaded[at + 1] = 1;
-        shaded[at + stride - 1] = 1;
-        shaded[at + stride] = 1;
-        shaded[at + stride + 1] = 1;
-      }
-      if (++port < this.#levels.length) continue;
-      port = 0;
-      at += 2;
-    }
-  }
-
   /** The mean of the unlit pixels in a window about itself. */
-  #levelOf(pixels: Float32Array, port: number, median: number): number {
-    const [counts, sums, shaded] = [this.#counts, this.#sums, this.#shaded];
-    const perAdu = STEPS / (2 * this.#within);
-    counts.fill(0);
-    sums.fill(0);
-    const first = port * this.#width;
-    for (let start = first, at = first + this.#columns + 3; start < pixels.length; start += this.#columns) {
-      for (let i = start; i < start + this.#width; i++, at++) {
-        const value = (pixels[i] ?? NaN) - median;
-        const bin = value * perAdu + STEPS;
-        if (!(bin >= 0 && bin < 2 * STEPS) || shaded[at] === 1) continue;
-        counts[bin | 0] = (counts[bin | 0] ?? 0) + 1;
-        sums[bin | 0] = (sums[bin | 0] ?? 0) + value;
-      }
-      at += this.#columns + 2 - this.#width;
-    }
-    let level = 0;
-    for (let round = 0; round < ROUNDS; round++) {
-      const from = Math.max(0, Math.round((level - WINDOW * this.#within) * perAdu + STEPS));
-      const to = Math.min(2 * STEPS, Math.round((level + WINDOW * this.#within) * perAdu + STEPS));
-      let [count, sum] = [0, 0];
-      for (let bin = from; bin < to; bin++) {
-        count += counts[bin] ?? 0;
-        sum += sums[bin] ?? 0;
-      }
-      if (count < LEAST_UNLIT) return NaN;
+  #levelOf(port: number, median: number): number {
+    if (Number.isNaN(median)) return NaN;
+    const stride = 4 * (this.#columns + 2);
+    const stripe = this.#image.byteOffset + stride + 4 * (1 + port * this.#width);
+    const rows = this.#image.length / (this.#columns + 2) - 2;
+    const [lit, window] = [median + LIT * this.#within, WINDOW * this.#within];
+    let level = median;
+    // Some of the rows are enough to place the window.
+    for (const step of [this.#step, this.#step, 1]) {
+      const [low, high, out] = [level - window, level + window, this.#answer.byteOffset];
+      this.#kernel.unlitF32(stripe, stride, rows, this.#width, step, lit, low, high, out);
+      const [sum = 0, count = 0] = this.#answer;
+      if (count < LEAST_UNLIT / step) return NaN;
       level = sum / count;
     }
-    return quantize(median + level);
+    return quantize(level);
   }
 
   /** Of the pixels within twice `within` of 0, to a 128th of `within`; NaN when there are too few. */

@@ -2,7 +2,7 @@ import { badArgument } from "../../core/guards.ts";
 import type { NdArray, Pixels } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
-import { type BySensor, pixelsOf } from "../corrections/per-sensor.ts";
+import { type BySensor, mapPixels } from "../corrections/per-sensor.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { type AduPerPhoton, aduOf, aduWords, checkAduPerPhoton } from "./photon-counts.ts";
 import { checkReadNoise, type NoiseVariance, noiseOf, noiseWords, type ReadNoise } from "./read-noise.ts";
@@ -165,7 +165,7 @@ class ShotMoments {
     const map = illumination?.[frame.detId];
     if (illumination === undefined) return;
     if (map === undefined) throw badArgument("illumination", Object.keys(illumination).join(", "), frame.detId);
-    this.#light = pixelsOf("illumination", map, frame);
+    this.#light = mapPixels("illumination", map, frame);
   }
 
   of(pixels: Pixels): number[] {
