@@ -4,7 +4,7 @@ import type { ImageSpec, Shot } from "../../core/shots.ts";
 import type { Correction, CorrectionStage } from "./correction.ts";
 
 /** Where corrections tell what they did to used shots. */
-export interface CorrectionBook {
+interface CorrectionBook {
   readonly note: (what: string) => void;
   readonly amount: (what: string, value: number) => void;
 }
