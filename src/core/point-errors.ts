@@ -105,16 +105,19 @@ function nonNegative(
 
 /**
  * How many degrees of freedom the common variance is worth beside a point's own: few where the points differ from it by
- * more than their own few shots explain.
+ * more than their own few shots explain, and by more than twice what chance does. Else the common variance alone counts:
+ * weights from a few shots each would make the stated errors too small.
  */
 function priorFreedom(points: readonly PointMean[], of: (mean: number) => number): number {
-  let [excess, weights] = [0, 0];
+  let [excess, chance, weights] = [0, 0, 0];
   for (const { count, mean, standardError } of points) {
     const freedom = count - 1;
     const ratio = (standardError ** 2 * count) / of(mean);
     excess += freedom * ((ratio - 1) ** 2 - 2 / freedom);
+    // The variance of (ratio − 1)² when the ratio is χ² over its degrees of freedom.
+    chance += freedom ** 2 * (8 / freedom ** 2 + 48 / freedom ** 3);
     weights += freedom;
   }
-  const spread = excess / weights;
-  return spread > 0 ? 2 / spread : Infinity;
+  const spread = (excess - 2 * Math.sqrt(chance)) / weights;
+  return spread > 0 ? 2 / (excess / weights) : Infinity;
 }
