@@ -101,11 +101,15 @@ function searchOf({ x }: FitPoints, mix: (typeof profiles)[PeakShape]["mixing"])
   const step = stepOf(x);
   const widths: number[] = [];
   for (let width = 1.2 * step; width < 0.8 * range; width *= 1.6) widths.push(width);
-  // At most 25 centres: of a finer scan every second point will do.
-  const centres = x.filter((_, i) => i % Math.ceil(x.length / 25) === 0);
-  const trials = centres.flatMap((centre) =>
-    widths.flatMap((width) => (mix === undefined ? [[centre, width]] : mix.trials.map((m) => [centre, width, m]))),
-  );
+  // Centres half a width apart, so that no trial misses a peak of its width.
+  const sorted = [...x].sort((a, b) => a - b);
+  const trials = widths.flatMap((width) => {
+    const every = Math.max(1, Math.floor(width / (2 * step)));
+    const centres = sorted.filter((_, i) => i % every === 0);
+    return centres.flatMap((centre) =>
+      mix === undefined ? [[centre, width]] : mix.trials.map((mixing) => [centre, width, mixing]),
+    );
+  });
   return {
     trials,
     scales: mix === undefined ? [range, range] : [range, range, 1],
