@@ -79,7 +79,7 @@ export interface OnOff {
  * Pumped less unpumped shots of a 0-D signal, normalised by a monitor, with errors that hold the covariance of signal
  * and monitor, and with `pairs` that of the two shots of a pair.
  *
- * Of fewer than about ten shots a class, the scatter itself is uncertain: pool it over the points of a scan
+ * Of fewer than about twenty shots a class, the scatter itself is uncertain: pool it over the points of a scan
  * (`pooledErrors`).
  * @throws BAD_ARGUMENT when lengths differ, or only one class has a monitor
  * @example

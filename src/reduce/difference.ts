@@ -84,7 +84,7 @@ interface ClassMean {
  * Pumped less unpumped shots of a run, normalised by a monitor and assembled to one image, with its error map and its
  * significance. `facility.difference` is the short form.
  *
- * The error is from the scatter of the shots of each class, with the covariance of pixel and monitor; it needs about ten
+ * The error is from the scatter of the shots of each class, with the covariance of pixel and monitor; it needs about twenty
  * shots a class. The dark falls out of the difference but for a part as large as the mean I0 of the classes differ, which
  * is in the error. Neighbouring pixels of an `"area"` picture share sensor pixels, so their errors are correlated.
  *
