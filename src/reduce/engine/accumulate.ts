@@ -1,3 +1,31 @@
+/**
+ * How one pass over the shots works. The path of an image of one sensor:
+ *
+ * ```text
+ * ShotStream          reads the image; where it can, straight into the memory of the kernel
+ *     │
+ * ReducePass          one loop over the shots; counts each shot in the ledger as used or dropped
+ *     │
+ * CorrectionChain     only when corrections are given: drops a shot, or gives a corrected float32 image
+ *     │
+ * SensorFeed          one for each sensor; gives the image to each reducer in one of three ways
+ *     ├─▶ SensorKernel      sums, squares, least and greatest value, histogram: counted in WebAssembly for
+ *     │       │             8 images at a time in an AccumulatorSet, later added to the state by `kernel.flush`
+ *     ├─▶ Reducer.add       any other reducer, image by image; the dark is subtracted before
+ *     └─▶ SensorFeed        of the class of the shot, for `byClass`
+ *             │
+ * State               plain arrays in the `layout` of the reducer, one state for each reducer and sensor
+ *     │
+ * PartialResult       all states and the ledger; can be merged, saved and loaded
+ *     │
+ * resultsOf           calls `Reducer.result` for each state
+ * ```
+ *
+ * A cube takes another way after the corrections: each bin has states of its own, and TiledBatch counts a few images
+ * of a bin slice by slice. reduceInParallel runs such a pass in each thread and merges the partial results.
+ * All sums are exact (exact.ts), so every way gives the same bits.
+ * @module
+ */
 import { LedgerBook, onlyDropped } from "../../core/ledger.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec, ShotStream } from "../../core/shots.ts";
@@ -36,8 +64,7 @@ export function memoryOf(frames: readonly ImageSpec[], reducers: Reducers, readi
  * Takes in the shots, once each. The result can be merged with other parts, saved and asked for its answers
  * ({@link resultsOf}).
  * @param into - goes on from these; they are changed and returned. When the reading fails or is aborted on the way,
- * they
- *   hold the shots that their ledger has, and no others: go on with the tags that `shots.ledger` has as `not-read`
+ *   they hold the shots that their ledger has, and no others: go on with the tags that `shots.ledger` has as `not-read`
  * @throws BAD_ARGUMENT when a correction needs a signal that the shots do not carry, or `into` has images of another
  *   shape or dark
  */

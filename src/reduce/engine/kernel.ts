@@ -2,16 +2,8 @@ import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import type { Reducer } from "../reducer.ts";
-import {
-  type Accumulator,
-  Float32Sums,
-  type HistogramAccumulator,
-  histogramAccumulator,
-  type PixelSlice,
-  RangeAccumulator,
-  type ReduceKernel,
-  Uint16Sums,
-} from "./accumulators.ts";
+import { AccumulatorSet, type AccumulatorSpec } from "./accumulator-set.ts";
+import type { PixelSlice, ReduceKernel } from "./accumulators.ts";
 import { kernelBinary } from "./kernel-binary.ts";
 import type { BatchStatistics, HistogramSpec, Statistic } from "./statistic.ts";
 
@@ -61,56 +53,18 @@ function isReduceKernel(exports: object): exports is ReduceKernel {
 }
 
 /** What is counted of the images of one sensor. */
-interface SensorStatistics {
-  readonly pixels: number;
+interface SensorStatistics extends AccumulatorSpec {
   readonly type: PixelType;
-  readonly statistics: readonly Statistic[];
-  /** Dark of each pixel, for histograms. */
-  readonly dark: Float64Array | undefined;
 }
 
-/** The counters for images of one type. */
-class Counters {
-  images = 0;
-  readonly #all: readonly Accumulator[];
-  readonly sums: Uint16Sums | Float32Sums | undefined;
-  readonly range: RangeAccumulator | undefined;
-  readonly histograms: ReadonlyMap<HistogramSpec, HistogramAccumulator>;
-
-  constructor({ pixels, statistics, dark }: SensorStatistics, type: PixelType) {
-    const squared = statistics.includes("squares");
-    const Sums = type === "uint16" ? Uint16Sums : Float32Sums;
-    this.sums = squared || statistics.includes("sum") ? new Sums(pixels, squared) : undefined;
-    this.range = statistics.includes("range") ? new RangeAccumulator(pixels, type) : undefined;
-    this.histograms = new Map(
-      statistics.flatMap((tally) =>
-        typeof tally === "string" ? [] : [[tally, histogramAccumulator(tally, pixels, type, dark)] as const],
-      ),
-    );
-    this.#all = [this.sums, this.range, ...this.histograms.values()].filter((counter) => counter !== undefined);
-  }
-
-  get allocations(): number[] {
-    return this.#all.flatMap(({ allocations }) => allocations);
-  }
-
-  place(kernel: ReduceKernel, arena: Arena): void {
-    for (const counter of this.#all) counter.allocate(kernel, arena);
-  }
-
-  take(piece: PixelSlice): void {
-    for (const counter of this.#all) counter.accumulate(piece);
-  }
-
-  /** To be called before images are taken in. */
-  begin(images: number): void {
-    if (this.images === 0) for (const counter of this.#all) counter.clear();
-    this.images += images;
-  }
+/** Bytes of the slices of images that {@link GROUP} images are copied into. */
+export function scratchBytes(type: PixelType): number {
+  return GROUP * TILE * (type === "uint16" ? 2 : 4);
 }
 
-function bytesOf(type: PixelType): number {
-  return type === "uint16" ? 2 : 4;
+/** Memory for them. */
+export function scratchIn(arena: Arena, type: PixelType): Pixels {
+  return type === "uint16" ? arena.uint16(GROUP * TILE) : arena.float32(GROUP * TILE);
 }
 
 /** Counts the statistics of one sensor in WebAssembly. */
@@ -118,9 +72,9 @@ export class SensorKernel implements BatchStatistics {
   readonly #pixels: number;
   readonly #type: PixelType;
   /** Of whole numbers that fit 16 bits, in whichever type they come: they are counted several times as fast. */
-  readonly #whole: Counters;
+  readonly #whole: AccumulatorSet;
   /** Of all others; undefined for images that have none. */
-  readonly #any: Counters | undefined;
+  readonly #any: AccumulatorSet | undefined;
   #kernel: ReduceKernel | undefined;
   #buffer: ArrayBuffer | undefined;
   /** Pixels that lie elsewhere are copied here, tile by tile. */
@@ -135,14 +89,14 @@ export class SensorKernel implements BatchStatistics {
   constructor(statistics: SensorStatistics) {
     this.#pixels = statistics.pixels;
     this.#type = statistics.type;
-    this.#whole = new Counters(statistics, "uint16");
-    this.#any = statistics.type === "uint16" ? undefined : new Counters(statistics, "float32");
+    this.#whole = new AccumulatorSet(statistics, "uint16", true);
+    this.#any = statistics.type === "uint16" ? undefined : new AccumulatorSet(statistics, "float32", true);
   }
 
   /** Memory it needs at most; what is for fractions is not touched when there are none. */
   get bytes(): number {
     const allocations = [...this.#whole.allocations, ...(this.#any?.allocations ?? [])];
-    return Arena.bytesFor([GROUP * TILE * bytesOf(this.#type), GROUP * this.#pixels * 2, ...allocations]);
+    return Arena.bytesFor([scratchBytes(this.#type), GROUP * this.#pixels * 2, ...allocations]);
   }
 
   /** Gets its memory; to be called once, before anything else. @throws RangeError when there is not enough */
@@ -150,10 +104,10 @@ export class SensorKernel implements BatchStatistics {
     const kernel = kernelOver(arena);
     this.#kernel = kernel;
     this.#buffer = arena.memory.buffer;
-    this.#scratch = this.#type === "uint16" ? arena.uint16(GROUP * TILE) : arena.float32(GROUP * TILE);
+    this.#scratch = scratchIn(arena, this.#type);
     this.#waiting = arena.uint16(GROUP * this.#pixels);
-    this.#whole.place(kernel, arena);
-    this.#any?.place(kernel, arena);
+    this.#whole.allocate(kernel, arena);
+    this.#any?.allocate(kernel, arena);
   }
 
   /** Images counted since the last {@link SensorKernel.clear}. */
@@ -194,7 +148,7 @@ export class SensorKernel implements BatchStatistics {
   }
 
   addSquares(upper: Float64Array, lower: Float64Array): void {
-    for (const counters of this.#used) counters.sums?.addSquares(upper, lower, counters.images);
+    for (const counters of this.#used) counters.squares?.addSquares(upper, lower, counters.images);
   }
 
   addRange(least: Float64Array, greatest: Float64Array): void {
@@ -205,7 +159,7 @@ export class SensorKernel implements BatchStatistics {
     for (const counters of this.#used) counters.histograms.get(tally)?.addCounts(counts, outside);
   }
 
-  get #used(): Counters[] {
+  get #used(): AccumulatorSet[] {
     return [this.#whole, this.#any].filter((counters) => counters !== undefined).filter(({ images }) => images > 0);
   }
 
@@ -230,10 +184,10 @@ export class SensorKernel implements BatchStatistics {
     );
   }
 
-  #count(counters: Counters, data: Pixels, first: number, images: number): void {
+  #count(counters: AccumulatorSet, data: Pixels, first: number, images: number): void {
     counters.begin(images);
     this.#eachTile(data, first, images, (piece) => {
-      counters.take(piece);
+      counters.accumulate(piece);
       return true;
     });
   }

@@ -1,40 +1,9 @@
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Arena } from "../../core/wasm.ts";
-import {
-  type Accumulator,
-  Float32Sums,
-  type HistogramAccumulator,
-  histogramAccumulator,
-  type PixelSlice,
-  RangeAccumulator,
-  Uint16Sums,
-} from "./accumulators.ts";
-import { GROUP, kernelOver, TILE } from "./kernel.ts";
+import { AccumulatorSet } from "./accumulator-set.ts";
+import { type Accumulator, Float32Sums, type PixelSlice } from "./accumulators.ts";
+import { kernelOver, scratchBytes, scratchIn, TILE } from "./kernel.ts";
 import type { BatchStatistics, HistogramSpec, Statistic } from "./statistic.ts";
-
-/** The counters for pieces of images of one type. */
-class TileCounters {
-  readonly sums: Uint16Sums | Float32Sums;
-  readonly squares: Uint16Sums | Float32Sums;
-  readonly range: RangeAccumulator;
-  readonly histograms: ReadonlyMap<HistogramSpec, HistogramAccumulator>;
-
-  constructor(type: PixelType, statistics: readonly Statistic[]) {
-    const Sums = type === "uint16" ? Uint16Sums : Float32Sums;
-    this.sums = new Sums(TILE, false);
-    this.squares = new Sums(TILE, true);
-    this.range = new RangeAccumulator(TILE, type);
-    this.histograms = new Map(
-      statistics.flatMap((tally) =>
-        typeof tally === "string" ? [] : [[tally, histogramAccumulator(tally, TILE, type, undefined)] as const],
-      ),
-    );
-  }
-
-  get all(): readonly Accumulator[] {
-    return [this.sums, this.squares, this.range, ...this.histograms.values()];
-  }
-}
 
 /**
  * A few images counted piece by piece straight into the states of reducers. Where the kernel of a whole sensor counts
@@ -43,7 +12,7 @@ class TileCounters {
  */
 export class TiledBatch implements BatchStatistics {
   readonly #type: PixelType;
-  readonly #counters: TileCounters;
+  readonly #counters: AccumulatorSet;
   readonly #scratch: Pixels;
   /** For sums that are not asked for. */
   readonly #sums = new Float64Array(TILE);
@@ -52,20 +21,15 @@ export class TiledBatch implements BatchStatistics {
   /** @throws RangeError when there is not enough memory */
   constructor(type: PixelType, statistics: readonly Statistic[]) {
     this.#type = type;
-    this.#counters = new TileCounters(type, statistics);
+    this.#counters = accumulators(type, statistics);
     const arena = new Arena(TiledBatch.bytesFor(type, statistics));
-    const kernel = kernelOver(arena);
-    this.#scratch = type === "uint16" ? arena.uint16(GROUP * TILE) : arena.float32(GROUP * TILE);
-    for (const counter of this.#counters.all) counter.allocate(kernel, arena);
+    this.#scratch = scratchIn(arena, type);
+    this.#counters.allocate(kernelOver(arena), arena);
   }
 
   /** Memory it needs. */
   static bytesFor(type: PixelType, statistics: readonly Statistic[]): number {
-    const { all } = new TileCounters(type, statistics);
-    return (
-      8 * TILE +
-      Arena.bytesFor([GROUP * TILE * (type === "uint16" ? 2 : 4), ...all.flatMap(({ allocations }) => allocations)])
-    );
+    return 8 * TILE + Arena.bytesFor([scratchBytes(type), ...accumulators(type, statistics).allocations]);
   }
 
   /** Whether images of this kind can be counted. */
@@ -73,7 +37,7 @@ export class TiledBatch implements BatchStatistics {
     return pixels instanceof Uint16Array === (this.#type === "uint16");
   }
 
-  /** The images that shall be counted next, at most {@link GROUP}. */
+  /** The images that shall be counted next, at most GROUP. */
   set group(images: readonly Pixels[]) {
     this.#group = images;
   }
@@ -86,7 +50,7 @@ export class TiledBatch implements BatchStatistics {
     const counter = this.#counters.sums;
     if (counter instanceof Float32Sums)
       this.#show((piece, from, to) => counter.accumulateInto(piece, sums.subarray(from, to)));
-    else this.#eachTile(counter, (from, to) => counter.addSums(sums.subarray(from, to), this.images));
+    else this.#eachTile(counter, (from, to) => counter?.addSums(sums.subarray(from, to), this.images));
   }
 
   addSquares(upper: Float64Array, lower: Float64Array): void {
@@ -96,12 +60,12 @@ export class TiledBatch implements BatchStatistics {
     const sums = this.#sums;
     if (counter instanceof Float32Sums)
       this.#show((piece, from, to) => counter.accumulateInto(piece, sums.subarray(0, to - from), parts(from, to)));
-    else this.#eachTile(counter, (from, to) => counter.addSquares(...parts(from, to), this.images));
+    else this.#eachTile(counter, (from, to) => counter?.addSquares(...parts(from, to), this.images));
   }
 
   addRange(least: Float64Array, greatest: Float64Array): void {
     const counter = this.#counters.range;
-    this.#eachTile(counter, (from, to) => counter.addRange(least.subarray(from, to), greatest.subarray(from, to)));
+    this.#eachTile(counter, (from, to) => counter?.addRange(least.subarray(from, to), greatest.subarray(from, to)));
   }
 
   addCounts(tally: HistogramSpec, counts: Float64Array, outside: Float64Array): void {
@@ -111,7 +75,8 @@ export class TiledBatch implements BatchStatistics {
     counter?.addCounts(counts, outside);
   }
 
-  #eachTile(counter: Accumulator, add: (from: number, to: number) => void): void {
+  #eachTile(counter: Accumulator | undefined, add: (from: number, to: number) => void): void {
+    if (counter === undefined) return;
     this.#show((piece, from, to) => {
       counter.clear();
       counter.accumulate(piece);
@@ -129,4 +94,9 @@ export class TiledBatch implements BatchStatistics {
       take({ address, images: this.images, stride: size * TILE, first: 0, length }, from, from + length);
     }
   }
+}
+
+/** Sums and squares apart: a reducer asks for one after the other, and sums alone are counted faster. */
+function accumulators(type: PixelType, statistics: readonly Statistic[]): AccumulatorSet {
+  return new AccumulatorSet({ pixels: TILE, statistics }, type, false);
 }

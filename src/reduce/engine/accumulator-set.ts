@@ -1,0 +1,68 @@
+import type { PixelType } from "../../core/ndarray.ts";
+import type { Arena } from "../../core/wasm.ts";
+import {
+  type Accumulator,
+  Float32Sums,
+  type HistogramAccumulator,
+  histogramAccumulator,
+  type PixelSlice,
+  RangeAccumulator,
+  type ReduceKernel,
+  Uint16Sums,
+} from "./accumulators.ts";
+import type { HistogramSpec, Statistic } from "./statistic.ts";
+
+/** What is counted of images. */
+export interface AccumulatorSpec {
+  readonly pixels: number;
+  readonly statistics: readonly Statistic[];
+  /** Dark of each pixel, for histograms. */
+  readonly dark?: Float64Array | undefined;
+}
+
+/** The accumulators of images of one type: those that the statistics need, and no others. */
+export class AccumulatorSet {
+  /** Images counted since the set was last cleared. */
+  images = 0;
+  /** For every statistic of sums and of squares: a variance needs both. */
+  readonly sums: Uint16Sums | Float32Sums | undefined;
+  readonly squares: Uint16Sums | Float32Sums | undefined;
+  readonly range: RangeAccumulator | undefined;
+  readonly histograms: ReadonlyMap<HistogramSpec, HistogramAccumulator>;
+  readonly #all: readonly Accumulator[];
+
+  /** @param isJoint - `sums` and `squares` are one accumulator: the kernel counts both in one go over the images */
+  constructor({ pixels, statistics, dark }: AccumulatorSpec, type: PixelType, isJoint: boolean) {
+    const squared = statistics.includes("squares");
+    const Sums = type === "uint16" ? Uint16Sums : Float32Sums;
+    this.squares = squared ? new Sums(pixels, true) : undefined;
+    if (squared && isJoint) this.sums = this.squares;
+    else this.sums = squared || statistics.includes("sum") ? new Sums(pixels, false) : undefined;
+    this.range = statistics.includes("range") ? new RangeAccumulator(pixels, type) : undefined;
+    this.histograms = new Map(
+      statistics.flatMap((spec) =>
+        typeof spec === "string" ? [] : [[spec, histogramAccumulator(spec, pixels, type, dark)] as const],
+      ),
+    );
+    const all = [this.sums, this.squares, this.range, ...this.histograms.values()];
+    this.#all = [...new Set(all.filter((accumulator) => accumulator !== undefined))];
+  }
+
+  get allocations(): number[] {
+    return this.#all.flatMap(({ allocations }) => allocations);
+  }
+
+  allocate(kernel: ReduceKernel, arena: Arena): void {
+    for (const accumulator of this.#all) accumulator.allocate(kernel, arena);
+  }
+
+  accumulate(slice: PixelSlice): void {
+    for (const accumulator of this.#all) accumulator.accumulate(slice);
+  }
+
+  /** To be called before images are accumulated. */
+  begin(images: number): void {
+    if (this.images === 0) for (const accumulator of this.#all) accumulator.clear();
+    this.images += images;
+  }
+}
