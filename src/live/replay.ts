@@ -1,7 +1,7 @@
 import { throwIfAborted } from "../core/async.ts";
 import { type Clock, realClock } from "../core/clock.ts";
-import { asFinite, asInteger, badArgument } from "../core/guards.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { badArgument } from "../core/guards.ts";
+import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { endpointOf } from "../source/source-endpoint.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { inProcess } from "../transport/in-process.ts";
@@ -40,28 +40,33 @@ export interface ReplayLiveOptions {
  * for await (const shot of shots) console.log(shot.tag);
  */
 export async function replayLive(endpoint: Endpoint, options: ReplayLiveOptions): Promise<Endpoint> {
-  resolveOptions("replayLive", options, {
-    bl: any,
-    run: any,
+  const {
+    bl,
+    run,
+    speed = 1,
+    clock,
+    ...delays
+  } = resolveOptions("replayLive", options, {
+    bl: integer(),
+    run: integer(),
     speed: any,
-    imageDelayMs: any,
-    valueDelayMs: any,
-    memorySeconds: any,
+    imageDelayMs: optional(finite(0), 50),
+    valueDelayMs: optional(finite(0), 120),
+    memorySeconds: optional(finite(0), 2),
     clock: any,
   });
-  const { speed = 1, clock } = options;
   if (speed !== "max" && !(Number.isFinite(speed) && speed > 0))
     throw badArgument("speed", speed, 'a number above 0, or "max"');
   if (speed === "max" && clock !== undefined)
     throw badArgument("clock", "given", 'left out with speed "max", which makes its own time');
   const source = await ReplaySource.of(endpoint, {
-    bl: asInteger("bl", options.bl),
-    run: asInteger("run", options.run),
+    bl,
+    run,
     speed: speed === "max" ? 1 : speed,
     clock: speed === "max" ? new EagerClock() : (clock ?? realClock()),
-    imageDelaySeconds: asFinite("imageDelayMs", options.imageDelayMs ?? 50, 0) / 1000,
-    valueDelaySeconds: asFinite("valueDelayMs", options.valueDelayMs ?? 120, 0) / 1000,
-    memorySeconds: asFinite("memorySeconds", options.memorySeconds ?? 2, 0),
+    imageDelaySeconds: delays.imageDelayMs / 1000,
+    valueDelaySeconds: delays.valueDelayMs / 1000,
+    memorySeconds: delays.memorySeconds,
   });
   return inProcess(endpointOf(source));
 }

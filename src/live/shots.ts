@@ -2,9 +2,8 @@ import { LiveApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { Detectors } from "../core/detectors.ts";
 import { asApiError } from "../core/errors.ts";
-import { asFinite, asInteger, asOneOf } from "../core/guards.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { any, finite, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { Roi } from "../core/roi.ts";
 import { ImageMemory, ReceivedShot, type Shot, type ShotStream } from "../core/shots.ts";
 import { STATUS_LATE, type SyncValue, syncStatus } from "../core/syncdb.ts";
@@ -58,17 +57,17 @@ export interface LiveShot extends Shot {
 }
 
 const optionChecks = {
-  bl: any,
+  bl: integer(),
   detectors: any,
   signals: any,
-  policy: any,
-  maxWaitMs: any,
-  missing: any,
+  policy: optional(oneOf("newest", "every")),
+  maxWaitMs: optional(integer(0, 60_000)),
+  missing: optional(oneOf("drop", "partial")),
   roi: any,
-  limit: any,
+  limit: optional(integer(1)),
   untilRunEnd: any,
   signal: any,
-  timeoutMs: any,
+  timeoutMs: optional(finite(0)),
 };
 
 type Params = StreamParams<"live.shots">;
@@ -89,12 +88,6 @@ export class LiveShots implements ShotStream<LiveShot> {
 
   constructor(endpoint: Endpoint, options: LiveShotsOptions) {
     resolveOptions("live.shots", options, optionChecks);
-    asInteger("bl", options.bl);
-    asOneOf("policy", options.policy ?? "newest", ["newest", "every"]);
-    asOneOf("missing", options.missing ?? "drop", ["drop", "partial"]);
-    asInteger("maxWaitMs", options.maxWaitMs ?? 500, 0, 60_000);
-    if (options.limit !== undefined) asInteger("limit", options.limit, 1);
-    if (options.timeoutMs !== undefined) asFinite("timeoutMs", options.timeoutMs, 0);
     this.#endpoint = endpoint;
     this.#options = options;
   }

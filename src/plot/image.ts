@@ -1,5 +1,5 @@
-import { asFinite, asInteger, asOneOf, badArgument } from "../core/guards.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { asFinite, badArgument } from "../core/guards.ts";
+import { any, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import {
   createCanvas,
   drawRing,
@@ -56,12 +56,12 @@ export interface ImageOptions {
 
 const optionChecks = {
   range: any,
-  scale: any,
-  colourMap: any,
+  scale: optional(oneOf("linear", "log"), "linear"),
+  colourMap: optional(oneOf(...colourMaps), "viridis"),
   title: any,
   unit: any,
   axes: any,
-  maxWidth: any,
+  maxWidth: optional(integer(1)),
   marks: any,
   gap: any,
   gapColour: any,
@@ -86,15 +86,12 @@ const SMALLEST_SIDE = 360;
  * await writeFile("average.png", png);
  */
 export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8Array {
-  resolveOptions("renderImage", options, optionChecks);
-  const scale = asOneOf("scale", options.scale ?? "linear", ["linear", "log"]);
-  const colourMap = asOneOf("colourMap", options.colourMap ?? "viridis", colourMaps);
+  const { scale, colourMap, maxWidth } = resolveOptions("renderImage", options, optionChecks);
   const gapColour =
     options.gapColour === undefined ? defaultGapColour(colourMap) : parseColour("gapColour", options.gapColour);
   const given = drawnPixels(image);
   const marks = checkMarks(options.marks ?? [], given);
-  const block =
-    options.maxWidth === undefined ? 1 : Math.ceil(given.columns / asInteger("maxWidth", options.maxWidth, 1));
+  const block = maxWidth === undefined ? 1 : Math.ceil(given.columns / maxWidth);
   const whole = options.gap === undefined ? given : withGap(given, options.gap);
   const shown = block === 1 ? whole : blockMeans(whole, block);
   const axis = valueAxis(shown, options.range, scale === "log", colourMap);

@@ -1,5 +1,5 @@
-import { asInteger, badArgument } from "../core/guards.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { badArgument } from "../core/guards.ts";
+import { integer, optional, resolveOptions } from "../core/options.ts";
 import { extremes } from "./pixels.ts";
 
 const controls = /[\p{Cc}\u2028\u2029]+/gu;
@@ -86,9 +86,10 @@ const brailleBits = [
  * console.log(terminalPlot(bm1));
  */
 export function terminalPlot(values: ArrayLike<number>, options: TerminalPlotOptions = {}): string {
-  resolveOptions("terminalPlot", options, { width: any, height: any });
-  const width = asInteger("width", options.width ?? 64, 2, 1000);
-  const height = asInteger("height", options.height ?? 10, 2, 1000);
+  const { width, height } = resolveOptions("terminalPlot", options, {
+    width: optional(integer(2, 1000), 64),
+    height: optional(integer(2, 1000), 10),
+  });
   const span = extremes(values);
   if (span === undefined) return "no data";
   const [low, high] = span;

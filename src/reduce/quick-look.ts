@@ -55,8 +55,8 @@ export interface ShotReader {
     readonly run: Run;
     readonly tags: RunTags;
     readonly detectors: readonly string[];
-    readonly signals?: readonly string[];
-    readonly signal?: AbortSignal;
+    readonly signals?: readonly string[] | undefined;
+    readonly signal?: AbortSignal | undefined;
   }): ShotStream;
 }
 
@@ -151,7 +151,7 @@ export async function averageSelected<R extends Record<string, Reducer<unknown>>
 ): Promise<Averaged<R>> {
   const { dark: darkFrom = "head", corrections = [], limit, signal, onProgress } = options;
   if (limit !== undefined) asInteger("limit", limit, 1);
-  const common = { detectors: detector.sensors, ...(signal === undefined ? {} : { signal }) };
+  const common = { detectors: detector.sensors, signal };
   const darkRun = darkFrom === "head" ? run : darkFrom;
   let [dark, darkBasis, darkTags]: [Dark | null, ClassificationBasis | undefined, RunTags] = [
     null,
@@ -168,9 +168,9 @@ export async function averageSelected<R extends Record<string, Reducer<unknown>>
   }
   const asked = selected.slice(0, limit);
   const signals = [...new Set([...corrections, ...Object.values(reducers)].flatMap(({ signals = [] }) => signals))];
-  const shots = st.shots({ run, tags: asked, ...common, ...(signals.length === 0 ? {} : { signals }) });
+  const shots = st.shots({ run, tags: asked, ...common, signals });
   const results = await reduce(shots, reducers, {
-    ...(dark === null ? {} : { dark }),
+    dark: dark ?? undefined,
     corrections,
     onProgress: (done, total) => onProgress?.("exposed", done, total),
   });

@@ -3,10 +3,10 @@ import { type CallOptions, readAhead, throwIfAborted } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { type DetectorGroup, Detectors, groupDetectors } from "../core/detectors.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
-import { asInteger, asOneOf, badArgument } from "../core/guards.ts";
+import { asInteger, badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook, NOT_READ } from "../core/ledger.ts";
 import { asImage, newPixels, type Pixels, type RawImage, shapeOf } from "../core/ndarray.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { any, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import { type Roi, roiShape } from "../core/roi.ts";
 import {
   ImageMemory,
@@ -72,8 +72,8 @@ const optionChecks = {
   signals: any,
   tags: any,
   roi: any,
-  missing: any,
-  prefetch: any,
+  missing: optional(oneOf("drop", "partial", "error")),
+  prefetch: optional(integer(0, 1000)),
   out: any,
   signal: any,
   timeoutMs: any,
@@ -103,8 +103,6 @@ export class Shots implements ShotStream {
     resolveOptions("shots", options, optionChecks);
     asInteger("run.bl", options.run?.bl);
     asInteger("run.number", options.run.number);
-    asOneOf("missing", options.missing ?? "drop", ["drop", "partial", "error"]);
-    asInteger("prefetch", options.prefetch ?? 2, 0, 1000);
     this.#endpoint = endpoint;
     this.#options = options;
     if (options.tags !== undefined)

@@ -284,7 +284,7 @@ async function inBatches(tags: readonly number[], timeOf: (tag: number) => Promi
 }
 
 function shotOptions({ request }: ConvertPlan, { signal }: ReadOptions) {
-  return { ...(request.roi === null ? {} : { roi: request.roi }), ...(signal === undefined ? {} : { signal }) };
+  return { roi: request.roi ?? undefined, signal };
 }
 
 function isSensible(energyEv: number): boolean {

@@ -1,6 +1,6 @@
-import { asFinite, asInteger, badArgument } from "../../core/guards.ts";
+import { badArgument } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
-import { any, resolveOptions } from "../../core/options.ts";
+import { finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { quantize } from "../engine/exact.ts";
@@ -55,14 +55,15 @@ const [SUM, FOUND, NOT_FOUND] = ["common-mode-adu", "common-mode-found", "common
  * once per port and image that was left as it is.
  */
 export function commonMode(options: CommonModeOptions = {}): Correction {
-  resolveOptions("commonMode", options, { ports: any, withinAdu: any });
-  const ports = asInteger("ports", options.ports ?? 8, 1);
-  const within = asFinite("withinAdu", options.withinAdu ?? 30, Number.MIN_VALUE);
+  const { ports, withinAdu } = resolveOptions("commonMode", options, {
+    ports: optional(integer(1), 8),
+    withinAdu: optional(finite(Number.MIN_VALUE), 30),
+  });
   return {
     name: "commonMode",
     begin: (note, amount) => ({
       sensor: (frame) => {
-        const finder = new PortLevels(frame, ports, within);
+        const finder = new PortLevels(frame, ports, withinAdu);
         const keys = Array.from({ length: ports }, (_, port) =>
           [SUM, FOUND, NOT_FOUND].map((what) => `${what}/${frame.detId}/${port}`),
         );

@@ -3,8 +3,7 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { throwIfAborted } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
-import { asInteger } from "../../core/guards.ts";
-import { any, resolveOptions } from "../../core/options.ts";
+import { any, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { TagList } from "../../core/tags.ts";
 import { fromWireError } from "../../transport/codec.ts";
 import { type Reduced, resultsOf } from "../reduce.ts";
@@ -58,18 +57,15 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
   module: URL,
   options: ParallelOptions,
 ): Promise<Reduced<ReturnType<M["reducers"]>>> {
-  resolveOptions("reduceInParallel", options, {
+  const { workers, parts } = resolveOptions("reduceInParallel", options, {
     tags: any,
-    workers: any,
-    parts: any,
+    workers: optional(integer(1, 256), 2),
+    parts: optional(integer(1, 100_000)),
     data: any,
     onProgress: any,
     signal: any,
   });
-  const workers = asInteger("workers", options.workers ?? 2, 1, 256);
-  const pieces = options.tags
-    .split(asInteger("parts", options.parts ?? 4 * workers, 1, 100_000))
-    .filter((piece) => piece.length > 0);
+  const pieces = options.tags.split(parts ?? 4 * workers).filter((piece) => piece.length > 0);
   const { reducers } = (await import(module.href)) as { reducers: M["reducers"] };
   throwIfAborted(options.signal);
   const total = new PartialResult(reducers() as ReturnType<M["reducers"]>);

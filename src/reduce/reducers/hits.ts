@@ -1,6 +1,6 @@
-import { asFinite, asInteger, badArgument } from "../../core/guards.ts";
+import { badArgument } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
-import { any, resolveOptions } from "../../core/options.ts";
+import { finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 export interface HitOptions {
@@ -38,14 +38,14 @@ export interface Hits {
  * const tags = hitTags(combineHits(found)); // over all sensors of the detector
  */
 export function hits(options: HitOptions): Reducer<Hits> {
-  resolveOptions("hits", options, { threshold: any, minPixels: any, minPeaks: any, snr: any });
-  const threshold = asFinite("threshold", options.threshold);
-  const snr = asFinite("snr", options.snr ?? 5, 0);
-  const { minPixels, minPeaks } = options;
+  const { threshold, minPixels, minPeaks, snr } = resolveOptions("hits", options, {
+    threshold: finite(),
+    minPixels: optional(integer()),
+    minPeaks: optional(integer()),
+    snr: optional(finite(0), 5),
+  });
   if (minPixels === undefined && minPeaks === undefined)
     throw badArgument("hits", "without a condition", "given minPixels, minPeaks or both");
-  if (minPixels !== undefined) asInteger("minPixels", minPixels);
-  if (minPeaks !== undefined) asInteger("minPeaks", minPeaks);
   const conditions = {
     ...(minPixels === undefined ? {} : { minPixels }),
     ...(minPeaks === undefined ? {} : { minPeaks }),

@@ -1,7 +1,7 @@
 import ndarray, { type NdArray } from "ndarray";
 import { photonsPerAdu } from "../../core/detector.ts";
 import { asFinite, badArgument } from "../../core/guards.ts";
-import { any, resolveOptions } from "../../core/options.ts";
+import { any, finite, optional, resolveOptions } from "../../core/options.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** ADU of one photon: one number, or by sensor id where the sensors' gains differ. */
@@ -56,9 +56,11 @@ export interface PhotonCounts {
  * counted.count[sensor];
  */
 export function photonCounts(options: PhotonCountOptions): Reducer<PhotonCounts> {
-  resolveOptions("photonCounts", options, { aduPerPhoton: any, threshold: any });
+  const { threshold } = resolveOptions("photonCounts", options, {
+    aduPerPhoton: any,
+    threshold: optional(finite(Number.MIN_VALUE, 1), 0.5),
+  });
   checkAduPerPhoton(options.aduPerPhoton);
-  const threshold = asFinite("threshold", options.threshold ?? 0.5, Number.MIN_VALUE, 1);
   return defineReducer({
     name: `photonCounts(${aduWords(options.aduPerPhoton)}, threshold ${threshold})`,
     layout: ({ detId, rows, columns }) => {
