@@ -58,12 +58,12 @@ interface SensorStatistics extends AccumulatorSpec {
 }
 
 /** Bytes of the slices of images that {@link GROUP} images are copied into. */
-export function scratchBytes(type: PixelType): number {
+export function tileBytes(type: PixelType): number {
   return GROUP * TILE * (type === "uint16" ? 2 : 4);
 }
 
 /** Memory for them. */
-export function scratchIn(arena: Arena, type: PixelType): Pixels {
+export function tileMemory(arena: Arena, type: PixelType): Pixels {
   return type === "uint16" ? arena.uint16(GROUP * TILE) : arena.float32(GROUP * TILE);
 }
 
@@ -96,7 +96,7 @@ export class SensorKernel implements BatchStatistics {
   /** Memory it needs at most; what is for fractions is not touched when there are none. */
   get bytes(): number {
     const allocations = [...this.#whole.allocations, ...(this.#any?.allocations ?? [])];
-    return Arena.bytesFor([scratchBytes(this.#type), GROUP * this.#pixels * 2, ...allocations]);
+    return Arena.bytesFor([tileBytes(this.#type), GROUP * this.#pixels * 2, ...allocations]);
   }
 
   /** Gets its memory; to be called once, before anything else. @throws RangeError when there is not enough */
@@ -104,7 +104,7 @@ export class SensorKernel implements BatchStatistics {
     const kernel = kernelOver(arena);
     this.#kernel = kernel;
     this.#buffer = arena.memory.buffer;
-    this.#scratch = scratchIn(arena, this.#type);
+    this.#scratch = tileMemory(arena, this.#type);
     this.#waiting = arena.uint16(GROUP * this.#pixels);
     this.#whole.allocate(kernel, arena);
     this.#any?.allocate(kernel, arena);

@@ -2,7 +2,7 @@ import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Arena } from "../../core/wasm.ts";
 import { AccumulatorSet } from "./accumulator-set.ts";
 import { type Accumulator, Float32Sums, type PixelSlice } from "./accumulators.ts";
-import { kernelOver, scratchBytes, scratchIn, TILE } from "./kernel.ts";
+import { kernelOver, TILE, tileBytes, tileMemory } from "./kernel.ts";
 import type { BatchStatistics, HistogramSpec, Statistic } from "./statistic.ts";
 
 /**
@@ -23,13 +23,13 @@ export class TiledBatch implements BatchStatistics {
     this.#type = type;
     this.#counters = accumulators(type, statistics);
     const arena = new Arena(TiledBatch.bytesFor(type, statistics));
-    this.#scratch = scratchIn(arena, type);
+    this.#scratch = tileMemory(arena, type);
     this.#counters.allocate(kernelOver(arena), arena);
   }
 
   /** Memory it needs. */
   static bytesFor(type: PixelType, statistics: readonly Statistic[]): number {
-    return 8 * TILE + Arena.bytesFor([scratchBytes(type), ...accumulators(type, statistics).allocations]);
+    return 8 * TILE + Arena.bytesFor([tileBytes(type), ...accumulators(type, statistics).allocations]);
   }
 
   /** Whether images of this kind can be counted. */

@@ -1,7 +1,7 @@
 import ndarray from "ndarray";
-import { asFinite, badArgument } from "../../core/guards.ts";
+import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
-import { any, resolveOptions, text } from "../../core/options.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { quantize, quantizeHigh } from "../engine/exact.ts";
 import { addWide, sums, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
@@ -54,7 +54,7 @@ const LARGEST = 2 ** 31;
  * withI0[sensor].correlation.get(512, 256);
  */
 export function covariance(options: CovarianceOptions): Reducer<Covariance> {
-  const { equipId: signal } = resolveOptions("covariance", options, { equipId: text, scale: any });
+  const { equipId: signal } = resolveOptions("covariance", options, { equipId: asText, scale: any });
   const scale = asFinite("scale", options.scale ?? (signal.endsWith("/charge") ? 2 ** 40 : 2 ** 8), Number.MIN_VALUE);
   return defineReducer({
     name: `covariance(${signal}, scale ${scale})`,
