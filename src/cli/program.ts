@@ -5,6 +5,7 @@ import { type AddCommand, ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
 import { assemble } from "./commands/assemble.ts";
 import { average } from "./commands/average.ts";
 import { axes } from "./commands/axes.ts";
+import { calibrate } from "./commands/calibrate.ts";
 import { convert } from "./commands/convert.ts";
 import { demo } from "./commands/demo.ts";
 import { detectors } from "./commands/detectors.ts";
@@ -48,6 +49,7 @@ const commands: readonly AddCommand[] = [
   average,
   histogram,
   assemble,
+  calibrate,
   convert,
   validate,
   stats,

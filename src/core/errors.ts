@@ -171,6 +171,11 @@ export const errorCatalogue = {
     meaning: "The measured points show no peak, or one outside the scanned window; the axis did not go to it.",
     next: "Look at the curve, then scan another window or take more shots.",
   },
+  NO_RINGS: {
+    facility: false,
+    meaning: "The picture shows too few points of the calibrant's rings to find the geometry from.",
+    next: "Look at the picture; give a nearer distance and centre, the right calibrant and photon energy, or more shots.",
+  },
   NO_STEP: {
     facility: false,
     meaning: "The measured points show no step, or a step whose position or width cannot be determined.",

@@ -34,3 +34,18 @@ export function solveRows(rows: readonly (readonly number[])[], right: readonly 
   }
   return Array.from(sums, (value, a) => value / (sizes[a] ?? 1));
 }
+
+/**
+ * The inverse of a symmetric, positive matrix, such as the covariance of a linear problem of its normal matrix.
+ * Undefined where it has none.
+ */
+export function inverseOf(matrix: readonly (readonly number[])[]): number[][] | undefined {
+  const columns = matrix.map((_, k) =>
+    solveRows(
+      matrix,
+      matrix.map((__, i) => (i === k ? 1 : 0)),
+    ),
+  );
+  const found = columns.filter((column) => column !== undefined);
+  return found.length === matrix.length ? found : undefined;
+}

@@ -1,0 +1,98 @@
+import { Option } from "commander";
+import { SaclaError } from "../../core/errors.ts";
+import { badPixels, type Calibrant, calibrate as calibrateRings, toPoni, usable, type View } from "../../ip/index.ts";
+import { correctedMeans } from "../../reduce/picture.ts";
+import {
+  type AverageOptions,
+  type DetectorArguments,
+  fileStem,
+  findSelection,
+  ledgerLine,
+  withAverageOptions,
+  withRunAndDetector,
+} from "../average-run.ts";
+import { type AddCommand, declare, parseNumber } from "../command.ts";
+
+interface Options extends AverageOptions {
+  readonly calibrant: Calibrant;
+  readonly energy?: number;
+  readonly distance: number;
+  readonly view: View;
+  /** Commander's form of `--no-tilt`. */
+  readonly tilt: boolean;
+}
+
+/** `sacla calibrate RUN DETECTOR`: beam centre, distance and tilt from powder rings, as a PONI file. */
+export const calibrate: AddCommand = (program, io) =>
+  declare<Options, DetectorArguments>(
+    program,
+    io,
+    "calibrate",
+    "find beam centre, distance and tilt from the powder rings of a run, and write a PONI file",
+    (command) =>
+      withAverageOptions(withRunAndDetector(command))
+        .addOption(
+          new Option("--calibrant <powder>", "what makes the rings")
+            .choices(["LaB6", "CeO2", "AgBeh"])
+            .makeOptionMandatory(),
+        )
+        .requiredOption("--distance <mm>", "sample to detector, within 15 %", parseNumber)
+        .option("--energy <eV>", "photon energy (default: what the run was configured for)", parseNumber)
+        .option("--no-tilt", "the detector stands upright in the beam")
+        .addOption(
+          new Option("--view <view>", "view of the assembled picture that the PONI file is for")
+            .choices(["source", "detector"])
+            .default("source"),
+        )
+        .option("-o, --out <file>", "PONI file to write (default: RUN-DETECTOR-rings.poni)"),
+    async (session, options, args) => {
+      const { run, detector, dark } = await findSelection(session, options, args);
+      const { view, commonMode, limit } = options;
+      const { assembler, sensors, ledger } = await session.progress(
+        `run ${run.number} ${detector.id}`,
+        async (update) =>
+          await session.facility.picture({
+            run,
+            detector,
+            dark,
+            view,
+            commonMode,
+            limit,
+            signal: session.signal,
+            onProgress: (_, done, total) => update(done, total),
+          }),
+      );
+      if (assembler === null) throw new SaclaError("BAD_GEOMETRY", `${detector.id} has no geometry to calibrate.`);
+      const photonEnergyEv = options.energy ?? (await run.photonEnergyEv());
+      const { calibrant, distance: distanceMm, tilt } = options;
+      const found = calibrateRings(correctedMeans(sensors), {
+        sensors: assembler.sensors,
+        masks: assembler.sensors.map(({ id, ysize, xsize }) =>
+          usable(badPixels(id, run.bl, run.number, [ysize, xsize])),
+        ),
+        calibrant,
+        photonEnergyEv,
+        distanceMm,
+        tilt,
+      });
+      const file = options.out ?? `${fileStem(run, detector, "rings")}.poni`;
+      const { width, height, pixelSizeUm } = assembler;
+      io.writeFile(file, toPoni(found.geometry, { width, height, pixelSizeUm, view, photonEnergyEv }));
+      const { geometry, centreUm, errors, points, rings, outliers } = found;
+      const value = (name: string, at: number, error: number, unit: string, digits: number): string =>
+        `${name} ${at.toFixed(digits)} ± ${error.toFixed(digits)} ${unit}`;
+      return {
+        json: { bl: run.bl, run: run.number, detector: detector.id, photonEnergyEv, ...found, poni: file, ledger },
+        text: [
+          value("beam x", centreUm.x, errors.centreXUm, "µm", 1),
+          value("beam y", centreUm.y, errors.centreYUm, "µm", 1),
+          value("distance", geometry.distanceMm, errors.distanceMm, "mm", 4),
+          value("rot1", geometry.rot1Deg ?? 0, errors.rot1Deg, "°", 4),
+          value("rot2", geometry.rot2Deg ?? 0, errors.rot2Deg, "°", 4),
+          `${points} points on ${rings.length} rings, ${outliers} outliers left out`,
+          `${file} (${width} × ${height}, ${view} view)`,
+          ledgerLine(ledger),
+        ].join("\n"),
+      };
+    },
+  );

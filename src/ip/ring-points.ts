@@ -1,0 +1,224 @@
+import { inverseOf, solveRows } from "../core/solve-rows.ts";
+import { labPlaces, type RingGeometry } from "./ring-geometry.ts";
+import type { RingPixels } from "./ring-search.ts";
+
+/** A point on a ring: where it is, and how far from the ring's angle under the geometry it was measured with. */
+export interface RingPoint {
+  readonly ring: number;
+  /** A place on the detector near it, µm in the frame of the detector API. */
+  readonly x: number;
+  readonly y: number;
+  /** 2θ measured less 2θ of the ring, radians. */
+  readonly off: number;
+  /** Standard error of `off`, but for a factor that all points have in common. */
+  readonly error: number;
+}
+
+export const SECTORS = 36;
+const BINS = 60;
+/** A sector's peak must stand out of the noise by this many standard errors. */
+const SIGNIFICANT = 5;
+
+/** Sums of the pixels near one ring, by sector and bin of 2θ: `[sector · BINS + bin]`. */
+interface NearRing {
+  readonly sum: Float64Array;
+  readonly count: Float64Array;
+  /** Pixels close to the ring in each sector, and the sums of their places. */
+  readonly places: Float64Array;
+}
+
+/**
+ * Measures where the rings are: in each of 36 azimuthal sectors of each ring the 2θ of the peak, by linear least
+ * squares of peak, shift of the peak, level and slope; the peak's width is that of the whole ring.
+ * @param windows - half-width of the window about each ring, radians; 0 leaves a ring out
+ * @returns the points that stand out, and the width (rms, radians) of each ring
+ */
+export function measureRings(
+  pixels: RingPixels,
+  geometry: RingGeometry,
+  angles: readonly number[],
+  windows: readonly number[],
+): { readonly points: RingPoint[]; readonly widths: number[] } {
+  const near = collect(pixels, geometry, angles, windows);
+  const widths: number[] = [];
+  const all: (RingPoint & { readonly height: number; readonly heightError: number })[] = [];
+  let [chiSquare, free] = [0, 0];
+  for (const [ring, { sum, count, places }] of near.entries()) {
+    const window = windows[ring] ?? 0;
+    const at = Float64Array.from({ length: BINS }, (_, k) => ((2 * k + 1) / BINS - 1) * window);
+    const whole = window === 0 ? undefined : wholeRing(sum, count, at, window);
+    widths.push(whole?.width ?? 0);
+    if (whole === undefined) continue;
+    for (let sector = 0; sector < SECTORS; sector++) {
+      const [n, x, y] = places.subarray(3 * sector);
+      const found = sectorPeak(
+        sum.subarray(sector * BINS, (sector + 1) * BINS),
+        count.subarray(sector * BINS, (sector + 1) * BINS),
+        at,
+        whole,
+      );
+      if (found === undefined || n === undefined || x === undefined || y === undefined || n < 20) continue;
+      chiSquare += found.chiSquare;
+      free += found.free;
+      all.push({ ring, x: x / n, y: y / n, ...found });
+    }
+  }
+  // The noise of the pixels is not known beforehand: it is what the fits leave.
+  const noise = Math.sqrt(chiSquare / Math.max(1, free));
+  const points = all
+    .filter(({ height, heightError }) => height > SIGNIFICANT * noise * heightError)
+    .map(({ ring, x, y, off, error }) => ({ ring, x, y, off, error: noise * error }));
+  return { points, widths };
+}
+
+function collect(
+  { x, y, value }: RingPixels,
+  geometry: RingGeometry,
+  angles: readonly number[],
+  windows: readonly number[],
+): NearRing[] {
+  const near = angles.map(() => ({
+    sum: new Float64Array(SECTORS * BINS),
+    count: new Float64Array(SECTORS * BINS),
+    places: new Float64Array(SECTORS * 3),
+  }));
+  const ringAt = ringTable(angles, windows);
+  const toLab = labPlaces(geometry);
+  const place = { x: 0, y: 0, z: 0 };
+  for (let i = 0; i < x.length; i++) {
+    const [px, py] = [x[i] ?? NaN, y[i] ?? NaN];
+    toLab(px, py, place);
+    const angle = Math.atan2(Math.sqrt(place.x * place.x + place.y * place.y), place.z);
+    const ring = ringAt[Math.floor(angle / TABLE_STEP)] ?? -1;
+    const sums = near[ring];
+    if (sums === undefined) continue;
+    const window = windows[ring] ?? 0;
+    const off = angle - (angles[ring] ?? NaN);
+    const bin = Math.floor((off / window + 1) * (BINS / 2));
+    if (!(bin >= 0 && bin < BINS)) continue;
+    const turn = Math.atan2(place.y, place.x) / (2 * Math.PI) + 0.5;
+    const sector = Math.min(SECTORS - 1, Math.floor(turn * SECTORS));
+    const k = sector * BINS + bin;
+    sums.sum[k] = (sums.sum[k] ?? 0) + (value[i] ?? NaN);
+    sums.count[k] = (sums.count[k] ?? 0) + 1;
+    if (Math.abs(off) > window / 3) continue;
+    sums.places[3 * sector] = (sums.places[3 * sector] ?? 0) + 1;
+    sums.places[3 * sector + 1] = (sums.places[3 * sector + 1] ?? 0) + px;
+    sums.places[3 * sector + 2] = (sums.places[3 * sector + 2] ?? 0) + py;
+  }
+  return near;
+}
+
+const TABLE_STEP = 1e-4;
+
+/** The ring whose window a 2θ lies in, in steps of {@link TABLE_STEP}; −1 for none. */
+function ringTable(angles: readonly number[], windows: readonly number[]): Int16Array {
+  const table = new Int16Array(Math.ceil(Math.PI / TABLE_STEP) + 1).fill(-1);
+  angles.forEach((angle, ring) => {
+    const window = windows[ring] ?? 0;
+    if (window === 0) return;
+    table.fill(
+      ring,
+      Math.max(0, Math.floor((angle - window) / TABLE_STEP)),
+      Math.floor((angle + window) / TABLE_STEP) + 1,
+    );
+  });
+  return table;
+}
+
+/** A peak that stands for a whole ring. */
+interface WholeRing {
+  readonly width: number;
+  /** Expected value of each bin, which gives the weights. */
+  readonly model: Float64Array;
+}
+
+/** The width at which a peak, a level and a slope describe the sum of all sectors best. */
+function wholeRing(sum: Float64Array, count: Float64Array, at: Float64Array, window: number): WholeRing | undefined {
+  const means = Array.from(at, (_, bin) => {
+    let [s, n] = [0, 0];
+    for (let k = bin; k < sum.length; k += BINS) {
+      s += sum[k] ?? 0;
+      n += count[k] ?? 0;
+    }
+    return { mean: s / n, n };
+  });
+  if (means.some(({ n }) => n < 10)) return undefined;
+  let best: WholeRing | undefined;
+  let least = Infinity;
+  for (let width = window / 12; width < window / 1.5; width *= 1.06) {
+    for (let shift = -0.4; shift <= 0.4; shift += 0.1) {
+      const rows = Array.from(at, (x) => [gauss(x - shift * window, width), 1, x / window]);
+      const found = weightedFit(
+        rows,
+        means.map(({ mean }) => mean),
+        means.map(({ n }) => 1 / n),
+      );
+      if (found === undefined || !((found.solution[0] ?? 0) > 0) || found.chiSquare >= least) continue;
+      least = found.chiSquare;
+      const [height = NaN, level = NaN] = found.solution;
+      const floor = Math.max(level, 0) + 0.05 * height;
+      best = { width, model: Float64Array.from(at, (x) => floor + height * gauss(x - shift * window, width)) };
+    }
+  }
+  return best;
+}
+
+function sectorPeak(sum: Float64Array, count: Float64Array, at: Float64Array, { width, model }: WholeRing) {
+  const used = Array.from(at, (_, k) => k).filter((k) => (count[k] ?? 0) > 0);
+  // Gaps must leave the peak and the level at both sides.
+  const inside = used.filter((k) => Math.abs(at[k] ?? NaN) < 1.5 * width);
+  const peak = Array.from(at).filter((x) => Math.abs(x) < 1.5 * width);
+  if (used.length < 0.6 * BINS || inside.length < 0.8 * peak.length) return undefined;
+  const rows = used.map((k) => {
+    const x = at[k] ?? NaN;
+    const bell = gauss(x, width);
+    return [bell, (bell * x) / width, 1, x / width];
+  });
+  const variances = used.map((k) => (model[k] ?? NaN) / (count[k] ?? NaN));
+  const found = weightedFit(
+    rows,
+    used.map((k) => (sum[k] ?? NaN) / (count[k] ?? NaN)),
+    variances,
+  );
+  if (found === undefined) return undefined;
+  const [height = NaN, moved = NaN] = found.solution;
+  const errors = found.variances.map(Math.sqrt);
+  return {
+    off: (moved / height) * width,
+    error: Math.abs((errors[1] ?? NaN) / height) * width,
+    height,
+    heightError: errors[0] ?? NaN,
+    chiSquare: found.chiSquare,
+    free: used.length - 4,
+  };
+}
+
+function gauss(x: number, width: number): number {
+  return Math.exp(-0.5 * (x / width) ** 2);
+}
+
+/** Weighted linear least squares with the variances of the solution. */
+function weightedFit(rows: number[][], values: readonly number[], variances: readonly number[]) {
+  const weights = variances.map((variance) => 1 / Math.sqrt(variance));
+  const scaled = rows.map((row, i) => row.map((term) => term * (weights[i] ?? NaN)));
+  const right = values.map((value, i) => value * (weights[i] ?? NaN));
+  const solution = solveRows(scaled, right);
+  const inverse = inverseOf(normalOf(scaled));
+  if (solution === undefined || inverse === undefined) return undefined;
+  let chiSquare = 0;
+  for (const [i, row] of scaled.entries()) chiSquare += ((right[i] ?? NaN) - dot(row, solution)) ** 2;
+  return { solution, variances: inverse.map((row, k) => row[k] ?? NaN), chiSquare };
+}
+
+/** rowsᵀ · rows */
+export function normalOf(rows: readonly (readonly number[])[]): number[][] {
+  const width = rows[0]?.length ?? 0;
+  return Array.from({ length: width }, (_, a) =>
+    Array.from({ length: width }, (__, b) => rows.reduce((total, row) => total + (row[a] ?? NaN) * (row[b] ?? NaN), 0)),
+  );
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((total, each, k) => total + each * (b[k] ?? NaN), 0);
+}

@@ -1,0 +1,182 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { Random } from "../../../src/core/random.ts";
+import { connect } from "../../../src/index.ts";
+import { ringAngles } from "../../../src/ip/calibrants.ts";
+import { beamCentre, calibrate, fromBeamCentre, parsePoni, toPoni } from "../../../src/ip/index.ts";
+import { labPlaces } from "../../../src/ip/ring-geometry.ts";
+import { correct, darkAverage, mean, reduce } from "../../../src/reduce/index.ts";
+import { itNeeding, itWithSharedData, pythonWith, sharedData } from "../../support/optional.ts";
+import { rings, square } from "../../support/powder-rings.ts";
+
+const python = pythonWith("pyFAI", "numpy");
+const photonEnergyEv = 10_000;
+
+describe("ringAngles", () => {
+  it("gives the lines of the certificates", () => {
+    const degrees = (all: number[]) => all.map((angle) => (angle * 180) / Math.PI);
+    // NIST certificates, Cu Kα1 (1.5405929 Å): LaB6 (100), (110), (111), (200), (210); CeO2 (111), (200), (220).
+    const copper = 12_398.419843320025 / 1.5405929;
+    const lab6 = degrees(ringAngles("LaB6", copper));
+    [21.357, 30.384, 37.441, 43.506, 48.957].forEach((at, k) => expect(lab6[k]).toBeCloseTo(at, 2));
+    const ceo2 = degrees(ringAngles("CeO2", copper));
+    [28.549, 33.082, 47.481].forEach((at, k) => expect(ceo2[k]).toBeCloseTo(at, 1));
+  });
+});
+
+describe("calibrate", () => {
+  const geometry = fromBeamCentre({ centreUm: { x: 1500, y: -900 }, distanceMm: 82, rot1Deg: 0.6, rot2Deg: -0.4 });
+  const info = square(250);
+
+  it("finds centre, distance and tilt of simulated rings within their errors, from elsewhere", () => {
+    const image = rings(info, geometry, photonEnergyEv, 3, new Random(7));
+    const found = calibrate(
+      { S: image },
+      { sensors: [info], calibrant: "LaB6", photonEnergyEv, distanceMm: 79, centreUm: { x: 0, y: 500 } },
+    );
+    const { centreUm, errors } = found;
+    expect(Math.abs(centreUm.x - 1500) / errors.centreXUm).toBeLessThan(4);
+    expect(Math.abs(centreUm.y + 900) / errors.centreYUm).toBeLessThan(4);
+    expect(Math.abs(found.geometry.distanceMm - 82) / errors.distanceMm).toBeLessThan(4);
+    expect(Math.abs((found.geometry.rot1Deg ?? 0) - 0.6) / errors.rot1Deg).toBeLessThan(4);
+    expect(Math.abs((found.geometry.rot2Deg ?? 0) + 0.4) / errors.rot2Deg).toBeLessThan(4);
+    expect(errors.centreXUm).toBeLessThan(10);
+    expect(errors.distanceMm / 82).toBeLessThan(2e-4);
+    expect(beamCentre(found.geometry).x).toBeCloseTo(centreUm.x, 6);
+  });
+
+  it("refuses a picture without rings, and misspelt options", () => {
+    const random = new Random(3);
+    const flat = Float64Array.from({ length: info.xsize * info.ysize }, () => random.poisson(3));
+    const options = { sensors: [info], calibrant: "LaB6", photonEnergyEv, distanceMm: 80 } as const;
+    expect(() => calibrate({ S: flat }, options)).toThrow(expect.objectContaining({ code: "NO_RINGS" }));
+    const misspelt: object = { ...options, tlit: false };
+    expect(() => calibrate({ S: flat }, misspelt as typeof options)).toThrow(
+      expect.objectContaining({ code: "BAD_ARGUMENT" }),
+    );
+  });
+
+  itWithSharedData(
+    "finds direct beam, distance and tilt of a run within 10 µm, 0.01 % and 0.025°",
+    async () => {
+      const truth = JSON.parse(readFileSync(join(sharedData, "302001.truth.json"), "utf8")) as {
+        beam_centre_um: [number, number];
+        light_tags: number[];
+        dark_tags: number[];
+      };
+      await using facility = await connect(join(sharedData, "302001.h5"));
+      const run = await facility.run(3, 302_001);
+      const detectors = Array.from({ length: 8 }, (_, k) => `MPCCD-8B0-2-009-${k + 1}`);
+      const sensors = await Promise.all(detectors.map((id) => run.detectorInfo(id)));
+      const shots = (tags: number[]) => facility.shots({ run, detectors, tags });
+      const dark = await darkAverage(shots(truth.dark_tags));
+      const corrections = [correct.photons({ detectors: sensors, configuredEv: photonEnergyEv })];
+      const { average } = await reduce(shots(truth.light_tags), { average: mean() }, { dark, corrections });
+      const found = calibrate(average, { sensors, calibrant: "LaB6", photonEnergyEv, distanceMm: 82 });
+      const [x, y] = truth.beam_centre_um;
+      expect(Math.hypot(found.centreUm.x - x, found.centreUm.y - y)).toBeLessThan(10);
+      expect(Math.abs(found.geometry.distanceMm / 80 - 1)).toBeLessThan(1e-4);
+      expect(Math.abs((found.geometry.rot1Deg ?? 0) - 0.4)).toBeLessThan(0.025);
+      expect(Math.abs((found.geometry.rot2Deg ?? 0) + 0.7)).toBeLessThan(0.025);
+    },
+    180_000,
+  );
+});
+
+const picture = { width: 40, height: 30, pixelSizeUm: 100, view: "source" } as const;
+const tilted = { distanceMm: 81.5, normalUm: { x: 130, y: -470 }, rot1Deg: 2, rot2Deg: -3, rot3Deg: 11 };
+
+describe("PONI files", () => {
+  it("go out and in, in both views", () => {
+    for (const view of ["source", "detector"] as const) {
+      const { geometry, photonEnergyEv: energy } = parsePoni(toPoni(tilted, { ...picture, view, photonEnergyEv }), {
+        ...picture,
+        view,
+      });
+      expect(energy).toBeCloseTo(photonEnergyEv, 6);
+      expect(geometry.distanceMm).toBeCloseTo(tilted.distanceMm, 9);
+      expect(geometry.normalUm.x).toBeCloseTo(130, 6);
+      expect(geometry.normalUm.y).toBeCloseTo(-470, 6);
+      [geometry.rot1Deg, geometry.rot2Deg, geometry.rot3Deg].forEach((angle, k) =>
+        expect(angle).toBeCloseTo([2, -3, 11][k] ?? NaN, 9),
+      );
+    }
+  });
+
+  it("that are none are refused", () => {
+    const bad = (text: string) =>
+      expect(() => parsePoni(text, picture)).toThrow(expect.objectContaining({ code: "BAD_TEXT" }));
+    bad("poni_version: 3\nDistance: 0.1");
+    bad("poni_version: 2.1\nDistance: near");
+    bad('poni_version: 2.1\nDetector_config: {"orientation": 7}\nDistance: 0.1');
+    bad("poni_version: 2.1\nDetector_config: {\nDistance: 0.1");
+  });
+
+  itNeeding(python !== undefined, "no Python with pyFAI", "give pyFAI our 2θ and azimuth, and give us pyFAI's", () => {
+    const script = `
+import sys, json, os, tempfile, logging, numpy as np
+logging.disable(logging.CRITICAL)
+import pyFAI
+from pyFAI.detectors import Detector
+from pyFAI.integrator.azimuthal import AzimuthalIntegrator
+out = {}
+texts = json.load(sys.stdin)
+folder = tempfile.mkdtemp()
+for view, text in texts.items():
+    path = os.path.join(folder, view + ".poni")
+    open(path, "w").write(text)
+    ai = pyFAI.load(path)
+    shape = ai.detector.max_shape
+    out[view] = dict(tth=ai.center_array(shape, "2th_rad").ravel().tolist(), chi=ai.center_array(shape, "chi_rad").ravel().tolist())
+    os.remove(path)
+for orientation in (1, 2, 3, 4):
+    det = Detector(pixel1=1e-4, pixel2=1e-4, max_shape=(30, 40), orientation=orientation)
+    ai = AzimuthalIntegrator(dist=0.08, poni1=1e-3, poni2=2.3e-3, rot1=0.03, rot2=-0.05, rot3=0.2, wavelength=1.2398419843320025e-10, detector=det)
+    path = os.path.join(folder, "o.poni")
+    ai.save(path)
+    out[str(orientation)] = dict(text=open(path).read(), tth=ai.center_array((30, 40), "2th_rad").ravel().tolist())
+    os.remove(path)
+os.rmdir(folder)
+json.dump(out, sys.stdout)
+`;
+    const texts = {
+      source: toPoni(tilted, { ...picture, photonEnergyEv }),
+      detector: toPoni(tilted, { ...picture, view: "detector", photonEnergyEv }),
+    };
+    const theirs = JSON.parse(
+      execFileSync(python ?? "", ["-c", script], {
+        input: JSON.stringify(texts),
+        encoding: "utf8",
+        stdio: ["pipe", "pipe", "ignore"],
+        maxBuffer: 1e8,
+      }),
+    ) as Record<string, { text: string; tth: number[]; chi: number[] }>;
+    const anglesOf = (
+      geometry: typeof tilted | ReturnType<typeof parsePoni>["geometry"],
+      view: "source" | "detector",
+    ) => {
+      const toLab = labPlaces(geometry);
+      const place = { x: 0, y: 0, z: 0 };
+      return Array.from({ length: 1200 }, (_, i) => {
+        const [row, column] = [Math.floor(i / 40), i % 40];
+        const x = (column + 0.5 - 20) * 100;
+        toLab(view === "source" ? x : -x, (15 - row - 0.5) * 100, place);
+        return [Math.atan2(Math.sqrt(place.x ** 2 + place.y ** 2), place.z), Math.atan2(place.y, place.x)] as const;
+      });
+    };
+    for (const view of ["source", "detector"] as const)
+      anglesOf(tilted, view).forEach(([tth, chi], i) => {
+        expect(Math.abs(tth - (theirs[view]?.tth[i] ?? NaN))).toBeLessThan(1e-6);
+        expect(Math.abs(Math.sin(chi - (theirs[view]?.chi[i] ?? NaN)))).toBeLessThan(1e-5);
+      });
+    for (const orientation of ["1", "2", "3", "4"])
+      for (const view of ["source", "detector"] as const) {
+        const { geometry } = parsePoni(theirs[orientation]?.text ?? "", { ...picture, view });
+        anglesOf(geometry, view).forEach(([tth], i) => {
+          expect(Math.abs(tth - (theirs[orientation]?.tth[i] ?? NaN))).toBeLessThan(1e-6);
+        });
+      }
+  });
+});
