@@ -24,7 +24,7 @@ const orientations: Readonly<Record<View, number>> = { source: 2, detector: 1 };
 export function toPoni(geometry: RingGeometry, picture: PoniPicture & { readonly photonEnergyEv: number }): string {
   const { width, height, pixelSizeUm, view } = checked(picture);
   const { distanceMm, normalUm, rot1Deg = 0, rot2Deg = 0, rot3Deg = 0 } = geometry;
-  const metres = pixelSizeUm * 1e-6;
+  const metres = pixelSizeUm / 1e6;
   const config = { pixel1: metres, pixel2: metres, max_shape: [height, width], orientation: orientations[view] };
   const energy = asFinite("photonEnergyEv", picture.photonEnergyEv, Number.MIN_VALUE);
   return [

@@ -15,7 +15,7 @@ export interface RingPoint {
 }
 
 export const SECTORS = 36;
-const BINS = 60;
+const BINS = 30;
 /** A sector's peak must stand out of the noise by this many standard errors. */
 const SIGNIFICANT = 5;
 

@@ -294,6 +294,8 @@ describe("sacla", () => {
       [["image", "newest", "--tag", "5", "--url", fixture], 1, "TAG_OUTSIDE_RUN"],
       [["runs", "--url", "gopher:x"], 2, "BAD_URL"],
       [["assemble", "--view", "left", "--url", fixture], 2, "Allowed choices"],
+      [["calibrate", "newest", "--distance", "80", "--url", fixture], 2, "--calibrant"],
+      [["calibrate", "newest", "--calibrant", "LaB6", "--distance", "80", "--url", fixture], 1, "NO_RINGS"],
       [["nonsense"], 2, "unknown command"],
       [["image", "--range", "5,1", "--url", fixture], 2, "low,high"],
     ];
