@@ -3,7 +3,7 @@ import { asFinite, asOneOf } from "../core/guards.ts";
 
 /** Powders whose rings calibrate a detector. */
 export type Calibrant = (typeof calibrants)[number];
-export const calibrants = ["LaB6", "CeO2", "AgBeh"] as const;
+const calibrants = ["LaB6", "CeO2", "AgBeh"] as const;
 
 /** Lattice parameters, Å, at 22.5 °C: NIST certificates of SRM 660c (LaB6) and SRM 674b (CeO2). */
 const LAB6 = 4.156826;

@@ -14,7 +14,7 @@ export interface RingPoint {
   readonly error: number;
 }
 
-export const SECTORS = 36;
+const SECTORS = 36;
 const BINS = 30;
 /** A sector's peak must stand out of the noise by this many standard errors. */
 const SIGNIFICANT = 5;
