@@ -5,7 +5,7 @@
 import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import {
-  controlApparatus,
+  controlBeamline,
   count,
   Engine,
   estimate,
@@ -102,7 +102,7 @@ const plans: readonly Plan[] = [
     shots: {
       count: 1,
       signals: ["diode"],
-      conditions: [{ signal: "diode", between: [0.01, 1] }],
+      conditions: [{ signalName: "diode", between: [0.01, 1] }],
       budget: { shots: 20 },
     },
     freshSpots: { map: "chip", shutter, selector: "pulses" },
@@ -122,12 +122,12 @@ const maps = { chip: TargetMap.inMemory(gridPositions(places, true)) };
 
 await using facility = await connect("sim:");
 await using control = await facility.ec.control(3, { name: "bench", reason: "dry run against run", experiment });
-const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0" });
+const beamline = controlBeamline(facility, control, { experiment, monitor: "i0" });
 let worst = 0;
 for (const each of plans) {
   const { seconds } = await estimate(each, control, { maps });
   const began = performance.now();
-  const { outcome } = await new Engine(apparatus, { maps }).run(each);
+  const { outcome } = await new Engine(beamline, { maps }).run(each);
   const took = (performance.now() - began) / 1000;
   const off = seconds.to / took - 1;
   worst = Math.max(worst, Math.abs(off));

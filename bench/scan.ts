@@ -19,7 +19,7 @@ import {
   plan,
   scan,
   TargetMap,
-  virtualApparatus,
+  virtualBeamline,
 } from "../src/scan/index.ts";
 
 const MESSAGES = 1_000_000;
@@ -37,7 +37,7 @@ async function messagesPerSecond(): Promise<number> {
   const rates: number[] = [];
   for (let round = 0; round < 3; round++) {
     const started = performance.now();
-    await new Engine(virtualApparatus(devices), { check: false }).run(plain);
+    await new Engine(virtualBeamline(devices), { check: false }).run(plain);
     rates.push(MESSAGES / seconds(started));
   }
   return Math.max(...rates);
@@ -47,11 +47,11 @@ async function bothPerPoint(what: Plan, path: string, maps = {}): Promise<{ plai
   const spots = Array.from({ length: POINTS }, (_, i) => ({ delay: i }));
   const rehearsal = "chip" in maps ? { chip: TargetMap.inMemory(spots) } : {};
   const first = performance.now();
-  await new Engine(virtualApparatus(devices), { maps: rehearsal, check: false }).run(what);
+  await new Engine(virtualBeamline(devices), { maps: rehearsal, check: false }).run(what);
   const plain = (1000 * seconds(first)) / POINTS;
   const journal = Journal.create(path, what);
   const second = performance.now();
-  await new Engine(virtualApparatus(devices), { journal, maps, check: false }).run(what);
+  await new Engine(virtualBeamline(devices), { journal, maps, check: false }).run(what);
   const durable = (1000 * seconds(second)) / POINTS;
   journal.close();
   return { plain, durable };
@@ -61,10 +61,10 @@ async function estimates(): Promise<number> {
   const plans = Array.from({ length: 100 }, (_, i) =>
     scan({ axis: "delay", from: i, to: i + 999, points: 1000, shots: 1, shutter: "main" }),
   );
-  const apparatus = virtualApparatus(devices);
+  const beamline = virtualBeamline(devices);
   const started = performance.now();
   for (const each of plans) {
-    await checkPlan(each, apparatus, {});
+    await checkPlan(each, beamline, {});
     if (dryRun(each, { devices }).points.to !== 1000) throw new Error("the dry run did not take all points");
   }
   return seconds(started);

@@ -6,7 +6,7 @@ import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import { linePlot } from "sacla/plot";
 import {
-  controlApparatus,
+  controlBeamline,
   Engine,
   fitStep,
   plan,
@@ -43,7 +43,7 @@ const points = scan({
   shots: {
     count: 100,
     signals: ["diode", "i0", "pumped"],
-    conditions: [{ signal: "i0", between: [3e-9, 8e-9] }],
+    conditions: [{ signalName: "i0", between: [3e-9, 8e-9] }],
     budget: { shots: 300 },
   },
   shutter: "xrays",
@@ -81,10 +81,10 @@ await using control = await facility.ec.control(3, {
   experiment,
   pollMs: 2,
 });
-const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
+const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
 
 const table = new ScanTable();
-const { shots } = await new Engine(apparatus, { observers: [table] }).run(delayScan);
+const { shots } = await new Engine(beamline, { callbacks: [table] }).run(delayScan);
 
 const delays = table.rows.map(({ data }) => data["delay"] ?? NaN);
 const differences = table.rows.flatMap(({ taken }) => (taken === null ? [] : [onOff(taken)]));

@@ -5,7 +5,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { asImage, connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import { renderImage } from "sacla/plot";
-import { controlApparatus, count, Engine, gridPositions, ScanTable, TargetMap } from "sacla/scan";
+import { controlBeamline, count, Engine, gridPositions, ScanTable, TargetMap } from "sacla/scan";
 
 const experiment = defineExperiment({
   name: "raster",
@@ -30,7 +30,7 @@ const raster = (spots: number) =>
     shots: {
       count: 1,
       signals: ["diode", "i0"],
-      conditions: [{ signal: "diode", between: [0.01, 1] }],
+      conditions: [{ signalName: "diode", between: [0.01, 1] }],
       budget: { shots: 20 },
     },
     freshSpots: { map: "chip", shutter: "xrays", selector: "pulses" },
@@ -57,12 +57,12 @@ await using control = await facility.ec.control(3, {
   experiment,
   pollMs: 2,
 });
-const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
+const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
 
 const table = new ScanTable();
 for (const part of [40, places.length - 40]) {
   const chip = TargetMap.open("out/chip.map"); // The second part goes on where the first ended, be it next week.
-  const { shots: account } = await new Engine(apparatus, { maps: { chip }, observers: [table] }).run(raster(part));
+  const { shots: account } = await new Engine(beamline, { maps: { chip }, callbacks: [table] }).run(raster(part));
   console.log(`${part} spots: ${account.used} of ${account.asked} shots used; left out:`, account.dropped);
   console.log("the map:", chip.counts);
   chip.close();

@@ -8,21 +8,21 @@ import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import { linePlot } from "sacla/plot";
 import {
-  type Apparatus,
+  type Beamline,
   checkpoint,
   confirm,
-  controlApparatus,
+  controlBeamline,
   Engine,
   goToPeak,
   gridPositions,
   move,
   once,
   onePulse,
+  type PlanSteps,
   plan,
   point,
   type Row,
   type ShotsTaken,
-  type Steps,
   set,
   shots,
   spot,
@@ -57,12 +57,12 @@ const experiment = defineExperiment({
 
 const delaysFs = [0, 30, 60, 120, 200, 300];
 const repeats = 2;
-const seen = { signal: "monitor", between: [0.01, 1] } as const;
+const seen = { signalName: "monitor", between: [0.01, 1] } as const;
 const looking = { signals: ["bragg", "monitor"], conditions: [seen] } as const;
 const request = (count: number) => ({ ...looking, count, budget: { shots: 10 * count + 20 } });
 
 /** Both photodiodes look at the beam behind the attenuator: the less light, the more gain. */
-function* gains(gain: number): Steps {
+function* gains(gain: number): PlanSteps {
   yield* set("monitor_gain", gain);
   yield* set("bragg_gain", gain);
 }
@@ -74,7 +74,7 @@ const peakNear = (centre: number, reach: number, points: number) =>
     from: centre - reach,
     to: centre + reach,
     points,
-    signal: "bragg",
+    signalName: "bragg",
     normaliseBy: "monitor",
     shots: request(5),
     shutter: "xrays",
@@ -87,7 +87,7 @@ const onePumpedPulse = () =>
 /** Reflected over incoming. */
 const reflectivity = (taken: ShotsTaken): number => summary(taken, "bragg").mean / summary(taken, "monitor").mean;
 
-function* steps(): Steps {
+function* steps(): PlanSteps {
   yield* gains(10);
   yield* set("attenuator", 400);
   let { centre } = yield* peakNear(0, 0.25, 151).steps(); // Once, to know where about it is.
@@ -143,19 +143,19 @@ await using control = await facility.ec.control(3, {
   experiment,
   pollMs: 2,
 });
-const beamline = controlApparatus(facility, control, { experiment, monitor: "monitor", pollMs: 2 });
+const controlled = controlBeamline(facility, control, { experiment, monitor: "monitor", pollMs: 2 });
 
 /** The beamline, with the operators beside it. */
-const apparatus: Apparatus = {
-  ...beamline,
+const beamline: Beamline = {
+  ...controlled,
   async set(setting, value) {
     if (setting === "pump_fel" && (await control.setting("pump_fel").value()) !== value)
       await askOperators(`the pump FEL ${value}`);
-    await beamline.set(setting, value);
+    await controlled.set(setting, value);
   },
   async move(to, options) {
     if (to["probe_delay"] !== undefined) await askOperators(`a delay of ${to["probe_delay"]} fs`);
-    return await beamline.move(to, options);
+    return await controlled.move(to, options);
   },
 };
 
@@ -168,7 +168,7 @@ const curve = {
     runs.push(taken?.run ?? NaN);
   },
 };
-const { shots: account } = await new Engine(apparatus, { maps: { crystal }, observers: [curve] }).run(sequence);
+const { shots: account } = await new Engine(beamline, { maps: { crystal }, callbacks: [curve] }).run(sequence);
 crystal.close();
 
 await writeFile(

@@ -2,7 +2,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
-import { controlApparatus, Engine, goToPeak, Journal, ScanTable } from "sacla/scan";
+import { controlBeamline, Engine, goToPeak, Journal, ScanTable } from "sacla/scan";
 
 const experiment = defineExperiment({
   name: "rocking",
@@ -31,14 +31,14 @@ await using control = await facility.ec.control(3, {
   experiment,
   pollMs: 5,
 });
-const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 5 });
+const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 5 });
 
 const plan = goToPeak({
   axis: "theta",
   from: -0.25,
   to: 0.25,
   points: 101,
-  signal: "bragg",
+  signalName: "bragg",
   normaliseBy: "i0",
   shots: { count: 5, signals: ["bragg", "i0"], budget: { seconds: 60 } },
   shutter: "xrays",
@@ -48,7 +48,7 @@ await mkdir("out", { recursive: true });
 await rm("out/rocking.journal", { force: true }); // A journal is never overwritten; the simulated facility is new each time.
 const table = new ScanTable();
 const journal = Journal.create("out/rocking.journal", plan);
-const { result, shots } = await new Engine(apparatus, { journal, observers: [table] }).run(plan);
+const { result, shots } = await new Engine(beamline, { journal, callbacks: [table] }).run(plan);
 journal.close();
 
 console.log(table.curve("bragg"));

@@ -7,7 +7,7 @@ import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import { renderImage } from "sacla/plot";
 import { Cube, mean } from "sacla/reduce";
-import { controlApparatus, Engine, plan, ScanTable, scan, scanPosition, withRun } from "sacla/scan";
+import { controlBeamline, Engine, plan, ScanTable, scan, scanPosition, withRun } from "sacla/scan";
 
 const experiment = defineExperiment({
   name: "images of a scan",
@@ -39,8 +39,8 @@ await using control = await facility.ec.control(3, {
   pollMs: 2,
 });
 const table = new ScanTable();
-await new Engine(controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), {
-  observers: [table],
+await new Engine(controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 }), {
+  callbacks: [table],
 }).run(withImages);
 
 const [first] = table.rows;

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { connect } from "../src/connect.ts";
 import { isSaclaError } from "../src/core/errors.ts";
-import { controlApparatus, Engine, Journal, type Row, resumeScan, scanList, TargetMap } from "../src/scan/index.ts";
+import { controlBeamline, Engine, Journal, type Row, resumeScan, scanList, TargetMap } from "../src/scan/index.ts";
 import { delaysPs, experiment, LEASE_MS, MONITOR, SHOTS } from "./chaos-scan-setup.ts";
 
 const [address = "", journalPath = "", mapPath = ""] = process.argv.slice(2);
@@ -33,11 +33,11 @@ try {
     pollMs: 2,
   });
   await tell({ say: "begun", previous: control.previous?.how ?? null });
-  const apparatus = controlApparatus(facility, control, { experiment, monitor: MONITOR, pollMs: 2 });
+  const beamline = controlBeamline(facility, control, { experiment, monitor: MONITOR, pollMs: 2 });
   const rows: Row[] = [];
-  const options = { maps: { chip: TargetMap.open(mapPath) }, observers: [{ point: (row: Row) => rows.push(row) }] };
-  if (existsSync(journalPath)) await resumeScan(journalPath, plan, apparatus, options);
-  else await new Engine(apparatus, { ...options, journal: Journal.create(journalPath, plan) }).run(plan);
+  const options = { maps: { chip: TargetMap.open(mapPath) }, callbacks: [{ point: (row: Row) => rows.push(row) }] };
+  if (existsSync(journalPath)) await resumeScan(journalPath, plan, beamline, options);
+  else await new Engine(beamline, { ...options, journal: Journal.create(journalPath, plan) }).run(plan);
   await tell({
     say: "done",
     rows: rows.map(({ data, taken }) => ({ delay: data["delay"], spot: data["spot"], tags: taken?.tags ?? [] })),

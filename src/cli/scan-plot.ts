@@ -1,5 +1,5 @@
 import type { Control } from "../ec/index.ts";
-import type { Observer } from "../scan/index.ts";
+import type { ScanCallback } from "../scan/index.ts";
 import type { Session } from "./command.ts";
 
 /** Between two drawings while the scan goes on. */
@@ -9,7 +9,7 @@ const EVERY_MS = 1000;
  * Keeps a picture of the curve up to date while a scan goes on: it is written at the first point, then after every
  * point, but not more often than once a second. When it cannot be written the scan goes on, and one line says so.
  */
-export class ScanPlot implements Observer {
+export class ScanPlot implements ScanCallback {
   readonly #draw: () => void;
   readonly #say: (text: string) => void;
   #timer: NodeJS.Timeout | undefined;
@@ -54,7 +54,7 @@ export class ScanPlot implements Observer {
  * Units of what a table holds, filled in as they become known: those of axes from the experiment file, those of signals
  * from the database.
  */
-export class ScanUnits implements Observer {
+export class ScanUnits implements ScanCallback {
   readonly units: Record<string, string> = {};
   readonly #session: Session;
   readonly #control: Control;
@@ -67,7 +67,7 @@ export class ScanUnits implements Observer {
     this.#idOf = idOf;
   }
 
-  point({ data, taken }: Parameters<NonNullable<Observer["point"]>>[0]): void {
+  point({ data, taken }: Parameters<NonNullable<ScanCallback["point"]>>[0]): void {
     for (const name of Object.keys(data)) this.#ask(name, async () => this.#control.axis(name).unit);
     for (const name of Object.keys(taken?.values ?? {}))
       this.#ask(name, async () => await this.#ofSignal(this.#idOf(name)));

@@ -8,17 +8,17 @@ import { signalId } from "../ec/experiment.ts";
 import type { Control, Experiment } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import {
-  controlApparatus,
+  controlBeamline,
   DocumentStream,
   type DryRun,
   Engine,
   type EngineOptions,
+  type EstimateRange,
   estimate,
   Journal,
-  type Observer,
   onCtrlC,
   type Plan,
-  type Range,
+  type ScanCallback,
   type ScanDocument,
   type ScanEnd,
   ScanTable,
@@ -161,7 +161,7 @@ export function problemsOf(plan: Plan, run: DryRun): readonly string[] {
 
 /** What a dry run found, for people. */
 export function estimateText(run: DryRun, problems: readonly string[]): string {
-  const range = ({ from, to }: Range, text: (value: number) => string): string =>
+  const range = ({ from, to }: EstimateRange, text: (value: number) => string): string =>
     text(from) === text(to) ? text(from) : `${text(from)} to ${text(to)}`;
   const whole = (value: number): string => String(Math.round(value));
   const rows = [
@@ -216,14 +216,14 @@ export async function runPlan(
       // there already is refused before that, and leaves the picture of the other one alone.
       draw();
       const lookers = options.plot === undefined && options.html === undefined ? [] : [units, plot];
-      const observers = [
+      const callbacks = [
         table,
         new DocumentStream((document) => documents.push(document)),
         progressOf(session, table, run),
         ...lookers,
       ];
       const end = await runOn(session, options, { control, experiment }, plan, {
-        observers,
+        callbacks,
         maps,
         ...(journal === undefined ? {} : { journal }),
       });
@@ -308,13 +308,13 @@ async function runOn(
   rest: EngineOptions,
 ): Promise<ScanEnd> {
   const monitor = options.monitor ?? `xfel_bl_${control.bl}_tc_bm_1_pd/charge`;
-  const apparatus = controlApparatus(session.facility, control, {
+  const beamline = controlBeamline(session.facility, control, {
     monitor,
     rateHz: options.rate,
     ...(experiment === undefined ? {} : { experiment }),
   });
   const { confirm } = session.io;
-  const engine = new Engine(apparatus, {
+  const engine = new Engine(beamline, {
     ...rest,
     ...(confirm === undefined
       ? {}
@@ -328,7 +328,7 @@ async function runOn(
 }
 
 /** One line per point; on a terminal the curve of the first signal, too. */
-function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): Observer {
+function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): ScanCallback {
   const of = run === null ? "" : ` of ${run.points.to}`;
   return {
     point: ({ index, data, taken, isPast }) => {

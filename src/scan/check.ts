@@ -1,6 +1,6 @@
 import { isSaclaError, SaclaError, showList, toSaclaError } from "../core/errors.ts";
-import type { Apparatus, ApparatusRuns } from "./apparatus.ts";
-import type { Answer, FlyRequest, Message, Plan, ShotsRequest, ShotsTaken } from "./messages.ts";
+import type { Beamline, BeamlineRuns } from "./beamline.ts";
+import type { FlyRequest, Message, MessageResult, Plan, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { noRunControl, RunOrder } from "./run-keeper.ts";
 import { signalsOf } from "./shot-collector.ts";
 import type { TargetMap } from "./target-map.ts";
@@ -10,8 +10,8 @@ import { checkWithin } from "./virtual-devices.ts";
 const MOST_STEPS = 5_000_000;
 
 /** What a plan is checked against. */
-export type CheckedApparatus = Pick<Apparatus, "limits" | "where" | "checkSignals"> & {
-  readonly runs?: Pick<ApparatusRuns, "state">;
+export type CheckedBeamline = Pick<Beamline, "limits" | "where" | "checkSignals"> & {
+  readonly runs?: Pick<BeamlineRuns, "state">;
 };
 
 /**
@@ -23,7 +23,7 @@ export type CheckedApparatus = Pick<Apparatus, "limits" | "where" | "checkSignal
  */
 export async function checkPlan(
   plan: Plan,
-  apparatus: CheckedApparatus,
+  beamline: CheckedBeamline,
   maps: Readonly<Record<string, TargetMap>>,
 ): Promise<void> {
   const order = new RunOrder();
@@ -37,7 +37,7 @@ export async function checkPlan(
   let message = next(plan, () => steps.next());
   for (let n = 0; message !== undefined && n < MOST_STEPS; n++) {
     for (const [axis, to] of targetsOf(message)) {
-      const why = problemOf(apparatus, axis, to);
+      const why = problemOf(beamline, axis, to);
       if (why !== "") problems.add(why);
       at.set(axis, to);
     }
@@ -46,10 +46,10 @@ export async function checkPlan(
       lastRequest = message.request;
       for (const signal of signalsOf(lastRequest)) signals.add(signal);
     }
-    if (message.kind === "where") await look(message.axes, at, apparatus);
+    if (message.kind === "where") await look(message.axes, at, beamline);
     if (message.kind === "startRun" && !isRunControlSeen) {
       isRunControlSeen = true;
-      await checkRunControl(plan, apparatus);
+      await checkRunControl(plan, beamline);
     }
     order.take(message);
     const answer = assumedAnswer(message, at, previews);
@@ -64,7 +64,7 @@ export async function checkPlan(
       },
     );
   }
-  await apparatus.checkSignals?.([...signals]);
+  await beamline.checkSignals?.([...signals]);
 }
 
 /**
@@ -92,7 +92,7 @@ export function withHint(plan: Plan, error: unknown): SaclaError {
 }
 
 /** @throws DEVICE_BUSY, DEVICE_FAULT, UNSUPPORTED */
-async function checkRunControl(plan: Plan, { runs }: CheckedApparatus): Promise<void> {
+async function checkRunControl(plan: Plan, { runs }: CheckedBeamline): Promise<void> {
   if (runs === undefined) throw noRunControl();
   const { run, state } = await runs.state();
   if (state === "ready" || state === "stopping") return;
@@ -106,11 +106,11 @@ async function checkRunControl(plan: Plan, { runs }: CheckedApparatus): Promise<
 async function look(
   axes: readonly string[],
   at: Map<string, number>,
-  apparatus: Pick<Apparatus, "where">,
+  beamline: Pick<Beamline, "where">,
 ): Promise<void> {
   const unknown = axes.filter((axis) => !at.has(axis));
   if (unknown.length === 0) return;
-  for (const [axis, position] of Object.entries(await apparatus.where(unknown))) at.set(axis, position);
+  for (const [axis, position] of Object.entries(await beamline.where(unknown))) at.set(axis, position);
 }
 
 /** Every position a message goes to. */
@@ -124,9 +124,9 @@ export function targetsOf(message: Message): readonly (readonly [axis: string, t
   ];
 }
 
-function problemOf(apparatus: Pick<Apparatus, "limits">, axis: string, to: number): string {
+function problemOf(beamline: Pick<Beamline, "limits">, axis: string, to: number): string {
   try {
-    checkWithin(axis, to, apparatus.limits(axis));
+    checkWithin(axis, to, beamline.limits(axis));
     return "";
   } catch (error) {
     if (isSaclaError(error, "LIMIT")) return error.message;
@@ -138,7 +138,7 @@ function assumedAnswer(
   message: Message,
   at: ReadonlyMap<string, number>,
   maps: ReadonlyMap<string, TargetMap>,
-): Answer {
+): MessageResult {
   switch (message.kind) {
     case "move":
       return { kind: "positions", at: message.to };

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { any, resolveOptions } from "../core/options.ts";
-import type { Observer, Row, ScanEnd, ScanStart } from "./observer.ts";
+import type { Row, ScanCallback, ScanEnd, ScanStart } from "./callback.ts";
 import { summary } from "./shot-collector.ts";
 
 /** A document of Bluesky's event model with its name. */
@@ -23,9 +23,9 @@ export interface DocumentOptions {
  *
  * @example
  * const documents = new DocumentStream(([name, document]) => file.write(`${JSON.stringify([name, document])}\n`));
- * await new Engine(apparatus, { observers: [documents] }).run(plan);
+ * await new Engine(beamline, { callbacks: [documents] }).run(plan);
  */
-export class DocumentStream implements Observer {
+export class DocumentStream implements ScanCallback {
   readonly #emit: (document: ScanDocument) => void;
   readonly #options: DocumentOptions;
   #start = "";

@@ -1,7 +1,7 @@
 import { isSaclaError } from "../core/errors.ts";
 import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { targetsOf, withHint } from "./check.ts";
-import type { Answer, Message, Plan, Positions, ShotsRequest } from "./messages.ts";
+import type { Message, MessageResult, Plan, Positions, ShotsRequest } from "./messages.ts";
 import { RunOrder } from "./run-keeper.ts";
 import type { TargetMap } from "./target-map.ts";
 import { checkWithin, VirtualDevices, type VirtualDevicesOptions } from "./virtual-devices.ts";
@@ -16,7 +16,7 @@ export interface DryRunOptions {
 }
 
 /** Least and greatest; the same twice when nothing is left to chance. */
-export interface Range {
+export interface EstimateRange {
   readonly from: number;
   readonly to: number;
 }
@@ -24,17 +24,17 @@ export interface Range {
 /** What a plan would do. */
 export interface DryRun {
   readonly plan: string;
-  readonly seconds: Range;
-  readonly points: Range;
+  readonly seconds: EstimateRange;
+  readonly points: EstimateRange;
   /** Shots that come by while shots are taken, good or not. */
-  readonly shots: Range;
-  readonly bytes: Range;
+  readonly shots: EstimateRange;
+  readonly bytes: EstimateRange;
   /** Runs of the facility that it starts. */
-  readonly runs: Range;
+  readonly runs: EstimateRange;
   /** Openings of shutters. */
-  readonly shutterCycles: Range;
+  readonly shutterCycles: EstimateRange;
   /** Most shots that one place gets: while a shutter is open, or without shutters those that are taken. */
-  readonly dosePerSpot: Range;
+  readonly dosePerSpot: EstimateRange;
   /** Positions outside the limits, and of an estimate values that settings do not take; all of them, each once. */
   readonly violations: readonly string[];
   /** Where the axes go, in order, of the first try. */
@@ -67,7 +67,7 @@ export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
   const all = Array.from({ length: tries }, (_, i) =>
     new DryWalk(plan, { ...options, devices: { ...options.devices, seed: seed + i } }).walk(),
   );
-  const range = (of: (walk: DryWalk) => number): Range => ({
+  const range = (of: (walk: DryWalk) => number): EstimateRange => ({
     from: Math.min(...all.map(of)),
     to: Math.max(...all.map(of)),
   });
@@ -147,7 +147,7 @@ class DryWalk {
     return this;
   }
 
-  #answer(message: Message): Answer {
+  #answer(message: Message): MessageResult {
     const { devices } = this;
     switch (message.kind) {
       case "move":
@@ -199,7 +199,7 @@ class DryWalk {
     if (this.#open.size > 0) this.#expose(seconds);
   }
 
-  #fly(message: Extract<Message, { kind: "fly" }>): Answer {
+  #fly(message: Extract<Message, { kind: "fly" }>): MessageResult {
     const { request } = message;
     const within = this.#isWithin(message);
     const taken = within
@@ -273,7 +273,7 @@ class DryWalk {
     this.#perhaps.clear();
   }
 
-  #spot(name: string): Answer {
+  #spot(name: string): MessageResult {
     const map = this.#maps.get(name);
     if (map === undefined) throw new Error(`there is no target map ${JSON.stringify(name)}`);
     return { kind: "spot", spot: map.take() };

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { SaclaError } from "../core/errors.ts";
 import { any, flag, optional, resolveOptions } from "../core/options.ts";
-import type { Apparatus } from "./apparatus.ts";
+import type { Beamline } from "./beamline.ts";
+import type { EngineOptions, EngineState, ScanEnd, ScanStart } from "./callback.ts";
 import { checkPlan } from "./check.ts";
 import { Journal } from "./journal.ts";
 import type { Plan } from "./messages.ts";
-import type { EngineOptions, EngineState, ScanEnd, ScanStart } from "./observer.ts";
 import { ScanRun } from "./scan-run.ts";
 
 /**
@@ -18,20 +18,20 @@ import { ScanRun } from "./scan-run.ts";
  *   either way; a second `abort` leaves that out.
  *
  * @example
- * const engine = new Engine(apparatus, { journal: Journal.create("delay.journal", plan) });
+ * const engine = new Engine(beamline, { journal: Journal.create("delay.journal", plan) });
  * const { points, shots } = await engine.run(plan);
  */
 export class Engine {
-  readonly #apparatus: Apparatus;
+  readonly #beamline: Beamline;
   readonly #options: EngineOptions;
   #run: ScanRun<unknown> | undefined;
 
-  constructor(apparatus: Apparatus, options: EngineOptions = {}) {
-    this.#apparatus = apparatus;
+  constructor(beamline: Beamline, options: EngineOptions = {}) {
+    this.#beamline = beamline;
     this.#options = resolveOptions("Engine", options, {
       journal: any,
       maps: any,
-      observers: any,
+      callbacks: any,
       mayRepeat: any,
       check: optional(flag),
     });
@@ -59,30 +59,30 @@ export class Engine {
         "DEVICE_BUSY",
         `The engine is running ${this.#run.line}; wait until it is done, or stop it.`,
       );
-    const { journal, observers = [], check = true, maps } = this.#options;
+    const { journal, callbacks = [], check = true, maps } = this.#options;
     journal?.checkPlan(plan);
     if (journal?.ended === "done")
       throw new SaclaError(
         "BAD_ARGUMENT",
         `The scan of ${JSON.stringify(journal.path)} is done; there is nothing to resume.`,
       );
-    const run = new ScanRun(plan, this.#apparatus, this.#options);
+    const run = new ScanRun(plan, this.#beamline, this.#options);
     this.#run = run;
     try {
-      if (check && (journal?.past.size ?? 0) === 0) await checkPlan(plan, this.#apparatus, maps ?? {});
+      if (check && (journal?.past.size ?? 0) === 0) await checkPlan(plan, this.#beamline, maps ?? {});
       const start: ScanStart = {
         uid: journal?.header.uid ?? randomUUID(),
         plan: plan.name,
         settings: plan.settings,
         time: journal?.header.time ?? Date.now(),
       };
-      for (const observer of observers) observer.begin?.(start);
+      for (const callback of callbacks) callback.begin?.(start);
       const end = await run.run();
-      for (const observer of observers) observer.end?.({ outcome: end.outcome, points: end.points });
+      for (const callback of callbacks) callback.end?.({ outcome: end.outcome, points: end.points });
       return end;
     } catch (error) {
       if (error instanceof Error)
-        for (const observer of observers) observer.end?.({ outcome: "failed", points: run.points, error });
+        for (const callback of callbacks) callback.end?.({ outcome: "failed", points: run.points, error });
       throw error;
     } finally {
       this.#run = undefined;
@@ -109,19 +109,19 @@ export class Engine {
 
 /**
  * Goes on with a scan whose program died, or that was stopped: answers of the journal are given to the same plan until
- * the place is reached where it ended. Points already measured go to the observers again, marked `isPast`.
+ * the place is reached where it ended. Points already measured go to the callbacks again, marked `isPast`.
  * @throws PLAN_CHANGED when it is another plan @throws FILE_NOT_FOUND, FILE_DAMAGED
  * @throws BAD_ARGUMENT when the scan is done
  */
 export async function resumeScan<R>(
   path: string,
   plan: Plan<R>,
-  apparatus: Apparatus,
+  beamline: Beamline,
   options: Omit<EngineOptions, "journal"> = {},
 ): Promise<ScanEnd<R>> {
   const journal = Journal.open(path);
   try {
-    return await new Engine(apparatus, { ...options, journal }).run(plan);
+    return await new Engine(beamline, { ...options, journal }).run(plan);
   } finally {
     journal.close();
   }

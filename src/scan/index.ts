@@ -4,11 +4,21 @@
  */
 export { countErrors, type PointErrors, type PointMean, pooledErrors } from "../core/point-errors.ts";
 export { ratioOfSums } from "../core/ratio.ts";
-export type { Apparatus, ApparatusRuns, DoOptions } from "./apparatus.ts";
-export { type CheckedApparatus, checkPlan } from "./check.ts";
-export { type ControlApparatusOptions, type ControlledFacility, controlApparatus } from "./control-apparatus.ts";
+export type { Beamline, BeamlineRuns, DoOptions } from "./beamline.ts";
+export type {
+  EngineOptions,
+  EngineState,
+  RepeatQuestion,
+  Row,
+  ScanCallback,
+  ScanEnd,
+  ScanStart,
+  ShotCounts,
+} from "./callback.ts";
+export { type CheckedBeamline, checkPlan } from "./check.ts";
+export { type ControlBeamlineOptions, type ControlledFacility, controlBeamline } from "./control-beamline.ts";
 export { type DocumentOptions, DocumentStream, type ScanDocument } from "./documents.ts";
-export { type DryRun, type DryRunOptions, dryRun, type Range } from "./dry-run.ts";
+export { type DryRun, type DryRunOptions, dryRun, type EstimateRange } from "./dry-run.ts";
 export { Engine, resumeScan } from "./engine.ts";
 export { type EstimateOptions, estimate } from "./estimate.ts";
 export { type Centroid, centroid } from "./fits/centroid.ts";
@@ -21,11 +31,12 @@ export { onCtrlC } from "./interrupts.ts";
 export { Journal } from "./journal.ts";
 export { type LearntTimes, learnMoveTimes, withLearntTimes } from "./learnt-times.ts";
 export {
-  type Answer,
   type FlyRequest,
   type FlyTaken,
   type Message,
+  type MessageResult,
   type Plan,
+  type PlanSteps,
   type Positions,
   type Precision,
   plan,
@@ -34,19 +45,8 @@ export {
   type ShotsRequest,
   type ShotsTaken,
   type SignalSummary,
-  type Spot,
-  type Steps,
+  type TargetSpot,
 } from "./messages.ts";
-export type {
-  EngineOptions,
-  EngineState,
-  Observer,
-  RepeatQuestion,
-  Row,
-  ScanEnd,
-  ScanStart,
-  ShotCounts,
-} from "./observer.ts";
 export { pathPicture } from "./path-picture.ts";
 export { type AdaptiveOptions, adaptiveScan } from "./plans/adaptive.ts";
 export { type FlyScanOptions, flyScan } from "./plans/fly.ts";
@@ -58,9 +58,9 @@ export {
   count,
   type EqualSteps,
   equalSteps,
-  type Region,
   regionPositions,
   type ScanOptions,
+  type ScanRegion,
   scan,
   scanList,
   scanLog,
@@ -92,10 +92,10 @@ export {
 } from "./stubs.ts";
 export { type SpotState, TargetMap } from "./target-map.ts";
 export {
-  type VirtualApparatus,
-  type VirtualApparatusOptions,
+  type VirtualBeamline,
+  type VirtualBeamlineOptions,
   type VirtualCall,
-  virtualApparatus,
-} from "./virtual-apparatus.ts";
+  virtualBeamline,
+} from "./virtual-beamline.ts";
 export { type VirtualAxis, VirtualDevices, type VirtualDevicesOptions, type VirtualShot } from "./virtual-devices.ts";
 export { andReturn, finalize, type OnePulse, onePulse, relative, withRun, withShutterOpen } from "./wrappers.ts";

@@ -2,16 +2,16 @@ import { randomUUID } from "node:crypto";
 import { errorCatalogue, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
 import { AppendLog } from "../files/index.ts";
-import type { Answer, Message, Plan } from "./messages.ts";
+import type { Message, MessageResult, Plan } from "./messages.ts";
 
 /** What a journal knows of one message. */
 interface PastMessage {
   /** The message as JSON. */
   readonly did: string;
-  /** Milliseconds on the clock of the apparatus. */
+  /** Milliseconds on the clock of the beamline. */
   readonly begunMs: number;
   readonly endedMs?: number;
-  readonly got?: Answer;
+  readonly got?: MessageResult;
   readonly failed?: SaclaError;
   /** Of the intent to start a run: the newest one there was. */
   readonly newestRun?: number | undefined;
@@ -119,12 +119,12 @@ export class Journal {
     this.#log.append({ n, t: nowMs, ...runs });
   }
 
-  result(n: number, answer: Answer, nowMs: number): void {
+  result(n: number, answer: MessageResult, nowMs: number): void {
     this.#log.append({ n, t: nowMs, got: answer });
   }
 
   /** Intent and answer at once, of what takes no time. */
-  done(n: number, did: string, answer: Answer, nowMs: number): void {
+  done(n: number, did: string, answer: MessageResult, nowMs: number): void {
     this.#log.append({ n, t: nowMs, do: did, got: answer });
   }
 
@@ -211,6 +211,6 @@ function isErrorCode(code: unknown): code is SaclaError["code"] {
   return typeof code === "string" && Object.hasOwn(errorCatalogue, code);
 }
 
-function isAnswer(value: unknown): value is Answer {
+function isAnswer(value: unknown): value is MessageResult {
   return isRecord(value) && ["positions", "shots", "fly", "spot", "run", "nothing"].includes(String(value["kind"]));
 }

@@ -7,7 +7,7 @@ export type Positions = Readonly<Record<string, number>>;
 /** What a 0-D signal must be for a shot to count as good. A shot for which it has no number is not good. */
 export interface ShotCondition {
   /** Equipment id, or the experiment's name of it. */
-  readonly signal: string;
+  readonly signalName: string;
   /** Stands before the reason in the account: with `i0`, `i0-out-of-limits`. @default the signal */
   readonly name?: string | undefined;
   /** Least and greatest value, both included. */
@@ -18,7 +18,7 @@ export interface ShotCondition {
 
 /** Ends a point before all its shots have come, when the error bar is small enough. */
 export interface Precision {
-  readonly signal: string;
+  readonly signalName: string;
   /**
    * A flag signal that parts the shots: the error is then that of the mean where it is 1 less the mean where it is 0.
    */
@@ -123,7 +123,7 @@ export interface RunToStart {
 }
 
 /** A place on a sample that may be shot once. */
-export interface Spot {
+export interface TargetSpot {
   readonly index: number;
   readonly at: Positions;
 }
@@ -153,16 +153,16 @@ export type Message =
   | { readonly kind: "note"; readonly text: string };
 
 /** What the engine gives for a message. */
-export type Answer =
+export type MessageResult =
   | { readonly kind: "positions"; readonly at: Positions }
   | { readonly kind: "shots"; readonly taken: ShotsTaken }
   | { readonly kind: "fly"; readonly taken: FlyTaken }
-  | { readonly kind: "spot"; readonly spot: Spot }
+  | { readonly kind: "spot"; readonly spot: TargetSpot }
   | { readonly kind: "run"; readonly run: number }
   | { readonly kind: "nothing" };
 
 /** The steps of a plan, composed with `yield*`. */
-export type Steps<R = void> = Generator<Message, R, Answer>;
+export type PlanSteps<R = void> = Generator<Message, R, MessageResult>;
 
 /** What can be run, checked, estimated and resumed. */
 export interface Plan<R = unknown> {
@@ -172,7 +172,7 @@ export interface Plan<R = unknown> {
   /** Its steps or its end depend on what is measured, so that its length is a range. */
   readonly adaptive: boolean;
   /** Begins anew at each call. The same answers must give the same messages: no clock, no chance, no hardware. */
-  steps(): Steps<R>;
+  steps(): PlanSteps<R>;
 }
 
 /**
@@ -186,7 +186,7 @@ export interface Plan<R = unknown> {
 export function plan<R>(
   name: string,
   settings: Readonly<Record<string, unknown>>,
-  steps: () => Steps<R>,
+  steps: () => PlanSteps<R>,
   options: { readonly adaptive?: boolean | undefined } = {},
 ): Plan<R> {
   return { name, settings, steps, ...resolveOptions("plan", options, { adaptive: optional(flag, false) }) };

@@ -1,6 +1,6 @@
 import { isSaclaError, SaclaError, show } from "../core/errors.ts";
-import type { ApparatusRuns, DoOptions } from "./apparatus.ts";
-import type { Answer, Message, RunToStart } from "./messages.ts";
+import type { BeamlineRuns, DoOptions } from "./beamline.ts";
+import type { Message, MessageResult, RunToStart } from "./messages.ts";
 
 /** The order of a plan's runs as far as the plan alone tells it. */
 export class RunOrder {
@@ -36,7 +36,7 @@ function startedTwice(on: RunToStart, next: RunToStart): SaclaError {
 export function noRunControl(): SaclaError {
   return new SaclaError(
     "UNSUPPORTED",
-    "The plan starts a run, but this apparatus has no run control; give it `runs`, or leave the run to RunControlGUI.",
+    "The plan starts a run, but this beamline has no run control; give it `runs`, or leave the run to RunControlGUI.",
   );
 }
 
@@ -45,11 +45,11 @@ export function noRunControl(): SaclaError {
  * latest.
  */
 export class RunKeeper {
-  readonly #runs: ApparatusRuns | undefined;
+  readonly #runs: BeamlineRuns | undefined;
   #request: RunToStart | undefined;
   #run: number | undefined;
 
-  constructor(runs: ApparatusRuns | undefined) {
+  constructor(runs: BeamlineRuns | undefined) {
     this.#runs = runs;
   }
 
@@ -65,7 +65,7 @@ export class RunKeeper {
 
   /**
    * @param newestBefore - of an earlier process that meant to start this run and died: what has begun since is that run
-   * @throws BAD_ARGUMENT while one is on; as {@link ApparatusRuns.start}
+   * @throws BAD_ARGUMENT while one is on; as {@link BeamlineRuns.start}
    */
   async start(request: RunToStart, newestBefore: number | undefined): Promise<number> {
     if (this.#request !== undefined && this.#run !== undefined) throw startedTwice(this.#request, request);
@@ -95,7 +95,7 @@ export class RunKeeper {
   }
 
   /** Keeps in mind what has come of a message, now or in an earlier process. */
-  take(message: Message, answer: Answer): void {
+  take(message: Message, answer: MessageResult): void {
     if (message.kind === "startRun" && answer.kind === "run") {
       this.#request = message.request;
       this.#run = answer.run;
@@ -139,7 +139,7 @@ export class RunKeeper {
     this.#run = undefined;
   }
 
-  get #control(): ApparatusRuns {
+  get #control(): BeamlineRuns {
     if (this.#runs === undefined) throw noRunControl();
     return this.#runs;
   }

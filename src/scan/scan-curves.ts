@@ -1,6 +1,6 @@
 import { type PlotPanel, type PlotSeries, renderLinePlots } from "../plot/index.ts";
+import type { Row } from "./callback.ts";
 import type { ShotsTaken, SignalSummary } from "./messages.ts";
-import type { Row } from "./observer.ts";
 import { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
 
 export interface CurveOptions {

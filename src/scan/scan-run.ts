@@ -1,11 +1,11 @@
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
-import { act, nothing } from "./act.ts";
-import type { Apparatus } from "./apparatus.ts";
+import type { Beamline } from "./beamline.ts";
+import type { EngineOptions, EngineState, Row, ScanEnd, ShotCounts } from "./callback.ts";
 import { DeviceMemory } from "./device-memory.ts";
+import { execute, nothing } from "./execute.ts";
 import { type Journal, messageText } from "./journal.ts";
 import { describe, isSlow, isWork, type QuickMessage, type SlowMessage } from "./message-kinds.ts";
-import type { Answer, Message, Plan, ShotsTaken, Steps } from "./messages.ts";
-import type { EngineOptions, EngineState, Row, ScanEnd, ShotCounts } from "./observer.ts";
+import type { Message, MessageResult, Plan, PlanSteps, ShotsTaken } from "./messages.ts";
 import { RunKeeper } from "./run-keeper.ts";
 
 type Wish = "none" | "pause" | "pause-now" | "stop" | "abort";
@@ -22,7 +22,7 @@ export class ScanRun<R> {
   /** Rows so far. */
   points = 0;
   doing = "";
-  readonly #apparatus: Apparatus;
+  readonly #beamline: Beamline;
   readonly #options: EngineOptions;
   readonly #journal: Journal | undefined;
   readonly #devices = new DeviceMemory();
@@ -54,10 +54,10 @@ export class ScanRun<R> {
   /** By what was thrown into the plan: the message that failed. Cleanup may fail after it. */
   readonly #failures = new Map<unknown, number>();
 
-  constructor(plan: Plan<R>, apparatus: Apparatus, options: EngineOptions) {
+  constructor(plan: Plan<R>, beamline: Beamline, options: EngineOptions) {
     this.plan = plan;
-    this.#apparatus = apparatus;
-    this.#runs = new RunKeeper(apparatus.runs);
+    this.#beamline = beamline;
+    this.#runs = new RunKeeper(beamline.runs);
     this.#options = options;
     this.#journal = options.journal;
     this.#isLive = (options.journal?.past.size ?? 0) === 0;
@@ -98,11 +98,11 @@ export class ScanRun<R> {
   async run(): Promise<ScanEnd<R>> {
     let finished: { readonly result: R } | undefined;
     const { plan } = this;
-    function* steps(): Steps {
+    function* steps(): PlanSteps {
       finished = { result: yield* plan.steps() };
     }
     // The files may have been left by a process that died with a shutter open.
-    if (!this.#isLive) await this.#apparatus.safe();
+    if (!this.#isLive) await this.#beamline.safe();
     try {
       await this.#loop(steps());
       if (!this.#isLeaving) await this.#runs.end();
@@ -120,7 +120,7 @@ export class ScanRun<R> {
     const outcome = this.#wish === "abort" ? "aborted" : "stopped";
     this.#journal?.left(this.#leftAt ?? this.#n, outcome);
     try {
-      await this.#apparatus.safe();
+      await this.#beamline.safe();
     } finally {
       await this.#runs.end();
     }
@@ -132,10 +132,10 @@ export class ScanRun<R> {
     return { ...this.#counts, dropped: { ...this.#counts.dropped } };
   }
 
-  async #loop(steps: Steps): Promise<void> {
+  async #loop(steps: PlanSteps): Promise<void> {
     let step = steps.next();
     while (step.done !== true && !this.#isAbandoned) {
-      let answer: Answer;
+      let answer: MessageResult;
       try {
         if (++this.#quick >= QUICK_IN_A_ROW) await this.#breathe();
         const message = step.value;
@@ -162,7 +162,7 @@ export class ScanRun<R> {
   }
 
   /** What takes no time. */
-  #do(message: QuickMessage): Answer {
+  #do(message: QuickMessage): MessageResult {
     switch (message.kind) {
       case "checkpoint":
         if (this.#onceDepth === 0 && this.#journal?.isDirty === true) this.#mustSync = true;
@@ -201,13 +201,13 @@ export class ScanRun<R> {
   /** Does a quick message, or recalls what came of it. */
   #written(
     message: QuickMessage,
-    act: () => Answer,
+    act: () => MessageResult,
     after: (isPast: boolean, timeMs: number) => void = () => {},
-  ): Answer {
+  ): MessageResult {
     const past = this.#recall(message);
     const answer = past ?? act();
     // A row has the time of day, which a resumed scan gives again.
-    const now = message.kind === "point" ? Date.now() : this.#apparatus.now();
+    const now = message.kind === "point" ? Date.now() : this.#beamline.now();
     if (past === undefined && !this.#isLeaving) this.#journal?.done(this.#n++, messageText(message), answer, now);
     after(past !== undefined, now);
     return answer;
@@ -216,7 +216,7 @@ export class ScanRun<R> {
   #row({ data, taken }: Extract<Message, { kind: "point" }>, isPast: boolean, timeMs: number): void {
     const past = isPast ? this.#journal?.past.get(this.#n - 1) : undefined;
     const row: Row = { index: this.points++, time: past?.begunMs ?? timeMs, data, taken, isPast };
-    for (const observer of this.#options.observers ?? []) observer.point?.(row);
+    for (const callback of this.#options.callbacks ?? []) callback.point?.(row);
   }
 
   #map(name: string): Maps[string] {
@@ -229,7 +229,7 @@ export class ScanRun<R> {
   }
 
   /** What came of a message in an earlier process; undefined when it is to be done now. @throws PLAN_CHANGED */
-  #recall(message: Message): Answer | undefined {
+  #recall(message: Message): MessageResult | undefined {
     if (this.#isLive || this.#isLeaving) return undefined;
     const past = this.#journal?.past.get(this.#n);
     if (past === undefined) {
@@ -262,18 +262,18 @@ export class ScanRun<R> {
   }
 
   /** What takes time. */
-  async #slow(message: SlowMessage): Promise<Answer> {
+  async #slow(message: SlowMessage): Promise<MessageResult> {
     const past = this.#recall(message);
     if (past !== undefined) return past;
     this.#quick = 0;
     if (this.#wish === "abort" && !this.#isLeaving) await this.#leave();
     if (this.#onceDepth > 0 && this.#isSectionTouched && !this.#isLeaving) await this.#askToRepeat(message);
     const n = this.#isLeaving ? -1 : this.#n;
-    if (n >= 0) this.#journal?.intent(n, messageText(message), this.#apparatus.now());
+    if (n >= 0) this.#journal?.intent(n, messageText(message), this.#beamline.now());
     const answer = await this.#begin(message, n);
     this.doing = "";
     if (n >= 0) {
-      this.#journal?.result(n, answer, this.#apparatus.now());
+      this.#journal?.result(n, answer, this.#beamline.now());
       this.#n++;
     }
     this.#take(message, answer, n);
@@ -281,7 +281,7 @@ export class ScanRun<R> {
   }
 
   /** Prepares what a message needs, and acts. What fails is written down: its cleanup is other messages. */
-  async #begin(message: SlowMessage, n: number): Promise<Answer> {
+  async #begin(message: SlowMessage, n: number): Promise<MessageResult> {
     try {
       const newestBefore = n >= 0 && message.kind === "startRun" ? await this.#noteNewestRun(n) : undefined;
       if (this.#mustSync) await this.#sync();
@@ -290,7 +290,7 @@ export class ScanRun<R> {
       return await this.#insist(message, n, newestBefore);
     } catch (error) {
       if (n >= 0 && error !== this.#leaving) {
-        this.#journal?.failure(n, error, this.#apparatus.now());
+        this.#journal?.failure(n, error, this.#beamline.now());
         this.#failures.set(error, n);
         this.#n++;
       }
@@ -301,17 +301,17 @@ export class ScanRun<R> {
   /** Gives the newest run there was when an earlier process was about to start this one. */
   async #noteNewestRun(n: number): Promise<number | undefined> {
     const before = this.#journal?.past.get(n)?.newestRun;
-    this.#journal?.noteRuns(n, { newestRun: before ?? (await this.#runs.newest()) }, this.#apparatus.now());
+    this.#journal?.noteRuns(n, { newestRun: before ?? (await this.#runs.newest()) }, this.#beamline.now());
     this.#mustSync = true;
     return before;
   }
 
   /** Acts, again after a pause that interrupted it. */
-  async #insist(message: SlowMessage, n: number, newestBefore: number | undefined): Promise<Answer> {
+  async #insist(message: SlowMessage, n: number, newestBefore: number | undefined): Promise<MessageResult> {
     for (;;) {
       try {
         const note = (text: string): void => this.#note(`point ${this.points + 1} ${text}`);
-        return await act(message, this.#apparatus, {
+        return await execute(message, this.#beamline, {
           signal: this.#stopper.signal,
           note,
           isSkipping: this.#isSkipping,
@@ -329,11 +329,11 @@ export class ScanRun<R> {
   }
 
   #note(text: string): void {
-    for (const observer of this.#options.observers ?? []) observer.note?.(text);
+    for (const callback of this.#options.callbacks ?? []) callback.note?.(text);
   }
 
   /** Keeps in mind what a message has changed. */
-  #take(message: SlowMessage, answer: Answer, n: number): void {
+  #take(message: SlowMessage, answer: MessageResult, n: number): void {
     this.#devices.take(message);
     this.#runs.take(message, answer);
     if (answer.kind !== "shots" && answer.kind !== "fly") return;
@@ -358,17 +358,17 @@ export class ScanRun<R> {
   async #restore(next: SlowMessage, n: number): Promise<void> {
     this.#needsRestore = false;
     const { positions, settings, open } = this.#devices.without(next);
-    if (Object.keys(positions).length > 0) await this.#apparatus.move(positions, { signal: this.#stopper.signal });
-    for (const [setting, value] of settings) await this.#apparatus.set(setting, value);
+    if (Object.keys(positions).length > 0) await this.#beamline.move(positions, { signal: this.#stopper.signal });
+    for (const [setting, value] of settings) await this.#beamline.set(setting, value);
     if (next.kind !== "stopRun") await this.#restoreRun(n);
-    if (!this.#isSkipping) for (const name of open) await this.#apparatus.shutter(name, true);
+    if (!this.#isSkipping) for (const name of open) await this.#beamline.shutter(name, true);
   }
 
   async #restoreRun(n: number): Promise<void> {
     const before = this.#runs.run;
     const run = await this.#runs.restore();
     if (run === undefined) return;
-    this.#journal?.noteRuns(n, { run }, this.#apparatus.now());
+    this.#journal?.noteRuns(n, { run }, this.#beamline.now());
     this.#note(`run ${before} was ended meanwhile; what follows is in run ${run}`);
   }
 
@@ -382,7 +382,7 @@ export class ScanRun<R> {
   async #pause(): Promise<void> {
     this.state = "paused";
     // A sample must not be exposed while nobody looks.
-    for (const name of this.#devices.open) await this.#apparatus.shutter(name, false);
+    for (const name of this.#devices.open) await this.#beamline.shutter(name, false);
     await this.#runs.pause();
     await this.#sync();
     while (this.#wish === "pause" || this.#wish === "pause-now") {
@@ -399,7 +399,7 @@ export class ScanRun<R> {
     this.#isLeaving = true;
     this.#leftAt = this.#n;
     this.#stopper = new AbortController();
-    if (this.#wish === "abort") await this.#apparatus.safe();
+    if (this.#wish === "abort") await this.#beamline.safe();
     throw this.#leaving;
   }
 
@@ -410,7 +410,7 @@ export class ScanRun<R> {
     this.#journal?.left(at ?? this.#n, toSaclaError(error).code);
     await this.#sync();
     // A second failure must not hide the first.
-    await this.#apparatus.safe().catch(() => {});
+    await this.#beamline.safe().catch(() => {});
     await this.#runs.end().catch(() => {});
   }
 

@@ -1,8 +1,8 @@
 import { formatCsv } from "../core/csv.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import { linePlot, reportPage, terminalPlot, textTable } from "../plot/index.ts";
+import type { Row, ScanCallback } from "./callback.ts";
 import type { SignalSummary } from "./messages.ts";
-import type { Observer, Row } from "./observer.ts";
 import { type CurveOptions, scanPanels, scanPng } from "./scan-curves.ts";
 import { difference, pumpedAndUnpumped, summary, whyMissing } from "./shot-collector.ts";
 
@@ -22,13 +22,13 @@ export interface ScanTableOptions {
 
 /**
  * Keeps the rows of a scan as a table: positions, shots used and asked, mean and error of every signal. Hand it to the
- * engine as an observer.
+ * engine as a callback.
  * @example
  * const table = new ScanTable();
- * await new Engine(apparatus, { observers: [table] }).run(plan);
+ * await new Engine(beamline, { callbacks: [table] }).run(plan);
  * await writeFile("scan.csv", table.csv());
  */
-export class ScanTable implements Observer {
+export class ScanTable implements ScanCallback {
   readonly #rows: Row[] = [];
   readonly #pumpedBy: string | undefined;
 

@@ -12,16 +12,16 @@ const DEFAULT_LEAST_SHOTS = 10;
 
 /** Signals that a request reads, each once. */
 export function signalsOf({ signals = [], conditions = [], beam, precision }: Omit<ShotsRequest, "count">): string[] {
-  const all = [...signals, ...conditions.map(({ signal }) => signal)];
-  if (beam !== undefined) all.push(beam.signal);
-  if (precision !== undefined) all.push(precision.signal);
+  const all = [...signals, ...conditions.map(({ signalName: signal }) => signal)];
+  if (beam !== undefined) all.push(beam.signalName);
+  if (precision !== undefined) all.push(precision.signalName);
   if (precision?.pumpedBy !== undefined) all.push(precision.pumpedBy);
   return [...new Set(all)];
 }
 
 /** Why a shot is not good, or null. */
 export function whyNotGood(condition: ShotCondition, value: ShotReading): string | null {
-  const name = condition.name ?? condition.signal;
+  const name = condition.name ?? condition.signalName;
   if (typeof value === "string") return `${name}-${value}`;
   if (Number.isNaN(value)) return `${name}-missing`;
   if (condition.equals !== undefined) return value === condition.equals ? null : `${name}-is-not-${condition.equals}`;
@@ -34,7 +34,7 @@ function whyNoBeam(beam: ShotCondition, value: ShotReading): string | null {
   if (whyNotGood(beam, value) === null) return null;
   const [low, high] = beam.between ?? [];
   const wanted = beam.equals === undefined ? `not within ${low} to ${high}` : `not ${beam.equals}`;
-  return `${beam.name ?? beam.signal} is ${typeof value === "number" ? `${Number(value.toPrecision(4))}, ${wanted}` : value}`;
+  return `${beam.name ?? beam.signalName} is ${typeof value === "number" ? `${Number(value.toPrecision(4))}, ${wanted}` : value}`;
 }
 
 /** Judges shots one by one until a point is done; the same for real and simulated shots. */
@@ -63,7 +63,7 @@ export class ShotCollector {
         ...signals,
         ...(precision === undefined
           ? []
-          : [precision.signal, ...(precision.pumpedBy === undefined ? [] : [precision.pumpedBy])]),
+          : [precision.signalName, ...(precision.pumpedBy === undefined ? [] : [precision.pumpedBy])]),
       ]),
     ];
     this.#values = this.#kept.map(() => []);
@@ -90,7 +90,7 @@ export class ShotCollector {
   add(tag: number, read: (signal: string) => ShotReading, isEarly = false): void {
     if (this.#outcome !== undefined) return;
     const { beam, conditions = [], count, precision } = this.#request;
-    this.#holding = beam === undefined ? null : whyNoBeam(beam, read(beam.signal));
+    this.#holding = beam === undefined ? null : whyNoBeam(beam, read(beam.signalName));
     if (this.#holding !== null) {
       this.#book.drop(tag, NO_BEAM);
       return;
@@ -100,7 +100,7 @@ export class ShotCollector {
       this.#seenInAttempt++;
     }
     let why: string | null = null;
-    for (const condition of conditions) why ??= whyNotGood(condition, read(condition.signal));
+    for (const condition of conditions) why ??= whyNotGood(condition, read(condition.signalName));
     if (why === null) this.#keep(tag, read);
     else this.#book.drop(tag, why);
     if (this.#tags.length >= count) this.#outcome = "done";
@@ -140,7 +140,7 @@ export class ShotCollector {
     }
     const { precision } = this.#request;
     if (precision === undefined) return;
-    const value = read(precision.signal);
+    const value = read(precision.signalName);
     if (typeof value !== "number" || !Number.isFinite(value)) return;
     if (precision.pumpedBy === undefined || read(precision.pumpedBy) === 1) this.#pumped.add(value);
     else if (read(precision.pumpedBy) === 0) this.#unpumped.add(value);

@@ -1,5 +1,5 @@
 import type { Shot } from "../core/shots.ts";
-import type { Row } from "./observer.ts";
+import type { Row } from "./callback.ts";
 
 /**
  * The good shots of a row as shots of `src/reduce`, without images: each has the signals that were kept and the row's
@@ -8,7 +8,7 @@ import type { Row } from "./observer.ts";
  * @example
  * const axis = { name: "delay", of: "delay", targets: positions, tolerance: 0.01 };
  * const cube = new Cube({ axes: [axis], values: { signals: [diode] } });
- * const observer = {
+ * const callback = {
  *   point: (row: Row) => {
  *     updates.push(cube.update(shotsOfRow(row)));
  *   },

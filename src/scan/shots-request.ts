@@ -27,12 +27,12 @@ type Repeat = NonNullable<ShotsRequest["repeat"]>;
 const budgetChecks = { shots: optional(integer(1)), seconds: optional(finite(0)) };
 const repeatChecks = { goodPart: finite(0.001, 1), attempts: integer(1) };
 const precisionChecks = {
-  signal: asText,
+  signalName: asText,
   pumpedBy: optional(asText),
   error: finite(Number.MIN_VALUE),
   leastShots: optional(integer(1)),
 };
-const conditionChecks = { signal: asText, name: optional(asText), between: any, equals: optional(finite()) };
+const conditionChecks = { signalName: asText, name: optional(asText), between: any, equals: optional(finite()) };
 
 /** @throws BAD_ARGUMENT */
 export function checkRequest(request: ShotsRequest): ShotsRequest {
@@ -55,7 +55,7 @@ function asConditions(name: string, conditions: unknown): readonly ShotCondition
 }
 
 function asCondition(name: string, condition: unknown): ShotCondition {
-  const { signal, between, equals } = resolveOptions(name, condition as ShotCondition, conditionChecks);
+  const { signalName: signal, between, equals } = resolveOptions(name, condition as ShotCondition, conditionChecks);
   if ((between === undefined) === (equals === undefined))
     throw badArgument(`the condition on ${signal}`, { between, equals }, "one of between and equals");
   if (between !== undefined && !(between[0] <= between[1]))

@@ -2,31 +2,31 @@ import { SaclaError } from "../core/errors.ts";
 import { asFinite, asText, badArgument } from "../core/guards.ts";
 import { any, integer, optional, resolveOptions } from "../core/options.ts";
 import type {
-  Answer,
   FlyRequest,
   FlyTaken,
+  MessageResult,
+  PlanSteps,
   Positions,
   RunToStart,
   ShotsRequest,
   ShotsTaken,
-  Spot,
-  Steps,
+  TargetSpot,
 } from "./messages.ts";
 import { checkRequest, flyChecks } from "./shots-request.ts";
 
 /** Moves axes together and waits; gives where they are. @example yield* move({ delay: 1.5, x: 3 }); */
-export function* move(to: Positions): Steps<Positions> {
+export function* move(to: Positions): PlanSteps<Positions> {
   checkPositions("the target", to);
   return expected(yield { kind: "move", to }, "positions").at;
 }
 
 /** Where axes are. */
-export function* where(axes: readonly string[]): Steps<Positions> {
+export function* where(axes: readonly string[]): PlanSteps<Positions> {
   return expected(yield { kind: "where", axes }, "positions").at;
 }
 
 /** Moves axes by a distance. The target is worked out first, so that a resumed scan does not go twice as far. */
-export function* moveRelative(by: Positions): Steps<Positions> {
+export function* moveRelative(by: Positions): PlanSteps<Positions> {
   checkPositions("the distance", by);
   const now = yield* where(Object.keys(by));
   return yield* move(
@@ -35,16 +35,16 @@ export function* moveRelative(by: Positions): Steps<Positions> {
 }
 
 /** Sets a pulse selector, attenuator or amplifier. */
-export function* set(setting: string, value: number | string): Steps {
+export function* set(setting: string, value: number | string): PlanSteps {
   yield { kind: "set", setting: asText("setting", setting), value };
 }
 
-export function* shutter(name: string, open: boolean): Steps {
+export function* shutter(name: string, open: boolean): PlanSteps {
   yield { kind: "shutter", name: asText("shutter", name), open };
 }
 
 /** Waits so many seconds, for a sample or a temperature to settle. */
-export function* wait(seconds: number): Steps {
+export function* wait(seconds: number): PlanSteps {
   yield { kind: "wait", seconds: asFinite("seconds", seconds, 0, 86_400) };
 }
 
@@ -56,7 +56,7 @@ const runChecks = { comment: any, detectors: any, shots: optional(integer(1)) };
  * UNKNOWN_DETECTOR, DEVICE_FAULT
  * @example const run = yield* startRun({ comment: "reference", detectors: ["MPCCD-8B0-2-008"] });
  */
-export function* startRun(request: RunToStart): Steps<number> {
+export function* startRun(request: RunToStart): PlanSteps<number> {
   if (typeof request.comment !== "string") throw badArgument("comment of the run", request.comment, "a text");
   const { detectors = [] } = resolveOptions("startRun", request, runChecks);
   for (const detector of detectors) asText("detector", detector);
@@ -64,12 +64,12 @@ export function* startRun(request: RunToStart): Steps<number> {
 }
 
 /** Ends the run that the plan has started, and waits until it is stored. */
-export function* stopRun(): Steps {
+export function* stopRun(): PlanSteps {
   yield { kind: "stopRun" };
 }
 
 /** Takes shots until enough good ones have come; see {@link ShotsRequest}. */
-export function* shots(request: number | ShotsRequest): Steps<ShotsTaken> {
+export function* shots(request: number | ShotsRequest): PlanSteps<ShotsTaken> {
   return expected(
     yield { kind: "shots", request: checkRequest(typeof request === "number" ? { count: request } : request) },
     "shots",
@@ -77,37 +77,37 @@ export function* shots(request: number | ShotsRequest): Steps<ShotsTaken> {
 }
 
 /** One axis at constant speed while shots are taken. */
-export function* flyOnce(request: FlyRequest): Steps<FlyTaken> {
+export function* flyOnce(request: FlyRequest): PlanSteps<FlyTaken> {
   resolveOptions("flyOnce", request, flyChecks);
   return expected(yield { kind: "fly", request }, "fly").taken;
 }
 
 /** A fresh spot of a target map, marked as spent before it is given. @throws NO_FRESH_SPOT */
-export function* spot(map: string): Steps<Spot> {
+export function* spot(map: string): PlanSteps<TargetSpot> {
   return expected(yield { kind: "spot", map: asText("map", map) }, "spot").spot;
 }
 
 /** Writes to the map whether the beam monitor saw a shot on the spot. */
-export function* confirm(map: string, { index }: Spot, hit: boolean): Steps {
+export function* confirm(map: string, { index }: TargetSpot, hit: boolean): PlanSteps {
   yield { kind: "confirm", map, spot: index, hit };
 }
 
 /** A row of the result: positions, and what was measured there. */
-export function* point(data: Positions, taken: ShotsTaken | null = null): Steps {
+export function* point(data: Positions, taken: ShotsTaken | null = null): PlanSteps {
   yield { kind: "point", data, taken };
 }
 
 /** A safe point: here a scan pauses and stops. */
-export function* checkpoint(): Steps {
+export function* checkpoint(): PlanSteps {
   yield { kind: "checkpoint" };
 }
 
-export function* note(text: string): Steps {
+export function* note(text: string): PlanSteps {
   yield { kind: "note", text };
 }
 
 /** Steps that must not be repeated without asking: the sample does not survive them. */
-export function* once<R>(steps: Steps<R>): Steps<R> {
+export function* once<R>(steps: PlanSteps<R>): PlanSteps<R> {
   yield { kind: "once", begins: true };
   try {
     return yield* steps;
@@ -116,15 +116,18 @@ export function* once<R>(steps: Steps<R>): Steps<R> {
   }
 }
 
-function expected<K extends Answer["kind"]>(answer: Answer | undefined, kind: K): Extract<Answer, { kind: K }> {
+function expected<K extends MessageResult["kind"]>(
+  answer: MessageResult | undefined,
+  kind: K,
+): Extract<MessageResult, { kind: K }> {
   if (isAnswer(answer, kind)) return answer;
   throw new SaclaError("INTERNAL", `A plan was answered with ${answer?.kind ?? "nothing"} where ${kind} was due.`);
 }
 
-function isAnswer<K extends Answer["kind"]>(
-  answer: Answer | undefined,
+function isAnswer<K extends MessageResult["kind"]>(
+  answer: MessageResult | undefined,
   kind: K,
-): answer is Extract<Answer, { kind: K }> {
+): answer is Extract<MessageResult, { kind: K }> {
   return answer?.kind === kind;
 }
 

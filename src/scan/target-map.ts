@@ -1,7 +1,7 @@
 import { SaclaError, show } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { AppendLog } from "../files/index.ts";
-import type { Positions, Spot } from "./messages.ts";
+import type { Positions, TargetSpot } from "./messages.ts";
 
 /** `spent`: given to a scan, and nobody knows yet whether it was hit; it is never given again. */
 export type SpotState = "fresh" | "spent" | "shot" | "missed";
@@ -16,7 +16,7 @@ export type SpotState = "fresh" | "spent" | "shot" | "missed";
  * const columns = { axis: "x", from: 0, to: 4, points: 9 };
  * const chip = TargetMap.create("chip-7.map", gridPositions([rows, columns], true));
  * const plan = count({ times: 20, shots: 1, freshSpots: { map: "chip", shutter: "main" } });
- * await new Engine(apparatus, { maps: { chip } }).run(plan);
+ * await new Engine(beamline, { maps: { chip } }).run(plan);
  */
 export class TargetMap {
   readonly #spots: readonly Positions[];
@@ -74,7 +74,7 @@ export class TargetMap {
   }
 
   /** Marks the next fresh spot as spent and gives it. @throws NO_FRESH_SPOT */
-  take(): Spot {
+  take(): TargetSpot {
     while (this.#next < this.length && this.#states[this.#next] !== "fresh") this.#next++;
     const at = this.#spots[this.#next];
     if (at === undefined) {

@@ -3,7 +3,7 @@ import { SaclaError, showList } from "../core/errors.ts";
 import { LedgerBook } from "../core/ledger.ts";
 import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { Random } from "../core/random.ts";
-import { HoldWatch } from "./hold.ts";
+import { BeamWait } from "./beam-wait.ts";
 import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { ShotCollector, type ShotReading, whyNotGood } from "./shot-collector.ts";
 
@@ -245,17 +245,17 @@ export class VirtualDevices {
       // The pulse comes as the selector acts, not a shot later; what remains is the time its values take to come.
       this.seconds += Math.max(0, shotsOverheadSeconds - 1 / this.rateHz);
     }
-    const hold = new HoldWatch(1000 * this.seconds, seconds, note);
+    const beamWait = new BeamWait(1000 * this.seconds, seconds, note);
     const read = this.#read;
     for (let n = 0; collector.outcome === undefined && n < MOST_SHOTS_PER_POINT; n++) {
       collector.add(this.#nextTag(), read);
       const why = collector.holding;
-      hold.look(1000 * this.seconds, why === null ? null : { why });
+      beamWait.look(1000 * this.seconds, why === null ? null : { why });
       if (this.seconds > until) collector.giveUp();
     }
     collector.giveUp();
-    hold.end();
-    return collector.taken(hold.heldMs / 1000);
+    beamWait.end();
+    return collector.taken(beamWait.heldMs / 1000);
   }
 
   /** An axis at constant speed. @throws LIMIT */
@@ -277,7 +277,7 @@ export class VirtualDevices {
       state.at = from + ((to - from) * i) / (shots - 1);
       const tag = this.#nextTag();
       let why: string | null = null;
-      for (const condition of conditions) why ??= whyNotGood(condition, this.#read(condition.signal));
+      for (const condition of conditions) why ??= whyNotGood(condition, this.#read(condition.signalName));
       if (why !== null) {
         book.drop(tag, why);
         continue;

@@ -1,12 +1,12 @@
 import { isSaclaError, toSaclaError } from "../core/errors.ts";
-import type { Positions, RunToStart, ShotsRequest, ShotsTaken, Steps } from "./messages.ts";
+import type { PlanSteps, Positions, RunToStart, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { move, note, set, shots, shutter, startRun, stopRun, where } from "./stubs.ts";
 
 /**
  * Does `cleanup` after `steps`, however they end: done, stopped, aborted or failed. When both fail, the plan fails by
  * what failed first, and a note says what else did.
  */
-export function* finalize<R>(steps: Steps<R>, cleanup: () => Steps<unknown>): Steps<R> {
+export function* finalize<R>(steps: PlanSteps<R>, cleanup: () => PlanSteps<unknown>): PlanSteps<R> {
   let result: R;
   try {
     result = yield* steps;
@@ -28,10 +28,10 @@ export function* finalize<R>(steps: Steps<R>, cleanup: () => Steps<unknown>): St
  * Puts axes back where they were; not after a fault of a device, which somebody must look at before anything is moved
  * again.
  */
-export function* andReturn<R>(axes: readonly string[], steps: Steps<R>): Steps<R> {
+export function* andReturn<R>(axes: readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
   const before = yield* where(axes);
   let isFaulty = false;
-  const watched = function* (): Steps<R> {
+  const watched = function* (): PlanSteps<R> {
     try {
       return yield* steps;
     } catch (error) {
@@ -39,14 +39,14 @@ export function* andReturn<R>(axes: readonly string[], steps: Steps<R>): Steps<R
       throw error;
     }
   };
-  return yield* finalize(watched(), function* (): Steps {
+  return yield* finalize(watched(), function* (): PlanSteps {
     if (isFaulty) yield* note(`${axes.join(", ")}: not put back after the fault`);
     else yield* move(before);
   });
 }
 
 /** The shutter is open during `steps`, and closed afterwards however they end. */
-export function* withShutterOpen<R>(name: string, steps: Steps<R>): Steps<R> {
+export function* withShutterOpen<R>(name: string, steps: PlanSteps<R>): PlanSteps<R> {
   yield* shutter(name, true);
   return yield* finalize(steps, () => shutter(name, false));
 }
@@ -55,7 +55,7 @@ export function* withShutterOpen<R>(name: string, steps: Steps<R>): Steps<R> {
  * A run of the facility is on during `steps`, and ended afterwards however they end.
  * @example const taken = yield* withRun({ comment: "reference" }, shots(60));
  */
-export function* withRun<R>(request: RunToStart, steps: Steps<R>): Steps<R> {
+export function* withRun<R>(request: RunToStart, steps: PlanSteps<R>): PlanSteps<R> {
   yield* startRun(request);
   return yield* finalize(steps, stopRun);
 }
@@ -73,10 +73,10 @@ export interface OnePulse extends Omit<ShotsRequest, "count" | "selector"> {
  * that hit from those around it, which had no X-rays; `budget` bounds how long it is looked for. Where the sample does
  * not survive a second one, within {@link once}.
  * @example
- * const conditions = [{ signal: "diode", between: [0.01, 1] }] as const;
+ * const conditions = [{ signalName: "diode", between: [0.01, 1] }] as const;
  * yield* once(onePulse({ shutter: "xrays", selector: "pulses", conditions, budget: { shots: 20 } }));
  */
-export function* onePulse({ shutter: name, selector, ...request }: OnePulse): Steps<ShotsTaken> {
+export function* onePulse({ shutter: name, selector, ...request }: OnePulse): PlanSteps<ShotsTaken> {
   yield* set(selector, "off");
   return yield* withShutterOpen(name, shots({ ...request, count: 1, selector }));
 }
@@ -85,7 +85,7 @@ export function* onePulse({ shutter: name, selector, ...request }: OnePulse): St
  * Makes steps from where axes are now, and puts them back afterwards.
  * @example relative(["delay"], ({ delay }) => …)
  */
-export function* relative<R>(axes: readonly string[], make: (now: Positions) => Steps<R>): Steps<R> {
+export function* relative<R>(axes: readonly string[], make: (now: Positions) => PlanSteps<R>): PlanSteps<R> {
   const now = yield* where(axes);
   return yield* finalize(make(now), () => move(now));
 }

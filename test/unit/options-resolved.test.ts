@@ -13,6 +13,7 @@ const delegating = [
   "Cube.load",
   "Db.runs",
   "Ec.control",
+  "Facility.picture",
   "Facility.runs",
   "Facility.shots",
   "Live.shots",
@@ -26,7 +27,7 @@ const delegating = [
   "renderLinePlot",
   "resumeScan",
   "simulatedEndpoint",
-  "virtualApparatus",
+  "virtualBeamline",
   "zmqEndpoint",
 ];
 

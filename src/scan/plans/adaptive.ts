@@ -1,6 +1,6 @@
 import { asText } from "../../core/guards.ts";
 import { finite, resolveOptions } from "../../core/options.ts";
-import { type Plan, plan, type SignalSummary, type Steps } from "../messages.ts";
+import { type Plan, type PlanSteps, plan, type SignalSummary } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
 import { andReturn } from "../wrappers.ts";
 import { measurePoint } from "./points.ts";
@@ -10,7 +10,7 @@ export interface AdaptiveOptions extends ScanOptions {
   readonly from: number;
   readonly to: number;
   /** One of the signals of the shots. */
-  readonly signal: string;
+  readonly signalName: string;
   /** Change of the signal from point to point that is aimed at. */
   readonly change: number;
   readonly leastStep: number;
@@ -23,17 +23,25 @@ export interface AdaptiveOptions extends ScanOptions {
  * standard errors counts as none.
  */
 export function adaptiveScan(options: AdaptiveOptions): Plan {
-  const { axis, from, to, signal, change, leastStep, greatestStep } = resolveOptions("adaptiveScan", options, {
+  const {
+    axis,
+    from,
+    to,
+    signalName: signal,
+    change,
+    leastStep,
+    greatestStep,
+  } = resolveOptions("adaptiveScan", options, {
     ...scanChecks,
     from: finite(),
     to: finite(),
-    signal: asText,
+    signalName: asText,
     change: finite(Number.MIN_VALUE),
     leastStep: finite(Number.MIN_VALUE),
     greatestStep: finite(options.leastStep),
   });
   const direction = to >= from ? 1 : -1;
-  function* steps(): Steps {
+  function* steps(): PlanSteps {
     let at = from;
     let step = greatestStep;
     let before: SignalSummary | undefined;

@@ -1,6 +1,6 @@
 import { asText } from "../../core/guards.ts";
 import { integer, optional, resolveOptions } from "../../core/options.ts";
-import { type FlyRequest, type FlyTaken, type Plan, plan, type Steps } from "../messages.ts";
+import { type FlyRequest, type FlyTaken, type Plan, type PlanSteps, plan } from "../messages.ts";
 import { flyChecks } from "../shots-request.ts";
 import { checkpoint, flyOnce, point } from "../stubs.ts";
 import { andReturn, withShutterOpen } from "../wrappers.ts";
@@ -19,7 +19,7 @@ export interface FlyScanOptions extends FlyRequest {
 export function flyScan(options: FlyScanOptions): Plan<readonly FlyTaken[]> {
   const checks = { ...flyChecks, sweeps: optional(integer(1), 1), shutter: optional(asText) };
   const { sweeps, shutter, ...request } = resolveOptions("flyScan", options, checks);
-  function* steps(): Steps<readonly FlyTaken[]> {
+  function* steps(): PlanSteps<readonly FlyTaken[]> {
     const all: FlyTaken[] = [];
     for (let sweep = 0; sweep < sweeps; sweep++) {
       yield* checkpoint();

@@ -1,6 +1,6 @@
 import { asInteger, asText, badArgument } from "../../core/guards.ts";
 import { any, finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
-import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
+import { type Plan, type PlanSteps, type Positions, plan } from "../messages.ts";
 import { andReturn } from "../wrappers.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
@@ -44,7 +44,7 @@ export function grid(options: GridOptions): Plan {
     ...pointChecks,
   });
   const positions = gridPositions(options.axes, snake);
-  function* steps(): Steps {
+  function* steps(): PlanSteps {
     for (const to of positions) yield* measurePoint(to, options);
   }
   const axes = options.axes.map(({ axis }) => axis);

@@ -5,7 +5,7 @@ import { ratioOfSums } from "../../core/ratio.ts";
 import { type Centroid, centroid } from "../fits/centroid.ts";
 import { type FitOptions, noPeak } from "../fits/fit-points.ts";
 import { fitPeak, type PeakFit, type PeakFitOptions } from "../fits/peak.ts";
-import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
+import { type Plan, type PlanSteps, type Positions, plan } from "../messages.ts";
 import { summary } from "../shot-collector.ts";
 import { move, note, where } from "../stubs.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
@@ -14,14 +14,14 @@ import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
 export interface PeakOptions extends PointOptions, EqualSteps, Pick<PeakFitOptions, "shape" | "background" | "robust"> {
   readonly axis: string;
   /** One of the signals of the shots. */
-  readonly signal: string;
+  readonly signalName: string;
   /** The intensity monitor: the curve is the ratio of the sums of both over the shots of a point. */
   readonly normaliseBy?: string | undefined;
 }
 
 const peakChecks = {
   axis: asText,
-  signal: asText,
+  signalName: asText,
   normaliseBy: optional(asText),
   shape: any,
   background: any,
@@ -63,7 +63,7 @@ export function goToPeak(options: PeakOptions): Plan<PeakFit> {
   return plan("go-to-peak", { ...options }, () => goTo(options), { adaptive: true });
 }
 
-function* goTo(options: PeakOptions): Steps<PeakFit> {
+function* goTo(options: PeakOptions): PlanSteps<PeakFit> {
   const { axis, from, to } = options;
   const curve = yield* curveOf(options);
   yield* move({ [axis]: from });
@@ -84,7 +84,7 @@ export function alignCentroid(
   const { rounds } = resolveOptions("alignCentroid", options, { rounds: optional(integer(1), 1) });
   const { shape: _, background: __, ...axisChecks } = peakChecks;
   for (const axis of axes) resolveOptions("axis of alignCentroid", axis, axisChecks);
-  function* steps(): Steps<Readonly<Record<string, Centroid>>> {
+  function* steps(): PlanSteps<Readonly<Record<string, Centroid>>> {
     const centres: Record<string, Centroid> = {};
     for (let round = 0; round < rounds; round++) {
       for (const each of axes) {
@@ -101,8 +101,8 @@ export function alignCentroid(
   return plan("align-centroid", { axes, ...options }, steps, { adaptive: true });
 }
 
-function* curveOf(options: PeakOptions): Steps<Curve> {
-  const { axis, signal, normaliseBy } = options;
+function* curveOf(options: PeakOptions): PlanSteps<Curve> {
+  const { axis, signalName: signal, normaliseBy } = options;
   const points: {
     readonly x: number;
     readonly count: number;
@@ -123,7 +123,7 @@ function* curveOf(options: PeakOptions): Steps<Curve> {
   return { x: points.map(({ x }) => x), y: points.map(({ mean }) => mean), ...pooledErrors(points) };
 }
 
-function* fitted(curve: Curve, options: PeakOptions): Steps<PeakFit> {
+function* fitted(curve: Curve, options: PeakOptions): PlanSteps<PeakFit> {
   const { shape, background, robust, axis } = options;
   const fit = fitPeak(curve.x, curve.y, { shape, background, robust, ...errorsOf(curve) });
   const digits = (value: number): string => String(Number(value.toPrecision(6)));

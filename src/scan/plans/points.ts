@@ -1,7 +1,7 @@
 import { SaclaError } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { any, finite, oneOf, optional, resolveOptions } from "../../core/options.ts";
-import type { Positions, ShotsRequest, ShotsTaken, Steps } from "../messages.ts";
+import type { PlanSteps, Positions, ShotsRequest, ShotsTaken } from "../messages.ts";
 import { checkShots } from "../shots-request.ts";
 import { checkpoint, confirm, move, once, point, set, shots, spot, wait } from "../stubs.ts";
 import { withShutterOpen } from "../wrappers.ts";
@@ -47,13 +47,13 @@ export const pointChecks = {
 };
 
 /** One point: move, settle, take the shots, write the row. */
-export function* measure(to: Positions, options: PointOptions, extra: Positions = {}): Steps<ShotsTaken> {
+export function* measure(to: Positions, options: PointOptions, extra: Positions = {}): PlanSteps<ShotsTaken> {
   resolveOptions("measure", options, pointChecks);
   return yield* measurePoint(to, options, extra);
 }
 
 /** As {@link measure}, with options that have been checked: those of a whole scan, which has more of them. */
-export function* measurePoint(to: Positions, options: PointOptions, extra: Positions = {}): Steps<ShotsTaken> {
+export function* measurePoint(to: Positions, options: PointOptions, extra: Positions = {}): PlanSteps<ShotsTaken> {
   yield* checkpoint();
   const row = Object.keys(to).length === 0 ? extra : { ...extra, ...to };
   if (Object.keys(to).length > 0) yield* move(to);
@@ -70,7 +70,7 @@ function* onFreshSpot(
   row: Positions,
   options: PointOptions,
   { map, shutter: name, selector, before = {} }: FreshSpots,
-): Steps<ShotsTaken> {
+): PlanSteps<ShotsTaken> {
   const request =
     selector === undefined
       ? options.shots
@@ -90,7 +90,7 @@ function* onFreshSpot(
   }
 }
 
-function* judge(row: Positions, taken: ShotsTaken, { giveUp = "stop", freshSpots }: PointOptions): Steps {
+function* judge(row: Positions, taken: ShotsTaken, { giveUp = "stop", freshSpots }: PointOptions): PlanSteps {
   yield* point(row, taken);
   if (taken.outcome !== "gave-up" || giveUp === "go-on") return;
   const { ledger, attempts } = taken;

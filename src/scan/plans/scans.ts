@@ -1,6 +1,6 @@
 import { asFinite, asInteger, asText, badArgument } from "../../core/guards.ts";
 import { any, finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
-import { type Plan, type Positions, plan, type Steps } from "../messages.ts";
+import { type Plan, type PlanSteps, type Positions, plan } from "../messages.ts";
 import { andReturn, relative } from "../wrappers.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 
@@ -83,7 +83,7 @@ export function scanLog(options: ScanOptions & EqualSteps): Plan {
 }
 
 /** A piece of a scan with a step of its own. */
-export interface Region {
+export interface ScanRegion {
   readonly from: number;
   readonly to: number;
   readonly step: number;
@@ -95,7 +95,7 @@ const regionChecks = { from: finite(), to: finite(), step: finite(Number.MIN_VAL
  * Positions of regions one after the other; where one ends as the next begins there is one point.
  * @throws BAD_ARGUMENT
  */
-export function regionPositions(regions: readonly Region[]): number[] {
+export function regionPositions(regions: readonly ScanRegion[]): number[] {
   const all: number[] = [];
   for (const region of regions) {
     const { from, to, step } = resolveOptions("region", region, regionChecks);
@@ -111,7 +111,7 @@ export function regionPositions(regions: readonly Region[]): number[] {
 }
 
 /** Piecewise steps, as for a delay scan that is fine around t0 or for an absorption edge. */
-export function scanRegions(options: ScanOptions & { readonly regions: readonly Region[] }): Plan {
+export function scanRegions(options: ScanOptions & { readonly regions: readonly ScanRegion[] }): Plan {
   resolveOptions("scanRegions", options, { regions: any, ...scanChecks });
   return overList("scan-regions", options, regionPositions(options.regions));
 }
@@ -126,7 +126,7 @@ export function scanPoints(
   for (const each of points)
     if (Object.keys(each).join() !== axes.join())
       throw badArgument("a point", each, `one with the axes ${axes.join(", ")}`);
-  function* steps(): Steps {
+  function* steps(): PlanSteps {
     for (const to of points) yield* measurePoint(to, options);
   }
   return plan("scan-points", { ...options }, () => (options.andReturn === false ? steps() : andReturn(axes, steps())));
@@ -136,7 +136,7 @@ function overList(name: string, options: ScanOptions, positions: readonly number
   const { axis } = options;
   if (positions.length === 0) throw badArgument("positions", positions, "at least one");
   for (const position of positions) asFinite(`position of ${axis}`, position);
-  function* steps(): Steps {
+  function* steps(): PlanSteps {
     for (const position of positions) yield* measurePoint({ [axis]: position }, options);
   }
   return plan(name, { ...options }, () => (options.andReturn === false ? steps() : andReturn([axis], steps())));

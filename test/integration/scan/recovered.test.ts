@@ -11,8 +11,8 @@ import {
 } from "../../../src/facility/index.ts";
 import { Facility } from "../../../src/index.ts";
 import {
-  type Apparatus,
-  controlApparatus,
+  type Beamline,
+  controlBeamline,
   count,
   Engine,
   fitStep,
@@ -68,10 +68,10 @@ const experiment = defineExperiment({
     pump_fel: { device: "bl3_pump_fel" },
   },
 } as const);
-const withBeam = { signal: "i0", between: [3e-9, 8e-9] } as const;
+const withBeam = { signalName: "i0", between: [3e-9, 8e-9] } as const;
 
 interface Bench {
-  readonly apparatus: Apparatus;
+  readonly beamline: Beamline;
   readonly truth: FacilityTruth;
   readonly hightag: number;
 }
@@ -82,7 +82,7 @@ async function atFacility(seed: number, work: (bench: Bench) => Promise<void>): 
   await using control = await facility.ec.control(3, { name: "test", reason: "recovered", experiment, pollMs: 2 });
   const [hightag] = await facility.db.readTagnumberNewest(experiment.signal("i0"));
   await work({
-    apparatus: controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }),
+    beamline: controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 }),
     truth: simulated.truth,
     hightag,
   });
@@ -95,7 +95,7 @@ const rocking = (centre: number, reach: number, points: number, count: number) =
       from: centre - reach,
       to: centre + reach,
       points,
-      signal: "bragg",
+      signalName: "bragg",
       normaliseBy: "i0",
       shutter: "xrays",
     },
@@ -121,8 +121,8 @@ const meanOf = (values: readonly number[]): number => values.reduce((sum, value)
 
 describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
   it("is found: centre and width of the rocking curve", async () => {
-    await atFacility(seed, async ({ apparatus, truth }) => {
-      const engine = new Engine(apparatus);
+    await atFacility(seed, async ({ beamline, truth }) => {
+      const engine = new Engine(beamline);
       const coarse = await engine.run(rocking(0, 0.25, 126, 4));
       const { result } = await engine.run(rocking(coarse.result?.centre ?? NaN, 0.015, 25, 12));
       const { centrePulse, sigmaPulse } = truth.crystal(3);
@@ -136,7 +136,7 @@ describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
   }, 120_000);
 
   it("is found: time zero of pump and probe", async () => {
-    await atFacility(seed, async ({ apparatus, truth, hightag }) => {
+    await atFacility(seed, async ({ beamline, truth, hightag }) => {
       const delays = scan({
         ...{ axis: "delay", from: -3.2, to: 3.2, points: 33, shutter: "xrays" },
         shots: { count: 80, signals: ["diode", "i0", "pumped"], conditions: [withBeam] },
@@ -147,7 +147,7 @@ describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
         yield* set("diode_gain", 1000);
         yield* withShutterOpen("laser", delays.steps());
       });
-      await new Engine(apparatus, { observers: [{ point: (row) => rows.push(row) }] }).run(unharmed);
+      await new Engine(beamline, { callbacks: [{ point: (row) => rows.push(row) }] }).run(unharmed);
       const changes = rows.map(onOff);
       const fit = fitStep(
         rows.map(({ data }) => data["delay"] ?? NaN),
@@ -166,7 +166,7 @@ describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
   }, 120_000);
 
   it("is found: where the stage was at each shot of a fly scan", async () => {
-    await atFacility(seed, async ({ apparatus, truth }) => {
+    await atFacility(seed, async ({ beamline, truth }) => {
       const flight = flyScan({
         axis: "delay",
         from: -10,
@@ -177,7 +177,7 @@ describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
         shutter: "xrays",
         conditions: [withBeam],
       });
-      const { result = [] } = await new Engine(apparatus).run(flight);
+      const { result = [] } = await new Engine(beamline).run(flight);
       expect(result).toHaveLength(2);
       for (const { tags, positions } of result) {
         expect(tags.length).toBeGreaterThan(45);
@@ -194,7 +194,7 @@ describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
 
 describe("single pulses on fresh spots", () => {
   it("hit each spot once, and the shot that hit is the one that is kept", async () => {
-    await atFacility(3, async ({ apparatus, truth, hightag }) => {
+    await atFacility(3, async ({ beamline, truth, hightag }) => {
       const places = gridPositions(
         ["y", "x"].map((axis) => ({ axis, from: 0, to: 0.18, points: 4 })),
         true,
@@ -206,12 +206,12 @@ describe("single pulses on fresh spots", () => {
         shots: {
           count: 1,
           signals: ["diode"],
-          conditions: [{ signal: "diode", between: [0.01, 1] }],
+          conditions: [{ signalName: "diode", between: [0.01, 1] }],
           budget: { shots: 20 },
         },
         freshSpots: { map: "chip", shutter: "xrays", selector: "pulses" },
       });
-      await new Engine(apparatus, { maps: { chip }, observers: [{ point: (row) => rows.push(row) }] }).run(raster);
+      await new Engine(beamline, { maps: { chip }, callbacks: [{ point: (row) => rows.push(row) }] }).run(raster);
       expect(chip.counts).toEqual({ fresh: 0, spent: 0, shot: places.length, missed: 0 });
       for (const { x = NaN, y = NaN } of places) expect(truth.shotsOnSpot(3, 1000 * x, 1000 * y)).toBe(1);
       for (const { taken } of rows)
@@ -226,7 +226,7 @@ describe("single pulses on fresh spots", () => {
 
 describe("the pump FEL", () => {
   it("weakens the reflection as a step of 30 fs with a recovery of 400 fs does", async () => {
-    await atFacility(4, async ({ apparatus, truth }) => {
+    await atFacility(4, async ({ beamline, truth }) => {
       const both = plan("pump FEL", {}, function* () {
         const taken: ShotsTaken[] = [];
         yield* move({ theta: truth.crystal(3).centrePulse / 1e4, probe_delay: 60 });
@@ -238,7 +238,7 @@ describe("the pump FEL", () => {
         }
         return taken;
       });
-      const { result = [] } = await new Engine(apparatus).run(both);
+      const { result = [] } = await new Engine(beamline).run(both);
       const [off = NaN, on = NaN] = result.map(({ values }) =>
         meanOf((values["bragg"] ?? []).map((volts, i) => (volts ?? NaN) / (values["i0"]?.[i] ?? NaN))),
       );

@@ -19,7 +19,7 @@ import {
   shots,
   shutter,
   TargetMap,
-  virtualApparatus,
+  virtualBeamline,
   wait,
   withLearntTimes,
 } from "../../../src/scan/index.ts";
@@ -99,7 +99,7 @@ describe("dry run", () => {
         axis: "x",
         from: 0,
         to: 10,
-        signal: "edge",
+        signalName: "edge",
         change: 0.1,
         leastStep: 0.1,
         greatestStep: 1,
@@ -127,13 +127,13 @@ describe("dry run", () => {
         from: 3,
         to: 1,
         points: 5,
-        shots: { count: 5, conditions: [{ signal: "i0", between: [1, 9] }] },
+        shots: { count: 5, conditions: [{ signalName: "i0", between: [1, 9] }] },
       }),
     ];
     for (const each of plans) {
-      const apparatus = virtualApparatus(bench);
-      await new Engine(apparatus).run(each);
-      expect(dryRun(each, { devices: bench }).seconds.to).toBeCloseTo(apparatus.now() / 1000, 6);
+      const beamline = virtualBeamline(bench);
+      await new Engine(beamline).run(each);
+      expect(dryRun(each, { devices: bench }).seconds.to).toBeCloseTo(beamline.now() / 1000, 6);
     }
   });
 
@@ -141,7 +141,7 @@ describe("dry run", () => {
     const path = join(folder, "learn.journal");
     const what = scanList({ axis: "x", positions: [0, 1, 3, 6, 10, 11], shots: 1 });
     const journal = Journal.create(path, what);
-    await new Engine(virtualApparatus({ axes: { x: { limits: "unlimited", speed: 0.5, overheadSeconds: 1.5 } } }), {
+    await new Engine(virtualBeamline({ axes: { x: { limits: "unlimited", speed: 0.5, overheadSeconds: 1.5 } } }), {
       journal,
     }).run(what);
     journal.close();

@@ -20,7 +20,7 @@ import {
   scanRelative,
   shots,
   TargetMap,
-  virtualApparatus,
+  virtualBeamline,
   wait,
   withShutterOpen,
 } from "../../../src/scan/index.ts";
@@ -32,9 +32,9 @@ const file = (name: string): string => join(folder, name);
 
 describe("engine", () => {
   it("does a scan: moves, shots, rows, and back where it was", async () => {
-    const { apparatus, done } = watched();
+    const { beamline, done } = watched();
     const rows: Row[] = [];
-    const end = await new Engine(apparatus, { observers: [{ point: (row) => rows.push(row) }] }).run(
+    const end = await new Engine(beamline, { callbacks: [{ point: (row) => rows.push(row) }] }).run(
       scan({ axis: "delay", from: -1, to: 1, points: 3, shots: { count: 5, signals: ["i0"] }, shutter: "main" }),
     );
     expect(done).toEqual([
@@ -47,45 +47,45 @@ describe("engine", () => {
   });
 
   it("moves nothing when a position of the whole plan is outside the limits", async () => {
-    const { apparatus, done } = watched();
+    const { beamline, done } = watched();
     await expect(
-      new Engine(apparatus).run(scan({ axis: "delay", from: 0, to: 501, points: 3, shots: 1 })),
+      new Engine(beamline).run(scan({ axis: "delay", from: 0, to: 501, points: 3, shots: 1 })),
     ).rejects.toMatchObject({
       code: "LIMIT",
       message: expect.stringContaining("delay cannot go to 501"),
     });
-    apparatus.devices.move({ delay: 499 });
+    beamline.devices.move({ delay: 499 });
     await expect(
-      new Engine(apparatus).run(scanRelative({ axis: "delay", from: 0, to: 2, points: 2, shots: 1 })),
+      new Engine(beamline).run(scanRelative({ axis: "delay", from: 0, to: 2, points: 2, shots: 1 })),
     ).rejects.toMatchObject({ code: "LIMIT" });
     expect(done).toEqual([]);
   });
 
   it("stops in order at the next checkpoint, with cleanup and the safe state", async () => {
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots") engine.stop();
     });
-    const engine = new Engine(apparatus);
+    const engine = new Engine(beamline);
     const end = await engine.run(scan({ axis: "delay", from: 5, to: 9, points: 5, shots: 5, shutter: "main" }));
     expect(end).toMatchObject({ outcome: "stopped", points: 1, result: undefined });
     expect(done).toEqual(["move delay,5", "open main", "shots", "close main", "move delay,0", "safe"]);
   });
 
   it("aborts at once: safe state first, then cleanup", async () => {
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots") engine.abort();
     });
-    const engine = new Engine(apparatus);
+    const engine = new Engine(beamline);
     const end = await engine.run(scan({ axis: "delay", from: 5, to: 9, points: 5, shots: 5, shutter: "main" }));
     expect(end).toMatchObject({ outcome: "aborted", points: 0 });
     expect(done).toEqual(["move delay,5", "open main", "shots", "safe", "close main", "move delay,0", "safe"]);
   });
 
   it("ends a plan that catches everything", async () => {
-    const { apparatus } = watched((_, call) => {
+    const { beamline } = watched((_, call) => {
       if (call.kind === "shots") engine.stop();
     });
-    const engine = new Engine(apparatus, { check: false });
+    const engine = new Engine(beamline, { check: false });
     const stubborn = plan("stubborn", {}, function* () {
       for (let i = 0; i < 3; i++) {
         try {
@@ -100,10 +100,10 @@ describe("engine", () => {
   });
 
   it("leaves cleanup out at the second abort, but not the safe state", async () => {
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots" || call.kind === "move") engine.abort();
     });
-    const engine = new Engine(apparatus, { check: false });
+    const engine = new Engine(beamline, { check: false });
     const end = await engine.run(
       plan("p", {}, () =>
         finalize(shots(3), function* () {
@@ -117,8 +117,8 @@ describe("engine", () => {
   });
 
   it("aborts a plan of messages that never wait", async () => {
-    const { apparatus } = watched();
-    const engine = new Engine(apparatus, { check: false });
+    const { beamline } = watched();
+    const engine = new Engine(beamline, { check: false });
     const running = engine.run(
       plan("endless", {}, function* () {
         for (;;) yield* note("on and on");
@@ -130,13 +130,13 @@ describe("engine", () => {
 
   it("pauses at a checkpoint with the shutter closed, and puts everything back", async () => {
     let isFirst = true;
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots" && isFirst) {
         isFirst = false;
         engine.pause();
       }
     });
-    const engine = new Engine(apparatus);
+    const engine = new Engine(beamline);
     const running = engine.run(
       plan("p", {}, () =>
         withShutterOpen(
@@ -152,7 +152,7 @@ describe("engine", () => {
       ),
     );
     await until(() => engine.state === "paused");
-    expect(apparatus.devices.isOpen("main")).toBe(false);
+    expect(beamline.devices.isOpen("main")).toBe(false);
     expect(engine.line).toBe("p: paused, 0 points");
     engine.resume();
     expect((await running).outcome).toBe("done");
@@ -170,13 +170,13 @@ describe("engine", () => {
 
   it("interrupts what goes on when it shall pause now, and does it again after", async () => {
     let isFirst = true;
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots" && isFirst) {
         isFirst = false;
         engine.pause({ now: true });
       }
     });
-    const engine = new Engine(apparatus);
+    const engine = new Engine(beamline);
     const running = engine.run(scan({ axis: "x", from: 3, to: 3, points: 1, shots: 5, shutter: "main" }));
     await until(() => engine.state === "paused");
     engine.resume();
@@ -195,10 +195,10 @@ describe("engine", () => {
   });
 
   it("does not interrupt what must not be repeated for a pause", async () => {
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots") engine.pause({ now: true });
     });
-    const engine = new Engine(apparatus);
+    const engine = new Engine(beamline);
     const running = engine.run(
       plan("p", {}, function* () {
         yield* once(shots(3));
@@ -214,7 +214,7 @@ describe("engine", () => {
 
   it("gives the failure of a device to the plan, and ends in the safe state when that does not catch it", async () => {
     const stuck = new SaclaError("DEVICE_FAULT", "x is stuck.");
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "move" && call.to["x"] === 7) throw stuck;
     });
     const caught = plan("caught", {}, function* () {
@@ -224,24 +224,24 @@ describe("engine", () => {
         yield* move({ x: 8 });
       }
     });
-    expect((await new Engine(apparatus).run(caught)).outcome).toBe("done");
+    expect((await new Engine(beamline).run(caught)).outcome).toBe("done");
     await expect(
-      new Engine(apparatus).run(scan({ axis: "x", from: 6, to: 8, points: 3, shots: 1, shutter: "main" })),
+      new Engine(beamline).run(scan({ axis: "x", from: 6, to: 8, points: 3, shots: 1, shutter: "main" })),
     ).rejects.toBe(stuck);
     expect(done.slice(-2)).toEqual(["close main", "safe"]);
   });
 
   it("takes one plan at a time", async () => {
-    const { apparatus } = watched();
-    const engine = new Engine(apparatus);
+    const { beamline } = watched();
+    const engine = new Engine(beamline);
     const first = engine.run(count({ shots: 1 }));
     await expect(engine.run(count({ shots: 1 }))).rejects.toMatchObject({ code: "DEVICE_BUSY" });
     await first;
   });
 
   it("flies to and fro with a position for every shot", async () => {
-    const { apparatus } = watched();
-    const { result } = await new Engine(apparatus).run(
+    const { beamline } = watched();
+    const { result } = await new Engine(beamline).run(
       flyScan({ axis: "delay", from: 0, to: 9, shots: 10, sweeps: 2, signals: ["i0"] }),
     );
     expect(result?.map(({ positions }) => positions)).toEqual([
@@ -262,10 +262,10 @@ describe("resuming", () => {
       });
       const journal = Journal.create(path, five);
       // Nothing more is done by a process that is dead: no cleanup, no safe state.
-      await deadRun(died.apparatus, journal, five);
-      const { apparatus, done } = watched();
+      await deadRun(died.beamline, journal, five);
+      const { beamline, done } = watched();
       const rows: Row[] = [];
-      const end = await resumeScan(path, five, apparatus, { observers: [{ point: (row) => rows.push(row) }] });
+      const end = await resumeScan(path, five, beamline, { callbacks: [{ point: (row) => rows.push(row) }] });
       expect(end).toMatchObject({ outcome: "done", points: 5, shots: { asked: 20, used: 20 } });
       expect(rows.map(({ data }) => data["x"])).toEqual([1, 2, 3, 4, 5]);
       expect(done[0]).toBe("safe");
@@ -276,48 +276,48 @@ describe("resuming", () => {
 
   it("goes on after a stop, and refuses what is done", async () => {
     const path = file("stopped.journal");
-    const { apparatus } = watched((_, call) => {
+    const { beamline } = watched((_, call) => {
       if (call.kind === "shots" && ++taken === 2) engine.stop();
     });
     let taken = 0;
     const journal = Journal.create(path, five);
-    const engine = new Engine(apparatus, { journal });
+    const engine = new Engine(beamline, { journal });
     expect(await engine.run(five)).toMatchObject({ outcome: "stopped", points: 2 });
     journal.close();
     const second = watched();
-    expect(await resumeScan(path, five, second.apparatus)).toMatchObject({ outcome: "done", points: 5 });
+    expect(await resumeScan(path, five, second.beamline)).toMatchObject({ outcome: "done", points: 5 });
     expect(second.done.filter((call) => call === "shots")).toHaveLength(3);
-    await expect(resumeScan(path, five, second.apparatus)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(resumeScan(path, five, second.beamline)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
   });
 
   it("tries a failed move anew", async () => {
     const path = file("failed.journal");
-    const { apparatus } = watched((_, call) => {
+    const { beamline } = watched((_, call) => {
       if (call.kind === "move" && call.to["x"] === 3) throw new SaclaError("DEVICE_FAULT", "x is stuck.");
     });
     const journal = Journal.create(path, five);
-    await expect(new Engine(apparatus, { journal }).run(five)).rejects.toMatchObject({ code: "DEVICE_FAULT" });
+    await expect(new Engine(beamline, { journal }).run(five)).rejects.toMatchObject({ code: "DEVICE_FAULT" });
     journal.close();
     const second = watched();
-    expect(await resumeScan(path, five, second.apparatus)).toMatchObject({ outcome: "done", points: 5 });
+    expect(await resumeScan(path, five, second.beamline)).toMatchObject({ outcome: "done", points: 5 });
     expect(second.done.slice(0, 2)).toEqual(["safe", "move x,3"]);
   });
 
   it("refuses another plan, and the same plan that goes another way", async () => {
     const path = file("changed.journal");
     const journal = Journal.create(path, five);
-    const engine = new Engine(virtualApparatus(bench), { journal, observers: [{ point: () => engine.stop() }] });
+    const engine = new Engine(virtualBeamline(bench), { journal, callbacks: [{ point: () => engine.stop() }] });
     await engine.run(five);
     journal.close();
     const other = scan({ axis: "x", from: 1, to: 6, points: 5, shots: 4 });
-    await expect(new Engine(virtualApparatus(bench), { journal: Journal.open(path) }).run(other)).rejects.toMatchObject(
-      { code: "PLAN_CHANGED" },
-    );
+    await expect(new Engine(virtualBeamline(bench), { journal: Journal.open(path) }).run(other)).rejects.toMatchObject({
+      code: "PLAN_CHANGED",
+    });
     const drifting = plan(five.name, five.settings, function* () {
       yield* move({ x: 99 });
     });
     await expect(
-      new Engine(virtualApparatus(bench), { journal: Journal.open(path) }).run(drifting),
+      new Engine(virtualBeamline(bench), { journal: Journal.open(path) }).run(drifting),
     ).rejects.toMatchObject({ code: "PLAN_CHANGED" });
   });
 
@@ -339,12 +339,12 @@ describe("resuming", () => {
       const died = watched((_, call) => {
         if (call.kind === "shots") throw new Dead();
       });
-      await deadRun(died.apparatus, Journal.create(path, delicate), delicate);
+      await deadRun(died.beamline, Journal.create(path, delicate), delicate);
       const questions: string[] = [];
-      const { apparatus, done } = watched();
+      const { beamline, done } = watched();
       const rows: Row[] = [];
-      await resumeScan(path, delicate, apparatus, {
-        observers: [{ point: (row) => rows.push(row) }],
+      await resumeScan(path, delicate, beamline, {
+        callbacks: [{ point: (row) => rows.push(row) }],
         mayRepeat: ({ message }) => {
           questions.push(message.kind);
           return may;
@@ -370,12 +370,12 @@ describe("resuming", () => {
         });
       let current = NaN;
       const died = watch(true);
-      await deadRun(died.apparatus, Journal.create(path, fresh), fresh, { chip: TargetMap.create(mapPath, spots) });
+      await deadRun(died.beamline, Journal.create(path, fresh), fresh, { chip: TargetMap.create(mapPath, spots) });
       const rows: Row[] = [];
       const map = TargetMap.open(mapPath);
-      const end = await resumeScan(path, fresh, watch(false).apparatus, {
+      const end = await resumeScan(path, fresh, watch(false).beamline, {
         maps: { chip: map },
-        observers: [{ point: (row) => rows.push(row) }],
+        callbacks: [{ point: (row) => rows.push(row) }],
       });
       expect(end).toMatchObject({ outcome: "done", points: 4 });
       expect(new Set(shot).size).toBe(shot.length);
@@ -388,14 +388,14 @@ describe("resuming", () => {
     const { writeFileSync, readFileSync } = await import("node:fs");
     const path = file("torn.journal");
     const journal = Journal.create(path, five);
-    await new Engine(virtualApparatus(bench), { journal }).run(five);
+    await new Engine(virtualBeamline(bench), { journal }).run(five);
     journal.close();
     const lines = readFileSync(path, "utf8").split("\n");
     const half = lines.slice(0, 30).join("\n");
     writeFileSync(path, half.slice(0, -7));
-    expect(await resumeScan(path, five, virtualApparatus(bench))).toMatchObject({ outcome: "done", points: 5 });
+    expect(await resumeScan(path, five, virtualBeamline(bench))).toMatchObject({ outcome: "done", points: 5 });
     writeFileSync(path, [...lines.slice(0, 4), "{broken", ...lines.slice(5)].join("\n"));
-    await expect(resumeScan(path, five, virtualApparatus(bench))).rejects.toMatchObject({ code: "FILE_DAMAGED" });
+    await expect(resumeScan(path, five, virtualBeamline(bench))).rejects.toMatchObject({ code: "FILE_DAMAGED" });
   });
 });
 
@@ -404,23 +404,23 @@ it("a cleanup that fails as well hides neither the first failure nor where the s
   const two = scanRelative({ axis: "delay", from: 1, to: 2, points: 2, shots: 2 });
   let isBroken = true;
   const notes: string[] = [];
-  const { apparatus, done } = watched((_, call) => {
+  const { beamline, done } = watched((_, call) => {
     if (isBroken && call.kind === "move") throw new SaclaError("DEVICE_BUSY", `no way to ${call.to["delay"]}`);
   });
   const journal = Journal.create(path, two);
-  const failed = new Engine(apparatus, { journal, observers: [{ note: (text) => notes.push(text) }] }).run(two);
+  const failed = new Engine(beamline, { journal, callbacks: [{ note: (text) => notes.push(text) }] }).run(two);
   await expect(failed).rejects.toMatchObject({ code: "DEVICE_BUSY", message: "no way to 1" });
   journal.close();
   expect(notes).toEqual(["the cleanup failed, too: no way to 0"]);
   expect(done).toEqual(["safe"]);
   isBroken = false;
-  expect(await resumeScan(path, two, apparatus)).toMatchObject({ outcome: "done", points: 2 });
+  expect(await resumeScan(path, two, beamline)).toMatchObject({ outcome: "done", points: 2 });
 });
 
 it("axes are put back after a failure, but not after a fault of a device", async () => {
   for (const code of ["BAD_ARGUMENT", "DEVICE_FAULT"] as const) {
     const notes: string[] = [];
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots") throw new SaclaError(code, "as the test wants it");
     });
     const going = plan("there", {}, () =>
@@ -433,7 +433,7 @@ it("axes are put back after a failure, but not after a fault of a device", async
       ),
     );
     await expect(
-      new Engine(apparatus, { observers: [{ note: (text) => notes.push(text) }] }).run(going),
+      new Engine(beamline, { callbacks: [{ note: (text) => notes.push(text) }] }).run(going),
     ).rejects.toMatchObject({ code });
     const moves = done.filter((text) => text.startsWith("move"));
     expect([code, moves.length]).toEqual([code, code === "DEVICE_FAULT" ? 1 : 2]);

@@ -1,13 +1,13 @@
 import { expect } from "vitest";
 import {
-  type Apparatus,
+  type Beamline,
   Engine,
   type Journal,
-  type Observer,
   type Plan,
+  type ScanCallback,
   type VirtualCall,
   type VirtualDevicesOptions,
-  virtualApparatus,
+  virtualBeamline,
 } from "../../../src/scan/index.ts";
 
 /** A stage, a crystal with its peak at 12.5, a shutter; intensities fluctuate by 5 %. */
@@ -29,16 +29,16 @@ export const bench: VirtualDevicesOptions = {
   rateHz: 30,
 };
 
-/** An apparatus that keeps what was done, and calls `at` before each thing. */
+/** A beamline that keeps what was done, and calls `at` before each thing. */
 export function watched(at: (n: number, call: VirtualCall) => void = () => {}) {
   const done: string[] = [];
-  const apparatus = virtualApparatus(bench, {
+  const beamline = virtualBeamline(bench, {
     fault: (call) => {
       at(done.length, call);
       done.push(textOf(call));
     },
   });
-  return { apparatus, done };
+  return { beamline, done };
 }
 
 function textOf(call: VirtualCall): string {
@@ -49,16 +49,16 @@ function textOf(call: VirtualCall): string {
   return call.kind;
 }
 
-/** Thrown by an apparatus whose program is killed. */
+/** Thrown by a beamline whose program is killed. */
 export class Dead extends Error {}
 
-/** Runs until the apparatus throws Dead; then nothing acts any more and the journal gets no further line. */
+/** Runs until the beamline throws Dead; then nothing acts any more and the journal gets no further line. */
 export async function deadRun(
-  apparatus: Apparatus,
+  beamline: Beamline,
   journal: Journal,
   what: Plan,
   maps = {},
-  observers: readonly Observer[] = [],
+  callbacks: readonly ScanCallback[] = [],
 ): Promise<void> {
   let isDead = false;
   const mortal = <T extends object>(target: T): T =>
@@ -84,7 +84,7 @@ export async function deadRun(
   const death = new Promise<void>((resolve) => {
     died = resolve;
   });
-  await Promise.race([death, new Engine(mortal(apparatus), { journal, maps, observers, check: false }).run(what)]);
+  await Promise.race([death, new Engine(mortal(beamline), { journal, maps, callbacks, check: false }).run(what)]);
   journal.close();
 }
 

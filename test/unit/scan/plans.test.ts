@@ -10,7 +10,6 @@ import {
   fitPeak,
   goToPeak,
   gridPositions,
-  type Observer,
   type PeakOptions,
   type Plan,
   parseScanFile,
@@ -18,19 +17,20 @@ import {
   raster,
   regionPositions,
   rockingCurve,
+  type ScanCallback,
   type ShotsRequest,
   scanLog,
   scanPoints,
   summary,
   VirtualDevices,
-  virtualApparatus,
+  virtualBeamline,
 } from "../../../src/scan/index.ts";
 import { bench } from "./fixtures.ts";
 
 async function positionsOf(plan: Plan): Promise<readonly Row["data"][]> {
   const rows: Row[] = [];
-  const observer: Observer = { point: (row) => rows.push(row) };
-  await new Engine(virtualApparatus(bench), { observers: [observer] }).run(plan);
+  const callback: ScanCallback = { point: (row) => rows.push(row) };
+  await new Engine(virtualBeamline(bench), { callbacks: [callback] }).run(plan);
   return rows.map(({ data }) => data);
 }
 
@@ -192,21 +192,21 @@ describe("peaks", () => {
     from: 11.5,
     to: 13.5,
     points: 21,
-    signal: "bragg",
+    signalName: "bragg",
     shots: { count: 20, signals: ["bragg", "i0"] },
   };
 
   it("rockingCurve finds the crystal within three errors", async () => {
-    const { result } = await new Engine(virtualApparatus(bench)).run(rockingCurve(curve));
+    const { result } = await new Engine(virtualBeamline(bench)).run(rockingCurve(curve));
     expect(Math.abs((result?.fit.centre ?? NaN) - 12.5)).toBeLessThan(3 * (result?.fit.centreError ?? NaN));
     expect(result?.fit.centreError).toBeLessThan(0.01);
     expect(result?.x).toHaveLength(21);
   });
 
   it("goToPeak stands on it, arrived from where the scan began", async () => {
-    const apparatus = virtualApparatus(bench);
-    const { result } = await new Engine(apparatus).run(goToPeak({ ...curve, normaliseBy: "i0" }));
-    expect(apparatus.devices.at("theta")).toBe(result?.centre);
+    const beamline = virtualBeamline(bench);
+    const { result } = await new Engine(beamline).run(goToPeak({ ...curve, normaliseBy: "i0" }));
+    expect(beamline.devices.at("theta")).toBe(result?.centre);
     expect(result?.centre).toBeCloseTo(12.5, 1);
   });
 
@@ -215,11 +215,11 @@ describe("peaks", () => {
       [9, 12.2],
       [20, 22],
     ] as const) {
-      const apparatus = virtualApparatus(bench);
-      await expect(new Engine(apparatus).run(goToPeak({ ...curve, from, to }))).rejects.toMatchObject({
+      const beamline = virtualBeamline(bench);
+      await expect(new Engine(beamline).run(goToPeak({ ...curve, from, to }))).rejects.toMatchObject({
         code: "NO_PEAK",
       });
-      expect(apparatus.devices.at("theta")).toBe(from);
+      expect(beamline.devices.at("theta")).toBe(from);
     }
   });
 
@@ -230,18 +230,18 @@ describe("peaks", () => {
         light: ({ at }: { at(axis: string): number }) => Math.exp(-((at("x") - 0.3) ** 2) - (at("y") + 0.2) ** 2),
       },
     };
-    const apparatus = virtualApparatus(spot);
+    const beamline = virtualBeamline(spot);
     const along = (axis: string) => ({
       axis,
       from: -4,
       to: 4,
       points: 33,
-      signal: "light",
+      signalName: "light",
       shots: { count: 1, signals: ["light"] },
     });
-    await new Engine(apparatus).run(alignCentroid([along("x"), along("y")], { rounds: 2 }));
-    expect(apparatus.devices.at("x")).toBeCloseTo(0.3, 3);
-    expect(apparatus.devices.at("y")).toBeCloseTo(-0.2, 3);
+    await new Engine(beamline).run(alignCentroid([along("x"), along("y")], { rounds: 2 }));
+    expect(beamline.devices.at("x")).toBeCloseTo(0.3, 3);
+    expect(beamline.devices.at("y")).toBeCloseTo(-0.2, 3);
   });
 
   it("adaptiveScan takes small steps where the signal changes, and both ends", async () => {
@@ -251,13 +251,13 @@ describe("peaks", () => {
       axis: "x",
       from: 0,
       to: 10,
-      signal: "edge",
+      signalName: "edge",
       change: 0.1,
       leastStep: 0.05,
       greatestStep: 2,
       shots: { count: 1, signals: ["edge"] },
     });
-    await new Engine(virtualApparatus(step), { observers: [{ point: (row) => rows.push(row) }] }).run(plan);
+    await new Engine(virtualBeamline(step), { callbacks: [{ point: (row) => rows.push(row) }] }).run(plan);
     const xs = rows.map(({ data }) => data["x"] ?? NaN).sort((a, b) => a - b);
     expect([xs[0], xs.at(-1)]).toEqual([0, 10]);
     expect(rows.length).toBeLessThan(60);
@@ -280,8 +280,8 @@ describe("shots of a point", () => {
         count: 10,
         signals: ["i0"],
         conditions: [
-          { name: "i0", signal: "i0", between: [0.5, 2] },
-          { signal: "laser", equals: 1 },
+          { name: "i0", signalName: "i0", between: [0.5, 2] },
+          { signalName: "laser", equals: 1 },
         ],
       },
       { i0: () => (n++ % 3 === 0 ? "not-converged" : n % 5 === 0 ? 9 : 1), laser: () => 1 },
@@ -294,7 +294,7 @@ describe("shots of a point", () => {
 
   it("holds while there is no beam, and goes on by itself", () => {
     const beam = ({ seconds }: { seconds: number }): number => (seconds > 1 && seconds < 61 ? 0 : 1);
-    const request = { count: 60, beam: { signal: "beam", equals: 1 }, budget: { shots: 100 } };
+    const request = { count: 60, beam: { signalName: "beam", equals: 1 }, budget: { shots: 100 } };
     const result = taken(request, { beam });
     expect(result).toMatchObject({ outcome: "done", ledger: { used: 60 } });
     expect(result.heldSeconds).toBeCloseTo(60, 0);
@@ -303,7 +303,11 @@ describe("shots of a point", () => {
 
   it("repeats a bad attempt, and gives up within its budget", () => {
     const bad = ({ seconds }: { seconds: number }): number => (seconds < 2 ? 0 : 1);
-    const request = { count: 30, conditions: [{ signal: "good", equals: 1 }], repeat: { goodPart: 0.8, attempts: 3 } };
+    const request = {
+      count: 30,
+      conditions: [{ signalName: "good", equals: 1 }],
+      repeat: { goodPart: 0.8, attempts: 3 },
+    };
     const result = taken(request, { good: bad });
     // 60 bad shots; an attempt is over after 30 / 0.8: two fail, the second with 16 good ones that are not used.
     expect(result).toMatchObject({ outcome: "done", attempts: 3, ledger: { used: 30, asked: 2 * 38 + 30 } });
@@ -326,7 +330,7 @@ describe("shots of a point", () => {
       ring: ({ random }: { random: { normal(): number } }) => 10 + random.normal(),
     };
     // Standard error √(2σ²/n) of each half: 0.2 wants about 50 of each.
-    const result = taken({ count: 5000, precision: { signal: "ring", pumpedBy: "laser", error: 0.2 } }, signals);
+    const result = taken({ count: 5000, precision: { signalName: "ring", pumpedBy: "laser", error: 0.2 } }, signals);
     expect(result.outcome).toBe("precise");
     expect(result.ledger.used).toBeGreaterThan(60);
     expect(result.ledger.used).toBeLessThan(160);
@@ -336,8 +340,8 @@ describe("shots of a point", () => {
   });
 
   it("fails a plan that does not say to go on", async () => {
-    const dark = virtualApparatus({ ...bench, signals: { i0: () => 0 } });
-    const shots = { count: 5, conditions: [{ signal: "i0", between: [1, 2] as const }], budget: { shots: 10 } };
+    const dark = virtualBeamline({ ...bench, signals: { i0: () => 0 } });
+    const shots = { count: 5, conditions: [{ signalName: "i0", between: [1, 2] as const }], budget: { shots: 10 } };
     await expect(
       new Engine(dark).run(scanLog({ axis: "delay", from: 1, to: 2, points: 2, shots })),
     ).rejects.toMatchObject({ code: "TOO_FEW_SHOTS" });

@@ -17,7 +17,7 @@ import {
   scanPosition,
   shotsOfRow,
   TargetMap,
-  virtualApparatus,
+  virtualBeamline,
   withRun,
 } from "../../../src/scan/index.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
@@ -30,7 +30,7 @@ const three = scan({
   from: 0,
   to: 2,
   points: 3,
-  shots: { count: 4, signals: ["i0"], conditions: [{ signal: "beam", equals: 1 }] },
+  shots: { count: 4, signals: ["i0"], conditions: [{ signalName: "beam", equals: 1 }] },
 });
 
 async function documentsOf(scanned = three): Promise<ScanDocument[]> {
@@ -39,7 +39,7 @@ async function documentsOf(scanned = three): Promise<ScanDocument[]> {
     units: { delay: "ps" },
     metadata: { sample: "Si" },
   });
-  await new Engine(virtualApparatus(bench), { observers: [stream] }).run(scanned);
+  await new Engine(virtualBeamline(bench), { callbacks: [stream] }).run(scanned);
   return documents;
 }
 
@@ -59,13 +59,13 @@ describe("documents", () => {
     const path = join(folder, "documents.journal");
     const run = async (resumes: boolean): Promise<ScanDocument[]> => {
       const documents: ScanDocument[] = [];
-      const observers = [new DocumentStream((document) => documents.push(document))];
-      if (resumes) await resumeScan(path, three, virtualApparatus(bench), { observers });
+      const callbacks = [new DocumentStream((document) => documents.push(document))];
+      if (resumes) await resumeScan(path, three, virtualBeamline(bench), { callbacks });
       else {
         const journal = Journal.create(path, three);
-        const engine = new Engine(virtualApparatus(bench), {
+        const engine = new Engine(virtualBeamline(bench), {
           journal,
-          observers: [...observers, { point: () => engine.stop() }],
+          callbacks: [...callbacks, { point: () => engine.stop() }],
         });
         await engine.run(three);
         journal.close();
@@ -118,7 +118,7 @@ describe("documents", () => {
 describe("results", () => {
   it("are a table that says used and asked", async () => {
     const table = new ScanTable();
-    await new Engine(virtualApparatus(bench), { observers: [table] }).run(three);
+    await new Engine(virtualBeamline(bench), { callbacks: [table] }).run(three);
     const [head, ...rows] = table.csv().trim().split("\n");
     expect(head).toBe("time,delay,shots used,shots asked,outcome,first tag,last tag,i0 mean,i0 error");
     expect(rows).toHaveLength(3);
@@ -136,13 +136,13 @@ describe("results", () => {
     });
     const rows: Row[] = [];
     const updates: Promise<unknown>[] = [];
-    const observer = {
+    const callback = {
       point: (row: Row) => {
         rows.push(row);
         updates.push(cube.update(shotsOfRow(row)));
       },
     };
-    await new Engine(virtualApparatus(bench), { observers: [observer] }).run(three);
+    await new Engine(virtualBeamline(bench), { callbacks: [callback] }).run(three);
     await Promise.all(updates);
     expect([...cube.counts().data]).toEqual([4, 4, 4]);
     const values = rows[1]?.taken?.values["i0"] ?? [];
@@ -156,7 +156,7 @@ describe("results", () => {
 describe("positions of images", () => {
   it("are those of the row that used the shot", async () => {
     const table = new ScanTable();
-    await new Engine(virtualApparatus(bench), { observers: [table] }).run(three);
+    await new Engine(virtualBeamline(bench), { callbacks: [table] }).run(three);
     const position = scanPosition(table.rows, "delay");
     for (const { data, taken } of table.rows) {
       expect(taken?.tags).toHaveLength(4);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { SaclaError } from "../../../src/core/index.ts";
 import {
-  type Apparatus,
+  type Beamline,
   checkPlan,
   checkpoint,
   count,
@@ -12,18 +12,18 @@ import {
   goToPeak,
   Journal,
   type Plan,
+  type PlanSteps,
   plan,
   point,
   type Row,
   resumeScan,
   ScanTable,
-  type Steps,
   scan,
   shots,
   startRun,
   stopRun,
   TargetMap,
-  virtualApparatus,
+  virtualBeamline,
   wait,
   withRun,
 } from "../../../src/scan/index.ts";
@@ -34,7 +34,7 @@ const folder = temporaryFolder();
 let files = 0;
 const newFile = (): string => join(folder, `${files++}.journal`);
 
-function* points(count: number): Steps {
+function* points(count: number): PlanSteps {
   for (let i = 0; i < count; i++) {
     yield* checkpoint();
     yield* point({ i }, yield* shots({ count: 30, signals: ["i0"] }));
@@ -43,16 +43,16 @@ function* points(count: number): Steps {
 
 /** Three points, all in one run. */
 const inOneRun = plan("in one run", {}, () => withRun({ comment: "delay" }, points(3)));
-const of = (steps: () => Steps<unknown>, adaptive = false): Plan => plan("p", {}, steps, { adaptive });
+const of = (steps: () => PlanSteps<unknown>, adaptive = false): Plan => plan("p", {}, steps, { adaptive });
 const rowsOf = () => {
   const rows: Row[] = [];
-  return { rows, observers: [{ point: (row: Row) => rows.push(row) }] };
+  return { rows, callbacks: [{ point: (row: Row) => rows.push(row) }] };
 };
 
 describe("a run of the facility", () => {
   it("is started and stopped by the plan, and its number is with the shots", async () => {
-    const { apparatus, done } = watched();
-    const { rows, observers } = rowsOf();
+    const { beamline, done } = watched();
+    const { rows, callbacks } = rowsOf();
     const numbers: number[] = [];
     const two = of(function* () {
       numbers.push(yield* startRun({ comment: "first" }));
@@ -62,7 +62,7 @@ describe("a run of the facility", () => {
       yield* point({ at: 2 }, reference);
       yield* point({ at: 3 }, yield* shots(30));
     });
-    expect((await new Engine(apparatus, { observers }).run(two)).outcome).toBe("done");
+    expect((await new Engine(beamline, { callbacks }).run(two)).outcome).toBe("done");
     // The check walks the plan too.
     expect(numbers).toEqual([0, 1]);
     expect(done).toEqual(["start first", "shots", "stopRun", "start second", "shots", "stopRun", "shots"]);
@@ -77,38 +77,38 @@ describe("a run of the facility", () => {
       yield* checkpoint();
     });
     for (const how of ["done", "stop", "abort", "fail"] as const) {
-      const { apparatus, done } = watched((_, call) => {
+      const { beamline, done } = watched((_, call) => {
         if (call.kind !== "shots") return;
         if (how === "fail") throw new SaclaError("DEVICE_FAULT", "The database is gone.");
         if (how !== "done") engine[how]();
       });
-      const engine = new Engine(apparatus);
+      const engine = new Engine(beamline);
       const end = engine.run(left);
       if (how === "fail") await expect(end).rejects.toMatchObject({ code: "DEVICE_FAULT" });
       else expect((await end).outcome).toBe({ done: "done", stop: "stopped", abort: "aborted" }[how]);
       expect(done.at(-1)).toBe("stopRun");
-      expect(apparatus.devices.run()).toMatchObject({ run: 1, state: "ready" });
+      expect(beamline.devices.run()).toMatchObject({ run: 1, state: "ready" });
     }
   });
 
   it("is ended by an abort in its middle, after the devices are safe, and by a second abort", async () => {
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots" || (twice && call.kind === "safe")) engine.abort();
     });
     let twice = false;
-    let engine = new Engine(apparatus);
+    let engine = new Engine(beamline);
     expect((await engine.run(inOneRun)).outcome).toBe("aborted");
     expect(done).toEqual(["start delay", "shots", "safe", "stopRun", "safe"]);
     twice = true;
-    engine = new Engine(apparatus);
+    engine = new Engine(beamline);
     done.length = 0;
     expect((await engine.run(inOneRun)).outcome).toBe("aborted");
     expect(done.filter((call) => call === "stopRun")).toHaveLength(1);
-    expect(apparatus.devices.run()).toMatchObject({ run: 2, state: "ready" });
+    expect(beamline.devices.run()).toMatchObject({ run: 2, state: "ready" });
   });
 
   it("that is refused ends the plan with the reason, and cleanup does not hide it", async () => {
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "startRun") throw new SaclaError("UNKNOWN_DETECTOR", "There is no MPCCD-9.");
     });
     const careful = of(function* () {
@@ -119,48 +119,48 @@ describe("a run of the facility", () => {
         yield* stopRun();
       }
     });
-    await expect(new Engine(apparatus).run(careful)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
+    await expect(new Engine(beamline).run(careful)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
     expect(done).toEqual(["safe"]);
   });
 
   it("of which nobody knows whether it has begun is ended", async () => {
-    const { apparatus } = watched();
-    const silent: Apparatus = {
-      ...apparatus,
+    const { beamline } = watched();
+    const silent: Beamline = {
+      ...beamline,
       runs: {
-        ...runsOf(apparatus),
+        ...runsOf(beamline),
         start: async (request) => {
-          apparatus.devices.startRun(request);
+          beamline.devices.startRun(request);
           throw new SaclaError("TIMEOUT", "No answer.");
         },
       },
     };
     await expect(new Engine(silent).run(inOneRun)).rejects.toMatchObject({ code: "TIMEOUT" });
-    expect(apparatus.devices.run()).toMatchObject({ run: 1, state: "ready" });
+    expect(beamline.devices.run()).toMatchObject({ run: 1, state: "ready" });
   });
 
   it("is paused with the plan, and goes on with it", async () => {
     let isFirst = true;
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots" && isFirst) {
         isFirst = false;
         engine.pause();
       }
     });
-    const engine = new Engine(apparatus);
+    const engine = new Engine(beamline);
     const running = engine.run(inOneRun);
     await until(() => engine.state === "paused");
-    expect(apparatus.devices.run().state).toBe("paused");
+    expect(beamline.devices.run().state).toBe("paused");
     engine.resume();
     expect((await running).outcome).toBe("done");
     expect(done).toEqual(["start delay", "shots", "pauseRun", "resumeRun", "shots", "shots", "stopRun"]);
   });
 
   it("is not started by cleanup", async () => {
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots") engine.abort();
     });
-    const engine = new Engine(apparatus, { check: false });
+    const engine = new Engine(beamline, { check: false });
     const odd = of(function* () {
       try {
         yield* shots(1);
@@ -178,23 +178,23 @@ describe("a run of a program that was killed", () => {
     for (const dies of ["before", "after"] as const) {
       for (let dieAt = 0; dieAt < 5; dieAt++) {
         const path = newFile();
-        const { apparatus, done } = watched((n) => {
+        const { beamline, done } = watched((n) => {
           if (dies === "before" && n === dieAt && isFirst) throw new Dead();
         });
         let isFirst = true;
-        const after = afterwards(apparatus, () => {
+        const after = afterwards(beamline, () => {
           if (dies === "after" && done.length > dieAt) throw new Dead();
         });
         await deadRun(after, Journal.create(path, inOneRun), inOneRun);
         isFirst = false;
         // What the lease does when its holder is gone.
-        apparatus.devices.pauseRun();
-        const { rows, observers } = rowsOf();
-        expect(await resumeScan(path, inOneRun, apparatus, { observers })).toMatchObject({
+        beamline.devices.pauseRun();
+        const { rows, callbacks } = rowsOf();
+        expect(await resumeScan(path, inOneRun, beamline, { callbacks })).toMatchObject({
           outcome: "done",
           points: 3,
         });
-        expect(apparatus.devices.run(), `${dies} ${dieAt}`).toMatchObject({ run: 1, state: "ready" });
+        expect(beamline.devices.run(), `${dies} ${dieAt}`).toMatchObject({ run: 1, state: "ready" });
         expect(rows.map(({ taken }) => taken?.run)).toEqual([1, 1, 1]);
         expect(done.filter((call) => call === "start delay")).toHaveLength(1);
       }
@@ -204,37 +204,37 @@ describe("a run of a program that was killed", () => {
   it("that was ended meanwhile is followed by another one, which is known after a second death", async () => {
     const path = newFile();
     let dieAtShots = 2;
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots" && --dieAtShots === 0) throw new Dead();
     });
-    await deadRun(apparatus, Journal.create(path, inOneRun), inOneRun);
-    apparatus.devices.stopRun();
+    await deadRun(beamline, Journal.create(path, inOneRun), inOneRun);
+    beamline.devices.stopRun();
     dieAtShots = 2;
     const notes: string[] = [];
-    await deadRun(apparatus, Journal.open(path), inOneRun, {}, [{ note: (text) => notes.push(text) }]);
+    await deadRun(beamline, Journal.open(path), inOneRun, {}, [{ note: (text) => notes.push(text) }]);
     expect(notes).toEqual(["run 1 was ended meanwhile; what follows is in run 2"]);
-    apparatus.devices.pauseRun();
-    const { rows, observers } = rowsOf();
-    await resumeScan(path, inOneRun, apparatus, { observers });
+    beamline.devices.pauseRun();
+    const { rows, callbacks } = rowsOf();
+    await resumeScan(path, inOneRun, beamline, { callbacks });
     expect(rows.map(({ taken }) => taken?.run)).toEqual([1, 2, 2]);
     expect(done.filter((call) => call.startsWith("start"))).toHaveLength(2);
-    expect(apparatus.devices.run()).toMatchObject({ run: 2, state: "ready" });
+    expect(beamline.devices.run()).toMatchObject({ run: 2, state: "ready" });
   });
 
   it("goes on in another one after a stop, whose cleanup ended it; with the images that were left", async () => {
     const path = newFile();
     const limited = plan("limited", {}, () => withRun({ comment: "1000", shots: 1000 }, points(3)));
     const asked: unknown[] = [];
-    const { apparatus } = watched((_, call) => {
+    const { beamline } = watched((_, call) => {
       if (call.kind === "startRun") asked.push(call.request.shots);
       if (call.kind === "shots" && asked.length === 1) engine.stop();
     });
     const journal = Journal.create(path, limited);
-    const engine = new Engine(apparatus, { journal });
+    const engine = new Engine(beamline, { journal });
     expect((await engine.run(limited)).outcome).toBe("stopped");
     journal.close();
-    const { rows, observers } = rowsOf();
-    await resumeScan(path, limited, apparatus, { observers });
+    const { rows, callbacks } = rowsOf();
+    await resumeScan(path, limited, beamline, { callbacks });
     expect(rows.map(({ taken }) => taken?.run)).toEqual([1, 2, 2]);
     // 30 shots were in the first.
     expect(asked).toEqual([1000, 970]);
@@ -243,36 +243,36 @@ describe("a run of a program that was killed", () => {
   it("cannot go on while somebody else's is on: nothing is lost by trying", async () => {
     const path = newFile();
     let dieAtShots = 3;
-    const { apparatus, done } = watched((_, call) => {
+    const { beamline, done } = watched((_, call) => {
       if (call.kind === "shots" && --dieAtShots === 0) throw new Dead();
     });
-    await deadRun(apparatus, Journal.create(path, inOneRun), inOneRun);
-    apparatus.devices.stopRun();
-    apparatus.devices.startRun({ comment: "somebody else's" });
+    await deadRun(beamline, Journal.create(path, inOneRun), inOneRun);
+    beamline.devices.stopRun();
+    beamline.devices.startRun({ comment: "somebody else's" });
     for (let i = 0; i < 3; i++)
-      await expect(resumeScan(path, inOneRun, apparatus)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
+      await expect(resumeScan(path, inOneRun, beamline)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
     // Cleanup ends the plan's run, never another.
-    expect(apparatus.devices.run()).toMatchObject({ run: 2, state: "running" });
-    apparatus.devices.stopRun();
-    const { rows, observers } = rowsOf();
-    await resumeScan(path, inOneRun, apparatus, { observers });
+    expect(beamline.devices.run()).toMatchObject({ run: 2, state: "running" });
+    beamline.devices.stopRun();
+    const { rows, callbacks } = rowsOf();
+    await resumeScan(path, inOneRun, beamline, { callbacks });
     expect(rows.map(({ taken }) => taken?.run)).toEqual([1, 1, 3]);
     expect(done.filter((call) => call === "shots")).toHaveLength(3);
   });
 
   it("that was refused is not taken for one that somebody else starts later", async () => {
     const path = newFile();
-    const { apparatus } = watched();
-    apparatus.devices.startRun({ comment: "somebody else's" });
+    const { beamline } = watched();
+    beamline.devices.startRun({ comment: "somebody else's" });
     const journal = Journal.create(path, inOneRun);
-    await expect(new Engine(apparatus, { journal, check: false }).run(inOneRun)).rejects.toMatchObject({
+    await expect(new Engine(beamline, { journal, check: false }).run(inOneRun)).rejects.toMatchObject({
       code: "DEVICE_BUSY",
     });
     journal.close();
-    apparatus.devices.stopRun();
-    apparatus.devices.startRun({ comment: "somebody else's again" });
-    await expect(resumeScan(path, inOneRun, apparatus)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
-    expect(apparatus.devices.run()).toMatchObject({ run: 2, state: "running" });
+    beamline.devices.stopRun();
+    beamline.devices.startRun({ comment: "somebody else's again" });
+    await expect(resumeScan(path, inOneRun, beamline)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
+    expect(beamline.devices.run()).toMatchObject({ run: 2, state: "running" });
   });
 });
 
@@ -287,8 +287,8 @@ describe("before a run is started", () => {
     [twice, /"b" while its run "a" is on/],
     [none, /has none on/],
   ])("the order is checked", async (wrong, why) => {
-    const { apparatus, done } = watched();
-    await expect(new Engine(apparatus).run(wrong)).rejects.toMatchObject({
+    const { beamline, done } = watched();
+    await expect(new Engine(beamline).run(wrong)).rejects.toMatchObject({
       code: "BAD_ARGUMENT",
       message: expect.stringMatching(why),
     });
@@ -297,23 +297,23 @@ describe("before a run is started", () => {
   });
 
   it("a second start is refused where no check could see it", async () => {
-    const { apparatus, done } = watched();
-    await expect(new Engine(apparatus, { check: false }).run(twice)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    const { beamline, done } = watched();
+    await expect(new Engine(beamline, { check: false }).run(twice)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
     expect(done).toEqual(["start a", "safe", "stopRun"]);
   });
 
   it("nothing is done while somebody else's is on, or without run control", async () => {
-    const { apparatus, done } = watched();
-    apparatus.devices.startRun({ comment: "somebody else's" });
-    await expect(new Engine(apparatus).run(inOneRun)).rejects.toMatchObject({
+    const { beamline, done } = watched();
+    beamline.devices.startRun({ comment: "somebody else's" });
+    await expect(new Engine(beamline).run(inOneRun)).rejects.toMatchObject({
       code: "DEVICE_BUSY",
       message: expect.stringContaining("run 1 is running"),
     });
-    const { runs: _, ...without } = apparatus;
+    const { runs: _, ...without } = beamline;
     await expect(new Engine(without).run(inOneRun)).rejects.toMatchObject({ code: "UNSUPPORTED" });
     await expect(checkPlan(inOneRun, without, {})).rejects.toMatchObject({ code: "UNSUPPORTED" });
     expect(done).toEqual([]);
-    expect(apparatus.devices.run().state).toBe("running");
+    expect(beamline.devices.run().state).toBe("running");
   });
 
   it.each([{ comment: "x", shots: 0 }, { comment: "x", detectors: [""] }, { comment: 7 as unknown as string }])(
@@ -335,9 +335,9 @@ describe("runs in a dry run and in the results", () => {
     const found = dryRun(two, { devices });
     expect(found).toMatchObject({ runs: { from: 2, to: 2 }, problem: null });
     expect(found.seconds.from).toBeCloseTo(2 + 2 + 5 + 2 + 1 + 5, 9);
-    const apparatus = virtualApparatus(devices);
-    await new Engine(apparatus).run(two);
-    expect(apparatus.now() / 1000).toBeCloseTo(found.seconds.from, 9);
+    const beamline = virtualBeamline(devices);
+    await new Engine(beamline).run(two);
+    expect(beamline.now() / 1000).toBeCloseTo(found.seconds.from, 9);
   });
 
   it("are a column of the table and data of the events", async () => {
@@ -346,14 +346,14 @@ describe("runs in a dry run and in the results", () => {
     const documents = new DocumentStream(([name, { data }]) => {
       if (name === "event") events.push(data);
     });
-    await new Engine(virtualApparatus(bench), { observers: [table, documents] }).run(inOneRun);
+    await new Engine(virtualBeamline(bench), { callbacks: [table, documents] }).run(inOneRun);
     expect(table.csv().split("\n")[0]).toBe(
       "time,i,facility run,shots used,shots asked,outcome,first tag,last tag,i0 mean,i0 error",
     );
     expect(table.columns().find(({ name }) => name === "facility run")?.values).toEqual([1, 1, 1]);
     expect(events).toEqual([0, 1, 2].map((i) => expect.objectContaining({ i, facility_run: 1 })));
     const plain = new ScanTable();
-    await new Engine(virtualApparatus(bench), { observers: [plain] }).run(of(() => points(1)));
+    await new Engine(virtualBeamline(bench), { callbacks: [plain] }).run(of(() => points(1)));
     expect(plain.columns().map(({ name }) => name)).not.toContain("facility run");
   });
 
@@ -363,15 +363,15 @@ describe("runs in a dry run and in the results", () => {
       from: 11,
       to: 14,
       points: 9,
-      signal: "bragg",
+      signalName: "bragg",
       shots: { count: 20, signals: ["bragg"] },
     });
-    function* steps(): Steps {
+    function* steps(): PlanSteps {
       yield* withRun({ comment: "rocking" }, peak.steps());
       yield* withRun({ comment: "on the peak" }, shots(30));
     }
-    const { apparatus, done } = watched();
-    expect((await new Engine(apparatus).run(of(steps, true))).outcome).toBe("done");
+    const { beamline, done } = watched();
+    expect((await new Engine(beamline).run(of(steps, true))).outcome).toBe("done");
     expect(done.filter((call) => call.startsWith("start") || call === "stopRun")).toEqual([
       "start rocking",
       "stopRun",
@@ -380,7 +380,7 @@ describe("runs in a dry run and in the results", () => {
     ]);
     // Without a word that it is adaptive, the check says how to say so.
     const undeclared = { code: "NO_PEAK", message: expect.stringContaining("{ adaptive: true }") };
-    await expect(new Engine(apparatus).run(of(steps))).rejects.toMatchObject(undeclared);
+    await expect(new Engine(beamline).run(of(steps))).rejects.toMatchObject(undeclared);
     expect(dryRun(of(steps), { devices: { ...bench, signals: {} } }).problem).toContain("{ adaptive: true }");
     expect(dryRun(of(steps, true), { devices: { ...bench, signals: {} } }).problem).toContain("devices.signals");
     expect(dryRun(of(steps, true), { devices: bench }).problem).toBeNull();
@@ -401,13 +401,13 @@ describe("one pulse per spot", () => {
   });
 
   it("comes after the shutter has opened: the selector is off until then", async () => {
-    const { apparatus, done } = watched();
+    const { beamline, done } = watched();
     const selected: unknown[] = [];
-    const seen: Apparatus = {
-      ...apparatus,
+    const seen: Beamline = {
+      ...beamline,
       shots: async (request, options) => {
-        selected.push(request.selector, apparatus.devices.isOpen("main"));
-        return await apparatus.shots(request, options);
+        selected.push(request.selector, beamline.devices.isOpen("main"));
+        return await beamline.shots(request, options);
       },
     };
     const map = chip();
@@ -459,7 +459,7 @@ describe("one pulse per spot", () => {
   });
 
   it("that did not come is told, and the spot stays missed", async () => {
-    const dark = virtualApparatus({
+    const dark = virtualBeamline({
       ...bench,
       signals: { ...bench.signals, diode: () => "not-converged", beam: ({ tag }) => (tag % 4 === 0 ? 0 : 1) },
     });
@@ -467,11 +467,11 @@ describe("one pulse per spot", () => {
     const rows: Row[] = [];
     const looking = {
       count: 1,
-      conditions: [{ signal: "diode", between: [0.01, 1] }],
-      beam: { signal: "beam", equals: 1 },
+      conditions: [{ signalName: "diode", between: [0.01, 1] }],
+      beam: { signalName: "beam", equals: 1 },
       budget: { shots: 4 },
     } as const;
-    const running = new Engine(dark, { maps: { chip: map }, observers: [{ point: (row) => rows.push(row) }] }).run(
+    const running = new Engine(dark, { maps: { chip: map }, callbacks: [{ point: (row) => rows.push(row) }] }).run(
       count({ times: 2, shots: looking, freshSpots: { ...fresh, before: {} } }),
     );
     await expect(running).rejects.toMatchObject({
@@ -485,7 +485,7 @@ describe("one pulse per spot", () => {
 
   it("is one pulse: no more can be asked for", async () => {
     const three = scan({ axis: "y", from: 0, to: 1, points: 2, shots: 3, freshSpots: fresh });
-    await expect(new Engine(virtualApparatus(bench), { maps: { chip: chip() } }).run(three)).rejects.toMatchObject({
+    await expect(new Engine(virtualBeamline(bench), { maps: { chip: chip() } }).run(three)).rejects.toMatchObject({
       code: "BAD_ARGUMENT",
       message: expect.stringContaining("lets one pulse through"),
     });
@@ -493,7 +493,7 @@ describe("one pulse per spot", () => {
 });
 
 /** Calls `then` after each thing that was done. */
-function afterwards(apparatus: Apparatus, then: () => void): Apparatus {
+function afterwards(beamline: Beamline, then: () => void): Beamline {
   const told =
     <A extends unknown[], R>(work: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
@@ -501,15 +501,15 @@ function afterwards(apparatus: Apparatus, then: () => void): Apparatus {
       then();
       return answer;
     };
-  const runs = runsOf(apparatus);
+  const runs = runsOf(beamline);
   return {
-    ...apparatus,
-    shots: told(apparatus.shots),
+    ...beamline,
+    shots: told(beamline.shots),
     runs: { ...runs, start: told(runs.start), stop: told(runs.stop) },
   };
 }
 
-function runsOf({ runs }: Apparatus): NonNullable<Apparatus["runs"]> {
+function runsOf({ runs }: Beamline): NonNullable<Beamline["runs"]> {
   if (runs === undefined) throw new Error("no run control");
   return runs;
 }

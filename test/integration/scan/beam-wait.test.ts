@@ -3,27 +3,27 @@ import { connect, Facility } from "../../../src/connect.ts";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { defineExperiment } from "../../../src/ec/index.ts";
 import {
-  controlApparatus,
+  controlBeamline,
   Engine,
   type Plan,
   plan,
   point,
   scan,
   shots,
-  virtualApparatus,
+  virtualBeamline,
 } from "../../../src/scan/index.ts";
 import type { Endpoint } from "../../../src/transport/index.ts";
 import { bench, replaced } from "../../unit/scan/fixtures.ts";
 
-const beam = { signal: "i0", between: [0.5, 2] } as const;
+const beam = { signalName: "i0", between: [0.5, 2] } as const;
 
 /** Notes of a plan on virtual devices whose beam is off between two moments, seconds. */
 async function notesOf(what: Plan, off: readonly [from: number, to: number]) {
   const i0 = ({ seconds }: { readonly seconds: number }): number => (seconds > off[0] && seconds <= off[1] ? 0.01 : 1);
   const notes: string[] = [];
-  const apparatus = virtualApparatus({ ...bench, switchSeconds: 0, signals: { i0 } });
-  const { result } = await new Engine(apparatus, { observers: [{ note: (text) => notes.push(text) }] }).run(what);
-  return { notes, result, seconds: apparatus.now() / 1000 };
+  const beamline = virtualBeamline({ ...bench, switchSeconds: 0, signals: { i0 } });
+  const { result } = await new Engine(beamline, { callbacks: [{ note: (text) => notes.push(text) }] }).run(what);
+  return { notes, result, seconds: beamline.now() / 1000 };
 }
 
 const two = (request: Parameters<typeof shots>[0]): Plan =>
@@ -95,9 +95,9 @@ describe("a hold of the controlled beamline", () => {
           .open()
           .catch((error: unknown) => notes.push(String(error)));
     };
-    const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
-    const waiting = plan("waiting", {}, () => shots({ count: 3, beam: { signal: "i0", between: [1e-10, 1] } }));
-    const { result } = await new Engine(apparatus, { observers: [{ note }] }).run(waiting);
+    const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
+    const waiting = plan("waiting", {}, () => shots({ count: 3, beam: { signalName: "i0", between: [1e-10, 1] } }));
+    const { result } = await new Engine(beamline, { callbacks: [{ note }] }).run(waiting);
     expect(notes).toEqual([
       expect.stringMatching(none),
       expect.stringMatching(/^point 1 goes on: the beam was missing for /),
@@ -124,13 +124,13 @@ describe("a hold of the controlled beamline", () => {
       notes.push(text);
       isOff = false;
     };
-    const apparatus = controlApparatus({ db, endpoint: facility.endpoint }, tripped, {
+    const beamline = controlBeamline({ db, endpoint: facility.endpoint }, tripped, {
       experiment,
       monitor: "i0",
       pollMs: 2,
       silentMs: 10_000,
     });
-    await new Engine(apparatus, { observers: [{ note }] }).run(plan("waiting", {}, () => shots(3)));
+    await new Engine(beamline, { callbacks: [{ note }] }).run(plan("waiting", {}, () => shots(3)));
     expect(notes).toEqual([expect.stringMatching(none), expect.stringMatching(/goes on/)]);
     expect(none.exec(notes[0] ?? "")?.[1]).toBe("no shots come, a klystron has tripped");
   }, 60_000);
@@ -150,9 +150,9 @@ describe("a hold of the controlled beamline", () => {
     const note = (): void => {
       isLost = true;
     };
-    const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 });
-    const waiting = plan("waiting", {}, () => shots({ count: 3, beam: { signal: "i0", between: [1e-10, 1] } }));
-    await expect(new Engine(apparatus, { observers: [{ note }] }).run(waiting)).rejects.toMatchObject({
+    const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
+    const waiting = plan("waiting", {}, () => shots({ count: 3, beam: { signalName: "i0", between: [1e-10, 1] } }));
+    await expect(new Engine(beamline, { callbacks: [{ note }] }).run(waiting)).rejects.toMatchObject({
       code: "LEASE_LOST",
     });
     expect(isLost).toBe(true);

@@ -10,7 +10,7 @@ export interface Missing {
 }
 
 /** Follows how long shots wait for the beam, and says so: a wait that nobody sees looks like a program that hangs. */
-export class HoldWatch {
+export class BeamWait {
   readonly #note: (text: string) => void;
   /** What ends it by itself. */
   readonly #bound: string;

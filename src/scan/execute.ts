@@ -1,13 +1,13 @@
 import { throwIfAborted } from "../core/async.ts";
-import type { Apparatus } from "./apparatus.ts";
+import type { Beamline } from "./beamline.ts";
 import type { SlowMessage } from "./message-kinds.ts";
-import type { Answer } from "./messages.ts";
+import type { MessageResult } from "./messages.ts";
 import type { RunKeeper } from "./run-keeper.ts";
 import { interruptedShots } from "./shot-collector.ts";
 
-export const nothing: Answer = { kind: "nothing" };
+export const nothing: MessageResult = { kind: "nothing" };
 
-interface ActOptions {
+interface ExecuteOptions {
   readonly signal: AbortSignal;
   /** A line for the user. */
   readonly note: (text: string) => void;
@@ -18,27 +18,27 @@ interface ActOptions {
   readonly newestBefore: number | undefined;
 }
 
-/** Does on the apparatus what a message says. */
-export async function act(
+/** Does on the beamline what a message says. */
+export async function execute(
   message: SlowMessage,
-  apparatus: Apparatus,
-  { signal, note, isSkipping, runs, newestBefore }: ActOptions,
-): Promise<Answer> {
+  beamline: Beamline,
+  { signal, note, isSkipping, runs, newestBefore }: ExecuteOptions,
+): Promise<MessageResult> {
   throwIfAborted(signal);
   switch (message.kind) {
     case "move":
-      return { kind: "positions", at: await apparatus.move(message.to, { signal }) };
+      return { kind: "positions", at: await beamline.move(message.to, { signal }) };
     case "where":
-      return { kind: "positions", at: await apparatus.where(message.axes) };
+      return { kind: "positions", at: await beamline.where(message.axes) };
     case "set":
-      await apparatus.set(message.setting, message.value);
+      await beamline.set(message.setting, message.value);
       return nothing;
     case "shutter":
       // Closing is done always, opening not where shots may have been.
-      if (!(isSkipping && message.open)) await apparatus.shutter(message.name, message.open);
+      if (!(isSkipping && message.open)) await beamline.shutter(message.name, message.open);
       return nothing;
     case "wait":
-      await apparatus.sleep(1000 * message.seconds, signal);
+      await beamline.sleep(1000 * message.seconds, signal);
       return nothing;
     case "startRun":
       return { kind: "run", run: await runs.start(message.request, newestBefore) };
@@ -48,11 +48,11 @@ export async function act(
     case "shots":
       return {
         kind: "shots",
-        taken: inRun(isSkipping ? interruptedShots : await apparatus.shots(message.request, { signal, note }), runs),
+        taken: inRun(isSkipping ? interruptedShots : await beamline.shots(message.request, { signal, note }), runs),
       };
     case "fly": {
       if (isSkipping) return { kind: "fly", taken: { ...interruptedShots, outcome: "interrupted", positions: [] } };
-      return { kind: "fly", taken: inRun(await apparatus.fly(message.request, { signal, note }), runs) };
+      return { kind: "fly", taken: inRun(await beamline.fly(message.request, { signal, note }), runs) };
     }
   }
 }

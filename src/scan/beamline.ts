@@ -8,7 +8,7 @@ export interface DoOptions {
 }
 
 /** The run control of a beamline. */
-export interface ApparatusRuns {
+export interface BeamlineRuns {
   /** The run that is on, or the last one, with its images. */
   state(): Promise<{
     readonly run: number;
@@ -30,7 +30,7 @@ export interface ApparatusRuns {
 }
 
 /** What the engine acts on: the control of a beamline, or devices that exist only in numbers. */
-export interface Apparatus {
+export interface Beamline {
   /** Shots per second. */
   readonly rateHz: number;
   /** Milliseconds; virtual in a dry run. */
@@ -57,7 +57,7 @@ export interface Apparatus {
    */
   fly(request: FlyRequest, options: DoOptions): Promise<FlyTaken>;
   /** Runs of the facility. Without it, a plan that starts one is refused. */
-  readonly runs?: ApparatusRuns;
+  readonly runs?: BeamlineRuns;
   /** The declared safe state: axes at rest, shutters closed. */
   safe(): Promise<void>;
 }

@@ -8,12 +8,12 @@ import type { Db } from "../db/index.ts";
 import { signalId } from "../ec/experiment.ts";
 import { type Axis, type Control, type Experiment, toPosition } from "../ec/index.ts";
 import type { Endpoint } from "../transport/index.ts";
-import type { Apparatus, ApparatusRuns, DoOptions } from "./apparatus.ts";
-import { HoldWatch, type Missing } from "./hold.ts";
+import { BeamWait, type Missing } from "./beam-wait.ts";
+import type { Beamline, BeamlineRuns, DoOptions } from "./beamline.ts";
 import type { FlyRequest, FlyTaken, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { ShotCollector, type ShotReading, signalsOf, whyNotGood } from "./shot-collector.ts";
 
-export interface ControlApparatusOptions {
+export interface ControlBeamlineOptions {
   /** Names of signals; without it signals go by their equipment ids. */
   readonly experiment?: Experiment | undefined;
   /** A signal that every shot has: tells which shots have come when a request names no signal. */
@@ -55,15 +55,15 @@ type ReadShot = (signal: string) => ShotReading;
  *
  * @example
  * await using control = await facility.ec.control(3, { name: "night shift", reason: "delay scan", experiment });
- * const apparatus = controlApparatus(facility, control, { experiment, monitor: "i0" });
- * await new Engine(apparatus).run(plan);
+ * const beamline = controlBeamline(facility, control, { experiment, monitor: "i0" });
+ * await new Engine(beamline).run(plan);
  */
-export function controlApparatus(
+export function controlBeamline(
   facility: ControlledFacility,
   control: Control,
-  options: ControlApparatusOptions,
-): Apparatus {
-  const { rateHz } = resolveOptions("controlApparatus", options, {
+  options: ControlBeamlineOptions,
+): Beamline {
+  const { rateHz } = resolveOptions("controlBeamline", options, {
     experiment: any,
     monitor: asText,
     rateHz: optional(finite(0.001, 60), 30),
@@ -153,7 +153,7 @@ async function atRest(control: Control, axes: readonly string[]): Promise<void> 
   while (performance.now() < until && (await Promise.all(axes.map(isMoving))).includes(true)) await sleep(REST_POLL_MS);
 }
 
-function runsOf(control: Control, { experiment, pollMs = 100 }: ControlApparatusOptions): ApparatusRuns {
+function runsOf(control: Control, { experiment, pollMs = 100 }: ControlBeamlineOptions): BeamlineRuns {
   return {
     state: async () => await control.runState(),
     start: async ({ comment, detectors = [], shots = 0 }) =>
@@ -198,16 +198,16 @@ async function takeShots(
     await feed.markNow(signal);
   }
   const started = performance.now();
-  const hold = new HoldWatch(started, seconds, note);
+  const beamWait = new BeamWait(started, seconds, note);
   while (collector.outcome === undefined) {
     await feed.next((tag, read) => collector.add(tag, read, feed.isEarly(tag)), signal);
     const now = performance.now();
     const why = collector.holding;
-    hold.look(now, feed.beamOff ?? (why === null ? null : { why }));
+    beamWait.look(now, feed.beamOff ?? (why === null ? null : { why }));
     if (seconds !== undefined && now - started > 1000 * seconds) collector.giveUp();
   }
-  hold.end();
-  return collector.taken(hold.heldMs / 1000);
+  beamWait.end();
+  return collector.taken(beamWait.heldMs / 1000);
 }
 
 /** Flies at the speed that spreads the shots over the way; the axis has its usual speed before and afterwards. */
@@ -216,7 +216,7 @@ async function fly(
   control: Control,
   request: FlyRequest,
   rateHz: number,
-  { experiment }: ControlApparatusOptions,
+  { experiment }: ControlBeamlineOptions,
   how: DoOptions,
 ): Promise<FlyTaken> {
   const { signal } = how;
@@ -233,7 +233,10 @@ async function fly(
   const usual = axis.speed;
   await axis.setSpeed((Math.abs(to - from) * rateHz) / (shots - 1));
   try {
-    await feed.begin([...new Set([position, ...signals, ...conditions.map((condition) => condition.signal)])], signal);
+    await feed.begin(
+      [...new Set([position, ...signals, ...conditions.map((condition) => condition.signalName)])],
+      signal,
+    );
     const { done } = await axis.start(to, { signal });
     const taken = await shotsOnTheWay(feed, axis, position, request, done, how);
     await done;
@@ -261,7 +264,7 @@ async function shotsOnTheWay(
   const values = new Map(signals.map((id) => [id, [] as (number | null)[]]));
   // Half a pulse: at the ends it stands still.
   const rest = 0.5 / axis.definition.pulsesPerUnit;
-  const hold = new HoldWatch(performance.now(), undefined, note);
+  const beamWait = new BeamWait(performance.now(), undefined, note);
   let isOver = false;
   while (!isOver) {
     const wasThere = isThere;
@@ -271,7 +274,7 @@ async function shotsOnTheWay(
       const why =
         whyNotFlying(at, from, to, rest, tags.length > 0) ??
         conditions
-          .map((condition) => whyNotGood(condition, read(condition.signal)))
+          .map((condition) => whyNotGood(condition, read(condition.signalName)))
           .find((reason) => reason !== null) ??
         null;
       if (why !== null) {
@@ -288,7 +291,7 @@ async function shotsOnTheWay(
         column.push(typeof value === "number" && Number.isFinite(value) ? value : null);
       }
     }, signal);
-    hold.look(performance.now(), feed.beamOff);
+    beamWait.look(performance.now(), feed.beamOff);
   }
   return { outcome: "done", ledger: book.ledger, tags, positions, values: Object.fromEntries(values) };
 }
@@ -303,7 +306,7 @@ function whyNotFlying(at: number, from: number, to: number, rest: number, hasBeg
 class ShotFeed {
   readonly #facility: ControlledFacility;
   readonly #control: Control;
-  readonly #options: ControlApparatusOptions;
+  readonly #options: ControlBeamlineOptions;
   #signals: readonly string[] = [];
   #hightag = 0;
   #tag = 0;
@@ -312,7 +315,7 @@ class ShotFeed {
   /** Set while no shots come because there is no beam. */
   beamOff: Missing | null = null;
 
-  constructor(facility: ControlledFacility, control: Control, options: ControlApparatusOptions) {
+  constructor(facility: ControlledFacility, control: Control, options: ControlBeamlineOptions) {
     this.#facility = facility;
     this.#control = control;
     this.#options = options;

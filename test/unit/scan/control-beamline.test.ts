@@ -4,8 +4,8 @@ import { type Control, defineExperiment } from "../../../src/ec/index.ts";
 import { createSimulatedFacility } from "../../../src/facility/index.ts";
 import type { Facility } from "../../../src/index.ts";
 import {
-  type Apparatus,
-  controlApparatus,
+  type Beamline,
+  controlBeamline,
   Engine,
   flyScan,
   goToPeak,
@@ -51,16 +51,16 @@ const experiment = defineExperiment({
 } as const);
 
 async function onSimulated(
-  work: (apparatus: Apparatus, control: Control, facility: Facility) => Promise<void>,
+  work: (beamline: Beamline, control: Control, facility: Facility) => Promise<void>,
 ): Promise<void> {
   await using facility = await connect(`sim:?clock=virtual&seed=${SEED}`);
   await using control = await facility.ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2 });
-  await work(controlApparatus(facility, control, { experiment, monitor: "i0", pollMs: 2 }), control, facility);
+  await work(controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 }), control, facility);
 }
 
 describe("controlled beamline", () => {
   it("takes shots where the axis stands, none from before it arrived", async () => {
-    await onSimulated(async (apparatus, control) => {
+    await onSimulated(async (beamline, control) => {
       const rows: Row[] = [];
       const plan = scan({
         axis: "delay",
@@ -70,7 +70,7 @@ describe("controlled beamline", () => {
         shots: { count: 8, signals: ["xfel_bl_3_st_2_motor_1/position", "i0"] },
         shutter: "xrays",
       });
-      const end = await new Engine(apparatus, { observers: [{ point: (row) => rows.push(row) }] }).run(plan);
+      const end = await new Engine(beamline, { callbacks: [{ point: (row) => rows.push(row) }] }).run(plan);
       expect(end).toMatchObject({ outcome: "done", points: 4, shots: { used: 32 } });
       for (const { data, taken } of rows) {
         const pulses = Math.round(150 * (data["delay"] ?? NaN));
@@ -86,15 +86,15 @@ describe("controlled beamline", () => {
   }, 120_000);
 
   it("refuses a signal that is not there before anything moves", async () => {
-    await onSimulated(async (apparatus) => {
+    await onSimulated(async (beamline) => {
       let moves = 0;
-      const counted = replaced(apparatus, "move", async (to, options) => {
+      const counted = replaced(beamline, "move", async (to, options) => {
         moves++;
-        return await apparatus.move(to, options);
+        return await beamline.move(to, options);
       });
       for (const bad of [
         { signals: ["xfel_bl_3_nothing/voltage"] },
-        { conditions: [{ signal: "xfel_bl_3_nothing/voltage", between: [0, 1] as const }] },
+        { conditions: [{ signalName: "xfel_bl_3_nothing/voltage", between: [0, 1] as const }] },
       ]) {
         const wrong = scan({
           axis: "delay",
@@ -113,14 +113,14 @@ describe("controlled beamline", () => {
   it("finds the Bragg peak of the simulated crystal within the stated error", async () => {
     const truth = createSimulatedFacility({ seed: SEED }).truth.crystal(3);
     const centre = truth.centrePulse / 1e4;
-    await onSimulated(async (apparatus, control) => {
-      const { result } = await new Engine(apparatus).run(
+    await onSimulated(async (beamline, control) => {
+      const { result } = await new Engine(beamline).run(
         goToPeak({
           axis: "theta",
           from: centre - 0.021,
           to: centre + 0.019,
           points: 21,
-          signal: "bragg",
+          signalName: "bragg",
           normaliseBy: "i0",
           shots: { count: 20, signals: ["bragg", "i0"] },
           shutter: "xrays",
@@ -133,14 +133,14 @@ describe("controlled beamline", () => {
   }, 120_000);
 
   it("flies with a position for every shot", async () => {
-    await onSimulated(async (apparatus, control) => {
+    await onSimulated(async (beamline, control) => {
       const usual = control.axis("delay").speed;
       // 15 ps/s at 30 Hz: 0.5 ps per shot; half as fast, half as far.
       for (const [shots, apart] of [
         [41, 0.5],
         [81, 0.25],
       ] as const) {
-        const { result } = await new Engine(apparatus).run(
+        const { result } = await new Engine(beamline).run(
           flyScan({ axis: "delay", from: 70, to: 90, shots, signals: ["i0"] }),
         );
         const positions = result?.[0]?.positions ?? [];
@@ -153,7 +153,7 @@ describe("controlled beamline", () => {
         expect(control.axis("delay").speed).toBe(usual);
       }
       await expect(
-        new Engine(apparatus).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2 })),
+        new Engine(beamline).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2 })),
       ).rejects.toMatchObject({ code: "LIMIT" });
     });
   }, 120_000);
@@ -172,17 +172,17 @@ describe("controlled beamline", () => {
         }),
       );
       await control.axis("delay").moveTo(there);
-      const apparatus = controlApparatus(facility, slow, { experiment, monitor: "i0", pollMs: 2 });
+      const beamline = controlBeamline(facility, slow, { experiment, monitor: "i0", pollMs: 2 });
       const looking = {
         signals: ["diode"],
-        conditions: [{ signal: "diode", between: [0.01, 1] }],
+        conditions: [{ signalName: "diode", between: [0.01, 1] }],
         budget: { shots: 20 },
       } as const;
       // Now and then the accelerator gives no pulse, but hardly three times.
       let taken: ShotsTaken | undefined;
       for (let i = 0; i < 3 && taken?.outcome !== "done"; i++) {
         const one = plan("one", {}, () => onePulse({ shutter: "xrays", selector: "pulses", ...looking }));
-        taken = (await new Engine(apparatus).run(one)).result;
+        taken = (await new Engine(beamline).run(one)).result;
       }
       expect(taken?.outcome).toBe("done");
       expect(taken?.ledger.asked).toBeGreaterThan(40);
@@ -190,7 +190,7 @@ describe("controlled beamline", () => {
   }, 120_000);
 
   it("has shots of a run that the plan starts, with their tags in it", async () => {
-    await onSimulated(async (apparatus, control, { db }) => {
+    await onSimulated(async (beamline, control, { db }) => {
       const rows: Row[] = [];
       const points = scan({
         axis: "delay",
@@ -201,7 +201,7 @@ describe("controlled beamline", () => {
         shutter: "xrays",
       });
       const stored = plan("stored", {}, () => withRun({ comment: "two delays", detectors: ["octal"] }, points.steps()));
-      await new Engine(apparatus, { observers: [{ point: (row) => rows.push(row) }] }).run(stored);
+      await new Engine(beamline, { callbacks: [{ point: (row) => rows.push(row) }] }).run(stored);
       const { run, state, shots } = await control.runState();
       expect(state).toBe("ready");
       expect(rows.map(({ taken }) => taken?.run)).toEqual([run, run]);
@@ -216,15 +216,15 @@ describe("controlled beamline", () => {
   }, 120_000);
 
   it("refuses a run while another is on, or with a detector nobody has, and stops the one of a plan that is aborted", async () => {
-    await onSimulated(async (apparatus, control) => {
+    await onSimulated(async (beamline, control) => {
       const before = (await control.runState()).run;
       const unknown = plan("unknown", {}, () => withRun({ comment: "", detectors: ["MPCCD-9"] }, shots(1)));
-      await expect(new Engine(apparatus).run(unknown)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
+      await expect(new Engine(beamline).run(unknown)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
       const endless = plan("endless", {}, () => withRun({ comment: "" }, shots(1_000_000)));
-      const engine = new Engine(apparatus);
+      const engine = new Engine(beamline);
       const running = engine.run(endless);
       while (!engine.line.includes("taking")) await new Promise((resolve) => setTimeout(resolve, 5));
-      await expect(new Engine(apparatus).run(endless)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
+      await expect(new Engine(beamline).run(endless)).rejects.toMatchObject({ code: "DEVICE_BUSY" });
       engine.abort();
       expect((await running).outcome).toBe("aborted");
       expect(await control.runState()).toMatchObject({ run: before + 1, state: "ready" });
@@ -232,10 +232,10 @@ describe("controlled beamline", () => {
   }, 120_000);
 
   it("moves nothing when the plan leaves the limits of the experiment file", async () => {
-    await onSimulated(async (apparatus, control) => {
+    await onSimulated(async (beamline, control) => {
       const before = await control.axis("delay").position();
       await expect(
-        new Engine(apparatus).run(scan({ axis: "delay", from: 80, to: 301, points: 3, shots: 1 })),
+        new Engine(beamline).run(scan({ axis: "delay", from: 80, to: 301, points: 3, shots: 1 })),
       ).rejects.toMatchObject({ code: "LIMIT" });
       expect(await control.axis("delay").position()).toBe(before);
     });

@@ -40,7 +40,7 @@ export interface ScanEnd<R = unknown> {
 }
 
 /** What looks on: a table, a curve, documents. Called in order, never waited for; what it throws ends the scan. */
-export interface Observer {
+export interface ScanCallback {
   begin?(start: ScanStart): void;
   point?(row: Row): void;
   note?(text: string): void;
@@ -63,7 +63,7 @@ export interface EngineOptions {
   readonly journal?: Journal | undefined;
   /** Target maps by the names the plan uses. */
   readonly maps?: Readonly<Record<string, TargetMap>> | undefined;
-  readonly observers?: readonly Observer[] | undefined;
+  readonly callbacks?: readonly ScanCallback[] | undefined;
   /**
    * Whether shots that may have been taken by a process that died may be taken again. Without it, or when it says no,
    * the plan is told that they were interrupted: one on fresh spots takes the next spot.

@@ -1,30 +1,30 @@
 import { throwIfAborted } from "../core/async.ts";
 import { any, resolveOptions } from "../core/options.ts";
-import type { Apparatus } from "./apparatus.ts";
+import type { Beamline } from "./beamline.ts";
 import type { Message } from "./messages.ts";
 import { VirtualDevices, type VirtualDevicesOptions } from "./virtual-devices.ts";
 
 /** What is done to virtual devices. */
 export type VirtualCall = Message | { readonly kind: "safe" | "pauseRun" | "resumeRun" };
 
-export interface VirtualApparatusOptions {
+export interface VirtualBeamlineOptions {
   /** Called before anything is done to a device: a test throws here what a device would. */
   readonly fault?: ((call: VirtualCall, devices: VirtualDevices) => void) | undefined;
 }
 
-/** An apparatus in numbers, with its devices at hand. */
-export interface VirtualApparatus extends Apparatus {
+/** A beamline in numbers, with its devices at hand. */
+export interface VirtualBeamline extends Beamline {
   readonly devices: VirtualDevices;
 }
 
 /**
  * Devices that exist only in numbers, on a clock of their own: a scan of an hour is over at once.
  * @example
- * const apparatus = virtualApparatus({ axes: { delay: { limits: { from: -10, to: 500 }, speed: 100 } } });
- * await new Engine(apparatus).run(scan({ axis: "delay", from: -1, to: 4, points: 26, shots: 60 }));
+ * const beamline = virtualBeamline({ axes: { delay: { limits: { from: -10, to: 500 }, speed: 100 } } });
+ * await new Engine(beamline).run(scan({ axis: "delay", from: -1, to: 4, points: 26, shots: 60 }));
  */
-export function virtualApparatus(options: VirtualDevicesOptions, how: VirtualApparatusOptions = {}): VirtualApparatus {
-  const { fault = (): void => {} } = resolveOptions("virtualApparatus", how, { fault: any });
+export function virtualBeamline(options: VirtualDevicesOptions, how: VirtualBeamlineOptions = {}): VirtualBeamline {
+  const { fault = (): void => {} } = resolveOptions("virtualBeamline", how, { fault: any });
   const devices = new VirtualDevices(options);
   return {
     devices,
