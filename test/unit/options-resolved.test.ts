@@ -6,13 +6,14 @@ import { expect, it } from "vitest";
 const src = resolve(import.meta.dirname, "../../src");
 
 /** What checks options: resolveOptions, and what does nothing but call it. */
-const resolving = "resolveOptions|resolveAssembly|resolveRequest|checkRequest";
+const resolving = "resolveOptions|resolveAssembly|resolveRequest|checkRequest|roiLimits";
 
 /** Public functions that leave the check to the one they hand the very options to. */
 const delegating = [
   "Cube.load",
   "Db.runs",
   "Ec.control",
+  "Facility.difference",
   "Facility.picture",
   "Facility.runs",
   "Facility.shots",
@@ -33,13 +34,10 @@ const delegating = [
 
 /** What has such a type, but is given by the library itself: a request that was checked, a setting decided, a part. */
 const internal = [
-  "Axis.constructor",
   "SaclaError.constructor",
   "ScanTable.html",
   "Service.call",
   "Service.stream",
-  "Setting.constructor",
-  "Shutter.constructor",
   "SimulatedFacility.constructor",
   "VirtualDevices.fly",
   "VirtualDevices.shots",
