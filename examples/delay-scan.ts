@@ -99,6 +99,7 @@ await writeFile(
 );
 console.log(`${shots.used} of ${shots.asked} shots used; left out:`, shots.dropped);
 console.log(
-  `t0 = ${fit.centre.toFixed(3)} ± ${fit.centreError.toFixed(3)} ps, rise ${(1000 * fit.width).toFixed(0)} ± ${(1000 * fit.widthError).toFixed(0)} fs rms, step ${fit.height.toFixed(2)} %`,
+  `t0 = ${fit.centre.toFixed(3)} ± ${fit.centreError.toFixed(3)} ps, ` +
+    `rise ${(1000 * fit.width).toFixed(0)} ± ${(1000 * fit.widthError).toFixed(0)} fs rms, step ${fit.height.toFixed(2)} %`,
 );
 console.log(`χ² per degree of freedom ${fit.reducedChiSquare.toFixed(2)}; out/delay-scan.svg`);

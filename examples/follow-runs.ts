@@ -21,7 +21,8 @@ for await (const run of facility.runs({ bl: 3, follow: true, pollMs: 200 })) {
     for (const [sensor, image] of Object.entries(average)) {
       const sum = image.data.reduce((a, b) => a + b, 0);
       console.log(
-        `run ${run.number} (${run.comment}): ${sensor} mean ${(sum / image.size).toFixed(3)} ADU over ${ledger.used} shots`,
+        `run ${run.number} (${run.comment}): ${sensor} mean ${(sum / image.size).toFixed(3)} ADU ` +
+          `over ${ledger.used} shots`,
       );
     }
   }

@@ -10,7 +10,8 @@ const detector = "MPCCD-2N0-M02-001";
 for await (const shot of facility.live.shots({ bl: 3, detectors: [detector], signals: [bm1], limit: 3 })) {
   const value = shot.value(bm1);
   console.log(
-    `run ${shot.run}, tag ${shot.tag}: ${shot.latencyMs.toFixed(0)} ms old, ${"value" in value ? `${value.value} ${value.unit}` : value.reason}`,
+    `run ${shot.run}, tag ${shot.tag}: ${shot.latencyMs.toFixed(0)} ms ` +
+      `old, ${"value" in value ? `${value.value} ${value.unit}` : value.reason}`,
   );
 }
 

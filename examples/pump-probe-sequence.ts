@@ -186,7 +186,8 @@ for (const delay of delaysFs)
       .join(", ")}`,
   );
 console.log(
-  `the pumped shots are in the runs ${runs.slice(0, 3).join(", ")} … ${runs.at(-1)}; the operators were asked ${asked} times`,
+  `the pumped shots are in the runs ${runs.slice(0, 3).join(", ")} … ${runs.at(-1)}; ` +
+    `the operators were asked ${asked} times`,
 );
 console.log(`${account.used} of ${account.asked} shots used; left out:`, account.dropped);
 console.log("areas of the crystal:", crystal.counts);

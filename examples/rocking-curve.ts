@@ -53,6 +53,7 @@ journal.close();
 
 console.log(table.curve("bragg"));
 console.log(
-  `peak at ${result?.centre.toFixed(5)} ± ${result?.centreError.toFixed(5)} deg, FWHM ${result?.fwhm.toFixed(5)} deg; ${shots.used} of ${shots.asked} shots`,
+  `peak at ${result?.centre.toFixed(5)} ± ${result?.centreError.toFixed(5)} deg, ` +
+    `FWHM ${result?.fwhm.toFixed(5)} deg; ${shots.used} of ${shots.asked} shots`,
 );
 console.log(`theta stands at ${(await control.axis("theta").position()).toFixed(4)} deg`);

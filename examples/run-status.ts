@@ -5,5 +5,6 @@ await using facility = await connect();
 const { db } = facility;
 
 const newest = await db.readRunnumberNewest(3);
-const status = await db.readRunstatus(3, newest); // −1: not yet existing, 0: stopped (ready to read), 1: paused, 2: running
+// −1: not yet existing, 0: stopped (ready to read), 1: paused, 2: running
+const status = await db.readRunstatus(3, newest);
 console.log(newest, status);

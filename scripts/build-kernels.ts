@@ -42,7 +42,9 @@ for (const [source, target] of Object.entries(kernels)) {
     },
   );
   if (error !== null || wasm === undefined) throw new Error(`${source} does not compile:\n${stderr.toString()}`);
-  const text = `// Made by scripts/build-kernels.ts from ${source}.\nexport const kernelBinary: string =\n  "${Buffer.from(wasm).toString("base64")}";\n`;
+  const text =
+    `// Made by scripts/build-kernels.ts from ${source}.\nexport const kernelBinary: string =\n` +
+    `  "${Buffer.from(wasm).toString("base64")}";\n`;
   const file = fileURLToPath(new URL(target, root));
   // Left alone when it is the same, so that watchers do not rebuild.
   if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);

@@ -45,7 +45,8 @@ function writePage(all: readonly Covered[]): void {
   const page = readFileSync(path, "utf8");
   const [before = ""] = page.split("<!-- table -->");
   const header =
-    "| what | shots | signal | number | found, % | within 1 σ, % | within 3 σ, % | mean (value − truth)/σ |\n|---|---|---|---|---|---|---|---|";
+    "| what | shots | signal | number | found, % | within 1 σ, % | within 3 σ, % | mean (value − truth)/σ |\n" +
+    "|---|---|---|---|---|---|---|---|";
   const made = `Made by \`npm run check:coverage -- ${seed} ${repeats} --write\`.`;
   writeFileSync(path, `${before}<!-- table -->\n${made}\n\n${header}\n${all.map(lineOf).join("\n")}\n`);
 }

@@ -265,7 +265,8 @@ const badPacked: { readonly name: string; readonly packed: string }[] = [
 /** The text of the file. */
 export function vectorsText(): string {
   const about =
-    "Test vectors of docs/protocol.md, made by scripts/make-protocol-vectors.ts. good: decode(parts) is message, and encoding message gives the same. bad: refused with BAD_MESSAGE, answered with that id.";
+    "Test vectors of docs/protocol.md, made by scripts/make-protocol-vectors.ts. good: " +
+    "decode(parts) is message, and encoding message gives the same. bad: refused with BAD_MESSAGE, answered with that id.";
   return `${JSON.stringify({ about, good: goodMessages, bad: badMessages, badPacked }, null, 1)}\n`;
 }
 

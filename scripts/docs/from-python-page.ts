@@ -32,7 +32,9 @@ export const otherCalls: readonly { python: string; ours: string; note: string }
   {
     python: "ippy.reconstruction(srcs, width, height, pixel_size, offset)",
     ours: "reconstruction(srcs, width, height, pixelSize, offset)",
-    note: 'Same dictionaries. Source view; for DataConvert\'s mirrored view use `new Assembler(infos, { view: "detector" })`.',
+    note:
+      "Same dictionaries. Source view; for DataConvert's mirrored view use `new Assembler(infos, { view: " +
+      '"detector" })`.',
   },
 ];
 
@@ -74,7 +76,9 @@ export const citiusCalls: readonly { python: string; ours: string; note: string 
   {
     python: "ctdapy_xfel.get_runstatus(bl, run)",
     ours: "await ctdapyXfel.getRunstatus(bl, run)",
-    note: "Compare with `ctdapyXfel.CTDA_RUN_STATUS_CAN_READ`, `…_WAIT_CALIB`, `…_NOT_CITIUS`: words here, for only the first number is known.",
+    note:
+      "Compare with `ctdapyXfel.CTDA_RUN_STATUS_CAN_READ`, `…_WAIT_CALIB`, `…_NOT_CITIUS`: " +
+      "words here, for only the first number is known.",
   },
   {
     python: "ctdapy_xfel.CtrlBuffer(bl, run)",
@@ -116,7 +120,9 @@ export const citiusCalls: readonly { python: string; ours: string; note: string 
   {
     python: "buffer.collect_data(out, ids, ctag)",
     ours: "await online.collectData(out, ids, ctag)",
-    note: "`ctolpyXfel.NEWEST` for the newest. Gives `ctag` and `reconst_info_list`. `code` is `TIMEOUT` or `DATA_GONE`; `details.ctolName` is the constant of ctolpy_xfel.",
+    note:
+      "`ctolpyXfel.NEWEST` for the newest. Gives `ctag` and `reconst_info_list`. " +
+      "`code` is `TIMEOUT` or `DATA_GONE`; `details.ctolName` is the constant of ctolpy_xfel.",
   },
 ];
 

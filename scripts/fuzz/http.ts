@@ -338,7 +338,8 @@ const raw = fc
       )
       .map((rest) =>
         bytesOf(
-          `POST /v1/db/readRuninfo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n${rest}`,
+          `POST /v1/db/readRuninfo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
+            `Content-Type: application/json\r\n${rest}`,
         ),
       ),
   )

@@ -76,7 +76,10 @@ export async function averageRun(
 export function ledgerLine({ asked, used, dropped, notes = {} }: Ledger): string {
   const reasons = dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
   const noted = Object.entries(notes).map(([what, times]) => `${times} ${what}`);
-  return `${used} of ${asked} shots used${reasons === "" ? "" : `, dropped: ${reasons}`}${noted.length === 0 ? "" : `; noted: ${noted.join(", ")}`}`;
+  return (
+    `${used} of ${asked} shots used` +
+    `${reasons === "" ? "" : `, dropped: ${reasons}`}${noted.length === 0 ? "" : `; noted: ${noted.join(", ")}`}`
+  );
 }
 
 /** A file name part from a detector group. */

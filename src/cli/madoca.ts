@@ -63,7 +63,8 @@ export async function controlOverMadoca(
   if (madoca === undefined) {
     throw new SaclaError(
       "BAD_ARGUMENT",
-      `${show(path)} has no part "madoca", which says which object stands for which device; see docs/experiment-file.md.`,
+      `${show(path)} has no part "madoca", which says which object stands for which device; ` +
+        "see docs/experiment-file.md.",
     );
   }
   // Before anything is opened: what is opened makes good what a crash left, and must then be there until it is done.
@@ -111,7 +112,8 @@ async function lookAtAll(
     const { code, message } = toSaclaError(error);
     throw new SaclaError(
       code,
-      `${message} Nothing is served. Host, port and objects are those of the part "madoca" of ${path}; is the server running there?`,
+      `${message} Nothing is served. Host, port and objects are those of the part "madoca" of ${path}; ` +
+        "is the server running there?",
       {
         details: { server, file: path },
         cause: error,

@@ -31,7 +31,9 @@ export function demoReport(
       sensorSection(look),
       {
         heading: "Shots",
-        text: `${ledgerLine(ledger)}. ${tags.dark.length} dark and ${tags.exposed.length} exposed shots, classified by: ${look.basis?.rule ?? "no rule"} (${look.basis?.signals.join(", ") ?? ""}).`,
+        text:
+          `${ledgerLine(ledger)}. ${tags.dark.length} dark and ${tags.exposed.length} exposed shots, ` +
+          `classified by: ${look.basis?.rule ?? "no rule"} (${look.basis?.signals.join(", ") ?? ""}).`,
         ...(ledger.dropped.length === 0
           ? {}
           : {
@@ -56,7 +58,10 @@ function pictureSection({ run, detector, tags }: QuickLook, { image, assembler, 
   const title = `${detector.id}, run ${run.number}, mean of ${tags.exposed.length} shots, ${assembler.view} view`;
   return {
     heading: "Assembled average",
-    text: `Mean of the exposed shots less the mean of the dark ones, assembled to ${assembler.width} × ${assembler.height} pixels of ${assembler.pixelSizeUm} µm as seen from the ${assembler.view}.`,
+    text:
+      "Mean of the exposed shots less the mean of the dark ones, " +
+      `assembled to ${assembler.width} × ${assembler.height} pixels of ${assembler.pixelSizeUm} µm ` +
+      `as seen from the ${assembler.view}.`,
     image: {
       png: renderImage(image, { title, unit: "ADU", maxWidth: 1200 }),
       alt: `Assembled average of run ${run.number}, ${assembler.view} view`,
@@ -73,7 +78,9 @@ function histogramSection({ sensors, run }: QuickLook): Section {
   const { from, counts } = sumHistograms(sensors);
   return {
     heading: "ADU histogram",
-    text: "All pixels of all exposed shots, less the dark. The peak at 0 is read noise, the next one a single X-ray photon.",
+    text:
+      "All pixels of all exposed shots, less the dark. " +
+      "The peak at 0 is read noise, the next one a single X-ray photon.",
     svg: histogramPlot(counts, { from, title: `run ${run.number}, all sensors`, xLabel: "ADU", yLabel: "pixels" }),
   };
 }
@@ -86,7 +93,10 @@ function monitorSection(monitor: SignalColumn, { run }: QuickLook): Section {
     .join(", ");
   return {
     heading: "Beam monitor",
-    text: `${monitor.equipId}: ${ok} of ${monitor.length} shots have a value${missing === "" ? "" : ` (${missing})`}; mean ${monitor.mean().toPrecision(4)} ${monitor.unit}.`,
+    text:
+      `${monitor.equipId}: ${ok} of ${monitor.length} shots have ` +
+      `a value${missing === "" ? "" : ` (${missing})`}; ` +
+      `mean ${monitor.mean().toPrecision(4)} ${monitor.unit}.`,
     svg: linePlot([{ x: Array.from(monitor.tags), y: monitor.values, style: "points" }], {
       title: `run ${run.number}`,
       xLabel: "tag",

@@ -109,7 +109,8 @@ function ofPlan(plan: Plan, error: unknown): unknown {
   const place = /([^/\\(\s]+:\d+:\d+)\)?$/m.exec(thrown.stack ?? "")?.[1];
   return new SaclaError(
     "BAD_ARGUMENT",
-    `The steps of the plan ${plan.name} fail: ${thrown.message}${place === undefined ? "" : ` (${place})`}. Nothing was moved.`,
+    `The steps of the plan ${plan.name} fail: ${thrown.message}${place === undefined ? "" : ` (${place})`}. ` +
+      "Nothing was moved.",
     {
       cause: thrown,
     },
@@ -252,7 +253,8 @@ function answerOf(
   isWritten: boolean,
 ): CommandResult {
   const dropped = Object.entries(end.shots.dropped).map(([reason, n]) => `, ${n} ${reason}`);
-  const summary = `${end.outcome}: ${end.points} points, ${end.shots.used} of ${end.shots.asked} shots used${dropped.join("")}`;
+  const summary =
+    `${end.outcome}: ${end.points} points, ${end.shots.used} of ${end.shots.asked} shots ` + `used${dropped.join("")}`;
   const without = withoutNumber(table.rows.flatMap(({ taken }) => (taken === null ? [] : [taken])));
   const again = end.outcome === "done" || journalPath === undefined ? "" : `\ngo on with: sacla resume ${journalPath}`;
   return {
@@ -282,7 +284,10 @@ function whereItGoesOn(path: string, plan: Plan): string {
   journal.checkPlan(plan);
   if (journal.ended === "done")
     throw new SaclaError("BAD_ARGUMENT", `The scan of ${show(path)} is done; there is nothing to resume.`);
-  return `${plan.name} goes on where ${path} ends: ${journal.points} points are done (${journal.ended ?? "its program died"})`;
+  return (
+    `${plan.name} goes on where ${path} ends: ${journal.points} points are ` +
+    `done (${journal.ended ?? "its program died"})`
+  );
 }
 
 /** What draws the curve, @throws WRITE_FAILED */
@@ -335,7 +340,8 @@ function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): Scan
       if (isPast) return;
       const at = Object.entries(data).map(([name, value]) => `${name} ${Number(value.toPrecision(6))}`);
       io.err(
-        `point ${index + 1}${of}: ${at.join(", ")}${taken === null ? "" : `, ${taken.ledger.used} of ${taken.ledger.asked} shots`}\n`,
+        `point ${index + 1}${of}: ${at.join(", ")}` +
+          `${taken === null ? "" : `, ${taken.ledger.used} of ${taken.ledger.asked} shots`}\n`,
       );
       for (const line of withoutNumber(taken === null ? [] : [taken])) io.err(`  ${line}\n`);
       const signal = Object.keys(taken?.values ?? {})[0];
@@ -355,7 +361,10 @@ function withoutNumber(all: readonly ShotsTaken[]): string[] {
     for (const { missing } of all)
       for (const [reason, count] of Object.entries(missing?.[signal] ?? {}))
         reasons.set(reason, (reasons.get(reason) ?? 0) + count);
-    return `${signal} has no number in any shot: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")}`;
+    return (
+      `${signal} has no number in any ` +
+      `shot: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")}`
+    );
   });
 }
 

@@ -7,5 +7,7 @@ export const HC_EV_ANGSTROM = 12_398.419843320025;
 /** Energy that frees one electron in silicon, eV (SACLA's manual, as ostrich and Cheetah's SACLA scripts have it). */
 export const EV_PER_ELECTRON = 3.65;
 
-/** Photon energy that is assumed when neither a spectrometer nor the configuration gives a sensible one, eV (ostrich). */
+/**
+ * Photon energy that is assumed when neither a spectrometer nor the configuration gives a sensible one, eV (ostrich).
+ */
 export const FALLBACK_PHOTON_ENERGY_EV = 7000;

@@ -27,7 +27,9 @@ interface DetectorFamily {
   readonly dataConvertType?: number;
 }
 
-/** Sensors of MPCCD detectors: 512 × 1024 pixels of 50 µm (T. Kameshima et al., Rev. Sci. Instrum. 85, 033110, 2014). */
+/**
+ * Sensors of MPCCD detectors: 512 × 1024 pixels of 50 µm (T. Kameshima et al., Rev. Sci. Instrum. 85, 033110, 2014).
+ */
 export const mpccd = {
   make: "MPCCD",
   sensorId: /^(MPCCD-[2-9].*-\d+)-\d$/,
@@ -60,7 +62,8 @@ const families: readonly DetectorFamily[] = [
   { id: /^MPCCD-8B0-2-008/, ...phase3, edges: edges(5, 5, 5, 30) }, // as of 2024-25
   { id: /^MPCCD-8B0-2-010/, ...phase3, edges: edges(5, 5, 5, 32) }, // as of 2024-25
   { id: /^MPCCD-8B/, ...phase3, edges: edges(5, 5, 5, 23) }, // other phase III octals, Jul 2017 at 10 keV
-  { id: /^MPCCD-8N/, ...mpccd, edges: edges(0, 0, 0, 22), dataConvertType: 5 }, // compact phase I octals, Jul 2017 at 7 keV
+  // compact phase I octals, Jul 2017 at 7 keV
+  { id: /^MPCCD-8N/, ...mpccd, edges: edges(0, 0, 0, 22), dataConvertType: 5 },
   { id: /^MPCCD-8/, ...mpccd, dataConvertType: 5 },
   { id: /^MPCCD-1/, ...mpccd, dataConvertType: 6 },
   { id: /^MPCCD-/, ...mpccd },

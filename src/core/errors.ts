@@ -47,8 +47,11 @@ export const errorCatalogue = {
   RUN_NOT_READY: {
     facility: true,
     meaning:
-      "The run is still running or paused, or its CITIUS images are still being calibrated, so they cannot be read yet.",
-    next: "Wait until readRunstatus answers 0 (CITIUS: getRunstatus can-read), or follow runs with facility.runs({ follow: true }).",
+      "The run is still running or paused, or its CITIUS images are still being calibrated, " +
+      "so they cannot be read yet.",
+    next:
+      "Wait until readRunstatus answers 0 (CITIUS: getRunstatus can-read), " +
+      "or follow runs with facility.runs({ follow: true }).",
   },
   UNKNOWN_DETECTOR: {
     facility: true,
@@ -123,7 +126,9 @@ export const errorCatalogue = {
   WRITE_FAILED: {
     facility: false,
     meaning: "A file could not be written: the disk is full, or the folder is not there or not writable.",
-    next: "Make room or choose another folder, and give the same command again; `sacla convert` goes on where it stopped.",
+    next:
+      "Make room or choose another folder, and give the same command again; " +
+      "`sacla convert` goes on where it stopped.",
   },
   UNKNOWN_DEVICE: {
     facility: true,
@@ -209,7 +214,9 @@ export const errorCatalogue = {
   TOO_SMALL: {
     facility: false,
     meaning: "The values of an image are too small for sums that never round.",
-    next: "Multiply the images first: corrections: [correct.scale(1e9)]. Divide the mean by that number, the variance by its square.",
+    next:
+      "Multiply the images first: corrections: [correct.scale(1e9)]. " +
+      "Divide the mean by that number, the variance by its square.",
   },
   TOO_LARGE: {
     facility: false,

@@ -27,10 +27,11 @@ export function countErrors(counts: readonly number[]): number[] {
 }
 
 /**
- * Errors of the points of one curve from the scatter of all their shots. Of 3 shots a point's own scatter is so uncertain
- * that an interval of one standard error holds the truth in 58 % of cases and weights from it in 41 to 53 %: so the variance of a
- * shot is described as a + b·|mean| + c·mean² (noise, counts, pulse energy) over all points, and a point's own variance
- * counts beside it as much as its shots allow and the points differ (moderated variance, Smyth 2004).
+ * Errors of the points of one curve from the scatter of all their shots. Of 3 shots a point's own scatter is so
+ * uncertain that an interval of one standard error holds the truth in 58 % of cases and weights from it in 41 to 53 %:
+ * so the variance of a shot is described as a + b·|mean| + c·mean² (noise, counts, pulse energy) over all points, and a
+ * point's own variance counts beside it as much as its shots allow and the points differ (moderated variance, Smyth
+ * 2004).
  *
  * A point of a single shot gets the common variance; where no point has two shots, all errors are NaN.
  * @example

@@ -20,8 +20,8 @@ export type ShotNumbers = ArrayLike<number | null>;
 const ratioMethod = optional(oneOf("ratio-of-sums", "mean-of-ratios"), "ratio-of-sums");
 
 /**
- * Ratio of the sums of a signal and a monitor over the shots where both have a number: what a normalised curve shows. Its
- * error is from the residuals signal − ratio · monitor, so that what both share (the pulse energy) does not count
+ * Ratio of the sums of a signal and a monitor over the shots where both have a number: what a normalised curve shows.
+ * Its error is from the residuals signal − ratio · monitor, so that what both share (the pulse energy) does not count
  * (ratio estimator, Cochran 1977, §6).
  * @param values - per shot, null or NaN where there is no number
  * @returns NaN with count 0 where the monitor's sum is 0 or no shot has both
@@ -83,7 +83,8 @@ export interface OnOff {
  * (`pooledErrors`).
  * @throws BAD_ARGUMENT when lengths differ, or only one class has a monitor
  * @example
- * const { difference, differenceError } = onOffDifference({ values: on, monitor: i0On }, { values: off, monitor: i0Off });
+ * const [pumped, unpumped] = [{ values: on, monitor: i0On }, { values: off, monitor: i0Off }];
+ * const { difference, differenceError } = onOffDifference(pumped, unpumped);
  */
 export function onOffDifference(on: ClassOfShots, off: ClassOfShots, options: OnOffOptions = {}): OnOff {
   const { method } = resolveOptions("onOffDifference", options, { method: ratioMethod, pairs: any });
@@ -179,7 +180,9 @@ function pairsOf(on: ClassOfShots, off: ClassOfShots, offOf: ArrayLike<number>):
   return { offOf, isUsed, partners };
 }
 
-/** The root of the summed squares over unpumped shots, each with its pumped ones: these are independent of each other. */
+/**
+ * The root of the summed squares over unpumped shots, each with its pumped ones: these are independent of each other.
+ */
 function pairedError(on: Influences, off: Influences, offOf: ArrayLike<number>, ofOn: number, ofOff: number): number {
   const moved = off.of.map((own) => ofOff * own);
   for (const [i, own] of on.of.entries()) {

@@ -1,6 +1,7 @@
 /**
  * Least squares of a linear problem of few unknowns: the normal equations, their columns scaled, by Cholesky. Undefined
- * where columns depend on one another. (`QrDecomposition` of ml-matrix takes ten times as long, and a fit asks this hundreds of times.)
+ * where columns depend on one another. (`QrDecomposition` of ml-matrix takes ten times as long, and a fit asks this
+ * hundreds of times.)
  */
 export function solveRows(rows: readonly (readonly number[])[], right: readonly number[]): number[] | undefined {
   const count = rows[0]?.length ?? 0;

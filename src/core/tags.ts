@@ -125,7 +125,8 @@ export class TagList implements Iterable<number> {
     if (other.hightag !== this.hightag) {
       throw new SaclaError(
         "BAD_ARGUMENT",
-        `Tags of HighTag ${this.hightag} and ${other.hightag} cannot be combined: the same tag means different shots in each.`,
+        `Tags of HighTag ${this.hightag} and ${other.hightag} cannot be combined: ` +
+          "the same tag means different shots in each.",
       );
     }
   }

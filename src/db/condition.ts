@@ -23,7 +23,8 @@ export function parseCondition(text: string): { equipId: string; holds: (value: 
   if (equipId === undefined || compare === undefined || Number.isNaN(limit)) {
     throw new SaclaError(
       "BAD_ARGUMENT",
-      `The condition ${JSON.stringify(text)} must be "SIGNAL OPERATOR NUMBER", with an operator of ${Object.keys(operators).join(" ")}.`,
+      `The condition ${JSON.stringify(text)} must be "SIGNAL OPERATOR NUMBER", ` +
+        `with an operator of ${Object.keys(operators).join(" ")}.`,
     );
   }
   return { equipId, holds: (value) => compare(value, limit) };

@@ -1,6 +1,6 @@
 /**
- * How a dark shot is recognized. `open`: the open flag is 0. `open-and-close`: the open flag is 0 and the close flag is 1.
- * `beam-monitor`: a beam monitor reads below a limit or did not converge.
+ * How a dark shot is recognized. `open`: the open flag is 0. `open-and-close`: the open flag is 0 and the close flag is
+ * 1. `beam-monitor`: a beam monitor reads below a limit or did not converge.
  */
 export type DarkTest = "open" | "open-and-close" | "beam-monitor";
 

@@ -48,8 +48,8 @@ export class Db extends MirroredDb {
   }
 
   /**
-   * Equipment ids that fit a pattern: a text that occurs in the name; a glob for the whole name when the text has `*` or `?`;
-   * or a RegExp. Text and glob ignore case.
+   * Equipment ids that fit a pattern: a text that occurs in the name; a glob for the whole name when the text has `*`
+   * or `?`; or a RegExp. Text and glob ignore case.
    * @example await db.searchSignals("xfel_bl_3_*bm_1_pd/charge");
    */
   async searchSignals(pattern: string | RegExp, options?: CallOptions): Promise<string[]> {
@@ -60,8 +60,8 @@ export class Db extends MirroredDb {
    * The last runs of a beamline, ascending, whatever their status.
    *
    * With `follow` it never ends: each run is given **once, when it has stopped**, beginning with the newest one there
-   * is (at once if it has stopped already). None is skipped, however many end between two requests; a run that never stops
-   * does not hold back those after it. Leave the loop with `break`; an aborted `signal` throws ABORTED.
+   * is (at once if it has stopped already). None is skipped, however many end between two requests; a run that never
+   * stops does not hold back those after it. Leave the loop with `break`; an aborted `signal` throws ABORTED.
    * @throws UNKNOWN_BEAMLINE
    * @throws ABORTED when the signal fires
    * @example for await (const run of db.runs({ bl: 3, follow: true })) console.log(run.number, run.comment);

@@ -99,8 +99,8 @@ export class ShotLabels {
   }
 
   /**
-   * Pumped shots each with an unpumped one near in time, so that slow drifts leave their difference: the next one (30 Hz:
-   * tag + 2), else the nearest. An unpumped shot can belong to several pumped ones. The others lose their label:
+   * Pumped shots each with an unpumped one near in time, so that slow drifts leave their difference: the next one (30
+   * Hz: tag + 2), else the nearest. An unpumped shot can belong to several pumped ones. The others lose their label:
    * `no-unpumped-near`, `no-pumped-near`.
    * @throws BAD_ARGUMENT
    * @example
@@ -199,7 +199,9 @@ export async function labelShots(
     const names = [...laserShutters(run.bl), ...laserSelectors(run.bl)].map(({ open }) => open);
     throw new APIError(
       "UNKNOWN_SIGNAL",
-      `Pumped and unpumped shots of run ${run.number} of beamline ${run.bl} cannot be classified: the source has no values for ${showList(names)}. For a run without pump laser use darkTags() and exposedTags().`,
+      `Pumped and unpumped shots of run ${run.number} of beamline ${run.bl} cannot be classified: ` +
+        `the source has no values for ${showList(names)}. ` +
+        "For a run without pump laser use darkTags() and exposedTags().",
       { details: { bl: run.bl, run: run.number, signals: names } },
     );
   }

@@ -39,7 +39,8 @@ export function arrowFile(table: TableContent): Uint8Array {
 
 /** An Arrow file of one record batch, or a stream of the same. */
 function arrowBytes(table: TableContent, format: "file" | "stream"): Uint8Array {
-  // One dictionary for all columns of statuses. Its type is the object that the fields name: by that it gets its number.
+  // One dictionary for all columns of statuses. Its type is the object that the fields name: by that it gets its
+  // number.
   const reasons = columnFromArray([...syncStatus], utf8());
   const statusType = { ...dictionary(utf8(), int8()), dictionary: reasons.type };
   const length = table.tags.length;

@@ -80,8 +80,8 @@ async function readVerdicts(run: RunReader, all: RunTags, options: CallOptions |
 }
 
 /**
- * Whether the close flag of an old run can be used: wherever the shutter was open and wherever it was closed, it mirrors
- * the open flag at nine of ten shots.
+ * Whether the close flag of an old run can be used: wherever the shutter was open and wherever it was closed, it
+ * mirrors the open flag at nine of ten shots.
  */
 function mirrors({ state, open }: Flags, count: number): boolean {
   const [told, agrees] = [
@@ -116,7 +116,8 @@ function monitorState(column: SignalColumn, i: number): FlagState {
 function undecidable(run: RunReader, signals: readonly string[]): APIError {
   return new APIError(
     "UNKNOWN_SIGNAL",
-    `Dark and exposed shots of run ${run.number} of beamline ${run.bl} cannot be classified: the source has no values for ${showList(signals)}. Name the dark tags or a dark run yourself.`,
+    `Dark and exposed shots of run ${run.number} of beamline ${run.bl} cannot be classified: ` +
+      `the source has no values for ${showList(signals)}. Name the dark tags or a dark run yourself.`,
     { details: { bl: run.bl, run: run.number, signals: [...signals] } },
   );
 }

@@ -307,7 +307,8 @@ export class Axis {
     const off = toPosition(this.definition, at) - toPosition(this.definition, target);
     return new SaclaError(
       "DEVICE_FAULT",
-      `${this.name} ${why}. It was sent from ${this.show(from)} to ${this.show(target)} and is at ${this.show(at)} after ${(ms / 1000).toFixed(1)} s; it was stopped.`,
+      `${this.name} ${why}. It was sent from ${this.show(from)} to ${this.show(target)} and ` +
+        `is at ${this.show(at)} after ${(ms / 1000).toFixed(1)} s; it was stopped.`,
       {
         details: {
           axis: this.name,

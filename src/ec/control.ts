@@ -187,7 +187,8 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
         if (!Number.isFinite(position)) {
           throw new SaclaError(
             "DEVICE_FAULT",
-            `Nobody knows where ${name} is, so it cannot be kept or compared: it is ${state}: ${reason(why)}. Name the others.`,
+            `Nobody knows where ${name} is, so it cannot be kept or compared: ` +
+              `it is ${state}: ${reason(why)}. Name the others.`,
             {
               details: { name, device: axis.device, state, why },
             },
@@ -218,7 +219,8 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
       if (was.device === now.device && was.unit === now.unit) continue;
       throw new SaclaError(
         "BAD_ARGUMENT",
-        `${name} was ${was.device} in ${was.unit}, but is now ${now.device} in ${now.unit}; it cannot be put back. Move it by hand, or save the preset anew.`,
+        `${name} was ${was.device} in ${was.unit}, but is now ${now.device} in ${now.unit}; ` +
+          "it cannot be put back. Move it by hand, or save the preset anew.",
       );
     }
     return await this.plan(
@@ -321,7 +323,8 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     const near = nearestNames(name, names, 3);
     throw new SaclaError(
       "UNKNOWN_DEVICE",
-      `${experiment.name} names no ${name} among its ${part}; ${near.length > 0 ? `the nearest are ${showList(near)}` : `it has ${showList(names, 20)}`}.`,
+      `${experiment.name} names no ${name} among ` +
+        `its ${part}; ${near.length > 0 ? `the nearest are ${showList(near)}` : `it has ${showList(names, 20)}`}.`,
       { details: { name, part, names } },
     );
   }

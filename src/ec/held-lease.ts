@@ -78,7 +78,8 @@ export class HeldLease {
       this.#lose(
         new SaclaError(
           "LEASE_LOST",
-          `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms; whoever keeps it stops what moved under it.`,
+          `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms; ` +
+            "whoever keeps it stops what moved under it.",
         ),
       );
     }
@@ -129,7 +130,8 @@ export class HeldLease {
       if (left <= 0)
         throw new SaclaError(
           "LEASE_LOST",
-          `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms; whoever keeps it stops what moved under it.`,
+          `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms; ` +
+            "whoever keeps it stops what moved under it.",
         );
       await this.endpoint.call("lease.renew", { bl: this.bl, lease }, { timeoutMs: left });
       this.#goodUntil = askedAt + this.#ttlMs;

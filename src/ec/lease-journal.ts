@@ -56,7 +56,8 @@ export class LeaseJournal {
     this.damage =
       damaged.length === 0
         ? ""
-        : `the journal of leases ${show(path)} is damaged (line ${damaged.join(", ")}): look whether anything else moves`;
+        : `the journal of leases ${show(path)} is damaged (line ${damaged.join(", ")}): ` +
+          "look whether anything else moves";
     this.#log = AppendLog.join(path);
   }
 

@@ -186,7 +186,8 @@ export class LeaseKeeper {
     const now = this.#options.clock.now();
     return new SaclaError(
       "LEASE_HELD",
-      `Beamline ${bl} is controlled by ${show(name)} (${reason}) since ${seconds(now - takenAt)}; the lease ends in ${seconds(expiresAt - now)} unless it is renewed.`,
+      `Beamline ${bl} is controlled by ${show(name)} (${reason}) since ${seconds(now - takenAt)}; ` +
+        `the lease ends in ${seconds(expiresAt - now)} unless it is renewed.`,
       { details: { bl, name, reason, sinceMs: 1000 * (now - takenAt), expiresMs: 1000 * (expiresAt - now) } },
     );
   }

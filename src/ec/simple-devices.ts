@@ -36,7 +36,8 @@ async function arrive(
     if (passedMs > marginMs + (state === "moving" ? LONGEST_MOTION_MS : 0)) {
       throw new SaclaError(
         "DEVICE_FAULT",
-        `${name} is stuck: it was asked for ${show(wanted)} but is ${show(value)} after ${(passedMs / 1000).toFixed(1)} s.`,
+        `${name} is stuck: it was asked for ${show(wanted)} but ` +
+          `is ${show(value)} after ${(passedMs / 1000).toFixed(1)} s.`,
         { details },
       );
     }

@@ -161,8 +161,8 @@ export class AppendLog {
 }
 
 /**
- * The lines of a log that {@link AppendLog.join} writes; none when there is no file. A line that a crash cut off is left
- * out: it was never confirmed. Damaged lines have no value: the caller reports them.
+ * The lines of a log that {@link AppendLog.join} writes; none when there is no file. A line that a crash cut off is
+ * left out: it was never confirmed. Damaged lines have no value: the caller reports them.
  * @param what - begins the message of the error
  * @throws FILE_NOT_FOUND when there is a file that cannot be read
  */

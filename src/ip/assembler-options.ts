@@ -102,7 +102,8 @@ function defaultSide(sensors: readonly DetectorInfo[], placements: readonly Plac
   if (side > MAX_SIDE) {
     throw new SaclaError(
       "BAD_GEOMETRY",
-      `Sensor ${furthest} reaches ${Math.round(reach * pixelSizeUm)} µm from the beam, so a picture of all sensors would have ${side} × ${side} pixels (${MAX_SIDE} × ${MAX_SIDE} at most). ` +
+      `Sensor ${furthest} reaches ${Math.round(reach * pixelSizeUm)} µm from the beam, ` +
+        `so a picture of all sensors would have ${side} × ${side} pixels (${MAX_SIDE} × ${MAX_SIDE} at most). ` +
         "Check its position, or give width and height.",
       { details: { sensor: furthest, side } },
     );
@@ -117,7 +118,8 @@ function gainsOf(sensors: readonly DetectorInfo[], relativeGain: boolean): numbe
     if (absGain !== null && Number.isFinite(absGain) && absGain > 0) return absGain;
     throw new SaclaError(
       "BAD_ARGUMENT",
-      `absGain of sensor ${id} is ${absGain}, but must be a positive number to scale the sensors to each other. Or set relativeGain: false.`,
+      `absGain of sensor ${id} is ${absGain}, but must be a positive number to scale the sensors to each other. ` +
+        "Or set relativeGain: false.",
       {
         details: { sensor: id, absGain },
       },

@@ -373,7 +373,8 @@ export class Assembler {
     ) {
       throw new SaclaError(
         "BAD_ARGUMENT",
-        `out has shape [${out.shape.join(", ")}] and strides [${out.stride.join(", ")}], but must be a row-major float32 image of [${height}, ${width}].`,
+        `out has shape [${out.shape.join(", ")}] and strides [${out.stride.join(", ")}], ` +
+          `but must be a row-major float32 image of [${height}, ${width}].`,
       );
     }
     return out.offset === 0 && out.data.length === width * height

@@ -237,7 +237,8 @@ function checkVectors(panel: Block, fs: Vector, ss: Vector): void {
   if (problem === undefined) return;
   throw new SaclaError(
     "BAD_GEOMETRY",
-    `Line ${line}: panel ${panel.name} (ss = ${text}) ${problem}. A sensor of the detector API cannot lie so; correct fs and ss.`,
+    `Line ${line}: panel ${panel.name} (ss = ${text}) ${problem}. ` +
+      "A sensor of the detector API cannot lie so; correct fs and ss.",
     {
       details: { panel: panel.name, line },
     },

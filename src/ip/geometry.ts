@@ -25,8 +25,10 @@ export function geometryOf(info: DetectorInfo): SensorGeometry {
   if (geometry.manipulatorShiftUm !== 0) {
     throw new SaclaError(
       "BAD_GEOMETRY",
-      `The halves of the detector are open by ${geometry.manipulatorShiftUm} µm (manipulatorShiftUm of sensor ${info.id}), and which way and how far this sensor went is not in its information. ` +
-        "Add cos(stage direction) × shift weight × shift to posXUm, and the same with sin to posYUm, then set manipulatorShiftUm to 0.",
+      `The halves of the detector are open by ${geometry.manipulatorShiftUm} µm (manipulatorShiftUm ` +
+        `of sensor ${info.id}), and which way and how far this sensor went is not in its information. ` +
+        "Add cos(stage direction) × shift weight × shift to posXUm, and the same with sin to posYUm, " +
+        "then set manipulatorShiftUm to 0.",
       { details: { sensor: info.id, manipulatorShiftUm: geometry.manipulatorShiftUm } },
     );
   }

@@ -18,7 +18,8 @@ const since2019B = { bl: 2, run: 73832 };
 
 const damages: readonly Damage[] = [
   { id: "MPCCD-8B0-2-003-2", columns: [501, 512] }, // ostrich geometry: damaged columns 501–511
-  { id: "MPCCD-8B0-2-003-3", columns: [0, 13] }, // ostrich geometry: columns 0–12 in its .geom (0–10 in its mask; the wider is taken)
+  // ostrich geometry: columns 0–12 in its .geom (0–10 in its mask; the wider is taken)
+  { id: "MPCCD-8B0-2-003-3", columns: [0, 13] },
   { id: "MPCCD-8B0-2-003-2", columns: [448, 512], since: since2019B }, // ostrich geometry: dead port, 2019B
   { id: "MPCCD-8B0-2-003-3", columns: [0, 64], since: since2019B }, // ostrich geometry: dead port, 2019B
   { id: "MPCCD-8B0-2-003-6", columns: [0, 64], since: since2019B }, // ostrich geometry: dead port, 2019B

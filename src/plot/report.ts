@@ -58,7 +58,8 @@ export function reportPage(report: Report): string {
     "</head>",
     "<body>",
     "<main>",
-    `<header><h1>${escapeMarkup(title)}</h1>${subtitle === undefined ? "" : `<p>${escapeMarkup(subtitle)}</p>`}</header>`,
+    `<header><h1>${escapeMarkup(title)}</h1>` +
+      `${subtitle === undefined ? "" : `<p>${escapeMarkup(subtitle)}</p>`}</header>`,
     ...sections.map(sectionOf),
     ...(footer === undefined ? [] : [`<footer>${paragraphs(footer)}</footer>`]),
     "</main>",
@@ -115,18 +116,24 @@ function tableOf({ header, rows }: ReportTable): string {
 
 const style = `
 :root { color-scheme: light dark; --ink: #1f2329; --soft: #5c636e; --line: #dde1e6; --page: #f6f7f9; --card: #fff }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --soft: #9aa3af; --line: #333a44; --page: #14171b; --card: #1c2026 } }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ee; --soft: #9aa3af; --line: #333a44; --page: #14171b; --card: #1c2026 }
+}
 * { box-sizing: border-box }
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif }
+body { margin: 0; background: var(--page); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Helvetica, Arial,
+  sans-serif }
 main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem }
 h1 { margin: 0; font-size: 1.7rem; line-height: 1.25; overflow-wrap: anywhere }
 h2 { margin: 0 0 .6rem; font-size: 1.15rem; overflow-wrap: anywhere }
 header p, figcaption, footer { color: var(--soft) }
 header p { margin: .3rem 0 0 }
-section { margin-top: 1.25rem; padding: 1.25rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px }
+section { margin-top: 1.25rem; padding: 1.25rem; background: var(--card);
+  border: 1px solid var(--line); border-radius: 10px }
 section > p { margin: 0 0 .8rem; max-width: 46rem; white-space: pre-line }
 figure { margin: .4rem 0 }
-img, figure > svg { display: block; max-width: 100%; max-height: 85vh; width: auto; height: auto; margin: 0 auto; background: #fff; border-radius: 6px }
+img, figure > svg { display: block; max-width: 100%; max-height: 85vh; width: auto; height: auto;
+  margin: 0 auto; background: #fff; border-radius: 6px }
 figcaption { margin-top: .5rem; font-size: .9rem; text-align: center }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums }

@@ -33,7 +33,8 @@ export function drawSvg(drawings: readonly Drawing[], axes: Axes | undefined, te
   const { width, height, left, top, frameWidth, frameHeight } = layout;
   const name = text.title ?? [text.yLabel, text.xLabel].filter((label) => label !== undefined).join(" against ");
   const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" style="max-width:100%;height:auto" font-family="${fontFamily}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+      `viewBox="0 0 ${width} ${height}" role="img" style="max-width:100%;height:auto" font-family="${fontFamily}">`,
     `<title>${escapeMarkup(name)}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     `<g transform="translate(${left} ${top})">`,
@@ -67,12 +68,18 @@ function textLine({ text, x, y, size, anchor, colour, isBold, isUpwards }: Place
       ? `transform="translate(${round(x)} ${round(y)}) rotate(-90)"`
       : `x="${round(x)}" y="${round(y)}"`;
   const weight = isBold === true ? ' font-weight="600"' : "";
-  return `<text ${place} font-size="${size}" text-anchor="${anchor}"${weight} fill="${colour}">${escapeMarkup(text)}</text>`;
+  return (
+    `<text ${place} font-size="${size}" ` +
+    `text-anchor="${anchor}"${weight} fill="${colour}">${escapeMarkup(text)}</text>`
+  );
 }
 
 function tickLabels(side: "x" | "y", labels: readonly PlacedText[], anchor: string): string {
   const texts = labels.map(({ text, x, y }) => `<text x="${x}" y="${y}">${text}</text>`);
-  return `<g class="${side}-ticks" font-size="${lettering.tick}" fill="${inkColour}" text-anchor="${anchor}">${texts.join("")}</g>`;
+  return (
+    `<g class="${side}-ticks" font-size="${lettering.tick}" fill="${inkColour}" ` +
+    `text-anchor="${anchor}">${texts.join("")}</g>`
+  );
 }
 
 /** The inner svg cuts off what lies outside the frame, without an id that could clash with another plot in the page. */
@@ -87,7 +94,10 @@ function strokePath({ lines, width, opacity, isFilled }: Stroke, colour: string)
   if (lines.length === 0) return "";
   const fill = isFilled === true ? `fill="${colour}" fill-opacity="0.15"` : 'fill="none"';
   const through = opacity === undefined ? "" : ` stroke-opacity="${opacity}"`;
-  return `<path d="${svgPath(lines)}" stroke="${colour}" stroke-linejoin="round" stroke-linecap="round" ${fill} stroke-width="${width}"${through}/>`;
+  return (
+    `<path d="${svgPath(lines)}" stroke="${colour}" stroke-linejoin="round" ` +
+    `stroke-linecap="round" ${fill} stroke-width="${width}"${through}/>`
+  );
 }
 
 function signOf({ x, y, colour, sign }: LegendSign): string {

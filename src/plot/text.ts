@@ -107,6 +107,9 @@ export function terminalPlot(values: ArrayLike<number>, options: TerminalPlotOpt
   const room = Math.max(lowLabel.length, highLabel.length);
   return Array.from({ length: height }, (_, row) => {
     const label = row === 0 ? highLabel : row === height - 1 ? lowLabel : "";
-    return `${label.padStart(room)} ┤${String.fromCharCode(...Array.from(dots.subarray(row * width, (row + 1) * width), (bits) => 0x2800 + bits))}`;
+    return (
+      `${label.padStart(room)} ` +
+      `┤${String.fromCharCode(...Array.from(dots.subarray(row * width, (row + 1) * width), (bits) => 0x2800 + bits))}`
+    );
   }).join("\n");
 }

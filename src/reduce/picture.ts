@@ -50,9 +50,9 @@ export interface PictureOptions {
   /** @default "exposed" */
   readonly class?: PictureClass | undefined;
   /**
-   * `"nearest"`: the sensor pixel under the centre of each pixel, so it samples: counts change by up to 0.3 %, and by the
-   * ratio of areas where pixels are not as large as the sensor's. `"area"`: shared by overlap, counts stay. @default
-   * "nearest"
+   * `"nearest"`: the sensor pixel under the centre of each pixel, so it samples: counts change by up to 0.3 %, and by
+   * the ratio of areas where pixels are not as large as the sensor's. `"area"`: shared by overlap, counts stay.
+   * @default "nearest"
    */
   readonly method?: AssemblyMethod | undefined;
   /** Subtract the common mode of each readout port, image by image (`correct.commonMode`). @default false */

@@ -37,7 +37,9 @@ export interface QuickLookOptions extends PassOptions {
   readonly histogram?: HistogramOptions | undefined;
 }
 
-/** Means and histogram of one sensor. Images have shape [ysize, xsize] and are in ADU, unless corrections say otherwise. */
+/**
+ * Means and histogram of one sensor. Images have shape [ysize, xsize] and are in ADU, unless corrections say otherwise.
+ */
 export interface SensorSummary {
   readonly id: string;
   readonly info: DetectorInfo;
@@ -197,7 +199,8 @@ function noDarkAt({ run, basis, ledger }: RunTags): SaclaError {
   const rule = basis === undefined ? "" : ` (rule: ${basis.rule}; signals: ${basis.signals.join(", ")})`;
   return new SaclaError(
     "NO_DARK",
-    `Run ${run.number} of beamline ${run.bl} has no dark shots at its head${rule}. Name a dark run, or subtract no dark.`,
+    `Run ${run.number} of beamline ${run.bl} has no dark shots at its head${rule}. ` +
+      "Name a dark run, or subtract no dark.",
     { details: { bl: run.bl, run: run.number, ...(ledger === undefined ? {} : { ledger }) } },
   );
 }

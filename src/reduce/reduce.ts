@@ -7,7 +7,10 @@ import { PartialResult } from "./engine/partial-result.ts";
 import type { AccumulateOptions } from "./engine/pass.ts";
 import type { Reducer } from "./reducer.ts";
 
-/** Tags that were chosen, with the account of those that were not, such as `filterShots`, `exposedTags` and `where` give. */
+/**
+ * Tags that were chosen, with the account of those that were not, such as `filterShots`, `exposedTags` and `where`
+ * give.
+ */
 export interface ShotSelection {
   readonly ledger: Ledger | undefined;
 }

@@ -234,7 +234,8 @@ function checkHost(host: string | undefined): void {
   if (host === undefined || isLoopbackHost(host.replace(/:\d+$/, ""))) return;
   throw new SaclaError(
     "NOT_ALLOWED",
-    `This server has no keys and answers only as localhost, not as ${show(host)}; start it with keys to use it under other names.`,
+    `This server has no keys and answers only as localhost, not as ${show(host)}; ` +
+      "start it with keys to use it under other names.",
   );
 }
 

@@ -60,7 +60,8 @@ export class Limits {
     const retryAfterMs = Math.max(1, Math.ceil(((1 - left) / perSecond) * 1000));
     throw new SaclaError(
       "TOO_MANY_REQUESTS",
-      `${name} has asked more than ${perSecond} times in a second; allowed are ${perSecond}. Ask again in ${retryAfterMs} ms.`,
+      `${name} has asked more than ${perSecond} times in a second; allowed are ${perSecond}. ` +
+        `Ask again in ${retryAfterMs} ms.`,
       { details: { perSecond, retryAfterMs } },
     );
   }

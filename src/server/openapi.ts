@@ -28,7 +28,9 @@ export function openApiDocument(table: DocumentedTable): Json {
     info: {
       title: "sacla serve",
       version: String(WIRE_VERSION),
-      description: `What a sacla server answers over HTTP. Bodies are JSON or ${PACKED_TYPE}; docs/protocol.md says how each is made.`,
+      description:
+        `What a sacla server answers over HTTP. Bodies are JSON or ${PACKED_TYPE}; ` +
+        "docs/protocol.md says how each is made.",
       license: { name: "MIT", identifier: "MIT" },
     },
     // Without keys a server on loopback needs no token.

@@ -35,7 +35,8 @@ export class SentItems {
     if (this.#held > MAX_HELD_BYTES) {
       throw new SaclaError(
         "TOO_LARGE",
-        `The frames of ${this.#slots.length} shots together take more than ${MAX_HELD_BYTES} bytes; open the stream with less credit.`,
+        `The frames of ${this.#slots.length} shots together take more than ${MAX_HELD_BYTES} bytes; ` +
+          "open the stream with less credit.",
       );
     }
     const made = newPixels(length, type);

@@ -236,7 +236,9 @@ export class Service {
     }
   }
 
-  /** A failure as another computer is told it: the CLOSED of a source would say that the client had closed something. */
+  /**
+   * A failure as another computer is told it: the CLOSED of a source would say that the client had closed something.
+   */
   #failure(error: unknown): SaclaError {
     return this.#closing.signal.aborted || isSaclaError(error, "CLOSED") ? serverCloses(error) : toSaclaError(error);
   }

@@ -10,8 +10,8 @@ import {
 import type { CallParams, CallResult } from "../transport/methods.ts";
 
 /**
- * The part of a `DataSource` that knows about CITIUS detectors. Their sensors stand among the source's `detectors` too, and
- * it gives their images and information as those of any other. Asked only about runs that exist.
+ * The part of a `DataSource` that knows about CITIUS detectors. Their sensors stand among the source's `detectors` too,
+ * and it gives their images and information as those of any other. Asked only about runs that exist.
  */
 export interface CitiusSource {
   apiVersion(): string;

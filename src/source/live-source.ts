@@ -19,8 +19,8 @@ export interface HappenedShots {
 export type ImageState = "early" | "ready" | "missing" | "gone";
 
 /**
- * The part of a `DataSource` that gives shots as they happen. Images stay in its memory for a short time; 0-D values are
- * there when the source's `newestTag` of their signal has come to the shot.
+ * The part of a `DataSource` that gives shots as they happen. Images stay in its memory for a short time; 0-D values
+ * are there when the source's `newestTag` of their signal has come to the shot.
  */
 export interface LiveSource {
   /** The source's time: unix seconds, as those of its shots. */

@@ -197,7 +197,8 @@ class SourceEndpoint implements Endpoint {
     const newest = (await this.#source.runs(bl, 1)).at(-1);
     throw new SaclaError(
       "UNKNOWN_RUN",
-      `There is no run ${run} on beamline ${bl} of ${this.#source.name}; the newest is ${newest ?? "not there yet"}. List runs with: sacla runs --bl ${bl}`,
+      `There is no run ${run} on beamline ${bl} of ${this.#source.name}; ` +
+        `the newest is ${newest ?? "not there yet"}. List runs with: sacla runs --bl ${bl}`,
       {
         details: { bl, run, newest },
       },

@@ -143,7 +143,8 @@ export const controlMethods = {
     v.nullable(holder),
     false,
     "Who controls the beamline.",
-    "`sinceMs`: taken so long ago; `expiresMs`: ends so soon when it is not renewed. Spans, not times of day, which two clocks never agree on.",
+    "`sinceMs`: taken so long ago; `expiresMs`: ends so soon when it is not renewed. " +
+      "Spans, not times of day, which two clocks never agree on.",
   ),
 } as const;
 

@@ -14,15 +14,15 @@ export interface StreamOptions extends CallOptions {
 }
 
 /**
- * What answers requests about the facility: the simulated facility, an HDF5 archive, a server elsewhere. Wrappers take an
- * Endpoint and return one.
+ * What answers requests about the facility: the simulated facility, an HDF5 archive, a server elsewhere. Wrappers take
+ * an Endpoint and return one.
  */
 export interface Endpoint {
   /** A request with one answer. Typed arrays in the answer belong to the caller. */
   call<M extends CallMethod>(method: M, params: CallParams<M>, options?: CallOptions): Promise<CallResult<M>>;
   /**
-   * A request with many answers, which are made only as fast as they are read. Typed arrays in an item are valid **until
-   * the next item is requested**; copy what must live longer. Leaving the loop ends the stream at the source.
+   * A request with many answers, which are made only as fast as they are read. Typed arrays in an item are valid
+   * **until the next item is requested**; copy what must live longer. Leaving the loop ends the stream at the source.
    */
   stream<M extends StreamMethod>(
     method: M,

@@ -76,7 +76,8 @@ function refuseSecrets({ text }: Address): void {
   const scheme = text.slice(0, text.indexOf(":"));
   throw new SaclaError(
     "BAD_URL",
-    `A ${scheme}: address must have only host and port, but has a user name, a password or options. Give a token as SACLA_TOKEN and keys as SACLA_KEY_FILE.`,
+    `A ${scheme}: address must have only host and port, but has a user name, a password or options. ` +
+      "Give a token as SACLA_TOKEN and keys as SACLA_KEY_FILE.",
     { details: { scheme } },
   );
 }
@@ -113,7 +114,8 @@ async function readKeyFile(path: string): Promise<CurvePair & { readonly serverK
     // Without the cause: it could quote the secret.
     throw new SaclaError(
       "BAD_TEXT",
-      `The key file ${show(path)} must be JSON with serverKey, publicKey and secretKey, each 40 characters of Z85, as sacla keys writes it.`,
+      `The key file ${show(path)} must be JSON with serverKey, publicKey and secretKey, ` +
+        "each 40 characters of Z85, as sacla keys writes it.",
       {
         details: { path },
       },

@@ -79,7 +79,9 @@ export const assemble: AddCommand = (program, io) =>
           picture: written,
           ledger,
         },
-        text: `${textTable(["column", "row", "ADU"], rows)}\n${written.file} (${assembler.width} × ${assembler.height}, ${view} view)\n${ledgerLine(ledger)}`,
+        text:
+          `${textTable(["column", "row", "ADU"], rows)}\n${written.file} (${assembler.width} ` +
+          `× ${assembler.height}, ${view} view)\n${ledgerLine(ledger)}`,
       };
     },
   );

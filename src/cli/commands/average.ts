@@ -59,7 +59,9 @@ export const average: AddCommand = (program, io) =>
           sensors,
           ledger,
         },
-        text: `${textTable(["sensor", "sum ADU", "max ADU", "at row, column", "picture"], rows)}\n${ledgerLine(ledger)}`,
+        text: [textTable(["sensor", "sum ADU", "max ADU", "at row, column", "picture"], rows), ledgerLine(ledger)].join(
+          "\n",
+        ),
       };
     },
   );

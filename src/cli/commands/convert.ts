@@ -218,10 +218,12 @@ async function preview(
     textTable(["", "image", "rows", "columns", "stored as"], images.map(asRow)),
     `${signals.length} signals: ${signals.join(", ")}`,
     selectionLine(ledger),
-    `${out}: about ${megabytes(imageBytes)} before compression; needs about ${megabytes(diskBytes)} while it works${room}`,
+    `${out}: about ${megabytes(imageBytes)} before compression; ` +
+      `needs about ${megabytes(diskBytes)} while it works${room}`,
     ...(exists
       ? [
-          `${out} is there already: ${overwrite ? "it will be replaced" : "give --overwrite to replace it, or another name"}`,
+          `${out} is there already: ` +
+            (overwrite ? "it will be replaced" : "give --overwrite to replace it, or another name"),
         ]
       : []),
     "nothing was written",

@@ -101,9 +101,11 @@ function summaryText(found: QuickLook, { assembler, brightest }: Assembled, repo
   const [spot] = brightest;
   return [
     `run ${run.number} of beamline ${run.bl}: ${run.comment}`,
-    `${tags.dark.length} dark and ${tags.exposed.length} exposed shots of ${detector.id}, classified by: ${found.basis?.rule ?? "no rule"}`,
+    `${tags.dark.length} dark and ${tags.exposed.length} exposed shots of ${detector.id}, ` +
+      `classified by: ${found.basis?.rule ?? "no rule"}`,
     ledgerLine(found.ledger),
-    `assembled ${assembler.width} × ${assembler.height}, ${assembler.view} view${spot === undefined ? "" : `; brightest at column ${spot.column}, row ${spot.row}: ${spot.value.toFixed(1)} ADU`}`,
+    `assembled ${assembler.width} × ${assembler.height}, ${assembler.view} view` +
+      (spot === undefined ? "" : `; brightest at column ${spot.column}, row ${spot.row}: ${spot.value.toFixed(1)} ADU`),
     `report with pictures: ${report}`,
   ].join("\n");
 }

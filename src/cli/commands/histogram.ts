@@ -54,7 +54,11 @@ export const histogram: AddCommand = (program, io) =>
           file,
           ledger,
         },
-        text: `${textTable(["sensor", "pixels counted", "below", "above", "peak ADU"], rows)}\n${file}\n${ledgerLine(ledger)}`,
+        text: [
+          textTable(["sensor", "pixels counted", "below", "above", "peak ADU"], rows),
+          file,
+          ledgerLine(ledger),
+        ].join("\n"),
       };
     },
   );

@@ -32,11 +32,15 @@ export const keys: AddCommand = (program, io) => {
     .action((name: string, { role, curve, keys: path, json }: NewOptions) => {
       if (curve !== undefined) {
         const entry = newCurveKey(path, name, role, curve);
-        const text = `${described(entry)}. Give ${curve} to the client by a safe way; it is used so:\n  SACLA_KEY_FILE=${curve} SACLA_URL=tcp://host:port sacla runs`;
+        const text =
+          `${described(entry)}. Give ${curve} to the client by a safe way; it is used so:\n` +
+          `  SACLA_KEY_FILE=${curve} SACLA_URL=tcp://host:port sacla runs`;
         return print(io, json === true, { json: { ...entry, file: curve }, text });
       }
       const { entry, token } = newToken(path, name, role);
-      const text = `${described(entry)}. Its token is shown only now:\n\n  ${token}\n\nIt is used so:\n  SACLA_TOKEN=… SACLA_URL=https://host:port sacla runs`;
+      const text =
+        `${described(entry)}. Its token is shown only now:\n\n  ${token}\n\nIt is used so:\n` +
+        "  SACLA_TOKEN=… SACLA_URL=https://host:port sacla runs";
       print(io, json === true, { json: { ...entry, token }, text });
     });
 
@@ -48,7 +52,9 @@ export const keys: AddCommand = (program, io) => {
     .action(({ keys: path, json }: Common) => {
       const all = Keys.open(path);
       const rows = all.list().map(({ id, name, role, kind, made }) => [id, name, role, kind, made]);
-      const text = `${textTable(["id", "name", "role", "kind", "made"], rows)}\npublic key of the server: ${all.server.publicKey}`;
+      const text =
+        `${textTable(["id", "name", "role", "kind", "made"], rows)}\n` +
+        `public key of the server: ${all.server.publicKey}`;
       print(io, json === true, { json: { serverKey: all.server.publicKey, keys: all.list() }, text });
     });
 

@@ -20,7 +20,9 @@ export const lease: AddCommand = (program, io) =>
       const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
       return {
         json: { bl, holder },
-        text: `${name} (${reason}) controls beamline ${bl} since ${seconds(sinceMs)}; the lease ends in ${seconds(expiresMs)} unless it is renewed`,
+        text:
+          `${name} (${reason}) controls beamline ${bl} since ${seconds(sinceMs)}; ` +
+          `the lease ends in ${seconds(expiresMs)} unless it is renewed`,
       };
     },
   );

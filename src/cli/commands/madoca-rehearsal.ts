@@ -14,7 +14,8 @@ export const madocaRehearsal: AddCommand = (program, io) => {
   program
     .command("madoca-rehearsal")
     .description(
-      "answer on this computer as the MADOCA server of an experiment file would, with simulated devices, until Ctrl+C; see sacla serve --madoca",
+      "answer on this computer as the MADOCA server of an experiment file would, " +
+        "with simulated devices, until Ctrl+C; see sacla serve --madoca",
     )
     .argument(
       "<experiment>",
@@ -39,7 +40,9 @@ export const madocaRehearsal: AddCommand = (program, io) => {
       const server = new SimulatedMadocaServer(facility.control, { bl, devices, beam });
       try {
         await server.listen(port);
-        const told = `answering as MADOCA at 127.0.0.1:${port} with ${devices.length} simulated devices; stop with Ctrl+C\n  sacla serve sim: --madoca ${path}`;
+        const told =
+          `answering as MADOCA at 127.0.0.1:${port} with ${devices.length} simulated devices; ` +
+          `stop with Ctrl+C\n  sacla serve sim: --madoca ${path}`;
         io.out(
           options.json === true
             ? `${JSON.stringify({ host: "127.0.0.1", port, bl, devices: devices.map(({ info }) => info.name) })}\n`

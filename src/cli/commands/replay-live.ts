@@ -49,7 +49,8 @@ export const replayLive: AddCommand = (program, io) => {
       const { addresses } = server;
       const karabo = bridge === undefined ? {} : { karaboBridge: bridge.address };
       const ready = [
-        `run ${run} of beamline ${bl}, ready to play at speed ${options.speed}; it begins when the first live shot is asked for`,
+        `run ${run} of beamline ${bl}, ready to play at speed ${options.speed}; ` +
+          "it begins when the first live shot is asked for",
       ];
       for (const address of addresses) ready.push(`  SACLA_URL=${address} sacla live --bl ${bl}`);
       if (bridge !== undefined) ready.push(`  karabo_bridge.Client("${bridge.address}").next()`);

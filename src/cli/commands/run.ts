@@ -44,7 +44,9 @@ export const run: AddCommand = (program, io) =>
       const { comment, detector, shots } = options;
       const { experiment } = await beamlineAndExperiment(session, options);
       const ids = detector.map((name) => experiment?.detectors[name]?.id ?? name);
-      const wanted = `${shots === 0 ? "any number of" : shots} shots, ${ids.length === 0 ? "the usual detectors" : ids.join(", ")}, comment ${show(comment)}`;
+      const wanted =
+        `${shots === 0 ? "any number of" : shots} shots, ` +
+        `${ids.length === 0 ? "the usual detectors" : ids.join(", ")}, comment ${show(comment)}`;
       const shown = action === "start" ? `${told}; start one of ${wanted}` : `${told}; ${action} it`;
       const outcome = await change(session, options, `${action} a run`, shown, async (control) => {
         if (action === "start") await control.startRun({ comment, detectors: ids, shots });

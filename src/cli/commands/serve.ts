@@ -72,7 +72,8 @@ export const serve: AddCommand = (program, io) => {
     if (url === undefined) {
       throw new SaclaError(
         "BAD_ARGUMENT",
-        "With --madoca devices are real, so simulated data must be asked for: name the source of the data, or sim: to rehearse.",
+        "With --madoca devices are real, so simulated data must be asked for: " +
+          "name the source of the data, or sim: to rehearse.",
       );
     }
     const { zmq, http } = withDefaults(options);

@@ -47,7 +47,9 @@ export const stats: AddCommand = (program, io) =>
           rows: rows.map(({ name, kind, ok, counts }) => ({ name, kind, ok, counts })),
           picture: out ?? null,
         },
-        text: `${table}\n${complete} of ${tags.length} shots of run ${run.number} have everything (${share(complete, tags.length)})${out === undefined ? "" : `\n${out}`}`,
+        text:
+          `${table}\n${complete} of ${tags.length} shots of run ${run.number} have everything ` +
+          `(${share(complete, tags.length)})${out === undefined ? "" : `\n${out}`}`,
       };
     },
     (options, [source]) => (isFile(source) ? source : options.url),
@@ -87,9 +89,14 @@ function picture({ run, rows, tags, complete }: Completeness): string {
     return `<rect x="${x}" y="20" width="12" height="12" fill="${colours[i]}"/>${label(x + 18, 30, text)}`;
   });
   const height = HEAD + rows.length * ROW_HEIGHT + FOOT;
-  const range = `${label(left, height - 8, `tag ${tags[0] ?? ""}`)}${label(right, height - 8, String(tags.at(-1) ?? ""), "end")}`;
+  const first = label(left, height - 8, `tag ${tags[0] ?? ""}`);
+  const range = first + label(right, height - 8, String(tags.at(-1) ?? ""), "end");
   const title = `<g font-weight="bold">${label(left, 13, titleOf(run, tags.length, complete, perColumn))}</g>`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${right + SHARE_WIDTH}" height="${height}" font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>${[title, ...legend, ...bands, range].join("\n")}</svg>\n`;
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${right + SHARE_WIDTH}" height="${height}" ` +
+    `font-family="sans-serif" font-size="11"><rect width="100%" height="100%" ` +
+    `fill="#fff"/>${[title, ...legend, ...bands, range].join("\n")}</svg>\n`
+  );
 }
 
 function titleOf(run: number, shots: number, complete: number, perColumn: number): string {
@@ -111,7 +118,8 @@ function band(status: Uint8Array, perColumn: number, columns: number): string {
     while (c < columns && worst(c) === code) c++;
     const [x, width] = [(start / columns) * WIDTH, ((c - start) / columns) * WIDTH];
     parts.push(
-      `<rect x="${x.toFixed(2)}" width="${width.toFixed(2)}" height="${ROW_HEIGHT - 3}" fill="${colours[code] ?? colours[3]}"/>`,
+      `<rect x="${x.toFixed(2)}" width="${width.toFixed(2)}" height="${ROW_HEIGHT - 3}" ` +
+        `fill="${colours[code] ?? colours[3]}"/>`,
     );
   }
   return parts.join("");

@@ -16,7 +16,9 @@ export const validate: AddCommand = (program, io) => {
       const { format, findings, counts, isValid } = report;
       const rows = findings.map(({ severity, rule, path: place, message }) => [severity, rule, place, message]);
       const more = Object.values(counts).reduce((a, b) => a + b, 0) - findings.length;
-      const verdict = `${path}: ${format === "unknown" ? "no known layout" : `${format} layout`}, ${count(findings, "error")} errors, ${count(findings, "warning")} warnings${more > 0 ? ` (${more} more like these)` : ""}`;
+      const verdict =
+        `${path}: ${format === "unknown" ? "no known layout" : `${format} layout`}, ${count(findings, "error")} ` +
+        `errors, ${count(findings, "warning")} warnings${more > 0 ? ` (${more} more like these)` : ""}`;
       const reasons = [...new Set(findings.map(({ rule }) => rule))].map(
         (rule) => `  ${rule}: ${layoutRules[rule].reason}`,
       );

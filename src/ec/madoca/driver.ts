@@ -145,7 +145,8 @@ class MadocaDriver implements ControlDriver {
     if (this.#beam === undefined)
       throw new SaclaError(
         "UNSUPPORTED",
-        `${this.name} is not told which object says whether there is beam; name it as "beam" in the part madoca of the experiment file.`,
+        `${this.name} is not told which object says whether there is beam; ` +
+          `name it as "beam" in the part madoca of the experiment file.`,
       );
     const { complement, status } = await this.#link.ask("get", this.#beam, "status");
     const { word } = parseComplement(complement);
@@ -185,7 +186,8 @@ class MadocaDriver implements ControlDriver {
   #noRuns(): SaclaError {
     return new SaclaError(
       "UNSUPPORTED",
-      `${this.name} does not control runs: the messages of the run control are not public. Start and stop them in RunControlGUI.`,
+      `${this.name} does not control runs: the messages of the run control are not public. ` +
+        "Start and stop them in RunControlGUI.",
     );
   }
 }

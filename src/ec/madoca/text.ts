@@ -34,7 +34,8 @@ export function parseReply(text: string): MadocaReply {
   ) {
     throw new SaclaError(
       "BAD_MESSAGE",
-      `A MADOCA reply is ${show(text)}, but must be object/verb/subject/complement/status; is it a MADOCA server that answers?`,
+      `A MADOCA reply is ${show(text)}, but must be object/verb/subject/complement/status; ` +
+        "is it a MADOCA server that answers?",
       {
         details: { text: show(text) },
       },

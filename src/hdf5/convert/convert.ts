@@ -170,7 +170,8 @@ function checkTarget(target: string, overwrite: boolean): void {
   if (overwrite) return;
   throw new SaclaError(
     "FILE_EXISTS",
-    `${show(target)} is there already; choose another name, or overwrite it: --overwrite, in a script { overwrite: true }.`,
+    `${show(target)} is there already; choose another name, or overwrite it: ` +
+      "--overwrite, in a script { overwrite: true }.",
     {
       details: { path: target },
     },

@@ -219,7 +219,8 @@ function stackImage(
     if (absGain === null || geometry === null) {
       throw new SaclaError(
         "BAD_GEOMETRY",
-        `${id} has no ${absGain === null ? "gain" : "geometry"}, so it cannot be written as ${format}; name an MPCCD detector.`,
+        `${id} has no ${absGain === null ? "gain" : "geometry"}, so it cannot be written as ${format}; ` +
+          "name an MPCCD detector.",
       );
     }
   }

@@ -281,7 +281,8 @@ function checkOwner(target: string, { plan, owner }: Journal, wanted: string): v
     const { journal } = partFiles(target);
     throw new SaclaError(
       "FILE_EXISTS",
-      `An unfinished conversion of something else lies beside ${show(target)} (${journal}). Finish it with the command that began it, or throw it away: --restart, in a script { restart: true }.`,
+      `An unfinished conversion of something else lies beside ${show(target)} (${journal}). ` +
+        "Finish it with the command that began it, or throw it away: --restart, in a script { restart: true }.",
       { details: { target, journal } },
     );
   }

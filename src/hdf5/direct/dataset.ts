@@ -44,7 +44,9 @@ type StorageLayout =
 export const DEFLATE = 1;
 export const SHUFFLE = 2;
 
-/** @throws UnsupportedStructure when it is no dataset of numbers, or lies in the file in a way that is not known here */
+/**
+ * @throws UnsupportedStructure when it is no dataset of numbers, or lies in the file in a way that is not known here
+ */
 export function datasetAt(file: Hdf5Bytes, address: number): DatasetHeader {
   let element: Element | undefined;
   let shape: number[] | undefined;
@@ -88,8 +90,8 @@ export function chunksOf(file: Hdf5Bytes, dataset: DatasetHeader): Chunk[] {
 }
 
 /**
- * Key of a chunk of an image: its bytes, what filters were left out, and its position along rows, columns and the bytes of
- * a pixel.
+ * Key of a chunk of an image: its bytes, what filters were left out, and its position along rows, columns and the bytes
+ * of a pixel.
  */
 const CHUNK_KEY = 4 + 4 + 3 * 8;
 

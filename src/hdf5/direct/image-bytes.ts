@@ -24,7 +24,8 @@ export const pixelArrays: Readonly<
 /**
  * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in
  * other threads.
- * @throws UnsupportedStructure when it is stored in a way that only the library knows, or does not fit into `out` without loss
+ * @throws UnsupportedStructure when it is stored in a way that only the library knows, or does not fit into `out`
+ * without loss
  */
 export function readPixels(file: Hdf5Bytes, dataset: DatasetHeader, out: Pixels): void | Promise<void> {
   const { element, layout, filters } = dataset;

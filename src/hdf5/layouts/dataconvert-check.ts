@@ -17,7 +17,8 @@ export const dataConvertRules = {
   "detector-name": error("Detectors are asked for by detector_name, each by its own."),
   "detector-gain": warning("ADU become photons by absolute_gain."),
   geometry: error(
-    "Position, angle and pixel size are there together, finite, with pixels above zero: or no picture can be assembled.",
+    "Position, angle and pixel size are there together, finite, with pixels above zero: " +
+      "or no picture can be assembled.",
   ),
   "no-geometry": warning("An MPCCD sensor without a place cannot be assembled."),
   "unlisted-tag": warning("An image whose tag is not in tag_number_list is never found."),

@@ -77,7 +77,10 @@ function checkModules(file: H5File, rows: number, columns: number, book: Book): 
       (a, b) => (a[0] ?? 0) - (b[0] ?? 0),
     )) {
       if (row !== next || column !== 0 || width !== columns)
-        return `has a module at row ${row}, column ${column}, ${width} wide, where row ${next} and ${columns} columns are next`;
+        return (
+          `has a module at row ${row}, column ${column}, ${width} wide, ` +
+          `where row ${next} and ${columns} columns are next`
+        );
       next += height;
     }
     return next === rows ? null : `has modules for ${next} of ${rows} rows`;

@@ -177,7 +177,9 @@ class Archive implements DataSource {
     throw new SaclaError(
       "UNKNOWN_HIGHTAG",
       `${this.name} has no shots of HighTag ${hightag}; its runs have ${showList(known)}, ` +
-        `${this.#hightag === undefined ? "derived from their time because the file stores none (set it with ?hightag=…)" : "as it was opened with"}.`,
+        (this.#hightag === undefined
+          ? "derived from their time because the file stores none (set it with ?hightag=…)."
+          : "as it was opened with."),
       { details: { hightag, known } },
     );
   }

@@ -90,7 +90,8 @@ export class StoredRun {
     if (energyEv === undefined || !Number.isFinite(energyEv)) {
       throw new SaclaError(
         "UNSUPPORTED",
-        `The archive ${show(this.#file.path)} has no photon energy for run ${this.run}: ${path} is not there or not a number.`,
+        `The archive ${show(this.#file.path)} has no photon energy for ` +
+          `run ${this.run}: ${path} is not there or not a number.`,
         {
           details: { file: this.#file.path, path },
         },
@@ -154,7 +155,8 @@ export class StoredRun {
     throw notDataConvert(
       this.#file,
       `${path}/bl_<n>`,
-      `${found.length === 0 ? "is not there" : `is there for several beamlines (${showList(found)})`}; say which beamline the run is from, for example ?bl=3`,
+      `${found.length === 0 ? "is not there" : `is there for several beamlines (${showList(found)})`}; ` +
+        "say which beamline the run is from, for example ?bl=3",
     );
   }
 
@@ -180,7 +182,8 @@ export class StoredRun {
     throw damaged(
       this.#file,
       this.#tagListPath,
-      `has tags ${first} to ${last}, outside the run's ${this.startTag} to ${this.endTag - 1} (run_info/start_tag_number, end_tag_number)`,
+      `has tags ${first} to ${last}, ` +
+        `outside the run's ${this.startTag} to ${this.endTag - 1} (run_info/start_tag_number, end_tag_number)`,
     );
   }
 

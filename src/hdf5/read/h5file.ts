@@ -234,7 +234,8 @@ export class H5File {
     if (Pixels === undefined) {
       throw new SaclaError(
         "UNSUPPORTED",
-        `${path} of ${show(this.path)} is ${describe(meta)}; pixels may be ${Object.keys(pixelArrays).join(", ")}. Convert it to float32.`,
+        `${path} of ${show(this.path)} is ${describe(meta)}; ` +
+          `pixels may be ${Object.keys(pixelArrays).join(", ")}. Convert it to float32.`,
         { details: { file: this.path, path } },
       );
     }
@@ -289,7 +290,8 @@ export class H5File {
     const { id } = this.#h5.get_dataset_filters(this.#id, path).find(({ name }) => name === filter) ?? {};
     return new SaclaError(
       "UNSUPPORTED",
-      `${path} of ${show(this.path)} is compressed with the HDF5 filter ${filter}${id === undefined ? "" : ` (id ${id})`}, which is not built in. ` +
+      `${path} of ${show(this.path)} is compressed with the HDF5 ` +
+        `filter ${filter}${id === undefined ? "" : ` (id ${id})`}, which is not built in. ` +
         "Rewrite the file with gzip on a machine that has the filter: h5repack -f GZIP=1 in.h5 out.h5",
       { details: { file: this.path, path, filter, id }, cause },
     );

@@ -1,6 +1,6 @@
 /**
- * Names of 0-D signals. DataConvert stores each signal at a path of its own choice inside `event_info`. SyncDB and every
- * script at the facility know the signal by an equipment id. The paths below are those whose meaning is known for
+ * Names of 0-D signals. DataConvert stores each signal at a path of its own choice inside `event_info`. SyncDB and
+ * every script at the facility know the signal by an equipment id. The paths below are those whose meaning is known for
  * certain; any other signal is asked for by its path.
  */
 

@@ -54,7 +54,8 @@ export function checkSignals(shot: Shot, who: string, signals: readonly string[]
   if (lacking.length === 0) return;
   throw new SaclaError(
     "BAD_ARGUMENT",
-    `The ${who} needs ${showList(lacking)}, which the shots do not carry. Add to the shots: signals: ${JSON.stringify(lacking)}.`,
+    `The ${who} needs ${showList(lacking)}, which the shots do not carry. ` +
+      `Add to the shots: signals: ${JSON.stringify(lacking)}.`,
     {
       details: { who, lacking },
     },

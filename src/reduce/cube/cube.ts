@@ -27,7 +27,8 @@ export interface CubeUpdateOptions {
   /** Keeps pumped and unpumped shots apart: `await run.labels()`. Dark ones, and those without a label, are dropped. */
   readonly labels?: ShotLabels | undefined;
   /**
-   * The tags of the shots, when they were chosen by {@link filterShots} or the like: what was dropped then joins the ledger.
+   * The tags of the shots, when they were chosen by {@link filterShots} or the like: what was dropped then joins the
+   * ledger.
    */
   readonly selection?: ShotSelection | undefined;
   /** Told after each shot how many are done, and of how many when that is known. */

@@ -60,8 +60,8 @@ export interface CorrectedDelayOptions {
  * 2.4431 px of PULSE 2023, up to the zeros. There, positive means X-rays after the laser; Katayama 2016 counts the
  * other way round. The scales are calibrated in every beam time.
  *
- * A shot without a number is dropped: `no-timing-edge`, `timing-edge-out-of-limits`, or `stage-` and `timing-stage-` with `not-converged`,
- * `saturated` or `missing`, each after the name of the axis.
+ * A shot without a number is dropped: `no-timing-edge`, `timing-edge-out-of-limits`, or `stage-` and `timing-stage-`
+ * with `not-converged`, `saturated` or `missing`, each after the name of the axis.
  *
  * @example
  * const edges = timingEdges(await readFile("tma.csv", "utf8"));

@@ -17,7 +17,8 @@ export function quantize(x: number): number {
 }
 
 /**
- * The part of `x` that is a multiple of 2^12, for sums of squares: `quantizeHigh(y)` and `quantize(y − quantizeHigh(y))` add exactly.
+ * The part of `x` that is a multiple of 2^12, for sums of squares: `quantizeHigh(y)` and `quantize(y −
+ * quantizeHigh(y))` add exactly.
  */
 export function quantizeHigh(x: number): number {
   return x + COARSE - COARSE;
@@ -29,8 +30,8 @@ const LEAST_LARGEST = 2 ** -10;
 const LOOKED_AT = 61;
 
 /**
- * An image of values so small that sums on the grid would not hold them, such as joules, is refused. One of zeros, or of no finite
- * value, is not.
+ * An image of values so small that sums on the grid would not hold them, such as joules, is refused. One of zeros, or
+ * of no finite value, is not.
  * @throws TOO_SMALL
  */
 export function checkGrid(detId: string, tag: number, pixels: ArrayLike<number>): void {
@@ -44,7 +45,8 @@ export function checkGrid(detId: string, tag: number, pixels: ArrayLike<number>)
   if (largest === 0) return;
   throw new SaclaError(
     "TOO_SMALL",
-    `The largest value of ${detId} at tag ${tag} is ${largest.toPrecision(3)}: sums that never round, in steps of 2^−20, ` +
+    `The largest value of ${detId} at tag ${tag} is ${largest.toPrecision(3)}: ` +
+      "sums that never round, in steps of 2^−20, " +
       "would lose it. Multiply the images first: corrections: [correct.scale(1e9)].",
     { details: { detId, tag, largest } },
   );

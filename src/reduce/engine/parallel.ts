@@ -224,11 +224,14 @@ function withTsx(module: URL, entry: URL): URL {
   } catch (cause) {
     throw new SaclaError(
       "BAD_ARGUMENT",
-      `${module.pathname} is TypeScript, which a thread can only load with the package tsx. Install it, or give a .js file.`,
+      `${module.pathname} is TypeScript, which a thread can only load with the package tsx. ` +
+        "Install it, or give a .js file.",
       { cause },
     );
   }
-  const program = `import { register } from ${JSON.stringify(api.href)}; register(); await import(${JSON.stringify(entry.href)});`;
+  const program =
+    `import { register } from ${JSON.stringify(api.href)}; register(); ` +
+    `await import(${JSON.stringify(entry.href)});`;
   return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
 }
 

@@ -13,7 +13,8 @@ export interface SensorState {
   /** By the name of the reducer. */
   readonly states: ReadonlyMap<string, State<Layout>>;
   /**
-   * Dark of each pixel that the reducers with `appliesDark` have yet to subtract; undefined when there is none, or no such reducer.
+   * Dark of each pixel that the reducers with `appliesDark` have yet to subtract; undefined when there is none, or no
+   * such reducer.
    */
   readonly dark: Float64Array | undefined;
 }

@@ -62,7 +62,8 @@ export function createStack(
   } catch (cause) {
     throw new SaclaError(
       "BAD_ARGUMENT",
-      `A stack of shape [${shape.join(", ")}] takes ${bytes} bytes, more than there is room for (at most 4 GiB); make several.`,
+      `A stack of shape [${shape.join(", ")}] takes ${bytes} bytes, ` +
+        "more than there is room for (at most 4 GiB); make several.",
       {
         cause,
       },

@@ -2,8 +2,8 @@ import type { ArrayField } from "../reducer.ts";
 import { quantize, quantizeHigh } from "./exact.ts";
 
 /**
- * Sums over so many pixels and shots that one double could not hold them exactly (2^33 on the grid of {@link quantize}):
- * kept as a multiple of 2^12 and a rest, which both add exactly up to 2^65 and 4 million shots.
+ * Sums over so many pixels and shots that one double could not hold them exactly (2^33 on the grid of {@link
+ * quantize}): kept as a multiple of 2^12 and a rest, which both add exactly up to 2^65 and 4 million shots.
  */
 export interface WideSums {
   readonly upper: Float64Array;

@@ -52,7 +52,9 @@ export function hits(options: HitOptions): Reducer<Hits> {
   };
   const withPeaks = minPeaks !== undefined;
   return defineReducer({
-    name: `hits(at ${threshold}, at least ${minPixels ?? 0} pixels, ${withPeaks ? `${minPeaks} peaks at snr ${snr}` : "no peaks"})`,
+    name:
+      `hits(at ${threshold}, at ` +
+      `least ${minPixels ?? 0} pixels, ${withPeaks ? `${minPeaks} peaks at snr ${snr}` : "no peaks"})`,
     layout: () => ({ shots: { type: "series", width: 2 } }),
     add: ({ shots }, pixels, { tag }, { rows, columns }) => {
       let [lit, peaks] = [0, 0];

@@ -49,7 +49,8 @@ export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridg
   if (!isLoopback(address)) {
     throw new SaclaError(
       "NOT_ALLOWED",
-      `karabo-bridge knows no keys, so ${show(address)} is refused: use tcp://127.0.0.1:PORT, and an ssh tunnel from elsewhere.`,
+      `karabo-bridge knows no keys, so ${show(address)} is refused: ` +
+        "use tcp://127.0.0.1:PORT, and an ssh tunnel from elsewhere.",
       { details: { address } },
     );
   }

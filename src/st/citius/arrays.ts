@@ -30,7 +30,8 @@ export function contiguousMemory<T extends Float32Array | Uint8Array>(
   ) {
     throw new SaclaError(
       "BAD_ARGUMENT",
-      `out is ${out.dtype} of shape [${out.shape.join(", ")}], but must be ${type}, row-major, of [${shape.join(", ")}].`,
+      `out is ${out.dtype} of shape [${out.shape.join(", ")}], but must be ${type}, ` +
+        `row-major, of [${shape.join(", ")}].`,
     );
   }
   const length = shape.reduce((a, b) => a * b, 1);

@@ -205,6 +205,7 @@ function baseOf(url: string): string {
   const shown = show(parsed === undefined ? url : parsed.origin);
   throw new SaclaError(
     "BAD_URL",
-    `${shown} must be the address of a server without user name and query, such as http://127.0.0.1:5580 or https://host:5580.`,
+    `${shown} must be the address of a server without user name and query, ` +
+      "such as http://127.0.0.1:5580 or https://host:5580.",
   );
 }

@@ -27,7 +27,8 @@ export async function errorOfResponse(response: Response, base: string): Promise
   const location = response.headers.get("location");
   if (location !== null && response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
-    const message = `${base} leads elsewhere, to ${show(location)}; connect to the server itself, or sign in there first.`;
+    const message =
+      `${base} leads elsewhere, to ${show(location)}; ` + "connect to the server itself, or sign in there first.";
     return new SaclaError("UNREACHABLE", message, { details: { ...details, location } });
   }
   const body = await readStart(response);
@@ -37,7 +38,9 @@ export async function errorOfResponse(response: Response, base: string): Promise
   const code = codeOfStatus[response.status] ?? "BAD_MESSAGE";
   const seconds = Number(response.headers.get("retry-after") ?? NaN);
   const later = code === "TOO_MANY_REQUESTS" && Number.isFinite(seconds) ? { retryAfterMs: 1000 * seconds } : {};
-  const message = `${base} answered with status ${response.status} and ${type === undefined || type === "" ? "no content type" : type}, which no sacla server does: ${show(text)}.`;
+  const message =
+    `${base} answered with status ${response.status} ` +
+    `and ${type === undefined || type === "" ? "no content type" : type}, which no sacla server does: ${show(text)}.`;
   return new SaclaError(code, message, { details: { ...details, ...later } });
 }
 

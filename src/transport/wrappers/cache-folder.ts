@@ -12,8 +12,8 @@ const SLACK = 1 / 16;
 
 /**
  * Answers in a folder, one file each, bounded in size; several processes may use it at once. Files are written beside
- * their place and renamed when whole, but not synced: an answer may be lost at any time. A file that is damaged, cut off or from another version is as if it were not
- * there.
+ * their place and renamed when whole, but not synced: an answer may be lost at any time. A file that is damaged, cut
+ * off or from another version is as if it were not there.
  */
 export class CacheFolder {
   readonly #folder: string;

@@ -77,7 +77,8 @@ class Replay implements Endpoint {
     if (end === null) {
       throw new SaclaError(
         "UNSUPPORTED",
-        `${show(this.#path)} holds only the first ${items.length / 2} items of this ${method}: no more were read when it was recorded.`,
+        `${show(this.#path)} holds only the first ${items.length / 2} items of this ${method}: ` +
+          "no more were read when it was recorded.",
         {
           details: { path: this.#path, method, items: items.length / 2 },
         },
@@ -115,7 +116,10 @@ class Replay implements Endpoint {
       const message = await readMessage(this.#file, question);
       if ("method" in message) texts.add(showParams(message.value));
     }
-    return `recorded for ${method}, asked ${all.length} times, are ${[...texts].join(", ")}${texts.size === SHOWN ? ", …" : ""}`;
+    return (
+      `recorded for ${method}, asked ${all.length} times, ` +
+      `are ${[...texts].join(", ")}${texts.size === SHOWN ? ", …" : ""}`
+    );
   }
 
   /** @throws the error that was recorded in the place of what is wanted */

@@ -60,8 +60,8 @@ const MAX_RUNS = 1000;
 
 /**
  * An Endpoint that stores on disk what cannot change any more: 0-D values, run information, tag lists and detector
- * information of runs that stopped more than ten minutes ago. Images, and data of a run that is running or paused, are not
- * stored.
+ * information of runs that stopped more than ten minutes ago. Images, and data of a run that is running or paused, are
+ * not stored.
  *
  * To know that a run has ended it asks `db.readRuninfo` once. 0-D values name tags and no run: they are kept when all
  * their tags are of one run that was asked about in the same session (as `db.readTaglistByrun` does).

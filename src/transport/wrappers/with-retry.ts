@@ -304,7 +304,8 @@ class RetryState {
     const missing = { missing: [...tags.subarray(0, SHOWN_TAGS)], missingCount: tags.length, lastMissing: tags.at(-1) };
     return new SaclaError(
       error.code,
-      `${this.#method} was asked ${times} in ${seconds} s, without success.${lost} The last failure: ${failure.message}`,
+      `${this.#method} was asked ${times} in ${seconds} s, ` +
+        `without success.${lost} The last failure: ${failure.message}`,
       {
         details: { ...failure.details, attempts: this.#failures, ...(tags.length === 0 ? {} : missing) },
         cause: error,
