@@ -179,7 +179,9 @@ export const errorCatalogue = {
   NO_RINGS: {
     facility: false,
     meaning: "The picture shows too few points of the calibrant's rings to find the geometry from.",
-    next: "Look at the picture; give a nearer distance and centre, the right calibrant and photon energy, or more shots.",
+    next:
+      "Look at the picture; give a nearer distance and centre, the right calibrant and photon energy, " +
+      "or more shots.",
   },
   NO_STEP: {
     facility: false,

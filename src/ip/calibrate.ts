@@ -256,6 +256,7 @@ function everyFourth({ x, y, value }: RingPixels): RingPixels {
 function noRings(why: string): SaclaError {
   return new SaclaError(
     "NO_RINGS",
-    `No geometry from these rings: ${why}. Look at the picture; give a nearer distance and centre, the right calibrant and energy, or tilt: false.`,
+    `No geometry from these rings: ${why}. Look at the picture; give a nearer distance and centre, ` +
+      "the right calibrant and energy, or tilt: false.",
   );
 }
