@@ -106,8 +106,8 @@ function nonNegative(
 
 /**
  * How many degrees of freedom the common variance is worth beside a point's own: few where the points differ from it by
- * more than their own few shots explain, and by more than twice what chance does. Else the common variance alone counts:
- * weights from a few shots each would make the stated errors too small.
+ * more than their own few shots explain, and by more than twice what chance does. Else the common variance alone
+ * counts: weights from a few shots each would make the stated errors too small.
  */
 function priorFreedom(points: readonly PointMean[], of: (mean: number) => number): number {
   let [excess, chance, weights] = [0, 0, 0];

@@ -38,7 +38,9 @@ export interface RingCalibration {
     readonly rot1Deg: number;
     readonly rot2Deg: number;
   };
-  /** Of centre x, centre y (µm), distance (µm), rot1, rot2 (degrees), in that order; without tilt of the first three. */
+  /**
+   * Of centre x, centre y (µm), distance (µm), rot1, rot2 (degrees), in that order; without tilt of the first three.
+   */
   readonly covariance: readonly (readonly number[])[];
   /** Points on rings that were used. */
   readonly points: number;
@@ -58,15 +60,16 @@ const CAUCHY = 2.385;
 const ROUNDS = 25;
 
 /**
- * Beam centre, distance and tilt from a picture of powder rings: points on the rings in azimuthal sectors, least squares
- * of their 2θ, again from the geometry found until it stays. Errors come from the scatter of the points.
+ * Beam centre, distance and tilt from a picture of powder rings: points on the rings in azimuthal sectors, least
+ * squares of their 2θ, again from the geometry found until it stays. Errors come from the scatter of the points.
  *
  * @param images - of each sensor by its id, dark subtracted, of one gain; pixels that are no number are left out
  * @throws NO_RINGS when too few points stand out, or they do not tell the parameters apart
  * @throws BAD_ARGUMENT for images of another shape, and options that do not exist
  * @example
  * const found = calibrate(images, { sensors, calibrant: "LaB6", photonEnergyEv: 10_000, distanceMm: 80 });
- * await writeFile("out.poni", toPoni(found.geometry, { width, height, pixelSizeUm: 50, view: "source", photonEnergyEv }));
+ * await writeFile("out.poni", toPoni(found.geometry, { width, height, pixelSizeUm: 50, view: "source", photonEnergyEv
+ * }));
  */
 export function calibrate(
   images: Readonly<Record<string, { readonly data: ArrayLike<number> } | ArrayLike<number>>>,

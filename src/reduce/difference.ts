@@ -55,7 +55,9 @@ export interface DifferencePicture {
   readonly image: Image;
   /** Standard error of each pixel of {@link image}. */
   readonly error: Image;
-  /** image / error: beyond ±3 once in 370 pixels by chance, beyond ±5 once in 2 million. NaN where there is no error. */
+  /**
+   * image / error: beyond ±3 once in 370 pixels by chance, beyond ±5 once in 2 million. NaN where there is no error.
+   */
   readonly significance: Image;
   readonly on: ClassOfPicture;
   readonly off: ClassOfPicture;
@@ -84,9 +86,10 @@ interface ClassMean {
  * Pumped less unpumped shots of a run, normalised by a monitor and assembled to one image, with its error map and its
  * significance. `facility.difference` is the short form.
  *
- * The error is from the scatter of the shots of each class, with the covariance of pixel and monitor; it needs about twenty
- * shots a class. The dark falls out of the difference but for a part as large as the mean I0 of the classes differ, which
- * is in the error. Neighbouring pixels of an `"area"` picture share sensor pixels, so their errors are correlated.
+ * The error is from the scatter of the shots of each class, with the covariance of pixel and monitor; it needs about
+ * twenty shots a class. The dark falls out of the difference but for a part as large as the mean I0 of the classes
+ * differ, which is in the error. Neighbouring pixels of an `"area"` picture share sensor pixels, so their errors are
+ * correlated.
  *
  * @throws NO_DARK when there are no dark shots to subtract
  * @throws NO_SHOTS when a class has no shot that could be used
@@ -177,7 +180,9 @@ export async function differencePicture(st: PictureReader, options: DifferenceOp
 
 type ClassOf = Omit<ClassMean, "monitor"> & { readonly monitor?: number };
 
-/** The tags of both classes in the order of the run; the ledger has the label, or the reason for none, of all others. */
+/**
+ * The tags of both classes in the order of the run; the ledger has the label, or the reason for none, of all others.
+ */
 function bothClasses(labels: ShotLabels): RunTags {
   const reasons = new Map(labels.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
   const { laser } = labels.basis;
