@@ -68,8 +68,8 @@ const ROUNDS = 25;
  * @throws BAD_ARGUMENT for images of another shape, and options that do not exist
  * @example
  * const found = calibrate(images, { sensors, calibrant: "LaB6", photonEnergyEv: 10_000, distanceMm: 80 });
- * await writeFile("out.poni", toPoni(found.geometry, { width, height, pixelSizeUm: 50, view: "source", photonEnergyEv
- * }));
+ * const sensor = { width, height, pixelSizeUm: 50, view: "source", photonEnergyEv } as const;
+ * await writeFile("out.poni", toPoni(found.geometry, sensor));
  */
 export function calibrate(
   images: Readonly<Record<string, { readonly data: ArrayLike<number> } | ArrayLike<number>>>,
