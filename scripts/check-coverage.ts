@@ -6,10 +6,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { hash, Random } from "../src/core/random.ts";
 import { type Covered, coverageOf, holds } from "./coverage/cover.ts";
 import { cases as fits } from "./coverage/fits.ts";
+import { cases as photons } from "./coverage/photons.ts";
 import { cases as reductions } from "./coverage/reductions.ts";
 import { cases as rings } from "./coverage/rings.ts";
 
-const subjects = { fits, reductions, rings };
+const subjects = { fits, photons, reductions, rings };
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const [seed = 1, repeats = 500] = words.slice(0, 2).map(Number);
