@@ -45,13 +45,16 @@ export interface PhotonCounts {
 
 /**
  * Photons by threshold: a pixel of x photons' worth of charge holds ⌊x − threshold⌋ + 1 photons from x = threshold on.
- * Fast, but a photon whose charge spreads over several pixels may be counted not at all or twice: see {@link droplets}.
+ * Fast, but a photon whose charge spreads over several pixels may be counted not at all or twice: with the 7 μm charge
+ * cloud of 300 μm of silicon a threshold of 0.5 loses 5 to 7 % of the photons and 0.8 nearly half (table in
+ * docs/reductions.md; see {@link droplets}). The contrast of speckle cannot be had from thresholds: see
+ * {@link speckleContrast}.
  * Images must be dark-subtracted. Pixels that are NaN or infinite hold none. Memory: 4 bytes per pixel (2.1 MB for
  * 1024 × 512) and 12 bytes per shot.
  *
  * @throws BAD_ARGUMENT when `aduPerPhoton` has no entry for a sensor
  * @example
- * const count = photonCounts({ aduPerPhoton: aduPerPhoton(10_000, info.absGain), threshold: 0.8 });
+ * const count = photonCounts({ aduPerPhoton: aduPerPhoton(10_000, info.absGain) });
  * const counted = await reduce(shots, { count }, { dark });
  * counted.count[sensor];
  */
