@@ -24,6 +24,7 @@ import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { withFaults } from "../../support/faulty-source.ts";
 import { rounds } from "../../support/full.ts";
+import { floatPixel } from "../../support/pixel-values.ts";
 import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
 import { tinyPixel, tinySource } from "../../support/tiny-source.ts";
 
@@ -53,10 +54,13 @@ const charge = fc.oneof(
   { weight: 5, arbitrary: fc.double({ min: -1e-8, max: 1e-8, noNaN: true }) },
   { weight: 1, arbitrary: reason },
 );
-const pixels = fc.array(fc.oneof(fc.integer({ min: 0, max: 65535 }), fc.float({ min: -100, max: 100, noNaN: true })), {
-  minLength: 6,
-  maxLength: 6,
-});
+const pixels = fc.array(
+  fc.oneof(fc.integer({ min: 0, max: 65535 }), floatPixel({ min: -100, max: 100, noNaN: true })),
+  {
+    minLength: 6,
+    maxLength: 6,
+  },
+);
 const someShots = fc
   .array(fc.record({ x: position, y: position, i0: charge, pixels }), { minLength: 1, maxLength: 40 })
   .map((list) => list.map(({ x, y, i0, pixels }, tag): ScriptedShot => ({ tag, pixels, signals: { x, y, i0 } })));

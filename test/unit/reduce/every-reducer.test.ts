@@ -34,6 +34,7 @@ import {
 } from "../../../src/reduce/index.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 import { rounds } from "../../support/full.ts";
+import { floatPixel } from "../../support/pixel-values.ts";
 import { frame, shotOf, shotsOf, type TestImage } from "./stack.ts";
 
 const detId = "MPCCD-1N0-M06-002";
@@ -183,8 +184,8 @@ function arrayBytes(): number {
 }
 
 const anyPixel = fc.oneof(
-  { weight: 6, arbitrary: fc.float({ noNaN: true, min: -200, max: 900 }) },
-  { weight: 3, arbitrary: fc.float({ noNaN: true, min: -70000, max: 70000 }) },
+  { weight: 6, arbitrary: floatPixel({ noNaN: true, min: -200, max: 900 }) },
+  { weight: 3, arbitrary: floatPixel({ noNaN: true, min: -70000, max: 70000 }) },
   { weight: 3, arbitrary: fc.integer({ min: 0, max: 65535 }) },
   { weight: 1, arbitrary: fc.constantFrom(NaN, 65535, Infinity, -Infinity, -0) },
 );
@@ -296,16 +297,20 @@ describe("every reducer", () => {
     const shots = async function* () {
       yield shotOf(1001, { [detId]: image }, 1e-9);
     };
-    const before = arrayBytes();
-    const it = make(sensor);
-    expect(memoryOf([sensor], { it })).toBe(bytes);
-    // Without the kernel, whose memory is counted with that of the reading.
-    const held = await accumulate(shots(), { it: { ...it, kernel: undefined, dispatch: undefined } });
-    const taken = arrayBytes() - before;
-    expect([held.ledger.used, image.size]).toEqual([1, pixels]);
+    // Twice at the most again: what a test before left may be given back in between.
+    let off = Infinity;
+    for (let round = 0; round < 3 && Math.abs(off) > 4096; round++) {
+      const before = arrayBytes();
+      const it = make(sensor);
+      expect(memoryOf([sensor], { it })).toBe(bytes);
+      // Without the kernel, whose memory is counted with that of the reading.
+      const held = await accumulate(shots(), { it: { ...it, kernel: undefined, dispatch: undefined } });
+      off = arrayBytes() - before - bytes;
+      expect([held.ledger.used, image.size]).toEqual([1, pixels]);
+    }
     // Arrays of up to 64 bytes lie elsewhere, and the test runner has some of its own; what a reducer could leave out
     // is at least a byte for each of half a million pixels, or a table.
-    expect(Math.abs(taken - bytes)).toBeLessThanOrEqual(4096);
+    expect(Math.abs(off)).toBeLessThanOrEqual(4096);
   });
 
   it.each(Object.entries(others).flatMap(([name, makes]) => makes.map((make, k) => [name, k, make] as const)))(

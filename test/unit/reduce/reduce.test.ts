@@ -8,6 +8,7 @@ import { darkAverage, histogram, mean, minMax, reduce, roiSum, variance } from "
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { floatPixel } from "../../support/pixel-values.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 const rows = 3;
@@ -93,7 +94,7 @@ describe("reduce", () => {
     });
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.array(fc.float(), { minLength: 12, maxLength: 12 }), { maxLength: 4 }),
+        fc.array(fc.array(floatPixel(), { minLength: 12, maxLength: 12 }), { maxLength: 4 }),
         bins,
         async (images, { from, width, binWidth }) => {
           const { h } = await reduce(shotsOf(images), { h: histogram({ from, to: from + width, binWidth }) });
