@@ -20,7 +20,7 @@ export interface CommonModeOptions {
   readonly withinAdu?: number | undefined;
 }
 
-/** What {@link commonMode} took from one port, from the ledger of a result. */
+/** What `correct.commonMode` took from one port, from the ledger of a result. */
 export interface PortLevel {
   /** Mean level taken away, ADU; NaN when it was found in no image. */
   readonly meanAdu: number;
@@ -85,7 +85,7 @@ export function commonMode(options: CommonModeOptions = {}): Correction {
 }
 
 /**
- * What {@link commonMode} took away: by sensor, one entry for each port, from the columns with the lowest numbers on.
+ * What `correct.commonMode` took away: by sensor, one entry for each port, from the columns with the lowest numbers on.
  * @example
  * const { average, ledger } = await reduce(shots, { average: mean() }, { dark, corrections: [correct.commonMode()] });
  * commonModeLevels(ledger)["MPCCD-2N0-M02-001-1"]?.[0]; // { meanAdu: 0.31, found: 200, notFound: 0 }
