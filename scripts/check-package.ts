@@ -60,6 +60,9 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
     { says: /v\.parquet/, writes: "v.parquet" },
   ],
   [["image", "1520000", detector, "-o", "image.png"], { says: /image\.png/, writes: "image.png" }],
+  [["tma", "1520000", "-o", "tma.csv"], { says: /300 shots/, writes: "tma.csv" }],
+  // Two shots show too few points on rings: refused on stderr, with code 1.
+  [["calibrate", "1520000", detector, "--calibrant", "LaB6", "--distance", "55", "-n", "2"], { says: /^/, code: 1 }],
   [["average", ...pictures, "-o", "average.png"], { says: /average\.png/, writes: "average.png" }],
   [["histogram", ...pictures, "-o", "histogram.svg"], { says: /histogram\.svg/, writes: "histogram.svg" }],
   [
