@@ -26,6 +26,8 @@ export function quantizeHigh(x: number): number {
 
 /** Images whose largest value is smaller than this lose more than 1 part in 2000 of it on the grid. */
 const LEAST_LARGEST = 2 ** -10;
+/** Smaller values are what rounding leaves of 0, and no data: images in joules have some 1e-15 a pixel. */
+const ROUNDING = 1e-30;
 /** Every so many pixels are looked at first, so that the check of usual images costs next to nothing. */
 const LOOKED_AT = 61;
 
@@ -42,7 +44,7 @@ export function checkGrid(detId: string, tag: number, pixels: ArrayLike<number>)
     if (size >= LEAST_LARGEST) return;
     if (size > largest) largest = size;
   }
-  if (largest === 0) return;
+  if (largest < ROUNDING) return;
   throw new SaclaError(
     "TOO_SMALL",
     `The largest value of ${detId} at tag ${tag} is ${largest.toPrecision(3)}: ` +

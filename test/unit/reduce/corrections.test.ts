@@ -72,7 +72,7 @@ describe("a chain of corrections", () => {
     await fc.assert(
       fc.asyncProperty(
         stack,
-        fc.array(fc.double({ noNaN: true, min: -500, max: 500 }), { minLength: 8, maxLength: 8 }),
+        fc.array(floatPixel({ noNaN: true, min: -500, max: 500 }), { minLength: 8, maxLength: 8 }),
         async (images, level) => {
           const dark = { mean: { A: image(...level) } };
           const script = images.map((pixels) => ({ pixels }));
