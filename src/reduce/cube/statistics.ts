@@ -88,7 +88,7 @@ export function ratioStatistics(states: readonly (RatioState | undefined)[], sha
 
 /**
  * The same numbers with errors from the scatter of all bins: of few shots a bin, its own scatter is so uncertain that
- * an interval of one standard error holds the truth too seldom. See `pooledErrors` of scan, whose fits take
+ * an interval of one standard error holds the truth too seldom. See `pooledErrors`; the fits of scans take
  * `errorFreedom`, too.
  * @example
  * const on = withPooledErrors(scan.normalised("ring", "on"));

@@ -31,3 +31,29 @@ export function sums(length: number): ArrayField & { readonly type: "float64" } 
 export function ratio(sum: Float64Array, count: Float64Array): Float64Array {
   return sum.map((s, i) => ((count[i] ?? 0) > 0 ? s / (count[i] ?? NaN) : NaN));
 }
+
+/** Sums of the pixels, of their squares, and of their products with one number of the shot: exact, in two parts. */
+interface ProductSums {
+  readonly sum: Float64Array;
+  readonly squareUpper: Float64Array;
+  readonly squareLower: Float64Array;
+  readonly productUpper: Float64Array;
+  readonly productLower: Float64Array;
+}
+
+/** Adds an image, each pixel times `factor`, and its products with `y`, a number on the grid of {@link quantize}. */
+export function addProducts(sums: ProductSums, pixels: ArrayLike<number>, factor: number, y: number): void {
+  const { sum, squareUpper, squareLower, productUpper, productLower } = sums;
+  for (let i = 0; i < sum.length; i++) {
+    const x = quantize((pixels[i] ?? NaN) * factor);
+    const square = x * x;
+    const squareHigh = quantizeHigh(square);
+    const product = x * y;
+    const productHigh = quantizeHigh(product);
+    sum[i] = (sum[i] ?? 0) + x;
+    squareUpper[i] = (squareUpper[i] ?? 0) + squareHigh;
+    squareLower[i] = (squareLower[i] ?? 0) + quantize(square - squareHigh);
+    productUpper[i] = (productUpper[i] ?? 0) + productHigh;
+    productLower[i] = (productLower[i] ?? 0) + quantize(product - productHigh);
+  }
+}

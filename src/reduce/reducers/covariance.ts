@@ -2,8 +2,8 @@ import ndarray from "ndarray";
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import { quantize, quantizeHigh } from "../engine/exact.ts";
-import { addWide, sums, type WideSums } from "../engine/wide-sum.ts";
+import { quantize } from "../engine/exact.ts";
+import { addProducts, addWide, sums, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 export interface CovarianceOptions {
@@ -72,7 +72,8 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
         lower: sums(5),
       };
     },
-    add: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, pixels, shot) => {
+    add: (state, pixels, shot) => {
+      const { upper, lower } = state;
       const number = shot.number(signal);
       if (!Number.isFinite(number)) {
         upper[SKIPPED] = (upper[SKIPPED] ?? 0) + 1;
@@ -82,18 +83,7 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
       upper[COUNT] = (upper[COUNT] ?? 0) + 1;
       addWide(upper, lower, SIGNAL, y);
       addSquare(upper, lower, y);
-      for (let i = 0; i < sum.length; i++) {
-        const x = quantize(pixels[i] ?? NaN);
-        const square = x * x;
-        const squareHigh = quantizeHigh(square);
-        const product = x * y;
-        const productHigh = quantizeHigh(product);
-        sum[i] = (sum[i] ?? 0) + x;
-        squareUpper[i] = (squareUpper[i] ?? 0) + squareHigh;
-        squareLower[i] = (squareLower[i] ?? 0) + quantize(square - squareHigh);
-        productUpper[i] = (productUpper[i] ?? 0) + productHigh;
-        productLower[i] = (productLower[i] ?? 0) + quantize(product - productHigh);
-      }
+      addProducts(state, pixels, 1, y);
     },
     result: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, { rows, columns }) => {
       const [count = 0, skipped = 0] = [upper[COUNT], upper[SKIPPED]];

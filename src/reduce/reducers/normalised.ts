@@ -3,8 +3,8 @@ import { asFinite, asText } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import type { RatioMethod } from "../../core/ratio.ts";
-import { quantize, quantizeHigh } from "../engine/exact.ts";
-import { addWide, sums } from "../engine/wide-sum.ts";
+import { quantize } from "../engine/exact.ts";
+import { addProducts, addWide, sums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 export interface NormalisedOptions {
@@ -61,13 +61,15 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
   const isRatio = method === "mean-of-ratios";
   return defineReducer({
     name: `normalised(${equipId}, ${reference}, ${method})`,
+    sumsOnGrid: true,
     signals: [equipId],
     layout: ({ rows, columns }) => {
       const image = sums(rows * columns);
       const images = { squareUpper: image, squareLower: image, productUpper: image, productLower: image };
       return { sum: image, ...images, upper: sums(5), lower: sums(5) };
     },
-    add: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, pixels, shot) => {
+    add: (state, pixels, shot) => {
+      const { upper, lower } = state;
       const i0 = shot.number(equipId) / reference;
       if (!Number.isFinite(i0) || Math.abs(i0) >= 2 ** 20 || (isRatio && i0 < LEAST)) {
         upper[SKIPPED] = (upper[SKIPPED] ?? 0) + 1;
@@ -79,18 +81,7 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
       addWide(upper, lower, MONITOR, UNIT * i0);
       addWide(upper, lower, BELOW, y);
       addWide(upper, lower, SQUARE, y * y);
-      for (let i = 0; i < sum.length; i++) {
-        const x = quantize((pixels[i] ?? NaN) * factor);
-        const square = x * x;
-        const squareHigh = quantizeHigh(square);
-        const product = x * y;
-        const productHigh = quantizeHigh(product);
-        sum[i] = (sum[i] ?? 0) + x;
-        squareUpper[i] = (squareUpper[i] ?? 0) + squareHigh;
-        squareLower[i] = (squareLower[i] ?? 0) + quantize(square - squareHigh);
-        productUpper[i] = (productUpper[i] ?? 0) + productHigh;
-        productLower[i] = (productLower[i] ?? 0) + quantize(product - productHigh);
-      }
+      addProducts(state, pixels, factor, y);
     },
     result: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, { rows, columns }) => {
       const of = (place: number): number => (upper[place] ?? 0) + (lower[place] ?? 0);
