@@ -4,7 +4,29 @@
  */
 export { countErrors, type PointErrors, type PointMean, pooledErrors } from "../core/point-errors.ts";
 export { ratioOfSums } from "../core/ratio.ts";
-export type { Beamline, BeamlineRuns, DoOptions } from "./beamline.ts";
+export type { Beamline, BeamlineRuns, DoOptions } from "./beamline/beamline.ts";
+export { type ControlBeamlineOptions, type ControlledFacility, controlBeamline } from "./beamline/control-beamline.ts";
+export { difference, pumpedAndUnpumped, summary } from "./beamline/shot-collector.ts";
+export {
+  type VirtualBeamline,
+  type VirtualBeamlineOptions,
+  type VirtualCall,
+  virtualBeamline,
+} from "./beamline/virtual-beamline.ts";
+export {
+  type VirtualAxis,
+  VirtualDevices,
+  type VirtualDevicesOptions,
+  type VirtualShot,
+} from "./beamline/virtual-devices.ts";
+export { type DocumentOptions, DocumentStream, type ScanDocument } from "./callbacks/documents.ts";
+export type { CurveOptions } from "./callbacks/scan-curves.ts";
+export { type ScanColumn, ScanTable, type ScanTableOptions } from "./callbacks/scan-table.ts";
+export { scanPosition, shotsOfRow } from "./callbacks/shots-of-rows.ts";
+export { type DryRun, type DryRunOptions, dryRun, type EstimateRange } from "./dry-run/dry-run.ts";
+export { type EstimateOptions, estimate } from "./dry-run/estimate.ts";
+export { type LearntTimes, learnMoveTimes, withLearntTimes } from "./dry-run/learnt-times.ts";
+export { pathPicture } from "./dry-run/path-picture.ts";
 export type {
   EngineOptions,
   EngineState,
@@ -14,22 +36,18 @@ export type {
   ScanEnd,
   ScanStart,
   ShotCounts,
-} from "./callback.ts";
-export { type CheckedBeamline, checkPlan } from "./check.ts";
-export { type ControlBeamlineOptions, type ControlledFacility, controlBeamline } from "./control-beamline.ts";
-export { type DocumentOptions, DocumentStream, type ScanDocument } from "./documents.ts";
-export { type DryRun, type DryRunOptions, dryRun, type EstimateRange } from "./dry-run.ts";
-export { Engine, resumeScan } from "./engine.ts";
-export { type EstimateOptions, estimate } from "./estimate.ts";
+} from "./engine/callback.ts";
+export { type CheckedBeamline, checkPlan } from "./engine/check.ts";
+export { Engine, resumeScan } from "./engine/engine.ts";
+export { onCtrlC } from "./engine/interrupts.ts";
+export { Journal } from "./engine/journal.ts";
+export { type SpotState, TargetMap } from "./engine/target-map.ts";
 export { type Centroid, centroid } from "./fits/centroid.ts";
 export { type DecayFit, type DecayFitOptions, fitDecay } from "./fits/decay.ts";
 export type { FitOptions, FitQuality } from "./fits/fit-points.ts";
 export { fitPeak, type PeakFit, type PeakFitOptions } from "./fits/peak.ts";
 export type { PeakShape } from "./fits/peak-shapes.ts";
 export { type AfterStep, fitStep, type StepFit, type StepFitOptions } from "./fits/step.ts";
-export { onCtrlC } from "./interrupts.ts";
-export { Journal } from "./journal.ts";
-export { type LearntTimes, learnMoveTimes, withLearntTimes } from "./learnt-times.ts";
 export {
   type FlyRequest,
   type FlyTaken,
@@ -46,8 +64,7 @@ export {
   type ShotsTaken,
   type SignalSummary,
   type TargetSpot,
-} from "./messages.ts";
-export { pathPicture } from "./path-picture.ts";
+} from "./messages/messages.ts";
 export { type AdaptiveOptions, adaptiveScan } from "./plans/adaptive.ts";
 export { type FlyScanOptions, flyScan } from "./plans/fly.ts";
 export { type GridAxis, type GridOptions, grid, gridPositions, type RasterOptions, raster } from "./plans/grids.ts";
@@ -68,10 +85,6 @@ export {
   scanRegions,
   scanRelative,
 } from "./plans/scans.ts";
-export type { CurveOptions } from "./scan-curves.ts";
-export { type ScanColumn, ScanTable, type ScanTableOptions } from "./scan-table.ts";
-export { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
-export { scanPosition, shotsOfRow } from "./shots-of-rows.ts";
 export {
   checkpoint,
   confirm,
@@ -89,13 +102,5 @@ export {
   stopRun,
   wait,
   where,
-} from "./stubs.ts";
-export { type SpotState, TargetMap } from "./target-map.ts";
-export {
-  type VirtualBeamline,
-  type VirtualBeamlineOptions,
-  type VirtualCall,
-  virtualBeamline,
-} from "./virtual-beamline.ts";
-export { type VirtualAxis, VirtualDevices, type VirtualDevicesOptions, type VirtualShot } from "./virtual-devices.ts";
-export { andReturn, finalize, type OnePulse, onePulse, relative, withRun, withShutterOpen } from "./wrappers.ts";
+} from "./plans/stubs.ts";
+export { andReturn, finalize, type OnePulse, onePulse, relative, withRun, withShutterOpen } from "./plans/wrappers.ts";

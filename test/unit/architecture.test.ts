@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, sep } from "node:path";
+import { basename, dirname, join, sep } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   circles,
@@ -102,7 +102,7 @@ describe("the layers", () => {
       (match) => match[1] ?? "",
     );
     const modules = [
-      ...text.matchAll(/`((?:cli|core|db|ec|hdf5|ip|live|plot|reduce|server|source|st|transport)\/[\w/.-]+)`/g),
+      ...text.matchAll(/`((?:cli|core|db|ec|hdf5|ip|live|plot|reduce|scan|server|source|st|transport)\/[\w/.-]+)`/g),
     ];
     paths.push(...modules.map((match) => `src/${match[1]}`));
     expect(paths.length).toBeGreaterThan(50);
@@ -121,6 +121,20 @@ describe("the layers", () => {
         if (other !== module && !(allowed[module] ?? []).includes(other)) wrong.push(`${file} imports ${target}`);
       }
     }
+    expect(wrong, page).toEqual([]);
+  });
+
+  it("go down the folders of src/scan as docs/architecture.md lists them", () => {
+    const text = readFileSync(join(root, "docs/architecture.md"), "utf8");
+    const order = [...text.matchAll(/^\| `scan\/([\w-]+)` \|/gm)].map((match) => match[1] ?? "");
+    const scan = files.filter((file) => dirname(dirname(file)) === "scan");
+    expect([...new Set(scan.map((file) => basename(dirname(file))))].sort()).toEqual([...order].sort());
+    const rank = (file: string): number => order.indexOf(basename(dirname(file)));
+    const wrong = scan.flatMap((file) =>
+      importsOf(file)
+        .filter((from) => rank(targetOf(file, from)) > rank(file))
+        .map((from) => `${file} imports ${from}`),
+    );
     expect(wrong, page).toEqual([]);
   });
 

@@ -1,10 +1,10 @@
 import { asText } from "../../core/guards.ts";
 import { finite, resolveOptions } from "../../core/options.ts";
-import { type Plan, type PlanSteps, plan, type SignalSummary } from "../messages.ts";
-import { summary } from "../shot-collector.ts";
-import { andReturn } from "../wrappers.ts";
+import { summary } from "../beamline/shot-collector.ts";
+import { type Plan, type PlanSteps, plan, type SignalSummary } from "../messages/messages.ts";
 import { measurePoint } from "./points.ts";
 import { type ScanOptions, scanChecks } from "./scans.ts";
+import { andReturn } from "./wrappers.ts";
 
 export interface AdaptiveOptions extends ScanOptions {
   readonly from: number;

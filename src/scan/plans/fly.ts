@@ -1,9 +1,9 @@
 import { asText } from "../../core/guards.ts";
 import { integer, optional, resolveOptions } from "../../core/options.ts";
-import { type FlyRequest, type FlyTaken, type Plan, type PlanSteps, plan } from "../messages.ts";
-import { flyChecks } from "../shots-request.ts";
-import { checkpoint, flyOnce, point } from "../stubs.ts";
-import { andReturn, withShutterOpen } from "../wrappers.ts";
+import { type FlyRequest, type FlyTaken, type Plan, type PlanSteps, plan } from "../messages/messages.ts";
+import { flyChecks } from "../messages/shots-request.ts";
+import { checkpoint, flyOnce, point } from "./stubs.ts";
+import { andReturn, withShutterOpen } from "./wrappers.ts";
 
 export interface FlyScanOptions extends FlyRequest {
   /** Sweeps to and fro. @default 1 */

@@ -1,9 +1,9 @@
 import { asInteger, asText, badArgument } from "../../core/guards.ts";
 import { any, finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
-import { type Plan, type PlanSteps, type Positions, plan } from "../messages.ts";
-import { andReturn } from "../wrappers.ts";
+import { type Plan, type PlanSteps, type Positions, plan } from "../messages/messages.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
+import { andReturn } from "./wrappers.ts";
 
 export interface GridAxis extends EqualSteps {
   readonly axis: string;

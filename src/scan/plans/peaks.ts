@@ -2,14 +2,14 @@ import { asText } from "../../core/guards.ts";
 import { any, integer, optional, resolveOptions } from "../../core/options.ts";
 import { pooledErrors } from "../../core/point-errors.ts";
 import { ratioOfSums } from "../../core/ratio.ts";
+import { summary } from "../beamline/shot-collector.ts";
 import { type Centroid, centroid } from "../fits/centroid.ts";
 import { type FitOptions, noPeak } from "../fits/fit-points.ts";
 import { fitPeak, type PeakFit, type PeakFitOptions } from "../fits/peak.ts";
-import { type Plan, type PlanSteps, type Positions, plan } from "../messages.ts";
-import { summary } from "../shot-collector.ts";
-import { move, note, where } from "../stubs.ts";
+import { type Plan, type PlanSteps, type Positions, plan } from "../messages/messages.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
+import { move, note, where } from "./stubs.ts";
 
 export interface PeakOptions extends PointOptions, EqualSteps, Pick<PeakFitOptions, "shape" | "background" | "robust"> {
   readonly axis: string;

@@ -1,10 +1,10 @@
 import { SaclaError } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { any, finite, oneOf, optional, resolveOptions } from "../../core/options.ts";
-import type { PlanSteps, Positions, ShotsRequest, ShotsTaken } from "../messages.ts";
-import { checkShots } from "../shots-request.ts";
-import { checkpoint, confirm, move, once, point, set, shots, spot, wait } from "../stubs.ts";
-import { withShutterOpen } from "../wrappers.ts";
+import type { PlanSteps, Positions, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
+import { checkShots } from "../messages/shots-request.ts";
+import { checkpoint, confirm, move, once, point, set, shots, spot, wait } from "./stubs.ts";
+import { withShutterOpen } from "./wrappers.ts";
 
 /** What is done at every point of a plan. */
 export interface PointOptions {

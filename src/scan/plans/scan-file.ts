@@ -1,5 +1,5 @@
 import { SaclaError, show } from "../../core/errors.ts";
-import type { Positions } from "../messages.ts";
+import type { Positions } from "../messages/messages.ts";
 
 /**
  * RunControlGUI's custom scan file: a CSV whose first line names the axes (`bl3_st1_pm003,bl3_st1_pm005`), then a line

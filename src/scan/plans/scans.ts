@@ -1,8 +1,8 @@
 import { asFinite, asInteger, asText, badArgument } from "../../core/guards.ts";
 import { any, finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
-import { type Plan, type PlanSteps, type Positions, plan } from "../messages.ts";
-import { andReturn, relative } from "../wrappers.ts";
+import { type Plan, type PlanSteps, type Positions, plan } from "../messages/messages.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
+import { andReturn, relative } from "./wrappers.ts";
 
 /** Takes shots where everything is, `times` times. @example count({ shots: 60 }) */
 export function count(options: PointOptions & { readonly times?: number | undefined }): Plan {

@@ -1,5 +1,5 @@
-import { asText, badArgument } from "../core/guards.ts";
-import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
+import { asText, badArgument } from "../../core/guards.ts";
+import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { FlyRequest, Precision, ShotCondition, ShotsRequest } from "./messages.ts";
 
 /** The checks of {@link FlyRequest}, for `resolveOptions`. */

@@ -1,10 +1,10 @@
-import { isSaclaError, SaclaError, showList, toSaclaError } from "../core/errors.ts";
-import type { Beamline, BeamlineRuns } from "./beamline.ts";
-import type { FlyRequest, Message, MessageResult, Plan, ShotsRequest, ShotsTaken } from "./messages.ts";
+import { isSaclaError, SaclaError, showList, toSaclaError } from "../../core/errors.ts";
+import type { Beamline, BeamlineRuns } from "../beamline/beamline.ts";
+import { signalsOf } from "../beamline/shot-collector.ts";
+import { checkWithin } from "../beamline/virtual-devices.ts";
+import type { FlyRequest, Message, MessageResult, Plan, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { noRunControl, RunOrder } from "./run-keeper.ts";
-import { signalsOf } from "./shot-collector.ts";
 import type { TargetMap } from "./target-map.ts";
-import { checkWithin } from "./virtual-devices.ts";
 
 /** A plan with more steps than this is taken for one that never ends, and is checked so far. */
 const MOST_STEPS = 5_000_000;

@@ -1,7 +1,7 @@
-import { type PlotPanel, type PlotSeries, renderLinePlots } from "../plot/index.ts";
-import type { Row } from "./callback.ts";
-import type { ShotsTaken, SignalSummary } from "./messages.ts";
-import { difference, pumpedAndUnpumped, summary } from "./shot-collector.ts";
+import { type PlotPanel, type PlotSeries, renderLinePlots } from "../../plot/index.ts";
+import { difference, pumpedAndUnpumped, summary } from "../beamline/shot-collector.ts";
+import type { Row } from "../engine/callback.ts";
+import type { ShotsTaken, SignalSummary } from "../messages/messages.ts";
 
 export interface CurveOptions {
   /**

@@ -1,4 +1,4 @@
-import type { Message, Positions } from "./messages.ts";
+import type { Message, Positions } from "../messages/messages.ts";
 
 /** How a plan has left the devices it commands: what a resumed scan puts back. */
 export class DeviceMemory {

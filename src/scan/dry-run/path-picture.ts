@@ -1,4 +1,4 @@
-import { linePlot } from "../plot/index.ts";
+import { linePlot } from "../../plot/index.ts";
 import type { DryRun } from "./dry-run.ts";
 
 /** The path of a dry run as SVG: two axes against one another, or one axis against the number of the move. */

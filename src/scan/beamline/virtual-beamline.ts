@@ -1,7 +1,7 @@
-import { throwIfAborted } from "../core/async.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { throwIfAborted } from "../../core/async.ts";
+import { any, resolveOptions } from "../../core/options.ts";
+import type { Message } from "../messages/messages.ts";
 import type { Beamline } from "./beamline.ts";
-import type { Message } from "./messages.ts";
 import { VirtualDevices, type VirtualDevicesOptions } from "./virtual-devices.ts";
 
 /** What is done to virtual devices. */

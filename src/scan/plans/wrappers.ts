@@ -1,5 +1,5 @@
-import { isSaclaError, toSaclaError } from "../core/errors.ts";
-import type { PlanSteps, Positions, RunToStart, ShotsRequest, ShotsTaken } from "./messages.ts";
+import { isSaclaError, toSaclaError } from "../../core/errors.ts";
+import type { PlanSteps, Positions, RunToStart, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { move, note, set, shots, shutter, startRun, stopRun, where } from "./stubs.ts";
 
 /**

@@ -1,7 +1,7 @@
-import { SaclaError, show } from "../core/errors.ts";
-import { badArgument } from "../core/guards.ts";
-import { AppendLog } from "../files/index.ts";
-import type { Positions, TargetSpot } from "./messages.ts";
+import { SaclaError, show } from "../../core/errors.ts";
+import { badArgument } from "../../core/guards.ts";
+import { AppendLog } from "../../files/index.ts";
+import type { Positions, TargetSpot } from "../messages/messages.ts";
 
 /** `spent`: given to a scan, and nobody knows yet whether it was hit; it is never given again. */
 export type SpotState = "fresh" | "spent" | "shot" | "missed";

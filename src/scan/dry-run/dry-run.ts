@@ -1,10 +1,10 @@
-import { isSaclaError } from "../core/errors.ts";
-import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
-import { targetsOf, withHint } from "./check.ts";
-import type { Message, MessageResult, Plan, Positions, ShotsRequest } from "./messages.ts";
-import { RunOrder } from "./run-keeper.ts";
-import type { TargetMap } from "./target-map.ts";
-import { checkWithin, VirtualDevices, type VirtualDevicesOptions } from "./virtual-devices.ts";
+import { isSaclaError } from "../../core/errors.ts";
+import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
+import { checkWithin, VirtualDevices, type VirtualDevicesOptions } from "../beamline/virtual-devices.ts";
+import { targetsOf, withHint } from "../engine/check.ts";
+import { RunOrder } from "../engine/run-keeper.ts";
+import type { TargetMap } from "../engine/target-map.ts";
+import type { Message, MessageResult, Plan, Positions, ShotsRequest } from "../messages/messages.ts";
 
 export interface DryRunOptions {
   readonly devices: VirtualDevicesOptions;

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { SaclaError } from "../core/errors.ts";
-import { any, flag, optional, resolveOptions } from "../core/options.ts";
-import type { Beamline } from "./beamline.ts";
+import { SaclaError } from "../../core/errors.ts";
+import { any, flag, optional, resolveOptions } from "../../core/options.ts";
+import type { Beamline } from "../beamline/beamline.ts";
+import type { Plan } from "../messages/messages.ts";
 import type { EngineOptions, EngineState, ScanEnd, ScanStart } from "./callback.ts";
 import { checkPlan } from "./check.ts";
 import { Journal } from "./journal.ts";
-import type { Plan } from "./messages.ts";
 import { ScanRun } from "./scan-run.ts";
 
 /**

@@ -1,6 +1,6 @@
-import { SaclaError } from "../core/errors.ts";
-import { asFinite, asText, badArgument } from "../core/guards.ts";
-import { any, integer, optional, resolveOptions } from "../core/options.ts";
+import { SaclaError } from "../../core/errors.ts";
+import { asFinite, asText, badArgument } from "../../core/guards.ts";
+import { any, integer, optional, resolveOptions } from "../../core/options.ts";
 import type {
   FlyRequest,
   FlyTaken,
@@ -11,8 +11,8 @@ import type {
   ShotsRequest,
   ShotsTaken,
   TargetSpot,
-} from "./messages.ts";
-import { checkRequest, flyChecks } from "./shots-request.ts";
+} from "../messages/messages.ts";
+import { checkRequest, flyChecks } from "../messages/shots-request.ts";
 
 /** Moves axes together and waits; gives where they are. @example yield* move({ delay: 1.5, x: 3 }); */
 export function* move(to: Positions): PlanSteps<Positions> {

@@ -1,4 +1,4 @@
-import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "./messages.ts";
+import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 
 export interface DoOptions {
   /** Ends the call with ABORTED; what moved has been stopped. */

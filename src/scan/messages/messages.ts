@@ -1,5 +1,5 @@
-import type { Ledger } from "../core/ledger.ts";
-import { flag, optional, resolveOptions } from "../core/options.ts";
+import type { Ledger } from "../../core/ledger.ts";
+import { flag, optional, resolveOptions } from "../../core/options.ts";
 
 /** Positions of axes by name, in the units of the experiment file. */
 export type Positions = Readonly<Record<string, number>>;

@@ -1,11 +1,11 @@
-import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
-import type { Beamline } from "./beamline.ts";
+import { isSaclaError, SaclaError, toSaclaError } from "../../core/errors.ts";
+import type { Beamline } from "../beamline/beamline.ts";
+import { describe, isSlow, isWork, type QuickMessage, type SlowMessage } from "../messages/message-kinds.ts";
+import type { Message, MessageResult, Plan, PlanSteps, ShotsTaken } from "../messages/messages.ts";
 import type { EngineOptions, EngineState, Row, ScanEnd, ShotCounts } from "./callback.ts";
 import { DeviceMemory } from "./device-memory.ts";
 import { execute, nothing } from "./execute.ts";
 import { type Journal, messageText } from "./journal.ts";
-import { describe, isSlow, isWork, type QuickMessage, type SlowMessage } from "./message-kinds.ts";
-import type { Message, MessageResult, Plan, PlanSteps, ShotsTaken } from "./messages.ts";
 import { RunKeeper } from "./run-keeper.ts";
 
 type Wish = "none" | "pause" | "pause-now" | "stop" | "abort";

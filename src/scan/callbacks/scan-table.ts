@@ -1,10 +1,10 @@
-import { formatCsv } from "../core/csv.ts";
-import { any, resolveOptions } from "../core/options.ts";
-import { linePlot, reportPage, terminalPlot, textTable } from "../plot/index.ts";
-import type { Row, ScanCallback } from "./callback.ts";
-import type { SignalSummary } from "./messages.ts";
+import { formatCsv } from "../../core/csv.ts";
+import { any, resolveOptions } from "../../core/options.ts";
+import { linePlot, reportPage, terminalPlot, textTable } from "../../plot/index.ts";
+import { difference, pumpedAndUnpumped, summary, whyMissing } from "../beamline/shot-collector.ts";
+import type { Row, ScanCallback } from "../engine/callback.ts";
+import type { SignalSummary } from "../messages/messages.ts";
 import { type CurveOptions, scanPanels, scanPng } from "./scan-curves.ts";
-import { difference, pumpedAndUnpumped, summary, whyMissing } from "./shot-collector.ts";
 
 /** A column of a run table by its name, one cell per row. */
 export interface ScanColumn {

@@ -1,11 +1,11 @@
-import { show, toSaclaError } from "../core/errors.ts";
-import { any, finite, optional, resolveOptions } from "../core/options.ts";
-import type { ControlView, SettingInfo } from "../ec/index.ts";
-import { checkPlan } from "./check.ts";
+import { show, toSaclaError } from "../../core/errors.ts";
+import { any, finite, optional, resolveOptions } from "../../core/options.ts";
+import type { ControlView, SettingInfo } from "../../ec/index.ts";
+import type { VirtualAxis } from "../beamline/virtual-devices.ts";
+import { checkPlan } from "../engine/check.ts";
+import type { TargetMap } from "../engine/target-map.ts";
+import type { Message, Plan } from "../messages/messages.ts";
 import { type DryRun, dryRun } from "./dry-run.ts";
-import type { Message, Plan } from "./messages.ts";
-import type { TargetMap } from "./target-map.ts";
-import type { VirtualAxis } from "./virtual-devices.ts";
 
 export interface EstimateOptions {
   readonly maps?: Readonly<Record<string, TargetMap>> | undefined;

@@ -1,5 +1,5 @@
-import { LedgerBook } from "../core/ledger.ts";
-import type { ShotCondition, ShotsRequest, ShotsTaken, SignalSummary } from "./messages.ts";
+import { LedgerBook } from "../../core/ledger.ts";
+import type { ShotCondition, ShotsRequest, ShotsTaken, SignalSummary } from "../messages/messages.ts";
 
 /** A value of a shot: a number, or why there is none. */
 export type ShotReading = number | string;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { any, resolveOptions } from "../core/options.ts";
-import type { Row, ScanCallback, ScanEnd, ScanStart } from "./callback.ts";
-import { summary } from "./shot-collector.ts";
+import { any, resolveOptions } from "../../core/options.ts";
+import { summary } from "../beamline/shot-collector.ts";
+import type { Row, ScanCallback, ScanEnd, ScanStart } from "../engine/callback.ts";
 
 /** A document of Bluesky's event model with its name. */
 export type ScanDocument = readonly [

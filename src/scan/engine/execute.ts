@@ -1,9 +1,9 @@
-import { throwIfAborted } from "../core/async.ts";
-import type { Beamline } from "./beamline.ts";
-import type { SlowMessage } from "./message-kinds.ts";
-import type { MessageResult } from "./messages.ts";
+import { throwIfAborted } from "../../core/async.ts";
+import type { Beamline } from "../beamline/beamline.ts";
+import { interruptedShots } from "../beamline/shot-collector.ts";
+import type { SlowMessage } from "../messages/message-kinds.ts";
+import type { MessageResult } from "../messages/messages.ts";
 import type { RunKeeper } from "./run-keeper.ts";
-import { interruptedShots } from "./shot-collector.ts";
 
 export const nothing: MessageResult = { kind: "nothing" };
 

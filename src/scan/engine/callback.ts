@@ -1,5 +1,5 @@
+import type { Message, Positions, ShotsTaken } from "../messages/messages.ts";
 import type { Journal } from "./journal.ts";
-import type { Message, Positions, ShotsTaken } from "./messages.ts";
 import type { TargetMap } from "./target-map.ts";
 
 /** A row of the result. */

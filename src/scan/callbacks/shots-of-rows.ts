@@ -1,5 +1,5 @@
-import type { Shot } from "../core/shots.ts";
-import type { Row } from "./callback.ts";
+import type { Shot } from "../../core/shots.ts";
+import type { Row } from "../engine/callback.ts";
 
 /**
  * The good shots of a row as shots of `src/reduce`, without images: each has the signals that were kept and the row's

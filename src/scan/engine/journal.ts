@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { errorCatalogue, SaclaError, show, toSaclaError } from "../core/errors.ts";
-import { isRecord } from "../core/guards.ts";
-import { AppendLog } from "../files/index.ts";
-import type { Message, MessageResult, Plan } from "./messages.ts";
+import { errorCatalogue, SaclaError, show, toSaclaError } from "../../core/errors.ts";
+import { isRecord } from "../../core/guards.ts";
+import { AppendLog } from "../../files/index.ts";
+import type { Message, MessageResult, Plan } from "../messages/messages.ts";
 
 /** What a journal knows of one message. */
 interface PastMessage {

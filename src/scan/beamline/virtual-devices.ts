@@ -1,10 +1,10 @@
-import { TAG_RATE_HZ } from "../core/constants.ts";
-import { SaclaError, showList } from "../core/errors.ts";
-import { LedgerBook } from "../core/ledger.ts";
-import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
-import { Random } from "../core/random.ts";
+import { TAG_RATE_HZ } from "../../core/constants.ts";
+import { SaclaError, showList } from "../../core/errors.ts";
+import { LedgerBook } from "../../core/ledger.ts";
+import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
+import { Random } from "../../core/random.ts";
+import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { BeamWait } from "./beam-wait.ts";
-import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { ShotCollector, type ShotReading, whyNotGood } from "./shot-collector.ts";
 
 /** A stage as far as its time is concerned, in units of the experiment. */

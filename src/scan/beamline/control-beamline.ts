@@ -1,16 +1,16 @@
-import { sleep } from "../core/async.ts";
-import { SaclaError, toSaclaError } from "../core/errors.ts";
-import { asText } from "../core/guards.ts";
-import { LedgerBook } from "../core/ledger.ts";
-import { any, finite, optional, resolveOptions } from "../core/options.ts";
-import { type Column, entryOf } from "../core/syncdb.ts";
-import type { Db } from "../db/index.ts";
-import { signalId } from "../ec/experiment.ts";
-import { type Axis, type Control, type Experiment, toPosition } from "../ec/index.ts";
-import type { Endpoint } from "../transport/index.ts";
+import { sleep } from "../../core/async.ts";
+import { SaclaError, toSaclaError } from "../../core/errors.ts";
+import { asText } from "../../core/guards.ts";
+import { LedgerBook } from "../../core/ledger.ts";
+import { any, finite, optional, resolveOptions } from "../../core/options.ts";
+import { type Column, entryOf } from "../../core/syncdb.ts";
+import type { Db } from "../../db/index.ts";
+import { signalId } from "../../ec/experiment.ts";
+import { type Axis, type Control, type Experiment, toPosition } from "../../ec/index.ts";
+import type { Endpoint } from "../../transport/index.ts";
+import type { FlyRequest, FlyTaken, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { BeamWait, type Missing } from "./beam-wait.ts";
 import type { Beamline, BeamlineRuns, DoOptions } from "./beamline.ts";
-import type { FlyRequest, FlyTaken, ShotsRequest, ShotsTaken } from "./messages.ts";
 import { ShotCollector, type ShotReading, signalsOf, whyNotGood } from "./shot-collector.ts";
 
 export interface ControlBeamlineOptions {

@@ -1,6 +1,6 @@
-import { isSaclaError, SaclaError, show } from "../core/errors.ts";
-import type { BeamlineRuns, DoOptions } from "./beamline.ts";
-import type { Message, MessageResult, RunToStart } from "./messages.ts";
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import type { BeamlineRuns, DoOptions } from "../beamline/beamline.ts";
+import type { Message, MessageResult, RunToStart } from "../messages/messages.ts";
 
 /** The order of a plan's runs as far as the plan alone tells it. */
 export class RunOrder {

@@ -1,5 +1,5 @@
-import { Journal } from "./journal.ts";
-import type { VirtualAxis } from "./virtual-devices.ts";
+import type { VirtualAxis } from "../beamline/virtual-devices.ts";
+import { Journal } from "../engine/journal.ts";
 
 /** How long moves of one axis have taken. */
 export interface LearntTimes {
