@@ -12,7 +12,7 @@ import zmq
 from . import __version__
 from .errors import GatewayError
 from .pool import Pool
-from .security import check_bind, use_curve
+from .security import check_bind, refuse_old_greetings, use_curve
 from .server import Server
 
 log = logging.getLogger("sacla_gateway")
@@ -85,7 +85,9 @@ def _run(args: argparse.Namespace) -> int:
         server = Server(context, pool, ahead=2 * args.readers)
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: server.stop())
-        if args.curve_server_key is not None:
+        if args.curve_server_key is None:
+            authenticator = refuse_old_greetings(context, server.socket)
+        else:
             authenticator = use_curve(context, server.socket, args.curve_server_key, args.curve_clients)
         pool.start()
         if not pool.methods or "dbpy" not in pool.modules:

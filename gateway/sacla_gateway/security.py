@@ -36,6 +36,18 @@ def check_bind(address: str, has_keys: bool) -> None:
         )
 
 
+def refuse_old_greetings(context: "zmq.Context[Any]", socket: "zmq.Socket[Any]") -> ThreadAuthenticator:
+    """
+    For a socket without keys. libzmq accepts the greetings of ZMTP 1.0 and 2.0, which name no mechanism, unless the
+    socket has a ZAP domain. Nearly any bytes are such a greeting, also the HTTP request of a page in a browser, whose
+    body could then hold messages. The caller stops what is returned: it lets in everybody who greets as of today.
+    """
+    authenticator = ThreadAuthenticator(context)
+    authenticator.start()
+    socket.setsockopt(zmq.ZAP_DOMAIN, b"sacla")
+    return authenticator
+
+
 def use_curve(
     context: "zmq.Context[Any]", socket: "zmq.Socket[Any]", key_file: str, clients: str
 ) -> ThreadAuthenticator:

@@ -1,9 +1,11 @@
 """The gateway as a process: streams and credit, workers that die or hang, hostile messages, keys, stopping."""
 
+import contextlib
 import os
 import random
 import shutil
 import signal
+import socket as sockets
 import stat
 import tempfile
 import threading
@@ -267,6 +269,38 @@ class Keys(unittest.TestCase):
             )
         )
 
+    def assert_old_greetings_are_refused(self, address: str) -> None:
+        """How programs greeted before ZMTP 3, with a harmless ping behind, and what a browser sends."""
+        ping = encode_message({"kind": "ping", "id": 1})[0]
+        signature = b"\xff" + bytes(8) + b"\x7f"
+        dealer = 5
+        host, port = address[len("tcp://") :].rsplit(":", 1)
+        for greeting in (
+            bytes([1, 0, len(ping) + 1, 0]) + ping,
+            signature + bytes([0, dealer, 1, 0, len(ping) + 1, 0]) + ping,
+            signature + bytes([1, dealer, 0, 0, 0, len(ping)]) + ping,
+            signature + b"\x03\x00PLAIN" + bytes(15 + 32),
+            b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n",
+        ):
+            with sockets.create_connection((host, int(port)), timeout=PATIENCE_S) as raw:
+                raw.sendall(greeting)
+                answer = b""
+                # Whether it hangs up or resets the connection depends on what it has not read.
+                with contextlib.suppress(ConnectionResetError):
+                    while True:
+                        chunk = raw.recv(4096)
+                        if not chunk:
+                            break
+                        answer += chunk
+                self.assertNotIn(b"pong", answer)
+
+    def test_without_keys_only_greetings_of_today_are_accepted(self) -> None:
+        with Gateway() as gateway:
+            self.assert_old_greetings_are_refused(gateway.address)
+            with Client(gateway.address) as client:
+                client.send("ping", 1)
+                self.assertEqual(client.receive()["kind"], "pong")
+
     def test_only_known_keys_come_in(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             clients = os.path.join(folder, "clients")
@@ -291,6 +325,7 @@ class Keys(unittest.TestCase):
                             self.assertEqual(client.receive()["kind"], "pong")
                         else:
                             self.assertTrue(client.nothing_comes(0.7))
+                self.assert_old_greetings_are_refused(address)
             os.chmod(secret_file, 0o644)
             gateway = Gateway(*arguments)
             self.assertIn("chmod 600", gateway.said())

@@ -110,8 +110,9 @@ class Routes {
     for (const stream of this.#streams) stream.abort();
   }
 
-  /** Who asks. @throws NOT_AUTHENTICATED for nobody it knows */
+  /** Who asks. @throws NOT_AUTHENTICATED for nobody it knows @throws NOT_ALLOWED for a page of another origin */
   known(c: Ctx): Client {
+    checkOrigin(c);
     const client = clientOf(c, this.#options.keys, this.#service);
     if (client.role !== null) return client;
     throw new SaclaError(
@@ -239,6 +240,31 @@ function checkHost(host: string | undefined): void {
   );
 }
 
+/**
+ * A page of another origin, open in a browser that reaches this server, has nothing to ask here: it could read no
+ * answer (there is no CORS), but what it asks would be done. Browsers say where a request comes from, in headers that a
+ * page cannot set; other programs send none of them. Following a link and typing an address stay possible: they only
+ * read.
+ * @throws NOT_ALLOWED
+ */
+function checkOrigin(c: Ctx): void {
+  const site = c.req.header("sec-fetch-site");
+  const isLink = c.req.method === "GET" && c.req.header("sec-fetch-mode") === "navigate";
+  const isOtherSite = site !== undefined && site !== "same-origin" && site !== "none" && !isLink;
+  const origin = c.req.header("origin");
+  if (!isOtherSite && (origin === undefined || isOwnOrigin(origin, c.req.header("host")))) return;
+  throw new SaclaError(
+    "NOT_ALLOWED",
+    `A page of another origin (${show(origin ?? site)}) asked ${c.req.path} of this server, which answers programs ` +
+      "and its own pages only.",
+  );
+}
+
+function isOwnOrigin(origin: string, host: string | undefined): boolean {
+  // Browsers leave the usual port of a scheme out of both.
+  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
+}
+
 const MIB = 2 ** 20;
 
 async function readRequest(
@@ -255,7 +281,8 @@ async function readRequest(
   };
   const query = url.indexOf("?") < 0 ? "" : url.slice(url.indexOf("?") + 1);
   if (c.req.method === "POST") {
-    if (query !== "") throw badArgument("the query of a POST", query, "empty: the parameters are the body");
+    // Not shown: a secret may stand in it.
+    if (query !== "") throw badArgument("the query of a POST", "there", "empty: the parameters are the body");
     const body = await readBody(c, requestBytes);
     return {
       method,
@@ -270,6 +297,11 @@ async function readRequest(
     throw new SaclaError(
       "BAD_MESSAGE",
       `${method} changes something, so it is asked with POST and an Idempotency-Key.`,
+    );
+  if (entry.hasSecret === true)
+    throw new SaclaError(
+      "BAD_MESSAGE",
+      `${method} carries a secret, so it is asked with POST and the parameters as the body: addresses stay in logs.`,
     );
   return { method, ...headers, bytes: query.length, value: fromQuery(entry.params, new URLSearchParams(query)) };
 }

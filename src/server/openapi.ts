@@ -4,7 +4,8 @@ import { WIRE_VERSION } from "../transport/codec.ts";
 import type { Method } from "../transport/methods.ts";
 import { PACKED_TYPE } from "../transport/packed.ts";
 
-type Documented = Pick<Method, "params" | "result" | "changes"> & Partial<Pick<Method, "meaning" | "python" | "note">>;
+type Documented = Pick<Method, "params" | "result" | "changes" | "hasSecret"> &
+  Partial<Pick<Method, "meaning" | "python" | "note">>;
 type Json = Readonly<Record<string, unknown>>;
 type Schema = Method["params"];
 
@@ -121,7 +122,7 @@ function headerParameter(name: string, description: string, required: boolean, s
 }
 
 function pathOf(name: string, entry: Documented, isStream: boolean): Json {
-  const { params, changes, meaning = name, python, note } = entry;
+  const { params, changes, hasSecret = false, meaning = name, python, note } = entry;
   const notes = [
     python === undefined || python === null ? undefined : `Mirrors \`${python}\`.`,
     note,
@@ -148,7 +149,7 @@ function pathOf(name: string, entry: Documented, isStream: boolean): Json {
     requestBody: { required: true, content: bodyOf(schemaOf(params)) },
     responses,
   };
-  if (changes) return { post };
+  if (changes || hasSecret) return { post };
   const get = {
     operationId: `${name.replace(".", "_")}_get`,
     ...common,

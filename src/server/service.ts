@@ -58,7 +58,7 @@ export interface ServiceOptions {
   readonly logger?: Logger | undefined;
 }
 
-type ServedMethod = Pick<Method, "params" | "result" | "changes">;
+type ServedMethod = Pick<Method, "params" | "result" | "changes" | "hasSecret">;
 
 /** The methods a {@link Service} answers. */
 export interface ServedTable {

@@ -7,6 +7,7 @@ import { type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
 import { cannotBind, isLoopback, needsKeys } from "./bind-address.ts";
 import { ClientConnection, type SendOutcome } from "./client-connection.ts";
 import { type Client, loopbackClient, type Service, serverCloses } from "./service.ts";
+import { behindGate, openGate, type ZmqGate } from "./zmq-gate.ts";
 
 /** The clients a server knows; {@link Keys} is one. */
 export interface CurveKeys {
@@ -59,13 +60,9 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
   if (keys === undefined && !isLoopback(address)) {
     throw needsKeys(address, { address });
   }
-  const { Router, Reply, Context } = await import("zeromq");
+  const { Router, Context } = await import("zeromq");
   const context = new Context();
-  const gate = keys === undefined ? undefined : new Reply({ context, linger: 0 });
-  const curve =
-    keys === undefined
-      ? {}
-      : { curveServer: true, curveSecretKey: keys.server.secretKey, zapDomain: "sacla", zapEnforceDomain: true };
+  const curve = keys === undefined ? {} : { curveServer: true, curveSecretKey: keys.server.secretKey };
   const router = new Router({
     context,
     mandatory: true,
@@ -76,42 +73,31 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
     receiveHighWaterMark: RECEIVE_QUEUE,
     maxMessageSize: MAX_FRAME_BYTES,
     ...HEARTBEAT,
+    ...behindGate,
     ...curve,
   });
+  let closeGate = (): void => {};
   try {
-    if (gate !== undefined && keys !== undefined) {
-      await gate.bind("inproc://zeromq.zap.01");
-      guard(gate, keys, service).catch((error: unknown) => {
-        service.logger.error({ error: toSaclaError(error).message }, "no new client can be let in any more");
-      });
-    }
+    closeGate = await openGate(context, gateOf(keys, service), service.logger);
     await router.bind(address);
   } catch (error) {
-    gate?.close();
+    closeGate();
     router.close();
     throw cannotBind(address, error, { address });
   }
-  return new RoutedServer(router, context, service, keys, silenceMs, () => gate?.close());
+  return new RoutedServer(router, context, service, keys, silenceMs, closeGate);
+}
+
+/** Without keys, everybody with a greeting of today; with keys, whoever has a known one. */
+function gateOf(keys: CurveKeys | undefined, service: Service): ZmqGate {
+  if (keys === undefined) return { mechanism: "NULL", admit: () => loopbackClient.name };
+  const admit = (publicKey: Uint8Array | undefined): string | null =>
+    publicKey?.length === 32 ? (service.identify(() => keys.clientOfCurve(keyText(publicKey)))?.name ?? null) : null;
+  return { mechanism: "CURVE", admit };
 }
 
 const unnamedClient: Client = { name: "unnamed key", role: "read" };
 const revokedClient: Client = { name: "revoked key", role: null };
-
-/** Answers libzmq's question who may connect (ZAP, ZeroMQ RFC 27). */
-async function guard(
-  gate: AsyncIterable<Buffer[]> & { send(parts: (string | Uint8Array)[]): Promise<void> },
-  keys: CurveKeys,
-  service: Service,
-): Promise<void> {
-  for await (const [version, request, , address, , mechanism, publicKey] of gate) {
-    const hasKey = mechanism?.toString() === "CURVE" && publicKey?.length === 32;
-    const client = hasKey ? service.identify(() => keys.clientOfCurve(keyText(publicKey))) : null;
-    if (client === null)
-      service.logger.warn({ address: address?.toString() }, "a client with an unknown key was refused");
-    const verdict = client === null ? ["400", "unknown key", ""] : ["200", "OK", client.name];
-    await gate.send([version ?? "1.0", request ?? "", ...verdict, ""]);
-  }
-}
 
 class RoutedServer implements ZmqServer {
   readonly address: string;

@@ -28,6 +28,8 @@ export interface CarriedRequest {
   readonly timeoutMs?: number | undefined;
   /** Present for a call that changes something, and only then: the server does each key once. */
   readonly key?: string | undefined;
+  /** Whether `value` holds a secret, which must stand in no address. */
+  readonly hasSecret?: boolean | undefined;
 }
 
 /** One request and its answers. */
@@ -88,7 +90,10 @@ class CarriedEndpoint implements Endpoint {
     const value = checkAgainst(entry.params, params, "BAD_ARGUMENT", method);
     const { signal, timeoutMs = this.#carrier.callTimeoutMs } = resolveOptions("call", options, callChecks);
     const key = entry.changes ? (options.key ?? randomUUID()) : undefined;
-    const exchange = this.#carrier.open({ kind: "call", method, value, timeoutMs, key }, options);
+    const exchange = this.#carrier.open(
+      { kind: "call", method, value, timeoutMs, key, hasSecret: entry.hasSecret },
+      options,
+    );
     try {
       const answer = await bounded(method, { signal, timeoutMs }, () => exchange.next());
       const result = this.#valueOf(method, answer);

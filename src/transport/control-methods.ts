@@ -126,12 +126,10 @@ export const controlMethods = {
     "`previous`: whose lease ended before, how, and what was done then to leave the beamline safe.",
   ),
   // It changes nothing at the facility, so that heartbeats do not fill the audit log; the secret is the permission.
-  "lease.renew": row(
-    v.strictObject({ bl, lease }),
-    nothing,
-    false,
-    "The heartbeat: the lease holds for its `ttlMs` from now.",
-  ),
+  "lease.renew": {
+    ...row(v.strictObject({ bl, lease }), nothing, false, "The heartbeat: the lease holds for its `ttlMs` from now."),
+    hasSecret: true,
+  },
   "lease.release": row(
     v.strictObject({ bl, lease }),
     nothing,

@@ -108,6 +108,8 @@ export interface Method {
   readonly result: v.GenericSchema;
   /** Whether answering changes anything at the facility. */
   readonly changes: boolean;
+  /** Whether the parameters hold a secret, which must stand in no address: over HTTP only POST is taken. */
+  readonly hasSecret?: boolean;
   readonly meaning: string;
   /** The Python call this mirrors; null for what only the idiomatic layer uses. */
   readonly python: string | null;

@@ -8,6 +8,7 @@ import { any, optional, resolveOptions } from "../../core/options.ts";
 import { type LiveShot, LiveShots, type LiveShotsOptions } from "../../live/index.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { cannotBind, isLoopback } from "../bind-address.ts";
+import { behindGate, openGate } from "../zmq-gate.ts";
 import { encodeMsgpack } from "./msgpack.ts";
 
 export interface KaraboBridgeOptions {
@@ -54,15 +55,23 @@ export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridg
       { details: { address } },
     );
   }
-  const { Reply } = await import("zeromq");
-  const socket = new Reply({ linger: 0, sendHighWaterMark: 1 });
+  const { Context, Reply } = await import("zeromq");
+  const context = new Context();
+  const socket = new Reply({ context, linger: 0, sendHighWaterMark: 1, ...behindGate });
+  let closeGate = (): void => {};
   try {
+    closeGate = await openGate(context, { mechanism: "NULL", admit: () => "karabo-bridge" }, logger);
     await socket.bind(address);
   } catch (error) {
+    closeGate();
     socket.close();
     throw cannotBind(address, error, { address });
   }
-  return new Bridge(endpoint, socket, shots, logger);
+  return new Bridge(endpoint, socket, shots, logger, () => {
+    closeGate();
+    // Held until here, for a context that is garbage ends its sockets.
+    void context;
+  });
 }
 
 class Bridge implements KaraboBridge {
@@ -74,9 +83,17 @@ class Bridge implements KaraboBridge {
   readonly #logger: Logger;
   readonly #stop = new AbortController();
   readonly #answering: Promise<void>;
+  readonly #closeGate: () => void;
   #shots: AsyncIterator<LiveShot> | undefined;
 
-  constructor(endpoint: Endpoint, socket: Reply, options: KaraboBridgeOptions["shots"], logger: Logger) {
+  constructor(
+    endpoint: Endpoint,
+    socket: Reply,
+    options: KaraboBridgeOptions["shots"],
+    logger: Logger,
+    closeGate: () => void,
+  ) {
+    this.#closeGate = closeGate;
     this.#endpoint = endpoint;
     this.#socket = socket;
     this.#options = options;
@@ -88,6 +105,7 @@ class Bridge implements KaraboBridge {
   async close(): Promise<void> {
     this.#stop.abort();
     this.#socket.close();
+    this.#closeGate();
     await this.#answering;
   }
 

@@ -73,9 +73,10 @@ class HttpCarrier implements Carrier {
   }
 
   /** The answer to a request, when it is one of a sacla server and no failure. */
-  async send({ kind, method, value, timeoutMs, key }: CarriedRequest, signal: AbortSignal): Promise<Response> {
+  async send(request: CarriedRequest, signal: AbortSignal): Promise<Response> {
+    const { kind, method, value, timeoutMs, key, hasSecret = false } = request;
     const query = toQuery(value as object).toString();
-    const isGet = key === undefined && query.length <= LONGEST_QUERY;
+    const isGet = key === undefined && !hasSecret && query.length <= LONGEST_QUERY;
     const headers: Record<string, string> = { Accept: PACKED_TYPE };
     if (this.#token !== undefined) headers["Authorization"] = `Bearer ${this.#token}`;
     if (timeoutMs !== undefined) headers["Sacla-Timeout-Ms"] = String(timeoutMs);

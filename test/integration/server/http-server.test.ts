@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { request as httpsRequest } from "node:https";
 import { connect as connectSocket, type Socket } from "node:net";
@@ -13,6 +14,7 @@ import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { httpEndpoint } from "../../../src/transport/http/client.ts";
 import { PACKED_TYPE, packParts } from "../../../src/transport/packed.ts";
 import { bigFrames } from "../../support/big-frames.ts";
+import { changingTable, movingEndpoint } from "../../support/changing-table.ts";
 import { httpServer } from "../../support/http.ts";
 import { itNeeding } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -263,6 +265,65 @@ describe("the HTTP server", () => {
     }
     const response = await fetch(`${address}/v1/db/listBeamlines`, { headers: { Origin: "http://evil.example" } });
     expect(response.headers.get("access-control-allow-origin")).toBeNull();
+  });
+
+  it("answers programs and its own pages, not a page of another origin; following a link only reads", async () => {
+    const moving = movingEndpoint();
+    const service = new Service(moving.endpoint, {}, changingTable);
+    const server = await serveHttp(service, { port: 0 });
+    open.push(server);
+    const { address } = server;
+    const { host } = new URL(address);
+    /** The status of a question that a browser sends for a page, with the headers of the browser. */
+    const statusOf = async (method: "GET" | "POST", headers: Record<string, string>): Promise<number> => {
+      const isPost = method === "POST";
+      const { hostname, port } = new URL(address);
+      const body = '{"to":5}';
+      const more = isPost
+        ? ["Content-Type: application/json", `Idempotency-Key: ${randomUUID()}`, `Content-Length: ${body.length}`]
+        : [];
+      const lines = [
+        `${method} /v1/${isPost ? "test/move" : "db/listBeamlines"} HTTP/1.1`,
+        `Host: ${host}`,
+        "Connection: close",
+        ...more,
+        ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      ];
+      const asked = connectSocket(Number(port), hostname);
+      asked.write(`${lines.join("\r\n")}\r\n\r\n${isPost ? body : ""}`);
+      let text = "";
+      for await (const chunk of asked) text += String(chunk);
+      return Number(text.split(" ")[1]);
+    };
+    const other = "http://evil.example";
+    const rows: readonly [headers: Record<string, string>, get: number, post: number][] = [
+      [{}, 200, 200],
+      [{ Origin: `http://${host}`, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors" }, 200, 200],
+      [{ "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate" }, 200, 200],
+      [{ Origin: other }, 403, 403],
+      [{ Origin: "null" }, 403, 403],
+      [{ Origin: "http://localhost:8888", "Sec-Fetch-Site": "same-site" }, 403, 403],
+      // The name of the page leads to this computer, but the browser still says the name.
+      [{ Origin: `${other}:${new URL(address).port}` }, 403, 403],
+      [{ "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors" }, 403, 403],
+      [{ "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate" }, 200, 403],
+    ];
+    for (const [headers, get, post] of rows) {
+      const before = moving.moves.length;
+      expect([headers, await statusOf("GET", headers), await statusOf("POST", headers)]).toEqual([headers, get, post]);
+      expect(moving.moves.length - before).toBe(post === 200 ? 1 : 0);
+    }
+  });
+
+  it("takes the secret of a lease in no address, and does not repeat one that was sent there", async () => {
+    const { address } = await start();
+    const secret = "4f9c-not-for-logs";
+    for (const init of [{}, { method: "POST" }]) {
+      const response = await fetch(`${address}/v1/lease/renew?bl=3&lease=${secret}`, init);
+      const text = await response.text();
+      expect([response.status, text]).toEqual([400, expect.stringMatching(/POST/)]);
+      expect(text).not.toContain(secret);
+    }
   });
 
   it("says clearly why it cannot start", async () => {

@@ -225,6 +225,16 @@ describe("the HTTP client", () => {
     });
   });
 
+  it("puts the secret of a lease in no address", async () => {
+    const seen: { method: string; url: string }[] = [];
+    serving((request) => {
+      seen.push(request);
+      return answer(packed({ kind: "result", id: 0, value: {} }));
+    });
+    await httpEndpoint(base).call("lease.renew", { bl: 3, lease: "4f9c" });
+    expect(seen.map(({ method, url }) => [method, url])).toEqual([["POST", `${base}/v1/lease/renew`]]);
+  });
+
   it("gives a key to a call that changes something: the caller's, else a new one; and to no other", async () => {
     const seen: [method: string, key: string | null][] = [];
     serving((request) => {
