@@ -1,14 +1,14 @@
 import type { DetectorInfo } from "../core/detector.ts";
 import { SaclaError } from "../core/errors.ts";
-import { asFinite, badArgument } from "../core/guards.ts";
+import { asFinite } from "../core/guards.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import { inverseOf, solveRows } from "../core/solve-rows.ts";
 import { type Calibrant, ringAngles } from "./calibrants.ts";
-import { pixelPositions } from "./geometry.ts";
-import { checkPerSensor, entryFor, type PerSensor, readMask, type SensorMask } from "./pixels.ts";
+import type { PerSensor, SensorMask } from "./pixels.ts";
 import { fromBeamCentre, labPlaces, type RingGeometry } from "./ring-geometry.ts";
-import { measureRings, normalOf, type RingPoint } from "./ring-points.ts";
-import { type RingPixels, searchRings } from "./ring-search.ts";
+import { type RingImages, type RingPixels, ringPixels } from "./ring-pixels.ts";
+import { measureRings, type NearPixels, normalOf, pixelsNearRings, type RingPoint } from "./ring-points.ts";
+import { searchRings } from "./ring-search.ts";
 
 export interface CalibrateOptions {
   /** Information of every sensor. */
@@ -58,6 +58,9 @@ const OUTLIER = 5;
 /** Points with larger residuals count less, in standard errors (Cauchy's weight). */
 const CAUCHY = 2.385;
 const ROUNDS = 25;
+const ROUGH_ROUNDS = 4;
+/** Pixels looked at lie within this of a ring's window, radians: the geometry may move as far before they are new. */
+const MARGIN = 0.1 / DEGREES;
 
 /**
  * Beam centre, distance and tilt from a picture of powder rings: points on the rings in azimuthal sectors, least
@@ -71,10 +74,7 @@ const ROUNDS = 25;
  * const sensor = { width, height, pixelSizeUm: 50, view: "source", photonEnergyEv } as const;
  * await writeFile("out.poni", toPoni(found.geometry, sensor));
  */
-export function calibrate(
-  images: Readonly<Record<string, { readonly data: ArrayLike<number> } | ArrayLike<number>>>,
-  options: CalibrateOptions,
-): RingCalibration {
+export function calibrate(images: RingImages, options: CalibrateOptions): RingCalibration {
   resolveOptions("calibrate", options, {
     sensors: any,
     calibrant: any,
@@ -86,29 +86,36 @@ export function calibrate(
   });
   const { centreUm = { x: 0, y: 0 }, tilt = true } = options;
   const angles = ringAngles(options.calibrant, options.photonEnergyEv);
-  const pixels = pixelsOf(images, options);
   const begin = {
     x: asFinite("centreUm.x", centreUm.x),
     y: asFinite("centreUm.y", centreUm.y),
     distanceUm: 1000 * asFinite("distanceMm", options.distanceMm, Number.MIN_VALUE),
   };
-  const rough = searchRings(everyFourth(pixels), angles, begin);
+  const blocks = (sizeUm: number): RingPixels => ringPixels(images, options, sizeUm);
+  const rough = searchRings(blocks, angles, begin);
   // Centre x and y and distance in µm, rot1 and rot2 in degrees.
   let parameters = [rough.x, rough.y, rough.distanceUm, 0, 0];
-  let windows = widest(angles);
+  // First in blocks, until the windows fit the rings; then in all pixels, with windows that stay.
+  let view = nearView(blocks(100), angles, widest(angles));
   let fitted: RoundResult | undefined;
   for (let round = 0; round < ROUNDS; round++) {
-    const geometry = geometryOfParameters(parameters);
-    const { points, widths } = measureRings(pixels, geometry, angles, windows);
+    const { points, widths } = measureRings(
+      view.near(parameters),
+      geometryOfParameters(parameters),
+      angles,
+      view.windows,
+    );
     fitted = improve(points, parameters, angles, tilt);
     const { steps, covariance } = fitted;
     parameters = parameters.map((value, k) => value + (steps[k] ?? 0));
-    if (round >= 3)
-      windows = windows.map((window, ring) =>
-        window === 0 ? 0 : Math.min(widestOf(angles, ring), 5.5 * (widths[ring] || window)),
+    if (round === ROUGH_ROUNDS - 1)
+      view = nearView(
+        ringPixels(images, options),
+        angles,
+        view.windows.map((window, ring) => Math.min(window, 5.5 * (widths[ring] || window))),
       );
-    const isStill = steps.every((step, k) => Math.abs(step) < 0.02 * Math.sqrt(covariance[k]?.[k] ?? 0));
-    if (round > 5 && isStill) break;
+    const isStill = steps.every((step, k) => Math.abs(step) < 0.05 * Math.sqrt(covariance[k]?.[k] ?? 0));
+    if (round > ROUGH_ROUNDS && isStill) break;
   }
   if (fitted === undefined) throw noRings("no point was measured");
   const [x = NaN, y = NaN] = parameters;
@@ -150,7 +157,8 @@ function improve(
   const rings = new Set(points.map(({ ring }) => ring));
   if (points.length < 4 * count || (tilt && rings.size < 2))
     throw noRings(`${points.length} points stand out on ${rings.size} rings of ${angles.length}`);
-  const rows = points.map((point) => slopesAt(point, parameters, count).map((slope) => slope / point.error));
+  const slopesAt = slopesWith(parameters, count);
+  const rows = points.map((point) => slopesAt(point).map((slope) => slope / point.error));
   const right = points.map(({ off, error }) => -off / error);
   let weights = points.map(() => 1);
   let steps: number[] = [];
@@ -189,18 +197,41 @@ function improve(
   } satisfies RoundResult;
 }
 
-/** Changes of 2θ with the parameters, at a place. */
-function slopesAt({ x, y }: RingPoint, parameters: readonly number[], count: number): number[] {
-  const angleWith = (all: readonly number[]): number => {
-    const place = { x: 0, y: 0, z: 0 };
-    labPlaces(geometryOfParameters(all))(x, y, place);
-    return Math.atan2(Math.sqrt(place.x ** 2 + place.y ** 2), place.z);
+/** A picture through the windows of the rings; the pixels near them are looked up anew when the geometry has moved. */
+function nearView(pixels: RingPixels, angles: readonly number[], windows: readonly number[]) {
+  let known: { readonly pixels: NearPixels; readonly at: readonly number[] } | undefined;
+  return {
+    windows,
+    near: (at: readonly number[]): NearPixels => {
+      if (known === undefined || movedBy(known.at, at) > MARGIN)
+        known = { pixels: pixelsNearRings(pixels, geometryOfParameters(at), angles, windows, MARGIN), at };
+      return known.pixels;
+    },
   };
-  return Array.from({ length: count }, (_, k) => {
+}
+
+/** How far 2θ of a place may have moved at most, radians. */
+function movedBy(from: readonly number[], to: readonly number[]): number {
+  const [x = NaN, y = NaN, distance = NaN, rot1 = NaN, rot2 = NaN] = to.map((value, k) => value - (from[k] ?? NaN));
+  return (Math.hypot(x, y) + Math.abs(distance)) / (from[2] ?? NaN) + (Math.abs(rot1) + Math.abs(rot2)) / DEGREES;
+}
+
+/** A function for the changes of 2θ with the parameters, at a place. */
+function slopesWith(parameters: readonly number[], count: number): (point: RingPoint) => number[] {
+  const angleWith = (all: readonly number[]): ((point: RingPoint) => number) => {
+    const place = { x: 0, y: 0, z: 0 };
+    const toLab = labPlaces(geometryOfParameters(all));
+    return ({ x, y }) => {
+      toLab(x, y, place);
+      return Math.atan2(Math.sqrt(place.x ** 2 + place.y ** 2), place.z);
+    };
+  };
+  const each = Array.from({ length: count }, (_, k) => {
     const step = k < 3 ? 5 : 0.005;
     const moved = (by: number): number[] => parameters.map((value, j) => (j === k ? value + by : value));
-    return (angleWith(moved(step)) - angleWith(moved(-step))) / (2 * step);
+    return { step, up: angleWith(moved(step)), down: angleWith(moved(-step)) };
   });
+  return (point) => each.map(({ step, up, down }) => (up(point) - down(point)) / (2 * step));
 }
 
 function geometryOfParameters([x = NaN, y = NaN, distanceUm = NaN, rot1Deg = NaN, rot2Deg = NaN]: readonly number[]) {
@@ -216,44 +247,6 @@ function widestOf(angles: readonly number[], ring: number): number {
 
 function widest(angles: readonly number[]): number[] {
   return angles.map((_, ring) => widestOf(angles, ring));
-}
-
-function pixelsOf(
-  images: Readonly<Record<string, { readonly data: ArrayLike<number> } | ArrayLike<number>>>,
-  { sensors, masks = {} }: CalibrateOptions,
-): RingPixels {
-  if (sensors.length === 0) throw badArgument("sensors", "an empty list", "at least one sensor");
-  checkPerSensor("masks", masks, new Map(sensors.map(({ id }, i) => [id, i])));
-  const [x, y, value]: [number[], number[], number[]] = [[], [], []];
-  sensors.forEach((info, index) => {
-    const image = images[info.id];
-    if (image === undefined) return;
-    const data = "data" in image ? image.data : image;
-    if (data.length !== info.xsize * info.ysize)
-      throw badArgument(`pixels of ${info.id}`, data.length, `${info.ysize} × ${info.xsize}`);
-    const mask = readMask(`the mask of ${info.id}`, entryFor(masks, index, info.id), info.ysize, info.xsize);
-    const places = pixelPositions(info);
-    for (let i = 0; i < data.length; i++) {
-      const own = data[i] ?? NaN;
-      if (!Number.isFinite(own) || (mask !== null && mask[i] === 0)) continue;
-      x.push(places.x.data[i] ?? NaN);
-      y.push(places.y.data[i] ?? NaN);
-      value.push(own);
-    }
-  });
-  if (x.length === 0)
-    throw badArgument("images", Object.keys(images), `images of ${sensors.map(({ id }) => id).join(", ")}`);
-  return { x: Float64Array.from(x), y: Float64Array.from(y), value: Float64Array.from(value) };
-}
-
-/** Neighbours in a row put together by four: enough for the search. */
-function everyFourth({ x, y, value }: RingPixels): RingPixels {
-  const quarter = (all: Float64Array): Float64Array =>
-    Float64Array.from({ length: Math.floor(all.length / 4) }, (_, i) => {
-      const at = 4 * i;
-      return ((all[at] ?? 0) + (all[at + 1] ?? 0) + (all[at + 2] ?? 0) + (all[at + 3] ?? 0)) / 4;
-    });
-  return { x: quarter(x), y: quarter(y), value: quarter(value) };
 }
 
 function noRings(why: string): SaclaError {

@@ -1,6 +1,6 @@
 import { inverseOf, solveRows } from "../core/solve-rows.ts";
 import { labPlaces, type RingGeometry } from "./ring-geometry.ts";
-import type { RingPixels } from "./ring-search.ts";
+import type { RingPixels } from "./ring-pixels.ts";
 
 /** A point on a ring: where it is, and how far from the ring's angle under the geometry it was measured with. */
 export interface RingPoint {
@@ -19,6 +19,11 @@ const BINS = 30;
 /** A sector's peak must stand out of the noise by this many standard errors. */
 const SIGNIFICANT = 5;
 
+/** Pixels near rings, and the azimuthal sector of each; it is known well enough from a geometry nearly right. */
+export interface NearPixels extends RingPixels {
+  readonly sector: Uint8Array;
+}
+
 /** Sums of the pixels near one ring, by sector and bin of 2θ: `[sector · BINS + bin]`. */
 interface NearRing {
   readonly sum: Float64Array;
@@ -34,7 +39,7 @@ interface NearRing {
  * @returns the points that stand out, and the width (rms, radians) of each ring
  */
 export function measureRings(
-  pixels: RingPixels,
+  pixels: NearPixels,
   geometry: RingGeometry,
   angles: readonly number[],
   windows: readonly number[],
@@ -72,7 +77,7 @@ export function measureRings(
 }
 
 function collect(
-  { x, y, value }: RingPixels,
+  { x, y, value, sector }: NearPixels,
   geometry: RingGeometry,
   angles: readonly number[],
   windows: readonly number[],
@@ -96,19 +101,61 @@ function collect(
     const off = angle - (angles[ring] ?? NaN);
     const bin = Math.floor((off / window + 1) * (BINS / 2));
     if (!(bin >= 0 && bin < BINS)) continue;
-    const turn = Math.atan2(place.y, place.x) / (2 * Math.PI) + 0.5;
-    const sector = Math.min(SECTORS - 1, Math.floor(turn * SECTORS));
-    const k = sector * BINS + bin;
+    const first = sector[i] ?? 0;
+    const k = first * BINS + bin;
     sums.sum[k] = (sums.sum[k] ?? 0) + (value[i] ?? NaN);
     sums.count[k] = (sums.count[k] ?? 0) + 1;
     if (Math.abs(off) > window / 3) continue;
-    sums.places[3 * sector] = (sums.places[3 * sector] ?? 0) + 1;
-    sums.places[3 * sector + 1] = (sums.places[3 * sector + 1] ?? 0) + px;
-    sums.places[3 * sector + 2] = (sums.places[3 * sector + 2] ?? 0) + py;
+    sums.places[3 * first] = (sums.places[3 * first] ?? 0) + 1;
+    sums.places[3 * first + 1] = (sums.places[3 * first + 1] ?? 0) + px;
+    sums.places[3 * first + 2] = (sums.places[3 * first + 2] ?? 0) + py;
   }
   return near;
 }
 
+/**
+ * The pixels near the rings, so that each look at the rings is at those alone.
+ * @param margin - radians beyond the window of each ring
+ */
+export function pixelsNearRings(
+  { x, y, value }: RingPixels,
+  geometry: RingGeometry,
+  angles: readonly number[],
+  windows: readonly number[],
+  margin: number,
+): NearPixels {
+  const isNear = new Uint8Array(Math.ceil(1 / TANGENT_STEP) + 2);
+  angles.forEach((angle, ring) => {
+    const reach = (windows[ring] ?? 0) + margin;
+    // Of the half angle, the tangent is never far from it up to 90°; what is behind the sample counts in the last cell.
+    const cell = (at: number): number =>
+      Math.min(isNear.length, Math.floor(Math.tan(Math.max(0, at) / 2) / TANGENT_STEP));
+    isNear.fill(1, cell(Math.min(angle - reach, Math.PI / 2)), cell(Math.min(angle + reach, Math.PI / 2)) + 1);
+  });
+  const toLab = labPlaces(geometry);
+  const place = { x: 0, y: 0, z: 0 };
+  const kept = new Uint32Array(x.length);
+  const sector = new Uint8Array(x.length);
+  let length = 0;
+  for (let i = 0; i < x.length; i++) {
+    toLab(x[i] ?? NaN, y[i] ?? NaN, place);
+    const across = place.x * place.x + place.y * place.y;
+    const tangent = Math.sqrt(across) / (place.z + Math.sqrt(across + place.z * place.z));
+    const cell = Math.min(isNear.length - 1, Math.floor(tangent / TANGENT_STEP));
+    if (isNear[cell] !== 1) continue;
+    const turn = Math.atan2(place.y, place.x) / (2 * Math.PI) + 0.5;
+    sector[length] = Math.min(SECTORS - 1, Math.floor(turn * SECTORS));
+    kept[length++] = i;
+  }
+  const pick = (all: Float64Array): Float64Array => {
+    const picked = new Float64Array(length);
+    for (let k = 0; k < length; k++) picked[k] = all[kept[k] ?? 0] ?? NaN;
+    return picked;
+  };
+  return { x: pick(x), y: pick(y), value: pick(value), sector: sector.subarray(0, length) };
+}
+
+const TANGENT_STEP = 1e-4;
 const TABLE_STEP = 1e-4;
 
 /** The ring whose window a 2θ lies in, in steps of {@link TABLE_STEP}; −1 for none. */
@@ -133,35 +180,65 @@ interface WholeRing {
   readonly model: Float64Array;
 }
 
+/** Shapes that a ring may have in its window, in parts of the half-width of the window. */
+const SHAPES = Array.from({ length: 43 }, (_, k) => 1.06 ** k / 12).flatMap((width) =>
+  Array.from({ length: 9 }, (_, k) => (k - 4) / 10).map((shift) => ({
+    width,
+    bell: Float64Array.from({ length: BINS }, (_, bin) => gauss((2 * bin + 1) / BINS - 1 - shift, width)),
+  })),
+);
+
 /** The width at which a peak, a level and a slope describe the sum of all sectors best. */
 function wholeRing(sum: Float64Array, count: Float64Array, at: Float64Array, window: number): WholeRing | undefined {
-  const means = Array.from(at, (_, bin) => {
-    let [s, n] = [0, 0];
-    for (let k = bin; k < sum.length; k += BINS) {
-      s += sum[k] ?? 0;
-      n += count[k] ?? 0;
-    }
-    return { mean: s / n, n };
-  });
-  if (means.some(({ n }) => n < 10)) return undefined;
-  let best: WholeRing | undefined;
-  let least = Infinity;
-  for (let width = window / 12; width < window / 1.5; width *= 1.06) {
-    for (let shift = -0.4; shift <= 0.4; shift += 0.1) {
-      const rows = Array.from(at, (x) => [gauss(x - shift * window, width), 1, x / window]);
-      const found = weightedFit(
-        rows,
-        means.map(({ mean }) => mean),
-        means.map(({ n }) => 1 / n),
-      );
-      if (found === undefined || !((found.solution[0] ?? 0) > 0) || found.chiSquare >= least) continue;
-      least = found.chiSquare;
-      const [height = NaN, level = NaN] = found.solution;
-      const floor = Math.max(level, 0) + 0.05 * height;
-      best = { width, model: Float64Array.from(at, (x) => floor + height * gauss(x - shift * window, width)) };
-    }
+  const [means, weights] = [new Float64Array(BINS), new Float64Array(BINS)];
+  for (let k = 0; k < sum.length; k++) {
+    means[k % BINS] = (means[k % BINS] ?? 0) + (sum[k] ?? 0);
+    weights[k % BINS] = (weights[k % BINS] ?? 0) + (count[k] ?? 0);
   }
-  return best;
+  if (weights.some((n) => n < 10)) return undefined;
+  for (let k = 0; k < BINS; k++) means[k] = (means[k] ?? 0) / (weights[k] ?? NaN);
+  const line = weightedLine(at, weights);
+  const rest = line.without(means);
+  let best: { readonly bell: Float64Array; readonly width: number; readonly height: number } | undefined;
+  let most = 0;
+  for (const { bell, width } of SHAPES) {
+    const along = line.product(bell, rest);
+    const own = line.without(bell);
+    const square = line.product(own, own);
+    // What the peak takes off χ².
+    if (!(along > 0 && square > 0) || (along * along) / square <= most) continue;
+    most = (along * along) / square;
+    best = { bell, width: width * window, height: along / square };
+  }
+  if (best === undefined) return undefined;
+  const { bell, width, height } = best;
+  const level = line.level(means.map((mean, k) => mean - height * (bell[k] ?? NaN)));
+  const floor = Math.max(level, 0) + 0.05 * height;
+  return { width, model: bell.map((value) => floor + height * value) };
+}
+
+/** Weighted least squares of a level and a slope. */
+function weightedLine(at: Float64Array, weights: Float64Array) {
+  const product = (a: Float64Array, b: Float64Array): number => {
+    let total = 0;
+    for (let k = 0; k < a.length; k++) total += (weights[k] ?? 0) * (a[k] ?? 0) * (b[k] ?? 0);
+    return total;
+  };
+  const one = at.map(() => 1);
+  const [whole, middle, square] = [product(one, one), product(one, at), product(at, at)];
+  const lineOf = (values: Float64Array): [level: number, slope: number] => {
+    const [a, b] = [product(values, one), product(values, at)];
+    const slope = (whole * b - middle * a) / (whole * square - middle * middle);
+    return [(a - slope * middle) / whole, slope];
+  };
+  return {
+    product,
+    level: (values: Float64Array): number => lineOf(values)[0],
+    without: (values: Float64Array): Float64Array => {
+      const [level, slope] = lineOf(values);
+      return values.map((value, k) => value - level - slope * (at[k] ?? NaN));
+    },
+  };
 }
 
 function sectorPeak(sum: Float64Array, count: Float64Array, at: Float64Array, { width, model }: WholeRing) {

@@ -1,9 +1,4 @@
-/** Pixels, or blocks of pixels, of a picture of rings: places in µm in the frame of the detector API, and values. */
-export interface RingPixels {
-  readonly x: Float64Array;
-  readonly y: Float64Array;
-  readonly value: Float64Array;
-}
+import type { RingPixels } from "./ring-pixels.ts";
 
 /** Bins on each side that the level of a radial bin is compared with. */
 const NEIGHBOURS = 5;
@@ -11,20 +6,22 @@ const NEIGHBOURS = 5;
 /**
  * A rough centre of rings and their distance, before anything is fitted: the centre at which the radial profile is
  * sharpest, coarse to fine, then the distance at which the rings of the calibrant lie on its peaks.
+ * @param blocks - means over blocks of about this size
  * @param angles - 2θ of the rings, radians
  * @returns centre to some 100 µm, distance to some 0.2 %
  */
 export function searchRings(
-  pixels: RingPixels,
+  blocks: (sizeUm: number) => RingPixels,
   angles: readonly number[],
   begin: { readonly x: number; readonly y: number; readonly distanceUm: number },
 ): { readonly x: number; readonly y: number; readonly distanceUm: number } {
+  const [coarse, fine] = [blocks(400), blocks(200)];
   let centre = { x: begin.x, y: begin.y };
-  for (const [step, reach] of [
-    [1000, 4],
-    [400, 3],
-    [150, 3],
-    [75, 2],
+  for (const [step, reach, pixels] of [
+    [1000, 4, coarse],
+    [400, 3, coarse],
+    [150, 3, fine],
+    [75, 2, fine],
   ] as const) {
     const middle = centre;
     let best = -Infinity;
@@ -36,7 +33,7 @@ export function searchRings(
       }
     }
   }
-  return { ...centre, distanceUm: distanceOf(pixels, angles, centre, begin.distanceUm) };
+  return { ...centre, distanceUm: distanceOf(fine, angles, centre, begin.distanceUm) };
 }
 
 /** Σ n (mean − level of the neighbours)² over radial bins. */
