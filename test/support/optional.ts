@@ -8,10 +8,18 @@ export const sharedData: string = fileURLToPath(new URL("../../../shared/data/",
 
 /** The Python that can import all of `modules`: SACLA_TEST_PYTHON, else the system's; undefined when none can. */
 export function pythonWith(...modules: string[]): string | undefined {
+  const wanted = modules.toSorted().join(", ");
+  if (!pythons.has(wanted)) pythons.set(wanted, findPython(wanted));
+  return pythons.get(wanted);
+}
+
+const pythons = new Map<string, string | undefined>();
+
+function findPython(modules: string): string | undefined {
   for (const python of [process.env["SACLA_TEST_PYTHON"], "/usr/bin/python3", "python3"]) {
     if (python === undefined) continue;
     try {
-      execFileSync(python, ["-c", `import ${modules.join(", ")}`], { stdio: "ignore" });
+      execFileSync(python, ["-c", `import ${modules}`], { stdio: "ignore" });
       return python;
     } catch {
       // The next one may have them.

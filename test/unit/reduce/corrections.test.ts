@@ -5,13 +5,11 @@ import { asImage, type PixelType } from "../../../src/core/ndarray.ts";
 import { Random } from "../../../src/core/random.ts";
 import type { Shot } from "../../../src/core/shots.ts";
 import type { SyncValue } from "../../../src/core/syncdb.ts";
-import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
 import {
   accumulate,
   type Correction,
   commonModeLevels,
   correct,
-  darkAverage,
   histogram,
   mean,
   reduce,
@@ -23,7 +21,6 @@ import {
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { chargeImage } from "../../support/charge-sharing.ts";
 import { rounds } from "../../support/full.ts";
 import { floatPixel } from "../../support/pixel-values.ts";
 import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
@@ -297,44 +294,6 @@ describe("photons", () => {
     expect(ledger.notes).toEqual({ "energy-from-spectrometer": 1, "energy-assumed-7-kev": 1 });
     expect([ledger.asked, ledger.used]).toEqual([3, 2]);
   });
-
-  it("gives the photons that the simulated sensor got, through the whole chain", async () => {
-    const simulated = createSimulatedFacility({ clock: new VirtualClock(), missingRate: 0 });
-    const st = new St(inProcess(endpointOf(simulated)));
-    const run = { bl: 3, number: 1_360_991 };
-    const id = "MPCCD-2N0-M02-001-1";
-    const [bm1, spectrometer] = ["xfel_bl_3_tc_bm_1_pd/charge", "xfel_bl_3_tc_spec_1/energy"];
-    const tags = simulated.tags(run.bl, run.number);
-    const dark = await darkAverage(st.shots({ run, detectors: [id], tags: tags.subarray(0, 40) }));
-    const shots = st.shots({ run, detectors: [id], signals: [bm1, spectrometer], tags: tags.subarray(120, 150) });
-    const { deadPixels, hotPixels, expectedPhotons } = simulated.truth.sensor(run.bl, run.number, id);
-    const bad = asImage(new Uint8Array(1024 * 512), 1024, 512);
-    for (const i of [...deadPixels, ...hotPixels]) bad.data[i] = 1;
-    const corrections = [
-      correct.dark(dark),
-      correct.mask({ [id]: bad }),
-      correct.commonMode(),
-      correct.photons({
-        detectors: [await st.detectorInfo(run.bl, run.number, id)],
-        spectrometer,
-        configuredEv: 10_000,
-      }),
-      // 5e-9 C at the nominal pulse energy, for which the truth is given.
-      correct.normalise({ equipId: bm1, limits: [2e-9, 1e-8], reference: 5e-9 }),
-    ];
-    const { average } = await reduce(shots, { average: mean() }, { corrections });
-    let [found, truth, wrong] = [0, 0, 0];
-    average[id]?.data.forEach((x, i) => {
-      if (Number.isNaN(x) !== (bad.data[i] !== 0)) wrong++;
-      if (Number.isNaN(x)) return;
-      found += x;
-      truth += expectedPhotons[i] ?? 0;
-    });
-    expect(wrong).toBe(0);
-    // Without common mode it is 1.004.
-    expect(found / truth).toBeGreaterThan(0.98);
-    expect(found / truth).toBeLessThan(1.01);
-  });
 });
 
 describe("mask", () => {
@@ -414,45 +373,6 @@ describe("commonMode", () => {
       { numRuns: rounds(40) },
     );
   });
-
-  it.each([
-    [110, 0.02, 0.16],
-    [154, 0.16, 0.14],
-    [154, 0.02, 0.01],
-    [154, 0.16, 0.01],
-    [231, 0.16, 0.3],
-  ])(
-    "takes under 0.3 percent of the signal: photons of %f ADU, clouds of %f pixel, %f a pixel",
-    async (adu, cloudPx, photons) => {
-      const random = new Random(17);
-      const frame = { rows: 512, columns: 512, aduPerPhoton: adu, cloudPx, noiseAdu: 0 };
-      const shots = photons < 0.1 ? 6 : 3;
-      const [light, dark] = [[] as number[], [] as number[]];
-      for (let k = 0; k < shots; k++) {
-        const noise = Float32Array.from({ length: 512 * 512 }, () => 3 + 11 * random.normal());
-        const { pixels } = chargeImage(random, { ...frame, photonsPerPixel: photons });
-        for (const [levels, lit] of [
-          [light, pixels.map((x, i) => x + (noise[i] ?? 0))],
-          [dark, noise],
-        ] as const) {
-          const { ledger } = await reduce(
-            shotsOf([{ pixels: lit }], [512, 512]),
-            { average: mean() },
-            { corrections: [correct.commonMode()] },
-          );
-          levels.push(...(commonModeLevels(ledger)["A"] ?? []).map(({ meanAdu }) => meanAdu));
-        }
-      }
-      // The same noise with and without light: what is left of it is that of the choice of pixels.
-      const taken = light.map((level, i) => level - (dark[i] ?? NaN));
-      const average = taken.reduce((a, b) => a + b, 0) / taken.length;
-      const error = Math.sqrt(taken.reduce((sum, x) => sum + (x - average) ** 2, 0)) / taken.length;
-      expect(taken).toHaveLength(8 * shots);
-      expect(Math.abs(average)).toBeLessThan(0.003 * photons * adu + 3 * error);
-      // Before, 1 % with the smallest cloud and 8 % with the largest.
-      expect(error).toBeLessThan(0.03 + 0.004 * photons * adu);
-    },
-  );
 
   it.each([85, 500])("leaves a port that is lit everywhere by %i ADU, and notes it", async (light) => {
     const pixels = noisy([light, 0, 0, 0], 0, 1);

@@ -4,7 +4,7 @@ import { Random } from "../../../src/core/random.ts";
 import { erf } from "../../../src/facility/response.ts";
 import { aduPerPhoton, droplets, photonCounts, reduce } from "../../../src/reduce/index.ts";
 import { rounds } from "../../support/full.ts";
-import { facility, frame, of, shotsOf, simulatedShots, type TestImage } from "./stack.ts";
+import { frame, of, shotsOf, type TestImage } from "./stack.ts";
 
 const adu = 100;
 const rows = 12;
@@ -208,39 +208,5 @@ describe("droplets", () => {
     expect(Math.abs(total(of(greedy).perShot) / total(placed) - 1)).toBeLessThan(0.015);
     // Shot by shot, against the number placed: no Poisson error in this comparison.
     for (const [k, n] of placed.entries()) expect(Math.abs((of(greedy).perShot[k] ?? NaN) / n - 1)).toBeLessThan(0.04);
-  });
-
-  it("recover the truth of run 1360991 within its Poisson error, where thresholds do not", async () => {
-    const id = "MPCCD-2N0-M02-001-1";
-    const run = 1_360_991;
-    const { hightagnumber } = facility.runInfo(3, run);
-    const tags = [...facility.tags(3, run)]
-      .filter((tag) => facility.truth.shot(3, hightagnumber, tag).hasXrays)
-      .slice(100, 200);
-    const truth = facility.truth.sensor(3, run, id);
-    const dark = truth.pedestalAdu;
-    for (const pixel of [...truth.hotPixels, ...truth.deadPixels]) {
-      dark[pixel] = NaN;
-      truth.expectedPhotons[pixel] = 0;
-    }
-    const perShot = total(truth.expectedPhotons);
-    const expected = tags.map((tag) => (perShot * facility.truth.shot(3, hightagnumber, tag).pulseEnergyJ) / 0.5e-3);
-    const perPhoton = truth.aduPerPhoton;
-    const { greedy, simple, high } = await reduce(simulatedShots(3, run, [id], tags, { [id]: dark }), {
-      greedy: droplets({ aduPerPhoton: perPhoton }),
-      simple: photonCounts({ aduPerPhoton: perPhoton }),
-      high: photonCounts({ aduPerPhoton: perPhoton, threshold: 0.8 }),
-    });
-    const sigmas = (found: Float64Array): number => (total(found) - total(expected)) / Math.sqrt(total(expected));
-    expect(Math.abs(sigmas(of(greedy, id).perShot))).toBeLessThan(3);
-    // Both see the very same photons, whose number by itself is off by 1 σ or so.
-    expect(sigmas(of(greedy, id).perShot) - sigmas(of(simple, id).perShot)).toBeGreaterThan(2);
-    expect(sigmas(of(high, id).perShot)).toBeLessThan(-50);
-    // Each shot is Poisson distributed about its own expectation: χ² per shot is 1 ± √(2/100).
-    const chi2 = total(expected.map((e, k) => ((of(greedy, id).perShot[k] ?? NaN) - e) ** 2 / e)) / tags.length;
-    expect(Math.abs(chi2 - 1)).toBeLessThan(4 * Math.sqrt(2 / tags.length));
-    // The single-photon peak of the spectrum lies at one photon.
-    const { counts } = of(greedy, id).spectrum;
-    expect(Math.abs(counts.indexOf(Math.max(...counts)) / 50 - 1)).toBeLessThan(0.05);
   });
 });

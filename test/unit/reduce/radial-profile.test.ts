@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { combineProfiles, radialProfile, radiusToQ, reduce } from "../../../src/reduce/index.ts";
-import { facility, frame, of, shotOf, shotsOf, simulatedShots } from "./stack.ts";
+import { frame, of, shotOf, shotsOf } from "./stack.ts";
 
 const sensor = (id: string, posXUm: number, posYUm: number, rotationDeg = 0, rows = 6, columns = 4): DetectorInfo => ({
   id,
@@ -152,40 +152,6 @@ describe("radialProfile", () => {
     for (const second of [wider, longer])
       expect(() => combineProfiles({ A: first, B: second })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
     expect(() => combineProfiles({})).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
-  });
-
-  it("finds the powder rings of a simulated octal where they are, over all its sensors", async () => {
-    const [bl, run] = [2, 220_934];
-    const ids = Array.from({ length: 8 }, (_, k) => `MPCCD-8B0-2-008-${k + 1}`);
-    const infos = ids.map((id) => facility.detectorInfo(bl, run, id));
-    const { hightagnumber } = facility.runInfo(bl, run);
-    const tags = [...facility.tags(bl, run)]
-      .filter((tag) => facility.truth.shot(bl, hightagnumber, tag).hasXrays)
-      .slice(0, 6);
-    const darks = Object.fromEntries(
-      ids.map((id) => {
-        const { pedestalAdu, hotPixels } = facility.truth.sensor(bl, run, id);
-        for (const pixel of hotPixels) pedestalAdu[pixel] = NaN;
-        return [id, pedestalAdu];
-      }),
-    );
-    const { rings } = await reduce(simulatedShots(bl, run, ids, tags, darks), {
-      rings: radialProfile({ sensors: infos, binUm: 50 }),
-    });
-    const { mean, radial } = combineProfiles(rings);
-    // (211) is only in the corners.
-    const wanted = facility.truth.ringRadiiUm(bl, run).slice(0, 5);
-    expect(wanted.length).toBe(5);
-    for (const ring of wanted) {
-      // Centre of gravity above the level at both sides, within ±1 mm (rings are 200 µm rms wide).
-      const near = [...mean]
-        .map((value, k) => ({ value, r: radial[k] ?? NaN }))
-        .filter(({ r }) => Math.abs(r - ring) < 1000);
-      const level = ((near.at(0)?.value ?? NaN) + (near.at(-1)?.value ?? NaN)) / 2;
-      const weight = near.reduce((n, { value }) => n + value - level, 0);
-      expect(Math.abs(near.reduce((n, { value, r }) => n + (value - level) * r, 0) / weight - ring)).toBeLessThan(25);
-      expect(Math.max(...near.map(({ value }) => value))).toBeGreaterThan(2 * level);
-    }
   });
 });
 

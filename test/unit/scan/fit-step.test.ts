@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import { fitStep } from "../../../src/scan/index.ts";
+import { rounds } from "../../support/full.ts";
 
 /** The normal distribution function, as the integral of the bell by many small steps. */
 function phi(u: number): number {
@@ -76,9 +77,10 @@ describe("fitStep", () => {
 
   it("states errors that cover the truth as often as they say", () => {
     const random = new Random(7);
+    const scans = rounds(300);
     const truth = xs.map((x) => 1 + 2 * phi((x - 0.1) / 0.2));
     const pulls: [number[], number[], number[]] = [[], [], []];
-    for (let k = 0; k < 300; k++) {
+    for (let k = 0; k < scans; k++) {
       const fit = fitStep(
         xs,
         truth.map((y) => y + 0.1 * random.normal()),
@@ -88,10 +90,10 @@ describe("fitStep", () => {
       pulls[1].push((fit.width - 0.2) / fit.widthError);
       pulls[2].push((fit.height - 2) / fit.heightError);
     }
-    // 300 pulls: rms 1 within 4 standard errors of 1/√600.
+    // Of n pulls: rms 1 within 4 standard errors of 1/√(2 n).
     for (const each of pulls)
-      expect(Math.abs(Math.sqrt(each.reduce((sum, pull) => sum + pull * pull, 0) / 300) - 1)).toBeLessThan(
-        4 / Math.sqrt(600),
+      expect(Math.abs(Math.sqrt(each.reduce((sum, pull) => sum + pull * pull, 0) / scans) - 1)).toBeLessThan(
+        4 / Math.sqrt(2 * scans),
       );
   });
 
@@ -121,8 +123,9 @@ describe("fitStep", () => {
 
   it("refuses noise nearly always", () => {
     const random = new Random(9);
+    const scans = rounds(100);
     let found = 0;
-    for (let k = 0; k < 100; k++) {
+    for (let k = 0; k < scans; k++) {
       try {
         fitStep(
           xs,
@@ -134,7 +137,7 @@ describe("fitStep", () => {
         // As it should.
       }
     }
-    expect(found).toBeLessThanOrEqual(5);
+    expect(found / scans).toBeLessThanOrEqual(0.05);
   });
 
   it("refuses lists of other lengths and unknown words", () => {

@@ -1,31 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { coverageOf, holds } from "../../../scripts/coverage/cover.ts";
-import { cases } from "../../../scripts/coverage/fits.ts";
-import { flatScans } from "../../../scripts/coverage/flat-scans.ts";
-import { hash, Random } from "../../../src/core/random.ts";
+import { Random } from "../../../src/core/random.ts";
 import { erfcx, normalCdf } from "../../../src/core/special-functions.ts";
 import { centroid, countErrors, fitDecay, fitPeak, pooledErrors, ratioOfSums } from "../../../src/scan/index.ts";
+import { rounds } from "../../support/full.ts";
 
 const x = Array.from({ length: 21 }, (_, i) => i - 10);
 const bell = (u: number): number => Math.exp(-4 * Math.LN2 * u * u);
 const all = (value: number): number[] => x.map(() => value);
-
-describe("flat scans", () => {
-  it.each([1, 3, 10])("of %i shots a point are no peak, no centroid and no step", (shots) => {
-    expect(flatScans(new Random(hash("flat", shots)), shots, 60)).toEqual({ peak: 0, centroid: 0, step: 0 });
-  });
-});
-
-describe("intervals", () => {
-  it.each(cases.filter(({ shots, signal }) => shots === 3 && signal === "strong"))(
-    "of $what hold the truth as often as they say, with $shots shots a point",
-    async (one) => {
-      const covered = await coverageOf(one, new Random(hash("intervals", one.what)), 60);
-      expect(covered.filter((row) => !holds(row))).toEqual([]);
-      expect(covered.every(({ found }) => found === 1)).toBe(true);
-    },
-  );
-});
 
 describe("fitPeak", () => {
   it("finds most peaks of four standard errors", () => {
@@ -48,7 +29,7 @@ describe("fitPeak", () => {
 
   it("does not take an outlier for the peak: it refuses it, and leaves it out when told that there may be some", () => {
     const random = new Random(12);
-    for (let k = 0; k < 30; k++) {
+    for (let k = 0; k < rounds(30); k++) {
       const y = x.map((at) => 50 + 5 * (8 * bell((at - 0.3) / 5) + random.normal()));
       y[17] = (y[17] ?? 0) + 60 * 5;
       expect(() => fitPeak(x, y, { errors: all(5) })).toThrow(expect.objectContaining({ code: "NO_PEAK" }));

@@ -25,6 +25,7 @@ import {
   VirtualDevices,
   virtualBeamline,
 } from "../../../src/scan/index.ts";
+import { rounds } from "../../support/full.ts";
 import { bench } from "./fixtures.ts";
 
 async function positionsOf(plan: Plan): Promise<readonly Row["data"][]> {
@@ -142,17 +143,18 @@ describe("fits", () => {
   });
 
   it("state errors that cover the truth as often as they say", () => {
+    const scans = rounds(300);
     const devices = new VirtualDevices({ axes: {}, signals: { noise: ({ random }) => random.normal() }, seed: 5 });
-    const noise = devices.shots({ count: 41 * 300, signals: ["noise"] }).values["noise"] ?? [];
+    const noise = devices.shots({ count: 41 * scans, signals: ["noise"] }).values["noise"] ?? [];
     const pulls: number[] = [];
-    for (let k = 0; k < 300; k++) {
+    for (let k = 0; k < scans; k++) {
       const ys = xs.map((x, i) => gaussian(x) + 2 * (noise[41 * k + i] ?? 0));
       const fit = fitPeak(xs, ys, { errors: xs.map(() => 2) });
       pulls.push((fit.centre - 1.3) / fit.centreError);
     }
     const rms = Math.sqrt(pulls.reduce((sum, pull) => sum + pull * pull, 0) / pulls.length);
-    // 300 pulls: rms 1 within 4 standard errors of 1/√600.
-    expect(Math.abs(rms - 1)).toBeLessThan(4 / Math.sqrt(600));
+    // Of n pulls: rms 1 within 4 standard errors of 1/√(2 n).
+    expect(Math.abs(rms - 1)).toBeLessThan(4 / Math.sqrt(2 * scans));
   });
 
   it("refuse noise, flat lines and too few points", () => {
@@ -173,15 +175,16 @@ describe("fits", () => {
 
   it("give the centroid with its error, not pulled by the rest of the window", () => {
     const noise = new Random(3);
+    const scans = rounds(300);
     const wide = Array.from({ length: 81 }, (_, i) => -10 + 0.25 * i);
     const pulls: number[] = [];
-    for (let k = 0; k < 300; k++) {
+    for (let k = 0; k < scans; k++) {
       const y = wide.map((x) => 5 + 2 * Math.exp(-((x - 3) ** 2)) + 0.2 * noise.normal());
       const { centre, centreError } = centroid(wide, y, { errors: wide.map(() => 0.2) });
       pulls.push((centre - 3) / centreError);
     }
     const rms = Math.sqrt(pulls.reduce((sum, pull) => sum + pull * pull, 0) / pulls.length);
-    expect(Math.abs(rms - 1)).toBeLessThan(4 / Math.sqrt(600));
+    expect(Math.abs(rms - 1)).toBeLessThan(4 / Math.sqrt(2 * scans));
     expect(() => centroid([1, 2], [3, 3])).toThrow("5 are needed");
   });
 });

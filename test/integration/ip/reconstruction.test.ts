@@ -1,7 +1,7 @@
 import ndarray from "ndarray";
 import { describe, expect, it } from "vitest";
 import { Assembler, type ReconstructionSource, reconstruction } from "../../../src/ip/index.ts";
-import { octal } from "./octal.ts";
+import { octal } from "../../unit/ip/octal.ts";
 
 const image = (rows: number, columns: number, first = 1): ReturnType<typeof ndarray<Float32Array>> =>
   ndarray(

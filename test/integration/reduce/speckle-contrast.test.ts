@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import { accumulate, darkAverage, droplets, reduce, resultsOf, speckleContrast } from "../../../src/reduce/index.ts";
 import { chargeImage } from "../../support/charge-sharing.ts";
-import { frame, of, shotsOf, type TestImage } from "./stack.ts";
+import { frame, of, shotsOf, type TestImage } from "../../unit/reduce/stack.ts";
 
 const spec = frame(192, 192);
 const noiseAdu = 11.236;

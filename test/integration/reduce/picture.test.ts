@@ -9,7 +9,7 @@ import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { counting } from "../../support/counting.ts";
 import { TinySource, tinyColumns, tinyRows } from "../../support/tiny-source.ts";
-import { facility } from "./stack.ts";
+import { facility } from "../../unit/reduce/stack.ts";
 
 const endpoint = inProcess(endpointOf(facility));
 const [db, st] = [new Db(endpoint), new St(endpoint)];

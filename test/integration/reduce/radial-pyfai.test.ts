@@ -15,7 +15,7 @@ import {
   reduce,
 } from "../../../src/reduce/index.ts";
 import { itNeeding, itWithSharedData, pythonWith, sharedData } from "../../support/optional.ts";
-import { of, shotOf } from "./stack.ts";
+import { of, shotOf } from "../../unit/reduce/stack.ts";
 
 const python = pythonWith("pyFAI", "numpy");
 const [rows, columns] = [90, 110];
