@@ -222,8 +222,8 @@ export const errorCatalogue = {
   },
   TOO_LARGE: {
     facility: false,
-    meaning: "A request is larger than the server takes.",
-    next: "Ask for fewer tags at a time.",
+    meaning: "A request, or the answer to it, is larger than the server allows.",
+    next: "Ask for fewer tags, signals or detectors at a time; the message says how many.",
   },
   TOO_MANY_REQUESTS: {
     facility: false,

@@ -1,5 +1,6 @@
 import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { type AnswerMessage, encodeMessage, type RequestMessage, toWireError } from "../transport/codec.ts";
+import { isUrgent } from "../transport/control-methods.ts";
 import { SentItems } from "./sent-items.ts";
 import type { Client, Service, ServiceRequest } from "./service.ts";
 
@@ -11,6 +12,8 @@ const connectionLimits = {
   /** Calls that wait. */
   queued: 256,
   queuedBytes: 32 * 2 ** 20,
+  /** Calls that wait for nothing: what makes safe, and heartbeats. */
+  urgent: 1024,
   /** Answers that wait to be sent, above which refusals are left out. Other answers are bounded by what is running. */
   unsentRefusals: 256,
   credit: 64,
@@ -38,6 +41,7 @@ export class ClientConnection {
   #queuedBytes = 0;
   #running = 0;
   #streams = 0;
+  #urgent = 0;
   /** Answers the connection had no room for. */
   readonly #unsent: Uint8Array[][] = [];
   #drained: { promise: Promise<void>; resolve(): void } | undefined;
@@ -83,7 +87,9 @@ export class ClientConnection {
         this.#open.get(message.id)?.items?.grant(message.credit);
         break;
       case "call":
-        if (
+        if (isUrgent(message.method, message.value)) {
+          if (this.#admit(message.id, this.#urgent < connectionLimits.urgent)) void this.#callNow(message, bytes);
+        } else if (
           this.#admit(
             message.id,
             this.#queue.length < connectionLimits.queued && this.#queuedBytes + bytes <= connectionLimits.queuedBytes,
@@ -177,12 +183,26 @@ export class ClientConnection {
     }
   }
 
+  async #callNow(message: Call, bytes: number): Promise<void> {
+    const open: OpenRequest = { stop: new AbortController() };
+    this.#open.set(message.id, open);
+    this.#urgent++;
+    await this.#answerCall(message, bytes, open);
+    this.#urgent--;
+  }
+
   async #call(message: Call, bytes: number): Promise<void> {
-    const { id } = message;
-    const open = this.#open.get(id);
+    const open = this.#open.get(message.id);
     // Cancelled while it waited.
     if (open === undefined) return;
     this.#running++;
+    await this.#answerCall(message, bytes, open);
+    this.#running--;
+    this.#next();
+  }
+
+  async #answerCall(message: Call, bytes: number, open: OpenRequest): Promise<void> {
+    const { id } = message;
     let answer: AnswerMessage;
     try {
       answer = {
@@ -193,12 +213,9 @@ export class ClientConnection {
     } catch (error) {
       answer = { kind: "error", id, error: toWireError(error) };
     }
-    this.#running--;
-    if (this.#open.get(id) === open) {
-      this.#open.delete(id);
-      this.answer(answer);
-    }
-    this.#next();
+    if (this.#open.get(id) !== open) return;
+    this.#open.delete(id);
+    this.answer(answer);
   }
 
   async #stream(message: Stream, bytes: number): Promise<void> {

@@ -9,7 +9,7 @@ import { fromJsonForm, fromQuery, toJsonForm } from "../transport/http/json-form
 import { PACKED_TYPE, packParts, unpackParts } from "../transport/packed.ts";
 import { isLoopbackHost } from "./bind-address.ts";
 import { httpStatus } from "./http-status.ts";
-import { eventForm, packedForm, streamBody, within } from "./http-stream.ts";
+import { callPieces, eventForm, packedForm, piecesBody, streamBody, within } from "./http-stream.ts";
 import type { Keys } from "./keys.ts";
 import { tooLarge } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -128,10 +128,7 @@ class Routes {
       understood();
       const value = await this.#service.call(client, request, { signal: c.req.raw.signal });
       const isPacked = accepts(c, PACKED_TYPE);
-      const body = isPacked
-        ? packParts(encodeMessage({ kind: "result", id: 0, value }))
-        : JSON.stringify(toJsonForm(value));
-      this.#service.metrics?.sentBytes(body.length);
+      const body = piecesBody(callPieces(value, isPacked), (bytes) => this.#service.metrics?.sentBytes(bytes));
       return new Response(body, { headers: headersOf(isPacked ? PACKED_TYPE : "application/json") });
     };
   }

@@ -4,20 +4,18 @@ import { badArgument } from "../core/guards.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import { checkAgainst } from "../transport/check.ts";
+import { isUrgent, makesSafe } from "../transport/control-methods.ts";
 import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
 import { callMethods, type Method, type StreamMethod, type StreamParams, streamMethods } from "../transport/methods.ts";
 import { AnswerMemory } from "./answer-memory.ts";
+import { AuditBook, type AuditEntry, type AuditLog } from "./audit-book.ts";
+import { checkBudget, ItemBudget } from "./budgets.ts";
+import type { Client } from "./client.ts";
 import type { Limits } from "./limits.ts";
 import type { ServerMetrics } from "./metrics.ts";
 
-/** What a client may do: `read` only reads, `control` also changes something. */
-export type Role = "read" | "control";
-
-/** The authenticated client of a request; role null: unknown. */
-export interface Client {
-  readonly name: string;
-  readonly role: Role | null;
-}
+export type { AuditEntry, AuditLog } from "./audit-book.ts";
+export type { Client, Role } from "./client.ts";
 
 /** Everybody on loopback, where no keys are configured. */
 export const loopbackClient: Client = { name: "loopback", role: "control" };
@@ -30,25 +28,6 @@ export interface ServiceRequest {
   readonly key?: string | undefined;
   /** What it took on the wire, for the limits. @default 0 */
   readonly bytes?: number | undefined;
-}
-
-/** One changing call as it was asked and how it ended. */
-export interface AuditEntry {
-  /** ISO 8601, UTC. */
-  readonly time: string;
-  readonly client: string;
-  readonly role: Role | null;
-  readonly method: string;
-  /** The parameters; a `lease` in them is hidden. */
-  readonly value: unknown;
-  readonly key: string | null;
-  /** "asked" before it is done, then "ok" or the code of the error. */
-  readonly outcome: string;
-}
-
-/** The log of calls that change something. A call that cannot be logged is not executed. */
-export interface AuditLog {
-  write(entry: AuditEntry): Promise<void>;
 }
 
 export interface ServiceOptions {
@@ -96,7 +75,7 @@ export class Service {
   readonly metrics: ServerMetrics | undefined;
   readonly #endpoint: Endpoint;
   readonly #table: ServedTable;
-  readonly #audit: AuditLog | undefined;
+  readonly #audit: AuditBook | undefined;
   readonly #limits: Limits | undefined;
   readonly #answers: AnswerMemory = new AnswerMemory();
   readonly #closing: AbortController = new AbortController();
@@ -108,10 +87,10 @@ export class Service {
     this.#endpoint = endpoint;
     this.#table = table;
     const given = resolveOptions("Service", options, { audit: any, limits: any, metrics: any, logger: any });
-    this.#audit = given.audit;
     this.#limits = given.limits;
     this.metrics = given.metrics;
     this.logger = given.logger ?? silentLogger;
+    this.#audit = given.audit === undefined ? undefined : new AuditBook(given.audit, this.logger);
   }
 
   /** The methods it answers. */
@@ -133,6 +112,7 @@ export class Service {
       const method = this.#find(this.#table.calls, request.method);
       if (method.changes) return await this.#change(client, request, method, options.signal);
       const params = checkAgainst(method.params, request.value, "BAD_ARGUMENT", request.method);
+      checkBudget(request.method, params);
       return await this.#ask(request, method, params, options.signal);
     } catch (error) {
       const failure = this.#failure(error);
@@ -165,16 +145,18 @@ export class Service {
       leave = this.#admit(client, request);
       const method = this.#find(this.#table.streams, request.method);
       const params = checkAgainst(method.params, request.value, "BAD_ARGUMENT", request.method);
+      checkBudget(request.method, params);
       const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-      const { memory } = options;
+      const budget = new ItemBudget(request.method, options.memory);
       const stream = this.#endpoint.stream(request.method as StreamMethod, params as StreamParams<StreamMethod>, {
         signal,
-        memory,
+        memory: budget.memory,
       });
       const asked = stream[Symbol.asyncIterator]();
       items = asked;
       waits = new BoundedWaits({ signal, timeoutMs: request.timeoutMs });
       for (;;) {
+        budget.begin();
         const next = await waits.run(request.method, () => asked.next());
         if (next.done === true) return;
         yield checkAgainst(method.result, next.value, "BAD_MESSAGE", `an item of ${request.method}`);
@@ -213,9 +195,10 @@ export class Service {
     return this.#health.answer;
   }
 
-  /** Ends what is open with UNREACHABLE, and answers so from now on. */
+  /** Ends what is open with UNREACHABLE, and answers so from now on. What waits for the audit is written, if it can. */
   async close(): Promise<void> {
     this.#closing.abort();
+    await this.#audit?.close();
   }
 
   async #askHealth(): Promise<Health> {
@@ -251,6 +234,7 @@ export class Service {
         "NOT_AUTHENTICATED",
         `${show(client.name)} is not a client of this server; give a key or token it knows.`,
       );
+    if (isUrgent(request.method, request.value)) return undefined;
     this.#limits?.charge(client, request.bytes ?? 0);
     return this.#limits?.enter(client);
   }
@@ -301,19 +285,22 @@ export class Service {
       if (key === undefined)
         throw badArgument("key", key, `given: ${name} changes something, and is done once for each key`);
       const params = checkAgainst(method.params, value, "BAD_ARGUMENT", name);
+      const work = (): Promise<unknown> => this.#ask({ method: name, value }, method, params, this.#closing.signal);
+      const isSafe = makesSafe(name, params);
       // What has begun is finished, even when the client goes: with the same key it can learn how it ended.
       const answer = this.#answers.once(client.name, key, name, value, () =>
-        this.#audited(client, request, () => this.#ask({ method: name, value }, method, params, this.#closing.signal)),
+        isSafe ? this.#bookedAfterwards(client, request, work) : this.#audited(client, request, work),
       );
       return await bounded(name, { signal, timeoutMs }, () => answer);
     } catch (error) {
-      if (isSaclaError(error, "NOT_ALLOWED")) await this.#writeEnd(client, request, error.code);
+      if (isSaclaError(error, "NOT_ALLOWED")) await this.#audit?.record(entryOf(client, request, error.code));
       throw error;
     }
   }
 
-  async #audited(client: Client, request: ServiceRequest, work: () => Promise<unknown>): Promise<unknown> {
-    await this.#write(client, request, "asked");
+  /** What makes safe is done at once and waits for no disk. */
+  async #bookedAfterwards(client: Client, request: ServiceRequest, work: () => Promise<unknown>): Promise<unknown> {
+    const asked = entryOf(client, request, "asked");
     let outcome = "ok";
     try {
       return await work();
@@ -321,34 +308,21 @@ export class Service {
       outcome = toSaclaError(error).code;
       throw error;
     } finally {
-      await this.#writeEnd(client, request, outcome);
+      void this.#audit?.record(asked, entryOf(client, request, outcome));
     }
   }
 
-  async #write(client: Client, { method, value, key }: ServiceRequest, outcome: string): Promise<void> {
-    const { name, role } = client;
-    await this.#audit?.write({
-      time: new Date().toISOString(),
-      client: name,
-      role,
-      method,
-      value: withoutLease(value),
-      key: key ?? null,
-      outcome,
-    });
-  }
-
-  async #writeEnd(client: Client, request: ServiceRequest, outcome: string): Promise<void> {
-    const { method } = request;
-    const { name } = client;
+  async #audited(client: Client, request: ServiceRequest, work: () => Promise<unknown>): Promise<unknown> {
+    await this.#audit?.write(entryOf(client, request, "asked"));
+    let outcome = "ok";
     try {
-      await this.#write(client, request, outcome);
+      return await work();
     } catch (error) {
+      outcome = toSaclaError(error).code;
+      throw error;
+    } finally {
       // It has been done; refusing the answer would not undo it.
-      this.logger.error(
-        { error: toSaclaError(error).message, method, client: name },
-        "the audit log could not be written",
-      );
+      await this.#audit?.record(entryOf(client, request, outcome));
     }
   }
 
@@ -360,6 +334,11 @@ export class Service {
         "a request failed inside the server",
       );
   }
+}
+
+function entryOf({ name, role }: Client, { method, value, key }: ServiceRequest, outcome: string): AuditEntry {
+  const time = new Date().toISOString();
+  return { time, client: name, role, method, value: withoutLease(value), key: key ?? null, outcome };
 }
 
 /** Whoever reads the audit while a lease is held could use its secret. A null says that none was given, so it stays. */

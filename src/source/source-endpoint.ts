@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type CallOptions, type MaybePromise, throwIfAborted } from "../core/async.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
 import { Detectors } from "../core/detectors.ts";
@@ -21,11 +22,15 @@ import {
   type StreamParams,
   streamMethods,
 } from "../transport/methods.ts";
+import { joinColumn } from "../transport/parts.ts";
 import { checkCalibrated, citiusHandlers } from "./citius-source.ts";
 import type { DataSource } from "./data-source.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { type LiveShotsParts, liveShots } from "./live-shots.ts";
 import { LiveWaits, liveCollect, liveDetectors } from "./live-source.ts";
+
+/** Tags whose values are asked of a source in one turn of the loop: the simulated facility takes some milliseconds. */
+const TAGS_AT_ONCE = 8192;
 
 /** Serves a {@link DataSource} as an Endpoint. */
 export function endpointOf(source: DataSource): Endpoint {
@@ -139,14 +144,14 @@ class SourceEndpoint implements Endpoint {
       },
       "db.readTagnumberNewest": async ({ equipId }) => await source.newestTag(equipId),
       "db.readSyncdatalist": async ({ equipId, hightag, tags }) => {
-        const column = await source.column(equipId, hightag, tags);
+        const column = await this.#column(equipId, hightag, tags);
         return Array.from(tags, (_, i) => formatSyncValue(column, i));
       },
       "db.readSyncdatalistFloat": async ({ equipId, hightag, tags }) =>
-        (await source.column(equipId, hightag, tags)).values,
+        (await this.#column(equipId, hightag, tags)).values,
       "db.readColumns": async ({ equipIds, hightag, tags }) => {
         const columns: Column[] = [];
-        for (const equipId of equipIds) columns.push(await source.column(equipId, hightag, tags));
+        for (const equipId of equipIds) columns.push(await this.#column(equipId, hightag, tags));
         return columns;
       },
       "db.readDetidlist": async ({ bl, run }) => {
@@ -176,6 +181,17 @@ class SourceEndpoint implements Endpoint {
         checkTag: async (bl, run, tag) => checkTag(bl, run, tag, await source.runInfo(bl, run)),
       }),
     };
+  }
+
+  /** One signal; of many tags it is read in stretches, with time for others in between. */
+  async #column(equipId: string, hightag: number, tags: Uint32Array): Promise<Column> {
+    const source = this.#source;
+    const parts: Column[] = [await source.column(equipId, hightag, tags.subarray(0, TAGS_AT_ONCE))];
+    for (let from = TAGS_AT_ONCE; from < tags.length; from += TAGS_AT_ONCE) {
+      await nextTurn();
+      parts.push(await source.column(equipId, hightag, tags.subarray(from, from + TAGS_AT_ONCE)));
+    }
+    return joinColumn(parts);
   }
 
   #checkBeamline(bl: number): number {

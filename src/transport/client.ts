@@ -19,6 +19,7 @@ import {
   type StreamParams,
   streamMethods,
 } from "./methods.ts";
+import { partsOfCall, partsOfStream, sideBySide, timeLeft } from "./parts.ts";
 
 /** A checked request, for a carrier to send. */
 export interface CarriedRequest {
@@ -94,12 +95,18 @@ class CarriedEndpoint implements Endpoint {
       { kind: "call", method, value, timeoutMs, key, hasSecret: entry.hasSecret },
       options,
     );
+    const started = performance.now();
     try {
       const answer = await bounded(method, { signal, timeoutMs }, () => exchange.next());
       const result = this.#valueOf(method, answer);
       return checkAgainst(entry.result, result, "BAD_MESSAGE", `the answer to ${method}`) as CallResult<M>;
     } catch (error) {
-      throw this.#ended(method, error);
+      const parts = partsOfCall(method, value, error);
+      if (parts === undefined) throw this.#ended(method, error);
+      const answers: unknown[] = [];
+      for (const request of parts.requests)
+        answers.push(await this.call(method, request as CallParams<M>, timeLeft(options, started)));
+      return parts.join(answers) as CallResult<M>;
     } finally {
       exchange.stop();
     }
@@ -138,6 +145,12 @@ class CarriedEndpoint implements Endpoint {
         if (target === undefined) exchange.release?.();
       }
     } catch (cause) {
+      const parts = received === 0 ? partsOfStream(method, value, cause) : undefined;
+      if (parts !== undefined) {
+        exchange.stop();
+        const streams = parts.map((request) => this.stream("st.frames", request as StreamParams<"st.frames">, options));
+        return yield* sideBySide(streams) as AsyncGenerator<StreamItem<M>, void, undefined>;
+      }
       const error = this.#ended(method, cause);
       // What the other end has already said to be incomplete stays as it is.
       const isBroken = isSaclaError(error, "UNREACHABLE") && !("received" in error.details);

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isRecord } from "../core/guards.ts";
 
 const beamline = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000));
 const pulses = v.pipe(v.number(), v.integer(), v.minValue(-0x8000_0000), v.maxValue(0x7fff_ffff));
@@ -148,6 +149,20 @@ export const controlMethods = {
 
 /** A row of {@link controlMethods}. */
 export type ControlMethod = keyof typeof controlMethods;
+
+/** What makes safe whatever its parameters are; `ec.setShutter` does when it closes. */
+const safeMaking: readonly string[] = ["ec.stop", "ec.pauseRun", "ec.stopRun", "lease.release"];
+
+/** Whether a call only makes safe: it stops, closes, pauses or gives back. Nothing may refuse, delay or limit it. */
+export function makesSafe(method: string, value: unknown): boolean {
+  if (method === "ec.setShutter") return isRecord(value) && value["open"] === false;
+  return safeMaking.includes(method);
+}
+
+/** Whether a call must not wait for others: what makes safe, and the heartbeat without which a lease would end. */
+export function isUrgent(method: string, value: unknown): boolean {
+  return method === "lease.renew" || makesSafe(method, value);
+}
 
 /** Whether a method is one that `withControl` answers. */
 export function isControlMethod(method: string): method is ControlMethod {

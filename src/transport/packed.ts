@@ -28,6 +28,28 @@ export function packParts(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
   return packed;
 }
 
+/** Bytes of one piece of {@link packedPieces}. */
+const PIECE_BYTES = 2 ** 18;
+
+/** What {@link packParts} gives, in pieces with memory of their own: a large message is never there as a whole. */
+export function* packedPieces(parts: readonly Uint8Array[]): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+  const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  if (bytes <= PIECE_BYTES) return yield packParts(parts);
+  const table = new Uint8Array(padded(4 * (1 + parts.length)));
+  const view = new DataView(table.buffer);
+  view.setUint32(0, parts.length, true);
+  for (const [i, part] of parts.entries()) view.setUint32(4 * (1 + i), part.byteLength, true);
+  yield table;
+  for (const part of parts) {
+    for (let from = 0; from < part.byteLength; from += PIECE_BYTES) {
+      const piece = part.subarray(from, from + PIECE_BYTES);
+      const own = new Uint8Array(padded(piece.byteLength));
+      own.set(piece);
+      yield own;
+    }
+  }
+}
+
 /**
  * The parts of the one message in `bytes`; they share its memory.
  * @throws BAD_MESSAGE when it is not exactly one packed message

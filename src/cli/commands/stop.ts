@@ -16,8 +16,9 @@ export const stop: AddCommand = (program, io) =>
       const looking = await view(session, options);
       const asked =
         names.length > 0 ? names.map((name) => looking.axis(name).device) : await movingAxes(session.facility.ec, bl);
-      // All at once: none waits for another to answer.
-      await Promise.all(asked.map((axis) => ec.stop(bl, axis)));
+      // All at once: none waits for another to answer, and what fails keeps none from being stopped.
+      const stops = await Promise.allSettled(asked.map((axis) => ec.stop(bl, axis)));
+      for (const stop of stops) if (stop.status === "rejected") throw stop.reason;
       return {
         json: { bl, stopped: asked },
         text: asked.length === 0 ? `no axis of beamline ${bl} moves` : `stopped: ${asked.join(", ")}`,
@@ -25,8 +26,12 @@ export const stop: AddCommand = (program, io) =>
     },
   );
 
+/** What moves, and what does not say whether it does. */
 async function movingAxes(ec: Ec, bl: number): Promise<string[]> {
   const axes = (await ec.devices(bl)).filter(({ kind }) => kind === "axis").map(({ name }) => name);
-  const readings = await Promise.all(axes.map((axis) => ec.read(bl, axis)));
-  return axes.filter((_, i) => readings[i]?.state === "moving");
+  const readings = await Promise.allSettled(axes.map((axis) => ec.read(bl, axis)));
+  return axes.filter((_, i) => {
+    const reading = readings[i];
+    return reading?.status !== "fulfilled" || reading.value.state === "moving";
+  });
 }

@@ -10,6 +10,53 @@ export function toJsonForm(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, toJsonForm(entry)]));
 }
 
+/** Characters of one piece, about. */
+const PIECE_LENGTH = 65_536;
+/** Numbers that are written at a time. */
+const NUMBERS_AT_ONCE = 4096;
+
+/**
+ * The text of {@link toJsonForm}'s value in pieces, so that a large one holds up nobody and is never there as a whole.
+ * @param before - text before it, `after` behind it
+ */
+export function* jsonPieces(value: unknown, before = "", after = ""): Generator<string, void, undefined> {
+  let piece = before;
+  for (const text of jsonTexts(value)) {
+    piece += text;
+    if (piece.length < PIECE_LENGTH) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece + after !== "") yield piece + after;
+}
+
+function* jsonTexts(value: unknown): Generator<string, void, undefined> {
+  if (ArrayBuffer.isView(value)) {
+    const array = value as Float64Array;
+    for (let from = 0; from < array.length; from += NUMBERS_AT_ONCE) {
+      const text = JSON.stringify(listOf(array.subarray(from, from + NUMBERS_AT_ONCE)));
+      yield `${from === 0 ? "[" : ","}${text.slice(1, -1)}`;
+    }
+    yield array.length === 0 ? "[]" : "]";
+  } else if (Array.isArray(value)) {
+    yield "[";
+    for (const [i, entry] of value.entries()) {
+      if (i > 0) yield ",";
+      yield* jsonTexts(entry ?? null);
+    }
+    yield "]";
+  } else if (typeof value === "object" && value !== null) {
+    let separator = "{";
+    for (const [key, entry] of Object.entries(value)) {
+      if (entry === undefined) continue;
+      yield `${separator}${JSON.stringify(key)}:`;
+      yield* jsonTexts(entry);
+      separator = ",";
+    }
+    yield separator === "{" ? "{}" : "}";
+  } else yield JSON.stringify(toJsonForm(value)) ?? "null";
+}
+
 function listOf(array: ArrayLike<number>): unknown[] {
   const list: unknown[] = Array.from(array);
   for (let i = 0; i < list.length; i++) if (!Number.isFinite(list[i])) list[i] = { $number: String(list[i]) };

@@ -2,6 +2,7 @@ import { SaclaError, show } from "../../core/errors.ts";
 import { any, integer, optional, resolveOptions } from "../../core/options.ts";
 import { type CarriedRequest, type Carrier, type Exchange, endpointOver } from "../client.ts";
 import type { AnswerMessage } from "../codec.ts";
+import { isUrgent } from "../control-methods.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
 import { Connection, type ConnectionOptions, type PendingRequest } from "./connection.ts";
 import { type CurvePair, keyBytes } from "./keys.ts";
@@ -102,7 +103,10 @@ class ZmqCarrier implements Carrier {
 
   /** Sends a request, a call when the queue lets it through, and gives its first answer. */
   async #send(request: CarriedRequest, exchange: ZmqExchange): Promise<AnswerMessage> {
-    if (request.kind === "stream") return await exchange.begin(await this.#connected(), request.timeoutMs);
+    const { kind, method, value } = request;
+    // What makes safe waits for no other call.
+    if (kind === "stream" || isUrgent(method, value))
+      return await exchange.begin(await this.#connected(), request.timeoutMs);
     const started = performance.now();
     if (this.#openCalls >= MAX_OPEN_CALLS) await new Promise<void>((resolve) => this.#queue.push(resolve));
     this.#openCalls++;
