@@ -6,6 +6,7 @@ import {
   type ControlDriver,
   type DeviceReading,
   Experiment,
+  LeaseJournal,
   madocaDriver,
   toPosition,
   withControl,
@@ -26,6 +27,8 @@ interface MadocaControl extends AsyncDisposable {
     readonly devices: readonly MadocaRow[];
     readonly beam: string;
   };
+  /** To be called once the addresses are bound: only then what a crash left moving is stopped. */
+  begin(addresses: readonly string[]): void;
 }
 
 type MadocaDevices = NonNullable<Experiment["madoca"]>["devices"];
@@ -46,16 +49,17 @@ interface MadocaRow {
 
 /**
  * Puts control over MADOCA in front of a source: the devices are those of the part `madoca` of an experiment file.
- * Every one is asked before anything is served.
- * @param leases - file in which leases are written down
+ * Every one is asked before anything is served, and nothing is stopped or closed before {@link MadocaControl.begin}.
+ * @param leases - file in which leases are written down, and where this process will serve
  * @throws BAD_ARGUMENT for a file without that part @throws UNKNOWN_DEVICE when the file names a device that its part
  * has not
  * @throws UNREACHABLE, TIMEOUT, BAD_MESSAGE when the server does not answer, or not as MADOCA does
+ * @throws FILE_IN_USE when another process has the file of leases @throws WRITE_FAILED when it cannot be written
  */
 export async function controlOverMadoca(
   source: Endpoint,
   path: string,
-  leases: string,
+  leases: { readonly path: string; readonly addresses: readonly string[] },
   logger: Logger,
 ): Promise<MadocaControl> {
   const experiment = await Experiment.load(path);
@@ -77,8 +81,15 @@ export async function controlOverMadoca(
   let endpoint: Endpoint | undefined;
   try {
     const { readings, beam } = await lookAtAll(driver, bl, madoca.devices, server, path);
+    const journal = await openLeases(leases.path, leases.addresses);
+    for (const notice of journal.notices) logger.warn({ leases: leases.path }, notice);
+    let bound = (): void => {};
+    const recoverAfter = new Promise<void>((resolve) => {
+      bound = resolve;
+    });
     endpoint = withControl(source, driver, {
-      journal: leases,
+      journal,
+      recoverAfter,
       onLeaseEnd: ({ bl: of, name, reason, how, done }) =>
         logger[done.length === 0 ? "info" : "warn"]({ bl: of, name, reason, how, done }, "lease ended"),
     });
@@ -88,11 +99,30 @@ export async function controlOverMadoca(
       endpoint,
       text: textOf(experiment.name, bl, server, rows, beam),
       json: { server, bl, devices: rows, beam },
+      begin: (addresses) => {
+        journal.serves(addresses);
+        bound();
+      },
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
     await (endpoint ?? driver).close();
     throw error;
+  }
+}
+
+/** @throws FILE_IN_USE, WRITE_FAILED with what to do */
+async function openLeases(path: string, addresses: readonly string[]): Promise<LeaseJournal> {
+  try {
+    return await LeaseJournal.open(path, { addresses });
+  } catch (error) {
+    const { code, message, details } = toSaclaError(error);
+    const next =
+      code === "FILE_IN_USE"
+        ? `Another sacla serve writes its leases to ${path} and controls the devices. ` +
+          "Use it with its address as SACLA_URL, or stop it first. For other devices name another file with --leases."
+        : "Nothing is served, because no lease could be written down. Name another file with --leases.";
+    throw new SaclaError(code, `${message} ${next}`, { details, cause: error });
   }
 }
 

@@ -123,6 +123,11 @@ export const errorCatalogue = {
     meaning: "The file to write is there already, or another or a running conversion is on its way to it.",
     next: "Choose another name, or allow overwriting or starting anew as the message says.",
   },
+  FILE_IN_USE: {
+    facility: false,
+    meaning: "A living process has the file, and two must not have it at the same time. Nothing was changed.",
+    next: "Use the process that the message names, stop it, or name another file.",
+  },
   WRITE_FAILED: {
     facility: false,
     meaning: "A file could not be written: the disk is full, or the folder is not there or not writable.",

@@ -26,6 +26,7 @@ export {
 } from "./experiment.ts";
 export type { PreviousLease } from "./held-lease.ts";
 export type { EndedLease, LeaseEnd } from "./lease.ts";
+export { LeaseJournal, type LeaseJournalOptions, type UnfinishedLease } from "./lease-journal.ts";
 export { type MadocaOptions, madocaDriver } from "./madoca/driver.ts";
 export type { Move, MoveRow } from "./move.ts";
 export { type Preset, Presets } from "./presets.ts";

@@ -19,7 +19,7 @@ import { checkAllowed, checkLimits, checkSpeed, findDevice } from "./device-chec
 import type { ControlDriver, DeviceInfo } from "./driver.ts";
 import { GuardedDriver } from "./guarded-driver.ts";
 import { type EndedLease, LeaseKeeper } from "./lease.ts";
-import { LeaseJournal, type UnfinishedLease } from "./lease-journal.ts";
+import type { LeaseJournal, UnfinishedLease } from "./lease-journal.ts";
 
 export interface WithControlOptions {
   /** What leases are timed by. @default realClock() */
@@ -27,10 +27,15 @@ export interface WithControlOptions {
   /** Longest time a driver may take to answer. @default 5000 */
   readonly driverTimeoutMs?: number | undefined;
   /**
-   * File of JSON lines with every lease, what was set going under it and how it ended. After a crash of this process
-   * the next one with the same file stops or closes what the previous holder left moving or open. @default none
+   * Every lease, what was set going under it and how it ended. After a crash of this process the next one with the same
+   * file stops or closes what the previous holder left moving or open. Closed with the Endpoint. @default none
    */
-  readonly journal?: string | undefined;
+  readonly journal?: LeaseJournal | undefined;
+  /**
+   * Nothing that a crash left is stopped or closed before it resolves: a server first binds its addresses. Until then
+   * nobody gets a lease. @default at once
+   */
+  readonly recoverAfter?: Promise<unknown> | undefined;
   /** Told of each lease that has ended, and what was done then to leave the beamline safe. */
   readonly onLeaseEnd?: ((ended: EndedLease) => void) | undefined;
 }
@@ -44,22 +49,16 @@ type Handlers = { readonly [M in ControlMethod]: (params: CallParams<M>) => Prom
  * checked before the driver is asked, and every answer comes in time: when a driver is silent, the axis is stopped, the
  * shutter closed. Stopping, closing and pausing need no lease. Closing the Endpoint ends all leases and the driver.
  *
- * @throws BAD_ARGUMENT for an option that is not known or out of range @throws FILE_NOT_FOUND for a journal that cannot
- * be read
+ * @throws BAD_ARGUMENT for an option that is not known or out of range
  * @example
  * const endpoint = inProcess(withControl(endpointOf(source), driver));
  */
 export function withControl(endpoint: Endpoint, driver: ControlDriver, options: WithControlOptions = {}): Endpoint {
-  resolveOptions("withControl", options, { clock: any, driverTimeoutMs: any, journal: any, onLeaseEnd: any });
-  const { clock = realClock(), driverTimeoutMs = 5000, journal, onLeaseEnd = () => {} } = options;
+  const checks = { clock: any, driverTimeoutMs: any, journal: any, recoverAfter: any, onLeaseEnd: any };
+  resolveOptions("withControl", options, checks);
+  const { clock = realClock(), driverTimeoutMs = 5000, journal, recoverAfter, onLeaseEnd = () => {} } = options;
   const guarded = new GuardedDriver(driver, asFinite("driverTimeoutMs", driverTimeoutMs, 1));
-  return new Controlling(
-    endpoint,
-    guarded,
-    clock,
-    journal === undefined ? undefined : new LeaseJournal(journal),
-    onLeaseEnd,
-  );
+  return new Controlling(endpoint, guarded, clock, journal, recoverAfter, onLeaseEnd);
 }
 
 class Controlling implements Endpoint {
@@ -72,6 +71,7 @@ class Controlling implements Endpoint {
   readonly #journal: LeaseJournal | undefined;
   /** What leases of a killed process left has been made safe. */
   readonly #recovered: Promise<unknown>;
+  readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -79,6 +79,7 @@ class Controlling implements Endpoint {
     driver: GuardedDriver,
     clock: Clock,
     journal: LeaseJournal | undefined,
+    recoverAfter: Promise<unknown> | undefined,
     onLeaseEnd: (ended: EndedLease) => void,
   ) {
     this.#inner = inner;
@@ -102,7 +103,7 @@ class Controlling implements Endpoint {
     });
     this.#journal = journal;
     if (journal !== undefined && journal.damage !== "") process.emitWarning(journal.damage, { code: "FILE_DAMAGED" });
-    this.#recovered = Promise.all((journal?.unfinished ?? []).map((lease) => this.#recover(lease)));
+    this.#recovered = recoverAfter === undefined ? this.#recoverAll() : this.#recoverLater(recoverAfter);
     this.#recovered.catch(() => {});
     this.#handlers = this.#makeHandlers();
   }
@@ -138,6 +139,7 @@ class Controlling implements Endpoint {
   }
 
   async #shutDown(): Promise<void> {
+    this.#ending.abort();
     await Promise.all([this.#leases.close(), this.#recovered.catch(() => {})]);
     this.#changes.close();
     try {
@@ -279,6 +281,16 @@ class Controlling implements Endpoint {
   #damage(): string[] {
     const damage = this.#journal?.damage ?? "";
     return damage === "" ? [] : [damage];
+  }
+
+  async #recoverAll(): Promise<void> {
+    await Promise.all((this.#journal?.unfinished ?? []).map((lease) => this.#recover(lease)));
+  }
+
+  async #recoverLater(after: Promise<unknown>): Promise<void> {
+    const { signal } = this.#ending;
+    await Promise.race([after, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+    if (!signal.aborted) await this.#recoverAll();
   }
 
   async #recover({ bl, name, reason, changedDevices }: UnfinishedLease): Promise<void> {

@@ -4,12 +4,15 @@ import {
   fdatasync,
   fstatSync,
   ftruncateSync,
+  futimesSync,
   openSync,
   readFileSync,
   readSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { fileError, SaclaError, show } from "../core/errors.ts";
 import { besideOf, createFile, syncFolder, writeFailed } from "./replace-file.ts";
@@ -33,20 +36,23 @@ export interface LogLine {
 export class AppendLog {
   readonly path: string;
   readonly #file: number;
+  /** Whether it is this process's alone, so that it must not be deleted or moved meanwhile. */
+  readonly #isOwn: boolean;
   #isDirty = false;
   /** The last sync; null when it has ended. */
   #syncing: Promise<void> | null = null;
   #isClosed = false;
 
-  private constructor(path: string, file: number) {
+  private constructor(path: string, file: number, isOwn: boolean) {
     this.path = path;
     this.#file = file;
+    this.#isOwn = isOwn;
   }
 
   /** A new file that begins with `first`, synced. @throws FILE_EXISTS @throws WRITE_FAILED */
   static create(path: string, first: object): AppendLog {
     createFile(path, lineOf(first));
-    return AppendLog.join(path);
+    return AppendLog.#at(path, undefined, true);
   }
 
   /**
@@ -67,7 +73,7 @@ export class AppendLog {
       const file = openSync(path, "a");
       rmSync(besideOf(path), { force: true });
       if (whole < bytes.length) ftruncateSync(file, whole);
-      return { log: new AppendLog(path, file), lines: lines.map(({ value }) => value) };
+      return { log: new AppendLog(path, file, true), lines: lines.map(({ value }) => value) };
     } catch (cause) {
       throw writeFailed(path, cause);
     }
@@ -80,11 +86,15 @@ export class AppendLog {
    * @throws WRITE_FAILED
    */
   static join(path: string, mode?: number): AppendLog {
+    return AppendLog.#at(path, mode, false);
+  }
+
+  static #at(path: string, mode: number | undefined, isOwn: boolean): AppendLog {
     try {
       const isNew = !existsSync(path);
       const file = openSync(path, "a+", mode);
       if (isNew) syncFolder(path);
-      const log = new AppendLog(path, file);
+      const log = new AppendLog(path, file, isOwn);
       const { size } = fstatSync(file);
       const last = Buffer.alloc(1);
       if (size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE) log.#write("\n");
@@ -98,8 +108,39 @@ export class AppendLog {
     return this.#isDirty;
   }
 
+  /** Bytes, those of other processes too. */
+  get size(): number {
+    return fstatSync(this.#file).size;
+  }
+
+  /**
+   * Whether its path still leads to it: what is appended to a file that was deleted is lost without an error.
+   * @throws WRITE_FAILED when not
+   */
+  checkThere(): void {
+    const own = fstatSync(this.#file, { bigint: true });
+    const there = statSync(this.path, { bigint: true, throwIfNoEntry: false });
+    if (there?.ino === own.ino && there.dev === own.dev) return;
+    const what = existsSync(dirname(this.path)) ? "it was" : "its folder was";
+    const why = `${what} deleted or moved while it was in use`;
+    throw new SaclaError("WRITE_FAILED", `${show(this.path)} cannot be written: ${why}.`, {
+      details: { path: this.path, reason: "ENOENT" },
+    });
+  }
+
+  /** Sets the time of the file to now, as a sign of life. */
+  touch(): void {
+    try {
+      const now = Date.now() / 1000;
+      if (!this.#isClosed) futimesSync(this.#file, now, now);
+    } catch {
+      // Whoever looks for it sees that there is none.
+    }
+  }
+
   /** @throws WRITE_FAILED; the log is then as it was before */
   append(line: object): void {
+    if (this.#isOwn && !this.#isClosed) this.checkThere();
     this.#write(lineOf(line));
   }
 

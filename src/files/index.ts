@@ -8,6 +8,7 @@
  * - A file that grows (journals, audit, presets, target maps) is an {@link AppendLog} of JSON lines. A line
  *   survives the death of the process once `append` has returned, and the loss of power once `sync` has. A line that
  *   says what is about to be done to a device or a sample is synced before it is done.
+ * - A file that two processes must not have at the same time has a {@link FileOwner}.
  * - A line cut off by a crash was never confirmed and is left out. Any other line that cannot be read is reported.
  *
  * Exceptions: an answer in a cache folder may be lost at any time and has a checksum, so it is not synced. A recording
@@ -15,6 +16,7 @@
  * @module
  */
 export { AppendLog, type LogLine, readLog } from "./append-log.ts";
+export { FileOwner, type FileOwnerOptions } from "./file-owner.ts";
 export { packageManifest } from "./package-manifest.ts";
 export { readJsonFile } from "./read-json.ts";
 export { createFile, renameWhole, replaceFile, syncFolder, whyNotWritten, writeFailed } from "./replace-file.ts";

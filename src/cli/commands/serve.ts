@@ -61,7 +61,7 @@ export const serve: AddCommand = (program, io) => {
     )
     .option(
       "--leases <file>",
-      "with --madoca: where leases are written down, so that what a crash left moving is stopped",
+      "with --madoca: where leases are written down, so that what a crash left moving is stopped; one server each",
       "sacla-leases.jsonl",
     )
     .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
@@ -85,7 +85,12 @@ export const serve: AddCommand = (program, io) => {
     await using madoca =
       options.madoca === undefined
         ? undefined
-        : await controlOverMadoca(facility.endpoint, options.madoca, options.leases, logger);
+        : await controlOverMadoca(
+            facility.endpoint,
+            options.madoca,
+            { path: options.leases, addresses: addressesOf(zmq, http) },
+            logger,
+          );
     const endpoint = madoca?.endpoint ?? facility.endpoint;
     const audit = options.audit === undefined ? undefined : await openAudit(options.audit);
     try {
@@ -102,6 +107,7 @@ export const serve: AddCommand = (program, io) => {
       });
       await using bridge = await startKarabo(endpoint, options.bl, options, logger);
       const { addresses } = server;
+      madoca?.begin(addresses);
       const more = {
         ...(bridge === undefined ? {} : { karaboBridge: bridge.address }),
         ...(madoca === undefined ? {} : { madoca: madoca.json }),
@@ -123,6 +129,11 @@ export const serve: AddCommand = (program, io) => {
 function withDefaults({ zmq, http }: ServeOptions): Pick<ServeOptions, "zmq" | "http"> {
   if (zmq.length > 0) return http === undefined ? { zmq } : { zmq, http };
   return http === undefined ? { zmq: [DEFAULT_ZMQ], http: DEFAULT_HTTP } : { zmq, http };
+}
+
+/** As asked for: the port may still be a free one. */
+function addressesOf(zmq: readonly string[], http: HostPort | undefined): readonly string[] {
+  return [...zmq, ...(http === undefined ? [] : [`http://${http.host}:${http.port}`])];
 }
 
 function tlsFiles({ tlsCert, tlsKey }: ServeOptions): TlsFiles | undefined {

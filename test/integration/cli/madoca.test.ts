@@ -6,6 +6,7 @@ import { runCli } from "../../../src/cli/program.ts";
 import { connect } from "../../../src/connect.ts";
 import { cli } from "../../support/fake-io.ts";
 import { MadocaServer, objectOf } from "../../support/madoca-server.ts";
+import { asKilled } from "../../support/owned-file.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { ToyDriver, toyDevices } from "../../support/toy-driver.ts";
 
@@ -157,6 +158,80 @@ describe("sacla serve --madoca", () => {
     await vi.waitUntil(() => !toy.isOpen("bl3_lh1_shutter1"), { timeout: 10_000, interval: 10 });
     await vi.waitUntil(() => next.err().includes("killed"), { timeout: 10_000, interval: 10 });
     expect(readFileSync(leases, "utf8")).toContain('"how":"killed"');
+  });
+
+  it("touches nothing while another one serves with the same file of leases, and says who", async () => {
+    const { toy, port } = await madocaServer();
+    const experiment = experimentFile("second.json", port);
+    const args = ["sim:?clock=virtual", "--madoca", experiment, "--leases", path("second.jsonl"), "--json"];
+    const first = await serving(...args, "--http", "127.0.0.1:0");
+    const [url = ""] = (JSON.parse(first.out) as { addresses: string[] }).addresses;
+    const facility = await connect(url, { retry: { deadlineMs: 1000 } });
+    closers.push(() => facility.close());
+    const control = await facility.ec.control(3, { name: "first", reason: "a long way" });
+    await control.axis(axis).start(90_000);
+    await control.shutter("bl3_lh1_shutter1").open();
+    const [calls, written] = [toy.calls.length, readFileSync(path("second.jsonl"), "utf8")];
+    const second = await cli(["serve", ...args, "--http", "127.0.0.1:0"]);
+    expect([second.code, JSON.parse(second.out)]).toEqual([
+      1,
+      {
+        error: expect.objectContaining({
+          code: "FILE_IN_USE",
+          message: expect.stringMatching(/process \d+ of .* at http:\/\/127\.0\.0\.1:\d+\. Another sacla serve/),
+          details: expect.objectContaining({ pid: process.pid, addresses: [url] }),
+        }),
+      },
+    ]);
+    expect([toy.isMoving(axis), toy.isOpen("bl3_lh1_shutter1")]).toEqual([true, true]);
+    expect([toy.calls.length, readFileSync(path("second.jsonl"), "utf8")]).toEqual([calls, written]);
+    await control.release();
+    expect(await first.stop()).toBe(0);
+    // Given back, so that the next one has it without a word.
+    const third = await serving(...args, "--http", "127.0.0.1:0");
+    expect([await third.stop(), third.err()]).toEqual([0, expect.not.stringContaining("has ended")]);
+  });
+
+  it("makes nothing good before it has its addresses, and then says whom it took the file over from", async () => {
+    const { toy, port } = await madocaServer();
+    const experiment = experimentFile("bound.json", port);
+    const leases = path("bound.jsonl");
+    const args = ["sim:?clock=virtual", "--madoca", experiment, "--leases", leases, "--json"];
+    await (await serving(...args, "--http", "127.0.0.1:0")).stop();
+    // Killed with its shutter open.
+    const line = (entry: object): string => JSON.stringify({ time: "2026-11-22T00:00:00.000Z", bl: 3, ...entry });
+    const lines = [
+      line({ event: "taken", name: "dead", reason: "crash" }),
+      line({ event: "touched", device: "bl3_lh1_shutter1", kind: "shutter" }),
+    ];
+    writeFileSync(leases, lines.map((one) => `${one}\n`).join(""));
+    const claims = readFileSync(`${leases}.owner`, "utf8").split("\n");
+    writeFileSync(`${leases}.owner`, claims.filter((one) => !one.includes('"gone"')).join("\n"));
+    asKilled(leases);
+    await toy.setShutter("bl3_lh1_shutter1", true);
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const address = other.address();
+    const taken = typeof address === "object" && address !== null ? address.port : 0;
+    const refused = await cli(["serve", ...args, "--http", `127.0.0.1:${taken}`]);
+    await new Promise((resolve) => other.close(resolve));
+    expect([refused.code, refused.out]).toEqual([1, expect.stringContaining("another program listens there")]);
+    expect(refused.err).toMatch(/another program has its process id now/);
+    expect(toy.isOpen("bl3_lh1_shutter1")).toBe(true);
+    const next = await serving(...args, "--http", `127.0.0.1:${taken}`);
+    await vi.waitUntil(() => !toy.isOpen("bl3_lh1_shutter1"), { timeout: 10_000, interval: 10 });
+    await vi.waitUntil(() => next.err().includes("killed"), { timeout: 10_000, interval: 10 });
+    expect(await next.stop()).toBe(0);
+  });
+
+  it("serves nothing when no lease can be written down", async () => {
+    const { toy, port } = await madocaServer();
+    const experiment = experimentFile("nowhere.json", port);
+    const leases = join(folder, "not-there", "leases.jsonl");
+    const args = ["sim:?clock=virtual", "--madoca", experiment, "--leases", leases, "--http", "127.0.0.1:0"];
+    const { code, err } = await cli(["serve", ...args]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/WRITE_FAILED: .*its folder is not there.*--leases/)]);
+    expect(toy.calls).toEqual([]);
   });
 
   it("serves nothing when the server does not answer, or not as MADOCA does, and says what to look at", async () => {

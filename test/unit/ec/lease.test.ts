@@ -1,15 +1,16 @@
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { VirtualClock } from "../../../src/core/clock.ts";
 import { SaclaError } from "../../../src/core/errors.ts";
-import { type EndedLease, withControl } from "../../../src/ec/index.ts";
+import { type EndedLease, LeaseJournal, withControl } from "../../../src/ec/index.ts";
 import { AppendLog } from "../../../src/files/append-log.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { rounds } from "../../support/full.ts";
+import { asKilled } from "../../support/owned-file.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { ToyDriver } from "../../support/toy-driver.ts";
@@ -144,15 +145,16 @@ describe("a lease", () => {
   it("of a process that was killed is made good by the next one, from the journal", async () => {
     const journal = join(temporary, "leases.jsonl");
     const driver = new ToyDriver();
-    const first = withControl(endpointOf(tinySource()), driver, { journal });
+    const first = withControl(endpointOf(tinySource()), driver, { journal: await LeaseJournal.open(journal) });
     const { lease } = await first.call("lease.take", { bl, name: "night shift", reason: "scan", ttlMs: 600_000 });
     await first.call("ec.setShutter", { bl, lease, shutter, open: true });
     await first.call("ec.move", { bl, lease, axis: "bl3_st2_pm004", pulses: 50_000_000 });
     // Killed: nothing of it is called any more. A line was being written.
+    asKilled(journal);
     appendFileSync(journal, '\n{"time":"2026');
     const ended: EndedLease[] = [];
     const second = withControl(endpointOf(tinySource()), driver, {
-      journal,
+      journal: await LeaseJournal.open(journal),
       onLeaseEnd: (end) => void ended.push(end),
     });
     const next = await second.call("lease.take", { bl, name: "day shift", reason: "scan", ttlMs: 1000 });
@@ -168,7 +170,7 @@ describe("a lease", () => {
       .split("\n")
       .flatMap((line) => /"event":"(\w+)"/.exec(line)?.[1] ?? []);
     expect(events).toEqual(["taken", "touched", "touched", "ended", "taken", "ended"]);
-    const third = withControl(endpointOf(tinySource()), driver, { journal });
+    const third = withControl(endpointOf(tinySource()), driver, { journal: await LeaseJournal.open(journal) });
     expect((await third.call("lease.take", { bl, name: "a", reason: "b", ttlMs: 1000 })).previous).toBeNull();
     await third.close();
     await first.close();
@@ -177,7 +179,7 @@ describe("a lease", () => {
   it("is on the disk with each change before the device is asked", async () => {
     const journal = join(temporary, "synced.jsonl");
     const driver = new ToyDriver();
-    const endpoint = withControl(endpointOf(tinySource()), driver, { journal });
+    const endpoint = withControl(endpointOf(tinySource()), driver, { journal: await LeaseJournal.open(journal) });
     const { lease } = await endpoint.call("lease.take", { bl, name: "night", reason: "scan", ttlMs: 600_000 });
     const order: string[] = [];
     const sync = vi.spyOn(AppendLog.prototype, "sync").mockImplementation(async () => {
@@ -200,13 +202,14 @@ describe("a lease", () => {
   it("says which lines of its journal are damaged, and makes safe all the same what a lost lease changed", async () => {
     const journal = join(temporary, "damaged.jsonl");
     const driver = new ToyDriver();
-    const first = withControl(endpointOf(tinySource()), driver, { journal });
+    const first = withControl(endpointOf(tinySource()), driver, { journal: await LeaseJournal.open(journal) });
     const { lease } = await first.call("lease.take", { bl, name: "night shift", reason: "scan", ttlMs: 600_000 });
     await first.call("ec.setShutter", { bl, lease, shutter, open: true });
+    asKilled(journal);
     const [, ...changes] = readFileSync(journal, "utf8").split("\n");
     writeFileSync(journal, ["\0\0\0\0", ...changes].join("\n"));
     const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
-    const second = withControl(endpointOf(tinySource()), driver, { journal });
+    const second = withControl(endpointOf(tinySource()), driver, { journal: await LeaseJournal.open(journal) });
     const { previous } = await second.call("lease.take", { bl, name: "day shift", reason: "scan", ttlMs: 1000 });
     expect(previous).toMatchObject({ name: "unknown", how: "killed" });
     expect(previous?.done).toEqual([`${shutter} closed`, expect.stringContaining("is damaged (line 1)")]);
@@ -219,7 +222,7 @@ describe("a lease", () => {
   it("that ended while its devices could not be reached is made good by the next process", async () => {
     const journal = join(temporary, "unreached.jsonl");
     const driver = new ToyDriver();
-    const first = withControl(endpointOf(tinySource()), driver, { journal });
+    const first = withControl(endpointOf(tinySource()), driver, { journal: await LeaseJournal.open(journal) });
     const { lease } = await first.call("lease.take", { bl, name: "night shift", reason: "scan", ttlMs: 600_000 });
     await first.call("ec.setShutter", { bl, lease, shutter, open: true });
     await first.call("ec.move", { bl, lease, axis: "bl3_st2_pm004", pulses: 50_000_000 });
@@ -227,7 +230,7 @@ describe("a lease", () => {
     await first.close();
     driver.faults.clear();
     expect([driver.isMoving("bl3_st2_pm004"), driver.isOpen(shutter)]).toEqual([true, true]);
-    const second = withControl(endpointOf(tinySource()), driver, { journal });
+    const second = withControl(endpointOf(tinySource()), driver, { journal: await LeaseJournal.open(journal) });
     const { previous } = await second.call("lease.take", { bl, name: "day shift", reason: "scan", ttlMs: 1000 });
     expect(previous).toMatchObject({
       name: "night shift",
@@ -236,9 +239,57 @@ describe("a lease", () => {
     });
     expect([driver.isMoving("bl3_st2_pm004"), driver.isOpen(shutter)]).toEqual([false, false]);
     await second.close();
-    const third = withControl(endpointOf(tinySource()), driver, { journal });
+    const third = withControl(endpointOf(tinySource()), driver, { journal: await LeaseJournal.open(journal) });
     expect((await third.call("lease.take", { bl, name: "a", reason: "b", ttlMs: 1000 })).previous).toBeNull();
     await third.close();
+  });
+
+  it("is not given, and nothing is opened, when its journal was deleted with its folder", async () => {
+    const folder = join(temporary, "vanishing");
+    mkdirSync(folder);
+    const driver = new ToyDriver();
+    const journal = await LeaseJournal.open(join(folder, "leases.jsonl"));
+    const endpoint = withControl(endpointOf(tinySource()), driver, { journal });
+    const take = () => endpoint.call("lease.take", { bl, name: "night shift", reason: "scan", ttlMs: 600_000 });
+    const { lease } = await take();
+    rmSync(folder, { recursive: true });
+    const gone = {
+      code: "WRITE_FAILED",
+      message: expect.stringContaining("its folder was deleted or moved while it was in use"),
+    };
+    await expect(endpoint.call("ec.setShutter", { bl, lease, shutter, open: true })).rejects.toMatchObject(gone);
+    expect(driver.isOpen(shutter)).toBe(false);
+    // Giving the control back stays possible; another one is not given.
+    await endpoint.call("lease.release", { bl, lease });
+    await expect(take()).rejects.toMatchObject(gone);
+    await endpoint.close();
+  });
+
+  it("is not given on a full disk, but what a killed process left is made safe all the same", async () => {
+    const path = join(temporary, "full.jsonl");
+    const driver = new ToyDriver();
+    const first = withControl(endpointOf(tinySource()), driver, { journal: await LeaseJournal.open(path) });
+    const { lease } = await first.call("lease.take", { bl, name: "night shift", reason: "scan", ttlMs: 600_000 });
+    await first.call("ec.setShutter", { bl, lease, shutter, open: true });
+    asKilled(path);
+    const full = vi.spyOn(AppendLog.prototype, "append").mockImplementation(() => {
+      throw new SaclaError("WRITE_FAILED", "the disk is full");
+    });
+    await expect(LeaseJournal.open(join(temporary, "new.jsonl"))).rejects.toMatchObject({ code: "WRITE_FAILED" });
+    const journal = await LeaseJournal.open(path);
+    expect(journal.notices).toEqual(["the disk is full"]);
+    const ended: EndedLease[] = [];
+    const second = withControl(endpointOf(tinySource()), driver, {
+      journal,
+      onLeaseEnd: (end) => void ended.push(end),
+    });
+    await settle(() => ended.length === 1);
+    expect([driver.isOpen(shutter), ended[0]?.done]).toEqual([false, [`${shutter} closed`]]);
+    const refused = second.call("lease.take", { bl, name: "day shift", reason: "scan", ttlMs: 1000 });
+    await expect(refused).rejects.toMatchObject({ code: "WRITE_FAILED", message: expect.stringContaining("full") });
+    full.mockRestore();
+    await second.close();
+    await first.close();
   });
 
   it("ends with the connection: everything is left safe, and the driver closed", async () => {

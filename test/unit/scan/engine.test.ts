@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { SaclaError } from "../../../src/core/index.ts";
@@ -288,6 +289,20 @@ describe("resuming", () => {
     expect(await resumeScan(path, five, second.beamline)).toMatchObject({ outcome: "done", points: 5 });
     expect(second.done.filter((call) => call === "shots")).toHaveLength(3);
     await expect(resumeScan(path, five, second.beamline)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+  });
+
+  it("ends with the reason when the folder of its journal vanishes, rather than write where nobody reads", async () => {
+    const gone = join(folder, "gone");
+    mkdirSync(gone);
+    const { beamline } = watched((_, call) => {
+      if (call.kind === "shots") rmSync(gone, { recursive: true, force: true });
+    });
+    const journal = Journal.create(join(gone, "scan.journal"), five);
+    await expect(new Engine(beamline, { journal }).run(five)).rejects.toMatchObject({
+      code: "WRITE_FAILED",
+      message: expect.stringContaining('scan.journal" cannot be written: its folder was deleted or moved'),
+    });
+    journal.close();
   });
 
   it("tries a failed move anew", async () => {
