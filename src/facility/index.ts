@@ -1,5 +1,4 @@
 export { type Clock, realClock, VirtualClock } from "../core/clock.ts";
-export type { Crystal } from "./control/beamline.ts";
 export { RehearsalClock } from "./control/rehearsal-clock.ts";
 export { loadScenario, type Scenario, scenarioNames } from "./control/scenario.ts";
 export type { Pump } from "./experiment.ts";
@@ -13,4 +12,4 @@ export {
 } from "./facility.ts";
 export type { SampleSpot } from "./samples.ts";
 export { simulatedScheme } from "./scheme.ts";
-export type { FacilityTruth, SensorTruth, ShotTruth } from "./truth.ts";
+export type { Crystal, FacilityTruth, SensorTruth, ShotTruth } from "./truth.ts";

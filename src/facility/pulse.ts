@@ -1,6 +1,5 @@
 import { TAG_RATE_HZ } from "../core/constants.ts";
 import { hash, Random } from "../core/random.ts";
-import { passedShare } from "./monochromator.ts";
 import { cameraParameters, sourceParameters } from "./parameters.ts";
 import { delayFs, edgePixel, pumpResponse } from "./response.ts";
 import { debyeWaller, referenceSpacingAngstrom } from "./samples.ts";
@@ -17,7 +16,6 @@ const salts = {
   pointing: hash("pointing"),
   edge: hash("timing edge"),
   fading: hash("edge fading"),
-  spikes: hash("spectrum"),
 } as const;
 
 /** Golden-ratio multiplier: an odd one, so tags stay distinct, and neighbours land far apart. */
@@ -92,20 +90,25 @@ export class PulseModel {
     );
   }
 
-  /** Share of the shot's light that comes to the stations: 1 without monochromator. */
+  /** Share of the shot's light that comes to the stations: 1 without optics. */
   passedShare(shot: SimulatedShot): number {
-    if (shot.monochromator === null) return 1;
-    return passedShare(shot.monochromator, this.photonEnergyEv(shot), this.draws(shot.key, salts.spikes, shot.tag));
+    let [share, centreEv] = [1, this.photonEnergyEv(shot)];
+    for (const optic of shot.optics) {
+      share *= optic.share(centreEv, this.draws(shot.key, optic.salt, shot.tag));
+      centreEv = optic.photonEnergyEv ?? centreEv;
+    }
+    return share;
   }
 
-  /** Pulse energy at the stations, behind the monochromator, J. */
+  /** Pulse energy at the stations, behind the optics, J. */
   stationEnergyJ(shot: SimulatedShot): number {
     return this.energyJ(shot) * this.passedShare(shot);
   }
 
   /** Photon energy at the stations, eV. */
   stationPhotonEnergyEv(shot: SimulatedShot): number {
-    return shot.monochromator?.firstEv ?? this.photonEnergyEv(shot);
+    const last = shot.optics.findLast(({ photonEnergyEv }) => photonEnergyEv !== undefined);
+    return last?.photonEnergyEv ?? this.photonEnergyEv(shot);
   }
 
   /** Centre photon energy of the shot, eV. */

@@ -1,6 +1,6 @@
-import { hash } from "../core/random.ts";
+import { hash, type Random } from "../core/random.ts";
+import type { MissingReason } from "../core/syncdb.ts";
 import type { RunSeries } from "./experiment.ts";
-import type { Monochromator } from "./monochromator.ts";
 
 /** What is set by control at a shot, for the signals that show it. */
 export interface ShotControl {
@@ -8,7 +8,21 @@ export interface ShotControl {
   counter(equipId: string, tag: number): number | undefined;
   /** Factor on the voltage of a photodiode behind the sample position. */
   diodeFactor(equipId: string, shot: SimulatedShot): number;
+  /** A 0-D signal of a device in `simulatedDevices`. */
+  signal(equipId: string, shot: SimulatedShot): number | MissingReason;
 }
+
+/** What a device in the beam does to the light on its way to the stations. */
+export interface OpticEffect {
+  /** Stands for the device in the draws of a shot. */
+  readonly salt: number;
+  /** Photon energy behind the device, eV; undefined: as before it. */
+  readonly photonEnergyEv?: number;
+  /** Fraction of light of a centre photon energy that comes through. */
+  share(centreEv: number, draws: Random): number;
+}
+
+const noOptics: readonly OpticEffect[] = [];
 
 /** The conditions of one shot. One object is reused for a whole column. */
 export interface SimulatedShot {
@@ -39,8 +53,8 @@ export interface SimulatedShot {
   unconverged: number;
   /** What comes from the beam monitors to the sample: attenuator and pulse selector. */
   transmission: number;
-  /** What stands in the beam before the stations; null when it is out. */
-  monochromator: Monochromator | null;
+  /** What stands in the beam before the stations, in the order in which the light passes it. */
+  optics: readonly OpticEffect[];
   /** What radiation has left of the sample's signal. */
   sampleFactor: number;
   /** Null where nobody controls. */
@@ -69,7 +83,7 @@ export function plainShot(experiment: RunSeries, seed: number): SimulatedShot {
     pointingY: 0,
     unconverged: 0,
     transmission: 1,
-    monochromator: null,
+    optics: noOptics,
     sampleFactor: 1,
     control: null,
   };
@@ -85,7 +99,7 @@ export function untouch(shot: SimulatedShot, experiment: RunSeries): void {
   shot.pointingY = 0;
   shot.unconverged = 0;
   shot.transmission = 1;
-  shot.monochromator = null;
+  shot.optics = noOptics;
   shot.sampleFactor = 1;
   shot.control = null;
 }

@@ -1,5 +1,6 @@
 import { hash } from "../core/random.ts";
 import type { MissingReason } from "../core/syncdb.ts";
+import { simulatedDevices } from "./optics/simulated-devices.ts";
 import { monitorParameters, sourceParameters } from "./parameters.ts";
 import type { PulseModel } from "./pulse.ts";
 import type { SimulatedShot } from "./shot.ts";
@@ -20,8 +21,19 @@ let table: ReadonlyMap<string, Signal> | undefined;
 
 /** Every equipment id, in the order `read_equiplist` gives them. */
 export function signalTable(): ReadonlyMap<string, Signal> {
-  table ??= new Map(allSignals().map((signal) => [signal.equipId, signal]));
+  table ??= new Map([...allSignals(), ...deviceSignals()].map((signal) => [signal.equipId, signal]));
   return table;
+}
+
+/** What devices with a file of their own add: their signals, and counters of axes that no station has. */
+function deviceSignals(): Signal[] {
+  const known = new Set(allSignals().map(({ equipId }) => equipId));
+  return simulatedDevices.flatMap(({ bl, axes = [], signals = [] }) => [
+    ...axes.flatMap(({ syncdb }) => (syncdb === null || known.has(syncdb) ? [] : [motor(syncdb, bl)])),
+    ...signals.map(({ equipId, unit }): Signal => {
+      return { equipId, bl, unit, read: (shot) => shot.control?.signal(equipId, shot) ?? "missing" };
+    }),
+  ]);
 }
 
 function allSignals(): Signal[] {

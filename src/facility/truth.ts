@@ -1,5 +1,5 @@
 import { SaclaError } from "../core/errors.ts";
-import type { ControlledBeamline, Crystal } from "./control/beamline.ts";
+import type { ControlledBeamline } from "./control/beamline.ts";
 import type { Pump } from "./experiment.ts";
 import { liveTag } from "./experiments.ts";
 import type { MpccdModel } from "./models/mpccd.ts";
@@ -52,6 +52,15 @@ export interface SensorTruth {
   /** Expected photons per pixel of a shot of nominal pulse energy without pump laser. */
   readonly expectedPhotons: Float32Array;
   readonly aduPerPhoton: number;
+}
+
+/** The hidden truth of the crystal: where in the motor's pulses it reflects, and how widely. */
+export interface Crystal {
+  readonly centrePulse: number;
+  /** Rms width of the rocking curve. */
+  readonly sigmaPulse: number;
+  /** What the diode sees far from the peak, as a share of the peak. */
+  readonly background: number;
 }
 
 /** What is behind the simulated measurements. */
@@ -141,14 +150,21 @@ export class FacilityTruth {
     return pumpResponse(pump, tauFs);
   }
 
-  /** Where the crystal of a beamline reflects. */
-  crystal(bl: number): Crystal {
-    return this.#controlled(bl).crystal;
+  /** Hidden numbers of a device of the simulated beamline, by name; none where there is no such device. */
+  device(bl: number, name: string): Readonly<Record<string, number>> {
+    return this.#controlled(bl).truthOf(name);
   }
 
-  /** How far the zeros of the monochromator's crystals are off, pulses. */
+  /** Where the crystal of a beamline reflects: NaN where there is none. */
+  crystal(bl: number): Crystal {
+    const { centrePulse = NaN, sigmaPulse = NaN, background = NaN } = this.device(bl, "crystal");
+    return { centrePulse, sigmaPulse, background };
+  }
+
+  /** How far the zeros of the monochromator's crystals are off, pulses: NaN where there is none. */
   monochromatorZeros(bl: number): readonly [first: number, second: number] {
-    return this.#controlled(bl).crystalZeros;
+    const { firstZero = NaN, secondZero = NaN } = this.device(bl, "channel-cut");
+    return [firstZero, secondZero];
   }
 
   /** The pump laser of the runs that control starts; undefined where there is none. */

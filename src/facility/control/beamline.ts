@@ -1,15 +1,16 @@
 import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { hash, Random } from "../../core/random.ts";
+import type { MissingReason } from "../../core/syncdb.ts";
 import type { DeviceInfo, DeviceReading } from "../../ec/index.ts";
 import type { Pump, RunSeries } from "../experiment.ts";
 import { experiments, liveTag } from "../experiments.ts";
-import { braggEnergyEv, type Monochromator } from "../monochromator.ts";
-import { monochromatorParameters, pumpDisplacementA2, timingParameters } from "../parameters.ts";
+import type { DeviceBehavior, DevicesAt } from "../optics/simulated-device.ts";
+import { simulatedDevices } from "../optics/simulated-devices.ts";
+import { pumpDisplacementA2, timingParameters } from "../parameters.ts";
 import { stepOf } from "../planned-run.ts";
 import type { PulseModel } from "../pulse.ts";
-import { pumpResponse } from "../response.ts";
-import { plainShot, type ShotControl, type SimulatedShot, untouch } from "../shot.ts";
+import { type OpticEffect, plainShot, type ShotControl, type SimulatedShot, untouch } from "../shot.ts";
 import { type Accelerator, HUTCH_OPEN } from "./accelerator.ts";
 import type { BeamlineDevices } from "./devices.ts";
 import { Exposures } from "./exposures.ts";
@@ -18,15 +19,6 @@ import { RunControl } from "./run-control.ts";
 import type { Scenario } from "./scenario.ts";
 import { type FaultDraws, Stage } from "./stage.ts";
 import { SettingDevice, ShutterDevice } from "./switches.ts";
-
-/** The hidden truth of the crystal: where in the motor's pulses it reflects, and how widely. */
-export interface Crystal {
-  readonly centrePulse: number;
-  /** Rms width of the rocking curve. */
-  readonly sigmaPulse: number;
-  /** What the diode sees far from the peak, as a share of the peak. */
-  readonly background: number;
-}
 
 /** What the devices of one beamline need of the facility. */
 interface BeamlineContext {
@@ -42,9 +34,6 @@ interface BeamlineContext {
 export class ControlledBeamline implements ShotControl {
   readonly bl: number;
   readonly runs: RunControl;
-  readonly crystal: Crystal;
-  /** Hidden: how far the zeros of the monochromator's crystals are off, pulses. */
-  readonly crystalZeros: readonly [first: number, second: number];
   readonly stages: ReadonlyMap<string, Stage>;
   readonly shutters: ReadonlyMap<string, ShutterDevice>;
   readonly settings: ReadonlyMap<string, SettingDevice>;
@@ -54,6 +43,9 @@ export class ControlledBeamline implements ShotControl {
   /** By equipment id. */
   readonly #counters: ReadonlyMap<string, Stage>;
   readonly #gains: ReadonlyMap<string, SettingDevice>;
+  /** By the name of a device in `simulatedDevices`. */
+  readonly #behaviors: ReadonlyMap<string, DeviceBehavior>;
+  readonly #signalOwners: ReadonlyMap<string, DeviceBehavior | undefined>;
   readonly #exposures = new Exposures();
   readonly #probe: SimulatedShot;
   #walked = 0;
@@ -66,19 +58,22 @@ export class ControlledBeamline implements ShotControl {
     const { seed, scenario } = context;
     this.#experiment = experimentOf(bl, seed, devices);
     this.runs = new RunControl(bl, this.#experiment);
-    this.crystal = crystalOf(bl, seed);
-    const zeros = new Random(hash(seed, "crystal zeros", bl));
-    const { zeroErrorPulse } = monochromatorParameters;
-    this.crystalZeros = [zeroErrorPulse * zeros.normal(), zeroErrorPulse * zeros.normal()];
+    const own = simulatedDevices.filter((device) => device.bl === bl);
+    this.#behaviors = new Map(own.map((device) => [device.name, device.behavior(seed)]));
+    this.#signalOwners = new Map(
+      own.flatMap(({ name, signals = [] }) => signals.map(({ equipId }) => [equipId, this.#behaviors.get(name)])),
+    );
+    const axes = [...devices.axes, ...own.flatMap(({ axes = [] }) => axes)];
+    const settings = [...devices.settings, ...own.flatMap(({ settings = [] }) => settings)];
     const faultDraws = (name: string): FaultDraws => new SeededFaultDraws(seed, name);
     this.stages = new Map(
-      devices.axes.map(({ home, ...info }) => [info.name, new Stage(info, home, scenario, faultDraws(info.name))]),
+      axes.map(({ home, ...info }) => [info.name, new Stage(info, home, scenario, faultDraws(info.name))]),
     );
     this.shutters = new Map(
       devices.shutters.map(({ name }) => [name, new ShutterDevice(name, scenario.shutterStuck, faultDraws(name))]),
     );
     this.settings = new Map(
-      devices.settings.map(({ home, travelSeconds, ...info }) => [
+      settings.map(({ home, travelSeconds, ...info }) => [
         info.name,
         new SettingDevice(info, home, travelSeconds, scenario.refused, faultDraws(info.name)),
       ]),
@@ -147,26 +142,33 @@ export class ControlledBeamline implements ShotControl {
 
   diodeFactor(equipId: string, shot: SimulatedShot): number {
     const tick = shot.tag - liveTag;
-    const { sampleDiode, crystal } = this.#devices;
-    const gain = this.#gains.get(equipId)?.numberAt(tick) ?? 1;
-    if (equipId === sampleDiode) return gain * this.#context.pulses.ringFactor(shot);
-    if (equipId !== crystal?.diode) return gain;
-    const off =
-      ((this.stages.get(crystal.axis)?.loadAt(tick) ?? 0) - this.crystal.centrePulse) / this.crystal.sigmaPulse;
-    return (
-      gain *
-      this.#pumpFelFactor(tick) *
-      (this.crystal.background + (1 - this.crystal.background) * Math.exp(-0.5 * off * off))
-    );
+    let factor = this.#gains.get(equipId)?.numberAt(tick) ?? 1;
+    if (equipId === this.#devices.sampleDiode) factor *= this.#context.pulses.ringFactor(shot);
+    const at = this.#at(tick);
+    for (const device of this.#behaviors.values()) factor *= device.diodeFactor?.(equipId, at) ?? 1;
+    return factor;
   }
 
-  /** What the pump FEL leaves of the crystal's reflection. */
-  #pumpFelFactor(tick: number): number {
-    const { pumpFel } = this.#devices;
-    if (pumpFel === undefined || this.settings.get(pumpFel.setting)?.at(tick).value !== "on") return 1;
-    const fs = 0.1 * (this.stages.get(pumpFel.chicane)?.loadAt(tick) ?? 0);
-    const { amplitude, ...response } = controlParameters.pumpFel;
-    return 1 + amplitude * pumpResponse(response, fs);
+  signal(equipId: string, shot: SimulatedShot): number | MissingReason {
+    const device = this.#signalOwners.get(equipId);
+    return device?.signal?.(equipId, this.#at(shot.tag - liveTag), shot, this.#context.pulses) ?? "missing";
+  }
+
+  /** Hidden numbers of a device in `simulatedDevices`; none for one that is not here. */
+  truthOf(device: string): Readonly<Record<string, number>> {
+    return this.#behaviors.get(device)?.truth ?? {};
+  }
+
+  #at(tick: number): DevicesAt {
+    return {
+      load: (axis) => this.stages.get(axis)?.loadAt(tick) ?? 0,
+      value: (setting) => this.settings.get(setting)?.at(tick).value,
+    };
+  }
+
+  #optics(tick: number): OpticEffect[] {
+    const at = this.#at(tick);
+    return [...this.#behaviors.values()].flatMap((device) => device.effect?.(at) ?? []);
   }
 
   /** Shots so far that hit the spot of the sample that lies at a place. */
@@ -193,7 +195,7 @@ export class ControlledBeamline implements ShotControl {
     shot.timingPulse = timing === undefined ? timingParameters.zeroPulse : (this.stages.get(timing)?.loadAt(tick) ?? 0);
     this.#fillUndulator(shot, tick);
     shot.transmission = this.#transmission(shot, tick);
-    shot.monochromator = this.#monochromator(tick);
+    shot.optics = this.#optics(tick);
     shot.control = this;
     this.#context.machine.fill(this.bl, shot);
   }
@@ -209,21 +211,6 @@ export class ControlledBeamline implements ShotControl {
     const lases = Math.exp(-((off / gainWidth) ** 2));
     shot.photonEnergyEv *= 1 + (off * lases) / undulators;
     shot.energyFactor *= 1 - (1 - lases) / undulators;
-  }
-
-  #monochromator(tick: number): Monochromator | null {
-    const { monochromator } = this.#devices;
-    const at = (axis: string): number => this.stages.get(axis)?.loadAt(tick) ?? 0;
-    const { inFrom, inTo } = monochromatorParameters;
-    if (monochromator === undefined || at(monochromator.height) < inFrom || at(monochromator.height) > inTo)
-      return null;
-    const [first, second] = monochromator.angles;
-    const [firstZero, secondZero] = this.crystalZeros;
-    // The second crystal turns the other way.
-    return {
-      firstEv: braggEnergyEv(at(first) - firstZero),
-      secondEv: braggEnergyEv(-at(second) - secondZero),
-    };
   }
 
   #transmission(shot: SimulatedShot, tick: number): number {
@@ -319,16 +306,5 @@ function experimentOf(bl: number, seed: number, { delay }: BeamlineDevices): Run
       riseFs: riseFs[0] + (riseFs[1] - riseFs[0]) * random.uniform(),
       recoveryFs: 5000,
     },
-  };
-}
-
-function crystalOf(bl: number, seed: number): Crystal {
-  const random = new Random(hash(seed, "crystal", bl));
-  const { crystalCentrePulse, crystalSigmaPulse, crystalBackground } = controlParameters;
-  const [narrow, wide] = crystalSigmaPulse;
-  return {
-    centrePulse: crystalCentrePulse * (2 * random.uniform() - 1),
-    sigmaPulse: narrow + (wide - narrow) * random.uniform(),
-    background: crystalBackground,
   };
 }

@@ -1,11 +1,22 @@
 import type { AxisInfo, SettingInfo, ShutterInfo } from "../../ec/index.ts";
 import { controlParameters } from "./parameters.ts";
 
+/** An axis, and where it stands when nobody has moved it, pulses. */
+export interface SimulatedAxis extends AxisInfo {
+  readonly home: number;
+}
+
+/** A setting, its value when nobody has set it, and the seconds that a change takes. */
+export interface SimulatedSetting extends SettingInfo {
+  readonly home: number | string;
+  readonly travelSeconds: number;
+}
+
 /** What a beamline has to be controlled, and what of it stands for what. */
 export interface BeamlineDevices {
-  readonly axes: readonly (AxisInfo & { readonly home: number })[];
+  readonly axes: readonly SimulatedAxis[];
   readonly shutters: readonly ShutterInfo[];
-  readonly settings: readonly (SettingInfo & { readonly home: number | string; readonly travelSeconds: number })[];
+  readonly settings: readonly SimulatedSetting[];
   readonly xrayShutter: string;
   /** Undefined where there is no optical laser. */
   readonly laserShutter: string | undefined;
@@ -21,23 +32,18 @@ export interface BeamlineDevices {
   readonly sample: readonly [string, string];
   /** The photodiode behind the sample. */
   readonly sampleDiode: string;
-  /** The angles of two channel-cut crystals, the second turning the other way, and their height. */
-  readonly monochromator: { readonly angles: readonly [string, string]; readonly height: string } | undefined;
-  /** A rotation with a crystal on it, and the photodiode in its reflection. */
-  readonly crystal: { readonly axis: string; readonly diode: string } | undefined;
-  /**
-   * The second colour of the FEL, made by the accelerator's operators: whether it is on, and the chicane that delays
-   * the probe.
-   */
-  readonly pumpFel: { readonly setting: string; readonly chicane: string } | undefined;
 }
-
-type Axis = BeamlineDevices["axes"][number];
-type Setting = BeamlineDevices["settings"][number];
 
 const micrometreStage = { speed: 10_000, speedLimits: [10, 20_000], accelerationPulsesPerS2: 40_000 } as const;
 
-function axis(bl: number, station: number, k: number, meaning: string, rest: Partial<Axis> = {}): Axis {
+/** Motor k of a station: a stage of 1 µm a pulse, but for `rest`. */
+export function axis(
+  bl: number,
+  station: number,
+  k: number,
+  meaning: string,
+  rest: Partial<SimulatedAxis> = {},
+): SimulatedAxis {
   return {
     kind: "axis",
     name: `bl${bl}_st${station}_pm${String(k).padStart(3, "0")}`,
@@ -51,7 +57,7 @@ function axis(bl: number, station: number, k: number, meaning: string, rest: Par
   };
 }
 
-const sampleAxes = (bl: number, station: number, x: number): Axis[] =>
+const sampleAxes = (bl: number, station: number, x: number): SimulatedAxis[] =>
   ["horizontal", "vertical", "along the beam"].map((where, i) =>
     axis(bl, station, x + i, `sample stage, ${where}, 1 µm/pulse`, { backlashPulses: 5 }),
   );
@@ -67,14 +73,15 @@ const xrayShutter = (bl: number): ShutterInfo =>
 const laserShutter = (bl: number): ShutterInfo =>
   shutter(`bl${bl}_lh1_shutter1`, `xfel_bl_${bl}_lh1_shutter_1`, "pump laser shutter");
 
-function setting(
+/** A setting; its role says how long a change takes. */
+export function setting(
   role: SettingInfo["role"],
   name: string,
   meaning: string,
   unit: string,
   allowed: SettingInfo["allowed"],
   home: number | string,
-): Setting {
+): SimulatedSetting {
   return {
     kind: "setting",
     role,
@@ -91,7 +98,7 @@ function setting(
 const { selectorValues, siliconUm, gains, undulatorK } = controlParameters;
 const selectors = "which pulses pass: every n-th, none (off), or one and then none (single)";
 
-function commonSettings(bl: number): Setting[] {
+function commonSettings(bl: number): SimulatedSetting[] {
   return [
     setting("selector", `bl${bl}_selector1`, `X-ray pulse selector; ${selectors}`, "", selectorValues, 1),
     setting("attenuator", `bl${bl}_attenuator1`, "silicon in the beam, behind the beam monitors", "µm", siliconUm, 0),
@@ -106,21 +113,10 @@ function commonSettings(bl: number): Setting[] {
   ];
 }
 
-const laserSelector = (bl: number): Setting =>
+const laserSelector = (bl: number): SimulatedSetting =>
   setting("selector", `bl${bl}_lh1_selector1`, `pump laser pulse selector; ${selectors}`, "", selectorValues, 2);
 
-/** Made and stopped on request: the accelerator is not controlled from a beamline. */
-const pumpFel = (bl: number): Setting =>
-  setting(
-    "accelerator",
-    `bl${bl}_pump_fel`,
-    "pump FEL of the two-colour scheme; made and stopped by the operators on request",
-    "",
-    ["off", "on"],
-    "off",
-  );
-
-const amplifiers = (bl: number, station: number): Setting[] =>
+const amplifiers = (bl: number, station: number): SimulatedSetting[] =>
   Array.from({ length: 15 }, (_, i) =>
     setting(
       "amplifier",
@@ -132,7 +128,9 @@ const amplifiers = (bl: number, station: number): Setting[] =>
     ),
   );
 
-const diode = (bl: number, station: number): string => `xfel_bl_${bl}_st_${station}_pd_user_3_fitting_peak/voltage`;
+/** Equipment id of the photodiode of a station. */
+export const diode = (bl: number, station: number): string =>
+  `xfel_bl_${bl}_st_${station}_pd_user_3_fitting_peak/voltage`;
 
 const delayHome = 12_000;
 const common = (bl: number) => ({
@@ -143,7 +141,7 @@ const common = (bl: number) => ({
 });
 const laser = (bl: number) => ({ laserShutter: `bl${bl}_lh1_shutter1`, laserSelector: `bl${bl}_lh1_selector1` });
 
-/** The devices of each beamline. */
+/** The devices of each beamline, but for those in `simulatedDevices`. */
 export const controlledBeamlines: readonly { readonly bl: number; readonly devices: BeamlineDevices }[] = [
   {
     bl: 1,
@@ -157,9 +155,6 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       timing: undefined,
       sample: ["bl1_st4_pm040", "bl1_st4_pm041"],
       sampleDiode: diode(1, 4),
-      monochromator: undefined,
-      crystal: undefined,
-      pumpFel: undefined,
     },
   },
   {
@@ -175,9 +170,6 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       timing: undefined,
       sample: ["bl2_st3_pm040", "bl2_st3_pm041"],
       sampleDiode: diode(2, 3),
-      monochromator: undefined,
-      crystal: undefined,
-      pumpFel: undefined,
     },
   },
   {
@@ -188,61 +180,15 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       axes: [
         axis(3, 2, 1, "optical delay, 6.67 fs/pulse", { home: delayHome }),
         ...sampleAxes(3, 2, 40),
-        axis(3, 1, 3, "channel-cut crystal 1, 4e-6 deg/pulse", {
-          limitsPulses: [0, 6_000_000],
-          speed: 100_000,
-          speedLimits: [100, 200_000],
-          accelerationPulsesPerS2: 400_000,
-          home: 2_850_848,
-        }),
-        axis(3, 1, 5, "channel-cut crystal 2, -4e-6 deg/pulse", {
-          limitsPulses: [-6_000_000, 0],
-          speed: 100_000,
-          speedLimits: [100, 200_000],
-          accelerationPulsesPerS2: 400_000,
-          home: -2_850_848,
-        }),
-        axis(3, 1, 4, "channel-cut crystals, height, 1 µm/pulse: out of the beam at 0, in at 5000"),
         axis(3, 1, 73, "timing monitor delay, 6.67 fs/pulse", { home: 30_000 }),
-        axis(3, 4, 36, "crystal rotation, 1e-4 deg/pulse", {
-          limitsPulses: [-100_000, 100_000],
-          speed: 5000,
-          speedLimits: [10, 10_000],
-          accelerationPulsesPerS2: 20_000,
-          backlashPulses: 10,
-        }),
         axis(3, 4, 37, "detector rotation, 1e-4 deg/pulse", { limitsPulses: "unlimited" }),
-        axis(
-          3,
-          1,
-          1,
-          "chicane, delay of the probe FEL after the pump FEL, 0.1 fs/pulse; set by the operators on request",
-          {
-            name: "bl3_chicane1",
-            syncdb: null,
-            limitsPulses: [0, 3000],
-            speed: 200,
-            speedLimits: [200, 200],
-            accelerationPulsesPerS2: 1000,
-          },
-        ),
       ],
       shutters: [xrayShutter(3), laserShutter(3)],
-      settings: [
-        ...commonSettings(3),
-        laserSelector(3),
-        pumpFel(3),
-        ...amplifiers(3, 1),
-        ...amplifiers(3, 2),
-        ...amplifiers(3, 4),
-      ],
+      settings: [...commonSettings(3), laserSelector(3), ...amplifiers(3, 1), ...amplifiers(3, 2), ...amplifiers(3, 4)],
       delay: "bl3_st2_pm001",
       timing: "bl3_st1_pm073",
       sample: ["bl3_st2_pm040", "bl3_st2_pm041"],
       sampleDiode: diode(3, 2),
-      monochromator: { angles: ["bl3_st1_pm003", "bl3_st1_pm005"], height: "bl3_st1_pm004" },
-      crystal: { axis: "bl3_st4_pm036", diode: diode(3, 4) },
-      pumpFel: { setting: "bl3_pump_fel", chicane: "bl3_chicane1" },
     },
   },
 ];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
-import { passedShare } from "../../../src/facility/monochromator.ts";
+import { passedShare } from "../../../src/facility/optics/channel-cut.ts";
 
 const HIGHTAG = 202501;
 const before = "xfel_bl_3_tc_bm_1_pd/charge";

@@ -1,15 +1,64 @@
-import { HC_EV_ANGSTROM } from "../core/constants.ts";
-import type { Random } from "../core/random.ts";
-import { monochromatorParameters, sourceParameters } from "./parameters.ts";
+import { HC_EV_ANGSTROM } from "../../core/constants.ts";
+import { hash, Random } from "../../core/random.ts";
+import { axis } from "../control/devices.ts";
+import { monochromatorParameters, sourceParameters } from "../parameters.ts";
+import type { SimulatedDevice } from "./simulated-device.ts";
 
-/** Photon energies that the two channel-cut crystals of a monochromator reflect, eV; 0 where a crystal reflects none. */
-export interface Monochromator {
+const rotation = {
+  speed: 100_000,
+  speedLimits: [100, 200_000],
+  accelerationPulsesPerS2: 400_000,
+} as const;
+const axes = [
+  axis(3, 1, 3, "channel-cut crystal 1, 4e-6 deg/pulse", {
+    ...rotation,
+    limitsPulses: [0, 6_000_000],
+    home: 2_850_848,
+  }),
+  axis(3, 1, 5, "channel-cut crystal 2, -4e-6 deg/pulse", {
+    ...rotation,
+    limitsPulses: [-6_000_000, 0],
+    home: -2_850_848,
+  }),
+  axis(3, 1, 4, "channel-cut crystals, height, 1 µm/pulse: out of the beam at 0, in at 5000"),
+];
+
+/** Two channel-cut crystals, the second turning the other way, and their height. */
+export const channelCut: SimulatedDevice = {
+  name: "channel-cut",
+  bl: 3,
+  axes,
+  behavior(seed) {
+    const random = new Random(hash(seed, "crystal zeros", 3));
+    const { zeroErrorPulse, inFrom, inTo } = monochromatorParameters;
+    const [firstZero, secondZero] = [zeroErrorPulse * random.normal(), zeroErrorPulse * random.normal()];
+    return {
+      truth: { firstZero, secondZero },
+      effect(at) {
+        const height = at.load("bl3_st1_pm004");
+        if (height < inFrom || height > inTo) return null;
+        const firstEv = braggEnergyEv(at.load("bl3_st1_pm003") - firstZero);
+        const secondEv = braggEnergyEv(-at.load("bl3_st1_pm005") - secondZero);
+        return {
+          salt: spikes,
+          photonEnergyEv: firstEv,
+          share: (centreEv, draws) => passedShare({ firstEv, secondEv }, centreEv, draws),
+        };
+      },
+    };
+  },
+};
+
+const spikes = hash("spectrum");
+
+/** Photon energies that the two crystals reflect, eV; 0 where a crystal reflects none. */
+interface Reflected {
   readonly firstEv: number;
   readonly secondEv: number;
 }
 
-/** Bragg's law for a crystal at an angle of its motor, E = hc / (2d sin θ). */
-export function braggEnergyEv(pulse: number): number {
+/** Bragg's law for a crystal at an angle of its motor, E = hc / (2d sin θ); 0 eV where it reflects nothing. */
+function braggEnergyEv(pulse: number): number {
   const { degPerPulse, twoDAngstrom } = monochromatorParameters;
   const sine = Math.sin((pulse * degPerPulse * Math.PI) / 180);
   return sine <= 0 ? 0 : HC_EV_ANGSTROM / (twoDAngstrom * sine);
@@ -34,7 +83,7 @@ const FWHM_PER_PLATEAU = 2.1213;
  * Share of a shot's light that comes through: the spikes of its spectrum, |Σ aₖ g(E − Eₖ)|² with random complex aₖ, under
  * a Gaussian of the SASE bandwidth round `centreEv`, times the curves of two reflections in each crystal.
  */
-export function passedShare({ firstEv, secondEv }: Monochromator, centreEv: number, random: Random): number {
+export function passedShare({ firstEv, secondEv }: Reflected, centreEv: number, random: Random): number {
   if (firstEv === 0 || secondEv === 0) return 0;
   const { bandwidth, spikeFwhmEv } = sourceParameters;
   const half = (monochromatorParameters.darwinWidth * firstEv) / FWHM_PER_PLATEAU;

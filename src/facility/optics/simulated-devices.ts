@@ -1,0 +1,7 @@
+import { channelCut } from "./channel-cut.ts";
+import { pumpFel } from "./pump-fel.ts";
+import { rockingCrystal } from "./rocking-crystal.ts";
+import type { SimulatedDevice } from "./simulated-device.ts";
+
+/** Every device with a file of its own, in the order in which the light passes them. */
+export const simulatedDevices: readonly SimulatedDevice[] = [channelCut, pumpFel, rockingCrystal];
