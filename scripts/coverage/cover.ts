@@ -1,10 +1,18 @@
 import type { Random } from "../../src/core/random.ts";
+import { fProbability } from "../../src/core/special-functions.ts";
 
 /** One number with its error bar, and the truth it should hold. */
 export interface Estimate {
   readonly value: number;
   readonly error: number;
   readonly truth: number;
+  /**
+   * Where the error is from the scatter of so few shots that it holds what Student's t says: its degrees of freedom.
+   * @default more than enough: 68 and 99.7 %
+   */
+  readonly freedom?: number;
+  /** The product says that this error needs more shots: shown, and not judged. */
+  readonly tooFew?: true;
 }
 
 /** One way to get numbers with error bars, tried many times. */
@@ -31,17 +39,21 @@ export interface Covered {
   readonly within3: number;
   /** Mean of (value − truth) / error. */
   readonly meanPull: number;
+  readonly freedom?: number | undefined;
+  readonly tooFew?: true | undefined;
 }
 
 /** Tries a case `repeats` times. */
 export async function coverageOf(one: CoverageCase, random: Random, repeats: number): Promise<readonly Covered[]> {
   const pulls = new Map<string, number[]>();
+  const kinds = new Map<string, Pick<Estimate, "freedom" | "tooFew">>();
   let found = 0;
   for (let k = 0; k < repeats; k++) {
     const estimates = await one.run(random);
     if (estimates === null) continue;
     found++;
-    for (const [name, { value, error, truth }] of Object.entries(estimates)) {
+    for (const [name, { value, error, truth, freedom, tooFew }] of Object.entries(estimates)) {
+      kinds.set(name, { ...(freedom && { freedom }), ...(tooFew && { tooFew }) });
       // An error of 0 or none holds nothing.
       const pull = error > 0 ? (value - truth) / error : Infinity;
       pulls.set(name, [...(pulls.get(name) ?? []), pull]);
@@ -58,18 +70,29 @@ export async function coverageOf(one: CoverageCase, random: Random, repeats: num
     within1: list.filter((pull) => Math.abs(pull) <= 1).length / list.length,
     within3: list.filter((pull) => Math.abs(pull) <= 3).length / list.length,
     meanPull: list.reduce((sum, pull) => sum + pull, 0) / list.length,
+    ...kinds.get(name),
   }));
+}
+
+/** How often Student's t with so many degrees of freedom is within `errors` of 0. */
+export function studentWithin(errors: number, freedom: number): number {
+  return 1 - fProbability(errors ** 2, 1, freedom);
 }
 
 /**
  * Whether the interval holds the truth in 63 to 73 % and three errors in at least 98.5 %, as far as so many repeats can
- * tell: by four standard errors of the fraction itself.
+ * tell: by four standard errors of the fraction itself. With degrees of freedom: what Student's t says.
  */
-export function holds({ within1, within3, repeats, found }: Covered): boolean {
+export function holds({ within1, within3, repeats, found, freedom, tooFew }: Covered): boolean {
+  if (tooFew) return true;
   const count = repeats * found;
   const slack1 = 4 * Math.sqrt((0.68 * 0.32) / count);
   const slack3 = 4 * Math.sqrt((0.985 * 0.015) / count);
   // 500 repeats and more are judged as they are.
   const [loose1, loose3] = count >= 500 ? [0, 0] : [slack1, slack3];
+  if (freedom !== undefined) {
+    const [one, three] = [studentWithin(1, freedom), studentWithin(3, freedom)];
+    return Math.abs(within1 - one) <= 0.05 + loose1 && within3 >= three - 0.015 - loose3;
+  }
   return within1 >= 0.63 - loose1 && within1 <= 0.73 + loose1 && within3 >= 0.985 - loose3;
 }

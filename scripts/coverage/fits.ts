@@ -1,12 +1,16 @@
 import { isSaclaError } from "../../src/core/errors.ts";
 import type { Random } from "../../src/core/random.ts";
 import { erfcx, normalCdf } from "../../src/core/special-functions.ts";
+import { profiles } from "../../src/scan/fits/peak-shapes.ts";
 import { centroid, fitDecay, fitPeak, fitStep, type PeakFitOptions, pooledErrors } from "../../src/scan/index.ts";
 import type { CoverageCase, Estimate } from "./cover.ts";
 
 const x = Array.from({ length: 25 }, (_, i) => -3 + 0.25 * i);
 const gaussian = (u: number): number => Math.exp(-4 * Math.LN2 * u * u);
 const lorentzian = (u: number): number => 1 / (1 + 4 * u * u);
+
+/** Darwin's curve, blurred by an rms of 0.3 half widths of its top. */
+const darwinTop = (u: number): number => profiles.darwin.of(u, 0.3);
 
 /** Mean of so many shots at each position: noise of 1 a shot, and 2 % of the pulse energy. */
 function measured(random: Random, shots: number, curve: (x: number) => number) {
@@ -59,6 +63,8 @@ function peakCase(
           fwhm: of(fit.fwhm, fit.fwhmError, fwhm),
           height: of(fit.height, fit.heightError, height),
           background: of(fit.background, fit.backgroundError, background),
+          ...(options.background === "line" && { slope: of(fit.slope, fit.slopeError, slope) }),
+          ...(options.shape === "pseudo-voigt" && { mixing: of(fit.mixing, fit.mixingError, 0.5) }),
         }
       );
     },
@@ -79,32 +85,36 @@ function stepCase(shots: number, signal: "weak" | "strong"): CoverageCase {
           centre: of(fit.centre, fit.centreError, 0.2),
           width: of(fit.width, fit.widthError, 0.5),
           height: of(fit.height, fit.heightError, height),
+          background: of(fit.background, fit.backgroundError, 5),
         }
       );
     },
   };
 }
 
-function decayCase(shots: number, signal: "weak" | "strong"): CoverageCase {
+function decayCase(shots: number, signal: "weak" | "strong", offset = 0): CoverageCase {
   const amplitude = (signal === "weak" ? 30 : 150) / Math.sqrt(shots);
   const [zero, width, lifetime] = [-0.7, 0.35, 1.1];
   return {
-    what: "fitDecay",
+    what: offset === 0 ? "fitDecay" : "fitDecay, offset",
     shots,
     signal,
     run: (random) => {
       const { y, errors, errorFreedom } = measured(random, shots, (at) => {
         const t = at - zero;
         const u = (width / lifetime - t / width) / Math.SQRT2;
-        return 5 + amplitude * 0.5 * Math.exp(-0.5 * (t / width) ** 2) * erfcx(u);
+        const decay = 0.5 * Math.exp(-0.5 * (t / width) ** 2) * erfcx(u);
+        return 5 + amplitude * (decay + offset * normalCdf(t / width));
       });
-      const fit = refused(() => fitDecay(x, y, { errors, errorFreedom }));
+      const fit = refused(() => fitDecay(x, y, { errors, errorFreedom, offset: offset !== 0 }));
       return (
         fit && {
           centre: of(fit.centre, fit.centreError, zero),
           width: of(fit.width, fit.widthError, width),
           lifetime: of(fit.lifetime, fit.lifetimeError, lifetime),
           amplitude: of(fit.amplitude, fit.amplitudeError, amplitude),
+          background: of(fit.background, fit.backgroundError, 5),
+          ...(offset !== 0 && { offset: of(fit.offset, fit.offsetError, offset * amplitude) }),
         }
       );
     },
@@ -144,7 +154,9 @@ export const cases: readonly CoverageCase[] = [
       4,
     ),
   ),
+  ...each((shots, signal) => peakCase("darwin", darwinTop, { shape: "darwin" }, shots, signal, 4)),
   ...each(stepCase),
-  ...each(decayCase),
+  ...each((shots, signal) => decayCase(shots, signal)),
+  ...[3, 10, 100].map((shots) => decayCase(shots, "strong", 0.3)),
   ...each(centroidCase),
 ];

@@ -1,5 +1,6 @@
 import { newPixels, type Pixels, type PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
+import { checkGrid } from "../engine/exact.ts";
 import { GROUP, statisticsOf } from "../engine/kernel.ts";
 import type { SensorState } from "../engine/partial-result.ts";
 import type { Statistic } from "../engine/statistic.ts";
@@ -23,6 +24,7 @@ export class ImageGroups {
   /** Reducers that do not know it. */
   readonly #others: Reducers;
   readonly #waiting = new Map<SensorState, Pixels[]>();
+  readonly #sumsOnGrid: boolean;
   #waits = 0;
   readonly #free: Pixels[] = [];
 
@@ -30,6 +32,7 @@ export class ImageGroups {
   constructor(reducers: Reducers, frame: ImageSpec, type: PixelType) {
     this.#reducers = reducers;
     this.#type = type;
+    this.#sumsOnGrid = Object.values(reducers).some(({ sumsOnGrid }) => sumsOnGrid === true);
     const statistics = statisticsOf(Object.values(reducers), frame);
     const block = statistics.length === 0 ? undefined : blockFor(type, statistics);
     this.#block = block;
@@ -47,8 +50,12 @@ export class ImageGroups {
     );
   }
 
-  /** Takes in an image of the bin whose lane it is. */
+  /**
+   * Takes in an image of the bin whose lane it is.
+   * @throws TOO_SMALL
+   */
   add(lane: SensorState, pixels: Pixels, shot: Shot): void {
+    if (this.#sumsOnGrid && pixels instanceof Float32Array) checkGrid(lane.frame.detId, shot.tag, pixels);
     const waits = this.#block?.takes(pixels) === true;
     for (const [name, reducer] of Object.entries(waits ? this.#others : this.#reducers)) {
       const state = lane.states.get(name);

@@ -26,30 +26,48 @@ export function quantizeHigh(x: number): number {
 
 /** Images whose largest value is smaller than this lose more than 1 part in 2000 of it on the grid. */
 const LEAST_LARGEST = 2 ** -10;
-/** Smaller values are what rounding leaves of 0, and no data: images in joules have some 1e-15 a pixel. */
-const ROUNDING = 1e-30;
+/** Smaller values lose 6 % and more: most values of an image must be larger, so that one hot pixel hides nothing. */
+const LEAST_USUAL = 2 ** -17;
 /** Every so many pixels are looked at first, so that the check of usual images costs next to nothing. */
 const LOOKED_AT = 61;
+const ENOUGH = 64;
 
 /**
- * An image of values so small that sums on the grid would not hold them, such as joules, is refused. One of zeros, or
- * of no finite value, is not.
+ * An image of values so small that sums on the grid would not hold them, such as joules, is refused: when its largest
+ * value is, or most of those that are not 0. One of zeros, or of no finite value, is not.
  * @throws TOO_SMALL
  */
 export function checkGrid(detId: string, tag: number, pixels: ArrayLike<number>): void {
-  for (let i = 0; i < pixels.length; i += LOOKED_AT) if (Math.abs(pixels[i] ?? NaN) >= LEAST_LARGEST) return;
-  let largest = 0;
+  if (isUsual(pixels)) return;
+  let [largest, values, small] = [0, 0, 0];
   for (let i = 0; i < pixels.length; i++) {
     const size = Math.abs(pixels[i] ?? NaN);
-    if (size >= LEAST_LARGEST) return;
+    if (!(size > 0)) continue;
+    values++;
+    if (size < LEAST_USUAL) small++;
     if (size > largest) largest = size;
   }
-  if (largest < ROUNDING) return;
+  if (values === 0 || (largest >= LEAST_LARGEST && 2 * small <= values)) return;
+  const what =
+    largest < LEAST_LARGEST
+      ? `The largest value of ${detId} at tag ${tag} is ${largest.toPrecision(3)}`
+      : `Of ${values} values of ${detId} at tag ${tag}, ${small} are below ${LEAST_USUAL.toPrecision(2)}`;
   throw new SaclaError(
     "TOO_SMALL",
-    `The largest value of ${detId} at tag ${tag} is ${largest.toPrecision(3)}: ` +
-      "sums that never round, in steps of 2^−20, " +
-      "would lose it. Multiply the images first: corrections: [correct.scale(1e9)].",
+    `${what}: sums that never round, in steps of 2^−20, would lose it. ` +
+      "Multiply the images first: corrections: [correct.scale(1e9)].",
     { details: { detId, tag, largest } },
   );
+}
+
+/** Whether the first values that are not 0, of every 61st pixel, are no small ones. */
+function isUsual(pixels: ArrayLike<number>): boolean {
+  let [values, small] = [0, 0];
+  for (let i = 0; i < pixels.length && values < ENOUGH; i += LOOKED_AT) {
+    const size = Math.abs(pixels[i] ?? NaN);
+    if (!(size > 0)) continue;
+    values++;
+    if (size < LEAST_LARGEST) small++;
+  }
+  return values > 0 && 4 * small <= values;
 }

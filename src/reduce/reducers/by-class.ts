@@ -64,6 +64,7 @@ export function byClass<T>(
     name: `byClass(${classes.join(", ")}; ${reducer.name})`,
     signals: reducer.signals,
     appliesDark: reducer.appliesDark,
+    sumsOnGrid: reducer.sumsOnGrid,
     dispatch: isCounted ? { reducer, classes, classOf, select: place } : undefined,
     layout: (frame) => {
       const fields = Object.entries(reducer.layout(frame));

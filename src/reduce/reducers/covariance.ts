@@ -3,7 +3,7 @@ import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import { quantize } from "../engine/exact.ts";
-import { addProducts, addWide, sums, type WideSums } from "../engine/wide-sum.ts";
+import { addFourth, addProducts, addWide, FOUR_STEP, sums, THREE_STEP, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 export interface CovarianceOptions {
@@ -20,6 +20,13 @@ export interface CovarianceOptions {
 export interface Covariance {
   /** Of the population (divided by n), in units of the pixels × units of the signal. */
   readonly covariance: PreciseImage;
+  /**
+   * Standard error of the covariance, from the scatter of the products (x − x̄)(y − ȳ) over the shots, so for any noise.
+   * Of fewer than some 100 shots it is often too small (docs/accuracy.md). NaN for fewer than three shots, where the
+   * pixel did not vary, and where pixel and signal vary so little about so large means that rounding cannot be told from
+   * it: `correlation` is still good there.
+   */
+  readonly standardError: PreciseImage;
   /** Pearson's, from −1 to 1; NaN where the pixel did not vary. */
   readonly correlation: PreciseImage;
   readonly signal: {
@@ -45,13 +52,14 @@ const LARGEST = 2 ** 31;
  * Covariance and correlation of every pixel with a 0-D signal, such as a beam monitor. Shots for which the signal has
  * no number are counted and left out; a pixel that is NaN in any other shot is NaN. When signal × scale has a standard
  * deviation below 2^−6, rounding could not be told from it and `correlation` is NaN everywhere: give a larger `scale`.
- * Memory: 40 bytes per pixel (21 MB for 1024 × 512).
+ * Memory: 88 bytes per pixel (46 MB for 1024 × 512).
  *
  * @throws BAD_ARGUMENT when the shots do not carry the signal, or a value × scale is 2^31 or more
  * @example
  * const shots = facility.shots({ run, detectors, signals: [bm1] });
  * const { withI0 } = await reduce(shots, { withI0: covariance({ equipId: bm1 }) }, { dark });
  * withI0[sensor].correlation.get(512, 256);
+ * withI0[sensor].covariance.get(512, 256) / withI0[sensor].standardError.get(512, 256); // significant from 4 on
  */
 export function covariance(options: CovarianceOptions): Reducer<Covariance> {
   const { equipId: signal } = resolveOptions("covariance", options, { equipId: asText, scale: any });
@@ -68,6 +76,12 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
         squareLower: image,
         productUpper: image,
         productLower: image,
+        fourUpper: image,
+        fourLower: image,
+        leftUpper: image,
+        leftLower: image,
+        rightUpper: image,
+        rightLower: image,
         upper: sums(5),
         lower: sums(5),
       };
@@ -84,23 +98,28 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
       addWide(upper, lower, SIGNAL, y);
       addSquare(upper, lower, y);
       addProducts(state, pixels, 1, y);
+      addFourth(state, pixels, y);
     },
-    result: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, { rows, columns }) => {
+    result: (state, { rows, columns }) => {
+      const { sum, squareUpper, squareLower, productUpper, productLower, upper, lower } = state;
       const [count = 0, skipped = 0] = [upper[COUNT], upper[SKIPPED]];
       const y = pivoted((upper[SIGNAL] ?? 0) + (lower[SIGNAL] ?? 0), count);
       const yy = signalSpread({ upper, lower }, count);
       const told = Math.sqrt(yy / count) >= LEAST_SPREAD;
       const spread = new Float64Array(sum.length);
       const correlation = new Float64Array(sum.length).fill(NaN);
+      const errors = new Float64Array(sum.length);
       for (let i = 0; i < sum.length; i++) {
         const x = pivoted(sum[i] ?? NaN, count);
         const xy = centred(productUpper[i] ?? NaN, productLower[i] ?? NaN, x, y, count);
         const xx = centred(squareUpper[i] ?? NaN, squareLower[i] ?? NaN, x, x, count);
         spread[i] = xy / count / scale;
+        errors[i] = errorOf(state, i, xy, count) / scale;
         if (told && xx > 0) correlation[i] = Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
       }
       return {
         covariance: ndarray(spread, [rows, columns]),
+        standardError: ndarray(errors, [rows, columns]),
         correlation: ndarray(correlation, [rows, columns]),
         signal: { mean: y.sum / count / scale, variance: yy / count / scale ** 2, resolution: STEP / scale },
         count,
@@ -165,4 +184,49 @@ function centred(upper: number, lower: number, a: Pivoted, b: Pivoted, count: nu
   const aboutPivots = upper - a.pivot * b.sum - b.pivot * a.rest + lower;
   const about = aboutPivots - (a.rest * b.rest) / count;
   return a === b ? Math.max(0, about) : about;
+}
+
+/** The sums that the error of one pixel's covariance is made of. */
+type FourthState = WideSums &
+  Readonly<
+    Record<
+      | "sum"
+      | "squareUpper"
+      | "squareLower"
+      | "productUpper"
+      | "productLower"
+      | "fourUpper"
+      | "fourLower"
+      | "leftUpper"
+      | "leftLower"
+      | "rightUpper"
+      | "rightLower",
+      Float64Array
+    >
+  >;
+
+/** Less than this of the largest sum is no more than its last digits say. */
+const LEAST_LEFT = 2 ** -42;
+
+/** From Σ((x − x̄)(y − ȳ) − covariance)²; NaN where too few digits are left. */
+function errorOf(state: FourthState, i: number, xy: number, count: number): number {
+  if (count < 3) return NaN;
+  const of = (upper: Float64Array, lower: Float64Array, at = i): number => (upper[at] ?? NaN) + (lower[at] ?? NaN);
+  const { upper, lower } = state;
+  const x = (state.sum[i] ?? NaN) / count;
+  const y = of(upper, lower, SIGNAL) / count;
+  const squares = of(upper, lower, SQUARE) + (upper[SQUARE_TOP] ?? NaN);
+  const terms = [
+    of(state.fourUpper, state.fourLower),
+    -2 * y * of(state.leftUpper, state.leftLower),
+    y * y * of(state.squareUpper, state.squareLower),
+    -2 * x * of(state.rightUpper, state.rightLower),
+    4 * x * y * of(state.productUpper, state.productLower),
+    -3 * count * x * x * y * y,
+    x * x * squares,
+  ];
+  const left = terms.reduce((sum, term) => sum + term, 0) - xy ** 2 / count;
+  const rounded = Math.sqrt(count / 12) * (FOUR_STEP + 2 * (Math.abs(x) + Math.abs(y)) * THREE_STEP);
+  if (!(left > Math.max(...terms.map(Math.abs)) * LEAST_LEFT && left > 10 * rounded)) return NaN;
+  return Math.sqrt(left / (count * (count - 1)));
 }

@@ -3,7 +3,6 @@ import { asFinite } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
-import { quantize } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { falsePhotons } from "./false-photons.ts";
 import type { Histogram } from "./histogram.ts";
@@ -193,7 +192,7 @@ class Finder {
       if (!(value >= seedAdu && value < Infinity) || this.#taken[i] === 1) continue;
       const end = this.#grow(pixels, i, lowAdu, used);
       let charge = 0;
-      for (let k = used; k < end; k++) charge += quantize(pixels[this.#members[k] ?? 0] ?? 0);
+      for (let k = used; k < end; k++) charge += pixels[this.#members[k] ?? 0] ?? 0;
       const share = charge / adu;
       const bin = Math.min(SPECTRUM_BINS, Math.floor(share * BINS_PER_PHOTON + 0.5));
       spectrum[bin] = (spectrum[bin] ?? 0) + 1;

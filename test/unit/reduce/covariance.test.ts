@@ -1,11 +1,13 @@
+import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import { makeState } from "../../../src/reduce/engine/state.ts";
-import { covariance, reduce } from "../../../src/reduce/index.ts";
+import { accumulate, covariance, reduce, resultsOf } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { frame, of, shotOf, shotsOf } from "./stack.ts";
 
@@ -55,6 +57,75 @@ describe("covariance", () => {
       ),
       { numRuns: 40 },
     );
+  });
+
+  /** Spiky pulses: photons that follow them, a bright pixel that falls with them, noise, a constant, rare photons. */
+  function pulses(shots: number, level: number, spread: number) {
+    const random = new Random(5);
+    return Array.from({ length: shots }, (_, tag) => {
+      const g = random.gamma(4);
+      const pixels = [
+        100 * random.poisson(3 * g) + 11 * random.normal(),
+        60_000 - 60 * g + 10 * random.normal(),
+        20 * random.normal(),
+        7,
+        random.poisson(0.1 * g),
+      ].map(Math.fround);
+      return { tag, pixels, signal: level + 2 * spread * (g - 1) };
+    });
+  }
+
+  it("has the standard error of two passes, and none where rounding could not be told from it", async () => {
+    for (const { signal, level, spread, known } of [
+      { signal: "bm1/charge", level: 5e-9, spread: 1e-9, known: [true, true, true, false, true] },
+      { signal: "pd/voltage", level: 0.3, spread: 0.05, known: [true, true, true, false, true] },
+      { signal: "spectrometer/energy", level: 9.98, spread: 0.007, known: [true, false, true, false, true] },
+      // A motor of 4 million pulses that spreads by 3.
+      { signal: "stage/position", level: 4_035_256, spread: 3, known: [false, false, false, false, true] },
+    ]) {
+      const images = pulses(200, level, spread);
+      const y = images.map((image) => image.signal);
+      const { found } = await reduce(shotsOf(images, frame(1, 5)), { found: covariance({ equipId: signal }) });
+      expect(Array.from(of(found).standardError.data, Number.isFinite)).toEqual(known);
+      for (const [i, isKnown] of known.entries()) {
+        if (!isKnown) continue;
+        const x = images.map(({ pixels }) => pixels[i] ?? NaN);
+        const products = x.map((each, k) => (each - mean(x)) * ((y[k] ?? NaN) - mean(y)));
+        const expected = Math.sqrt(covarianceOf(products, products) / (x.length - 1));
+        expect((of(found).standardError.data[i] ?? NaN) / expected).toBeCloseTo(1, 3);
+      }
+    }
+  });
+
+  it("has the same bits of its error however the shots are split", async () => {
+    const it = covariance({ equipId: "bm1/charge" });
+    const images = pulses(60, 5e-9, 1e-9);
+    const whole = await accumulate(shotsOf(images, frame(1, 5)), { it });
+    const parts = await accumulate(shotsOf(images.slice(25).reverse(), frame(1, 5)), { it });
+    parts.merge(await accumulate(shotsOf(images.slice(0, 25), frame(1, 5)), { it }));
+    expect(of(resultsOf(parts).it)).toEqual(of(resultsOf(whole).it));
+    const two = await accumulate(shotsOf(images.slice(0, 2), frame(1, 5)), { it });
+    expect([...of(resultsOf(two).it).standardError.data]).toEqual([NaN, NaN, NaN, NaN, NaN]);
+  });
+
+  const python = pythonWith("numpy");
+  itNeeding(python !== undefined, "no Python with numpy", "has the error that a bootstrap finds", async () => {
+    const images = pulses(300, 5e-9, 1e-9);
+    const { found } = await reduce(shotsOf(images, frame(1, 5)), { found: covariance({ equipId: "bm1/charge" }) });
+    const script = `
+import json, sys, numpy as np
+rows = json.load(sys.stdin)
+x, y = np.array(rows["x"]), np.array(rows["y"])
+rng = np.random.default_rng(1)
+drawn = [np.cov(np.column_stack([x[i], y[i]]).T, ddof=0)[-1, :-1] for i in rng.integers(0, len(y), (4000, len(y)))]
+print(json.dumps(np.std(drawn, axis=0).tolist()))`;
+    const input = JSON.stringify({ x: images.map(({ pixels }) => pixels), y: images.map(({ signal }) => signal) });
+    const output = execFileSync(python ?? "", ["-c", script], { input, encoding: "utf8" });
+    const errors: readonly number[] = JSON.parse(output);
+    for (const i of [0, 1, 2, 4]) {
+      const ratio = (of(found).standardError.data[i] ?? NaN) / (errors[i] ?? NaN);
+      expect(Math.abs(ratio - 1)).toBeLessThan(0.06);
+    }
   });
 
   it("holds sums that do not depend on the order, to the last bit, where the answer would round the difference away", () => {
