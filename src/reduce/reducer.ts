@@ -54,11 +54,11 @@ export interface Reducer<T, L extends Layout = Layout> {
   /** 0-D signals it reads from the shots. @default none */
   readonly signals?: readonly string[] | undefined;
   /**
-   * True: `add` gets the images as they are stored, and `dark` beside them, instead of their difference as float32. For
-   * reducers that do better to take the dark into account themselves, or once at the end, in `result`. Parts with
-   * unlike darks then cannot be merged.
+   * `add` gets the images as they are stored, and `dark` beside them, instead of their difference as float32. `true`:
+   * the dark is taken into account once at the end, in `result`; parts with unlike darks then cannot be merged.
+   * `"in-add"`: `add` takes it off.
    */
-  readonly appliesDark?: true | undefined;
+  readonly appliesDark?: true | "in-add" | undefined;
   /**
    * True: it adds values on the grid of {@link quantize}. Images whose values are so small that the grid would change
    * them are then refused.

@@ -1,5 +1,6 @@
 import { asFinite, badArgument } from "../../core/guards.ts";
 import type { Correction } from "./correction.ts";
+import { float32From, kernelOf } from "./in-place.ts";
 import { multiply } from "./per-sensor.ts";
 
 /**
@@ -20,6 +21,9 @@ export function between(low: number, high: number, otherwise: 0 | "missing" = "m
     name: "between",
     begin: () => ({
       sensor: () => (pixels) => {
+        const kernel = kernelOf(pixels);
+        if (kernel !== undefined)
+          return kernel.betweenF32(pixels.byteOffset, pixels.length, float32From(low), -float32From(-high), replaced);
         for (let i = 0; i < pixels.length; i++) {
           const x = pixels[i] ?? NaN;
           // Neither is true of NaN: a pixel that has no value has none afterwards.

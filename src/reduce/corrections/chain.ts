@@ -2,6 +2,7 @@ import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import type { Correction, CorrectionStage } from "./correction.ts";
+import { imageInPlace } from "./in-place.ts";
 
 /** Where corrections tell what they did to used shots. */
 interface CorrectionBook {
@@ -39,7 +40,7 @@ export class CorrectionChain {
   /** For the images of one sensor: gives them corrected, in memory that is reused. */
   sensor(frame: ImageSpec): (pixels: Pixels) => Float32Array {
     const steps = this.#passes.flatMap((pass) => pass.sensor?.(frame) ?? []);
-    const corrected = new Float32Array(frame.rows * frame.columns);
+    const corrected = imageInPlace(frame.rows * frame.columns);
     return (pixels) => {
       corrected.set(pixels);
       for (const step of steps) step(corrected);

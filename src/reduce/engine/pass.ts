@@ -197,7 +197,7 @@ export function workingBytes(
   return frames.reduce((sum, frame) => {
     const dark = darkLike(frame, hasDark);
     const difference =
-      hasDark && reducers.some(({ appliesDark }) => appliesDark !== true) ? 4 * frame.rows * frame.columns : 0;
+      hasDark && reducers.some(({ appliesDark }) => appliesDark === undefined) ? 4 * frame.rows * frame.columns : 0;
     return sum + ringBytes(frame, reducers, depth, dark) + classBytes(reducers, frame, frame.type, dark) + difference;
   }, 0);
 }

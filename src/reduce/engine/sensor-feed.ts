@@ -192,7 +192,7 @@ export class SensorFeed {
     const dark = this.#dark;
     let difference: Pixels | undefined;
     for (const { reducer, state } of reducers) {
-      if (reducer.appliesDark === true || dark === undefined) reducer.add(state, pixels, shot, this.#frame, dark);
+      if (reducer.appliesDark !== undefined || dark === undefined) reducer.add(state, pixels, shot, this.#frame, dark);
       else {
         difference ??= this.#subtract(pixels, dark);
         reducer.add(state, difference, shot, this.#frame);

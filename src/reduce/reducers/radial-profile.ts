@@ -1,19 +1,10 @@
-import { quantize } from "../engine/exact.ts";
+import type { ImageSpec } from "../../core/shots.ts";
 import { addWide, sums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
-import { RadialBins, type SensorBins } from "./radial-bins.ts";
+import { RadialBins } from "./radial-bins.ts";
 import type { RadialProfileOptions } from "./radial-options.ts";
 import { profileOf, type RadialProfile, shotProfiles } from "./radial-results.ts";
-
-/** Sums over the pixels of one image. */
-interface ShotSums {
-  readonly sum: Float64Array;
-  /** Pixel values × share², for the errors of shared pixels. */
-  readonly squares: Float64Array;
-  /** Pixels that are no number, and their weights. */
-  readonly missing: Float64Array;
-  readonly weightMissing: Float64Array;
-}
+import { RadialSums } from "./radial-sums.ts";
 
 /**
  * Mean intensity in rings round the beam, and in azimuthal sectors of them. Each pixel belongs to the bin its centre
@@ -23,8 +14,9 @@ interface ShotSums {
  * sensor has its own profile in the result; {@link combineProfiles} makes the detector's of them. Sensors of different
  * gain must be brought to one scale before.
  *
- * Memory per sensor: 48 to 96 bytes per bin, 2 bytes per pixel for the table of bins, 8 with corrections, some 25 with
- * sharing by area, 1 for the mask if there is one, and with shots kept 4 + 16 · bins bytes per shot.
+ * Summed in WebAssembly. Memory per sensor: some 130 bytes per bin, 4 bytes per pixel for the table of bins, 8 with
+ * corrections, some 40 with sharing by area, 1 for the mask if there is one, and with shots kept 4 + 16 · bins bytes per
+ * shot.
  *
  * @throws BAD_ARGUMENT when a sensor is not in `sensors` or its images are not whole
  * @throws BAD_GEOMETRY when a sensor has no geometry, or the halves of the detector are open
@@ -45,16 +37,19 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
   const weighted = polarisation !== null || solidAngle ? bins : 0;
   const squared = split === "area" && errors === "poisson" ? bins : 0;
   const row = new Float64Array(2 * (end - start) * (table.sectors?.bins ?? 1));
-  const shot: ShotSums = {
-    sum: new Float64Array(bins + 1),
-    squares: new Float64Array(squared),
-    missing: new Float64Array(bins + 1),
-    weightMissing: new Float64Array(weighted === 0 ? 0 : bins + 1),
+  const made = new Map<string, RadialSums>();
+  const sumsOf = ({ detId, rows, columns }: ImageSpec, dark: Float64Array | undefined): RadialSums => {
+    const known = made.get(detId);
+    const sensor = table.of(detId, rows, columns);
+    if (known?.isFor(sensor, dark) === true) return known;
+    const sums = new RadialSums(sensor, dark, squared > 0);
+    made.set(detId, sums);
+    return sums;
   };
-  const scratch = Object.values(shot).reduce((bytes, array: Float64Array) => bytes + array.byteLength, row.byteLength);
   return defineReducer({
     name: `radialProfile(${table.words})`,
     sumsOnGrid: true,
+    appliesDark: "in-add",
     layout: ({ detId, rows, columns }) => ({
       upper: sums(bins),
       lower: sums(bins),
@@ -64,32 +59,26 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
       squaresLower: sums(squared),
       shots: { type: "series", width: row.length },
       table: { type: "scratch", bytes: table.bytesFor(detId, rows, columns) },
-      rows: { type: "scratch", bytes: scratch },
+      rows: {
+        type: "scratch",
+        bytes: row.byteLength + RadialSums.bytesFor(table.of(detId, rows, columns), squared > 0),
+      },
     }),
-    add: (
-      { upper, lower, count, norm, squaresUpper, squaresLower, shots },
-      pixels,
-      { tag },
-      { detId, rows, columns },
-    ) => {
-      const sensor = table.of(detId, rows, columns);
-      for (const array of Object.values(shot)) array.fill(0);
-      if (sensor.shares === null) sumWhole(sensor, pixels, shot);
-      else sumShares(sensor, pixels, shot);
-      const weightMissing = weighted === 0 ? shot.missing : shot.weightMissing;
+    add: ({ upper, lower, count, norm, squaresUpper, squaresLower, shots }, pixels, { tag }, frame, dark) => {
+      const shot = sumsOf(frame, dark);
+      shot.take(pixels);
       for (let bin = 0; bin < bins; bin++) {
         addWide(upper, lower, bin, shot.sum[bin] ?? 0);
-        count[bin] = (count[bin] ?? 0) + (sensor.pixelsIn[bin] ?? 0) - (shot.missing[bin] ?? 0);
+        count[bin] = (count[bin] ?? 0) + (shot.count[bin] ?? 0);
       }
-      for (let bin = 0; bin < weighted; bin++)
-        norm[bin] = (norm[bin] ?? 0) + (sensor.weightIn[bin] ?? 0) - (weightMissing[bin] ?? 0);
+      for (let bin = 0; bin < weighted; bin++) norm[bin] = (norm[bin] ?? 0) + (shot.weight[bin] ?? 0);
       for (let bin = 0; bin < squared; bin++) addWide(squaresUpper, squaresLower, bin, shot.squares[bin] ?? 0);
       if (row.length === 0) return;
       let k = 0;
       for (let first = 0; first < bins; first += table.radial.bins)
         for (let bin = first + start; bin < first + end; bin++) {
           row[k++] = shot.sum[bin] ?? 0;
-          row[k++] = (sensor.weightIn[bin] ?? 0) - (weightMissing[bin] ?? 0);
+          row[k++] = shot.weight[bin] ?? 0;
         }
       shots.push(tag, ...row);
     },
@@ -111,43 +100,4 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
       });
     },
   });
-}
-
-function sumWhole(
-  { binOf, weights }: SensorBins,
-  pixels: ArrayLike<number>,
-  { sum, missing, weightMissing }: ShotSums,
-) {
-  for (let i = 0; i < binOf.length; i++) {
-    const bin = binOf[i] ?? 0;
-    const value = pixels[i] ?? NaN;
-    // False for NaN and for both infinities.
-    if (value - value === 0) sum[bin] = (sum[bin] ?? 0) + quantize(value);
-    else {
-      missing[bin] = (missing[bin] ?? 0) + 1;
-      if (weights !== null) weightMissing[bin] = (weightMissing[bin] ?? 0) + (weights[i] ?? NaN);
-    }
-  }
-}
-
-function sumShares({ shares, weights }: SensorBins, pixels: ArrayLike<number>, to: ShotSums): void {
-  if (shares === null) return;
-  const { start, bin: bins, share: parts } = shares;
-  const { sum, squares, missing, weightMissing } = to;
-  for (let i = 0; i < start.length - 1; i++) {
-    const value = pixels[i] ?? NaN;
-    const isNumber = value - value === 0;
-    for (let k = start[i] ?? 0; k < (start[i + 1] ?? 0); k++) {
-      const bin = bins[k] ?? 0;
-      const share = parts[k] ?? NaN;
-      if (isNumber) {
-        const part = quantize(value * share);
-        sum[bin] = (sum[bin] ?? 0) + part;
-        if (squares.length > 0) squares[bin] = (squares[bin] ?? 0) + quantize(part * share);
-      } else {
-        missing[bin] = (missing[bin] ?? 0) + share;
-        if (weights !== null) weightMissing[bin] = (weightMissing[bin] ?? 0) + quantize(share * (weights[i] ?? NaN));
-      }
-    }
-  }
 }

@@ -1,0 +1,137 @@
+import ndarray from "ndarray";
+import { describe, expect, it } from "vitest";
+import type { DetectorInfo } from "../../../src/core/detector.ts";
+import { asImage, type Pixels } from "../../../src/core/ndarray.ts";
+import { Random } from "../../../src/core/random.ts";
+import { quantize } from "../../../src/reduce/engine/exact.ts";
+import { correct, minMax, photonCounts, radialProfile, reduce } from "../../../src/reduce/index.ts";
+import { RadialBins } from "../../../src/reduce/reducers/radial-bins.ts";
+import { of, shotOf } from "./stack.ts";
+
+// More than one slice of the kernel, and pixels left over at its end.
+const [rows, columns] = [90, 111];
+const info: DetectorInfo = {
+  id: "P",
+  xsize: columns,
+  ysize: rows,
+  absGain: null,
+  geometry: {
+    posXUm: -2500,
+    posYUm: 2300,
+    posZUm: 0,
+    rotationDeg: 3,
+    pixelSizeXUm: 50,
+    pixelSizeYUm: 50,
+    manipulatorShiftUm: 0,
+  },
+};
+const random = new Random(8);
+const uniform = (length: number, make: (u: number, i: number) => number): number[] =>
+  Array.from({ length }, (_, i) => make(random.uniform(), i));
+const length = rows * columns;
+const whole = Uint16Array.from(uniform(length, (u) => (u < 0.05 ? 65_535 : Math.floor(400 * u))));
+const real = Float32Array.from(
+  uniform(length, (u) => (u < 0.02 ? [NaN, Infinity, -Infinity][Math.floor(150 * u)] : 300 * u - 40) ?? NaN),
+);
+const dark = Float64Array.from(uniform(length, (u) => (u < 0.02 ? NaN : 100 * u - 1)));
+
+const shots = (pixels: Pixels) =>
+  (async function* () {
+    yield shotOf(1, { P: asImage(pixels, rows, columns) });
+    yield shotOf(2, { P: asImage(pixels, rows, columns) });
+  })();
+const darks = { dark: { mean: { P: ndarray(dark, [rows, columns]) } } };
+const geometry = { distanceMm: 6, normalUm: { x: 131, y: -247 }, rot1Deg: 3, rot2Deg: -5 };
+const base = { sensors: [info], geometry, axis: { unit: "2th_deg", to: 20, bins: 40 } } as const;
+
+describe("radialProfile in the kernel", () => {
+  const cases = [
+    ["u16", whole, false],
+    ["u16 less a dark", whole, true],
+    ["f32", real, false],
+    ["f32 less a dark", real, true],
+  ] as const;
+  it.each(cases)("has the bits of plain sums: %s", async (_, pixels, hasDark) => {
+    for (const options of [base, { ...base, azimuth: { sectors: 5 } }, { ...base, split: "area" } as const]) {
+      const { rings } = await reduce(shots(pixels), { rings: radialProfile(options) }, hasDark ? darks : {});
+      const { binOf, shares, weights } = new RadialBins(options).of("P", rows, columns);
+      const size = of(rings, "P").sum.length;
+      const [sum, count, norm] = [new Float64Array(size), new Float64Array(size), new Float64Array(size)];
+      for (let i = 0; i < length; i++) {
+        const level = hasDark ? quantize(dark[i] ?? NaN) : 0;
+        const value = (pixels[i] ?? NaN) - level;
+        if (!Number.isFinite(value)) continue;
+        const weight = weights?.[i] ?? NaN;
+        const parts =
+          shares === null
+            ? [[binOf[i] ?? 0, 1, quantize(pixels[i] ?? NaN) - level] as const]
+            : Array.from({ length: (shares.start[i + 1] ?? 0) - (shares.start[i] ?? 0) }, (__, k) => {
+                const at = (shares.start[i] ?? 0) + k;
+                const share = shares.share[at] ?? NaN;
+                return [shares.bin[at] ?? 0, share, quantize(value * share)] as const;
+              });
+        for (const [bin, share, part] of parts) {
+          if (bin >= size) continue;
+          sum[bin] = (sum[bin] ?? 0) + 2 * part;
+          count[bin] = (count[bin] ?? 0) + 2 * share;
+          norm[bin] = (norm[bin] ?? 0) + 2 * (share === 1 ? weight : quantize(share * weight));
+        }
+      }
+      expect(of(rings, "P").sum).toEqual(sum);
+      expect(of(rings, "P").count).toEqual(count);
+      expect(of(rings, "P").norm).toEqual(norm);
+    }
+  });
+});
+
+describe("photonCounts in the kernel", () => {
+  const negative = dark.map((level) => level - 90);
+  it.each([
+    ["u16", whole, undefined],
+    ["u16 less a dark", whole, dark],
+    ["u16 less a dark below 0", whole, negative],
+    ["f32", real, undefined],
+    ["f32 less a dark", real, dark],
+  ] as const)("has the photons of the plain rule: %s", async (_, pixels, level) => {
+    for (const [adu, threshold] of [
+      [154, 0.5],
+      [33.3, 0.7],
+      [40, 1],
+    ] as const) {
+      const { count } = await reduce(
+        shots(pixels),
+        { count: photonCounts({ aduPerPhoton: adu, threshold }) },
+        level === undefined ? {} : { dark: { mean: { P: ndarray(level, [rows, columns]) } } },
+      );
+      const expected = Uint32Array.from({ length }, (__, i) => {
+        const value = Math.fround((pixels[i] ?? NaN) - (level?.[i] ?? 0));
+        if (!(value >= threshold * adu && value < Infinity)) return 0;
+        return 2 * Math.max(1, Math.floor(value / adu - threshold) + 1);
+      });
+      expect(of(count, "P").photons.data).toEqual(expected);
+      const total = expected.reduce((sum, n) => sum + n, 0) / 2;
+      expect([...of(count, "P").perShot]).toEqual([total, total]);
+    }
+  });
+});
+
+describe("correct.between in the kernel", () => {
+  it("keeps the pixels of the plain rule, limits of no float32 too", async () => {
+    const some = Float32Array.of(0.1, -0.1, 0.2, -0.2, 0, NaN, Infinity, -Infinity, 1e-40, 1, 0.30000001192092896);
+    const limits = [0.1, -0.1, 0.2, -0.2, 0, 1e-300, -1e-300, 0.3, Infinity, -Infinity, 1e300, -1e300];
+    for (const low of limits)
+      for (const high of limits.filter((limit) => limit >= low))
+        for (const otherwise of [0, "missing"] as const) {
+          const pixels = (async function* () {
+            yield shotOf(1, { P: asImage(some, 1, some.length) });
+          })();
+          const { r } = await reduce(pixels, { r: minMax() }, { corrections: [correct.between(low, high, otherwise)] });
+          const kept = Array.from(some, (x) => (x < low || x > high ? (otherwise === 0 ? 0 : NaN) : x));
+          expect([low, high, ...of(r, "P").min.data]).toEqual([
+            low,
+            high,
+            ...kept.map((x) => (Number.isNaN(x) ? Infinity : x)),
+          ]);
+        }
+  });
+});
