@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { sleep } from "../core/async.ts";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
+import { oneLine } from "../core/printable.ts";
 import {
   type Control,
   type ControlView,
@@ -152,7 +153,7 @@ export async function doMove(
   if (!isPossible || options.dryRun === true) {
     const text = isPossible
       ? `${table}\nnothing was done (dry run)`
-      : `${table}\nnothing was done: ${looked.problems.join("; ")}`;
+      : `${table}\nnothing was done: ${oneLine(looked.problems.join("; "))}`;
     return { json: { ...json, done: false }, text, exitCode: isPossible ? 0 : 1 };
   }
   const outcome = await change(session, options, what, table, async (control) => {

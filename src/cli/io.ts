@@ -3,6 +3,7 @@ import { accessSync, constants } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { SaclaError, show } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import { replaceFile, whyNotWritten } from "../files/index.ts";
 
 /** Everything a command touches outside the facility, so that tests can stand in its place. */
@@ -11,6 +12,11 @@ export interface Io {
   out(text: string): void;
   /** Progress, hints, errors. */
   err(text: string): void;
+  /**
+   * To the same place as `err`: sequences by which a line is drawn anew. Of all else a terminal shows every character.
+   * @default err
+   */
+  control?(sequence: string): void;
   /** Whether progress may be redrawn in place. */
   readonly isTerminal: boolean;
   /** How wide the terminal is now, in letters; not there when it does not say. */
@@ -55,6 +61,20 @@ export function processIo(): Io {
     signal: controller.signal,
     writeFile: replaceFile,
   };
+}
+
+/**
+ * An Io whose terminal obeys nothing that stands in a text: names, reasons, comments and errors are also written by
+ * others. JSON keeps its values: see {@link printable}.
+ */
+export function cleaned(io: Io): Io {
+  const { confirm: ask } = io;
+  return Object.create(io, {
+    out: { value: (text: string) => io.out(printable(text)) },
+    err: { value: (text: string) => io.err(printable(text)) },
+    control: { value: (sequence: string) => (io.control ?? io.err)(sequence) },
+    ...(ask === undefined ? {} : { confirm: { value: (question: string) => ask(printable(question)) } }),
+  }) as Io;
 }
 
 /** Resolves at Ctrl+C, for commands that go on until then. */

@@ -1,6 +1,7 @@
 import { Facility } from "../connect.ts";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { oneLine } from "../core/printable.ts";
 import { findDevice } from "../ec/device-checks.ts";
 import {
   type ControlDriver,
@@ -220,7 +221,7 @@ function textOf(name: string, bl: number, server: string, rows: readonly MadocaR
   return [
     `controls beamline ${bl} by MADOCA at ${server}, with the names of ${name}`,
     textTable(["name", "device", "object", "kind", "state", "value", "unit", "limits"], cells),
-    `beam: ${beam}`,
+    `beam: ${oneLine(beam)}`,
     "runs: in RunControlGUI, not from here",
   ].join("\n");
 }

@@ -35,7 +35,7 @@ import { tags } from "./commands/tags.ts";
 import { tma } from "./commands/tma.ts";
 import { validate } from "./commands/validate.ts";
 import { values } from "./commands/values.ts";
-import type { Io } from "./io.ts";
+import { cleaned, type Io } from "./io.ts";
 
 const commands: readonly AddCommand[] = [
   runs,
@@ -79,7 +79,8 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /** Runs the command line `argv` and gives its exit code; never throws. */
-export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+export async function runCli(argv: readonly string[], raw: Io): Promise<number> {
+  const io = cleaned(raw);
   const program = new Command("sacla")
     .description("Run and understand experiments at the SACLA X-ray free-electron laser.")
     .version(packageManifest().version)
@@ -134,7 +135,8 @@ function report(thrown: unknown, json: boolean, io: Io): number {
     io.out(
       `${JSON.stringify({ error: { code: error.code, message: error.message, next, details: error.details } })}\n`,
     );
-  else io.err(`error ${error.code}: ${error.message}\n  what to do: ${next}\n`);
+  // The message may be a server's: its further lines must not look like lines of this program.
+  else io.err(`error ${error.code}: ${error.message.replaceAll("\n", "\n  ")}\n  what to do: ${next}\n`);
   if (io.env["SACLA_DEBUG"] !== undefined) io.err(`${error.stack ?? ""}\n${String(error.cause ?? "")}\n`);
   return isSaclaError(error, "BAD_ARGUMENT", "BAD_URL") ? EXIT_USAGE : EXIT_FAILED;
 }

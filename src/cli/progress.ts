@@ -1,3 +1,4 @@
+import { oneLine } from "../core/printable.ts";
 import type { Io } from "./io.ts";
 
 /** Redraws at most this often. */
@@ -15,13 +16,20 @@ export class StatusLine {
   }
 
   draw(text: string): void {
-    this.#io.err(`${this.#home()}${text}`);
-    this.#length = text.length;
+    const line = oneLine(text);
+    this.#control(this.#home());
+    this.#io.err(line);
+    this.#length = line.length;
   }
 
   clear(): void {
-    if (this.#length > 0) this.#io.err(this.#home());
+    if (this.#length > 0) this.#control(this.#home());
     this.#length = 0;
+  }
+
+  #control(sequence: string): void {
+    if (this.#io.control === undefined) this.#io.err(sequence);
+    else this.#io.control(sequence);
   }
 
   #home(): string {

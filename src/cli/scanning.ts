@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
+import { oneLine } from "../core/printable.ts";
 import { signalId } from "../ec/experiment.ts";
 import type { Control, Experiment } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
@@ -172,7 +173,10 @@ export function estimateText(run: DryRun, problems: readonly string[]): string {
     ["shutter openings", range(run.shutterCycles, whole)],
     ["most shots on one place", range(run.dosePerSpot, whole)],
   ];
-  return [textTable(["", ""], [["plan", run.plan], ...rows]), ...problems.map((why) => `problem: ${why}`)].join("\n");
+  return [
+    textTable(["", ""], [["plan", run.plan], ...rows]),
+    ...problems.map((why) => `problem: ${oneLine(why)}`),
+  ].join("\n");
 }
 
 function duration(seconds: number): string {
@@ -347,7 +351,7 @@ function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): Scan
       const signal = Object.keys(taken?.values ?? {})[0];
       if (io.isTerminal && signal !== undefined) io.err(`${signal}\n${table.curve(signal)}\n`);
     },
-    note: (text) => io.err(`${text}\n`),
+    note: (text) => io.err(`${oneLine(text)}\n`),
   };
 }
 

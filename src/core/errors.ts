@@ -1,3 +1,5 @@
+import { printable } from "./printable.ts";
+
 /**
  * Every way a call can fail: a closed list, so that scripts can match on `code` and the documentation can be
  * checked against it. `facility` marks what the facility itself answers (Python's `APIError`); the rest is about
@@ -355,12 +357,12 @@ const printableLimit = 120;
 /** A value as it should appear in an error message: short, quoted, never throwing. */
 export function show(value: unknown): string {
   if (typeof value === "string")
-    return JSON.stringify(value.length > printableLimit ? `${value.slice(0, printableLimit)}…` : value);
+    return printable(JSON.stringify(value.length > printableLimit ? `${value.slice(0, printableLimit)}…` : value));
   if (typeof value === "function") return "a function";
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
   if (typeof value === "object" && value !== null) {
     try {
-      const text = JSON.stringify(value);
+      const text = printable(JSON.stringify(value));
       return text.length > printableLimit ? `${text.slice(0, printableLimit)}…` : text;
     } catch {
       return Object.prototype.toString.call(value);

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { oneLine } from "../core/printable.ts";
 
 /** How a lease ended; "killed": with the process that kept it, and was made good by the next. */
 export type LeaseEnd = "released" | "expired" | "closed" | "killed";
@@ -186,7 +187,7 @@ export class LeaseKeeper {
     const now = this.#options.clock.now();
     return new SaclaError(
       "LEASE_HELD",
-      `Beamline ${bl} is controlled by ${show(name)} (${reason}) since ${seconds(now - takenAt)}; ` +
+      `Beamline ${bl} is controlled by ${show(name)} (${oneLine(reason)}) since ${seconds(now - takenAt)}; ` +
         `the lease ends in ${seconds(expiresAt - now)} unless it is renewed.`,
       { details: { bl, name, reason, sinceMs: 1000 * (now - takenAt), expiresMs: 1000 * (expiresAt - now) } },
     );
@@ -204,7 +205,7 @@ export class LeaseKeeper {
           : "is not known here: who kept it was started anew, or it was of another beamline";
     const now =
       held !== undefined && !isExpiring && this.#isLive(held)
-        ? ` It is now held by ${show(held.name)} (${held.reason}).`
+        ? ` It is now held by ${show(held.name)} (${oneLine(held.reason)}).`
         : "";
     return new SaclaError("LEASE_LOST", `The lease of beamline ${bl} ${how}.${now}`, { details });
   }

@@ -1,8 +1,8 @@
 import { badArgument } from "../core/guards.ts";
 import { integer, optional, resolveOptions } from "../core/options.ts";
+import { spaced } from "../core/printable.ts";
 import { extremes } from "./pixels.ts";
 
-const controls = /[\p{Cc}\u2028\u2029]+/gu;
 const wide =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u;
 const numeric = /^[+\-−]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
@@ -20,9 +20,9 @@ export function textTable(header: readonly string[], rows: readonly (readonly (s
   const body = rows.map((row) => {
     if (row.length > header.length)
       throw badArgument("table row", row, `at most ${header.length} cells, as many as the header has`);
-    return header.map((_, i) => clean(String(row[i] ?? "")));
+    return header.map((_, i) => spaced(String(row[i] ?? "")));
   });
-  const head = header.map(clean);
+  const head = header.map(spaced);
   const widths = head.map((text, i) => body.reduce((most, row) => Math.max(most, cells(row[i] ?? "")), cells(text)));
   const isRight = head.map(
     (_, i) => body.length > 0 && body.every((row) => row[i] === "" || row[i] === "NaN" || numeric.test(row[i] ?? "")),
@@ -38,10 +38,6 @@ export function textTable(header: readonly string[], rows: readonly (readonly (s
   const lines = body.map(line);
   if (head.some((text) => text !== "")) lines.unshift(line(head), widths.map((width) => "─".repeat(width)).join("  "));
   return lines.join("\n");
-}
-
-function clean(text: string): string {
-  return text.replace(controls, " ");
 }
 
 /** Terminal cells a text takes: East Asian characters take two. */

@@ -30,8 +30,10 @@ export function checkAgainst<S extends v.GenericSchema>(
   const [issue] = result.issues;
   const path = v.getDotPath(issue);
   const what = path === null ? where : `${path} of ${where}`;
-  throw new SaclaError(code, `${what} is ${show(issue.input)}, but must be ${allowedBy(issue)}.`, {
-    details: { where, path, value: show(issue.input) },
+  // Errors are logged and shown to others.
+  const shown = path === "lease" && typeof issue.input === "string" ? "(hidden)" : show(issue.input);
+  throw new SaclaError(code, `${what} is ${shown}, but must be ${allowedBy(issue)}.`, {
+    details: { where, path, value: shown },
   });
 }
 

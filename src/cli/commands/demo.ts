@@ -1,4 +1,5 @@
 import { SaclaError } from "../../core/errors.ts";
+import { oneLine } from "../../core/printable.ts";
 import type { Run, SignalColumn } from "../../db/index.ts";
 import { demoRun } from "../../facility/index.ts";
 import type { QuickLook } from "../../reduce/index.ts";
@@ -100,7 +101,7 @@ function summaryText(found: QuickLook, { assembler, brightest }: Assembled, repo
   const { run, detector, tags } = found;
   const [spot] = brightest;
   return [
-    `run ${run.number} of beamline ${run.bl}: ${run.comment}`,
+    `run ${run.number} of beamline ${run.bl}: ${oneLine(run.comment)}`,
     `${tags.dark.length} dark and ${tags.exposed.length} exposed shots of ${detector.id}, ` +
       `classified by: ${found.basis?.rule ?? "no rule"}`,
     ledgerLine(found.ledger),

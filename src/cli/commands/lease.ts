@@ -1,3 +1,4 @@
+import { oneLine } from "../../core/printable.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { beamlineAndExperiment, type ExperimentOptions, withExperiment } from "../control.ts";
 
@@ -21,7 +22,7 @@ export const lease: AddCommand = (program, io) =>
       return {
         json: { bl, holder },
         text:
-          `${name} (${reason}) controls beamline ${bl} since ${seconds(sinceMs)}; ` +
+          `${oneLine(name)} (${oneLine(reason)}) controls beamline ${bl} since ${seconds(sinceMs)}; ` +
           `the lease ends in ${seconds(expiresMs)} unless it is renewed`,
       };
     },

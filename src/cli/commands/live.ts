@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
 import { isSaclaError } from "../../core/errors.ts";
 import type { NdArray } from "../../core/ndarray.ts";
+import { oneLine } from "../../core/printable.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
 import { assemblerFor, darkAverage } from "../../reduce/index.ts";
@@ -198,7 +199,7 @@ class Screen {
     const { io } = this.#session;
     this.latency = Math.round(this.#view.window(now).latencyMs);
     await this.#drawPicture(now);
-    if (!io.isTerminal && this.#options.json !== true) io.out(`${this.#line(now)}\n`);
+    if (!io.isTerminal && this.#options.json !== true) io.out(`${oneLine(this.#line(now))}\n`);
     else this.#drawLine(now);
     this.#view.restart(now);
     this.#pictureAt = now;

@@ -1,5 +1,6 @@
 import { Argument } from "commander";
 import { SaclaError } from "../../core/errors.ts";
+import { oneLine } from "../../core/printable.ts";
 import { type Preset, Presets } from "../../ec/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, type CommandResult, declare } from "../command.ts";
@@ -85,8 +86,9 @@ function listed(all: readonly Preset[]): CommandResult {
 
 function shown(preset: Preset): CommandResult {
   const rows = Object.entries(preset.values).map(([name, { value, unit, device }]) => [name, value, unit, device]);
+  const title = oneLine(`${preset.name}, ${preset.time} ${preset.comment}`);
   return {
     json: preset,
-    text: `${preset.name}, ${preset.time} ${preset.comment}\n${textTable(["name", "value", "unit", "device"], rows)}`,
+    text: `${title}\n${textTable(["name", "value", "unit", "device"], rows)}`,
   };
 }

@@ -1,3 +1,4 @@
+import { oneLine } from "../../core/printable.ts";
 import { runStatusWord } from "../../core/run-status.ts";
 import type { Run } from "../../db/index.ts";
 import { textTable } from "../../plot/index.ts";
@@ -23,12 +24,15 @@ export const runs: AddCommand = (program, io) =>
       const found: Run[] = [];
       for await (const run of facility.runs({ bl, last, signal, ...(follow === true ? { follow } : {}) })) {
         if (follow !== true) found.push(run);
-        else io.out(json === true ? `${JSON.stringify(summary(run))}\n` : `${row(run).join("  ")}\n`);
+        else io.out(json === true ? `${JSON.stringify(summary(run))}\n` : `${oneLine(row(run).join("  "))}\n`);
       }
       // The name of a source also says what it lacks, such as files of a folder that cannot be read.
       const { name } = await facility.endpoint.call("facility.describe", {}, { signal });
       const table = textTable(["run", "status", "start", "s", "tags", "comment"], found.map(row));
-      return { json: { bl, source: name, runs: found.map(summary) }, text: `${table}\nbeamline ${bl} of ${name}` };
+      return {
+        json: { bl, source: name, runs: found.map(summary) },
+        text: `${table}\nbeamline ${bl} of ${oneLine(name)}`,
+      };
     },
   );
 

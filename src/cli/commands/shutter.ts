@@ -1,4 +1,5 @@
 import { Argument } from "commander";
+import { oneLine } from "../../core/printable.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { type ChangeOptions, change, view, withChange } from "../control.ts";
 
@@ -19,7 +20,7 @@ export const shutter: AddCommand = (program, io) =>
       const looking = await view(session, options);
       const looked = looking.shutter(name);
       const { value: now, state, why } = await looked.state();
-      const told = `${name} is ${now}${state === "ready" ? "" : ` (${state}${why === "" ? "" : `: ${why}`})`}`;
+      const told = `${name} is ${now}${state === "ready" ? "" : ` (${state}${why === "" ? "" : `: ${oneLine(why)}`})`}`;
       if (action === undefined) return { json: { name, value: now, state, why }, text: told };
       const willBe = action === "open" ? "open" : "closed";
       const shown = `${told}; will be ${willBe}`;

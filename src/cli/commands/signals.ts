@@ -1,3 +1,4 @@
+import { oneLine } from "../../core/printable.ts";
 import { type AddCommand, declare } from "../command.ts";
 
 /** `sacla signals PATTERN`: equipment ids by part of the name or by glob. */
@@ -12,7 +13,7 @@ export const signals: AddCommand = (program, io) =>
       const names = await facility.db.searchSignals(pattern, { signal });
       return {
         json: { pattern, signals: names },
-        text: names.length > 0 ? names.join("\n") : `no signal has ${JSON.stringify(pattern)} in its name`,
+        text: names.length > 0 ? names.map(oneLine).join("\n") : `no signal has ${JSON.stringify(pattern)} in its name`,
       };
     },
   );

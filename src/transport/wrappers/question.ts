@@ -16,14 +16,16 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Parameters for a message: `{"bl":3,"tags":"6 from 1000 to 1010"}`. */
+/** Parameters for a message: `{"bl":3,"tags":"6 from 1000 to 1010"}`. The secret of a lease is hidden. */
 export function showParams(params: unknown): string {
-  const text = JSON.stringify(params, (_, value: unknown) =>
-    value instanceof Uint32Array
-      ? value.length === 0
-        ? "none"
-        : `${value.length} from ${value[0]} to ${value.at(-1)}`
-      : value,
+  const text = JSON.stringify(params, (key, value: unknown) =>
+    key === "lease" && typeof value === "string"
+      ? "(hidden)"
+      : value instanceof Uint32Array
+        ? value.length === 0
+          ? "none"
+          : `${value.length} from ${value[0]} to ${value.at(-1)}`
+        : value,
   );
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { CallOptions } from "../../core/async.ts";
 import { fileError, isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { isRecord } from "../../core/guards.ts";
 import { syncFolder } from "../../files/index.ts";
 import { checkCall, checkStream } from "../check.ts";
 import { encodeMessage, toWireError, type WireMessage } from "../codec.ts";
@@ -14,7 +15,8 @@ import { packParts } from "../packed.ts";
  * An answer is given when it is written, so nothing is kept in memory.
  *
  * The file holds messages of docs/protocol.md in the packed form, one after another, and is only ever appended to: when
- * the program is killed, all whole messages in it can be read.
+ * the program is killed, all whole messages in it can be read. The secrets of leases are not written: "lease 1" stands
+ * for the first one, and so on, also as the answer to whoever takes a lease of the replay.
  *
  * @throws FILE_EXISTS when the file is there already
  * @throws WRITE_FAILED when it cannot be written, at once or later; from then on every question fails
@@ -48,6 +50,8 @@ class Recording implements Endpoint {
   readonly #file: FileHandle;
   readonly #path: string;
   #lastId = 0;
+  /** What is written for the secret of a lease. */
+  readonly #leases = new Map<string, string>();
   /** Settles when everything handed over is written; rejected for good by the first write that fails. */
   #written: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -124,9 +128,24 @@ class Recording implements Endpoint {
   /** Writes after everything before it, so that messages never mix. */
   async #write(message: WireMessage): Promise<void> {
     if (this.#closing !== undefined) return;
-    const bytes = packParts(encodeMessage(message));
+    const bytes = packParts(encodeMessage(this.#withoutSecrets(message)));
     this.#written = this.#written.then(() => this.#append(bytes));
     await this.#written;
+  }
+
+  #withoutSecrets(message: WireMessage): WireMessage {
+    if (message.kind === "error") {
+      const { error } = message;
+      let text = error.message;
+      for (const [secret, name] of this.#leases) text = text.replaceAll(secret, name);
+      return { ...message, error: { ...error, message: text } };
+    }
+    if (!("value" in message) || !isRecord(message.value)) return message;
+    const { lease } = message.value;
+    if (typeof lease !== "string") return message;
+    const name = this.#leases.get(lease) ?? `lease ${this.#leases.size + 1}`;
+    this.#leases.set(lease, name);
+    return { ...message, value: { ...message.value, lease: name } };
   }
 
   async #append(bytes: Uint8Array): Promise<void> {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isSaclaError } from "../../../src/core/errors.ts";
+import { withControl } from "../../../src/ec/index.ts";
 import { createSimulatedFacility } from "../../../src/facility/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
@@ -15,6 +16,7 @@ import { rounds } from "../../support/full.ts";
 import { bareShot, ScriptedEndpoint, unreachable } from "../../support/scripted-endpoint.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
+import { ToyDriver } from "../../support/toy-driver.ts";
 
 const folder = temporaryFolder();
 let files = 0;
@@ -47,6 +49,45 @@ async function tagsOf(endpoint: Endpoint, params: ReturnType<typeof frames>): Pr
 }
 
 describe("a recording", () => {
+  it("holds no secret of a lease, and answers a program that takes leases as it was answered", async () => {
+    const [bl, axis] = [3, "bl3_st2_pm001"];
+    const secrets: string[] = [];
+    const session = async (endpoint: Endpoint): Promise<unknown[]> => {
+      const answers: unknown[] = [];
+      const ask = async (work: Promise<unknown>): Promise<void> => {
+        answers.push(await work.catch((error: unknown) => (isSaclaError(error) ? error.toString() : error)));
+      };
+      for (let n = 0; n < 2; n++) {
+        const { lease } = await endpoint.call("lease.take", { bl, name: "night", reason: "test", ttlMs: 600_000 });
+        secrets.push(lease);
+        await ask(endpoint.call("lease.renew", { bl, lease }));
+        await ask(endpoint.call("ec.setShutter", { bl, lease, shutter: "bl3_lh1_shutter1", open: true }));
+        await ask(endpoint.call("ec.setShutter", { bl, lease: null, shutter: "bl3_lh1_shutter1", open: false }));
+        await ask(endpoint.call("ec.move", { bl, lease, axis, pulses: 5 + n }));
+        await ask(endpoint.call("lease.release", { bl, lease }));
+        await ask(endpoint.call("lease.renew", { bl, lease }));
+      }
+      return answers;
+    };
+    let recorded: unknown[] = [];
+    const inner = withControl(endpointOf(tinySource()), new ToyDriver());
+    const path = await record(inner, async (endpoint) => {
+      recorded = await session(endpoint);
+    });
+    const bytes = readFileSync(path, "latin1");
+    expect(secrets.map((secret) => [secret.length, bytes.includes(secret)])).toEqual([
+      [36, false],
+      [36, false],
+    ]);
+    const replay = await replayRecording(path);
+    expect(await session(replay)).toEqual(recorded);
+    expect(secrets.slice(2)).toEqual(["lease 1", "lease 2"]);
+    // Not even in the message that says what is not there.
+    const unknown = replay.call("ec.move", { bl, lease: secrets[0] ?? "", axis, pulses: 9 });
+    await expect(unknown).rejects.toMatchObject({ message: expect.stringContaining('"lease":"(hidden)"') });
+    await replay.close();
+  });
+
   it("answers a repeated question in the recorded order, the last answer again", async () => {
     const newest = { bl: 3 };
     const path = await record(new ScriptedEndpoint({ calls: [10, unreachable(), 12] }), async (endpoint) => {
