@@ -98,10 +98,9 @@ function nameOf({ seed = 1, missingRate, scenario = "calm" }: SimulatedFacilityO
   const parts: string[] = [];
   if (seed !== 1) parts.push(`seed ${seed}`);
   if (missingRate !== undefined) parts.push(`missing ${missingRate}`);
-  if (scenario !== "calm")
-    parts.push(
-      `scenario ${typeof scenario === "string" ? scenario : `of one's own, ${hash(JSON.stringify(scenarioOf(scenario))).toString(16)}`}`,
-    );
+  if (typeof scenario !== "string")
+    parts.push(`scenario of one's own, ${hash(JSON.stringify(scenarioOf(scenario))).toString(16)}`);
+  else if (scenario !== "calm") parts.push(`scenario ${scenario}`);
   return parts.length === 0 ? "the simulated facility" : `the simulated facility (${parts.join(", ")})`;
 }
 

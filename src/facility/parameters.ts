@@ -39,7 +39,10 @@ export const sourceParameters = {
   bunchChargeJitter: 0.007,
   /** Pointing jitter, in beam sizes rms. */
   pointingJitter: 0.05,
-  /** Slow drift of the electron energy, in units of its jitter, and how the feedback takes it back: this share, so often. */
+  /**
+   * Slow drift of the electron energy, in units of its jitter, and how the feedback takes it back: this share, so
+   * often.
+   */
   energyDrift: 0.5,
   energyDriftKnotSeconds: 300,
   feedbackGain: 0.9,
@@ -123,7 +126,9 @@ export const mpccdParameters = {
   /** Silicon of phase III sensors (the letter B in their id) and of all others, µm. */
   phase3ThicknessUm: 300,
   thicknessUm: 50,
-  /** Rms width of the charge cloud over the thickness: 7 µm in 300 µm, by diffusion √(2kT/qV) at 90 V; 1.2 µm in 50 µm. */
+  /**
+   * Rms width of the charge cloud over the thickness: 7 µm in 300 µm, by diffusion √(2kT/qV) at 90 V; 1.2 µm in 50 µm.
+   */
   chargeCloudShare: 7 / 300,
   /** Above this many photons an image is drawn pixel by pixel, without charge sharing, instead of photon by photon. */
   photonByPhotonLimit: 400_000,

@@ -37,9 +37,10 @@ const LAB6_ANGSTROM = 4.1569;
 export const referenceSpacingAngstrom: number = LAB6_ANGSTROM / Math.SQRT2;
 
 /**
- * Every line of LaB6 down to d = 0.76 Å, by h² + k² + l²: photons per solid angle of a ring of constant width over those
- * of (110), m·|F|²·d². Computed from xraylib's form factors with boron at x = 0.1993 and B = 0.37 and 0.30 Å²; with the
- * Lorentz and polarisation factors of Cu Kα they give the powder diffraction file's intensities to a few per cent.
+ * Every line of LaB6 down to d = 0.76 Å, by h² + k² + l²: photons per solid angle of a ring of constant width over
+ * those of (110), m·|F|²·d². Computed from xraylib's form factors with boron at x = 0.1993 and B = 0.37 and 0.30 Å²;
+ * with the Lorentz and polarisation factors of Cu Kα they give the powder diffraction file's intensities to a few per
+ * cent.
  */
 const lab6Lines: readonly (readonly [squares: number, relative: number])[] = [
   [1, 0.591],
@@ -149,8 +150,8 @@ export function ringRadiusUm(ring: Ring, distanceMm: number, photonEnergyEv: num
 }
 
 /**
- * What a flat detector sees at (x, y) of what is scattered evenly: the beam is polarised horizontally, 1 − (sin 2θ cos φ)²,
- * and a pixel's solid angle falls as cos³ 2θ. `squared` is x² + y².
+ * What a flat detector sees at (x, y) of what is scattered evenly: the beam is polarised horizontally,
+ * 1 − (sin 2θ cos φ)², and a pixel's solid angle falls as cos³ 2θ. `squared` is x² + y².
  */
 export function seenShare(xUm: number, distanceUm: number, squared: number): number {
   const whole = distanceUm * distanceUm + squared;

@@ -3,8 +3,11 @@ import { integer, optional, resolveOptions } from "../core/options.ts";
 import { spaced } from "../core/printable.ts";
 import { extremes } from "./pixels.ts";
 
-const wide =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u;
+const wide = new RegExp(
+  "[\\u1100-\\u115f\\u2e80-\\ua4cf\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f\\uff00-\\uff60\\uffe0-\\uffe6]" +
+    "|\\p{Extended_Pictographic}",
+  "u",
+);
 const numeric = /^[+\-−]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /**

@@ -73,12 +73,6 @@ const page = "docs/architecture.md says what lives where";
 const folderOf = (file: string): string => (file.includes(sep) ? (file.split(sep)[0] ?? "") : "");
 const importsOf = (file: string): string[] => sourceOf(file).imports.map(({ from }) => from);
 
-/** Still to be removed: each of these lists may only become shorter. */
-const homonymsLeft: readonly string[] = ["stepOf"];
-const unusedLeft: readonly string[] = ["Feature", "FoundFeature", "PeakProfile", "backgrounds"];
-
-const longLinesLeft = /^(?:facility|scan|hdf5\/convert|reduce\/(?:reducers|corrections))\/|^plot\/text\.ts/;
-
 /** Classes that the facility's Python modules call alike, mirrored in two modules each. */
 const mirrored = ["APIError", "StorageReader", "StorageBuffer"];
 
@@ -163,7 +157,7 @@ describe("the layers", () => {
         .split("\n")
         .flatMap((line, k) => ([...line].length > 120 ? [`${file}:${k + 1}`] : [])),
     );
-    expect(long.filter((place) => !longLinesLeft.test(place))).toEqual([]);
+    expect(long).toEqual([]);
   });
 
   it("have no circles, types included: put what two files share into a third", () => {
@@ -172,14 +166,12 @@ describe("the layers", () => {
   });
 
   it("call no two things alike", () => {
-    const known = [...homonymsLeft, ...mirrored];
-    const found = homonyms().filter((line) => !known.includes(line.split(":")[0] ?? ""));
+    const found = homonyms().filter((line) => !mirrored.includes(line.split(":")[0] ?? ""));
     expect(found, "types, classes and functions that two files export under one name").toEqual([]);
   });
 
   it("export nothing that no other file imports", () => {
-    const found = unusedExports().filter((line) => !unusedLeft.includes(line.split(": ")[1] ?? ""));
-    expect(found, "take the word export away").toEqual([]);
+    expect(unusedExports(), "take the word export away").toEqual([]);
   });
 });
 

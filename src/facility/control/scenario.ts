@@ -50,7 +50,8 @@ export function scenarioOf(scenario: string | Partial<Scenario>): Scenario {
   if (!Object.hasOwn(shipped, scenario)) {
     throw new SaclaError(
       "BAD_ARGUMENT",
-      `There is no scenario ${show(scenario)}; there are ${showList(scenarioNames)}, or the path of a .json file of your own.`,
+      `There is no scenario ${show(scenario)}; there are ${showList(scenarioNames)}, or the path of a .json file ` +
+        "of your own.",
     );
   }
   return checkAgainst(scenarioFile, shipped[scenario], "BAD_ARGUMENT", scenario);

@@ -5,7 +5,10 @@ import { braking, trapezoid } from "./kinematics.ts";
 import { MotionLog } from "./motion-log.ts";
 import { controlParameters } from "./parameters.ts";
 
-/** Seeded draws that decide about faults: the n-th draw for a device and a kind of fault is the same whenever it is made. */
+/**
+ * Seeded draws that decide about faults: the n-th draw for a device and a kind of fault is the same whenever it is
+ * made.
+ */
 export interface FaultDraws {
   /** From 0 to 1. */
   draw(what: string): number;

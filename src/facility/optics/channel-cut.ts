@@ -80,8 +80,8 @@ const FWHM_PER_RMS = 2.3548;
 const FWHM_PER_PLATEAU = 2.1213;
 
 /**
- * Share of a shot's light that comes through: the spikes of its spectrum, |Σ aₖ g(E − Eₖ)|² with random complex aₖ, under
- * a Gaussian of the SASE bandwidth round `centreEv`, times the curves of two reflections in each crystal.
+ * Share of a shot's light that comes through: the spikes of its spectrum, |Σ aₖ g(E − Eₖ)|² with random complex aₖ,
+ * under a Gaussian of the SASE bandwidth round `centreEv`, times the curves of two reflections in each crystal.
  */
 export function passedShare({ firstEv, secondEv }: Reflected, centreEv: number, random: Random): number {
   if (firstEv === 0 || secondEv === 0) return 0;

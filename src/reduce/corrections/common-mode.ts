@@ -44,12 +44,12 @@ const WINDOW = 3 / 4;
 const [SUM, FOUND, NOT_FOUND] = ["common-mode-adu", "common-mode-found", "common-mode-not-found"] as const;
 
 /**
- * Takes off what the pixels of a readout port drift together, image by image: the mean of its unlit pixels. Put it after
- * the dark. A pixel is unlit when none of its eight neighbors has a photon: so the pixel has no part of the charge of a
- * photon nearby, which would pull the level up and take signal away. Less than 0.3 % of the signal is taken for photons
- * of 100 ADU and more, charge clouds of up to 8 μm rms and pixels of 50 μm; the level is found up to about 0.6 photons
- * per pixel. Levels are looked for within ± twice `withinAdu` of 0. A port with fewer than 100 unlit pixels is left as it
- * is. Masked pixels (NaN) do not count.
+ * Takes off what the pixels of a readout port drift together, image by image: the mean of its unlit pixels. Put it
+ * after the dark. A pixel is unlit when none of its eight neighbors has a photon: so the pixel has no part of the
+ * charge of a photon nearby, which would pull the level up and take signal away. Less than 0.3 % of the signal is taken
+ * for photons of 100 ADU and more, charge clouds of up to 8 μm rms and pixels of 50 μm; the level is found up to about
+ * 0.6 photons per pixel. Levels are looked for within ± twice `withinAdu` of 0. A port with fewer than 100 unlit pixels
+ * is left as it is. Masked pixels (NaN) do not count.
  *
  * The ledger of the result states what was taken: {@link commonModeLevels} reads it. It notes `common-mode-not-found`
  * once per port and image that was left as it is.

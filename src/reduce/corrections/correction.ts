@@ -12,8 +12,8 @@ export interface Correction {
   /**
    * Begins a pass over shots.
    * @param note - tells the ledger of the result something about a used shot that is not the same for all of them
-   * @param amount - adds to an amount in the ledger: a multiple of 2^−20 ({@link quantize}), so that parts add up to the
-   *   same bits
+   * @param amount - adds to an amount in the ledger: a multiple of 2^−20 ({@link quantize}), so that parts add up to
+   *   the same bits
    */
   begin(note: (what: string) => void, amount: (what: string, value: number) => void): CorrectionStage;
 }

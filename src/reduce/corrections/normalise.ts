@@ -20,10 +20,10 @@ export interface NormaliseOptions {
 
 /**
  * Scales each image to a common intensity: × reference / I0, for what needs every image by itself, such as photons or a
- * histogram. A mean of such images is a mean of ratios, which scatters more: for mean images use the reducer `normalised`,
- * a ratio of sums. Dropped are shots with I0 outside the limits
- * (`i0-out-of-limits`) and those without a number (`i0-not-converged`, `i0-saturated`, `i0-missing`). Such shots have
- * been read already; to save that, choose with `filterShots` first.
+ * histogram. A mean of such images is a mean of ratios, which scatters more: for mean images use the reducer
+ * `normalised`, a ratio of sums. Dropped are shots with I0 outside the limits (`i0-out-of-limits`) and those without a
+ * number (`i0-not-converged`, `i0-saturated`, `i0-missing`). Such shots have been read already; to save that, choose
+ * with `filterShots` first.
  */
 export function normalise(options: NormaliseOptions): Correction {
   const { equipId, limits, reference } = resolveOptions("normalise", options, {

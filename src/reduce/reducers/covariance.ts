@@ -21,10 +21,10 @@ export interface Covariance {
   /** Of the population (divided by n), in units of the pixels × units of the signal. */
   readonly covariance: PreciseImage;
   /**
-   * Standard error of the covariance, from the scatter of the products (x − x̄)(y − ȳ) over the shots, so for any noise.
-   * Of fewer than some 100 shots it is often too small (docs/accuracy.md). NaN for fewer than three shots, where the
-   * pixel did not vary, and where pixel and signal vary so little about so large means that rounding cannot be told from
-   * it: `correlation` is still good there.
+   * Standard error of the covariance, from the scatter of the products (x − x̄)(y − ȳ) over the shots, so for any
+   * noise. Of fewer than some 100 shots it is often too small (docs/accuracy.md). NaN for fewer than three shots, where
+   * the pixel did not vary, and where pixel and signal vary so little about so large means that rounding cannot be told
+   * from it: `correlation` is still good there.
    */
   readonly standardError: PreciseImage;
   /** Pearson's, from −1 to 1; NaN where the pixel did not vary. */

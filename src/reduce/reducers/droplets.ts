@@ -57,8 +57,9 @@ const SPECTRUM_BINS = 5 * BINS_PER_PHOTON + 1;
  * of them at least `seed`, are a droplet (Chushkin et al. 2012; two thresholds as at LCLS). Its charge divided by that
  * of a photon and rounded is its number of photons; they go one by one to the pixel that has most charge left (the
  * greedy guess, analysed by Sun et al. 2020, J. Synchrotron Rad. 27; of equal pixels the first in reading order). Where
- * photons are so dense that droplets merge, their number stays right and only their places suffer: so the contrast of speckle from `photons` is wrong by a third and
- * more, see {@link speckleContrast}. Give `noiseAdu`: without it, read noise makes photons below 9 keV on an MPCCD.
+ * photons are so dense that droplets merge, their number stays right and only their places suffer: so the contrast of
+ * speckle from `photons` is wrong by a third and more, see {@link speckleContrast}. Give `noiseAdu`: without it, read
+ * noise makes photons below 9 keV on an MPCCD.
  *
  * Images must be dark-subtracted. Pixels that are NaN or infinite belong to no droplet. Memory: 4 bytes per pixel (2.1
  * MB for 1024 × 512), 17 more to work in, 2 kB for the spectrum and 20 bytes per shot.

@@ -3,8 +3,8 @@ import { any, resolveOptions } from "../../core/options.ts";
 import type { TagList } from "../../core/tags.ts";
 
 /**
- * A signal that tells light from dark: one value per tag. Light is above, or below, a limit. NaN (not converged, missing)
- * is not light: a detector of the pump pulse has no number where there was no pulse.
+ * A signal that tells light from dark: one value per tag. Light is above, or below, a limit. NaN (not converged,
+ * missing) is not light: a detector of the pump pulse has no number where there was no pulse.
  */
 export interface LightSignal {
   readonly values: ArrayLike<number>;

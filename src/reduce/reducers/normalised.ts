@@ -39,9 +39,9 @@ const LEAST = 1e-4;
 
 /**
  * Mean image normalised by an intensity monitor, with its error. The default is the ratio of sums, Σ image / Σ I0: with
- * a monochromatic beam it scatters 1.8 times less than a mean of images that were each divided by their I0 (that is what
- * `variance` after `correct.normalise` gives, too), see {@link RatioMethod}. The error holds the covariance of pixel and
- * monitor (ratio estimator, Cochran 1977, §6).
+ * a monochromatic beam it scatters 1.8 times less than a mean of images that were each divided by their I0 (that is
+ * what `variance` after `correct.normalise` gives, too), see {@link RatioMethod}. The error holds the covariance of
+ * pixel and monitor (ratio estimator, Cochran 1977, §6).
  *
  * A pixel that is NaN in one of the shots is NaN. A pedestal of the monitor makes the ratio depend on I0: look with
  * `monitorCheck` first. Memory: 40 bytes per pixel (21 MB for 1024 × 512).

@@ -4,21 +4,23 @@ import { any, resolveOptions } from "../../core/options.ts";
 import type { LabPlace } from "../../ip/ring-geometry.ts";
 
 /**
- * Units of the radial axis, spelled as in pyFAI: distance from the beam axis in µm or mm, scattering angle in degrees or
- * radians, q = 4π sin θ / λ in 1/Å or 1/nm.
+ * Units of the radial axis, spelled as in pyFAI: distance from the beam axis in µm or mm, scattering angle in degrees
+ * or radians, q = 4π sin θ / λ in 1/Å or 1/nm.
  */
 export type RadialUnit = (typeof units)[number];
 const units = ["r_um", "r_mm", "2th_deg", "2th_rad", "q_A^-1", "q_nm^-1"] as const;
 
 /**
- * Bins of one width from `from` to `to`, both included, to the last place as pyFAI's for `radial_range`; or between edges
- * of one's own. A bin holds its lower edge and not its upper one.
+ * Bins of one width from `from` to `to`, both included, to the last place as pyFAI's for `radial_range`; or between
+ * edges of one's own. A bin holds its lower edge and not its upper one.
  */
 export type RadialAxisOptions =
   | { readonly unit: RadialUnit; readonly from?: number; readonly to: number; readonly bins: number }
   | { readonly unit: RadialUnit; readonly edges: readonly number[] };
 
-/** Azimuthal sectors, degrees counter-clockwise from X looking from the source: equal ones from −180°, or between edges. */
+/**
+ * Azimuthal sectors, degrees counter-clockwise from X looking from the source: equal ones from −180°, or between edges.
+ */
 export type SectorOptions = { readonly sectors: number } | { readonly edgesDeg: readonly number[] };
 
 /** Numbers sorted into bins. */

@@ -19,7 +19,9 @@ interface Shares {
 
 /** The bins of one sensor's pixels. */
 export interface SensorBins {
-  /** Bin of each pixel, row by row; the number of bins where the pixel is left out. Empty when pixels are shared out. */
+  /**
+   * Bin of each pixel, row by row; the number of bins where the pixel is left out. Empty when pixels are shared out.
+   */
   readonly binOf: Uint16Array;
   /** Null when each pixel belongs to one bin. */
   readonly shares: Shares | null;

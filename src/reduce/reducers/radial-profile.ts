@@ -10,13 +10,13 @@ import { RadialSums } from "./radial-sums.ts";
  * Mean intensity in rings round the beam, and in azimuthal sectors of them. Each pixel belongs to the bin its centre
  * lies in, or is shared out by area. A bin is Σ values / Σ (polarisation × relative solid angle) over the pixels that
  * are really there, as pyFAI's `intensity` = sum_signal / sum_normalization: gaps and masked pixels take no part, and
- * pixels that are NaN or infinite are left out shot by shot. Without corrections that is the mean over the pixels. Every
- * sensor has its own profile in the result; {@link combineProfiles} makes the detector's of them. Sensors of different
- * gain must be brought to one scale before.
+ * pixels that are NaN or infinite are left out shot by shot. Without corrections that is the mean over the pixels.
+ * Every sensor has its own profile in the result; {@link combineProfiles} makes the detector's of them. Sensors of
+ * different gain must be brought to one scale before.
  *
  * Summed in WebAssembly. Memory per sensor: some 130 bytes per bin, 4 bytes per pixel for the table of bins, 8 with
- * corrections, some 40 with sharing by area, 1 for the mask if there is one, and with shots kept 4 + 16 · bins bytes per
- * shot.
+ * corrections, some 40 with sharing by area, 1 for the mask if there is one, and with shots kept 4 + 16 · bins bytes
+ * per shot.
  *
  * @throws BAD_ARGUMENT when a sensor is not in `sensors` or its images are not whole
  * @throws BAD_GEOMETRY when a sensor has no geometry, or the halves of the detector are open

@@ -29,7 +29,9 @@ export interface RadialProfile {
   readonly azimuthDeg: Float64Array | null;
   /** sum / norm, per pixel and shot, in units of the pixels; NaN where no pixel counted. */
   readonly mean: Float64Array;
-  /** Standard error of `mean`; from what, see `errorsFrom`. NaN where there is none: no pixel, or fewer than two shots. */
+  /**
+   * Standard error of `mean`; from what, see `errorsFrom`. NaN where there is none: no pixel, or fewer than two shots.
+   */
   readonly error: Float64Array;
   readonly errorsFrom: "poisson" | "shots";
   /** Sum of the pixel values in each bin over all shots, as they are: corrections stand in `norm`. */

@@ -6,7 +6,9 @@ import type { SensorBins } from "./radial-bins.ts";
 
 /** Pixels taken in together. */
 const TILE = 8192;
-/** Tables of sums that neighbouring pixels go to in turn: mostly they lie in one bin, and need not wait for each other. */
+/**
+ * Tables of sums that neighbouring pixels go to in turn: mostly they lie in one bin, and need not wait for each other.
+ */
 const TABLES = 4;
 
 /** The functions of kernels/reduce.ts that are used here; addresses and strides in bytes. */

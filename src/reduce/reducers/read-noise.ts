@@ -4,8 +4,8 @@ import type { ImageSpec } from "../../core/shots.ts";
 import type { Dark } from "../dark-average.ts";
 
 /**
- * Read noise of a pixel, rms in ADU: one number, one for each sensor, or a dark average, which has it pixel by pixel and
- * knows over how many shots it was taken.
+ * Read noise of a pixel, rms in ADU: one number, one for each sensor, or a dark average, which has it pixel by pixel
+ * and knows over how many shots it was taken.
  */
 export type ReadNoise = number | Readonly<Record<string, number>> | Dark;
 

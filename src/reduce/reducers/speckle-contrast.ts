@@ -57,16 +57,16 @@ const [MEAN, MEAN_VARIANCE, EXCESS, EXCESS_VARIANCE, SQUARE, PIXELS, NOISE, DARK
  * threshold or droplets gives a contrast that is wrong by a third and more with the 7 μm charge cloud of 300 μm of
  * silicon, because shared photons are put into the wrong pixels.
  *
- * Charge is not lost by sharing: for a mean of k photons, the covariances of a pixel with itself and its eight neighbors
- * add up to the variance of whole photons, k + βk², plus the variance of the read noise. So
- * β = (Σ covariances − noise − k) / k², in photons, without a threshold and without knowing the cloud. It holds for charge
- * clouds that reach no further than the next pixel (up to 10 μm rms for pixels of 50 μm), and for speckle not larger than
- * a pixel: larger speckle adds its correlation with the neighbors. k is the mean of each shot.
+ * Charge is not lost by sharing: for a mean of k photons, the covariances of a pixel with itself and its eight
+ * neighbors add up to the variance of whole photons, k + βk², plus the variance of the read noise. So
+ * β = (Σ covariances − noise − k) / k², in photons, without a threshold and without knowing the cloud. It holds for
+ * charge clouds that reach no further than the next pixel (up to 10 μm rms for pixels of 50 μm), and for speckle not
+ * larger than a pixel: larger speckle adds its correlation with the neighbors. k is the mean of each shot.
  *
- * Images must be dark-subtracted, with the common mode taken off where there is one. The charge per photon must be right:
- * 1 % too little adds 0.01/k to β (`changePerPercentOfGain`). Pixels that are NaN or infinite are left out, and those at
- * the border of the image, which miss charge from outside. Memory: 8 bytes per pixel (4.2 MB for 1024 × 512) and 68 bytes
- * per shot.
+ * Images must be dark-subtracted, with the common mode taken off where there is one. The charge per photon must be
+ * right: 1 % too little adds 0.01/k to β (`changePerPercentOfGain`). Pixels that are NaN or infinite are left out, and
+ * those at the border of the image, which miss charge from outside. Memory: 8 bytes per pixel (4.2 MB for 1024 × 512)
+ * and 68 bytes per shot.
  *
  * @throws BAD_ARGUMENT when an option has no entry for a sensor or another shape
  * @example
@@ -92,7 +92,9 @@ export function speckleContrast(options: SpeckleContrastOptions): Reducer<Speckl
     return moments;
   };
   return defineReducer({
-    name: `speckleContrast(${aduWords(options.aduPerPhoton)}, noise ${noiseWords(options.noiseAdu)}${lightWords(options.illumination)})`,
+    name:
+      `speckleContrast(${aduWords(options.aduPerPhoton)}, noise ` +
+      `${noiseWords(options.noiseAdu)}${lightWords(options.illumination)})`,
     layout: (frame) => {
       noiseOf(options.noiseAdu, frame);
       aduOf(options.aduPerPhoton, frame.detId);
@@ -277,8 +279,8 @@ function answer(tags: Uint32Array, columns: readonly Float64Array[]): SpeckleCon
   const darkVariance = used.reduce((sum, shot) => sum + of(DARK, shot) / of(PIXELS, shot), 0) / used.length;
   const meanVariance =
     used.reduce((sum, shot) => sum + of(MEAN_VARIANCE, shot) * of(PIXELS, shot) ** 2, 0) / pixels ** 2 + darkVariance;
-  // Least squares of excess = contrast × square. A shot varies by pairs of charges in the neighborhood and by the noise of
-  // its mean; what the dark is wrong by is one and the same in all shots, so shots with few photons tell it.
+  // Least squares of excess = contrast × square. A shot varies by pairs of charges in the neighborhood and by the noise
+  // of its mean; what the dark is wrong by is one and the same in all shots, so shots with few photons tell it.
   const varies = used.map((shot) => {
     const noise = of(NOISE, shot);
     return (2 * NEIGHBORHOOD * (Math.max(0, of(MEAN, shot)) + noise) ** 2 + noise) / of(PIXELS, shot);

@@ -26,8 +26,10 @@ export class BeamWait {
     const abort = "abort (Ctrl+C twice)";
     this.#bound =
       budgetSeconds === undefined
-        ? `It goes on by itself when the beam is back; there is no budget.seconds, so only that or ${abort} ends the wait`
-        : `It goes on by itself when the beam is back, and is given up ${budgetSeconds} s after its begin (budget.seconds); ${abort} ends it now`;
+        ? `It goes on by itself when the beam is back; there is no budget.seconds, so only that or ${abort} ends ` +
+          "the wait"
+        : `It goes on by itself when the beam is back, and is given up ${budgetSeconds} s after its begin ` +
+          `(budget.seconds); ${abort} ends it now`;
   }
 
   /** Time held so far. */

@@ -34,7 +34,10 @@ function whyNoBeam(beam: ShotCondition, value: ShotReading): string | null {
   if (whyNotGood(beam, value) === null) return null;
   const [low, high] = beam.between ?? [];
   const wanted = beam.equals === undefined ? `not within ${low} to ${high}` : `not ${beam.equals}`;
-  return `${beam.name ?? beam.signalName} is ${typeof value === "number" ? `${Number(value.toPrecision(4))}, ${wanted}` : value}`;
+  return (
+    `${beam.name ?? beam.signalName} is ` +
+    `${typeof value === "number" ? `${Number(value.toPrecision(4))}, ${wanted}` : value}`
+  );
 }
 
 /** Judges shots one by one until a point is done; the same for real and simulated shots. */

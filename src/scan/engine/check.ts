@@ -86,8 +86,10 @@ export function withHint(plan: Plan, error: unknown): SaclaError {
   if (!isSaclaError(error, "NO_PEAK", "NO_STEP")) return toSaclaError(error);
   const { code, message, details } = error;
   const hint = plan.adaptive
-    ? "But nothing was measured: without a response in `devices.signals` a signal is 1 at every shot; give one to what is fitted."
-    : `But nothing was measured. If the steps of ${plan.name} depend on what is, say so: plan(name, settings, steps, { adaptive: true }).`;
+    ? "But nothing was measured: without a response in `devices.signals` a signal is 1 at every shot; give one " +
+      "to what is fitted."
+    : `But nothing was measured. If the steps of ${plan.name} depend on what is, say so: plan(name, settings, ` +
+      "steps, { adaptive: true }).";
   return new SaclaError(code, `${message} ${hint}`, { details, cause: error });
 }
 
@@ -98,7 +100,8 @@ async function checkRunControl(plan: Plan, { runs }: CheckedBeamline): Promise<v
   if (state === "ready" || state === "stopping") return;
   throw new SaclaError(
     state === "fault" ? "DEVICE_FAULT" : "DEVICE_BUSY",
-    `Nothing was done: the plan ${plan.name} starts a run, but run ${run} is ${state}. ${state === "fault" ? "Look at the run control." : "End it first: sacla run stop."}`,
+    `Nothing was done: the plan ${plan.name} starts a run, but run ${run} is ${state}. ` +
+      `${state === "fault" ? "Look at the run control." : "End it first: sacla run stop."}`,
     { details: { run, state } },
   );
 }

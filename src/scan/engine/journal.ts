@@ -102,7 +102,8 @@ export class Journal {
     if (plan.name === this.header.plan && settings === this.header.settings) return;
     throw new SaclaError(
       "PLAN_CHANGED",
-      `${show(this.path)} is the journal of ${this.header.plan} ${this.header.settings}, not of ${plan.name} ${settings}.`,
+      `${show(this.path)} is the journal of ${this.header.plan} ${this.header.settings}, not of ${plan.name} ` +
+        `${settings}.`,
       {
         details: { path: this.path },
       },

@@ -29,7 +29,8 @@ export class RunOrder {
 function startedTwice(on: RunToStart, next: RunToStart): SaclaError {
   return new SaclaError(
     "BAD_ARGUMENT",
-    `The plan starts the run ${show(next.comment)} while its run ${show(on.comment)} is on: end that one first with stopRun, or use withRun.`,
+    `The plan starts the run ${show(next.comment)} while its run ${show(on.comment)} is on: end that one first ` +
+      "with stopRun, or use withRun.",
   );
 }
 

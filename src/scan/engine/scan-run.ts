@@ -240,7 +240,8 @@ export class ScanRun<R> {
     if (past.did !== text) {
       throw new SaclaError(
         "PLAN_CHANGED",
-        `The plan does not go on as its journal says: step ${this.#n} was ${past.did} and is now ${text}. A plan must not use the clock or chance.`,
+        `The plan does not go on as its journal says: step ${this.#n} was ${past.did} and is now ${text}. A plan ` +
+          "must not use the clock or chance.",
         {
           details: { step: this.#n },
         },

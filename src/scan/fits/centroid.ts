@@ -20,8 +20,8 @@ export interface Centroid {
 
 /**
  * Centre of gravity of a peak or dip of any form: above its background, in a Gaussian window that follows the centre
- * until both agree (the windowed position of SExtractor, Bertin and Arnouts 1996), so that the rest of the scan does not
- * pull it. A Gaussian fit finds the peak, its background and the width of the window, and refuses noise.
+ * until both agree (the windowed position of SExtractor, Bertin and Arnouts 1996), so that the rest of the scan does
+ * not pull it. A Gaussian fit finds the peak, its background and the width of the window, and refuses noise.
  * @throws NO_PEAK as {@link fitPeak}, and when the window is cut by an end of the points
  * @throws BAD_ARGUMENT when the lengths differ, or an error is negative
  * @example

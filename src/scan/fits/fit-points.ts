@@ -51,8 +51,8 @@ export interface FitQuality {
   readonly reducedChiSquare: number;
   /**
    * What the errors were multiplied by: √χ² per degree of freedom where the points scatter more than their errors
-   * explain (by chance once in 1000 fits), as the Particle Data Group does. Backlash, drifts and another shape show here. 1
-   * where they agree.
+   * explain (by chance once in 1000 fits), as the Particle Data Group does. Backlash, drifts and another shape show
+   * here. 1 where they agree.
    */
   readonly errorScale: number;
   /** How much larger χ² is without the feature: without errors, in units of the residual mean square. */
@@ -75,7 +75,7 @@ const CHANCE_OF_SCATTER = 1e-3;
 const CHANCE_WITHOUT_ONE = 5e-2;
 
 /** A feature to look for, in the words of its refusals. */
-export interface Feature {
+interface Feature {
   readonly model: CurveModel;
   readonly search: (points: FitPoints) => ShapeSearch;
   /** The same without the feature. */
@@ -86,7 +86,7 @@ export interface Feature {
   readonly least: number;
 }
 
-export interface FoundFeature {
+interface FoundFeature {
   readonly shape: readonly number[];
   readonly coefficients: readonly number[];
   /** Of shape and coefficients. */
@@ -180,7 +180,8 @@ function judge(
     const left = chiSquareOfTerms(without, rest) - chiSquareAt(model, rest, fitted.shape);
     if (!(chance(left) <= CHANCE_WITHOUT_ONE))
       throw refusal(
-        `it rests on the single point at ${points.x[i]}: scan there in finer steps, or call it an outlier (robust: true)`,
+        `it rests on the single point at ${points.x[i]}: scan there in finer steps, or call it an outlier ` +
+          "(robust: true)",
       );
   }
   return { deltaChiSquare: errors === undefined ? delta / scale : delta, falseAlarmProbability };

@@ -1,5 +1,5 @@
 /** Height of a peak of unit height and full width at half maximum 1, at the distance u from its centre. */
-export type PeakProfile = (u: number, mixing: number) => number;
+type PeakProfile = (u: number, mixing: number) => number;
 
 export const peakShapes = ["gaussian", "lorentzian", "pseudo-voigt", "darwin"] as const;
 /**
@@ -30,7 +30,9 @@ function blurredDarwin(y: number, rms: number): number {
   return sum / WEIGHT;
 }
 
-/** Half width at half maximum of the blurred curve, in half widths of the top; the last is kept, for it is asked again. */
+/**
+ * Half width at half maximum of the blurred curve, in half widths of the top; the last is kept, for it is asked again.
+ */
 let last = { rms: NaN, top: NaN, half: NaN };
 function darwinHalf(rms: number): { readonly top: number; readonly half: number } {
   if (last.rms === rms) return last;

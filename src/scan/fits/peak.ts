@@ -3,7 +3,7 @@ import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noPeak 
 import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
 import { type PeakShape, peakShapes, profiles } from "./peak-shapes.ts";
 
-export const backgrounds = ["flat", "line"] as const;
+const backgrounds = ["flat", "line"] as const;
 
 export interface PeakFitOptions extends FitOptions {
   /** @default "gaussian" */
@@ -37,9 +37,9 @@ export interface PeakFit extends FitQuality {
 /**
  * Fits a peak or a dip by least squares; errors from the covariance at the minimum.
  *
- * A peak is refused where the points do not tell it from noise on a straight line (false alarms: at most 1 in 1000 scans), do not
- * determine it, or show it in one point alone; where its centre is outside the points, or it is narrower than one
- * step.
+ * A peak is refused where the points do not tell it from noise on a straight line (false alarms: at most 1 in 1000
+ * scans), do not determine it, or show it in one point alone; where its centre is outside the points, or it is narrower
+ * than one step.
  * @throws NO_PEAK with the reason
  * @throws BAD_ARGUMENT when the lengths differ, an error is negative, or a word is not known
  * @example
@@ -98,7 +98,7 @@ export function fitPeak(x: readonly number[], y: readonly number[], options: Pea
 function searchOf({ x }: FitPoints, mix: (typeof profiles)[PeakShape]["mixing"]): ShapeSearch {
   const [low, high] = [Math.min(...x), Math.max(...x)];
   const range = high - low;
-  const step = stepOf(x);
+  const step = typicalStep(x);
   const widths: number[] = [];
   for (let width = 1.2 * step; width < 0.8 * range; width *= 1.6) widths.push(width);
   // Centres half a width apart, so that no trial misses a peak of its width.
@@ -119,7 +119,7 @@ function searchOf({ x }: FitPoints, mix: (typeof profiles)[PeakShape]["mixing"])
 }
 
 /** The typical distance from one point to the next: the median. */
-export function stepOf(x: readonly number[]): number {
+export function typicalStep(x: readonly number[]): number {
   const sorted = [...new Set(x)].sort((a, b) => a - b);
   const steps = sorted.slice(1).map((at, i) => at - (sorted[i] ?? NaN));
   return steps.sort((a, b) => a - b)[steps.length >> 1] ?? NaN;
@@ -131,7 +131,7 @@ function checkPeak(fit: PeakFit, { x }: FitPoints): void {
   const digits = (value: number): string => String(Number(value.toPrecision(4)));
   if (!(centre >= low && centre <= high))
     throw noPeak(`it would be at ${digits(centre)}, outside the points from ${digits(low)} to ${digits(high)}`);
-  const step = stepOf(x);
+  const step = typicalStep(x);
   if (!(fwhm >= step))
     throw noPeak(`it would be ${digits(fwhm)} wide, less than the step of ${digits(step)}: scan in finer steps`);
   if (!(Math.abs(height) >= 3 * heightError))

@@ -2,7 +2,7 @@ import { oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { normalCdf } from "../../core/special-functions.ts";
 import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noStep } from "./fit-points.ts";
 import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
-import { stepOf } from "./peak.ts";
+import { typicalStep } from "./peak.ts";
 
 /** How the signal goes on after a step. */
 export type AfterStep = "flat" | "line" | "parabola";
@@ -28,8 +28,8 @@ export interface StepFit extends FitQuality {
   readonly background: number;
   readonly backgroundError: number;
   /**
-   * After the step the signal goes on as height + slope · t + bend · t², t counted from the centre; 0 where they are not
-   * fitted.
+   * After the step the signal goes on as height + slope · t + bend · t², t counted from the centre; 0 where they are
+   * not fitted.
    */
   readonly slope: number;
   readonly bend: number;
@@ -45,8 +45,8 @@ const WIDTHS = [0.01, 0.025, 0.06, 0.15];
  * Pump–probe signals that are slow to recover rise like this, and beams vanish like this behind a knife edge
  * (Khosrofian and Garetz 1983). `after: "line"` or `"parabola"` adds what comes after the step, blurred likewise: a
  * recovery that begins in the window; {@link fitDecay} takes an exponential. Errors from the covariance at the minimum.
- * @throws NO_STEP when the points do not tell a step from noise, rest on a single point, or do not determine its centre or
- * width: outside the points, broader than they are wide, sharper than they are apart
+ * @throws NO_STEP when the points do not tell a step from noise, rest on a single point, or do not determine its centre
+ *   or width: outside the points, broader than they are wide, sharper than they are apart
  * @throws BAD_ARGUMENT when the lengths differ, an error is negative, or a word is not known
  * @example
  * const { centre, centreError } = fitStep(delays, differences, { errors, after: "parabola" });
@@ -128,6 +128,6 @@ export function checkEdge(
   if (Math.abs(height) < 3 * heightError)
     throw noStep(`its height ${digits(height)} is less than three times its error ${digits(heightError)}`);
   // Of a step between two points nothing changes with its centre and width.
-  if (x.filter((at) => Math.abs(at - centre) < 3 * width).length < 2 || width < stepOf(x) / 10)
+  if (x.filter((at) => Math.abs(at - centre) < 3 * width).length < 2 || width < typicalStep(x) / 10)
     throw noStep(`it is sharper than the points are apart near ${digits(centre)}; scan there in finer steps`);
 }

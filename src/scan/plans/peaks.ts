@@ -129,10 +129,12 @@ function* fitted(curve: Curve, options: PeakOptions): PlanSteps<PeakFit> {
   const digits = (value: number): string => String(Number(value.toPrecision(6)));
   const scattered =
     fit.errorScale > 1
-      ? ` (errors × ${fit.errorScale.toPrecision(2)}: the points are further off than their errors; backlash, drift, another shape?)`
+      ? ` (errors × ${fit.errorScale.toPrecision(2)}: the points are further off than their errors; backlash, ` +
+        "drift, another shape?)"
       : "";
   yield* note(
-    `${axis}: ${fit.shape} peak at ${digits(fit.centre)} ± ${fit.centreError.toPrecision(2)}, FWHM ${digits(fit.fwhm)} ± ${fit.fwhmError.toPrecision(2)}${scattered}`,
+    `${axis}: ${fit.shape} peak at ${digits(fit.centre)} ± ${fit.centreError.toPrecision(2)}, FWHM ` +
+      `${digits(fit.fwhm)} ± ${fit.fwhmError.toPrecision(2)}${scattered}`,
   );
   return fit;
 }

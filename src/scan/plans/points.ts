@@ -100,10 +100,12 @@ function* judge(row: Positions, taken: ShotsTaken, { giveUp = "stop", freshSpots
   const hint =
     freshSpots?.selector === undefined
       ? ""
-      : ` Now and then the accelerator gives no pulse when the selector asks for one; the spot is marked as missed and not used again. To take the next one then: giveUp: "go-on".`;
+      : " Now and then the accelerator gives no pulse when the selector asks for one; the spot is marked as " +
+        'missed and not used again. To take the next one then: giveUp: "go-on".';
   throw new SaclaError(
     "TOO_FEW_SHOTS",
-    `Only ${ledger.used} of ${ledger.asked} shots were good at ${JSON.stringify(row)} after ${attempts} attempts (${reasons}).${hint}`,
+    `Only ${ledger.used} of ${ledger.asked} shots were good at ${JSON.stringify(row)} after ${attempts} attempts ` +
+      `(${reasons}).${hint}`,
     {
       details: { row, used: ledger.used, asked: ledger.asked },
     },
