@@ -46,10 +46,11 @@ export function toPoni(geometry: RingGeometry, picture: PoniPicture & { readonly
 const DEGREES = 180 / Math.PI;
 
 /**
- * The geometry of a PONI file (version 2 or 2.1; the last entry of each name counts) for the picture it was made with.
- * Any orientation is understood; without one pyFAI's default, 3, in which rows go up and the picture's azimuth is
- * mirrored.
- * @throws BAD_TEXT when a value is missing or not a number, or the version is another
+ * The geometry of a PONI file (version 1, 2, 2.1 or 3; the last entry of each name counts) for the picture it was
+ * made with. Any orientation is understood; without one pyFAI's default, 3, in which rows go up and the picture's
+ * azimuth is mirrored.
+ * @throws BAD_TEXT when a value is missing or not a number, the version is another, or the file is for other pixels or
+ *   corrects for parallax
  */
 export function parsePoni(
   text: string,
@@ -63,14 +64,22 @@ export function parsePoni(
       .map((line) => [line.slice(0, line.indexOf(":")).trim().toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
   );
   const version = entries.get("poni_version") ?? "1";
-  if (!["2", "2.0", "2.1"].includes(version)) throw notPoni(`its version is ${version}, and 2 and 2.1 can be read`);
+  if (!["1", "2", "2.1", "3"].includes(version.replace(/\.0$/, "")))
+    throw notPoni(`its version is ${version}, and 1, 2, 2.1 and 3 can be read`);
+  if (entries.get("parallax")?.toLowerCase() === "true")
+    throw notPoni("it corrects for the parallax of thick sensors, and that cannot be taken over");
   const number = (name: string): number => {
     const value = Number(entries.get(name.toLowerCase()) || NaN);
     if (!Number.isFinite(value))
       throw notPoni(`${name} is ${entries.get(name.toLowerCase()) ?? "missing"}, not a number`);
     return value;
   };
-  const orientation = orientationOf(entries.get("detector_config"));
+  const config = configOf(entries.get("detector_config"));
+  const orientation = orientationOf(config);
+  checkPixels(
+    [entries.get("pixelsize1") ?? config["pixel1"], entries.get("pixelsize2") ?? config["pixel2"]],
+    pixelSizeUm,
+  );
   // Orientations 1 and 2 count from the bottom of the picture up; 1 and 4 from its right side.
   const isUp = orientation === 1 || orientation === 2;
   const isFromRight = orientation === 1 || orientation === 4;
@@ -92,18 +101,30 @@ export function parsePoni(
   };
 }
 
-function orientationOf(text: string | undefined): number {
-  if (text === undefined) return 3;
+/** What stands in Detector_config; nothing in version 1, which names a detector or has its pixel sizes beside it. */
+function configOf(text: string | undefined): Readonly<Record<string, unknown>> {
+  if (text === undefined || text === "None") return {};
   let config: unknown;
   try {
     config = JSON.parse(text);
   } catch {
     throw notPoni(`Detector_config is ${text}, not JSON`);
   }
-  const orientation = isRecord(config) ? (config["orientation"] ?? 3) : 3;
+  return isRecord(config) ? config : {};
+}
+
+function orientationOf(config: Readonly<Record<string, unknown>>): number {
+  const orientation = config["orientation"] ?? 3;
   if (orientation !== 1 && orientation !== 2 && orientation !== 3 && orientation !== 4)
     throw notPoni(`the orientation is ${JSON.stringify(orientation)}, not 1, 2, 3 or 4`);
   return orientation;
+}
+
+/** A file for other pixels is one for another picture. A named detector tells no pixel size. */
+function checkPixels(metres: readonly unknown[], pixelSizeUm: number): void {
+  for (const size of metres.map(Number))
+    if (size > 0 && Math.abs(size * 1e6 - pixelSizeUm) > 1e-3 * pixelSizeUm)
+      throw notPoni(`it is for pixels of ${size * 1e6} µm, and the picture has pixels of ${pixelSizeUm} µm`);
 }
 
 function checked({ width, height, pixelSizeUm, view }: PoniPicture): PoniPicture {

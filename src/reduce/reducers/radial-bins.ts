@@ -193,11 +193,11 @@ export class RadialBins {
       if (bin < this.bins) give(bin, 1);
       return;
     }
+    // As in pyFAI a pixel that an end of the axis cuts counts whole.
+    const isCut = first < 0 || last >= this.radial.bins;
+    const area = isCut ? shareWithin(corners, this.radial.edges) : whole;
     if (this.sectors === null) {
-      // As in pyFAI a pixel that an end of the axis cuts counts whole.
-      const { edges, bins } = this.radial;
-      if (first < 0 || last >= bins) shareByRadius(corners, edges, first, last, give, shareWithin(corners, edges));
-      else shareByRadius(corners, edges, first, last, give, whole);
+      shareByRadius(corners, this.radial.edges, first, last, give, area);
       return;
     }
     const { edges } = this.sectors;
@@ -212,7 +212,7 @@ export class RadialBins {
           first,
           last,
           (k, share) => give(sector * this.radial.bins + k, share),
-          whole,
+          area,
         );
       }
     }

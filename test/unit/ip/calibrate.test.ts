@@ -78,7 +78,11 @@ describe("PONI files", () => {
   it("that are none are refused", () => {
     const bad = (text: string) =>
       expect(() => parsePoni(text, picture)).toThrow(expect.objectContaining({ code: "BAD_TEXT" }));
-    bad("poni_version: 3\nDistance: 0.1");
+    bad("poni_version: 4\nDistance: 0.1");
+    const whole = toPoni(tilted, { ...picture, photonEnergyEv });
+    bad(`${whole}Parallax: True\n`);
+    bad(whole.replaceAll("0.0001", "0.00005"));
+    bad(`PixelSize1: 5e-05\nPixelSize2: 5e-05\nDistance: 0.1\nPoni1: 0\nPoni2: 0\nRot1: 0\nRot2: 0\nRot3: 0`);
     bad("poni_version: 2.1\nDistance: near");
     bad('poni_version: 2.1\nDetector_config: {"orientation": 7}\nDistance: 0.1');
     bad("poni_version: 2.1\nDetector_config: {\nDistance: 0.1");
@@ -108,6 +112,16 @@ for orientation in (1, 2, 3, 4):
     ai.save(path)
     out[str(orientation)] = dict(text=open(path).read(), tth=ai.center_array((30, 40), "2th_rad").ravel().tolist())
     os.remove(path)
+values = "Distance: 0.08\\nPoni1: 0.001\\nPoni2: 0.0023\\nRot1: 0.03\\nRot2: -0.05\\nRot3: 0.2\\nWavelength: 1.2398e-10\\n"
+others = dict(sizes="PixelSize1: 1e-4\\nPixelSize2: 1e-4\\n" + values, sizesOfDetector="Detector: Detector\\nPixelSize1: 1e-4\\nPixelSize2: 1e-4\\nSplineFile: None\\n" + values,
+    named="Detector: Eiger500k\\n" + values,
+    three='poni_version: 3\\nDetector: Detector\\nDetector_config: {"pixel1": 1e-4, "pixel2": 1e-4, "orientation": 2, "max_shape": [30, 40]}\\n' + values + "Parallax: False\\n")
+for name, text in others.items():
+    open(path, "w").write(text)
+    ai = pyFAI.load(path)
+    shape = (30, 40) if name != "named" else ai.detector.max_shape
+    out[name] = dict(text=text, tth=ai.center_array(shape, "2th_rad").ravel()[::97].tolist(), shape=list(shape), pixel=ai.detector.pixel1 * 1e6)
+    os.remove(path)
 os.rmdir(folder)
 json.dump(out, sys.stdout)
 `;
@@ -122,17 +136,18 @@ json.dump(out, sys.stdout)
         stdio: ["pipe", "pipe", "ignore"],
         maxBuffer: 1e8,
       }),
-    ) as Record<string, { text: string; tth: number[]; chi: number[] }>;
+    ) as Record<string, { text: string; tth: number[]; chi: number[]; shape: [number, number]; pixel: number }>;
     const anglesOf = (
       geometry: typeof tilted | ReturnType<typeof parsePoni>["geometry"],
       view: "source" | "detector",
+      { width, height, pixelSizeUm }: { width: number; height: number; pixelSizeUm: number } = picture,
     ) => {
       const toLab = labPlaces(geometry);
       const place = { x: 0, y: 0, z: 0 };
-      return Array.from({ length: 1200 }, (_, i) => {
-        const [row, column] = [Math.floor(i / 40), i % 40];
-        const x = (column + 0.5 - 20) * 100;
-        toLab(view === "source" ? x : -x, (15 - row - 0.5) * 100, place);
+      return Array.from({ length: width * height }, (_, i) => {
+        const [row, column] = [Math.floor(i / width), i % width];
+        const x = (column + 0.5 - width / 2) * pixelSizeUm;
+        toLab(view === "source" ? x : -x, (height / 2 - row - 0.5) * pixelSizeUm, place);
         return [Math.atan2(Math.sqrt(place.x ** 2 + place.y ** 2), place.z), Math.atan2(place.y, place.x)] as const;
       });
     };
@@ -148,5 +163,13 @@ json.dump(out, sys.stdout)
           expect(Math.abs(tth - (theirs[orientation]?.tth[i] ?? NaN))).toBeLessThan(1e-6);
         });
       }
+    // Versions 1, with pixel sizes or a detector by name, and 3.
+    for (const name of ["sizes", "sizesOfDetector", "named", "three"]) {
+      const { text, tth, shape, pixel } = theirs[name] ?? expect.fail(name);
+      const own = { width: shape[1], height: shape[0], pixelSizeUm: pixel, view: "source" } as const;
+      const angles = anglesOf(parsePoni(text, own).geometry, "source", own);
+      expect(tth.length).toBeGreaterThan(10);
+      for (const [k, angle] of tth.entries()) expect(Math.abs((angles[97 * k]?.[0] ?? NaN) - angle)).toBeLessThan(1e-6);
+    }
   });
 });
