@@ -19,7 +19,7 @@ const connectionLimits = {
   credit: 64,
 } as const;
 
-type Call = RequestMessage & { kind: "call" };
+export type Call = RequestMessage & { kind: "call" };
 type Stream = RequestMessage & { kind: "stream" };
 
 /** What is open for one request. */
@@ -33,7 +33,7 @@ export type SendOutcome = "sent" | "full" | "gone";
 
 /** One connection to the server, and what is open for it. */
 export class ClientConnection {
-  readonly #who: () => Client;
+  readonly #who: (call?: Call) => Client;
   readonly #service: Service;
   readonly #send: (parts: Uint8Array[]) => Promise<SendOutcome>;
   readonly #open: Map<number, OpenRequest> = new Map();
@@ -51,8 +51,8 @@ export class ClientConnection {
   /** Watches since the client took something, while answers wait for it. */
   stuck = 0;
 
-  /** @param who - asked for each request: a key may be revoked while its connection lasts */
-  constructor(who: () => Client, service: Service, send: (parts: Uint8Array[]) => Promise<SendOutcome>) {
+  /** @param who - asked for each request: a key may be revoked while its connection lasts, and a call prove more */
+  constructor(who: (call?: Call) => Client, service: Service, send: (parts: Uint8Array[]) => Promise<SendOutcome>) {
     this.#who = who;
     this.#service = service;
     this.#send = send;
@@ -208,7 +208,7 @@ export class ClientConnection {
       answer = {
         kind: "result",
         id,
-        value: await this.#service.call(this.client, requestOf(message, bytes), { signal: open.stop.signal }),
+        value: await this.#service.call(this.#who(message), requestOf(message, bytes), { signal: open.stop.signal }),
       };
     } catch (error) {
       answer = { kind: "error", id, error: toWireError(error) };

@@ -3,9 +3,10 @@ import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { any, integer, optional, resolveOptions } from "../core/options.ts";
 import { decodeMessage, messageId, type WireMessage } from "../transport/codec.ts";
-import { type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
+import { makesSafe } from "../transport/control-methods.ts";
+import { CallProofs, type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
 import { cannotBind, isLoopback, needsKeys } from "./bind-address.ts";
-import { ClientConnection, type SendOutcome } from "./client-connection.ts";
+import { type Call, ClientConnection, type SendOutcome } from "./client-connection.ts";
 import { type Client, loopbackClient, type Service, serverCloses } from "./service.ts";
 import { behindGate, openGate, type ZmqGate } from "./zmq-gate.ts";
 
@@ -98,6 +99,12 @@ function gateOf(keys: CurveKeys | undefined, service: Service): ZmqGate {
 
 const unnamedClient: Client = { name: "unnamed key", role: "read" };
 const revokedClient: Client = { name: "revoked key", role: null };
+
+/** Reading and making safe need no proof. */
+function isProven({ method, value, key, proof }: Call, proofs: CallProofs): boolean {
+  if (key === undefined || makesSafe(method, value)) return true;
+  return proof !== undefined && proofs.isValid(key, proof);
+}
 
 class RoutedServer implements ZmqServer {
   readonly address: string;
@@ -196,14 +203,22 @@ class RoutedServer implements ZmqServer {
     if (connection.isBlocked) this.#flushSoon(connection);
   }
 
-  /** Tells who has the connection now. ZeroMQ has let in known keys only; whose it is, the routing id proves. */
-  #ownerOf(routingId: string): () => Client {
+  /**
+   * Tells who has the connection now. ZeroMQ has let in known keys only; whose it is, the routing id proves. Somebody
+   * else may have come to know the routing id, so a call that changes something has a proof of its own.
+   */
+  #ownerOf(routingId: string): (call?: Call) => Client {
     const keys = this.#keys;
     if (keys === undefined || this.#pair === undefined) return () => loopbackClient;
     const publicKey = provenOwner(this.#pair, routingId);
     // Every known key may read, so a client that proves nothing else may too.
     if (publicKey === null) return () => unnamedClient;
-    return () => this.#service.identify(() => keys.clientOfCurve(publicKey)) ?? revokedClient;
+    const proofs = new CallProofs(this.#pair, publicKey, routingId);
+    return (call) => {
+      const client = this.#service.identify(() => keys.clientOfCurve(publicKey)) ?? revokedClient;
+      if (client.role !== "control" || call === undefined || isProven(call, proofs)) return client;
+      return { name: `${client.name}, whose key the call does not prove,`, role: "read" };
+    };
   }
 
   async #send(routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome> {

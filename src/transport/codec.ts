@@ -20,6 +20,8 @@ export type RequestMessage =
       readonly value: unknown;
       readonly timeoutMs?: number | undefined;
       readonly key?: string | undefined;
+      /** Over ZeroMQ with keys, of a call that changes something: see docs/protocol.md. */
+      readonly proof?: string | undefined;
     }
   | {
       readonly kind: "stream";
@@ -195,6 +197,7 @@ function checkMessage(header: unknown): WireMessage {
         value: parameters(header),
         ...timeout(header),
         ...key(header),
+        ...proof(header),
       };
     case "stream":
       return {
@@ -237,6 +240,10 @@ function name(header: Record<string, unknown>, field: string): string {
 
 function key(header: Record<string, unknown>): { key?: string } {
   return header["key"] === undefined ? {} : { key: name(header, "key") };
+}
+
+function proof(header: Record<string, unknown>): { proof?: string } {
+  return header["proof"] === undefined ? {} : { proof: name(header, "proof") };
 }
 
 function timeout(header: Record<string, unknown>): { timeoutMs?: number } {

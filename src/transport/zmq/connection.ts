@@ -9,7 +9,7 @@ import {
   type RequestMessage,
   type WireMessage,
 } from "../codec.ts";
-import { type CurvePair, provenRoutingId } from "./keys.ts";
+import { CallProofs, type CurvePair, provenRoutingId } from "./keys.ts";
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -40,15 +40,17 @@ export class Connection {
   readonly #socket: Dealer;
   readonly #options: ConnectionOptions;
   readonly #pending: Map<number, PendingRequest> = new Map();
+  readonly #proofs: CallProofs | undefined;
   #nextId = 0;
   #isBroken = false;
   #isEnded = false;
   #pings: NodeJS.Timeout | undefined;
   #silentPings = 0;
 
-  private constructor(socket: Dealer, options: ConnectionOptions) {
+  private constructor(socket: Dealer, options: ConnectionOptions, proofs: CallProofs | undefined) {
     this.#socket = socket;
     this.#options = options;
+    this.#proofs = proofs;
   }
 
   /**
@@ -59,6 +61,7 @@ export class Connection {
   static async connect(options: ConnectionOptions, stop: AbortSignal): Promise<Connection> {
     const { Dealer } = await import("zeromq");
     const { url, curve } = options;
+    const routingId = curve === null ? "" : provenRoutingId(curve, curve.serverKey);
     const keys =
       curve === null
         ? {}
@@ -66,7 +69,7 @@ export class Connection {
             curveServerKey: curve.serverKey,
             curvePublicKey: curve.publicKey,
             curveSecretKey: curve.secretKey,
-            routingId: provenRoutingId(curve, curve.serverKey),
+            routingId,
           };
     // What is open is bounded by its users, so there is no need for a limit that would make send() wait.
     const socket = new Dealer({
@@ -77,7 +80,8 @@ export class Connection {
       reconnectInterval: 100,
       ...keys,
     });
-    const connection = new Connection(socket, options);
+    const proofs = curve === null ? undefined : new CallProofs(curve, curve.serverKey, routingId);
+    const connection = new Connection(socket, options, proofs);
     try {
       await connection.#handshake(stop);
     } catch (error) {
@@ -99,7 +103,8 @@ export class Connection {
   request(make: (id: number) => RequestMessage, pending: PendingRequest): number {
     const id = this.#nextId++;
     const message = make(id);
-    this.send(message);
+    const isProven = message.kind === "call" && message.key !== undefined && this.#proofs !== undefined;
+    this.send(isProven ? { ...message, proof: this.#proofs.make(message.key) } : message);
     this.#pending.set(id, pending);
     if (this.#pings === undefined) {
       this.#silentPings = 0;

@@ -66,17 +66,52 @@ export function provenOwner(server: CurvePair, routingId: string): string | null
   const publicKey = routingId.slice(0, KEY_LENGTH);
   const named = routingId.slice(0, KEY_LENGTH + NONCE_LENGTH);
   try {
-    const expected = Buffer.from(proof(server, publicKey, named));
-    const given = Buffer.from(routingId.slice(named.length), "latin1");
-    return given.length === expected.length && timingSafeEqual(given, expected) ? publicKey : null;
+    return isSame(proof(server, publicKey, named), routingId.slice(named.length)) ? publicKey : null;
   } catch {
     // Not even a key.
     return null;
   }
 }
 
-/** HMAC-SHA256 under the X25519 secret that only the two sides can compute. */
+/**
+ * Proves, for each call that changes something, who sends it: a routing id that has become known is of no use to
+ * another client, because the proof of a call needs the secret key, too.
+ */
+export class CallProofs {
+  readonly #secret: Uint8Array;
+  readonly #routingId: string;
+
+  /** Of one connection, at either end. @param other - public key of the other end */
+  constructor(own: CurvePair, other: string, routingId: string) {
+    this.#secret = sharedSecret(own, other);
+    this.#routingId = routingId;
+  }
+
+  /** @param key - the idempotency key of the call */
+  make(key: string): string {
+    return hmac(this.#secret, `sacla 1 call ${this.#routingId} ${key}`);
+  }
+
+  isValid(key: string, given: string): boolean {
+    return isSame(this.make(key), given);
+  }
+}
+
+function isSame(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(given, "latin1")];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
 function proof(own: CurvePair, other: string, text: string): string {
+  return hmac(sharedSecret(own, other), `sacla 1 ${text}`);
+}
+
+function hmac(secret: Uint8Array, text: string): string {
+  return createHmac("sha256", secret).update(text).digest("base64url");
+}
+
+/** The X25519 secret that only the two sides can compute. */
+function sharedSecret(own: CurvePair, other: string): Uint8Array {
   const coordinates = (name: string, key: string): string => Buffer.from(keyBytes(name, key)).toString("base64url");
   const point = (key: string): { kty: string; crv: string; x: string } => ({
     kty: "OKP",
@@ -88,5 +123,5 @@ function proof(own: CurvePair, other: string, text: string): string {
     format: "jwk",
   });
   const publicKey = createPublicKey({ key: point(other), format: "jwk" });
-  return createHmac("sha256", diffieHellman({ privateKey, publicKey })).update(`sacla 1 ${text}`).digest("base64url");
+  return diffieHellman({ privateKey, publicKey });
 }

@@ -9,7 +9,7 @@ import { ServerMetrics } from "../../../src/server/metrics.ts";
 import { Service } from "../../../src/server/service.ts";
 import { serveZmq, type ZmqServer } from "../../../src/server/zmq-server.ts";
 import { decodeMessage, encodeMessage, type RequestMessage } from "../../../src/transport/codec.ts";
-import { type CurvePair, provenRoutingId } from "../../../src/transport/zmq/keys.ts";
+import { CallProofs, type CurvePair, provenRoutingId } from "../../../src/transport/zmq/keys.ts";
 import { changingTable, movingEndpoint } from "../../support/changing-table.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -79,18 +79,21 @@ function clientKeys(who: Who): CurvePair & { serverKey: string } {
 /** The kinds of the answers to one message over ZeroMQ with CURVE, with the codes of errors. */
 async function overZmq(who: Who, request: RequestMessage): Promise<string> {
   const own = clientKeys(who);
+  const routingId = provenRoutingId(own, own.serverKey);
+  const proofs = new CallProofs(own, own.serverKey, routingId);
   const dealer = new Dealer({
     linger: 0,
     curveServerKey: own.serverKey,
     curvePublicKey: own.publicKey,
     curveSecretKey: own.secretKey,
-    routingId: provenRoutingId(own, own.serverKey),
+    routingId,
     // Only a stranger waits this long.
     receiveTimeout: who === "unknown client" ? 1000 : 10_000,
   });
   try {
     dealer.connect(zmq.address);
-    await dealer.send(encodeMessage(request));
+    const isProven = request.kind === "call" && request.key !== undefined;
+    await dealer.send(encodeMessage(isProven ? { ...request, proof: proofs.make(request.key ?? "") } : request));
     const kinds: string[] = [];
     for (;;) {
       const message = decodeMessage(await dealer.receive(), { copy: true });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { curveKeyPair, Dealer } from "zeromq";
 import { isSaclaError } from "../../../src/core/errors.ts";
+import { withControl } from "../../../src/ec/index.ts";
 import { type Client, type ServedTable, Service, wholeTable } from "../../../src/server/service.ts";
 import { serveZmq } from "../../../src/server/zmq-server.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
@@ -8,9 +9,11 @@ import { type AnswerMessage, decodeMessage, encodeMessage } from "../../../src/t
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { callMethods } from "../../../src/transport/methods.ts";
 import { type ZmqOptions, zmqEndpoint } from "../../../src/transport/zmq/client.ts";
-import { keyBytes, keyText, provenOwner, provenRoutingId } from "../../../src/transport/zmq/keys.ts";
+import { CallProofs, keyBytes, keyText, provenOwner, provenRoutingId } from "../../../src/transport/zmq/keys.ts";
 import { bigFrames } from "../../support/big-frames.ts";
+import { changingTable, movingEndpoint } from "../../support/changing-table.ts";
 import { tinySource } from "../../support/tiny-source.ts";
+import { ToyDriver } from "../../support/toy-driver.ts";
 
 const open: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -66,17 +69,20 @@ async function askRaw(
   method: string,
   key?: string,
   routingId?: string,
+  proof?: string,
+  value: object = status,
+  receiveTimeout = 10_000,
 ): Promise<AnswerMessage> {
   const curve = { curveServerKey: server.publicKey, curvePublicKey: pair.publicKey, curveSecretKey: pair.secretKey };
   const socket = new Dealer({
     linger: 0,
-    receiveTimeout: 10_000,
+    receiveTimeout,
     ...(routingId === undefined ? {} : { routingId }),
     ...curve,
   });
   socket.connect(address);
   try {
-    await socket.send(encodeMessage({ kind: "call", id: 1, method, value: status, key }));
+    await socket.send(encodeMessage({ kind: "call", id: 1, method, value, key, proof }));
     return decodeMessage(await socket.receive(), { copy: true }) as AnswerMessage;
   } finally {
     socket.close();
@@ -125,8 +131,10 @@ describe("ZeroMQ with keys", () => {
       },
     };
     const address = await serveCurve(endpoint);
-    const as = (pair: { publicKey: string; secretKey: string }, routingId?: string) =>
-      askRaw(address, pair, "ec.move", "key", routingId);
+    const as = (pair: { publicKey: string; secretKey: string }, routingId?: string) => {
+      const proof = routingId && new CallProofs(pair, server.publicKey, routingId).make("key");
+      return askRaw(address, pair, "ec.move", "key", routingId, proof);
+    };
     expect(await as(controller, provenRoutingId(controller, server.publicKey))).toMatchObject({
       kind: "result",
       value: 0,
@@ -139,6 +147,42 @@ describe("ZeroMQ with keys", () => {
     const forged = provenRoutingId({ publicKey: controller.publicKey, secretKey: reader.secretKey }, server.publicKey);
     expect(await as(reader, forged)).toMatchObject({ error: { code: "NOT_ALLOWED" } });
     expect(moved).toHaveLength(1);
+  });
+
+  it("lets the controller's own client change something, and not the reader's", async () => {
+    const address = await serveCurve(withControl(endpointOf(tinySource()), new ToyDriver()));
+    const taking = { bl: 3, name: "night", reason: "test", ttlMs: 60_000 };
+    const { lease } = await connectAs(address, controller).call("lease.take", taking);
+    expect(lease).toHaveLength(36);
+    expect(await codeOf(connectAs(address, reader).call("lease.take", taking))).toBe("NOT_ALLOWED");
+    expect(await codeOf(connectAs(address, controller).call("lease.release", { bl: 3, lease }))).toBe("no error");
+  });
+
+  it("does not take another client for the owner of a routing id that has become known", async () => {
+    const { endpoint, moves } = movingEndpoint();
+    const keys = { server, clientOfCurve: (publicKey: string) => clients.get(publicKey) ?? null };
+    const started = await serveZmq(new Service(endpoint, {}, changingTable), "tcp://127.0.0.1:*", { keys });
+    open.push(() => started.close());
+    const known = provenRoutingId(controller, server.publicKey);
+    const proofs = new CallProofs(controller, server.publicKey, known);
+    const move = async (pair: { publicKey: string; secretKey: string }, key: string, proof?: string) => {
+      // Until the server sees that the connection before has gone, libzmq leaves a second one with its id unheard.
+      for (let tries = 0; ; tries++) {
+        try {
+          const answer = await askRaw(started.address, pair, "test.move", key, known, proof, { to: 7 }, 500);
+          return answer.kind === "error" ? [answer.error.code, answer.error.message] : answer.kind;
+        } catch (error) {
+          if (tries === 15) throw error;
+        }
+      }
+    };
+    expect(await move(controller, "first", proofs.make("first"))).toBe("result");
+    // The owner has gone, and a reader comes with the id. It has no secret of the owner's.
+    const refused = ["NOT_ALLOWED", expect.stringContaining('"the controller, whose key the call does not prove,"')];
+    const own = new CallProofs(reader, server.publicKey, known).make("second");
+    for (const proof of [undefined, own, proofs.make("first"), "x"])
+      expect([proof, await move(reader, "second", proof)]).toEqual([proof, refused]);
+    expect(moves).toEqual([7]);
   });
 });
 
