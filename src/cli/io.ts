@@ -78,7 +78,7 @@ export function cleaned(io: Io): Io {
 }
 
 /** Resolves at Ctrl+C, for commands that go on until then. */
-export async function untilStopped({ signal }: Io): Promise<void> {
+export async function untilStopped({ signal }: Pick<Io, "signal">): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

@@ -21,14 +21,15 @@ const known: Readonly<Record<string, string>> = {
  * @throws BAD_URL for an unknown option or value
  * @throws FILE_NOT_FOUND, BAD_TEXT for a scenario file that cannot be read
  */
-export const simulatedScheme: OpenScheme = async (address) => {
+export const simulatedScheme: OpenScheme = async (address) =>
+  inProcess(simulatedEndpoint(createSimulatedFacility(await simulatedOptions(address))));
+
+/** The options that a `sim:` address gives. @throws as {@link simulatedScheme} */
+export async function simulatedOptions(address: Address): Promise<SimulatedFacilityOptions> {
   const options = optionsOf(address);
   const scenario = address.options.get("scenario");
-  const facility = createSimulatedFacility(
-    scenario === null ? options : { ...options, scenario: await scenarioIn(address, scenario) },
-  );
-  return inProcess(simulatedEndpoint(facility));
-};
+  return scenario === null ? options : { ...options, scenario: await scenarioIn(address, scenario) };
+}
 
 async function scenarioIn(address: Address, scenario: string): Promise<string | Scenario> {
   try {

@@ -10,6 +10,7 @@ import { toWireError } from "../transport/codec.ts";
 import { cannotBind, isLoopbackHost, needsKeys } from "./bind-address.ts";
 import { appChecks, errorAnswer, type HttpAppOptions, httpApp } from "./http-app.ts";
 import { within } from "./http-stream.ts";
+import { relayHttp } from "./relay/http-relay.ts";
 import type { Service } from "./service.ts";
 
 /** Certificate and private key, PEM. */
@@ -26,6 +27,18 @@ export interface HttpServerOptions extends HttpAppOptions {
   readonly tls?: TlsFiles | undefined;
   /** A connection on which nothing has moved for so long is closed: its client does not read. @default 600000 */
   readonly stallMs?: number | undefined;
+  /** Passes on what is not for `owns` to the server behind. @default answers everything */
+  readonly relay?: HttpRelayTarget | undefined;
+  /** Listens at this local socket, behind a relay, and nowhere else. @default at host and port */
+  readonly socketPath?: string | undefined;
+}
+
+/** A server on this computer that answers what a server does not answer itself. */
+export interface HttpRelayTarget {
+  /** Its `socketPath` now. */
+  readonly socketPath: string;
+  /** Whether a path is answered here. */
+  owns(path: string): boolean;
 }
 
 /** A server over HTTP. */
@@ -50,11 +63,13 @@ const KEEP_ALIVE_MS = 30_000;
  * @throws BAD_ARGUMENT for a certificate or private key that cannot be used
  */
 export async function serveHttp(service: Service, options: HttpServerOptions): Promise<HttpServer> {
-  const { host, port, tls, stallMs, ...appOptions } = resolveOptions("serveHttp", options, {
+  const { host, port, tls, stallMs, relay, socketPath, ...appOptions } = resolveOptions("serveHttp", options, {
     host: optional(asText, "127.0.0.1"),
     port: integer(0, 65_535),
     tls: optional((name, value) => resolveOptions(name, value as TlsFiles, { cert: any, key: any })),
     stallMs: optional(finite(1), 600_000),
+    relay: any,
+    socketPath: optional(asText),
     ...appChecks,
   });
   const isLocal = isLoopbackHost(host);
@@ -64,11 +79,15 @@ export async function serveHttp(service: Service, options: HttpServerOptions): P
   if (!isLocal && tls === undefined)
     service.logger.warn({ host }, "tokens travel readable over plain HTTP: give a certificate and key for TLS");
   const { app, endStreams } = httpApp(service, appOptions);
-  const listener = getRequestListener(app.fetch, {
+  const answerHere = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     hostname: host,
     errorHandler: (error) => errorAnswer(toSaclaError(error, "BAD_MESSAGE"), 400, false),
   });
+  const listener = (asked: IncomingMessage, answer: ServerResponse): void => {
+    if (relay === undefined || relay.owns(asked.url?.split("?")[0] ?? "")) void answerHere(asked, answer);
+    else relayHttp(relay.socketPath, asked, answer);
+  };
   const limits = {
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
@@ -92,11 +111,13 @@ export async function serveHttp(service: Service, options: HttpServerOptions): P
   server.timeout = stallMs;
   server.on("clientError", answerNoHttp);
   const closeIdle = watchConnections(server, tls !== undefined);
-  await listen(server, host, port);
+  await listen(server, host, port, socketPath);
   const bound = server.address();
-  if (bound === null || typeof bound === "string")
-    throw new SaclaError("INTERNAL", "The HTTP server listens on no port.");
-  const address = `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${bound.port}`;
+  if (bound === null) throw new SaclaError("INTERNAL", "The HTTP server listens on no port.");
+  const address =
+    typeof bound === "string"
+      ? `unix:${bound}`
+      : `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${bound.port}`;
   let closing: Promise<void> | undefined;
   return {
     address,
@@ -137,11 +158,12 @@ const noHttp: Readonly<Record<string, readonly [status: string, code: ErrorCode,
   ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "TIMEOUT", "The request did not come to its end in time."],
 };
 
-async function listen(server: Server, host: string, port: number): Promise<void> {
+async function listen(server: Server, host: string, port: number, socketPath: string | undefined): Promise<void> {
+  const at = socketPath === undefined ? { host, port } : { path: socketPath };
   await new Promise<void>((resolve, reject) => {
-    const failed = (error: Error): void => reject(cannotBind(`${host}:${port}`, error, { host, port }));
+    const failed = (error: Error): void => reject(cannotBind(socketPath ?? `${host}:${port}`, error, at));
     server.once("error", failed);
-    server.listen(port, host, () => {
+    server.listen(at, () => {
       server.off("error", failed);
       resolve();
     });

@@ -33,7 +33,7 @@ export interface ServiceRequest {
 export interface ServiceOptions {
   readonly audit?: AuditLog | undefined;
   readonly limits?: Limits | undefined;
-  readonly metrics?: ServerMetrics | undefined;
+  readonly metrics?: Pick<ServerMetrics, "observe" | "openStreams" | "sentBytes"> | undefined;
   readonly logger?: Logger | undefined;
 }
 
@@ -72,7 +72,7 @@ const HEALTH_KEPT_MS = 1000;
  */
 export class Service {
   readonly logger: Logger;
-  readonly metrics: ServerMetrics | undefined;
+  readonly metrics: ServiceOptions["metrics"];
   readonly #endpoint: Endpoint;
   readonly #table: ServedTable;
   readonly #audit: AuditBook | undefined;

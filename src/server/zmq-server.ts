@@ -1,4 +1,4 @@
-import type { Context, Router } from "zeromq";
+import type { Context, Dealer, Router } from "zeromq";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { any, integer, optional, resolveOptions } from "../core/options.ts";
@@ -7,6 +7,7 @@ import { makesSafe } from "../transport/control-methods.ts";
 import { CallProofs, type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
 import { cannotBind, isLoopback, needsKeys } from "./bind-address.ts";
 import { type Call, ClientConnection, type SendOutcome } from "./client-connection.ts";
+import { ZmqRelay } from "./relay/zmq-relay.ts";
 import { type Client, loopbackClient, type Service, serverCloses } from "./service.ts";
 import { behindGate, openGate, type ZmqGate } from "./zmq-gate.ts";
 
@@ -23,6 +24,18 @@ export interface ZmqServerOptions {
   readonly keys?: CurveKeys | undefined;
   /** A client not heard for so long is taken for gone. @default 30000 */
   readonly silenceMs?: number | undefined;
+  /** Passes on what is not for `owns` to the server at the local address. @default answers everything */
+  readonly relay?: ZmqRelayTarget | undefined;
+  /** Whether it stands behind such a relay, which has let in the clients already. @default false */
+  readonly isBehind?: boolean | undefined;
+}
+
+/** A server on this computer that answers what a server does not answer itself. */
+interface ZmqRelayTarget {
+  /** `ipc:///path` of a server with `isBehind`. */
+  readonly address: string;
+  /** Whether a call is answered here. */
+  owns(method: string): boolean;
 }
 
 /** A server over ZeroMQ. */
@@ -31,6 +44,8 @@ export interface ZmqServer {
   readonly address: string;
   /** Connections with something open. */
   readonly clients: number;
+  /** The server behind is now at another address: what was open there has ended. */
+  relayTo(address: string): void;
   /** Tells whoever has something open, and ends. */
   close(): Promise<void>;
 }
@@ -40,6 +55,10 @@ const SEND_QUEUE = 64;
 const RECEIVE_QUEUE = 64;
 /** Of one frame of a request. */
 const MAX_FRAME_BYTES = 16 * 2 ** 20;
+/** Longest header of a call that is answered here while others are passed on; those of the control are far shorter. */
+const MAX_OWN_HEADER = 65_536;
+/** Of one server: a relay has one for each client. */
+const MAX_SOCKETS = 16_384;
 const WATCHES = 6;
 const FLUSH_MS = 10;
 const LINGER_MS = 500;
@@ -54,16 +73,16 @@ const HEARTBEAT = { heartbeatInterval: 10_000, heartbeatTimeout: 30_000 };
  * @throws UNREACHABLE when the address cannot be taken
  */
 export async function serveZmq(service: Service, address: string, options: ZmqServerOptions = {}): Promise<ZmqServer> {
-  const checks = { keys: any, silenceMs: optional(integer(1, 3_600_000), 30_000) };
-  const { keys, silenceMs } = resolveOptions("serveZmq", options, checks);
+  const checks = { keys: any, silenceMs: optional(integer(1, 3_600_000), 30_000), relay: any, isBehind: any };
+  const { keys, silenceMs, relay, isBehind = false } = resolveOptions("serveZmq", options, checks);
   if (!/^(tcp|ipc):\/\/./.test(address))
     throw badArgument("the ZeroMQ address", address, "tcp://HOST:PORT or ipc:///PATH");
   if (keys === undefined && !isLoopback(address)) {
     throw needsKeys(address, { address });
   }
-  const { Router, Context } = await import("zeromq");
-  const context = new Context();
-  const curve = keys === undefined ? {} : { curveServer: true, curveSecretKey: keys.server.secretKey };
+  const { Router, Dealer, Context } = await import("zeromq");
+  const context = new Context({ maxSockets: MAX_SOCKETS });
+  const curve = keys === undefined || isBehind ? {} : { curveServer: true, curveSecretKey: keys.server.secretKey };
   const router = new Router({
     context,
     mandatory: true,
@@ -75,18 +94,22 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
     maxMessageSize: MAX_FRAME_BYTES,
     ...HEARTBEAT,
     ...behindGate,
+    // A client whose connection through the relay was ended may come again before that is known here.
+    handover: isBehind,
     ...curve,
   });
   let closeGate = (): void => {};
   try {
-    closeGate = await openGate(context, gateOf(keys, service), service.logger);
+    closeGate = await openGate(context, gateOf(isBehind ? undefined : keys, service), service.logger);
     await router.bind(address);
   } catch (error) {
     closeGate();
     router.close();
     throw cannotBind(address, error, { address });
   }
-  return new RoutedServer(router, context, service, keys, silenceMs, closeGate);
+  const server = new RoutedServer(router, context, service, keys, silenceMs, closeGate);
+  if (relay !== undefined) server.beginRelay(relay, Dealer);
+  return server;
 }
 
 /** Without keys, everybody with a greeting of today; with keys, whoever has a known one. */
@@ -121,6 +144,7 @@ class RoutedServer implements ZmqServer {
   readonly #watch: NodeJS.Timeout;
   #flushing: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #relay: { readonly owns: (method: string) => boolean; readonly to: ZmqRelay } | undefined;
 
   constructor(
     router: Router,
@@ -141,6 +165,15 @@ class RoutedServer implements ZmqServer {
     void this.#receive();
   }
 
+  beginRelay({ address, owns }: ZmqRelayTarget, DealerType: typeof Dealer): void {
+    const deliver = (routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome> => this.#deliver(routingId, parts);
+    this.#relay = { owns, to: new ZmqRelay(address, this.#context, DealerType, deliver, this.#service.logger) };
+  }
+
+  relayTo(address: string): void {
+    this.#relay?.to.restart(address);
+  }
+
   get clients(): number {
     return [...this.#connections.values()].filter((connection) => !connection.isIdle).length;
   }
@@ -152,6 +185,7 @@ class RoutedServer implements ZmqServer {
     clearTimeout(this.#flushing);
     for (const connection of this.#connections.values()) connection.end(serverCloses());
     this.#connections.clear();
+    this.#relay?.to.close();
     // Sends are made in the turn of the loop they are asked for in, so those of end() are with libzmq now.
     await Promise.resolve();
     this.#router.close();
@@ -171,7 +205,28 @@ class RoutedServer implements ZmqServer {
     }
   }
 
+  /** Whether a message is passed on to the server behind; a ping is both passed on and answered here. */
+  #passOn(routingId: Buffer, parts: Buffer[]): boolean {
+    if (this.#relay === undefined) return false;
+    const { owns, to } = this.#relay;
+    if (parts.length === 1 && (parts[0]?.byteLength ?? 0) <= MAX_OWN_HEADER) {
+      try {
+        const message = decodeMessage(parts, { copy: false });
+        if (message.kind === "call" && owns(message.method)) return false;
+        if (message.kind === "ping") {
+          to.pass(routingId, parts);
+          return false;
+        }
+      } catch {
+        return false;
+      }
+    }
+    to.pass(routingId, parts);
+    return true;
+  }
+
   #take(routingId: Buffer, parts: Buffer[]): void {
+    if (this.#passOn(routingId, parts)) return;
     const name = routingId.toString("latin1");
     let connection = this.#connections.get(name);
     if (connection === undefined) {
@@ -222,6 +277,13 @@ class RoutedServer implements ZmqServer {
   }
 
   async #send(routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome> {
+    const outcome = await this.#deliver(routingId, parts);
+    const connection = this.#connections.get(routingId.toString("latin1"));
+    if (outcome === "full" && connection !== undefined) this.#flushSoon(connection);
+    return outcome;
+  }
+
+  async #deliver(routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome> {
     if (this.#isClosed && this.#router.closed) return "gone";
     try {
       await this.#router.send([routingId, ...parts]);
@@ -229,11 +291,7 @@ class RoutedServer implements ZmqServer {
       return "sent";
     } catch (error) {
       const { code } = error as { code?: unknown };
-      if (code === "EAGAIN") {
-        const connection = this.#connections.get(routingId.toString("latin1"));
-        if (connection !== undefined) this.#flushSoon(connection);
-        return "full";
-      }
+      if (code === "EAGAIN") return "full";
       if (code === "EHOSTUNREACH" || this.#router.closed) return "gone";
       throw error;
     }
@@ -255,6 +313,7 @@ class RoutedServer implements ZmqServer {
   }
 
   #lookForSilence(): void {
+    this.#relay?.to.endSilent(WATCHES + 2);
     for (const [routingId, connection] of this.#connections) {
       connection.silence++;
       connection.stuck = connection.isBlocked ? connection.stuck + 1 : 0;

@@ -1,15 +1,8 @@
-import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
-import { connect } from "../../connect.ts";
-import { SaclaError, show, toSaclaError } from "../../core/errors.ts";
-import { badArgument } from "../../core/guards.ts";
-import type { TlsFiles } from "../../server/index.ts";
+import { SaclaError } from "../../core/errors.ts";
 import { type AddCommand, collect, parseWhole } from "../command.ts";
-import { untilStopped } from "../io.ts";
-import { type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
-import { loadServer } from "../load-server.ts";
-import { controlOverMadoca } from "../madoca.ts";
+import { type KaraboOptions, withKaraboOptions } from "../karabo.ts";
+import { type HostPort, serveUntilStopped } from "../serving.ts";
 
 interface ServeOptions extends KaraboOptions {
   readonly zmq: readonly string[];
@@ -23,18 +16,8 @@ interface ServeOptions extends KaraboOptions {
   readonly leases: string;
   readonly json?: boolean;
 }
-interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
-
 const DEFAULT_ZMQ = "tcp://127.0.0.1:5555";
 const DEFAULT_HTTP: HostPort = { host: "127.0.0.1", port: 5580 };
-/** More than a script asks one by one, less than what keeps others waiting. */
-const REQUESTS_PER_SECOND = 5000;
-/** On this computer all programs are one client. */
-const OPEN_ON_LOOPBACK = 4096;
-
 /** `sacla serve [SOURCE]`: lets other programs and computers ask a source. */
 export const serve: AddCommand = (program, io) => {
   const command = program
@@ -67,7 +50,6 @@ export const serve: AddCommand = (program, io) => {
     .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
     .option("--json", "print one JSON object when it is ready");
   withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {
-    const { Keys, Limits, openAudit, ServerMetrics, serve: startServer, pino } = await loadServer();
     const url = source ?? io.env["SACLA_URL"] ?? (options.madoca === undefined ? "sim:" : undefined);
     if (url === undefined) {
       throw new SaclaError(
@@ -76,93 +58,13 @@ export const serve: AddCommand = (program, io) => {
           "name the source of the data, or sim: to rehearse.",
       );
     }
-    const { zmq, http } = withDefaults(options);
-    const tls = tlsFiles(options);
-    const keys = options.keys === undefined ? undefined : Keys.open(options.keys);
-    await using facility = await connect(url);
-    const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => io.err(line) });
-    // Closed after the server: nobody begins anything any more when the leases end.
-    await using madoca =
-      options.madoca === undefined
-        ? undefined
-        : await controlOverMadoca(
-            facility.endpoint,
-            options.madoca,
-            { path: options.leases, addresses: addressesOf(zmq, http) },
-            logger,
-          );
-    const endpoint = madoca?.endpoint ?? facility.endpoint;
-    const audit = options.audit === undefined ? undefined : await openAudit(options.audit);
-    try {
-      await using server = await startServer(endpoint, {
-        zmq,
-        http: http === undefined ? undefined : { ...http, tls },
-        keys,
-        audit,
-        limits: new Limits(
-          keys === undefined ? { open: OPEN_ON_LOOPBACK } : { requestsPerSecond: REQUESTS_PER_SECOND },
-        ),
-        metrics: new ServerMetrics(),
-        logger,
-      });
-      await using bridge = await startKarabo(endpoint, options.bl, options, logger);
-      const { addresses } = server;
-      madoca?.begin(addresses);
-      const more = {
-        ...(bridge === undefined ? {} : { karaboBridge: bridge.address }),
-        ...(madoca === undefined ? {} : { madoca: madoca.json }),
-      };
-      if (madoca !== undefined && options.json !== true) io.out(`${madoca.text}\n`);
-      io.out(
-        options.json === true
-          ? `${JSON.stringify({ source: url, addresses, ...more })}\n`
-          : `${greeting(url, addresses, keys !== undefined)}\n`,
-      );
-      if (bridge !== undefined && options.json !== true) io.out(`  karabo_bridge.Client("${bridge.address}").next()\n`);
-      await untilStopped(io);
-    } finally {
-      await audit?.close();
-    }
+    await serveUntilStopped({ ...options, ...withDefaults(options), url }, io);
   });
 };
 
 function withDefaults({ zmq, http }: ServeOptions): Pick<ServeOptions, "zmq" | "http"> {
   if (zmq.length > 0) return http === undefined ? { zmq } : { zmq, http };
   return http === undefined ? { zmq: [DEFAULT_ZMQ], http: DEFAULT_HTTP } : { zmq, http };
-}
-
-/** As asked for: the port may still be a free one. */
-function addressesOf(zmq: readonly string[], http: HostPort | undefined): readonly string[] {
-  return [...zmq, ...(http === undefined ? [] : [`http://${http.host}:${http.port}`])];
-}
-
-function tlsFiles({ tlsCert, tlsKey }: ServeOptions): TlsFiles | undefined {
-  if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined)
-    throw badArgument("TLS", tlsCert ?? tlsKey, "given by both --tls-cert and --tls-key");
-  return { cert: readPem(tlsCert), key: readPem(tlsKey) };
-}
-
-function readPem(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw toSaclaError(error, "FILE_NOT_FOUND", `${show(path)} cannot be read`);
-  }
-}
-
-/** What is served where, and for each address a line to copy. */
-function greeting(source: string, addresses: readonly string[], hasKeys: boolean): string {
-  const lines = addresses.flatMap((address) => {
-    const isHttp = address.startsWith("http");
-    const secret = hasKeys ? (isHttp ? "SACLA_TOKEN=… " : "SACLA_KEY_FILE=… ") : "";
-    const bearer = hasKeys ? '-H "Authorization: Bearer …" ' : "";
-    // An address that means all of this computer's is none to connect to.
-    const there = address.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`);
-    const use = `  ${secret}SACLA_URL=${there} sacla runs --bl 3`;
-    return isHttp ? [use, `  curl ${bearer}"${there}/v1/db/listRuns?bl=3&last=5"`] : [use];
-  });
-  return [`serving ${source}; stop with Ctrl+C`, ...lines].join("\n");
 }
 
 function parseHostPort(text: string): HostPort {

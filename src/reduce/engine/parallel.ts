@@ -1,11 +1,10 @@
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { throwIfAborted } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { any, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { TagList } from "../../core/tags.ts";
 import { fromWireError } from "../../transport/codec.ts";
+import { besideModule, startThread } from "../../transport/threads.ts";
 import { type Reduced, resultsOf } from "../reduce.ts";
 import type { Reducer } from "../reducer.ts";
 import type { Part, PartAnswer, PartModule } from "./part.ts";
@@ -185,10 +184,8 @@ class Thread {
   readonly #worker: Worker;
 
   constructor(module: URL) {
-    // The same ending as this file: .ts where sources run, .js in the package.
-    const entry = new URL(`./part-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-    const isTypeScript = [module, entry].some(({ pathname }) => /\.[cm]?ts$/.test(pathname));
-    this.#worker = new Worker(isTypeScript ? withTsx(module, entry) : entry, { workerData: { module: module.href } });
+    const entry = besideModule(import.meta.url, "part-worker");
+    this.#worker = startThread(entry, { workerData: { module: module.href } }, module);
     this.#worker.setMaxListeners(0);
   }
 
@@ -210,29 +207,6 @@ class Thread {
   async stop(): Promise<void> {
     await this.#worker.terminate();
   }
-}
-
-/** A program that runs `entry` with tsx: its hooks do not reach the threads of Node.js 20 by themselves. */
-function withTsx(module: URL, entry: URL): URL {
-  let api: URL;
-  try {
-    api = pathToFileURL(
-      createRequire(module)
-        .resolve("tsx/esm/api")
-        .replace(/\.cjs$/, ".mjs"),
-    );
-  } catch (cause) {
-    throw new SaclaError(
-      "BAD_ARGUMENT",
-      `${module.pathname} is TypeScript, which a thread can only load with the package tsx. ` +
-        "Install it, or give a .js file.",
-      { cause },
-    );
-  }
-  const program =
-    `import { register } from ${JSON.stringify(api.href)}; register(); ` +
-    `await import(${JSON.stringify(entry.href)});`;
-  return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
 }
 
 function abortOf(signal: AbortSignal | undefined): { promise: Promise<never>; release(): void } {

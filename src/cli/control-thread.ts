@@ -1,0 +1,26 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { toWireError } from "../transport/codec.ts";
+import { type ServingNote, type ServingTask, serveHere } from "./serving.ts";
+import { setThreadPriority } from "./thread-priority.ts";
+
+/** Before all others, where the system permits it. */
+const CONTROL_NICENESS = -10;
+
+/** Serves in a thread of its own, which nothing but its own short work can hold up. */
+const port = parentPort;
+if (port !== null) {
+  setThreadPriority(CONTROL_NICENESS);
+  const stop = new AbortController();
+  port.on("message", () => stop.abort());
+  const tell = (note: ServingNote): void => port.postMessage(note);
+  serveHere(workerData as ServingTask, {
+    out: (text) => tell({ kind: "out", text }),
+    err: (text) => tell({ kind: "err", text }),
+    signal: stop.signal,
+  })
+    .then(
+      () => tell({ kind: "ended" }),
+      (error: unknown) => tell({ kind: "ended", error: toWireError(error) }),
+    )
+    .finally(() => port.close());
+}
