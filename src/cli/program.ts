@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { errorCatalogue, isSaclaError, toSaclaError } from "../core/errors.ts";
+import { errorCatalogue, firstError, isSaclaError, toSaclaError } from "../core/errors.ts";
 import { packageManifest } from "../files/index.ts";
 import { type AddCommand, ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
 import { assemble } from "./commands/assemble.ts";
@@ -96,11 +96,15 @@ export async function runCli(argv: readonly string[], raw: Io): Promise<number> 
   try {
     await program.parseAsync([...argv], { from: "user" });
     return EXIT_OK;
-  } catch (error) {
-    if (error instanceof CommanderError && error.code === ANSWERED) return error.exitCode;
+  } catch (thrown) {
+    const { first: error, later } = firstError(thrown);
     const json = argv.includes("--json");
+    if (error instanceof CommanderError && error.code === ANSWERED) {
+      for (const each of later) io.err(`error ${toSaclaError(each).code}: ${toSaclaError(each).message}\n`);
+      return error.exitCode;
+    }
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : reportUsage(error, json, io);
-    return report(error, json, io);
+    return report(thrown, json, io);
   }
 }
 
@@ -128,6 +132,8 @@ function report(thrown: unknown, json: boolean, io: Io): number {
   const error = toSaclaError(thrown);
   if (isSaclaError(error, "ABORTED")) {
     io.err("stopped\n");
+    for (const each of firstError(thrown).later)
+      io.err(`error ${toSaclaError(each).code}: ${toSaclaError(each).message}\n`);
     return EXIT_INTERRUPTED;
   }
   const { next } = errorCatalogue[error.code];

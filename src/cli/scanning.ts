@@ -1,7 +1,3 @@
-import { existsSync } from "node:fs";
-import { basename, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import type { Command } from "commander";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { oneLine } from "../core/printable.ts";
@@ -26,82 +22,13 @@ import {
   type ShotsTaken,
   TargetMap,
 } from "../scan/index.ts";
-import { type CommandResult, EXIT_INTERRUPTED, parseNumber, type Session } from "./command.ts";
-import { type ChangeOptions, change, view, withChange } from "./control.ts";
+import { type CommandResult, EXIT_INTERRUPTED, type Session } from "./command.ts";
+import { change, view } from "./control.ts";
 import { checkFolder } from "./io.ts";
+import { beamLines, beamOptions } from "./scan-beam.ts";
+import { newJournal } from "./scan-journal.ts";
+import type { ScanningOptions } from "./scan-options.ts";
 import { ScanPlot, ScanUnits } from "./scan-plot.ts";
-
-export interface ScanningOptions extends ChangeOptions {
-  readonly rate: number;
-  readonly monitor?: string | undefined;
-  readonly journal?: string | undefined;
-  readonly csv?: string | undefined;
-  readonly html?: string | undefined;
-  readonly plot?: string | undefined;
-  readonly pumpedBy?: string | undefined;
-  readonly documents?: string | undefined;
-  readonly map: readonly string[];
-}
-
-/** Options of every command that runs a plan. */
-export function withScanning(command: Command): Command {
-  return withChange(command)
-    .option("--rate <hz>", "shots per second", parseNumber, 30)
-    .option("--monitor <id>", "a signal that every shot has (default: the charge of the first beam monitor)")
-    .option("--journal <file>", "where it is written down, so that it can be resumed")
-    .option("--csv <file>", "table of the points")
-    .option("--html <file>", "page with curves and table")
-    .option("--plot <file>", "PNG of the curves, kept up to date while the scan goes on")
-    .option(
-      "--pumped-by <id>",
-      "a signal that the plan keeps, 1 with pump and 0 without: table and curves show both and their difference",
-    )
-    .option(
-      "--map <name=file>",
-      "target map that the plan uses; can be repeated",
-      (text: string, all: string[]) => [...all, text],
-      [],
-    )
-    .option("--documents <file>", "Bluesky event-model documents, JSON lines");
-}
-
-/**
- * A plan out of a user's module: its default export, a plan or a function that makes one.
- * @throws FILE_NOT_FOUND, BAD_ARGUMENT
- */
-export async function loadPlan(path: string): Promise<Plan> {
-  if (!existsSync(path))
-    throw new SaclaError("FILE_NOT_FOUND", `The plan ${show(path)} is not there.`, { details: { path } });
-  let made: unknown;
-  try {
-    const module: unknown = await import(pathToFileURL(resolve(path)).href);
-    const given = typeof module === "object" && module !== null && "default" in module ? module.default : undefined;
-    made = typeof given === "function" ? await given() : given;
-  } catch (cause) {
-    throw new SaclaError("BAD_ARGUMENT", `The plan ${show(path)} cannot be loaded: ${whyNotLoaded(path, cause)}`, {
-      cause,
-    });
-  }
-  if (isPlan(made)) return made;
-  throw new SaclaError(
-    "BAD_ARGUMENT",
-    `${show(path)} must export a plan, or a function that makes one, as its default: export default () => scan({ … }).`,
-  );
-}
-
-/** What is wrong with a module of a user's, and where; ends with a full stop. */
-function whyNotLoaded(path: string, cause: unknown): string {
-  const message = toSaclaError(cause).message.replace(/\.?$/, ".");
-  if (message.includes("Cannot find package 'sacla'"))
-    return `${message} Install sacla in the folder of the plan (npm install sacla), or move the plan to where it is.`;
-  if (path.endsWith(".ts") && message.includes("file extension"))
-    return `${message} This Node.js does not read TypeScript; give a .js or .mjs file.`;
-  // A stack begins with the place of a syntax error, and has that of another error below its message.
-  const stack = cause instanceof Error ? (cause.stack ?? "") : "";
-  const at = stack.indexOf(`${basename(path)}:`);
-  const place = at < 0 ? undefined : /^[^:]+:\d+(:\d+)?/.exec(stack.slice(at))?.[0];
-  return place === undefined || message.includes(place) ? message : `${message.slice(0, -1)} (${place}).`;
-}
 
 /** A mistake in the steps of a plan is no fault of this program: it is told with its place. */
 function ofPlan(plan: Plan, error: unknown): unknown {
@@ -115,17 +42,6 @@ function ofPlan(plan: Plan, error: unknown): unknown {
     {
       cause: thrown,
     },
-  );
-}
-
-function isPlan(value: unknown): value is Plan {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "name" in value &&
-    "settings" in value &&
-    "steps" in value &&
-    typeof value.steps === "function"
   );
 }
 
@@ -151,6 +67,16 @@ export async function estimatePlan(session: Session, options: ScanningOptions, p
     return await estimate(plan, await view(session, options), { maps, rateHz: options.rate });
   } catch (error) {
     throw ofPlan(plan, error);
+  } finally {
+    closeAll(maps);
+  }
+}
+
+/** What counts as beam, and a warning of a closed shutter: lines for people, from the beam as it is now. */
+export async function beamNow(session: Session, options: ScanningOptions, plan: Plan): Promise<readonly string[]> {
+  const maps = openMaps(options);
+  try {
+    return await beamLines(session, options, plan, maps);
   } finally {
     closeAll(maps);
   }
@@ -196,26 +122,30 @@ export async function runPlan(
   // Of a scan that goes on, nobody knows here how much is done; its limits were checked when it began.
   const run = resumes === undefined ? await estimatePlan(session, options, plan) : null;
   const problems = run === null ? [] : problemsOf(plan, run);
-  const shown = run === null ? whereItGoesOn(resumes ?? "", plan) : estimateText(run, problems);
   const isPossible = problems.length === 0;
+  const beam = run === null || !isPossible ? [] : await beamNow(session, options, plan);
+  const what = run === null ? whereItGoesOn(resumes ?? "", plan) : estimateText(run, problems);
+  const shown = [what, ...beam].join("\n");
   if (!isPossible || options.dryRun === true)
-    return { json: { estimate: run, done: false }, text: `${shown}\nnothing was done`, exitCode: isPossible ? 0 : 1 };
+    return {
+      json: { estimate: run, beam, done: false },
+      text: `${shown}\nnothing was done`,
+      exitCode: isPossible ? 0 : 1,
+    };
   const table = new ScanTable(options.pumpedBy === undefined ? {} : { pumpedBy: options.pumpedBy });
   const documents: ScanDocument[] = [];
   let isWritten = true;
   for (const path of [options.csv, options.html, options.plot, options.documents])
     if (path !== undefined) checkFolder(path, " Nothing was moved.");
-  const outcome = await change(session, options, plan.name, shown, async (control, experiment) => {
+  const { io } = session;
+  let end: ScanEnd | undefined;
+  let journal: Journal | undefined;
+  const work = async (control: Control, experiment: Experiment | undefined): Promise<void> => {
     const units = new ScanUnits(session, control, (name) => signalId(experiment, name));
     const draw = drawerOf(session, options, plan, table, units, control.bl);
-    const plot = new ScanPlot(draw, (text) => session.io.err(`${text}\n`));
-    const maps = openMaps(options);
-    const journal =
-      resumes !== undefined
-        ? Journal.open(resumes)
-        : options.journal === undefined
-          ? undefined
-          : Journal.create(options.journal, plan, context);
+    const plot = new ScanPlot(draw, (text) => io.err(`${text}\n`));
+    journal = resumes !== undefined ? Journal.open(resumes) : newJournal(io, options, plan, control.bl, context);
+    const maps = mapsOrClose(options, journal);
     try {
       // Once before anything moves, so that a place that cannot be written to is refused now; a scan whose journal is
       // there already is refused before that, and leaves the picture of the other one alone.
@@ -227,25 +157,61 @@ export async function runPlan(
         progressOf(session, table, run),
         ...lookers,
       ];
-      const end = await runOn(session, options, { control, experiment }, plan, {
+      end = await runOn(session, options, { control, experiment }, plan, {
         callbacks,
         maps,
         ...(journal === undefined ? {} : { journal }),
       });
       await units.settled();
-      return end;
-    } catch (error) {
-      if (journal !== undefined && table.rows.length > 0)
-        session.io.err(`${table.rows.length} points are done; go on later with: sacla resume ${journal.path}\n`);
-      throw error;
     } finally {
       closeAll(maps);
       journal?.close();
       isWritten = writeResults(session, options, plan, table, units, documents, () => plot.end());
     }
-  });
-  if (!outcome.done) return { json: { estimate: run, done: false }, text: "nothing was done", exitCode: 1 };
-  return answerOf(outcome.value, table, run, resumes ?? options.journal, isWritten);
+  };
+  try {
+    const { done } = await change(session, options, plan.name, shown, work);
+    if (!done || end === undefined)
+      return { json: { estimate: run, beam, done: false }, text: "nothing was done", exitCode: 1 };
+  } catch (error) {
+    throw withPoints(session, options, toSaclaError(error), { end, table, run, journal });
+  }
+  return answerOf(end, table, run, journal?.path, isWritten);
+}
+
+/** However a scan ends, its points are told: on the terminal as a table, for a program in the details of the error. */
+function withPoints(
+  { io }: Session,
+  { json }: ScanningOptions,
+  error: SaclaError,
+  so: {
+    readonly end: ScanEnd | undefined;
+    readonly table: ScanTable;
+    readonly run: DryRun | null;
+    readonly journal: Journal | undefined;
+  },
+): SaclaError {
+  const { end, table, run, journal } = so;
+  if (journal === undefined && table.rows.length === 0) return error;
+  const points = table.rows.length;
+  if (json === true)
+    return new SaclaError(error.code, error.message, {
+      details: { ...error.details, points, columns: table.columns(), journal: journal?.path ?? null },
+      cause: error,
+    });
+  if (end !== undefined) io.out(`${answerOf(end, table, run, journal?.path, true).text}\n`);
+  else if (points > 0) io.out(`${table.text()}\nfailed: ${points} ${points === 1 ? "point is" : "points are"} done\n`);
+  if (journal !== undefined && end?.outcome !== "done") io.err(`go on later with: sacla resume ${journal.path}\n`);
+  return error;
+}
+
+function mapsOrClose(options: ScanningOptions, journal: Journal | undefined): Readonly<Record<string, TargetMap>> {
+  try {
+    return openMaps(options);
+  } catch (error) {
+    journal?.close();
+    throw error;
+  }
 }
 
 /** What is said of a scan that has ended. */
@@ -316,11 +282,12 @@ async function runOn(
   plan: Plan,
   rest: EngineOptions,
 ): Promise<ScanEnd> {
-  const monitor = options.monitor ?? `xfel_bl_${control.bl}_tc_bm_1_pd/charge`;
+  const rule = beamOptions(options, control.bl);
+  if (rule.beam === "off") session.io.err("beam: every shot counts, also those without beam\n");
   const beamline = controlBeamline(session.facility, control, {
-    monitor,
+    ...rule,
+    experiment,
     rateHz: options.rate,
-    ...(experiment === undefined ? {} : { experiment }),
   });
   const { confirm } = session.io;
   const engine = new Engine(beamline, {

@@ -200,6 +200,13 @@ export const errorCatalogue = {
     meaning: "All spots of the target map are used.",
     next: "Mount another sample and begin a new target map.",
   },
+  NO_BEAM: {
+    facility: false,
+    meaning: "No X-rays came for as long as a scan waits for them.",
+    next:
+      "Look at the shutter and the accelerator; begin or resume the scan when there is beam. " +
+      'Shots that need none: `--beam off`, or `beam: "off"` of the shots.',
+  },
   TOO_FEW_SHOTS: {
     facility: false,
     meaning: "A point was given up: too few of its shots were good within the budget.",
@@ -334,11 +341,38 @@ export async function asApiError<T>(
   }
 }
 
-/** Any thrown thing as a {@link SaclaError}; foreign errors are wrapped once, with the original as `cause`. */
+/**
+ * Any thrown thing as a {@link SaclaError}; foreign errors are wrapped once, with the original as `cause`. Of a
+ * `SuppressedError` (something failed, and then closing failed, too) it is the first error with its code, and the
+ * message names the later ones.
+ */
 export function toSaclaError(error: unknown, code: ErrorCode = "INTERNAL", context = ""): SaclaError {
   if (isSaclaError(error)) return error;
+  const { first, later } = firstError(error);
+  if (later.length > 0) {
+    const { code: firstCode, message, details } = toSaclaError(first, code, context);
+    const others = later.map((each) => toSaclaError(each)).map((each) => `${each.code}: ${each.message}`);
+    return new SaclaError(firstCode, `${message} Then closing failed, too: ${others.join(" ")}`, {
+      details: { ...details, later: others },
+      cause: first,
+    });
+  }
   const text = error instanceof Error ? error.message : String(error);
   return new SaclaError(code, context === "" ? text : `${context}: ${text}`, { cause: error });
+}
+
+/**
+ * What failed first, and what failed later while things were closed. `await using` throws a `SuppressedError` then,
+ * which tells neither in its message; Node.js 20 has no class of that name, so it is known by its parts.
+ */
+export function firstError(error: unknown): { readonly first: unknown; readonly later: readonly unknown[] } {
+  const later: unknown[] = [];
+  let first = error;
+  while (first instanceof Error && first.name === "SuppressedError" && "suppressed" in first && "error" in first) {
+    later.unshift(first.error);
+    first = first.suppressed;
+  }
+  return { first, later };
 }
 
 /** What the operating system says of a file, as the coded error that says it. */

@@ -27,6 +27,9 @@ export interface WaitLimits {
 
 /** How long an axis may say that it is at rest before it begins to move. */
 const LATE_START_MS = 400;
+/** A motor that slips loses a few steps, or a small share of the way. */
+const SLIP_PULSES = 20;
+const SLIP_SHARE = 0.1;
 
 /** One axis in the experiment's units. */
 export class Axis {
@@ -279,7 +282,8 @@ export class Axis {
         last = at;
         changedAt = now;
       }
-      const fault = (why: string): SaclaError => this.#fault(why, from, target, at, now - started);
+      const fault = (why: string, slipped = false): SaclaError =>
+        this.#fault(why, slipped, from, target, at, now - started);
       if (reading.state === "fault") throw fault(`is at fault: ${reason(reading.why)}`);
       if (reading.state === "locked") {
         throw new SaclaError(
@@ -292,8 +296,12 @@ export class Axis {
       }
       if (reading.state === "ready") {
         if (Math.abs(at - target) <= tolerance) return at;
-        if (now - changedAt > LATE_START_MS)
-          throw fault(at === from ? "did not move" : "stopped short or slipped, or somebody stopped it");
+        if (now - changedAt > LATE_START_MS) {
+          if (reading.why !== "") throw fault(`did not arrive: ${reading.why}`);
+          const text = at === from ? "did not move" : "stopped short or slipped, or somebody stopped it";
+          // What ends far from its target was stopped by somebody, perhaps: such a move must not be repeated.
+          throw fault(text, Math.abs(at - target) <= Math.max(SLIP_PULSES, SLIP_SHARE * Math.abs(target - from)));
+        }
       } else if (now - changedAt > marginMs) {
         throw fault(`is stuck: it has not moved for ${(marginMs / 1000).toFixed(1)} s`);
       }
@@ -303,7 +311,7 @@ export class Axis {
     }
   }
 
-  #fault(why: string, from: number, target: number, at: number, ms: number): SaclaError {
+  #fault(why: string, slipped: boolean, from: number, target: number, at: number, ms: number): SaclaError {
     const off = toPosition(this.definition, at) - toPosition(this.definition, target);
     return new SaclaError(
       "DEVICE_FAULT",
@@ -318,6 +326,7 @@ export class Axis {
           atPulses: at,
           off,
           unit: this.unit,
+          slipped,
         },
       },
     );

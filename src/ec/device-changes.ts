@@ -8,6 +8,8 @@ import type { ChangedKind, Lease, LeaseEnd } from "./lease.ts";
 /** When and how often a device that could not be stopped is tried again: for ten minutes. */
 const HALT_AGAIN_MS = 500;
 const HALT_TRIES = 1200;
+/** Of an axis at rest that was stopped since it was moved last. */
+const STOPPED = "it was stopped";
 
 /**
  * Changes of devices, one at a time for each device, and how they are taken back: stop an axis, close a shutter, pause
@@ -23,6 +25,8 @@ export class DeviceChanges {
   readonly #halts = new Map<string, number>();
   /** How often a change of each device was begun. */
   readonly #begins = new Map<string, number>();
+  /** How often each device had been stopped when its last change was begun. */
+  readonly #haltsAtBegin = new Map<string, number>();
   readonly #ending = new AbortController();
   /** What could not be made safe when the last lease of a beamline ended. */
   readonly #left = new Map<number, Map<string, ChangedKind>>();
@@ -52,7 +56,10 @@ export class DeviceChanges {
   }
 
   async read(device: string): Promise<DeviceReading> {
-    return { ...(await this.#driver.ask(`read of ${device}`, (driver) => driver.read(device))) };
+    const reading = await this.#driver.ask(`read of ${device}`, (driver) => driver.read(device));
+    // Whoever waits for the end of a move must know that it was stopped, and did not slip.
+    const stopped = reading.state === "ready" && reading.why === "" && typeof reading.value === "number";
+    return stopped && this.#wasStopped(device) ? { ...reading, why: STOPPED } : { ...reading };
   }
 
   /**
@@ -123,6 +130,7 @@ export class DeviceChanges {
     this.#checkLease(bl, token);
     if (this.#haltsOf(device) !== halts) throw halted(what, device);
     this.#begins.set(device, (this.#begins.get(device) ?? 0) + 1);
+    this.#haltsAtBegin.set(device, halts);
     let answer: T;
     try {
       answer = await this.#driver.ask(what, act, () => {
@@ -147,6 +155,11 @@ export class DeviceChanges {
       details: fault.details,
       cause: fault.cause ?? fault,
     });
+  }
+
+  #wasStopped(device: string): boolean {
+    const before = this.#haltsAtBegin.get(device);
+    return before !== undefined && this.#haltsOf(device) !== before;
   }
 
   #haltsOf(device: string): number {
@@ -264,6 +277,6 @@ export function runName(bl: number): string {
 
 function halted(what: string, device: string): SaclaError {
   return new SaclaError("DEVICE_BUSY", `The ${what} was given up: ${device} was stopped meanwhile.`, {
-    details: { device },
+    details: { device, wasStopped: true },
   });
 }

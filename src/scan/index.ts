@@ -4,9 +4,11 @@
  */
 export { countErrors, type PointErrors, type PointMean, pooledErrors } from "../core/point-errors.ts";
 export { ratioOfSums } from "../core/ratio.ts";
+export { type BeamLook, type BeamRule, lookAtBeam } from "./beamline/beam-look.ts";
 export type { Beamline, BeamlineRuns, DoOptions } from "./beamline/beamline.ts";
-export { type ControlBeamlineOptions, type ControlledFacility, controlBeamline } from "./beamline/control-beamline.ts";
+export { type ControlBeamlineOptions, controlBeamline } from "./beamline/control-beamline.ts";
 export { difference, pumpedAndUnpumped, summary } from "./beamline/shot-collector.ts";
+export type { ControlledFacility } from "./beamline/shot-feed.ts";
 export {
   type VirtualBeamline,
   type VirtualBeamlineOptions,
@@ -37,7 +39,7 @@ export type {
   ScanStart,
   ShotCounts,
 } from "./engine/callback.ts";
-export { type CheckedBeamline, checkPlan } from "./engine/check.ts";
+export { type CheckedBeamline, checkPlan, type PlanNeeds, planNeeds } from "./engine/check.ts";
 export { Engine, resumeScan } from "./engine/engine.ts";
 export { onCtrlC } from "./engine/interrupts.ts";
 export { Journal } from "./engine/journal.ts";

@@ -1,15 +1,9 @@
 import { Argument } from "commander";
 import { pathPicture } from "../../scan/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import {
-  estimatePlan,
-  estimateText,
-  loadPlan,
-  problemsOf,
-  runPlan,
-  type ScanningOptions,
-  withScanning,
-} from "../scanning.ts";
+import { loadPlan } from "../load-plan.ts";
+import { type ScanningOptions, withScanning } from "../scan-options.ts";
+import { beamNow, estimatePlan, estimateText, problemsOf, runPlan } from "../scanning.ts";
 import { contextOf } from "./scan.ts";
 
 type Action = "check" | "dry-run" | "run";
@@ -46,7 +40,12 @@ export const plan: AddCommand = (program, io) =>
         return { json: { plan: loaded.name, problems }, text, exitCode };
       }
       if (options.picture !== undefined) session.io.writeFile(options.picture, pathPicture(found));
+      const beam = problems.length === 0 ? await beamNow(session, options, loaded) : [];
       const { path, ...rest } = found;
-      return { json: { ...rest, moves: path.length }, text: estimateText(found, problems), exitCode };
+      return {
+        json: { ...rest, moves: path.length, beam },
+        text: [estimateText(found, problems), ...beam].join("\n"),
+        exitCode,
+      };
     },
   );

@@ -1,17 +1,24 @@
 import { badArgument, isRecord } from "../../core/guards.ts";
 import { Journal, type Plan, scan } from "../../scan/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { loadPlan, runPlan, type ScanningOptions, withScanning } from "../scanning.ts";
+import { loadPlan } from "../load-plan.ts";
+import { newestJournal } from "../scan-journal.ts";
+import { type ScanningOptions, withScanning } from "../scan-options.ts";
+import { runPlan } from "../scanning.ts";
 
 /** `sacla resume JOURNAL`: goes on with a scan that was stopped, or whose program died. */
 export const resume: AddCommand = (program, io) =>
-  declare<ScanningOptions, [string]>(
+  declare<ScanningOptions, [string | undefined]>(
     program,
     io,
     "resume",
     "go on with a scan that was stopped or whose program died",
-    (command) => withScanning(command.argument("<journal>", "file that was given as --journal")),
-    async (session, options, [path]) => {
+    (command) =>
+      withScanning(
+        command.argument("[journal]", "journal of the scan (default: the newest of yours that is not done)"),
+      ),
+    async (session, options, [given]) => {
+      const path = given ?? newestJournal(io);
       const context = Journal.context(path);
       const begunWith = isRecord(context["options"]) ? (context["options"] as Partial<ScanningOptions>) : {};
       // Those with a default are always given, so that the ones it was begun with come first.
@@ -19,7 +26,7 @@ export const resume: AddCommand = (program, io) =>
       return await runPlan(session, { ...begunWith, ...options, ...own }, await planOf(context, path), {}, path);
     },
     (options, [path]) => {
-      const begunWith = Journal.context(path)["options"];
+      const begunWith = Journal.context(path ?? newestJournal(io))["options"];
       return (
         options.url ?? (isRecord(begunWith) && typeof begunWith["url"] === "string" ? begunWith["url"] : undefined)
       );

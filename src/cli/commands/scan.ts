@@ -2,13 +2,17 @@ import { signalId } from "../../ec/experiment.ts";
 import { scan as stepScan } from "../../scan/index.ts";
 import { type AddCommand, collect, declare, parseNumber, parseWhole, type Session } from "../command.ts";
 import { experimentOf } from "../control.ts";
-import { runPlan, type ScanningOptions, withScanning } from "../scanning.ts";
+import { beamOptions, repeatOf, shotCondition } from "../scan-beam.ts";
+import { type ScanningOptions, withScanning } from "../scan-options.ts";
+import { runPlan } from "../scanning.ts";
 
 interface Options extends ScanningOptions {
   readonly shots: number;
   readonly signal: string[];
   readonly shutter?: string;
   readonly settle: number;
+  readonly where: string[];
+  readonly repeat?: number;
 }
 
 /** `sacla scan AXIS FROM TO POINTS`: shows what it would take, asks, does it. */
@@ -28,18 +32,41 @@ export const scan: AddCommand = (program, io) =>
           .option("--shots <n>", "good shots at each point", parseWhole, 30)
           .option("--signal <id>", "kept of every shot; can be repeated", collect, [])
           .option("--shutter <name>", "opened for the shots of each point")
+          .option(
+            "--where <condition>",
+            'what a good shot is, as "SIGNAL OPERATOR NUMBER"; can be repeated',
+            collect,
+            [],
+          )
+          .option(
+            "--repeat <attempts>",
+            "take a point again when fewer than half of its shots were good, so many attempts in all",
+            parseWhole,
+          )
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
       ),
     async (session, options, [axis, from, to, points]) => {
-      const { shots: count, signal, pumpedBy, shutter, settle } = options;
+      const { shots: count, signal, pumpedBy, shutter, settle, where, repeat } = options;
       const signals = [...new Set(pumpedBy === undefined ? signal : [...signal, pumpedBy])];
-      await checkSignals(session, options, [...signals, ...(options.monitor === undefined ? [] : [options.monitor])]);
+      const { beam, monitor } = options;
+      const rule = beam === undefined ? undefined : beamOptions({ ...options, beam }, options.bl ?? session.bl).beam;
+      await checkSignals(session, options, [
+        ...signals,
+        ...(monitor === undefined ? [] : [monitor]),
+        ...where.map((text) => shotCondition(text).signalName),
+        ...(typeof rule === "object" ? [rule.signalName] : []),
+      ]);
       const settings = {
         axis,
         from,
         to,
         points,
-        shots: { count, signals },
+        shots: {
+          count,
+          signals,
+          ...(where.length === 0 ? {} : { conditions: where.map(shotCondition) }),
+          ...(repeat === undefined ? {} : { repeat: repeatOf(repeat) }),
+        },
         settleSeconds: settle,
         ...(shutter === undefined ? {} : { shutter }),
       };
@@ -66,6 +93,8 @@ export function contextOf({
   url,
   map,
   pumpedBy,
+  beam,
+  beamWait,
 }: ScanningOptions): Readonly<Record<string, unknown>> {
-  return { options: { experiment, monitor, rate, bl, url, map, pumpedBy } };
+  return { options: { experiment, monitor, rate, bl, url, map, pumpedBy, beam, beamWait } };
 }

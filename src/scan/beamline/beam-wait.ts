@@ -2,6 +2,12 @@
 const SHOWN_AFTER_MS = 1000;
 const AGAIN_AFTER_MS = 60_000;
 
+/** Who is told of a wait. */
+interface WaitTold {
+  readonly note?: ((text: string) => void) | undefined;
+  readonly waiting?: ((isWaiting: boolean) => void) | undefined;
+}
+
 /** What shots wait for. */
 export interface Missing {
   readonly why: string;
@@ -12,24 +18,24 @@ export interface Missing {
 /** Follows how long shots wait for the beam, and says so: a wait that nobody sees looks like a program that hangs. */
 export class BeamWait {
   readonly #note: (text: string) => void;
-  /** What ends it by itself. */
-  readonly #bound: string;
+  readonly #budgetSeconds: number | undefined;
+  readonly #waiting: (isWaiting: boolean) => void;
   #lastMs: number;
   #sinceMs: number | undefined;
   #nextNoteMs = Infinity;
   #isShown = false;
   #pastMs = 0;
 
-  constructor(nowMs: number, budgetSeconds: number | undefined, note: (text: string) => void = () => {}) {
+  constructor(nowMs: number, budgetSeconds: number | undefined, how: WaitTold = {}) {
     this.#lastMs = nowMs;
-    this.#note = note;
-    const abort = "abort (Ctrl+C twice)";
-    this.#bound =
-      budgetSeconds === undefined
-        ? `It goes on by itself when the beam is back; there is no budget.seconds, so only that or ${abort} ends ` +
-          "the wait"
-        : `It goes on by itself when the beam is back, and is given up ${budgetSeconds} s after its begin ` +
-          `(budget.seconds); ${abort} ends it now`;
+    this.#note = how.note ?? (() => {});
+    this.#waiting = how.waiting ?? (() => {});
+    this.#budgetSeconds = budgetSeconds;
+  }
+
+  /** How long it has waited now without a break. */
+  get waitedMs(): number {
+    return this.#sinceMs === undefined ? 0 : this.#lastMs - this.#sinceMs;
   }
 
   /** Time held so far. */
@@ -37,8 +43,11 @@ export class BeamWait {
     return this.#pastMs + (this.#sinceMs === undefined ? 0 : this.#lastMs - this.#sinceMs);
   }
 
-  /** @param missing - null while shots come with beam */
-  look(nowMs: number, missing: Missing | null): void {
+  /**
+   * @param missing - null while shots come with beam
+   * @param longest - seconds after which the wait is given up, where something sees to that
+   */
+  look(nowMs: number, missing: Missing | null, longest?: number): void {
     if (missing === null) {
       if (this.#sinceMs !== undefined) this.#over("goes on: the beam was missing for");
     } else {
@@ -46,7 +55,7 @@ export class BeamWait {
         this.#sinceMs = missing.sinceMs ?? this.#lastMs;
         this.#nextNoteMs = this.#sinceMs + SHOWN_AFTER_MS;
       }
-      if (nowMs >= this.#nextNoteMs) this.#show(nowMs - this.#sinceMs, nowMs, missing.why);
+      if (nowMs >= this.#nextNoteMs) this.#show(nowMs - this.#sinceMs, nowMs, missing.why, longest);
     }
     this.#lastMs = nowMs;
   }
@@ -56,26 +65,42 @@ export class BeamWait {
     this.#over("given up: the beam has been missing for");
   }
 
-  #show(heldMs: number, nowMs: number, why: string): void {
+  #show(heldMs: number, nowMs: number, why: string, longest: number | undefined): void {
     if (this.#isShown) this.#note(`still waits for the beam, for ${duration(heldMs)} now: ${why}.`);
     else
       this.#note(
-        `waits for the beam since ${new Date(Date.now() - heldMs).toTimeString().slice(0, 8)}: ${why}. ${this.#bound}.`,
+        `waits for the beam since ${new Date(Date.now() - heldMs).toTimeString().slice(0, 8)}: ${why}. ${this.#bound(longest)}.`,
       );
+    if (!this.#isShown) this.#waiting(true);
     this.#isShown = true;
     this.#nextNoteMs = nowMs + AGAIN_AFTER_MS;
   }
 
+  /** What ends it. */
+  #bound(longest: number | undefined): string {
+    const stop = "stop (Ctrl+C) or abort (Ctrl+C twice)";
+    const goesOn = "It goes on by itself when the beam is back";
+    const seconds = this.#budgetSeconds;
+    if (seconds !== undefined)
+      return `${goesOn}, and is given up ${seconds} s after its begin (budget.seconds); ${stop} ends it now`;
+    return longest === undefined
+      ? `${goesOn}; there is no budget.seconds, so only that or ${stop} ends the wait`
+      : `${goesOn}; there is no budget.seconds, so it is given up after ${duration(1000 * longest)}; ${stop} ends it now`;
+  }
+
   #over(text: string): void {
     const { heldMs } = this;
-    if (this.#isShown) this.#note(`${text} ${duration(heldMs - this.#pastMs)}.`);
+    if (this.#isShown) {
+      this.#waiting(false);
+      this.#note(`${text} ${duration(heldMs - this.#pastMs)}.`);
+    }
     this.#pastMs = heldMs;
     this.#sinceMs = undefined;
     this.#isShown = false;
   }
 }
 
-function duration(ms: number): string {
+export function duration(ms: number): string {
   const s = Math.round(ms / 1000);
   return s < 60
     ? `${s} s`

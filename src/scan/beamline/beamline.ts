@@ -5,6 +5,8 @@ export interface DoOptions {
   readonly signal?: AbortSignal | undefined;
   /** Gets a line for the user when something waits that may wait for long. */
   readonly note?: ((text: string) => void) | undefined;
+  /** Told when it begins to wait for something that may never come (true), and when it goes on (false). */
+  readonly waiting?: ((isWaiting: boolean) => void) | undefined;
 }
 
 /** The run control of a beamline. */
@@ -40,6 +42,15 @@ export interface Beamline {
   limits(axis: string): { readonly from: number; readonly to: number } | "unlimited";
   /** Whether these signals exist, asked before a plan begins. @throws UNKNOWN_SIGNAL, UNKNOWN_DEVICE */
   checkSignals?(signals: readonly string[]): Promise<void>;
+  /**
+   * Asked before the first step of a plan: looks at the beam, and tells by notes what it takes for beam. Waits when
+   * there is none, for a bounded time.
+   * @throws NO_BEAM when none comes @throws ABORTED
+   */
+  prepare?(
+    needs: { readonly needsBeam: boolean; readonly opens: readonly string[] },
+    options: DoOptions,
+  ): Promise<void>;
   /** Where axes are, in user units. @throws UNKNOWN_DEVICE */
   where(axes: readonly string[]): Promise<Positions>;
   /**
@@ -47,7 +58,7 @@ export interface Beamline {
    * @throws LIMIT before anything moves @throws INTERLOCK, DEVICE_BUSY, DEVICE_FAULT, ABORTED; all have been stopped
    */
   move(to: Positions, options: DoOptions): Promise<Positions>;
-  set(setting: string, value: number | string): Promise<void>;
+  set(setting: string, value: number | string, options?: DoOptions): Promise<void>;
   shutter(name: string, open: boolean): Promise<void>;
   /** Waits until `count` good shots have come, within the budget; accounts for every shot. @throws ABORTED */
   shots(request: ShotsRequest, options: DoOptions): Promise<ShotsTaken>;

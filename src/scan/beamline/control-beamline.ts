@@ -3,15 +3,16 @@ import { SaclaError, toSaclaError } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { LedgerBook } from "../../core/ledger.ts";
 import { any, finite, optional, resolveOptions } from "../../core/options.ts";
-import { type Column, entryOf } from "../../core/syncdb.ts";
-import type { Db } from "../../db/index.ts";
 import { signalId } from "../../ec/experiment.ts";
 import { type Axis, type Control, type Experiment, toPosition } from "../../ec/index.ts";
-import type { Endpoint } from "../../transport/index.ts";
-import type { FlyRequest, FlyTaken, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
-import { BeamWait, type Missing } from "./beam-wait.ts";
+import type { FlyRequest, FlyTaken, ShotCondition, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
+import { askAgain, onceMoreAfterSlip } from "./again.ts";
+import { BeamGuard, type BeamGuardOptions } from "./beam-guard.ts";
+import { type BeamLook, type BeamRule, checkBeamRule, lookAtBeam, noBeam, xrayShutter } from "./beam-look.ts";
+import { duration } from "./beam-wait.ts";
 import type { Beamline, BeamlineRuns, DoOptions } from "./beamline.ts";
-import { ShotCollector, type ShotReading, signalsOf, whyNotGood } from "./shot-collector.ts";
+import { NO_BEAM, ShotCollector, signalsOf, whyNoBeam, whyNotGood } from "./shot-collector.ts";
+import { type ControlledFacility, ShotFeed } from "./shot-feed.ts";
 
 export interface ControlBeamlineOptions {
   /** Names of signals; without it signals go by their equipment ids. */
@@ -29,25 +30,32 @@ export interface ControlBeamlineOptions {
   readonly latencyMs?: number | undefined;
   /** How long no new shot may come while the beam is said to be on. @default 30000 */
   readonly silentMs?: number | undefined;
+  /**
+   * What a shot with beam is, for shots that do not say it themselves; those without beam are waited out and never
+   * count. `"auto"`: the monitor is at least a tenth of its median over the two seconds before the plan begins, or ten
+   * times its noise when the plan opens the shutter itself. `"off"`: every shot counts. @default "auto"
+   */
+  readonly beam?: BeamRule | undefined;
+  /**
+   * Longest wait for the beam, seconds; then the scan ends with NO_BEAM. A closed X-ray shutter is waited for a minute
+   * at most: nobody else can open it while the scan holds the lease. @default 600 before the plan begins, 3600 at a
+   * point
+   */
+  readonly beamWaitSeconds?: number | undefined;
 }
 
-/** What gives the beamline and its database. A `Facility` is one. */
-export interface ControlledFacility {
-  readonly db: Db;
-  readonly endpoint: Endpoint;
-}
-
-const TAGS_PER_MS = 0.06;
 /** A stopped axis is at rest after so long. */
 const LONGEST_RAMP_MS = 5000;
 const REST_POLL_MS = 20;
 /** A run that was ended is stored after so long. */
 const LONGEST_STORING_MS = 60_000;
-/** Shots asked for at a time. */
-const MOST_TAGS = 10_000;
-
-/** Values of some signals at one shot. */
-type ReadShot = (signal: string) => ShotReading;
+/** The last shots of a flight are in the database so long after it. */
+const LONGEST_LAST_SHOTS_MS = 30_000;
+/** Longest waits for the beam, seconds: before a plan begins, and at a point. */
+const BEFORE_SECONDS = 600;
+const AT_A_POINT_SECONDS = 3600;
+/** Before a plan begins a closed shutter is waited for so long: somebody may be about to open it. */
+const CLOSED_BEFORE_SECONDS = 60;
 
 /**
  * The controlled beamline as the engine acts on it. Shots are found by asking for the newest tag and reading the 0-D
@@ -70,9 +78,12 @@ export function controlBeamline(
     pollMs: optional(finite(0)),
     latencyMs: optional(finite(0)),
     silentMs: optional(finite(0)),
+    beam: optional(checkBeamRule),
+    beamWaitSeconds: optional(finite(0)),
   });
   const used = new Set<string>();
   const feed = (): ShotFeed => new ShotFeed(facility, control, options);
+  const gauge = new BeamGauge(facility, control, options);
   return {
     rateHz,
     now: () => performance.now(),
@@ -82,35 +93,41 @@ export function controlBeamline(
       for (const name of [options.monitor, ...signals])
         await facility.db.readTagnumberNewest(signalId(options.experiment, name));
     },
+    prepare: async (needs, how) => {
+      if (needs.needsBeam) await underLease(control, how, async (bound) => await gauge.prepare(needs.opens, bound));
+    },
     where: async (axes) =>
       Object.fromEntries(
         await Promise.all(axes.map(async (axis) => [axis, await control.axis(axis).position()] as const)),
       ),
-    move: async (to, { signal }) => {
+    move: async (to, how) => {
       const axes = Object.keys(to);
       for (const axis of axes) used.add(axis);
       try {
-        return await (await control.plan({ ...to })).go({ signal });
+        return await onceMoreAfterSlip(
+          how,
+          async () => await askAgain(how, async () => await (await control.plan({ ...to })).go({ signal: how.signal })),
+        );
       } catch (error) {
         // What was stopped still runs down its ramp, and cleanup that moves it would find it busy.
         await atRest(control, axes);
         throw error;
       }
     },
-    set: async (setting, value) => await control.setting(setting).set(value),
+    set: async (setting, value, how = {}) => await askAgain(how, async () => await control.setting(setting).set(value)),
     shutter: async (name, open) => {
       const shutter = control.shutter(name);
       await (open ? shutter.open() : shutter.close());
     },
     shots: async (request, how) =>
-      await underLease(control, how, async (bound) => await takeShots(feed(), control, request, bound)),
+      await underLease(control, how, async (bound) => await takeShots(feed(), control, request, gauge, bound)),
     fly: async (request, how) => {
       used.add(request.axis);
       try {
         return await underLease(
           control,
           how,
-          async (bound) => await fly(feed(), control, request, rateHz, options, bound),
+          async (bound) => await fly(feed, control, request, rateHz, options, gauge, bound),
         );
       } catch (error) {
         await atRest(control, [request.axis]);
@@ -180,43 +197,121 @@ function runsOf(control: Control, { experiment, pollMs = 100 }: ControlBeamlineO
   };
 }
 
+/** What a shot with beam is: looked at before a plan, or with its first shots. */
+class BeamGauge {
+  readonly #facility: ControlledFacility;
+  readonly #control: Control;
+  readonly #options: ControlBeamlineOptions;
+  #condition: ShotCondition | undefined;
+  #guard: BeamGuardOptions | undefined;
+
+  constructor(facility: ControlledFacility, control: Control, options: ControlBeamlineOptions) {
+    this.#facility = facility;
+    this.#control = control;
+    this.#options = options;
+  }
+
+  /** Looks, and waits for beam unless the plan is to let it in. @throws NO_BEAM */
+  async prepare(opens: readonly string[], how: DoOptions): Promise<void> {
+    const { beam, beamWaitSeconds } = this.#options;
+    if (beam === "off") return;
+    const feed = new ShotFeed(this.#facility, this.#control, this.#options);
+    await feed.begin([], how.signal);
+    let warned = "";
+    let told = false;
+    for (;;) {
+      const look = await this.#look(opens, how.signal);
+      if (look.warning !== warned && look.warning !== "") how.note?.(`warning: ${look.warning}`);
+      warned = look.warning;
+      if (look.isOn || look.isOpenedByPlan) {
+        how.waiting?.(false);
+        how.note?.(`beam: ${look.text}`);
+        return;
+      }
+      const longest = look.warning === "" ? BEFORE_SECONDS : CLOSED_BEFORE_SECONDS;
+      const seconds = Math.min(longest, beamWaitSeconds ?? longest);
+      if (!told)
+        how.note?.(
+          `no beam: ${look.why}. Waits for it before anything moves, for at most ${duration(1000 * seconds)}; ` +
+            "Ctrl+C ends the wait. Shots that need no beam: --beam off.",
+        );
+      told = true;
+      how.waiting?.(true);
+      if (feed.nowMs > 1000 * seconds) throw noBeam(feed.nowMs / 1000, look.why, "Nothing was moved.");
+      await feed.next(() => {}, how.signal);
+    }
+  }
+
+  /** The condition for a request; undefined when every shot counts. */
+  async conditionFor(
+    { beam }: Pick<ShotsRequest, "beam">,
+    signal: AbortSignal | undefined,
+  ): Promise<ShotCondition | undefined> {
+    const rule = beam ?? this.#options.beam;
+    if (rule === "off") return undefined;
+    if (beam !== undefined) return beam === "off" ? undefined : beam;
+    if (this.#condition === undefined) await this.#look([], signal);
+    return this.#condition;
+  }
+
+  async guard(): Promise<BeamGuardOptions> {
+    this.#guard ??= {
+      facility: this.#facility,
+      control: this.#control,
+      shutter: (await xrayShutter(this.#facility, this.#control.bl))?.name,
+      seconds: this.#options.beamWaitSeconds ?? AT_A_POINT_SECONDS,
+    };
+    return this.#guard;
+  }
+
+  async #look(opens: readonly string[], signal: AbortSignal | undefined): Promise<BeamLook> {
+    const look = await lookAtBeam(this.#facility, this.#control, this.#options, opens, signal);
+    this.#condition = look.condition;
+    return look;
+  }
+}
+
 async function takeShots(
   feed: ShotFeed,
   control: Control,
-  request: ShotsRequest,
-  { signal, note }: DoOptions,
+  asked: ShotsRequest,
+  gauge: BeamGauge,
+  how: DoOptions,
 ): Promise<ShotsTaken> {
+  const { signal } = how;
+  const request = { ...asked, beam: await gauge.conditionFor(asked, signal) };
   const collector = new ShotCollector(request);
   const seconds = request.budget?.seconds;
-  if (request.selector === undefined) await feed.begin(signalsOf(request), signal);
+  const { selector } = request;
+  if (selector === undefined) await feed.begin(signalsOf(request), signal);
   else {
     // The one pulse comes at once. Shots that may have been before it are looked at too: the selector was off, so they
     // had no X-rays.
     await feed.begin(signalsOf(request), signal, 0);
-    await control.setting(request.selector).set("single");
+    await askAgain(how, async () => await control.setting(selector).set("single"));
     // However long that took: the budget must not be spent before the pulse.
     await feed.markNow(signal);
   }
-  const started = performance.now();
-  const beamWait = new BeamWait(started, seconds, note);
+  const started = feed.nowMs;
+  const beam = new BeamGuard(await gauge.guard(), feed, seconds, how);
   while (collector.outcome === undefined) {
     await feed.next((tag, read) => collector.add(tag, read, feed.isEarly(tag)), signal);
-    const now = performance.now();
-    const why = collector.holding;
-    beamWait.look(now, feed.beamOff ?? (why === null ? null : { why }));
-    if (seconds !== undefined && now - started > 1000 * seconds) collector.giveUp();
+    const { outcome } = collector;
+    if (outcome !== "gave-up") await beam.look(outcome === undefined ? collector.holding : null);
+    if (seconds !== undefined && feed.nowMs - started > 1000 * seconds) collector.giveUp();
   }
-  beamWait.end();
-  return collector.taken(beamWait.heldMs / 1000);
+  beam.end();
+  return collector.taken(beam.heldSeconds);
 }
 
 /** Flies at the speed that spreads the shots over the way; the axis has its usual speed before and afterwards. */
 async function fly(
-  feed: ShotFeed,
+  newFeed: () => ShotFeed,
   control: Control,
   request: FlyRequest,
   rateHz: number,
   { experiment }: ControlBeamlineOptions,
+  gauge: BeamGauge,
   how: DoOptions,
 ): Promise<FlyTaken> {
   const { signal } = how;
@@ -229,16 +324,17 @@ async function fly(
       `A fly scan needs the position of ${name} at every shot; name its signal in the experiment file.`,
     );
   }
-  await axis.moveTo(from, { signal });
+  await onceMoreAfterSlip(how, async () => await askAgain(how, async () => await axis.moveTo(from, { signal })));
   const usual = axis.speed;
   await axis.setSpeed((Math.abs(to - from) * rateHz) / (shots - 1));
   try {
-    await feed.begin(
-      [...new Set([position, ...signals, ...conditions.map((condition) => condition.signalName)])],
-      signal,
-    );
-    const { done } = await axis.start(to, { signal });
-    const taken = await shotsOnTheWay(feed, axis, position, request, done, how);
+    const beam = await gauge.conditionFor(request, signal);
+    // It begins with beam; a trip on the way costs its shots.
+    if (beam !== undefined) await takeShots(newFeed(), control, { count: 1, beam }, gauge, how);
+    const feed = newFeed();
+    await feed.begin([...new Set([position, ...signalsOf({ signals, conditions, beam })])], signal);
+    const { done } = await askAgain(how, async () => await axis.start(to, { signal }));
+    const taken = await shotsOnTheWay(feed, axis, position, { ...request, beam }, done, how);
     await done;
     return taken;
   } finally {
@@ -250,29 +346,35 @@ async function shotsOnTheWay(
   feed: ShotFeed,
   axis: Axis,
   position: string,
-  { from, to, signals = [], conditions = [] }: FlyRequest,
+  { from, to, signals = [], conditions = [], beam }: FlyRequest,
   done: Promise<unknown>,
-  { signal, note }: DoOptions,
+  { signal }: DoOptions,
 ): Promise<FlyTaken> {
-  let isThere = false;
-  const end = (): void => {
-    isThere = true;
-  };
-  done.then(end, end);
+  let arrivedMs = Infinity;
+  let hasFailed = false;
+  done.then(
+    () => {
+      arrivedMs = feed.nowMs;
+    },
+    () => {
+      hasFailed = true;
+    },
+  );
   const book = new LedgerBook();
   const [tags, positions]: [number[], number[]] = [[], []];
   const values = new Map(signals.map((id) => [id, [] as (number | null)[]]));
   // Half a pulse: at the ends it stands still.
   const rest = 0.5 / axis.definition.pulsesPerUnit;
-  const beamWait = new BeamWait(performance.now(), undefined, note);
   let isOver = false;
-  while (!isOver) {
-    const wasThere = isThere;
+  // An axis that failed on its way never comes to its end; `done` says why.
+  while (!isOver && !hasFailed) {
+    const wasThere = arrivedMs < Infinity;
     await feed.next((tag, read) => {
       const pulses = read(position);
       const at = typeof pulses === "number" ? toPosition(axis.definition, pulses) : NaN;
       const why =
         whyNotFlying(at, from, to, rest, tags.length > 0) ??
+        (beam !== undefined && beam !== "off" && whyNoBeam(beam, read(beam.signalName)) !== null ? NO_BEAM : null) ??
         conditions
           .map((condition) => whyNotGood(condition, read(condition.signalName)))
           .find((reason) => reason !== null) ??
@@ -291,7 +393,8 @@ async function shotsOnTheWay(
         column.push(typeof value === "number" && Number.isFinite(value) ? value : null);
       }
     }, signal);
-    beamWait.look(performance.now(), feed.beamOff);
+    // Where its position has no values, nobody sees that it has arrived.
+    if (feed.nowMs > arrivedMs + LONGEST_LAST_SHOTS_MS) isOver = true;
   }
   return { outcome: "done", ledger: book.ledger, tags, positions, values: Object.fromEntries(values) };
 }
@@ -300,122 +403,4 @@ function whyNotFlying(at: number, from: number, to: number, rest: number, hasBeg
   if (Number.isNaN(at)) return "position-missing";
   if (Math.abs(at - to) <= rest) return "at-rest";
   return !hasBegun && Math.abs(at - from) <= rest ? "at-rest" : null;
-}
-
-/** New shots of a beamline, as they come to the database. */
-class ShotFeed {
-  readonly #facility: ControlledFacility;
-  readonly #control: Control;
-  readonly #options: ControlBeamlineOptions;
-  #signals: readonly string[] = [];
-  #hightag = 0;
-  #tag = 0;
-  #newsAt = 0;
-  #now = -Infinity;
-  /** Set while no shots come because there is no beam. */
-  beamOff: Missing | null = null;
-
-  constructor(facility: ControlledFacility, control: Control, options: ControlBeamlineOptions) {
-    this.#facility = facility;
-    this.#control = control;
-    this.#options = options;
-  }
-
-  /** From now on, with these signals. */
-  async begin(signals: readonly string[], signal: AbortSignal | undefined, latencyMs = this.#latencyMs): Promise<void> {
-    this.#signals = signals.length === 0 ? [this.#options.monitor] : signals;
-    const [hightag, tag] = await this.#newest(signal);
-    this.#hightag = hightag;
-    this.#tag = tag + Math.ceil(latencyMs * TAGS_PER_MS);
-    this.#newsAt = performance.now();
-  }
-
-  /** Shots of before this moment are early, and those that may be. */
-  async markNow(signal: AbortSignal | undefined): Promise<void> {
-    const [hightag, tag] = await this.#newest(signal);
-    if (hightag === this.#hightag) this.#now = tag + Math.ceil(this.#latencyMs * TAGS_PER_MS);
-  }
-
-  isEarly(tag: number): boolean {
-    return tag <= this.#now;
-  }
-
-  /** Waits a little, then gives what has come since. @throws TIMEOUT when nothing comes though there is beam */
-  async next(take: (tag: number, read: ReadShot) => void, signal: AbortSignal | undefined): Promise<void> {
-    await sleep(this.#options.pollMs ?? 100, signal);
-    const [hightag, newest] = await this.#newest(signal);
-    if (hightag !== this.#hightag) {
-      // Tags begin anew: what lies between is of the old HighTag and cannot be ordered with these.
-      this.#hightag = hightag;
-      this.#tag = newest;
-      this.#now = -Infinity;
-    }
-    if (newest <= this.#tag) {
-      await this.#nothingNew();
-      return;
-    }
-    const { db, endpoint } = this.#facility;
-    const tags = await db.readTaglist(
-      this.#control.bl,
-      hightag,
-      this.#tag + 1,
-      Math.min(newest, this.#tag + MOST_TAGS),
-      { signal },
-    );
-    this.#tag = Math.min(newest, this.#tag + MOST_TAGS);
-    this.#newsAt = performance.now();
-    this.beamOff = null;
-    if (tags.length === 0) return;
-    const columns = await endpoint.call(
-      "db.readColumns",
-      { equipIds: this.#signals.map((name) => signalId(this.#options.experiment, name)), hightag, tags },
-      { signal },
-    );
-    const byName = new Map<string, Column>(this.#signals.map((name, i) => [name, columns[i] ?? missing(name)]));
-    let at = 0;
-    const read: ReadShot = (name) => {
-      const column = byName.get(name);
-      if (column === undefined) return "missing";
-      const entry = entryOf(column, at);
-      return "reason" in entry ? entry.reason : entry.value;
-    };
-    for (const tag of tags) {
-      take(tag, read);
-      at++;
-    }
-  }
-
-  async #nothingNew(): Promise<void> {
-    const silentMs = performance.now() - this.#newsAt;
-    const limit = this.#options.silentMs ?? 30_000;
-    if (silentMs < limit / 10) return;
-    const { on, why } = await this.#control.beam();
-    this.beamOff = on ? null : (this.beamOff ?? { why: `no shots come, ${why}`, sinceMs: this.#newsAt });
-    if (!on) this.#newsAt = performance.now();
-    else if (silentMs > limit)
-      throw new SaclaError(
-        "TIMEOUT",
-        `No shot has come to the database for ${(silentMs / 1000).toFixed(0)} s, though the beam is on.`,
-      );
-  }
-
-  get #latencyMs(): number {
-    return this.#options.latencyMs ?? 200;
-  }
-
-  /** The newest shot that has all signals. */
-  async #newest(signal: AbortSignal | undefined): Promise<readonly [hightag: number, tag: number]> {
-    const all = await Promise.all(
-      this.#signals.map(
-        async (name) =>
-          await this.#facility.db.readTagnumberNewest(signalId(this.#options.experiment, name), { signal }),
-      ),
-    );
-    const hightag = all.reduce((least, [each]) => Math.min(least, each), Infinity);
-    return [hightag, all.reduce((least, [each, tag]) => (each === hightag ? Math.min(least, tag) : least), Infinity)];
-  }
-}
-
-function missing(name: string): Column {
-  throw new SaclaError("BAD_MESSAGE", `The source gave no column for ${name}.`);
 }

@@ -7,13 +7,13 @@ export type ShotReading = number | string;
 /** Shots of a failed attempt, which were good and are not used. */
 const ATTEMPT_FAILED = "attempt-failed";
 /** Shots that came without beam. */
-const NO_BEAM = "no-beam";
+export const NO_BEAM = "no-beam";
 const DEFAULT_LEAST_SHOTS = 10;
 
 /** Signals that a request reads, each once. */
 export function signalsOf({ signals = [], conditions = [], beam, precision }: Omit<ShotsRequest, "count">): string[] {
   const all = [...signals, ...conditions.map(({ signalName: signal }) => signal)];
-  if (beam !== undefined) all.push(beam.signalName);
+  if (beam !== undefined && beam !== "off") all.push(beam.signalName);
   if (precision !== undefined) all.push(precision.signalName);
   if (precision?.pumpedBy !== undefined) all.push(precision.pumpedBy);
   return [...new Set(all)];
@@ -30,14 +30,16 @@ export function whyNotGood(condition: ShotCondition, value: ShotReading): string
 }
 
 /** Why there is no beam, for people; null when there is. */
-function whyNoBeam(beam: ShotCondition, value: ShotReading): string | null {
+export function whyNoBeam(beam: ShotCondition, value: ShotReading): string | null {
   if (whyNotGood(beam, value) === null) return null;
-  const [low, high] = beam.between ?? [];
-  const wanted = beam.equals === undefined ? `not within ${low} to ${high}` : `not ${beam.equals}`;
-  return (
-    `${beam.name ?? beam.signalName} is ` +
-    `${typeof value === "number" ? `${Number(value.toPrecision(4))}, ${wanted}` : value}`
-  );
+  const wanted = beam.equals === undefined ? whereOutside(beam) : `not ${beam.equals}`;
+  const shown = typeof value === "number" ? `${Number(value.toPrecision(4))}, ${wanted}` : value;
+  return `${beam.name ?? beam.signalName} is ${shown}`;
+}
+
+function whereOutside({ between: [low, high] = [-Infinity, Infinity] }: ShotCondition): string {
+  if (high === Number.MAX_VALUE) return `below ${Number(low.toPrecision(4))}`;
+  return low === -Number.MAX_VALUE ? `above ${Number(high.toPrecision(4))}` : `not within ${low} to ${high}`;
 }
 
 /** Judges shots one by one until a point is done; the same for real and simulated shots. */
@@ -93,7 +95,7 @@ export class ShotCollector {
   add(tag: number, read: (signal: string) => ShotReading, isEarly = false): void {
     if (this.#outcome !== undefined) return;
     const { beam, conditions = [], count, precision } = this.#request;
-    this.#holding = beam === undefined ? null : whyNoBeam(beam, read(beam.signalName));
+    this.#holding = beam === undefined || beam === "off" ? null : whyNoBeam(beam, read(beam.signalName));
     if (this.#holding !== null) {
       this.#book.drop(tag, NO_BEAM);
       return;

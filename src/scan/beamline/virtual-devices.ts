@@ -5,7 +5,7 @@ import { any, finite, integer, optional, resolveOptions } from "../../core/optio
 import { Random } from "../../core/random.ts";
 import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { BeamWait } from "./beam-wait.ts";
-import { ShotCollector, type ShotReading, whyNotGood } from "./shot-collector.ts";
+import { NO_BEAM, ShotCollector, type ShotReading, whyNotGood } from "./shot-collector.ts";
 
 /** A stage as far as its time is concerned, in units of the experiment. */
 export interface VirtualAxis {
@@ -245,7 +245,7 @@ export class VirtualDevices {
       // The pulse comes as the selector acts, not a shot later; what remains is the time its values take to come.
       this.seconds += Math.max(0, shotsOverheadSeconds - 1 / this.rateHz);
     }
-    const beamWait = new BeamWait(1000 * this.seconds, seconds, note);
+    const beamWait = new BeamWait(1000 * this.seconds, seconds, { note });
     const read = this.#read;
     for (let n = 0; collector.outcome === undefined && n < MOST_SHOTS_PER_POINT; n++) {
       collector.add(this.#nextTag(), read);
@@ -259,7 +259,7 @@ export class VirtualDevices {
   }
 
   /** An axis at constant speed. @throws LIMIT */
-  fly({ axis, from, to, shots, signals = [], conditions = [] }: FlyRequest): FlyTaken {
+  fly({ axis, from, to, shots, signals = [], conditions = [], beam }: FlyRequest): FlyTaken {
     this.move({ [axis]: from });
     const { info } = this.#axis(axis);
     checkWithin(axis, to, info.limits);
@@ -276,7 +276,8 @@ export class VirtualDevices {
       const state = this.#axis(axis);
       state.at = from + ((to - from) * i) / (shots - 1);
       const tag = this.#nextTag();
-      let why: string | null = null;
+      const isDark = beam !== undefined && beam !== "off" && whyNotGood(beam, this.#read(beam.signalName)) !== null;
+      let why: string | null = isDark ? NO_BEAM : null;
       for (const condition of conditions) why ??= whyNotGood(condition, this.#read(condition.signalName));
       if (why !== null) {
         book.drop(tag, why);

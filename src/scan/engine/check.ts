@@ -14,6 +14,14 @@ export type CheckedBeamline = Pick<Beamline, "limits" | "where" | "checkSignals"
   readonly runs?: Pick<BeamlineRuns, "state">;
 };
 
+/** What of a plan must be known before it begins. */
+export interface PlanNeeds {
+  /** It takes shots with a beam condition that is not its own: that of the beamline. */
+  readonly needsBeam: boolean;
+  /** Shutters that it opens. */
+  readonly opens: readonly string[];
+}
+
 /**
  * Walks a plan without doing anything and looks at every position it goes to, at its signals and at the order of its
  * runs. Of an adaptive plan the steps that follow from measured values are not known; they are checked when they come.
@@ -28,33 +36,25 @@ export async function checkPlan(
 ): Promise<void> {
   const order = new RunOrder();
   let isRunControlSeen = false;
-  const previews = new Map(Object.entries(maps).map(([name, map]) => [name, map.preview()]));
-  const at = new Map<string, number>();
   const problems = new Set<string>();
   const signals = new Set<string>();
   let lastRequest: ShotsRequest | FlyRequest | undefined;
-  const steps = plan.steps();
-  let message = next(plan, () => steps.next());
-  for (let n = 0; message !== undefined && n < MOST_STEPS; n++) {
+  await walk(plan, beamline, maps, async (message) => {
     for (const [axis, to] of targetsOf(message)) {
       const why = problemOf(beamline, axis, to);
       if (why !== "") problems.add(why);
-      at.set(axis, to);
     }
     if ((message.kind === "shots" || message.kind === "fly") && message.request !== lastRequest) {
       // The same one at every point of most scans.
       lastRequest = message.request;
       for (const signal of signalsOf(lastRequest)) signals.add(signal);
     }
-    if (message.kind === "where") await look(message.axes, at, beamline);
     if (message.kind === "startRun" && !isRunControlSeen) {
       isRunControlSeen = true;
       await checkRunControl(plan, beamline);
     }
     order.take(message);
-    const answer = assumedAnswer(message, at, previews);
-    message = next(plan, () => steps.next(answer));
-  }
+  });
   if (problems.size > 0) {
     throw new SaclaError(
       "LIMIT",
@@ -65,6 +65,42 @@ export async function checkPlan(
     );
   }
   await beamline.checkSignals?.([...signals]);
+}
+
+/** What a plan needs of the beam; of an adaptive one as far as its steps are known. */
+export async function planNeeds(
+  plan: Plan,
+  beamline: Pick<Beamline, "where">,
+  maps: Readonly<Record<string, TargetMap>>,
+): Promise<PlanNeeds> {
+  let needsBeam = false;
+  const opens = new Set<string>();
+  await walk(plan, beamline, maps, (message) => {
+    if (message.kind === "shutter" && message.open) opens.add(message.name);
+    if (message.kind === "shots" || message.kind === "fly") needsBeam ||= message.request.beam === undefined;
+  });
+  return { needsBeam, opens: [...opens] };
+}
+
+/** Every step of a plan, answered as if all went well. */
+async function walk(
+  plan: Plan,
+  beamline: Pick<Beamline, "where">,
+  maps: Readonly<Record<string, TargetMap>>,
+  look: (message: Message) => void | Promise<void>,
+): Promise<void> {
+  const previews = new Map(Object.entries(maps).map(([name, map]) => [name, map.preview()]));
+  const at = new Map<string, number>();
+  const steps = plan.steps();
+  let message = next(plan, () => steps.next());
+  for (let n = 0; message !== undefined && n < MOST_STEPS; n++) {
+    const looked = look(message);
+    if (looked !== undefined) await looked;
+    for (const [axis, to] of targetsOf(message)) at.set(axis, to);
+    if (message.kind === "where") await whereNow(message.axes, at, beamline);
+    const answer = assumedAnswer(message, at, previews);
+    message = next(plan, () => steps.next(answer));
+  }
 }
 
 /**
@@ -106,7 +142,7 @@ async function checkRunControl(plan: Plan, { runs }: CheckedBeamline): Promise<v
   );
 }
 
-async function look(
+async function whereNow(
   axes: readonly string[],
   at: Map<string, number>,
   beamline: Pick<Beamline, "where">,

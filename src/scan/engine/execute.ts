@@ -11,6 +11,8 @@ interface ExecuteOptions {
   readonly signal: AbortSignal;
   /** A line for the user. */
   readonly note: (text: string) => void;
+  /** Told when the beamline begins to wait for something that may never come, and when it goes on. */
+  readonly waiting: (isWaiting: boolean) => void;
   /** In a section that must not be repeated, and may have been done: no shots, and no shutter opens. */
   readonly isSkipping: boolean;
   readonly runs: RunKeeper;
@@ -22,16 +24,17 @@ interface ExecuteOptions {
 export async function execute(
   message: SlowMessage,
   beamline: Beamline,
-  { signal, note, isSkipping, runs, newestBefore }: ExecuteOptions,
+  { signal, note, waiting, isSkipping, runs, newestBefore }: ExecuteOptions,
 ): Promise<MessageResult> {
   throwIfAborted(signal);
+  const how = { signal, note, waiting };
   switch (message.kind) {
     case "move":
-      return { kind: "positions", at: await beamline.move(message.to, { signal }) };
+      return { kind: "positions", at: await beamline.move(message.to, how) };
     case "where":
       return { kind: "positions", at: await beamline.where(message.axes) };
     case "set":
-      await beamline.set(message.setting, message.value);
+      await beamline.set(message.setting, message.value, how);
       return nothing;
     case "shutter":
       // Closing is done always, opening not where shots may have been.
@@ -48,11 +51,11 @@ export async function execute(
     case "shots":
       return {
         kind: "shots",
-        taken: inRun(isSkipping ? interruptedShots : await beamline.shots(message.request, { signal, note }), runs),
+        taken: inRun(isSkipping ? interruptedShots : await beamline.shots(message.request, how), runs),
       };
     case "fly": {
       if (isSkipping) return { kind: "fly", taken: { ...interruptedShots, outcome: "interrupted", positions: [] } };
-      return { kind: "fly", taken: inRun(await beamline.fly(message.request, { signal, note }), runs) };
+      return { kind: "fly", taken: inRun(await beamline.fly(message.request, how), runs) };
     }
   }
 }

@@ -1,16 +1,17 @@
 import { isSaclaError, SaclaError, toSaclaError } from "../../core/errors.ts";
 import type { Beamline } from "../beamline/beamline.ts";
-import { describe, isSlow, isWork, type QuickMessage, type SlowMessage } from "../messages/message-kinds.ts";
-import type { Message, MessageResult, Plan, PlanSteps, ShotsTaken } from "../messages/messages.ts";
-import type { EngineOptions, EngineState, Row, ScanEnd, ShotCounts } from "./callback.ts";
+import { describe, isEnding, isSlow, isWork, type QuickMessage, type SlowMessage } from "../messages/message-kinds.ts";
+import type { Message, MessageResult, Plan, PlanSteps } from "../messages/messages.ts";
+import type { EngineOptions, EngineState, Row, ScanEnd } from "./callback.ts";
+import { planNeeds } from "./check.ts";
 import { DeviceMemory } from "./device-memory.ts";
 import { execute, nothing } from "./execute.ts";
-import { type Journal, messageText } from "./journal.ts";
+import { messageText } from "./journal.ts";
+import { RunJournal } from "./run-journal.ts";
 import { RunKeeper } from "./run-keeper.ts";
+import { allDone, mapOf, ShotTotals } from "./scan-parts.ts";
 
 type Wish = "none" | "pause" | "pause-now" | "stop" | "abort";
-
-type Maps = NonNullable<EngineOptions["maps"]>;
 
 /** So many messages without a wait, then timers and signals get their turn. */
 const QUICK_IN_A_ROW = 4096;
@@ -24,10 +25,10 @@ export class ScanRun<R> {
   doing = "";
   readonly #beamline: Beamline;
   readonly #options: EngineOptions;
-  readonly #journal: Journal | undefined;
+  readonly #journal: RunJournal;
   readonly #devices = new DeviceMemory();
   readonly #runs: RunKeeper;
-  readonly #counts = { asked: 0, used: 0, dropped: {} as Record<string, number> };
+  readonly #totals = new ShotTotals();
   #stopper = new AbortController();
   #wish: Wish = "none";
   #wake: (() => void) | undefined;
@@ -49,6 +50,8 @@ export class ScanRun<R> {
    */
   readonly #leaving = new SaclaError("ABORTED", "The scan is stopped.");
   #isAbandoned = false;
+  /** What goes on now waits: for the beam, or because the plan says so. A stop ends it at once. */
+  #isWaiting = false;
   #leftAt: number | undefined;
   #lastShots: number | undefined;
   /** By what was thrown into the plan: the message that failed. Cleanup may fail after it. */
@@ -59,8 +62,8 @@ export class ScanRun<R> {
     this.#beamline = beamline;
     this.#runs = new RunKeeper(beamline.runs);
     this.#options = options;
-    this.#journal = options.journal;
-    this.#isLive = (options.journal?.past.size ?? 0) === 0;
+    this.#journal = new RunJournal(options.journal);
+    this.#isLive = this.#journal.past.size === 0;
     this.#needsRestore = !this.#isLive;
   }
 
@@ -83,7 +86,8 @@ export class ScanRun<R> {
     this.#wish = wish;
     this.state =
       wish === "abort" ? "aborting" : wish === "stop" ? "stopping" : this.state === "paused" ? "paused" : "pausing";
-    const interrupts = wish === "abort" || (wish === "pause-now" && this.#onceDepth === 0);
+    const interrupts =
+      wish === "abort" || (wish === "pause-now" && this.#onceDepth === 0) || (wish === "stop" && this.#isWaiting);
     if (interrupts) this.#stopper.abort();
     this.#wake?.();
   }
@@ -104,7 +108,11 @@ export class ScanRun<R> {
     // The files may have been left by a process that died with a shutter open.
     if (!this.#isLive) await this.#beamline.safe();
     try {
+      await this.#prepare();
       await this.#loop(steps());
+      // A plan may have caught that its journal cannot be written: the scan has failed all the same.
+      const { broken } = this.#journal;
+      if (broken !== undefined) throw broken;
       if (!this.#isLeaving) await this.#runs.end();
     } catch (error) {
       if (error !== this.#leaving) {
@@ -113,23 +121,35 @@ export class ScanRun<R> {
       }
     }
     if (finished !== undefined && !this.#isLeaving) {
-      this.#journal?.end();
+      this.#journal.end();
       await this.#sync();
-      return { outcome: "done", result: finished.result, points: this.points, shots: this.#shotCounts };
+      return { outcome: "done", result: finished.result, points: this.points, shots: this.#totals.counts };
     }
     const outcome = this.#wish === "abort" ? "aborted" : "stopped";
-    this.#journal?.left(this.#leftAt ?? this.#n, outcome);
-    try {
-      await this.#beamline.safe();
-    } finally {
-      await this.#runs.end();
-    }
-    await this.#sync();
-    return { outcome, result: undefined, points: this.points, shots: this.#shotCounts };
+    const failed = await this.#makeSafe(this.#leftAt ?? this.#n, outcome, undefined);
+    if (failed !== undefined) throw toSaclaError(failed);
+    return { outcome, result: undefined, points: this.points, shots: this.#totals.counts };
   }
 
-  get #shotCounts(): ShotCounts {
-    return { ...this.#counts, dropped: { ...this.#counts.dropped } };
+  /** Looks at the beam before anything moves, and may wait for it. @throws NO_BEAM */
+  async #prepare(): Promise<void> {
+    const { prepare } = this.#beamline;
+    if (prepare === undefined) return;
+    const needs = await planNeeds(this.plan, this.#beamline, this.#options.maps ?? {});
+    const note = (text: string): void => this.#note(text);
+    for (;;) {
+      try {
+        await prepare(needs, { signal: this.#stopper.signal, note, waiting: (isWaiting) => this.#waits(isWaiting) });
+        return;
+      } catch (error) {
+        if (!isSaclaError(error, "ABORTED") || !this.#stopper.signal.aborted) throw error;
+        this.#stopper = new AbortController();
+        if (this.#wish === "abort" || this.#wish === "stop") await this.#leave();
+        await this.#pause();
+      } finally {
+        this.#isWaiting = false;
+      }
+    }
   }
 
   async #loop(steps: PlanSteps): Promise<void> {
@@ -140,7 +160,9 @@ export class ScanRun<R> {
         if (++this.#quick >= QUICK_IN_A_ROW) await this.#breathe();
         const message = step.value;
         // Cleanup takes no shots: a plan that caught the end is told again.
-        if (this.#isLeaving && isWork(message)) throw this.#leaving;
+        if (this.#isLeaving && isWork(message)) throw this.#journal.broken ?? this.#leaving;
+        // Without its journal a scan does not go on: rows are written and shutters closed, then its cleanup runs.
+        if (this.#journal.broken !== undefined && !this.#isLeaving && !isEnding(message)) throw this.#journal.broken;
         if (isSlow(message)) answer = await this.#slow(message);
         else {
           if (message.kind === "checkpoint" && this.#wish !== "none") await this.#safePoint();
@@ -148,6 +170,10 @@ export class ScanRun<R> {
         }
       } catch (error) {
         if (this.#isAbandoned) return;
+        if (error === this.#journal.broken && !this.#isLeaving) {
+          this.#isLeaving = true;
+          this.#leftAt = this.#n;
+        }
         step = steps.throw(error);
         continue;
       }
@@ -165,7 +191,7 @@ export class ScanRun<R> {
   #do(message: QuickMessage): MessageResult {
     switch (message.kind) {
       case "checkpoint":
-        if (this.#onceDepth === 0 && this.#journal?.isDirty === true) this.#mustSync = true;
+        if (this.#onceDepth === 0 && this.#journal.isDirty === true) this.#mustSync = true;
         return nothing;
       case "note":
         this.#note(message.text);
@@ -180,10 +206,10 @@ export class ScanRun<R> {
           (isPast, timeMs) => this.#row(message, isPast, timeMs),
         );
       case "spot":
-        return this.#written(message, () => ({ kind: "spot", spot: this.#map(message.map).take() }));
+        return this.#written(message, () => ({ kind: "spot", spot: mapOf(this.#options.maps, message.map).take() }));
       case "confirm":
         return this.#written(message, () => {
-          this.#map(message.map).confirm(message.spot, message.hit);
+          mapOf(this.#options.maps, message.map).confirm(message.spot, message.hit);
           return nothing;
         });
     }
@@ -208,30 +234,21 @@ export class ScanRun<R> {
     const answer = past ?? act();
     // A row has the time of day, which a resumed scan gives again.
     const now = message.kind === "point" ? Date.now() : this.#beamline.now();
-    if (past === undefined && !this.#isLeaving) this.#journal?.done(this.#n++, messageText(message), answer, now);
+    if (past === undefined && !this.#isLeaving) this.#journal.done(this.#n++, messageText(message), answer, now);
     after(past !== undefined, now);
     return answer;
   }
 
   #row({ data, taken }: Extract<Message, { kind: "point" }>, isPast: boolean, timeMs: number): void {
-    const past = isPast ? this.#journal?.past.get(this.#n - 1) : undefined;
+    const past = isPast ? this.#journal.past.get(this.#n - 1) : undefined;
     const row: Row = { index: this.points++, time: past?.begunMs ?? timeMs, data, taken, isPast };
     for (const callback of this.#options.callbacks ?? []) callback.point?.(row);
-  }
-
-  #map(name: string): Maps[string] {
-    const map = this.#options.maps?.[name];
-    if (map !== undefined) return map;
-    throw new SaclaError(
-      "BAD_ARGUMENT",
-      `The plan uses the target map ${JSON.stringify(name)}, but the engine was not given one of that name.`,
-    );
   }
 
   /** What came of a message in an earlier process; undefined when it is to be done now. @throws PLAN_CHANGED */
   #recall(message: Message): MessageResult | undefined {
     if (this.#isLive || this.#isLeaving) return undefined;
-    const past = this.#journal?.past.get(this.#n);
+    const past = this.#journal.past.get(this.#n);
     if (past === undefined) {
       this.#isLive = true;
       return undefined;
@@ -270,11 +287,11 @@ export class ScanRun<R> {
     if (this.#wish === "abort" && !this.#isLeaving) await this.#leave();
     if (this.#onceDepth > 0 && this.#isSectionTouched && !this.#isLeaving) await this.#askToRepeat(message);
     const n = this.#isLeaving ? -1 : this.#n;
-    if (n >= 0) this.#journal?.intent(n, messageText(message), this.#beamline.now());
+    if (n >= 0) this.#journal.intent(n, messageText(message), this.#beamline.now());
     const answer = await this.#begin(message, n);
     this.doing = "";
     if (n >= 0) {
-      this.#journal?.result(n, answer, this.#beamline.now());
+      this.#journal.result(n, answer, this.#beamline.now());
       this.#n++;
     }
     this.#take(message, answer, n);
@@ -291,7 +308,7 @@ export class ScanRun<R> {
       return await this.#insist(message, n, newestBefore);
     } catch (error) {
       if (n >= 0 && error !== this.#leaving) {
-        this.#journal?.failure(n, error, this.#beamline.now());
+        this.#journal.failure(n, error, this.#beamline.now());
         this.#failures.set(error, n);
         this.#n++;
       }
@@ -301,8 +318,8 @@ export class ScanRun<R> {
 
   /** Gives the newest run there was when an earlier process was about to start this one. */
   async #noteNewestRun(n: number): Promise<number | undefined> {
-    const before = this.#journal?.past.get(n)?.newestRun;
-    this.#journal?.noteRuns(n, { newestRun: before ?? (await this.#runs.newest()) }, this.#beamline.now());
+    const before = this.#journal.past.get(n)?.newestRun;
+    this.#journal.noteRuns(n, { newestRun: before ?? (await this.#runs.newest()) }, this.#beamline.now());
     this.#mustSync = true;
     return before;
   }
@@ -312,9 +329,11 @@ export class ScanRun<R> {
     for (;;) {
       try {
         const note = (text: string): void => this.#note(`point ${this.points + 1} ${text}`);
+        if (message.kind === "wait") this.#waits(true);
         return await execute(message, this.#beamline, {
           signal: this.#stopper.signal,
           note,
+          waiting: (isWaiting) => this.#waits(isWaiting),
           isSkipping: this.#isSkipping,
           runs: this.#runs,
           newestBefore,
@@ -322,11 +341,19 @@ export class ScanRun<R> {
       } catch (error) {
         if (!isSaclaError(error, "ABORTED") || !this.#stopper.signal.aborted || this.#isLeaving) throw error;
         this.#stopper = new AbortController();
-        if (this.#wish === "abort") await this.#leave();
+        if (this.#wish === "abort" || this.#wish === "stop") await this.#leave();
         await this.#pause();
         await this.#restore(message, n);
+      } finally {
+        this.#isWaiting = false;
       }
     }
+  }
+
+  /** A stop does not wait for what may never come. Cleanup is not interrupted. */
+  #waits(isWaiting: boolean): void {
+    this.#isWaiting = isWaiting;
+    if (isWaiting && this.#wish === "stop" && !this.#isLeaving) this.#stopper.abort();
   }
 
   #note(text: string): void {
@@ -339,14 +366,7 @@ export class ScanRun<R> {
     this.#runs.take(message, answer);
     if (answer.kind !== "shots" && answer.kind !== "fly") return;
     if (n >= 0) this.#lastShots = n;
-    this.#account(answer.taken);
-  }
-
-  #account({ ledger }: Pick<ShotsTaken, "ledger">): void {
-    const counts = this.#counts;
-    counts.asked += ledger.asked;
-    counts.used += ledger.used;
-    for (const { reason, tags } of ledger.dropped) counts.dropped[reason] = (counts.dropped[reason] ?? 0) + tags.length;
+    this.#totals.add(answer.taken);
   }
 
   async #askToRepeat(message: SlowMessage): Promise<void> {
@@ -369,7 +389,7 @@ export class ScanRun<R> {
     const before = this.#runs.run;
     const run = await this.#runs.restore();
     if (run === undefined) return;
-    this.#journal?.noteRuns(n, { run }, this.#beamline.now());
+    this.#journal.noteRuns(n, { run }, this.#beamline.now());
     this.#note(`run ${before} was ended meanwhile; what follows is in run ${run}`);
   }
 
@@ -408,15 +428,27 @@ export class ScanRun<R> {
     // A plan that gives up by itself does so because of its last shots.
     const byItself = this.#lastShots ?? this.#n;
     const at = this.#isLeaving ? this.#leftAt : (this.#failures.get(error) ?? byItself);
-    this.#journal?.left(at ?? this.#n, toSaclaError(error).code);
-    await this.#sync();
-    // A second failure must not hide the first.
-    await this.#beamline.safe().catch(() => {});
-    await this.#runs.end().catch(() => {});
+    await this.#makeSafe(at ?? this.#n, toSaclaError(error).code, error);
+  }
+
+  /** Gives what failed first. What makes it safe comes first: nothing that is written down may hold it up. */
+  async #makeSafe(n: number, why: string, first: unknown): Promise<unknown> {
+    return await allDone(
+      first,
+      [
+        () => this.#beamline.safe(),
+        () => this.#runs.end(),
+        async () => {
+          this.#journal.left(n, why);
+          await this.#sync();
+        },
+      ],
+      (later) => this.#note(`and then: ${toSaclaError(later).message}`),
+    );
   }
 
   async #sync(): Promise<void> {
     this.#mustSync = false;
-    await Promise.all([this.#journal?.sync(), ...Object.values(this.#options.maps ?? {}).map((map) => map.sync())]);
+    await Promise.all([this.#journal.sync(), ...Object.values(this.#options.maps ?? {}).map((map) => map.sync())]);
   }
 }

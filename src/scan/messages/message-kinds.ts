@@ -28,6 +28,19 @@ export function isWork({ kind }: Message): boolean {
   return kind === "shots" || kind === "fly" || kind === "spot" || kind === "checkpoint" || kind === "startRun";
 }
 
+/** Whether it only ends what was begun: a row is written, a shutter closed, a run ended. */
+export function isEnding(message: Message): boolean {
+  const { kind } = message;
+  return (
+    kind === "point" ||
+    kind === "confirm" ||
+    kind === "note" ||
+    kind === "stopRun" ||
+    (kind === "shutter" && !message.open) ||
+    (kind === "once" && !message.begins)
+  );
+}
+
 /** What is going on, for the state in one line. */
 export function describe(message: SlowMessage): string {
   switch (message.kind) {

@@ -36,8 +36,12 @@ export interface ShotsRequest {
   /** Signals kept of every good shot. */
   readonly signals?: readonly string[] | undefined;
   readonly conditions?: readonly ShotCondition[] | undefined;
-  /** While this does not hold there is no beam: the point waits, and such shots do not count against the budget. */
-  readonly beam?: ShotCondition | undefined;
+  /**
+   * While this does not hold there is no beam: the point waits, and such shots do not count against the budget.
+   * `"off"`: every shot counts, also those without beam. @default that of the beamline, for the simulated and the real
+   * one a threshold on the beam monitor; see `controlBeamline`
+   */
+  readonly beam?: ShotCondition | "off" | undefined;
   readonly precision?: Precision | undefined;
   /** Limits after which the point is abandoned; with a `selector`, counted from when it fires. */
   readonly budget?: {
@@ -99,6 +103,8 @@ export interface FlyRequest {
   readonly shots: number;
   readonly signals?: readonly string[] | undefined;
   readonly conditions?: readonly ShotCondition[] | undefined;
+  /** As of {@link ShotsRequest}: it begins with beam, and shots without it are left out. */
+  readonly beam?: ShotCondition | "off" | undefined;
 }
 
 /** Good shots of a fly scan with where the axis was at each. */

@@ -10,13 +10,14 @@ export const flyChecks = {
   shots: integer(2),
   signals: any,
   conditions: optional(asConditions),
+  beam: optional(asBeam),
 };
 
 const requestChecks = {
   count: integer(1),
   signals: any,
   conditions: optional(asConditions),
-  beam: optional(asCondition),
+  beam: optional(asBeam),
   precision: optional(asPrecision),
   budget: optional((name, value) => resolveOptions(name, value as Budget, budgetChecks)),
   repeat: optional((name, value) => resolveOptions(name, value as Repeat, repeatChecks)),
@@ -61,6 +62,11 @@ function asCondition(name: string, condition: unknown): ShotCondition {
   if (between !== undefined && !(between[0] <= between[1]))
     throw badArgument(`between of ${signal}`, between, "[low, high] with low ≤ high");
   return condition as ShotCondition;
+}
+
+/** A condition, or that there is none. @throws BAD_ARGUMENT */
+export function asBeam(name: string, beam: unknown): ShotCondition | "off" {
+  return beam === "off" ? beam : asCondition(name, beam);
 }
 
 function asPrecision(name: string, precision: unknown): Precision {

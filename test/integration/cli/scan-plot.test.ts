@@ -105,6 +105,8 @@ describe("sacla scan --plot", () => {
       signal,
       "--pumped-by",
       flag,
+      "--shutter",
+      "bl3_shutter1",
       "--plot",
       "a.png",
       "--html",

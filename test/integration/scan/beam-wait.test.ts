@@ -129,6 +129,7 @@ describe("a hold of the controlled beamline", () => {
       monitor: "i0",
       pollMs: 2,
       silentMs: 10_000,
+      beam: "off",
     });
     await new Engine(beamline, { callbacks: [{ note }] }).run(plan("waiting", {}, () => shots(3)));
     expect(notes).toEqual([expect.stringMatching(none), expect.stringMatching(/goes on/)]);

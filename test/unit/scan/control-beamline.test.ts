@@ -141,7 +141,7 @@ describe("controlled beamline", () => {
         [81, 0.25],
       ] as const) {
         const { result } = await new Engine(beamline).run(
-          flyScan({ axis: "delay", from: 70, to: 90, shots, signals: ["i0"] }),
+          flyScan({ axis: "delay", from: 70, to: 90, shots, signals: ["i0"], beam: "off" }),
         );
         const positions = result?.[0]?.positions ?? [];
         expect(positions.length).toBeGreaterThan(0.75 * shots);

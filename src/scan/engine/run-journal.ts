@@ -1,0 +1,80 @@
+import type { MessageResult } from "../messages/messages.ts";
+import type { Journal } from "./journal.ts";
+
+/** The journal of a scan that goes on, or none. What cannot be written ends the scan, but never its cleanup. */
+export class RunJournal {
+  readonly #journal: Journal | undefined;
+  /** Why it cannot be written any more; nothing is written then. */
+  broken: unknown;
+
+  constructor(journal: Journal | undefined) {
+    this.#journal = journal;
+  }
+
+  get past(): Journal["past"] {
+    return this.#journal?.past ?? new Map();
+  }
+
+  get isDirty(): boolean {
+    return this.broken === undefined && this.#journal?.isDirty === true;
+  }
+
+  /** Before a message acts. @throws WRITE_FAILED: it must not act then */
+  intent(...line: Parameters<Journal["intent"]>): void {
+    this.#must((journal) => journal.intent(...line));
+  }
+
+  /** @throws WRITE_FAILED */
+  noteRuns(...line: Parameters<Journal["noteRuns"]>): void {
+    this.#must((journal) => journal.noteRuns(...line));
+  }
+
+  /** @throws WRITE_FAILED */
+  left(n: number, why: string): void {
+    this.#must((journal) => journal.left(n, why));
+  }
+
+  /** @throws WRITE_FAILED */
+  end(): void {
+    this.#must((journal) => journal.end());
+  }
+
+  /** What was measured is given to the plan, and so to the table, even when it cannot be written: see {@link broken}. */
+  result(n: number, answer: MessageResult, nowMs: number): void {
+    this.#try((journal) => journal.result(n, answer, nowMs));
+  }
+
+  done(...line: Parameters<Journal["done"]>): void {
+    this.#try((journal) => journal.done(...line));
+  }
+
+  failure(...line: Parameters<Journal["failure"]>): void {
+    this.#try((journal) => journal.failure(...line));
+  }
+
+  /** @throws WRITE_FAILED */
+  async sync(): Promise<void> {
+    if (this.broken !== undefined) return;
+    try {
+      await this.#journal?.sync();
+    } catch (error) {
+      this.broken = error;
+      throw error;
+    }
+  }
+
+  #try(write: (journal: Journal) => void): void {
+    if (this.#journal === undefined || this.broken !== undefined) return;
+    try {
+      write(this.#journal);
+    } catch (error) {
+      this.broken = error;
+    }
+  }
+
+  #must(write: (journal: Journal) => void): void {
+    if (this.broken !== undefined) return;
+    this.#try(write);
+    if (this.broken !== undefined) throw this.broken;
+  }
+}
