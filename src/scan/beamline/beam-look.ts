@@ -128,7 +128,8 @@ function closedText(
   const own = named.find(([, { device }]) => device === name)?.[0] ?? name;
   return (
     `The ${meaning} ${name} is closed and the plan does not open it, so no X-rays will come. Open it first ` +
-    `(sacla shutter ${name} open), or have the plan open it for its shots (--shutter ${own}, in a plan shutter: ${JSON.stringify(own)}).`
+    `(sacla shutter ${name} open), or have the plan open it for its shots (--shutter ${own}, ` +
+    `in a plan shutter: ${JSON.stringify(own)}).`
   );
 }
 
@@ -145,7 +146,9 @@ function judgeMonitor(
     const least = rounded(PART_OF_MEDIAN * median(positive));
     return {
       condition: atLeast(name, least),
-      text: `a shot has beam when ${name} is at least ${shownValue(least, unit)}: a tenth of its median over the ${numbers.length} shots just before`,
+      text:
+        `a shot has beam when ${name} is at least ${shownValue(least, unit)}: ` +
+        `a tenth of its median over the ${numbers.length} shots just before`,
       isOn,
     };
   }
@@ -161,7 +164,9 @@ function judgeMonitor(
   const least = rounded(TIMES_NOISE * noise);
   return {
     condition: atLeast(name, least),
-    text: `a shot has beam when ${name} is at least ${shownValue(least, unit)}: ten times its noise, as it shows no beam now`,
+    text:
+      `a shot has beam when ${name} is at least ${shownValue(least, unit)}: ` +
+      "ten times its noise, as it shows no beam now",
     isOn: false,
   };
 }

@@ -69,7 +69,8 @@ export class BeamWait {
     if (this.#isShown) this.#note(`still waits for the beam, for ${duration(heldMs)} now: ${why}.`);
     else
       this.#note(
-        `waits for the beam since ${new Date(Date.now() - heldMs).toTimeString().slice(0, 8)}: ${why}. ${this.#bound(longest)}.`,
+        `waits for the beam since ${new Date(Date.now() - heldMs).toTimeString().slice(0, 8)}: ${why}. ` +
+          `${this.#bound(longest)}.`,
       );
     if (!this.#isShown) this.#waiting(true);
     this.#isShown = true;
@@ -85,7 +86,8 @@ export class BeamWait {
       return `${goesOn}, and is given up ${seconds} s after its begin (budget.seconds); ${stop} ends it now`;
     return longest === undefined
       ? `${goesOn}; there is no budget.seconds, so only that or ${stop} ends the wait`
-      : `${goesOn}; there is no budget.seconds, so it is given up after ${duration(1000 * longest)}; ${stop} ends it now`;
+      : `${goesOn}; there is no budget.seconds, so it is given up after ${duration(1000 * longest)}; ` +
+          `${stop} ends it now`;
   }
 
   #over(text: string): void {

@@ -39,7 +39,7 @@ export class RunJournal {
     this.#must((journal) => journal.end());
   }
 
-  /** What was measured is given to the plan, and so to the table, even when it cannot be written: see {@link broken}. */
+  /** What was measured is given to the plan, and so to the table, even when it cannot be written. */
   result(n: number, answer: MessageResult, nowMs: number): void {
     this.#try((journal) => journal.result(n, answer, nowMs));
   }

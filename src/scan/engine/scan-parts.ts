@@ -46,3 +46,13 @@ export async function allDone(
   }
   return failed;
 }
+
+/** A journal is of another plan, or of one that does not do the same for the same answers. */
+export function planChanged(step: number, was: string, is: string): SaclaError {
+  return new SaclaError(
+    "PLAN_CHANGED",
+    `The plan does not go on as its journal says: step ${step} was ${was} and is now ${is}. ` +
+      "A plan must not use the clock or chance.",
+    { details: { step } },
+  );
+}

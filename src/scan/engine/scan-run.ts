@@ -9,7 +9,7 @@ import { execute, nothing } from "./execute.ts";
 import { messageText } from "./journal.ts";
 import { RunJournal } from "./run-journal.ts";
 import { RunKeeper } from "./run-keeper.ts";
-import { allDone, mapOf, ShotTotals } from "./scan-parts.ts";
+import { allDone, mapOf, planChanged, ShotTotals } from "./scan-parts.ts";
 
 type Wish = "none" | "pause" | "pause-now" | "stop" | "abort";
 
@@ -254,16 +254,7 @@ export class ScanRun<R> {
       return undefined;
     }
     const text = messageText(message);
-    if (past.did !== text) {
-      throw new SaclaError(
-        "PLAN_CHANGED",
-        `The plan does not go on as its journal says: step ${this.#n} was ${past.did} and is now ${text}. A plan ` +
-          "must not use the clock or chance.",
-        {
-          details: { step: this.#n },
-        },
-      );
-    }
+    if (past.did !== text) throw planChanged(this.#n, past.did, text);
     if (this.#onceDepth > 0) this.#isSectionTouched = true;
     if (past.run !== undefined) this.#runs.replacedBy(past.run);
     if (past.got === undefined && past.failed === undefined) {
