@@ -83,3 +83,13 @@ export function flag(name: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
   throw badArgument(name, value, "true or false");
 }
+
+/**
+ * What has a value, for properties that must be absent and not `undefined`.
+ * @example call({ bl, ...defined({ timeoutMs, key }) });
+ */
+export function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const found = Object.entries(values).filter(([, value]) => value !== undefined);
+  // Each entry is one of T's.
+  return Object.fromEntries(found) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

@@ -105,3 +105,9 @@ export function instantiateKernel(base64: string, memory: WasmMemory): Readonly<
   }
   return new WebAssembly.Instance(module, { env: { memory } }).exports;
 }
+
+/** Whether a kernel has all these functions. */
+export function hasFunctions(exports: object, names: readonly string[]): boolean {
+  const functions = new Map(Object.entries(exports));
+  return names.every((name) => typeof functions.get(name) === "function");
+}

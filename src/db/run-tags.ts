@@ -1,5 +1,6 @@
 import type { CallOptions } from "../core/async.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
+import { defined } from "../core/options.ts";
 import { TagList } from "../core/tags.ts";
 import type { RunReader } from "./run-reader.ts";
 
@@ -66,6 +67,6 @@ export class RunTags extends TagList {
       else book.drop(tag, reason);
       return reason === null;
     });
-    return new RunTags(this.run, kept, { ledger: book.ledger, ...(basis === undefined ? {} : { basis }) });
+    return new RunTags(this.run, kept, { ledger: book.ledger, ...defined({ basis }) });
   }
 }

@@ -1,6 +1,6 @@
 import { SaclaError } from "../core/errors.ts";
 import type { Pixels, PixelType } from "../core/ndarray.ts";
-import { Arena, instantiateKernel } from "../core/wasm.ts";
+import { Arena, hasFunctions, instantiateKernel } from "../core/wasm.ts";
 import { kernelBinary } from "./kernel-binary.ts";
 import type { PixelArray } from "./pixels.ts";
 import type { PictureGrid, Placement } from "./placement.ts";
@@ -63,8 +63,7 @@ interface AssembleKernel {
 const names = ["paint16", "paint32", "pack", "gather16", "gather32", "fill", "blend", "collect"] as const;
 
 function isAssembleKernel(exports: object): exports is AssembleKernel {
-  const functions = new Map(Object.entries(exports));
-  return names.every((name) => typeof functions.get(name) === "function");
+  return hasFunctions(exports, names);
 }
 
 /** Bytes of a packed dark: the last blocks overlap, so all blocks are whole. */

@@ -119,14 +119,15 @@ export function corners(p: Placement): { x: number; y: number }[] {
   );
 }
 
+/** The smallest range of whole rows or columns below `size` that holds values. */
+export function wholeRange(values: readonly number[], size: number): [number, number] {
+  return [Math.max(0, Math.floor(Math.min(...values))), Math.min(size, Math.ceil(Math.max(...values)))];
+}
+
 /** Smallest rectangle of the picture that holds the sensor; empty (start ≥ end) when it lies outside. */
 export function boundsOf(p: Placement, canvas: PictureGrid): Roi {
   const points = corners(p);
   const columns = points.map(({ x }) => columnOfX(canvas, x));
   const rows = points.map(({ y }) => rowOfY(canvas, y));
-  const range = (values: number[], size: number): [number, number] => [
-    Math.max(0, Math.floor(Math.min(...values))),
-    Math.min(size, Math.ceil(Math.max(...values))),
-  ];
-  return { rows: range(rows, canvas.height), columns: range(columns, canvas.width) };
+  return { rows: wholeRange(rows, canvas.height), columns: wholeRange(columns, canvas.width) };
 }

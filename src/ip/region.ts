@@ -9,6 +9,7 @@ import {
   rowOfY,
   sensorColumn,
   sensorRow,
+  wholeRange,
   xOfColumn,
   yOfRow,
 } from "./placement.ts";
@@ -66,16 +67,12 @@ function searchArea(placement: Placement, canvas: PictureGrid, roi: Roi): Roi {
   const points = roi.rows.flatMap((row) =>
     roi.columns.map((column) => ({ x: xOfColumn(canvas, column), y: yOfRow(canvas, row) })),
   );
-  const range = (values: number[], size: number): [number, number] => [
-    Math.max(0, Math.floor(Math.min(...values))),
-    Math.min(size, Math.ceil(Math.max(...values))),
-  ];
   return {
-    rows: range(
+    rows: wholeRange(
       points.map(({ x, y }) => sensorRow(placement, x, y)),
       placement.rows,
     ),
-    columns: range(
+    columns: wholeRange(
       points.map(({ x, y }) => sensorColumn(placement, x, y)),
       placement.columns,
     ),

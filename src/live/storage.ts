@@ -3,6 +3,7 @@ import type { CallOptions } from "../core/async.ts";
 import { asApiError, SaclaError } from "../core/errors.ts";
 import { asInteger, asText } from "../core/guards.ts";
 import { ImageBuffer } from "../core/image-buffer.ts";
+import { defined } from "../core/options.ts";
 import { MAX_TAG } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { NEWEST_TAG } from "../transport/methods.ts";
@@ -36,7 +37,7 @@ export class StorageReader {
     asInteger("tag", tag, NEWEST_TAG, MAX_TAG);
     const { detId, bl } = this;
     const collected = await asApiError(APIError, () =>
-      this.#endpoint.call("live.collect", { detId, tag, ...(bl === undefined ? {} : { bl }) }, options),
+      this.#endpoint.call("live.collect", { detId, tag, ...defined({ bl }) }, options),
     );
     buffer.fill(collected);
     return collected.tag;

@@ -1,7 +1,7 @@
 import type { CallOptions } from "../core/async.ts";
 import { asFinite, asText, badArgument } from "../core/guards.ts";
 import { mergeLedgers, onlyDropped } from "../core/ledger.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { any, defined, resolveOptions } from "../core/options.ts";
 import { type Run, RunTags } from "../db/index.ts";
 
 /** What a 0-D signal must be for a shot to be read. A shot for which it has no number never passes. */
@@ -59,7 +59,7 @@ export async function filterShots(
   const whole = mergeLedgers(onlyDropped(tags.ledger), ledger);
   return new RunTags(run, chosen, {
     ledger: whole,
-    ...(tags.basis === undefined ? {} : { basis: tags.basis }),
+    ...defined({ basis: tags.basis }),
   });
 }
 

@@ -4,7 +4,7 @@ import { SaclaError } from "../core/errors.ts";
 import { asInteger } from "../core/guards.ts";
 import { type Ledger, mergeLedgers, onlyDropped } from "../core/ledger.ts";
 import type { PreciseImage } from "../core/ndarray.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { any, defined, resolveOptions } from "../core/options.ts";
 import type { ShotStream } from "../core/shots.ts";
 import type { ClassificationBasis, Run, RunTags } from "../db/index.ts";
 import type { Correction } from "./corrections/correction.ts";
@@ -201,7 +201,7 @@ function noDarkAt({ run, basis, ledger }: RunTags): SaclaError {
     "NO_DARK",
     `Run ${run.number} of beamline ${run.bl} has no dark shots at its head${rule}. ` +
       "Name a dark run, or subtract no dark.",
-    { details: { bl: run.bl, run: run.number, ...(ledger === undefined ? {} : { ledger }) } },
+    { details: { bl: run.bl, run: run.number, ...defined({ ledger }) } },
   );
 }
 

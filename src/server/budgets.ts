@@ -1,5 +1,6 @@
 import { SaclaError } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
+import { defined } from "../core/options.ts";
 import type { FrameMemory } from "../transport/endpoint.ts";
 
 /** Values of one answer: signals × tags. 18 MB packed, about 40 MB as JSON. */
@@ -86,6 +87,6 @@ function tooMuch(method: string, what: string, name: string, asked: number | und
   return new SaclaError(
     "TOO_LARGE",
     `${method} asks for ${many} ${what} at once; ask in parts of at most ${most} ${name}.`,
-    { details: { ask: { [name]: most }, ...(asked === undefined ? {} : { asked }) } },
+    { details: { ask: { [name]: most }, ...defined({ asked }) } },
   );
 }

@@ -3,7 +3,7 @@ import { type Context, Hono } from "hono";
 import { MAX_TIMEOUT_MS } from "../core/async.ts";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
-import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
+import { any, defined, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { decodeMessage, encodeMessage, MAX_NAME, toWireError } from "../transport/codec.ts";
 import { fromJsonForm, fromQuery, toJsonForm } from "../transport/http/json-form.ts";
 import { PACKED_TYPE, packParts, unpackParts } from "../transport/packed.ts";
@@ -319,8 +319,7 @@ function parametersOf(
     const key = message.kind === "call" ? message.key : undefined;
     return {
       value: message.value,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(key === undefined ? {} : { key }),
+      ...defined({ timeoutMs, key }),
     };
   }
   if (type !== "application/json")

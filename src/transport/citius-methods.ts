@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { defined } from "../core/options.ts";
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 const ofRun = { bl: whole(0, 1000), run: whole(-1_000_000_000, 1_000_000_000) };
@@ -40,7 +41,7 @@ const row = <P extends v.GenericSchema, R extends v.GenericSchema>(
   meaning: string,
   python: string,
   note?: string,
-) => ({ params, result, changes: false, meaning, python, ...(note === undefined ? {} : { note }) }) as const;
+) => ({ params, result, changes: false, meaning, python, ...defined({ note }) }) as const;
 
 /**
  * The rows of the method table that only CITIUS detectors need. Images and tags are asked for as those of any detector:

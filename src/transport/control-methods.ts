@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { isRecord } from "../core/guards.ts";
+import { defined } from "../core/options.ts";
 
 const beamline = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000));
 const pulses = v.pipe(v.number(), v.integer(), v.minValue(-0x8000_0000), v.maxValue(0x7fff_ffff));
@@ -61,7 +62,7 @@ const row = <P extends v.GenericSchema, R extends v.GenericSchema, C extends boo
   changes,
   meaning,
   python: null,
-  ...(note === undefined ? {} : { note }),
+  ...defined({ note }),
 });
 
 /** Shortest and longest time for which a lease holds without renewal. */

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Pixels } from "../core/ndarray.ts";
+import { defined } from "../core/options.ts";
 import { citiusMethods } from "./citius-methods.ts";
 import { controlMethods } from "./control-methods.ts";
 
@@ -140,7 +141,7 @@ const reads = <P extends v.GenericSchema, R extends v.GenericSchema>(
     changes: false,
     meaning,
     python,
-    ...(note === undefined ? {} : { note }),
+    ...defined({ note }),
   }) as const satisfies Method;
 
 /** Methods with one answer. */

@@ -1,3 +1,4 @@
+import { defined } from "../../core/options.ts";
 import { textTable } from "../../plot/index.ts";
 import { summarise } from "../../reduce/picture.ts";
 import {
@@ -18,7 +19,7 @@ export const average: AddCommand = (program, io) =>
     program,
     io,
     "average",
-    "average the exposed shots of a run less its dark ones, one PNG per sensor",
+    "average the exposed shots of a run, subtract its dark average, write one PNG per sensor",
     (command) => withPngOptions(withAverageOptions(withRunAndDetector(command))),
     async (session, options, args) => {
       const found = await averageRun(session, options, args);
@@ -32,7 +33,7 @@ export const average: AddCommand = (program, io) =>
         const picture = writePicture(
           io,
           correctedMean,
-          { ...options, ...(out === undefined ? {} : { out }) },
+          { ...options, ...defined({ out }) },
           fileStem(run, { id }, "average"),
           `${id}, run ${run.number}, mean of ${tags.exposed.length}`,
         );

@@ -66,7 +66,7 @@ export const convert: AddCommand = (program, io) =>
     program,
     io,
     "convert",
-    "write shots of a run to an HDF5 file; given again after an interruption, it goes on where it stopped",
+    "write shots of a run to an HDF5 file; after an interruption, the same command continues where it stopped",
     withOptions,
     async (session, options, [number]) => {
       const run = await findRun(session, number);
@@ -96,17 +96,17 @@ function withOptions(command: Command): Command {
       collect,
       [],
     )
-    .option("-n, --limit <shots>", "at most this many", parseWhole)
+    .option("-n, --limit <shots>", "at most this many shots", parseWhole)
     .option(
       "--detector <id>",
-      "only this detector or sensor; can be repeated (default: all; of cheetah and nxmx the largest)",
+      "only this detector or sensor; can be repeated (default: all; for cheetah and nxmx the largest)",
       collect,
       [],
     )
     .option("--roi <rows,columns>", "only this rectangle of each sensor, e.g. 100:200,0:512 (ends excluded)", parseRoi)
     .option(
       "--signal <id>",
-      "equipment id or pattern with *; can be repeated; none for none (default: those DataConvert knows)",
+      "equipment id or pattern with *; can be repeated; none: no signals (default: the signals that DataConvert writes)",
       collect,
       [],
     )
@@ -115,9 +115,9 @@ function withOptions(command: Command): Command {
       "subtract a dark: head (of the run), none, or a dark run (default: none; head for cheetah and nxmx)",
       parseDark,
     )
-    .option("--assembled", "also write one assembled picture a shot")
+    .option("--assembled", "also write one assembled picture per shot")
     .addOption(new Option("--view <view>", "of assembled pictures").choices(["source", "detector"]).default("detector"))
-    .option("--no-sensors", "with --assembled: leave out the sensors' own images")
+    .option("--no-sensors", "with --assembled: do not write the images of the single sensors")
     .option("--compression <kind>", "none, or gzip-1 to gzip-9", "none")
     .addOption(
       new Option("--pixels <type>", "of the dataconvert format; uint16 only if nothing is lost").choices([
@@ -126,11 +126,11 @@ function withOptions(command: Command): Command {
       ]),
     )
     .addOption(new Option("--missing <policy>", "a shot without all its images").choices(["keep", "drop", "error"]))
-    .option("--camera-length <mm>", "sample to detector, for cheetah and nxmx", parseNumber)
+    .option("--camera-length <mm>", "distance from sample to detector, for cheetah and nxmx", parseNumber)
     .option("--table <file>", "also write the signals as a table: .csv, .arrow (Feather) or .parquet")
-    .option("--dry-run", "say what would be written, and write nothing")
-    .option("--overwrite", "replace a file of that name")
-    .option("--restart", "throw away what an unfinished conversion has left");
+    .option("--dry-run", "print what would be written, and write nothing")
+    .option("--overwrite", "replace an existing file")
+    .option("--restart", "discard an unfinished conversion and start again");
 }
 
 /** Over its own source a conversion would throw away for good what was not asked for. @throws BAD_ARGUMENT */

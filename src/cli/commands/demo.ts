@@ -1,4 +1,5 @@
 import { SaclaError } from "../../core/errors.ts";
+import { defined } from "../../core/options.ts";
 import { oneLine } from "../../core/printable.ts";
 import type { Run, SignalColumn } from "../../db/index.ts";
 import { demoRun } from "../../facility/index.ts";
@@ -38,11 +39,10 @@ export const demo: AddCommand = (program, io) =>
       const simulated = address.startsWith("sim:") && options.run === undefined && options.bl === undefined;
       const where: Session = simulated ? { ...session, bl: demoRun.bl } : session;
       const number = simulated ? demoRun.run : (options.run ?? "newest");
-      const found = await averageRun(
-        where,
-        { dark: true, out: options.out, ...(options.limit === undefined ? {} : { limit: options.limit }) },
-        [number, options.detector],
-      );
+      const found = await averageRun(where, { dark: true, out: options.out, ...defined({ limit: options.limit }) }, [
+        number,
+        options.detector,
+      ]);
       const assembled = await assembleMeans(session, found);
       const monitor = await beamMonitor(found.run);
       io.writeFile(options.out, demoReport(found, assembled, monitor, address));

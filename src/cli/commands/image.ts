@@ -21,7 +21,7 @@ export const image: AddCommand = (program, io) =>
     (command) =>
       withPngOptions(
         withRunAndDetector(command)
-          .option("--tag <tag>", "which shot (default: the last)", parseWhole)
+          .option("--tag <tag>", "tag of the shot (default: the last shot)", parseWhole)
           .option("--dark", "subtract the dark shots at the head of the run"),
       ),
     async (session, options, [number, id]) => {

@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
 import { isSaclaError } from "../../core/errors.ts";
 import type { NdArray } from "../../core/ndarray.ts";
+import { defined } from "../../core/options.ts";
 import { oneLine } from "../../core/printable.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
@@ -79,8 +80,7 @@ async function follow(session: Session, options: Options): Promise<CommandResult
     policy: options.policy,
     missing: "partial",
     signal,
-    ...(options.limit === undefined ? {} : { limit: options.limit }),
-    ...(options.untilRunEnd === undefined ? {} : { untilRunEnd: options.untilRunEnd }),
+    ...defined({ limit: options.limit, untilRunEnd: options.untilRunEnd }),
   });
   const dark = options.darkRun === undefined ? undefined : await darkOfRun(session, group, options.darkRun);
   const screen = new Screen(session, options, group, shots, dark);
@@ -160,10 +160,7 @@ class Screen {
     this.#group = group;
     this.#shots = shots;
     const { hitAdu, hitPixels } = options;
-    this.#view = new LiveView(
-      { hitPixels, ...(hitAdu === undefined ? {} : { hitAdu }), ...(dark === undefined ? {} : { dark }) },
-      now,
-    );
+    this.#view = new LiveView({ hitPixels, ...defined({ hitAdu, dark }) }, now);
     this.#pictureAt = now;
     // Also tells when no shots come any more.
     this.#timer = setInterval(() => this.#drawLine(performance.now()), LINE_MS);

@@ -18,8 +18,8 @@ export const runs: AddCommand = (program, io) =>
     "list the last runs of a beamline, or follow them as they end",
     (command) =>
       command
-        .option("-n, --last <count>", "how many", parseWhole, 10)
-        .option("-f, --follow", "print each run when it has stopped (a JSON object a line with --json), until Ctrl+C"),
+        .option("-n, --last <count>", "number of runs", parseWhole, 10)
+        .option("-f, --follow", "print each run when it stops (with --json one JSON object per line), until Ctrl+C"),
     async ({ facility, bl, signal }, { last, follow, json }) => {
       const found: Run[] = [];
       for await (const run of facility.runs({ bl, last, signal, ...(follow === true ? { follow } : {}) })) {

@@ -1,3 +1,4 @@
+import { defined } from "../../core/options.ts";
 import { signalId } from "../../ec/experiment.ts";
 import { scan as stepScan } from "../../scan/index.ts";
 import { type AddCommand, collect, declare, parseNumber, parseWhole, type Session } from "../command.ts";
@@ -68,7 +69,7 @@ export const scan: AddCommand = (program, io) =>
           ...(repeat === undefined ? {} : { repeat: repeatOf(repeat) }),
         },
         settleSeconds: settle,
-        ...(shutter === undefined ? {} : { shutter }),
+        ...defined({ shutter }),
       };
       return await runPlan(session, options, stepScan(settings), { command: "scan", settings, ...contextOf(options) });
     },

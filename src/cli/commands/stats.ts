@@ -13,17 +13,17 @@ export const stats: AddCommand = (program, io) =>
     program,
     io,
     "stats",
-    "count what is there of each detector and signal of a run, and draw what is missing where",
+    "count the images and values of each detector and signal of a run, and draw where some are missing",
     (command) =>
       command
         .argument("[source]", "run number, newest, or an HDF5 file (its newest run)", "newest")
         .option(
           "--signal <id>",
-          "equipment id or pattern with *; can be repeated (default: those convert writes)",
+          "equipment id or pattern with *; can be repeated (default: the signals that convert writes)",
           collect,
           [],
         )
-        .option("-o, --out <file>", "SVG picture of what is missing where"),
+        .option("-o, --out <file>", "SVG picture of the missing images and values"),
     async (session, { signal: signals, out }, [source]) => {
       const run = await findRun(session, /^\d+$/.test(source) ? Number(source) : "newest");
       const found = await completeness(run, signals.length === 0 ? undefined : signals, { signal: session.signal });

@@ -4,7 +4,7 @@ import { showList } from "../../core/errors.ts";
 import { asInteger, asText, badArgument } from "../../core/guards.ts";
 import { type Ledger, onlyDropped } from "../../core/ledger.ts";
 import type { NdArray } from "../../core/ndarray.ts";
-import { any, oneOf, optional, resolveOptions } from "../../core/options.ts";
+import { any, defined, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import type { RatioMethod } from "../../core/ratio.ts";
 import type { ImageSpec, ShotStream } from "../../core/shots.ts";
 import type { TagList } from "../../core/tags.ts";
@@ -139,7 +139,7 @@ export class Cube<R extends Reducers = Reducers> {
       })),
       images: Object.entries(this.#reducers).map(([name, reducer]) => [name, reducer.name]),
       numbers: this.#names,
-      ...(normaliseBy === undefined ? {} : { normaliseBy }),
+      ...defined({ normaliseBy }),
     });
   }
 

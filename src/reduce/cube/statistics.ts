@@ -70,13 +70,18 @@ export function addPair(state: RatioState, x: number, y: number): void {
   addSquareExactly(state.belowSquares, y);
 }
 
-/** The ratios of sums of all bins. @param states - by bin; undefined for an empty one */
-export function ratioStatistics(states: readonly (RatioState | undefined)[], shape: readonly number[]): BinStatistics {
-  const over = (pick: (state: RatioState) => number, empty: number): NdArray<Float64Array> =>
+/** Makes an array of a number of each bin; `empty` where a bin has no state. */
+function overBins<S>(states: readonly (S | undefined)[], shape: readonly number[]) {
+  return (pick: (state: S) => number, empty: number): NdArray<Float64Array> =>
     ndarray(
       Float64Array.from(states, (state) => (state === undefined ? empty : pick(state))),
       [...shape],
     );
+}
+
+/** The ratios of sums of all bins. @param states - by bin; undefined for an empty one */
+export function ratioStatistics(states: readonly (RatioState | undefined)[], shape: readonly number[]): BinStatistics {
+  const over = overBins(states, shape);
   return {
     count: over(({ count }) => count[0] ?? 0, 0),
     invalid: over(({ invalid }) => invalid[0] ?? 0, 0),
@@ -110,11 +115,7 @@ export function withPooledErrors(
 
 /** The numbers of all bins. @param states - by bin; undefined for an empty one */
 export function binStatistics(states: readonly (NumberState | undefined)[], shape: readonly number[]): BinStatistics {
-  const over = (pick: (state: NumberState) => number, empty: number): NdArray<Float64Array> =>
-    ndarray(
-      Float64Array.from(states, (state) => (state === undefined ? empty : pick(state))),
-      [...shape],
-    );
+  const over = overBins(states, shape);
   return {
     count: over(({ count }) => count[0] ?? 0, 0),
     invalid: over(({ invalid }) => invalid[0] ?? 0, 0),

@@ -1,6 +1,6 @@
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec } from "../../core/shots.ts";
-import { Arena, instantiateKernel } from "../../core/wasm.ts";
+import { Arena, hasFunctions, instantiateKernel } from "../../core/wasm.ts";
 import type { Reducer } from "../reducer.ts";
 import { AccumulatorSet, type AccumulatorSpec } from "./accumulator-set.ts";
 import type { PixelSlice, ReduceKernel } from "./accumulators.ts";
@@ -48,8 +48,7 @@ export function kernelOver(arena: Arena): ReduceKernel {
 }
 
 function isReduceKernel(exports: object): exports is ReduceKernel {
-  const functions = new Map(Object.entries(exports));
-  return names.every((name) => typeof functions.get(name) === "function");
+  return hasFunctions(exports, names);
 }
 
 /** What is counted of the images of one sensor. */

@@ -1,6 +1,7 @@
 import { SaclaError } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import { type Ledger, LedgerBook, mergeLedgers } from "../../core/ledger.ts";
+import { defined } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import type { Layout, Reducer, State } from "../reducer.ts";
 import { makeState, mergeState, type SavedState, saveState } from "./state.ts";
@@ -139,7 +140,7 @@ export class PartialResult<R extends Reducers> {
       reducers: namesOf(this.reducers),
       lanes: this.sensors.map(({ frame, states, dark }) => ({
         frame,
-        ...(dark === undefined ? {} : { dark }),
+        ...defined({ dark }),
         states: Object.fromEntries(
           Object.entries(this.reducers).flatMap(([name, reducer]) => {
             const state = states.get(name);

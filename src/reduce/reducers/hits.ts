@@ -1,6 +1,6 @@
 import { badArgument } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
-import { finite, integer, optional, resolveOptions } from "../../core/options.ts";
+import { defined, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 export interface HitOptions {
@@ -47,8 +47,7 @@ export function hits(options: HitOptions): Reducer<Hits> {
   if (minPixels === undefined && minPeaks === undefined)
     throw badArgument("hits", "without a condition", "given minPixels, minPeaks or both");
   const conditions = {
-    ...(minPixels === undefined ? {} : { minPixels }),
-    ...(minPeaks === undefined ? {} : { minPeaks }),
+    ...defined({ minPixels, minPeaks }),
   };
   const withPeaks = minPeaks !== undefined;
   return defineReducer({

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { any, resolveOptions } from "../../core/options.ts";
+import { any, defined, resolveOptions } from "../../core/options.ts";
 import { summary } from "../beamline/shot-collector.ts";
 import type { Row, ScanCallback, ScanEnd, ScanStart } from "../engine/callback.ts";
 
@@ -93,10 +93,7 @@ export class DocumentStream implements ScanCallback {
     this.#descriptors.set(names.join(), made);
     const keys = names.map((name) => {
       const unit = this.#options.units?.[name];
-      return [
-        name,
-        { source: `sacla:${name}`, dtype: "number", shape: [], ...(unit === undefined ? {} : { units: unit }) },
-      ];
+      return [name, { source: `sacla:${name}`, dtype: "number", shape: [], ...defined({ units: unit }) }];
     });
     const axes = Object.keys(row.data).filter((name) => name in data);
     this.#emit([

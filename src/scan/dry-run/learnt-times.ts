@@ -1,3 +1,4 @@
+import { defined } from "../../core/options.ts";
 import type { VirtualAxis } from "../beamline/virtual-devices.ts";
 import { Journal } from "../engine/journal.ts";
 
@@ -60,7 +61,7 @@ export function withLearntTimes(
           limits,
           speed: times.speed,
           overheadSeconds: times.overheadSeconds,
-          ...(axis.start === undefined ? {} : { start: axis.start }),
+          ...defined({ start: axis.start }),
         },
       ];
     }),
