@@ -8,7 +8,7 @@ export const replay: AddCommand = (program, io) => {
   program
     .command("replay")
     .description(
-      "make a file of sacla convert again, from what it says of its making, and compare; exit code 1 when they differ",
+      "repeat the conversion that a file of sacla convert records, and compare; exit code 1 when the files differ",
     )
     .argument("<file>", "HDF5 file written by sacla convert")
     .option("--url <address>", "where to read (default: the address in the file)")
