@@ -8,7 +8,7 @@ export default defineConfig({
   resolve: { conditions: ["sacla-source"] },
   ssr: { resolve: { conditions: ["sacla-source"] } },
   test: {
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // By default Vitest leaves one core out, which is half of two.
     maxWorkers: availableParallelism(),

@@ -28,7 +28,10 @@ export interface SourceFile {
 
 /** Reads one file, by its whole path. */
 export function readSource(path: string): SourceFile {
-  const file = ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.ES2023, true);
+  const text = readFileSync(path, "utf8");
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.ES2023);
+  // Only import() can stand deeper than a statement of the file.
+  const isDeep = text.includes("import(");
   const imports: Import[] = [];
   const exported: string[] = [];
   const things: string[] = [];
@@ -47,7 +50,7 @@ export function readSource(path: string): SourceFile {
     if (argument !== undefined && ts.isStringLiteral(argument)) imports.push({ from: argument.text, names: undefined });
     if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal))
       imports.push({ from: node.argument.literal.text, names: undefined });
-    ts.forEachChild(node, visit);
+    if (isDeep || node === file) ts.forEachChild(node, visit);
   };
   visit(file);
   for (const statement of file.statements) {

@@ -106,7 +106,7 @@ function withOptions(command: Command): Command {
     .option("--roi <rows,columns>", "only this rectangle of each sensor, e.g. 100:200,0:512 (ends excluded)", parseRoi)
     .option(
       "--signal <id>",
-      "equipment id or pattern with *; can be repeated; none: no signals (default: the signals that DataConvert writes)",
+      "equipment id or pattern with *; can be repeated; none: no signals (default: those of DataConvert)",
       collect,
       [],
     )

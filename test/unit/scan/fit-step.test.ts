@@ -75,28 +75,6 @@ describe("fitStep", () => {
     expect(Math.abs(fitStep(xs, ys).centre - 0.2)).toBeGreaterThan(0.02);
   });
 
-  it("states errors that cover the truth as often as they say", () => {
-    const random = new Random(7);
-    const scans = rounds(300);
-    const truth = xs.map((x) => 1 + 2 * phi((x - 0.1) / 0.2));
-    const pulls: [number[], number[], number[]] = [[], [], []];
-    for (let k = 0; k < scans; k++) {
-      const fit = fitStep(
-        xs,
-        truth.map((y) => y + 0.1 * random.normal()),
-        { errors: all(0.1) },
-      );
-      pulls[0].push((fit.centre - 0.1) / fit.centreError);
-      pulls[1].push((fit.width - 0.2) / fit.widthError);
-      pulls[2].push((fit.height - 2) / fit.heightError);
-    }
-    // Of n pulls: rms 1 within 4 standard errors of 1/√(2 n).
-    for (const each of pulls)
-      expect(Math.abs(Math.sqrt(each.reduce((sum, pull) => sum + pull * pull, 0) / scans) - 1)).toBeLessThan(
-        4 / Math.sqrt(2 * scans),
-      );
-  });
-
   it("takes its errors from the residuals when none are given, and leaves out points without a value", () => {
     const random = new Random(8);
     const ys = xs.map((x) => 2 * phi(x / 0.2) + 0.1 * random.normal());
