@@ -1,5 +1,5 @@
 import type { DetectorInfo } from "../core/detector.ts";
-import { SaclaError } from "../core/errors.ts";
+import { isSaclaError, SaclaError } from "../core/errors.ts";
 import { asFinite } from "../core/guards.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import { inverseOf, solveRows } from "../core/solve-rows.ts";
@@ -8,7 +8,7 @@ import type { PerSensor, SensorMask } from "./pixels.ts";
 import { fromBeamCentre, labPlaces, type RingGeometry } from "./ring-geometry.ts";
 import { type RingImages, type RingPixels, ringPixels } from "./ring-pixels.ts";
 import { measureRings, type NearPixels, normalOf, pixelsNearRings, type RingPoint } from "./ring-points.ts";
-import { searchRings } from "./ring-search.ts";
+import { searchRings, searchTilted } from "./ring-search.ts";
 
 export interface CalibrateOptions {
   /** Information of every sensor. */
@@ -23,7 +23,7 @@ export interface CalibrateOptions {
   readonly centreUm?: { readonly x: number; readonly y: number } | undefined;
   /** 1 = use. */
   readonly masks?: PerSensor<SensorMask> | undefined;
-  /** False: the detector stands upright in the beam. @default true, tilts up to some 2° are found */
+  /** False: the detector stands upright in the beam. @default true, tilts up to some 3° are found */
   readonly tilt?: boolean | undefined;
 }
 
@@ -59,6 +59,8 @@ const OUTLIER = 5;
 const CAUCHY = 2.385;
 const ROUNDS = 25;
 const ROUGH_ROUNDS = 4;
+/** Points that scatter by more than so much of their errors are not described. */
+const BAD_SCATTER = 2;
 /** Pixels looked at lie within this of a ring's window, radians: the geometry may move as far before they are new. */
 const MARGIN = 0.1 / DEGREES;
 
@@ -92,34 +94,11 @@ export function calibrate(images: RingImages, options: CalibrateOptions): RingCa
     distanceUm: 1000 * asFinite("distanceMm", options.distanceMm, Number.MIN_VALUE),
   };
   const blocks = (sizeUm: number): RingPixels => ringPixels(images, options, sizeUm);
-  const rough = searchRings(blocks, angles, begin);
-  // Centre x and y and distance in µm, rot1 and rot2 in degrees.
-  let parameters = [rough.x, rough.y, rough.distanceUm, 0, 0];
-  // First in blocks, until the windows fit the rings; then in all pixels, with windows that stay.
-  let view = nearView(blocks(100), angles, widest(angles));
-  let fitted: RoundResult | undefined;
-  for (let round = 0; round < ROUNDS; round++) {
-    const { points, widths } = measureRings(
-      view.near(parameters),
-      geometryOfParameters(parameters),
-      angles,
-      view.windows,
-    );
-    fitted = improve(points, parameters, angles, tilt);
-    const { steps, covariance } = fitted;
-    parameters = parameters.map((value, k) => value + (steps[k] ?? 0));
-    if (round === ROUGH_ROUNDS - 1)
-      view = nearView(
-        ringPixels(images, options),
-        angles,
-        view.windows.map((window, ring) => Math.min(window, 5.5 * (widths[ring] || window))),
-      );
-    const isStill = steps.every((step, k) => Math.abs(step) < 0.05 * Math.sqrt(covariance[k]?.[k] ?? 0));
-    if (round > ROUGH_ROUNDS && isStill) break;
-  }
-  if (fitted === undefined) throw noRings("no point was measured");
+  const upright = searchRings(blocks, angles, begin);
+  const fitted = fitFrom(blocks, angles, tilt, upright, () => searchTilted(blocks, angles, upright));
+  const { parameters } = fitted;
   const [x = NaN, y = NaN] = parameters;
-  const error = (k: number): number => Math.sqrt(fitted?.covariance[k]?.[k] ?? 0);
+  const error = (k: number): number => Math.sqrt(fitted.covariance[k]?.[k] ?? 0);
   return {
     geometry: geometryOfParameters(parameters),
     centreUm: { x, y },
@@ -136,6 +115,63 @@ export function calibrate(images: RingImages, options: CalibrateOptions): RingCa
     rings: [...new Set(fitted.used.map(({ ring }) => ring))].sort((a, b) => a - b),
     scatter: fitted.scatter,
   };
+}
+
+type Fitted = RoundResult & { readonly parameters: readonly number[] };
+
+/** Fits from an upright geometry, and from a tilted one when that does not find the rings. */
+function fitFrom(
+  blocks: (sizeUm: number) => RingPixels,
+  angles: readonly number[],
+  tilt: boolean,
+  upright: readonly number[],
+  tilted: () => readonly number[],
+): Fitted {
+  let [first, why]: [Fitted | undefined, unknown] = [undefined, undefined];
+  try {
+    first = fitRounds(blocks, angles, tilt, upright);
+  } catch (error) {
+    if (!tilt || !isSaclaError(error, "NO_RINGS")) throw error;
+    why = error;
+  }
+  if (first !== undefined && (!tilt || first.scatter < BAD_SCATTER)) return first;
+  try {
+    const second = fitRounds(blocks, angles, tilt, tilted());
+    return first !== undefined && first.scatter < second.scatter ? first : second;
+  } catch (error) {
+    if (first !== undefined && isSaclaError(error, "NO_RINGS")) return first;
+    throw why ?? error;
+  }
+}
+
+/** Rounds of measuring the rings and fitting, until the geometry stays. */
+function fitRounds(
+  blocks: (sizeUm: number) => RingPixels,
+  angles: readonly number[],
+  tilt: boolean,
+  begin: readonly number[],
+): Fitted {
+  let parameters = begin;
+  // First in blocks, until the windows fit the rings; then in all pixels, with windows that stay.
+  let view = nearView(blocks(100), angles, widest(angles));
+  let fitted: RoundResult | undefined;
+  for (let round = 0; round < ROUNDS; round++) {
+    const geometry = geometryOfParameters(parameters);
+    const { points, widths } = measureRings(view.near(parameters), geometry, angles, view.windows);
+    fitted = improve(points, parameters, angles, tilt);
+    const { steps, covariance } = fitted;
+    parameters = parameters.map((value, k) => value + (steps[k] ?? 0));
+    if (round === ROUGH_ROUNDS - 1)
+      view = nearView(
+        blocks(0),
+        angles,
+        view.windows.map((window, ring) => Math.min(window, 5.5 * (widths[ring] || window))),
+      );
+    const isStill = steps.every((step, k) => Math.abs(step) < 0.05 * Math.sqrt(covariance[k]?.[k] ?? 0));
+    if (round > ROUGH_ROUNDS && isStill) break;
+  }
+  if (fitted === undefined) throw noRings("no point was measured");
+  return { ...fitted, parameters };
 }
 
 interface RoundResult {

@@ -43,6 +43,19 @@ describe("calibrate", () => {
     expect(beamCentre(found.geometry).x).toBeCloseTo(centreUm.x, 6);
   });
 
+  it("finds a tilt of 3.2°, which an upright geometry does not find", () => {
+    const steep = fromBeamCentre({ centreUm: { x: 900, y: 400 }, distanceMm: 80, rot1Deg: -3, rot2Deg: 1.1 });
+    const image = rings(info, steep, photonEnergyEv, 3, new Random(11));
+    const { geometry: found, errors } = calibrate(
+      { S: image },
+      { sensors: [info], calibrant: "LaB6", photonEnergyEv, distanceMm: 82 },
+    );
+    expect(Math.abs((found.rot1Deg ?? 0) + 3) / errors.rot1Deg).toBeLessThan(4);
+    expect(Math.abs((found.rot2Deg ?? 0) - 1.1) / errors.rot2Deg).toBeLessThan(4);
+    expect(Math.abs(found.distanceMm - 80) / errors.distanceMm).toBeLessThan(4);
+    expect(errors.rot1Deg).toBeLessThan(0.03);
+  });
+
   it("refuses a picture without rings, and misspelt options", () => {
     const random = new Random(3);
     const flat = Float64Array.from({ length: info.xsize * info.ysize }, () => random.poisson(3));
