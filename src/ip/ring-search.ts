@@ -37,7 +37,7 @@ export function searchRings(
   return [centre.x, centre.y, distanceOf(fine, angles, centre, begin.distanceUm), 0, 0];
 }
 
-/** Steps of the search with a tilt: centre x and y and distance in µm, rot1 and rot2 in degrees; then half, then a quarter. */
+/** First steps of the search with a tilt: centre x and y and distance in µm, rot1 and rot2 in degrees. */
 const STEPS = [400, 400, 400, 1, 1];
 const TILTS = [-2, 0, 2];
 
