@@ -7,3 +7,18 @@
 export async function loadServer() {
   return { ...(await import("../server/index.ts")), pino: (await import("pino")).pino };
 }
+
+/** As `connect`, loaded when it is needed: a thread that must never wait keeps little memory to be looked through. */
+export async function connectLater(url: string) {
+  return await (await import("../connect.ts")).connect(url);
+}
+
+/** What serves devices over MADOCA. */
+export async function loadMadoca() {
+  return await import("./madoca.ts");
+}
+
+/** What gives live shots to karabo-bridge clients. */
+export async function loadKarabo() {
+  return await import("./karabo.ts");
+}

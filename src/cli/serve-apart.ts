@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
-import { connect } from "../connect.ts";
+import { sleep } from "../core/async.ts";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { withControl } from "../ec/index.ts";
@@ -14,7 +14,7 @@ import { controlMethods, isControlMethod } from "../transport/control-methods.ts
 import type { Endpoint } from "../transport/index.ts";
 import { besideModule, startThread } from "../transport/threads.ts";
 import type { KaraboOptions } from "./karabo.ts";
-import { loadServer } from "./load-server.ts";
+import { connectLater, loadServer } from "./load-server.ts";
 import type { ReadingNote, ReadingOrder, ReadingTask } from "./reading-thread.ts";
 
 /** What is served, where, and how. */
@@ -81,7 +81,7 @@ export async function controlOf(url: string): Promise<ControlHere> {
       },
     };
   }
-  return /^(tcp|ipc|https?):/i.test(url) ? { endpoint: (await connect(url)).endpoint } : {};
+  return /^(tcp|ipc|https?):/i.test(url) ? { endpoint: (await connectLater(url)).endpoint } : {};
 }
 
 /** What stands behind a control whose data another thread has. */
@@ -114,6 +114,8 @@ export async function serveApart(options: ApartOptions, control: ControlHere): P
   const closing: (() => Promise<void>)[] = [
     async () => rmSync(folder, { recursive: true, force: true }),
     () => reading.close(),
+    // Leases end, and what they left moving stops, before anything is waited for.
+    async () => await control.endpoint?.close(),
     () => service.close(),
   ];
   const close = async (): Promise<void> => {
@@ -232,9 +234,9 @@ class Reading {
     if (thread === undefined) return;
     const ended = new Promise((resolve) => thread.once("exit", resolve));
     this.#order({ kind: "close" });
-    const late = setTimeout(() => void thread.terminate(), CLOSE_MS);
-    await ended;
-    clearTimeout(late);
+    // Not terminated: ZeroMQ in a thread that is terminated while it works can end the whole process.
+    thread.unref();
+    await Promise.race([ended, sleep(CLOSE_MS)]);
   }
 
   #restart(): void {

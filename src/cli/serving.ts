@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { connect } from "../connect.ts";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { TlsFiles } from "../server/index.ts";
@@ -8,9 +7,8 @@ import { fromWireError, type WireError } from "../transport/codec.ts";
 import type { Endpoint } from "../transport/index.ts";
 import { besideModule, startThread } from "../transport/threads.ts";
 import { type Io, untilStopped } from "./io.ts";
-import { type KaraboOptions, startKarabo } from "./karabo.ts";
-import { loadServer } from "./load-server.ts";
-import { controlOverMadoca } from "./madoca.ts";
+import type { KaraboOptions } from "./karabo.ts";
+import { connectLater, loadKarabo, loadMadoca, loadServer } from "./load-server.ts";
 import { canBeApart, controlOf, noData, serveApart } from "./serve-apart.ts";
 
 /** What is to be served, as data that can be given to a thread. */
@@ -88,7 +86,7 @@ export async function serveHere(options: ServingTask, io: ServingIo): Promise<vo
   const keys = options.keys === undefined ? undefined : Keys.open(options.keys);
   const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => io.err(line) });
   const isApart = canBeApart(url);
-  await using facility = isApart ? undefined : await connect(url);
+  await using facility = isApart ? undefined : await connectLater(url);
   const control = isApart && options.madoca === undefined ? await controlOf(url) : {};
   await using _control = closedAtTheEnd(control.endpoint);
   const inner = facility?.endpoint ?? noData;
@@ -96,7 +94,7 @@ export async function serveHere(options: ServingTask, io: ServingIo): Promise<vo
   await using madoca =
     options.madoca === undefined
       ? undefined
-      : await controlOverMadoca(
+      : await (await loadMadoca()).controlOverMadoca(
           inner,
           options.madoca,
           { path: options.leases, addresses: addressesOf(zmq, http) },
@@ -119,7 +117,7 @@ export async function serveHere(options: ServingTask, io: ServingIo): Promise<vo
         });
     await using bridge = isApart
       ? undefined
-      : await startKarabo(madoca?.endpoint ?? inner, options.bl, options, logger);
+      : await (await loadKarabo()).startKarabo(madoca?.endpoint ?? inner, options.bl, options, logger);
     const { addresses } = server;
     const karaboBridge = bridge?.address ?? ("karaboBridge" in server ? server.karaboBridge : undefined);
     madoca?.begin(addresses);

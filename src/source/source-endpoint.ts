@@ -32,6 +32,9 @@ import { LiveWaits, liveCollect, liveDetectors } from "./live-source.ts";
 /** Tags whose values are asked of a source in one turn of the loop: the simulated facility takes some milliseconds. */
 const TAGS_AT_ONCE = 8192;
 
+/** How long the shots of a stream may be read in one turn of the loop. */
+const LONGEST_TURN_MS = 10;
+
 /** Serves a {@link DataSource} as an Endpoint. */
 export function endpointOf(source: DataSource): Endpoint {
   return new SourceEndpoint(source);
@@ -310,7 +313,13 @@ class SourceEndpoint implements Endpoint {
     await this.#checkReady(bl, run, detIds);
     const range = await this.#source.runInfo(bl, run);
     for (const tag of tags) checkTag(bl, run, tag, range);
+    let turnBegan = performance.now();
     for (const tag of tags) {
+      // Sources that answer at once would else leave no time for others.
+      if (performance.now() - turnBegan > LONGEST_TURN_MS) {
+        await nextTurn();
+        turnBegan = performance.now();
+      }
       throwIfAborted(options.signal);
       const frames: Frame[] = [];
       const missing: ShotFrames["missing"] = [];
