@@ -27,7 +27,9 @@ const folder = mkdtempSync(join(tmpdir(), "sacla-package-"));
 const local = join(folder, "local");
 const global = join(folder, "global");
 const sacla = join(global, "bin", "sacla");
-const { SACLA_URL: _, ...env } = process.env;
+const { SACLA_URL: _, ...own } = process.env;
+/** Journals of scans that nobody named go where all else goes that is removed. */
+const env = { ...own, XDG_STATE_HOME: join(folder, "state") };
 
 interface Run {
   /** What stdout must match. */

@@ -13,10 +13,11 @@ const JAPAN_MS = 9 * 3_600_000;
  * where the environment names no such folder.
  */
 function journalFolder({ env }: Io): string | undefined {
-  const home = env["HOME"] ?? env["USERPROFILE"];
-  const state =
-    env["XDG_STATE_HOME"] ?? (home === undefined || home === "" ? undefined : join(home, ".local", "state"));
-  return state === undefined || state === "" ? undefined : join(state, "sacla", "scans");
+  // An empty variable counts as none.
+  const given = (name: string): string | undefined => (env[name] === "" ? undefined : env[name]);
+  const home = given("HOME") ?? given("USERPROFILE");
+  const state = given("XDG_STATE_HOME") ?? (home === undefined ? undefined : join(home, ".local", "state"));
+  return state === undefined ? undefined : join(state, "sacla", "scans");
 }
 
 /** A new journal: the file that was named, or one in the user's folder for it; says which. @throws WRITE_FAILED */

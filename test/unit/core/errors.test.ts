@@ -21,6 +21,20 @@ describe("SaclaError", () => {
     expect(toSaclaError(wrapped)).toBe(wrapped);
   });
 
+  it("tells what failed first, and names what failed while things were closed", () => {
+    const suppressed = (error: unknown, first: unknown): Error =>
+      Object.assign(new Error("An error was suppressed during disposal."), {
+        name: "SuppressedError",
+        error,
+        suppressed: first,
+      });
+    const first = new SaclaError("WRITE_FAILED", "The disk is full.", { details: { path: "a" } });
+    const later = new SaclaError("UNREACHABLE", "The server is gone.");
+    const told = toSaclaError(suppressed(new Error("odd"), suppressed(later, first)));
+    expect(told).toMatchObject({ code: "WRITE_FAILED", details: { path: "a" }, cause: first });
+    expect(told.message).toMatch(/^The disk is full\. .*UNREACHABLE: The server is gone\. INTERNAL: odd$/);
+  });
+
   it("becomes the module's APIError only when the facility refused", async () => {
     const fail = (code: "UNKNOWN_RUN" | "TIMEOUT") =>
       asApiError(ApiError, () => Promise.reject(new SaclaError(code, "m", { details: { a: 1 } })));

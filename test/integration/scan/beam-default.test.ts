@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { connect } from "../../../src/connect.ts";
+import { SaclaError } from "../../../src/core/errors.ts";
+import { defineExperiment } from "../../../src/ec/index.ts";
+import { controlBeamline, count, Engine, Journal, type Row, scan, virtualBeamline } from "../../../src/scan/index.ts";
+import { cli } from "../../support/fake-io.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { bench, replaced } from "../../unit/scan/fixtures.ts";
+
+const folder = temporaryFolder();
+const monitor = "xfel_bl_3_tc_bm_1_pd/charge";
+const url = ["--url", "sim:?clock=virtual"];
+const scanned = ["scan", "bl3_st2_pm001", "11990", "12010", "2", "--shots", "3", "--signal", monitor, "--yes", ...url];
+
+const experiment = defineExperiment({
+  name: "test",
+  bl: 3,
+  axes: {},
+  signals: { i0: { id: monitor } },
+  shutters: { xrays: { device: "bl3_shutter1" } },
+} as const);
+
+describe("a scan with a closed shutter", () => {
+  it("warns before anything moves, counts no dark shot, and ends with NO_BEAM", async () => {
+    const dry = await cli([...scanned, "--dry-run"]);
+    expect(dry.out).toMatch(/warning: .*bl3_shutter1 is closed.*sacla shutter bl3_shutter1 open/);
+    expect(dry.out).toContain("beam: a shot has beam when");
+    const { code, err } = await cli([...scanned, "--beam-wait", "5"]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/warning: [\s\S]*waits for the beam[\s\S]*error NO_BEAM/);
+  }, 120_000);
+
+  it("counts every shot when that is asked for", async () => {
+    const { code, err } = await cli([...scanned, "--beam", "off"]);
+    expect([code, err]).toEqual([0, expect.stringContaining("beam: every shot counts")]);
+  }, 120_000);
+});
+
+it("a plan that opens no shutter and moves nothing ends in rehearsal time, too", async () => {
+  await using facility = await connect("sim:?clock=virtual");
+  await using control = await facility.ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2 });
+  const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
+  await expect(new Engine(beamline).run(count({ shots: 5 }))).resolves.toMatchObject({ shots: { used: 5 } });
+}, 60_000);
+
+it("a stop ends a wait for the beam at once", async () => {
+  await using facility = await connect("sim:?clock=virtual");
+  await using control = await facility.ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2 });
+  await control.shutter("xrays").open();
+  await control.shutter("xrays").close();
+  const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
+  const note = (text: string): void => {
+    if (text.includes("aits for")) engine.stop();
+  };
+  const engine: Engine = new Engine(beamline, { callbacks: [{ note }] });
+  await expect(engine.run(count({ shots: 5 }))).resolves.toMatchObject({ outcome: "stopped", points: 0 });
+}, 60_000);
+
+it("a full disk closes the shutter, keeps the rows, and is told as such", async () => {
+  const plan = scan({ axis: "x", from: 0, to: 3, points: 4, shots: { count: 3 }, shutter: "main" });
+  const journal = Journal.create(join(folder, "full.journal"), plan);
+  const beamline = virtualBeamline(bench);
+  let results = 0;
+  const full = replaced(journal, "result", (n, answer, now) => {
+    if (answer.kind === "shots" && ++results === 2) isFull = true;
+    if (isFull) throw new SaclaError("WRITE_FAILED", "the disk is full");
+    journal.result(n, answer, now);
+  });
+  let isFull = false;
+  const rows: Row[] = [];
+  await expect(
+    new Engine(beamline, { journal: full, callbacks: [{ point: (row) => rows.push(row) }] }).run(plan),
+  ).rejects.toMatchObject({ code: "WRITE_FAILED" });
+  expect(rows).toHaveLength(2);
+  expect(beamline.devices.isOpen("main")).toBe(false);
+  journal.close();
+});
