@@ -34,6 +34,13 @@ async function estimate(
   const result = speckle["A"];
   if (result === undefined) throw new Error("no result");
   return {
+    "contrast of a shot": {
+      value: result.perShot.contrast[0] ?? NaN,
+      error: result.perShot.contrastError[0] ?? NaN,
+      truth: 1 / modes,
+      // From 16 blocks of the image.
+      freedom: 15,
+    },
     contrast: { value: result.contrast, error: result.contrastError, truth: 1 / modes },
     "photons per pixel": {
       value: result.photonsPerPixel,

@@ -1,8 +1,21 @@
+import type { DetectorInfo } from "../../src/core/detector.ts";
 import { asImage } from "../../src/core/ndarray.ts";
 import type { Random } from "../../src/core/random.ts";
 import { meanOfRatios, onOffDifference, ratioOfSums } from "../../src/core/ratio.ts";
 import type { Shot } from "../../src/core/shots.ts";
-import { Cube, contrast, monitorCheck, normalised, reduce, withPooledErrors } from "../../src/reduce/index.ts";
+import {
+  byClass,
+  Cube,
+  contrast,
+  covariance,
+  type MeanAndError,
+  monitorCheck,
+  normalised,
+  radialProfile,
+  reduce,
+  variance,
+  withPooledErrors,
+} from "../../src/reduce/index.ts";
 import type { CoverageCase, Estimate } from "./cover.ts";
 
 const ratio = 2;
@@ -21,6 +34,9 @@ function pulse(random: Random, photons: number, factor: number): Pulse {
 }
 
 const of = (value: number, error: number, truth: number): Estimate => ({ value, error, truth });
+/** From so few shots that their scatter is itself uncertain. */
+const few = (value: number, error: number, truth: number, freedom: number): Estimate =>
+  freedom < 25 ? { value, error, truth, freedom } : { value, error, truth };
 const photonsOf = (signal: "weak" | "strong"): number => (signal === "weak" ? 20 : 2000);
 
 function shotOf(tag: number, values: Readonly<Record<string, number>>, images: Shot["images"] = {}): Shot {
@@ -68,7 +84,7 @@ function cubeCase(shots: number, signal: "weak" | "strong"): CoverageCase {
   };
 }
 
-/** 0-D signals; of 3 and 10 shots, errors come pooled over the points of a scan: the cube above. */
+/** 0-D signals; of few shots, errors pooled over the points of a scan hold better: the cube above. */
 function signalCase(shots: number, signal: "weak" | "strong"): CoverageCase {
   return {
     what: "0-D signals",
@@ -85,35 +101,152 @@ function signalCase(shots: number, signal: "weak" | "strong"): CoverageCase {
       const ratios = meanOfRatios(on.values, on.monitor);
       const all = onOffDifference(on, off);
       const paired = onOffDifference(on, off, { pairs });
+      // Of twice as many pumped shots as unpumped ones, after Welch.
+      const both = (1.5 / shots) ** 2 / (1 / (shots ** 2 * (shots - 1)) + 1 / (4 * shots ** 2 * (2 * shots - 1)));
       return {
-        "ratio of sums": of(sums.mean, sums.standardError, ratio),
-        "mean of ratios": of(ratios.mean, ratios.standardError, ratio * (1 + change)),
-        "on − off": of(all.difference, all.differenceError, ratio * change),
-        "on − off, pairs": of(paired.difference, paired.differenceError, ratio * change),
-        "on/off − 1": of(all.contrast, all.contrastError, change),
-        "on/off − 1, pairs": of(paired.contrast, paired.contrastError, change),
+        "ratio of sums": few(sums.mean, sums.standardError, ratio, shots - 1),
+        "mean of ratios": few(ratios.mean, ratios.standardError, ratio * (1 + change), 2 * shots - 1),
+        "on − off": few(all.difference, all.differenceError, ratio * change, both),
+        "on − off, pairs": few(paired.difference, paired.differenceError, ratio * change, shots - 1),
+        "on/off − 1": few(all.contrast, all.contrastError, change, both),
+        "on/off − 1, pairs": few(paired.contrast, paired.contrastError, change, shots - 1),
       };
     },
   };
 }
 
+/** Images of one pixel, and the pulse energy. */
+async function* images(
+  random: Random,
+  shots: number,
+  pixels: (pulse: Pulse) => readonly number[],
+  photons: number,
+): AsyncGenerator<Shot> {
+  for (let tag = 0; tag < shots; tag++) {
+    const one = pulse(random, photons, 1);
+    const values = Float32Array.from(pixels(one));
+    yield shotOf(tag, { i0: one.i0 }, { A: asImage(values, 1, values.length) });
+  }
+}
+
 function imageCase(shots: number, signal: "weak" | "strong"): CoverageCase {
   return {
-    what: "normalised image, a pixel",
+    what: "mean and normalised image, a pixel",
     shots,
     signal,
     run: async (random) => {
-      async function* all(): AsyncGenerator<Shot> {
+      const all = images(random, shots, ({ signal: value }) => [100 * value], photonsOf(signal));
+      const found = await reduce(all, {
+        image: normalised({ equipId: "i0", reference: 1 }),
+        single: normalised({ equipId: "i0", reference: 1, method: "mean-of-ratios" }),
+        plain: variance({ ddof: 1 }),
+      });
+      const [image, single, plain] = [found.image["A"], found.single["A"], found.plain["A"]];
+      if (image === undefined || single === undefined || plain === undefined) return null;
+      const at = ({ mean, standardError }: MeanAndError): Estimate =>
+        few(mean.get(0, 0), standardError.get(0, 0), 100 * ratio, shots - 1);
+      return { mean: at(plain), ratio: at(image), "mean of ratios": at(single) };
+    },
+  };
+}
+
+/** Pumped less unpumped images, each normalised. */
+function imagesCase(shots: number, signal: "weak" | "strong"): CoverageCase {
+  return {
+    what: "normalised images on − off, a pixel",
+    shots,
+    signal,
+    run: async (random) => {
+      const reducers = {
+        classes: byClass(normalised({ equipId: "i0", reference: 1 }), ["on", "off"], (tag) => (tag % 2 ? "on" : "off")),
+      };
+      let tag = 0;
+      const all = images(
+        random,
+        2 * shots,
+        ({ signal: value }) => [100 * (tag++ % 2 === 1 ? 1 + change : 1) * value],
+        photonsOf(signal),
+      );
+      const classes = (await reduce(all, reducers)).classes["A"]?.classes;
+      const [on, off] = [classes?.["on"], classes?.["off"]];
+      if (on === undefined || off === undefined) return null;
+      const { difference, differenceError, contrast: found, ratioError } = contrast(on, off);
+      const freedom = 2 * shots - 2;
+      return {
+        "on − off": few(difference.get(0, 0), differenceError.get(0, 0), 100 * ratio * change, freedom),
+        "on/off − 1": few(found.get(0, 0), ratioError.get(0, 0), change, freedom),
+      };
+    },
+  };
+}
+
+/** A pixel that follows the pulse energy with the noise of its photons, and one that does not follow it. */
+function covarianceCase(shots: number, signal: "weak" | "strong"): CoverageCase {
+  return {
+    what: "covariance, a pixel",
+    shots,
+    signal,
+    run: async (random) => {
+      const all = images(random, shots, ({ signal: value }) => [100 * value, 5 * random.normal()], photonsOf(signal));
+      const found = (await reduce(all, { it: covariance({ equipId: "i0", scale: 1000 }) })).it["A"];
+      if (found === undefined) return null;
+      // The variance of the pulse energy is 1/20; the covariance of the population is smaller by (n − 1)/n.
+      const truth = ((100 * ratio) / 20) * ((shots - 1) / shots);
+      const at = (column: number, value: number): Estimate => ({
+        ...of(found.covariance.get(0, column), found.standardError.get(0, column), value),
+        ...(shots < 100 && { tooFew: true as const }),
+      });
+      return { covariance: at(0, truth), "of noise": at(1, 0) };
+    },
+  };
+}
+
+const [side, binUm] = [20, 150];
+const sensor: DetectorInfo = {
+  id: "A",
+  xsize: side,
+  ysize: side,
+  absGain: null,
+  geometry: {
+    posXUm: -500,
+    posYUm: 500,
+    posZUm: 0,
+    rotationDeg: 0,
+    pixelSizeXUm: 50,
+    pixelSizeYUm: 50,
+    manipulatorShiftUm: 0,
+  },
+};
+
+/** One bin of a profile of even light: of photons alone, and with the pulse energy that varies. */
+function radialCase(shots: number, signal: "weak" | "strong"): CoverageCase {
+  const level = signal === "weak" ? 0.1 : 5;
+  const options = { sensors: [sensor], binUm, aduPerPhoton: 100 };
+  return {
+    what: "radial profile, a bin",
+    shots,
+    signal,
+    run: async (random) => {
+      async function* all(noise: boolean): AsyncGenerator<Shot> {
         for (let tag = 0; tag < shots; tag++) {
-          const { i0, signal: value } = pulse(random, photonsOf(signal), 1);
-          yield shotOf(tag, { i0 }, { A: asImage(Float32Array.of(100 * value), 1, 1) });
+          const i0 = noise ? random.gamma(20) : 1;
+          const pixels = Float32Array.from({ length: side * side }, () => 100 * random.poisson(level * i0));
+          yield shotOf(tag, {}, { A: asImage(pixels, side, side) });
         }
       }
-      const { image } = await reduce(all(), { image: normalised({ equipId: "i0", reference: 1 }) });
-      const found = image["A"];
-      return found === undefined
-        ? null
-        : { ratio: of(found.mean.get(0, 0), found.standardError.get(0, 0), 100 * ratio) };
+      const found = await reduce(all(false), {
+        whole: radialProfile(options),
+        shared: radialProfile({ ...options, split: "area" }),
+      });
+      const scatter = await reduce(all(true), { it: radialProfile({ ...options, errors: "shots" }) });
+      const at = (profile: { readonly mean: Float64Array; readonly error: Float64Array } | undefined) =>
+        of(profile?.mean[2] ?? NaN, profile?.error[2] ?? NaN, 100 * level);
+      const byShots = at(scatter.it["A"]);
+      return {
+        poisson: at(found.whole["A"]),
+        "poisson, shared pixels": at(found.shared["A"]),
+        "from the shots": few(byShots.value, byShots.error, byShots.truth, shots - 1),
+      };
     },
   };
 }
@@ -140,7 +273,10 @@ function monitorCase(shots: number, signal: "weak" | "strong"): CoverageCase {
 
 export const cases: readonly CoverageCase[] = (["weak", "strong"] as const).flatMap((signal) => [
   ...[3, 10, 100].map((shots) => cubeCase(shots, signal)),
-  ...[20, 100].map((shots) => signalCase(shots, signal)),
-  ...[20, 100].map((shots) => imageCase(shots, signal)),
+  ...[3, 10, 100].map((shots) => signalCase(shots, signal)),
+  ...[3, 10, 100].map((shots) => imageCase(shots, signal)),
+  ...[3, 10, 100].map((shots) => imagesCase(shots, signal)),
+  ...[10, 100, 400].map((shots) => covarianceCase(shots, signal)),
+  ...[3, 10, 100].map((shots) => radialCase(shots, signal)),
   ...[100, 400].map((shots) => monitorCase(shots, signal)),
 ]);

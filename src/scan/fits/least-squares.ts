@@ -108,6 +108,11 @@ export function standardErrors(
 /** Ratio of singular values below which a combination of parameters changes nothing but rounding. */
 const LEAST_SINGULAR = 1e-6;
 
+/** Iterations at a time, how often, and the part of χ² below which a further round changes nothing. */
+const ITERATIONS = 20;
+const ROUNDS = 5;
+const SETTLED = 1e-9;
+
 function refine(
   model: CurveModel,
   points: FitPoints,
@@ -122,7 +127,7 @@ function refine(
   const real = (p: readonly number[]): number[] => p.map((each, k) => each * (sizes[k] ?? 1));
   // Points go by their number and are divided by their error here: version 5.1.0 of the library multiplies with its
   // weights in one place and divides by them in another.
-  const search = (): readonly number[] =>
+  const search = (begin: readonly number[]) =>
     levenbergMarquardt(
       { x: x.map((_, i) => i), y: y.map((each, i) => each / (errors[i] ?? NaN)) },
       (p: number[]) => {
@@ -131,10 +136,10 @@ function refine(
           sumOf(model.terms(all.slice(0, count), x[i] ?? NaN), all.slice(count)) / (errors[i] ?? NaN);
       },
       {
-        initialValues: [...start.shape, ...start.coefficients].map((each, k) => each / (sizes[k] ?? 1)),
+        initialValues: [...begin],
         minValues: [...from.map((each, k) => each / (scales[k] ?? 1)), ...start.coefficients.map(() => -1e6)],
         maxValues: [...to.map((each, k) => each / (scales[k] ?? 1)), ...start.coefficients.map(() => 1e6)],
-        maxIterations: 100,
+        maxIterations: ITERATIONS,
         errorTolerance: 0,
         jacobianFunction: (p: number[]) => {
           const all = real(p);
@@ -144,10 +149,17 @@ function refine(
             );
         },
       },
-    ).parameterValues;
-  let parameters: readonly number[];
+    );
+  let parameters: readonly number[] = [...start.shape, ...start.coefficients].map((each, k) => each / (sizes[k] ?? 1));
   try {
-    parameters = real(search());
+    // The library goes on to its last iteration where no curve goes through all points: asked for a few at a time.
+    for (let [round, before] = [0, Infinity]; round < ROUNDS; round++) {
+      const { parameterValues, parameterError } = search(parameters);
+      parameters = parameterValues;
+      if (before - parameterError <= SETTLED * parameterError) break;
+      before = parameterError;
+    }
+    parameters = real(parameters);
   } catch {
     // Its matrix has no inverse: the points do not tell the parameters apart.
     return undefined;
@@ -167,19 +179,17 @@ function slopes(
   x: number,
   scales: readonly number[],
 ): number[] {
-  const byShape = shape.map((value, k) => {
+  const found: number[] = [];
+  const moved = [...shape];
+  for (const [k, value] of shape.entries()) {
     const step = 1e-5 * (scales[k] ?? 1);
-    const at = (changed: number): number =>
-      sumOf(
-        model.terms(
-          shape.map((each, j) => (j === k ? changed : each)),
-          x,
-        ),
-        coefficients,
-      );
-    return (at(value + step) - at(value - step)) / (2 * step);
-  });
-  return [...byShape, ...model.terms(shape, x)];
+    moved[k] = value + step;
+    const above = sumOf(model.terms(moved, x), coefficients);
+    moved[k] = value - step;
+    found.push((above - sumOf(model.terms(moved, x), coefficients)) / (2 * step));
+    moved[k] = value;
+  }
+  return found.concat(model.terms(shape, x));
 }
 
 /** Coefficients of a given shape: a linear problem. Undefined where terms cannot be told apart. */

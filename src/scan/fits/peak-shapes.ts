@@ -30,12 +30,13 @@ function blurredDarwin(y: number, rms: number): number {
   return sum / WEIGHT;
 }
 
-/**
- * Half width at half maximum of the blurred curve, in half widths of the top; the last is kept, for it is asked again.
- */
-let last = { rms: NaN, top: NaN, half: NaN };
+/** Top and half width at half maximum of the blurred curve, in half widths of the top; the last few are kept. */
+const halves = new Map<number, { readonly top: number; readonly half: number }>();
+const HALVES_KEPT = 16;
+
 function darwinHalf(rms: number): { readonly top: number; readonly half: number } {
-  if (last.rms === rms) return last;
+  const known = halves.get(rms);
+  if (known !== undefined) return known;
   const top = blurredDarwin(0, rms);
   let [low, high] = [0, 3 + 4 * rms];
   for (let i = 0; i < 50; i++) {
@@ -43,8 +44,10 @@ function darwinHalf(rms: number): { readonly top: number; readonly half: number 
     if (blurredDarwin(middle, rms) > top / 2) low = middle;
     else high = middle;
   }
-  last = { rms, top, half: (low + high) / 2 };
-  return last;
+  if (halves.size >= HALVES_KEPT) halves.clear();
+  const found = { top, half: (low + high) / 2 };
+  halves.set(rms, found);
+  return found;
 }
 
 function darwin(u: number, mixing: number): number {

@@ -1,85 +1,149 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
-import { Random } from "../../../src/core/random.ts";
+import { hash, Random } from "../../../src/core/random.ts";
 import { erfcx, normalCdf } from "../../../src/core/special-functions.ts";
 import { fitDecay, fitPeak, fitStep } from "../../../src/scan/index.ts";
+import { rounds } from "../../support/full.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 
 const python = pythonWith("scipy", "numpy");
 const script = fileURLToPath(new URL("../../support/scipy-fit.py", import.meta.url));
-const random = new Random(21);
 const x = Array.from({ length: 41 }, (_, i) => -4 + 0.2 * i);
-const errors = x.map((_, i) => 0.2 + 0.01 * i);
-const noisy = (curve: (at: number) => number): number[] =>
-  x.map((at, i) => curve(at) + (errors[i] ?? NaN) * random.normal());
+const middle = 0;
 
-function scipy(model: string, y: readonly number[], start: readonly number[]) {
-  const input = JSON.stringify({ model, x, y, errors, start });
-  return JSON.parse(execFileSync(python ?? "", [script], { input, encoding: "utf8" })) as {
-    readonly parameters: readonly number[];
-    readonly errors: readonly number[];
-  };
+const gaussian = (u: number): number => Math.exp(-4 * Math.LN2 * u * u);
+const lorentzian = (u: number): number => 1 / (1 + 4 * u * u);
+const decay = (t: number, width: number, lifetime: number): number =>
+  0.5 * Math.exp(-0.5 * (t / width) ** 2) * erfcx((width / lifetime - t / width) / Math.SQRT2);
+
+type Truth = readonly number[];
+type Answer = readonly (readonly [value: number, error: number])[];
+interface Shape {
+  /** Parameters of one data set, drawn at random. */
+  readonly truth: (random: Random) => Truth;
+  readonly curve: (at: number, truth: Truth) => number;
+  readonly answer: (y: readonly number[], errors: readonly number[]) => Answer;
 }
 
-function expectSame(ours: readonly (readonly [number, number])[], theirs: ReturnType<typeof scipy>): void {
-  for (const [k, [value, error]] of ours.entries()) {
-    // Where the minimum is, to a thousandth of its error; the error to a thousandth.
-    expect(Math.abs(value - (theirs.parameters[k] ?? NaN))).toBeLessThan(1e-3 * error);
-    expect(error / (theirs.errors[k] ?? NaN)).toBeCloseTo(1, 3);
-  }
-}
+const between = (random: Random, from: number, to: number): number => from + (to - from) * random.uniform();
+const peakTruth = (random: Random): number[] => [
+  between(random, -1.5, 1.5),
+  between(random, 0.8, 2),
+  between(random, 6, 20) * (random.uniform() < 0.3 ? -1 : 1),
+  between(random, -5, 30),
+];
+const peakAnswer = (fit: ReturnType<typeof fitPeak>): Answer => [
+  [fit.centre, fit.centreError],
+  [fit.fwhm, fit.fwhmError],
+  [fit.height, fit.heightError],
+  [fit.background, fit.backgroundError],
+];
+const decayTruth = (random: Random): number[] => [
+  between(random, -2, -1),
+  between(random, 0.25, 0.5),
+  between(random, 0.8, 1.6),
+  between(random, 20, 40),
+  between(random, -5, 5),
+];
 
-describe("scipy.optimize.curve_fit finds the same minimum and covariance", () => {
-  for (const shape of ["gaussian", "lorentzian"] as const)
-    itNeeding(python !== undefined, "no Python with scipy", `for a peak, ${shape}`, () => {
-      const y = noisy((at) => {
-        const u = (at - 0.4) / 1.3;
-        return 3 + 6 * (shape === "gaussian" ? Math.exp(-4 * Math.LN2 * u * u) : 1 / (1 + 4 * u * u));
-      });
-      const fit = fitPeak(x, y, { errors, shape });
-      expectSame(
-        [
-          [fit.centre, fit.centreError],
-          [fit.fwhm, fit.fwhmError],
-          [fit.height, fit.heightError],
-          [fit.background, fit.backgroundError],
-        ],
-        scipy(shape, y, [0.4, 1.3, 6, 3]),
-      );
-    });
-
-  itNeeding(python !== undefined, "no Python with scipy", "for a step", () => {
-    const y = noisy((at) => 2 + 5 * normalCdf((at + 0.3) / 0.6));
-    const fit = fitStep(x, y, { errors });
-    expectSame(
-      [
+const shapes: Readonly<Record<string, Shape>> = {
+  gaussian: {
+    truth: peakTruth,
+    curve: (at, [c = 0, w = 1, h = 0, b = 0]) => b + h * gaussian((at - c) / w),
+    answer: (y, errors) => peakAnswer(fitPeak(x, y, { errors })),
+  },
+  "gaussian, line": {
+    truth: (random) => [...peakTruth(random), between(random, -1, 1)],
+    curve: (at, [c = 0, w = 1, h = 0, b = 0, s = 0]) => b + s * (at - middle) + h * gaussian((at - c) / w),
+    answer: (y, errors) => {
+      const fit = fitPeak(x, y, { errors, background: "line" });
+      return [...peakAnswer(fit), [fit.slope, fit.slopeError]];
+    },
+  },
+  lorentzian: {
+    truth: peakTruth,
+    curve: (at, [c = 0, w = 1, h = 0, b = 0]) => b + h * lorentzian((at - c) / w),
+    answer: (y, errors) => peakAnswer(fitPeak(x, y, { errors, shape: "lorentzian" })),
+  },
+  "pseudo-voigt": {
+    truth: (random) => {
+      const [c = 0, w = 1, h = 0, b = 0] = peakTruth(random);
+      return [c, w, between(random, 0.2, 0.8), 5 * h, b];
+    },
+    curve: (at, [c = 0, w = 1, m = 0, h = 0, b = 0]) =>
+      b + h * (m * lorentzian((at - c) / w) + (1 - m) * gaussian((at - c) / w)),
+    answer: (y, errors) => {
+      const fit = fitPeak(x, y, { errors, shape: "pseudo-voigt" });
+      const [centre, fwhm, height, background] = peakAnswer(fit);
+      if (!centre || !fwhm || !height || !background) throw new Error("no answer");
+      return [centre, fwhm, [fit.mixing, fit.mixingError], height, background];
+    },
+  },
+  step: {
+    truth: (random) => {
+      const [c = 0, w = 1, h = 0, b = 0] = peakTruth(random);
+      return [c, 0.5 * w, h, b];
+    },
+    curve: (at, [c = 0, w = 1, h = 0, b = 0]) => b + h * normalCdf((at - c) / w),
+    answer: (y, errors) => {
+      const fit = fitStep(x, y, { errors });
+      return [
         [fit.centre, fit.centreError],
         [fit.width, fit.widthError],
         [fit.height, fit.heightError],
         [fit.background, fit.backgroundError],
-      ],
-      scipy("step", y, [-0.3, 0.6, 5, 2]),
-    );
-  });
+      ];
+    },
+  },
+  decay: {
+    truth: decayTruth,
+    curve: (at, [c = 0, w = 1, t = 1, a = 0, b = 0]) => b + a * decay(at - c, w, t),
+    answer: (y, errors) => decayAnswer(fitDecay(x, y, { errors })),
+  },
+  "decay, offset": {
+    truth: (random) => [...decayTruth(random), between(random, 5, 10)],
+    curve: (at, [c = 0, w = 1, t = 1, a = 0, b = 0, o = 0]) =>
+      b + a * decay(at - c, w, t) + o * normalCdf((at - c) / w),
+    answer: (y, errors) => {
+      const fit = fitDecay(x, y, { errors, offset: true });
+      return [...decayAnswer(fit), [fit.offset, fit.offsetError]];
+    },
+  },
+};
 
-  itNeeding(python !== undefined, "no Python with scipy", "for a decay", () => {
-    const [zero, width, lifetime] = [-1.2, 0.4, 1.5];
-    const y = noisy((at) => {
-      const t = at - zero;
-      const u = (width / lifetime - t / width) / Math.SQRT2;
-      return 2 + 9 * 0.5 * Math.exp(-0.5 * (t / width) ** 2) * erfcx(u);
+function decayAnswer(fit: ReturnType<typeof fitDecay>): Answer {
+  return [
+    [fit.centre, fit.centreError],
+    [fit.width, fit.widthError],
+    [fit.lifetime, fit.lifetimeError],
+    [fit.amplitude, fit.amplitudeError],
+    [fit.background, fit.backgroundError],
+  ];
+}
+
+// 200 data sets of each shape in the long form.
+const sets = rounds(200);
+
+describe("scipy.optimize.curve_fit finds the same minimum and covariance", () => {
+  for (const [model, { truth, curve, answer }] of Object.entries(shapes))
+    itNeeding(python !== undefined, "no Python with scipy", `of ${sets} data sets: ${model}`, () => {
+      const random = new Random(hash("scipy", model));
+      const all = Array.from({ length: sets }, () => {
+        const start = truth(random);
+        const errors = x.map(() => between(random, 0.2, 0.6));
+        return { start, errors, y: x.map((at, i) => curve(at, start) + (errors[i] ?? NaN) * random.normal()) };
+      });
+      const input = JSON.stringify({ model, x, sets: all });
+      const output = execFileSync(python ?? "", [script], { input, encoding: "utf8", maxBuffer: 1e8 });
+      const theirs: readonly { readonly parameters: Truth; readonly errors: Truth }[] = JSON.parse(output);
+      for (const [k, { y, errors }] of all.entries()) {
+        for (const [p, [value, error]] of answer(y, errors).entries()) {
+          const found = { value: theirs[k]?.parameters[p] ?? NaN, error: theirs[k]?.errors[p] ?? NaN };
+          // Where the minimum is, to a thousandth of its error; the error to a thousandth.
+          expect(Math.abs(value - found.value), `${model}, set ${k}, parameter ${p}`).toBeLessThan(1e-3 * error);
+          expect(Math.abs(error / found.error - 1), `${model}, set ${k}, error ${p}`).toBeLessThan(1e-3);
+        }
+      }
     });
-    const fit = fitDecay(x, y, { errors });
-    expectSame(
-      [
-        [fit.centre, fit.centreError],
-        [fit.width, fit.widthError],
-        [fit.lifetime, fit.lifetimeError],
-        [fit.amplitude, fit.amplitudeError],
-        [fit.background, fit.backgroundError],
-      ],
-      scipy("decay", y, [zero, width, lifetime, 9, 2]),
-    );
-  });
 });

@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import { erfcx, normalCdf } from "../../../src/core/special-functions.ts";
-import { centroid, countErrors, fitDecay, fitPeak, pooledErrors, ratioOfSums } from "../../../src/scan/index.ts";
+import {
+  centroid,
+  countErrors,
+  fitDecay,
+  fitPeak,
+  fitStep,
+  pooledErrors,
+  ratioOfSums,
+} from "../../../src/scan/index.ts";
 import { rounds } from "../../support/full.ts";
 
 const x = Array.from({ length: 21 }, (_, i) => i - 10);
@@ -161,6 +169,42 @@ describe("fitDecay", () => {
       [fit.background, 1],
     ] as const)
       expect(found / truth).toBeCloseTo(1, 3);
+  });
+});
+
+describe("scans that are none", () => {
+  const finders = { fitPeak, centroid, fitStep, fitDecay };
+  const errors = all(1);
+  const y = x.map((at) => 50 + 60 * (at < 0 ? 0 : Math.exp(-at / 3)) + Math.sin(7 * at));
+  const refused = (make: () => unknown): void =>
+    expect(make).toThrow(expect.objectContaining({ code: expect.stringMatching(/^NO_(PEAK|STEP)$/) }));
+
+  it.each(Object.entries(finders))("%s refuses with a code", (_, find) => {
+    refused(() => find([], []));
+    refused(() => find([0, 1], [1, 2]));
+    refused(() => find(x, all(50), { errors }));
+    refused(() => find(x, all(NaN), { errors }));
+    refused(() => find(x, all(0), { errors: all(0) }));
+    for (const places of [1, 2, 3]) {
+      const few = x.map((_at, i) => i % places);
+      refused(() => find(few, y, { errors }));
+    }
+  });
+
+  it("takes points in any order, several in one place, and says which have no value", () => {
+    const peak = x.map((at) => 50 + 60 * bell(at / 4) + Math.sin(7 * at));
+    const { centre, centreError } = fitPeak(x, peak, { errors });
+    const order = x.map((_, i) => (8 * i) % 21);
+    const at = (list: readonly number[]): number[] => order.map((i) => list[i] ?? NaN);
+    expect(fitPeak(at(x), at(peak), { errors }).centre).toBeCloseTo(centre, 6);
+    const twice = fitPeak([...x, ...x], [...peak, ...peak], { errors: [...errors, ...errors] });
+    expect(twice.centre).toBeCloseTo(centre, 5);
+    expect(twice.centreError * Math.SQRT2).toBeCloseTo(centreError, 4);
+    const holes = peak.map((value, i) => (i === 3 ? NaN : i === 7 ? Infinity : value));
+    expect(fitPeak(x, holes, { errors })).toMatchObject({ points: 19, leftOut: [3, 7] });
+    // Just outside the last point.
+    const outside = x.map((each) => 50 + 60 * bell((each - 10.6) / 4) + Math.sin(7 * each));
+    expect(() => fitPeak(x, outside, { errors })).toThrow(/outside the points from -10 to 10/);
   });
 });
 
