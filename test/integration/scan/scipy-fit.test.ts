@@ -122,8 +122,8 @@ function decayAnswer(fit: ReturnType<typeof fitDecay>): Answer {
   ];
 }
 
-// 200 data sets of each shape in the long form.
-const sets = rounds(200);
+// 20 data sets of each shape in the long form.
+const sets = rounds(20);
 
 describe("scipy.optimize.curve_fit finds the same minimum and covariance", () => {
   for (const [model, { truth, curve, answer }] of Object.entries(shapes))
