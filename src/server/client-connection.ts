@@ -251,6 +251,7 @@ export class ClientConnection {
       last = { kind: "error", id, error: toWireError(error) };
     }
     this.#streams--;
+    items.free();
     if (!isOpen()) return;
     this.#open.delete(id);
     this.answer(last);

@@ -5,6 +5,9 @@ import type { FrameMemory } from "../transport/endpoint.ts";
 
 /** Frames that one stream may hold for items on their way. */
 const MAX_HELD_BYTES = 512 * 2 ** 20;
+/** The same of all streams of this thread: streams that nobody reads must not fill the memory. */
+const MAX_HELD_IN_ALL = 2 ** 30;
+let heldInAll = 0;
 
 /**
  * The items of one stream that are on their way. ZeroMQ sends from the memory it is given, some time later, and never
@@ -17,6 +20,7 @@ export class SentItems {
   #granted: number;
   #sent = 0;
   #isStopped = false;
+  #isFreed = false;
   #wake: (() => void) | undefined;
 
   constructor(credit: number) {
@@ -31,7 +35,17 @@ export class SentItems {
     if (kept !== undefined && kept.length === length && kept instanceof Uint16Array === (type === "uint16"))
       return kept;
     const bytes = length * (type === "uint16" ? 2 : 4);
-    this.#held += bytes - (kept?.byteLength ?? 0);
+    const more = bytes - (kept?.byteLength ?? 0);
+    if (this.#isFreed || heldInAll + more > MAX_HELD_IN_ALL) {
+      throw new SaclaError(
+        "TOO_MANY_REQUESTS",
+        `The streams of this server hold ${heldInAll} bytes of frames that their readers have not taken; ` +
+          "open the stream again later, or with less credit.",
+        { details: { held: heldInAll, allowed: MAX_HELD_IN_ALL, retryAfterMs: 5000 } },
+      );
+    }
+    heldInAll += more;
+    this.#held += more;
     if (this.#held > MAX_HELD_BYTES) {
       throw new SaclaError(
         "TOO_LARGE",
@@ -43,6 +57,13 @@ export class SentItems {
     slot.set(detId, made);
     return made;
   };
+
+  /** The stream has ended: its memory counts no more. */
+  free(): void {
+    heldInAll -= this.#held;
+    this.#held = 0;
+    this.#isFreed = true;
+  }
 
   /** Waits until an item may be sent; false when none may any more. */
   async mayProceed(): Promise<boolean> {

@@ -146,15 +146,15 @@ class SourceEndpoint implements Endpoint {
         return await source.tagsBetween(this.#checkBeamline(bl), hightag, starttag, endtag);
       },
       "db.readTagnumberNewest": async ({ equipId }) => await source.newestTag(equipId),
-      "db.readSyncdatalist": async ({ equipId, hightag, tags }) => {
-        const column = await this.#column(equipId, hightag, tags);
+      "db.readSyncdatalist": async ({ equipId, hightag, tags }, { signal }) => {
+        const column = await this.#column(equipId, hightag, tags, signal);
         return Array.from(tags, (_, i) => formatSyncValue(column, i));
       },
-      "db.readSyncdatalistFloat": async ({ equipId, hightag, tags }) =>
-        (await this.#column(equipId, hightag, tags)).values,
-      "db.readColumns": async ({ equipIds, hightag, tags }) => {
+      "db.readSyncdatalistFloat": async ({ equipId, hightag, tags }, { signal }) =>
+        (await this.#column(equipId, hightag, tags, signal)).values,
+      "db.readColumns": async ({ equipIds, hightag, tags }, { signal }) => {
         const columns: Column[] = [];
-        for (const equipId of equipIds) columns.push(await this.#column(equipId, hightag, tags));
+        for (const equipId of equipIds) columns.push(await this.#column(equipId, hightag, tags, signal));
         return columns;
       },
       "db.readDetidlist": async ({ bl, run }) => {
@@ -187,11 +187,13 @@ class SourceEndpoint implements Endpoint {
   }
 
   /** One signal; of many tags it is read in stretches, with time for others in between. */
-  async #column(equipId: string, hightag: number, tags: Uint32Array): Promise<Column> {
+  async #column(equipId: string, hightag: number, tags: Uint32Array, signal?: AbortSignal): Promise<Column> {
     const source = this.#source;
     const parts: Column[] = [await source.column(equipId, hightag, tags.subarray(0, TAGS_AT_ONCE))];
     for (let from = TAGS_AT_ONCE; from < tags.length; from += TAGS_AT_ONCE) {
       await nextTurn();
+      // Whoever asked may have gone.
+      throwIfAborted(signal);
       parts.push(await source.column(equipId, hightag, tags.subarray(from, from + TAGS_AT_ONCE)));
     }
     return joinColumn(parts);

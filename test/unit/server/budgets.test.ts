@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { checkBudget, ItemBudget, MOST_ITEM_BYTES, MOST_VALUES } from "../../../src/server/budgets.ts";
+import { SentItems } from "../../../src/server/sent-items.ts";
 import { loopbackClient, Service } from "../../../src/server/service.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
@@ -52,6 +53,19 @@ describe("the budget of a request", () => {
       expect.objectContaining({ code: "TOO_LARGE", details: { ask: { detIds: 4 } } }),
     );
   });
+});
+
+it("streams together hold a bounded memory for frames that nobody takes, given back when they end", () => {
+  const halfGiB = 2 ** 27;
+  const streams = [new SentItems(1), new SentItems(1), new SentItems(1)];
+  const [first, second, third] = streams;
+  first?.memory("a", halfGiB, "float32");
+  second?.memory("a", halfGiB, "float32");
+  expect(() => third?.memory("a", 1, "float32")).toThrow(expect.objectContaining({ code: "TOO_MANY_REQUESTS" }));
+  first?.free();
+  expect(third?.memory("a", 1, "float32")).toHaveLength(1);
+  expect(() => first?.memory("a", 1, "float32")).toThrow(expect.objectContaining({ code: "TOO_MANY_REQUESTS" }));
+  for (const stream of streams) stream.free();
 });
 
 describe("a client", () => {
