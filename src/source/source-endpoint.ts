@@ -154,7 +154,15 @@ class SourceEndpoint implements Endpoint {
         (await this.#column(equipId, hightag, tags, signal)).values,
       "db.readColumns": async ({ equipIds, hightag, tags }, { signal }) => {
         const columns: Column[] = [];
-        for (const equipId of equipIds) columns.push(await this.#column(equipId, hightag, tags, signal));
+        let turnBegan = performance.now();
+        for (const equipId of equipIds) {
+          if (performance.now() - turnBegan > LONGEST_TURN_MS) {
+            await nextTurn();
+            throwIfAborted(signal);
+            turnBegan = performance.now();
+          }
+          columns.push(await this.#column(equipId, hightag, tags, signal));
+        }
         return columns;
       },
       "db.readDetidlist": async ({ bl, run }) => {
