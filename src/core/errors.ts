@@ -95,6 +95,21 @@ export const errorCatalogue = {
     meaning: "No dark shots were found, so nothing can be subtracted.",
     next: "Name a dark run or dark tags, or go without: --dark-run RUN, --no-dark; of convert --dark RUN, --dark none.",
   },
+  NO_LASER_ONLY: {
+    facility: false,
+    meaning: "The timing monitor's edge finder has no shot with the timing laser and without X-rays.",
+    next: "Block the X-rays for some 20 shots with the timing laser on, or name a run that has such shots.",
+  },
+  UNKNOWN_TMA: {
+    facility: false,
+    meaning: "The user database of the timing analysis has no such TMA id.",
+    next: "List them with `sacla tma list`, or make one with `sacla tma create`.",
+  },
+  DATABASE_LOCKED: {
+    facility: false,
+    meaning: "Another program writes the user database, or one that was killed left its lock behind.",
+    next: "Wait and try again; if no program writes the file any more, remove the folder FILE.lock beside it.",
+  },
   NO_SHOTS: {
     facility: false,
     meaning: "No shot was left to work on.",

@@ -25,6 +25,7 @@ const allowed: Record<string, readonly string[]> = {
   live: ["core", "transport", "source"],
   ec: ["core", "files", "transport"],
   reduce: ["core", "transport", "db", "ip"],
+  timing: ["core", "files", "db"],
   hdf5: ["core", "files", "transport", "source", "db", "st", "ip", "reduce"],
   facility: ["core", "files", "transport", "source", "st", "ec"],
   scan: ["core", "files", "transport", "plot", "db", "st", "ec"],
@@ -48,6 +49,7 @@ const allowed: Record<string, readonly string[]> = {
     "hdf5",
     "facility",
     "scan",
+    "timing",
   ],
 };
 
@@ -65,6 +67,7 @@ const onlyIn: Record<string, readonly string[]> = {
   pino: ["cli"],
   "ml-levenberg-marquardt": ["scan"],
   "ml-matrix": ["scan"],
+  "node-sqlite3-wasm": ["timing"],
   pngjs: ["plot"],
   valibot: ["transport", "ec", "facility"],
 };

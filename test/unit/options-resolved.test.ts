@@ -6,7 +6,8 @@ import { expect, it } from "vitest";
 const src = resolve(import.meta.dirname, "../../src");
 
 /** What checks options: resolveOptions, and what does nothing but call it. */
-const resolving = "resolveOptions|resolveAssembly|resolveRequest|checkRequest|roiLimits";
+const resolving =
+  "resolveOptions|resolveAssembly|resolveRequest|checkRequest|roiLimits|checkFinderOptions|checkEdgesOptions";
 
 /** Public functions that leave the check to the one they hand the very options to. */
 const delegating = [

@@ -1,17 +1,71 @@
-import { formatTimingCsv } from "../../db/index.ts";
-import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
+import { type Command, InvalidArgumentError } from "commander";
+import { SaclaError } from "../../core/errors.ts";
+import type { Shot, ShotStream } from "../../core/shots.ts";
+import { formatTimingCsv, type Run } from "../../db/index.ts";
+import { textTable } from "../../plot/index.ts";
+import {
+  calibrateTiming,
+  EdgeFinder,
+  type EdgeFinderState,
+  findEdges,
+  learnEdges,
+  type ShotEdge,
+  TimingDb,
+  xraysBySignal,
+} from "../../timing/index.ts";
+import {
+  type AddCommand,
+  type CommandResult,
+  declare,
+  findRun,
+  parseNumber,
+  parseWhole,
+  runArgument,
+  type Session,
+} from "../command.ts";
+import type { Io } from "../io.ts";
 
 interface Options {
   readonly out?: string;
 }
 
-/** `sacla tma RUN -o tma.csv`: edges of the timing monitor. */
-export const tma: AddCommand = (program, io) =>
+interface DbOptions {
+  readonly db: string;
+}
+
+interface CreateOptions extends DbOptions {
+  readonly camera?: string;
+  readonly xrays?: string;
+  readonly least: number;
+  readonly axis: "columns" | "rows";
+  readonly comment?: string;
+}
+
+interface RangeOptions extends DbOptions {
+  readonly run?: number;
+  readonly hightag?: number;
+  readonly start?: number;
+  readonly end?: number;
+}
+
+/** What belongs to a TMA id besides what the finder learnt. */
+interface Configuration {
+  readonly finder: EdgeFinderState;
+  readonly xrays: string;
+  readonly least: number;
+  readonly run: number;
+}
+
+/** Rows written at once: an analysis that is broken off keeps what it has written. */
+const BATCH = 200;
+
+/** `sacla tma RUN -o tma.csv`: edges of the timing monitor; its subcommands work on a user database. */
+export const tma: AddCommand = (program, io) => {
   declare<Options, [number | "newest"]>(
     program,
     io,
     "tma",
-    "print the timing edges of a run in the form of the facility's CSV",
+    "timing edges of a run in the form of the facility's CSV, or find them: create, run, csv, scale, list, delete",
     (command) => command.addArgument(runArgument()).option("-o, --out <file>", "write them to a CSV file"),
     async (session, { out }, [number]) => {
       const run = await findRun(session, number);
@@ -33,3 +87,289 @@ export const tma: AddCommand = (program, io) =>
       };
     },
   );
+  const group = program.commands.find((command) => command.name() === "tma");
+  if (group === undefined) return;
+  // Options after a subcommand are its own, although `tma` has some of the same name.
+  program.enablePositionalOptions();
+  group.enablePositionalOptions();
+  for (const add of [addCreate, addRun, addCsv, addScale, addList, addDelete]) add(group, io);
+};
+
+function addCreate(group: Command, io: Io): void {
+  declare<CreateOptions, [number | "newest"]>(
+    group,
+    io,
+    "create",
+    "learn from a run how its edges look, and keep that as a new TMA id (CreateTMAID)",
+    (command) =>
+      withDb(command.addArgument(runArgument()))
+        .option("--camera <id>", "camera of the timing monitor (default: the run's only one that begins with OPAL)")
+        .option("--xrays <signal>", "0-D signal that tells whether X-rays came (default: charge of BM1)")
+        .option("--least <value>", "from this value of the signal on there were X-rays", parseNumber, 1e-10)
+        .option("--axis <axis>", "along what time runs: columns or rows", parseAxis, "columns")
+        .option("--comment <text>", "what to remember it by"),
+    async (session, options, [number]) => {
+      const run = await findRun(session, number);
+      const camera = options.camera ?? (await cameraOf(run));
+      const xrays = options.xrays ?? `xfel_bl_${run.bl}_tc_bm_1_pd/charge`;
+      const { least, axis, comment } = options;
+      const finder = await session.progress(`learning from run ${run.number}`, async (update) =>
+        learnEdges(counted(shotsOf(session, run, camera, [xrays]), update), {
+          camera,
+          xrays: xraysBySignal(xrays, least),
+          finderOptions: { axis },
+          signal: session.signal,
+        }),
+      );
+      const { summary } = finder;
+      using db = TimingDb.open(options.db, true);
+      const configuration: Configuration = { finder: finder.toJSON(), xrays, least, run: run.number };
+      const id = db.create({ bl: run.bl, camera, comment, configuration });
+      const fringes = summary.fringePeriodsPx.map((period) => period.toFixed(1)).join(", ");
+      return {
+        json: { tmaid: id, db: options.db, bl: run.bl, run: run.number, camera, xrays, least, ...summary },
+        text: [
+          `TMA id ${id} in ${options.db}`,
+          `edge ${summary.widthPx.toFixed(1)} px wide (rms), dark at ${summary.darkSide} pixels, ` +
+            `lines ${summary.lines.join("–")}, fringes of ${fringes || "no"} px`,
+          `learnt from ${summary.laserOnlyShots} laser-only shots and ${summary.edges} edges`,
+        ].join("\n"),
+      };
+    },
+  );
+}
+
+function addRun(group: Command, io: Io): void {
+  declare<DbOptions, [number, number | "newest"]>(
+    group,
+    io,
+    "run",
+    "find the edges of a run and write them to the user database; rows that are there are replaced",
+    (command) => withDb(command.argument("<id>", "TMA id", parseWhole).addArgument(runArgument())),
+    async (session, options, [id, number]) => {
+      using db = TimingDb.open(options.db);
+      const { camera, configuration } = db.config(id);
+      const { finder: state, xrays, least } = configuration as Configuration;
+      const run = await findRun(session, number);
+      const finder = EdgeFinder.fromJSON(state);
+      const shots = shotsOf(session, run, camera, [xrays]);
+      const counts: Record<string, number> = {};
+      let [all, usable] = [0, 0];
+      await session.progress(`run ${run.number}`, async (update) => {
+        let batch: ShotEdge[] = [];
+        const flush = (): void => {
+          db.put(id, run.hightag, batch);
+          batch = [];
+        };
+        const found = findEdges(counted(shots, update), {
+          camera,
+          xrays: xraysBySignal(xrays, least),
+          finder,
+          signal: session.signal,
+        });
+        for await (const shot of found) {
+          batch.push(shot);
+          all++;
+          if (shot.edge?.usable === true) usable++;
+          for (const flag of shot.xrays ? (shot.edge?.flags ?? []) : ["no-xrays"])
+            counts[flag] = (counts[flag] ?? 0) + 1;
+          if (batch.length >= BATCH) flush();
+        }
+        flush();
+      });
+      const told = Object.entries(counts).map(([flag, n]) => `${n} ${flag}`);
+      return {
+        json: { tmaid: id, db: options.db, run: run.number, hightag: run.hightag, shots: all, usable, flags: counts },
+        text: `${all} shots, ${usable} usable edges${told.length === 0 ? "" : `; ${told.join(", ")}`}`,
+      };
+    },
+  );
+}
+
+function addCsv(group: Command, io: Io): void {
+  declare<RangeOptions & Options & { readonly flagged?: boolean }, [number]>(
+    group,
+    io,
+    "csv",
+    "write edges of the user database in the form of the facility's CSV (OutputTMACsvFromUDB)",
+    (command) =>
+      withRange(command.argument("<id>", "TMA id", parseWhole))
+        .option("--flagged", "keep the edges that have a flag; without it they are NaN")
+        .option("-o, --out <file>", "CSV file to write"),
+    async (session, options, [id]) => {
+      using db = TimingDb.open(options.db);
+      const edges = db.edges(id, await rangeOf(session, options), options.flagged === true);
+      const text = formatTimingCsv(edges);
+      if (options.out !== undefined) io.writeFile(options.out, text);
+      const found = edges.fittingPx.filter(Number.isFinite).length;
+      return {
+        json: { tmaid: id, file: options.out ?? null, shots: edges.tags.length, edges: found },
+        text:
+          options.out === undefined
+            ? text.trimEnd()
+            : `${edges.tags.length} shots, ${found} with an edge, written to ${options.out}`,
+      };
+    },
+  );
+}
+
+function addScale(group: Command, io: Io): void {
+  interface ScaleOptions extends RangeOptions {
+    readonly stage: string;
+    readonly fsPerPulse: number;
+    readonly home?: number;
+    readonly zero?: number;
+  }
+  declare<ScaleOptions, [number, number | "newest"]>(
+    group,
+    io,
+    "scale",
+    "fs per pixel, quadratic term and backlash from a run in which the timing laser's stage was scanned",
+    (command) =>
+      withDb(command.argument("<id>", "TMA id", parseWhole).addArgument(runArgument()))
+        .option("--stage <signal>", "position of the timing laser's stage", "xfel_bl_3_st_1_motor_73/position")
+        .option("--fs-per-pulse <fs>", "time of one pulse of the stage, there and back", parseNumber, 6.671)
+        .option("--home <pulse>", "reading of the stage at time 0 (default: the middle of the scan)", parseNumber)
+        .option("--zero <px>", "pixel of time 0 (default: where the edge is at home)", parseNumber),
+    async (session, options, [id, number]) => {
+      const run = await findRun(session, number);
+      using db = TimingDb.open(options.db);
+      const rows = db.rows(id, await rangeOf(session, { db: options.db, run: run.number }));
+      const usable = rows.filter((row) => row.usable);
+      const column = await run.column(
+        options.stage,
+        usable.map(({ tag }) => tag),
+        { signal: session.signal },
+      );
+      const points = usable.map(({ fittingPx }, i) => ({ pulse: column.values[i] ?? NaN, edgePx: fittingPx }));
+      const found = calibrateTiming(
+        points.filter(({ pulse }) => Number.isFinite(pulse)),
+        { fsPerPulse: options.fsPerPulse, homePulse: options.home, zeroPx: options.zero },
+      );
+      const value = (name: string, at: number, error: number, unit: string): string =>
+        `${name} ${Number(at.toPrecision(5))} ± ${Number(error.toPrecision(2))} ${unit}`;
+      return {
+        json: { tmaid: id, run: run.number, ...found },
+        text: [
+          value("scale", found.fsPerPixel, found.fsPerPixelError, `fs/px at ${found.zeroPx.toFixed(1)} px`),
+          value("quadratic", found.quadratic, found.quadraticError, "fs/px²"),
+          Number.isNaN(found.backlashPulse)
+            ? "backlash not known: the scan went one way only"
+            : value("backlash", found.backlashPulse, found.backlashPulseError, "pulses"),
+          `jitter ${found.jitterFs.toFixed(1)} fs; ${found.used} shots used, ${found.leftOut} left out`,
+        ].join("\n"),
+      };
+    },
+  );
+}
+
+function addList(group: Command, io: Io): void {
+  declare<DbOptions, []>(
+    group,
+    io,
+    "list",
+    "list the TMA ids of the user database",
+    withDb,
+    async (_session, options) => {
+      using db = TimingDb.open(options.db);
+      const all = db.list();
+      const rows = all.map(({ id, bl, camera, created, shots, comment }) => [
+        String(id),
+        String(bl),
+        camera,
+        created,
+        String(shots),
+        comment,
+      ]);
+      return {
+        json: all.map(({ configuration: _, ...one }) => one),
+        text: all.length === 0 ? "no TMA id" : textTable(["id", "bl", "camera", "created", "shots", "comment"], rows),
+      };
+    },
+  );
+}
+
+function addDelete(group: Command, io: Io): void {
+  declare<RangeOptions & { readonly rows?: boolean }, [number]>(
+    group,
+    io,
+    "delete",
+    "delete a TMA id with its edges (DeleteTMAID), or with --rows only edges (DeleteTMAUDB)",
+    (command) =>
+      withRange(command.argument("<id>", "TMA id", parseWhole)).option(
+        "--rows",
+        "keep the id; delete all its edges, or those of --run or --hightag, --start and --end",
+      ),
+    async (session, options, [id]): Promise<CommandResult> => {
+      using db = TimingDb.open(options.db);
+      const isPart = options.run !== undefined || options.hightag !== undefined;
+      if (options.rows !== true && isPart)
+        throw new SaclaError("BAD_ARGUMENT", "A whole TMA id is deleted without a range; for edges alone say --rows.");
+      const deleted =
+        options.rows === true ? db.deleteRows(id, isPart ? await rangeOf(session, options) : undefined) : db.delete(id);
+      return {
+        json: { tmaid: id, deleted, id: options.rows === true ? "kept" : "deleted" },
+        text: options.rows === true ? `${deleted} edges deleted` : `TMA id ${id} deleted with ${deleted} edges`,
+      };
+    },
+  );
+}
+
+function withDb(command: Command): Command {
+  return command.option("--db <file>", "user database, one SQLite file", "tma.sqlite");
+}
+
+function withRange(command: Command): Command {
+  return withDb(command)
+    .option("--run <run>", "the tags of this run", parseWhole)
+    .option("--hightag <number>", "HighTag of the tags", parseWhole)
+    .option("--start <tag>", "first tag", parseWhole)
+    .option("--end <tag>", "last tag, included", parseWhole);
+}
+
+function parseAxis(text: string): "columns" | "rows" {
+  if (text !== "columns" && text !== "rows") throw new InvalidArgumentError("It must be columns or rows.");
+  return text;
+}
+
+/** HighTag and tags from a run or from the options. @throws BAD_ARGUMENT when neither is given */
+async function rangeOf(
+  session: Session,
+  { run, hightag, start, end }: RangeOptions,
+): Promise<{ hightag: number; start?: number | undefined; end?: number | undefined }> {
+  if (run !== undefined) {
+    const { info, hightag: of } = await findRun(session, run);
+    return { hightag: of, start: start ?? info.start_tagnumber, end: end ?? info.end_tagnumber - 1 };
+  }
+  if (hightag === undefined) throw new SaclaError("BAD_ARGUMENT", "Say which tags: --run, or --hightag.");
+  return { hightag, start, end };
+}
+
+/** @throws UNKNOWN_DETECTOR when there is not just one camera */
+async function cameraOf(run: Run): Promise<string> {
+  const ids = (await run.detectors()).map(({ id }) => id);
+  const cameras = ids.filter((id) => id.startsWith("OPAL"));
+  const [only, ...others] = cameras;
+  if (only !== undefined && others.length === 0) return only;
+  throw new SaclaError(
+    "UNKNOWN_DETECTOR",
+    `Run ${run.number} has ${cameras.length === 0 ? "no camera" : `the cameras ${cameras.join(", ")}`} among ` +
+      `${ids.join(", ")}; say which with --camera.`,
+  );
+}
+
+function shotsOf({ facility, signal }: Session, run: Run, camera: string, signals: readonly string[]): ShotStream {
+  return facility.shots({ run, detectors: [camera], signals, signal });
+}
+
+async function* counted(
+  shots: ShotStream,
+  update: (done: number, total: number | undefined) => void,
+): AsyncGenerator<Shot, void, undefined> {
+  const total = await shots.count?.();
+  let done = 0;
+  for await (const shot of shots) {
+    yield shot;
+    update(++done, total);
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Arrival timing: edges on the images of the timing monitor, their scale in fs per pixel, and the user database.
+ * @module
+ */
+export {
+  calibrateTiming,
+  relativeFs,
+  type TimingCalibration,
+  type TimingCalibrationOptions,
+  type TimingScale,
+  type TimingScanPoint,
+} from "./calibration.ts";
+export {
+  EdgeFinder,
+  type EdgeFinderOptions,
+  type EdgeFinderState,
+  type EdgeFinderSummary,
+  type EdgeFlag,
+  type EdgeSample,
+  type FoundEdge,
+} from "./edge-finder.ts";
+export { findEdges, learnEdges, type ShotEdge, type ShotEdgesOptions, xraysBySignal } from "./shot-edges.ts";
+export { TimingDb, type TmaConfig, type TmaRange, type TmaRow } from "./user-db.ts";
