@@ -1,14 +1,22 @@
 import { EV_PER_ELECTRON } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { asFinite, badArgument } from "../core/guards.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { any, flag, optional, resolveOptions } from "../core/options.ts";
 import type { Roi } from "../core/roi.ts";
 import { geometryOf } from "./geometry.ts";
 import { checkPerSensor, entryFor, type PerSensor, readMask, type SensorMask } from "./pixels.ts";
 import { direction } from "./placement.ts";
 
 export interface CrystfelGeomOptions {
+  /** Of all shots, or the mean of them where {@link photonEnergyPath} is given. */
   readonly photonEnergyEv: number;
+  /** Where the data file has the photon energy of each shot in eV: `/%/photon_energy_ev`. */
+  readonly photonEnergyPath?: string | undefined;
+  /**
+   * Value of a pixel for one photon, where it is the same whatever the photon energy, as in images of photons. By
+   * default each sensor's `adu_per_eV` is written, from its gain.
+   */
+  readonly aduPerPhoton?: number | undefined;
   /** From the sample to the detector. */
   readonly cameraLengthMm: number;
   /** 1 = use; the rest becomes bad regions. */
@@ -18,18 +26,21 @@ export interface CrystfelGeomOptions {
    * absent.
    */
   readonly dataPath?: string | undefined;
-  /** Where the stacked mask (0 = good) is in the data file; no line when absent. */
+  /** The array there has the images of all shots, [shot, row, column]. @default false: one image, [row, column] */
+  readonly hasShotAxis?: boolean | undefined;
+  /** Where the stacked mask (0 = good) is in the data file; no lines about a mask when absent. */
   readonly maskPath?: string | undefined;
 }
 
 /**
- * A CrystFEL geometry file for the sensors' raw images stacked in one array: sensor i in rows
+ * A CrystFEL geometry file (version 0.9 and later) for the sensors' raw images stacked in one array: sensor i in rows
  * [i·ysize, (i + 1)·ysize). CrystFEL's x points to the left looking from the source, so fs = (−cos a, sin a),
  * ss = (−sin a, −cos a) and corner = (−posX, posY) / pixel size; z points away from the source, so coffset = −posZ.
  * Values are written to 10⁻¹² (vectors) and 10⁻⁹ pixel (corners); {@link parseCrystfelGeom} gives the same sensors
  * back.
  *
- * Panels carry the sensors' ids. `adu_per_eV` is 1 / (3.65 · absGain), so the data must be in each sensor's own ADU.
+ * Panels carry the sensors' ids, and each is a rigid group of its own, for geoptimiser; `align_detector` needs none.
+ * `adu_per_eV` is 1 / (3.65 · absGain), so the data must be in each sensor's own ADU, unless `aduPerPhoton` is given.
  *
  * @throws BAD_ARGUMENT when an option is wrong, widths differ, or an id cannot be a panel name
  * @throws BAD_GEOMETRY when a geometry is absent, not finite, or the halves of the detector are open
@@ -39,30 +50,38 @@ export interface CrystfelGeomOptions {
 export function toCrystfelGeom(sensors: readonly DetectorInfo[], options: CrystfelGeomOptions): string {
   resolveOptions("toCrystfelGeom", options, {
     photonEnergyEv: any,
+    photonEnergyPath: any,
+    aduPerPhoton: any,
     cameraLengthMm: any,
     masks: any,
     dataPath: any,
+    hasShotAxis: optional(flag),
     maskPath: any,
   });
   const photonEnergyEv = asFinite("photonEnergyEv", options.photonEnergyEv, Number.MIN_VALUE);
   const cameraLengthMm = asFinite("cameraLengthMm", options.cameraLengthMm, Number.MIN_VALUE);
   checkStack(sensors);
-  const { masks, dataPath, maskPath } = options;
+  const { masks, dataPath, maskPath, photonEnergyPath, aduPerPhoton } = options;
+  if (aduPerPhoton !== undefined) asFinite("aduPerPhoton", aduPerPhoton, Number.MIN_VALUE);
   if (masks !== undefined) checkPerSensor("masks", masks, new Map(sensors.map(({ id }, i) => [id, i])));
   const lines = [
     "; CrystFEL geometry written by sacla",
     "; for raw sensor images stacked along the slow direction, in the order of the panels below",
-    `photon_energy = ${plain(photonEnergyEv)}`,
+    ...(photonEnergyPath === undefined
+      ? [`photon_energy = ${plain(photonEnergyEv)}`]
+      : path("photon_energy", photonEnergyPath, `of each shot; ${fixed(photonEnergyEv, 1)} eV on average`)),
     `clen = ${plain(cameraLengthMm / 1000)}`,
+    ...(aduPerPhoton === undefined ? [] : [`adu_per_photon = ${plain(aduPerPhoton)}`]),
     ...path("data", dataPath),
-    ...path("mask", maskPath),
-    "mask_good = 0x00",
-    "mask_bad = 0xff",
+    ...(options.hasShotAxis === true ? ["dim0 = %", "dim1 = ss", "dim2 = fs"] : []),
+    // CrystFEL from 0.11 on refuses what is good and bad in a mask without the place of one.
+    ...(maskPath === undefined ? [] : [...path("mask", maskPath), "mask_good = 0x00", "mask_bad = 0xff"]),
+    ...rigidGroups(sensors),
   ];
   let firstRow = 0;
   const bad: string[] = [];
   for (const [i, info] of sensors.entries()) {
-    lines.push("", ...panelLines(info, firstRow, photonEnergyEv));
+    lines.push("", ...panelLines(info, firstRow, aduPerPhoton === undefined ? photonEnergyEv : null));
     const use =
       masks === undefined
         ? null
@@ -92,34 +111,45 @@ function checkStack(sensors: readonly DetectorInfo[]): void {
   }
 }
 
-function path(key: string, value: string | undefined): string[] {
-  if (value === undefined) return [];
-  if (!/^\/[^\s;]*$/.test(value))
-    throw badArgument(`${key}Path`, value, "a path from the root of the file, as /%/data");
-  return [`${key} = ${value}`];
+/** As SACLA's pipelines write them (ostrich: write_crystfel_geom). CrystFEL from 0.11 on ignores these lines. */
+function rigidGroups(sensors: readonly DetectorInfo[]): string[] {
+  const all = sensors.map(({ id }) => id).join(",");
+  return [
+    "",
+    ...sensors.map(({ id }) => `rigid_group_${id} = ${id}`),
+    `rigid_group_collection_independent = ${all}`,
+    `rigid_group_collection_connected = ${all}`,
+  ];
 }
 
-function panelLines(info: DetectorInfo, firstRow: number, photonEnergyEv: number): string[] {
+function path(key: string, value: string | undefined, comment = ""): string[] {
+  if (value === undefined) return [];
+  if (!/^\/[^\s;]*$/.test(value))
+    throw badArgument(`the path of ${key}`, value, "a path from the root of the file, as /%/data");
+  return [`${key} = ${value}${comment === "" ? "" : ` ; ${comment}`}`];
+}
+
+/** @param photonEnergyEv - for `adu_per_eV` from the gain; null: the file has `adu_per_photon` */
+function panelLines(info: DetectorInfo, firstRow: number, photonEnergyEv: number | null): string[] {
   const g = geometryOf(info);
   const { id, xsize, ysize, absGain } = info;
   const { cos, sin } = direction(g.rotationDeg);
   // CrystFEL has one pixel size per panel; another size along the rows' direction goes into the length of ss.
   const ratio = g.pixelSizeYUm / g.pixelSizeXUm;
-  const vector = (x: number, y: number): string => `${signed(x)}x ${signed(y)}y`;
   const values: [string, string][] = [
     ["min_fs", "0"],
     ["max_fs", String(xsize - 1)],
     ["min_ss", String(firstRow)],
     ["max_ss", String(firstRow + ysize - 1)],
     ["res", plain(1e6 / g.pixelSizeXUm)],
-    ["fs", vector(-cos, sin)],
-    ["ss", vector(-sin * ratio, -cos * ratio)],
+    ["fs", vectorText(-cos, sin)],
+    ["ss", vectorText(-sin * ratio, -cos * ratio)],
     ["corner_x", fixed(-g.posXUm / g.pixelSizeXUm, 9)],
     ["corner_y", fixed(g.posYUm / g.pixelSizeXUm, 9)],
     ["coffset", fixed(-g.posZUm / 1e6, 12)],
   ];
   const lines = values.map(([key, value]) => `${id}/${key} = ${value}`);
-  if (absGain !== null) {
+  if (absGain !== null && photonEnergyEv !== null) {
     asFinite(`absGain of sensor ${id}`, absGain, Number.MIN_VALUE);
     const aduPerEv = 1 / (EV_PER_ELECTRON * absGain);
     lines.push(
@@ -177,7 +207,12 @@ function plain(value: number): string {
   return String(value);
 }
 
-function fixed(value: number, digits: number): string {
+/** A direction as CrystFEL reads it: it takes no exponents. */
+export function vectorText(x: number, y: number, z = 0): string {
+  return `${signed(x)}x ${signed(y)}y${z === 0 ? "" : ` ${signed(z)}z`}`;
+}
+
+export function fixed(value: number, digits: number): string {
   const text = value.toFixed(digits);
   return /^-[0.]+$/.test(text) ? text.slice(1) : text;
 }

@@ -2,7 +2,8 @@ export { type AssembleOptions, Assembler, type ImagePlace, type SensorPlace } fr
 export type { AssemblerOptions, AssemblyMethod } from "./assembler-options.ts";
 export type { Calibrant } from "./calibrants.ts";
 export { type CalibrateOptions, calibrate, type RingCalibration } from "./calibrate.ts";
-export { type CrystfelBadRegion, type CrystfelGeom, parseCrystfelGeom } from "./crystfel-read.ts";
+export { type CrystfelBadRegion, type CrystfelGeom, type CrystfelPanel, parseCrystfelGeom } from "./crystfel-read.ts";
+export { updateCrystfelGeom } from "./crystfel-update.ts";
 export { type CrystfelGeomOptions, toCrystfelGeom } from "./crystfel-write.ts";
 export { type PixelPositions, pixelPositions } from "./geometry.ts";
 export { badPixelReasons, badPixels, usable } from "./masks.ts";

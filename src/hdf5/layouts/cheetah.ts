@@ -67,7 +67,11 @@ function check(file: H5File, book: FindingBook<keyof typeof rules>): void {
 }
 
 class CheetahWriter extends StackWriter {
-  protected readonly dataPath = "/%/data";
+  protected readonly paths = {
+    dataPath: "/%/data",
+    maskPath: "/metadata/pixelmask",
+    photonEnergyPath: "/%/photon_energy_ev",
+  };
 
   begin(): void {
     const { info, sensors, request } = this.plan;

@@ -92,7 +92,12 @@ function checkModules(file: H5File, rows: number, columns: number, book: Book): 
  * z along the beam and y up, so x points to the left looking from the source.
  */
 class NxmxWriter extends StackWriter {
-  protected readonly dataPath = "/entry/data/data";
+  protected readonly paths = {
+    dataPath: "/entry/data/data",
+    hasShotAxis: true,
+    maskPath: "/entry/instrument/detector/pixel_mask",
+    photonEnergyPath: "/entry/instrument/beam/incident_energy",
+  };
   readonly #tags: number[] = [];
 
   begin(): void {
@@ -145,12 +150,6 @@ class NxmxWriter extends StackWriter {
       energies.map((energyEv) => HC_EV_ANGSTROM / energyEv),
     );
     writer.attribute("/entry/instrument/beam/incident_wavelength", "units", "angstrom");
-  }
-
-  override geom(): string {
-    return super
-      .geom()
-      .replace(`data = ${this.dataPath}\n`, `data = ${this.dataPath}\ndim0 = %\ndim1 = ss\ndim2 = fs\n`);
   }
 
   #detector(): void {

@@ -1,8 +1,7 @@
-import { EV_PER_ELECTRON } from "../../core/constants.ts";
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { asImage } from "../../core/ndarray.ts";
-import { badPixels, type SensorMask, toCrystfelGeom, usable } from "../../ip/index.ts";
+import { badPixels, type CrystfelGeomOptions, type SensorMask, toCrystfelGeom, usable } from "../../ip/index.ts";
 import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
 import { gzipLevel } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
@@ -57,16 +56,20 @@ export abstract class StackWriter implements LayoutWriter {
   /** The CrystFEL geometry that goes with the file. */
   geom(): string {
     const { sensors, request } = this.plan;
-    const photonEnergyEv = this.energiesEv.reduce((a, b) => a + b, 0) / this.energiesEv.length;
-    // The pixels are in tenths of photons of every sensor alike: the gain that gives so many units per eV.
-    const absGain = photonEnergyEv / (UNITS_PER_PHOTON * EV_PER_ELECTRON);
-    return toCrystfelGeom(
-      sensors.map((info) => ({ ...info, absGain })),
-      { photonEnergyEv, cameraLengthMm: request.cameraLengthMm, masks: this.masks(), dataPath: this.dataPath },
-    );
+    return toCrystfelGeom(sensors, {
+      photonEnergyEv: this.energiesEv.reduce((a, b) => a + b, 0) / this.energiesEv.length,
+      aduPerPhoton: UNITS_PER_PHOTON,
+      cameraLengthMm: request.cameraLengthMm,
+      masks: this.masks(),
+      ...this.paths,
+    });
   }
 
-  protected abstract readonly dataPath: string;
+  /** Where CrystFEL finds images, mask and photon energies. */
+  protected abstract readonly paths: Pick<
+    CrystfelGeomOptions,
+    "dataPath" | "hasShotAxis" | "maskPath" | "photonEnergyPath"
+  >;
 
   /** Pixels to use, by sensor, of what is stored of them. */
   protected masks(): SensorMask[] {

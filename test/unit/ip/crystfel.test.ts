@@ -4,7 +4,15 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
-import { badPixels, parseCrystfelGeom, pixelPositions, toCrystfelGeom, usable } from "../../../src/ip/index.ts";
+import {
+  badPixels,
+  type CrystfelPanel,
+  parseCrystfelGeom,
+  pixelPositions,
+  toCrystfelGeom,
+  updateCrystfelGeom,
+  usable,
+} from "../../../src/ip/index.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { octal, sensor } from "./octal.ts";
@@ -12,6 +20,15 @@ import { octal, sensor } from "./octal.ts";
 const beam = { photonEnergyEv: 10_000, cameraLengthMm: 52.5 };
 const python = pythonWith("numpy", "cfelpyutils");
 const folder = temporaryFolder();
+const stackedAt = (name: string, firstRow: number): CrystfelPanel => ({
+  name,
+  firstRow,
+  firstColumn: 0,
+  isMirrored: false,
+  lean: [0, 0],
+  dataPath: null,
+  maskPath: null,
+});
 
 describe("toCrystfelGeom", () => {
   it("writes a sensor by hand calculation: x to the left, y up", () => {
@@ -27,8 +44,10 @@ describe("toCrystfelGeom", () => {
     expect(toCrystfelGeom([info], beam).split("\n").slice(2)).toEqual([
       "photon_energy = 10000",
       "clen = 0.0525",
-      "mask_good = 0x00",
-      "mask_bad = 0xff",
+      "",
+      "rigid_group_q1 = q1",
+      "rigid_group_collection_independent = q1",
+      "rigid_group_collection_connected = q1",
       "",
       "q1/min_fs = 0",
       "q1/max_fs = 511",
@@ -49,7 +68,7 @@ describe("toCrystfelGeom", () => {
     const infos = ["MPCCD-8B0-2-003-2", "MPCCD-8B0-2-003-3"].map((id) => sensor(id));
     const masks = infos.map(({ id }) => usable(badPixels(id, 2, 80_000, [1024, 512])));
     const text = toCrystfelGeom(infos, { ...beam, masks, dataPath: "/%/data", maskPath: "/metadata/pixelmask" });
-    expect(text).toContain("\ndata = /%/data\nmask = /metadata/pixelmask\n");
+    expect(text).toContain("\ndata = /%/data\nmask = /metadata/pixelmask\nmask_good = 0x00\nmask_bad = 0xff\n");
     expect(text).toContain("MPCCD-8B0-2-003-3/min_ss = 1024\nMPCCD-8B0-2-003-3/max_ss = 2047\n");
     const { badRegions } = parseCrystfelGeom(text);
     const back = infos.map(() => new Uint8Array(1024 * 512).fill(1));
@@ -90,7 +109,15 @@ describe("round trip", () => {
     }));
     for (const infos of [octal, second]) {
       const text = toCrystfelGeom(infos, beam);
-      expect(parseCrystfelGeom(text)).toEqual({ sensors: infos, badRegions: [], ...beam });
+      expect(parseCrystfelGeom(text)).toEqual({
+        sensors: infos,
+        panels: infos.map(({ id }, i) => ({ ...stackedAt(id, 1024 * i) })),
+        badRegions: [],
+        ...beam,
+        photonEnergyPath: null,
+        cameraLengthPath: null,
+        notes: [],
+      });
       expect(toCrystfelGeom(parseCrystfelGeom(text).sensors, beam)).toBe(text);
     }
   });
@@ -307,12 +334,232 @@ badB/panel = q0
   });
 
   it.each([
-    ["mirrored", "-1.0x +0.0y", /mirrored/],
-    ["sheared", "+1.0x -0.001y", /sheared/],
+    ["sheared", "+1.0x -0.01y", /sheared/],
+    ["mirrored and sheared", "-1.0x -0.01y", /sheared/],
     ["leaning", "+1.0x -0.0y +0.1z", /leans/],
   ])("refuses a %s panel", (_, ss, message) => {
     expect(() => parseCrystfelGeom(panel("", ss))).toThrow(
       expect.objectContaining({ code: "BAD_GEOMETRY", message: expect.stringMatching(message) }),
     );
+  });
+});
+
+/** A detector as other facilities write it, one odd feature a test; all numbers are made up. */
+const foreign = `; two modules of a detector that leans, mirrored, with shifts and places in the data file
+photon_energy = /instrument/photon_energy keV
+clen = /instrument/distance mm
+detector_shift_x = /instrument/shift_x mm
+detector_shift_y = 0.5 mm
+adu_per_photon = 1
+res = 13333.3
+data = /entry/data/data
+dim0 = %
+dim1 = ss
+dim2 = fs
+mask0_file = bad.h5
+mask0_data = /mask
+mask0_goodbits = 0x0
+mask0_badbits = 0xffff
+rigid_group_all =
+m0/min_fs = 0
+m0/max_fs = 99
+m0/min_ss = 50
+m0/max_ss = 99
+m0/corner_x = -120.5 ; by hand
+m0/corner_y = 30
+m0/fs = +0.999950x -0.010000y
+m0/ss = -0.010000x -0.999950y -0.004000z
+m1 / min_fs = 100
+m1/max_fs = 199
+m1/min_ss = 0.0
+m1/max_ss = 49
+m1/corner_x = 10
+m1/corner_y = -30
+m1/fs = x
+m1/ss = 0.0005x +y
+m1/coffset = 0.001
+bad_last/panel = m0
+bad_last/min_fs = 0
+bad_last/max_fs = 99
+bad_last/min_ss = 98
+bad_last/max_ss = 99
+bad_gone/min_x = 5
+bad_gone/max_x = -5
+bad_gone/min_y = 0
+bad_gone/max_y = 1
+group_all = m0,m1
+`;
+
+describe("files of other detectors", () => {
+  const at = (text: string, name: string, row: number, column: number): readonly number[] => {
+    const { sensors, panels } = parseCrystfelGeom(text);
+    const i = panels.findIndex((p) => p.name === name);
+    const info = sensors[i];
+    if (info === undefined) throw new Error(name);
+    const { x, y } = pixelPositions(info);
+    const r = panels[i]?.isMirrored === true ? info.ysize - 1 - row : row;
+    return [-x.get(r, column) / (1e6 / 13333.3), y.get(r, column) / (1e6 / 13333.3)];
+  };
+
+  it("are read: mirrored and leaning panels, places in the data file, shifts, regions without pixels", () => {
+    const { sensors, panels, badRegions, notes, ...rest } = parseCrystfelGeom(foreign);
+    expect(rest).toEqual({
+      photonEnergyEv: null,
+      photonEnergyPath: "/instrument/photon_energy",
+      cameraLengthMm: null,
+      cameraLengthPath: "/instrument/distance",
+    });
+    expect(panels).toEqual([
+      {
+        name: "m0",
+        firstRow: 50,
+        firstColumn: 0,
+        isMirrored: true,
+        lean: [0, -0.004],
+        dataPath: "/entry/data/data",
+        maskPath: "/mask",
+      },
+      {
+        name: "m1",
+        firstRow: 0,
+        firstColumn: 100,
+        isMirrored: false,
+        lean: [0, 0],
+        dataPath: "/entry/data/data",
+        maskPath: "/mask",
+      },
+    ]);
+    expect(sensors.map(({ xsize, ysize }) => [xsize, ysize])).toEqual([
+      [100, 50],
+      [100, 50],
+    ]);
+    expect(sensors[1]?.geometry?.posZUm).toBe(-1000);
+    // The last two rows of the panel are the first two of the sensor, whose image has its rows in reverse order.
+    expect(badRegions).toEqual([{ name: "bad_last", sensor: "m0", roi: { rows: [0, 2], columns: [0, 100] } }]);
+    expect(notes).toEqual([
+      expect.stringMatching(/^Line 4: detector_shift_x is at \/instrument\/shift_x/),
+      expect.stringMatching(/^Line 24: panel m0 leans out of the plane by 0.2 pixels/),
+      expect.stringMatching(/^Line \d+: bad region bad_gone has no pixels/),
+    ]);
+  });
+
+  it("every pixel lies where CrystFEL puts it: corner + (fs + ½)·fs vector + (ss + ½)·ss vector + shift", () => {
+    const shift = 0.5e-3 * 13333.3;
+    const [row, column] = [7, 31];
+    const [x, y] = at(foreign, "m0", row, column);
+    expect(x).toBeCloseTo(-120.5 + (column + 0.5) * 0.99995 - (row + 0.5) * 0.01, 6);
+    expect(y).toBeCloseTo(30 - (column + 0.5) * 0.01 - (row + 0.5) * 0.99995 + shift, 6);
+    // Sheared by 0.0005: off by at most half of it over a hundred pixels.
+    const [x1 = NaN, y1 = NaN] = at(foreign, "m1", 49, 99);
+    expect(Math.abs(x1 - (10 + 99.5 + 49.5 * 0.0005))).toBeLessThan(0.03);
+    expect(Math.abs(y1 - (-30 + 49.5 + shift))).toBeLessThan(0.03);
+  });
+
+  it("a bad region needs no panel where there is one, and a range it lacks is 0", () => {
+    const [one = ""] = foreign.split("m1 /");
+    const text = `${one}bad_v/min_fs = 3\nbad_v/max_fs = 4\nbad_v/min_ss = 50\nbad_v/max_ss = 51\n`;
+    expect(parseCrystfelGeom(text).badRegions).toEqual([
+      { name: "bad_v", sensor: "m0", roi: { rows: [48, 50], columns: [3, 5] } },
+    ]);
+    expect(() => parseCrystfelGeom(`${text}bad_w/max_fs = 9\n`)).toThrow(/bad_w has ss 0…0, but panel m0 has 50…99/);
+  });
+
+  it("are written back with the panels moved and every other line as it was", () => {
+    const { sensors } = parseCrystfelGeom(foreign);
+    expect(updateCrystfelGeom(foreign, sensors)).toBe(foreign);
+    const moved = sensors.map((info) =>
+      info.geometry === null ? info : { ...info, geometry: { ...info.geometry, posXUm: info.geometry.posXUm - 75 } },
+    );
+    const text = updateCrystfelGeom(foreign, moved);
+    const kept = (line: string): boolean => !/^m\d\/(corner|fs|ss|coffset)/.test(line);
+    expect(text.split("\n").filter(kept).join("\n").trim()).toBe(foreign.split("\n").filter(kept).join("\n").trim());
+    expect(text).toMatch(/^m0\/corner_x = -119\.5000\d* ; by hand$/m);
+    expect(text).toMatch(/^m0\/ss = .*-0\.004000000000z$/m);
+    expect(parseCrystfelGeom(text).panels).toEqual(parseCrystfelGeom(foreign).panels);
+    for (const [i, { geometry }] of parseCrystfelGeom(text).sensors.entries()) {
+      expect(Math.abs((geometry?.posXUm ?? NaN) - (moved[i]?.geometry?.posXUm ?? NaN))).toBeLessThan(1e-5);
+      expect(geometry?.posYUm).toBeCloseTo(moved[i]?.geometry?.posYUm ?? NaN, 5);
+      expect(geometry?.rotationDeg).toBeCloseTo(moved[i]?.geometry?.rotationDeg ?? NaN, 6);
+    }
+    expect(() => updateCrystfelGeom(foreign, [sensor("m9")])).toThrow(/no panel m9; it has .*m0.*m1/);
+  });
+
+  it("of electrons have no photon energy, and old line ends are read", () => {
+    const text = foreign.replace(/photon_energy = .*/, "electron_voltage = 300 kV").replaceAll("\n", "\r");
+    expect(parseCrystfelGeom(text)).toMatchObject({ photonEnergyEv: null, photonEnergyPath: null });
+  });
+});
+
+/**
+ * What data_template_new_from_string of libcrystfel 0.12 refuses, in words: a top-level key that it does not know; an
+ * `a/b` line of a panel with a key it does not know; mask bits without the place of a mask; no wavelength, no camera
+ * length; a panel without extent, corner, fs, ss, res, or either adu_per_eV or adu_per_photon; values without a panel
+ * after the last panel; a mask path with more % than the data path; a bad region outside its panel.
+ */
+function crystfelComplaints(text: string): string[] {
+  const perPanel =
+    /^(min_fs|max_fs|min_ss|max_ss|corner_x|corner_y|res|fs|ss|coffset|adu_per_eV|adu_per_photon|data|dim\d|mask|mask_good|mask_bad|no_index)$/;
+  const top = /^(photon_energy|clen|detector_shift_[xy]|rigid_group.*|group_.*)$/;
+  const complaints: string[] = [];
+  const defaults = new Map<string, string>();
+  const panels = new Map<string, Map<string, string>>();
+  const beam = new Map<string, string>();
+  let unused = false;
+  for (const raw of text.split("\n")) {
+    const line = raw.replace(/;.*/, "").trim();
+    if (line === "") continue;
+    const [left = "", value = ""] = line.split(/\s*=\s*(.*)/s);
+    const [name = "", key] = left.split("/");
+    if (value === "") complaints.push(`no value: ${line}`);
+    if (key === undefined && top.test(name)) beam.set(name, value);
+    else if (key === undefined && perPanel.test(name)) {
+      defaults.set(name, value);
+      unused = true;
+    } else if (key === undefined) complaints.push(`unknown: ${line}`);
+    else if (name.startsWith("bad")) {
+      if (!/^(panel|(min|max)_(fs|ss|x|y))$/.test(key)) complaints.push(`unknown: ${line}`);
+    } else {
+      if (!panels.has(name)) unused = false;
+      const panel = panels.get(name) ?? new Map(defaults);
+      panels.set(name, panel.set(key, value));
+      if (!perPanel.test(key)) complaints.push(`unknown: ${line}`);
+    }
+  }
+  if (unused) complaints.push("values after the last panel");
+  for (const key of ["photon_energy", "clen"]) if (!beam.has(key)) complaints.push(`no ${key}`);
+  if (!/^(\/\S+|[\d.]+)( k?eV)?$/.test(beam.get("photon_energy") ?? "")) complaints.push("photon_energy");
+  for (const [name, panel] of panels) {
+    for (const key of ["min_fs", "max_fs", "min_ss", "max_ss", "corner_x", "corner_y", "res", "fs", "ss"])
+      if (!panel.has(key)) complaints.push(`${name} has no ${key}`);
+    if (!panel.has("adu_per_eV") && !panel.has("adu_per_photon")) complaints.push(`${name} has no scale`);
+    if ((panel.has("mask_good") || panel.has("mask_bad")) && !panel.has("mask")) complaints.push(`${name}: mask bits`);
+    const placeholders = (key: string): number => (panel.get(key) ?? "").split("%").length;
+    if (placeholders("mask") > placeholders("data")) complaints.push(`${name}: % in mask`);
+    for (const key of ["fs", "ss"])
+      if (!/^[-+.\dxyz ]+$/.test(panel.get(key) ?? "")) complaints.push(`${name}/${key} = ${panel.get(key)}`);
+  }
+  return complaints;
+}
+
+describe("the rules of libcrystfel 0.12's parser", () => {
+  it("hold for what is written, with and without a mask, in ADU and in photons", () => {
+    expect(crystfelComplaints(toCrystfelGeom(octal, beam))).toEqual([]);
+    const paths = {
+      dataPath: "/entry/data/data",
+      hasShotAxis: true,
+      maskPath: "/entry/instrument/detector/pixel_mask",
+      photonEnergyPath: "/entry/instrument/beam/incident_energy",
+    };
+    const text = toCrystfelGeom(octal, { ...beam, aduPerPhoton: 1, ...paths });
+    expect(crystfelComplaints(text)).toEqual([]);
+    expect(text).toContain(
+      "\nphoton_energy = /entry/instrument/beam/incident_energy ; of each shot; 10000.0 eV on average\n",
+    );
+    expect(text).toContain("\nadu_per_photon = 1\n");
+    expect(text).not.toContain("adu_per_eV");
+    expect(text).toContain("\ndim0 = %\ndim1 = ss\ndim2 = fs\n");
+    expect(parseCrystfelGeom(text)).toMatchObject({ photonEnergyPath: paths.photonEnergyPath, photonEnergyEv: null });
+    // As it was written before: mask bits without a mask.
+    expect(crystfelComplaints(text.replace(/^mask = .*$/m, ""))).toContain("MPCCD-8-2-001-1: mask bits");
   });
 });
