@@ -11,6 +11,8 @@ export interface Shot {
    * **reused for the next shot**: copy what must live longer. An id is absent only under the policy `"partial"`.
    */
   readonly images: Readonly<Record<string, RawImage>>;
+  /** Why an image is absent, by sensor id, where the reader tells: `frame-missing`, `frame-not-written`, … */
+  readonly missing?: Readonly<Record<string, string>>;
   /**
    * A 0-D value of this shot: a number with its unit, or the reason why there is none.
    * @throws BAD_ARGUMENT when the signal was not asked for
@@ -106,6 +108,7 @@ export class ImageMemory {
 export class ReceivedShot implements Shot {
   readonly tag: number;
   images: Readonly<Record<string, RawImage>>;
+  readonly missing: Readonly<Record<string, string>>;
   readonly #equipIds: readonly string[];
   readonly #valueAt: (index: number) => SyncValue;
 
@@ -115,9 +118,11 @@ export class ReceivedShot implements Shot {
     images: Readonly<Record<string, RawImage>>,
     equipIds: readonly string[],
     valueAt: (index: number) => SyncValue,
+    missing: Readonly<Record<string, string>> = {},
   ) {
     this.tag = tag;
     this.images = images;
+    this.missing = missing;
     this.#equipIds = equipIds;
     this.#valueAt = valueAt;
   }

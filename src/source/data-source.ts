@@ -41,6 +41,8 @@ export interface DataSource {
    * Fills `out` (row-major, ysize × xsize of the detector) with the image of a tag of the run. Float32 is always asked
    * for by `Endpoint.call`; a stream asks for the `pixelType` of the detector's information.
    * False when the detector stored none.
+   * @throws FRAME_MISSING when more is known of why: `reason` of its details then stands in ledgers
+   * @throws FILE_DAMAGED when this image cannot be read: `frame-damaged` in ledgers, and others are read
    */
   readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): MaybePromise<boolean>;
   /**

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type CallOptions, type MaybePromise, throwIfAborted } from "../core/async.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
 import { Detectors } from "../core/detectors.ts";
-import { SaclaError, showList } from "../core/errors.ts";
+import { isSaclaError, SaclaError, showList } from "../core/errors.ts";
 import { japanTime } from "../core/japan.ts";
 
 import { type Column, formatSyncValue } from "../core/syncdb.ts";
@@ -312,6 +312,19 @@ class SourceEndpoint implements Endpoint {
     };
   }
 
+  /** Null when the reader has the image now, else why there is none: one bad image stops no pass over the others. */
+  async #readFrame(bl: number, run: number, reader: FrameReader, tag: number): Promise<string | null> {
+    try {
+      const isRead = await this.#source.readFrame(bl, run, reader.info.id, tag, reader.target());
+      return isRead ? null : "frame-missing";
+    } catch (error) {
+      if (isSaclaError(error, "FILE_DAMAGED")) return "frame-damaged";
+      if (!isSaclaError(error, "FRAME_MISSING")) throw error;
+      const { reason } = error.details;
+      return typeof reason === "string" ? reason : "frame-missing";
+    }
+  }
+
   async *#frames(
     params: StreamParams<"st.frames">,
     options: StreamOptions,
@@ -334,12 +347,11 @@ class SourceEndpoint implements Endpoint {
       const frames: Frame[] = [];
       const missing: ShotFrames["missing"] = [];
       // At once: a source may read, fetch or decompress them side by side.
-      const found = await Promise.all(
-        readers.map(async (reader) => await this.#source.readFrame(bl, run, reader.info.id, tag, reader.target())),
-      );
+      const found = await Promise.all(readers.map(async (reader) => await this.#readFrame(bl, run, reader, tag)));
       for (const [i, reader] of readers.entries()) {
-        if (found[i] === true) frames.push(reader.frame());
-        else missing.push({ detId: reader.info.id, reason: "frame-missing" });
+        const reason = found[i];
+        if (reason === null || reason === undefined) frames.push(reader.frame());
+        else missing.push({ detId: reader.info.id, reason });
       }
       yield { tag, frames, missing };
     }

@@ -164,9 +164,14 @@ export class Shots implements ShotStream {
         throwIfAborted(this.#options.signal);
         const [gap] = missing;
         if (gap !== undefined && this.#options.missing === "error") {
-          throw new APIError("FRAME_MISSING", `${gap.detId} has no image for tag ${shot.tag} of run ${plan.run}.`, {
-            details: { ...gap, tag: shot.tag },
-          });
+          const why = gap.reason === "frame-missing" ? "" : ` (${gap.reason})`;
+          throw new APIError(
+            "FRAME_MISSING",
+            `${gap.detId} has no image for tag ${shot.tag} of run ${plan.run}${why}.`,
+            {
+              details: { ...gap, tag: shot.tag },
+            },
+          );
         }
         settled++;
         if (gap !== undefined && this.#options.missing !== "partial") {
@@ -174,6 +179,8 @@ export class Shots implements ShotStream {
           continue;
         }
         book.use();
+        // What the detector did not store is ordinary; what was lost in the file is not.
+        for (const { reason } of missing) if (reason !== "frame-missing") book.note(reason);
         yield shot;
       }
     } finally {
@@ -246,7 +253,8 @@ export class Shots implements ShotStream {
         }
         const images = at(ring, index).images(item.frames);
         const block = columns;
-        const shot = new ReceivedShot(tag, images, plan.signals, (i) => entryIn(block[i], row));
+        const reasons = Object.fromEntries(item.missing.map(({ detId, reason }) => [detId, reason]));
+        const shot = new ReceivedShot(tag, images, plan.signals, (i) => entryIn(block[i], row), reasons);
         index++;
         yield { shot, missing: item.missing };
       }

@@ -37,6 +37,9 @@ export const stats: AddCommand = (program, io) =>
         counts.missing,
         share(counts.ok, tags.length),
       ]);
+      const lost = rows.flatMap(({ name, reasons = {} }) =>
+        Object.entries(reasons).map(([reason, images]) => `${name}: ${images} of the missing are ${reason}\n`),
+      );
       const table = textTable(["", "ok", "not-converged", "saturated", "missing", "there"], cells);
       return {
         json: {
@@ -44,11 +47,11 @@ export const stats: AddCommand = (program, io) =>
           run: run.number,
           shots: tags.length,
           complete,
-          rows: rows.map(({ name, kind, ok, counts }) => ({ name, kind, ok, counts })),
+          rows: rows.map(({ name, kind, ok, counts, reasons }) => ({ name, kind, ok, counts, reasons })),
           picture: out ?? null,
         },
         text:
-          `${table}\n${complete} of ${tags.length} shots of run ${run.number} have everything ` +
+          `${table}\n${lost.join("")}${complete} of ${tags.length} shots of run ${run.number} have everything ` +
           `(${share(complete, tags.length)})${out === undefined ? "" : `\n${out}`}`,
       };
     },

@@ -10,6 +10,8 @@ export interface ShotBatchInfo {
   readonly dropped: readonly (readonly [tag: number, reason: string])[];
   /** Images that are missing: index of the shot in {@link tags}, index into the images of the plan. */
   readonly absent: readonly (readonly [shot: number, image: number])[];
+  /** How many images were lost in the file that was read, by why; absent when none was. */
+  readonly notes?: Readonly<Record<string, number>>;
   /** Pixels that did not fit and were set to the lowest or highest value; those that are no number were set to 0. */
   readonly clipped: readonly [below: number, above: number, notNumbers: number];
 }

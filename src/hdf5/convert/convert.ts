@@ -319,7 +319,8 @@ async function writeSignals(plan: ConvertPlan, staging: Staging, writer: H5Write
 function wholeLedger({ selection }: ConvertPlan, batches: readonly ShotBatchInfo[]): Ledger {
   const book = new LedgerBook();
   for (const { reason, tags } of selection.dropped) for (const tag of tags) book.drop(tag, reason);
-  for (const { tags, dropped } of batches) {
+  for (const { tags, dropped, notes } of batches) {
+    for (const [what, times] of Object.entries(notes ?? {})) for (let i = 0; i < times; i++) book.note(what);
     for (let i = 0; i < tags.length; i++) book.use();
     for (const [tag, reason] of dropped) book.drop(tag, reason);
   }

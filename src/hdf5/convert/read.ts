@@ -2,6 +2,7 @@ import { throwIfAborted } from "../../core/async.ts";
 import { FALLBACK_PHOTON_ENERGY_EV, TAG_RATE_HZ } from "../../core/constants.ts";
 import { photonsPerAdu } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
+import { present } from "../../core/ledger.ts";
 import { asImage, contiguous, type Image, type Pixels, type PreciseImage } from "../../core/ndarray.ts";
 import { any } from "../../core/options.ts";
 import { STATUS_OK, syncStatus } from "../../core/syncdb.ts";
@@ -133,6 +134,7 @@ class ShotBatch {
   readonly #tags: number[] = [];
   readonly #dropped: [tag: number, reason: string][] = [];
   readonly #absent: [shot: number, image: number][] = [];
+  readonly #notes = new Map<string, number>();
   readonly #clipped: [below: number, above: number, notNumbers: number] = [0, 0, 0];
   readonly #energies: number[] = [];
   readonly #energySource: number[] = [];
@@ -152,11 +154,13 @@ class ShotBatch {
   async add(shot: Shot): Promise<void> {
     this.asked++;
     const { request, sensors, images } = this.#plan;
-    const isWhole = sensors.every(({ id }) => id in shot.images);
-    if (!isWhole && request.missing === "drop") {
-      this.#dropped.push([shot.tag, "frame-missing"]);
+    const gap = sensors.find(({ id }) => !(id in shot.images));
+    if (gap !== undefined && request.missing === "drop") {
+      this.#dropped.push([shot.tag, shot.missing?.[gap.id] ?? "frame-missing"]);
       return;
     }
+    for (const reason of Object.values(shot.missing ?? {}))
+      if (reason !== "frame-missing") this.#notes.set(reason, (this.#notes.get(reason) ?? 0) + 1);
     const [energyEv, energySource] = this.#energyOf(shot);
     const corrected = this.#correct(shot);
     for (const [i, image] of images.entries()) {
@@ -195,6 +199,7 @@ class ShotBatch {
       tags: this.#tags,
       dropped: this.#dropped,
       absent: this.#absent,
+      ...present("notes", this.#notes),
       clipped: this.#clipped,
     };
     await this.#staging.commit("shots", done);

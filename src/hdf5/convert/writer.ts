@@ -1,6 +1,7 @@
 import { SaclaError, show } from "../../core/errors.ts";
 import { DEFLATE, FLOAT, INTEGER } from "../direct/dataset.ts";
-import { attempt, type H5, loadH5, STRING } from "../read/h5file.ts";
+import { STRING } from "../read/h5file.ts";
+import { attempt, type H5, loadH5 } from "../read/library.ts";
 
 /** Numbers as they can be written; the array's class is the type in the file. */
 export type H5Numbers =

@@ -1,8 +1,11 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { lookup3 } from "./checksum.ts";
 
 /** Thrown where a file has an HDF5 structure that this reader does not support: the library then reads the image. */
 export class UnsupportedStructure extends Error {}
+/** Thrown where a file contradicts itself, as none does that is whole: the library of 32 bits may not notice. */
+export class DamagedStructure extends UnsupportedStructure {}
 
 const signature = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
 /** Tables lie in clusters of a few kilobytes beside what they describe. */
@@ -23,17 +26,20 @@ interface Window {
 export class Hdf5Bytes {
   /** Kinds of storage in this file of which an image was compared with what the library reads. */
   readonly verified = new Set<string>();
+  readonly path: string;
+  /** As HDF5 counts them; the file may be longer. */
+  readonly size: number;
   readonly #file: number;
-  readonly #size: number;
   readonly #base: number;
   readonly #windows: Window[] = [];
   #oldest = 0;
   #borrowed = Buffer.alloc(0);
   #open = true;
 
-  private constructor(file: number, size: number, base: number) {
+  private constructor(path: string, file: number, size: number, base: number) {
+    this.path = path;
     this.#file = file;
-    this.#size = size;
+    this.size = size;
     this.#base = base;
   }
 
@@ -54,7 +60,7 @@ export class Hdf5Bytes {
       // The format allows a user block of 512, 1024, 2048, … bytes before the signature.
       for (let at = 0; at < size; at = at === 0 ? 512 : 2 * at) {
         readSync(file, bytes, 0, bytes.length, at);
-        if (bytes.equals(signature)) return new Hdf5Bytes(file, size, at);
+        if (bytes.equals(signature)) return new Hdf5Bytes(path, file, endOf(file, size, at), at);
       }
       throw notHdf5("is not HDF5");
     } catch (error) {
@@ -65,15 +71,15 @@ export class Hdf5Bytes {
 
   /** Whether the file has these bytes, and is open. */
   has(address: number, length: number): boolean {
-    return this.#open && this.#base + address + length <= this.#size;
+    return this.#open && this.#base + address + length <= this.size;
   }
 
   /**
    * A few bytes of a table. They stay valid until the next few calls.
-   * @throws UnsupportedStructure past the end of the file
+   * @throws DamagedStructure past the end of the file
    */
   view(address: number, length: number): DataView {
-    if (!this.has(address, length)) throw new UnsupportedStructure(`no ${length} bytes at ${address}`);
+    this.#expect(address, length);
     const at = this.#base + address;
     const window =
       this.#windows.find(({ start, length: have }) => at >= start && at + length <= start + have) ??
@@ -81,27 +87,39 @@ export class Hdf5Bytes {
     return new DataView(window.bytes.buffer, window.bytes.byteOffset + at - window.start, length);
   }
 
-  /** Fills `out` with what lies at an address. @throws UnsupportedStructure past the end of the file */
+  /**
+   * A table that begins with four letters and ends with its checksum.
+   * @throws UnsupportedStructure when they are not there or it is wrong, as past the end of the file
+   */
+  checked(address: number, length: number, letters: string): DataView {
+    const view = this.view(address, length);
+    expectLetters(view, letters);
+    if (length < 8 || lookup3(view, length - 4) !== view.getUint32(length - 4, true))
+      throw new DamagedStructure(`${letters} at ${address} has another checksum`);
+    return view;
+  }
+
+  /** Fills `out` with what lies at an address. @throws DamagedStructure past the end of the file */
   read(out: Uint8Array, address: number): void {
-    if (!this.has(address, out.length)) throw new UnsupportedStructure(`no ${out.length} bytes at ${address}`);
+    this.#expect(address, out.length);
     this.#fill(out, this.#base + address);
   }
 
   /**
    * What lies at an address, in memory that is used again at the next call.
-   * @throws UnsupportedStructure past the end of the file
+   * @throws DamagedStructure past the end of the file
    */
   borrow(address: number, length: number): Buffer {
-    if (!this.has(address, length)) throw new UnsupportedStructure(`no ${length} bytes at ${address}`);
+    this.#expect(address, length);
     if (this.#borrowed.length < length) this.#borrowed = Buffer.allocUnsafeSlow(length);
     const bytes = this.#borrowed.subarray(0, length);
     this.#fill(bytes, this.#base + address);
     return bytes;
   }
 
-  /** What lies at an address, to keep. @throws UnsupportedStructure past the end of the file */
+  /** What lies at an address, to keep. @throws DamagedStructure past the end of the file */
   bytes(address: number, length: number): Buffer {
-    if (!this.has(address, length)) throw new UnsupportedStructure(`no ${length} bytes at ${address}`);
+    this.#expect(address, length);
     const bytes = Buffer.allocUnsafe(length);
     this.#fill(bytes, this.#base + address);
     return bytes;
@@ -114,6 +132,12 @@ export class Hdf5Bytes {
     closeSync(this.#file);
   }
 
+  #expect(address: number, length: number): void {
+    if (this.has(address, length)) return;
+    const what = `no ${length} bytes at ${address}`;
+    throw Number.isNaN(address) || !this.#open ? new UnsupportedStructure(what) : new DamagedStructure(what);
+  }
+
   #load(at: number, length: number): Window {
     const start = at - (at % PAGE);
     if (at + length > start + WINDOW) {
@@ -123,7 +147,7 @@ export class Hdf5Bytes {
     this.#windows[this.#oldest] = window;
     this.#oldest = (this.#oldest + 1) % WINDOWS;
     window.length = 0;
-    const wanted = Math.min(WINDOW, this.#size - start);
+    const wanted = Math.min(WINDOW, this.size - start);
     this.#fill(window.bytes.subarray(0, wanted), start);
     window.start = start;
     window.length = wanted;
@@ -137,6 +161,16 @@ export class Hdf5Bytes {
       done += read;
     }
   }
+}
+
+/** Where HDF5's bytes end, as the superblock says; all of the file where that cannot be seen. */
+function endOf(file: number, size: number, at: number): number {
+  const block = Buffer.alloc(48);
+  readSync(file, block, 0, block.length, at);
+  const view = new DataView(block.buffer, block.byteOffset, block.length);
+  const base = view.getUint8(8) <= 1 ? (view.getUint8(8) === 0 ? 24 : 28) : 12;
+  const end = at + uint64(view, base + 16) - uint64(view, base);
+  return view.getUint8(8) <= 3 && end > at && end <= size ? end : size;
 }
 
 function openToRead(path: string): number {
@@ -161,6 +195,11 @@ function openToRead(path: string): number {
 /** A 64-bit address or length; what is not defined (all bits set) comes out larger than any file. */
 export function uint64(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}
+
+/** Whether an address or length is the one that stands for "none": all bits set. */
+export function isUndefined(view: DataView, at: number): boolean {
+  return view.getUint32(at, true) === 0xffff_ffff && view.getUint32(at + 4, true) === 0xffff_ffff;
 }
 
 /** A little-endian number of any number of bytes. */

@@ -1,5 +1,15 @@
-import { type Hdf5Bytes, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
-import { DATASPACE, DATATYPE, EXTERNAL_FILES, eachMessage, FILTERS, LAYOUT, treeNode } from "./group.ts";
+import {
+  DamagedStructure,
+  expectLetters,
+  type Hdf5Bytes,
+  isUndefined,
+  UnsupportedStructure,
+  uint64,
+  uintOf,
+} from "./bytes.ts";
+import { type Chunk, chunksIn, FIXED_ARRAY, gridOf, IMPLICIT, SINGLE, TREE_1, TREE_2 } from "./chunk-index.ts";
+import { textsIn } from "./group.ts";
+import { DATASPACE, DATATYPE, EXTERNAL_FILES, eachMessage, FILL, FILTERS, LAYOUT, OLD_FILL } from "./object-header.ts";
 
 /** Whole numbers or IEEE floats, in either order of bytes. */
 export interface Element {
@@ -8,100 +18,161 @@ export interface Element {
   readonly bigEndian: boolean;
 }
 
-/** One chunk of a dataset as it lies in the file. */
-export interface Chunk {
-  readonly address: number;
-  readonly bytes: number;
-  /** Its first row and column. */
-  readonly row: number;
-  readonly column: number;
+/** Chunks, and how they are found. */
+export interface Chunked {
+  readonly kind: "chunks";
+  /** Number of the kind of index. */
+  readonly index: number;
+  /** Of the index, or of the single chunk; undefined when nothing was written. */
+  readonly address: number | undefined;
+  readonly chunk: readonly number[];
+  /** What the shape may grow to. */
+  readonly maxShape: readonly number[];
+  readonly isFiltered: boolean;
+  /** Of a single chunk: its bytes where a filter changed them, and the filters left out. */
+  readonly bytes: number | undefined;
+  readonly mask: number;
 }
+
+/** A part of a dataset in a file of its own. */
+export interface ExternalPart {
+  readonly name: string;
+  readonly at: number;
+  readonly bytes: number;
+}
+
+type Layout =
+  | { readonly kind: "contiguous"; readonly address: number | undefined; readonly bytes: number }
+  /** In the header itself. */
+  | { readonly kind: "compact" }
+  /** Parts of other datasets. */
+  | { readonly kind: "virtual"; readonly heap: number }
+  | { readonly kind: "external"; readonly parts: readonly ExternalPart[] }
+  | Chunked;
 
 /** What an object header says about a dataset. */
 export interface DatasetHeader {
-  readonly element: Element;
+  /** Undefined for what pixels cannot be. */
+  readonly element: Element | undefined;
+  /** Whether it is of numbers that are neither whole in all their bits nor IEEE floats. */
+  readonly isOdd: boolean;
+  readonly itemBytes: number;
   /** [] for a scalar. */
   readonly shape: readonly number[];
-  /** A contiguous dataset is one chunk. */
-  readonly layout: StorageLayout;
-  /** Ids of what was done to a chunk before it was written, in that order. */
-  readonly filters: readonly number[];
+  readonly layout: Layout;
+  /** What was done to a chunk before it was written, in that order. */
+  readonly filters: readonly Filter[];
 }
 
-type StorageLayout =
-  | { readonly kind: "contiguous"; readonly address: number; readonly bytes: number }
-  /** One chunk, of this many bytes where a filter changed them. */
-  | {
-      readonly kind: "chunk";
-      readonly address: number;
-      readonly bytes: number | undefined;
-      readonly chunk: readonly number[];
-    }
-  /** Many chunks, found through a version 1 B-tree. */
-  | { readonly kind: "chunks"; readonly address: number; readonly chunk: readonly number[] };
+interface Filter {
+  /** HDF5's number of it. */
+  readonly id: number;
+  readonly values: readonly number[];
+}
 
 /** HDF5's numbers of filters. */
 export const DEFLATE = 1;
 export const SHUFFLE = 2;
 
-/**
- * @throws UnsupportedStructure when it is no dataset of numbers, or lies in the file in a way that is not known here
- */
+/** Whether a dataset was written: all of it, a part, nothing; undefined when that is not to be seen here. */
+export type Written = "all" | "part" | "nothing" | undefined;
+
+/** @throws UnsupportedStructure when it is no dataset, or lies in the file in a way that is not known here */
 export function datasetAt(file: Hdf5Bytes, address: number): DatasetHeader {
-  let element: Element | undefined;
-  let shape: number[] | undefined;
-  let layout: StorageLayout | undefined;
-  let filters: number[] = [];
-  eachMessage(file, address, (type, view) => {
-    if (type === DATATYPE) element = elementIn(view);
-    else if (type === DATASPACE) shape = shapeIn(view);
-    else if (type === LAYOUT) layout = layoutIn(view);
-    else if (type === FILTERS) filters = filtersIn(view);
-    else if (type === EXTERNAL_FILES) throw new UnsupportedStructure("pixels in another file");
+  let type: ReturnType<typeof typeIn> | undefined;
+  let space: ReturnType<typeof spaceIn> | undefined;
+  let layout: Layout | undefined;
+  let filters: Filter[] = [];
+  let external: ReturnType<typeof externalIn> | undefined;
+  const fills: number[] = [];
+  eachMessage(file, address, "dataset", (message, view) => {
+    if (message === DATATYPE) type = typeIn(view);
+    else if (message === DATASPACE) space = spaceIn(view);
+    else if (message === LAYOUT) layout = layoutIn(view);
+    else if (message === FILTERS) filters = filtersIn(view);
+    else if (message === EXTERNAL_FILES) external = externalIn(view);
+    else if (message === FILL) fills.push(fillBytesIn(view));
+    else if (message === OLD_FILL) fills.push(view.getUint32(0, true));
   });
-  if (element === undefined || shape === undefined || layout === undefined)
+  if (type === undefined || space === undefined || layout === undefined)
     throw new UnsupportedStructure("not a dataset");
-  const dataset = { element, shape, layout, filters };
-  if (layout.kind === "contiguous" && (layout.bytes < byteLengthOf(dataset) || filters.length > 0))
+  const { itemBytes } = type;
+  if (fills.some((bytes) => bytes !== 0 && bytes !== itemBytes)) throw new UnsupportedStructure("another fill value");
+  if (layout.kind === "virtual") checkCollection(file, layout.heap);
+  if (external !== undefined) layout = { kind: "external", parts: partsOf(file, external) };
+  const dataset = { ...type, shape: space.shape, layout: checkedLayout(layout, space, itemBytes, filters), filters };
+  if (dataset.layout.kind === "contiguous" && dataset.layout.bytes < byteLengthOf(dataset))
     throw new UnsupportedStructure("contiguous bytes of another length");
   return dataset;
 }
 
+/** What the layout says and the other messages must agree with. */
+function checkedLayout(
+  layout: Layout,
+  { shape, maxShape }: { shape: readonly number[]; maxShape: readonly number[] },
+  itemBytes: number,
+  filters: readonly Filter[],
+): Layout {
+  if (layout.kind !== "chunks") {
+    if (filters.length > 0) throw new UnsupportedStructure("filters without chunks");
+    return layout;
+  }
+  // The last length is that of an element in bytes.
+  const chunk = layout.chunk.slice(0, -1);
+  if (chunk.length !== shape.length || layout.chunk.at(-1) !== itemBytes || chunk.includes(0))
+    throw new UnsupportedStructure("chunks of another rank");
+  const isFiltered = filters.length > 0;
+  if (layout.index === SINGLE && isFiltered !== (layout.bytes !== undefined))
+    throw new UnsupportedStructure("a filtered chunk without filters");
+  return { ...layout, chunk, maxShape, isFiltered };
+}
+
 /** Bytes of a dataset in memory. */
-export function byteLengthOf({ element, shape }: DatasetHeader): number {
-  return shape.reduce((product, length) => product * length, element.bytes);
+export function byteLengthOf({ itemBytes, shape }: DatasetHeader): number {
+  return shape.reduce((product, length) => product * length, itemBytes);
 }
 
 /**
- * The chunks of an image, which together are all of it.
- * @throws UnsupportedStructure when one was never written: the library knows the fill value
+ * Whether a dataset was written.
+ * @throws UnsupportedStructure when what its header says is not in the file
+ */
+export function writtenIn(file: Hdf5Bytes, dataset: DatasetHeader): Written {
+  const { layout, shape, itemBytes } = dataset;
+  if (layout.kind === "compact") return "all";
+  if (layout.kind === "virtual" || layout.kind === "external") return undefined;
+  if (layout.kind === "contiguous") {
+    const bytes = byteLengthOf(dataset);
+    if (layout.address === undefined) return bytes === 0 ? "all" : "nothing";
+    if (!file.has(layout.address, bytes)) throw new DamagedStructure("past the end of the file");
+    return "all";
+  }
+  const all = gridOf(shape, layout.chunk).reduce((product, length) => product * length, 1);
+  const chunks = chunksIn(file, layout, shape, itemBytes);
+  checkFiltersLeftOut(dataset, chunks);
+  const { length } = chunks;
+  if (length === all) return "all";
+  return length === 0 ? "nothing" : "part";
+}
+
+/** A chunk that was not compressed has the bytes of its values: HDF5 itself would take what lies behind it. */
+function checkFiltersLeftOut({ layout, filters, itemBytes }: DatasetHeader, chunks: readonly Chunk[]): void {
+  if (layout.kind !== "chunks" || filters.some(({ id }) => id !== DEFLATE && id !== SHUFFLE)) return;
+  const bytes = layout.chunk.reduce((product, length) => product * length, itemBytes);
+  const isSame = ({ mask, bytes: stored }: Chunk): boolean =>
+    stored === bytes || filters.some(({ id }, i) => id === DEFLATE && (mask & (1 << i)) === 0);
+  if (!chunks.every(isSame)) throw new DamagedStructure("a chunk of another length");
+}
+
+/**
+ * The chunks of an image, which together are all of it; a contiguous one is one chunk.
+ * @throws UnsupportedStructure when one is not there, or lies elsewhere than in a chunk
  */
 export function chunksOf(file: Hdf5Bytes, dataset: DatasetHeader): Chunk[] {
-  const { layout, shape } = dataset;
-  if (layout.kind !== "chunks") {
-    if (!file.has(layout.address, 1)) throw new UnsupportedStructure("never written");
-    return [{ address: layout.address, bytes: layout.bytes ?? byteLengthOf(dataset), row: 0, column: 0 }];
-  }
-  const chunks: Chunk[] = [];
-  if (file.has(layout.address, 1)) chunksInTree(file, layout.address, chunks);
-  const all = shape.reduce((count, length, axis) => count * Math.ceil(length / (layout.chunk[axis] ?? 1)), 1);
-  if (chunks.length !== all) throw new UnsupportedStructure(`${chunks.length} of ${all} chunks`);
-  return chunks;
-}
-
-/**
- * Key of a chunk of an image: its bytes, what filters were left out, and its position along rows, columns and the bytes
- * of a pixel.
- */
-const CHUNK_KEY = 4 + 4 + 3 * 8;
-
-function chunksInTree(file: Hdf5Bytes, address: number, chunks: Chunk[]): void {
-  const { level, children } = treeNode(file, address, CHUNK_KEY);
-  for (const { child, key } of children) {
-    if (level > 0) chunksInTree(file, child, chunks);
-    else if (key.getUint32(4, true) !== 0) throw new UnsupportedStructure("a chunk without all of its filters");
-    else chunks.push({ address: child, bytes: key.getUint32(0, true), row: uint64(key, 8), column: uint64(key, 16) });
-  }
+  const { layout, shape, itemBytes } = dataset;
+  if (writtenIn(file, dataset) !== "all") throw new UnsupportedStructure("not all was written");
+  if (layout.kind === "chunks") return chunksIn(file, layout, shape, itemBytes);
+  if (layout.kind !== "contiguous" || layout.address === undefined) throw new UnsupportedStructure("no chunks");
+  return [{ address: layout.address, bytes: byteLengthOf(dataset), offset: shape.map(() => 0), mask: 0 }];
 }
 
 /** H5T_class_t of the HDF5 library. */
@@ -113,67 +184,137 @@ const ieee: Readonly<Record<number, readonly number[]>> = {
   8: [0, 0, 64, 0, 52, 11, 0, 52, 255, 3, 0, 0],
 };
 
-function elementIn(view: DataView): Element {
-  const [bytes, flags] = [view.getUint32(4, true), view.getUint8(1)];
+function typeIn(view: DataView): { element: Element | undefined; isOdd: boolean; itemBytes: number } {
+  const itemBytes = view.getUint32(4, true);
+  const [version, type] = [view.getUint8(0) >> 4, view.getUint8(0) & 0x0f];
+  if (version < 1 || version > 5 || itemBytes === 0) throw new UnsupportedStructure("another datatype message");
+  const [flags, second, third] = [view.getUint8(1), view.getUint8(2), view.getUint8(3)];
   const bigEndian = (flags & 1) === 1;
-  const type = view.getUint8(0) & 0x0f;
-  if (type === FLOAT && (flags & 0x40) === 0) {
-    const isIeee = ieee[bytes]?.every((value, i) => view.getUint8(8 + i) === value) ?? false;
-    if (isIeee) return { kind: "f", bytes, bigEndian };
+  const [ORDER, SIGNED, NORMALIZED] = [1, 8, 0x20];
+  let element: Element | undefined;
+  if (type === FLOAT && (flags & ~ORDER) === NORMALIZED && second === 8 * itemBytes - 1 && third === 0) {
+    const isIeee = ieee[itemBytes]?.every((value, i) => view.getUint8(8 + i) === value) ?? false;
+    if (isIeee) element = { kind: "f", bytes: itemBytes, bigEndian };
   }
-  if (type === INTEGER && [1, 2, 4, 8].includes(bytes)) {
-    const isWhole = view.getUint16(8, true) === 0 && view.getUint16(10, true) === 8 * bytes;
-    if (isWhole) return { kind: (flags & 8) === 0 ? "u" : "i", bytes, bigEndian };
+  const isWhole = type === INTEGER && [1, 2, 4, 8].includes(itemBytes) && (flags & ~(ORDER | SIGNED)) === 0;
+  if (isWhole && second === 0 && third === 0 && view.getUint16(8, true) === 0) {
+    if (view.getUint16(10, true) === 8 * itemBytes)
+      element = { kind: (flags & SIGNED) === 0 ? "u" : "i", bytes: itemBytes, bigEndian };
   }
-  throw new UnsupportedStructure("numbers of another type");
+  return { element, isOdd: (type === INTEGER || type === FLOAT) && element === undefined, itemBytes };
 }
 
-function shapeIn(view: DataView): number[] {
-  const [version, rank] = [view.getUint8(0), view.getUint8(1)];
-  const NULL = 2;
-  if (version > 2 || version === 0 || (version === 2 && view.getUint8(3) === NULL))
-    throw new UnsupportedStructure("another dataspace");
-  return Array.from({ length: rank }, (_, axis) => uint64(view, (version === 1 ? 8 : 4) + 8 * axis));
+function spaceIn(view: DataView): { shape: number[]; maxShape: number[] } {
+  const [version, rank, flags] = [view.getUint8(0), view.getUint8(1), view.getUint8(2)];
+  const [HAS_MAX, SIMPLE] = [1, 1];
+  const isKnown = version === 1 || (version === 2 && view.getUint8(3) === (rank === 0 ? 0 : SIMPLE));
+  if (!isKnown || (flags & ~HAS_MAX) !== 0 || rank > 32) throw new UnsupportedStructure("another dataspace");
+  const from = version === 1 ? 8 : 4;
+  const shape = Array.from({ length: rank }, (_, axis) => uint64(view, from + 8 * axis));
+  if (flags === 0) return { shape, maxShape: shape };
+  const maxShape = shape.map((_, axis) => {
+    const at = from + 8 * (rank + axis);
+    return isUndefined(view, at) ? Infinity : uint64(view, at);
+  });
+  if (maxShape.some((most, axis) => most < (shape[axis] ?? 0))) throw new UnsupportedStructure("another dataspace");
+  return { shape, maxShape };
 }
 
-/** Data layout message, versions 3 and 4; what older libraries wrote is left to the library. */
-function layoutIn(view: DataView): StorageLayout {
+/** Bytes of a fill value message, versions 2 and 3; 0 where none is defined. */
+function fillBytesIn(view: DataView): number {
+  const version = view.getUint8(0);
+  if (version === 2) {
+    const isUsual = view.getUint8(1) <= 3 && view.getUint8(2) <= 2 && view.getUint8(3) <= 1;
+    if (!isUsual) throw new UnsupportedStructure("another fill value");
+    return view.getUint8(3) === 0 ? 0 : view.getUint32(4, true);
+  }
+  const flags = view.getUint8(1);
+  if (version !== 3 || (flags & 0xc0) !== 0) throw new UnsupportedStructure("another fill value");
+  return (flags & 0x20) === 0 ? 0 : view.getUint32(2, true);
+}
+
+/** Data layout message, versions 3 to 5; what older libraries wrote is left to the library. */
+function layoutIn(view: DataView): Layout {
   const [version, type] = [view.getUint8(0), view.getUint8(1)];
-  const [CONTIGUOUS, CHUNKED] = [1, 2];
-  if (version !== 3 && version !== 4) throw new UnsupportedStructure("another data layout");
-  if (type === CONTIGUOUS) return { kind: "contiguous", address: uint64(view, 2), bytes: uint64(view, 10) };
-  if (type !== CHUNKED) throw new UnsupportedStructure("pixels in the object header");
+  const [COMPACT, CONTIGUOUS, CHUNKED, VIRTUAL] = [0, 1, 2, 3];
+  const addressAt = (at: number): number | undefined => (isUndefined(view, at) ? undefined : uint64(view, at));
+  if (version < 3 || version > 5) throw new UnsupportedStructure("another data layout");
+  if (type === COMPACT) return { kind: "compact" };
+  if (type === CONTIGUOUS) return { kind: "contiguous", address: addressAt(2), bytes: uint64(view, 10) };
+  if (type === VIRTUAL && version > 3) return { kind: "virtual", heap: uint64(view, 2) };
+  if (type !== CHUNKED) throw new UnsupportedStructure("another data layout");
+  const none = { kind: "chunks", maxShape: [], isFiltered: false, bytes: undefined, mask: 0 } as const;
   if (version === 3) {
-    const rank = view.getUint8(2) - 1;
-    const chunk = Array.from({ length: rank }, (_, axis) => view.getUint32(11 + 4 * axis, true));
-    return { kind: "chunks", address: uint64(view, 3), chunk };
+    const chunk = Array.from({ length: view.getUint8(2) }, (_, axis) => view.getUint32(11 + 4 * axis, true));
+    return { ...none, index: TREE_1, address: addressAt(3), chunk };
   }
-  const [flags, rank, lengthBytes] = [view.getUint8(2), view.getUint8(3) - 1, view.getUint8(4)];
+  const [flags, rank, lengthBytes] = [view.getUint8(2), view.getUint8(3), view.getUint8(4)];
   const chunk = Array.from({ length: rank }, (_, axis) => uintOf(view, 5 + axis * lengthBytes, lengthBytes));
-  const index = 5 + (rank + 1) * lengthBytes;
-  const SINGLE_CHUNK = 1;
-  if (view.getUint8(index) !== SINGLE_CHUNK) throw new UnsupportedStructure("chunks in another index");
-  if ((flags & 2) === 0) return { kind: "chunk", address: uint64(view, index + 1), bytes: undefined, chunk };
-  if (view.getUint32(index + 9, true) !== 0) throw new UnsupportedStructure("a chunk without all of its filters");
-  return { kind: "chunk", address: uint64(view, index + 13), bytes: uint64(view, index + 1), chunk };
+  const at = 5 + rank * lengthBytes;
+  const index = view.getUint8(at);
+  const DONT_FILTER_EDGES = 1;
+  if ((flags & DONT_FILTER_EDGES) !== 0) throw new UnsupportedStructure("chunks at the edge without filters");
+  if (index === SINGLE && (flags & 2) !== 0) {
+    const [bytes, mask] = [uint64(view, at + 1), view.getUint32(at + 9, true)];
+    return { ...none, index, address: addressAt(at + 13), chunk, bytes, mask };
+  }
+  // What stands between the kind of index and its address: sizes that the index says too.
+  const parameters = parameterBytes[index];
+  if (parameters === undefined) throw new UnsupportedStructure("chunks in another index");
+  return { ...none, index, address: addressAt(at + 1 + parameters), chunk };
 }
 
-function filtersIn(view: DataView): number[] {
+const parameterBytes: Readonly<Record<number, number>> = { [SINGLE]: 0, [IMPLICIT]: 0, [FIXED_ARRAY]: 1, [TREE_2]: 6 };
+
+/** External data files message: where the names are, and the parts in order. */
+function externalIn(view: DataView): { heap: number; slots: { name: number; at: number; bytes: number }[] } {
+  if (view.getUint8(0) !== 1) throw new UnsupportedStructure("another list of files");
+  const used = view.getUint16(6, true);
+  const slots = Array.from({ length: used }, (_, i) => {
+    const at = 16 + 24 * i;
+    return {
+      name: uint64(view, at),
+      at: uint64(view, at + 8),
+      bytes: isUndefined(view, at + 16) ? Infinity : uint64(view, at + 16),
+    };
+  });
+  return { heap: uint64(view, 8), slots };
+}
+
+/** A collection of the global heap, which has no checksum; what is left of it is an object without number. */
+function checkCollection(file: Hdf5Bytes, address: number): void {
+  const bytes = file.bytes(address, uint64(file.view(address, 16), 8));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  expectLetters(view, "GCOL");
+  for (let at = 16; at + 16 <= bytes.length && view.getUint16(at, true) !== 0; ) {
+    at += 16 + 8 * Math.ceil(uint64(view, at + 8) / 8);
+    if (at > bytes.length) throw new DamagedStructure("an object larger than its heap");
+  }
+}
+
+function partsOf(file: Hdf5Bytes, { heap, slots }: ReturnType<typeof externalIn>): ExternalPart[] {
+  const nameAt = textsIn(file, heap);
+  return slots.map(({ name, at, bytes }) => ({ name: nameAt(name), at, bytes }));
+}
+
+function filtersIn(view: DataView): Filter[] {
   const [version, count] = [view.getUint8(0), view.getUint8(1)];
-  const filters: number[] = [];
+  if ((version !== 1 && version !== 2) || count === 0 || count > 32) throw new UnsupportedStructure("other filters");
+  const filters: Filter[] = [];
   let at = version === 1 ? 8 : 2;
   for (let i = 0; i < count; i++) {
     const id = view.getUint16(at, true);
     const hasName = version === 1 || id >= 256;
     const nameBytes = hasName ? view.getUint16(at + 2, true) : 0;
     const head = at + (hasName ? 8 : 6);
-    const values = view.getUint16(head - 2, true);
-    // The old form fills names to a multiple of 8, and an odd number of values with one more.
-    at =
-      head +
-      (version === 1 ? 8 * Math.ceil(nameBytes / 8) : nameBytes) +
-      4 * (version === 1 ? values + (values % 2) : values);
-    filters.push(id);
+    const length = view.getUint16(head - 2, true);
+    if (version === 1 && nameBytes % 8 !== 0) throw new UnsupportedStructure("other filters");
+    // A name ends with a NUL, or HDF5 does not take it.
+    if (nameBytes > 0 && view.getUint8(head + nameBytes - 1) !== 0) throw new UnsupportedStructure("other filters");
+    const from = head + nameBytes;
+    filters.push({ id, values: Array.from({ length }, (_, k) => view.getUint32(from + 4 * k, true)) });
+    // The old form fills an odd number of values with one more.
+    at = from + 4 * (version === 1 ? length + (length % 2) : length);
   }
   return filters;
 }

@@ -1,20 +1,18 @@
-import { expectLetters, type Hdf5Bytes, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
+import {
+  DamagedStructure,
+  expectLetters,
+  type Hdf5Bytes,
+  isUndefined,
+  UnsupportedStructure,
+  uint64,
+  uintOf,
+} from "./bytes.ts";
 import { eachInHeap } from "./heap.ts";
+import { eachMessage, LINK, SYMBOL_TABLE } from "./object-header.ts";
+import { treeNode } from "./tree.ts";
 
 /** What a group calls its members, and the address of their object header; NaN for a soft or external link. */
 type GroupLink = readonly [name: string, address: number];
-
-/** Message types of an object header that are looked at. */
-export const DATASPACE = 0x01;
-const LINK_INFO = 0x02;
-export const DATATYPE = 0x03;
-const LINK = 0x06;
-export const EXTERNAL_FILES = 0x07;
-export const LAYOUT = 0x08;
-export const FILTERS = 0x0b;
-const CONTINUATION = 0x10;
-const SYMBOL_TABLE = 0x11;
-const SHARED = 0x02;
 
 /** Address of the object header of the object at a path. @throws UnsupportedStructure when it is not there */
 export function objectAt(file: Hdf5Bytes, path: string): number {
@@ -32,74 +30,26 @@ export function objectAt(file: Hdf5Bytes, path: string): number {
 export function linksOf(file: Hdf5Bytes, address: number): GroupLink[] {
   const links: GroupLink[] = [];
   let isGroup = false;
-  eachMessage(file, address, (type, view) => {
-    isGroup ||= type === SYMBOL_TABLE || type === LINK_INFO;
-    if (type === SYMBOL_TABLE) linksInTree(file, uint64(view, 0), namesOf(file, uint64(view, 8)), links);
-    else if (type === LINK) links.push(linkIn(view));
-    else if (type === LINK_INFO) {
+  eachMessage(file, address, "group", (type, view) => {
+    if (type === LINK) {
+      links.push(linkIn(view));
+      return;
+    }
+    if (isGroup) throw new UnsupportedStructure("two tables of one group");
+    isGroup = true;
+    if (type === SYMBOL_TABLE) {
+      const [tree, heap] = [uint64(view, 0), uint64(view, 8)];
+      linksInTree(file, tree, undefined, textsIn(file, heap), links);
+    } else {
       const at = (view.getUint8(1) & 1) === 0 ? 2 : 10;
-      const [heap, index] = [uint64(view, at), uint64(view, at + 8)];
+      const [heap, index, isDense] = [uint64(view, at), uint64(view, at + 8), !isUndefined(view, at)];
       // Few links stand in messages of their own, many in a heap.
-      if (file.has(heap, 1)) eachInHeap(file, heap, index, (object) => links.push(linkIn(object)));
+      if (isDense) eachInHeap(file, heap, index, (object) => links.push(linkIn(object)));
     }
   });
   if (!isGroup) throw new UnsupportedStructure("not a group");
   return links;
 }
-
-/**
- * The messages of an object header, of either version ("Data Object Headers" in the HDF5 File Format Specification).
- * A message that stands elsewhere, shared by several objects, is not understood.
- */
-export function eachMessage(file: Hdf5Bytes, address: number, visit: (type: number, view: DataView) => void): void {
-  const start = file.view(address, 16);
-  if (start.getUint8(0) === 1) {
-    messagesIn(file, address + 16, start.getUint32(8, true), 8, false, visit);
-    return;
-  }
-  expectLetters(start, "OHDR");
-  const flags = start.getUint8(5);
-  const at = 6 + ((flags & 0x20) === 0 ? 0 : 16) + ((flags & 0x10) === 0 ? 0 : 4);
-  const sizeBytes = 1 << (flags & 3);
-  const head = file.view(address, at + sizeBytes);
-  messagesIn(file, address + at + sizeBytes, uintOf(head, at, sizeBytes), (flags & 4) === 0 ? 4 : 6, true, visit);
-}
-
-function messagesIn(
-  file: Hdf5Bytes,
-  address: number,
-  length: number,
-  head: number,
-  isNew: boolean,
-  visit: (type: number, view: DataView) => void,
-): void {
-  const block = file.view(address, length);
-  const next: [address: number, length: number][] = [];
-  const found: [type: number, at: number, size: number][] = [];
-  for (let at = 0; at + head <= length; ) {
-    const type = isNew ? block.getUint8(at) : block.getUint16(at, true);
-    const size = block.getUint16(at + (isNew ? 1 : 2), true);
-    const flags = block.getUint8(at + (isNew ? 3 : 4));
-    if (at + head + size > length) throw new UnsupportedStructure("a message is longer than its header");
-    if (type === CONTINUATION) next.push([uint64(block, at + head), uint64(block, at + head + 8)]);
-    else if (wanted.has(type)) {
-      if ((flags & SHARED) !== 0) throw new UnsupportedStructure("a shared message");
-      found.push([type, at + head, size]);
-    }
-    at += head + size;
-  }
-  // Viewed again: a visit may have read other tables in its place.
-  for (const [type, at, size] of found) visit(type, file.view(address + at, size));
-  for (const [more, bytes] of next) {
-    if (!isNew) messagesIn(file, more, bytes, head, false, visit);
-    else {
-      expectLetters(file.view(more, 4), "OCHK");
-      messagesIn(file, more + 4, bytes - 8, head, true, visit);
-    }
-  }
-}
-
-const wanted = new Set([DATASPACE, LINK_INFO, DATATYPE, LINK, EXTERNAL_FILES, LAYOUT, FILTERS, SYMBOL_TABLE]);
 
 function rootOf(file: Hdf5Bytes): number {
   const version = file.view(8, 1).getUint8(0);
@@ -110,49 +60,67 @@ function rootOf(file: Hdf5Bytes): number {
   return uint64(view, root);
 }
 
-/** Gives the text at a place of the local heap at `address`. */
-function namesOf(file: Hdf5Bytes, address: number): (at: number) => string {
+/**
+ * Texts of the local heap at `address`. HDF5 refuses a heap whose list of free places is not in order, so this does.
+ */
+export function textsIn(file: Hdf5Bytes, address: number): (at: number) => string {
   const head = file.view(address, 32);
   expectLetters(head, "HEAP");
-  const bytes = file.bytes(uint64(head, 24), uint64(head, 8));
-  return (at) => bytes.toString("latin1", at, bytes.indexOf(0, at));
+  const [length, free, at] = [uint64(head, 8), uint64(head, 16), uint64(head, 24)];
+  if (head.getUint8(4) !== 0) throw new UnsupportedStructure("another local heap");
+  const bytes = file.bytes(at, length);
+  checkFree(new DataView(bytes.buffer, bytes.byteOffset, length), free);
+  return (place) => {
+    const end = bytes.indexOf(0, place);
+    if (place >= length || end < 0) throw new DamagedStructure("a name that does not end");
+    return bytes.toString("latin1", place, end);
+  };
 }
 
-/** Adds what a version 1 B-tree of symbol tables holds. */
-function linksInTree(file: Hdf5Bytes, address: number, nameAt: (at: number) => string, links: GroupLink[]): void {
-  const { level, children } = treeNode(file, address, 8);
-  for (const { child } of children) {
-    if (level > 0) linksInTree(file, child, nameAt, links);
-    else linksInTable(file, child, nameAt, links);
+/** Free places of a local heap are linked, each to one behind it or before it, the last one to 1. */
+function checkFree(heap: DataView, first: number): void {
+  const NONE = 1;
+  let left = Math.ceil(heap.byteLength / 16);
+  for (let at = first; at !== NONE; at = uint64(heap, at)) {
+    const isInside = at % 8 === 0 && at + 16 <= heap.byteLength && at + uint64(heap, at + 8) <= heap.byteLength;
+    if (!isInside || uint64(heap, at + 8) < 16 || left-- <= 0) throw new DamagedStructure("a heap out of order");
   }
 }
 
-/** A node of a version 1 B-tree: between its children stand keys, in this many bytes. */
-export function treeNode(
+/**
+ * Adds what a version 1 B-tree of symbol tables holds. HDF5 searches it by name: all is found only where names ascend,
+ * and stand between the keys of each node.
+ */
+function linksInTree(
   file: Hdf5Bytes,
   address: number,
-  keyBytes: number,
-): { level: number; children: { child: number; key: DataView }[] } {
-  const head = file.view(address, 24);
-  expectLetters(head, "TREE");
-  const [level, entries, step] = [head.getUint8(5), head.getUint16(6, true), keyBytes + 8];
-  // To keep, because what the children hold is read before the next one is taken.
-  const { buffer, byteOffset } = file.bytes(address, 24 + step * entries);
-  const children = Array.from({ length: entries }, (_, i) => {
-    const key = new DataView(buffer, byteOffset + 24 + step * i, step);
-    return { child: uint64(key, keyBytes), key };
-  });
-  return { level, children };
+  above: number | undefined,
+  nameAt: (at: number) => string,
+  links: GroupLink[],
+): void {
+  const { level, children } = treeNode(file, address, 0, 8, above);
+  for (const { child, key, next } of children) {
+    const before = links.length;
+    if (level > 0) linksInTree(file, child, level, nameAt, links);
+    else linksInTable(file, child, nameAt, links);
+    const [first, last] = [links[before]?.[0] ?? "", links.at(-1)?.[0] ?? ""];
+    if (nameAt(uint64(key, 0)) >= first || nameAt(uint64(next, 0)) < last)
+      throw new DamagedStructure("names out of order");
+  }
 }
 
 function linksInTable(file: Hdf5Bytes, address: number, nameAt: (at: number) => string, links: GroupLink[]): void {
   const head = file.view(address, 8);
   expectLetters(head, "SNOD");
   const symbols = head.getUint16(6, true);
+  if (head.getUint8(4) !== 1 || symbols === 0) throw new UnsupportedStructure("another symbol table");
   const view = file.view(address + 8, 40 * symbols);
   const SOFT = 2;
   for (let at = 0; at < 40 * symbols; at += 40) {
-    links.push([nameAt(uint64(view, at)), view.getUint32(at + 16, true) === SOFT ? NaN : uint64(view, at + 8)]);
+    const [name, kind] = [nameAt(uint64(view, at)), view.getUint32(at + 16, true)];
+    if (kind > SOFT || name === "" || name <= (links.at(-1)?.[0] ?? ""))
+      throw new DamagedStructure("names out of order");
+    links.push([name, kind === SOFT ? NaN : uint64(view, at + 8)]);
   }
 }
 

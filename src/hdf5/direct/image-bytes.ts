@@ -1,8 +1,10 @@
 import { promisify } from "node:util";
 import { inflate, inflateSync } from "node:zlib";
 import { numberArrays, type Pixels } from "../../core/ndarray.ts";
-import { type Hdf5Bytes, UnsupportedStructure } from "./bytes.ts";
-import { byteLengthOf, type Chunk, chunksOf, type DatasetHeader, DEFLATE, type Element, SHUFFLE } from "./dataset.ts";
+import { DamagedStructure, type Hdf5Bytes, UnsupportedStructure } from "./bytes.ts";
+import type { Chunk } from "./chunk-index.ts";
+import { byteLengthOf, chunksOf, type DatasetHeader, DEFLATE, type Element, SHUFFLE } from "./dataset.ts";
+import { readExternal } from "./external.ts";
 
 /** No chunk of an image is near it, but a damaged header can ask for anything. */
 const MOST_BYTES = 2 ** 30;
@@ -29,16 +31,26 @@ export const pixelArrays: Readonly<
  */
 export function readPixels(file: Hdf5Bytes, dataset: DatasetHeader, out: Pixels): void | Promise<void> {
   const { element, layout, filters } = dataset;
+  if (element === undefined) throw new UnsupportedStructure("numbers of another type");
   const target = targetFor(element, out);
   const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
   if (bytes.length !== byteLengthOf(dataset)) throw new UnsupportedStructure("another size");
+  if (layout.kind === "external") {
+    readExternal(file.path, layout.parts, bytes);
+    convert(element, target, out);
+    return;
+  }
   const chunks = chunksOf(file, dataset);
   const [only] = chunks;
   const isContiguous =
-    layout.kind === "contiguous" || layout.chunk.every((length, axis) => length === dataset.shape[axis]);
-  if (isContiguous && filters.length === 0 && only !== undefined) file.read(bytes, only.address);
+    layout.kind === "contiguous" ||
+    (layout.kind === "chunks" && layout.chunk.every((length, axis) => length === dataset.shape[axis]));
+  if (isContiguous && filters.length === 0 && only?.bytes === bytes.length) file.read(bytes, only.address);
   else {
     const chunking = chunkingOf(dataset);
+    // Chunks lie side by side: together they are no larger than the file.
+    if (chunks.reduce((sum, part) => sum + part.bytes, 0) > file.size) throw new DamagedStructure("chunks too large");
+    if (chunks.some(({ mask }) => mask !== 0)) throw new UnsupportedStructure("a chunk without all of its filters");
     if (chunking.isDeflated && chunking.length >= WORTH_A_THREAD)
       return inflateAll(file, chunks, chunking, bytes).then(() => convert(element, target, out));
     for (const part of chunks) {
@@ -102,19 +114,20 @@ interface Chunking {
   readonly isShuffled: boolean;
 }
 
-function chunkingOf({ element, layout, filters, shape }: DatasetHeader): Chunking {
+function chunkingOf({ itemBytes, layout, filters, shape }: DatasetHeader): Chunking {
   const [rows = 0, columns = 0] = shape;
-  const [chunkRows = rows, chunkColumns = columns] = layout.kind === "contiguous" ? [] : layout.chunk;
-  const length = chunkRows * chunkColumns * element.bytes;
-  const isDeflated = filters.at(-1) === DEFLATE;
-  const isShuffled = filters[0] === SHUFFLE;
+  const [chunkRows = rows, chunkColumns = columns] = layout.kind === "chunks" ? layout.chunk : [];
+  const length = chunkRows * chunkColumns * itemBytes;
+  const [first, last] = [filters[0], filters.at(-1)];
+  const isDeflated = last?.id === DEFLATE && last.values.length === 1 && (last.values[0] ?? 10) <= 9;
+  const isShuffled = first?.id === SHUFFLE && first.values.length === 1 && first.values[0] === itemBytes;
   if (filters.length !== Number(isDeflated) + Number(isShuffled))
-    throw new UnsupportedStructure(`filters ${filters.join(", ")}`);
+    throw new UnsupportedStructure(`filters ${filters.map(({ id }) => id).join(", ")}`);
   if (length > MOST_BYTES) throw new UnsupportedStructure(`chunks of ${length} bytes`);
   return {
     shape: [rows, columns],
     chunk: [chunkRows, chunkColumns],
-    elementBytes: element.bytes,
+    elementBytes: itemBytes,
     length,
     isDeflated,
     isShuffled,
@@ -141,7 +154,7 @@ async function inflateAll(
 /** Copies a decompressed chunk to its rows and columns among the bytes of the image. */
 function scatter(
   { shape, chunk: [chunkRows, chunkColumns], elementBytes, length, isShuffled }: Chunking,
-  { row, column }: Chunk,
+  { offset: [row = 0, column = 0] }: Chunk,
   inflated: Uint8Array,
   out: Uint8Array,
 ): void {

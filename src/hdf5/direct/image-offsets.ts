@@ -1,7 +1,7 @@
 import type { Pixels } from "../../core/ndarray.ts";
 import { lowerBound } from "../../core/tags.ts";
-import { type Hdf5Bytes, UnsupportedStructure, uintOf } from "./bytes.ts";
-import { byteLengthOf, type DatasetHeader, datasetAt, type Element } from "./dataset.ts";
+import { DamagedStructure, type Hdf5Bytes, UnsupportedStructure, uintOf } from "./bytes.ts";
+import { byteLengthOf, type DatasetHeader, datasetAt, type Element, type Written, writtenIn } from "./dataset.ts";
 import { linksOf, objectAt } from "./group.ts";
 import { readContiguous, readPixels } from "./image-bytes.ts";
 
@@ -14,6 +14,28 @@ const ASK_LIBRARY = 2;
 const BY_HEADER = 3;
 /** The address is that of the pixels, of the shape and type of the first such image. */
 const CONTIGUOUS = 4;
+/** There is a dataset of which nothing was written, or not all. */
+const NOTHING_WRITTEN = 5;
+const PART_WRITTEN = 6;
+/** The address is that of the header of a dataset whose pixels stand in other files. */
+const ELSEWHERE = 7;
+const DAMAGED = 8;
+/** Its numbers are of a type that the library would misread. */
+const ODD = 9;
+
+/** What is known of an image without the library: none, or how much of it was written. */
+export type ImageState = "none" | Exclude<Written, undefined> | "elsewhere" | "damaged" | "odd";
+const states: Readonly<Record<number, ImageState>> = {
+  [ABSENT]: "none",
+  [BY_HEADER]: "all",
+  [CONTIGUOUS]: "all",
+  [NOTHING_WRITTEN]: "nothing",
+  [PART_WRITTEN]: "part",
+  [ELSEWHERE]: "elsewhere",
+  [DAMAGED]: "damaged",
+  [ODD]: "odd",
+};
+const codes = { all: BY_HEADER, nothing: NOTHING_WRITTEN, part: PART_WRITTEN } as const;
 
 /**
  * Offsets of the images of one detector in the file: read from HDF5's object headers and indexes when an image is first
@@ -27,6 +49,7 @@ export class ImageOffsets {
   readonly #known: Uint8Array;
   readonly #addresses: Float64Array;
   #groups: Float64Array | undefined;
+  #isDamaged = false;
   #common: DatasetHeader | undefined;
 
   /**
@@ -42,11 +65,16 @@ export class ImageOffsets {
   }
 
   /**
-   * Whether the detector has an image of the tag, with a status of 1 or none; undefined when only the library can tell.
+   * Whether the detector has an image of the tag, with a status of 1 or none, and how much of it was written; undefined
+   * when only the library can tell.
    */
-  has(tag: number): boolean | undefined {
-    const known = this.#look(this.#indexOf(tag));
-    return known === ASK_LIBRARY ? undefined : known !== ABSENT;
+  state(tag: number): ImageState | undefined {
+    return states[this.#look(this.#indexOf(tag))];
+  }
+
+  /** The header of an image that stands elsewhere. */
+  headerOf(tag: number): DatasetHeader {
+    return datasetAt(this.#file, this.#addresses[this.#indexOf(tag)] ?? NaN);
   }
 
   /** Fills `out` with the image of a tag, of this shape; false when only the library can. */
@@ -56,12 +84,12 @@ export class ImageOffsets {
     const address = this.#addresses[index] ?? NaN;
     try {
       const common = this.#common;
-      if (known === CONTIGUOUS && common !== undefined) {
+      if (known === CONTIGUOUS && common?.element !== undefined) {
         if (!isShape(common, shape)) return false;
         readContiguous(this.#file, address, common.element, out);
         return true;
       }
-      if (known !== BY_HEADER) return false;
+      if (known !== BY_HEADER && known !== ELSEWHERE) return false;
       const dataset = datasetAt(this.#file, address);
       if (!isShape(dataset, shape)) return false;
       const reading = readPixels(this.#file, dataset, out);
@@ -93,7 +121,7 @@ export class ImageOffsets {
     try {
       found = this.#find(index);
     } catch (error) {
-      found = leaveToLibrary(error, ASK_LIBRARY);
+      found = error instanceof DamagedStructure ? DAMAGED : leaveToLibrary(error, ASK_LIBRARY);
     }
     this.#known[index] = found;
     return found;
@@ -101,25 +129,28 @@ export class ImageOffsets {
 
   #find(index: number): number {
     this.#groups ??= this.#listGroups();
+    if (this.#isDamaged) return DAMAGED;
     const group = this.#groups[index] ?? 0;
     if (group === 0) return ABSENT;
     const links = linksOf(this.#file, group);
     const data = links.find(([name]) => name === "detector_data")?.[1];
     if (data === undefined) return ABSENT;
     const status = links.find(([name]) => name === "detector_status")?.[1];
+    if (Number.isNaN(data)) throw new UnsupportedStructure("a link to elsewhere");
     if (status !== undefined && this.#numberAt(status) !== 1) return ABSENT;
     const dataset = datasetAt(this.#file, data);
-    const { layout } = dataset;
-    if (layout.kind === "contiguous") {
-      if (!this.#file.has(layout.address, byteLengthOf(dataset))) throw new UnsupportedStructure("never written");
+    const { layout, element } = dataset;
+    if (dataset.isOdd) return ODD;
+    const written = writtenIn(this.#file, dataset);
+    if (written === "all" && layout.kind === "contiguous" && layout.address !== undefined && element !== undefined) {
       this.#common ??= dataset;
-      if (isShape(dataset, this.#common.shape) && isSame(dataset.element, this.#common.element)) {
+      if (isShape(dataset, this.#common.shape) && isSame(element, this.#common.element)) {
         this.#addresses[index] = layout.address;
         return CONTIGUOUS;
       }
     }
     this.#addresses[index] = data;
-    return BY_HEADER;
+    return written === undefined ? ELSEWHERE : codes[written];
   }
 
   /** Addresses of the groups of tags, 0 where there is none. */
@@ -132,6 +163,7 @@ export class ImageOffsets {
         if (index >= 0) groups[index] = address;
       }
     } catch (error) {
+      this.#isDamaged = error instanceof DamagedStructure;
       groups.fill(leaveToLibrary(error, NaN));
     }
     return groups;
@@ -143,6 +175,8 @@ export class ImageOffsets {
     const { element, layout } = dataset;
     if (
       layout.kind !== "contiguous" ||
+      layout.address === undefined ||
+      element === undefined ||
       element.kind === "f" ||
       element.bigEndian ||
       byteLengthOf(dataset) !== element.bytes
@@ -161,8 +195,8 @@ function isShape(dataset: DatasetHeader, shape: readonly number[]): boolean {
   return dataset.shape.length === shape.length && dataset.shape.every((length, axis) => length === shape[axis]);
 }
 
-function isSame(a: Element, b: Element): boolean {
-  return a.kind === b.kind && a.bytes === b.bytes && a.bigEndian === b.bigEndian;
+function isSame(a: Element, b: Element | undefined): boolean {
+  return b !== undefined && a.kind === b.kind && a.bytes === b.bytes && a.bigEndian === b.bigEndian;
 }
 
 /**

@@ -1,4 +1,7 @@
+import { isSaclaError } from "../../core/errors.ts";
+import { absenceOf } from "../read/absence.ts";
 import type { H5File } from "../read/h5file.ts";
+import { StoredDetector } from "../read/stored-detector.ts";
 import { error, type FindingBook, warning } from "./rules.ts";
 
 /** What readers of the DataConvert layout rely on. */
@@ -24,6 +27,7 @@ export const dataConvertRules = {
   "unlisted-tag": warning("An image whose tag is not in tag_number_list is never found."),
   "image-shape": error("All images of a detector have one shape of two axes."),
   "image-status": error("detector_status 1 says that there is an image."),
+  written: error("HDF5 gives zeros, and no error, for what was never written or whose source is not there."),
   "no-image": warning("A detector without any image has no size."),
   "assembled-missing": warning(
     "dxtbx reads an assembled picture for every tag of the list, and stops where there is none.",
@@ -106,6 +110,7 @@ function checkSignals(file: H5File, path: string, tags: number, book: Book): voi
       const shape = file.shape(below) ?? [];
       if (shape.length !== 1 || shape[0] !== tags)
         book.add("signal-length", below, `has shape [${shape.join(", ")}] for ${tags} tags`);
+      book.check("written", below, () => absenceOf(file, below)?.what ?? null);
     }
   }
 }
@@ -183,18 +188,26 @@ function checkImages(
   book: Book,
 ): Set<number> {
   const found = new Set<number>();
+  const stored = new StoredDetector(file, detector, detector, 0, Uint32Array.from(tags).sort());
   let expected: string | undefined;
   for (const name of file.keys(detector)) {
     const tag = Number(/^tag_(\d+)$/.exec(name)?.[1]);
     if (Number.isNaN(tag)) continue;
     const path = `${detector}/${name}/detector_data`;
-    const shape = book.read("image-shape", path, () => file.shape(path));
     const status = hasStatus
       ? book.read("image-status", path, () => file.number(`${detector}/${name}/detector_status`))
       : 1;
     if (!tags.has(tag)) book.add("unlisted-tag", `${detector}/${name}`, "is not in tag_number_list");
+    const fault = book.read("image-shape", path, () => stored.faultOf(tag));
+    if (isSaclaError(fault, "FRAME_MISSING")) {
+      book.add("written", path, String(fault.details["what"]));
+      continue;
+    }
+    const shape = book.read("image-shape", path, () => file.shape(path));
     if (shape === undefined) {
-      if (hasStatus && status === 1) book.add("image-status", path, "is not there, though detector_status is 1");
+      // Said already where it cannot be read.
+      if (hasStatus && status === 1 && fault === undefined)
+        book.add("image-status", path, "is not there, though detector_status is 1");
       continue;
     }
     found.add(tag);

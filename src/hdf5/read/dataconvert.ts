@@ -2,8 +2,10 @@ import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { groupDetectors } from "../../core/detectors.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
+import { STATUS_MISSING } from "../../core/syncdb.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import { type Provenance, readProvenance } from "../convert/provenance.ts";
+import { type Absence, absenceOf } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
 import { StoredDetector } from "./stored-detector.ts";
@@ -52,6 +54,7 @@ export class StoredRun {
   readonly #rows: ReadonlyMap<number, number>;
   readonly #times: Float64Array;
   readonly #columns = new Map<string, Float64Array>();
+  readonly #absences = new Map<string, Absence | undefined>();
   /** For files of `sacla convert`: what the layout has no place for. */
   readonly #provenance: Provenance | undefined;
   #signals: ReadonlyMap<string, string> | undefined;
@@ -72,6 +75,7 @@ export class StoredRun {
     this.startTag = this.#tagNumber("run_info/start_tag_number");
     this.endTag = this.#tagNumber("run_info/end_tag_number");
     this.#checkRange();
+    this.#checkWritten(`${this.#root}/event_info/time_stamp`);
     this.#times = this.#perTag("time_stamp");
     this.startTime = provenance?.run.starttime ?? this.#timeAt("start");
     this.stopTime = provenance?.run.stoptime ?? this.#timeAt("end");
@@ -118,13 +122,14 @@ export class StoredRun {
   }
 
   /**
-   * The values at a path of `event_info`, one number per {@link rowOf}.
+   * The values at a path of `event_info`, one number per {@link rowOf}; NaN where {@link absenceOf} says why not.
    * @throws FILE_DAMAGED when it has another length than the tag list
    */
   column(signalPath: string): Float64Array {
     const known = this.#columns.get(signalPath);
     if (known !== undefined) return known;
-    const column = this.#perTag(signalPath);
+    const isAbsent = this.absenceOf(signalPath) !== undefined;
+    const column = isAbsent ? new Float64Array(this.#rows.size).fill(NaN) : this.#perTag(signalPath);
     this.#columns.set(signalPath, column);
     return column;
   }
@@ -134,8 +139,16 @@ export class StoredRun {
     return this.#provenance?.signals.find((signal) => signal.leaf === signalPath)?.unit ?? unitOfPath(signalPath);
   }
 
+  /** Why a signal has no values although it is there: never written, or its source is gone. */
+  absenceOf(signalPath: string): Absence | undefined {
+    if (!this.#absences.has(signalPath))
+      this.#absences.set(signalPath, absenceOf(this.#file, `${this.#root}/event_info/${signalPath}`));
+    return this.#absences.get(signalPath);
+  }
+
   /** Status codes of a signal, in the order of {@link column}; undefined where the file has none, as most do. */
   statusOf(signalPath: string): Float64Array | undefined {
+    if (this.absenceOf(signalPath) !== undefined) return new Float64Array(this.#rows.size).fill(STATUS_MISSING);
     return this.#provenance === undefined ? undefined : this.#file.numbers(`/sacla/signal_status/${signalPath}`);
   }
 
@@ -162,12 +175,19 @@ export class StoredRun {
 
   #tagList(): Uint32Array {
     const path = this.#tagListPath;
+    this.#checkWritten(path);
     const tags = required(this.#file, path, this.#file.numbers(path));
     if (tags.length === 0) throw damaged(this.#file, path, "is empty");
     const listed = Uint32Array.from(tags, unsigned);
     const odd = tags.find((tag, row) => unsigned(tag) !== listed[row]);
     if (odd !== undefined) throw notDataConvert(this.#file, path, `has ${odd}, which is not a tag`);
     return listed;
+  }
+
+  /** What was never written reads as zeros. */
+  #checkWritten(path: string): void {
+    const absence = absenceOf(this.#file, path);
+    if (absence !== undefined) throw damaged(this.#file, path, `has no values: ${absence.what}`);
   }
 
   #tagNumber(name: string): number {

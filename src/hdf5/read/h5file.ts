@@ -1,11 +1,11 @@
-import { SaclaError, show } from "../../core/errors.ts";
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { numberArrays, type Pixels, type PixelType } from "../../core/ndarray.ts";
 import { Hdf5Bytes } from "../direct/bytes.ts";
 import { FLOAT, INTEGER } from "../direct/dataset.ts";
+import { besideOf } from "../direct/external.ts";
 import { pixelArrays } from "../direct/image-bytes.ts";
+import { attempt, type H5, loadH5, quietly, workingH5 } from "./library.ts";
 
-/** @internal */
-export type H5 = Awaited<typeof import("h5wasm/node")["ready"]>;
 type H5Metadata = ReturnType<H5["get_dataset_metadata"]>;
 
 const arrays = { ...numberArrays, i8: BigInt64Array, u8: BigUint64Array } as const;
@@ -21,49 +21,6 @@ const MAX_BYTES = 2 ** 30;
 /** What an object in the file is; undefined when there is none. */
 type Kind = "group" | "dataset" | "other" | undefined;
 
-// HDF5 is one library per process, and so is what it last complained about.
-const complaint = { text: "" };
-const MAX_COMPLAINT = 20_000;
-
-let loading: Promise<H5> | undefined;
-
-/** Loaded at the first file: it takes 0.2 s, which a script on the simulated facility should not pay. */
-export function loadH5(): Promise<H5> {
-  loading ??= import("h5wasm/node").then(async ({ ready }) => collectComplaints(await ready));
-  return loading;
-}
-
-/**
- * Keeps what HDF5 prints on failure, instead of letting it reach the terminal. h5wasm's own way,
- * `activate_throwing_error_handler`, throws through the WebAssembly frames and never gives their stack back: after
- * about 2000 failures the library corrupts its memory. A call that fails by its return value unwinds cleanly.
- */
-function collectComplaints(h5: H5): H5 {
-  const streams: typeof h5.FS & Partial<{ getStream(fd: number): object }> = h5.FS;
-  const write = (_stream: object, bytes: Uint8Array, offset: number, length: number): number => {
-    if (complaint.text.length < MAX_COMPLAINT)
-      complaint.text += Buffer.from(bytes.subarray(offset, offset + length)).toString();
-    return length;
-  };
-  const characterDevice = { mode: 0o020000 };
-  const stderr = streams.getStream?.(2);
-  if (stderr === undefined)
-    throw new SaclaError(
-      "INTERNAL",
-      "This version of h5wasm does not show what HDF5 prints; use the version sacla asks for.",
-    );
-  Object.assign(stderr, { node: characterDevice, stream_ops: { write } });
-  return h5;
-}
-
-/** The innermost reason in an HDF5 error stack: one short line out of thirty. */
-function reasonIn(text: string): string {
-  const missingFilter = /required filter '(.*?)' is not registered/.exec(text);
-  if (missingFilter !== null) return missingFilter[0];
-  const reasons = [...text.matchAll(/#\d+: .*?\(\): (.*)$/gm)];
-  return reasons.at(-1)?.[1] ?? (text === "" ? "HDF5 gives no reason" : text.slice(0, 200));
-}
-
 /**
  * One HDF5 file open for reading: the only place that knows h5wasm. Every path is looked up, and every shape and type
  * checked, before anything is read; what is not there is `undefined`; what fails is one {@link SaclaError} with the
@@ -73,9 +30,13 @@ export class H5File {
   readonly path: string;
   /** Its bytes, for what is faster without the library. */
   readonly fileBytes: Hdf5Bytes;
-  readonly #h5: H5;
-  readonly #id: bigint;
+  #h5: H5;
+  #id: bigint;
   readonly #keys = new Map<string, readonly string[]>();
+  /** Files that this one refers to, by the name it has for them; undefined for what is not there. */
+  readonly #siblings = new Map<string, H5File | undefined>();
+  /** Paths that are no link out of this file. */
+  readonly #inside = new Set<string>();
   #scratch = { at: 0, bytes: 0 };
   #open = true;
 
@@ -92,35 +53,43 @@ export class H5File {
    * @throws FILE_DAMAGED when it is HDF5 and does not open: truncated, or still being written
    */
   static async open(path: string): Promise<H5File> {
-    const fileBytes = Hdf5Bytes.open(path);
+    return H5File.#openWith(path, Hdf5Bytes.open(path), await loadH5());
+  }
+
+  static #openWith(path: string, fileBytes: Hdf5Bytes, h5: H5): H5File {
     try {
-      const h5 = await loadH5();
-      const id = attempt(
-        () => h5.open(path, h5.H5F_ACC_RDONLY, false, -1, -1),
-        (reason, cause) =>
-          new SaclaError(
-            "FILE_DAMAGED",
-            `${show(path)} is HDF5 but does not open (${reason}); copy or convert it again.`,
-            { details: { path }, cause },
-          ),
-      );
-      return new H5File(path, fileBytes, h5, id);
+      return new H5File(path, fileBytes, h5, openedBy(h5, path));
     } catch (error) {
       fileBytes.close();
       throw error;
     }
   }
 
+  /** A file that this one names, "." for itself; undefined when it is not there or does not open. Closed with this one. */
+  sibling(name: string): H5File | undefined {
+    if (name === ".") return this;
+    if (this.#siblings.has(name)) return this.#siblings.get(name);
+    let sibling: H5File | undefined;
+    const path = besideOf(this.path, name);
+    try {
+      if (path !== undefined) sibling = H5File.#openWith(path, Hdf5Bytes.open(path), this.#h5);
+    } catch (error) {
+      if (!isSaclaError(error)) throw error;
+    }
+    this.#siblings.set(name, sibling);
+    return sibling;
+  }
+
   /** Closes the file; a second call does nothing. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
+    for (const sibling of this.#siblings.values()) sibling?.close();
     this.fileBytes.close();
+    if (workingH5(this.#h5) !== this.#h5) return;
     this.#h5._free(this.#scratch.at);
-    attempt(
-      () => this.#h5.close_file(this.#id),
-      (reason, cause) => new SaclaError("INTERNAL", `${show(this.path)} does not close (${reason}).`, { cause }),
-    );
+    // Nothing was written, so that nothing is lost when HDF5 cannot close a damaged file.
+    quietly(() => this.#h5.close_file(this.#id));
   }
 
   kind(path: string): Kind {
@@ -139,6 +108,54 @@ export class H5File {
     const keys = this.#call(path, (h5) => h5.get_names(this.#id, path, false));
     this.#keys.set(path, keys);
     return keys;
+  }
+
+  /** Where a path leads: to another file by its first external link, or to nothing by a soft link of this one. */
+  linkOut(path: string): { readonly file: string; readonly path: string } | undefined {
+    const names = path.split("/").slice(1);
+    for (const [i, name] of names.entries()) {
+      const link = `/${names.slice(0, i).concat(name).join("/")}`;
+      if (this.#inside.has(link)) continue;
+      const below = names.slice(i + 1).map((next) => `/${next}`);
+      const found = this.#linkAt(link);
+      // Images have a path of their own: remembered, they would take more than they save.
+      if (found === null && below.length > 1) this.#inside.add(link);
+      if (found === undefined) return undefined;
+      if (found !== null) return { file: found.file, path: `${found.path}${below.join("")}` };
+    }
+    return undefined;
+  }
+
+  /** Null where there is no link, or one within this file; undefined where there is nothing. */
+  #linkAt(path: string): { readonly file: string; readonly path: string } | null | undefined {
+    try {
+      const found = this.#call(path, (h5) => h5.get_external_link(this.#id, path));
+      if (found.filename !== undefined) return { file: found.filename, path: found.obj_path };
+      const target = this.#call(path, (h5) => h5.get_symbolic_link(this.#id, path));
+      return target === null || this.#exists(path) ? null : { file: ".", path: target };
+    } catch (error) {
+      // What is not there, and what cannot be read: who reads it is told.
+      if (isSaclaError(error, "FILE_DAMAGED")) return undefined;
+      throw error;
+    }
+  }
+
+  #exists(path: string): boolean {
+    try {
+      // A soft link to nothing is something else.
+      return this.kind(path) === "group" || this.kind(path) === "dataset";
+    } catch (error) {
+      if (isSaclaError(error, "FILE_DAMAGED")) return false;
+      throw error;
+    }
+  }
+
+  /** What a virtual dataset is made of; none for any other. */
+  virtualSources(path: string): { readonly name: string; readonly dataset: string }[] {
+    const sources = this.#metadata(path)?.virtual_sources ?? [];
+    // The pattern of a growing series: its first file stands for all.
+    const first = (text: string): string => text.replaceAll("%b", "0").replaceAll("%%", "%");
+    return sources.map(({ file_name, dset_name }) => ({ name: first(file_name), dataset: first(dset_name) }));
   }
 
   /** Lengths of a dataset's axes, [] for a scalar. */
@@ -278,13 +295,26 @@ export class H5File {
       throw new SaclaError("CLOSED", `${show(this.path)} was closed before ${path} was read; open it again.`, {
         details: { path },
       });
+    this.#revive(path);
     return attempt(
       () => work(this.#h5),
       (reason, cause) => this.#unreadable(path, reason, cause),
     );
   }
 
+  /** Opens the file again where another, damaged file has ended the library. */
+  #revive(path: string): void {
+    const h5 = workingH5(this.#h5);
+    if (h5 === this.#h5) return;
+    if (h5 === undefined) throw this.#damaged(path, "HDF5 starts again after a damaged file; ask again", undefined);
+    this.#id = openedBy(h5, this.path);
+    this.#h5 = h5;
+    this.#scratch = { at: 0, bytes: 0 };
+    this.#siblings.clear();
+  }
+
   #unreadable(path: string, reason: string, cause: unknown): SaclaError {
+    if (workingH5(this.#h5) !== this.#h5) return this.#damaged(path, "it ended the HDF5 library", cause);
     const filter = /required filter '(.*?)'/.exec(reason)?.[1];
     if (filter === undefined) return this.#damaged(path, reason, cause);
     const { id } = this.#h5.get_dataset_filters(this.#id, path).find(({ name }) => name === filter) ?? {};
@@ -315,21 +345,15 @@ export class H5File {
   }
 }
 
-/** Runs one call of h5wasm; whatever way it fails becomes the error made by `failed`. */
-export function attempt<T>(work: () => T, failed: (reason: string, cause: unknown) => SaclaError): T {
-  complaint.text = "";
-  let result: T;
-  try {
-    result = work();
-  } catch (thrown) {
-    const text = complaint.text === "" && thrown instanceof Error ? thrown.message : complaint.text;
-    // Not the thrown error itself: printed, it would show the 3.7 MB line of source it came from.
-    throw failed(reasonIn(text), new Error(text));
-  }
-  const negative = (typeof result === "number" || typeof result === "bigint") && result < 0;
-  // Some calls ignore a failure inside and answer with the half they have: then the complaint is all there is.
-  if (negative || complaint.text !== "") throw failed(reasonIn(complaint.text), new Error(complaint.text));
-  return result;
+function openedBy(h5: H5, path: string): bigint {
+  return attempt(
+    () => h5.open(path, h5.H5F_ACC_RDONLY, false, -1, -1),
+    (reason, cause) =>
+      new SaclaError("FILE_DAMAGED", `${show(path)} is HDF5 but does not open (${reason}); copy or convert it again.`, {
+        details: { path },
+        cause,
+      }),
+  );
 }
 
 function numberType({ type, size, signed, enum_type }: H5Metadata): NumberType | undefined {

@@ -1,8 +1,12 @@
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
-import { SaclaError, show, showList } from "../../core/errors.ts";
+import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
 import { ImageOffsets } from "../direct/image-offsets.ts";
+import { type Absence, absenceOf, damaged, notWritten, partlyWritten } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
+
+/** The largest image that is taken for one: no detector is near it, but a damaged header can say anything. */
+const MOST_PIXELS = 2 ** 28;
 
 /** One `detector_2d_<k>` group: one group per tag, with the image and its status in it. */
 export class StoredDetector {
@@ -15,6 +19,8 @@ export class StoredDetector {
   #offsets: ImageOffsets | undefined;
   #isVerified = false;
   #tagGroups: ReadonlySet<string> | undefined;
+  /** Why the image of a tag is none, where there is something of it in the file. */
+  readonly #faults = new Map<number, SaclaError>();
   #info: DetectorInfo | undefined;
   #tags: Uint32Array | undefined;
 
@@ -27,10 +33,19 @@ export class StoredDetector {
     this.#offsets = new ImageOffsets(file.fileBytes, path, runTags);
   }
 
-  /** Tags of the run's list for which the detector has an image, ascending. The first call looks at every tag. */
+  /**
+   * Tags of the run's list for which the detector has an image, ascending; not those of which it was not written, or
+   * whose metadata cannot be read. The first call looks at every tag.
+   */
   get tags(): Uint32Array {
-    this.#tags ??= this.#runTags.filter((tag) => this.#hasImage(tag));
+    this.#tags ??= this.#runTags.filter((tag) => this.#state(tag) === true);
     return this.#tags;
+  }
+
+  /** Why a tag has no image although there is something of it in the file: FRAME_MISSING or FILE_DAMAGED. */
+  faultOf(tag: number): SaclaError | undefined {
+    const state = this.#state(tag);
+    return typeof state === "boolean" ? undefined : state;
   }
 
   /**
@@ -56,11 +71,15 @@ export class StoredDetector {
 
   /**
    * Fills `out` with the image of a tag. False when there is none, or its `detector_status` is not 1.
-   * @throws FILE_DAMAGED when the image has another size than the first one, or another type than uint16 when that has
+   * @throws FRAME_MISSING when it is there and was not written, or stands in a file that is not there; `reason` of its
+   * details is that of a ledger
+   * @throws FILE_DAMAGED when its metadata cannot be read, the image has another size than the first one, or another type than uint16 when that has
    * it, or cannot be read
    */
   readImage(tag: number, out: Pixels): boolean | Promise<boolean> {
-    if (!this.#hasImage(tag)) return false;
+    const state = this.#state(tag);
+    if (state === false) return false;
+    if (state !== true) throw state;
     const { ysize, xsize } = this.info;
     if (out.length !== ysize * xsize) {
       throw new SaclaError(
@@ -86,6 +105,8 @@ export class StoredDetector {
   #verify(offsets: ImageOffsets, tag: number, out: Pixels): void {
     this.#isVerified = true;
     const { verified } = this.#file.fileBytes;
+    // The library looks for files of pixels in the working folder alone.
+    if (offsets.state(tag) === "elsewhere") return;
     const storage = offsets.storageOf(tag);
     if (verified.has(storage)) return;
     const { ysize, xsize } = this.info;
@@ -102,30 +123,74 @@ export class StoredDetector {
     return `${this.#path}/tag_${tag}/detector_data`;
   }
 
-  #hasImage(tag: number): boolean {
-    const known = this.#offsets?.has(tag);
-    if (known !== undefined) return known;
-    this.#tagGroups ??= new Set(this.#file.keys(this.#path));
-    if (!this.#tagGroups.has(`tag_${tag}`) || this.#file.kind(this.#imagePath(tag)) !== "dataset") return false;
-    // Assembled images are stored without a status.
-    return (this.#file.number(`${this.#path}/tag_${tag}/detector_status`) ?? 1) === 1;
+  /** Whether there is an image of a tag to read, or why not although there is something of it. */
+  #state(tag: number): boolean | SaclaError {
+    const known = this.#offsets?.state(tag);
+    if (known === "none") return false;
+    if (known === "all") return true;
+    const fault = this.#faults.get(tag);
+    if (fault !== undefined) return fault;
+    let found: boolean | SaclaError;
+    try {
+      if (known === "nothing") found = this.#missing(tag, notWritten);
+      else if (known === "part") found = this.#missing(tag, partlyWritten);
+      else if (known === "damaged" || known === "odd") found = damaged(this.#file, this.#imagePath(tag), known);
+      else found = this.#askLibrary(tag);
+    } catch (error) {
+      if (!isSaclaError(error, "FILE_DAMAGED")) throw error;
+      found = error;
+    }
+    if (typeof found !== "boolean") this.#faults.set(tag, found);
+    return found;
+  }
+
+  #askLibrary(tag: number): boolean | SaclaError {
+    const path = this.#imagePath(tag);
+    const isElsewhere = this.#offsets?.state(tag) === "elsewhere";
+    if (!isElsewhere) {
+      this.#tagGroups ??= new Set(this.#file.keys(this.#path));
+      if (!this.#tagGroups.has(`tag_${tag}`)) return false;
+      // Assembled images are stored without a status.
+      if ((this.#file.number(`${this.#path}/tag_${tag}/detector_status`) ?? 1) !== 1) return false;
+    }
+    const absence = absenceOf(this.#file, path, isElsewhere ? this.#offsets?.headerOf(tag) : null);
+    return absence === undefined ? this.#file.kind(path) === "dataset" : this.#missing(tag, absence);
+  }
+
+  #missing(tag: number, { reason, what }: Absence): SaclaError {
+    return new SaclaError(
+      "FRAME_MISSING",
+      `${this.id} has no image for tag ${tag} of run ${this.#run}: ${what} (${this.#imagePath(tag)} of ${show(this.#file.path)}).`,
+      { details: { detId: this.id, run: this.#run, tag, reason: `frame-${reason}`, what } },
+    );
   }
 
   #firstImage(): { readonly ysize: number; readonly xsize: number; readonly isUint16: boolean } {
-    const first = this.#runTags.find((tag) => this.#hasImage(tag));
+    // Where no image can be read, a shape is still that of the detector.
+    const first =
+      this.#runTags.find((tag) => this.#state(tag) === true) ??
+      this.#runTags.find((tag) => isSaclaError(this.#state(tag), "FRAME_MISSING") && this.#hasShape(tag));
     if (first === undefined) {
+      const fault = this.#faults.values().next().value;
+      const { reason, what } = fault?.details ?? {};
+      const why = fault === undefined ? "" : ` Of the first, ${typeof what === "string" ? what : fault.message}.`;
       throw new SaclaError(
         "FRAME_MISSING",
-        `${this.id} has no image for any tag of run ${this.#run}, so its size is unknown.`,
+        `${this.id} has no image for any tag of run ${this.#run}, so its size is unknown.${why}`,
         {
-          details: { detId: this.id, run: this.#run },
+          details: {
+            detId: this.id,
+            run: this.#run,
+            ...(fault === undefined ? {} : { reason: reason ?? "frame-damaged" }),
+          },
         },
       );
     }
     const path = this.#imagePath(first);
     const shape = this.#file.shape(path) ?? [];
     const [ysize, xsize] = shape;
-    if (shape.length !== 2 || ysize === undefined || xsize === undefined || ysize < 1 || xsize < 1) {
+    const isImage = shape.length === 2 && ysize !== undefined && xsize !== undefined && ysize >= 1 && xsize >= 1;
+    if (!isImage || ysize * xsize > MOST_PIXELS) {
       throw new SaclaError(
         "NOT_DATACONVERT",
         `${path} of ${show(this.#file.path)} has shape [${shape.join(", ")}], but must be an image.`,
@@ -135,6 +200,11 @@ export class StoredDetector {
       );
     }
     return { ysize, xsize, isUint16: this.#file.pixelType(path) === "uint16" };
+  }
+
+  #hasShape(tag: number): boolean {
+    const path = this.#imagePath(tag);
+    return this.#file.linkOut(path) === undefined && this.#file.shape(path)?.length === 2;
   }
 
   #geometry(): SensorGeometry | null {

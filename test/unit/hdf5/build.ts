@@ -1,7 +1,9 @@
 import { join } from "node:path";
-import { type Dataset, File, type Group, type GuessableDataTypes, ready } from "h5wasm/node";
+import { File, type Group, type GuessableDataTypes, ready } from "h5wasm/node";
 
 interface Part {
+  /** An external link instead of data: to a path of a file. */
+  readonly link?: readonly [file: string, path: string];
   readonly data: GuessableDataTypes;
   readonly dtype?: string;
   readonly shape?: number[];
@@ -74,7 +76,7 @@ export async function writeHdf5(folder: string, name: string, parts: Parts): Pro
   return path;
 }
 
-function writePart(file: File, place: string, part: Part): Dataset {
+function writePart(file: File, place: string, part: Part): void {
   const names = place.split("/").filter((name) => name !== "");
   const last = names.pop() ?? "";
   let group: Group = file;
@@ -83,9 +85,13 @@ function writePart(file: File, place: string, part: Part): Dataset {
     if (known === null || !("create_group" in known)) throw new Error(`${name} of ${place} is not a group`);
     group = known;
   }
-  const { data, dtype, shape, gzip } = part;
+  const { data, dtype, shape, gzip, link } = part;
+  if (link !== undefined) {
+    group.create_external_link(...link, last);
+    return;
+  }
   const storage = gzip === true && shape !== undefined ? { chunks: shape, compression: "gzip" as const } : {};
-  return group.create_dataset({
+  group.create_dataset({
     name: last,
     data,
     ...(dtype === undefined ? {} : { dtype }),

@@ -108,6 +108,7 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
   ],
   ["image-shape", good({ "/run_7/detector_2d_1/tag_103/detector_data": { data: new Float32Array(6), shape: [2, 3] } })],
   ["image-status", good({ "/run_7/detector_2d_1/tag_103/detector_data": undefined })],
+  ["written", good({ "/run_7/detector_2d_1/tag_103/detector_data": { data: [], link: ["gone.h5", "/a"] } })],
   ["no-image", good({ "/run_7/detector_2d_2/detector_info/detector_name": { data: "OPAL-1", dtype: "A6" } })],
   [
     "assembled-missing",

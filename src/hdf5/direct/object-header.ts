@@ -1,0 +1,114 @@
+import { expectLetters, type Hdf5Bytes, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
+
+/** Message types of an object header that are looked at. */
+const NIL = 0x00;
+export const DATASPACE = 0x01;
+export const LINK_INFO = 0x02;
+export const DATATYPE = 0x03;
+export const OLD_FILL = 0x04;
+export const FILL = 0x05;
+export const LINK = 0x06;
+export const EXTERNAL_FILES = 0x07;
+export const LAYOUT = 0x08;
+export const FILTERS = 0x0b;
+const ATTRIBUTE = 0x0c;
+const CONTINUATION = 0x10;
+export const SYMBOL_TABLE = 0x11;
+const TIME = 0x12;
+
+const ofGroups = new Set([LINK_INFO, LINK, SYMBOL_TABLE]);
+const ofDatasets = new Set([DATASPACE, DATATYPE, OLD_FILL, FILL, EXTERNAL_FILES, LAYOUT, FILTERS]);
+/** What the headers of DataConvert, h5py and h5wasm have; what HDF5 makes of any other is left to it. */
+const knownInOld = new Set([...ofDatasets, SYMBOL_TABLE, NIL, ATTRIBUTE, CONTINUATION, TIME]);
+/** Flags of a message: its content never changes; it stands elsewhere, shared by several objects. */
+const [CONSTANT, SHARED] = [1, 2];
+const MOST_BLOCKS = 64;
+const MOST_BYTES = 2 ** 24;
+
+interface Message {
+  readonly type: number;
+  readonly address: number;
+  readonly size: number;
+}
+
+/**
+ * The messages of a group or of a dataset, whose header is of either version ("Data Object Headers" in the HDF5 File
+ * Format Specification). Checksums are compared. Old headers have none: there everything must be as it is usually
+ * written.
+ * @throws UnsupportedStructure when it is the header of something else, or damaged
+ */
+export function eachMessage(
+  file: Hdf5Bytes,
+  address: number,
+  of: "group" | "dataset",
+  visit: (type: number, view: DataView) => void,
+): void {
+  const isOld = file.view(address, 16).getUint8(0) === 1;
+  const [wanted, others] = of === "group" ? [ofGroups, ofDatasets] : [ofDatasets, ofGroups];
+  const seen = new Set<number>();
+  for (const { type, address: at, size } of isOld ? oldMessages(file, address) : newMessages(file, address)) {
+    if (others.has(type)) throw new UnsupportedStructure(`not a ${of}`);
+    if (!wanted.has(type)) continue;
+    // HDF5 takes the first.
+    if (type !== LINK && seen.has(type)) throw new UnsupportedStructure("two messages of one type");
+    seen.add(type);
+    visit(type, file.view(at, size));
+  }
+}
+
+function oldMessages(file: Hdf5Bytes, address: number): Message[] {
+  const start = file.view(address, 16);
+  const count = start.getUint16(2, true);
+  const blocks = [{ address: address + 16, length: start.getUint32(8, true) }];
+  const messages: Message[] = [];
+  for (const { address: from, length } of blocks) {
+    if (blocks.length > MOST_BLOCKS || length > MOST_BYTES || length === 0)
+      throw new UnsupportedStructure("a header of another size");
+    const block = file.view(from, length);
+    for (let at = 0; at < length; ) {
+      if (at + 8 > length) throw new UnsupportedStructure("a header that ends inside a message");
+      const [type, size] = [block.getUint16(at, true), block.getUint16(at + 2, true)];
+      const isUsual = size % 8 === 0 && (block.getUint8(at + 4) & ~CONSTANT) === 0 && knownInOld.has(type);
+      if (!isUsual || at + 8 + size > length) throw new UnsupportedStructure("an unusual message");
+      if (type === CONTINUATION) blocks.push({ address: uint64(block, at + 8), length: uint64(block, at + 16) });
+      messages.push({ type, address: from + at + 8, size });
+      at += 8 + size;
+    }
+  }
+  if (messages.length !== count) throw new UnsupportedStructure(`${messages.length} of ${count} messages`);
+  return messages;
+}
+
+function newMessages(file: Hdf5Bytes, address: number): Message[] {
+  const start = file.view(address, 16);
+  expectLetters(start, "OHDR");
+  if (start.getUint8(4) !== 2) throw new UnsupportedStructure("a header of another version");
+  const flags = start.getUint8(5);
+  const at = 6 + ((flags & 0x20) === 0 ? 0 : 16) + ((flags & 0x10) === 0 ? 0 : 4);
+  const sizeBytes = 1 << (flags & 3);
+  const messageHead = (flags & 4) === 0 ? 4 : 6;
+  const head = at + sizeBytes;
+  const length = uintOf(file.view(address, head), at, sizeBytes);
+  const messages: Message[] = [];
+  const blocks = [{ address, head, length: head + length + 4 }];
+  for (const [n, block] of blocks.entries()) {
+    if (blocks.length > MOST_BLOCKS || block.length > MOST_BYTES)
+      throw new UnsupportedStructure("a header of another size");
+    const view = file.checked(block.address, block.length, n === 0 ? "OHDR" : "OCHK");
+    const end = block.length - 4;
+    // What is left is a gap, too small for a message.
+    for (let p = block.head; p + messageHead <= end; ) {
+      const [type, size, flag] = [view.getUint8(p), view.getUint16(p + 1, true), view.getUint8(p + 3)];
+      const from = p + messageHead;
+      if (from + size > end) throw new UnsupportedStructure("a message is longer than its header");
+      if (type === CONTINUATION) blocks.push({ address: uint64(view, from), head: 4, length: uint64(view, from + 8) });
+      else {
+        if ((flag & SHARED) !== 0 && (ofDatasets.has(type) || ofGroups.has(type)))
+          throw new UnsupportedStructure("a shared message");
+        messages.push({ type, address: block.address + from, size });
+      }
+      p = from + size;
+    }
+  }
+  return messages;
+}

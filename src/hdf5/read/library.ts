@@ -1,0 +1,105 @@
+import { SaclaError } from "../../core/errors.ts";
+
+/** @internal */
+export type H5 = Awaited<typeof import("h5wasm/node")["ready"]>;
+
+// HDF5 is one library per process, and so is what it last complained about.
+const complaint = { text: "" };
+const MAX_COMPLAINT = 20_000;
+
+let loading: Promise<H5> | undefined;
+let current: H5 | undefined;
+/** Instances that a damaged file has ended: they answer nothing any more. */
+const ended = new WeakSet<H5>();
+let restarts = 0;
+
+/** Loaded at the first file: it takes 0.2 s, which a script on the simulated facility should not pay. */
+export function loadH5(): Promise<H5> {
+  loading ??= start();
+  return loading;
+}
+
+/** The library that works now: the given one, or the one started in its place; undefined while that starts. */
+export function workingH5(h5: H5): H5 | undefined {
+  return ended.has(h5) ? current : h5;
+}
+
+async function start(): Promise<H5> {
+  // The module starts its library once: under another address it is another module.
+  const url = restarts === 0 ? "h5wasm/node" : `${import.meta.resolve("h5wasm/node")}?restart=${restarts}`;
+  const { ready }: typeof import("h5wasm/node") = restarts === 0 ? await import("h5wasm/node") : await import(url);
+  current = collectComplaints(await ready);
+  return current;
+}
+
+/** After an abort or a trap in WebAssembly, which no call survives, a new library is started. */
+function restart(): void {
+  if (current === undefined) return;
+  ended.add(current);
+  current = undefined;
+  restarts++;
+  loading = start();
+  loading.catch(() => {
+    loading = undefined;
+  });
+}
+
+/**
+ * Keeps what HDF5 prints on failure, instead of letting it reach the terminal. h5wasm's own way,
+ * `activate_throwing_error_handler`, throws through the WebAssembly frames and never gives their stack back: after
+ * about 2000 failures the library corrupts its memory. A call that fails by its return value unwinds cleanly.
+ */
+function collectComplaints(h5: H5): H5 {
+  const streams: typeof h5.FS & Partial<{ getStream(fd: number): object }> = h5.FS;
+  const write = (_stream: object, bytes: Uint8Array, offset: number, length: number): number => {
+    if (complaint.text.length < MAX_COMPLAINT)
+      complaint.text += Buffer.from(bytes.subarray(offset, offset + length)).toString();
+    return length;
+  };
+  const characterDevice = { mode: 0o020000 };
+  const stderr = streams.getStream?.(2);
+  if (stderr === undefined)
+    throw new SaclaError(
+      "INTERNAL",
+      "This version of h5wasm does not show what HDF5 prints; use the version sacla asks for.",
+    );
+  Object.assign(stderr, { node: characterDevice, stream_ops: { write } });
+  return h5;
+}
+
+/** The innermost reason in an HDF5 error stack: one short line out of thirty. */
+function reasonIn(text: string): string {
+  const missingFilter = /required filter '(.*?)' is not registered/.exec(text);
+  if (missingFilter !== null) return missingFilter[0];
+  const reasons = [...text.matchAll(/#\d+: .*?\(\): (.*)$/gm)];
+  return reasons.at(-1)?.[1] ?? (text === "" ? "HDF5 gives no reason" : text.slice(0, 200));
+}
+
+/** Runs one call of h5wasm; whatever way it fails becomes the error made by `failed`. */
+export function attempt<T>(work: () => T, failed: (reason: string, cause: unknown) => SaclaError): T {
+  complaint.text = "";
+  let result: T;
+  try {
+    result = work();
+  } catch (thrown) {
+    // WebAssembly.RuntimeError, a name that TypeScript knows in browsers alone.
+    if (thrown instanceof Error && thrown.name === "RuntimeError") restart();
+    const text = complaint.text === "" && thrown instanceof Error ? thrown.message : complaint.text;
+    // Not the thrown error itself: printed, it would show the 3.7 MB line of source it came from.
+    throw failed(reasonIn(text), new Error(text));
+  }
+  const negative = (typeof result === "number" || typeof result === "bigint") && result < 0;
+  // Some calls ignore a failure inside and answer with the half they have: then the complaint is all there is.
+  if (negative || complaint.text !== "") throw failed(reasonIn(complaint.text), new Error(complaint.text));
+  return result;
+}
+
+/** Runs one call of h5wasm whose failure is of no account. */
+export function quietly(work: () => unknown): void {
+  try {
+    work();
+  } catch {
+    // As if it had answered that it failed.
+  }
+  complaint.text = "";
+}

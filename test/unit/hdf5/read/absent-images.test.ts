@@ -1,0 +1,108 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect } from "vitest";
+import { validateFile } from "../../../../src/hdf5/index.ts";
+import { openArchive } from "../../../../src/hdf5/read/open-archive.ts";
+import { endpointOf } from "../../../../src/source/source-endpoint.ts";
+import { itNeeding, pythonWith } from "../../../support/optional.ts";
+import { temporaryFolder } from "../../../support/temporary.ts";
+
+const python = pythonWith("numpy", "h5py");
+const folder = temporaryFolder();
+const [bl, run, tag] = [3, 7, 101];
+
+/** What each pixel is, or the reason of a ledger and what the message says. */
+const expected: Readonly<Record<string, number | readonly [reason: string, message: RegExp]>> = {
+  written: 5,
+  "written-chunks": 5,
+  "written-gzip": 5,
+  "written-checksum": 5,
+  "written-growing": 5,
+  "written-fill": 5,
+  "written-zeros": 0,
+  early: 0,
+  virtual: 7,
+  external: 9,
+  link: 7,
+  unwritten: ["frame-not-written", /never written/],
+  "unwritten-chunks": ["frame-not-written", /never written/],
+  "part-chunks": ["frame-partly-written", /only a part/],
+  "part-gzip": ["frame-partly-written", /only a part/],
+  "part-checksum": ["frame-partly-written", /only a part/],
+  "part-growing": ["frame-partly-written", /only a part/],
+  "virtual-gone": ["frame-source-gone", /its source gone\.h5 is not there/],
+  "virtual-unwritten": ["frame-not-written", /of its source source\.h5, it was created and never written/],
+  "virtual-nothing": ["frame-source-gone", /its source source\.h5 has no nothing/],
+  "external-gone": ["frame-source-gone", /gone\.bin, which is not there/],
+  "external-short": ["frame-partly-written", /here\.bin is too short/],
+  "link-gone": ["frame-source-gone", /\/here of gone\.h5, which is not there/],
+  "link-unwritten": ["frame-not-written", /never written/],
+  "soft-gone": ["frame-source-gone", /\/nowhere, which is not there/],
+};
+
+describe("what is in a file and was not written, or is elsewhere and not there", () => {
+  for (const libver of ["earliest", "latest"]) {
+    itNeeding(
+      python !== undefined,
+      "no Python with numpy and h5py",
+      `is missing with its reason, and never zeros, libver ${libver}`,
+      async () => {
+        execFileSync(python ?? "", [fileURLToPath(new URL("absent-images.py", import.meta.url)), folder]);
+        const path = join(folder, `${libver}.h5`);
+        const endpoint = endpointOf(await openArchive(path));
+        const found: Record<string, unknown> = {};
+        for (const detId of Object.keys(expected)) {
+          const collected = await endpoint
+            .call("st.collect", { detId, bl, runs: [run], tag })
+            .catch((error: unknown) => error);
+          const wanted = expected[detId];
+          if (typeof wanted === "number") {
+            expect([detId, collected]).toMatchObject([detId, { frame: { data: new Float32Array(24).fill(wanted) } }]);
+          } else {
+            expect([detId, collected]).toMatchObject([
+              detId,
+              {
+                code: "FRAME_MISSING",
+                message: expect.stringMatching(wanted?.[1] ?? ""),
+                details: { reason: wanted?.[0] },
+              },
+            ]);
+          }
+          const listed = await endpoint.call("db.readTaglistBydetid", { bl, run, detId });
+          found[detId] = listed.length;
+        }
+        expect(found).toEqual(
+          Object.fromEntries(Object.entries(expected).map(([id, wanted]) => [id, typeof wanted === "number" ? 1 : 0])),
+        );
+        await endpoint.close();
+        const { findings } = await validateFile(path);
+        const wrong = Object.values(expected).filter((wanted) => typeof wanted !== "number").length;
+        // Of the signals one is unwritten, and the source of one is gone.
+        expect(findings.filter(({ rule }) => rule === "written").length).toBe(wrong + 2);
+      },
+    );
+
+    itNeeding(
+      python !== undefined,
+      "no Python with numpy and h5py",
+      `is missing as a signal too, libver ${libver}`,
+      async () => {
+        execFileSync(python ?? "", [fileURLToPath(new URL("absent-images.py", import.meta.url)), folder]);
+        const archive = await openArchive(join(folder, `${libver}.h5`));
+        const { hightagnumber } = await archive.runInfo(bl, run);
+        const [OK, MISSING] = [0, 3];
+        for (const [name, value, status] of [
+          ["written", 2.5, OK],
+          ["virtual", 1.5, OK],
+          ["unwritten", NaN, MISSING],
+          ["gone", NaN, MISSING],
+        ] as const) {
+          const column = await archive.column(`bl_3/${name}`, hightagnumber, Uint32Array.of(tag));
+          expect([name, [...column.values], [...column.status]]).toEqual([name, [value], [status]]);
+        }
+        await archive.close();
+      },
+    );
+  }
+});
