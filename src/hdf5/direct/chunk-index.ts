@@ -1,6 +1,21 @@
 import { DamagedStructure, type Hdf5Bytes, isUndefined, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
-import type { Chunked } from "./dataset.ts";
 import { eachRecord, treeNode } from "./tree.ts";
+
+/** Chunks, and how they are found. */
+export interface Chunked {
+  readonly kind: "chunks";
+  /** Number of the kind of index. */
+  readonly index: number;
+  /** Of the index, or of the single chunk; undefined when nothing was written. */
+  readonly address: number | undefined;
+  readonly chunk: readonly number[];
+  /** What the shape may grow to. */
+  readonly maxShape: readonly number[];
+  readonly isFiltered: boolean;
+  /** Of a single chunk: its bytes where a filter changed them, and the filters left out. */
+  readonly bytes: number | undefined;
+  readonly mask: number;
+}
 
 /** One chunk of a dataset as it lies in the file. */
 export interface Chunk {

@@ -7,7 +7,17 @@ import {
   uint64,
   uintOf,
 } from "./bytes.ts";
-import { type Chunk, chunksIn, FIXED_ARRAY, gridOf, IMPLICIT, SINGLE, TREE_1, TREE_2 } from "./chunk-index.ts";
+import {
+  type Chunk,
+  type Chunked,
+  chunksIn,
+  FIXED_ARRAY,
+  gridOf,
+  IMPLICIT,
+  SINGLE,
+  TREE_1,
+  TREE_2,
+} from "./chunk-index.ts";
 import { textsIn } from "./group.ts";
 import { DATASPACE, DATATYPE, EXTERNAL_FILES, eachMessage, FILL, FILTERS, LAYOUT, OLD_FILL } from "./object-header.ts";
 
@@ -16,22 +26,6 @@ export interface Element {
   readonly kind: "i" | "u" | "f";
   readonly bytes: number;
   readonly bigEndian: boolean;
-}
-
-/** Chunks, and how they are found. */
-export interface Chunked {
-  readonly kind: "chunks";
-  /** Number of the kind of index. */
-  readonly index: number;
-  /** Of the index, or of the single chunk; undefined when nothing was written. */
-  readonly address: number | undefined;
-  readonly chunk: readonly number[];
-  /** What the shape may grow to. */
-  readonly maxShape: readonly number[];
-  readonly isFiltered: boolean;
-  /** Of a single chunk: its bytes where a filter changed them, and the filters left out. */
-  readonly bytes: number | undefined;
-  readonly mask: number;
 }
 
 /** A part of a dataset in a file of its own. */

@@ -7,7 +7,7 @@ import type { ExternalPart } from "./dataset.ts";
  * Where a file named in an HDF5 file is: beside it, as its writer had it, else from the working folder; undefined when
  * it is not there.
  */
-export function besideOf(hdf5Path: string, name: string): string | undefined {
+export function foundBeside(hdf5Path: string, name: string): string | undefined {
   return [resolve(dirname(hdf5Path), name), resolve(name)].find(
     (path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true,
   );
@@ -22,7 +22,7 @@ export function firstAbsent(
   let left = bytes;
   for (const { name, at, bytes: length } of parts) {
     if (left <= 0) break;
-    const path = besideOf(hdf5Path, name);
+    const path = foundBeside(hdf5Path, name);
     if (path === undefined) return { name, isThere: false };
     const wanted = Math.min(left, length);
     if (statSync(path).size < at + wanted) return { name, isThere: true };
@@ -36,7 +36,7 @@ export function readExternal(hdf5Path: string, parts: readonly ExternalPart[], o
   let done = 0;
   for (const { name, at, bytes } of parts) {
     if (done === out.length) break;
-    const path = besideOf(hdf5Path, name);
+    const path = foundBeside(hdf5Path, name);
     if (path === undefined) throw new UnsupportedStructure(`no ${name}`);
     const file = openSync(path, "r");
     try {

@@ -24,8 +24,8 @@ const DAMAGED = 8;
 const ODD = 9;
 
 /** What is known of an image without the library: none, or how much of it was written. */
-export type ImageState = "none" | Exclude<Written, undefined> | "elsewhere" | "damaged" | "odd";
-const states: Readonly<Record<number, ImageState>> = {
+type StoredState = "none" | Exclude<Written, undefined> | "elsewhere" | "damaged" | "odd";
+const states: Readonly<Record<number, StoredState>> = {
   [ABSENT]: "none",
   [BY_HEADER]: "all",
   [CONTIGUOUS]: "all",
@@ -68,7 +68,7 @@ export class ImageOffsets {
    * Whether the detector has an image of the tag, with a status of 1 or none, and how much of it was written; undefined
    * when only the library can tell.
    */
-  state(tag: number): ImageState | undefined {
+  state(tag: number): StoredState | undefined {
     return states[this.#look(this.#indexOf(tag))];
   }
 

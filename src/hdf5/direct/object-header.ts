@@ -3,7 +3,7 @@ import { expectLetters, type Hdf5Bytes, UnsupportedStructure, uint64, uintOf } f
 /** Message types of an object header that are looked at. */
 const NIL = 0x00;
 export const DATASPACE = 0x01;
-export const LINK_INFO = 0x02;
+const LINK_INFO = 0x02;
 export const DATATYPE = 0x03;
 export const OLD_FILL = 0x04;
 export const FILL = 0x05;

@@ -5,7 +5,7 @@ const MOST_LEVELS = 16;
 const MOST_BYTES = 2 ** 24;
 
 /** A node of a version 1 B-tree: a key stands before and after each child. */
-export interface TreeNode {
+interface TreeNode {
   readonly level: number;
   readonly children: readonly { readonly child: number; readonly key: DataView; readonly next: DataView }[];
 }

@@ -2,7 +2,7 @@ import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { numberArrays, type Pixels, type PixelType } from "../../core/ndarray.ts";
 import { Hdf5Bytes } from "../direct/bytes.ts";
 import { FLOAT, INTEGER } from "../direct/dataset.ts";
-import { besideOf } from "../direct/external.ts";
+import { foundBeside } from "../direct/external.ts";
 import { pixelArrays } from "../direct/image-bytes.ts";
 import { attempt, type H5, loadH5, quietly, workingH5 } from "./library.ts";
 
@@ -65,12 +65,15 @@ export class H5File {
     }
   }
 
-  /** A file that this one names, "." for itself; undefined when it is not there or does not open. Closed with this one. */
+  /**
+   * A file that this one names, "." for itself; undefined when it is not there or does not open. It is closed with this
+   * one.
+   */
   sibling(name: string): H5File | undefined {
     if (name === ".") return this;
     if (this.#siblings.has(name)) return this.#siblings.get(name);
     let sibling: H5File | undefined;
-    const path = besideOf(this.path, name);
+    const path = foundBeside(this.path, name);
     try {
       if (path !== undefined) sibling = H5File.#openWith(path, Hdf5Bytes.open(path), this.#h5);
     } catch (error) {

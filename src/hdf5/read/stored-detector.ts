@@ -73,8 +73,8 @@ export class StoredDetector {
    * Fills `out` with the image of a tag. False when there is none, or its `detector_status` is not 1.
    * @throws FRAME_MISSING when it is there and was not written, or stands in a file that is not there; `reason` of its
    * details is that of a ledger
-   * @throws FILE_DAMAGED when its metadata cannot be read, the image has another size than the first one, or another type than uint16 when that has
-   * it, or cannot be read
+   * @throws FILE_DAMAGED when the image or its metadata cannot be read, it has another size than the first one, or
+   * another type than uint16 when that has it
    */
   readImage(tag: number, out: Pixels): boolean | Promise<boolean> {
     const state = this.#state(tag);
@@ -158,9 +158,10 @@ export class StoredDetector {
   }
 
   #missing(tag: number, { reason, what }: Absence): SaclaError {
+    const where = `${this.#imagePath(tag)} of ${show(this.#file.path)}`;
     return new SaclaError(
       "FRAME_MISSING",
-      `${this.id} has no image for tag ${tag} of run ${this.#run}: ${what} (${this.#imagePath(tag)} of ${show(this.#file.path)}).`,
+      `${this.id} has no image for tag ${tag} of run ${this.#run}: ${what} (${where}).`,
       { details: { detId: this.id, run: this.#run, tag, reason: `frame-${reason}`, what } },
     );
   }
