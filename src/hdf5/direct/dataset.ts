@@ -220,7 +220,9 @@ function fillBytesIn(view: DataView): number {
   if (version === 2) {
     const isUsual = view.getUint8(1) <= 3 && view.getUint8(2) <= 2 && view.getUint8(3) <= 1;
     if (!isUsual) throw new UnsupportedStructure("another fill value");
-    return view.getUint8(3) === 0 ? 0 : view.getUint32(4, true);
+    const bytes = view.getUint8(3) === 0 ? 0 : view.getUint32(4, true);
+    if (8 + bytes > view.byteLength && bytes > 0) throw new DamagedStructure("a fill value larger than its message");
+    return bytes;
   }
   const flags = view.getUint8(1);
   if (version !== 3 || (flags & 0xc0) !== 0) throw new UnsupportedStructure("another fill value");
