@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { errorCatalogue, firstError, isSaclaError, toSaclaError } from "../core/errors.ts";
-import { packageManifest } from "../files/index.ts";
+import { packageManifest, withPagesFound } from "../files/index.ts";
 import { type AddCommand, ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
 import { assemble } from "./commands/assemble.ts";
 import { average } from "./commands/average.ts";
@@ -142,7 +142,8 @@ function report(thrown: unknown, json: boolean, io: Io): number {
       `${JSON.stringify({ error: { code: error.code, message: error.message, next, details: error.details } })}\n`,
     );
   // The message may be a server's: its further lines must not look like lines of this program.
-  else io.err(`error ${error.code}: ${error.message.replaceAll("\n", "\n  ")}\n  what to do: ${next}\n`);
+  else
+    io.err(withPagesFound(`error ${error.code}: ${error.message.replaceAll("\n", "\n  ")}\n  what to do: ${next}\n`));
   if (io.env["SACLA_DEBUG"] !== undefined) io.err(`${error.stack ?? ""}\n${String(error.cause ?? "")}\n`);
   return isSaclaError(error, "BAD_ARGUMENT", "BAD_URL") ? EXIT_USAGE : EXIT_FAILED;
 }

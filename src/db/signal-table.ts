@@ -117,7 +117,7 @@ export class SignalTable implements Iterable<SignalRow> {
    * in the schema metadata (`hightag`, `bl`, `run`).
    * @example await writeFile("bm1.arrow", await (await run.table([bm1])).toArrow());
    */
-  async toArrow(): Promise<Uint8Array> {
+  async toArrow(): Promise<Uint8Array<ArrayBuffer>> {
     return (await tableFiles()).arrowFile(this);
   }
 
@@ -125,7 +125,7 @@ export class SignalTable implements Iterable<SignalRow> {
    * The table as a Parquet file (Snappy), with the same columns and metadata as {@link toArrow}'s; `units` as JSON for
    * readers that know no Arrow.
    */
-  async toParquet(): Promise<Uint8Array> {
+  async toParquet(): Promise<Uint8Array<ArrayBuffer>> {
     return (await tableFiles()).parquetFile(this);
   }
 
@@ -134,7 +134,7 @@ export class SignalTable implements Iterable<SignalRow> {
    * @throws BAD_ARGUMENT for another ending
    * @example await writeFile("bm1.parquet", await table.encode("bm1.parquet"));
    */
-  async encode(path: string): Promise<string | Uint8Array> {
+  async encode(path: string): Promise<string | Uint8Array<ArrayBuffer>> {
     const form = tableFormOf(path);
     if (form === "csv") return this.toCsv();
     return form === "arrow" ? await this.toArrow() : await this.toParquet();

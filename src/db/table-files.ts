@@ -33,12 +33,12 @@ const TAG = "tag_number";
 const ROWS_PER_GROUP = 100_000;
 
 /** The table as an Arrow IPC file; see `SignalTable.toArrow`. */
-export function arrowFile(table: TableContent): Uint8Array {
+export function arrowFile(table: TableContent): Uint8Array<ArrayBuffer> {
   return arrowBytes(table, "file");
 }
 
 /** An Arrow file of one record batch, or a stream of the same. */
-function arrowBytes(table: TableContent, format: "file" | "stream"): Uint8Array {
+function arrowBytes(table: TableContent, format: "file" | "stream"): Uint8Array<ArrayBuffer> {
   // One dictionary for all columns of statuses. Its type is the object that the fields name: by that it gets its
   // number.
   const reasons = columnFromArray([...syncStatus], utf8());
@@ -57,7 +57,8 @@ function arrowBytes(table: TableContent, format: "file" | "stream"): Uint8Array 
   const schema = { version: Version.V5, endianness: Endianness.Little, fields, metadata };
   const bytes = tableToIPC(new Table(schema, children), { format });
   if (bytes === null) throw new SaclaError("INTERNAL", "The Arrow writer gave no bytes.");
-  return bytes;
+  // Of its own memory, which the types of flechette 2.6.0 do not say.
+  return bytes as Uint8Array<ArrayBuffer>;
 }
 
 /** No bitmap at all: no row is null. */
@@ -78,7 +79,7 @@ function columnOf(
  * The table as a Parquet file; see `SignalTable.toParquet`. Parquet has no place for what belongs to one column: units
  * stand in `ARROW:schema`, where Arrow's readers look, and in `units` for all others.
  */
-export function parquetFile(table: TableContent): Uint8Array {
+export function parquetFile(table: TableContent): Uint8Array<ArrayBuffer> {
   const schema: SchemaElement[] = [{ name: "root", num_children: 1 + 2 * table.columns.length }];
   const columnData: ColumnSource[] = [];
   const add = (element: SchemaElement, data: unknown[]): void => {

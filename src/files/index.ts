@@ -17,6 +17,6 @@
  */
 export { AppendLog, type LogLine, readLog } from "./append-log.ts";
 export { FileOwner, type FileOwnerOptions } from "./file-owner.ts";
-export { packageManifest } from "./package-manifest.ts";
+export { packageManifest, withPagesFound } from "./package-manifest.ts";
 export { readJsonFile } from "./read-json.ts";
 export { createFile, renameWhole, replaceFile, syncFolder, whyNotWritten, writeFailed } from "./replace-file.ts";

@@ -10,7 +10,7 @@ export interface Gray16Options {
 
 /** A 16-bit greyscale picture and what its levels mean. */
 export interface Gray16 {
-  readonly png: Uint8Array;
+  readonly png: Uint8Array<ArrayBuffer>;
   /** Value of level 0. */
   readonly low: number;
   /** Value of level 65535. */

@@ -85,7 +85,7 @@ const SMALLEST_SIDE = 360;
  * const png = renderImage(average, { title: "Run 206178, source view", unit: "ADU", scale: "log" });
  * await writeFile("average.png", png);
  */
-export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8Array {
+export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8Array<ArrayBuffer> {
   const { scale, colourMap, maxWidth } = resolveOptions("renderImage", options, optionChecks);
   const gapColour =
     options.gapColour === undefined ? defaultGapColour(colourMap) : parseColour("gapColour", options.gapColour);

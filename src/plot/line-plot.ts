@@ -67,7 +67,7 @@ export function linePlot(series: readonly PlotSeries[], options: LinePlotOptions
  * const series = { x: delays, y: means, error: standardErrors, style: "line-and-points" } as const;
  * await writeFile("scan.png", renderLinePlot([series], { xLabel: "delay (ps)" }));
  */
-export function renderLinePlot(series: readonly PlotSeries[], options: LinePlotOptions = {}): Uint8Array {
+export function renderLinePlot(series: readonly PlotSeries[], options: LinePlotOptions = {}): Uint8Array<ArrayBuffer> {
   const { width, height, ...panel } = options;
   return renderLinePlots([{ series, ...panel }], { width, height });
 }
@@ -84,7 +84,7 @@ export function renderLinePlot(series: readonly PlotSeries[], options: LinePlotO
 export function renderLinePlots(
   panels: readonly PlotPanel[],
   size: Pick<LinePlotOptions, "width" | "height"> = {},
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   resolveOptions("size of the picture", size, { width: any, height: any });
   if (panels.length === 0) throw badArgument("panels", panels, "at least one plot");
   const { width, height } = checkSize(

@@ -7,13 +7,10 @@ import type { RgbCanvas } from "./canvas.ts";
 const packing = { filterType: 0, deflateLevel: 6, deflateStrategy: 0, inputHasAlpha: false } as const;
 
 /** An 8-bit RGB PNG. */
-export function encodeRgb(canvas: RgbCanvas): Uint8Array {
-  return PNG.sync.write(asPng(canvas.width, canvas.height, canvas.data), {
-    ...packing,
-    colorType: 2,
-    inputColorType: 2,
-    bitDepth: 8,
-  });
+export function encodeRgb(canvas: RgbCanvas): Uint8Array<ArrayBuffer> {
+  const options = { ...packing, colorType: 2, inputColorType: 2, bitDepth: 8 } as const;
+  // In memory of its own: a Buffer may be a part of a pool, which cannot be transferred.
+  return new Uint8Array(PNG.sync.write(asPng(canvas.width, canvas.height, canvas.data), options));
 }
 
 /** A 16-bit greyscale PNG with text entries (ASCII keys and values) that readers show as metadata. */
@@ -22,7 +19,7 @@ export function encodeGray16(
   width: number,
   height: number,
   text: Readonly<Record<string, string>>,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   // pngjs reads the 16-bit samples from the start of the underlying memory.
   const png = PNG.sync.write(asPng(width, height, Buffer.from(pixels.buffer)), {
     ...packing,
@@ -33,7 +30,7 @@ export function encodeGray16(
   });
   const header = 8 + 25;
   const chunks = Object.entries(text).map(([key, value]) => chunk("tEXt", Buffer.from(`${key}\0${value}`, "latin1")));
-  return Buffer.concat([png.subarray(0, header), ...chunks, png.subarray(header)]);
+  return new Uint8Array(Buffer.concat([png.subarray(0, header), ...chunks, png.subarray(header)]));
 }
 
 function asPng(width: number, height: number, data: Buffer): PNG {

@@ -34,7 +34,7 @@ interface Plot {
 }
 
 /** Plots as a PNG, one above the other with their frames in line; one without axes says that there is no data. */
-export function drawRaster(plots: readonly Plot[]): Uint8Array {
+export function drawRaster(plots: readonly Plot[]): Uint8Array<ArrayBuffer> {
   const firstColours = plots.map((_, i) => plots.slice(0, i).reduce((n, { drawings }) => n + drawings.length, 0));
   const layOut = (leastLeft: number): PlotLayout[] =>
     plots.map(({ drawings, axes, text }, i) => layOutPlot(drawings, axes, text, lettering, firstColours[i], leastLeft));

@@ -3,8 +3,11 @@ import { expectTypeOf, it } from "vitest";
 import { asInteger, asText } from "../../src/core/guards.ts";
 import type { Ledger } from "../../src/core/ledger.ts";
 import { optional, resolveOptions } from "../../src/core/options.ts";
+import type { SignalTable } from "../../src/db/index.ts";
 import type { Control } from "../../src/ec/index.ts";
+import type { renderGray16, renderImage, renderLinePlot, renderLinePlots } from "../../src/plot/index.ts";
 import { histogram, mean, type Reduced, type Reducer } from "../../src/reduce/index.ts";
+import type { ScanTable } from "../../src/scan/index.ts";
 import type { CallResult } from "../../src/transport/methods.ts";
 
 it("Reduced has each reducer's result by sensor under its name, and the ledger", () => {
@@ -45,4 +48,15 @@ it("resolveOptions gives each option the type of its check", () => {
   expectTypeOf(resolved.shots).toEqualTypeOf<number | undefined>();
   // @ts-expect-error an option without a check
   resolveOptions("f", given, { name: asText });
+});
+
+it("bytes of pictures and tables fit a Blob, a Response and fetch", () => {
+  type Bytes = Uint8Array<ArrayBuffer>;
+  expectTypeOf<ReturnType<typeof renderImage>>().toEqualTypeOf<Bytes>();
+  expectTypeOf<ReturnType<typeof renderLinePlot>>().toEqualTypeOf<Bytes>();
+  expectTypeOf<ReturnType<typeof renderLinePlots>>().toEqualTypeOf<Bytes>();
+  expectTypeOf<ReturnType<typeof renderGray16>["png"]>().toEqualTypeOf<Bytes>();
+  expectTypeOf<ReturnType<ScanTable["png"]>>().toEqualTypeOf<Bytes>();
+  expectTypeOf<Awaited<ReturnType<SignalTable["toArrow"]>>>().toEqualTypeOf<Bytes>();
+  expectTypeOf<Awaited<ReturnType<SignalTable["toParquet"]>>>().toEqualTypeOf<Bytes>();
 });

@@ -61,7 +61,11 @@ export function scanPanels(rows: readonly Row[], { axis, units = {}, pumpedBy }:
 }
 
 /** The plots one above the other, the label of x below the last. */
-export function scanPng(rows: readonly Row[], title: string | undefined, options: PanelOptions): Uint8Array {
+export function scanPng(
+  rows: readonly Row[],
+  title: string | undefined,
+  options: PanelOptions,
+): Uint8Array<ArrayBuffer> {
   const panels = scanPanels(rows, options);
   if (panels.length === 0) return renderLinePlots([{ series: [], title }]);
   return renderLinePlots(

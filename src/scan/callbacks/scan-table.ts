@@ -133,7 +133,7 @@ export class ScanTable implements ScanCallback {
    * @example
    * await writeFile("scan.png", table.png({ title: "run 206178", units: { delay: "ps" } }));
    */
-  png(options: CurveOptions & { readonly title?: string | undefined } = {}): Uint8Array {
+  png(options: CurveOptions & { readonly title?: string | undefined } = {}): Uint8Array<ArrayBuffer> {
     const { title, axis, units } = resolveOptions("png", options, { title: any, axis: any, units: any });
     return scanPng(this.#rows, title, { pumpedBy: this.#pumpedBy, axis, units });
   }
