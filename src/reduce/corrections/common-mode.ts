@@ -2,10 +2,9 @@ import { badArgument } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
-import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { quantize } from "../engine/exact.ts";
-import { kernelBinary } from "../engine/kernel-binary.ts";
 import type { Correction } from "./correction.ts";
+import { REACH, zeroPeaks } from "./zero-peak.ts";
 
 export interface CommonModeOptions {
   /**
@@ -29,27 +28,29 @@ export interface PortLevel {
   readonly notFound: number;
 }
 
-/** Steps in which levels are looked for, on each side of 0. */
-const STEPS = 256;
-/** A port with a smaller share of pixels near 0 has no median that can be told. */
-const LEAST_SHARE = 0.1;
-/** With fewer unlit pixels the level would have an error above a 30th of `withinAdu`, 1 ADU. */
-const LEAST_UNLIT = 100;
-/** The median only places the windows of the mean, so in images of many rows every fourth row is enough for it. */
-const MANY_ROWS = 64;
-/** In parts of `withinAdu`: what is this far above the median is lit. */
-const LIT = 0.6;
-/** In parts of `withinAdu`: unlit pixels this near to the level are averaged. */
-const WINDOW = 3 / 4;
+/** A port with a smaller share of pixels within twice `withinAdu` of 0 has no level that can be told. */
+const LEAST_SHARE = 0.04;
+const LEAST_PIXELS = 100;
+/** A level with a larger error, in 30ths of `withinAdu` (1 ADU for an MPCCD), counts as not found. */
+const LARGEST_ERROR = 1;
+/** Each port is cut into this many blocks of rows: those much brighter than the middle one tell nothing of the others. */
+const BLOCKS = 32;
+/** Pixels above, in 30ths of `withinAdu`, are spots and not counted as light. */
+const SPOT = 3000;
+/** Pixels this far apart share no charge: what they vary in common is the light's shape. */
+const FAR = 3;
+/** In images of many rows every fourth is enough for covariances. */
+const MANY_ROWS = 256;
 const [SUM, FOUND, NOT_FOUND] = ["common-mode-adu", "common-mode-found", "common-mode-not-found"] as const;
 
 /**
- * Takes off what the pixels of a readout port drift together, image by image: the mean of its unlit pixels. Put it
- * after the dark. A pixel is unlit when none of its eight neighbors has a photon: so the pixel has no part of the
- * charge of a photon nearby, which would pull the level up and take signal away. Less than 0.3 % of the signal is taken
- * for photons of 100 ADU and more, charge clouds of up to 8 μm rms and pixels of 50 μm; the level is found up to about
- * 0.6 photons per pixel. Levels are looked for within ± twice `withinAdu` of 0. A port with fewer than 100 unlit pixels
- * is left as it is. Masked pixels (NaN) do not count.
+ * Takes off what the pixels of a readout port drift together, image by image: the place of the peak of pixels without
+ * light. Put it after the dark. Pixels without a photon of their own still have some charge of photons in the
+ * neighborhood, which would pull the level up and take signal away: this tail is a term of the fit, with the charge of
+ * a photon and the size of its cloud from the covariances of neighboring pixels of the same image. Less than 0.3 % of
+ * the signal is taken for photons of 77 to 231 ADU (5 to 15 keV), 0.01 to 1.5 photons per pixel and charge clouds of 1
+ * to 8 μm rms in pixels of 50 μm. Levels are looked for within ± twice `withinAdu` of 0. A port whose level has an error
+ * above a 30th of `withinAdu` is left as it is. Masked pixels (NaN) do not count.
  *
  * The ledger of the result states what was taken: {@link commonModeLevels} reads it. It notes `common-mode-not-found`
  * once per port and image that was left as it is.
@@ -102,59 +103,48 @@ export function commonModeLevels({ amounts = {} }: Ledger): Readonly<Record<stri
   return levels;
 }
 
-/** The function of kernels/reduce.ts that is used here; addresses and strides in bytes. */
-interface UnlitKernel {
-  unlitF32(
-    stripe: number,
-    stride: number,
-    rows: number,
-    columns: number,
-    step: number,
-    lit: number,
-    low: number,
-    high: number,
-    out: number,
-  ): void;
-}
-
 /** Finds the levels of the ports of one sensor, in memory that is reused. */
 class PortLevels {
+  readonly #rows: number;
   readonly #columns: number;
   readonly #width: number;
-  /** From one row looked at for the median to the next. */
-  readonly #step: number;
-  readonly #least: number;
-  readonly #within: number;
-  readonly #counts: Uint32Array;
+  readonly #ports: number;
+  readonly #blocks: number;
+  /** ADU of the unit in which levels are found. */
+  readonly #unit: number;
+  readonly #histograms: readonly Float64Array[];
   readonly #levels: Float64Array;
-  /** The image with a border, in the memory of the kernel, and what that answers: a sum and a number of pixels. */
-  readonly #image: Float32Array;
-  readonly #answer: Float64Array;
-  readonly #kernel: UnlitKernel;
+  /** Sum and number of pixels of each block of rows of each port. */
+  readonly #sums: Float64Array;
+  readonly #numbers: Float64Array;
+  /** Three rows of the image less the means of their ports: one, the next, and one far away; 0 for no number. */
+  readonly #lines: readonly Float64Array[];
 
   constructor({ detId, rows, columns }: ImageSpec, ports: number, within: number) {
     if (columns % ports !== 0) throw badArgument("ports", ports, `a divisor of ${columns}, the columns of ${detId}`);
+    this.#rows = rows;
     this.#columns = columns;
     this.#width = columns / ports;
-    this.#step = rows < MANY_ROWS ? 1 : 4;
-    this.#least = Math.max(1, LEAST_SHARE * this.#width * rows);
-    this.#within = within;
-    this.#counts = new Uint32Array(2 * STEPS);
+    this.#ports = ports;
+    this.#blocks = Math.max(1, Math.min(BLOCKS, Math.floor(rows / 8)));
+    this.#unit = within / 30;
+    this.#histograms = Array.from({ length: ports }, () => new Float64Array(2 * REACH));
     this.#levels = new Float64Array(ports);
-    const length = (rows + 2) * (columns + 2);
-    const arena = new Arena(Arena.bytesFor([4 * length, 16]));
-    this.#image = arena.float32(length).fill(-Infinity);
-    this.#answer = arena.float64(2);
-    this.#kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as UnlitKernel;
+    this.#sums = new Float64Array(ports * this.#blocks);
+    this.#numbers = new Float64Array(ports * this.#blocks);
+    this.#lines = [0, 1, 2].map(() => new Float64Array(columns));
   }
 
   /** Gives the levels taken off, NaN for the ports left as they are. */
   subtract(pixels: Float32Array): Float64Array {
-    const [width, columns, levels] = [this.#width, this.#columns, this.#levels];
-    for (let start = 0, at = columns + 3; start < pixels.length; start += columns, at += columns + 2)
-      this.#image.set(pixels.subarray(start, start + columns), at);
-    for (let port = 0; port < levels.length; port++)
-      levels[port] = this.#levelOf(port, this.#medianOf(pixels, port * width));
+    const [width, levels] = [this.#width, this.#levels];
+    this.#count(pixels);
+    const isUsed = this.#evenBlocks();
+    const means = Array.from(levels, (_, port) => this.#meanOf(port, isUsed));
+    const covariances = this.#covary(pixels, means, isUsed);
+    const usable = this.#histograms.map((histogram) => (this.#isEnough(histogram) ? histogram : new Float64Array(0)));
+    for (const [port, { level, error }] of zeroPeaks({ histograms: usable, means, covariances }).entries())
+      levels[port] = error <= LARGEST_ERROR && Math.abs(level) < 60 ? quantize(level * this.#unit) : NaN;
     for (let start = 0, port = 0; start < pixels.length; start += width, port = (port + 1) % levels.length) {
       const level = levels[port] ?? NaN;
       if (Number.isNaN(level)) continue;
@@ -163,44 +153,101 @@ class PortLevels {
     return levels;
   }
 
-  /** The mean of the unlit pixels in a window about itself. */
-  #levelOf(port: number, median: number): number {
-    if (Number.isNaN(median)) return NaN;
-    const stride = 4 * (this.#columns + 2);
-    const stripe = this.#image.byteOffset + stride + 4 * (1 + port * this.#width);
-    const rows = this.#image.length / (this.#columns + 2) - 2;
-    const [lit, window] = [median + LIT * this.#within, WINDOW * this.#within];
-    let level = median;
-    // Some of the rows are enough to place the window.
-    for (const step of [this.#step, this.#step, 1]) {
-      const [low, high, out] = [level - window, level + window, this.#answer.byteOffset];
-      this.#kernel.unlitF32(stripe, stride, rows, this.#width, step, lit, low, high, out);
-      const [sum = 0, count = 0] = this.#answer;
-      if (count < LEAST_UNLIT / step) return NaN;
-      level = sum / count;
-    }
-    return quantize(level);
+  #blockOf(row: number): number {
+    return Math.floor((row * this.#blocks) / this.#rows);
   }
 
-  /** Of the pixels within twice `within` of 0, to a 128th of `within`; NaN when there are too few. */
-  #medianOf(pixels: Float32Array, first: number): number {
-    const [counts, width, stride] = [this.#counts, this.#width, this.#columns * this.#step];
-    const perAdu = STEPS / (2 * this.#within);
-    counts.fill(0);
-    let total = 0;
-    for (let start = first; start < pixels.length; start += stride) {
-      for (let i = start; i < start + width; i++) {
-        const bin = (pixels[i] ?? NaN) * perAdu + STEPS;
-        if (bin >= 0 && bin < 2 * STEPS) {
-          counts[bin | 0] = (counts[bin | 0] ?? 0) + 1;
-          total++;
+  /** Histograms of the ports, and sums of their blocks. */
+  #count(pixels: Float32Array): void {
+    const [width, perUnit, blocks] = [this.#width, 1 / this.#unit, this.#blocks];
+    for (const array of [...this.#histograms, this.#sums, this.#numbers]) array.fill(0);
+    for (let start = 0, r = 0; r < this.#rows; r++) {
+      for (let port = 0; port < this.#ports; port++, start += width) {
+        const counts = this.#histograms[port] ?? new Float64Array(0);
+        let [sum, number] = [0, 0];
+        for (let i = start; i < start + width; i++) {
+          const value = (pixels[i] ?? NaN) * perUnit;
+          if (!(value > -Infinity && value < SPOT)) continue;
+          sum += value;
+          number++;
+          const bin = value + REACH;
+          if (bin >= 0 && bin < 2 * REACH) counts[bin | 0] = (counts[bin | 0] ?? 0) + 1;
+        }
+        const at = port * blocks + this.#blockOf(r);
+        this.#sums[at] = (this.#sums[at] ?? 0) + sum;
+        this.#numbers[at] = (this.#numbers[at] ?? 0) + number;
+      }
+    }
+  }
+
+  #isEnough(histogram: Float64Array): boolean {
+    const near = histogram.subarray(REACH - 60, REACH + 60).reduce((sum, n) => sum + n, 0);
+    return near >= Math.max(LEAST_PIXELS, LEAST_SHARE * this.#width * this.#rows);
+  }
+
+  /** Blocks that have no bright spots. */
+  #evenBlocks(): Uint8Array {
+    const blocks = this.#blocks;
+    const isUsed = new Uint8Array(this.#sums.length);
+    for (let port = 0; port < this.#ports; port++) {
+      const first = port * blocks;
+      const means = Array.from({ length: blocks }, (_, b) => {
+        return (this.#sums[first + b] ?? 0) / (this.#numbers[first + b] ?? 0);
+      });
+      const sorted = means.filter((mean) => !Number.isNaN(mean)).sort((a, b) => a - b);
+      const [least = NaN, middle = NaN] = [sorted[0], sorted[sorted.length >> 1]];
+      const limit = middle + 2 * (middle - least) + 2;
+      for (const [b, mean] of means.entries()) isUsed[first + b] = mean <= limit ? 1 : 0;
+    }
+    return isUsed;
+  }
+
+  #meanOf(port: number, isUsed: Uint8Array): number {
+    let [sum, number] = [0, 0];
+    for (let at = port * this.#blocks; at < (port + 1) * this.#blocks; at++) {
+      if (isUsed[at] === 0) continue;
+      sum += this.#sums[at] ?? 0;
+      number += this.#numbers[at] ?? 0;
+    }
+    return sum / number;
+  }
+
+  /** Of pixels with themselves, neighbors along edges and at corners, less that of pixels far apart. */
+  #covary(pixels: Float32Array, means: readonly number[], isUsed: Uint8Array): [number, number, number] {
+    const [rows, columns, width, blocks] = [this.#rows, this.#columns, this.#width, this.#blocks];
+    const [here, next, far] = this.#lines as [Float64Array, Float64Array, Float64Array];
+    let [own, edge, corner, apart, number] = [0, 0, 0, 0, 0];
+    const step = rows < MANY_ROWS ? 1 : 4;
+    for (let r = 0; r < rows - FAR; r += step) {
+      for (const [line, row] of [[here, r] as const, [next, r + 1] as const, [far, r + FAR] as const])
+        this.#center(pixels, row, means, line);
+      const block = this.#blockOf(r);
+      for (let port = 0; port < this.#ports; port++) {
+        if (isUsed[port * blocks + block] === 0) continue;
+        const end = Math.min((port + 1) * width, columns - FAR);
+        for (let c = Math.max(1, port * width); c < end; c++) {
+          const x = here[c] ?? 0;
+          if (x === 0) continue;
+          own += x * x;
+          edge += x * ((here[c + 1] ?? 0) + (next[c] ?? 0));
+          corner += x * ((next[c + 1] ?? 0) + (next[c - 1] ?? 0));
+          apart += x * ((here[c + FAR] ?? 0) + (far[c] ?? 0));
+          number++;
         }
       }
     }
-    if (total < this.#least / this.#step) return NaN;
-    let below = 0;
-    let bin = 0;
-    while (bin < 2 * STEPS - 1 && below + (counts[bin] ?? 0) <= total / 2) below += counts[bin++] ?? 0;
-    return (bin + 0.5 - STEPS) / perAdu;
+    const shape = apart / 2;
+    return [(own - shape) / number, (edge / 2 - shape) / number, (corner / 2 - shape) / number];
+  }
+
+  #center(pixels: Float32Array, row: number, means: readonly number[], line: Float64Array): void {
+    const perUnit = 1 / this.#unit;
+    for (let port = 0, c = 0; port < this.#ports; port++) {
+      const mean = means[port] ?? NaN;
+      for (let k = 0; k < this.#width; k++, c++) {
+        const x = (pixels[row * this.#columns + c] ?? NaN) * perUnit;
+        line[c] = x > -Infinity && x < SPOT ? x - mean : 0;
+      }
+    }
   }
 }

@@ -1,0 +1,269 @@
+import { LARGEST_CLOUD, SMALLEST_CLOUD, shareExponent } from "./charge-shares.ts";
+
+// All charges here are in 30ths of `withinAdu`: 1 ADU for an MPCCD.
+
+/** Read noise, and how far that is uncertain before the image is looked at. */
+const [NOISE, NOISE_ERROR] = [11.1, 0.55];
+/** What the cloud found from covariances is uncertain by, relative. */
+const CLOUD_ERROR = 0.05;
+/** A photon before it is known better, and between what it is believed. */
+const [PHOTON, LEAST_PHOTON, LARGEST_PHOTON] = [100, 40, 1000];
+const CLOUD = 0.1;
+/** Charge up to which a pixel still counts as one without a photon of its own. */
+const MOST_SHARE = 60;
+/** Of the histogram of pixels: it reaches this far on both sides of 0. */
+export const REACH = 128;
+/** In the fit: from this many σ below the level to this many above. */
+const [BELOW, ABOVE] = [4, 1];
+/** The window lies within this many bins on both sides of the level. */
+const HALF = 64;
+/** The sums of waves repeat after this many bins; the read noise damps faster waves to nothing. */
+const [PERIOD, WAVES] = [512, 40];
+const TURNS = 24;
+/** The window, and the charge of a photon and its cloud, stay as they are from this turn on. */
+const FIXED = 12;
+
+const frequencies = Float64Array.from({ length: WAVES }, (_, k) => (2 * Math.PI * k) / PERIOD);
+/** cos and sin of every wave at every bin. */
+const [cosines, sines] = [Math.cos, Math.sin].map((wave) =>
+  Float64Array.from({ length: 2 * HALF * WAVES }, (_, i) =>
+    wave((Math.floor(i / WAVES) + 0.5 - HALF) * (frequencies[i % WAVES] ?? 0)),
+  ),
+) as [Float64Array, Float64Array];
+
+/** What is known of an image. */
+export interface ImageSums {
+  /** Pixels by value, for each port: 2 × {@link REACH} bins of 1. */
+  readonly histograms: readonly Float64Array[];
+  /** Mean of each port. */
+  readonly means: readonly number[];
+  /** Covariances of a pixel with itself, a neighbor along an edge, and one at a corner, less that of pixels far apart. */
+  readonly covariances: readonly [number, number, number];
+}
+
+/** Of one port: the levels, and what is being fitted. */
+interface Port {
+  readonly histogram: Float64Array;
+  readonly mean: number;
+  /** Value of the first bin of the waves, and the bins of the window. */
+  base: number;
+  level: number;
+  low: number;
+  high: number;
+}
+
+/** What all ports have in common. */
+interface Shared {
+  noise: number;
+  cloud: number;
+  expectedCloud: number;
+  photon: number;
+  /** Cloud and photon of the exponents. */
+  knownFor: readonly [cloud: number, photon: number];
+  exponent: { real: Float64Array; imaginary: Float64Array };
+  byCloud: { real: Float64Array; imaginary: Float64Array };
+}
+
+/**
+ * Levels of the ports of one image: the place of the peak of pixels without a photon of their own. Its left side and
+ * the part up to 1 σ above it are fitted with read noise and, as a term, what such pixels have from photons in their
+ * neighborhood (the tail of the charge cloud): its size follows from the light, and cloud and charge of a photon from
+ * the covariances of neighboring pixels. Gives level and error of each port; NaN where it cannot be found.
+ */
+export function zeroPeaks({ histograms, means, covariances }: ImageSums): { level: number; error: number }[] {
+  const ports = histograms.map((histogram, p): Port => {
+    const level = leftFlank(histogram);
+    return { histogram, mean: means[p] ?? NaN, base: 0, level, low: 0, high: 0 };
+  });
+  const live = ports.filter(({ level, mean }) => Number.isFinite(level) && Number.isFinite(mean));
+  const none = { real: new Float64Array(WAVES), imaginary: new Float64Array(WAVES) };
+  const shared: Shared = {
+    noise: NOISE,
+    cloud: CLOUD,
+    expectedCloud: CLOUD,
+    photon: PHOTON,
+    knownFor: [0, 0],
+    exponent: none,
+    byCloud: none,
+  };
+  let errors = new Map<Port, number>();
+  for (let turn = 0; turn < TURNS && live.length > 0; turn++) {
+    if (turn < FIXED) findCharge(shared, live, covariances);
+    if (turn < FIXED) for (const port of live) placeWindow(port, shared.noise);
+    const found = improve(live, shared);
+    errors = found.errors;
+    if (turn > 3 && found.moved < 0.01) break;
+  }
+  return ports.map((port) => ({ level: port.level, error: errors.get(port) ?? NaN }));
+}
+
+const blur = Float64Array.from({ length: 17 }, (_, k) => Math.exp(-((k - 8) ** 2) / 32));
+
+/** Where the histogram, from the left, has risen to a fifth of its maximum, and 1.8 σ on. */
+function leftFlank(histogram: Float64Array): number {
+  const smooth = new Float64Array(histogram.length);
+  for (let i = 0; i < smooth.length; i++) {
+    for (let k = 0; k < 17; k++) smooth[i] = (smooth[i] ?? 0) + (histogram[i + k - 8] ?? 0) * (blur[k] ?? 0);
+  }
+  let most = 0;
+  for (let i = REACH - 60; i < REACH + 60; i++) most = Math.max(most, smooth[i] ?? 0);
+  if (most === 0) return NaN;
+  const start = smooth.findIndex((value) => value > most / 5);
+  return start + 0.5 - REACH + 1.8 * Math.hypot(NOISE, 4);
+}
+
+function placeWindow(port: Port, noise: number): void {
+  port.base = Math.floor(port.level) - HALF;
+  const bin = (value: number): number => Math.floor(value) - port.base;
+  const lowest = Math.max(-REACH, Math.floor(port.level - BELOW * noise));
+  port.low = bin(lowest);
+  port.high = Math.min(bin(port.level + ABOVE * noise), REACH - port.base);
+}
+
+/** Charge of a photon and size of its cloud: what is shared adds up to the square of the charge of a photon. */
+function findCharge(shared: Shared, ports: readonly Port[], [own, edge, corner]: readonly [number, number, number]) {
+  const light = ports.reduce((sum, { mean, level }) => sum + mean - level, 0) / ports.length;
+  const total = own + 4 * edge + 4 * corner - shared.noise ** 2;
+  if (total > 0 && light > 0.05) {
+    shared.photon = Math.min(LARGEST_PHOTON, Math.max(LEAST_PHOTON, total / light));
+    // Of the charge squared, the part that stays in a row is 1 − 2 cloud/√π, and so along columns.
+    const along = Math.sqrt(Math.max(0, 1 - (4 * (edge + corner)) / total));
+    const cloud = ((1 - along) / 2) * Math.sqrt(Math.PI);
+    shared.expectedCloud = Math.min(LARGEST_CLOUD / 1.1, Math.max(SMALLEST_CLOUD, cloud));
+  }
+  const { expectedCloud, photon } = shared;
+  const [knownCloud, knownPhoton] = shared.knownFor;
+  if (Math.abs(photon / knownPhoton - 1) < 0.003 && Math.abs(expectedCloud / knownCloud - 1) < 0.003) return;
+  shared.knownFor = [expectedCloud, photon];
+  shared.exponent = shareExponent(frequencies, expectedCloud, photon, MOST_SHARE);
+  const more = shareExponent(frequencies, 1.1 * expectedCloud, photon, MOST_SHARE);
+  const slope = (after: Float64Array, before: Float64Array): Float64Array =>
+    after.map((value, k) => (value - (before[k] ?? 0)) / (0.1 * expectedCloud));
+  shared.byCloud = {
+    real: slope(more.real, shared.exponent.real),
+    imaginary: slope(more.imaginary, shared.exponent.imaginary),
+  };
+}
+
+/** Sums over the window of a port: slopes of the likelihood and its curvature, for noise, cloud and level. */
+interface Scores {
+  readonly slope: readonly [number, number, number];
+  /** noise², noise·cloud, cloud², noise·level, cloud·level, level². */
+  readonly curvature: readonly [number, number, number, number, number, number];
+}
+
+/** One step of Fisher's scoring for the levels of all ports, the read noise and the cloud. */
+function improve(ports: readonly Port[], shared: Shared): { moved: number; errors: Map<Port, number> } {
+  let [noise, cloud] = [
+    (NOISE - shared.noise) / NOISE_ERROR ** 2,
+    (shared.expectedCloud - shared.cloud) / (CLOUD_ERROR * shared.expectedCloud) ** 2,
+  ];
+  let [nn, nc, cc] = [1 / NOISE_ERROR ** 2, 0, 1 / (CLOUD_ERROR * shared.expectedCloud) ** 2];
+  const all = ports.map((port) => scoresOf(port, shared));
+  for (const { slope, curvature } of all) {
+    const [noise2, noiseCloud, cloud2, noiseLevel, cloudLevel, level2] = curvature;
+    noise += slope[0] - (noiseLevel * slope[2]) / level2;
+    cloud += slope[1] - (cloudLevel * slope[2]) / level2;
+    nn += noise2 - noiseLevel ** 2 / level2;
+    nc += noiseCloud - (noiseLevel * cloudLevel) / level2;
+    cc += cloud2 - cloudLevel ** 2 / level2;
+  }
+  const determinant = nn * cc - nc * nc;
+  const stepNoise = (cc * noise - nc * cloud) / determinant;
+  const stepCloud = (nn * cloud - nc * noise) / determinant;
+  const steps = all.map(
+    ({ slope, curvature }) => (slope[2] - curvature[3] * stepNoise - curvature[4] * stepCloud) / curvature[5],
+  );
+  const largest = Math.max(...steps.map(Math.abs));
+  const part = Math.min(1, 2 / Math.abs(stepNoise), 3 / largest, 0.02 / Math.abs(stepCloud));
+  shared.noise = Math.max(NOISE / 3, shared.noise + part * stepNoise);
+  shared.cloud = Math.min(LARGEST_CLOUD, Math.max(SMALLEST_CLOUD, shared.cloud + part * stepCloud));
+  const errors = new Map<Port, number>();
+  for (const [p, port] of ports.entries()) {
+    port.level += part * (steps[p] ?? NaN);
+    const [, , , a = 0, b = 0, level2 = NaN] = all[p]?.curvature ?? [];
+    const common = (a * a * cc - 2 * a * b * nc + b * b * nn) / determinant;
+    errors.set(port, Math.sqrt(1 / level2 + common / level2 ** 2));
+  }
+  return { moved: largest, errors };
+}
+
+/** Waves of the peak and of its derivatives by noise, cloud and level: real and imaginary parts. */
+const waves = Array.from({ length: 8 }, () => new Float64Array(WAVES));
+/** The same in the bins. */
+const bins = Array.from({ length: 4 }, () => new Float64Array(2 * HALF));
+
+function scoresOf(port: Port, shared: Shared): Scores {
+  evaluate(port, shared);
+  const [peak, byNoise, byCloud, byLevel] = bins as [Float64Array, Float64Array, Float64Array, Float64Array];
+  const { low, high } = port;
+  let [counted, expected] = [0, 0];
+  for (let j = low; j < high; j++) {
+    counted += port.histogram[j + port.base + REACH] ?? 0;
+    expected += peak[j] ?? 0;
+  }
+  const scale = counted / expected;
+  const slopes = [byNoise, byCloud, byLevel];
+  // The height of the peak is free: derivatives are taken along it.
+  const along = slopes.map((slope) => {
+    let sum = 0;
+    for (let j = low; j < high; j++) sum += slope[j] ?? 0;
+    return sum / expected;
+  });
+  const slope: [number, number, number] = [0, 0, 0];
+  const curvature: [number, number, number, number, number, number] = [0, 0, 0, 0, 0, 0];
+  for (let j = low; j < high; j++) {
+    const m = peak[j] ?? NaN;
+    const excess = (port.histogram[j + port.base + REACH] ?? 0) / m;
+    const n = (byNoise[j] ?? 0) - (along[0] ?? 0) * m;
+    const c = (byCloud[j] ?? 0) - (along[1] ?? 0) * m;
+    const l = (byLevel[j] ?? 0) - (along[2] ?? 0) * m;
+    slope[0] += n * excess;
+    slope[1] += c * excess;
+    slope[2] += l * excess;
+    const weight = scale / m;
+    curvature[0] += n * n * weight;
+    curvature[1] += n * c * weight;
+    curvature[2] += c * c * weight;
+    curvature[3] += n * l * weight;
+    curvature[4] += c * l * weight;
+    curvature[5] += l * l * weight;
+  }
+  return { slope, curvature };
+}
+
+function evaluate({ base, level, mean, low, high }: Port, shared: Shared): void {
+  const photons = Math.max(0, mean - level) / shared.photon;
+  const extra = shared.cloud - shared.expectedCloud;
+  const [re, im] = waves as [Float64Array, Float64Array];
+  // Bins of the waves begin at `base`; a wave turns by half its phase from there to the middle.
+  const place = level - base - HALF;
+  for (let k = 0; k < WAVES; k++) {
+    const f = frequencies[k] ?? 0;
+    const [cr, ci] = [shared.byCloud.real[k] ?? 0, shared.byCloud.imaginary[k] ?? 0];
+    const [er, ei] = [(shared.exponent.real[k] ?? 0) + extra * cr, (shared.exponent.imaginary[k] ?? 0) + extra * ci];
+    const size = (k === 0 ? 0.5 : 1) * Math.exp((-(shared.noise ** 2) * f * f) / 2 + photons * er);
+    const phase = photons * ei - f * place;
+    const [a, b] = [size * Math.cos(phase), size * Math.sin(phase)];
+    re[k] = a;
+    im[k] = b;
+    const set = (at: number, x: number, y: number): void => {
+      const [r, i] = [waves[at], waves[at + 1]];
+      if (r === undefined || i === undefined) return;
+      r[k] = a * x - b * y;
+      i[k] = a * y + b * x;
+    };
+    set(2, -shared.noise * f * f, 0);
+    set(4, photons * cr, photons * ci);
+    set(6, -er / shared.photon, -f - ei / shared.photon);
+  }
+  for (const [which, out] of bins.entries()) {
+    const [r, i] = [waves[2 * which] ?? re, waves[2 * which + 1] ?? im];
+    for (let j = low; j < high; j++) {
+      let sum = 0;
+      for (let k = 0, at = j * WAVES; k < WAVES; k++, at++)
+        sum += (cosines[at] ?? 0) * (r[k] ?? 0) - (sines[at] ?? 0) * (i[k] ?? 0);
+      out[j] = which === 0 ? Math.max(sum, 1e-9) : sum;
+    }
+  }
+}
