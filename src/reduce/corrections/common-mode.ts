@@ -33,7 +33,7 @@ const LEAST_SHARE = 0.04;
 const LEAST_PIXELS = 100;
 /** A level with a larger error, in 30ths of `withinAdu` (1 ADU for an MPCCD), counts as not found. */
 const LARGEST_ERROR = 1;
-/** Each port is cut into this many blocks of rows: those much brighter than the middle one tell nothing of the others. */
+/** Each port is cut into so many blocks of rows: those much brighter than the middle one are not used for the light. */
 const BLOCKS = 32;
 /** Pixels above, in 30ths of `withinAdu`, are spots and not counted as light. */
 const SPOT = 3000;
@@ -49,8 +49,8 @@ const [SUM, FOUND, NOT_FOUND] = ["common-mode-adu", "common-mode-found", "common
  * neighborhood, which would pull the level up and take signal away: this tail is a term of the fit, with the charge of
  * a photon and the size of its cloud from the covariances of neighboring pixels of the same image. Less than 0.3 % of
  * the signal is taken for photons of 77 to 231 ADU (5 to 15 keV), 0.01 to 1.5 photons per pixel and charge clouds of 1
- * to 8 μm rms in pixels of 50 μm. Levels are looked for within ± twice `withinAdu` of 0. A port whose level has an error
- * above a 30th of `withinAdu` is left as it is. Masked pixels (NaN) do not count.
+ * to 8 μm rms in pixels of 50 μm. Levels are looked for within ± twice `withinAdu` of 0. A port whose level has an
+ * error above a 30th of `withinAdu` is left as it is. Masked pixels (NaN) do not count.
  *
  * The ledger of the result states what was taken: {@link commonModeLevels} reads it. It notes `common-mode-not-found`
  * once per port and image that was left as it is.

@@ -32,12 +32,12 @@ const [cosines, sines] = [Math.cos, Math.sin].map((wave) =>
 ) as [Float64Array, Float64Array];
 
 /** What is known of an image. */
-export interface ImageSums {
+interface ImageSums {
   /** Pixels by value, for each port: 2 × {@link REACH} bins of 1. */
   readonly histograms: readonly Float64Array[];
   /** Mean of each port. */
   readonly means: readonly number[];
-  /** Covariances of a pixel with itself, a neighbor along an edge, and one at a corner, less that of pixels far apart. */
+  /** Of a pixel with itself, a neighbor along an edge, and one at a corner, less that of pixels far apart. */
   readonly covariances: readonly [number, number, number];
 }
 
