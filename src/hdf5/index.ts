@@ -15,6 +15,8 @@ export {
   type ConvertRequest,
   type FileFormat,
   fileFormats,
+  type PixelUnits,
+  pixelUnits,
   type ResolvedRequest,
   type ShotClass,
   shotClasses,

@@ -54,6 +54,31 @@ describe("sacla convert", () => {
     expect(readdirSync(folder).sort()).toEqual(["a.h5", "a.parquet", "missing.svg"]);
   });
 
+  it("writes for a program, prints what to type next, and warns of a reader that places sensors wrongly", async () => {
+    const folder = fresh();
+    const command = ["convert", "--url", fixture, "--class", "exposed"];
+    const { out, code } = await sacla(folder, [...command, "--for", "dials", "-o", "a b.h5"]);
+    expect(code).toBe(0);
+    expect(out).toContain(
+      "next:\n  dials.import 'a b.h5' output.experiments='a b.expt'\n" +
+        "  dials.find_spots 'a b.expt' output.reflections='a b.refl'\n  dials.stills_process 'a b.h5'\n",
+    );
+    expect((await sacla(folder, ["validate", "a b.h5"])).out).toContain("nxmx layout, 0 errors");
+    const crystfel = await sacla(folder, [...command, "--for", "crystfel", "-o", "c.h5", "--json"]);
+    expect(JSON.parse(crystfel.out)).toMatchObject({
+      warnings: [],
+      next: ["echo c.h5 > c.lst", expect.stringMatching(/^indexamajig -g c\.geom -i c\.lst .*--threshold=2 /)],
+    });
+    const cheetah = await sacla(folder, [...command, "--for", "crystfel", "--format", "cheetah", "-o", "d.h5"]);
+    // 0.1192 degrees off 90, over 64 × 32 pixels.
+    expect(cheetah.out).toMatch(/DIALS .* place the sensors of Cheetah files up to 0\.3 pixels off.*--for dials/);
+    expect(cheetah.out).toContain("--threshold=20 ");
+    expect(await sacla(folder, [...command, "--for", "dxtbx", "--format", "cheetah", "-o", "e.h5"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("nxmx for dxtbx"),
+    });
+  });
+
   const dials = pythonWith("dxtbx");
   itNeeding(dials !== undefined, "no DIALS", "writes files dxtbx knows: assembled, cheetah, NXmx", async () => {
     const folder = fresh();

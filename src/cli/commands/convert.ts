@@ -14,6 +14,8 @@ import {
   convert as convertRun,
   type FileFormat,
   fileFormats,
+  type PixelUnits,
+  pixelUnits,
   previewConversion,
   type ShotClass,
   shotClasses,
@@ -33,11 +35,14 @@ import {
   runArgument,
   type Session,
 } from "../command.ts";
+import { type ConvertProgram, convertPrograms, formatFor, nextCommands, readerWarnings } from "../convert-for.ts";
 import { StepProgress } from "../progress.ts";
 
 interface Options extends CommonOptions {
   readonly out?: string;
-  readonly format: FileFormat;
+  readonly format?: FileFormat;
+  readonly for?: ConvertProgram;
+  readonly units?: PixelUnits;
   readonly class: ShotClass;
   readonly tags?: string;
   readonly where: string[];
@@ -87,7 +92,17 @@ function withOptions(command: Command): Command {
   return command
     .addArgument(runArgument())
     .option("-o, --out <file>", "file to write (default: <run>.h5)")
-    .addOption(new Option("--format <format>", "layout of the file").choices(fileFormats).default("dataconvert"))
+    .addOption(
+      new Option("--format <format>", "layout of the file (default: dataconvert; nxmx with --for)").choices(
+        fileFormats,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--for <program>",
+        "the program that will read the file: chooses the layout, and prints what to type next",
+      ).choices(convertPrograms),
+    )
     .addOption(new Option("--class <class>", "which shots").choices(shotClasses).default("all"))
     .option("--tags <file>", "only the tags in this list, as MakeTagList or sacla tags -o writes it")
     .option(
@@ -126,6 +141,11 @@ function withOptions(command: Command): Command {
       ]),
     )
     .addOption(new Option("--missing <policy>", "a shot without all its images").choices(["keep", "drop", "error"]))
+    .addOption(
+      new Option("--units <units>", "of pixels, for nxmx and cheetah (default: photons; tenths for cheetah)").choices(
+        pixelUnits,
+      ),
+    )
     .option("--camera-length <mm>", "distance from sample to detector, for cheetah and nxmx", parseNumber)
     .option("--table <file>", "also write the signals as a table: .csv, .arrow (Feather) or .parquet")
     .option("--dry-run", "print what would be written, and write nothing")
@@ -161,11 +181,15 @@ async function write(
   const { ledger, images, bytes, resumedShots, geomPath, provenance } = written;
   if (table !== undefined) await writeTable(session, run, written, table);
   const files = [out, geomPath, table].filter((file) => file !== null && file !== undefined);
+  const next = options.for === undefined ? [] : nextCommands(options.for, { path: out, geomPath, provenance });
+  const warnings = readerWarnings(provenance.request, provenance.constants.sensors);
   const lines = [
     `${files.join(", ")}: ${images} images, ${megabytes(bytes)}`,
     ledgerLine(ledger),
     ...clippedLines(provenance.constants.photons?.clipped),
     ...(resumedShots > 0 ? [`${resumedShots} shots had been read before the interruption`] : []),
+    ...warnings,
+    ...(next.length > 0 ? ["next:", ...next.map((line) => `  ${line}`)] : []),
   ];
   return {
     json: {
@@ -179,6 +203,8 @@ async function write(
       resumedShots,
       clipped: provenance.constants.photons?.clipped ?? null,
       ledger,
+      warnings,
+      next,
     },
     text: lines.join("\n"),
   };
@@ -267,6 +293,7 @@ function megabytes(bytes: number): string {
 function requestOf(run: Run, options: Options): ConvertRequest {
   const {
     format,
+    units,
     limit,
     roi,
     dark,
@@ -285,7 +312,8 @@ function requestOf(run: Run, options: Options): ConvertRequest {
   return {
     bl: run.bl,
     run: run.number,
-    format,
+    format: formatFor(options.for, format),
+    units,
     shots: options.class,
     where,
     limit,

@@ -12,7 +12,7 @@ import { packageManifest, renameWhole, replaceFile } from "../../files/index.ts"
 import { writeSignal } from "../layouts/event-info.ts";
 import { writingOf } from "../layouts/index.ts";
 import type { LayoutWriter } from "../layouts/layout.ts";
-import { UNITS_PER_PHOTON } from "../layouts/stack.ts";
+import { unitsPerPhoton } from "../layouts/stack.ts";
 import { energySources, readTrailer, readTrailerColumn, type ShotBatchInfo, shotBatches } from "./batch.ts";
 import type { ConvertPlan, ConvertSource, OutputImage } from "./plan.ts";
 import { planConversion } from "./planning.ts";
@@ -25,7 +25,7 @@ import {
   provenanceOf,
 } from "./provenance.ts";
 import { type ReadOptions, readChecks, readDarkMeans, readShots } from "./read.ts";
-import type { ConvertRequest } from "./request.ts";
+import type { ConvertRequest, PixelUnits } from "./request.ts";
 import { resolveRequest } from "./resolve.ts";
 import { partFiles, readJournal, removeParts, Staging } from "./staging.ts";
 import { type H5Numbers, H5Writer } from "./writer.ts";
@@ -144,7 +144,7 @@ async function finishedBefore(
     return undefined;
   const provenance = await provenanceOf(target);
   await removeParts(files);
-  const geomPath = writingOf(plan.request.format).stackType === null ? null : geomBeside(target);
+  const geomPath = writingOf(plan.request.format).stackTypes === null ? null : geomBeside(target);
   return {
     path,
     geomPath,
@@ -225,16 +225,17 @@ async function compose(
     );
   const writer = await H5Writer.create(staging.files.part, plan.info.starttime);
   try {
-    const { stackType, begin } = writingOf(plan.request.format);
+    const { begin } = writingOf(plan.request.format);
     const layout = begin(writer, plan);
     layout.begin();
     const { images, times, energyFrom } = await writeShots(plan, staging, layout, options);
     layout.end(tags, times);
     await writeSignals(plan, staging, writer, layout.eventInfo);
     const photons =
-      stackType === null
+      plan.request.units === null
         ? null
         : photonScale(
+            plan.request.units,
             batches.map(({ info }) => info),
             energyFrom,
           );
@@ -327,11 +328,11 @@ function wholeLedger({ selection }: ConvertPlan, batches: readonly ShotBatchInfo
   return book.ledger;
 }
 
-function photonScale(batches: readonly ShotBatchInfo[], energyFrom: readonly number[]): PhotonScale {
+function photonScale(units: PixelUnits, batches: readonly ShotBatchInfo[], energyFrom: readonly number[]): PhotonScale {
   const sumOf = (count: (batch: ShotBatchInfo) => number): number =>
     batches.reduce((sum, batch) => sum + count(batch), 0);
   return {
-    unitsPerPhoton: UNITS_PER_PHOTON,
+    unitsPerPhoton: unitsPerPhoton[units],
     evPerElectron: EV_PER_ELECTRON,
     energyFrom: Object.fromEntries(energySources.map((name, i) => [name, energyFrom[i] ?? 0])),
     clipped: [

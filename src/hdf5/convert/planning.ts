@@ -50,7 +50,6 @@ export async function planConversion(
   const assemblers = request.assembled ? makeAssemblers(groups, sensors, request) : new Map<string, Assembler>();
   const images = imagesOf(request, groups, sensors, assemblers);
   const names = await db.readEquiplist(options);
-  const { stackType } = writingOf(request.format);
   const spectrometer = `xfel_bl_${run.bl}_tc_spec_1/energy`;
   const shotBytes = images.reduce((sum, { bytes }) => sum + bytes, 0);
   throwIfAborted(options.signal);
@@ -69,7 +68,7 @@ export async function planConversion(
     images,
     signals: await chooseSignals(run, names, request.signals, tags.at(0) ?? run.info.start_tagnumber, options),
     clock: names.find((name) => name === `xfel_bl_${run.bl}_shutter_1_open_valid/status`) ?? names[0] ?? null,
-    spectrometer: stackType !== null && names.includes(spectrometer) ? spectrometer : null,
+    spectrometer: request.units !== null && names.includes(spectrometer) ? spectrometer : null,
     configuredEv: await run.photonEnergyEv(options),
     batchShots: Math.min(MAX_BATCH_SHOTS, Math.max(1, Math.floor(BATCH_BYTES / Math.max(1, shotBytes)))),
   };
@@ -126,7 +125,7 @@ async function chooseGroups(
   const known = Detectors.of(all, `Run ${run.number} of beamline ${run.bl}`);
   // A sensor named beside its detector is written once, and each detector stays together.
   const wanted = groupsOnce(detectors?.map((id) => known.find(id)) ?? all);
-  if (writingOf(format).stackType === null) return wanted;
+  if (writingOf(format).stackTypes === null) return wanted;
   const [largest, ...others] = wanted.toSorted((a, b) => b.sensors.length - a.sensors.length);
   if (largest === undefined)
     throw new SaclaError(
@@ -186,8 +185,8 @@ function imagesOf(
   sensors: readonly DetectorInfo[],
   assemblers: ReadonlyMap<string, Assembler>,
 ): OutputImage[] {
-  const { stackType } = writingOf(request.format);
-  if (stackType !== null) return [stackImage(request.format, stackType, groups, sensors)];
+  const stackType = request.units === null ? undefined : writingOf(request.format).stackTypes?.[request.units];
+  if (stackType !== undefined) return [stackImage(request.format, stackType, groups, sensors)];
   const images: OutputImage[] = [];
   if (request.sensors)
     for (const { id, ysize, xsize } of sensors) images.push(outputImage("sensor", id, ysize, xsize, request.pixels));

@@ -8,7 +8,7 @@ import { any } from "../../core/options.ts";
 import { STATUS_OK, syncStatus } from "../../core/syncdb.ts";
 import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
 import type { Shot } from "../../st/index.ts";
-import { UNITS_PER_PHOTON } from "../layouts/stack.ts";
+import { unitsPerPhoton } from "../layouts/stack.ts";
 import { bytesOf, type ShotBatchInfo, shotBatches, type Trailer, trailerParts } from "./batch.ts";
 import type { ConvertPlan, ConvertSource, OutputImage } from "./plan.ts";
 import type { DarkInfo } from "./provenance.ts";
@@ -253,26 +253,28 @@ class ShotBatch {
     return bytesOf(assembler.assemble(images, { out: picture }).data);
   }
 
-  /** All sensors under each other, in tenths of photons. */
+  /** All sensors under each other, in photons or tenths of photons; both to a tenth. */
   #stacked(
     { rows, columns, type }: OutputImage,
     corrected: Readonly<Record<string, Pixels>>,
     energyEv: number,
   ): Uint8Array {
-    const out = this.#scratch.stack(type === "uint16" ? "uint16" : "int32", rows * columns);
+    const out = this.#scratch.stack(type, rows * columns);
     const [low, high] = type === "uint16" ? [0, 0xffff] : [-0x8000_0000, 0x7fff_ffff];
+    const perUnit = unitsPerPhoton.tenths / unitsPerPhoton[this.#plan.request.units ?? "tenths"];
     let to = 0;
     for (const { id, absGain } of this.#plan.sensors) {
       const pixels = corrected[id];
-      const scale = UNITS_PER_PHOTON * photonsPerAdu(absGain ?? NaN, energyEv);
+      const scale = unitsPerPhoton.tenths * photonsPerAdu(absGain ?? NaN, energyEv);
       if (pixels === undefined) throw new SaclaError("INTERNAL", `${id} is missing from a shot that should be whole.`);
       for (let i = 0; i < pixels.length; i++) {
-        const units = Math.round((pixels[i] ?? NaN) * scale);
-        if (units >= low && units <= high) out[to++] = units;
+        const tenths = Math.round((pixels[i] ?? NaN) * scale);
+        if (tenths >= low && tenths <= high)
+          out[to++] = tenths / perUnit + 0; // never −0, which compresses worse
         else {
-          const how = units < low ? 0 : units > high ? 1 : 2;
+          const how = tenths < low ? 0 : tenths > high ? 1 : 2;
           this.#clipped[how]++;
-          out[to++] = how === 0 ? low : how === 1 ? high : 0;
+          out[to++] = (how === 0 ? low : how === 1 ? high : 0) / perUnit;
         }
       }
     }
@@ -296,14 +298,15 @@ function isSensible(energyEv: number): boolean {
   return energyEv >= SENSIBLE_EV[0] && energyEv <= SENSIBLE_EV[1];
 }
 
+const stackArrays = { uint16: Uint16Array, int32: Int32Array, float32: Float32Array } as const;
+
 /** Memory that one conversion uses for shot after shot. */
 class Scratch {
   readonly #arrays = new Map<string, Float32Array>();
-  #stack: Uint16Array | Int32Array = new Uint16Array(0);
+  #stack: Uint16Array | Int32Array | Float32Array = new Uint16Array(0);
 
-  stack(type: "uint16" | "int32", length: number): Uint16Array | Int32Array {
-    if (this.#stack.length !== length)
-      this.#stack = type === "uint16" ? new Uint16Array(length) : new Int32Array(length);
+  stack(type: OutputImage["type"], length: number): Uint16Array | Int32Array | Float32Array {
+    if (this.#stack.length !== length) this.#stack = new stackArrays[type](length);
     return this.#stack;
   }
 

@@ -5,6 +5,10 @@ import type { View } from "../../ip/index.ts";
 export const fileFormats = ["dataconvert", "cheetah", "nxmx"] as const;
 export type FileFormat = (typeof fileFormats)[number];
 
+/** Units of pixels in stacked formats. */
+export const pixelUnits = ["photons", "tenths"] as const;
+export type PixelUnits = (typeof pixelUnits)[number];
+
 export const shotClasses = ["all", "dark", "exposed", "on", "off"] as const;
 export type ShotClass = (typeof shotClasses)[number];
 
@@ -59,6 +63,11 @@ export interface ConvertRequest {
   readonly missing?: "keep" | "drop" | "error" | undefined;
   /** From the sample to the detector, for cheetah and nxmx. @default 50 */
   readonly cameraLengthMm?: number | undefined;
+  /**
+   * Photons (float32, for nxmx only), or tenths of photons (whole numbers); both are rounded to a tenth.
+   * @default "photons" for nxmx, "tenths" for cheetah; the dataconvert format has ADU
+   */
+  readonly units?: PixelUnits | undefined;
 }
 
 /** A request with every default filled in; null where the request leaves the choice open. */
@@ -81,6 +90,8 @@ export interface ResolvedRequest {
   readonly pixels: "float32" | "uint16";
   readonly missing: "keep" | "drop" | "error";
   readonly cameraLengthMm: number;
+  /** Null for a format with ADU. */
+  readonly units: PixelUnits | null;
 }
 
 /** The gzip level of a compression; undefined for none. */

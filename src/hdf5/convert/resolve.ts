@@ -4,7 +4,7 @@ import type { Roi } from "../../core/roi.ts";
 import { asTags } from "../../core/tags.ts";
 import { parseCondition } from "../../db/index.ts";
 import { writingOf } from "../layouts/index.ts";
-import { type ConvertRequest, fileFormats, type ResolvedRequest, shotClasses } from "./request.ts";
+import { type ConvertRequest, fileFormats, pixelUnits, type ResolvedRequest, shotClasses } from "./request.ts";
 
 /** @throws BAD_ARGUMENT when an option is wrong, or two do not go together */
 export function resolveRequest(request: ConvertRequest): ResolvedRequest {
@@ -15,6 +15,7 @@ export function resolveRequest(request: ConvertRequest): ResolvedRequest {
     if (value !== undefined && value !== false)
       throw badArgument(name, value, `absent: the ${format} format decides it`);
   }
+  const units = pixelUnits.filter((name) => layout.stackTypes?.[name] !== undefined);
   const defaultMissing = request.sensors === false ? "drop" : layout.missing[0];
   // Files carry the options in this order.
   const checked = resolveOptions("convert", request, {
@@ -36,6 +37,7 @@ export function resolveRequest(request: ConvertRequest): ResolvedRequest {
     pixels: optional(oneOf("float32", "uint16"), "float32"),
     missing: optional(oneOf(...layout.missing), defaultMissing),
     cameraLengthMm: optional(finite(Number.MIN_VALUE), 50),
+    units: optional(oneOf(...(units.length === 0 ? pixelUnits : units))),
   });
   checkTogether(checked);
   const { tags, limit, detectors, roi, signals } = checked;
@@ -46,6 +48,7 @@ export function resolveRequest(request: ConvertRequest): ResolvedRequest {
     detectors: detectors ?? null,
     roi: roi === undefined ? null : copyOf(roi),
     signals: signals ?? null,
+    units: checked.units ?? units[0] ?? null,
   };
 }
 

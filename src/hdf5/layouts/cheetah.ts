@@ -4,7 +4,7 @@ import type { H5Numbers } from "../convert/writer.ts";
 import type { H5File } from "../read/h5file.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
-import { STACK_TAG_LIST, StackWriter, stackRules, stackWriting, UNITS_PER_PHOTON } from "./stack.ts";
+import { STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
 
 const rules = {
   ...stackRules,
@@ -23,7 +23,7 @@ export const cheetah = {
   write: {
     ...stackWriting,
     // As Cheetah's files: what is below 0 or above 65535 does not fit.
-    stackType: "uint16",
+    stackTypes: { tenths: "uint16" },
     begin: (writer, plan): LayoutWriter => new CheetahWriter(writer, plan),
   },
 } as const satisfies FileLayout;
@@ -80,7 +80,7 @@ class CheetahWriter extends StackWriter {
     const list = (pick: (g: SensorGeometry) => number): Float64Array => Float64Array.from(geometries, pick);
     writer.numbers("/metadata/pipeline_version", Int32Array.of(1), []);
     writer.text("/metadata/run_comment", info.comment);
-    writer.numbers("/metadata/adu_per_photon", Float64Array.of(UNITS_PER_PHOTON), []);
+    writer.numbers("/metadata/adu_per_photon", Float64Array.of(this.unitsPerPhoton), []);
     writer.texts(
       "/metadata/sensor_id",
       sensors.map(({ id }) => id),

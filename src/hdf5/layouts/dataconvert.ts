@@ -16,8 +16,8 @@ export const dataconvert = {
   write: {
     dark: "none",
     missing: ["keep", "drop", "error"],
-    refuses: [],
-    stackType: null,
+    refuses: ["units"],
+    stackTypes: null,
     begin: (writer, plan): LayoutWriter => new DataConvertWriter(writer, plan),
   },
 } as const satisfies FileLayout;

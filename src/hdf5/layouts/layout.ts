@@ -1,6 +1,6 @@
 import type { DataSource } from "../../source/data-source.ts";
 import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
-import type { ConvertRequest, ResolvedRequest } from "../convert/request.ts";
+import type { ConvertRequest, PixelUnits, ResolvedRequest } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import type { ArchiveOptions } from "../read/dataconvert.ts";
 import type { H5File } from "../read/h5file.ts";
@@ -35,10 +35,10 @@ export interface LayoutWriting {
   /** Options of a request that must be left out, because the layout decides them. */
   readonly refuses: readonly (keyof ConvertRequest)[];
   /**
-   * For layouts whose images are all sensors of one detector under each other, in tenths of photons: the type of their
-   * pixels. Null for a layout with an image for each sensor, in ADU.
+   * For layouts whose images are all sensors of one detector under each other, in photons: the type of their pixels for
+   * each unit they can have. Null for a layout with an image for each sensor, in ADU.
    */
-  readonly stackType: OutputImage["type"] | null;
+  readonly stackTypes: Partial<Readonly<Record<PixelUnits, OutputImage["type"]>>> | null;
   begin(writer: H5Writer, plan: ConvertPlan): LayoutWriter;
 }
 

@@ -5,7 +5,7 @@ import type { H5Numbers } from "../convert/writer.ts";
 import type { H5File } from "../read/h5file.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
-import { STACK_TAG_LIST, StackWriter, stackRules, stackWriting, UNITS_PER_PHOTON } from "./stack.ts";
+import { STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
 
 const rules = {
   ...stackRules,
@@ -27,8 +27,8 @@ export const nxmx = {
   tagListPath: () => STACK_TAG_LIST,
   write: {
     ...stackWriting,
-    // Keeps what is below zero and above 65535 too.
-    stackType: "int32",
+    // Both keep what is below zero and above 65535 too.
+    stackTypes: { photons: "float32", tenths: "int32" },
     begin: (writer, plan): LayoutWriter => new NxmxWriter(writer, plan),
   },
 } as const satisfies FileLayout;
@@ -115,8 +115,11 @@ class NxmxWriter extends StackWriter {
     writer.text("/entry/end_time_estimated", isoTime(info.stoptime));
     this.#group("/entry/data", "NXdata");
     writer.attribute("/entry/data", "signal", "data");
-    writer.stack("/entry/data/data", new Int32Array(0), rows, columns, tags.length, this.sensorRows, this.gzip);
-    writer.numbers("/entry/data/data_scale_factor", Float64Array.of(1 / UNITS_PER_PHOTON), []);
+    const sample = this.image.type === "float32" ? new Float32Array(0) : new Int32Array(0);
+    writer.stack("/entry/data/data", sample, rows, columns, tags.length, this.sensorRows, this.gzip);
+    writer.attribute("/entry/data/data", "units", this.unitsPerPhoton === 1 ? "photons" : "0.1 photon");
+    // Photons = data × this factor. dxtbx reads neither it nor a gain: for DIALS the data must be photons.
+    writer.numbers("/entry/data/data_scale_factor", Float64Array.of(1 / this.unitsPerPhoton), []);
     this.#group("/entry/sample", "NXsample");
     writer.text("/entry/sample/name", info.comment);
     writer.text("/entry/sample/depends_on", ".");
@@ -150,6 +153,10 @@ class NxmxWriter extends StackWriter {
       energies.map((energyEv) => HC_EV_ANGSTROM / energyEv),
     );
     writer.attribute("/entry/instrument/beam/incident_wavelength", "units", "angstrom");
+    const [low, high] = this.trustedRange();
+    // Whole numbers: dxtbx makes them such.
+    writer.numbers("/entry/instrument/detector/underload_value", Int32Array.of(low), []);
+    writer.numbers("/entry/instrument/detector/saturation_value", Int32Array.of(high), []);
   }
 
   #detector(): void {
@@ -167,7 +174,6 @@ class NxmxWriter extends StackWriter {
     this.#value(`${path}/distance`, request.cameraLengthMm / 1000, "m");
     this.#value(`${path}/x_pixel_size`, (geometries[0]?.pixelSizeXUm ?? NaN) * 1e-6, "m");
     this.#value(`${path}/y_pixel_size`, (geometries[0]?.pixelSizeYUm ?? NaN) * 1e-6, "m");
-    this.#value(`${path}/saturation_value`, 0x7fff_ffff, "");
     // Bit 0 is a gap, bit 1 dead, bit 5 "other" in NXdetector's pixel_mask; here a pixel is only good or not.
     writer.numbers(`${path}/pixel_mask`, this.badStack(new Uint32Array(rows * columns), 1), [rows, columns], {
       chunks: [rows, columns],

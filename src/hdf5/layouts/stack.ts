@@ -1,16 +1,17 @@
-import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
+import { EV_PER_ELECTRON } from "../../core/constants.ts";
+import { type DetectorInfo, photonsPerAdu, type SensorGeometry } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { asImage } from "../../core/ndarray.ts";
 import { badPixels, type CrystfelGeomOptions, type SensorMask, toCrystfelGeom, usable } from "../../ip/index.ts";
 import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
-import { gzipLevel } from "../convert/request.ts";
+import { gzipLevel, type PixelUnits } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import { tagNumbers } from "./event-info.ts";
 import type { LayoutWriter } from "./layout.ts";
 import { error } from "./rules.ts";
 
-/** Photons are written in units of 0.1 photon, as Cheetah's and ostrich's SACLA files. */
-export const UNITS_PER_PHOTON = 10;
+/** Units per photon: tenths of photons as Cheetah's and ostrich's SACLA files, or photons, as DIALS takes them. */
+export const unitsPerPhoton: Readonly<Record<PixelUnits, number>> = { photons: 1, tenths: 10 };
 
 /** Rules of every stacked layout. */
 export const stackRules = {
@@ -22,6 +23,11 @@ export const stackRules = {
 /** Path of the tags in stacked files of `sacla convert`. */
 export const STACK_TAG_LIST = "/sacla/event_info/tag_number_list";
 
+/** Highest value of a pixel: 16 bits, less the pedestal, which was taken off (1 % is above any). */
+const SATURATION_ADU = 0.99 * 65_535;
+/** Ten times the noise of a pixel, below 300 e⁻ rms (SPring-8/SACLA Research Frontiers 2014, p. 117). */
+const LOWEST_ELECTRONS = -3000;
+
 /** What a conversion to a stacked layout has in common. */
 export const stackWriting = {
   dark: "head",
@@ -29,7 +35,7 @@ export const stackWriting = {
   refuses: ["assembled", "pixels"],
 } as const;
 
-/** What stacked layouts have in common: one image for all sensors, under each other, in tenths of photons. */
+/** What stacked layouts have in common: one image for all sensors, under each other, in photons or tenths. */
 export abstract class StackWriter implements LayoutWriter {
   readonly eventInfo = "/sacla/event_info";
   protected readonly writer: H5Writer;
@@ -58,7 +64,7 @@ export abstract class StackWriter implements LayoutWriter {
     const { sensors, request } = this.plan;
     return toCrystfelGeom(sensors, {
       photonEnergyEv: this.energiesEv.reduce((a, b) => a + b, 0) / this.energiesEv.length,
-      aduPerPhoton: UNITS_PER_PHOTON,
+      aduPerPhoton: this.unitsPerPhoton,
       cameraLengthMm: request.cameraLengthMm,
       masks: this.masks(),
       ...this.paths,
@@ -91,6 +97,22 @@ export abstract class StackWriter implements LayoutWriter {
       for (const use of data) out[to++] = use === 0 ? bad : 0;
     }
     return out;
+  }
+
+  protected get unitsPerPhoton(): number {
+    const { units } = this.plan.request;
+    if (units === null) throw new SaclaError("INTERNAL", "A stacked file has no units.");
+    return unitsPerPhoton[units];
+  }
+
+  /** The lowest and the highest value to be believed, in the units of the pixels, of any sensor in any shot. */
+  protected trustedRange(): readonly [low: number, high: number] {
+    const gain = Math.min(...this.plan.sensors.map(({ absGain }) => absGain ?? NaN));
+    const [weakest, hardest] = [Math.min(...this.energiesEv), Math.max(...this.energiesEv)];
+    return [
+      Math.floor((this.unitsPerPhoton * LOWEST_ELECTRONS * EV_PER_ELECTRON) / weakest),
+      Math.floor(this.unitsPerPhoton * SATURATION_ADU * photonsPerAdu(gain, hardest)),
+    ];
   }
 
   /** Rows of a chunk: readers take a shot sensor by sensor, and a chunk of all of them would be unpacked for each. */

@@ -302,7 +302,7 @@ describe("cheetah and NXmx files", () => {
       );
       const nxmx = await convert(
         source,
-        { ...request, format: "nxmx", dark: "none", compression: "gzip-1" },
+        { ...request, format: "nxmx", units: "tenths", dark: "none", compression: "gzip-1" },
         join(folder, "nxmx.h5"),
       );
       expect(cheetah.ledger).toMatchObject({ asked: 9, used: 4 });
@@ -333,6 +333,47 @@ describe("cheetah and NXmx files", () => {
         expect(await validateFile(path)).toMatchObject({ isValid: true, findings: [] });
     },
   );
+
+  itNeeding(
+    python !== undefined,
+    "no Python with h5py",
+    "NXmx holds photons by default, with the range of values to be believed",
+    async () => {
+      const source = over(await openArchive(fixture));
+      const written = await convert(source, { ...request, format: "nxmx", dark: "none" }, join(folder, "photons.h5"));
+      const adu = ask(fixture, "f['run_300001/detector_2d_2/tag_384559329/detector_data'][1].tolist()") as number[];
+      const energies = "f['entry/instrument/beam/incident_energy']";
+      const [first = NaN] = ask(written.path, `${energies}[()].tolist()`) as number[];
+      const expected = adu.map((v) => Math.fround(Math.round((v * Math.fround(18.1126) * 36.5) / first) / 10));
+      expect(ask(written.path, "f['entry/data/data'][0, 65].tolist()")).toEqual(expected);
+      expect(written.provenance.constants.photons?.unitsPerPhoton).toBe(1);
+      expect(readFileSync(written.geomPath ?? "", "utf8")).toContain("\nadu_per_photon = 1\n");
+      const [type, factor, low, high, weakest, hardest] = ask(
+        written.path,
+        "[str(f['entry/data/data'].dtype), float(f['entry/data/data_scale_factor'][()])] + " +
+          "[int(f['entry/instrument/detector/%s_value' % n][()]) for n in ('underload', 'saturation')] + " +
+          `[float(${energies}[()].min()), float(${energies}[()].max())]`,
+      ) as [string, number, number, number, number, number];
+      expect([type, factor]).toEqual(["float32", 1]);
+      expect(low).toBe(Math.floor((-3000 * 3.65) / weakest));
+      // Of the sensor with the lowest gain, 16.7263.
+      expect(high).toBe(Math.floor((0.99 * 65_535 * Math.fround(16.7263) * 3.65) / hardest));
+      expect(await validateFile(written.path)).toMatchObject({ isValid: true, findings: [] });
+    },
+  );
+
+  it("have units of their own only where the format has them", async () => {
+    const to = join(folder, "units.h5");
+    const source = over(tinySource());
+    for (const [format, units] of [
+      ["cheetah", "photons"],
+      ["dataconvert", "photons"],
+      ["nxmx", "adu"],
+    ] as const)
+      expect((await failure(convert(source, { bl: 3, run: 10, format, units } as ConvertRequest, to))).message).toMatch(
+        /units/,
+      );
+  });
 
   it("have a CrystFEL geometry beside them that gives the sensors back", async () => {
     const archive = await openArchive(fixture);
@@ -369,7 +410,7 @@ describe("cheetah and NXmx files", () => {
     const source = new OddSource({ 3: [{ run: 10, start: 1, images: 2, detectors: ["MPCCD-1N0-M06-002"] }] });
     const cheetah = await write(source, { format: "cheetah", dark: "none", signals: [] });
     expect(cheetah.provenance.constants.photons?.clipped).toEqual([4, 4, 2]);
-    const nxmx = await write(source, { format: "nxmx", dark: "none", signals: [] });
+    const nxmx = await write(source, { format: "nxmx", units: "tenths", dark: "none", signals: [] });
     expect(nxmx.provenance.constants.photons?.clipped).toEqual([2, 4, 2]);
     if (python === undefined) return;
     expect(ask(cheetah.path, "f['tag-1/data'][()].ravel()[:5].tolist()")).toEqual([0, 0, 65535, 65535, 0]);

@@ -108,7 +108,7 @@ describe("silx opens what convert writes", () => {
     "nxmx: tenths of photons, and the images are what silx view shows first",
     async () => {
       for (const compression of ["none", "gzip-1"]) {
-        const path = await write({ format: "nxmx", compression }, `nxmx-${compression}.h5`);
+        const path = await write({ format: "nxmx", units: "tenths", compression }, `nxmx-${compression}.h5`);
         expect(ask(path, "[f['entry/data/data'][i].ravel().tolist() for i in range(2)]")).toEqual(
           tenths(await truth()),
         );

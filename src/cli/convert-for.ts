@@ -1,0 +1,68 @@
+import { basename, dirname, join } from "node:path";
+import { badArgument } from "../core/guards.ts";
+import type { Converted, FileFormat, ResolvedRequest } from "../hdf5/index.ts";
+
+/** Programs that `sacla convert --for` writes for. */
+export const convertPrograms = ["crystfel", "dials", "dxtbx"] as const;
+export type ConvertProgram = (typeof convertPrograms)[number];
+
+/**
+ * The format for a program: NXmx for all, where positions are exact and each shot has its energy.
+ * @throws BAD_ARGUMENT when the user asks for another, which the program would read wrongly or not at all
+ */
+export function formatFor(program: ConvertProgram | undefined, format: FileFormat | undefined): FileFormat | undefined {
+  if (program === undefined || format === "nxmx" || (program === "crystfel" && format === "cheetah")) return format;
+  if (format === undefined) return "nxmx";
+  throw badArgument("--format", format, `${program === "crystfel" ? "nxmx or cheetah" : "nxmx"} for ${program}`);
+}
+
+/** What to type next, in the folder of the file. */
+export function nextCommands(
+  program: ConvertProgram,
+  { path, geomPath, provenance }: Pick<Converted, "path" | "geomPath" | "provenance">,
+): string[] {
+  const stem = path.replace(/\.[^./]+$/, "");
+  const [file, list] = [quoted(path), quoted(`${stem}.lst`)];
+  if (program === "dxtbx") return [`dials.image_viewer ${file}`, `dials.show ${file}`];
+  if (program === "dials")
+    return [
+      `dials.import ${file} output.experiments=${quoted(`${stem}.expt`)}`,
+      `dials.find_spots ${quoted(`${stem}.expt`)} output.reflections=${quoted(`${stem}.refl`)}`,
+      `dials.stills_process ${file}`,
+    ];
+  const geom = join(dirname(path), basename(geomPath ?? ""));
+  // A peak of two photons in its highest pixel.
+  const threshold = 2 * (provenance.constants.photons?.unitsPerPhoton ?? 1);
+  return [
+    `echo ${file} > ${list}`,
+    `indexamajig -g ${quoted(geom)} -i ${list} -o ${quoted(`${stem}.stream`)} -j 4 ` +
+      `--peaks=peakfinder8 --threshold=${threshold} --min-snr=5`,
+  ];
+}
+
+function quoted(path: string): string {
+  return /^[\w./+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+/** Warnings about readers of a format, a line each. */
+export function readerWarnings({ format }: ResolvedRequest, sensors: Converted["provenance"]["constants"]["sensors"]) {
+  if (format !== "cheetah") return [];
+  const off = Math.max(0, ...sensors.map(dxtbxPixels));
+  return [
+    `dxtbx, DIALS and cctbx.xfel place the sensors of Cheetah files up to ${off.toFixed(1)} pixels off ` +
+      "(the sign of the small turn from ±90°); for them use --for dials",
+  ];
+}
+
+/**
+ * How far dxtbx 3.12.1 (FormatHDF5SaclaMPCCD) places the far corner of a sensor off: it turns a sensor the other way by
+ * the small angle from ±90°.
+ */
+function dxtbxPixels(sensor: object): number {
+  const { geometry, xsize, ysize } = sensor as { geometry?: { rotationDeg?: number }; xsize?: number; ysize?: number };
+  const rotationDeg = geometry?.rotationDeg ?? NaN;
+  const fromUpright = (((rotationDeg - 90) % 180) + 180) % 180;
+  const turnDeg = Math.min(fromUpright, 180 - fromUpright);
+  const off = 2 * Math.sin((turnDeg * Math.PI) / 180) * Math.hypot(xsize ?? 0, ysize ?? 0);
+  return Number.isFinite(off) ? off : 0;
+}
