@@ -108,6 +108,7 @@ export {
 export { type ByClass, byClass } from "./reducers/by-class.ts";
 export { type Covariance, type CovarianceOptions, covariance } from "./reducers/covariance.ts";
 export { type DarkMapOptions, type DarkMaps, type DarkPort, darkMaps } from "./reducers/dark-maps.ts";
+export type { DropletEfficiency } from "./reducers/droplet-efficiency.ts";
 export { type DropletOptions, type Droplets, droplets } from "./reducers/droplets.ts";
 export { type Histogram, type HistogramOptions, histogram } from "./reducers/histogram.ts";
 export { combineHits, type HitOptions, type Hits, hits, hitTags } from "./reducers/hits.ts";

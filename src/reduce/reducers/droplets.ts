@@ -1,12 +1,13 @@
 import ndarray, { type NdArray } from "ndarray";
 import { asFinite } from "../../core/guards.ts";
-import type { Pixels } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
+import { type DropletEfficiency, dropletEfficiency } from "./droplet-efficiency.ts";
+import { BINS_PER_PHOTON, DropletFinder, SPECTRUM_BINS } from "./droplet-finder.ts";
 import { falsePhotons } from "./false-photons.ts";
 import type { Histogram } from "./histogram.ts";
-import { type AduPerPhoton, aduOf, aduWords, checkAduPerPhoton } from "./photon-counts.ts";
+import { type AduPerPhoton, aduOf, aduWords, checkAduPerPhoton, NOT_FOR_CONTRAST } from "./photon-counts.ts";
 import { checkReadNoise, noiseOf, noiseWords, type ReadNoise } from "./read-noise.ts";
 
 export interface DropletOptions {
@@ -45,12 +46,17 @@ export interface Droplets {
   readonly falsePerShot: number;
   /** The thresholds used, in photons. */
   readonly thresholds: { readonly seed: number; readonly low: number };
+  /**
+   * Photons of all shots, corrected for those that the thresholds lose and those that the read noise makes. Null when
+   * `noiseAdu` was not given, or fewer than 200 droplets of one photon were found.
+   */
+  readonly corrected: DropletEfficiency | null;
+  /** What the result must not be used for. */
+  readonly warnings: readonly string[];
 }
 
 /** Fewer than one false photon in an image of half a million pixels from 7.5 keV on; 17 at 5 keV. */
 const [SEED_SIGMA, LOW_SIGMA] = [4, 2];
-const BINS_PER_PHOTON = 50;
-const SPECTRUM_BINS = 5 * BINS_PER_PHOTON + 1;
 
 /**
  * Photons where their charge is shared between pixels. Pixels of at least `low` photons that touch along an edge, one
@@ -78,7 +84,7 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
   if (options.seed !== undefined) asFinite("seed", options.seed, Number.MIN_VALUE);
   if (options.low !== undefined) asFinite("low", options.low, Number.MIN_VALUE, options.seed);
   const thresholdsOf = onceBySensor((frame) => thresholdsFor(options, frame));
-  let finder = new Finder(0, 0);
+  let finder = new DropletFinder(0, 0);
   return defineReducer({
     name: `droplets(${aduWords(options.aduPerPhoton)}, seed ${options.seed}, low ${options.low}, noise ${
       noiseAdu === undefined ? "not known" : noiseWords(noiseAdu)
@@ -89,34 +95,55 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
       return {
         photons: { type: "uint32", length: rows * columns, merge: "sum" },
         spectrum: { type: "float64", length: SPECTRUM_BINS + 1, merge: "sum" },
+        singles: { type: "float64", length: 2, merge: "sum" },
         shots: { type: "series", width: 2 },
-        finder: { type: "scratch", bytes: Finder.bytesFor(rows * columns) },
+        finder: { type: "scratch", bytes: DropletFinder.bytesFor(rows * columns) },
       };
     },
-    add: ({ photons, spectrum, shots }, pixels, { tag }, frame) => {
+    add: ({ photons, spectrum, singles, shots }, pixels, { tag }, frame) => {
       const { detId, rows, columns } = frame;
       const { seed, low } = thresholdsOf(frame);
-      if (finder.rows !== rows || finder.columns !== columns) finder = new Finder(rows, columns);
+      if (finder.rows !== rows || finder.columns !== columns) finder = new DropletFinder(rows, columns);
       const [total, number] = finder.count(pixels, aduOf(options.aduPerPhoton, detId), seed, low, photons, spectrum);
+      singles[0] = (singles[0] ?? 0) + finder.singles;
+      singles[1] = (singles[1] ?? 0) + finder.brightest;
       shots.push(tag, total, number);
     },
-    result: ({ photons, spectrum, shots }, frame) => ({
-      photons: ndarray(photons.slice(), [frame.rows, frame.columns]),
-      spectrum: {
-        from: 0,
-        to: (SPECTRUM_BINS - 1) / BINS_PER_PHOTON,
-        binWidth: 1 / BINS_PER_PHOTON,
-        counts: spectrum.slice(0, SPECTRUM_BINS),
-        under: 0,
-        over: spectrum[SPECTRUM_BINS] ?? 0,
-        invalid: 0,
-      },
-      tags: shots.tags,
-      perShot: shots.column(0),
-      dropletsPerShot: shots.column(1),
-      falsePerShot: thresholdsOf(frame).falsePerPixel * frame.rows * frame.columns,
-      thresholds: { seed: thresholdsOf(frame).seed, low: thresholdsOf(frame).low },
-    }),
+    result: ({ photons, spectrum, singles, shots }, frame) => {
+      const { seed, low, noise, falsePerPixel } = thresholdsOf(frame);
+      const perShot = shots.column(0);
+      const pixels = frame.rows * frame.columns;
+      const found = perShot.reduce((sum, n) => sum + n, 0);
+      const [number = 0, brightest = 0] = singles;
+      return {
+        photons: ndarray(photons.slice(), [frame.rows, frame.columns]),
+        spectrum: {
+          from: 0,
+          to: (SPECTRUM_BINS - 1) / BINS_PER_PHOTON,
+          binWidth: 1 / BINS_PER_PHOTON,
+          counts: spectrum.slice(0, SPECTRUM_BINS),
+          under: 0,
+          over: spectrum[SPECTRUM_BINS] ?? 0,
+          invalid: 0,
+        },
+        tags: shots.tags,
+        perShot,
+        dropletsPerShot: shots.column(1),
+        falsePerShot: falsePerPixel * pixels,
+        thresholds: { seed, low },
+        corrected: dropletEfficiency({
+          seed,
+          low,
+          noise,
+          falsePerPixel,
+          found,
+          pixels: pixels * perShot.length,
+          singles: number,
+          brightest: brightest / number,
+        }),
+        warnings: [NOT_FOR_CONTRAST],
+      };
+    },
   });
 }
 
@@ -124,6 +151,8 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
 interface Thresholds {
   readonly seed: number;
   readonly low: number;
+  /** Read noise; NaN when it is not known. */
+  readonly noise: number;
   readonly falsePerPixel: number;
 }
 
@@ -133,7 +162,7 @@ function thresholdsFor({ aduPerPhoton, noiseAdu, ...given }: DropletOptions, fra
   const seed = given.seed ?? Math.max(0.3, SEED_SIGMA * sigma, given.low ?? 0);
   const low = given.low ?? Math.min(Math.max(0.15, LOW_SIGMA * sigma), seed);
   const falsePerPixel = sigma > 0 ? falsePhotons(seed / sigma, low / sigma, 1 / sigma) : NaN;
-  return { seed, low, falsePerPixel };
+  return { seed, low, noise: sigma > 0 ? sigma : NaN, falsePerPixel };
 }
 
 /** Remembers what it made for a sensor. */
@@ -146,117 +175,4 @@ function onceBySensor<T>(make: (frame: ImageSpec) => T): (frame: ImageSpec) => T
     made.set(frame.detId, value);
     return value;
   };
-}
-
-/** Finds the droplets of one image after another in memory of its own. */
-class Finder {
-  readonly rows: number;
-  readonly columns: number;
-  /** 1 for pixels that belong to a droplet already. */
-  readonly #taken: Uint8Array;
-  /** Pixels of the droplets found so far, one droplet after another. */
-  readonly #members: Int32Array;
-  /** Photons' worth of charge that is left in each pixel of a droplet. */
-  readonly #left: Float64Array;
-  readonly #order: Int32Array;
-  readonly #brighter: (a: number, b: number) => number;
-
-  /** Bytes of its memory. */
-  static bytesFor(pixels: number): number {
-    return (1 + 4 + 8 + 4) * pixels;
-  }
-
-  constructor(rows: number, columns: number) {
-    this.rows = rows;
-    this.columns = columns;
-    this.#taken = new Uint8Array(rows * columns);
-    this.#members = new Int32Array(rows * columns);
-    const left = new Float64Array(rows * columns);
-    this.#left = left;
-    this.#order = new Int32Array(rows * columns);
-    this.#brighter = (a, b) => (left[b] ?? 0) - (left[a] ?? 0) || a - b;
-  }
-
-  /** Adds an image's photons to `photons` and its droplets to `spectrum`; gives how many there are of both. */
-  count(
-    pixels: Pixels,
-    adu: number,
-    seed: number,
-    low: number,
-    photons: Uint32Array,
-    spectrum: Float64Array,
-  ): [photons: number, droplets: number] {
-    const [seedAdu, lowAdu] = [seed * adu, low * adu];
-    let [total, number, used] = [0, 0, 0];
-    for (let i = 0; i < this.#taken.length; i++) {
-      const value = pixels[i] ?? NaN;
-      if (!(value >= seedAdu && value < Infinity) || this.#taken[i] === 1) continue;
-      const end = this.#grow(pixels, i, lowAdu, used);
-      let charge = 0;
-      for (let k = used; k < end; k++) charge += pixels[this.#members[k] ?? 0] ?? 0;
-      const share = charge / adu;
-      const bin = Math.min(SPECTRUM_BINS, Math.floor(share * BINS_PER_PHOTON + 0.5));
-      spectrum[bin] = (spectrum[bin] ?? 0) + 1;
-      const found = Math.floor(share + 0.5);
-      if (found > 0) {
-        this.#assign(pixels, adu, found, used, end, photons);
-        total += found;
-        number++;
-      }
-      used = end;
-    }
-    for (let k = 0; k < used; k++) this.#taken[this.#members[k] ?? 0] = 0;
-    return [total, number];
-  }
-
-  /** Collects the droplet around pixel `first` in the members from `start` on; gives their end. */
-  #grow(pixels: Pixels, first: number, lowAdu: number, start: number): number {
-    const { rows, columns } = this;
-    const members = this.#members;
-    const lastRow = (rows - 1) * columns;
-    let end = this.#take(pixels, first, lowAdu, start);
-    for (let k = start; k < end; k++) {
-      const i = members[k] ?? 0;
-      const column = i % columns;
-      if (i >= columns) end = this.#take(pixels, i - columns, lowAdu, end);
-      if (column > 0) end = this.#take(pixels, i - 1, lowAdu, end);
-      if (column < columns - 1) end = this.#take(pixels, i + 1, lowAdu, end);
-      if (i < lastRow) end = this.#take(pixels, i + columns, lowAdu, end);
-    }
-    return end;
-  }
-
-  /** Makes a pixel a member when it is bright enough and free; gives the end of the members. */
-  #take(pixels: Pixels, i: number, lowAdu: number, end: number): number {
-    const value = pixels[i] ?? NaN;
-    if (!(value >= lowAdu && value < Infinity) || this.#taken[i] === 1) return end;
-    this.#taken[i] = 1;
-    this.#members[end] = i;
-    return end + 1;
-  }
-
-  /**
-   * Gives `found` photons to the members, always to the one with most charge left. Whole photons come first whatever
-   * their order, and what remains is at most one per pixel: so a sort does it, also for a saturated image.
-   */
-  #assign(pixels: Pixels, adu: number, found: number, start: number, end: number, photons: Uint32Array): void {
-    let remaining = found;
-    for (let k = start; k < end; k++) {
-      const i = this.#members[k] ?? 0;
-      const share = (pixels[i] ?? 0) / adu;
-      const whole = Math.floor(share);
-      this.#left[i] = share - whole;
-      this.#order[k] = i;
-      if (whole === 0) continue;
-      photons[i] = (photons[i] ?? 0) + whole;
-      remaining -= whole;
-    }
-    if (remaining === 0) return;
-    const order = this.#order.subarray(start, end);
-    if (order.length > 1) order.sort(this.#brighter);
-    for (let k = 0; k < remaining; k++) {
-      const i = order[k % order.length] ?? 0;
-      photons[i] = (photons[i] ?? 0) + 1;
-    }
-  }
 }

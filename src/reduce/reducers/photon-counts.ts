@@ -43,7 +43,14 @@ export interface PhotonCounts {
   /** Photons in each shot, in the order of `tags`. */
   readonly perShot: Float64Array;
   readonly tags: Uint32Array;
+  /** What the result must not be used for. */
+  readonly warnings: readonly string[];
 }
+
+/** Of photons counted with thresholds. */
+export const NOT_FOR_CONTRAST =
+  "Contrast of speckle from these counts is wrong, because shared photons are put into the wrong pixels: " +
+  "use speckleContrast.";
 
 /**
  * Photons by threshold: a pixel of x photons' worth of charge holds ⌊x − threshold⌋ + 1 photons from x = threshold on.
@@ -93,6 +100,7 @@ export function photonCounts(options: PhotonCountOptions): Reducer<PhotonCounts>
       photons: ndarray(photons.slice(), [rows, columns]),
       perShot: shots.column(),
       tags: shots.tags,
+      warnings: [NOT_FOR_CONTRAST],
     }),
   });
 }

@@ -148,4 +148,39 @@ describe("droplets with the read noise", () => {
     const counted = of(found).perShot.reduce((a, b) => a + b, 0) - 24 * of(found).falsePerShot;
     expect(Math.abs(counted / placed - 1)).toBeLessThan(0.04);
   });
+
+  it.each([
+    [77, 0.001, 24],
+    [77, 0.03, 6],
+    [77, 0.3, 3],
+    [107.7, 0.03, 6],
+    [154, 0.3, 3],
+    [231, 0.3, 3],
+  ])("correct what thresholds lose of photons of %f ADU at %f a pixel", async (adu, photonsPerPixel, shots) => {
+    const random = new Random(12);
+    let placed = 0;
+    const images = Array.from({ length: shots }, (_, tag) => {
+      const one = { ...spec, photonsPerPixel, aduPerPhoton: adu, cloudPx: 0.14, noiseAdu };
+      const { pixels, photons } = chargeImage(random, one);
+      placed += photons;
+      return { tag, pixels };
+    });
+    const { found } = await reduce(shotsOf(images, spec), { found: droplets({ aduPerPhoton: adu, noiseAdu }) });
+    const { corrected, perShot, warnings } = of(found);
+    if (corrected === null) throw new Error("no correction");
+    // At 5 keV 12 % are lost.
+    expect(perShot.reduce((a, b) => a + b, 0)).toBeLessThan(placed);
+    expect(Math.abs(corrected.photons - placed)).toBeLessThan(0.004 * placed + 2.5 * corrected.photonsError);
+    expect(corrected.photonsError).toBeLessThan(0.02 * placed + 3 * Math.sqrt(0.15 * placed));
+    expect(Math.abs(corrected.cloudPx - 0.14)).toBeLessThan(photonsPerPixel < 0.01 ? 0.04 : 0.015);
+    expect(warnings[0]).toContain("use speckleContrast");
+  });
+
+  it("are not corrected without the noise, or with few photons", async () => {
+    const images = speckle(3, 1, 0.001);
+    const { few } = await reduce(shotsOf(images, spec), { few: droplets({ aduPerPhoton: 138.5, noiseAdu }) });
+    expect(of(few).corrected).toBeNull();
+    const { unknown } = await reduce(shotsOf(speckle(3, 1, 0.1), spec), { unknown: droplets({ aduPerPhoton: 138.5 }) });
+    expect(of(unknown).corrected).toBeNull();
+  });
 });

@@ -101,7 +101,10 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
     bytes: 4 * pixels + photonsWasm,
     wasm: photonsWasm,
   },
-  droplets: { make: () => droplets({ aduPerPhoton: { [detId]: 154 } }), bytes: 4 * pixels + 8 * 252 + 17 * pixels },
+  droplets: {
+    make: () => droplets({ aduPerPhoton: { [detId]: 154 } }),
+    bytes: 4 * pixels + 8 * 252 + 16 + 17 * pixels,
+  },
   speckleContrast: { make: () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 11 }), bytes: 8 * pixels },
   covariance: { make: () => covariance({ equipId: "bm1/charge" }), bytes: 88 * pixels + 80 },
   normalised: { make: () => normalised({ equipId: "bm1/charge", reference: 5e-9 }), bytes: 40 * pixels + 80 },
