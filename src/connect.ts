@@ -35,6 +35,7 @@ export interface ConnectOptions extends NetworkOptions {
  *
  * @param url - @default the environment variable SACLA_URL, else `sim:`
  * @throws BAD_URL for an unknown kind of address
+ * @throws NO_ZEROMQ for `tcp:` and `ipc:` in Deno and Bun, where `http:` is to be used
  * @throws FILE_NOT_FOUND, NOT_HDF5, NOT_DATACONVERT, FILE_DAMAGED for files that cannot be read
  * @throws BAD_MESSAGE for a file that is not a recording
  * @throws FILE_NOT_FOUND, NOT_ALLOWED, BAD_TEXT for a file of keys that cannot be used

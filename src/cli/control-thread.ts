@@ -22,5 +22,6 @@ if (port !== null) {
       () => tell({ kind: "ended" }),
       (error: unknown) => tell({ kind: "ended", error: toWireError(error) }),
     )
-    .finally(() => port.close());
+    // Deno 2.9 gives the port no close(); what was posted has been sent by then.
+    .finally(() => ("close" in port ? port.close() : setImmediate(() => process.exit(0))));
 }

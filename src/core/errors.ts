@@ -232,6 +232,11 @@ export const errorCatalogue = {
     meaning: "This source cannot answer this question.",
     next: "Ask the live facility, or use what the message suggests.",
   },
+  NO_ZEROMQ: {
+    facility: false,
+    meaning: "ZeroMQ (tcp://, ipc://) is not used here: in Deno and Bun, or where its native add-on cannot be loaded.",
+    next: "Use the server's http:// or https:// address, or run the program with Node.js.",
+  },
   NOT_AUTHENTICATED: {
     facility: false,
     meaning: "The server does not know who asks.",

@@ -39,6 +39,7 @@ export interface Server extends AsyncDisposable {
  *
  * @throws BAD_ARGUMENT when there is no address
  * @throws NOT_ALLOWED for an address beyond loopback without keys
+ * @throws NO_ZEROMQ for an address of ZeroMQ in Deno and Bun
  * @throws UNREACHABLE when the server cannot listen at an address
  *
  * @example
@@ -56,6 +57,7 @@ export async function serve(endpoint: Endpoint, options: ServeOptions): Promise<
     logger: any,
   });
   const { zmq = [], http, keys, audit, limits, metrics, logger } = options;
+  if (!Array.isArray(zmq)) throw badArgument("zmq", zmq, 'a list of addresses: ["tcp://127.0.0.1:7801"]');
   if (zmq.length === 0 && http === undefined)
     throw badArgument("serve", options, "given at least one address: zmq or http");
   const service = new Service(endpoint, { audit, limits, metrics, logger });

@@ -1,6 +1,7 @@
 import type { Context } from "zeromq";
 import { toSaclaError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { loadZeromq } from "../transport/zmq/load.ts";
 
 /** Who may connect to the sockets of one context. */
 export interface ZmqGate {
@@ -22,7 +23,7 @@ export const behindGate = { zapDomain: "sacla", zapEnforceDomain: true } as cons
  * @returns closes the gate: then nobody new can connect
  */
 export async function openGate(context: Context, gate: ZmqGate, logger: Logger): Promise<() => void> {
-  const { Reply } = await import("zeromq");
+  const { Reply } = await loadZeromq();
   const socket = new Reply({ context, linger: 0 });
   const answer = async (): Promise<void> => {
     for await (const [version, request, , address, , mechanism, publicKey] of socket) {

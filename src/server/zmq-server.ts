@@ -5,6 +5,7 @@ import { any, integer, optional, resolveOptions } from "../core/options.ts";
 import { decodeMessage, messageId, type WireMessage } from "../transport/codec.ts";
 import { makesSafe } from "../transport/control-methods.ts";
 import { CallProofs, type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
+import { loadZeromq } from "../transport/zmq/load.ts";
 import { cannotBind, isLoopback, needsKeys } from "./bind-address.ts";
 import { type Call, ClientConnection, type SendOutcome } from "./client-connection.ts";
 import { ZmqRelay } from "./relay/zmq-relay.ts";
@@ -70,6 +71,7 @@ const HEARTBEAT = { heartbeatInterval: 10_000, heartbeatTimeout: 30_000 };
  * @param address - `tcp://127.0.0.1:7801`, `tcp://127.0.0.1:*` for a free port, `ipc:///path`
  * @throws BAD_ARGUMENT when the address is none of these
  * @throws NOT_ALLOWED when the address is beyond loopback and there are no keys
+ * @throws NO_ZEROMQ in Deno and Bun
  * @throws UNREACHABLE when the address cannot be taken
  */
 export async function serveZmq(service: Service, address: string, options: ZmqServerOptions = {}): Promise<ZmqServer> {
@@ -80,7 +82,7 @@ export async function serveZmq(service: Service, address: string, options: ZmqSe
   if (keys === undefined && !isLoopback(address)) {
     throw needsKeys(address, { address });
   }
-  const { Router, Dealer, Context } = await import("zeromq");
+  const { Router, Dealer, Context } = await loadZeromq();
   const context = new Context({ maxSockets: MAX_SOCKETS });
   const curve = keys === undefined || isBehind ? {} : { curveServer: true, curveSecretKey: keys.server.secretKey };
   const router = new Router({

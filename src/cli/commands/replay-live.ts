@@ -1,6 +1,8 @@
 import { Argument, InvalidArgumentError, Option } from "commander";
 import { connect } from "../../connect.ts";
 import { replayLive as play, type ReplaySpeed } from "../../live/index.ts";
+import type { ServeOptions } from "../../server/index.ts";
+import { hasZeromq } from "../../transport/zmq/load.ts";
 import { type AddCommand, parseWhole } from "../command.ts";
 import { untilStopped } from "../io.ts";
 import { type KaraboOptions, startKarabo, withKaraboOptions } from "../karabo.ts";
@@ -10,10 +12,13 @@ interface Options extends KaraboOptions {
   readonly source: string;
   readonly bl?: number;
   readonly speed: ReplaySpeed;
-  readonly zmq: string;
+  readonly zmq?: string;
   readonly http?: number;
   readonly json?: boolean;
 }
+
+const DEFAULT_PORT = 5556;
+const DEFAULT_ZMQ = `tcp://127.0.0.1:${DEFAULT_PORT}`;
 
 /** `sacla replay-live RUN`: serves a stored run as if it were being taken. */
 export const replayLive: AddCommand = (program, io) => {
@@ -31,7 +36,7 @@ export const replayLive: AddCommand = (program, io) => {
       )
       .option("--bl <beamline>", "beamline (default: the source's only one, else 3)", parseWhole)
       .option("--speed <times>", "times real speed, or max: as fast as it is read", parseSpeed, 1)
-      .option("--zmq <address>", "where to serve it", "tcp://127.0.0.1:5556")
+      .option("--zmq <address>", `where to serve it (default: ${DEFAULT_ZMQ}; in Deno and Bun only over HTTP)`)
       .option("--http <port>", "and over HTTP on this port of this computer", parseWhole)
       .option("--json", "print one JSON object when it is ready"),
   ).action(async (run: number, options: Options) => {
@@ -43,8 +48,7 @@ export const replayLive: AddCommand = (program, io) => {
     const bl = options.bl ?? (only !== undefined && others.length === 0 ? only : 3);
     const live = await play(endpoint, { bl, run, speed: options.speed });
     try {
-      const http = options.http === undefined ? {} : { http: { host: "127.0.0.1", port: options.http } };
-      await using server = await serve(live, { zmq: [options.zmq], ...http, logger });
+      await using server = await serve(live, { ...addressesOf(options), logger });
       await using bridge = await startKarabo(live, bl, options, logger);
       const { addresses } = server;
       const karabo = bridge === undefined ? {} : { karaboBridge: bridge.address };
@@ -65,6 +69,15 @@ export const replayLive: AddCommand = (program, io) => {
     }
   });
 };
+
+function addressesOf({ zmq, http }: Options): Pick<ServeOptions, "zmq" | "http"> {
+  const overZmq = zmq ?? (hasZeromq() ? DEFAULT_ZMQ : undefined);
+  const port = http ?? (overZmq === undefined ? DEFAULT_PORT : undefined);
+  return {
+    zmq: overZmq === undefined ? [] : [overZmq],
+    ...(port === undefined ? {} : { http: { host: "127.0.0.1", port } }),
+  };
+}
 
 function parseSpeed(text: string): ReplaySpeed {
   if (text === "max") return text;

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 import { SaclaError } from "../../core/errors.ts";
+import { hasZeromq } from "../../transport/zmq/load.ts";
 import { type AddCommand, collect, parseWhole } from "../command.ts";
 import { type KaraboOptions, withKaraboOptions } from "../karabo.ts";
 import { type HostPort, serveUntilStopped } from "../serving.ts";
@@ -64,7 +65,7 @@ export const serve: AddCommand = (program, io) => {
 
 function withDefaults({ zmq, http }: ServeOptions): Pick<ServeOptions, "zmq" | "http"> {
   if (zmq.length > 0) return http === undefined ? { zmq } : { zmq, http };
-  return http === undefined ? { zmq: [DEFAULT_ZMQ], http: DEFAULT_HTTP } : { zmq, http };
+  return http === undefined ? { zmq: hasZeromq() ? [DEFAULT_ZMQ] : [], http: DEFAULT_HTTP } : { zmq, http };
 }
 
 function parseHostPort(text: string): HostPort {

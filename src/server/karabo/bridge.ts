@@ -7,6 +7,7 @@ import { contiguous, shapeOf } from "../../core/ndarray.ts";
 import { any, optional, resolveOptions } from "../../core/options.ts";
 import { type LiveShot, LiveShots, type LiveShotsOptions } from "../../live/index.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
+import { loadZeromq } from "../../transport/zmq/load.ts";
 import { cannotBind, isLoopback } from "../bind-address.ts";
 import { behindGate, openGate } from "../zmq-gate.ts";
 import { encodeMsgpack } from "./msgpack.ts";
@@ -39,6 +40,7 @@ const RETRY_MS = 1000;
  * `timestamp.tid` is the tag. The protocol knows no keys, so it is given on this computer only.
  *
  * @throws NOT_ALLOWED for an address beyond loopback
+ * @throws NO_ZEROMQ in Deno and Bun
  * @throws UNREACHABLE when the address cannot be taken
  * @example
  * const shots = { bl: 3, detectors: ["MPCCD-2N0-M02-001"] };
@@ -55,7 +57,7 @@ export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridg
       { details: { address } },
     );
   }
-  const { Context, Reply } = await import("zeromq");
+  const { Context, Reply } = await loadZeromq();
   const context = new Context();
   const socket = new Reply({ context, linger: 0, sendHighWaterMark: 1, ...behindGate });
   let closeGate = (): void => {};

@@ -6,6 +6,7 @@ import { isUrgent } from "../control-methods.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
 import { Connection, type ConnectionOptions, type PendingRequest } from "./connection.ts";
 import { type CurvePair, keyBytes } from "./keys.ts";
+import { needZeromq } from "./load.ts";
 
 export interface ZmqOptions {
   /**
@@ -44,6 +45,7 @@ const BYTES_ON_THE_WAY = 16 * 2 ** 20;
  *
  * @param url - `tcp://host:port` or `ipc:///path`
  * @throws BAD_URL @throws BAD_ARGUMENT
+ * @throws NO_ZEROMQ in Deno and Bun
  *
  * @example
  * const endpoint = zmqEndpoint("tcp://127.0.0.1:7801");
@@ -76,6 +78,7 @@ class ZmqCarrier implements Carrier {
         { details: { url } },
       );
     }
+    needZeromq();
     const { curve = null } = options;
     if (curve !== null) {
       for (const name of ["serverKey", "publicKey", "secretKey"] as const) keyBytes(`curve.${name}`, curve[name]);

@@ -10,6 +10,7 @@ import {
   type WireMessage,
 } from "../codec.ts";
 import { CallProofs, type CurvePair, provenRoutingId } from "./keys.ts";
+import { loadZeromq } from "./load.ts";
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -59,7 +60,7 @@ export class Connection {
    * @throws the reason of `stop`, which ends the attempt
    */
   static async connect(options: ConnectionOptions, stop: AbortSignal): Promise<Connection> {
-    const { Dealer } = await import("zeromq");
+    const { Dealer } = await loadZeromq();
     const { url, curve } = options;
     const routingId = curve === null ? "" : provenRoutingId(curve, curve.serverKey);
     const keys =
