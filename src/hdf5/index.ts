@@ -6,6 +6,7 @@
  */
 
 export { type Converted, type ConvertOptions, convert } from "./convert/convert.ts";
+export type { DigestOptions } from "./convert/digests.ts";
 export type { ConvertSource } from "./convert/plan.ts";
 export { type ConvertPreview, previewConversion } from "./convert/preview.ts";
 export { type DarkInfo, type PhotonScale, type Provenance, provenanceOf } from "./convert/provenance.ts";

@@ -56,6 +56,7 @@ interface Options extends CommonOptions {
   /** Commander's form of `--no-sensors`. */
   readonly sensors: boolean;
   readonly compression: string;
+  readonly fletcher32?: boolean;
   readonly pixels?: "float32" | "uint16";
   readonly missing?: "keep" | "drop" | "error";
   readonly cameraLength?: number;
@@ -134,6 +135,7 @@ function withOptions(command: Command): Command {
     .addOption(new Option("--view <view>", "of assembled pictures").choices(["source", "detector"]).default("detector"))
     .option("--no-sensors", "with --assembled: do not write the images of the single sensors")
     .option("--compression <kind>", "none, or gzip-1 to gzip-9", "none")
+    .option("--fletcher32", "a checksum in each chunk; without compression only (gzip has one)")
     .addOption(
       new Option("--pixels <type>", "of the dataconvert format; uint16 only if nothing is lost").choices([
         "float32",
@@ -301,6 +303,7 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     view,
     sensors,
     compression,
+    fletcher32,
     pixels,
     missing,
     where,
@@ -322,6 +325,7 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     view,
     sensors,
     compression,
+    fletcher32,
     pixels,
     missing,
     assembled,

@@ -1,18 +1,22 @@
 import { layoutRules, validateFile } from "../../hdf5/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, print } from "../command.ts";
+import { Progress } from "../progress.ts";
 
 /** `sacla validate FILE`: whether a file has the layout that readers expect. */
 export const validate: AddCommand = (program, io) => {
   program
     .command("validate")
     .description(
-      "check the layout of an HDF5 file (DataConvert, Cheetah or NXmx); exit code 1 when a reader would fail",
+      "check the layout and digests of an HDF5 file (DataConvert, Cheetah or NXmx); exit code 1 for an error",
     )
     .argument("<file>", "HDF5 file")
     .option("--json", "print one JSON object")
     .action(async (path: string, { json }: { json?: boolean }) => {
-      const report = await validateFile(path);
+      const progress = new Progress(io, `comparing ${path} with its digests`);
+      const report = await validateFile(path, { signal: io.signal, onProgress: progress.update }).finally(() =>
+        progress.end(),
+      );
       const { format, findings, counts, isValid } = report;
       const rows = findings.map(({ severity, rule, path: place, message }) => [severity, rule, place, message]);
       const more = Object.values(counts).reduce((a, b) => a + b, 0) - findings.length;

@@ -14,6 +14,7 @@ import { writingOf } from "../layouts/index.ts";
 import type { LayoutWriter } from "../layouts/layout.ts";
 import { unitsPerPhoton } from "../layouts/stack.ts";
 import { energySources, readTrailer, readTrailerColumn, type ShotBatchInfo, shotBatches } from "./batch.ts";
+import { ImageDigests } from "./digests.ts";
 import type { ConvertPlan, ConvertSource, OutputImage } from "./plan.ts";
 import { planConversion } from "./planning.ts";
 import {
@@ -228,7 +229,8 @@ async function compose(
     const { begin } = writingOf(plan.request.format);
     const layout = begin(writer, plan);
     layout.begin();
-    const { images, times, energyFrom } = await writeShots(plan, staging, layout, options);
+    const digests = new ImageDigests(plan.images.length, tags.length);
+    const { images, times, energyFrom } = await writeShots(plan, staging, layout, digests, options);
     layout.end(tags, times);
     await writeSignals(plan, staging, writer, layout.eventInfo);
     const photons =
@@ -241,6 +243,7 @@ async function compose(
           );
     const provenance = describeMaking(plan, dark, photons, ledger, options.url ?? null);
     writer.numbers("/sacla/tags_used", tags);
+    digests.write(writer, layout.imagePaths);
     writer.text(PROVENANCE_PATH, JSON.stringify(provenance));
     writer.close();
     return { images, geom: layout.geom(), provenance };
@@ -250,7 +253,13 @@ async function compose(
   }
 }
 
-async function writeShots(plan: ConvertPlan, staging: Staging, layout: LayoutWriter, options: ConvertOptions) {
+async function writeShots(
+  plan: ConvertPlan,
+  staging: Staging,
+  layout: LayoutWriter,
+  digests: ImageDigests,
+  options: ConvertOptions,
+) {
   const buffers = plan.images.map(newImage);
   const times: number[] = [];
   const energyFrom = new Array<number>(energySources.length).fill(0);
@@ -271,6 +280,7 @@ async function writeShots(plan: ConvertPlan, staging: Staging, layout: LayoutWri
           images++;
         }
       }
+      digests.add(found);
       layout.shot(tag, trailer.energiesEv[n] ?? NaN, found);
       const source = trailer.energySource[n] ?? 0;
       energyFrom[source] = (energyFrom[source] ?? 0) + 1;

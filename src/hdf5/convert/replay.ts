@@ -2,6 +2,7 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { resolveOptions } from "../../core/options.ts";
 import { writeFailed } from "../../files/index.ts";
+import { validateFile } from "../layouts/validate.ts";
 import { H5File } from "../read/h5file.ts";
 import { convert } from "./convert.ts";
 import type { ConvertSource } from "./plan.ts";
@@ -38,7 +39,7 @@ export async function replay(source: ConvertSource, path: string, options: ReadO
     await convert(source, asRequest(request), again, { ...options, url: recorded.url ?? undefined });
     if (await sameBytes(original, again)) return { isSame: true, difference: null };
     const { versions: now } = await provenanceOf(again);
-    const difference = await firstDifference(original, again);
+    const difference = [await damagedImages(original, options), await firstDifference(original, again)].join("");
     if (now.sacla === versions.sacla && now.h5wasm === versions.h5wasm) return { isSame: false, difference };
     // A file names the versions it was made by, so that another version never gives the same bytes.
     return {
@@ -48,6 +49,16 @@ export async function replay(source: ConvertSource, path: string, options: ReadO
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The images that are not those that were converted, whatever the source says today; empty when all are. */
+async function damagedImages(path: string, { signal }: ReadOptions): Promise<string> {
+  const { findings, counts } = await validateFile(path, { signal });
+  const damaged = findings.filter(({ rule }) => rule === "image-digest");
+  if (damaged.length === 0) return "";
+  const more = (counts["image-digest"] ?? 0) - damaged.length;
+  const named = damaged.map(({ path: place, message }) => `${place} ${message}`);
+  return `${named.join("; ")}${more > 0 ? `, and ${more} more` : ""}; `;
 }
 
 function inWords({ sacla, h5wasm }: Provenance["versions"]): string {

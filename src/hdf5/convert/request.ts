@@ -51,6 +51,12 @@ export interface ConvertRequest {
   /** `"none"` or `"gzip-1"` … `"gzip-9"`, one image a chunk. @default "none" */
   readonly compression?: string | undefined;
   /**
+   * A checksum in each chunk (HDF5's Fletcher-32), which every reader of HDF5 compares. Only without compression: gzip
+   * has a checksum of its own (Adler-32), which they compare too.
+   * @default false
+   */
+  readonly fletcher32?: boolean | undefined;
+  /**
    * How pixels are stored in the dataconvert format; `"uint16"` refuses pixels that are not whole numbers from 0 to
    * 65535.
    * @default "float32"
@@ -87,6 +93,7 @@ export interface ResolvedRequest {
   readonly view: View;
   readonly sensors: boolean;
   readonly compression: string;
+  readonly fletcher32: boolean;
   readonly pixels: "float32" | "uint16";
   readonly missing: "keep" | "drop" | "error";
   readonly cameraLengthMm: number;
@@ -94,7 +101,9 @@ export interface ResolvedRequest {
   readonly units: PixelUnits | null;
 }
 
-/** The gzip level of a compression; undefined for none. */
-export function gzipLevel(compression: string): number | undefined {
-  return compression === "none" ? undefined : Number(compression.slice("gzip-".length));
+/** How chunks are filtered; undefined when they are not. */
+export function chunkFilter(request: ResolvedRequest): { gzip: number } | { fletcher32: true } | undefined {
+  const { compression, fletcher32 } = request;
+  if (compression !== "none") return { gzip: Number(compression.slice("gzip-".length)) };
+  return fletcher32 ? { fletcher32 } : undefined;
 }

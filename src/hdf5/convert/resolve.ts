@@ -34,6 +34,7 @@ export function resolveRequest(request: ConvertRequest): ResolvedRequest {
     view: optional(oneOf("source", "detector"), "detector"),
     sensors: optional(flag, true),
     compression: optional(asCompression, "none"),
+    fletcher32: optional(flag, false),
     pixels: optional(oneOf("float32", "uint16"), "float32"),
     missing: optional(oneOf(...layout.missing), defaultMissing),
     cameraLengthMm: optional(finite(Number.MIN_VALUE), 50),
@@ -66,9 +67,13 @@ function checkTogether({
   assembled,
   pixels,
   dark,
-}: Pick<ResolvedRequest, "sensors" | "assembled" | "pixels" | "dark">): void {
+  compression,
+  fletcher32,
+}: Pick<ResolvedRequest, "sensors" | "assembled" | "pixels" | "dark" | "compression" | "fletcher32">): void {
   if (!sensors && !assembled)
     throw badArgument("sensors", false, "true, or assembled pictures asked for: else no image would be written");
+  if (fletcher32 && compression !== "none")
+    throw badArgument("fletcher32", true, `absent with compression ${compression}: gzip has a checksum of its own`);
   if (pixels === "uint16" && dark !== "none")
     throw badArgument("pixels", pixels, "float32 when a dark is subtracted: the result is not whole numbers");
 }

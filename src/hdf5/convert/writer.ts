@@ -1,5 +1,5 @@
 import { SaclaError, show } from "../../core/errors.ts";
-import { DEFLATE, FLOAT, INTEGER } from "../direct/dataset.ts";
+import { DEFLATE, FLETCHER32, FLOAT, INTEGER } from "../direct/dataset.ts";
 import { STRING } from "../read/h5file.ts";
 import { attempt, type H5, loadH5 } from "../read/library.ts";
 
@@ -20,6 +20,8 @@ interface Storage {
   readonly chunks?: readonly number[];
   /** Level 1 to 9; not compressed when absent. */
   readonly gzip?: number | undefined;
+  /** A checksum in each chunk; h5wasm sets one filter, so not together with gzip, which has one of its own. */
+  readonly fletcher32?: boolean | undefined;
   readonly maxShape?: readonly number[];
 }
 
@@ -88,9 +90,9 @@ export class H5Writer {
     columns: number,
     images: number,
     chunkRows: number,
-    gzip?: number,
+    filter: Pick<Storage, "gzip" | "fletcher32"> = {},
   ): void {
-    const storage = { chunks: [1, chunkRows, columns], gzip, maxShape: [images, rows, columns] };
+    const storage = { ...filter, chunks: [1, chunkRows, columns], maxShape: [images, rows, columns] };
     this.#create(path, sample.subarray(0, 0) as H5Numbers, numberType(sample), [0, rows, columns], storage);
     this.#stacks.set(path, 0);
   }
@@ -204,8 +206,10 @@ function textType(size: number): ElementType {
   return { type: STRING, size, signed: false, cset: 1, strpad: 1 };
 }
 
-function metadata(element: ElementType, shape: readonly number[], { chunks, gzip, maxShape }: Storage) {
+function metadata(element: ElementType, shape: readonly number[], storage: Storage) {
+  const { chunks, gzip, fletcher32, maxShape } = storage;
   const isChunked = chunks !== undefined;
+  const isPacked = isChunked && gzip !== undefined;
   return {
     ...element,
     littleEndian: true,
@@ -214,8 +218,8 @@ function metadata(element: ElementType, shape: readonly number[], { chunks, gzip
     shape: shape.map(BigInt),
     maxshape: (maxShape ?? shape).map(BigInt),
     chunks: isChunked ? chunks.map(BigInt) : null,
-    compression: isChunked && gzip !== undefined ? DEFLATE : 0,
-    compression_opts: isChunked && gzip !== undefined ? [gzip] : [],
+    compression: isPacked ? DEFLATE : isChunked && fletcher32 === true ? FLETCHER32 : 0,
+    compression_opts: isPacked ? [gzip] : [],
     track_order: false,
   };
 }

@@ -165,7 +165,8 @@ export class Hdf5Bytes {
 
 /** Where HDF5's bytes end, as the superblock says; all of the file where that cannot be seen. */
 function endOf(file: number, size: number, at: number): number {
-  const block = Buffer.alloc(48);
+  // Up to the end address of superblock version 1, the longest.
+  const block = Buffer.alloc(52);
   readSync(file, block, 0, block.length, at);
   const view = new DataView(block.buffer, block.byteOffset, block.length);
   const base = view.getUint8(8) <= 1 ? (view.getUint8(8) === 0 ? 24 : 28) : 12;

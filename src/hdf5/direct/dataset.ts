@@ -66,6 +66,7 @@ interface Filter {
 
 /** HDF5's numbers of filters. */
 export const DEFLATE = 1;
+export const FLETCHER32 = 3;
 export const SHUFFLE = 2;
 
 /** Whether a dataset was written: all of it, a part, nothing; undefined when that is not to be seen here. */

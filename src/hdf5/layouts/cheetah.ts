@@ -67,6 +67,7 @@ function check(file: H5File, book: FindingBook<keyof typeof rules>): void {
 }
 
 class CheetahWriter extends StackWriter {
+  readonly imagePaths: readonly string[] = ["/tag-{tag}/data"];
   protected readonly paths = {
     dataPath: "/%/data",
     maskPath: "/metadata/pixelmask",
@@ -128,7 +129,7 @@ class CheetahWriter extends StackWriter {
       `${group}/data`,
       image,
       [rows, columns],
-      this.gzip === undefined ? {} : { chunks: [this.sensorRows, columns], gzip: this.gzip },
+      this.filter === undefined ? {} : { ...this.filter, chunks: [this.sensorRows, columns] },
     );
     this.writer.numbers(`${group}/photon_energy_ev`, Float64Array.of(energyEv), []);
     this.writer.numbers(`${group}/photon_wavelength_A`, Float64Array.of(HC_EV_ANGSTROM / energyEv), []);

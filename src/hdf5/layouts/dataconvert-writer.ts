@@ -1,7 +1,7 @@
 import type { DetectorInfo } from "../../core/detector.ts";
 import { familyOf } from "../../core/detector-families.ts";
 import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
-import { gzipLevel } from "../convert/request.ts";
+import { chunkFilter } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import { tagNumbers } from "./event-info.ts";
 import type { LayoutWriter } from "./layout.ts";
@@ -9,23 +9,25 @@ import type { LayoutWriter } from "./layout.ts";
 /** DataConvert 3: one group a tag below each detector (leosala h5pyinfo.ipynb; dxtbx FormatHDF5Sacla). */
 export class DataConvertWriter implements LayoutWriter {
   readonly eventInfo: string;
+  readonly imagePaths: readonly string[];
   readonly #writer: H5Writer;
   readonly #plan: ConvertPlan;
   readonly #root: string;
   readonly #paths: readonly string[];
-  readonly #gzip: number | undefined;
+  readonly #filter: ReturnType<typeof chunkFilter>;
 
   constructor(writer: H5Writer, plan: ConvertPlan) {
     this.#writer = writer;
     this.#plan = plan;
     this.#root = `/run_${plan.request.run}`;
     this.eventInfo = `${this.#root}/event_info`;
-    this.#gzip = gzipLevel(plan.request.compression);
+    this.#filter = chunkFilter(plan.request);
     let [sensors, assembled] = [0, 0];
     this.#paths = plan.images.map(
       ({ kind }) =>
         `${this.#root}/${kind === "sensor" ? `detector_2d_${++sensors}` : `detector_2d_assembled_${++assembled}`}`,
     );
+    this.imagePaths = this.#paths.map((path) => `${path}/tag_{tag}/detector_data`);
   }
 
   begin(): void {
@@ -47,7 +49,7 @@ export class DataConvertWriter implements LayoutWriter {
       // Assembled images are stored without a status.
       if (kind === "sensor") writer.numbers(`${group}/detector_status`, Int32Array.of(image === null ? 0 : 1), []);
       if (image === null) continue;
-      const storage = this.#gzip === undefined ? {} : { chunks: [rows, columns], gzip: this.#gzip };
+      const storage = this.#filter === undefined ? {} : { ...this.#filter, chunks: [rows, columns] };
       writer.numbers(`${group}/detector_data`, image, [rows, columns], storage);
     }
   }

@@ -46,6 +46,8 @@ export interface LayoutWriting {
 export interface LayoutWriter {
   /** Path of the group that holds tags, times and signals. */
   readonly eventInfo: string;
+  /** Path of each of the plan's images, `{tag}` for the tag; without it, of a stack with an image for each shot. */
+  readonly imagePaths: readonly string[];
   /** Writes what is known before the first shot. */
   begin(): void;
   /** Writes one shot. @param images - an image, or null, for each of the plan's images */

@@ -92,6 +92,7 @@ function checkModules(file: H5File, rows: number, columns: number, book: Book): 
  * z along the beam and y up, so x points to the left looking from the source.
  */
 class NxmxWriter extends StackWriter {
+  readonly imagePaths: readonly string[] = ["/entry/data/data"];
   protected readonly paths = {
     dataPath: "/entry/data/data",
     hasShotAxis: true,
@@ -116,7 +117,7 @@ class NxmxWriter extends StackWriter {
     this.#group("/entry/data", "NXdata");
     writer.attribute("/entry/data", "signal", "data");
     const sample = this.image.type === "float32" ? new Float32Array(0) : new Int32Array(0);
-    writer.stack("/entry/data/data", sample, rows, columns, tags.length, this.sensorRows, this.gzip);
+    writer.stack("/entry/data/data", sample, rows, columns, tags.length, this.sensorRows, this.filter);
     writer.attribute("/entry/data/data", "units", this.unitsPerPhoton === 1 ? "photons" : "0.1 photon");
     // Photons = data × this factor. dxtbx reads neither it nor a gain: for DIALS the data must be photons.
     writer.numbers("/entry/data/data_scale_factor", Float64Array.of(1 / this.unitsPerPhoton), []);

@@ -4,7 +4,7 @@ import { SaclaError } from "../../core/errors.ts";
 import { asImage } from "../../core/ndarray.ts";
 import { badPixels, type CrystfelGeomOptions, type SensorMask, toCrystfelGeom, usable } from "../../ip/index.ts";
 import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
-import { gzipLevel, type PixelUnits } from "../convert/request.ts";
+import { chunkFilter, type PixelUnits } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import { tagNumbers } from "./event-info.ts";
 import type { LayoutWriter } from "./layout.ts";
@@ -51,6 +51,7 @@ export abstract class StackWriter implements LayoutWriter {
     this.image = image;
   }
 
+  abstract readonly imagePaths: readonly string[];
   abstract begin(): void;
   abstract shot(tag: number, energyEv: number, images: readonly (H5Numbers | null)[]): void;
 
@@ -120,8 +121,8 @@ export abstract class StackWriter implements LayoutWriter {
     return this.plan.sensors[0]?.ysize ?? this.image.rows;
   }
 
-  protected get gzip(): number | undefined {
-    return gzipLevel(this.plan.request.compression);
+  protected get filter(): ReturnType<typeof chunkFilter> {
+    return chunkFilter(this.plan.request);
   }
 
   protected geometries(): SensorGeometry[] {

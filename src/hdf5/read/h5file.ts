@@ -218,13 +218,18 @@ export class H5File {
     return text;
   }
 
-  /** A dataset of any kind as it is in memory, and its type and shape in words: for comparing files. */
-  bytes(path: string): { bytes: Uint8Array; description: string } {
+  /**
+   * A dataset of any kind as it is in memory, and its type and shape in words: for comparing files.
+   * @param index - only this one of its first axis; no bytes when there are fewer
+   */
+  bytes(path: string, index?: number): { bytes: Uint8Array; description: string } {
     const meta = this.#metadata(path);
     if (meta === undefined || meta.shape === null)
       return { bytes: new Uint8Array(0), description: meta === undefined ? "no dataset" : "empty" };
-    const bytes = meta.size * meta.total_size;
-    const at = this.#read(path, bytes);
+    const [length = 0] = meta.shape;
+    if (index !== undefined && index >= length) return { bytes: new Uint8Array(0), description: describe(meta) };
+    const bytes = (meta.size * meta.total_size) / (index === undefined ? 1 : length);
+    const at = this.#read(path, bytes, index === undefined ? undefined : { index, shape: meta.shape });
     return { bytes: this.#h5.HEAPU8.slice(at, at + bytes), description: `${describe(meta)} (${meta.size} bytes each)` };
   }
 
@@ -275,10 +280,13 @@ export class H5File {
     return this.#call(path, (h5) => h5.get_dataset_metadata(this.#id, path));
   }
 
-  /** Reads a whole dataset into the kept memory and says where it begins there. */
-  #read(path: string, bytes: number): number {
+  /** Reads a dataset, or one of its first axis, into the kept memory and says where it begins there. */
+  #read(path: string, bytes: number, part?: { readonly index: number; readonly shape: readonly number[] }): number {
     const at = this.#reserve(path, bytes);
-    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, null, null, null, BigInt(at)));
+    const count = part?.shape.map((length, axis) => BigInt(axis === 0 ? 1 : length)) ?? null;
+    const offset = part?.shape.map((_, axis) => BigInt(axis === 0 ? part.index : 0)) ?? null;
+    const strides = part?.shape.map(() => 1n) ?? null;
+    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, count, offset, strides, BigInt(at)));
     return at;
   }
 

@@ -125,6 +125,15 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
     "tags-used",
     good({ "/sacla/provenance": text(provenance(3)), "/sacla/tags_used": { data: Uint32Array.of(101, 103, 107) } }),
   ],
+  [
+    "image-digest",
+    good({
+      "/sacla/provenance": text(provenance(3)),
+      "/sacla/tags_used": { data: Uint32Array.of(101, 103, 105) },
+      "/sacla/image_digests/1/path": { data: "/run_7/detector_2d_1/tag_{tag}/detector_data", dtype: "A44" },
+      "/sacla/image_digests/1/sha256": { data: new Uint8Array(96).fill(7), shape: [3, 32] },
+    }),
+  ],
   ["stack-image", cheetah({ "/tag-103/data": { data: new Uint16Array(12), shape: [4, 3] } })],
   ["stack-energy", cheetah({ "/tag-103/photon_energy_ev": undefined })],
   ["stack-metadata", cheetah({ "/metadata/posy_in_um": { data: Float64Array.of(1) } })],
