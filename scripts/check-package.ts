@@ -63,6 +63,13 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   ],
   [["image", "1520000", detector, "-o", "image.png"], { says: /image\.png/, writes: "image.png" }],
   [["tma", "1520000", "-o", "tma.csv"], { says: /300 shots/, writes: "tma.csv" }],
+  [["tma", "create", "1520000"], { says: /TMA id 1/, writes: "tma.sqlite" }],
+  [["tma", "run", "1", "1520000"], { says: /300 shots/ }],
+  [["tma", "csv", "1", "-o", "tma-udb.csv"], { says: /300 shots/, writes: "tma-udb.csv" }],
+  // The stage of this run stood still: refused on stderr, with code 1.
+  [["tma", "scale", "1", "1520000"], { says: /^/, code: 1 }],
+  [["tma", "list"], { says: /OPAL/ }],
+  [["tma", "delete", "1"], { says: /TMA id 1 deleted with 300 edges/ }],
   // Two shots show too few points on rings: refused on stderr, with code 1.
   [["calibrate", "1520000", detector, "--calibrant", "LaB6", "--distance", "55", "-n", "2"], { says: /^/, code: 1 }],
   [["average", ...pictures, "-o", "average.png"], { says: /average\.png/, writes: "average.png" }],

@@ -100,6 +100,13 @@ export const errorCatalogue = {
     meaning: "The timing monitor's edge finder has no shot with the timing laser and without X-rays.",
     next: "Block the X-rays for some 20 shots with the timing laser on, or name a run that has such shots.",
   },
+  NO_EDGES: {
+    facility: false,
+    meaning: "No shot with X-rays has an edge on the timing monitor's image that could be learnt from.",
+    next:
+      "Look at an image with `sacla image`; check the camera, the signal and value that tell X-rays (--camera, " +
+      "--xrays, --least), and along what time runs (--axis).",
+  },
   UNKNOWN_TMA: {
     facility: false,
     meaning: "The user database of the timing analysis has no such TMA id.",

@@ -157,12 +157,11 @@ export class EdgeFinder {
     const xrays: Strip[] = [];
     let layout: StripLayout | undefined;
     let full = fullScale ?? Infinity;
-    let shape: readonly number[] = [];
     for (const { image, xrays: isOn } of samples) {
       if (layout === undefined) {
-        shape = shapeOf("image of the timing monitor", image);
-        layout = layoutFor([shape[0] ?? 0, shape[1] ?? 0], axis, roi, binFor(image, axis, roi, widthPx));
-      } else checkShape(image, shape);
+        const [rows, columns] = shapeOf("image of the timing monitor", image);
+        layout = layoutFor([rows, columns], axis, roi, binFor(image, axis, roi, widthPx));
+      }
       if (fullScale === undefined) full = Math.min(full, fullScaleOf(image));
       (isOn ? xrays : laserOnly).push(stripOf(image, layout, pedestal, full));
     }
@@ -350,15 +349,6 @@ function binFor(image: RawImage, axis: "columns" | "rows", roi: Roi | undefined,
   const [rows, columns] = shapeOf("image of the timing monitor", image);
   const [start, end] = (axis === "columns" ? roi?.columns : roi?.rows) ?? [0, axis === "columns" ? columns : rows];
   return Math.max(1, Math.floor((end - start) / 500));
-}
-
-function checkShape(image: RawImage, [rows, columns]: readonly number[]): void {
-  const [r, c] = shapeOf("image of the timing monitor", image);
-  if (r !== rows || c !== columns)
-    throw new SaclaError(
-      "BAD_ARGUMENT",
-      `An image of the timing monitor is ${r} × ${c}, those before ${rows} × ${columns}.`,
-    );
 }
 
 function encode(values: Float32Array): string {

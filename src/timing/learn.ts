@@ -257,7 +257,12 @@ class Learner {
       if (left < best.left) best = { left, tau };
     };
     for (const part of [5, 2, 1, 0.5, 0.25, 0.12]) consider(part * length);
-    if (best.tau < Infinity) for (const factor of [0.71, 1.41]) consider(best.tau * factor);
+    // A tenth too long moves a deep edge by more than its noise does.
+    if (best.tau < Infinity)
+      for (let factor = 1.41; factor > 1.02; factor = Math.sqrt(factor)) {
+        const { tau } = best;
+        for (const next of [tau / factor, tau * factor]) consider(next);
+      }
     return best.tau;
   }
 }

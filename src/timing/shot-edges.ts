@@ -48,6 +48,7 @@ export function xraysBySignal(equipId: string, least: number): (shot: Shot) => b
  * A finder that has learnt from shots: from up to `learnFrom` of each kind.
  * @throws NO_LASER_ONLY
  * @throws NO_SHOTS when no shot has an image of the camera
+ * @throws NO_EDGES when no shot with X-rays has a sure edge
  */
 export async function learnEdges(shots: AsyncIterable<Shot>, options: ShotEdgesOptions): Promise<EdgeFinder> {
   const { camera, xrays, finderOptions, learnFrom, signal } = checkEdgesOptions("learnEdges", options);
@@ -55,13 +56,21 @@ export async function learnEdges(shots: AsyncIterable<Shot>, options: ShotEdgesO
   for await (const shot of shots) {
     throwIfAborted(signal);
     const image = shot.images[camera];
-    const on = xrays(shot);
-    if (image === undefined || on === undefined) continue;
-    samples.add(image, on);
+    const isOn = xrays(shot);
+    if (image === undefined || isOn === undefined) continue;
+    samples.add(image, isOn);
   }
-  if (samples.count === 0)
+  const { on, off } = samples.seen;
+  if (on + off === 0)
     throw new SaclaError("NO_SHOTS", `No shot has an image of ${camera} and is known to be with or without X-rays.`);
-  return EdgeFinder.learn(samples.all(), finderOptions);
+  const finder = EdgeFinder.learn(samples.all(), finderOptions);
+  if (finder.summary.edges === 0)
+    throw new SaclaError(
+      "NO_EDGES",
+      `${on} of ${on + off} shots had X-rays, and on none of them an edge was sure enough to learn from.`,
+      { details: { xrays: on, laserOnly: off } },
+    );
+  return finder;
 }
 
 /**
@@ -123,8 +132,9 @@ class Samples {
     this.#most = most;
   }
 
-  get count(): number {
-    return this.#kept.on.length + this.#kept.off.length;
+  /** How many there were of each kind. */
+  get seen(): { readonly on: number; readonly off: number } {
+    return this.#seen;
   }
 
   get xrays(): number {

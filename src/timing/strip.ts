@@ -6,6 +6,8 @@ import { checkRoi, type Roi } from "../core/roi.ts";
 export interface StripLayout {
   /** Whether time runs along the columns of a row (the usual camera), or along the rows of a column. */
   readonly axis: "columns" | "rows";
+  /** Of the whole image. */
+  readonly shape: readonly [rows: number, columns: number];
   readonly roi: Roi;
   /** Pixels along time that go into one bin. */
   readonly bin: number;
@@ -44,7 +46,7 @@ export function layoutFor(
       `at least ${64 * bin} along the ${axis}`,
     );
   const linesPerBand = Math.ceil(lines / MOST_BANDS);
-  return { axis, roi: region, bin, linesPerBand, bands: Math.ceil(lines / linesPerBand), bins };
+  return { axis, shape: [rows, columns], roi: region, bin, linesPerBand, bands: Math.ceil(lines / linesPerBand), bins };
 }
 
 /** Pixel of the whole image at a position in bins, the middle of the first bin being 0. */
@@ -53,7 +55,10 @@ export function pixelOf(layout: StripLayout, at: number): number {
   return start + (at + 0.5) * layout.bin - 0.5;
 }
 
-/** Means of the pixels of each bin; saturated pixels make their bin NaN. Only the bands of `wanted`, where given. */
+/**
+ * Means of the pixels of each bin; saturated pixels make their bin NaN. Only the bands of `wanted`, where given.
+ * @throws BAD_ARGUMENT when the image has another shape than the layout is for
+ */
 export function stripOf(
   image: RawImage,
   layout: StripLayout,
@@ -61,7 +66,10 @@ export function stripOf(
   full: number,
   wanted?: Uint8Array,
 ): Strip {
-  const [, columns] = shapeOf("image of the timing monitor", image);
+  const [rows, columns] = shapeOf("image of the timing monitor", image);
+  const [tall, wide] = layout.shape;
+  if (rows !== tall || columns !== wide)
+    throw badArgument("image of the timing monitor", `${rows} × ${columns}`, `${tall} × ${wide}, as those learnt from`);
   const pixels = contiguous(image);
   const { axis, roi, bin, bands, bins, linesPerBand } = layout;
   const along = axis === "columns" ? 1 : columns;

@@ -56,6 +56,8 @@ PRAGMA user_version = ${SCHEMA};`;
 /** How long a write waits for another program. */
 const WAIT_MS = 3000;
 const PAUSE_MS = 50;
+/** A lock that stands longer was left by a program that was killed. */
+const OLD_LOCK_S = 60;
 
 /**
  * The user database (UDB) of the timing analysis: one SQLite file, rows by TMA id, HighTag and tag, with the
@@ -83,7 +85,10 @@ export class TimingDb {
   static open(path: string, create = false): TimingDb {
     asText("path", path);
     if (!create && !existsSync(path))
-      throw new SaclaError("FILE_NOT_FOUND", `${show(path)} is not there: no user database of the timing analysis.`);
+      throw new SaclaError(
+        "FILE_NOT_FOUND",
+        `${show(path)} is not there: no user database of the timing analysis. \`sacla tma create RUN\` makes one.`,
+      );
     let db: InstanceType<typeof sqlite.Database>;
     try {
       db = new sqlite.Database(path);
@@ -149,6 +154,13 @@ export class TimingDb {
       `${show(this.path)} has no TMA id ${id}; it has ${known.length === 0 ? "none" : known.join(", ")}.`,
       { details: { id, known } },
     );
+  }
+
+  /** HighTags that have rows, ascending. @throws UNKNOWN_TMA */
+  hightags(id: number): number[] {
+    this.config(id);
+    const sql = "SELECT DISTINCT hightag FROM edge WHERE tmaid = ? ORDER BY hightag";
+    return this.#try(() => this.#db.all(sql, [id])).map((row) => Number(row["hightag"]));
   }
 
   /** Rows for shots, in one transaction; a row that is there is replaced. @throws UNKNOWN_TMA */
@@ -271,9 +283,13 @@ export class TimingDb {
     if (/locked/.test(cause.message)) {
       const lock = `${this.path}.lock`;
       const seconds = existsSync(lock) ? Math.round((Date.now() - statSync(lock).mtimeMs) / 1000) : 0;
+      const old =
+        seconds > OLD_LOCK_S
+          ? ` No write takes so long: a program was killed. If none has the file open any more: rmdir ${show(lock)}`
+          : "";
       return new SaclaError(
         "DATABASE_LOCKED",
-        `${show(this.path)} is being written by another program: ${show(lock)} is there since ${seconds} s.`,
+        `${show(this.path)} is being written by another program: ${show(lock)} is there since ${seconds} s.${old}`,
         { details, cause },
       );
     }

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { SaclaError } from "../../core/errors.ts";
+import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import type { Shot, ShotStream } from "../../core/shots.ts";
 import { formatTimingCsv, type Run } from "../../db/index.ts";
 import { textTable } from "../../plot/index.ts";
@@ -69,7 +69,12 @@ export const tma: AddCommand = (program, io) => {
     (command) => command.addArgument(runArgument()).option("-o, --out <file>", "write them to a CSV file"),
     async (session, { out }, [number]) => {
       const run = await findRun(session, number);
-      const edges = await run.timingEdges({ signal: session.signal });
+      const edges = await run.timingEdges({ signal: session.signal }).catch((error: unknown) => {
+        if (!isSaclaError(error, "UNSUPPORTED")) throw error;
+        const { message, details } = error;
+        const find = `Or find them on the camera's images: sacla tma create ${run.number}, then sacla tma run ID RUN.`;
+        throw new SaclaError("UNSUPPORTED", `${message} ${find}`, { details, cause: error });
+      });
       const text = formatTimingCsv(edges);
       if (out !== undefined) io.writeFile(out, text);
       const found = edges.fittingPx.filter(Number.isFinite).length;
@@ -198,7 +203,7 @@ function addCsv(group: Command, io: Io): void {
         .option("-o, --out <file>", "CSV file to write"),
     async (session, options, [id]) => {
       using db = TimingDb.open(options.db);
-      const edges = db.edges(id, await rangeOf(session, options), options.flagged === true);
+      const edges = db.edges(id, await rangeOf(session, options, db.hightags(id)), options.flagged === true);
       const text = formatTimingCsv(edges);
       if (options.out !== undefined) io.writeFile(options.out, text);
       const found = edges.fittingPx.filter(Number.isFinite).length;
@@ -332,17 +337,25 @@ function parseAxis(text: string): "columns" | "rows" {
   return text;
 }
 
-/** HighTag and tags from a run or from the options. @throws BAD_ARGUMENT when neither is given */
+/** HighTag and tags from a run or from the options. @throws BAD_ARGUMENT when neither is given, and there are several */
 async function rangeOf(
   session: Session,
   { run, hightag, start, end }: RangeOptions,
+  there: readonly number[] = [],
 ): Promise<{ hightag: number; start?: number | undefined; end?: number | undefined }> {
   if (run !== undefined) {
     const { info, hightag: of } = await findRun(session, run);
     return { hightag: of, start: start ?? info.start_tagnumber, end: end ?? info.end_tagnumber - 1 };
   }
-  if (hightag === undefined) throw new SaclaError("BAD_ARGUMENT", "Say which tags: --run, or --hightag.");
-  return { hightag, start, end };
+  const [only, ...others] = there;
+  if (hightag === undefined && (only === undefined || others.length > 0))
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      only === undefined
+        ? "Say which tags: --run, or --hightag. The TMA id has no edges yet: find them with sacla tma run."
+        : `Say which tags: --run, or --hightag with one of ${there.join(", ")}.`,
+    );
+  return { hightag: hightag ?? only ?? NaN, start, end };
 }
 
 /** @throws UNKNOWN_DETECTOR when there is not just one camera */

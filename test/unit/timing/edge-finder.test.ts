@@ -125,5 +125,9 @@ describe("EdgeFinder", { timeout: 120_000 }, () => {
     expect(() => EdgeFinder.learn([image], { widthPx: 0 })).toThrow("widthPx");
     expect(() => EdgeFinder.learn([image], { roi: { rows: [0, 8], columns: [0, 30] } })).toThrow("along time");
     expect(() => EdgeFinder.learn([image, { image: asImage(new Uint16Array(4), 2, 2), xrays: true }])).toThrow("2 × 2");
+    // A finder that was learnt from other pictures is not used on these.
+    const images = timingImages({ seed: 11, shots: 40, depth: [0.2, 0.3] });
+    const again = EdgeFinder.fromJSON(EdgeFinder.learn(images).toJSON());
+    expect(() => again.find(asImage(new Uint16Array(16 * 1024), 16, 1024))).toThrow("16 × 1024");
   });
 });

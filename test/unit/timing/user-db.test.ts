@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { formatTimingCsv } from "../../../src/db/index.ts";
@@ -53,6 +53,7 @@ describe("TimingDb", () => {
     );
     expect(db.edges(1, { hightag: 202601 }, true).at(510_000_238)?.fittingPx).toBe(915);
     expect(db.edges(1, { hightag: 202602 }).tags.length).toBe(0);
+    expect(db.hightags(1)).toEqual([202601]);
     expect(db.rows(1, { hightag: 202601 }).map(({ flags }) => flags)).toEqual([[], ["second-edge"], ["no-xrays"], []]);
   });
 
@@ -88,6 +89,10 @@ describe("TimingDb", () => {
     mkdirSync(`${path}.lock`);
     try {
       expect(() => db.delete(1)).toThrow("is being written by another program");
+      const old = Date.now() / 1000 - 3600;
+      utimesSync(`${path}.lock`, old, old);
+      expect(() => db.delete(1)).toThrow(/36\d\d s\. No write takes so long: a program was killed\. If none has/);
+      expect(() => db.delete(1)).toThrow(`rmdir "${path}.lock"`);
     } finally {
       rmdirSync(`${path}.lock`);
     }

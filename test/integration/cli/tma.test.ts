@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { timingEdges } from "../../../src/db/index.ts";
+import { cli } from "../../support/fake-io.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import type { TimingImage } from "../../support/timing-images.ts";
+import { TIMING_FIRST_TAG, timingCamera, timingRunFile } from "../../support/timing-run.ts";
+
+const folder = temporaryFolder();
+const db = join(folder, "tma.sqlite");
+let run: { path: string; images: readonly TimingImage[] };
+const RUN = "10";
+
+/** A subcommand on the made run, as JSON. */
+async function tma<T>(...args: string[]): Promise<T> {
+  const { code, out, err } = await cli(["tma", ...args, "--db", db, "--url", run.path, "--json"]);
+  expect(err).toBe("");
+  expect(code).toBe(0);
+  return JSON.parse(out) as T;
+}
+
+/** What is printed on stderr when it fails. */
+async function failure(...args: string[]): Promise<string> {
+  const { code, err } = await cli(["tma", ...args, "--url", run.path]);
+  expect(code).toBe(1);
+  return err;
+}
+
+describe("sacla tma on a user database", { timeout: 120_000 }, () => {
+  beforeAll(async () => {
+    run = await timingRunFile(folder);
+  }, 60_000);
+
+  it("learns, finds, exports, calibrates, lists and deletes", async () => {
+    const made = await tma<Record<string, unknown>>("create", RUN, "--comment", "made");
+    expect(made).toMatchObject({ tmaid: 1, bl: 3, run: 10, camera: timingCamera, darkSide: "low" });
+    const { shots, usable } = await tma<{ shots: number; usable: number }>("run", "1", RUN);
+    const edges = run.images.filter(({ edgePx }) => !Number.isNaN(edgePx)).length;
+    expect(shots).toBe(run.images.length);
+    expect(usable).toBeGreaterThan(0.95 * edges);
+
+    // Rows of one HighTag alone: no range need be said.
+    const csv = await cli(["tma", "csv", "1", "--db", db, "--url", run.path, "-o", "tma.csv"]);
+    expect(csv.out).toContain(`110 shots, ${usable} with an edge, written to tma.csv`);
+    const table = timingEdges(String(csv.files.get("tma.csv")));
+    expect(table.tags.length).toBe(110);
+    run.images.forEach(({ edgePx }, i) => {
+      const { fittingPx = NaN } = table.at(TIMING_FIRST_TAG + 2 * i) ?? {};
+      if (!Number.isNaN(fittingPx)) expect(Math.abs(fittingPx - edgePx)).toBeLessThan(3);
+    });
+    const part = await tma<{ shots: number }>("csv", "1", "--run", RUN, "--start", "1100", "--end", "1110");
+    expect(part.shots).toBe(6);
+
+    const scale = await tma<{ fsPerPixel: number; fsPerPixelError: number }>("scale", "1", RUN);
+    expect(Math.abs(scale.fsPerPixel - 2.6)).toBeLessThan(3 * scale.fsPerPixelError);
+    expect(scale.fsPerPixelError).toBeLessThan(0.06);
+
+    expect(await tma("list")).toMatchObject([{ id: 1, comment: "made", shots: 110 }]);
+    expect(await tma("delete", "1", "--rows", "--run", RUN)).toEqual({ tmaid: 1, deleted: 110, id: "kept" });
+    expect(await tma("delete", "1")).toEqual({ tmaid: 1, deleted: 0, id: "deleted" });
+    expect(await tma("list")).toEqual([]);
+    expect(readFileSync(db).subarray(0, 15).toString()).toBe("SQLite format 3");
+  });
+
+  it("says what to do when a run or a source has no edges, or nothing to learn from", async () => {
+    const other = join(folder, "other.sqlite");
+    expect(await failure(RUN)).toContain("sacla tma create 10");
+    const none = await failure("create", RUN, "--least", "1", "--db", other);
+    expect(none).toContain("0 of 110 shots had X-rays");
+    expect(none).toContain("--least");
+    expect(await failure("list", "--db", other)).toContain("sacla tma create");
+    expect(await failure("create", RUN, "--camera", "OPAL-1", "--db", other)).toContain("UNKNOWN_DETECTOR");
+    expect(await failure("csv", "7", "--db", other)).toContain("is not there");
+  });
+});
