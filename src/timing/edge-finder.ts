@@ -104,6 +104,7 @@ export interface EdgeFinderState {
   readonly root: string;
   readonly basis: readonly string[];
   readonly excess: { readonly step: number; readonly position: number };
+  readonly shapeError: number;
   readonly fringes: readonly number[];
   readonly edges: number;
   readonly laserOnly: number;
@@ -229,6 +230,7 @@ export class EdgeFinder {
       root: encode(Float32Array.from(model.root)),
       basis: model.basis.map((vector) => encode(Float32Array.from(vector))),
       excess: model.excess,
+      shapeError: model.shapeError,
       fringes: [...fringes],
       edges,
       laserOnly: this.#laserOnly,
@@ -243,6 +245,7 @@ export class EdgeFinder {
       root: Float64Array.from(decode(state.root)),
       basis: orthonormal(state.basis.map((text) => Float64Array.from(decode(text)))),
       excess: state.excess,
+      shapeError: state.shapeError,
     };
     const profiler = {
       layout: state.layout,

@@ -337,7 +337,7 @@ function parseAxis(text: string): "columns" | "rows" {
   return text;
 }
 
-/** HighTag and tags from a run or from the options. @throws BAD_ARGUMENT when neither is given, and there are several */
+/** HighTag and tags from a run or from the options. @throws BAD_ARGUMENT when neither says them, nor does `there` */
 async function rangeOf(
   session: Session,
   { run, hightag, start, end }: RangeOptions,
