@@ -133,3 +133,9 @@ export type { ReadNoise } from "./reducers/read-noise.ts";
 export { type OneRoiSeries, type RoisSeries, roiSeries } from "./reducers/roi-series.ts";
 export { type RoiSeries, roiSum } from "./reducers/roi-sum.ts";
 export { type SpeckleContrast, type SpeckleContrastOptions, speckleContrast } from "./reducers/speckle-contrast.ts";
+export {
+  type SpeckleDelay,
+  type SpeckleDelays,
+  type SpeckleDelaysOptions,
+  speckleDelays,
+} from "./reducers/speckle-delays.ts";

@@ -26,7 +26,8 @@ export interface SpeckleContrast {
   readonly photonsPerPixelError: number;
   /** β = 1/M: the variance of the expected photons of a pixel over the square of their mean. M: number of modes. */
   readonly contrast: number;
-  /** Of statistics and of what the mean of the dark shots is uncertain by. */
+  /** Of statistics, and of what mean and read noise are uncertain by when `noiseAdu` is a dark average: with few dark
+   * shots this is most of it below 0.03 photons per pixel, however many shots there are. */
   readonly contrastError: number;
   /**
    * Why the contrast is not known: it is null when the number may be used. `too-few-photons`: the error is above 0.25,
@@ -49,7 +50,8 @@ const BLOCKS = 4;
 /** Pixels in the neighborhood that has all the charge of a photon. */
 const NEIGHBORHOOD = 9;
 const LARGEST_ERROR = 0.25;
-// Numbers kept for each shot.
+/** Numbers kept for each shot. */
+export const MOMENTS = 8;
 const [MEAN, MEAN_VARIANCE, EXCESS, EXCESS_VARIANCE, SQUARE, PIXELS, NOISE, DARK] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /**
@@ -81,34 +83,53 @@ const [MEAN, MEAN_VARIANCE, EXCESS, EXCESS_VARIANCE, SQUARE, PIXELS, NOISE, DARK
  */
 export function speckleContrast(options: SpeckleContrastOptions): Reducer<SpeckleContrast> {
   resolveOptions("speckleContrast", options, { aduPerPhoton: any, noiseAdu: any, illumination: any });
-  checkAduPerPhoton(options.aduPerPhoton);
-  if (options.noiseAdu === undefined) throw badArgument("noiseAdu", undefined, "the read noise, or a dark average");
-  checkReadNoise(options.noiseAdu);
-  const images = new Map<string, ShotMoments>();
-  const momentsOf = (frame: ImageSpec): ShotMoments => {
-    const key = `${frame.detId} ${frame.rows} ${frame.columns}`;
-    const moments = images.get(key) ?? new ShotMoments(options, frame);
-    images.set(key, moments);
-    return moments;
-  };
+  const moments = speckleMoments(options);
   return defineReducer({
-    name:
-      `speckleContrast(${aduWords(options.aduPerPhoton)}, noise ` +
-      `${noiseWords(options.noiseAdu)}${lightWords(options.illumination)})`,
+    name: `speckleContrast(${moments.words})`,
     layout: (frame) => {
-      noiseOf(options.noiseAdu, frame);
-      aduOf(options.aduPerPhoton, frame.detId);
+      moments.check(frame);
       return {
-        shots: { type: "series", width: 8 },
+        shots: { type: "series", width: MOMENTS },
         deviations: { type: "scratch", bytes: 8 * frame.rows * frame.columns },
       };
     },
-    add: ({ shots }, pixels, { tag }, frame) => shots.push(tag, ...momentsOf(frame).of(pixels)),
+    add: ({ shots }, pixels, { tag }, frame) => shots.push(tag, ...moments.of(pixels, frame)),
     result: ({ shots }) => {
-      const column = Array.from({ length: 8 }, (_, k) => shots.column(k));
-      return answer(shots.tags, column);
+      const columns = Array.from({ length: MOMENTS }, (_, k) => shots.column(k));
+      return contrastOf(shots.tags, columns);
     },
   });
+}
+
+/** What one image tells of contrast, in {@link MOMENTS} numbers. */
+interface SpeckleMoments {
+  /** The options, in words that are compared. */
+  readonly words: string;
+  /** @throws BAD_ARGUMENT when an option has no entry for the sensor */
+  check(frame: ImageSpec): void;
+  of(pixels: Pixels, frame: ImageSpec): number[];
+}
+
+/** @throws BAD_ARGUMENT for options that cannot be */
+export function speckleMoments(options: SpeckleContrastOptions): SpeckleMoments {
+  const { aduPerPhoton, noiseAdu, illumination } = options;
+  checkAduPerPhoton(aduPerPhoton);
+  if (noiseAdu === undefined) throw badArgument("noiseAdu", undefined, "the read noise, or a dark average");
+  checkReadNoise(noiseAdu);
+  const images = new Map<string, ShotMoments>();
+  return {
+    words: `${aduWords(aduPerPhoton)}, noise ${noiseWords(noiseAdu)}${lightWords(illumination)}`,
+    check: (frame) => {
+      noiseOf(noiseAdu, frame);
+      aduOf(aduPerPhoton, frame.detId);
+    },
+    of: (pixels, frame) => {
+      const key = `${frame.detId} ${frame.rows} ${frame.columns}`;
+      const moments = images.get(key) ?? new ShotMoments(options, frame);
+      images.set(key, moments);
+      return moments.of(pixels);
+    },
+  };
 }
 
 function lightWords(illumination: BySensor<NdArray> | undefined): string {
@@ -271,7 +292,8 @@ function scatter(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1) / values.length;
 }
 
-function answer(tags: Uint32Array, columns: readonly Float64Array[]): SpeckleContrast {
+/** Contrast from the numbers of some shots, one column for each. */
+export function contrastOf(tags: Uint32Array, columns: readonly Float64Array[]): SpeckleContrast {
   const of = (k: number, shot: number): number => columns[k]?.[shot] ?? NaN;
   const used = [...tags.keys()].filter((shot) => of(PIXELS, shot) > 0 && Number.isFinite(of(EXCESS_VARIANCE, shot)));
   const pixels = used.reduce((sum, shot) => sum + of(PIXELS, shot), 0);
@@ -281,6 +303,7 @@ function answer(tags: Uint32Array, columns: readonly Float64Array[]): SpeckleCon
     used.reduce((sum, shot) => sum + of(MEAN_VARIANCE, shot) * of(PIXELS, shot) ** 2, 0) / pixels ** 2 + darkVariance;
   // Least squares of excess = contrast × square. A shot varies by pairs of charges in the neighborhood and by the noise
   // of its mean; what the dark is wrong by is one and the same in all shots, so shots with few photons tell it.
+  const commonVariance = darkVariance + darkShotsVariance(used, of);
   const varies = used.map((shot) => {
     const noise = of(NOISE, shot);
     return (2 * NEIGHBORHOOD * (Math.max(0, of(MEAN, shot)) + noise) ** 2 + noise) / of(PIXELS, shot);
@@ -288,14 +311,14 @@ function answer(tags: Uint32Array, columns: readonly Float64Array[]): SpeckleCon
   const over = (value: (shot: number, n: number) => number): number =>
     used.reduce((sum, shot, n) => sum + value(shot, n), 0);
   const common =
-    (darkVariance * over((shot, n) => of(SQUARE, shot) / (varies[n] ?? NaN))) /
-    (1 + darkVariance * over((_, n) => 1 / (varies[n] ?? NaN)));
+    (commonVariance * over((shot, n) => of(SQUARE, shot) / (varies[n] ?? NaN))) /
+    (1 + commonVariance * over((_, n) => 1 / (varies[n] ?? NaN)));
   const weights = used.map((shot, n) => (of(SQUARE, shot) - common) / (varies[n] ?? NaN));
   const weighted = (value: (shot: number) => number): number => over((shot, n) => (weights[n] ?? NaN) * value(shot));
   const square = weighted((shot) => of(SQUARE, shot));
   const contrast = weighted((shot) => of(EXCESS, shot)) / square;
   const variance =
-    over((shot, n) => (weights[n] ?? NaN) ** 2 * of(EXCESS_VARIANCE, shot)) + weighted(() => 1) ** 2 * darkVariance;
+    over((shot, n) => (weights[n] ?? NaN) ** 2 * of(EXCESS_VARIANCE, shot)) + weighted(() => 1) ** 2 * commonVariance;
   const contrastError = Math.sqrt(variance) / square;
   const shotContrast = Float64Array.from(tags, (_, shot) => of(EXCESS, shot) / of(SQUARE, shot));
   return {
@@ -312,4 +335,19 @@ function answer(tags: Uint32Array, columns: readonly Float64Array[]): SpeckleCon
       contrastError: Float64Array.from(tags, (_, shot) => Math.sqrt(of(EXCESS_VARIANCE, shot)) / of(SQUARE, shot)),
     },
   };
+}
+
+/**
+ * Variance, the same error in all shots, of the sums of covariances: from the read noise found with few dark shots, and
+ * from the mean dark, whose noise lies in all images as a pattern.
+ */
+function darkShotsVariance(used: readonly number[], of: (k: number, shot: number) => number): number {
+  let sum = 0;
+  for (const shot of used) {
+    const [noise, dark] = [of(NOISE, shot), of(DARK, shot)];
+    if (!(dark > 0)) continue;
+    const shots = noise / dark - 1;
+    sum += ((2 * noise * noise) / (shots - 1) + 2 * NEIGHBORHOOD * dark * dark) / of(PIXELS, shot);
+  }
+  return used.length === 0 ? 0 : sum / used.length;
 }

@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
-import { accumulate, darkAverage, droplets, reduce, resultsOf, speckleContrast } from "../../../src/reduce/index.ts";
+import {
+  accumulate,
+  darkAverage,
+  droplets,
+  reduce,
+  resultsOf,
+  speckleContrast,
+  speckleDelays,
+} from "../../../src/reduce/index.ts";
 import { chargeImage } from "../../support/charge-sharing.ts";
+import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
 import { frame, of, shotsOf, type TestImage } from "../../unit/reduce/stack.ts";
 
 const spec = frame(192, 192);
@@ -80,6 +89,33 @@ describe("speckleContrast", () => {
     expect(of(byDark).photonsPerPixelError).toBeGreaterThan(of(byNumber).photonsPerPixelError);
   });
 
+  it("counts what few dark shots leave unknown, which is the same in all shots", async () => {
+    const pulls: number[] = [];
+    for (let seed = 0; seed < 16; seed++) {
+      const random = new Random(100 + seed);
+      const size = frame(96, 96);
+      const noise = () => Float32Array.from({ length: 96 * 96 }, () => noiseAdu * random.normal());
+      const dark = await darkAverage(
+        shotsOf(
+          [0, 1, 2].map((tag) => ({ tag, pixels: noise() })),
+          size,
+        ),
+      );
+      const one = { ...size, photonsPerPixel: 0.02, aduPerPhoton: 138.5, cloudPx: 0.1, noiseAdu, modes: 2 };
+      const images = Array.from({ length: 60 }, (_, tag) => ({ tag, pixels: chargeImage(random, one).pixels }));
+      const { it: found } = await reduce(
+        shotsOf(images, size),
+        { it: speckleContrast({ aduPerPhoton: 138.5, noiseAdu: dark }) },
+        { dark },
+      );
+      pulls.push((of(found).contrast - 0.5) / of(found).contrastError);
+    }
+    // Without it the rms is above 2.
+    const rms = Math.sqrt(pulls.reduce((a, b) => a + b * b, 0) / pulls.length);
+    expect(rms).toBeGreaterThan(0.55);
+    expect(rms).toBeLessThan(1.5);
+  });
+
   it("does not take the shape of the illumination for contrast, and leaves bad pixels out", async () => {
     const random = new Random(4);
     const light = Float64Array.from({ length: 192 * 192 }, (_, i) => 1 + 0.8 * Math.sin((i % 192) / 30));
@@ -110,6 +146,69 @@ describe("speckleContrast", () => {
     });
     const empty = await accumulate(shotsOf([], spec), { it: speckleContrast({ aduPerPhoton: 100, noiseAdu: 11 }) });
     expect(resultsOf(empty).it).toEqual({});
+  });
+});
+
+describe("speckleDelays", () => {
+  const id = "delay";
+  const [rows, columns] = [96, 96];
+  const edges = [0, 10, 20, 30];
+
+  /** Two pulses of equal energy: the same pattern before 10, half of the light changed from 10 on, all from 20 on. */
+  function splitShots(count: number): ScriptedShot[] {
+    const random = new Random(21);
+    return Array.from({ length: count }, (_, k) => {
+      const delay = (k % 4) * 10 + 5;
+      const changed = [0, 0.5, 1, 1][k % 4] ?? 0;
+      const pixels = Float32Array.from({ length: rows * columns }, () => noiseAdu * random.normal());
+      for (let i = 0; i < pixels.length; i++) {
+        const [first, other] = [random.gamma(2), random.gamma(2)];
+        // The second pattern is the first in a share of the pixels: g2 is linear in that.
+        const second = random.uniform() < changed ? other : first;
+        pixels[i] = (pixels[i] ?? 0) + 138.5 * random.poisson(0.15 * (first + second));
+      }
+      return { tag: 100 + 2 * k, pixels, signals: { [id]: k === 7 ? "missing" : delay } };
+    });
+  }
+
+  const make = () =>
+    speckleDelays({
+      aduPerPhoton: 138.5,
+      noiseAdu,
+      equipId: id,
+      edges,
+      oneBranch: { contrast: 0.5, contrastError: 0.002 },
+    });
+
+  it("has g2 against delay within its errors, and an account of all shots", async () => {
+    const { it: found } = await reduce(scriptedShots(splitShots(120), rows, columns, "float32"), { it: make() });
+    const { bins, outside, withoutDelay } = of(found);
+    expect([outside, withoutDelay, ...bins.map(({ shots }) => shots)]).toEqual([29, 1, 30, 30, 30]);
+    for (const [k, g2] of [1.5, 1.25, 1].entries()) {
+      const bin = bins[k];
+      if (bin === undefined) throw new Error("no bin");
+      expect(bin.delay).toBe(10 * k + 5);
+      expect(bin.undetermined).toBeNull();
+      expect(bin.g2Error).toBeLessThan(0.1);
+      expect(Math.abs(bin.g2 - g2)).toBeLessThan(3 * bin.g2Error);
+      expect(Math.abs(bin.contrast - (0.25 + (g2 - 1) / 2))).toBeLessThan(3 * bin.contrastError);
+      expect(Math.abs(bin.photonsPerPixel - 0.3)).toBeLessThan(4 * bin.photonsPerPixelError);
+    }
+  });
+
+  it("merges to the same bits", async () => {
+    const shots = splitShots(12);
+    const part = (of: readonly ScriptedShot[]) =>
+      accumulate(scriptedShots(of, rows, columns, "float32"), { it: make() });
+    const [whole, first, second] = [await part(shots), await part(shots.slice(5)), await part(shots.slice(0, 5))];
+    first.merge(second);
+    expect(resultsOf(first)).toEqual(resultsOf(whole));
+  });
+
+  it("refuses bins that are none, and branches without light", () => {
+    const good = { aduPerPhoton: 138.5, noiseAdu, equipId: id, edges };
+    for (const bad of [{ edges: [1] }, { edges: [1, 1] }, { edges: [0, NaN] }, { equipId: "" }, { branchShare: 1 }])
+      expect(() => speckleDelays({ ...good, ...bad })).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
 });
 

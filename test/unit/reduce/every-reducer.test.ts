@@ -30,6 +30,7 @@ import {
   roiSeries,
   roiSum,
   speckleContrast,
+  speckleDelays,
   variance,
 } from "../../../src/reduce/index.ts";
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
@@ -63,6 +64,7 @@ const maskOf = ({ rows, columns }: typeof small) => new Uint8Array(rows * column
 
 const classes = ["a", "b"];
 const classOf = (tag: number): string | null => [null, "a", "b"][tag % 3] ?? null;
+const delays = { aduPerPhoton: 154, noiseAdu: 11, equipId: "bm1/charge", edges: [-1, 0, 1] };
 const roi = { rows: [1, 4], columns: [2, 7] } as const;
 
 const photonsWasm = 2 * pixels + 8 * 8192;
@@ -106,6 +108,7 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
     bytes: 4 * pixels + 8 * 252 + 16 + 17 * pixels,
   },
   speckleContrast: { make: () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 11 }), bytes: 8 * pixels },
+  speckleDelays: { make: () => speckleDelays(delays), bytes: 8 * pixels },
   covariance: { make: () => covariance({ equipId: "bm1/charge" }), bytes: 88 * pixels + 80 },
   normalised: { make: () => normalised({ equipId: "bm1/charge", reference: 5e-9 }), bytes: 40 * pixels + 80 },
   pixelHistogram: { make: () => pixelHistogram({ from: -100, to: 400, binWidth: 50, roi }), bytes: 4 * 15 * 11 + 24 },
@@ -165,6 +168,13 @@ const others: Record<string, readonly (() => Reducer<unknown>)[]> = {
     () => speckleContrast({ aduPerPhoton: 155, noiseAdu: 11 }),
     () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 12 }),
     () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 11, illumination: { [detId]: asImage(level, 6, 8) } }),
+  ],
+  speckleDelays: [
+    () => speckleDelays({ ...delays, equipId: "bm2/charge" }),
+    () => speckleDelays({ ...delays, edges: [-1, 0, 2] }),
+    () => speckleDelays({ ...delays, noiseAdu: 12 }),
+    () => speckleDelays({ ...delays, branchShare: 0.4 }),
+    () => speckleDelays({ ...delays, oneBranch: { contrast: 0.3, contrastError: 0.01 } }),
   ],
   normalised: [
     () => normalised({ equipId: "bm2/charge", reference: 5e-9 }),
