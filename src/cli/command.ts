@@ -135,8 +135,14 @@ export function parseNumber(text: string): number {
 /** How far back `newest` looks for a run that has stopped. */
 const NEWEST_WITHIN = 20;
 
-/** The run a user named. @throws UNKNOWN_RUN */
-export async function findRun({ facility, bl, signal }: Session, run: number | "newest"): Promise<Run> {
+/** The run a user named; what is odd about it is said beside the result. @throws UNKNOWN_RUN */
+export async function findRun(session: Session, number: number | "newest"): Promise<Run> {
+  const run = await namedRun(session, number);
+  for (const note of run.info.notes ?? []) session.io.err(`warning: run ${run.number}: ${note}\n`);
+  return run;
+}
+
+async function namedRun({ facility, bl, signal }: Session, run: number | "newest"): Promise<Run> {
   if (run !== "newest") return await facility.db.run(bl, run, { signal });
   let newest: Run | undefined;
   for await (const candidate of facility.runs({ bl, last: NEWEST_WITHIN, signal }))

@@ -137,6 +137,11 @@ export const errorCatalogue = {
     meaning: "The HDF5 file is truncated or half-written.",
     next: "Copy or convert it again; do not trust the part that opens.",
   },
+  FILE_CHANGED: {
+    facility: false,
+    meaning: "The file was written to after it was opened.",
+    next: "Open it again: what was read before and after need not fit together.",
+  },
   NOT_DATACONVERT: {
     facility: false,
     meaning: "The HDF5 file does not have the DataConvert run layout.",

@@ -24,6 +24,8 @@ export interface DataSource {
   photonEnergyKev(bl: number, run: number): MaybePromise<number>;
   /** Composite ids and each sensor. */
   detectors(bl: number, run: number): MaybePromise<readonly string[]>;
+  /** Detectors and sensors that are not listed, for they have no image of the run: asked for, the source says why. */
+  detectorsWithoutImages?(bl: number, run: number): MaybePromise<readonly string[]>;
   /** Tags of the run so far, ascending; with `detId`, those for which it has an image. */
   tags(bl: number, run: number, detId?: string): MaybePromise<Uint32Array>;
   /** Tags of a beamline from `first` to `last`, both included, whether or not a run was on. */

@@ -236,7 +236,9 @@ class SourceEndpoint implements Endpoint {
 
   async #detectors(bl: number, run: number): Promise<Detectors> {
     await this.#checkRun(bl, run);
-    return new Detectors(await this.#source.detectors(bl, run), `Run ${run} of beamline ${bl}`, { bl, run });
+    const ids = await this.#source.detectors(bl, run);
+    const others = (await this.#source.detectorsWithoutImages?.(bl, run)) ?? [];
+    return new Detectors([...ids, ...others], `Run ${run} of beamline ${bl}`, { bl, run });
   }
 
   async #detectorInfo(bl: number, run: number, detId: string): Promise<DetectorInfo> {

@@ -62,6 +62,8 @@ const runInfo = v.looseObject({
   runtype: v.string(),
   stationnumber: v.pipe(v.number(), v.integer()),
   runstatus: integer(-1, 2),
+  // Of stored runs: what is odd about them, each a sentence that names the place.
+  notes: v.optional(v.array(v.string())),
 });
 /** The dictionary of `read_runinfo`, by its Python keys; newer runs carry more of them (`fy_id`, `detectors`). */
 export type RunInfo = v.InferOutput<typeof runInfo>;

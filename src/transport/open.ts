@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { SaclaError, show } from "../core/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -13,11 +14,12 @@ export interface Address {
 }
 
 /**
- * Opens the Endpoint an address names. A text without a scheme that ends in `.h5` or `.hdf5` is a `file:`.
+ * Opens the Endpoint an address names. A text without a scheme that ends in `.h5` or `.hdf5`, or
+ * that is the path of a folder, is a `file:`.
  * @throws BAD_URL when no scheme fits
  */
 export async function openEndpoint(url: string, schemes: Readonly<Record<string, OpenScheme>>): Promise<Endpoint> {
-  const isPath = /\.(h5|hdf5)(\?.*)?$/i.test(url) && !/^(file|[a-z]{3,}):/i.test(url);
+  const isPath = !/^(file|[a-z]{3,}):/i.test(url) && (/\.(h5|hdf5)(\?.*)?$/i.test(url) || isFolder(url));
   const match = isPath ? ["", "file", url] : /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url);
   const [, scheme, rest] = match ?? [];
   const open = scheme === undefined ? undefined : schemes[scheme.toLowerCase()];
@@ -26,11 +28,15 @@ export async function openEndpoint(url: string, schemes: Readonly<Record<string,
       "BAD_URL",
       `${show(url)} is not a known kind of address; allowed are ${Object.keys(schemes)
         .map((s) => `${s}:…`)
-        .join(", ")} and the path of an .h5 file.`,
+        .join(", ")} and the path of an .h5 file or a folder.`,
       { details: { url } },
     );
   }
   const query = rest.indexOf("?");
   const path = (query < 0 ? rest : rest.slice(0, query)).replace(/^\/\/(?=\/)/, "");
   return await open({ text: url, path, options: new URLSearchParams(query < 0 ? "" : rest.slice(query + 1)) });
+}
+
+function isFolder(url: string): boolean {
+  return statSync(url.replace(/\?.*$/, ""), { throwIfNoEntry: false })?.isDirectory() === true;
 }

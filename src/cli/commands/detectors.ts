@@ -1,4 +1,5 @@
 import type { DetectorInfo } from "../../core/detector.ts";
+import { isSaclaError } from "../../core/errors.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
 
@@ -14,13 +15,21 @@ export const detectors: AddCommand = (program, io) =>
       const run = await findRun(session, number);
       const groups = await run.detectors({ signal: session.signal });
       const found: { detector: string; info: DetectorInfo; images: number }[] = [];
+      const failures: unknown[] = [];
       for (const { id, sensors } of groups) {
         for (const sensor of sensors) {
-          const info = await session.facility.st.detectorInfo(run.bl, run.number, sensor, { signal: session.signal });
-          const images = (await run.tags({ detector: sensor, signal: session.signal })).length;
-          found.push({ detector: id, info, images });
+          try {
+            const info = await session.facility.st.detectorInfo(run.bl, run.number, sensor, { signal: session.signal });
+            const images = (await run.tags({ detector: sensor, signal: session.signal })).length;
+            found.push({ detector: id, info, images });
+          } catch (error) {
+            if (!isSaclaError(error, "FRAME_MISSING", "BAD_GEOMETRY", "NOT_DATACONVERT", "FILE_DAMAGED")) throw error;
+            failures.push(error);
+            session.io.err(`warning: ${error.message}\n`);
+          }
         }
       }
+      if (found.length === 0 && failures.length > 0) throw failures[0];
       const rows = found.map(({ info: { id, ysize, xsize, absGain, geometry: g }, images }) => [
         id,
         `${ysize} × ${xsize}`,

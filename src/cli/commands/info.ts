@@ -18,7 +18,7 @@ export const info: AddCommand = (program, io) =>
       const { signal } = session;
       const tags = await run.tags({ signal });
       const detectors = await run.detectors({ signal });
-      const photonEnergyEv = await run.photonEnergyEv({ signal });
+      const photonEnergyEv = await photonEnergy(run, signal);
       const dark = await darkShots(run, signal);
       const rows: [string, string][] = [
         ["run", `${run.number} of beamline ${run.bl}`],
@@ -36,7 +36,7 @@ export const info: AddCommand = (program, io) =>
           "dark shots",
           typeof dark === "string" ? dark : `${dark.length} at the head (${dark.basis?.rule ?? "no rule"})`,
         ],
-        ["photon energy", `${photonEnergyEv.toFixed(1)} eV (configured)`],
+        ["photon energy", photonEnergyEv === null ? "unknown" : `${photonEnergyEv.toFixed(1)} eV (configured)`],
         [
           "detectors",
           detectors
@@ -61,6 +61,16 @@ export const info: AddCommand = (program, io) =>
       };
     },
   );
+
+/** Null where a file has none. */
+async function photonEnergy(run: Run, signal: AbortSignal): Promise<number | null> {
+  try {
+    return await run.photonEnergyEv({ signal });
+  } catch (error) {
+    if (!isSaclaError(error, "UNSUPPORTED")) throw error;
+    return null;
+  }
+}
 
 /** The dark shots, or why they cannot be told from the others: the rest of a run is worth showing without them. */
 async function darkShots(run: Run, signal: AbortSignal): Promise<RunTags | string> {

@@ -369,7 +369,7 @@ function describeMaking(
     run: info,
     ledger,
     signals: signals.map(({ eventInfoPath, id, unit }) => ({ leaf: eventInfoPath, id, unit })),
-    constants: { photonEnergyEv: configuredEv, tagStep, dark, sensors, photons },
+    constants: { photonEnergyEv: Number.isNaN(configuredEv) ? null : configuredEv, tagStep, dark, sensors, photons },
     versions: versions(),
   };
 }

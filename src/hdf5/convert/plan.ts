@@ -57,6 +57,7 @@ export interface ConvertPlan {
   readonly clock: string | null;
   /** The spectrometer, where the layout stores photons and the source has one. */
   readonly spectrometer: string | null;
+  /** NaN where it is not known. */
   readonly configuredEv: number;
   /** Shots of one batch of the staging file. */
   readonly batchShots: number;

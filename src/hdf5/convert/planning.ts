@@ -1,12 +1,13 @@
 import { type CallOptions, throwIfAborted } from "../../core/async.ts";
 import type { DetectorInfo } from "../../core/detector.ts";
 import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
-import { SaclaError, showList } from "../../core/errors.ts";
+import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import { type Ledger, LedgerBook } from "../../core/ledger.ts";
 import { checkRoi, type Roi, roiShape } from "../../core/roi.ts";
 import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
 import { Assembler } from "../../ip/index.ts";
+import type { RunInfo } from "../../transport/index.ts";
 import { writingOf } from "../layouts/index.ts";
 import { defaultSignals, eventInfoPathOf, oneNameEach } from "../read/signals.ts";
 import type { ConvertPlan, ConvertSource, OutputImage, StoredSignal } from "./plan.ts";
@@ -55,7 +56,7 @@ export async function planConversion(
   throwIfAborted(options.signal);
   return {
     request,
-    info: run.info,
+    info: recordedInfo(run.info),
     apiVersion: await db.getApiVersion(options),
     run,
     tags,
@@ -69,9 +70,24 @@ export async function planConversion(
     signals: await chooseSignals(run, names, request.signals, tags.at(0) ?? run.info.start_tagnumber, options),
     clock: names.find((name) => name === `xfel_bl_${run.bl}_shutter_1_open_valid/status`) ?? names[0] ?? null,
     spectrometer: request.units !== null && names.includes(spectrometer) ? spectrometer : null,
-    configuredEv: await run.photonEnergyEv(options),
+    configuredEv: await configuredEnergyEv(run, options),
     batchShots: Math.min(MAX_BATCH_SHOTS, Math.max(1, Math.floor(BATCH_BYTES / Math.max(1, shotBytes)))),
   };
+}
+
+/** NaN where a file has none. */
+async function configuredEnergyEv(run: Run, options: CallOptions): Promise<number> {
+  try {
+    return await run.photonEnergyEv(options);
+  } catch (error) {
+    if (isSaclaError(error, "UNSUPPORTED")) return NaN;
+    throw error;
+  }
+}
+
+/** What is odd about the file that is read is not so of the one that is written. */
+function recordedInfo({ notes: _, ...info }: RunInfo): RunInfo {
+  return info;
 }
 
 /** The shots asked for, with the reason for each of the run's that is not. */

@@ -35,7 +35,8 @@ export interface Provenance {
   readonly ledger: Ledger;
   readonly signals: readonly { readonly id: string; readonly leaf: string; readonly unit: string }[];
   readonly constants: {
-    readonly photonEnergyEv: number;
+    /** Null where the source knows none. */
+    readonly photonEnergyEv: number | null;
     readonly tagStep: number;
     readonly dark: DarkInfo | null;
     readonly sensors: readonly object[];

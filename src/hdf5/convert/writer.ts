@@ -72,7 +72,7 @@ export class H5Writer {
     this.#create(path, values, numberType(values), shape, storage);
   }
 
-  /** A fixed-length UTF-8 text, as h5py's `np.bytes_`. */
+  /** A fixed-length text, ASCII where it can be, with a NUL at its end as C programs expect. */
   text(path: string, text: string): void {
     this.#createText(path, [text], []);
   }
@@ -113,10 +113,9 @@ export class H5Writer {
 
   /** A text attribute of an object that is there. */
   attribute(path: string, name: string, text: string): void {
-    const bytes = Buffer.from(text, "utf8");
-    const size = Math.max(1, bytes.length);
-    const at = this.#load(path, bytes.length === 0 ? new Uint8Array(1) : bytes);
-    this.#call(path, (h5) => h5.create_attribute(this.#id, path, name, BigInt(at), metadata(textType(size), [], {})));
+    const { bytes, type } = encoded([text]);
+    const at = this.#load(path, bytes);
+    this.#call(path, (h5) => h5.create_attribute(this.#id, path, name, BigInt(at), metadata(type, [], {})));
   }
 
   /** A numbers attribute, a list, of an object that is there. */
@@ -141,11 +140,8 @@ export class H5Writer {
   }
 
   #createText(path: string, texts: readonly string[], shape: readonly number[]): void {
-    const encoded = texts.map((text) => Buffer.from(text, "utf8"));
-    const size = Math.max(1, ...encoded.map(({ length }) => length));
-    const bytes = new Uint8Array(size * texts.length);
-    for (const [i, one] of encoded.entries()) bytes.set(one, i * size);
-    this.#create(path, bytes, textType(size), shape, {});
+    const { bytes, type } = encoded(texts);
+    this.#create(path, bytes, type, shape, {});
   }
 
   #create(path: string, values: H5Numbers, type: ElementType, shape: readonly number[], storage: Storage): void {
@@ -201,9 +197,18 @@ function numberType(values: H5Numbers): ElementType {
   return { type: isFloat ? FLOAT : INTEGER, size: values.BYTES_PER_ELEMENT, signed: isFloat || isSigned };
 }
 
-/** UTF-8 (1), padded with NULs (1). */
-function textType(size: number): ElementType {
-  return { type: STRING, size, signed: false, cset: 1, strpad: 1 };
+/**
+ * Texts of one length, each with room for the NUL that ends it (H5T_STR_NULLTERM, 0): ncdump, Scilab and C programs
+ * read on to it. HDF5 does not convert UTF-8 (1) to ASCII (0), so programs that ask for C's plain strings, such as
+ * Octave's `load`, fail on what is marked UTF-8 without need.
+ */
+function encoded(texts: readonly string[]): { bytes: Uint8Array; type: ElementType } {
+  const all = texts.map((text) => Buffer.from(text, "utf8"));
+  const size = 1 + Math.max(0, ...all.map(({ length }) => length));
+  const bytes = new Uint8Array(size * texts.length);
+  for (const [i, one] of all.entries()) bytes.set(one, i * size);
+  const isAscii = bytes.every((byte) => byte < 0x80);
+  return { bytes, type: { type: STRING, size, signed: false, cset: isAscii ? 0 : 1, strpad: 0 } };
 }
 
 function metadata(element: ElementType, shape: readonly number[], storage: Storage) {

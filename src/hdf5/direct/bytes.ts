@@ -29,7 +29,11 @@ export class Hdf5Bytes {
   readonly path: string;
   /** As HDF5 counts them; the file may be longer. */
   readonly size: number;
+  /** What the superblock says of a writer that has not closed the file; with "swmr" it may be read meanwhile. */
+  readonly writer: "none" | "one" | "swmr";
   readonly #file: number;
+  /** When the file was last written, as it was opened. */
+  readonly #written: string;
   readonly #base: number;
   readonly #windows: Window[] = [];
   #oldest = 0;
@@ -41,6 +45,8 @@ export class Hdf5Bytes {
     this.#file = file;
     this.size = size;
     this.#base = base;
+    this.writer = writerOf(file, base);
+    this.#written = writtenAt(file);
   }
 
   /**
@@ -55,7 +61,7 @@ export class Hdf5Bytes {
         new SaclaError("NOT_HDF5", `${show(path)} ${why}; give a file written by DataConvert or \`sacla convert\`.`, {
           details: { path },
         });
-      if (size === 0) throw notHdf5("is empty");
+      if (size === 0) throw notHdf5("is empty, or its writer has not closed it");
       const bytes = Buffer.alloc(signature.length);
       // The format allows a user block of 512, 1024, 2048, … bytes before the signature.
       for (let at = 0; at < size; at = at === 0 ? 512 : 2 * at) {
@@ -67,6 +73,14 @@ export class Hdf5Bytes {
       closeSync(file);
       throw error;
     }
+  }
+
+  /** @throws FILE_CHANGED when the file was written to since it was opened, by others than a writer for such readers */
+  checkUnchanged(): void {
+    if (!this.#open || this.writer === "swmr" || writtenAt(this.#file) === this.#written) return;
+    throw new SaclaError("FILE_CHANGED", `${show(this.path)} was changed since it was opened; open it again.`, {
+      details: { path: this.path },
+    });
   }
 
   /** Whether the file has these bytes, and is open. */
@@ -161,6 +175,21 @@ export class Hdf5Bytes {
       done += read;
     }
   }
+}
+
+function writtenAt(file: number): string {
+  const { size, mtimeNs } = fstatSync(file, { bigint: true });
+  return `${size} ${mtimeNs}`;
+}
+
+/** File consistency flags of a version 3 superblock ("Disk Format: Level 0A" in the HDF5 File Format Specification). */
+function writerOf(file: number, at: number): "none" | "one" | "swmr" {
+  const [version, flags] = [Buffer.alloc(1), Buffer.alloc(1)];
+  readSync(file, version, 0, 1, at + 8);
+  readSync(file, flags, 0, 1, at + 11);
+  const [WRITE, SWMR] = [1, 4];
+  if (version[0] !== 3 || ((flags[0] ?? 0) & WRITE) === 0) return "none";
+  return ((flags[0] ?? 0) & SWMR) === 0 ? "one" : "swmr";
 }
 
 /** Where HDF5's bytes end, as the superblock says; all of the file where that cannot be seen. */

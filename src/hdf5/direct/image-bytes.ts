@@ -13,15 +13,19 @@ const WORTH_A_THREAD = 2 ** 16;
 
 const inflateInThread = promisify<Uint8Array, object, Buffer>(inflate);
 
-type Target = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array;
-
-// Doubles would not fit into the memory of the float32 pixels they are read as.
-const { f8: _, ...narrow } = numberArrays;
+type Target =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array;
 
 /** Types that pixels may have, as arrays in memory. */
-export const pixelArrays: Readonly<
-  Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>
-> = narrow;
+const pixelArrays: Readonly<Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>> =
+  numberArrays;
 
 /**
  * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in
@@ -77,6 +81,8 @@ export function readContiguous(file: Hdf5Bytes, address: number, element: Elemen
 function targetFor(element: Element, out: Pixels): Target {
   if (isOwnType(element, out)) return out;
   const Own = otherType(element, out);
+  // Doubles do not fit into the memory of the float32 pixels they are read as.
+  if (element.bytes > out.BYTES_PER_ELEMENT) return new Own(new ArrayBuffer(out.length * element.bytes), 0, out.length);
   return new Own(out.buffer, out.byteOffset, out.length);
 }
 
@@ -97,7 +103,8 @@ function convert({ bytes, bigEndian }: Element, target: Target, out: Pixels): vo
   if (bigEndian && bytes > 1) {
     const buffer = Buffer.from(target.buffer, target.byteOffset, target.byteLength);
     if (bytes === 2) buffer.swap16();
-    else buffer.swap32();
+    else if (bytes === 4) buffer.swap32();
+    else buffer.swap64();
   }
   // The memory is shared, which `set` sees, and a loop that converts in its place would be five times as slow.
   if (target !== out) out.set(target);
@@ -180,7 +187,12 @@ function unshuffle(bytes: Uint8Array, elementBytes: number): Uint8Array {
     for (let i = 0; i < count; i++) out[i] = (bytes[i] ?? 0) | ((bytes[count + i] ?? 0) << 8);
     return new Uint8Array(out.buffer);
   }
-  if (elementBytes !== 4) throw new UnsupportedStructure("shuffled numbers of another size");
+  if (elementBytes !== 4) {
+    const wide = new Uint8Array(bytes.length);
+    for (let k = 0; k < elementBytes; k++)
+      for (let i = 0; i < count; i++) wide[i * elementBytes + k] = bytes[k * count + i] ?? 0;
+    return wide;
+  }
   const out = new Uint32Array(count);
   const [second, third, fourth] = [count, 2 * count, 3 * count];
   for (let i = 0; i < count; i++) {

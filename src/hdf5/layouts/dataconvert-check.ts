@@ -14,6 +14,8 @@ export const dataConvertRules = {
   "tag-range": error("Tags lie from start_tag_number to before end_tag_number, or they belong to another run."),
   "time-stamp": error("One time a tag, finite: the HighTag and the run's times are derived from them."),
   beamline: error("Signals are below one bl_<n>, by which readers know the beamline."),
+  comment: warning("The comment is a text; scripts print it."),
+  "signal-type": error("A signal is one number a tag, or one text as SyncDB has it; what is neither is left out."),
   "signal-length": error("A signal has one number a tag, or values go to the wrong shots."),
   "photon-energy": warning("ADU become photons by the configured energy; dxtbx takes the wavelength from it."),
   "detector-list": error("A detector that detector_2d_list names must be there."),
@@ -26,6 +28,8 @@ export const dataConvertRules = {
   "no-geometry": warning("An MPCCD sensor without a place cannot be assembled."),
   "unlisted-tag": warning("An image whose tag is not in tag_number_list is never found."),
   "image-shape": error("All images of a detector have one shape of two axes."),
+  "image-type": error("Pixels are whole numbers or IEEE floats of 1, 2, 4 or 8 bytes; readers stop at others."),
+  filter: error("What a filter that is not built in has compressed is read only where its plugin is."),
   "image-status": error("detector_status 1 says that there is an image."),
   written: error("HDF5 gives zeros, and no error, for what was never written or whose source is not there."),
   "no-image": warning("A detector without any image has no size."),
@@ -69,6 +73,10 @@ function checkRun(file: H5File, root: string, book: Book): void {
     const energyEv = file.number(energyPath);
     return energyEv !== undefined && energyEv > 0 && Number.isFinite(energyEv) ? null : `is ${energyEv ?? "not there"}`;
   });
+  book.check("comment", `${root}/exp_info/comment`, () => {
+    file.text(`${root}/exp_info/comment`);
+    return null;
+  });
   checkDetectors(file, root, new Set(tags), book);
 }
 
@@ -102,16 +110,23 @@ function checkTimes(file: H5File, root: string, tags: readonly number[], book: B
   });
 }
 
-function checkSignals(file: H5File, path: string, tags: number, book: Book): void {
-  for (const name of file.keys(path)) {
-    const below = `${path}/${name}`;
-    if (file.kind(below) === "group") checkSignals(file, below, tags, book);
-    else if (name !== "tag_number_list" && name !== "time_stamp") {
-      const shape = file.shape(below) ?? [];
-      if (shape.length !== 1 || shape[0] !== tags)
-        book.add("signal-length", below, `has shape [${shape.join(", ")}] for ${tags} tags`);
-      book.check("written", below, () => absenceOf(file, below)?.what ?? null);
-    }
+function checkSignals(file: H5File, root: string, tags: number, book: Book): void {
+  const others = new Set([`${root}/tag_number_list`, `${root}/time_stamp`]);
+  const paths = book.read("signal-type", root, () => file.below(root)) ?? [];
+  for (const path of paths.filter((below) => !others.has(below))) {
+    const wrong = book.read("written", path, () => absenceOf(file, path));
+    if (wrong !== undefined) book.add("written", path, wrong.what);
+    book.check("signal-type", path, () => {
+      // What a link leads to, and is away, has no type.
+      if (file.linkOut(path) !== undefined) return null;
+      const found = file.described(path);
+      if (found === undefined) return "is neither a group nor a dataset";
+      const [length, ...more] = file.shape(path) ?? [];
+      if (length === undefined || more.length > 0 || !file.isList(path, length)) return `is ${found}`;
+      if (length !== tags) book.add("signal-length", path, `has shape [${length}] for ${tags} tags`);
+      return null;
+    });
+    book.check("filter", path, () => file.unreadable(path)?.what ?? null);
   }
 }
 
@@ -211,6 +226,8 @@ function checkImages(
       continue;
     }
     found.add(tag);
+    book.check("image-type", path, () => (file.hasNumbers(path) ? null : `is ${file.described(path)}`));
+    book.check("filter", path, () => file.unreadable(path)?.what ?? null);
     const text = `[${shape.join(", ")}]`;
     expected ??= text;
     if (shape.length !== 2 || shape.some((length) => length < 1)) book.add("image-shape", path, `has shape ${text}`);

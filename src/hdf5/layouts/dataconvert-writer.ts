@@ -76,7 +76,8 @@ export class DataConvertWriter implements LayoutWriter {
         `${this.#root}/run_info/detector_config/detector_2d_list`,
         Int32Array.from({ length: sensors }, (_, i) => i + 1),
       );
-    writer.numbers(`${this.#root}/run_info/sacla_config/photon_energy_in_eV`, Float64Array.of(configuredEv), []);
+    if (!Number.isNaN(configuredEv))
+      writer.numbers(`${this.#root}/run_info/sacla_config/photon_energy_in_eV`, Float64Array.of(configuredEv), []);
     if (tagStep > 0)
       writer.numbers(`${this.#root}/run_info/sacla_config/repetition_rate`, Float64Array.of(60 / tagStep), []);
   }

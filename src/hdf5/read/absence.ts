@@ -8,7 +8,7 @@ import type { H5File } from "./h5file.ts";
 /** Why a dataset that the file names holds no values: HDF5 gives its fill value, mostly 0, or an error. */
 export interface Absence {
   /** `frame-` in front of it is the reason of a missing image in a ledger. */
-  readonly reason: "not-written" | "partly-written" | "source-gone";
+  readonly reason: "not-written" | "partly-written" | "source-gone" | "damaged" | "unsupported";
   /** In words, with the file that is not there. */
   readonly what: string;
 }

@@ -8,12 +8,15 @@ import { type Column, emptyColumn, STATUS_MISSING } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
-import { openArchive } from "./open-archive.ts";
+import { FolderFile, OpenFiles, type RunPart } from "./folder-files.ts";
+import { FolderRun } from "./folder-run.ts";
+import type { openArchive } from "./open-archive.ts";
 
 /**
- * All archives of a folder, not of folders in it, as one source of shots. Files that are no archives are left out, and
- * named in the source's name. Of two files with the same run the first by name has it. Files that come later are not
- * seen.
+ * All archives of a folder, not of folders in it, as one source of shots. Files that cannot be read are left out, and
+ * named in the source's name. A run whose shots are in several files is one run; a shot that is in two files is taken
+ * from the first by name. Each file is opened once for its runs, and again when something is asked of it: there may be
+ * more of them than a process can hold open. Files that come later are not seen.
  *
  * @param folder - its path
  * @param options - as of {@link openArchive}, for each file
@@ -31,18 +34,19 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
       cause,
     });
   }
-  const archives: DataSource[] = [];
+  const pool = new OpenFiles(options);
+  const files: FolderFile[] = [];
   const leftOut: string[] = [];
   try {
     for (const name of names) {
       try {
-        archives.push(await openArchive(join(folder, name), options));
+        files.push(await FolderFile.index(join(folder, name), pool));
       } catch (error) {
         if (!isSaclaError(error, "NOT_HDF5", "NOT_DATACONVERT", "FILE_DAMAGED", "FILE_NOT_FOUND")) throw error;
         leftOut.push(name);
       }
     }
-    if (archives.length === 0) {
+    if (files.length === 0) {
       throw new SaclaError(
         "FILE_NOT_FOUND",
         `${show(folder)} has no file in the DataConvert layout; its .h5 files are ${showList(leftOut)}.`,
@@ -51,96 +55,121 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
         },
       );
     }
-    return new ArchiveFolder(folder, archives, leftOut);
+    return new ArchiveFolder(folder, files, pool, leftOut);
   } catch (error) {
-    for (const archive of archives) await archive.close();
+    await pool.close();
     throw error;
   }
 }
 
 class ArchiveFolder implements DataSource {
   readonly name: string;
-  readonly #archives: readonly DataSource[];
+  readonly #files: readonly FolderFile[];
+  readonly #pool: OpenFiles;
   readonly #beamlines: readonly number[];
-  /** Which archive has a run, once it has been looked for: asked for every image. */
-  readonly #homes = new Map<string, DataSource>();
+  /** By beamline and run, in the order of the names of files. */
+  readonly #parts = new Map<string, [RunPart, ...RunPart[]]>();
+  readonly #runs = new Map<string, FolderRun>();
+  #equipment: Promise<readonly string[]> | undefined;
 
-  constructor(folder: string, archives: readonly DataSource[], leftOut: readonly string[]) {
+  constructor(folder: string, files: readonly FolderFile[], pool: OpenFiles, leftOut: readonly string[]) {
     const without = leftOut.length === 0 ? "" : `, without ${showList(leftOut)}`;
-    this.name = `the ${archives.length} archives in ${folder}${without}`;
-    this.#archives = archives;
-    this.#beamlines = [...new Set(archives.flatMap((archive) => archive.beamlines()))].sort((a, b) => a - b);
+    this.name = `the ${files.length} archives in ${folder}${without}`;
+    this.#files = files;
+    this.#pool = pool;
+    this.#beamlines = [...new Set(files.flatMap(({ beamlines }) => beamlines))].sort((a, b) => a - b);
+    for (const part of files.flatMap(({ parts }) => parts)) {
+      const key = `${part.bl} ${part.run}`;
+      const known = this.#parts.get(key);
+      if (known === undefined) this.#parts.set(key, [part]);
+      else known.push(part);
+    }
   }
 
   apiVersion(): string {
-    return [...new Set(this.#archives.map((archive) => archive.apiVersion()))].join(", ");
+    return [...new Set(this.#files.map((file) => file.apiVersion))].join(", ");
   }
 
   beamlines(): readonly number[] {
     return this.#beamlines;
   }
 
-  async runs(bl: number, last: number): Promise<readonly number[]> {
-    const runs = new Set<number>();
-    for (const archive of this.#archives) for (const run of await archive.runs(bl, last)) runs.add(run);
-    return [...runs].sort((a, b) => a - b).slice(-last);
+  runs(bl: number, last: number): readonly number[] {
+    const runs = [...this.#parts.values()].flatMap(([part]) => (part.bl === bl ? [part.run] : []));
+    return runs.sort((a, b) => a - b).slice(-last);
   }
 
-  async runStatus(bl: number, run: number): Promise<number> {
-    return (await this.#find(bl, run)) === undefined ? -1 : 0;
+  runStatus(bl: number, run: number): number {
+    return this.#parts.has(`${bl} ${run}`) ? 0 : -1;
   }
 
   async runInfo(bl: number, run: number): Promise<RunInfo> {
-    return await (await this.#archive(bl, run)).runInfo(bl, run);
+    return await this.#run(bl, run).info();
   }
 
   async photonEnergyKev(bl: number, run: number): Promise<number> {
-    return await (await this.#archive(bl, run)).photonEnergyKev(bl, run);
+    return await this.#run(bl, run).photonEnergyKev();
   }
 
   async detectors(bl: number, run: number): Promise<readonly string[]> {
-    return await (await this.#archive(bl, run)).detectors(bl, run);
+    return await this.#run(bl, run).detectors();
+  }
+
+  async detectorsWithoutImages(bl: number, run: number): Promise<readonly string[]> {
+    return await this.#run(bl, run).detectorsWithoutImages();
   }
 
   async tags(bl: number, run: number, detId?: string): Promise<Uint32Array> {
-    return await (await this.#archive(bl, run)).tags(bl, run, detId);
+    return await this.#run(bl, run).tags(detId);
   }
 
   async tagsBetween(bl: number, hightag: number, first: number, last: number): Promise<Uint32Array> {
-    const parts = await this.#ask("UNKNOWN_HIGHTAG", (archive) => archive.tagsBetween(bl, hightag, first, last));
+    const parts = await this.#ask(this.#filesWith(first, last), "UNKNOWN_HIGHTAG", (source) =>
+      source.tagsBetween(bl, hightag, first, last),
+    );
     return Uint32Array.from(new Set(parts.flatMap((tags) => [...tags]))).sort();
   }
 
   async newestTag(equipId: string): Promise<[hightag: number, tag: number]> {
-    const newest = await this.#ask("UNKNOWN_SIGNAL", (archive) => archive.newestTag(equipId), equipId);
+    const newest = await this.#ask(this.#files, "UNKNOWN_SIGNAL", (source) => source.newestTag(equipId), equipId);
     return newest.reduce((a, b) => (b[0] > a[0] || (b[0] === a[0] && b[1] > a[1]) ? b : a));
   }
 
   async hightagAt(unixSeconds: number): Promise<number> {
-    const [first] = this.#archives;
+    const [first] = this.#files;
     if (first === undefined) throw new SaclaError("INTERNAL", "A folder without archives was opened.");
-    return await first.hightagAt(unixSeconds);
+    return await first.ask((source) => source.hightagAt(unixSeconds));
   }
 
   async timestamp(hightag: number, tag: number, equipId: string): Promise<number> {
     const [time] = await this.#ask(
+      this.#filesWith(tag, tag),
       ["UNKNOWN_SIGNAL", "UNKNOWN_HIGHTAG", "TAG_OUTSIDE_RUN"],
-      (archive) => archive.timestamp(hightag, tag, equipId),
+      (source) => source.timestamp(hightag, tag, equipId),
       equipId,
     );
     return time ?? NaN;
   }
 
   async equipment(): Promise<readonly string[]> {
+    this.#equipment ??= this.#everySignal();
+    return await this.#equipment;
+  }
+
+  async #everySignal(): Promise<readonly string[]> {
     const ids = new Set<string>();
-    for (const archive of this.#archives) for (const id of await archive.equipment()) ids.add(id);
+    for (const file of this.#files) for (const id of await file.ask((source) => source.equipment())) ids.add(id);
     return [...ids].sort();
   }
 
   async column(equipId: string, hightag: number, tags: Uint32Array): Promise<Column> {
     const parts = await this.#ask(
+      this.#filesWith(
+        tags.reduce((a, b) => Math.min(a, b), Infinity),
+        tags.reduce((a, b) => Math.max(a, b), 0),
+      ),
       ["UNKNOWN_SIGNAL", "UNKNOWN_HIGHTAG"],
-      (archive) => archive.column(equipId, hightag, tags),
+      (source) => source.column(equipId, hightag, tags),
       equipId,
     );
     const whole = emptyColumn(equipId, parts.find(({ unit }) => unit !== "")?.unit ?? "", tags.length);
@@ -156,36 +185,33 @@ class ArchiveFolder implements DataSource {
   }
 
   async detectorInfo(bl: number, run: number, detId: string): Promise<DetectorInfo> {
-    return await (await this.#archive(bl, run)).detectorInfo(bl, run, detId);
+    return await this.#run(bl, run).detectorInfo(detId);
   }
 
   async readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): Promise<boolean> {
-    return await (await this.#archive(bl, run)).readFrame(bl, run, detId, tag, out);
+    return await this.#run(bl, run).readFrame(detId, tag, out);
   }
 
   async close(): Promise<void> {
-    for (const archive of this.#archives) await archive.close();
+    await this.#pool.close();
   }
 
-  async #find(bl: number, run: number): Promise<DataSource | undefined> {
+  #run(bl: number, run: number): FolderRun {
     const key = `${bl} ${run}`;
-    const known = this.#homes.get(key);
-    if (known !== undefined) return known;
-    for (const archive of this.#archives) {
-      if ((await archive.runStatus(bl, run)) === -1) continue;
-      this.#homes.set(key, archive);
-      return archive;
-    }
-    return undefined;
-  }
-
-  async #archive(bl: number, run: number): Promise<DataSource> {
-    const archive = await this.#find(bl, run);
-    if (archive === undefined)
+    const parts = this.#parts.get(key);
+    if (parts === undefined)
       throw new SaclaError("UNKNOWN_RUN", `${this.name} have no run ${run} of beamline ${bl}.`, {
         details: { bl, run },
       });
-    return archive;
+    const known = this.#runs.get(key) ?? new FolderRun(parts);
+    this.#runs.set(key, known);
+    return known;
+  }
+
+  /** Files with tags from `first` to `last`; all where none has, to say what they have. */
+  #filesWith(first: number, last: number): readonly FolderFile[] {
+    const found = this.#files.filter(({ parts }) => parts.some(({ tags }) => tags[0] <= last && tags[1] >= first));
+    return found.length > 0 ? found : this.#files;
   }
 
   /**
@@ -193,18 +219,19 @@ class ArchiveFolder implements DataSource {
    * it are those of all.
    */
   async #ask<T>(
+    files: readonly FolderFile[],
     unknown:
       | "UNKNOWN_HIGHTAG"
       | "UNKNOWN_SIGNAL"
       | readonly ("UNKNOWN_HIGHTAG" | "UNKNOWN_SIGNAL" | "TAG_OUTSIDE_RUN")[],
-    question: (archive: DataSource) => T | Promise<T>,
+    question: (source: DataSource) => T | Promise<T>,
     equipId?: string,
   ): Promise<T[]> {
     const answers: T[] = [];
     const failures: SaclaError[] = [];
-    for (const archive of this.#archives) {
+    for (const file of files) {
       try {
-        answers.push(await question(archive));
+        answers.push(await file.ask(question));
       } catch (error) {
         if (!isSaclaError(error, ...[unknown].flat())) throw error;
         failures.push(error);

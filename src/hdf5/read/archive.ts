@@ -4,7 +4,7 @@ import { SaclaError, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
-import { type Column, emptyColumn, type MissingReason, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
+import { type Column, emptyColumn, STATUS_MISSING } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import { type ArchiveOptions, readRuns, type StoredRun } from "./dataconvert.ts";
@@ -22,12 +22,16 @@ class Archive implements DataSource {
   /** Ascending by run number. */
   readonly #runs: readonly StoredRun[];
   readonly #version: string;
+  /** What the list of runs names and cannot be read. */
+  readonly #lost: readonly string[];
 
   constructor(path: string, file: H5File, options: ArchiveOptions) {
-    this.name = `the archive ${path}`;
     this.#file = file;
     this.#hightag = options.hightag;
-    this.#runs = readRuns(file, options);
+    const { runs, lost } = readRuns(file, options);
+    this.name = `the archive ${path}${lost.size === 0 ? "" : ` (without run ${showList([...lost.keys()])})`}`;
+    this.#lost = [...lost].map(([run, { message }]) => `run ${run} cannot be read: ${message}`);
+    this.#runs = runs;
     this.#version = `DataConvert ${file.text("/file_info/version") ?? ""}`.trim();
   }
 
@@ -52,6 +56,7 @@ class Archive implements DataSource {
 
   runInfo(bl: number, run: number): RunInfo {
     const stored = this.#run(bl, run);
+    const notes = [...this.#lost, ...stored.notes];
     return {
       starttime: stored.startTime,
       stoptime: stored.stopTime,
@@ -65,6 +70,7 @@ class Archive implements DataSource {
       runstatus: 0,
       // A file of `sacla convert` says more, and the comment with its spaces.
       ...(stored.recorded === undefined ? {} : { ...stored.recorded, hightagnumber: stored.hightag }),
+      ...(notes.length === 0 ? {} : { notes }),
     };
   }
 
@@ -76,13 +82,18 @@ class Archive implements DataSource {
     return this.#run(bl, run).detectorIds;
   }
 
+  detectorsWithoutImages(bl: number, run: number): readonly string[] {
+    const { detectors, present } = this.#run(bl, run);
+    return [...detectors.keys()].filter((id) => !present.has(id));
+  }
+
   tags(bl: number, run: number, detId?: string): Uint32Array {
     const stored = this.#run(bl, run);
     if (detId === undefined) return stored.tags.slice();
     const detector = stored.detectors.get(detId);
     if (detector !== undefined) return detector.tags.slice();
     // A composite has the tags for which all its sensors have an image.
-    const sensors = [...stored.detectors.values()]
+    const sensors = [...stored.present.values()]
       .filter(({ id }) => id.startsWith(`${detId}-`))
       .map((sensor) => new Set(sensor.tags));
     return stored.tags.filter((tag) => sensors.every((tags) => tags.has(tag)));
@@ -95,7 +106,7 @@ class Archive implements DataSource {
   }
 
   newestTag(equipId: string): [hightag: number, tag: number] {
-    const newest = this.#runs.findLast((run) => run.signals.has(equipId));
+    const newest = this.#runs.findLast((run) => run.signals.names.has(equipId));
     const tag = newest?.tags.at(-1);
     if (newest === undefined || tag === undefined) throw this.#unknownSignal(equipId);
     return [newest.hightag, tag];
@@ -120,19 +131,19 @@ class Archive implements DataSource {
   }
 
   equipment(): readonly string[] {
-    return [...new Set(this.#runs.flatMap((run) => [...run.signals.keys()]))].sort();
+    return [...new Set(this.#runs.flatMap((run) => [...run.signals.names.keys()]))].sort();
   }
 
   column(equipId: string, hightag: number, tags: Uint32Array): Column {
-    const paths = this.#pathsOf(equipId, hightag);
-    const [first] = paths;
-    const column = emptyColumn(equipId, first === undefined ? "" : first[0].unitOf(first[1]), tags.length);
-    for (const [run, signalPath] of paths) {
-      const status = run.statusOf(signalPath);
+    const parts = this.#pathsOf(equipId, hightag).map(([run, path]) => [run, run.signals.column(path)] as const);
+    const unit = parts.find(([, part]) => part.unit !== "")?.[1].unit ?? "";
+    const column = emptyColumn(equipId, unit, tags.length);
+    for (const [run, part] of parts) {
       for (const [i, tag] of tags.entries()) {
         const row = run.rowOf(tag);
-        if (row !== undefined && status?.[row] !== STATUS_MISSING)
-          setEntry(column, i, entryFrom(run.column(signalPath)[row] ?? NaN));
+        if (row === undefined || part.status[row] === STATUS_MISSING) continue;
+        column.values[i] = part.values[row] ?? NaN;
+        column.status[i] = part.status[row] ?? STATUS_MISSING;
       }
     }
     return column;
@@ -187,7 +198,7 @@ class Archive implements DataSource {
   /** The runs of a HighTag that have a signal, with its path inside `event_info`. */
   #pathsOf(equipId: string, hightag: number): [run: StoredRun, signalPath: string][] {
     const paths = this.#runsWith(hightag).flatMap((run): [StoredRun, string][] => {
-      const signalPath = run.signals.get(equipId);
+      const signalPath = run.signals.pathOf(equipId);
       return signalPath === undefined ? [] : [[run, signalPath]];
     });
     if (paths.length === 0) throw this.#unknownSignal(equipId);
@@ -204,10 +215,4 @@ class Archive implements DataSource {
       },
     );
   }
-}
-
-/** What a converter writes where SyncDB has a word instead of a number: NaN for one, an infinity for the other. */
-function entryFrom(value: number): number | MissingReason {
-  if (Number.isNaN(value)) return "not-converged";
-  return Number.isFinite(value) ? value : "saturated";
 }

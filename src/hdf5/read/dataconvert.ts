@@ -1,14 +1,13 @@
 import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { groupDetectors } from "../../core/detectors.ts";
-import { SaclaError, show, showList } from "../../core/errors.ts";
+import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
-import { STATUS_MISSING } from "../../core/syncdb.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import { type Provenance, readProvenance } from "../convert/provenance.ts";
-import { type Absence, absenceOf } from "./absence.ts";
+import { absenceOf } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
-import { signalNames, unitOfPath } from "./signals.ts";
 import { StoredDetector } from "./stored-detector.ts";
+import { StoredSignals } from "./stored-signals.ts";
 
 /** What the file does not say, or says wrongly. */
 export interface ArchiveOptions {
@@ -18,15 +17,37 @@ export interface ArchiveOptions {
   readonly hightag?: number | undefined;
 }
 
-/** The runs of a DataConvert file, ascending. @throws NOT_DATACONVERT naming the path that is not there */
-export function readRuns(file: H5File, options: ArchiveOptions): StoredRun[] {
+/** What a DataConvert file holds. */
+export interface StoredRuns {
+  /** Ascending by number. */
+  readonly runs: readonly StoredRun[];
+  /** Runs that the list names and that cannot be read, with the reason. */
+  readonly lost: ReadonlyMap<number, SaclaError>;
+}
+
+/**
+ * The runs of a DataConvert file; of several, those that can be read.
+ * @throws NOT_DATACONVERT naming the path that is not there
+ * @throws FILE_DAMAGED when no run can be read
+ */
+export function readRuns(file: H5File, options: ArchiveOptions): StoredRuns {
   const path = "/file_info/run_number_list";
-  const runs = Array.from(required(file, path, file.numbers(path)));
-  if (runs.length === 0) throw notDataConvert(file, path, "is empty");
+  const listed = new Set(required(file, path, file.numbers(path)));
+  if (listed.size === 0) throw notDataConvert(file, path, "is empty");
   const provenance = readProvenance(file);
-  return runs
-    .sort((a, b) => a - b)
-    .map((run) => new StoredRun(file, run, options, provenance?.request.run === run ? provenance : undefined));
+  const runs: StoredRun[] = [];
+  const lost = new Map<number, SaclaError>();
+  for (const run of [...listed].sort((a, b) => a - b)) {
+    try {
+      runs.push(new StoredRun(file, run, options, provenance?.request.run === run ? provenance : undefined));
+    } catch (error) {
+      if (!isSaclaError(error, "FILE_DAMAGED", "NOT_DATACONVERT")) throw error;
+      lost.set(run, error);
+    }
+  }
+  const [first] = lost.values();
+  if (runs.length === 0 && first !== undefined) throw first;
+  return { runs, lost };
 }
 
 /** One `/run_<N>` group. Everything small is read at once, so that a broken file is known when it is opened. */
@@ -46,18 +67,17 @@ export class StoredRun {
   readonly comment: string;
   /** Sensors and cameras by id. */
   readonly detectors: ReadonlyMap<string, StoredDetector>;
-  /** Composite ids, each before its sensors, then cameras and assembled images. */
-  readonly detectorIds: readonly string[];
+  readonly signals: StoredSignals;
+  /** What is odd about the run beside signals and images, as it was found on opening. */
+  readonly #odd: string[] = [];
   readonly #file: H5File;
   readonly #root: string;
   /** Where each tag stands in the lists of `event_info`, which need not be in order. */
   readonly #rows: ReadonlyMap<number, number>;
   readonly #times: Float64Array;
-  readonly #columns = new Map<string, Float64Array>();
-  readonly #absences = new Map<string, Absence | undefined>();
   /** For files of `sacla convert`: what the layout has no place for. */
   readonly #provenance: Provenance | undefined;
-  #signals: ReadonlyMap<string, string> | undefined;
+  #present: ReadonlyMap<string, StoredDetector> | undefined;
 
   constructor(file: H5File, run: number, options: ArchiveOptions, provenance: Provenance | undefined) {
     this.#file = file;
@@ -76,21 +96,43 @@ export class StoredRun {
     this.endTag = this.#tagNumber("run_info/end_tag_number");
     this.#checkRange();
     this.#checkWritten(`${this.#root}/event_info/time_stamp`);
-    this.#times = this.#perTag("time_stamp");
+    this.#times = this.#timeStamps();
     this.startTime = provenance?.run.starttime ?? this.#timeAt("start");
     this.stopTime = provenance?.run.stoptime ?? this.#timeAt("end");
     this.hightag = options.hightag ?? provenance?.run.hightagnumber ?? hightagAt(this.startTime);
-    this.comment = file.text(`${this.#root}/exp_info/comment`) ?? "";
+    this.comment = this.#text("exp_info/comment") ?? "";
     this.detectors = this.#findDetectors();
-    this.detectorIds = groupDetectors([...this.detectors.keys()]).flatMap(({ id, sensors }) =>
+    this.signals = new StoredSignals(file, `${this.#root}/event_info`, this.#rows.size, provenance);
+  }
+
+  /** Detectors and sensors with images; all where none has one. */
+  get present(): ReadonlyMap<string, StoredDetector> {
+    if (this.#present === undefined) {
+      const present = [...this.detectors].filter(([, detector]) => detector.hasImage);
+      this.#present = present.length === 0 ? this.detectors : new Map(present);
+    }
+    return this.#present;
+  }
+
+  /** Composite ids of {@link present}, each before its sensors, then cameras and assembled images. */
+  get detectorIds(): readonly string[] {
+    return groupDetectors([...this.present.keys()]).flatMap(({ id, sensors }) =>
       sensors.includes(id) ? sensors : [id, ...sensors],
     );
+  }
+
+  /** What is odd about the run, each a sentence that names the place. */
+  get notes(): readonly string[] {
+    const without = [...this.detectors.values()]
+      .filter(({ hasImage }) => !hasImage)
+      .map(({ id, whyNone }) => `${id} has no image of any shot${whyNone}`);
+    return [...this.#odd, ...without, ...this.signals.notes];
   }
 
   /** Configured photon energy in keV. @throws UNSUPPORTED when the file has none */
   get photonEnergyKev(): number {
     const path = `${this.#root}/run_info/sacla_config/photon_energy_in_eV`;
-    const energyEv = this.#file.number(path);
+    const energyEv = this.#file.numberOrNone(path);
     if (energyEv === undefined || !Number.isFinite(energyEv)) {
       throw new SaclaError(
         "UNSUPPORTED",
@@ -104,13 +146,7 @@ export class StoredRun {
     return energyEv / 1000;
   }
 
-  /** Every name of a signal, with its path inside `event_info`. */
-  get signals(): ReadonlyMap<string, string> {
-    this.#signals ??= signalNames(this.#signalPaths(""));
-    return this.#signals;
-  }
-
-  /** Position of a tag in {@link column}; undefined when the run has no such tag. */
+  /** Position of a tag in the columns of {@link signals}; undefined when the run has no such tag. */
   rowOf(tag: number): number | undefined {
     return this.#rows.get(tag);
   }
@@ -119,37 +155,6 @@ export class StoredRun {
   timeOf(tag: number): number | undefined {
     const row = this.#rows.get(tag);
     return row === undefined ? undefined : this.#times[row];
-  }
-
-  /**
-   * The values at a path of `event_info`, one number per {@link rowOf}; NaN where {@link absenceOf} says why not.
-   * @throws FILE_DAMAGED when it has another length than the tag list
-   */
-  column(signalPath: string): Float64Array {
-    const known = this.#columns.get(signalPath);
-    if (known !== undefined) return known;
-    const isAbsent = this.absenceOf(signalPath) !== undefined;
-    const column = isAbsent ? new Float64Array(this.#rows.size).fill(NaN) : this.#perTag(signalPath);
-    this.#columns.set(signalPath, column);
-    return column;
-  }
-
-  /** Unit of the signal at a path of `event_info`. */
-  unitOf(signalPath: string): string {
-    return this.#provenance?.signals.find((signal) => signal.leaf === signalPath)?.unit ?? unitOfPath(signalPath);
-  }
-
-  /** Why a signal has no values although it is there: never written, or its source is gone. */
-  absenceOf(signalPath: string): Absence | undefined {
-    if (!this.#absences.has(signalPath))
-      this.#absences.set(signalPath, absenceOf(this.#file, `${this.#root}/event_info/${signalPath}`));
-    return this.#absences.get(signalPath);
-  }
-
-  /** Status codes of a signal, in the order of {@link column}; undefined where the file has none, as most do. */
-  statusOf(signalPath: string): Float64Array | undefined {
-    if (this.absenceOf(signalPath) !== undefined) return new Float64Array(this.#rows.size).fill(STATUS_MISSING);
-    return this.#provenance === undefined ? undefined : this.#file.numbers(`/sacla/signal_status/${signalPath}`);
   }
 
   /** What the source of the file said about the run, beyond what the layout holds. */
@@ -207,17 +212,25 @@ export class StoredRun {
     );
   }
 
-  #perTag(signalPath: string): Float64Array {
-    const path = `${this.#root}/event_info/${signalPath}`;
+  #timeStamps(): Float64Array {
+    const path = `${this.#root}/event_info/time_stamp`;
     const values = required(this.#file, path, this.#file.numbers(path));
-    if (values.length !== this.#rows.size) {
-      throw damaged(
-        this.#file,
-        path,
-        `has ${values.length} values, but ${this.#tagListPath} has ${this.#rows.size} tags`,
-      );
+    if (values.length === this.#rows.size) return values;
+    const tags = `${this.#tagListPath} has ${this.#rows.size} tags`;
+    throw damaged(this.#file, path, `has ${values.length} values, but ${tags}`);
+  }
+
+  /** A text that nothing else depends on: something else in its place is noted. */
+  #text(name: string): string | undefined {
+    const path = `${this.#root}/${name}`;
+    try {
+      return this.#file.text(path);
+    } catch (error) {
+      if (!isSaclaError(error, "FILE_DAMAGED", "NOT_DATACONVERT", "UNSUPPORTED")) throw error;
+      this.#odd.push(error.message);
+      const value = isSaclaError(error, "NOT_DATACONVERT") ? this.#file.numberOrNone(path) : undefined;
+      return value === undefined ? undefined : String(value);
     }
-    return values;
   }
 
   /** The time of an end of the run, which need not be in the list, from the nearest tag that has one. */
@@ -236,38 +249,29 @@ export class StoredRun {
 
   #findDetectors(): Map<string, StoredDetector> {
     const detectors = new Map<string, StoredDetector>();
+    const add = (group: string, id: string): void => {
+      detectors.set(id, new StoredDetector(this.#file, `${this.#root}/${group}`, id, this.run, this.tags));
+    };
     const groups = this.#file.keys(this.#root);
-    for (const [group, k] of numbered(groups, /^detector_2d_(\d+)$/)) {
-      const path = `${this.#root}/${group}`;
-      const namePath = `${path}/detector_info/detector_name`;
-      const id = required(this.#file, namePath, this.#file.text(namePath)) || `detector_2d_${k}`;
-      if (detectors.has(id))
-        throw damaged(this.#file, namePath, `is ${show(id)}, the name of another detector of the run too`);
-      detectors.set(id, new StoredDetector(this.#file, path, id, this.run, this.tags));
+    for (const [group] of numbered(groups, /^detector_2d_(\d+)$/)) {
+      const name = this.#text(`${group}/detector_info/detector_name`);
+      const isOther = name !== undefined && name !== "" && !detectors.has(name);
+      if (name === undefined) this.#odd.push(`${this.#root}/${group} has no detector_name, and is called ${group}`);
+      else if (detectors.has(name))
+        this.#odd.push(`${this.#root}/${group} is named ${show(name)} as another detector, and is called ${group}`);
+      add(group, isOther ? name : group);
     }
-    this.#checkListedDetectors(groups);
-    for (const [group] of numbered(groups, /^detector_2d_assembled_(\d+)$/)) {
-      detectors.set(group, new StoredDetector(this.#file, `${this.#root}/${group}`, group, this.run, this.tags));
-    }
+    this.#noteListedDetectors(groups);
+    for (const [group] of numbered(groups, /^detector_2d_assembled_(\d+)$/)) add(group, group);
     return detectors;
   }
 
-  #checkListedDetectors(groups: readonly string[]): void {
+  #noteListedDetectors(groups: readonly string[]): void {
     const path = `${this.#root}/run_info/detector_config/detector_2d_list`;
-    for (const k of this.#file.numbers(path) ?? []) {
+    for (const k of this.#file.numbersOrNone(path) ?? []) {
       if (!groups.includes(`detector_2d_${k}`))
-        throw damaged(this.#file, `${this.#root}/detector_2d_${k}`, `is not there, though ${path} names it`);
+        this.#odd.push(`${this.#root}/detector_2d_${k} is not there, though ${path} names it`);
     }
-  }
-
-  /** Paths below `event_info` of everything that can be a signal. */
-  #signalPaths(below: string): string[] {
-    return this.#file.keys(`${this.#root}/event_info/${below}`).flatMap((name) => {
-      const signalPath = below === "" ? name : `${below}/${name}`;
-      const kind = this.#file.kind(`${this.#root}/event_info/${signalPath}`);
-      if (kind === "group") return this.#signalPaths(signalPath);
-      return kind === "dataset" && signalPath !== "tag_number_list" && signalPath !== "time_stamp" ? [signalPath] : [];
-    });
   }
 }
 

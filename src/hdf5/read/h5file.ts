@@ -1,9 +1,8 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { numberArrays, type Pixels, type PixelType } from "../../core/ndarray.ts";
 import { Hdf5Bytes } from "../direct/bytes.ts";
-import { FLOAT, INTEGER } from "../direct/dataset.ts";
+import { DEFLATE, FLOAT, INTEGER, SHUFFLE } from "../direct/dataset.ts";
 import { foundBeside } from "../direct/external.ts";
-import { pixelArrays } from "../direct/image-bytes.ts";
 import { attempt, type H5, loadH5, quietly, workingH5 } from "./library.ts";
 
 type H5Metadata = ReturnType<H5["get_dataset_metadata"]>;
@@ -17,6 +16,14 @@ const ENUM = 8;
 
 /** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */
 const MAX_BYTES = 2 ** 30;
+
+/** HDF5's numbers of the filters that need no plugin: deflate, shuffle, fletcher32, nbit, scale-offset. */
+const builtIn = new Set([DEFLATE, SHUFFLE, 3, 5, 6]);
+
+/** No run has as many signals, but links can make them of a few. */
+const MOST_BELOW = 100_000;
+/** Groups in groups. */
+const MOST_LEVELS = 32;
 
 /** What an object in the file is; undefined when there is none. */
 type Kind = "group" | "dataset" | "other" | undefined;
@@ -50,7 +57,7 @@ export class H5File {
   /**
    * @throws FILE_NOT_FOUND when there is no such file, it is a folder, or it may not be read
    * @throws NOT_HDF5 when it is empty or something else
-   * @throws FILE_DAMAGED when it is HDF5 and does not open: truncated, or still being written
+   * @throws FILE_DAMAGED when it is HDF5 and does not open: truncated, or not closed by its writer
    */
   static async open(path: string): Promise<H5File> {
     return H5File.#openWith(path, Hdf5Bytes.open(path), await loadH5());
@@ -58,7 +65,7 @@ export class H5File {
 
   static #openWith(path: string, fileBytes: Hdf5Bytes, h5: H5): H5File {
     try {
-      return new H5File(path, fileBytes, h5, openedBy(h5, path));
+      return new H5File(path, fileBytes, h5, openedBy(h5, fileBytes));
     } catch (error) {
       fileBytes.close();
       throw error;
@@ -101,6 +108,42 @@ export class H5File {
     if (type === this.#h5.H5G_GROUP) return "group";
     if (type === this.#h5.H5G_DATASET) return "dataset";
     return type < 0 ? undefined : "other";
+  }
+
+  /**
+   * Paths of everything below a group that is no group itself. A group that is reached again below itself, by a hard
+   * or a soft link, is not entered again.
+   * @throws FILE_DAMAGED when there are more than {@link MOST_BELOW}
+   */
+  below(path: string): string[] {
+    const found: string[] = [];
+    const walk = (group: string, above: ReadonlySet<string>): void => {
+      for (const name of this.keys(group)) {
+        const member = `${group}/${name}`;
+        const id = this.#isGroup(member) ? this.#identity(member) : undefined;
+        if (id === undefined) found.push(member);
+        else if (!above.has(id) && above.size < MOST_LEVELS) walk(member, new Set(above).add(id));
+        if (found.length > MOST_BELOW) throw this.#damaged(path, `more than ${MOST_BELOW} objects below it`, undefined);
+      }
+    };
+    if (this.kind(path) === "group") walk(path, new Set([this.#identity(path)]));
+    return found;
+  }
+
+  /** What cannot be looked at is no group: who reads it is told why. */
+  #isGroup(path: string): boolean {
+    try {
+      return this.kind(path) === "group";
+    } catch (error) {
+      if (isSaclaError(error, "FILE_DAMAGED")) return false;
+      throw error;
+    }
+  }
+
+  /** The same for every path that leads to an object: the address of its header, and the file that it is in. */
+  #identity(path: string): string {
+    const reference = this.#call(path, (h5) => h5.create_object_reference(this.#id, path));
+    return `${this.linkOut(path)?.file ?? ""} ${Buffer.from(reference).toString("hex")}`;
   }
 
   /** Names in a group, read once; none when there is no such group. */
@@ -166,6 +209,12 @@ export class H5File {
     return this.#metadata(path)?.shape ?? undefined;
   }
 
+  /** Whether a dataset is of numbers. */
+  hasNumbers(path: string): boolean {
+    const meta = this.#metadata(path);
+    return meta !== undefined && numberType(meta) !== undefined;
+  }
+
   /** How the pixels of an image are given without loss: uint16 as they are, all others as float32. */
   pixelType(path: string): PixelType {
     const meta = this.#metadata(path);
@@ -200,6 +249,29 @@ export class H5File {
     return value;
   }
 
+  /** A list of numbers; undefined too when something else is in its place, on which nothing depends. */
+  numbersOrNone(path: string): Float64Array | undefined {
+    try {
+      return this.numbers(path);
+    } catch (error) {
+      if (isSaclaError(error, "NOT_DATACONVERT", "FILE_DAMAGED", "UNSUPPORTED")) return undefined;
+      throw error;
+    }
+  }
+
+  /** One number, as {@link numbersOrNone}. */
+  numberOrNone(path: string): number | undefined {
+    const values = this.numbersOrNone(path);
+    return values?.length === 1 ? values[0] : undefined;
+  }
+
+  /** Whether a dataset is a list of numbers or texts of a length. */
+  isList(path: string, length: number): boolean {
+    const meta = this.#metadata(path);
+    if (meta?.shape?.length !== 1 || meta.shape[0] !== length) return false;
+    return meta.type === STRING || numberType(meta) !== undefined;
+  }
+
   /**
    * One text, without the padding (NULs, spaces) that fixed-length texts end with.
    * @throws NOT_DATACONVERT when it is not one text
@@ -209,13 +281,44 @@ export class H5File {
     if (meta === undefined) return undefined;
     if (meta.type !== STRING || meta.total_size !== 1)
       throw this.#unexpected(path, `${describe(meta)}, but must be one text`);
-    const at = this.#read(path, meta.size);
+    return this.#texts(path, meta)[0];
+  }
+
+  /** A list of texts, as {@link text}; undefined when it is not one. */
+  texts(path: string): string[] | undefined {
+    const meta = this.#metadata(path);
+    return meta?.type === STRING && meta.shape?.length === 1 ? this.#texts(path, meta) : undefined;
+  }
+
+  #texts(path: string, { size, vlen, total_size: count }: H5Metadata): string[] {
+    const at = this.#read(path, count * size);
     const { HEAPU8 } = this.#h5;
-    if (!meta.vlen) return textIn(HEAPU8.subarray(at, at + meta.size));
-    const start = new Uint32Array(this.#memory, at, 1)[0] ?? 0;
-    const text = start === 0 ? "" : textIn(HEAPU8.subarray(start, HEAPU8.indexOf(0, start)));
+    if (!vlen)
+      return Array.from({ length: count }, (_, i) => textIn(HEAPU8.subarray(at + i * size, at + (i + 1) * size)));
+    const texts = Array.from(new Uint32Array(this.#memory, at, count), (start) =>
+      start === 0 ? "" : textIn(HEAPU8.subarray(start, HEAPU8.indexOf(0, start))),
+    );
     this.#h5.reclaim_vlen_memory(this.#id, path, "", BigInt(at));
-    return text;
+    return texts;
+  }
+
+  /** Why a dataset cannot be read although it is whole: a filter that is not there. */
+  unreadable(path: string): { readonly reason: "unsupported"; readonly what: string } | undefined {
+    if (this.kind(path) !== "dataset") return undefined;
+    const filters = this.#call(path, (h5) => h5.get_dataset_filters(this.#id, path));
+    const unknown = filters.find(({ id }) => !builtIn.has(id));
+    if (unknown === undefined) return undefined;
+    const { name, id } = unknown;
+    return {
+      reason: "unsupported",
+      what: `it is compressed with the HDF5 filter ${name} (id ${id}), which is not built in`,
+    };
+  }
+
+  /** Type and shape of a dataset in words: "f4 of shape [6, 100]"; undefined when there is none. */
+  described(path: string): string | undefined {
+    const meta = this.#metadata(path);
+    return meta === undefined ? undefined : describe(meta);
   }
 
   /**
@@ -255,18 +358,20 @@ export class H5File {
     };
     if (meta === undefined || shape.length !== 2 || shape[0] !== rows || shape[1] !== columns)
       throw isOther(`have shape [${rows}, ${columns}]`);
-    const Pixels = pixelArrays[type ?? ""];
+    const Pixels = type === undefined ? undefined : arrays[type];
     if (Pixels === undefined) {
       throw new SaclaError(
         "UNSUPPORTED",
         `${path} of ${show(this.path)} is ${describe(meta)}; ` +
-          `pixels may be ${Object.keys(pixelArrays).join(", ")}. Convert it to float32.`,
+          `pixels may be ${Object.keys(arrays).join(", ")}. Convert it to float32.`,
         { details: { file: this.path, path } },
       );
     }
     if (out instanceof Uint16Array && type !== "u2") throw isOther("are u2, as the first one is");
     const at = this.#read(path, out.length * meta.size);
-    out.set(new Pixels(this.#memory, at, out.length));
+    const pixels = new Pixels(this.#memory, at, out.length);
+    if (pixels instanceof BigInt64Array || pixels instanceof BigUint64Array) out.set(Float32Array.from(pixels, Number));
+    else out.set(pixels);
   }
 
   /** To be asked for after each read: reading may grow the WebAssembly memory, which leaves older views empty. */
@@ -287,6 +392,7 @@ export class H5File {
     const offset = part?.shape.map((_, axis) => BigInt(axis === 0 ? part.index : 0)) ?? null;
     const strides = part?.shape.map(() => 1n) ?? null;
     this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, count, offset, strides, BigInt(at)));
+    this.fileBytes.checkUnchanged();
     return at;
   }
 
@@ -318,7 +424,7 @@ export class H5File {
     const h5 = workingH5(this.#h5);
     if (h5 === this.#h5) return;
     if (h5 === undefined) throw this.#damaged(path, "HDF5 starts again after a damaged file; ask again", undefined);
-    this.#id = openedBy(h5, this.path);
+    this.#id = openedBy(h5, this.fileBytes);
     this.#h5 = h5;
     this.#scratch = { at: 0, bytes: 0 };
     this.#siblings.clear();
@@ -356,15 +462,24 @@ export class H5File {
   }
 }
 
-function openedBy(h5: H5, path: string): bigint {
+function openedBy(h5: H5, { path, writer }: Hdf5Bytes): bigint {
+  const flags = writer === "swmr" ? h5.H5F_ACC_SWMR_READ : h5.H5F_ACC_RDONLY;
   return attempt(
-    () => h5.open(path, h5.H5F_ACC_RDONLY, false, -1, -1),
+    () => h5.open(path, flags, false, -1, -1),
     (reason, cause) =>
-      new SaclaError("FILE_DAMAGED", `${show(path)} is HDF5 but does not open (${reason}); copy or convert it again.`, {
-        details: { path },
-        cause,
-      }),
+      new SaclaError("FILE_DAMAGED", `${show(path)} ${whyNotOpened(reason)}`, { details: { path }, cause }),
   );
+}
+
+function whyNotOpened(reason: string): string {
+  if (/already open for (SWMR )?write/.test(reason)) {
+    return (
+      "was not closed by its writer: wait for it when it still runs; when it has died, clear the flag in a copy of the " +
+      "file (h5clear -s copy.h5; h5clear is one of the tools of HDF5) and validate the copy."
+    );
+  }
+  const unclosed = reason.includes("truncated") ? ", or its writer has not closed it" : "";
+  return `is HDF5 but does not open (${reason}${unclosed}); copy or convert it again.`;
 }
 
 function numberType({ type, size, signed, enum_type }: H5Metadata): NumberType | undefined {

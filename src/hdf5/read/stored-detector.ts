@@ -8,6 +8,15 @@ import type { H5File } from "./h5file.ts";
 /** The largest image that is taken for one: no detector is near it, but a damaged header can say anything. */
 const MOST_PIXELS = 2 ** 28;
 
+/** Images whose shape is compared to know that of a detector. */
+const FIRST_IMAGES = 3;
+
+interface ImageShape {
+  readonly ysize: number;
+  readonly xsize: number;
+  readonly isUint16: boolean;
+}
+
 /** One `detector_2d_<k>` group: one group per tag, with the image and its status in it. */
 export class StoredDetector {
   readonly id: string;
@@ -23,6 +32,7 @@ export class StoredDetector {
   readonly #faults = new Map<number, SaclaError>();
   #info: DetectorInfo | undefined;
   #tags: Uint32Array | undefined;
+  #hasImage: boolean | undefined;
 
   constructor(file: H5File, path: string, id: string, run: number, runTags: Uint32Array) {
     this.#file = file;
@@ -42,6 +52,20 @@ export class StoredDetector {
     return this.#tags;
   }
 
+  /** Whether any tag has an image. The answer no takes a look at every tag. */
+  get hasImage(): boolean {
+    this.#hasImage ??= this.#runTags.some((tag) => this.#state(tag) === true);
+    return this.#hasImage;
+  }
+
+  /** Where no tag has an image: why, of the first of which there is something; "" where there is nothing. */
+  get whyNone(): string {
+    const fault = this.#faults.values().next().value;
+    if (fault === undefined) return "";
+    const { what } = fault.details;
+    return `: of the first, ${typeof what === "string" ? what : fault.message.replace(/\.$/, "")}`;
+  }
+
   /** Why a tag has no image although there is something of it in the file: FRAME_MISSING or FILE_DAMAGED. */
   faultOf(tag: number): SaclaError | undefined {
     const state = this.#state(tag);
@@ -57,7 +81,7 @@ export class StoredDetector {
   get info(): DetectorInfo {
     if (this.#info !== undefined) return this.#info;
     const { ysize, xsize, isUint16 } = this.#firstImage();
-    const gain = this.#file.number(`${this.#path}/detector_info/absolute_gain`);
+    const gain = this.#file.numberOrNone(`${this.#path}/detector_info/absolute_gain`);
     this.#info = {
       id: this.id,
       xsize,
@@ -95,10 +119,31 @@ export class StoredDetector {
 
   /** @param isRead - whether `out` holds the image as found from the tables of the file */
   #finish(isRead: boolean, tag: number, out: Pixels): true {
-    const { ysize, xsize } = this.info;
-    if (!isRead || this.#offsets === undefined) this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
+    if (!isRead || this.#offsets === undefined) this.#readByLibrary(tag, out);
     else if (!this.#isVerified) this.#verify(this.#offsets, tag, out);
+    this.#file.fileBytes.checkUnchanged();
     return true;
+  }
+
+  #readByLibrary(tag: number, out: Pixels): void {
+    const { ysize, xsize } = this.info;
+    try {
+      this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
+    } catch (error) {
+      // Where others can be read it is this image that is odd, and stops no pass over them.
+      if (!isSaclaError(error, "UNSUPPORTED") || !this.#othersAreReadable(tag)) throw error;
+      throw new SaclaError("FILE_DAMAGED", error.message, { details: error.details, cause: error });
+    }
+  }
+
+  #othersAreReadable(odd: number): boolean {
+    return this.tags
+      .filter((tag) => tag !== odd)
+      .slice(0, FIRST_IMAGES)
+      .some((tag) => {
+        const path = this.#imagePath(tag);
+        return this.#file.hasNumbers(path) && this.#file.unreadable(path) === undefined;
+      });
   }
 
   /** Has the library confirm the first image, unless it did so for another detector that is stored alike. */
@@ -137,7 +182,7 @@ export class StoredDetector {
       else if (known === "damaged" || known === "odd") found = damaged(this.#file, this.#imagePath(tag), known);
       else found = this.#askLibrary(tag);
     } catch (error) {
-      if (!isSaclaError(error, "FILE_DAMAGED")) throw error;
+      if (!isSaclaError(error, "FILE_DAMAGED", "NOT_DATACONVERT")) throw error;
       found = error;
     }
     if (typeof found !== "boolean") this.#faults.set(tag, found);
@@ -166,40 +211,52 @@ export class StoredDetector {
     );
   }
 
-  #firstImage(): { readonly ysize: number; readonly xsize: number; readonly isUint16: boolean } {
+  /** Of several shapes the one that most of the first images have: one odd image must not decide. */
+  #firstImage(): ImageShape {
+    const counts = new Map<string, { shape: ImageShape; count: number }>();
+    let looked = 0;
+    for (const tag of this.#runTags) {
+      if (looked === FIRST_IMAGES) break;
+      if (this.#state(tag) !== true) continue;
+      looked++;
+      const shape = this.#shapeOf(tag);
+      if (shape === undefined) continue;
+      const key = Object.values(shape).join(" ");
+      counts.set(key, { shape, count: (counts.get(key)?.count ?? 0) + 1 });
+    }
+    const [most] = [...counts.values()].toSorted((a, b) => b.count - a.count);
+    if (most !== undefined) return most.shape;
     // Where no image can be read, a shape is still that of the detector.
-    const first =
-      this.#runTags.find((tag) => this.#state(tag) === true) ??
-      this.#runTags.find((tag) => isSaclaError(this.#state(tag), "FRAME_MISSING") && this.#hasShape(tag));
-    if (first === undefined) {
-      const fault = this.#faults.values().next().value;
-      const { reason, what } = fault?.details ?? {};
-      const why = fault === undefined ? "" : ` Of the first, ${typeof what === "string" ? what : fault.message}.`;
-      throw new SaclaError(
-        "FRAME_MISSING",
-        `${this.id} has no image for any tag of run ${this.#run}, so its size is unknown.${why}`,
-        {
-          details: {
-            detId: this.id,
-            run: this.#run,
-            ...(fault === undefined ? {} : { reason: reason ?? "frame-damaged" }),
-          },
-        },
-      );
-    }
+    const shaped = this.#runTags.find((tag) => isSaclaError(this.#state(tag), "FRAME_MISSING") && this.#hasShape(tag));
+    const first = this.#runTags.find((tag) => this.#state(tag) === true) ?? shaped;
+    if (first === undefined) throw this.#noImage();
+    const found = this.#shapeOf(first);
+    if (found !== undefined) return found;
     const path = this.#imagePath(first);
+    const what = this.#file.described(path) ?? "not there";
+    throw new SaclaError("NOT_DATACONVERT", `${path} of ${show(this.#file.path)} is ${what}, but must be an image.`, {
+      details: { file: this.#file.path, path },
+    });
+  }
+
+  #noImage(): SaclaError {
+    const fault = this.#faults.values().next().value;
+    const why = fault === undefined ? "" : ` O${this.whyNone.slice(3)}.`;
+    const reason = fault === undefined ? {} : { reason: fault.details["reason"] ?? "frame-damaged" };
+    return new SaclaError(
+      "FRAME_MISSING",
+      `${this.id} has no image for any tag of run ${this.#run}, so its size is unknown.${why}`,
+      { details: { detId: this.id, run: this.#run, ...reason } },
+    );
+  }
+
+  /** Undefined when it is no image. */
+  #shapeOf(tag: number): ImageShape | undefined {
+    const path = this.#imagePath(tag);
     const shape = this.#file.shape(path) ?? [];
-    const [ysize, xsize] = shape;
-    const isImage = shape.length === 2 && ysize !== undefined && xsize !== undefined && ysize >= 1 && xsize >= 1;
-    if (!isImage || ysize * xsize > MOST_PIXELS) {
-      throw new SaclaError(
-        "NOT_DATACONVERT",
-        `${path} of ${show(this.#file.path)} has shape [${shape.join(", ")}], but must be an image.`,
-        {
-          details: { file: this.#file.path, path, shape },
-        },
-      );
-    }
+    const [ysize = 0, xsize = 0] = shape;
+    if (shape.length !== 2 || ysize < 1 || xsize < 1 || ysize * xsize > MOST_PIXELS || !this.#file.hasNumbers(path))
+      return undefined;
     return { ysize, xsize, isUint16: this.#file.pixelType(path) === "uint16" };
   }
 

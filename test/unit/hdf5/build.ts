@@ -1,13 +1,21 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { File, type Group, type GuessableDataTypes, ready } from "h5wasm/node";
+import { lookup3 } from "../../../src/hdf5/direct/checksum.ts";
 
 interface Part {
   /** An external link instead of data: to a path of a file. */
   readonly link?: readonly [file: string, path: string];
+  /** A hard link to what was written before at this path, instead of data. */
+  readonly hardLink?: string;
+  /** A soft link to this path, instead of data. */
+  readonly softLink?: string;
   readonly data: GuessableDataTypes;
   readonly dtype?: string;
   readonly shape?: number[];
   readonly gzip?: boolean;
+  /** Where gzip is said, in all of the file: the number that stands for its filter, below 256. */
+  readonly filter?: number;
 }
 
 /** Paths and what to write there; undefined leaves a path out. A plain value has the type h5wasm guesses. */
@@ -73,7 +81,25 @@ export async function writeHdf5(folder: string, name: string, parts: Parts): Pro
   const file = new File(path, "w");
   for (const [place, part] of Object.entries(parts)) if (part !== undefined) writePart(file, place, part);
   file.close();
+  const filter = Object.values(parts).find((part) => part?.filter !== undefined)?.filter;
+  if (filter !== undefined) renumberGzip(path, filter);
   return path;
+}
+
+/** Writes another number for gzip into headers of datasets, and their checksums anew. */
+function renumberGzip(path: string, filter: number): void {
+  const bytes = readFileSync(path);
+  const gzip = Buffer.from([2, 1, 1, 0, 0, 0, 1, 0]);
+  for (let at = bytes.indexOf("OHDR"); at >= 0; at = bytes.indexOf("OHDR", at + 4)) {
+    const [head, ofDatasets] = [24, 0x21];
+    if (bytes[at + 5] !== ofDatasets) continue;
+    const end = at + head + bytes.readUInt16LE(at + head - 2);
+    const place = bytes.subarray(0, end).indexOf(gzip, at);
+    if (place < 0) continue;
+    bytes.writeUInt16LE(filter, place + 2);
+    bytes.writeUInt32LE(lookup3(new DataView(bytes.buffer, bytes.byteOffset + at, end - at), end - at), end);
+  }
+  writeFileSync(path, bytes);
 }
 
 function writePart(file: File, place: string, part: Part): void {
@@ -85,7 +111,15 @@ function writePart(file: File, place: string, part: Part): void {
     if (known === null || !("create_group" in known)) throw new Error(`${name} of ${place} is not a group`);
     group = known;
   }
-  const { data, dtype, shape, gzip, link } = part;
+  const { data, dtype, shape, gzip, link, hardLink, softLink } = part;
+  if (hardLink !== undefined) {
+    group.create_hard_link(hardLink, last);
+    return;
+  }
+  if (softLink !== undefined) {
+    group.create_soft_link(softLink, last);
+    return;
+  }
   if (link !== undefined) {
     group.create_external_link(...link, last);
     return;

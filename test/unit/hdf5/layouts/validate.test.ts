@@ -86,6 +86,8 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
   ["tag-range", good({ "/run_7/run_info/end_tag_number": { data: 105 } })],
   ["time-stamp", good({ [`${events}/time_stamp`]: { data: Float64Array.of(1, NaN, 3) } })],
   ["beamline", good({ [`${events}/bl_2/x`]: { data: Int32Array.of(1, 1, 1) } })],
+  ["comment", good({ "/run_7/exp_info/comment": { data: 5 } })],
+  ["signal-type", good({ [`${events}/bl_3/wave`]: { data: new Float32Array(6), shape: [3, 2] } })],
   ["signal-length", good({ [`${events}/bl_3/tc/bm_1_pd_charge`]: { data: Float32Array.of(1, 2) } })],
   [
     "photon-energy",
@@ -107,6 +109,18 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
     good({ "/run_7/detector_2d_1/tag_999/detector_data": { data: new Float32Array(12), shape: [4, 3] } }),
   ],
   ["image-shape", good({ "/run_7/detector_2d_1/tag_103/detector_data": { data: new Float32Array(6), shape: [2, 3] } })],
+  ["image-type", good({ "/run_7/detector_2d_1/tag_103/detector_data": { data: Array(12).fill("a"), shape: [4, 3] } })],
+  [
+    "filter",
+    good({
+      "/run_7/detector_2d_1/tag_103/detector_data": {
+        data: new Float32Array(12),
+        shape: [4, 3],
+        gzip: true,
+        filter: 255,
+      },
+    }),
+  ],
   ["image-status", good({ "/run_7/detector_2d_1/tag_103/detector_data": undefined })],
   ["written", good({ "/run_7/detector_2d_1/tag_103/detector_data": { data: [], link: ["gone.h5", "/a"] } })],
   ["no-image", good({ "/run_7/detector_2d_2/detector_info/detector_name": { data: "OPAL-1", dtype: "A6" } })],

@@ -1,0 +1,215 @@
+import { appendFileSync, utimesSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { openArchive } from "../../../../src/hdf5/index.ts";
+import { cli } from "../../../support/fake-io.ts";
+import { temporaryFolder } from "../../../support/temporary.ts";
+import { archiveParts, COLUMNS, type Parts, pixelsOf, ROWS, runParts, TAGS, writeHdf5 } from "../build.ts";
+
+const folder = temporaryFolder();
+let files = 0;
+const events = "/run_7/event_info";
+const detector = "/run_7/detector_2d_1";
+const [bl, run, hightag] = [3, 7, 202502];
+
+async function write(changes: Parts = {}): Promise<string> {
+  return await writeHdf5(folder, `odd-${++files}.h5`, archiveParts(changes));
+}
+
+/** A second sensor, k, of a detector of the given name; without an image where no tags are given. */
+function sensor(k: number, name: string, tags: readonly number[]): Parts {
+  const root = `/run_7/detector_2d_${k}`;
+  return {
+    [`${root}/detector_info/detector_name`]: { data: name, dtype: `A${name.length}` },
+    ...Object.fromEntries(
+      tags.flatMap((tag): [string, { data: number | Float32Array; shape?: number[] }][] => [
+        [`${root}/tag_${tag}/detector_data`, { data: Float32Array.from(pixelsOf(tag)), shape: [ROWS, COLUMNS] }],
+        [`${root}/tag_${tag}/detector_status`, { data: 1 }],
+      ]),
+    ),
+  };
+}
+
+async function notesOf(path: string): Promise<readonly string[]> {
+  const archive = await openArchive(path);
+  const { notes = [] } = await archive.runInfo(bl, run);
+  await archive.close();
+  return notes;
+}
+
+describe("one odd part of a file", () => {
+  it.each([
+    ["a comment that is a number", { "/run_7/exp_info/comment": { data: 5 } }, [/comment.* is one i4/]],
+    [
+      "a detector without a name",
+      { [`${detector}/detector_info/detector_name`]: undefined },
+      [/detector_2d_1 has no detector_name, and is called detector_2d_1/],
+    ],
+    [
+      "a detector whose name is a number",
+      { [`${detector}/detector_info/detector_name`]: { data: 3 } },
+      [/detector_name.* is one i4/],
+    ],
+    [
+      "two detectors of one name",
+      sensor(2, "MPCCD-1N0-M06-002", TAGS),
+      [/detector_2d_2 is named "MPCCD-1N0-M06-002" as another detector, and is called detector_2d_2/],
+    ],
+    [
+      "a detector that is listed only",
+      { "/run_7/run_info/detector_config/detector_2d_list": { data: [1, 2] } },
+      [/detector_2d_2 is not there, though/],
+    ],
+    ["a gain that is a text", { [`${detector}/detector_info/absolute_gain`]: { data: "high", dtype: "A4" } }, []],
+    [
+      "a run that is listed only",
+      { "/file_info/run_number_list": { data: [8, 7] } },
+      [/run 8 cannot be read: .*\/run_8 is not there, though/],
+    ],
+    ["a camera without images", sensor(2, "OPAL-1", []), [/^OPAL-1 has no image of any shot$/]],
+    [
+      "a camera whose images are elsewhere",
+      {
+        ...sensor(2, "OPAL-1", []),
+        "/run_7/detector_2d_2/tag_101/detector_data": { data: [], link: ["gone.h5", "/a"] },
+      },
+      [/^OPAL-1 has no image of any shot: of the first, it is a link to \/a of gone\.h5, which is not there$/],
+    ],
+    [
+      "a table below event_info",
+      { [`${events}/bl_3/wave`]: { data: new Float32Array(6), shape: [3, 2] } },
+      [/^bl_3\/wave is no signal and is left out: it is f4 of shape \[3, 2\], for 3 tags$/],
+    ],
+    ["a number below event_info", { [`${events}/bl_3/one`]: { data: 5 } }, [/^bl_3\/one .* it is one i4, for 3 tags$/]],
+    [
+      "a signal that is too short",
+      { [`${events}/bl_3/short`]: { data: [1, 2] } },
+      [/^bl_3\/short .* it is i4 of shape \[2\], for 3 tags$/],
+    ],
+    [
+      "a signal whose file is away",
+      { [`${events}/bl_3/away`]: { data: [], link: ["gone.h5", "/a"] } },
+      [/^bl_3\/away has no values: it is a link to \/a of gone\.h5, which is not there$/],
+    ],
+    [
+      "a signal behind a filter that is not built in",
+      { [`${events}/bl_3/packed`]: { data: Int32Array.of(1, 2, 3), shape: [3], gzip: true, filter: 255 } },
+      [/^bl_3\/packed has no values: it is compressed with the HDF5 filter .*\(id 255\)/],
+    ],
+    ["no photon energy", { "/run_7/run_info/sacla_config/photon_energy_in_eV": undefined }, []],
+    ["a photon energy that is a text", { "/run_7/run_info/sacla_config/photon_energy_in_eV": { data: "x" } }, []],
+  ] satisfies [string, Parts, RegExp[]][])(
+    "%s: all the rest is read, and the part is named",
+    async (_, parts, notes) => {
+      const path = await write(parts);
+      expect(await notesOf(path)).toEqual(notes.map((note) => expect.stringMatching(note)));
+      const out = await Promise.all(
+        ["info", "detectors", "tags", "signals", "stats", "image", "average", "convert"].map(async (command) => {
+          const options = { average: ["--no-dark"], convert: ["--dark", "none"] }[command] ?? [];
+          const file = `${path}-${command}`;
+          const target = { image: ["-o", file], average: ["-o", file], convert: ["-o", `${file}.h5`] }[command] ?? [];
+          const source = command === "stats" ? [path] : ["--url", path];
+          const done = await cli([command, ...source, ...options, ...target]);
+          return [command, done.code, done.code === 0 ? "" : done.err];
+        }),
+      );
+      expect(out.filter(([, code]) => code !== 0)).toEqual([]);
+      const warned = (await cli(["tags", "--url", path])).err;
+      for (const note of await notesOf(path)) expect(warned).toContain(`warning: run 7: ${note}\n`);
+    },
+  );
+
+  it("a sensor without images is left out of its detector; asked for, it says why", async () => {
+    const parts = { ...sensor(1, "MPCCD-4N0-M01-002-1", TAGS), ...sensor(2, "MPCCD-4N0-M01-002-2", []) };
+    const archive = await openArchive(await write({ ...parts, ...sensor(3, "MPCCD-4N0-M01-002-3", TAGS) }));
+    expect(await archive.detectors(bl, run)).toEqual([
+      "MPCCD-4N0-M01-002",
+      "MPCCD-4N0-M01-002-1",
+      "MPCCD-4N0-M01-002-3",
+    ]);
+    expect([...(await archive.tags(bl, run, "MPCCD-4N0-M01-002"))]).toEqual(TAGS);
+    expect(() => archive.detectorInfo(bl, run, "MPCCD-4N0-M01-002-2")).toThrow(
+      expect.objectContaining({ code: "FRAME_MISSING" }),
+    );
+    await archive.close();
+  });
+
+  it("a signal of texts is read as SyncDB has them", async () => {
+    const texts = ["7.2e-02V", "not-converged", "saturated"];
+    for (const data of [{ data: texts, dtype: "A13" }, { data: texts }]) {
+      const archive = await openArchive(await write({ [`${events}/bl_3/v`]: data }));
+      const column = await archive.column("bl_3/v", hightag, Uint32Array.from(TAGS));
+      expect(column).toEqual({
+        equipId: "bl_3/v",
+        unit: "V",
+        values: Float64Array.of(0.072, NaN, NaN),
+        status: Uint8Array.of(0, 1, 2),
+      });
+      await archive.close();
+    }
+  });
+
+  it("an odd first image does not decide what the others must be", async () => {
+    for (const data of [Float32Array.of(1, 2), ["a", "b"]]) {
+      const archive = await openArchive(
+        await write({ [`${detector}/tag_101/detector_data`]: { data, shape: [2, 1] } }),
+      );
+      expect(await archive.detectorInfo(bl, run, "MPCCD-1N0-M06-002")).toMatchObject({ ysize: ROWS, xsize: COLUMNS });
+      const out = new Float32Array(ROWS * COLUMNS);
+      expect(await archive.readFrame(bl, run, "MPCCD-1N0-M06-002", 103, out)).toBe(true);
+      expect([...out]).toEqual(pixelsOf(103));
+      expect(() => archive.readFrame(bl, run, "MPCCD-1N0-M06-002", 101, out)).toThrow(
+        expect.objectContaining({ code: "FILE_DAMAGED" }),
+      );
+      await archive.close();
+    }
+  });
+});
+
+describe("links in circles", () => {
+  it.each([
+    ["hard", { hardLink: events }],
+    ["hard, to a group above", { hardLink: "/" }],
+    ["soft", { softLink: events }],
+    ["soft, to itself", { softLink: `${events}/bl_3/again` }],
+  ])("%s: are not followed", async (_, link) => {
+    const path = await write({
+      [`${events}/bl_3/again`]: { data: [], ...link },
+      [`${events}/bl_3/tc/again`]: { data: [], ...link },
+    });
+    const archive = await openArchive(path);
+    const names = (await archive.equipment()).filter((name) => name.endsWith("bm_1_pd_charge"));
+    expect(names).toContain("bl_3/tc/bm_1_pd_charge");
+    expect((await cli(["validate", path])).out).toContain("dataconvert layout");
+    await archive.close();
+  });
+});
+
+describe("a file that changes while it is open", () => {
+  it("is noticed at the next image or value", async () => {
+    const path = await write();
+    const archive = await openArchive(path);
+    const out = new Float32Array(ROWS * COLUMNS);
+    expect(await archive.readFrame(bl, run, "MPCCD-1N0-M06-002", 101, out)).toBe(true);
+    utimesSync(path, new Date(), new Date(Date.now() + 1000));
+    const changed = expect.objectContaining({
+      code: "FILE_CHANGED",
+      message: expect.stringContaining("open it again"),
+    });
+    expect(() => archive.readFrame(bl, run, "MPCCD-1N0-M06-002", 103, out)).toThrow(changed);
+    expect(() => archive.photonEnergyKev(bl, run)).toThrow(changed);
+    await archive.close();
+    appendFileSync(path, "\0".repeat(100));
+    await (await openArchive(path)).close();
+  });
+});
+
+describe("several runs in one file", () => {
+  it("of which one is half-written: the other is read", async () => {
+    const second = { ...runParts(8), "/run_8/event_info/time_stamp": undefined };
+    const path = await writeHdf5(folder, "two.h5", archiveParts({}, [runParts(7), second], [8, 7]));
+    const archive = await openArchive(path);
+    expect([archive.runs(bl, 9), archive.name]).toEqual([[7], expect.stringContaining("(without run 8)")]);
+    await archive.close();
+    expect(await notesOf(path)).toEqual([expect.stringMatching(/run 8 cannot be read: .*time_stamp is not there/)]);
+  });
+});
