@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
@@ -126,6 +126,15 @@ describe("files as people have them", () => {
       code: "FILE_DAMAGED",
       message: expect.stringMatching(/was not closed by its writer.*h5clear/),
     });
+  });
+
+  itWithCases("two files with parts of a run are one run", async () => {
+    const both = join(folder, "both");
+    mkdirSync(both);
+    for (const name of ["same_run_part1.h5", "same_run_part2.h5"]) copyFileSync(at(name), join(both, name));
+    const found = await firstPixels(both);
+    expect(found).toHaveLength(12);
+    expect(found.slice(0, 4)).toEqual(pixels);
   });
 
   itWithCases("one flipped bit spoils one image", async () => {

@@ -1,6 +1,7 @@
-import { appendFileSync, utimesSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openArchive } from "../../../../src/hdf5/index.ts";
+import { openArchive, openArchiveFolder } from "../../../../src/hdf5/index.ts";
 import { cli } from "../../../support/fake-io.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 import { archiveParts, COLUMNS, type Parts, pixelsOf, ROWS, runParts, TAGS, writeHdf5 } from "../build.ts";
@@ -211,5 +212,99 @@ describe("several runs in one file", () => {
     expect([archive.runs(bl, 9), archive.name]).toEqual([[7], expect.stringContaining("(without run 8)")]);
     await archive.close();
     expect(await notesOf(path)).toEqual([expect.stringMatching(/run 8 cannot be read: .*time_stamp is not there/)]);
+  });
+});
+
+describe("a folder", () => {
+  const detId = "MPCCD-1N0-M06-002";
+  const later = [107, 109, 111];
+  const part = (tags: readonly number[]): Parts => archiveParts({}, [runParts(7, 3, tags)]);
+
+  /** Files of one run each, in a new folder. */
+  async function folderOf(contents: Readonly<Record<string, Parts>>): Promise<string> {
+    const path = join(folder, `folder-${++files}`);
+    mkdirSync(path);
+    for (const [name, parts] of Object.entries(contents)) await writeHdf5(path, name, parts);
+    return path;
+  }
+
+  it("of two files with parts of one run has that run whole", async () => {
+    const path = await folderOf({ "a.h5": part(later), "b.h5": part(TAGS) });
+    const source = await openArchiveFolder(path);
+    expect(await source.runs(bl, 9)).toEqual([7]);
+    expect([...(await source.tags(bl, run))]).toEqual([...TAGS, ...later]);
+    expect([...(await source.tags(bl, run, detId))]).toEqual([...TAGS, ...later]);
+    const info = await source.runInfo(bl, run);
+    expect([info.start_tagnumber, info.end_tagnumber, info.total_tagnumber]).toEqual([101, 113, 12]);
+    expect(info.stoptime).toBeGreaterThan(info.starttime);
+    expect(info.notes).toBeUndefined();
+    const out = new Float32Array(ROWS * COLUMNS);
+    for (const tag of [...TAGS, ...later]) {
+      expect(await source.readFrame(bl, run, detId, tag, out)).toBe(true);
+      expect([...out]).toEqual(pixelsOf(tag));
+    }
+    const column = await source.column("bl_3/tc/bm_1_pd_charge", info.hightagnumber, Uint32Array.of(103, 109));
+    expect([...column.values]).toEqual([1.5, 1.5]);
+    await source.close();
+    const { out: text } = await cli(["tags", "--url", path]);
+    expect(text.trim().split("\n").slice(1)).toEqual([...TAGS, ...later].map(String));
+  });
+
+  it("of two files with the same shots takes the first, and says so", async () => {
+    const other = part(TAGS.slice(1));
+    other["/run_7/detector_2d_1/tag_103/detector_data"] = { data: new Float32Array(12).fill(9), shape: [4, 3] };
+    const source = await openArchiveFolder(await folderOf({ "a.h5": part(TAGS), "b.h5": other }));
+    const out = new Float32Array(ROWS * COLUMNS);
+    await source.readFrame(bl, run, detId, 103, out);
+    expect([...out]).toEqual(pixelsOf(103));
+    expect((await source.runInfo(bl, run)).notes).toEqual([
+      expect.stringMatching(/^b\.h5 has shots that a\.h5 has too/),
+    ]);
+    await source.close();
+  });
+
+  it("of files whose images differ: those of the other size are damaged, of another type float32", async () => {
+    const wide = part(later);
+    const whole = part([113]);
+    for (const tag of later)
+      wide[`${detector}/tag_${tag}/detector_data`] = { data: new Float32Array(6), shape: [2, 3] };
+    whole[`${detector}/tag_113/detector_data`] = { data: Uint16Array.from(pixelsOf(113)), shape: [ROWS, COLUMNS] };
+    const source = await openArchiveFolder(await folderOf({ "a.h5": whole, "b.h5": part(TAGS), "c.h5": wide }));
+    const info = await source.detectorInfo(bl, run, detId);
+    expect([info.ysize, info.xsize, info.pixelType]).toEqual([ROWS, COLUMNS, undefined]);
+    const out = new Float32Array(ROWS * COLUMNS);
+    for (const tag of [113, 101]) {
+      expect(await source.readFrame(bl, run, detId, tag, out)).toBe(true);
+      expect([...out]).toEqual(pixelsOf(tag));
+    }
+    await expect(source.readFrame(bl, run, detId, 107, out)).rejects.toMatchObject({
+      code: "FILE_DAMAGED",
+      message: expect.stringContaining("c.h5"),
+    });
+    await source.close();
+  });
+
+  it("with more files than are held open reads all of them, and notices one that changes", async () => {
+    const path = await folderOf({});
+    const count = 80;
+    for (let i = 0; i < count; i++) {
+      const tags = TAGS.map((tag) => tag + 100 * i);
+      await writeHdf5(path, `r${100 + i}.h5`, archiveParts({}, [runParts(1000 + i, 3, tags)], [1000 + i]));
+    }
+    writeFileSync(join(path, "bad.h5"), "no HDF5");
+    const source = await openArchiveFolder(path);
+    expect(source.name).toContain("without bad.h5");
+    expect(await source.runs(bl, 1000)).toHaveLength(count);
+    const out = new Float32Array(ROWS * COLUMNS);
+    for (let i = 0; i < count; i++) {
+      expect(await source.readFrame(bl, 1000 + i, detId, 101 + 100 * i, out)).toBe(true);
+      expect([...out]).toEqual(pixelsOf(101 + 100 * i));
+    }
+    const open = readdirSync("/proc/self/fd").length;
+    expect(open).toBeLessThan(2 * 64 + 60);
+    utimesSync(join(path, "r100.h5"), new Date(), new Date(Date.now() + 1000));
+    await expect(source.runInfo(bl, 1000)).rejects.toMatchObject({ code: "FILE_CHANGED" });
+    await source.close();
+    await expect(source.runInfo(bl, 1001)).rejects.toMatchObject({ code: "CLOSED" });
   });
 });
