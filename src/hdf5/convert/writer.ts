@@ -1,6 +1,6 @@
 import { SaclaError, show } from "../../core/errors.ts";
 import { DEFLATE, FLETCHER32, FLOAT, INTEGER } from "../direct/dataset.ts";
-import { STRING } from "../read/h5file.ts";
+import { STRING } from "../read/h5types.ts";
 import { attempt, type H5, loadH5 } from "../read/library.ts";
 
 /** Numbers as they can be written; the array's class is the type in the file. */

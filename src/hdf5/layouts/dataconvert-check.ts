@@ -1,5 +1,6 @@
 import { isSaclaError } from "../../core/errors.ts";
 import { absenceOf } from "../read/absence.ts";
+import { pathsBelow } from "../read/below.ts";
 import type { H5File } from "../read/h5file.ts";
 import { StoredDetector } from "../read/stored-detector.ts";
 import { error, type FindingBook, warning } from "./rules.ts";
@@ -112,7 +113,7 @@ function checkTimes(file: H5File, root: string, tags: readonly number[], book: B
 
 function checkSignals(file: H5File, root: string, tags: number, book: Book): void {
   const others = new Set([`${root}/tag_number_list`, `${root}/time_stamp`]);
-  const paths = book.read("signal-type", root, () => file.below(root)) ?? [];
+  const paths = book.read("signal-type", root, () => pathsBelow(file, root)) ?? [];
   for (const path of paths.filter((below) => !others.has(below))) {
     const wrong = book.read("written", path, () => absenceOf(file, path));
     if (wrong !== undefined) book.add("written", path, wrong.what);

@@ -18,7 +18,7 @@ export interface ArchiveOptions {
 }
 
 /** What a DataConvert file holds. */
-export interface StoredRuns {
+interface StoredRuns {
   /** Ascending by number. */
   readonly runs: readonly StoredRun[];
   /** Runs that the list names and that cannot be read, with the reason. */

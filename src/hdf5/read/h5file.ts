@@ -1,29 +1,16 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
-import { numberArrays, type Pixels, type PixelType } from "../../core/ndarray.ts";
+import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Hdf5Bytes } from "../direct/bytes.ts";
-import { DEFLATE, FLOAT, INTEGER, SHUFFLE } from "../direct/dataset.ts";
+import { DEFLATE, SHUFFLE } from "../direct/dataset.ts";
 import { foundBeside } from "../direct/external.ts";
+import { arrays, type H5Metadata, numberType, STRING, textIn, typeAndShape } from "./h5types.ts";
 import { attempt, type H5, loadH5, quietly, workingH5 } from "./library.ts";
-
-type H5Metadata = ReturnType<H5["get_dataset_metadata"]>;
-
-const arrays = { ...numberArrays, i8: BigInt64Array, u8: BigUint64Array } as const;
-type NumberType = keyof typeof arrays;
-
-/** Further classes of H5T_class_t. */
-export const STRING = 3;
-const ENUM = 8;
 
 /** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */
 const MAX_BYTES = 2 ** 30;
 
 /** HDF5's numbers of the filters that need no plugin: deflate, shuffle, fletcher32, nbit, scale-offset. */
 const builtIn = new Set([DEFLATE, SHUFFLE, 3, 5, 6]);
-
-/** No run has as many signals, but links can make them of a few. */
-const MOST_BELOW = 100_000;
-/** Groups in groups. */
-const MOST_LEVELS = 32;
 
 /** What an object in the file is; undefined when there is none. */
 type Kind = "group" | "dataset" | "other" | undefined;
@@ -110,38 +97,8 @@ export class H5File {
     return type < 0 ? undefined : "other";
   }
 
-  /**
-   * Paths of everything below a group that is no group itself. A group that is reached again below itself, by a hard
-   * or a soft link, is not entered again.
-   * @throws FILE_DAMAGED when there are more than {@link MOST_BELOW}
-   */
-  below(path: string): string[] {
-    const found: string[] = [];
-    const walk = (group: string, above: ReadonlySet<string>): void => {
-      for (const name of this.keys(group)) {
-        const member = `${group}/${name}`;
-        const id = this.#isGroup(member) ? this.#identity(member) : undefined;
-        if (id === undefined) found.push(member);
-        else if (!above.has(id) && above.size < MOST_LEVELS) walk(member, new Set(above).add(id));
-        if (found.length > MOST_BELOW) throw this.#damaged(path, `more than ${MOST_BELOW} objects below it`, undefined);
-      }
-    };
-    if (this.kind(path) === "group") walk(path, new Set([this.#identity(path)]));
-    return found;
-  }
-
-  /** What cannot be looked at is no group: who reads it is told why. */
-  #isGroup(path: string): boolean {
-    try {
-      return this.kind(path) === "group";
-    } catch (error) {
-      if (isSaclaError(error, "FILE_DAMAGED")) return false;
-      throw error;
-    }
-  }
-
   /** The same for every path that leads to an object: the address of its header, and the file that it is in. */
-  #identity(path: string): string {
+  identity(path: string): string {
     const reference = this.#call(path, (h5) => h5.create_object_reference(this.#id, path));
     return `${this.linkOut(path)?.file ?? ""} ${Buffer.from(reference).toString("hex")}`;
   }
@@ -231,7 +188,7 @@ export class H5File {
     const type = numberType(meta);
     const shape = meta.shape ?? [];
     if (type === undefined || meta.shape === null || shape.length > 1) {
-      throw this.#unexpected(path, `${describe(meta)}, but must be a list of numbers`);
+      throw this.#unexpected(path, `${typeAndShape(meta)}, but must be a list of numbers`);
     }
     const n = shape[0] ?? 1;
     if (n === 0) return new Float64Array(0);
@@ -280,7 +237,7 @@ export class H5File {
     const meta = this.#metadata(path);
     if (meta === undefined) return undefined;
     if (meta.type !== STRING || meta.total_size !== 1)
-      throw this.#unexpected(path, `${describe(meta)}, but must be one text`);
+      throw this.#unexpected(path, `${typeAndShape(meta)}, but must be one text`);
     return this.#texts(path, meta)[0];
   }
 
@@ -318,7 +275,7 @@ export class H5File {
   /** Type and shape of a dataset in words: "f4 of shape [6, 100]"; undefined when there is none. */
   described(path: string): string | undefined {
     const meta = this.#metadata(path);
-    return meta === undefined ? undefined : describe(meta);
+    return meta === undefined ? undefined : typeAndShape(meta);
   }
 
   /**
@@ -330,10 +287,10 @@ export class H5File {
     if (meta === undefined || meta.shape === null)
       return { bytes: new Uint8Array(0), description: meta === undefined ? "no dataset" : "empty" };
     const [length = 0] = meta.shape;
-    if (index !== undefined && index >= length) return { bytes: new Uint8Array(0), description: describe(meta) };
+    if (index !== undefined && index >= length) return { bytes: new Uint8Array(0), description: typeAndShape(meta) };
     const bytes = (meta.size * meta.total_size) / (index === undefined ? 1 : length);
     const at = this.#read(path, bytes, index === undefined ? undefined : { index, shape: meta.shape });
-    return { bytes: this.#h5.HEAPU8.slice(at, at + bytes), description: `${describe(meta)} (${meta.size} bytes each)` };
+    return { bytes: this.#h5.HEAPU8.slice(at, at + bytes), description: `${typeAndShape(meta)} (${meta.size} bytes each)` };
   }
 
   /**
@@ -347,7 +304,7 @@ export class H5File {
     const shape = meta?.shape ?? [];
     const type = meta === undefined ? undefined : numberType(meta);
     const isOther = (wanted: string): SaclaError => {
-      const found = meta === undefined ? "is not there" : `is ${describe(meta)}`;
+      const found = meta === undefined ? "is not there" : `is ${typeAndShape(meta)}`;
       return new SaclaError(
         "FILE_DAMAGED",
         `${path} of ${show(this.path)} ${found}, but the detector's images ${wanted}.`,
@@ -362,7 +319,7 @@ export class H5File {
     if (Pixels === undefined) {
       throw new SaclaError(
         "UNSUPPORTED",
-        `${path} of ${show(this.path)} is ${describe(meta)}; ` +
+        `${path} of ${show(this.path)} is ${typeAndShape(meta)}; ` +
           `pixels may be ${Object.keys(arrays).join(", ")}. Convert it to float32.`,
         { details: { file: this.path, path } },
       );
@@ -474,34 +431,10 @@ function openedBy(h5: H5, { path, writer }: Hdf5Bytes): bigint {
 function whyNotOpened(reason: string): string {
   if (/already open for (SWMR )?write/.test(reason)) {
     return (
-      "was not closed by its writer: wait for it when it still runs; when it has died, clear the flag in a copy of the " +
-      "file (h5clear -s copy.h5; h5clear is one of the tools of HDF5) and validate the copy."
+      "was not closed by its writer: wait for it when it still runs; when it has died, clear the flag in a copy of " +
+      "the file (h5clear -s copy.h5; h5clear is one of the tools of HDF5) and validate the copy."
     );
   }
   const unclosed = reason.includes("truncated") ? ", or its writer has not closed it" : "";
   return `is HDF5 but does not open (${reason}${unclosed}); copy or convert it again.`;
-}
-
-function numberType({ type, size, signed, enum_type }: H5Metadata): NumberType | undefined {
-  // h5py writes booleans as an enumeration of bytes.
-  const base = type === ENUM ? enum_type?.type : type;
-  if (base === FLOAT) return size === 4 || size === 8 ? `f${size}` : undefined;
-  if (base !== INTEGER || (size !== 1 && size !== 2 && size !== 4 && size !== 8)) return undefined;
-  return `${signed ? "i" : "u"}${size}`;
-}
-
-function describe(meta: H5Metadata): string {
-  const type =
-    meta.type === STRING
-      ? "text"
-      : (numberType(meta) ?? (meta.type === FLOAT ? `f${meta.size}` : `of HDF5 type class ${meta.type}`));
-  if (meta.shape === null) return "empty";
-  return meta.shape.length === 0 ? `one ${type}` : `${type} of shape [${meta.shape.join(", ")}]`;
-}
-
-function textIn(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))
-    .toString("utf8")
-    .trim();
 }

@@ -9,6 +9,7 @@ import {
 } from "../../core/syncdb.ts";
 import type { Provenance } from "../convert/provenance.ts";
 import { type Absence, absenceOf } from "./absence.ts";
+import { pathsBelow } from "./below.ts";
 import type { H5File } from "./h5file.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
 
@@ -89,8 +90,7 @@ export class StoredSignals {
   }
 
   #everyPath(): readonly string[] {
-    this.#paths ??= this.#file
-      .below(this.#root)
+    this.#paths ??= pathsBelow(this.#file, this.#root)
       .map((path) => path.slice(this.#root.length + 1))
       .filter((path) => path !== "tag_number_list" && path !== "time_stamp");
     return this.#paths;

@@ -1,0 +1,45 @@
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import type { H5File } from "./h5file.ts";
+
+/** No run has as many signals, but links can make them of a few. */
+const MOST_BELOW = 100_000;
+/** Groups in groups. */
+const MOST_LEVELS = 32;
+
+/**
+ * Paths of everything below a group that is no group itself. A group that is reached again below itself, by a hard or a
+ * soft link, is not entered again.
+ * @throws FILE_DAMAGED when there are more than any run has
+ */
+export function pathsBelow(file: H5File, root: string): string[] {
+  const found: string[] = [];
+  const walk = (group: string, above: ReadonlySet<string>): void => {
+    for (const name of file.keys(group)) {
+      const member = `${group}/${name}`;
+      const id = isGroup(file, member) ? file.identity(member) : undefined;
+      if (id === undefined) found.push(member);
+      else if (!above.has(id) && above.size < MOST_LEVELS) walk(member, new Set(above).add(id));
+      if (found.length > MOST_BELOW) throw tooMany(file, root);
+    }
+  };
+  if (file.kind(root) === "group") walk(root, new Set([file.identity(root)]));
+  return found;
+}
+
+/** What cannot be looked at is no group: who reads it is told why. */
+function isGroup(file: H5File, path: string): boolean {
+  try {
+    return file.kind(path) === "group";
+  } catch (error) {
+    if (isSaclaError(error, "FILE_DAMAGED")) return false;
+    throw error;
+  }
+}
+
+function tooMany(file: H5File, path: string): SaclaError {
+  return new SaclaError(
+    "FILE_DAMAGED",
+    `${path} of ${show(file.path)} has more than ${MOST_BELOW} objects below it; links may lead to the same ones.`,
+    { details: { file: file.path, path } },
+  );
+}

@@ -1,0 +1,39 @@
+import { numberArrays } from "../../core/ndarray.ts";
+import { FLOAT, INTEGER } from "../direct/dataset.ts";
+import type { H5 } from "./library.ts";
+
+export type H5Metadata = ReturnType<H5["get_dataset_metadata"]>;
+
+export const arrays = { ...numberArrays, i8: BigInt64Array, u8: BigUint64Array } as const;
+type NumberType = keyof typeof arrays;
+
+/** Further classes of H5T_class_t. */
+export const STRING = 3;
+const ENUM = 8;
+
+/** The type of whole numbers and IEEE floats; undefined for all else. */
+export function numberType({ type, size, signed, enum_type }: H5Metadata): NumberType | undefined {
+  // h5py writes booleans as an enumeration of bytes.
+  const base = type === ENUM ? enum_type?.type : type;
+  if (base === FLOAT) return size === 4 || size === 8 ? `f${size}` : undefined;
+  if (base !== INTEGER || (size !== 1 && size !== 2 && size !== 4 && size !== 8)) return undefined;
+  return `${signed ? "i" : "u"}${size}`;
+}
+
+/** Type and shape in words. */
+export function typeAndShape(meta: H5Metadata): string {
+  const type =
+    meta.type === STRING
+      ? "text"
+      : (numberType(meta) ?? (meta.type === FLOAT ? `f${meta.size}` : `of HDF5 type class ${meta.type}`));
+  if (meta.shape === null) return "empty";
+  return meta.shape.length === 0 ? `one ${type}` : `${type} of shape [${meta.shape.join(", ")}]`;
+}
+
+/** A text up to its NUL, without the spaces that fixed-length texts end with. */
+export function textIn(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))
+    .toString("utf8")
+    .trim();
+}
