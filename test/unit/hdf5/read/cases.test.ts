@@ -17,7 +17,7 @@ const sensor = "MPCCD-2B1-M03-001-1";
 const tags = [0, 2, 4, 6, 8, 10].map((step) => 340_000_000 + step);
 
 function itWithCases(name: string, test: () => Promise<void>): void {
-  itNeeding(existsSync(cases), "no shared cases", name, test);
+  itNeeding(existsSync(cases), "no shared data", name, test);
 }
 
 /** Of each tag pixel [0,0], or the reason why there is none. */
