@@ -290,7 +290,10 @@ export class H5File {
     if (index !== undefined && index >= length) return { bytes: new Uint8Array(0), description: typeAndShape(meta) };
     const bytes = (meta.size * meta.total_size) / (index === undefined ? 1 : length);
     const at = this.#read(path, bytes, index === undefined ? undefined : { index, shape: meta.shape });
-    return { bytes: this.#h5.HEAPU8.slice(at, at + bytes), description: `${typeAndShape(meta)} (${meta.size} bytes each)` };
+    return {
+      bytes: this.#h5.HEAPU8.slice(at, at + bytes),
+      description: `${typeAndShape(meta)} (${meta.size} bytes each)`,
+    };
   }
 
   /**
