@@ -1,7 +1,10 @@
 /**
  * Installs the package as users do and tries all of it: `npm run check:package [-- TARBALL]` packs it (or takes the
- * tarball), installs it into an empty folder and under a global prefix, imports and requires every subpath, and runs
- * every command the program lists. A command without a run here fails the check.
+ * tarball), installs it into an empty folder and under a global prefix, imports and requires every subpath, runs the
+ * programs of README, follows the links of its pages, and runs every command the program lists in an empty folder,
+ * offline. A command without a run here fails the check.
+ *
+ * It tries the Node.js of PATH; with `SACLA_RUNTIME="deno run -A"` or `SACLA_RUNTIME=bun` these instead, over HTTP.
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import {
@@ -19,21 +22,50 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { brokenLinks } from "./docs/links.ts";
 
 const COMMAND_LIMIT_MS = 60_000;
 const root = fileURLToPath(new URL("../", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "sacla-package-"));
 const local = join(folder, "local");
 const global = join(folder, "global");
-const sacla = join(global, "bin", "sacla");
-const { SACLA_URL: _, ...own } = process.env;
+/** Where commands run; empty at first. */
+const work = join(folder, "work");
+const { SACLA_URL: _, SACLA_RUNTIME: runtime, ...own } = process.env;
+/** How a program is started. */
+const runner: readonly string[] = runtime?.split(" ") ?? [process.execPath, "--no-warnings"];
+/** How the installed program is started: by its name, or by another runtime. */
+const sacla: readonly string[] =
+  runtime === undefined
+    ? [join(global, "bin", "sacla")]
+    : [...runner, join(local, "node_modules/sacla/dist/cli/main.js")];
+const hasZeromq = runtime === undefined;
 /** Journals of scans that nobody named go where all else goes that is removed. */
-const env = { ...own, XDG_STATE_HOME: join(folder, "state") };
+const env: Record<string, string | undefined> = { ...own, XDG_STATE_HOME: join(folder, "state") };
+/** Fails whatever looks beyond this computer. */
+const offlineModule = `import dns from "node:dns";
+import net from "node:net";
+const isHere = (host) => host === undefined || /^(127\\.|localhost$|::1$)/.test(host);
+const { connect } = net.Socket.prototype;
+net.Socket.prototype.connect = function (...args) {
+  const [target, second] = Array.isArray(args[0]) ? args[0] : args;
+  const host = typeof target === "object" && target !== null ? target.host : typeof second === "string" ? second : undefined;
+  if (!isHere(host)) throw new Error("offline, but asks " + host);
+  return connect.apply(this, args);
+};
+const { lookup } = dns;
+dns.lookup = (name, ...rest) => {
+  if (!isHere(name)) throw new Error("offline, but looks up " + name);
+  return lookup(name, ...rest);
+};
+`;
 
 interface Run {
   /** What stdout must match. */
   readonly says: RegExp;
+  /** What stderr must match. */
+  readonly errs?: RegExp;
   /** A file that must be written and not be empty. */
   readonly writes?: string;
   /** @default 0 */
@@ -115,12 +147,14 @@ interface Serving {
 /** Every command that runs until it is stopped: started on free ports, asked once, stopped. */
 const servers: Readonly<Record<string, () => Promise<void>>> = {
   serve: async () => {
-    const server = await started(["serve", "sim:", "--zmq", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0"]);
+    const overZmq = hasZeromq ? ["--zmq", "tcp://127.0.0.1:*"] : [];
+    const server = await started(["serve", "sim:", ...overZmq, "--http", "127.0.0.1:0"]);
     for (const url of server.ready.addresses) await run(["runs", "--url", url], { says: /1520000/ });
     await server.stop();
   },
   "replay-live": async () => {
-    const server = await started(["replay-live", "1520000", "--zmq", "tcp://127.0.0.1:*", "--speed", "max"]);
+    const at = hasZeromq ? ["--zmq", "tcp://127.0.0.1:*"] : ["--http", `${await freePort()}`];
+    const server = await started(["replay-live", "1520000", ...at, "--speed", "max"]);
     const [url = ""] = server.ready.addresses;
     await run(["live", "--url", url, "--limit", "2", "--json"], { says: /"used":2/ });
     await server.stop();
@@ -131,7 +165,7 @@ const servers: Readonly<Record<string, () => Promise<void>>> = {
     const info = { kind: "axis", name: "bl3_st2_pm001", syncdb: null, meaning: "delay", ...limits, ...ramps };
     const devices = [{ object: "bl_3_st2_pm001", info }];
     const madoca = { host: "127.0.0.1", port: await freePort(), beam: "bl_3_beam", devices };
-    writeFileSync(join(folder, "madoca.json"), JSON.stringify({ name: "installed", bl: 3, madoca }));
+    writeFileSync(join(work, "madoca.json"), JSON.stringify({ name: "installed", bl: 3, madoca }));
     const rehearsal = await started(["madoca-rehearsal", "madoca.json"]);
     const server = await started(["serve", "sim:", "--madoca", "madoca.json", "--http", "127.0.0.1:0"]);
     await run(["axes", "--url", server.ready.addresses[0] ?? ""], { says: /bl3_st2_pm001/ });
@@ -150,31 +184,41 @@ async function freePort(): Promise<number> {
 }
 
 /** Runs a command to its end. @throws when its code, its output or its file is not as stated */
-async function run(args: readonly string[], { says, writes, code = 0 }: Run): Promise<string> {
+async function run(args: readonly string[], { says, errs, writes, code = 0 }: Run): Promise<string> {
   const { status, out, err } = await new Promise<{ status: unknown; out: string; err: string }>((done) => {
-    execFile(sacla, args, { cwd: folder, env, timeout: COMMAND_LIMIT_MS }, (error, out, err) =>
+    const [program = "", ...first] = sacla;
+    execFile(program, [...first, ...args], { cwd: work, env, timeout: COMMAND_LIMIT_MS }, (error, out, err) =>
       done({ status: error === null ? 0 : error.code, out, err }),
     );
   });
   const told = `${out}\n${err}`.slice(0, 2000);
   if (status !== code) throw new Error(`sacla ${args.join(" ")} ended with ${status} instead of ${code}: ${told}`);
   if (!says.test(out)) throw new Error(`sacla ${args.join(" ")} does not say ${says}: ${told}`);
-  if (writes !== undefined && !(existsSync(join(folder, writes)) && statSync(join(folder, writes)).size > 0))
+  if (errs !== undefined && !errs.test(err)) throw new Error(`sacla ${args.join(" ")} does not say ${errs}: ${told}`);
+  if (writes !== undefined && !(existsSync(join(work, writes)) && statSync(join(work, writes)).size > 0))
     throw new Error(`sacla ${args.join(" ")} wrote no ${writes}: ${told}`);
   return out;
+}
+
+/** A plan that imports the package as a program of the user's would. */
+function givePlan(): void {
+  writeFileSync(join(work, "plan.mjs"), planModule);
+  mkdirSync(join(work, "node_modules"), { recursive: true });
+  symlinkSync(join(local, "node_modules/sacla"), join(work, "node_modules/sacla"));
 }
 
 const children = new Set<ChildProcess>();
 
 async function started(args: readonly string[]): Promise<Serving> {
-  const child = spawn(sacla, [...args, "--json"], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+  const [program = "", ...first] = sacla;
+  const child = spawn(program, [...first, ...args, "--json"], { cwd: work, env, stdio: ["ignore", "pipe", "pipe"] });
   children.add(child);
   let err = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     err += text;
   });
   const ended = new Promise<number | null>((done) => child.on("close", done));
-  const first = await Promise.race([
+  const line = await Promise.race([
     new Promise<string>((done) => createInterface(child.stdout).once("line", done)),
     ended.then((code) => Promise.reject(new Error(`sacla ${args.join(" ")} ended with ${code}: ${err}`))),
     new Promise<never>((_, fail) =>
@@ -187,8 +231,8 @@ async function started(args: readonly string[]): Promise<Serving> {
     children.delete(child);
     if (code !== 0) throw new Error(`sacla ${args.join(" ")} ended with ${code} at Ctrl+C: ${err}`);
   };
-  const ready = JSON.parse(first) as Serving["ready"];
-  if ("error" in ready) throw new Error(`sacla ${args.join(" ")} says ${first}`);
+  const ready = JSON.parse(line) as Serving["ready"];
+  if ("error" in ready) throw new Error(`sacla ${args.join(" ")} says ${line}`);
   return { ready, stop };
 }
 
@@ -197,8 +241,10 @@ async function commandsOf(path: readonly string[]): Promise<string[]> {
   const help = await run([...path, "--help"], { says: /Usage: sacla/ });
   const listed = help.split(/^Commands:$/m)[1] ?? "";
   const names = [...listed.matchAll(/^ {2}([a-z][\w-]*)/gm)].map((match) => match[1] ?? "");
-  const below = names.filter((name) => name !== "help").map((name) => commandsOf([...path, name]));
-  return below.length === 0 ? [path.join(" ")] : (await Promise.all(below)).flat();
+  const below: string[] = [];
+  // One by one: dozens of programs at once are slow on a busy computer.
+  for (const name of names) if (name !== "help") below.push(...(await commandsOf([...path, name])));
+  return below.length === 0 ? [path.join(" ")] : below;
 }
 
 /** TypeScript must have rewritten every import of a .ts file. @throws when one is left */
@@ -226,9 +272,53 @@ function checkExports(): void {
       console.log(name, names, "exports");
     }`;
   writeFileSync(join(local, "check.mjs"), program);
-  process.stdout.write(
-    execFileSync(process.execPath, ["--no-warnings", "check.mjs"], { cwd: local, encoding: "utf8" }),
-  );
+  process.stdout.write(runHere(["check.mjs"]));
+}
+
+/** Runs a program in the folder of a user's. */
+function runHere(args: readonly string[]): string {
+  const [program = "", ...first] = runner;
+  return execFileSync(program, [...first, ...args], { cwd: local, env, encoding: "utf8" });
+}
+
+/** Runs the first programs of README as pasted into a folder that `npm init` has made. @throws when one fails */
+function checkReadme(): void {
+  const text = readFileSync(join(local, "node_modules/sacla/README.md"), "utf8");
+  const withTsx = [join(root, "node_modules/tsx/dist/cli.mjs"), "first.mts"];
+  const isOldNode = runtime === undefined && Number(process.versions.node.split(".")[0]) < 24;
+  const programs = [
+    { language: "ts", file: "first.mts", says: /ADU\n$/ },
+    { language: "js", file: "first.mjs", says: /240 shots with beam\n$/ },
+  ];
+  for (const { language, file, says } of programs) {
+    const [, program = ""] = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "ms").exec(text) ?? [];
+    writeFileSync(join(local, file), program);
+    const ways = [[file]];
+    if (language === "ts" && runtime === undefined) ways.splice(0, isOldNode ? 1 : 0, withTsx);
+    for (const way of ways) {
+      const out = runHere(way);
+      if (!says.test(out)) throw new Error(`${file} of README says ${out}`);
+      console.log(`ok     ${file} of README${way === withTsx ? ", with tsx" : ""}`);
+    }
+  }
+  // Strict, and with the library of types checked too.
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "esnext", "--types", "node"];
+  const types = ["--typeRoots", join(root, "node_modules/@types")];
+  execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...options, ...types, "first.mts"], {
+    cwd: local,
+    stdio: "inherit",
+  });
+}
+
+/** What another runtime cannot do is refused, with the way that works. @throws when it is not */
+async function checkRefusals(): Promise<void> {
+  for (const args of [
+    ["runs", "--url", "tcp://127.0.0.1:9"],
+    ["runs", "--url", "ipc:///nowhere"],
+    ["serve", "sim:", "--zmq", "tcp://127.0.0.1:*"],
+    ["replay-live", "1520000", "--zmq", "tcp://127.0.0.1:*"],
+  ])
+    await run([...args, "--json"], { says: /"NO_ZEROMQ".*http:\/\//, code: 1 });
 }
 
 const npm = (args: readonly string[], cwd: string): string =>
@@ -241,20 +331,25 @@ async function check(): Promise<void> {
       ? join(folder, npm(["pack", "--pack-destination", folder], root).trim().split("\n").at(-1) ?? "")
       : resolve(given);
   mkdirSync(local);
+  mkdirSync(work);
   npm(["init", "-y"], local);
   const quiet = ["--no-audit", "--no-fund", tarball];
   npm(["install", ...quiet], local);
   npm(["install", "--global", "--prefix", global, ...quiet], folder);
   checkCompiledFiles();
+  const broken = brokenLinks(join(local, "node_modules/sacla"));
+  if (broken.length > 0) throw new Error(`links of the installed package that lead nowhere: ${broken.join(", ")}`);
   checkExports();
+  checkReadme();
   execFileSync(process.execPath, [join(local, "node_modules/.bin/sacla"), "--version"], {
     cwd: local,
     stdio: "inherit",
   });
-  writeFileSync(join(folder, "plan.mjs"), planModule);
-  mkdirSync(join(folder, "node_modules"));
-  // plan.mjs imports the package as a program of the user's would.
-  symlinkSync(join(local, "node_modules/sacla"), join(folder, "node_modules/sacla"));
+  writeFileSync(join(folder, "offline.mjs"), offlineModule);
+  if (runtime === undefined) {
+    env["NODE_OPTIONS"] = `--import=${pathToFileURL(join(folder, "offline.mjs"))}`;
+    await run(["runs", "--url", "http://192.0.2.1:5580"], { says: /^$/, errs: /offline, but asks 192/, code: 1 });
+  }
 
   const covered = [...runs.map(([args]) => args.join(" ")), ...Object.keys(servers)];
   const without = (await commandsOf([])).filter((name) => !covered.some((run) => `${run} `.startsWith(`${name} `)));
@@ -270,7 +365,11 @@ async function check(): Promise<void> {
     }
   };
   const ending = async (): Promise<void> => {
-    for (const [args, expected] of runs) await step(args.join(" "), () => run(args, expected));
+    for (const [args, expected] of runs) {
+      if (args[0] === "plan") givePlan();
+      await step(args.join(" "), () => run(args, expected));
+    }
+    if (!hasZeromq) await step("over ZeroMQ is refused", checkRefusals);
   };
   const serving = async (): Promise<void> => {
     for (const [name, ask] of Object.entries(servers)) await step(name, ask);
