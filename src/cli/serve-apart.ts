@@ -1,25 +1,25 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
-import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
-import { sleep } from "../core/async.ts";
+import { bounded, sleep } from "../core/async.ts";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { withControl } from "../ec/index.ts";
 import { simulatedOptions } from "../facility/scheme.ts";
-import { newTwins, type TwinCommand, twinDevices } from "../facility/twins.ts";
+import { newTwins, twinDevices } from "../facility/twins.ts";
 import type { AuditLog, Keys, TlsFiles } from "../server/index.ts";
 import { fromWireError } from "../transport/codec.ts";
 import { controlMethods, isControlMethod } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/index.ts";
-import { besideModule, startThread } from "../transport/threads.ts";
+import { besideModule, startProcess } from "../transport/threads.ts";
 import type { KaraboOptions } from "./karabo.ts";
 import { connectLater, loadServer } from "./load-server.ts";
-import type { ReadingNote, ReadingOrder, ReadingTask } from "./reading-thread.ts";
+import type { ReadingNote, ReadingOrder, ReadingTask } from "./reading-process.ts";
 
 /** What is served, where, and how. */
 interface ApartOptions {
   readonly url: string;
+  /** For local sockets, this process's alone. */
+  readonly folder: string;
   readonly zmq: readonly string[];
   readonly http?: { readonly host: string; readonly port: number; readonly tls?: TlsFiles | undefined } | undefined;
   readonly keys?: Keys | undefined;
@@ -41,45 +41,35 @@ interface ServedApart extends AsyncDisposable {
 interface ControlHere {
   /** Answers the control alone; undefined: the source controls nothing. */
   readonly endpoint?: Endpoint | undefined;
-  /** What a thread that reads needs of it. */
-  simulated?(): ReadingTask["simulated"];
+  /** What the process that reads needs of it. */
+  readonly simulated?: ReadingTask["simulated"];
+  /** Whether its devices are no part of the source. */
+  readonly hasOwnDevices?: boolean;
 }
 
 const START_AGAIN_MS = 1000;
-const CLOSE_MS = 4000;
+const LONGEST_WAIT_MS = 30_000;
+/** After which the process that reads is ended by force. */
+const CLOSE_MS = 2000;
+/** Of what it wrote to stderr, kept to tell why it died. */
+const LAST_WORDS = 2000;
 /** Of requests that control something. */
 const CONTROL_BYTES = 65_536;
 
-/** Whether time is that of this computer, so that two threads can share it. */
+/** Whether time is that of this computer, so that two processes can share it. */
 export function canBeApart(url: string): boolean {
   return !/^sim:.*[?&]clock=virtual/i.test(url);
 }
 
-/** The control of the source at an address. The devices of `sim:` are here, its shots in the thread that reads. */
-export async function controlOf(url: string): Promise<ControlHere> {
+/** The control of the source at an address. The devices of `sim:` are here, its shots in the process that reads. */
+export async function controlOf(url: string, folder: string): Promise<ControlHere> {
   if (/^sim:/i.test(url)) {
     const query = url.includes("?") ? url.slice(url.indexOf("?") + 1) : "";
     const path = url.slice("sim:".length).split("?")[0] ?? "";
     const { clock: _, ...options } = await simulatedOptions({ text: url, path, options: new URLSearchParams(query) });
-    const twins = newTwins();
-    const given: TwinCommand[] = [];
-    let commands: MessagePort | undefined;
-    const driver = twinDevices(options, twins, (command) => {
-      given.push(command);
-      commands?.postMessage(command);
-    });
-    return {
-      endpoint: withControl(noData, driver),
-      simulated: () => {
-        const channel = new MessageChannel();
-        commands?.close();
-        commands = channel.port1;
-        commands.unref();
-        // A thread that is started again does all again.
-        for (const command of given) commands.postMessage(command);
-        return { options, twins, commands: channel.port2 };
-      },
-    };
+    const twins = newTwins(join(folder, "commands"));
+    const endpoint = withControl(noData, twinDevices(options, twins));
+    return { endpoint, simulated: { options, twins }, hasOwnDevices: true };
   }
   return /^(tcp|ipc|https?):/i.test(url) ? { endpoint: (await connectLater(url)).endpoint } : {};
 }
@@ -87,49 +77,50 @@ export async function controlOf(url: string): Promise<ControlHere> {
 /** What stands behind a control whose data another thread has. */
 export const noData: Endpoint = {
   call: async (method) => {
-    throw new SaclaError("UNSUPPORTED", `${method} is answered by another thread.`);
+    throw new SaclaError("UNSUPPORTED", `${method} is answered by another process.`);
   },
   stream: (method) => {
-    throw new SaclaError("UNSUPPORTED", `${method} is answered by another thread.`);
+    throw new SaclaError("UNSUPPORTED", `${method} is answered by another process.`);
   },
   close: async () => {},
 };
 
 /**
- * Serves a source by two threads. This one has the addresses, the leases and the devices, and passes everything else on
- * to the other, which reads the data: whatever is asked there, a stop is answered here at once.
+ * Serves a source by two processes. This one has the addresses, the leases and the devices, and passes everything else
+ * on to the other, which reads the data: whatever is asked there, a stop is answered here at once, and nothing that
+ * ends the other ends this one.
  * @throws as `serve` and `connect`
+ * @throws ABORTED when the signal fires before the source is open
  */
-export async function serveApart(options: ApartOptions, control: ControlHere): Promise<ServedApart> {
+export async function serveApart(
+  options: ApartOptions,
+  control: ControlHere,
+  signal: AbortSignal,
+): Promise<ServedApart> {
   const { zmq, http, keys, audit, logger } = options;
   const { Limits, Service, serveHttp, serveZmq } = await loadServer();
-  const folder = mkdtempSync(join(tmpdir(), "sacla-"));
-  const reading = new Reading(options, control, folder);
+  const reading = new Reading(options, control);
   const table = { calls: control.endpoint === undefined ? {} : controlMethods, streams: {} };
   const service = new Service(
     control.endpoint ?? noData,
     { audit, limits: new Limits(options.limits), logger, metrics: reading.metrics },
     table,
   );
-  const closing: (() => Promise<void>)[] = [
-    async () => rmSync(folder, { recursive: true, force: true }),
-    () => reading.close(),
-    // Leases end, and what they left moving stops, before anything is waited for.
-    async () => await control.endpoint?.close(),
-    () => service.close(),
-  ];
+  const servers: { readonly address: string; close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
-    for (const one of closing.splice(0).reverse()) await one();
+    // Leases end, and what they left moving stops, before anything is waited for.
+    await control.endpoint?.close();
+    await Promise.all(servers.splice(0).map((server) => server.close()));
+    await reading.close();
+    await service.close();
   };
-  const addresses: string[] = [];
   const owns = (method: string): boolean => control.endpoint !== undefined && isControlMethod(method);
   try {
     // The addresses are taken before anything is opened.
     for (const [i, address] of zmq.entries()) {
-      const server = await serveZmq(service, address, { keys, relay: { address: reading.zmq(i), owns } });
-      reading.onStart(() => server.relayTo(reading.zmq(i)));
-      closing.push(() => server.close());
-      addresses.push(server.address);
+      const server = await serveZmq(service, address, { keys, relay: { owns } });
+      reading.onMove((isThere) => server.relayTo(isThere ? reading.zmq(i) : undefined));
+      servers.push(server);
     }
     if (http !== undefined) {
       const relay = {
@@ -138,11 +129,10 @@ export async function serveApart(options: ApartOptions, control: ControlHere): P
         },
         owns: (path: string) => owns(path.replace(/^\/v1\//, "").replace("/", ".")),
       };
-      const server = await serveHttp(service, { ...http, keys, relay, requestBytes: CONTROL_BYTES });
-      closing.push(() => server.close());
-      addresses.push(server.address);
+      servers.push(await serveHttp(service, { ...http, keys, relay, requestBytes: CONTROL_BYTES }));
     }
-    const { karaboBridge } = await reading.start();
+    const { karaboBridge } = await reading.start(signal);
+    const addresses = servers.map(({ address }) => address);
     logger.info({ addresses }, "serving");
     return { addresses, karaboBridge, [Symbol.asyncDispose]: close };
   } catch (error) {
@@ -151,29 +141,29 @@ export async function serveApart(options: ApartOptions, control: ControlHere): P
   }
 }
 
-/** The thread that reads, started again when it dies. */
+/** The process that reads, started again when it dies. */
 class Reading {
   readonly #options: ApartOptions;
   readonly #control: ControlHere;
-  readonly #folder: string;
-  readonly #starts: (() => void)[] = [];
-  #thread: Worker | undefined;
+  readonly #moves: ((isThere: boolean) => void)[] = [];
+  #process: ChildProcess | undefined;
+  /** Starts so far: each has local sockets of its own. */
   #count = 0;
+  #failures = 0;
   #isClosing = false;
 
-  constructor(options: ApartOptions, control: ControlHere, folder: string) {
+  constructor(options: ApartOptions, control: ControlHere) {
     this.#options = options;
     this.#control = control;
-    this.#folder = folder;
   }
 
   /** Where it listens now for address number `i`. */
   zmq(i: number): string {
-    return `ipc://${join(this.#folder, `${this.#count}-${i}`)}`;
+    return `ipc://${join(this.#options.folder, `${this.#count}-${i}`)}`;
   }
 
   get socketPath(): string {
-    return join(this.#folder, `${this.#count}-http`);
+    return join(this.#options.folder, `${this.#count}-http`);
   }
 
   /** Counts with its metrics what is answered here. */
@@ -184,72 +174,98 @@ class Reading {
     sentBytes: (): void => {},
   };
 
-  /** Called when it is elsewhere, as the one before has died. */
-  onStart(moved: () => void): void {
-    this.#starts.push(moved);
+  /** Called when it answers, at new addresses, and when it has died. */
+  onMove(moved: (isThere: boolean) => void): void {
+    this.#moves.push(moved);
   }
 
-  /** Resolves when it answers. @throws what kept it from opening the source */
-  async start(): Promise<{ karaboBridge?: string | undefined }> {
-    const { url, zmq, http, keysFile, limits, bl, karabo, logger } = this.#options;
-    const simulated = this.#control.simulated?.();
-    const task: ReadingTask = {
-      url,
-      ...(simulated === undefined ? {} : { simulated }),
-      isControlled: this.#control.endpoint !== undefined,
-      zmq: zmq.map((_, i) => this.zmq(i)),
-      socketPath: http === undefined ? undefined : this.socketPath,
-      keys: keysFile,
-      limits,
-      bl,
-      karabo,
-    };
-    const thread = startThread(besideModule(import.meta.url, "reading-thread"), {
-      workerData: task,
-      transferList: simulated === undefined ? [] : [simulated.commands],
+  /** Resolves when it answers. @throws what kept it from opening the source @throws ABORTED */
+  async start(signal?: AbortSignal): Promise<{ karaboBridge?: string | undefined }> {
+    const { logger } = this.#options;
+    const child = startProcess(besideModule(import.meta.url, "reading-process"));
+    this.#process = child;
+    let lastWords = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      lastWords = (lastWords + text).slice(-LAST_WORDS);
     });
-    this.#thread = thread;
-    thread.once("exit", () => {
-      if (this.#thread === thread) this.#thread = undefined;
+    const ended = new Promise<string>((resolve) => {
+      child.once("error", ({ message }) => resolve(message));
+      // After all it has written has been read.
+      child.once("close", (code, name) => resolve(`it ended ${name === null ? `with ${code}` : `by ${name}`}`));
+    }).then((how) => {
+      if (this.#process === child) this.#process = undefined;
+      return [how, lastWords.trim()].filter(Boolean).join("; it wrote: ");
     });
-    thread.on("message", (note: ReadingNote) => {
-      if (note.kind === "log") logger[note.level](note.fields, note.message);
-    });
-    const answer = await new Promise<ReadingNote>((resolve, reject) => {
-      thread.on("message", (note: ReadingNote) => {
-        if (note.kind !== "log") resolve(note);
+    const answered = new Promise<Exclude<ReadingNote, { kind: "log" }>>((resolve) => {
+      child.on("message", (note: ReadingNote) => {
+        if (note.kind === "log") logger[note.level](note.fields, note.message);
+        else resolve(note);
       });
-      thread.once("error", reject);
-      thread.once("exit", (code) => reject(new SaclaError("INTERNAL", `The thread that reads ended with ${code}.`)));
     });
+    this.#order({ kind: "read", task: this.#task() });
+    const died = ended.then((how) => {
+      throw new SaclaError("INTERNAL", `The process that reads cannot start: ${how}.`);
+    });
+    died.catch(() => {});
+    const answer = await bounded("sacla serve", { signal }, () => Promise.race([answered, died]));
     if (answer.kind === "failed") throw fromWireError(answer.error);
-    thread.on("error", (error) => logger.error({ error: toSaclaError(error).message }, "the thread that reads failed"));
-    thread.once("exit", () => this.#restart());
+    this.#failures = 0;
+    for (const moved of this.#moves) moved(true);
+    void ended.then((how) => this.#restart(how));
     return answer.kind === "ready" ? { karaboBridge: answer.karaboBridge } : {};
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    const thread = this.#thread;
-    if (thread === undefined) return;
-    const ended = new Promise((resolve) => thread.once("exit", resolve));
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
     this.#order({ kind: "close" });
-    // Not terminated: ZeroMQ in a thread that is terminated while it works can end the whole process.
-    thread.unref();
-    await Promise.race([ended, sleep(CLOSE_MS)]);
+    const late = new AbortController();
+    await Promise.race([ended, sleep(CLOSE_MS, late.signal).catch(() => {})]);
+    late.abort();
+    child.kill("SIGKILL");
+    await ended;
   }
 
-  #restart(): void {
+  #task(): ReadingTask {
+    const { url, zmq, http, keysFile, limits, bl, karabo } = this.#options;
+    const { endpoint, simulated, hasOwnDevices = false } = this.#control;
+    return {
+      url,
+      ...(simulated === undefined ? {} : { simulated }),
+      isControlled: endpoint !== undefined,
+      hasOwnDevices,
+      zmq: zmq.map((_, i) => this.zmq(i)),
+      socketPath: http === undefined ? undefined : this.socketPath,
+      keys: keysFile,
+      limits,
+      bl,
+      karabo: {
+        karaboBridge: karabo.karaboBridge,
+        karaboDetector: karabo.karaboDetector,
+        karaboSignal: karabo.karaboSignal,
+      },
+    };
+  }
+
+  #restart(reason: string): void {
     if (this.#isClosing) return;
-    this.#count++;
-    for (const moved of this.#starts) moved();
-    this.#options.logger.error({}, "the thread that reads has died and is started again; control goes on");
+    for (const moved of this.#moves) moved(false);
+    const waitMs = Math.min(LONGEST_WAIT_MS, START_AGAIN_MS * 2 ** this.#failures++);
+    this.#options.logger.error(
+      { reason, againInMs: waitMs },
+      "the process that reads has died and is started again; control goes on",
+    );
     setTimeout(() => {
-      if (!this.#isClosing) this.start().catch(() => this.#restart());
-    }, START_AGAIN_MS).unref();
+      if (this.#isClosing) return;
+      this.#count++;
+      this.start().catch((error: unknown) => this.#restart(toSaclaError(error).message));
+    }, waitMs).unref();
   }
 
   #order(order: ReadingOrder): void {
-    this.#thread?.postMessage(order);
+    // One that has just died takes nothing.
+    if (this.#process?.connected === true) this.#process.send(order, undefined, undefined, () => {});
   }
 }

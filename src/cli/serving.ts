@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { TlsFiles } from "../server/index.ts";
@@ -45,8 +46,8 @@ const REQUESTS_PER_SECOND = 5000;
 const OPEN_ON_LOOPBACK = 4096;
 
 /**
- * Serves until Ctrl+C. Addresses, leases and devices are in a thread of their own, the data in another: neither what is
- * read nor this thread can hold up a stop. Rehearsals in virtual time, which all must share, are served here.
+ * Serves until Ctrl+C. Addresses, leases and devices are in a thread of their own, the data in another process: neither
+ * what is read nor this thread can hold up a stop. Rehearsals in virtual time, which all must share, are served here.
  */
 export async function serveUntilStopped(task: ServingTask, io: ServingIo): Promise<void> {
   if (!canBeApart(task.url)) {
@@ -87,7 +88,8 @@ export async function serveHere(options: ServingTask, io: ServingIo): Promise<vo
   const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => io.err(line) });
   const isApart = canBeApart(url);
   await using facility = isApart ? undefined : await connectLater(url);
-  const control = isApart && options.madoca === undefined ? await controlOf(url) : {};
+  using folder = isApart ? socketFolder() : undefined;
+  const control = folder !== undefined && options.madoca === undefined ? await controlOf(url, folder.path) : {};
   await using _control = closedAtTheEnd(control.endpoint);
   const inner = facility?.endpoint ?? noData;
   // Closed after the server: nobody begins anything any more when the leases end.
@@ -104,22 +106,26 @@ export async function serveHere(options: ServingTask, io: ServingIo): Promise<vo
   const limits = keys === undefined ? { open: OPEN_ON_LOOPBACK } : { requestsPerSecond: REQUESTS_PER_SECOND };
   const common = { zmq, http: http === undefined ? undefined : { ...http, tls }, keys, audit, logger };
   const karabo = options;
+  let isReady = false;
   try {
-    await using server = isApart
-      ? await serveApart(
-          { ...common, url, keysFile: options.keys, limits, bl: options.bl, karabo },
-          madoca === undefined ? control : { endpoint: madoca.endpoint },
-        )
-      : await startServer(madoca?.endpoint ?? inner, {
-          ...common,
-          limits: new Limits(limits),
-          metrics: new ServerMetrics(),
-        });
+    await using server =
+      folder !== undefined
+        ? await serveApart(
+            { ...common, url, folder: folder.path, keysFile: options.keys, limits, bl: options.bl, karabo },
+            madoca === undefined ? control : { endpoint: madoca.endpoint, hasOwnDevices: true },
+            io.signal,
+          )
+        : await startServer(madoca?.endpoint ?? inner, {
+            ...common,
+            limits: new Limits(limits),
+            metrics: new ServerMetrics(),
+          });
     await using bridge = isApart
       ? undefined
       : await (await loadKarabo()).startKarabo(madoca?.endpoint ?? inner, options.bl, options, logger);
     const { addresses } = server;
     const karaboBridge = bridge?.address ?? ("karaboBridge" in server ? server.karaboBridge : undefined);
+    isReady = true;
     madoca?.begin(addresses);
     const more = {
       ...(karaboBridge === undefined ? {} : { karaboBridge }),
@@ -134,8 +140,25 @@ export async function serveHere(options: ServingTask, io: ServingIo): Promise<vo
     if (karaboBridge !== undefined && options.json !== true)
       io.out(`  karabo_bridge.Client("${karaboBridge}").next()\n`);
     await untilStopped(io);
+  } catch (error) {
+    // Ctrl+C before it was ready.
+    if (isReady || !io.signal.aborted) throw error;
   } finally {
     await audit?.close();
+  }
+}
+
+/** Longest path of a folder whose sockets' paths are not too long: 107 bytes on Linux, 103 on macOS. */
+const SOCKET_FOLDER = 80;
+
+/** A new folder of this user alone. @throws WRITE_FAILED */
+function socketFolder(): Disposable & { readonly path: string } {
+  const parent = Buffer.byteLength(tmpdir()) > SOCKET_FOLDER ? "/tmp" : tmpdir();
+  try {
+    const path = mkdtempSync(join(parent, "sacla-"));
+    return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  } catch (error) {
+    throw toSaclaError(error, "WRITE_FAILED", `No folder can be made in ${show(parent)} (TMPDIR)`);
   }
 }
 

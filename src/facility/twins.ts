@@ -1,19 +1,19 @@
-import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { sleep, throwIfAborted } from "../core/async.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ControlDriver } from "../ec/index.ts";
 import { createSimulatedFacility, type SimulatedFacility, type SimulatedFacilityOptions } from "./facility.ts";
 
 /**
- * Two simulated facilities in two threads that are one: the devices of the first are controlled, the second has the
+ * Two simulated facilities in two processes that are one: the devices of the first are controlled, the second has the
  * shots. Each command goes from the first to the second with its time, and the second does the same at the same time of
  * the facility; so both have the same devices, and the shots are those of one facility.
  */
 export interface Twins {
-  /** When the facility's time began, ns of the monotonic clock of this computer, which all threads share. */
+  /** When the facility's time began, ns of the monotonic clock of this computer, which all processes share. */
   readonly began: bigint;
-  /** Whether a command is being given now, and how many have been given. */
-  readonly state: Int32Array;
+  /** File of the commands, one a line. A line is begun before a command is given and ended when it has been. */
+  readonly path: string;
 }
 
 /** A command to a device, with the time of the facility's clock at which it was given. */
@@ -37,37 +37,33 @@ const commandNames = [
 ] as const;
 type CommandName = (typeof commandNames)[number];
 
-const IS_GIVING = 0;
-const GIVEN = 1;
+/** Longer than a command takes; whoever is giving one for longer has been halted. */
+const GIVING_MS = 1000;
+const READ_BYTES = 65_536;
+const NEWLINE = 0x0a;
 
-export function newTwins(): Twins {
-  return { began: process.hrtime.bigint(), state: new Int32Array(new SharedArrayBuffer(8)) };
+/** @param path - of a new file, for the two alone */
+export function newTwins(path: string): Twins {
+  closeSync(openSync(path, "wx", 0o600));
+  return { began: process.hrtime.bigint(), path };
 }
 
-/**
- * Devices whose commands are told to a twin that has the shots.
- * @param tell - gets each command when it has been given
- */
-export function twinDevices(
-  options: SimulatedFacilityOptions,
-  twins: Twins,
-  tell: (command: TwinCommand) => void,
-): ControlDriver {
+/** Devices whose commands a twin that has the shots reads from the file. */
+export function twinDevices(options: SimulatedFacilityOptions, twins: Twins): ControlDriver {
   const clock = new TwinClock(twins.began, () => {});
   const { control } = createSimulatedFacility({ ...options, clock });
   clock.begin();
-  const { state } = twins;
+  const file = openSync(twins.path, "a");
+  let isClosed = false;
   const give = (name: CommandName, values: readonly unknown[]): Promise<unknown> => {
     // Before the time is read: the twin lets no time pass while this is set.
-    Atomics.store(state, IS_GIVING, 1);
+    writeSync(file, " ");
     const at = clock.now();
     try {
       // A command is done when the call returns; only its answer is a promise.
       return clock.during(at, () => call(control, name, values));
     } finally {
-      tell({ at, name, values });
-      Atomics.add(state, GIVEN, 1);
-      Atomics.store(state, IS_GIVING, 0);
+      writeSync(file, `${JSON.stringify({ at, name, values } satisfies TwinCommand)}\n`);
     }
   };
   const commands = Object.fromEntries(
@@ -79,30 +75,72 @@ export function twinDevices(
     read: (device) => control.read(device),
     runState: (bl) => control.runState(bl),
     beam: (bl) => control.beam(bl),
-    close: () => control.close(),
+    close: async () => {
+      if (!isClosed) closeSync(file);
+      isClosed = true;
+      await control.close();
+    },
     ...commands,
   };
 }
 
-/** The facility that has the shots. @param port - where the commands of {@link twinDevices} arrive */
-export function twinShots(options: SimulatedFacilityOptions, twins: Twins, port: MessagePort): SimulatedFacility {
-  const { state } = twins;
+/** The facility that has the shots, and does all that {@link twinDevices} did, from the first command on. */
+export function twinShots(options: SimulatedFacilityOptions, twins: Twins): SimulatedFacility {
+  const commands = new CommandReader(twins.path);
   const clock = new TwinClock(twins.began, (read) => {
-    for (;;) {
-      const given = Atomics.load(state, GIVEN);
-      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-        const { at, name, values } = next.message as TwinCommand;
+    for (let late: number | undefined; ; ) {
+      for (const { at, name, values } of commands.next()) {
         // What was refused there is refused here.
         clock.during(at, () => call(facility.control, name, values)).catch(() => {});
       }
-      read();
+      const time = read();
       // Otherwise a command may have been given before that time that is not done here yet.
-      if (Atomics.load(state, IS_GIVING) === 0 && Atomics.load(state, GIVEN) === given) return;
+      if (!commands.hasMore()) return;
+      late ??= time + GIVING_MS / 1000;
+      if (time > late) return;
     }
   });
   const facility = createSimulatedFacility({ ...options, clock });
   clock.begin();
   return facility;
+}
+
+/** The commands in the file of {@link Twins}, as they come. */
+class CommandReader {
+  readonly #file: number;
+  readonly #bytes = Buffer.alloc(READ_BYTES);
+  #read = 0;
+  /** What has been read of a line that has no end yet. */
+  #begun = Buffer.alloc(0);
+
+  constructor(path: string) {
+    this.#file = openSync(path, "r");
+  }
+
+  /** Those that have been given since. */
+  next(): TwinCommand[] {
+    this.#take();
+    const end = this.#begun.lastIndexOf(NEWLINE) + 1;
+    if (end === 0) return [];
+    const lines = this.#begun.toString("utf8", 0, end).trimEnd().split("\n");
+    this.#begun = this.#begun.subarray(end);
+    return lines.map((line) => JSON.parse(line) as TwinCommand);
+  }
+
+  /** Whether one has been given since, or is being given now. */
+  hasMore(): boolean {
+    this.#take();
+    return this.#begun.length > 0;
+  }
+
+  #take(): void {
+    for (;;) {
+      const count = readSync(this.#file, this.#bytes, 0, READ_BYTES, this.#read);
+      if (count === 0) return;
+      this.#begun = Buffer.concat([this.#begun, this.#bytes.subarray(0, count)]);
+      this.#read += count;
+    }
+  }
 }
 
 function call(control: ControlDriver, name: CommandName, values: readonly unknown[]): Promise<unknown> {

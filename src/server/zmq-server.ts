@@ -25,16 +25,14 @@ export interface ZmqServerOptions {
   readonly keys?: CurveKeys | undefined;
   /** A client not heard for so long is taken for gone. @default 30000 */
   readonly silenceMs?: number | undefined;
-  /** Passes on what is not for `owns` to the server at the local address. @default answers everything */
+  /** Passes on what is not for `owns` to a server behind. @default answers everything */
   readonly relay?: ZmqRelayTarget | undefined;
   /** Whether it stands behind such a relay, which has let in the clients already. @default false */
   readonly isBehind?: boolean | undefined;
 }
 
-/** A server on this computer that answers what a server does not answer itself. */
+/** A server on this computer that answers what a server does not answer itself; `relayTo` says where it is. */
 interface ZmqRelayTarget {
-  /** `ipc:///path` of a server with `isBehind`. */
-  readonly address: string;
   /** Whether a call is answered here. */
   owns(method: string): boolean;
 }
@@ -45,8 +43,8 @@ export interface ZmqServer {
   readonly address: string;
   /** Connections with something open. */
   readonly clients: number;
-  /** The server behind is now at another address: what was open there has ended. */
-  relayTo(address: string): void;
+  /** The server behind is now at `ipc:///path`, or nowhere: what was open there has ended. */
+  relayTo(address: string | undefined): void;
   /** Tells whoever has something open, and ends. */
   close(): Promise<void>;
 }
@@ -167,13 +165,13 @@ class RoutedServer implements ZmqServer {
     void this.#receive();
   }
 
-  beginRelay({ address, owns }: ZmqRelayTarget, DealerType: typeof Dealer): void {
+  beginRelay({ owns }: ZmqRelayTarget, DealerType: typeof Dealer): void {
     const deliver = (routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome> => this.#deliver(routingId, parts);
-    this.#relay = { owns, to: new ZmqRelay(address, this.#context, DealerType, deliver, this.#service.logger) };
+    this.#relay = { owns, to: new ZmqRelay(this.#context, DealerType, deliver, this.#service.logger) };
   }
 
-  relayTo(address: string): void {
-    this.#relay?.to.restart(address);
+  relayTo(address: string | undefined): void {
+    this.#relay?.to.moveTo(address);
   }
 
   get clients(): number {

@@ -1,5 +1,6 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 import { SaclaError } from "../core/errors.ts";
 
@@ -8,8 +9,26 @@ import { SaclaError } from "../core/errors.ts";
  * @throws BAD_ARGUMENT when that is TypeScript and the package tsx is not there
  */
 export function startThread(entry: URL, options: WorkerOptions, module: URL = entry): Worker {
-  const isTypeScript = [module, entry].some(({ pathname }) => /\.[cm]?ts$/.test(pathname));
-  return new Worker(isTypeScript ? withTsx(module, entry) : entry, options);
+  const program = (): string => `${registerTsx(module)} await import(${JSON.stringify(entry.href)});`;
+  return new Worker([module, entry].some(isTypeScript) ? asUrl(program()) : entry, options);
+}
+
+/**
+ * A process that runs `entry`, also where it is TypeScript, and exchanges messages with this one. What it writes to
+ * stderr is given as `stderr`.
+ * @throws as {@link startThread}
+ */
+export function startProcess(entry: URL): ChildProcess {
+  const program = isTypeScript(entry)
+    ? ["--import", asUrl(registerTsx(entry)).href]
+    : process.execArgv.filter((argument) => !argument.startsWith("--inspect"));
+  return spawn(process.execPath, [...program, fileURLToPath(entry)], {
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    serialization: "advanced",
+    // Ctrl+C at the terminal is for the one that has started it.
+    detached: true,
+    windowsHide: true,
+  });
 }
 
 /** The file `name` beside the module `of`, with the same ending: .ts where sources run, .js in the package. */
@@ -17,15 +36,21 @@ export function besideModule(of: string, name: string): URL {
   return new URL(`./${name}${of.endsWith(".ts") ? ".ts" : ".js"}`, of);
 }
 
-/** A program that runs `entry` with tsx: its hooks do not reach the threads of Node.js 20 by themselves. */
-function withTsx(module: URL, entry: URL): URL {
-  let api: URL;
+function isTypeScript({ pathname }: URL): boolean {
+  return /\.[cm]?ts$/.test(pathname);
+}
+
+function asUrl(program: string): URL {
+  return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+}
+
+/** Lets TypeScript be loaded: the hooks of tsx do not reach the threads of Node.js 20 by themselves. */
+function registerTsx(module: URL): string {
   try {
-    api = pathToFileURL(
-      createRequire(module)
-        .resolve("tsx/esm/api")
-        .replace(/\.cjs$/, ".mjs"),
-    );
+    const api = createRequire(module)
+      .resolve("tsx/esm/api")
+      .replace(/\.cjs$/, ".mjs");
+    return `import { register } from ${JSON.stringify(pathToFileURL(api).href)}; register();`;
   } catch (cause) {
     throw new SaclaError(
       "BAD_ARGUMENT",
@@ -34,8 +59,4 @@ function withTsx(module: URL, entry: URL): URL {
       { cause },
     );
   }
-  const program =
-    `import { register } from ${JSON.stringify(api.href)}; register(); ` +
-    `await import(${JSON.stringify(entry.href)});`;
-  return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
 }

@@ -11,13 +11,19 @@ export interface CliResult {
 /** Runs the command line in this process, with files kept in memory. */
 export async function cli(
   args: readonly string[],
-  options: { signal?: AbortSignal; isTerminal?: boolean; confirm?: (question: string) => Promise<boolean> } = {},
+  options: {
+    signal?: AbortSignal;
+    isTerminal?: boolean;
+    confirm?: (question: string) => Promise<boolean>;
+    onOut?: (text: string) => void;
+  } = {},
 ): Promise<CliResult> {
   let [out, err] = ["", ""];
   const files = new Map<string, string | Uint8Array>();
   const io: Io = {
     out: (text) => {
       out += text;
+      options.onOut?.(text);
     },
     err: (text) => {
       err += text;

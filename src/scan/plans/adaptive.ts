@@ -1,3 +1,4 @@
+import { SaclaError, show } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { finite, resolveOptions } from "../../core/options.ts";
 import { summary } from "../beamline/shot-collector.ts";
@@ -20,7 +21,9 @@ export interface AdaptiveOptions extends ScanOptions {
 /**
  * A scan whose step follows the signal: small where it changes, large where it is flat. After a step in which the
  * signal changed by more than twice what is wanted it goes back and looks between. A change of less than three of its
- * standard errors counts as none.
+ * standard errors counts as none. A point without any number tells no step, so the scan ends there, also with
+ * `giveUp: "go-on"`.
+ * @throws TOO_FEW_SHOTS when run
  */
 export function adaptiveScan(options: AdaptiveOptions): Plan {
   const {
@@ -48,6 +51,7 @@ export function adaptiveScan(options: AdaptiveOptions): Plan {
     let last = from;
     while (direction * (to - at) >= 0) {
       const here = summary(yield* measurePoint({ [axis]: at }, options), signal);
+      if (here.count === 0) throw noNumber(signal, axis, at);
       const changed = before === undefined ? change : significantChange(before, here);
       const wanted = changed > 0 ? step * Math.min(2, change / changed) : 2 * step;
       const next = Math.min(greatestStep, Math.max(leastStep, Number.isFinite(wanted) ? wanted : step));
@@ -66,6 +70,14 @@ export function adaptiveScan(options: AdaptiveOptions): Plan {
     { ...options },
     () => (options.andReturn === false ? steps() : andReturn([axis], steps())),
     { adaptive: true },
+  );
+}
+
+function noNumber(signal: string, axis: string, at: number): SaclaError {
+  return new SaclaError(
+    "TOO_FEW_SHOTS",
+    `No good shot at ${axis} = ${at} has a number for ${show(signal)}, so an adaptive scan cannot choose its next step.`,
+    { details: { signal, axis, at } },
   );
 }
 

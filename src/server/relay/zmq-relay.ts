@@ -5,14 +5,17 @@ import type { Logger } from "../../core/logger.ts";
 import { encodeMessage, toWireError } from "../../transport/codec.ts";
 import type { SendOutcome } from "../client-connection.ts";
 
-/** What one client may have on its way to the server behind; more is refused. */
+/** What one client may have on its way to the server behind, and what all may have; more is refused. */
 const MOST_QUEUED = 2000;
 const MOST_QUEUED_BYTES = 32 * 2 ** 20;
-/** Requests of a client that are told of the end of the server behind. */
-const REMEMBERED_IDS = 300;
+const MOST_BYTES_OF_ALL = 256 * 2 ** 20;
+/** Open requests of a client that are told of the end of the server behind. It lets no client have more. */
+const MOST_OPEN = 5000;
 /** Answers that wait in the relay for one client. */
 const ANSWERS = 2;
 const TRY_AGAIN_MS = 10;
+/** What does not end a request: an item of a stream, and the sign of life. */
+const NO_END = /"kind":\s*"(item|pong)"/;
 const PONG = '{"sacla":1,"kind":"pong"';
 
 /** How a message gets to a client. */
@@ -24,17 +27,17 @@ type Deliver = (routingId: Buffer, parts: Uint8Array[]) => Promise<SendOutcome>;
  * hears that the client lives; its pongs are left out, for this side has answered already.
  */
 export class ZmqRelay {
-  /** Where the server behind is now. */
-  address: string;
+  /** Where the server behind is now; undefined: nowhere. */
+  #address: string | undefined;
   readonly #context: Context;
   readonly #makeDealer: (routingId: string) => Dealer;
   readonly #deliver: Deliver;
   readonly #logger: Logger;
   readonly #clients = new Map<string, RelayedClient>();
+  readonly #bytes = { queued: 0 };
   #count = 0;
 
-  constructor(address: string, context: Context, DealerType: typeof Dealer, deliver: Deliver, logger: Logger) {
-    this.address = address;
+  constructor(context: Context, DealerType: typeof Dealer, deliver: Deliver, logger: Logger) {
     this.#context = context;
     this.#makeDealer = (routingId) =>
       new DealerType({
@@ -50,15 +53,21 @@ export class ZmqRelay {
   }
 
   pass(routingId: Buffer, parts: Buffer[]): void {
+    const address = this.#address;
+    if (address === undefined) {
+      if (beginsRequest(parts)) refuse((answer) => this.#deliver(routingId, answer), idOf(parts), isLost());
+      return;
+    }
     const name = routingId.toString("latin1");
     let client = this.#clients.get(name);
     if (client === undefined) {
       client = new RelayedClient(
         // One that proves whose it is proves it to the server behind, too; others may be no text at all.
         this.#makeDealer(/^[\x21-\x7e]{100,}$/.test(name) ? name : `client ${this.#count++}`),
-        this.address,
+        address,
         (answer) => this.#deliver(routingId, answer),
         () => this.end(name),
+        this.#bytes,
         this.#logger,
       );
       this.#clients.set(name, client);
@@ -77,9 +86,9 @@ export class ZmqRelay {
     for (const [name, client] of this.#clients) if (++client.silence > watches) this.end(name);
   }
 
-  /** The server behind has ended: whoever waits for it is told, and the next request goes to the new one. */
-  restart(address: string): void {
-    this.address = address;
+  /** The server behind has ended or begun. Who waits for the one before is told, and who asks while there is none. */
+  moveTo(address: string | undefined): void {
+    this.#address = address;
     for (const [name, client] of this.#clients) {
       client.tellLost();
       this.end(name);
@@ -99,18 +108,22 @@ class RelayedClient {
   readonly #onGone: () => void;
   readonly #queue: Buffer[][] = [];
   #queuedBytes = 0;
+  readonly #bytesOfAll: { queued: number };
   #isSending = false;
   #isClosed = false;
-  readonly #ids: number[] = [];
+  /** Requests whose answer has not ended. */
+  readonly #open: Set<number> = new Set();
 
   constructor(
     dealer: Dealer,
     address: string,
     answer: (parts: Uint8Array[]) => Promise<SendOutcome>,
     onGone: () => void,
+    bytesOfAll: { queued: number },
     logger: Logger,
   ) {
     this.#dealer = dealer;
+    this.#bytesOfAll = bytesOfAll;
     this.#answer = answer;
     this.#onGone = onGone;
     dealer.connect(address);
@@ -123,29 +136,39 @@ class RelayedClient {
     this.silence = 0;
     const bytes = bytesOf(parts);
     const begins = beginsRequest(parts);
-    if (begins && (this.#queue.length >= MOST_QUEUED || this.#queuedBytes + bytes > MOST_QUEUED_BYTES)) {
-      this.#refuse(
-        idOf(parts),
-        new SaclaError("TOO_MANY_REQUESTS", "The server is busy with other requests; ask again later.", {
-          details: { retryAfterMs: 1000 },
-        }),
-      );
+    const isFull =
+      this.#queue.length >= MOST_QUEUED ||
+      this.#queuedBytes + bytes > MOST_QUEUED_BYTES ||
+      this.#bytesOfAll.queued + bytes > MOST_BYTES_OF_ALL;
+    if (isFull && begins) {
+      const details = { retryAfterMs: 1000 };
+      const busy = new SaclaError("TOO_MANY_REQUESTS", "The server is busy with other requests; ask again later.", {
+        details,
+      });
+      refuse(this.#answer, idOf(parts), busy);
       return;
     }
-    if (begins) this.#remember(idOf(parts));
+    // Nobody with its requests has so many more of credits and pings.
+    if (isFull && this.#queue.length >= 4 * MOST_QUEUED) {
+      this.tellLost();
+      this.#onGone();
+      return;
+    }
+    if (begins) this.#begin(idOf(parts));
     this.#queue.push(parts);
-    this.#queuedBytes += bytes;
+    this.#count(bytes);
     void this.#send();
   }
 
   tellLost(): void {
-    const lost = new SaclaError("UNREACHABLE", "What reads the data has ended and is started again; ask again.");
-    for (const id of this.#ids) this.#refuse(id, lost);
+    for (const id of this.#open) refuse(this.#answer, id, isLost());
+    this.#open.clear();
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#count(-this.#queuedBytes);
     this.#dealer.close();
   }
 
@@ -161,7 +184,7 @@ class RelayedClient {
       );
       if (isSent) {
         this.#queue.shift();
-        this.#queuedBytes -= bytesOf(parts);
+        if (!this.#isClosed) this.#count(-bytesOf(parts));
       } else await sleep(TRY_AGAIN_MS);
     }
     this.#isSending = false;
@@ -170,7 +193,9 @@ class RelayedClient {
   async #pump(): Promise<void> {
     for await (const parts of this.#dealer) {
       if (this.#isClosed) return;
-      if (parts.length === 1 && parts[0]?.subarray(0, PONG.length).toString("latin1") === PONG) continue;
+      const start = startOf(parts);
+      if (parts.length === 1 && start.startsWith(PONG)) continue;
+      if (!NO_END.test(start)) this.#open.delete(idIn(start) ?? -1);
       for (let outcome = await this.#answer(parts); outcome !== "sent"; outcome = await this.#answer(parts)) {
         if (outcome === "gone") {
           this.#onGone();
@@ -182,27 +207,41 @@ class RelayedClient {
     }
   }
 
-  #refuse(id: number | null, error: SaclaError): void {
-    this.#answer(encodeMessage({ kind: "error", id, error: toWireError(error) })).catch(() => {});
+  #begin(id: number | null): void {
+    if (id !== null && this.#open.size < MOST_OPEN) this.#open.add(id);
   }
 
-  #remember(id: number | null): void {
-    if (id === null) return;
-    this.#ids.push(id);
-    if (this.#ids.length > REMEMBERED_IDS) this.#ids.shift();
+  #count(bytes: number): void {
+    this.#queuedBytes += bytes;
+    this.#bytesOfAll.queued += bytes;
   }
 }
 
-/** The id of a request, from its first letters: it may be long. */
-function idOf([head]: readonly Buffer[]): number | null {
-  const [, id] = /"id":\s*(\d+)/.exec(head?.subarray(0, 200).toString("latin1") ?? "") ?? [];
+function isLost(): SaclaError {
+  return new SaclaError("UNREACHABLE", "What reads the data has ended and is started again; ask again.");
+}
+
+function refuse(answer: (parts: Uint8Array[]) => Promise<SendOutcome>, id: number | null, error: SaclaError): void {
+  answer(encodeMessage({ kind: "error", id, error: toWireError(error) })).catch(() => {});
+}
+
+/** The first letters of a message: long ones are read by the server behind alone. */
+function startOf([head]: readonly Buffer[]): string {
+  return head?.subarray(0, 200).toString("latin1") ?? "";
+}
+
+function idOf(parts: readonly Buffer[]): number | null {
+  return idIn(startOf(parts));
+}
+
+function idIn(start: string): number | null {
+  const [, id] = /"id":\s*(\d+)/.exec(start) ?? [];
   return id === undefined ? null : Number(id);
 }
 
-/** Whether a message begins a request, by its first letters: long ones are read by the server behind alone. */
-function beginsRequest([head]: readonly Buffer[]): boolean {
-  const start = head?.subarray(0, 200).toString("latin1") ?? "";
-  return !/"kind":\s*"(credit|cancel|ping)"/.test(start);
+/** Whether a message begins a request. */
+function beginsRequest(parts: readonly Buffer[]): boolean {
+  return !/"kind":\s*"(credit|cancel|ping)"/.test(startOf(parts));
 }
 
 function bytesOf(parts: readonly Uint8Array[]): number {

@@ -237,6 +237,30 @@ describe("peaks", () => {
     const above = Math.min(...xs.filter((x) => x >= 5));
     expect(above - below).toBeLessThan(0.11);
   });
+
+  it("adaptiveScan ends at a point without any number, whatever is to be done when a point is given up", async () => {
+    for (const giveUp of ["stop", "go-on"] as const) {
+      const dead = {
+        ...bench,
+        signals: { edge: ({ at }: { at(axis: string): number }) => (at("x") > 3 ? "failed" : 1) },
+      };
+      const rows: Row[] = [];
+      const plan = adaptiveScan({
+        axis: "x",
+        from: 0,
+        to: 10,
+        signalName: "edge",
+        change: 0.1,
+        leastStep: 0.05,
+        greatestStep: 2,
+        shots: { count: 2, signals: ["edge"], repeat: { goodPart: 1, attempts: 2 } },
+        giveUp,
+      });
+      const run = new Engine(virtualBeamline(dead), { callbacks: [{ point: (row) => rows.push(row) }] }).run(plan);
+      await expect(run, giveUp).rejects.toMatchObject({ code: "TOO_FEW_SHOTS" });
+      expect(rows.at(-1)?.data["x"], giveUp).toBe(4);
+    }
+  });
 });
 
 describe("shots of a point", () => {

@@ -1,4 +1,4 @@
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { writeFileSync } from "node:fs";
 import { connect } from "../connect.ts";
 import { SaclaError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -13,18 +13,21 @@ import { loadServer } from "./load-server.ts";
 import { setThreadPriority } from "./thread-priority.ts";
 
 const READING_NICENESS = 5;
+/** When memory runs out, Linux ends this process before the one that controls. */
+const READING_OOM_SCORE = "500";
 
-/** What the thread that reads is given. */
+/** What the process that reads is given. */
 export interface ReadingTask {
   readonly url: string;
   /** For `sim:`: the options of the address, and what makes it a twin of the one whose devices are controlled. */
   readonly simulated?: {
     readonly options: Omit<SimulatedFacilityOptions, "clock">;
     readonly twins: Twins;
-    readonly commands: MessagePort;
   };
-  /** Whether something is controlled by the thread that has the addresses. */
+  /** Whether requests for control are answered by the process that has the addresses. */
   readonly isControlled: boolean;
+  /** Whether the devices are that process's own, so that the source knows nothing of them. */
+  readonly hasOwnDevices: boolean;
   /** Local addresses behind those that clients know. */
   readonly zmq: readonly string[];
   readonly socketPath?: string | undefined;
@@ -34,19 +37,22 @@ export interface ReadingTask {
   readonly karabo: KaraboOptions;
 }
 
-/** What the thread that reads tells. */
+/** What the process that reads tells. */
 export type ReadingNote =
   | { readonly kind: "ready"; readonly karaboBridge?: string }
   | { readonly kind: "failed"; readonly error: WireError }
   | { readonly kind: "log"; readonly level: keyof Logger; readonly fields: object; readonly message: string };
 
-/** What it is told: a call has been answered by the other thread; or to end. */
+/** What it is told: its task; a call has been answered by the other process; or to end. */
 export type ReadingOrder =
+  | { readonly kind: "read"; readonly task: ReadingTask }
   | { readonly kind: "observe"; readonly method: string; readonly ms: number; readonly outcome: string }
   | { readonly kind: "close" };
 
-async function read(port: MessagePort, task: ReadingTask): Promise<void> {
-  const note = (message: ReadingNote): void => port.postMessage(message);
+type Order<K> = Extract<ReadingOrder, { kind: K }>;
+
+/** Resolves when it answers. @returns what closes it, and what counts in its metrics */
+async function read(task: ReadingTask): Promise<{ observe(order: Order<"observe">): void; close(): Promise<void> }> {
   const log =
     (level: keyof Logger) =>
     (fields: object, message: string): void =>
@@ -54,7 +60,7 @@ async function read(port: MessagePort, task: ReadingTask): Promise<void> {
   const logger: Logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
   const { Keys, Limits, ServerMetrics, Service, serveHttp, serveZmq } = await loadServer();
   const source = await openSource(task);
-  const endpoint = task.isControlled ? besideControl(source) : source;
+  const endpoint = task.isControlled ? besideControl(source, task.hasOwnDevices) : source;
   const keys = task.keys === undefined ? undefined : Keys.open(task.keys);
   const metrics = new ServerMetrics();
   const service = new Service(endpoint, { limits: new Limits(task.limits), metrics, logger });
@@ -70,31 +76,34 @@ async function read(port: MessagePort, task: ReadingTask): Promise<void> {
   }
   const bridge = await startKarabo(endpoint, task.bl, task.karabo, logger);
   if (bridge !== undefined) closing.push(() => bridge.close());
-  port.on("message", (order: ReadingOrder) => {
-    if (order.kind === "observe") metrics.observe(order.method, order.ms, order.outcome);
-    else
-      void (async () => {
-        for (const close of closing.reverse()) await close().catch(() => {});
-        process.exit(0);
-      })();
-  });
   note({ kind: "ready", ...(bridge === undefined ? {} : { karaboBridge: bridge.address }) });
+  return {
+    observe: ({ method, ms, outcome }) => metrics.observe(method, ms, outcome),
+    close: async () => {
+      for (const close of closing.splice(0).reverse()) await close().catch(() => {});
+    },
+  };
+}
+
+function note(message: ReadingNote): void {
+  // When the other process has gone, this one ends.
+  process.send?.(message, undefined, undefined, () => {});
 }
 
 async function openSource({ url, simulated }: ReadingTask): Promise<Endpoint> {
   if (simulated === undefined) return (await connect(url)).endpoint;
-  const { options, twins, commands } = simulated;
-  return inProcess(endpointOf(twinShots(options, twins, commands)));
+  const { options, twins } = simulated;
+  return inProcess(endpointOf(twinShots(options, twins)));
 }
 
-/** A source of whose facility another thread controls the devices. */
-function besideControl(source: Endpoint): Endpoint {
+/** A source of whose facility another process controls the devices. */
+function besideControl(source: Endpoint, hasOwnDevices: boolean): Endpoint {
   return {
     call: async (method, params, options) => {
       if (isControlMethod(method))
         throw new SaclaError("TOO_LARGE", `A request for ${method} has at most 65536 bytes.`, { details: { method } });
       const answer = await source.call(method, params, options);
-      if (method !== "facility.describe") return answer;
+      if (method !== "facility.describe" || !hasOwnDevices) return answer;
       const { name, methods } = answer as { name: string; methods: string[] };
       return { name, methods: [...new Set([...methods, ...Object.keys(controlMethods)])] } as typeof answer;
     },
@@ -103,12 +112,32 @@ function besideControl(source: Endpoint): Endpoint {
   };
 }
 
-const port = parentPort;
-if (port !== null) {
+/** Obeys the process that has started this one, and ends with it. */
+function obey(): void {
+  // The end of a service reaches all of its processes; the other one says when this one ends.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  process.on("disconnect", () => process.exit(0));
   // When both want the processor, the thread that controls has it.
   setThreadPriority(READING_NICENESS);
-  read(port, workerData as ReadingTask).catch((error: unknown) => {
-    port.postMessage({ kind: "failed", error: toWireError(error) } satisfies ReadingNote);
-    process.exit(1);
+  try {
+    writeFileSync("/proc/self/oom_score_adj", READING_OOM_SCORE);
+  } catch {
+    // Another system.
+  }
+  let reading: ReturnType<typeof read> | undefined;
+  process.on("message", (order: ReadingOrder) => {
+    if (order.kind === "read") {
+      reading = read(order.task);
+      reading.catch((error: unknown) => {
+        const failed: ReadingNote = { kind: "failed", error: toWireError(error) };
+        process.send?.(failed, undefined, undefined, () => process.exit(1));
+      });
+    } else if (order.kind === "observe") reading?.then((it) => it.observe(order)).catch(() => {});
+    else {
+      const closed = reading?.then((it) => it.close()) ?? Promise.resolve();
+      closed.catch(() => {}).finally(() => process.exit(0));
+    }
   });
 }
+
+if (process.send !== undefined) obey();

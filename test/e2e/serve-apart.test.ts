@@ -1,0 +1,293 @@
+import type { ChildProcess } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { Request } from "zeromq";
+import { connect } from "../../src/connect.ts";
+import { isSaclaError } from "../../src/core/errors.ts";
+import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
+import { makeCertificate } from "../support/certificate.ts";
+import { type Finished, sacla } from "../support/cli.ts";
+import { cli } from "../support/fake-io.ts";
+import { itNeeding } from "../support/optional.ts";
+import { childrenOf, isAlive } from "../support/processes.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const folder = temporaryFolder();
+const fixture = fileURLToPath(new URL("../../fixtures/tiny-octal.h5", import.meta.url));
+const isLinux = existsSync("/proc/self/task");
+const BL = 3;
+
+interface Ready {
+  readonly addresses: readonly string[];
+  readonly karaboBridge?: string;
+}
+interface Serving extends Ready {
+  readonly child: ChildProcess;
+  /** Where its local sockets are. */
+  readonly temporary: string;
+  readonly ended: Promise<Finished>;
+}
+
+const running: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of running.splice(0)) if (child.exitCode === null) child.kill("SIGKILL");
+});
+
+let servers = 0;
+
+/** `sacla serve` in a process of its own, once it says that it is ready. */
+async function serving(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Serving> {
+  const temporary = join(folder, `tmp${servers++}`);
+  mkdirSync(temporary);
+  let ready: (text: string) => void = () => {};
+  const said = new Promise<string>((resolve) => {
+    ready = resolve;
+  });
+  let child: ChildProcess | undefined;
+  const ended = sacla(folder, ["serve", ...args, "--json"], { TMPDIR: temporary, ...env }, (process, out) => {
+    if (child === undefined) running.push(process);
+    child = process;
+    if (out.endsWith("\n")) ready(out);
+  });
+  const first = await Promise.race([said, ended]);
+  if (typeof first !== "string" || child === undefined) throw new Error(`it ended: ${JSON.stringify(first)}`);
+  return { ...(JSON.parse(first) as Ready), child, temporary, ended };
+}
+
+/** It ended as documented and left neither a process nor a file. */
+async function expectGone({ child, ended, temporary }: Serving, reading: readonly number[]): Promise<string> {
+  const { code, err } = await ended;
+  const left = readdirSync(temporary).filter((name) => name.startsWith("sacla-"));
+  expect([code, child.signalCode, left, reading.filter(isAlive)]).toEqual([0, null, [], []]);
+  return err;
+}
+
+const readingOf = ({ child }: Serving): number[] => childrenOf(child.pid ?? 0, "reading-process");
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => "ok",
+    (error: unknown) => (isSaclaError(error) ? error.code : String(error)),
+  );
+}
+
+/** `sacla serve` in this process, with threads and a process of its own; `use` gets its address. */
+async function servedHere(args: readonly string[], use: (address: string) => Promise<void>): Promise<string> {
+  const stop = new AbortController();
+  const address = `ipc://${join(folder, `s${servers++}`)}`;
+  let onOut = (): void => {};
+  const ready = new Promise<void>((resolve) => {
+    onOut = resolve;
+  });
+  const done = cli(["serve", ...args, "--zmq", address, "--json"], { signal: stop.signal, onOut: () => onOut() });
+  await Promise.race([ready, done]);
+  try {
+    await use(address);
+  } finally {
+    stop.abort();
+  }
+  const { code, err } = await done;
+  expect(code, err).toBe(0);
+  return err;
+}
+
+describe("sacla serve with its reads in another process", () => {
+  it("over CURVE with proofs, tokens, TLS and karabo-bridge: control, reads and streams as by one server", async () => {
+    const keys = join(folder, "keys.json");
+    const made = async (name: string, role: string): Promise<{ keyFile: string; token: string }> => {
+      const keyFile = join(folder, `${name}.key`);
+      await cli(["keys", "new", `${name} node`, "--role", role, "--curve", keyFile, "--keys", keys]);
+      const { out } = await cli(["keys", "new", name, "--role", role, "--keys", keys, "--json"]);
+      return { keyFile, token: (JSON.parse(out) as { token: string }).token };
+    };
+    const [leader, guest] = [await made("leader", "control"), await made("guest", "read")];
+    const certificate = makeCertificate(folder);
+    const server = await serving([
+      "sim:",
+      ...["--zmq", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0", "--keys", keys],
+      ...["--karabo-bridge", "tcp://127.0.0.1:*", "--karabo-detector", "MPCCD-2N0-M02-001"],
+      ...(certificate === undefined ? [] : ["--tls-cert", certificate.cert, "--tls-key", certificate.key]),
+    ]);
+    const [zmq = "", http = ""] = server.addresses;
+    await using leading = await connect(zmq, { keyFile: leader.keyFile });
+    await using reading = await connect(zmq, { keyFile: guest.keyFile });
+    const { endpoint } = leading;
+    const { lease } = await endpoint.call("lease.take", { bl: BL, name: "leader", reason: "test", ttlMs: 60_000 });
+    const axis = "bl3_st2_pm001";
+    await endpoint.call("ec.move", { bl: BL, lease, axis, pulses: 40_000 });
+    const stopping = { bl: BL, axis };
+    expect(await codeOf(reading.endpoint.call("ec.stop", stopping))).toBe("NOT_ALLOWED");
+    expect(await codeOf(endpoint.call("ec.stop", stopping))).toBe("ok");
+    for (const facility of [leading, reading]) {
+      expect(await facility.endpoint.call("db.listRuns", { bl: BL, last: 2 })).toHaveLength(2);
+      const live = facility.live.shots({ bl: BL, detectors: [], signals: ["xfel_bl_3_tc_bm_1_pd/charge"] });
+      for await (const { tag } of live) {
+        expect(tag).toBeGreaterThan(0);
+        break;
+      }
+    }
+    const ask = async (path: string, token?: string): Promise<number | undefined> => {
+      if (certificate === undefined) {
+        const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+        return (await fetch(`${http}${path}`, { headers })).status;
+      }
+      return await new Promise((resolve, reject) => {
+        const options = { ca: readFileSync(certificate.cert), agent: false, servername: "localhost" };
+        const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+        request(`${http}${path}`, { ...options, headers }, (answer) => {
+          answer.resume().on("end", () => resolve(answer.statusCode));
+        })
+          .on("error", reject)
+          .end();
+      });
+    };
+    for (const path of ["/v1/db/listRuns?bl=3&last=2", "/v1/ec/devices?bl=3"])
+      expect([await ask(path), await ask(path, guest.token), await ask(path, leader.token)]).toEqual([401, 200, 200]);
+    const karabo = new Request({ linger: 0, receiveTimeout: 60_000 });
+    karabo.connect(server.karaboBridge ?? "");
+    await karabo.send("next");
+    expect((await karabo.receive()).length).toBeGreaterThan(1);
+    karabo.close();
+    server.child.kill("SIGTERM");
+    await expectGone(server, []);
+  }, 120_000);
+
+  itNeeding(
+    isLinux,
+    "needs /proc",
+    "its reading process dies: control goes on, reads fail with a code and come back",
+    async () => {
+      const server = await serving(["sim:", "--zmq", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0"]);
+      const [zmq = "", http = ""] = server.addresses;
+      const patient = { attempts: 1000, firstWaitMs: 100, longestWaitMs: 500 };
+      await using once = await connect(zmq, { retry: { attempts: 1 } });
+      await using again = await connect(zmq, { retry: patient });
+      await using overHttp = await connect(http, { retry: patient });
+      const { endpoint } = once;
+      const axis = "bl3_st2_pm001";
+      const { lease } = await endpoint.call("lease.take", { bl: BL, name: "holder", reason: "test", ttlMs: 300_000 });
+      await endpoint.call("ec.setSpeed", { bl: BL, lease, axis, pulsesPerSecond: 1000 });
+      const [run = 0] = await again.endpoint.call("db.listRuns", { bl: BL, last: 1 });
+      const detectors = (await again.db.readDetidlist(BL, run)).filter((id) => id.endsWith("-1")).slice(0, 1);
+      const tags = (await again.db.readTaglistByrun(BL, run)).slice(0, 40);
+      const asked = { run: { bl: BL, number: run }, detectors, tags };
+      const first = readingOf(server);
+      expect(first).toHaveLength(1);
+      const streams = [again, overHttp].map(async (facility) => {
+        const seen: number[] = [];
+        for await (const { tag } of facility.shots(asked)) {
+          seen.push(tag);
+          if (seen.length === 5 && facility === again) process.kill(first[0] ?? NaN, "SIGKILL");
+        }
+        return seen;
+      });
+      const waiting: unknown = await codeOf(
+        (async () => {
+          for (;;) await endpoint.call("db.listRuns", { bl: BL, last: 1 });
+        })(),
+      );
+      expect(waiting).toBe("UNREACHABLE");
+      expect((await fetch(`${http}/v1/db/listRuns?bl=3&last=1`)).status).toBe(503);
+      // The lease is held, and the axis goes and stops.
+      await endpoint.call("lease.renew", { bl: BL, lease });
+      await endpoint.call("ec.move", { bl: BL, lease, axis, pulses: 30_000 });
+      await endpoint.call("ec.stop", { bl: BL, axis });
+      expect(await Promise.all(streams)).toEqual([[...tags], [...tags]]);
+      const second = readingOf(server);
+      expect([second.length, second[0] === first[0]]).toEqual([1, false]);
+      // What was done while it was away has been done in its shots, too.
+      const speeds = await endpoint.call("ec.devices", { bl: BL });
+      expect(speeds.find(({ name }) => name === axis)).toMatchObject({ speed: 1000 });
+      await endpoint.call("lease.renew", { bl: BL, lease });
+      server.child.kill("SIGINT");
+      const err = await expectGone(server, [...first, ...second]);
+      expect(err).toContain('"reason":"it ended by SIGKILL"');
+    },
+    120_000,
+  );
+
+  itNeeding(
+    isLinux,
+    "needs /proc",
+    "ends with 0 at Ctrl+C while its reading process hangs, and leaves nothing",
+    async () => {
+      const server = await serving(["sim:", "--zmq", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0"]);
+      const [, http = ""] = server.addresses;
+      const reading = readingOf(server);
+      process.kill(reading[0] ?? NaN, "SIGSTOP");
+      const open = codeOf(fetch(`${http}/v1/db/listRuns?bl=3&last=1`));
+      expect((await fetch(`${http}/v1/ec/beam?bl=3`)).status).toBe(200);
+      server.child.kill("SIGINT");
+      await expectGone(server, reading);
+      expect(await open).not.toBe("ok");
+    },
+    60_000,
+  );
+
+  itNeeding(
+    isLinux,
+    "needs /proc",
+    "its reading process ends when it is killed",
+    async () => {
+      const server = await serving(["sim:", "--http", "127.0.0.1:0"]);
+      const reading = readingOf(server);
+      server.child.kill("SIGKILL");
+      await server.ended;
+      await expect.poll(() => reading.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+    },
+    60_000,
+  );
+
+  it("serves a file, a folder, a recording, and another server, which say the same of themselves as directly", async () => {
+    const recording = join(folder, "night.recording");
+    await using file = await connect(fixture);
+    const recorded = await withRecording(file.endpoint, recording);
+    await recorded.call("facility.describe", {});
+    await recorded.call("db.listRuns", { bl: 2, last: 1 });
+    await recorded.close();
+    mkdirSync(join(folder, "night"));
+    writeFileSync(join(folder, "night", "run.h5"), readFileSync(fixture));
+    const sources = [`file:${join(folder, "night")}`, `recording:${recording}`];
+    for (const source of sources) {
+      await using direct = await connect(source);
+      await servedHere([source], async (first) => {
+        // The folder once more through another server.
+        const throughTwo =
+          source === sources[0] ? servedHere : async (_: unknown, use: (address: string) => unknown) => use(first);
+        await throughTwo([first], async (second) => {
+          for (const address of new Set([first, second])) {
+            await using there = await connect(address);
+            expect(await there.endpoint.call("facility.describe", {}), source).toEqual(
+              await direct.endpoint.call("facility.describe", {}),
+            );
+            expect(await there.endpoint.call("db.listRuns", { bl: 2, last: 1 }), source).toEqual([300001]);
+            expect(await codeOf(there.endpoint.call("ec.devices", { bl: 2 })), source).toMatch(
+              /UNSUPPORTED|NOT_RECORDED|BAD_MESSAGE/,
+            );
+          }
+        });
+      });
+    }
+  }, 120_000);
+
+  it("says why a source cannot be opened, with the exit code of its error", async () => {
+    const failure = async (...args: string[]): Promise<[number, string]> => {
+      const { code, err } = await cli(["serve", ...args, "--zmq", `ipc://${join(folder, "failing")}`]);
+      return [code, err];
+    };
+    expect(await failure(join(folder, "none.h5"))).toEqual([1, expect.stringContaining("FILE_NOT_FOUND")]);
+    expect(await failure("sim:?sed=1")).toEqual([2, expect.stringContaining("BAD_URL")]);
+    const taken = ["--karabo-bridge", `ipc://${join(folder, "no", "such")}`];
+    expect(await failure("sim:", ...taken)).toEqual([1, expect.stringContaining("UNREACHABLE")]);
+  }, 60_000);
+
+  it("ends with 0 at a Ctrl+C before it is ready", async () => {
+    const { code, out } = await cli(["serve", "sim:", "--zmq", `ipc://${join(folder, "early")}`], {
+      signal: AbortSignal.abort(),
+    });
+    expect([code, out]).toEqual([0, ""]);
+  });
+});
