@@ -17,7 +17,7 @@ export interface Twins {
 }
 
 /** A command to a device, with the time of the facility's clock at which it was given. */
-export interface TwinCommand {
+interface TwinCommand {
   readonly at: number;
   readonly name: CommandName;
   readonly values: readonly unknown[];

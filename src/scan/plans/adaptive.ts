@@ -76,7 +76,8 @@ export function adaptiveScan(options: AdaptiveOptions): Plan {
 function noNumber(signal: string, axis: string, at: number): SaclaError {
   return new SaclaError(
     "TOO_FEW_SHOTS",
-    `No good shot at ${axis} = ${at} has a number for ${show(signal)}, so an adaptive scan cannot choose its next step.`,
+    `No good shot at ${axis} = ${at} has a number for ${show(signal)}, ` +
+      "so an adaptive scan cannot choose its next step.",
     { details: { signal, axis, at } },
   );
 }
