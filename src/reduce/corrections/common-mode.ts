@@ -117,8 +117,6 @@ class PortLevels {
   /** Sum and number of pixels of each block of rows of each port. */
   readonly #sums: Float64Array;
   readonly #numbers: Float64Array;
-  /** Three rows of the image less the means of their ports: one, the next, and one far away; 0 for no number. */
-  readonly #lines: readonly Float64Array[];
 
   constructor({ detId, rows, columns }: ImageSpec, ports: number, within: number) {
     if (columns % ports !== 0) throw badArgument("ports", ports, `a divisor of ${columns}, the columns of ${detId}`);
@@ -132,7 +130,6 @@ class PortLevels {
     this.#levels = new Float64Array(ports);
     this.#sums = new Float64Array(ports * this.#blocks);
     this.#numbers = new Float64Array(ports * this.#blocks);
-    this.#lines = [0, 1, 2].map(() => new Float64Array(columns));
   }
 
   /** Gives the levels taken off, NaN for the ports left as they are. */
@@ -167,11 +164,11 @@ class PortLevels {
         let [sum, number] = [0, 0];
         for (let i = start; i < start + width; i++) {
           const value = (pixels[i] ?? NaN) * perUnit;
-          if (!(value > -Infinity && value < SPOT)) continue;
-          sum += value;
-          number++;
           const bin = value + REACH;
           if (bin >= 0 && bin < 2 * REACH) counts[bin | 0] = (counts[bin | 0] ?? 0) + 1;
+          else if (!(value > -Infinity && value < SPOT)) continue;
+          sum += value;
+          number++;
         }
         const at = port * blocks + this.#blockOf(r);
         this.#sums[at] = (this.#sums[at] ?? 0) + sum;
@@ -214,40 +211,34 @@ class PortLevels {
 
   /** Of pixels with themselves, neighbors along edges and at corners, less that of pixels far apart. */
   #covary(pixels: Float32Array, means: readonly number[], isUsed: Uint8Array): [number, number, number] {
-    const [rows, columns, width, blocks] = [this.#rows, this.#columns, this.#width, this.#blocks];
-    const [here, next, far] = this.#lines as [Float64Array, Float64Array, Float64Array];
+    const [rows, columns, width, unit] = [this.#rows, this.#columns, this.#width, this.#unit];
+    const [most, step, down, far] = [SPOT * unit, rows < MANY_ROWS ? 1 : 4, columns, FAR * columns];
     let [own, edge, corner, apart, number] = [0, 0, 0, 0, 0];
-    const step = rows < MANY_ROWS ? 1 : 4;
     for (let r = 0; r < rows - FAR; r += step) {
-      for (const [line, row] of [[here, r] as const, [next, r + 1] as const, [far, r + FAR] as const])
-        this.#center(pixels, row, means, line);
       const block = this.#blockOf(r);
       for (let port = 0; port < this.#ports; port++) {
-        if (isUsed[port * blocks + block] === 0) continue;
-        const end = Math.min((port + 1) * width, columns - FAR);
-        for (let c = Math.max(1, port * width); c < end; c++) {
-          const x = here[c] ?? 0;
-          if (x === 0) continue;
-          own += x * x;
-          edge += x * ((here[c + 1] ?? 0) + (next[c] ?? 0));
-          corner += x * ((next[c + 1] ?? 0) + (next[c - 1] ?? 0));
-          apart += x * ((here[c + FAR] ?? 0) + (far[c] ?? 0));
+        if (isUsed[port * this.#blocks + block] === 0) continue;
+        const mean = (means[port] ?? NaN) * unit;
+        const end = r * columns + Math.min((port + 1) * width, columns - FAR);
+        for (let i = r * columns + Math.max(1, port * width); i < end; i++) {
+          const x = pixels[i] ?? NaN;
+          const near = (pixels[i + 1] ?? NaN) + (pixels[i + down] ?? NaN);
+          const diagonal = (pixels[i + down + 1] ?? NaN) + (pixels[i + down - 1] ?? NaN);
+          const away = (pixels[i + FAR] ?? NaN) + (pixels[i + far] ?? NaN);
+          // No comparison holds for a pixel that is no number.
+          const all = x + near + diagonal + away;
+          if (!(x < most && all < 3 * most && all > -most)) continue;
+          // One factor less its mean is enough.
+          const d = x - mean;
+          own += d * x;
+          edge += d * near;
+          corner += d * diagonal;
+          apart += d * away;
           number++;
         }
       }
     }
-    const shape = apart / 2;
-    return [(own - shape) / number, (edge / 2 - shape) / number, (corner / 2 - shape) / number];
-  }
-
-  #center(pixels: Float32Array, row: number, means: readonly number[], line: Float64Array): void {
-    const perUnit = 1 / this.#unit;
-    for (let port = 0, c = 0; port < this.#ports; port++) {
-      const mean = means[port] ?? NaN;
-      for (let k = 0; k < this.#width; k++, c++) {
-        const x = (pixels[row * this.#columns + c] ?? NaN) * perUnit;
-        line[c] = x > -Infinity && x < SPOT ? x - mean : 0;
-      }
-    }
+    const [shape, scale] = [apart / 2, number * unit * unit];
+    return [(own - shape) / scale, (edge / 2 - shape) / scale, (corner / 2 - shape) / scale];
   }
 }
