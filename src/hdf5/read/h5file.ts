@@ -1,16 +1,12 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Hdf5Bytes } from "../direct/bytes.ts";
-import { DEFLATE, SHUFFLE } from "../direct/dataset.ts";
 import { foundBeside } from "../direct/external.ts";
 import { arrays, type H5Metadata, numberType, STRING, textIn, typeAndShape } from "./h5types.ts";
-import { attempt, type H5, loadH5, quietly, workingH5 } from "./library.ts";
+import { attempt, filterMissing, type H5, loadH5, quietly, workingH5 } from "./library.ts";
 
 /** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */
 const MAX_BYTES = 2 ** 30;
-
-/** HDF5's numbers of the filters that need no plugin: deflate, shuffle, fletcher32, nbit, scale-offset. */
-const builtIn = new Set([DEFLATE, SHUFFLE, 3, 5, 6]);
 
 /** What an object in the file is; undefined when there is none. */
 type Kind = "group" | "dataset" | "other" | undefined;
@@ -263,7 +259,7 @@ export class H5File {
   unreadable(path: string): { readonly reason: "unsupported"; readonly what: string } | undefined {
     if (this.kind(path) !== "dataset") return undefined;
     const filters = this.#call(path, (h5) => h5.get_dataset_filters(this.#id, path));
-    const unknown = filters.find(({ id }) => !builtIn.has(id));
+    const unknown = filters.find(({ id }) => filterMissing(id) !== undefined);
     if (unknown === undefined) return undefined;
     const { name, id } = unknown;
     return {
@@ -398,7 +394,7 @@ export class H5File {
     return new SaclaError(
       "UNSUPPORTED",
       `${path} of ${show(this.path)} is compressed with the HDF5 ` +
-        `filter ${filter}${id === undefined ? "" : ` (id ${id})`}, which is not built in. ` +
+        `filter ${filter}${id === undefined ? "" : ` (id ${id})`}, which is not built in.${filterMissing(id) ?? ""} ` +
         "Rewrite the file with gzip on a machine that has the filter: h5repack -f GZIP=1 in.h5 out.h5",
       { details: { file: this.path, path, filter, id }, cause },
     );

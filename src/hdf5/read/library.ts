@@ -1,3 +1,5 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { SaclaError } from "../../core/errors.ts";
 
 /** @internal */
@@ -24,11 +26,36 @@ export function workingH5(h5: H5): H5 | undefined {
   return ended.has(h5) ? current : h5;
 }
 
+/** Filters that need no plugin: deflate, shuffle, fletcher32, nbit, scale-offset; HDF5's numbers of them. */
+const builtIn: ReadonlySet<number> = new Set([1, 2, 3, 5, 6]);
+/** Those of the package h5wasm-plugins: bzip2, lzf, blosc, lz4, bitshuffle, zfp, zstd, blosc2. */
+const ofPlugins: ReadonlySet<number> = new Set([307, 32000, 32001, 32004, 32008, 32013, 32015, 32026]);
+const PLUGINS = "h5wasm-plugins";
+
+/** Where the plugins are, when they are installed beside sacla. HDF5 loads one when a file needs it. */
+function pluginFolder(): string | undefined {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve(PLUGINS)), "plugins");
+  } catch {
+    return undefined;
+  }
+}
+
+/** What to do about a filter that is not there; undefined when it is. */
+export function filterMissing(id: number | undefined): string | undefined {
+  if (id === undefined) return "";
+  if (builtIn.has(id)) return undefined;
+  if (!ofPlugins.has(id)) return "";
+  return pluginFolder() === undefined ? ` Install its plugin beside sacla: npm install ${PLUGINS}@0.2.1` : undefined;
+}
+
 async function start(): Promise<H5> {
   // The module starts its library once: under another address it is another module.
   const url = restarts === 0 ? "h5wasm/node" : `${import.meta.resolve("h5wasm/node")}?restart=${restarts}`;
   const { ready }: typeof import("h5wasm/node") = restarts === 0 ? await import("h5wasm/node") : await import(url);
   current = collectComplaints(await ready);
+  const plugins = pluginFolder();
+  if (plugins !== undefined) current.insert_plugin_search_path(plugins, 0);
   return current;
 }
 
