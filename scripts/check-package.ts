@@ -98,6 +98,7 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["tma", "create", "1520000"], { says: /TMA id 1/, writes: "tma.sqlite" }],
   [["tma", "run", "1", "1520000"], { says: /300 shots/ }],
   [["tma", "csv", "1", "-o", "tma-udb.csv"], { says: /300 shots/, writes: "tma-udb.csv" }],
+  [["tma", "h5", "1", "-o", "tma.h5"], { says: /300 shots/, writes: "tma.h5" }],
   // The stage of this run stood still: refused on stderr, with code 1.
   [["tma", "scale", "1", "1520000"], { says: /^/, code: 1 }],
   [["tma", "list"], { says: /OPAL/ }],

@@ -5,6 +5,7 @@
  * @module
  */
 
+export { type AddedSignal, type AddedSignals, type AddSignalsOptions, addSignals } from "./convert/add-signals.ts";
 export { type Converted, type ConvertOptions, convert } from "./convert/convert.ts";
 export type { DigestOptions } from "./convert/digests.ts";
 export type { ConvertSource } from "./convert/plan.ts";
@@ -22,6 +23,7 @@ export {
   type ShotClass,
   shotClasses,
 } from "./convert/request.ts";
+export { writeColumns } from "./convert/write-columns.ts";
 export { type LayoutName, type LayoutRule, layoutRules } from "./layouts/index.ts";
 export { type LayoutFinding, type ValidationReport, validateFile } from "./layouts/validate.ts";
 export { openArchiveFolder } from "./read/archive-folder.ts";

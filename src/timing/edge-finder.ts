@@ -104,7 +104,6 @@ export interface EdgeFinderState {
   readonly root: string;
   readonly basis: readonly string[];
   readonly excess: { readonly step: number; readonly position: number };
-  readonly shapeError: number;
   readonly fringes: readonly number[];
   readonly edges: number;
   readonly laserOnly: number;
@@ -230,7 +229,6 @@ export class EdgeFinder {
       root: encode(Float32Array.from(model.root)),
       basis: model.basis.map((vector) => encode(Float32Array.from(vector))),
       excess: model.excess,
-      shapeError: model.shapeError,
       fringes: [...fringes],
       edges,
       laserOnly: this.#laserOnly,
@@ -245,7 +243,6 @@ export class EdgeFinder {
       root: Float64Array.from(decode(state.root)),
       basis: orthonormal(state.basis.map((text) => Float64Array.from(decode(text)))),
       excess: state.excess,
-      shapeError: state.shapeError,
     };
     const profiler = {
       layout: state.layout,

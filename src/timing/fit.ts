@@ -10,8 +10,6 @@ export interface EdgeModel {
   readonly basis: Basis;
   /** How much larger than white noise says are the scatter of a step's height, and that of its position. */
   readonly excess: { readonly step: number; readonly position: number };
-  /** Standard error, bins, that all positions have in common, because the edge's shape is known so well only. */
-  readonly shapeError: number;
 }
 
 /** One edge of a profile. Positions and widths in bins. */
@@ -121,7 +119,7 @@ export class EdgeFitter {
     removeBasis(rest, this.model.basis);
     const found = this.#search(rest, 1, undefined);
     if (found === undefined) return this.#none(rest);
-    const { excess, shapeError } = this.model;
+    const { excess } = this.model;
     const begin = { at: found.at, sigma: this.model.shape.sigma, depth: found.height, error: NaN, depthError: NaN };
     // With a width of its own one edge could pass for two: the second one is looked for with the usual width first.
     const [rough = begin] = this.#refine([begin], TIGHT);
@@ -142,7 +140,7 @@ export class EdgeFitter {
     return {
       edge: {
         at: main.at,
-        error: Math.hypot(main.error * excess.position, shapeError),
+        error: main.error * excess.position,
         depth: main.depth,
         depthError: main.depthError * excess.step,
         sigma: main.sigma,

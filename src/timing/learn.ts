@@ -76,7 +76,6 @@ class Learner {
   readonly #background: Float32Array;
   #sigma: number;
   #tau = Infinity;
-  #shapeError = 0;
   #darkSide: "low" | "high";
 
   constructor(training: Training, background: Float32Array) {
@@ -104,7 +103,7 @@ class Learner {
         const better = this.#bandDepths(fits, noise, learnt.fringes);
         if (better !== undefined) weights = better;
       }
-      if (round > 0) ({ tau: this.#tau, error: this.#shapeError } = this.#bestTau(learnt, fits));
+      if (round > 0) this.#tau = this.#bestTau(learnt, fits);
       learnt = this.#model(weights, fits);
     }
     return learnt;
@@ -208,7 +207,7 @@ class Learner {
       others.length === 0 ? clear : findFringes(others, root, slope, { known: clear, longest: bins / 4, least: PLAIN });
     const drift = orthonormal([...slopes(root), ...fringes(root, found)]);
     const basis = known === undefined ? orthonormal([...drift, ...commonPatterns(left, drift)]) : drift;
-    const model = { shape, root, basis, excess: { step: 1, position: 1 }, shapeError: this.#shapeError };
+    const model = { shape, root, basis, excess: { step: 1, position: 1 } };
     return {
       profiler,
       model: known === undefined ? { ...model, excess: this.#excess(model, profiler, fits) } : model,
@@ -241,48 +240,31 @@ class Learner {
   }
 
   /** How fast the light comes back: the τ with which the surest edges leave least. */
-  #bestTau({ profiler, model }: Learnt, fits: readonly ShotFit[]): { readonly tau: number; readonly error: number } {
-    const deepest = fits.toSorted((a, b) => (b.fit.edge?.depth ?? 0) - (a.fit.edge?.depth ?? 0));
-    const profiles = deepest.map(({ strip }) => stripProfile(strip, profiler).values);
+  #bestTau({ profiler, model }: Learnt, fits: readonly ShotFit[]): number {
+    const some = every(
+      fits.toSorted((a, b) => (b.fit.edge?.depth ?? 0) - (a.fit.edge?.depth ?? 0)),
+      fits.length,
+    ).slice(0, FIRST_LOOK);
+    const profiles = some.map(({ strip }) => stripProfile(strip, profiler).values);
     const { length } = model.root;
-    const at = (tau: number, count = profiles.length): TauFit => {
+    const leftBy = (tau: number): number => {
       const fitter = new EdgeFitter({ ...model, shape: { ...model.shape, tau } });
-      const all = profiles.slice(0, count).map((profile) => {
-        const { residual, edge } = fitter.fit(profile);
-        return { left: residual.reduce((sum, value) => sum + value * value, 0), at: edge?.at ?? NaN };
-      });
-      return { tau, left: all.reduce((sum, { left }) => sum + left, 0), at: median(all.map((one) => one.at)) };
+      return profiles.reduce((sum, profile) => sum + fitter.fit(profile).residual.reduce((t, v) => t + v * v, 0), 0);
     };
-    const better = (a: TauFit, b: TauFit): TauFit => (b.left < a.left ? b : a);
-    const coarse = [Infinity, 5, 2, 1, 0.5, 0.25, 0.12].map((part) => at(part * length, FIRST_LOOK)).reduce(better);
-    if (coarse.tau === Infinity) return { tau: Infinity, error: play(at(Infinity), [at(5 * length)]) };
-    // A tenth too long moves a deep edge by more than its noise does: two parabolas over ln τ, the second one narrow.
-    let middle = at(coarse.tau);
-    let error = 0;
-    for (const factor of [1.6, 1.2]) {
-      const [short, long] = [at(middle.tau / factor), at(middle.tau * factor)];
-      const bend = short.left - 2 * middle.left + long.left;
-      const move = bend > 0 ? Math.max(-1, Math.min(1, (0.5 * (short.left - long.left)) / bend)) : 0;
-      const best = better(better(middle, short), long);
-      middle = move === 0 ? best : better(best, at(middle.tau * factor ** move));
-      error = play({ ...middle, left: Math.min(middle.left, short.left, long.left) }, [short, long]);
-    }
-    return { tau: middle.tau, error };
+    let best = { left: leftBy(Infinity), tau: Infinity };
+    const consider = (tau: number): void => {
+      const left = leftBy(tau);
+      if (left < best.left) best = { left, tau };
+    };
+    for (const part of [5, 2, 1, 0.5, 0.25, 0.12]) consider(part * length);
+    // A tenth too long moves a deep edge by more than its noise does.
+    if (best.tau < Infinity)
+      for (let factor = 1.41; factor > 1.02; factor = Math.sqrt(factor)) {
+        const { tau } = best;
+        for (const next of [tau / factor, tau * factor]) consider(next);
+      }
+    return best.tau;
   }
-}
-
-interface TauFit {
-  readonly tau: number;
-  /** χ² of all profiles. */
-  readonly left: number;
-  /** Median of the positions, bins. */
-  readonly at: number;
-}
-
-/** How far edges move, all of them together, when τ is off by its standard error. */
-function play(best: TauFit, others: readonly TauFit[]): number {
-  const all = others.map(({ left, at }) => Math.abs(at - best.at) / Math.sqrt(Math.max(1, left - best.left)));
-  return Math.min(...all);
 }
 
 /** Bins are made so that an edge of the width asked for, or a usual one, is so many bins wide. */

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import type { Shot, ShotStream } from "../../core/shots.ts";
 import { formatTimingCsv, type Run } from "../../db/index.ts";
+import { type AddedSignal, addSignals, writeColumns } from "../../hdf5/index.ts";
 import { textTable } from "../../plot/index.ts";
 import {
   calibrateTiming,
@@ -65,7 +66,7 @@ export const tma: AddCommand = (program, io) => {
     program,
     io,
     "tma",
-    "timing edges of a run in the form of the facility's CSV, or find them: create, run, csv, scale, list, delete",
+    "timing edges of a run in the form of the facility's CSV, or find them: create, run, csv, h5, scale, list, delete",
     (command) => command.addArgument(runArgument()).option("-o, --out <file>", "write them to a CSV file"),
     async (session, { out }, [number]) => {
       const run = await findRun(session, number);
@@ -97,7 +98,7 @@ export const tma: AddCommand = (program, io) => {
   // Options after a subcommand are its own, although `tma` has some of the same name.
   program.enablePositionalOptions();
   group.enablePositionalOptions();
-  for (const add of [addCreate, addRun, addCsv, addScale, addList, addDelete]) add(group, io);
+  for (const add of [addCreate, addRun, addCsv, addH5, addScale, addList, addDelete]) add(group, io);
 };
 
 function addCreate(group: Command, io: Io): void {
@@ -213,6 +214,66 @@ function addCsv(group: Command, io: Io): void {
           options.out === undefined
             ? text.trimEnd()
             : `${edges.tags.length} shots, ${found} with an edge, written to ${options.out}`,
+      };
+    },
+  );
+}
+
+function addH5(group: Command, io: Io): void {
+  interface H5Options extends RangeOptions, Options {
+    readonly flagged?: boolean;
+    readonly addTo?: string;
+    readonly replace?: boolean;
+  }
+  declare<H5Options, [number]>(
+    group,
+    io,
+    "h5",
+    "write edges of the user database to an HDF5 file of their own (OutputTMAH5FromUDB), or add them as 0-D signals to " +
+      "a run that is stored in one (H5AddTMAUDB)",
+    (command) =>
+      withRange(command.argument("<id>", "TMA id", parseWhole))
+        .option("--flagged", "keep the edges that have a flag; without it they are NaN")
+        .option("-o, --out <file>", "HDF5 file to write", "tma.h5")
+        .option("--add-to <file>", "file in the DataConvert layout to add them to, with --run")
+        .option("--replace", "write over those that were added before"),
+    async (session, options, [id]) => {
+      using db = TimingDb.open(options.db);
+      const { addTo, run, flagged, replace = false } = options;
+      const range = await rangeOf(session, options, db.hightags(id));
+      const rows = db.rows(id, range);
+      const { comment, derivativePx, fittingPx } = db.edges(id, range, flagged === true);
+      const errorPx = Float64Array.from(rows, (row) => (row.usable || flagged === true ? row.errorPx : NaN));
+      const found = fittingPx.filter(Number.isFinite).length;
+      if (addTo === undefined) {
+        const columns = {
+          tag_number: Uint32Array.from(rows, ({ tag }) => tag),
+          timing_edge_derivative: Float64Array.from(derivativePx),
+          timing_edge_fitting: Float64Array.from(fittingPx),
+          timing_edge_error: errorPx,
+          usable: Uint8Array.from(rows, ({ usable }) => Number(usable)),
+        };
+        await writeColumns(options.out ?? "tma.h5", columns, { comment });
+        return {
+          json: { tmaid: id, file: options.out, shots: rows.length, edges: found },
+          text: `${rows.length} shots, ${found} with an edge, written to ${options.out}`,
+        };
+      }
+      if (run === undefined) throw new SaclaError("BAD_ARGUMENT", "Say which run of the file: --run.");
+      const { bl } = db.config(id);
+      const tags = rows.map(({ tag }) => tag);
+      const signal = (name: string, values: ArrayLike<number>): AddedSignal => ({
+        equipId: `bl_${bl}/tma_${id}/timing_edge_${name}_in_pixel`,
+        unit: "pixel",
+        tags,
+        values,
+      });
+      const columns = [signal("derivative", derivativePx), signal("fitting", fittingPx), signal("error", errorPx)];
+      const { shots } = await addSignals(addTo, run, columns, { replace });
+      const names = columns.map(({ equipId }) => equipId);
+      return {
+        json: { tmaid: id, file: addTo, run, shots, edges: found, signals: names },
+        text: `${found} edges added to ${shots} shots of run ${run} in ${addTo}:\n${names.join("\n")}`,
       };
     },
   );

@@ -36,6 +36,8 @@ export class H5Writer {
   readonly #now: () => number;
   readonly #groups = new Set<string>(["/", ""]);
   readonly #stacks = new Map<string, number>();
+  /** Whether the file was there before, with groups of its own. */
+  #isOld = false;
   #scratch = { at: 0, bytes: 0 };
   #open = true;
 
@@ -49,10 +51,22 @@ export class H5Writer {
   /** @throws WRITE_FAILED when the file cannot be made */
   static async create(path: string, unixSeconds: number): Promise<H5Writer> {
     const h5 = await loadH5();
+    return H5Writer.#openWith(path, h5, h5.H5F_ACC_TRUNC, unixSeconds);
+  }
+
+  /** Opens a file that is there, to add to it. @throws WRITE_FAILED */
+  static async edit(path: string, unixSeconds: number): Promise<H5Writer> {
+    const h5 = await loadH5();
+    const writer = H5Writer.#openWith(path, h5, h5.H5F_ACC_RDWR, unixSeconds);
+    writer.#isOld = true;
+    return writer;
+  }
+
+  static #openWith(path: string, h5: H5, mode: number, unixSeconds: number): H5Writer {
     const now = (): number => unixSeconds * 1000;
     const id = stillAt(now, () =>
       attempt(
-        () => h5.open(path, h5.H5F_ACC_TRUNC, false, -1, -1),
+        () => h5.open(path, mode, false, -1, -1),
         (reason, cause) => writeFailed(path, reason, cause),
       ),
     );
@@ -63,8 +77,16 @@ export class H5Writer {
   group(path: string): void {
     if (this.#groups.has(path)) return;
     this.group(path.slice(0, path.lastIndexOf("/")));
-    this.#call(path, (h5) => h5.create_group(this.#id, path, false));
+    this.#call(path, (h5) => {
+      if (!this.#isOld || h5.get_type(this.#id, path) !== h5.H5G_GROUP) h5.create_group(this.#id, path, false);
+    });
     this.#groups.add(path);
+  }
+
+  /** Writes numbers over those of a list of the same type and length. */
+  overwrite(path: string, values: H5Numbers): void {
+    const at = this.#load(path, values);
+    this.#call(path, (h5) => h5.set_dataset_data(this.#id, path, [BigInt(values.length)], [0n], [1n], BigInt(at)));
   }
 
   /** Row-major numbers; `shape` [] is a scalar. @param shape - default: a list */

@@ -33,6 +33,7 @@ const units: readonly (readonly [path: RegExp, unit: string])[] = [
   [/_in_psec$/, "ps"],
   [/_in_sec$/, "s"],
   [/_in_degree$/, "degree"],
+  [/_in_pixel$/, "pixel"],
   [/(_motor_\d+|_theta|_position)$/, "pulse"],
 ];
 

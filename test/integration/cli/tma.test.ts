@@ -1,13 +1,33 @@
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { timingEdges } from "../../../src/db/index.ts";
 import { cli } from "../../support/fake-io.ts";
+import { pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import type { TimingImage } from "../../support/timing-images.ts";
 import { TIMING_FIRST_TAG, timingCamera, timingRunFile } from "../../support/timing-run.ts";
 
 const folder = temporaryFolder();
+const python = pythonWith("h5py", "numpy");
+/** What h5py says of the copy of a file to which signals were added, and of a file of edges alone. */
+const h5py = `
+import h5py, json, numpy as np, sys
+old, new, edges = (h5py.File(path) for path in sys.argv[1:])
+def all_of(file):
+    found = {}
+    def note(name, item):
+        data = np.asarray(item[()]).tobytes() if isinstance(item, h5py.Dataset) else None
+        kind = (str(item.dtype), item.shape, item.chunks) if isinstance(item, h5py.Dataset) else None
+        found[name] = (kind, data, {key: str(value) for key, value in item.attrs.items()})
+    file.visititems(note)
+    return found
+a, b = all_of(old), all_of(new)
+added = [name for name in b if name not in a and isinstance(new[name], h5py.Dataset)]
+print(json.dumps({"changed": [name for name in a if a[name] != b.get(name)], "added": len(added),
+    "shots": len(edges["tag_number"]), "edges": int(np.isfinite(edges["timing_edge_fitting"]).sum())}))
+`;
 const db = join(folder, "tma.sqlite");
 let run: { path: string; images: readonly TimingImage[] };
 const RUN = "10";
@@ -51,6 +71,28 @@ describe("sacla tma on a user database", { timeout: 120_000 }, () => {
     });
     const part = await tma<{ shots: number }>("csv", "1", "--run", RUN, "--start", "1100", "--end", "1110");
     expect(part.shots).toBe(6);
+
+    // Added to a copy of the run's file as 0-D signals; everything else in it is as it was.
+    const copy = join(folder, "copy.h5");
+    copyFileSync(run.path, copy);
+    const signal = "bl_3/tma_1/timing_edge_fitting_in_pixel";
+    await tma("h5", "1", "--run", RUN, "--add-to", copy);
+    const twice = await cli(["tma", "h5", "1", "--run", RUN, "--add-to", copy, "--db", db, "--url", run.path]);
+    expect(twice.err).toContain("FILE_EXISTS");
+    await tma("h5", "1", "--run", RUN, "--add-to", copy, "--replace");
+    expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    const added = await cli(["values", RUN, signal, "--url", copy, "--json"]);
+    const { columns } = JSON.parse(added.out) as { columns: { unit: string; values: (number | string)[] }[] };
+    expect(columns[0]?.unit).toBe("pixel");
+    columns[0]?.values.forEach((value, i) => {
+      const { fittingPx = NaN } = table.at(TIMING_FIRST_TAG + 2 * i) ?? {};
+      expect(value).toBe(Number.isNaN(fittingPx) ? "not-converged" : fittingPx);
+    });
+    await tma("h5", "1", "-o", join(folder, "tma.h5"));
+    if (python !== undefined)
+      expect(
+        JSON.parse(execFileSync(python, ["-c", h5py, run.path, copy, join(folder, "tma.h5")], { encoding: "utf8" })),
+      ).toEqual({ changed: [], added: 3, shots: 110, edges: usable });
 
     const scale = await tma<{ fsPerPixel: number; fsPerPixelError: number }>("scale", "1", RUN);
     expect(Math.abs(scale.fsPerPixel - 2.6)).toBeLessThan(3 * scale.fsPerPixelError);
