@@ -229,8 +229,7 @@ function addH5(group: Command, io: Io): void {
     group,
     io,
     "h5",
-    "write edges of the user database to an HDF5 file of their own (OutputTMAH5FromUDB), or add them as 0-D signals to " +
-      "a run that is stored in one (H5AddTMAUDB)",
+    "write edges of the user database to an HDF5 file (OutputTMAH5FromUDB), or add them to a stored run (H5AddTMAUDB)",
     (command) =>
       withRange(command.argument("<id>", "TMA id", parseWhole))
         .option("--flagged", "keep the edges that have a flag; without it they are NaN")

@@ -33,8 +33,8 @@ export interface AddedSignals {
 
 /**
  * Adds 0-D signals to a run of an HDF5 file in the DataConvert layout, as doubles in the order of its tag list, NaN
- * where there is no number. Everything else stays as it is. A copy beside the file is written and renamed: a reader sees the old file or the new one, and the
- * disk needs room for the copy.
+ * where there is no number. Everything else stays as it is. A copy beside the file is written and renamed: a
+ * reader sees the old file or the new one, and the disk needs room for the copy.
  *
  * @throws UNKNOWN_RUN when the file has no such run @throws FILE_EXISTS when a signal is there already, and
  * @throws BAD_ARGUMENT when one that is to be replaced is stored in another way @throws WRITE_FAILED
