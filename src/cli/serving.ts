@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { TlsFiles } from "../server/index.ts";
 import { fromWireError, type WireError } from "../transport/codec.ts";
@@ -142,7 +142,7 @@ export async function serveHere(options: ServingTask, io: ServingIo): Promise<vo
     await untilStopped(io);
   } catch (error) {
     // Ctrl+C before it was ready.
-    if (isReady || !io.signal.aborted) throw error;
+    if (isReady || !isSaclaError(error, "ABORTED")) throw error;
   } finally {
     await audit?.close();
   }
