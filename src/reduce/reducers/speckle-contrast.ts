@@ -315,8 +315,16 @@ export function contrastOf(tags: Uint32Array, columns: readonly Float64Array[]):
     (1 + commonVariance * over((_, n) => 1 / (varies[n] ?? NaN)));
   const weights = used.map((shot, n) => (of(SQUARE, shot) - common) / (varies[n] ?? NaN));
   const weighted = (value: (shot: number) => number): number => over((shot, n) => (weights[n] ?? NaN) * value(shot));
-  const square = weighted((shot) => of(SQUARE, shot));
-  const contrast = weighted((shot) => of(EXCESS, shot)) / square;
+  // The weights have the noise of the means: its part in squares and in excesses is known, and taken off.
+  const slopes = used.map((shot, n) => {
+    const v = varies[n] ?? NaN;
+    const slopeOfV = (4 * NEIGHBORHOOD * (Math.max(0, of(MEAN, shot)) + of(NOISE, shot))) / of(PIXELS, shot);
+    return (2 * of(MEAN, shot) - (weights[n] ?? NaN) * slopeOfV) / v;
+  });
+  const extra = over((shot, n) => (slopes[n] ?? NaN) * 2 * of(MEAN, shot) * of(MEAN_VARIANCE, shot));
+  const pulled = over((shot, n) => ((slopes[n] ?? NaN) * of(NOISE, shot)) / of(PIXELS, shot));
+  const square = weighted((shot) => of(SQUARE, shot)) - extra;
+  const contrast = (weighted((shot) => of(EXCESS, shot)) + pulled) / square;
   const variance =
     over((shot, n) => (weights[n] ?? NaN) ** 2 * of(EXCESS_VARIANCE, shot)) + weighted(() => 1) ** 2 * commonVariance;
   const contrastError = Math.sqrt(variance) / square;
