@@ -6,7 +6,6 @@ import type { Control, Experiment } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import {
   controlBeamline,
-  DocumentStream,
   type DryRun,
   Engine,
   type EngineOptions,
@@ -16,7 +15,6 @@ import {
   onCtrlC,
   type Plan,
   type ScanCallback,
-  type ScanDocument,
   type ScanEnd,
   ScanTable,
   type ShotsTaken,
@@ -25,6 +23,7 @@ import {
 import { type CommandResult, EXIT_INTERRUPTED, type Session } from "./command.ts";
 import { change, view } from "./control.ts";
 import { checkFolder } from "./io.ts";
+import { LateDocuments } from "./late-documents.ts";
 import { beamLines, beamOptions } from "./scan-beam.ts";
 import { newJournal } from "./scan-journal.ts";
 import type { ScanningOptions } from "./scan-options.ts";
@@ -133,7 +132,7 @@ export async function runPlan(
       exitCode: isPossible ? 0 : 1,
     };
   const table = new ScanTable(options.pumpedBy === undefined ? {} : { pumpedBy: options.pumpedBy });
-  const documents: ScanDocument[] = [];
+  const documents = new LateDocuments();
   let isWritten = true;
   for (const path of [options.csv, options.html, options.plot, options.documents])
     if (path !== undefined) checkFolder(path, " Nothing was moved.");
@@ -150,13 +149,9 @@ export async function runPlan(
       // Once before anything moves, so that a place that cannot be written to is refused now; a scan whose journal is
       // there already is refused before that, and leaves the picture of the other one alone.
       draw();
-      const lookers = options.plot === undefined && options.html === undefined ? [] : [units, plot];
-      const callbacks = [
-        table,
-        new DocumentStream((document) => documents.push(document)),
-        progressOf(session, table, run),
-        ...lookers,
-      ];
+      const needsUnits = [options.plot, options.html, options.documents].some((path) => path !== undefined);
+      const lookers = needsUnits ? [units, plot] : [];
+      const callbacks = [table, documents, progressOf(session, table, run), ...lookers];
       end = await runOn(session, options, { control, experiment }, plan, {
         callbacks,
         maps,
@@ -346,15 +341,14 @@ function writeResults(
   plan: Plan,
   table: ScanTable,
   { units }: ScanUnits,
-  documents: readonly ScanDocument[],
+  documents: LateDocuments,
   drawLast: () => void,
 ): boolean {
   let isWritten = true;
   const written = [
     () => csv !== undefined && io.writeFile(csv, table.csv()),
     () => html !== undefined && io.writeFile(html, table.html(plan.name, undefined, units)),
-    () =>
-      path !== undefined && io.writeFile(path, documents.map((document) => `${JSON.stringify(document)}\n`).join("")),
+    () => path !== undefined && io.writeFile(path, documents.lines(units)),
     drawLast,
   ];
   for (const write of written) {

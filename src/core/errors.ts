@@ -75,6 +75,11 @@ export const errorCatalogue = {
     meaning: "The tag does not belong to the run.",
     next: "Take tags from readTaglistByrun; the end tag of a run is exclusive.",
   },
+  MEMORY_TRANSFERRED: {
+    facility: false,
+    meaning: "The memory of an image was transferred to another thread, so that nothing is left of it here.",
+    next: "Transfer the images of shot.keep(), which are copies, or give memory that is still here.",
+  },
   FRAME_MISSING: {
     facility: true,
     meaning: "The detector stored no image for this tag.",

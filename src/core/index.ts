@@ -31,7 +31,7 @@ export {
 } from "./ndarray.ts";
 export { hash, Random } from "./random.ts";
 export type { Roi } from "./roi.ts";
-export type { ImageSpec, PixelMemory, Shot, ShotStream, ShotsInMemory } from "./shots.ts";
+export type { ImageSpec, KeepableShot, PixelMemory, Shot, ShotStream, ShotsInMemory } from "./shots.ts";
 export {
   type Column,
   formatSyncValue,

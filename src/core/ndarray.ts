@@ -40,12 +40,16 @@ export function pixelTypeOf(pixels: Pixels): PixelType {
 /** An image of sums or means, kept in double precision. Shape [ysize, xsize]. */
 export type PreciseImage = NdArray<Float64Array>;
 
-/** An image over existing memory: no copy, shares `data`. @throws BAD_ARGUMENT when the length is not rows × columns */
+/**
+ * An image over existing memory: no copy, shares `data`.
+ * @throws BAD_ARGUMENT when the length is not rows × columns @throws MEMORY_TRANSFERRED
+ */
 export function asImage<T extends Float32Array | Float64Array | Uint8Array | Int16Array | Uint16Array>(
   data: T,
   rows: number,
   columns: number,
 ): NdArray<T> {
+  checkHere("The image", data, rows * columns);
   if (data.length !== rows * columns) {
     throw new SaclaError(
       "BAD_ARGUMENT",
@@ -55,7 +59,7 @@ export function asImage<T extends Float32Array | Float64Array | Uint8Array | Int
   return ndarray(data, [rows, columns]);
 }
 
-/** Rows and columns of a 2-D array. @throws BAD_ARGUMENT when it is not 2-D */
+/** Rows and columns of a 2-D array. @throws BAD_ARGUMENT when it is not 2-D @throws MEMORY_TRANSFERRED */
 export function shapeOf(name: string, image: NdArray): [rows: number, columns: number] {
   const [rows, columns] = image.shape;
   if (image.shape.length !== 2 || rows === undefined || columns === undefined) {
@@ -64,7 +68,17 @@ export function shapeOf(name: string, image: NdArray): [rows: number, columns: n
       `${name} has shape [${image.shape.join(", ")}], but must be 2-D: [ysize, xsize].`,
     );
   }
+  checkHere(name, image.data, rows * columns);
   return [rows, columns];
+}
+
+/** Memory that was sent to another thread has no bytes left here. */
+function checkHere(name: string, data: NdArray["data"], needed: number): void {
+  if (needed === 0 || !ArrayBuffer.isView(data) || data.buffer.byteLength > 0) return;
+  throw new SaclaError(
+    "MEMORY_TRANSFERRED",
+    `The memory of ${name === "image" ? "the image" : name} is not here any more: its buffer was transferred.`,
+  );
 }
 
 /**

@@ -1,6 +1,15 @@
 import { badArgument } from "./guards.ts";
 import type { Ledger } from "./ledger.ts";
-import { asImage, newPixels, type Pixels, type PixelType, pixelTypeOf, type RawImage, shapeOf } from "./ndarray.ts";
+import {
+  asImage,
+  contiguous,
+  newPixels,
+  type Pixels,
+  type PixelType,
+  pixelTypeOf,
+  type RawImage,
+  shapeOf,
+} from "./ndarray.ts";
 import type { SyncValue } from "./syncdb.ts";
 
 /** One shot: its images and its 0-D values. */
@@ -8,7 +17,8 @@ export interface Shot {
   readonly tag: number;
   /**
    * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is
-   * **reused for the next shot**: copy what must live longer. An id is absent only under the policy `"partial"`.
+   * **used again for a later shot**: `keep()` of a {@link KeepableShot} gives them their own. An id is absent only under
+   * the policy `"partial"`.
    */
   readonly images: Readonly<Record<string, RawImage>>;
   /** Why an image is absent, by sensor id, where the reader tells: `frame-missing`, `frame-not-written`, … */
@@ -20,6 +30,20 @@ export interface Shot {
   value(equipId: string): SyncValue;
   /** The same as a bare number, NaN where there is none. */
   number(equipId: string): number;
+}
+
+/** A shot of a source, whose images can be kept. */
+export interface KeepableShot extends Shot {
+  /**
+   * Copies the images to memory of their own, which no later shot uses, and gives the shot itself: for a list of shots,
+   * or to send `image.data.buffer` to a worker. Memory that was sent away without it is replaced for the next shots, but
+   * the images of this one are gone.
+   * @throws MEMORY_TRANSFERRED when an image has been sent away already
+   * @example
+   * const bright = [];
+   * for await (const shot of facility.shots({ run, detectors })) if (shot.number(bm1) > 1e-9) bright.push(shot.keep());
+   */
+  keep(): this;
 }
 
 /** What the images of one sensor look like. */
@@ -105,7 +129,7 @@ export class ImageMemory {
 }
 
 /** A shot as a source gave it. */
-export class ReceivedShot implements Shot {
+export class ReceivedShot implements KeepableShot {
   readonly tag: number;
   images: Readonly<Record<string, RawImage>>;
   readonly missing: Readonly<Record<string, string>>;
@@ -125,6 +149,16 @@ export class ReceivedShot implements Shot {
     this.missing = missing;
     this.#equipIds = equipIds;
     this.#valueAt = valueAt;
+  }
+
+  keep(): this {
+    this.images = Object.fromEntries(
+      Object.entries(this.images).map(([detId, image]) => {
+        const [rows, columns] = shapeOf(detId, image);
+        return [detId, asImage(contiguous(image).slice(), rows, columns)];
+      }),
+    );
+    return this;
   }
 
   value(equipId: string): SyncValue {

@@ -33,6 +33,13 @@ export interface SignalRow {
   readonly values: Readonly<Record<string, number | MissingReason>>;
 }
 
+/** The run of a table; with `info` the times of its shots are known. */
+export interface TableRun {
+  readonly bl: number;
+  readonly number: number;
+  readonly info?: { readonly starttime: number; readonly start_tagnumber: number };
+}
+
 /**
  * Several signals over the same shots, one row per tag; no row is ever left out or shifted by a missing value.
  *
@@ -44,9 +51,9 @@ export class SignalTable implements Iterable<SignalRow> {
   readonly tags: TagList;
   readonly columns: readonly SignalColumn[];
   /** The run that the shots belong to, when they belong to one: Arrow and Parquet files name it. */
-  readonly run: { readonly bl: number; readonly number: number } | undefined;
+  readonly run: TableRun | undefined;
 
-  constructor(tags: TagList, columns: readonly SignalColumn[], run?: { readonly bl: number; readonly number: number }) {
+  constructor(tags: TagList, columns: readonly SignalColumn[], run?: TableRun) {
     this.tags = tags;
     this.columns = columns;
     this.run = run;
@@ -95,24 +102,29 @@ export class SignalTable implements Iterable<SignalRow> {
   }
 
   /**
-   * The table as CSV: a header `tag_number,<equipment id>(<unit>),…` and one line per tag; a value that is not there is
-   * its reason (`not-converged`, `saturated`, `missing`).
+   * The table as CSV, one line per tag: `tag_number`, then for each signal `<equipment id>(<unit>)`, a number or empty,
+   * and `<equipment id>:status`, `ok` or the reason why there is no number (`not-converged`, `saturated`, `missing`).
+   * pandas, polars, duckdb and R read the numbers as numbers without an option; see docs/files.md.
    */
   toCsv(): string {
-    const header = [
-      "tag_number",
-      ...this.columns.map(({ equipId, unit }) => (unit === "" ? equipId : `${equipId}(${unit})`)),
-    ];
+    const header = this.columns.flatMap(({ equipId, unit }) => [
+      unit === "" ? equipId : `${equipId}(${unit})`,
+      `${equipId}:status`,
+    ]);
     const rows = Array.from({ length: this.length }, (_, i) => [
       this.tags.at(i) ?? NaN,
-      ...this.columns.map((column) => column.reason(i) ?? column.values[i] ?? NaN),
+      ...this.columns.flatMap((column) => {
+        const reason = column.reason(i);
+        return reason === undefined || reason === null ? [column.values[i] ?? NaN, "ok"] : [NaN, reason];
+      }),
     ]);
-    return formatCsv([header, ...rows]);
+    return formatCsv([["tag_number", ...header], ...rows]);
   }
 
   /**
    * The table as an Arrow IPC file (Feather version 2), for `pyarrow.feather.read_table`, pandas, polars, Julia, R:
-   * `tag_number` uint32, then for each signal a double, null where there is no number, and `<equipment id>:status`,
+   * `tag_number` uint32, of a run's table `datetime` (ms, Asia/Tokyo: the start of the run and 60 tags a second), then
+   * for each signal a double, null where there is no number, and `<equipment id>:status`,
    * `ok` or the reason. The unit stands in the signal's field metadata; HighTag, and of a run's table beamline and run,
    * in the schema metadata (`hightag`, `bl`, `run`).
    * @example await writeFile("bm1.arrow", await (await run.table([bm1])).toArrow());

@@ -11,12 +11,15 @@ import {
   float64,
   int8,
   Table,
+  TimeUnit,
   tableToIPC,
+  timestamp,
   uint32,
   utf8,
   Version,
 } from "@uwdata/flechette";
 import { type ColumnSource, parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
+import { TAG_RATE_HZ } from "../core/constants.ts";
 import { SaclaError } from "../core/errors.ts";
 import { STATUS_OK, type Column as SyncColumn, syncStatus } from "../core/syncdb.ts";
 import { TagList } from "../core/tags.ts";
@@ -25,11 +28,18 @@ import { TagList } from "../core/tags.ts";
 export interface TableContent {
   readonly tags: TagList;
   readonly columns: readonly SyncColumn[];
-  readonly run: { readonly bl: number; readonly number: number } | undefined;
+  readonly run:
+    | {
+        readonly bl: number;
+        readonly number: number;
+        readonly info?: { readonly starttime: number; readonly start_tagnumber: number };
+      }
+    | undefined;
 }
 
 /** Name of the column of tags, as in the CSV. */
 const TAG = "tag_number";
+const TIME = "datetime";
 const ROWS_PER_GROUP = 100_000;
 
 /** The table as an Arrow IPC file; see `SignalTable.toArrow`. */
@@ -46,6 +56,12 @@ function arrowBytes(table: TableContent, format: "file" | "stream"): Uint8Array<
   const length = table.tags.length;
   const fields: Field[] = [field(TAG, uint32(), false)];
   const children = [columnOf(uint32(), { length, nullCount: 0, validity: NO_NULLS, values: table.tags.values })];
+  const times = timesOf(table);
+  if (times !== undefined) {
+    const type = timestamp(TimeUnit.MILLISECOND, "Asia/Tokyo");
+    fields.push(field(TIME, type, false));
+    children.push(columnOf(type, { length, nullCount: 0, validity: NO_NULLS, values: BigInt64Array.from(times) }));
+  }
   for (const { equipId, unit, values, status } of table.columns) {
     fields.push(field(equipId, float64(), true, new Map([["unit", unit]])));
     fields.push(field(statusName(equipId), statusType, false));
@@ -80,7 +96,10 @@ function columnOf(
  * stand in `ARROW:schema`, where Arrow's readers look, and in `units` for all others.
  */
 export function parquetFile(table: TableContent): Uint8Array<ArrayBuffer> {
-  const schema: SchemaElement[] = [{ name: "root", num_children: 1 + 2 * table.columns.length }];
+  const times = timesOf(table);
+  const schema: SchemaElement[] = [
+    { name: "root", num_children: (times === undefined ? 1 : 2) + 2 * table.columns.length },
+  ];
   const columnData: ColumnSource[] = [];
   const add = (element: SchemaElement, data: unknown[]): void => {
     schema.push(element);
@@ -91,6 +110,17 @@ export function parquetFile(table: TableContent): Uint8Array<ArrayBuffer> {
     { name: TAG, type: "INT32", converted_type: "UINT_32", repetition_type: "REQUIRED" },
     Array.from(table.tags.values),
   );
+  if (times !== undefined)
+    add(
+      {
+        name: TIME,
+        type: "INT64",
+        converted_type: "TIMESTAMP_MILLIS",
+        logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MILLIS" },
+        repetition_type: "REQUIRED",
+      },
+      times,
+    );
   for (const { equipId, values, status } of table.columns) {
     const numbers = Array.from(values, (value, i) => (status[i] === STATUS_OK ? value : null));
     add({ name: equipId, type: "DOUBLE", repetition_type: "OPTIONAL" }, numbers);
@@ -110,6 +140,14 @@ export function parquetFile(table: TableContent): Uint8Array<ArrayBuffer> {
   return new Uint8Array(
     parquetWriteBuffer({ schema, columnData, rowGroupSize: ROWS_PER_GROUP, createdBy: "sacla", kvMetadata }),
   );
+}
+
+/** Milliseconds of each shot: the start of its run, and 60 tags a second from there; undefined without a run. */
+function timesOf({ tags, run }: TableContent): bigint[] | undefined {
+  const info = run?.info;
+  if (info === undefined) return undefined;
+  const at = (tag: number): number => info.starttime + (tag - info.start_tagnumber) / TAG_RATE_HZ;
+  return Array.from(tags.values, (tag) => BigInt(Math.round(1000 * at(tag))));
 }
 
 function statusName(equipId: string): string {

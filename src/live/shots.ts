@@ -5,7 +5,7 @@ import { asApiError } from "../core/errors.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
 import { any, finite, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { Roi } from "../core/roi.ts";
-import { ImageMemory, ReceivedShot, type Shot, type ShotStream } from "../core/shots.ts";
+import { ImageMemory, type KeepableShot, ReceivedShot, type Shot, type ShotStream } from "../core/shots.ts";
 import { STATUS_LATE, type SyncValue, syncStatus } from "../core/syncdb.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { LiveItem, StreamParams } from "../transport/methods.ts";
@@ -44,7 +44,7 @@ export interface LiveShotsOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** One shot as it happened: like a `Shot` of a run, and when and where. `value` gives `late` for one not yet there. */
+/** One shot as it happened: like a shot of a run, and when and where. `value` gives `late` for one not yet there. */
 export interface LiveShot extends Shot {
   readonly hightag: number;
   readonly run: number;
@@ -81,7 +81,7 @@ type Params = StreamParams<"live.shots">;
  * for await (const shot of shots) console.log(shot.tag, shot.latencyMs, shot.number(bm1));
  * console.log(shots.ledger);
  */
-export class LiveShots implements ShotStream<LiveShot> {
+export class LiveShots implements ShotStream<LiveShot & KeepableShot> {
   readonly #endpoint: Endpoint;
   readonly #options: LiveShotsOptions;
   #book = new LedgerBook();
@@ -106,7 +106,7 @@ export class LiveShots implements ShotStream<LiveShot> {
     return this.#book.counts;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<LiveShot, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<LiveShot & KeepableShot, void, undefined> {
     const book = new LedgerBook();
     this.#book = book;
     const { limit, missing = "drop" } = this.#options;

@@ -43,6 +43,7 @@ export { type CheckedBeamline, checkPlan, type PlanNeeds, planNeeds } from "./en
 export { Engine, resumeScan } from "./engine/engine.ts";
 export { onCtrlC } from "./engine/interrupts.ts";
 export { Journal } from "./engine/journal.ts";
+export type { PlanLayout } from "./engine/plan-layout.ts";
 export { type SpotState, TargetMap } from "./engine/target-map.ts";
 export { type Centroid, centroid } from "./fits/centroid.ts";
 export { type DecayFit, type DecayFitOptions, fitDecay } from "./fits/decay.ts";

@@ -11,9 +11,9 @@ import { type Roi, roiShape } from "../core/roi.ts";
 import {
   ImageMemory,
   type ImageSpec,
+  type KeepableShot,
   type PixelMemory,
   ReceivedShot,
-  type Shot,
   type ShotStream,
 } from "../core/shots.ts";
 import { type Column, entryOf, type SyncValue } from "../core/syncdb.ts";
@@ -91,7 +91,7 @@ const SIGNAL_BLOCK = 1000;
  * for await (const shot of shots) console.log(shot.tag, shot.number(bm1));
  * console.log(shots.ledger);
  */
-export class Shots implements ShotStream {
+export class Shots implements ShotStream<KeepableShot> {
   readonly #endpoint: Endpoint;
   readonly #options: ShotsOptions;
   #tags: Uint32Array | undefined;
@@ -145,16 +145,16 @@ export class Shots implements ShotStream {
     return specs;
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<Shot, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<KeepableShot, void, undefined> {
     return this.#iterate(newPixels);
   }
 
   /** The same loop with the images in memory of the caller's, such as that of a WebAssembly kernel: no copy is made. */
-  into(memory: PixelMemory): AsyncIterable<Shot> {
+  into(memory: PixelMemory): AsyncIterable<KeepableShot> {
     return { [Symbol.asyncIterator]: () => this.#iterate(memory) };
   }
 
-  async *#iterate(memory: PixelMemory): AsyncGenerator<Shot, void, undefined> {
+  async *#iterate(memory: PixelMemory): AsyncGenerator<KeepableShot, void, undefined> {
     const book = new LedgerBook();
     this.#book = book;
     let settled = 0;

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 import { it } from "vitest";
 
@@ -16,8 +17,9 @@ export function pythonWith(...modules: string[]): string | undefined {
 const pythons = new Map<string, string | undefined>();
 
 function findPython(modules: string): string | undefined {
-  for (const python of [process.env["SACLA_TEST_PYTHON"], "/usr/bin/python3", "python3"]) {
-    if (python === undefined) continue;
+  // Several, parted as those of PATH are: packages that want different versions of a third stand apart.
+  const given = (process.env["SACLA_TEST_PYTHON"] ?? "").split(delimiter).filter((path) => path !== "");
+  for (const python of [...given, "/usr/bin/python3", "python3"]) {
     try {
       execFileSync(python, ["-c", `import ${modules}`], { stdio: "ignore" });
       return python;

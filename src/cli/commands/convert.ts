@@ -190,6 +190,7 @@ async function write(
     ledgerLine(ledger),
     ...clippedLines(provenance.constants.photons?.clipped),
     ...(resumedShots > 0 ? [`${resumedShots} shots had been read before the interruption`] : []),
+    ...leftOutLines(written.signalsLeftOut),
     ...warnings,
     ...(next.length > 0 ? ["next:", ...next.map((line) => `  ${line}`)] : []),
   ];
@@ -204,6 +205,7 @@ async function write(
       images,
       resumedShots,
       clipped: provenance.constants.photons?.clipped ?? null,
+      signalsLeftOut: written.signalsLeftOut,
       ledger,
       warnings,
       next,
@@ -245,6 +247,7 @@ async function preview(
   const lines = [
     textTable(["", "image", "rows", "columns", "stored as"], images.map(asRow)),
     `${signals.length} signals: ${signals.join(", ")}`,
+    ...leftOutLines(found.signalsLeftOut),
     selectionLine(ledger),
     `${out}: about ${megabytes(imageBytes)} before compression; ` +
       `needs about ${megabytes(diskBytes)} while it works${room}`,
@@ -286,6 +289,18 @@ function clippedLines(clipped: readonly number[] | undefined): string[] {
     ...(notNumbers > 0 ? [`${notNumbers} that are no number (written as 0)`] : []),
   ];
   return parts.length === 0 ? [] : [`pixels the format cannot hold: ${parts.join(", ")}`];
+}
+
+/** The signals that are not in the file, those of one kind as the pattern that --signal takes. */
+function leftOutLines(ids: readonly string[]): string[] {
+  if (ids.length === 0) return [];
+  const kinds = new Map<string, string[]>();
+  for (const id of ids) {
+    const kind = id.replace(/\d+(?=\D*$)/, "*");
+    kinds.set(kind, [...(kinds.get(kind) ?? []), id]);
+  }
+  const named = [...kinds].map(([kind, of]) => (of.length === 1 ? of[0] : `${kind} (${of.length})`));
+  return [`signals left out (add them with --signal): ${named.join(", ")}`];
 }
 
 function megabytes(bytes: number): string {

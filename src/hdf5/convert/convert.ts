@@ -52,6 +52,8 @@ export interface Converted {
   readonly resumedShots: number;
   /** Every shot of the run: used, or dropped with the reason. */
   readonly ledger: Ledger;
+  /** Signals of the source that are not in the file. */
+  readonly signalsLeftOut: readonly string[];
   readonly provenance: Provenance;
 }
 
@@ -110,6 +112,7 @@ export async function convert(
       images: written.images,
       resumedShots,
       ledger: written.provenance.ledger,
+      signalsLeftOut: plan.signalsLeftOut,
       provenance: written.provenance,
     };
   } catch (error) {
@@ -153,6 +156,7 @@ async function finishedBefore(
     images: known.complete.images,
     resumedShots: plan.tags.length,
     ledger: provenance.ledger,
+    signalsLeftOut: plan.signalsLeftOut,
     provenance,
   };
 }

@@ -53,6 +53,8 @@ export interface ConvertPlan {
   /** For each shot, in this order. */
   readonly images: readonly OutputImage[];
   readonly signals: readonly StoredSignal[];
+  /** Names of the signals that there are besides. */
+  readonly signalsLeftOut: readonly string[];
   /** A signal by which the time of a tag is asked; null when the source has no signal. */
   readonly clock: string | null;
   /** The spectrometer, where the layout stores photons and the source has one. */

@@ -9,7 +9,7 @@ import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
 import { Assembler } from "../../ip/index.ts";
 import type { RunInfo } from "../../transport/index.ts";
 import { writingOf } from "../layouts/index.ts";
-import { defaultSignals, eventInfoPathOf, oneNameEach } from "../read/signals.ts";
+import { defaultSignals, eventInfoPathOf, hutchSignals, oneNameEach } from "../read/signals.ts";
 import type { ConvertPlan, ConvertSource, OutputImage, StoredSignal } from "./plan.ts";
 import type { ResolvedRequest } from "./request.ts";
 
@@ -54,6 +54,9 @@ export async function planConversion(
   const spectrometer = `xfel_bl_${run.bl}_tc_spec_1/energy`;
   const shotBytes = images.reduce((sum, { bytes }) => sum + bytes, 0);
   throwIfAborted(options.signal);
+  const first = tags.at(0) ?? run.info.start_tagnumber;
+  const signals = await chooseSignals(run, names, request.signals, first, options);
+  const chosenPaths = new Set(signals.map(({ eventInfoPath }) => eventInfoPath));
   return {
     request,
     info: recordedInfo(run.info),
@@ -67,7 +70,8 @@ export async function planConversion(
     wholeSizes: infos.map(({ ysize, xsize }) => [ysize, xsize] as const),
     assemblers,
     images,
-    signals: await chooseSignals(run, names, request.signals, tags.at(0) ?? run.info.start_tagnumber, options),
+    signals,
+    signalsLeftOut: oneNameEach(names, run.bl).filter((name) => !chosenPaths.has(eventInfoPathOf(name, run.bl))),
     clock: names.find((name) => name === `xfel_bl_${run.bl}_shutter_1_open_valid/status`) ?? names[0] ?? null,
     spectrometer: request.units !== null && names.includes(spectrometer) ? spectrometer : null,
     configuredEv: await configuredEnergyEv(run, options),
@@ -259,7 +263,8 @@ async function chooseSignals(
   first: number,
   options: CallOptions,
 ): Promise<StoredSignal[]> {
-  const chosen = wanted === null ? defaultSignals(names, run.bl) : await matching(run, names, wanted, options);
+  const chosen =
+    wanted === null ? await usualSignals(run, names, first, options) : await matching(run, names, wanted, options);
   const byPath = new Map<string, string>();
   for (const id of chosen) {
     const path = eventInfoPathOf(id, run.bl);
@@ -280,6 +285,20 @@ async function chooseSignals(
     options,
   );
   return stored.map((signal) => ({ ...signal, unit: table.units[signal.id] ?? "" }));
+}
+
+/** The default signals, and those of the run's hutch that have a value at its first shot. */
+async function usualSignals(
+  run: Run,
+  names: readonly string[],
+  first: number,
+  options: CallOptions,
+): Promise<string[]> {
+  const usual = defaultSignals(names, run.bl);
+  const ofHutch = hutchSignals(names, run.bl, run.info.stationnumber).filter((name) => !usual.includes(name));
+  if (ofHutch.length === 0) return usual;
+  const { columns } = await run.table(ofHutch, [first], options);
+  return [...usual, ...columns.filter((column) => column.reason(0) !== "missing").map(({ equipId }) => equipId)];
 }
 
 async function matching(

@@ -14,6 +14,7 @@ export interface ConvertPreview {
   /** The images of one shot; rows and columns in pixels. */
   readonly images: readonly Pick<OutputImage, "kind" | "id" | "rows" | "columns" | "type">[];
   readonly signals: readonly string[];
+  readonly signalsLeftOut: readonly string[];
   /** Bytes of all images before compression, if none is missing. */
   readonly imageBytes: number;
   /** Room wanted on the disk while it works: for what was read, and for the file. */
@@ -38,6 +39,7 @@ export async function previewConversion(
     ledger: plan.selection,
     images: plan.images.map(({ kind, id, rows, columns, type }) => ({ kind, id, rows, columns, type })),
     signals: plan.signals.map(({ id }) => id),
+    signalsLeftOut: plan.signalsLeftOut,
     imageBytes,
     diskBytes: 2 * imageBytes,
   };

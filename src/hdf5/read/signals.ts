@@ -105,6 +105,15 @@ export function defaultSignals(names: readonly string[], bl: number): string[] {
   return names.filter((name) => new RegExp(`^bl_${bl}/(?!eh_)`).test(eventInfoPathOf(name, bl)));
 }
 
+/**
+ * Signals of the experimental hutch that a conversion adds where the run has them: delay stage and user diodes. A
+ * facility lists those of every hutch, used or not.
+ */
+export function hutchSignals(names: readonly string[], bl: number, hutch: number): string[] {
+  const path = new RegExp(`^bl_${bl}/eh_${hutch}/(laser/delay_line_motor_|photodiode/photodiode_user_)`);
+  return names.filter((name) => !isEventInfoPath(name, bl) && path.test(eventInfoPathOf(name, bl)));
+}
+
 /** An archive lists a signal by its path and often by its equipment id too: only the path is kept. */
 export function oneNameEach(names: readonly string[], bl: number): string[] {
   const paths = names.filter((name) => isEventInfoPath(name, bl));

@@ -1,5 +1,6 @@
 import type { Message, Positions, ShotsTaken } from "../messages/messages.ts";
 import type { Journal } from "./journal.ts";
+import type { PlanLayout } from "./plan-layout.ts";
 import type { TargetMap } from "./target-map.ts";
 
 /** A row of the result. */
@@ -28,6 +29,7 @@ export interface ScanStart {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Unix milliseconds. */
   readonly time: number;
+  readonly layout: PlanLayout;
 }
 
 /** How a scan ended. */

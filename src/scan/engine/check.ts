@@ -82,12 +82,12 @@ export async function planNeeds(
   return { needsBeam, opens: [...opens] };
 }
 
-/** Every step of a plan, answered as if all went well. */
-async function walk(
+/** Every step of a plan, answered as if all went well; `look` ends it with false. */
+export async function walk(
   plan: Plan,
   beamline: Pick<Beamline, "where">,
   maps: Readonly<Record<string, TargetMap>>,
-  look: (message: Message) => void | Promise<void>,
+  look: (message: Message) => void | false | Promise<void>,
 ): Promise<void> {
   const previews = new Map(Object.entries(maps).map(([name, map]) => [name, map.preview()]));
   const at = new Map<string, number>();
@@ -95,6 +95,7 @@ async function walk(
   let message = next(plan, () => steps.next());
   for (let n = 0; message !== undefined && n < MOST_STEPS; n++) {
     const looked = look(message);
+    if (looked === false) return;
     if (looked !== undefined) await looked;
     for (const [axis, to] of targetsOf(message)) at.set(axis, to);
     if (message.kind === "where") await whereNow(message.axes, at, beamline);

@@ -6,6 +6,7 @@ import type { Plan } from "../messages/messages.ts";
 import type { EngineOptions, EngineState, ScanEnd, ScanStart } from "./callback.ts";
 import { checkPlan } from "./check.ts";
 import { Journal } from "./journal.ts";
+import { planLayout } from "./plan-layout.ts";
 import { ScanRun } from "./scan-run.ts";
 
 /**
@@ -70,7 +71,9 @@ export class Engine {
     this.#run = run;
     try {
       if (check && (journal?.past.size ?? 0) === 0) await checkPlan(plan, this.#beamline, maps ?? {});
+      const layout = await planLayout(plan, this.#beamline, maps ?? {}, journal);
       const start: ScanStart = {
+        layout,
         uid: journal?.header.uid ?? randomUUID(),
         plan: plan.name,
         settings: plan.settings,

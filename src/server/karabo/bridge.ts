@@ -1,11 +1,12 @@
 import type { Reply } from "zeromq";
 import { sleep } from "../../core/async.ts";
+import { Detectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { type Logger, silentLogger } from "../../core/logger.ts";
 import { contiguous, shapeOf } from "../../core/ndarray.ts";
 import { any, optional, resolveOptions } from "../../core/options.ts";
-import { type LiveShot, LiveShots, type LiveShotsOptions } from "../../live/index.ts";
+import { Live, type LiveShot, LiveShots, type LiveShotsOptions } from "../../live/index.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { loadZeromq } from "../../transport/zmq/load.ts";
 import { cannotBind, isLoopback } from "../bind-address.ts";
@@ -39,6 +40,7 @@ const RETRY_MS = 1000;
  * source; an image is its `image.data`, a 0-D value its `value` (NaN where there is none, then with a `reason`), and
  * `timestamp.tid` is the tag. The protocol knows no keys, so it is given on this computer only.
  *
+ * @throws UNKNOWN_DETECTOR when one of `shots.detectors` is not live, with the list of those that are
  * @throws NOT_ALLOWED for an address beyond loopback
  * @throws NO_ZEROMQ in Deno and Bun
  * @throws UNREACHABLE when the address cannot be taken
@@ -58,6 +60,7 @@ export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridg
     );
   }
   const { Context, Reply } = await loadZeromq();
+  await checkDetectors(endpoint, shots);
   const context = new Context();
   const socket = new Reply({ context, linger: 0, sendHighWaterMark: 1, ...behindGate });
   let closeGate = (): void => {};
@@ -74,6 +77,13 @@ export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridg
     // Held until here, for a context that is garbage ends its sockets.
     void context;
   });
+}
+
+/** A detector that is not live gives no shot, and clients would wait for ever. @throws UNKNOWN_DETECTOR with the list */
+async function checkDetectors(endpoint: Endpoint, { bl, detectors = [] }: KaraboBridgeOptions["shots"]): Promise<void> {
+  if (detectors.length === 0) return;
+  const live = new Detectors(await new Live(endpoint).readDetidlist(bl), `Beamline ${bl}`);
+  for (const id of detectors) live.find(id);
 }
 
 class Bridge implements KaraboBridge {

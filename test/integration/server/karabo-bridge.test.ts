@@ -161,6 +161,15 @@ describe("the karabo-bridge output", () => {
     });
   });
 
+  it("refuses a detector that is not live at the start, with the list of those that are", async () => {
+    const { endpoint } = await open();
+    const shots = { bl, detectors: ["MPCCD-1N0-M01-001"] };
+    await expect(serveKaraboBridge(endpoint, { address: "tcp://127.0.0.1:*", shots })).rejects.toMatchObject({
+      code: "UNKNOWN_DETECTOR",
+      message: expect.stringMatching(/MPCCD-1N0-M01-001.*MPCCD-8B0-2-010/),
+    });
+  });
+
   it("answers what is no request with an error and goes on, and closes twice", async () => {
     const { endpoint } = await open();
     const bridge = await serveKaraboBridge(endpoint, {

@@ -255,7 +255,8 @@ describe("run.table", () => {
     expect(() => table.row(1005)).toThrow(/1005/);
     expect(() => table.column("no/such")).toThrow(/no\/such.*bm_1_pd/);
     expect(table.toCsv()).toBe(
-      `tag_number,${bm1}(C),${motor}(pulse)\n1004,not-converged,10040\n1006,7e-9,10060\n1008,saturated,10080\n`,
+      `tag_number,${bm1}(C),${bm1}:status,${motor}(pulse),${motor}:status\n` +
+        "1004,,not-converged,10040,ok\n1006,7e-9,ok,10060,ok\n1008,,saturated,10080,ok\n",
     );
   });
 
@@ -269,6 +270,6 @@ describe("run.table", () => {
   it("quotes names in CSV that would break it", async () => {
     const source = tinySource().setSignal('a,"b"', "", () => 1);
     const table = await (await runTen(source)).table(['a,"b"'], [1000]);
-    expect(table.toCsv()).toBe('tag_number,"a,""b"""\n1000,1\n');
+    expect(table.toCsv()).toBe('tag_number,"a,""b""","a,""b"":status"\n1000,1,ok\n');
   });
 });

@@ -54,7 +54,7 @@ print(json.dumps({
   "nullable": {f.name: f.nullable for f in t.schema},
   "units": {f.name: text(f.metadata).get("unit") for f in t.schema},
   "about": text(t.schema.metadata),
-  "columns": t.to_pydict()}))`;
+  "columns": t.to_pydict()}, default=lambda t: t.isoformat()))`;
   return JSON.parse(execFileSync(python ?? "", ["-c", script, path], { encoding: "utf8", maxBuffer: 1 << 28 })) as Read;
 }
 
@@ -62,6 +62,13 @@ async function written(table: SignalTable, name: string): Promise<string> {
   const path = join(folder, name);
   writeFileSync(path, await table.encode(path));
   return path;
+}
+
+/** As Python writes it, by the clock of Japan. */
+function japanTime(unixSeconds: number): string {
+  const ms = Math.round(1000 * unixSeconds);
+  const text = new Date(ms + 9 * 3_600_000).toISOString().slice(0, -1);
+  return `${ms % 1000 === 0 ? text.slice(0, -4) : `${text}000`}+09:00`;
 }
 
 function expected({ tags, columns }: SignalTable): Record<string, (number | string | null)[]> {
@@ -79,9 +86,12 @@ describe("a table of signals as a file", () => {
       "no Python with pyarrow",
       `.${ending}: values, reasons, units and the run, for pyarrow`,
       async () => {
-        const found = read(await written(await tinyTable(), `tiny.${ending}`));
+        const table = await tinyTable();
+        const started = table.run?.info?.starttime ?? NaN;
+        const found = read(await written(table, `tiny.${ending}`));
         expect(found.columns).toEqual({
           tag_number: [1000, 1002, 1004, 1006, 1008, 1010],
+          datetime: [1000, 1002, 1004, 1006, 1008, 1010].map((tag) => japanTime(started + (tag - 1000) / 60)),
           [BM1]: [0, 0, null, 7e-9, null, null],
           [`${BM1}:status`]: ["ok", "ok", "not-converged", "ok", "saturated", "missing"],
           [SHUTTER]: [0, 0, 1, 1, 1, 1],
@@ -90,6 +100,7 @@ describe("a table of signals as a file", () => {
         const status = "dictionary<values=string, indices=int8, ordered=0>";
         expect(found.types).toEqual({
           tag_number: "uint32",
+          datetime: "timestamp[ms, tz=Asia/Tokyo]",
           [BM1]: "double",
           [`${BM1}:status`]: status,
           [SHUTTER]: "double",
