@@ -71,15 +71,17 @@ export class Engine {
     this.#run = run;
     try {
       if (check && (journal?.past.size ?? 0) === 0) await checkPlan(plan, this.#beamline, maps ?? {});
-      const layout = await planLayout(plan, this.#beamline, maps ?? {}, journal);
-      const start: ScanStart = {
-        layout,
-        uid: journal?.header.uid ?? randomUUID(),
-        plan: plan.name,
-        settings: plan.settings,
-        time: journal?.header.time ?? Date.now(),
-      };
-      for (const callback of callbacks) callback.begin?.(start);
+      const begins = callbacks.filter(({ begin }) => begin !== undefined);
+      if (begins.length > 0) {
+        const start: ScanStart = {
+          layout: await planLayout(plan, this.#beamline, maps ?? {}, journal),
+          uid: journal?.header.uid ?? randomUUID(),
+          plan: plan.name,
+          settings: plan.settings,
+          time: journal?.header.time ?? Date.now(),
+        };
+        for (const callback of begins) callback.begin?.(start);
+      }
       const end = await run.run();
       for (const callback of callbacks) callback.end?.({ outcome: end.outcome, points: end.points });
       return end;
