@@ -321,10 +321,7 @@ export type ErrorDetails = Readonly<Record<string, unknown>>;
 
 const brand = Symbol.for("sacla.error");
 
-/**
- * The one error class of this project. `message` names the value, what was allowed and the next step; `details`
- * carries the same values for programs.
- */
+/** The error class of this project. `message` says value, what was allowed, next step; `details` has the values. */
 export class SaclaError extends Error {
   readonly code: ErrorCode;
   readonly details: ErrorDetails;

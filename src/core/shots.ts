@@ -17,8 +17,8 @@ export interface Shot {
   readonly tag: number;
   /**
    * Images by sensor id, shape [rows, columns], float32 or uint16 as they are stored. They share memory that is
-   * **used again for a later shot**: `keep()` of a {@link KeepableShot} gives them their own. An id is absent only under
-   * the policy `"partial"`.
+   * **used again for a later shot**: `keep()` of a {@link KeepableShot} gives them their own. An id is absent only
+   * under the policy `"partial"`.
    */
   readonly images: Readonly<Record<string, RawImage>>;
   /** Why an image is absent, by sensor id, where the reader tells: `frame-missing`, `frame-not-written`, … */
@@ -36,8 +36,8 @@ export interface Shot {
 export interface KeepableShot extends Shot {
   /**
    * Copies the images to memory of their own, which no later shot uses, and gives the shot itself: for a list of shots,
-   * or to send `image.data.buffer` to a worker. Memory that was sent away without it is replaced for the next shots, but
-   * the images of this one are gone.
+   * or to send `image.data.buffer` to a worker. Memory that was sent away without it is replaced for the next shots,
+   * but the images of this one are gone.
    * @throws MEMORY_TRANSFERRED when an image has been sent away already
    * @example
    * const bright = [];

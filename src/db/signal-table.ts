@@ -34,7 +34,7 @@ export interface SignalRow {
 }
 
 /** The run of a table; with `info` the times of its shots are known. */
-export interface TableRun {
+interface TableRun {
   readonly bl: number;
   readonly number: number;
   readonly info?: { readonly starttime: number; readonly start_tagnumber: number };

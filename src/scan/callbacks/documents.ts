@@ -23,9 +23,9 @@ export interface DocumentOptions {
 
 /**
  * Tells a scan as documents of Bluesky's event model (start, descriptor, event, stop; the JSON schemas are those of
- * PyPI's `event-model`), with what Bluesky's own callbacks go by: `scan_id`, `motors`, `num_points`, `hints`, and `shape`
- * and `extents` of a grid. A scan that is resumed gives the same documents again, with the same uids, so that whoever
- * keeps them by uid has each once. What is not known is NaN, which JSON writes as null.
+ * PyPI's `event-model`), with what Bluesky's own callbacks go by: `scan_id`, `motors`, `num_points`, `hints`, and
+ * `shape` and `extents` of a grid. A scan that is resumed gives the same documents again, with the same uids,
+ * so that whoever keeps them by uid has each once. What is not known is NaN, which JSON writes as null.
  *
  * @example
  * const documents = new DocumentStream(([name, document]) => file.write(`${JSON.stringify([name, document])}\n`));
@@ -223,8 +223,8 @@ function dataOf({ data, taken }: Row): Record<string, number> {
 }
 
 /**
- * Keys of the event model must not have a dot or a slash, which equipment ids have, nor be the names of what every event
- * has.
+ * Keys of the event model must not have a dot or a slash, which equipment ids have, nor be the names of what every
+ * event has.
  */
 function keyOf(name: string): string {
   return name === "time" || name === "seq_num" ? `${name}_` : name.replaceAll(/[./]/g, "_");

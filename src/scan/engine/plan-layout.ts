@@ -27,8 +27,8 @@ export interface PlanLayout {
 }
 
 /**
- * Walks a plan without doing anything, and finds its axes, points and grid from its rows: for plans of any program, too.
- * A plan that cannot be walked has no axes.
+ * Walks a plan without doing anything, and finds its axes, points and grid from its rows: for plans of any program,
+ * too. A plan that cannot be walked has no axes.
  * @param journal - that of a scan which goes on: where axes were when it began
  */
 export async function planLayout(

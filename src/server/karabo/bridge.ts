@@ -79,7 +79,7 @@ export async function serveKaraboBridge(endpoint: Endpoint, options: KaraboBridg
   });
 }
 
-/** A detector that is not live gives no shot, and clients would wait for ever. @throws UNKNOWN_DETECTOR with the list */
+/** A detector that is not live gives no shot, and clients would wait for ever. @throws UNKNOWN_DETECTOR */
 async function checkDetectors(endpoint: Endpoint, { bl, detectors = [] }: KaraboBridgeOptions["shots"]): Promise<void> {
   if (detectors.length === 0) return;
   const live = new Detectors(await new Live(endpoint).readDetidlist(bl), `Beamline ${bl}`);
