@@ -113,6 +113,11 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   ],
   [converted, { says: /run\.h5/, writes: "run.h5" }],
   [["validate", "run.h5"], { says: /./ }],
+  [
+    ["convert", "1520000", "-n", "2", "--class", "exposed", "--for", "crystfel", "-o", "hits.h5"],
+    { says: /indexamajig -g hits\.geom/, writes: "hits.geom" },
+  ],
+  [["geometry", "compare", "hits.geom", "1520000"], { says: /all \(mean\)/ }],
   [["stats", "run.h5"], { says: new RegExp(sensor) }],
   [["replay", "run.h5"], { says: /./ }],
   [["demo", "--json", "--limit", "2"], { says: /"brightest":\[/, writes: "report.html" }],

@@ -9,6 +9,7 @@ import { calibrate } from "./commands/calibrate.ts";
 import { convert } from "./commands/convert.ts";
 import { demo } from "./commands/demo.ts";
 import { detectors } from "./commands/detectors.ts";
+import { geometry } from "./commands/geometry.ts";
 import { histogram } from "./commands/histogram.ts";
 import { image } from "./commands/image.ts";
 import { info } from "./commands/info.ts";
@@ -50,6 +51,7 @@ const commands: readonly AddCommand[] = [
   histogram,
   assemble,
   calibrate,
+  geometry,
   convert,
   validate,
   stats,

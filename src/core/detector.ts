@@ -18,6 +18,8 @@ export interface DetectorInfo {
   readonly geometry: SensorGeometry | null;
   /** How its pixels are stored. @default "float32" */
   readonly pixelType?: PixelType | undefined;
+  /** Of files whose images are in photons: the dark is taken off. @default ADU */
+  readonly pixelUnit?: "photon" | undefined;
 }
 
 /** Where a sensor lies. See {@link DetectorInfo} for the frame. */

@@ -149,7 +149,7 @@ export const errorCatalogue = {
   },
   NOT_DATACONVERT: {
     facility: false,
-    meaning: "The HDF5 file does not have the DataConvert run layout.",
+    meaning: "The HDF5 file does not have a layout that sacla reads, or lacks something of it.",
     next: "The message names what is missing; see docs/archive.md.",
   },
   FILE_EXISTS: {

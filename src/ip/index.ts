@@ -2,6 +2,7 @@ export { type AssembleOptions, Assembler, type ImagePlace, type SensorPlace } fr
 export type { AssemblerOptions, AssemblyMethod } from "./assembler-options.ts";
 export type { Calibrant } from "./calibrants.ts";
 export { type CalibrateOptions, calibrate, type RingCalibration } from "./calibrate.ts";
+export { compareGeometry, type GeometryComparison, type SensorMove } from "./compare-geometry.ts";
 export { type CrystfelBadRegion, type CrystfelGeom, type CrystfelPanel, parseCrystfelGeom } from "./crystfel-read.ts";
 export { updateCrystfelGeom } from "./crystfel-update.ts";
 export { type CrystfelGeomOptions, toCrystfelGeom } from "./crystfel-write.ts";

@@ -49,6 +49,7 @@ const detectorInfo = v.strictObject({
   absGain: nullable(v.number()),
   geometry: nullable(sensorGeometry),
   pixelType: v.optional(v.picklist(["float32", "uint16"])),
+  pixelUnit: v.optional(v.picklist(["photon"])),
 });
 
 const runInfo = v.looseObject({

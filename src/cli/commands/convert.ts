@@ -1,8 +1,7 @@
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { show, toSaclaError } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import type { Roi } from "../../core/roi.ts";
@@ -37,6 +36,7 @@ import {
 } from "../command.ts";
 import { type ConvertProgram, convertPrograms, formatFor, nextCommands, readerWarnings } from "../convert-for.ts";
 import { StepProgress } from "../progress.ts";
+import { readText } from "../read-text.ts";
 
 interface Options extends CommonOptions {
   readonly out?: string;
@@ -345,18 +345,10 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     missing,
     assembled,
     cameraLengthMm: cameraLength,
-    tags: tags === undefined ? undefined : [...parseTagList(readTags(tags)).tags],
+    tags: tags === undefined ? undefined : [...parseTagList(readText(tags, "The tag list")).tags],
     detectors: detector.length === 0 ? undefined : detector,
     signals: signal.length === 0 ? undefined : signal.filter((id) => id !== "none"),
   };
-}
-
-function readTags(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw toSaclaError(error, "FILE_NOT_FOUND", `The tag list ${show(path)} cannot be read`);
-  }
 }
 
 function parseRoi(text: string): Roi {

@@ -57,8 +57,10 @@ export async function planConversion(
   const first = tags.at(0) ?? run.info.start_tagnumber;
   const signals = await chooseSignals(run, names, request.signals, first, options);
   const chosenPaths = new Set(signals.map(({ eventInfoPath }) => eventInfoPath));
+  // Of images in photons the dark was taken off already.
+  const noDark = request.dark === "head" && sensors.every(({ pixelUnit }) => pixelUnit === "photon");
   return {
-    request,
+    request: noDark ? { ...request, dark: "none" } : request,
     info: recordedInfo(run.info),
     apiVersion: await db.getApiVersion(options),
     run,

@@ -263,9 +263,10 @@ class ShotBatch {
     const [low, high] = type === "uint16" ? [0, 0xffff] : [-0x8000_0000, 0x7fff_ffff];
     const perUnit = unitsPerPhoton.tenths / unitsPerPhoton[this.#plan.request.units ?? "tenths"];
     let to = 0;
-    for (const { id, absGain } of this.#plan.sensors) {
+    for (const { id, absGain, pixelUnit } of this.#plan.sensors) {
       const pixels = corrected[id];
-      const scale = unitsPerPhoton.tenths * photonsPerAdu(absGain ?? NaN, energyEv);
+      const perPhoton = pixelUnit === "photon" ? 1 : photonsPerAdu(absGain ?? NaN, energyEv);
+      const scale = unitsPerPhoton.tenths * perPhoton;
       if (pixels === undefined) throw new SaclaError("INTERNAL", `${id} is missing from a shot that should be whole.`);
       for (let i = 0; i < pixels.length; i++) {
         const tenths = Math.round((pixels[i] ?? NaN) * scale);

@@ -2,9 +2,11 @@ import { HC_EV_ANGSTROM } from "../../core/constants.ts";
 import type { SensorGeometry } from "../../core/detector.ts";
 import type { H5Numbers } from "../convert/writer.ts";
 import type { H5File } from "../read/h5file.ts";
+import { StackSource } from "../read/stack-source.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
 import { STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
+import { cheetahContent } from "./stack-content.ts";
 
 const rules = {
   ...stackRules,
@@ -20,6 +22,7 @@ export const cheetah = {
   rules,
   check,
   tagListPath: () => STACK_TAG_LIST,
+  read: (path, file, options) => new StackSource(path, file, cheetahContent(file), options),
   write: {
     ...stackWriting,
     // As Cheetah's files: what is below 0 or above 65535 does not fit.

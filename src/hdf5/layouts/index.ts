@@ -2,13 +2,14 @@ import { SaclaError } from "../../core/errors.ts";
 import type { FileFormat } from "../convert/request.ts";
 import type { H5File } from "../read/h5file.ts";
 import { cheetah } from "./cheetah.ts";
+import { cxi } from "./cxi.ts";
 import { dataconvert } from "./dataconvert.ts";
 import type { FileLayout, LayoutWriting } from "./layout.ts";
 import { nxmx } from "./nxmx.ts";
 import { error, type Rule } from "./rules.ts";
 
 /** Every layout that sacla knows, in the order in which a file is compared with them. */
-export const layouts = [dataconvert, cheetah, nxmx] as const satisfies readonly FileLayout[];
+export const layouts = [dataconvert, cheetah, nxmx, cxi] as const satisfies readonly FileLayout[];
 
 export type LayoutName = (typeof layouts)[number]["name"];
 
@@ -35,7 +36,7 @@ export function layoutOf(file: H5File): ((typeof layouts)[number] & FileLayout) 
 
 /** How to write a format. */
 export function writingOf(format: FileFormat): LayoutWriting {
-  const { write } = layouts.find(({ name }) => name === format) ?? {};
+  const { write }: Partial<FileLayout> = layouts.find(({ name }) => name === format) ?? {};
   if (write === undefined) throw new SaclaError("INTERNAL", `The ${format} format cannot be written.`);
   return write;
 }

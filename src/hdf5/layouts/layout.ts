@@ -20,8 +20,8 @@ export interface FileLayout {
   check(file: H5File, book: FindingBook): void;
   /** Path of the list of tags in a file of `sacla convert`. */
   tagListPath(file: H5File): string;
-  /** Absent when sacla cannot read the layout. @throws NOT_DATACONVERT, FILE_DAMAGED */
-  read?(path: string, file: H5File, options: ArchiveOptions): DataSource;
+  /** A file of the layout as a source. @throws NOT_DATACONVERT, FILE_DAMAGED */
+  read(path: string, file: H5File, options: ArchiveOptions): DataSource;
   /** Absent when sacla cannot write the layout. */
   readonly write?: LayoutWriting;
 }

@@ -3,9 +3,11 @@ import type { SensorGeometry } from "../../core/detector.ts";
 import { familyOf } from "../../core/detector-families.ts";
 import type { H5Numbers } from "../convert/writer.ts";
 import type { H5File } from "../read/h5file.ts";
+import { StackSource } from "../read/stack-source.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
 import { STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
+import { nxmxContent } from "./stack-content.ts";
 
 const rules = {
   ...stackRules,
@@ -25,6 +27,7 @@ export const nxmx = {
   rules,
   check,
   tagListPath: () => STACK_TAG_LIST,
+  read: (path, file, options) => new StackSource(path, file, nxmxContent(file), options),
   write: {
     ...stackWriting,
     // Both keep what is below zero and above 65535 too.

@@ -4,6 +4,7 @@ import { Hdf5Bytes } from "../direct/bytes.ts";
 import { foundBeside } from "../direct/external.ts";
 import { arrays, type H5Metadata, numberType, STRING, textIn, typeAndShape } from "./h5types.ts";
 import { attempt, filterMissing, type H5, loadH5, quietly, workingH5 } from "./library.ts";
+import { openedBy } from "./opened-by.ts";
 
 /** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */
 const MAX_BYTES = 2 ** 30;
@@ -234,24 +235,38 @@ export class H5File {
     if (meta === undefined) return undefined;
     if (meta.type !== STRING || meta.total_size !== 1)
       throw this.#unexpected(path, `${typeAndShape(meta)}, but must be one text`);
-    return this.#texts(path, meta)[0];
+    return this.#texts(path, meta, this.#read(path, meta.size))[0];
   }
 
   /** A list of texts, as {@link text}; undefined when it is not one. */
   texts(path: string): string[] | undefined {
     const meta = this.#metadata(path);
-    return meta?.type === STRING && meta.shape?.length === 1 ? this.#texts(path, meta) : undefined;
+    return meta?.type === STRING && meta.shape?.length === 1
+      ? this.#texts(path, meta, this.#read(path, meta.total_size * meta.size))
+      : undefined;
   }
 
-  #texts(path: string, { size, vlen, total_size: count }: H5Metadata): string[] {
-    const at = this.#read(path, count * size);
+  /** An attribute that is a text or numbers; undefined when there is none, or it is something else. */
+  attribute(path: string, name: string): string | Float64Array | undefined {
+    if (this.kind(path) === undefined) return undefined;
+    if (!this.#call(path, (h5) => h5.get_attribute_names(this.#id, path)).includes(name)) return undefined;
+    const meta = this.#call(path, (h5) => h5.get_attribute_metadata(this.#id, path, name)) as H5Metadata;
+    const at = this.#reserve(path, Math.max(8, meta.size * meta.total_size));
+    this.#call(path, (h5) => h5.get_attribute_data(this.#id, path, name, BigInt(at)));
+    if (meta.type === STRING) return this.#texts(path, meta, at, name)[0];
+    const type = numberType(meta);
+    return type && Float64Array.from(new arrays[type](this.#memory, at, meta.total_size), Number);
+  }
+
+  /** @param attribute - "" for a dataset */
+  #texts(path: string, { size, vlen, total_size: count }: H5Metadata, at: number, attribute = ""): string[] {
     const { HEAPU8 } = this.#h5;
     if (!vlen)
       return Array.from({ length: count }, (_, i) => textIn(HEAPU8.subarray(at + i * size, at + (i + 1) * size)));
     const texts = Array.from(new Uint32Array(this.#memory, at, count), (start) =>
       start === 0 ? "" : textIn(HEAPU8.subarray(start, HEAPU8.indexOf(0, start))),
     );
-    this.#h5.reclaim_vlen_memory(this.#id, path, "", BigInt(at));
+    this.#h5.reclaim_vlen_memory(this.#id, path, attribute, BigInt(at));
     return texts;
   }
 
@@ -328,6 +343,21 @@ export class H5File {
     const pixels = new Pixels(this.#memory, at, out.length);
     if (pixels instanceof BigInt64Array || pixels instanceof BigUint64Array) out.set(Float32Array.from(pixels, Number));
     else out.set(pixels);
+  }
+
+  /** Fills `out` with a part of an array of any number of axes. @throws FILE_DAMAGED when the part is not there */
+  readSlab(path: string, offset: readonly number[], count: readonly number[], out: Pixels): void {
+    const meta = this.#metadata(path);
+    const shape = meta?.shape ?? [];
+    const isInside = shape.length === count.length && shape.every((n, k) => (offset[k] ?? 0) + (count[k] ?? 0) <= n);
+    if (meta === undefined || !isInside)
+      throw this.#damaged(path, `it has no ${count.join(" × ")} from [${offset.join(", ")}] on`, undefined);
+    const type = numberType(meta);
+    if (type === undefined) throw this.#unexpected(path, typeAndShape(meta));
+    const at = this.#reserve(path, out.length * meta.size);
+    const [from, many, by] = [offset.map(BigInt), count.map(BigInt), count.map(() => 1n)];
+    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, many, from, by, BigInt(at)));
+    out.set(Float32Array.from(new arrays[type](this.#memory, at, out.length), Number));
   }
 
   /** To be asked for after each read: reading may grow the WebAssembly memory, which leaves older views empty. */
@@ -416,24 +446,4 @@ export class H5File {
       details: { file: this.path, path },
     });
   }
-}
-
-function openedBy(h5: H5, { path, writer }: Hdf5Bytes): bigint {
-  const flags = writer === "swmr" ? h5.H5F_ACC_SWMR_READ : h5.H5F_ACC_RDONLY;
-  return attempt(
-    () => h5.open(path, flags, false, -1, -1),
-    (reason, cause) =>
-      new SaclaError("FILE_DAMAGED", `${show(path)} ${whyNotOpened(reason)}`, { details: { path }, cause }),
-  );
-}
-
-function whyNotOpened(reason: string): string {
-  if (/already open for (SWMR )?write/.test(reason)) {
-    return (
-      "was not closed by its writer: wait for it when it still runs; when it has died, clear the flag in a copy of " +
-      "the file (h5clear -s copy.h5; h5clear is one of the tools of HDF5) and validate the copy."
-    );
-  }
-  const unclosed = reason.includes("truncated") ? ", or its writer has not closed it" : "";
-  return `is HDF5 but does not open (${reason}${unclosed}); copy or convert it again.`;
 }

@@ -1,17 +1,17 @@
 import { resolve } from "node:path";
-import { SaclaError, show } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { integer, optional, resolveOptions } from "../../core/options.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import { dataconvert } from "../layouts/dataconvert.ts";
-import { layoutOf, layouts } from "../layouts/index.ts";
+import { layoutOf } from "../layouts/index.ts";
 import type { FileLayout } from "../layouts/layout.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
 import { H5File } from "./h5file.ts";
 
 /**
- * Opens an HDF5 file written by DataConvert 3 or 4 as a source of shots. Only names and short lists are read; an
- * image is read when it is asked for.
+ * Opens an HDF5 file written by DataConvert 3 or 4 as a source of shots; also Cheetah's and NXmx files of SACLA (those
+ * of `sacla convert` and ostrich), and CXI files. Only names and short lists are read; an image is read when it is
+ * asked for. Images of Cheetah and NXmx files are in photons; a CXI file has neither positions of sensors nor tags.
  *
  * What such a file does not store is filled in so: the HighTag is guessed from the run's time
  * (01 from March, 02 from September) unless `hightag` is given; the station number is 0; the run status is
@@ -23,7 +23,8 @@ import { H5File } from "./h5file.ts";
  * @throws FILE_NOT_FOUND when there is no such file, or it is a folder
  * @throws NOT_HDF5 when it is empty or something else
  * @throws FILE_DAMAGED when it is truncated, or its parts contradict each other
- * @throws NOT_DATACONVERT when it has another layout; the message names that layout, or the path that is missing
+ * @throws NOT_DATACONVERT when it has another layout, or lacks what its layout needs: the message names the layout and
+ *   the path
  * @throws BAD_ARGUMENT when an option is not a whole number, or there is no such option
  *
  * @example
@@ -39,20 +40,9 @@ export async function openArchive(path: string, options: ArchiveOptions = {}): P
   const file = await H5File.open(resolve(asText("path", path)));
   try {
     const layout: FileLayout = layoutOf(file) ?? dataconvert;
-    if (layout.read === undefined) throw notReadable(path, layout);
     return layout.read(path, file, checked);
   } catch (error) {
     file.close();
     throw error;
   }
-}
-
-function notReadable(path: string, { name, title, sign }: FileLayout): SaclaError {
-  const readable = layouts.filter((layout: FileLayout) => layout.read !== undefined);
-  const wanted = readable.map((layout) => `${layout.title}, but ${layout.sign} is not there`);
-  return new SaclaError(
-    "NOT_DATACONVERT",
-    `${show(path)} has the ${title} layout (${sign}), which sacla does not read. It reads ${wanted.join("; ")}.`,
-    { details: { path, layout: name } },
-  );
 }

@@ -148,7 +148,7 @@ export class StoredSignals {
 }
 
 /** What a converter writes where SyncDB has a word instead of a number: NaN for one, an infinity for the other. */
-function entryFrom(value: number): number | MissingReason {
+export function entryFrom(value: number): number | MissingReason {
   if (Number.isNaN(value)) return "not-converged";
   return Number.isFinite(value) ? value : "saturated";
 }

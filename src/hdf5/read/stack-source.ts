@@ -1,0 +1,235 @@
+import { type DetectorInfo, photonsPerAdu } from "../../core/detector.ts";
+import { groupDetectors } from "../../core/detectors.ts";
+import { SaclaError, show, showList } from "../../core/errors.ts";
+import { hightagAt } from "../../core/japan.ts";
+import type { Pixels } from "../../core/ndarray.ts";
+import { nearestNames } from "../../core/nearest-names.ts";
+import { type Column, emptyColumn, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
+import type { DataSource } from "../../source/data-source.ts";
+import type { RunInfo } from "../../transport/methods.ts";
+import { readProvenance } from "../convert/provenance.ts";
+import type { ArchiveOptions } from "./dataconvert.ts";
+import type { H5File } from "./h5file.ts";
+import { signalNames, unitOfPath } from "./signals.ts";
+import { entryFrom } from "./stored-signals.ts";
+
+/** What a file with all sensors of a detector in one array says; shots in the order of the file. */
+export interface StackContent {
+  readonly title: string;
+  /** Empty: the file names none, and its shots are counted from 1. */
+  readonly tags: readonly number[];
+  readonly images: number;
+  /** One a shot, or one for all; empty when the file has none. */
+  readonly energiesEv: readonly number[];
+  /** Sensors, with the first row and column of each. */
+  readonly parts: readonly { readonly info: DetectorInfo; readonly row: number; readonly column: number }[];
+  /** The unit of the file's pixels, per photon; null when it is not known to have photons. */
+  readonly unitsPerPhoton: number | null;
+  /** Path of the array of a shot, and the shot's place in it; null when each shot has an array of its own. */
+  place(shot: number): { readonly path: string; readonly index: number | null };
+  readonly bl: number | null;
+  readonly run: number | null;
+  readonly comment: string;
+  readonly startTime: number | null;
+}
+
+const EVENTS = "/sacla/event_info";
+
+/**
+ * A file whose images hold all sensors in one array, as a source of one run. Pixels are photons where the file says how
+ * many units a photon has; then `absGain` is what makes one ADU one photon at the mean photon energy.
+ */
+export class StackSource implements DataSource {
+  readonly name: string;
+  readonly #file: H5File;
+  readonly #content: StackContent;
+  readonly #options: ArchiveOptions;
+  readonly #bl: number;
+  readonly #run: number;
+  readonly #info: RunInfo;
+  readonly #tags: Uint32Array;
+  /** Where each tag stands in the file. */
+  readonly #rows: ReadonlyMap<number, number>;
+  readonly #times: Float64Array | undefined;
+  readonly #meanEv: number | null;
+  readonly #sensors: ReadonlyMap<string, StackContent["parts"][number]>;
+  #signals: ReadonlyMap<string, string> | undefined;
+
+  constructor(path: string, file: H5File, content: StackContent, options: ArchiveOptions) {
+    this.name = `the ${content.title} file ${path}`;
+    this.#file = file;
+    this.#content = content;
+    this.#options = options;
+    const provenance = readProvenance(file);
+    this.#bl = options.bl ?? provenance?.request.bl ?? content.bl ?? 3;
+    this.#run = provenance?.request.run ?? content.run ?? 1;
+    const listed = content.tags.length > 0 ? content.tags : Array.from({ length: content.images }, (_, i) => i + 1);
+    this.#tags = Uint32Array.from(listed).sort();
+    this.#rows = new Map(listed.map((tag, row) => [tag, row]));
+    if (this.#rows.size !== listed.length || listed.length === 0)
+      throw new SaclaError("FILE_DAMAGED", `${show(path)} has ${listed.length === 0 ? "no shot" : "a tag twice"}.`);
+    this.#times = file.numbers(`${EVENTS}/time_stamp`);
+    const energies = content.energiesEv.filter((energyEv) => energyEv > 0);
+    this.#meanEv = energies.length === 0 ? null : energies.reduce((a, b) => a + b, 0) / energies.length;
+    this.#sensors = new Map(content.parts.map((part) => [part.info.id, part]));
+    this.#info = provenance?.run ?? this.#guessedInfo();
+  }
+
+  apiVersion(): string {
+    return this.#content.title;
+  }
+  beamlines(): readonly number[] {
+    return [this.#bl];
+  }
+  runs(bl: number): readonly number[] {
+    return bl === this.#bl ? [this.#run] : [];
+  }
+  runStatus(bl: number, run: number): number {
+    return bl === this.#bl && run === this.#run ? 0 : -1;
+  }
+  runInfo(): RunInfo {
+    return { ...this.#info, hightagnumber: this.#hightag };
+  }
+  photonEnergyKev(): number {
+    if (this.#meanEv !== null) return this.#meanEv / 1000;
+    throw new SaclaError("UNSUPPORTED", `${this.name} has no photon energy.`);
+  }
+  detectors(): readonly string[] {
+    return groupDetectors([...this.#sensors.keys()]).flatMap(({ id, sensors }) =>
+      sensors.includes(id) ? sensors : [id, ...sensors],
+    );
+  }
+  tags(): Uint32Array {
+    return this.#tags.slice();
+  }
+  tagsBetween(bl: number, hightag: number, first: number, last: number): Uint32Array {
+    this.#checkHightag(hightag);
+    return this.#tags.filter((tag) => bl === this.#bl && tag >= first && tag <= last);
+  }
+  newestTag(equipId: string): [hightag: number, tag: number] {
+    if (!this.#names.has(equipId) && equipId !== this.#spectrometer) throw this.#unknownSignal(equipId);
+    return [this.#hightag, this.#tags.at(-1) ?? 0];
+  }
+  hightagAt(unixSeconds: number): number {
+    return this.#options.hightag ?? hightagAt(unixSeconds);
+  }
+  timestamp(hightag: number, tag: number): number {
+    this.#checkHightag(hightag);
+    const row = this.#rows.get(tag);
+    if (row === undefined)
+      throw new SaclaError("TAG_OUTSIDE_RUN", `${this.name} has no tag ${tag}; take tags from readTaglistByrun.`, {
+        details: { hightag, tag },
+      });
+    return this.#times?.[row] ?? this.#info.starttime + (tag - this.#info.start_tagnumber) / 60;
+  }
+  equipment(): readonly string[] {
+    return [...new Set([...this.#names.keys(), ...(this.#meanEv === null ? [] : [this.#spectrometer])])].sort();
+  }
+  column(equipId: string, hightag: number, tags: Uint32Array): Column {
+    this.#checkHightag(hightag);
+    if (equipId === this.#spectrometer && this.#meanEv !== null) {
+      const { energiesEv } = this.#content;
+      const kev = (row: number): number => (energiesEv.length === 1 ? energiesEv[0] : energiesEv[row]) ?? NaN;
+      return this.#filled(emptyColumn(equipId, "keV", tags.length), tags, (row) => kev(row) / 1000);
+    }
+    const path = this.#names.get(equipId);
+    if (path === undefined) throw this.#unknownSignal(equipId);
+    const unit = readProvenance(this.#file)?.signals.find(({ leaf }) => leaf === path)?.unit ?? unitOfPath(path);
+    const values = this.#file.numbers(`${EVENTS}/${path}`);
+    const status = this.#file.numbers(`/sacla/signal_status/${path}`);
+    return this.#filled(emptyColumn(equipId, unit, tags.length), tags, (row) =>
+      status?.[row] === STATUS_MISSING ? undefined : values?.[row],
+    );
+  }
+  detectorInfo(_bl: number, _run: number, detId: string): DetectorInfo {
+    const { info } = this.#part(detId);
+    const { unitsPerPhoton } = this.#content;
+    if (unitsPerPhoton === null || this.#meanEv === null) return info;
+    // One ADU is one photon.
+    return { ...info, absGain: 1 / photonsPerAdu(1, this.#meanEv), pixelUnit: "photon" };
+  }
+  readFrame(_bl: number, _run: number, detId: string, tag: number, out: Pixels): boolean {
+    const row = this.#rows.get(tag);
+    if (row === undefined) return false;
+    const { info, row: firstRow, column } = this.#part(detId);
+    const { path, index } = this.#content.place(row);
+    const offset = [...(index === null ? [] : [index]), firstRow, column];
+    const count = [...(index === null ? [] : [1]), info.ysize, info.xsize];
+    this.#file.readSlab(path, offset, count, out);
+    const units = this.#content.unitsPerPhoton ?? 1;
+    if (units !== 1) for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? NaN) / units;
+    return true;
+  }
+  close(): void {
+    this.#file.close();
+  }
+
+  get #hightag(): number {
+    return this.#options.hightag ?? (this.#info.hightagnumber || hightagAt(this.#info.starttime));
+  }
+
+  get #spectrometer(): string {
+    return `xfel_bl_${this.#bl}_tc_spec_1/energy`;
+  }
+
+  /** Every name of a stored signal, with its path in `event_info`. */
+  get #names(): ReadonlyMap<string, string> {
+    this.#signals ??= signalNames(this.#paths(""));
+    return this.#signals;
+  }
+
+  #paths(below: string): string[] {
+    return this.#file.keys(`${EVENTS}${below === "" ? "" : `/${below}`}`).flatMap((name) => {
+      const path = below === "" ? name : `${below}/${name}`;
+      if (this.#file.kind(`${EVENTS}/${path}`) === "group") return this.#paths(path);
+      return path === "tag_number_list" || path === "time_stamp" ? [] : [path];
+    });
+  }
+
+  #filled(column: Column, tags: Uint32Array, numberAt: (row: number) => number | undefined): Column {
+    for (const [i, tag] of tags.entries()) {
+      const row = this.#rows.get(tag);
+      const value = row === undefined ? undefined : numberAt(row);
+      if (value !== undefined) setEntry(column, i, entryFrom(value));
+    }
+    return column;
+  }
+
+  #guessedInfo(): RunInfo {
+    const { comment, startTime } = this.#content;
+    const [first = 0, last = 0] = [this.#tags[0], this.#tags.at(-1)];
+    const starttime = this.#times?.[0] ?? startTime ?? 0;
+    return {
+      starttime,
+      stoptime: starttime + (last + 1 - first) / 60,
+      total_tagnumber: last + 1 - first,
+      start_tagnumber: first,
+      end_tagnumber: last + 1,
+      hightagnumber: hightagAt(starttime),
+      comment,
+      runtype: "",
+      stationnumber: 0,
+      runstatus: 0,
+    };
+  }
+
+  #part(detId: string): StackContent["parts"][number] {
+    const part = this.#sensors.get(detId);
+    if (part !== undefined) return part;
+    throw new SaclaError("UNKNOWN_DETECTOR", `${this.name} has no sensor ${detId}: ${showList(this.detectors())}.`);
+  }
+
+  #checkHightag(hightag: number): void {
+    if (hightag === this.#hightag) return;
+    throw new SaclaError("UNKNOWN_HIGHTAG", `${this.name} has HighTag ${this.#hightag}, not ${hightag}.`, {
+      details: { hightag, known: [this.#hightag] },
+    });
+  }
+
+  #unknownSignal(equipId: string): SaclaError {
+    const near = nearestNames(equipId, this.equipment());
+    return new SaclaError("UNKNOWN_SIGNAL", `${this.name} has no signal ${equipId}; near are ${showList(near)}.`, {
+      details: { equipId, near },
+    });
+  }
+}
