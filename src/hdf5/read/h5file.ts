@@ -2,12 +2,9 @@ import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Hdf5Bytes } from "../direct/bytes.ts";
 import { foundBeside } from "../direct/external.ts";
-import { arrays, type H5Metadata, numberType, STRING, textIn, typeAndShape } from "./h5types.ts";
+import { arrays, type H5Metadata, MAX_BYTES, numberType, STRING, textIn, typeAndShape } from "./h5types.ts";
 import { attempt, filterMissing, type H5, loadH5, quietly, workingH5 } from "./library.ts";
 import { openedBy } from "./opened-by.ts";
-
-/** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */
-const MAX_BYTES = 2 ** 30;
 
 /** What an object in the file is; undefined when there is none. */
 type Kind = "group" | "dataset" | "other" | undefined;
@@ -348,15 +345,14 @@ export class H5File {
   /** Fills `out` with a part of an array of any number of axes. @throws FILE_DAMAGED when the part is not there */
   readSlab(path: string, offset: readonly number[], count: readonly number[], out: Pixels): void {
     const meta = this.#metadata(path);
-    const shape = meta?.shape ?? [];
-    const isInside = shape.length === count.length && shape.every((n, k) => (offset[k] ?? 0) + (count[k] ?? 0) <= n);
-    if (meta === undefined || !isInside)
+    const end = offset.map((from, k) => from + (count[k] ?? 0));
+    if (meta === undefined || end.some((to, k) => to > (meta.shape?.[k] ?? 0)))
       throw this.#damaged(path, `it has no ${count.join(" × ")} from [${offset.join(", ")}] on`, undefined);
     const type = numberType(meta);
     if (type === undefined) throw this.#unexpected(path, typeAndShape(meta));
     const at = this.#reserve(path, out.length * meta.size);
-    const [from, many, by] = [offset.map(BigInt), count.map(BigInt), count.map(() => 1n)];
-    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, many, from, by, BigInt(at)));
+    const slab = [count.map(BigInt), offset.map(BigInt), count.map(() => 1n)] as const;
+    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, ...slab, BigInt(at)));
     out.set(Float32Array.from(new arrays[type](this.#memory, at, out.length), Number));
   }
 

@@ -37,3 +37,6 @@ export function textIn(bytes: Uint8Array): string {
     .toString("utf8")
     .trim();
 }
+
+/** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */
+export const MAX_BYTES = 2 ** 30;
