@@ -5,7 +5,8 @@ import { readProvenance } from "../convert/provenance.ts";
 import type { H5File } from "../read/h5file.ts";
 import type { StackContent } from "../read/stack-source.ts";
 
-const READS = "It reads DataConvert, Cheetah, NXmx and CXI files.";
+const READS =
+  "It reads DataConvert files (here /file_info/run_number_list is not there), and whole Cheetah, NXmx and CXI files.";
 
 /** A file of a layout that lacks what reading needs: the message names the layout, as that is what was found. */
 function lacks(file: H5File, layout: string, path: string, what = "is not there"): SaclaError {
