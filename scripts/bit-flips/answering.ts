@@ -3,9 +3,9 @@ import { createInterface } from "node:readline";
 
 /** Jobs that a process has at a time. */
 const AHEAD = 32;
-const LONGEST_MS = 60_000;
+const LONGEST_MS = 120_000;
 
-/** A process that ended, or gave no answer in a minute; it is started anew for the jobs that follow. */
+/** A process that ended, or gave no answer in two minutes; it is started anew for the jobs that follow. */
 export type Failed = "crashed" | "hung";
 
 /** A process that answers one line of JSON to each line, in order. */

@@ -18,6 +18,7 @@ KINDS = {
     "contiguous-latest": ("latest", {}),
     "chunks": ("earliest", {"chunks": (4, 3)}),
     "chunks-latest": ("latest", {"chunks": (4, 3)}),
+    "chunks-extensible-latest": ("latest", {"chunks": (4, 3), "maxshape": (None, COLUMNS)}),
     "chunks-growing-latest": ("latest", {"chunks": (4, 3), "maxshape": (None, None)}),
     "gzip": ("earliest", {"chunks": (4, 6), "compression": "gzip", "shuffle": True}),
     "gzip-latest": ("latest", {"chunks": (ROWS, COLUMNS), "compression": "gzip"}),

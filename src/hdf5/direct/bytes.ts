@@ -31,6 +31,7 @@ export class Hdf5Bytes {
   readonly size: number;
   /** What the superblock says of a writer that has not closed the file; with "swmr" it may be read meanwhile. */
   readonly writer: "none" | "one" | "swmr";
+  readonly #superblock: Superblock;
   readonly #file: number;
   /** When the file was last written, as it was opened. */
   readonly #written: string;
@@ -40,10 +41,11 @@ export class Hdf5Bytes {
   #borrowed = Buffer.alloc(0);
   #open = true;
 
-  private constructor(path: string, file: number, size: number, base: number) {
+  private constructor(path: string, file: number, superblock: Superblock, base: number) {
     this.path = path;
+    this.#superblock = superblock;
     this.#file = file;
-    this.size = size;
+    this.size = superblock.end;
     this.#base = base;
     this.writer = writerOf(file, base);
     this.#written = writtenAt(file);
@@ -66,7 +68,7 @@ export class Hdf5Bytes {
       // The format allows a user block of 512, 1024, 2048, … bytes before the signature.
       for (let at = 0; at < size; at = at === 0 ? 512 : 2 * at) {
         readSync(file, bytes, 0, bytes.length, at);
-        if (bytes.equals(signature)) return new Hdf5Bytes(path, file, endOf(file, size, at), at);
+        if (bytes.equals(signature)) return new Hdf5Bytes(path, file, superblockAt(file, size, at), at);
       }
       throw notHdf5("is not HDF5");
     } catch (error) {
@@ -81,6 +83,11 @@ export class Hdf5Bytes {
     throw new SaclaError("FILE_CHANGED", `${show(this.path)} was changed since it was opened; open it again.`, {
       details: { path: this.path },
     });
+  }
+
+  /** Half of the entries that there is room for in a symbol table, and in nodes of version 1 B-trees; where known. */
+  get widths(): Superblock["widths"] {
+    return this.#superblock.widths;
   }
 
   /** Whether the file has these bytes, and is open. */
@@ -192,15 +199,27 @@ function writerOf(file: number, at: number): "none" | "one" | "swmr" {
   return ((flags[0] ?? 0) & SWMR) === 0 ? "one" : "swmr";
 }
 
-/** Where HDF5's bytes end, as the superblock says; all of the file where that cannot be seen. */
-function endOf(file: number, size: number, at: number): number {
+interface Superblock {
+  /** Where HDF5's bytes end; all of the file where that cannot be seen. */
+  readonly end: number;
+  readonly widths: { readonly table: number; readonly groups: number; readonly chunks: number } | undefined;
+}
+
+function superblockAt(file: number, size: number, at: number): Superblock {
   // Up to the end address of superblock version 1, the longest.
   const block = Buffer.alloc(52);
   readSync(file, block, 0, block.length, at);
   const view = new DataView(block.buffer, block.byteOffset, block.length);
-  const base = view.getUint8(8) <= 1 ? (view.getUint8(8) === 0 ? 24 : 28) : 12;
+  const version = view.getUint8(8);
+  const base = version <= 1 ? (version === 0 ? 24 : 28) : 12;
   const end = at + uint64(view, base + 16) - uint64(view, base);
-  return view.getUint8(8) <= 3 && end > at && end <= size ? end : size;
+  const u16 = (offset: number): number => view.getUint16(offset, true);
+  // Version 0 has no word for chunks: it is HDF5's default.
+  const widths = { table: u16(16), groups: u16(18), chunks: version === 0 ? 32 : u16(24) };
+  return {
+    end: version <= 3 && end > at && end <= size ? end : size,
+    widths: version <= 1 ? widths : undefined,
+  };
 }
 
 function openToRead(path: string): number {

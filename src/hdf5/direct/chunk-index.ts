@@ -1,4 +1,5 @@
 import { DamagedStructure, type Hdf5Bytes, isUndefined, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
+import { eachInExtensibleArray } from "./extensible-array.ts";
 import { eachRecord, treeNode } from "./tree.ts";
 
 /** Chunks, and how they are found. */
@@ -28,7 +29,7 @@ export interface Chunk {
 }
 
 /** HDF5's numbers of the ways to find a chunk; 0 is the version 1 B-tree of older layouts. */
-export const [TREE_1, SINGLE, IMPLICIT, FIXED_ARRAY, TREE_2] = [0, 1, 2, 3, 5] as const;
+export const [TREE_1, SINGLE, IMPLICIT, FIXED_ARRAY, EXTENSIBLE_ARRAY, TREE_2] = [0, 1, 2, 3, 4, 5] as const;
 /** No image has as many, but a damaged header can say anything. */
 const MOST_CHUNKS = 2 ** 20;
 
@@ -49,6 +50,7 @@ export function chunksIn(file: Hdf5Bytes, layout: Chunked, shape: readonly numbe
   }
   if (index === TREE_1) return chunksInTree(file, address, chunk, grid, itemBytes);
   if (index === TREE_2) return chunksInNewTree(file, layout, address, bytes, grid);
+  if (index === EXTENSIBLE_ARRAY) return chunksInExtensibleArray(file, layout, address, bytes, grid);
   const max = gridOf(layout.maxShape, chunk);
   const chunks: Chunk[] = [];
   eachEntry(file, layout, address, bytes, (n, entry) => {
@@ -149,6 +151,35 @@ function chunksInNewTree(
     if (seen.has(place)) throw new DamagedStructure("a chunk that is there twice");
     seen.add(place);
     chunks.push({ ...entryIn(view, at, places - at, bytes), offset });
+  });
+  return chunks;
+}
+
+/** Chunks are counted along the axis without limit last, whichever it is. */
+function chunksInExtensibleArray(
+  file: Hdf5Bytes,
+  { chunk, isFiltered, maxShape }: Chunked,
+  address: number,
+  bytes: number,
+  grid: readonly number[],
+): Chunk[] {
+  const open = maxShape.indexOf(Infinity);
+  if (open < 0 || maxShape.lastIndexOf(Infinity) !== open) throw new UnsupportedStructure("an array of another rank");
+  const axes = [open, ...grid.keys()].filter((axis, i) => i === 0 || axis !== open);
+  const max = gridOf(maxShape, chunk);
+  const places = axes.map((axis) => (axis === open ? grid[axis] : max[axis]) ?? 0);
+  const count = places.reduce((product, length) => product * length, 1);
+  if (count > MOST_CHUNKS) throw new UnsupportedStructure(`${count} chunks`);
+  const chunks: Chunk[] = [];
+  eachInExtensibleArray(file, address, isFiltered, count, (n, view, at, entryBytes) => {
+    const moved = offsetOf(
+      n,
+      places,
+      axes.map((axis) => chunk[axis] ?? 1),
+    );
+    const offset = grid.map((_, axis) => moved[axes.indexOf(axis)] ?? 0);
+    if (offset.every((from, axis) => from < (grid[axis] ?? 0) * (chunk[axis] ?? 1)))
+      chunks.push({ ...entryIn(view, at, entryBytes, bytes), offset });
   });
   return chunks;
 }

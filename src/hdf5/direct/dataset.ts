@@ -11,6 +11,7 @@ import {
   type Chunk,
   type Chunked,
   chunksIn,
+  EXTENSIBLE_ARRAY,
   FIXED_ARRAY,
   gridOf,
   IMPLICIT,
@@ -149,6 +150,16 @@ export function writtenIn(file: Hdf5Bytes, dataset: DatasetHeader): Written {
   return length === 0 ? "nothing" : "part";
 }
 
+/** 1 for each value of a list in chunks that was written. */
+export function writtenValues(file: Hdf5Bytes, { layout, shape, itemBytes }: DatasetHeader): Uint8Array {
+  const values = new Uint8Array(shape[0] ?? 0);
+  if (layout.kind !== "chunks") return values;
+  const [length = 0] = layout.chunk;
+  for (const { offset } of chunksIn(file, layout, shape, itemBytes))
+    values.fill(1, offset[0], (offset[0] ?? 0) + length);
+  return values;
+}
+
 /** A chunk that was not compressed has the bytes of its values: HDF5 itself would take what lies behind it. */
 function checkFiltersLeftOut({ layout, filters, itemBytes }: DatasetHeader, chunks: readonly Chunk[]): void {
   if (layout.kind !== "chunks" || filters.some(({ id }) => id !== DEFLATE && id !== SHUFFLE)) return;
@@ -261,7 +272,13 @@ function layoutIn(view: DataView): Layout {
   return { ...none, index, address: addressAt(at + 1 + parameters), chunk };
 }
 
-const parameterBytes: Readonly<Record<number, number>> = { [SINGLE]: 0, [IMPLICIT]: 0, [FIXED_ARRAY]: 1, [TREE_2]: 6 };
+const parameterBytes: Readonly<Record<number, number>> = {
+  [SINGLE]: 0,
+  [IMPLICIT]: 0,
+  [FIXED_ARRAY]: 1,
+  [EXTENSIBLE_ARRAY]: 5,
+  [TREE_2]: 6,
+};
 
 /** External data files message: where the names are, and the parts in order. */
 function externalIn(view: DataView): { heap: number; slots: { name: number; at: number; bytes: number }[] } {

@@ -114,6 +114,9 @@ function linksInTable(file: Hdf5Bytes, address: number, nameAt: (at: number) => 
   expectLetters(head, "SNOD");
   const symbols = head.getUint16(6, true);
   if (head.getUint8(4) !== 1 || symbols === 0) throw new UnsupportedStructure("another symbol table");
+  const most = 2 * (file.widths?.table ?? symbols);
+  if (symbols > most || (file.widths !== undefined && !file.has(address, 8 + 40 * most)))
+    throw new DamagedStructure("a symbol table of another size");
   const view = file.view(address + 8, 40 * symbols);
   const SOFT = 2;
   for (let at = 0; at < 40 * symbols; at += 40) {

@@ -30,6 +30,10 @@ export function treeNode(
   const isEmptyTree = above === undefined && level === 0;
   if (head.getUint8(4) !== kind || !isExpected || (entries === 0 && !isEmptyTree))
     throw new DamagedStructure("a tree that does not hang together");
+  const width = kind === 0 ? file.widths?.groups : file.widths?.chunks;
+  // HDF5 reads the room for all entries, used or not.
+  if (width !== undefined && (entries > 2 * width || !file.has(address, 24 + step * 2 * width + keyBytes)))
+    throw new DamagedStructure("a node of another size");
   // To keep, because what the children hold is read before the next one is taken.
   const { buffer, byteOffset } = file.bytes(address, 24 + step * entries + keyBytes);
   const keyAt = (i: number): DataView => new DataView(buffer, byteOffset + 24 + step * i, keyBytes);

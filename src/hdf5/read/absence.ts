@@ -1,6 +1,6 @@
 import { SaclaError, show } from "../../core/errors.ts";
 import { DamagedStructure, UnsupportedStructure } from "../direct/bytes.ts";
-import { byteLengthOf, type DatasetHeader, datasetAt, writtenIn } from "../direct/dataset.ts";
+import { byteLengthOf, type DatasetHeader, datasetAt, writtenIn, writtenValues } from "../direct/dataset.ts";
 import { firstAbsent } from "../direct/external.ts";
 import { objectAt } from "../direct/group.ts";
 import type { H5File } from "./h5file.ts";
@@ -11,6 +11,8 @@ export interface Absence {
   readonly reason: "not-written" | "partly-written" | "source-gone" | "damaged" | "unsupported";
   /** In words, with the file that is not there. */
   readonly what: string;
+  /** Of a list that was written in part: 1 for each value that was written. */
+  readonly written?: Uint8Array;
 }
 
 export const notWritten: Absence = { reason: "not-written", what: "it was created and never written" };
@@ -48,6 +50,8 @@ export function absenceOf(file: H5File, path: string, header?: DatasetHeader | n
       : { reason: "source-gone", what: `its pixels are in ${absent.name}, which is not there` };
   }
   const written = seen(file, path, () => writtenIn(file.fileBytes, known));
+  if (written === "part" && known.shape.length === 1)
+    return { ...partlyWritten, written: writtenValues(file.fileBytes, known) };
   return written === "nothing" ? notWritten : written === "part" ? partlyWritten : undefined;
 }
 
@@ -59,7 +63,8 @@ function sourcesAbsent(file: H5File, path: string, depth: number): Absence | und
     if (source === undefined) return gone(`its source ${name} is not there`);
     if (source.kind(dataset) !== "dataset") return gone(`its source ${name} has no ${dataset}`);
     const absence = source === file && dataset === path ? undefined : absenceOf(source, dataset, undefined, depth + 1);
-    if (absence !== undefined) return { ...absence, what: `it is virtual, and of its source ${name}, ${absence.what}` };
+    if (absence !== undefined)
+      return { reason: absence.reason, what: `it is virtual, and of its source ${name}, ${absence.what}` };
   }
   return undefined;
 }

@@ -73,7 +73,7 @@ export class StoredSignals {
     return column;
   }
 
-  /** Why a signal has no values although it is there: never written, its source is gone, it cannot be read. */
+  /** Why a signal lacks values although it is there: not written, its source is gone, it cannot be read. */
   absenceOf(path: string): Absence | undefined {
     if (!this.#absences.has(path)) this.#absences.set(path, this.#whyNoValues(`${this.#root}/${path}`));
     return this.#absences.get(path);
@@ -84,7 +84,9 @@ export class StoredSignals {
     const odd = [...this.odd].map(([path, what]) => `${path} is no signal and is left out: it is ${what}`);
     const empty = [...new Set(this.names.values())].flatMap((path) => {
       const absence = this.absenceOf(path);
-      return absence === undefined ? [] : [`${path} has no values: ${absence.what}`];
+      return absence === undefined
+        ? []
+        : [`${path} ${absence.written === undefined ? "has no values" : "lacks values"}: ${absence.what}`];
     });
     return [...odd, ...empty];
   }
@@ -121,7 +123,8 @@ export class StoredSignals {
 
   #readColumn(path: string): Column {
     const given = this.#provenance?.signals.find((signal) => signal.leaf === path)?.unit ?? unitOfPath(path);
-    if (this.absenceOf(path) !== undefined) return emptyColumn(path, given, this.#rows);
+    const absence = this.absenceOf(path);
+    if (absence !== undefined && absence.written === undefined) return emptyColumn(path, given, this.#rows);
     const texts = this.#file.texts(`${this.#root}/${path}`)?.map(parseSyncValue);
     const values = texts ?? this.#file.numbers(`${this.#root}/${path}`) ?? [];
     if (values.length !== this.#rows) throw this.#otherLength(path, values.length);
@@ -129,7 +132,7 @@ export class StoredSignals {
     const column = emptyColumn(path, unit, this.#rows);
     const status = this.#provenance && this.#file.numbers(`/sacla/signal_status/${path}`);
     for (const [row, value] of values.entries()) {
-      if (status?.[row] === STATUS_MISSING) continue;
+      if (status?.[row] === STATUS_MISSING || absence?.written?.[row] === 0) continue;
       if (typeof value === "number") setEntry(column, row, entryFrom(value));
       else setEntry(column, row, "value" in value ? value.value : value.reason);
     }

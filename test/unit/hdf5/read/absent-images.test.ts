@@ -30,6 +30,9 @@ const expected: Readonly<Record<string, number | readonly [reason: string, messa
   "part-chunks": ["frame-partly-written", /only a part/],
   "part-gzip": ["frame-partly-written", /only a part/],
   "part-checksum": ["frame-partly-written", /only a part/],
+  "written-extensible": 5,
+  "part-extensible": ["frame-partly-written", /only a part/],
+  "part-extensible-gzip": ["frame-partly-written", /only a part/],
   "part-growing": ["frame-partly-written", /only a part/],
   "virtual-gone": ["frame-source-gone", /its source gone\.h5 is not there/],
   "virtual-unwritten": ["frame-not-written", /of its source source\.h5, it was created and never written/],
@@ -100,6 +103,26 @@ describe("what is in a file and was not written, or is elsewhere and not there",
         ] as const) {
           const column = await archive.column(`bl_3/${name}`, hightagnumber, Uint32Array.of(tag));
           expect([name, [...column.values], [...column.status]]).toEqual([name, [value], [status]]);
+        }
+        await archive.close();
+      },
+    );
+
+    itNeeding(
+      python !== undefined,
+      "no Python with numpy and h5py",
+      `of a signal that was written in part are the shots that were not written, libver ${libver}`,
+      async () => {
+        const path = join(folder, `part-${libver}.h5`);
+        const script = fileURLToPath(new URL("part-signals.py", import.meta.url));
+        execFileSync(python ?? "", [script, path, libver]);
+        const archive = await openArchive(path);
+        const { hightagnumber } = await archive.runInfo(bl, run);
+        for (const name of ["fixed", "growing"]) {
+          const tags = await archive.tags(bl, run);
+          const column = await archive.column(`bl_3/${name}`, hightagnumber, tags);
+          expect([name, [...column.values]]).toEqual([name, [0.5, 0, NaN, NaN, 2.5, 2.5]]);
+          expect([name, [...column.status]]).toEqual([name, [0, 0, 3, 3, 0, 0]]);
         }
         await archive.close();
       },
