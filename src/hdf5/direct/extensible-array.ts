@@ -71,8 +71,11 @@ export function eachInExtensibleArray(
         const block = copyOf(file.checked(uint64(index, named), start + 8 * blocks + 4, "EASB"));
         for (let n = 0; n < blocks && first + n * length < count; n++) {
           const at = start + 8 * n;
-          const isWritten = (i: number): boolean =>
-            (block.getUint8(HEAD + offsetBytes + n * bitmap + (i >> 3)) & (0x80 >> (i & 7))) !== 0;
+          // One bit a page, counted on from data block to data block.
+          const isWritten = (i: number): boolean => {
+            const bit = (n * length) / page + i;
+            return (block.getUint8(HEAD + offsetBytes + (bit >> 3)) & (0x80 >> (bit & 7))) !== 0;
+          };
           if (!isUndefined(block, at)) dataBlock(uint64(block, at), first + n * length, length, isWritten);
         }
       }
