@@ -4,6 +4,7 @@ import { hostname, uptime } from "node:os";
 import { sleep } from "../core/async.ts";
 import { SaclaError, show } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
+import { any, integer, optional, resolveOptions } from "../core/options.ts";
 import { AppendLog, readLog } from "./append-log.ts";
 
 /** A process that has claimed a file: enough to find it, and to tell whether it still lives. */
@@ -65,7 +66,15 @@ export class FileOwner {
    * @throws FILE_IN_USE naming the living owner; nothing has been changed then @throws WRITE_FAILED
    */
   static async claim(path: string, options: FileOwnerOptions = {}): Promise<FileOwner> {
-    const { addresses = [], beatMs = 2000, silenceMs = 20_000 } = options;
+    const {
+      addresses = [],
+      beatMs,
+      silenceMs,
+    } = resolveOptions("FileOwner.claim", options, {
+      addresses: any,
+      beatMs: optional(integer(1), 2000),
+      silenceMs: optional(integer(1), 20_000),
+    });
     const dead = new Map<string, string>();
     const refuseLiving = async (mine?: string): Promise<void> => {
       for (const claim of openClaims(path)) {
