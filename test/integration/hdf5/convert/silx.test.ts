@@ -113,11 +113,9 @@ describe("silx opens what convert writes", () => {
           tenths(await truth()),
         );
         expect(ask(path, "f['entry/data/tag_id'][()].tolist()")).toEqual(tags);
-        expect(ask(path, "(lambda d: [d.is_valid, d.signal_name, list(d.signal.shape)])(get_default(f))")).toEqual([
-          true,
-          "data",
-          [2, 512, 32],
-        ]);
+        expect(
+          ask(path, "(lambda d: [d.is_valid, d.signal_dataset_name, list(d.signal.shape)])(get_default(f))"),
+        ).toEqual([true, "data", [2, 512, 32]]);
       }
     },
   );
