@@ -27,7 +27,8 @@ export async function errorOfResponse(response: Response, base: string): Promise
   const location = response.headers.get("location");
   if (location !== null && response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
-    const message = `${base} leads elsewhere, to ${show(location)}; connect to the server itself, or sign in there first.`;
+    const advice = "connect to the server itself, or sign in there first";
+    const message = `${base} leads elsewhere, to ${show(location)}; ${advice}.`;
     return new SaclaError("UNREACHABLE", message, { details: { ...details, location } });
   }
   const body = await readStart(response);

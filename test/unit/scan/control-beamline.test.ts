@@ -153,7 +153,7 @@ describe("controlled beamline", () => {
         expect(control.axis("delay").speed).toBe(usual);
       }
       await expect(
-        new Engine(beamline).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2 })),
+        new Engine(beamline).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2, beam: "off" })),
       ).rejects.toMatchObject({ code: "LIMIT" });
     });
   }, 120_000);
