@@ -332,7 +332,10 @@ export function checkWithin(axis: string, target: number, limits: VirtualAxis["l
     throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: that is no position.`, {
       details: { axis, target },
     });
-  if (limits === "unlimited" || (target >= limits.from && target <= limits.to)) return;
+  if (limits === "unlimited") return;
+  // 0.1 · 3 is 0.30000000000000004: what the last bits of a product add is far below a pulse.
+  const slack = 1e-12 * Math.max(Math.abs(limits.from), Math.abs(limits.to));
+  if (target >= limits.from - slack && target <= limits.to + slack) return;
   throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: its limits are ${limits.from} to ${limits.to}.`, {
     details: { axis, target, limits },
   });
