@@ -70,6 +70,9 @@ function ofColumn(found: ReaderAnswer["pd"], truth: OracleAnswer["pd"], listed: 
   }
   const MISSING = 3;
   const [values, status] = found;
+  // A damaged signal does not stop the others: it is missing for every shot, and named in the notes of the run.
+  if (truth === "error" && status.every((one) => one === MISSING))
+    return { outcome: "missing, where h5py gives an error", isWrong: false };
   const isSame = TAGS.every((tag, i) => {
     const row = listed.indexOf(tag);
     if (row < 0 || truth === "unwritten") return status[i] === MISSING;
