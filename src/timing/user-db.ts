@@ -1,10 +1,16 @@
 import { existsSync, statSync } from "node:fs";
-import sqlite from "node-sqlite3-wasm";
+import { createRequire } from "node:module";
+import type { Database } from "node-sqlite3-wasm";
 import { SaclaError, show } from "../core/errors.ts";
 import { asInteger, asText } from "../core/guards.ts";
 import { TimingEdges } from "../db/index.ts";
 import type { EdgeFlag } from "./edge-finder.ts";
 import type { ShotEdge } from "./shot-edges.ts";
+
+/** Loaded when a database is opened: it takes time that every command would wait for. */
+function loadSqlite(): typeof import("node-sqlite3-wasm") {
+  return createRequire(import.meta.url)("node-sqlite3-wasm") as typeof import("node-sqlite3-wasm");
+}
 
 /** A configuration of the timing analysis in the user database: what CreateTMAID makes. */
 export interface TmaConfig {
@@ -71,9 +77,9 @@ const OLD_LOCK_S = 60;
  */
 export class TimingDb {
   readonly path: string;
-  readonly #db: InstanceType<typeof sqlite.Database>;
+  readonly #db: Database;
 
-  private constructor(path: string, db: InstanceType<typeof sqlite.Database>) {
+  private constructor(path: string, db: Database) {
     this.path = path;
     this.#db = db;
   }
@@ -89,9 +95,9 @@ export class TimingDb {
         "FILE_NOT_FOUND",
         `${show(path)} is not there: no user database of the timing analysis. \`sacla tma create RUN\` makes one.`,
       );
-    let db: InstanceType<typeof sqlite.Database>;
+    let db: Database;
     try {
-      db = new sqlite.Database(path);
+      db = new (loadSqlite().Database)(path);
     } catch (cause) {
       throw new SaclaError("FILE_NOT_FOUND", `${show(path)} cannot be opened: ${textOf(cause)}.`, { cause });
     }

@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError } from "commander";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import type { Shot, ShotStream } from "../../core/shots.ts";
 import { formatTimingCsv, type Run } from "../../db/index.ts";
-import { type AddedSignal, addSignals, writeColumns } from "../../hdf5/index.ts";
 import { textTable } from "../../plot/index.ts";
 import {
   calibrateTiming,
@@ -25,14 +24,8 @@ import {
   type Session,
 } from "../command.ts";
 import type { Io } from "../io.ts";
-
-interface Options {
-  readonly out?: string;
-}
-
-interface DbOptions {
-  readonly db: string;
-}
+import { addCsv, addH5 } from "../tma-output.ts";
+import { type DbOptions, type RangeOptions, rangeOf, withDb, withRange } from "../tma-range.ts";
 
 interface CreateOptions extends DbOptions {
   readonly camera?: string;
@@ -40,13 +33,6 @@ interface CreateOptions extends DbOptions {
   readonly least: number;
   readonly axis: "columns" | "rows";
   readonly comment?: string;
-}
-
-interface RangeOptions extends DbOptions {
-  readonly run?: number;
-  readonly hightag?: number;
-  readonly start?: number;
-  readonly end?: number;
 }
 
 /** What belongs to a TMA id besides what the finder learnt. */
@@ -62,7 +48,7 @@ const BATCH = 200;
 
 /** `sacla tma RUN -o tma.csv`: edges of the timing monitor; its subcommands work on a user database. */
 export const tma: AddCommand = (program, io) => {
-  declare<Options, [number | "newest"]>(
+  declare<{ readonly out?: string }, [number | "newest"]>(
     program,
     io,
     "tma",
@@ -192,92 +178,6 @@ function addRun(group: Command, io: Io): void {
   );
 }
 
-function addCsv(group: Command, io: Io): void {
-  declare<RangeOptions & Options & { readonly flagged?: boolean }, [number]>(
-    group,
-    io,
-    "csv",
-    "write edges of the user database in the form of the facility's CSV (OutputTMACsvFromUDB)",
-    (command) =>
-      withRange(command.argument("<id>", "TMA id", parseWhole))
-        .option("--flagged", "keep the edges that have a flag; without it they are NaN")
-        .option("-o, --out <file>", "CSV file to write"),
-    async (session, options, [id]) => {
-      using db = TimingDb.open(options.db);
-      const edges = db.edges(id, await rangeOf(session, options, db.hightags(id)), options.flagged === true);
-      const text = formatTimingCsv(edges);
-      if (options.out !== undefined) io.writeFile(options.out, text);
-      const found = edges.fittingPx.filter(Number.isFinite).length;
-      return {
-        json: { tmaid: id, file: options.out ?? null, shots: edges.tags.length, edges: found },
-        text:
-          options.out === undefined
-            ? text.trimEnd()
-            : `${edges.tags.length} shots, ${found} with an edge, written to ${options.out}`,
-      };
-    },
-  );
-}
-
-function addH5(group: Command, io: Io): void {
-  interface H5Options extends RangeOptions, Options {
-    readonly flagged?: boolean;
-    readonly addTo?: string;
-    readonly replace?: boolean;
-  }
-  declare<H5Options, [number]>(
-    group,
-    io,
-    "h5",
-    "write edges of the user database to an HDF5 file (OutputTMAH5FromUDB), or add them to a stored run (H5AddTMAUDB)",
-    (command) =>
-      withRange(command.argument("<id>", "TMA id", parseWhole))
-        .option("--flagged", "keep the edges that have a flag; without it they are NaN")
-        .option("-o, --out <file>", "HDF5 file to write", "tma.h5")
-        .option("--add-to <file>", "file in the DataConvert layout to add them to, with --run")
-        .option("--replace", "write over those that were added before"),
-    async (session, options, [id]) => {
-      using db = TimingDb.open(options.db);
-      const { addTo, run, flagged, replace = false } = options;
-      const range = await rangeOf(session, options, db.hightags(id));
-      const rows = db.rows(id, range);
-      const { comment, derivativePx, fittingPx } = db.edges(id, range, flagged === true);
-      const errorPx = Float64Array.from(rows, (row) => (row.usable || flagged === true ? row.errorPx : NaN));
-      const found = fittingPx.filter(Number.isFinite).length;
-      if (addTo === undefined) {
-        const columns = {
-          tag_number: Uint32Array.from(rows, ({ tag }) => tag),
-          timing_edge_derivative: Float64Array.from(derivativePx),
-          timing_edge_fitting: Float64Array.from(fittingPx),
-          timing_edge_error: errorPx,
-          usable: Uint8Array.from(rows, ({ usable }) => Number(usable)),
-        };
-        await writeColumns(options.out ?? "tma.h5", columns, { comment });
-        return {
-          json: { tmaid: id, file: options.out, shots: rows.length, edges: found },
-          text: `${rows.length} shots, ${found} with an edge, written to ${options.out}`,
-        };
-      }
-      if (run === undefined) throw new SaclaError("BAD_ARGUMENT", "Say which run of the file: --run.");
-      const { bl } = db.config(id);
-      const tags = rows.map(({ tag }) => tag);
-      const signal = (name: string, values: ArrayLike<number>): AddedSignal => ({
-        equipId: `bl_${bl}/tma_${id}/timing_edge_${name}_in_pixel`,
-        unit: "pixel",
-        tags,
-        values,
-      });
-      const columns = [signal("derivative", derivativePx), signal("fitting", fittingPx), signal("error", errorPx)];
-      const { shots } = await addSignals(addTo, run, columns, { replace });
-      const names = columns.map(({ equipId }) => equipId);
-      return {
-        json: { tmaid: id, file: addTo, run, shots, edges: found, signals: names },
-        text: `${found} edges added to ${shots} shots of run ${run} in ${addTo}:\n${names.join("\n")}`,
-      };
-    },
-  );
-}
-
 function addScale(group: Command, io: Io): void {
   interface ScaleOptions extends RangeOptions {
     readonly stage: string;
@@ -380,42 +280,9 @@ function addDelete(group: Command, io: Io): void {
   );
 }
 
-function withDb(command: Command): Command {
-  return command.option("--db <file>", "user database, one SQLite file", "tma.sqlite");
-}
-
-function withRange(command: Command): Command {
-  return withDb(command)
-    .option("--run <run>", "the tags of this run", parseWhole)
-    .option("--hightag <number>", "HighTag of the tags", parseWhole)
-    .option("--start <tag>", "first tag", parseWhole)
-    .option("--end <tag>", "last tag, included", parseWhole);
-}
-
 function parseAxis(text: string): "columns" | "rows" {
   if (text !== "columns" && text !== "rows") throw new InvalidArgumentError("It must be columns or rows.");
   return text;
-}
-
-/** HighTag and tags from a run or from the options. @throws BAD_ARGUMENT when neither says them, nor does `there` */
-async function rangeOf(
-  session: Session,
-  { run, hightag, start, end }: RangeOptions,
-  there: readonly number[] = [],
-): Promise<{ hightag: number; start?: number | undefined; end?: number | undefined }> {
-  if (run !== undefined) {
-    const { info, hightag: of } = await findRun(session, run);
-    return { hightag: of, start: start ?? info.start_tagnumber, end: end ?? info.end_tagnumber - 1 };
-  }
-  const [only, ...others] = there;
-  if (hightag === undefined && (only === undefined || others.length > 0))
-    throw new SaclaError(
-      "BAD_ARGUMENT",
-      only === undefined
-        ? "Say which tags: --run, or --hightag. The TMA id has no edges yet: find them with sacla tma run."
-        : `Say which tags: --run, or --hightag with one of ${there.join(", ")}.`,
-    );
-  return { hightag: hightag ?? only ?? NaN, start, end };
 }
 
 /** @throws UNKNOWN_DETECTOR when there is not just one camera */
