@@ -133,7 +133,7 @@ export function byteLengthOf({ itemBytes, shape }: DatasetHeader): number {
  * @throws UnsupportedStructure when what its header says is not in the file
  */
 export function writtenIn(file: Hdf5Bytes, dataset: DatasetHeader): Written {
-  const { layout, shape, itemBytes } = dataset;
+  const { layout, shape } = dataset;
   if (layout.kind === "compact") return "all";
   if (layout.kind === "virtual" || layout.kind === "external") return undefined;
   if (layout.kind === "contiguous") {
@@ -142,12 +142,20 @@ export function writtenIn(file: Hdf5Bytes, dataset: DatasetHeader): Written {
     if (!file.has(layout.address, bytes)) throw new DamagedStructure("past the end of the file");
     return "all";
   }
-  const all = gridOf(shape, layout.chunk).reduce((product, length) => product * length, 1);
-  const chunks = chunksIn(file, layout, shape, itemBytes);
-  checkFiltersLeftOut(dataset, chunks);
-  const { length } = chunks;
-  if (length === all) return "all";
+  const { length } = checkedChunks(file, dataset, layout);
+  if (length === chunkCount(layout, shape)) return "all";
   return length === 0 ? "nothing" : "part";
+}
+
+/** Chunks that there are when all was written. */
+function chunkCount({ chunk }: Chunked, shape: readonly number[]): number {
+  return gridOf(shape, chunk).reduce((product, length) => product * length, 1);
+}
+
+function checkedChunks(file: Hdf5Bytes, dataset: DatasetHeader, layout: Chunked): Chunk[] {
+  const chunks = chunksIn(file, layout, dataset.shape, dataset.itemBytes);
+  checkFiltersLeftOut(dataset, chunks);
+  return chunks;
 }
 
 /** 1 for each value of a list in chunks that was written. */
@@ -174,9 +182,13 @@ function checkFiltersLeftOut({ layout, filters, itemBytes }: DatasetHeader, chun
  * @throws UnsupportedStructure when one is not there, or lies elsewhere than in a chunk
  */
 export function chunksOf(file: Hdf5Bytes, dataset: DatasetHeader): Chunk[] {
-  const { layout, shape, itemBytes } = dataset;
+  const { layout, shape } = dataset;
+  if (layout.kind === "chunks") {
+    const chunks = checkedChunks(file, dataset, layout);
+    if (chunks.length !== chunkCount(layout, shape)) throw new UnsupportedStructure("not all was written");
+    return chunks;
+  }
   if (writtenIn(file, dataset) !== "all") throw new UnsupportedStructure("not all was written");
-  if (layout.kind === "chunks") return chunksIn(file, layout, shape, itemBytes);
   if (layout.kind !== "contiguous" || layout.address === undefined) throw new UnsupportedStructure("no chunks");
   return [{ address: layout.address, bytes: byteLengthOf(dataset), offset: shape.map(() => 0), mask: 0 }];
 }
