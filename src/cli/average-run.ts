@@ -3,6 +3,7 @@ import type { DetectorGroup } from "../core/detectors.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Run } from "../db/index.ts";
 import { correct, type DarkSource, type QuickLook, quickLook } from "../reduce/index.ts";
+import type { Picture, PictureOptions } from "../reduce/picture.ts";
 import { findDetector, findRun, parseWhole, runArgument, type Session } from "./command.ts";
 import { checkFolder } from "./io.ts";
 
@@ -70,6 +71,26 @@ export async function averageRun(
       onProgress: (_, done, total) => update(done, total),
     });
   });
+}
+
+/** The corrected picture of a detector that was selected, with a progress line. */
+export async function pictureOf(
+  session: Session,
+  { run, detector, dark }: Awaited<ReturnType<typeof findSelection>>,
+  options: Pick<PictureOptions, "view" | "method" | "commonMode" | "limit">,
+): Promise<Picture> {
+  return await session.progress(
+    `run ${run.number} ${detector.id}`,
+    async (update) =>
+      await session.facility.picture({
+        ...options,
+        run,
+        detector,
+        dark,
+        signal: session.signal,
+        onProgress: (_, done, total) => update(done, total),
+      }),
+  );
 }
 
 /** The account in one line for people. */

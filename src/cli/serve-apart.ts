@@ -10,6 +10,7 @@ import type { AuditLog, Keys, TlsFiles } from "../server/index.ts";
 import { fromWireError } from "../transport/codec.ts";
 import { controlMethods, isControlMethod } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/index.ts";
+import { addressOf } from "../transport/open.ts";
 import { besideModule, startProcess } from "../transport/threads.ts";
 import type { KaraboOptions } from "./karabo.ts";
 import { connectLater, loadServer } from "./load-server.ts";
@@ -64,9 +65,7 @@ export function canBeApart(url: string): boolean {
 /** The control of the source at an address. The devices of `sim:` are here, its shots in the process that reads. */
 export async function controlOf(url: string, folder: string): Promise<ControlHere> {
   if (/^sim:/i.test(url)) {
-    const query = url.includes("?") ? url.slice(url.indexOf("?") + 1) : "";
-    const path = url.slice("sim:".length).split("?")[0] ?? "";
-    const { clock: _, ...options } = await simulatedOptions({ text: url, path, options: new URLSearchParams(query) });
+    const { clock: _, ...options } = await simulatedOptions(addressOf(url, url.slice("sim:".length)));
     const twins = newTwins(join(folder, "commands"));
     const endpoint = withControl(noData, twinDevices(options, twins));
     return { endpoint, simulated: { options, twins }, hasOwnDevices: true };

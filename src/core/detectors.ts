@@ -21,6 +21,11 @@ export function groupDetectors(ids: readonly string[]): DetectorGroup[] {
   return [...composites].map(([id, sensors]) => ({ id, sensors: sensors.length > 0 ? sensors : [id] }));
 }
 
+/** Ids as the facility lists them: each composite id before its sensors, then those without parts. */
+export function listDetectors(ids: readonly string[]): string[] {
+  return groupDetectors(ids).flatMap(({ id, sensors }) => (sensors.includes(id) ? sensors : [id, ...sensors]));
+}
+
 /** Ids of the form `<id>-<n>`, by number. */
 function numberedSensors(id: string, ids: readonly string[]): string[] {
   const numberOf = (other: string): string => other.slice(id.length + 1);

@@ -50,3 +50,18 @@ export function inverseOf(matrix: readonly (readonly number[])[]): number[][] | 
   const found = columns.filter((column) => column !== undefined);
   return found.length === matrix.length ? found : undefined;
 }
+
+/** rowsᵀ · rows */
+export function normalOf(rows: readonly (readonly number[])[]): number[][] {
+  const width = rows[0]?.length ?? 0;
+  return Array.from({ length: width }, (_, a) =>
+    Array.from({ length: width }, (__, b) => rows.reduce((total, row) => total + (row[a] ?? NaN) * (row[b] ?? NaN), 0)),
+  );
+}
+
+/** Σ a b, of lists of one length. */
+export function dot(a: readonly number[], b: readonly number[]): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] ?? NaN) * (b[i] ?? NaN);
+  return sum;
+}

@@ -2,8 +2,8 @@
  * Everything that is written to disk follows one rule: **a file is whole or absent, and what was confirmed lasts.**
  *
  * - A file that is replaced (keys, tables, pictures, the journal of a conversion) is written beside its target, synced,
- *   and renamed; then its folder is synced: {@link replaceFile}, and {@link renameWhole} for large files that are
- *   written step by step. A reader sees the old file or the new one.
+ *   and renamed; then its folder is synced: {@link replaceFile}, {@link replaceBy} and {@link renameWhole} for large
+ *   files that are written step by step. A reader sees the old file or the new one.
  * - A new file that must not replace another is made the same way, but linked to its name: {@link createFile}.
  * - A file that grows (journals, audit, presets, target maps) is an {@link AppendLog} of JSON lines. A line
  *   survives the death of the process once `append` has returned, and the loss of power once `sync` has. A line that
@@ -19,4 +19,12 @@ export { AppendLog, type LogLine, readLog } from "./append-log.ts";
 export { FileOwner, type FileOwnerOptions } from "./file-owner.ts";
 export { packageManifest, withPagesFound } from "./package-manifest.ts";
 export { readJsonFile } from "./read-json.ts";
-export { createFile, renameWhole, replaceFile, syncFolder, whyNotWritten, writeFailed } from "./replace-file.ts";
+export {
+  createFile,
+  renameWhole,
+  replaceBy,
+  replaceFile,
+  syncFolder,
+  whyNotWritten,
+  writeFailed,
+} from "./replace-file.ts";

@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { open, realpath, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isSaclaError, SaclaError, show } from "../core/errors.ts";
 
@@ -64,6 +64,22 @@ export function createFile(path: string, content: string, mode?: number): void {
 /** Where {@link createFile} writes a new file before the file gets its name. */
 export function besideOf(path: string): string {
   return `${path}.new`;
+}
+
+/**
+ * As {@link replaceFile}, for a file that `write` makes beside it, step by step.
+ * @throws WRITE_FAILED, or what `write` throws with a code of ours; the old file is unchanged then
+ */
+export async function replaceBy(path: string, write: (beside: string) => Promise<void>): Promise<void> {
+  const target = await realpath(path).catch(() => path);
+  const beside = `${target}.${process.pid}.tmp`;
+  try {
+    await write(beside);
+    await renameWhole(beside, target);
+  } catch (cause) {
+    await rm(beside, { force: true });
+    throw writeFailed(path, cause);
+  }
 }
 
 /** Syncs a complete file, gives it its final name and syncs the folder. @throws WRITE_FAILED */

@@ -2,12 +2,12 @@ import type { DetectorInfo } from "../core/detector.ts";
 import { isSaclaError, SaclaError } from "../core/errors.ts";
 import { asFinite } from "../core/guards.ts";
 import { any, resolveOptions } from "../core/options.ts";
-import { inverseOf, solveRows } from "../core/solve-rows.ts";
+import { inverseOf, normalOf, solveRows } from "../core/solve-rows.ts";
 import { type Calibrant, ringAngles } from "./calibrants.ts";
 import type { PerSensor, SensorMask } from "./pixels.ts";
 import { fromBeamCentre, labPlaces, type RingGeometry } from "./ring-geometry.ts";
 import { type RingImages, type RingPixels, ringPixels } from "./ring-pixels.ts";
-import { measureRings, type NearPixels, normalOf, pixelsNearRings, type RingPoint } from "./ring-points.ts";
+import { measureRings, type NearPixels, pixelsNearRings, type RingPoint } from "./ring-points.ts";
 import { searchRings, searchTilted } from "./ring-search.ts";
 
 export interface CalibrateOptions {

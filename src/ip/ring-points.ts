@@ -1,4 +1,4 @@
-import { inverseOf, solveRows } from "../core/solve-rows.ts";
+import { dot, inverseOf, normalOf, solveRows } from "../core/solve-rows.ts";
 import { labPlaces, type RingGeometry } from "./ring-geometry.ts";
 import type { RingPixels } from "./ring-pixels.ts";
 
@@ -286,16 +286,4 @@ function weightedFit(rows: number[][], values: readonly number[], variances: rea
   let chiSquare = 0;
   for (const [i, row] of scaled.entries()) chiSquare += ((right[i] ?? NaN) - dot(row, solution)) ** 2;
   return { solution, variances: inverse.map((row, k) => row[k] ?? NaN), chiSquare };
-}
-
-/** rowsᵀ · rows */
-export function normalOf(rows: readonly (readonly number[])[]): number[][] {
-  const width = rows[0]?.length ?? 0;
-  return Array.from({ length: width }, (_, a) =>
-    Array.from({ length: width }, (__, b) => rows.reduce((total, row) => total + (row[a] ?? NaN) * (row[b] ?? NaN), 0)),
-  );
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((total, each, k) => total + each * (b[k] ?? NaN), 0);
 }

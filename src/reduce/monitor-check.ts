@@ -1,7 +1,7 @@
 import { badArgument } from "../core/guards.ts";
 import { finite, optional, resolveOptions } from "../core/options.ts";
 import type { ShotNumbers } from "../core/ratio.ts";
-import { solveRows } from "../core/solve-rows.ts";
+import { dot, inverseOf, normalOf, solveRows } from "../core/solve-rows.ts";
 
 export interface MonitorCheckOptions {
   /**
@@ -129,15 +129,7 @@ interface Fitted {
 function fitRows(rows: readonly (readonly number[])[], right: readonly number[]): Fitted | undefined {
   const values = solveRows(rows, right);
   if (values === undefined) return undefined;
-  // Columns of (XᵀX)⁻¹: the coefficients of least squares with XᵀX itself as rows.
-  const normal = values.map((_, a) => values.map((__, b) => sum(rows, (row) => (row[a] ?? NaN) * (row[b] ?? NaN))));
-  const inverse = values.map(
-    (_, a) =>
-      solveRows(
-        normal,
-        values.map((__, b) => Number(a === b)),
-      ) ?? [],
-  );
+  const inverse = inverseOf(normalOf(rows)) ?? [];
   const pulls = rows.map((row, i) => {
     const of = inverse.map((column) => dot(column, row));
     const leverage = dot(of, row);
@@ -149,8 +141,4 @@ function fitRows(rows: readonly (readonly number[])[], right: readonly number[])
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((total, item) => total + of(item), 0);
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((total, x, k) => total + x * (b[k] ?? NaN), 0);
 }

@@ -1,7 +1,7 @@
 import { SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { finite, flag, optional, resolveOptions } from "../core/options.ts";
-import { inverseOf, solveRows } from "../core/solve-rows.ts";
+import { dot, inverseOf, solveRows } from "../core/solve-rows.ts";
 
 /** One shot of a calibration scan. */
 export interface TimingScanPoint {
@@ -186,15 +186,15 @@ function fitScale(
   let hessian: number[][] = [];
   let previous = Infinity;
   const cost = (at: readonly number[]): number => {
-    const square = rows.reduce((sum, r, i) => sum + (sumOf(r, at) - (times[i] ?? 0)) ** 2, 0);
-    const stretch = rises.reduce((sum, r) => sum + Math.log(Math.max(sign * sumOf(r, at), 1e-300)), 0);
+    const square = rows.reduce((sum, r, i) => sum + (dot(r, at) - (times[i] ?? 0)) ** 2, 0);
+    const stretch = rises.reduce((sum, r) => sum + Math.log(Math.max(sign * dot(r, at), 1e-300)), 0);
     return (shots.length / 2) * Math.log(square) - stretch;
   };
   for (let round = 0; round < 60; round++) {
-    const residuals = rows.map((r, i) => sumOf(r, values) - (times[i] ?? 0));
+    const residuals = rows.map((r, i) => dot(r, values) - (times[i] ?? 0));
     const square = residuals.reduce((sum, value) => sum + value * value, 0);
     const pull = used.map((_, k) => rows.reduce((sum, r, i) => sum + (r[k] ?? 0) * (residuals[i] ?? 0), 0));
-    const steep = rises.map((r) => sumOf(r, values));
+    const steep = rises.map((r) => dot(r, values));
     const n = shots.length;
     const gradient = used.map(
       (_, k) => (n * (pull[k] ?? 0)) / square - rises.reduce((sum, r, i) => sum + (r[k] ?? 0) / (steep[i] ?? 1), 0),
@@ -210,11 +210,11 @@ function fitScale(
     let next: readonly number[] | undefined;
     // Newton's step; far from the minimum, where it may lead uphill, that of Gauss and Newton.
     for (const matrix of [full, hessian]) {
-      const move = inverseOf(matrix)?.map((r) => sumOf(r, gradient));
+      const move = inverseOf(matrix)?.map((r) => dot(r, gradient));
       if (move === undefined) continue;
       for (let factor = 1; factor > 1e-4 && next === undefined; factor /= 2) {
         const at = values.map((value, k) => value - factor * (move[k] ?? 0));
-        if (rises.every((r) => sign * sumOf(r, at) > 0) && cost(at) < now) next = at;
+        if (rises.every((r) => sign * dot(r, at) > 0) && cost(at) < now) next = at;
       }
       if (next !== undefined) break;
     }
@@ -223,7 +223,7 @@ function fitScale(
     previous = now;
     hessian = full;
   }
-  const residuals = rows.map((r, i) => sumOf(r, values) - (times[i] ?? 0));
+  const residuals = rows.map((r, i) => dot(r, values) - (times[i] ?? 0));
   const jitter = Math.sqrt(residuals.reduce((sum, r) => sum + r * r, 0) / Math.max(1, shots.length - used.length));
   const inverse = inverseOf(hessian) ?? used.map(() => used.map(() => NaN));
   const scales = [1, 1 / unit, 1 / unit ** 2, 1];
@@ -239,12 +239,6 @@ function fitScale(
     residuals,
     zero,
   };
-}
-
-function sumOf(a: readonly number[], b: readonly number[]): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
-  return sum;
 }
 
 /** The given directions, or those of the last change of the stage's reading. */

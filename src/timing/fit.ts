@@ -1,5 +1,5 @@
 import { inverseOf } from "../core/solve-rows.ts";
-import { addTimes, type Basis, dot, orthonormal, removeBasis, removeFromFour } from "./drift.ts";
+import { addTimes, type Basis, inner, orthonormal, removeBasis, removeFromFour } from "./drift.ts";
 import { type EdgeShape, fillEdge, gaussian, slideStep, smooth } from "./template.ts";
 
 /** What a fit needs to know of the monitor. */
@@ -307,7 +307,7 @@ export class EdgeFitter {
       const part = Float64Array.from(loss);
       removeBasis(part, basis);
       removeBasis(part, ortho);
-      const size = Math.sqrt(dot(part, part));
+      const size = Math.sqrt(inner(part, part));
       ortho.push(size > 0 ? part.map((value) => value / size) : part);
     }
     removeBasis(rest, basis);
@@ -316,7 +316,7 @@ export class EdgeFitter {
     for (let i = losses.length - 1; i >= 0; i--) {
       const [unit, loss] = [ortho[i], losses[i]];
       if (unit === undefined || loss === undefined) continue;
-      const height = dot(rest, unit) / dot(loss, unit);
+      const height = inner(rest, unit) / inner(loss, unit);
       heights[i] = height;
       addTimes(rest, -height, loss);
       removeBasis(rest, basis);
@@ -352,8 +352,8 @@ export class EdgeFitter {
       c2[x] = -r * edge.depth * (byWidth[x] ?? 0);
     }
     removeFromFour(rest, this.#columns, basis);
-    const normal = this.#columns.map((a) => this.#columns.map((b) => dot(a, b)));
-    const right = this.#columns.map((column) => dot(column, rest));
+    const normal = this.#columns.map((a) => this.#columns.map((b) => inner(a, b)));
+    const right = this.#columns.map((column) => inner(column, rest));
     // The prior of the width: ln σ within some 25 % of what other edges have.
     const tie = 1 / (prior * edge.sigma) ** 2;
     const last = normal[2];

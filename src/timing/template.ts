@@ -10,6 +10,8 @@ export interface EdgeShape {
   readonly tau: number;
 }
 
+/** Height of the normal distribution of standard deviation 1: 1/√(2π). */
+const NORMAL_PEAK = 0.3989422804014327;
 /** normalCdf at steps of 1/64 from −6 to 6: the fit asks for it some thousand times a shot. */
 const STEPS = 64;
 const REACH = 6;
@@ -23,7 +25,7 @@ function cdf(u: number): number {
   const i = at | 0;
   const from = i / STEPS - REACH;
   const du = u - from;
-  const slope = Math.exp(-0.5 * from * from) * 0.3989422804014327;
+  const slope = Math.exp(-0.5 * from * from) * NORMAL_PEAK;
   // Taylor: φ' = −uφ, φ'' = (u² − 1)φ.
   return (table[i] ?? 0) + slope * du * (1 - (du * from) / 2 + (du * du * (from * from - 1)) / 6);
 }
@@ -36,7 +38,7 @@ export function fillEdge(
   byPosition: Float64Array,
   bySigma: Float64Array,
 ): void {
-  const peak = 0.3989422804014327 / sigma;
+  const peak = NORMAL_PEAK / sigma;
   const bins = edge.length;
   const first = Math.max(0, Math.min(bins, Math.ceil(at - REACH * sigma)));
   const last = Math.max(first, Math.min(bins, Math.floor(at + REACH * sigma) + 1));

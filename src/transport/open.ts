@@ -32,9 +32,14 @@ export async function openEndpoint(url: string, schemes: Readonly<Record<string,
       { details: { url } },
     );
   }
+  return await open(addressOf(url, rest));
+}
+
+/** Takes an address apart. @param rest - what stands behind its scheme */
+export function addressOf(text: string, rest: string): Address {
   const query = rest.indexOf("?");
   const path = (query < 0 ? rest : rest.slice(0, query)).replace(/^\/\/(?=\/)/, "");
-  return await open({ text: url, path, options: new URLSearchParams(query < 0 ? "" : rest.slice(query + 1)) });
+  return { text, path, options: new URLSearchParams(query < 0 ? "" : rest.slice(query + 1)) };
 }
 
 function isFolder(url: string): boolean {

@@ -9,6 +9,7 @@ import {
   fileStem,
   findSelection,
   ledgerLine,
+  pictureOf,
   withAverageOptions,
   withRunAndDetector,
 } from "../average-run.ts";
@@ -40,23 +41,15 @@ export const assemble: AddCommand = (program, io) =>
             .default("nearest"),
         ),
     async (session, options, args) => {
-      const { run, detector, dark } = await findSelection(session, options, args);
+      const selection = await findSelection(session, options, args);
+      const { run, detector } = selection;
       const { view, method, commonMode, limit } = options;
-      const { assembler, image, sensors, tags, ledger } = await session.progress(
-        `run ${run.number} ${detector.id}`,
-        async (update) =>
-          await session.facility.picture({
-            run,
-            detector,
-            dark,
-            view,
-            method,
-            commonMode,
-            limit,
-            signal: session.signal,
-            onProgress: (_, done, total) => update(done, total),
-          }),
-      );
+      const { assembler, image, sensors, tags, ledger } = await pictureOf(session, selection, {
+        view,
+        method,
+        commonMode,
+        limit,
+      });
       if (assembler === null)
         throw new SaclaError(
           "BAD_GEOMETRY",

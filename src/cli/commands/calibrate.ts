@@ -8,6 +8,7 @@ import {
   fileStem,
   findSelection,
   ledgerLine,
+  pictureOf,
   withAverageOptions,
   withRunAndDetector,
 } from "../average-run.ts";
@@ -46,22 +47,10 @@ export const calibrate: AddCommand = (program, io) =>
         )
         .option("-o, --out <file>", "PONI file to write (default: RUN-DETECTOR-rings.poni)"),
     async (session, options, args) => {
-      const { run, detector, dark } = await findSelection(session, options, args);
+      const selection = await findSelection(session, options, args);
+      const { run, detector } = selection;
       const { view, commonMode, limit } = options;
-      const { assembler, sensors, ledger } = await session.progress(
-        `run ${run.number} ${detector.id}`,
-        async (update) =>
-          await session.facility.picture({
-            run,
-            detector,
-            dark,
-            view,
-            commonMode,
-            limit,
-            signal: session.signal,
-            onProgress: (_, done, total) => update(done, total),
-          }),
-      );
+      const { assembler, sensors, ledger } = await pictureOf(session, selection, { view, commonMode, limit });
       if (assembler === null) throw new SaclaError("BAD_GEOMETRY", `${detector.id} has no geometry to calibrate.`);
       const photonEnergyEv = options.energy ?? (await run.photonEnergyEv());
       const { calibrant, distance: distanceMm, tilt } = options;

@@ -2,23 +2,15 @@ import { InvalidArgumentError, Option } from "commander";
 import { SaclaError } from "../../core/errors.ts";
 import { hasZeromq } from "../../transport/zmq/load.ts";
 import { type AddCommand, collect, parseWhole } from "../command.ts";
-import { type KaraboOptions, withKaraboOptions } from "../karabo.ts";
-import { type HostPort, serveUntilStopped } from "../serving.ts";
+import { withKaraboOptions } from "../karabo.ts";
+import { type HostPort, type ServingTask, serveUntilStopped } from "../serving.ts";
 
-interface ServeOptions extends KaraboOptions {
-  readonly zmq: readonly string[];
-  readonly http?: HostPort;
-  readonly keys?: string;
-  readonly audit?: string;
-  readonly bl: number;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly madoca?: string;
-  readonly leases: string;
-  readonly json?: boolean;
-}
+/** The task but for the source, which is an argument. */
+type ServeOptions = Omit<ServingTask, "url">;
+
 const DEFAULT_ZMQ = "tcp://127.0.0.1:5555";
 const DEFAULT_HTTP: HostPort = { host: "127.0.0.1", port: 5580 };
+
 /** `sacla serve [SOURCE]`: lets other programs and computers ask a source. */
 export const serve: AddCommand = (program, io) => {
   const command = program

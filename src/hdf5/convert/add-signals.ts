@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
-import { chmod, copyFile, realpath, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, realpath, stat } from "node:fs/promises";
 import { SaclaError, show } from "../../core/errors.ts";
 import { asInteger, asText, badArgument } from "../../core/guards.ts";
 import { flag, optional, resolveOptions } from "../../core/options.ts";
-import { renameWhole, writeFailed } from "../../files/index.ts";
+import { replaceBy } from "../../files/index.ts";
 import { H5File } from "../read/h5file.ts";
 import { eventInfoPathOf } from "../read/signals.ts";
 import { H5Writer } from "./writer.ts";
@@ -52,8 +52,7 @@ export async function addSignals(
   asInteger("run", run);
   const target = await realpath(path).catch(() => path);
   const parts = await columnsOf(target, run, signals, replace);
-  const beside = `${target}.${process.pid}.tmp`;
-  try {
+  await replaceBy(target, async (beside) => {
     const { mode } = await stat(target);
     await copyFile(target, beside, constants.COPYFILE_FICLONE);
     await chmod(beside, mode | 0o200);
@@ -72,11 +71,7 @@ export async function addSignals(
       writer.close();
     }
     await chmod(beside, mode);
-    await renameWhole(beside, target);
-  } catch (cause) {
-    await rm(beside, { force: true });
-    throw cause instanceof SaclaError ? cause : writeFailed(path, cause);
-  }
+  });
   return {
     path,
     run,

@@ -1,6 +1,4 @@
-import { rm } from "node:fs/promises";
-import { SaclaError } from "../../core/errors.ts";
-import { renameWhole, writeFailed } from "../../files/index.ts";
+import { replaceBy } from "../../files/index.ts";
 import { type H5Numbers, H5Writer } from "./writer.ts";
 
 /**
@@ -15,8 +13,7 @@ export async function writeColumns(
   columns: Readonly<Record<string, H5Numbers>>,
   attributes: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const beside = `${path}.${process.pid}.tmp`;
-  try {
+  await replaceBy(path, async (beside) => {
     const writer = await H5Writer.create(beside, Date.now() / 1000);
     try {
       for (const [name, values] of Object.entries(columns)) writer.numbers(`/${name}`, values);
@@ -24,9 +21,5 @@ export async function writeColumns(
     } finally {
       writer.close();
     }
-    await renameWhole(beside, path);
-  } catch (cause) {
-    await rm(beside, { force: true });
-    throw cause instanceof SaclaError ? cause : writeFailed(path, cause);
-  }
+  });
 }

@@ -1,5 +1,5 @@
 import { TAG_RATE_HZ } from "../../core/constants.ts";
-import { groupDetectors } from "../../core/detectors.ts";
+import { listDetectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
 import type { RunInfo } from "../../transport/methods.ts";
@@ -116,9 +116,7 @@ export class StoredRun {
 
   /** Composite ids of {@link present}, each before its sensors, then cameras and assembled images. */
   get detectorIds(): readonly string[] {
-    return groupDetectors([...this.present.keys()]).flatMap(({ id, sensors }) =>
-      sensors.includes(id) ? sensors : [id, ...sensors],
-    );
+    return listDetectors([...this.present.keys()]);
   }
 
   /** What is odd about the run, each a sentence that names the place. */

@@ -1,5 +1,5 @@
 import type { DetectorInfo } from "../../core/detector.ts";
-import { groupDetectors } from "../../core/detectors.ts";
+import { listDetectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import type { RunInfo } from "../../transport/methods.ts";
@@ -60,8 +60,7 @@ export class FolderRun {
   async detectors(): Promise<readonly string[]> {
     const lists = await this.#askAll((file) => file.ask((source) => source.detectors(this.#bl, this.#run)));
     if (lists.length === 1) return lists[0];
-    const groups = groupDetectors([...new Set(lists.flat())]);
-    return groups.flatMap(({ id, sensors }) => (sensors.includes(id) ? sensors : [id, ...sensors]));
+    return listDetectors([...new Set(lists.flat())]);
   }
 
   async detectorsWithoutImages(): Promise<readonly string[]> {

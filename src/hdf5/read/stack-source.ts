@@ -1,5 +1,5 @@
 import { type DetectorInfo, photonsPerAdu } from "../../core/detector.ts";
-import { groupDetectors } from "../../core/detectors.ts";
+import { listDetectors } from "../../core/detectors.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
 import type { Pixels } from "../../core/ndarray.ts";
@@ -95,9 +95,7 @@ export class StackSource implements DataSource {
     throw new SaclaError("UNSUPPORTED", `${this.name} has no photon energy.`);
   }
   detectors(): readonly string[] {
-    return groupDetectors([...this.#sensors.keys()]).flatMap(({ id, sensors }) =>
-      sensors.includes(id) ? sensors : [id, ...sensors],
-    );
+    return listDetectors([...this.#sensors.keys()]);
   }
   tags(): Uint32Array {
     return this.#tags.slice();

@@ -12,7 +12,7 @@ import { type BeamLook, type BeamRule, checkBeamRule, lookAtBeam, noBeam, xraySh
 import { duration } from "./beam-wait.ts";
 import type { Beamline, BeamlineRuns, DoOptions } from "./beamline.ts";
 import { NO_BEAM, ShotCollector, signalsOf, whyNoBeam, whyNotGood } from "./shot-collector.ts";
-import { type ControlledFacility, ShotFeed } from "./shot-feed.ts";
+import { type ControlledFacility, POLL_MS, ShotFeed } from "./shot-feed.ts";
 
 export interface ControlBeamlineOptions {
   /** Names of signals; without it signals go by their equipment ids. */
@@ -170,7 +170,7 @@ async function atRest(control: Control, axes: readonly string[]): Promise<void> 
   while (performance.now() < until && (await Promise.all(axes.map(isMoving))).includes(true)) await sleep(REST_POLL_MS);
 }
 
-function runsOf(control: Control, { experiment, pollMs = 100 }: ControlBeamlineOptions): BeamlineRuns {
+function runsOf(control: Control, { experiment, pollMs = POLL_MS }: ControlBeamlineOptions): BeamlineRuns {
   return {
     state: async () => await control.runState(),
     start: async ({ comment, detectors = [], shots = 0 }) =>
@@ -247,9 +247,8 @@ class BeamGauge {
     { beam }: Pick<ShotsRequest, "beam">,
     signal: AbortSignal | undefined,
   ): Promise<ShotCondition | undefined> {
-    const rule = beam ?? this.#options.beam;
-    if (rule === "off") return undefined;
     if (beam !== undefined) return beam === "off" ? undefined : beam;
+    if (this.#options.beam === "off") return undefined;
     if (this.#condition === undefined) await this.#look([], signal);
     return this.#condition;
   }

@@ -23,6 +23,8 @@ export interface FeedOptions {
   readonly silentMs?: number | undefined;
 }
 
+/** Between two looks, where nothing is said. */
+export const POLL_MS = 100;
 const TAGS_PER_MS = 0.06;
 /** Shots asked for at a time. */
 const MOST_TAGS = 10_000;
@@ -104,7 +106,7 @@ export class ShotFeed {
 
   /** Waits a little, then gives what has come since. @throws TIMEOUT when nothing comes though there is beam */
   async next(take: (tag: number, read: ReadShot) => void, signal: AbortSignal | undefined): Promise<void> {
-    await sleep(this.#options.pollMs ?? 100, signal);
+    await sleep(this.#options.pollMs ?? POLL_MS, signal);
     const [hightag, newest] = await this.#newest(signal);
     if (hightag !== this.#hightag) {
       // Tags begin anew: what lies between is of the old HighTag and cannot be ordered with these.

@@ -1,6 +1,6 @@
 import { levenbergMarquardt } from "ml-levenberg-marquardt";
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
-import { solveRows } from "../../core/solve-rows.ts";
+import { dot, solveRows } from "../../core/solve-rows.ts";
 
 /**
  * A curve: a sum of terms, each with a coefficient of its own, whose form depends on the shape parameters. A Gaussian
@@ -67,7 +67,7 @@ export function residuals(
   { shape, coefficients }: Pick<FittedCurve, "shape" | "coefficients">,
   { x, y, errors }: FitPoints,
 ): number[] {
-  return x.map((at, i) => ((y[i] ?? NaN) - sumOf(model.terms(shape, at), coefficients)) / (errors[i] ?? NaN));
+  return x.map((at, i) => ((y[i] ?? NaN) - dot(model.terms(shape, at), coefficients)) / (errors[i] ?? NaN));
 }
 
 /** χ² of the best curve with terms alone, such as a constant or a line; Infinity where they cannot be solved for. */
@@ -132,8 +132,7 @@ function refine(
       { x: x.map((_, i) => i), y: y.map((each, i) => each / (errors[i] ?? NaN)) },
       (p: number[]) => {
         const all = real(p);
-        return (i: number) =>
-          sumOf(model.terms(all.slice(0, count), x[i] ?? NaN), all.slice(count)) / (errors[i] ?? NaN);
+        return (i: number) => dot(model.terms(all.slice(0, count), x[i] ?? NaN), all.slice(count)) / (errors[i] ?? NaN);
       },
       {
         initialValues: [...begin],
@@ -184,9 +183,9 @@ function slopes(
   for (const [k, value] of shape.entries()) {
     const step = 1e-5 * (scales[k] ?? 1);
     moved[k] = value + step;
-    const above = sumOf(model.terms(moved, x), coefficients);
+    const above = dot(model.terms(moved, x), coefficients);
     moved[k] = value - step;
-    found.push((above - sumOf(model.terms(moved, x), coefficients)) / (2 * step));
+    found.push((above - dot(model.terms(moved, x), coefficients)) / (2 * step));
     moved[k] = value;
   }
   return found.concat(model.terms(shape, x));
@@ -203,7 +202,7 @@ function solveTerms(
   const coefficients = solveRows(rows, right);
   if (coefficients === undefined) return undefined;
   let cost = 0;
-  for (const [i, row] of rows.entries()) cost += ((right[i] ?? NaN) - sumOf(row, coefficients)) ** 2;
+  for (const [i, row] of rows.entries()) cost += ((right[i] ?? NaN) - dot(row, coefficients)) ** 2;
   return { coefficients, cost };
 }
 
@@ -229,10 +228,4 @@ function reweighted({ x, y, errors }: FitPoints, found: readonly number[]): FitP
 
 function chiSquareOf(model: CurveModel, fitted: FittedCurve, points: FitPoints): number {
   return residuals(model, fitted, points).reduce((sum, r) => sum + r * r, 0);
-}
-
-function sumOf(terms: readonly number[], coefficients: readonly number[]): number {
-  let sum = 0;
-  for (let k = 0; k < terms.length; k++) sum += (terms[k] ?? 0) * (coefficients[k] ?? 0);
-  return sum;
 }
