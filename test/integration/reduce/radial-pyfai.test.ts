@@ -17,7 +17,7 @@ import {
 import { itNeeding, itWithSharedData, pythonWith, sharedData } from "../../support/optional.ts";
 import { of, shotOf } from "../../unit/reduce/stack.ts";
 
-const python = pythonWith("pyFAI", "numpy");
+const python = pythonWith("pyFAI.integrator.azimuthal", "numpy");
 const numpy = pythonWith("numpy");
 const [rows, columns] = [90, 110];
 
