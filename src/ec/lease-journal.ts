@@ -40,7 +40,7 @@ export interface LeaseJournalOptions {
 }
 
 /**
- * Leases, what was changed under them, and how they ended, in an {@link AppendLog}. A change is on the disk before the
+ * Leases, what was changed under them, and how they ended, in a file of JSON lines. A change is on the disk before the
  * device is asked, so that a process started after a `kill -9` or a loss of power knows what may still be moving.
  *
  * One living process at a time has the file (`FILE.owner` says which): what another one left moving is no business of

@@ -65,7 +65,6 @@ const onlyIn: Record<string, readonly string[]> = {
   "prom-client": ["server"],
   commander: ["cli"],
   pino: ["cli"],
-  "ml-levenberg-marquardt": ["scan"],
   "ml-matrix": ["scan"],
   "node-sqlite3-wasm": ["timing"],
   pngjs: ["plot"],

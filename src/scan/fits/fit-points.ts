@@ -125,13 +125,13 @@ export function findFeature(
   if (fitted === undefined) throw refusal("the points do not determine one");
   const count = fitted.shape.length + fitted.coefficients.length;
   const freedom = points.x.length - count;
+  const quality = judge(fitted, points, { model, without, refusal }, options, freedom);
   const raw = standardErrors(model, fitted, points, search.scales);
   if (raw === undefined)
     throw refusal("the points do not determine its place, width and height; scan in finer steps, or further");
   const reduced = fitted.chiSquare / freedom;
   const isExcess = fProbability(reduced, freedom, options.errorFreedom ?? Infinity) < CHANCE_OF_SCATTER;
   const errorScale = options.errors === undefined || isExcess ? Math.sqrt(reduced) : 1;
-  const quality = judge(fitted, points, { model, without, refusal }, options, freedom);
   const leftOut = x.map((_, i) => i).filter((i) => !indices.includes(i));
   return {
     shape: fitted.shape,

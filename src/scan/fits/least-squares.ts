@@ -1,4 +1,3 @@
-import { levenbergMarquardt } from "ml-levenberg-marquardt";
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import { dot, solveRows } from "../../core/solve-rows.ts";
 
@@ -39,8 +38,8 @@ const CAUCHY = 2.385;
 export const OUTLIER = 5;
 
 /**
- * The curve of the least χ²: the best trial, its coefficients solved for, refined by Levenberg–Marquardt
- * (`ml-levenberg-marquardt`). Undefined where no trial can be solved or refined.
+ * The curve of the least χ²: the best trial, its coefficients solved for, refined by Levenberg–Marquardt. Undefined
+ * where no trial can be solved or refined.
  */
 export function fitCurve(
   model: CurveModel,
@@ -86,17 +85,15 @@ export function chiSquareAt(model: CurveModel, points: FitPoints, shape: readonl
  */
 export function standardErrors(
   model: CurveModel,
-  { shape, coefficients }: FittedCurve,
-  { x, errors }: FitPoints,
+  fitted: FittedCurve,
+  points: FitPoints,
   scales: readonly number[],
 ): number[] | undefined {
-  const jacobian = new Matrix(
-    x.map((at, i) => slopes(model, shape, coefficients, at, scales).map((slope) => slope / (errors[i] ?? NaN))),
-  );
-  const count = shape.length + coefficients.length;
+  const jacobian = new Matrix(jacobianOf(model, fitted, points, scales));
+  const count = jacobian.columns;
   // Divided by the size of each column, so that units of very different size do not hide what is determined.
   const sizes = Array.from({ length: count }, (_, k) => Math.hypot(...jacobian.getColumn(k)));
-  if (!sizes.every((size) => size > 0 && Number.isFinite(size)) || x.length < count) return undefined;
+  if (!sizes.every((size) => size > 0 && Number.isFinite(size)) || jacobian.rows < count) return undefined;
   for (let k = 0; k < count; k++) jacobian.mulColumn(k, 1 / (sizes[k] ?? NaN));
   const { diagonal, rightSingularVectors: right } = new SingularValueDecomposition(jacobian);
   if (!(Math.min(...diagonal) > LEAST_SINGULAR * Math.max(...diagonal))) return undefined;
@@ -108,66 +105,55 @@ export function standardErrors(
 /** Ratio of singular values below which a combination of parameters changes nothing but rounding. */
 const LEAST_SINGULAR = 1e-6;
 
-/** Iterations at a time, how often, and the part of χ² below which a further round changes nothing. */
-const ITERATIONS = 20;
-const ROUNDS = 5;
-const SETTLED = 1e-9;
+/** Steps at most; the part of χ² below which a further step changes nothing; damping at the start and at most. */
+const STEPS = 100;
+const SETTLED = 1e-10;
+const DAMPING = 1e-3;
+const MOST_DAMPING = 1e12;
 
+/**
+ * Levenberg–Marquardt with damping in parts of the diagonal (Marquardt 1963, doi:10.1137/0111030): a step that raises χ²
+ * is not taken. Parameters at the end of their range stay there.
+ */
 function refine(
   model: CurveModel,
   points: FitPoints,
   { scales, from, to }: ShapeSearch,
   start: Pick<FittedCurve, "shape" | "coefficients">,
 ): FittedCurve | undefined {
-  const { x, y, errors } = points;
   const count = start.shape.length;
-  // All parameters are searched in units of their size, so that 1e-6 degree and 1e9 photons fit alike.
-  const largest = Math.max(...start.coefficients.map(Math.abs)) || 1;
-  const sizes = [...scales, ...start.coefficients.map(() => largest)];
-  const real = (p: readonly number[]): number[] => p.map((each, k) => each * (sizes[k] ?? 1));
-  // Points go by their number and are divided by their error here: version 5.1.0 of the library multiplies with its
-  // weights in one place and divides by them in another.
-  const search = (begin: readonly number[]) =>
-    levenbergMarquardt(
-      { x: x.map((_, i) => i), y: y.map((each, i) => each / (errors[i] ?? NaN)) },
-      (p: number[]) => {
-        const all = real(p);
-        return (i: number) => dot(model.terms(all.slice(0, count), x[i] ?? NaN), all.slice(count)) / (errors[i] ?? NaN);
-      },
-      {
-        initialValues: [...begin],
-        minValues: [...from.map((each, k) => each / (scales[k] ?? 1)), ...start.coefficients.map(() => -1e6)],
-        maxValues: [...to.map((each, k) => each / (scales[k] ?? 1)), ...start.coefficients.map(() => 1e6)],
-        maxIterations: ITERATIONS,
-        errorTolerance: 0,
-        jacobianFunction: (p: number[]) => {
-          const all = real(p);
-          return (i: number) =>
-            slopes(model, all.slice(0, count), all.slice(count), x[i] ?? NaN, scales).map(
-              (slope, k) => (slope * (sizes[k] ?? 1)) / (errors[i] ?? NaN),
-            );
-        },
-      },
+  let best = { ...start, chiSquare: chiSquareOf(model, start, points) };
+  for (let [step, damping] = [0, DAMPING]; step < STEPS && damping < MOST_DAMPING; step++) {
+    const rows = jacobianOf(model, best, points, scales);
+    const sizes = [...best.shape, ...best.coefficients].map((_, k) => Math.hypot(...rows.map((row) => row[k] ?? NaN)));
+    const damped = sizes.map((size, k) => sizes.map((_, j) => (j === k ? Math.sqrt(damping) * size : 0)));
+    const move = solveRows([...rows, ...damped], [...residuals(model, best, points), ...sizes.map(() => 0)]);
+    // The points do not tell the parameters apart: the standard errors say so.
+    if (move === undefined) break;
+    const shape = best.shape.map((each, k) =>
+      Math.min(Math.max(each + (move[k] ?? NaN), from[k] ?? -Infinity), to[k] ?? Infinity),
     );
-  let parameters: readonly number[] = [...start.shape, ...start.coefficients].map((each, k) => each / (sizes[k] ?? 1));
-  try {
-    // The library goes on to its last iteration where no curve goes through all points: asked for a few at a time.
-    for (let [round, before] = [0, Infinity]; round < ROUNDS; round++) {
-      const { parameterValues, parameterError } = search(parameters);
-      parameters = parameterValues;
-      if (before - parameterError <= SETTLED * parameterError) break;
-      before = parameterError;
-    }
-    parameters = real(parameters);
-  } catch {
-    // Its matrix has no inverse: the points do not tell the parameters apart.
-    return undefined;
+    const coefficients = best.coefficients.map((each, k) => each + (move[count + k] ?? NaN));
+    const chiSquare = chiSquareOf(model, { shape, coefficients }, points);
+    const gain = best.chiSquare - chiSquare;
+    if (gain > 0) best = { shape, coefficients, chiSquare };
+    damping *= gain > 0 ? 0.1 : 10;
+    if (gain >= 0 && gain <= SETTLED * chiSquare) break;
   }
-  const shape = parameters.slice(0, count);
   // Of the shape found the coefficients are solved for exactly.
-  const solved = solveTerms(model, points, shape);
+  const solved = solveTerms(model, points, best.shape);
   if (solved === undefined || !Number.isFinite(solved.cost)) return undefined;
-  return { shape, coefficients: solved.coefficients, chiSquare: solved.cost };
+  return { shape: best.shape, coefficients: solved.coefficients, chiSquare: solved.cost };
+}
+
+/** Derivatives of the curve by shape parameters and coefficients, in standard errors of each point. */
+function jacobianOf(
+  model: CurveModel,
+  { shape, coefficients }: Pick<FittedCurve, "shape" | "coefficients">,
+  { x, errors }: FitPoints,
+  scales: readonly number[],
+): number[][] {
+  return x.map((at, i) => slopes(model, shape, coefficients, at, scales).map((slope) => slope / (errors[i] ?? NaN)));
 }
 
 /** Derivatives by shape parameters (central differences, exact to some 1e-10) and coefficients. */
