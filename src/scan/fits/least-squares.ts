@@ -25,10 +25,13 @@ export interface ShapeSearch {
   readonly to: readonly number[];
 }
 
-export interface FittedCurve {
+interface Curve {
   readonly shape: readonly number[];
   /** The coefficient of each term. */
   readonly coefficients: readonly number[];
+}
+
+export interface FittedCurve extends Curve {
   readonly chiSquare: number;
 }
 
@@ -61,11 +64,7 @@ export function fitCurve(
 }
 
 /** (y − curve) / error of each point. */
-export function residuals(
-  model: CurveModel,
-  { shape, coefficients }: Pick<FittedCurve, "shape" | "coefficients">,
-  { x, y, errors }: FitPoints,
-): number[] {
+export function residuals(model: CurveModel, { shape, coefficients }: Curve, { x, y, errors }: FitPoints): number[] {
   return x.map((at, i) => ((y[i] ?? NaN) - dot(model.terms(shape, at), coefficients)) / (errors[i] ?? NaN));
 }
 
@@ -119,7 +118,7 @@ function refine(
   model: CurveModel,
   points: FitPoints,
   { scales, from, to }: ShapeSearch,
-  start: Pick<FittedCurve, "shape" | "coefficients">,
+  start: Curve,
 ): FittedCurve | undefined {
   const count = start.shape.length;
   let best = { ...start, chiSquare: chiSquareOf(model, start, points) };
@@ -149,7 +148,7 @@ function refine(
 /** Derivatives of the curve by shape parameters and coefficients, in standard errors of each point. */
 function jacobianOf(
   model: CurveModel,
-  { shape, coefficients }: Pick<FittedCurve, "shape" | "coefficients">,
+  { shape, coefficients }: Curve,
   { x, errors }: FitPoints,
   scales: readonly number[],
 ): number[][] {
@@ -212,6 +211,6 @@ function reweighted({ x, y, errors }: FitPoints, found: readonly number[]): FitP
   return { x, y, errors: errors.map((error, i) => error * Math.sqrt(1 + ((found[i] ?? 0) / CAUCHY) ** 2)) };
 }
 
-function chiSquareOf(model: CurveModel, fitted: FittedCurve, points: FitPoints): number {
+function chiSquareOf(model: CurveModel, fitted: Curve, points: FitPoints): number {
   return residuals(model, fitted, points).reduce((sum, r) => sum + r * r, 0);
 }
