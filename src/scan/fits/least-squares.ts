@@ -111,8 +111,8 @@ const DAMPING = 1e-3;
 const MOST_DAMPING = 1e12;
 
 /**
- * Levenberg–Marquardt with damping in parts of the diagonal (Marquardt 1963, doi:10.1137/0111030): a step that raises χ²
- * is not taken. Parameters at the end of their range stay there.
+ * Levenberg–Marquardt with damping in parts of the diagonal (Marquardt 1963, doi:10.1137/0111030): a step that raises
+ * χ² is not taken. Parameters at the end of their range stay there.
  */
 function refine(
   model: CurveModel,
