@@ -123,7 +123,7 @@ describe("a conversion killed at random moments", () => {
     const { kills, faults } = await chaos(8, 20251);
     expect(faults).toEqual([]);
     expect(kills).toBe(8);
-  }, 300_000);
+  });
 });
 
 /** Runs the chaos worker with files limited to so many KiB, as a disk that is full. */
@@ -167,5 +167,5 @@ describe.skipIf(!hasBash)("a disk that is full", () => {
     const again = convertWithin(null, join(folder, "b.h5"));
     expect(again.status).toBe(0);
     expect(readFileSync(join(folder, "b.h5")).equals(readFileSync(target))).toBe(true);
-  }, 300_000);
+  });
 });

@@ -148,7 +148,7 @@ describe("sacla serve with its reads in another process", () => {
     expect(server.karaboBridge).toMatch(/^tcp:/);
     server.child.kill("SIGTERM");
     await expectGone(server, []);
-  }, 120_000);
+  });
 
   itNeeding(
     isLinux,
@@ -266,7 +266,7 @@ describe("sacla serve with its reads in another process", () => {
         });
       });
     }
-  }, 120_000);
+  });
 
   it("says why a source cannot be opened, with the exit code of its error", async () => {
     const failure = async (...args: string[]): Promise<[number, string]> => {
@@ -277,7 +277,7 @@ describe("sacla serve with its reads in another process", () => {
     expect(await failure("sim:?sed=1")).toEqual([2, expect.stringContaining("BAD_URL")]);
     const taken = ["--karabo-bridge", `ipc://${join(folder, "no", "such")}`];
     expect(await failure("sim:", ...taken)).toEqual([1, expect.stringContaining("UNREACHABLE")]);
-  }, 60_000);
+  });
 
   it("ends with 0 at a Ctrl+C before it is ready", async () => {
     const { code, out } = await cli(["serve", "sim:", "--zmq", `ipc://${join(folder, "early")}`], {

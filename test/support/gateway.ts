@@ -29,7 +29,7 @@ afterAll(async () => {
     child.kill("SIGTERM");
     await ended;
   }
-}, 60_000);
+});
 
 /**
  * Starts a gateway over the stand-ins of dbpy, stpy and the others, which ends when the test file has run; its address.

@@ -26,5 +26,5 @@ describe("sacla calibrate", () => {
       found.geometry.distanceMm,
       6,
     );
-  }, 60_000);
+  });
 });

@@ -312,7 +312,7 @@ describe("sacla serve --madoca", () => {
       [1, expect.stringContaining("its limits are -10 to 300 ps")],
     ]);
     expect([await served.stop(), await server.stop()]).toEqual([0, 0]);
-  }, 60_000);
+  });
 
   it("is rehearsed on this computer alone, with devices that are simulated", async () => {
     const rehearse = async (experiment: string) => {

@@ -29,14 +29,14 @@ describe("the process", () => {
     const values = ["values", "651251", "xfel_bl_3_tc_bm_1_pd/charge", "--url", sim];
     const { code, err } = await sacla(folder, values, {}, (child) => child.stdout?.destroy());
     expect([code, err]).toEqual([0, ""]);
-  }, 30_000);
+  });
 
   it("stops following when nobody reads on", async () => {
     const { code } = await sacla(folder, ["live", "--every", "0", "--url", "sim:"], {}, (child) =>
       child.stdout?.destroy(),
     );
     expect(code).toBe(0);
-  }, 30_000);
+  });
 
   it.skipIf(!existsSync("/dev/full"))(
     "fails with one line when the output cannot be written",
@@ -57,7 +57,7 @@ describe("the process", () => {
       asked = true;
     });
     expect([code, out]).toEqual([0, expect.stringMatching(/shots used.*\n$/)]);
-  }, 30_000);
+  });
 });
 
 describe("a file that a command writes", () => {

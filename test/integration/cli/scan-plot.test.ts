@@ -123,7 +123,7 @@ describe("sacla scan --plot", () => {
     expect(columns.map(({ name }) => name)).toEqual(
       expect.arrayContaining([`${signal} unpumped mean`, `${signal} difference error`]),
     );
-  }, 120_000);
+  });
 });
 
 describe("ScanTable", () => {

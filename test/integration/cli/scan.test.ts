@@ -51,7 +51,7 @@ describe("sacla scan", () => {
     expect(String(result.files.get("a.jsonl")).trim().split("\n")).toHaveLength(5);
     const again = await cli(["resume", journal, "--yes"]);
     expect(again).toMatchObject({ code: 2, err: expect.stringContaining("nothing to resume") });
-  }, 120_000);
+  });
 
   it("does nothing in a dry run, without a yes, and outside the limits", async () => {
     const dry = await cli(["scan", delay, "0", "100", "11", "--dry-run", ...url]);
@@ -66,7 +66,7 @@ describe("sacla scan", () => {
       code: 1,
       out: expect.stringMatching(/cannot go to 100000[\s\S]*nothing was done/),
     });
-  }, 60_000);
+  });
 });
 
 describe("before anything moves", () => {
@@ -95,7 +95,7 @@ describe("before anything moves", () => {
     });
     expect(await cli([...scanned, "--settle", "-1"])).toMatchObject({ code: 2 });
     expect(existsSync(journal)).toBe(false);
-  }, 60_000);
+  });
 
   it("leaves the picture of another scan alone whose journal is there", async () => {
     const journal = join(folder, "twice.journal");
@@ -119,7 +119,7 @@ describe("before anything moves", () => {
     expect((await cli(scanned)).files.has("twice.png")).toBe(true);
     const again = await cli(scanned);
     expect([again.code, again.files.size, again.err]).toEqual([1, 0, expect.stringContaining("FILE_EXISTS")]);
-  }, 60_000);
+  });
 });
 
 it("says why a signal has no number when a shutter is closed", async () => {
@@ -144,7 +144,7 @@ it("says why a signal has no number when a shutter is closed", async () => {
   expect(err).toContain("voltage has no number in any shot: 5 not-converged");
   expect(out).toContain("voltage has no number in any shot: 10 not-converged. Look at shutters");
   expect(String(files.get("dark.csv"))).toMatch(/voltage missing\n.*5 not-converged\n.*5 not-converged\n$/);
-}, 60_000);
+});
 
 describe("sacla plan", () => {
   it("checks and dry-runs a user's file", async () => {
@@ -167,7 +167,7 @@ describe("sacla plan", () => {
       code: 1,
       out: expect.stringContaining("cannot go to 1000000"),
     });
-  }, 60_000);
+  });
 
   it("runs on fresh spots of a target map", async () => {
     const path = join(folder, "chip.map");
@@ -182,7 +182,7 @@ describe("sacla plan", () => {
     const opened = TargetMap.open(path);
     expect(opened.counts).toEqual({ fresh: 1, spent: 0, shot: 2, missed: 0 });
     opened.close();
-  }, 60_000);
+  });
 
   it("says what is wrong with a file", async () => {
     const none = planFile("none.mjs", "export const x = 1;");
@@ -216,5 +216,5 @@ describe("sacla plan", () => {
       code: 1,
       err: expect.stringContaining("FILE_NOT_FOUND"),
     });
-  }, 60_000);
+  });
 });

@@ -47,10 +47,10 @@ async function failure(...args: string[]): Promise<string> {
   return err;
 }
 
-describe("sacla tma on a user database", { timeout: 120_000 }, () => {
+describe("sacla tma on a user database", () => {
   beforeAll(async () => {
     run = await timingRunFile(folder);
-  }, 60_000);
+  });
 
   it("learns, finds, exports, calibrates, lists and deletes", async () => {
     const made = await tma<Record<string, unknown>>("create", RUN, "--comment", "made");

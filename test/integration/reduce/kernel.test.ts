@@ -195,7 +195,7 @@ describe("the kernel", () => {
       }),
       { numRuns: rounds(25) },
     );
-  }, 60_000);
+  });
 
   it("leaves a state that parts made the plain way merge with and go on from", async () => {
     await fc.assert(
@@ -221,7 +221,7 @@ describe("the kernel", () => {
       }),
       { numRuns: rounds(8) },
     );
-  }, 60_000);
+  });
 
   it("takes images that a source puts into its memory, and those that are corrected first", async () => {
     const source = new TinySource({ 3: [{ run: 7, start: 100, images: 11, detectors: ["A"] }] });
@@ -284,7 +284,7 @@ describe("the kernel", () => {
     expect(average["A"]?.get(92, 96)).toBe(sum / n);
     expect(spread["A"]?.variance.get(0, 0)).toBeCloseTo(squares / n - (sum / n) ** 2, 1);
     expect([adu["A"]?.counts[0], adu["A"]?.over]).toEqual([(pixels * times) / 2, pixels * (times / 2 + 1)]);
-  }, 60_000);
+  });
 
   it("says its memory before it starts", () => {
     const frame = { detId: "A", rows: 1024, columns: 512, type: "uint16" } as const;

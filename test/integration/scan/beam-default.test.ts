@@ -29,12 +29,12 @@ describe("a scan with a closed shutter", () => {
     const { code, err } = await cli([...scanned, "--beam-wait", "5"]);
     expect(code).toBe(1);
     expect(err).toMatch(/warning: [\s\S]*waits for the beam[\s\S]*error NO_BEAM/);
-  }, 120_000);
+  });
 
   it("counts every shot when that is asked for", async () => {
     const { code, err } = await cli([...scanned, "--beam", "off"]);
     expect([code, err]).toEqual([0, expect.stringContaining("beam: every shot counts")]);
-  }, 120_000);
+  });
 });
 
 it("a plan that opens no shutter and moves nothing ends in rehearsal time, too", async () => {
@@ -42,7 +42,7 @@ it("a plan that opens no shutter and moves nothing ends in rehearsal time, too",
   await using control = await facility.ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2 });
   const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
   await expect(new Engine(beamline).run(count({ shots: 5 }))).resolves.toMatchObject({ shots: { used: 5 } });
-}, 60_000);
+});
 
 it("a stop ends a wait for the beam at once", async () => {
   await using facility = await connect("sim:?clock=virtual");
@@ -55,7 +55,7 @@ it("a stop ends a wait for the beam at once", async () => {
   };
   const engine: Engine = new Engine(beamline, { callbacks: [{ note }] });
   await expect(engine.run(count({ shots: 5 }))).resolves.toMatchObject({ outcome: "stopped", points: 0 });
-}, 60_000);
+});
 
 it("a full disk closes the shutter, keeps the rows, and is told as such", async () => {
   const plan = scan({ axis: "x", from: 0, to: 3, points: 4, shots: { count: 3 }, shutter: "main" });

@@ -105,7 +105,7 @@ describe("a hold of the controlled beamline", () => {
     expect(none.exec(notes[0] ?? "")?.[1]).toContain("i0 is ");
     expect(result?.outcome).toBe("done");
     expect(result?.heldSeconds).toBeGreaterThan(0.9);
-  }, 60_000);
+  });
 
   it("without any shots says why there is no beam", async () => {
     await using facility = await connect("sim:?clock=virtual&seed=11");
@@ -134,7 +134,7 @@ describe("a hold of the controlled beamline", () => {
     await new Engine(beamline, { callbacks: [{ note }] }).run(plan("waiting", {}, () => shots(3)));
     expect(notes).toEqual([expect.stringMatching(none), expect.stringMatching(/goes on/)]);
     expect(none.exec(notes[0] ?? "")?.[1]).toBe("no shots come, a klystron has tripped");
-  }, 60_000);
+  });
 
   it("ends with LEASE_LOST when the lease is lost meanwhile: nothing would come any more", async () => {
     await using facility = await connect("sim:?clock=virtual&seed=11");
@@ -157,5 +157,5 @@ describe("a hold of the controlled beamline", () => {
       code: "LEASE_LOST",
     });
     expect(isLost).toBe(true);
-  }, 60_000);
+  });
 });

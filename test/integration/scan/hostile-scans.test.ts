@@ -8,4 +8,4 @@ it("scans on a bad day end with their points, or with a reason and everything me
   const { scans, faults } = await checkHostileScans(1, 3, folder);
   expect(faults).toEqual([]);
   expect(scans).toBe(3);
-}, 300_000);
+});

@@ -14,4 +14,4 @@ it("stops reach a server whose readers do their worst, with its audit's disk ful
     notBooked: 0,
   });
   expect(report.ms.length).toBeGreaterThanOrEqual(60);
-}, 180_000);
+});

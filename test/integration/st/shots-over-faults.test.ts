@@ -68,7 +68,7 @@ async function readAll(
 const share = (max: number) => fc.integer({ min: 0, max: 100 * max }).map((percent) => percent / 100);
 
 describe("shots over a bad connection", () => {
-  it("are each used once with the right pixels, or dropped, under any faults", { timeout: 120_000 }, async () => {
+  it("are each used once with the right pixels, or dropped, under any faults", async () => {
     const faults = fc.record({
       seed: fc.nat(),
       delay: share(0.2),

@@ -148,5 +148,5 @@ describe("a file that one process at a time may have", () => {
         if (child.exitCode === null) await once(child, "exit");
       }
     }
-  }, 60_000);
+  });
 });

@@ -83,7 +83,7 @@ describe("controlled beamline", () => {
       }
       expect(await control.shutter("xrays").state()).toMatchObject({ value: "closed" });
     });
-  }, 120_000);
+  });
 
   it("refuses a signal that is not there before anything moves", async () => {
     await onSimulated(async (beamline) => {
@@ -108,7 +108,7 @@ describe("controlled beamline", () => {
       }
       expect(moves).toBe(0);
     });
-  }, 60_000);
+  });
 
   it("finds the Bragg peak of the simulated crystal within the stated error", async () => {
     const truth = createSimulatedFacility({ seed: SEED }).truth.crystal(3);
@@ -130,7 +130,7 @@ describe("controlled beamline", () => {
       expect(result?.centreError).toBeLessThan(0.0005);
       expect(await control.axis("theta").position()).toBeCloseTo(result?.centre ?? NaN, 3);
     });
-  }, 120_000);
+  });
 
   it("flies with a position for every shot", async () => {
     await onSimulated(async (beamline, control) => {
@@ -156,7 +156,7 @@ describe("controlled beamline", () => {
         new Engine(beamline).run(flyScan({ axis: "delay", from: 70, to: 90, shots: 2, beam: "off" })),
       ).rejects.toMatchObject({ code: "LIMIT" });
     });
-  }, 120_000);
+  });
 
   it("sees the single pulse however long the selector takes: shots of before it cost none of the budget", async () => {
     await onSimulated(async (_, control, facility) => {
@@ -187,7 +187,7 @@ describe("controlled beamline", () => {
       expect(taken?.outcome).toBe("done");
       expect(taken?.ledger.asked).toBeGreaterThan(40);
     });
-  }, 120_000);
+  });
 
   it("has shots of a run that the plan starts, with their tags in it", async () => {
     await onSimulated(async (beamline, control, { db }) => {
@@ -213,7 +213,7 @@ describe("controlled beamline", () => {
         expect.arrayContaining([expect.stringContaining("MPCCD-8N0-3-002")]),
       );
     });
-  }, 120_000);
+  });
 
   it("refuses a run while another is on, or with a detector nobody has, and stops the one of a plan that is aborted", async () => {
     await onSimulated(async (beamline, control) => {
@@ -229,7 +229,7 @@ describe("controlled beamline", () => {
       expect((await running).outcome).toBe("aborted");
       expect(await control.runState()).toMatchObject({ run: before + 1, state: "ready" });
     });
-  }, 120_000);
+  });
 
   it("moves nothing when the plan leaves the limits of the experiment file", async () => {
     await onSimulated(async (beamline, control) => {
@@ -239,5 +239,5 @@ describe("controlled beamline", () => {
       ).rejects.toMatchObject({ code: "LIMIT" });
       expect(await control.axis("delay").position()).toBe(before);
     });
-  }, 120_000);
+  });
 });

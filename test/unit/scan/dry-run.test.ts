@@ -175,5 +175,5 @@ describe("dry run", () => {
       for (;;) yield* finalize(shutter("main", false), () => shutter("main", false));
     });
     expect(dryRun(endless, { devices: bench }).problem).toContain("not ended");
-  }, 30_000);
+  });
 });

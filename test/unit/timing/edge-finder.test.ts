@@ -39,7 +39,7 @@ const kinds: Record<string, TimingImageOptions> = {
   "other fringes, a tall picture": { seed: 5, rows: 40, periods: [24, 61, 300] },
 };
 
-describe("EdgeFinder", { timeout: 120_000 }, () => {
+describe("EdgeFinder", () => {
   it.each(Object.entries(kinds))("finds %s through drifting fringes and 2 %% noise", (_, options) => {
     const images = timingImages(options);
     const { found, good } = run(images, { axis: options.axis ?? "columns" });
