@@ -20,6 +20,7 @@ const allowed: Record<string, readonly string[]> = {
   source: ["core", "transport"],
   ip: ["core"],
   plot: ["core"],
+  optics: ["core"],
   db: ["core", "transport"],
   st: ["core", "transport"],
   live: ["core", "transport", "source"],
