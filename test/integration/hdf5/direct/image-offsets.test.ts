@@ -12,9 +12,9 @@ import { ImageOffsets } from "../../../../src/hdf5/direct/image-offsets.ts";
 import { openArchive } from "../../../../src/hdf5/index.ts";
 import { H5File } from "../../../../src/hdf5/read/h5file.ts";
 import { endpointOf } from "../../../../src/source/source-endpoint.ts";
+import { archiveParts, COLUMNS, type Parts, pixelsOf, ROWS, TAGS, writeHdf5 } from "../../../support/archive-parts.ts";
 import { itNeeding, pythonWith } from "../../../support/optional.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
-import { archiveParts, COLUMNS, type Parts, pixelsOf, ROWS, TAGS, writeHdf5 } from "../../../unit/hdf5/build.ts";
 
 const folder = temporaryFolder();
 const python = pythonWith("numpy", "h5py");

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, vi } from "vitest";
 import { openArchive } from "../../../../src/hdf5/index.ts";
+import { archiveParts, COLUMNS, type Parts, ROWS, TAGS, writeHdf5 } from "../../../support/archive-parts.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
-import { archiveParts, COLUMNS, type Parts, ROWS, TAGS, writeHdf5 } from "../../../unit/hdf5/build.ts";
 
 const folder = temporaryFolder();
 const fixture = fileURLToPath(new URL("../../../../fixtures/tiny-octal.h5", import.meta.url));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { fileFormats, layoutRules, openArchive, validateFile } from "../../../../src/hdf5/index.ts";
 import { layouts, writingOf } from "../../../../src/hdf5/layouts/index.ts";
+import { archiveParts, writeHdf5 } from "../../../support/archive-parts.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
-import { archiveParts, writeHdf5 } from "../build.ts";
 
 const folder = temporaryFolder();
 

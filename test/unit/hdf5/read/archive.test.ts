@@ -1,8 +1,17 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { openArchive } from "../../../../src/hdf5/index.ts";
 import type { DataSource } from "../../../../src/source/data-source.ts";
+import {
+  archiveParts,
+  COLUMNS,
+  type Parts,
+  pixelsOf,
+  ROWS,
+  runParts,
+  TAGS,
+  writeHdf5,
+} from "../../../support/archive-parts.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
-import { archiveParts, COLUMNS, type Parts, pixelsOf, ROWS, runParts, TAGS, writeHdf5 } from "../build.ts";
 
 const folder = temporaryFolder();
 const detId = "MPCCD-1N0-M06-002";

@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { fileScheme } from "../../../../src/hdf5/index.ts";
 import type { Endpoint } from "../../../../src/transport/endpoint.ts";
 import { openEndpoint } from "../../../../src/transport/open.ts";
+import { archiveParts, COLUMNS, pixelsOf, ROWS, runParts, TAGS, writeHdf5 } from "../../../support/archive-parts.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
-import { archiveParts, COLUMNS, pixelsOf, ROWS, runParts, TAGS, writeHdf5 } from "../build.ts";
 
 const folder = temporaryFolder();
 const path = await writeHdf5(

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { type LayoutRule, layoutRules, validateFile } from "../../../../src/hdf5/index.ts";
+import { archiveParts, type Parts, runParts, writeHdf5 } from "../../../support/archive-parts.ts";
 import { itWithSharedData, sharedData } from "../../../support/optional.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
-import { archiveParts, type Parts, runParts, writeHdf5 } from "../build.ts";
 
 const folder = temporaryFolder();
 let files = 0;

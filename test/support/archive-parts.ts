@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { File, type Group, type GuessableDataTypes, ready } from "h5wasm/node";
-import { lookup3 } from "../../../src/hdf5/direct/checksum.ts";
+import { lookup3 } from "../../src/hdf5/direct/checksum.ts";
 
 interface Part {
   /** An external link instead of data: to a path of a file. */

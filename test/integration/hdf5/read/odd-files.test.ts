@@ -2,9 +2,18 @@ import { appendFileSync, mkdirSync, readdirSync, utimesSync, writeFileSync } fro
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArchive, openArchiveFolder } from "../../../../src/hdf5/index.ts";
+import {
+  archiveParts,
+  COLUMNS,
+  type Parts,
+  pixelsOf,
+  ROWS,
+  runParts,
+  TAGS,
+  writeHdf5,
+} from "../../../support/archive-parts.ts";
 import { cli } from "../../../support/fake-io.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
-import { archiveParts, COLUMNS, type Parts, pixelsOf, ROWS, runParts, TAGS, writeHdf5 } from "../build.ts";
 
 const folder = temporaryFolder();
 let files = 0;
