@@ -18,6 +18,7 @@ import { ImageDigests } from "./digests.ts";
 import type { ConvertPlan, ConvertSource, OutputImage } from "./plan.ts";
 import { planConversion } from "./planning.ts";
 import {
+  asciiJson,
   type DarkInfo,
   type PhotonScale,
   PROVENANCE_FORMAT,
@@ -248,7 +249,7 @@ async function compose(
     const provenance = describeMaking(plan, dark, photons, ledger, options.url ?? null);
     writer.numbers("/sacla/tags_used", tags);
     digests.write(writer, layout.imagePaths);
-    writer.text(PROVENANCE_PATH, JSON.stringify(provenance));
+    writer.text(PROVENANCE_PATH, asciiJson(provenance));
     writer.close();
     return { images, geom: layout.geom(), provenance };
   } catch (error) {

@@ -35,7 +35,8 @@ export class ImageDigests {
   /** @param paths - of the images of each kind, `{tag}` for the tag; without it, of their stack */
   write(writer: H5Writer, paths: readonly string[]): void {
     for (const [i, path] of paths.entries()) {
-      const group = `${DIGESTS_PATH}/${i + 1}`;
+      // NeXus has no names that begin with a digit.
+      const group = `${DIGESTS_PATH}/image_${i + 1}`;
       writer.text(`${group}/path`, path);
       writer.numbers(`${group}/sha256`, this.#kinds[i] ?? new Uint8Array(0), [this.#shots, DIGEST_BYTES]);
     }

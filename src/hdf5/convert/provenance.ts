@@ -96,3 +96,9 @@ export async function provenanceOf(path: string): Promise<Provenance> {
     { details: { path } },
   );
 }
+
+/** JSON whose characters are all ASCII: Octave reads nothing more of a file after a text that is marked UTF-8. */
+export function asciiJson(value: object): string {
+  const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value).replace(/[\u0080-\uffff]/g, escaped);
+}

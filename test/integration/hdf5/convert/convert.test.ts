@@ -66,6 +66,25 @@ function ask(path: string, expression: string): unknown {
 }
 
 describe("a DataConvert file", () => {
+  itNeeding(
+    python !== undefined,
+    "no Python with h5py",
+    "marks a comment in Japanese UTF-8, and no other text",
+    async () => {
+      const comment = "試料 1, 50 µm";
+      const source = new TinySource({ 3: [{ run: 10, start: 1000, images: 2, comment }] });
+      const { path, archive } = await write(source, {});
+      const copy = await archive();
+      expect((await copy.runInfo(3, 10)).comment).toBe(comment);
+      await copy.close();
+      expect((await provenanceOf(path)).run.comment).toBe(comment);
+      const marked = "[n for n in names if h5py.check_string_dtype(f[n].dtype).encoding == 'utf-8']";
+      const names = "[(n, o) for n, o in (lambda l: (f.visititems(lambda n, o: l.append((n, o))), l)[1])([])]";
+      const texts = `(lambda names: ${marked})([n for n, o in ${names} if isinstance(o, h5py.Dataset) and h5py.check_string_dtype(o.dtype)])`;
+      expect(ask(path, texts)).toEqual(["run_10/exp_info/comment"]);
+    },
+  );
+
   it("comes back as it was: run, detectors, images, values with their reasons", async () => {
     const source = tinySource();
     const { archive } = await write(source, { signals: ["*"] });

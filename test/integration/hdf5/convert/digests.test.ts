@@ -138,12 +138,14 @@ describe("digests of images", () => {
     expect(await broken(path)).toEqual([
       "image-digest: /run_10/detector_2d_1/tag_1004/detector_data is not there, though it has a digest",
     ]);
-    change('g = f["sacla/image_digests/1"]; d = g["sha256"][2:]; del g["sha256"]; g["sha256"] = d');
+    change('g = f["sacla/image_digests/image_1"]; d = g["sha256"][2:]; del g["sha256"]; g["sha256"] = d');
     expect(await broken(path)).toEqual([
-      expect.stringMatching(/^image-digest: \/sacla\/image_digests\/1 has sha256 u1 of shape \[\d, 32\] .* shots$/),
+      expect.stringMatching(
+        /^image-digest: \/sacla\/image_digests\/image_1 has sha256 u1 of shape \[\d, 32\] .* shots$/,
+      ),
     ]);
-    change('del f["sacla/image_digests/1/path"]');
-    expect(await broken(path)).toEqual(["image-digest: /sacla/image_digests/1 has no path"]);
+    change('del f["sacla/image_digests/image_1/path"]');
+    expect(await broken(path)).toEqual(["image-digest: /sacla/image_digests/image_1 has no path"]);
   });
 
   it("are read with regard to an abort, and their progress is told", async () => {

@@ -1,0 +1,114 @@
+/** docs/readers.md, from what the programs read. */
+import type { Row } from "./programs.ts";
+
+/** What is not read, by program and output, with why. A program that reads it all the same is reported. */
+export const knownLimits: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  Scilab: {
+    cheetah:
+      "each item of a list of texts but the first is cut (`sensor_id`): Scilab 6.1.1 does so with every list of texts " +
+      "of fixed length. Texts and numbers are read",
+  },
+  ncdump: {
+    cheetah:
+      "4.9.0 ends with a segmentation fault at every list of texts of fixed length (`sensor_id`). Texts, numbers and " +
+      "headers (`ncdump -h`) are printed",
+  },
+  "dxtbx (DIALS)": {
+    assembled: "`FormatHDF5Sacla` calls `.value`, which h5py 3 no longer has",
+  },
+  "EXtra-geom": {
+    "nxmx-geom": "`GenericGeometry.from_crystfel_geom` is not implemented for detectors of other facilities",
+    "cheetah-geom": "`GenericGeometry.from_crystfel_geom` is not implemented for detectors of other facilities",
+  },
+};
+
+/** Outputs of a table of the page, with what stands above them. */
+type Columns = Readonly<Record<string, string>>;
+
+const hdf5: Columns = {
+  dataconvert: "DataConvert",
+  nxmx: "NXmx",
+  cheetah: "Cheetah",
+  assembled: "assembled",
+  tma: "`tma h5`",
+};
+const tables: Columns = { csv: "`.csv`", arrow: "`.arrow`", parquet: "`.parquet`" };
+const others: Columns = {
+  "nxmx-geom": "`.geom` of NXmx",
+  "cheetah-geom": "`.geom` of Cheetah",
+  documents: "documents of a scan",
+  karabo: "karabo-bridge stream",
+};
+
+/** How each program is told to read, as it was here. */
+const lines: readonly (readonly [program: string, line: string])[] = [
+  ["h5py", '`h5py.File("run.h5")["run_1520000/event_info/tag_number_list"][()]`'],
+  ["silx", '`silx.io.open("run.h5")`, `silx view run.h5`'],
+  ["C, HDF5", "`H5Dread`; texts with `H5Tcopy(H5T_C_S1)` and the size that the file has: `scripts/readers/read.c`"],
+  ["GNU Octave", '`x = load("run.h5"); x.run_1520000.event_info.tag_number_list`; images are transposed'],
+  ["R, hdf5r", '`H5File$new("run.h5", "r")[["run_1520000/event_info/tag_number_list"]]$read()`; images are transposed'],
+  [
+    "Scilab",
+    '`h5read("run.h5", "/run_1520000/event_info/tag_number_list")`; images are transposed; of more than two axes `.entries`',
+  ],
+  ["ncdump", "`ncdump -v /run_1520000/event_info/tag_number_list run.h5`"],
+  ["dxtbx (DIALS)", '`dxtbx.load("run.h5").get_raw_data(0)`, `dials.import run.h5`'],
+  ["nxvalidate", "`nxvalidate run.h5`: no errors"],
+  ["punx", "`punx validate run.h5`: no errors"],
+  ["cfelpyutils", '`load_crystfel_geometry("run.geom")`'],
+  ["bluesky", "`BestEffortCallback`, `LiveTable`, suitcase-specfile: [scans.md](scans.md)"],
+  ["tiled", "`TiledWriter`: [scans.md](scans.md)"],
+  ["karabo_bridge", '`Client("tcp://host:4545").next()`: [live.md](live.md)'],
+];
+
+function tableOf(columns: Columns, rows: readonly Row[], notes: string[]): string {
+  const names = Object.keys(columns);
+  const shown = rows.filter(({ cells }) => names.some((name) => cells[name] !== undefined));
+  const body = shown.map(({ program, version, cells }) => {
+    const marks = names.map((name) => {
+      const cell = cells[name];
+      if (cell === undefined) return "";
+      if (cell.is === "read") return "yes";
+      const why = knownLimits[program]?.[name] ?? cell.why;
+      const note = `${program}: ${why}.`;
+      if (!notes.includes(note)) notes.push(note);
+      return `${cell.is === "absent" ? "not tried" : "no"} (${notes.indexOf(note) + 1})`;
+    });
+    return `| ${program} ${version} | ${marks.join(" | ")} |`;
+  });
+  return [`| | ${Object.values(columns).join(" | ")} |`, `|---${"|---".repeat(names.length)}|`, ...body].join("\n");
+}
+
+/** The page. */
+export function readersPage(rows: readonly Row[]): string {
+  const notes: string[] = [];
+  const sections = [
+    ["HDF5 files", hdf5],
+    ["Tables", tables],
+    ["Geometries, documents and streams", others],
+  ] as const;
+  const text = sections.map(([title, columns]) => `## ${title}\n\n${tableOf(columns, rows, notes)}\n`).join("\n");
+  return `# What other programs read
+
+Made by \`npm run check:readers -- --write\`, with the programs themselves. Each program reads what sacla writes; every
+number and text that it finds is compared with what went in: "yes" means that all are equal. The CI run repeats it. For
+CrystFEL, which no package registry has, see [files.md](files.md#formats).
+
+${text}
+${notes.map((note, i) => `${i + 1}. ${note}`).join("\n")}
+
+## How each program reads them
+
+| program | |
+|---|---|
+${lines.map(([program, line]) => `| ${program} | ${line} |`).join("\n")}
+
+Lines for pandas, polars, duckdb and R: [files.md](files.md#tables-of-0-d-signals). Octave has its own names in structures:
+a character that is no letter or digit becomes \`_\`, and a name never begins with a digit (\`tag-384559329\` is
+\`tag_384559329\`).
+
+Texts in our files have a fixed length and end with a NUL. They are marked ASCII; only a text with another character, such
+as a comment in Japanese, is marked UTF-8. C programs that ask for the ordinary string type do not read that one text.
+Octave 7 prints a warning at it and leaves out everything that follows it in the file, with all groups it is in.
+`;
+}
