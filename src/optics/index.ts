@@ -4,6 +4,14 @@
  */
 export { type AttenuationOptions, attenuationLengthUm, thicknessUmFor, transmission } from "./attenuation.ts";
 export { type BraggOptions, siliconBraggDeg, siliconBraggEv } from "./bragg.ts";
+export {
+  type AngleDrive,
+  ChannelCut,
+  type ChannelCutOptions,
+  type EnergyCalibration,
+  type PairExit,
+  pairExit,
+} from "./channel-cut.ts";
 export { darwinCurve, type ReflectionOptions, type SiliconReflection, siliconReflection } from "./darwin.ts";
 export { type RockingCurveOptions, siliconRockingCurve } from "./rocking.ts";
 export {
@@ -13,3 +21,22 @@ export {
   SILICON_LATTICE_ANGSTROM,
   siliconSpacing,
 } from "./silicon.ts";
+export {
+  type KnobRange,
+  type LimitsByAxis,
+  SplitDelay,
+  type SplitDelayAxes,
+  type SplitDelayGeometry,
+  type SplitDelayKnobs,
+  type SplitDelayOptions,
+  splitDelayCrystals,
+  splitDelayGeometry,
+} from "./split-delay.ts";
+export {
+  type AxisCorrection,
+  asSplitDelayCorrection,
+  learnSplitDelayCorrection,
+  type SplitDelayCorrection,
+  type SplitDelayPoint,
+  withZeroDelay,
+} from "./split-delay-correction.ts";

@@ -31,6 +31,7 @@ const delegating = [
   "resumeScan",
   "siliconReflection",
   "simulatedEndpoint",
+  "splitDelayGeometry",
   "thicknessUmFor",
   "transmission",
   "virtualBeamline",
