@@ -135,6 +135,7 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["lease"], { says: /beamline 3/ }],
   [[...scan, "--journal", "scan.journal", "--json"], { says: /"outcome":"done"/, writes: "scan.journal" }],
   [["plan", "dry-run", "plan.mjs"], { says: /./ }],
+  [["python", "--", "-c", "print(6 * 7)"], { says: /^42$/m }],
   // The scan is done: that its journal is read and understood is all that can be asked here.
   [["resume", "scan.journal", "--yes", "--json"], { says: /nothing to resume/, code: 2 }],
 ];

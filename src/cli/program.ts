@@ -20,6 +20,7 @@ import { madocaRehearsal } from "./commands/madoca-rehearsal.ts";
 import { move } from "./commands/move.ts";
 import { plan } from "./commands/plan.ts";
 import { presets } from "./commands/presets.ts";
+import { python } from "./commands/python.ts";
 import { replay } from "./commands/replay.ts";
 import { replayLive } from "./commands/replay-live.ts";
 import { resume } from "./commands/resume.ts";
@@ -57,6 +58,7 @@ const commands: readonly AddCommand[] = [
   stats,
   replay,
   demo,
+  python,
   serve,
   keys,
   live,

@@ -1,0 +1,25 @@
+import { afterAll, expect } from "vitest";
+import { connect } from "../../../src/connect.ts";
+import type { HttpServer } from "../../../src/server/http-server.ts";
+import { httpServer } from "../../support/http.ts";
+import { itWithPython, runUnittest } from "../../support/python.ts";
+
+const servers: HttpServer[] = [];
+
+afterAll(async () => {
+  for (const server of servers) await server.close();
+});
+
+async function serveSim(): Promise<string> {
+  const server = await httpServer((await connect("sim:")).endpoint);
+  servers.push(server);
+  return server.address;
+}
+
+itWithPython(
+  "every call of dbpy, stpy, olpy, ippy, ctdapy_xfel answers as scripts rely on",
+  async () => {
+    expect(await runUnittest("test_conformance", { SACLA_URL: await serveSim() })).toBeGreaterThan(20);
+  },
+  300_000,
+);
