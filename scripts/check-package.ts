@@ -107,6 +107,8 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["calibrate", "1520000", detector, "--calibrant", "LaB6", "--distance", "55", "-n", "2"], { says: /^/, code: 1 }],
   [["average", ...pictures, "-o", "average.png"], { says: /average\.png/, writes: "average.png" }],
   [["histogram", ...pictures, "-o", "histogram.svg"], { says: /histogram\.svg/, writes: "histogram.svg" }],
+  // No calibration shots there: refused on stderr.
+  [["emission", ...pictures], { says: /^/, code: 2 }],
   [
     ["assemble", ...pictures, "--method", "area", "-o", "assembled.png"],
     { says: /assembled\.png/, writes: "assembled.png" },

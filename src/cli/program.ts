@@ -9,6 +9,7 @@ import { calibrate } from "./commands/calibrate.ts";
 import { convert } from "./commands/convert.ts";
 import { demo } from "./commands/demo.ts";
 import { detectors } from "./commands/detectors.ts";
+import { emission } from "./commands/emission.ts";
 import { geometry } from "./commands/geometry.ts";
 import { histogram } from "./commands/histogram.ts";
 import { image } from "./commands/image.ts";
@@ -50,6 +51,7 @@ const commands: readonly AddCommand[] = [
   image,
   average,
   histogram,
+  emission,
   assemble,
   calibrate,
   geometry,

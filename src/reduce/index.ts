@@ -57,6 +57,31 @@ export {
   type DifferencePicture,
   differencePicture,
 } from "./difference.ts";
+export {
+  type CalibrateEmissionOptions,
+  type CalibrationLine,
+  type CalibrationShots,
+  type CalibrationShotsOptions,
+  calibrateEmission,
+  calibrationShots,
+  type DispersiveAxis,
+  type EmissionCalibration,
+  type EmissionCurve,
+  type EmissionLine,
+  type EmissionLines,
+  type EmissionLinesOptions,
+  type EmissionMap,
+  type EmissionMaps,
+  type EmissionMapsOptions,
+  type EmissionSpectrum,
+  type EmissionSpectrumOptions,
+  emissionEnergyAt,
+  emissionEnergyErrorAt,
+  emissionMaps,
+  emissionPixelAt,
+  emissionSpectrum,
+  fitEmissionLines,
+} from "./emission/index.ts";
 export { accumulate, memoryOf, type Reading } from "./engine/accumulate.ts";
 export { quantize, quantizeHigh } from "./engine/exact.ts";
 export { type ParallelOptions, reduceInParallel } from "./engine/parallel.ts";

@@ -14,6 +14,7 @@ import {
   covariance,
   darkMaps,
   droplets,
+  emissionMaps,
   histogram,
   hits,
   mean,
@@ -107,6 +108,10 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
     make: () => droplets({ aduPerPhoton: { [detId]: 154 } }),
     bytes: 4 * pixels + 8 * 252 + 16 + 17 * pixels,
   },
+  emissionMaps: {
+    make: () => emissionMaps({ aduPerPhoton: 154, noiseAdu: 11, calibration: [{ energyEv: 7050, tags: [1, 2] }] }),
+    bytes: 2 * (4 * pixels + 8 * 252 + 16) + 24 + 17 * pixels,
+  },
   speckleContrast: { make: () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 11 }), bytes: 8 * pixels },
   speckleDelays: { make: () => speckleDelays(delays), bytes: 8 * pixels },
   covariance: { make: () => covariance({ equipId: "bm1/charge" }), bytes: 88 * pixels + 80 },
@@ -163,6 +168,11 @@ const others: Record<string, readonly (() => Reducer<unknown>)[]> = {
     () => droplets({ aduPerPhoton: 154 }),
     ...(["seed", "low"] as const).map((key) => () => droplets({ aduPerPhoton: { [detId]: 154 }, [key]: 0.2 })),
     () => droplets({ aduPerPhoton: { [detId]: 154 }, noiseAdu: 11 }),
+  ],
+  emissionMaps: [
+    () => emissionMaps({ aduPerPhoton: 154, noiseAdu: 11 }),
+    () => emissionMaps({ aduPerPhoton: 154, noiseAdu: 11, calibration: [{ energyEv: 7051, tags: [1, 2] }] }),
+    () => emissionMaps({ aduPerPhoton: 155, noiseAdu: 11, calibration: [{ energyEv: 7050, tags: [1, 2] }] }),
   ],
   speckleContrast: [
     () => speckleContrast({ aduPerPhoton: 155, noiseAdu: 11 }),

@@ -1,0 +1,242 @@
+import { dot, inverseOf } from "../../core/solve-rows.ts";
+import { voigt } from "../../core/special-functions.ts";
+import type { EmissionSpectrum } from "./spectrum.ts";
+
+/** A line to begin with. */
+export interface LineStart {
+  readonly photons: number;
+  readonly energyEv: number;
+  /** Half width of the Lorentzian at half maximum. */
+  readonly halfWidthEv: number;
+}
+
+/** Lines of the greatest likelihood. */
+export interface FittedLines {
+  readonly lines: readonly LineStart[];
+  readonly blurEv: number;
+  readonly background: number;
+  readonly logLikelihood: number;
+  /** Of photons, energy, half width of each line; of the blur when it is free; of the background last. */
+  readonly errors: readonly number[];
+  /** Photons per eV in each bin. */
+  readonly curve: Float64Array;
+}
+
+const ROUNDS = 200;
+const SETTLED = 1e-7;
+const LEAST_HALF_WIDTH = 0.02;
+const LARGEST_STEP = 1.5;
+
+/**
+ * Fisher scoring, damped where it does not climb. `blur.to` > `blur.from`: the blur is free between them.
+ * @returns undefined where the photons do not determine the lines
+ */
+export function fitLines(
+  spectrum: EmissionSpectrum,
+  starts: readonly LineStart[],
+  blur: { readonly from: number; readonly to: number },
+): FittedLines | undefined {
+  const isFree = blur.to > blur.from && starts.length > 0;
+  const total = spectrum.photons.reduce((sum, n) => sum + n, 0);
+  const exposure = spectrum.exposureEv.reduce((sum, ev) => sum + ev, 0);
+  const range = (spectrum.energyEv.at(-1) ?? NaN) - (spectrum.energyEv[0] ?? NaN);
+  const inLines = starts.reduce((sum, { photons }) => sum + photons, 0);
+  const start = starts.flatMap(({ photons, energyEv, halfWidthEv }) => [photons, energyEv, halfWidthEv]);
+  let at = [...start, ...(isFree ? [0.8 * blur.to] : []), Math.max(0.05 * total, total - inLines) / exposure];
+  const fixed = isFree ? undefined : blur.to;
+  const model = new LineModel(spectrum, starts.length, fixed);
+  const bound = (values: readonly number[]): number[] =>
+    values.map((value, k) => {
+      if (k === values.length - 1) return Math.max(value, (1e-6 * total + 1e-3) / exposure);
+      if (isFree && k === values.length - 2) return Math.min(blur.to, Math.max(blur.from, value));
+      if (k % 3 === 0) return Math.max(value, 1e-3);
+      return k % 3 === 2 ? Math.min(range, Math.max(LEAST_HALF_WIDTH, value)) : value;
+    });
+  at = bound(at);
+  let damping = 1e-3;
+  let now = model.at(at);
+  for (let round = 0; round < ROUNDS; round++) {
+    const { gradient, information } = now;
+    const step = solveScaled(information, gradient, damping);
+    if (step === undefined) return undefined;
+    const next = bound(at.map((value, k) => value + limited(step[k] ?? 0, k, at, starts.length)));
+    const trial = model.at(next);
+    const gain = trial.logLikelihood - now.logLikelihood;
+    if (gain >= 0) {
+      [at, now] = [next, trial];
+      damping = Math.max(1e-12, damping / 5);
+      if (gain < SETTLED) break;
+    } else {
+      damping *= 6;
+      if (damping > 1e8) break;
+    }
+  }
+  return resultOf(model, at, now, starts.length, { isFree, fixed, blur });
+}
+
+function resultOf(
+  model: LineModel,
+  at: readonly number[],
+  { information, logLikelihood, curve }: Likelihood,
+  count: number,
+  { isFree, fixed, blur }: { isFree: boolean; fixed: number | undefined; blur: { from: number; to: number } },
+): FittedLines | undefined {
+  const last = at.length - 1;
+  const blurAt = isFree ? last - 1 : -1;
+  const blurEv = fixed ?? at[last - 1] ?? NaN;
+  // At an end of what it may be, a parameter is not moved by the photons.
+  const atEnd = (k: number): boolean =>
+    (k === blurAt && (blurEv <= blur.from * 1.0001 || blurEv >= blur.to * 0.9999)) ||
+    (k < 3 * count && k % 3 === 2 && (at[k] ?? 0) <= LEAST_HALF_WIDTH);
+  const free = at.map((_, k) => k).filter((k) => !atEnd(k));
+  const sizes = free.map((k) => Math.sqrt(information[k]?.[k] ?? NaN));
+  const scaled = free.map((k, i) =>
+    free.map((m, j) => (information[k]?.[m] ?? NaN) / (sizes[i] ?? 1) / (sizes[j] ?? 1)),
+  );
+  const inverse = inverseOf(scaled);
+  if (inverse === undefined) return undefined;
+  const errors = at.map((_, k) => {
+    const i = free.indexOf(k);
+    return i < 0 ? 0 : Math.sqrt(inverse[i]?.[i] ?? NaN) / (sizes[i] ?? NaN);
+  });
+  const lines = Array.from({ length: count }, (_, k) => model.line(at, k));
+  return { lines, blurEv, background: at[last] ?? NaN, logLikelihood, errors, curve };
+}
+
+/** Far from the maximum a step of Fisher's may leap over it: no more than a part of each line's own size. */
+function limited(step: number, k: number, at: readonly number[], count: number): number {
+  if (k >= 3 * count) return step;
+  const halfWidth = at[3 * Math.floor(k / 3) + 2] ?? 0;
+  const own = k % 3 === 0 ? Math.abs(at[k] ?? 0) : k % 3 === 1 ? halfWidth + 0.3 : halfWidth;
+  const most = LARGEST_STEP * own;
+  return Math.min(most, Math.max(-most, step));
+}
+
+function solveScaled(
+  information: readonly (readonly number[])[],
+  gradient: readonly number[],
+  damping: number,
+): number[] | undefined {
+  const sizes = information.map((row, k) => Math.sqrt(Math.max(row[k] ?? 0, 1e-300)));
+  const matrix = information.map((row, k) =>
+    row.map((value, m) => value / (sizes[k] ?? 1) / (sizes[m] ?? 1) + (k === m ? damping : 0)),
+  );
+  const inverse = inverseOf(matrix);
+  return inverse?.map(
+    (row, k) =>
+      dot(
+        row,
+        gradient.map((value, m) => value / (sizes[m] ?? 1)),
+      ) / (sizes[k] ?? 1),
+  );
+}
+
+interface Likelihood {
+  readonly logLikelihood: number;
+  readonly gradient: number[];
+  readonly information: number[][];
+  readonly curve: Float64Array;
+}
+
+/** Photons expected in each bin. Parameters: photons, energy, half width of each line; blur if free; background. */
+class LineModel {
+  readonly #spectrum: EmissionSpectrum;
+  readonly #count: number;
+  readonly #fixedBlur: number | undefined;
+
+  constructor(spectrum: EmissionSpectrum, count: number, fixedBlur: number | undefined) {
+    this.#spectrum = spectrum;
+    this.#count = count;
+    this.#fixedBlur = fixedBlur;
+  }
+
+  line(at: readonly number[], k: number): LineStart {
+    const [photons = NaN, energyEv = NaN, halfWidthEv = NaN] = at.slice(3 * k, 3 * k + 3);
+    return { photons, energyEv, halfWidthEv };
+  }
+
+  at(parameters: readonly number[]): Likelihood {
+    const { energyEv, photons, exposureEv } = this.#spectrum;
+    const size = parameters.length;
+    const gradient = new Array<number>(size).fill(0);
+    const information = Array.from({ length: size }, () => new Array<number>(size).fill(0));
+    const curve = new Float64Array(energyEv.length);
+    let logLikelihood = 0;
+    for (const [i, energy] of energyEv.entries()) {
+      const exposure = exposureEv[i] ?? NaN;
+      const { value, slopes } = this.#bin(parameters, energy);
+      const [n, expected] = [photons[i] ?? 0, value * exposure];
+      curve[i] = value;
+      logLikelihood += (n > 0 ? n * Math.log(expected) : 0) - expected;
+      for (let k = 0; k < size; k++) {
+        const slope = (slopes[k] ?? 0) * exposure;
+        gradient[k] = (gradient[k] ?? 0) + (n / expected - 1) * slope;
+        const row = information[k] ?? [];
+        for (let m = 0; m < size; m++) row[m] = (row[m] ?? 0) + (slope * (slopes[m] ?? 0) * exposure) / expected;
+      }
+    }
+    return { logLikelihood, gradient, information, curve };
+  }
+
+  /** Photons per eV at an energy, and how they change with each parameter. */
+  #bin(parameters: readonly number[], energy: number): { value: number; slopes: number[] } {
+    const last = parameters.length - 1;
+    const blur = this.#fixedBlur ?? parameters[last - 1] ?? NaN;
+    const slopes = new Array<number>(parameters.length).fill(0);
+    let value = parameters[last] ?? NaN;
+    slopes[last] = 1;
+    for (let k = 0; k < this.#count; k++) {
+      const { photons, energyEv, halfWidthEv } = this.line(parameters, k);
+      const shape = voigt(energy - energyEv, blur, halfWidthEv);
+      value += photons * shape.value;
+      slopes[3 * k] = shape.value;
+      slopes[3 * k + 1] = -photons * shape.byX;
+      slopes[3 * k + 2] = photons * shape.byGamma;
+      if (this.#fixedBlur === undefined) slopes[last - 1] = (slopes[last - 1] ?? 0) + photons * shape.bySigma;
+    }
+    return { value, slopes };
+  }
+}
+
+const WIDTHS = [0.3, 0.8, 2, 5, 12];
+
+/** The place and width at which one line more adds most, beside those given; `near` keeps it near an energy. */
+export function startLine(
+  spectrum: EmissionSpectrum,
+  lines: readonly LineStart[],
+  blurEv: number,
+  near?: readonly [energyEv: number, withinEv: number],
+): LineStart {
+  const { energyEv, photons, exposureEv } = spectrum;
+  const total = photons.reduce((sum, n) => sum + n, 0);
+  const exposure = exposureEv.reduce((sum, ev) => sum + ev, 0);
+  const known = lines.reduce((sum, line) => sum + line.photons, 0);
+  const background = Math.max(0.05 * total + 0.5, total - known) / exposure;
+  const expected = energyEv.map(
+    (energy) =>
+      background +
+      lines.reduce(
+        (sum, line) => sum + line.photons * voigt(energy - line.energyEv, blurEv, line.halfWidthEv).value,
+        0,
+      ),
+  );
+  let best = { gain: -Infinity, photons: 1, energyEv: near?.[0] ?? energyEv[energyEv.length >> 1] ?? NaN, width: 1 };
+  for (const width of WIDTHS) {
+    const every = Math.max(1, Math.floor((width + blurEv) / 2 / spectrum.binEv));
+    for (let k = 0; k < energyEv.length; k += every) {
+      const centre = energyEv[k] ?? NaN;
+      if (near !== undefined && Math.abs(centre - near[0]) > near[1]) continue;
+      let [score, information] = [0, 0];
+      for (let i = 0; i < energyEv.length; i++) {
+        const off = (energyEv[i] ?? NaN) - centre;
+        const shape = voigt(off, blurEv, width).value * (exposureEv[i] ?? 0);
+        const mean = (expected[i] ?? NaN) * (exposureEv[i] ?? 0);
+        score += ((photons[i] ?? 0) / mean - 1) * shape;
+        information += (shape * shape) / mean;
+      }
+      const gain = score > 0 ? (score * score) / information : -Infinity;
+      if (gain > best.gain) best = { gain, photons: score / information, energyEv: centre, width };
+    }
+  }
+  return { photons: Math.min(best.photons, total), energyEv: best.energyEv, halfWidthEv: best.width };
+}
