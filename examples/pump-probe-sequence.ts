@@ -8,7 +8,6 @@ import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";
 import { linePlot } from "sacla/plot";
 import {
-  type Beamline,
   checkpoint,
   confirm,
   controlBeamline,
@@ -22,6 +21,7 @@ import {
   plan,
   point,
   type Row,
+  request,
   type ShotsTaken,
   set,
   shots,
@@ -39,7 +39,6 @@ const experiment = defineExperiment({
     x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
     y: { device: "bl3_st2_pm041", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
     theta: { device: "bl3_st4_pm036", unit: "deg", pulsesPerUnit: 1e4, limits: [-1, 1] },
-    probe_delay: { device: "bl3_chicane1", unit: "fs", pulsesPerUnit: 10, limits: [0, 300] },
   },
   signals: {
     monitor: { id: "xfel_bl_3_st_2_pd_user_1_fitting_peak/voltage" },
@@ -47,7 +46,8 @@ const experiment = defineExperiment({
   },
   shutters: { xrays: { device: "bl3_shutter1" } },
   settings: {
-    pump_fel: { device: "bl3_pump_fel" },
+    probeDelayFs: { device: "bl3_chicane1" },
+    pumpFel: { device: "bl3_pump_fel" },
     monitor_gain: { device: "bl3_st2_pd1_gain" },
     bragg_gain: { device: "bl3_st4_pd3_gain" },
     attenuator: { device: "bl3_attenuator1" },
@@ -59,7 +59,7 @@ const delaysFs = [0, 30, 60, 120, 200, 300];
 const repeats = 2;
 const seen = { signalName: "monitor", between: [0.01, 1] } as const;
 const looking = { signals: ["bragg", "monitor"], conditions: [seen] } as const;
-const request = (count: number) => ({ ...looking, count, budget: { shots: 10 * count + 20 } });
+const good = (count: number) => ({ ...looking, count, budget: { shots: 10 * count + 20 } });
 
 /** Both photodiodes look at the beam behind the attenuator: the less light, the more gain. */
 function* gains(gain: number): PlanSteps {
@@ -76,7 +76,7 @@ const peakNear = (centre: number, reach: number, points: number) =>
     points,
     signalName: "bragg",
     normaliseBy: "monitor",
-    shots: request(5),
+    shots: good(5),
     shutter: "xrays",
   });
 
@@ -92,20 +92,17 @@ function* steps(): PlanSteps {
   yield* set("attenuator", 400);
   let { centre } = yield* peakNear(0, 0.25, 151).steps(); // Once, to know where about it is.
   for (const delay of delaysFs) {
-    yield* move({ probe_delay: delay }); // 13: by the operators
+    yield* request({ probeDelayFs: delay }); // 13: by the operators, verified in the chicane
     for (let repeat = 1; repeat <= repeats; repeat++) {
       yield* checkpoint();
       const area = yield* spot("crystal");
       yield* move(area.at); // 1
-      yield* set("pump_fel", "off"); // 2: by the operators
+      yield* request({ pumpFel: "off" }); // 2: by the operators, verified in the spectrometer
       yield* gains(10); // 3
       yield* set("attenuator", 400); // 4
       ({ centre } = yield* peakNear(centre, 0.015, 21).steps()); // 5, 6
-      const reference = yield* withRun(
-        { comment: `reference ${delay} fs` },
-        withShutterOpen("xrays", shots(request(60))),
-      ); // 7
-      yield* set("pump_fel", "on"); // 8: by the operators
+      const reference = yield* withRun({ comment: `reference ${delay} fs` }, withShutterOpen("xrays", shots(good(60)))); // 7
+      yield* request({ pumpFel: "on" }); // 8: by the operators
       yield* gains(1); // 9
       yield* set("attenuator", 0); // 10
       const pumped = yield* withRun({ comment: `pumped ${delay} fs` }, onePumpedPulse()); // 11
@@ -120,17 +117,6 @@ function* steps(): PlanSteps {
 /** Where it goes depends on where the peaks are found. */
 const sequence = plan("pump-probe sequence", { delaysFs, repeats }, steps, { adaptive: true });
 
-let asked = 0;
-
-/**
- * The accelerator is not controlled from a beamline: its operators are asked, and confirm. These say yes at once, and
- * the simulated facility does it; at the beamline this waits for their answer.
- */
-async function askOperators(what: string): Promise<void> {
-  asked++;
-  if (asked <= 4) console.log(`operators, please: ${what}. Confirmed.${asked === 4 ? " …" : ""}`);
-}
-
 await mkdir("out", { recursive: true });
 await rm("out/crystal.map", { force: true }); // The simulated crystal is new each time.
 const axis = (name: string, points: number) => ({ axis: name, from: 0, to: 0.2 * (points - 1), points });
@@ -143,21 +129,7 @@ await using control = await facility.ec.control(3, {
   experiment,
   pollMs: 2,
 });
-const controlled = controlBeamline(facility, control, { experiment, monitor: "monitor", pollMs: 2 });
-
-/** The beamline, with the operators beside it. */
-const beamline: Beamline = {
-  ...controlled,
-  async set(setting, value) {
-    if (setting === "pump_fel" && (await control.setting("pump_fel").value()) !== value)
-      await askOperators(`the pump FEL ${value}`);
-    await controlled.set(setting, value);
-  },
-  async move(to, options) {
-    if (to["probe_delay"] !== undefined) await askOperators(`a delay of ${to["probe_delay"]} fs`);
-    return await controlled.move(to, options);
-  },
-};
+const beamline = controlBeamline(facility, control, { experiment, monitor: "monitor", pollMs: 2 });
 
 const [delays, changes, runs]: [number[], number[], number[]] = [[], [], []];
 const curve = {
@@ -187,7 +159,7 @@ for (const delay of delaysFs)
   );
 console.log(
   `the pumped shots are in the runs ${runs.slice(0, 3).join(", ")} … ${runs.at(-1)}; ` +
-    `the operators were asked ${asked} times`,
+    `the operators were asked ${(await facility.ec.requests(3, 1000)).length} times`,
 );
 console.log(`${account.used} of ${account.asked} shots used; left out:`, account.dropped);
 console.log("areas of the crystal:", crystal.counts);

@@ -1,4 +1,6 @@
-import { printable } from "./printable.ts";
+import { show } from "./show.ts";
+
+export { show, showList } from "./show.ts";
 
 /**
  * Every way a call can fail: a closed list, so that scripts can match on `code` and the documentation can be
@@ -204,6 +206,22 @@ export const errorCatalogue = {
     facility: true,
     meaning: "The program holds no lease of the beamline, or not any more.",
     next: "Take the lease, look where the devices are, and go on from there.",
+  },
+  REQUEST_DECLINED: {
+    facility: true,
+    meaning: "The operators of the accelerator declined a request, or offered another value that was not taken.",
+    next: "Read their reason in the message; ask again, or call them.",
+  },
+  REQUEST_EXPIRED: {
+    facility: true,
+    meaning: "The operators of the accelerator did not answer a request in its time; nothing was changed.",
+    next: "Call the control room, then ask again, with a longer time to answer if need be.",
+  },
+  NOT_VERIFIED: {
+    facility: true,
+    meaning:
+      "A change of the accelerator did not show in the 0-D signals that verify it; the value before was put back.",
+    next: "Look at the reason in the message and at `sacla requests log`; ask again when the beam is steady.",
   },
   PLAN_CHANGED: {
     facility: false,
@@ -418,31 +436,4 @@ export function fileError(
 ): SaclaError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new SaclaError(code, `${what} ${show(path)}: ${why}`, { details: { path }, cause });
-}
-
-const printableLimit = 120;
-
-/** A value as it should appear in an error message: short, quoted, never throwing. */
-export function show(value: unknown): string {
-  if (typeof value === "string")
-    return printable(JSON.stringify(value.length > printableLimit ? `${value.slice(0, printableLimit)}…` : value));
-  if (typeof value === "function") return "a function";
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
-  if (typeof value === "object" && value !== null) {
-    try {
-      const text = printable(JSON.stringify(value));
-      return text.length > printableLimit ? `${text.slice(0, printableLimit)}…` : text;
-    } catch {
-      return Object.prototype.toString.call(value);
-    }
-  }
-  return String(value);
-}
-
-/** Names in a message: all of a short list, the start of a long one. */
-export function showList(values: Iterable<unknown>, limit = 8): string {
-  const all = [...values];
-  if (all.length === 0) return "none";
-  const head = all.slice(0, limit).map(String).join(", ");
-  return all.length > limit ? `${head}, … (${all.length} in all)` : head;
 }

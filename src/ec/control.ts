@@ -1,15 +1,16 @@
-import { SaclaError, showList, toSaclaError } from "../core/errors.ts";
+import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
 import { asText, badArgument } from "../core/guards.ts";
 import { nearestNames } from "../core/nearest-names.ts";
 import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { LEASE_TTL_MS } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { Axis, type WaitLimits } from "./axis.ts";
-import { findDevice, reason } from "./device-checks.ts";
+import { findDevice, reason, whyOutOfRange } from "./device-checks.ts";
 import type { BeamState, DeviceInfo, RunRequest, RunState } from "./driver.ts";
 import type { Experiment, ExperimentDefinition, NamesIn } from "./experiment.ts";
 import { HeldLease, type PreviousLease } from "./held-lease.ts";
 import { Move } from "./move.ts";
+import { askOperators, type RequestKept, type RequestOptions, requestChecks } from "./requests/ask.ts";
 import { Setting, Shutter } from "./simple-devices.ts";
 import { type Difference, differences, type Snapshot, type SnapshotEntry } from "./snapshot.ts";
 import { plainAxis } from "./units.ts";
@@ -50,6 +51,7 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   readonly #devices: readonly DeviceInfo[];
   readonly #experiment: Experiment<D> | undefined;
   readonly #waits: WaitLimits;
+  readonly #reason: string;
   readonly #axes = new Map<string, Axis>();
   readonly #shutters = new Map<string, Shutter>();
 
@@ -58,7 +60,9 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     devices: readonly DeviceInfo[],
     experiment: Experiment<D> | undefined,
     waits: WaitLimits,
+    reason: string,
   ) {
+    this.#reason = reason;
     this.bl = lease.bl;
     this.#lease = lease;
     this.#devices = devices;
@@ -86,7 +90,7 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     });
     const { experiment } = options;
     const devices = await devicesOf(endpoint, bl, experiment);
-    return new Control(await HeldLease.take(endpoint, bl, name, reason, ttlMs), devices, experiment, waits);
+    return new Control(await HeldLease.take(endpoint, bl, name, reason, ttlMs), devices, experiment, waits, reason);
   }
 
   /**
@@ -99,7 +103,7 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     experiment: Experiment<D> | undefined,
   ): Promise<Control<D>> {
     const devices = await devicesOf(endpoint, bl, experiment);
-    return new Control(HeldLease.none(endpoint, bl), devices, experiment, { pollMs: 50, marginMs: 5000 });
+    return new Control(HeldLease.none(endpoint, bl), devices, experiment, { pollMs: 50, marginMs: 5000 }, "");
   }
 
   /** How the lease before this one ended, and what was done then; null when there was none. */
@@ -167,6 +171,41 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
       }
     }
     return await Move.plan(axes, settings);
+  }
+
+  /**
+   * Asks the operators of the accelerator for values of its parameters, one after the other, and waits until each is
+   * set and 0-D signals have verified it; otherwise the value before is put back. What was kept before one fails stays.
+   * @throws LIMIT, INTERLOCK, DEVICE_BUSY, TOO_MANY_REQUESTS when it is not put to them
+   * @throws REQUEST_DECLINED, REQUEST_EXPIRED when they do not accept it
+   * @throws NOT_VERIFIED when it was put back @throws ABORTED, LEASE_LOST, UNKNOWN_DEVICE
+   * @example
+   * await control.request({ probeDelayFs: 60 }, { reason: "pump-probe" });
+   */
+  async request(
+    to: Readonly<Record<string, number | string>>,
+    options: RequestOptions = {},
+  ): Promise<Readonly<Record<string, RequestKept>>> {
+    resolveOptions("request", options, requestChecks);
+    // All are known before the first is asked for.
+    const settings = Object.entries(to).map(
+      ([name, value]) => [name, this.setting(name as never).info, value] as const,
+    );
+    const kept: Record<string, RequestKept> = {};
+    const { reason: why = this.#reason } = options;
+    for (const [name, info, value] of settings)
+      kept[name] = await askOperators(this.#lease, info, value, why, this.#waits.pollMs, options);
+    return kept;
+  }
+
+  /** Whether a value of the accelerator may be asked for; throws why not. @throws LIMIT, UNKNOWN_DEVICE */
+  checkRequest(name: string, value: number | string): void {
+    const { info } = this.setting(name as never);
+    const why = info.role === "accelerator" ? whyOutOfRange(info, value) : "it is changed without a request, by set";
+    if (why !== "")
+      throw new SaclaError("LIMIT", `${name} cannot be asked for ${show(value)}: ${why}.`, {
+        details: { name, value },
+      });
   }
 
   /**
@@ -299,7 +338,10 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
       return [...Object.keys(this.#experiment.axes), ...Object.keys(this.#experiment.settings)];
     // What is only read could not be put back.
     const isKept = (device: DeviceInfo): boolean =>
-      device.kind === "axis" || (device.kind === "setting" && ("from" in device.allowed || device.allowed.length > 0));
+      device.kind === "axis" ||
+      (device.kind === "setting" &&
+        device.role !== "accelerator" &&
+        ("from" in device.allowed || device.allowed.length > 0));
     return this.#devices.filter(isKept).map(({ name }) => name);
   }
 

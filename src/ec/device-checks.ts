@@ -66,12 +66,22 @@ export function checkAllowed(info: SettingInfo, value: number | string): void {
     });
 }
 
-/** Why a setting does not take a value; "" when it does. */
-export function whyNotAllowed({ allowed, unit, role }: SettingInfo, value: number | string): string {
-  if (!("from" in allowed) && allowed.length === 0)
-    return role === "accelerator"
-      ? "the operators of the accelerator alone change it; ask them"
-      : "it is only read from here";
+/** Why a setting does not take a value; "" when it does. What belongs to the accelerator takes none from here. */
+export function whyNotAllowed(info: SettingInfo, value: number | string): string {
+  if (info.role !== "accelerator") return whyOutOfRange(info, value);
+  const how = isOnlyRead(info) ? "ask them" : `ask them: sacla requests ask ${info.name}=VALUE, or control.request(…)`;
+  return `the operators of the accelerator alone change it; ${how}`;
+}
+
+/** Whether a setting takes no value at all. */
+function isOnlyRead({ allowed }: SettingInfo): boolean {
+  return !("from" in allowed) && allowed.length === 0;
+}
+
+/** Why a value is not one of those allowed; "" when it is. */
+export function whyOutOfRange(info: SettingInfo, value: number | string): string {
+  const { allowed, unit } = info;
+  if (isOnlyRead(info)) return "it is only read from here";
   if (!("from" in allowed))
     return allowed.includes(value) ? "" : `it takes ${showList(allowed, 30)}${unit === "" ? "" : ` ${unit}`}`;
   const { from, to } = allowed;

@@ -1,3 +1,5 @@
+import type { AcceleratorRequest, RequestRule } from "../transport/request-methods.ts";
+
 /**
  * What a control system must know; the simulated facility, MADOCA, or a user's one small file. Every call answers at
  * once or within its own bounded time. Failures are SaclaErrors: LIMIT, INTERLOCK, DEVICE_FAULT, DEVICE_BUSY,
@@ -25,7 +27,33 @@ export interface ControlDriver {
   runState(bl: number): Promise<RunState>;
   /** Whether X-rays can reach the hutch now, and if not why (trip, interlock, shutter upstream). */
   beam(bl: number): Promise<BeamState>;
+  /**
+   * What requests to the operators of the accelerator need. Without it they are checked against the allowed values
+   * alone. A request that was accepted is `set`, and `read` tells when it has arrived.
+   */
+  readonly accelerator?: AcceleratorSide;
   close(): Promise<void>;
+}
+
+/** What a control system knows of the accelerator beyond its settings. */
+export interface AcceleratorSide {
+  rules(bl: number): Promise<readonly RequestRule[]>;
+  /** Whether requests are taken (`normal`), and the newest shot, HighTag and tag; null where nobody knows. */
+  state(bl: number): Promise<{
+    readonly mode: "normal" | "tuning";
+    readonly shot: readonly [hightag: number, tag: number] | null;
+  }>;
+  /** Of operators that are simulated: their answer. Without it people answer, by `sacla requests`. */
+  answer?(request: AcceleratorRequest, signal: AbortSignal): Promise<OperatorAnswer>;
+}
+
+/** What operators say to a request. */
+export interface OperatorAnswer {
+  readonly operator: string;
+  /** `change`: `to` is offered instead. */
+  readonly answer: "accept" | "change" | "decline" | "stop";
+  readonly to: number | string | null;
+  readonly why: string;
 }
 
 /** A run to be started. */
@@ -75,7 +103,7 @@ export interface ShutterInfo {
 
 export interface SettingInfo {
   readonly kind: "setting";
-  /** "accelerator": its operators make it on request, so setting it is asking them. */
+  /** "accelerator": its operators alone change it, on request. */
   readonly role: "selector" | "attenuator" | "amplifier" | "undulator-k" | "accelerator";
   readonly name: string;
   readonly syncdb: string | null;

@@ -1,7 +1,9 @@
 import type { CallOptions } from "../core/async.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { asText } from "../core/guards.ts";
+import { any, oneOf, resolveOptions } from "../core/options.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { CallResult } from "../transport/methods.ts";
+import type { AcceleratorRequest, RequestEntry } from "../transport/request-methods.ts";
 import { Control, type ControlOptions } from "./control.ts";
 import type { ControlView } from "./control-view.ts";
 import type { BeamState, DeviceInfo, DeviceReading, RunState } from "./driver.ts";
@@ -85,4 +87,50 @@ export class Ec {
   async pauseRun(bl: number): Promise<void> {
     await this.#endpoint.call("ec.pauseRun", { bl }, { key: crypto.randomUUID() });
   }
+
+  /** What may be asked of the operators of the accelerator, and the machine's mode. */
+  async requestRules(bl: number, options: CallOptions = {}): Promise<CallResult<"request.rules">> {
+    return await this.#endpoint.call("request.rules", { bl }, options);
+  }
+
+  /** The last requests to the operators of the accelerator, oldest first. @param last - @default 20 */
+  async requests(bl: number, last = 20, options: CallOptions = {}): Promise<readonly AcceleratorRequest[]> {
+    return await this.#endpoint.call("request.list", { bl, last }, options);
+  }
+
+  /** The dialogue with them, a thousand lines at most. @param after - number of the last line one has. @default 0 */
+  async requestLog(bl: number, after = 0, options: CallOptions = {}): Promise<readonly RequestEntry[]> {
+    return await this.#endpoint.call("request.log", { bl, after, most: 1000 }, options);
+  }
+
+  /**
+   * The operators' side: accepts, declines, offers another value, or stops what is under way. On a server this needs
+   * the role `operator`.
+   * @throws BAD_ARGUMENT when the answer does not fit the request's state @throws INTERLOCK, LIMIT, NOT_ALLOWED
+   */
+  async answerRequest(bl: number, id: number, answer: AnswerOptions): Promise<AcceleratorRequest> {
+    const given = resolveOptions("answerRequest", answer, {
+      operator: asText,
+      answer: oneOf("accept", "change", "decline", "stop"),
+      to: any,
+      why: any,
+    });
+    const { to = null, why = "" } = answer;
+    const params = { bl, id, operator: given.operator, answer: given.answer, to, why };
+    return await this.#endpoint.call("request.answer", params, { key: crypto.randomUUID() });
+  }
+
+  /** Withdraws a request, or has the value before put back. Needs no lease. @throws BAD_ARGUMENT when it has ended */
+  async cancelRequest(bl: number, id: number, by: string, why = ""): Promise<AcceleratorRequest> {
+    return await this.#endpoint.call("request.cancel", { bl, id, by, why }, { key: crypto.randomUUID() });
+  }
+}
+
+/** What the operators say. */
+export interface AnswerOptions {
+  readonly operator: string;
+  readonly answer: "accept" | "change" | "decline" | "stop";
+  /** The value that is offered instead, of `change`. */
+  readonly to?: number | string | undefined;
+  readonly why?: string | undefined;
 }

@@ -6,17 +6,19 @@ export type { Axis, MoveOptions } from "./axis.ts";
 export { Control, type ControlOptions } from "./control.ts";
 export type { AxisView, ControlView, MoveView, SettingView, ShutterView } from "./control-view.ts";
 export type {
+  AcceleratorSide,
   AxisInfo,
   BeamState,
   ControlDriver,
   DeviceInfo,
   DeviceReading,
+  OperatorAnswer,
   RunRequest,
   RunState,
   SettingInfo,
   ShutterInfo,
 } from "./driver.ts";
-export { Ec } from "./ec.ts";
+export { type AnswerOptions, Ec } from "./ec.ts";
 export {
   type AxisDefinition,
   defineExperiment,
@@ -30,6 +32,8 @@ export { LeaseJournal, type LeaseJournalOptions, type UnfinishedLease } from "./
 export { type MadocaOptions, madocaDriver } from "./madoca/driver.ts";
 export type { Move, MoveRow } from "./move.ts";
 export { type Preset, Presets } from "./presets.ts";
+export type { RequestKept, RequestOptions } from "./requests/ask.ts";
+export { RequestLog } from "./requests/request-log.ts";
 export type { Setting, Shutter } from "./simple-devices.ts";
 export type { Difference, Snapshot, SnapshotEntry } from "./snapshot.ts";
 export { type AxisLimits, moveSeconds, toPosition, toPulses } from "./units.ts";

@@ -20,6 +20,9 @@ import type { ControlDriver, DeviceInfo } from "./driver.ts";
 import { GuardedDriver } from "./guarded-driver.ts";
 import { type EndedLease, LeaseKeeper } from "./lease.ts";
 import type { LeaseJournal, UnfinishedLease } from "./lease-journal.ts";
+import { RequestDesk } from "./requests/desk.ts";
+import { requestHandlers } from "./requests/request-handlers.ts";
+import { RequestLog } from "./requests/request-log.ts";
 
 export interface WithControlOptions {
   /** What leases are timed by. @default realClock() */
@@ -36,9 +39,20 @@ export interface WithControlOptions {
    * nobody gets a lease. @default at once
    */
   readonly recoverAfter?: Promise<unknown> | undefined;
+  /**
+   * The dialogue with the operators of the accelerator. With a file, the next process puts back what this one left
+   * under way. Closed with the Endpoint. @default in memory
+   */
+  readonly requests?: RequestLog | undefined;
   /** Told of each lease that has ended, and what was done then to leave the beamline safe. */
   readonly onLeaseEnd?: ((ended: EndedLease) => void) | undefined;
 }
+
+/** The options with what has a default. */
+type Given = Omit<WithControlOptions, "clock" | "onLeaseEnd"> & {
+  readonly clock: Clock;
+  readonly onLeaseEnd: (ended: EndedLease) => void;
+};
 
 type Handlers = { readonly [M in ControlMethod]: (params: CallParams<M>) => Promise<CallResult<M>> };
 
@@ -54,11 +68,11 @@ type Handlers = { readonly [M in ControlMethod]: (params: CallParams<M>) => Prom
  * const endpoint = inProcess(withControl(endpointOf(source), driver));
  */
 export function withControl(endpoint: Endpoint, driver: ControlDriver, options: WithControlOptions = {}): Endpoint {
-  const checks = { clock: any, driverTimeoutMs: any, journal: any, recoverAfter: any, onLeaseEnd: any };
+  const checks = { clock: any, driverTimeoutMs: any, journal: any, recoverAfter: any, requests: any, onLeaseEnd: any };
   resolveOptions("withControl", options, checks);
-  const { clock = realClock(), driverTimeoutMs = 5000, journal, recoverAfter, onLeaseEnd = () => {} } = options;
+  const { clock = realClock(), driverTimeoutMs = 5000, onLeaseEnd = () => {} } = options;
   const guarded = new GuardedDriver(driver, asFinite("driverTimeoutMs", driverTimeoutMs, 1));
-  return new Controlling(endpoint, guarded, clock, journal, recoverAfter, onLeaseEnd);
+  return new Controlling(endpoint, guarded, { ...options, clock, onLeaseEnd });
 }
 
 class Controlling implements Endpoint {
@@ -68,20 +82,14 @@ class Controlling implements Endpoint {
   readonly #handlers: Handlers;
   readonly #devices = new Map<number, readonly DeviceInfo[]>();
   readonly #changes: DeviceChanges;
+  readonly #desk: RequestDesk;
   readonly #journal: LeaseJournal | undefined;
   /** What leases of a killed process left has been made safe. */
   readonly #recovered: Promise<unknown>;
   readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
 
-  constructor(
-    inner: Endpoint,
-    driver: GuardedDriver,
-    clock: Clock,
-    journal: LeaseJournal | undefined,
-    recoverAfter: Promise<unknown> | undefined,
-    onLeaseEnd: (ended: EndedLease) => void,
-  ) {
+  constructor(inner: Endpoint, driver: GuardedDriver, { clock, journal, recoverAfter, requests, onLeaseEnd }: Given) {
     this.#inner = inner;
     this.#driver = driver;
     this.#changes = new DeviceChanges(
@@ -91,7 +99,10 @@ class Controlling implements Endpoint {
     );
     this.#leases = new LeaseKeeper({
       clock,
-      makeSafe: ({ bl, changedDevices }, how) => this.#changes.makeSafe(bl, changedDevices, how),
+      makeSafe: async ({ bl, changedDevices }, how) => {
+        const lines = this.#desk.leaseEnded(bl, how);
+        return [...(await this.#changes.makeSafe(bl, changedDevices, how)), ...lines];
+      },
       onTake: (bl, name, reason) => journal?.taken(bl, name, reason),
       onEnd: (ended) => {
         try {
@@ -100,6 +111,13 @@ class Controlling implements Endpoint {
           onLeaseEnd(ended);
         }
       },
+    });
+    this.#desk = new RequestDesk({
+      driver,
+      log: requests ?? RequestLog.inMemory(),
+      clock,
+      holder: (bl, lease) => this.#leases.check(bl, lease).name,
+      find: async (bl, name) => findDevice(await this.#known(bl), bl, "setting", name),
     });
     this.#journal = journal;
     if (journal !== undefined && journal.damage !== "") process.emitWarning(journal.damage, { code: "FILE_DAMAGED" });
@@ -141,6 +159,7 @@ class Controlling implements Endpoint {
   async #shutDown(): Promise<void> {
     this.#ending.abort();
     await Promise.all([this.#leases.close(), this.#recovered.catch(() => {})]);
+    await this.#desk.close();
     this.#changes.close();
     try {
       await this.#driver.ask("close", (driver) => driver.close());
@@ -248,6 +267,7 @@ class Controlling implements Endpoint {
         return {};
       },
       "lease.holder": async ({ bl }) => leases.holder(bl),
+      ...requestHandlers(this.#desk),
     };
   }
 
@@ -284,7 +304,8 @@ class Controlling implements Endpoint {
   }
 
   async #recoverAll(): Promise<void> {
-    await Promise.all((this.#journal?.unfinished ?? []).map((lease) => this.#recover(lease)));
+    const leases = (this.#journal?.unfinished ?? []).map((lease) => this.#recover(lease));
+    await Promise.all([...leases, this.#desk.recover()]);
   }
 
   async #recoverLater(after: Promise<unknown>): Promise<void> {

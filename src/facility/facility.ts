@@ -18,6 +18,7 @@ import { Accelerator } from "./control/accelerator.ts";
 import { ControlledBeamline } from "./control/beamline.ts";
 import { controlledBeamlines } from "./control/devices.ts";
 import { SimulatedControl } from "./control/driver.ts";
+import { SimulatedOperators } from "./control/operators.ts";
 import { type Scenario, scenarioOf } from "./control/scenario.ts";
 import { VirtualTime } from "./control/virtual-time.ts";
 import { experiments, knownHightags, liveHightag, unixSecondsOf } from "./experiments.ts";
@@ -190,6 +191,8 @@ export class SimulatedFacility implements DataSource {
       virtualTime: this.#virtualTime,
       now,
       newestRun,
+      machine,
+      operators: new SimulatedOperators(seed, scenario.operators, clock, speed),
     });
     const shotAt = (bl: number, hightag: number, tag: number): SimulatedShot => this.#shot(bl, hightag, tag);
     this.truth = new FacilityTruth(

@@ -75,6 +75,7 @@ export function twinDevices(options: SimulatedFacilityOptions, twins: Twins): Co
     read: (device) => control.read(device),
     runState: (bl) => control.runState(bl),
     beam: (bl) => control.beam(bl),
+    ...(control.accelerator === undefined ? {} : { accelerator: control.accelerator }),
     close: async () => {
       if (!isClosed) closeSync(file);
       isClosed = true;

@@ -6,7 +6,7 @@ import { createFile, replaceFile } from "../files/index.ts";
 import { type CurvePair, keyText } from "../transport/zmq/keys.ts";
 import type { Client, Role } from "./service.ts";
 
-export const roles: readonly Role[] = ["read", "control"];
+export const roles: readonly Role[] = ["read", "control", "operator"];
 
 /** A key as it is listed: never with its secret. */
 export interface KeyEntry {

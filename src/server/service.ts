@@ -18,7 +18,7 @@ export type { AuditEntry, AuditLog } from "./audit-book.ts";
 export type { Client, Role } from "./client.ts";
 
 /** Everybody on loopback, where no keys are configured. */
-export const loopbackClient: Client = { name: "loopback", role: "control" };
+export const loopbackClient: Client = { name: "loopback", role: "control", hasAllRoles: true };
 
 /** One request as a carrier has decoded it; see docs/protocol.md for the fields. */
 export interface ServiceRequest {
@@ -37,7 +37,7 @@ export interface ServiceOptions {
   readonly logger?: Logger | undefined;
 }
 
-type ServedMethod = Pick<Method, "params" | "result" | "changes" | "hasSecret">;
+type ServedMethod = Pick<Method, "params" | "result" | "changes" | "role" | "hasSecret">;
 
 /** The methods a {@link Service} answers. */
 export interface ServedTable {
@@ -276,10 +276,11 @@ export class Service {
   async #change(client: Client, request: ServiceRequest, method: ServedMethod, signal: AbortSignal): Promise<unknown> {
     const { method: name, value, key, timeoutMs } = request;
     try {
-      if (client.role !== "control") {
+      const { role = "control" } = method;
+      if (client.role !== role && client.hasAllRoles !== true) {
         throw new SaclaError(
           "NOT_ALLOWED",
-          `${name} changes something, which needs the role control; ${show(client.name)} has the role ${client.role}.`,
+          `${name} changes something, which needs the role ${role}; ${show(client.name)} has the role ${client.role}.`,
         );
       }
       if (key === undefined)

@@ -271,7 +271,7 @@ class RoutedServer implements ZmqServer {
     const proofs = new CallProofs(this.#pair, publicKey, routingId);
     return (call) => {
       const client = this.#service.identify(() => keys.clientOfCurve(publicKey)) ?? revokedClient;
-      if (client.role !== "control" || call === undefined || isProven(call, proofs)) return client;
+      if (client.role === "read" || client.role === null || call === undefined || isProven(call, proofs)) return client;
       return { name: `${client.name}, whose key the call does not prove,`, role: "read" };
     };
   }

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { isRecord } from "../core/guards.ts";
 import { defined } from "../core/options.ts";
+import { requestMethods } from "./request-methods.ts";
 
 const beamline = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000));
 const pulses = v.pipe(v.number(), v.integer(), v.minValue(-0x8000_0000), v.maxValue(0x7fff_ffff));
@@ -146,17 +147,19 @@ export const controlMethods = {
     "`sinceMs`: taken so long ago; `expiresMs`: ends so soon when it is not renewed. " +
       "Spans, not times of day, which two clocks never agree on.",
   ),
+  ...requestMethods,
 } as const;
 
 /** A row of {@link controlMethods}. */
 export type ControlMethod = keyof typeof controlMethods;
 
 /** What makes safe whatever its parameters are; `ec.setShutter` does when it closes. */
-const safeMaking: readonly string[] = ["ec.stop", "ec.pauseRun", "ec.stopRun", "lease.release"];
+const safeMaking: readonly string[] = ["ec.stop", "ec.pauseRun", "ec.stopRun", "lease.release", "request.cancel"];
 
 /** Whether a call only makes safe: it stops, closes, pauses or gives back. Nothing may refuse, delay or limit it. */
 export function makesSafe(method: string, value: unknown): boolean {
   if (method === "ec.setShutter") return isRecord(value) && value["open"] === false;
+  if (method === "request.answer") return isRecord(value) && value["answer"] === "stop";
   return safeMaking.includes(method);
 }
 

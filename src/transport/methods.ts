@@ -112,6 +112,8 @@ export interface Method {
   readonly result: v.GenericSchema;
   /** Whether answering changes anything at the facility. */
   readonly changes: boolean;
+  /** The role that a client needs for a call that changes something. @default "control" */
+  readonly role?: "operator";
   /** Whether the parameters hold a secret, which must stand in no address: over HTTP only POST is taken. */
   readonly hasSecret?: boolean;
   readonly meaning: string;

@@ -4,12 +4,13 @@ import { endpointOf } from "../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { tinySource } from "./tiny-source.ts";
 
-/** The whole table and one call that changes something. */
+/** The whole table and one call that changes something, for control and for operators each. */
 export const changingTable: ServedTable = {
   ...wholeTable,
   calls: {
     ...wholeTable.calls,
     "test.move": { params: v.strictObject({ to: v.number() }), result: v.number(), changes: true },
+    "test.answer": { params: v.strictObject({ to: v.number() }), result: v.number(), changes: true, role: "operator" },
   },
 };
 
@@ -18,7 +19,7 @@ export function movingEndpoint(): { endpoint: Endpoint; moves: number[] } {
   const moves: number[] = [];
   const tiny = endpointOf(tinySource());
   const call = async (method: string, params: unknown, options?: object): Promise<unknown> => {
-    if (method !== "test.move")
+    if (method !== "test.move" && method !== "test.answer")
       return await (tiny.call as (method: string, params: unknown, options?: object) => Promise<unknown>)(
         method,
         params,

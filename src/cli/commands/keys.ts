@@ -25,7 +25,14 @@ export const keys: AddCommand = (program, io) => {
     .command("new")
     .description("make a token for HTTP and print it, this once; or with --curve a key pair for ZeroMQ")
     .argument("<name>", "whose it is, for logs and the audit")
-    .addOption(new Option("--role <role>", "read: ask; control: also change things").choices(roles).default("read"))
+    .addOption(
+      new Option(
+        "--role <role>",
+        "read: ask; control: also change things; operator: answer requests to the accelerator",
+      )
+        .choices(roles)
+        .default("read"),
+    )
     .option("--curve <file>", "write a CURVE key pair for the client to this file instead")
     .addOption(file())
     .option("--json", "print one JSON object")

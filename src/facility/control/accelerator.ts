@@ -25,6 +25,7 @@ export class Accelerator {
   readonly #pulses: PulseModel;
   readonly #trips: readonly [own: Outages, common: Outages];
   readonly #interlocks: ReadonlyMap<number, Outages>;
+  readonly #tunings: ReadonlyMap<number, Outages>;
 
   constructor(seed: number, scenario: Scenario, pulses: PulseModel, beamlines: readonly number[]) {
     this.#scenario = scenario;
@@ -36,6 +37,12 @@ export class Accelerator {
       beamlines.map((bl) => [
         bl,
         new Outages(hash(seed, "interlock", bl), scenario.interlocksPerHour, scenario.interlockSeconds),
+      ]),
+    );
+    this.#tunings = new Map(
+      beamlines.map((bl) => [
+        bl,
+        new Outages(hash(seed, "tuning", bl), scenario.tuningsPerHour, scenario.tuningSeconds),
       ]),
     );
   }
@@ -56,6 +63,11 @@ export class Accelerator {
 
   trip(bl: number, seconds: number): Outage | undefined {
     return this.#trips[bl === 1 ? 0 : 1].at(seconds);
+  }
+
+  /** Whether the machine takes requests of a beamline. */
+  mode(bl: number, seconds: number): "normal" | "tuning" {
+    return this.#tunings.get(bl)?.at(seconds) === undefined ? "normal" : "tuning";
   }
 
   /** Why the X-ray shutter may not be open; undefined when it may. */

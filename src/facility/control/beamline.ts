@@ -3,6 +3,7 @@ import { SaclaError } from "../../core/errors.ts";
 import { hash, Random } from "../../core/random.ts";
 import type { MissingReason } from "../../core/syncdb.ts";
 import type { DeviceInfo, DeviceReading } from "../../ec/index.ts";
+import type { RequestRule } from "../../transport/request-methods.ts";
 import type { Pump, RunSeries } from "../experiment.ts";
 import { experiments, liveTag } from "../experiments.ts";
 import type { DeviceBehavior, DevicesAt } from "../optics/simulated-device.ts";
@@ -37,6 +38,8 @@ export class ControlledBeamline implements ShotControl {
   readonly stages: ReadonlyMap<string, Stage>;
   readonly shutters: ReadonlyMap<string, ShutterDevice>;
   readonly settings: ReadonlyMap<string, SettingDevice>;
+  /** What may be asked of the operators of the accelerator. */
+  readonly requestRules: readonly RequestRule[];
   readonly #context: BeamlineContext;
   readonly #devices: BeamlineDevices;
   readonly #experiment: RunSeries;
@@ -73,10 +76,13 @@ export class ControlledBeamline implements ShotControl {
       devices.shutters.map(({ name }) => [name, new ShutterDevice(name, scenario.shutterStuck, faultDraws(name))]),
     );
     this.settings = new Map(
-      settings.map(({ home, travelSeconds, ...info }) => [
+      settings.map(({ home, travelSeconds, unitsPerSecond, request: _, ...info }) => [
         info.name,
-        new SettingDevice(info, home, travelSeconds, scenario.refused, faultDraws(info.name)),
+        new SettingDevice(info, home, { travelSeconds, unitsPerSecond }, scenario, faultDraws(info.name)),
       ]),
+    );
+    this.requestRules = settings.flatMap(({ name, request }) =>
+      request === undefined ? [] : [{ ...request, parameter: name }],
     );
     this.#counters = new Map(
       [...this.stages.values()].flatMap((stage) =>
@@ -194,6 +200,8 @@ export class ControlledBeamline implements ShotControl {
     shot.delayPulse = delay === undefined ? 0 : (this.stages.get(delay)?.loadAt(tick) ?? 0);
     shot.timingPulse = timing === undefined ? timingParameters.zeroPulse : (this.stages.get(timing)?.loadAt(tick) ?? 0);
     this.#fillUndulator(shot, tick);
+    const at = this.#at(tick);
+    for (const device of this.#behaviors.values()) device.source?.(at, shot);
     shot.transmission = this.#transmission(shot, tick);
     shot.optics = this.#optics(tick);
     shot.control = this;

@@ -1,4 +1,5 @@
 import type { AxisInfo, SettingInfo, ShutterInfo } from "../../ec/index.ts";
+import type { RequestRule } from "../../transport/request-methods.ts";
 import { controlParameters } from "./parameters.ts";
 
 /** An axis, and where it stands when nobody has moved it, pulses. */
@@ -10,6 +11,10 @@ export interface SimulatedAxis extends AxisInfo {
 export interface SimulatedSetting extends SettingInfo {
   readonly home: number | string;
   readonly travelSeconds: number;
+  /** Of a number that changes steadily; then `travelSeconds` is not used. */
+  readonly unitsPerSecond?: number;
+  /** Of a parameter of the accelerator: what may be asked. */
+  readonly request?: Omit<RequestRule, "parameter">;
 }
 
 /** What a beamline has to be controlled, and what of it stands for what. */
@@ -74,7 +79,7 @@ const laserShutter = (bl: number): ShutterInfo =>
   shutter(`bl${bl}_lh1_shutter1`, `xfel_bl_${bl}_lh1_shutter_1`, "pump laser shutter");
 
 /** A setting; its role says how long a change takes. */
-export function setting(
+function setting(
   role: SettingInfo["role"],
   name: string,
   meaning: string,
@@ -93,6 +98,21 @@ export function setting(
     home,
     travelSeconds: controlParameters.travelSeconds[role],
   };
+}
+
+/** A parameter of the accelerator that its operators change on request. */
+export function accelerator(
+  name: string,
+  meaning: string,
+  unit: string,
+  allowed: SettingInfo["allowed"],
+  home: number | string,
+  rest: Partial<Omit<RequestRule, "parameter">> & { readonly unitsPerSecond?: number },
+): SimulatedSetting {
+  const { unitsPerSecond, ...rules } = rest;
+  const request = { step: null, perMinute: 20, rampSeconds: 120, verification: null, ...rules };
+  const made = setting("accelerator", name, `${meaning}; changed by the operators on request`, unit, allowed, home);
+  return { ...made, ...(unitsPerSecond === undefined ? {} : { unitsPerSecond }), request };
 }
 
 const { selectorValues, siliconUm, gains, undulatorK } = controlParameters;

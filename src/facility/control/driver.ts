@@ -1,7 +1,19 @@
+import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
-import type { BeamState, ControlDriver, DeviceInfo, DeviceReading, RunRequest, RunState } from "../../ec/index.ts";
+import type {
+  AcceleratorSide,
+  BeamState,
+  ControlDriver,
+  DeviceInfo,
+  DeviceReading,
+  RunRequest,
+  RunState,
+} from "../../ec/index.ts";
+import { liveHightag, liveTag } from "../experiments.ts";
+import type { Accelerator } from "./accelerator.ts";
 import type { ControlledBeamline } from "./beamline.ts";
+import type { SimulatedOperators } from "./operators.ts";
 import type { Stage } from "./stage.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -14,6 +26,8 @@ interface DriverContext {
   now(): number;
   /** The newest run of a beamline so far. */
   newestRun(bl: number): number;
+  readonly machine: Accelerator;
+  readonly operators: SimulatedOperators;
 }
 
 /**
@@ -26,6 +40,19 @@ export class SimulatedControl implements ControlDriver {
   constructor(context: DriverContext) {
     this.#context = context;
   }
+
+  readonly accelerator: AcceleratorSide = {
+    rules: async (bl) => this.#beamline(bl).requestRules,
+    state: async (bl) => {
+      const now = this.#context.now();
+      const mode = this.#context.machine.mode(this.#beamline(bl).bl, now / TAG_RATE_HZ);
+      return { mode, shot: [liveHightag, liveTag + Math.floor(now)] };
+    },
+    answer: async (request, signal) => {
+      this.#context.virtualTime.go();
+      return await this.#context.operators.answer(request, signal);
+    },
+  };
 
   get name(): string {
     return this.#context.name;

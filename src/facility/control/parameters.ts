@@ -1,7 +1,7 @@
 /** Every number of the simulated control, in one place; see ../parameters.ts. */
 export const controlParameters = {
   shutterTravelSeconds: 0.2,
-  /** `accelerator`: how long its operators take. */
+  /** `accelerator`: of what does not change steadily. */
   travelSeconds: { selector: 0.05, attenuator: 0.5, amplifier: 0.1, "undulator-k": 1, accelerator: 3 },
   /** Between the end of a run and the moment it can be read. */
   storingSeconds: 0.5,
@@ -37,7 +37,34 @@ export const controlParameters = {
    * The pump FEL of the two-colour scheme: what it does to the crystal's reflection. Both colours are from the same
    * electrons: no jitter between them.
    */
-  pumpFel: { amplitude: -0.3, riseFs: 30, recoveryFs: 400 },
+  pumpFel: {
+    amplitude: -0.3,
+    riseFs: 30,
+    recoveryFs: 400,
+    /** One shot of the delay seen at the chicane; light of the pump in the spectrometer, on and off. */
+    delayNoiseFs: 4,
+    pumpLight: 1,
+    pumpLightSpread: 0.25,
+    pumpLightFloor: 0.03,
+  },
+  /** What the operators change on request beside the pump FEL. */
+  machine: {
+    photonEnergyKev: 10,
+    knobs: [
+      { name: "steer_x", meaning: "steering before the undulators, horizontal" },
+      { name: "steer_y", meaning: "steering before the undulators, vertical" },
+      { name: "quad_1", meaning: "matching quadrupole 1" },
+      { name: "quad_2", meaning: "matching quadrupole 2" },
+      { name: "phase_1", meaning: "phase of the last bunch compressor" },
+      { name: "taper_1", meaning: "taper of the undulators" },
+    ],
+    /** How far from home the best value of a knob is. */
+    bestFrom: 0.1,
+    bestTo: 0.6,
+    /** Off the optimum by so much, a knob leaves half of the light. */
+    width: 1.2,
+    knobNoise: 0.005,
+  },
   /** Places of the sample in the same square of so many pulses are one spot. */
   spotPulse: 20,
   /** What is left of the sample's signal after one shot of nominal energy, and after many. */

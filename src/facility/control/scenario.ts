@@ -5,6 +5,7 @@ import { checkAgainst } from "../../transport/check.ts";
 import calm from "../scenarios/calm.json" with { type: "json" };
 import hostile from "../scenarios/hostile.json" with { type: "json" };
 import typical from "../scenarios/typical.json" with { type: "json" };
+import { operatorKinds } from "./operators.ts";
 
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const perHour = v.pipe(v.number(), v.minValue(0), v.maxValue(1000));
@@ -31,6 +32,9 @@ const scenarioFile = v.strictObject({
   pointingDrift: v.optional(rms, calm.pointingDrift),
   missingFrames: v.optional(share, calm.missingFrames),
   unconverged: v.optional(share, calm.unconverged),
+  operators: v.optional(v.picklist(operatorKinds), "prompt"),
+  tuningsPerHour: v.optional(perHour, calm.tuningsPerHour),
+  tuningSeconds: v.optional(span, [calm.tuningSeconds[0] ?? 0, calm.tuningSeconds[1] ?? 0]),
 });
 
 /** What goes wrong, and how often; see docs/simulated-facility.md. */

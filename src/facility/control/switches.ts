@@ -1,8 +1,9 @@
 import { TAG_RATE_HZ } from "../../core/constants.ts";
-import { SaclaError } from "../../core/errors.ts";
-import { checkAllowed } from "../../ec/device-checks.ts";
+import { SaclaError, show } from "../../core/errors.ts";
+import { whyOutOfRange } from "../../ec/device-checks.ts";
 import type { DeviceReading, SettingInfo } from "../../ec/index.ts";
 import { controlParameters } from "./parameters.ts";
+import type { Scenario } from "./scenario.ts";
 import type { FaultDraws } from "./stage.ts";
 import { StepLog } from "./step-log.ts";
 
@@ -61,33 +62,45 @@ function placeOf(isOpen: boolean, ticks: number): ShutterPlace {
   return isOpen ? "open" : "closed";
 }
 
-/** A wheel, an amplifier, a chopper: something on one value out of those allowed. */
+/** How long a setting takes to another value. */
+interface SettingTravel {
+  readonly travelSeconds: number;
+  /** Of a number that changes steadily. */
+  readonly unitsPerSecond?: number | undefined;
+}
+
+/** A wheel, an amplifier, a chopper, a magnet: something on one value out of those allowed. */
 export class SettingDevice {
   readonly info: SettingInfo;
   readonly #log: StepLog<number | string>;
-  readonly #travelTicks: number;
-  readonly #refusedShare: number;
+  readonly #travel: SettingTravel;
+  readonly #scenario: Pick<Scenario, "refused" | "stuck">;
   readonly #faultDraws: FaultDraws;
 
   constructor(
     info: SettingInfo,
     home: number | string,
-    travelSeconds: number,
-    refusedShare: number,
+    travel: SettingTravel,
+    scenario: Pick<Scenario, "refused" | "stuck">,
     faultDraws: FaultDraws,
   ) {
     this.info = info;
     this.#log = new StepLog(home);
-    this.#travelTicks = travelSeconds * TAG_RATE_HZ;
-    this.#refusedShare = refusedShare;
+    this.#travel = travel;
+    this.#scenario = scenario;
     this.#faultDraws = faultDraws;
   }
 
   /** The value in force at a tick, and since when. */
   at(tick: number): { readonly value: number | string; readonly since: number } {
     const { start, value, before } = this.#log.at(tick);
-    const since = start + this.#travelTicks;
-    return since <= tick ? { value, since } : { value: before, since: -Infinity };
+    const ticks = this.#ticks(before, value);
+    const since = start + ticks;
+    if (since <= tick) return { value, since };
+    const { unitsPerSecond } = this.#travel;
+    if (unitsPerSecond === undefined || typeof before !== "number" || typeof value !== "number")
+      return { value: before, since: -Infinity };
+    return { value: before + ((value - before) * (tick - start)) / ticks, since: tick };
   }
 
   numberAt(tick: number): number {
@@ -96,7 +109,8 @@ export class SettingDevice {
   }
 
   restsAt(): number {
-    return this.#log.last.start + this.#travelTicks;
+    const { start, value } = this.#log.last;
+    return start + this.#ticks(this.#log.at(Infinity).before, value);
   }
 
   read(now: number): DeviceReading {
@@ -107,15 +121,31 @@ export class SettingDevice {
 
   /** @throws LIMIT, DEVICE_BUSY */
   set(now: number, value: number | string): void {
-    checkAllowed(this.info, value);
-    const { name } = this.info;
+    const { name, role } = this.info;
+    const why = whyOutOfRange(this.info, value);
+    if (why !== "")
+      throw new SaclaError("LIMIT", `${name} cannot be set to ${show(value)}: ${why}.`, { details: { setting: name } });
     if (now < this.restsAt())
       throw new SaclaError("DEVICE_BUSY", `${name} is still moving; wait for it.`, { details: { setting: name } });
-    if (this.#faultDraws.draw("refused") < this.#refusedShare) {
+    if (this.#faultDraws.draw("refused") < this.#scenario.refused) {
       throw new SaclaError("DEVICE_BUSY", `${name} is used by another program at the moment; ask again.`, {
         details: { setting: name },
       });
     }
-    this.#log.add(now, value);
+    const isStuck = role === "accelerator" && this.#faultDraws.draw("stuck") < this.#scenario.stuck;
+    this.#log.add(now, isStuck ? this.#halfWay(value) : value);
+  }
+
+  /** Where a ramp of the machine stops that does not come to its end. */
+  #halfWay(to: number | string): number | string {
+    const { value } = this.#log.last;
+    return typeof value === "number" && typeof to === "number" ? (value + to) / 2 : value;
+  }
+
+  #ticks(before: number | string, value: number | string): number {
+    const { travelSeconds, unitsPerSecond } = this.#travel;
+    if (unitsPerSecond === undefined || typeof before !== "number" || typeof value !== "number")
+      return travelSeconds * TAG_RATE_HZ;
+    return (Math.abs(value - before) / unitsPerSecond) * TAG_RATE_HZ;
   }
 }

@@ -15,6 +15,8 @@ export interface DevicesAt {
 export interface DeviceBehavior {
   /** Numbers that whoever measures does not know, for `FacilityTruth`. */
   readonly truth?: Readonly<Record<string, number>>;
+  /** What it does to the FEL before its light is made: pulse and photon energy of the shot. */
+  source?(at: DevicesAt, shot: SimulatedShot): void;
   /** What it does to the light on its way to the stations; null when it is out of the beam. */
   effect?(at: DevicesAt): OpticEffect | null;
   /** Factor on the voltage of a photodiode. */

@@ -1,7 +1,8 @@
 import { channelCut } from "./channel-cut.ts";
+import { machine } from "./machine.ts";
 import { pumpFel } from "./pump-fel.ts";
 import { rockingCrystal } from "./rocking-crystal.ts";
 import type { SimulatedDevice } from "./simulated-device.ts";
 
 /** Every device with a file of its own, in the order in which the light passes them. */
-export const simulatedDevices: readonly SimulatedDevice[] = [channelCut, pumpFel, rockingCrystal];
+export const simulatedDevices: readonly SimulatedDevice[] = [machine, channelCut, pumpFel, rockingCrystal];

@@ -35,6 +35,30 @@ export async function askAgain<T>(how: DoOptions, work: () => Promise<T>): Promi
   }
 }
 
+/** Requests are not taken while the machine is tuned, after too many, or beside another: asked again for so long. */
+const NOT_TAKEN_MS = 600_000;
+const LONGEST_REQUEST_PAUSE_MS = 30_000;
+
+/**
+ * Asks again while requests to the operators of the accelerator are not taken, for at most ten minutes.
+ * @throws INTERLOCK, DEVICE_BUSY, TOO_MANY_REQUESTS after that @throws ABORTED
+ */
+export async function askWhenTaken<T>(how: DoOptions, work: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  for (let pauseMs = LONGEST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_REQUEST_PAUSE_MS, 2 * pauseMs)) {
+    try {
+      return await work();
+    } catch (error) {
+      const isNotTaken = isSaclaError(error, "INTERLOCK", "DEVICE_BUSY", "TOO_MANY_REQUESTS");
+      if (!isNotTaken || error.details["parameter"] === undefined) throw error;
+      if (performance.now() - began + pauseMs > NOT_TAKEN_MS) throw error;
+      how.waiting?.(true);
+      how.note?.(`asks again in ${pauseMs / 1000} s: ${error.message}`);
+    }
+    await sleep(pauseMs, how.signal);
+  }
+}
+
 /** A move, once more when an axis slipped. @throws DEVICE_FAULT that says that it was tried twice */
 export async function onceMoreAfterSlip<T>(how: DoOptions, work: () => Promise<T>): Promise<T> {
   try {

@@ -1,4 +1,13 @@
-import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
+import type {
+  FlyRequest,
+  FlyTaken,
+  Positions,
+  RequestsKept,
+  RequestToOperators,
+  RunToStart,
+  ShotsRequest,
+  ShotsTaken,
+} from "../messages/messages.ts";
 
 export interface DoOptions {
   /** Ends the call with ABORTED; what moved has been stopped. */
@@ -59,6 +68,15 @@ export interface Beamline {
    */
   move(to: Positions, options: DoOptions): Promise<Positions>;
   set(setting: string, value: number | string, options?: DoOptions): Promise<void>;
+  /**
+   * Asks the operators of the accelerator, and waits until each value is set and verified. Without it, a plan that
+   * asks is refused.
+   * @throws LIMIT, REQUEST_DECLINED, REQUEST_EXPIRED, NOT_VERIFIED and what else `Control.request` throws
+   * @throws ABORTED
+   */
+  request?(request: RequestToOperators, options: DoOptions): Promise<RequestsKept>;
+  /** Asked before a plan begins, for each value it asks for. @throws LIMIT, UNKNOWN_DEVICE */
+  checkRequest?(name: string, value: number | string): void;
   shutter(name: string, open: boolean): Promise<void>;
   /** Waits until `count` good shots have come, within the budget; accounts for every shot. @throws ABORTED */
   shots(request: ShotsRequest, options: DoOptions): Promise<ShotsTaken>;

@@ -7,6 +7,7 @@ import { signalId } from "../../ec/experiment.ts";
 import { type Axis, type Control, type Experiment, toPosition } from "../../ec/index.ts";
 import type { FlyRequest, FlyTaken, ShotCondition, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { askAgain, onceMoreAfterSlip } from "./again.ts";
+import { askFor } from "./ask-operators.ts";
 import { BeamGuard, type BeamGuardOptions } from "./beam-guard.ts";
 import { type BeamLook, type BeamRule, checkBeamRule, lookAtBeam, noBeam, xrayShutter } from "./beam-look.ts";
 import { duration } from "./beam-wait.ts";
@@ -115,6 +116,8 @@ export function controlBeamline(
       }
     },
     set: async (setting, value, how = {}) => await askAgain(how, async () => await control.setting(setting).set(value)),
+    request: async (request, how) => await askFor(control, request, how),
+    checkRequest: (name, value) => control.checkRequest(name, value),
     shutter: async (name, open) => {
       const shutter = control.shutter(name);
       await (open ? shutter.open() : shutter.close());

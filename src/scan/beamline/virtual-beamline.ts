@@ -47,6 +47,11 @@ export function virtualBeamline(options: VirtualDevicesOptions, how: VirtualBeam
       fault({ kind: "set", setting, value }, devices);
       devices.set(setting, value);
     },
+    request: async (request, { signal }) => {
+      throwIfAborted(signal);
+      fault({ kind: "request", request }, devices);
+      return devices.request(request);
+    },
     shutter: async (name, open) => {
       fault({ kind: "shutter", name, open }, devices);
       devices.shutter(name, open);

@@ -3,7 +3,16 @@ import { SaclaError, showList } from "../../core/errors.ts";
 import { LedgerBook } from "../../core/ledger.ts";
 import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import { Random } from "../../core/random.ts";
-import type { FlyRequest, FlyTaken, Positions, RunToStart, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
+import type {
+  FlyRequest,
+  FlyTaken,
+  Positions,
+  RequestsKept,
+  RequestToOperators,
+  RunToStart,
+  ShotsRequest,
+  ShotsTaken,
+} from "../messages/messages.ts";
 import { BeamWait } from "./beam-wait.ts";
 import { NO_BEAM, ShotCollector, type ShotReading, whyNotGood } from "./shot-collector.ts";
 
@@ -85,6 +94,9 @@ const deviceChecks = {
 
 /** So many shots without an end are a plan that never ends. */
 const MOST_SHOTS_PER_POINT = 1_000_000;
+
+/** From the question to the verified value: prompt operators, a ramp, ten shots. */
+const REQUEST_SECONDS = 10;
 
 const RUN_SECONDS = { start: 0.05, stop: 0.55 };
 
@@ -170,6 +182,19 @@ export class VirtualDevices {
     const { settingSeconds, switchSeconds = 0.1 } = this.#options;
     this.seconds += settingSeconds?.(setting) ?? switchSeconds;
     this.#settings.set(setting, value);
+  }
+
+  /** What the operators of the accelerator are asked for is set, after {@link REQUEST_SECONDS} for each change. */
+  request({ to }: RequestToOperators): RequestsKept {
+    const before = this.seconds;
+    let changes = 0;
+    for (const [name, value] of Object.entries(to)) {
+      if (this.#settings.get(name) === value) continue;
+      changes++;
+      this.set(name, value);
+    }
+    this.seconds = before + changes * REQUEST_SECONDS;
+    return Object.fromEntries(Object.entries(to).map(([name, value]) => [name, { value, id: null }]));
   }
 
   shutter(name: string, open: boolean): void {

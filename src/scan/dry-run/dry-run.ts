@@ -158,6 +158,8 @@ class DryWalk {
       case "set":
         this.#set(message);
         break;
+      case "request":
+        return { kind: "request", kept: this.#exposing(() => devices.request(message.request)) };
       case "shutter":
         this.#shutter(message.name, message.open);
         break;

@@ -97,6 +97,8 @@ function watched(plan: Plan, look: (message: Message) => void): Plan {
 function lookAt(message: Message, control: ControlView, problems: Set<string>): void {
   try {
     if (message.kind === "shutter") control.shutter(message.name);
+    if (message.kind === "request")
+      for (const [name, value] of Object.entries(message.request.to)) control.checkRequest(name, value);
     if (message.kind !== "set") return;
     const why = control.setting(message.setting).problem(message.value);
     if (why !== "") problems.add(`${message.setting} cannot be set to ${show(message.value)}: ${why}.`);

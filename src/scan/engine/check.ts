@@ -2,7 +2,15 @@ import { isSaclaError, SaclaError, showList, toSaclaError } from "../../core/err
 import type { Beamline, BeamlineRuns } from "../beamline/beamline.ts";
 import { signalsOf } from "../beamline/shot-collector.ts";
 import { checkWithin } from "../beamline/virtual-devices.ts";
-import type { FlyRequest, Message, MessageResult, Plan, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
+import type {
+  FlyRequest,
+  Message,
+  MessageResult,
+  Plan,
+  RequestToOperators,
+  ShotsRequest,
+  ShotsTaken,
+} from "../messages/messages.ts";
 import { noRunControl, RunOrder } from "./run-keeper.ts";
 import type { TargetMap } from "./target-map.ts";
 
@@ -10,7 +18,7 @@ import type { TargetMap } from "./target-map.ts";
 const MOST_STEPS = 5_000_000;
 
 /** What a plan is checked against. */
-export type CheckedBeamline = Pick<Beamline, "limits" | "where" | "checkSignals"> & {
+export type CheckedBeamline = Pick<Beamline, "limits" | "where" | "checkSignals" | "checkRequest"> & {
   readonly runs?: Pick<BeamlineRuns, "state">;
 };
 
@@ -44,6 +52,7 @@ export async function checkPlan(
       const why = problemOf(beamline, axis, to);
       if (why !== "") problems.add(why);
     }
+    if (message.kind === "request") for (const why of requestProblems(beamline, message.request)) problems.add(why);
     if ((message.kind === "shots" || message.kind === "fly") && message.request !== lastRequest) {
       // The same one at every point of most scans.
       lastRequest = message.request;
@@ -174,6 +183,21 @@ function problemOf(beamline: Pick<Beamline, "limits">, axis: string, to: number)
   }
 }
 
+function requestProblems(
+  { checkRequest }: Pick<Beamline, "checkRequest">,
+  { to }: RequestToOperators,
+): readonly string[] {
+  return Object.entries(to).flatMap(([name, value]) => {
+    try {
+      checkRequest?.(name, value);
+      return [];
+    } catch (error) {
+      if (isSaclaError(error, "LIMIT")) return [error.message];
+      throw error;
+    }
+  });
+}
+
 function assumedAnswer(
   message: Message,
   at: ReadonlyMap<string, number>,
@@ -193,6 +217,10 @@ function assumedAnswer(
       };
     case "startRun":
       return { kind: "run", run: 0 };
+    case "request": {
+      const values = Object.entries(message.request.to).map(([name, value]) => [name, { value, id: null }] as const);
+      return { kind: "request", kept: Object.fromEntries(values) };
+    }
     case "spot": {
       const map = maps.get(message.map);
       if (map === undefined)

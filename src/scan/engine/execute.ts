@@ -1,4 +1,5 @@
 import { throwIfAborted } from "../../core/async.ts";
+import { SaclaError } from "../../core/errors.ts";
 import type { Beamline } from "../beamline/beamline.ts";
 import { interruptedShots } from "../beamline/shot-collector.ts";
 import type { SlowMessage } from "../messages/message-kinds.ts";
@@ -36,6 +37,8 @@ export async function execute(
     case "set":
       await beamline.set(message.setting, message.value, how);
       return nothing;
+    case "request":
+      return { kind: "request", kept: await requestOf(beamline)(message.request, how) };
     case "shutter":
       // Closing is done always, opening not where shots may have been.
       if (!(isSkipping && message.open)) await beamline.shutter(message.name, message.open);
@@ -58,6 +61,12 @@ export async function execute(
       return { kind: "fly", taken: inRun(await beamline.fly(message.request, how), runs) };
     }
   }
+}
+
+/** @throws UNSUPPORTED where there is no accelerator to ask for */
+export function requestOf({ request }: Pick<Beamline, "request">): NonNullable<Beamline["request"]> {
+  if (request !== undefined) return request;
+  throw new SaclaError("UNSUPPORTED", "The plan asks the operators of the accelerator, which this beamline cannot.");
 }
 
 function inRun<T extends object>(taken: T, { run }: RunKeeper): T & { readonly run?: number } {

@@ -213,5 +213,8 @@ function isErrorCode(code: unknown): code is SaclaError["code"] {
 }
 
 function isAnswer(value: unknown): value is MessageResult {
-  return isRecord(value) && ["positions", "shots", "fly", "spot", "run", "nothing"].includes(String(value["kind"]));
+  return (
+    isRecord(value) &&
+    ["positions", "shots", "fly", "spot", "run", "request", "nothing"].includes(String(value["kind"]))
+  );
 }

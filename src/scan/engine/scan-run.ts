@@ -5,7 +5,7 @@ import type { Message, MessageResult, Plan, PlanSteps } from "../messages/messag
 import type { EngineOptions, EngineState, Row, ScanEnd } from "./callback.ts";
 import { planNeeds } from "./check.ts";
 import { DeviceMemory } from "./device-memory.ts";
-import { execute, nothing } from "./execute.ts";
+import { execute, nothing, requestOf } from "./execute.ts";
 import { messageText } from "./journal.ts";
 import { RunJournal } from "./run-journal.ts";
 import { RunKeeper } from "./run-keeper.ts";
@@ -369,9 +369,12 @@ export class ScanRun<R> {
   /** Puts devices as the plan had left them, but for what the next message puts itself. */
   async #restore(next: SlowMessage, n: number): Promise<void> {
     this.#needsRestore = false;
-    const { positions, settings, open } = this.#devices.without(next);
+    const { positions, settings, requests, open } = this.#devices.without(next);
     if (Object.keys(positions).length > 0) await this.#beamline.move(positions, { signal: this.#stopper.signal });
     for (const [setting, value] of settings) await this.#beamline.set(setting, value);
+    // What the machine still has is not asked for again.
+    if (Object.keys(requests).length > 0)
+      await requestOf(this.#beamline)({ to: requests }, { signal: this.#stopper.signal });
     if (next.kind !== "stopRun") await this.#restoreRun(n);
     if (!this.#isSkipping) for (const name of open) await this.#beamline.shutter(name, true);
   }

@@ -3,7 +3,7 @@ import type { Message } from "./messages.ts";
 /** Messages that act on a device or read one, so that they take time. */
 export type SlowMessage = Extract<
   Message,
-  { kind: "move" | "where" | "set" | "shutter" | "wait" | "shots" | "fly" | "startRun" | "stopRun" }
+  { kind: "move" | "where" | "set" | "request" | "shutter" | "wait" | "shots" | "fly" | "startRun" | "stopRun" }
 >;
 /** Messages that take none. */
 export type QuickMessage = Exclude<Message, SlowMessage>;
@@ -15,6 +15,7 @@ export function isSlow(message: Message): message is SlowMessage {
     kind === "shots" ||
     kind === "shutter" ||
     kind === "set" ||
+    kind === "request" ||
     kind === "where" ||
     kind === "wait" ||
     kind === "fly" ||
@@ -56,6 +57,10 @@ export function describe(message: SlowMessage): string {
       return `${message.open ? "opening" : "closing"} ${message.name}`;
     case "set":
       return `setting ${message.setting} to ${message.value}`;
+    case "request":
+      return `asking the operators for ${Object.entries(message.request.to)
+        .map(([name, to]) => `${name} ${to}`)
+        .join(", ")}`;
     case "wait":
       return `waiting ${message.seconds} s`;
     case "startRun":

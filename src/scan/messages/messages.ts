@@ -128,6 +128,18 @@ export interface RunToStart {
   readonly shots?: number;
 }
 
+/** What is asked of the operators of the accelerator: values of its parameters, by the names of settings. */
+export interface RequestToOperators {
+  readonly to: Readonly<Record<string, number | string>>;
+  /** Why, for them and the log. @default that of the lease */
+  readonly reason?: string | undefined;
+  /** How long they may take to answer each. @default 60 */
+  readonly answerSeconds?: number | undefined;
+}
+
+/** Values that the operators have set and 0-D signals have verified, with the number of each request. */
+export type RequestsKept = Readonly<Record<string, { readonly value: number | string; readonly id: number | null }>>;
+
 /** A place on a sample that may be shot once. */
 export interface TargetSpot {
   readonly index: number;
@@ -139,6 +151,7 @@ export type Message =
   | { readonly kind: "move"; readonly to: Positions }
   | { readonly kind: "where"; readonly axes: readonly string[] }
   | { readonly kind: "set"; readonly setting: string; readonly value: number | string }
+  | { readonly kind: "request"; readonly request: RequestToOperators }
   | { readonly kind: "shutter"; readonly name: string; readonly open: boolean }
   | { readonly kind: "wait"; readonly seconds: number }
   | { readonly kind: "startRun"; readonly request: RunToStart }
@@ -165,6 +178,7 @@ export type MessageResult =
   | { readonly kind: "fly"; readonly taken: FlyTaken }
   | { readonly kind: "spot"; readonly spot: TargetSpot }
   | { readonly kind: "run"; readonly run: number }
+  | { readonly kind: "request"; readonly kept: RequestsKept }
   | { readonly kind: "nothing" };
 
 /** The steps of a plan, composed with `yield*`. */

@@ -1,12 +1,14 @@
 import { SaclaError } from "../../core/errors.ts";
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
-import { any, integer, optional, resolveOptions } from "../../core/options.ts";
+import { any, defined, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type {
   FlyRequest,
   FlyTaken,
   MessageResult,
   PlanSteps,
   Positions,
+  RequestsKept,
+  RequestToOperators,
   RunToStart,
   ShotsRequest,
   ShotsTaken,
@@ -37,6 +39,27 @@ export function* moveRelative(by: Positions): PlanSteps<Positions> {
 /** Sets a pulse selector, attenuator or amplifier. */
 export function* set(setting: string, value: number | string): PlanSteps {
   yield { kind: "set", setting: asText("setting", setting), value };
+}
+
+const requestChecks = { reason: optional(asText), answerSeconds: optional(finite(0.001, 86_400)) };
+
+/**
+ * Asks the operators of the accelerator for values of its parameters, one after the other, and goes on when each is set
+ * and verified by 0-D signals. What the machine has already is not asked for. A beamline changes only K of ID1 itself,
+ * by {@link set}.
+ * @throws REQUEST_DECLINED, REQUEST_EXPIRED, NOT_VERIFIED; the value before is there again
+ * @example
+ * yield* request({ probeDelayFs: 60 });
+ */
+export function* request(
+  to: Readonly<Record<string, number | string>>,
+  options: Omit<RequestToOperators, "to"> = {},
+): PlanSteps<RequestsKept> {
+  const given = defined(resolveOptions("request", options, requestChecks));
+  for (const [name, value] of Object.entries(to))
+    if (typeof value === "number") asFinite(`the value of ${name}`, value);
+    else asText(`the value of ${name}`, value);
+  return expected(yield { kind: "request", request: { to, ...given } }, "request").kept;
 }
 
 export function* shutter(name: string, open: boolean): PlanSteps {

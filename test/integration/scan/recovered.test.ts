@@ -22,6 +22,7 @@ import {
   move,
   plan,
   type Row,
+  request,
   type ShotsTaken,
   scan,
   set,
@@ -50,7 +51,6 @@ const experiment = defineExperiment({
       limits: [-100, 100],
       signal: "xfel_bl_3_st_2_motor_1/position",
     },
-    probe_delay: { device: "bl3_chicane1", unit: "fs", pulsesPerUnit: 10, limits: [0, 300] },
     x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
     y: { device: "bl3_st2_pm041", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] },
   },
@@ -65,7 +65,8 @@ const experiment = defineExperiment({
     attenuator: { device: "bl3_attenuator1" },
     diode_gain: { device: "bl3_st2_pd3_gain" },
     pulses: { device: "bl3_selector1" },
-    pump_fel: { device: "bl3_pump_fel" },
+    probeDelayFs: { device: "bl3_chicane1" },
+    pumpFel: { device: "bl3_pump_fel" },
   },
 } as const);
 const withBeam = { signalName: "i0", between: [3e-9, 8e-9] } as const;
@@ -229,9 +230,10 @@ describe("the pump FEL", () => {
     await atFacility(4, async ({ beamline, truth }) => {
       const both = plan("pump FEL", {}, function* () {
         const taken: ShotsTaken[] = [];
-        yield* move({ theta: truth.crystal(3).centrePulse / 1e4, probe_delay: 60 });
+        yield* move({ theta: truth.crystal(3).centrePulse / 1e4 });
+        yield* request({ probeDelayFs: 60 });
         for (const state of ["off", "on"]) {
-          yield* set("pump_fel", state);
+          yield* request({ pumpFel: state });
           taken.push(
             yield* withShutterOpen("xrays", shots({ count: 200, signals: ["bragg", "i0"], conditions: [withBeam] })),
           );

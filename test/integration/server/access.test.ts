@@ -20,9 +20,11 @@ const tokens: Record<Who, string | undefined> = {
   "unknown client": undefined,
   read: newToken(keyFile, "reader", "read").token,
   control: newToken(keyFile, "controller", "control").token,
+  operator: newToken(keyFile, "operator", "operator").token,
 };
 newCurveKey(keyFile, "zmq reader", "read", join(folder, "read.key"));
 newCurveKey(keyFile, "zmq controller", "control", join(folder, "control.key"));
+newCurveKey(keyFile, "zmq operator", "operator", join(folder, "operator.key"));
 newCurveKey(join(folder, "other.json"), "stranger", "control", join(folder, "stranger.key"));
 
 const { endpoint, moves } = movingEndpoint();
@@ -131,6 +133,15 @@ const rows: Record<string, { ask(who: Who): Promise<string>; yes: RegExp; no?: R
       }),
     yes: /^5$/,
   },
+  "HTTP | an answer to a request to the accelerator": {
+    ask: (who) =>
+      overHttp(who, "/v1/test/answer", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": nextKey() },
+        body: '{"to":8}',
+      }),
+    yes: /^8$/,
+  },
   "ZeroMQ | a call that reads": {
     ask: (who) => overZmq(who, { kind: "call", id: 1, method: "db.readRunstatus", value: { bl: 3, run: 10 } }),
     yes: /^result$/,
@@ -150,6 +161,10 @@ const rows: Record<string, { ask(who: Who): Promise<string>; yes: RegExp; no?: R
     ask: (who) => overZmq(who, { kind: "call", id: 1, method: "test.move", value: { to: 6 }, key: nextKey() }),
     yes: /^result$/,
   },
+  "ZeroMQ | an answer to a request to the accelerator": {
+    ask: (who) => overZmq(who, { kind: "call", id: 1, method: "test.answer", value: { to: 9 }, key: nextKey() }),
+    yes: /^result$/,
+  },
 };
 
 const page = readFileSync(new URL("../../../docs/serving.md", import.meta.url), "utf8");
@@ -165,7 +180,7 @@ describe("who may do what", () => {
     for (const [over, what, ...cells] of table) {
       const row = rows[`${over} | ${what}`];
       if (row === undefined) throw new Error("unreachable: the rows were compared");
-      for (const [i, who] of (["unknown client", "read", "control"] as const).entries()) {
+      for (const [i, who] of (["unknown client", "read", "control", "operator"] as const).entries()) {
         const cell = cells[i] ?? "";
         const before = moves.length;
         const answer = await row.ask(who);
@@ -178,7 +193,7 @@ describe("who may do what", () => {
         ]);
         // Allowed or not, nothing moves but by an allowed change.
         expect(moves.length - before, `${over} ${what} ${who}`).toBe(
-          cell === "yes" && what?.includes("changes") === true ? 1 : 0,
+          cell === "yes" && /changes|answer to/.test(what ?? "") ? 1 : 0,
         );
       }
     }
