@@ -141,8 +141,8 @@ export const errorCatalogue = {
   },
   FILE_DAMAGED: {
     facility: false,
-    meaning: "The HDF5 file is truncated or half-written.",
-    next: "Copy or convert it again; do not trust the part that opens.",
+    meaning: "The HDF5 file or checkpoint is truncated, half-written or was changed.",
+    next: "Copy it, or make it again; do not trust the part that opens.",
   },
   FILE_CHANGED: {
     facility: false,

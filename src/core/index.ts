@@ -42,4 +42,5 @@ export {
   type SyncValue,
   syncStatus,
 } from "./syncdb.ts";
+export { showTags, type TagRange, tagRanges, tagsOfRanges } from "./tag-ranges.ts";
 export { TagList } from "./tags.ts";

@@ -107,3 +107,16 @@ export function onlyDropped(ledger: Ledger): Ledger {
   const dropped = ledger.dropped.filter(({ reason }) => reason !== NOT_READ);
   return { asked: dropped.reduce((n, { tags }) => n + tags.length, 0), used: 0, dropped };
 }
+
+/** The same account with reasons, tags, notes and amounts ascending: parts merged in any order give the same one. */
+export function orderedLedger({ asked, used, dropped, notes = {}, amounts = {} }: Ledger): Ledger {
+  const byName = <T>(entries: (readonly [string, T])[]) => entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  const reasons = byName(dropped.map(({ reason, tags }) => [reason, tags] as const));
+  return {
+    asked,
+    used,
+    dropped: reasons.map(([reason, tags]) => ({ reason, tags: [...tags].sort((a, b) => a - b) })),
+    ...present("notes", byName(Object.entries(notes))),
+    ...present("amounts", byName(Object.entries(amounts))),
+  };
+}

@@ -14,6 +14,19 @@ export {
   type ShotNumbers,
 } from "../core/ratio.ts";
 export {
+  type Accumulated,
+  type Accumulators,
+  type CheckpointAbout,
+  type CheckpointHead,
+  type CheckpointSource,
+  checkpointHead,
+  heldTags,
+  mergeCheckpoints,
+  readCheckpoint,
+  writeCheckpoint,
+} from "./checkpoints/checkpoint-file.ts";
+export { digestOf } from "./checkpoints/digest.ts";
+export {
   type BySensor,
   type CommonModeOptions,
   type Correction,
@@ -89,7 +102,7 @@ export type { PartModule, PartTask } from "./engine/part.ts";
 export { type Checkpoint, PartialResult, type SensorState } from "./engine/partial-result.ts";
 export type { AccumulateOptions } from "./engine/pass.ts";
 export { ShotSeries } from "./engine/shot-series.ts";
-export { createStack, type ImageStack, StackedShots, shotsFrom } from "./engine/stack.ts";
+export { createStack, type ImageStack, StackedShots, type StackOptions, shotsFrom } from "./engine/stack.ts";
 export type { SavedState } from "./engine/state.ts";
 export type {
   BatchStatistics,

@@ -25,7 +25,7 @@ const allowed: Record<string, readonly string[]> = {
   st: ["core", "transport"],
   live: ["core", "transport", "source"],
   ec: ["core", "files", "transport"],
-  reduce: ["core", "transport", "db", "ip"],
+  reduce: ["core", "files", "transport", "db", "ip"],
   timing: ["core", "files", "db"],
   hdf5: ["core", "files", "transport", "source", "db", "st", "ip", "reduce"],
   facility: ["core", "files", "transport", "source", "st", "ec"],

@@ -19,6 +19,7 @@ export function between(low: number, high: number, otherwise: 0 | "missing" = "m
   const replaced = otherwise === 0 ? 0 : NaN;
   return {
     name: "between",
+    settings: { low, high, otherwise },
     begin: () => ({
       sensor: () => (pixels) => {
         const kernel = kernelOf(pixels);
@@ -45,6 +46,7 @@ export function scale(factor: number): Correction {
   asFinite("factor", factor, Number.MIN_VALUE);
   return {
     name: "scale",
+    settings: { factor },
     begin: () => ({
       sensor: () => (pixels) => multiply(pixels, factor),
     }),

@@ -62,6 +62,7 @@ export function commonMode(options: CommonModeOptions = {}): Correction {
   });
   return {
     name: "commonMode",
+    settings: { ports, withinAdu },
     begin: (note, amount) => ({
       sensor: (frame) => {
         const finder = new PortLevels(frame, ports, withinAdu);

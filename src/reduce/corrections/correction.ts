@@ -10,6 +10,11 @@ export interface Correction {
   /** 0-D signals it reads from each shot. @default none */
   readonly signals?: readonly string[];
   /**
+   * Everything that changes what it does, as plain values and arrays: checkpoint files hold a digest of it. A
+   * correction without settings cannot go into one.
+   */
+  readonly settings?: unknown;
+  /**
    * Begins a pass over shots.
    * @param note - tells the ledger of the result something about a used shot that is not the same for all of them
    * @param amount - adds to an amount in the ledger: a multiple of 2^−20 ({@link quantize}), so that parts add up to

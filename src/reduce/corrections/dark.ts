@@ -9,6 +9,7 @@ import type { Correction } from "./correction.ts";
 export function dark({ mean }: { readonly mean: DarkMeans }): Correction {
   return {
     name: "dark",
+    settings: mean,
     begin: () => ({
       sensor: ({ detId, rows, columns }) => {
         const level = darkOf(mean, detId, rows, columns);

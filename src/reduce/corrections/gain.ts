@@ -15,6 +15,7 @@ import { type BySensor, correctionFor, mapPixels, multiply } from "./per-sensor.
 export function gain(relative: BySensor<number | NdArray>): Correction {
   return {
     name: "gain",
+    settings: relative,
     begin: () => ({
       sensor: (frame) => {
         const own = correctionFor("relative gain", relative, frame);

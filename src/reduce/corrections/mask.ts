@@ -16,6 +16,7 @@ import { type BySensor, correctionFor, mapPixels } from "./per-sensor.ts";
 export function mask(reasons: BySensor<NdArray>): Correction {
   return {
     name: "mask",
+    settings: reasons,
     begin: () => ({
       sensor: (frame) => {
         const own = mapPixels("mask", correctionFor("mask", reasons, frame), frame);

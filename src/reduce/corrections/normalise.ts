@@ -38,6 +38,7 @@ export function normalise(options: NormaliseOptions): Correction {
   asFinite("reference", reference, low, high);
   return {
     name: "normalise",
+    settings: { equipId, limits: [low, high], reference },
     signals: [equipId],
     begin: () => {
       let factor = NaN;

@@ -37,6 +37,7 @@ export function photons(options: PhotonsOptions): Correction {
   const otherwise = isSensible ? "energy-as-configured" : "energy-assumed-7-kev";
   return {
     name: "photons",
+    settings: { detectors, spectrometer, otherwiseEv },
     ...(spectrometer === undefined ? {} : { signals: [spectrometer] }),
     begin: (note) => {
       let measuredEv = NaN;

@@ -84,6 +84,7 @@ export async function accumulate<R extends Reducers>(
     pass.flush();
     if (shots.ledger !== undefined) into.account(onlyDropped(shots.ledger));
     into.account(book.ledger);
+    into.took(pass.used);
   }
   return into;
 }

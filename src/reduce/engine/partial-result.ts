@@ -3,6 +3,7 @@ import { badArgument } from "../../core/guards.ts";
 import { type Ledger, LedgerBook, mergeLedgers } from "../../core/ledger.ts";
 import { defined } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
+import { ascendingOnce, commonTags, showTags } from "../../core/tag-ranges.ts";
 import type { Layout, Reducer, State } from "../reducer.ts";
 import { makeState, mergeState, type SavedState, saveState } from "./state.ts";
 
@@ -30,6 +31,8 @@ export interface Checkpoint {
     readonly dark?: Float64Array | undefined;
   }[];
   readonly ledger: Ledger;
+  /** Tags of the shots that were used, ascending. */
+  readonly tags: Uint32Array;
 }
 
 /**
@@ -40,11 +43,18 @@ export class PartialResult<R extends Reducers> {
   readonly reducers: R;
   readonly #sensors: Map<string, SensorState>;
   #ledger: Ledger;
+  #tags: Uint32Array;
 
-  constructor(reducers: R, lanes: Iterable<SensorState> = [], ledger: Ledger = new LedgerBook().ledger) {
+  constructor(
+    reducers: R,
+    lanes: Iterable<SensorState> = [],
+    ledger: Ledger = new LedgerBook().ledger,
+    tags: Uint32Array = new Uint32Array(),
+  ) {
     this.reducers = reducers;
     this.#sensors = new Map(Array.from(lanes, (lane) => [lane.frame.detId, lane]));
     this.#ledger = ledger;
+    this.#tags = ascendingOnce(tags);
   }
 
   /**
@@ -65,7 +75,7 @@ export class PartialResult<R extends Reducers> {
     const lanes = checkpoint.lanes.map(({ frame, states, dark }) =>
       makeSensorState(reducers, frame, dark, states, keep),
     );
-    return new PartialResult(reducers, lanes, checkpoint.ledger);
+    return new PartialResult(reducers, lanes, checkpoint.ledger, checkpoint.tags);
   }
 
   get sensors(): readonly SensorState[] {
@@ -74,6 +84,20 @@ export class PartialResult<R extends Reducers> {
 
   get ledger(): Ledger {
     return this.#ledger;
+  }
+
+  /** Tags of the shots that were used, ascending. */
+  get tags(): Uint32Array {
+    return this.#tags;
+  }
+
+  /** Remembers the tags of shots that were used. */
+  took(tags: Iterable<number>): void {
+    const more = Uint32Array.from(tags);
+    const all = new Uint32Array(this.#tags.length + more.length);
+    all.set(this.#tags);
+    all.set(more, this.#tags.length);
+    this.#tags = ascendingOnce(all);
   }
 
   /**
@@ -116,13 +140,21 @@ export class PartialResult<R extends Reducers> {
 
   /**
    * Takes in another part of the shots, and gives this.
-   * @throws BAD_ARGUMENT when it has other reducers or images of another shape, or is this itself
+   * @throws BAD_ARGUMENT when it has other reducers, images of another shape or some of the same shots, or is this
+   *   itself
    */
   merge(other: PartialResult<R>): this {
     if (other === this) throw badArgument("other part", "this one itself", "of other shots: each shot counts once");
     checkSame("other part", namesOf(other.reducers), namesOf(this.reducers));
     // All are looked at before the first is changed.
     const own = other.sensors.map(({ frame, dark }) => this.#known(frame, dark));
+    const common = commonTags(other.tags, this.#tags);
+    if (common.length > 0)
+      throw badArgument(
+        "tags of the other part",
+        `${showTags(common)}, in this one too`,
+        "other shots: each counts once",
+      );
     for (const [k, { frame, states, dark }] of other.sensors.entries()) {
       const lane = own[k] ?? this.sensor(frame, dark);
       for (const [name, reducer] of Object.entries(this.reducers)) {
@@ -131,6 +163,7 @@ export class PartialResult<R extends Reducers> {
       }
     }
     this.account(other.ledger);
+    this.took(other.tags);
     return this;
   }
 
@@ -149,6 +182,7 @@ export class PartialResult<R extends Reducers> {
         ),
       })),
       ledger: this.#ledger,
+      tags: this.#tags,
     };
   }
 }

@@ -46,6 +46,8 @@ export class ReducePass<R extends Reducers> {
   readonly #feeds = new Map<string, SensorFeed>();
   /** To be done when the pass is over. */
   readonly #rewinds: (() => void)[] = [];
+  /** Tags of the shots that were used. */
+  readonly used: number[] = [];
   #done = 0;
 
   constructor(into: PartialResult<R>, reducers: R, options: AccumulateOptions, book: LedgerBook) {
@@ -80,7 +82,7 @@ export class ReducePass<R extends Reducers> {
       if (reason === null) {
         for (const [detId, image] of Object.entries(shot.images))
           this.#feed(detId, image, ring?.arena).add(image, shot);
-        this.#book.use();
+        this.#use(shot);
       } else this.#book.drop(shot.tag, reason);
       onProgress?.(++this.#done, total);
       // Not before it is taken in: Shots has a shot that it handed out in its account as used.
@@ -95,8 +97,8 @@ export class ReducePass<R extends Reducers> {
       throwIfAborted(signal);
       const group = Array.from({ length: Math.min(GROUP, shots.length - first) }, (_, k) => shots.shot(first + k));
       for (const { spec, data } of shots.sensors) this.#stackFeed(spec, data).addGroup(data, first, group);
-      for (const _shot of group) {
-        this.#book.use();
+      for (const shot of group) {
+        this.#use(shot);
         onProgress?.(++this.#done, shots.length);
       }
       if (performance.now() - turn > TURN_MS) {
@@ -104,6 +106,11 @@ export class ReducePass<R extends Reducers> {
         turn = performance.now();
       }
     }
+  }
+
+  #use({ tag }: Shot): void {
+    this.#book.use();
+    this.used.push(tag);
   }
 
   /** Puts everything into the states, and gives borrowed memory back. Nothing can be taken in afterwards. */

@@ -4,6 +4,7 @@ import { asInteger, asOneOf, badArgument } from "../../core/guards.ts";
 import type { Pixels, PixelType, RawImage } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec, Shot, ShotStream, ShotsInMemory } from "../../core/shots.ts";
+import { type Column, emptyColumn, entryOf, type SyncValue, setEntry } from "../../core/syncdb.ts";
 import { asTags } from "../../core/tags.ts";
 import { Arena } from "../../core/wasm.ts";
 
@@ -76,21 +77,21 @@ export function createStack(
 
 /**
  * Images already in memory as shots, for {@link reduce} and {@link accumulate}: they are taken in many at a time,
- * without waiting in between. The shots have no 0-D signals.
+ * without waiting in between.
  *
  * @param images - by sensor id, each of shape [images, rows, columns], the same number of images for all; uint16 or
  * float32
  * @param options.tags - the tag of each image. @default 0, 1, 2, …
- * @throws BAD_ARGUMENT when shapes are not 3-D or the numbers of images and tags differ
+ * @param options.signals - 0-D signals by equipment id, for covariance, normalisation and cubes: one number for each
+ *   image, NaN where there is none; or a column, such as `table.column(id)` with the very tags, which has a unit and
+ *   says why a number is missing. @default none
+ * @throws BAD_ARGUMENT when shapes are not 3-D or the numbers of images, tags and values differ
  * @example
  * const shots = shotsFrom({ "MPCCD-1N0-M06-002": stack });
  * const { average, adu } = await reduce(shots, { average: mean(), adu: histogram() }, { dark });
  */
-export function shotsFrom(
-  images: Readonly<Record<string, ImageStack>>,
-  options: { readonly tags?: Iterable<number> } = {},
-): StackedShots {
-  resolveOptions("shotsFrom", options, { tags: any });
+export function shotsFrom(images: Readonly<Record<string, ImageStack>>, options: StackOptions = {}): StackedShots {
+  resolveOptions("shotsFrom", options, { tags: any, signals: any });
   const sensors = Object.entries(images).map(([detId, stack]) => new StackedSensor(detId, stack));
   const length = sensors[0]?.length ?? 0;
   const odd = sensors.find((sensor) => sensor.length !== length);
@@ -102,7 +103,33 @@ export function shotsFrom(
     );
   const tags = options.tags === undefined ? Uint32Array.from({ length }, (_, k) => k) : asTags(options.tags);
   if (tags.length !== length) throw badArgument("the number of tags", tags.length, `${length}, that of the images`);
-  return new StackedShots(sensors, tags);
+  const signals = Object.entries(options.signals ?? {}).map(
+    ([id, values]) => [id, columnOf(id, values, tags)] as const,
+  );
+  return new StackedShots(sensors, tags, new Map(signals));
+}
+
+/** Options of {@link shotsFrom}. */
+export interface StackOptions {
+  readonly tags?: Iterable<number> | undefined;
+  readonly signals?: Readonly<Record<string, ArrayLike<number> | Column>> | undefined;
+}
+
+function columnOf(equipId: string, signal: ArrayLike<number> | Column, tags: Uint32Array): Column {
+  const isColumn = "values" in signal && "status" in signal;
+  const values = isColumn ? signal.values : signal;
+  if (values.length !== tags.length)
+    throw badArgument(`the number of values of ${equipId}`, values.length, `${tags.length}, that of the images`);
+  const of = "tags" in signal && Symbol.iterator in Object(signal.tags) ? [...(signal.tags as Iterable<number>)] : null;
+  const odd = of?.findIndex((tag, i) => tag !== tags[i]) ?? -1;
+  if (odd >= 0) throw badArgument(`tag ${odd} of ${equipId}`, of?.[odd], `${tags[odd]}, that of the image`);
+  if (isColumn) return signal;
+  const column = emptyColumn(equipId, "", values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = Number(values[i]);
+    if (!Number.isNaN(value)) setEntry(column, i, value);
+  }
+  return column;
 }
 
 /** The images of one sensor. */
@@ -135,10 +162,16 @@ class StackedSensor {
 export class StackedShots implements ShotStream {
   readonly sensors: readonly StackedSensor[];
   readonly tags: Uint32Array;
+  readonly #signals: ReadonlyMap<string, Column>;
 
-  constructor(sensors: readonly StackedSensor[], tags: Uint32Array) {
+  constructor(
+    sensors: readonly StackedSensor[],
+    tags: Uint32Array,
+    signals: ReadonlyMap<string, Column> = new Map<string, Column>(),
+  ) {
     this.sensors = sensors;
     this.tags = tags;
+    this.#signals = signals;
   }
 
   get length(): number {
@@ -158,8 +191,11 @@ export class StackedShots implements ShotStream {
 
   /** Shot number `k`. */
   shot(k: number): Shot {
-    const noSignal = (equipId: string): never => {
-      throw badArgument("signal", equipId, "none: images in memory come without signals");
+    const value = (equipId: string): SyncValue => {
+      const column = this.#signals.get(equipId);
+      if (column !== undefined) return entryOf(column, k);
+      const known = [...this.#signals.keys()].join(", ") || "none: signals of shotsFrom gives some";
+      throw badArgument("signal", equipId, known);
     };
     const images = (): Shot["images"] =>
       Object.fromEntries(this.sensors.map((sensor) => [sensor.frame.detId, sensor.image(k)]));
@@ -168,8 +204,11 @@ export class StackedShots implements ShotStream {
       get images() {
         return images();
       },
-      value: noSignal,
-      number: noSignal,
+      value,
+      number: (equipId) => {
+        const read = value(equipId);
+        return "reason" in read ? NaN : read.value;
+      },
     };
   }
 

@@ -324,9 +324,9 @@ describe("the kernel", () => {
 describe("parts with a dark", () => {
   it("merge only when it is the same, since it is subtracted at the end", async () => {
     const images = [imageOf(1, "uint16", false)];
-    const part = async (level: number | undefined) =>
+    const part = async (level: number | undefined, tag = 0) =>
       await accumulate(
-        shotsOf(images),
+        shotsFrom({ A: ndarray(Uint16Array.from(images[0] ?? []), [1, rows, columns]) }, { tags: [tag] }),
         { average: mean() },
         level === undefined
           ? {}
@@ -342,7 +342,7 @@ describe("parts with a dark", () => {
         expect.objectContaining({ code: "BAD_ARGUMENT", message: expect.stringContaining("correct.dark") }),
       );
     }
-    const both = resultsOf((await part(1)).merge(await part(1)));
+    const both = resultsOf((await part(1)).merge(await part(1, 1)));
     expect(both.average["A"]?.get(0, 0)).toBe((images[0]?.[0] ?? NaN) - 1);
   });
 });

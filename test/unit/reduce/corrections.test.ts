@@ -278,6 +278,7 @@ describe("photons", () => {
 
   it("counts the energy of used shots only, and merges the counts of parts", async () => {
     const script = [3, 5, 9].map((charge, i) => ({
+      tag: 200 + i,
       pixels: eight(1),
       signals: {
         [i0]: { value: charge, unit: "C" },

@@ -1,0 +1,94 @@
+import { promisify } from "node:util";
+import { deflateRaw, inflateRaw } from "node:zlib";
+import { SaclaError } from "../../core/errors.ts";
+
+const deflate = promisify(deflateRaw);
+const inflate = promisify(inflateRaw);
+
+type StateArray = Float64Array | Uint32Array;
+const types = { f8: Float64Array, i4: Int32Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array } as const;
+type TypeName = keyof typeof types;
+
+/** How an array is stored: as numbers of which type, byte plane by byte plane, deflated. */
+export interface PackedArray {
+  /** Type of the array. */
+  readonly type: "f8" | "u4";
+  readonly length: number;
+  /** Type in the file: whole numbers that fit take fewer bytes. "fill": every value is the first one. */
+  readonly as: TypeName | "fill";
+  /** Compressed bytes. */
+  readonly bytes: number;
+}
+
+/** Level 1: the planes of sums compress nearly as well as at level 6, in a fifth of the time. */
+const LEVEL = 1;
+
+/** An array in few bytes, and every bit of it: untouched pixels and small counts take next to nothing. */
+export async function packArray(array: StateArray): Promise<{ readonly head: PackedArray; readonly body: Uint8Array }> {
+  const type = array instanceof Uint32Array ? "u4" : "f8";
+  const as = narrowest(array, type);
+  if (as === "fill") {
+    const body = array.length === 0 ? new Uint8Array() : bytesOf(array.slice(0, 1));
+    return { head: { type, length: array.length, as, bytes: body.length }, body };
+  }
+  const body = await deflate(
+    planes(bytesOf(as === type ? array : types[as].from(array)), types[as].BYTES_PER_ELEMENT),
+    {
+      level: LEVEL,
+    },
+  );
+  return { head: { type, length: array.length, as, bytes: body.length }, body };
+}
+
+/** @throws FILE_DAMAGED when the bytes are not those of the array */
+export async function unpackArray({ type, length, as }: PackedArray, body: Uint8Array): Promise<StateArray> {
+  const Type = type === "u4" ? Uint32Array : Float64Array;
+  if (as === "fill") {
+    const first = body.length < Type.BYTES_PER_ELEMENT ? 0 : (new Type(Uint8Array.from(body).buffer)[0] ?? 0);
+    return new Type(length).fill(first);
+  }
+  const Stored = types[as];
+  const bytes = Stored === undefined ? undefined : await inflate(body);
+  if (Stored === undefined || bytes === undefined || bytes.length !== length * Stored.BYTES_PER_ELEMENT)
+    throw new SaclaError("FILE_DAMAGED", `An array of the checkpoint is not the ${length} numbers it says.`);
+  const stored = new Stored(unplanes(bytes, Stored.BYTES_PER_ELEMENT).buffer);
+  return stored instanceof Type ? stored : Type.from(stored);
+}
+
+function narrowest(array: StateArray, type: "f8" | "u4"): PackedArray["as"] {
+  const first = array[0] ?? 0;
+  let [least, greatest] = [Infinity, -Infinity];
+  let [same, whole] = [true, true];
+  for (let i = 0; i < array.length && (same || whole); i++) {
+    const x = array[i] ?? 0;
+    if (!Object.is(x, first)) same = false;
+    // Neither −0, NaN, a fraction nor what does not fit is the same after the way through 32 bits.
+    if (whole && !Object.is(x | 0, x) && !Object.is(x >>> 0, x)) whole = false;
+    if (x < least) least = x;
+    if (x > greatest) greatest = x;
+  }
+  if (same && !Number.isNaN(first)) return "fill";
+  if (!whole || (least < 0 && greatest > 0x7fff_ffff)) return type;
+  if (least < 0) return "i4";
+  return greatest <= 0xff ? "u1" : greatest <= 0xffff ? "u2" : "u4";
+}
+
+function bytesOf(array: ArrayBufferView): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** All first bytes of the numbers, then all second ones: like bytes side by side. */
+function planes(bytes: Uint8Array, size: number): Uint8Array {
+  if (size === 1) return bytes;
+  const n = bytes.length / size;
+  const out = new Uint8Array(bytes.length);
+  for (let k = 0; k < size; k++) for (let i = 0; i < n; i++) out[k * n + i] = bytes[i * size + k] ?? 0;
+  return out;
+}
+
+function unplanes(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
+  const n = bytes.length / size;
+  const out = new Uint8Array(bytes.length);
+  for (let k = 0; k < size; k++) for (let i = 0; i < n; i++) out[i * size + k] = bytes[k * n + i] ?? 0;
+  return out;
+}
