@@ -155,6 +155,15 @@ interface Serving {
 
 /** Every command that runs until it is stopped: started on free ports, asked once, stopped. */
 const servers: Readonly<Record<string, () => Promise<void>>> = {
+  view: async () => {
+    const server = await started(["view", "sim:", "--no-open", "--port", "0", "--json"]);
+    const [url = ""] = server.ready.addresses;
+    const page = await (await fetch(url)).text();
+    const script = /src="\.(\/assets\/[^"]+\.js)"/.exec(page)?.[1] ?? "no script in the page";
+    const answer = await fetch(url + script);
+    if (!answer.ok) throw new Error(`${script} of the page: ${answer.status}`);
+    await server.stop();
+  },
   serve: async () => {
     const overZmq = hasZeromq ? ["--zmq", "tcp://127.0.0.1:*"] : [];
     const server = await started(["serve", "sim:", ...overZmq, "--http", "127.0.0.1:0"]);

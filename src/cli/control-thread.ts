@@ -13,11 +13,15 @@ if (port !== null) {
   const stop = new AbortController();
   port.on("message", () => stop.abort());
   const tell = (note: ServingNote): void => port.postMessage(note);
-  serveHere(workerData as ServingTask, {
-    out: (text) => tell({ kind: "out", text }),
-    err: (text) => tell({ kind: "err", text }),
-    signal: stop.signal,
-  })
+  serveHere(
+    workerData as ServingTask,
+    {
+      out: (text) => tell({ kind: "out", text }),
+      err: (text) => tell({ kind: "err", text }),
+      signal: stop.signal,
+    },
+    (addresses) => tell({ kind: "ready", addresses }),
+  )
     .then(
       () => tell({ kind: "ended" }),
       (error: unknown) => tell({ kind: "ended", error: toWireError(error) }),

@@ -38,6 +38,7 @@ import { tags } from "./commands/tags.ts";
 import { tma } from "./commands/tma.ts";
 import { validate } from "./commands/validate.ts";
 import { values } from "./commands/values.ts";
+import { view } from "./commands/view.ts";
 import { cleaned, type Io } from "./io.ts";
 
 const commands: readonly AddCommand[] = [
@@ -61,6 +62,7 @@ const commands: readonly AddCommand[] = [
   replay,
   demo,
   python,
+  view,
   serve,
   keys,
   live,

@@ -4,6 +4,7 @@ import { SaclaError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { SimulatedFacilityOptions } from "../facility/index.ts";
 import { type Twins, twinShots } from "../facility/twins.ts";
+import { withPage } from "../page/index.ts";
 import { endpointOf } from "../source/index.ts";
 import { toWireError, type WireError } from "../transport/codec.ts";
 import { controlMethods, isControlMethod } from "../transport/control-methods.ts";
@@ -60,7 +61,7 @@ async function read(task: ReadingTask): Promise<{ observe(order: Order<"observe"
   const logger: Logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
   const { Keys, Limits, ServerMetrics, Service, serveHttp, serveZmq } = await loadServer();
   const source = await openSource(task);
-  const endpoint = task.isControlled ? besideControl(source, task.hasOwnDevices) : source;
+  const endpoint = withPage(task.isControlled ? besideControl(source, task.hasOwnDevices) : source);
   const keys = task.keys === undefined ? undefined : Keys.open(task.keys);
   const metrics = new ServerMetrics();
   const service = new Service(endpoint, { limits: new Limits(task.limits), metrics, logger });

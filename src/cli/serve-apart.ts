@@ -97,7 +97,7 @@ export async function serveApart(
   signal: AbortSignal,
 ): Promise<ServedApart> {
   const { zmq, http, keys, audit, logger } = options;
-  const { Limits, Service, serveHttp, serveZmq } = await loadServer();
+  const { isPagePath, Limits, Service, serveHttp, serveZmq } = await loadServer();
   const reading = new Reading(options, control);
   const table = { calls: control.endpoint === undefined ? {} : controlMethods, streams: {} };
   const service = new Service(
@@ -126,7 +126,7 @@ export async function serveApart(
         get socketPath() {
           return reading.socketPath;
         },
-        owns: (path: string) => owns(path.replace(/^\/v1\//, "").replace("/", ".")),
+        owns: (path: string) => isPagePath(path) || owns(path.replace(/^\/v1\//, "").replace("/", ".")),
       };
       servers.push(await serveHttp(service, { ...http, keys, relay, requestBytes: CONTROL_BYTES }));
     }

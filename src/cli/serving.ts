@@ -3,6 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
+import { withPage } from "../page/index.ts";
 import type { TlsFiles } from "../server/index.ts";
 import { fromWireError, type WireError } from "../transport/codec.ts";
 import type { Endpoint } from "../transport/index.ts";
@@ -25,6 +26,8 @@ export interface ServingTask extends KaraboOptions {
   readonly madoca?: string;
   readonly leases: string;
   readonly json?: boolean;
+  /** Whether it is served for the page in a browser of this computer. */
+  readonly isPage?: boolean;
 }
 
 export interface HostPort {
@@ -35,6 +38,7 @@ export interface HostPort {
 /** What the thread that serves tells. */
 export type ServingNote =
   | { readonly kind: "out" | "err"; readonly text: string }
+  | { readonly kind: "ready"; readonly addresses: readonly string[] }
   | { readonly kind: "ended"; readonly error?: WireError };
 
 /** The Io that serving needs. */
@@ -49,9 +53,13 @@ const OPEN_ON_LOOPBACK = 4096;
  * Serves until Ctrl+C. Addresses, leases and devices are in a thread of their own, the data in another process: neither
  * what is read nor this thread can hold up a stop. Rehearsals in virtual time, which all must share, are served here.
  */
-export async function serveUntilStopped(task: ServingTask, io: ServingIo): Promise<void> {
+export async function serveUntilStopped(
+  task: ServingTask,
+  io: ServingIo,
+  onReady: (addresses: readonly string[]) => void = () => {},
+): Promise<void> {
   if (!canBeApart(task.url)) {
-    await serveHere(task, io);
+    await serveHere(task, io, onReady);
     return;
   }
   const { out, err } = io;
@@ -64,6 +72,7 @@ export async function serveUntilStopped(task: ServingTask, io: ServingIo): Promi
     await new Promise<void>((resolve, reject) => {
       thread.on("message", (note: ServingNote) => {
         if (note.kind === "ended") error = note.error;
+        else if (note.kind === "ready") onReady(note.addresses);
         else if (note.kind === "out") out(note.text);
         else err(note.text);
       });
@@ -80,7 +89,11 @@ export async function serveUntilStopped(task: ServingTask, io: ServingIo): Promi
 }
 
 /** Serves in this thread, until the signal fires. */
-export async function serveHere(options: ServingTask, io: ServingIo): Promise<void> {
+export async function serveHere(
+  options: ServingTask,
+  io: ServingIo,
+  onReady: (addresses: readonly string[]) => void,
+): Promise<void> {
   const { url, zmq, http } = options;
   const { Keys, Limits, openAudit, ServerMetrics, serve: startServer, pino } = await loadServer();
   const tls = tlsFiles(options);
@@ -115,7 +128,7 @@ export async function serveHere(options: ServingTask, io: ServingIo): Promise<vo
             madoca === undefined ? control : { endpoint: madoca.endpoint, hasOwnDevices: true },
             io.signal,
           )
-        : await startServer(madoca?.endpoint ?? inner, {
+        : await startServer(withPage(madoca?.endpoint ?? inner), {
             ...common,
             limits: new Limits(limits),
             metrics: new ServerMetrics(),
@@ -135,8 +148,9 @@ export async function serveHere(options: ServingTask, io: ServingIo): Promise<vo
     io.out(
       options.json === true
         ? `${JSON.stringify({ source: url, addresses, ...more })}\n`
-        : `${greeting(url, addresses, keys !== undefined)}\n`,
+        : `${options.isPage === true ? pageGreeting(url, addresses) : greeting(url, addresses, keys !== undefined)}\n`,
     );
+    onReady(addresses);
     if (karaboBridge !== undefined && options.json !== true)
       io.out(`  karabo_bridge.Client("${karaboBridge}").next()\n`);
     await untilStopped(io);
@@ -186,6 +200,10 @@ function readPem(path: string): string {
   }
 }
 
+function pageGreeting(source: string, [address]: readonly string[]): string {
+  return `${source} in a browser: ${address}/\nstop with Ctrl+C`;
+}
+
 /** What is served where, and for each address a line to copy. */
 function greeting(source: string, addresses: readonly string[], hasKeys: boolean): string {
   const lines = addresses.flatMap((address) => {
@@ -195,7 +213,7 @@ function greeting(source: string, addresses: readonly string[], hasKeys: boolean
     // An address that means all of this computer's is none to connect to.
     const there = address.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`);
     const use = `  ${secret}SACLA_URL=${there} sacla runs --bl 3`;
-    return isHttp ? [use, `  curl ${bearer}"${there}/v1/db/listRuns?bl=3&last=5"`] : [use];
+    return isHttp ? [use, `  curl ${bearer}"${there}/v1/db/listRuns?bl=3&last=5"`, `  in a browser: ${there}/`] : [use];
   });
   return [`serving ${source}; stop with Ctrl+C`, ...lines].join("\n");
 }

@@ -13,6 +13,7 @@ import { callPieces, eventForm, packedForm, piecesBody, streamBody, within } fro
 import type { Keys } from "./keys.ts";
 import { tooLarge } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
+import { addPageRoutes } from "./page-routes.ts";
 import {
   type Client,
   loopbackClient,
@@ -21,6 +22,7 @@ import {
   type ServiceRequest,
   serverCloses,
 } from "./service.ts";
+import { clientOfSession, sessionIn } from "./sessions.ts";
 
 export interface HttpAppOptions {
   /** Registered clients. If omitted, every local process has full access. */
@@ -66,6 +68,13 @@ export function httpApp(service: Service, options: HttpAppOptions = {}): HttpApp
   });
   add("/metrics", (c) => routes.metrics(c));
   add("/health", (c) => routes.health(c));
+  const page = {
+    keys: options.keys,
+    isTls: (c: Ctx) => new URL(c.req.url).protocol === "https:",
+    known: (c: Ctx) => routes.known(c),
+    checkOrigin,
+  };
+  addPageRoutes(app as unknown as Hono, page, guarded);
   app.notFound((c) => {
     const message = `There is no route ${show(c.req.path)} for ${c.req.method}; GET /v1/openapi.json lists the routes.`;
     return fail(c, new SaclaError("UNKNOWN_METHOD", message));
@@ -219,6 +228,8 @@ function clientOf(c: Ctx, keys: Keys | undefined, service: Service): Client {
     return loopbackClient;
   }
   const nobody: Client = { name: c.env?.incoming?.socket.remoteAddress ?? "unknown", role: null };
+  const session = sessionIn(keys, c.req.header("cookie"));
+  if (session !== undefined) return service.identify(() => clientOfSession(keys, session, Date.now())) ?? nobody;
   const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
   if (token === undefined) return nobody;
   return service.identify(() => keys.clientOfToken(token)) ?? nobody;

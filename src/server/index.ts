@@ -9,6 +9,7 @@ export { type KeyEntry, Keys, newCurveKey, newToken, revokeKey, roles } from "./
 export { Limits, type LimitsOptions } from "./limits.ts";
 export { ServerMetrics } from "./metrics.ts";
 export { openApiDocument } from "./openapi.ts";
+export { isPagePath } from "./page-routes.ts";
 export { type ServeOptions, type Server, serve } from "./serve.ts";
 export {
   type AuditEntry,

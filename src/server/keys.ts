@@ -31,6 +31,9 @@ interface CurveKey extends KeyEntry {
 }
 type StoredKey = TokenKey | CurveKey;
 
+/** @internal What sessions of the page are signed with. */
+export type TokenSecret = Pick<TokenKey, "id" | "name" | "role" | "hash">;
+
 interface Stored {
   readonly saclaKeys: 1;
   /** The server's own pair; the clients know its public key. */
@@ -84,6 +87,14 @@ export class Keys {
     const { salt, hash } = key?.kind === "token" ? key : nobody;
     const isRight = timingSafeEqual(Buffer.from(hashToken(salt, token), "hex"), Buffer.from(hash, "hex"));
     return key !== undefined && isRight ? { name: key.name, role: key.role } : null;
+  }
+
+  /** @internal The key of a token as it is stored, by its id or the token itself; undefined when there is none. */
+  tokenSecret(idOrToken: string): TokenSecret | undefined {
+    const isToken = idOrToken.startsWith("sacla_");
+    if (isToken && this.clientOfToken(idOrToken) === null) return undefined;
+    const id = isToken ? idOrToken.slice("sacla_".length, "sacla_".length + 8) : idOrToken;
+    return this.#current().keys.find((key): key is TokenKey => key.kind === "token" && key.id === id);
   }
 
   /** Who has the CURVE public key (Z85); null when nobody has. That it is theirs, the CURVE handshake proves. */

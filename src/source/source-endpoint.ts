@@ -22,6 +22,7 @@ import {
   type StreamParams,
   streamMethods,
 } from "../transport/methods.ts";
+import { isPageMethod, type PageMethod } from "../transport/page-methods.ts";
 import { joinColumn } from "../transport/parts.ts";
 import { checkCalibrated, citiusHandlers } from "./citius-source.ts";
 import type { DataSource } from "./data-source.ts";
@@ -41,8 +42,8 @@ export function endpointOf(source: DataSource): Endpoint {
 }
 
 type Handler<M extends CallMethod> = (params: CallParams<M>, options: CallOptions) => MaybePromise<CallResult<M>>;
-/** A source only answers; what controls is `withControl`'s. */
-type Handlers = { [M in Exclude<CallMethod, ControlMethod>]: Handler<M> };
+/** A source only answers; what controls is `withControl`'s, and what the page shows `withPage`'s. */
+type Handlers = { [M in Exclude<CallMethod, ControlMethod | PageMethod>]: Handler<M> };
 type Streams = {
   [M in StreamMethod]: (params: StreamParams<M>, options: StreamOptions) => AsyncIterable<StreamItem<M>>;
 };
@@ -69,8 +70,7 @@ class SourceEndpoint implements Endpoint {
   ): Promise<CallResult<M>> {
     throwIfAborted(options.signal);
     const handle = this.#handlers[checkCallMethod(method) as M];
-    if (handle === undefined)
-      throw new SaclaError("UNSUPPORTED", `${this.#source.name} controls nothing, so it cannot answer ${method}.`);
+    if (handle === undefined) throw this.#notAnswered(method);
     return await handle(params, options);
   }
 
@@ -85,6 +85,11 @@ class SourceEndpoint implements Endpoint {
   async close(): Promise<void> {
     this.#waits.close();
     await this.#source.close();
+  }
+
+  #notAnswered(method: string): SaclaError {
+    const why = isPageMethod(method) ? "makes no pictures for the page: sacla serve does" : "controls nothing";
+    return new SaclaError("UNSUPPORTED", `${this.#source.name} ${why}, so it cannot answer ${method}.`);
   }
 
   #makeHandlers(): Handlers {
@@ -103,6 +108,7 @@ class SourceEndpoint implements Endpoint {
         methods: [...Object.keys(callMethods), ...Object.keys(streamMethods)].filter(
           (method) =>
             !isControlMethod(method) &&
+            !isPageMethod(method) &&
             (source.live !== undefined || !method.startsWith("live.")) &&
             (source.runTimingEdges !== undefined || method !== "db.readTimingEdges") &&
             (source.citius !== undefined || !method.startsWith("citius.")),

@@ -3,6 +3,7 @@ import type { Pixels } from "../core/ndarray.ts";
 import { defined } from "../core/options.ts";
 import { citiusMethods } from "./citius-methods.ts";
 import { controlMethods } from "./control-methods.ts";
+import { pageMethods } from "./page-methods.ts";
 
 /**
  * The method table: every question an Endpoint answers, with the schema of what is asked and answered, the Python
@@ -330,6 +331,7 @@ export const callMethods = {
   ),
   ...citiusMethods,
   ...controlMethods,
+  ...pageMethods,
 } as const satisfies Record<string, Method>;
 
 const liveParams = v.strictObject({

@@ -11,6 +11,7 @@ import {
   NEWEST_TAG,
   type RunInfo,
 } from "../../src/transport/methods.ts";
+import { isPageMethod, type PageMethod } from "../../src/transport/page-methods.ts";
 
 /** A source under test, with the little that the contract must know of its content. */
 export interface Subject {
@@ -70,7 +71,7 @@ export function endpointContract(subject: Subject): void {
 
     it("answers every method of the table that asks; those that control have a contract of their own", async () => {
       const [hightag, tag] = [info.hightagnumber, tags[0] ?? 0];
-      const params: { [M in Exclude<CallMethod, ControlMethod>]: CallParams<M> } = {
+      const params: { [M in Exclude<CallMethod, ControlMethod | PageMethod>]: CallParams<M> } = {
         "facility.describe": {},
         "db.getApiVersion": {},
         "db.listBeamlines": {},
@@ -111,7 +112,7 @@ export function endpointContract(subject: Subject): void {
       };
       const { methods } = await endpoint.call("facility.describe", {});
       for (const method of Object.keys(callMethods) as CallMethod[]) {
-        if (isControlMethod(method)) continue;
+        if (isControlMethod(method) || isPageMethod(method)) continue;
         expect(await codeOf(method, params[method]), method).toBe(
           methods.includes(method) ? "no error" : "UNSUPPORTED",
         );

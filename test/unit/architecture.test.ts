@@ -31,6 +31,7 @@ const allowed: Record<string, readonly string[]> = {
   facility: ["core", "files", "transport", "source", "st", "ec"],
   scan: ["core", "files", "transport", "plot", "db", "st", "ec"],
   server: ["core", "files", "transport", "live"],
+  page: ["core", "transport", "db", "st", "ip", "live", "reduce"],
   // The files directly in src: connect.ts puts the modules together, index.ts names what users import.
   "": ["core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility", "scan"],
   cli: [
@@ -51,6 +52,7 @@ const allowed: Record<string, readonly string[]> = {
     "facility",
     "scan",
     "timing",
+    "page",
   ],
 };
 

@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { isSaclaError } from "../../core/errors.ts";
+import { type AddCommand, parseWhole } from "../command.ts";
+import type { Io } from "../io.ts";
+import { serveUntilStopped } from "../serving.ts";
+
+interface Options {
+  readonly port?: number;
+  readonly keys?: string;
+  readonly audit?: string;
+  readonly open: boolean;
+  readonly json?: boolean;
+}
+
+const HOST = "127.0.0.1";
+const USUAL_PORT = 5580;
+
+/** `sacla view [SOURCE]`: the page in a browser, served for this computer alone. */
+export const view: AddCommand = (program, io) => {
+  program
+    .command("view")
+    .description("look at a source in a browser, and steer it: live pictures, runs, scans; until Ctrl+C")
+    .argument(
+      "[source]",
+      "what to look at: sim:, an .h5 file, a folder, another server (default: SACLA_URL, else sim:)",
+    )
+    .option("--port <port>", `of ${HOST} (default: ${USUAL_PORT}, or a free one when that is taken)`, parseWhole)
+    .option("--keys <file>", "the clients, made by sacla keys: the page asks for a token")
+    .option("--audit <file>", "write every call that changes something here, one JSON object a line")
+    .option("--no-open", "print the address and open no browser")
+    .option("--json", "print one JSON object when it is ready")
+    .action(async (source: string | undefined, options: Options) => {
+      const url = source ?? io.env["SACLA_URL"] ?? "sim:";
+      const { keys, audit, port } = options;
+      const show = async (at: number): Promise<void> =>
+        await serveUntilStopped(
+          {
+            url,
+            zmq: [],
+            http: { host: HOST, port: at },
+            bl: 3,
+            leases: "sacla-leases.jsonl",
+            karaboDetector: [],
+            karaboSignal: [],
+            isPage: true,
+            json: options.json === true,
+            ...(keys === undefined ? {} : { keys }),
+            ...(audit === undefined ? {} : { audit }),
+          },
+          io,
+          ([address]) => {
+            if (options.open && address !== undefined) openBrowser(`${address}/`, io);
+          },
+        );
+      try {
+        await show(port ?? USUAL_PORT);
+      } catch (error) {
+        const isTaken = isSaclaError(error, "UNREACHABLE") && error.details["errno"] === "EADDRINUSE";
+        if (port !== undefined || !isTaken) throw error;
+        await show(0);
+      }
+    });
+};
+
+/** Opens the browser where there is a screen; that it cannot is no failure, for the address is printed. */
+function openBrowser(address: string, { env }: Io): void {
+  const hasScreen = env["DISPLAY"] !== undefined || env["WAYLAND_DISPLAY"] !== undefined;
+  const [program, ...args] =
+    process.platform === "darwin"
+      ? ["open", address]
+      : process.platform === "win32"
+        ? ["cmd", "/c", "start", "", address]
+        : hasScreen
+          ? ["xdg-open", address]
+          : [];
+  if (program === undefined) return;
+  spawn(program, args, { stdio: "ignore", detached: true })
+    .on("error", () => {})
+    .unref();
+}

@@ -1,0 +1,162 @@
+import { sleep } from "../core/async.ts";
+import { isSaclaError, toSaclaError } from "../core/errors.ts";
+import type { Db } from "../db/index.ts";
+import type { Live, LiveShot, LiveShots } from "../live/index.ts";
+import type { St } from "../st/index.ts";
+import type { CallParams, CallResult } from "../transport/methods.ts";
+import { PageDetector } from "./page-detector.ts";
+import { PictureMaker } from "./picture-maker.ts";
+import { WindowMean } from "./window-mean.ts";
+
+/** Least time from one picture to the next. */
+const EVERY_MS = 66;
+/** Nobody has asked for so long: nothing is read any more. */
+const UNWATCHED_MS = 5000;
+/** After a failure the shots are asked for again. */
+const AGAIN_MS = 1000;
+
+/** What pictures are made from. */
+export interface PageSource {
+  readonly db: Db;
+  readonly st: St;
+  readonly live: Live;
+}
+
+/** What is common to all who look at the same pictures. */
+export type LiveSubject = Pick<CallParams<"page.live">, "bl" | "detId" | "dark" | "mean">;
+
+/**
+ * The newest picture of a detector, made once for all who ask, at a bounded rate, and only while somebody asks. Who is
+ * slow gets the newest when it asks again; nothing waits for it.
+ */
+export class LivePictures {
+  readonly #source: PageSource;
+  readonly #subject: LiveSubject;
+  readonly #ending = new AbortController();
+  #loop: Promise<void> | undefined;
+  #shots: LiveShots | undefined;
+  #maker: PictureMaker | undefined;
+  #detector: PageDetector | undefined;
+  #seq = 0;
+  #made = 0;
+  #since = performance.now();
+  #error: string | null = null;
+  #askedAt = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(source: PageSource, subject: LiveSubject) {
+    this.#source = source;
+    this.#subject = subject;
+  }
+
+  /** Whether somebody has asked lately. */
+  get isWatched(): boolean {
+    return performance.now() - this.#askedAt < UNWATCHED_MS;
+  }
+
+  async next(params: CallParams<"page.live">, signal: AbortSignal | undefined): Promise<CallResult<"page.live">> {
+    this.#watch();
+    if (params.after !== null && params.after >= this.#seq) await this.#newer(params.waitMs, signal);
+    const hasNewer = this.#maker !== undefined && (params.after === null || params.after < this.#seq);
+    const frame = hasNewer ? ((await this.#maker?.frame(params)) ?? null) : null;
+    return { frame, counts: this.#counts(), now: Date.now() / 1000, error: this.#error };
+  }
+
+  /** One pixel of the newest picture; undefined while there is none. */
+  pixel(row: number, column: number): CallResult<"page.pixel"> | undefined {
+    this.#watch();
+    return this.#maker?.pixel(row, column);
+  }
+
+  close(): void {
+    this.#ending.abort();
+  }
+
+  #watch(): void {
+    this.#askedAt = performance.now();
+    this.#loop ??= this.#follow().finally(() => {
+      this.#loop = undefined;
+    });
+  }
+
+  async #newer(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const late = new AbortController();
+    const ends = AbortSignal.any([late.signal, this.#ending.signal, ...(signal === undefined ? [] : [signal])]);
+    const came = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await Promise.race([came, sleep(waitMs, ends).catch(() => {})]);
+    late.abort();
+  }
+
+  #counts(): CallResult<"page.live">["counts"] {
+    const { used = 0, dropped = {} } = this.#shots?.counts ?? {};
+    const seconds = Math.max(0.1, (performance.now() - this.#since) / 1000);
+    return { used, dropped, perSecond: this.#made / seconds };
+  }
+
+  async #follow(): Promise<void> {
+    const ending = this.#ending.signal;
+    while (this.isWatched && !ending.aborted) {
+      try {
+        await this.#read();
+      } catch (error) {
+        if (isSaclaError(error, "ABORTED")) continue;
+        this.#error = toSaclaError(error).message;
+        await sleep(AGAIN_MS, ending).catch(() => {});
+      }
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { bl, detId, dark, mean } = this.#subject;
+    const unwatched = new AbortController();
+    const signal = AbortSignal.any([unwatched.signal, this.#ending.signal]);
+    // Ends the wait for a shot that does not come when nobody looks any more.
+    const timer = setInterval(() => {
+      if (!this.isWatched) unwatched.abort();
+    }, AGAIN_MS);
+    try {
+      const shots = this.#source.live.shots({ bl, detectors: [detId], policy: "newest", missing: "partial", signal });
+      this.#shots = shots;
+      this.#since = performance.now();
+      this.#made = 0;
+      let of: { readonly run: number; readonly detector: PageDetector; readonly window: WindowMean | null } | undefined;
+      for await (const shot of shots) {
+        const began = performance.now();
+        if (of === undefined || of.run !== shot.run) {
+          const detector = await this.#open(shot.run, signal);
+          of = { run: shot.run, detector, window: mean > 1 ? new WindowMean(mean) : null };
+        }
+        this.#show(shot.keep() as LiveShot, of.detector, of.window, dark);
+        await sleep(Math.max(0, EVERY_MS - (performance.now() - began)), signal);
+      }
+    } finally {
+      clearInterval(timer);
+      await sleep(0);
+    }
+  }
+
+  async #open(runNumber: number, signal: AbortSignal): Promise<PageDetector> {
+    const { db, st } = this.#source;
+    const { bl, detId, dark } = this.#subject;
+    const run = await db.run(bl, runNumber);
+    return await PageDetector.open(st, run, detId, dark === null ? null : await db.run(bl, dark), signal);
+  }
+
+  #show(shot: LiveShot, detector: PageDetector, window: WindowMean | null, dark: number | null): void {
+    const { bl, detId } = this.#subject;
+    const { hightag, run, tag, time, latencyMs } = shot;
+    const cameAt = Date.now() / 1000;
+    const { images, shots } = window?.add(shot.images) ?? { images: shot.images, shots: 1 };
+    if (Object.keys(images).length === 0) return;
+    const missing = Object.entries(shot.missing ?? {}).map(([id, reason]) => ({ detId: id, reason }));
+    const about = { seq: this.#seq + 1, bl, detId, hightag, run, tag, time, latencyMs, cameAt, shots, dark, missing };
+    const before = this.#detector === detector ? this.#maker : undefined;
+    this.#detector = detector;
+    this.#maker = new PictureMaker(about, detector, images, before);
+    before?.forgetOlder();
+    this.#seq++;
+    this.#made++;
+    this.#error = null;
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+}

@@ -1,0 +1,236 @@
+import { HC_EV_ANGSTROM } from "../core/constants.ts";
+import type { DetectorInfo } from "../core/detector.ts";
+import { type DetectorGroup, Detectors } from "../core/detectors.ts";
+import { SaclaError } from "../core/errors.ts";
+import { contiguous, type Image, type RawImage, shapeOf } from "../core/ndarray.ts";
+import type { Roi } from "../core/roi.ts";
+import type { Shot, ShotStream } from "../core/shots.ts";
+import type { Run } from "../db/index.ts";
+import { type Assembler, badPixels, fromBeamCentre, type SensorRegion, usable } from "../ip/index.ts";
+import {
+  assemblerFor,
+  combineProfiles,
+  type Dark,
+  darkAverage,
+  darkOf,
+  histogram,
+  radialProfile,
+  reduce,
+} from "../reduce/index.ts";
+import type { St } from "../st/index.ts";
+import type { CallParams, CallResult } from "../transport/methods.ts";
+import type { PageFrame } from "../transport/page-methods.ts";
+import type { WholePicture } from "./shown.ts";
+
+type Axis = NonNullable<CallParams<"page.picture">["profile"]>;
+
+/** Bins of the histogram of all pixels. */
+const HISTOGRAM = { from: -100, to: 4000, binWidth: 1 };
+/** Of a profile. */
+const PROFILE_BINS = 400;
+/** Rectangles whose sensor pixels are remembered. */
+const KEPT_REGIONS = 64;
+
+/** A detector of a run with all that is needed to make pictures of its shots. */
+export class PageDetector {
+  readonly group: DetectorGroup;
+  readonly assembler: Assembler | null;
+  readonly dark: Dark | null;
+  readonly #run: Run;
+  readonly #infos: readonly DetectorInfo[];
+  readonly #regions = new Map<string, readonly SensorRegion[]>();
+  readonly #profiles = new Map<string, ReturnType<typeof radialProfile> | null>();
+
+  private constructor(
+    run: Run,
+    group: DetectorGroup,
+    infos: readonly DetectorInfo[],
+    assembler: Assembler | null,
+    dark: Dark | null,
+  ) {
+    this.#run = run;
+    this.group = group;
+    this.#infos = infos;
+    this.assembler = assembler;
+    this.dark = dark;
+  }
+
+  /**
+   * @param darkRun - whose dark shots, or all shots when it marks none, are averaged; null: nothing is subtracted
+   * @throws UNKNOWN_DETECTOR, BAD_GEOMETRY, NO_DARK
+   */
+  static async open(st: St, run: Run, detId: string, darkRun: Run | null, signal?: AbortSignal): Promise<PageDetector> {
+    const owner = `Run ${run.number} of beamline ${run.bl}`;
+    const group = Detectors.of(await run.detectors({ signal }), owner).find(detId);
+    const infos: DetectorInfo[] = [];
+    for (const id of group.sensors) infos.push(await run.detectorInfo(id, { signal }));
+    const assembler = infos.length < 2 ? null : await assemblerFor(st, run, infos, "source", "nearest", signal);
+    if (infos.length > 1 && assembler === null)
+      throw new SaclaError("BAD_GEOMETRY", `${detId} has no geometry; show one of its sensors: ${group.sensors}.`);
+    let dark: Dark | null = null;
+    if (darkRun !== null) {
+      const marked = await darkRun.darkTags(undefined, { signal }).catch(() => null);
+      const tags = marked === null || marked.length === 0 ? await darkRun.tags({ signal }) : marked;
+      dark = await darkAverage(st.shots({ run: darkRun, detectors: group.sensors, tags, signal }));
+    }
+    return new PageDetector(run, group, infos, assembler, dark);
+  }
+
+  /** The picture of the images of one shot, or of means. */
+  picture(images: Readonly<Record<string, RawImage>>): WholePicture {
+    const { assembler, dark } = this;
+    if (assembler !== null) {
+      const given = Object.fromEntries(Object.entries(images).filter(([id]) => this.group.sensors.includes(id)));
+      const out: Image = assembler.assemble(given, dark === null ? {} : { dark: dark.mean });
+      return { data: out.data, rows: assembler.height, columns: assembler.width };
+    }
+    const [sensor = ""] = this.group.sensors;
+    const image = images[sensor];
+    if (image === undefined) throw new SaclaError("FRAME_MISSING", `There is no image of ${sensor}.`);
+    const [rows, columns] = shapeOf(sensor, image);
+    const data = Float32Array.from(contiguous(image));
+    if (dark !== null) {
+      const level = darkOf(dark.mean, sensor, rows, columns);
+      for (let i = 0; i < data.length; i++) data[i] = (data[i] ?? NaN) - (level[i] ?? NaN);
+    }
+    return { data, rows, columns };
+  }
+
+  /** The sensor pixel under a pixel of the picture. */
+  place(row: number, column: number): CallResult<"page.pixel">["sensor"] {
+    if (this.assembler === null) return { detId: this.group.sensors[0] ?? "", row, column };
+    const found = this.assembler.toSensor(column + 0.5, row + 0.5);
+    return found === null ? null : { detId: found.sensor, row: found.row, column: found.column };
+  }
+
+  /** Histogram of all pixels and, when asked for, the profile round the beam. */
+  async numbers(
+    shot: Pick<Shot, "tag" | "images">,
+    axis: Axis | null,
+  ): Promise<Pick<PageFrame, "histogram" | "profile">> {
+    const rings = axis === null ? null : this.#profileFor(axis);
+    const one: ShotStream = {
+      async *[Symbol.asyncIterator]() {
+        yield shot as Shot;
+      },
+    };
+    const results = await reduce(
+      one,
+      { adu: histogram(HISTOGRAM), ...(rings === null ? {} : { rings }) },
+      this.dark === null ? {} : { dark: this.dark },
+    );
+    const counts = new Float64Array(HISTOGRAM.to - HISTOGRAM.from + 1);
+    for (const { counts: some } of Object.values(results.adu))
+      for (let i = 0; i < counts.length; i++) counts[i] = (counts[i] ?? 0) + (some[i] ?? 0);
+    const profiles = "rings" in results ? (results.rings as Parameters<typeof combineProfiles>[0]) : undefined;
+    const joined = profiles === undefined || rings === null ? null : combineProfiles(profiles);
+    return {
+      histogram: { from: HISTOGRAM.from, binWidth: HISTOGRAM.binWidth, counts },
+      profile:
+        joined === null || axis === null
+          ? null
+          : { unit: axis.unit, radial: joined.radial, mean: joined.mean, error: joined.error },
+    };
+  }
+
+  /** Sums over rectangles of the picture, of the sensor pixels whose centres lie in them. */
+  regions(images: Readonly<Record<string, RawImage>>, whole: WholePicture, rois: readonly Roi[]): PageFrame["rois"] {
+    return rois.map((roi) => {
+      const clipped = clip(roi, whole);
+      let [sum, pixels, max] = [0, 0, -Infinity];
+      const take = (value: number): void => {
+        if (!Number.isFinite(value)) return;
+        sum += value;
+        pixels++;
+        if (value > max) max = value;
+      };
+      if (clipped !== null && this.assembler === null) {
+        for (let row = clipped.rows[0]; row < clipped.rows[1]; row++)
+          for (let c = clipped.columns[0]; c < clipped.columns[1]; c++)
+            take(whole.data[row * whole.columns + c] ?? NaN);
+      } else if (clipped !== null)
+        for (const region of this.#sensorsUnder(clipped)) this.#addRegion(region, images, take);
+      return { roi: { rows: [...roi.rows], columns: [...roi.columns] }, sum, mean: sum / pixels, max, pixels };
+    });
+  }
+
+  #addRegion(
+    { sensor, roi, pixels }: SensorRegion,
+    images: Readonly<Record<string, RawImage>>,
+    take: (value: number) => void,
+  ): void {
+    const image = images[sensor];
+    if (image === undefined) return;
+    const dark = this.dark?.mean[sensor];
+    for (let row = roi.rows[0]; row < roi.rows[1]; row++)
+      for (let column = roi.columns[0]; column < roi.columns[1]; column++)
+        if (pixels.get(row - roi.rows[0], column - roi.columns[0]) === 1)
+          take(image.get(row, column) - (dark?.get(row, column) ?? 0));
+  }
+
+  #sensorsUnder(roi: Roi): readonly SensorRegion[] {
+    const key = `${roi.rows} ${roi.columns}`;
+    const known = this.#regions.get(key);
+    if (known !== undefined) return known;
+    if (this.#regions.size >= KEPT_REGIONS) this.#regions.clear();
+    const found = this.assembler?.regionToSensors(roi) ?? [];
+    this.#regions.set(key, found);
+    return found;
+  }
+
+  /** Null for a detector without geometry. */
+  #profileFor(axis: Axis): ReturnType<typeof radialProfile> | null {
+    const key = JSON.stringify(axis);
+    const known = this.#profiles.get(key);
+    if (known !== undefined) return known;
+    const made = this.#infos.some(({ geometry }) => geometry === null) ? null : this.#newProfile(axis);
+    if (this.#profiles.size >= KEPT_REGIONS) this.#profiles.clear();
+    this.#profiles.set(key, made);
+    return made;
+  }
+
+  /** @throws BAD_ARGUMENT for 2θ without a distance, and q without the photon energy */
+  #newProfile({ unit, distanceMm, photonEnergyEv }: Axis): ReturnType<typeof radialProfile> {
+    const reach = Math.max(...this.#infos.map(furthestUm));
+    const { bl, number } = this.#run;
+    const masks = this.#infos.map(({ id, ysize, xsize }) => usable(badPixels(id, bl, number, [ysize, xsize])));
+    const common = { sensors: this.#infos, masks };
+    if (unit === "r_mm") return radialProfile({ ...common, axis: { unit, to: reach / 1000, bins: PROFILE_BINS } });
+    if (distanceMm === null || (unit === "q_A^-1" && photonEnergyEv === null))
+      throw new SaclaError("BAD_ARGUMENT", `A profile in ${unit} needs the distance, and for q the photon energy.`);
+    const geometry = fromBeamCentre({ distanceMm, centreUm: { x: 0, y: 0 } });
+    const twoTheta = Math.atan2(reach / 1000, distanceMm);
+    const to =
+      unit === "2th_deg"
+        ? (twoTheta * 180) / Math.PI
+        : (4 * Math.PI * Math.sin(twoTheta / 2) * (photonEnergyEv ?? 0)) / HC_EV_ANGSTROM;
+    return radialProfile({
+      ...common,
+      geometry,
+      axis: { unit, to, bins: PROFILE_BINS },
+      ...(photonEnergyEv === null ? {} : { photonEnergyEv }),
+    });
+  }
+}
+
+/** The part of a rectangle that lies in the picture; null: none. */
+function clip({ rows, columns }: Roi, whole: WholePicture): Roi | null {
+  const found: Roi = {
+    rows: [rows[0], Math.min(rows[1], whole.rows)],
+    columns: [columns[0], Math.min(columns[1], whole.columns)],
+  };
+  return found.rows[0] < found.rows[1] && found.columns[0] < found.columns[1] ? found : null;
+}
+
+/** How far from the beam the corner of a sensor is that is furthest out. */
+function furthestUm({ geometry, xsize, ysize }: DetectorInfo): number {
+  if (geometry === null) return 0;
+  const { posXUm, posYUm, rotationDeg, pixelSizeXUm, pixelSizeYUm } = geometry;
+  const turn = (rotationDeg * Math.PI) / 180;
+  const corners = [0, ysize * pixelSizeYUm].flatMap((y) =>
+    [0, xsize * pixelSizeXUm].map((x) =>
+      Math.hypot(posXUm + x * Math.cos(turn) + y * Math.sin(turn), posYUm + x * Math.sin(turn) - y * Math.cos(turn)),
+    ),
+  );
+  return Math.max(...corners);
+}

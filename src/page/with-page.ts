@@ -1,0 +1,123 @@
+import type { CallOptions } from "../core/async.ts";
+import { SaclaError, show } from "../core/errors.ts";
+import { Db } from "../db/index.ts";
+import { Live } from "../live/index.ts";
+import { St } from "../st/index.ts";
+import type { Endpoint, StreamOptions } from "../transport/endpoint.ts";
+import type {
+  CallMethod,
+  CallParams,
+  CallResult,
+  StreamItem,
+  StreamMethod,
+  StreamParams,
+} from "../transport/methods.ts";
+import { isPageMethod, type PageMethod, pageMethods } from "../transport/page-methods.ts";
+import { LivePictures, type LiveSubject, type PageSource } from "./live-pictures.ts";
+import { LiveSignals } from "./live-signals.ts";
+import { StoredPictures } from "./stored-pictures.ts";
+
+/** Different pictures that can be looked at live at a time. */
+const MOST_SUBJECTS = 8;
+
+type Handlers = {
+  readonly [M in PageMethod]: (params: CallParams<M>, signal: AbortSignal | undefined) => Promise<CallResult<M>>;
+};
+
+/**
+ * An Endpoint that also answers what the page asks: `page.*` from the images and signals of `endpoint`, everything else
+ * as `endpoint` does. However many look at a picture, it is made once.
+ *
+ * @example
+ * const endpoint = withPage(facility.endpoint);
+ * const { frame } = await endpoint.call("page.live", { bl: 3, detId, dark: null, mean: 1, region: null, side: 600,
+ *   rois: [], profile: null, after: null, waitMs: 1000 });
+ */
+export function withPage(endpoint: Endpoint): Endpoint {
+  return new PageEndpoint(endpoint);
+}
+
+class PageEndpoint implements Endpoint {
+  readonly #inner: Endpoint;
+  readonly #source: PageSource;
+  readonly #stored: StoredPictures;
+  readonly #pictures = new Map<string, LivePictures>();
+  readonly #signals = new Map<number, LiveSignals>();
+  readonly #equipment = new Set<string>();
+  readonly #handlers: Handlers = {
+    "page.live": async (params, signal) => await this.#live(params).next(params, signal),
+    "page.signals": async (params) => {
+      await this.#checkSignals(params.signals);
+      const signals = this.#signals.get(params.bl) ?? new LiveSignals(this.#source, params.bl);
+      this.#signals.set(params.bl, signals);
+      return signals.next(params);
+    },
+    "page.picture": async (params, signal) => await this.#stored.frame(params, signal),
+    "page.pixel": async (params, signal) => {
+      if (params.shot !== null) return await this.#stored.pixel({ ...params, ...params.shot }, signal);
+      const found = this.#live(params).pixel(params.row, params.column);
+      if (found !== undefined) return found;
+      throw new SaclaError("NO_SHOTS", `There is no live picture of ${params.detId} yet.`);
+    },
+  };
+
+  constructor(inner: Endpoint) {
+    this.#inner = inner;
+    this.#source = { db: new Db(inner), st: new St(inner), live: new Live(inner) };
+    this.#stored = new StoredPictures(this.#source);
+  }
+
+  async call<M extends CallMethod>(method: M, params: CallParams<M>, options?: CallOptions): Promise<CallResult<M>> {
+    if (isPageMethod(method)) {
+      const handle = this.#handlers[method] as (params: CallParams<M>, signal?: AbortSignal) => Promise<CallResult<M>>;
+      return await handle(params, options?.signal);
+    }
+    const answer = await this.#inner.call(method, params, options);
+    if (method !== "facility.describe") return answer;
+    const { name, methods } = answer as CallResult<"facility.describe">;
+    return { name, methods: [...new Set([...methods, ...Object.keys(pageMethods)])] } as CallResult<M>;
+  }
+
+  stream<M extends StreamMethod>(
+    method: M,
+    params: StreamParams<M>,
+    options?: StreamOptions,
+  ): AsyncIterable<StreamItem<M>> {
+    return this.#inner.stream(method, params, options);
+  }
+
+  async close(): Promise<void> {
+    for (const pictures of this.#pictures.values()) pictures.close();
+    for (const signals of this.#signals.values()) signals.close();
+    await this.#inner.close();
+  }
+
+  /** @throws TOO_MANY_REQUESTS when too many different pictures are looked at */
+  #live({ bl, detId, dark, mean }: LiveSubject): LivePictures {
+    const key = JSON.stringify([bl, detId, dark, mean]);
+    const known = this.#pictures.get(key);
+    if (known !== undefined) return known;
+    for (const [other, pictures] of this.#pictures) {
+      if (pictures.isWatched) continue;
+      pictures.close();
+      this.#pictures.delete(other);
+    }
+    if (this.#pictures.size >= MOST_SUBJECTS)
+      throw new SaclaError(
+        "TOO_MANY_REQUESTS",
+        `${MOST_SUBJECTS} different live pictures are looked at already; look at one of those, or wait.`,
+        { details: { retryAfterMs: 5000 } },
+      );
+    const made = new LivePictures(this.#source, { bl, detId, dark, mean });
+    this.#pictures.set(key, made);
+    return made;
+  }
+
+  /** One that is not there would end the reading for all who look. @throws UNKNOWN_SIGNAL */
+  async #checkSignals(signals: readonly string[]): Promise<void> {
+    if (signals.every((id) => this.#equipment.has(id))) return;
+    for (const id of await this.#source.db.readEquiplist()) this.#equipment.add(id);
+    const unknown = signals.find((id) => !this.#equipment.has(id));
+    if (unknown !== undefined) throw new SaclaError("UNKNOWN_SIGNAL", `There is no signal ${show(unknown)}.`);
+  }
+}

@@ -1,0 +1,169 @@
+import * as v from "valibot";
+
+const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+const beamline = whole(0, 1000);
+const run = whole(-1_000_000_000, 1_000_000_000);
+const tag = whole(0, 0xffff_ffff);
+const text = v.pipe(v.string(), v.nonEmpty());
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const doubles: v.GenericSchema<Float64Array> = v.instance(Float64Array);
+const levels: v.GenericSchema<Uint16Array> = v.instance(Uint16Array);
+const tags: v.GenericSchema<Uint32Array> = v.instance(Uint32Array);
+const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
+const range = v.tuple([whole(0, 65_535), whole(1, 65_536)]);
+const roi = v.strictObject({ rows: range, columns: range });
+const unit = v.picklist(["r_mm", "2th_deg", "q_A^-1"]);
+
+/** Most rectangles of one picture. */
+const MOST_ROIS = 8;
+
+const profileAxis = v.strictObject({
+  unit,
+  /** From the sample to the detector; needed for 2θ and q. */
+  distanceMm: v.nullable(v.pipe(v.number(), v.minValue(1e-3))),
+  photonEnergyEv: v.nullable(v.pipe(v.number(), v.minValue(1))),
+});
+
+/** How a picture is made of the images of a detector's sensors. */
+const look = {
+  bl: beamline,
+  /** A detector, whose sensors are assembled (seen from the source), or one sensor. */
+  detId: text,
+  /** The mean of this run's dark shots is subtracted; of all its shots when none is marked dark. */
+  dark: v.nullable(run),
+  /** The part to be shown, in pixels of the whole picture. */
+  region: v.nullable(roi),
+  /** Most rows and columns to be sent: the mean of n × n pixels stands for them. */
+  side: whole(16, 2400),
+  rois: v.pipe(v.array(roi), v.maxLength(MOST_ROIS)),
+  profile: v.nullable(profileAxis),
+};
+
+const picture = v.strictObject({
+  size: v.tuple([count, count]),
+  shown: roi,
+  /** Pixels of the whole picture, across, that one value sent stands for. */
+  step: count,
+  shape: v.tuple([count, count]),
+  /** Value = low + level × (high − low) / 65534; 65535: no data. */
+  levels,
+  low: v.number(),
+  high: v.number(),
+  /** Of the values sent, at these percentages. */
+  percent: doubles,
+  quantiles: doubles,
+  pixelSizeUm: v.nullable(v.number()),
+  /** Where the beam is, in pixels of the whole picture. */
+  beam: v.nullable(v.strictObject({ row: v.number(), column: v.number() })),
+});
+
+const frame = v.strictObject({
+  seq: count,
+  bl: beamline,
+  detId: text,
+  hightag: count,
+  run,
+  tag,
+  /** When the shot happened, unix seconds of the source's clock; null: the source does not say. */
+  time: v.nullable(v.number()),
+  /** From the shot to its coming here, by the source's clock. */
+  latencyMs: v.nullable(v.number()),
+  /** When it came here, unix seconds of this server's clock. */
+  cameAt: v.number(),
+  /** From then on to this answer. */
+  reducedMs: v.number(),
+  /** Shots of which this is the mean. */
+  shots: count,
+  dark: v.nullable(run),
+  missing: v.array(v.strictObject({ detId: text, reason: text })),
+  picture,
+  rois: v.array(v.strictObject({ roi, sum: v.number(), mean: v.number(), max: v.number(), pixels: count })),
+  /** Of which shot `histogram` and `profile` are: live this one, or one at most 250 ms older. */
+  numbersTag: tag,
+  /** Of all pixels of all sensors, 1 ADU (or photon) wide. */
+  histogram: v.strictObject({ from: v.number(), binWidth: v.number(), counts: doubles }),
+  profile: v.nullable(v.strictObject({ unit, radial: doubles, mean: doubles, error: doubles })),
+});
+/** One picture with what was computed of the same images. */
+export type PageFrame = v.InferOutput<typeof frame>;
+
+/** What has become of the shots since somebody looks. */
+const counts = v.strictObject({
+  used: count,
+  dropped: v.record(v.string(), count),
+  perSecond: v.number(),
+});
+
+const values = v.strictObject({ equipId: text, unit: v.string(), values: doubles, status: bytes });
+
+const row = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string) => ({
+  params,
+  result,
+  changes: false,
+  meaning,
+  python: null,
+});
+
+/** The rows of the method table for the page; `withPage` of src/page answers them. */
+export const pageMethods = {
+  "page.live": row(
+    v.strictObject({
+      ...look,
+      /** The mean of so many shots, the newest last. */
+      mean: whole(1, 1000),
+      /** The `seq` that is known already; null: none. */
+      after: v.nullable(count),
+      /** How long to wait for a newer one. */
+      waitMs: whole(0, 1000),
+    }),
+    v.strictObject({ frame: v.nullable(frame), counts, now: v.number(), error: v.nullable(v.string()) }),
+    "The newest live picture after `after`; `frame` null: none in `waitMs`.",
+  ),
+  "page.signals": row(
+    v.strictObject({ bl: beamline, signals: v.pipe(v.array(text), v.maxLength(32)), after: v.nullable(count) }),
+    v.strictObject({
+      seq: count,
+      hightag: count,
+      tags,
+      times: doubles,
+      columns: v.array(values),
+      now: v.number(),
+      error: v.nullable(v.string()),
+    }),
+    "0-D values of the live shots after number `after`, of the last 3600 at most.",
+  ),
+  "page.picture": row(
+    v.strictObject({ ...look, run, tag }),
+    frame,
+    "The picture of one shot of a run, as `page.live` makes it.",
+  ),
+  "page.pixel": row(
+    v.strictObject({
+      bl: beamline,
+      detId: text,
+      dark: v.nullable(run),
+      /** Of a stored shot; null: the newest live one. */
+      shot: v.nullable(v.strictObject({ run, tag })),
+      mean: whole(1, 1000),
+      row: count,
+      column: count,
+    }),
+    v.strictObject({
+      tag,
+      value: v.number(),
+      sensor: v.nullable(v.strictObject({ detId: text, row: count, column: count })),
+      /** From the beam, X to the right looking from the source, Y up. */
+      xUm: v.nullable(v.number()),
+      yUm: v.nullable(v.number()),
+    }),
+    "One pixel of a picture: its value, and the sensor pixel it comes from.",
+  ),
+} as const;
+
+/** A row of {@link pageMethods}. */
+export type PageMethod = keyof typeof pageMethods;
+
+/** Whether a method is one that `withPage` answers. */
+export function isPageMethod(method: string): method is PageMethod {
+  return Object.hasOwn(pageMethods, method);
+}

@@ -1,0 +1,106 @@
+import { useMemo, useState } from "react";
+import { groupDetectors } from "../../src/core/detectors.ts";
+import type { Roi } from "../../src/core/roi.ts";
+import { Curve } from "../plots/curve.tsx";
+import { ask } from "../server/connection.ts";
+import { useHealth } from "../server/health.ts";
+import { usePlace } from "../server/location.ts";
+import { useAsked } from "../server/use-poll.ts";
+import { QUIET_SECONDS, useTick } from "../shell/health-bar.tsx";
+import type { PanelProps } from "../shell/page.tsx";
+import { profileOf, useLook } from "./look.ts";
+import { Choice, Field, LookControls } from "./look-controls.tsx";
+import { PictureView } from "./picture-view.tsx";
+import { SignalPlots } from "./signal-plots.tsx";
+import { type LiveFrame, useLive } from "./use-live.ts";
+
+/** Most points of a picture, across: about those of the screen. */
+const SIDE = 800;
+
+/** What the beam does now. */
+export function LivePanel({ bl, methods }: PanelProps) {
+  const isLive = methods.includes("live.shots");
+  const detectors = useAsked(
+    isLive ? async (signal) => await ask("live.readDetidlist", { bl }, signal) : null,
+    `live detectors ${bl}`,
+  );
+  if (!isLive)
+    return (
+      <p role="status">
+        This source has no live shots. <a href="#/runs">Look at its runs.</a>
+      </p>
+    );
+  if (detectors.value === undefined) return <p role="status">{detectors.error ?? "asking for the detectors…"}</p>;
+  return <LiveView bl={bl} ids={detectors.value} />;
+}
+
+function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
+  const { params } = usePlace();
+  const look = useLook();
+  const groups = useMemo(() => groupDetectors(ids), [ids]);
+  const largest = groups.toSorted((a, b) => b.sensors.length - a.sensors.length)[0]?.id ?? "";
+  const choices = useMemo(() => [...new Set(groups.flatMap(({ id, sensors }) => [id, ...sensors]))], [groups]);
+  const named = params.get("det") ?? "";
+  const detId = choices.includes(named) ? named : largest;
+  const [region, setRegion] = useState<Roi | null>(null);
+  const side = Math.min(SIDE, Math.max(200, Math.round(window.innerWidth * window.devicePixelRatio)));
+  const profile = profileOf(look);
+  const frame = useLive(detId === "" ? null : { bl, detId, dark: look.dark, mean: look.mean }, {
+    region,
+    side,
+    rois: look.rois,
+    profile,
+  });
+  const quiet = useQuiet();
+  return (
+    <div className="live">
+      <div className="live-picture">
+        <LookControls look={look}>
+          <Choice name="detector" value={detId} choices={choices} param="det" />
+          <Field name="mean of shots" value={look.mean} param="mean" title="The newest so many; 1: each shot" />
+        </LookControls>
+        {frame === undefined ? (
+          <p role="status">{detId === "" ? "no detector is live" : "waiting for the first picture…"}</p>
+        ) : (
+          <PictureView frame={frame} look={look} shot={null} quiet={quiet} onRegion={setRegion} />
+        )}
+      </div>
+      <div className="live-plots">
+        <SignalPlots bl={bl} />
+        {frame === undefined ? null : <FrameCurves frame={frame} />}
+      </div>
+    </div>
+  );
+}
+
+/** What was computed of the same images. */
+export function FrameCurves({ frame }: { frame: Pick<LiveFrame, "histogram" | "profile"> }) {
+  const { histogram, profile } = frame;
+  const { x, y } = useMemo(() => filled(histogram), [histogram]);
+  return (
+    <>
+      <Curve title="Histogram of all pixels" x={x} y={y} xLabel="ADU" yLabel="pixels" isLog />
+      {profile === null ? null : (
+        <Curve title="Radial profile" x={profile.radial} y={profile.mean} xLabel={profile.unit} yLabel="mean / ADU" />
+      )}
+    </>
+  );
+}
+
+/** The part of a histogram that has counts. */
+function filled({ from, binWidth, counts }: LiveFrame["histogram"]): { x: Float64Array; y: Float64Array } {
+  const first = Math.max(0, counts.findIndex((count) => count > 0) - 2);
+  const last = Math.min(counts.length, counts.findLastIndex((count) => count > 0) + 3);
+  const y = counts.slice(first, last);
+  return { x: y.map((_, i) => from + (first + i) * binWidth), y: y.map((count) => (count === 0 ? Number.NaN : count)) };
+}
+
+/** Why the picture is no longer what happens now. */
+function useQuiet(): string | null {
+  const { shownAt, error } = useHealth();
+  useTick(500);
+  if (shownAt === null) return null;
+  const age = (Date.now() - shownAt) / 1000;
+  if (age < QUIET_SECONDS) return null;
+  return `no shot for ${age.toFixed(0)} s${error === null ? "" : `: ${error}`}`;
+}

@@ -1,0 +1,69 @@
+import type { Roi } from "../../src/core/roi.ts";
+import { usePlace } from "../server/location.ts";
+
+export const colourMaps = ["Viridis", "Inferno", "Magma", "Cividis", "Turbo", "Greys", "Blues"] as const;
+export type ColourMap = (typeof colourMaps)[number];
+export const scales = ["linear", "log", "sqrt", "symlog"] as const;
+export type Scale = (typeof scales)[number];
+/** Percentages of the values, between which the colours lie. */
+export const limitChoices = ["0–100", "0.1–99.9", "1–99", "5–95", "25–75"] as const;
+export const profileUnits = ["r_mm", "2th_deg", "q_A^-1"] as const;
+
+/** How a picture is looked at; it stands in the address. */
+export interface Look {
+  readonly dark: number | null;
+  readonly mean: number;
+  readonly colourMap: ColourMap;
+  readonly scale: Scale;
+  /** Two percentages with – between them, or two values with a comma. */
+  readonly limits: string;
+  readonly rois: readonly Roi[];
+  readonly unit: (typeof profileUnits)[number];
+  readonly distanceMm: number | null;
+  readonly photonEnergyEv: number | null;
+}
+
+export function useLook(): Look {
+  const { params } = usePlace();
+  return {
+    dark: numberOf(params.get("dark")),
+    mean: Math.min(1000, Math.max(1, Math.round(numberOf(params.get("mean")) ?? 1))),
+    colourMap: oneOf(colourMaps, params.get("map")),
+    scale: oneOf(scales, params.get("scale")),
+    limits: params.get("limits") ?? "0.1–99.9",
+    rois: roisOf(params.get("rois") ?? ""),
+    unit: oneOf(profileUnits, params.get("unit")),
+    distanceMm: numberOf(params.get("distance")),
+    photonEnergyEv: numberOf(params.get("energy")),
+  };
+}
+
+/** Only lengths can be told without a distance, and q only with the photon energy. */
+export function profileOf({ unit, distanceMm, photonEnergyEv }: Look): {
+  readonly unit: Look["unit"];
+  readonly distanceMm: number | null;
+  readonly photonEnergyEv: number | null;
+} {
+  const isPossible = unit === "r_mm" || (distanceMm !== null && (unit === "2th_deg" || photonEnergyEv !== null));
+  return { unit: isPossible ? unit : "r_mm", distanceMm, photonEnergyEv };
+}
+
+export function roisText(rois: readonly Roi[]): string | null {
+  return rois.length === 0 ? null : rois.map(({ rows, columns }) => [...rows, ...columns].join("-")).join("~");
+}
+
+function roisOf(text: string): Roi[] {
+  return text.split("~").flatMap((one) => {
+    const [, a, b, c, d] = (/^(\d+)-(\d+)-(\d+)-(\d+)$/.exec(one) ?? []).map(Number);
+    if (a === undefined || b === undefined || c === undefined || d === undefined || a >= b || c >= d) return [];
+    return [{ rows: [a, b], columns: [c, d] }];
+  });
+}
+
+export function numberOf(text: string | null): number | null {
+  return text === null || text.trim() === "" || !Number.isFinite(Number(text)) ? null : Number(text);
+}
+
+function oneOf<const T extends readonly string[]>(choices: T, text: string | null): T[number] {
+  return choices.includes(text ?? "") ? (text ?? "") : (choices[0] ?? "");
+}

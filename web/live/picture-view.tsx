@@ -1,0 +1,205 @@
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { Roi } from "../../src/core/roi.ts";
+import type { CallParams, CallResult } from "../../src/transport/methods.ts";
+import { PictureCanvas, roiColours } from "../plots/picture-canvas.tsx";
+import { ask } from "../server/connection.ts";
+import { go } from "../server/location.ts";
+import { usePoll } from "../server/use-poll.ts";
+import { limitsOf, valuesOf } from "./limits.ts";
+import { type Look, roisText } from "./look.ts";
+
+type Frame = CallResult<"page.picture">;
+
+/** The mouse rests for so long before the server is asked what is under it. */
+const PIXEL_MS = 80;
+
+interface Props {
+  readonly frame: Frame;
+  readonly look: Look;
+  /** A stored shot; null: the newest live one. */
+  readonly shot: CallParams<"page.pixel">["shot"];
+  /** Why the picture is grey; null: it is as new as it should be. */
+  readonly quiet: string | null;
+  readonly onRegion: (region: Roi | null) => void;
+}
+
+/** A picture with what it shows in words, the pixel under the mouse, and its rectangles. */
+export function PictureView({ frame, look, shot, quiet, onRegion }: Props) {
+  const { picture } = frame;
+  const values = useMemo(() => valuesOf(picture), [picture]);
+  const limits = limitsOf(picture, values, look);
+  const [point, setPoint] = useState<readonly [number, number] | null>(null);
+  return (
+    <section className={`picture-view ${quiet === null ? "" : "quiet"}`} aria-label={`picture of ${frame.detId}`}>
+      <p className="what">
+        <strong>{frame.detId}</strong> · run {frame.run} · tag {frame.tag} ·{" "}
+        {frame.dark === null ? "raw" : `dark of run ${frame.dark} subtracted`}
+        {frame.shots > 1 ? ` · mean of ${frame.shots} shots` : ""}
+        {picture.step > 1 ? ` · each point: mean of ${picture.step} × ${picture.step} pixels` : " · every pixel"}
+        {frame.time === null ? "" : ` · ${japanClock(frame.time)} JST`}
+        {frame.missing.map(({ detId, reason }) => (
+          <span key={detId} className="bad">
+            {" "}
+            · {detId}: {reason}
+          </span>
+        ))}
+      </p>
+      <PictureCanvas
+        picture={picture}
+        values={values}
+        limits={limits}
+        colourMap={look.colourMap}
+        scale={look.scale}
+        rois={look.rois}
+        onRoi={(roi) => go({ rois: roisText([...look.rois, roi].slice(-8)) })}
+        onRegion={onRegion}
+        onPoint={(row, column) => setPoint([row, column])}
+      />
+      {quiet === null ? null : (
+        <p className="quiet-note" role="status">
+          {quiet}
+        </p>
+      )}
+      <p className="limits">
+        colours from {short(limits.low)} to {short(limits.high)};{" "}
+        <span className={limits.above > 1 ? "bad" : ""}>{limits.above.toFixed(2)} % above</span>,{" "}
+        {limits.below.toFixed(2)} % below
+      </p>
+      <PixelReadout frame={frame} look={look} shot={shot} point={point} />
+      <RoiTable frame={frame} look={look} />
+    </section>
+  );
+}
+
+function PixelReadout({
+  frame,
+  look,
+  shot,
+  point,
+}: Pick<Props, "frame" | "look" | "shot"> & { readonly point: readonly [number, number] | null }) {
+  const at = useSettled(point, PIXEL_MS);
+  const [rows, columns] = frame.picture.size;
+  const isInside = at !== null && at[0] >= 0 && at[1] >= 0 && at[0] < rows && at[1] < columns;
+  const key = JSON.stringify([at, shot, frame.detId, look.dark]);
+  const found = usePoll(
+    isInside
+      ? async (signal) =>
+          await ask(
+            "page.pixel",
+            { bl: frame.bl, detId: frame.detId, dark: look.dark, shot, mean: look.mean, row: at[0], column: at[1] },
+            signal,
+          )
+      : null,
+    500,
+    key,
+  );
+  if (!isInside) return <p className="pixel">point at a pixel; Shift+drag marks a rectangle, Ctrl+drag zooms</p>;
+  const { value } = found;
+  return (
+    <p className="pixel">
+      row {at[0]}, column {at[1]}
+      {value === undefined ? (
+        (found.error ?? " …")
+      ) : (
+        <>
+          : <strong>{Number.isNaN(value.value) ? "no data" : short(value.value)}</strong>
+          {value.sensor === null
+            ? ", between the sensors"
+            : `, pixel (${value.sensor.row}, ${value.sensor.column}) of ${value.sensor.detId}`}
+          {value.xUm === null || value.yUm === null
+            ? ""
+            : `, x ${(value.xUm / 1000).toFixed(2)} mm, y ${(value.yUm / 1000).toFixed(2)} mm from the beam`}
+          , tag {value.tag}
+        </>
+      )}
+    </p>
+  );
+}
+
+function RoiTable({ frame, look }: Pick<Props, "frame" | "look">) {
+  if (look.rois.length === 0) return null;
+  const found = (roi: Roi) => frame.rois.find((one) => `${one.roi.rows} ${one.roi.columns}` === keyOf(roi));
+  return (
+    <table className="rois">
+      <caption>Rectangles, summed on the server over the sensor pixels in them</caption>
+      <thead>
+        <tr>
+          <th scope="col">rows</th>
+          <th scope="col">columns</th>
+          <th scope="col">sum</th>
+          <th scope="col">mean</th>
+          <th scope="col">largest</th>
+          <th scope="col">pixels</th>
+          <th scope="col">
+            <span className="hidden">remove</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {look.rois.map((roi, i) => {
+          const numbers = found(roi);
+          return (
+            <tr key={keyOf(roi)}>
+              <th scope="row">
+                <svg width="10" height="10" aria-hidden="true">
+                  <rect width="10" height="10" fill={roiColours[i]} />
+                </svg>{" "}
+                {roi.rows[0]}–{roi.rows[1] - 1}
+              </th>
+              <td>
+                {roi.columns[0]}–{roi.columns[1] - 1}
+              </td>
+              <td data-roi-sum>{numbers === undefined ? "…" : short(numbers.sum)}</td>
+              <td>{numbers === undefined ? "…" : short(numbers.mean)}</td>
+              <td>{numbers === undefined ? "…" : short(numbers.max)}</td>
+              <td>{numbers?.pixels ?? "…"}</td>
+              <td>
+                <button
+                  type="button"
+                  aria-label={`remove rectangle ${i + 1}`}
+                  onClick={() => go({ rois: roisText(look.rois.filter((other) => other !== roi)) })}
+                >
+                  ✕
+                </button>
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}
+
+function keyOf({ rows, columns }: Roi): string {
+  return `${rows} ${columns}`;
+}
+
+/** The last value that has not changed for a moment. */
+function useSettled<T>(value: T, ms: number): T {
+  const [settled, setSettled] = useState(value);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => {
+    timer.current = setTimeout(() => setSettled(value), ms);
+    return () => clearTimeout(timer.current);
+  }, [value, ms]);
+  return settled;
+}
+
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  return Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3)
+    ? value.toExponential(4)
+    : String(Number(value.toPrecision(7)));
+}
+
+const japan = new Intl.DateTimeFormat("en-GB", {
+  timeZone: "Asia/Tokyo",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+
+/** Time of day in Japan. */
+export function japanClock(seconds: number): string {
+  return japan.format(seconds * 1000);
+}

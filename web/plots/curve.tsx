@@ -1,0 +1,49 @@
+import { CurveType, LineVis, ScaleType, useDomain } from "@h5web/lib";
+import ndarray from "ndarray";
+import { useMemo } from "react";
+
+interface Props {
+  readonly title: string;
+  readonly x: Float64Array | Uint32Array;
+  readonly y: Float64Array;
+  readonly error?: Float64Array;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly isLog?: boolean;
+  readonly isPoints?: boolean;
+  /** A second curve over the same x: a fit. */
+  readonly fit?: { readonly label: string; readonly y: Float64Array };
+}
+
+/** One curve with its axes, its unit and, where there are, its error bars. */
+export function Curve({ title, x, y, error, xLabel, yLabel, isLog, isPoints, fit }: Props) {
+  const data = useMemo(() => ndarray(y), [y]);
+  const errors = useMemo(() => (error === undefined ? undefined : ndarray(error)), [error]);
+  const auxiliaries = useMemo(() => (fit === undefined ? [] : [{ label: fit.label, array: ndarray(fit.y) }]), [fit]);
+  const scaleType = isLog === true ? ScaleType.Log : ScaleType.Linear;
+  const found = useDomain(data, { scaleType, ...(errors === undefined ? {} : { errors }) });
+  const abscissas = useMemo(() => Array.from(x), [x]);
+  const isEmpty = y.length < 2 || found === undefined;
+  const domain: [number, number] | undefined =
+    found !== undefined && found[0] === found[1] ? [found[0] - 0.5, found[1] + 0.5] : found;
+  return (
+    <figure className="curve" aria-label={title}>
+      <figcaption>{title}</figcaption>
+      {isEmpty ? (
+        <p role="status">no values yet</p>
+      ) : (
+        <LineVis
+          dataArray={data}
+          domain={domain}
+          scaleType={scaleType}
+          curveType={isPoints === true ? CurveType.GlyphsOnly : CurveType.LineOnly}
+          showGrid
+          abscissaParams={{ label: xLabel, value: abscissas }}
+          ordinateLabel={yLabel}
+          {...(errors === undefined ? {} : { errorsArray: errors, showErrors: true })}
+          auxiliaries={auxiliaries}
+        />
+      )}
+    </figure>
+  );
+}

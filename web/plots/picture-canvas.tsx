@@ -1,0 +1,175 @@
+import {
+  ColorBar,
+  DataToHtml,
+  HeatmapMesh,
+  Pan,
+  ResetZoomButton,
+  ScaleType,
+  SelectionTool,
+  SelectToZoom,
+  SvgElement,
+  SvgRect,
+  useCameraState,
+  useCanvasEvent,
+  useVisCanvasContext,
+  VisCanvas,
+  Zoom,
+} from "@h5web/lib";
+import ndarray from "ndarray";
+import { useEffect, useMemo, useRef } from "react";
+import { NearestFilter, Vector3 } from "three";
+import type { Roi } from "../../src/core/roi.ts";
+import type { CallResult } from "../../src/transport/methods.ts";
+import type { Limits } from "../live/limits.ts";
+import type { ColourMap, Scale } from "../live/look.ts";
+
+type Picture = CallResult<"page.picture">["picture"];
+
+const scaleTypes = {
+  linear: ScaleType.Linear,
+  log: ScaleType.Log,
+  sqrt: ScaleType.Sqrt,
+  symlog: ScaleType.SymLog,
+} as const;
+
+/** Colours of the rectangles, on the picture and in the table. */
+export const roiColours = ["#ff9f43", "#54e0a0", "#ff6b9d", "#7fb3ff", "#ffe066", "#c792ea", "#5ec8d8", "#f08080"];
+
+/** After the last move of the wheel, before the part now seen is asked for. */
+const SETTLE_MS = 150;
+
+interface Props {
+  readonly picture: Picture;
+  readonly values: Float32Array;
+  readonly limits: Limits;
+  readonly colourMap: ColourMap;
+  readonly scale: Scale;
+  readonly rois: readonly Roi[];
+  readonly onRoi: (roi: Roi) => void;
+  /** The part that is seen; null: all of it. */
+  readonly onRegion: (region: Roi | null) => void;
+  readonly onPoint: (row: number, column: number) => void;
+}
+
+/** A picture with its colours, to zoom (wheel, Ctrl+drag), move (drag) and mark rectangles on (Shift+drag). */
+export function PictureCanvas(props: Props) {
+  const { picture, limits, colourMap, scale } = props;
+  const [rows, columns] = picture.size;
+  const domain: [number, number] = [limits.low, limits.high];
+  const scaleType = scaleTypes[scale];
+  return (
+    <figure className="picture" data-keep-canvas-colors>
+      <VisCanvas
+        aspect="equal"
+        abscissaConfig={{ visDomain: useMemo(() => [0, columns], [columns]), label: "column / pixel" }}
+        ordinateConfig={{ visDomain: useMemo(() => [0, rows], [rows]), label: "row / pixel", flip: true }}
+      >
+        <Pan />
+        <Zoom />
+        <SelectToZoom modifierKey="Control" />
+        <ResetZoomButton />
+        <Mesh {...props} domain={domain} />
+        <Pointer onPoint={props.onPoint} />
+        <Seen size={picture.size} onRegion={props.onRegion} />
+        {props.rois.map((roi, i) => (
+          <Rectangle key={`${roi.rows} ${roi.columns}`} roi={roi} colour={roiColours[i] ?? "#fff"} />
+        ))}
+        <SelectionTool
+          modifierKey="Shift"
+          onValidSelection={({ data: [start, end] }) => {
+            const roi = roiOf(start, end, picture.size);
+            if (roi !== null) props.onRoi(roi);
+          }}
+        >
+          {({ html }) => (
+            <SvgElement>
+              <SvgRect coords={html} stroke="#fff" fill="#fff3" />
+            </SvgElement>
+          )}
+        </SelectionTool>
+      </VisCanvas>
+      <ColorBar domain={domain} scaleType={scaleType} colorMap={colourMap} invertColorMap={false} withBounds />
+    </figure>
+  );
+}
+
+/** The values at their place in the whole picture. */
+function Mesh({ picture, values, scale, colourMap, domain }: Props & { readonly domain: [number, number] }) {
+  const { dataToWorld } = useVisCanvasContext();
+  const { shown, shape, step } = picture;
+  const array = useMemo(() => ndarray(values, [...shape]), [values, shape]);
+  const top = dataToWorld(new Vector3(shown.columns[0], shown.rows[0]));
+  // The last block may stand for fewer pixels than it has room for.
+  const end = dataToWorld(new Vector3(shown.columns[0] + shape[1] * step, shown.rows[0] + shape[0] * step));
+  return (
+    <HeatmapMesh
+      values={array}
+      domain={domain}
+      scaleType={scaleTypes[scale]}
+      colorMap={colourMap}
+      badColor="#1b232d"
+      magFilter={NearestFilter}
+      size={{ width: Math.abs(end.x - top.x), height: Math.abs(end.y - top.y) }}
+      position={[(top.x + end.x) / 2, (top.y + end.y) / 2, 0]}
+      scale={[1, -1, 1]}
+    />
+  );
+}
+
+function Pointer({ onPoint }: Pick<Props, "onPoint">) {
+  useCanvasEvent("pointermove", ({ dataPt, sourceEvent }) => {
+    if (sourceEvent.buttons === 0) onPoint(Math.floor(dataPt.y), Math.floor(dataPt.x));
+  });
+  return null;
+}
+
+/** Tells which part is seen, when it has been at rest for a moment. */
+function Seen({ size, onRegion }: { readonly size: readonly [number, number]; readonly onRegion: Props["onRegion"] }) {
+  const { getVisibleDomains } = useVisCanvasContext();
+  const seen = useCameraState(
+    (camera) => {
+      const { xVisibleDomain, yVisibleDomain } = getVisibleDomains(camera);
+      return [...yVisibleDomain, ...xVisibleDomain].map(Math.round).join(" ");
+    },
+    [getVisibleDomains],
+  );
+  const tell = useRef(onRegion);
+  tell.current = onRegion;
+  const [rows, columns] = size;
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      const [a = 0, b = 0, c = 0, d = 0] = seen.split(" ").map(Number);
+      const roi = roiOf(new Vector3(c, a), new Vector3(d, b), [rows, columns]);
+      const isWhole = roi === null || (roi.rows[1] - roi.rows[0] >= rows && roi.columns[1] - roi.columns[0] >= columns);
+      tell.current(isWhole ? null : roi);
+    }, SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [seen, rows, columns]);
+  return null;
+}
+
+function Rectangle({ roi, colour }: { readonly roi: Roi; readonly colour: string }) {
+  const points = useMemo(
+    () => [new Vector3(roi.columns[0], roi.rows[0]), new Vector3(roi.columns[1], roi.rows[1])] as [Vector3, Vector3],
+    [roi],
+  );
+  return (
+    <DataToHtml points={points}>
+      {(start, end) => (
+        <SvgElement>
+          <SvgRect coords={[start, end]} stroke={colour} strokeWidth={2} fill="none" />
+        </SvgElement>
+      )}
+    </DataToHtml>
+  );
+}
+
+/** The rectangle between two points, in whole pixels inside the picture; null: none. */
+function roiOf(start: Vector3, end: Vector3, [rows, columns]: readonly [number, number]): Roi | null {
+  const range = (a: number, b: number, size: number): [number, number] => [
+    Math.max(0, Math.min(size, Math.floor(Math.min(a, b)))),
+    Math.max(0, Math.min(size, Math.ceil(Math.max(a, b)))),
+  ];
+  const roi: Roi = { rows: range(start.y, end.y, rows), columns: range(start.x, end.x, columns) };
+  return roi.rows[0] < roi.rows[1] && roi.columns[0] < roi.columns[1] ? roi : null;
+}

@@ -1,0 +1,58 @@
+import { randomUUID } from "node:crypto";
+import { Db } from "../../src/db/db.ts";
+import { Ec } from "../../src/ec/ec.ts";
+import { httpEndpoint } from "../../src/transport/http/client.ts";
+import type { CallMethod, CallParams, CallResult } from "../../src/transport/methods.ts";
+
+// Browsers give it to pages of HTTPS and localhost only; the library uses it for the keys of changing calls.
+if (typeof crypto.randomUUID !== "function")
+  Object.defineProperty(crypto, "randomUUID", { value: randomUUID, configurable: true });
+
+/** The server that the page has come from. */
+export const endpoint = httpEndpoint(location.origin);
+export const db = new Db(endpoint);
+export const ec = new Ec(endpoint);
+
+/** Asks the server; parameters and answers are those of the table of methods. */
+export async function ask<M extends CallMethod>(
+  method: M,
+  params: CallParams<M>,
+  signal?: AbortSignal,
+): Promise<CallResult<M>> {
+  return await endpoint.call(method, params, { signal, timeoutMs: 30_000 });
+}
+
+/** Who the server takes us for. */
+export interface Session {
+  readonly name: string;
+  readonly role: "read" | "control";
+  readonly hasKeys: boolean;
+}
+
+/** The session; null: a token is needed. */
+export async function readSession(): Promise<Session | null> {
+  const answer = await fetch("/session");
+  if (answer.status === 401) return null;
+  if (!answer.ok) throw new Error(await messageOf(answer));
+  return (await answer.json()) as Session;
+}
+
+/** Logs in. The token is kept nowhere: the server answers with a cookie that no script can read. */
+export async function logIn(token: string): Promise<Session> {
+  const answer = await fetch("/session", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ token }),
+  });
+  if (!answer.ok) throw new Error(await messageOf(answer));
+  return (await answer.json()) as Session;
+}
+
+export async function logOut(): Promise<void> {
+  await fetch("/session", { method: "DELETE" });
+}
+
+async function messageOf(answer: Response): Promise<string> {
+  const body = (await answer.json().catch(() => null)) as { error?: { message?: string } } | null;
+  return body?.error?.message ?? `The server answered with ${answer.status}.`;
+}

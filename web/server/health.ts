@@ -1,0 +1,42 @@
+import { useSyncExternalStore } from "react";
+
+/** What the header says of the live data. */
+export interface Health {
+  /** From the shot to the screen, both by the clock of this computer. */
+  readonly shotToScreenMs: number | null;
+  /** When the newest shot happened, milliseconds of this computer's clock. */
+  readonly shownAt: number | null;
+  /** The server's clock less ours, seconds; the way of the answer is in it. */
+  readonly clockOffset: number | null;
+  readonly used: number;
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly error: string | null;
+}
+
+let health: Health = { shotToScreenMs: null, shownAt: null, clockOffset: null, used: 0, dropped: {}, error: null };
+const listeners = new Set<() => void>();
+/** Of the last answers: the fastest of them tells the clocks apart best. */
+const offsets: number[] = [];
+
+export function tellHealth(change: Partial<Health>): void {
+  health = { ...health, ...change };
+  for (const listener of listeners) listener();
+}
+
+/** @param now - the time at the server when it answered, unix seconds */
+export function tellClock(now: number): void {
+  offsets.push(now - Date.now() / 1000);
+  if (offsets.length > 20) offsets.shift();
+  // The later an answer comes, the further back its time seems.
+  tellHealth({ clockOffset: Math.max(...offsets) });
+}
+
+export function useHealth(): Health {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => health,
+  );
+}

@@ -1,0 +1,41 @@
+import { useSyncExternalStore } from "react";
+
+/**
+ * What is looked at stands behind the # of the address, so that it is kept in a bookmark and can be sent to others. It
+ * never holds a secret, and never reaches a server or its log.
+ */
+export interface Place {
+  readonly panel: string;
+  readonly params: URLSearchParams;
+}
+
+function read(): string {
+  return location.hash;
+}
+
+function follow(changed: () => void): () => void {
+  addEventListener("hashchange", changed);
+  return () => removeEventListener("hashchange", changed);
+}
+
+export function usePlace(): Place {
+  const hash = useSyncExternalStore(follow, read);
+  const [panel = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
+  return { panel: panel === "" ? "live" : panel, params: new URLSearchParams(query) };
+}
+
+/** Changes some parameters; null takes one away. Another panel keeps them too. */
+export function go(change: Readonly<Record<string, string | null>>, panel?: string): void {
+  const [now = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const params = new URLSearchParams(query);
+  for (const [name, value] of Object.entries(change))
+    if (value === null) params.delete(name);
+    else params.set(name, value);
+  const hash = `#/${panel ?? (now === "" ? "live" : now)}?${params}`;
+  if (panel !== undefined && panel !== now) location.hash = hash;
+  else {
+    // A setting is no step of its own to go back by.
+    history.replaceState(null, "", hash);
+    dispatchEvent(new HashChangeEvent("hashchange"));
+  }
+}

@@ -1,0 +1,115 @@
+import { type ComponentType, Suspense, useEffect, useState } from "react";
+import { LivePanel } from "../live/live-panel.tsx";
+import { ask, ec, logOut, readSession, type Session } from "../server/connection.ts";
+import { go, usePlace } from "../server/location.ts";
+import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
+import { HealthBar } from "./health-bar.tsx";
+import { Login } from "./login.tsx";
+import { StopButton } from "./stop-button.tsx";
+
+/** What each panel is given. */
+export interface PanelProps {
+  readonly bl: number;
+  readonly session: Session;
+  /** The methods that the source answers. */
+  readonly methods: readonly string[];
+}
+
+const panels: Readonly<Record<string, { readonly title: string; readonly Panel: ComponentType<PanelProps> }>> = {
+  live: { title: "Live", Panel: LivePanel },
+};
+
+const HOLDER_MS = 1000;
+
+/** The whole page: who one is, and then the header and one panel. */
+export function Page() {
+  const [session, setSession] = useState<Session | null | undefined>(undefined);
+  const [error, setError] = useState<string | null>(null);
+  useEffect(() => {
+    readSession().then(setSession, (reason: unknown) => setError(textOf(reason)));
+  }, []);
+  if (error !== null)
+    return (
+      <main className="login">
+        <p role="alert">{error}</p>
+      </main>
+    );
+  if (session === undefined) return null;
+  if (session === null) return <Login onDone={setSession} />;
+  return <Workspace session={session} onLogOut={() => void logOut().then(() => setSession(null))} />;
+}
+
+function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => void }) {
+  const { panel, params } = usePlace();
+  const about = usePoll(async (signal) => await ask("facility.describe", {}, signal), 30_000, "about");
+  const beamlines = useAsked(async (signal) => await ask("db.listBeamlines", {}, signal), "beamlines");
+  const bl = Number(params.get("bl") ?? (beamlines.value?.includes(3) === false ? (beamlines.value[0] ?? 3) : 3));
+  const methods = about.value?.methods ?? [];
+  const isControlled = methods.includes("ec.stop");
+  const axes = usePoll(isControlled ? async () => await axesOf(bl) : null, 60_000, `axes ${bl}`);
+  const holder = usePoll(
+    isControlled ? async (signal) => await ask("lease.holder", { bl }, signal) : null,
+    HOLDER_MS,
+    `holder ${bl}`,
+  );
+  const beam = usePoll(
+    isControlled ? async (signal) => await ask("ec.beam", { bl }, signal) : null,
+    HOLDER_MS,
+    `beam ${bl}`,
+  );
+  const { Panel } = panels[panel] ?? { Panel: LivePanel };
+  return (
+    <>
+      <header>
+        <h1>sacla</h1>
+        <label>
+          BL{" "}
+          <select value={bl} onChange={(event) => go({ bl: event.target.value })}>
+            {(beamlines.value ?? [bl]).map((one) => (
+              <option key={one}>{one}</option>
+            ))}
+          </select>
+        </label>
+        <nav aria-label="panels">
+          {Object.entries(panels).map(([name, { title }]) => (
+            <a key={name} href={`#/${name}?${params}`} aria-current={name === panel ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        <HealthBar holder={holder.value} beam={beam.value} source={about.value?.name ?? about.error ?? "…"} />
+        {session.hasKeys ? (
+          <button type="button" onClick={onLogOut} title={`${session.name}, ${session.role}`}>
+            Log out
+          </button>
+        ) : null}
+        <StopButton bl={bl} axes={axes.value ?? []} why={whyNoStop(session, about.value?.methods, axes)} />
+      </header>
+      <main>
+        {about.value === undefined ? (
+          <p role="status">{about.error ?? "asking the source…"}</p>
+        ) : (
+          <Suspense fallback={<p role="status">loading…</p>}>
+            <Panel bl={bl} session={session} methods={methods} />
+          </Suspense>
+        )}
+      </main>
+    </>
+  );
+}
+
+async function axesOf(bl: number): Promise<readonly string[]> {
+  return (await ec.devices(bl)).filter(({ kind }) => kind === "axis").map(({ name }) => name);
+}
+
+/** Why nothing can be stopped from here; null: it can. */
+function whyNoStop(
+  session: Session,
+  methods: readonly string[] | undefined,
+  axes: { readonly value: readonly string[] | undefined; readonly error: string | undefined },
+): string | null {
+  if (methods === undefined) return "asking the source…";
+  if (!methods.includes("ec.stop")) return "this source controls nothing";
+  if (session.role !== "control") return "this key may only read";
+  return axes.value === undefined ? (axes.error ?? "asking for the axes…") : null;
+}

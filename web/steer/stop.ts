@@ -1,0 +1,29 @@
+import { Ec } from "../../src/ec/ec.ts";
+import { httpEndpoint } from "../../src/transport/http/client.ts";
+
+/** Requests that the browser sends before all others. */
+const urgent = new Ec(
+  httpEndpoint(location.origin, { fetch: (input, init) => fetch(input, { ...init, priority: "high" }) }),
+);
+
+/** What became of a STOP. */
+export interface Stopped {
+  readonly axes: number;
+  readonly ms: number;
+  readonly failed: readonly string[];
+}
+
+/**
+ * Stops every axis of a beamline, whoever moves it. It needs no lease and asks nothing before: which axes there are is
+ * known since the page was opened.
+ */
+export async function stopAxes(bl: number, axes: readonly string[]): Promise<Stopped> {
+  const began = performance.now();
+  const outcomes = await Promise.allSettled(axes.map((axis) => urgent.stop(bl, axis)));
+  const failed = outcomes.flatMap((outcome, i) =>
+    outcome.status === "rejected"
+      ? [`${axes[i]}: ${outcome.reason instanceof Error ? outcome.reason.message : ""}`]
+      : [],
+  );
+  return { axes: axes.length, ms: performance.now() - began, failed };
+}
