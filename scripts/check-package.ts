@@ -25,7 +25,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { brokenLinks } from "./docs/links.ts";
 
-const COMMAND_LIMIT_MS = 60_000;
+const COMMAND_LIMIT_MS = 300_000;
 const root = fileURLToPath(new URL("../", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "sacla-package-"));
 const local = join(folder, "local");

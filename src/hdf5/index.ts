@@ -6,6 +6,7 @@
  */
 
 export { type AddedSignal, type AddedSignals, type AddSignalsOptions, addSignals } from "./convert/add-signals.ts";
+export { compressions } from "./convert/compression.ts";
 export { type Converted, type ConvertOptions, convert } from "./convert/convert.ts";
 export type { DigestOptions } from "./convert/digests.ts";
 export type { ConvertSource } from "./convert/plan.ts";

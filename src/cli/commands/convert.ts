@@ -10,6 +10,7 @@ import {
   type Converted,
   type ConvertPreview,
   type ConvertRequest,
+  compressions,
   convert as convertRun,
   type FileFormat,
   fileFormats,
@@ -134,7 +135,11 @@ function withOptions(command: Command): Command {
     .option("--assembled", "also write one assembled picture per shot")
     .addOption(new Option("--view <view>", "of assembled pictures").choices(["source", "detector"]).default("detector"))
     .option("--no-sensors", "with --assembled: do not write the images of the single sensors")
-    .option("--compression <kind>", "none, or gzip-1 to gzip-9", "none")
+    .addOption(
+      new Option("--compression <kind>", "of images; those after gzip-9 need the package h5wasm-plugins")
+        .choices(compressions)
+        .default("none"),
+    )
     .option("--fletcher32", "a checksum in each chunk; without compression only (gzip has one)")
     .addOption(
       new Option("--pixels <type>", "of the dataconvert format; uint16 only if nothing is lost").choices([

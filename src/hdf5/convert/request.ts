@@ -48,11 +48,14 @@ export interface ConvertRequest {
   readonly view?: View | undefined;
   /** Whether the sensors' own images are written beside assembled pictures. @default true */
   readonly sensors?: boolean | undefined;
-  /** `"none"` or `"gzip-1"` … `"gzip-9"`, one image a chunk. @default "none" */
+  /**
+   * `"none"`, `"gzip-1"` … `"gzip-9"`, or, where h5wasm-plugins is installed, `"bitshuffle-lz4"`, `"bitshuffle-zstd"`,
+   * `"blosc2-lz4"`, `"blosc2-zstd"`, `"lz4"`, `"zstd"`; one sensor a chunk. @default "none"
+   */
   readonly compression?: string | undefined;
   /**
-   * A checksum in each chunk (HDF5's Fletcher-32), which every reader of HDF5 compares. Only without compression: gzip
-   * has a checksum of its own (Adler-32), which they compare too.
+   * A checksum in each chunk (HDF5's Fletcher-32), which every reader of HDF5 compares. Only without compression: the
+   * library sets one filter. gzip has a checksum of its own (Adler-32), which they compare too.
    * @default false
    */
   readonly fletcher32?: boolean | undefined;
@@ -99,11 +102,4 @@ export interface ResolvedRequest {
   readonly cameraLengthMm: number;
   /** Null for a format with ADU. */
   readonly units: PixelUnits | null;
-}
-
-/** How chunks are filtered; undefined when they are not. */
-export function chunkFilter(request: ResolvedRequest): { gzip: number } | { fletcher32: true } | undefined {
-  const { compression, fletcher32 } = request;
-  if (compression !== "none") return { gzip: Number(compression.slice("gzip-".length)) };
-  return fletcher32 ? { fletcher32 } : undefined;
 }

@@ -4,6 +4,7 @@ import type { Roi } from "../../core/roi.ts";
 import { asTags } from "../../core/tags.ts";
 import { parseCondition } from "../../db/index.ts";
 import { writingOf } from "../layouts/index.ts";
+import { asCompression } from "./compression.ts";
 import { type ConvertRequest, fileFormats, pixelUnits, type ResolvedRequest, shotClasses } from "./request.ts";
 
 /** @throws BAD_ARGUMENT when an option is wrong, or two do not go together */
@@ -73,7 +74,11 @@ function checkTogether({
   if (!sensors && !assembled)
     throw badArgument("sensors", false, "true, or assembled pictures asked for: else no image would be written");
   if (fletcher32 && compression !== "none")
-    throw badArgument("fletcher32", true, `absent with compression ${compression}: gzip has a checksum of its own`);
+    throw badArgument(
+      "fletcher32",
+      true,
+      `absent with compression ${compression}: the library sets one filter, and gzip has a checksum of its own`,
+    );
   if (pixels === "uint16" && dark !== "none")
     throw badArgument("pixels", pixels, "float32 when a dark is subtracted: the result is not whole numbers");
 }
@@ -97,9 +102,4 @@ function asCondition(name: string, value: unknown): string {
 
 function asDark(name: string, value: unknown): "none" | "head" | number {
   return value === "none" || value === "head" ? value : asInteger(name, value);
-}
-
-function asCompression(name: string, value: unknown): string {
-  if (value === "none" || (typeof value === "string" && /^gzip-[1-9]$/.test(value))) return value;
-  throw badArgument(name, value, "none, or gzip-1 to gzip-9");
 }

@@ -1,5 +1,5 @@
 import { SaclaError, show } from "../../core/errors.ts";
-import { DEFLATE, FLETCHER32, FLOAT, INTEGER } from "../direct/dataset.ts";
+import { FLOAT, INTEGER } from "../direct/dataset.ts";
 import { STRING } from "../read/h5types.ts";
 import { attempt, type H5, loadH5 } from "../read/library.ts";
 
@@ -18,11 +18,15 @@ export type H5Numbers =
 
 interface Storage {
   readonly chunks?: readonly number[];
-  /** Level 1 to 9; not compressed when absent. */
-  readonly gzip?: number | undefined;
-  /** A checksum in each chunk; h5wasm sets one filter, so not together with gzip, which has one of its own. */
-  readonly fletcher32?: boolean | undefined;
+  /** What is done to each chunk; h5wasm sets one filter. */
+  readonly filter?: H5Filter | undefined;
   readonly maxShape?: readonly number[];
+}
+
+/** A filter of HDF5 by its number, with its parameters. */
+export interface H5Filter {
+  readonly id: number;
+  readonly values: readonly number[];
 }
 
 /**
@@ -112,9 +116,9 @@ export class H5Writer {
     columns: number,
     images: number,
     chunkRows: number,
-    filter: Pick<Storage, "gzip" | "fletcher32"> = {},
+    filter?: H5Filter,
   ): void {
-    const storage = { ...filter, chunks: [1, chunkRows, columns], maxShape: [images, rows, columns] };
+    const storage = { filter, chunks: [1, chunkRows, columns], maxShape: [images, rows, columns] };
     this.#create(path, sample.subarray(0, 0) as H5Numbers, numberType(sample), [0, rows, columns], storage);
     this.#stacks.set(path, 0);
   }
@@ -234,9 +238,8 @@ function encoded(texts: readonly string[]): { bytes: Uint8Array; type: ElementTy
 }
 
 function metadata(element: ElementType, shape: readonly number[], storage: Storage) {
-  const { chunks, gzip, fletcher32, maxShape } = storage;
-  const isChunked = chunks !== undefined;
-  const isPacked = isChunked && gzip !== undefined;
+  const { chunks, maxShape } = storage;
+  const filter = chunks === undefined ? undefined : storage.filter;
   return {
     ...element,
     littleEndian: true,
@@ -244,9 +247,9 @@ function metadata(element: ElementType, shape: readonly number[], storage: Stora
     total_size: 1,
     shape: shape.map(BigInt),
     maxshape: (maxShape ?? shape).map(BigInt),
-    chunks: isChunked ? chunks.map(BigInt) : null,
-    compression: isPacked ? DEFLATE : isChunked && fletcher32 === true ? FLETCHER32 : 0,
-    compression_opts: isPacked ? [gzip] : [],
+    chunks: chunks?.map(BigInt) ?? null,
+    compression: filter?.id ?? 0,
+    compression_opts: [...(filter?.values ?? [])],
     track_order: false,
   };
 }

@@ -1,5 +1,6 @@
 import { HC_EV_ANGSTROM } from "../../core/constants.ts";
 import type { SensorGeometry } from "../../core/detector.ts";
+import { gzip } from "../convert/compression.ts";
 import type { H5Numbers } from "../convert/writer.ts";
 import type { H5File } from "../read/h5file.ts";
 import { StackSource } from "../read/stack-source.ts";
@@ -118,7 +119,7 @@ class CheetahWriter extends StackWriter {
     const { rows, columns } = this.image;
     writer.numbers("/metadata/pixelmask", this.badStack(new Uint16Array(rows * columns), 1), [rows, columns], {
       chunks: [rows, columns],
-      gzip: 1,
+      filter: gzip(1),
     });
   }
 
@@ -132,7 +133,7 @@ class CheetahWriter extends StackWriter {
       `${group}/data`,
       image,
       [rows, columns],
-      this.filter === undefined ? {} : { ...this.filter, chunks: [this.sensorRows, columns] },
+      this.filter === undefined ? {} : { filter: this.filter, chunks: [this.sensorRows, columns] },
     );
     this.writer.numbers(`${group}/photon_energy_ev`, Float64Array.of(energyEv), []);
     this.writer.numbers(`${group}/photon_wavelength_A`, Float64Array.of(HC_EV_ANGSTROM / energyEv), []);

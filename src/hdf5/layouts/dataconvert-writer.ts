@@ -1,7 +1,7 @@
 import type { DetectorInfo } from "../../core/detector.ts";
 import { familyOf } from "../../core/detector-families.ts";
+import { chunkFilter } from "../convert/compression.ts";
 import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
-import { chunkFilter } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import { tagNumbers } from "./event-info.ts";
 import type { LayoutWriter } from "./layout.ts";
@@ -49,7 +49,7 @@ export class DataConvertWriter implements LayoutWriter {
       // Assembled images are stored without a status.
       if (kind === "sensor") writer.numbers(`${group}/detector_status`, Int32Array.of(image === null ? 0 : 1), []);
       if (image === null) continue;
-      const storage = this.#filter === undefined ? {} : { ...this.#filter, chunks: [rows, columns] };
+      const storage = this.#filter === undefined ? {} : { filter: this.#filter, chunks: [rows, columns] };
       writer.numbers(`${group}/detector_data`, image, [rows, columns], storage);
     }
   }

@@ -1,6 +1,7 @@
 import { HC_EV_ANGSTROM } from "../../core/constants.ts";
 import type { SensorGeometry } from "../../core/detector.ts";
 import { familyOf } from "../../core/detector-families.ts";
+import { gzip } from "../convert/compression.ts";
 import type { H5Numbers } from "../convert/writer.ts";
 import type { H5File } from "../read/h5file.ts";
 import { StackSource } from "../read/stack-source.ts";
@@ -181,7 +182,7 @@ class NxmxWriter extends StackWriter {
     // Bit 0 is a gap, bit 1 dead, bit 5 "other" in NXdetector's pixel_mask; here a pixel is only good or not.
     writer.numbers(`${path}/pixel_mask`, this.badStack(new Uint32Array(rows * columns), 1), [rows, columns], {
       chunks: [rows, columns],
-      gzip: 1,
+      filter: gzip(1),
     });
     this.#group(`${path}/transformations`, "NXtransformations");
     this.#translation(`${path}/transformations/distance`, request.cameraLengthMm / 1000, [0, 0, 1], [0, 0, 0], ".");

@@ -3,8 +3,9 @@ import { type DetectorInfo, photonsPerAdu, type SensorGeometry } from "../../cor
 import { SaclaError } from "../../core/errors.ts";
 import { asImage } from "../../core/ndarray.ts";
 import { badPixels, type CrystfelGeomOptions, type SensorMask, toCrystfelGeom, usable } from "../../ip/index.ts";
+import { chunkFilter } from "../convert/compression.ts";
 import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
-import { chunkFilter, type PixelUnits } from "../convert/request.ts";
+import type { PixelUnits } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import { tagNumbers } from "./event-info.ts";
 import type { LayoutWriter } from "./layout.ts";

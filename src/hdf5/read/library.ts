@@ -31,6 +31,8 @@ const builtIn: ReadonlySet<number> = new Set([1, 2, 3, 5, 6]);
 /** Those of the package h5wasm-plugins: bzip2, lzf, blosc, lz4, bitshuffle, zfp, zstd, blosc2. */
 const ofPlugins: ReadonlySet<number> = new Set([307, 32000, 32001, 32004, 32008, 32013, 32015, 32026]);
 const PLUGINS = "h5wasm-plugins";
+/** What to do to have them. */
+export const INSTALL_PLUGINS = `Install the filters beside sacla: npm install ${PLUGINS}@0.2.1`;
 
 /** Where the plugins are, when they are installed beside sacla. HDF5 loads one when a file needs it. */
 function pluginFolder(): string | undefined {
@@ -46,7 +48,7 @@ export function filterMissing(id: number | undefined): string | undefined {
   if (id === undefined) return "";
   if (builtIn.has(id)) return undefined;
   if (!ofPlugins.has(id)) return "";
-  return pluginFolder() === undefined ? ` Install its plugin beside sacla: npm install ${PLUGINS}@0.2.1` : undefined;
+  return pluginFolder() === undefined ? ` ${INSTALL_PLUGINS}` : undefined;
 }
 
 async function start(): Promise<H5> {

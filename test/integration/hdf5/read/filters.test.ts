@@ -1,14 +1,16 @@
 import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect } from "vitest";
-import { openArchive } from "../../../../src/hdf5/index.ts";
+import { compressions, openArchive } from "../../../../src/hdf5/index.ts";
 import { sacla } from "../../../support/cli.ts";
 import { cli } from "../../../support/fake-io.ts";
 import { itNeeding, pythonWith } from "../../../support/optional.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 
 const folder = temporaryFolder();
+const fixture = fileURLToPath(new URL("../../../../fixtures/tiny-octal.h5", import.meta.url));
 /** A process of its own, and whole octals. */
 const LONG_MS = 180_000;
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -35,6 +37,29 @@ itNeeding(
       expect(image).toEqual(Float32Array.from(image, (_, i) => ((i * 7) % 997) + tag));
     }
     await archive.close();
+  },
+  LONG_MS,
+);
+
+itNeeding(
+  filtering !== undefined,
+  "no h5wasm-plugins, or no hdf5plugin",
+  "filters of plugins are written, and read by h5py with hdf5plugin",
+  async () => {
+    const kinds = compressions.filter((kind) => !/^(none|gzip)/.test(kind));
+    const without = await cli(["convert", "--url", fixture, "--compression", "zstd", "-o", join(folder, "no.h5")]);
+    expect([without.code, without.err]).toEqual([
+      1,
+      expect.stringMatching(/UNSUPPORTED.*npm install h5wasm-plugins@0\.2\.1/),
+    ]);
+    // In a process where the filters are.
+    const tsx = ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href];
+    const env = { ...process.env, NODE_PATH: plugins ?? "" };
+    const writer = ["-C", "sacla-source", ...tsx, script("../../../support/convert-with-filters.ts")];
+    const said = execFileSync(process.execPath, [...writer, fixture, folder, ...kinds], { env, encoding: "utf8" });
+    expect(JSON.parse(said)).toEqual(kinds.flatMap((kind) => [`${kind}.dataconvert 0`, `${kind}.nxmx 0`]));
+    const found = execFileSync(filtering ?? "", [script("filtered.py"), folder, ...kinds], { encoding: "utf8" });
+    expect(JSON.parse(found)).toEqual(kinds.flatMap((kind) => [`${kind}.dataconvert 16`, `${kind}.nxmx 1`]));
   },
   LONG_MS,
 );
