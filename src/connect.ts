@@ -1,6 +1,7 @@
+import type { Names } from "./core/names.ts";
 import { any, resolveOptions } from "./core/options.ts";
 import { Db, type Run, type RunsOptions } from "./db/index.ts";
-import { Ec } from "./ec/index.ts";
+import { Ec, type Experiment, type ExperimentDefinition, type SignalsIn } from "./ec/index.ts";
 import { simulatedScheme } from "./facility/index.ts";
 import { fileScheme } from "./hdf5/index.ts";
 import { Live } from "./live/index.ts";
@@ -21,10 +22,16 @@ import {
   openEndpoint,
 } from "./transport/index.ts";
 import { networkChecks } from "./transport/network.ts";
+import { withNames } from "./transport/wrappers/with-names.ts";
 
 export interface ConnectOptions extends NetworkOptions {
   /** Further kinds of address, by scheme: `{ lab: openLab }` makes `lab:…` work. */
   readonly schemes?: Readonly<Record<string, OpenScheme>> | undefined;
+  /**
+   * Names of signals and detectors, which db, st, live and reduce then take wherever they take ids: an `Experiment`.
+   * @default only ids
+   */
+  readonly names?: Names | undefined;
 }
 
 /**
@@ -32,6 +39,8 @@ export interface ConnectOptions extends NetworkOptions {
  * layout; `tcp://host:port`, `ipc:///path`, `http://host:port` or `https://host` a server elsewhere, with retries when
  * the connection breaks; `recording:FILE` a file that `withRecording` wrote. The same script gives the same kind of
  * answers from each. No connection to a server is made until the first request.
+ *
+ * With `names`, an `Experiment`, its names of signals and detectors are taken wherever ids are.
  *
  * @param url - @default the environment variable SACLA_URL, else `sim:`
  * @throws BAD_URL for an unknown kind of address
@@ -45,21 +54,34 @@ export interface ConnectOptions extends NetworkOptions {
  * const { db, st } = facility;
  * const run = await db.readRunnumberNewest(3);
  */
+export async function connect<const D extends ExperimentDefinition>(
+  url: string | undefined,
+  options: ConnectOptions & { readonly names: Experiment<D> },
+): Promise<Facility<SignalsIn<D>>>;
+export async function connect(url?: string, options?: ConnectOptions): Promise<Facility>;
 export async function connect(
   url: string = process.env["SACLA_URL"] ?? "sim:",
   options: ConnectOptions = {},
 ): Promise<Facility> {
-  const { schemes, ...network } = resolveOptions("connect", options, { schemes: any, ...networkChecks });
-  return new Facility(
-    await openEndpoint(url, { sim: simulatedScheme, file: fileScheme, ...networkSchemes(network), ...schemes }),
-  );
+  const checks = { schemes: any, names: any, ...networkChecks };
+  const { schemes, names, ...network } = resolveOptions("connect", options, checks);
+  const endpoint = await openEndpoint(url, {
+    sim: simulatedScheme,
+    file: fileScheme,
+    ...networkSchemes(network),
+    ...schemes,
+  });
+  return new Facility(names === undefined ? endpoint : withNames(endpoint, names));
 }
 
-/** A facility: the mirrored modules over one {@link Endpoint}, and shortcuts to what is used most. */
-export class Facility implements AsyncDisposable {
+/**
+ * A facility: the mirrored modules over one {@link Endpoint}, and shortcuts to what is used most. `N`: the names of
+ * signals that TypeScript knows, those of the experiment that it was connected with.
+ */
+export class Facility<N extends string = string> implements AsyncDisposable {
   readonly endpoint: Endpoint;
   /** Runs, tags and 0-D signals, as `dbpy`. */
-  readonly db: Db;
+  readonly db: Db<N>;
   /** Detector images, as `stpy`. */
   readonly st: St;
   /** Shots as they happen, as `olpy`. */
@@ -69,19 +91,19 @@ export class Facility implements AsyncDisposable {
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
-    this.db = new Db(endpoint);
+    this.db = new Db<N>(endpoint);
     this.st = new St(endpoint);
     this.live = new Live(endpoint);
     this.ec = new Ec(endpoint);
   }
 
   /** A run; a negative number counts from the newest. See `db.run`. */
-  async run(bl: number, run: number): Promise<Run> {
+  async run(bl: number, run: number): Promise<Run<N>> {
     return await this.db.run(bl, run);
   }
 
   /** Runs of a beamline, or with `follow` each run as it ends. See `db.runs`. */
-  runs(options: RunsOptions): AsyncIterable<Run> {
+  runs(options: RunsOptions): AsyncIterable<Run<N>> {
     return this.db.runs(options);
   }
 

@@ -4,16 +4,22 @@ import type { Ledger } from "../core/ledger.ts";
 import type { Run } from "../db/index.ts";
 import { correct, type DarkSource, type QuickLook, quickLook } from "../reduce/index.ts";
 import type { Picture, PictureOptions } from "../reduce/picture.ts";
-import { findDetector, findRun, parseWhole, runArgument, type Session } from "./command.ts";
+import {
+  type ChoiceOptions,
+  type Chosen,
+  chooseDark,
+  chooseShots,
+  type DarkOptions,
+  darkWords,
+  withChoice,
+  withDark,
+} from "./choices.ts";
+import { findDetector, findRun, runArgument, type Session } from "./command.ts";
 import { checkFolder } from "./io.ts";
 
 /** Options of the commands that average a run. */
-export interface AverageOptions {
-  readonly darkRun?: number | undefined;
-  /** Commander's form of `--no-dark`. */
-  readonly dark: boolean;
+export interface AverageOptions extends ChoiceOptions, DarkOptions {
   readonly commonMode?: boolean | undefined;
-  readonly limit?: number | undefined;
   /** The file that the command will write. */
   readonly out?: string | undefined;
 }
@@ -30,41 +36,39 @@ export function withRunAndDetector(command: Command): Command {
 
 /** Adds the options of {@link AverageOptions}. */
 export function withAverageOptions(command: Command): Command {
-  return command
-    .option(
-      "--dark-run <run>",
-      "take the dark from this run (default: the dark shots at the head of the run)",
-      parseWhole,
-    )
-    .option("--no-dark", "subtract no dark")
-    .option("--common-mode", "take off what the pixels of each readout port drift together, image by image")
-    .option("-n, --limit <shots>", "at most this many exposed shots, and dark ones", parseWhole);
+  return withDark(withChoice(command, "exposed")).option(
+    "--common-mode",
+    "take off what the pixels of each readout port drift together, image by image",
+  );
 }
 
-/** The run, the detector and the source of the dark that the user named. */
+/** What the user named: the run, the detector, the shots, and where the dark comes from. */
+interface Selected {
+  readonly run: Run;
+  readonly detector: DetectorGroup;
+  readonly dark: DarkSource;
+  readonly chosen: Chosen;
+}
+
 export async function findSelection(
   session: Session,
   options: AverageOptions,
   [number, id]: DetectorArguments,
-): Promise<{ run: Run; detector: DetectorGroup; dark: DarkSource }> {
+): Promise<Selected> {
   if (options.out !== undefined) checkFolder(options.out);
   const run = await findRun(session, number);
   const detector = await findDetector(run, id);
-  if (!options.dark) return { run, detector, dark: "none" };
-  const { darkRun } = options;
-  return { run, detector, dark: darkRun === undefined ? "head" : await session.facility.run(run.bl, darkRun) };
+  const chosen = await chooseShots(session, run, options, "exposed");
+  return { run, detector, chosen, dark: await chooseDark(session, run, options) };
 }
 
 /** Averages and histograms of a detector, with a progress line. */
-export async function averageRun(
-  session: Session,
-  options: AverageOptions,
-  args: DetectorArguments,
-): Promise<QuickLook> {
-  const { run, detector, dark } = await findSelection(session, options, args);
+export async function averageRun(session: Session, options: AverageOptions, selected: Selected): Promise<QuickLook> {
+  const { run, detector, dark, chosen } = selected;
   return await session.progress(`run ${run.number} ${detector.id}`, async (update) => {
     return await quickLook(session.facility.st, run, detector, {
       dark,
+      tags: chosen.tags,
       corrections: options.commonMode === true ? [correct.commonMode()] : [],
       limit: options.limit,
       signal: session.signal,
@@ -73,10 +77,32 @@ export async function averageRun(
   });
 }
 
+/** What a picture of a run says of itself: first what it shows, then how it was made, when and by which source. */
+export async function captionOf(
+  session: Session,
+  { run, detector, dark, chosen }: Selected,
+  shots: { readonly dark: number; readonly exposed: number },
+  what = "mean",
+): Promise<{ readonly title: string; readonly lines: readonly string[] }> {
+  const title = `${detector.id}, run ${run.number}: ${what} of ${shots.exposed} ${chosen.words}`;
+  const head = await headOf(session, run, title);
+  return { title, lines: [darkWords(run, dark, shots.dark), ...head.lines] };
+}
+
+/** What a plot of a run says of itself besides its title: when, where, and whether it is real. */
+export async function headOf(
+  session: Session,
+  run: Run,
+  title: string,
+): Promise<{ readonly title: string; readonly lines: readonly string[] }> {
+  const simulated = (await session.isSimulated()) ? ", SIMULATED" : "";
+  return { title, lines: [`${session.time(run.startTime)}, beamline ${run.bl}${simulated}`] };
+}
+
 /** The corrected picture of a detector that was selected, with a progress line. */
 export async function pictureOf(
   session: Session,
-  { run, detector, dark }: Awaited<ReturnType<typeof findSelection>>,
+  { run, detector, dark, chosen }: Selected,
   options: Pick<PictureOptions, "view" | "method" | "commonMode" | "limit">,
 ): Promise<Picture> {
   return await session.progress(
@@ -87,6 +113,7 @@ export async function pictureOf(
         run,
         detector,
         dark,
+        tags: chosen.tags,
         signal: session.signal,
         onProgress: (_, done, total) => update(done, total),
       }),

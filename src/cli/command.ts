@@ -1,10 +1,16 @@
 import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { connect, type Facility } from "../connect.ts";
-import { type DetectorGroup, Detectors } from "../core/detectors.ts";
-import { SaclaError } from "../core/errors.ts";
+import type { DetectorGroup } from "../core/detectors.ts";
+import { SaclaError, toSaclaError } from "../core/errors.ts";
+import { defined } from "../core/options.ts";
+import { timeText, type Zone } from "../core/time-text.ts";
 import type { Run } from "../db/index.ts";
+import { Experiment } from "../ec/index.ts";
+import { detectorsOf } from "../reduce/picture.ts";
 import type { Io } from "./io.ts";
+import { NamesAtHand } from "./names-at-hand.ts";
 import { Progress } from "./progress.ts";
+import { KnownSettings, personOf, readSettings, type Settings } from "./settings.ts";
 
 /** Adds one command to the program. */
 export type AddCommand = (program: Command, io: Io) => void;
@@ -21,8 +27,17 @@ export interface CommandResult {
 export interface Session {
   readonly facility: Facility;
   readonly bl: number;
+  /** The names of the beam time, when there is an experiment file. */
+  readonly experiment: Experiment | undefined;
+  /** Who takes control: a person. */
+  readonly person: string;
+  readonly zone: Zone;
   readonly io: Io;
   readonly signal: AbortSignal;
+  /** A time on the clock that the user wants to see, with its name. */
+  time(date: Date): string;
+  /** Whether nothing is real: the simulated facility answers, here or from a server. */
+  isSimulated(): Promise<boolean>;
   /** Runs `work` with a progress line. */
   progress<T>(
     label: string,
@@ -34,15 +49,22 @@ export interface Session {
 export interface CommonOptions {
   readonly url?: string | undefined;
   readonly bl?: number | undefined;
+  readonly experiment?: string | undefined;
   readonly json?: boolean | undefined;
+  readonly as?: string | undefined;
+  /** What `--utc`, `--local` and the settings say. */
+  readonly clock?: Zone | undefined;
+  readonly utc?: boolean | undefined;
+  readonly local?: boolean | undefined;
 }
 
-/** The beamline to use when neither `--bl` nor the source decides. */
+/** The beamline to use when neither `--bl` nor the source nor the experiment decides. */
 const DEFAULT_BEAMLINE = 3;
 
 /**
  * Declares a command with the options that all share, and runs its action with a facility that is closed afterwards.
- * `urlOf` is for commands that take the address as an argument.
+ * What no option says comes from the settings (`sacla config`).
+ * `implied` is for commands whose arguments say something of this, such as a file to read: it comes first.
  */
 export function declare<O extends object, A extends readonly unknown[]>(
   program: Command,
@@ -51,25 +73,71 @@ export function declare<O extends object, A extends readonly unknown[]>(
   description: string,
   configure: (command: Command) => Command,
   action: (session: Session, options: O & CommonOptions, args: A) => Promise<CommandResult>,
-  urlOf: (options: CommonOptions, args: A) => string | undefined = (options) => options.url,
+  implied: (options: CommonOptions, args: A) => CommonOptions = () => ({}),
 ): void {
-  const command = configure(program.command(name).description(description))
-    .addOption(
-      new Option(
-        "--url <address>",
-        "where to read: sim:, an .h5 file, tcp://…, ipc://…, http(s)://…, recording:FILE",
-      ).env("SACLA_URL"),
-    )
-    .option("--bl <beamline>", "beamline (default: the source's only one, else 3)", parseWhole)
-    .option("--json", "print one JSON object");
+  const command = withCommonOptions(configure(program.command(name).description(description)));
   command.action(async (...all: unknown[]) => {
     // Commander passes the arguments, then the options, then the command.
     const args = all.slice(0, -2) as unknown as A;
-    const options = all.at(-2) as O & CommonOptions;
-    await using facility = await connect(urlOf(options, args) ?? "sim:");
-    const answer = await action(await session(facility, options, io), options, args);
-    print(io, options.json === true, answer);
+    const typed = all.at(-2) as O & CommonOptions;
+    const given = { ...typed, ...defined(implied(typed, args)) };
+    const settings = settingsFor(name, io, given.url);
+    const options = withSettings(command, given, settings);
+    const experiment = await experimentOf(options.experiment, name, io);
+    const names = new NamesAtHand(experiment);
+    await using facility = await connect(options.url ?? "sim:", { names, keyFile: settings.values.keyFile });
+    const opened = await session(facility, options, experiment, io);
+    names.bl = opened.bl;
+    print(io, options.json === true, await action(opened, options, args));
   });
+}
+
+/** What is wrong with a file keeps nobody from stopping what moves: then it is only told. */
+function settingsFor(command: string, io: Io, url: string | undefined): KnownSettings {
+  try {
+    return readSettings(io, url);
+  } catch (error) {
+    if (command !== "stop") throw error;
+    io.err(`warning: ${toSaclaError(error).message}\n`);
+    return new KnownSettings({}, {}, []);
+  }
+}
+
+async function experimentOf(path: string | undefined, command: string, io: Io): Promise<Experiment | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await Experiment.load(path);
+  } catch (error) {
+    if (command !== "stop") throw error;
+    io.err(`warning: ${toSaclaError(error).message}\n`);
+    return undefined;
+  }
+}
+
+/** The options of {@link CommonOptions}. */
+function withCommonOptions(command: Command): Command {
+  return command
+    .option("--url <address>", "where to read: sim:, an .h5 file, tcp://…, ipc://…, http(s)://…, recording:FILE")
+    .option("--bl <beamline>", "beamline (default: the source's only one, else the experiment's, else 3)", parseWhole)
+    .option("--experiment <file>", "experiment file with the names, units and limits of the beam time")
+    .addOption(new Option("--utc", "show times in UTC (default: Japan time, JST)").conflicts("local"))
+    .option("--local", "show times on the clock of this computer")
+    .option("--json", "print one JSON object");
+}
+
+/** The options, and for those that nobody typed what the settings say. */
+function withSettings<O extends CommonOptions>(command: Command, given: O, { values }: KnownSettings): O {
+  const known = new Set(command.options.map((option) => option.attributeName()));
+  const found: Partial<Record<string, unknown>> = {};
+  for (const key of ["url", "bl", "experiment", "dark", "colourMap", "as"] as const satisfies (keyof Settings)[]) {
+    const source = command.getOptionValueSource(key);
+    // A file for others is written as it is asked for, whatever dark pictures have.
+    const isOther = key === "dark" && command.name() === "convert";
+    const isOpen = source === undefined ? given[key as keyof O] === undefined : source === "default";
+    if (known.has(key) && !isOther && isOpen && values[key] !== undefined) found[key] = values[key];
+  }
+  const { utc, local } = given;
+  return { ...given, ...found, clock: utc === true ? "utc" : local === true ? "local" : (values.clock ?? "jst") };
 }
 
 /** Writes an answer and, when it is a bad one, ends the command with its exit code. */
@@ -81,14 +149,29 @@ export function print(io: Io, asJson: boolean, { json, text, exitCode = 0 }: Com
 /** Code of the error by which a command that has answered ends with an exit code. */
 export const ANSWERED = "sacla.answered";
 
-async function session(facility: Facility, options: CommonOptions, io: Io): Promise<Session> {
+async function session(
+  facility: Facility,
+  options: CommonOptions,
+  experiment: Experiment | undefined,
+  io: Io,
+): Promise<Session> {
   const { signal } = io;
   const [only, ...others] = await facility.db.beamlines({ signal });
+  const decided = only !== undefined && others.length === 0 ? only : experiment?.bl;
+  let simulated: boolean | undefined;
   return {
     facility,
-    bl: options.bl ?? (only !== undefined && others.length === 0 ? only : DEFAULT_BEAMLINE),
+    bl: options.bl ?? decided ?? DEFAULT_BEAMLINE,
+    experiment,
+    person: personOf(io, options.as),
+    zone: options.clock ?? "jst",
     io,
     signal,
+    time: (date) => timeText(date, options.clock),
+    isSimulated: async () => {
+      simulated ??= /\bsimulated\b/.test((await facility.endpoint.call("facility.describe", {}, { signal })).name);
+      return simulated;
+    },
     progress: async (label, work) => {
       const progress = new Progress(io, label);
       try {
@@ -154,5 +237,5 @@ async function namedRun({ facility, bl, signal }: Session, run: number | "newest
 
 /** The detector a user named, or the one with the most sensors. @throws UNKNOWN_DETECTOR */
 export async function findDetector(run: Run, id: string | undefined): Promise<DetectorGroup> {
-  return Detectors.of(await run.detectors(), `Run ${run.number} of beamline ${run.bl}`).findOrLargest(id);
+  return (await detectorsOf(run)).findOrLargest(id);
 }

@@ -1,63 +1,29 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { sleep } from "../core/async.ts";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import { oneLine } from "../core/printable.ts";
-import {
-  type Control,
-  type ControlView,
-  type DeviceInfo,
-  Experiment,
-  type Move,
-  type MoveView,
-  type SettingInfo,
-} from "../ec/index.ts";
+import type { Control, ControlView, DeviceInfo, Experiment, Move, MoveView, SettingInfo } from "../ec/index.ts";
 import { textTable } from "../plot/index.ts";
 import type { CommandResult, CommonOptions, Session } from "./command.ts";
 
-/** Options of every command that looks at devices. */
-export interface ExperimentOptions extends CommonOptions {
-  readonly experiment?: string | undefined;
-}
-
 /** Options of every command that changes something. */
-export interface ChangeOptions extends ExperimentOptions {
+export interface ChangeOptions extends CommonOptions {
   readonly dryRun?: boolean | undefined;
   readonly yes?: boolean | undefined;
   readonly reason?: string | undefined;
 }
 
-export function withExperiment(command: Command): Command {
-  return command.addOption(
-    new Option("--experiment <file>", "experiment file with the names, units and limits of the beam time").env(
-      "SACLA_EXPERIMENT",
-    ),
-  );
-}
-
 export function withChange(command: Command): Command {
-  return withExperiment(command)
+  return command
     .option("--dry-run", "print what would be done, and do nothing")
     .option("-y, --yes", "do not ask for confirmation")
+    .option("--as <name>", "your name: others see it while you hold the lease (default: the login name)")
     .option("--reason <text>", "why you take control; shown to others while you hold the lease");
 }
 
-export async function experimentOf({ experiment }: ExperimentOptions): Promise<Experiment | undefined> {
-  return experiment === undefined ? undefined : await Experiment.load(experiment);
-}
-
-/** The experiment file, if one is named, and the beamline: `--bl`, else the file's, else the usual one. */
-export async function beamlineAndExperiment(
-  session: Session,
-  options: ExperimentOptions,
-): Promise<{ readonly bl: number; readonly experiment: Experiment | undefined }> {
-  const experiment = await experimentOf(options);
-  return { bl: options.bl ?? experiment?.bl ?? session.bl, experiment };
-}
-
 /** What can be looked at without the lease. */
-export async function view(session: Session, options: ExperimentOptions): Promise<ControlView> {
-  const { bl, experiment } = await beamlineAndExperiment(session, options);
-  return await session.facility.ec.view(bl, { experiment });
+export async function view({ facility, bl, experiment }: Session): Promise<ControlView> {
+  return await facility.ec.view(bl, { experiment });
 }
 
 /** Shows, asks, takes the lease, does; `what` tells others why. Nobody is kept waiting while the question stands. */
@@ -69,16 +35,14 @@ export async function change<T>(
   work: (control: Control, experiment: Experiment | undefined) => Promise<T>,
 ): Promise<{ readonly done: true; readonly value: T } | { readonly done: false }> {
   if (options.dryRun === true) return { done: false };
-  const { io, facility } = session;
+  const { io, facility, bl, experiment, person } = session;
   if (options.yes !== true) {
     io.err(`${shown}\n`);
     if (io.confirm === undefined)
       throw new SaclaError("BAD_ARGUMENT", "Nobody can be asked here, so nothing was done; say --yes or --dry-run.");
     if (!(await io.confirm("Do it?"))) return { done: false };
   }
-  const { bl, experiment } = await beamlineAndExperiment(session, options);
-  const name = `${io.env["USER"] ?? "somebody"}, sacla`;
-  await using control = await facility.ec.control(bl, { name, reason: options.reason ?? what, experiment });
+  await using control = await facility.ec.control(bl, { name: person, reason: options.reason ?? what, experiment });
   return { done: true, value: await work(control, experiment) };
 }
 

@@ -30,6 +30,8 @@ export class LiveView {
   run = 0;
   tag = 0;
   lastAt: number;
+  /** How old the newest shot was when it came. */
+  ageMs = 0;
   readonly #options: LiveViewOptions;
   readonly #sums = new Map<string, { readonly sum: NdArray<Float64Array>; images: number }>();
   #since: number;
@@ -49,6 +51,7 @@ export class LiveView {
     this.run = shot.run;
     this.tag = shot.tag;
     this.lastAt = now;
+    this.ageMs = Math.round(shot.latencyMs);
     this.#shots++;
     this.#latency += shot.latencyMs;
     this.#maxLatency = Math.max(this.#maxLatency, shot.latencyMs);

@@ -1,5 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type ColourMap, colourMaps, type Drawable, renderGray16, renderImage } from "../plot/index.ts";
+import { defined } from "../core/options.ts";
+import {
+  type ColourMap,
+  colourMaps,
+  type Drawable,
+  type ImageOptions,
+  renderGray16,
+  renderImage,
+} from "../plot/index.ts";
 import type { Io } from "./io.ts";
 
 /** Options of the commands that write a picture. */
@@ -43,13 +51,25 @@ interface WrittenPicture {
   readonly high?: number;
 }
 
+/** What a picture says of itself. */
+interface PictureText {
+  readonly title: string;
+  readonly lines: readonly string[];
+  /** @default "ADU" */
+  readonly unit?: string | undefined;
+  /** Where pixels are, µm from the beam. */
+  readonly positions?: ImageOptions["positions"];
+  /** Instead of that of the options. */
+  readonly colourMap?: ColourMap | undefined;
+}
+
 /** Writes an image as the options say. */
 export function writePicture(
   io: Io,
   image: Drawable,
   options: PngOptions,
   name: string,
-  title: string,
+  says: PictureText,
 ): WrittenPicture {
   const file = options.out ?? `${name}.png`;
   const range = options.range === undefined ? {} : { range: options.range };
@@ -58,10 +78,13 @@ export function writePicture(
     io.writeFile(file, png);
     return { file, low, high };
   }
+  const { title, lines, unit = "ADU", positions, colourMap = options.colourMap } = says;
   const png = renderImage(image, {
     title,
-    unit: "ADU",
-    colourMap: options.colourMap,
+    lines,
+    unit,
+    colourMap,
+    ...defined({ positions }),
     scale: options.log === true ? "log" : "linear",
     maxWidth: 1200,
     ...range,

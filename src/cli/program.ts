@@ -10,6 +10,7 @@ import { convert } from "./commands/convert.ts";
 import { demo } from "./commands/demo.ts";
 import { detectors } from "./commands/detectors.ts";
 import { emission } from "./commands/emission.ts";
+import { diff } from "./commands/diff.ts";
 import { geometry } from "./commands/geometry.ts";
 import { histogram } from "./commands/histogram.ts";
 import { image } from "./commands/image.ts";
@@ -28,6 +29,7 @@ import { resume } from "./commands/resume.ts";
 import { run } from "./commands/run.ts";
 import { runs } from "./commands/runs.ts";
 import { scan } from "./commands/scan.ts";
+import { scatter } from "./commands/scatter.ts";
 import { serve } from "./commands/serve.ts";
 import { set } from "./commands/set.ts";
 import { shutter } from "./commands/shutter.ts";
@@ -39,6 +41,7 @@ import { tma } from "./commands/tma.ts";
 import { validate } from "./commands/validate.ts";
 import { values } from "./commands/values.ts";
 import { view } from "./commands/view.ts";
+import { watch } from "./commands/watch.ts";
 import { cleaned, type Io } from "./io.ts";
 
 const commands: readonly AddCommand[] = [
@@ -54,6 +57,9 @@ const commands: readonly AddCommand[] = [
   histogram,
   emission,
   assemble,
+  diff,
+  scatter,
+  watch,
   calibrate,
   geometry,
   convert,

@@ -1,4 +1,5 @@
 import type { Image } from "../core/ndarray.ts";
+import { timeText, type Zone } from "../core/time-text.ts";
 import type { SignalColumn } from "../db/index.ts";
 import type { Assembler, BrightSpot } from "../ip/index.ts";
 import { histogramPlot, linePlot, renderImage, reportPage } from "../plot/index.ts";
@@ -19,11 +20,12 @@ export function demoReport(
   assembled: Assembled,
   monitor: SignalColumn | null,
   address: string,
+  zone: Zone,
 ): string {
   const { run, detector, tags, ledger } = look;
   return reportPage({
     title: `Run ${run.number}, ${detector.id}`,
-    subtitle: `Beamline ${run.bl}, ${run.startTime.toISOString().slice(0, 19).replace("T", " ")} UTC: ${run.comment}`,
+    subtitle: `Beamline ${run.bl}, ${timeText(run.startTime, zone)}: ${run.comment}`,
     sections: [
       pictureSection(look, assembled),
       histogramSection(look),

@@ -10,7 +10,7 @@ import {
   type TargetMap,
 } from "../scan/index.ts";
 import type { Session } from "./command.ts";
-import { experimentOf, view } from "./control.ts";
+import { view } from "./control.ts";
 import type { ScanningOptions } from "./scan-options.ts";
 
 /** What of the options says which shots have beam. @throws BAD_ARGUMENT for a `--beam` that is none */
@@ -35,7 +35,7 @@ export async function beamLines(
   plan: Plan,
   maps: Readonly<Record<string, TargetMap>>,
 ): Promise<readonly string[]> {
-  const looking = await view(session, options);
+  const looking = await view(session);
   const positions = async (axes: readonly string[]): Promise<Record<string, number>> =>
     Object.fromEntries(
       await Promise.all(axes.map(async (axis) => [axis, await looking.axis(axis).position()] as const)),
@@ -44,7 +44,7 @@ export async function beamLines(
   if (!needsBeam) return [];
   const rule = beamOptions(options, looking.bl);
   if (rule.beam === "off") return ["beam: every shot counts, also those without beam"];
-  const experiment = await experimentOf(options);
+  const { experiment } = session;
   const { facility, signal } = session;
   const look = await lookAtBeam(facility, looking, { ...rule, experiment }, opens, signal);
   const waits =

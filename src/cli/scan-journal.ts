@@ -4,6 +4,7 @@ import { isSaclaError, SaclaError } from "../core/errors.ts";
 import { writeFailed } from "../files/index.ts";
 import { Journal, type Plan } from "../scan/index.ts";
 import type { Io } from "./io.ts";
+import { userFolder } from "./settings.ts";
 
 /** Japan is nine hours ahead of UTC all year. */
 const JAPAN_MS = 9 * 3_600_000;
@@ -13,11 +14,8 @@ const JAPAN_MS = 9 * 3_600_000;
  * where the environment names no such folder.
  */
 function journalFolder({ env }: Io): string | undefined {
-  // An empty variable counts as none.
-  const given = (name: string): string | undefined => (env[name] === "" ? undefined : env[name]);
-  const home = given("HOME") ?? given("USERPROFILE");
-  const state = given("XDG_STATE_HOME") ?? (home === undefined ? undefined : join(home, ".local", "state"));
-  return state === undefined ? undefined : join(state, "sacla", "scans");
+  const state = userFolder(env, "state");
+  return state === undefined ? undefined : join(state, "scans");
 }
 
 /** A new journal: the file that was named, or one in the user's folder for it; says which. @throws WRITE_FAILED */

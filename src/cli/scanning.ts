@@ -63,7 +63,7 @@ function closeAll(maps: Readonly<Record<string, TargetMap>>): void {
 export async function estimatePlan(session: Session, options: ScanningOptions, plan: Plan): Promise<DryRun> {
   const maps = openMaps(options);
   try {
-    return await estimate(plan, await view(session, options), { maps, rateHz: options.rate });
+    return await estimate(plan, await view(session), { maps, rateHz: options.rate });
   } catch (error) {
     throw ofPlan(plan, error);
   } finally {

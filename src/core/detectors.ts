@@ -1,5 +1,6 @@
 import { compositeOf } from "./detector-families.ts";
 import { type ErrorDetails, SaclaError, showList } from "./errors.ts";
+import type { Names } from "./names.ts";
 
 /** The sensors of one multi-sensor detector, ordered: `MPCCD-8B0-2-008` and its `-1` … `-8`. */
 export interface DetectorGroup {
@@ -40,29 +41,35 @@ export class Detectors {
   readonly #ids: readonly string[];
   readonly #owner: string;
   readonly #details: ErrorDetails;
+  readonly #names: Names | undefined;
 
   /**
    * @param ids - as the facility lists them: composite ids, sensors and cameras
    * @param owner - begins the message of an error: "Run 5 of beamline 3"
    * @param details - of the error
+   * @param names - what detectors may be called besides their ids
    */
-  constructor(ids: Iterable<string>, owner: string, details: ErrorDetails = {}) {
+  constructor(ids: Iterable<string>, owner: string, details: ErrorDetails = {}, names?: Names) {
     this.#ids = [...new Set(ids)];
     this.#owner = owner;
     this.#details = details;
+    this.#names = names;
     this.groups = groupDetectors(this.#ids);
   }
 
   /** The detectors of groups that are known. */
-  static of(groups: readonly DetectorGroup[], owner: string): Detectors {
+  static of(groups: readonly DetectorGroup[], owner: string, names?: Names): Detectors {
     return new Detectors(
       groups.flatMap(({ id, sensors }) => [id, ...sensors]),
       owner,
+      {},
+      names,
     );
   }
 
   /** The detector, or the sensor as a group of itself. @throws UNKNOWN_DETECTOR */
-  find(id: string): DetectorGroup {
+  find(name: string): DetectorGroup {
+    const id = this.#idOf(name);
     const group = this.groups.find((candidate) => candidate.id === id);
     if (group !== undefined) return group;
     if (this.groups.some(({ sensors }) => sensors.includes(id))) return { id, sensors: [id] };
@@ -81,8 +88,13 @@ export class Detectors {
   }
 
   /** Sensors of a composite id; any other id is its own sensor, also one that is not listed. */
-  sensorsOf(id: string): readonly string[] {
+  sensorsOf(name: string): readonly string[] {
+    const id = this.#idOf(name);
     return this.groups.find((group) => group.id === id)?.sensors ?? [id];
+  }
+
+  #idOf(name: string): string {
+    return this.#names?.detectorId(name) ?? name;
   }
 
   /** The id of a sensor or camera, which has images of its own. @throws UNKNOWN_DETECTOR, for a composite id too */

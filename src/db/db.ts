@@ -14,7 +14,7 @@ import { matchNames } from "./signal-names.ts";
  * const run = await db.newestRun(3);
  * const bm1 = await run.column("xfel_bl_3_tc_bm_1_pd/charge");
  */
-export class Db extends MirroredDb {
+export class Db<N extends string = string> extends MirroredDb {
   /** Beamlines this source knows, e.g. [1, 2, 3]. */
   async beamlines(options?: CallOptions): Promise<number[]> {
     return await this.ask("db.listBeamlines", {}, options);
@@ -25,7 +25,7 @@ export class Db extends MirroredDb {
    * @throws UNKNOWN_BEAMLINE
    * @throws UNKNOWN_RUN when there is no such run (as {@link MirroredDb.APIError})
    */
-  async run(bl: number, run: number, options?: CallOptions): Promise<Run> {
+  async run(bl: number, run: number, options?: CallOptions): Promise<Run<N>> {
     if (run >= 0) return await loadRun(this.endpoint, bl, run, options);
     const back = asInteger("run counted from the newest", -run, 1, 100_000);
     const runs = await this.ask("db.listRuns", { bl, last: back }, options);
@@ -43,7 +43,7 @@ export class Db extends MirroredDb {
   }
 
   /** The newest run of a beamline, which may still be running. @throws UNKNOWN_RUN when there is none yet */
-  async newestRun(bl: number, options?: CallOptions): Promise<Run> {
+  async newestRun(bl: number, options?: CallOptions): Promise<Run<N>> {
     return await loadRun(this.endpoint, bl, await this.readRunnumberNewest(bl, options), options);
   }
 
@@ -66,7 +66,7 @@ export class Db extends MirroredDb {
    * @throws ABORTED when the signal fires
    * @example for await (const run of db.runs({ bl: 3, follow: true })) console.log(run.number, run.comment);
    */
-  runs(options: RunsOptions): AsyncIterable<Run> {
+  runs(options: RunsOptions): AsyncIterable<Run<N>> {
     return streamRuns(this.endpoint, options);
   }
 }

@@ -1,6 +1,6 @@
 /** `sacla/db`: runs, tags and 0-D signals, as Python's `dbpy`. */
 export { DbApiError as APIError } from "../core/api-errors.ts";
-export { parseCondition } from "./condition.ts";
+export { type Comparison, limitIn, parseCondition, type SignalCondition } from "./condition.ts";
 export {
   BEAM_MONITOR,
   BEAM_MONITOR_DARK_COULOMB,
@@ -25,6 +25,7 @@ export {
   type ShotVerdict,
 } from "./shot-labels.ts";
 export { SignalColumn } from "./signal-column.ts";
+export { searchByMeaning, signalMeaning, wellKnownSignal } from "./signal-meanings.ts";
 export { type SignalRow, SignalTable, tableFormOf } from "./signal-table.ts";
 export {
   formatSyncdaq,

@@ -25,7 +25,10 @@ export interface RunsOptions {
 const MAX_RUNS = 100_000;
 
 /** See `Db.runs`. */
-export function streamRuns(endpoint: Endpoint, options: RunsOptions): AsyncGenerator<Run, void, undefined> {
+export function streamRuns<N extends string>(
+  endpoint: Endpoint,
+  options: RunsOptions,
+): AsyncGenerator<Run<N>, void, undefined> {
   const {
     bl,
     last,
@@ -39,32 +42,32 @@ export function streamRuns(endpoint: Endpoint, options: RunsOptions): AsyncGener
 }
 
 /** The run's handle, with what is recorded now. @throws UNKNOWN_RUN */
-export async function loadRun(
+export async function loadRun<N extends string>(
   endpoint: Endpoint,
   bl: number,
   run: number,
   options: CallOptions | undefined,
-): Promise<Run> {
-  return new Run(endpoint, bl, run, await ask(endpoint, "db.readRuninfo", { bl, run }, options));
+): Promise<Run<N>> {
+  return new Run<N>(endpoint, bl, run, await ask(endpoint, "db.readRuninfo", { bl, run }, options));
 }
 
-async function* lastRuns(
+async function* lastRuns<N extends string>(
   endpoint: Endpoint,
   bl: number,
   last: number,
   options: CallOptions,
-): AsyncGenerator<Run, void, undefined> {
+): AsyncGenerator<Run<N>, void, undefined> {
   for (const run of await ask(endpoint, "db.listRuns", { bl, last }, options))
     yield await loadRun(endpoint, bl, run, options);
 }
 
-async function* followRuns(
+async function* followRuns<N extends string>(
   endpoint: Endpoint,
   bl: number,
   last: number,
   pollMs: number,
   options: CallOptions,
-): AsyncGenerator<Run, void, undefined> {
+): AsyncGenerator<Run<N>, void, undefined> {
   const existing = await ask(endpoint, "db.listRuns", { bl, last: Math.max(last, 1) }, options);
   let newest = existing.at(-1) ?? 0;
   // Kept as a set: a run that never stops must not hold back those after it.

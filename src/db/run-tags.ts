@@ -51,11 +51,13 @@ export class RunTags extends TagList {
    */
   async where(
     equipId: string,
-    condition: (value: number, tag: number) => boolean,
+    condition: (value: number, tag: number, unit: string) => boolean,
     options?: CallOptions,
   ): Promise<RunTags> {
     const column = await this.run.column(equipId, this, options);
-    return this.select((tag, i) => column.reason(i) ?? (condition(column.values[i] ?? NaN, tag) ? null : "condition"));
+    return this.select(
+      (tag, i) => column.reason(i) ?? (condition(column.values[i] ?? NaN, tag, column.unit) ? null : "condition"),
+    );
   }
 
   /** The tags without a reason to be dropped, with the account of the others. */

@@ -4,6 +4,7 @@ import type { DetectorInfo } from "../core/detector.ts";
 import { type DetectorGroup, groupDetectors } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
+import type { SignalName } from "../core/names.ts";
 import { any, finite, optional, resolveOptions } from "../core/options.ts";
 import { TagList } from "../core/tags.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
@@ -36,12 +37,14 @@ export interface WaitOptions extends CallOptions {
  * had stopped at the last load cannot change, so each is asked for once and kept; of a run that was still running they
  * are asked for every time.
  *
+ * `N`: names of signals that may be said instead of equipment ids, as `connect` was given them.
+ *
  * @example
  * const run = await db.run(3, 651251);
  * const dark = await run.darkTags();
  * const exposed = (await run.tags()).minus(dark);
  */
-export class Run {
+export class Run<N extends string = string> {
   readonly bl: number;
   /** Run number. */
   readonly number: number;
@@ -175,7 +178,7 @@ export class Run {
    * @throws UNKNOWN_SIGNAL
    * @throws TAG_OUTSIDE_RUN when a tag is not in the run
    */
-  async column(equipId: string, tags?: Iterable<number>, options?: CallOptions): Promise<SignalColumn> {
+  async column(equipId: SignalName<N>, tags?: Iterable<number>, options?: CallOptions): Promise<SignalColumn> {
     return (await this.table([equipId], tags, options)).column(equipId);
   }
 
@@ -185,7 +188,11 @@ export class Run {
    * @throws TAG_OUTSIDE_RUN when a tag is not in the run
    * @throws BAD_ARGUMENT when no signal is named, or one twice
    */
-  async table(equipIds: readonly string[], tags?: Iterable<number>, options?: CallOptions): Promise<SignalTable> {
+  async table(
+    equipIds: readonly SignalName<N>[],
+    tags?: Iterable<number>,
+    options?: CallOptions,
+  ): Promise<SignalTable> {
     if (equipIds.length === 0 || new Set(equipIds).size < equipIds.length)
       throw badArgument("equipIds", equipIds, "one or more names, each once");
     const shots = await this.#shots(tags, options);
@@ -197,7 +204,7 @@ export class Run {
     );
     return new SignalTable(
       shots,
-      columns.map((column) => new SignalColumn(shots, column)),
+      columns.map((column, i) => new SignalColumn(shots, column, equipIds[i])),
       this,
     );
   }
@@ -236,6 +243,19 @@ export class Run {
     const label = async (): Promise<ShotLabels> =>
       await labelShots(this, shots, await this.#xrayStates(shots, options), options);
     return tags === undefined ? await this.#answers.once("labels", "", options, label) : await label();
+  }
+
+  /**
+   * Shots with X-rays and the pump laser; the ledger has the label, or the reason for none, of all others.
+   * @throws UNKNOWN_SIGNAL as {@link labels}
+   */
+  async on(options?: CallOptions): Promise<RunTags> {
+    return (await this.labels(undefined, options)).select("on");
+  }
+
+  /** Shots with X-rays and without the pump laser; see {@link on}. @throws UNKNOWN_SIGNAL as {@link labels} */
+  async off(options?: CallOptions): Promise<RunTags> {
+    return (await this.labels(undefined, options)).select("off");
   }
 
   get #key(): { readonly bl: number; readonly run: number } {

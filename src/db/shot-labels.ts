@@ -99,6 +99,25 @@ export class ShotLabels {
   }
 
   /**
+   * The shots of one label with the account of all others: the reason is their label, or why they have none. `basis` is
+   * that of all flags together.
+   */
+  select(wanted: "dark" | "on" | "off"): RunTags {
+    const reasons = new Map(this.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
+    const { xray, laser, beam } = this.basis;
+    const parts = [xray, ...(wanted === "dark" ? [] : [laser, ...(beam === null ? [] : [beam])])];
+    const basis = {
+      rule: parts.map(({ rule }) => rule).join("; "),
+      signals: parts.flatMap(({ signals }) => signals),
+      source: parts.map(({ source }) => source).join("; "),
+    };
+    return this.tags.select((tag) => {
+      const label = this.label(tag);
+      return label === wanted ? null : (reasons.get(tag) ?? label);
+    }, basis);
+  }
+
+  /**
    * Pumped shots each with an unpumped one near in time, so that slow drifts leave their difference: the next one (30
    * Hz: tag + 2), else the nearest. An unpumped shot can belong to several pumped ones. The others lose their label:
    * `no-unpumped-near`, `no-pumped-near`.

@@ -20,6 +20,8 @@ import type { TagList } from "../core/tags.ts";
  * await writeFile("bm1.txt", formatSyncdaq(bm1.tags, bm1));
  */
 export class SignalColumn implements Column {
+  /** What it was asked for by: a name of the experiment, or the equipment id. Tables and files call it so. */
+  readonly name: string;
   readonly equipId: string;
   /** "" for flags and unitless values. */
   readonly unit: string;
@@ -29,13 +31,14 @@ export class SignalColumn implements Column {
   /** Index into `syncStatus` of each entry; {@link reason} spells it out. */
   readonly status: Uint8Array;
 
-  constructor(tags: TagList, column: Column) {
+  constructor(tags: TagList, column: Column, name: string = column.equipId) {
     if (column.values.length !== tags.length)
       throw badArgument(
         `the number of values of ${column.equipId}`,
         column.values.length,
         `${tags.length}, one per tag`,
       );
+    this.name = name;
     this.equipId = column.equipId;
     this.unit = column.unit;
     this.tags = tags;

@@ -29,7 +29,7 @@ export function tableFormOf(path: string): TableForm {
 /** One shot of a {@link SignalTable}. */
 export interface SignalRow {
   readonly tag: number;
-  /** By equipment id: the number, or the reason why there is none. Units: {@link SignalTable.units}. */
+  /** By the name asked for, or equipment id: a number, or why there is none. Units: {@link SignalTable.units}. */
   readonly values: Readonly<Record<string, number | MissingReason>>;
 }
 
@@ -68,15 +68,16 @@ export class SignalTable implements Iterable<SignalRow> {
     return this.columns.map(({ equipId }) => equipId);
   }
 
-  /** Unit of each signal, by equipment id. */
+  /** Unit of each signal, by the name asked for, or equipment id. */
   get units(): Readonly<Record<string, string>> {
-    return Object.fromEntries(this.columns.map(({ equipId, unit }) => [equipId, unit]));
+    return Object.fromEntries(this.columns.map(({ name, unit }) => [name, unit]));
   }
 
   /** @throws BAD_ARGUMENT when the table has no such signal */
   column(equipId: string): SignalColumn {
-    const found = this.columns.find((column) => column.equipId === equipId);
-    if (found === undefined) throw badArgument("equipId", equipId, `one of ${this.equipIds.join(", ")}`);
+    const found = this.columns.find((column) => column.name === equipId || column.equipId === equipId);
+    if (found === undefined)
+      throw badArgument("equipId", equipId, `one of ${this.columns.map(({ name }) => name).join(", ")}`);
     return found;
   }
 
@@ -107,9 +108,9 @@ export class SignalTable implements Iterable<SignalRow> {
    * pandas, polars, duckdb and R read the numbers as numbers without an option; see docs/files.md.
    */
   toCsv(): string {
-    const header = this.columns.flatMap(({ equipId, unit }) => [
-      unit === "" ? equipId : `${equipId}(${unit})`,
-      `${equipId}:status`,
+    const header = this.columns.flatMap(({ name, unit }) => [
+      unit === "" ? name : `${name}(${unit})`,
+      `${name}:status`,
     ]);
     const rows = Array.from({ length: this.length }, (_, i) => [
       this.tags.at(i) ?? NaN,
@@ -154,7 +155,7 @@ export class SignalTable implements Iterable<SignalRow> {
 
   #row(i: number): SignalRow {
     const values = this.columns.map((column): [string, number | MissingReason] => [
-      column.equipId,
+      column.name,
       column.reason(i) ?? column.values[i] ?? NaN,
     ]);
     return { tag: this.tags.at(i) ?? NaN, values: Object.fromEntries(values) };

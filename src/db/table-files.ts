@@ -27,7 +27,7 @@ import { TagList } from "../core/tags.ts";
 /** What a file of a table holds; a `SignalTable` is one. */
 export interface TableContent {
   readonly tags: TagList;
-  readonly columns: readonly SyncColumn[];
+  readonly columns: readonly (SyncColumn & { readonly name?: string })[];
   readonly run:
     | {
         readonly bl: number;
@@ -62,9 +62,12 @@ function arrowBytes(table: TableContent, format: "file" | "stream"): Uint8Array<
     fields.push(field(TIME, type, false));
     children.push(columnOf(type, { length, nullCount: 0, validity: NO_NULLS, values: BigInt64Array.from(times) }));
   }
-  for (const { equipId, unit, values, status } of table.columns) {
-    fields.push(field(equipId, float64(), true, new Map([["unit", unit]])));
-    fields.push(field(statusName(equipId), statusType, false));
+  for (const column of table.columns) {
+    const { equipId, unit, values, status } = column;
+    const name = nameOf(column);
+    const about = new Map([["unit", unit], ...(name === equipId ? [] : [["equipment_id", equipId] as const])]);
+    fields.push(field(name, float64(), true, about));
+    fields.push(field(statusName(name), statusType, false));
     children.push(columnOf(float64(), { length, values, ...validity(status) }));
     const codes = { length, nullCount: 0, validity: NO_NULLS, values: Int8Array.from(status) };
     children.push(columnOf(statusType, codes, reasons));
@@ -121,19 +124,18 @@ export function parquetFile(table: TableContent): Uint8Array<ArrayBuffer> {
       },
       times,
     );
-  for (const { equipId, values, status } of table.columns) {
+  for (const column of table.columns) {
+    const { values, status } = column;
+    const name = nameOf(column);
     const numbers = Array.from(values, (value, i) => (status[i] === STATUS_OK ? value : null));
-    add({ name: equipId, type: "DOUBLE", repetition_type: "OPTIONAL" }, numbers);
+    add({ name, type: "DOUBLE", repetition_type: "OPTIONAL" }, numbers);
     const reasons = Array.from(status, (code) => syncStatus[code] ?? "missing");
-    add(
-      { name: statusName(equipId), type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" },
-      reasons,
-    );
+    add({ name: statusName(name), type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" }, reasons);
   }
   const arrowSchema = Buffer.from(arrowBytes(withoutRows(table), "stream")).toString("base64");
   const about = {
     ...origin(table),
-    units: JSON.stringify(Object.fromEntries(table.columns.map(({ equipId, unit }) => [equipId, unit]))),
+    units: JSON.stringify(Object.fromEntries(table.columns.map((column) => [nameOf(column), column.unit]))),
     "ARROW:schema": arrowSchema,
   };
   const kvMetadata = Object.entries(about).map(([key, value]) => ({ key, value }));
@@ -150,8 +152,13 @@ function timesOf({ tags, run }: TableContent): bigint[] | undefined {
   return Array.from(tags.values, (tag) => BigInt(Math.round(1000 * at(tag))));
 }
 
-function statusName(equipId: string): string {
-  return `${equipId}:status`;
+/** A name of the experiment by which a signal was asked for, else its equipment id. */
+function nameOf({ name, equipId }: TableContent["columns"][number]): string {
+  return name ?? equipId;
+}
+
+function statusName(name: string): string {
+  return `${name}:status`;
 }
 
 /** Where the shots are from: a tag alone does not say. */

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { SaclaError, show, showList } from "../core/errors.ts";
+import type { Names } from "../core/names.ts";
 import { readJsonFile } from "../files/index.ts";
 import { checkAgainst } from "../transport/check.ts";
 import { madocaSection } from "./madoca/section.ts";
@@ -104,6 +105,9 @@ export type NamesIn<
   P extends "axes" | "signals" | "detectors" | "shutters" | "settings",
 > = keyof NonNullable<D[P]> & string;
 
+/** Names of the signals of a definition, those of its axes among them. */
+export type SignalsIn<D extends ExperimentDefinition> = NamesIn<D, "signals"> | NamesIn<D, "axes">;
+
 /**
  * The experiment whose names TypeScript then knows: a misspelt axis does not compile.
  *
@@ -123,11 +127,11 @@ export function defineExperiment<const D extends ExperimentDefinition>(definitio
  * @throws UNKNOWN_SIGNAL
  */
 export function signalId(experiment: Experiment | undefined, name: string): string {
-  return experiment === undefined || name.includes("/") ? name : experiment.signal(name);
+  return experiment?.signalId(name) ?? name;
 }
 
 /** The names of one beam time for db, st and ec alike. Motor numbers change meaning every beam time; these do not. */
-export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> {
+export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> implements Names {
   readonly name: string;
   readonly bl: number;
   readonly axes: Readonly<Record<string, AxisDefinition>>;
@@ -159,7 +163,7 @@ export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> {
   }
 
   /** The equipment id of a signal, or of the signal of an axis. @throws UNKNOWN_SIGNAL */
-  signal(name: NamesIn<D, "signals"> | NamesIn<D, "axes">): string {
+  signal(name: SignalsIn<D>): string {
     const id = this.#signals[name]?.id ?? this.axes[name]?.signal;
     if (id !== undefined) return id;
     const known = [
@@ -171,6 +175,24 @@ export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> {
       `${this.name} names no signal ${show(name)}; it has ${showList(known, 20)}.`,
       { details: { name } },
     );
+  }
+
+  /** As {@link signal}; an equipment id, which has a slash, stands for itself. @throws UNKNOWN_SIGNAL */
+  signalId(name: string): string {
+    return name.includes("/") ? name : this.signal(name as NamesIn<D, "signals">);
+  }
+
+  /** As {@link detector}; any other text stands for itself. */
+  detectorId(name: string): string {
+    return Object.hasOwn(this.detectors, name) ? (this.detectors[name]?.id ?? name) : name;
+  }
+
+  /** Names of signals and of axes with a signal, each with what it is. */
+  get signals(): Readonly<Record<string, { readonly id: string; readonly meaning: string }>> {
+    const ofAxes = Object.entries(this.axes).flatMap(([name, { signal: id, meaning: of }]) =>
+      id === undefined ? [] : [[name, { id, meaning: of }] as const],
+    );
+    return { ...Object.fromEntries(ofAxes), ...this.#signals };
   }
 
   /** The id of a detector. @throws UNKNOWN_DETECTOR */

@@ -25,6 +25,7 @@ export {
   Experiment,
   type ExperimentDefinition,
   type NamesIn,
+  type SignalsIn,
 } from "./experiment.ts";
 export type { PreviousLease } from "./held-lease.ts";
 export type { EndedLease, LeaseEnd } from "./lease.ts";

@@ -162,7 +162,7 @@ export class LiveShots implements ShotStream<LiveShot & KeepableShot> {
       untilRunEnd = false,
     } = this.#options;
     const listed = await asApiError(APIError, () => this.#endpoint.call("live.readDetidlist", { bl }, options));
-    const known = new Detectors(listed, `Beamline ${bl}`);
+    const known = new Detectors(listed, `Beamline ${bl}`, {}, this.#endpoint.names);
     return {
       bl,
       detIds: detectors.flatMap((id) => known.sensorsOf(id)),

@@ -59,6 +59,38 @@ export function drawRing(canvas: RgbCanvas, x: number, y: number, radius: number
   }
 }
 
+/** A triangle that stands on a line [x, x + width) at `y` and points up (−1) or down (1), with an outline. */
+export function drawArrowHead(
+  canvas: RgbCanvas,
+  x: number,
+  y: number,
+  width: number,
+  direction: 1 | -1,
+  colour: Rgb,
+  outline: Rgb,
+): void {
+  const height = Math.round(0.75 * width);
+  for (let k = 0; k < height; k++) {
+    const half = (width / 2) * (1 - k / height);
+    const from = Math.round(x + width / 2 - half);
+    fillRect(canvas, from, y + direction * k, Math.max(1, Math.round(2 * half)), 1, colour);
+  }
+  const tip = y + direction * height;
+  const corners = [x, y, x + width / 2, tip, x + width / 2, tip, x + width, y, x, y, x + width, y];
+  drawLines(canvas, corners, Math.max(1, width / 14), outline);
+}
+
+/** A cross about (x, y) that is seen on every colour. */
+export function drawCross(canvas: RgbCanvas, x: number, y: number, size: number): void {
+  const [inner, outer] = [size * 0.35, size * 1.1];
+  const arms = [
+    ...[x - outer, y, x - inner, y, x + inner, y, x + outer, y],
+    ...[x, y - outer, x, y - inner, x, y + inner, x, y + outer],
+  ];
+  drawLines(canvas, arms, Math.max(3, size / 3), [31, 35, 41]);
+  drawLines(canvas, arms, Math.max(1.2, size / 7), [255, 255, 255]);
+}
+
 /** How a line of text is drawn. */
 interface TextStyle {
   /** Height of a capital in pixels. */

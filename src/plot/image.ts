@@ -2,6 +2,8 @@ import { asFinite, badArgument } from "../core/guards.ts";
 import { any, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import {
   createCanvas,
+  drawArrowHead,
+  drawCross,
   drawRing,
   drawText,
   fillRect,
@@ -11,6 +13,7 @@ import {
   textWidth,
 } from "./canvas.ts";
 import { COLOURS, type ColourMap, colourMaps, colourTable, defaultGapColour, parseColour } from "./colour-map.ts";
+import { beamPlace, clippedEnds, type PixelPlaces, type PlacedTick, sideTicks } from "./image-sides.ts";
 import { checkRange, type Scale } from "./options.ts";
 import { blockMeans, type Drawable, type DrawnPixels, drawnPixels, type Gap, robustRange, withGap } from "./pixels.ts";
 import { encodeRgb } from "./png.ts";
@@ -35,10 +38,17 @@ export interface ImageOptions {
   readonly colourMap?: ColourMap | undefined;
   /** A line above the picture. */
   readonly title?: string | undefined;
+  /** Smaller lines below the title: how the picture was made, and when. */
+  readonly lines?: readonly string[] | undefined;
   /** Written along the colour bar. */
   readonly unit?: string | undefined;
-  /** Column and row numbers at the sides. @default true */
+  /** Column and row numbers at the sides, or with {@link positions} mm from the beam. @default true */
   readonly axes?: boolean | undefined;
+  /**
+   * Where the centres of columns and rows are, in µm from the beam, in equal steps (`picture.axes`): the sides are then
+   * in mm, and a cross marks the beam.
+   */
+  readonly positions?: PixelPlaces | undefined;
   /**
    * Most screen pixels the image may be wide: larger images are averaged over whole blocks of pixels. Default: no
    * limit.
@@ -59,8 +69,10 @@ const optionChecks = {
   scale: optional(oneOf("linear", "log"), "linear"),
   colourMap: optional(oneOf(...colourMaps), "viridis"),
   title: any,
+  lines: any,
   unit: any,
   axes: any,
+  positions: any,
   maxWidth: optional(integer(1)),
   marks: any,
   gap: any,
@@ -107,8 +119,10 @@ export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8A
       anchor: "middle",
     });
   }
-  drawFrameAndTicks(canvas, layout, options.title);
+  drawFrameAndTicks(canvas, layout, options);
   drawColourBar(canvas, layout, table, options.unit);
+  const beam = options.positions === undefined ? undefined : beamPlace(options.positions, given, layout.zoom);
+  if (beam !== undefined) drawCross(canvas, layout.x + beam.x, layout.y + beam.y, layout.cap);
   for (const mark of marks) drawMark(canvas, layout, mark);
   return encodeRgb(canvas);
 }
@@ -152,6 +166,9 @@ interface Layout {
     readonly height: number;
     readonly ticks: readonly PlacedTick[];
     readonly labelWidth: number;
+    /** Largest and smallest value where the colours do not reach them; written at the arrows at the ends of the bar. */
+    readonly above: string | undefined;
+    readonly below: string | undefined;
   };
   readonly columnTicks: readonly PlacedTick[];
   readonly rowTicks: readonly PlacedTick[];
@@ -161,15 +178,9 @@ interface Layout {
   readonly axes: boolean;
 }
 
-interface PlacedTick {
-  readonly label: string;
-  /** Distance from the left or upper end. */
-  readonly at: number;
-}
-
 function layOut(
   given: Pick<DrawnPixels, "rows" | "columns">,
-  shown: Pick<DrawnPixels, "rows" | "columns">,
+  shown: DrawnPixels,
   block: number,
   axis: PlotAxis,
   options: ImageOptions,
@@ -183,11 +194,15 @@ function layOut(
   const axes = options.axes ?? true;
   const textRoom = (label: string): number => textWidth(label, cap) + 1.5 * cap;
   const lineRoom = (): number => 2.6 * cap;
-  const columnTicks = axes ? pixelTicks(given.columns, zoom, width, textRoom) : [];
-  const rowTicks = axes ? pixelTicks(given.rows, zoom, height, lineRoom) : [];
+  const { positions } = options;
+  const columnTicks = axes ? sideTicks(given.columns, positions?.xUm, zoom, width, textRoom) : [];
+  const rowTicks = axes ? sideTicks(given.rows, positions?.yUm, zoom, height, lineRoom) : [];
   const rowLabelWidth = Math.max(0, ...rowTicks.map((tick) => textWidth(tick.label, cap)));
   const x = pad + (axes ? Math.round(cap * 2.6) + rowLabelWidth : 0);
-  const y = Math.round(cap * (options.title === undefined ? 1.2 : 3.2));
+  const lines = options.lines ?? [];
+  const clipped = clippedEnds(axis, shown.data);
+  const above = clipped.above === undefined ? 0 : 1.6;
+  const y = Math.round(cap * ((options.title === undefined ? 1.2 : 3.2) + 1.8 * lines.length + above));
   const barHeight = Math.max(height, 16 * cap);
   const barTicks = fitTicks(axis, barHeight, 8, lineRoom).major.map((tick) => ({
     label: tick.label,
@@ -198,12 +213,20 @@ function layOut(
     width: Math.round(1.5 * cap),
     height: barHeight,
     ticks: barTicks,
-    labelWidth: Math.max(0, ...barTicks.map((tick) => textWidth(tick.label, cap))),
+    labelWidth: Math.max(
+      ...[0, ...barTicks.map(({ label }) => label), clipped.above ?? "", clipped.below ?? ""].map((label) =>
+        textWidth(String(label), cap),
+      ),
+    ),
+    ...clipped,
   };
   const unitWidth =
     options.unit === undefined ? 0 : cap + (isShort(options.unit, cap) ? textWidth(options.unit, cap) : cap);
   const right = bar.x + bar.width + cap + bar.labelWidth + unitWidth + pad;
-  const titleEnd = options.title === undefined ? 0 : x + textWidth(options.title, titleSize(cap)) + pad;
+  const titleEnd = Math.max(
+    options.title === undefined ? 0 : x + textWidth(options.title, titleSize(cap)) + pad,
+    ...lines.map((text) => x + textWidth(text, cap) + pad),
+  );
   const below = axes ? Math.round(cap * 5.4) : pad;
   return {
     canvasWidth: Math.max(right, titleEnd),
@@ -224,14 +247,6 @@ function titleSize(cap: number): number {
 
 function barPosition(axis: PlotAxis, tick: Tick, height: number): number {
   return Math.round((1 - fraction(axis, tick.value)) * (height - 1));
-}
-
-/** Ticks at the centres of whole pixels. */
-function pixelTicks(pixels: number, zoom: number, length: number, room: (label: string) => number): PlacedTick[] {
-  const axis = { low: -0.5, high: pixels - 0.5, log: false };
-  return fitTicks(axis, length, 8, room)
-    .major.filter((tick) => Number.isInteger(tick.value))
-    .map((tick) => ({ label: String(tick.value), at: Math.floor((tick.value + 0.5) * zoom) }));
 }
 
 /** Colours every pixel: the one hot loop. */
@@ -272,10 +287,16 @@ function paint(
   }
 }
 
-function drawFrameAndTicks(canvas: RgbCanvas, layout: Layout, title: string | undefined): void {
+function drawFrameAndTicks(canvas: RgbCanvas, layout: Layout, { title, lines = [], positions }: ImageOptions): void {
   const { x, y, width, height, cap, line, columnTicks, rowTicks } = layout;
-  if (title !== undefined)
-    drawText(canvas, title, x, y - Math.round(cap * 0.95), { size: titleSize(cap), colour: ink, bold: true });
+  // The arrow of the colour bar stands above the picture's edge.
+  const lowest = y - Math.round(cap * (layout.bar.above === undefined ? 0.95 : 2.55));
+  for (const [i, text] of lines.entries()) {
+    const at = lowest - Math.round(1.8 * cap * (lines.length - 1 - i));
+    drawText(canvas, text, x, at, { size: cap, colour: softInk });
+  }
+  const titleAt = lowest - Math.round(1.8 * cap * lines.length);
+  if (title !== undefined) drawText(canvas, title, x, titleAt, { size: titleSize(cap), colour: ink, bold: true });
   frameRect(canvas, x, y, width, height, line, softInk);
   if (!layout.axes) return;
   const tickLength = Math.round(cap * 0.5);
@@ -296,12 +317,13 @@ function drawFrameAndTicks(canvas: RgbCanvas, layout: Layout, title: string | un
       anchor: "end",
     });
   }
-  drawText(canvas, "column", x + width / 2, y + height + Math.round(4.2 * cap), {
+  const isPlaced = positions !== undefined;
+  drawText(canvas, isPlaced ? "x from the beam (mm)" : "column", x + width / 2, y + height + Math.round(4.2 * cap), {
     size: cap,
     colour: softInk,
     anchor: "middle",
   });
-  drawText(canvas, "row", Math.round(2 * cap), y + height / 2, {
+  drawText(canvas, isPlaced ? "y from the beam (mm)" : "row", Math.round(2 * cap), y + height / 2, {
     size: cap,
     colour: softInk,
     anchor: "middle",
@@ -321,6 +343,15 @@ function drawColourBar(
   }
   frameRect(canvas, bar.x, y, bar.width, bar.height, line, softInk);
   const right = bar.x + bar.width + line;
+  const end = (value: string | undefined, at: number, direction: 1 | -1, entry: number): void => {
+    if (value === undefined) return;
+    const colour: Rgb = [table[entry] ?? 0, table[entry + 1] ?? 0, table[entry + 2] ?? 0];
+    drawArrowHead(canvas, bar.x, at, bar.width, direction, colour, softInk);
+    const baseline = at + direction * Math.round(0.75 * bar.width) + (direction > 0 ? cap : 0);
+    drawText(canvas, value, right + Math.round(cap * 0.4), baseline, { size: cap, colour: softInk });
+  };
+  end(bar.above, y - 2 * line, -1, (COLOURS - 1) * 3);
+  end(bar.below, y + bar.height + 2 * line, 1, 0);
   const tickLength = Math.round(cap * 0.4);
   for (const { label, at } of bar.ticks) {
     fillRect(canvas, right, y + at - Math.floor(line / 2), tickLength, line, softInk);

@@ -6,6 +6,7 @@ export {
   histogramPlot,
   type LinePlotOptions,
   linePlot,
+  linePlots,
   type PlotPanel,
   type PlotSeries,
   renderLinePlot,

@@ -5,7 +5,7 @@ import { checkRange, type Scale } from "./options.ts";
 import { extremes, widened } from "./pixels.ts";
 import type { Axes, Drawing, PlotText, Stroke } from "./plot-layout.ts";
 import { drawRaster } from "./raster.ts";
-import { drawSvg } from "./svg.ts";
+import { drawSvg, drawSvgs } from "./svg.ts";
 import type { PlotAxis } from "./ticks.ts";
 
 /** One curve. NaN and ±Infinity are left out: they break a line. */
@@ -22,6 +22,8 @@ export interface PlotSeries {
 
 export interface LinePlotOptions {
   readonly title?: string | undefined;
+  /** Smaller lines below the title: how it was made, and when. */
+  readonly lines?: readonly string[] | undefined;
   readonly xLabel?: string | undefined;
   readonly yLabel?: string | undefined;
   /** @default "linear" */
@@ -39,7 +41,7 @@ export interface LinePlotOptions {
 /** One of several plots that stand one above the other in a picture. */
 export type PlotPanel = { readonly series: readonly PlotSeries[] } & Omit<LinePlotOptions, "width" | "height">;
 
-const panelChecks = { title: any, xLabel: any, yLabel: any, xScale: any, yScale: any, yRange: any };
+const panelChecks = { title: any, lines: any, xLabel: any, yLabel: any, xScale: any, yScale: any, yRange: any };
 const styles = ["points", "line", "line-and-points", "steps"] as const;
 
 /**
@@ -99,6 +101,23 @@ export function renderLinePlots(
     };
   });
   return drawRaster(plots);
+}
+
+/**
+ * The same plots one above the other as one SVG: signals of unlike units each have a frame and an axis of their own.
+ *
+ * @param size - of each plot in pixels. Default: 760 × 400, and 300 high from the second plot on
+ * @throws BAD_ARGUMENT when there is no plot, x, y and error differ in length or an option is not one of those allowed
+ */
+export function linePlots(panels: readonly PlotPanel[], size: Pick<LinePlotOptions, "width" | "height"> = {}): string {
+  resolveOptions("size of the picture", size, { width: any, height: any });
+  if (panels.length === 0) throw badArgument("panels", panels, "at least one plot");
+  const each = checkSize(size.width, size.height ?? (panels.length === 1 ? 400 : 300));
+  const plots = panels.map((panel) => {
+    const { series, ...text } = resolveOptions("linePlots", panel, { series: any, ...panelChecks });
+    return { ...plotOf(series, text), text: { ...text, ...each } satisfies PlotText };
+  });
+  return drawSvgs(plots);
 }
 
 /** What is drawn, and the axes around it; undefined without any value. */
@@ -199,6 +218,8 @@ export interface HistogramPlotOptions {
   /** @default 1 */
   readonly binWidth?: number | undefined;
   readonly title?: string | undefined;
+  /** Smaller lines below the title. */
+  readonly lines?: readonly string[] | undefined;
   readonly xLabel?: string | undefined;
   readonly yLabel?: string | undefined;
   /** Logarithmic counts; empty bins lie on the lower edge. @default true */
@@ -217,6 +238,7 @@ export function histogramPlot(counts: ArrayLike<number>, options: HistogramPlotO
     from: any,
     binWidth: any,
     title: any,
+    lines: any,
     xLabel: any,
     yLabel: any,
     log: any,

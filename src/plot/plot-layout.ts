@@ -26,6 +26,8 @@ export interface Axes {
 
 export interface PlotText {
   readonly title?: string | undefined;
+  /** Smaller lines below the title. */
+  readonly lines?: readonly string[] | undefined;
   readonly xLabel?: string | undefined;
   readonly yLabel?: string | undefined;
   readonly width: number;
@@ -107,11 +109,13 @@ export function layOutPlot(
   firstColour = 0,
   leastLeft = 0,
 ): PlotLayout {
-  const { width, height, title, xLabel, yLabel } = text;
+  const { width, height, xLabel, yLabel } = text;
   const { tick, label, widthOf } = lettering;
   const legendLine = tick + 8;
   const legend = legendLines(drawings, width - 32, lettering, firstColour);
-  const top = 14 + (title === undefined ? 0 : lettering.title + 11) + legend.length * legendLine;
+  const heads = headLines(text, width - 32, lettering);
+  const headHeight = heads.reduce((sum, { size }) => sum + size + HEAD_GAP, 0);
+  const top = 14 + (heads.length === 0 ? 0 : headHeight + 11 - HEAD_GAP) + legend.length * legendLine;
   const bottom = tick + 18 + (xLabel === undefined ? 0 : label + 9);
   const frameHeight = Math.max(80, height - top - bottom);
   const yTicks =
@@ -127,27 +131,17 @@ export function layOutPlot(
   const write = (line: PlacedText, room: number): void => {
     texts.push(fitted(line, room, lettering));
   };
-  if (title !== undefined) {
-    write(
-      {
-        text: title,
-        x: 0,
-        y: lettering.title + 12 - top,
-        size: lettering.title,
-        anchor: "start",
-        colour: inkColour,
-        isBold: true,
-      },
-      width - left - 16,
-    );
+  let headAt = 12 - top;
+  for (const { text: head, size, isBold } of heads) {
+    headAt += size;
+    const look = isBold ? { colour: inkColour, isBold } : { colour: softColour };
+    texts.push({ text: head, x: 16 - left, y: headAt, size, anchor: "start", ...look });
+    headAt += HEAD_GAP;
   }
   for (const [row, entries] of legend.entries()) {
     const y = -14 - (legend.length - 1 - row) * legendLine;
     for (const { x, name } of entries)
-      write(
-        { text: name, x: x + SIGN_LENGTH + 6, y, size: tick, anchor: "start", colour: inkColour },
-        LONGEST_LEGEND_TEXT,
-      );
+      write({ text: name, x: x + SIGN_LENGTH + 6, y, size: tick, anchor: "start", colour: inkColour }, Infinity);
   }
   if (axes === undefined)
     write(
@@ -247,7 +241,8 @@ function round(value: number): number {
 function fitted(line: PlacedText, room: number, { smallest, widthOf }: Lettering): PlacedText {
   const size = Math.max(
     smallest,
-    Math.min(line.size, round((line.size * room) / Math.max(1, widthOf(line.text, line.size)))),
+    // Down to a tenth: a size that was rounded up would not fit.
+    Math.min(line.size, Math.floor((10 * line.size * room) / Math.max(1, widthOf(line.text, line.size))) / 10),
   );
   if (widthOf(line.text, size) <= room) return { ...line, size };
   const letters = [...line.text];
@@ -262,7 +257,36 @@ interface LegendEntry {
   readonly sign: Drawing["sign"];
 }
 
-const LONGEST_LEGEND_TEXT = 400;
+/** Between the lines above a plot. */
+const HEAD_GAP = 5;
+
+/** Title and lines, broken at spaces where they are too long. */
+function headLines(
+  { title, lines = [] }: PlotText,
+  room: number,
+  lettering: Lettering,
+): { readonly text: string; readonly size: number; readonly isBold: boolean }[] {
+  const small = lettering.tick;
+  const heads = title === undefined ? [] : [{ text: title, size: lettering.title, isBold: true }];
+  const all = [...heads, ...lines.map((text) => ({ text, size: small, isBold: false }))];
+  return all.flatMap(({ text, size, isBold }) =>
+    // Bold letters are a little wider.
+    wrapped(text, room / (isBold ? 1.06 : 1), size, lettering).map((line) => ({ text: line, size, isBold })),
+  );
+}
+
+function wrapped(text: string, room: number, size: number, { widthOf }: Lettering): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && widthOf(longer, size) > room) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
+}
 
 /** The labelled drawings in lines that fit into `room`. */
 function legendLines(
@@ -275,8 +299,8 @@ function legendLines(
   let used = Infinity;
   for (const [i, { label, sign }] of drawings.entries()) {
     if (label === undefined || label === "") continue;
-    const width = Math.round(Math.min(LONGEST_LEGEND_TEXT, widthOf(label, tick)) + 46);
-    if (used + width > room - 60) {
+    const width = Math.round(widthOf(label, tick) + 46);
+    if (used + width > room) {
       lines.push([]);
       used = 0;
     }

@@ -23,7 +23,7 @@ const lettering: Lettering = {
   tick: 14,
   label: 15,
   title: 17,
-  smallest: 12,
+  smallest: 8,
   widthOf: (text, size) => textWidth(text, CAP * size),
 };
 

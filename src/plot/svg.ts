@@ -17,7 +17,7 @@ import {
 } from "./plot-layout.ts";
 
 const fontFamily = "system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif";
-const lettering: Lettering = { tick: 12, label: 13, title: 15, smallest: 10, widthOf };
+const lettering: Lettering = { tick: 12, label: 13, title: 15, smallest: 7, widthOf };
 
 /** A rough width of text: that of a broad font, so that nothing collides in a narrower one. */
 function widthOf(text: string, size: number): number {
@@ -28,8 +28,13 @@ function widthOf(text: string, size: number): number {
 }
 
 /** A plot with its axes, title and legend; without axes it says that there is no data. */
-export function drawSvg(drawings: readonly Drawing[], axes: Axes | undefined, text: PlotText): string {
-  const layout = layOutPlot(drawings, axes, text, lettering);
+export function drawSvg(
+  drawings: readonly Drawing[],
+  axes: Axes | undefined,
+  text: PlotText,
+  { firstColour = 0, leastLeft = 0 } = {},
+): string {
+  const layout = layOutPlot(drawings, axes, text, lettering, firstColour, leastLeft);
   const { width, height, left, top, frameWidth, frameHeight } = layout;
   const name = text.title ?? [text.yLabel, text.xLabel].filter((label) => label !== undefined).join(" against ");
   const parts = [
@@ -46,7 +51,7 @@ export function drawSvg(drawings: readonly Drawing[], axes: Axes | undefined, te
       `<path d="${svgPath(layout.marks)}" stroke="${softColour}" fill="none"/>`,
       tickLabels("x", layout.xTicks, "middle"),
       tickLabels("y", layout.yTicks, "end"),
-      curves(drawings, { ...axes, width: frameWidth, height: frameHeight }),
+      curves(drawings, { ...axes, width: frameWidth, height: frameHeight }, firstColour),
     );
   }
   parts.push(
@@ -56,6 +61,33 @@ export function drawSvg(drawings: readonly Drawing[], axes: Axes | undefined, te
     "</svg>",
   );
   return parts.join("\n");
+}
+
+/** Plots below each other with their frames in line, each in colours of its own. */
+export function drawSvgs(
+  plots: readonly { readonly drawings: readonly Drawing[]; readonly axes: Axes | undefined; readonly text: PlotText }[],
+): string {
+  const firstColours = plots.map((_, i) => plots.slice(0, i).reduce((n, { drawings }) => n + drawings.length, 0));
+  const layouts = plots.map(({ drawings, axes, text }, i) =>
+    layOutPlot(drawings, axes, text, lettering, firstColours[i]),
+  );
+  const leastLeft = Math.max(...layouts.map(({ left }) => left));
+  const width = Math.max(...layouts.map((layout) => layout.width));
+  let height = 0;
+  const parts = plots.map(({ drawings, axes, text }, i) => {
+    const one = drawSvg(drawings, axes, text, { firstColour: firstColours[i] ?? 0, leastLeft });
+    const placed = one
+      .replace("<svg ", `<svg y="${height}" `)
+      .replace(' role="img" style="max-width:100%;height:auto"', "");
+    height += layouts[i]?.height ?? 0;
+    return placed;
+  });
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+      `viewBox="0 0 ${width} ${height}" role="img" style="max-width:100%;height:auto">`,
+    ...parts,
+    "</svg>",
+  ].join("\n");
 }
 
 function round(value: number): number {
@@ -83,9 +115,9 @@ function tickLabels(side: "x" | "y", labels: readonly PlacedText[], anchor: stri
 }
 
 /** The inner svg cuts off what lies outside the frame, without an id that could clash with another plot in the page. */
-function curves(drawings: readonly Drawing[], frame: PlotFrame): string {
+function curves(drawings: readonly Drawing[], frame: PlotFrame, firstColour: number): string {
   const paths = drawings.flatMap(({ strokes }, i) =>
-    strokes(frame).map((stroke) => strokePath(stroke, curveColour(i))),
+    strokes(frame).map((stroke) => strokePath(stroke, curveColour(firstColour + i))),
   );
   return `<svg width="${frame.width}" height="${frame.height}" overflow="hidden">${paths.join("\n")}</svg>`;
 }

@@ -25,6 +25,8 @@ import { normalised } from "./reducers/normalised.ts";
 import { variance } from "./reducers/pixel-statistics.ts";
 
 export interface DifferenceOptions extends Omit<PictureOptions, "class"> {
+  /** Only these shots of both classes. @default all */
+  readonly tags?: RunTags | undefined;
   /** `"area"`: counts stay counts. `"nearest"` samples; see `Assembler`. @default "area" */
   readonly method?: PictureOptions["method"];
   /** Equipment id of the intensity monitor (I0). Images are then given for its mean. @default not normalised */
@@ -112,13 +114,14 @@ export async function differencePicture(st: PictureReader, options: DifferenceOp
     ratio: optional(oneOf("ratio-of-sums", "mean-of-ratios"), "ratio-of-sums"),
     pair: any,
     labels: any,
+    tags: any,
     onProgress: any,
     signal: any,
   });
   const { run, dark: darkFrom = "head", pair, onProgress, signal } = options;
   const { detector, infos } = await detectorOf(run, options.detector, signal);
   const assembler = await assemblerFor(st, run, infos, view, method, signal);
-  const all = options.labels ?? (await run.labels(undefined, { signal }));
+  const all = options.labels ?? (await run.labels(options.tags, { signal }));
   const labels = pair === undefined ? all : all.paired(pair);
   const selected = bothClasses(labels);
   const reference = normaliseBy === undefined ? null : (await run.column(normaliseBy, selected, { signal })).mean();

@@ -7,7 +7,7 @@ import { badArgument } from "../core/guards.ts";
 import type { Ledger } from "../core/ledger.ts";
 import { asImage, type Image, type NdArray, type PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
-import type { ClassificationBasis, Run, RunTags, ShotLabels } from "../db/index.ts";
+import type { ClassificationBasis, Run, RunTags } from "../db/index.ts";
 import {
   Assembler,
   type AssemblyMethod,
@@ -49,6 +49,8 @@ export interface PictureOptions {
   readonly view?: View | undefined;
   /** @default "exposed" */
   readonly class?: PictureClass | undefined;
+  /** These shots of the run instead of a class. @default those of the class */
+  readonly tags?: RunTags | undefined;
   /**
    * `"nearest"`: the sensor pixel under the centre of each pixel, so it samples: counts change by up to 0.3 %, and by
    * the ratio of areas where pixels are not as large as the sensor's. `"area"`: shared by overlap, counts stay.
@@ -77,7 +79,8 @@ export interface SensorMean {
 
 /** What was done to get a {@link Picture}: plain values, for a log or a title. */
 export interface PictureSteps {
-  readonly class: PictureClass;
+  /** Null: shots that were named one by one. */
+  readonly class: PictureClass | null;
   /** How the shots of the class were selected. */
   readonly basis: ClassificationBasis | undefined;
   /** Shots averaged. */
@@ -136,6 +139,7 @@ export async function picture(st: PictureReader, options: PictureOptions): Promi
     dark: any,
     view: optional(oneOf("source", "detector"), "source"),
     class: optional(oneOf("exposed", "on", "off"), "exposed"),
+    tags: any,
     method: optional(oneOf("nearest", "area"), "nearest"),
     commonMode: optional(flag, false),
     limit: optional(integer(1)),
@@ -147,9 +151,10 @@ export async function picture(st: PictureReader, options: PictureOptions): Promi
   const { detector, infos } = await detectorOf(run, options.detector, signal);
   const assembler = await assemblerFor(st, run, infos, view, method, signal);
   const selected =
-    shotClass === "exposed"
+    options.tags ??
+    (shotClass === "exposed"
       ? await run.exposedTags(undefined, { signal })
-      : tagsOf(await run.labels(undefined, { signal }), shotClass);
+      : await (shotClass === "on" ? run.on({ signal }) : run.off({ signal })));
   const averaged = await averageSelected(
     st,
     run,
@@ -182,7 +187,7 @@ export async function picture(st: PictureReader, options: PictureOptions): Promi
     axes: assembler === null ? null : axesOf(assembler),
     assembler,
     done: {
-      class: shotClass,
+      class: options.tags === undefined ? shotClass : null,
       basis: selected.basis,
       shots: tags.exposed.length,
       dark:
@@ -209,29 +214,15 @@ export async function detectorOf(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly detector: DetectorGroup; readonly infos: readonly DetectorInfo[] }> {
   if (typeof run?.exposedTags !== "function") throw badArgument("run", run, "a Run, as facility.run gives it");
-  const detector =
-    typeof wanted === "object"
-      ? wanted
-      : Detectors.of(await run.detectors({ signal }), `Run ${run.number} of beamline ${run.bl}`).findOrLargest(wanted);
+  const detector = typeof wanted === "object" ? wanted : (await detectorsOf(run, signal)).findOrLargest(wanted);
   const infos: DetectorInfo[] = [];
   for (const id of detector.sensors) infos.push(await run.detectorInfo(id, { signal }));
   return { detector, infos };
 }
 
-/** The tags of a label; all other tags are dropped in the ledger: the reason is their label, or why they have none. */
-function tagsOf(labels: ShotLabels, wanted: "on" | "off"): RunTags {
-  const reasons = new Map(labels.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
-  const { xray, laser, beam } = labels.basis;
-  const parts = [xray, laser, ...(beam === null ? [] : [beam])];
-  const basis = {
-    rule: parts.map(({ rule }) => rule).join("; "),
-    signals: parts.flatMap(({ signals }) => signals),
-    source: parts.map(({ source }) => source).join("; "),
-  };
-  return labels.tags.select((tag) => {
-    const label = labels.label(tag);
-    return label === wanted ? null : (reasons.get(tag) ?? label);
-  }, basis);
+/** The detectors of a run, to be found by id or by a name of the experiment. */
+export async function detectorsOf(run: Run, signal?: AbortSignal): Promise<Detectors> {
+  return Detectors.of(await run.detectors({ signal }), `Run ${run.number} of beamline ${run.bl}`, run.endpoint.names);
 }
 
 /** Standard error of the mean less the dark. Where nothing scattered the scatter says nothing, so the error is NaN. */

@@ -33,6 +33,8 @@ interface PassOptions {
 }
 
 export interface QuickLookOptions extends PassOptions {
+  /** Which shots. @default those with X-rays */
+  readonly tags?: RunTags | undefined;
   /** Bins of the histograms, in the unit of the corrected images. @default 1 ADU wide, from −100 to 500 */
   readonly histogram?: HistogramOptions | undefined;
 }
@@ -105,12 +107,13 @@ export async function quickLook(
     dark: any,
     corrections: any,
     histogram: any,
+    tags: any,
     limit: any,
     onProgress: any,
     signal: any,
   });
-  const { signal, histogram: bins, ...pass } = options;
-  const selected = await run.exposedTags(undefined, { signal });
+  const { signal, histogram: bins, tags: chosen, ...pass } = options;
+  const selected = chosen ?? (await run.exposedTags(undefined, { signal }));
   const reducers = { average: mean(), spectrum: histogram(bins) };
   const { results, dark, tags, ledger } = await averageSelected(st, run, detector, selected, reducers, {
     signal,

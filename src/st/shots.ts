@@ -217,7 +217,7 @@ export class Shots implements ShotStream<KeepableShot> {
       groups =
         (await known.detectors?.(options)) ??
         groupDetectors(await this.#endpoint.call("db.readDetidlist", { bl, run }, options));
-    const listed = Detectors.of(groups, `Run ${run} of beamline ${bl}`);
+    const listed = Detectors.of(groups, `Run ${run} of beamline ${bl}`, this.#endpoint.names);
     const detIds = detectors.flatMap((id) => listed.sensorsOf(id));
     return { bl, run, detIds, signals: [...signals], tags: this.#tags, hightag, options };
   }

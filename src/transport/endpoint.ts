@@ -1,4 +1,5 @@
 import type { CallOptions } from "../core/async.ts";
+import type { Names } from "../core/names.ts";
 import type { Pixels, PixelType } from "../core/ndarray.ts";
 import type { CallMethod, CallParams, CallResult, StreamItem, StreamMethod, StreamParams } from "./methods.ts";
 
@@ -18,6 +19,8 @@ export interface StreamOptions extends CallOptions {
  * an Endpoint and return one.
  */
 export interface Endpoint {
+  /** What signals and detectors may be called besides their ids; see `withNames`. */
+  readonly names?: Names | undefined;
   /** A request with one answer. Typed arrays in the answer belong to the caller. */
   call<M extends CallMethod>(method: M, params: CallParams<M>, options?: CallOptions): Promise<CallResult<M>>;
   /**

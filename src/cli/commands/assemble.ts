@@ -5,6 +5,7 @@ import { textTable } from "../../plot/index.ts";
 import { correctedMeans, findSpots } from "../../reduce/picture.ts";
 import {
   type AverageOptions,
+  captionOf,
   type DetectorArguments,
   fileStem,
   findSelection,
@@ -44,7 +45,7 @@ export const assemble: AddCommand = (program, io) =>
       const selection = await findSelection(session, options, args);
       const { run, detector } = selection;
       const { view, method, commonMode, limit } = options;
-      const { assembler, image, sensors, tags, ledger } = await pictureOf(session, selection, {
+      const { assembler, image, axes, sensors, tags, ledger } = await pictureOf(session, selection, {
         view,
         method,
         commonMode,
@@ -56,8 +57,16 @@ export const assemble: AddCommand = (program, io) =>
           `${detector.id} has no geometry to assemble; use: sacla average ${run.number} ${detector.id}`,
         );
       const brightest = findSpots(assembler, image, correctedMeans(sensors));
-      const title = `${detector.id}, run ${run.number}, mean of ${tags.shots.length}, ${view} view`;
-      const written = writePicture(io, image, options, fileStem(run, detector, "assembled"), title);
+      const counts = { dark: tags.dark.length, exposed: tags.shots.length };
+      const says = await captionOf(session, selection, counts);
+      const written = writePicture(io, image, options, fileStem(run, detector, "assembled"), {
+        title: says.title,
+        lines: [
+          `${says.lines[0]}, ${view === "source" ? "seen from the source" : "seen from the detector"}`,
+          ...says.lines.slice(1),
+        ],
+        positions: axes ?? undefined,
+      });
       const rows = brightest.map(({ column, row, value }) => [column, row, value.toFixed(1)]);
       return {
         json: {
@@ -74,7 +83,7 @@ export const assemble: AddCommand = (program, io) =>
         },
         text:
           `${textTable(["column", "row", "ADU"], rows)}\n${written.file} (${assembler.width} ` +
-          `× ${assembler.height}, ${view} view)\n${ledgerLine(ledger)}`,
+          `× ${assembler.height}, ${view} view)\n${says.title}, ${says.lines[0]}\n${ledgerLine(ledger)}`,
       };
     },
   );

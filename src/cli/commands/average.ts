@@ -4,8 +4,10 @@ import { summarise } from "../../reduce/picture.ts";
 import {
   type AverageOptions,
   averageRun,
+  captionOf,
   type DetectorArguments,
   fileStem,
+  findSelection,
   ledgerLine,
   withAverageOptions,
   withRunAndDetector,
@@ -22,8 +24,11 @@ export const average: AddCommand = (program, io) =>
     "average the exposed shots of a run, subtract its dark average, write one PNG per sensor",
     (command) => withPngOptions(withAverageOptions(withRunAndDetector(command))),
     async (session, options, args) => {
-      const found = await averageRun(session, options, args);
+      const selected = await findSelection(session, options, args);
+      const found = await averageRun(session, options, selected);
       const { run, detector, ledger, tags } = found;
+      const counts = { dark: tags.dark.length, exposed: tags.exposed.length };
+      const says = await captionOf(session, selected, counts);
       const sensors = found.sensors.map(({ id, correctedMean, darkMean }) => {
         // One --out cannot name several files: the sensor's number goes before the ending.
         const out =
@@ -35,7 +40,7 @@ export const average: AddCommand = (program, io) =>
           correctedMean,
           { ...options, ...defined({ out }) },
           fileStem(run, { id }, "average"),
-          `${id}, run ${run.number}, mean of ${tags.exposed.length}`,
+          { ...says, title: says.title.replace(detector.id, id) },
         );
         return {
           id,
@@ -56,13 +61,15 @@ export const average: AddCommand = (program, io) =>
           bl: run.bl,
           run: run.number,
           detector: detector.id,
-          shots: { dark: tags.dark.length, exposed: tags.exposed.length },
+          shots: counts,
           sensors,
           ledger,
         },
-        text: [textTable(["sensor", "sum ADU", "max ADU", "at row, column", "picture"], rows), ledgerLine(ledger)].join(
-          "\n",
-        ),
+        text: [
+          textTable(["sensor", "sum ADU", "max ADU", "at row, column", "picture"], rows),
+          `${says.title}, ${says.lines[0]}`,
+          ledgerLine(ledger),
+        ].join("\n"),
       };
     },
   );

@@ -2,14 +2,7 @@ import { show } from "../../core/errors.ts";
 import type { ControlView, DeviceInfo, Ec } from "../../ec/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import {
-  allowedText,
-  beamlineAndExperiment,
-  cell,
-  type ExperimentOptions,
-  namesOf,
-  withExperiment,
-} from "../control.ts";
+import { allowedText, cell, namesOf } from "../control.ts";
 
 /** What is shown of one device. */
 interface DeviceRow {
@@ -27,18 +20,15 @@ interface DeviceRow {
 
 /** `sacla axes`: axes, shutters and settings of a beamline, and where they are. */
 export const axes: AddCommand = (program, io) =>
-  declare<ExperimentOptions, [string]>(
+  declare<object, [string]>(
     program,
     io,
     "axes",
     "list axes, shutters and settings with their positions and values",
-    (command) =>
-      withExperiment(
-        command.argument("[pattern]", "part of the name or meaning; upper and lower case are the same", ""),
-      ),
-    async (session, options, [pattern]) => {
+    (command) => command.argument("[pattern]", "part of the name or meaning; upper and lower case are the same", ""),
+    async (session, _options, [pattern]) => {
       const { facility, signal } = session;
-      const { bl, experiment } = await beamlineAndExperiment(session, options);
+      const { bl, experiment } = session;
       const nameOf = namesOf(experiment);
       const control = await facility.ec.view(bl, { experiment });
       const wanted = pattern.toLowerCase();

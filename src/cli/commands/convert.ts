@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { badArgument } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import type { Roi } from "../../core/roi.ts";
-import { parseTagList, type Run, tableFormOf } from "../../db/index.ts";
+import { parseCondition, parseTagList, type Run, tableFormOf } from "../../db/index.ts";
 import {
   type Converted,
   type ConvertPreview,
@@ -78,7 +78,7 @@ export const convert: AddCommand = (program, io) =>
     async (session, options, [number]) => {
       const run = await findRun(session, number);
       const out = options.out ?? `${run.number}.h5`;
-      const request = requestOf(run, options);
+      const request = requestOf(run, withIds(session, options));
       // What can be known to be wrong is said before hours of reading.
       if (options.table !== undefined) tableFormOf(options.table);
       refuseSource(options.url, out);
@@ -109,7 +109,7 @@ function withOptions(command: Command): Command {
     .option("--tags <file>", "only the tags in this list, as MakeTagList or sacla tags -o writes it")
     .option(
       "--where <condition>",
-      'only shots where a signal fulfils a condition, e.g. "xfel_bl_3_tc_bm_1_pd/charge > 5e-9"; can be repeated',
+      'only shots where a signal fulfils a condition: "i0 > 5nC", or a band, "4nC < i0 < 6nC"; can be repeated',
       collect,
       [],
     )
@@ -310,6 +310,21 @@ function leftOutLines(ids: readonly string[]): string[] {
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** The file and its record have ids, whatever they are called in this beam time. */
+function withIds({ facility }: Session, options: Options): Options {
+  const { names } = facility.endpoint;
+  if (names === undefined) return options;
+  return {
+    ...options,
+    detector: options.detector.map((name) => names.detectorId(name)),
+    signal: options.signal.map((name) => (/^none$|[*?]/.test(name) ? name : names.signalId(name))),
+    where: options.where.map((text) => {
+      const { equipId } = parseCondition(text);
+      return text.replace(equipId, () => names.signalId(equipId));
+    }),
+  };
 }
 
 function requestOf(run: Run, options: Options): ConvertRequest {

@@ -5,7 +5,8 @@ import type { Run, SignalColumn } from "../../db/index.ts";
 import { demoRun } from "../../facility/index.ts";
 import type { QuickLook } from "../../reduce/index.ts";
 import { assemblerFor, correctedMeans, findSpots, summarise } from "../../reduce/picture.ts";
-import { averageRun, ledgerLine } from "../average-run.ts";
+import { averageRun, findSelection, ledgerLine } from "../average-run.ts";
+import { monitorOf } from "../beam-monitor.ts";
 import { type AddCommand, declare, parseWhole, type Session } from "../command.ts";
 import { type Assembled, demoReport } from "../report.ts";
 
@@ -39,16 +40,14 @@ export const demo: AddCommand = (program, io) =>
       const simulated = address.startsWith("sim:") && options.run === undefined && options.bl === undefined;
       const where: Session = simulated ? { ...session, bl: demoRun.bl } : session;
       const number = simulated ? demoRun.run : (options.run ?? "newest");
-      const found = await averageRun(where, { dark: true, out: options.out, ...defined({ limit: options.limit }) }, [
-        number,
-        options.detector,
-      ]);
+      const wanted = { where: [], out: options.out, ...defined({ limit: options.limit }) };
+      const found = await averageRun(where, wanted, await findSelection(where, wanted, [number, options.detector]));
       const assembled = await assembleMeans(session, found);
       const monitor = await beamMonitor(found.run);
-      io.writeFile(options.out, demoReport(found, assembled, monitor, address));
+      io.writeFile(options.out, demoReport(found, assembled, monitor, address, session.zone));
       return { json: demoJson(found, assembled), text: summaryText(found, assembled, options.out) };
     },
-    (options, [source]) => source ?? options.url,
+    (_options, [source]) => ({ url: source }),
   );
 
 async function assembleMeans(session: Session, found: QuickLook): Promise<Assembled> {
@@ -71,15 +70,8 @@ async function assembleMeans(session: Session, found: QuickLook): Promise<Assemb
 
 /** The beam monitor of the run that is recorded, BM1 first; null when none is. */
 async function beamMonitor(run: Run): Promise<SignalColumn | null> {
-  const { bl } = run;
-  const wanted = [
-    `xfel_bl_${bl}_tc_bm_1_pd/charge`,
-    `xfel_bl_${bl}_st_3_bm_1_pd/charge`,
-    `xfel_bl_${bl}_tc_gm_1_pd_fitting_peak/voltage`,
-  ];
-  const recorded = new Set(await run.signals());
-  const name = wanted.find((id) => recorded.has(id));
-  return name === undefined ? null : await run.column(name);
+  const name = await monitorOf(run);
+  return name === null ? null : await run.column(name);
 }
 
 function demoJson({ run, tags, sensors, ledger }: QuickLook, { assembler, brightest }: Assembled): object {

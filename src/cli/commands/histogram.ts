@@ -3,8 +3,10 @@ import { sumHistograms } from "../../reduce/picture.ts";
 import {
   type AverageOptions,
   averageRun,
+  captionOf,
   type DetectorArguments,
   fileStem,
+  findSelection,
   ledgerLine,
   withAverageOptions,
   withRunAndDetector,
@@ -28,12 +30,15 @@ export const histogram: AddCommand = (program, io) =>
         "SVG file to write (default: named after run and detector)",
       ),
     async (session, options, args) => {
-      const { run, detector, sensors, ledger } = await averageRun(session, options, args);
+      const selected = await findSelection(session, options, args);
+      const { run, detector, sensors, tags, ledger } = await averageRun(session, options, selected);
+      const counts1 = { dark: tags.dark.length, exposed: tags.exposed.length };
+      const says = await captionOf(session, selected, counts1, "ADU of the pixels");
       const { from, counts } = sumHistograms(sensors);
       const file = options.out ?? `${fileStem(run, detector, "histogram")}.svg`;
       io.writeFile(
         file,
-        histogramPlot(counts, { from, title: `${detector.id}, run ${run.number}`, xLabel: "ADU", yLabel: "pixels" }),
+        histogramPlot(counts, { from, title: says.title, lines: says.lines, xLabel: "ADU", yLabel: "pixels" }),
       );
       const rows = sensors.map(({ id, histogram: h }) => [
         id,
@@ -57,6 +62,7 @@ export const histogram: AddCommand = (program, io) =>
         text: [
           textTable(["sensor", "pixels counted", "below", "above", "peak ADU"], rows),
           file,
+          `${says.title}, ${says.lines[0]}`,
           ledgerLine(ledger),
         ].join("\n"),
       };

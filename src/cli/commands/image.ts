@@ -1,14 +1,22 @@
 import { SaclaError } from "../../core/errors.ts";
 import { asImage, type Image, type RawImage, shapeOf } from "../../core/ndarray.ts";
 import { assemblerFor, type Dark, darkAverage, darkOf, subtractDark } from "../../reduce/index.ts";
-import { summarise } from "../../reduce/picture.ts";
-import { type DetectorArguments, fileStem, withRunAndDetector } from "../average-run.ts";
+import { axesOf, summarise } from "../../reduce/picture.ts";
+import { captionOf, type DetectorArguments, fileStem, withRunAndDetector } from "../average-run.ts";
+import {
+  type ChoiceOptions,
+  type Chosen,
+  chooseDark,
+  chooseShots,
+  type DarkOptions,
+  withChoice,
+  withDark,
+} from "../choices.ts";
 import { type AddCommand, declare, findDetector, findRun, parseWhole } from "../command.ts";
 import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
 
-interface Options extends PngOptions {
+interface Options extends PngOptions, ChoiceOptions, DarkOptions {
   readonly tag?: number;
-  readonly dark?: boolean;
 }
 
 /** `sacla image RUN DETECTOR`: the image of one shot; several sensors are assembled. */
@@ -20,25 +28,33 @@ export const image: AddCommand = (program, io) =>
     "write the image of one shot as a PNG; the sensors of a detector are assembled (seen from the source)",
     (command) =>
       withPngOptions(
-        withRunAndDetector(command)
-          .option("--tag <tag>", "tag of the shot (default: the last shot)", parseWhole)
-          .option("--dark", "subtract the dark shots at the head of the run"),
+        withDark(
+          withChoice(withRunAndDetector(command), "all").option(
+            "--tag <tag>",
+            "tag of the shot (default: the last of those chosen)",
+            parseWhole,
+          ),
+        ),
       ),
     async (session, options, [number, id]) => {
       const { st } = session.facility;
       const { signal } = session;
       const run = await findRun(session, number);
       const detector = await findDetector(run, id);
-      const tag = options.tag ?? (await run.tags({ signal })).at(-1);
-      if (tag === undefined) throw new SaclaError("NO_SHOTS", `Run ${run.number} has no shots.`);
+      const chosen: Chosen = await chooseShots(session, run, options, "all");
+      const tag = options.tag ?? chosen.tags.at(-1) ?? NaN;
+      const darkFrom = await chooseDark(session, run, options);
       const images: Record<string, RawImage> = {};
       for await (const shot of st.shots({ run, detectors: detector.sensors, tags: [tag], missing: "error", signal }))
         Object.assign(images, shot.images);
-      if (options.dark === true) {
-        const tags = await run.darkTags(undefined, { signal });
+      let darkShots = 0;
+      if (darkFrom !== "none") {
+        const darkRun = darkFrom === "head" ? run : darkFrom;
+        const tags = (await darkRun.darkTags(undefined, { signal })).slice(0, options.limit);
         const dark = await session.progress("dark", (update) =>
-          darkAverage(st.shots({ run, detectors: detector.sensors, tags, signal }), { onProgress: update }),
+          darkAverage(st.shots({ run: darkRun, detectors: detector.sensors, tags, signal }), { onProgress: update }),
         );
+        darkShots = dark.ledger.used;
         for (const [sensor, raw] of Object.entries(images)) images[sensor] = withoutDark(dark, sensor, raw);
       }
       const infos = await Promise.all(
@@ -48,13 +64,13 @@ export const image: AddCommand = (program, io) =>
         detector.sensors.length > 1 ? await assemblerFor(st, run, infos, "source", "nearest", signal) : null;
       const picture = assembler?.assemble(images) ?? Object.values(images)[0];
       if (picture === undefined) throw new SaclaError("NO_SHOTS", `Detector ${detector.id} has no sensor.`);
-      const written = writePicture(
-        io,
-        picture,
-        options,
-        fileStem(run, detector, String(tag)),
-        `${detector.id}, run ${run.number}, tag ${tag}`,
-      );
+      const selected = { run, detector, dark: darkFrom, chosen };
+      const says = await captionOf(session, selected, { dark: darkShots, exposed: 1 });
+      const written = writePicture(io, picture, options, fileStem(run, detector, String(tag)), {
+        title: `${detector.id}, run ${run.number}, tag ${tag}`,
+        lines: says.lines,
+        positions: assembler === null ? undefined : axesOf(assembler),
+      });
       const sensors = Object.entries(images).map(([sensor, pixels]) => ({ id: sensor, ...summarise(pixels) }));
       return {
         json: {
@@ -66,7 +82,7 @@ export const image: AddCommand = (program, io) =>
           view: assembler?.view ?? null,
           picture: written,
         },
-        text: `tag ${tag} of run ${run.number}: ${written.file}`,
+        text: `tag ${tag} of run ${run.number}, ${says.lines[0]}: ${written.file}`,
       };
     },
   );

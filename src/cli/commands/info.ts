@@ -3,7 +3,6 @@ import { runStatusWord } from "../../core/run-status.ts";
 import type { Run, RunTags } from "../../db/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
-import { localTime } from "./runs.ts";
 
 /** `sacla info RUN`: all that is recorded of a run, and where its dark shots are. */
 export const info: AddCommand = (program, io) =>
@@ -23,8 +22,8 @@ export const info: AddCommand = (program, io) =>
       const rows: [string, string][] = [
         ["run", `${run.number} of beamline ${run.bl}`],
         ["status", run.status === 0 ? "stopped (ready to read)" : runStatusWord(run.status)],
-        ["start", localTime(run.startTime)],
-        ["stop", localTime(run.stopTime)],
+        ["start", session.time(run.startTime)],
+        ["stop", session.time(run.stopTime)],
         ["comment", run.comment],
         ["HighTag", String(run.hightag)],
         [

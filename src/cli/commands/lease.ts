@@ -1,18 +1,17 @@
 import { oneLine } from "../../core/printable.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { beamlineAndExperiment, type ExperimentOptions, withExperiment } from "../control.ts";
 
 /** `sacla lease`: who controls the beamline. */
 export const lease: AddCommand = (program, io) =>
-  declare<ExperimentOptions, []>(
+  declare<object, []>(
     program,
     io,
     "lease",
     "print who controls the beamline",
-    withExperiment,
-    async (session, options) => {
+    (command) => command,
+    async (session) => {
       const { facility, signal } = session;
-      const { bl } = await beamlineAndExperiment(session, options);
+      const { bl } = session;
       const holder = await facility.ec.holder(bl, { signal });
       // Of a beamline that is not there nobody can say who controls it.
       if (holder === null) await facility.ec.devices(bl, { signal });

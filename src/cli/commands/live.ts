@@ -203,20 +203,21 @@ class Screen {
   }
 
   async #drawPicture(now: number): Promise<void> {
-    const { io, bl } = this.#session;
+    const { io, bl, time } = this.#session;
     const means = this.#view.means();
     if (this.#assembler === undefined) this.#assembler = await this.#makeAssembler();
     const picture = this.#assembler?.assemble(means) ?? Object.values(means)[0];
     if (picture === undefined) return;
     const { id } = this.#group;
     const { shots } = this.#view.window(now);
-    this.file = writePicture(
-      io,
-      picture,
-      this.#options,
-      `live-bl${bl}-${id}`,
-      `${id}, run ${this.#view.run}, tag ${this.#view.tag}, mean of ${shots}`,
-    ).file;
+    const { darkRun } = this.#options;
+    const dark = darkRun === undefined ? "raw (no dark subtracted)" : `less the dark of run ${darkRun}`;
+    const newest = `newest shot ${this.#view.ageMs} ms old when it came`;
+    const simulated = (await this.#session.isSimulated()) ? ", SIMULATED" : "";
+    this.file = writePicture(io, picture, this.#options, `live-bl${bl}-${id}`, {
+      title: `${id}, run ${this.#view.run}: mean of the last ${shots} shots`,
+      lines: [`${dark}, to tag ${this.#view.tag}`, `${newest}, drawn at ${time(new Date())}${simulated}`],
+    }).file;
   }
 
   async #makeAssembler(): Promise<Assembler | null> {

@@ -21,7 +21,7 @@ export const move: AddCommand = (program, io) =>
           .option("-r, --relative", "positions are relative to the current ones"),
       ),
     async (session, options, [targets]) => {
-      const looking = await view(session, options);
+      const looking = await view(session);
       const to: Record<string, number> = {};
       for (const [name, value] of targets)
         to[name] = options.relative === true ? value + (await looking.axis(name).position()) : value;

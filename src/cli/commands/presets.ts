@@ -45,7 +45,7 @@ export const presets: AddCommand = (program, io) =>
           text: options.dryRun === true ? `${name} would be removed` : `${name} was removed; its history stays`,
         };
       }
-      const looking = await view(session, options);
+      const looking = await view(session);
       if (action === "save") {
         const snapshot = await looking.snapshot(options.only);
         if (options.dryRun !== true) await kept.save(name, snapshot, options.comment);

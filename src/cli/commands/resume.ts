@@ -20,18 +20,21 @@ export const resume: AddCommand = (program, io) =>
     async (session, options, [given]) => {
       const path = given ?? newestJournal(io);
       const context = Journal.context(path);
-      const begunWith = isRecord(context["options"]) ? (context["options"] as Partial<ScanningOptions>) : {};
+      const begunWith = begunWithOf(context);
       // Those with a default are always given, so that the ones it was begun with come first.
       const own = { rate: begunWith.rate ?? options.rate, map: begunWith.map ?? options.map };
       return await runPlan(session, { ...begunWith, ...options, ...own }, await planOf(context, path), {}, path);
     },
-    (options, [path]) => {
-      const begunWith = Journal.context(path ?? newestJournal(io))["options"];
-      return (
-        options.url ?? (isRecord(begunWith) && typeof begunWith["url"] === "string" ? begunWith["url"] : undefined)
-      );
+    (typed, [path]) => {
+      const { url, bl, experiment } = begunWithOf(Journal.context(path ?? newestJournal(io)));
+      return { url: typed.url ?? url, bl: typed.bl ?? bl, experiment: typed.experiment ?? experiment };
     },
   );
+
+/** The options that the scan was begun with. */
+function begunWithOf(context: Readonly<Record<string, unknown>>): Partial<ScanningOptions> {
+  return isRecord(context["options"]) ? (context["options"] as Partial<ScanningOptions>) : {};
+}
 
 async function planOf(context: Readonly<Record<string, unknown>>, path: string): Promise<Plan> {
   const { command, file, settings } = context as Readonly<Record<"command" | "file" | "settings", unknown>>;

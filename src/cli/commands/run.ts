@@ -1,7 +1,7 @@
 import { Argument } from "commander";
 import { show } from "../../core/errors.ts";
 import { type AddCommand, collect, declare, parseWhole } from "../command.ts";
-import { beamlineAndExperiment, type ChangeOptions, change, view, withChange } from "../control.ts";
+import { type ChangeOptions, change, view, withChange } from "../control.ts";
 
 type Action = "start" | "pause" | "resume" | "stop" | "state";
 interface Options extends ChangeOptions {
@@ -31,7 +31,7 @@ export const run: AddCommand = (program, io) =>
           .option("--shots <count>", "shots of the run to start; 0: until it is stopped", parseWhole, 0),
       ),
     async (session, options, [action]) => {
-      const looking = await view(session, options);
+      const looking = await view(session);
       const before = await looking.runState();
       const told = `run ${before.run} is ${before.state}`;
       if (action === "state") return { json: before, text: told };
@@ -42,7 +42,7 @@ export const run: AddCommand = (program, io) =>
         return { json: { before, after, action, done: true }, text: `run ${after.run} is ${after.state}` };
       }
       const { comment, detector, shots } = options;
-      const { experiment } = await beamlineAndExperiment(session, options);
+      const { experiment } = session;
       const ids = detector.map((name) => experiment?.detectors[name]?.id ?? name);
       const wanted =
         `${shots === 0 ? "any number of" : shots} shots, ` +

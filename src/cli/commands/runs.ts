@@ -1,5 +1,6 @@
 import { oneLine } from "../../core/printable.ts";
 import { runStatusWord } from "../../core/run-status.ts";
+import { plainTime, type Zone, zoneName } from "../../core/time-text.ts";
 import type { Run } from "../../db/index.ts";
 import { textTable } from "../../plot/index.ts";
 import { type AddCommand, declare, parseWhole } from "../command.ts";
@@ -20,15 +21,18 @@ export const runs: AddCommand = (program, io) =>
       command
         .option("-n, --last <count>", "number of runs", parseWhole, 10)
         .option("-f, --follow", "print each run when it stops (with --json one JSON object per line), until Ctrl+C"),
-    async ({ facility, bl, signal }, { last, follow, json }) => {
+    async ({ facility, bl, signal, zone }, { last, follow, json }) => {
       const found: Run[] = [];
       for await (const run of facility.runs({ bl, last, signal, ...(follow === true ? { follow } : {}) })) {
         if (follow !== true) found.push(run);
-        else io.out(json === true ? `${JSON.stringify(summary(run))}\n` : `${oneLine(row(run).join("  "))}\n`);
+        else io.out(json === true ? `${JSON.stringify(summary(run))}\n` : `${oneLine(row(run, zone).join("  "))}\n`);
       }
       // The name of a source also says what it lacks, such as files of a folder that cannot be read.
       const { name } = await facility.endpoint.call("facility.describe", {}, { signal });
-      const table = textTable(["run", "status", "start", "s", "tags", "comment"], found.map(row));
+      const table = textTable(
+        ["run", "status", `start (${zoneName(zone)})`, "s", "tags", "comment"],
+        found.map((run) => row(run, zone)),
+      );
       return {
         json: { bl, source: name, runs: found.map(summary) },
         text: `${table}\nbeamline ${bl} of ${oneLine(name)}`,
@@ -50,21 +54,14 @@ function summary(run: Run): object {
   };
 }
 
-function row(run: Run): (string | number)[] {
+function row(run: Run, zone: Zone): (string | number)[] {
   const seconds = (run.info.stoptime - run.info.starttime).toFixed(0);
   return [
     run.number,
     runStatusWord(run.status),
-    localTime(run.startTime),
+    plainTime(run.startTime, zone),
     Number(seconds),
     run.info.total_tagnumber,
     run.comment,
   ];
-}
-
-/** A time as people write it, to the second, in the zone of the reader's machine. */
-export function localTime(date: Date): string {
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }

@@ -1,8 +1,6 @@
 import { defined } from "../../core/options.ts";
-import { signalId } from "../../ec/experiment.ts";
 import { scan as stepScan } from "../../scan/index.ts";
 import { type AddCommand, collect, declare, parseNumber, parseWhole, type Session } from "../command.ts";
-import { experimentOf } from "../control.ts";
 import { beamOptions, repeatOf, shotCondition } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
@@ -51,7 +49,7 @@ export const scan: AddCommand = (program, io) =>
       const signals = [...new Set(pumpedBy === undefined ? signal : [...signal, pumpedBy])];
       const { beam, monitor } = options;
       const rule = beam === undefined ? undefined : beamOptions({ ...options, beam }, options.bl ?? session.bl).beam;
-      await checkSignals(session, options, [
+      await checkSignals(session, [
         ...signals,
         ...(monitor === undefined ? [] : [monitor]),
         ...where.map((text) => shotCondition(text).signalName),
@@ -76,13 +74,8 @@ export const scan: AddCommand = (program, io) =>
   );
 
 /** A signal that is not there must be known before an axis moves and a shutter opens. @throws UNKNOWN_SIGNAL */
-async function checkSignals(
-  { facility, signal: stop }: Session,
-  options: ScanningOptions,
-  names: readonly string[],
-): Promise<void> {
-  const experiment = await experimentOf(options);
-  for (const name of names) await facility.db.readTagnumberNewest(signalId(experiment, name), { signal: stop });
+async function checkSignals({ facility, signal: stop }: Session, names: readonly string[]): Promise<void> {
+  for (const name of names) await facility.db.readTagnumberNewest(name, { signal: stop });
 }
 
 /** What `sacla resume` must know besides the plan. */

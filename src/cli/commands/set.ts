@@ -17,7 +17,7 @@ export const set: AddCommand = (program, io) =>
           ),
       ),
     async (session, options, [name, value]) => {
-      const looking = await view(session, options);
+      const looking = await view(session);
       const { info } = looking.setting(name);
       if (value === undefined) {
         const now = await looking.setting(name).value();

@@ -17,7 +17,7 @@ export const shutter: AddCommand = (program, io) =>
           .addArgument(new Argument("[action]", "omit to print the state").choices(["open", "close"])),
       ),
     async (session, options, [name, action]) => {
-      const looking = await view(session, options);
+      const looking = await view(session);
       const looked = looking.shutter(name);
       const { value: now, state, why } = await looked.state();
       const told = `${name} is ${now}${state === "ready" ? "" : ` (${state}${why === "" ? "" : `: ${oneLine(why)}`})`}`;

@@ -1,8 +1,9 @@
 import { type Completeness, completeness } from "../../hdf5/index.ts";
 import { textTable } from "../../plot/index.ts";
+import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
 import { type AddCommand, collect, declare, findRun } from "../command.ts";
 
-interface Options {
+interface Options extends ChoiceOptions {
   readonly signal: string[];
   readonly out?: string;
 }
@@ -15,8 +16,7 @@ export const stats: AddCommand = (program, io) =>
     "stats",
     "count the images and values of each detector and signal of a run, and draw where some are missing",
     (command) =>
-      command
-        .argument("[source]", "run number, newest, or an HDF5 file (its newest run)", "newest")
+      withChoice(command.argument("[source]", "run number, newest, or an HDF5 file (its newest run)", "newest"), "all")
         .option(
           "--signal <id>",
           "equipment id or pattern with *; can be repeated (default: the signals that convert writes)",
@@ -24,9 +24,16 @@ export const stats: AddCommand = (program, io) =>
           [],
         )
         .option("-o, --out <file>", "SVG picture of the missing images and values"),
-    async (session, { signal: signals, out }, [source]) => {
+    async (session, options, [source]) => {
+      const { signal: signals, out, limit } = options;
       const run = await findRun(session, /^\d+$/.test(source) ? Number(source) : "newest");
-      const found = await completeness(run, signals.length === 0 ? undefined : signals, { signal: session.signal });
+      const chosen = await chooseShots(session, run, options, "all");
+      const found = await completeness(
+        run,
+        signals.length === 0 ? undefined : signals,
+        { signal: session.signal },
+        chosen.tags.slice(0, limit),
+      );
       const { tags, rows, complete } = found;
       if (out !== undefined) session.io.writeFile(out, picture(found));
       const cells = rows.map(({ name, counts }) => [
@@ -51,11 +58,11 @@ export const stats: AddCommand = (program, io) =>
           picture: out ?? null,
         },
         text:
-          `${table}\n${lost.join("")}${complete} of ${tags.length} shots of run ${run.number} have everything ` +
-          `(${share(complete, tags.length)})${out === undefined ? "" : `\n${out}`}`,
+          `${table}\n${lost.join("")}${complete} of ${tags.length} ${chosen.words} of run ${run.number} ` +
+          `have everything (${share(complete, tags.length)})${out === undefined ? "" : `\n${out}`}`,
       };
     },
-    (options, [source]) => (isFile(source) ? source : options.url),
+    (_options, [source]) => (isFile(source) ? { url: source } : {}),
   );
 
 function isFile(source: string): boolean {

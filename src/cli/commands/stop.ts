@@ -1,19 +1,19 @@
 import type { Ec } from "../../ec/index.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { beamlineAndExperiment, type ExperimentOptions, view, withExperiment } from "../control.ts";
+import { view } from "../control.ts";
 
 /** `sacla stop [NAMES…]`. */
 export const stop: AddCommand = (program, io) =>
-  declare<ExperimentOptions, [string[]]>(
+  declare<object, [string[]]>(
     program,
     io,
     "stop",
     "stop axes (default: all that move); needs no lease and no confirmation",
-    (command) => withExperiment(command.argument("[names...]", "names of axes, as `sacla axes` lists them")),
-    async (session, options, [names]) => {
-      const { bl } = await beamlineAndExperiment(session, options);
+    (command) => command.argument("[names...]", "names of axes, as `sacla axes` lists them"),
+    async (session, _options, [names]) => {
+      const { bl } = session;
       const { ec } = session.facility;
-      const looking = await view(session, options);
+      const looking = await view(session);
       const asked =
         names.length > 0 ? names.map((name) => looking.axis(name).device) : await movingAxes(session.facility.ec, bl);
       // All at once: none waits for another to answer, and what fails keeps none from being stopped.

@@ -1,10 +1,14 @@
+import { quantity, quantityWithError } from "../../core/quantities.ts";
 import { syncStatus } from "../../core/syncdb.ts";
-import { type SignalTable, tableFormOf } from "../../db/index.ts";
-import { linePlot, textTable } from "../../plot/index.ts";
-import { type AddCommand, declare, findRun, parseWhole, runArgument } from "../command.ts";
+import { type SignalColumn, type SignalTable, tableFormOf } from "../../db/index.ts";
+import { textTable } from "../../plot/index.ts";
+import { headOf } from "../average-run.ts";
+import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
+import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
+import { checkFolder } from "../io.ts";
+import { drawnFor, signalPanels } from "../signal-plot.ts";
 
-interface Options {
-  readonly limit?: number;
+interface Options extends ChoiceOptions {
   readonly out?: string;
   readonly plot?: string;
 }
@@ -17,62 +21,72 @@ export const values: AddCommand = (program, io) =>
     "values",
     "print 0-D signals of a run, aligned by tag, with a reason for each missing value",
     (command) =>
-      command
-        .addArgument(runArgument())
-        .argument("<signals...>", "equipment ids; find them with sacla signals")
-        .option("-n, --limit <count>", "only the first shots", parseWhole)
+      withChoice(
+        command
+          .addArgument(runArgument())
+          .argument("<signals...>", "names of the experiment, equipment ids, or BM1; find them with sacla signals"),
+        "all",
+      )
         .option("-o, --out <file>", "write a table: .csv, .arrow (Feather) or .parquet")
-        .option("--plot <file>", "write an SVG plot against tag"),
-    async (session, { limit, out, plot }, [number, names]) => {
+        .option("--plot <file>", "write a plot against tag: .svg or .png"),
+    async (session, options, [number, names]) => {
+      const { limit, out, plot } = options;
       if (out !== undefined) tableFormOf(out);
+      for (const path of [out, plot]) if (path !== undefined) checkFolder(path);
       const run = await findRun(session, number);
       const { signal } = session;
-      const table = await run.table(names, (await run.tags({ signal })).slice(0, limit), { signal });
+      const chosen = await chooseShots(session, run, options, "all");
+      const table = await run.table(names, chosen.tags.slice(0, limit), { signal });
       if (out !== undefined) io.writeFile(out, await table.encode(out));
       if (plot !== undefined) {
-        io.writeFile(plot, plotOf(table, `run ${run.number}`));
+        const head = await headOf(session, run, `run ${run.number}: ${table.length} ${chosen.words}`);
+        io.writeFile(plot, drawnFor(plot, signalPanels(table, head)));
       }
       const columns = table.columns.map((column) => ({
+        name: column.name,
         equipId: column.equipId,
         unit: column.unit,
         counts: column.counts,
         mean: column.mean(),
         values: Array.from(column.values, (v, i) => column.reason(i) ?? v),
       }));
+      const files = [out, plot].filter((path) => path !== undefined);
       return {
         json: { bl: run.bl, run: run.number, hightag: run.hightag, file: out ?? null, tags: [...table.tags], columns },
-        text: out === undefined ? everyValue(table) : `${counted(table)}\n${table.length} shots written to ${out}`,
+        text: [
+          ...(out === undefined && plot === undefined ? [everyValue(table), ""] : []),
+          summaryTable(table),
+          `${table.length} ${chosen.words} of run ${run.number}${
+            files.length === 0 ? "" : `: ${table.length} shots written to ${files.join(" and ")}`
+          }`,
+        ].join("\n"),
       };
     },
   );
 
-/** Signals of several units have no axis in common: each is then shown by its own mean. */
-function plotOf({ tags, columns }: SignalTable, title: string): string {
-  const x = Array.from(tags);
-  const [unit = "", ...others] = new Set(columns.map((column) => column.unit));
-  const series = columns.map((column) => {
-    const mean = column.mean() || 1;
-    if (others.length === 0) return { label: column.equipId, x, y: column.values, style: "points" as const };
-    return {
-      label: `${column.equipId} / ${mean.toPrecision(3)} ${column.unit}`,
-      x,
-      y: column.values.map((value) => value / mean),
-      style: "points" as const,
-    };
-  });
-  return linePlot(series, { title, xLabel: "tag", yLabel: others.length === 0 ? unit : "relative to the mean" });
-}
-
-function everyValue({ tags, columns, equipIds }: SignalTable): string {
+function everyValue({ tags, columns }: SignalTable): string {
   const rows = Array.from(tags, (tag, i) => [tag, ...columns.map((column) => column.text(i))]);
-  return textTable(["tag", ...equipIds], rows);
+  return textTable(["tag", ...columns.map(({ name }) => name)], rows);
 }
 
-function counted({ columns }: SignalTable): string {
-  const rows = columns.map(({ equipId, unit, counts }) => [
-    equipId,
-    unit,
-    ...syncStatus.map((status) => counts[status]),
-  ]);
-  return textTable(["", "unit", ...syncStatus], rows);
+/** Mean with its standard error, scatter, and how many values there are and why others are not. */
+function summaryTable({ columns }: SignalTable): string {
+  const rows = columns.map((column) => {
+    const { name, unit, counts } = column;
+    const { mean, scatter, count } = momentsOf(column);
+    return [
+      name,
+      quantityWithError(mean, scatter / Math.sqrt(count), unit),
+      quantity(scatter, unit, 3),
+      ...syncStatus.map((status) => counts[status]),
+    ];
+  });
+  return textTable(["", "mean", "scatter (1σ)", ...syncStatus], rows);
+}
+
+function momentsOf(column: SignalColumn): { readonly mean: number; readonly scatter: number; readonly count: number } {
+  const numbers = column.finite();
+  const mean = column.mean();
+  const square = numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, scatter: Math.sqrt(square / (numbers.length - 1)), count: numbers.length };
 }

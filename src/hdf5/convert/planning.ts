@@ -144,7 +144,7 @@ async function chooseGroups(
   options: CallOptions,
 ): Promise<DetectorGroup[]> {
   const all = await run.detectors(options);
-  const known = Detectors.of(all, `Run ${run.number} of beamline ${run.bl}`);
+  const known = Detectors.of(all, `Run ${run.number} of beamline ${run.bl}`, run.endpoint.names);
   // A sensor named beside its detector is written once, and each detector stays together.
   const wanted = groupsOnce(detectors?.map((id) => known.find(id)) ?? all);
   if (writingOf(format).stackTypes === null) return wanted;

@@ -2,7 +2,7 @@ import type { CallOptions } from "../../core/async.ts";
 import { isSaclaError } from "../../core/errors.ts";
 import { present as ledgerPart } from "../../core/ledger.ts";
 import { STATUS_OK, type SyncStatus, syncStatus } from "../../core/syncdb.ts";
-import type { Run } from "../../db/index.ts";
+import type { Run, RunTags } from "../../db/index.ts";
 import { defaultSignals } from "./signals.ts";
 
 /** How much of one signal or detector there is. */
@@ -33,13 +33,15 @@ export interface Completeness {
 /**
  * Which values and images of a run are missing, and why. Images are not read.
  * @param signals - equipment ids or patterns; default: those that `convert` writes
+ * @param among - these shots of the run only
  */
 export async function completeness(
   run: Run,
   signals?: readonly string[],
   options: CallOptions = {},
+  among?: RunTags,
 ): Promise<Completeness> {
-  const shots = await run.tags(options);
+  const shots = among ?? (await run.tags(options));
   const rows: Presence[] = [];
   for (const { sensors } of await run.detectors(options)) {
     for (const id of sensors) {

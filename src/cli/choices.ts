@@ -1,0 +1,165 @@
+import { existsSync } from "node:fs";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { SaclaError, toSaclaError } from "../core/errors.ts";
+import { parseCondition, parseTagList, type Run, type RunTags } from "../db/index.ts";
+import type { DarkSource } from "../reduce/index.ts";
+import { collect, parseWhole, type Session } from "./command.ts";
+import { readText } from "./read-text.ts";
+import { asDarkRule } from "./settings.ts";
+
+const shotChoices = ["all", "dark", "exposed", "on", "off"] as const;
+type ShotChoice = (typeof shotChoices)[number];
+
+/** Options that say which shots; the same for every command that looks at shots of a run. */
+export interface ChoiceOptions {
+  readonly class?: ShotChoice | undefined;
+  readonly where: readonly string[];
+  readonly tags?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Options that say what is subtracted. */
+export interface DarkOptions {
+  /** A rule of {@link asDarkRule}; true: `--dark` alone, the head; false: `--no-dark`. */
+  readonly dark?: string | boolean | undefined;
+  readonly darkRun?: number | undefined;
+}
+
+/** Adds the options of {@link ChoiceOptions}. @param usual - the class without `--class` */
+export function withChoice(command: Command, usual: string): Command {
+  return command
+    .addOption(new Option("--class <class>", `which shots (default: ${usual})`).choices(shotChoices))
+    .option(
+      "--where <condition>",
+      'only shots where a signal fulfils a condition: "i0 > 5nC", or a band, "4nC < i0 < 6nC"; can be repeated',
+      collect,
+      [],
+    )
+    .option("--tags <tags>", "only these: a tag list (a file, as sacla tags -o writes it), or FIRST-LAST")
+    .option("-n, --limit <shots>", "at most this many shots", parseWhole);
+}
+
+/** Adds the options of {@link DarkOptions}. */
+export function withDark(command: Command): Command {
+  return command
+    .option(
+      "--dark [from]",
+      "subtract a dark: head (of the run), none, or a dark run (default: head, where the run has one)",
+      (text: string) => {
+        try {
+          return asDarkRule("--dark", text);
+        } catch (error) {
+          throw new InvalidArgumentError(toSaclaError(error).message);
+        }
+      },
+    )
+    .option("--no-dark", "subtract no dark")
+    .addOption(new Option("--dark-run <run>", "the same as --dark RUN").argParser(parseWhole).hideHelp());
+}
+
+/** Shots that were chosen, and what they are, in words. */
+export interface Chosen {
+  readonly tags: RunTags;
+  /** "pumped shots", "shots with i0 > 5nC". */
+  readonly words: string;
+}
+
+/**
+ * The shots of a run that the options name. The ledger has why the others are not among them.
+ * @throws UNKNOWN_SIGNAL, BAD_ARGUMENT, FILE_NOT_FOUND, NO_SHOTS when there is none
+ */
+export async function chooseShots(
+  session: Session,
+  run: Run,
+  options: ChoiceOptions,
+  usual: ShotChoice,
+): Promise<Chosen> {
+  const choice = options.class ?? usual;
+  const conditions = options.where.map(parseCondition);
+  let found = await ofClass(run, choice, session.signal);
+  const base = found.basis;
+  const reasons = new Map<number, string>(
+    found.ledger?.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)),
+  );
+  const narrow = (kept: RunTags, why: string): void => {
+    const named = new Map(
+      kept.ledger?.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)),
+    );
+    for (const tag of found) if (!kept.has(tag)) reasons.set(tag, named.get(tag) ?? why);
+    found = kept;
+  };
+  if (options.tags !== undefined) narrow(await listedTags(run, found, options.tags, session.signal), "not-listed");
+  for (const { equipId, holds } of conditions)
+    narrow(await found.where(equipId, holds, { signal: session.signal }), "condition");
+  const all = await run.tags({ signal: session.signal });
+  const tags = all.select((tag) => (found.has(tag) ? null : (reasons.get(tag) ?? `not-${choice}`)), base);
+  if (tags.length === 0)
+    throw new SaclaError("NO_SHOTS", `Run ${run.number} has no ${wordsOf(choice, options)}.`, {
+      details: { ledger: tags.ledger ?? null },
+    });
+  return { tags, words: wordsOf(choice, options) };
+}
+
+/** Where the dark comes from. Without a word of the user: the head of the run where it has dark shots, else nowhere. */
+export async function chooseDark(
+  session: Session,
+  run: Run,
+  { dark, darkRun, class: choice }: DarkOptions & Pick<ChoiceOptions, "class">,
+): Promise<DarkSource> {
+  if (darkRun !== undefined) return await session.facility.run(run.bl, darkRun);
+  if (dark === false || dark === "none") return "none";
+  if (dark === true || dark === "head") return "head";
+  if (dark !== undefined) return await session.facility.run(run.bl, Number(dark));
+  // The mean of dark shots is wanted as it is.
+  if (choice === "dark") return "none";
+  const { length } = await run.darkTags(undefined, { signal: session.signal });
+  if (length > 0) return "head";
+  session.io.err(
+    `warning: run ${run.number} has no dark shots at its head, so nothing is subtracted; name a dark run: --dark RUN\n`,
+  );
+  return "none";
+}
+
+/** What was subtracted, for titles and answers. */
+export function darkWords(run: Run, dark: DarkSource, shots?: number): string {
+  if (dark === "none") return "raw (no dark subtracted)";
+  const of = shots === undefined ? "" : ` (mean of ${shots} shots)`;
+  return dark === "head" || dark.number === run.number
+    ? `less the dark of the run${of}`
+    : `less the dark of run ${dark.number}${of}`;
+}
+
+/** `--class`, as people call its shots. */
+function wordsOf(choice: ShotChoice, { where, tags }: ChoiceOptions): string {
+  const names = {
+    all: "shots",
+    dark: "dark shots",
+    exposed: "exposed shots",
+    on: "pumped shots",
+    off: "unpumped shots",
+  };
+  const limits = [...(tags === undefined ? [] : [`of ${tags}`]), ...where.map((text) => `with ${text.trim()}`)];
+  return [names[choice], ...limits].join(" ");
+}
+
+async function ofClass(run: Run, wanted: ShotChoice, signal: AbortSignal): Promise<RunTags> {
+  if (wanted === "all") return await run.tags({ signal });
+  if (wanted === "dark") return await run.darkTags(undefined, { signal });
+  if (wanted === "exposed") return await run.exposedTags(undefined, { signal });
+  return await (wanted === "on" ? run.on({ signal }) : run.off({ signal }));
+}
+
+async function listedTags(run: Run, among: RunTags, text: string, signal: AbortSignal): Promise<RunTags> {
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(text) ?? [];
+  if (first !== undefined && last !== undefined && !existsSync(text)) return among.between(Number(first), Number(last));
+  const { tags } = parseTagList(readText(text, "The tag list"));
+  const all = await run.tags({ signal });
+  const stranger = tags.find((tag) => !all.has(tag));
+  if (stranger !== undefined)
+    throw new SaclaError(
+      "BAD_ARGUMENT",
+      `Tag ${stranger} of ${text} is not one of the ${all.length} of run ${run.number}.`,
+    );
+  const wanted = new Set(tags);
+  return among.filter((tag) => wanted.has(tag));
+}

@@ -1,0 +1,200 @@
+import { Option } from "commander";
+import type { Image } from "../../core/ndarray.ts";
+import { defined } from "../../core/options.ts";
+import { quantity, quantityWithError } from "../../core/quantities.ts";
+import { normalCdf } from "../../core/special-functions.ts";
+import type { Run } from "../../db/index.ts";
+import type { View } from "../../ip/index.ts";
+import { textTable } from "../../plot/index.ts";
+import type { DifferencePicture } from "../../reduce/index.ts";
+import { type DetectorArguments, fileStem, headOf, ledgerLine, withRunAndDetector } from "../average-run.ts";
+import { monitorOf } from "../beam-monitor.ts";
+import {
+  type ChoiceOptions,
+  chooseDark,
+  chooseShots,
+  type DarkOptions,
+  darkWords,
+  withChoice,
+  withDark,
+} from "../choices.ts";
+import { type AddCommand, declare, findDetector, findRun } from "../command.ts";
+import { checkFolder } from "../io.ts";
+import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
+
+interface Options extends ChoiceOptions, DarkOptions, PngOptions {
+  readonly commonMode?: boolean;
+  /** False: `--no-normalise`. */
+  readonly normalise?: string | false;
+  readonly pair?: boolean;
+  readonly view: View;
+}
+
+/** `sacla diff RUN DETECTOR`: pumped less unpumped, normalised, with its error map and its significance. */
+export const diff: AddCommand = (program, io) =>
+  declare<Options, DetectorArguments>(
+    program,
+    io,
+    "diff",
+    "pumped less unpumped shots as one picture, normalised by the beam monitor, with error map and significance",
+    (command) =>
+      withPngOptions(withDark(withChoice(withRunAndDetector(command), "pumped and unpumped")))
+        .option("--normalise <signal>", "intensity monitor (default: the run's first beam monitor)")
+        .option("--no-normalise", "do not normalise")
+        .option("--pair", "only pumped shots with an unpumped one within a second, and those")
+        .option("--common-mode", "take off what the pixels of each readout port drift together, image by image")
+        .addOption(
+          new Option("--view <view>", "as seen from the source, or mirrored as DataConvert draws it")
+            .choices(["source", "detector"])
+            .default("source"),
+        ),
+    async (session, options, [number, id]) => {
+      const { signal, facility } = session;
+      if (options.out !== undefined) checkFolder(options.out);
+      const run = await findRun(session, number);
+      const detector = await findDetector(run, id);
+      const chosen = await chooseShots(session, run, options, "all");
+      const dark = await chooseDark(session, run, options);
+      const normaliseBy =
+        options.normalise === false ? undefined : (options.normalise ?? (await monitorOf(run, signal)) ?? undefined);
+      const found = await session.progress(`run ${run.number} ${detector.id}`, async (update) =>
+        facility.difference({
+          run,
+          detector,
+          dark,
+          tags: chosen.tags,
+          view: options.view,
+          ...defined({ normaliseBy, commonMode: options.commonMode, limit: options.limit }),
+          ...(options.pair === true ? { pair: {} } : {}),
+          signal,
+          onProgress: (_, done, total) => update(done, total),
+        }),
+      );
+      const stem = options.out?.replace(/\.png$/i, "") ?? fileStem(run, detector, "difference");
+      const head = await headOf(session, run, "");
+      const how = [
+        found.done.normaliseBy === null ? "not normalised" : `normalised by ${found.done.normaliseBy}`,
+        darkWords(run, dark, found.done.dark?.shots),
+        ...(found.done.pairs === null ? [] : [`paired: ${found.done.pairs}`]),
+      ].join(", ");
+      const counts = `${found.on.tags.length} on − ${found.off.tags.length} off`;
+      const write = (image: Image, what: string, end: string, look: object): string =>
+        writePicture(io, image, { ...options, out: `${stem}${end}.png`, ...look }, "", {
+          title: `${detector.id}, run ${run.number}: ${what}, ${counts}`,
+          lines: [how, ...head.lines],
+          positions: found.axes ?? undefined,
+          ...look,
+        }).file;
+      const difference = { colourMap: "difference" as const, log: false };
+      const files = {
+        difference: write(found.image, "pumped − unpumped", "", difference),
+        error: write(found.error, "standard error", "-error", { range: undefined }),
+        significance: write(found.significance, "significance", "-significance", {
+          ...difference,
+          unit: "σ",
+          range: [-6, 6],
+        }),
+      };
+      const judged = judge(found);
+      return {
+        json: {
+          bl: run.bl,
+          run: run.number,
+          detector: detector.id,
+          on: { shots: found.on.tags.length, monitor: found.on.monitor },
+          off: { shots: found.off.tags.length, monitor: found.off.monitor },
+          done: found.done,
+          ...judged,
+          pictures: files,
+          ledger: found.ledger,
+        },
+        text: [
+          ...answer(found, judged, await unitOf(run, found, signal)),
+          how,
+          Object.values(files).join(", "),
+          ledgerLine(found.ledger),
+        ].join("\n"),
+      };
+    },
+  );
+
+async function unitOf(run: Run, { done, on }: DifferencePicture, signal: AbortSignal): Promise<string> {
+  if (done.normaliseBy === null) return "";
+  return (await run.column(done.normaliseBy, on.tags.slice(0, 1), { signal })).unit;
+}
+
+interface Judged {
+  /** Pixels with an error. */
+  readonly pixels: number;
+  /** Of these, how many are beyond ±5 standard errors, and how many are by chance. */
+  readonly beyondFive: number;
+  readonly byChance: number;
+  readonly strongest: readonly Spot[];
+}
+interface Spot {
+  readonly column: number;
+  readonly row: number;
+  readonly value: number;
+  readonly error: number;
+  readonly significance: number;
+}
+
+const SIGMAS = 5;
+/** Spots of the list are further apart than this, in pixels. */
+const APART = 20;
+
+function judge({ image, error, significance }: DifferencePicture): Judged {
+  const columns = significance.shape[1] ?? 1;
+  const found: Spot[] = [];
+  let [pixels, beyondFive] = [0, 0];
+  for (let i = 0; i < significance.data.length; i++) {
+    const z = significance.data[i] ?? NaN;
+    if (!Number.isFinite(z)) continue;
+    pixels++;
+    if (Math.abs(z) < SIGMAS) continue;
+    beyondFive++;
+    found.push({
+      column: i % columns,
+      row: Math.floor(i / columns),
+      value: image.data[i] ?? NaN,
+      error: error.data[i] ?? NaN,
+      significance: z,
+    });
+  }
+  found.sort((a, b) => Math.abs(b.significance) - Math.abs(a.significance));
+  const strongest: Spot[] = [];
+  for (const spot of found) {
+    if (strongest.length === 5) break;
+    if (strongest.every((other) => Math.hypot(other.row - spot.row, other.column - spot.column) > APART))
+      strongest.push(spot);
+  }
+  return { pixels, beyondFive, byChance: 2 * normalCdf(-SIGMAS) * pixels, strongest };
+}
+
+function answer(
+  { on, off, done }: DifferencePicture,
+  { pixels, beyondFive, byChance, strongest }: Judged,
+  unit: string,
+): string[] {
+  const monitors =
+    on.monitor === null || off.monitor === null
+      ? ""
+      : `; mean I0 ${quantity(on.monitor, unit)} on, ${quantity(off.monitor, unit)} off`;
+  // Errors of few shots have longer tails than a normal distribution, so a few pixels more are no effect.
+  const isReal = beyondFive > 10 * byChance + 10;
+  const counted = `${beyondFive} of ${pixels} pixels beyond ±${SIGMAS}σ, by chance ${quantity(byChance, "", 2)}`;
+  const verdict = isReal
+    ? `pumped and unpumped shots differ: ${counted}`
+    : `no single pixel differs significantly: ${counted}; what is spread over many shows in sums of regions`;
+  const rows = strongest.map(({ column, row, value, error, significance }) => [
+    column,
+    row,
+    quantityWithError(value, error, "ADU"),
+    significance.toFixed(1),
+  ]);
+  return [
+    `${on.tags.length} pumped − ${off.tags.length} unpumped shots, ${done.view ?? "no"} view${monitors}`,
+    verdict,
+    ...(rows.length === 0 ? [] : [textTable(["column", "row", "on − off", "σ"], rows)]),
+  ];
+}
