@@ -118,7 +118,7 @@ describe("sacla", () => {
     const several = await cli(["values", "newest", bm1, shutter, "--plot", "b.svg", "--url", fixture]);
     expect([several.code, String(several.files.get("b.svg"))]).toEqual([
       0,
-      expect.stringMatching(/charge \(nC\)[^]*open_valid\/status</),
+      expect.stringMatching(/charge \(nC\)[\s\S]*open_valid\/status</),
     ]);
     expect(String(files.get("a.svg"))).not.toContain("relative");
   });
