@@ -8,6 +8,8 @@ import { dot, solveRows } from "../../core/solve-rows.ts";
 export interface CurveModel {
   /** The value of each term at x, without its coefficient. */
   terms(shape: readonly number[], x: number): readonly number[];
+  /** Whether the curve has kinks, so that slopes at one place say too little of what lies beside it. */
+  readonly isKinked?: boolean | undefined;
 }
 
 /** Points with the standard error of each. */
@@ -79,8 +81,9 @@ export function chiSquareAt(model: CurveModel, points: FitPoints, shape: readonl
 }
 
 /**
- * Standard errors of shape parameters and coefficients, from the covariance (JᵀWJ)⁻¹. Undefined where the points do not
- * determine every parameter: the scaled Jacobian has not full rank.
+ * Standard errors of shape parameters and coefficients, from the covariance (JᵀWJ)⁻¹. Of a curve with kinks the larger
+ * of those from the slopes at the minimum and from differences over one such error. Undefined where the points do not
+ * determine every parameter.
  */
 export function standardErrors(
   model: CurveModel,
@@ -88,7 +91,16 @@ export function standardErrors(
   points: FitPoints,
   scales: readonly number[],
 ): number[] | undefined {
-  const jacobian = new Matrix(jacobianOf(model, fitted, points, scales));
+  const errors = errorsFrom(jacobianOf(model, fitted, points, scales));
+  if (errors === undefined || model.isKinked !== true) return errors;
+  const wide = errors.slice(0, fitted.shape.length).map((error) => error / SLOPE_STEP);
+  const overErrors = errorsFrom(jacobianOf(model, fitted, points, wide));
+  return errors.map((error, k) => Math.max(error, overErrors?.[k] ?? NaN));
+}
+
+/** Roots of the diagonal of (JᵀJ)⁻¹; undefined where the scaled J has not full rank. */
+function errorsFrom(rows: readonly number[][]): number[] | undefined {
+  const jacobian = new Matrix([...rows]);
   const count = jacobian.columns;
   // Divided by the size of each column, so that units of very different size do not hide what is determined.
   const sizes = Array.from({ length: count }, (_, k) => Math.hypot(...jacobian.getColumn(k)));
@@ -155,6 +167,9 @@ function jacobianOf(
   return x.map((at, i) => slopes(model, shape, coefficients, at, scales).map((slope) => slope / (errors[i] ?? NaN)));
 }
 
+/** Half of the difference that a slope is taken over, in scales. */
+const SLOPE_STEP = 1e-5;
+
 /** Derivatives by shape parameters (central differences, exact to some 1e-10) and coefficients. */
 function slopes(
   model: CurveModel,
@@ -166,7 +181,7 @@ function slopes(
   const found: number[] = [];
   const moved = [...shape];
   for (const [k, value] of shape.entries()) {
-    const step = 1e-5 * (scales[k] ?? 1);
+    const step = SLOPE_STEP * (scales[k] ?? 1);
     moved[k] = value + step;
     const above = dot(model.terms(moved, x), coefficients);
     moved[k] = value - step;
