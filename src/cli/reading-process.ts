@@ -10,6 +10,7 @@ import { toWireError, type WireError } from "../transport/codec.ts";
 import { controlMethods, isControlMethod } from "../transport/control-methods.ts";
 import { type Endpoint, inProcess } from "../transport/index.ts";
 import { type KaraboOptions, startKarabo } from "./karabo.ts";
+import { pageOptions } from "./load-columns.ts";
 import { loadServer } from "./load-server.ts";
 import { setThreadPriority } from "./thread-priority.ts";
 
@@ -35,6 +36,8 @@ export interface ReadingTask {
   readonly keys?: string | undefined;
   readonly limits: { readonly open?: number; readonly requestsPerSecond?: number };
   readonly bl: number;
+  /** A module with further columns for the page's table of runs. */
+  readonly columns?: string | undefined;
   readonly karabo: KaraboOptions;
 }
 
@@ -61,7 +64,8 @@ async function read(task: ReadingTask): Promise<{ observe(order: Order<"observe"
   const logger: Logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
   const { Keys, Limits, ServerMetrics, Service, serveHttp, serveZmq } = await loadServer();
   const source = await openSource(task);
-  const endpoint = withPage(task.isControlled ? besideControl(source, task.hasOwnDevices) : source);
+  const inner = task.isControlled ? besideControl(source, task.hasOwnDevices) : source;
+  const endpoint = withPage(inner, await pageOptions(task.columns));
   const keys = task.keys === undefined ? undefined : Keys.open(task.keys);
   const metrics = new ServerMetrics();
   const service = new Service(endpoint, { limits: new Limits(task.limits), metrics, logger });

@@ -31,6 +31,8 @@ interface ApartOptions {
   readonly logger: Logger;
   readonly bl: number;
   readonly karabo: KaraboOptions;
+  /** A module with further columns for the page's table of runs. */
+  readonly columns?: string | undefined;
 }
 
 interface ServedApart extends AsyncDisposable {
@@ -228,7 +230,7 @@ class Reading {
   }
 
   #task(): ReadingTask {
-    const { url, zmq, http, keysFile, limits, bl, karabo } = this.#options;
+    const { url, zmq, http, keysFile, limits, bl, karabo, columns } = this.#options;
     const { endpoint, simulated, hasOwnDevices = false } = this.#control;
     return {
       url,
@@ -238,6 +240,7 @@ class Reading {
       zmq: zmq.map((_, i) => this.zmq(i)),
       socketPath: http === undefined ? undefined : this.socketPath,
       keys: keysFile,
+      columns,
       limits,
       bl,
       karabo: {

@@ -10,6 +10,7 @@ import type { Endpoint } from "../transport/index.ts";
 import { besideModule, startThread } from "../transport/threads.ts";
 import { type Io, untilStopped } from "./io.ts";
 import type { KaraboOptions } from "./karabo.ts";
+import { pageOptions } from "./load-columns.ts";
 import { connectLater, loadKarabo, loadMadoca, loadServer } from "./load-server.ts";
 import { canBeApart, controlOf, noData, serveApart } from "./serve-apart.ts";
 
@@ -28,6 +29,8 @@ export interface ServingTask extends KaraboOptions {
   readonly json?: boolean;
   /** Whether it is served for the page in a browser of this computer. */
   readonly isPage?: boolean;
+  /** A module with further columns for the table of runs. */
+  readonly columns?: string;
 }
 
 export interface HostPort {
@@ -124,11 +127,20 @@ export async function serveHere(
     await using server =
       folder !== undefined
         ? await serveApart(
-            { ...common, url, folder: folder.path, keysFile: options.keys, limits, bl: options.bl, karabo },
+            {
+              ...common,
+              columns: options.columns,
+              url,
+              folder: folder.path,
+              keysFile: options.keys,
+              limits,
+              bl: options.bl,
+              karabo,
+            },
             madoca === undefined ? control : { endpoint: madoca.endpoint, hasOwnDevices: true },
             io.signal,
           )
-        : await startServer(withPage(madoca?.endpoint ?? inner), {
+        : await startServer(withPage(madoca?.endpoint ?? inner, await pageOptions(options.columns)), {
             ...common,
             limits: new Limits(limits),
             metrics: new ServerMetrics(),

@@ -2,4 +2,5 @@
  * What the page in a browser asks for: pictures, curves and numbers, made once for all who look.
  * @module
  */
-export { withPage } from "./with-page.ts";
+export type { RunColumn } from "./run-summaries.ts";
+export { type PageOptions, withPage } from "./with-page.ts";

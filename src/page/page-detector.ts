@@ -150,7 +150,8 @@ export class PageDetector {
             take(whole.data[row * whole.columns + c] ?? NaN);
       } else if (clipped !== null)
         for (const region of this.#sensorsUnder(clipped)) this.#addRegion(region, images, take);
-      return { roi: { rows: [...roi.rows], columns: [...roi.columns] }, sum, mean: sum / pixels, max, pixels };
+      const [mean, most] = pixels === 0 ? [null, null] : [sum / pixels, max];
+      return { roi: { rows: [...roi.rows], columns: [...roi.columns] }, sum, mean, max: most, pixels };
     });
   }
 

@@ -84,9 +84,10 @@ export class PictureMaker {
     const { data, rows, columns } = this.whole;
     const isInside = row < rows && column < columns;
     const place = this.#detector.assembler?.imageToMicrometres(column + 0.5, row + 0.5);
+    const value = isInside ? (data[row * columns + column] ?? NaN) : NaN;
     return {
       tag: this.tag,
-      value: isInside ? (data[row * columns + column] ?? NaN) : NaN,
+      value: Number.isFinite(value) ? value : null,
       sensor: isInside ? this.#detector.place(row, column) : null,
       xUm: place?.xUm ?? null,
       yUm: place?.yUm ?? null,

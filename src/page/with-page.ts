@@ -1,5 +1,6 @@
 import type { CallOptions } from "../core/async.ts";
 import { SaclaError, show } from "../core/errors.ts";
+import { any, resolveOptions } from "../core/options.ts";
 import { Db } from "../db/index.ts";
 import { Live } from "../live/index.ts";
 import { St } from "../st/index.ts";
@@ -15,6 +16,7 @@ import type {
 import { isPageMethod, type PageMethod, pageMethods } from "../transport/page-methods.ts";
 import { LivePictures, type LiveSubject, type PageSource } from "./live-pictures.ts";
 import { LiveSignals } from "./live-signals.ts";
+import { type RunColumn, RunSummaries } from "./run-summaries.ts";
 import { StoredPictures } from "./stored-pictures.ts";
 
 /** Different pictures that can be looked at live at a time. */
@@ -23,6 +25,11 @@ const MOST_SUBJECTS = 8;
 type Handlers = {
   readonly [M in PageMethod]: (params: CallParams<M>, signal: AbortSignal | undefined) => Promise<CallResult<M>>;
 };
+
+export interface PageOptions {
+  /** Further columns of the table of runs, by name. @default none */
+  readonly columns?: Readonly<Record<string, RunColumn>> | undefined;
+}
 
 /**
  * An Endpoint that also answers what the page asks: `page.*` from the images and signals of `endpoint`, everything else
@@ -33,14 +40,16 @@ type Handlers = {
  * const { frame } = await endpoint.call("page.live", { bl: 3, detId, dark: null, mean: 1, region: null, side: 600,
  *   rois: [], profile: null, after: null, waitMs: 1000 });
  */
-export function withPage(endpoint: Endpoint): Endpoint {
-  return new PageEndpoint(endpoint);
+export function withPage(endpoint: Endpoint, options: PageOptions = {}): Endpoint {
+  const { columns = {} } = resolveOptions("withPage", options, { columns: any });
+  return new PageEndpoint(endpoint, columns);
 }
 
 class PageEndpoint implements Endpoint {
   readonly #inner: Endpoint;
   readonly #source: PageSource;
   readonly #stored: StoredPictures;
+  readonly #summaries: RunSummaries;
   readonly #pictures = new Map<string, LivePictures>();
   readonly #signals = new Map<number, LiveSignals>();
   readonly #equipment = new Set<string>();
@@ -53,6 +62,7 @@ class PageEndpoint implements Endpoint {
       return signals.next(params);
     },
     "page.picture": async (params, signal) => await this.#stored.frame(params, signal),
+    "page.summary": async ({ bl, run }) => await this.#summaries.of(bl, run),
     "page.pixel": async (params, signal) => {
       if (params.shot !== null) return await this.#stored.pixel({ ...params, ...params.shot }, signal);
       const found = this.#live(params).pixel(params.row, params.column);
@@ -61,10 +71,11 @@ class PageEndpoint implements Endpoint {
     },
   };
 
-  constructor(inner: Endpoint) {
+  constructor(inner: Endpoint, columns: NonNullable<PageOptions["columns"]>) {
     this.#inner = inner;
     this.#source = { db: new Db(inner), st: new St(inner), live: new Live(inner) };
     this.#stored = new StoredPictures(this.#source);
+    this.#summaries = new RunSummaries(this.#source, columns);
   }
 
   async call<M extends CallMethod>(method: M, params: CallParams<M>, options?: CallOptions): Promise<CallResult<M>> {

@@ -77,7 +77,10 @@ const frame = v.strictObject({
   dark: v.nullable(run),
   missing: v.array(v.strictObject({ detId: text, reason: text })),
   picture,
-  rois: v.array(v.strictObject({ roi, sum: v.number(), mean: v.number(), max: v.number(), pixels: count })),
+  /** `mean` and `max` are null where no pixel is. */
+  rois: v.array(
+    v.strictObject({ roi, sum: v.number(), mean: v.nullable(v.number()), max: v.nullable(v.number()), pixels: count }),
+  ),
   /** Of which shot `histogram` and `profile` are: live this one, or one at most 250 ms older. */
   numbersTag: tag,
   /** Of all pixels of all sensors, 1 ADU (or photon) wide. */
@@ -150,13 +153,29 @@ export const pageMethods = {
     }),
     v.strictObject({
       tag,
-      value: v.number(),
+      /** null: no data, or outside. */
+      value: v.nullable(v.number()),
       sensor: v.nullable(v.strictObject({ detId: text, row: count, column: count })),
       /** From the beam, X to the right looking from the source, Y up. */
       xUm: v.nullable(v.number()),
       yUm: v.nullable(v.number()),
     }),
     "One pixel of a picture: its value, and the sensor pixel it comes from.",
+  ),
+  "page.summary": row(
+    v.strictObject({ bl: beamline, run }),
+    v.array(
+      v.strictObject({
+        name: text,
+        /** null: it could not be computed, and `note` says why. */
+        value: v.nullable(v.number()),
+        /** Standard error; null: exactly known, or not determined. */
+        error: v.nullable(v.number()),
+        unit: v.string(),
+        note: v.string(),
+      }),
+    ),
+    "Numbers that describe a run: shots by class, mean intensity, and columns of one's own.",
   ),
 } as const;
 

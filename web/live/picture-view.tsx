@@ -102,7 +102,7 @@ function PixelReadout({
         (found.error ?? " …")
       ) : (
         <>
-          : <strong>{Number.isNaN(value.value) ? "no data" : short(value.value)}</strong>
+          : <strong>{value.value === null ? "no data" : short(value.value)}</strong>
           {value.sensor === null
             ? ", between the sensors"
             : `, pixel (${value.sensor.row}, ${value.sensor.column}) of ${value.sensor.detId}`}
@@ -185,8 +185,8 @@ function useSettled<T>(value: T, ms: number): T {
   return settled;
 }
 
-export function short(value: number): string {
-  if (!Number.isFinite(value)) return "–";
+export function short(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return "–";
   return Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3)
     ? value.toExponential(4)
     : String(Number(value.toPrecision(7)));

@@ -24,18 +24,18 @@ export function usePlace(): Place {
   return { panel: panel === "" ? "live" : panel, params: new URLSearchParams(query) };
 }
 
-/** Changes some parameters; null takes one away. Another panel keeps them too. */
-export function go(change: Readonly<Record<string, string | null>>, panel?: string): void {
+/** Changes some parameters; null takes one away. A setting is no step of its own to go back by. */
+export function go(change: Readonly<Record<string, string | null>>): void {
+  history.replaceState(null, "", hashWith(change));
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
+/** Where some parameters would lead. */
+export function hashWith(change: Readonly<Record<string, string | null>>): string {
   const [now = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const params = new URLSearchParams(query);
   for (const [name, value] of Object.entries(change))
     if (value === null) params.delete(name);
     else params.set(name, value);
-  const hash = `#/${panel ?? (now === "" ? "live" : now)}?${params}`;
-  if (panel !== undefined && panel !== now) location.hash = hash;
-  else {
-    // A setting is no step of its own to go back by.
-    history.replaceState(null, "", hash);
-    dispatchEvent(new HashChangeEvent("hashchange"));
-  }
+  return `#/${now === "" ? "live" : now}?${params}`;
 }

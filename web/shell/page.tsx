@@ -1,5 +1,6 @@
 import { type ComponentType, Suspense, useEffect, useState } from "react";
 import { LivePanel } from "../live/live-panel.tsx";
+import { RunsPanel } from "../runs/runs-panel.tsx";
 import { ask, ec, logOut, readSession, type Session } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
@@ -17,6 +18,7 @@ export interface PanelProps {
 
 const panels: Readonly<Record<string, { readonly title: string; readonly Panel: ComponentType<PanelProps> }>> = {
   live: { title: "Live", Panel: LivePanel },
+  runs: { title: "Runs", Panel: RunsPanel },
 };
 
 const HOLDER_MS = 1000;

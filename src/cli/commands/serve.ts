@@ -41,6 +41,7 @@ export const serve: AddCommand = (program, io) => {
       "sacla-leases.jsonl",
     )
     .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
+    .option("--columns <file>", "a module with columns of your own for the page's table of runs")
     .option("--json", "print one JSON object when it is ready");
   withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {
     const url = source ?? io.env["SACLA_URL"] ?? (options.madoca === undefined ? "sim:" : undefined);

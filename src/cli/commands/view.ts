@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { isSaclaError } from "../../core/errors.ts";
+import { defined } from "../../core/options.ts";
 import { type AddCommand, parseWhole } from "../command.ts";
 import type { Io } from "../io.ts";
 import { serveUntilStopped } from "../serving.ts";
@@ -8,6 +9,7 @@ interface Options {
   readonly port?: number;
   readonly keys?: string;
   readonly audit?: string;
+  readonly columns?: string;
   readonly open: boolean;
   readonly json?: boolean;
 }
@@ -27,11 +29,12 @@ export const view: AddCommand = (program, io) => {
     .option("--port <port>", `of ${HOST} (default: ${USUAL_PORT}, or a free one when that is taken)`, parseWhole)
     .option("--keys <file>", "the clients, made by sacla keys: the page asks for a token")
     .option("--audit <file>", "write every call that changes something here, one JSON object a line")
+    .option("--columns <file>", "a module with columns of your own for the table of runs")
     .option("--no-open", "print the address and open no browser")
     .option("--json", "print one JSON object when it is ready")
     .action(async (source: string | undefined, options: Options) => {
       const url = source ?? io.env["SACLA_URL"] ?? "sim:";
-      const { keys, audit, port } = options;
+      const { keys, audit, port, columns } = options;
       const show = async (at: number): Promise<void> =>
         await serveUntilStopped(
           {
@@ -44,8 +47,7 @@ export const view: AddCommand = (program, io) => {
             karaboSignal: [],
             isPage: true,
             json: options.json === true,
-            ...(keys === undefined ? {} : { keys }),
-            ...(audit === undefined ? {} : { audit }),
+            ...defined({ keys, audit, columns }),
           },
           io,
           ([address]) => {

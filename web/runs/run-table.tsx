@@ -1,0 +1,109 @@
+import { useState } from "react";
+import { runStatusWord } from "../../src/core/run-status.ts";
+import type { Run } from "../../src/db/run.ts";
+import { short } from "../live/picture-view.tsx";
+import { ask, db } from "../server/connection.ts";
+import { hashWith } from "../server/location.ts";
+import { useAsked, usePoll } from "../server/use-poll.ts";
+
+const STEP = 20;
+const EVERY_MS = 5000;
+
+const japan = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Tokyo", dateStyle: "short", timeStyle: "medium" });
+
+/** Date and time in Japan. */
+export function japanTime(date: Date): string {
+  return japan.format(date);
+}
+
+/** The last runs with their status, comment, detectors, and what has been computed of them. */
+export function RunTable({ bl }: { bl: number }) {
+  const [last, setLast] = useState(STEP);
+  const numbers = usePoll(async (signal) => await ask("db.listRuns", { bl, last }, signal), EVERY_MS, `${bl} ${last}`);
+  const shown = (numbers.value ?? []).toReversed();
+  return (
+    <div className="scroll">
+      <table className="runs">
+        <caption>
+          {numbers.value === undefined
+            ? (numbers.error ?? "asking for the runs…")
+            : `The last ${shown.length} runs of beamline ${bl}; times in JST`}
+        </caption>
+        <thead>
+          <tr>
+            {["run", "status", "start", "s", "tags", "comment", "detectors", "computed"].map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((number) => (
+            <RunRow key={number} bl={bl} number={number} />
+          ))}
+        </tbody>
+      </table>
+      {shown.length < last ? null : (
+        <button type="button" onClick={() => setLast(last + STEP)}>
+          older runs
+        </button>
+      )}
+    </div>
+  );
+}
+
+function RunRow({ bl, number }: { bl: number; number: number }) {
+  const [isFinal, setFinal] = useState(false);
+  const run = usePoll<Run>(
+    async (signal) => {
+      const found = await db.run(bl, number);
+      await found.detectors({ signal });
+      if (found.status === 0) setFinal(true);
+      return found;
+    },
+    isFinal ? 2 ** 30 : EVERY_MS,
+    `${bl} ${number}`,
+  );
+  const detectors = useAsked(
+    run.value === undefined ? null : async (signal) => (await run.value?.detectors({ signal })) ?? [],
+    `detectors ${bl} ${number} ${isFinal}`,
+  );
+  const summary = useAsked(
+    isFinal ? async (signal) => await ask("page.summary", { bl, run: number }, signal) : null,
+    `summary ${bl} ${number}`,
+  );
+  const info = run.value?.info;
+  return (
+    <tr>
+      <th scope="row">
+        <a href={hashWith({ run: String(number) })}>{number}</a>
+      </th>
+      {info === undefined || run.value === undefined ? (
+        <td colSpan={6}>{run.error ?? "…"}</td>
+      ) : (
+        <>
+          <td className={info.runstatus === 0 ? "" : "good"}>{runStatusWord(info.runstatus)}</td>
+          <td>{japanTime(run.value.startTime)}</td>
+          <td>{(info.stoptime - info.starttime).toFixed(0)}</td>
+          <td>{info.total_tagnumber}</td>
+          <td>{info.comment}</td>
+          <td>{detectors.value?.map(({ id }) => id).join(", ") ?? detectors.error ?? "…"}</td>
+        </>
+      )}
+      <td>
+        {isFinal ? null : "when it has stopped"}
+        {summary.error === undefined ? null : <span className="bad">{summary.error}</span>}
+        {summary.value?.map(({ name, value, error, unit, note }) => (
+          <span key={name} className="computed" title={note}>
+            {name}{" "}
+            <strong>
+              {value === null ? "–" : short(value)}
+              {error === null ? "" : ` ± ${Number(error.toPrecision(2))}`} {unit}
+            </strong>
+          </span>
+        ))}
+      </td>
+    </tr>
+  );
+}
