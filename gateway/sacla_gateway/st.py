@@ -39,9 +39,14 @@ class St:
 
     def collect(self, det_id: str, bl: int, runs: Sequence[int], tag: int) -> Dict[str, Any]:
         run = self._run_with_tag(bl, runs, tag)
-        self._check_detector(bl, run, det_id)
-        self._check_stopped(bl, run)
-        image = self._read(bl, run, det_id, tag)
+        self._db.check_detector(bl, run, det_id)
+        try:
+            image = self._read(bl, run, det_id, tag)
+        except GatewayError:
+            # Whether it reads composite ids, and runs that go on, is for stpy to say; what it refuses is explained.
+            self._check_stopped(bl, run)
+            self._check_detector(bl, run, det_id)
+            raise
         return {"run": run, "tag": tag, "info": image.info, "frame": _frame(det_id, image.pixels.astype(np.float32))}
 
     def info(self, bl: int, run: int, det_id: str) -> Dict[str, Any]:

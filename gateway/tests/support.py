@@ -1,4 +1,4 @@
-"""A gateway over the stand-ins, and a client that speaks the wire form."""
+"""A gateway over modules with faults and the quirks of versions, and a client that speaks the wire form."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from sacla_gateway.modules import load_modules
 from sacla_gateway.wire import decode_message, encode_message
 
 FOLDER = Path(__file__).resolve().parent.parent
-STANDINS = str(FOLDER / "standins")
+STANDINS = str(FOLDER / "tests" / "odd")
 # Machines for tests can be slow; nothing here is true only because it is fast.
 PATIENCE_S = 30.0
 

@@ -245,28 +245,48 @@ class Stpy(unittest.TestCase):
         self.assertEqual(caught.exception.code, "RUN_NOT_READY")
 
 
+    def test_a_composite_id_gives_the_assembled_image(self) -> None:
+        tag = dbpy.read_taglist_byrun(2, OCTAL_RUN)[0]
+        reader = stpy.StorageReader(OCTAL, 2, (OCTAL_RUN,))
+        buffer = stpy.StorageBuffer(reader)
+        self.assertEqual(reader.collect(buffer, tag), tag)
+        image = buffer.read_det_data(0)
+        self.assertEqual((image.shape, image.dtype), ((2399, 2399), np.dtype("float32")))
+        # The same as ippy's from each sensor, seen from the other side.
+        drawn = ippy.reconstruction(_octal(tag), 2399, 2399, 50, 0)[:, ::-1]
+        self.assertGreater(np.mean(image == drawn), 0.99)
+        np.testing.assert_allclose(image.sum(dtype=float), drawn.sum(dtype=float), rtol=1e-3)
+
+
+def _octal(tag: int) -> list:
+    """The sources of the talk's listing."""
+    sources = []
+    for i in range(8):
+        reader = stpy.StorageReader(f"{OCTAL}-{i + 1}", 2, (OCTAL_RUN,))
+        buffer = stpy.StorageBuffer(reader)
+        reader.collect(buffer, tag)
+        info = buffer.read_det_info(0)
+        first = info if i == 0 else first
+        sources.append(
+            {
+                "img": buffer.read_det_data(0),
+                "xPosPixel": info["mp_posx"] / info["mp_pixelsizex"],
+                "yPosPixel": -info["mp_posy"] / info["mp_pixelsizey"],
+                "pixelSize": round(info["mp_pixelsizex"]),
+                "dScale": 1.0,
+                "rotAngle": info["mp_rotationangle"],
+                "mask": np.ones((info["ysize"], info["xsize"]), np.int16),
+                "succeeded": True,
+                "iScale": info["mp_absgain"] / first["mp_absgain"],
+            }
+        )
+    return sources
+
+
 class Ippy(unittest.TestCase):
     def test_the_octal_of_the_talk(self) -> None:
-        tag = dbpy.read_taglist_byrun(2, OCTAL_RUN)[0]
-        sources = []
-        for i in range(8):
-            reader = stpy.StorageReader(f"{OCTAL}-{i + 1}", 2, (OCTAL_RUN,))
-            buffer = stpy.StorageBuffer(reader)
-            reader.collect(buffer, tag)
-            info = buffer.read_det_info(0)
-            sources.append(
-                {
-                    "img": buffer.read_det_data(0),
-                    "xPosPixel": info["mp_posx"] / info["mp_pixelsizex"],
-                    "yPosPixel": -info["mp_posy"] / info["mp_pixelsizey"],
-                    "pixelSize": round(info["mp_pixelsizex"]),
-                    "dScale": 1.0,
-                    "rotAngle": info["mp_rotationangle"],
-                    "mask": np.ones((info["ysize"], info["xsize"]), np.int16),
-                    "succeeded": i != 3,
-                    "iScale": 1.0,
-                }
-            )
+        sources = _octal(dbpy.read_taglist_byrun(2, OCTAL_RUN)[0])
+        sources[3]["succeeded"] = False
         image = ippy.reconstruction(sources, 2399, 2399, 50, 0)
         self.assertEqual((image.dtype, image.shape), (np.dtype("float32"), (2399, 2399)))
         shown = np.count_nonzero(image)
@@ -326,6 +346,14 @@ class Citius(unittest.TestCase):
             buffer.read_image(np.zeros((728, 383), np.float32), ids[0], tags[0])
         with self.assertRaises(ctdapy_xfel.APIError):
             buffer.read_image(image, 99, tags[0])
+
+    def test_a_single_sensor_has_number_0(self) -> None:
+        buffer = ctdapy_xfel.CtrlBuffer(BL, 1519974)
+        self.assertEqual((buffer.read_sensoridlist(), buffer.read_detidlist()), ((0,), ("CITIUS1",)))
+        image = np.zeros((384, 728), np.float32)
+        buffer.read_image(image, 0, buffer.read_taglist()[50])
+        self.assertGreater(np.count_nonzero(image), 1000)
+        self.assertIn("CITIUS1", dbpy.read_detidlist(BL, 1519974))
 
     def test_online_without_a_citius(self) -> None:
         self.assertIsInstance(ctolpy_xfel.get_api_version(), str)

@@ -14,6 +14,13 @@ export const otherCalls: readonly { python: string; ours: string; note: string }
     note: "Gives the tag that was read. A missing image is an APIError with code `FRAME_MISSING`.",
   },
   {
+    python: 'stpy.StorageReader("MPCCD-8N0-3-002", bl, runs)',
+    ours: 'new st.StorageReader("MPCCD-8N0-3-002", bl, [run])',
+    note:
+      "A composite id: the assembled image. Its shape at the facility is not public; here as DataConvert draws it: " +
+      "2399 × 2399 for an octal, seen from behind the detector, gaps 0, in ADU of the first sensor.",
+  },
+  {
     python: "buffer.read_det_data(i)",
     ours: "buffer.readDetData(i)",
     note: "An ndarray, float32, shape [ysize, xsize], with memory of its own; `image.get(row, column)`.",
@@ -99,7 +106,7 @@ export const citiusCalls: readonly { python: string; ours: string; note: string 
   {
     python: "buffer.read_badpixel_mask(out, sensor)",
     ours: "await buffer.readBadpixelMask(out, sensor)",
-    note: "uint8 [728, 384]; 1 is bad.",
+    note: "uint8 [728, 384]; 1 is bad. With a list of sensors, one array of all. Sizes count, not shapes.",
   },
   {
     python: "buffer.read_image(out, sensor, tag)",
@@ -110,6 +117,12 @@ export const citiusCalls: readonly { python: string; ours: string; note: string 
     python: "buffer.read_reconstinfo(sensor, tag)",
     ours: "await buffer.readReconstinfo(sensor, tag)",
     note: "Same keys; for an Assembler: `detectorInfos`.",
+  },
+  { python: "ctolpy_xfel.get_api_version()", ours: "await ctolpyXfel.getApiVersion()", note: "" },
+  {
+    python: "buffer.read_badpixel_mask(out3d, ids)",
+    ours: "await online.readBadpixelMask(out, ids)",
+    note: "uint8 [ids, height, width]; 1 is bad.",
   },
   {
     python: "ctolpy_xfel.CtrlBuffer(conn_id)",

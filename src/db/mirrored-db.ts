@@ -11,7 +11,8 @@ import { ask } from "./ask.ts";
  * - {@link APIError} when the facility refuses (its `code` is named at each function),
  * - BAD_ARGUMENT when an argument is of the wrong kind, ABORTED and TIMEOUT as asked for in the options.
  *
- * Tags are taken from any iterable of whole numbers (`Uint32Array`, `number[]`, `TagList`) and answered in that order.
+ * Tags are taken from any iterable of whole numbers (`Uint32Array`, `number[]`, `TagList`), or one number, and answered
+ * in that order.
  */
 export class MirroredDb {
   /** The class of what the facility refuses, as `dbpy.APIError`. */
@@ -163,10 +164,14 @@ export class MirroredDb {
   async readSyncdatalist(
     equipId: string,
     hightag: number,
-    tags: Iterable<number>,
+    tags: Iterable<number> | number,
     options?: CallOptions,
   ): Promise<string[]> {
-    return await this.ask("db.readSyncdatalist", { equipId, hightag, tags: asTags(tags) }, options);
+    return await this.ask(
+      "db.readSyncdatalist",
+      { equipId, hightag, tags: asTags(typeof tags === "number" ? [tags] : tags) },
+      options,
+    );
   }
 
   /**
@@ -178,10 +183,14 @@ export class MirroredDb {
   async readSyncdatalistFloat(
     equipId: string,
     hightag: number,
-    tags: Iterable<number>,
+    tags: Iterable<number> | number,
     options?: CallOptions,
   ): Promise<Float64Array> {
-    return await this.ask("db.readSyncdatalistFloat", { equipId, hightag, tags: asTags(tags) }, options);
+    return await this.ask(
+      "db.readSyncdatalistFloat",
+      { equipId, hightag, tags: asTags(typeof tags === "number" ? [tags] : tags) },
+      options,
+    );
   }
 
   /**

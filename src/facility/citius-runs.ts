@@ -24,7 +24,8 @@ const common = {
 } as const;
 
 /**
- * Runs with a CITIUS, before the others of the live HighTag; the last one has stopped but is still being calibrated
+ * Runs with a CITIUS, before the others of the live HighTag: of many sensors at beamline 2, of one at beamline 3. The
+ * last one of beamline 2 has stopped but is still being calibrated
  * when the facility is created.
  */
 export function citiusExperiments(hightag: number, liveTag: number): RunSeries[] {
@@ -46,6 +47,18 @@ export function citiusExperiments(hightag: number, liveTag: number): RunSeries[]
       firstTag: liveTag - 48_001,
       comment: "CITIUS 20.2M",
       detectors: ["CITIUS-20.2M-001"],
+    },
+    {
+      ...common,
+      hightag,
+      beamline: 3,
+      firstRun: 1_519_971,
+      lastRun: 1_519_974,
+      firstTag: liveTag - 90_000,
+      pitchTags: 1200,
+      station: 4,
+      comment: "CITIUS 0.28M",
+      detectors: ["CITIUS1"],
     },
   ];
 }

@@ -45,6 +45,8 @@ export interface RunSeries {
   /** Whether exposed runs begin with closed-shutter shots. */
   readonly darkHead: boolean;
   readonly pump?: Pump;
+  /** The only image of a run with the pump laser, from 0. Without it every other image is pumped. */
+  readonly laserImage?: number;
   readonly scan?: Scan;
   /** The run pauses from one tag offset to another, in every second run, the first included. */
   readonly pause?: { readonly fromTag: number; readonly toTag: number };

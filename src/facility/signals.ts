@@ -1,5 +1,6 @@
 import { hash } from "../core/random.ts";
 import type { MissingReason } from "../core/syncdb.ts";
+import { gunSignals, monitorDiodes, olderDiodes, olderSpellings } from "./named-signals.ts";
 import { simulatedDevices } from "./optics/simulated-devices.ts";
 import { monitorParameters, sourceParameters } from "./parameters.ts";
 import type { PulseModel } from "./pulse.ts";
@@ -21,8 +22,17 @@ let table: ReadonlyMap<string, Signal> | undefined;
 
 /** Every equipment id, in the order `read_equiplist` gives them. */
 export function signalTable(): ReadonlyMap<string, Signal> {
-  table ??= new Map([...allSignals(), ...deviceSignals()].map((signal) => [signal.equipId, signal]));
+  table ??= makeTable();
   return table;
+}
+
+function makeTable(): Map<string, Signal> {
+  const made = new Map([...allSignals(), ...deviceSignals()].map((signal) => [signal.equipId, signal]));
+  for (const [equipId, now] of olderSpellings) {
+    const signal = made.get(now);
+    if (signal !== undefined) made.set(equipId, { ...signal, equipId });
+  }
+  return made;
 }
 
 /** What devices with a file of their own add: their signals, and counters of axes that no station has. */
@@ -45,6 +55,7 @@ function machineSignals(): Signal[] {
   const add = (equipId: string, unit: string, base: number, spread: number): void => {
     signals.push({ equipId, bl: null, unit, read: steady(equipId, base, spread) });
   };
+  for (const signal of gunSignals) add(...signal);
   for (let unit = 1; unit <= 64; unit++) {
     add(`xfel_llrf_cb_${unit}_kly_1_pickup/phase`, "deg", ((unit * 37) % 360) - 180, 0.05);
     add(`xfel_llrf_cb_${unit}_kly_1_pickup/amplitude`, "a.u.", 1000 + 3 * unit, 0.2);
@@ -104,6 +115,8 @@ function beamline3(): Signal[] {
     charge("xfel_bl_3_st_5_direct_bm_1_pd/charge", 3, 0.4),
     inJoule(charge("xfel_bl_3_st_4_bm_1_pd/charge", 3, 0.6), 0.6),
     ...quadrants,
+    ...monitorDiodes.map((equipId) => diode(equipId, 3, 0.3)),
+    ...olderDiodes.map((equipId, i) => userDiode(equipId, 3, 0.2 + 0.05 * i)),
     spectrometer("xfel_bl_3_tc_spec_1/energy", 3),
     motor("xfel_bl_3_tc_mono_1_theta/position", 3),
     ...[2, 4].map((station) => laserDiode(`xfel_bl_3_st_${station}_pd_laser_fitting_peak/voltage`, 3)),

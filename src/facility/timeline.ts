@@ -78,7 +78,9 @@ export class Timeline {
     shot.onBeat = offset % step === 0;
     shot.xrayShutterOpen = !isRun || (!wholeDark && exposedIndex >= 0);
     shot.xrayShutterClosed = !shot.xrayShutterOpen;
-    shot.laserShutterOpen = experiment.pump !== undefined && !wholeDark && imageIndex % 2 === 0;
+    const { pump, laserImage } = experiment;
+    const isPumped = laserImage === undefined ? imageIndex % 2 === 0 : isRun && imageIndex === laserImage;
+    shot.laserShutterOpen = pump !== undefined && !wholeDark && isPumped;
     shot.delayPulse = experiment.pump?.t0Pulse ?? 0;
     shot.timingPulse = timingParameters.zeroPulse;
     moveStages(shot, index, Math.max(0, exposedIndex));

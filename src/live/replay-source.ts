@@ -6,6 +6,7 @@ import { type Column, setEntry } from "../core/syncdb.ts";
 import type { DataSource } from "../source/data-source.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { RunInfo } from "../transport/methods.ts";
+import { PlayedCitius } from "./played-citius.ts";
 import { PlayedRun, type Playing, readOne } from "./played-run.ts";
 
 /** More runs than a beamline ever had (the method table's limit). */
@@ -15,6 +16,7 @@ const ALL_RUNS = 100_000;
 export class ReplaySource implements DataSource {
   readonly name: string;
   readonly live: PlayedRun;
+  readonly citius?: PlayedCitius;
   readonly #endpoint: Endpoint;
   readonly #version: string;
   readonly #beamlines: readonly number[];
@@ -39,15 +41,23 @@ export class ReplaySource implements DataSource {
       live,
       await endpoint.call("db.getApiVersion", {}),
       await endpoint.call("db.listBeamlines", {}),
+      await PlayedCitius.of(endpoint),
     );
   }
 
-  private constructor(endpoint: Endpoint, live: PlayedRun, version: string, beamlines: readonly number[]) {
+  private constructor(
+    endpoint: Endpoint,
+    live: PlayedRun,
+    version: string,
+    beamlines: readonly number[],
+    citius: PlayedCitius | undefined,
+  ) {
     this.name = `the replay of run ${live.playing.run}`;
     this.#endpoint = endpoint;
     this.live = live;
     this.#version = version;
     this.#beamlines = beamlines;
+    if (citius !== undefined) this.citius = citius;
   }
 
   apiVersion(): string {

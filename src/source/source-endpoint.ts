@@ -25,6 +25,7 @@ import {
 import { isPageMethod, type PageMethod } from "../transport/page-methods.ts";
 import { joinColumn } from "../transport/parts.ts";
 import { checkCalibrated, citiusHandlers } from "./citius-source.ts";
+import { CompositeImages } from "./composite-image.ts";
 import type { DataSource } from "./data-source.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { type LiveShotsParts, liveShots } from "./live-shots.ts";
@@ -55,6 +56,7 @@ class SourceEndpoint implements Endpoint {
     "st.frames": (params, options) => this.#frames(params, options),
     "live.shots": (params, options) => liveShots(this.#live(params.bl), params, options),
   };
+  readonly #composites = new CompositeImages();
   /** What waits for live shots; ended by close. */
   readonly #waits = new LiveWaits();
 
@@ -270,8 +272,27 @@ class SourceEndpoint implements Endpoint {
 
   async #collect(detId: string, bl: number, runs: readonly number[], tag: number): Promise<CallResult<"st.collect">> {
     const run = await this.#runWithTag(bl, runs, tag);
+    const { sensors } = (await this.#detectors(bl, run)).find(detId);
+    await this.#checkReady(bl, run, sensors);
+    if (sensors.length === 1) return await this.#collectSensor(bl, run, sensors[0] ?? detId, tag);
+    const infos = async (): Promise<DetectorInfo[]> =>
+      await Promise.all(sensors.map(async (id) => await this.#detectorInfo(bl, run, id)));
+    const assembler = await this.#composites.assembler(`${bl} ${run} ${detId}`, infos);
+    const images: Float32Array[] = [];
+    for (const id of sensors) images.push((await this.#collectSensor(bl, run, id, tag)).frame.data);
+    const { data, shape } = assembler.assemble(images);
+    const [ysize = 0, xsize = 0] = shape;
+    const { absGain } = assembler.sensors[0] ?? { absGain: null };
+    return {
+      run,
+      tag,
+      info: { id: detId, xsize, ysize, absGain, geometry: null },
+      frame: { detId, shape: [ysize, xsize], data },
+    };
+  }
+
+  async #collectSensor(bl: number, run: number, detId: string, tag: number): Promise<CallResult<"st.collect">> {
     const info = await this.#detectorInfo(bl, run, detId);
-    await this.#checkReady(bl, run, [detId]);
     // Not zeroed, for it is filled or not given at all; to zero it takes a fifth of the time of a read.
     const data = new Float32Array(
       Buffer.allocUnsafeSlow(info.ysize * info.xsize * Float32Array.BYTES_PER_ELEMENT).buffer,

@@ -247,6 +247,20 @@ export function endpointContract(subject: Subject): void {
       expect(await endpoint.call("db.readTaglistByrun", of)).toEqual(tags);
     });
 
+    it("assembles the sensors of a composite id", async () => {
+      const one = await endpoint.call("st.collect", { detId: sensor, bl, runs: [run], tag: tags[0] ?? 0 });
+      for (const tag of tags) {
+        // A shot that one sensor did not store has no image.
+        const whole = await endpoint.call("st.collect", { detId: detector, bl, runs: [run], tag }).catch(() => null);
+        if (whole === null) continue;
+        expect([whole.info.id, whole.info.ysize, whole.info.xsize]).toEqual([detector, ...whole.frame.shape]);
+        expect(whole.frame.data.length).toBeGreaterThan(one.frame.data.length);
+        expect(whole.frame.data.some((value) => value !== 0)).toBe(true);
+        return;
+      }
+      expect.unreachable("no shot is whole");
+    });
+
     it("answers what does not exist with the right code, and −1 only for the status", async () => {
       expect(await endpoint.call("db.readRunstatus", { bl, run: 2_000_000 })).toBe(-1);
       const hightag = info.hightagnumber;
@@ -257,7 +271,7 @@ export function endpointContract(subject: Subject): void {
         ["UNKNOWN_BEAMLINE", "db.readRunstatus", { bl: 9, run }],
         ["UNKNOWN_DETECTOR", "db.readTaglistBydetid", { ...of, detId: "MPCCD-0" }],
         ["UNKNOWN_DETECTOR", "st.collect", { detId: "MPCCD-0", bl, runs: [run], tag: tags[0] }],
-        ["UNKNOWN_DETECTOR", "st.collect", { detId: detector, bl, runs: [run], tag: tags[0] }],
+        ["UNKNOWN_DETECTOR", "st.readDetectorInfo", { ...of, detId: detector }],
         ["TAG_OUTSIDE_RUN", "st.collect", { detId: sensor, bl, runs: [run], tag: info.end_tagnumber }],
         ["TAG_OUTSIDE_RUN", "st.collect", { detId: sensor, bl, runs: [run], tag: info.start_tagnumber - 1 }],
         ["UNKNOWN_SIGNAL", "db.readSyncdatalist", { equipId: "xfel_bl_3_tc_bm_7_pd/charge", hightag, tags }],

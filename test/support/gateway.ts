@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
 import { itNeeding, pythonWith } from "./optional.ts";
+import { pythonFolder } from "./python.ts";
 
 export const gatewayFolder: string = fileURLToPath(new URL("../../gateway", import.meta.url));
 /** A Python that has what the gateway needs; undefined when there is none. */
@@ -31,12 +32,21 @@ afterAll(async () => {
   }
 });
 
-/**
- * Starts a gateway over the stand-ins of dbpy, stpy and the others, which ends when the test file has run; its address.
- */
+/** Modules of versions that differ from the one known, and with faults. */
+const oddModules = `${gatewayFolder}/tests/odd`;
+/** dbpy, stpy and the others of the package sacla_python, which ask a server. */
+const saclaModules = `${pythonFolder}/sacla_python/modules:${pythonFolder}`;
+
+/** Starts a gateway whose dbpy, stpy and the others answer from the server at `url`; as {@link startGateway}. */
+export async function gatewayOver(url: string, args: readonly string[] = []): Promise<string> {
+  return await startGateway(args, { SACLA_URL: url }, saclaModules);
+}
+
+/** Starts a gateway over odd modules, which ends when the test file has run; its address. */
 export async function startGateway(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  modules: string = oddModules,
 ): Promise<string> {
   const child = spawn(
     gatewayPython ?? "",
@@ -44,7 +54,7 @@ export async function startGateway(
     {
       env: {
         ...process.env,
-        PYTHONPATH: `${gatewayFolder}:${gatewayFolder}/standins`,
+        PYTHONPATH: `${gatewayFolder}:${modules}`,
         PYTHONDONTWRITEBYTECODE: "1",
         ...env,
       },

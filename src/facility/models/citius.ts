@@ -35,12 +35,17 @@ interface Grid {
 
 function gridOf(detector: string): Grid {
   if (detector.startsWith("CITIUS-20.2M")) return { columns: 6, rows: 12 };
-  return { columns: 2, rows: 4 };
+  return isSingle(detector) ? { columns: 1, rows: 1 } : { columns: 2, rows: 4 };
 }
 
-/** The number of a sensor within its detector. */
+/** Whether a detector is one sensor, a CITIUS of 0.28 M such as `CITIUS1`. */
+function isSingle(id: string): boolean {
+  return !/^CITIUS-(20\.2|2\.2)M/.test(id);
+}
+
+/** The number of a sensor within its detector; 0 of a single one. */
 export function numberOf(sensorId: string): number {
-  return Number(sensorId.slice(sensorId.lastIndexOf("-") + 1));
+  return isSingle(sensorId) ? 0 : Number(sensorId.slice(sensorId.lastIndexOf("-") + 1));
 }
 
 /**
@@ -49,6 +54,9 @@ export function numberOf(sensorId: string): number {
  */
 export function placeOf(id: string): SensorGeometry {
   const { pixelSizeUm, gapUm, beamGapUm, placeSpreadUm, rotationSpreadDeg } = parameters;
+  const common = { posZUm: 0, pixelSizeXUm: pixelSizeUm, pixelSizeYUm: pixelSizeUm, manipulatorShiftUm: 0 };
+  if (isSingle(id))
+    return { posXUm: (-xsize * pixelSizeUm) / 2, posYUm: (ysize * pixelSizeUm) / 2, rotationDeg: 0, ...common };
   const grid = gridOf(id);
   const column = numberOf(id) % grid.columns;
   const row = Math.floor(numberOf(id) / grid.columns);
@@ -67,11 +75,8 @@ export function placeOf(id: string): SensorGeometry {
   return {
     posXUm: Math.round((isRight ? inner : -inner) + dx),
     posYUm: Math.round((isRight ? bottom : bottom + xsize * pixelSizeUm) + dy),
-    posZUm: 0,
     rotationDeg: (isRight ? 90 : -90) + Math.round(1e4 * turn) / 1e4,
-    pixelSizeXUm: pixelSizeUm,
-    pixelSizeYUm: pixelSizeUm,
-    manipulatorShiftUm: 0,
+    ...common,
   };
 }
 
@@ -104,8 +109,9 @@ export class CitiusModel implements DetectorModel {
     return id.startsWith("CITIUS");
   }
 
-  /** `CITIUS-20.2M-001-000` … `-071`. */
+  /** `CITIUS-20.2M-001-000` … `-071`; a single sensor is its own detector. */
   sensorsOf(detector: string): string[] {
+    if (isSingle(detector)) return [detector];
     const { columns, rows } = gridOf(detector);
     return Array.from({ length: columns * rows }, (_, i) => `${detector}-${String(i).padStart(3, "0")}`);
   }
@@ -116,7 +122,7 @@ export class CitiusModel implements DetectorModel {
 
   /** A CITIUS stores a shot whole or not at all. */
   storedAs(sensorId: string): string {
-    return sensorId.slice(0, sensorId.lastIndexOf("-"));
+    return isSingle(sensorId) ? sensorId : sensorId.slice(0, sensorId.lastIndexOf("-"));
   }
 
   /** Pixels that always give the same high value. */

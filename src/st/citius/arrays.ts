@@ -39,6 +39,19 @@ export function contiguousMemory<T extends Float32Array | Uint8Array>(
 }
 
 /**
+ * The memory of `out`, which must be row-major with so many pixels: scripts pass (728, 384) and (384, 728).
+ * @throws BAD_ARGUMENT
+ */
+export function memoryOfSize<T extends Float32Array | Uint8Array>(
+  out: NdArray<T>,
+  type: "float32" | "uint8",
+  pixels: number,
+): T {
+  const size = out.shape.reduce((a, b) => a * b, 1);
+  return contiguousMemory(out, type, size === pixels ? out.shape : [pixels]);
+}
+
+/**
  * The images of a stack one by one, shape [ysize, xsize] each: views on its memory, as `Assembler.assemble` takes them.
  */
 export function imagesOf<T extends Float32Array | Uint8Array>(stack: SensorStack<T>): NdArray<T>[] {

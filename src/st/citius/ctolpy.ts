@@ -4,11 +4,12 @@ import type { DetectorInfo } from "../../core/detector.ts";
 import { groupDetectors } from "../../core/detectors.ts";
 import { asApiError, isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import { asInteger, badArgument } from "../../core/guards.ts";
+import type { NdArray } from "../../core/ndarray.ts";
 import { MAX_TAG } from "../../core/tags.ts";
 import { CITIUS_SIZE, type ReconstInfo } from "../../transport/citius-methods.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { type LiveItem, NEWEST_TAG } from "../../transport/methods.ts";
-import type { SensorStack } from "./arrays.ts";
+import { memoryOfSize, type SensorStack } from "./arrays.ts";
 import { checkWhole, partsOf, placeFor } from "./ctrl-buffer.ts";
 import { toReconstInfo } from "./geometry.ts";
 
@@ -107,6 +108,21 @@ export class OnlineCtrlBuffer {
     if (ctag !== NEWEST_TAG && tag !== ctag) throw notThere(item, ctag);
     await asApiError(APIError, async () => checkWhole(item.missing, tag));
     return { ctag: tag, reconst_info_list: await this.#places(bl, run, wanted, options) };
+  }
+
+  /**
+   * Fills `out`, uint8 [ids, height, width], with the bad pixels of the sensors `ids`: 1 is bad, 0 good.
+   * @throws APIError with code UNKNOWN_DETECTOR, or UNSUPPORTED when the source does not know them
+   */
+  async readBadpixelMask(out: NdArray<Uint8Array>, ids: readonly number[], options: CallOptions = {}): Promise<void> {
+    const { bl, sensors } = await this.#connect(options);
+    const detId = sensors[0]?.detId ?? "";
+    const sensorIds = [...ids];
+    const answer = await asApiError(APIError, async () => {
+      const { run } = await this.#endpoint.call("live.collect", { detId, bl, tag: NEWEST_TAG }, options);
+      return await this.#endpoint.call("citius.readBadpixelMask", { bl, run, sensorIds }, options);
+    });
+    memoryOfSize(out, "uint8", answer.data.length).set(answer.data);
   }
 
   async #shot(
@@ -244,12 +260,19 @@ export class CtolpyXfel {
   ) => OnlineCtrlBuffer;
   /** Stands for the newest tag. */
   readonly NEWEST: typeof NEWEST_TAG = NEWEST_TAG;
+  readonly #endpoint: Endpoint;
 
   constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
     this.CtrlBuffer = class extends OnlineCtrlBuffer {
       constructor(connId?: number, bl?: number) {
         super(endpoint, connId, bl);
       }
     };
+  }
+
+  /** `ctolpy_xfel.get_api_version()`: the version of what answers. */
+  async getApiVersion(options: CallOptions = {}): Promise<string> {
+    return await asApiError(APIError, () => this.#endpoint.call("db.getApiVersion", {}, options));
   }
 }

@@ -7,7 +7,7 @@ import type { NdArray } from "../../core/ndarray.ts";
 import { MAX_TAG } from "../../core/tags.ts";
 import { CITIUS_SIZE, type CitiusSensor, type ReconstInfo } from "../../transport/citius-methods.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
-import { contiguousMemory, newStack, type SensorStack } from "./arrays.ts";
+import { contiguousMemory, memoryOfSize, newStack, type SensorStack } from "./arrays.ts";
 import { citiusGain, toDetectorInfo } from "./geometry.ts";
 
 const { xsize, ysize } = CITIUS_SIZE;
@@ -60,18 +60,26 @@ export class CtrlBuffer {
     );
   }
 
-  /** Fills `out`, uint8 [728, 384], with the bad pixels of a sensor: 1 is bad, 0 good. */
-  async readBadpixelMask(out: NdArray<Uint8Array>, sensor: number, options: CallOptions = {}): Promise<void> {
-    const memory = contiguousMemory(out, "uint8", [ysize, xsize]);
-    memory.set(await this.#masks([asInteger("sensor", sensor)], options));
+  /**
+   * Fills `out`, uint8 [728, 384], with the bad pixels of a sensor: 1 is bad, 0 good. With a list of sensors, one array
+   * of the pixels of all. The number of pixels counts, not the shape.
+   */
+  async readBadpixelMask(
+    out: NdArray<Uint8Array>,
+    sensor: number | readonly number[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    const ids = (typeof sensor === "number" ? [sensor] : sensor).map((id) => asInteger("sensor", id));
+    const memory = memoryOfSize(out, "uint8", ids.length * PIXELS);
+    memory.set(await this.#masks(ids, options));
   }
 
   /**
-   * Fills `out`, float32 [728, 384], with the image of a sensor.
+   * Fills `out`, float32 [728, 384], with the image of a sensor. The number of pixels counts, not the shape.
    * @throws APIError with code FRAME_MISSING, TAG_OUTSIDE_RUN or RUN_NOT_READY
    */
   async readImage(out: NdArray<Float32Array>, sensor: number, tag: number, options: CallOptions = {}): Promise<void> {
-    const memory = contiguousMemory(out, "float32", [ysize, xsize]);
+    const memory = memoryOfSize(out, "float32", PIXELS);
     const all = await this.#all(options);
     const found = all.find(({ sensorId }) => sensorId === sensor);
     if (found === undefined) {

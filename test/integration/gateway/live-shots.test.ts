@@ -13,7 +13,7 @@ const dual = "MPCCD-2N0-1-006";
 const left = `${dual}-1`;
 const right = `${dual}-2`;
 const pulses = "xfel_bl_3_st_2_motor_1/position";
-// Run 20 of gateway/standins/_world.py: 30 Hz, no beam from 4060 to 4078, three images of the right sensor never
+// Run 20 of gateway/tests/odd/_world.py: 30 Hz, no beam from 4060 to 4078, three images of the right sensor never
 // stored.
 const run = 20;
 const end = 4200;

@@ -62,10 +62,17 @@ describe("sim: addresses", () => {
     expect(shot.frame.shape).toEqual([1024, 512]);
     expect(shot.info.geometry?.rotationDeg).toBeCloseTo(-90, 0);
     await expect(
-      endpoint.call("st.collect", { detId: "MPCCD-8B0-2-008", bl: 2, runs: [220_934], tag: tag ?? 0 }),
+      endpoint.call("st.readDetectorInfo", { detId: "MPCCD-8B0-2-008", bl: 2, run: 220_934 }),
     ).rejects.toMatchObject({
       code: "UNKNOWN_DETECTOR",
     });
+    const whole = await endpoint.call("st.collect", {
+      detId: "MPCCD-8B0-2-008",
+      bl: 2,
+      runs: [220_934],
+      tag: tag ?? 0,
+    });
+    expect(whole.frame.shape).toEqual([2399, 2399]);
     await endpoint.close();
     await endpoint.close();
   });

@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { isSaclaError } from "../../../src/core/errors.ts";
 import { formatSyncValue, parseSyncValue, syncStatus } from "../../../src/core/syncdb.ts";
 import { createSimulatedFacility, demoRun, VirtualClock } from "../../../src/facility/index.ts";
+import { itWithSharedData } from "../../support/optional.ts";
 
 const facility = createSimulatedFacility({ clock: new VirtualClock() });
 
@@ -329,5 +331,36 @@ describe("columns", () => {
     expect([...backward].reverse()).toEqual([...forward]);
     expect(facility.column(id, 201801, tags.slice(7, 8)).values[0]).toEqual(forward[7]);
     expect(createSimulatedFacility({ seed: 2 }).column(id, 201801, tags).values).not.toEqual(forward);
+  });
+});
+
+describe("equipment ids of public scripts", () => {
+  itWithSharedData("are all there, and have values on their beamline", () => {
+    const listed = readFileSync(new URL("../../../../shared/facts/signal-ids.txt", import.meta.url), "utf8");
+    const names = listed.split("\n").filter((line) => line.startsWith("xfel_"));
+    const known = new Set(facility.equipment());
+    expect(names.length).toBe(107);
+    expect(names.filter((name) => !known.has(name))).toEqual([]);
+    for (const name of names) {
+      const bl = name.startsWith("xfel_bl_2") ? 2 : 3;
+      const column = columnOf(bl, bl === 2 ? 220_934 : 1_360_985, name);
+      expect(column.values.some(Number.isFinite) || column.status.every((s) => s !== undefined), name).toBe(true);
+    }
+  });
+
+  it("of older spelling stand for the same signal", () => {
+    for (const [older, now] of [
+      ["xfel_bl_lh1_shutter_1_open_valid/status", "xfel_bl_3_lh1_shutter_1_open_valid/status"],
+      ["xfel_bl_3_st3_motor_25/position", "xfel_bl_3_st_3_motor_25/position"],
+    ] as const)
+      expect(columnOf(3, demoRun.run, older).values).toEqual(columnOf(3, demoRun.run, now).values);
+  });
+});
+
+describe("runs of the launcher for ns", () => {
+  it("have 18 images, of which the one with index 14 has the laser", () => {
+    expect(facility.tags(3, 1_450_005).length).toBe(18);
+    const laser = [...columnOf(3, 1_450_005, "xfel_bl_3_lh1_shutter_1_open_valid/status").values];
+    expect(laser).toEqual(laser.map((_, i) => (i === 14 ? 1 : 0)));
   });
 });

@@ -116,8 +116,14 @@ describe("ctdapyXfel", () => {
   it("refuses arrays that do not fit and sensors that are not there", async () => {
     const buffer = new ctdapyXfel.CtrlBuffer(bl, run);
     const [tag = 0] = await buffer.readTaglist();
+    // The number of pixels counts: scripts pass both shapes.
     const turned = ndarray(new Float32Array(728 * 384), [384, 728]);
-    for (const out of [turned, turned.transpose(1, 0), ndarray(new Float64Array(728 * 384), [728, 384]) as never]) {
+    await buffer.readImage(turned, 0, tag);
+    const image = newImage();
+    await buffer.readImage(image, 0, tag);
+    expect(same(turned.data, image.data)).toBe(true);
+    const short = ndarray(new Float32Array(728 * 383), [728, 383]);
+    for (const out of [short, turned.transpose(1, 0), ndarray(new Float64Array(728 * 384), [728, 384]) as never]) {
       await expect(buffer.readImage(out, 0, tag)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
     }
     await expect(buffer.readImages([new Float32Array(5)], tag)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
@@ -226,6 +232,10 @@ describe("ctolpyXfel", () => {
     expect(same(out.data.subarray(728 * 384), truth.frame.data)).toBe(true);
     const offline = new St(stored).ctdapyXfel;
     expect(reconst_info_list[1]).toEqual(await new offline.CtrlBuffer(bl, run).readReconstinfo(1, ctag));
+    const masks = ndarray(new Uint8Array(ids.length * 728 * 384), [ids.length, 728, 384]);
+    await buffer.readBadpixelMask(masks, ids);
+    expect(masks.data.some((pixel) => pixel === 1)).toBe(true);
+    expect(await ctolpyXfel.getApiVersion()).not.toBe("");
     const before = await buffer.collectData(out, ids, ctag - 2);
     expect(before.ctag).toBe(ctag - 2);
     await live.close();
@@ -264,5 +274,28 @@ describe("ctolpyXfel", () => {
     await expect(buffer.readDetidlist()).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
     const archive = new St(inProcess(endpointOf(tinySource())));
     await expect(new archive.ctolpyXfel.CtrlBuffer().readDetidlist()).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  });
+});
+
+describe("a CITIUS of 0.28 M", () => {
+  const { ctdapyXfel } = shared.st;
+  it("is one sensor with number 0, at the beam", async () => {
+    const buffer = new ctdapyXfel.CtrlBuffer(3, 1_519_974);
+    expect([await buffer.readDetidlist(), await buffer.readSensoridlist()]).toEqual([["CITIUS1"], [0]]);
+    const tags = await buffer.readTaglist();
+    const image = newImage();
+    await buffer.readImage(image, 0, tags[50] ?? 0);
+    expect(image.data.some((value) => value > 40)).toBe(true);
+    const [info] = await buffer.detectorInfos();
+    expect(info?.geometry).toMatchObject({ posXUm: (-384 * 72.6) / 2, posYUm: (728 * 72.6) / 2, rotationDeg: 0 });
+  });
+
+  it("and every other gives the bad pixels of several sensors in one array", async () => {
+    const buffer = new ctdapyXfel.CtrlBuffer(bl, run);
+    const all = ndarray(new Uint8Array(3 * 728 * 384), [3, 728, 384]);
+    await buffer.readBadpixelMask(all, [5, 0, 1]);
+    const one = ndarray(new Uint8Array(728 * 384), [728, 384]);
+    await buffer.readBadpixelMask(one, 0);
+    expect(same(all.data.subarray(728 * 384, 2 * 728 * 384), one.data)).toBe(true);
   });
 });

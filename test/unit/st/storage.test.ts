@@ -40,6 +40,26 @@ describe("StorageReader and StorageBuffer", () => {
     expect(buff.readDetData(0).get(0, 0)).toBe(tinyPixel(sensor, 1004, 0, 0));
   });
 
+  it("assemble the sensors of a composite id as DataConvert draws them", async () => {
+    const st = open();
+    const obj = new st.StorageReader("MPCCD-2N0-1-006", 3, [10]);
+    const buff = new st.StorageBuffer(obj);
+    await obj.collect(buff, 1002);
+    const image = buff.readDetData(0);
+    // The corner of sensor 1 is at the beam, sensor 2 hangs under it: columns run to the left from the middle.
+    expect(image.shape).toEqual([16, 16]);
+    expect([image.get(8, 7), image.get(11, 5), image.get(12, 7), image.get(15, 5)]).toEqual([
+      tinyPixel("MPCCD-2N0-1-006-1", 1002, 0, 0),
+      tinyPixel("MPCCD-2N0-1-006-1", 1002, 3, 2),
+      tinyPixel("MPCCD-2N0-1-006-2", 1002, 0, 0),
+      tinyPixel("MPCCD-2N0-1-006-2", 1002, 3, 2),
+    ]);
+    expect([image.get(0, 0), image.get(8, 8)]).toEqual([0, 0]);
+    expect(buff.readDetInfo(0)).toEqual({ xsize: 16, ysize: 16, run_number: 10, tag_number: 1002, mp_absgain: 17 });
+    // A shot that one sensor did not store has no image.
+    await expect(obj.collect(buff, 1006)).rejects.toMatchObject({ code: "FRAME_MISSING" });
+  });
+
   it("read several runs through one reader", async () => {
     const st = open();
     const obj = new st.StorageReader(sensor, 3, [10, 11]);

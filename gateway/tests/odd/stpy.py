@@ -1,4 +1,4 @@
-"""A stand-in for stpy. That errors carry (number, name) is an inference."""
+"""stpy with faults and quirks. That errors carry (number, name) is an inference."""
 
 import os
 from typing import Any, Dict, Optional, Tuple
@@ -19,11 +19,8 @@ class StorageReader:
     def __init__(self, detID: str, bl: int, runs: Tuple[int, ...]) -> None:
         if type(runs) is not tuple:
             raise TypeError("runs must be a tuple")
-        sensors = [
-            one for one in _world.detectors if not any(other.startswith(one + "-") for other in _world.detectors)
-        ]
         self._runs = [_world.find(bl, run) for run in runs]
-        if detID not in sensors or None in self._runs:
+        if detID not in _world.detectors or None in self._runs:
             raise APIError(-300_000_001, "ST_ERR_READER")
         self.detID = detID
         self._process = os.getpid()

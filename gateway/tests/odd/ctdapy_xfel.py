@@ -1,4 +1,4 @@
-"""A stand-in for ctdapy_xfel: two CITIUS sensors in run 5 of beamline 2."""
+"""ctdapy_xfel with faults and quirks: two CITIUS sensors in run 5 of beamline 2."""
 
 from typing import Any, Dict
 

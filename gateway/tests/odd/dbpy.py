@@ -1,4 +1,4 @@
-"""A stand-in for dbpy: its names, tuples, strings and errors. That errors carry (number, name) is an inference."""
+"""dbpy with faults and quirks: its names, tuples, strings and errors. That errors carry (number, name) is an inference."""
 
 import datetime
 import math

@@ -1,4 +1,4 @@
-"""A stand-in for olpy: only the newest images, by detector alone. Errors are those seen in notebooks."""
+"""olpy with faults and quirks: only the newest images, by detector alone. Errors are those seen in notebooks."""
 
 import time
 from typing import Any, Dict, Optional, Tuple

@@ -1,4 +1,4 @@
-"""A stand-in for ippy: draws sensors by nearest pixel, source view. The gateway does not call it."""
+"""ippy with faults and quirks: draws sensors by nearest pixel, source view. The gateway does not call it."""
 
 from typing import Any, Dict, Sequence
 
