@@ -1,6 +1,6 @@
 /**
- * Equipment ids that public scripts name beyond those that follow a pattern: the gun and the first cavities, photodiodes
- * by their older names, and older spellings of names, which stand for the same signal.
+ * Equipment ids that public scripts name beyond those that follow a pattern: the gun and the first cavities,
+ * photodiodes by their older names, and older spellings of names, which stand for the same signal.
  */
 
 /** Steady signals of the machine, with unit, value and spread. What a waveform is as one number is an assumption. */
