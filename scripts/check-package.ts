@@ -131,6 +131,7 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["move", "bl3_st2_pm001=30", "-r", "--yes"], { says: /bl3_st2_pm001 is at 12030/ }],
   [["shutter", "bl3_shutter1", "open", "--yes"], { says: /bl3_shutter1 is open/ }],
   [["stop", "--json"], { says: /"stopped":\[\]/ }],
+  [["requests", "ask", "bl3_chicane1=60", "--dry-run"], { says: /nobody was asked/ }],
   [["set", "bl3_attenuator1", "25", "--yes"], { says: /bl3_attenuator1 is 25/ }],
   [["run", "state"], { says: /run 1520000/ }],
   [["presets", "save", "night"], { says: /bl3_st2_pm001/, writes: "presets.jsonl" }],

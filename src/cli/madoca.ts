@@ -9,6 +9,7 @@ import {
   Experiment,
   LeaseJournal,
   madocaDriver,
+  RequestLog,
   toPosition,
   withControl,
 } from "../ec/index.ts";
@@ -60,7 +61,11 @@ interface MadocaRow {
 export async function controlOverMadoca(
   source: Endpoint,
   path: string,
-  leases: { readonly path: string; readonly addresses: readonly string[] },
+  leases: {
+    readonly path: string;
+    readonly requests?: string | undefined;
+    readonly addresses: readonly string[];
+  },
   logger: Logger,
 ): Promise<MadocaControl> {
   const experiment = await Experiment.load(path);
@@ -84,6 +89,12 @@ export async function controlOverMadoca(
     const { readings, beam } = await lookAtAll(driver, bl, madoca.devices, server, path);
     const journal = await openLeases(leases.path, leases.addresses);
     for (const notice of journal.notices) logger.warn({ leases: leases.path }, notice);
+    const { requests: requestsPath = `${leases.path}.requests`, addresses } = leases;
+    const requests = await RequestLog.open(requestsPath, { addresses }).catch(async (error: unknown) => {
+      await journal.close();
+      throw error;
+    });
+    for (const notice of requests.notices) logger.warn({ requests: requestsPath }, notice);
     let bound = (): void => {};
     const recoverAfter = new Promise<void>((resolve) => {
       bound = resolve;
@@ -91,6 +102,7 @@ export async function controlOverMadoca(
     endpoint = withControl(source, driver, {
       journal,
       recoverAfter,
+      requests,
       onLeaseEnd: ({ bl: of, name, reason, how, done }) =>
         logger[done.length === 0 ? "info" : "warn"]({ bl: of, name, reason, how, done }, "lease ended"),
     });
@@ -100,8 +112,9 @@ export async function controlOverMadoca(
       endpoint,
       text: textOf(experiment.name, bl, server, rows, beam),
       json: { server, bl, devices: rows, beam },
-      begin: (addresses) => {
-        journal.serves(addresses);
+      begin: (taken) => {
+        journal.serves(taken);
+        requests.serves(taken);
         bound();
       },
       [Symbol.asyncDispose]: close,

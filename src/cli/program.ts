@@ -25,6 +25,7 @@ import { presets } from "./commands/presets.ts";
 import { python } from "./commands/python.ts";
 import { replay } from "./commands/replay.ts";
 import { replayLive } from "./commands/replay-live.ts";
+import { requests } from "./commands/requests.ts";
 import { resume } from "./commands/resume.ts";
 import { run } from "./commands/run.ts";
 import { runs } from "./commands/runs.ts";
@@ -78,6 +79,7 @@ const commands: readonly AddCommand[] = [
   shutter,
   stop,
   set,
+  requests,
   run,
   presets,
   lease,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { bounded, sleep } from "../core/async.ts";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { withControl } from "../ec/index.ts";
+import { RequestLog, withControl } from "../ec/index.ts";
 import { simulatedOptions } from "../facility/scheme.ts";
 import { newTwins, twinDevices } from "../facility/twins.ts";
 import type { AuditLog, Keys, TlsFiles } from "../server/index.ts";
@@ -64,12 +64,16 @@ export function canBeApart(url: string): boolean {
   return !/^sim:.*[?&]clock=virtual/i.test(url);
 }
 
-/** The control of the source at an address. The devices of `sim:` are here, its shots in the process that reads. */
-export async function controlOf(url: string, folder: string): Promise<ControlHere> {
+/**
+ * The control of the source at an address. The devices of `sim:` are here, its shots in the process that reads.
+ * @param requests - file of the requests to the accelerator; without it they are kept in memory
+ */
+export async function controlOf(url: string, folder: string, requests?: string): Promise<ControlHere> {
   if (/^sim:/i.test(url)) {
     const { clock: _, ...options } = await simulatedOptions(addressOf(url, url.slice("sim:".length)));
     const twins = newTwins(join(folder, "commands"));
-    const endpoint = withControl(noData, twinDevices(options, twins));
+    const log = requests === undefined ? undefined : await RequestLog.open(requests);
+    const endpoint = withControl(noData, twinDevices(options, twins), { requests: log });
     return { endpoint, simulated: { options, twins }, hasOwnDevices: true };
   }
   return /^(tcp|ipc|https?):/i.test(url) ? { endpoint: (await connectLater(url)).endpoint } : {};

@@ -26,6 +26,7 @@ export interface ServingTask extends KaraboOptions {
   readonly tlsKey?: string;
   readonly madoca?: string;
   readonly leases: string;
+  readonly requests?: string;
   readonly json?: boolean;
   /** Whether it is served for the page in a browser of this computer. */
   readonly isPage?: boolean;
@@ -105,7 +106,8 @@ export async function serveHere(
   const isApart = canBeApart(url);
   await using facility = isApart ? undefined : await connectLater(url);
   using folder = isApart ? socketFolder() : undefined;
-  const control = folder !== undefined && options.madoca === undefined ? await controlOf(url, folder.path) : {};
+  const control =
+    folder !== undefined && options.madoca === undefined ? await controlOf(url, folder.path, options.requests) : {};
   await using _control = closedAtTheEnd(control.endpoint);
   const inner = facility?.endpoint ?? noData;
   // Closed after the server: nobody begins anything any more when the leases end.
@@ -115,7 +117,7 @@ export async function serveHere(
       : await (await loadMadoca()).controlOverMadoca(
           inner,
           options.madoca,
-          { path: options.leases, addresses: addressesOf(zmq, http) },
+          { path: options.leases, requests: options.requests, addresses: addressesOf(zmq, http) },
           logger,
         );
   const audit = options.audit === undefined ? undefined : await openAudit(options.audit);

@@ -19,7 +19,10 @@ export type MoveView = Omit<Move, "go">;
  * {@link Control} without the methods that need the lease.
  */
 export interface ControlView<D extends ExperimentDefinition = ExperimentDefinition>
-  extends Pick<Control<D>, "bl" | "snapshot" | "diff" | "checkRequest" | "runState" | "beam" | "pauseRun"> {
+  extends Pick<
+    Control<D>,
+    "bl" | "snapshot" | "diff" | "checkRequest" | "previewRequest" | "runState" | "beam" | "pauseRun"
+  > {
   /** An axis by the experiment's name or its control name. @throws UNKNOWN_DEVICE */
   axis(name: NameOf<D, "axes">): AxisView;
   /** A shutter by the experiment's name or its control name. @throws UNKNOWN_DEVICE */

@@ -6,11 +6,12 @@ import { LEASE_TTL_MS } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { Axis, type WaitLimits } from "./axis.ts";
 import { findDevice, reason, whyOutOfRange } from "./device-checks.ts";
-import type { BeamState, DeviceInfo, RunRequest, RunState } from "./driver.ts";
+import type { BeamState, DeviceInfo, RunRequest, RunState, SettingInfo } from "./driver.ts";
 import type { Experiment, ExperimentDefinition, NamesIn } from "./experiment.ts";
 import { HeldLease, type PreviousLease } from "./held-lease.ts";
 import { Move } from "./move.ts";
 import { askOperators, type RequestKept, type RequestOptions, requestChecks } from "./requests/ask.ts";
+import { previewRequests, type RequestRow } from "./requests/preview.ts";
 import { Setting, Shutter } from "./simple-devices.ts";
 import { type Difference, differences, type Snapshot, type SnapshotEntry } from "./snapshot.ts";
 import { plainAxis } from "./units.ts";
@@ -188,14 +189,17 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   ): Promise<Readonly<Record<string, RequestKept>>> {
     resolveOptions("request", options, requestChecks);
     // All are known before the first is asked for.
-    const settings = Object.entries(to).map(
-      ([name, value]) => [name, this.setting(name as never).info, value] as const,
-    );
+    const settings = this.#wanted(to);
     const kept: Record<string, RequestKept> = {};
     const { reason: why = this.#reason } = options;
     for (const [name, info, value] of settings)
       kept[name] = await askOperators(this.#lease, info, value, why, this.#waits.pollMs, options);
     return kept;
+  }
+
+  /** What would become of {@link Control.request} now: a table now → will be, with problems. @throws UNKNOWN_DEVICE */
+  async previewRequest(to: Readonly<Record<string, number | string>>): Promise<readonly RequestRow[]> {
+    return await previewRequests(this.#lease, this.#wanted(to));
   }
 
   /** Whether a value of the accelerator may be asked for; throws why not. @throws LIMIT, UNKNOWN_DEVICE */
@@ -331,6 +335,10 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release();
+  }
+
+  #wanted(to: Readonly<Record<string, number | string>>): [string, SettingInfo, number | string][] {
+    return Object.entries(to).map(([name, value]) => [name, this.setting(name as never).info, value]);
   }
 
   #names(): string[] {

@@ -34,6 +34,7 @@ export { type MadocaOptions, madocaDriver } from "./madoca/driver.ts";
 export type { Move, MoveRow } from "./move.ts";
 export { type Preset, Presets } from "./presets.ts";
 export type { RequestKept, RequestOptions } from "./requests/ask.ts";
+export type { RequestRow } from "./requests/preview.ts";
 export { RequestLog } from "./requests/request-log.ts";
 export type { Setting, Shutter } from "./simple-devices.ts";
 export type { Difference, Snapshot, SnapshotEntry } from "./snapshot.ts";

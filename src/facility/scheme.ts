@@ -2,8 +2,9 @@ import { realClock } from "../core/clock.ts";
 import { isSaclaError, SaclaError, show } from "../core/errors.ts";
 import { inProcess } from "../transport/in-process.ts";
 import type { Address, OpenScheme } from "../transport/open.ts";
+import { operatorKinds } from "./control/operators.ts";
 import { RehearsalClock } from "./control/rehearsal-clock.ts";
-import { loadScenario, type Scenario, scenarioNames } from "./control/scenario.ts";
+import { loadScenario, type Scenario, scenarioNames, scenarioOf } from "./control/scenario.ts";
 import { createSimulatedFacility, MAX_SEED, type SimulatedFacilityOptions, simulatedEndpoint } from "./facility.ts";
 
 const known: Readonly<Record<string, string>> = {
@@ -11,11 +12,12 @@ const known: Readonly<Record<string, string>> = {
   missing: "a number from 0 to 1, the share of images not stored",
   speed: "a number from 0, facility seconds per second",
   clock: "real, or virtual (time stands still; once the facility is controlled it moves only while somebody waits)",
+  operators: `who answers requests to the accelerator: ${operatorKinds.join(", ")} (default: those of the scenario)`,
   scenario: `what goes wrong: ${scenarioNames.join(", ")} or the path of a .json file`,
 };
 
 /**
- * Opens `sim:` addresses: `sim:`, `sim:?seed=7&missing=0.01&speed=10&clock=virtual&scenario=hostile`. With
+ * Opens `sim:` addresses: `sim:`, `sim:?seed=7&missing=0.01&speed=10&clock=virtual&scenario=hostile&operators=slow`. With
  * `clock=virtual` time stands still, so no new runs appear, until a beamline is controlled; from then on it moves at
  * once to whatever somebody waits for.
  * @throws BAD_URL for an unknown option or value
@@ -28,7 +30,13 @@ export const simulatedScheme: OpenScheme = async (address) =>
 export async function simulatedOptions(address: Address): Promise<SimulatedFacilityOptions> {
   const options = optionsOf(address);
   const scenario = address.options.get("scenario");
-  return scenario === null ? options : { ...options, scenario: await scenarioIn(address, scenario) };
+  const operators = address.options.get("operators");
+  if (operators === null)
+    return scenario === null ? options : { ...options, scenario: await scenarioIn(address, scenario) };
+  const kind = operatorKinds.find((known) => known === operators);
+  if (kind === undefined) throw badValue(address, "operators", operators);
+  const chosen = scenario === null ? {} : await scenarioIn(address, scenario);
+  return { ...options, scenario: { ...(typeof chosen === "string" ? scenarioOf(chosen) : chosen), operators: kind } };
 }
 
 async function scenarioIn(address: Address, scenario: string): Promise<string | Scenario> {

@@ -40,6 +40,11 @@ export const serve: AddCommand = (program, io) => {
       "with --madoca: where leases are written down, so that what a crash left moving is stopped; one server each",
       "sacla-leases.jsonl",
     )
+    .option(
+      "--requests <file>",
+      "where requests to the accelerator are written down, so that what a crash left under way is put back " +
+        "(default with --madoca: the file of the leases and .requests)",
+    )
     .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
     .option("--columns <file>", "a module with columns of your own for the page's table of runs")
     .option("--json", "print one JSON object when it is ready");

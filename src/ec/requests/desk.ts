@@ -25,11 +25,20 @@ interface DeskTimes {
   readonly verifyMs: number;
   /** Until a value that could not be put back is tried again. @default 5000 */
   readonly againMs: number;
+  /** What a process that died has asked of the machine has happened by then, or never will. @default 5000 */
+  readonly inFlightMs: number;
   /** How long closing waits for values to be put back. @default 10000 */
   readonly closeMs: number;
 }
 
-const usual: DeskTimes = { pollMs: 50, stillPolls: 20, verifyMs: 180_000, againMs: 5000, closeMs: 10_000 };
+const usual: DeskTimes = {
+  pollMs: 50,
+  stillPolls: 20,
+  verifyMs: 180_000,
+  againMs: 5000,
+  inFlightMs: 5000,
+  closeMs: 10_000,
+};
 
 interface DeskOptions {
   readonly driver: GuardedDriver;
@@ -100,7 +109,11 @@ export class RequestDesk {
       const info = await this.#options.find(bl, parameter).catch(() => undefined);
       const rule = await this.#ruleOf(bl, parameter).catch(() => defaultRule(parameter));
       this.#openUp(id, rule, info);
-      this.#run(id, async () => await this.#putBack(id, why));
+      this.#run(id, async () => {
+        const { clock } = this.#options;
+        await clock.until(clock.now() + this.#times.inFlightMs / 1000, this.#ended.signal).catch(() => {});
+        await this.#putBack(id, why);
+      });
     }
   }
 

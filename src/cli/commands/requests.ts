@@ -1,0 +1,211 @@
+import { Argument } from "commander";
+import { sleep } from "../../core/async.ts";
+import { SaclaError } from "../../core/errors.ts";
+import { oneLine } from "../../core/printable.ts";
+import type { RequestRow } from "../../ec/index.ts";
+import { textTable } from "../../plot/index.ts";
+import type { AcceleratorRequest, RequestEntry } from "../../transport/request-methods.ts";
+import { type AddCommand, type CommandResult, declare, parseNumber, type Session } from "../command.ts";
+import { beamlineAndExperiment, type ChangeOptions, cell, change, view, withChange } from "../control.ts";
+
+const actions = ["list", "ask", "cancel", "log", "accept", "change", "decline", "stop"] as const;
+type Action = (typeof actions)[number];
+
+interface Options extends ChangeOptions {
+  readonly answerSeconds: number;
+  readonly takeOffers?: boolean;
+  readonly why: string;
+  readonly operator?: string;
+  readonly follow?: boolean;
+}
+
+/** `sacla requests [list|ask|cancel|log|accept|change|decline|stop] …`: the accelerator is changed on request. */
+export const requests: AddCommand = (program, io) =>
+  declare<Options, [Action, readonly string[]]>(
+    program,
+    io,
+    "requests",
+    "ask the operators of the accelerator, see what became of it, or answer as an operator",
+    (command) =>
+      withChange(
+        command
+          .addArgument(new Argument("[action]").choices(actions).default("list"))
+          .argument("[what...]", "ask: NAME=VALUE …; cancel, accept, decline, stop: ID; change: ID VALUE")
+          .option("--answer-seconds <seconds>", "ask: how long the operators may take", parseNumber, 60)
+          .option("--take-offers", "ask: take another value that they offer")
+          .option("--why <text>", "cancel, and the operators' answers: the reason, for the log", "")
+          .option("--operator <name>", "name of the operator (default: USER)")
+          .option("--follow", "log: go on until Ctrl+C"),
+      ),
+    async (session, options, [action, what]) => {
+      switch (action) {
+        case "list":
+          return await listed(session, options);
+        case "log":
+          return await logged(session, options);
+        case "ask":
+          return await ask(session, options, what);
+        default:
+          return await answered(session, options, action, what);
+      }
+    },
+  );
+
+async function listed(session: Session, options: Options): Promise<CommandResult> {
+  const { bl } = await beamlineAndExperiment(session, options);
+  const { ec } = session.facility;
+  const [{ mode, rules }, all, devices] = await Promise.all([ec.requestRules(bl), ec.requests(bl), ec.devices(bl)]);
+  const parameters = devices.flatMap((info) => {
+    if (info.kind !== "setting" || info.role !== "accelerator") return [];
+    const rule = rules.find(({ parameter }) => parameter === info.name);
+    const { allowed, unit } = info;
+    const values = "from" in allowed ? `${allowed.from} … ${allowed.to}` : allowed.join(", ");
+    return [[info.name, values, unit, rule?.step ?? "", rule?.verification?.signal ?? "", info.meaning]];
+  });
+  const text = [
+    `the accelerator is in ${mode} mode for beamline ${bl}`,
+    parameters.length === 0
+      ? "nothing can be asked for"
+      : textTable(["may be asked for", "values", "unit", "step", "verified by", "meaning"], parameters),
+    all.length === 0
+      ? "nothing was asked"
+      : textTable(["id", "parameter", "from", "to", "by", "state", "why"], rowsOf(all)),
+  ];
+  return { json: { bl, mode, rules, requests: all }, text: text.join("\n\n") };
+}
+
+function rowsOf(all: readonly AcceleratorRequest[]): (string | number)[][] {
+  return all.map(({ id, parameter, from, to, asked, unit, by, state, why }) => {
+    const other = to === asked ? "" : ` (asked: ${cell(asked)})`;
+    return [id, parameter, cell(from), `${cell(to)} ${unit}${other}`.trim(), oneLine(by), state, oneLine(why)];
+  });
+}
+
+async function logged(session: Session, options: Options): Promise<CommandResult> {
+  const { bl } = await beamlineAndExperiment(session, options);
+  const { io, signal } = session;
+  const all: RequestEntry[] = [];
+  for (let last = 0; ; ) {
+    const lines = await session.facility.ec.requestLog(bl, last, { signal });
+    last = lines.at(-1)?.n ?? last;
+    if (options.follow !== true) {
+      all.push(...lines);
+      if (lines.length < 1000)
+        return { json: all, text: all.length === 0 ? "nothing was asked" : all.map(lineOf).join("\n") };
+      continue;
+    }
+    for (const line of lines) io.out(`${options.json === true ? JSON.stringify(line) : lineOf(line)}\n`);
+    await sleep(500, signal);
+  }
+}
+
+function lineOf({ time, shot, id, event, by, why, data }: RequestEntry): string {
+  const parts = [
+    time,
+    shot === null ? "" : `${shot[0]}/${shot[1]}`,
+    `request ${id}`,
+    event,
+    "parameter" in data ? `${data["parameter"]} ${data["from"]} → ${data["asked"]} ${data["unit"]}`.trim() : "",
+    event === "offered" ? `${data["to"]} instead` : "",
+    `by ${oneLine(by)}`,
+    why === "" ? "" : `(${oneLine(why)})`,
+  ];
+  return parts.filter((part) => part !== "").join("  ");
+}
+
+async function ask(session: Session, options: Options, what: readonly string[]): Promise<CommandResult> {
+  const to = Object.fromEntries(what.map(targetOf));
+  if (what.length === 0)
+    throw new SaclaError("BAD_ARGUMENT", "requests ask needs what: sacla requests ask NAME=VALUE.");
+  const rows = await (await view(session, options)).previewRequest(to);
+  const table = tableOf(rows);
+  const problems = rows.flatMap(({ problem }) => (problem === "" ? [] : [problem]));
+  if (problems.length > 0 || options.dryRun === true) {
+    const end = problems.length === 0 ? "nobody was asked (dry run)" : `nobody was asked: ${problems.join(" ")}`;
+    return { json: { rows, done: false }, text: `${table}\n${end}`, exitCode: problems.length === 0 ? 0 : 1 };
+  }
+  const outcome = await change(session, options, "a request to the accelerator", table, async (control) => {
+    const said = ({ id, parameter, state, why }: AcceleratorRequest): void =>
+      session.io.err(`request ${id} (${parameter}): ${state}${why === "" ? "" : `, ${oneLine(why)}`}\n`);
+    return await control.request(to, {
+      answerMs: Math.round(1000 * options.answerSeconds),
+      agree: () => options.takeOffers === true,
+      onState: said,
+      signal: session.signal,
+    });
+  });
+  if (!outcome.done) return { json: { rows, done: false }, text: "nobody was asked", exitCode: 1 };
+  const lines = Object.entries(outcome.value).map(([name, { value, id, evidence }]) =>
+    evidence === null
+      ? `${name} is ${cell(value)} already; nobody was asked`
+      : `${name} is ${cell(value)}: ${evidence.signal} is ${evidence.mean.toPrecision(6)} ± ` +
+        `${evidence.standardError.toPrecision(2)} over ${evidence.shots} shots (request ${id})`,
+  );
+  return { json: { rows, done: true, kept: outcome.value }, text: lines.join("\n") };
+}
+
+function tableOf(rows: readonly RequestRow[]): string {
+  const cells = rows.map((row) => [row.name, cell(row.now), cell(row.willBe), row.unit, row.verifiedBy, row.problem]);
+  return textTable(["name", "now", "will be", "unit", "verified by", "problem"], cells);
+}
+
+function targetOf(text: string): [string, number | string] {
+  const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new SaclaError("BAD_ARGUMENT", `${JSON.stringify(text)} is not NAME=VALUE, such as bl3_chicane1=60.`);
+  return [name, asValue(value)];
+}
+
+function asValue(text: string): number | string {
+  return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
+}
+
+async function answered(
+  session: Session,
+  options: Options,
+  action: Exclude<Action, "list" | "log" | "ask">,
+  [idText = "", value, ...rest]: readonly string[],
+): Promise<CommandResult> {
+  const needs = action === "change" ? "ID VALUE" : "ID";
+  if (!/^\d+$/.test(idText) || (value === undefined) === (action === "change") || rest.length > 0)
+    throw new SaclaError("BAD_ARGUMENT", `requests ${action} needs ${needs}: sacla requests ${action} ${needs}.`);
+  const { bl } = await beamlineAndExperiment(session, options);
+  const { ec } = session.facility;
+  const id = Number(idText);
+  if (options.dryRun === true) {
+    const request = (await ec.requests(bl, 1000)).find((other) => other.id === id);
+    const now = request === undefined ? "there is none" : `it is ${request.state}`;
+    return {
+      json: { request: request ?? null, done: false },
+      text: `request ${id}: ${now}; nothing was done (dry run)`,
+    };
+  }
+  const name = options.operator ?? session.io.env["USER"] ?? "somebody";
+  const { why } = options;
+  const after =
+    action === "cancel"
+      ? await ec.cancelRequest(bl, id, name, why)
+      : await ec.answerRequest(bl, id, {
+          operator: name,
+          answer: action,
+          why,
+          to: value === undefined ? undefined : asValue(value),
+        });
+  const ended = action === "stop" || action === "cancel" ? await atRest(session, bl, after) : after;
+  return { json: { request: ended, done: true }, text: `request ${id} (${ended.parameter}) is ${ended.state}` };
+}
+
+/** What was stopped is being put back; a minute is waited for that. */
+async function atRest(
+  { facility, signal }: Session,
+  bl: number,
+  request: AcceleratorRequest,
+): Promise<AcceleratorRequest> {
+  let now = request;
+  const until = performance.now() + 60_000;
+  while (["ramping", "verifying", "rolling-back"].includes(now.state) && performance.now() < until) {
+    await sleep(100, signal);
+    now = (await facility.ec.requests(bl, 50)).find(({ id }) => id === request.id) ?? now;
+  }
+  return now;
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { cli } from "../../support/fake-io.ts";
+
+const url = (operators: string): string[] => ["--url", `sim:?clock=virtual&operators=${operators}`];
+
+describe("sacla requests", () => {
+  it("lists what may be asked for, how it is verified, and what was asked", async () => {
+    const { code, out } = await cli(["requests", ...url("prompt")]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/normal mode for beamline 3/);
+    expect(out).toMatch(/bl3_chicane1 +0 … 300 +fs +300 +xfel_mon_bpm_bl3_chicane_1_delay\/summary/);
+    expect(out).toMatch(/nothing was asked/);
+  });
+
+  it("asks, and prints what showed that it worked", async () => {
+    const { code, out, err } = await cli(["requests", "ask", "bl3_chicane1=60", "--yes", ...url("prompt")]);
+    expect(code).toBe(0);
+    expect(err).toMatch(/request 1 \(bl3_chicane1\): waiting[\s\S]*verifying[\s\S]*kept/);
+    expect(out).toMatch(/bl3_chicane1 is 60: xfel_mon\S+ is \d+\.\d+ ± 0?\.?\d+ over \d+ shots \(request 1\)/);
+  });
+
+  it("asks nobody in a dry run, and says what would be refused", async () => {
+    const good = await cli(["requests", "ask", "bl3_pump_fel=on", "--dry-run", ...url("refusing")]);
+    expect([good.code, good.out]).toEqual([0, expect.stringMatching(/off +on .*nobody was asked \(dry run\)/s)]);
+    const far = await cli(["requests", "ask", "bl3_steer_x=0.8", "--yes", ...url("prompt")]);
+    expect([far.code, far.out]).toEqual([1, expect.stringMatching(/nobody was asked: .*Ask for 0\.5 first/s)]);
+    const direct = await cli(["requests", "ask", "bl3_id1_k=2.1", "--dry-run", ...url("prompt")]);
+    expect([direct.code, direct.out]).toEqual([1, expect.stringMatching(/without a request: sacla set bl3_id1_k/)]);
+  });
+
+  it("ends with what the operators said, or that they said nothing", async () => {
+    const no = await cli(["requests", "ask", "bl3_chicane1=60", "--yes", ...url("refusing")]);
+    expect([no.code, no.err]).toEqual([1, expect.stringMatching(/REQUEST_DECLINED: .*declined by simulated operator/)]);
+    const none = ["requests", "ask", "bl3_chicane1=60", "--yes", "--answer-seconds", "0.1", ...url("absent")];
+    const absent = await cli(none);
+    expect([absent.code, absent.err]).toEqual([1, expect.stringMatching(/REQUEST_EXPIRED: .*no answer within 0\.1 s/)]);
+    const half = await cli(["requests", "ask", "bl3_chicane1=60", "--yes", ...url("partial")]);
+    expect([half.code, half.err]).toEqual([1, expect.stringMatching(/REQUEST_DECLINED: .*offers 30/)]);
+    const taken = await cli(["requests", "ask", "bl3_chicane1=60", "--yes", "--take-offers", ...url("partial")]);
+    expect([taken.code, taken.out]).toEqual([0, expect.stringMatching(/bl3_chicane1 is 30/)]);
+  });
+
+  it("says how each part is given when it is not", async () => {
+    for (const args of [["ask"], ["ask", "60"], ["accept"], ["change", "1"], ["accept", "1", "2"], ["cancel", "x"]]) {
+      const { code, err } = await cli(["requests", ...args, ...url("prompt")]);
+      expect([args, code, err]).toEqual([args, 2, expect.stringMatching(/NAME=VALUE|needs ID/)]);
+    }
+    const { code, err } = await cli(["set", "bl3_chicane1", "60", "--yes", ...url("prompt")]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/^$/)]);
+  });
+});
