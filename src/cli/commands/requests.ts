@@ -6,7 +6,7 @@ import type { RequestRow } from "../../ec/index.ts";
 import { textTable } from "../../plot/index.ts";
 import type { AcceleratorRequest, RequestEntry } from "../../transport/request-methods.ts";
 import { type AddCommand, type CommandResult, declare, parseNumber, type Session } from "../command.ts";
-import { beamlineAndExperiment, type ChangeOptions, cell, change, view, withChange } from "../control.ts";
+import { type ChangeOptions, cell, change, view, withChange } from "../control.ts";
 
 const actions = ["list", "ask", "cancel", "log", "accept", "change", "decline", "stop"] as const;
 type Action = (typeof actions)[number];
@@ -15,7 +15,6 @@ interface Options extends ChangeOptions {
   readonly answerSeconds: number;
   readonly takeOffers?: boolean;
   readonly why: string;
-  readonly operator?: string;
   readonly follow?: boolean;
 }
 
@@ -34,13 +33,12 @@ export const requests: AddCommand = (program, io) =>
           .option("--answer-seconds <seconds>", "ask: how long the operators may take", parseNumber, 60)
           .option("--take-offers", "ask: take another value that they offer")
           .option("--why <text>", "cancel, and the operators' answers: the reason, for the log", "")
-          .option("--operator <name>", "name of the operator (default: USER)")
           .option("--follow", "log: go on until Ctrl+C"),
       ),
     async (session, options, [action, what]) => {
       switch (action) {
         case "list":
-          return await listed(session, options);
+          return await listed(session);
         case "log":
           return await logged(session, options);
         case "ask":
@@ -51,8 +49,8 @@ export const requests: AddCommand = (program, io) =>
     },
   );
 
-async function listed(session: Session, options: Options): Promise<CommandResult> {
-  const { bl } = await beamlineAndExperiment(session, options);
+async function listed(session: Session): Promise<CommandResult> {
+  const { bl } = session;
   const { ec } = session.facility;
   const [{ mode, rules }, all, devices] = await Promise.all([ec.requestRules(bl), ec.requests(bl), ec.devices(bl)]);
   const parameters = devices.flatMap((info) => {
@@ -82,7 +80,7 @@ function rowsOf(all: readonly AcceleratorRequest[]): (string | number)[][] {
 }
 
 async function logged(session: Session, options: Options): Promise<CommandResult> {
-  const { bl } = await beamlineAndExperiment(session, options);
+  const { bl } = session;
   const { io, signal } = session;
   const all: RequestEntry[] = [];
   for (let last = 0; ; ) {
@@ -91,17 +89,20 @@ async function logged(session: Session, options: Options): Promise<CommandResult
     if (options.follow !== true) {
       all.push(...lines);
       if (lines.length < 1000)
-        return { json: all, text: all.length === 0 ? "nothing was asked" : all.map(lineOf).join("\n") };
+        return {
+          json: all,
+          text: all.length === 0 ? "nothing was asked" : all.map((line) => lineOf(session, line)).join("\n"),
+        };
       continue;
     }
-    for (const line of lines) io.out(`${options.json === true ? JSON.stringify(line) : lineOf(line)}\n`);
+    for (const line of lines) io.out(`${options.json === true ? JSON.stringify(line) : lineOf(session, line)}\n`);
     await sleep(500, signal);
   }
 }
 
-function lineOf({ time, shot, id, event, by, why, data }: RequestEntry): string {
+function lineOf(session: Session, { time, shot, id, event, by, why, data }: RequestEntry): string {
   const parts = [
-    time,
+    session.time(new Date(time)),
     shot === null ? "" : `${shot[0]}/${shot[1]}`,
     `request ${id}`,
     event,
@@ -117,7 +118,7 @@ async function ask(session: Session, options: Options, what: readonly string[]):
   const to = Object.fromEntries(what.map(targetOf));
   if (what.length === 0)
     throw new SaclaError("BAD_ARGUMENT", "requests ask needs what: sacla requests ask NAME=VALUE.");
-  const rows = await (await view(session, options)).previewRequest(to);
+  const rows = await (await view(session)).previewRequest(to);
   const table = tableOf(rows);
   const problems = rows.flatMap(({ problem }) => (problem === "" ? [] : [problem]));
   if (problems.length > 0 || options.dryRun === true) {
@@ -169,7 +170,7 @@ async function answered(
   const needs = action === "change" ? "ID VALUE" : "ID";
   if (!/^\d+$/.test(idText) || (value === undefined) === (action === "change") || rest.length > 0)
     throw new SaclaError("BAD_ARGUMENT", `requests ${action} needs ${needs}: sacla requests ${action} ${needs}.`);
-  const { bl } = await beamlineAndExperiment(session, options);
+  const { bl } = session;
   const { ec } = session.facility;
   const id = Number(idText);
   if (options.dryRun === true) {
@@ -180,7 +181,7 @@ async function answered(
       text: `request ${id}: ${now}; nothing was done (dry run)`,
     };
   }
-  const name = options.operator ?? session.io.env["USER"] ?? "somebody";
+  const name = session.person;
   const { why } = options;
   const after =
     action === "cancel"
