@@ -12,12 +12,12 @@ const known: Readonly<Record<string, string>> = {
   missing: "a number from 0 to 1, the share of images not stored",
   speed: "a number from 0, facility seconds per second",
   clock: "real, or virtual (time stands still; once the facility is controlled it moves only while somebody waits)",
-  operators: `who answers requests to the accelerator: ${operatorKinds.join(", ")} (default: those of the scenario)`,
+  operators: `who answers requests to the accelerator: ${operatorKinds.join(", ")}`,
   scenario: `what goes wrong: ${scenarioNames.join(", ")} or the path of a .json file`,
 };
 
 /**
- * Opens `sim:` addresses: `sim:`, `sim:?seed=7&missing=0.01&speed=10&clock=virtual&scenario=hostile&operators=slow`. With
+ * Opens `sim:` addresses: `sim:`, `sim:?seed=7&missing=0.01&speed=10&clock=virtual&scenario=hostile`. With
  * `clock=virtual` time stands still, so no new runs appear, until a beamline is controlled; from then on it moves at
  * once to whatever somebody waits for.
  * @throws BAD_URL for an unknown option or value

@@ -8,6 +8,7 @@ import type { AcceleratorRequest, RequestEntry, RequestRule } from "../../transp
 import { checkReady, whyOutOfRange } from "../device-checks.ts";
 import type { SettingInfo } from "../driver.ts";
 import type { GuardedDriver } from "../guarded-driver.ts";
+import { MachineSide } from "./machine-side.ts";
 import { Ramps } from "./ramp.ts";
 import { RequestBook } from "./request-book.ts";
 import { defaultRule, refusalOf, verificationFor } from "./request-checks.ts";
@@ -65,8 +66,6 @@ interface Open {
 }
 
 const MINUTE = 60;
-/** Longest look at the newest shot: a line of the log does not wait for it. */
-const SHOT_MS = 200;
 /** An instrument reads a value of a range back to this part of it. */
 const READING_PART = 1e-3;
 const DESK = "sacla";
@@ -80,6 +79,7 @@ export class RequestDesk {
   readonly #options: DeskOptions;
   readonly #times: DeskTimes;
   readonly #ramps: Ramps;
+  readonly #side: MachineSide;
   readonly #book: RequestBook;
   readonly #open = new Map<number, Open>();
   readonly #tasks = new Set<Promise<void>>();
@@ -93,6 +93,7 @@ export class RequestDesk {
     this.#options = options;
     this.#times = { ...usual, ...options.times };
     this.#ramps = new Ramps(options.driver, options.clock, this.#times);
+    this.#side = new MachineSide(options.driver);
     this.#book = new RequestBook(options.log, ({ id }) => this.#open.get(id)?.answered.abort());
   }
 
@@ -103,11 +104,11 @@ export class RequestDesk {
       const { id, bl, parameter, state } = request;
       if (hasEnded(state)) continue;
       if (!isUnderWay(state)) {
-        this.#book.note(request, "withdrawn", await this.#shot(bl), DESK, why);
+        this.#book.note(request, "withdrawn", await this.#side.shot(bl), DESK, why);
         continue;
       }
       const info = await this.#options.find(bl, parameter).catch(() => undefined);
-      const rule = await this.#ruleOf(bl, parameter).catch(() => defaultRule(parameter));
+      const rule = await this.#side.ruleOf(bl, parameter).catch(() => defaultRule(parameter));
       this.#openUp(id, rule, info);
       this.#run(id, async () => {
         const { clock } = this.#options;
@@ -118,9 +119,7 @@ export class RequestDesk {
   }
 
   async rules(bl: number): Promise<{ mode: "normal" | "tuning"; rules: RequestRule[] }> {
-    const { accelerator } = this.#options.driver.driver;
-    const rules = accelerator === undefined ? [] : await this.#ask(bl, "rules", () => accelerator.rules(bl));
-    return { mode: (await this.#state(bl)).mode, rules: [...rules] };
+    return { mode: (await this.#side.state(bl)).mode, rules: [...(await this.#side.rules(bl))] };
   }
 
   list(bl: number, last: number): AcceleratorRequest[] {
@@ -138,9 +137,9 @@ export class RequestDesk {
     const info = await this.#options.find(bl, params.parameter);
     if (info.role !== "accelerator")
       throw badArgument("parameter", info.name, "one of the accelerator; this one is changed without a request");
-    const rule = await this.#ruleOf(bl, info.name);
+    const rule = await this.#side.ruleOf(bl, info.name);
     const verification = verificationFor(rule, params.verification, to);
-    const { mode, shot } = await this.#state(bl);
+    const { mode, shot } = await this.#side.state(bl);
     const reading = await this.#ramps.read(info.name);
     // Nothing is awaited from here: what is checked holds when it is put to the operators.
     const by = this.#options.holder(bl, lease);
@@ -168,7 +167,7 @@ export class RequestDesk {
   /** @throws BAD_ARGUMENT when the answer does not fit @throws INTERLOCK when the machine is tuned */
   async answer({ bl, id, operator, answer, to, why }: CallParams<"request.answer">): Promise<AcceleratorRequest> {
     const { parameter } = this.#book.find(bl, id);
-    const { mode, shot } = await this.#state(bl);
+    const { mode, shot } = await this.#side.state(bl);
     const info = answer === "change" ? await this.#options.find(bl, parameter) : undefined;
     const request = this.#book.find(bl, id);
     if (answer === "stop" && isUnderWay(request.state)) return this.#stop(id, `${operator} stopped it: ${why}`);
@@ -190,7 +189,7 @@ export class RequestDesk {
   /** @throws BAD_ARGUMENT when nothing was offered @throws LEASE_LOST, WRITE_FAILED */
   async agree({ bl, lease, id }: CallParams<"request.agree">): Promise<AcceleratorRequest> {
     this.#options.holder(bl, lease);
-    const shot = await this.#shot(bl);
+    const shot = await this.#side.shot(bl);
     const by = this.#options.holder(bl, lease);
     return this.#accept(this.#book.find(bl, id), "agreed", shot, by, "");
   }
@@ -198,7 +197,7 @@ export class RequestDesk {
   /** @throws NOT_VERIFIED when the evidence does not show the value @throws BAD_ARGUMENT, LEASE_LOST, WRITE_FAILED */
   async keep({ bl, lease, id, evidence }: CallParams<"request.keep">): Promise<AcceleratorRequest> {
     this.#options.holder(bl, lease);
-    const shot = await this.#shot(bl);
+    const shot = await this.#side.shot(bl);
     const by = this.#options.holder(bl, lease);
     const request = this.#book.find(bl, id);
     this.#book.checkMay(request, "kept", "keep");
@@ -228,7 +227,7 @@ export class RequestDesk {
   /** Withdraws what has not begun, puts back what is under way. @throws BAD_ARGUMENT when it has ended */
   async cancel({ bl, id, by, why }: CallParams<"request.cancel">): Promise<AcceleratorRequest> {
     this.#book.find(bl, id);
-    const shot = await this.#shot(bl);
+    const shot = await this.#side.shot(bl);
     return this.#cancel(this.#book.find(bl, id), shot, by, why);
   }
 
@@ -293,7 +292,7 @@ export class RequestDesk {
   async #carryOut(id: number): Promise<void> {
     const open = this.#open.get(id);
     const { bl } = this.#book.get(id);
-    const shot = await this.#shot(bl);
+    const shot = await this.#side.shot(bl);
     const request = this.#book.get(id);
     // It may have been withdrawn meanwhile.
     if (open === undefined || request.state !== "accepted") return;
@@ -320,7 +319,7 @@ export class RequestDesk {
     open.stop.signal.throwIfAborted();
     const { rule, tolerance, stop } = open;
     await this.#ramps.go({ parameter, to, tolerance, seconds: rule.rampSeconds }, stop.signal);
-    const shot = await this.#shot(bl);
+    const shot = await this.#side.shot(bl);
     stop.signal.throwIfAborted();
     const verifyFrom = shot === null ? null : ([shot[0], shot[1] + verification.settleShots] as const);
     this.#book.begin(this.#book.get(id), "arrived", shot, DESK, "", { verifyFrom });
@@ -340,18 +339,19 @@ export class RequestDesk {
     const { rule, tolerance } = open;
     const { signal } = this.#ended;
     if (this.#book.get(id).state !== "rolling-back")
-      this.#book.note(this.#book.get(id), "rolling-back", await this.#shot(bl), DESK, why);
+      this.#book.note(this.#book.get(id), "rolling-back", await this.#side.shot(bl), DESK, why);
     for (let said = ""; ; ) {
       try {
         // A machine that still moves refuses a new value.
         await this.#ramps.rest(parameter, rule.rampSeconds, signal);
         const value = await this.#ramps.go({ parameter, to: from, tolerance, seconds: rule.rampSeconds }, signal);
-        this.#book.note(this.#book.get(id), "rolled-back", await this.#shot(bl), DESK, "", { to: value });
+        this.#book.note(this.#book.get(id), "rolled-back", await this.#side.shot(bl), DESK, "", { to: value });
         return;
       } catch (error) {
         if (signal.aborted) return;
         const { message } = toSaclaError(error);
-        if (message !== said) this.#book.note(this.#book.get(id), "tried-again", await this.#shot(bl), DESK, message);
+        if (message !== said)
+          this.#book.note(this.#book.get(id), "tried-again", await this.#side.shot(bl), DESK, message);
         said = message;
         if (this.#closing.signal.aborted) return;
         await this.#options.clock.until(this.#options.clock.now() + this.#times.againMs / 1000, signal).catch(() => {});
@@ -367,7 +367,7 @@ export class RequestDesk {
     } catch {
       return;
     }
-    const shot = await this.#shot(this.#book.get(id).bl);
+    const shot = await this.#side.shot(this.#book.get(id).bl);
     const request = this.#book.get(id);
     if (!mayCome(request.state, "expired")) return;
     this.#book.note(request, "expired", shot, DESK, `no answer within ${answerMs / 1000} s`);
@@ -402,38 +402,6 @@ export class RequestDesk {
         if (this.#book.isOver(id)) this.#open.delete(id);
       });
     this.#tasks.add(task);
-  }
-
-  async #ruleOf(bl: number, parameter: string): Promise<RequestRule> {
-    const { rules } = await this.rules(bl);
-    return rules.find((rule) => rule.parameter === parameter) ?? defaultRule(parameter);
-  }
-
-  async #state(bl: number): Promise<{ mode: "normal" | "tuning"; shot: RequestEntry["shot"] }> {
-    const { accelerator } = this.#options.driver.driver;
-    if (accelerator === undefined) return { mode: "normal", shot: null };
-    return await this.#ask(bl, "state", () => accelerator.state(bl));
-  }
-
-  async #shot(bl: number): Promise<RequestEntry["shot"]> {
-    const late = new AbortController();
-    const none = sleep(SHOT_MS, late.signal).then(
-      () => null,
-      () => null,
-    );
-    const shot = await Promise.race([
-      this.#state(bl).then(
-        (state) => state.shot,
-        () => null,
-      ),
-      none,
-    ]);
-    late.abort();
-    return shot;
-  }
-
-  async #ask<T>(bl: number, what: string, work: () => Promise<T>): Promise<T> {
-    return await this.#options.driver.ask(`${what} of the accelerator, beamline ${bl}`, work);
   }
 }
 
