@@ -14,6 +14,7 @@ export interface ScanningOptions extends ChangeOptions {
   readonly plot?: string | undefined;
   readonly pumpedBy?: string | undefined;
   readonly documents?: string | undefined;
+  readonly normalise?: string | undefined;
   readonly map: readonly string[];
 }
 
@@ -43,5 +44,6 @@ export function withScanning(command: Command): Command {
       (text: string, all: string[]) => [...all, text],
       [],
     )
+    .option("--normalise <signal>", "answers are of the ratio to this signal, such as the beam monitor")
     .option("--documents <file>", "Bluesky event-model documents, JSON lines");
 }

@@ -24,6 +24,7 @@ import { type CommandResult, EXIT_INTERRUPTED, type Session } from "./command.ts
 import { change, view } from "./control.ts";
 import { checkFolder } from "./io.ts";
 import { LateDocuments } from "./late-documents.ts";
+import { answerLines, durationText, TimeLeft } from "./scan-answers.ts";
 import { beamLines, beamOptions } from "./scan-beam.ts";
 import { newJournal } from "./scan-journal.ts";
 import type { ScanningOptions } from "./scan-options.ts";
@@ -92,7 +93,7 @@ export function estimateText(run: DryRun, problems: readonly string[]): string {
     text(from) === text(to) ? text(from) : `${text(from)} to ${text(to)}`;
   const whole = (value: number): string => String(Math.round(value));
   const rows = [
-    ["duration", range(run.seconds, duration)],
+    ["duration", range(run.seconds, durationText)],
     ["points", range(run.points, whole)],
     ["shots", range(run.shots, whole)],
     ["shutter openings", range(run.shutterCycles, whole)],
@@ -104,12 +105,6 @@ export function estimateText(run: DryRun, problems: readonly string[]): string {
   ].join("\n");
 }
 
-function duration(seconds: number): string {
-  const s = Math.round(seconds);
-  const [h, m] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
-  return h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min ${s % 60} s` : `${s} s`;
-}
-
 /** Shows what a plan would do, asks, runs it. @param resumes - a journal to go on with */
 export async function runPlan(
   session: Session,
@@ -117,7 +112,7 @@ export async function runPlan(
   plan: Plan,
   context: Readonly<Record<string, unknown>>,
   resumes?: string,
-): Promise<CommandResult> {
+): Promise<CommandResult & { readonly table?: ScanTable; readonly units?: Readonly<Record<string, string>> }> {
   // Of a scan that goes on, nobody knows here how much is done; its limits were checked when it began.
   const run = resumes === undefined ? await estimatePlan(session, options, plan) : null;
   const problems = run === null ? [] : problemsOf(plan, run);
@@ -139,9 +134,11 @@ export async function runPlan(
   const { io } = session;
   let end: ScanEnd | undefined;
   let journal: Journal | undefined;
+  let known: Readonly<Record<string, string>> = {};
   const work = async (control: Control, experiment: Experiment | undefined): Promise<void> => {
     const units = new ScanUnits(session, control, (name) => signalId(experiment, name));
-    const draw = drawerOf(session, options, plan, table, units, control.bl);
+    known = units.units;
+    const draw = await drawerOf(session, options, plan, table, units, control.bl);
     const plot = new ScanPlot(draw, (text) => io.err(`${text}\n`));
     journal = resumes !== undefined ? Journal.open(resumes) : newJournal(io, options, plan, control.bl, context);
     const maps = mapsOrClose(options, journal);
@@ -149,9 +146,7 @@ export async function runPlan(
       // Once before anything moves, so that a place that cannot be written to is refused now; a scan whose journal is
       // there already is refused before that, and leaves the picture of the other one alone.
       draw();
-      const needsUnits = [options.plot, options.html, options.documents].some((path) => path !== undefined);
-      const lookers = needsUnits ? [units, plot] : [];
-      const callbacks = [table, documents, progressOf(session, table, run), ...lookers];
+      const callbacks = [table, documents, progressOf(session, table, run), units, plot];
       end = await runOn(session, options, { control, experiment }, plan, {
         callbacks,
         maps,
@@ -169,33 +164,36 @@ export async function runPlan(
     if (!done || end === undefined)
       return { json: { estimate: run, beam, done: false }, text: "nothing was done", exitCode: 1 };
   } catch (error) {
-    throw withPoints(session, options, toSaclaError(error), { end, table, run, journal });
+    throw withPoints(session, options, toSaclaError(error), { end, table, run, journal, units: known });
   }
-  return answerOf(end, table, run, journal?.path, isWritten);
+  const answer = answerOf(end, table, run, journal?.path, isWritten, known, options);
+  return { ...answer, table, units: known };
 }
 
 /** However a scan ends, its points are told: on the terminal as a table, for a program in the details of the error. */
 function withPoints(
   { io }: Session,
-  { json }: ScanningOptions,
+  options: ScanningOptions,
   error: SaclaError,
   so: {
     readonly end: ScanEnd | undefined;
     readonly table: ScanTable;
     readonly run: DryRun | null;
     readonly journal: Journal | undefined;
+    readonly units: Readonly<Record<string, string>>;
   },
 ): SaclaError {
-  const { end, table, run, journal } = so;
+  const { end, table, run, journal, units } = so;
   if (journal === undefined && table.rows.length === 0) return error;
   const points = table.rows.length;
-  if (json === true)
+  if (options.json === true)
     return new SaclaError(error.code, error.message, {
       details: { ...error.details, points, columns: table.columns(), journal: journal?.path ?? null },
       cause: error,
     });
-  if (end !== undefined) io.out(`${answerOf(end, table, run, journal?.path, true).text}\n`);
-  else if (points > 0) io.out(`${table.text()}\nfailed: ${points} ${points === 1 ? "point is" : "points are"} done\n`);
+  if (end !== undefined) io.out(`${answerOf(end, table, run, journal?.path, true, units, options).text}\n`);
+  else if (points > 0)
+    io.out(`${table.text(units)}\nfailed: ${points} ${points === 1 ? "point is" : "points are"} done\n`);
   if (journal !== undefined && end?.outcome !== "done") io.err(`go on later with: sacla resume ${journal.path}\n`);
   return error;
 }
@@ -216,7 +214,10 @@ function answerOf(
   estimated: DryRun | null,
   journalPath: string | undefined,
   isWritten: boolean,
+  units: Readonly<Record<string, string>>,
+  { normalise }: ScanningOptions,
 ): CommandResult {
+  const answers = table.answers({ normaliseBy: normalise });
   const dropped = Object.entries(end.shots.dropped).map(([reason, n]) => `, ${n} ${reason}`);
   const summary =
     `${end.outcome}: ${end.points} points, ${end.shots.used} of ${end.shots.asked} shots ` + `used${dropped.join("")}`;
@@ -230,11 +231,14 @@ function answerOf(
       points: end.points,
       shots: end.shots,
       result: end.result ?? null,
+      answers,
+      units,
       columns: table.columns(),
     },
     text: [
-      table.text(),
+      table.text(units),
       summary + again,
+      ...answerLines(answers, units),
       ...without.map((line) => `${line}. Look at shutters, attenuator and amplifier.`),
     ].join("\n"),
     // It ends otherwise only when somebody stops it.
@@ -256,17 +260,19 @@ function whereItGoesOn(path: string, plan: Plan): string {
 }
 
 /** What draws the curve, @throws WRITE_FAILED */
-function drawerOf(
-  { io }: Session,
+async function drawerOf(
+  session: Session,
   options: ScanningOptions,
   plan: Plan,
   table: ScanTable,
   { units }: ScanUnits,
   bl: number,
-): () => void {
-  const title = `${plan.name}, beamline ${bl}, ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`;
+): Promise<() => void> {
+  const simulated = (await session.isSimulated()) ? ", SIMULATED" : "";
+  const title = `${plan.name}, beamline ${bl}, ${session.time(new Date())}${simulated}`;
   return () => {
-    if (options.plot !== undefined) io.writeFile(options.plot, table.png({ title, units }));
+    const lines = answerLines(table.answers({ normaliseBy: options.normalise }), units);
+    if (options.plot !== undefined) session.io.writeFile(options.plot, table.png({ title, lines, units }));
   };
 }
 
@@ -301,13 +307,15 @@ async function runOn(
 /** One line per point; on a terminal the curve of the first signal, too. */
 function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): ScanCallback {
   const of = run === null ? "" : ` of ${run.points.to}`;
+  const left = new TimeLeft();
   return {
     point: ({ index, data, taken, isPast }) => {
       if (isPast) return;
       const at = Object.entries(data).map(([name, value]) => `${name} ${Number(value.toPrecision(6))}`);
       io.err(
         `point ${index + 1}${of}: ${at.join(", ")}` +
-          `${taken === null ? "" : `, ${taken.ledger.used} of ${taken.ledger.asked} shots`}\n`,
+          `${taken === null ? "" : `, ${taken.ledger.used} of ${taken.ledger.asked} shots`}` +
+          `${left.text(index + 1, run?.points.to ?? 0)}\n`,
       );
       for (const line of withoutNumber(taken === null ? [] : [taken])) io.err(`  ${line}\n`);
       const signal = Object.keys(taken?.values ?? {})[0];
@@ -337,7 +345,7 @@ function withoutNumber(all: readonly ShotsTaken[]): string[] {
 /** Writes all result files that can be written and reports the others; true when all were written. */
 function writeResults(
   { io }: Session,
-  { csv, html, documents: path }: ScanningOptions,
+  { csv, html, documents: path, normalise }: ScanningOptions,
   plan: Plan,
   table: ScanTable,
   { units }: ScanUnits,
@@ -345,9 +353,10 @@ function writeResults(
   drawLast: () => void,
 ): boolean {
   let isWritten = true;
+  const lines = answerLines(table.answers({ normaliseBy: normalise }), units);
   const written = [
-    () => csv !== undefined && io.writeFile(csv, table.csv()),
-    () => html !== undefined && io.writeFile(html, table.html(plan.name, undefined, units)),
+    () => csv !== undefined && io.writeFile(csv, table.csv(units)),
+    () => html !== undefined && io.writeFile(html, table.html(plan.name, undefined, units, lines)),
     () => path !== undefined && io.writeFile(path, documents.lines(units)),
     drawLast,
   ];

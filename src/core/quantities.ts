@@ -52,7 +52,7 @@ export function prefixedUnit(unit: string, largest: number): { readonly unit: st
 
 /** A number as people write it, with four significant digits and its unit: `5.032 nC`. */
 export function quantity(value: number, unit = "", digits = 4): string {
-  if (!Number.isFinite(value)) return withUnit("–", unit);
+  if (!Number.isFinite(value)) return "–";
   const { unit: shown, factor } = prefixedUnit(unit, value);
   const scaled = value * factor;
   const isWhole = Number.isInteger(scaled) && Math.abs(scaled) < 1e15;

@@ -22,6 +22,7 @@ export {
   type VirtualShot,
 } from "./beamline/virtual-devices.ts";
 export { type DocumentOptions, DocumentStream, type ScanDocument } from "./callbacks/documents.ts";
+export { answerText, type ScanAnswer, type ScanAnswerOptions, scanAnswers } from "./callbacks/scan-answer.ts";
 export type { CurveOptions } from "./callbacks/scan-curves.ts";
 export { type ScanColumn, ScanTable, type ScanTableOptions } from "./callbacks/scan-table.ts";
 export { scanPosition, shotsOfRow } from "./callbacks/shots-of-rows.ts";

@@ -1,6 +1,9 @@
+import { Option } from "commander";
+import { SaclaError, toSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
 import { scan as stepScan } from "../../scan/index.ts";
 import { type AddCommand, collect, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import { type GoTo, goToAnswer } from "../scan-answers.ts";
 import { beamOptions, repeatOf, shotCondition } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
@@ -12,6 +15,7 @@ interface Options extends ScanningOptions {
   readonly settle: number;
   readonly where: string[];
   readonly repeat?: number;
+  readonly go?: GoTo;
 }
 
 /** `sacla scan AXIS FROM TO POINTS`: shows what it would take, asks, does it. */
@@ -29,7 +33,12 @@ export const scan: AddCommand = (program, io) =>
           .argument("<to>", "included", parseNumber)
           .argument("<points>", "number of positions", parseWhole)
           .option("--shots <n>", "good shots at each point", parseWhole, 30)
-          .option("--signal <id>", "kept of every shot; can be repeated", collect, [])
+          .option(
+            "--signal <id>",
+            "kept of every shot; can be repeated (default: those of the experiment)",
+            collect,
+            [],
+          )
           .option("--shutter <name>", "opened for the shots of each point")
           .option(
             "--where <condition>",
@@ -42,11 +51,19 @@ export const scan: AddCommand = (program, io) =>
             "take a point again when fewer than half of its shots were good, so many attempts in all",
             parseWhole,
           )
+          .addOption(
+            new Option(
+              "--go <where>",
+              "afterwards, to the centre of the fitted peak or of gravity; asks first",
+            ).choices(["peak", "centre"]),
+          )
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
       ),
     async (session, options, [axis, from, to, points]) => {
       const { shots: count, signal, pumpedBy, shutter, settle, where, repeat } = options;
-      const signals = [...new Set(pumpedBy === undefined ? signal : [...signal, pumpedBy])];
+      const { normalise, go } = options;
+      const wanted = signal.length > 0 ? signal : ownSignals(session, axis);
+      const signals = [...new Set([...wanted, ...[pumpedBy, normalise].filter((one) => one !== undefined)])];
       const { beam, monitor } = options;
       const rule = beam === undefined ? undefined : beamOptions({ ...options, beam }, options.bl ?? session.bl).beam;
       await checkSignals(session, [
@@ -69,9 +86,29 @@ export const scan: AddCommand = (program, io) =>
         settleSeconds: settle,
         ...defined({ shutter }),
       };
-      return await runPlan(session, options, stepScan(settings), { command: "scan", settings, ...contextOf(options) });
+      const context = { command: "scan", settings, ...contextOf(options) };
+      const result = await runPlan(session, options, stepScan(settings), context);
+      const { table, units = {} } = result;
+      if (go === undefined || table === undefined || (result.exitCode ?? 0) !== 0) return result;
+      // What was measured is told before anything else moves.
+      if (options.json !== true) session.io.out(`${result.text}\n`);
+      const answers = table.answers({ normaliseBy: normalise });
+      try {
+        const moved = await goToAnswer(session, options, answers, go, from, units[axis] ?? "");
+        return { ...moved, json: { ...(result.json as object), go: moved.json } };
+      } catch (error) {
+        // The scan is done, whatever becomes of the move: a program finds it in the details.
+        const { code, message, details } = toSaclaError(error);
+        throw new SaclaError(code, message, { details: { ...details, ...(result.json as object) }, cause: error });
+      }
     },
   );
+
+/** The signals of the experiment file, but for that of the axis that is scanned. */
+function ownSignals({ experiment }: Session, axis: string): string[] {
+  const ofAxes = new Set(Object.keys(experiment?.axes ?? {}));
+  return Object.keys(experiment?.signals ?? {}).filter((name) => name !== axis && !ofAxes.has(name));
+}
 
 /** A signal that is not there must be known before an axis moves and a shutter opens. @throws UNKNOWN_SIGNAL */
 async function checkSignals({ facility, signal: stop }: Session, names: readonly string[]): Promise<void> {

@@ -1,9 +1,11 @@
 import { formatCsv } from "../../core/csv.ts";
 import { any, resolveOptions } from "../../core/options.ts";
+import { quantityWithError } from "../../core/quantities.ts";
 import { linePlot, reportPage, terminalPlot, textTable } from "../../plot/index.ts";
 import { difference, pumpedAndUnpumped, summary, whyMissing } from "../beamline/shot-collector.ts";
 import type { Row, ScanCallback } from "../engine/callback.ts";
 import type { SignalSummary } from "../messages/messages.ts";
+import { type ScanAnswer, type ScanAnswerOptions, scanAnswers } from "./scan-answer.ts";
 import { type CurveOptions, scanPanels, scanPng } from "./scan-curves.ts";
 
 /** A column of a run table by its name, one cell per row. */
@@ -96,19 +98,45 @@ export class ScanTable implements ScanCallback {
     ];
   }
 
-  /** CSV with a header line; see docs/scans.md. */
-  csv(): string {
-    const columns = this.columns();
-    const rows = this.#rows.map((_, i) => columns.map(({ values }) => values[i] ?? ""));
-    return formatCsv([columns.map(({ name }) => name), ...rows]);
+  /**
+   * Peak, dip or step of every signal, or why there is none; see {@link scanAnswers}.
+   * @example for (const answer of table.answers()) console.log(answerText(answer, units));
+   */
+  answers(options: Omit<ScanAnswerOptions, "pumpedBy"> = {}): ScanAnswer[] {
+    const { axis, units, normaliseBy } = resolveOptions("answers", options, {
+      axis: any,
+      units: any,
+      normaliseBy: any,
+    });
+    return scanAnswers(this.#rows, { pumpedBy: this.#pumpedBy, axis, units, normaliseBy });
   }
 
-  /** For a terminal. */
-  text(): string {
-    const columns = this.columns().filter(({ name }) => name !== "time");
+  /** CSV with a header line; see docs/scans.md. @param units - by name of axis or signal, written after the names */
+  csv(units: CurveOptions["units"] = {}): string {
+    const columns = this.columns();
+    const rows = this.#rows.map((_, i) => columns.map(({ values }) => values[i] ?? ""));
+    return formatCsv([columns.map(({ name }) => withUnit(name, units)), ...rows]);
+  }
+
+  /**
+   * For a terminal: mean and error of a signal in one cell, `5.03(8) nC`.
+   * @param units - by name of axis or signal
+   */
+  text(units: CurveOptions["units"] = {}): string {
+    const columns = this.columns().filter(({ name }) => name !== "time" && !/ tag$/.test(name));
+    const cells = columns.flatMap(({ name, values }): ScanColumn[] => {
+      const [, what = name, part = ""] = /^(.*) (mean|error)$/.exec(name) ?? [];
+      if (part === "error" && columns.some((other) => other.name === `${what} mean`)) return [];
+      if (part !== "mean") return [{ name: withUnit(name, units), values: values.map(shown) }];
+      const errors = columns.find((other) => other.name === `${what} error`)?.values ?? [];
+      const unit = unitOf(what, units);
+      const text = (value: number | string, i: number): string =>
+        typeof value === "number" ? quantityWithError(value, Number(errors[i] ?? NaN), unit) : value;
+      return [{ name: what, values: values.map(text) }];
+    });
     return textTable(
-      columns.map(({ name }) => name),
-      this.#rows.map((_, i) => columns.map(({ values }) => shown(values[i] ?? ""))),
+      cells.map(({ name }) => name),
+      this.#rows.map((_, i) => cells.map(({ values }) => values[i] ?? "")),
     );
   }
 
@@ -116,14 +144,16 @@ export class ScanTable implements ScanCallback {
    * One page with the curves of all signals and the table.
    * @param axis - name along x; default: see {@link CurveOptions}
    * @param units - by name of axis or signal
+   * @param lines - what was found, above the curves
    */
-  html(title: string, axis?: string, units: CurveOptions["units"] = {}): string {
+  html(title: string, axis?: string, units: CurveOptions["units"] = {}, lines: readonly string[] = []): string {
     const columns = this.columns();
     const panels = scanPanels(this.#rows, { pumpedBy: this.#pumpedBy, axis, units });
     const curves = panels.map(({ series, ...text }) => ({ heading: text.yLabel ?? "", svg: linePlot(series, text) }));
     const header = columns.map(({ name }) => name);
     const rows = this.#rows.map((_, i) => columns.map(({ values }) => shown(values[i] ?? "")));
-    return reportPage({ title, sections: [...curves, { heading: "Points", table: { header, rows } }] });
+    const answer = lines.length === 0 ? [] : [{ heading: "Answer", text: lines.join("\n") }];
+    return reportPage({ title, sections: [...answer, ...curves, { heading: "Points", table: { header, rows } }] });
   }
 
   /**
@@ -133,9 +163,16 @@ export class ScanTable implements ScanCallback {
    * @example
    * await writeFile("scan.png", table.png({ title: "run 206178", units: { delay: "ps" } }));
    */
-  png(options: CurveOptions & { readonly title?: string | undefined } = {}): Uint8Array<ArrayBuffer> {
-    const { title, axis, units } = resolveOptions("png", options, { title: any, axis: any, units: any });
-    return scanPng(this.#rows, title, { pumpedBy: this.#pumpedBy, axis, units });
+  png(
+    options: CurveOptions & {
+      readonly title?: string | undefined;
+      /** Smaller lines below the title. */
+      readonly lines?: readonly string[] | undefined;
+    } = {},
+  ): Uint8Array<ArrayBuffer> {
+    const checks = { title: any, lines: any, axis: any, units: any };
+    const { title, lines, axis, units } = resolveOptions("png", options, checks);
+    return scanPng(this.#rows, title, { pumpedBy: this.#pumpedBy, axis, units }, lines);
   }
 
   /** The mean of a signal over the points, as dots for a terminal. */
@@ -155,6 +192,17 @@ export class ScanTable implements ScanCallback {
     };
     return linePlot([{ label: signal, ...curve, style: "line-and-points" }], { xLabel: axis, yLabel: signal });
   }
+}
+
+/** `delay (ps)`; the columns of a signal, such as `i0 mean`, have its unit. */
+function withUnit(column: string, units: NonNullable<CurveOptions["units"]>): string {
+  const unit = unitOf(column.replace(/ (mean|error)$/, ""), units);
+  return unit === "" ? column : `${column} (${unit})`;
+}
+
+/** Of `i0`, and of `i0 pumped`, `i0 unpumped` and `i0 difference`. */
+function unitOf(what: string, units: NonNullable<CurveOptions["units"]>): string {
+  return units[what] ?? units[what.replace(/ (pumped|unpumped|difference)$/, "")] ?? "";
 }
 
 function shown(value: number | string): number | string {

@@ -166,7 +166,9 @@ function judge(
   // A feature may be in any place: as many chances as points.
   const falseAlarmProbability = Math.min(1, points.x.length * chance(delta));
   if (!(falseAlarmProbability <= FALSE_ALARMS))
-    throw refusal(`noise alone gives the like in ${(100 * falseAlarmProbability).toPrecision(2)} % of such scans`);
+    throw refusal(
+      `noise alone gives the like in ${Number((100 * falseAlarmProbability).toPrecision(2))} % of such scans`,
+    );
   if (!(byResiduals(delta) <= CHANCE_BY_RESIDUALS))
     throw refusal("the points scatter more than their errors, and as much as they rise");
   const all = points.x.map((_, k) => k);

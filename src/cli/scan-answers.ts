@@ -1,0 +1,80 @@
+import { SaclaError } from "../core/errors.ts";
+import { quantityWithError } from "../core/quantities.ts";
+import { answerText, type ScanAnswer } from "../scan/index.ts";
+import type { CommandResult, Session } from "./command.ts";
+import { type ChangeOptions, doMove, view } from "./control.ts";
+
+/** Where an axis goes after a scan: to the fitted peak, or the centre of gravity; of a step both are its middle. */
+export type GoTo = "peak" | "centre";
+
+/** The answers of a scan, a line each. */
+export function answerLines(answers: readonly ScanAnswer[], units: Readonly<Record<string, string>>): string[] {
+  return answers.map((answer) => answerText(answer, units));
+}
+
+/**
+ * Goes to what was found in the first signal that has something, from the side where the scan began, after asking.
+ * Nothing moves where nothing was found.
+ * @param from - where the scan began
+ * @throws NO_PEAK with the reason
+ */
+export async function goToAnswer(
+  session: Session,
+  options: ChangeOptions,
+  answers: readonly ScanAnswer[],
+  to: GoTo,
+  from: number,
+  unit: string,
+): Promise<CommandResult> {
+  const found = answers.find(({ kind }) => kind !== "none");
+  if (found === undefined) throw nothingFound(answers);
+  const { axis, signal, kind, centre, centreError, gravity } = found;
+  const place = to === "peak" || kind === "step" ? { centre, centreError } : gravity;
+  if (place === null || place.centre === null)
+    throw new SaclaError(
+      "NO_PEAK",
+      `The ${kind} of ${signal} is cut by an end of the scan, so it has no centre of gravity.`,
+    );
+  const target = place.centre;
+  const said = quantityWithError(target, place.centreError ?? NaN, unit);
+  session.io.err(`${axis} goes to the ${kind === "step" ? "step" : to} of ${signal}: ${said}\n`);
+  const looked = await (await view(session)).plan({ [axis]: target });
+  return await doMove(session, options, `go to ${to}`, looked, async (control) => {
+    // From the side where the scan began, so that backlash is that of the scan.
+    if (options.dryRun !== true) await (await control.plan({ [axis]: from })).go({ signal: session.signal });
+    return await control.plan({ [axis]: target });
+  });
+}
+
+function nothingFound(answers: readonly ScanAnswer[]): SaclaError {
+  const why =
+    answers.length === 0
+      ? "the scan has no signal; name one with --signal"
+      : answers.map(({ signal, why: reason }) => `${signal}: ${reason}`).join("; ");
+  return new SaclaError("NO_PEAK", `There is nothing to go to, so nothing moved: ${why}.`, { details: { why } });
+}
+
+/** `2 min 10 s`. */
+export function durationText(seconds: number): string {
+  const s = Math.round(seconds);
+  const [h, m] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
+  return h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min ${s % 60} s` : `${s} s`;
+}
+
+/** How long the points that are left take, as long as those before took; nothing before the first. */
+export class TimeLeft {
+  readonly #now: () => number;
+  readonly #started: number;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#started = now();
+  }
+
+  /** `, 2 min 10 s left`; "" when it is not known. */
+  text(done: number, points: number): string {
+    if (done < 1 || points <= done) return "";
+    const seconds = (this.#now() - this.#started) / 1000;
+    return `, ${durationText((seconds / done) * (points - done))} left`;
+  }
+}
