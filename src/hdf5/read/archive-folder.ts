@@ -1,5 +1,4 @@
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import type { DetectorInfo } from "../../core/detector.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
@@ -8,7 +7,7 @@ import { type Column, emptyColumn, STATUS_MISSING } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
-import { FolderFile, OpenFiles, type RunPart } from "./folder-files.ts";
+import { type FolderFile, filesOf, OpenFiles, type RunPart } from "./folder-files.ts";
 import { FolderRun } from "./folder-run.ts";
 import type { openArchive } from "./open-archive.ts";
 
@@ -16,7 +15,8 @@ import type { openArchive } from "./open-archive.ts";
  * All archives of a folder, not of folders in it, as one source of shots. Files that cannot be read are left out, and
  * named in the source's name. A run whose shots are in several files is one run; a shot that is in two files is taken
  * from the first by name. Each file is opened once for its runs, and again when something is asked of it: there may be
- * more of them than a process can hold open. Files that come later are not seen.
+ * more of them than a process can hold open. Which runs a file has is kept in the user's cache folder, by its size and
+ * time of change. Files that come later are not seen.
  *
  * @param folder - its path
  * @param options - as of {@link openArchive}, for each file
@@ -35,17 +35,8 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
     });
   }
   const pool = new OpenFiles(options);
-  const files: FolderFile[] = [];
-  const leftOut: string[] = [];
   try {
-    for (const name of names) {
-      try {
-        files.push(await FolderFile.index(join(folder, name), pool));
-      } catch (error) {
-        if (!isSaclaError(error, "NOT_HDF5", "NOT_DATACONVERT", "FILE_DAMAGED", "FILE_NOT_FOUND")) throw error;
-        leftOut.push(name);
-      }
-    }
+    const { files, leftOut } = await filesOf(folder, names, pool, options);
     if (files.length === 0) {
       throw new SaclaError(
         "FILE_NOT_FOUND",
@@ -131,8 +122,22 @@ class ArchiveFolder implements DataSource {
   }
 
   async newestTag(equipId: string): Promise<[hightag: number, tag: number]> {
-    const newest = await this.#ask(this.#files, "UNKNOWN_SIGNAL", (source) => source.newestTag(equipId), equipId);
-    return newest.reduce((a, b) => (b[0] > a[0] || (b[0] === a[0] && b[1] > a[1]) ? b : a));
+    // The newest files first: of the others most need not be opened.
+    const parts = [...this.#parts.values()].flat().sort((a, b) => b.hightag - a.hightag || b.tags[1] - a.tags[1]);
+    let newest: [hightag: number, tag: number] | undefined;
+    const isNewer = (hightag: number, tag: number): boolean =>
+      newest === undefined || hightag > newest[0] || (hightag === newest[0] && tag > newest[1]);
+    for (const { hightag, tags, file } of parts) {
+      if (!isNewer(hightag, tags[1])) break;
+      try {
+        const found = await file.ask((source) => source.newestTag(equipId));
+        if (isNewer(...found)) newest = found;
+      } catch (error) {
+        if (!isSaclaError(error, "UNKNOWN_SIGNAL")) throw error;
+      }
+    }
+    if (newest === undefined) throw await this.#unknownSignal(equipId);
+    return newest;
   }
 
   async hightagAt(unixSeconds: number): Promise<number> {
@@ -196,6 +201,15 @@ class ArchiveFolder implements DataSource {
     await this.#pool.close();
   }
 
+  async #unknownSignal(equipId: string): Promise<SaclaError> {
+    const near = nearestNames(equipId, await this.equipment());
+    return new SaclaError(
+      "UNKNOWN_SIGNAL",
+      `${this.name} have no signal ${equipId}; the nearest names are ${showList(near)}.`,
+      { details: { equipId, near } },
+    );
+  }
+
   #run(bl: number, run: number): FolderRun {
     const key = `${bl} ${run}`;
     const parts = this.#parts.get(key);
@@ -240,14 +254,7 @@ class ArchiveFolder implements DataSource {
     if (answers.length > 0) return answers;
     const isUnknown = failures.every(({ code }) => code === "UNKNOWN_SIGNAL");
     if (isUnknown && equipId !== undefined) {
-      const near = nearestNames(equipId, await this.equipment());
-      throw new SaclaError(
-        "UNKNOWN_SIGNAL",
-        `${this.name} have no signal ${equipId}; the nearest names are ${showList(near)}.`,
-        {
-          details: { equipId, near },
-        },
-      );
+      throw await this.#unknownSignal(equipId);
     }
     // Some file knows the signal: what it says tells more than that another does not.
     throw (

@@ -15,6 +15,11 @@ export function readArchive(path: string, file: H5File, options: ArchiveOptions)
   return new Archive(path, file, options);
 }
 
+/** Whether an archive lists runs that cannot be read now. */
+export function hasLostRuns(source: DataSource): boolean {
+  return source instanceof Archive && source.lostRuns > 0;
+}
+
 class Archive implements DataSource {
   readonly name: string;
   readonly #file: H5File;
@@ -33,6 +38,10 @@ class Archive implements DataSource {
     this.#lost = [...lost].map(([run, { message }]) => `run ${run} cannot be read: ${message}`);
     this.#runs = runs;
     this.#version = `DataConvert ${file.text("/file_info/version") ?? ""}`.trim();
+  }
+
+  get lostRuns(): number {
+    return this.#lost.length;
   }
 
   apiVersion(): string {

@@ -1,9 +1,11 @@
 import { stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import type { MaybePromise } from "../../core/async.ts";
-import { SaclaError, show } from "../../core/errors.ts";
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { DataSource } from "../../source/data-source.ts";
+import { hasLostRuns } from "./archive.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
+import { FolderIndex, type IndexedArchive, type IndexedFile, type IndexedPart } from "./folder-index.ts";
 import { openArchive } from "./open-archive.ts";
 
 /** Files held open at a time: the HDF5 library has room for 4 094, and each takes memory. */
@@ -15,6 +17,7 @@ const ALL = 1_000_000;
 export interface RunPart {
   readonly bl: number;
   readonly run: number;
+  readonly hightag: number;
   /** First and last tag. */
   readonly tags: readonly [first: number, last: number];
   readonly file: FolderFile;
@@ -29,32 +32,107 @@ export class FolderFile {
   readonly parts: readonly RunPart[];
   readonly #pool: OpenFiles;
 
-  private constructor(path: string, pool: OpenFiles, source: DataSource, parts: readonly Omit<RunPart, "file">[]) {
+  constructor(path: string, pool: OpenFiles, { apiVersion, beamlines, parts }: IndexedArchive) {
     this.path = path;
     this.name = basename(path);
     this.#pool = pool;
-    this.apiVersion = source.apiVersion();
-    this.beamlines = source.beamlines();
-    this.parts = parts.map((part) => ({ ...part, file: this }));
-  }
-
-  /** @throws what `openArchive` throws */
-  static async index(path: string, pool: OpenFiles): Promise<FolderFile> {
-    return await pool.use(path, async (source) => {
-      const parts: Omit<RunPart, "file">[] = [];
-      for (const bl of source.beamlines()) {
-        for (const run of await source.runs(bl, ALL)) {
-          const tags = await source.tags(bl, run);
-          parts.push({ bl, run, tags: [tags[0] ?? 0, tags.at(-1) ?? 0] });
-        }
-      }
-      return new FolderFile(path, pool, source, parts);
-    });
+    this.apiVersion = apiVersion;
+    this.beamlines = beamlines;
+    this.parts = parts.map(([bl, run, hightag, first, last]) => ({
+      bl,
+      run,
+      hightag,
+      tags: [first, last],
+      file: this,
+    }));
   }
 
   /** Asks the archive. @throws FILE_CHANGED when the file is another than when the folder was opened */
   async ask<T>(question: (source: DataSource) => MaybePromise<T>): Promise<T> {
     return await this.#pool.use(this.path, question);
+  }
+}
+
+/**
+ * The archives of a folder by their names, from the kept index where a file has the size and time it had.
+ * @returns the files, and the names of those that cannot be read
+ */
+export async function filesOf(
+  folder: string,
+  names: readonly string[],
+  pool: OpenFiles,
+  options: ArchiveOptions,
+): Promise<{ readonly files: readonly FolderFile[]; readonly leftOut: readonly string[] }> {
+  const index = new FolderIndex(folder, options);
+  const files: FolderFile[] = [];
+  const leftOut: string[] = [];
+  const stamps = await stampsOf(folder, names);
+  for (const [i, name] of names.entries()) {
+    const path = join(folder, name);
+    const { size, mtimeMs } = stamps[i] ?? nowhere;
+    const known = index.find(name, { size, mtimeMs });
+    try {
+      const { archive, isLasting } = known === undefined ? await lookInto(path, pool) : { ...known, isLasting: false };
+      if (isLasting && size > 0) index.add(name, { size, mtimeMs, archive });
+      if (archive === undefined) leftOut.push(name);
+      else {
+        pool.expect(path, { size, mtimeMs });
+        files.push(new FolderFile(path, pool, archive));
+      }
+    } catch (error) {
+      if (!isSaclaError(error, "FILE_DAMAGED", "FILE_NOT_FOUND")) throw error;
+      leftOut.push(name);
+    }
+  }
+  index.save();
+  return { files, leftOut };
+}
+
+type Stamp = Pick<IndexedFile, "size" | "mtimeMs">;
+const nowhere: Stamp = { size: 0, mtimeMs: 0 };
+/** As many at once as a file system far away answers side by side. */
+const STATS_AT_ONCE = 64;
+
+/** Size and time of each file; zeros for what is not there. */
+async function stampsOf(folder: string, names: readonly string[]): Promise<Stamp[]> {
+  const stamps: Stamp[] = [];
+  for (let i = 0; i < names.length; i += STATS_AT_ONCE) {
+    const some = names.slice(i, i + STATS_AT_ONCE).map(async (name) => await stampOf(join(folder, name)));
+    stamps.push(...(await Promise.all(some)));
+  }
+  return stamps;
+}
+
+async function stampOf(path: string): Promise<Stamp> {
+  const { size, mtimeMs } = (await stat(path).catch(() => undefined)) ?? nowhere;
+  return { size, mtimeMs };
+}
+
+interface Found {
+  /** Undefined when the file is no archive. */
+  readonly archive?: IndexedArchive | undefined;
+  /** Whether it is the same while the file is: what a link leads to may be there the next time. */
+  readonly isLasting: boolean;
+}
+
+/** @throws FILE_DAMAGED, FILE_NOT_FOUND */
+async function lookInto(path: string, pool: OpenFiles): Promise<Found> {
+  try {
+    return await pool.use(path, async (source) => {
+      const parts: IndexedPart[] = [];
+      for (const bl of source.beamlines()) {
+        for (const run of await source.runs(bl, ALL)) {
+          const tags = await source.tags(bl, run);
+          const { hightagnumber } = await source.runInfo(bl, run);
+          parts.push([bl, run, hightagnumber, tags[0] ?? 0, tags.at(-1) ?? 0]);
+        }
+      }
+      const archive = { apiVersion: source.apiVersion(), beamlines: source.beamlines(), parts };
+      return { archive, isLasting: !hasLostRuns(source) };
+    });
+  } catch (error) {
+    if (isSaclaError(error, "NOT_HDF5", "NOT_DATACONVERT")) return { isLasting: true };
+    throw error;
   }
 }
 
@@ -67,7 +145,7 @@ interface OpenFile {
 export class OpenFiles {
   readonly #options: ArchiveOptions;
   readonly #open = new Map<string, OpenFile>();
-  /** Size and time of every file that was opened once. */
+  /** Size and time of every file that was looked at. */
   readonly #seen = new Map<string, string>();
   #isClosed = false;
 
@@ -90,6 +168,11 @@ export class OpenFiles {
     }
   }
 
+  /** Says which size and time a file has from now on. */
+  expect(path: string, { size, mtimeMs }: Stamp): void {
+    this.#seen.set(path, `${size} ${mtimeMs}`);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     const files = [...this.#open.values()];
@@ -98,7 +181,7 @@ export class OpenFiles {
   }
 
   async #openFile(path: string): Promise<DataSource> {
-    const { size, mtimeMs } = (await stat(path).catch(() => undefined)) ?? { size: 0, mtimeMs: 0 };
+    const { size, mtimeMs } = await stampOf(path);
     const now = `${size} ${mtimeMs}`;
     const before = this.#seen.get(path) ?? now;
     if (before !== now) {

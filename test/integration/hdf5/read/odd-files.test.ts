@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArchive, openArchiveFolder } from "../../../../src/hdf5/index.ts";
@@ -16,6 +16,9 @@ import { cli } from "../../../support/fake-io.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 
 const folder = temporaryFolder();
+// Indexes of folders are kept there.
+const cache = join(folder, "cache");
+process.env["XDG_CACHE_HOME"] = cache;
 let files = 0;
 const events = "/run_7/event_info";
 const detector = "/run_7/detector_2d_1";
@@ -290,6 +293,53 @@ describe("a folder", () => {
       code: "FILE_DAMAGED",
       message: expect.stringContaining("c.h5"),
     });
+    await source.close();
+  });
+
+  it("keeps what its files hold for the next time, and looks again at those that changed", async () => {
+    const path = await folderOf({});
+    const count = 40;
+    const before = new Date(Date.now() - 60_000);
+    const make = async (i: number, time: Date): Promise<void> => {
+      const tags = TAGS.map((tag) => tag + 100 * i);
+      await writeHdf5(path, `r${i}.h5`, archiveParts({}, [runParts(1000 + i, 3, tags)], [1000 + i]));
+      utimesSync(join(path, `r${i}.h5`), time, time);
+    };
+    for (let i = 0; i < count; i++) await make(i, before);
+    writeFileSync(join(path, "text.h5"), "no HDF5");
+    utimesSync(join(path, "text.h5"), before, before);
+    const runsOf = async (): Promise<[readonly number[], string]> => {
+      const source = await openArchiveFolder(path);
+      const runs = await source.runs(bl, 1000);
+      await source.close();
+      return [runs, source.name];
+    };
+    const all = Array.from({ length: count }, (_, i) => 1000 + i);
+    expect(await runsOf()).toEqual([all, `the 40 archives in ${path}, without text.h5`]);
+    // Other bytes, but size and time as they were: the file is not opened.
+    const file = join(path, "r7.h5");
+    const whole = readFileSync(file);
+    writeFileSync(file, Buffer.alloc(whole.length));
+    utimesSync(file, before, before);
+    expect((await runsOf())[0]).toEqual(all);
+    utimesSync(file, before, new Date(before.getTime() + 1000));
+    expect(await runsOf()).toEqual([
+      all.filter((number) => number !== 1007),
+      `the 39 archives in ${path}, without r7.h5, text.h5`,
+    ]);
+    // A file comes back, one is new, one is gone, and the index is damaged.
+    writeFileSync(file, whole);
+    await make(count, new Date());
+    rmSync(join(path, "r0.h5"));
+    const expected = [...all.slice(1), 1000 + count];
+    expect((await runsOf())[0]).toEqual(expected);
+    const indexes = join(cache, "sacla", "folders");
+    for (const name of readdirSync(indexes)) writeFileSync(join(indexes, name), '{"sacla":');
+    expect((await runsOf())[0]).toEqual(expected);
+    const source = await openArchiveFolder(path);
+    const hightag = (await source.runInfo(bl, 1001)).hightagnumber;
+    expect(await source.newestTag("bl_3/tc/bm_1_pd_charge")).toEqual([hightag, 105 + 100 * count]);
+    await expect(source.newestTag("none")).rejects.toMatchObject({ code: "UNKNOWN_SIGNAL" });
     await source.close();
   });
 
