@@ -3,6 +3,7 @@ import { connect, type Facility } from "../connect.ts";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { defined } from "../core/options.ts";
+import { parseQuantity, unitFactor } from "../core/quantities.ts";
 import { timeText, type Zone } from "../core/time-text.ts";
 import type { Run } from "../db/index.ts";
 import { Experiment } from "../ec/index.ts";
@@ -213,6 +214,30 @@ export function parseNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
   return value;
+}
+
+/** A number with its unit, "" when none was typed. */
+export interface Typed {
+  readonly value: number;
+  readonly unit: string;
+}
+
+/** A commander parser for numbers with a unit or without: `1.5ps`, `300`. */
+export function parseTyped(text: string): Typed {
+  const found = parseQuantity(text);
+  if (found === undefined) throw new InvalidArgumentError("It must be a number, with its unit if you like: 1.5ps.");
+  return found;
+}
+
+/** What was typed, in the unit of what it is for. @throws BAD_ARGUMENT when the units do not fit */
+export function inUnit({ value, unit }: Typed, own: string, of: string): number {
+  const factor = unit === "" ? 1 : unitFactor(unit, own);
+  if (factor !== undefined) return value * factor;
+  throw new SaclaError(
+    "BAD_ARGUMENT",
+    `${of} ${own === "" ? "has no unit" : `is in ${own}`}, so it cannot be ${value} ${unit}. Nothing was done.`,
+    { details: { of, unit: own, given: unit } },
+  );
 }
 
 /** How far back `newest` looks for a run that has stopped. */

@@ -1,93 +1,9 @@
 import { Command, CommanderError } from "commander";
 import { errorCatalogue, firstError, isSaclaError, toSaclaError } from "../core/errors.ts";
 import { packageManifest, withPagesFound } from "../files/index.ts";
-import { type AddCommand, ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
-import { assemble } from "./commands/assemble.ts";
-import { average } from "./commands/average.ts";
-import { axes } from "./commands/axes.ts";
-import { calibrate } from "./commands/calibrate.ts";
-import { convert } from "./commands/convert.ts";
-import { demo } from "./commands/demo.ts";
-import { detectors } from "./commands/detectors.ts";
-import { diff } from "./commands/diff.ts";
-import { emission } from "./commands/emission.ts";
-import { geometry } from "./commands/geometry.ts";
-import { histogram } from "./commands/histogram.ts";
-import { image } from "./commands/image.ts";
-import { info } from "./commands/info.ts";
-import { keys } from "./commands/keys.ts";
-import { lease } from "./commands/lease.ts";
-import { live } from "./commands/live.ts";
-import { madocaRehearsal } from "./commands/madoca-rehearsal.ts";
-import { move } from "./commands/move.ts";
-import { plan } from "./commands/plan.ts";
-import { presets } from "./commands/presets.ts";
-import { python } from "./commands/python.ts";
-import { replay } from "./commands/replay.ts";
-import { replayLive } from "./commands/replay-live.ts";
-import { requests } from "./commands/requests.ts";
-import { resume } from "./commands/resume.ts";
-import { run } from "./commands/run.ts";
-import { runs } from "./commands/runs.ts";
-import { scan } from "./commands/scan.ts";
-import { scatter } from "./commands/scatter.ts";
-import { serve } from "./commands/serve.ts";
-import { set } from "./commands/set.ts";
-import { shutter } from "./commands/shutter.ts";
-import { signals } from "./commands/signals.ts";
-import { stats } from "./commands/stats.ts";
-import { stop } from "./commands/stop.ts";
-import { tags } from "./commands/tags.ts";
-import { tma } from "./commands/tma.ts";
-import { validate } from "./commands/validate.ts";
-import { values } from "./commands/values.ts";
-import { view } from "./commands/view.ts";
-import { watch } from "./commands/watch.ts";
+import { ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
+import { commandGroups, examples } from "./command-list.ts";
 import { cleaned, type Io } from "./io.ts";
-
-const commands: readonly AddCommand[] = [
-  runs,
-  info,
-  detectors,
-  signals,
-  tags,
-  values,
-  tma,
-  image,
-  average,
-  histogram,
-  emission,
-  assemble,
-  diff,
-  scatter,
-  watch,
-  calibrate,
-  geometry,
-  convert,
-  validate,
-  stats,
-  replay,
-  demo,
-  python,
-  view,
-  serve,
-  keys,
-  live,
-  replayLive,
-  axes,
-  move,
-  shutter,
-  stop,
-  set,
-  requests,
-  run,
-  presets,
-  lease,
-  scan,
-  plan,
-  resume,
-  madocaRehearsal,
-];
 
 /** Exit codes: done, failed, usage error; interrupted is {@link EXIT_INTERRUPTED}. */
 const EXIT_OK = 0;
@@ -107,10 +23,10 @@ export async function runCli(argv: readonly string[], raw: Io): Promise<number> 
       subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace(/ \[(options|command)\]/g, ""),
     })
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
-  for (const add of commands) add(program, io);
-  hintAtHelp(program, "sacla");
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await addCommands(program, argv[0], io);
+    if (argv[0] === "complete") return await complete(program, argv.slice(1), io);
+    await program.parseAsync(argv.map(withMinus), { from: "user" });
     return EXIT_OK;
   } catch (thrown) {
     const { first: error, later } = firstError(thrown);
@@ -120,8 +36,49 @@ export async function runCli(argv: readonly string[], raw: Io): Promise<number> 
       return error.exitCode;
     }
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : reportUsage(error, json, io);
-    return report(thrown, json, io);
+    return report(thrown, json, io, optionsOf(program, argv));
   }
+}
+
+/** `-1ps` would be read as options: with a real minus sign it is a number, which is read as one. */
+function withMinus(word: string): string {
+  return /^-\d[\d.]*(e[+-]?\d+)?[a-zµμ°]+$/i.test(word) ? `−${word.slice(1)}` : word;
+}
+
+/** The command that was named; all of them for help, for completing, and for a name that there is not. */
+async function addCommands(program: Command, name: string | undefined, io: Io): Promise<void> {
+  const isNamed = commandGroups.some(([, listed]) => listed.some((one) => one.name === name));
+  for (const [job, listed] of commandGroups) {
+    program.commandsGroup(job);
+    for (const one of listed) if (!isNamed || one.name === name) (await one.load())(program, io);
+  }
+  for (const command of program.commands) {
+    const [first, second] = examples[command.name()] ?? [];
+    if (first !== undefined) command.addHelpText("after", `\nExamples:\n  ${first}\n  ${second}`);
+  }
+  hintAtHelp(program, "sacla");
+}
+
+/** What a shell asks: see `sacla completion`. */
+async function complete(program: Command, [index = "", ...words]: readonly string[], io: Io): Promise<number> {
+  const { completions } = await import("./complete.ts");
+  const found = await completions(program, words, Number(index), io);
+  if (found.length > 0) io.out(`${found.join("\n")}\n`);
+  return EXIT_OK;
+}
+
+/** The options of the command that was given, and of its parts. */
+function optionsOf(program: Command, argv: readonly string[]): ReadonlySet<string> {
+  const command = program.commands.find((one) => one.name() === argv[0]);
+  const all = command === undefined ? [] : [command, ...command.commands].flatMap(({ options }) => options);
+  return new Set(all.flatMap(({ long }) => (long === undefined || long === null ? [] : [long])));
+}
+
+/** The next step without sentences about options that the command has not. */
+function nextFor(next: string, options: ReadonlySet<string>): string {
+  const parts = next.split(/(?<=[.;]) /);
+  const known = parts.filter((part) => (part.match(/--[a-z][a-z-]*/g) ?? []).every((option) => options.has(option)));
+  return known.join(" ").replace(/;$/, ".");
 }
 
 /** Has every command end its complaints with the help that fits. */
@@ -144,7 +101,7 @@ function reportUsage({ message }: CommanderError, json: boolean, io: Io): number
   return EXIT_USAGE;
 }
 
-function report(thrown: unknown, json: boolean, io: Io): number {
+function report(thrown: unknown, json: boolean, io: Io, options: ReadonlySet<string>): number {
   const error = toSaclaError(thrown);
   if (isSaclaError(error, "ABORTED")) {
     io.err("stopped\n");
@@ -152,14 +109,15 @@ function report(thrown: unknown, json: boolean, io: Io): number {
       io.err(`error ${toSaclaError(each).code}: ${toSaclaError(each).message}\n`);
     return EXIT_INTERRUPTED;
   }
-  const { next } = errorCatalogue[error.code];
-  if (json)
-    io.out(
-      `${JSON.stringify({ error: { code: error.code, message: error.message, next, details: error.details } })}\n`,
-    );
+  const next = nextFor(errorCatalogue[error.code].next, options);
   // The message may be a server's: its further lines must not look like lines of this program.
-  else
-    io.err(withPagesFound(`error ${error.code}: ${error.message.replaceAll("\n", "\n  ")}\n  what to do: ${next}\n`));
+  const line = `error ${error.code}: ${error.message.replaceAll("\n", "\n  ")}\n`;
+  if (json) {
+    const { code, message, details } = error;
+    io.out(`${JSON.stringify({ error: { code, message, next, details } })}\n`);
+    // One line for whoever looks at the log of a script.
+    io.err(line.replaceAll("\n  ", " "));
+  } else io.err(withPagesFound(`${line}${next === "" ? "" : `  what to do: ${next}\n`}`));
   if (io.env["SACLA_DEBUG"] !== undefined) io.err(`${error.stack ?? ""}\n${String(error.cause ?? "")}\n`);
   return isSaclaError(error, "BAD_ARGUMENT", "BAD_URL") ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -100,7 +100,7 @@ export const errorCatalogue = {
   NO_DARK: {
     facility: false,
     meaning: "No dark shots were found, so nothing can be subtracted.",
-    next: "Name a dark run or dark tags, or go without: --dark-run RUN, --no-dark; of convert --dark RUN, --dark none.",
+    next: "Name a dark run, or go without one. Commands: --dark RUN; --dark none.",
   },
   NO_LASER_ONLY: {
     facility: false,

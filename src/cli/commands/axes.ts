@@ -20,21 +20,26 @@ interface DeviceRow {
 
 /** `sacla axes`: axes, shutters and settings of a beamline, and where they are. */
 export const axes: AddCommand = (program, io) =>
-  declare<object, [string]>(
+  declare<{ readonly all?: boolean }, [string]>(
     program,
     io,
     "axes",
     "list axes, shutters and settings with their positions and values",
     (command) => command.argument("[pattern]", "part of the name or meaning; upper and lower case are the same", ""),
-    async (session, _options, [pattern]) => {
+    async (session, { all }, [pattern]) => {
       const { facility, signal } = session;
       const { bl, experiment } = session;
       const nameOf = namesOf(experiment);
       const control = await facility.ec.view(bl, { experiment });
       const wanted = pattern.toLowerCase();
       const rows: DeviceRow[] = [];
+      let hidden = 0;
       for (const info of await facility.ec.devices(bl, { signal })) {
         const name = nameOf(info);
+        if (all !== true && pattern === "" && !isUsual(info, name, experiment !== undefined)) {
+          hidden++;
+          continue;
+        }
         if (![name, info.name, info.meaning].some((text) => text.toLowerCase().includes(wanted))) continue;
         rows.push(await rowOf(facility.ec, control, info, name, signal));
       }
@@ -53,10 +58,17 @@ export const axes: AddCommand = (program, io) =>
         text:
           rows.length === 0
             ? `no device of beamline ${bl} has ${show(pattern)} in its name or meaning`
-            : textTable(["name", "device", "kind", "state", "value", "unit", "limits", "meaning"], cells),
+            : textTable(["name", "device", "kind", "state", "value", "unit", "limits", "meaning"], cells) +
+              (hidden === 0 ? "" : `\n${hidden} more devices: sacla axes --all, or sacla axes PART-OF-THE-NAME`),
       };
     },
   );
+
+/** What people look for without saying what: the devices of the beam time; without names those that are moved. */
+function isUsual(info: DeviceInfo, name: string, hasNames: boolean): boolean {
+  if (hasNames) return name !== "";
+  return info.kind !== "setting" || info.role !== "amplifier";
+}
 
 async function rowOf(
   ec: Ec,

@@ -1,11 +1,12 @@
 import { InvalidArgumentError } from "commander";
-import { type AddCommand, declare } from "../command.ts";
+import { parseQuantity } from "../../core/quantities.ts";
+import { type AddCommand, declare, inUnit, type Typed } from "../command.ts";
 import { type ChangeOptions, doMove, view, withChange } from "../control.ts";
 
 interface Options extends ChangeOptions {
   readonly relative?: boolean;
 }
-type Target = readonly [name: string, value: number];
+type Target = readonly [name: string, value: Typed];
 
 /** `sacla move AXIS=POSITION …`: shows now → will be, asks, moves all together. */
 export const move: AddCommand = (program, io) =>
@@ -17,14 +18,17 @@ export const move: AddCommand = (program, io) =>
     (command) =>
       withChange(
         command
-          .argument("<axis=position...>", "in the unit of the axis", parseTarget)
+          .argument("<axis=position...>", "in the unit of the axis, or with its own: delay=1.5ps", parseTarget)
           .option("-r, --relative", "positions are relative to the current ones"),
       ),
     async (session, options, [targets]) => {
       const looking = await view(session);
       const to: Record<string, number> = {};
-      for (const [name, value] of targets)
-        to[name] = options.relative === true ? value + (await looking.axis(name).position()) : value;
+      for (const [name, typed] of targets) {
+        const axis = looking.axis(name);
+        const value = inUnit(typed, axis.unit, name);
+        to[name] = options.relative === true ? value + (await axis.position()) : value;
+      }
       const what = `move ${Object.keys(to).join(", ")}`;
       return await doMove(session, options, what, await looking.plan(to), (control) => control.plan(to));
     },
@@ -32,11 +36,10 @@ export const move: AddCommand = (program, io) =>
 
 function parseTarget(text: string, before: readonly Target[] | undefined): readonly Target[] {
   const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-  const number = Number(value);
-  if (name === undefined || value === undefined || value.trim() === "" || !Number.isFinite(number)) {
-    throw new InvalidArgumentError("It must be AXIS=POSITION, such as delay=1.5.");
-  }
+  const typed = value === undefined ? undefined : parseQuantity(value);
+  if (name === undefined || typed === undefined)
+    throw new InvalidArgumentError("It must be AXIS=POSITION, such as delay=1.5 or delay=1.5ps.");
   if (before?.some(([other]) => other === name) === true)
     throw new InvalidArgumentError(`${name} can go to one position only, but is given two.`);
-  return [...(before ?? []), [name, number]];
+  return [...(before ?? []), [name, typed]];
 }

@@ -2,7 +2,18 @@ import { Option } from "commander";
 import { SaclaError, toSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
 import { scan as stepScan } from "../../scan/index.ts";
-import { type AddCommand, collect, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import {
+  type AddCommand,
+  collect,
+  declare,
+  inUnit,
+  parseNumber,
+  parseTyped,
+  parseWhole,
+  type Session,
+  type Typed,
+} from "../command.ts";
+import { view } from "../control.ts";
 import { type GoTo, goToAnswer } from "../scan-answers.ts";
 import { beamOptions, repeatOf, shotCondition } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
@@ -20,7 +31,7 @@ interface Options extends ScanningOptions {
 
 /** `sacla scan AXIS FROM TO POINTS`: shows what it would take, asks, does it. */
 export const scan: AddCommand = (program, io) =>
-  declare<Options, [string, number, number, number]>(
+  declare<Options, [string, Typed, Typed, number]>(
     program,
     io,
     "scan",
@@ -29,8 +40,8 @@ export const scan: AddCommand = (program, io) =>
       withScanning(
         command
           .argument("<axis>", "name of the experiment file, or control name")
-          .argument("<from>", "in the unit of the axis", parseNumber)
-          .argument("<to>", "included", parseNumber)
+          .argument("<from>", "in the unit of the axis, or with its own: -1ps", parseTyped)
+          .argument("<to>", "included", parseTyped)
           .argument("<points>", "number of positions", parseWhole)
           .option("--shots <n>", "good shots at each point", parseWhole, 30)
           .option(
@@ -59,7 +70,9 @@ export const scan: AddCommand = (program, io) =>
           )
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
       ),
-    async (session, options, [axis, from, to, points]) => {
+    async (session, options, [axis, first, last, points]) => {
+      const { unit } = (await view(session)).axis(axis);
+      const [from, to] = [inUnit(first, unit, axis), inUnit(last, unit, axis)];
       const { shots: count, signal, pumpedBy, shutter, settle, where, repeat } = options;
       const { normalise, go } = options;
       const wanted = signal.length > 0 ? signal : ownSignals(session, axis);

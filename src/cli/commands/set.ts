@@ -1,4 +1,5 @@
-import { type AddCommand, declare } from "../command.ts";
+import { parseQuantity } from "../../core/quantities.ts";
+import { type AddCommand, declare, inUnit } from "../command.ts";
 import { type ChangeOptions, doMove, view, withChange } from "../control.ts";
 
 /** `sacla set NAME [VALUE]`: any setting of a beamline. */
@@ -26,7 +27,9 @@ export const set: AddCommand = (program, io) =>
           text: `${name} is ${now} ${info.unit}`.trimEnd(),
         };
       }
-      const to = { [name]: value };
+      // Words such as open are values of settings too; a number may have a unit.
+      const typed = typeof value === "string" ? parseQuantity(value) : undefined;
+      const to = { [name]: typed === undefined || typed.unit === "" ? value : inUnit(typed, info.unit, name) };
       return await doMove(
         session,
         options,

@@ -117,7 +117,7 @@ describe("sacla scan --plot", () => {
     expect(PNG.sync.read(Buffer.from(result.files.get("a.png") ?? ""))).toMatchObject({ width: 800, height: 600 });
     const html = String(result.files.get("a.html"));
     expect(html).toContain("bl3_st2_pm001 (pulse)");
-    expect(html).toContain(`${signal} (C)`);
+    expect(html).toContain(`${signal} (nC)`);
     expect(html).toContain("pumped − unpumped");
     const { columns } = JSON.parse(result.out) as { columns: { name: string; values: unknown[] }[] };
     expect(columns.map(({ name }) => name)).toEqual(
