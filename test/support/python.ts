@@ -37,8 +37,12 @@ export function runPython(
 }
 
 /** Runs a module of python/tests by unittest against a server; how many tests ran. @throws what failed */
-export async function runUnittest(name: string, env: Readonly<Record<string, string>>): Promise<number> {
-  const { isGood, out, err } = await runPython(["-m", "unittest", `tests.${name}`], env);
+export async function runUnittest(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  program?: string,
+): Promise<number> {
+  const { isGood, out, err } = await runPython(["-m", "unittest", `tests.${name}`], env, program);
   if (!isGood) throw new Error(out + err);
   return Number(/^Ran (\d+) tests?/m.exec(err)?.[1]);
 }

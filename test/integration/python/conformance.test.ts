@@ -1,6 +1,7 @@
 import { afterAll, expect } from "vitest";
 import { connect } from "../../../src/connect.ts";
 import type { HttpServer } from "../../../src/server/http-server.ts";
+import { gatewayOver, gatewayPython, itWithGateway } from "../../support/gateway.ts";
 import { httpServer } from "../../support/http.ts";
 import { itWithPython, runUnittest } from "../../support/python.ts";
 
@@ -15,6 +16,16 @@ async function serveSim(): Promise<string> {
   servers.push(server);
   return server.address;
 }
+
+itWithGateway(
+  "the same through the gateway, whose dbpy, stpy and olpy are these modules",
+  async () => {
+    const url = await gatewayOver(await serveSim());
+    const count = await runUnittest("test_conformance", { SACLA_URL: url }, gatewayPython);
+    expect(count).toBeGreaterThan(20);
+  },
+  300_000,
+);
 
 itWithPython(
   "every call of dbpy, stpy, olpy, ippy, ctdapy_xfel answers as scripts rely on",
