@@ -13,7 +13,7 @@ from .client import call, stream
 from .errors import SaclaError
 
 _CONNECTIONS = 3
-_MOST_AHEAD = 16
+_MOST_AHEAD = 32
 _BYTES_AHEAD = 96 * 2**20
 # A script that goes further than this in one step goes its own way.
 _LONGEST_STEP = 64

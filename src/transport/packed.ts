@@ -29,7 +29,7 @@ export function packParts(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
 }
 
 /** Bytes of one piece of {@link packedPieces}. */
-const PIECE_BYTES = 2 ** 18;
+const PIECE_BYTES = 2 ** 19;
 
 /** What {@link packParts} gives, in pieces with memory of their own: a large message is never there as a whole. */
 export function* packedPieces(parts: readonly Uint8Array[]): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
@@ -43,8 +43,11 @@ export function* packedPieces(parts: readonly Uint8Array[]): Generator<Uint8Arra
   for (const part of parts) {
     for (let from = 0; from < part.byteLength; from += PIECE_BYTES) {
       const piece = part.subarray(from, from + PIECE_BYTES);
-      const own = new Uint8Array(padded(piece.byteLength));
+      const length = padded(piece.byteLength);
+      // Not zeroed but for the padding: it is filled at once.
+      const own = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
       own.set(piece);
+      own.fill(0, piece.byteLength);
       yield own;
     }
   }

@@ -7,8 +7,7 @@ import { CommanderError, Option } from "commander";
 import { show, toSaclaError } from "../../core/errors.ts";
 import { type AddCommand, ANSWERED, EXIT_INTERRUPTED } from "../command.ts";
 import type { Io } from "../io.ts";
-import { loadServer } from "../load-server.ts";
-import { serveUntilStopped } from "../serving.ts";
+import { connectLater, loadServer } from "../load-server.ts";
 
 interface Options {
   readonly url: string;
@@ -44,47 +43,22 @@ export const python: AddCommand = (program, io) => {
 /** The script's exit code. @throws what keeps the source from being served */
 async function runScript(script: readonly string[], { url, ...options }: Options, io: Io): Promise<number> {
   if (/^https?:/i.test(url)) return await startPython(script, options, { SACLA_URL: url }, io);
+  const { Keys, newToken, serve, pino } = await loadServer();
   // Served to this script alone: others of this computer have not the token.
-  const folder = mkdtempSync(join(tmpdir(), "sacla-python-"));
-  const stop = new AbortController();
-  const stopped = (): void => stop.abort();
-  try {
-    const keys = join(folder, "keys.json");
-    const { newToken } = await loadServer();
-    const { token } = newToken(keys, "sacla python", "control");
-    let ready: (address: string) => void = () => {};
-    const address = new Promise<string>((resolve) => {
-      ready = resolve;
-    });
-    const serving = serveUntilStopped(
-      { url, zmq: [], http: { host: "127.0.0.1", port: 0 }, keys, bl: 3, leases: "", json: true, ...noKarabo },
-      { out: (text) => ready(addressIn(text)), err: (text) => warned(text, io), signal: stop.signal },
-    );
-    try {
-      io.signal.addEventListener("abort", stopped, { once: true });
-      const started = await Promise.race([address, serving.then(() => undefined)]);
-      if (started === undefined) return EXIT_INTERRUPTED;
-      io.signal.removeEventListener("abort", stopped);
-      return await startPython(script, options, { SACLA_URL: started, SACLA_TOKEN: token }, io);
-    } finally {
-      stop.abort();
-      await serving;
-    }
-  } finally {
-    io.signal.removeEventListener("abort", stopped);
-    rmSync(folder, { recursive: true, force: true });
-  }
+  using folder = temporaryFolder();
+  const file = join(folder.path, "keys.json");
+  const { token } = newToken(file, "sacla python", "control");
+  const keys = Keys.open(file);
+  const logger = pino({ base: null, level: "warn" }, { write: (line) => io.err(line) });
+  await using facility = await connectLater(url);
+  // In this process: one script needs no protection from other clients, and has its images sooner.
+  await using server = await serve(facility.endpoint, { http: { host: "127.0.0.1", port: 0 }, keys, logger });
+  return await startPython(script, options, { SACLA_URL: server.addresses[0] ?? "", SACLA_TOKEN: token }, io);
 }
 
-const noKarabo = { karaboDetector: [], karaboSignal: [] };
-
-function addressIn(ready: string): string {
-  return (JSON.parse(ready) as { addresses: string[] }).addresses[0] ?? "";
-}
-
-/** Of the server's log, what went wrong. */
-function warned(line: string, io: Io): void {
-  if (/"level":[3-9]0/.test(line) && !line.includes('"level":30')) io.err(line);
+function temporaryFolder(): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), "sacla-python-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
 async function startPython(

@@ -34,3 +34,11 @@ itWithPython(
   },
   300_000,
 );
+
+itWithPython(
+  "ecpy moves, opens, sets and takes runs under a lease, and a script that dies stops what moves",
+  async () => {
+    expect(await runUnittest("test_control", { SACLA_URL: await serveSim() })).toBe(3);
+  },
+  120_000,
+);
