@@ -5,6 +5,98 @@ import { ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
 import { commandGroups, examples } from "./command-list.ts";
 import { cleaned, type Io } from "./io.ts";
 
+import { type AddCommand, ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
+import { assemble } from "./commands/assemble.ts";
+import { average } from "./commands/average.ts";
+import { axes } from "./commands/axes.ts";
+import { calibrate } from "./commands/calibrate.ts";
+import { convert } from "./commands/convert.ts";
+import { demo } from "./commands/demo.ts";
+import { detectors } from "./commands/detectors.ts";
+import { diff } from "./commands/diff.ts";
+import { emission } from "./commands/emission.ts";
+import { geometry } from "./commands/geometry.ts";
+import { histogram } from "./commands/histogram.ts";
+import { image } from "./commands/image.ts";
+import { info } from "./commands/info.ts";
+import { keys } from "./commands/keys.ts";
+import { lease } from "./commands/lease.ts";
+import { live } from "./commands/live.ts";
+import { madocaRehearsal } from "./commands/madoca-rehearsal.ts";
+import { move } from "./commands/move.ts";
+import { plan } from "./commands/plan.ts";
+import { presets } from "./commands/presets.ts";
+import { python } from "./commands/python.ts";
+import { reduce } from "./commands/reduce.ts";
+import { reduceJob } from "./commands/reduce-job.ts";
+import { replay } from "./commands/replay.ts";
+import { replayLive } from "./commands/replay-live.ts";
+import { requests } from "./commands/requests.ts";
+import { resume } from "./commands/resume.ts";
+import { run } from "./commands/run.ts";
+import { runs } from "./commands/runs.ts";
+import { scan } from "./commands/scan.ts";
+import { scatter } from "./commands/scatter.ts";
+import { serve } from "./commands/serve.ts";
+import { set } from "./commands/set.ts";
+import { shutter } from "./commands/shutter.ts";
+import { signals } from "./commands/signals.ts";
+import { stats } from "./commands/stats.ts";
+import { stop } from "./commands/stop.ts";
+import { tags } from "./commands/tags.ts";
+import { tma } from "./commands/tma.ts";
+import { validate } from "./commands/validate.ts";
+import { values } from "./commands/values.ts";
+import { view } from "./commands/view.ts";
+import { watch } from "./commands/watch.ts";
+import { cleaned, type Io } from "./io.ts";
+
+const commands: readonly AddCommand[] = [
+  runs,
+  info,
+  detectors,
+  signals,
+  tags,
+  values,
+  tma,
+  image,
+  average,
+  histogram,
+  emission,
+  reduce,
+  reduceJob,
+  assemble,
+  diff,
+  scatter,
+  watch,
+  calibrate,
+  geometry,
+  convert,
+  validate,
+  stats,
+  replay,
+  demo,
+  python,
+  view,
+  serve,
+  keys,
+  live,
+  replayLive,
+  axes,
+  move,
+  shutter,
+  stop,
+  set,
+  requests,
+  run,
+  presets,
+  lease,
+  scan,
+  plan,
+  resume,
+  madocaRehearsal,
+];
+
 /** Exit codes: done, failed, usage error; interrupted is {@link EXIT_INTERRUPTED}. */
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;

@@ -309,6 +309,11 @@ export const errorCatalogue = {
     meaning: "Worker threads died again and again over the same part of the work.",
     next: "Run that part in one thread to see why; it may need more memory.",
   },
+  INCOMPLETE: {
+    facility: false,
+    meaning: "A reduction in several jobs ended without all of its shots, or its jobs were lost.",
+    next: "Give the same command again: what is done is kept. The message names the log that says more.",
+  },
   ABORTED: {
     facility: false,
     meaning: "The caller's AbortSignal ended the work.",

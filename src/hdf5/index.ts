@@ -25,6 +25,7 @@ export {
   shotClasses,
 } from "./convert/request.ts";
 export { writeColumns } from "./convert/write-columns.ts";
+export { writeTree } from "./convert/write-tree.ts";
 export { type LayoutName, type LayoutRule, layoutRules } from "./layouts/index.ts";
 export { type LayoutFinding, type ValidationReport, validateFile } from "./layouts/validate.ts";
 export { openArchiveFolder } from "./read/archive-folder.ts";

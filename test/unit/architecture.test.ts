@@ -32,6 +32,7 @@ const allowed: Record<string, readonly string[]> = {
   scan: ["core", "files", "transport", "plot", "db", "st", "ec"],
   server: ["core", "files", "transport", "live"],
   page: ["core", "transport", "db", "st", "ip", "live", "reduce"],
+  batch: ["core", "files", "transport", "db", "st", "ip", "reduce", "hdf5"],
   // The files directly in src: connect.ts puts the modules together, index.ts names what users import.
   "": ["core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility", "scan"],
   cli: [
@@ -53,6 +54,7 @@ const allowed: Record<string, readonly string[]> = {
     "scan",
     "timing",
     "page",
+    "batch",
   ],
 };
 
@@ -71,7 +73,7 @@ const onlyIn: Record<string, readonly string[]> = {
   "ml-matrix": ["scan"],
   "node-sqlite3-wasm": ["timing"],
   pngjs: ["plot"],
-  valibot: ["transport", "ec", "facility"],
+  valibot: ["transport", "ec", "facility", "batch"],
 };
 
 const page = "docs/architecture.md says what lives where";

@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import { errorsPage } from "../../scripts/docs/errors-page.ts";
 import { citiusCalls, fromPythonPage, liveCalls, otherCalls } from "../../scripts/docs/from-python-page.ts";
 import { openApiPage } from "../../scripts/docs/openapi-page.ts";
+import { requestSchemaPage } from "../../scripts/docs/request-schema-page.ts";
+import { checkReductionRequest } from "../../src/batch/index.ts";
 import { errorCatalogue } from "../../src/core/errors.ts";
 import { Db } from "../../src/db/index.ts";
 import * as ip from "../../src/ip/index.ts";
@@ -47,6 +49,13 @@ describe("docs made from code", () => {
     expect(page("errors.md")).toBe(errorsPage());
     expect(page("from-python.md")).toBe(fromPythonPage());
     expect(page("openapi.json")).toBe(openApiPage());
+    expect(page("reduction-request.schema.json")).toBe(requestSchemaPage());
+  });
+
+  it("show requests that are ones", () => {
+    const blocks = [...page("batch.md").matchAll(/```json\n(.*?)```/gs)].map((match) => match[1] ?? "");
+    expect(blocks.length).toBeGreaterThan(0);
+    for (const block of blocks) expect(checkReductionRequest(JSON.parse(block))).toBeDefined();
   });
 
   it("list every error code and no other", () => {

@@ -47,6 +47,11 @@ export async function writeContainer(path: string, head: object, content: unknow
   replaceFile(path, Buffer.concat([bytes, createHash("sha256").update(bytes).digest()]));
 }
 
+/** Whether a file is whole, without unpacking it. @throws as {@link readContainer} */
+export function verifyContainer(path: string): void {
+  wholeBytes(path);
+}
+
 /** The head alone; whether the file is whole is not looked at. @throws as {@link readContainer} */
 export function readHead(path: string): unknown {
   let file: number;
@@ -72,6 +77,18 @@ export function readHead(path: string): unknown {
  * @throws FILE_NOT_FOUND @throws FILE_DAMAGED when it is not a whole one @throws UNSUPPORTED for another version
  */
 export async function readContainer(path: string): Promise<{ readonly head: unknown; readonly content: unknown }> {
+  const { bytes, length } = wholeBytes(path);
+  const { head, content, arrays } = parseHead(path, bytes.subarray(START, START + length));
+  const unpacked: (Float64Array | Uint32Array)[] = [];
+  let at = START + length;
+  for (const array of arrays) {
+    unpacked.push(await unpackArray(array, bytes.subarray(at, at + array.bytes)));
+    at += array.bytes;
+  }
+  return { head, content: withArrays(content, unpacked) };
+}
+
+function wholeBytes(path: string): { readonly bytes: Buffer; readonly length: number } {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -82,14 +99,7 @@ export async function readContainer(path: string): Promise<{ readonly head: unkn
   const end = bytes.length - DIGEST;
   const digest = createHash("sha256").update(bytes.subarray(0, end)).digest();
   if (!digest.equals(bytes.subarray(end))) throw damaged(path, "it is cut off, or was changed after it was written");
-  const { head, content, arrays } = parseHead(path, bytes.subarray(START, START + length));
-  const unpacked: (Float64Array | Uint32Array)[] = [];
-  let at = START + length;
-  for (const array of arrays) {
-    unpacked.push(await unpackArray(array, bytes.subarray(at, at + array.bytes)));
-    at += array.bytes;
-  }
-  return { head, content: withArrays(content, unpacked) };
+  return { bytes, length };
 }
 
 function headLength(path: string, start: Buffer, size: number): number {

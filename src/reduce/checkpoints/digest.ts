@@ -35,6 +35,9 @@ function add(hash: Hash, value: unknown): void {
 /** As much of an ndarray as is needed to read it. */
 interface ArrayOfAxes {
   readonly shape: readonly number[];
+  readonly stride?: readonly number[];
+  readonly offset?: number;
+  readonly data?: unknown;
   get(...index: number[]): unknown;
 }
 
@@ -42,7 +45,16 @@ function isArrayOfAxes(value: unknown): value is ArrayOfAxes {
   return isRecord(value) && Array.isArray(value["shape"]) && typeof value["get"] === "function";
 }
 
+/** The memory of an ndarray of doubles that lie row after row; undefined for any other. */
+function asStored({ shape, data, stride = [], offset = NaN }: ArrayOfAxes): Float64Array | undefined {
+  const steps = shape.map((_, axis) => shape.slice(axis + 1).reduce((n, length) => n * length, 1));
+  if (!(data instanceof Float64Array) || !steps.every((step, axis) => step === stride[axis])) return undefined;
+  return data.subarray(offset, offset + shape.reduce((n, length) => n * length, 1));
+}
+
 function rowMajor(array: ArrayOfAxes): Float64Array {
+  const known = asStored(array);
+  if (known !== undefined) return known;
   const index = array.shape.map(() => 0);
   const out = new Float64Array(array.shape.reduce((n, length) => n * length, 1));
   for (let i = 0; i < out.length; i++) {

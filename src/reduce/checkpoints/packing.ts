@@ -16,6 +16,8 @@ export interface PackedArray {
   readonly length: number;
   /** Type in the file: whole numbers that fit take fewer bytes. "fill": every value is the first one. */
   readonly as: TypeName | "fill";
+  /** The bytes as they are: they would hardly become fewer, and take long to unpack. */
+  readonly raw?: true;
   /** Compressed bytes. */
   readonly bytes: number;
 }
@@ -31,6 +33,10 @@ export async function packArray(array: StateArray): Promise<{ readonly head: Pac
     const body = array.length === 0 ? new Uint8Array() : bytesOf(array.slice(0, 1));
     return { head: { type, length: array.length, as, bytes: body.length }, body };
   }
+  if (as === "f8" && (await isDense(array))) {
+    const body = bytesOf(array);
+    return { head: { type, length: array.length, as, raw: true, bytes: body.length }, body };
+  }
   const body = await deflate(
     planes(bytesOf(as === type ? array : types[as].from(array)), types[as].BYTES_PER_ELEMENT),
     {
@@ -41,18 +47,30 @@ export async function packArray(array: StateArray): Promise<{ readonly head: Pac
 }
 
 /** @throws FILE_DAMAGED when the bytes are not those of the array */
-export async function unpackArray({ type, length, as }: PackedArray, body: Uint8Array): Promise<StateArray> {
+export async function unpackArray({ type, length, as, raw }: PackedArray, body: Uint8Array): Promise<StateArray> {
   const Type = type === "u4" ? Uint32Array : Float64Array;
   if (as === "fill") {
     const first = body.length < Type.BYTES_PER_ELEMENT ? 0 : (new Type(Uint8Array.from(body).buffer)[0] ?? 0);
     return new Type(length).fill(first);
   }
   const Stored = types[as];
-  const bytes = Stored === undefined ? undefined : await inflate(body);
+  const bytes = Stored === undefined ? undefined : raw === true ? body : await inflate(body);
   if (Stored === undefined || bytes === undefined || bytes.length !== length * Stored.BYTES_PER_ELEMENT)
     throw new SaclaError("FILE_DAMAGED", `An array of the checkpoint is not the ${length} numbers it says.`);
-  const stored = new Stored(unplanes(bytes, Stored.BYTES_PER_ELEMENT).buffer);
+  const own = raw === true ? Uint8Array.from(bytes) : unplanes(bytes, Stored.BYTES_PER_ELEMENT);
+  const stored = new Stored(own.buffer);
   return stored instanceof Type ? stored : Type.from(stored);
+}
+
+/** Numbers in the middle of an array that are tried, and how much of them must be left for it to be kept as it is. */
+const SAMPLE = 8192;
+const DENSE = 0.7;
+
+async function isDense(array: StateArray): Promise<boolean> {
+  if (array.length < 4 * SAMPLE) return false;
+  const from = (array.length - SAMPLE) >> 1;
+  const sample = planes(bytesOf(array.slice(from, from + SAMPLE)), 8);
+  return (await deflate(sample, { level: LEVEL })).length > DENSE * sample.length;
 }
 
 function narrowest(array: StateArray, type: "f8" | "u4"): PackedArray["as"] {

@@ -15,7 +15,7 @@ const units = ["r_um", "r_mm", "2th_deg", "2th_rad", "q_A^-1", "q_nm^-1"] as con
  * edges of one's own. A bin holds its lower edge and not its upper one.
  */
 export type RadialAxisOptions =
-  | { readonly unit: RadialUnit; readonly from?: number; readonly to: number; readonly bins: number }
+  | { readonly unit: RadialUnit; readonly from?: number | undefined; readonly to: number; readonly bins: number }
   | { readonly unit: RadialUnit; readonly edges: readonly number[] };
 
 /**

@@ -1,0 +1,72 @@
+import { existsSync, renameSync } from "node:fs";
+import { SaclaError, show } from "../core/errors.ts";
+import { any, integer, optional, resolveOptions } from "../core/options.ts";
+import { showTags } from "../core/tag-ranges.ts";
+import { type Cube, mergeCheckpoints, type PartialResult } from "../reduce/index.ts";
+import { type BatchFolder, type Manifest, shardTags } from "./folder.ts";
+import type { Made } from "./make.ts";
+import { writeResult } from "./result.ts";
+import { type ReductionSource, type ShardState, shardSetting, shardState } from "./shard.ts";
+
+export interface MergeOptions {
+  /** Does shards again, in any way: what counts are their checkpoints afterwards. */
+  readonly redo: (shards: readonly number[]) => Promise<void>;
+  /** How often shards that are not whole are done again. @default 2 */
+  readonly rounds?: number | undefined;
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Makes the result file of the shards. Only a checkpoint that is whole and has its digest counts; the others are done
+ * again. Many merges of one folder write the same file.
+ * @throws INCOMPLETE naming the shards that could not be made whole, and why
+ */
+export async function mergeReduction(
+  source: ReductionSource,
+  folder: BatchFolder,
+  manifest: Manifest,
+  options: MergeOptions,
+): Promise<{ readonly partial: PartialResult<Made["reducers"]>; readonly cubes: Readonly<Record<string, Cube>> }> {
+  const { rounds } = resolveOptions("mergeReduction", options, {
+    redo: any,
+    rounds: optional(integer(1), 2),
+    stop: any,
+  });
+  const { redo, stop } = options;
+  const states = (): ShardState[] => manifest.shards.map((_, index) => shardState(folder, manifest, index, true));
+  for (let round = 0; ; round++) {
+    const open = states().filter(({ state }) => state !== "whole");
+    if (open.length === 0) break;
+    if (round === rounds || stop.aborted) throw incomplete(folder, manifest, open);
+    for (const { index, state, reason } of open) {
+      folder.log(folder.logPath, "to-do", { shard: index, state, ...(reason === undefined ? {} : { reason }) });
+      const { checkpoint } = folder.shard(index);
+      if (state === "damaged" && existsSync(checkpoint)) renameSync(checkpoint, `${checkpoint}.damaged`);
+    }
+    await redo(open.map(({ index }) => index));
+  }
+  const { made, about } = await shardSetting(folder, manifest, source.run);
+  const files = manifest.shards.map((_, index) => folder.shard(index).checkpoint);
+  const merged = await mergeCheckpoints(files, made, about);
+  const { asked, used, dropped } = await writeResult(manifest, merged);
+  const counts = dropped.map(({ reason, tags }) => [reason, tags.length]);
+  folder.log(folder.logPath, "merged", { out: manifest.out, asked, used, dropped: Object.fromEntries(counts) });
+  return merged;
+}
+
+function incomplete(folder: BatchFolder, manifest: Manifest, open: readonly ShardState[]): SaclaError {
+  const told = open.slice(0, 3).map(({ index, done, total }) => {
+    const { log } = folder.shard(index);
+    const last = folder.entries(log).findLast(({ event }) => event === "failed");
+    const why = last === undefined ? "no reason is known" : String(last["message"]);
+    return `shard ${index} (tags ${showTags(shardTags(manifest, index))}) has ${done} of ${total} shots: ${why}`;
+  });
+  const [first] = open;
+  const more = open.length > told.length ? `; and ${open.length - told.length} more` : "";
+  const file = first === undefined ? folder.path : folder.shard(first.index).log;
+  return new SaclaError(
+    "INCOMPLETE",
+    `${open.length} of ${manifest.shards.length} shards are not whole: ${told.join("; ")}${more}. See ${show(file)}.`,
+    { details: { folder: folder.path, shards: open.map(({ index }) => index) } },
+  );
+}

@@ -1,0 +1,154 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { connect } from "../../../src/connect.ts";
+import { H5File } from "../../../src/hdf5/read/h5file.ts";
+import { correct, darkAverage, droplets, filterShots, histogram, mean, reduce } from "../../../src/reduce/index.ts";
+import { cli } from "../../support/fake-io.ts";
+import { manyShotsRequest, writeManyShots } from "../../support/many-shots.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+const source = await writeManyShots(folder, 200);
+writeFileSync(at("request.json"), JSON.stringify(manyShotsRequest));
+
+const reduceTo = async (out: string, ...options: string[]) =>
+  await cli(["reduce", "7", at("request.json"), "--url", source, "-o", at(out), ...options]);
+
+async function made(out: string, ...options: string[]): Promise<Buffer> {
+  const { code, err } = await reduceTo(out, ...options);
+  expect([code, err]).toEqual([0, ""]);
+  expect(existsSync(at(`${out}.parts`))).toBe(options.includes("--keep"));
+  return readFileSync(at(out));
+}
+
+describe("sacla reduce", () => {
+  it("gives the numbers of the library, in one file", async () => {
+    await made("one.h5");
+    await using facility = await connect(source);
+    const run = await facility.run(3, 7);
+    const detectors = ["MPCCD-1N0-M06-002"];
+    const dark = await darkAverage(facility.shots({ run, detectors, tags: await run.darkTags() }));
+    const tags = await filterShots(await run.exposedTags(), [
+      { equipId: "xfel_bl_3_tc_bm_1_pd/charge", where: (charge) => charge > 30 },
+    ]);
+    const { average, adu, drops, ledger } = await reduce(
+      facility.shots({ run, detectors, tags }),
+      { average: mean(), adu: histogram({ from: -20, to: 40 }), drops: droplets({ aduPerPhoton: 6 }) },
+      { dark, corrections: [correct.between(-100, 5000)], selection: tags },
+    );
+    const file = await H5File.open(at("one.h5"));
+    const [id = ""] = detectors;
+    const image = new Float32Array(32 * 24);
+    file.readImage(`/average/${id}`, 32, 24, image);
+    expect(image).toEqual(Float32Array.from(average[id]?.data ?? []));
+    expect(file.numbers(`/adu/${id}/counts`)).toEqual(adu[id]?.counts);
+    expect(file.numbers(`/drops/${id}/perShot`)).toEqual(drops[id]?.perShot);
+    expect(file.number("/ledger/used")).toBe(ledger.used);
+    expect(file.number("/ledger/asked")).toBe(200);
+    expect([...(file.numbers("/ledger/dropped/dark") ?? [])]).toHaveLength(20);
+    const counts = file.numbers("/cubes/charge/all/counts") ?? new Float64Array();
+    expect([...counts].reduce((a, b) => a + b, 0)).toBe(ledger.used);
+    expect(JSON.parse(file.text("/provenance/request") ?? "")).toMatchObject({ ...manyShotsRequest, dark: "head" });
+    file.close();
+  });
+
+  it("gives the same bytes in any number of pieces", async () => {
+    const one = await made("a.h5");
+    for (const [k, options] of [
+      ["--shards", "2"],
+      ["--shards", "7", "--checkpoint", "0.01"],
+      ["--shards", "300"],
+      ["--minutes", "0.0001"],
+    ].entries())
+      expect((await made(`a${k}.h5`, ...options)).equals(one)).toBe(true);
+  });
+
+  it("goes on after it was stopped, again and again, to the same bytes", async () => {
+    const one = await made("b.h5");
+    let stops = 0;
+    for (;;) {
+      const stop = new AbortController();
+      const log = at("c.h5.parts/shard-0000.log");
+      const begun = (): number => (existsSync(log) ? readFileSync(log, "utf8").split('"begun"').length : 1);
+      const before = begun();
+      const watch = setInterval(() => {
+        if (begun() > before) stop.abort();
+      }, 1);
+      const { code, err } = await cli(
+        ["reduce", "7", at("request.json"), "--url", source, "-o", at("c.h5"), "--checkpoint", "0.01"],
+        stops < 3 ? { signal: stop.signal } : {},
+      );
+      clearInterval(watch);
+      if (code === 0) break;
+      stops++;
+      expect([code, err]).toEqual([130, expect.stringContaining("the same command goes on")]);
+      expect(existsSync(at("c.h5"))).toBe(false);
+    }
+    expect(stops).toBeGreaterThan(0);
+    expect(readFileSync(at("c.h5")).equals(one)).toBe(true);
+  });
+
+  it("does pieces again that are damaged or gone, and says of which what became", async () => {
+    const one = await made("d.h5", "--shards", "4", "--keep");
+    rmSync(at("d.h5"));
+    // As after a crash before the merge.
+    rmSync(at("d.h5.parts/reduction.log"));
+    const shard = (k: number): string => at(`d.h5.parts/shard-000${k}.sacla`);
+    const bytes = readFileSync(shard(1));
+    writeFileSync(shard(1), bytes.subarray(0, bytes.length - 7));
+    const changed = Buffer.from(readFileSync(shard(2)));
+    changed[changed.length >> 1] = (changed[changed.length >> 1] ?? 0) ^ 1;
+    writeFileSync(shard(2), changed);
+    rmSync(shard(3));
+    const { code, err } = await reduceTo("d.h5", "--keep");
+    expect([code, err]).toEqual([0, expect.stringContaining("going on with")]);
+    expect(readFileSync(at("d.h5")).equals(one)).toBe(true);
+    const log = readFileSync(at("d.h5.parts/reduction.log"), "utf8");
+    expect(log).toMatch(/"to-do","shard":1,"state":"damaged","reason":".*cut off, or was changed/);
+    expect(log).toMatch(/"shard":2,"state":"damaged"/);
+    expect(log).toMatch(/"shard":3,"state":"missing"/);
+    expect(log).not.toMatch(/"shard":0/);
+    expect(readdirSync(at("d.h5.parts"))).toContain("shard-0001.sacla.damaged");
+  });
+
+  it("does not mix two requests, nor write over a result, unless it is told", async () => {
+    const out = at("e.h5");
+    await made("e.h5", "--keep");
+    writeFileSync(at("other.json"), JSON.stringify({ reducers: { average: { kind: "mean" } } }));
+    const other = (...options: string[]) =>
+      cli(["reduce", "7", at("other.json"), "--url", source, "-o", out, "--json", ...options]);
+    rmSync(out);
+    rmSync(`${out}.parts/reduction.log`);
+    expect(JSON.parse((await other()).out)).toMatchObject({ error: { code: "FILE_EXISTS" } });
+    expect((await other("--restart")).code).toBe(0);
+    expect(JSON.parse((await other()).out)).toMatchObject({ error: { code: "FILE_EXISTS" } });
+    expect((await other("--overwrite")).code).toBe(0);
+  });
+
+  it("refuses what cannot be done before anything is left on the disk", async () => {
+    const given = (request: unknown) => {
+      writeFileSync(at("bad.json"), JSON.stringify(request));
+      return cli(["reduce", "7", at("bad.json"), "--url", source, "-o", at("f.h5"), "--json"]);
+    };
+    const codeOf = async (request: unknown) =>
+      (JSON.parse((await given(request)).out) as { error: { code: string } }).error.code;
+    expect(await codeOf({ reducers: { it: { kind: "roiSum" } } })).toBe("BAD_ARGUMENT");
+    expect(await codeOf({ detectors: ["none"], reducers: { it: { kind: "mean" } } })).toBe("UNKNOWN_DETECTOR");
+    expect(await codeOf({ where: ["nothing > 5"], reducers: { it: { kind: "mean" } } })).toBe("UNKNOWN_SIGNAL");
+    expect(await codeOf({ where: ["xfel_bl_3_tc_bm_1_pd/charge > 1e9"], reducers: { it: { kind: "mean" } } })).toBe(
+      "NO_SHOTS",
+    );
+    expect(readdirSync(folder).filter((name) => name.startsWith("f.h5"))).toEqual([]);
+  });
+
+  it("shows pieces and scripts without writing anything", async () => {
+    const { out, code } = await reduceTo("g.h5", "--slurm", "--shards", "5", "--batch-option=--time=10", "--dry-run");
+    expect(code).toBe(0);
+    expect(out).toContain("5 pieces of 34 to 34 shots");
+    expect(out).toContain("#SBATCH --time=10\n");
+    expect(out).toContain("nothing was written or submitted");
+    expect(readdirSync(folder).filter((name) => name.startsWith("g.h5"))).toEqual([]);
+  });
+});
