@@ -111,6 +111,12 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   // Two shots show too few points on rings: refused on stderr, with code 1.
   [["calibrate", "1520000", detector, "--calibrant", "LaB6", "--distance", "55", "-n", "2"], { says: /^/, code: 1 }],
   [["average", ...pictures, "-o", "average.png"], { says: /average\.png/, writes: "average.png" }],
+  [
+    ["reduce", "1520000", "request.json", "-o", "reduced.h5", "--shards", "2"],
+    { says: /reduced\.h5: 4 of/, writes: "reduced.h5" },
+  ],
+  // Made and merged already, and its folder is gone: refused on stderr.
+  [["reduce-job", "merge", "reduced.h5.parts"], { says: /^/, code: 1 }],
   [["histogram", ...pictures, "-o", "histogram.svg"], { says: /histogram\.svg/, writes: "histogram.svg" }],
   // No calibration shots there: refused on stderr.
   [["emission", ...pictures], { says: /^/, code: 2 }],
@@ -369,6 +375,10 @@ async function check(): Promise<void> {
     cwd: local,
     stdio: "inherit",
   });
+  writeFileSync(
+    join(folder, "request.json"),
+    JSON.stringify({ detectors: [sensor], limit: 4, reducers: { average: { kind: "mean" } } }),
+  );
   writeFileSync(join(folder, "offline.mjs"), offlineModule);
   if (runtime === undefined) {
     env["NODE_OPTIONS"] = `--import=${pathToFileURL(join(folder, "offline.mjs"))}`;
