@@ -376,7 +376,7 @@ async function check(): Promise<void> {
     stdio: "inherit",
   });
   writeFileSync(
-    join(folder, "request.json"),
+    join(work, "request.json"),
     JSON.stringify({ detectors: [sensor], limit: 4, reducers: { average: { kind: "mean" } } }),
   );
   writeFileSync(join(folder, "offline.mjs"), offlineModule);

@@ -31,6 +31,8 @@ export const commandGroups: readonly (readonly [job: string, commands: readonly 
       { name: "diff", load: async () => (await import("./commands/diff.ts")).diff },
       { name: "histogram", load: async () => (await import("./commands/histogram.ts")).histogram },
       { name: "watch", load: async () => (await import("./commands/watch.ts")).watch },
+      { name: "reduce", load: async () => (await import("./commands/reduce.ts")).reduce },
+      { name: "reduce-job", load: async () => (await import("./commands/reduce-job.ts")).reduceJob },
       { name: "emission", load: async () => (await import("./commands/emission.ts")).emission },
       { name: "calibrate", load: async () => (await import("./commands/calibrate.ts")).calibrate },
       { name: "geometry", load: async () => (await import("./commands/geometry.ts")).geometry },
@@ -108,6 +110,11 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   diff: ["sacla diff newest octal", "sacla diff 1520000 octal --pair --normalise i0"],
   histogram: ["sacla histogram newest octal", "sacla histogram newest octal --class off -n 50"],
   watch: ["sacla watch octal", "sacla watch octal -n 30 --log"],
+  reduce: [
+    "sacla reduce 1520000 request.json -o result.h5 --jobs 4",
+    "sacla reduce newest request.json --slurm --batch-option=--partition=main",
+  ],
+  "reduce-job": ["sacla reduce-job shard result.h5.parts 3", "sacla reduce-job merge result.h5.parts"],
   emission: ["sacla emission newest --calibration 6900,7100", "sacla emission 305001 --url 305001.h5 --plot xes.svg"],
   calibrate: [
     "sacla calibrate newest octal --calibrant LaB6 --distance 55",

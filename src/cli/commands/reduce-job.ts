@@ -36,7 +36,7 @@ export const reduceJob: AddCommand = (program, io) =>
       return await oneShard(session, folder, shard);
     },
     // The manifest says where the images are.
-    (_options, [, path]) => new BatchFolder(path).manifest().url,
+    (_options, [, path]) => ({ url: new BatchFolder(path).manifest().url }),
   );
 
 async function sourceOf({ facility, signal }: Session, folder: BatchFolder) {
