@@ -67,12 +67,15 @@ export const commandGroups: readonly (readonly [job: string, commands: readonly 
       { name: "presets", load: async () => (await import("./commands/presets.ts")).presets },
       { name: "lease", load: async () => (await import("./commands/lease.ts")).lease },
       { name: "requests", load: async () => (await import("./commands/requests.ts")).requests },
+      { name: "energy", load: async () => (await import("./commands/energy.ts")).energy },
+      { name: "sdo", load: async () => (await import("./commands/sdo.ts")).sdo },
     ],
   ],
   [
     "Scans:",
     [
       { name: "scan", load: async () => (await import("./commands/scan.ts")).scan },
+      { name: "rock", load: async () => (await import("./commands/rock.ts")).rock },
       { name: "plan", load: async () => (await import("./commands/plan.ts")).plan },
       { name: "resume", load: async () => (await import("./commands/resume.ts")).resume },
     ],
@@ -141,6 +144,15 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     "sacla scan theta 0.08 0.11 31 --signal bragg --normalise i0 --shutter xrays --go peak",
     "sacla scan delay 77 82 26 --shots 60 --dry-run",
   ],
+  rock: [
+    "sacla rock theta -0.3 0.3 61 --signal bragg --shutter xrays --go peak",
+    "sacla rock theta -0.02 0.02 41 --relative --signal bragg --dry-run",
+  ],
+  energy: [
+    "sacla energy 9978 --dry-run",
+    "sacla energy edge 9978.2 9958 9998 41 --signal foil_diode --normalise i0_mono --shutter xrays",
+  ],
+  sdo: ["sacla sdo delay=1 energy=9000 --dry-run", "sacla sdo zero -0.05 0.05 41 --shutter xrays"],
   plan: ["sacla plan dry-run plan.mjs", "sacla plan run plan.mjs --html scan.html"],
   resume: ["sacla resume", "sacla resume scan.journal"],
   demo: ["sacla demo", "sacla demo run.h5"],

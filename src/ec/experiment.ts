@@ -4,6 +4,7 @@ import type { Names } from "../core/names.ts";
 import { readJsonFile } from "../files/index.ts";
 import { checkAgainst } from "../transport/check.ts";
 import { madocaSection } from "./madoca/section.ts";
+import { opticsSection } from "./optics-section.ts";
 
 const text = v.pipe(v.string(), v.nonEmpty());
 const meaning = v.optional(v.string(), "");
@@ -68,6 +69,7 @@ const experimentFile = strict({
   detectors: named(detector),
   shutters: named(device),
   settings: named(device),
+  optics: v.optional(opticsSection, {}),
   madoca: v.optional(madocaSection),
 });
 
@@ -138,6 +140,7 @@ export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> i
   readonly shutters: Readonly<Record<string, { readonly device: string; readonly meaning: string }>>;
   readonly settings: Readonly<Record<string, { readonly device: string; readonly meaning: string }>>;
   readonly detectors: Readonly<Record<string, { readonly id: string; readonly meaning: string }>>;
+  readonly optics: ExperimentData["optics"];
   readonly madoca: ExperimentData["madoca"];
   readonly #signals: ExperimentData["signals"];
 
@@ -149,6 +152,7 @@ export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> i
     this.shutters = data.shutters;
     this.settings = data.settings;
     this.detectors = data.detectors;
+    this.optics = data.optics;
     this.madoca = data.madoca;
     this.#signals = data.signals;
     this.#checkNames(where);

@@ -60,13 +60,42 @@ export const pumpDisplacementA2 = 0.0406;
 /** Two channel-cut Si(111) crystals in (+,−,−,+), as users of beamline 3 scan them. */
 export const monochromatorParameters = {
   degPerPulse: 4e-6,
-  /** 2d of Si(111). */
-  twoDAngstrom: 6.271202,
   /** FWHM of the Darwin curve over the photon energy: 1.33 eV at 10 keV. */
   darwinWidth: 1.33e-4,
   /** Neither crystal's zero is where its motor says: rms, pulses of 0.0035 eV at 10 keV. */
   zeroErrorPulse: 200,
   /** The height of the crystals at which they are in the beam, pulses. */
+  inFrom: 3500,
+  inTo: 6500,
+  /**
+   * The foil: edge L2 of ytterbium, the one that the bandwidth of 10 keV reaches; the width is that of the core hole,
+   * the absorbance before the edge and its jump are a choice.
+   */
+  foilEdgeEv: 9978.2,
+  foilEdgeFwhmEv: 4.6,
+  foilAbsorbance: [0.4, 0.7],
+} as const;
+
+/** Six Si(220) crystals in two branches. Errors and noise are choices of this simulator. */
+export const splitDelayParameters = {
+  degPerPulse: 4e-6,
+  mmPerPulse: 1e-4,
+  /** Distance of the faces of the channel-cut crystals. */
+  channelGapMm: 5,
+  /** Full width of total reflection over the photon energy: Si(220) at 295 K. */
+  plateauWidth: 5.7e-5,
+  /** Zeros of the angles, rms: 20 µrad, a Darwin width at 10 keV. */
+  zeroErrorPulse: 290,
+  /** How much a stage turns its crystal on its way, rms. */
+  tiltUradPerMm: 1.5,
+  /** The gap at which both branches are equally long, from nominal, rms: 13 fs at 10 keV. */
+  gapZeroMm: 0.003,
+  floorCharge: 1e-13,
+  /** Both halves interfere while they overlap within the coherence that the bandwidth of the crystals leaves, rms. */
+  coherencePs: 0.0035,
+  visibilityTop: 0.6,
+  visibilityFloor: 0.05,
+  visibilityNoise: 0.05,
   inFrom: 3500,
   inTo: 6500,
 } as const;

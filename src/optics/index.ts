@@ -39,4 +39,5 @@ export {
   type SplitDelayCorrection,
   type SplitDelayPoint,
   withZeroDelay,
+  type ZeroDelay,
 } from "./split-delay-correction.ts";

@@ -87,26 +87,41 @@ export function learnSplitDelayCorrection(options: {
   };
 }
 
+/** Where the delay of split-delay optics is 0, as a scan of the delay found it. */
+export interface ZeroDelay {
+  /** The delay that was asked for there. */
+  readonly atPs: number;
+  readonly errorPs: number;
+  readonly mmPerPs: number;
+  readonly photonEnergyEv: number;
+  readonly learntAt: string;
+}
+
 /**
- * A correction that also knows where the delay is 0: a scan of the delay found it at `atPs` ± `errorPs`.
+ * A correction that also knows where the delay is 0.
+ * @param before - what was known when the delay was scanned; undefined: nothing
  * @param gapAxes - names of the two gaps
  * @throws BAD_ARGUMENT
  */
 export function withZeroDelay(
-  correction: SplitDelayCorrection,
+  before: SplitDelayCorrection | undefined,
   gapAxes: readonly string[],
-  zero: { readonly atPs: number; readonly errorPs: number; readonly mmPerPs: number },
+  zero: ZeroDelay,
 ): SplitDelayCorrection {
-  const { atPs, errorPs, mmPerPs } = resolveOptions("withZeroDelay", zero, {
+  const { atPs, errorPs, mmPerPs, photonEnergyEv } = resolveOptions("withZeroDelay", zero, {
     atPs: finite(),
     errorPs: finite(0),
     mmPerPs: finite(),
+    photonEnergyEv: finite(0),
+    learntAt: any,
   });
+  const { learntAt } = zero;
+  const known = before ?? { kind: "split-delay-correction", learntAt, photonEnergyEv, gapMm: [0, 0], axes: {} };
   const moved = gapAxes.map((axis) => {
-    const before = correction.gapZeroMm[axis]?.offset ?? 0;
-    return [axis, { offset: before + atPs * mmPerPs, error: errorPs * mmPerPs }] as const;
+    const offset = (before?.gapZeroMm[axis]?.offset ?? 0) + atPs * mmPerPs;
+    return [axis, { offset, error: errorPs * mmPerPs }] as const;
   });
-  return { ...correction, gapZeroMm: { ...correction.gapZeroMm, ...Object.fromEntries(moved) } };
+  return { ...known, learntAt, gapZeroMm: { ...before?.gapZeroMm, ...Object.fromEntries(moved) } };
 }
 
 /**

@@ -106,6 +106,11 @@ export class SplitDelay {
     this.#refraction = refraction;
   }
 
+  /** Names of its axes: the angles, then the gaps. */
+  get axisNames(): readonly string[] {
+    return [...splitDelayCrystals.map((crystal) => this.axes[crystal]), this.axes.br1Gap, this.axes.br2Gap];
+  }
+
   /** The same optics with what was learnt of it. */
   with(correction: SplitDelayCorrection | undefined): SplitDelay {
     const { hkl, channelGapMm, axes } = this;

@@ -74,8 +74,34 @@ export {
 export { type AdaptiveOptions, adaptiveScan } from "./plans/adaptive.ts";
 export { type FlyScanOptions, flyScan } from "./plans/fly.ts";
 export { type GridAxis, type GridOptions, grid, gridPositions, type RasterOptions, raster } from "./plans/grids.ts";
-export { alignCentroid, type Curve, goToPeak, type PeakOptions, rockingCurve } from "./plans/peaks.ts";
+export {
+  type EdgeScan,
+  type EdgeScanOptions,
+  edgeScan,
+  type FoundZeroDelay,
+  findZeroDelay,
+  type LearnSplitDelayOptions,
+  learnSplitDelay,
+  type ZeroDelayOptions,
+} from "./plans/optics.ts";
+export {
+  alignCentroid,
+  type Curve,
+  type CurveScanOptions,
+  goToPeak,
+  type PeakOptions,
+  type Rocked,
+  rock,
+  rockingCurve,
+} from "./plans/peaks.ts";
 export { type FreshSpots, measure, type PointOptions } from "./plans/points.ts";
+export {
+  delayAxis,
+  energyAxis,
+  type MonochromatorCrystal,
+  type PseudoAxis,
+  splitDelayEnergyAxis,
+} from "./plans/pseudo-axis.ts";
 export { parseScanFile } from "./plans/scan-file.ts";
 export {
   count,
@@ -110,4 +136,13 @@ export {
   wait,
   where,
 } from "./plans/stubs.ts";
-export { andReturn, finalize, type OnePulse, onePulse, relative, withRun, withShutterOpen } from "./plans/wrappers.ts";
+export {
+  andReturn,
+  finalize,
+  type OnePulse,
+  onePulse,
+  orReturn,
+  relative,
+  withRun,
+  withShutterOpen,
+} from "./plans/wrappers.ts";

@@ -28,8 +28,8 @@ const allowed: Record<string, readonly string[]> = {
   reduce: ["core", "files", "transport", "db", "ip"],
   timing: ["core", "files", "db"],
   hdf5: ["core", "files", "transport", "source", "db", "st", "ip", "reduce"],
-  facility: ["core", "files", "transport", "source", "st", "ec"],
-  scan: ["core", "files", "transport", "plot", "db", "st", "ec"],
+  facility: ["core", "files", "transport", "source", "st", "ec", "optics"],
+  scan: ["core", "files", "transport", "plot", "db", "st", "ec", "optics"],
   server: ["core", "files", "transport", "live"],
   page: ["core", "transport", "db", "st", "ip", "live", "reduce"],
   batch: ["core", "files", "transport", "db", "st", "ip", "reduce", "hdf5"],
@@ -55,6 +55,7 @@ const allowed: Record<string, readonly string[]> = {
     "timing",
     "page",
     "batch",
+    "optics",
   ],
 };
 

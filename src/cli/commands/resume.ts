@@ -5,6 +5,7 @@ import { loadPlan } from "../load-plan.ts";
 import { newestJournal } from "../scan-journal.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
+import { type RockSettings, runRock } from "./rock.ts";
 
 /** `sacla resume JOURNAL`: goes on with a scan that was stopped, or whose program died. */
 export const resume: AddCommand = (program, io) =>
@@ -23,7 +24,11 @@ export const resume: AddCommand = (program, io) =>
       const begunWith = begunWithOf(context);
       // Those with a default are always given, so that the ones it was begun with come first.
       const own = { rate: begunWith.rate ?? options.rate, map: begunWith.map ?? options.map };
-      return await runPlan(session, { ...begunWith, ...options, ...own }, await planOf(context, path), {}, path);
+      const all = { ...begunWith, ...options, ...own };
+      const { command, settings } = context as Readonly<Record<"command" | "settings", unknown>>;
+      if (command === "rock" && isRecord(settings))
+        return await runRock(session, all, settings as unknown as RockSettings, {}, path);
+      return await runPlan(session, all, await planOf(context, path), {}, path);
     },
     (typed, [path]) => {
       const { url, bl, experiment } = begunWithOf(Journal.context(path ?? newestJournal(io)));
@@ -43,6 +48,6 @@ async function planOf(context: Readonly<Record<string, unknown>>, path: string):
   throw badArgument(
     "journal",
     path,
-    "one made by `sacla scan` or `sacla plan run`; resume those of a program with resumeScan",
+    "one made by `sacla scan`, `sacla rock` or `sacla plan run`; resume those of a program with resumeScan",
   );
 }

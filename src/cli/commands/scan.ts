@@ -79,7 +79,7 @@ export const scan: AddCommand = (program, io) =>
       const signals = [...new Set([...wanted, ...[pumpedBy, normalise].filter((one) => one !== undefined)])];
       const { beam, monitor } = options;
       const rule = beam === undefined ? undefined : beamOptions({ ...options, beam }, options.bl ?? session.bl).beam;
-      await checkSignals(session, [
+      await requireSignals(session, [
         ...signals,
         ...(monitor === undefined ? [] : [monitor]),
         ...where.map((text) => shotCondition(text).signalName),
@@ -124,7 +124,7 @@ function ownSignals({ experiment }: Session, axis: string): string[] {
 }
 
 /** A signal that is not there must be known before an axis moves and a shutter opens. @throws UNKNOWN_SIGNAL */
-async function checkSignals({ facility, signal: stop }: Session, names: readonly string[]): Promise<void> {
+export async function requireSignals({ facility, signal: stop }: Session, names: readonly string[]): Promise<void> {
   for (const name of names) await facility.db.readTagnumberNewest(name, { signal: stop });
 }
 

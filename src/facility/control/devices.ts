@@ -79,7 +79,7 @@ const laserShutter = (bl: number): ShutterInfo =>
   shutter(`bl${bl}_lh1_shutter1`, `xfel_bl_${bl}_lh1_shutter_1`, "pump laser shutter");
 
 /** A setting; its role says how long a change takes. */
-function setting(
+export function setting(
   role: SettingInfo["role"],
   name: string,
   meaning: string,

@@ -1,8 +1,8 @@
-import { HC_EV_ANGSTROM } from "../../core/constants.ts";
 import { hash, Random } from "../../core/random.ts";
-import { axis } from "../control/devices.ts";
-import { monochromatorParameters, sourceParameters } from "../parameters.ts";
-import type { SimulatedDevice } from "./simulated-device.ts";
+import { axis, diode, setting } from "../control/devices.ts";
+import { monochromatorParameters } from "../parameters.ts";
+import type { DevicesAt, SimulatedDevice } from "./simulated-device.ts";
+import { reflectedEv, spectralShares } from "./spectral-share.ts";
 
 const rotation = {
   speed: 100_000,
@@ -13,37 +13,55 @@ const axes = [
   axis(3, 1, 3, "channel-cut crystal 1, 4e-6 deg/pulse", {
     ...rotation,
     limitsPulses: [0, 6_000_000],
-    home: 2_850_848,
+    home: 2_851_044,
   }),
   axis(3, 1, 5, "channel-cut crystal 2, -4e-6 deg/pulse", {
     ...rotation,
     limitsPulses: [-6_000_000, 0],
-    home: -2_850_848,
+    home: -2_851_044,
   }),
   axis(3, 1, 4, "channel-cut crystals, height, 1 µm/pulse: out of the beam at 0, in at 5000"),
 ];
+const foil = setting(
+  "attenuator",
+  "bl3_foil1",
+  "ytterbium foil behind the monochromator, before photodiode 3 of station 1",
+  "",
+  ["out", "Yb"],
+  "out",
+);
 
-/** Two channel-cut crystals, the second turning the other way, and their height. */
+/** Two channel-cut crystals, the second turning the other way, their height, and a foil with an absorption edge. */
 export const channelCut: SimulatedDevice = {
   name: "channel-cut",
   bl: 3,
   axes,
+  settings: [foil],
   behavior(seed) {
     const random = new Random(hash(seed, "crystal zeros", 3));
-    const { zeroErrorPulse, inFrom, inTo } = monochromatorParameters;
+    const { zeroErrorPulse, inFrom, inTo, foilEdgeEv } = monochromatorParameters;
     const [firstZero, secondZero] = [zeroErrorPulse * random.normal(), zeroErrorPulse * random.normal()];
+    const isIn = (at: DevicesAt): boolean => {
+      const height = at.load("bl3_st1_pm004");
+      return height >= inFrom && height <= inTo;
+    };
+    const firstAt = (at: DevicesAt): number => reflectedAt(at.load("bl3_st1_pm003") - firstZero);
     return {
-      truth: { firstZero, secondZero },
+      truth: { firstZero, secondZero, foilEdgeEv },
       effect(at) {
-        const height = at.load("bl3_st1_pm004");
-        if (height < inFrom || height > inTo) return null;
-        const firstEv = braggEnergyEv(at.load("bl3_st1_pm003") - firstZero);
-        const secondEv = braggEnergyEv(-at.load("bl3_st1_pm005") - secondZero);
+        if (!isIn(at)) return null;
+        const firstEv = firstAt(at);
+        const secondEv = reflectedAt(-at.load("bl3_st1_pm005") - secondZero);
         return {
           salt: spikes,
           photonEnergyEv: firstEv,
           share: (centreEv, draws) => passedShare({ firstEv, secondEv }, centreEv, draws),
         };
+      },
+      diodeFactor(equipId, at) {
+        if (equipId !== diode(3, 1) || at.value(foil.name) !== "Yb") return 1;
+        // Without the monochromator most of the light is above the edge.
+        return foilTransmission(isIn(at) ? firstAt(at) : Infinity);
       },
     };
   },
@@ -57,58 +75,22 @@ interface Reflected {
   readonly secondEv: number;
 }
 
-/** Bragg's law for a crystal at an angle of its motor, E = hc / (2d sin θ); 0 eV where it reflects nothing. */
-function braggEnergyEv(pulse: number): number {
-  const { degPerPulse, twoDAngstrom } = monochromatorParameters;
-  const sine = Math.sin((pulse * degPerPulse * Math.PI) / 180);
-  return sine <= 0 ? 0 : HC_EV_ANGSTROM / (twoDAngstrom * sine);
-}
+const reflectedAt = (pulse: number): number => reflectedEv(pulse * monochromatorParameters.degPerPulse, [1, 1, 1]);
 
-/** Reflectivity of a thick perfect crystal without absorption (Darwin), y in half widths of the plateau. */
-function darwin(y: number): number {
-  const off = Math.abs(y);
-  return off <= 1 ? 1 : (off - Math.sqrt(off * off - 1)) ** 2;
-}
-
-/** The band is looked at in these steps, so far to both sides. */
-const STEP_EV = 0.05;
-const STEPS = 80;
-/** Spikes are Gaussian wave packets at every second step. */
-const KERNEL = 16;
-/** FWHM of a Gaussian over its rms, and of a Darwin curve over the half width of its plateau. */
-const FWHM_PER_RMS = 2.3548;
+/** FWHM of a Darwin curve over the half width of its plateau. */
 const FWHM_PER_PLATEAU = 2.1213;
 
-/**
- * Share of a shot's light that comes through: the spikes of its spectrum, |Σ aₖ g(E − Eₖ)|² with random complex aₖ,
- * under a Gaussian of the SASE bandwidth round `centreEv`, times the curves of two reflections in each crystal.
- */
+/** Share of a shot's light that two reflections in each crystal leave. */
 export function passedShare({ firstEv, secondEv }: Reflected, centreEv: number, random: Random): number {
-  if (firstEv === 0 || secondEv === 0) return 0;
-  const { bandwidth, spikeFwhmEv } = sourceParameters;
-  const half = (monochromatorParameters.darwinWidth * firstEv) / FWHM_PER_PLATEAU;
-  const rms = (bandwidth * centreEv) / FWHM_PER_RMS;
-  // |g|² has the width of a spike.
-  const width = (spikeFwhmEv / FWHM_PER_RMS) * Math.SQRT2;
-  const middle = (firstEv + secondEv) / 2;
-  const nodes = STEPS + KERNEL + 1;
-  const parts = new Float64Array(2 * nodes);
-  random.normals(parts);
-  let share = 0;
-  for (let k = 0; k <= 2 * STEPS; k++) {
-    const ev = middle + (k - STEPS) * STEP_EV;
-    const reflected = (darwin((ev - firstEv) / half) * darwin((ev - secondEv) / half)) ** 2;
-    if (reflected < 1e-9) continue;
-    let [real, imaginary, norm] = [0, 0, 0];
-    for (let node = Math.ceil(k / 2); node <= Math.floor(k / 2) + KERNEL; node++) {
-      const away = ((2 * node - KERNEL - k) * STEP_EV) / width;
-      const packet = Math.exp(-0.5 * away * away);
-      real += packet * (parts[2 * node] ?? 0);
-      imaginary += packet * (parts[2 * node + 1] ?? 0);
-      norm += 2 * packet * packet;
-    }
-    const envelope = Math.exp(-0.5 * ((ev - centreEv) / rms) ** 2) / (rms * Math.sqrt(2 * Math.PI));
-    share += ((real * real + imaginary * imaginary) / norm) * envelope * reflected * STEP_EV;
-  }
-  return share;
+  const halfEv = (monochromatorParameters.darwinWidth * firstEv) / FWHM_PER_PLATEAU;
+  const bands = [firstEv, secondEv].map((ev) => ({ ev, halfEv, reflections: 2 }));
+  return spectralShares(centreEv, (firstEv + secondEv) / 2, [bands], random)[0] ?? 0;
+}
+
+/** Transmission of the foil: an edge as broad as its core hole lives short. */
+function foilTransmission(ev: number): number {
+  const { foilEdgeEv, foilEdgeFwhmEv, foilAbsorbance } = monochromatorParameters;
+  const [before, jump] = foilAbsorbance;
+  const step = 0.5 + Math.atan((ev - foilEdgeEv) / (foilEdgeFwhmEv / 2)) / Math.PI;
+  return Math.exp(-before - jump * step);
 }

@@ -3,6 +3,7 @@ import { machine } from "./machine.ts";
 import { pumpFel } from "./pump-fel.ts";
 import { rockingCrystal } from "./rocking-crystal.ts";
 import type { SimulatedDevice } from "./simulated-device.ts";
+import { splitDelay } from "./split-delay.ts";
 
 /** Every device with a file of its own, in the order in which the light passes them. */
-export const simulatedDevices: readonly SimulatedDevice[] = [machine, channelCut, pumpFel, rockingCrystal];
+export const simulatedDevices: readonly SimulatedDevice[] = [machine, channelCut, splitDelay, pumpFel, rockingCrystal];

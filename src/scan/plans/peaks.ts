@@ -1,34 +1,38 @@
 import { asText } from "../../core/guards.ts";
-import { any, integer, optional, resolveOptions } from "../../core/options.ts";
+import { any, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { pooledErrors } from "../../core/point-errors.ts";
 import { ratioOfSums } from "../../core/ratio.ts";
 import { summary } from "../beamline/shot-collector.ts";
 import { type Centroid, centroid } from "../fits/centroid.ts";
 import { type FitOptions, noPeak } from "../fits/fit-points.ts";
 import { fitPeak, type PeakFit, type PeakFitOptions } from "../fits/peak.ts";
-import { type Plan, type PlanSteps, type Positions, plan } from "../messages/messages.ts";
+import { type Plan, type PlanSteps, plan } from "../messages/messages.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
+import { asAxis, nameOf, namesOf, type PseudoAxis, positionsOf, readingOf } from "./pseudo-axis.ts";
 import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
 import { move, note, where } from "./stubs.ts";
+import { orReturn } from "./wrappers.ts";
 
-export interface PeakOptions extends PointOptions, EqualSteps, Pick<PeakFitOptions, "shape" | "background" | "robust"> {
-  readonly axis: string;
+/** What is measured at each step of a curve. */
+export interface CurveScanOptions extends PointOptions, EqualSteps {
+  /** An axis, or several as one. */
+  readonly axis: string | PseudoAxis;
   /** One of the signals of the shots. */
   readonly signalName: string;
   /** The intensity monitor: the curve is the ratio of the sums of both over the shots of a point. */
   readonly normaliseBy?: string | undefined;
 }
 
-const peakChecks = {
-  axis: asText,
+export interface PeakOptions extends CurveScanOptions, Pick<PeakFitOptions, "shape" | "background" | "robust"> {}
+
+export const curveChecks = {
+  axis: asAxis,
   signalName: asText,
   normaliseBy: optional(asText),
-  shape: any,
-  background: any,
-  robust: any,
   ...stepChecks,
   ...pointChecks,
 };
+const peakChecks = { shape: any, background: any, robust: any, ...curveChecks };
 
 /** A curve with the errors of its points. */
 export interface Curve {
@@ -44,7 +48,7 @@ export function rockingCurve(options: PeakOptions): Plan<Curve & { readonly fit:
   resolveOptions("rockingCurve", options, peakChecks);
   return plan(
     "rocking-curve",
-    { ...options },
+    settingsOf(options),
     function* () {
       const curve = yield* curveOf(options);
       return { ...curve, fit: yield* fitted(curve, options) };
@@ -60,17 +64,58 @@ export function rockingCurve(options: PeakOptions): Plan<Curve & { readonly fit:
  */
 export function goToPeak(options: PeakOptions): Plan<PeakFit> {
   resolveOptions("goToPeak", options, peakChecks);
-  return plan("go-to-peak", { ...options }, () => goTo(options), { adaptive: true });
+  return plan("go-to-peak", settingsOf(options), () => goTo(options), { adaptive: true });
 }
 
 function* goTo(options: PeakOptions): PlanSteps<PeakFit> {
   const { axis, from, to } = options;
   const curve = yield* curveOf(options);
-  yield* move({ [axis]: from });
+  yield* move(positionsOf(axis, from));
   const fit = yield* fitted(curve, options);
   checkInside(fit.centre, fit.centreError, from, to);
-  yield* move({ [axis]: fit.centre });
+  yield* move(positionsOf(axis, fit.centre));
   return fit;
+}
+
+/** What {@link rock} found, and where the axis stands now. */
+export interface Rocked extends Curve {
+  /** Null with `go: "centre"`. */
+  readonly fit: PeakFit | null;
+  /** Null but for `go: "centre"`. */
+  readonly centroid: Centroid | null;
+  readonly standsAt: number;
+}
+
+const rockChecks = { go: optional(oneOf("peak", "centre", "back"), "back"), ...peakChecks };
+
+/**
+ * A rocking curve that ends where you say: at the fitted peak, at the centre of gravity, or back where the axis was. It
+ * goes back, too, when there is no peak, and when the scan is stopped or fails; not after a fault of a device.
+ * @throws NO_PEAK
+ * @example const { fit } = yield* rock({ axis: "theta", go: "peak", from: -0.1, to: 0.1, points: 41, … }).steps();
+ */
+export function rock(
+  options: PeakOptions & {
+    /** @default "back" */
+    readonly go?: "peak" | "centre" | "back" | undefined;
+  },
+): Plan<Rocked> {
+  const { go } = resolveOptions("rock", options, rockChecks);
+  const { axis, from, to } = options;
+  const names = namesOf(axis);
+  function* steps(): PlanSteps<Rocked> {
+    const before = yield* where(names);
+    const curve = yield* curveOf(options);
+    const found = go === "centre" ? centroid(curve.x, curve.y, { robust: options.robust, ...errorsOf(curve) }) : null;
+    const fit = found === null ? yield* fitted(curve, options) : null;
+    const { centre, centreError } = found ?? fit ?? { centre: NaN, centreError: NaN };
+    checkInside(centre, centreError, from, to);
+    // From the side from which the scan came: a stage with play stands as it stood at the points.
+    if (go !== "back") yield* move(positionsOf(axis, from));
+    yield* move(go === "back" ? before : positionsOf(axis, centre));
+    return { ...curve, fit, centroid: found, standsAt: readingOf(axis, yield* where(names)) };
+  }
+  return plan("rock", { ...settingsOf(options), go }, () => orReturn(names, steps()), { adaptive: true });
 }
 
 /**
@@ -89,19 +134,26 @@ export function alignCentroid(
     for (let round = 0; round < rounds; round++) {
       for (const each of axes) {
         const curve = yield* curveOf(each);
-        yield* move({ [each.axis]: each.from });
+        yield* move(positionsOf(each.axis, each.from));
         const found = centroid(curve.x, curve.y, { robust: each.robust, ...errorsOf(curve) });
         checkInside(found.centre, found.centreError, each.from, each.to);
-        yield* move({ [each.axis]: found.centre });
-        centres[each.axis] = found;
+        yield* move(positionsOf(each.axis, found.centre));
+        centres[nameOf(each.axis)] = found;
       }
     }
     return centres;
   }
-  return plan("align-centroid", { axes, ...options }, steps, { adaptive: true });
+  return plan("align-centroid", { axes: axes.map(settingsOf), ...options }, steps, { adaptive: true });
 }
 
-function* curveOf(options: PeakOptions): PlanSteps<Curve> {
+/** As JSON: a pseudo axis by its name, and where it goes. */
+export function settingsOf(options: CurveScanOptions): Readonly<Record<string, unknown>> {
+  const { axis, from, to } = options;
+  if (typeof axis === "string") return { ...options };
+  return { ...options, axis: axis.name, ends: [axis.forward(from), axis.forward(to)] };
+}
+
+export function* curveOf(options: CurveScanOptions): PlanSteps<Curve> {
   const { axis, signalName: signal, normaliseBy } = options;
   const points: {
     readonly x: number;
@@ -110,20 +162,20 @@ function* curveOf(options: PeakOptions): PlanSteps<Curve> {
     readonly standardError: number;
   }[] = [];
   for (const position of equalSteps(options)) {
-    const to: Positions = { [axis]: position };
-    const taken = yield* measurePoint(to, options);
+    const to = positionsOf(axis, position);
+    const taken = yield* measurePoint(to, options, typeof axis === "string" ? {} : { [axis.name]: position });
     const mean =
       normaliseBy === undefined
         ? summary(taken, signal)
         : ratioOfSums(taken.values[signal] ?? [], taken.values[normaliseBy] ?? []);
     // Where the axis really is: a target between two pulses is rounded to one.
-    const at = yield* where([axis]);
-    points.push({ x: at[axis] ?? position, ...mean });
+    const at = yield* where(namesOf(axis));
+    points.push({ x: readingOf(axis, at), ...mean });
   }
   return { x: points.map(({ x }) => x), y: points.map(({ mean }) => mean), ...pooledErrors(points) };
 }
 
-function* fitted(curve: Curve, options: PeakOptions): PlanSteps<PeakFit> {
+export function* fitted(curve: Curve, options: PeakOptions): PlanSteps<PeakFit> {
   const { shape, background, robust, axis } = options;
   const fit = fitPeak(curve.x, curve.y, { shape, background, robust, ...errorsOf(curve) });
   const digits = (value: number): string => String(Number(value.toPrecision(6)));
@@ -133,14 +185,14 @@ function* fitted(curve: Curve, options: PeakOptions): PlanSteps<PeakFit> {
         "drift, another shape?)"
       : "";
   yield* note(
-    `${axis}: ${fit.shape} peak at ${digits(fit.centre)} ± ${fit.centreError.toPrecision(2)}, FWHM ` +
+    `${nameOf(axis)}: ${fit.shape} peak at ${digits(fit.centre)} ± ${fit.centreError.toPrecision(2)}, FWHM ` +
       `${digits(fit.fwhm)} ± ${fit.fwhmError.toPrecision(2)}${scattered}`,
   );
   return fit;
 }
 
 /** Where no point has two shots, the residuals give the errors. */
-function errorsOf({ errors, errorFreedom }: Curve): Pick<FitOptions, "errors" | "errorFreedom"> {
+export function errorsOf({ errors, errorFreedom }: Curve): Pick<FitOptions, "errors" | "errorFreedom"> {
   return errorFreedom > 0 ? { errors, errorFreedom } : {};
 }
 

@@ -45,6 +45,28 @@ export function* andReturn<R>(axes: readonly string[], steps: PlanSteps<R>): Pla
   });
 }
 
+/**
+ * Puts axes back where they were when `steps` fail or are stopped; not after a fault of a device, which somebody must
+ * look at before anything is moved again.
+ */
+export function* orReturn<R>(axes: readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
+  const before = yield* where(axes);
+  try {
+    return yield* steps;
+  } catch (error) {
+    if (isSaclaError(error, "DEVICE_FAULT")) {
+      yield* note(`${axes.join(", ")}: not put back after the fault`);
+      throw error;
+    }
+    return yield* finalize(failing(error), () => move(before));
+  }
+}
+
+// biome-ignore lint/correctness/useYield: steps that only fail
+function* failing(error: unknown): PlanSteps<never> {
+  throw error;
+}
+
 /** The shutter is open during `steps`, and closed afterwards however they end. */
 export function* withShutterOpen<R>(name: string, steps: PlanSteps<R>): PlanSteps<R> {
   yield* shutter(name, true);

@@ -195,7 +195,13 @@ describe("a correction of split-delay optics", () => {
 
   it("holds at another energy, goes through JSON, and comes back from positions", () => {
     const stored = asSplitDelayCorrection(JSON.parse(JSON.stringify(learn(1))));
-    const zero = { atPs: 0.0123, errorPs: 1e-4, mmPerPs: optics.geometry(10_000).mmPerPs };
+    const zero = {
+      atPs: 0.0123,
+      errorPs: 1e-4,
+      mmPerPs: optics.geometry(10_000).mmPerPs,
+      photonEnergyEv: 10_000,
+      learntAt: "now",
+    };
     const corrected = optics.with(withZeroDelay(stored, ["br1_gap", "br2_gap"], zero));
     for (const photonEnergyEv of [5000, 10_000, 15_000]) {
       const positions = corrected.positions({ delayPs: 1, photonEnergyEv });

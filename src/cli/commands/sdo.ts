@@ -1,0 +1,291 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { isSaclaError, toSaclaError } from "../../core/errors.ts";
+import { ratioOfSums } from "../../core/ratio.ts";
+import { signalId } from "../../ec/experiment.ts";
+import type { ControlView } from "../../ec/index.ts";
+import {
+  type KnobRange,
+  type LimitsByAxis,
+  type SplitDelay,
+  type SplitDelayCorrection,
+  siliconReflection,
+} from "../../optics/index.ts";
+import { findZeroDelay, learnSplitDelay } from "../../scan/index.ts";
+import { type AddCommand, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import { type ChangeOptions, cell, doMove, view, withChange } from "../control.ts";
+import { curveSettings, tellEnd } from "../curve-options.ts";
+import { checkFolder, type Io } from "../io.ts";
+import { splitDelayOf } from "../optics.ts";
+import { type ScanningOptions, withScanning } from "../scan-options.ts";
+import { runPlan } from "../scanning.ts";
+import { requireSignals } from "./scan.ts";
+
+interface CorrectionOptions {
+  readonly correction?: string | false | undefined;
+}
+type MoveOptions = ChangeOptions & CorrectionOptions;
+interface Targets {
+  readonly delay?: number;
+  readonly energy?: number;
+}
+
+interface LearnOptions extends ScanningOptions, CorrectionOptions {
+  readonly delays: readonly number[];
+  readonly energy?: number;
+  readonly half: number;
+  readonly points: number;
+  readonly shots: number;
+  readonly shutter?: string;
+  readonly settle: number;
+}
+
+interface ZeroOptions extends ScanningOptions, CorrectionOptions {
+  readonly signal?: string;
+  readonly energy?: number;
+  readonly shots: number;
+  readonly shutter?: string;
+  readonly settle: number;
+}
+
+/** `sacla sdo [delay=PS] [energy=EV]`: split-delay optics as two knobs; `learn` and `zero` measure their errors. */
+export const sdo: AddCommand = (program, io) => {
+  declare<MoveOptions, [Targets]>(
+    program,
+    io,
+    "sdo",
+    "split-delay optics: delay and photon energy, how far they go, and where every motor would be; learn, zero",
+    (command) =>
+      withCorrection(
+        withChange(command.argument("[knob=value...]", "delay=PS, energy=EV; the one not named is held", parseKnob)),
+      ),
+    async (session, options, [targets]) => {
+      const looking = await view(session);
+      const split = await splitDelayOf(session, options);
+      const now = await knobsNow(looking, split.optics);
+      // Without any, commander gives an empty list.
+      if (Object.keys(targets).length === 0) return await shown(session, options, looking, split, now);
+      const { delay = now.delayPs, energy = now.photonEnergyEv } = targets;
+      const to = split.optics.positions({ delayPs: delay, photonEnergyEv: energy });
+      const what = `split-delay optics to ${cell(delay)} ps at ${cell(energy)} eV`;
+      return await doMove(session, options, what, await looking.plan(to), (control) => control.plan(to));
+    },
+  );
+  const group = program.commands.find((command) => command.name() === "sdo");
+  if (group === undefined) return;
+  program.enablePositionalOptions();
+  group.enablePositionalOptions();
+  for (const add of [addLearn, addZero]) add(group, io);
+};
+
+function withCorrection(command: Command): Command {
+  return command
+    .option("--correction <file>", "what was learnt (default: the file that the experiment file names, if it is there)")
+    .option("--no-correction", "by the geometry alone");
+}
+
+type Knobs = ReturnType<SplitDelay["knobs"]>;
+
+/** @throws BAD_ARGUMENT where an axis stands at an angle that reflects nothing */
+async function knobsNow(looking: ControlView, optics: SplitDelay): Promise<Knobs> {
+  const names = optics.axisNames;
+  const places = await Promise.all(names.map(async (name) => await looking.axis(name).position()));
+  return optics.knobs(Object.fromEntries(names.map((name, i) => [name, places[i] ?? NaN])));
+}
+
+async function shown(
+  session: Session,
+  options: MoveOptions,
+  looking: ControlView,
+  split: Awaited<ReturnType<typeof splitDelayOf>>,
+  now: Knobs,
+) {
+  const { optics, file } = split;
+  const { delayPs, photonEnergyEv, offUrad } = now;
+  const limits: LimitsByAxis = Object.fromEntries(optics.axisNames.map((name) => [name, looking.axis(name).limits]));
+  const reach = optics.reach(now, limits);
+  const { psPerMm } = optics.geometry(photonEnergyEv);
+  const { fwhmUrad } = siliconReflection(photonEnergyEv, optics.hkl);
+  const branches = await branchesNow(session, split);
+  const off = Object.entries(offUrad).map(([axis, urad]) => `${axis} ${urad.toFixed(1)}`);
+  const { correction } = optics;
+  return {
+    json: {
+      delayPs,
+      photonEnergyEv,
+      offUrad,
+      reach,
+      psPerMm,
+      darwinUrad: fwhmUrad,
+      branches,
+      correction: correction ?? null,
+    },
+    text: [
+      `delay ${delayPs.toFixed(4)} ps, photon energy ${photonEnergyEv.toFixed(2)} eV, ${psPerMm.toFixed(4)} ps/mm`,
+      `reach of the delay at this energy: ${rangeText(reach.delayPs, "ps", 2)}`,
+      `reach of the energy at this delay: ${rangeText(reach.photonEnergyEv, "eV", 0)}`,
+      `angles against that of the splitter, µrad (a Darwin width is ${fwhmUrad.toFixed(1)}): ${off.join(", ")}`,
+      correctionText(correction, file, options.correction),
+      ...(branches === null ? [] : [branches.text]),
+    ].join("\n"),
+  };
+}
+
+function rangeText(range: KnobRange | null, unit: string, digits: number): string {
+  if (range === null) return "nowhere: an axis is outside its limits";
+  const { from, to, fromBy, toBy } = range;
+  return `${from.toFixed(digits)} (${fromBy}) … ${to.toFixed(digits)} ${unit} (${toBy})`;
+}
+
+function correctionText(
+  correction: SplitDelayCorrection | undefined,
+  file: string | undefined,
+  asked: string | false | undefined,
+): string {
+  if (asked === false) return "correction: none, as asked for";
+  if (correction === undefined) return `correction: none yet${file === undefined ? "" : ` (${file})`}; sacla sdo learn`;
+  const { learntAt, photonEnergyEv, gapMm } = correction;
+  const axes = [...new Set([...Object.keys(correction.axes), ...Object.keys(correction.gapZeroMm)])];
+  return (
+    `correction: ${axes.join(", ")}; learnt ${learntAt} at ${photonEnergyEv.toFixed(0)} eV, gaps of ` +
+    `${gapMm[0].toFixed(3)} to ${gapMm[1].toFixed(3)} mm (${file ?? ""})`
+  );
+}
+
+/** Ticks that the branch intensities are taken over. */
+const BRANCH_TICKS = 120;
+
+/** How the light is shared between the branches just now; null where the experiment names no monitors of both. */
+async function branchesNow(
+  { facility, signal }: Session,
+  { experiment, optics, monitors }: Awaited<ReturnType<typeof splitDelayOf>>,
+): Promise<{ ratio: number; ratioError: number; shots: number; text: string } | null> {
+  const [delay, fixed] = [monitors[optics.axes.bm], monitors[optics.axes.cc2]];
+  if (delay === undefined || fixed === undefined) return null;
+  const ids = [delay, fixed].map(({ signalName }) => signalId(experiment, signalName));
+  try {
+    const [hightag, newest] = await facility.db.readTagnumberNewest(ids[0] ?? "", { signal });
+    const tags = Array.from({ length: Math.min(BRANCH_TICKS, newest) }, (_, i) => newest - i).reverse();
+    const [a = [], b = []] = await Promise.all(
+      ids.map(async (id) => await facility.db.readSyncdatalistFloat(id, hightag, tags, { signal })),
+    );
+    const { mean: ratio, standardError: ratioError, count: shots } = ratioOfSums([...a], [...b]);
+    const text =
+      shots === 0 || !(Math.abs(ratio) > 3 * ratioError)
+        ? "branches: no light on their monitors now"
+        : `branches: delay / fixed = ${ratio.toFixed(3)} ± ${ratioError.toFixed(3)} (${shots} shots)`;
+    return { ratio, ratioError, shots, text };
+  } catch (error) {
+    if (isSaclaError(error, "ABORTED")) throw error;
+    return { ratio: NaN, ratioError: NaN, shots: 0, text: `branches: ${toSaclaError(error).message}` };
+  }
+}
+
+function addLearn(group: Command, io: Io): void {
+  declare<LearnOptions, []>(
+    group,
+    io,
+    "learn",
+    "align the crystals by rocking curves at some delays, and store what every axis has to be corrected by",
+    (command) =>
+      withScanning(
+        withCorrection(command)
+          .requiredOption("--delays <ps,ps,…>", "where to align, ps", parseList)
+          .option("--energy <ev>", "photon energy (default: where the optics are)", parseNumber)
+          .option("--half <urad>", "how far each crystal is turned to both sides, µrad", parseNumber, 100)
+          .option("--points <n>", "of each rocking curve", parseWhole, 41)
+          .option("--shots <n>", "good shots at each point", parseWhole, 10)
+          .option("--shutter <name>", "opened for the shots of each point")
+          .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
+      ),
+    async (session, options) => {
+      const { optics, monitors, file } = await splitDelayOf(session, options, true);
+      const { delays: delaysPs, half: halfUrad, points, shots: count, settle: settleSeconds, shutter } = options;
+      const photonEnergyEv = options.energy ?? (await knobsNow(await view(session), optics)).photonEnergyEv;
+      const signals = [...new Set(Object.values(monitors).flatMap((each) => [each.signalName, each.normaliseBy]))];
+      await requireSignals(session, signals);
+      const learntAt = new Date().toISOString();
+      const shots = { count, signals };
+      const rest = { halfUrad, points, shots, shutter, settleSeconds, learntAt };
+      const plan = learnSplitDelay({ optics, photonEnergyEv, delaysPs, monitors, ...rest });
+      const curves = delaysPs.length * Object.keys(monitors).length;
+      // A dry run has no peaks to go on from.
+      io.err(`${curves} rocking curves: what is told here is the first of them\n`);
+      return await learn(session, options, plan, file, (correction) => correction);
+    },
+  );
+}
+
+function addZero(group: Command, io: Io): void {
+  declare<ZeroOptions, [number, number, number]>(
+    group,
+    io,
+    "zero",
+    "scan the delay for the peak of a signal, call that 0 from now on, and go there",
+    (command) =>
+      withScanning(
+        withCorrection(command)
+          .argument("<from>", "ps", parseNumber)
+          .argument("<to>", "ps, included", parseNumber)
+          .argument("<points>", "number of delays", parseWhole)
+          .option("--signal <id>", "greatest at 0 (default: the visibility that the experiment file names)")
+          .option("--energy <ev>", "photon energy (default: where the optics are)", parseNumber)
+          .option("--shots <n>", "good shots at each point", parseWhole, 20)
+          .option("--shutter <name>", "opened for the shots of each point")
+          .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
+      ),
+    async (session, options, [from, to, points]) => {
+      const { optics, visibility, file } = await splitDelayOf(session, options, true);
+      const signal = options.signal ?? visibility;
+      if (signal === undefined)
+        throw new InvalidArgumentError("--signal ID is needed: the experiment file names no visibility.");
+      const photonEnergyEv = options.energy ?? (await knobsNow(await view(session), optics)).photonEnergyEv;
+      const common = curveSettings({ ...options, signal }, options.normalise, { from, to, points });
+      await requireSignals(session, common.shots.signals ?? []);
+      const plan = findZeroDelay({ ...common, optics, photonEnergyEv, learntAt: new Date().toISOString() });
+      return await learn(
+        session,
+        options,
+        plan,
+        file,
+        ({ correction }) => correction,
+        ({ fit }) => {
+          const fs = (ps: number): string => (1000 * ps).toFixed(2);
+          const width = `FWHM ${fs(fit.fwhm)} fs`;
+          return `zero was at ${fs(fit.centre)} ± ${fs(fit.centreError)} fs (${width}); it is called 0 now\n`;
+        },
+      );
+    },
+  );
+}
+
+/** Runs a plan that makes a correction, and stores it. */
+async function learn<R>(
+  session: Session,
+  options: ScanningOptions,
+  plan: Parameters<typeof tellEnd<R>>[0],
+  file: string | undefined,
+  correctionIn: (result: R) => SplitDelayCorrection,
+  say: (result: R) => string = () => "",
+) {
+  if (file === undefined)
+    throw new InvalidArgumentError(
+      "--correction FILE is needed: the experiment file names no optics.splitDelay.correction.",
+    );
+  checkFolder(file, " Nothing was moved.");
+  const answer = await runPlan(session, { ...options, journal: options.journal ?? false }, plan, {});
+  return tellEnd(plan, answer, (result) => {
+    session.io.writeFile(file, `${JSON.stringify(correctionIn(result), null, 2)}\n`);
+    return `${say(result)}what was learnt is in ${file}`;
+  });
+}
+
+function parseList(text: string): readonly number[] {
+  return text.split(",").map(parseNumber);
+}
+
+function parseKnob(text: string, before: Targets | undefined): Targets {
+  const [, name = "", value = ""] = /^(delay|energy)=(.+)$/.exec(text) ?? [];
+  if (name === "") throw new InvalidArgumentError("It must be delay=PS or energy=EV.");
+  if (Object.hasOwn(before ?? {}, name)) throw new InvalidArgumentError(`${name} can be given once only.`);
+  return { ...before, [name]: parseNumber(value) };
+}

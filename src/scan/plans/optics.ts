@@ -1,0 +1,189 @@
+import { asText, badArgument } from "../../core/guards.ts";
+import { any, finite, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
+import {
+  learnSplitDelayCorrection,
+  type SplitDelay,
+  type SplitDelayCorrection,
+  type SplitDelayPoint,
+  withZeroDelay,
+} from "../../optics/index.ts";
+import type { PeakFit } from "../fits/peak.ts";
+import { fitStep, type StepFit } from "../fits/step.ts";
+import { type Plan, type PlanSteps, plan } from "../messages/messages.ts";
+import {
+  type Curve,
+  type CurveScanOptions,
+  curveChecks,
+  curveOf,
+  errorsOf,
+  fitted,
+  type PeakOptions,
+  settingsOf,
+} from "./peaks.ts";
+import { type PointOptions, pointChecks } from "./points.ts";
+import { delayAxis, namesOf, positionsOf } from "./pseudo-axis.ts";
+import { move, note } from "./stubs.ts";
+import { andReturn, orReturn } from "./wrappers.ts";
+
+export interface EdgeScanOptions extends CurveScanOptions {
+  /** Energy of the edge, in the unit of the axis. */
+  readonly edgeEv: number;
+  /** `"transmission"`: the signal is behind the sample, the monitor before it. @default "transmission" */
+  readonly detected?: "transmission" | "fluorescence" | undefined;
+}
+
+/** An absorption edge that was scanned: absorbances with their errors. */
+export interface EdgeScan extends Curve {
+  readonly fit: StepFit;
+  /** Where the edge was seen less where it is. */
+  readonly offEv: number;
+  readonly errorEv: number;
+}
+
+/**
+ * Scans an absorption edge and says how far it is from where it should be: what a monochromator is calibrated with. The
+ * axis is usually an {@link energyAxis}; it goes back to where it was.
+ * @throws NO_STEP, BAD_ARGUMENT
+ */
+export function edgeScan(options: EdgeScanOptions): Plan<EdgeScan> {
+  const { detected, edgeEv } = resolveOptions("edgeScan", options, {
+    edgeEv: finite(),
+    detected: optional(oneOf("transmission", "fluorescence"), "transmission"),
+    ...curveChecks,
+  });
+  function* steps(): PlanSteps<EdgeScan> {
+    const measured = yield* curveOf(options);
+    const curve = detected === "fluorescence" ? measured : absorbanceOf(measured);
+    const fit = fitStep(curve.x, curve.y, errorsOf(curve));
+    const offEv = fit.centre - edgeEv;
+    yield* note(
+      `edge at ${fit.centre.toFixed(2)} ± ${fit.centreError.toFixed(2)}, ${Math.abs(offEv).toFixed(2)} ` +
+        `${offEv < 0 ? "below" : "above"} ${edgeEv}`,
+    );
+    return { ...curve, fit, offEv, errorEv: fit.centreError };
+  }
+  const settings = { ...settingsOf(options), edgeEv, detected };
+  return plan("edge-scan", settings, () => andReturn(namesOf(options.axis), steps()), { adaptive: true });
+}
+
+function absorbanceOf({ x, y, errors, errorFreedom }: Curve): Curve {
+  return {
+    x,
+    y: y.map((share) => (share > 0 ? -Math.log(share) : NaN)),
+    errors: errors.map((error, i) => error / (y[i] ?? NaN)),
+    errorFreedom,
+  };
+}
+
+export interface LearnSplitDelayOptions extends PointOptions {
+  readonly optics: SplitDelay;
+  readonly photonEnergyEv: number;
+  readonly delaysPs: readonly number[];
+  /** What tells whether a crystal reflects, in the order in which they are aligned; by the names of their axes. */
+  readonly monitors: Readonly<Record<string, { readonly signalName: string; readonly normaliseBy: string }>>;
+  /** How far each is turned to both sides, µrad. @default 100 */
+  readonly halfUrad?: number | undefined;
+  /** @default 41 */
+  readonly points?: number | undefined;
+  /** When, for the correction: text. */
+  readonly learntAt: string;
+  /** See {@link learnSplitDelayCorrection}. */
+  readonly degree?: number | undefined;
+}
+
+/**
+ * Aligns crystals of split-delay optics at delays, one after the other by rocking curves, and makes the correction of
+ * what it found. At the end all axes stand at the last delay, aligned; when it fails they go back to where they were.
+ * @throws NO_PEAK, BAD_ARGUMENT
+ */
+export function learnSplitDelay(options: LearnSplitDelayOptions): Plan<SplitDelayCorrection> {
+  const { photonEnergyEv, halfUrad, points, degree } = resolveOptions("learnSplitDelay", options, {
+    optics: any,
+    photonEnergyEv: finite(0),
+    delaysPs: any,
+    monitors: any,
+    halfUrad: optional(finite(0), 100),
+    points: optional(integer(5), 41),
+    learntAt: asText,
+    degree: optional(integer(0, 5)),
+    ...pointChecks,
+  });
+  const { optics, delaysPs, monitors, learntAt, ...rest } = options;
+  if (delaysPs.length === 0) throw badArgument("delaysPs", delaysPs, "at least one");
+  const { shots, shutter, settleSeconds, giveUp } = rest;
+  const half = (halfUrad * 1e-6 * 180) / Math.PI;
+  // From the geometry alone: what is found replaces what was learnt before, but for the zero of the delay.
+  const bare = optics.with(undefined);
+  const names = optics.axisNames;
+  function* steps(): PlanSteps<SplitDelayCorrection> {
+    const learnt: SplitDelayPoint[] = [];
+    const offsets: Record<string, number> = {};
+    for (const delayPs of delaysPs) {
+      const nominal = bare.positions({ delayPs, photonEnergyEv });
+      const near = Object.fromEntries(Object.entries(nominal).map(([axis, at]) => [axis, at + (offsets[axis] ?? 0)]));
+      yield* move(near);
+      const found: Record<string, { offset: number; error: number }> = {};
+      for (const [axis, monitor] of Object.entries(monitors)) {
+        const middle = near[axis];
+        if (middle === undefined) throw badArgument("monitors", axis, `names of ${names.join(", ")}`);
+        const range = { axis, from: middle - half, to: middle + half, points };
+        const curve: PeakOptions = { ...range, ...monitor, shots, shutter, settleSeconds, giveUp };
+        const { centre, centreError } = yield* fitted(yield* curveOf(curve), curve);
+        yield* move({ [axis]: range.from });
+        yield* move({ [axis]: centre });
+        offsets[axis] = centre - (nominal[axis] ?? NaN);
+        found[axis] = { offset: offsets[axis], error: centreError };
+      }
+      learnt.push({ gapMm: bare.gapMm({ delayPs, photonEnergyEv }), offsets: found });
+    }
+    const correction = learnSplitDelayCorrection({ photonEnergyEv, points: learnt, learntAt, degree });
+    return { ...correction, gapZeroMm: optics.correction?.gapZeroMm ?? {} };
+  }
+  const settings = { ...rest, photonEnergyEv, delaysPs, monitors, learntAt, halfUrad, points };
+  return plan("learn-split-delay", settings, () => orReturn(names, steps()), { adaptive: true });
+}
+
+export interface ZeroDelayOptions extends Omit<PeakOptions, "axis"> {
+  readonly optics: SplitDelay;
+  readonly photonEnergyEv: number;
+  /** When, for the correction: text. */
+  readonly learntAt: string;
+}
+
+/** Where the delay is 0, and the correction that knows it. */
+export interface FoundZeroDelay {
+  readonly fit: PeakFit;
+  readonly correction: SplitDelayCorrection;
+}
+
+/**
+ * Finds where the delay of split-delay optics is 0: the peak of a signal that is greatest there, such as the visibility
+ * of speckle while both halves interfere, or a cross-correlation. Then it goes there.
+ * @throws NO_PEAK with all axes back where they were
+ */
+export function findZeroDelay(options: ZeroDelayOptions): Plan<FoundZeroDelay> {
+  const { optics, photonEnergyEv, learntAt, ...rest } = options;
+  const { axis: _, ...checks } = curveChecks;
+  resolveOptions("findZeroDelay", options, {
+    optics: any,
+    photonEnergyEv: finite(0),
+    learntAt: asText,
+    shape: any,
+    background: any,
+    robust: any,
+    ...checks,
+  });
+  const axis = delayAxis(optics, photonEnergyEv);
+  const scanned: PeakOptions = { ...rest, axis };
+  function* steps(): PlanSteps<FoundZeroDelay> {
+    const fit = yield* fitted(yield* curveOf(scanned), scanned);
+    const { mmPerPs } = optics.geometry(photonEnergyEv);
+    const gaps = [optics.axes.br1Gap, optics.axes.br2Gap];
+    const zero = { atPs: fit.centre, errorPs: fit.centreError, mmPerPs, photonEnergyEv, learntAt };
+    yield* move(positionsOf(axis, rest.from));
+    yield* move(positionsOf(axis, fit.centre));
+    return { fit, correction: withZeroDelay(optics.correction, gaps, zero) };
+  }
+  const settings = { ...settingsOf(scanned), photonEnergyEv, learntAt };
+  return plan("find-zero-delay", settings, () => orReturn(axis.axes, steps()), { adaptive: true });
+}

@@ -1,0 +1,144 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { cli } from "../../support/fake-io.ts";
+
+const experiment = new URL("../../../examples/optics.json", import.meta.url).pathname;
+const at = ["--url", "sim:?clock=virtual", "--experiment", experiment];
+const braggDiode = "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage";
+
+interface MoveAnswer {
+  readonly table: readonly { readonly name: string; readonly willBe: number; readonly problem: string }[];
+  readonly done: boolean;
+}
+
+describe("sacla rock", () => {
+  const scanned = ["bl3_st4_pm036", "500", "1300", "41", "--signal", braggDiode, "--shots", "3", "--shutter", "xrays"];
+
+  it("goes to the peak, the centre, or back", async () => {
+    const [peak, centre, back] = await Promise.all(
+      ["peak", "centre", "back"].map(
+        async (go) => await cli(["rock", ...scanned, "--go", go, "--yes", "--json", "--no-journal", ...at]),
+      ),
+    );
+    for (const each of [peak, centre, back]) expect(each?.code, each?.err).toBe(0);
+    const resultOf = (answer: typeof peak) =>
+      (JSON.parse(answer?.out ?? "") as { result: { fit: { centre: number } | null; standsAt: number } }).result;
+    const found = resultOf(peak);
+    expect(Math.abs(found.standsAt - (found.fit?.centre ?? NaN))).toBeLessThan(1);
+    expect(Math.abs(resultOf(centre).standsAt - found.standsAt)).toBeLessThan(5);
+    expect(resultOf(back).standsAt).toBe(0);
+  }, 120_000);
+
+  it("goes back where there is no peak, and says so", async () => {
+    const away = [
+      "bl3_st4_pm036",
+      "-9000",
+      "-7000",
+      "21",
+      "--signal",
+      braggDiode,
+      "--shots",
+      "3",
+      "--shutter",
+      "xrays",
+    ];
+    const answer = await cli(["rock", ...away, "--go", "peak", "--yes", "--no-journal", ...at]);
+    expect(answer.code).toBe(1);
+    expect(answer.err).toContain("error NO_PEAK");
+  }, 60_000);
+
+  it("does nothing in a dry run, and needs a signal that is there", async () => {
+    const dry = await cli(["rock", ...scanned, "--dry-run", ...at]);
+    expect(dry.code, dry.err).toBe(0);
+    expect(dry.out).toContain("nothing was done");
+    const none = await cli(["rock", "bl3_st4_pm036", "0", "10", "5", "--signal", "no/such", "--dry-run", ...at]);
+    expect(none.err).toContain("UNKNOWN_SIGNAL");
+    expect((await cli(["rock", "bl3_st4_pm036", "0", "10", "5", ...at])).code).toBe(2);
+  });
+});
+
+describe("sacla energy", () => {
+  it("shows each crystal, and moves both", async () => {
+    const shown = await cli(["energy", ...at]);
+    expect(shown.code, shown.err).toBe(0);
+    expect(shown.out).toMatch(/mono_2 +11\.404176 +deg +9999\.998/);
+    const dry = await cli(["energy", "9978", "--dry-run", "--json", ...at]);
+    const { table, done } = JSON.parse(dry.out) as MoveAnswer;
+    expect(done).toBe(false);
+    expect(table.map(({ name, willBe }) => [name, willBe.toFixed(5)])).toEqual([
+      ["mono_1", "11.42966"],
+      ["mono_2", "11.42966"],
+    ]);
+    expect((await cli(["energy", "2000", "--dry-run", ...at])).err).toMatch(/photonEnergyEv/);
+  });
+
+  it("needs an experiment that says what the optics are", async () => {
+    const answer = await cli(["energy", "--url", "sim:?clock=virtual"]);
+    expect(answer.code).toBe(2);
+    expect(answer.err).toContain("docs/optics.md");
+  });
+
+  it("tells what an edge scan would take", async () => {
+    const scanned = [
+      "9978.2",
+      "9968",
+      "9988",
+      "11",
+      "--signal",
+      "foil_diode",
+      "--normalise",
+      "i0_mono",
+      "--shutter",
+      "xrays",
+    ];
+    const answer = await cli(["energy", "edge", ...scanned, "--dry-run", ...at]);
+    expect(answer.code, answer.err).toBe(0);
+    expect(answer.out).toMatch(/points +11/);
+    // A limit is found before anything moves.
+    const beyond = [
+      "9978.2",
+      "3100",
+      "9988",
+      "11",
+      "--signal",
+      "foil_diode",
+      "--normalise",
+      "i0_mono",
+      "--shutter",
+      "xrays",
+    ];
+    expect((await cli(["energy", "edge", ...beyond, "--yes", ...at])).out).toContain("problem: ");
+  });
+});
+
+describe("sacla sdo", () => {
+  it("shows the knobs, their reach, and what is learnt", async () => {
+    const answer = await cli(["sdo", ...at]);
+    expect(answer.code, answer.err).toBe(0);
+    expect(answer.out).toContain("delay 0.0000 ps, photon energy 10000.00 eV, 4.3078 ps/mm");
+    expect(answer.out).toMatch(/reach of the delay at this energy: -3\.45 \(sdo_br1_gap\) … 105\.54 ps/);
+    expect(answer.out).toContain("correction: none yet");
+  });
+
+  it("moves all axes together, or none", async () => {
+    const answer = await cli(["sdo", "delay=1", "energy=9000", "--yes", "--json", ...at]);
+    const { done, at: places } = JSON.parse(answer.out) as { done: boolean; at: Record<string, number> };
+    expect(done).toBe(true);
+    expect(places["sdo_br1_gap"]).toBeCloseTo(5.209, 3);
+    expect(places["sdo_cc2"]).toBeCloseTo(21.0227, 3);
+    const beyond = await cli(["sdo", "energy=4000", "--yes", "--json", ...at]);
+    const { table, done: moved } = JSON.parse(beyond.out) as MoveAnswer;
+    expect(moved).toBe(false);
+    expect(table.filter(({ problem }) => problem !== "").length).toBe(6);
+    expect((await cli(["sdo", "delay=1", "delay=2", ...at])).err).toContain("once");
+    expect((await cli(["sdo", "gap=1", ...at])).err).toContain("delay=PS");
+  }, 60_000);
+
+  it("refuses a correction that is none, and a place that it could not be written to", async () => {
+    const bad = await cli(["sdo", "--correction", experiment, ...at]);
+    expect(bad.err).toContain("learnSplitDelayCorrection");
+    const nowhere = join("no-such-folder", "split-delay.json");
+    const learn = await cli(["sdo", "learn", "--delays", "0", "--correction", nowhere, "--yes", ...at]);
+    expect(learn.err).toContain("WRITE_FAILED");
+  });
+});
