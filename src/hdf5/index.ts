@@ -27,7 +27,7 @@ export {
 export { writeColumns } from "./convert/write-columns.ts";
 export { writeTree } from "./convert/write-tree.ts";
 export { type LayoutName, type LayoutRule, layoutRules } from "./layouts/index.ts";
-export { type LayoutFinding, type ValidationReport, validateFile } from "./layouts/validate.ts";
+export { type LayoutFinding, type ValidateOptions, type ValidationReport, validateFile } from "./layouts/validate.ts";
 export { openArchiveFolder } from "./read/archive-folder.ts";
 export { type Completeness, completeness, type Presence } from "./read/completeness.ts";
 export type { ArchiveOptions } from "./read/dataconvert.ts";

@@ -11,10 +11,11 @@ export const validate: AddCommand = (program, io) => {
       "check the layout and digests of an HDF5 file (DataConvert, Cheetah or NXmx); exit code 1 for an error",
     )
     .argument("<file>", "HDF5 file")
+    .option("--deep", "look at every dataset: was it written whole, are its sources there, can it be read")
     .option("--json", "print one JSON object")
-    .action(async (path: string, { json }: { json?: boolean }) => {
+    .action(async (path: string, { json, deep }: { json?: boolean; deep?: boolean }) => {
       const progress = new Progress(io, `comparing ${path} with its digests`);
-      const report = await validateFile(path, { signal: io.signal, onProgress: progress.update }).finally(() =>
+      const report = await validateFile(path, { signal: io.signal, onProgress: progress.update, deep }).finally(() =>
         progress.end(),
       );
       const { format, findings, counts, isValid } = report;

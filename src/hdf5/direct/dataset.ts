@@ -1,12 +1,4 @@
-import {
-  DamagedStructure,
-  expectLetters,
-  type Hdf5Bytes,
-  isUndefined,
-  UnsupportedStructure,
-  uint64,
-  uintOf,
-} from "./bytes.ts";
+import { DamagedStructure, type Hdf5Bytes, isUndefined, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
 import {
   type Chunk,
   type Chunked,
@@ -21,6 +13,7 @@ import {
 } from "./chunk-index.ts";
 import { textsIn } from "./group.ts";
 import { DATASPACE, DATATYPE, EXTERNAL_FILES, eachMessage, FILL, FILTERS, LAYOUT, OLD_FILL } from "./object-header.ts";
+import { collectionAt } from "./virtual.ts";
 
 /** Whole numbers or IEEE floats, in either order of bytes. */
 export interface Element {
@@ -41,7 +34,7 @@ type Layout =
   /** In the header itself. */
   | { readonly kind: "compact" }
   /** Parts of other datasets. */
-  | { readonly kind: "virtual"; readonly heap: number }
+  | { readonly kind: "virtual"; readonly heap: number; readonly object: number }
   | { readonly kind: "external"; readonly parts: readonly ExternalPart[] }
   | Chunked;
 
@@ -94,7 +87,7 @@ export function datasetAt(file: Hdf5Bytes, address: number): DatasetHeader {
     throw new UnsupportedStructure("not a dataset");
   const { itemBytes } = type;
   if (fills.some((bytes) => bytes !== 0 && bytes !== itemBytes)) throw new UnsupportedStructure("another fill value");
-  if (layout.kind === "virtual") checkCollection(file, layout.heap);
+  if (layout.kind === "virtual") collectionAt(file, layout.heap);
   if (external !== undefined) layout = { kind: "external", parts: partsOf(file, external) };
   const dataset = { ...type, shape: space.shape, layout: checkedLayout(layout, space, itemBytes, filters), filters };
   if (dataset.layout.kind === "contiguous" && dataset.layout.bytes < byteLengthOf(dataset))
@@ -158,14 +151,20 @@ function checkedChunks(file: Hdf5Bytes, dataset: DatasetHeader, layout: Chunked)
   return chunks;
 }
 
-/** 1 for each value of a list in chunks that was written. */
-export function writtenValues(file: Hdf5Bytes, { layout, shape, itemBytes }: DatasetHeader): Uint8Array {
-  const values = new Uint8Array(shape[0] ?? 0);
-  if (layout.kind !== "chunks") return values;
-  const [length = 0] = layout.chunk;
-  for (const { offset } of chunksIn(file, layout, shape, itemBytes))
-    values.fill(1, offset[0], (offset[0] ?? 0) + length);
-  return values;
+/** 1 for each index of the first axis of which all chunks were written. */
+export function writtenAlongFirst(file: Hdf5Bytes, { layout, shape, itemBytes }: DatasetHeader): Uint8Array {
+  const written = new Uint8Array(shape[0] ?? 0);
+  if (layout.kind !== "chunks") return written;
+  const [length = 1] = layout.chunk;
+  const [count = 0, ...others] = gridOf(shape, layout.chunk);
+  const chunksOf = new Uint32Array(count);
+  for (const { offset } of chunksIn(file, layout, shape, itemBytes)) {
+    const place = Math.floor((offset[0] ?? 0) / length);
+    chunksOf[place] = (chunksOf[place] ?? 0) + 1;
+  }
+  const all = others.reduce((product, n) => product * n, 1);
+  for (const [k, chunks] of chunksOf.entries()) if (chunks === all) written.fill(1, k * length, (k + 1) * length);
+  return written;
 }
 
 /** A chunk that was not compressed has the bytes of its values: HDF5 itself would take what lies behind it. */
@@ -261,7 +260,9 @@ function layoutIn(view: DataView): Layout {
   if (version < 3 || version > 5) throw new UnsupportedStructure("another data layout");
   if (type === COMPACT) return { kind: "compact" };
   if (type === CONTIGUOUS) return { kind: "contiguous", address: addressAt(2), bytes: uint64(view, 10) };
-  if (type === VIRTUAL && version > 3) return { kind: "virtual", heap: uint64(view, 2) };
+  if (type === VIRTUAL && version > 3) {
+    return { kind: "virtual", heap: uint64(view, 2), object: view.getUint32(10, true) };
+  }
   if (type !== CHUNKED) throw new UnsupportedStructure("another data layout");
   const none = { kind: "chunks", maxShape: [], isFiltered: false, bytes: undefined, mask: 0 } as const;
   if (version === 3) {
@@ -305,17 +306,6 @@ function externalIn(view: DataView): { heap: number; slots: { name: number; at: 
     };
   });
   return { heap: uint64(view, 8), slots };
-}
-
-/** A collection of the global heap, which has no checksum; what is left of it is an object without number. */
-function checkCollection(file: Hdf5Bytes, address: number): void {
-  const bytes = file.bytes(address, uint64(file.view(address, 16), 8));
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  expectLetters(view, "GCOL");
-  for (let at = 16; at + 16 <= bytes.length && view.getUint16(at, true) !== 0; ) {
-    at += 16 + 8 * Math.ceil(uint64(view, at + 8) / 8);
-    if (at > bytes.length) throw new DamagedStructure("an object larger than its heap");
-  }
 }
 
 function partsOf(file: Hdf5Bytes, { heap, slots }: ReturnType<typeof externalIn>): ExternalPart[] {

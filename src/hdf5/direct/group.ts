@@ -41,6 +41,7 @@ export function linksOf(file: Hdf5Bytes, address: number): GroupLink[] {
       const [tree, heap] = [uint64(view, 0), uint64(view, 8)];
       linksInTree(file, tree, undefined, textsIn(file, heap), links);
     } else {
+      if (view.getUint8(0) !== 0 || (view.getUint8(1) & ~3) !== 0) throw new UnsupportedStructure("other links");
       const at = (view.getUint8(1) & 1) === 0 ? 2 : 10;
       const [heap, index, isDense] = [uint64(view, at), uint64(view, at + 8), !isUndefined(view, at)];
       // Few links stand in messages of their own, many in a heap.
@@ -130,14 +131,17 @@ function linksInTable(file: Hdf5Bytes, address: number, nameAt: (at: number) => 
 /** A link message, which a fractal heap holds too. */
 function linkIn(view: DataView): GroupLink {
   const flags = view.getUint8(1);
-  if (view.getUint8(0) !== 1) throw new UnsupportedStructure("another link message");
+  if (view.getUint8(0) !== 1 || (flags & 0xe0) !== 0) throw new UnsupportedStructure("another link message");
   let at = 2;
-  const HARD = 0;
+  const [HARD, SOFT, FIRST_OF_USERS, UTF8] = [0, 1, 64, 1];
   const type = (flags & 8) === 0 ? HARD : view.getUint8(at++);
-  at += ((flags & 4) === 0 ? 0 : 8) + ((flags & 16) === 0 ? 0 : 1);
+  at += (flags & 4) === 0 ? 0 : 8;
+  if ((type > SOFT && type < FIRST_OF_USERS) || ((flags & 16) !== 0 && view.getUint8(at++) > UTF8))
+    throw new UnsupportedStructure("another link message");
   const sizeBytes = 1 << (flags & 3);
   const length = uintOf(view, at, sizeBytes);
   at += sizeBytes;
+  if (length === 0 || at + length > view.byteLength) throw new UnsupportedStructure("a link without name");
   const name = Buffer.from(view.buffer, view.byteOffset + at, length).toString("latin1");
   return [name, type === HARD ? uint64(view, at + length) : NaN];
 }

@@ -10,6 +10,7 @@ export const FILL = 0x05;
 export const LINK = 0x06;
 export const EXTERNAL_FILES = 0x07;
 export const LAYOUT = 0x08;
+const GROUP_INFO = 0x0a;
 export const FILTERS = 0x0b;
 const ATTRIBUTE = 0x0c;
 const CONTINUATION = 0x10;
@@ -18,8 +19,11 @@ const TIME = 0x12;
 
 const ofGroups = new Set([LINK_INFO, LINK, SYMBOL_TABLE]);
 const ofDatasets = new Set([DATASPACE, DATATYPE, OLD_FILL, FILL, EXTERNAL_FILES, LAYOUT, FILTERS]);
-/** What the headers of DataConvert, h5py and h5wasm have; what HDF5 makes of any other is left to it. */
-const knownInOld = new Set([...ofDatasets, SYMBOL_TABLE, NIL, ATTRIBUTE, CONTINUATION, TIME]);
+/**
+ * What the headers of DataConvert, h5py and h5wasm have; what HDF5 makes of any other is left to it. A group gets the
+ * messages of links with its first external one.
+ */
+const knownInOld = new Set([...ofDatasets, ...ofGroups, GROUP_INFO, NIL, ATTRIBUTE, CONTINUATION, TIME]);
 /** Flags of a message: its content never changes; it stands elsewhere, shared by several objects. */
 const [CONSTANT, SHARED] = [1, 2];
 const MOST_BLOCKS = 64;

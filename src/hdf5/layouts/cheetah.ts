@@ -6,7 +6,7 @@ import type { H5File } from "../read/h5file.ts";
 import { StackSource } from "../read/stack-source.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
-import { STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
+import { checkStackImages, STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
 import { cheetahContent } from "./stack-content.ts";
 
 const rules = {
@@ -48,6 +48,7 @@ function check(file: H5File, book: FindingBook<keyof typeof rules>): void {
     else if (shape.length !== 2 || (expected !== undefined && text !== expected))
       book.add("stack-image", path, `has shape ${text}${expected === undefined ? "" : `, the first ${expected}`}`);
     else expected = text;
+    if (shape !== undefined) checkStackImages(file, path, book);
     book.check("stack-energy", `/${name}/photon_energy_ev`, () => {
       const energyEv = file.number(`/${name}/photon_energy_ev`);
       return energyEv !== undefined && energyEv > 0 ? null : `is ${energyEv ?? "not there"}`;

@@ -1,9 +1,8 @@
 import { isSaclaError } from "../../core/errors.ts";
-import { absenceOf } from "../read/absence.ts";
 import { pathsBelow } from "../read/below.ts";
 import type { H5File } from "../read/h5file.ts";
 import { StoredDetector } from "../read/stored-detector.ts";
-import { error, type FindingBook, warning } from "./rules.ts";
+import { checkDataset, datasetRules, error, type FindingBook, warning } from "./rules.ts";
 
 /** What readers of the DataConvert layout rely on. */
 export const dataConvertRules = {
@@ -28,11 +27,9 @@ export const dataConvertRules = {
   ),
   "no-geometry": warning("An MPCCD sensor without a place cannot be assembled."),
   "unlisted-tag": warning("An image whose tag is not in tag_number_list is never found."),
+  ...datasetRules,
   "image-shape": error("All images of a detector have one shape of two axes."),
-  "image-type": error("Pixels are whole numbers or IEEE floats of 1, 2, 4 or 8 bytes; readers stop at others."),
-  filter: error("What a filter that is not built in has compressed is read only where its plugin is."),
   "image-status": error("detector_status 1 says that there is an image."),
-  written: error("HDF5 gives zeros, and no error, for what was never written or whose source is not there."),
   "no-image": warning("A detector without any image has no size."),
   "assembled-missing": warning(
     "dxtbx reads an assembled picture for every tag of the list, and stops where there is none.",
@@ -115,8 +112,7 @@ function checkSignals(file: H5File, root: string, tags: number, book: Book): voi
   const others = new Set([`${root}/tag_number_list`, `${root}/time_stamp`]);
   const paths = book.read("signal-type", root, () => pathsBelow(file, root)) ?? [];
   for (const path of paths.filter((below) => !others.has(below))) {
-    const wrong = book.read("written", path, () => absenceOf(file, path));
-    if (wrong !== undefined) book.add("written", path, wrong.what);
+    checkDataset(file, path, book);
     book.check("signal-type", path, () => {
       // What a link leads to, and is away, has no type.
       if (file.linkOut(path) !== undefined) return null;
@@ -127,7 +123,6 @@ function checkSignals(file: H5File, root: string, tags: number, book: Book): voi
       if (length !== tags) book.add("signal-length", path, `has shape [${length}] for ${tags} tags`);
       return null;
     });
-    book.check("filter", path, () => file.unreadable(path)?.what ?? null);
   }
 }
 

@@ -6,7 +6,7 @@ import { cxi } from "./cxi.ts";
 import { dataconvert } from "./dataconvert.ts";
 import type { FileLayout, LayoutWriting } from "./layout.ts";
 import { nxmx } from "./nxmx.ts";
-import { error, type Rule } from "./rules.ts";
+import { error, type Rule, warning } from "./rules.ts";
 
 /** Every layout that sacla knows, in the order in which a file is compared with them. */
 export const layouts = [dataconvert, cheetah, nxmx, cxi] as const satisfies readonly FileLayout[];
@@ -17,6 +17,7 @@ export type LayoutName = (typeof layouts)[number]["name"];
 const commonRules = {
   format: error("Readers choose how to read a file by what stands at its root."),
   provenance: error("What a file says of its making must be readable and account for every shot."),
+  "dataset-type": warning("sacla and many programs read numbers and texts; what else there is stays in the file."),
   "image-digest": error("The pixels of each image are those that were converted, and no image was lost since."),
   "tags-used": error("The tags used, the ledger and the tag list say the same."),
 };

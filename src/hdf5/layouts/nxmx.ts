@@ -7,7 +7,7 @@ import type { H5File } from "../read/h5file.ts";
 import { StackSource } from "../read/stack-source.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
-import { STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
+import { checkStackImages, STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
 import { nxmxContent } from "./stack-content.ts";
 
 const rules = {
@@ -46,6 +46,7 @@ function check(file: H5File, book: Book): void {
   const [images = 0, rows = 0, columns = 0] = shape;
   if (shape.length !== 3 || shape.includes(0))
     book.add("stack-image", "/entry/data/data", `has shape [${shape.join(", ")}], not [images, rows, columns]`);
+  else checkStackImages(file, "/entry/data/data", book);
   const tags = file.shape("/entry/data/tag_id")?.[0];
   if (tags !== images) book.add("stack-tags", "/entry/data/tag_id", `has ${tags ?? "no"} tags for ${images} images`);
   const energyPath = "/entry/instrument/beam/incident_energy";

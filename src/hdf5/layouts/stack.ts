@@ -7,19 +7,27 @@ import { chunkFilter } from "../convert/compression.ts";
 import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
 import type { PixelUnits } from "../convert/request.ts";
 import type { H5Numbers, H5Writer } from "../convert/writer.ts";
+import type { H5File } from "../read/h5file.ts";
 import { tagNumbers } from "./event-info.ts";
 import type { LayoutWriter } from "./layout.ts";
-import { error } from "./rules.ts";
+import { checkDataset, type DatasetBook, datasetRules, error } from "./rules.ts";
 
 /** Units per photon: tenths of photons as Cheetah's and ostrich's SACLA files, or photons, as DIALS takes them. */
 export const unitsPerPhoton: Readonly<Record<PixelUnits, number>> = { photons: 1, tenths: 10 };
 
 /** Rules of every stacked layout. */
 export const stackRules = {
+  ...datasetRules,
   "stack-image": error("Every shot has one image, all of one shape and type."),
   "stack-energy": error("Every shot has its photon energy, above zero: wavelength and photons come from it."),
   "stack-mask": error("The mask has the shape of an image, or it hides the wrong pixels."),
 };
+
+/** Whether the images at a path are there and can be read. */
+export function checkStackImages(file: H5File, path: string, book: DatasetBook): void {
+  checkDataset(file, path, book);
+  book.check("image-type", path, () => (file.hasNumbers(path) ? null : `is ${file.described(path) ?? "not there"}`));
+}
 
 /** Path of the tags in stacked files of `sacla convert`. */
 export const STACK_TAG_LIST = "/sacla/event_info/tag_number_list";

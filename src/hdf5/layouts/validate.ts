@@ -1,12 +1,15 @@
 import { resolve } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { throwIfAborted } from "../../core/async.ts";
 import { asText } from "../../core/guards.ts";
-import { any, resolveOptions } from "../../core/options.ts";
+import { any, flag, optional, resolveOptions } from "../../core/options.ts";
 import { checkDigests, type DigestOptions } from "../convert/digests.ts";
 import { PROVENANCE_PATH, readProvenance } from "../convert/provenance.ts";
+import { eachBelow } from "../read/below.ts";
 import { H5File } from "../read/h5file.ts";
 import { type LayoutName, type LayoutRule, layoutOf, layoutRules, layouts } from "./index.ts";
 import type { FileLayout } from "./layout.ts";
-import { type Finding, FindingBook } from "./rules.ts";
+import { checkDataset, type Finding, FindingBook } from "./rules.ts";
 
 /** One place where a file breaks a rule of its layout. */
 export type LayoutFinding = Finding<LayoutRule>;
@@ -23,6 +26,15 @@ export interface ValidationReport {
   readonly isValid: boolean;
 }
 
+/** How a file is checked. */
+export interface ValidateOptions extends DigestOptions {
+  /**
+   * Looks at every dataset of the file, known to the layout or not: whether it was written whole, its sources are
+   * there, and its type and filters can be read. Of each the index of its chunks is read, no values. @default false
+   */
+  readonly deep?: boolean | undefined;
+}
+
 /**
  * Checks a file against the rules of its layout (DataConvert, Cheetah, NXmx), which docs/files.md lists with reasons.
  * Everything that can be checked is, whatever was found before. The images of a file of `sacla convert` are read and
@@ -32,8 +44,8 @@ export interface ValidationReport {
  * @example
  * const { isValid, findings } = await validateFile("206178.h5");
  */
-export async function validateFile(path: string, options: DigestOptions = {}): Promise<ValidationReport> {
-  resolveOptions("validateFile", options, { signal: any, onProgress: any });
+export async function validateFile(path: string, options: ValidateOptions = {}): Promise<ValidationReport> {
+  const { deep } = resolveOptions("validateFile", options, { signal: any, onProgress: any, deep: optional(flag) });
   const file = await H5File.open(resolve(asText("path", path)));
   try {
     const book = new FindingBook(layoutRules);
@@ -43,6 +55,7 @@ export async function validateFile(path: string, options: DigestOptions = {}): P
       book.add("format", "/", `has no known layout: none of ${signs.join(", ")}`);
     } else layout.check(file, book);
     if (file.keys("/").includes("sacla")) checkProvenance(file, layout, book);
+    if (deep === true) await checkEveryDataset(file, book, options);
     await checkDigests(file, (place, test) => book.check("image-digest", place, test), options);
     const { findings, counts } = book;
     return {
@@ -54,6 +67,24 @@ export async function validateFile(path: string, options: DigestOptions = {}): P
     };
   } finally {
     file.close();
+  }
+}
+
+/** So many between two looks at Ctrl+C. */
+const AT_ONCE = 64;
+
+async function checkEveryDataset(file: H5File, book: FindingBook<LayoutRule>, options: DigestOptions): Promise<void> {
+  let seen = 0;
+  for (const path of eachBelow(file, "/")) {
+    checkDataset(file, path, book);
+    book.check("dataset-type", path, () => {
+      if (file.linkOut(path) !== undefined || file.kind(path) !== "dataset") return null;
+      const described = file.described(path) ?? "";
+      return file.hasNumbers(path) || /\btext\b/.test(described) ? null : `is ${described}`;
+    });
+    if (++seen % AT_ONCE > 0) continue;
+    throwIfAborted(options.signal);
+    await turn();
   }
 }
 

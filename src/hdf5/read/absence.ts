@@ -1,8 +1,9 @@
 import { SaclaError, show } from "../../core/errors.ts";
 import { DamagedStructure, UnsupportedStructure } from "../direct/bytes.ts";
-import { byteLengthOf, type DatasetHeader, datasetAt, writtenIn, writtenValues } from "../direct/dataset.ts";
+import { byteLengthOf, type DatasetHeader, datasetAt, writtenAlongFirst, writtenIn } from "../direct/dataset.ts";
 import { firstAbsent } from "../direct/external.ts";
 import { objectAt } from "../direct/group.ts";
+import { type Box, coveredBy, type Mapping, mappingsIn } from "../direct/virtual.ts";
 import type { H5File } from "./h5file.ts";
 
 /** Why a dataset that the file names holds no values: HDF5 gives its fill value, mostly 0, or an error. */
@@ -11,7 +12,7 @@ export interface Absence {
   readonly reason: "not-written" | "partly-written" | "source-gone" | "damaged" | "unsupported";
   /** In words, with the file that is not there. */
   readonly what: string;
-  /** Of a list that was written in part: 1 for each value that was written. */
+  /** Where a part is there, such as some images of a stack: 1 for each index of the first axis that is whole. */
   readonly written?: Uint8Array;
 }
 
@@ -40,6 +41,11 @@ export function absenceOf(file: H5File, path: string, header?: DatasetHeader | n
   }
   if (file.kind(path) !== "dataset") return undefined;
   const known = header === undefined ? headerAt(file, path) : (header ?? undefined);
+  if (known?.layout.kind === "virtual") {
+    const { heap, object } = known.layout;
+    const mappings = seen(file, path, () => mappingsIn(file.fileBytes, heap, object));
+    if (mappings !== undefined) return uncovered(file, path, known.shape, mappings, depth);
+  }
   if (known === undefined || known.layout.kind === "virtual") return sourcesAbsent(file, path, depth);
   if (known.isOdd) throw damaged(file, path, "odd");
   if (known.layout.kind === "external") {
@@ -50,23 +56,79 @@ export function absenceOf(file: H5File, path: string, header?: DatasetHeader | n
       : { reason: "source-gone", what: `its pixels are in ${absent.name}, which is not there` };
   }
   const written = seen(file, path, () => writtenIn(file.fileBytes, known));
-  if (written === "part" && known.shape.length === 1)
-    return { ...partlyWritten, written: writtenValues(file.fileBytes, known) };
-  return written === "nothing" ? notWritten : written === "part" ? partlyWritten : undefined;
+  if (written === "part") return { ...partlyWritten, written: writtenAlongFirst(file.fileBytes, known) };
+  return written === "nothing" ? notWritten : undefined;
 }
 
-/** A virtual dataset whose source is not there reads as fill values, without an error. */
+/** A virtual dataset reads as fill values, without an error, where no source is, or the source has nothing. */
+function uncovered(
+  file: H5File,
+  path: string,
+  shape: readonly number[],
+  mappings: readonly Mapping[],
+  depth: number,
+): Absence | undefined {
+  let first: Absence | undefined;
+  const there: Box[] = [];
+  const whole = shape.map((length) => [0, length] as const);
+  for (const mapping of mappings) {
+    const absence = mappingAbsent(file, path, mapping, depth);
+    first ??= absence;
+    if (absence === undefined) there.push(...(mapping.target ?? [whole]));
+  }
+  const covered = seen(file, path, () => coveredBy(there, shape));
+  if (covered === undefined) return first;
+  if (covered.every((is) => is === 1)) return shape.length === 0 ? first : undefined;
+  const { reason, what } = first ?? {
+    reason: "partly-written" as const,
+    what: "it is virtual, and its sources are only a part of it",
+  };
+  return covered.includes(1) ? { reason, what, written: covered } : { reason, what };
+}
+
+/** Why one source gives no values. */
+function mappingAbsent(file: H5File, path: string, mapping: Mapping, depth: number): Absence | undefined {
+  const { dataset, source } = mapping;
+  const absence = sourceAbsent(file, path, mapping.file, dataset, depth);
+  // Of a source that was written in part, this part may be there.
+  const isThere = (at: number): boolean => absence?.written?.[at] === 1;
+  const isWhole = source?.every(([[from, to] = [0, 1]]) => allBetween(from, to, isThere)) ?? false;
+  if (absence !== undefined && !isWhole) return { reason: absence.reason, what: absence.what };
+  const shape = file.sibling(mapping.file)?.shape(dataset) ?? [];
+  const isInside = source?.every((box) => box.every(([, to], axis) => to <= (shape[axis] ?? 0))) ?? true;
+  if (isInside) return undefined;
+  return { reason: "partly-written", what: `it is virtual, and its source ${mapping.file} is smaller than its part` };
+}
+
+/** As {@link uncovered}, where only the names of the sources are known. */
 function sourcesAbsent(file: H5File, path: string, depth: number): Absence | undefined {
   for (const { name, dataset } of file.virtualSources(path)) {
-    const source = depth < MOST_FILES ? file.sibling(name) : undefined;
-    const gone = (what: string): Absence => ({ reason: "source-gone", what: `it is virtual, and ${what}` });
-    if (source === undefined) return gone(`its source ${name} is not there`);
-    if (source.kind(dataset) !== "dataset") return gone(`its source ${name} has no ${dataset}`);
-    const absence = source === file && dataset === path ? undefined : absenceOf(source, dataset, undefined, depth + 1);
-    if (absence !== undefined)
-      return { reason: absence.reason, what: `it is virtual, and of its source ${name}, ${absence.what}` };
+    const absence = sourceAbsent(file, path, name, dataset, depth);
+    if (absence !== undefined) return { reason: absence.reason, what: absence.what };
   }
   return undefined;
+}
+
+function sourceAbsent(file: H5File, path: string, name: string, dataset: string, depth: number): Absence | undefined {
+  const source = depth < MOST_FILES ? file.sibling(name) : undefined;
+  const gone = (what: string): Absence => ({ reason: "source-gone", what: `it is virtual, and ${what}` });
+  if (source === undefined) return gone(`its source ${name} is not there`);
+  if (source.kind(dataset) !== "dataset") return gone(`its source ${name} has no ${dataset}`);
+  const absence = source === file && dataset === path ? undefined : absenceOf(source, dataset, undefined, depth + 1);
+  if (absence === undefined) return undefined;
+  return { ...absence, what: `it is virtual, and of its source ${name}, ${absence.what}` };
+}
+
+function allBetween(from: number, to: number, test: (at: number) => boolean): boolean {
+  for (let at = from; at < to; at++) if (!test(at)) return false;
+  return true;
+}
+
+/** FRAME_MISSING for an image of which there is something; `reason` of its details is that of a ledger. */
+export function frameMissing(detId: string, run: number, tag: number, where: string, { reason, what }: Absence) {
+  return new SaclaError("FRAME_MISSING", `${detId} has no image for tag ${tag} of run ${run}: ${what} (${where}).`, {
+    details: { detId, run, tag, reason: `frame-${reason}`, what },
+  });
 }
 
 function headerAt(file: H5File, path: string): DatasetHeader | undefined {

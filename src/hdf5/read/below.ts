@@ -13,17 +13,24 @@ const MOST_LEVELS = 32;
  */
 export function pathsBelow(file: H5File, root: string): string[] {
   const found: string[] = [];
-  const walk = (group: string, above: ReadonlySet<string>): void => {
-    for (const name of file.keys(group)) {
-      const member = `${group}/${name}`;
-      const id = isGroup(file, member) ? file.identity(member) : undefined;
-      if (id === undefined) found.push(member);
-      else if (!above.has(id) && above.size < MOST_LEVELS) walk(member, new Set(above).add(id));
-      if (found.length > MOST_BELOW) throw tooMany(file, root);
-    }
-  };
-  if (file.kind(root) === "group") walk(root, new Set([file.identity(root)]));
+  for (const path of eachBelow(file, root)) {
+    found.push(path);
+    if (found.length > MOST_BELOW) throw tooMany(file, root);
+  }
   return found;
+}
+
+/** As {@link pathsBelow}, one after the other. @param root - "/" for all of the file */
+export function* eachBelow(file: H5File, root: string): Generator<string> {
+  function* walk(group: string, above: ReadonlySet<string>): Generator<string> {
+    for (const name of file.keys(group)) {
+      const member = group === "/" ? `/${name}` : `${group}/${name}`;
+      const id = isGroup(file, member) ? file.identity(member) : undefined;
+      if (id === undefined) yield member;
+      else if (!above.has(id) && above.size < MOST_LEVELS) yield* walk(member, new Set(above).add(id));
+    }
+  }
+  if (file.kind(root) === "group") yield* walk(root, new Set([file.identity(root)]));
 }
 
 /** What cannot be looked at is no group: who reads it is told why. */

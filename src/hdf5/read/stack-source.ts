@@ -8,6 +8,7 @@ import { type Column, emptyColumn, STATUS_MISSING, setEntry } from "../../core/s
 import type { DataSource } from "../../source/data-source.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import { readProvenance } from "../convert/provenance.ts";
+import { type Absence, absenceOf, frameMissing } from "./absence.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
 import type { H5File } from "./h5file.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
@@ -54,6 +55,8 @@ export class StackSource implements DataSource {
   readonly #meanEv: number | null;
   readonly #sensors: ReadonlyMap<string, StackContent["parts"][number]>;
   #signals: ReadonlyMap<string, string> | undefined;
+  /** Why there are no pixels, or not all, by path. */
+  readonly #absences = new Map<string, Absence | undefined>();
 
   constructor(path: string, file: H5File, content: StackContent, options: ArchiveOptions) {
     this.name = `the ${content.title} file ${path}`;
@@ -97,8 +100,9 @@ export class StackSource implements DataSource {
   detectors(): readonly string[] {
     return listDetectors([...this.#sensors.keys()]);
   }
-  tags(): Uint32Array {
-    return this.#tags.slice();
+  tags(_bl: number, _run: number, detId?: string): Uint32Array {
+    if (detId === undefined) return this.#tags.slice();
+    return this.#tags.filter((tag) => this.#absenceAt(this.#rows.get(tag) ?? 0) === undefined);
   }
   tagsBetween(bl: number, hightag: number, first: number, last: number): Uint32Array {
     this.#checkHightag(hightag);
@@ -135,8 +139,10 @@ export class StackSource implements DataSource {
     const unit = readProvenance(this.#file)?.signals.find(({ leaf }) => leaf === path)?.unit ?? unitOfPath(path);
     const values = this.#file.numbers(`${EVENTS}/${path}`);
     const status = this.#file.numbers(`/sacla/signal_status/${path}`);
+    const absence = absenceOf(this.#file, `${EVENTS}/${path}`);
+    const isAbsent = (row: number): boolean => absence !== undefined && absence.written?.[row] !== 1;
     return this.#filled(emptyColumn(equipId, unit, tags.length), tags, (row) =>
-      status?.[row] === STATUS_MISSING ? undefined : values?.[row],
+      status?.[row] === STATUS_MISSING || isAbsent(row) ? undefined : values?.[row],
     );
   }
   detectorInfo(_bl: number, _run: number, detId: string): DetectorInfo {
@@ -151,6 +157,9 @@ export class StackSource implements DataSource {
     if (row === undefined) return false;
     const { info, row: firstRow, column } = this.#part(detId);
     const { path, index } = this.#content.place(row);
+    const absence = this.#absenceAt(row);
+    if (absence !== undefined)
+      throw frameMissing(detId, this.#run, tag, `${path} of ${show(this.#file.path)}`, absence);
     const offset = [...(index === null ? [] : [index]), firstRow, column];
     const count = [...(index === null ? [] : [1]), info.ysize, info.xsize];
     this.#file.readSlab(path, offset, count, out);
@@ -160,6 +169,14 @@ export class StackSource implements DataSource {
   }
   close(): void {
     this.#file.close();
+  }
+
+  /** Why the image of a shot is not there: HDF5 would give zeros. */
+  #absenceAt(row: number): Absence | undefined {
+    const { path, index } = this.#content.place(row);
+    if (!this.#absences.has(path)) this.#absences.set(path, absenceOf(this.#file, path));
+    const absence = this.#absences.get(path);
+    return index !== null && absence?.written?.[index] === 1 ? undefined : absence;
   }
 
   get #hightag(): number {

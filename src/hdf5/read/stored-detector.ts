@@ -2,7 +2,7 @@ import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
 import { ImageOffsets } from "../direct/image-offsets.ts";
-import { type Absence, absenceOf, damaged, notWritten, partlyWritten } from "./absence.ts";
+import { type Absence, absenceOf, damaged, frameMissing, notWritten, partlyWritten } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
 
 /** The largest image that is taken for one: no detector is near it, but a damaged header can say anything. */
@@ -202,13 +202,8 @@ export class StoredDetector {
     return absence === undefined ? this.#file.kind(path) === "dataset" : this.#missing(tag, absence);
   }
 
-  #missing(tag: number, { reason, what }: Absence): SaclaError {
-    const where = `${this.#imagePath(tag)} of ${show(this.#file.path)}`;
-    return new SaclaError(
-      "FRAME_MISSING",
-      `${this.id} has no image for tag ${tag} of run ${this.#run}: ${what} (${where}).`,
-      { details: { detId: this.id, run: this.#run, tag, reason: `frame-${reason}`, what } },
-    );
+  #missing(tag: number, absence: Absence): SaclaError {
+    return frameMissing(this.id, this.#run, tag, `${this.#imagePath(tag)} of ${show(this.#file.path)}`, absence);
   }
 
   /** Of several shapes the one that most of the first images have: one odd image must not decide. */

@@ -12,6 +12,8 @@ for libver in ("earliest", "latest"):
         source["here"] = np.full((4, 6), 7, np.uint16)
         source.create_dataset("unwritten", (4, 6), np.uint16)
         source["signal"] = np.array([1.5])
+        growing = source.create_dataset("growing", (3, 4, 6), np.uint16, chunks=(1, 4, 6))
+        growing[1] = 8
     np.full((4, 6), 9, np.uint16).tofile(os.path.join(folder, "here.bin"))
     with h5py.File(os.path.join(folder, f"{libver}.h5"), "w", libver=libver) as file:
         file["file_info/run_number_list"] = np.array([7], np.int64)
@@ -30,6 +32,14 @@ for libver in ("earliest", "latest"):
         virtual(run, "event_info/bl_3/gone", "gone.h5", "a", (1,), np.float64)
         virtual(run, "event_info/bl_3/virtual", "source.h5", "signal", (1,), np.float64)
         image = np.full((4, 6), 5, np.uint16)
+
+        def parts(group, *pieces):
+            layout = h5py.VirtualLayout((4, 6), np.uint16)
+            for place, dataset, shape, taken in pieces:
+                layout[place] = h5py.VirtualSource("source.h5", dataset, shape)[taken]
+            group.create_virtual_dataset("detector_data", layout)
+
+        left, right = np.s_[:, :3], np.s_[:, 3:]
 
         def part(group, **options):
             data = group.create_dataset("detector_data", (4, 6), np.uint16, chunks=(2, 3), **options)
@@ -62,6 +72,13 @@ for libver in ("earliest", "latest"):
             "virtual-gone": lambda g: virtual(g, "detector_data", "gone.h5", "here", (4, 6), np.uint16),
             "virtual-unwritten": lambda g: virtual(g, "detector_data", "source.h5", "unwritten", (4, 6), np.uint16),
             "virtual-nothing": lambda g: virtual(g, "detector_data", "source.h5", "nothing", (4, 6), np.uint16),
+            "virtual-halves": lambda g: parts(g, (left, "here", (4, 6), left), (right, "here", (4, 6), right)),
+            "virtual-strided": lambda g: parts(g, *((np.s_[k::2], "here", (4, 6), np.s_[k::2]) for k in (0, 1))),
+            "virtual-of-stack": lambda g: parts(g, (np.s_[:], "growing", (3, 4, 6), 1)),
+            "virtual-part": lambda g: parts(g, (left, "here", (4, 6), left)),
+            "virtual-stride": lambda g: parts(g, (np.s_[::2], "here", (4, 6), np.s_[::2])),
+            "virtual-smaller": lambda g: parts(g, (np.s_[:], "here", (8, 6), np.s_[2:6])),
+            "virtual-of-unwritten": lambda g: parts(g, (np.s_[:], "growing", (3, 4, 6), 2)),
             "external-gone": lambda g: g.create_dataset("detector_data", (4, 6), np.uint16, external=[("gone.bin", 0, 48)]),
             "external-short": lambda g: g.create_dataset("detector_data", (4, 6), np.uint16, external=[("here.bin", 8, 48)]),
             "link-gone": lambda g: g.__setitem__("detector_data", h5py.ExternalLink("gone.h5", "/here")),

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
@@ -37,6 +38,13 @@ const expected: Readonly<Record<string, number | readonly [reason: string, messa
   "virtual-gone": ["frame-source-gone", /its source gone\.h5 is not there/],
   "virtual-unwritten": ["frame-not-written", /of its source source\.h5, it was created and never written/],
   "virtual-nothing": ["frame-source-gone", /its source source\.h5 has no nothing/],
+  "virtual-halves": 7,
+  "virtual-strided": 7,
+  "virtual-of-stack": 8,
+  "virtual-part": ["frame-partly-written", /its sources are only a part of it/],
+  "virtual-stride": ["frame-partly-written", /its sources are only a part of it/],
+  "virtual-smaller": ["frame-partly-written", /its source source\.h5 is smaller than its part/],
+  "virtual-of-unwritten": ["frame-partly-written", /of its source source\.h5, only a part of it was written/],
   "external-gone": ["frame-source-gone", /gone\.bin, which is not there/],
   "external-short": ["frame-partly-written", /here\.bin is too short/],
   "link-gone": ["frame-source-gone", /\/here of gone\.h5, which is not there/],
@@ -79,10 +87,63 @@ describe("what is in a file and was not written, or is elsewhere and not there",
           Object.fromEntries(Object.entries(expected).map(([id, wanted]) => [id, typeof wanted === "number" ? 1 : 0])),
         );
         await endpoint.close();
-        const { findings } = await validateFile(path);
+        const { counts } = await validateFile(path);
         const wrong = Object.values(expected).filter((wanted) => typeof wanted !== "number").length;
         // Of the signals one is unwritten, and the source of one is gone.
-        expect(findings.filter(({ rule }) => rule === "written").length).toBe(wrong + 2);
+        expect(counts["written"]).toBe(wrong + 2);
+      },
+    );
+
+    itNeeding(
+      python !== undefined,
+      "no Python with numpy and h5py",
+      `is missing of a stack, whose other images are read, libver ${libver}`,
+      async () => {
+        execFileSync(python ?? "", [fileURLToPath(new URL("absent-stacks.py", import.meta.url)), folder, libver]);
+        for (const [name, tags, reason] of [
+          ["chunks", [1, 3], "frame-partly-written"],
+          ["virtual", [1, 2], "frame-source-gone"],
+        ] as const) {
+          const path = join(folder, `stack-${name}.h5`);
+          const archive = await openArchive(path);
+          expect([name, [...(await archive.tags(3, 1, "cxi"))]]).toEqual([name, tags]);
+          const out = new Float32Array(24);
+          for (const there of [1, 2, 3]) {
+            const read = async (): Promise<boolean> => await archive.readFrame(3, 1, "cxi", there, out);
+            if ((tags as readonly number[]).includes(there)) {
+              expect([name, await read()]).toEqual([name, true]);
+              expect([...out]).toEqual(new Array<number>(24).fill(there));
+            } else await expect(read()).rejects.toMatchObject({ code: "FRAME_MISSING", details: { reason } });
+          }
+          await archive.close();
+          const { findings } = await validateFile(path);
+          expect(findings.map(({ rule, path: place }) => `${rule} ${place}`)).toEqual(["written /entry_1/data_1/data"]);
+          const { findings: deep } = await validateFile(path, { deep: true });
+          const extra = ["written /extra/gone", "written /extra/unwritten", "dataset-type /extra/complex"];
+          expect(deep.map(({ rule, path: place }) => `${rule} ${place}`)).toEqual([
+            "written /entry_1/data_1/data",
+            ...(name === "chunks" ? extra : []),
+          ]);
+        }
+      },
+    );
+
+    itNeeding(
+      python !== undefined,
+      "no Python with numpy and h5py",
+      `is damaged where what is left of the heap of its sources is too long, as HDF5 has it, libver ${libver}`,
+      async () => {
+        execFileSync(python ?? "", [fileURLToPath(new URL("absent-stacks.py", import.meta.url)), folder, libver]);
+        const bytes = readFileSync(join(folder, "stack-virtual.h5"));
+        let at = bytes.indexOf("GCOL") + 16;
+        while (bytes.readUInt16LE(at) !== 0) at += 16 + 8 * Math.ceil(Number(bytes.readBigUInt64LE(at + 8)) / 8);
+        bytes.writeBigUInt64LE(bytes.readBigUInt64LE(at + 8) + 2n ** 40n, at + 8);
+        const path = join(folder, "heap.h5");
+        writeFileSync(path, bytes);
+        const archive = await openArchive(path);
+        const reading = async (): Promise<boolean> => await archive.readFrame(3, 1, "cxi", 1, new Float32Array(24));
+        await expect(reading()).rejects.toMatchObject({ code: "FILE_DAMAGED" });
+        await archive.close();
       },
     );
 
