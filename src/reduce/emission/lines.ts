@@ -39,7 +39,7 @@ export interface EmissionLines {
   /** The brightest first; in the order given when their places were. */
   readonly lines: readonly EmissionLine[];
   readonly blurRmsEv: number;
-  /** Photons per eV. */
+  /** Photons per pixel, over all shots. */
   readonly background: number;
   readonly backgroundError: number;
   /** The fitted curve at the energies of the spectrum, photons per eV. */
@@ -59,7 +59,7 @@ const CHANCE_OF_SCATTER = 1e-3;
 const GROUP = 25;
 
 /**
- * Lines of a spectrum on an even background, by the greatest likelihood of the photons counted (Poisson). Errors of the
+ * Lines of a spectrum on a background that is even over the pixels, by the greatest likelihood of the photons counted (Poisson). Errors of the
  * energies hold that of the calibration.
  *
  * Real lines may be asymmetric: a fit with one Lorentzian then finds a place between its top and its mean, and a line

@@ -25,6 +25,8 @@ export interface EmissionSpectrum {
   readonly error: Float64Array;
   /** What the number of photons was divided by, eV. */
   readonly exposureEv: Float64Array;
+  /** How many pixels belong to the bin. */
+  readonly pixels: Float64Array;
   readonly binEv: number;
   /** Photons outside the bins, and on pixels that were left out. */
   readonly outside: number;
@@ -65,7 +67,7 @@ function binned(
   [first, end]: readonly [number, number],
   binEv: number,
 ): EmissionSpectrum {
-  const bins = new Map<number, { photons: number; exposure: number; moment: number; pixels: number }>();
+  const bins = new Map<number, { photons: number; exposure: number; moment: number; size: number; pixels: number }>();
   let all = 0;
   for (let b = first; b < end; b++) {
     for (let a = 0; a < along; a++) {
@@ -76,11 +78,12 @@ function binned(
       const size = Math.abs(emissionEnergyAt(curve, a + 0.5, b) - emissionEnergyAt(curve, a - 0.5, b));
       if (!Number.isFinite(size)) continue;
       const number = Math.floor(energy / binEv);
-      const bin = bins.get(number) ?? { photons: 0, exposure: 0, moment: 0, pixels: 0 };
+      const bin = bins.get(number) ?? { photons: 0, exposure: 0, moment: 0, size: 0, pixels: 0 };
       bin.photons += photons[i] ?? 0;
       bin.exposure += size / (end - first);
       bin.moment += energy * size;
-      bin.pixels += size;
+      bin.size += size;
+      bin.pixels++;
       bins.set(number, bin);
     }
   }
@@ -91,11 +94,12 @@ function binned(
     .map(([, bin]) => bin);
   const column = (of: (bin: (typeof kept)[number]) => number): Float64Array => Float64Array.from(kept, of);
   return {
-    energyEv: column(({ moment, pixels }) => moment / pixels),
+    energyEv: column(({ moment, size }) => moment / size),
     photons: column((bin) => bin.photons),
     perEv: column((bin) => bin.photons / bin.exposure),
     error: column((bin) => Math.sqrt(Math.max(1, bin.photons)) / bin.exposure),
     exposureEv: column(({ exposure }) => exposure),
+    pixels: column(({ pixels }) => pixels),
     binEv,
     outside: all - kept.reduce((sum, bin) => sum + bin.photons, 0),
   };

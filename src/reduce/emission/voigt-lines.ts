@@ -14,6 +14,7 @@ export interface LineStart {
 export interface FittedLines {
   readonly lines: readonly LineStart[];
   readonly blurEv: number;
+  /** Photons per pixel. */
   readonly background: number;
   readonly logLikelihood: number;
   /** Of photons, energy, half width of each line; of the blur when it is free; of the background last. */
@@ -38,16 +39,16 @@ export function fitLines(
 ): FittedLines | undefined {
   const isFree = blur.to > blur.from && starts.length > 0;
   const total = spectrum.photons.reduce((sum, n) => sum + n, 0);
-  const exposure = spectrum.exposureEv.reduce((sum, ev) => sum + ev, 0);
+  const pixels = spectrum.pixels.reduce((sum, n) => sum + n, 0);
   const range = (spectrum.energyEv.at(-1) ?? NaN) - (spectrum.energyEv[0] ?? NaN);
   const inLines = starts.reduce((sum, { photons }) => sum + photons, 0);
   const start = starts.flatMap(({ photons, energyEv, halfWidthEv }) => [photons, energyEv, halfWidthEv]);
-  let at = [...start, ...(isFree ? [0.8 * blur.to] : []), Math.max(0.05 * total, total - inLines) / exposure];
+  let at = [...start, ...(isFree ? [0.8 * blur.to] : []), Math.max(0.05 * total, total - inLines) / pixels];
   const fixed = isFree ? undefined : blur.to;
   const model = new LineModel(spectrum, starts.length, fixed);
   const bound = (values: readonly number[]): number[] =>
     values.map((value, k) => {
-      if (k === values.length - 1) return Math.max(value, (1e-6 * total + 1e-3) / exposure);
+      if (k === values.length - 1) return Math.max(value, (1e-6 * total + 1e-3) / pixels);
       if (isFree && k === values.length - 2) return Math.min(blur.to, Math.max(blur.from, value));
       if (k % 3 === 0) return Math.max(value, 1e-3);
       return k % 3 === 2 ? Math.min(range, Math.max(LEAST_HALF_WIDTH, value)) : value;
@@ -156,7 +157,7 @@ class LineModel {
   }
 
   at(parameters: readonly number[]): Likelihood {
-    const { energyEv, photons, exposureEv } = this.#spectrum;
+    const { energyEv, photons, exposureEv, pixels } = this.#spectrum;
     const size = parameters.length;
     const gradient = new Array<number>(size).fill(0);
     const information = Array.from({ length: size }, () => new Array<number>(size).fill(0));
@@ -164,7 +165,8 @@ class LineModel {
     let logLikelihood = 0;
     for (const [i, energy] of energyEv.entries()) {
       const exposure = exposureEv[i] ?? NaN;
-      const { value, slopes } = this.#bin(parameters, energy);
+      // Background is even over the pixels, not over the energies.
+      const { value, slopes } = this.#bin(parameters, energy, (pixels[i] ?? NaN) / exposure);
       const [n, expected] = [photons[i] ?? 0, value * exposure];
       curve[i] = value;
       logLikelihood += (n > 0 ? n * Math.log(expected) : 0) - expected;
@@ -179,12 +181,12 @@ class LineModel {
   }
 
   /** Photons per eV at an energy, and how they change with each parameter. */
-  #bin(parameters: readonly number[], energy: number): { value: number; slopes: number[] } {
+  #bin(parameters: readonly number[], energy: number, pixelsPerEv: number): { value: number; slopes: number[] } {
     const last = parameters.length - 1;
     const blur = this.#fixedBlur ?? parameters[last - 1] ?? NaN;
     const slopes = new Array<number>(parameters.length).fill(0);
-    let value = parameters[last] ?? NaN;
-    slopes[last] = 1;
+    let value = (parameters[last] ?? NaN) * pixelsPerEv;
+    slopes[last] = pixelsPerEv;
     for (let k = 0; k < this.#count; k++) {
       const { photons, energyEv, halfWidthEv } = this.line(parameters, k);
       const shape = voigt(energy - energyEv, blur, halfWidthEv);
