@@ -34,6 +34,7 @@ export const commandGroups: readonly (readonly [job: string, commands: readonly 
       { name: "reduce", load: async () => (await import("./commands/reduce.ts")).reduce },
       { name: "reduce-job", load: async () => (await import("./commands/reduce-job.ts")).reduceJob },
       { name: "emission", load: async () => (await import("./commands/emission.ts")).emission },
+      { name: "delay-scan", load: async () => (await import("./commands/delay-scan.ts")).delayScan },
       { name: "calibrate", load: async () => (await import("./commands/calibrate.ts")).calibrate },
       { name: "geometry", load: async () => (await import("./commands/geometry.ts")).geometry },
     ],
@@ -118,7 +119,14 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     "sacla reduce newest request.json --slurm --batch-option=--partition=main",
   ],
   "reduce-job": ["sacla reduce-job shard result.h5.parts 3", "sacla reduce-job merge result.h5.parts"],
-  emission: ["sacla emission newest --calibration 6900,7100", "sacla emission 305001 --url 305001.h5 --plot xes.svg"],
+  emission: [
+    "sacla emission 305001 --calibration 7000,7100 --url 305001.h5 --plot xes.svg",
+    "sacla emission newest --curve curve.json --lines 7058,7045",
+  ],
+  "delay-scan": [
+    "sacla delay-scan newest --of xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage --fs-per-pixel 2.6 --plot scan.svg",
+    "sacla delay-scan 303001 --url 303001.h5 --of bl_3/eh_2/photodiode/photodiode_user_1_in_volt --edges tma.csv",
+  ],
   calibrate: [
     "sacla calibrate newest octal --calibrant LaB6 --distance 55",
     "sacla calibrate 302001 --url 302001.h5 --calibrant LaB6 --distance 80 -o rings.poni",

@@ -48,6 +48,13 @@ export type { PlanLayout } from "./engine/plan-layout.ts";
 export { type SpotState, TargetMap } from "./engine/target-map.ts";
 export { type Centroid, centroid } from "./fits/centroid.ts";
 export { type DecayFit, type DecayFitOptions, fitDecay } from "./fits/decay.ts";
+export {
+  type DelayPoint,
+  type DelayScanFit,
+  type DelayScanFitOptions,
+  type DelayShot,
+  fitDelayScan,
+} from "./fits/delay-scan.ts";
 export type { FitOptions, FitQuality } from "./fits/fit-points.ts";
 export { fitPeak, type PeakFit, type PeakFitOptions } from "./fits/peak.ts";
 export type { PeakShape } from "./fits/peak-shapes.ts";
@@ -72,6 +79,16 @@ export {
   type TargetSpot,
 } from "./messages/messages.ts";
 export { type AdaptiveOptions, adaptiveScan } from "./plans/adaptive.ts";
+export {
+  type DelaySweeps,
+  type DelaySweepsOptions,
+  delaySweeps,
+  type LiveEdges,
+  type SharedPoint,
+  type SharedScan,
+  type SharedScanOptions,
+  sharedScan,
+} from "./plans/delay.ts";
 export { type FlyScanOptions, flyScan } from "./plans/fly.ts";
 export { type GridAxis, type GridOptions, grid, gridPositions, type RasterOptions, raster } from "./plans/grids.ts";
 export {

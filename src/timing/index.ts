@@ -10,6 +10,7 @@ export {
   type TimingScale,
   type TimingScanPoint,
 } from "./calibration.ts";
+export { analyseDelayScan, type DelayScan, type DelayScanOptions, type SignalRegion } from "./delay-scan.ts";
 export {
   EdgeFinder,
   type EdgeFinderOptions,

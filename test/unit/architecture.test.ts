@@ -26,7 +26,7 @@ const allowed: Record<string, readonly string[]> = {
   live: ["core", "transport", "source"],
   ec: ["core", "files", "transport"],
   reduce: ["core", "files", "transport", "db", "ip"],
-  timing: ["core", "files", "db"],
+  timing: ["core", "files", "db", "reduce", "scan"],
   hdf5: ["core", "files", "transport", "source", "db", "st", "ip", "reduce"],
   facility: ["core", "files", "transport", "source", "st", "ec", "optics"],
   scan: ["core", "files", "transport", "plot", "db", "st", "ec", "optics"],

@@ -59,8 +59,8 @@ const CHANCE_OF_SCATTER = 1e-3;
 const GROUP = 25;
 
 /**
- * Lines of a spectrum on a background that is even over the pixels, by the greatest likelihood of the photons counted (Poisson). Errors of the
- * energies hold that of the calibration.
+ * Lines of a spectrum on a background that is even over the pixels, by the greatest likelihood of the photons counted
+ * (Poisson). Errors of the energies hold that of the calibration.
  *
  * Real lines may be asymmetric: a fit with one Lorentzian then finds a place between its top and its mean, and a line
  * more describes the asymmetry; see `reducedChiSquare`.

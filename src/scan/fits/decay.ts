@@ -1,7 +1,7 @@
 import { flag, optional, resolveOptions } from "../../core/options.ts";
 import { erfcx, normalCdf } from "../../core/special-functions.ts";
 import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noStep } from "./fit-points.ts";
-import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
+import { bestTrials, type CurveModel, type FitPoints, type ShapeSearch } from "./least-squares.ts";
 import { checkEdge, searchOf } from "./step.ts";
 
 export interface DecayFitOptions extends FitOptions {
@@ -59,7 +59,7 @@ export function fitDecay(x: readonly number[], y: readonly number[], options: De
   const found = findFeature(x, y, common, {
     model,
     without: { terms: () => [1] },
-    search: decaySearch,
+    search: (points) => decaySearch(points, model),
     refusal: noStep,
     least: hasOffset ? 7 : 6,
   });
@@ -87,6 +87,13 @@ export function fitDecay(x: readonly number[], y: readonly number[], options: De
   };
 }
 
+/** The fitted curve at x. */
+export function decayAt(fit: DecayFit, x: number): number {
+  const { centre, width, lifetime, amplitude, offset, background } = fit;
+  const t = x - centre;
+  return background + amplitude * blurredDecay(t, width, lifetime) + offset * normalCdf(t / width);
+}
+
 /**
  * e^(−t/lifetime) from 0 on, convolved with a Gaussian of unit area: ½ e^(−t²/2w²) erfcx((w/lifetime − t/w)/√2), which
  * neither overflows before the edge nor after it.
@@ -97,11 +104,15 @@ function blurredDecay(t: number, width: number, lifetime: number): number {
   return Math.exp(0.5 * (width / lifetime) ** 2 - t / lifetime);
 }
 
-function decaySearch(points: FitPoints): ShapeSearch {
-  const { trials, scales, from, to } = searchOf(points);
+/** From twice as many points on, trials are chosen on so many. */
+const COARSE = 60;
+
+function decaySearch(points: FitPoints, model: CurveModel): ShapeSearch {
+  const { trials: edges, scales, from, to } = searchOf(points);
   const [range = NaN] = scales;
+  const trials = edges.flatMap((edge) => [0.05, 0.15, 0.4, 1].map((lifetime) => [...edge, lifetime * range]));
   return {
-    trials: trials.flatMap((trial) => [0.05, 0.15, 0.4, 1].map((lifetime) => [...trial, lifetime * range])),
+    trials: points.x.length < 2 * COARSE ? trials : bestTrials(model, points, trials, COARSE, 10),
     scales: [...scales, range],
     from: [...from, 1e-3 * range],
     to: [...to, 20 * range],

@@ -6,6 +6,7 @@ import {
   type CurveModel,
   chiSquareAt,
   chiSquareOfTerms,
+  contributions,
   type FitPoints,
   type FittedCurve,
   fitCurve,
@@ -73,6 +74,9 @@ const CHANCE_BY_RESIDUALS = 1e-2;
 const CHANCE_OF_SCATTER = 1e-3;
 /** The same in this one place, after one point has gone. */
 const CHANCE_WITHOUT_ONE = 5e-2;
+
+/** So many points at most are tried whether the feature rests on them alone. */
+const ALONE = 60;
 
 /** A feature to look for, in the words of its refusals. */
 interface Feature {
@@ -172,7 +176,10 @@ function judge(
   if (!(byResiduals(delta) <= CHANCE_BY_RESIDUALS))
     throw refusal("the points scatter more than their errors, and as much as they rise");
   const all = points.x.map((_, k) => k);
-  for (const i of all) {
+  // Of many points, only those that add most can be such.
+  const adds = all.length > ALONE ? contributions(without, model, fitted, points) : [];
+  const suspects = [...all].sort((a, b) => (adds[b] ?? 0) - (adds[a] ?? 0)).slice(0, ALONE);
+  for (const i of suspects) {
     const rest = pick(
       points.x,
       points.y,

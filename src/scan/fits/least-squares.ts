@@ -70,6 +70,44 @@ export function residuals(model: CurveModel, { shape, coefficients }: Curve, { x
   return x.map((at, i) => ((y[i] ?? NaN) - dot(model.terms(shape, at), coefficients)) / (errors[i] ?? NaN));
 }
 
+/**
+ * Trials by their χ² on a few points, each the mean of neighbors; the best `count` of them. For shapes that are wide
+ * against the distance of the points, where there are many.
+ */
+export function bestTrials(
+  model: CurveModel,
+  { x, y, errors }: FitPoints,
+  trials: readonly (readonly number[])[],
+  groups: number,
+  count: number,
+): (readonly number[])[] {
+  const order = x.map((_, i) => i).sort((a, b) => (x[a] ?? NaN) - (x[b] ?? NaN));
+  const coarse = Array.from({ length: groups }, (_, k) => {
+    const [from, to] = [k, k + 1].map((g) => Math.floor((g * order.length) / groups));
+    const group = order.slice(from, to);
+    const weight = group.reduce((sum, i) => sum + (errors[i] ?? NaN) ** -2, 0);
+    const mean = (of: readonly number[]): number =>
+      group.reduce((sum, i) => sum + (of[i] ?? NaN) * (errors[i] ?? NaN) ** -2, 0) / weight;
+    return { x: mean(x), y: mean(y), error: weight ** -0.5 };
+  });
+  const points = { x: coarse.map((p) => p.x), y: coarse.map((p) => p.y), errors: coarse.map((p) => p.error) };
+  const ranked = trials.map((trial) => ({ trial, cost: chiSquareAt(model, points, trial) }));
+  ranked.sort((a, b) => a.cost - b.cost);
+  return ranked.slice(0, count).map(({ trial }) => trial);
+}
+
+/** How much each point adds to χ² of the terms alone, over what it adds to that of the curve. */
+export function contributions(
+  without: CurveModel,
+  model: CurveModel,
+  fitted: FittedCurve,
+  points: FitPoints,
+): number[] {
+  const flat = solveTerms(without, points, []);
+  const before = flat === undefined ? undefined : residuals(without, { shape: [], ...flat }, points);
+  return residuals(model, fitted, points).map((r, i) => (before?.[i] ?? Infinity) ** 2 - r * r);
+}
+
 /** χ² of the best curve with terms alone, such as a constant or a line; Infinity where they cannot be solved for. */
 export function chiSquareOfTerms(model: CurveModel, points: FitPoints): number {
   return solveTerms(model, points, [])?.cost ?? Infinity;

@@ -22,17 +22,23 @@ export function flyScan(options: FlyScanOptions): Plan<readonly FlyTaken[]> {
   function* steps(): PlanSteps<readonly FlyTaken[]> {
     const all: FlyTaken[] = [];
     for (let sweep = 0; sweep < sweeps; sweep++) {
-      yield* checkpoint();
-      const way = sweep % 2 === 0 ? request : { ...request, from: request.to, to: request.from };
-      const flight = flyOnce(way);
-      const taken = shutter === undefined ? yield* flight : yield* withShutterOpen(shutter, flight);
-      all.push(taken);
-      for (const [i, position] of taken.positions.entries()) {
-        const values = Object.entries(taken.values).map(([signal, column]) => [signal, column[i] ?? NaN] as const);
-        yield* point({ [request.axis]: position, tag: taken.tags[i] ?? NaN, ...Object.fromEntries(values) });
-      }
+      all.push(yield* flyOver({ ...request, shutter }, sweep % 2 === 1));
     }
     return all;
   }
   return plan("fly-scan", { ...options }, () => andReturn([request.axis], steps()));
+}
+
+/** One sweep, a row for each shot; `back` from the end to the beginning. */
+export function* flyOver(options: FlyRequest & Pick<FlyScanOptions, "shutter">, back: boolean): PlanSteps<FlyTaken> {
+  const { shutter, ...request } = options;
+  yield* checkpoint();
+  const way = back ? { ...request, from: request.to, to: request.from } : request;
+  const flight = flyOnce(way);
+  const taken = shutter === undefined ? yield* flight : yield* withShutterOpen(shutter, flight);
+  for (const [i, position] of taken.positions.entries()) {
+    const values = Object.entries(taken.values).map(([signal, column]) => [signal, column[i] ?? NaN] as const);
+    yield* point({ [request.axis]: position, tag: taken.tags[i] ?? NaN, ...Object.fromEntries(values) });
+  }
+  return taken;
 }

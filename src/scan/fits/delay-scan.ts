@@ -1,0 +1,222 @@
+import { SaclaError } from "../../core/errors.ts";
+import { flag, optional, resolveOptions } from "../../core/options.ts";
+import { dot, inverseOf, normalOf } from "../../core/solve-rows.ts";
+import { type DecayFit, decayAt, fitDecay } from "./decay.ts";
+import type { FitQuality } from "./fit-points.ts";
+
+/** What one shot of a pump–probe delay scan gives. */
+export interface DelayShot {
+  /** Corrected for jitter where it can be; of an unpumped shot it does not matter. */
+  readonly delayFs: number;
+  readonly signal: number;
+  /** I0. */
+  readonly monitor: number;
+  readonly pumped: boolean;
+}
+
+export interface DelayScanFitOptions {
+  /** Whether a part of the change stays: a step beside the decay. @default false */
+  readonly offset?: boolean | undefined;
+  /** Shots far off the curve do not decide. @default false */
+  readonly robust?: boolean | undefined;
+}
+
+/** A point of the curve: pumped shots next to each other in delay. */
+export interface DelayPoint {
+  readonly delayFs: number;
+  /** on/off − 1. */
+  readonly change: number;
+  readonly error: number;
+  /** Of the fitted curve. */
+  readonly fitted: number;
+  readonly shots: number;
+}
+
+/** What {@link fitDelayScan} gives; errors are one standard deviation. */
+export interface DelayScanFit extends FitQuality {
+  /** Time zero. */
+  readonly t0Fs: number;
+  readonly t0ErrorFs: number;
+  /** Rms width of the rise: of the response, the pulses and what is left of the jitter. */
+  readonly riseFs: number;
+  readonly riseErrorFs: number;
+  readonly lifetimeFs: number;
+  readonly lifetimeErrorFs: number;
+  /** Change on/off − 1 at time zero, before the blur, that decays. */
+  readonly amplitude: number;
+  readonly amplitudeError: number;
+  /** Change that stays; 0 without `offset`. */
+  readonly offset: number;
+  readonly offsetError: number;
+  /** Change before time zero. */
+  readonly background: number;
+  readonly backgroundError: number;
+  /** Σ signal / Σ monitor of the unpumped shots. */
+  readonly unpumped: number;
+  readonly shots: { readonly pumped: number; readonly unpumped: number };
+  /** Pumped shots one by one, or neighbors in delay together. */
+  readonly curve: readonly DelayPoint[];
+}
+
+/** Shots are fitted one by one up to so many; beyond, neighbors in delay are taken together. */
+const MOST_POINTS = 400;
+const LEAST_UNPUMPED = 3;
+/** With so many unpumped shots their scatter tells how the noise grows with the monitor. */
+const NOISE_FROM = 20;
+
+/**
+ * Time zero, rise, lifetime and amplitude of a pump–probe delay scan from its shots, without bins: signal / monitor of
+ * each pumped shot over that of all unpumped ones (ratio of sums), less 1, fitted as {@link fitDecay} does. The weight
+ * of a shot follows its monitor as the scatter of the unpumped shots does.
+ * @throws TOO_FEW_SHOTS with fewer than 3 unpumped shots
+ * @throws NO_STEP when the shots do not determine time zero, rise or lifetime
+ * @example
+ * const { t0Fs, t0ErrorFs, lifetimeFs, amplitude } = fitDelayScan(shots);
+ */
+export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOptions = {}): DelayScanFit {
+  const { offset, robust } = resolveOptions("fitDelayScan", options, {
+    offset: optional(flag, false),
+    robust: optional(flag, false),
+  });
+  const { points, unpumped, counts, errorFreedom } = delayCurve(shots, MOST_POINTS);
+  const x = points.map(({ delayFs }) => delayFs);
+  const y = points.map(({ change }) => change);
+  const errors = points.map(({ error }) => error);
+  const fit = fitDecay(x, y, { offset, robust, ...(errorFreedom > 0 ? { errors, errorFreedom } : {}) });
+  const grown = growthByScatter(fit, points, offset);
+  const { centre, width, lifetime } = fit;
+  const { reducedChiSquare, errorScale, deltaChiSquare, falseAlarmProbability, leftOut } = fit;
+  const { amplitude, offsetError, background, backgroundError } = fit;
+  return {
+    t0Fs: centre,
+    t0ErrorFs: fit.centreError * grown.centre,
+    riseFs: width,
+    riseErrorFs: fit.widthError * grown.width,
+    lifetimeFs: lifetime,
+    lifetimeErrorFs: fit.lifetimeError * grown.lifetime,
+    amplitude,
+    amplitudeError: fit.amplitudeError * grown.amplitude,
+    offset: fit.offset,
+    offsetError,
+    background,
+    backgroundError,
+    unpumped,
+    shots: counts,
+    curve: points.map((point) => ({ ...point, fitted: decayAt(fit, point.delayFs) })),
+    points: fit.points,
+    ...{ reducedChiSquare, errorScale, deltaChiSquare, falseAlarmProbability, leftOut },
+  };
+}
+
+type Parameter = "centre" | "width" | "lifetime" | "amplitude";
+
+/**
+ * By how much errors are larger than those of even scatter: an edge that is 10 fs off moves a shot on the rise and none
+ * elsewhere. From the residuals where they are (White's covariance), and never below 1.
+ */
+function growthByScatter(
+  fit: DecayFit,
+  points: readonly Omit<DelayPoint, "fitted">[],
+  hasOffset: boolean,
+): Readonly<Record<Parameter, number>> {
+  const names = [
+    "centre",
+    "width",
+    "lifetime",
+    "amplitude",
+    "background",
+    ...(hasOffset ? (["offset"] as const) : []),
+  ] as const;
+  const used = points.filter((_, i) => !fit.leftOut.includes(i));
+  const rows = used.map(({ delayFs, error }) =>
+    names.map((name) => {
+      const step = 1e-4 * Math.max(Math.abs(fit[name]), name === "centre" ? fit.width : 1e-6);
+      const moved = (by: number): number => decayAt({ ...fit, [name]: fit[name] + by }, delayFs);
+      return (moved(step) - moved(-step)) / (2 * step) / error;
+    }),
+  );
+  const sizes = names.map((_, k) => Math.hypot(...rows.map((row) => row[k] ?? 0)));
+  const scaled = rows.map((row) => row.map((value, k) => value / (sizes[k] ?? 1)));
+  const inverse = inverseOf(normalOf(scaled));
+  if (inverse === undefined) return { centre: 1, width: 1, lifetime: 1, amplitude: 1 };
+  const squares = used.map(({ delayFs, change, error }) => ((change - decayAt(fit, delayFs)) / error) ** 2);
+  const even =
+    fit.errorScale ** 2 * (Number.isNaN(fit.reducedChiSquare) ? squares.reduce((a, b) => a + b, 0) / used.length : 1);
+  const growth = (name: Parameter): number => {
+    const of = inverse[names.indexOf(name)] ?? [];
+    const variance = scaled.reduce((sum, row, i) => sum + dot(row, of) ** 2 * (squares[i] ?? NaN), 0);
+    const share = used.length / (used.length - names.length);
+    return Math.sqrt(Math.max(1, (share * variance) / (of[names.indexOf(name)] ?? NaN) / even));
+  };
+  const [centre, width, lifetime, amplitude] = (["centre", "width", "lifetime", "amplitude"] as const).map(growth);
+  return { centre: centre ?? 1, width: width ?? 1, lifetime: lifetime ?? 1, amplitude: amplitude ?? 1 };
+}
+
+/**
+ * The change of pumped over unpumped shots against the delay, `most` points at most, each of equally many shots.
+ * @throws TOO_FEW_SHOTS
+ */
+function delayCurve(
+  shots: Iterable<DelayShot>,
+  most: number,
+): {
+  readonly points: readonly Omit<DelayPoint, "fitted">[];
+  readonly unpumped: number;
+  readonly counts: { readonly pumped: number; readonly unpumped: number };
+  /** Of the errors; 0: they are not known. */
+  readonly errorFreedom: number;
+} {
+  const all = [...shots].filter(({ signal, monitor }) => Number.isFinite(signal) && monitor > 0);
+  const off = all.filter(({ pumped }) => !pumped);
+  const on = all.filter(({ pumped, delayFs }) => pumped && Number.isFinite(delayFs));
+  if (off.length < LEAST_UNPUMPED)
+    throw new SaclaError("TOO_FEW_SHOTS", `${off.length} unpumped shots have signal and monitor; 3 are needed.`, {
+      details: { pumped: on.length, unpumped: off.length },
+    });
+  const ratio = sumOf(off, ({ signal }) => signal) / sumOf(off, ({ monitor }) => monitor);
+  const noise = noiseOf(off, ratio);
+  on.sort((a, b) => a.delayFs - b.delayFs);
+  const points: Omit<DelayPoint, "fitted">[] = [];
+  const count = Math.min(most, on.length);
+  for (let k = 0; k < count; k++) {
+    const group = on.slice(Math.floor((k * on.length) / count), Math.floor(((k + 1) * on.length) / count));
+    const weights = group.map(({ monitor }) => monitor ** 2 / noise.of(monitor));
+    const weight = weights.reduce((sum, each) => sum + each, 0);
+    const mean = (of: (shot: DelayShot) => number): number =>
+      group.reduce((sum, shot, i) => sum + of(shot) * (weights[i] ?? 0), 0) / weight;
+    points.push({
+      delayFs: mean(({ delayFs }) => delayFs),
+      change: mean(({ signal, monitor }) => signal / monitor) / ratio - 1,
+      error: 1 / Math.sqrt(weight) / Math.abs(ratio),
+      shots: group.length,
+    });
+  }
+  return { points, unpumped: ratio, counts: { pumped: on.length, unpumped: off.length }, errorFreedom: noise.freedom };
+}
+
+/**
+ * Variance of signal − ratio · monitor against the monitor: as its power 0 (noise of the reading), 1 (photons) or 2
+ * (noise of the monitor), whichever makes the unpumped shots most likely.
+ */
+function noiseOf(
+  off: readonly DelayShot[],
+  ratio: number,
+): { readonly of: (monitor: number) => number; readonly freedom: number } {
+  if (off.length < NOISE_FROM) return { of: (monitor) => monitor, freedom: 0 };
+  const n = off.length;
+  const mean = sumOf(off, ({ monitor }) => monitor) / n;
+  let best: { cost: number; power: number; scale: number } | undefined;
+  for (const power of [0, 1, 2]) {
+    const scale =
+      sumOf(off, ({ signal, monitor }) => (signal - ratio * monitor) ** 2 / (monitor / mean) ** power) / (n - 1);
+    const cost = n * Math.log(scale) + power * sumOf(off, ({ monitor }) => Math.log(monitor / mean));
+    if (scale > 0 && cost < (best?.cost ?? Infinity)) best = { cost, power, scale };
+  }
+  if (best === undefined) return { of: (monitor) => monitor, freedom: 0 };
+  const { power, scale } = best;
+  return { of: (monitor) => scale * (monitor / mean) ** power, freedom: n - 1 };
+}
+
+function sumOf(shots: readonly DelayShot[], of: (shot: DelayShot) => number): number {
+  return shots.reduce((sum, shot) => sum + of(shot), 0);
+}

@@ -1,0 +1,126 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { timingEdges } from "../../../src/db/index.ts";
+import { connect } from "../../../src/index.ts";
+import { fitDelayScan } from "../../../src/scan/index.ts";
+import { analyseDelayScan } from "../../../src/timing/index.ts";
+import { cli } from "../../support/fake-io.ts";
+import { rounds } from "../../support/full.ts";
+import { itNeeding, itWithSharedData, pythonWith, sharedData } from "../../support/optional.ts";
+
+const python = pythonWith("numpy", "scipy", "h5py");
+const script = fileURLToPath(new URL("../../support/delay-scan-run.py", import.meta.url));
+const diode = "bl_3/eh_2/photodiode/photodiode_user_1_in_volt";
+const stageId = "xfel_bl_3_st_2_motor_1/position";
+
+interface Truth {
+  readonly run?: number;
+  readonly t0_pulse: number;
+  readonly fs_per_pulse: number;
+  readonly fs_per_px: number;
+  readonly px0: number;
+  readonly edge_noise_fs: number;
+  readonly rise_rms_fs: number;
+  readonly lifetime_fs: number;
+  readonly amplitude: number;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** The reasons of the ledger for what the programs that made the runs did. */
+const reasons: Readonly<Record<string, string>> = {
+  "x-rays off": "closed-after-head",
+  "shutter flags contradict": "xray-flags-agree",
+  "flag says laser on and off": "laser-flags-differ",
+  "I0 not converged": "i0-not-converged",
+  "I0 saturated": "i0-saturated",
+  "no edge": "delay-no-timing-edge",
+  "edge is an outlier": "delay-timing-edge-out-of-limits",
+  "image missing": "frame-missing",
+};
+
+/** Run, edges and truth of files with a common beginning, analysed as a user does. */
+async function analyse(base: string) {
+  const truth: Truth = JSON.parse(readFileSync(`${base}.truth.json`, "utf8"));
+  await using facility = await connect(`${base}.h5`);
+  const run = await facility.run(3, truth.run ?? 303_001);
+  const edges = timingEdges(readFileSync(`${base}.tma.csv`, "utf8"));
+  const found = await analyseDelayScan(facility.st, {
+    run,
+    of: diode,
+    stage: { equipId: stageId, fsPerPulse: truth.fs_per_pulse, zeroPulse: 15_000 },
+    jitter: { edges, fsPerPixel: truth.fs_per_px, zeroPixel: truth.px0 },
+    detectors: (await run.detectors()).map(({ id }) => id),
+  });
+  const counts = Object.fromEntries(found.ledger.dropped.map(({ reason, tags }) => [reason, tags.length]));
+  for (const [what, reason] of Object.entries(reasons))
+    expect([what, counts[reason]]).toEqual([what, truth.counts[what]]);
+  const used = (truth.counts["ok"] ?? NaN) + (truth.counts["laser dropped, flag says off"] ?? NaN);
+  expect(found.ledger.used).toBe(used);
+  return { ...found, truth };
+}
+
+describe("a stored pump–probe scan", () => {
+  itWithSharedData("gives the hidden truth within the bars, and a whole account", async () => {
+    const { fit, t0Pulse, truth } = await analyse(join(sharedData, "303001"));
+    expect(Math.abs(t0Pulse - truth.t0_pulse) * truth.fs_per_pulse).toBeLessThan(10);
+    expect(Math.abs(fit.riseFs - truth.rise_rms_fs)).toBeLessThan(12);
+    expect(Math.abs(fit.lifetimeFs / truth.lifetime_fs - 1)).toBeLessThan(0.08);
+    expect(Math.abs(fit.amplitude / truth.amplitude - 1)).toBeLessThan(0.05);
+    expect(fit.errorScale).toBe(1);
+  });
+
+  itWithSharedData("gives the same on the command line", async () => {
+    const at = ["--url", join(sharedData, "303001.h5"), "--of", diode];
+    const timing = ["--edges", join(sharedData, "303001.tma.csv"), "--fs-per-pixel", "2.6", "--zero-pixel", "1000"];
+    const { code, out, err } = await cli(["delay-scan", "303001", ...at, ...timing, "--json"]);
+    expect([code, err]).toEqual([0, ""]);
+    const { t0Pulse, ledger } = JSON.parse(out) as { t0Pulse: number; ledger: { asked: number } };
+    expect(Math.abs(t0Pulse - 15_038.4)).toBeLessThan(1.5);
+    expect(ledger.asked).toBe(630);
+    const uncorrected = await cli(["delay-scan", "303001", ...at]);
+    expect(uncorrected.out).toMatch(/not corrected for jitter: give --fs-per-pixel/);
+    const unscaled = await cli(["delay-scan", "303001", ...at, ...timing.slice(0, 2)]);
+    expect([unscaled.code, unscaled.err]).toEqual([2, expect.stringContaining("--fs-per-pixel")]);
+    const without = await cli(["delay-scan", "303001", ...at, "--fs-per-pixel", "2.6"]);
+    expect([without.code, without.err]).toEqual([2, expect.stringContaining("--edges")]);
+  });
+
+  itNeeding(
+    python !== undefined,
+    "no Python with numpy, scipy and h5py",
+    "of other seeds gives t0, rise, lifetime and amplitude, as often as the errors say",
+    async () => {
+      const count = rounds(100);
+      const held = { t0: 0, rise: 0, lifetime: 0, amplitude: 0 };
+      for (let seed = 1; seed <= count; seed++) {
+        const folder = mkdtempSync(join(tmpdir(), "sacla-delay-"));
+        try {
+          execFileSync(python ?? "", [script, String(seed), folder]);
+          const { fit, t0Pulse, truth } = await analyse(join(folder, "1"));
+          const t0Off = Math.abs(t0Pulse - truth.t0_pulse) * truth.fs_per_pulse;
+          const rise = Math.hypot(truth.rise_rms_fs, truth.edge_noise_fs);
+          expect([seed, t0Off < Math.max(5, 3.5 * fit.t0ErrorFs)]).toEqual([seed, true]);
+          if (t0Off < fit.t0ErrorFs) held.t0++;
+          if (Math.abs(fit.riseFs - rise) < fit.riseErrorFs) held.rise++;
+          if (Math.abs(fit.lifetimeFs - truth.lifetime_fs) < fit.lifetimeErrorFs) held.lifetime++;
+          if (Math.abs(fit.amplitude - truth.amplitude) < fit.amplitudeError) held.amplitude++;
+        } finally {
+          rmSync(folder, { recursive: true, force: true });
+        }
+      }
+      // 68 % less three times what chance does to it.
+      const least = 0.683 - 3 * Math.sqrt(0.22 / count);
+      for (const [what, times] of Object.entries(held)) expect([what, times / count >= least]).toEqual([what, true]);
+    },
+    600_000,
+  );
+
+  it("takes shots that have no number for left out, and refuses too few unpumped ones", () => {
+    const shot = { delayFs: 0, signal: 1, monitor: 1, pumped: true };
+    expect(() => fitDelayScan([shot, { ...shot, pumped: false, signal: NaN }])).toThrow(/0 unpumped shots/);
+  });
+});

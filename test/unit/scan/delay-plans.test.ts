@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { erfcx } from "../../../src/core/special-functions.ts";
+import { delaySweeps, Engine, sharedScan, type VirtualShot, virtualBeamline } from "../../../src/scan/index.ts";
+
+const truth = { t0Ps: 0.13, riseFs: 45, lifetimeFs: 600, amplitude: -0.08, jitterFs: 100, fsPerPixel: 2.6 };
+const axes = { delay: { limits: { from: -10, to: 10 }, speed: 5 } };
+
+function decay(tauFs: number): number {
+  const { riseFs: w, lifetimeFs: life } = truth;
+  const u = (w / life - tauFs / w) / Math.SQRT2;
+  return u > -5 ? 0.5 * Math.exp(-0.5 * (tauFs / w) ** 2) * erfcx(u) : Math.exp(0.5 * (w / life) ** 2 - tauFs / life);
+}
+
+/** A beamline whose shots come 100 fs early or late, with a timing monitor that sees it to 10 fs. */
+function beamline(seed: number) {
+  let last = { tag: -1, i0: 1, jitterFs: 0 };
+  const shotOf = ({ tag, random }: VirtualShot) => {
+    if (tag !== last.tag) last = { tag, i0: random.gamma(70) / 70, jitterFs: truth.jitterFs * random.normal() };
+    return last;
+  };
+  const isPumped = (tag: number): boolean => Math.floor(tag / 2) % 3 !== 0;
+  return virtualBeamline({
+    axes,
+    seed,
+    signals: {
+      i0: (shot) => shotOf(shot).i0,
+      pumped: ({ tag }) => Number(isPumped(tag)),
+      edge: (shot) => 1000 - (shotOf(shot).jitterFs + 10 * shot.random.normal()) / truth.fsPerPixel,
+      diode: (shot) => {
+        const { i0, jitterFs } = shotOf(shot);
+        const tauFs = 1000 * (shot.at("delay") - truth.t0Ps) + jitterFs;
+        const change = isPumped(shot.tag) ? truth.amplitude * decay(tauFs) : 0;
+        return 0.2 * i0 * (1 + change) * (1 + 0.01 * shot.random.normal());
+      },
+    },
+  });
+}
+
+const sweeps = {
+  axis: "delay",
+  from: -0.8,
+  to: 2,
+  shots: 300,
+  fsPerUnit: 1000,
+  signalName: "diode",
+  normaliseBy: "i0",
+  pumpedBy: "pumped",
+  mostSweeps: 12,
+} as const;
+const jitter = { signalName: "edge", fsPerPixel: truth.fsPerPixel, zeroPixel: 1000 };
+
+describe("fast delay scans", () => {
+  it("sweep until time zero is as precise as asked, and it is", async () => {
+    let [within, shots] = [0, 0];
+    for (let seed = 1; seed <= 4; seed++) {
+      const { result } = await new Engine(beamline(seed)).run(delaySweeps({ ...sweeps, jitter, t0ErrorFs: 3 }));
+      expect(result?.outcome).toBe("precise");
+      const { fit, sweeps: count } = result ?? {};
+      expect(fit?.t0ErrorFs).toBeLessThanOrEqual(3);
+      if (Math.abs((fit?.t0Fs ?? NaN) - 1000 * truth.t0Ps) < 6) within++;
+      expect(Math.abs((fit?.riseFs ?? NaN) - 46)).toBeLessThan(25);
+      shots += count ?? 0;
+    }
+    expect(within).toBeGreaterThanOrEqual(3);
+    expect(shots).toBeLessThan(40);
+  });
+
+  it("have the rise of the jitter without the timing monitor", async () => {
+    const { result } = await new Engine(beamline(5)).run(delaySweeps({ ...sweeps, t0ErrorFs: 6 }));
+    expect(result?.fit?.riseFs).toBeGreaterThan(85);
+    expect(result?.fit?.riseFs).toBeLessThan(135);
+  });
+
+  it("end after the most sweeps when there is nothing to see", async () => {
+    const dull = virtualBeamline({
+      axes,
+      signals: { pumped: ({ tag }) => Math.floor(tag / 2) % 2, i0: ({ random }) => random.gamma(70) },
+    });
+    const { result } = await new Engine(dull).run(delaySweeps({ ...sweeps, shots: 60, mostSweeps: 3, t0ErrorFs: 1 }));
+    expect(result).toEqual({ fit: null, sweeps: 3, outcome: "most-sweeps" });
+  });
+});
+
+describe("a scan that shares its shots", () => {
+  /** Pumped shots scatter more: the sample is not excited alike each time. */
+  const scattering = (seed: number) =>
+    virtualBeamline({
+      axes,
+      seed,
+      signals: {
+        i0: () => 1,
+        pumped: ({ tag }) => Math.floor(tag / 2) % 2,
+        diode: (shot) => {
+          const delay = shot.at("delay");
+          const isPumped = Math.floor(shot.tag / 2) % 2 === 1;
+          const part = delay < 0 || !isPumped ? 0 : Math.exp(-delay / 0.6);
+          return 1 + 0.1 * part + (0.01 + 0.03 * part) * shot.random.normal();
+        },
+      },
+    });
+  const options = { axis: "delay", from: -1, to: 3, points: 21, signalName: "diode", normaliseBy: "i0", error: 0.002 };
+
+  it("takes at most 0.7 times the shots of equally many at each for the same largest error", async () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const beamline = scattering(seed);
+      const { result } = await new Engine(beamline).run(sharedScan({ ...options, pumpedBy: "pumped" }));
+      expect(result?.outcome).toBe("precise");
+      const points = result?.points ?? [];
+      expect(Math.max(...points.map(({ error }) => error))).toBeLessThanOrEqual(0.002);
+      // Of equally many, the point that scatters most decides.
+      const equal = points.length * Math.max(...points.map(({ shots, error }) => shots * (error / 0.002) ** 2));
+      expect((result?.shots ?? NaN) / equal).toBeLessThan(0.7);
+      const pulls = points.map(({ at, value, error }) => (value - (at < 0 ? 0 : 0.1 * Math.exp(-at / 0.6))) / error);
+      expect(Math.sqrt(pulls.reduce((sum, pull) => sum + pull * pull, 0) / pulls.length)).toBeLessThan(1.6);
+    }
+  });
+
+  it("ends with what it has when the shots are used up", async () => {
+    const { result } = await new Engine(scattering(1)).run(sharedScan({ ...options, error: 1e-5, mostShots: 1000 }));
+    expect([result?.outcome, result?.shots]).toEqual(["most-shots", 1000]);
+  });
+});
