@@ -125,7 +125,7 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   ],
   "delay-scan": [
     "sacla delay-scan newest --of xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage --fs-per-pixel 2.6 --plot scan.svg",
-    "sacla delay-scan 303001 --url 303001.h5 --of bl_3/eh_2/photodiode/photodiode_user_1_in_volt --edges tma.csv",
+    "sacla delay-scan 303001 --url 303001.h5 --detector MPCCD-1N0-M06-002 --roi 4,16,8,20",
   ],
   calibrate: [
     "sacla calibrate newest octal --calibrant LaB6 --distance 55",
