@@ -1,19 +1,13 @@
 import type { Names } from "./core/names.ts";
 import { any, resolveOptions } from "./core/options.ts";
-import { Db, type Run, type RunsOptions } from "./db/index.ts";
-import { Ec, type Experiment, type ExperimentDefinition, type SignalsIn } from "./ec/index.ts";
-import { simulatedScheme } from "./facility/index.ts";
-import { fileScheme } from "./hdf5/index.ts";
-import { Live } from "./live/index.ts";
-import {
-  type DifferenceOptions,
-  type DifferencePicture,
-  differencePicture,
-  type Picture,
-  type PictureOptions,
-  picture,
-} from "./reduce/index.ts";
-import { type Shots, type ShotsOptions, St } from "./st/index.ts";
+import { Db } from "./db/db.ts";
+import type { Run, RunsOptions } from "./db/index.ts";
+import { Ec } from "./ec/ec.ts";
+import type { Experiment, ExperimentDefinition, SignalsIn } from "./ec/index.ts";
+import { Live } from "./live/live.ts";
+import type { DifferenceOptions, DifferencePicture, Picture, PictureOptions } from "./reduce/index.ts";
+import type { Shots, ShotsOptions } from "./st/index.ts";
+import { St } from "./st/st.ts";
 import {
   type Endpoint,
   type NetworkOptions,
@@ -23,6 +17,13 @@ import {
 } from "./transport/index.ts";
 import { networkChecks } from "./transport/network.ts";
 import { withNames } from "./transport/wrappers/with-names.ts";
+
+/** What most programs and commands do not need is loaded when it is: the simulated facility, HDF5, reductions. */
+const simulatedScheme: OpenScheme = async (address) =>
+  await (await import("./facility/scheme.ts")).simulatedScheme(address);
+const fileScheme: OpenScheme = async (address) =>
+  await (await import("./hdf5/read/file-scheme.ts")).fileScheme(address);
+const reductions = async (): Promise<typeof import("./reduce/index.ts")> => await import("./reduce/index.ts");
 
 export interface ConnectOptions extends NetworkOptions {
   /** Further kinds of address, by scheme: `{ lab: openLab }` makes `lab:…` work. */
@@ -114,12 +115,12 @@ export class Facility<N extends string = string> implements AsyncDisposable {
 
   /** The mean of a run's shots less its dark, assembled to one image with an error map. See `picture` of reduce. */
   async picture(options: PictureOptions): Promise<Picture> {
-    return await picture(this.st, options);
+    return await (await reductions()).picture(this.st, options);
   }
 
   /** Pumped less unpumped shots of a run as one image, normalised, with errors. See `differencePicture` of reduce. */
   async difference(options: DifferenceOptions): Promise<DifferencePicture> {
-    return await differencePicture(this.st, options);
+    return await (await reductions()).differencePicture(this.st, options);
   }
 
   /** Closes everything; a second call does nothing. */

@@ -6,8 +6,7 @@ import { defined } from "../core/options.ts";
 import { parseQuantity, unitFactor } from "../core/quantities.ts";
 import { timeText, type Zone } from "../core/time-text.ts";
 import type { Run } from "../db/index.ts";
-import { Experiment } from "../ec/index.ts";
-import { detectorsOf } from "../reduce/picture.ts";
+import { Experiment } from "../ec/experiment.ts";
 import type { Io } from "./io.ts";
 import { NamesAtHand } from "./names-at-hand.ts";
 import { Progress } from "./progress.ts";
@@ -262,5 +261,5 @@ async function namedRun({ facility, bl, signal }: Session, run: number | "newest
 
 /** The detector a user named, or the one with the most sensors. @throws UNKNOWN_DETECTOR */
 export async function findDetector(run: Run, id: string | undefined): Promise<DetectorGroup> {
-  return (await detectorsOf(run)).findOrLargest(id);
+  return await run.findDetector(id);
 }

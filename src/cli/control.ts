@@ -3,7 +3,7 @@ import { sleep } from "../core/async.ts";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import { oneLine } from "../core/printable.ts";
 import type { Control, ControlView, DeviceInfo, Experiment, Move, MoveView, SettingInfo } from "../ec/index.ts";
-import { textTable } from "../plot/index.ts";
+import { textTable } from "../plot/text.ts";
 import type { CommandResult, CommonOptions, Session } from "./command.ts";
 
 /** Options of every command that changes something. */

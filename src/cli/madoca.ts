@@ -13,7 +13,7 @@ import {
   toPosition,
   withControl,
 } from "../ec/index.ts";
-import { textTable } from "../plot/index.ts";
+import { textTable } from "../plot/text.ts";
 import type { Endpoint } from "../transport/index.ts";
 import { allowedText, cell, namesOf } from "./control.ts";
 

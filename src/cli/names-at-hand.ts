@@ -1,5 +1,5 @@
 import type { Names } from "../core/names.ts";
-import { wellKnownSignal } from "../db/index.ts";
+import { wellKnownSignal } from "../db/signal-meanings.ts";
 import type { Experiment } from "../ec/index.ts";
 
 /** The names of the experiment file, and those that everybody uses, such as BM1. */

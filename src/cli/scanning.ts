@@ -3,7 +3,7 @@ import { badArgument } from "../core/guards.ts";
 import { oneLine } from "../core/printable.ts";
 import { signalId } from "../ec/experiment.ts";
 import type { Control, Experiment } from "../ec/index.ts";
-import { textTable } from "../plot/index.ts";
+import { textTable } from "../plot/text.ts";
 import {
   controlBeamline,
   type DryRun,

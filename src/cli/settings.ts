@@ -5,7 +5,7 @@ import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { asInteger, asOneOf, asText, badArgument, isRecord } from "../core/guards.ts";
 import { nearestSpelling } from "../core/nearest-names.ts";
 import { type Zone, zones } from "../core/time-text.ts";
-import { type ColourMap, colourMaps } from "../plot/index.ts";
+import { type ColourMap, colourMaps } from "../plot/colour-map-names.ts";
 import type { Io } from "./io.ts";
 
 /** What a `sacla.json` can say, for every command that has such an option. */

@@ -1,7 +1,7 @@
 import { DbApiError as APIError } from "../core/api-errors.ts";
 import { type CallOptions, callChecks, sleep, throwIfAborted } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
-import { type DetectorGroup, groupDetectors } from "../core/detectors.ts";
+import { type DetectorGroup, Detectors, groupDetectors } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { SignalName } from "../core/names.ts";
@@ -142,6 +142,16 @@ export class Run<N extends string = string> {
     return await this.#answers.once("detectors", "", options, async () =>
       groupDetectors(await ask(this.endpoint, "db.readDetidlist", this.#key, options)),
     );
+  }
+
+  /**
+   * The detector of an id or of a name of the experiment, a sensor as a detector of itself; without one the detector with
+   * the most sensors.
+   * @throws UNKNOWN_DETECTOR
+   */
+  async findDetector(name?: string, options?: CallOptions): Promise<DetectorGroup> {
+    const groups = await this.detectors(options);
+    return Detectors.of(groups, `Run ${this.number} of beamline ${this.bl}`, this.endpoint.names).findOrLargest(name);
   }
 
   /** Size, gain and geometry of a sensor or camera. @throws UNKNOWN_DETECTOR */

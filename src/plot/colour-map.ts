@@ -1,10 +1,7 @@
 import { interpolateInferno, interpolateMagma, interpolateRdBu, interpolateViridis } from "d3-scale-chromatic";
 import { badArgument } from "../core/guards.ts";
 import type { Rgb } from "./canvas.ts";
-
-/** Names of the colour maps. `difference` runs from blue over white (zero) to red, for on − off images. */
-export const colourMaps = ["viridis", "magma", "inferno", "gray", "difference"] as const;
-export type ColourMap = (typeof colourMaps)[number];
+import type { ColourMap } from "./colour-map-names.ts";
 
 /** Colours in a map. */
 export const COLOURS = 256;

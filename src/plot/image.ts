@@ -12,7 +12,8 @@ import {
   type RgbCanvas,
   textWidth,
 } from "./canvas.ts";
-import { COLOURS, type ColourMap, colourMaps, colourTable, defaultGapColour, parseColour } from "./colour-map.ts";
+import { COLOURS, colourTable, defaultGapColour, parseColour } from "./colour-map.ts";
+import { type ColourMap, colourMaps } from "./colour-map-names.ts";
 import { beamPlace, clippedEnds, type PixelPlaces, type PlacedTick, sideTicks } from "./image-sides.ts";
 import { checkRange, type Scale } from "./options.ts";
 import { blockMeans, type Drawable, type DrawnPixels, drawnPixels, type Gap, robustRange, withGap } from "./pixels.ts";

@@ -1,4 +1,4 @@
-export { type ColourMap, colourMaps } from "./colour-map.ts";
+export { type ColourMap, colourMaps } from "./colour-map-names.ts";
 export { type Gray16, type Gray16Options, renderGray16 } from "./gray16.ts";
 export { type ImageOptions, type Mark, renderImage } from "./image.ts";
 export {

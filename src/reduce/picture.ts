@@ -1,7 +1,7 @@
 import ndarray from "ndarray";
 import type { CallOptions } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
-import { type DetectorGroup, Detectors } from "../core/detectors.ts";
+import type { DetectorGroup } from "../core/detectors.ts";
 import { isSaclaError, SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { Ledger } from "../core/ledger.ts";
@@ -214,15 +214,10 @@ export async function detectorOf(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly detector: DetectorGroup; readonly infos: readonly DetectorInfo[] }> {
   if (typeof run?.exposedTags !== "function") throw badArgument("run", run, "a Run, as facility.run gives it");
-  const detector = typeof wanted === "object" ? wanted : (await detectorsOf(run, signal)).findOrLargest(wanted);
+  const detector = typeof wanted === "object" ? wanted : await run.findDetector(wanted, { signal });
   const infos: DetectorInfo[] = [];
   for (const id of detector.sensors) infos.push(await run.detectorInfo(id, { signal }));
   return { detector, infos };
-}
-
-/** The detectors of a run, to be found by id or by a name of the experiment. */
-export async function detectorsOf(run: Run, signal?: AbortSignal): Promise<Detectors> {
-  return Detectors.of(await run.detectors({ signal }), `Run ${run.number} of beamline ${run.bl}`, run.endpoint.names);
 }
 
 /** Standard error of the mean less the dark. Where nothing scattered the scatter says nothing, so the error is NaN. */

@@ -1,6 +1,6 @@
 import type { MaybePromise } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
-import { Assembler } from "../ip/assembler.ts";
+import type { Assembler } from "../ip/assembler.ts";
 
 /** Of detectors of several sensors: those of the runs that are read now. */
 const MOST_KEPT = 2;
@@ -18,7 +18,9 @@ export class CompositeImages {
   async assembler(key: string, sensors: () => MaybePromise<DetectorInfo[]>): Promise<Assembler> {
     const kept = this.#kept.get(key);
     if (kept !== undefined) return kept;
-    const made = new Assembler(await sensors(), { view: "detector", gapValue: 0 });
+    // Loaded when an assembled image is asked for: few sessions do.
+    const ip = await import("../ip/assembler.ts");
+    const made = new ip.Assembler(await sensors(), { view: "detector", gapValue: 0 });
     if (this.#kept.size >= MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? "");
     this.#kept.set(key, made);
     return made;

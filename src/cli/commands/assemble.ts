@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { SaclaError } from "../../core/errors.ts";
 import type { AssemblyMethod, View } from "../../ip/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { correctedMeans, findSpots } from "../../reduce/picture.ts";
 import {
   type AverageOptions,

@@ -1,5 +1,5 @@
 import { defined } from "../../core/options.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { summarise } from "../../reduce/picture.ts";
 import {
   type AverageOptions,

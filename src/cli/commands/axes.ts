@@ -1,6 +1,6 @@
 import { show } from "../../core/errors.ts";
 import type { ControlView, DeviceInfo, Ec } from "../../ec/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { allowedText, cell, namesOf } from "../control.ts";
 

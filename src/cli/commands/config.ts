@@ -1,4 +1,4 @@
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type AddCommand, print } from "../command.ts";
 import { readSettings } from "../settings.ts";
 

@@ -21,7 +21,7 @@ import {
   shotClasses,
 } from "../../hdf5/index.ts";
 import type { View } from "../../ip/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { ledgerLine } from "../average-run.ts";
 import {
   type AddCommand,

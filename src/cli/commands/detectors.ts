@@ -1,6 +1,6 @@
 import type { DetectorInfo } from "../../core/detector.ts";
 import { isSaclaError } from "../../core/errors.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
 
 /** `sacla detectors RUN`: detectors and sensors with size, gain and place. */

@@ -5,7 +5,7 @@ import { quantity, quantityWithError } from "../../core/quantities.ts";
 import { normalCdf } from "../../core/special-functions.ts";
 import type { Run } from "../../db/index.ts";
 import type { View } from "../../ip/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import type { DifferencePicture } from "../../reduce/index.ts";
 import { type DetectorArguments, fileStem, headOf, ledgerLine, withRunAndDetector } from "../average-run.ts";
 import { monitorOf } from "../beam-monitor.ts";

@@ -1,6 +1,6 @@
 import { Argument } from "commander";
 import { compareGeometry, parseCrystfelGeom } from "../../ip/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type AddCommand, declare, findDetector, findRun, runArgument } from "../command.ts";
 import { readText } from "../read-text.ts";
 

@@ -1,7 +1,7 @@
 import { isSaclaError } from "../../core/errors.ts";
 import { runStatusWord } from "../../core/run-status.ts";
 import type { Run, RunTags } from "../../db/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
 
 /** `sacla info RUN`: all that is recorded of a run, and where its dark shots are. */

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 // Not from index.ts, which would have every command wait for what only a server needs.
 import { type KeyEntry, Keys, newCurveKey, newToken, revokeKey, roles } from "../../server/keys.ts";
 import type { Role } from "../../server/service.ts";

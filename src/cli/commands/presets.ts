@@ -2,7 +2,7 @@ import { Argument } from "commander";
 import { SaclaError } from "../../core/errors.ts";
 import { oneLine } from "../../core/printable.ts";
 import { type Preset, Presets } from "../../ec/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type AddCommand, type CommandResult, declare } from "../command.ts";
 import { type ChangeOptions, doMove, view, withChange } from "../control.ts";
 

@@ -3,7 +3,7 @@ import { sleep } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { oneLine } from "../../core/printable.ts";
 import type { RequestRow } from "../../ec/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import type { AcceleratorRequest, RequestEntry } from "../../transport/request-methods.ts";
 import { type AddCommand, type CommandResult, declare, parseNumber, type Session } from "../command.ts";
 import { type ChangeOptions, cell, change, view, withChange } from "../control.ts";

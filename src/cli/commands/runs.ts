@@ -2,7 +2,7 @@ import { oneLine } from "../../core/printable.ts";
 import { runStatusWord } from "../../core/run-status.ts";
 import { plainTime, type Zone, zoneName } from "../../core/time-text.ts";
 import type { Run } from "../../db/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type AddCommand, declare, parseWhole } from "../command.ts";
 
 interface Options {

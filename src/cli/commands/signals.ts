@@ -1,6 +1,6 @@
 import { oneLine } from "../../core/printable.ts";
 import { searchByMeaning, signalMeaning } from "../../db/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type AddCommand, declare } from "../command.ts";
 
 /** `sacla signals PATTERN`: equipment ids by part of the name, by glob, or by what they are. */

@@ -1,5 +1,5 @@
 import { type Completeness, completeness } from "../../hdf5/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
 import { type AddCommand, collect, declare, findRun } from "../command.ts";
 

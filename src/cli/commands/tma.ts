@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import type { Shot, ShotStream } from "../../core/shots.ts";
 import { formatTimingCsv, type Run } from "../../db/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import {
   calibrateTiming,
   EdgeFinder,

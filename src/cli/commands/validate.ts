@@ -1,5 +1,5 @@
 import { layoutRules, validateFile } from "../../hdf5/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { type AddCommand, print } from "../command.ts";
 import { Progress } from "../progress.ts";
 

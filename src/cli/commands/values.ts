@@ -1,7 +1,7 @@
 import { quantity, quantityWithError } from "../../core/quantities.ts";
 import { syncStatus } from "../../core/syncdb.ts";
 import { type SignalColumn, type SignalTable, tableFormOf } from "../../db/index.ts";
-import { textTable } from "../../plot/index.ts";
+import { textTable } from "../../plot/text.ts";
 import { headOf } from "../average-run.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
 import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
