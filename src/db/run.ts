@@ -145,8 +145,8 @@ export class Run<N extends string = string> {
   }
 
   /**
-   * The detector of an id or of a name of the experiment, a sensor as a detector of itself; without one the detector with
-   * the most sensors.
+   * The detector of an id or of a name of the experiment, a sensor as a detector of itself; without one the largest.
+   * The largest is the one with the most sensors.
    * @throws UNKNOWN_DETECTOR
    */
   async findDetector(name?: string, options?: CallOptions): Promise<DetectorGroup> {
