@@ -144,6 +144,13 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["move", "bl3_st2_pm001=30", "-r", "--yes"], { says: /bl3_st2_pm001 is at 12030/ }],
   [["shutter", "bl3_shutter1", "open", "--yes"], { says: /bl3_shutter1 is open/ }],
   [["stop", "--json"], { says: /"stopped":\[\]/ }],
+  [
+    [
+      ...["optimise", "bl3_quad_1=-1:1:0.4", "--signal", "xfel_bl_3_tc_bm_1_pd/charge"],
+      ...["--shutter", "bl3_shutter1", "--dry-run"],
+    ],
+    { says: /nothing was done/ },
+  ],
   [["requests", "ask", "bl3_chicane1=60", "--dry-run"], { says: /nobody was asked/ }],
   [["set", "bl3_attenuator1", "25", "--yes"], { says: /bl3_attenuator1 is 25/ }],
   [["run", "state"], { says: /run 1520000/ }],

@@ -77,6 +77,7 @@ export const commandGroups: readonly (readonly [job: string, commands: readonly 
     [
       { name: "scan", load: async () => (await import("./commands/scan.ts")).scan },
       { name: "rock", load: async () => (await import("./commands/rock.ts")).rock },
+      { name: "optimise", load: async () => (await import("./commands/optimise.ts")).optimise },
       { name: "plan", load: async () => (await import("./commands/plan.ts")).plan },
       { name: "resume", load: async () => (await import("./commands/resume.ts")).resume },
     ],
@@ -161,6 +162,10 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     "sacla energy edge 9978.2 9958 9998 41 --signal foil_diode --normalise i0_mono --shutter xrays",
   ],
   sdo: ["sacla sdo delay=1 energy=9000 --dry-run", "sacla sdo zero -0.05 0.05 41 --shutter xrays"],
+  optimise: [
+    "sacla optimise bl3_quad_1=-1:1:0.4 bl3_taper_1=-1:1:0.4 --signal i0 --shutter xrays --dry-run",
+    "sacla optimise sample_x=-0.5:0.5:0.1 sample_y=-0.5:0.5:0.1 --signal diode --normalise i0 --shutter xrays",
+  ],
   plan: ["sacla plan dry-run plan.mjs", "sacla plan run plan.mjs --html scan.html"],
   resume: ["sacla resume", "sacla resume scan.journal"],
   demo: ["sacla demo", "sacla demo run.h5"],

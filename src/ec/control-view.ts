@@ -29,6 +29,8 @@ export interface ControlView<D extends ExperimentDefinition = ExperimentDefiniti
   shutter(name: NameOf<D, "shutters">): ShutterView;
   /** A setting by the experiment's name or its control name. @throws UNKNOWN_DEVICE */
   setting(name: NameOf<D, "settings">): SettingView;
+  /** A setting by the experiment's name or its control name; undefined when the name is none of a setting. */
+  findSetting(name: string): SettingView | undefined;
   /** The table of a move, now → will be. @throws UNKNOWN_DEVICE, BAD_ARGUMENT */
   plan(to: Targets<D>): Promise<MoveView>;
   /** The table of the move that would restore a snapshot. @throws BAD_ARGUMENT */

@@ -353,6 +353,11 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     return this.#devices.filter(isKept).map(({ name }) => name);
   }
 
+  /** A setting by the experiment's name or its control name; undefined when the name is none of a setting. */
+  findSetting(name: string): Setting | undefined {
+    return this.#isSetting(name) ? this.setting(name as never) : undefined;
+  }
+
   #isSetting(name: string): boolean {
     return (
       this.#experiment?.settings[name] !== undefined ||

@@ -101,6 +101,7 @@ export {
   learnSplitDelay,
   type ZeroDelayOptions,
 } from "./plans/optics.ts";
+export { type Knob, type Optimised, type OptimiseOptions, optimise } from "./plans/optimise.ts";
 export {
   alignCentroid,
   type Curve,

@@ -1,5 +1,5 @@
 import { badArgument, isRecord } from "../../core/guards.ts";
-import { Journal, type Plan, scan } from "../../scan/index.ts";
+import { Journal, type OptimiseOptions, optimise, type Plan, scan } from "../../scan/index.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { loadPlan } from "../load-plan.ts";
 import { newestJournal } from "../scan-journal.ts";
@@ -45,6 +45,7 @@ async function planOf(context: Readonly<Record<string, unknown>>, path: string):
   const { command, file, settings } = context as Readonly<Record<"command" | "file" | "settings", unknown>>;
   if (command === "plan" && typeof file === "string") return await loadPlan(file);
   if (command === "scan" && isRecord(settings)) return scan(settings as unknown as Parameters<typeof scan>[0]);
+  if (command === "optimise" && isRecord(settings)) return optimise(settings as unknown as OptimiseOptions);
   throw badArgument(
     "journal",
     path,

@@ -40,7 +40,7 @@ const tuning = knobs.map(({ name, meaning }) =>
  * Light of the FEL for the knobs of its machine, 1 at home (all 0): a bowl round a hidden optimum, its axes turned, so
  * that one knob after the other does not find it.
  */
-class MachineTuning {
+export class MachineTuning {
   /** Where the light is greatest. */
   readonly best: readonly number[];
   /** The light there. */

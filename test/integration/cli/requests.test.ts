@@ -49,3 +49,46 @@ describe("sacla requests", () => {
     expect([code, err]).toEqual([1, expect.stringMatching(/^$/)]);
   });
 });
+
+describe("sacla optimise", () => {
+  const knobs = ["bl3_steer_x=-1:1:0.4", "bl3_quad_1=-1:1:0.4"];
+  const signal = ["--signal", "xfel_bl_3_tc_bm_1_pd/charge", "--shutter", "bl3_shutter1"];
+
+  it("tunes the machine by requests, and says what it has verified", async () => {
+    const args = ["optimise", ...knobs, ...signal, "--budget", "120", "--yes", "--no-journal", "--json"];
+    const { code, out, err } = await cli([...args, ...url("prompt")]);
+    expect(code).toBe(0);
+    expect(err).toMatch(
+      /(better|nothing better than the start was found): .* at the best place, .* at the start; now at/,
+    );
+    expect(JSON.parse(out)).toMatchObject({ done: true });
+  });
+
+  it("turns nothing in a dry run, and tells shots and time", async () => {
+    const { code, out } = await cli([
+      "optimise",
+      ...knobs,
+      ...signal,
+      "--budget",
+      "120",
+      "--dry-run",
+      ...url("prompt"),
+    ]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/shots +1[012]\d\b[\s\S]*nothing was done/);
+  });
+
+  it("says what is wrong with a knob before anything moves", async () => {
+    const wrong: [string, RegExp][] = [
+      ["bl3_quad_1=-1:1", /NAME=FROM:TO:STEP/],
+      ["bl3_quad_1=-2:1:0.1", /LIMIT.*-1 to 1/],
+      ["bl3_st4_pm036=-1e9:1:10", /within its limits/],
+      ["bl3_pump_fel=0:1:1", /a setting that is a number/],
+      ["bl3_quad_9=0:1:1", /UNKNOWN_DEVICE/],
+    ];
+    for (const [knob, says] of wrong) {
+      const { code, err } = await cli(["optimise", knob, ...signal, "--yes", ...url("prompt")]);
+      expect([knob, code > 0, err]).toEqual([knob, true, expect.stringMatching(says)]);
+    }
+  });
+});

@@ -33,6 +33,11 @@ it("twins: what is done to the devices of the one is in the shots of the other, 
   // The scenario did refuse some.
   expect(new Set(outcomes).size).toBeGreaterThan(1);
   expect(readFileSync(twins.path, "utf8").split("\n")).toHaveLength(62);
+  // Where axes still move, the two would be read at two moments.
+  const places = async (): Promise<string> =>
+    JSON.stringify(await Promise.all(axes.map(async ({ name }) => await devices.read(name))));
+  for (let [before, now] = ["", await places()]; before !== now; [before, now] = [now, await places()])
+    await sleep(100);
   for (const { name } of axes) {
     const [here, there] = [await devices.read(name), await shots.control.read(name)];
     expect(there, name).toEqual(here);
