@@ -9,9 +9,10 @@ import { endpointOf } from "../source/index.ts";
 import { toWireError, type WireError } from "../transport/codec.ts";
 import { controlMethods, isControlMethod } from "../transport/control-methods.ts";
 import { type Endpoint, inProcess } from "../transport/index.ts";
+import { isScanMethod, scanMethods } from "../transport/scan-methods.ts";
 import { type KaraboOptions, startKarabo } from "./karabo.ts";
-import { pageOptions } from "./load-columns.ts";
 import { loadServer } from "./load-server.ts";
+import { type PageFiles, pageOptions } from "./page-options.ts";
 import { setThreadPriority } from "./thread-priority.ts";
 
 const READING_NICENESS = 5;
@@ -32,12 +33,13 @@ export interface ReadingTask {
   readonly hasOwnDevices: boolean;
   /** Local addresses behind those that clients know. */
   readonly zmq: readonly string[];
+  /** The same for processes of the server's own, such as scans: without keys. */
+  readonly inner?: string | undefined;
   readonly socketPath?: string | undefined;
   readonly keys?: string | undefined;
   readonly limits: { readonly open?: number; readonly requestsPerSecond?: number };
   readonly bl: number;
-  /** A module with further columns for the page's table of runs. */
-  readonly columns?: string | undefined;
+  readonly page: PageFiles;
   readonly karabo: KaraboOptions;
 }
 
@@ -64,14 +66,18 @@ async function read(task: ReadingTask): Promise<{ observe(order: Order<"observe"
   const logger: Logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
   const { Keys, Limits, ServerMetrics, Service, serveHttp, serveZmq } = await loadServer();
   const source = await openSource(task);
-  const inner = task.isControlled ? besideControl(source, task.hasOwnDevices) : source;
-  const endpoint = withPage(inner, await pageOptions(task.columns));
+  const inner = task.isControlled ? besideControl(source, task) : source;
+  const endpoint = withPage(inner, await pageOptions(task.page));
   const keys = task.keys === undefined ? undefined : Keys.open(task.keys);
   const metrics = new ServerMetrics();
   const service = new Service(endpoint, { limits: new Limits(task.limits), metrics, logger });
   const closing: (() => Promise<void>)[] = [() => endpoint.close(), () => service.close()];
   for (const address of task.zmq) {
     const server = await serveZmq(service, address, { keys, isBehind: true });
+    closing.push(() => server.close());
+  }
+  if (task.inner !== undefined) {
+    const server = await serveZmq(service, task.inner, { isBehind: true });
     closing.push(() => server.close());
   }
   const { socketPath } = task;
@@ -101,16 +107,19 @@ async function openSource({ url, simulated }: ReadingTask): Promise<Endpoint> {
   return inProcess(endpointOf(twinShots(options, twins)));
 }
 
+const scans = Object.keys(scanMethods);
+
 /** A source of whose facility another process controls the devices. */
-function besideControl(source: Endpoint, hasOwnDevices: boolean): Endpoint {
+function besideControl(source: Endpoint, { hasOwnDevices, inner }: ReadingTask): Endpoint {
+  const answered = [...(hasOwnDevices ? Object.keys(controlMethods) : []), ...(inner === undefined ? [] : scans)];
   return {
     call: async (method, params, options) => {
-      if (isControlMethod(method))
+      if (isControlMethod(method) || (inner !== undefined && isScanMethod(method)))
         throw new SaclaError("TOO_LARGE", `A request for ${method} has at most 65536 bytes.`, { details: { method } });
       const answer = await source.call(method, params, options);
-      if (method !== "facility.describe" || !hasOwnDevices) return answer;
+      if (method !== "facility.describe") return answer;
       const { name, methods } = answer as { name: string; methods: string[] };
-      return { name, methods: [...new Set([...methods, ...Object.keys(controlMethods)])] } as typeof answer;
+      return { name, methods: [...new Set([...methods, ...answered])] } as typeof answer;
     },
     stream: (method, params, options) => source.stream(method, params, options),
     close: () => source.close(),

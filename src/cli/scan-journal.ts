@@ -13,14 +13,14 @@ const JAPAN_MS = 9 * 3_600_000;
  * Where journals are that nobody named: `$XDG_STATE_HOME/sacla/scans`, else `~/.local/state/sacla/scans`; undefined
  * where the environment names no such folder.
  */
-function journalFolder({ env }: Io): string | undefined {
+function journalFolder({ env }: Pick<Io, "env">): string | undefined {
   const state = userFolder(env, "state");
   return state === undefined ? undefined : join(state, "scans");
 }
 
 /** A new journal: the file that was named, or one in the user's folder for it; says which. @throws WRITE_FAILED */
 export function newJournal(
-  io: Io,
+  io: Pick<Io, "env" | "err">,
   { journal }: { readonly journal?: string | false | undefined },
   plan: Plan,
   bl: number,

@@ -8,13 +8,17 @@ import { simulatedOptions } from "../facility/scheme.ts";
 import { newTwins, twinDevices } from "../facility/twins.ts";
 import type { AuditLog, Keys, TlsFiles } from "../server/index.ts";
 import { fromWireError } from "../transport/codec.ts";
-import { controlMethods, isControlMethod } from "../transport/control-methods.ts";
+import { controlMethods } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/index.ts";
 import { addressOf } from "../transport/open.ts";
+import { scanMethods } from "../transport/scan-methods.ts";
 import { besideModule, startProcess } from "../transport/threads.ts";
+import { hasZeromq } from "../transport/zmq/load.ts";
 import type { KaraboOptions } from "./karabo.ts";
 import { connectLater, loadServer } from "./load-server.ts";
+import type { PageFiles } from "./page-options.ts";
 import type { ReadingNote, ReadingOrder, ReadingTask } from "./reading-process.ts";
+import { withScans } from "./scans.ts";
 
 /** What is served, where, and how. */
 interface ApartOptions {
@@ -31,8 +35,7 @@ interface ApartOptions {
   readonly logger: Logger;
   readonly bl: number;
   readonly karabo: KaraboOptions;
-  /** A module with further columns for the page's table of runs. */
-  readonly columns?: string | undefined;
+  readonly page: PageFiles;
 }
 
 interface ServedApart extends AsyncDisposable {
@@ -105,21 +108,28 @@ export async function serveApart(
   const { zmq, http, keys, audit, logger } = options;
   const { isPagePath, Limits, Service, serveHttp, serveZmq } = await loadServer();
   const reading = new Reading(options, control);
-  const table = { calls: control.endpoint === undefined ? {} : controlMethods, streams: {} };
+  const { inner } = reading;
+  const endpoint =
+    control.endpoint === undefined || inner === undefined
+      ? control.endpoint
+      : withScans(control.endpoint, inner.front, options.page.experiment);
+  const calls = { ...(endpoint === undefined ? {} : controlMethods), ...(inner === undefined ? {} : scanMethods) };
   const service = new Service(
-    control.endpoint ?? noData,
+    endpoint ?? noData,
     { audit, limits: new Limits(options.limits), logger, metrics: reading.metrics },
-    table,
+    { calls, streams: {} },
   );
   const servers: { readonly address: string; close(): Promise<void> }[] = [];
+  /** What the processes of scans use. */
+  const inside: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
     // Leases end, and what they left moving stops, before anything is waited for.
-    await control.endpoint?.close();
-    await Promise.all(servers.splice(0).map((server) => server.close()));
+    await endpoint?.close();
+    await Promise.all([...servers.splice(0), ...inside.splice(0)].map((server) => server.close()));
     await reading.close();
     await service.close();
   };
-  const owns = (method: string): boolean => control.endpoint !== undefined && isControlMethod(method);
+  const owns = (method: string): boolean => Object.hasOwn(calls, method);
   try {
     // The addresses are taken before anything is opened.
     for (const [i, address] of zmq.entries()) {
@@ -135,6 +145,11 @@ export async function serveApart(
         owns: (path: string) => isPagePath(path) || owns(path.replace(/^\/v1\//, "").replace("/", ".")),
       };
       servers.push(await serveHttp(service, { ...http, keys, relay, requestBytes: CONTROL_BYTES }));
+    }
+    if (inner !== undefined) {
+      const server = await serveZmq(service, inner.front, { relay: { owns } });
+      reading.onMove((isThere) => server.relayTo(isThere ? reading.zmq("inner") : undefined));
+      inside.push(server);
     }
     const { karaboBridge } = await reading.start(signal);
     const addresses = servers.map(({ address }) => address);
@@ -163,8 +178,15 @@ class Reading {
   }
 
   /** Where it listens now for address number `i`. */
-  zmq(i: number): string {
+  zmq(i: number | "inner"): string {
     return `ipc://${join(this.#options.folder, `${this.#count}-${i}`)}`;
+  }
+
+  /** Where processes of this server's own reach the beamline: in its private folder, without keys. */
+  get inner(): { readonly front: string } | undefined {
+    const { folder, http } = this.#options;
+    const isPossible = http !== undefined && this.#control.endpoint !== undefined && hasZeromq();
+    return isPossible ? { front: `ipc://${join(folder, "inner")}` } : undefined;
   }
 
   get socketPath(): string {
@@ -234,7 +256,7 @@ class Reading {
   }
 
   #task(): ReadingTask {
-    const { url, zmq, http, keysFile, limits, bl, karabo, columns } = this.#options;
+    const { url, zmq, http, keysFile, limits, bl, karabo, page } = this.#options;
     const { endpoint, simulated, hasOwnDevices = false } = this.#control;
     return {
       url,
@@ -242,9 +264,10 @@ class Reading {
       isControlled: endpoint !== undefined,
       hasOwnDevices,
       zmq: zmq.map((_, i) => this.zmq(i)),
+      inner: this.inner === undefined ? undefined : this.zmq("inner"),
       socketPath: http === undefined ? undefined : this.socketPath,
       keys: keysFile,
-      columns,
+      page,
       limits,
       bl,
       karabo: {

@@ -3,6 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
+import { defined } from "../core/options.ts";
 import { withPage } from "../page/index.ts";
 import type { TlsFiles } from "../server/index.ts";
 import { fromWireError, type WireError } from "../transport/codec.ts";
@@ -10,12 +11,12 @@ import type { Endpoint } from "../transport/index.ts";
 import { besideModule, startThread } from "../transport/threads.ts";
 import { type Io, untilStopped } from "./io.ts";
 import type { KaraboOptions } from "./karabo.ts";
-import { pageOptions } from "./load-columns.ts";
 import { connectLater, loadKarabo, loadMadoca, loadServer } from "./load-server.ts";
+import { type PageFiles, pageOptions } from "./page-options.ts";
 import { canBeApart, controlOf, noData, serveApart } from "./serve-apart.ts";
 
 /** What is to be served, as data that can be given to a thread. */
-export interface ServingTask extends KaraboOptions {
+export interface ServingTask extends KaraboOptions, PageFiles {
   readonly url: string;
   readonly zmq: readonly string[];
   readonly http?: HostPort | undefined;
@@ -30,8 +31,6 @@ export interface ServingTask extends KaraboOptions {
   readonly json?: boolean;
   /** Whether it is served for the page in a browser of this computer. */
   readonly isPage?: boolean;
-  /** A module with further columns for the table of runs. */
-  readonly columns?: string;
 }
 
 export interface HostPort {
@@ -98,7 +97,7 @@ export async function serveHere(
   io: ServingIo,
   onReady: (addresses: readonly string[]) => void,
 ): Promise<void> {
-  const { url, zmq, http } = options;
+  const { url, zmq, http, columns, experiment } = options;
   const { Keys, Limits, openAudit, ServerMetrics, serve: startServer, pino } = await loadServer();
   const tls = tlsFiles(options);
   const keys = options.keys === undefined ? undefined : Keys.open(options.keys);
@@ -131,7 +130,7 @@ export async function serveHere(
         ? await serveApart(
             {
               ...common,
-              columns: options.columns,
+              page: defined({ columns, experiment }),
               url,
               folder: folder.path,
               keysFile: options.keys,
@@ -142,7 +141,7 @@ export async function serveHere(
             madoca === undefined ? control : { endpoint: madoca.endpoint, hasOwnDevices: true },
             io.signal,
           )
-        : await startServer(withPage(madoca?.endpoint ?? inner, await pageOptions(options.columns)), {
+        : await startServer(withPage(madoca?.endpoint ?? inner, await pageOptions(options)), {
             ...common,
             limits: new Limits(limits),
             metrics: new ServerMetrics(),

@@ -117,8 +117,8 @@ export class HeldLease {
 
   #beatLater(): void {
     this.#timer = setTimeout(() => void this.#beat(), this.#ttlMs / 3);
-    // A program that has nothing else to do shall end; its lease then expires.
-    this.#timer.unref();
+    // A program that has nothing else to do shall end; its lease then expires. Browsers have no such method.
+    this.#timer.unref?.();
   }
 
   async #beat(): Promise<void> {

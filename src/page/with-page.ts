@@ -1,6 +1,7 @@
 import type { CallOptions } from "../core/async.ts";
 import { SaclaError, show } from "../core/errors.ts";
-import { any, resolveOptions } from "../core/options.ts";
+import { asText } from "../core/guards.ts";
+import { any, optional, resolveOptions } from "../core/options.ts";
 import { Db } from "../db/index.ts";
 import { Live } from "../live/index.ts";
 import { St } from "../st/index.ts";
@@ -13,7 +14,7 @@ import type {
   StreamMethod,
   StreamParams,
 } from "../transport/methods.ts";
-import { isPageMethod, type PageMethod, pageMethods } from "../transport/page-methods.ts";
+import { pageMethods } from "../transport/page-methods.ts";
 import { LivePictures, type LiveSubject, type PageSource } from "./live-pictures.ts";
 import { LiveSignals } from "./live-signals.ts";
 import { type RunColumn, RunSummaries } from "./run-summaries.ts";
@@ -22,13 +23,16 @@ import { StoredPictures } from "./stored-pictures.ts";
 /** Different pictures that can be looked at live at a time. */
 const MOST_SUBJECTS = 8;
 
+type PictureMethod = keyof typeof pageMethods;
 type Handlers = {
-  readonly [M in PageMethod]: (params: CallParams<M>, signal: AbortSignal | undefined) => Promise<CallResult<M>>;
+  readonly [M in PictureMethod]: (params: CallParams<M>, signal: AbortSignal | undefined) => Promise<CallResult<M>>;
 };
 
 export interface PageOptions {
   /** Further columns of the table of runs, by name. @default none */
   readonly columns?: Readonly<Record<string, RunColumn>> | undefined;
+  /** The experiment file as JSON text: its names, units and limits are then those of the page. @default none */
+  readonly experiment?: string | undefined;
 }
 
 /**
@@ -41,8 +45,8 @@ export interface PageOptions {
  *   rois: [], profile: null, after: null, waitMs: 1000 });
  */
 export function withPage(endpoint: Endpoint, options: PageOptions = {}): Endpoint {
-  const { columns = {} } = resolveOptions("withPage", options, { columns: any });
-  return new PageEndpoint(endpoint, columns);
+  resolveOptions("withPage", options, { columns: any, experiment: optional(asText) });
+  return new PageEndpoint(endpoint, options);
 }
 
 class PageEndpoint implements Endpoint {
@@ -50,6 +54,7 @@ class PageEndpoint implements Endpoint {
   readonly #source: PageSource;
   readonly #stored: StoredPictures;
   readonly #summaries: RunSummaries;
+  readonly #experiment: string | null;
   readonly #pictures = new Map<string, LivePictures>();
   readonly #signals = new Map<number, LiveSignals>();
   readonly #equipment = new Set<string>();
@@ -62,6 +67,7 @@ class PageEndpoint implements Endpoint {
       return signals.next(params);
     },
     "page.picture": async (params, signal) => await this.#stored.frame(params, signal),
+    "page.experiment": async () => ({ definition: this.#experiment }),
     "page.summary": async ({ bl, run }) => await this.#summaries.of(bl, run),
     "page.pixel": async (params, signal) => {
       if (params.shot !== null) return await this.#stored.pixel({ ...params, ...params.shot }, signal);
@@ -71,16 +77,20 @@ class PageEndpoint implements Endpoint {
     },
   };
 
-  constructor(inner: Endpoint, columns: NonNullable<PageOptions["columns"]>) {
+  constructor(inner: Endpoint, { columns = {}, experiment }: PageOptions) {
     this.#inner = inner;
+    this.#experiment = experiment ?? null;
     this.#source = { db: new Db(inner), st: new St(inner), live: new Live(inner) };
     this.#stored = new StoredPictures(this.#source);
     this.#summaries = new RunSummaries(this.#source, columns);
   }
 
   async call<M extends CallMethod>(method: M, params: CallParams<M>, options?: CallOptions): Promise<CallResult<M>> {
-    if (isPageMethod(method)) {
-      const handle = this.#handlers[method] as (params: CallParams<M>, signal?: AbortSignal) => Promise<CallResult<M>>;
+    if (Object.hasOwn(pageMethods, method)) {
+      const handle = this.#handlers[method as PictureMethod] as unknown as (
+        params: CallParams<M>,
+        signal?: AbortSignal,
+      ) => Promise<CallResult<M>>;
       return await handle(params, options?.signal);
     }
     const answer = await this.#inner.call(method, params, options);

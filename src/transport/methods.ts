@@ -4,6 +4,7 @@ import { defined } from "../core/options.ts";
 import { citiusMethods } from "./citius-methods.ts";
 import { controlMethods } from "./control-methods.ts";
 import { pageMethods } from "./page-methods.ts";
+import { scanMethods } from "./scan-methods.ts";
 
 /**
  * The method table: every question an Endpoint answers, with the schema of what is asked and answered, the Python
@@ -332,6 +333,7 @@ export const callMethods = {
   ...citiusMethods,
   ...controlMethods,
   ...pageMethods,
+  ...scanMethods,
 } as const satisfies Record<string, Method>;
 
 const liveParams = v.strictObject({

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isScanMethod, type scanMethods } from "./scan-methods.ts";
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 const beamline = whole(0, 1000);
@@ -162,6 +163,11 @@ export const pageMethods = {
     }),
     "One pixel of a picture: its value, and the sensor pixel it comes from.",
   ),
+  "page.experiment": row(
+    v.strictObject({}),
+    v.strictObject({ definition: v.nullable(v.string()) }),
+    "The experiment file of the server as JSON text; null: it has none.",
+  ),
   "page.summary": row(
     v.strictObject({ bl: beamline, run }),
     v.array(
@@ -179,10 +185,10 @@ export const pageMethods = {
   ),
 } as const;
 
-/** A row of {@link pageMethods}. */
-export type PageMethod = keyof typeof pageMethods;
+/** A row that is for the page alone. */
+export type PageMethod = keyof typeof pageMethods | keyof typeof scanMethods;
 
-/** Whether a method is one that `withPage` answers. */
+/** Whether a method is one for the page alone, which no source answers by itself. */
 export function isPageMethod(method: string): method is PageMethod {
-  return Object.hasOwn(pageMethods, method);
+  return Object.hasOwn(pageMethods, method) || isScanMethod(method);
 }

@@ -187,9 +187,9 @@ function useSettled<T>(value: T, ms: number): T {
 
 export function short(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return "–";
-  return Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3)
+  return Math.abs(value) >= 1e9 || (value !== 0 && Math.abs(value) < 1e-3)
     ? value.toExponential(4)
-    : String(Number(value.toPrecision(7)));
+    : String(Number(value.toPrecision(9)));
 }
 
 const japan = new Intl.DateTimeFormat("en-GB", {

@@ -25,7 +25,7 @@ export async function ask<M extends CallMethod>(
 /** Who the server takes us for. */
 export interface Session {
   readonly name: string;
-  readonly role: "read" | "control";
+  readonly role: "read" | "control" | "operator";
   readonly hasKeys: boolean;
 }
 

@@ -4,6 +4,7 @@ import { RunsPanel } from "../runs/runs-panel.tsx";
 import { ask, ec, logOut, readSession, type Session } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
+import { SteerPanel } from "../steer/steer-panel.tsx";
 import { HealthBar } from "./health-bar.tsx";
 import { Login } from "./login.tsx";
 import { StopButton } from "./stop-button.tsx";
@@ -19,6 +20,7 @@ export interface PanelProps {
 const panels: Readonly<Record<string, { readonly title: string; readonly Panel: ComponentType<PanelProps> }>> = {
   live: { title: "Live", Panel: LivePanel },
   runs: { title: "Runs", Panel: RunsPanel },
+  steer: { title: "Steer", Panel: SteerPanel },
 };
 
 const HOLDER_MS = 1000;

@@ -46,6 +46,11 @@ export const serve: AddCommand = (program, io) => {
         "(default with --madoca: the file of the leases and .requests)",
     )
     .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
+    .addOption(
+      new Option("--experiment <file>", "experiment file: the page shows its names, units and limits").env(
+        "SACLA_EXPERIMENT",
+      ),
+    )
     .option("--columns <file>", "a module with columns of your own for the page's table of runs")
     .option("--json", "print one JSON object when it is ready");
   withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {

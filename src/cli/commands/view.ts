@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { Option } from "commander";
 import { isSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
 import { type AddCommand, parseWhole } from "../command.ts";
@@ -10,6 +11,7 @@ interface Options {
   readonly keys?: string;
   readonly audit?: string;
   readonly columns?: string;
+  readonly experiment?: string;
   readonly open: boolean;
   readonly json?: boolean;
 }
@@ -29,12 +31,17 @@ export const view: AddCommand = (program, io) => {
     .option("--port <port>", `of ${HOST} (default: ${USUAL_PORT}, or a free one when that is taken)`, parseWhole)
     .option("--keys <file>", "the clients, made by sacla keys: the page asks for a token")
     .option("--audit <file>", "write every call that changes something here, one JSON object a line")
+    .addOption(
+      new Option("--experiment <file>", "experiment file: the page shows its names, units and limits").env(
+        "SACLA_EXPERIMENT",
+      ),
+    )
     .option("--columns <file>", "a module with columns of your own for the table of runs")
     .option("--no-open", "print the address and open no browser")
     .option("--json", "print one JSON object when it is ready")
     .action(async (source: string | undefined, options: Options) => {
       const url = source ?? io.env["SACLA_URL"] ?? "sim:";
-      const { keys, audit, port, columns } = options;
+      const { keys, audit, port, columns, experiment } = options;
       const show = async (at: number): Promise<void> =>
         await serveUntilStopped(
           {
@@ -47,7 +54,7 @@ export const view: AddCommand = (program, io) => {
             karaboSignal: [],
             isPage: true,
             json: options.json === true,
-            ...defined({ keys, audit, columns }),
+            ...defined({ keys, audit, columns, experiment }),
           },
           io,
           ([address]) => {

@@ -1,0 +1,51 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { SaclaError, show, toSaclaError } from "../core/errors.ts";
+import { isRecord } from "../core/guards.ts";
+import { Experiment } from "../ec/index.ts";
+import type { PageOptions, RunColumn } from "../page/index.ts";
+import { readText } from "./read-text.ts";
+
+/** What the page is given besides the source. */
+export interface PageFiles {
+  /** A module with further columns for the table of runs. */
+  readonly columns?: string | undefined;
+  /** The experiment file. */
+  readonly experiment?: string | undefined;
+}
+
+/** @throws FILE_NOT_FOUND, BAD_ARGUMENT, BAD_TEXT */
+export async function pageOptions({ columns, experiment }: PageFiles): Promise<PageOptions> {
+  return {
+    ...(columns === undefined ? {} : { columns: await columnsIn(columns) }),
+    ...(experiment === undefined ? {} : { experiment: await definitionIn(experiment) }),
+  };
+}
+
+/** The text of an experiment file that is right. */
+async function definitionIn(path: string): Promise<string> {
+  await Experiment.load(path);
+  return readText(path, "the experiment file");
+}
+
+/** A user's module: its default export has a function for each column. */
+async function columnsIn(path: string): Promise<Readonly<Record<string, RunColumn>>> {
+  if (!existsSync(path)) throw new SaclaError("FILE_NOT_FOUND", `The columns ${show(path)} are not there.`);
+  let given: unknown;
+  try {
+    const module: unknown = await import(pathToFileURL(resolve(path)).href);
+    given = isRecord(module) ? module["default"] : undefined;
+  } catch (cause) {
+    throw new SaclaError("BAD_ARGUMENT", `The columns ${show(path)} cannot be loaded: ${toSaclaError(cause).message}`, {
+      cause,
+    });
+  }
+  if (isRecord(given) && Object.values(given).every((column) => typeof column === "function"))
+    return given as Readonly<Record<string, RunColumn>>;
+  throw new SaclaError(
+    "BAD_ARGUMENT",
+    `${show(path)} must export functions by the names of columns as its default: ` +
+      'export default { "mean of bm1": async (run) => (await run.column("…")).mean() }.',
+  );
+}

@@ -1,0 +1,52 @@
+import { randomUUID } from "node:crypto";
+import { useState } from "react";
+import type { CallParams } from "../../src/transport/methods.ts";
+import type { PageScanSettings } from "../../src/transport/scan-methods.ts";
+import { ask, endpoint } from "../server/connection.ts";
+import { textOf, usePoll } from "../server/use-poll.ts";
+import type { SteerProps } from "../steer/axes-table.tsx";
+import { releaseLease, useHeld } from "../steer/held.ts";
+import { ScanForm } from "./scan-form.tsx";
+import { ScanProgress } from "./scan-progress.tsx";
+
+const EVERY_MS = 500;
+
+/** A scan: set up and looked at first, started, watched, its peak fitted. It runs on the server. */
+export function ScanBox(props: SteerProps) {
+  const { bl } = props;
+  const { control } = useHeld();
+  const [error, setError] = useState<string | null>(null);
+  const state = usePoll(async (signal) => await ask("page.scan", { bl }, signal), EVERY_MS, `scan ${bl}`);
+  const scan = state.value?.scan ?? null;
+  const isOn = scan !== null && scan.ended === null;
+  const run = (work: () => Promise<unknown>): void => {
+    setError(null);
+    work()
+      .catch((reason: unknown) => setError(textOf(reason)))
+      .finally(() => state.refresh());
+  };
+  const start = (settings: PageScanSettings, name: string, reason: string): void =>
+    run(async () => {
+      // The scan takes a lease of its own.
+      await releaseLease();
+      await endpoint.call("page.startScan", { bl, name, reason, settings }, { key: randomUUID() });
+    });
+  const tell = (what: CallParams<"page.doScan">["what"]): void =>
+    run(async () => await endpoint.call("page.doScan", { bl, what }, { key: randomUUID() }));
+  return (
+    <section aria-label="scan">
+      <h2>Scan</h2>
+      {error === null ? null : (
+        <p role="alert" className="bad">
+          {error}
+        </p>
+      )}
+      {isOn ? null : <ScanForm {...props} isHeld={control !== null} onStart={start} />}
+      {scan === null ? (
+        <p role="status">{state.error ?? "no scan yet"}</p>
+      ) : (
+        <ScanProgress {...props} scan={scan} now={state.value?.now ?? scan.began} onDo={tell} />
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,173 @@
+import { useState } from "react";
+import { estimate } from "../../src/scan/dry-run/estimate.ts";
+import { scan } from "../../src/scan/plans/scans.ts";
+import type { PageScanSettings } from "../../src/transport/scan-methods.ts";
+import { SignalPicker } from "../plots/signal-picker.tsx";
+import { useAsked } from "../server/use-poll.ts";
+import { axisNames, type SteerProps } from "../steer/axes-table.tsx";
+
+interface Typed {
+  readonly axis: string;
+  readonly from: string;
+  readonly to: string;
+  readonly points: string;
+  readonly shots: string;
+  readonly settle: string;
+  readonly shutter: string;
+  readonly isAnyBeam: boolean;
+}
+
+/** What a scan is to do, what it would take, and the same as a command line. */
+export function ScanForm({
+  isHeld,
+  onStart,
+  ...props
+}: SteerProps & {
+  readonly isHeld: boolean;
+  readonly onStart: (settings: PageScanSettings, name: string, reason: string) => void;
+}) {
+  const { bl, view, devices } = props;
+  const axes = axisNames(props);
+  const shutters = devices.filter(({ kind }) => kind === "shutter").map(({ name }) => name);
+  const [typed, setTyped] = useState<Typed>({
+    axis: axes[0] ?? "",
+    from: "",
+    to: "",
+    points: "11",
+    shots: "30",
+    settle: "0",
+    shutter: "",
+    isAnyBeam: false,
+  });
+  const [signals, setSignals] = useState<readonly string[]>([`xfel_bl_${bl}_tc_bm_1_pd/charge`]);
+  const settings = settingsOf(typed, signals);
+  const dryRun = useAsked(
+    settings === null ? null : async () => await estimate(planOf(settings), view),
+    `dry run ${JSON.stringify(settings)}`,
+  );
+  const problems = [...new Set([...(dryRun.value?.violations ?? []), ...[dryRun.value?.problem ?? []].flat()])];
+  const field = (name: keyof Typed, label: string) => (
+    <label>
+      {label}{" "}
+      <input
+        type="number"
+        step="any"
+        value={String(typed[name])}
+        onChange={(event) => setTyped({ ...typed, [name]: event.target.value })}
+      />
+    </label>
+  );
+  return (
+    <form
+      aria-label="scan settings"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const form = new FormData(event.currentTarget);
+        const name = String(form.get("name") ?? "").trim();
+        localStorage.setItem("sacla name", name);
+        if (settings !== null) onStart(settings, name, String(form.get("reason") ?? "").trim() || "scan");
+      }}
+    >
+      <div className="row">
+        <label>
+          axis{" "}
+          <select value={typed.axis} onChange={(event) => setTyped({ ...typed, axis: event.target.value })}>
+            {axes.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+        {field("from", "from")}
+        {field("to", "to")}
+        {field("points", "points")}
+        {field("shots", "shots each")}
+        {field("settle", "settle / s")}
+        <label>
+          shutter{" "}
+          <select value={typed.shutter} onChange={(event) => setTyped({ ...typed, shutter: event.target.value })}>
+            <option value="">as it is</option>
+            {shutters.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+        <label title="Otherwise a scan waits for the beam, and shots without it do not count">
+          <input
+            type="checkbox"
+            checked={typed.isAnyBeam}
+            onChange={(event) => setTyped({ ...typed, isAnyBeam: event.target.checked })}
+          />{" "}
+          also shots without beam
+        </label>
+      </div>
+      <SignalPicker chosen={signals} onChange={setSignals} />
+      {settings === null ? (
+        <p>Type from and to: what the scan would take is shown before it starts.</p>
+      ) : (
+        <>
+          <p data-dry-run>
+            {dryRun.value === undefined
+              ? (dryRun.error ?? "looking…")
+              : `${Math.round(dryRun.value.seconds.to)} s, ${dryRun.value.points.to} points, ${dryRun.value.shots.to} shots`}
+          </p>
+          {problems.map((problem) => (
+            <p key={problem} className="bad">
+              {problem}
+            </p>
+          ))}
+          <pre data-command>{commandOf(bl, settings)}</pre>
+        </>
+      )}
+      <div className="row">
+        <label>
+          your name{" "}
+          <input name="name" required maxLength={60} defaultValue={localStorage.getItem("sacla name") ?? ""} />
+        </label>
+        <label>
+          reason <input name="reason" maxLength={200} placeholder="scan" />
+        </label>
+        <button type="submit" disabled={settings === null || dryRun.value === undefined || problems.length > 0}>
+          start the scan
+        </button>
+        {isHeld ? <span>Your lease goes over to the scan.</span> : null}
+      </div>
+    </form>
+  );
+}
+
+function settingsOf(typed: Typed, signals: readonly string[]): PageScanSettings | null {
+  const [from, to, points, shots, settleSeconds] = [typed.from, typed.to, typed.points, typed.shots, typed.settle].map(
+    (text) => (text.trim() === "" ? Number.NaN : Number(text)),
+  ) as [number, number, number, number, number];
+  const isWhole = Number.isInteger(points) && Number.isInteger(shots) && points > 0 && shots > 0;
+  if (typed.axis === "" || !isWhole || ![from, to, settleSeconds].every(Number.isFinite)) return null;
+  return {
+    axis: typed.axis,
+    from,
+    to,
+    points,
+    shots,
+    signals: [...signals],
+    shutter: typed.shutter === "" ? null : typed.shutter,
+    settleSeconds,
+    beam: typed.isAnyBeam ? "off" : "auto",
+  };
+}
+
+function planOf({ shots: count, signals, shutter, beam: _, ...rest }: PageScanSettings) {
+  return scan({ ...rest, shots: { count, signals }, ...(shutter === null ? {} : { shutter }) });
+}
+
+function commandOf(bl: number, settings: PageScanSettings): string {
+  const { axis, from, to, points, shots, signals, shutter, settleSeconds, beam } = settings;
+  return [
+    ["sacla scan", axis, from, to, points, "--shots", shots],
+    signals.flatMap((id) => ["--signal", id]),
+    shutter === null ? [] : ["--shutter", shutter],
+    settleSeconds === 0 ? [] : ["--settle", settleSeconds],
+    beam === "off" ? ["--beam", "off"] : [],
+    ["--bl", bl],
+  ]
+    .flat()
+    .join(" ");
+}

@@ -1,0 +1,82 @@
+import { type FormEvent, useState } from "react";
+import { groupDetectors } from "../../src/core/detectors.ts";
+import { ask, ec } from "../server/connection.ts";
+import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
+import { underLease, useHeld } from "./held.ts";
+
+const EVERY_MS = 500;
+
+/** Starts, pauses and stops runs. Pausing needs no lease. */
+export function RunBox({ bl }: { bl: number }) {
+  const { control } = useHeld();
+  const [error, setError] = useState<string | null>(null);
+  const state = usePoll(async (signal) => await ask("ec.runState", { bl }, signal), EVERY_MS, `run ${bl}`);
+  const detectors = useAsked(
+    async (signal) => groupDetectors(await ask("live.readDetidlist", { bl }, signal)).map(({ id }) => id),
+    `detectors of runs ${bl}`,
+  );
+  const now = state.value;
+  const isOn = now !== undefined && now.state !== "ready" && now.state !== "fault";
+  const start = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const request = {
+      comment: String(form.get("comment") ?? ""),
+      detectors: form.getAll("detector").map(String),
+      shots: Number(form.get("shots") ?? 0),
+    };
+    void underLease(async (held) => await held.startRun(request));
+  };
+  return (
+    <section aria-label="run control">
+      <h2>Run</h2>
+      <p role="status" data-run-state={now?.state}>
+        {now === undefined ? (state.error ?? "…") : `run ${now.run}: ${now.state}, ${now.shots} shots`}
+      </p>
+      <div className="row">
+        <button
+          type="button"
+          disabled={now?.state !== "running"}
+          onClick={() => void ec.pauseRun(bl).catch((reason: unknown) => setError(textOf(reason)))}
+        >
+          pause
+        </button>
+        <button
+          type="button"
+          disabled={control === null || now?.state !== "paused"}
+          onClick={() => void underLease(async (held) => await held.resumeRun())}
+        >
+          resume
+        </button>
+        <button
+          type="button"
+          disabled={control === null || !isOn}
+          onClick={() => void underLease(async (held) => await held.stopRun())}
+        >
+          end the run
+        </button>
+      </div>
+      {error === null ? null : (
+        <p role="alert" className="bad">
+          {error}
+        </p>
+      )}
+      <form className="row" onSubmit={start}>
+        <label>
+          comment <input name="comment" maxLength={200} />
+        </label>
+        <label title="0: until it is ended">
+          shots <input name="shots" type="number" min="0" defaultValue="0" />
+        </label>
+        {detectors.value?.map((id) => (
+          <label key={id}>
+            <input type="checkbox" name="detector" value={id} defaultChecked /> {id}
+          </label>
+        ))}
+        <button type="submit" disabled={control === null || isOn}>
+          start a run
+        </button>
+      </form>
+    </section>
+  );
+}
