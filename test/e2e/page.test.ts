@@ -1,0 +1,315 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { interpolateGreys } from "d3-scale-chromatic";
+import type { Browser, Page } from "playwright-core";
+import { PNG } from "pngjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connect } from "../../src/connect.ts";
+import { createSimulatedFacility } from "../../src/facility/index.ts";
+import { assemblerFor } from "../../src/reduce/index.ts";
+import { newToken } from "../../src/server/index.ts";
+import { callMethods } from "../../src/transport/methods.ts";
+import { buildPage, hasBrowser, itInBrowser, openBrowser, openPage, type Viewing, view } from "../support/page.ts";
+import { childrenOf } from "../support/processes.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const fixture = join(root, "fixtures/tiny-octal.h5");
+const folder = temporaryFolder();
+const SMALL = "MPCCD-2N0-M02-001";
+const WAIT_MS = 60_000;
+
+let browser: Browser;
+let sim: Viewing;
+let file: Viewing;
+
+beforeAll(async () => {
+  if (!hasBrowser) return;
+  await buildPage();
+  [browser, sim, file] = await Promise.all([openBrowser(), view(folder, ["sim:?seed=1"]), view(folder, [fixture])]);
+}, 180_000);
+afterAll(async () => {
+  await browser?.close();
+  await Promise.all([sim?.close(), file?.close()]);
+});
+
+const untilSeen = async (page: Page, text: string | RegExp): Promise<void> =>
+  await page.getByText(text).first().waitFor({ timeout: WAIT_MS });
+
+async function rgbOf(page: Page): Promise<(x: number, y: number) => readonly [number, number, number]> {
+  const png = PNG.sync.read(await page.screenshot());
+  return (x, y) => {
+    const at = 4 * (Math.round(y) * png.width + Math.round(x));
+    return [png.data[at] ?? 0, png.data[at + 1] ?? 0, png.data[at + 2] ?? 0];
+  };
+}
+
+describe("the page in Chromium", () => {
+  itInBrowser(
+    "shows each pixel of a stored picture in the colour of the server's number",
+    async () => {
+      const place = "runs?run=300001&map=Greys&limits=0,400";
+      const { page, faults } = await openPage(browser, file.address, place);
+      await untilSeen(page, /every pixel/);
+      await page.waitForTimeout(1000);
+      await using facility = await connect(fixture);
+      const run = await facility.run(2, 300001);
+      const [detector] = await run.detectors();
+      const tag = (await run.tags()).at(-1) ?? 0;
+      const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
+      const assembler = await assemblerFor(facility.st, run, infos, "source");
+      const images: Record<string, never> = {};
+      for await (const shot of facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag] }))
+        Object.assign(images, shot.keep().images);
+      const expected = assembler?.assemble(images);
+      if (expected === undefined || assembler === null) throw new Error("no picture");
+      const box = await page.locator(".picture canvas").boundingBox();
+      if (box === null) throw new Error("no canvas");
+      const rgb = await rgbOf(page);
+      const size = Math.min(box.width / assembler.width, box.height / assembler.height);
+      let [right, all] = [0, 0];
+      for (let row = 2; row < assembler.height; row += 5)
+        for (let column = 2; column < assembler.width; column += 5) {
+          const value = expected.get(row, column);
+          if (Number.isNaN(value)) continue;
+          const x = box.x + box.width / 2 + (column + 0.5 - assembler.width / 2) * size;
+          const y = box.y + box.height / 2 + (row + 0.5 - assembler.height / 2) * size;
+          const wanted = (interpolateGreys(1 - Math.min(1, Math.max(0, value / 400))).match(/\d+/g) ?? []).map(Number);
+          all++;
+          if (rgb(x, y).every((part, i) => Math.abs(part - (wanted[i] ?? 0)) <= 4)) right++;
+        }
+      expect(all).toBeGreaterThan(100);
+      expect(right / all).toBeGreaterThan(0.98);
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+    120_000,
+  );
+
+  itInBrowser(
+    "sums a rectangle as the library does, over the sensor pixels in it",
+    async () => {
+      const roi = { rows: [20, 60], columns: [30, 90] } as const;
+      const { page } = await openPage(browser, file.address, "runs?run=300001&rois=20-60-30-90");
+      await page.locator("[data-roi-sum]").getByText(/\d/).waitFor({ timeout: WAIT_MS });
+      const shown = Number(await page.locator("[data-roi-sum]").textContent());
+      await using facility = await connect(fixture);
+      const run = await facility.run(2, 300001);
+      const [detector] = await run.detectors();
+      const tag = (await run.tags()).at(-1) ?? 0;
+      const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
+      const assembler = await assemblerFor(facility.st, run, infos, "source");
+      let sum = 0;
+      for await (const { images } of facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag] }))
+        for (const { sensor, roi: part, pixels } of assembler?.regionToSensors(roi) ?? [])
+          for (let row = part.rows[0]; row < part.rows[1]; row++)
+            for (let column = part.columns[0]; column < part.columns[1]; column++)
+              if (pixels.get(row - part.rows[0], column - part.columns[0]) === 1)
+                sum += images[sensor]?.get(row, column) ?? NaN;
+      expect(shown).toBeCloseTo(sum, 3);
+      await page.close();
+    },
+    120_000,
+  );
+
+  itInBrowser(
+    "follows live shots, and says the pixel under the mouse with its sensor",
+    async () => {
+      const { page, faults } = await openPage(browser, sim.address, `live?det=${SMALL}`);
+      await untilSeen(page, /· raw/);
+      const drawn = async (): Promise<number> => Number(await page.locator("html").getAttribute("data-drawn"));
+      const before = await drawn();
+      await expect.poll(drawn, { timeout: WAIT_MS }).toBeGreaterThan(before + 2);
+      const box = await page.locator(".picture canvas").boundingBox();
+      await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.3, (box?.y ?? 0) + (box?.height ?? 0) * 0.5);
+      await untilSeen(page, new RegExp(`pixel \\(\\d+, \\d+\\) of ${SMALL}-[12]`));
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+    120_000,
+  );
+
+  itInBrowser(
+    "takes the lease, moves, refuses a second person, and STOPs without the lease",
+    async () => {
+      const first = await openPage(browser, sim.address, "steer");
+      const { page } = first;
+      await page.getByLabel("your name").first().fill("Mirai");
+      await page.getByLabel("reason").first().fill("alignment");
+      await page.getByRole("button", { name: "take control" }).click();
+      await untilSeen(page, "You hold the lease");
+      const other = await (await browser.newContext()).newPage();
+      await other.goto(`${sim.address}/#/steer`);
+      await other.getByLabel("your name").first().fill("Yuki");
+      await other.getByLabel("reason").first().fill("too");
+      await other.getByRole("button", { name: "take control" }).click();
+      await untilSeen(other, /Mirai/);
+      await page.getByLabel("target of bl3_st2_pm040").fill("20000");
+      await untilSeen(page, "now → will be");
+      await page.getByRole("button", { name: "move", exact: true }).click();
+      const at = page.locator('[data-axis="bl3_st2_pm040"]');
+      await expect
+        .poll(async () => parseFloat((await at.textContent()) ?? ""), { timeout: WAIT_MS })
+        .toBeGreaterThan(50);
+      await other.getByRole("button", { name: "STOP" }).click();
+      await untilSeen(other, /stopped \d+ axes in \d+ ms/);
+      await untilSeen(page, /it was stopped/);
+      const place = parseFloat((await at.textContent()) ?? "");
+      expect(place).toBeLessThan(19_000);
+      await page.waitForTimeout(1500);
+      expect(parseFloat((await at.textContent()) ?? "")).toBeCloseTo(place, -2);
+      await page.getByRole("button", { name: "give it back" }).click();
+      await other.context().close();
+      expect(first.faults).toEqual([]);
+      await page.close();
+    },
+    180_000,
+  );
+
+  itInBrowser(
+    "runs a scan on the server to its fitted peak, also when its window is closed",
+    async () => {
+      const { centrePulse } = createSimulatedFacility({ seed: 1 }).truth.crystal(3);
+      const { page } = await openPage(browser, sim.address, "steer");
+      await page.getByLabel("axis").selectOption("bl3_st4_pm036");
+      await page.getByLabel("from", { exact: true }).fill(String(Math.round(centrePulse) - 240));
+      await page.getByLabel("to", { exact: true }).fill(String(Math.round(centrePulse) + 240));
+      await page.getByLabel("points", { exact: true }).fill("17");
+      await page.getByLabel("shots each").fill("5");
+      const form = page.getByRole("form", { name: "scan settings" });
+      await form.getByLabel("shutter").selectOption("bl3_shutter1");
+      await page.getByLabel("signals").fill("st_4_pd_user_3 peak voltage");
+      await page.getByRole("button", { name: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" }).first().click();
+      await page.getByRole("button", { name: "xfel_bl_3_tc_bm_1_pd/charge ✕" }).click();
+      await page.locator("[data-dry-run]").getByText("17 points").waitFor({ timeout: WAIT_MS });
+      await form.getByLabel("your name").fill("Mirai");
+      await page.getByRole("button", { name: "start the scan" }).click();
+      await page.locator('[data-scan="running"]').waitFor({ timeout: WAIT_MS });
+      await page.close();
+      const { page: later, faults } = await openPage(browser, sim.address, "steer");
+      await later.locator('[data-scan="done"]').waitFor({ timeout: 180_000 });
+      await later.locator("[data-fit]").waitFor({ timeout: WAIT_MS });
+      const centre = Number(await later.locator("[data-fit]").getAttribute("data-fit"));
+      // Backlash of 10 pulses and few shots: the peak, and not noise.
+      expect(Math.abs(centre - centrePulse)).toBeLessThan(30);
+      expect(faults).toEqual([]);
+      await later.close();
+    },
+    360_000,
+  );
+
+  itInBrowser(
+    "goes on after the process that reads has died",
+    async () => {
+      const { page } = await openPage(browser, sim.address, `live?det=${SMALL}`);
+      await untilSeen(page, /· raw/);
+      const [reading] = childrenOf(sim.child.pid ?? 0, "reading-process");
+      if (reading === undefined) throw new Error("no process reads");
+      process.kill(reading, "SIGKILL");
+      await untilSeen(page, /no shot for/);
+      const before = Number(await page.locator("html").getAttribute("data-drawn"));
+      await expect
+        .poll(async () => Number(await page.locator("html").getAttribute("data-drawn")), { timeout: WAIT_MS })
+        .toBeGreaterThan(before + 1);
+      await page.close();
+    },
+    180_000,
+  );
+
+  itInBrowser(
+    "lets a key that reads see everything and change nothing, by no route",
+    async () => {
+      const path = join(folder, "keys.json");
+      const { token } = newToken(path, "reader", "read");
+      const guarded = await view(folder, ["sim:", "--keys", path]);
+      try {
+        const { page } = await openPage(browser, guarded.address, "steer");
+        await page.getByLabel(/Token/).fill(token);
+        await page.getByRole("button", { name: "Log in" }).click();
+        await untilSeen(page, "this key may only read");
+        expect(await page.getByRole("button", { name: "STOP" }).isDisabled()).toBe(true);
+        expect(await page.evaluate("document.cookie"), "no script sees the cookie").toBe("");
+        const changing = Object.entries(callMethods).filter(([, { changes }]) => changes);
+        expect(changing.length).toBeGreaterThan(10);
+        for (const [method] of changing) {
+          const status = await page.evaluate(
+            `fetch("/v1/${method.replace(".", "/")}", { method: "POST", body: "{}",
+            headers: { "Content-Type": "application/json", "Idempotency-Key": "1" } }).then((answer) => answer.status)`,
+          );
+          expect(status, method).toBe(403);
+        }
+        await page.reload();
+        await untilSeen(page, "this key may only read");
+        await page.getByRole("button", { name: "Log out" }).click();
+        await page.getByLabel(/Token/).waitFor({ timeout: WAIT_MS });
+        await page.close();
+      } finally {
+        await guarded.close();
+      }
+    },
+    180_000,
+  );
+
+  itInBrowser(
+    "has no serious fault that axe-core finds, in any panel",
+    async () => {
+      const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+      for (const [address, place, ready] of [
+        [sim.address, `live?det=${SMALL}&rois=10-90-10-90`, /· raw/],
+        [sim.address, "runs", "stopped"],
+        [file.address, "runs?run=300001", /every pixel/],
+        [sim.address, "steer", "bl3_st2_pm001"],
+      ] as const) {
+        const { page } = await openPage(browser, address, place);
+        await untilSeen(page, ready);
+        await page.evaluate(axe);
+        const found = (await page.evaluate(
+          `axe.run().then(({ violations }) => violations
+          .filter(({ impact }) => impact === "serious" || impact === "critical")
+          .map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 200)))`,
+        )) as string[];
+        expect(found, place).toEqual([]);
+        await page.close();
+      }
+    },
+    240_000,
+  );
+
+  // Last: between runs the simulated facility has no live shots.
+  itInBrowser(
+    "starts and ends a run",
+    async () => {
+      const { page } = await openPage(browser, sim.address, "steer");
+      await page.getByLabel("your name").first().fill("Mirai");
+      await page.getByLabel("reason").first().fill("run");
+      await page.getByRole("button", { name: "take control" }).click();
+      await untilSeen(page, "You hold the lease");
+      await page.getByLabel("comment").fill("from the page");
+      await page.getByRole("button", { name: "start a run" }).click();
+      await page.locator('[data-run-state="running"]').waitFor({ timeout: WAIT_MS });
+      await page.getByRole("button", { name: "end the run" }).click();
+      await page.locator('[data-run-state="ready"]').waitFor({ timeout: WAIT_MS });
+      await page.getByRole("button", { name: "give it back" }).click();
+      await page.goto(`${sim.address}/#/runs`);
+      await untilSeen(page, "from the page");
+      await page.close();
+    },
+    180_000,
+  );
+});
+
+describe("the built page", () => {
+  it("is at most 450 kB compressed when it is opened, and nothing of it is from elsewhere", async () => {
+    await buildPage();
+    const assets = join(root, "dist/web/assets");
+    const html = readFileSync(join(root, "dist/web/index.html"), "utf8");
+    const opened = readdirSync(assets).filter((name) => html.includes(name));
+    expect(opened.length).toBeGreaterThan(1);
+    const bytes = opened.reduce((sum, name) => sum + statSync(join(assets, `${name}.gz`)).size, 0);
+    expect(bytes).toBeLessThan(450_000);
+    expect(html).not.toMatch(/(src|href)="(https?:)?\/\//);
+    expect(html).not.toMatch(/<script(?![^>]* src=)|<style| style=/);
+  }, 120_000);
+});

@@ -1,0 +1,104 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { itNeeding } from "./optional.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const tsx = createRequire(import.meta.url).resolve("tsx");
+
+/** The browser of the tests: that of SACLA_TEST_CHROMIUM, else Debian's. */
+const chromiumPath = [process.env["SACLA_TEST_CHROMIUM"] ?? "", "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
+  (path) => path !== "" && existsSync(path),
+);
+
+/** A test in a browser; skipped, with the reason printed, where there is none. */
+export function itInBrowser(name: string, test: () => Promise<void>, timeoutMs?: number): void {
+  itNeeding(chromiumPath !== undefined, "no Chromium: apt-get install chromium", name, test, timeoutMs);
+}
+
+export const hasBrowser: boolean = chromiumPath !== undefined;
+
+/** Draws without a graphics card. */
+export async function openBrowser(): Promise<Browser> {
+  return await chromium.launch({
+    executablePath: chromiumPath ?? "",
+    args: ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+  });
+}
+
+/** Builds the page when it has not been built since its sources changed. */
+export async function buildPage(): Promise<void> {
+  const built = join(root, "dist/web/index.html");
+  const sources = [...["web", "src"].flatMap((folder) => filesIn(join(root, folder))), join(root, "package-lock.json")];
+  const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
+  if (existsSync(built) && statSync(built).mtimeMs > newest) return;
+  // In a process of its own: the environment of tests would have React built for development.
+  const { NODE_ENV: _, VITEST: __, ...env } = process.env;
+  const vite = fileURLToPath(import.meta.resolve("vite")).replace(/dist[\\/].*$/, "bin/vite.js");
+  await promisify(execFile)(process.execPath, [vite, "build", "web", "--logLevel", "warn"], { cwd: root, env });
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((file) => join(folder, file))
+    .filter((file) => /\.(ts|tsx|css|html|svg)$/.test(file));
+}
+
+/** `sacla view` in a process of its own. */
+export interface Viewing {
+  readonly address: string;
+  readonly child: ChildProcess;
+  close(): Promise<void>;
+}
+
+export async function view(folder: string, args: readonly string[]): Promise<Viewing> {
+  const { SACLA_URL: _, SACLA_EXPERIMENT: __, ...env } = process.env;
+  const program = ["-C", "sacla-source", "--import", tsx, join(root, "src/cli/main.ts")];
+  const child = spawn(process.execPath, [...program, "view", ...args, "--no-open", "--port", "0", "--json"], {
+    cwd: folder,
+    env: { ...env, XDG_STATE_HOME: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [out, err] = ["", ""];
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+  });
+  const address = await new Promise<string>((resolve, reject) => {
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+      if (out.endsWith("\n")) resolve((JSON.parse(out) as { addresses: [string] }).addresses[0]);
+    });
+    child.once("exit", (code) => reject(new Error(`sacla view ended with ${code}: ${err}`)));
+  });
+  return {
+    address,
+    child,
+    close: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGINT");
+      await ended;
+    },
+  };
+}
+
+/** A window on a place of the page, and what has gone wrong in it. */
+export async function openPage(
+  browser: Browser,
+  address: string,
+  place: string,
+): Promise<{ readonly page: Page; readonly faults: string[] }> {
+  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
+  const faults: string[] = [];
+  page.on("pageerror", (error) => faults.push(error.message));
+  page.on("console", (message) => {
+    // What Content-Security-Policy refuses is told here, too.
+    if (message.type() === "error" && !/Failed to load resource/.test(message.text())) faults.push(message.text());
+  });
+  await page.goto(`${address}/#/${place}`);
+  return { page, faults };
+}
