@@ -8,7 +8,7 @@ import type { PageScan, PageScanSettings } from "../transport/scan-methods.ts";
 import { newJournal } from "./scan-journal.ts";
 
 /** What the process of a scan is given. */
-export interface ScanTask {
+interface ScanTask {
   /** Where the beamline is controlled and its shots are read. */
   readonly url: string;
   readonly bl: number;
