@@ -189,6 +189,7 @@ function textOf(fit: DelayScanFit, t0: string): string {
     ["change that decays", percent(fit.amplitude, fit.amplitudeError)],
     ...(fit.offsetError === 0 ? [] : [["change that stays", percent(fit.offset, fit.offsetError)]]),
     ["change before", percent(fit.background, fit.backgroundError)],
+    ...(fit.drift < 0.01 ? [] : [["unpumped shots drifted", `${(100 * fit.drift).toFixed(0)} %`]]),
     ["shots", `${fit.shots.pumped} pumped, ${fit.shots.unpumped} unpumped`],
     ["χ² per degree of freedom", fit.reducedChiSquare.toFixed(2)],
   ];

@@ -1,6 +1,6 @@
 import { SaclaError } from "../../core/errors.ts";
 import { flag, optional, resolveOptions } from "../../core/options.ts";
-import { dot, inverseOf, normalOf } from "../../core/solve-rows.ts";
+import { dot, inverseOf, normalOf, solveRows } from "../../core/solve-rows.ts";
 import { type DecayFit, decayAt, fitDecay } from "./decay.ts";
 import type { FitQuality } from "./fit-points.ts";
 
@@ -51,8 +51,10 @@ export interface DelayScanFit extends FitQuality {
   /** Change before time zero. */
   readonly background: number;
   readonly backgroundError: number;
-  /** Σ signal / Σ monitor of the unpumped shots. */
+  /** Signal over monitor of the unpumped shots, on average. */
   readonly unpumped: number;
+  /** By how much it drifted over the scan, largest less smallest over the mean; 0: no drift is seen. */
+  readonly drift: number;
   readonly shots: { readonly pumped: number; readonly unpumped: number };
   /** Pumped shots one by one, or neighbors in delay together. */
   readonly curve: readonly DelayPoint[];
@@ -66,8 +68,10 @@ const NOISE_FROM = 20;
 
 /**
  * Time zero, rise, lifetime and amplitude of a pump–probe delay scan from its shots, without bins: signal / monitor of
- * each pumped shot over that of all unpumped ones (ratio of sums), less 1, fitted as {@link fitDecay} does. The weight
- * of a shot follows its monitor as the scatter of the unpumped shots does.
+ * each pumped shot over that of the unpumped ones, less 1, fitted as {@link fitDecay} does. Where the unpumped ones
+ * drift (a sample that is damaged, a beam that moves), so does what pumped ones are divided by, as a polynomial. The
+ * weight of a shot follows its monitor as the scatter of the unpumped shots does.
+ * @param shots - in the order in which they were taken
  * @throws TOO_FEW_SHOTS with fewer than 3 unpumped shots
  * @throws NO_STEP when the shots do not determine time zero, rise or lifetime
  * @example
@@ -78,7 +82,7 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
     offset: optional(flag, false),
     robust: optional(flag, false),
   });
-  const { points, unpumped, counts, errorFreedom } = delayCurve(shots, MOST_POINTS);
+  const { points, unpumped, drift, counts, errorFreedom } = delayCurve(shots, MOST_POINTS);
   const x = points.map(({ delayFs }) => delayFs);
   const y = points.map(({ change }) => change);
   const errors = points.map(({ error }) => error);
@@ -101,6 +105,7 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
     background,
     backgroundError,
     unpumped,
+    drift,
     shots: counts,
     curve: points.map((point) => ({ ...point, fitted: decayAt(fit, point.delayFs) })),
     points: fit.points,
@@ -162,36 +167,77 @@ function delayCurve(
 ): {
   readonly points: readonly Omit<DelayPoint, "fitted">[];
   readonly unpumped: number;
+  readonly drift: number;
   readonly counts: { readonly pumped: number; readonly unpumped: number };
   /** Of the errors; 0: they are not known. */
   readonly errorFreedom: number;
 } {
-  const all = [...shots].filter(({ signal, monitor }) => Number.isFinite(signal) && monitor > 0);
+  const taken = [...shots];
+  // Scaled, so that no power of it grows beyond 1.
+  const timed = taken.map((shot, i) => ({ ...shot, time: taken.length < 2 ? 0 : (2 * i) / (taken.length - 1) - 1 }));
+  const all = timed.filter(({ signal, monitor }) => Number.isFinite(signal) && monitor > 0);
   const off = all.filter(({ pumped }) => !pumped);
   const on = all.filter(({ pumped, delayFs }) => pumped && Number.isFinite(delayFs));
   if (off.length < LEAST_UNPUMPED)
     throw new SaclaError("TOO_FEW_SHOTS", `${off.length} unpumped shots have signal and monitor; 3 are needed.`, {
       details: { pumped: on.length, unpumped: off.length },
     });
-  const ratio = sumOf(off, ({ signal }) => signal) / sumOf(off, ({ monitor }) => monitor);
-  const noise = noiseOf(off, ratio);
+  const reference = referenceOf(off);
+  const noise = noiseOf(off, reference);
+  const ratio = sumOf(off, ({ time }) => reference(time)) / off.length;
   on.sort((a, b) => a.delayFs - b.delayFs);
   const points: Omit<DelayPoint, "fitted">[] = [];
   const count = Math.min(most, on.length);
   for (let k = 0; k < count; k++) {
     const group = on.slice(Math.floor((k * on.length) / count), Math.floor(((k + 1) * on.length) / count));
-    const weights = group.map(({ monitor }) => monitor ** 2 / noise.of(monitor));
+    const weights = group.map(({ monitor, time }) => (reference(time) * monitor) ** 2 / noise.of(monitor));
     const weight = weights.reduce((sum, each) => sum + each, 0);
-    const mean = (of: (shot: DelayShot) => number): number =>
+    const mean = (of: (shot: TimedShot) => number): number =>
       group.reduce((sum, shot, i) => sum + of(shot) * (weights[i] ?? 0), 0) / weight;
     points.push({
       delayFs: mean(({ delayFs }) => delayFs),
-      change: mean(({ signal, monitor }) => signal / monitor) / ratio - 1,
-      error: 1 / Math.sqrt(weight) / Math.abs(ratio),
+      change: mean(({ signal, monitor, time }) => signal / monitor / reference(time)) - 1,
+      error: 1 / Math.sqrt(weight),
       shots: group.length,
     });
   }
-  return { points, unpumped: ratio, counts: { pumped: on.length, unpumped: off.length }, errorFreedom: noise.freedom };
+  const counts = { pumped: on.length, unpumped: off.length };
+  const references = Array.from({ length: 101 }, (_, k) => reference(k / 50 - 1));
+  const drift = (Math.max(...references) - Math.min(...references)) / Math.abs(ratio);
+  return { points, unpumped: ratio, drift, counts, errorFreedom: noise.freedom };
+}
+
+type TimedShot = DelayShot & { readonly time: number };
+
+/** Terms of the drift at most, and unpumped shots for each. */
+const [DRIFT_TERMS, SHOTS_PER_TERM] = [8, 20];
+
+/**
+ * Signal over monitor of unpumped shots against time from −1 to 1: the polynomial of the fewest terms that describes
+ * them as well as one of many does. Of one term it is the ratio of the sums.
+ */
+function referenceOf(off: readonly TimedShot[]): (time: number) => number {
+  const most = Math.max(1, Math.min(DRIFT_TERMS, Math.floor(off.length / SHOTS_PER_TERM)));
+  const termsAt = (time: number, count: number): number[] => {
+    const terms = [1, time];
+    for (let k = 2; k < count; k++) terms.push(2 * time * (terms[k - 1] ?? 0) - (terms[k - 2] ?? 0));
+    return terms.slice(0, count);
+  };
+  // Photons: the variance follows the monitor.
+  const fits = Array.from({ length: most }, (_, k) => {
+    const rows = off.map(({ time, monitor }) => termsAt(time, k + 1).map((term) => term * Math.sqrt(monitor)));
+    const right = off.map(({ signal, monitor }) => signal / Math.sqrt(monitor));
+    const solved = solveRows(rows, right);
+    if (solved === undefined) return { solved, square: Infinity };
+    return { solved, square: rows.reduce((sum, row, i) => sum + ((right[i] ?? NaN) - dot(row, solved)) ** 2, 0) };
+  });
+  const variance = (fits[most - 1]?.square ?? NaN) / (off.length - most);
+  const enough = fits.findIndex(({ square }, k) => {
+    const more = most - 1 - k;
+    return square - (fits[most - 1]?.square ?? NaN) <= variance * (more + 4 * Math.sqrt(2 * more));
+  });
+  const found = fits[enough]?.solved ?? [sumOf(off, ({ signal }) => signal) / sumOf(off, ({ monitor }) => monitor)];
+  return (time) => dot(termsAt(time, found.length), found);
 }
 
 /**
@@ -199,8 +245,8 @@ function delayCurve(
  * (noise of the monitor), whichever makes the unpumped shots most likely.
  */
 function noiseOf(
-  off: readonly DelayShot[],
-  ratio: number,
+  off: readonly TimedShot[],
+  reference: (time: number) => number,
 ): { readonly of: (monitor: number) => number; readonly freedom: number } {
   if (off.length < NOISE_FROM) return { of: (monitor) => monitor, freedom: 0 };
   const n = off.length;
@@ -208,7 +254,8 @@ function noiseOf(
   let best: { cost: number; power: number; scale: number } | undefined;
   for (const power of [0, 1, 2]) {
     const scale =
-      sumOf(off, ({ signal, monitor }) => (signal - ratio * monitor) ** 2 / (monitor / mean) ** power) / (n - 1);
+      sumOf(off, ({ signal, monitor, time }) => (signal - reference(time) * monitor) ** 2 / (monitor / mean) ** power) /
+      (n - 1);
     const cost = n * Math.log(scale) + power * sumOf(off, ({ monitor }) => Math.log(monitor / mean));
     if (scale > 0 && cost < (best?.cost ?? Infinity)) best = { cost, power, scale };
   }
@@ -217,6 +264,6 @@ function noiseOf(
   return { of: (monitor) => scale * (monitor / mean) ** power, freedom: n - 1 };
 }
 
-function sumOf(shots: readonly DelayShot[], of: (shot: DelayShot) => number): number {
+function sumOf(shots: readonly TimedShot[], of: (shot: TimedShot) => number): number {
   return shots.reduce((sum, shot) => sum + of(shot), 0);
 }

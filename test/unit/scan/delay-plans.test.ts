@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { Random } from "../../../src/core/random.ts";
 import { erfcx } from "../../../src/core/special-functions.ts";
-import { delaySweeps, Engine, sharedScan, type VirtualShot, virtualBeamline } from "../../../src/scan/index.ts";
+import {
+  delaySweeps,
+  Engine,
+  fitDelayScan,
+  sharedScan,
+  type VirtualShot,
+  virtualBeamline,
+} from "../../../src/scan/index.ts";
 
 const truth = { t0Ps: 0.13, riseFs: 45, lifetimeFs: 600, amplitude: -0.08, jitterFs: 100, fsPerPixel: 2.6 };
 const axes = { delay: { limits: { from: -10, to: 10 }, speed: 5 } };
@@ -78,6 +86,27 @@ describe("fast delay scans", () => {
     });
     const { result } = await new Engine(dull).run(delaySweeps({ ...sweeps, shots: 60, mostSweeps: 3, t0ErrorFs: 1 }));
     expect(result).toEqual({ fit: null, sweeps: 3, outcome: "most-sweeps" });
+  });
+});
+
+describe("a delay scan of a sample that fades", () => {
+  it("has the same time zero as one of a sample that does not, and says how much it faded", () => {
+    const random = new Random(4);
+    const shots = Array.from({ length: 3000 }, (_, i) => {
+      const delayFs = -800 + 2800 * ((i % 300) / 300);
+      const [pumped, monitor] = [i % 2 === 1, random.gamma(70) / 70];
+      const change = pumped ? -0.08 * decay(delayFs - 130) : 0;
+      return { delayFs, pumped, monitor, signal: monitor * (1 + change) * (1 + 0.01 * random.normal()) };
+    });
+    const faded = shots.map((shot, i) => ({ ...shot, signal: shot.signal * Math.exp(-i / 7000) }));
+    const [still, fading] = [fitDelayScan(shots), fitDelayScan(faded)];
+    expect(still.drift).toBe(0);
+    expect(fading.drift).toBeGreaterThan(0.3);
+    expect(fading.drift).toBeLessThan(0.5);
+    expect(Math.abs(fading.t0Fs - still.t0Fs)).toBeLessThan(still.t0ErrorFs);
+    expect(fading.t0ErrorFs).toBeLessThan(1.2 * still.t0ErrorFs);
+    expect(Math.abs(fading.t0Fs - 130)).toBeLessThan(3 * fading.t0ErrorFs);
+    expect(Math.abs(fading.amplitude + 0.08)).toBeLessThan(3 * fading.amplitudeError);
   });
 });
 
