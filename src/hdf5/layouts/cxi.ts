@@ -16,5 +16,5 @@ export const cxi = {
     if (content !== undefined) checkStackImages(file, content.place(0).path, book);
   },
   tagListPath: () => STACK_TAG_LIST,
-  read: (path, file, options) => new StackSource(path, file, cxiContent(file), options),
+  read: (path, file, options) => new StackSource(path, file, cxiContent(file, options.geom), options),
 } as const satisfies FileLayout;

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
-import { SaclaError, show } from "../../core/errors.ts";
+import { fileError, SaclaError, show } from "../../core/errors.ts";
+import { parseCrystfelGeom } from "../../ip/index.ts";
 import type { Provenance } from "../convert/provenance.ts";
 import { readProvenance } from "../convert/provenance.ts";
 import type { H5File } from "../read/h5file.ts";
@@ -155,8 +157,13 @@ function moduleGeometry(file: H5File, at: string): SensorGeometry | null {
 
 const EV_PER_JOULE = 1 / 1.602176634e-19;
 
-/** CXI (cxidb.org, format 1.4 and later): images without the places of sensors. @throws NOT_DATACONVERT */
-export function cxiContent(file: H5File): StackContent {
+/**
+ * CXI (cxidb.org, format 1.4 and later): images without the places of sensors, which a CrystFEL geometry has.
+ * @param geom - path of the geometry
+ * @throws NOT_DATACONVERT
+ * @throws BAD_GEOMETRY when a panel lies outside the images, or is mirrored
+ */
+export function cxiContent(file: H5File, geom?: string): StackContent {
   const paths = ["/entry_1/data_1/data", "/entry_1/instrument_1/detector_1/data", "/entry_1/image_1/data"];
   const path = paths.find((one) => file.shape(one)?.length === 3);
   if (path === undefined) throw lacks(file, "CXI layout (/entry_1)", paths[0] ?? "", "is not [images, rows, columns]");
@@ -165,12 +172,13 @@ export function cxiContent(file: H5File): StackContent {
   const ev = file.numbers("/LCLS/photon_energy_eV");
   const joule = file.numbers("/entry_1/instrument_1/source_1/energy");
   const energies = ev ?? joule?.map((energy) => energy * EV_PER_JOULE) ?? new Float64Array(0);
+  const whole = { id: "cxi", xsize: columns, ysize: rows, absGain: null, geometry: null };
   return {
     title: "CXI",
     tags: [],
     images,
     energiesEv: [...energies],
-    parts: [{ info: { id: "cxi", xsize: columns, ysize: rows, absGain: null, geometry: null }, row: 0, column: 0 }],
+    parts: geom === undefined ? [{ info: whole, row: 0, column: 0 }] : panelsOf(geom, rows, columns),
     unitsPerPhoton: null,
     place: (shot) => ({ path, index: shot }),
     bl: null,
@@ -178,4 +186,23 @@ export function cxiContent(file: H5File): StackContent {
     comment: "",
     startTime: null,
   };
+}
+
+function panelsOf(geom: string, rows: number, columns: number): StackContent["parts"] {
+  const { sensors, panels } = parseCrystfelGeom(readGeometry(geom));
+  return sensors.map((info, i) => {
+    const { firstRow: row = 0, firstColumn: column = 0, isMirrored = false } = panels[i] ?? {};
+    const isInside = row + info.ysize <= rows && column + info.xsize <= columns;
+    if (isInside && !isMirrored) return { info: { ...info, pixelType: "float32" as const }, row, column };
+    const what = isInside ? "is mirrored" : `lies outside the images, which have ${rows} × ${columns} pixels`;
+    throw new SaclaError("BAD_GEOMETRY", `Panel ${info.id} of ${show(geom)} ${what}.`, { details: { path: geom } });
+  });
+}
+
+function readGeometry(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw fileError("FILE_NOT_FOUND", "The geometry file", path, error);
+  }
 }

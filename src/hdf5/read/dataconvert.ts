@@ -15,6 +15,8 @@ export interface ArchiveOptions {
   readonly bl?: number | undefined;
   /** HighTag of every run in the file, instead of the one derived from its time. */
   readonly hightag?: number | undefined;
+  /** CrystFEL geometry (.geom) of a CXI file, which says nothing of its panels. */
+  readonly geom?: string | undefined;
 }
 
 /** What a DataConvert file holds. */

@@ -7,12 +7,12 @@ import type { Address } from "../../transport/open.ts";
 import { openArchiveFolder } from "./archive-folder.ts";
 import { openArchive } from "./open-archive.ts";
 
-const optionNames = ["bl", "hightag"] as const;
+const optionNames = ["bl", "hightag", "geom"] as const;
 
 /**
  * Opens `file:run.h5`, `file:///data/run.h5` or a plain path as an archive, and `file:folder` as all archives in it.
- * Options: `?bl=3` and `?hightag=201402`, as in {@link openArchive}. In a `file://` address, `%20` and the like stand
- * for characters, as in a browser.
+ * Options: `?bl=3`, `?hightag=201402` and, for CXI, `?geom=hits.geom`, as in {@link openArchive}. In a `file://`
+ * address, `%20` and the like stand for characters, as in a browser.
  *
  * @throws BAD_URL when there is no path, an unknown option, or an option that is not a whole number
  * @throws what {@link openArchive} and {@link openArchiveFolder} throw
@@ -23,11 +23,14 @@ const optionNames = ["bl", "hightag"] as const;
 export async function fileScheme(address: Address): Promise<Endpoint> {
   const path = pathOf(address);
   if (path === "") throw badUrl(address, "names no file; write file:run.h5 or file:folder");
-  const options: { bl?: number; hightag?: number } = {};
+  const options: { bl?: number; hightag?: number; geom?: string } = {};
   for (const [key, text] of address.options) {
     const name = optionNames.find((known) => known === key);
-    if (name === undefined)
-      throw badUrl(address, `has the option ${show(key)}; allowed are ${optionNames.join(" and ")}`);
+    if (name === undefined) throw badUrl(address, `has the option ${show(key)}; allowed are bl, hightag and geom`);
+    if (name === "geom") {
+      options.geom = text;
+      continue;
+    }
     if (!/^\d{1,6}$/.test(text)) throw badUrl(address, `has ${name}=${text}, which is not a whole number`);
     options[name] = Number(text);
   }

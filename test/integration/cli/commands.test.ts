@@ -1,8 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
+import { connect } from "../../../src/connect.ts";
+import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { timingEdges } from "../../../src/db/index.ts";
+import { parseCrystfelGeom, toCrystfelGeom } from "../../../src/ip/index.ts";
 import { cli } from "../../support/fake-io.ts";
 
 const fixture = fileURLToPath(new URL("../../../fixtures/tiny-octal.h5", import.meta.url));
@@ -28,7 +33,39 @@ async function text(...args: string[]): Promise<string> {
   return out;
 }
 
+async function sensorsOf(path: string): Promise<DetectorInfo[]> {
+  await using facility = await connect(path);
+  const infos: DetectorInfo[] = [];
+  for (let k = 1; k <= 8; k++) infos.push(await facility.st.detectorInfo(2, truth.run, `${detector}-${k}`));
+  return infos;
+}
+
 describe("sacla", () => {
+  it("geometry write: moves the panels of a file to where the run has them, and leaves the rest", async () => {
+    const infos = await sensorsOf(fixture);
+    const moved = infos.map((info, i) => ({
+      ...info,
+      geometry: info.geometry && { ...info.geometry, posXUm: info.geometry.posXUm + 50 * (i + 1) },
+    }));
+    const options = { photonEnergyEv: 10_000, cameraLengthMm: 50, dataPath: "/%/data", maskPath: "/mask" };
+    const folder = mkdtempSync(join(tmpdir(), "sacla-geom-"));
+    const file = join(folder, "moved.geom");
+    const head = "; refined by hand\n";
+    writeFileSync(file, head + toCrystfelGeom(moved, options));
+    const done = await cli(["geometry", "write", file, String(truth.run), "--url", fixture, "-o", "back.geom"]);
+    expect([done.code, done.err]).toEqual([0, ""]);
+    expect(done.out).toMatch(/back\.geom: .* with 8 panels where run 300001 has the sensors/);
+    expect(done.out).toMatch(/MPCCD-8B0-2-010-2 +MPCCD-8B0-2-010-2 +-100\.0 +0\.0 +0\.0 +0\.0000/);
+    const back = String(done.files.get("back.geom"));
+    for (const [i, { geometry }] of parseCrystfelGeom(back).sensors.entries()) {
+      expect(geometry?.posXUm).toBe(infos[i]?.geometry?.posXUm);
+      expect(geometry?.rotationDeg).toBeCloseTo(infos[i]?.geometry?.rotationDeg ?? NaN, 7);
+    }
+    const others = (text: string): string[] => text.split("\n").filter((line) => !/\/corner_[xy] = /.test(line));
+    expect(others(back)).toEqual(others(readFileSync(file, "utf8")));
+    rmSync(folder, { recursive: true });
+  });
+
   it("runs: lists runs, for machines and people", async () => {
     expect(await json("runs")).toMatchObject({
       bl: 2,

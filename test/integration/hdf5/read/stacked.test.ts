@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -165,6 +166,27 @@ f.close()
         await source.readFrame(3, 1, "cxi", 2, out);
         expect([...out]).toEqual(Array.from({ length: 12 }, (_, i) => 12 + i));
       });
+      // With a geometry a CXI file has sensors: two of 2 × 3 pixels in its 4 × 3.
+      const geom = join(folder, "om.geom");
+      const panel = (name: string, row: number): string =>
+        `${name}/min_fs = 0\n${name}/max_fs = 2\n${name}/min_ss = ${row}\n${name}/max_ss = ${row + 1}\n` +
+        `${name}/corner_x = ${row}\n${name}/corner_y = 0\n${name}/fs = -1.0x +0.0y\n${name}/ss = +0.0x -1.0y\n`;
+      const text = `photon_energy = 10000\nclen = 0.05\nres = 20000\nadu_per_photon = 10\n${panel("q1", 0)}${panel("q2", 2)}`;
+      writeFileSync(geom, text);
+      const cxi = join(folder, "om.cxi");
+      const withGeom = await openArchive(cxi, { geom });
+      expect(await withGeom.detectors(3, 1)).toEqual(["q1", "q2"]);
+      expect(await withGeom.detectorInfo(3, 1, "q2")).toMatchObject({ xsize: 3, ysize: 2, geometry: { posXUm: -100 } });
+      const half = new Float32Array(6);
+      await withGeom.readFrame(3, 1, "q2", 2, half);
+      expect([...half]).toEqual([18, 19, 20, 21, 22, 23]);
+      await withGeom.close();
+      writeFileSync(geom, text.replace("q2/max_ss = 3", "q2/max_ss = 4"));
+      await expect(openArchive(cxi, { geom })).rejects.toMatchObject({
+        code: "BAD_GEOMETRY",
+        message: expect.stringContaining("q2"),
+      });
+      await expect(openArchive(fixture, { geom })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
     },
   );
 });
