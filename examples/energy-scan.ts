@@ -19,6 +19,7 @@ const edgeEv = 9978.2; // L2 of ytterbium
 const first = new ChannelCut({ drive: { kind: "direct", degPerPulse: 4e-6 } });
 const startDeg = first.angleDeg(edgeEv + 7);
 await control.setting("foil_diode_gain").set(10);
+await control.setting("foil_i0_gain").set(10);
 await (await control.plan({ mono_height: 5, mono_1: startDeg, mono_2: startDeg })).go();
 
 const aligned = await engine.run(
@@ -63,8 +64,8 @@ const { result } = await engine.run(
     to: edgeEv + 20,
     points: 31,
     signalName: "foil_diode",
-    normaliseBy: "i0_mono",
-    shots: { count: 20, signals: ["foil_diode", "i0_mono"] },
+    normaliseBy: "foil_i0",
+    shots: { count: 20, signals: ["foil_diode", "foil_i0"] },
     shutter: "xrays",
   }),
 );

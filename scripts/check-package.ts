@@ -78,6 +78,20 @@ const pictures = ["1520000", sensor, "-n", "2"];
 const converted = ["convert", "1520000", "-n", "2", "--detector", sensor, "--signal", "none", "-o", "run.h5"];
 const scan = ["scan", "bl3_st2_pm001", "11900", "12100", "2", "--shots", "2", "--shutter", "bl3_shutter1", "--yes"];
 
+const bragg = "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage";
+const rocked = [
+  "--signal",
+  bragg,
+  "--shots",
+  "3",
+  "--shutter",
+  "bl3_shutter1",
+  "--go",
+  "peak",
+  "--no-journal",
+  "--yes",
+];
+
 /** One run at least of every command that ends by itself, in this order: later ones read what earlier ones wrote. */
 const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["runs", "-n", "3"], { says: /1520000 +stopped/ }],
@@ -142,6 +156,10 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["live", "--limit", "3", "--json"], { says: /"used":3/ }],
   [["axes"], { says: /bl3_st2_pm001 +axis/ }],
   [["move", "bl3_st2_pm001=30", "-r", "--yes"], { says: /bl3_st2_pm001 is at 12030/ }],
+  [["rock", "bl3_st4_pm036", "500", "1300", "41", ...rocked], { says: /stands at 9\d\d pulse, the peak/ }],
+  // No experiment says what the optics are: refused on stderr.
+  [["energy"], { says: /^/, code: 2 }],
+  [["sdo"], { says: /^/, code: 2 }],
   [["shutter", "bl3_shutter1", "open", "--yes"], { says: /bl3_shutter1 is open/ }],
   [["stop", "--json"], { says: /"stopped":\[\]/ }],
   [

@@ -159,7 +159,7 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   ],
   energy: [
     "sacla energy 9978 --dry-run",
-    "sacla energy edge 9978.2 9958 9998 41 --signal foil_diode --normalise i0_mono --shutter xrays",
+    "sacla energy edge 9978.2 9958 9998 41 --signal foil_diode --normalise foil_i0 --shutter xrays",
   ],
   sdo: ["sacla sdo delay=1 energy=9000 --dry-run", "sacla sdo zero -0.05 0.05 41 --shutter xrays"],
   optimise: [

@@ -1,5 +1,4 @@
 import { Option } from "commander";
-import { quantityWithError } from "../../core/quantities.ts";
 import { rock as rockPlan } from "../../scan/index.ts";
 import {
   type AddCommand,
@@ -76,7 +75,7 @@ export const rock: AddCommand = (program, io) =>
     },
   );
 
-/** Runs it, or goes on with it, and says where the peak is and where the axis stands. */
+/** Runs it, or goes on with it, and says where the axis stands. */
 export async function runRock(
   session: Session,
   options: ScanningOptions,
@@ -87,14 +86,11 @@ export async function runRock(
   const plan = rockPlan(settings);
   const unit = typeof settings.axis === "string" ? (await view(session)).axis(settings.axis).unit : settings.axis.unit;
   const answer = await runPlan(session, options, plan, context, resumes);
-  return tellEnd(plan, answer, ({ fit, centroid, standsAt }) => {
-    const found =
-      centroid !== null
-        ? `centre of gravity at ${quantityWithError(centroid.centre, centroid.centreError, unit)}`
-        : fit !== null
-          ? `${fit.shape} peak at ${quantityWithError(fit.centre, fit.centreError, unit)}, FWHM ` +
-            quantityWithError(fit.fwhm, fit.fwhmError, unit)
-          : "no peak";
-    return `${settings.axis}: ${found}; it stands at ${cell(standsAt)} ${unit}`;
+  const places = { peak: "the peak", centre: "the centre of gravity", back: "where it was before" } as const;
+  // What was found is in the answer already.
+  const name = typeof settings.axis === "string" ? settings.axis : settings.axis.name;
+  return tellEnd(plan, answer, ({ standsAt }) => {
+    const place = places[settings.go ?? "back"];
+    return `${name} stands at ${cell(standsAt)} ${unit}, ${place}`;
   });
 }

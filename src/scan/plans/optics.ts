@@ -1,5 +1,6 @@
 import { asText, badArgument } from "../../core/guards.ts";
 import { any, finite, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
+import { normalCdf } from "../../core/special-functions.ts";
 import {
   learnSplitDelayCorrection,
   type SplitDelay,
@@ -53,26 +54,46 @@ export function edgeScan(options: EdgeScanOptions): Plan<EdgeScan> {
   });
   function* steps(): PlanSteps<EdgeScan> {
     const measured = yield* curveOf(options);
-    const curve = detected === "fluorescence" ? measured : absorbanceOf(measured);
-    const fit = fitStep(curve.x, curve.y, errorsOf(curve));
+    const found =
+      detected === "fluorescence"
+        ? { ...measured, fit: fitStep(measured.x, measured.y, errorsOf(measured)) }
+        : fitAbsorbance(measured);
+    const { fit } = found;
     const offEv = fit.centre - edgeEv;
     yield* note(
       `edge at ${fit.centre.toFixed(2)} ± ${fit.centreError.toFixed(2)}, ${Math.abs(offEv).toFixed(2)} ` +
         `${offEv < 0 ? "below" : "above"} ${edgeEv}`,
     );
-    return { ...curve, fit, offEv, errorEv: fit.centreError };
+    return { ...found, offEv, errorEv: fit.centreError };
   }
   const settings = { ...settingsOf(options), edgeEv, detected };
   return plan("edge-scan", settings, () => andReturn(namesOf(options.axis), steps()), { adaptive: true });
 }
 
-function absorbanceOf({ x, y, errors, errorFreedom }: Curve): Curve {
-  return {
-    x,
-    y: y.map((share) => (share > 0 ? -Math.log(share) : NaN)),
-    errors: errors.map((error, i) => error / (y[i] ?? NaN)),
-    errorFreedom,
-  };
+/** Rounds in which absorbances are taken about the curve fitted before. */
+const ROUNDS = 4;
+
+/**
+ * The edge in absorbances of transmissions, which noise may make 0 or less. The logarithm of a noisy number is off, and
+ * so is its weight; near the fitted curve it is a straight line: −ln T ≈ A − (T / e^−A − 1), with the error of
+ * T / e^−A.
+ */
+function fitAbsorbance(curve: Curve): Curve & { readonly fit: StepFit } {
+  const { x, y, errors } = curve;
+  const least = 0.05 * Math.max(...y);
+  const about = (model: readonly number[]): Curve => ({
+    ...curve,
+    y: model.map((absorbance, i) => absorbance - ((y[i] ?? NaN) * Math.exp(absorbance) - 1)),
+    errors: model.map((absorbance, i) => (errors[i] ?? NaN) * Math.exp(absorbance)),
+  });
+  let found = about(y.map((share) => -Math.log(Math.max(share, least))));
+  let fit = fitStep(x, found.y, errorsOf(found));
+  for (let round = 1; round < ROUNDS; round++) {
+    const { background, height, centre, width } = fit;
+    found = about(x.map((at) => background + height * normalCdf((at - centre) / width)));
+    fit = fitStep(x, found.y, errorsOf(found));
+  }
+  return { ...found, fit };
 }
 
 export interface LearnSplitDelayOptions extends PointOptions {

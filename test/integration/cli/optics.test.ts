@@ -87,7 +87,7 @@ describe("sacla energy", () => {
       "--signal",
       "foil_diode",
       "--normalise",
-      "i0_mono",
+      "foil_i0",
       "--shutter",
       "xrays",
     ];
@@ -103,7 +103,7 @@ describe("sacla energy", () => {
       "--signal",
       "foil_diode",
       "--normalise",
-      "i0_mono",
+      "foil_i0",
       "--shutter",
       "xrays",
     ];

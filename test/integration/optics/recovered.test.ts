@@ -133,6 +133,7 @@ describe.each([5])("the monochromator with seed %i", (seed) => {
       await engine.run(
         plan("in", {}, function* () {
           yield* set("foil_diode_gain", 10);
+          yield* set("foil_i0_gain", 10);
           yield* move({ mono_height: 5, mono_1: start, mono_2: start });
         }),
       );
@@ -165,8 +166,8 @@ describe.each([5])("the monochromator with seed %i", (seed) => {
           to: 9998,
           points: 41,
           signalName: "foil_diode",
-          normaliseBy: "i0_mono",
-          shots: { count: 30, signals: ["foil_diode", "i0_mono"] },
+          normaliseBy: "foil_i0",
+          shots: { count: 30, signals: ["foil_diode", "foil_i0"] },
           shutter: "xrays",
         }),
       );
@@ -177,7 +178,7 @@ describe.each([5])("the monochromator with seed %i", (seed) => {
         energyEv: 9978.2,
       });
       expect(Math.abs(calibrated.zeroPulse - firstZero)).toBeLessThan(4 * calibrated.zeroPulseError);
-      expect(calibrated.errorEv).toBeLessThan(1);
+      expect(calibrated.errorEv).toBeLessThan(0.3);
     });
   }, 300_000);
 });
