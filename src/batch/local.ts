@@ -5,8 +5,6 @@ import { shardState } from "./shard.ts";
 
 /** Exit code of a shard that was told to stop and saved what it had: give it the same work again. */
 export const EXIT_STOPPED = 75;
-/** A usage error: the same again would end the same way. */
-const EXIT_USAGE = 2;
 /** How often a shard is given to a new process after one has died over it. */
 const TRIES = 3;
 
@@ -68,7 +66,8 @@ async function tried(
     folder.log(folder.shard(index).log, ended.code === EXIT_STOPPED ? "ended" : "failed", {
       message: ended.signal === null ? `exit code ${ended.code}: ${ended.text}` : `ended by ${ended.signal}`,
     });
-    if (ended.code === EXIT_USAGE) return;
+    // What ended with an error would do so again at once: the merge asks once more.
+    if (ended.code !== null && ended.code !== EXIT_STOPPED) return;
   }
 }
 

@@ -1,0 +1,77 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { checkShards } from "../../scripts/check-shards.ts";
+import { sacla } from "../support/cli.ts";
+import { isFull } from "../support/full.ts";
+import { manyShotsRequest, writeManyShots } from "../support/many-shots.ts";
+import { itNeeding } from "../support/optional.ts";
+import { childrenOf } from "../support/processes.ts";
+import { hasSlurm, PrivateSlurm } from "../support/slurm.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const folder = temporaryFolder();
+
+describe("sacla reduce in several processes", () => {
+  it("replaces one that is killed, to the same bytes", async () => {
+    const source = await writeManyShots(folder, 200);
+    writeFileSync(join(folder, "request.json"), JSON.stringify(manyShotsRequest));
+    const args = ["reduce", "7", "request.json", "--url", source, "-o"];
+    const one = await sacla(folder, [...args, "one.h5"]);
+    expect([one.code, one.err]).toEqual([0, ""]);
+    let killed = 0;
+    const watch = { pid: 0 };
+    const killer = setInterval(() => {
+      if (watch.pid === 0 || killed > 0) return;
+      for (const pid of childrenOf(watch.pid, "reduce-job").slice(0, 1)) {
+        process.kill(pid, "SIGKILL");
+        killed++;
+      }
+    }, 20);
+    try {
+      // Its first words on stderr come after the pieces are known: --json prints nothing before the end.
+      const started = sacla(folder, [...args, "two.h5", "--jobs", "2", "--shards", "3", "--keep"], {}, () => {});
+      const mine = setInterval(() => {
+        const [pid] = childrenOf(process.pid, "two.h5");
+        if (pid !== undefined) watch.pid = pid;
+      }, 20);
+      const two = await started;
+      clearInterval(mine);
+      expect([two.code, two.err]).toEqual([0, ""]);
+    } finally {
+      clearInterval(killer);
+    }
+    expect(killed).toBe(1);
+    expect(readFileSync(join(folder, "two.h5")).equals(readFileSync(join(folder, "one.h5")))).toBe(true);
+    const logs = [0, 1, 2].map((k) => readFileSync(join(folder, `two.h5.parts/shard-000${k}.log`), "utf8")).join("");
+    expect(logs).toContain("ended by SIGKILL");
+  });
+});
+
+describe("sacla reduce --slurm", () => {
+  itNeeding(hasSlurm, "no slurm-wlm and munge", "ends with the same bytes, whatever happens to its jobs", async () => {
+    await using slurm = await PrivateSlurm.start();
+    const size = isFull ? { count: 2, shots: 1000, troubles: 4 } : { count: 1, shots: 200, troubles: 2 };
+    const { reductions, faults } = await checkShards(slurm, { seed: 2, pieces: [3, 4], ...size });
+    expect(faults).toEqual([]);
+    expect(reductions).toBe(size.count);
+  });
+
+  itNeeding(hasSlurm, "no slurm-wlm and munge", "ends with a sentence when a piece cannot be made", async () => {
+    await using slurm = await PrivateSlurm.start();
+    const source = await writeManyShots(folder, 60);
+    writeFileSync(join(folder, "request.json"), JSON.stringify(manyShotsRequest));
+    const args = ["reduce", "7", "request.json", "--url", source, "-o", "bad.h5", "--slurm", "--shards", "2"];
+    const later = "--batch-option=--begin=now+15seconds";
+    const submitted = await sacla(folder, [...args, later, "--no-wait"], slurm.env);
+    expect([submitted.code, submitted.out]).toEqual([0, expect.stringContaining("the same command watches them")]);
+    // The jobs cannot work without the dark, and the merge cannot mend it.
+    rmSync(join(folder, "bad.h5.parts/dark.sacla"));
+    const again = await sacla(folder, args, slurm.env);
+    expect([again.code, again.out]).toEqual([1, ""]);
+    expect(again.err).toContain("are there already: watching them");
+    expect(again.err).toMatch(
+      /error INCOMPLETE: 2 of 2 shards are not whole: shard 0 \(tags 250018\d+ to .*dark\.sacla/,
+    );
+  });
+});
