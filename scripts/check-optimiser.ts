@@ -99,17 +99,19 @@ async function one(
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [seeds = 100] = process.argv.slice(2).map(Number);
   const [budget, twice] = [200, 400];
-  const bayesian = await checkOptimiser("bayesian", 5, budget, seeds);
+  const bayesian: OptimiserReport[] = [];
+  for (const shots of [3, 4, 5]) bayesian.push(await checkOptimiser("bayesian", shots, budget, seeds));
+  const least = Math.min(...bayesian.map(({ reached }) => reached));
   const simplex: OptimiserReport[] = [];
   for (const shots of [5, 10, 20]) simplex.push(await checkOptimiser("simplex", shots, twice, seeds));
-  for (const { faults, ...report } of [bayesian, ...simplex]) {
+  for (const { faults, ...report } of [...bayesian, ...simplex]) {
     console.log(JSON.stringify(report));
     for (const fault of faults.slice(0, 10)) console.log(`fault: ${fault}`);
   }
   const isGood =
-    bayesian.reached >= 0.9 &&
-    simplex.every(({ reached }) => reached <= bayesian.reached) &&
-    [bayesian, ...simplex].every(({ faults }) => faults.length === 0);
+    least >= 0.9 &&
+    simplex.every(({ reached }) => reached <= least) &&
+    [...bayesian, ...simplex].every(({ faults }) => faults.length === 0);
   console.log(isGood ? "as it should be" : "NOT as it should be");
   process.exit(isGood ? 0 : 1);
 }
