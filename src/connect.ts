@@ -1,5 +1,6 @@
 import type { Names } from "./core/names.ts";
 import { any, resolveOptions } from "./core/options.ts";
+import { base64, displayed, showAs } from "./core/shown.ts";
 import { Db } from "./db/db.ts";
 import type { Run, RunsOptions } from "./db/index.ts";
 import { Ec } from "./ec/ec.ts";
@@ -24,6 +25,7 @@ const simulatedScheme: OpenScheme = async (address) =>
 const fileScheme: OpenScheme = async (address) =>
   await (await import("./hdf5/read/file-scheme.ts")).fileScheme(address);
 const reductions = async (): Promise<typeof import("./reduce/index.ts")> => await import("./reduce/index.ts");
+const drawing = async (): Promise<typeof import("./plot/image.ts")> => await import("./plot/image.ts");
 
 export interface ConnectOptions extends NetworkOptions {
   /** Further kinds of address, by scheme: `{ lab: openLab }` makes `lab:…` work. */
@@ -115,7 +117,10 @@ export class Facility<N extends string = string> implements AsyncDisposable {
 
   /** The mean of a run's shots less its dark, assembled to one image with an error map. See `picture` of reduce. */
   async picture(options: PictureOptions): Promise<Picture> {
-    return await (await reductions()).picture(this.st, options);
+    const made = await (await reductions()).picture(this.st, options);
+    const { renderImage } = await drawing();
+    const title = `run ${made.run.number}, ${made.detector.id}`;
+    return displayed(made, () => ({ "image/png": base64(renderImage(made.image, { title, unit: "ADU" })) }));
   }
 
   /** Pumped less unpumped shots of a run as one image, normalised, with errors. See `differencePicture` of reduce. */
@@ -132,3 +137,8 @@ export class Facility<N extends string = string> implements AsyncDisposable {
     await this.close();
   }
 }
+
+showAs(
+  Facility,
+  () => "Facility { db, st, live, ec, run(bl, number), runs(), shots(), picture(), difference(), close() }",
+);

@@ -1,5 +1,6 @@
 import { SaclaError } from "./errors.ts";
 import { asInteger } from "./guards.ts";
+import { showAs } from "./shown.ts";
 
 /** Largest tag: tags are unsigned 32-bit. */
 export const MAX_TAG = 0xffff_ffff;
@@ -150,3 +151,8 @@ function ascending(tags: Uint32Array): Uint32Array {
   }
   return tags;
 }
+
+showAs(TagList, ({ length, hightag, values }) => {
+  const range = length === 0 ? "" : `, ${values[0]} to ${values[length - 1]}`;
+  return `${length} tags of HighTag ${hightag}${range}`;
+});

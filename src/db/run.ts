@@ -6,7 +6,11 @@ import { SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { SignalName } from "../core/names.ts";
 import { any, finite, optional, resolveOptions } from "../core/options.ts";
+import { printable } from "../core/printable.ts";
+import { runStatusWord } from "../core/run-status.ts";
+import { showAs } from "../core/shown.ts";
 import { TagList } from "../core/tags.ts";
+import { timeText } from "../core/time-text.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { RunInfo } from "../transport/methods.ts";
 import { ask } from "./ask.ts";
@@ -340,3 +344,10 @@ class Answers {
     return answer;
   }
 }
+
+showAs(Run, ({ number, bl, info, status, comment, startTime }) => {
+  const seconds = (info.stoptime - info.starttime).toFixed(0);
+  // A comment is written by others: it must not steer the terminal.
+  const said = comment === "" ? "" : `, ${printable(JSON.stringify(comment))}`;
+  return `Run ${number} of beamline ${bl}: ${runStatusWord(status)}, ${timeText(startTime)}, ${seconds} s${said}`;
+});

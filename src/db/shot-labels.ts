@@ -4,6 +4,7 @@ import { showList } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { type Dropped, LedgerBook } from "../core/ledger.ts";
 import { integer, optional, resolveOptions } from "../core/options.ts";
+import { showAs } from "../core/shown.ts";
 import { type FlagNames, type FlagState, type Flags, readFlags, readRecorded } from "./flags.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { ClassificationBasis, RunTags } from "./run-tags.ts";
@@ -297,3 +298,8 @@ function beamBasis(beam: SignalColumn | undefined): ClassificationBasis | null {
     ? null
     : { rule: "beam = 1", signals: [beam.equipId], source: "sacla-merge-scripts, public analysis scripts of 2018" };
 }
+
+showAs(ShotLabels, ({ tags, dark, on, off, dropped }) => {
+  const rest = dropped.map(({ reason, tags: left }) => `, ${left.length} ${reason}`).join("");
+  return `ShotLabels of ${tags.length} shots: ${dark.length} dark, ${on.length} on, ${off.length} off${rest}`;
+});

@@ -1,5 +1,6 @@
 import { formatCsv } from "../core/csv.ts";
 import { badArgument } from "../core/guards.ts";
+import { htmlTable, showAs } from "../core/shown.ts";
 import type { MissingReason, SyncValue } from "../core/syncdb.ts";
 import type { TagList } from "../core/tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
@@ -166,3 +167,39 @@ export class SignalTable implements Iterable<SignalRow> {
 async function tableFiles(): Promise<typeof import("./table-files.ts")> {
   return await import("./table-files.ts");
 }
+
+/** Rows that are shown, half of them from the beginning. */
+const SHOWN_ROWS = 10;
+
+/** The first and last rows as cells of text, with `…` between them. */
+function shownCells(table: SignalTable): { readonly header: string[]; readonly rows: string[][] } {
+  const header = ["tag", ...table.columns.map(({ name, unit }) => (unit === "" ? name : `${name} (${unit})`))];
+  const { length } = table;
+  const half = SHOWN_ROWS / 2;
+  const places = Array.from({ length }, (_, i) => i).filter((i) => i < half || i >= length - half);
+  const rows = places.map((i) => [
+    `${table.tags.at(i)}`,
+    ...table.columns.map((column) => column.reason(i) ?? String(Number((column.values[i] ?? NaN).toPrecision(6)))),
+  ]);
+  if (length > SHOWN_ROWS)
+    rows.splice(
+      half,
+      0,
+      header.map(() => "…"),
+    );
+  return { header, rows };
+}
+
+showAs(
+  SignalTable,
+  (table) => {
+    const { header, rows } = shownCells(table);
+    const widths = header.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i]?.length ?? 0)));
+    const lines = [header, ...rows].map((row) => row.map((cell, i) => cell.padStart(widths[i] ?? 0)).join("  "));
+    return `SignalTable of ${table.length} shots\n${lines.join("\n")}`;
+  },
+  (table) => {
+    const { header, rows } = shownCells(table);
+    return { "text/html": `<p>${table.length} shots</p>${htmlTable(header, rows)}` };
+  },
+);

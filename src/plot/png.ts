@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { PNG } from "pngjs";
+import { base64, displayed } from "../core/shown.ts";
 import type { RgbCanvas } from "./canvas.ts";
 
 // No row filter: neighbouring pixels share whole colours of the map, which deflate alone finds faster and packs
@@ -10,7 +11,7 @@ const packing = { filterType: 0, deflateLevel: 6, deflateStrategy: 0, inputHasAl
 export function encodeRgb(canvas: RgbCanvas): Uint8Array<ArrayBuffer> {
   const options = { ...packing, colorType: 2, inputColorType: 2, bitDepth: 8 } as const;
   // In memory of its own: a Buffer may be a part of a pool, which cannot be transferred.
-  return new Uint8Array(PNG.sync.write(asPng(canvas.width, canvas.height, canvas.data), options));
+  return asPicture(new Uint8Array(PNG.sync.write(asPng(canvas.width, canvas.height, canvas.data), options)));
 }
 
 /** A 16-bit greyscale PNG with text entries (ASCII keys and values) that readers show as metadata. */
@@ -30,7 +31,12 @@ export function encodeGray16(
   });
   const header = 8 + 25;
   const chunks = Object.entries(text).map(([key, value]) => chunk("tEXt", Buffer.from(`${key}\0${value}`, "latin1")));
-  return new Uint8Array(Buffer.concat([png.subarray(0, header), ...chunks, png.subarray(header)]));
+  return asPicture(new Uint8Array(Buffer.concat([png.subarray(0, header), ...chunks, png.subarray(header)])));
+}
+
+/** A notebook shows the picture, not its bytes. */
+function asPicture(png: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return displayed(png, () => ({ "image/png": base64(png) }));
 }
 
 function asPng(width: number, height: number, data: Buffer): PNG {
