@@ -22,3 +22,8 @@ export async function loadMadoca() {
 export async function loadKarabo() {
   return await import("./karabo.ts");
 }
+
+/** What answers the page where everything is served in one process. */
+export async function loadPage() {
+  return await import("../page/index.ts");
+}

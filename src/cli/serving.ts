@@ -4,14 +4,13 @@ import { join } from "node:path";
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { defined } from "../core/options.ts";
-import { withPage } from "../page/index.ts";
 import type { TlsFiles } from "../server/index.ts";
 import { fromWireError, type WireError } from "../transport/codec.ts";
 import type { Endpoint } from "../transport/index.ts";
 import { besideModule, startThread } from "../transport/threads.ts";
 import { type Io, untilStopped } from "./io.ts";
 import type { KaraboOptions } from "./karabo.ts";
-import { connectLater, loadKarabo, loadMadoca, loadServer } from "./load-server.ts";
+import { connectLater, loadKarabo, loadMadoca, loadPage, loadServer } from "./load-server.ts";
 import { type PageFiles, pageOptions } from "./page-options.ts";
 import { canBeApart, controlOf, noData, serveApart } from "./serve-apart.ts";
 
@@ -141,7 +140,7 @@ export async function serveHere(
             madoca === undefined ? control : { endpoint: madoca.endpoint, hasOwnDevices: true },
             io.signal,
           )
-        : await startServer(withPage(madoca?.endpoint ?? inner, await pageOptions(options)), {
+        : await startServer((await loadPage()).withPage(madoca?.endpoint ?? inner, await pageOptions(options)), {
             ...common,
             limits: new Limits(limits),
             metrics: new ServerMetrics(),

@@ -132,6 +132,24 @@ describe("the page in Chromium", () => {
   );
 
   itInBrowser(
+    "goes on after the process that reads has died",
+    async () => {
+      const { page } = await openPage(browser, sim.address, `live?det=${SMALL}`);
+      await untilSeen(page, /· raw/);
+      const [reading] = childrenOf(sim.child.pid ?? 0, "reading-process");
+      if (reading === undefined) throw new Error("no process reads");
+      process.kill(reading, "SIGKILL");
+      await untilSeen(page, /no shot for/);
+      const before = Number(await page.locator("html").getAttribute("data-drawn"));
+      await expect
+        .poll(async () => Number(await page.locator("html").getAttribute("data-drawn")), { timeout: WAIT_MS })
+        .toBeGreaterThan(before + 1);
+      await page.close();
+    },
+    180_000,
+  );
+
+  itInBrowser(
     "takes the lease, moves, refuses a second person, and STOPs without the lease",
     async () => {
       const first = await openPage(browser, sim.address, "steer");
@@ -201,24 +219,6 @@ describe("the page in Chromium", () => {
   );
 
   itInBrowser(
-    "goes on after the process that reads has died",
-    async () => {
-      const { page } = await openPage(browser, sim.address, `live?det=${SMALL}`);
-      await untilSeen(page, /· raw/);
-      const [reading] = childrenOf(sim.child.pid ?? 0, "reading-process");
-      if (reading === undefined) throw new Error("no process reads");
-      process.kill(reading, "SIGKILL");
-      await untilSeen(page, /no shot for/);
-      const before = Number(await page.locator("html").getAttribute("data-drawn"));
-      await expect
-        .poll(async () => Number(await page.locator("html").getAttribute("data-drawn")), { timeout: WAIT_MS })
-        .toBeGreaterThan(before + 1);
-      await page.close();
-    },
-    180_000,
-  );
-
-  itInBrowser(
     "lets a key that reads see everything and change nothing, by no route",
     async () => {
       const path = join(folder, "keys.json");
@@ -277,7 +277,7 @@ describe("the page in Chromium", () => {
     240_000,
   );
 
-  // Last: between runs the simulated facility has no live shots.
+  // After those of live shots: once it is controlled, the simulated facility has them in runs only.
   itInBrowser(
     "starts and ends a run",
     async () => {

@@ -32,7 +32,7 @@ export function StopButton({ bl, axes, why }: { bl: number; axes: readonly strin
         className="stop-button"
         onClick={stop}
         disabled={why !== null}
-        title={why ?? `Stops all axes of beamline ${bl}; needs no lease (Shift+Esc)`}
+        title={why ?? `Stops all axes of beamline ${bl} and aborts a scan; needs no lease (Shift+Esc)`}
       >
         STOP
       </button>

@@ -1,0 +1,88 @@
+/**
+ * From the shot to the pixels of the page: an octal of the simulated facility, the page open in Chromium, and viewers besides, of
+ * which one takes nothing. `npm run bench:page [VIEWERS] [SECONDS]`
+ */
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildPage, openBrowser, openPage, view } from "../test/support/page.ts";
+
+/** An octal of the simulated facility. */
+const octalDetector = "MPCCD-8N0-3-002";
+
+const [viewers = "20", seconds = "20"] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), "sacla-bench-"));
+await buildPage();
+const server = await view(folder, ["sim:"]);
+const browser = await openBrowser();
+try {
+  await measure("the page alone", 0);
+  await measure(`and ${viewers} viewers, one of which takes nothing`, Number(viewers));
+} finally {
+  await browser.close();
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function measure(what: string, others: number): Promise<void> {
+  const stop = new AbortController();
+  const watching = Array.from({ length: others }, (_, i) => (i === 0 ? stall() : watch(stop.signal)));
+  const { page } = await openPage(browser, server.address, `live?det=${octalDetector}`);
+  await page.getByText(/· raw/).first().waitFor();
+  const state = async (): Promise<{ drawn: number; ms: number }> => {
+    const { drawn, shotToScreen } = (await page.evaluate("({ ...document.documentElement.dataset })")) as Record<
+      string,
+      string
+    >;
+    return { drawn: Number(drawn), ms: Number(shotToScreen) };
+  };
+  await page.waitForTimeout(3000);
+  const times: number[] = [];
+  const before = await state();
+  const until = performance.now() + 1000 * Number(seconds);
+  while (performance.now() < until) {
+    await page.waitForTimeout(100);
+    times.push((await state()).ms);
+  }
+  const drawn = (await state()).drawn - before.drawn;
+  times.sort((a, b) => a - b);
+  const at = (share: number): string => (times[Math.floor(share * (times.length - 1))] ?? NaN).toFixed(0);
+  console.log(
+    `${what}: ${(drawn / Number(seconds)).toFixed(1)} pictures/s, shot → pixels ${at(0.5)} ms median, ${at(0.95)} ms 95 %`,
+  );
+  stop.abort();
+  await Promise.all(watching);
+  await page.close();
+}
+
+const look = { dark: null, mean: 1, region: null, side: 800, rois: [], profile: null };
+
+/** Asks as a page does. */
+async function watch(signal: AbortSignal): Promise<void> {
+  let after: number | null = null;
+  while (!signal.aborted) {
+    try {
+      const body = JSON.stringify({ bl: 3, detId: octalDetector, ...look, after, waitMs: 100 });
+      const headers = { "Content-Type": "application/json", Accept: "application/x-sacla" };
+      const answer = await fetch(`${server.address}/v1/page/live`, { method: "POST", headers, body, signal });
+      await answer.arrayBuffer();
+      after = after === null ? 1 : after + 1;
+    } catch {
+      // The bench ends.
+    }
+  }
+}
+
+/** Asks, and reads nothing of the answer. */
+async function stall(): Promise<void> {
+  const asked = request(`${server.address}/v1/page/live`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+  });
+  asked.end(JSON.stringify({ bl: 3, detId: octalDetector, ...look, side: 2400, after: null, waitMs: 1000 }));
+  const [answer] = await once(asked, "response");
+  answer.pause();
+  setTimeout(() => asked.destroy(), 1000 * Number(seconds));
+}
