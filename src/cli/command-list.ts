@@ -126,7 +126,7 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   ],
   "delay-scan": [
     "sacla delay-scan newest --of xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage --fs-per-pixel 2.6 --plot scan.svg",
-    "sacla delay-scan 303001 --url 303001.h5 --detector MPCCD-1N0-M06-002 --roi 4,16,8,20",
+    "sacla delay-scan live delay -2 6 --of diode --pumped pumped --i0 i0 --t0-error 10 --experiment exp.json",
   ],
   calibrate: [
     "sacla calibrate newest octal --calibrant LaB6 --distance 55",

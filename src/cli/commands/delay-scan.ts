@@ -18,6 +18,7 @@ import {
   runArgument,
   type Session,
 } from "../command.ts";
+import { addLiveDelayScan } from "../delay-sweeps.ts";
 import { checkFolder, type Io } from "../io.ts";
 import { readText } from "../read-text.ts";
 import { rangeOf } from "../tma-range.ts";
@@ -47,18 +48,25 @@ interface Options {
 const SHOWN = 40;
 
 /** `sacla delay-scan RUN`: a stored pump–probe scan to time zero, rise, lifetime and amplitude. */
-export const delayScan: AddCommand = (program, io) =>
+export const delayScan: AddCommand = (program, io) => {
   declare<Options, [number | "newest"]>(
     program,
     io,
     "delay-scan",
-    "time zero, rise, lifetime and amplitude of a stored pump-probe scan, corrected for jitter, with errors",
+    "time zero, rise, lifetime and amplitude of a stored pump-probe scan; or sweep the stage until it is known: live",
     configure,
     async (session, options, [number]) => {
       for (const file of [options.out, options.plot]) if (file !== undefined) checkFolder(file);
       return await analyse(session, options, await findRun(session, number), io);
     },
   );
+  const group = program.commands.find((command) => command.name() === "delay-scan");
+  if (group === undefined) return;
+  // Options after a subcommand are its own, although the command has some of the same name.
+  program.enablePositionalOptions();
+  group.enablePositionalOptions();
+  addLiveDelayScan(group, io);
+};
 
 function configure(command: Command): Command {
   return command

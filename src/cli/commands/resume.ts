@@ -1,6 +1,7 @@
 import { badArgument, isRecord } from "../../core/guards.ts";
 import { Journal, type OptimiseOptions, optimise, type Plan, scan } from "../../scan/index.ts";
 import { type AddCommand, declare } from "../command.ts";
+import { runSweeps, type SweepSettings } from "../delay-sweeps.ts";
 import { loadPlan } from "../load-plan.ts";
 import { newestJournal } from "../scan-journal.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
@@ -28,6 +29,8 @@ export const resume: AddCommand = (program, io) =>
       const { command, settings } = context as Readonly<Record<"command" | "settings", unknown>>;
       if (command === "rock" && isRecord(settings))
         return await runRock(session, all, settings as unknown as RockSettings, {}, path);
+      if (command === "delay-scan live" && isRecord(settings))
+        return await runSweeps(session, all, settings as unknown as SweepSettings, {}, path);
       return await runPlan(session, all, await planOf(context, path), {}, path);
     },
     (typed, [path]) => {

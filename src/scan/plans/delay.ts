@@ -12,10 +12,10 @@ import {
   type ShotsTaken,
 } from "../messages/messages.ts";
 import { flyChecks } from "../messages/shots-request.ts";
-import { type FlyScanOptions, flyOver } from "./fly.ts";
+import { type FlyScanOptions, sweepOnce } from "./fly.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
-import { note } from "./stubs.ts";
+import { note, point } from "./stubs.ts";
 import { andReturn } from "./wrappers.ts";
 
 /** A 0-D signal with the edge of the timing monitor at each shot, from an analysis that runs live. */
@@ -59,7 +59,8 @@ export interface DelaySweeps {
 /**
  * Fast delay scan: the stage sweeps to and fro at the speed that spreads the shots of a sweep over the way; each shot
  * counts at the delay at which it was taken, corrected by the timing monitor where its edges come live. All sweeps so
- * far are fitted after each one; it ends as soon as time zero is as precise as asked. What drifts slowly is in all
+ * far are fitted after each one; it ends as soon as time zero is as precise as asked. A row for each sweep: time zero,
+ * rise, lifetime and amplitude from all shots so far, NaN where they show none. What drifts slowly is in all
  * delays alike, other than in a scan by steps.
  * @example
  * const signals = { signalName: "diode", normaliseBy: "i0", pumpedBy: "laser" };
@@ -74,10 +75,11 @@ export function delaySweeps(options: DelaySweepsOptions): Plan<DelaySweeps> {
     const shots: DelayShot[] = [];
     let fit: DelayScanFit | null = null;
     for (let sweep = 1; sweep <= mostSweeps; sweep++) {
-      const taken = yield* flyOver({ ...fly, signals }, sweep % 2 === 0);
+      const taken = yield* sweepOnce({ ...fly, signals }, sweep % 2 === 0);
       shots.push(...shotsOf(taken, { signalName, normaliseBy, pumpedBy, fsPerUnit, jitter }));
+      if (sweep >= leastSweeps) fit = fitOrNull(shots, offset);
+      yield* point({ sweep, shots: shots.length, ...rowOf(fit) });
       if (sweep < leastSweeps) continue;
-      fit = fitOrNull(shots, offset);
       yield* note(`sweep ${sweep}, ${shots.length} shots: ${fit === null ? "no time zero yet" : t0Text(fit)}`);
       if (fit !== null && fit.t0ErrorFs <= t0ErrorFs) return { fit, sweeps: sweep, outcome: "precise" };
     }
@@ -125,6 +127,16 @@ function fitOrNull(shots: readonly DelayShot[], offset: boolean): DelayScanFit |
     if (isSaclaError(error, "NO_STEP", "TOO_FEW_SHOTS")) return null;
     throw error;
   }
+}
+
+function rowOf(fit: DelayScanFit | null): Readonly<Record<string, number>> {
+  return {
+    t0_fs: fit?.t0Fs ?? NaN,
+    t0_error_fs: fit?.t0ErrorFs ?? NaN,
+    rise_fs: fit?.riseFs ?? NaN,
+    lifetime_fs: fit?.lifetimeFs ?? NaN,
+    amplitude: fit?.amplitude ?? NaN,
+  };
 }
 
 function t0Text({ t0Fs, t0ErrorFs, riseFs, lifetimeFs }: DelayScanFit): string {

@@ -29,13 +29,17 @@ export function flyScan(options: FlyScanOptions): Plan<readonly FlyTaken[]> {
   return plan("fly-scan", { ...options }, () => andReturn([request.axis], steps()));
 }
 
-/** One sweep, a row for each shot; `back` from the end to the beginning. */
-export function* flyOver(options: FlyRequest & Pick<FlyScanOptions, "shutter">, back: boolean): PlanSteps<FlyTaken> {
+/** One sweep without rows; `back` from the end to the beginning. */
+export function* sweepOnce(options: FlyRequest & Pick<FlyScanOptions, "shutter">, back: boolean): PlanSteps<FlyTaken> {
   const { shutter, ...request } = options;
   yield* checkpoint();
-  const way = back ? { ...request, from: request.to, to: request.from } : request;
-  const flight = flyOnce(way);
-  const taken = shutter === undefined ? yield* flight : yield* withShutterOpen(shutter, flight);
+  const flight = flyOnce(back ? { ...request, from: request.to, to: request.from } : request);
+  return shutter === undefined ? yield* flight : yield* withShutterOpen(shutter, flight);
+}
+
+/** The same with a row for each shot. */
+function* flyOver(request: FlyRequest & Pick<FlyScanOptions, "shutter">, back: boolean): PlanSteps<FlyTaken> {
+  const taken = yield* sweepOnce(request, back);
   for (const [i, position] of taken.positions.entries()) {
     const values = Object.entries(taken.values).map(([signal, column]) => [signal, column[i] ?? NaN] as const);
     yield* point({ [request.axis]: position, tag: taken.tags[i] ?? NaN, ...Object.fromEntries(values) });

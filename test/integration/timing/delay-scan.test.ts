@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -87,6 +87,31 @@ describe("a stored pump–probe scan", () => {
     expect([unscaled.code, unscaled.err]).toEqual([2, expect.stringContaining("--fs-per-pixel")]);
     const without = await cli(["delay-scan", "303001", ...at, "--fs-per-pixel", "2.6"]);
     expect([without.code, without.err]).toEqual([2, expect.stringContaining("--edges")]);
+  });
+
+  it("is taken live on the command line, and says when it shows no time zero", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sacla-delay-"));
+    try {
+      const file = join(folder, "experiment.json");
+      const delay = { device: "bl3_st2_pm001", unit: "ps", pulsesPerUnit: 150, offset: -80, limits: [-10, 100] };
+      const signals = {
+        delay: { id: stageId },
+        i0: { id: "xfel_bl_3_tc_bm_1_pd/charge" },
+        diode: { id: "xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage" },
+        pumped: { id: "xfel_bl_3_lh1_shutter_1_open_valid/status" },
+      };
+      const shutters = { xrays: { device: "bl3_shutter1" } };
+      writeFileSync(file, JSON.stringify({ name: "live", bl: 3, axes: { delay }, signals, shutters }));
+      const names = ["--of", "diode", "--pumped", "pumped", "--i0", "i0", "--shutter", "xrays"];
+      const how = ["--shots", "60", "--most", "2", "--experiment", file, "--url", "sim:?clock=virtual", "--no-journal"];
+      const args = ["delay-scan", "live", "delay", "-2", "6", ...names, ...how];
+      const rehearsed = await cli([...args, "--dry-run"]);
+      expect([rehearsed.code, rehearsed.out]).toEqual([0, expect.stringMatching(/shots +120.*nothing was done/s)]);
+      const { code, out } = await cli([...args, "--yes"]);
+      expect([code, out]).toEqual([0, expect.stringMatching(/sweep +shots +t0_fs.*no time zero after 2 sweeps/s)]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   itNeeding(

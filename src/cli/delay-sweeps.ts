@@ -1,0 +1,113 @@
+import type { Command } from "commander";
+import { defined } from "../core/options.ts";
+import { type DelaySweeps, delaySweeps } from "../scan/index.ts";
+import { type CommandResult, collect, declare, parseNumber, parseWhole, type Session } from "./command.ts";
+import { contextOf, requireSignals } from "./commands/scan.ts";
+import { tellEnd } from "./curve-options.ts";
+import type { Io } from "./io.ts";
+import { shotCondition } from "./scan-beam.ts";
+import { type ScanningOptions, withScanning } from "./scan-options.ts";
+import { runPlan } from "./scanning.ts";
+
+export type SweepSettings = Parameters<typeof delaySweeps>[0];
+
+interface Options extends ScanningOptions {
+  readonly of: string;
+  readonly pumped: string;
+  readonly i0: string;
+  readonly t0Error: number;
+  readonly shots: number;
+  readonly most: number;
+  readonly fsPerUnit: number;
+  readonly edgeSignal?: string;
+  readonly fsPerPixel?: number;
+  readonly zeroPixel: number;
+  readonly offset?: boolean;
+  readonly where: string[];
+  readonly shutter?: string;
+}
+
+/** `sacla delay-scan live AXIS FROM TO`: fast sweeps until time zero is as precise as asked. */
+export function addLiveDelayScan(group: Command, io: Io): void {
+  declare<Options, [string, number, number]>(
+    group,
+    io,
+    "live",
+    "sweep a delay stage to and fro until time zero is as precise as asked: shows what it takes, then asks",
+    (command) =>
+      withScanning(
+        command
+          .argument("<axis>", "name of the experiment file, which has a signal of the same name")
+          .argument("<from>", "in the unit of the axis", parseNumber)
+          .argument("<to>", "included", parseNumber)
+          .requiredOption("--of <signal>", "0-D signal that the pump changes")
+          .requiredOption("--pumped <signal>", "1 at pumped shots, 0 at the others")
+          .requiredOption("--i0 <signal>", "what each shot is divided by")
+          .option("--t0-error <fs>", "ends when the error of time zero is no larger", parseNumber, 10)
+          .option("--shots <n>", "shots of one sweep: they give its speed", parseWhole, 600)
+          .option("--most <n>", "ends after so many sweeps", parseWhole, 50)
+          .option(
+            "--fs-per-unit <fs>",
+            "delay of one unit of the axis; negative where it is earlier",
+            parseNumber,
+            1000,
+          )
+          .option("--edge-signal <id>", "0-D signal with the timing monitor's edge, where it comes live")
+          .option("--fs-per-pixel <fs>", "its scale", parseNumber)
+          .option("--zero-pixel <px>", "edge at which time zero holds", parseNumber, 1000)
+          .option("--offset", "part of the change stays: fit a step beside the decay")
+          .option(
+            "--where <condition>",
+            'what a good shot is, as "SIGNAL OPERATOR NUMBER"; can be repeated',
+            collect,
+            [],
+          )
+          .option("--shutter <name>", "opened for each sweep"),
+      ),
+    async (session, options, [axis, from, to]) => {
+      const { of, pumped, i0, edgeSignal: signalName, fsPerPixel, zeroPixel } = options;
+      const jitter =
+        signalName === undefined || fsPerPixel === undefined ? undefined : { signalName, fsPerPixel, zeroPixel };
+      await requireSignals(session, [of, pumped, i0, ...(jitter === undefined ? [] : [jitter.signalName])]);
+      const settings: SweepSettings = {
+        axis,
+        from,
+        to,
+        shots: options.shots,
+        signalName: of,
+        normaliseBy: i0,
+        pumpedBy: pumped,
+        fsPerUnit: options.fsPerUnit,
+        t0ErrorFs: options.t0Error,
+        mostSweeps: options.most,
+        ...(options.where.length === 0 ? {} : { conditions: options.where.map(shotCondition) }),
+        ...defined({ jitter, offset: options.offset, shutter: options.shutter }),
+      };
+      const context = { command: "delay-scan live", settings, ...contextOf(options) };
+      return await runSweeps(session, options, settings, context);
+    },
+  );
+}
+
+/** Runs them, or goes on with them, and says where time zero is. */
+export async function runSweeps(
+  session: Session,
+  options: ScanningOptions,
+  settings: SweepSettings,
+  context: Readonly<Record<string, unknown>>,
+  resumes?: string,
+): Promise<CommandResult> {
+  const plan = delaySweeps(settings);
+  return tellEnd(plan, await runPlan(session, options, plan, context, resumes), endText);
+}
+
+function endText({ fit, sweeps, outcome }: DelaySweeps): string {
+  const how = outcome === "precise" ? "as precise as asked" : "not as precise as asked";
+  if (fit === null) return `no time zero after ${sweeps} sweeps: look further, or check pump, overlap and signal`;
+  return (
+    `time zero ${fit.t0Fs.toFixed(1)} ± ${fit.t0ErrorFs.toFixed(1)} fs (${how} after ${sweeps} sweeps), ` +
+    `rise ${fit.riseFs.toFixed(0)} ± ${fit.riseErrorFs.toFixed(0)} fs rms, ` +
+    `lifetime ${fit.lifetimeFs.toFixed(0)} ± ${fit.lifetimeErrorFs.toFixed(0)} fs, ` +
+    `change ${(100 * fit.amplitude).toFixed(2)} ± ${(100 * fit.amplitudeError).toFixed(2)} %`
+  );
+}
