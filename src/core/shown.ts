@@ -24,10 +24,10 @@ export function showAs<T extends object>(
   };
   hide(nodeInspect, inspect);
   hide(denoInspect, inspect);
-  // Deno's kernel shows nothing at all of some objects without it.
-  hide(jupyterDisplay, function (this: T) {
-    return { "text/plain": text(this), ...display?.(this) };
-  });
+  if (display !== undefined)
+    hide(jupyterDisplay, function (this: T) {
+      return { "text/plain": text(this), ...display(this) };
+    });
 }
 
 /** The same object, which a notebook shows so. Nothing else changes: the property is hidden. */
