@@ -8,6 +8,7 @@
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -108,6 +109,14 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
     { says: /v\.parquet/, writes: "v.parquet" },
   ],
   [["scatter", "1520000", "BM1", "BM2", "-o", "s.svg"], { says: /r = 0\.\d/, writes: "s.svg" }],
+  [["cube", "1520000", "xfel_bl_3_st_2_motor_1/position", "BM2"], { says: /on \/ off/ }],
+  [
+    [
+      ...["raster", "bl3_st2_pm040", "0", "100", "2", "bl3_st2_pm041", "0", "0", "1", "--shutter", "bl3_shutter1"],
+      ...["--no-journal", "--yes"],
+    ],
+    { says: /done: 2 points/, writes: "chip.map" },
+  ],
   [["config"], { says: /default: sim:/ }],
   [["completion", "bash"], { says: /complete -o default/ }],
   [["diff", ...pictures, "-o", "diff.png"], { says: /pumped − \d+ unpumped/, writes: "diff-significance.png" }],
@@ -296,7 +305,8 @@ async function started(args: readonly string[]): Promise<Serving> {
 /** The commands a help text lists; of a command with subcommands, those: `keys new`. */
 async function commandsOf(path: readonly string[]): Promise<string[]> {
   const help = await run([...path, "--help"], { says: /Usage: sacla/ });
-  const listed = help.split(/^Commands:$/m)[1] ?? "";
+  // The commands themselves stand below what they are for.
+  const listed = path.length === 0 ? help : (help.split(/^Commands:$/m)[1] ?? "");
   const names = [...listed.matchAll(/^ {2}([a-z][\w-]*)/gm)].map((match) => match[1] ?? "");
   const below: string[] = [];
   // One by one: dozens of programs at once are slow on a busy computer.
@@ -367,6 +377,46 @@ function checkReadme(): void {
   });
 }
 
+/** The lines of docs/jobs.md, each in a shell of its own as they stand there, with the experiment file of the examples. */
+async function checkJobs(step: (name: string, work: () => Promise<unknown>) => Promise<void>): Promise<void> {
+  const at = join(folder, "jobs");
+  const installed = join(local, "node_modules/sacla");
+  mkdirSync(at);
+  copyFileSync(join(installed, "examples/experiment.json"), join(at, "experiment.json"));
+  writeFileSync(join(at, "sacla.json"), JSON.stringify({ experiment: "experiment.json", as: "check" }));
+  const page = readFileSync(join(installed, "docs/jobs.md"), "utf8");
+  const lines = [...page.matchAll(/^\| \d+\. [^|]*\| `([^`]*)`/gm)].map((match) => match[1] ?? "");
+  if (lines.length !== 15) throw new Error(`docs/jobs.md has ${lines.length} jobs instead of 15`);
+  const inShell = { cwd: at, env: { ...env, PATH: `${join(global, "bin")}:${env["PATH"] ?? ""}` } };
+  for (const line of lines) {
+    if (line.length > 100) throw new Error(`longer than 100 characters: ${line}`);
+    // Something must have been killed before it can go on.
+    if (line.startsWith("sacla resume")) await killedScan(inShell);
+    await step(line.slice("sacla ".length), async () => {
+      await new Promise<void>((done, fail) => {
+        execFile("sh", ["-c", line], { ...inShell, timeout: 5 * COMMAND_LIMIT_MS }, (error, out, err) =>
+          error === null ? done() : fail(new Error(`${error.message}: ${out.slice(-500)} ${err.slice(-500)}`)),
+        );
+      });
+    });
+  }
+}
+
+/** A scan that is killed after its second point. */
+async function killedScan(inShell: { readonly cwd: string; readonly env: NodeJS.ProcessEnv }): Promise<void> {
+  const args = ["scan", "delay", "77", "80", "6", "--shots", "5", "--signal", "diode", "--shutter", "xrays", "--yes"];
+  const child = spawn("sacla", args, { ...inShell, stdio: ["ignore", "ignore", "pipe"] });
+  children.add(child);
+  const ended = new Promise((done) => child.on("close", done));
+  let err = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+    if (/^point 2 of 6/m.test(err)) child.kill("SIGKILL");
+  });
+  await ended;
+  children.delete(child);
+}
+
 /** What another runtime cannot do is refused, with the way that works. @throws when it is not */
 async function checkRefusals(): Promise<void> {
   for (const args of [
@@ -430,6 +480,7 @@ async function check(): Promise<void> {
       if (args[0] === "plan") givePlan();
       await step(args.join(" "), () => run(args, expected));
     }
+    if (runtime === undefined) await checkJobs(step);
     if (!hasZeromq) await step("over ZeroMQ is refused", checkRefusals);
   };
   const serving = async (): Promise<void> => {

@@ -30,6 +30,7 @@ export const commandGroups: readonly (readonly [job: string, commands: readonly 
       { name: "assemble", load: async () => (await import("./commands/assemble.ts")).assemble },
       { name: "diff", load: async () => (await import("./commands/diff.ts")).diff },
       { name: "histogram", load: async () => (await import("./commands/histogram.ts")).histogram },
+      { name: "cube", load: async () => (await import("./commands/cube.ts")).cube },
       { name: "watch", load: async () => (await import("./commands/watch.ts")).watch },
       { name: "reduce", load: async () => (await import("./commands/reduce.ts")).reduce },
       { name: "reduce-job", load: async () => (await import("./commands/reduce-job.ts")).reduceJob },
@@ -78,6 +79,7 @@ export const commandGroups: readonly (readonly [job: string, commands: readonly 
       { name: "scan", load: async () => (await import("./commands/scan.ts")).scan },
       { name: "rock", load: async () => (await import("./commands/rock.ts")).rock },
       { name: "optimise", load: async () => (await import("./commands/optimise.ts")).optimise },
+      { name: "raster", load: async () => (await import("./commands/raster.ts")).raster },
       { name: "plan", load: async () => (await import("./commands/plan.ts")).plan },
       { name: "resume", load: async () => (await import("./commands/resume.ts")).resume },
     ],
@@ -114,6 +116,10 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   assemble: ["sacla assemble newest octal", "sacla assemble newest octal --class off --method area -o off.png"],
   diff: ["sacla diff newest octal", "sacla diff 1520000 octal --pair --normalise i0"],
   histogram: ["sacla histogram newest octal", "sacla histogram newest octal --class off -n 50"],
+  cube: [
+    "sacla cube newest delay diode --plot cube.png",
+    "sacla cube newest delay diode --bins 11800,12700,50 -o cube.csv",
+  ],
   watch: ["sacla watch octal", "sacla watch octal -n 30 --log"],
   reduce: [
     "sacla reduce 1520000 request.json -o result.h5 --jobs 4",
@@ -165,6 +171,10 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   optimise: [
     "sacla optimise bl3_quad_1=-1:1:0.4 bl3_taper_1=-1:1:0.4 --signal i0 --shutter xrays --dry-run",
     "sacla optimise sample_x=-0.5:0.5:0.1 sample_y=-0.5:0.5:0.1 --signal diode --normalise i0 --shutter xrays",
+  ],
+  raster: [
+    "sacla raster sample_x -1mm 1mm 41 sample_y 0 1mm 21 --shutter xrays",
+    "sacla raster sample_x -1 1 41 sample_y 0 1 21 --shutter xrays --spots 100 --chip chip-7.map",
   ],
   plan: ["sacla plan dry-run plan.mjs", "sacla plan run plan.mjs --html scan.html"],
   resume: ["sacla resume", "sacla resume scan.journal"],

@@ -70,7 +70,11 @@ export function quantityWithError(value: number, error: number, unit = ""): stri
   // One digit of the error, two where it begins with 1: 0.14 is not 0.1.
   const magnitude = Math.floor(Math.log10(wrong));
   const digits = wrong / 10 ** magnitude < 1.95 ? 1 - magnitude : -magnitude;
-  if (Math.abs(scaled) >= 1e7 || digits > 12) return withUnit(`${plain(scaled, 7)} ± ${plain(wrong, 2)}`, shown);
+  const power = Math.floor(Math.log10(Math.max(Math.abs(scaled), wrong)));
+  if (power >= 7 || digits > 12) {
+    const scale = 10 ** power;
+    return withUnit(`${quantityWithError(scaled / scale, wrong / scale)}e${power}`, shown);
+  }
   if (digits > 0) return withUnit(`${scaled.toFixed(digits)}(${Math.round(wrong * 10 ** digits)})`, shown);
   const step = 10 ** -digits;
   return withUnit(`${Math.round(scaled / step) * step}(${Math.round(wrong / step) * step})`, shown);

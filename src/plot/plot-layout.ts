@@ -153,7 +153,8 @@ export function layOutPlot(
   if (yLabel !== undefined) {
     write(
       { text: yLabel, x: label + 9 - left, y: frameHeight / 2, size: label, ...ink, isUpwards: true },
-      fullHeight - 16,
+      // Longer than the frame it would run into the lines above.
+      frameHeight + 16,
     );
   }
   return {

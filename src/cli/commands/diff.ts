@@ -2,7 +2,7 @@ import { Option } from "commander";
 import type { Image } from "../../core/ndarray.ts";
 import { defined } from "../../core/options.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
-import { normalCdf } from "../../core/special-functions.ts";
+import { fProbability } from "../../core/special-functions.ts";
 import type { Run } from "../../db/index.ts";
 import type { View } from "../../ip/index.ts";
 import { textTable } from "../../plot/text.ts";
@@ -143,7 +143,7 @@ const SIGMAS = 5;
 /** Spots of the list are further apart than this, in pixels. */
 const APART = 20;
 
-function judge({ image, error, significance }: DifferencePicture): Judged {
+function judge({ image, error, significance, on, off }: DifferencePicture): Judged {
   const columns = significance.shape[1] ?? 1;
   const found: Spot[] = [];
   let [pixels, beyondFive] = [0, 0];
@@ -168,7 +168,9 @@ function judge({ image, error, significance }: DifferencePicture): Judged {
     if (strongest.every((other) => Math.hypot(other.row - spot.row, other.column - spot.column) > APART))
       strongest.push(spot);
   }
-  return { pixels, beyondFive, byChance: 2 * normalCdf(-SIGMAS) * pixels, strongest };
+  // Student's distribution: errors from few shots are uncertain themselves.
+  const freedom = Math.max(1, on.tags.length + off.tags.length - 2);
+  return { pixels, beyondFive, byChance: fProbability(SIGMAS ** 2, 1, freedom) * pixels, strongest };
 }
 
 function answer(
@@ -180,9 +182,9 @@ function answer(
     on.monitor === null || off.monitor === null
       ? ""
       : `; mean I0 ${quantity(on.monitor, unit)} on, ${quantity(off.monitor, unit)} off`;
-  // Errors of few shots have longer tails than a normal distribution, so a few pixels more are no effect.
-  const isReal = beyondFive > 10 * byChance + 10;
   const counted = `${beyondFive} of ${pixels} pixels beyond ±${SIGMAS}σ, by chance ${quantity(byChance, "", 2)}`;
+  // Pixels with few photons scatter unevenly, so a few more than by chance are no effect.
+  const isReal = beyondFive > 10 * byChance + 10;
   const verdict = isReal
     ? `pumped and unpumped shots differ: ${counted}`
     : `no single pixel differs significantly: ${counted}; what is spread over many shows in sums of regions`;

@@ -4,6 +4,7 @@ import { isSaclaError } from "../../core/errors.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import { defined } from "../../core/options.ts";
 import { oneLine } from "../../core/printable.ts";
+import { quantity } from "../../core/quantities.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
 import { assemblerFor, darkAverage } from "../../reduce/index.ts";
@@ -108,7 +109,7 @@ function parseSeconds(text: string): number {
 /** The detector a user named, or the one with the most sensors. @throws UNKNOWN_DETECTOR */
 async function liveDetector({ facility, bl, signal }: Session, id: string | undefined): Promise<DetectorGroup> {
   const ids = await facility.live.readDetidlist(bl, { signal });
-  return new Detectors(ids, `The live data of beamline ${bl}`).findOrLargest(id);
+  return new Detectors(ids, `The live data of beamline ${bl}`, {}, facility.endpoint.names).findOrLargest(id);
 }
 
 async function darkOfRun(
@@ -172,7 +173,7 @@ class Screen {
     this.#values = this.#options.signal
       .map((id) => {
         const value = shot.value(id);
-        return `  ${id} ${"value" in value ? `${value.value.toPrecision(4)} ${value.unit}` : value.reason}`;
+        return `  ${id} ${"value" in value ? quantity(value.value, value.unit) : value.reason}`;
       })
       .join("");
     if (now - this.#pictureAt >= this.#options.every * 1000) await this.#renew(now);

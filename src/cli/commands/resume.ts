@@ -1,5 +1,5 @@
 import { badArgument, isRecord } from "../../core/guards.ts";
-import { Journal, type OptimiseOptions, optimise, type Plan, scan } from "../../scan/index.ts";
+import { count, Journal, type OptimiseOptions, optimise, type Plan, scan } from "../../scan/index.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { runSweeps, type SweepSettings } from "../delay-sweeps.ts";
 import { loadPlan } from "../load-plan.ts";
@@ -47,6 +47,7 @@ function begunWithOf(context: Readonly<Record<string, unknown>>): Partial<Scanni
 async function planOf(context: Readonly<Record<string, unknown>>, path: string): Promise<Plan> {
   const { command, file, settings } = context as Readonly<Record<"command" | "file" | "settings", unknown>>;
   if (command === "plan" && typeof file === "string") return await loadPlan(file);
+  if (command === "raster" && isRecord(settings)) return count(settings as unknown as Parameters<typeof count>[0]);
   if (command === "scan" && isRecord(settings)) return scan(settings as unknown as Parameters<typeof scan>[0]);
   if (command === "optimise" && isRecord(settings)) return optimise(settings as unknown as OptimiseOptions);
   throw badArgument(
