@@ -13,9 +13,11 @@ const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 async function sacla(
   args: readonly string[],
   at: (err: string, child: ChildProcess) => void = () => {},
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<{ code: number | null; out: string; err: string }> {
   const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, main, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    env,
   });
   let [out, err] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -80,4 +82,45 @@ describe("Ctrl+C", () => {
     expect(aborted.out, aborted.err).toMatch(/aborted: |stopped: /);
     expect(aborted.code).toBe(130);
   });
+});
+
+describe("a scan whose process is asked to end", () => {
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+    it(`by ${signal} makes safe, keeps its points in a journal that nobody named, and is resumed without naming it`, async () => {
+      const env = { ...process.env, XDG_STATE_HOME: join(folder, signal) };
+      const command = [
+        "scan",
+        "bl3_st2_pm001",
+        "11990",
+        "12010",
+        "6",
+        "--shots",
+        "6",
+        "--shutter",
+        "bl3_shutter1",
+        "--yes",
+      ];
+      let isSent = false;
+      const ended = await sacla(
+        command,
+        (err, child) => {
+          if (isSent || !err.includes("point 2")) return;
+          isSent = true;
+          child.kill(signal);
+        },
+        env,
+      );
+      const [, journal = ""] = /^journal: (.*)$/m.exec(ended.err) ?? [];
+      expect(journal.startsWith(join(folder, signal, "sacla", "scans"))).toBe(true);
+      expect(`${ended.err}${ended.out}`).not.toMatch(/ {4}at /);
+      expect(ended.code).toBe(130);
+      const resumed = await sacla(["resume", "--yes", "--json"], undefined, env);
+      expect(resumed.err).not.toContain("point 1: ");
+      expect(JSON.parse(resumed.out)).toMatchObject({ outcome: "done", points: 6, shots: { used: 36 } });
+      // Nothing is left to resume.
+      const again = await sacla(["resume", "--yes"], undefined, env);
+      expect([again.code, again.err]).toEqual([expect.any(Number), expect.stringContaining("error ")]);
+      expect(again.code).not.toBe(0);
+    });
+  }
 });

@@ -3,7 +3,16 @@ import { describe, expect, it } from "vitest";
 import { connect } from "../../../src/connect.ts";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { defineExperiment } from "../../../src/ec/index.ts";
-import { controlBeamline, count, Engine, Journal, type Row, scan, virtualBeamline } from "../../../src/scan/index.ts";
+import {
+  controlBeamline,
+  count,
+  Engine,
+  goToPeak,
+  Journal,
+  type Row,
+  scan,
+  virtualBeamline,
+} from "../../../src/scan/index.ts";
 import { cli } from "../../support/fake-io.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { bench, replaced } from "../../unit/scan/fixtures.ts";
@@ -42,6 +51,26 @@ it("a plan that opens no shutter and moves nothing ends in rehearsal time, too",
   await using control = await facility.ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2 });
   const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
   await expect(new Engine(beamline).run(count({ shots: 5 }))).resolves.toMatchObject({ shots: { used: 5 } });
+});
+
+it("goToPeak without beam ends with NO_BEAM at its first point, and goes to no peak", async () => {
+  await using facility = await connect("sim:?clock=virtual");
+  const withStage = defineExperiment({
+    name: "test",
+    bl: 3,
+    axes: { x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] } },
+    signals: { i0: { id: monitor } },
+  } as const);
+  const named = { name: "test", reason: "test", experiment: withStage, pollMs: 2 };
+  await using control = await facility.ec.control(3, named);
+  const how = { experiment: withStage, monitor: "i0", pollMs: 2, beamWaitSeconds: 1 } as const;
+  const before = await control.axis("x").position();
+  const shots = { count: 2, signals: ["i0"] };
+  const plan = goToPeak({ axis: "x", from: before + 1, to: before + 2, points: 5, signalName: "i0", shots });
+  await expect(new Engine(controlBeamline(facility, control, how)).run(plan)).rejects.toMatchObject({
+    code: "NO_BEAM",
+  });
+  expect(await control.axis("x").position()).toBe(before + 1);
 });
 
 it("a stop ends a wait for the beam at once", async () => {
