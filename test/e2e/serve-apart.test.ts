@@ -1,8 +1,9 @@
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { connect } from "../../src/connect.ts";
 import { isSaclaError } from "../../src/core/errors.ts";
@@ -10,7 +11,7 @@ import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { type Finished, sacla } from "../support/cli.ts";
 import { cli } from "../support/fake-io.ts";
-import { itNeeding } from "../support/optional.ts";
+import { itNeeding, pythonWith } from "../support/optional.ts";
 import { childrenOf, isAlive } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -18,6 +19,9 @@ const folder = temporaryFolder();
 const fixture = fileURLToPath(new URL("../../fixtures/tiny-octal.h5", import.meta.url));
 const isLinux = existsSync("/proc/self/task");
 const BL = 3;
+const LIVE = "MPCCD-2N0-M02-001";
+const MONITOR = "xfel_bl_3_tc_bm_1_pd/charge";
+const karabo = pythonWith("karabo_bridge");
 
 interface Ready {
   readonly addresses: readonly string[];
@@ -149,6 +153,36 @@ describe("sacla serve with its reads in another process", () => {
     server.child.kill("SIGTERM");
     await expectGone(server, []);
   });
+
+  itNeeding(
+    karabo !== undefined,
+    "no Python with karabo_bridge",
+    "gives the client of karabo-bridge live shots",
+    async () => {
+      const bridge = ["--karabo-bridge", "tcp://127.0.0.1:*", "--karabo-detector", LIVE, "--karabo-signal", MONITOR];
+      const server = await serving(["sim:", "--zmq", "tcp://127.0.0.1:*", ...bridge]);
+      const client = fileURLToPath(new URL("../support/karabo-client.py", import.meta.url));
+      const { stdout } = await promisify(execFile)(karabo ?? "", [client, server.karaboBridge ?? "", "3"]);
+      const shots = stdout
+        .trim()
+        .split("\n")
+        .map(
+          (line) => JSON.parse(line) as Record<string, { meta: Record<string, number>; data: Record<string, unknown> }>,
+        );
+      const tags = shots.map((shot) => shot[MONITOR]?.meta["timestamp.tid"] ?? NaN);
+      expect(tags.toSorted((a, b) => a - b)).toEqual(tags);
+      for (const shot of shots) {
+        expect(shot[MONITOR]?.data["value"]).toEqual(expect.any(Number));
+        const sensors = Object.keys(shot).filter((name) => name.startsWith(LIVE));
+        expect(sensors).toHaveLength(2);
+        for (const name of sensors)
+          expect(shot[name]?.data["image.data"]).toMatchObject({ sum: expect.any(Number), shape: [1024, 512] });
+      }
+      server.child.kill("SIGTERM");
+      await expectGone(server, []);
+    },
+    120_000,
+  );
 
   itNeeding(
     isLinux,
