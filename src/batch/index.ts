@@ -8,7 +8,13 @@ export { EXIT_STOPPED, type ProcessOptions, reduceInProcesses } from "./local.ts
 export { type MergeOptions, mergeReduction } from "./merge.ts";
 export { pbs } from "./pbs.ts";
 export { type PlanOptions, planReduction, type ShardSize } from "./plan.ts";
-export { type CheckedRequest, checkReductionRequest, type ReductionRequest, requestSchema } from "./request.ts";
+export {
+  type CheckedRequest,
+  checkReductionRequest,
+  type ReductionRequest,
+  requestDigest,
+  requestSchema,
+} from "./request.ts";
 export type { JobPlan, JobScript, Scheduler, SubmittedJobs } from "./scheduler.ts";
 export {
   type ReductionSource,
@@ -20,4 +26,5 @@ export {
   shardState,
 } from "./shard.ts";
 export { requeue, slurm, slurmTask } from "./slurm.ts";
+export { type ResultSummary, summaryOf } from "./summary.ts";
 export { lastJobs, submitJobs, type WatchOptions, watchJobs } from "./watch.ts";

@@ -48,9 +48,16 @@ export async function mergeReduction(
   const { made, about } = await shardSetting(folder, manifest, source.run);
   const files = manifest.shards.map((_, index) => folder.shard(index).checkpoint);
   const merged = await mergeCheckpoints(files, made, about);
-  const { asked, used, dropped } = await writeResult(manifest, merged);
+  const { ledger, summary } = await writeResult(manifest, merged);
+  const { asked, used, dropped } = ledger;
   const counts = dropped.map(({ reason, tags }) => [reason, tags.length]);
-  folder.log(folder.logPath, "merged", { out: manifest.out, asked, used, dropped: Object.fromEntries(counts) });
+  folder.log(folder.logPath, "merged", {
+    out: manifest.out,
+    asked,
+    used,
+    dropped: Object.fromEntries(counts),
+    summary,
+  });
   return merged;
 }
 

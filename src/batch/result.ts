@@ -5,6 +5,7 @@ import { type Cube, type PartialResult, resultsOf } from "../reduce/index.ts";
 import type { Manifest } from "./folder.ts";
 import type { Made } from "./make.ts";
 import type { CubeRequest } from "./request.ts";
+import { type ResultSummary, summaryOf } from "./summary.ts";
 
 /** What is merged of all shards. */
 interface MergedShards {
@@ -15,10 +16,13 @@ interface MergedShards {
 /**
  * Writes the result file: a group for each reducer with one for each sensor, `cubes`, `ledger`, and `provenance`. The
  * same request of the same run gives the same bytes, however it was cut into shards.
- * @returns the account of all shots, those that were left out before reading too
+ * @returns the account of all shots, those that were left out before reading too, and the single numbers of reducers
  * @throws WRITE_FAILED
  */
-export async function writeResult(manifest: Manifest, { partial, cubes }: MergedShards): Promise<Ledger> {
+export async function writeResult(
+  manifest: Manifest,
+  { partial, cubes }: MergedShards,
+): Promise<{ readonly ledger: Ledger; readonly summary: ResultSummary }> {
   const { bl, run, hightag, software, dark, sensors, requestDigest, request, startTime, leftOut } = manifest;
   const { ledger: _, ...reduced } = resultsOf(partial);
   const dropped = leftOut.map(({ reason, tags }) => ({ reason, tags: [...tagsOfRanges(tags)] }));
@@ -51,7 +55,7 @@ export async function writeResult(manifest: Manifest, { partial, cubes }: Merged
     },
     startTime,
   );
-  return ledger;
+  return { ledger, summary: summaryOf(reduced) };
 }
 
 function cubeTree(cube: Cube, request: CubeRequest | undefined): Record<string, unknown> {

@@ -10,6 +10,7 @@ import {
   pbs,
   planReduction,
   type ReductionSource,
+  type ResultSummary,
   reduceInProcesses,
   reduceShard,
   type Scheduler,
@@ -48,6 +49,8 @@ interface ShotAccount {
   readonly asked: number;
   readonly used: number;
   readonly dropped: Readonly<Record<string, number>>;
+  /** Single numbers of the reducers. */
+  readonly summary: ResultSummary;
 }
 
 /** What became of a reduction. */

@@ -11,6 +11,7 @@ export {
 } from "./dark-rule.ts";
 export { Db } from "./db.ts";
 export { MirroredDb } from "./mirrored-db.ts";
+export { type PlainRow, parquetRows } from "./rows-file.ts";
 export { Run, type RunTagsOptions, type WaitOptions } from "./run.ts";
 export type { RunReader } from "./run-reader.ts";
 export type { RunsOptions } from "./run-stream.ts";

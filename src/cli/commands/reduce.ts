@@ -1,24 +1,39 @@
+import { SaclaError } from "../../core/errors.ts";
 import { readJsonFile } from "../../files/index.ts";
-import { type AddCommand, type CommandResult, collect, declare, findRun, parseNumber, parseWhole } from "../command.ts";
+import {
+  type AddCommand,
+  type CommandResult,
+  collect,
+  declare,
+  findRun,
+  parseNumber,
+  parseWhole,
+  type Session,
+} from "../command.ts";
 import { previewReduction, type Reducing, type ReducingOptions, reduceRun } from "../reducing.ts";
+import { parseRuns, reduceRuns } from "../reducing-runs.ts";
 
 interface Options extends ReducingOptions {
   readonly out?: string;
   readonly dryRun?: boolean;
+  readonly runs?: readonly [first: number, last: number];
+  readonly follow?: boolean;
 }
 
 /** `sacla reduce RUN REQUEST.json -o RESULT.h5`: all that a request file asks of the shots of a run. */
 export const reduce: AddCommand = (program, io) =>
-  declare<Options, [string, string]>(
+  declare<Options, [string, string | undefined]>(
     program,
     io,
     "reduce",
     "reduce a run as a request file says: reducers, corrections, cubes; here or as jobs of Slurm or PBS",
     (command) =>
       command
-        .argument("<run>", "run number, or newest")
-        .argument("<request>", "JSON file, see docs/batch.md")
-        .option("-o, --out <file>", "result file (default: <run>-reduced.h5)")
+        .argument("<run>", "run number, or newest; left out with --runs")
+        .argument("[request]", "JSON file, see docs/batch.md")
+        .option("-o, --out <file>", "result file (default: <run>-reduced.h5); with --runs a folder (default: reduced)")
+        .option("--runs <first-last>", "each of these runs, and a table of them, runs.parquet", parseRuns)
+        .option("--follow", "with --runs: each run as it ends, until the last one")
         .option("--jobs <n>", "processes on this computer", parseWhole, 1)
         .option("--slurm", "submit the work to Slurm, and wait for it")
         .option("--pbs", "submit the work to PBS, and wait for it")
@@ -41,6 +56,9 @@ export const reduce: AddCommand = (program, io) =>
         .option("--overwrite", "replace an existing result file")
         .option("--keep", "keep the folder of pieces, <out>.parts"),
     async (session, options, [number, path]) => {
+      if (options.runs !== undefined) return await manyRuns(session, options, options.runs, number, path);
+      if (path === undefined || options.follow === true)
+        throw new SaclaError("BAD_ARGUMENT", "Give a run and a request, or --runs FIRST-LAST and a request.");
       const request = await readJsonFile("The request", path);
       const run = await findRun(session, runNumber(number));
       const source = { db: session.facility.db, st: session.facility.st, run };
@@ -49,6 +67,25 @@ export const reduce: AddCommand = (program, io) =>
       return report(await reduceRun(session, source, request, out, options), run.number);
     },
   );
+
+async function manyRuns(
+  session: Session,
+  options: Options,
+  runs: readonly [first: number, last: number],
+  path: string,
+  more: string | undefined,
+): Promise<CommandResult> {
+  if (more !== undefined || options.dryRun === true || !options.wait)
+    throw new SaclaError("BAD_ARGUMENT", "With --runs give one request, and neither --dry-run nor --no-wait.");
+  const request = await readJsonFile("The request", path);
+  const found = await reduceRuns(session, runs, request, options.out ?? "reduced", options);
+  const { table, done, failed, kept } = found;
+  const lines = [
+    `${table}: ${done.length} runs reduced, ${kept.length} were there already, ${failed.length} failed`,
+    ...failed.map(({ run, message }) => `run ${run}: ${message}`),
+  ];
+  return { json: found, text: lines.join("\n"), exitCode: failed.length === 0 ? 0 : 1 };
+}
 
 function runNumber(text: string): number | "newest" {
   return text === "newest" ? text : parseWhole(text);
