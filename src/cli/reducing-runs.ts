@@ -14,7 +14,7 @@ interface RunRow {
   readonly row: PlainRow;
 }
 
-export interface RunsReduced {
+interface RunsReduced {
   readonly folder: string;
   readonly table: string;
   readonly done: readonly number[];
