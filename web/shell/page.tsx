@@ -61,7 +61,10 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
     HOLDER_MS,
     `beam ${bl}`,
   );
-  const { Panel } = panels[panel] ?? { Panel: LivePanel };
+  // A file has nothing live to begin with.
+  const isStored = location.hash === "" && methods.length > 0 && !methods.includes("live.shots");
+  const shown = isStored ? "runs" : panel;
+  const { Panel } = panels[shown] ?? { Panel: LivePanel };
   return (
     <>
       <header>
@@ -76,7 +79,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
         </label>
         <nav aria-label="panels">
           {Object.entries(panels).map(([name, { title }]) => (
-            <a key={name} href={`#/${name}?${params}`} aria-current={name === panel ? "page" : undefined}>
+            <a key={name} href={`#/${name}?${params}`} aria-current={name === shown ? "page" : undefined}>
               {title}
             </a>
           ))}
