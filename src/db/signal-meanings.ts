@@ -54,7 +54,10 @@ export function searchByMeaning(names: readonly string[], text: string): string[
   return names.filter((name) => {
     const meaning = signalMeaning(name).toLowerCase();
     const id = squeezed(name);
-    return words.every((word) => id.includes(squeezed(word)) || hasWord(meaning, word));
+    const numbers = name.match(/\d+/g) ?? [];
+    const hasPart = (word: string): boolean =>
+      /^\d+$/.test(word) ? numbers.includes(word) : id.includes(squeezed(word));
+    return words.every((word) => hasPart(word) || hasWord(meaning, word));
   });
 }
 
