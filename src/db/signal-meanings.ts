@@ -54,7 +54,7 @@ export function searchByMeaning(names: readonly string[], text: string): string[
   return names.filter((name) => {
     const meaning = signalMeaning(name).toLowerCase();
     const id = squeezed(name);
-    const numbers = name.match(/\d+/g) ?? [];
+    const numbers: readonly string[] = name.match(/\d+/g) ?? [];
     const hasPart = (word: string): boolean =>
       /^\d+$/.test(word) ? numbers.includes(word) : id.includes(squeezed(word));
     return words.every((word) => hasPart(word) || hasWord(meaning, word));
