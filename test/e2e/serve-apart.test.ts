@@ -117,6 +117,17 @@ describe("sacla serve with its reads in another process", () => {
     const [zmq = "", http = ""] = server.addresses;
     await using leading = await connect(zmq, { keyFile: leader.keyFile });
     await using reading = await connect(zmq, { keyFile: guest.keyFile });
+    // Live shots, to a reader by CURVE: pixels, values and tags that rise.
+    const live: number[] = [];
+    const following = { bl: BL, detectors: [LIVE], signals: [MONITOR], policy: "every", limit: 3 } as const;
+    for await (const shot of reading.live.shots(following)) {
+      live.push(shot.tag);
+      expect(shot.images[`${LIVE}-1`]?.data.some((value) => value !== 0)).toBe(true);
+      expect(Number.isFinite(shot.number(MONITOR))).toBe(true);
+      if (live.length === 3) break;
+    }
+    expect(live.toSorted((a, b) => a - b)).toEqual(live);
+    expect(new Set(live).size).toBe(3);
     const { endpoint } = leading;
     const { lease } = await endpoint.call("lease.take", { bl: BL, name: "leader", reason: "test", ttlMs: 60_000 });
     const axis = "bl3_st2_pm001";
