@@ -25,13 +25,14 @@ export const pbs: Scheduler = {
 
   async submitShards(plan) {
     const ids: string[] = [];
-    for (const index of plan.shards) ids.push(await submit("qsub", [shardScript(plan, index).path]));
+    for (const index of plan.shards)
+      ids.push(await submit("qsub", argumentsOf(plan, shardName(index), shardScript(plan, index))));
     return ids;
   },
 
   async submitMerge(plan, after) {
     const wait = after.length === 0 ? [] : ["-W", `depend=afterany:${after.join(":")}`];
-    return await submit("qsub", [...wait, pbs.mergeScript(plan).path]);
+    return await submit("qsub", [...wait, ...argumentsOf(plan, "merge", pbs.mergeScript(plan))]);
   },
 
   async alive(jobs) {
@@ -49,7 +50,17 @@ export const pbs: Scheduler = {
 };
 
 function shardScript(plan: JobPlan, index: number): JobScript {
-  return scriptOf(plan, `shard-${String(index).padStart(4, "0")}`, [String(index)]);
+  return scriptOf(plan, shardName(index), [String(index)]);
+}
+
+function shardName(index: number): string {
+  return `shard-${String(index).padStart(4, "0")}`;
+}
+
+/** What the script says, once more: the qsub of Slurm (slurm-wlm-torque 22.05) reads no `#PBS` lines. */
+function argumentsOf({ folder, options }: JobPlan, name: string, { path }: JobScript): string[] {
+  const further = options.flatMap((option) => option.split(/\s+/));
+  return ["-j", "oe", "-o", join(folder.path, `${name}.out`), ...further, path];
 }
 
 function scriptOf(plan: JobPlan, name: string, index: readonly string[]): JobScript {

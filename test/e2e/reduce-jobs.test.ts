@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkShards } from "../../scripts/check-shards.ts";
@@ -45,6 +45,22 @@ describe("sacla reduce in several processes", () => {
     expect(readFileSync(join(folder, "two.h5")).equals(readFileSync(join(folder, "one.h5")))).toBe(true);
     const logs = [0, 1, 2].map((k) => readFileSync(join(folder, `two.h5.parts/shard-000${k}.log`), "utf8")).join("");
     expect(logs).toContain("ended by SIGKILL");
+  });
+});
+
+const hasQsub = hasSlurm && existsSync("/usr/bin/qsub") && existsSync("/usr/bin/qstat");
+
+describe("sacla reduce --pbs", () => {
+  itNeeding(hasQsub, "no slurm-wlm-torque", "ends with the same bytes, through the qsub that Slurm has", async () => {
+    await using slurm = await PrivateSlurm.start();
+    const source = await writeManyShots(folder, 60);
+    writeFileSync(join(folder, "request.json"), JSON.stringify(manyShotsRequest));
+    const args = ["reduce", "7", "request.json", "--url", source, "-o"];
+    expect((await sacla(folder, [...args, "here.h5"])).code).toBe(0);
+    const { code, out } = await sacla(folder, [...args, "pbs.h5", "--pbs", "--shards", "2", "--keep"], slurm.env);
+    expect([code, out]).toEqual([0, expect.stringContaining("pbs.h5: ")]);
+    expect(readFileSync(join(folder, "pbs.h5.parts/merge.out"), "utf8")).toContain("pbs.h5: ");
+    expect(readFileSync(join(folder, "pbs.h5")).equals(readFileSync(join(folder, "here.h5")))).toBe(true);
   });
 });
 
