@@ -34,8 +34,8 @@ export interface SplitDelayPoint {
 }
 
 /**
- * A correction from a scan of the delay: for each axis a series in the gap, of a degree that the points hold.
- * @param degree - at most; fewer where there are fewer points than that and one more. @default 2
+ * A correction from a scan of the delay: for each axis a series in the gap, of `degree` at most (2 by default), and of
+ * less where there are not so many points and one more.
  * @throws BAD_ARGUMENT when there is no point, or an error is not above 0
  * @example
  * const correction = learnSplitDelayCorrection({ photonEnergyEv: 10_000, points, learntAt: "2026-11-29T12:00+09:00" });

@@ -155,8 +155,8 @@ async function readExpected<R extends Reducers>(
 }
 
 /**
- * One result of several files, in any order the same bits.
- * @param expected - the tags that the files should hold between them; the answer says which are missing
+ * One result of several files, in any order the same bits. `expected` are the tags that the files should hold between
+ * them; the answer says which are missing.
  * @throws BAD_ARGUMENT when a tag is in two files, naming both; and as {@link readCheckpoint}
  * @example
  * const { partial, missing } = await mergeCheckpoints(files, { reducers }, { source, dark, expected: tags });
