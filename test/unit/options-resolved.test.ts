@@ -19,6 +19,7 @@ const delegating = [
   "Facility.runs",
   "Facility.shots",
   "Live.shots",
+  "ScanTable.answers",
   "St.shots",
   "alignCentroid",
   "cube",
@@ -47,6 +48,7 @@ const internal = [
   "SimulatedFacility.constructor",
   "VirtualDevices.fly",
   "VirtualDevices.shots",
+  "requestDigest",
 ];
 
 /** Functions, and constructors and methods of classes, that `index.ts` of a module names or that stand beside it. */

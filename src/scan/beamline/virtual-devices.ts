@@ -184,7 +184,7 @@ export class VirtualDevices {
     this.#settings.set(setting, value);
   }
 
-  /** What the operators of the accelerator are asked for is set, after {@link REQUEST_SECONDS} for each change. */
+  /** What the operators of the accelerator are asked for is set, after a request's time for each change. */
   request({ to }: RequestToOperators): RequestsKept {
     const before = this.seconds;
     let changes = 0;

@@ -1,4 +1,5 @@
 import { isSaclaError } from "../../core/errors.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import { type PointMean, pooledErrors } from "../../core/point-errors.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
 import { ratioOfSums } from "../../core/ratio.ts";
@@ -52,8 +53,8 @@ const FWHM_OF_RMS = Math.sqrt(8 * Math.LN2);
  * Nothing for a scan without one axis that all points differ in.
  */
 export function scanAnswers(rows: readonly Row[], options: ScanAnswerOptions = {}): ScanAnswer[] {
-  const { pumpedBy, normaliseBy } = options;
-  const axis = options.axis ?? curveAxis(rows);
+  const resolved = resolveOptions("scanAnswers", options, { axis: any, units: any, pumpedBy: any, normaliseBy: any });
+  const { pumpedBy, normaliseBy, axis = curveAxis(rows) } = resolved;
   if (axis === undefined) return [];
   const placed = rows.flatMap(({ data, taken }) => {
     const x = data[axis];
@@ -95,9 +96,9 @@ function misfit({ reducedChiSquare, falseAlarmProbability }: PeakFit | StepFit):
   return Number.isNaN(reducedChiSquare) ? falseAlarmProbability : reducedChiSquare;
 }
 
-function attempt<F>(fit: () => F): { readonly fit: F } | { readonly why: string } {
+function attempt<F>(fitOf: () => F): { readonly fit: F } | { readonly why: string } {
   try {
-    return { fit: fit() };
+    return { fit: fitOf() };
   } catch (error) {
     if (!isSaclaError(error, "NO_PEAK", "NO_STEP")) throw error;
     return { why: typeof error.details["why"] === "string" ? error.details["why"] : error.message };

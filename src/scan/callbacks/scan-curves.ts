@@ -4,6 +4,9 @@ import { difference, pumpedAndUnpumped, summary } from "../beamline/shot-collect
 import type { Row } from "../engine/callback.ts";
 import type { ShotsTaken, SignalSummary } from "../messages/messages.ts";
 
+/** By name of axis or signal. */
+export type Units = Readonly<Record<string, string>>;
+
 export interface CurveOptions {
   /**
    * Name of the position along x. Default: the only position, or of several the first that is another at every point;
@@ -11,7 +14,7 @@ export interface CurveOptions {
    */
   readonly axis?: string | undefined;
   /** By name of axis or signal, written beside it. */
-  readonly units?: Readonly<Record<string, string>> | undefined;
+  readonly units?: Units | undefined;
 }
 
 interface PanelOptions extends CurveOptions {

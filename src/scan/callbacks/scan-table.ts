@@ -6,7 +6,7 @@ import { difference, pumpedAndUnpumped, summary, whyMissing } from "../beamline/
 import type { Row, ScanCallback } from "../engine/callback.ts";
 import type { SignalSummary } from "../messages/messages.ts";
 import { type ScanAnswer, type ScanAnswerOptions, scanAnswers } from "./scan-answer.ts";
-import { type CurveOptions, scanPanels, scanPng } from "./scan-curves.ts";
+import { type CurveOptions, scanPanels, scanPng, type Units } from "./scan-curves.ts";
 
 /** A column of a run table by its name, one cell per row. */
 export interface ScanColumn {
@@ -103,16 +103,11 @@ export class ScanTable implements ScanCallback {
    * @example for (const answer of table.answers()) console.log(answerText(answer, units));
    */
   answers(options: Omit<ScanAnswerOptions, "pumpedBy"> = {}): ScanAnswer[] {
-    const { axis, units, normaliseBy } = resolveOptions("answers", options, {
-      axis: any,
-      units: any,
-      normaliseBy: any,
-    });
-    return scanAnswers(this.#rows, { pumpedBy: this.#pumpedBy, axis, units, normaliseBy });
+    return scanAnswers(this.#rows, { ...options, pumpedBy: this.#pumpedBy });
   }
 
   /** CSV with a header line; see docs/scans.md. @param units - by name of axis or signal, written after the names */
-  csv(units: CurveOptions["units"] = {}): string {
+  csv(units: Units = {}): string {
     const columns = this.columns();
     const rows = this.#rows.map((_, i) => columns.map(({ values }) => values[i] ?? ""));
     return formatCsv([columns.map(({ name }) => withUnit(name, units)), ...rows]);
@@ -122,7 +117,7 @@ export class ScanTable implements ScanCallback {
    * For a terminal: mean and error of a signal in one cell, `5.03(8) nC`.
    * @param units - by name of axis or signal
    */
-  text(units: CurveOptions["units"] = {}): string {
+  text(units: Units = {}): string {
     const columns = this.columns().filter(({ name }) => name !== "time" && !/ tag$/.test(name));
     const cells = columns.flatMap(({ name, values }): ScanColumn[] => {
       const [, what = name, part = ""] = /^(.*) (mean|error)$/.exec(name) ?? [];
