@@ -18,10 +18,8 @@ export async function runCli(argv: readonly string[], raw: Io): Promise<number> 
     .version(packageManifest().version)
     .showHelpAfterError("(see: sacla help)")
     .exitOverride()
-    // Without "[options]" at each, what they do finds room beside them on 80 columns.
-    .configureHelp({
-      subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace(/ \[(options|command)\]/g, ""),
-    })
+    // By their names alone, what commands do finds room beside them on 80 columns; their own help says the rest.
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
   try {
     await addCommands(program, argv[0], io);

@@ -10,6 +10,7 @@ import { isControlMethod } from "../../src/transport/control-methods.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { inProcess } from "../../src/transport/in-process.ts";
 import { type CallMethod, type CallParams, callMethods, streamMethods } from "../../src/transport/methods.ts";
+import { isPageMethod } from "../../src/transport/page-methods.ts";
 import { zmqEndpoint } from "../../src/transport/zmq/client.ts";
 import { gatewayOver, gatewayPython, itWithGateway, startGateway } from "../support/gateway.ts";
 import { httpServer } from "../support/http.ts";
@@ -99,10 +100,9 @@ describe("the Python gateway", () => {
       expect(name).toContain("dbpy tiny 1.0");
       const table = [...Object.keys(callMethods), ...Object.keys(streamMethods)];
       expect(methods.filter((method) => !table.includes(method))).toEqual([]);
-      // The facility's Python modules give no timing edges: they come as its CSV files.
-      expect(table.filter((method) => !methods.includes(method) && !isControlMethod(method))).toEqual([
-        "db.readTimingEdges",
-      ]);
+      // The facility's Python modules give no timing edges (they come as its CSV files), and the page is served apart.
+      const others = table.filter((method) => !isControlMethod(method) && !isPageMethod(method));
+      expect(others.filter((method) => !methods.includes(method))).toEqual(["db.readTimingEdges"]);
       await expect(gateway.call("db.readRuninfo", { bl: 3, run: 99 })).rejects.toMatchObject({
         code: "UNKNOWN_RUN",
         details: {

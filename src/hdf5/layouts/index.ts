@@ -17,7 +17,9 @@ export type LayoutName = (typeof layouts)[number]["name"];
 const commonRules = {
   format: error("Readers choose how to read a file by what stands at its root."),
   provenance: error("What a file says of its making must be readable and account for every shot."),
-  "dataset-type": warning("sacla and many programs read numbers and texts; what else there is stays in the file."),
+  "dataset-type": warning(
+    "sacla and many programs read numbers and texts; what else there is stays in the file. Only with `--deep`.",
+  ),
   "image-digest": error("The pixels of each image are those that were converted, and no image was lost since."),
   "tags-used": error("The tags used, the ledger and the tag list say the same."),
 };

