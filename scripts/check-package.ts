@@ -305,8 +305,9 @@ async function started(args: readonly string[]): Promise<Serving> {
 /** The commands a help text lists; of a command with subcommands, those: `keys new`. */
 async function commandsOf(path: readonly string[]): Promise<string[]> {
   const help = await run([...path, "--help"], { says: /Usage: sacla/ });
+  const [before = ""] = help.split(/^Examples:$/m);
   // The commands themselves stand below what they are for.
-  const listed = path.length === 0 ? help : (help.split(/^Commands:$/m)[1] ?? "");
+  const listed = path.length === 0 ? before : (before.split(/^Commands:$/m)[1] ?? "");
   const names = [...listed.matchAll(/^ {2}([a-z][\w-]*)/gm)].map((match) => match[1] ?? "");
   const below: string[] = [];
   // One by one: dozens of programs at once are slow on a busy computer.

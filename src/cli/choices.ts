@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { SaclaError, toSaclaError } from "../core/errors.ts";
+import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import { parseCondition, parseTagList, type Run, type RunTags } from "../db/index.ts";
 import type { DarkSource } from "../reduce/index.ts";
 import { collect, parseWhole, type Session } from "./command.ts";
@@ -112,12 +112,24 @@ export async function chooseDark(
   if (dark !== undefined) return await session.facility.run(run.bl, Number(dark));
   // The mean of dark shots is wanted as it is.
   if (choice === "dark") return "none";
-  const { length } = await run.darkTags(undefined, { signal: session.signal });
-  if (length > 0) return "head";
+  const why = await whyNoDark(session, run);
+  if (why === undefined) return "head";
   session.io.err(
-    `warning: run ${run.number} has no dark shots at its head, so nothing is subtracted; name a dark run: --dark RUN\n`,
+    `warning: run ${run.number} has no dark shots at its head${why}, so nothing is subtracted; name a dark run: --dark RUN\n`,
   );
   return "none";
+}
+
+/** Undefined where the head of a run has dark shots; else what there is to say besides. */
+async function whyNoDark(session: Session, run: Run): Promise<string | undefined> {
+  try {
+    const { length } = await run.darkTags(undefined, { signal: session.signal });
+    return length > 0 ? undefined : "";
+  } catch (error) {
+    // Files of other programs often lack the shutter's signal.
+    if (!isSaclaError(error, "UNKNOWN_SIGNAL")) throw error;
+    return " that can be told: the source has no signal of the shutter";
+  }
 }
 
 /** What was subtracted, for titles and answers. */
