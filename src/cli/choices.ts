@@ -115,7 +115,8 @@ export async function chooseDark(
   const why = await whyNoDark(session, run);
   if (why === undefined) return "head";
   session.io.err(
-    `warning: run ${run.number} has no dark shots at its head${why}, so nothing is subtracted; name a dark run: --dark RUN\n`,
+    `warning: run ${run.number} has no dark shots at its head${why}, so nothing is subtracted; ` +
+      "name a dark run: --dark RUN\n",
   );
   return "none";
 }
