@@ -1,19 +1,26 @@
 import { basename, dirname, join } from "node:path";
 import { badArgument } from "../core/guards.ts";
-import type { Converted, FileFormat, ResolvedRequest } from "../hdf5/index.ts";
+import { type Converted, type FileFormat, PEAK_LIST, type ResolvedRequest } from "../hdf5/index.ts";
 
 /** Programs that `sacla convert --for` writes for. */
 export const convertPrograms = ["crystfel", "dials", "dxtbx"] as const;
 export type ConvertProgram = (typeof convertPrograms)[number];
 
 /**
- * The format for a program: NXmx for all, where positions are exact and each shot has its energy.
+ * The format for a program: NXmx for all, where positions are exact and each shot has its energy; for CrystFEL, which
+ * takes lists of peaks, CXI when only hits are wanted. CXI files of sacla are NXmx too.
  * @throws BAD_ARGUMENT when the user asks for another, which the program would read wrongly or not at all
  */
-export function formatFor(program: ConvertProgram | undefined, format: FileFormat | undefined): FileFormat | undefined {
-  if (program === undefined || format === "nxmx" || (program === "crystfel" && format === "cheetah")) return format;
-  if (format === undefined) return "nxmx";
-  throw badArgument("--format", format, `${program === "crystfel" ? "nxmx or cheetah" : "nxmx"} for ${program}`);
+export function formatFor(
+  program: ConvertProgram | undefined,
+  format: FileFormat | undefined,
+  onlyHits: boolean,
+): FileFormat | undefined {
+  if (program === undefined) return format ?? (onlyHits ? "cxi" : undefined);
+  if (format === undefined) return onlyHits && program === "crystfel" ? "cxi" : "nxmx";
+  const allowed: readonly FileFormat[] = program === "crystfel" ? ["cheetah", "cxi", "nxmx"] : ["cxi", "nxmx"];
+  if (allowed.includes(format)) return format;
+  throw badArgument("--format", format, `${allowed.join(" or ")} for ${program}`);
 }
 
 /** What to type next, in the folder of the file. */
@@ -31,12 +38,14 @@ export function nextCommands(
       `dials.stills_process ${file}`,
     ];
   const geom = join(dirname(path), basename(geomPath ?? ""));
+  const [source, stream] = [`-g ${quoted(geom)} -i ${list}`, quoted(`${stem}.stream`)];
+  if (provenance.request.format === "cxi")
+    return [`echo ${file} > ${list}`, `indexamajig ${source} -o ${stream} -j 4 --peaks=cxi --hdf5-peaks=${PEAK_LIST}`];
   // A peak of two photons in its highest pixel.
   const threshold = 2 * (provenance.constants.photons?.unitsPerPhoton ?? 1);
   return [
     `echo ${file} > ${list}`,
-    `indexamajig -g ${quoted(geom)} -i ${list} -o ${quoted(`${stem}.stream`)} -j 4 ` +
-      `--peaks=peakfinder8 --threshold=${threshold} --min-snr=5`,
+    `indexamajig ${source} -o ${stream} -j 4 --peaks=peakfinder8 --threshold=${threshold} --min-snr=5`,
   ];
 }
 

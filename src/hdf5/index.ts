@@ -15,17 +15,20 @@ export { type DarkInfo, type PhotonScale, type Provenance, provenanceOf } from "
 export type { ConvertProgress, ReadOptions } from "./convert/read.ts";
 export { type Replayed, replay } from "./convert/replay.ts";
 export {
+  type ConvertHits,
   type ConvertRequest,
   type FileFormat,
   fileFormats,
   type PixelUnits,
   pixelUnits,
+  type ResolvedHits,
   type ResolvedRequest,
   type ShotClass,
   shotClasses,
 } from "./convert/request.ts";
 export { writeColumns } from "./convert/write-columns.ts";
 export { writeTree } from "./convert/write-tree.ts";
+export { PEAK_LIST } from "./layouts/cxi.ts";
 export { type LayoutName, type LayoutRule, layoutRules } from "./layouts/index.ts";
 export { type LayoutFinding, type ValidateOptions, type ValidationReport, validateFile } from "./layouts/validate.ts";
 export { openArchiveFolder } from "./read/archive-folder.ts";

@@ -30,6 +30,8 @@ export interface CrystfelGeomOptions {
   readonly hasShotAxis?: boolean | undefined;
   /** Where the stacked mask (0 = good) is in the data file; no lines about a mask when absent. */
   readonly maskPath?: string | undefined;
+  /** Where the peak lists (CXI's: nPeaks, peakXPosRaw …) are in the data file; no lines about peaks when absent. */
+  readonly peakListPath?: string | undefined;
 }
 
 /**
@@ -57,11 +59,12 @@ export function toCrystfelGeom(sensors: readonly DetectorInfo[], options: Crystf
     dataPath: any,
     hasShotAxis: optional(flag),
     maskPath: any,
+    peakListPath: any,
   });
   const photonEnergyEv = asFinite("photonEnergyEv", options.photonEnergyEv, Number.MIN_VALUE);
   const cameraLengthMm = asFinite("cameraLengthMm", options.cameraLengthMm, Number.MIN_VALUE);
   checkStack(sensors);
-  const { masks, dataPath, maskPath, photonEnergyPath, aduPerPhoton } = options;
+  const { masks, dataPath, maskPath, peakListPath, photonEnergyPath, aduPerPhoton } = options;
   if (aduPerPhoton !== undefined) asFinite("aduPerPhoton", aduPerPhoton, Number.MIN_VALUE);
   if (masks !== undefined) checkPerSensor("masks", masks, new Map(sensors.map(({ id }, i) => [id, i])));
   const lines = [
@@ -76,6 +79,7 @@ export function toCrystfelGeom(sensors: readonly DetectorInfo[], options: Crystf
     ...(options.hasShotAxis === true ? ["dim0 = %", "dim1 = ss", "dim2 = fs"] : []),
     // CrystFEL from 0.11 on refuses what is good and bad in a mask without the place of one.
     ...(maskPath === undefined ? [] : [...path("mask", maskPath), "mask_good = 0x00", "mask_bad = 0xff"]),
+    ...(peakListPath === undefined ? [] : [...path("peak_list", peakListPath), "peak_list_type = cxi"]),
     ...rigidGroups(sensors),
   ];
   let firstRow = 0;

@@ -149,7 +149,7 @@ export { type DarkMapOptions, type DarkMaps, type DarkPort, darkMaps } from "./r
 export type { DropletEfficiency } from "./reducers/droplet-efficiency.ts";
 export { type DropletOptions, type Droplets, droplets } from "./reducers/droplets.ts";
 export { type Histogram, type HistogramOptions, histogram } from "./reducers/histogram.ts";
-export { combineHits, type HitOptions, type Hits, hits, hitTags } from "./reducers/hits.ts";
+export { combineHits, findPeaks, type HitOptions, type Hits, hits, hitTags, type Peaks } from "./reducers/hits.ts";
 export { classOf, type IsLight, type LightSignal, lightDarkClasses } from "./reducers/light-dark.ts";
 export { type Normalised, type NormalisedOptions, normalised } from "./reducers/normalised.ts";
 export {

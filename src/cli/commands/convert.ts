@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { badArgument } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
+import { defined } from "../../core/options.ts";
 import type { Roi } from "../../core/roi.ts";
 import { parseCondition, parseTagList, type Run, tableFormOf } from "../../db/index.ts";
 import {
@@ -48,6 +49,9 @@ interface Options extends CommonOptions {
   readonly tags?: string;
   readonly where: string[];
   readonly limit?: number;
+  readonly hits?: number;
+  readonly hitPhotons?: number;
+  readonly hitSnr?: number;
   readonly detector: string[];
   readonly roi?: Roi;
   readonly signal: string[];
@@ -77,8 +81,8 @@ export const convert: AddCommand = (program, io) =>
     withOptions,
     async (session, options, [number]) => {
       const run = await findRun(session, number);
-      const out = options.out ?? `${run.number}.h5`;
       const request = requestOf(run, withIds(session, options));
+      const out = options.out ?? `${run.number}.${request.format === "cxi" ? "cxi" : "h5"}`;
       // What can be known to be wrong is said before hours of reading.
       if (options.table !== undefined) tableFormOf(options.table);
       refuseSource(options.url, out);
@@ -93,11 +97,12 @@ export const convert: AddCommand = (program, io) =>
 function withOptions(command: Command): Command {
   return command
     .addArgument(runArgument())
-    .option("-o, --out <file>", "file to write (default: <run>.h5)")
+    .option("-o, --out <file>", "file to write (default: <run>.h5, or <run>.cxi)")
     .addOption(
-      new Option("--format <format>", "layout of the file (default: dataconvert; nxmx with --for)").choices(
-        fileFormats,
-      ),
+      new Option(
+        "--format <format>",
+        "layout of the file (default: dataconvert; nxmx with --for; cxi with --hits)",
+      ).choices(fileFormats),
     )
     .addOption(
       new Option(
@@ -115,8 +120,15 @@ function withOptions(command: Command): Command {
     )
     .option("-n, --limit <shots>", "at most this many shots", parseWhole)
     .option(
+      "--hits <peaks>",
+      "only shots with at least so many peaks, for cxi, nxmx and cheetah (default: 20 for cxi)",
+      parseWhole,
+    )
+    .option("--hit-photons <photons>", "least photons in the greatest pixel of a peak (default: 5)", parseNumber)
+    .option("--hit-snr <times>", "least height of a peak over the spread of its surroundings (default: 5)", parseNumber)
+    .option(
       "--detector <id>",
-      "only this detector or sensor; can be repeated (default: all; for cheetah and nxmx the largest)",
+      "only this detector or sensor; can be repeated (default: all; for the others than dataconvert the largest)",
       collect,
       [],
     )
@@ -129,7 +141,7 @@ function withOptions(command: Command): Command {
     )
     .option(
       "--dark <from>",
-      "subtract a dark: head (of the run), none, or a dark run (default: none; head for cheetah and nxmx)",
+      "subtract a dark: head (of the run), none, or a dark run (default: none; head for cheetah, nxmx and cxi)",
       parseDark,
     )
     .option("--assembled", "also write one assembled picture per shot")
@@ -149,11 +161,12 @@ function withOptions(command: Command): Command {
     )
     .addOption(new Option("--missing <policy>", "a shot without all its images").choices(["keep", "drop", "error"]))
     .addOption(
-      new Option("--units <units>", "of pixels, for nxmx and cheetah (default: photons; tenths for cheetah)").choices(
-        pixelUnits,
-      ),
+      new Option(
+        "--units <units>",
+        "of pixels, for nxmx, cxi and cheetah (default: photons; tenths for cheetah)",
+      ).choices(pixelUnits),
     )
-    .option("--camera-length <mm>", "distance from sample to detector, for cheetah and nxmx", parseNumber)
+    .option("--camera-length <mm>", "distance from sample to detector, for cheetah, nxmx and cxi", parseNumber)
     .option("--table <file>", "also write the signals as a table: .csv, .arrow (Feather) or .parquet")
     .option("--dry-run", "print what would be written, and write nothing")
     .option("--overwrite", "replace an existing file")
@@ -188,7 +201,8 @@ async function write(
   const { ledger, images, bytes, resumedShots, geomPath, provenance } = written;
   if (table !== undefined) await writeTable(session, run, written, table);
   const files = [out, geomPath, table].filter((file) => file !== null && file !== undefined);
-  const next = options.for === undefined ? [] : nextCommands(options.for, { path: out, geomPath, provenance });
+  const reader = options.for ?? (request.format === "cxi" ? "crystfel" : undefined);
+  const next = reader === undefined ? [] : nextCommands(reader, { path: out, geomPath, provenance });
   const warnings = readerWarnings(provenance.request, provenance.constants.sensors);
   const lines = [
     `${files.join(", ")}: ${images} images, ${megabytes(bytes)}`,
@@ -347,14 +361,16 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     detector,
     signal,
   } = options;
+  const hits = hitsOf(options);
   return {
     bl: run.bl,
     run: run.number,
-    format: formatFor(options.for, format),
+    format: formatFor(options.for, format, hits !== undefined),
     units,
     shots: options.class,
     where,
     limit,
+    hits,
     roi,
     dark,
     view,
@@ -369,6 +385,16 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     detectors: detector.length === 0 ? undefined : detector,
     signals: signal.length === 0 ? undefined : signal.filter((id) => id !== "none"),
   };
+}
+
+/** Any of the options of hits asks for hits. */
+function hitsOf({ hits, hitPhotons, hitSnr }: Options): ConvertRequest["hits"] {
+  if (hits === undefined && hitPhotons === undefined && hitSnr === undefined) return undefined;
+  return defined({
+    minPeaks: hits,
+    thresholdPhotons: hitPhotons,
+    snr: hitSnr,
+  });
 }
 
 function parseRoi(text: string): Roi {

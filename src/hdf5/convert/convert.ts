@@ -44,7 +44,7 @@ export interface ConvertOptions extends ReadOptions {
 /** What was written. */
 export interface Converted {
   readonly path: string;
-  /** CrystFEL geometry beside it, for the cheetah and nxmx formats. */
+  /** CrystFEL geometry beside it, for the cheetah, nxmx and cxi formats. */
   readonly geomPath: string | null;
   readonly bytes: number;
   /** Images in the file. */
@@ -59,8 +59,8 @@ export interface Converted {
 }
 
 /**
- * Writes shots of a run to an HDF5 file: DataConvert's layout, Cheetah's or NXmx. Memory does not grow with the number
- * of shots.
+ * Writes shots of a run to an HDF5 file: DataConvert's layout, Cheetah's, NXmx or CXI. Memory does not grow with the
+ * number of shots, but for their lists of peaks in a CXI file.
  *
  * Everything read is kept beside the target (`<path>.part.data`, `.part.journal`) until the file is whole and gets its
  * name; killed at any moment, the same call goes on where it stopped, and the file is bit for bit what an
@@ -226,7 +226,7 @@ async function compose(
   if (tags.length === 0)
     throw new SaclaError(
       "NO_SHOTS",
-      `None of the ${plan.tags.length} shots has all its images, so there is nothing to write.`,
+      `None of the ${plan.tags.length} shots ${noneOf(ledger)}, so there is nothing to write.`,
       { details: { ledger } },
     );
   const writer = await H5Writer.create(staging.files.part, plan.info.starttime);
@@ -256,6 +256,13 @@ async function compose(
     closeQuietly(writer);
     throw error;
   }
+}
+
+function noneOf({ dropped }: Ledger): string {
+  const hits = dropped.find(({ reason }) => reason === "not-hit");
+  return hits === undefined
+    ? "has all its images"
+    : `is a hit (${hits.tags.length} were looked at; fewer peaks: --hits, weaker ones: --hit-photons)`;
 }
 
 async function writeShots(
@@ -386,7 +393,7 @@ function versions(): Provenance["versions"] {
 }
 
 function geomBeside(target: string): string {
-  return target.replace(/(\.h5|\.hdf5|\.nxs)?$/i, ".geom");
+  return target.replace(/(\.h5|\.hdf5|\.nxs|\.cxi)?$/i, ".geom");
 }
 
 function writeGeom(target: string, text: string): string {

@@ -10,6 +10,7 @@ import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts
 import type { Shot } from "../../st/index.ts";
 import { unitsPerPhoton } from "../layouts/stack.ts";
 import { bytesOf, type ShotBatchInfo, shotBatches, type Trailer, trailerParts } from "./batch.ts";
+import { PeakFinder } from "./hits.ts";
 import type { ConvertPlan, ConvertSource, OutputImage } from "./plan.ts";
 import type { DarkInfo } from "./provenance.ts";
 import type { Staging } from "./staging.ts";
@@ -106,7 +107,7 @@ export async function readShots(
     missing: request.missing === "error" ? "error" : "partial",
     ...shotOptions(plan, options),
   });
-  const scratch = new Scratch();
+  const scratch = new Scratch(request.hits === null ? null : new PeakFinder(plan, request.hits));
   let batch = new ShotBatch(source, plan, staging, dark, scratch);
   let read = done;
   for await (const shot of shots) {
@@ -135,7 +136,7 @@ class ShotBatch {
   readonly #dropped: [tag: number, reason: string][] = [];
   readonly #absent: [shot: number, image: number][] = [];
   readonly #notes = new Map<string, number>();
-  readonly #clipped: [below: number, above: number, notNumbers: number] = [0, 0, 0];
+  #clipped: [below: number, above: number, notNumbers: number] = [0, 0, 0];
   readonly #energies: number[] = [];
   readonly #energySource: number[] = [];
   readonly #values: number[][];
@@ -163,8 +164,15 @@ class ShotBatch {
       if (reason !== "frame-missing") this.#notes.set(reason, (this.#notes.get(reason) ?? 0) + 1);
     const [energyEv, energySource] = this.#energyOf(shot);
     const corrected = this.#correct(shot);
+    const clipped = [...this.#clipped] as const;
     for (const [i, image] of images.entries()) {
       const bytes = this.#bytes(image, shot, corrected, energyEv);
+      if (image.kind === "stack" && !this.#scratch.holdsHit()) {
+        this.#dropped.push([shot.tag, "not-hit"]);
+        // Of what is not in the file.
+        this.#clipped = [...clipped];
+        return;
+      }
       if (bytes === null) this.#absent.push([this.#tags.length, i]);
       else await this.#staging.write(bytes);
     }
@@ -304,7 +312,18 @@ const stackArrays = { uint16: Uint16Array, int32: Int32Array, float32: Float32Ar
 /** Memory that one conversion uses for shot after shot. */
 class Scratch {
   readonly #arrays = new Map<string, Float32Array>();
+  readonly #finder: PeakFinder | null;
   #stack: Uint16Array | Int32Array | Float32Array = new Uint16Array(0);
+
+  /** @param finder - null: hits are not looked for */
+  constructor(finder: PeakFinder | null) {
+    this.#finder = finder;
+  }
+
+  /** Whether the stack is to be kept. */
+  holdsHit(): boolean {
+    return this.#finder === null || this.#finder.isHit(this.#stack);
+  }
 
   stack(type: OutputImage["type"], length: number): Uint16Array | Int32Array | Float32Array {
     if (this.#stack.length !== length) this.#stack = new stackArrays[type](length);

@@ -5,7 +5,16 @@ import { asTags } from "../../core/tags.ts";
 import { parseCondition } from "../../db/index.ts";
 import { writingOf } from "../layouts/index.ts";
 import { asCompression } from "./compression.ts";
-import { type ConvertRequest, fileFormats, pixelUnits, type ResolvedRequest, shotClasses } from "./request.ts";
+import { MOST_PEAKS } from "./hits.ts";
+import {
+  type ConvertHits,
+  type ConvertRequest,
+  fileFormats,
+  pixelUnits,
+  type ResolvedHits,
+  type ResolvedRequest,
+  shotClasses,
+} from "./request.ts";
 
 /** @throws BAD_ARGUMENT when an option is wrong, or two do not go together */
 export function resolveRequest(request: ConvertRequest): ResolvedRequest {
@@ -27,6 +36,7 @@ export function resolveRequest(request: ConvertRequest): ResolvedRequest {
     tags: any,
     where: optional(listOf(asCondition), []),
     limit: optional(integer(1)),
+    hits: any,
     detectors: optional(listOf(asText)),
     roi: any,
     signals: optional(listOf(asText)),
@@ -42,16 +52,27 @@ export function resolveRequest(request: ConvertRequest): ResolvedRequest {
     units: optional(oneOf(...(units.length === 0 ? pixelUnits : units))),
   });
   checkTogether(checked);
-  const { tags, limit, detectors, roi, signals } = checked;
+  const { tags, limit, hits, detectors, roi, signals } = checked;
+  if (hits !== undefined && layout.stackTypes === null)
+    throw badArgument("hits", hits, `absent: the ${format} format has no photons to find hits by; take cxi or nxmx`);
   return {
     ...checked,
     tags: tags === undefined ? null : [...asTags(tags)],
     limit: limit ?? null,
+    hits: hits !== undefined || layout.onlyHits === true ? resolveHits(hits ?? {}) : null,
     detectors: detectors ?? null,
     roi: roi === undefined ? null : copyOf(roi),
     signals: signals ?? null,
     units: checked.units ?? units[0] ?? null,
   };
+}
+
+function resolveHits(hits: ConvertHits): ResolvedHits {
+  return resolveOptions("hits", hits, {
+    minPeaks: optional(integer(1, MOST_PEAKS), 20),
+    thresholdPhotons: optional(finite(Number.MIN_VALUE), 5),
+    snr: optional(finite(0), 5),
+  });
 }
 
 /** A resolved request, as a file carries it, as a request again. */

@@ -137,6 +137,12 @@ export class H5Writer {
     this.#stacks.set(path, index + 1);
   }
 
+  /** A name (soft link) for what is, or will be, at another path of the file. */
+  link(path: string, target: string): void {
+    this.group(path.slice(0, path.lastIndexOf("/")));
+    this.#call(path, (h5) => h5.create_soft_link(this.#id, target, path));
+  }
+
   /** A text attribute of an object that is there. */
   attribute(path: string, name: string, text: string): void {
     const { bytes, type } = encoded([text]);

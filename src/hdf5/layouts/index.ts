@@ -9,7 +9,7 @@ import { nxmx } from "./nxmx.ts";
 import { error, type Rule, warning } from "./rules.ts";
 
 /** Every layout that sacla knows, in the order in which a file is compared with them. */
-export const layouts = [dataconvert, cheetah, nxmx, cxi] as const satisfies readonly FileLayout[];
+export const layouts = [dataconvert, cheetah, cxi, nxmx] as const satisfies readonly FileLayout[];
 
 export type LayoutName = (typeof layouts)[number]["name"];
 

@@ -39,6 +39,8 @@ export interface LayoutWriting {
    * each unit they can have. Null for a layout with an image for each sensor, in ADU.
    */
   readonly stackTypes: Partial<Readonly<Record<PixelUnits, OutputImage["type"]>>> | null;
+  /** The layout holds hits with their peaks, and nothing else. @default any shots */
+  readonly onlyHits?: true;
   begin(writer: H5Writer, plan: ConvertPlan): LayoutWriter;
 }
 

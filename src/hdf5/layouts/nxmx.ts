@@ -7,17 +7,17 @@ import type { H5File } from "../read/h5file.ts";
 import { StackSource } from "../read/stack-source.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
-import { checkStackImages, STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
+import { checkStackImages, STACK_TAG_LIST, type StackPaths, StackWriter, stackRules, stackWriting } from "./stack.ts";
 import { nxmxContent } from "./stack-content.ts";
 
-const rules = {
+export const nxmxRules = {
   ...stackRules,
   "stack-tags": error("Images and tags belong together one to one."),
   "nxmx-definition": error("NeXus readers look for the definition NXmx."),
   "nxmx-modules": error("The modules cover the rows of an image, each once."),
 };
 
-type Book = FindingBook<keyof typeof rules>;
+type Book = Pick<FindingBook<keyof typeof nxmxRules>, "add" | "check" | "read">;
 
 /** NXmx of stacked sensors (manual.nexusformat.org, application definition NXmx). */
 export const nxmx = {
@@ -25,8 +25,8 @@ export const nxmx = {
   title: "NXmx",
   sign: "/entry",
   recognises: (file) => file.keys("/").includes("entry"),
-  rules,
-  check,
+  rules: nxmxRules,
+  check: checkNxmx,
   tagListPath: () => STACK_TAG_LIST,
   read: (path, file, options) => new StackSource(path, file, nxmxContent(file), options),
   write: {
@@ -37,7 +37,7 @@ export const nxmx = {
   },
 } as const satisfies FileLayout;
 
-function check(file: H5File, book: Book): void {
+export function checkNxmx(file: H5File, book: Book): void {
   book.check("nxmx-definition", "/entry/definition", () => {
     const definition = file.text("/entry/definition");
     return definition === "NXmx" ? null : `is ${definition ?? "not there"}`;
@@ -96,9 +96,9 @@ function checkModules(file: H5File, rows: number, columns: number, book: Book): 
  * NXmx (manual.nexusformat.org, application definition NXmx) with one module a sensor, as ostrich writes it. NeXus has
  * z along the beam and y up, so x points to the left looking from the source.
  */
-class NxmxWriter extends StackWriter {
+export class NxmxWriter extends StackWriter {
   readonly imagePaths: readonly string[] = ["/entry/data/data"];
-  protected readonly paths = {
+  protected readonly paths: StackPaths = {
     dataPath: "/entry/data/data",
     hasShotAxis: true,
     maskPath: "/entry/instrument/detector/pixel_mask",

@@ -155,7 +155,12 @@ function moduleGeometry(file: H5File, at: string): SensorGeometry | null {
   return Object.values(geometry).every(Number.isFinite) ? geometry : null;
 }
 
-const EV_PER_JOULE = 1 / 1.602176634e-19;
+/** Whether a CXI file is NXmx too, as those of `sacla convert` are: it says its sensors and tags. */
+export function isCxiNxmx(file: H5File): boolean {
+  return file.text("/entry/definition") === "NXmx";
+}
+
+export const EV_PER_JOULE = 1 / 1.602176634e-19;
 
 /**
  * CXI (cxidb.org, format 1.4 and later): images without the places of sensors, which a CrystFEL geometry has.
@@ -164,6 +169,11 @@ const EV_PER_JOULE = 1 / 1.602176634e-19;
  * @throws BAD_GEOMETRY when a panel lies outside the images, or is mirrored
  */
 export function cxiContent(file: H5File, geom?: string): StackContent {
+  if (isCxiNxmx(file)) {
+    const content = { ...nxmxContent(file), title: "CXI" };
+    const [, rows = 0, columns = 0] = file.shape("/entry/data/data") ?? [];
+    return geom === undefined ? content : { ...content, parts: panelsOf(geom, rows, columns) };
+  }
   const paths = ["/entry_1/data_1/data", "/entry_1/instrument_1/detector_1/data", "/entry_1/image_1/data"];
   const path = paths.find((one) => file.shape(one)?.length === 3);
   if (path === undefined) throw lacks(file, "CXI layout (/entry_1)", paths[0] ?? "", "is not [images, rows, columns]");

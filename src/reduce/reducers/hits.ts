@@ -57,20 +57,84 @@ export function hits(options: HitOptions): Reducer<Hits> {
     layout: () => ({ shots: { type: "series", width: 2 } }),
     add: ({ shots }, pixels, { tag }, { rows, columns }) => {
       let [lit, peaks] = [0, 0];
-      for (let r = 0, i = 0; r < rows; r++) {
-        for (let c = 0; c < columns; c++, i++) {
-          const value = pixels[i] ?? NaN;
-          if (!(value >= threshold && value < Infinity)) continue;
-          lit++;
-          const inside = r >= 2 && r < rows - 2 && c >= 2 && c < columns - 2;
-          if (withPeaks && inside && isMaximum(pixels, i, columns, value) && standsOut(pixels, i, columns, value, snr))
-            peaks++;
-        }
-      }
+      forLit(pixels, rows, columns, threshold, (i, value, inside) => {
+        lit++;
+        if (withPeaks && inside && isPeak(pixels, i, columns, value, snr)) peaks++;
+      });
       shots.push(tag, lit, peaks);
     },
     result: ({ shots }) => flagged(shots.tags, shots.column(0), withPeaks ? shots.column(1) : null, conditions),
   });
+}
+
+/** Peaks of one image, in the order of its rows; place by place in each list. */
+export interface Peaks {
+  /** Column of the centre of gravity; 0 is the middle of the first pixel. */
+  readonly x: readonly number[];
+  /** Row, counted in the same way. */
+  readonly y: readonly number[];
+  /** Sum of the 3 × 3 pixels above their surroundings, in units of the pixels. */
+  readonly intensity: readonly number[];
+}
+
+/**
+ * The peaks of one image: those that {@link hits} counts. The centre of gravity and the sum are over the 3 × 3 pixels
+ * round the greatest one, less the mean of the 16 pixels around them.
+ *
+ * @param pixels - row-major; NaN where a pixel is not to be used
+ * @example
+ * const { x, y, intensity } = findPeaks(pixels, 1024, 512, { threshold: 5, snr: 5 });
+ */
+export function findPeaks(
+  pixels: Pixels,
+  rows: number,
+  columns: number,
+  { threshold, snr }: { readonly threshold: number; readonly snr: number },
+): Peaks {
+  const [x, y, intensity]: [number[], number[], number[]] = [[], [], []];
+  forLit(pixels, rows, columns, threshold, (i, value, inside) => {
+    if (!inside || !isPeak(pixels, i, columns, value, snr)) return;
+    const level = value + surroundings(pixels, i, columns, value).mean;
+    let [sum, weight, alongX, alongY] = [0, 0, 0, 0];
+    for (let dr = -1; dr <= 1; dr++) {
+      for (let dc = -1; dc <= 1; dc++) {
+        const above = (pixels[i + dr * columns + dc] ?? NaN) - level;
+        if (above - above !== 0) continue;
+        sum += above;
+        if (above < 0) continue;
+        weight += above;
+        alongX += above * dc;
+        alongY += above * dr;
+      }
+    }
+    x.push((i % columns) + alongX / weight);
+    y.push(Math.floor(i / columns) + alongY / weight);
+    intensity.push(sum);
+  });
+  return { x, y, intensity };
+}
+
+/** @param visit - is given each lit pixel, and whether it is far enough inside to be a peak */
+function forLit(
+  pixels: Pixels,
+  rows: number,
+  columns: number,
+  threshold: number,
+  visit: (i: number, value: number, inside: boolean) => void,
+): void {
+  for (let r = 0, i = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++, i++) {
+      const value = pixels[i] ?? NaN;
+      if (!(value >= threshold && value < Infinity)) continue;
+      visit(i, value, r >= 2 && r < rows - 2 && c >= 2 && c < columns - 2);
+    }
+  }
+}
+
+function isPeak(pixels: Pixels, i: number, columns: number, value: number, snr: number): boolean {
+  if (!isMaximum(pixels, i, columns, value)) return false;
+  const { n, mean, deviation } = surroundings(pixels, i, columns, value);
+  return n >= 8 && mean < 0 && -mean >= snr * deviation;
 }
 
 function isMaximum(pixels: Pixels, i: number, columns: number, value: number): boolean {
@@ -83,8 +147,13 @@ function isMaximum(pixels: Pixels, i: number, columns: number, value: number): b
   return true;
 }
 
-/** Whether `value` stands out of the border of the 5 × 5 pixels around it. */
-function standsOut(pixels: Pixels, i: number, columns: number, value: number, snr: number): boolean {
+/** The border of the 5 × 5 pixels around a pixel, less its `value`. */
+function surroundings(
+  pixels: Pixels,
+  i: number,
+  columns: number,
+  value: number,
+): { n: number; mean: number; deviation: number } {
   let [n, sum, squares] = [0, 0, 0];
   for (let dr = -2; dr <= 2; dr++) {
     const step = dr === -2 || dr === 2 ? 1 : 4;
@@ -98,8 +167,7 @@ function standsOut(pixels: Pixels, i: number, columns: number, value: number, sn
     }
   }
   const mean = sum / n;
-  const deviation = Math.sqrt(Math.max(0, squares / n - mean * mean));
-  return n >= 8 && mean < 0 && -mean >= snr * deviation;
+  return { n, mean, deviation: Math.sqrt(Math.max(0, squares / n - mean * mean)) };
 }
 
 function flagged(

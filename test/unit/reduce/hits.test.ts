@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { Random } from "../../../src/core/random.ts";
-import { combineHits, hits, hitTags, reduce } from "../../../src/reduce/index.ts";
+import { combineHits, findPeaks, hits, hitTags, reduce } from "../../../src/reduce/index.ts";
 import { rounds } from "../../support/full.ts";
 import { frame, of, shotOf, shotsOf, type TestImage } from "./stack.ts";
 
@@ -90,6 +90,13 @@ describe("hits", () => {
             }
           }
           expect(of(found).peaks?.[0]).toBe(peaks);
+          const { x, y, intensity } = findPeaks(Float32Array.from(pixels), 9, 8, { threshold: 20, snr });
+          expect([x.length, y.length, intensity.length]).toEqual([peaks, peaks, peaks]);
+          for (const [i, column] of x.entries()) {
+            // Within the 3 × 3 pixels.
+            expect(pixels[Math.round(y[i] ?? NaN) * 8 + Math.round(column)]).toBeDefined();
+            expect(column > 0.9 && column < 6.1 && (y[i] ?? 0) > 0.9 && (y[i] ?? 9) < 7.1).toBe(true);
+          }
         },
       ),
       { numRuns: rounds(150) },
