@@ -61,7 +61,7 @@ export async function reduceRuns(
       session.io.err(`run ${run.number}: ${row["error"]}\n`);
     } else if (old === undefined) done.push(run.number);
     rows.set(run.number, row);
-    replaceFile(table, parquetRows([...rows].sort(([a], [b]) => a - b).map(([, each]) => each)));
+    replaceFile(table, await parquetRows([...rows].sort(([a], [b]) => a - b).map(([, each]) => each)));
   }
   if (rows.size === 0)
     throw new SaclaError("UNKNOWN_RUN", `No run from ${first} to ${last} of beamline ${session.bl} has stopped.`);

@@ -89,6 +89,6 @@ describe("sacla reduce --runs", () => {
     for (const options of [["--dry-run"], ["--no-wait"]])
       expect((await reduceTo("x", at("a.json"), ...options)).code).toBe(2);
     expect((await cli(["reduce", at("a.json"), "--runs", "9-8", "--url", source])).code).toBe(2);
-    expect(() => parquetRows([])).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
+    await expect(parquetRows([])).rejects.toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
 });

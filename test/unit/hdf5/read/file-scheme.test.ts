@@ -43,7 +43,7 @@ describe("addresses", () => {
   });
 
   it.each([
-    [`${path}?hightags=1`, /option "hightags"; allowed are bl and hightag/],
+    [`${path}?hightags=1`, /option "hightags"; allowed are bl, hightag and geom/],
     [`${path}?bl=three`, /bl=three, which is not a whole number/],
     [`${path}?bl=-1`, /bl=-1, which is not/],
     [`${path}?hightag=2014021`, /hightag=2014021, which is not/],
