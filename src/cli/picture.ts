@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { defined } from "../core/options.ts";
+import type { View } from "../ip/index.ts";
 import {
   type ColourMap,
   colourMaps,
@@ -61,6 +62,13 @@ interface PictureText {
   readonly positions?: ImageOptions["positions"];
   /** Instead of that of the options. */
   readonly colourMap?: ColourMap | undefined;
+  /** Every pixel is drawn: a mean over blocks is no error and no significance. @default false */
+  readonly isWhole?: boolean | undefined;
+}
+
+/** How a picture is looked at, in words. */
+export function viewWords(view: View): string {
+  return `seen from the ${view}`;
 }
 
 /** Writes an image as the options say. */
@@ -78,7 +86,7 @@ export function writePicture(
     io.writeFile(file, png);
     return { file, low, high };
   }
-  const { title, lines, unit = "ADU", positions, colourMap = options.colourMap } = says;
+  const { title, lines, unit = "ADU", positions, colourMap = options.colourMap, isWhole = false } = says;
   const png = renderImage(image, {
     title,
     lines,
@@ -86,7 +94,7 @@ export function writePicture(
     colourMap,
     ...defined({ positions }),
     scale: options.log === true ? "log" : "linear",
-    maxWidth: 1200,
+    ...(isWhole ? {} : { maxWidth: 1200 }),
     ...range,
   });
   io.writeFile(file, png);

@@ -1,11 +1,14 @@
 import type { Image } from "../core/ndarray.ts";
+import { quantity } from "../core/quantities.ts";
 import { timeText, type Zone } from "../core/time-text.ts";
 import type { SignalColumn } from "../db/index.ts";
 import type { Assembler, BrightSpot } from "../ip/index.ts";
 import { histogramPlot, linePlot, renderImage, reportPage } from "../plot/index.ts";
 import type { QuickLook } from "../reduce/index.ts";
-import { sumHistograms, summarise } from "../reduce/picture.ts";
+import { axesOf, sumHistograms, summarise } from "../reduce/picture.ts";
 import { ledgerLine } from "./average-run.ts";
+import { viewWords } from "./picture.ts";
+import { drawnColumn } from "./signal-plot.ts";
 
 /** The assembled average with its brightest spots. */
 export interface Assembled {
@@ -21,13 +24,15 @@ export function demoReport(
   monitor: SignalColumn | null,
   address: string,
   zone: Zone,
+  isSimulated: boolean,
 ): string {
   const { run, detector, tags, ledger } = look;
+  const when = `${timeText(run.startTime, zone)}, beamline ${run.bl}${isSimulated ? ", SIMULATED" : ""}`;
   return reportPage({
     title: `Run ${run.number}, ${detector.id}`,
-    subtitle: `Beamline ${run.bl}, ${timeText(run.startTime, zone)}: ${run.comment}`,
+    subtitle: `${when}: ${run.comment}`,
     sections: [
-      pictureSection(look, assembled),
+      pictureSection(look, assembled, when),
       histogramSection(look),
       ...(monitor === null ? [] : [monitorSection(monitor, look)]),
       sensorSection(look),
@@ -56,18 +61,27 @@ export function demoReport(
 
 type Section = Parameters<typeof reportPage>[0]["sections"][number];
 
-function pictureSection({ run, detector, tags }: QuickLook, { image, assembler, brightest }: Assembled): Section {
-  const title = `${detector.id}, run ${run.number}, mean of ${tags.exposed.length} shots, ${assembler.view} view`;
+function pictureSection(
+  { run, detector, tags }: QuickLook,
+  { image, assembler, brightest }: Assembled,
+  when: string,
+): Section {
+  const title = `${detector.id}, run ${run.number}: mean of ${tags.exposed.length} exposed shots`;
+  const dark =
+    tags.dark.length === 0
+      ? "raw (no dark subtracted)"
+      : `less the dark of the run (mean of ${tags.dark.length} shots)`;
+  const lines = [`${dark}, ${viewWords(assembler.view)}`, when];
   return {
     heading: "Assembled average",
     text:
-      "Mean of the exposed shots less the mean of the dark ones, " +
+      `Mean of the exposed shots${tags.dark.length === 0 ? "" : " less the mean of the dark ones"}, ` +
       `assembled to ${assembler.width} × ${assembler.height} pixels of ${assembler.pixelSizeUm} µm ` +
       `as seen from the ${assembler.view}.`,
     image: {
-      png: renderImage(image, { title, unit: "ADU", maxWidth: 1200 }),
+      png: renderImage(image, { title, lines, unit: "ADU", positions: axesOf(assembler), maxWidth: 1200 }),
       alt: `Assembled average of run ${run.number}, ${assembler.view} view`,
-      caption: `${assembler.view} view; grey: no sensor, or a sensor edge left out.`,
+      caption: `${assembler.view} view, the cross is the beam; grey: no sensor, or a sensor edge left out.`,
     },
     table: {
       header: ["brightest at column", "row", "ADU"],
@@ -88,6 +102,7 @@ function histogramSection({ sensors, run }: QuickLook): Section {
 }
 
 function monitorSection(monitor: SignalColumn, { run }: QuickLook): Section {
+  const { values, label } = drawnColumn(monitor);
   const { ok, ...bad } = monitor.counts;
   const missing = Object.entries(bad)
     .filter(([, n]) => n > 0)
@@ -98,11 +113,11 @@ function monitorSection(monitor: SignalColumn, { run }: QuickLook): Section {
     text:
       `${monitor.equipId}: ${ok} of ${monitor.length} shots have ` +
       `a value${missing === "" ? "" : ` (${missing})`}; ` +
-      `mean ${monitor.mean().toPrecision(4)} ${monitor.unit}.`,
-    svg: linePlot([{ x: Array.from(monitor.tags), y: monitor.values, style: "points" }], {
+      `mean ${quantity(monitor.mean(), monitor.unit)}.`,
+    svg: linePlot([{ x: Array.from(monitor.tags), y: values, style: "points" }], {
       title: `run ${run.number}`,
       xLabel: "tag",
-      yLabel: `${monitor.equipId} (${monitor.unit})`,
+      yLabel: label,
     }),
   };
 }

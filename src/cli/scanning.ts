@@ -138,7 +138,8 @@ export async function runPlan(
   const work = async (control: Control, experiment: Experiment | undefined): Promise<void> => {
     const units = new ScanUnits(session, control, (name) => signalId(experiment, name));
     known = units.units;
-    const draw = await drawerOf(session, options, plan, table, units, control.bl);
+    const title = await titleOf(session, plan, control.bl);
+    const draw = drawerOf(session, options, table, units, title);
     const plot = new ScanPlot(draw, (text) => io.err(`${text}\n`));
     journal = resumes !== undefined ? Journal.open(resumes) : newJournal(io, options, plan, control.bl, context);
     const maps = mapsOrClose(options, journal);
@@ -156,7 +157,7 @@ export async function runPlan(
     } finally {
       closeAll(maps);
       journal?.close();
-      isWritten = writeResults(session, options, plan, table, units, documents, () => plot.end());
+      isWritten = writeResults(session, options, title, table, units, documents, () => plot.end());
     }
   };
   try {
@@ -259,17 +260,20 @@ function whereItGoesOn(path: string, plan: Plan): string {
   );
 }
 
+/** What a scan's plot and page are called. */
+async function titleOf(session: Session, plan: Plan, bl: number): Promise<string> {
+  const simulated = (await session.isSimulated()) ? ", SIMULATED" : "";
+  return `${plan.name}, beamline ${bl}, ${session.time(new Date())}${simulated}`;
+}
+
 /** What draws the curve, @throws WRITE_FAILED */
-async function drawerOf(
+function drawerOf(
   session: Session,
   options: ScanningOptions,
-  plan: Plan,
   table: ScanTable,
   { units }: ScanUnits,
-  bl: number,
-): Promise<() => void> {
-  const simulated = (await session.isSimulated()) ? ", SIMULATED" : "";
-  const title = `${plan.name}, beamline ${bl}, ${session.time(new Date())}${simulated}`;
+  title: string,
+): () => void {
   return () => {
     const lines = answerLines(table.answers({ normaliseBy: options.normalise }), units);
     if (options.plot !== undefined) session.io.writeFile(options.plot, table.png({ title, lines, units }));
@@ -344,9 +348,9 @@ function withoutNumber(all: readonly ShotsTaken[]): string[] {
 
 /** Writes all result files that can be written and reports the others; true when all were written. */
 function writeResults(
-  { io }: Session,
+  { io, zone }: Session,
   { csv, html, documents: path, normalise }: ScanningOptions,
-  plan: Plan,
+  title: string,
   table: ScanTable,
   { units }: ScanUnits,
   documents: LateDocuments,
@@ -356,7 +360,7 @@ function writeResults(
   const lines = answerLines(table.answers({ normaliseBy: normalise }), units);
   const written = [
     () => csv !== undefined && io.writeFile(csv, table.csv(units)),
-    () => html !== undefined && io.writeFile(html, table.html(plan.name, undefined, units, lines)),
+    () => html !== undefined && io.writeFile(html, table.html(title, undefined, units, lines, zone)),
     () => path !== undefined && io.writeFile(path, documents.lines(units)),
     drawLast,
   ];

@@ -24,11 +24,15 @@ export function drawnColumn({ name, unit, values }: SignalColumn): {
 /** Signals against tag, each in a frame and a unit of its own. */
 export function signalPanels({ tags, columns }: SignalTable, { title, lines }: PlotHead): PlotPanel[] {
   const x = Array.from(tags);
+  // The same tags in each frame, also where a signal has no numbers.
+  const [first = 0, last = 0] = [x[0], x.at(-1)];
+  const room = 0.02 * (last - first) + 0.5;
   return columns.map((column, i) => {
     const { values, label } = drawnColumn(column);
     return {
       series: [{ x, y: values, style: "points" as const }],
       yLabel: label,
+      xRange: [first - room, last + room] as const,
       ...(i === 0 ? { title, lines } : {}),
       ...(i === columns.length - 1 ? { xLabel: "tag" } : {}),
     };

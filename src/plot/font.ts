@@ -108,6 +108,7 @@ const glyphs: Readonly<Record<string, string>> = {
   "…": "0c 0c|5c 5c|ac ac",
   Δ: "0c 50 ac 0c",
   θ: "~00 50 56 5c 0c 06 00|06 56",
+  σ: "~04 54 59 5c 0c 08 04|44 94",
   λ: "~00 20 3c 6c|24 0c",
   Å: "0c 44 8c|29 69|~21 61 64 24 21",
 };
@@ -132,7 +133,7 @@ interface Glyph {
 const cache = new Map<string, Glyph>();
 
 /**
- * The strokes of one character. Printable ASCII, µ × − ° · Å ± – … Δ θ λ and superscript digits are drawn; accents are
+ * The strokes of one character. Printable ASCII, µ × − ° · Å ± – … Δ θ σ λ and superscript digits are drawn; accents are
  * dropped; any other character becomes an empty box.
  */
 export function glyphOf(character: string): Glyph {

@@ -110,7 +110,7 @@ export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8A
   const axis = valueAxis(shown, options.range, scale === "log", colourMap);
   const table = colourTable(colourMap);
 
-  const layout = layOut(given, shown, block, axis, options);
+  const layout = layOut(whole, shown, block, axis, options);
   const canvas = createCanvas(layout.canvasWidth, layout.canvasHeight, paper);
   paint(canvas, layout, shown, axis, table, gapColour);
   if (shown.data.every(Number.isNaN)) {
@@ -179,13 +179,7 @@ interface Layout {
   readonly axes: boolean;
 }
 
-function layOut(
-  given: Pick<DrawnPixels, "rows" | "columns">,
-  shown: DrawnPixels,
-  block: number,
-  axis: PlotAxis,
-  options: ImageOptions,
-): Layout {
+function layOut(given: DrawnPixels, shown: DrawnPixels, block: number, axis: PlotAxis, options: ImageOptions): Layout {
   const magnified = Math.max(1, Math.floor(SMALLEST_SIDE / Math.max(shown.rows, shown.columns)));
   const zoom = block > 1 ? 1 / block : magnified;
   const width = shown.columns * (block > 1 ? 1 : magnified);
@@ -201,7 +195,7 @@ function layOut(
   const rowLabelWidth = Math.max(0, ...rowTicks.map((tick) => textWidth(tick.label, cap)));
   const x = pad + (axes ? Math.round(cap * 2.6) + rowLabelWidth : 0);
   const lines = options.lines ?? [];
-  const clipped = clippedEnds(axis, shown.data);
+  const clipped = clippedEnds(axis, given.data);
   const above = clipped.above === undefined ? 0 : 1.6;
   const y = Math.round(cap * ((options.title === undefined ? 1.2 : 3.2) + 1.8 * lines.length + above));
   const barHeight = Math.max(height, 16 * cap);

@@ -34,6 +34,8 @@ export interface LinePlotOptions {
   readonly width?: number | undefined;
   /** In pixels. @default 400 */
   readonly height?: number | undefined;
+  /** Values at the left and right edge. Default: all values with a little room. */
+  readonly xRange?: readonly [low: number, high: number] | undefined;
   /** Values at the lower and upper edge. Default: all values with a little room. */
   readonly yRange?: readonly [low: number, high: number] | undefined;
 }
@@ -41,7 +43,16 @@ export interface LinePlotOptions {
 /** One of several plots that stand one above the other in a picture. */
 export type PlotPanel = { readonly series: readonly PlotSeries[] } & Omit<LinePlotOptions, "width" | "height">;
 
-const panelChecks = { title: any, lines: any, xLabel: any, yLabel: any, xScale: any, yScale: any, yRange: any };
+const panelChecks = {
+  title: any,
+  lines: any,
+  xLabel: any,
+  yLabel: any,
+  xScale: any,
+  yScale: any,
+  xRange: any,
+  yRange: any,
+};
 const styles = ["points", "line", "line-and-points", "steps"] as const;
 
 /**
@@ -75,7 +86,7 @@ export function renderLinePlot(series: readonly PlotSeries[], options: LinePlotO
 }
 
 /**
- * Plots one above the other as one PNG; their curves have different colours.
+ * Plots one above the other as one PNG; curves of one label have one colour, others different ones.
  *
  * @param size - of the whole picture in pixels; it becomes higher when the plots need it. Default: 800 × 500, and from
  * the second plot on 300 of height for each
@@ -127,6 +138,7 @@ function plotOf(
 ): { drawings: readonly Drawing[]; axes: Axes | undefined } {
   const xLog = asOneOf("xScale", options.xScale ?? "linear", ["linear", "log"]) === "log";
   const yLog = asOneOf("yScale", options.yScale ?? "linear", ["linear", "log"]) === "log";
+  const within = options.xRange === undefined ? undefined : checkRange("xRange", options.xRange, xLog);
   const range = options.yRange === undefined ? undefined : checkRange("yRange", options.yRange, yLog);
   for (const [i, { x, y, error, style }] of series.entries()) {
     asOneOf(`series[${i}].style`, style ?? "line", styles);
@@ -147,7 +159,9 @@ function plotOf(
   );
   const drawings = series.map((one, i) => drawingOf(one, shown[i]?.points ?? 0));
   if (x === undefined || y === undefined) return { drawings, axes: undefined };
-  return { drawings, axes: { x, y: range === undefined ? y : { low: range[0], high: range[1], log: yLog } } };
+  const between = (found: PlotAxis, asked: typeof range, log: boolean): PlotAxis =>
+    asked === undefined ? found : { low: asked[0], high: asked[1], log };
+  return { drawings, axes: { x: between(x, within, xLog), y: between(y, range, yLog) } };
 }
 
 const LINE_WIDTH = 1.6;

@@ -90,6 +90,24 @@ export const gridColour = "#e4e7eb";
 /** Length of the line before a name in the legend. */
 export const SIGN_LENGTH = 22;
 
+/** Numbers of the colours of the curves of several plots: each its own, but curves of one name have one colour. */
+export function curveColours(plots: readonly { readonly drawings: readonly Drawing[] }[]): readonly number[][] {
+  const byLabel = new Map<string, number>();
+  let next = 0;
+  return plots.map(({ drawings }) => {
+    const here = new Set<string>();
+    return drawings.map(({ label }) => {
+      const known = label === undefined || here.has(label) ? undefined : byLabel.get(label);
+      const colour = known ?? next++;
+      if (label !== undefined) {
+        here.add(label);
+        byLabel.set(label, colour);
+      }
+      return colour;
+    });
+  });
+}
+
 /** Colour of the i-th curve. */
 export function curveColour(i: number): string {
   return palette[i % palette.length] ?? inkColour;
@@ -98,7 +116,7 @@ export function curveColour(i: number): string {
 /**
  * Places frame, ticks, labels and legend.
  * @param axes - undefined when there is nothing to show
- * @param firstColour - of the first curve, counted from 0
+ * @param colours - of each curve, as {@link curveColours} counts them
  * @param leastLeft - place of the frame, so that frames stand below each other
  */
 export function layOutPlot(
@@ -106,13 +124,13 @@ export function layOutPlot(
   axes: Axes | undefined,
   text: PlotText,
   lettering: Lettering,
-  firstColour = 0,
+  colours: readonly number[] = drawings.map((_, i) => i),
   leastLeft = 0,
 ): PlotLayout {
   const { width, height, xLabel, yLabel } = text;
   const { tick, label, widthOf } = lettering;
   const legendLine = tick + 8;
-  const legend = legendLines(drawings, width - 32, lettering, firstColour);
+  const legend = legendLines(drawings, width - 32, lettering, colours);
   const heads = headLines(text, width - 32, lettering);
   const headHeight = heads.reduce((sum, { size }) => sum + size + HEAD_GAP, 0);
   const top = 14 + (heads.length === 0 ? 0 : headHeight + 11 - HEAD_GAP) + legend.length * legendLine;
@@ -294,7 +312,7 @@ function legendLines(
   drawings: readonly Drawing[],
   room: number,
   { tick, widthOf }: Lettering,
-  firstColour: number,
+  colours: readonly number[],
 ): LegendEntry[][] {
   const lines: LegendEntry[][] = [];
   let used = Infinity;
@@ -305,7 +323,7 @@ function legendLines(
       lines.push([]);
       used = 0;
     }
-    lines.at(-1)?.push({ x: used, name: label, colour: curveColour(firstColour + i), sign });
+    lines.at(-1)?.push({ x: used, name: label, colour: curveColour(colours[i] ?? i), sign });
     used += width;
   }
   return lines;

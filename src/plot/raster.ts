@@ -4,6 +4,7 @@ import type { Polyline } from "./curves.ts";
 import {
   type Axes,
   curveColour,
+  curveColours,
   type Drawing,
   gridColour,
   type LegendSign,
@@ -35,9 +36,9 @@ interface Plot {
 
 /** Plots as a PNG, one above the other with their frames in line; one without axes says that there is no data. */
 export function drawRaster(plots: readonly Plot[]): Uint8Array<ArrayBuffer> {
-  const firstColours = plots.map((_, i) => plots.slice(0, i).reduce((n, { drawings }) => n + drawings.length, 0));
+  const colours = curveColours(plots);
   const layOut = (leastLeft: number): PlotLayout[] =>
-    plots.map(({ drawings, axes, text }, i) => layOutPlot(drawings, axes, text, lettering, firstColours[i], leastLeft));
+    plots.map(({ drawings, axes, text }, i) => layOutPlot(drawings, axes, text, lettering, colours[i], leastLeft));
   const layouts = layOut(Math.max(...layOut(0).map(({ left }) => left)));
   const width = Math.max(...layouts.map((layout) => layout.width));
   const canvas = createCanvas(
@@ -49,7 +50,7 @@ export function drawRaster(plots: readonly Plot[]): Uint8Array<ArrayBuffer> {
   for (const [i, { drawings, axes }] of plots.entries()) {
     const layout = layouts[i];
     if (layout === undefined) continue;
-    drawPlot(canvas, layout, y, drawings, axes, firstColours[i] ?? 0);
+    drawPlot(canvas, layout, y, drawings, axes, colours[i] ?? []);
     y += layout.height;
   }
   return encodeRgb(canvas);
@@ -61,7 +62,7 @@ function drawPlot(
   above: number,
   drawings: readonly Drawing[],
   axes: Axes | undefined,
-  firstColour: number,
+  colours: readonly number[],
 ): void {
   const { left, frameWidth, frameHeight } = layout;
   const top = above + layout.top;
@@ -70,7 +71,7 @@ function drawPlot(
   if (axes !== undefined) {
     const frame = { ...axes, width: frameWidth, height: frameHeight };
     for (const [i, { strokes }] of drawings.entries()) {
-      const colour = rgb(curveColour(firstColour + i));
+      const colour = rgb(curveColour(colours[i] ?? i));
       for (const { lines, width, opacity } of strokes(frame))
         drawLines(canvas, segments(lines, left, top), width, colour, opacity, clip);
     }

@@ -3,6 +3,7 @@ import { escapeMarkup } from "./escape.ts";
 import {
   type Axes,
   curveColour,
+  curveColours,
   type Drawing,
   gridColour,
   inkColour,
@@ -32,9 +33,9 @@ export function drawSvg(
   drawings: readonly Drawing[],
   axes: Axes | undefined,
   text: PlotText,
-  { firstColour = 0, leastLeft = 0 } = {},
+  { colours, leastLeft = 0 }: { readonly colours?: readonly number[] | undefined; readonly leastLeft?: number } = {},
 ): string {
-  const layout = layOutPlot(drawings, axes, text, lettering, firstColour, leastLeft);
+  const layout = layOutPlot(drawings, axes, text, lettering, colours, leastLeft);
   const { width, height, left, top, frameWidth, frameHeight } = layout;
   const name = text.title ?? [text.yLabel, text.xLabel].filter((label) => label !== undefined).join(" against ");
   const parts = [
@@ -51,7 +52,7 @@ export function drawSvg(
       `<path d="${svgPath(layout.marks)}" stroke="${softColour}" fill="none"/>`,
       tickLabels("x", layout.xTicks, "middle"),
       tickLabels("y", layout.yTicks, "end"),
-      curves(drawings, { ...axes, width: frameWidth, height: frameHeight }, firstColour),
+      curves(drawings, { ...axes, width: frameWidth, height: frameHeight }, colours),
     );
   }
   parts.push(
@@ -63,19 +64,17 @@ export function drawSvg(
   return parts.join("\n");
 }
 
-/** Plots below each other with their frames in line, each in colours of its own. */
+/** Plots below each other with their frames in line, curves of one name in one colour. */
 export function drawSvgs(
   plots: readonly { readonly drawings: readonly Drawing[]; readonly axes: Axes | undefined; readonly text: PlotText }[],
 ): string {
-  const firstColours = plots.map((_, i) => plots.slice(0, i).reduce((n, { drawings }) => n + drawings.length, 0));
-  const layouts = plots.map(({ drawings, axes, text }, i) =>
-    layOutPlot(drawings, axes, text, lettering, firstColours[i]),
-  );
+  const colours = curveColours(plots);
+  const layouts = plots.map(({ drawings, axes, text }, i) => layOutPlot(drawings, axes, text, lettering, colours[i]));
   const leastLeft = Math.max(...layouts.map(({ left }) => left));
   const width = Math.max(...layouts.map((layout) => layout.width));
   let height = 0;
   const parts = plots.map(({ drawings, axes, text }, i) => {
-    const one = drawSvg(drawings, axes, text, { firstColour: firstColours[i] ?? 0, leastLeft });
+    const one = drawSvg(drawings, axes, text, { colours: colours[i], leastLeft });
     const placed = one
       .replace("<svg ", `<svg y="${height}" `)
       .replace(' role="img" style="max-width:100%;height:auto"', "");
@@ -115,9 +114,9 @@ function tickLabels(side: "x" | "y", labels: readonly PlacedText[], anchor: stri
 }
 
 /** The inner svg cuts off what lies outside the frame, without an id that could clash with another plot in the page. */
-function curves(drawings: readonly Drawing[], frame: PlotFrame, firstColour: number): string {
+function curves(drawings: readonly Drawing[], frame: PlotFrame, colours: readonly number[] = []): string {
   const paths = drawings.flatMap(({ strokes }, i) =>
-    strokes(frame).map((stroke) => strokePath(stroke, curveColour(firstColour + i))),
+    strokes(frame).map((stroke) => strokePath(stroke, curveColour(colours[i] ?? i))),
   );
   return `<svg width="${frame.width}" height="${frame.height}" overflow="hidden">${paths.join("\n")}</svg>`;
 }

@@ -15,7 +15,7 @@ import {
   withRunAndDetector,
 } from "../average-run.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
+import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
 
 interface Options extends AverageOptions, PngOptions {
   readonly view: View;
@@ -61,10 +61,7 @@ export const assemble: AddCommand = (program, io) =>
       const says = await captionOf(session, selection, counts);
       const written = writePicture(io, image, options, fileStem(run, detector, "assembled"), {
         title: says.title,
-        lines: [
-          `${says.lines[0]}, ${view === "source" ? "seen from the source" : "seen from the detector"}`,
-          ...says.lines.slice(1),
-        ],
+        lines: [`${says.lines[0]}, ${viewWords(view)}`, ...says.lines.slice(1)],
         positions: axes ?? undefined,
       });
       const rows = brightest.map(({ column, row, value }) => [column, row, value.toFixed(1)]);

@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from "commander";
 import { formatCsv } from "../../core/csv.ts";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
-import { quantity, quantityWithError } from "../../core/quantities.ts";
-import type { Run, ShotLabels } from "../../db/index.ts";
+import { prefixedUnit, quantity, quantityWithError } from "../../core/quantities.ts";
+import type { Run, ShotLabels, SignalColumn } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { Cube, type CubeAxis, contrast, scanTargets } from "../../reduce/index.ts";
 import { headOf, ledgerLine } from "../average-run.ts";
@@ -48,8 +48,9 @@ export const cube: AddCommand = (program, io) =>
       const stop = session.signal;
       const monitor = options.normalise === false ? null : (options.normalise ?? (await monitorOf(run, stop)));
       const column = await run.column(axis, tags, { signal: stop });
+      const scale = scaleOf(session, axis, column);
       const made = new Cube({
-        axes: [axisOf(axis, column.values, options)],
+        axes: [axisOf(axis, column.values, options, scale)],
         values: { signals: [signal], ...(monitor === null ? {} : { normaliseBy: monitor }) },
       });
       const labels = await labelsOf(session, run);
@@ -58,20 +59,19 @@ export const cube: AddCommand = (program, io) =>
         await made.update(shots, { ...(labels === null ? {} : { labels }), onProgress: update, signal: stop });
       });
       const { unit } = await run.column(signal, tags.slice(0, 1), { signal: stop });
-      const monitorUnit = monitor === null ? "" : (await run.column(monitor, tags.slice(0, 1), { signal: stop })).unit;
-      const perUnit = `${unit}/${monitorUnit}`;
-      const bins = binsOf(made, signal, monitor !== null, labels !== null);
-      const what = monitor === null ? signal : `${signal} / ${monitor}`;
-      if (options.out !== undefined) io.writeFile(options.out, csvOf(bins, axis, column.unit));
+      const by = monitor === null ? null : await run.column(monitor, tags, { signal: stop });
+      const bins = binsOf(made, signal, by !== null, labels !== null, scale);
+      const what = by === null ? signal : `${signal} / ${nameOf(session, by.equipId)}`;
+      const shown = shownUnit(bins, unit, by);
+      if (options.out !== undefined)
+        io.writeFile(options.out, csvOf(bins, axis, scale.unit, by === null ? unit : `${unit}/${by.unit}`));
       if (options.plot !== undefined) {
-        const head = await headOf(session, run, `run ${run.number}: ${what} against ${axis}`);
-        io.writeFile(
-          options.plot,
-          drawnFor(
-            options.plot,
-            panelsOf(bins, axis, column.unit, monitor === null ? what : `${what} (${perUnit})`, head),
-          ),
+        const head = await headOf(
+          session,
+          run,
+          `run ${run.number}: ${what} against ${axis}, ${made.ledger.used} ${chosen.words}`,
         );
+        io.writeFile(options.plot, drawnFor(options.plot, panelsOf(bins, axis, scale.unit, what, shown, head)));
       }
       const files = [options.out, options.plot].filter((path) => path !== undefined);
       return {
@@ -79,15 +79,15 @@ export const cube: AddCommand = (program, io) =>
           bl: run.bl,
           run: run.number,
           axis,
-          unit: column.unit,
+          unit: scale.unit,
           signal,
           normalise: monitor,
           bins,
           ledger: made.ledger,
         },
         text: [
-          tableOf(bins, `${axis}${column.unit === "" ? "" : ` (${column.unit})`}`, monitor === null ? unit : perUnit),
-          `${what} of ${chosen.words}, run ${run.number}`,
+          tableOf(bins, withUnit(axis, scale.unit), shown),
+          `${what} of ${made.ledger.used} ${chosen.words}, run ${run.number}`,
           ...files,
           ledgerLine(made.ledger),
         ].join("\n"),
@@ -109,8 +109,49 @@ interface Bin {
   readonly ratioError: number | null;
 }
 
-function axisOf(name: string, values: Float64Array, { bins }: Options): CubeAxis {
-  if (bins !== undefined) return { name, of: name, from: bins[0], to: bins[1], step: bins[2] };
+/** From the unit of a signal to the unit that is shown: `shown = offset + recorded / perUnit`. */
+interface AxisScale {
+  readonly unit: string;
+  readonly offset: number;
+  /** Negative where the axis counts the other way. */
+  readonly perUnit: number;
+}
+
+/** The position of an axis of the experiment is recorded in pulses, and shown in its own unit. */
+function scaleOf({ experiment }: Session, name: string, { unit }: SignalColumn): AxisScale {
+  const axis = unit === "pulse" ? experiment?.axes[name] : undefined;
+  if (axis === undefined) return { unit, offset: 0, perUnit: 1 };
+  return { unit: axis.unit, offset: axis.offset, perUnit: axis.sign * axis.pulsesPerUnit };
+}
+
+/** The experiment's name of a signal. */
+function nameOf({ experiment }: Session, equipId: string): string {
+  const [name = equipId] = Object.entries(experiment?.signals ?? {}).find(([, { id }]) => id === equipId) ?? [];
+  return name;
+}
+
+/** A unit that suits the values of the bins, and what they are multiplied by: `mV/nC` for 10⁸ V/C. */
+function shownUnit(
+  bins: readonly Bin[],
+  unit: string,
+  by: SignalColumn | null,
+): { readonly unit: string; readonly factor: number } {
+  const largest = Math.max(...bins.map(({ on }) => Math.abs(on.mean)).filter(Number.isFinite), 0);
+  if (by === null) return prefixedUnit(unit, largest);
+  const below = prefixedUnit(by.unit, by.mean());
+  const above = prefixedUnit(unit, largest / below.factor);
+  return { unit: `${above.unit}/${below.unit}`, factor: above.factor / below.factor };
+}
+
+function withUnit(name: string, unit: string): string {
+  return unit === "" ? name : `${name} (${unit})`;
+}
+
+function axisOf(name: string, values: Float64Array, { bins }: Options, { offset, perUnit }: AxisScale): CubeAxis {
+  if (bins !== undefined) {
+    const ends = [(bins[0] - offset) * perUnit, (bins[1] - offset) * perUnit];
+    return { name, of: name, from: Math.min(...ends), to: Math.max(...ends), step: bins[2] * Math.abs(perUnit) };
+  }
   const numbers = values.filter(Number.isFinite);
   const spread = Math.max(...numbers) - Math.min(...numbers);
   // What a stage jitters by around its positions is small beside the steps.
@@ -132,7 +173,7 @@ async function labelsOf({ signal }: Session, run: Run): Promise<ShotLabels | nul
   }
 }
 
-function binsOf(made: Cube, signal: string, isNormalised: boolean, hasClasses: boolean): Bin[] {
+function binsOf(made: Cube, signal: string, isNormalised: boolean, hasClasses: boolean, scale: AxisScale): Bin[] {
   const of = (label: "on" | "off" | "all") =>
     isNormalised ? made.normalised(signal, label) : made.numbers(signal, label);
   const on = of(hasClasses ? "on" : "all");
@@ -144,7 +185,7 @@ function binsOf(made: Cube, signal: string, isNormalised: boolean, hasClasses: b
     error: from.standardError.get(i),
   });
   return Array.from(made.axes[0]?.centres ?? [], (at, i) => ({
-    at,
+    at: scale.offset + at / scale.perUnit,
     on: bin(on, i),
     off: off === null ? null : bin(off, i),
     ratio: both?.ratio.get(i) ?? null,
@@ -152,8 +193,8 @@ function binsOf(made: Cube, signal: string, isNormalised: boolean, hasClasses: b
   }));
 }
 
-function tableOf(bins: readonly Bin[], axis: string, unit: string): string {
-  const cell = ({ mean, error }: MeanOfBin): string => quantityWithError(mean, error, unit);
+function tableOf(bins: readonly Bin[], axis: string, { unit, factor }: ReturnType<typeof shownUnit>): string {
+  const cell = ({ mean, error }: MeanOfBin): string => quantityWithError(mean * factor, error * factor, unit);
   if (bins.every(({ off }) => off === null))
     return textTable(
       [axis, "shots", "mean"],
@@ -171,9 +212,10 @@ function tableOf(bins: readonly Bin[], axis: string, unit: string): string {
   return textTable([axis, "on", "off", "pumped", "unpumped", "on / off", "σ from 1"], rows);
 }
 
-function csvOf(bins: readonly Bin[], axis: string, unit: string): string {
-  const head = [unit === "" ? axis : `${axis}(${unit})`, "on_shots", "on_mean", "on_error"];
-  const rest = ["off_shots", "off_mean", "off_error", "ratio", "ratio_error"];
+function csvOf(bins: readonly Bin[], axis: string, axisUnit: string, unit: string): string {
+  const of = (name: string, its: string): string => (its === "" ? name : `${name}(${its})`);
+  const head = [of(axis, axisUnit), "on_shots", of("on_mean", unit), of("on_error", unit)];
+  const rest = ["off_shots", of("off_mean", unit), of("off_error", unit), "ratio", "ratio_error"];
   const rows = bins.map(({ at, on, off, ratio, ratioError }) => [
     ...[at, on.shots, on.mean, on.error],
     ...[off?.shots ?? 0, off?.mean ?? NaN, off?.error ?? NaN, ratio ?? NaN, ratioError ?? NaN],
@@ -184,21 +226,23 @@ function csvOf(bins: readonly Bin[], axis: string, unit: string): string {
 function panelsOf(
   bins: readonly Bin[],
   axis: string,
-  unit: string,
+  axisUnit: string,
   what: string,
+  { unit, factor }: ReturnType<typeof shownUnit>,
   head: { readonly title: string; readonly lines: readonly string[] },
 ): Parameters<typeof drawnFor>[1] {
   const x = bins.map(({ at }) => at);
-  const xLabel = unit === "" ? axis : `${axis} (${unit})`;
+  const xLabel = withUnit(axis, axisUnit);
+  const yLabel = withUnit(what, unit);
   const curve = (label: string, of: (bin: Bin) => MeanOfBin | null) => ({
     label,
     x,
-    y: bins.map((bin) => of(bin)?.mean ?? NaN),
-    error: bins.map((bin) => of(bin)?.error ?? NaN),
+    y: bins.map((bin) => of(bin)?.mean ?? NaN).map((value) => value * factor),
+    error: bins.map((bin) => of(bin)?.error ?? NaN).map((value) => value * factor),
     style: "line-and-points" as const,
   });
   if (bins.every(({ off }) => off === null))
-    return [{ series: [curve("all", ({ on }) => on)], xLabel, yLabel: what, ...head }];
+    return [{ series: [curve("all", ({ on }) => on)], xLabel, yLabel, ...head }];
   const ratio = {
     x,
     y: bins.map((bin) => bin.ratio ?? NaN),
@@ -206,7 +250,7 @@ function panelsOf(
     style: "line-and-points" as const,
   };
   return [
-    { series: [curve("pumped", ({ on }) => on), curve("unpumped", ({ off }) => off)], yLabel: what, ...head },
+    { series: [curve("pumped", ({ on }) => on), curve("unpumped", ({ off }) => off)], yLabel, ...head },
     { series: [ratio], xLabel, yLabel: "pumped / unpumped" },
   ];
 }

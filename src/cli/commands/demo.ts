@@ -44,7 +44,10 @@ export const demo: AddCommand = (program, io) =>
       const found = await averageRun(where, wanted, await findSelection(where, wanted, [number, options.detector]));
       const assembled = await assembleMeans(session, found);
       const monitor = await beamMonitor(found.run);
-      io.writeFile(options.out, demoReport(found, assembled, monitor, address, session.zone));
+      io.writeFile(
+        options.out,
+        demoReport(found, assembled, monitor, address, session.zone, await session.isSimulated()),
+      );
       return { json: demoJson(found, assembled), text: summaryText(found, assembled, options.out) };
     },
     (_options, [source]) => ({ url: source }),

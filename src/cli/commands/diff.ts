@@ -20,7 +20,7 @@ import {
 } from "../choices.ts";
 import { type AddCommand, declare, findDetector, findRun } from "../command.ts";
 import { checkFolder } from "../io.ts";
-import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
+import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
 
 interface Options extends ChoiceOptions, DarkOptions, PngOptions {
   readonly commonMode?: boolean;
@@ -75,6 +75,7 @@ export const diff: AddCommand = (program, io) =>
       const how = [
         found.done.normaliseBy === null ? "not normalised" : `normalised by ${found.done.normaliseBy}`,
         darkWords(run, dark, found.done.dark?.shots),
+        ...(found.axes === null ? [] : [viewWords(options.view)]),
         ...(found.done.pairs === null ? [] : [`paired: ${found.done.pairs}`]),
       ].join(", ");
       const counts = `${found.on.tags.length} on − ${found.off.tags.length} off`;
@@ -88,11 +89,12 @@ export const diff: AddCommand = (program, io) =>
       const difference = { colourMap: "difference" as const, log: false };
       const files = {
         difference: write(found.image, "pumped − unpumped", "", difference),
-        error: write(found.error, "standard error", "-error", { range: undefined }),
+        error: write(found.error, "standard error", "-error", { range: undefined, isWhole: true }),
         significance: write(found.significance, "significance", "-significance", {
           ...difference,
           unit: "σ",
           range: [-6, 6],
+          isWhole: true,
         }),
       };
       const judged = judge(found);

@@ -8,6 +8,7 @@ import { quantity } from "../../core/quantities.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
 import { assemblerFor, darkAverage } from "../../reduce/index.ts";
+import { axesOf } from "../../reduce/picture.ts";
 import { ledgerLine } from "../average-run.ts";
 import {
   type AddCommand,
@@ -20,7 +21,7 @@ import {
   type Session,
 } from "../command.ts";
 import { LiveView } from "../live-view.ts";
-import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
+import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
 import { StatusLine } from "../progress.ts";
 
 interface Options extends PngOptions, CommonOptions {
@@ -207,17 +208,20 @@ class Screen {
     const { io, bl, time } = this.#session;
     const means = this.#view.means();
     if (this.#assembler === undefined) this.#assembler = await this.#makeAssembler();
-    const picture = this.#assembler?.assemble(means) ?? Object.values(means)[0];
+    const assembler = this.#assembler;
+    const picture = assembler?.assemble(means) ?? Object.values(means)[0];
     if (picture === undefined) return;
     const { id } = this.#group;
     const { shots } = this.#view.window(now);
     const { darkRun } = this.#options;
     const dark = darkRun === undefined ? "raw (no dark subtracted)" : `less the dark of run ${darkRun}`;
+    const seen = assembler === null ? "" : `, ${viewWords(assembler.view)}`;
     const newest = `newest shot ${this.#view.ageMs} ms old when it came`;
     const simulated = (await this.#session.isSimulated()) ? ", SIMULATED" : "";
     this.file = writePicture(io, picture, this.#options, `live-bl${bl}-${id}`, {
       title: `${id}, run ${this.#view.run}: mean of the last ${shots} shots`,
-      lines: [`${dark}, to tag ${this.#view.tag}`, `${newest}, drawn at ${time(new Date())}${simulated}`],
+      lines: [`${dark}, to tag ${this.#view.tag}${seen}`, `${newest}, drawn at ${time(new Date())}${simulated}`],
+      ...(assembler === null ? {} : { positions: axesOf(assembler) }),
     }).file;
   }
 

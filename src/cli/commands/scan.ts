@@ -1,6 +1,5 @@
 import { Option } from "commander";
 import { SaclaError, toSaclaError } from "../../core/errors.ts";
-import { defined } from "../../core/options.ts";
 import { scan as stepScan } from "../../scan/index.ts";
 import {
   type AddCommand,
@@ -22,7 +21,7 @@ import { runPlan } from "../scanning.ts";
 interface Options extends ScanningOptions {
   readonly shots: number;
   readonly signal: string[];
-  readonly shutter?: string;
+  readonly shutter: string[];
   readonly settle: number;
   readonly where: string[];
   readonly repeat?: number;
@@ -50,7 +49,7 @@ export const scan: AddCommand = (program, io) =>
             collect,
             [],
           )
-          .option("--shutter <name>", "opened for the shots of each point")
+          .option("--shutter <name>", "opened for the shots of each point; can be repeated", collect, [])
           .option(
             "--where <condition>",
             'what a good shot is, as "SIGNAL OPERATOR NUMBER"; can be repeated',
@@ -97,7 +96,7 @@ export const scan: AddCommand = (program, io) =>
           ...(repeat === undefined ? {} : { repeat: repeatOf(repeat) }),
         },
         settleSeconds: settle,
-        ...defined({ shutter }),
+        ...(shutter.length === 0 ? {} : { shutter }),
       };
       const context = { command: "scan", settings, ...contextOf(options) };
       const result = await runPlan(session, options, stepScan(settings), context);

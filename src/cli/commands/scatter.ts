@@ -1,5 +1,6 @@
 import { quantityWithError } from "../../core/quantities.ts";
-import type { SignalColumn, SignalTable } from "../../db/index.ts";
+import type { TagList } from "../../core/tags.ts";
+import type { SignalColumn } from "../../db/index.ts";
 import type { PlotSeries } from "../../plot/index.ts";
 import { headOf } from "../average-run.ts";
 import { type ChoiceOptions, type Chosen, chooseShots, withChoice } from "../choices.ts";
@@ -33,8 +34,9 @@ export const scatter: AddCommand = (program, io) =>
       const { signal } = session;
       const chosen = await chooseShots(session, run, options, "all");
       const table = await run.table([x, y], chosen.tags.slice(0, options.limit), { signal });
-      const groups = await classesOf(session, run, chosen, table, options.class === undefined);
       const [across, along] = [table.column(x), table.column(y)];
+      const drawn = table.tags.filter((_, i) => Number.isFinite((across.values[i] ?? NaN) + (along.values[i] ?? NaN)));
+      const groups = await classesOf(session, run, chosen, drawn, options.class === undefined);
       const [shownX, shownY] = [drawnColumn(across), drawnColumn(along)];
       const series = groups.map(({ label, has }): PlotSeries => {
         const at = Array.from(table.tags, (tag, i) => ({ tag, i })).filter(({ tag }) => has(tag));
@@ -43,7 +45,7 @@ export const scatter: AddCommand = (program, io) =>
       });
       const { r, error, count } = correlation(across, along);
       const told = `${y} against ${x}: ${count} shots have both, correlation r = ${quantityWithError(r, error)}`;
-      const head = await headOf(session, run, `run ${run.number}: ${chosen.words}`);
+      const head = await headOf(session, run, `run ${run.number}: ${table.length} ${chosen.words}`);
       io.writeFile(
         out,
         drawnFor(out, [
@@ -78,7 +80,7 @@ async function classesOf(
   { signal }: Parameters<typeof findRun>[0],
   run: Awaited<ReturnType<typeof findRun>>,
   { tags }: Chosen,
-  table: SignalTable,
+  drawn: TagList,
   isOpen: boolean,
 ): Promise<Group[]> {
   const all = [{ has: () => true }];
@@ -91,13 +93,13 @@ async function classesOf(
       { label: "no X-rays", tags: labels.dark },
     ].map(({ label, tags: of }) => ({
       label,
-      count: of.intersect(table.tags).length,
+      count: of.intersect(drawn).length,
       has: (tag: number) => of.has(tag),
     }));
     const known = groups.filter(({ count }) => count > 0);
     if (known.length < 2) return all;
     const rest = { label: "no label", has: (tag: number): boolean => !known.some(({ has }) => has(tag)) };
-    return table.tags.filter((tag) => rest.has(tag)).length > 0 ? [...known, rest] : known;
+    return drawn.filter((tag) => rest.has(tag)).length > 0 ? [...known, rest] : known;
   } catch {
     // A run without the flags of a pump laser has no such classes.
     return all;

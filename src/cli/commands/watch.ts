@@ -10,7 +10,7 @@ import { type AverageOptions, captionOf, fileStem, headOf, pictureOf, withAverag
 import { monitorOf } from "../beam-monitor.ts";
 import { chooseDark, chooseShots } from "../choices.ts";
 import { type AddCommand, declare, findDetector, parseWhole, type Session } from "../command.ts";
-import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
+import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
 
 interface Options extends AverageOptions, PngOptions {
   readonly runs?: number;
@@ -69,7 +69,10 @@ export const watch: AddCommand = (program, io) =>
         // Ctrl+C is how one leaves.
         if (!isSaclaError(error, "ABORTED")) throw error;
       }
-      return { json: { bl, runs: all.length }, text: `${all.length} runs of beamline ${bl} seen` };
+      return {
+        json: { bl, runs: all.length },
+        text: `${all.length} ${all.length === 1 ? "run" : "runs"} of beamline ${bl} seen`,
+      };
     },
   );
 
@@ -89,7 +92,8 @@ async function look(
     const counts = { dark: picture.tags.dark.length, exposed: picture.tags.shots.length };
     const says = await captionOf(session, selected, counts);
     const written = writePicture(session.io, picture.image, options, fileStem(run, detector, "watch"), {
-      ...says,
+      title: says.title,
+      lines: picture.axes === null ? says.lines : [`${says.lines[0]}, ${viewWords(view)}`, ...says.lines.slice(1)],
       positions: picture.axes ?? undefined,
     });
     const head = await headOf(session, run, "");

@@ -3,7 +3,7 @@ import { any, resolveOptions } from "../../core/options.ts";
 import { type PointMean, pooledErrors } from "../../core/point-errors.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
 import { ratioOfSums } from "../../core/ratio.ts";
-import { difference, summary } from "../beamline/shot-collector.ts";
+import { difference, pumpedAndUnpumped, summary } from "../beamline/shot-collector.ts";
 import type { Row } from "../engine/callback.ts";
 import { centroid } from "../fits/centroid.ts";
 import { fitPeak, type PeakFit } from "../fits/peak.ts";
@@ -66,8 +66,28 @@ export function scanAnswers(rows: readonly Row[], options: ScanAnswerOptions = {
   return signals.map((signal) => {
     const points = placed.map(({ taken }) => pointOf(taken, signal, options));
     const x = placed.map((one) => one.x);
-    return { signal, normalisedBy: normaliseBy ?? null, axis, ...feature(x, points) };
+    return {
+      signal,
+      normalisedBy: normaliseBy ?? null,
+      axis,
+      ...(onlyOne(placed, signal, pumpedBy) ?? feature(x, points)),
+    };
   });
+}
+
+/** Where no shot was pumped, or all were, there is nothing to compare. */
+function onlyOne(
+  placed: readonly { readonly taken: ShotsTaken }[],
+  signal: string,
+  pumpedBy: string | undefined,
+): Found | undefined {
+  if (pumpedBy === undefined) return undefined;
+  const all = placed.map(({ taken }) => pumpedAndUnpumped(taken, signal, pumpedBy));
+  if (all.every(({ pumped }) => pumped.count === 0))
+    return none(`no shot was pumped (${pumpedBy} = 1); the shutter of the pump laser is perhaps closed`);
+  return all.every(({ unpumped }) => unpumped.count === 0)
+    ? none(`every shot was pumped (${pumpedBy} = 1), so there is none to compare with`)
+    : undefined;
 }
 
 function pointOf(taken: ShotsTaken, signal: string, { pumpedBy, normaliseBy }: ScanAnswerOptions): PointMean {

@@ -58,7 +58,7 @@ export function scanPanels(rows: readonly Row[], { axis, units = {}, pumpedBy }:
     const less = prefixed([curve((taken) => difference(taken, signal, pumpedBy), "pumped − unpumped")], unit);
     return [
       { series: both.series, xLabel, yLabel: text(signal, both.unit) },
-      { series: less.series, xLabel, yLabel: text("difference", less.unit) },
+      { series: less.series, xLabel, yLabel: text(`${signal} difference`, less.unit) },
     ];
   });
 }

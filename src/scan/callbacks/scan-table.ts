@@ -1,6 +1,7 @@
 import { formatCsv } from "../../core/csv.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import { quantityWithError } from "../../core/quantities.ts";
+import { timeText, type Zone } from "../../core/time-text.ts";
 import { linePlot, reportPage, terminalPlot, textTable } from "../../plot/index.ts";
 import { difference, pumpedAndUnpumped, summary, whyMissing } from "../beamline/shot-collector.ts";
 import type { Row, ScanCallback } from "../engine/callback.ts";
@@ -118,8 +119,19 @@ export class ScanTable implements ScanCallback {
    * @param units - by name of axis or signal
    */
   text(units: Units = {}): string {
-    const columns = this.columns().filter(({ name }) => name !== "time" && !/ tag$/.test(name));
-    const cells = columns.flatMap(({ name, values }): ScanColumn[] => {
+    const cells = this.#cells(
+      this.columns().filter(({ name }) => name !== "time" && !/ tag$/.test(name)),
+      units,
+    );
+    return textTable(
+      cells.map(({ name }) => name),
+      this.#rows.map((_, i) => cells.map(({ values }) => values[i] ?? "")),
+    );
+  }
+
+  /** Mean and error of a signal in one cell. */
+  #cells(columns: readonly ScanColumn[], units: Units): ScanColumn[] {
+    return columns.flatMap(({ name, values }): ScanColumn[] => {
       const [, what = name, part = ""] = /^(.*) (mean|error)$/.exec(name) ?? [];
       if (part === "error" && columns.some((other) => other.name === `${what} mean`)) return [];
       if (part !== "mean") return [{ name: withUnit(name, units), values: values.map(shown) }];
@@ -129,10 +141,6 @@ export class ScanTable implements ScanCallback {
         typeof value === "number" ? quantityWithError(value, Number(errors[i] ?? NaN), unit) : value;
       return [{ name: what, values: values.map(text) }];
     });
-    return textTable(
-      cells.map(({ name }) => name),
-      this.#rows.map((_, i) => cells.map(({ values }) => values[i] ?? "")),
-    );
   }
 
   /**
@@ -140,13 +148,24 @@ export class ScanTable implements ScanCallback {
    * @param axis - name along x; default: see {@link CurveOptions}
    * @param units - by name of axis or signal
    * @param lines - what was found, above the curves
+   * @param zone - whose time is in the table
    */
-  html(title: string, axis?: string, units: CurveOptions["units"] = {}, lines: readonly string[] = []): string {
-    const columns = this.columns();
+  html(
+    title: string,
+    axis?: string,
+    units: Units = {},
+    lines: readonly string[] = [],
+    zone: Zone = "jst",
+  ): string {
+    const columns = this.#cells(this.columns(), units).map(({ name, values }) =>
+      name === "time"
+        ? { name, values: this.#rows.map(({ time }) => timeText(new Date(time), zone)) }
+        : { name, values },
+    );
     const panels = scanPanels(this.#rows, { pumpedBy: this.#pumpedBy, axis, units });
     const curves = panels.map(({ series, ...text }) => ({ heading: text.yLabel ?? "", svg: linePlot(series, text) }));
     const header = columns.map(({ name }) => name);
-    const rows = this.#rows.map((_, i) => columns.map(({ values }) => shown(values[i] ?? "")));
+    const rows = this.#rows.map((_, i) => columns.map(({ values }) => unbroken(values[i] ?? "")));
     const answer = lines.length === 0 ? [] : [{ heading: "Answer", text: lines.join("\n") }];
     return reportPage({ title, sections: [...answer, ...curves, { heading: "Points", table: { header, rows } }] });
   }
@@ -198,6 +217,11 @@ function withUnit(column: string, units: NonNullable<CurveOptions["units"]>): st
 /** Of `i0`, and of `i0 pumped`, `i0 unpumped` and `i0 difference`. */
 function unitOf(what: string, units: NonNullable<CurveOptions["units"]>): string {
   return units[what] ?? units[what.replace(/ (pumped|unpumped|difference)$/, "")] ?? "";
+}
+
+/** One line in a cell. */
+function unbroken(value: number | string): number | string {
+  return typeof value === "number" ? value : value.replaceAll(" ", "\u00a0");
 }
 
 function shown(value: number | string): number | string {

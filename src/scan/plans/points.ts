@@ -10,8 +10,8 @@ import { withShutterOpen } from "./wrappers.ts";
 export interface PointOptions {
   /** Good shots, or the whole {@link ShotsRequest}. */
   readonly shots: number | ShotsRequest;
-  /** Opened for the shots of each point only. */
-  readonly shutter?: string | undefined;
+  /** Opened for the shots of each point only; of several, such as those of X-rays and pump laser, in this order. */
+  readonly shutter?: string | readonly string[] | undefined;
   /** Seconds between the end of a move and the first shot. @default 0 */
   readonly settleSeconds?: number | undefined;
   /** What to do when a point is given up. @default "stop" with TOO_FEW_SHOTS */
@@ -37,10 +37,14 @@ export interface FreshSpots {
 
 const freshSpotChecks = { map: asText, shutter: asText, selector: optional(asText), before: any };
 
+function asShutters(name: string, value: unknown): string | readonly string[] {
+  return Array.isArray(value) ? value.map((one: unknown, i) => asText(`${name}[${i}]`, one)) : asText(name, value);
+}
+
 /** The checks of {@link PointOptions}, for `resolveOptions`. */
 export const pointChecks = {
   shots: checkShots,
-  shutter: optional(asText),
+  shutter: optional(asShutters),
   settleSeconds: optional(finite(0, 86_400)),
   giveUp: optional(oneOf("stop", "go-on")),
   freshSpots: optional((name, value) => resolveOptions(name, value as FreshSpots, freshSpotChecks)),
@@ -59,8 +63,8 @@ export function* measurePoint(to: Positions, options: PointOptions, extra: Posit
   if (Object.keys(to).length > 0) yield* move(to);
   if (options.settleSeconds !== undefined && options.settleSeconds !== 0) yield* wait(options.settleSeconds);
   if (options.freshSpots !== undefined) return yield* onFreshSpot(row, options, options.freshSpots);
-  const taking = shots(options.shots);
-  const taken = options.shutter === undefined ? yield* taking : yield* withShutterOpen(options.shutter, taking);
+  const names = [options.shutter ?? []].flat();
+  const taken = yield* names.reduceRight((steps, name) => withShutterOpen(name, steps), shots(options.shots));
   yield* judge(row, taken, options);
   return taken;
 }
