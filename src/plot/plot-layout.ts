@@ -90,21 +90,19 @@ export const gridColour = "#e4e7eb";
 /** Length of the line before a name in the legend. */
 export const SIGN_LENGTH = 22;
 
-/** Numbers of the colours of the curves of several plots: each its own, but curves of one name have one colour. */
+/** Numbers of the colours of the curves of several plots: each its own, but plots with the same names the same ones. */
 export function curveColours(plots: readonly { readonly drawings: readonly Drawing[] }[]): readonly number[][] {
-  const byLabel = new Map<string, number>();
+  const byNames = new Map<string, number[]>();
   let next = 0;
   return plots.map(({ drawings }) => {
-    const here = new Set<string>();
-    return drawings.map(({ label }) => {
-      const known = label === undefined || here.has(label) ? undefined : byLabel.get(label);
-      const colour = known ?? next++;
-      if (label !== undefined) {
-        here.add(label);
-        byLabel.set(label, colour);
-      }
-      return colour;
-    });
+    const names = drawings.some(({ label }) => label === undefined)
+      ? undefined
+      : JSON.stringify(drawings.map(({ label }) => label));
+    const known = names === undefined ? undefined : byNames.get(names);
+    if (known !== undefined) return known;
+    const colours = drawings.map(() => next++);
+    if (names !== undefined) byNames.set(names, colours);
+    return colours;
   });
 }
 

@@ -64,7 +64,7 @@ export function drawSvg(
   return parts.join("\n");
 }
 
-/** Plots below each other with their frames in line, curves of one name in one colour. */
+/** Plots below each other with their frames in line, in colours of their own unless their names are the same. */
 export function drawSvgs(
   plots: readonly { readonly drawings: readonly Drawing[]; readonly axes: Axes | undefined; readonly text: PlotText }[],
 ): string {

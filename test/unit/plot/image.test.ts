@@ -26,6 +26,16 @@ function reader(picture: Picture): (row: number, column: number) => string {
 const viridis = { low: "#440154", middle: "#21918c", high: "#fde725" };
 
 describe("renderImage", () => {
+  it("tells at the colour bar the extremes of all pixels, also where blocks of them are averaged", () => {
+    const picture = (hot: number): Picture => {
+      const data = new Float32Array(800 * 800).fill(0.5);
+      [data[0], data[1]] = [hot, 1 - hot];
+      return decode(renderImage(asImage(data, 800, 800), { maxWidth: 400, range: [0, 1] }));
+    };
+    // The mean of the block is 0.5 in both; above the bar there is room for an arrow and a number only where one is.
+    expect(picture(3).height).toBeGreaterThan(picture(0.5).height);
+  });
+
   it("gives each value the map's colour, row 0 at the top, column 0 at the left", () => {
     const at = draw((row, column) => (row === 7 && column === 300 ? 255 : row === 300 && column === 7 ? 128.5 : 0), {
       range: [0, 256],

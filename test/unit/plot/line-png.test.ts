@@ -223,3 +223,17 @@ print(json.dumps([image.size[0], image.size[1], image.mode, sum(p == (0, 102, 17
   const seen: unknown = JSON.parse(execFileSync(python ?? "", ["-c", script], { input: png, encoding: "utf8" }));
   expect(seen).toEqual([800, 500, "RGB", places(decode(png), BLUE).length]);
 });
+
+describe("renderLinePlots", () => {
+  it("has the same colours in plots whose curves have the same names", () => {
+    const named = (label: string) => ({ label, x: [0, 1, 2], y: [0, 1, 2], style: "line-and-points" as const });
+    const both = { series: [named("pumped"), named("unpumped")] };
+    const picture = decode(renderLinePlots([both, { series: [named("pumped − unpumped")] }, both]));
+    const third = (colour: string): number[] =>
+      places(picture, colour)
+        .filter(([, y]) => y > 600)
+        .map(([, y]) => y);
+    expect(third(ORANGE).length).toBeGreaterThan(20);
+    expect(third(GREEN)).toEqual([]);
+  });
+});

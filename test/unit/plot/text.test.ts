@@ -71,7 +71,7 @@ describe("terminalPlot", () => {
 
 describe("the font", () => {
   it("draws every printable ASCII character and those of units differently, and others as a box", () => {
-    const characters = [...Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)), ..."µ×−°·Å⁰¹²³⁴⁵⁶⁷⁸⁹⁻"];
+    const characters = [...Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)), ..."µσ×−°·Å⁰¹²³⁴⁵⁶⁷⁸⁹⁻"];
     const drawn = characters.map((character) => JSON.stringify(glyphOf(character).lines));
     // Hyphen and minus differ in length only, so all are compared.
     expect(new Set(drawn).size).toBe(characters.length);
