@@ -150,13 +150,7 @@ export class ScanTable implements ScanCallback {
    * @param lines - what was found, above the curves
    * @param zone - whose time is in the table
    */
-  html(
-    title: string,
-    axis?: string,
-    units: Units = {},
-    lines: readonly string[] = [],
-    zone: Zone = "jst",
-  ): string {
+  html(title: string, axis?: string, units: Units = {}, lines: readonly string[] = [], zone: Zone = "jst"): string {
     const columns = this.#cells(this.columns(), units).map(({ name, values }) =>
       name === "time"
         ? { name, values: this.#rows.map(({ time }) => timeText(new Date(time), zone)) }
