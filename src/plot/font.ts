@@ -133,8 +133,8 @@ interface Glyph {
 const cache = new Map<string, Glyph>();
 
 /**
- * The strokes of one character. Printable ASCII, µ × − ° · Å ± – … Δ θ σ λ and superscript digits are drawn; accents are
- * dropped; any other character becomes an empty box.
+ * The strokes of one character. Printable ASCII, µ × − ° · Å ± – … Δ θ σ λ and superscript digits are drawn; accents
+ * are dropped; any other character becomes an empty box.
  */
 export function glyphOf(character: string): Glyph {
   const known = cache.get(character);
