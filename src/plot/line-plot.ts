@@ -86,7 +86,8 @@ export function renderLinePlot(series: readonly PlotSeries[], options: LinePlotO
 }
 
 /**
- * Plots one above the other as one PNG; their curves have different colours, but plots whose curves have the same labels
+ * Plots one above the other as one PNG; their curves have different colours, but plots whose curves have the same
+ * labels
  * have the same ones.
  *
  * @param size - of the whole picture in pixels; it becomes higher when the plots need it. Default: 800 × 500, and from
