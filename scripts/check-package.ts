@@ -156,6 +156,7 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
     { says: /indexamajig -g hits\.geom/, writes: "hits.geom" },
   ],
   [["geometry", "compare", "hits.geom", "1520000"], { says: /all \(mean\)/ }],
+  [["geometry", "write", "hits.geom", "1520000", "-o", "moved.geom"], { says: /moved\.geom/, writes: "moved.geom" }],
   [["stats", "run.h5"], { says: new RegExp(sensor) }],
   [["replay", "run.h5"], { says: /./ }],
   [["demo", "--json", "--limit", "2"], { says: /"brightest":\[/, writes: "report.html" }],
@@ -167,8 +168,13 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["move", "bl3_st2_pm001=30", "-r", "--yes"], { says: /bl3_st2_pm001 is at 12030/ }],
   [["rock", "bl3_st4_pm036", "500", "1300", "41", ...rocked], { says: /stands at 9\d\d pulse, the peak/ }],
   // No experiment says what the optics are: refused on stderr.
+  // Without an experiment file that says which axes are which: refused on stderr, with code 2.
   [["energy"], { says: /^/, code: 2 }],
   [["sdo"], { says: /^/, code: 2 }],
+  [["energy", "edge", "9978.2", "9958", "9998", "41", "--signal", "foil_diode", "--dry-run"], { says: /^/, code: 2 }],
+  [["sdo", "learn", "--delays=-2,2,6", "--dry-run"], { says: /^/, code: 2 }],
+  [["sdo", "zero", "-0.05", "0.05", "41", "--dry-run"], { says: /^/, code: 2 }],
+  [["delay-scan", "live", "delay", "-2", "6", "--of", "diode", "--dry-run"], { says: /^/, code: 2 }],
   [["shutter", "bl3_shutter1", "open", "--yes"], { says: /bl3_shutter1 is open/ }],
   [["stop", "--json"], { says: /"stopped":\[\]/ }],
   [

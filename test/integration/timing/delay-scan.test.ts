@@ -120,7 +120,7 @@ describe("a stored pump–probe scan", () => {
     "no Python with numpy, scipy and h5py",
     "of other seeds gives t0, rise, lifetime and amplitude, as often as the errors say",
     async () => {
-      const count = rounds(100);
+      const count = rounds(20);
       const held = { t0: 0, rise: 0, lifetime: 0, amplitude: 0 };
       for (let seed = 1; seed <= count; seed++) {
         const folder = mkdtempSync(join(tmpdir(), "sacla-delay-"));
