@@ -87,8 +87,7 @@ export function renderLinePlot(series: readonly PlotSeries[], options: LinePlotO
 
 /**
  * Plots one above the other as one PNG; their curves have different colours, but plots whose curves have the same
- * labels
- * have the same ones.
+ * labels have the same ones.
  *
  * @param size - of the whole picture in pixels; it becomes higher when the plots need it. Default: 800 × 500, and from
  * the second plot on 300 of height for each
