@@ -140,6 +140,7 @@ table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabu
 th, td { padding: .35rem .9rem .35rem 0; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
 th { color: var(--soft); font-weight: 600 }
 .n { text-align: right }
+td:first-child { white-space: nowrap }
 footer { margin-top: 1.5rem; font-size: .85rem }
 @media print {
   :root { --ink: #000; --soft: #444; --line: #bbb; --page: #fff; --card: #fff }
