@@ -62,6 +62,19 @@ const nxmx = (changes: Parts = {}): Parts => ({
   ...changes,
 });
 
+/** Hits with lists of peaks: up to two in a shot. */
+const cxi = (changes: Parts = {}): Parts => ({
+  ...nxmx(),
+  "/entry_1/result_1/nPeaks": { data: Int32Array.of(2, 1) },
+  ...Object.fromEntries(
+    ["peakXPosRaw", "peakYPosRaw", "peakTotalIntensity"].map((name) => [
+      `/entry_1/result_1/${name}`,
+      { data: new Float32Array(4), shape: [2, 2] },
+    ]),
+  ),
+  ...changes,
+});
+
 const extraDetector = (name: string): Parts => ({
   "/run_7/detector_2d_2/detector_info/detector_name": { data: name, dtype: "A17" },
   "/run_7/detector_2d_2/tag_101/detector_data": { data: new Float32Array(12), shape: [4, 3] },
@@ -154,6 +167,7 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
   ["stack-mask", cheetah({ "/metadata/pixelmask": { data: new Uint16Array(12), shape: [4, 3] } })],
   ["stack-tags", nxmx({ "/entry/data/tag_id": { data: Uint32Array.of(101) } })],
   ["nxmx-definition", nxmx({ "/entry/definition": { data: "NXother", dtype: "A7" } })],
+  ["peak-list", cxi({ "/entry_1/result_1/nPeaks": { data: Int32Array.of(3, 1) } })],
   ["nxmx-modules", nxmx({ [`${detector}/q2/data_origin`]: { data: Int32Array.of(5, 0) } })],
 ];
 
@@ -162,6 +176,7 @@ describe("validateFile", () => {
     ["DataConvert", good()],
     ["Cheetah", cheetah()],
     ["NXmx", nxmx()],
+    ["CXI", cxi()],
   ])("finds nothing in a good %s file", async (_, parts) => {
     expect(await findings(parts)).toMatchObject({ isValid: true, findings: [], counts: {} });
   });
