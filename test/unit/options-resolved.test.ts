@@ -42,7 +42,6 @@ const delegating = [
 /** What has such a type, but is given by the library itself: a request that was checked, a setting decided, a part. */
 const internal = [
   "SaclaError.constructor",
-  "ScanTable.html",
   "Service.call",
   "Service.stream",
   "SimulatedFacility.constructor",
