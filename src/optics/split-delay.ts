@@ -1,5 +1,6 @@
 import { asFinite, badArgument } from "../core/guards.ts";
 import { any, finite, flag, optional, resolveOptions } from "../core/options.ts";
+import { atomicRangeEv } from "./atomic-data.ts";
 import { siliconBraggDeg, siliconBraggEv } from "./bragg.ts";
 import { type Hkl, siliconSpacing } from "./silicon.ts";
 import { offsetsAt, type SplitDelayCorrection } from "./split-delay-correction.ts";
@@ -163,10 +164,10 @@ export class SplitDelay {
     let nominal = (gaps[0] + gaps[1]) / 2;
     for (let round = 0; round < 3 && this.correction !== undefined; round++) {
       offsets = offsetsAt(this.correction, nominal, "nearest");
-      nominal = (gaps[0] + gaps[1] - gapOffset(offsets, this.axes.br1Gap) - gapOffset(offsets, this.axes.br2Gap)) / 2;
+      nominal = (gaps[0] + gaps[1] - offsetOf(offsets, this.axes.br1Gap) - offsetOf(offsets, this.axes.br2Gap)) / 2;
     }
     const angles = splitDelayCrystals.map(
-      (crystal) => read(this.axes[crystal]) - gapOffset(offsets, this.axes[crystal]),
+      (crystal) => read(this.axes[crystal]) - offsetOf(offsets, this.axes[crystal]),
     );
     const [first = NaN] = angles;
     const photonEnergyEv = siliconBraggEv(first, this.hkl, { refraction: this.#refraction });
@@ -190,17 +191,16 @@ export class SplitDelay {
       const found = limits[axis];
       if (found === undefined) throw badArgument("limits", Object.keys(limits), `limits of ${axis}, too`);
       const { from, to } = found === "unlimited" ? { from: -Infinity, to: Infinity } : found;
-      const offset = gapOffset(offsets, axis);
+      const offset = offsetOf(offsets, axis);
       return { from: from - offset, to: to - offset };
     };
-    const angle = this.geometry(knobs.photonEnergyEv).angleDeg;
+    const { angleDeg, psPerMm } = this.geometry(knobs.photonEnergyEv);
     const gaps = [this.axes.br1Gap, this.axes.br2Gap].map((axis) => {
       const { from, to } = of(axis);
       return { axis, from: Math.max(0, from), to };
     });
     const angles = splitDelayCrystals.map((crystal) => ({ axis: this.axes[crystal], ...of(this.axes[crystal]) }));
-    const isAt = angles.every(({ from, to }) => angle >= from && angle <= to);
-    const { psPerMm } = this.geometry(knobs.photonEnergyEv);
+    const isAt = angles.every(({ from, to }) => angleDeg >= from && angleDeg <= to);
     const delays = gaps.map(({ axis, from, to }) => ({
       axis,
       from: (from - this.channelGapMm) * psPerMm,
@@ -254,13 +254,12 @@ export class SplitDelay {
 
 /** From just above where the reflection begins to the end of the tables, eV. */
 function energyLimits(hkl: Hkl): readonly [number, number] {
-  const TABLE_FROM = 3000;
-  const TABLE_TO = 30_000;
+  const [from, to] = atomicRangeEv;
   const begins = siliconBraggEv(90, hkl) * (1 + 1e-4);
-  return [Math.max(TABLE_FROM, begins), TABLE_TO];
+  return [Math.max(from, begins), to];
 }
 
-function gapOffset(offsets: ReturnType<typeof offsetsAt>, axis: string): number {
+function offsetOf(offsets: ReturnType<typeof offsetsAt>, axis: string): number {
   return offsets[axis]?.offset ?? 0;
 }
 
