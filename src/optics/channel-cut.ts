@@ -1,5 +1,5 @@
-import { asFinite, badArgument } from "../core/guards.ts";
-import { any, finite, flag, oneOf, optional, resolveOptions } from "../core/options.ts";
+import { asFinite, asOneOf, badArgument, isRecord } from "../core/guards.ts";
+import { any, finite, flag, optional, resolveOptions } from "../core/options.ts";
 import { siliconBraggDeg, siliconBraggEv } from "./bragg.ts";
 import type { Hkl } from "./silicon.ts";
 
@@ -187,19 +187,14 @@ const arms = {
 } as const;
 
 function asDrive(name: string, value: unknown): AngleDrive {
-  const { kind } = value as AngleDrive;
-  const drive =
-    kind === "direct"
-      ? resolveOptions(name, value as object & { kind: "direct"; degPerPulse: number }, {
-          kind: oneOf("direct"),
-          degPerPulse: finite(),
-        })
-      : resolveOptions(name, value as Exclude<AngleDrive, { kind: "direct" }>, {
-          kind: oneOf("sine-bar", "tangent-arm"),
-          pulsesPerMm: finite(),
-          armMm: finite(Number.MIN_VALUE),
-          startDeg: finite(-89, 89),
-        });
+  if (!isRecord(value)) throw badArgument(name, value, "an object with kind, and the numbers of that kind");
+  asOneOf(`kind of ${name}`, value["kind"], ["direct", "sine-bar", "tangent-arm"]);
+  const drive = value as unknown as AngleDrive;
+  if (drive.kind === "direct") resolveOptions(name, drive, { kind: any, degPerPulse: finite() });
+  else {
+    const arm = { pulsesPerMm: finite(), armMm: finite(Number.MIN_VALUE), startDeg: finite(-89, 89) };
+    resolveOptions(name, drive, { kind: any, ...arm });
+  }
   const perPulse = drive.kind === "direct" ? drive.degPerPulse : drive.pulsesPerMm;
   if (perPulse === 0) throw badArgument(`${name} per pulse`, 0, "a number other than 0");
   return drive;

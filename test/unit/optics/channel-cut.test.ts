@@ -59,6 +59,9 @@ describe("a channel-cut monochromator", () => {
   it("refuses what it cannot be or do", () => {
     expect(() => new ChannelCut({ drive: { kind: "direct", degPerPulse: 0 } })).toThrow(/per pulse/);
     expect(() => new ChannelCut({ drive: { kind: "lever" } as never })).toThrow(/sine-bar, tangent-arm/);
+    expect(() => new ChannelCut({ drive: { kind: "lever" } as never })).toThrow(/one of direct,/);
+    for (const drive of [undefined, null, 4e-6])
+      expect(() => new ChannelCut({ drive: drive as never })).toThrow(/drive is .* must be an object with kind/);
     expect(() => new ChannelCut({ drive: direct }).photonEnergyEv(-5)).toThrow(/reflects/);
     expect(() => new ChannelCut({ drive: direct }).photonEnergyEv(0)).toThrow(/reflects/);
     expect(() => new ChannelCut({ drive: { ...bar, startDeg: 60 } }).pulses(3200)).toThrow(/arm reaches/);
