@@ -1,4 +1,6 @@
 import { LedgerBook } from "../../core/ledger.ts";
+import type { PointMean } from "../../core/point-errors.ts";
+import { ratioOfSums } from "../../core/ratio.ts";
 import type { ShotCondition, ShotsRequest, ShotsTaken, SignalSummary } from "../messages/messages.ts";
 
 /** A value of a shot: a number, or why there is none. */
@@ -226,6 +228,12 @@ export function summary(taken: ShotsTaken, signal: string): SignalSummary {
   const sums = new RunningMean();
   for (const value of taken.values[signal] ?? []) if (value !== null) sums.add(value);
   return { count: sums.count, mean: sums.mean, standardError: sums.standardError };
+}
+
+/** Mean and error of a signal as {@link summary}; with a monitor (I0), the ratio of their sums over these shots. */
+export function normalisedSummary(taken: ShotsTaken, signal: string, normaliseBy: string | undefined): PointMean {
+  if (normaliseBy === undefined) return summary(taken, signal);
+  return ratioOfSums(taken.values[signal] ?? [], taken.values[normaliseBy] ?? []);
 }
 
 /** Mean and error of a signal over the shots where a flag is 1, and over those where it is 0. */

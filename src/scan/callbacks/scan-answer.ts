@@ -2,8 +2,7 @@ import { isSaclaError } from "../../core/errors.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import { type PointMean, pooledErrors } from "../../core/point-errors.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
-import { ratioOfSums } from "../../core/ratio.ts";
-import { difference, pumpedAndUnpumped, summary } from "../beamline/shot-collector.ts";
+import { difference, normalisedSummary, pumpedAndUnpumped } from "../beamline/shot-collector.ts";
 import type { Row } from "../engine/callback.ts";
 import { centroid } from "../fits/centroid.ts";
 import { fitPeak, type PeakFit } from "../fits/peak.ts";
@@ -91,9 +90,7 @@ function onlyOne(
 }
 
 function pointOf(taken: ShotsTaken, signal: string, { pumpedBy, normaliseBy }: ScanAnswerOptions): PointMean {
-  if (pumpedBy !== undefined) return difference(taken, signal, pumpedBy);
-  if (normaliseBy === undefined) return summary(taken, signal);
-  return ratioOfSums(taken.values[signal] ?? [], taken.values[normaliseBy] ?? []);
+  return pumpedBy === undefined ? normalisedSummary(taken, signal, normaliseBy) : difference(taken, signal, pumpedBy);
 }
 
 function feature(x: readonly number[], points: readonly PointMean[]): Found {

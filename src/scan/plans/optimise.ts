@@ -2,8 +2,7 @@ import { isSaclaError, SaclaError, toSaclaError } from "../../core/errors.ts";
 import { asText, badArgument, isRecord } from "../../core/guards.ts";
 import { finite, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { type PointMean, pooledErrors } from "../../core/point-errors.ts";
-import { ratioOfSums } from "../../core/ratio.ts";
-import { summary } from "../beamline/shot-collector.ts";
+import { normalisedSummary } from "../beamline/shot-collector.ts";
 import { type Plan, type PlanSteps, plan, type ShotsRequest, type ShotsTaken } from "../messages/messages.ts";
 import { Bayesian } from "../optimisers/bayesian.ts";
 import { type Measured, type Optimiser, type SteppedRange, withinStep } from "../optimisers/optimiser.ts";
@@ -204,9 +203,7 @@ class Optimisation {
 
   #objective(taken: ShotsTaken): PointMean {
     const { signalName, normaliseBy } = this.#options;
-    return normaliseBy === undefined
-      ? summary(taken, signalName)
-      : ratioOfSums(taken.values[signalName] ?? [], taken.values[normaliseBy] ?? []);
+    return normalisedSummary(taken, signalName, normaliseBy);
   }
 
   /** All points with errors from the scatter of all shots; greater is better. */

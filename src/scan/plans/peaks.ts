@@ -1,8 +1,7 @@
 import { asText } from "../../core/guards.ts";
 import { any, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { pooledErrors } from "../../core/point-errors.ts";
-import { ratioOfSums } from "../../core/ratio.ts";
-import { summary } from "../beamline/shot-collector.ts";
+import { normalisedSummary } from "../beamline/shot-collector.ts";
 import { type Centroid, centroid } from "../fits/centroid.ts";
 import { type FitOptions, noPeak } from "../fits/fit-points.ts";
 import { fitPeak, type PeakFit, type PeakFitOptions } from "../fits/peak.ts";
@@ -164,10 +163,7 @@ export function* curveOf(options: CurveScanOptions): PlanSteps<Curve> {
   for (const position of equalSteps(options)) {
     const to = positionsOf(axis, position);
     const taken = yield* measurePoint(to, options, typeof axis === "string" ? {} : { [axis.name]: position });
-    const mean =
-      normaliseBy === undefined
-        ? summary(taken, signal)
-        : ratioOfSums(taken.values[signal] ?? [], taken.values[normaliseBy] ?? []);
+    const mean = normalisedSummary(taken, signal, normaliseBy);
     // Where the axis really is: a target between two pulses is rounded to one.
     const at = yield* where(namesOf(axis));
     points.push({ x: readingOf(axis, at), ...mean });
