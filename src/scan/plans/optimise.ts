@@ -74,6 +74,8 @@ const knobChecks = {
   by: optional(oneOf("axis", "setting", "request"), "axis"),
   start: optional(finite()),
 };
+/** A knob with what has a default. */
+type GivenKnob = Knob & { readonly by: NonNullable<Knob["by"]> };
 /** A significant difference is so many of its standard errors. */
 const SIGMAS = 2;
 
@@ -90,21 +92,30 @@ const SIGMAS = 2;
  * });
  */
 export function optimise(options: OptimiseOptions): Plan<Optimised> {
-  const { budget, verifyShots } = resolveOptions("optimise", options, optimiseChecks);
-  const count = countOf(options.shots);
-  const least = 2 * (verifyShots ?? 4 * count) + 2 * count;
+  const given = givenOf(options);
+  const { budget, verifyShots } = given;
+  const count = countOf(given.shots);
+  const least = 2 * verifyShots + 2 * count;
   if (budget < least)
     throw badArgument(
       "budget",
       budget,
       `at least ${least}: two points of ${count} shots, and those of the verification`,
     );
-  return plan("optimise", { ...options }, () => new Optimisation(options).steps(), { adaptive: true });
+  return plan("optimise", { ...options }, () => new Optimisation(given).steps(), { adaptive: true });
 }
+
+/** Every option, checked, with what has a default. @throws BAD_ARGUMENT */
+function givenOf(options: OptimiseOptions) {
+  const given = resolveOptions("optimise", options, optimiseChecks);
+  return { ...given, verifyShots: given.verifyShots ?? 4 * countOf(given.shots) };
+}
+
+type Given = ReturnType<typeof givenOf>;
 
 /** One optimisation; made anew for each walk of its plan. */
 class Optimisation {
-  readonly #options: OptimiseOptions;
+  readonly #options: Given;
   readonly #names: readonly string[];
   readonly #ranges: readonly SteppedRange[];
   readonly #sign: 1 | -1;
@@ -113,7 +124,7 @@ class Optimisation {
   #now: readonly number[] = [];
   #shots = 0;
 
-  constructor(options: OptimiseOptions) {
+  constructor(options: Given) {
     this.#options = options;
     this.#names = Object.keys(options.knobs);
     this.#ranges = Object.values(options.knobs);
@@ -140,10 +151,9 @@ class Optimisation {
   }
 
   *#optimise(start: readonly number[]): PlanSteps<Optimised> {
-    const { method = "bayesian", seed = 1, budget, shots } = this.#options;
+    const { method, seed, budget, shots, verifyShots } = this.#options;
     const optimiser: Optimiser =
       method === "bayesian" ? new Bayesian(this.#ranges, start, seed) : new Simplex(this.#ranges, start);
-    const { verifyShots = 4 * countOf(shots) } = this.#options;
     let why: Optimised["why"] = "budget";
     while (this.#shots + countOf(shots) + 2 * verifyShots <= budget) {
       const wanted = optimiser.next();
@@ -157,16 +167,11 @@ class Optimisation {
       this.#means.push(mean);
       optimiser.tell(this.#measured());
     }
-    return yield* this.#verify(start, this.#tidy(optimiser.best()), verifyShots, why);
+    return yield* this.#verify(start, this.#tidy(optimiser.best()), why);
   }
 
-  *#verify(
-    start: readonly number[],
-    found: readonly number[],
-    count: number,
-    why: Optimised["why"],
-  ): PlanSteps<Optimised> {
-    const { shots } = this.#options;
+  *#verify(start: readonly number[], found: readonly number[], why: Optimised["why"]): PlanSteps<Optimised> {
+    const { shots, verifyShots: count } = this.#options;
     const asked = typeof shots === "number" ? count : { ...shots, count };
     const points = this.#means.length;
     const best = yield* this.#measure(found, asked);
@@ -242,7 +247,7 @@ class Optimisation {
     for (const [i, name] of this.#names.entries()) {
       const value = to[i] ?? NaN;
       if (value === this.#now[i]) continue;
-      const by = this.#options.knobs[name]?.by ?? "axis";
+      const by = this.#options.knobs[name]?.by;
       if (by === "axis") axes[name] = value;
       else if (by === "setting") yield* set(name, value);
       else yield* request({ [name]: value }, { reason: "optimise" });
@@ -253,7 +258,7 @@ class Optimisation {
   }
 
   *#start(): PlanSteps<readonly number[]> {
-    const axes = this.#names.filter((name) => (this.#options.knobs[name]?.by ?? "axis") === "axis");
+    const axes = this.#names.filter((name) => this.#options.knobs[name]?.by === "axis");
     const at = axes.length === 0 ? {} : yield* where(axes);
     return this.#names.map((name) => this.#options.knobs[name]?.start ?? at[name] ?? NaN);
   }
@@ -271,15 +276,17 @@ function text({ mean, standardError }: PointMean): string {
   return `${mean.toPrecision(4)} ± ${standardError.toPrecision(2)}`;
 }
 
-function asKnobs(name: string, value: unknown): Readonly<Record<string, Knob>> {
+function asKnobs(name: string, value: unknown): Readonly<Record<string, GivenKnob>> {
   if (!isRecord(value) || Object.keys(value).length === 0 || Object.keys(value).length > 20)
     throw badArgument(name, value, "1 to 20 knobs by name");
-  for (const [knob, given] of Object.entries(value)) {
-    const { from, to, by, start } = resolveOptions(`knob ${knob}`, given as Knob, knobChecks);
+  const knobs = Object.entries(value).map(([knob, given]) => {
+    const found: GivenKnob = resolveOptions(`knob ${knob}`, given as Knob, knobChecks);
+    const { from, to, by, start } = found;
     if (!(from < to)) throw badArgument(`range of ${knob}`, [from, to], "from below to");
     if (by !== "axis" && start === undefined) throw badArgument(`start of ${knob}`, start, "given: where it is now");
     if (start !== undefined && !(start >= from && start <= to))
       throw badArgument(`start of ${knob}`, start, `within its range, ${from} to ${to}`);
-  }
-  return value as Readonly<Record<string, Knob>>;
+    return [knob, found] as const;
+  });
+  return Object.fromEntries(knobs);
 }
