@@ -29,42 +29,31 @@ export function* finalize<R>(steps: PlanSteps<R>, cleanup: () => PlanSteps<unkno
  * again.
  */
 export function* andReturn<R>(axes: readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
+  return yield* returning(axes, steps, true);
+}
+
+/** As {@link andReturn}, but only when `steps` fail or are stopped: when they are done, axes stay. */
+export function* orReturn<R>(axes: readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
+  return yield* returning(axes, steps, false);
+}
+
+function* returning<R>(axes: readonly string[], steps: PlanSteps<R>, whenDone: boolean): PlanSteps<R> {
   const before = yield* where(axes);
+  let isWanted = whenDone;
   let isFaulty = false;
   const watched = function* (): PlanSteps<R> {
     try {
       return yield* steps;
     } catch (error) {
+      isWanted = true;
       isFaulty = isSaclaError(error, "DEVICE_FAULT");
       throw error;
     }
   };
   return yield* finalize(watched(), function* (): PlanSteps {
     if (isFaulty) yield* note(`${axes.join(", ")}: not put back after the fault`);
-    else yield* move(before);
+    else if (isWanted) yield* move(before);
   });
-}
-
-/**
- * Puts axes back where they were when `steps` fail or are stopped; not after a fault of a device, which somebody must
- * look at before anything is moved again.
- */
-export function* orReturn<R>(axes: readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
-  const before = yield* where(axes);
-  try {
-    return yield* steps;
-  } catch (error) {
-    if (isSaclaError(error, "DEVICE_FAULT")) {
-      yield* note(`${axes.join(", ")}: not put back after the fault`);
-      throw error;
-    }
-    return yield* finalize(failing(error), () => move(before));
-  }
-}
-
-// biome-ignore lint/correctness/useYield: steps that only fail
-function* failing(error: unknown): PlanSteps<never> {
-  throw error;
 }
 
 /** The shutter is open during `steps`, and closed afterwards however they end. */
