@@ -22,7 +22,12 @@ export function flyScan(options: FlyScanOptions): Plan<readonly FlyTaken[]> {
   function* steps(): PlanSteps<readonly FlyTaken[]> {
     const all: FlyTaken[] = [];
     for (let sweep = 0; sweep < sweeps; sweep++) {
-      all.push(yield* flyOver({ ...request, shutter }, sweep % 2 === 1));
+      const taken = yield* sweepOnce({ ...request, shutter }, sweep % 2 === 1);
+      all.push(taken);
+      for (const [i, position] of taken.positions.entries()) {
+        const values = Object.entries(taken.values).map(([signal, column]) => [signal, column[i] ?? NaN] as const);
+        yield* point({ [request.axis]: position, tag: taken.tags[i] ?? NaN, ...Object.fromEntries(values) });
+      }
     }
     return all;
   }
@@ -35,14 +40,4 @@ export function* sweepOnce(options: FlyRequest & Pick<FlyScanOptions, "shutter">
   yield* checkpoint();
   const flight = flyOnce(back ? { ...request, from: request.to, to: request.from } : request);
   return shutter === undefined ? yield* flight : yield* withShutterOpen(shutter, flight);
-}
-
-/** The same with a row for each shot. */
-function* flyOver(request: FlyRequest & Pick<FlyScanOptions, "shutter">, back: boolean): PlanSteps<FlyTaken> {
-  const taken = yield* sweepOnce(request, back);
-  for (const [i, position] of taken.positions.entries()) {
-    const values = Object.entries(taken.values).map(([signal, column]) => [signal, column[i] ?? NaN] as const);
-    yield* point({ [request.axis]: position, tag: taken.tags[i] ?? NaN, ...Object.fromEntries(values) });
-  }
-  return taken;
 }
