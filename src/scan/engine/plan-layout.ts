@@ -69,11 +69,8 @@ export async function planLayout(
   const own = inRows.filter((axis) => moved.has(axis));
   const axes = own.length > 0 ? own : inRows.filter((axis) => ofSpots.has(axis));
   const decimals = Object.fromEntries(axes.map((axis) => [axis, decimalsOf(columns.get(axis) ?? [])]));
-  const known = { decimals };
-  if (plan.adaptive || isTooLong || flies || axes.some((axis) => columns.get(axis)?.length !== points)) {
-    const isKnown = !plan.adaptive && !isTooLong && !flies && axes.length === 0;
-    return { ...known, dimensions: axes.map((axis) => [axis]), ...(isKnown ? { points } : {}) };
-  }
+  if (plan.adaptive || isTooLong || flies || axes.some((axis) => columns.get(axis)?.length !== points))
+    return { decimals, dimensions: axes.map((axis) => [axis]) };
   const grid = own.length < 2 ? undefined : gridOf(axes.map((axis) => columns.get(axis) ?? []));
   const order = grid === undefined ? axes : grid.order.map((i) => axes[i] ?? "");
   const dimensions =
@@ -87,7 +84,7 @@ export async function planLayout(
     return isScattered ? rangeOf(column) : endsOf(grid === undefined ? column : [...new Set(column)]);
   });
   const pattern = `${grid === undefined ? "inner" : "outer"}_${isEven ? "" : "list_"}product` as const;
-  return { ...known, dimensions, points, extents, pattern, ...(grid === undefined ? {} : { grid: grid.grid }) };
+  return { decimals, dimensions, points, extents, pattern, ...(grid === undefined ? {} : { grid: grid.grid }) };
 }
 
 /** Where axes were when the scan began, which a scan that goes on knows from its journal. */
