@@ -18,7 +18,7 @@ export async function askFor(
     const asked = { reason, answerMs: Math.round(1000 * answerSeconds), onState, signal };
     const kept = await askWhenTaken(
       { signal, note, waiting },
-      // What was kept before one was not taken is there, and not asked for again.
+      // Values that were kept before one is not taken are there: they are not asked for again.
       async () => await control.request(to, asked),
     );
     return Object.fromEntries(Object.entries(kept).map(([name, { value, id }]) => [name, { value, id }]));
