@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { isSaclaError, SaclaError, toSaclaError } from "../../core/errors.ts";
 import { textTable } from "../../plot/index.ts";
 import { type EdgeScan, edgeScan } from "../../scan/index.ts";
-import { type AddCommand, type CommandResult, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import { type AddCommand, type CommandResult, declare, parseNumber, parseWhole } from "../command.ts";
 import { type ChangeOptions, cell, doMove, withChange } from "../control.ts";
 import { curveSettings, tellEnd } from "../curve-options.ts";
 import type { Io } from "../io.ts";
@@ -28,8 +28,9 @@ export const energy: AddCommand = (program, io) => {
     "photon energy of the channel-cut monochromator: show it, or move its crystals together; edge: calibrate it",
     (command) => withChange(command.argument("[ev]", "photon energy to go to, eV", parseNumber)),
     async (session, options, [ev]) => {
-      const { looking, axis } = await monochromatorOf(session);
-      if (ev === undefined) return await shown(session);
+      const monochromator = await monochromatorOf(session);
+      if (ev === undefined) return await shown(monochromator);
+      const { looking, axis } = monochromator;
       const to = axis.forward(ev);
       return await doMove(session, options, `photon energy ${ev} eV`, await looking.plan(to), (control) =>
         control.plan(to),
@@ -44,8 +45,7 @@ export const energy: AddCommand = (program, io) => {
 };
 
 /** Each crystal: where it is, what it reflects. */
-async function shown(session: Session): Promise<CommandResult> {
-  const { looking, crystals } = await monochromatorOf(session);
+async function shown({ looking, crystals }: Awaited<ReturnType<typeof monochromatorOf>>): Promise<CommandResult> {
   const rows = await Promise.all(
     crystals.map(async ({ axis, crystal, toPulses }) => {
       const position = await looking.axis(axis).position();
