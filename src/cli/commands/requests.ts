@@ -3,6 +3,7 @@ import { sleep } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { oneLine } from "../../core/printable.ts";
 import type { RequestRow } from "../../ec/index.ts";
+import { isUnderWay } from "../../ec/requests/request-state.ts";
 import { textTable } from "../../plot/text.ts";
 import type { AcceleratorRequest, RequestEntry } from "../../transport/request-methods.ts";
 import { type AddCommand, type CommandResult, declare, parseNumber, type Session } from "../command.ts";
@@ -204,7 +205,7 @@ async function atRest(
 ): Promise<AcceleratorRequest> {
   let now = request;
   const until = performance.now() + 60_000;
-  while (["ramping", "verifying", "rolling-back"].includes(now.state) && performance.now() < until) {
+  while (isUnderWay(now.state) && performance.now() < until) {
     await sleep(100, signal);
     now = (await facility.ec.requests(bl, 50)).find(({ id }) => id === request.id) ?? now;
   }
