@@ -95,9 +95,11 @@ async function knobOf(control: ControlView, name: string, [from, to, step]: Rang
   const start = await setting.value();
   if (typeof start !== "number") throw badArgument("knob", name, "a setting that is a number");
   for (const value of [from, to]) {
-    const why = by === "request" ? undefined : setting.problem(value);
     if (by === "request") control.checkRequest(name, value);
-    if (why !== undefined && why !== "") throw badArgument(`range of ${name}`, value, `allowed: ${why}`);
+    else {
+      const why = setting.problem(value);
+      if (why !== "") throw badArgument(`range of ${name}`, value, `allowed: ${why}`);
+    }
   }
   return { from, to, step, by, start };
 }
