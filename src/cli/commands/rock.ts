@@ -15,7 +15,7 @@ import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 import { contextOf, requireSignals } from "./scan.ts";
 
-export type RockSettings = Parameters<typeof rockPlan>[0];
+export type RockSettings = Parameters<typeof rockPlan>[0] & { readonly axis: string };
 
 interface Options extends ScanningOptions {
   readonly signal: string;
@@ -84,13 +84,13 @@ export async function runRock(
   resumes?: string,
 ): Promise<CommandResult> {
   const plan = rockPlan(settings);
-  const unit = typeof settings.axis === "string" ? (await view(session)).axis(settings.axis).unit : settings.axis.unit;
+  const { axis } = settings;
+  const { unit } = (await view(session)).axis(axis);
   const answer = await runPlan(session, options, plan, context, resumes);
   const places = { peak: "the peak", centre: "the centre of gravity", back: "where it was before" } as const;
   // What was found is in the answer already.
-  const name = typeof settings.axis === "string" ? settings.axis : settings.axis.name;
   return tellEnd(plan, answer, ({ standsAt }) => {
     const place = places[settings.go ?? "back"];
-    return `${name} stands at ${cell(standsAt)} ${unit}, ${place}`;
+    return `${axis} stands at ${cell(standsAt)} ${unit}, ${place}`;
   });
 }
