@@ -61,7 +61,7 @@ interface Open {
   readonly answered: AbortController;
   /** Fires when what is under way is to be put back; its reason says why. */
   readonly stop: AbortController;
-  /** Resolved when the change is kept. */
+  /** Fires when the change is kept. */
   readonly kept: AbortController;
 }
 

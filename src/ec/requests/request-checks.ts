@@ -2,7 +2,6 @@ import { SaclaError, show } from "../../core/errors.ts";
 import type { AcceleratorRequest, RequestRule, Verification } from "../../transport/request-methods.ts";
 import { whyOutOfRange } from "../device-checks.ts";
 import type { SettingInfo } from "../driver.ts";
-import { hasEnded } from "./request-state.ts";
 import { expectedRange } from "./verdict.ts";
 
 /** Rules of a parameter for which its driver has none. */
@@ -51,7 +50,7 @@ export function refusalOf({ info, rule, mode, from, to, open, lately }: Proposal
         "Ask again when it is normal.",
       { details: { ...details, mode } },
     );
-  if (open !== undefined && !hasEnded(open.state))
+  if (open !== undefined)
     return new SaclaError(
       "DEVICE_BUSY",
       `Request ${open.id} of this beamline (${open.parameter}) is ${open.state}; one at a time can be verified.`,
