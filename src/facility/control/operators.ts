@@ -22,7 +22,7 @@ const seconds: Readonly<Record<Exclude<OperatorKind, "absent" | "hostile">, read
   refusing: [2, 5],
 };
 /** Shares of the kinds among hostile operators. */
-const mixture: readonly (readonly [OperatorKind, number])[] = [
+const mixture: readonly (readonly [Exclude<OperatorKind, "hostile">, number])[] = [
   ["prompt", 0.5],
   ["slow", 0.15],
   ["partial", 0.15],
@@ -48,7 +48,7 @@ export class SimulatedOperators {
   async answer(request: AcceleratorRequest, signal: AbortSignal): Promise<OperatorAnswer> {
     const random = new Random(hash(this.#seed, "operators", request.id));
     const kind = this.#kind === "hostile" ? drawn(random) : this.#kind;
-    if (kind === "absent" || kind === "hostile") {
+    if (kind === "absent") {
       // Until nobody waits any more.
       for (;;) await sleep(86_400_000, signal);
     }
@@ -70,7 +70,7 @@ export class SimulatedOperators {
   }
 }
 
-function drawn(random: Random): OperatorKind {
+function drawn(random: Random): Exclude<OperatorKind, "hostile"> {
   let left = random.uniform();
   for (const [kind, share] of mixture) {
     left -= share;
