@@ -25,8 +25,7 @@ const common = {
 
 /**
  * Runs with a CITIUS, before the others of the live HighTag: of many sensors at beamline 2, of one at beamline 3. The
- * last one of beamline 2 has stopped but is still being calibrated
- * when the facility is created.
+ * last one of beamline 2 has stopped but is still being calibrated when the facility is created.
  */
 export function citiusExperiments(hightag: number, liveTag: number): RunSeries[] {
   return [
