@@ -1,5 +1,6 @@
 import { sleep } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
+import { RunningMean } from "../../core/running-mean.ts";
 import type { AcceleratorRequest, Evidence } from "../../transport/request-methods.ts";
 import type { HeldLease } from "../held-lease.ts";
 import { expectedRange, LEAST_SHOTS, verdict } from "./verdict.ts";
@@ -10,9 +11,7 @@ const MOST_TAGS = 3600;
 /** What has been seen of a signal since a change. */
 class Seen {
   readonly signal: string;
-  #count = 0;
-  #mean = 0;
-  #squares = 0;
+  readonly #sums = new RunningMean();
   #first: Evidence["first"] | undefined;
   #last: Evidence["first"] | undefined;
 
@@ -21,24 +20,21 @@ class Seen {
   }
 
   get count(): number {
-    return this.#count;
+    return this.#sums.count;
   }
 
   add(hightag: number, tag: number, value: number): void {
-    this.#count++;
-    const off = value - this.#mean;
-    this.#mean += off / this.#count;
-    this.#squares += off * (value - this.#mean);
+    this.#sums.add(value);
     this.#first ??= [hightag, tag];
     this.#last = [hightag, tag];
   }
 
   /** Undefined while too little was seen. */
   get evidence(): Evidence | undefined {
-    const [count, first, last] = [this.#count, this.#first, this.#last];
+    const [first, last] = [this.#first, this.#last];
+    const { count, mean, standardError } = this.#sums;
     if (count < LEAST_SHOTS || first === undefined || last === undefined) return undefined;
-    const standardError = Math.sqrt(this.#squares / (count - 1) / count);
-    return { signal: this.signal, mean: this.#mean, standardError, shots: count, first, last };
+    return { signal: this.signal, mean, standardError, shots: count, first, last };
   }
 }
 

@@ -1,6 +1,7 @@
 import { LedgerBook } from "../../core/ledger.ts";
 import type { PointMean } from "../../core/point-errors.ts";
 import { ratioOfSums } from "../../core/ratio.ts";
+import { RunningMean } from "../../core/running-mean.ts";
 import type { ShotCondition, ShotsRequest, ShotsTaken, SignalSummary } from "../messages/messages.ts";
 
 /** A value of a shot: a number, or why there is none. */
@@ -185,34 +186,6 @@ export class ShotCollector {
     this.#unpumped.clear();
     this.#seenInAttempt = 0;
     this.#attempt++;
-  }
-}
-
-/** Mean and its error by Welford's sums. */
-class RunningMean {
-  count = 0;
-  #mean = 0;
-  #squares = 0;
-
-  add(x: number): void {
-    this.count++;
-    const off = x - this.#mean;
-    this.#mean += off / this.count;
-    this.#squares += off * (x - this.#mean);
-  }
-
-  clear(): void {
-    this.count = 0;
-    this.#mean = 0;
-    this.#squares = 0;
-  }
-
-  get mean(): number {
-    return this.count === 0 ? NaN : this.#mean;
-  }
-
-  get standardError(): number {
-    return this.count < 2 ? NaN : Math.sqrt(this.#squares / (this.count - 1) / this.count);
   }
 }
 
