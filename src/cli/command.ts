@@ -215,6 +215,11 @@ export function parseNumber(text: string): number {
   return value;
 }
 
+/** A commander parser for values of settings: numbers, and words such as `open`. */
+export function parseValue(text: string): number | string {
+  return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
+}
+
 /** A number with its unit, "" when none was typed. */
 export interface Typed {
   readonly value: number;

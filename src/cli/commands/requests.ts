@@ -6,7 +6,7 @@ import type { RequestRow } from "../../ec/index.ts";
 import { isUnderWay } from "../../ec/requests/request-state.ts";
 import { textTable } from "../../plot/text.ts";
 import type { AcceleratorRequest, RequestEntry } from "../../transport/request-methods.ts";
-import { type AddCommand, type CommandResult, declare, parseNumber, type Session } from "../command.ts";
+import { type AddCommand, type CommandResult, declare, parseNumber, parseValue, type Session } from "../command.ts";
 import { type ChangeOptions, cell, change, view, withChange } from "../control.ts";
 
 const actions = ["list", "ask", "cancel", "log", "accept", "change", "decline", "stop"] as const;
@@ -155,11 +155,7 @@ function targetOf(text: string): [string, number | string] {
   const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
   if (name === undefined || value === undefined)
     throw new SaclaError("BAD_ARGUMENT", `${JSON.stringify(text)} is not NAME=VALUE, such as bl3_chicane1=60.`);
-  return [name, asValue(value)];
-}
-
-function asValue(text: string): number | string {
-  return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
+  return [name, parseValue(value)];
 }
 
 async function answered(
@@ -191,7 +187,7 @@ async function answered(
           operator: name,
           answer: action,
           why,
-          to: value === undefined ? undefined : asValue(value),
+          to: value === undefined ? undefined : parseValue(value),
         });
   const ended = action === "stop" || action === "cancel" ? await atRest(session, bl, after) : after;
   return { json: { request: ended, done: true }, text: `request ${id} (${ended.parameter}) is ${ended.state}` };

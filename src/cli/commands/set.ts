@@ -1,5 +1,5 @@
 import { parseQuantity } from "../../core/quantities.ts";
-import { type AddCommand, declare, inUnit } from "../command.ts";
+import { type AddCommand, declare, inUnit, parseValue } from "../command.ts";
 import { type ChangeOptions, doMove, view, withChange } from "../control.ts";
 
 /** `sacla set NAME [VALUE]`: any setting of a beamline. */
@@ -13,9 +13,7 @@ export const set: AddCommand = (program, io) =>
       withChange(
         command
           .argument("<name>", "name of the setting, as `sacla axes` lists it")
-          .argument("[value]", "new value; omit to print the current one", (text: string) =>
-            text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text),
-          ),
+          .argument("[value]", "new value; omit to print the current one", parseValue),
       ),
     async (session, options, [name, value]) => {
       const looking = await view(session);
