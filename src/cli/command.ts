@@ -92,6 +92,21 @@ export function declare<O extends object, A extends readonly unknown[]>(
   });
 }
 
+/** Adds subcommands to a command that also does something by itself. */
+export function declareSubcommands(
+  program: Command,
+  io: Io,
+  name: string,
+  adds: readonly ((group: Command, io: Io) => void)[],
+): void {
+  const group = program.commands.find((command) => command.name() === name);
+  if (group === undefined) return;
+  // Options after a subcommand are its own, although the command has some of the same name.
+  program.enablePositionalOptions();
+  group.enablePositionalOptions();
+  for (const add of adds) add(group, io);
+}
+
 /** What is wrong with a file keeps nobody from stopping what moves: then it is only told. */
 function settingsFor(command: string, io: Io, url: string | undefined): KnownSettings {
   try {

@@ -12,6 +12,7 @@ import {
   type AddCommand,
   type CommandResult,
   declare,
+  declareSubcommands,
   findRun,
   parseNumber,
   parseWhole,
@@ -60,12 +61,7 @@ export const delayScan: AddCommand = (program, io) => {
       return await analyse(session, options, await findRun(session, number), io);
     },
   );
-  const group = program.commands.find((command) => command.name() === "delay-scan");
-  if (group === undefined) return;
-  // Options after a subcommand are its own, although the command has some of the same name.
-  program.enablePositionalOptions();
-  group.enablePositionalOptions();
-  addLiveDelayScan(group, io);
+  declareSubcommands(program, io, "delay-scan", [addLiveDelayScan]);
 };
 
 function configure(command: Command): Command {

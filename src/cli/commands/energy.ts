@@ -2,7 +2,14 @@ import type { Command } from "commander";
 import { isSaclaError, SaclaError, toSaclaError } from "../../core/errors.ts";
 import { textTable } from "../../plot/index.ts";
 import { type EdgeScan, edgeScan } from "../../scan/index.ts";
-import { type AddCommand, type CommandResult, declare, parseNumber, parseWhole } from "../command.ts";
+import {
+  type AddCommand,
+  type CommandResult,
+  declare,
+  declareSubcommands,
+  parseNumber,
+  parseWhole,
+} from "../command.ts";
 import { type ChangeOptions, cell, doMove, withChange } from "../control.ts";
 import { curveSettings, tellEnd } from "../curve-options.ts";
 import type { Io } from "../io.ts";
@@ -37,11 +44,7 @@ export const energy: AddCommand = (program, io) => {
       );
     },
   );
-  const group = program.commands.find((command) => command.name() === "energy");
-  if (group === undefined) return;
-  program.enablePositionalOptions();
-  group.enablePositionalOptions();
-  addEdge(group, io);
+  declareSubcommands(program, io, "energy", [addEdge]);
 };
 
 /** Each crystal: where it is, what it reflects. */

@@ -11,7 +11,7 @@ import {
   siliconReflection,
 } from "../../optics/index.ts";
 import { findZeroDelay, learnSplitDelay } from "../../scan/index.ts";
-import { type AddCommand, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import { type AddCommand, declare, declareSubcommands, parseNumber, parseWhole, type Session } from "../command.ts";
 import { type ChangeOptions, cell, doMove, view, withChange } from "../control.ts";
 import { curveSettings, tellEnd } from "../curve-options.ts";
 import { checkFolder, type Io } from "../io.ts";
@@ -70,11 +70,7 @@ export const sdo: AddCommand = (program, io) => {
       return await doMove(session, options, what, await looking.plan(to), (control) => control.plan(to));
     },
   );
-  const group = program.commands.find((command) => command.name() === "sdo");
-  if (group === undefined) return;
-  program.enablePositionalOptions();
-  group.enablePositionalOptions();
-  for (const add of [addLearn, addZero]) add(group, io);
+  declareSubcommands(program, io, "sdo", [addLearn, addZero]);
 };
 
 function withCorrection(command: Command): Command {

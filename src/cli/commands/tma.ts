@@ -17,6 +17,7 @@ import {
   type AddCommand,
   type CommandResult,
   declare,
+  declareSubcommands,
   findRun,
   parseNumber,
   parseWhole,
@@ -79,12 +80,7 @@ export const tma: AddCommand = (program, io) => {
       };
     },
   );
-  const group = program.commands.find((command) => command.name() === "tma");
-  if (group === undefined) return;
-  // Options after a subcommand are its own, although `tma` has some of the same name.
-  program.enablePositionalOptions();
-  group.enablePositionalOptions();
-  for (const add of [addCreate, addRun, addCsv, addH5, addScale, addList, addDelete]) add(group, io);
+  declareSubcommands(program, io, "tma", [addCreate, addRun, addCsv, addH5, addScale, addList, addDelete]);
 };
 
 function addCreate(group: Command, io: Io): void {
