@@ -67,8 +67,7 @@ const styles = ["points", "line", "line-and-points", "steps"] as const;
  */
 export function linePlot(series: readonly PlotSeries[], options: LinePlotOptions = {}): string {
   resolveOptions("linePlot", options, { ...panelChecks, width: any, height: any });
-  const { drawings, axes } = plotOf(series, options);
-  return drawSvg(drawings, axes, { ...options, ...checkSize(options.width, options.height) });
+  return drawSvg({ ...plotOf(series, options), text: { ...options, ...checkSize(options.width, options.height) } });
 }
 
 /**
@@ -275,7 +274,7 @@ export function histogramPlot(counts: ArrayLike<number>, options: HistogramPlotO
     { lines: steps(frame, edges, counts, true), width: 1.3, isFilled: true },
   ];
   const outline: Drawing = { label: undefined, sign: "line", strokes };
-  return drawSvg([outline], axes, { ...options, ...checkSize() });
+  return drawSvg({ drawings: [outline], axes, text: { ...options, ...checkSize() } });
 }
 
 /** Half of the smallest count lies on the lower edge of a log axis, so that bins with one entry are seen. */

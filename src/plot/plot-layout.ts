@@ -34,6 +34,13 @@ export interface PlotText {
   readonly height: number;
 }
 
+/** One plot; without axes it says that there is no data. */
+export interface Plot {
+  readonly drawings: readonly Drawing[];
+  readonly axes: Axes | undefined;
+  readonly text: PlotText;
+}
+
 /** Sizes of the letters in pixels, and how wide they get. */
 export interface Lettering {
   readonly tick: number;
@@ -65,7 +72,7 @@ export interface LegendSign {
 }
 
 /** Where everything goes. All but `left` and `top` is in pixels from the upper left corner of the frame. */
-export interface PlotLayout {
+interface PlotLayout {
   /** Of the whole picture. */
   readonly width: number;
   readonly height: number;
@@ -91,7 +98,7 @@ export const gridColour = "#e4e7eb";
 export const SIGN_LENGTH = 22;
 
 /** Numbers of the colours of the curves of several plots: each its own, but plots with the same names the same ones. */
-export function curveColours(plots: readonly { readonly drawings: readonly Drawing[] }[]): readonly number[][] {
+function curveColours(plots: readonly Plot[]): readonly number[][] {
   const byNames = new Map<string, number[]>();
   let next = 0;
   return plots.map(({ drawings }) => {
@@ -111,19 +118,32 @@ export function curveColour(i: number): string {
   return palette[i % palette.length] ?? inkColour;
 }
 
+/** A plot with its layout, and the number of the colour of each of its curves. */
+export interface PlacedPlot {
+  readonly plot: Plot;
+  readonly layout: PlotLayout;
+  readonly colours: readonly number[];
+}
+
+/** Plots one above the other with their frames in line. */
+export function layOutPlots(plots: readonly Plot[], lettering: Lettering): PlacedPlot[] {
+  const colours = curveColours(plots);
+  const layOut = (leastLeft: number): PlotLayout[] =>
+    plots.map((plot, i) => layOutPlot(plot, lettering, colours[i] ?? [], leastLeft));
+  const layouts = layOut(Math.max(...layOut(0).map(({ left }) => left)));
+  return layouts.map((layout, i) => ({ plot: plots[i] as Plot, layout, colours: colours[i] ?? [] }));
+}
+
 /**
  * Places frame, ticks, labels and legend.
- * @param axes - undefined when there is nothing to show
  * @param colours - of each curve, as {@link curveColours} counts them
  * @param leastLeft - place of the frame, so that frames stand below each other
  */
-export function layOutPlot(
-  drawings: readonly Drawing[],
-  axes: Axes | undefined,
-  text: PlotText,
+function layOutPlot(
+  { drawings, axes, text }: Plot,
   lettering: Lettering,
-  colours: readonly number[] = drawings.map((_, i) => i),
-  leastLeft = 0,
+  colours: readonly number[],
+  leastLeft: number,
 ): PlotLayout {
   const { width, height, xLabel, yLabel } = text;
   const { tick, label, widthOf } = lettering;

@@ -2,17 +2,14 @@ import { createCanvas, drawLines, drawText, frameRect, type Rgb, type RgbCanvas,
 import { parseColour } from "./colour-map.ts";
 import type { Polyline } from "./curves.ts";
 import {
-  type Axes,
   curveColour,
-  curveColours,
-  type Drawing,
   gridColour,
   type LegendSign,
   type Lettering,
-  layOutPlot,
+  layOutPlots,
+  type PlacedPlot,
   type PlacedText,
-  type PlotLayout,
-  type PlotText,
+  type Plot,
   SIGN_LENGTH,
   softColour,
 } from "./plot-layout.ts";
@@ -28,42 +25,23 @@ const lettering: Lettering = {
   widthOf: (text, size) => textWidth(text, CAP * size),
 };
 
-interface Plot {
-  readonly drawings: readonly Drawing[];
-  readonly axes: Axes | undefined;
-  readonly text: PlotText;
-}
-
 /** Plots as a PNG, one above the other with their frames in line; one without axes says that there is no data. */
 export function drawRaster(plots: readonly Plot[]): Uint8Array<ArrayBuffer> {
-  const colours = curveColours(plots);
-  const layOut = (leastLeft: number): PlotLayout[] =>
-    plots.map(({ drawings, axes, text }, i) => layOutPlot(drawings, axes, text, lettering, colours[i], leastLeft));
-  const layouts = layOut(Math.max(...layOut(0).map(({ left }) => left)));
-  const width = Math.max(...layouts.map((layout) => layout.width));
+  const placed = layOutPlots(plots, lettering);
   const canvas = createCanvas(
-    width,
-    layouts.reduce((sum, { height }) => sum + height, 0),
+    Math.max(...placed.map(({ layout }) => layout.width)),
+    placed.reduce((sum, { layout }) => sum + layout.height, 0),
     [255, 255, 255],
   );
   let y = 0;
-  for (const [i, { drawings, axes }] of plots.entries()) {
-    const layout = layouts[i];
-    if (layout === undefined) continue;
-    drawPlot(canvas, layout, y, drawings, axes, colours[i] ?? []);
-    y += layout.height;
+  for (const one of placed) {
+    drawPlot(canvas, one, y);
+    y += one.layout.height;
   }
   return encodeRgb(canvas);
 }
 
-function drawPlot(
-  canvas: RgbCanvas,
-  layout: PlotLayout,
-  above: number,
-  drawings: readonly Drawing[],
-  axes: Axes | undefined,
-  colours: readonly number[],
-): void {
+function drawPlot(canvas: RgbCanvas, { plot: { drawings, axes }, layout, colours }: PlacedPlot, above: number): void {
   const { left, frameWidth, frameHeight } = layout;
   const top = above + layout.top;
   const clip = { x: left, y: top, width: frameWidth, height: frameHeight };

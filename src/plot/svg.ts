@@ -1,17 +1,16 @@
 import { type PlotFrame, svgPath } from "./curves.ts";
 import { escapeMarkup } from "./escape.ts";
 import {
-  type Axes,
   curveColour,
-  curveColours,
   type Drawing,
   gridColour,
   inkColour,
   type LegendSign,
   type Lettering,
-  layOutPlot,
+  layOutPlots,
+  type PlacedPlot,
   type PlacedText,
-  type PlotText,
+  type Plot,
   SIGN_LENGTH,
   type Stroke,
   softColour,
@@ -28,19 +27,45 @@ function widthOf(text: string, size: number): number {
   return ems * size;
 }
 
+/** What the outermost element of a picture says: the name space, and that it shrinks with the page. */
+const NAME_SPACE = 'xmlns="http://www.w3.org/2000/svg"';
+const OUTERMOST = 'role="img" style="max-width:100%;height:auto"';
+
 /** A plot with its axes, title and legend; without axes it says that there is no data. */
-export function drawSvg(
-  drawings: readonly Drawing[],
-  axes: Axes | undefined,
-  text: PlotText,
-  { colours, leastLeft = 0 }: { readonly colours?: readonly number[] | undefined; readonly leastLeft?: number } = {},
+export function drawSvg(plot: Plot): string {
+  return layOutPlots([plot], lettering)
+    .map((placed) => plotElement(placed, "", ` ${OUTERMOST}`))
+    .join("");
+}
+
+/** Plots below each other with their frames in line, in colours of their own unless their names are the same. */
+export function drawSvgs(plots: readonly Plot[]): string {
+  const placed = layOutPlots(plots, lettering);
+  const width = Math.max(...placed.map(({ layout }) => layout.width));
+  let height = 0;
+  const parts = placed.map((one) => {
+    const y = height;
+    height += one.layout.height;
+    return plotElement(one, ` y="${y}"`, "");
+  });
+  return [
+    `<svg ${NAME_SPACE} width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ${OUTERMOST}>`,
+    ...parts,
+    "</svg>",
+  ].join("\n");
+}
+
+/** One plot as an element. @param place, look - attributes of it */
+function plotElement(
+  { plot: { drawings, axes, text }, layout, colours }: PlacedPlot,
+  place: string,
+  look: string,
 ): string {
-  const layout = layOutPlot(drawings, axes, text, lettering, colours, leastLeft);
   const { width, height, left, top, frameWidth, frameHeight } = layout;
   const name = text.title ?? [text.yLabel, text.xLabel].filter((label) => label !== undefined).join(" against ");
   const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
-      `viewBox="0 0 ${width} ${height}" role="img" style="max-width:100%;height:auto" font-family="${fontFamily}">`,
+    `<svg${place} ${NAME_SPACE} width="${width}" height="${height}" ` +
+      `viewBox="0 0 ${width} ${height}"${look} font-family="${fontFamily}">`,
     `<title>${escapeMarkup(name)}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     `<g transform="translate(${left} ${top})">`,
@@ -62,31 +87,6 @@ export function drawSvg(
     "</svg>",
   );
   return parts.join("\n");
-}
-
-/** Plots below each other with their frames in line, in colours of their own unless their names are the same. */
-export function drawSvgs(
-  plots: readonly { readonly drawings: readonly Drawing[]; readonly axes: Axes | undefined; readonly text: PlotText }[],
-): string {
-  const colours = curveColours(plots);
-  const layouts = plots.map(({ drawings, axes, text }, i) => layOutPlot(drawings, axes, text, lettering, colours[i]));
-  const leastLeft = Math.max(...layouts.map(({ left }) => left));
-  const width = Math.max(...layouts.map((layout) => layout.width));
-  let height = 0;
-  const parts = plots.map(({ drawings, axes, text }, i) => {
-    const one = drawSvg(drawings, axes, text, { colours: colours[i], leastLeft });
-    const placed = one
-      .replace("<svg ", `<svg y="${height}" `)
-      .replace(' role="img" style="max-width:100%;height:auto"', "");
-    height += layouts[i]?.height ?? 0;
-    return placed;
-  });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
-      `viewBox="0 0 ${width} ${height}" role="img" style="max-width:100%;height:auto">`,
-    ...parts,
-    "</svg>",
-  ].join("\n");
 }
 
 function round(value: number): number {
@@ -114,7 +114,7 @@ function tickLabels(side: "x" | "y", labels: readonly PlacedText[], anchor: stri
 }
 
 /** The inner svg cuts off what lies outside the frame, without an id that could clash with another plot in the page. */
-function curves(drawings: readonly Drawing[], frame: PlotFrame, colours: readonly number[] = []): string {
+function curves(drawings: readonly Drawing[], frame: PlotFrame, colours: readonly number[]): string {
   const paths = drawings.flatMap(({ strokes }, i) =>
     strokes(frame).map((stroke) => strokePath(stroke, curveColour(colours[i] ?? i))),
   );
