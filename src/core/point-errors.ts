@@ -15,6 +15,15 @@ export interface PointErrors {
   readonly errorFreedom: number;
 }
 
+/** Mean of the numbers there are; NaN and ±Infinity are left out. */
+export function meanOf(values: Float64Array): PointMean {
+  const numbers = values.filter(Number.isFinite);
+  const count = numbers.length;
+  const mean = numbers.reduce((sum, value) => sum + value, 0) / count;
+  const squares = numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { count, mean, standardError: Math.sqrt(squares / (count - 1) / count) };
+}
+
 /**
  * Standard errors of counts: √(N + 1), so that no counts have an error too.
  * @throws BAD_ARGUMENT when a count is negative

@@ -1,4 +1,5 @@
 import { toSaclaError } from "../core/errors.ts";
+import { meanOf } from "../core/point-errors.ts";
 import type { Run } from "../db/index.ts";
 import type { St } from "../st/index.ts";
 import type { CallResult } from "../transport/methods.ts";
@@ -75,19 +76,12 @@ function builtIn({ bl }: Run): Readonly<Record<string, RunColumn>> {
     "pump off": async (run) => (await run.labels()).off.length,
     "mean intensity": async (run) => {
       const column = await run.column(monitor, await run.exposedTags());
-      return { ...meanAndError(column.values), unit: column.unit };
+      const { mean, standardError } = meanOf(column.values);
+      return { value: mean, error: standardError, unit: column.unit };
     },
   };
 }
 
 function finiteOrNull(value: number | undefined): number | null {
   return value !== undefined && Number.isFinite(value) ? value : null;
-}
-
-/** Mean and its standard error, of the numbers there are. */
-function meanAndError(values: Float64Array): { value: number; error: number } {
-  const numbers = values.filter((value) => Number.isFinite(value));
-  const value = numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
-  const squares = numbers.reduce((sum, x) => sum + (x - value) ** 2, 0);
-  return { value, error: Math.sqrt(squares / (numbers.length - 1) / numbers.length) };
 }

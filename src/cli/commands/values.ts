@@ -1,6 +1,7 @@
+import { meanOf } from "../../core/point-errors.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
 import { syncStatus } from "../../core/syncdb.ts";
-import { type SignalColumn, type SignalTable, tableFormOf } from "../../db/index.ts";
+import { type SignalTable, tableFormOf } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { headOf } from "../average-run.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
@@ -73,20 +74,13 @@ function everyValue({ tags, columns }: SignalTable): string {
 function summaryTable({ columns }: SignalTable): string {
   const rows = columns.map((column) => {
     const { name, unit, counts } = column;
-    const { mean, scatter, count } = momentsOf(column);
+    const { mean, standardError, count } = meanOf(column.values);
     return [
       name,
-      quantityWithError(mean, scatter / Math.sqrt(count), unit),
-      quantity(scatter, unit, 3),
+      quantityWithError(mean, standardError, unit),
+      quantity(standardError * Math.sqrt(count), unit, 3),
       ...syncStatus.map((status) => counts[status]),
     ];
   });
   return textTable(["", "mean", "scatter (1σ)", ...syncStatus], rows);
-}
-
-function momentsOf(column: SignalColumn): { readonly mean: number; readonly scatter: number; readonly count: number } {
-  const numbers = column.finite();
-  const mean = column.mean();
-  const square = numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, scatter: Math.sqrt(square / (numbers.length - 1)), count: numbers.length };
 }

@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import { isSaclaError, toSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
+import { meanOf } from "../../core/point-errors.ts";
 import { oneLine } from "../../core/printable.ts";
 import { quantityWithError } from "../../core/quantities.ts";
 import type { Run } from "../../db/index.ts";
@@ -128,10 +129,8 @@ async function monitorMean({ run, tags }: Picture, signal: AbortSignal): Promise
   const name = await monitorOf(run, signal);
   if (name === null) return null;
   const column = await run.column(name, tags.shots, { signal });
-  const numbers = column.finite();
-  const mean = column.mean();
-  const square = numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { name, mean, error: Math.sqrt(square / (numbers.length - 1) / numbers.length), unit: column.unit };
+  const { mean, standardError } = meanOf(column.values);
+  return { name, mean, error: standardError, unit: column.unit };
 }
 
 function lineOf({ run, start, shots, monitor, meanAdu, maxAdu, picture }: Seen): string {
