@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
+import { reasonsByTag } from "../core/ledger.ts";
 import { parseCondition, parseTagList, type Run, type RunTags } from "../db/index.ts";
 import type { DarkSource } from "../reduce/index.ts";
 import { collect, parseWhole, type Session } from "./command.ts";
@@ -78,13 +79,9 @@ export async function chooseShots(
   const conditions = options.where.map(parseCondition);
   let found = await ofClass(run, choice, session.signal);
   const base = found.basis;
-  const reasons = new Map<number, string>(
-    found.ledger?.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)),
-  );
+  const reasons = reasonsByTag(found.ledger?.dropped ?? []);
   const narrow = (kept: RunTags, why: string): void => {
-    const named = new Map(
-      kept.ledger?.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)),
-    );
+    const named = reasonsByTag(kept.ledger?.dropped ?? []);
     for (const tag of found) if (!kept.has(tag)) reasons.set(tag, named.get(tag) ?? why);
     found = kept;
   };

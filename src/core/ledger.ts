@@ -21,6 +21,11 @@ export interface Ledger {
 /** Why a shot was dropped that nobody came to look at, because the reading stopped before it. */
 export const NOT_READ = "not-read";
 
+/** Why each tag was dropped. */
+export function reasonsByTag(dropped: readonly Dropped[]): Map<number, string> {
+  return new Map(dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
+}
+
 /** Keeps the account while shots pass by. */
 export class LedgerBook {
   #used = 0;

@@ -2,7 +2,7 @@ import { DbApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { showList } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
-import { type Dropped, LedgerBook } from "../core/ledger.ts";
+import { type Dropped, LedgerBook, reasonsByTag } from "../core/ledger.ts";
 import { integer, optional, resolveOptions } from "../core/options.ts";
 import { showAs } from "../core/shown.ts";
 import { type FlagNames, type FlagState, type Flags, readFlags, readRecorded } from "./flags.ts";
@@ -104,7 +104,7 @@ export class ShotLabels {
    * that of all flags together.
    */
   select(wanted: "dark" | "on" | "off"): RunTags {
-    const reasons = new Map(this.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
+    const reasons = reasonsByTag(this.dropped);
     const { xray, laser, beam } = this.basis;
     const parts = [xray, ...(wanted === "dark" ? [] : [laser, ...(beam === null ? [] : [beam])])];
     const basis = {
@@ -160,7 +160,7 @@ export class PairedLabels extends ShotLabels {
 
   constructor(all: ShotLabels, offOf: ReadonlyMap<number, number>, rule: string) {
     const partners = new Set(offOf.values());
-    const reasons = new Map(all.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
+    const reasons = reasonsByTag(all.dropped);
     super(
       all.tags,
       (tag) => {

@@ -1,7 +1,7 @@
 import ndarray from "ndarray";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { asText } from "../core/guards.ts";
-import type { Ledger } from "../core/ledger.ts";
+import { type Ledger, reasonsByTag } from "../core/ledger.ts";
 import type { Image, PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { RatioMethod } from "../core/ratio.ts";
@@ -187,7 +187,7 @@ type ClassOf = Omit<ClassMean, "monitor"> & { readonly monitor?: number };
  * The tags of both classes in the order of the run; the ledger has the label, or the reason for none, of all others.
  */
 function bothClasses(labels: ShotLabels): RunTags {
-  const reasons = new Map(labels.dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
+  const reasons = reasonsByTag(labels.dropped);
   const { laser } = labels.basis;
   return labels.tags.select((tag) => {
     const label = labels.label(tag);
