@@ -167,11 +167,7 @@ export class MirroredDb {
     tags: Iterable<number> | number,
     options?: CallOptions,
   ): Promise<string[]> {
-    return await this.ask(
-      "db.readSyncdatalist",
-      { equipId, hightag, tags: asTags(typeof tags === "number" ? [tags] : tags) },
-      options,
-    );
+    return await this.ask("db.readSyncdatalist", { equipId, hightag, tags: oneOrMore(tags) }, options);
   }
 
   /**
@@ -186,11 +182,7 @@ export class MirroredDb {
     tags: Iterable<number> | number,
     options?: CallOptions,
   ): Promise<Float64Array> {
-    return await this.ask(
-      "db.readSyncdatalistFloat",
-      { equipId, hightag, tags: asTags(typeof tags === "number" ? [tags] : tags) },
-      options,
-    );
+    return await this.ask("db.readSyncdatalistFloat", { equipId, hightag, tags: oneOrMore(tags) }, options);
   }
 
   /**
@@ -230,4 +222,8 @@ export class MirroredDb {
   async readTimestampFromtag(hightag: number, tag: number, equipId: string, options?: CallOptions): Promise<number> {
     return await this.ask("db.readTimestampFromtag", { hightag, tag, equipId }, options);
   }
+}
+
+function oneOrMore(tags: Iterable<number> | number): Uint32Array {
+  return asTags(typeof tags === "number" ? [tags] : tags);
 }

@@ -117,7 +117,7 @@ export class SignalTable implements Iterable<SignalRow> {
       this.tags.at(i) ?? NaN,
       ...this.columns.flatMap((column) => {
         const reason = column.reason(i);
-        return reason === undefined || reason === null ? [column.values[i] ?? NaN, "ok"] : [NaN, reason];
+        return reason === null ? [column.values[i] ?? NaN, "ok"] : [NaN, reason];
       }),
     ]);
     return formatCsv([["tag_number", ...header], ...rows]);
