@@ -10,7 +10,6 @@ import {
   chooseDark,
   chooseShots,
   type DarkOptions,
-  darkWords,
   withChoice,
   withDark,
 } from "./choices.ts";
@@ -43,7 +42,7 @@ export function withAverageOptions(command: Command): Command {
 }
 
 /** What the user named: the run, the detector, the shots, and where the dark comes from. */
-interface Selected {
+export interface Selected {
   readonly run: Run;
   readonly detector: DetectorGroup;
   readonly dark: DarkSource;
@@ -75,28 +74,6 @@ export async function averageRun(session: Session, options: AverageOptions, sele
       onProgress: (_, done, total) => update(done, total),
     });
   });
-}
-
-/** What a picture of a run says of itself: first what it shows, then how it was made, when and by which source. */
-export async function captionOf(
-  session: Session,
-  { run, detector, dark, chosen }: Selected,
-  shots: { readonly dark: number; readonly exposed: number },
-  what = "mean",
-): Promise<{ readonly title: string; readonly lines: readonly string[] }> {
-  const title = `${detector.id}, run ${run.number}: ${what} of ${shots.exposed} ${chosen.words}`;
-  const head = await headOf(session, run, title);
-  return { title, lines: [darkWords(run, dark, shots.dark), ...head.lines] };
-}
-
-/** What a plot of a run says of itself besides its title: when, where, and whether it is real. */
-export async function headOf(
-  session: Session,
-  run: Run,
-  title: string,
-): Promise<{ readonly title: string; readonly lines: readonly string[] }> {
-  const simulated = (await session.isSimulated()) ? ", SIMULATED" : "";
-  return { title, lines: [`${session.time(run.startTime)}, beamline ${run.bl}${simulated}`] };
 }
 
 /** The corrected picture of a detector that was selected, with a progress line. */

@@ -20,6 +20,7 @@ import {
   type ShotsTaken,
   TargetMap,
 } from "../scan/index.ts";
+import { simulatedMark } from "./caption.ts";
 import { type CommandResult, EXIT_INTERRUPTED, type Session } from "./command.ts";
 import { change, view } from "./control.ts";
 import { checkFolder } from "./io.ts";
@@ -262,8 +263,7 @@ function whereItGoesOn(path: string, plan: Plan): string {
 
 /** What a scan's plot and page are called. */
 async function titleOf(session: Session, plan: Plan, bl: number): Promise<string> {
-  const simulated = (await session.isSimulated()) ? ", SIMULATED" : "";
-  return `${plan.name}, beamline ${bl}, ${session.time(new Date())}${simulated}`;
+  return `${plan.name}, beamline ${bl}, ${session.time(new Date())}${await simulatedMark(session)}`;
 }
 
 /** What draws the curve, @throws WRITE_FAILED */

@@ -5,7 +5,6 @@ import { textTable } from "../../plot/text.ts";
 import { correctedMeans, findSpots } from "../../reduce/picture.ts";
 import {
   type AverageOptions,
-  captionOf,
   type DetectorArguments,
   fileStem,
   findSelection,
@@ -14,6 +13,7 @@ import {
   withAverageOptions,
   withRunAndDetector,
 } from "../average-run.ts";
+import { captionOf } from "../caption.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
 

@@ -4,7 +4,6 @@ import { summarise } from "../../reduce/picture.ts";
 import {
   type AverageOptions,
   averageRun,
-  captionOf,
   type DetectorArguments,
   fileStem,
   findSelection,
@@ -12,6 +11,7 @@ import {
   withAverageOptions,
   withRunAndDetector,
 } from "../average-run.ts";
+import { captionOf } from "../caption.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
 

@@ -5,8 +5,9 @@ import { prefixedUnit, quantity, quantityWithError } from "../../core/quantities
 import type { Run, ShotLabels, SignalColumn } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { Cube, type CubeAxis, contrast, scanTargets } from "../../reduce/index.ts";
-import { headOf, ledgerLine } from "../average-run.ts";
+import { ledgerLine } from "../average-run.ts";
 import { monitorOf } from "../beam-monitor.ts";
+import { whenAndWhere } from "../caption.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
 import { type AddCommand, declare, findRun, runArgument, type Session } from "../command.ts";
 import { checkFolder } from "../io.ts";
@@ -66,11 +67,8 @@ export const cube: AddCommand = (program, io) =>
       if (options.out !== undefined)
         io.writeFile(options.out, csvOf(bins, axis, scale.unit, by === null ? unit : `${unit}/${by.unit}`));
       if (options.plot !== undefined) {
-        const head = await headOf(
-          session,
-          run,
-          `run ${run.number}: ${what} against ${axis}, ${made.ledger.used} ${chosen.words}`,
-        );
+        const title = `run ${run.number}: ${what} against ${axis}, ${made.ledger.used} ${chosen.words}`;
+        const head = { title, lines: [await whenAndWhere(session, run)] };
         io.writeFile(options.plot, drawnFor(options.plot, panelsOf(bins, axis, scale.unit, what, shown, head)));
       }
       const files = [options.out, options.plot].filter((path) => path !== undefined);

@@ -7,8 +7,9 @@ import type { Run } from "../../db/index.ts";
 import type { View } from "../../ip/index.ts";
 import { textTable } from "../../plot/text.ts";
 import type { DifferencePicture } from "../../reduce/index.ts";
-import { type DetectorArguments, fileStem, headOf, ledgerLine, withRunAndDetector } from "../average-run.ts";
+import { type DetectorArguments, fileStem, ledgerLine, withRunAndDetector } from "../average-run.ts";
 import { monitorOf } from "../beam-monitor.ts";
+import { whenAndWhere } from "../caption.ts";
 import {
   type ChoiceOptions,
   chooseDark,
@@ -71,7 +72,7 @@ export const diff: AddCommand = (program, io) =>
         }),
       );
       const stem = options.out?.replace(/\.png$/i, "") ?? fileStem(run, detector, "difference");
-      const head = await headOf(session, run, "");
+      const when = await whenAndWhere(session, run);
       const how = [
         found.done.normaliseBy === null ? "not normalised" : `normalised by ${found.done.normaliseBy}`,
         darkWords(run, dark, found.done.dark?.shots),
@@ -82,7 +83,7 @@ export const diff: AddCommand = (program, io) =>
       const write = (image: Image, what: string, end: string, look: object): string =>
         writePicture(io, image, { ...options, out: `${stem}${end}.png`, ...look }, "", {
           title: `${detector.id}, run ${run.number}: ${what}, ${counts}`,
-          lines: [how, ...head.lines],
+          lines: [how, when],
           positions: found.axes ?? undefined,
           ...look,
         }).file;

@@ -3,7 +3,6 @@ import { sumHistograms } from "../../reduce/picture.ts";
 import {
   type AverageOptions,
   averageRun,
-  captionOf,
   type DetectorArguments,
   fileStem,
   findSelection,
@@ -11,6 +10,7 @@ import {
   withAverageOptions,
   withRunAndDetector,
 } from "../average-run.ts";
+import { captionOf } from "../caption.ts";
 import { type AddCommand, declare } from "../command.ts";
 
 interface Options extends AverageOptions {
@@ -32,8 +32,8 @@ export const histogram: AddCommand = (program, io) =>
     async (session, options, args) => {
       const selected = await findSelection(session, options, args);
       const { run, detector, sensors, tags, ledger } = await averageRun(session, options, selected);
-      const counts1 = { dark: tags.dark.length, exposed: tags.exposed.length };
-      const says = await captionOf(session, selected, counts1, "ADU of the pixels");
+      const shots = { dark: tags.dark.length, exposed: tags.exposed.length };
+      const says = await captionOf(session, selected, shots, "ADU of the pixels");
       const { from, counts } = sumHistograms(sensors);
       const file = options.out ?? `${fileStem(run, detector, "histogram")}.svg`;
       io.writeFile(

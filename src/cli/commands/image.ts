@@ -2,7 +2,8 @@ import { SaclaError } from "../../core/errors.ts";
 import { asImage, type Image, type RawImage, shapeOf } from "../../core/ndarray.ts";
 import { assemblerFor, type Dark, darkAverage, darkOf, subtractDark } from "../../reduce/index.ts";
 import { axesOf, summarise } from "../../reduce/picture.ts";
-import { captionOf, type DetectorArguments, fileStem, withRunAndDetector } from "../average-run.ts";
+import { type DetectorArguments, fileStem, withRunAndDetector } from "../average-run.ts";
+import { captionOf } from "../caption.ts";
 import {
   type ChoiceOptions,
   type Chosen,

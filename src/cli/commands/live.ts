@@ -10,6 +10,7 @@ import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
 import { assemblerFor, darkAverage } from "../../reduce/index.ts";
 import { axesOf } from "../../reduce/picture.ts";
 import { ledgerLine } from "../average-run.ts";
+import { simulatedMark } from "../caption.ts";
 import {
   type AddCommand,
   type CommandResult,
@@ -217,7 +218,7 @@ class Screen {
     const dark = darkRun === undefined ? "raw (no dark subtracted)" : `less the dark of run ${darkRun}`;
     const seen = assembler === null ? "" : `, ${viewWords(assembler.view)}`;
     const newest = `newest shot ${this.#view.ageMs} ms old when it came`;
-    const simulated = (await this.#session.isSimulated()) ? ", SIMULATED" : "";
+    const simulated = await simulatedMark(this.#session);
     this.file = writePicture(io, picture, this.#options, `live-bl${bl}-${id}`, {
       title: `${id}, run ${this.#view.run}: mean of the last ${shots} shots`,
       lines: [`${dark}, to tag ${this.#view.tag}${seen}`, `${newest}, drawn at ${time(new Date())}${simulated}`],

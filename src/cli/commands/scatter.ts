@@ -1,10 +1,10 @@
 import { quantityWithError } from "../../core/quantities.ts";
 import type { TagList } from "../../core/tags.ts";
-import type { SignalColumn } from "../../db/index.ts";
+import type { Run, SignalColumn } from "../../db/index.ts";
 import type { PlotSeries } from "../../plot/index.ts";
-import { headOf } from "../average-run.ts";
+import { whenAndWhere } from "../caption.ts";
 import { type ChoiceOptions, type Chosen, chooseShots, withChoice } from "../choices.ts";
-import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
+import { type AddCommand, declare, findRun, runArgument, type Session } from "../command.ts";
 import { checkFolder } from "../io.ts";
 import { drawnColumn, drawnFor } from "../signal-plot.ts";
 
@@ -45,13 +45,9 @@ export const scatter: AddCommand = (program, io) =>
       });
       const { r, error, count } = correlation(across, along);
       const told = `${y} against ${x}: ${count} shots have both, correlation r = ${quantityWithError(r, error)}`;
-      const head = await headOf(session, run, `run ${run.number}: ${table.length} ${chosen.words}`);
-      io.writeFile(
-        out,
-        drawnFor(out, [
-          { series, xLabel: shownX.label, yLabel: shownY.label, title: head.title, lines: [told, ...head.lines] },
-        ]),
-      );
+      const title = `run ${run.number}: ${table.length} ${chosen.words}`;
+      const lines = [told, await whenAndWhere(session, run)];
+      io.writeFile(out, drawnFor(out, [{ series, xLabel: shownX.label, yLabel: shownY.label, title, lines }]));
       return {
         json: {
           bl: run.bl,
@@ -77,8 +73,8 @@ interface Group {
 
 /** Pumped and unpumped shots apart where the run has both and nobody asked for one class; else all as one. */
 async function classesOf(
-  { signal }: Parameters<typeof findRun>[0],
-  run: Awaited<ReturnType<typeof findRun>>,
+  { signal }: Session,
+  run: Run,
   { tags }: Chosen,
   drawn: TagList,
   isOpen: boolean,

@@ -3,7 +3,7 @@ import { quantity, quantityWithError } from "../../core/quantities.ts";
 import { syncStatus } from "../../core/syncdb.ts";
 import { type SignalTable, tableFormOf } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
-import { headOf } from "../average-run.ts";
+import { whenAndWhere } from "../caption.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
 import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
 import { checkFolder } from "../io.ts";
@@ -40,8 +40,9 @@ export const values: AddCommand = (program, io) =>
       const table = await run.table(names, chosen.tags.slice(0, limit), { signal });
       if (out !== undefined) io.writeFile(out, await table.encode(out));
       if (plot !== undefined) {
-        const head = await headOf(session, run, `run ${run.number}: ${table.length} ${chosen.words}`);
-        io.writeFile(plot, drawnFor(plot, signalPanels(table, head)));
+        const title = `run ${run.number}: ${table.length} ${chosen.words}`;
+        const lines = [await whenAndWhere(session, run)];
+        io.writeFile(plot, drawnFor(plot, signalPanels(table, { title, lines })));
       }
       const columns = table.columns.map((column) => ({
         name: column.name,

@@ -7,8 +7,9 @@ import { quantityWithError } from "../../core/quantities.ts";
 import type { Run } from "../../db/index.ts";
 import type { View } from "../../ip/index.ts";
 import type { Picture } from "../../reduce/picture.ts";
-import { type AverageOptions, captionOf, fileStem, headOf, pictureOf, withAverageOptions } from "../average-run.ts";
+import { type AverageOptions, fileStem, pictureOf, withAverageOptions } from "../average-run.ts";
 import { monitorOf } from "../beam-monitor.ts";
+import { captionOf } from "../caption.ts";
 import { chooseDark, chooseShots } from "../choices.ts";
 import { type AddCommand, declare, findDetector, parseWhole, type Session } from "../command.ts";
 import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
@@ -97,7 +98,6 @@ async function look(
       lines: picture.axes === null ? says.lines : [`${says.lines[0]}, ${viewWords(view)}`, ...says.lines.slice(1)],
       positions: picture.axes ?? undefined,
     });
-    const head = await headOf(session, run, "");
     return {
       run: run.number,
       start: session.time(run.startTime),
@@ -105,7 +105,7 @@ async function look(
       monitor: await monitorMean(picture, session.signal),
       ...levels(picture),
       picture: written.file,
-      how: `${says.lines[0] ?? ""}; ${head.lines[0] ?? ""}`,
+      how: says.lines.join("; "),
     };
   } catch (error) {
     if (isSaclaError(error, "ABORTED")) throw error;
