@@ -275,8 +275,9 @@ function drawerOf(
   title: string,
 ): () => void {
   return () => {
+    if (options.plot === undefined) return;
     const lines = answerLines(table.answers({ normaliseBy: options.normalise }), units);
-    if (options.plot !== undefined) session.io.writeFile(options.plot, table.png({ title, lines, units }));
+    session.io.writeFile(options.plot, table.png({ title, lines, units }));
   };
 }
 
@@ -357,10 +358,10 @@ function writeResults(
   drawLast: () => void,
 ): boolean {
   let isWritten = true;
-  const lines = answerLines(table.answers({ normaliseBy: normalise }), units);
+  const answers = (): string[] => answerLines(table.answers({ normaliseBy: normalise }), units);
   const written = [
     () => csv !== undefined && io.writeFile(csv, table.csv(units)),
-    () => html !== undefined && io.writeFile(html, table.html(title, undefined, units, lines, zone)),
+    () => html !== undefined && io.writeFile(html, table.html(title, undefined, units, answers(), zone)),
     () => path !== undefined && io.writeFile(path, documents.lines(units)),
     drawLast,
   ];
