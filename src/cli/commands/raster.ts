@@ -1,21 +1,12 @@
 import { existsSync } from "node:fs";
 import { defined } from "../../core/options.ts";
 import { count, gridPositions, TargetMap } from "../../scan/index.ts";
-import {
-  type AddCommand,
-  collect,
-  declare,
-  inUnit,
-  parseTyped,
-  parseWhole,
-  type Session,
-  type Typed,
-} from "../command.ts";
+import { type AddCommand, collect, declare, inUnit, parseTyped, parseWhole, type Typed } from "../command.ts";
 import { view } from "../control.ts";
 import { shotCondition } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
-import { contextOf } from "./scan.ts";
+import { contextOf, ownSignals } from "./scan.ts";
 
 interface Options extends ScanningOptions {
   readonly chip: string;
@@ -63,14 +54,17 @@ export const raster: AddCommand = (program, io) =>
       const looking = await view(session);
       const at = (axis: string, typed: Typed): number => inUnit(typed, looking.axis(axis).unit, axis);
       const along = (axis: string, from: Typed, to: Typed, points: number) => ({
-        ...{ axis, from: at(axis, from), to: at(axis, to), points },
+        axis,
+        from: at(axis, from),
+        to: at(axis, to),
+        points,
       });
       const fresh = freshSpots(options, gridPositions([along(y, y0, y1, rows), along(x, x0, x1, columns)], true));
       const settings = {
         times: Math.min(options.spots ?? fresh, fresh),
         shots: {
           count: options.shots,
-          signals: signalsOf(session, options),
+          signals: options.signal.length > 0 ? options.signal : ownSignals(session),
           ...(options.where.length === 0
             ? {}
             : { conditions: options.where.map(shotCondition), budget: { shots: 20 } }),
@@ -90,10 +84,4 @@ function freshSpots({ chip }: Options, spots: ReturnType<typeof gridPositions>):
   const { fresh } = map.counts;
   map.close();
   return fresh;
-}
-
-function signalsOf({ experiment }: Session, { signal }: Options): string[] {
-  if (signal.length > 0) return signal;
-  const ofAxes = new Set(Object.keys(experiment?.axes ?? {}));
-  return Object.keys(experiment?.signals ?? {}).filter((name) => !ofAxes.has(name));
 }

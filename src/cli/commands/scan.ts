@@ -116,8 +116,8 @@ export const scan: AddCommand = (program, io) =>
     },
   );
 
-/** The signals of the experiment file, but for that of the axis that is scanned. */
-function ownSignals({ experiment }: Session, axis: string): string[] {
+/** The signals of the experiment file, but for those of its axes and of the axis that is scanned. */
+export function ownSignals({ experiment }: Session, axis?: string): string[] {
   const ofAxes = new Set(Object.keys(experiment?.axes ?? {}));
   return Object.keys(experiment?.signals ?? {}).filter((name) => name !== axis && !ofAxes.has(name));
 }
