@@ -30,6 +30,15 @@ export function withPngOptions(command: Command): Command {
     .addOption(new Option("--colour-map <name>", "colours").choices(colourMaps).default("viridis"));
 }
 
+/** Adds `--view`, the side from which an assembled picture is seen. */
+export function withView(command: Command): Command {
+  return command.addOption(
+    new Option("--view <view>", "as seen from the source, or mirrored as DataConvert draws it")
+      .choices(["source", "detector"])
+      .default("source"),
+  );
+}
+
 function parseRange(text: string): [number, number] {
   const [low, high, ...rest] = text.split(",").map(Number);
   if (
@@ -53,15 +62,13 @@ interface WrittenPicture {
 }
 
 /** What a picture says of itself. */
-interface PictureText {
+export interface PictureText {
   readonly title: string;
   readonly lines: readonly string[];
   /** @default "ADU" */
   readonly unit?: string | undefined;
   /** Where pixels are, µm from the beam. */
   readonly positions?: ImageOptions["positions"];
-  /** Instead of that of the options. */
-  readonly colourMap?: ColourMap | undefined;
   /** Every pixel is drawn: a mean over blocks is no error and no significance. @default false */
   readonly isWhole?: boolean | undefined;
 }
@@ -86,12 +93,12 @@ export function writePicture(
     io.writeFile(file, png);
     return { file, low, high };
   }
-  const { title, lines, unit = "ADU", positions, colourMap = options.colourMap, isWhole = false } = says;
+  const { title, lines, unit = "ADU", positions, isWhole = false } = says;
   const png = renderImage(image, {
     title,
     lines,
     unit,
-    colourMap,
+    colourMap: options.colourMap,
     ...defined({ positions }),
     scale: options.log === true ? "log" : "linear",
     ...(isWhole ? {} : { maxWidth: 1200 }),

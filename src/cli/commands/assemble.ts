@@ -15,7 +15,7 @@ import {
 } from "../average-run.ts";
 import { captionOf } from "../caption.ts";
 import { type AddCommand, declare } from "../command.ts";
-import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
+import { type PngOptions, viewWords, withPngOptions, withView, writePicture } from "../picture.ts";
 
 interface Options extends AverageOptions, PngOptions {
   readonly view: View;
@@ -30,17 +30,11 @@ export const assemble: AddCommand = (program, io) =>
     "assemble",
     "average a run and assemble the sensors into one picture",
     (command) =>
-      withPngOptions(withAverageOptions(withRunAndDetector(command)))
-        .addOption(
-          new Option("--view <view>", "as seen from the source, or mirrored as DataConvert draws it")
-            .choices(["source", "detector"])
-            .default("source"),
-        )
-        .addOption(
-          new Option("--method <method>", "nearest pixel, or shared out by area")
-            .choices(["nearest", "area"])
-            .default("nearest"),
-        ),
+      withView(withPngOptions(withAverageOptions(withRunAndDetector(command)))).addOption(
+        new Option("--method <method>", "nearest pixel, or shared out by area")
+          .choices(["nearest", "area"])
+          .default("nearest"),
+      ),
     async (session, options, args) => {
       const selection = await findSelection(session, options, args);
       const { run, detector } = selection;

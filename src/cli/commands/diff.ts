@@ -1,4 +1,3 @@
-import { Option } from "commander";
 import type { Image } from "../../core/ndarray.ts";
 import { defined } from "../../core/options.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
@@ -21,7 +20,7 @@ import {
 } from "../choices.ts";
 import { type AddCommand, declare, findDetector, findRun } from "../command.ts";
 import { checkFolder } from "../io.ts";
-import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
+import { type PictureText, type PngOptions, viewWords, withPngOptions, withView, writePicture } from "../picture.ts";
 
 interface Options extends ChoiceOptions, DarkOptions, PngOptions {
   readonly commonMode?: boolean;
@@ -39,16 +38,13 @@ export const diff: AddCommand = (program, io) =>
     "diff",
     "pumped less unpumped shots as one picture, normalised by the beam monitor, with error map and significance",
     (command) =>
-      withPngOptions(withDark(withChoice(withRunAndDetector(command), "pumped and unpumped")))
-        .option("--normalise <signal>", "intensity monitor (default: the run's first beam monitor)")
-        .option("--no-normalise", "do not normalise")
-        .option("--pair", "only pumped shots with an unpumped one within a second, and those")
-        .option("--common-mode", "take off what the pixels of each readout port drift together, image by image")
-        .addOption(
-          new Option("--view <view>", "as seen from the source, or mirrored as DataConvert draws it")
-            .choices(["source", "detector"])
-            .default("source"),
-        ),
+      withView(
+        withPngOptions(withDark(withChoice(withRunAndDetector(command), "pumped and unpumped")))
+          .option("--normalise <signal>", "intensity monitor (default: the run's first beam monitor)")
+          .option("--no-normalise", "do not normalise")
+          .option("--pair", "only pumped shots with an unpumped one within a second, and those")
+          .option("--common-mode", "take off what the pixels of each readout port drift together, image by image"),
+      ),
     async (session, options, [number, id]) => {
       const { signal, facility } = session;
       if (options.out !== undefined) checkFolder(options.out);
@@ -80,23 +76,30 @@ export const diff: AddCommand = (program, io) =>
         ...(found.done.pairs === null ? [] : [`paired: ${found.done.pairs}`]),
       ].join(", ");
       const counts = `${found.on.tags.length} on − ${found.off.tags.length} off`;
-      const write = (image: Image, what: string, end: string, look: object): string =>
-        writePicture(io, image, { ...options, out: `${stem}${end}.png`, ...look }, "", {
+      const write = (
+        image: Image,
+        what: string,
+        end: string,
+        colours: Partial<PngOptions>,
+        text: Partial<PictureText> = {},
+      ): string =>
+        writePicture(io, image, { ...options, ...colours, out: `${stem}${end}.png` }, "", {
           title: `${detector.id}, run ${run.number}: ${what}, ${counts}`,
           lines: [how, when],
           positions: found.axes ?? undefined,
-          ...look,
+          ...text,
         }).file;
       const difference = { colourMap: "difference" as const, log: false };
       const files = {
         difference: write(found.image, "pumped − unpumped", "", difference),
-        error: write(found.error, "standard error", "-error", { range: undefined, isWhole: true }),
-        significance: write(found.significance, "significance", "-significance", {
-          ...difference,
-          unit: "σ",
-          range: [-6, 6],
-          isWhole: true,
-        }),
+        error: write(found.error, "standard error", "-error", { range: undefined }, { isWhole: true }),
+        significance: write(
+          found.significance,
+          "significance",
+          "-significance",
+          { ...difference, range: [-6, 6] },
+          { unit: "σ", isWhole: true },
+        ),
       };
       const judged = judge(found);
       return {

@@ -1,4 +1,3 @@
-import { Option } from "commander";
 import { isSaclaError, toSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
 import { meanOf } from "../../core/point-errors.ts";
@@ -12,7 +11,7 @@ import { monitorOf } from "../beam-monitor.ts";
 import { captionOf } from "../caption.ts";
 import { chooseDark, chooseShots } from "../choices.ts";
 import { type AddCommand, declare, findDetector, parseWhole, type Session } from "../command.ts";
-import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
+import { type PngOptions, viewWords, withPngOptions, withView, writePicture } from "../picture.ts";
 
 interface Options extends AverageOptions, PngOptions {
   readonly runs?: number;
@@ -45,14 +44,12 @@ export const watch: AddCommand = (program, io) =>
     "watch",
     "follow the runs: for each as it ends a line of a table and its picture; until Ctrl+C",
     (command) =>
-      withPngOptions(
-        withAverageOptions(
-          command.argument("[detector]", "detector or sensor (default: the one with the most sensors)"),
-        ).option("--runs <count>", "stop after so many runs", parseWhole),
-      ).addOption(
-        new Option("--view <view>", "as seen from the source, or mirrored as DataConvert draws it")
-          .choices(["source", "detector"])
-          .default("source"),
+      withView(
+        withPngOptions(
+          withAverageOptions(
+            command.argument("[detector]", "detector or sensor (default: the one with the most sensors)"),
+          ).option("--runs <count>", "stop after so many runs", parseWhole),
+        ),
       ),
     async (session, options, [detector]) => {
       const { facility, bl, signal } = session;
