@@ -13,7 +13,8 @@ from .paths import check, search_path
 def main(argv: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sacla_python",
-        description="Runs scripts against SACLA's dbpy, stpy, olpy, ippy, ctdapy_xfel, ctolpy_xfel over a sacla server.",
+        description="Runs scripts against SACLA's dbpy, stpy, olpy, ippy, ctdapy_xfel, ctolpy_xfel "
+        "over a sacla server.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)

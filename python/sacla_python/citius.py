@@ -1,6 +1,6 @@
 """What ctdapy_xfel and ctolpy_xfel share."""
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 import numpy as np
 
@@ -8,17 +8,12 @@ from .errors import FacilityError
 
 WIDTH = 384
 HEIGHT = 728
-PIXELS = WIDTH * HEIGHT
 
 
 class CitiusError(FacilityError):
     """args are (int, str): scripts compare args[0] with the CTOL_ERR_ and CTDA_ERR_ constants of the module."""
 
     first_number = -400_000_000
-
-    def __init__(self, code: str, message: str, details: Optional[Dict[str, Any]] = None) -> None:
-        super().__init__(code, message, details)
-        self.args = (self.number(), f"{code}: {message}")
 
 
 def fill(name: str, out: Any, kind: Any, data: np.ndarray) -> None:

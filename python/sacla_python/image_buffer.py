@@ -17,6 +17,13 @@ class Collected(NamedTuple):
     image: np.ndarray
 
 
+def collected_of(answer: Dict[str, Any]) -> Collected:
+    """What `collect` of a server answers."""
+    frame = answer["frame"]
+    image = frame["data"].reshape(frame["shape"])
+    return Collected(int(answer["run"]), int(answer["tag"]), answer["info"], image)
+
+
 class ImageBuffer:
     """The image that was collected last. `APIError` is that of the module."""
 

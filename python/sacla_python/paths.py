@@ -55,4 +55,3 @@ def search_path() -> str:
 
 def _is_installed() -> bool:
     return os.path.basename(PACKAGES) in ("site-packages", "dist-packages")
-

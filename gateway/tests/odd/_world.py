@@ -1,6 +1,7 @@
 """
 The small made-up facility behind modules with faults and the quirks of versions, for the gateway's own tests. Modules
-that answer as the facility's do are those of the package sacla_python. With SACLA_STANDIN_WORLD=octal there is one run of eight full-size sensors, for measuring.
+that answer as the facility's do are those of the package sacla_python. With SACLA_STANDIN_WORLD=octal there is one run
+of eight full-size sensors, for measuring.
 
 SACLA_STANDIN_QUIRKS, a list with commas, chooses among the things that versions of the real modules do differently:
 underscored (mp_pos_x for mp_posx), bytes (for str), lists (for tuples), old (functions missing), renamed-energy.

@@ -1,4 +1,6 @@
-"""dbpy with faults and quirks: its names, tuples, strings and errors. That errors carry (number, name) is an inference."""
+"""
+dbpy with faults and quirks: its names, tuples, strings and errors. That errors carry (number, name) is an inference.
+"""
 
 import datetime
 import math

@@ -160,21 +160,18 @@ def _of_tags(method: str, equip_id: str, hightag: Any, tags: Any) -> List[Any]:
     if not isinstance(tags, (tuple, int)) or (isinstance(tags, tuple) and any(type(tag) is not int for tag in tags)):
         # So that a rehearsed script does not fail at the beamline.
         warnings.warn("tags: of the facility's dbpy only a tuple of int is known to work", stacklevel=3)
-    value = {"equipId": equip_id, "hightag": _whole("hightag", hightag)}
+    of = {"equipId": equip_id, "hightag": _whole("hightag", hightag)}
+
+    def read(part: Any) -> List[Any]:
+        answer = _ask(method, **of, tags=part)
+        return answer if isinstance(answer, list) else answer.tolist()
+
     array = _tag_array(tags)
     try:
-        return _listed(_ask(method, **value, tags=array))
+        return read(array)
     except _SaclaError as error:
         at_once = error.details.get("ask", {}).get("tags", 0) if error.code == "TOO_LARGE" else 0
         if not 0 < at_once < len(array):
             raise
     parts = (array[i : i + at_once] for i in range(0, len(array), at_once))
-    return [value for part in parts for value in _of_tags_once(method, equip_id, hightag, part)]
-
-
-def _of_tags_once(method: str, equip_id: str, hightag: Any, tags: Any) -> List[Any]:
-    return _listed(_ask(method, equipId=equip_id, hightag=_whole("hightag", hightag), tags=tags))
-
-
-def _listed(answer: Any) -> List[Any]:
-    return answer if isinstance(answer, list) else answer.tolist()
+    return [value for part in parts for value in read(part)]

@@ -37,18 +37,17 @@ class APIError(_SaclaError):
 
 
 def _ask(method: str, **value: Any) -> Any:
-    try:
-        return _call(method, value, timeout_s=_CALL_S)
-    except _Unreachable:
-        raise
-    except _SaclaError as error:
-        raise APIError(error.code, error.message, error.details) from None
+    return _send(method, value, None)
 
 
 def _change(method: str, **value: Any) -> Any:
     """Done once, however often it is sent because an answer was lost."""
+    return _send(method, value, str(uuid.uuid4()))
+
+
+def _send(method: str, value: Dict[str, Any], key: Optional[str]) -> Any:
     try:
-        return _call(method, value, key=str(uuid.uuid4()), timeout_s=_CALL_S)
+        return _call(method, value, key=key, timeout_s=_CALL_S)
     except _Unreachable:
         raise
     except _SaclaError as error:
@@ -298,7 +297,8 @@ class Axis(_Device):
 
     def start(self, pulses: int) -> None:
         """Begins an absolute move and answers at once."""
-        _change("ec.move", bl=self._lease.bl, lease=self._lease.token(), axis=self.name, pulses=_whole("pulses", pulses))
+        pulses = _whole("pulses", pulses)
+        _change("ec.move", bl=self._lease.bl, lease=self._lease.token(), axis=self.name, pulses=pulses)
 
     def move_to(self, pulses: int) -> int:
         """Goes there and waits; gives where it is. Whatever interrupts the wait, Ctrl+C too, stops the axis."""

@@ -10,8 +10,8 @@ from typing import Any, Dict, Optional, Tuple
 from sacla_python.client import asker as _asker
 from sacla_python.client import whole as _whole
 from sacla_python.errors import FacilityError as _FacilityError
-from sacla_python.image_buffer import Collected as _Collected
 from sacla_python.image_buffer import ImageBuffer as _ImageBuffer
+from sacla_python.image_buffer import collected_of as _collected_of
 
 NEWESTTAG = -1
 
@@ -53,10 +53,9 @@ class StorageReader:
         """Fills the buffer with the image of a tag, or the newest with NEWESTTAG; gives the real tag."""
         where = {} if self.bl is None else {"bl": self.bl}
         answer = _ask("live.collect", detId=self.detID, tag=_whole("tag", tag), **where)
-        frame = answer["frame"]
-        image = frame["data"].reshape(frame["shape"])
-        buffer._fill(_Collected(int(answer["run"]), int(answer["tag"]), answer["info"], image))
-        return int(answer["tag"])
+        collected = _collected_of(answer)
+        buffer._fill(collected)
+        return collected.tag
 
 
 class StorageBuffer(_ImageBuffer):

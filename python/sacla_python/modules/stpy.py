@@ -16,6 +16,7 @@ from sacla_python.client import whole as _whole
 from sacla_python.errors import FacilityError as _FacilityError
 from sacla_python.image_buffer import Collected as _Collected
 from sacla_python.image_buffer import ImageBuffer as _ImageBuffer
+from sacla_python.image_buffer import collected_of as _collected_of
 
 
 class APIError(_FacilityError):
@@ -61,9 +62,7 @@ class StorageReader:
             collected = self._read_ahead(tag)
             if collected is None:
                 answer = _ask("st.collect", detId=self.detID, bl=self.bl, runs=list(self.runs), tag=tag)
-                frame = answer["frame"]
-                image = frame["data"].reshape(frame["shape"])
-                collected = _Collected(int(answer["run"]), int(answer["tag"]), answer["info"], image)
+                collected = _collected_of(answer)
                 self._infos[collected.run] = collected.info
             buffer._fill(collected)
             if self._ahead is not None:
