@@ -1,5 +1,6 @@
 import ndarray, { type NdArray } from "ndarray";
 import { SaclaError } from "./errors.ts";
+import { isRecord } from "./guards.ts";
 
 export type { NdArray };
 
@@ -26,6 +27,9 @@ export const numberArrays = {
   f4: Float32Array,
   f8: Float64Array,
 } as const;
+
+type NumberArrayType = (typeof numberArrays)[keyof typeof numberArrays];
+type NumberArray = InstanceType<NumberArrayType>;
 
 /** New, zeroed memory for `length` pixels. */
 export function newPixels(length: number, type: PixelType): Pixels {
@@ -92,5 +96,34 @@ export function contiguous(image: RawImage): Pixels {
     return image.data.subarray(image.offset, image.offset + rows * columns);
   const out = newPixels(rows * columns, pixelTypeOf(image.data));
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[r * columns + c] = image.get(r, c);
+  return out;
+}
+
+/** Whether a value is an ndarray, whatever its axes and its numbers. */
+export function isNdArray(value: unknown): value is NdArray {
+  return isRecord(value) && Array.isArray(value["shape"]) && typeof value["get"] === "function";
+}
+
+/**
+ * The numbers of an array of any number of axes as one row-major run: the array's own memory when it is already that (no
+ * copy), else a copy. Numbers that are in no typed array are given as float64.
+ */
+export function rowMajor(array: NdArray): NumberArray {
+  const { shape, stride, offset } = array;
+  const data = ArrayBuffer.isView(array.data) ? (array.data as NumberArray) : undefined;
+  const length = shape.reduce((n, size) => n * size, 1);
+  const steps = shape.map((_, axis) => shape.slice(axis + 1).reduce((n, size) => n * size, 1));
+  if (data !== undefined && steps.every((step, axis) => step === stride[axis] || shape[axis] === 1))
+    return data.subarray(offset, offset + length);
+  const out = data === undefined ? new Float64Array(length) : new (data.constructor as NumberArrayType)(length);
+  const index = shape.map(() => 0);
+  for (let i = 0; i < length; i++) {
+    out[i] = Number(array.get(...index));
+    for (let axis = index.length - 1; axis >= 0; axis--) {
+      index[axis] = (index[axis] ?? 0) + 1;
+      if ((index[axis] ?? 0) < (shape[axis] ?? 0)) break;
+      index[axis] = 0;
+    }
+  }
   return out;
 }

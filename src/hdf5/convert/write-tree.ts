@@ -1,4 +1,5 @@
 import { badArgument, isRecord } from "../../core/guards.ts";
+import { isNdArray, rowMajor } from "../../core/ndarray.ts";
 import { replaceBy } from "../../files/index.ts";
 import { type H5Numbers, H5Writer } from "./writer.ts";
 
@@ -34,8 +35,10 @@ function write(writer: H5Writer, path: string, value: unknown): void {
   else if (typeof value === "boolean") writer.numbers(path, Uint8Array.of(Number(value)), []);
   else if (typeof value === "string") writer.text(path, value);
   else if (isNumbers(value)) writer.numbers(path, value);
-  else if (isArrayOfAxes(value)) writer.numbers(path, rowMajor(path, value), value.shape);
-  else if (Array.isArray(value)) writeList(writer, path, value);
+  else if (isNdArray(value)) {
+    if (!isNumbers(value.data)) throw badArgument(`data of ${path}`, value.data, "a typed array");
+    writer.numbers(path, rowMajor(value), value.shape);
+  } else if (Array.isArray(value)) writeList(writer, path, value);
   else if (isRecord(value)) {
     writer.group(path);
     for (const [name, entry] of Object.entries(value)) write(writer, `${path}/${name}`, entry);
@@ -53,30 +56,4 @@ function writeList(writer: H5Writer, path: string, list: readonly unknown[]): vo
 
 function isNumbers(value: unknown): value is H5Numbers {
   return ArrayBuffer.isView(value) && !(value instanceof DataView) && !(value instanceof Uint8ClampedArray);
-}
-
-interface ArrayOfAxes {
-  readonly shape: readonly number[];
-  readonly stride: readonly number[];
-  readonly offset: number;
-  readonly data: unknown;
-  get(...index: number[]): number;
-}
-
-function isArrayOfAxes(value: unknown): value is ArrayOfAxes {
-  return isRecord(value) && Array.isArray(value["shape"]) && typeof value["get"] === "function";
-}
-
-function rowMajor(path: string, { shape, stride, offset, data }: ArrayOfAxes): H5Numbers {
-  const length = shape.reduce((n, axis) => n * axis, 1);
-  if (!isNumbers(data)) throw badArgument(`data of ${path}`, data, "a typed array");
-  const steps = shape.map((_, axis) => shape.slice(axis + 1).reduce((n, size) => n * size, 1));
-  if (steps.every((step, axis) => step === stride[axis] || shape[axis] === 1))
-    return data.subarray(offset, offset + length) as H5Numbers;
-  const out = data.slice(0, length) as Float64Array;
-  for (let i = 0; i < length; i++) {
-    const at = steps.map((step, axis) => Math.floor(i / step) % (shape[axis] ?? 1));
-    out[i] = Number(data[offset + at.reduce((sum, index, axis) => sum + index * (stride[axis] ?? 0), 0)] ?? NaN);
-  }
-  return out;
 }

@@ -1,6 +1,6 @@
 import ndarray from "ndarray";
 import { describe, expect, it } from "vitest";
-import { asImage, contiguous, newPixels, shapeOf } from "../../../src/core/ndarray.ts";
+import { asImage, contiguous, isNdArray, newPixels, rowMajor, shapeOf } from "../../../src/core/ndarray.ts";
 
 describe("images", () => {
   it("share memory with what they are made of", () => {
@@ -26,5 +26,32 @@ describe("images", () => {
 
   it("have zeroed pixels of the type asked for", () => {
     expect([newPixels(2, "uint16"), newPixels(2, "float32")]).toEqual([new Uint16Array(2), new Float32Array(2)]);
+  });
+});
+
+describe("arrays of any number of axes", () => {
+  const cube = ndarray(
+    Int16Array.from({ length: 24 }, (_, i) => i),
+    [2, 3, 4],
+  );
+
+  it("are known from other objects", () => {
+    expect([cube, cube.pick(0, null, null), { shape: [1] }, [1], null].map(isNdArray)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it("are row-major without a copy when they lie so, and copied in that order when they do not", () => {
+    expect(rowMajor(cube).buffer).toBe(cube.data.buffer);
+    expect(rowMajor(cube.pick(1, 2, null))).toEqual(Int16Array.of(20, 21, 22, 23));
+    expect(rowMajor(cube.pick(null, null, 3))).toEqual(Int16Array.of(3, 7, 11, 15, 19, 23));
+    expect(rowMajor(cube.transpose(2, 1, 0).lo(2, 0, 0))).toEqual(
+      Int16Array.of(2, 14, 6, 18, 10, 22, 3, 15, 7, 19, 11, 23),
+    );
+    expect(rowMajor(ndarray([1, 2, 3, 4], [2, 2]).transpose(1, 0))).toEqual(Float64Array.of(1, 3, 2, 4));
   });
 });
