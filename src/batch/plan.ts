@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { throwIfAborted } from "../core/async.ts";
 import { Detectors } from "../core/detectors.ts";
@@ -9,7 +8,7 @@ import { any, finite, integer, optional, resolveOptions } from "../core/options.
 import { tagRanges } from "../core/tag-ranges.ts";
 import type { TagList } from "../core/tags.ts";
 import { parseCondition, type Run, type RunTags } from "../db/index.ts";
-import { packageManifest, writeFailed } from "../files/index.ts";
+import { makeFolder, packageManifest } from "../files/index.ts";
 import { accumulate, type Dark, darkAverage, filterShots } from "../reduce/index.ts";
 import { writeDark } from "./dark-file.ts";
 import { BatchFolder, type Manifest } from "./folder.ts";
@@ -71,11 +70,7 @@ export async function planReduction(
   const out = resolve(options.out);
   const { folder = BatchFolder.of(out), most = MOST_SHARDS } = options;
   if (folder.hasManifest) return { folder, manifest: sameManifest(folder, source.run, request), isOld: true };
-  try {
-    mkdirSync(folder.path, { recursive: true });
-  } catch (cause) {
-    throw writeFailed(folder.path, cause);
-  }
+  makeFolder(folder.path);
   const { run } = source;
   const sensors = await sensorsOf(run, request);
   const { tags, leftOut } = await selectShots(run, request);

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { checkReductionRequest, type ResultSummary, requestDigest } from "../batch/index.ts";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import { badArgument, isRecord } from "../core/guards.ts";
 import { type PlainRow, parquetRows, type Run } from "../db/index.ts";
-import { replaceFile, writeFailed } from "../files/index.ts";
+import { makeFolder, replaceFile } from "../files/index.ts";
 import type { Session } from "./command.ts";
 import { type ReducingOptions, reduceRun } from "./reducing.ts";
 
@@ -44,11 +44,7 @@ export async function reduceRuns(
 ): Promise<RunsReduced> {
   const digest = requestDigest(checkReductionRequest(request));
   const path = resolve(folder);
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (cause) {
-    throw writeFailed(path, cause);
-  }
+  makeFolder(path);
   const rows = new Map<number, PlainRow>();
   const [done, kept, failed]: [number[], number[], { run: number; message: string }[]] = [[], [], []];
   const table = join(path, "runs.parquet");

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import {
@@ -22,7 +22,7 @@ import {
   watchJobs,
 } from "../batch/index.ts";
 import { SaclaError, show } from "../core/errors.ts";
-import { FileOwner, writeFailed } from "../files/index.ts";
+import { FileOwner, makeFolder } from "../files/index.ts";
 import type { Session } from "./command.ts";
 import { checkFolder } from "./io.ts";
 
@@ -85,7 +85,7 @@ export async function reduceRun(
   const isDone = folder.hasManifest && lastEvent(folder) === "merged";
   if (existsSync(path) && options.overwrite !== true && !isDone)
     throw new SaclaError("FILE_EXISTS", `${show(out)} is there already. Give --overwrite, or another name.`);
-  makeFolder(folder);
+  makeFolder(folder.path);
   const owner = await FileOwner.claim(folder.ownerPath);
   let account: ShotAccount | undefined;
   try {
@@ -251,14 +251,6 @@ export async function previewReduction(
 
 function lastEvent(folder: BatchFolder): string | undefined {
   return folder.entries(folder.logPath).at(-1)?.event;
-}
-
-function makeFolder(folder: BatchFolder): void {
-  try {
-    mkdirSync(folder.path, { recursive: true });
-  } catch (cause) {
-    throw writeFailed(folder.path, cause);
-  }
 }
 
 /** All but the claims, which this process holds. */

@@ -21,6 +21,7 @@ export { packageManifest, withPagesFound } from "./package-manifest.ts";
 export { readJsonFile } from "./read-json.ts";
 export {
   createFile,
+  makeFolder,
   renameWhole,
   replaceBy,
   replaceFile,

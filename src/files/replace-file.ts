@@ -4,6 +4,7 @@ import {
   fchmodSync,
   fsyncSync,
   linkSync,
+  mkdirSync,
   openSync,
   realpathSync,
   renameSync,
@@ -108,6 +109,15 @@ export function syncFolder(path: string): void {
     // Not every system lets a folder be synced; the content of the file is safe.
   } finally {
     if (folder !== undefined) closeSync(folder);
+  }
+}
+
+/** Makes a folder, and those above it, where they are not there yet. @throws WRITE_FAILED */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw writeFailed(path, cause);
   }
 }
 
