@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileError, SaclaError, show } from "../core/errors.ts";
+import { SaclaError, show } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
 import { type TagRange, tagsOfRanges } from "../core/tag-ranges.ts";
-import { AppendLog, createFile, readLog } from "../files/index.ts";
+import { AppendLog, createFile, readLog, readTextFile } from "../files/index.ts";
 import type { CheckedRequest } from "./request.ts";
 
 /** What a reduction is, and how it is cut into shards: written once, before the first shard begins. */
@@ -88,12 +88,7 @@ export class BatchFolder {
 
   /** @throws FILE_NOT_FOUND @throws FILE_DAMAGED when it is none */
   manifest(): Manifest {
-    let text: string;
-    try {
-      text = readFileSync(this.manifestPath, "utf8");
-    } catch (cause) {
-      throw fileError("FILE_NOT_FOUND", "The manifest of a reduction", this.manifestPath, cause);
-    }
+    const text = readTextFile("The manifest of a reduction", this.manifestPath);
     try {
       const found: unknown = JSON.parse(text);
       if (isRecord(found) && found["kind"] === "sacla reduction" && found["version"] === 1)

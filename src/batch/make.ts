@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import type { DetectorInfo } from "../core/detector.ts";
-import { fileError } from "../core/errors.ts";
 import type { Run, ShotLabels, TimingEdges } from "../db/index.ts";
 import { timingEdges } from "../db/index.ts";
+import { readTextFile } from "../files/index.ts";
 import { fromBeamCentre } from "../ip/index.ts";
 import {
   byClass,
@@ -230,15 +229,7 @@ function axisValue(of: AxisValueRequest, { runEdges }: Known): string | ShotValu
   if (typeof of === "string") return of;
   const { stage, sign, jitter } = of.delay;
   if (jitter === undefined) return correctedDelay({ stage, sign });
-  const edges = jitter.edges === "run" ? runEdges : timingEdges(readText(jitter.edges));
+  const edges = jitter.edges === "run" ? runEdges : timingEdges(readTextFile("The timing edges", jitter.edges));
   if (edges === undefined) return correctedDelay({ stage, sign });
   return correctedDelay({ stage, sign, jitter: { ...jitter, edges } });
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw fileError("FILE_NOT_FOUND", "The timing edges", path, cause);
-  }
 }

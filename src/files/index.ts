@@ -19,6 +19,7 @@ export { AppendLog, type LogLine, readLog } from "./append-log.ts";
 export { FileOwner, type FileOwnerOptions } from "./file-owner.ts";
 export { packageManifest, withPagesFound } from "./package-manifest.ts";
 export { readJsonFile } from "./read-json.ts";
+export { readTextFile } from "./read-text.ts";
 export {
   createFile,
   makeFolder,

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
-import { fileError, SaclaError, show } from "../../core/errors.ts";
+import { SaclaError, show } from "../../core/errors.ts";
+import { readTextFile } from "../../files/index.ts";
 import { parseCrystfelGeom } from "../../ip/index.ts";
 import type { Provenance } from "../convert/provenance.ts";
 import { readProvenance } from "../convert/provenance.ts";
@@ -199,7 +199,7 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
 }
 
 function panelsOf(geom: string, rows: number, columns: number): StackContent["parts"] {
-  const { sensors, panels } = parseCrystfelGeom(readGeometry(geom));
+  const { sensors, panels } = parseCrystfelGeom(readTextFile("The geometry file", geom));
   return sensors.map((info, i) => {
     const { firstRow: row = 0, firstColumn: column = 0, isMirrored = false } = panels[i] ?? {};
     const isInside = row + info.ysize <= rows && column + info.xsize <= columns;
@@ -207,12 +207,4 @@ function panelsOf(geom: string, rows: number, columns: number): StackContent["pa
     const what = isInside ? "is mirrored" : `lies outside the images, which have ${rows} × ${columns} pixels`;
     throw new SaclaError("BAD_GEOMETRY", `Panel ${info.id} of ${show(geom)} ${what}.`, { details: { path: geom } });
   });
-}
-
-function readGeometry(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw fileError("FILE_NOT_FOUND", "The geometry file", path, error);
-  }
 }
