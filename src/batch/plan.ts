@@ -12,8 +12,7 @@ import { makeFolder, packageManifest } from "../files/index.ts";
 import { accumulate, type Dark, darkAverage, filterShots } from "../reduce/index.ts";
 import { writeDark } from "./dark-file.ts";
 import { BatchFolder, type Manifest } from "./folder.ts";
-import { until } from "./lockstep.ts";
-import { makeAccumulators } from "./make.ts";
+import { type Made, makeAccumulators } from "./make.ts";
 import { type CheckedRequest, checkReductionRequest, requestDigest } from "./request.ts";
 import type { ReductionSource } from "./shard.ts";
 
@@ -56,19 +55,19 @@ export async function planReduction(
   asked: unknown,
   options: PlanOptions,
 ): Promise<{ readonly folder: BatchFolder; readonly manifest: Manifest; readonly isOld: boolean }> {
-  resolveOptions("planReduction", options, {
+  const { checkpointSeconds, most } = resolveOptions("planReduction", options, {
     url: asText,
     out: asText,
     size: any,
-    checkpointSeconds: optional(finite(Number.MIN_VALUE, 86_400)),
-    most: optional(integer(1)),
+    checkpointSeconds: optional(finite(Number.MIN_VALUE, 86_400), CHECKPOINT_SECONDS),
+    most: optional(integer(1), MOST_SHARDS),
     folder: any,
     signal: any,
     onProgress: any,
   });
   const request = checkReductionRequest(asked);
   const out = resolve(options.out);
-  const { folder = BatchFolder.of(out), most = MOST_SHARDS } = options;
+  const { folder = BatchFolder.of(out) } = options;
   if (folder.hasManifest) return { folder, manifest: sameManifest(folder, source.run, request), isOld: true };
   makeFolder(folder.path);
   const { run } = source;
@@ -78,11 +77,11 @@ export async function planReduction(
   const needsNoise = JSON.stringify(request).includes('"noiseAdu":"dark"');
   if (needsNoise && dark === undefined) throw badArgument("noiseAdu", "dark", "a number: the request has no dark");
   // Tried before the manifest is written: a reducer that refuses its options ends it here.
-  await makeAccumulators(request, run, sensors, dark);
+  const made = await makeAccumulators(request, run, sensors, dark);
   const count =
     "shards" in options.size
       ? options.size.shards
-      : await learnShards(source, request, { sensors, dark, tags }, options.size.minutes, options);
+      : await learnShards(source, made, { sensors, dark, tags }, options.size.minutes, options);
   const pieces = tags.split(Math.max(1, Math.min(count, tags.length, most)));
   const manifest: Manifest = {
     kind: "sacla reduction",
@@ -97,7 +96,7 @@ export async function planReduction(
     request,
     requestDigest: requestDigest(request),
     sensors,
-    checkpointSeconds: options.checkpointSeconds ?? CHECKPOINT_SECONDS,
+    checkpointSeconds,
     dark: dark === undefined ? null : await writeDark(folder.darkPath, dark, needsNoise),
     leftOut: leftOut.map(({ reason, tags: some }) => ({ reason, tags: tagRanges(Uint32Array.from(some)) })),
     shards: pieces.map(({ values }) => tagRanges(values)),
@@ -199,18 +198,16 @@ async function makeDark(
 /** How many shards of so many minutes there are, from the time that a few shots take. */
 async function learnShards(
   { st, run }: ReductionSource,
-  request: CheckedRequest,
+  made: Made,
   known: { readonly sensors: readonly string[]; readonly dark: Dark | undefined; readonly tags: TagList },
   minutes: number,
   { signal, onProgress }: PlanOptions,
 ): Promise<number> {
   const { sensors, dark, tags } = known;
-  const made = await makeAccumulators(request, run, sensors, dark);
   const some = tags.slice(0, TRIAL_SHOTS);
-  const stop = new AbortController();
-  const shots = until(st.shots({ run, detectors: sensors, signals: made.signals, tags: some, signal }), stop.signal);
+  const shots = st.shots({ run, detectors: sensors, signals: made.signals, tags: some, signal });
   let [first, last, shotsBetween] = [performance.now(), NaN, 0];
-  const cubes = Object.keys(request.cubes).length;
+  const cubes = Object.keys(made.cubes).length;
   await accumulate(shots, made.reducers, {
     dark,
     corrections: made.corrections,

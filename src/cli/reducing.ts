@@ -119,8 +119,7 @@ async function planned(
   options: ReducingOptions,
   folder: BatchFolder,
 ): Promise<Awaited<ReturnType<typeof planReduction>>> {
-  const label = { dark: `run ${source.run.number} dark`, trial: `run ${source.run.number} trial` };
-  return await session.progress(label.dark, async (update) => {
+  return await session.progress(`run ${source.run.number} dark`, async (update) => {
     return await planReduction(source, request, {
       url: options.url ?? "sim:",
       out,
