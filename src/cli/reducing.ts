@@ -163,15 +163,17 @@ async function here(
         return;
       }
       const setting = await shardSetting(folder, manifest, source.run);
+      const states = manifest.shards.map((_, index) => shardState(folder, manifest, index, false));
+      const done = states.map((state) => state.done);
+      const total = states.reduce((n, state) => n + state.total, 0);
       for (const index of shards) {
-        const before = manifest.shards.reduce(
-          (n, _, k) => (k === index ? n : n + shardState(folder, manifest, k, false).done),
-          0,
-        );
-        const total = manifest.shards.reduce((n, _, k) => n + shardState(folder, manifest, k, false).total, 0);
+        const others = done.reduce((n, shots, k) => (k === index ? n : n + shots), 0);
         await reduceShard(source, folder, manifest, index, setting, {
           stop,
-          onProgress: (done) => update(before + done, total),
+          onProgress: (shots) => {
+            done[index] = shots;
+            update(others + shots, total);
+          },
         });
         if (stop.aborted) return;
       }
