@@ -1,7 +1,7 @@
 import { SaclaError, show } from "../../core/errors.ts";
 import { badArgument, isRecord } from "../../core/guards.ts";
 import { type Ledger, orderedLedger } from "../../core/ledger.ts";
-import { any, defined, resolveOptions } from "../../core/options.ts";
+import { any, resolveOptions } from "../../core/options.ts";
 import {
   ascendingOnce,
   commonTags,
@@ -221,7 +221,7 @@ function expectations({ source, dark, corrections = [] }: CheckpointAbout) {
       "everything that changes what it does: by it, parts that were corrected otherwise are told apart",
     );
   return {
-    source: { ...source, ...defined({ url: source.url }) },
+    source,
     dark: dark === undefined ? null : digestOf(dark.mean),
     corrections: corrections.map(({ name, settings }) => ({ name, digest: digestOf(settings) })),
   };
