@@ -45,20 +45,22 @@ export function showTags(tags: Uint32Array, limit = 4): string {
 
 /** The tags of both of two ascending lists. */
 export function commonTags(a: Uint32Array, b: Uint32Array): Uint32Array {
-  let k = 0;
-  return a.filter((tag) => {
-    while (k < b.length && (b[k] ?? 0) < tag) k++;
-    return b[k] === tag;
-  });
+  return a.filter(isIn(b));
 }
 
 /** The tags of an ascending list that are not in the other one. */
 export function tagsWithout(a: Uint32Array, b: Uint32Array): Uint32Array {
+  const isInB = isIn(b);
+  return a.filter((tag) => !isInB(tag));
+}
+
+/** Whether a tag is in an ascending list; to be asked for tags in ascending order. */
+function isIn(tags: Uint32Array): (tag: number) => boolean {
   let k = 0;
-  return a.filter((tag) => {
-    while (k < b.length && (b[k] ?? 0) < tag) k++;
-    return b[k] !== tag;
-  });
+  return (tag) => {
+    while (k < tags.length && (tags[k] ?? 0) < tag) k++;
+    return tags[k] === tag;
+  };
 }
 
 /** Tags in any order, ascending and each once; the same list when it is that already. */
