@@ -1,9 +1,8 @@
+import { JAPAN_OFFSET_SECONDS } from "./japan.ts";
+
 /** Whose clock times are shown by: Japan's, where the facility is, UTC's, or that of the reader's computer. */
 export type Zone = "jst" | "utc" | "local";
 export const zones = ["jst", "utc", "local"] as const satisfies readonly Zone[];
-
-/** Japan is nine hours ahead of UTC all year. */
-const JAPAN_MS = 9 * 3_600_000;
 
 /** How a clock is named beside its times. */
 export function zoneName(zone: Zone): string {
@@ -13,7 +12,7 @@ export function zoneName(zone: Zone): string {
 /** A time to the second, without the name of the clock: `2025-03-04 08:58:00`. */
 export function plainTime(date: Date, zone: Zone = "jst"): string {
   const local = -date.getTimezoneOffset() * 60_000;
-  const ahead = zone === "jst" ? JAPAN_MS : zone === "utc" ? 0 : local;
+  const ahead = zone === "jst" ? 1000 * JAPAN_OFFSET_SECONDS : zone === "utc" ? 0 : local;
   return new Date(date.getTime() + ahead).toISOString().slice(0, 19).replace("T", " ");
 }
 

@@ -1,3 +1,4 @@
+import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { type DetectorInfo, photonsPerAdu } from "../../core/detector.ts";
 import { listDetectors } from "../../core/detectors.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
@@ -122,7 +123,7 @@ export class StackSource implements DataSource {
       throw new SaclaError("TAG_OUTSIDE_RUN", `${this.name} has no tag ${tag}; take tags from readTaglistByrun.`, {
         details: { hightag, tag },
       });
-    return this.#times?.[row] ?? this.#info.starttime + (tag - this.#info.start_tagnumber) / 60;
+    return this.#times?.[row] ?? this.#info.starttime + (tag - this.#info.start_tagnumber) / TAG_RATE_HZ;
   }
   equipment(): readonly string[] {
     return [...new Set([...this.#names.keys(), ...(this.#meanEv === null ? [] : [this.#spectrometer])])].sort();
@@ -216,7 +217,7 @@ export class StackSource implements DataSource {
     const starttime = this.#times?.[0] ?? startTime ?? 0;
     return {
       starttime,
-      stoptime: starttime + (last + 1 - first) / 60,
+      stoptime: starttime + (last + 1 - first) / TAG_RATE_HZ,
       total_tagnumber: last + 1 - first,
       start_tagnumber: first,
       end_tagnumber: last + 1,
