@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { answerOf, becomes, type JobPlan, type JobScript, quoted, type Scheduler, submit } from "./scheduler.ts";
+import { shellWord } from "../core/shell-word.ts";
+import { answerOf, becomes, type JobPlan, type JobScript, type Scheduler, submit } from "./scheduler.ts";
 
 /** Each shard is a job of its own. */
 const MOST_JOBS = 500;
@@ -72,7 +73,7 @@ function scriptOf(plan: JobPlan, name: string, index: readonly string[]): JobScr
       // No longer than 15 letters: Torque refuses longer names.
       `#PBS -N ${index.length === 0 ? "sacla-merge" : `sacla-${index[0]}`}`,
       "#PBS -j oe",
-      `#PBS -o ${quoted(join(folder.path, `${name}.out`))}`,
+      `#PBS -o ${shellWord(join(folder.path, `${name}.out`))}`,
       ...options.map((option) => `#PBS ${option}`),
       becomes(plan, index.length === 0 ? "merge" : "shard", ...index),
     ].join("\n"),

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { SaclaError } from "../core/errors.ts";
+import { shellWord } from "../core/shell-word.ts";
 import type { BatchFolder, Manifest } from "./folder.ts";
 
 /** A file that a scheduler runs. */
@@ -28,7 +29,7 @@ export interface SubmittedJobs {
   readonly merge: string;
 }
 
-/** A batch scheduler: what it is told, and what of its word is used: whether it still knows a job. */
+/** A batch scheduler. Of what it says only one thing is relied on: whether it still knows a job. */
 export interface Scheduler {
   readonly name: "slurm" | "pbs";
   /** Most shards that one submission may have. */
@@ -66,17 +67,12 @@ export async function submit(program: string, args: readonly string[]): Promise<
   throw new SaclaError("INCOMPLETE", `The job could not be submitted. ${why}`);
 }
 
-/** A word for a shell, quoted where needed. */
-export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
 /**
  * The end of each script: the shell becomes the program, so that signals of the scheduler reach it. A shell that waits
  * for a program keeps them to itself.
  */
 export function becomes({ command, cwd, folder }: JobPlan, ...words: string[]): string {
   const [what = "", ...rest] = words;
-  const all = [...command, "reduce-job", what, folder.path].map(quoted);
-  return `cd ${quoted(cwd)} || exit 1\nexec ${[...all, ...rest].join(" ")}\n`;
+  const all = [...command, "reduce-job", what, folder.path].map(shellWord);
+  return `cd ${shellWord(cwd)} || exit 1\nexec ${[...all, ...rest].join(" ")}\n`;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { answerOf, becomes, type JobPlan, type JobScript, quoted, type Scheduler, submit } from "./scheduler.ts";
+import { shellWord } from "../core/shell-word.ts";
+import { answerOf, becomes, type JobPlan, type JobScript, type Scheduler, submit } from "./scheduler.ts";
 
 /** Where Slurm does not say, its own default. */
 const MAX_ARRAY_SIZE = 1001;
@@ -80,7 +81,7 @@ function shardsScript(plan: JobPlan): JobScript {
 function headOf({ folder, manifest }: JobPlan, what: string, out: string): string[] {
   return [
     `#SBATCH --job-name=sacla-${manifest.run}-${what}`,
-    `#SBATCH --output=${quoted(join(folder.path.replaceAll("%", "%%"), out))}`,
+    `#SBATCH --output=${shellWord(join(folder.path.replaceAll("%", "%%"), out))}`,
     // A requeue would cut the output off.
     "#SBATCH --open-mode=append",
     "#SBATCH --ntasks=1",

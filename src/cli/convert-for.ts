@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { badArgument } from "../core/guards.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { type Converted, type FileFormat, PEAK_LIST, type ResolvedRequest } from "../hdf5/index.ts";
 
 /** Programs that `sacla convert --for` writes for. */
@@ -29,16 +30,16 @@ export function nextCommands(
   { path, geomPath, provenance }: Pick<Converted, "path" | "geomPath" | "provenance">,
 ): string[] {
   const stem = path.replace(/\.[^./]+$/, "");
-  const [file, list] = [quoted(path), quoted(`${stem}.lst`)];
+  const [file, list] = [shellWord(path), shellWord(`${stem}.lst`)];
   if (program === "dxtbx") return [`dials.image_viewer ${file}`, `dials.show ${file}`];
   if (program === "dials")
     return [
-      `dials.import ${file} output.experiments=${quoted(`${stem}.expt`)}`,
-      `dials.find_spots ${quoted(`${stem}.expt`)} output.reflections=${quoted(`${stem}.refl`)}`,
+      `dials.import ${file} output.experiments=${shellWord(`${stem}.expt`)}`,
+      `dials.find_spots ${shellWord(`${stem}.expt`)} output.reflections=${shellWord(`${stem}.refl`)}`,
       `dials.stills_process ${file}`,
     ];
   const geom = join(dirname(path), basename(geomPath ?? ""));
-  const [source, stream] = [`-g ${quoted(geom)} -i ${list}`, quoted(`${stem}.stream`)];
+  const [source, stream] = [`-g ${shellWord(geom)} -i ${list}`, shellWord(`${stem}.stream`)];
   if (provenance.request.format === "cxi")
     return [`echo ${file} > ${list}`, `indexamajig ${source} -o ${stream} -j 4 --peaks=cxi --hdf5-peaks=${PEAK_LIST}`];
   // A peak of two photons in its highest pixel.
@@ -47,10 +48,6 @@ export function nextCommands(
     `echo ${file} > ${list}`,
     `indexamajig ${source} -o ${stream} -j 4 --peaks=peakfinder8 --threshold=${threshold} --min-snr=5`,
   ];
-}
-
-function quoted(path: string): string {
-  return /^[\w./+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /** Warnings about readers of a format, a line each. */
