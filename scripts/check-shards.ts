@@ -3,19 +3,15 @@
  * and deleted, and which are submitted twice: do they end with the bytes of one process, and is every end explained?
  * `npm run check:shards -- [seed] [count]`. Exit code 1 when not. Needs Debian's slurm-wlm and munge.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { Random } from "../src/core/random.ts";
+import { type Finished, sacla } from "../test/support/cli.ts";
 import { manyShotsRequest, writeManyShots } from "../test/support/many-shots.ts";
 import { hasSlurm, PrivateSlurm } from "../test/support/slurm.ts";
-
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 
 /** What a check found. */
 export interface ShardsReport {
@@ -35,11 +31,6 @@ export interface ShardsCheck {
   /** Troubles for each reduction. */
   readonly troubles: number;
   readonly log?: (line: string) => void;
-}
-
-interface Ended {
-  readonly code: number | null;
-  readonly text: string;
 }
 
 /** A reduction that is being troubled. */
@@ -127,9 +118,9 @@ export async function checkShards(slurm: PrivateSlurm, check: ShardsCheck): Prom
     const source = await writeManyShots(folder, check.shots);
     writeFileSync(join(folder, "request.json"), JSON.stringify(manyShotsRequest));
     const reduce = (out: string, ...options: string[]) =>
-      sacla(slurm, folder, ["reduce", "7", "request.json", "--url", source, "-o", out, ...options]);
-    const one = await reduce("one.h5").ended;
-    if (one.code !== 0) throw new Error(`the reduction in one process failed: ${one.text}`);
+      sacla(folder, ["reduce", "7", "request.json", "--url", source, "-o", out, ...options], slurm.env);
+    const one = await reduce("one.h5");
+    if (one.code !== 0) throw new Error(`the reduction in one process failed: ${textOf(one)}`);
     const wanted = readFileSync(join(folder, "one.h5"));
     for (let n = 0; n < count; n++) {
       const out = `out-${n}.h5`;
@@ -139,7 +130,7 @@ export async function checkShards(slurm: PrivateSlurm, check: ShardsCheck): Prom
       const done = await troubled(slurm, random, parts, check.troubles, () => reduce(out, ...options));
       for (const kind of done.kinds) troubles[kind] = (troubles[kind] ?? 0) + 1;
       const name = `${out} (${shards} pieces, ${done.kinds.join(", ") || "no trouble"})`;
-      for (const { code, text } of done.ends) if (code !== 0) faults.push(`${name}: exit code ${code}: ${text}`);
+      for (const end of done.ends) if (end.code !== 0) faults.push(`${name}: exit code ${end.code}: ${textOf(end)}`);
       if (!existsSync(join(folder, out))) faults.push(`${name}: no result`);
       else if (!readFileSync(join(folder, out)).equals(wanted)) faults.push(`${name}: other bytes`);
       faults.push(...unexplained(parts, shards).map((fault) => `${name}: ${fault}`));
@@ -158,12 +149,12 @@ async function troubled(
   random: Random,
   parts: string,
   most: number,
-  start: () => { readonly ended: Promise<Ended> },
-): Promise<{ readonly kinds: readonly string[]; readonly ends: readonly Ended[] }> {
+  start: () => Promise<Finished>,
+): Promise<{ readonly kinds: readonly string[]; readonly ends: readonly Finished[] }> {
   const kinds: string[] = [];
   const runs = [start()];
   let isOver = false;
-  const over = runs[0]?.ended.finally(() => {
+  const over = runs[0]?.finally(() => {
     isOver = true;
   });
   const work = new Troubled(slurm, random, parts);
@@ -179,7 +170,12 @@ async function troubled(
     if (kind !== undefined) kinds.push(kind);
   }
   await over;
-  return { kinds, ends: await Promise.all(runs.map(({ ended }) => ended)) };
+  return { kinds, ends: await Promise.all(runs) };
+}
+
+/** The end of what a command said. */
+function textOf({ out, err }: Finished): string {
+  return `${out}${err}`.slice(-3000);
 }
 
 /** Shards whose log does not end with a word. */
@@ -190,21 +186,6 @@ function unexplained(parts: string, shards: number): string[] {
     const last = JSON.parse(lines.at(-1) ?? "{}") as { event?: string };
     return words.includes(last.event ?? "") ? [] : [`the last word of ${name} is ${last.event}`];
   });
-}
-
-function sacla(slurm: PrivateSlurm, cwd: string, args: readonly string[]): { readonly ended: Promise<Ended> } {
-  const { SACLA_URL: _, ...env } = process.env;
-  const child: ChildProcess = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, main, ...args], {
-    cwd,
-    env: { ...env, ...slurm.env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let text = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream?.setEncoding("utf8").on("data", (more: string) => {
-      text = `${text}${more}`.slice(-3000);
-    });
-  return { ended: new Promise((resolve) => child.on("close", (code) => resolve({ code, text }))) };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
