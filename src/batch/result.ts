@@ -38,7 +38,7 @@ export async function writeResult(
         asked: ledger.asked,
         used: ledger.used,
         tags: partial.tags,
-        dropped: Object.fromEntries(ledger.dropped.map(({ reason, tags }) => [reason, Uint32Array.from(tags)])),
+        dropped: tagsByReason(ledger),
         notes: ledger.notes ?? {},
         amounts: ledger.amounts ?? {},
       },
@@ -81,16 +81,16 @@ function cubeTree(cube: Cube, request: CubeRequest | undefined): Record<string, 
       },
     ] as const;
   });
-  const { asked, used, dropped } = cube.ledger;
+  const { asked, used } = cube.ledger;
   return {
     axes: Object.fromEntries(axes),
     ...Object.fromEntries(byLabel),
-    ledger: {
-      asked,
-      used,
-      dropped: Object.fromEntries(dropped.map(({ reason, tags }) => [reason, Uint32Array.from(tags)])),
-    },
+    ledger: { asked, used, dropped: tagsByReason(cube.ledger) },
   };
+}
+
+function tagsByReason({ dropped }: Ledger): Record<string, Uint32Array> {
+  return Object.fromEntries(dropped.map(({ reason, tags }) => [reason, Uint32Array.from(tags)]));
 }
 
 /** Of each bin that was hit, by its place: `3` or `3_0`. */
