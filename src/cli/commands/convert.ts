@@ -128,7 +128,7 @@ function withOptions(command: Command): Command {
     .option("--hit-snr <times>", "least height of a peak over the spread of its surroundings (default: 5)", parseNumber)
     .option(
       "--detector <id>",
-      "only this detector or sensor; can be repeated (default: all; for the others than dataconvert the largest)",
+      "only this detector or sensor; can be repeated (default: all; for formats other than dataconvert the largest)",
       collect,
       [],
     )

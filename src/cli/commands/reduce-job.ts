@@ -14,7 +14,7 @@ import { badArgument } from "../../core/guards.ts";
 import { type AddCommand, type CommandResult, declare, parseWhole, type Session } from "../command.ts";
 import { saclaCommand } from "../reducing.ts";
 
-/** A job that was given back so often without an end has no use of being given back again. */
+/** A job that has been restarted so often without an end is not restarted again. */
 const MOST_RESTARTS = 100;
 
 /** `sacla reduce-job shard | merge FOLDER`: what the jobs of `sacla reduce` run. */
