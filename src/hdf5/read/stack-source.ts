@@ -8,7 +8,7 @@ import { nearestNames } from "../../core/nearest-names.ts";
 import { type Column, emptyColumn, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { RunInfo } from "../../transport/methods.ts";
-import { readProvenance } from "../convert/provenance.ts";
+import { type Provenance, readProvenance } from "../convert/provenance.ts";
 import { type Absence, absenceOf, frameMissing } from "./absence.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
 import type { H5File } from "./h5file.ts";
@@ -46,6 +46,7 @@ export class StackSource implements DataSource {
   readonly #file: H5File;
   readonly #content: StackContent;
   readonly #options: ArchiveOptions;
+  readonly #provenance: Provenance | undefined;
   readonly #bl: number;
   readonly #run: number;
   readonly #info: RunInfo;
@@ -65,6 +66,7 @@ export class StackSource implements DataSource {
     this.#content = content;
     this.#options = options;
     const provenance = readProvenance(file);
+    this.#provenance = provenance;
     this.#bl = options.bl ?? provenance?.request.bl ?? content.bl ?? 3;
     this.#run = provenance?.request.run ?? content.run ?? 1;
     const listed = content.tags.length > 0 ? content.tags : Array.from({ length: content.images }, (_, i) => i + 1);
@@ -137,7 +139,7 @@ export class StackSource implements DataSource {
     }
     const path = this.#names.get(equipId);
     if (path === undefined) throw this.#unknownSignal(equipId);
-    const unit = readProvenance(this.#file)?.signals.find(({ leaf }) => leaf === path)?.unit ?? unitOfPath(path);
+    const unit = this.#provenance?.signals.find(({ leaf }) => leaf === path)?.unit ?? unitOfPath(path);
     const values = this.#file.numbers(`${EVENTS}/${path}`);
     const status = this.#file.numbers(`/sacla/signal_status/${path}`);
     const absence = absenceOf(this.#file, `${EVENTS}/${path}`);
