@@ -1,16 +1,29 @@
+import type { Command } from "commander";
 import { defined } from "../core/options.ts";
 import type { Plan, ShotsRequest } from "../scan/index.ts";
-import type { CommandResult } from "./command.ts";
+import { type CommandResult, parseNumber, parseWhole } from "./command.ts";
 import { shotCondition } from "./scan-beam.ts";
 import type { ScanningOptions } from "./scan-options.ts";
 
-/** Options of commands that measure a curve of one signal. */
-interface CurveOptions extends ScanningOptions {
-  readonly signal: string;
+/** How each point is measured. */
+export interface PointOptions {
   readonly shots: number;
-  readonly where?: readonly string[];
   readonly shutter?: string | undefined;
   readonly settle: number;
+}
+
+/** The options of {@link PointOptions}. @param shots - where nothing is said */
+export function withPoints(command: Command, shots: number): Command {
+  return command
+    .option("--shots <n>", "good shots at each point", parseWhole, shots)
+    .option("--shutter <name>", "opened for the shots of each point")
+    .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0);
+}
+
+/** Options of commands that measure a curve of one signal. */
+interface CurveOptions extends ScanningOptions, PointOptions {
+  readonly signal: string;
+  readonly where?: readonly string[];
 }
 
 /** What a curve's plan needs of them, but for the axis. @param normaliseBy - a signal; undefined: none */

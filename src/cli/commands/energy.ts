@@ -11,18 +11,15 @@ import {
   parseWhole,
 } from "../command.ts";
 import { type ChangeOptions, cell, doMove, withChange } from "../control.ts";
-import { curveSettings, tellEnd } from "../curve-options.ts";
+import { curveSettings, type PointOptions, tellEnd, withPoints } from "../curve-options.ts";
 import type { Io } from "../io.ts";
 import { monochromatorOf } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 import { requireSignals } from "./scan.ts";
 
-interface EdgeOptions extends ScanningOptions {
+interface EdgeOptions extends ScanningOptions, PointOptions {
   readonly signal: string;
-  readonly shots: number;
-  readonly shutter?: string;
-  readonly settle: number;
   readonly fluorescence?: boolean;
 }
 
@@ -88,19 +85,19 @@ function addEdge(group: Command, io: Io): void {
     "scan the energy over an absorption edge and say how far the monochromator is off",
     (command) =>
       withScanning(
-        command
-          .argument("<edge>", "energy of the edge, eV", parseNumber)
-          .argument("<from>", "eV", parseNumber)
-          .argument("<to>", "eV, included", parseNumber)
-          .argument("<points>", "number of energies", parseWhole)
-          .requiredOption("--signal <id>", "behind the sample, or its fluorescence")
-          .option(
-            "--fluorescence",
-            "the signal rises with the absorption (default: it is what the sample lets through)",
-          )
-          .option("--shots <n>", "good shots at each point", parseWhole, 30)
-          .option("--shutter <name>", "opened for the shots of each point")
-          .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
+        withPoints(
+          command
+            .argument("<edge>", "energy of the edge, eV", parseNumber)
+            .argument("<from>", "eV", parseNumber)
+            .argument("<to>", "eV, included", parseNumber)
+            .argument("<points>", "number of energies", parseWhole)
+            .requiredOption("--signal <id>", "behind the sample, or its fluorescence")
+            .option(
+              "--fluorescence",
+              "the signal rises with the absorption (default: it is what the sample lets through)",
+            ),
+          30,
+        ),
       ),
     async (session, options, [edgeEv, from, to, points]) => {
       const { axis, crystals } = await monochromatorOf(session);

@@ -13,7 +13,7 @@ import {
 import { findZeroDelay, learnSplitDelay } from "../../scan/index.ts";
 import { type AddCommand, declare, declareSubcommands, parseNumber, parseWhole, type Session } from "../command.ts";
 import { type ChangeOptions, cell, doMove, view, withChange } from "../control.ts";
-import { curveSettings, tellEnd } from "../curve-options.ts";
+import { curveSettings, type PointOptions, tellEnd, withPoints } from "../curve-options.ts";
 import { checkFolder, type Io } from "../io.ts";
 import { splitDelayOf } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
@@ -29,22 +29,16 @@ interface Targets {
   readonly energy?: number;
 }
 
-interface LearnOptions extends ScanningOptions, CorrectionOptions {
+interface LearnOptions extends ScanningOptions, CorrectionOptions, PointOptions {
   readonly delays: readonly number[];
   readonly energy?: number;
   readonly half: number;
   readonly points: number;
-  readonly shots: number;
-  readonly shutter?: string;
-  readonly settle: number;
 }
 
-interface ZeroOptions extends ScanningOptions, CorrectionOptions {
+interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointOptions {
   readonly signal?: string;
   readonly energy?: number;
-  readonly shots: number;
-  readonly shutter?: string;
-  readonly settle: number;
 }
 
 /** `sacla sdo [delay=PS] [energy=EV]`: split-delay optics as two knobs; `learn` and `zero` measure their errors. */
@@ -184,14 +178,14 @@ function addLearn(group: Command, io: Io): void {
     "align the crystals by rocking curves at some delays, and store what every axis has to be corrected by",
     (command) =>
       withScanning(
-        withCorrection(command)
-          .requiredOption("--delays <ps,ps,…>", "where to align, ps", parseList)
-          .option("--energy <ev>", "photon energy (default: where the optics are)", parseNumber)
-          .option("--half <urad>", "how far each crystal is turned to both sides, µrad", parseNumber, 100)
-          .option("--points <n>", "of each rocking curve", parseWhole, 41)
-          .option("--shots <n>", "good shots at each point", parseWhole, 10)
-          .option("--shutter <name>", "opened for the shots of each point")
-          .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
+        withPoints(
+          withCorrection(command)
+            .requiredOption("--delays <ps,ps,…>", "where to align, ps", parseList)
+            .option("--energy <ev>", "photon energy (default: where the optics are)", parseNumber)
+            .option("--half <urad>", "how far each crystal is turned to both sides, µrad", parseNumber, 100)
+            .option("--points <n>", "of each rocking curve", parseWhole, 41),
+          10,
+        ),
       ),
     async (session, options) => {
       const { optics, monitors, file } = await splitDelayOf(session, options, true);
@@ -219,15 +213,15 @@ function addZero(group: Command, io: Io): void {
     "scan the delay for the peak of a signal, call that 0 from now on, and go there",
     (command) =>
       withScanning(
-        withCorrection(command)
-          .argument("<from>", "ps", parseNumber)
-          .argument("<to>", "ps, included", parseNumber)
-          .argument("<points>", "number of delays", parseWhole)
-          .option("--signal <id>", "greatest at 0 (default: the visibility that the experiment file names)")
-          .option("--energy <ev>", "photon energy (default: where the optics are)", parseNumber)
-          .option("--shots <n>", "good shots at each point", parseWhole, 20)
-          .option("--shutter <name>", "opened for the shots of each point")
-          .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
+        withPoints(
+          withCorrection(command)
+            .argument("<from>", "ps", parseNumber)
+            .argument("<to>", "ps, included", parseNumber)
+            .argument("<points>", "number of delays", parseWhole)
+            .option("--signal <id>", "greatest at 0 (default: the visibility that the experiment file names)")
+            .option("--energy <ev>", "photon energy (default: where the optics are)", parseNumber),
+          20,
+        ),
       ),
     async (session, options, [from, to, points]) => {
       const { optics, visibility, file } = await splitDelayOf(session, options, true);
