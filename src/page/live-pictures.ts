@@ -42,7 +42,7 @@ export class LivePictures {
   #since = performance.now();
   #error: string | null = null;
   #askedAt = 0;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(source: PageSource, subject: LiveSubject) {
     this.#source = source;
@@ -56,9 +56,11 @@ export class LivePictures {
 
   async next(params: CallParams<"page.live">, signal: AbortSignal | undefined): Promise<CallResult<"page.live">> {
     this.#watch();
-    if (params.after !== null && params.after >= this.#seq) await this.#newer(params.waitMs, signal);
-    const hasNewer = this.#maker !== undefined && (params.after === null || params.after < this.#seq);
-    const frame = hasNewer ? ((await this.#maker?.frame(params)) ?? null) : null;
+    const { after, waitMs } = params;
+    // A number from before this server was started says nothing here.
+    const known = after === null || after > this.#seq ? 0 : after;
+    if (known === this.#seq) await this.#newer(waitMs, signal);
+    const frame = known < this.#seq ? ((await this.#maker?.frame(params)) ?? null) : null;
     return { frame, counts: this.#counts(), now: Date.now() / 1000, error: this.#error };
   }
 
@@ -82,8 +84,13 @@ export class LivePictures {
   async #newer(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     const late = new AbortController();
     const ends = AbortSignal.any([late.signal, this.#ending.signal, ...(signal === undefined ? [] : [signal])]);
-    const came = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    let tell = (): void => {};
+    const came = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    this.#waiting.add(tell);
     await Promise.race([came, sleep(waitMs, ends).catch(() => {})]);
+    this.#waiting.delete(tell);
     late.abort();
   }
 
@@ -157,6 +164,6 @@ export class LivePictures {
     this.#seq++;
     this.#made++;
     this.#error = null;
-    for (const tell of this.#waiting.splice(0)) tell();
+    for (const tell of this.#waiting) tell();
   }
 }

@@ -48,11 +48,7 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
           );
           tellClock(answer.now);
           tellHealth({ ...answer.counts, error: answer.error });
-          // A server that was started anew counts from the beginning.
-          if (answer.frame === null) {
-            if (after !== null && answer.counts.used < after && answer.counts.used > 0) after = null;
-            continue;
-          }
+          if (answer.frame === null) continue;
           after = answer.frame.seq;
           setFrame(answer.frame);
           await nextDrawn();
