@@ -1,4 +1,4 @@
-import { type Roi, roiShape } from "../core/roi.ts";
+import { cutRoi, type Roi, roiShape } from "../core/roi.ts";
 import type { CallResult } from "../transport/methods.ts";
 
 type PagePicture = CallResult<"page.picture">["picture"];
@@ -64,10 +64,7 @@ function inside({ rows, columns }: Roi, whole: WholePicture): Roi {
 function cut({ data, columns }: WholePicture, shown: Roi): Float32Array {
   const [height, width] = roiShape(shown);
   const out = new Float32Array(height * width);
-  for (let row = 0; row < height; row++) {
-    const from = (shown.rows[0] + row) * columns + shown.columns[0];
-    out.set(data.subarray(from, from + width), row * width);
-  }
+  cutRoi(data, columns, shown, out);
   return out;
 }
 
