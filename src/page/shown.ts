@@ -27,13 +27,7 @@ export function shownPart(
   const step = Math.max(1, Math.ceil(Math.max(height, width) / side));
   const shape: [number, number] = [Math.ceil(height / step), Math.ceil(width / step)];
   const values = step === 1 ? cut(whole, shown) : means(whole, shown, step, shape);
-  let [low, high] = [Infinity, -Infinity];
-  for (const value of values) {
-    if (!Number.isFinite(value)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  if (!(low <= high)) [low, high] = [0, 0];
+  const [low, high] = rangeOf(values);
   const levels = toLevels(values, low, high);
   const quantiles = quantilesOf(levels).map((level) => low + (level * (high - low)) / TOP_LEVEL);
   const size: [number, number] = [whole.rows, whole.columns];
@@ -100,12 +94,27 @@ function means(
   return out;
 }
 
+// The loops below go by index: over as many pixels, for … of takes three times as long.
+
+/** The least and the greatest value there is; zeros when there is none. */
+function rangeOf(values: Float32Array): [number, number] {
+  let [low, high] = [Infinity, -Infinity];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? NaN;
+    if (!Number.isFinite(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low <= high ? [low, high] : [0, 0];
+}
+
 function toLevels(values: Float32Array, low: number, high: number): Uint16Array {
   const levels = new Uint16Array(values.length);
   const scale = high > low ? TOP_LEVEL / (high - low) : 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i] ?? NaN;
-    levels[i] = Number.isFinite(value) ? Math.round((value - low) * scale) : NO_DATA;
+    // Not Math.round, which takes twice as long.
+    levels[i] = Number.isFinite(value) ? Math.floor((value - low) * scale + 0.5) : NO_DATA;
   }
   return levels;
 }
@@ -113,7 +122,10 @@ function toLevels(values: Float32Array, low: number, high: number): Uint16Array 
 /** The levels below which so many percent of those with data are. */
 function quantilesOf(levels: Uint16Array): Float64Array {
   const counts = new Uint32Array(NO_DATA + 1);
-  for (const level of levels) counts[level] = (counts[level] ?? 0) + 1;
+  for (let i = 0; i < levels.length; i++) {
+    const level = levels[i] ?? NO_DATA;
+    counts[level] = (counts[level] ?? 0) + 1;
+  }
   const all = levels.length - (counts[NO_DATA] ?? 0);
   let [level, below] = [0, counts[0] ?? 0];
   return percentages.map((percent) => {
