@@ -1,5 +1,5 @@
 import { useMemo, useState } from "react";
-import { groupDetectors } from "../../src/core/detectors.ts";
+import { Detectors, listDetectors } from "../../src/core/detectors.ts";
 import type { Roi } from "../../src/core/roi.ts";
 import { Curve } from "../plots/curve.tsx";
 import { ask } from "../server/connection.ts";
@@ -37,9 +37,8 @@ export function LivePanel({ bl, methods }: PanelProps) {
 function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
   const { params } = usePlace();
   const look = useLook();
-  const groups = useMemo(() => groupDetectors(ids), [ids]);
-  const largest = groups.toSorted((a, b) => b.sensors.length - a.sensors.length)[0]?.id ?? "";
-  const choices = useMemo(() => [...new Set(groups.flatMap(({ id, sensors }) => [id, ...sensors]))], [groups]);
+  const choices = useMemo(() => listDetectors(ids), [ids]);
+  const largest = ids.length === 0 ? "" : new Detectors(ids, "The beamline").largest().id;
   const named = params.get("det") ?? "";
   const detId = choices.includes(named) ? named : largest;
   const [region, setRegion] = useState<Roi | null>(null);

@@ -48,6 +48,11 @@ export function profileOf({ unit, distanceMm, photonEnergyEv }: Look): {
   return { unit: isPossible ? unit : "r_mm", distanceMm, photonEnergyEv };
 }
 
+/** A rectangle as the methods of the server take it. */
+export function copyOf({ rows, columns }: Roi): { rows: [number, number]; columns: [number, number] } {
+  return { rows: [...rows], columns: [...columns] };
+}
+
 export function roisText(rois: readonly Roi[]): string | null {
   return rois.length === 0 ? null : rois.map(({ rows, columns }) => [...rows, ...columns].join("-")).join("~");
 }

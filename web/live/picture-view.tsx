@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Roi } from "../../src/core/roi.ts";
+import { plainTime } from "../../src/core/time-text.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { PictureCanvas, roiColours } from "../plots/picture-canvas.tsx";
 import { ask } from "../server/connection.ts";
@@ -192,14 +193,7 @@ export function short(value: number | null): string {
     : String(Number(value.toPrecision(9)));
 }
 
-const japan = new Intl.DateTimeFormat("en-GB", {
-  timeZone: "Asia/Tokyo",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-});
-
 /** Time of day in Japan. */
-export function japanClock(seconds: number): string {
-  return japan.format(seconds * 1000);
+function japanClock(seconds: number): string {
+  return plainTime(new Date(seconds * 1000)).slice("YYYY-MM-DD ".length);
 }

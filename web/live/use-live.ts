@@ -4,6 +4,7 @@ import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { ask } from "../server/connection.ts";
 import { tellClock, tellHealth } from "../server/health.ts";
 import { textOf, untilSeen } from "../server/use-poll.ts";
+import { copyOf } from "./look.ts";
 
 export type LiveFrame = NonNullable<CallResult<"page.live">["frame"]>;
 export type Subject = Pick<CallParams<"page.live">, "bl" | "detId" | "dark" | "mean">;
@@ -40,7 +41,7 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
       while (!stop.signal.aborted) {
         try {
           const { region, side, rois, profile } = latest.current;
-          const look = { region: copyOf(region), side, rois: rois.map(copyOf), profile };
+          const look = { region: region === null ? null : copyOf(region), side, rois: rois.map(copyOf), profile };
           const answer: CallResult<"page.live"> = await ask(
             "page.live",
             { ...asked, ...look, after, waitMs: WAIT_MS } as CallParams<"page.live">,
@@ -66,10 +67,6 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
     return () => stop.abort("no longer wanted");
   }, [key]);
   return frame;
-}
-
-function copyOf(roi: Roi | null): { rows: [number, number]; columns: [number, number] } | null {
-  return roi === null ? null : { rows: [...roi.rows], columns: [...roi.columns] };
 }
 
 /** Resolves when what has been given to the screen is drawn. */

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { runStatusWord } from "../../src/core/run-status.ts";
+import { plainTime } from "../../src/core/time-text.ts";
 import type { Run } from "../../src/db/run.ts";
 import { short } from "../live/picture-view.tsx";
 import { ask, db } from "../server/connection.ts";
@@ -8,13 +9,6 @@ import { useAsked, usePoll } from "../server/use-poll.ts";
 
 const STEP = 20;
 const EVERY_MS = 5000;
-
-const japan = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Tokyo", dateStyle: "short", timeStyle: "medium" });
-
-/** Date and time in Japan. */
-export function japanTime(date: Date): string {
-  return japan.format(date);
-}
 
 /** The last runs with their status, comment, detectors, and what has been computed of them. */
 export function RunTable({ bl }: { bl: number }) {
@@ -84,7 +78,7 @@ function RunRow({ bl, number }: { bl: number; number: number }) {
       ) : (
         <>
           <td className={info.runstatus === 0 ? "" : "good"}>{runStatusWord(info.runstatus)}</td>
-          <td>{japanTime(run.value.startTime)}</td>
+          <td>{plainTime(run.value.startTime)}</td>
           <td>{(info.stoptime - info.starttime).toFixed(0)}</td>
           <td>{info.total_tagnumber}</td>
           <td>{info.comment}</td>

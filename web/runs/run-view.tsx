@@ -2,16 +2,16 @@ import { useState } from "react";
 import { Detectors } from "../../src/core/detectors.ts";
 import type { Roi } from "../../src/core/roi.ts";
 import { runStatusWord } from "../../src/core/run-status.ts";
+import { plainTime } from "../../src/core/time-text.ts";
 import type { Run } from "../../src/db/run.ts";
 import { FrameCurves } from "../live/live-panel.tsx";
-import { profileOf, useLook } from "../live/look.ts";
+import { copyOf, profileOf, useLook } from "../live/look.ts";
 import { Choice, LookControls } from "../live/look-controls.tsx";
 import { PictureView } from "../live/picture-view.tsx";
 import { ask, db } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
 import { RunSignals } from "./run-signals.tsx";
-import { japanTime } from "./run-table.tsx";
 
 const SIDE = 800;
 
@@ -29,7 +29,7 @@ export function RunView({ bl, number }: { bl: number; number: number }) {
         Run {run.number}: {run.comment === "" ? "no comment" : run.comment}
       </h2>
       <p>
-        {runStatusWord(run.status)} · {japanTime(run.startTime)} to {japanTime(run.stopTime)} JST · {tags.length} shots
+        {runStatusWord(run.status)} · {plainTime(run.startTime)} to {plainTime(run.stopTime)} JST · {tags.length} shots
         {run.info.notes?.map((note) => (
           <span key={note} className="bad">
             {" "}
@@ -60,15 +60,9 @@ function ShotPicture({ run, ids, tags }: { run: Run; ids: readonly string[]; tag
     bl: run.bl,
     detId,
     dark: look.dark,
-    region:
-      region === null
-        ? null
-        : { rows: [...region.rows] as [number, number], columns: [...region.columns] as [number, number] },
+    region: region === null ? null : copyOf(region),
     side: SIDE,
-    rois: look.rois.map(({ rows, columns }) => ({
-      rows: [...rows] as [number, number],
-      columns: [...columns] as [number, number],
-    })),
+    rois: look.rois.map(copyOf),
     profile,
     run: run.number,
     tag,
