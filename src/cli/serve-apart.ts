@@ -112,7 +112,7 @@ export async function serveApart(
   const endpoint =
     control.endpoint === undefined || inner === undefined
       ? control.endpoint
-      : withScans(control.endpoint, inner.front, options.page.experiment);
+      : withScans(control.endpoint, inner, options.page.experiment);
   const calls = { ...(endpoint === undefined ? {} : controlMethods), ...(inner === undefined ? {} : scanMethods) };
   const service = new Service(
     endpoint ?? noData,
@@ -147,7 +147,7 @@ export async function serveApart(
       servers.push(await serveHttp(service, { ...http, keys, relay, requestBytes: CONTROL_BYTES }));
     }
     if (inner !== undefined) {
-      const server = await serveZmq(service, inner.front, { relay: { owns } });
+      const server = await serveZmq(service, inner, { relay: { owns } });
       reading.onMove((isThere) => server.relayTo(isThere ? reading.zmq("inner") : undefined));
       inside.push(server);
     }
@@ -183,10 +183,10 @@ class Reading {
   }
 
   /** Where processes of this server's own reach the beamline: in its private folder, without keys. */
-  get inner(): { readonly front: string } | undefined {
+  get inner(): string | undefined {
     const { folder, http } = this.#options;
     const isPossible = http !== undefined && this.#control.endpoint !== undefined && hasZeromq();
-    return isPossible ? { front: `ipc://${join(folder, "inner")}` } : undefined;
+    return isPossible ? `ipc://${join(folder, "inner")}` : undefined;
   }
 
   get socketPath(): string {

@@ -15,8 +15,7 @@ export interface Stopped {
 
 /**
  * Stops every axis of a beamline, whoever moves it, and aborts the scan of the server: it would move on at its next
- * point. It needs no lease and asks nothing before: which axes there are is
- * known since the page was opened.
+ * point. It needs no lease, and asks nothing first: the axes are known since the page was opened.
  */
 export async function stopAxes(bl: number, axes: readonly string[]): Promise<Stopped> {
   const began = performance.now();
