@@ -7,6 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { httpEndpoint } from "../src/transport/http/client.ts";
+import type { CallResult } from "../src/transport/methods.ts";
 import { buildPage, openBrowser, openPage, view } from "../test/support/page.ts";
 
 /** An octal of the simulated facility. */
@@ -61,14 +63,13 @@ const look = { dark: null, mean: 1, region: null, side: 800, rois: [], profile: 
 
 /** Asks as a page does. */
 async function watch(signal: AbortSignal): Promise<void> {
+  const endpoint = httpEndpoint(server.address);
   let after: number | null = null;
   while (!signal.aborted) {
     try {
-      const body = JSON.stringify({ bl: 3, detId: octalDetector, ...look, after, waitMs: 100 });
-      const headers = { "Content-Type": "application/json", Accept: "application/x-sacla" };
-      const answer = await fetch(`${server.address}/v1/page/live`, { method: "POST", headers, body, signal });
-      await answer.arrayBuffer();
-      after = after === null ? 1 : after + 1;
+      const asked = { bl: 3, detId: octalDetector, ...look, after, waitMs: 100 };
+      const { frame }: CallResult<"page.live"> = await endpoint.call("page.live", asked, { signal });
+      after = frame?.seq ?? after;
     } catch {
       // The bench ends.
     }
