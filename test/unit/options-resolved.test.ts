@@ -27,6 +27,7 @@ const delegating = [
   "darwinCurve",
   "httpEndpoint",
   "openArchiveFolder",
+  "optimise",
   "radialProfile",
   "renderLinePlot",
   "resumeScan",
