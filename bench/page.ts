@@ -8,7 +8,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { httpEndpoint } from "../src/transport/http/client.ts";
-import type { CallResult } from "../src/transport/methods.ts";
+import type { CallParams, CallResult } from "../src/transport/methods.ts";
 import { buildPage, openBrowser, openPage, view } from "../test/support/page.ts";
 
 /** An octal of the simulated facility. */
@@ -67,9 +67,9 @@ async function watch(signal: AbortSignal): Promise<void> {
   let after: number | null = null;
   while (!signal.aborted) {
     try {
-      const asked = { bl: 3, detId: octalDetector, ...look, after, waitMs: 100 };
-      const { frame }: CallResult<"page.live"> = await endpoint.call("page.live", asked, { signal });
-      after = frame?.seq ?? after;
+      const asked: CallParams<"page.live"> = { bl: 3, detId: octalDetector, ...look, after, waitMs: 100 };
+      const answer: CallResult<"page.live"> = await endpoint.call("page.live", asked, { signal });
+      after = answer.frame?.seq ?? after;
     } catch {
       // The bench ends.
     }
