@@ -6,13 +6,13 @@ import { shotCondition } from "./scan-beam.ts";
 import type { ScanningOptions } from "./scan-options.ts";
 
 /** How each point is measured. */
-export interface PointOptions {
+export interface PointWords {
   readonly shots: number;
   readonly shutter?: string | undefined;
   readonly settle: number;
 }
 
-/** The options of {@link PointOptions}. @param shots - where nothing is said */
+/** The options of {@link PointWords}. @param shots - where nothing is said */
 export function withPoints(command: Command, shots: number): Command {
   return command
     .option("--shots <n>", "good shots at each point", parseWhole, shots)
@@ -21,7 +21,7 @@ export function withPoints(command: Command, shots: number): Command {
 }
 
 /** Options of commands that measure a curve of one signal. */
-interface CurveOptions extends ScanningOptions, PointOptions {
+interface CurveOptions extends ScanningOptions, PointWords {
   readonly signal: string;
   readonly where?: readonly string[];
 }

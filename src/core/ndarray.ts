@@ -105,7 +105,7 @@ export function isNdArray(value: unknown): value is NdArray {
 }
 
 /**
- * The numbers of an array of any number of axes as one row-major run: the array's own memory when it is already that (no
+ * The numbers of an array of any number of axes as one row-major run: the memory of the array where it is that (no
  * copy), else a copy. Numbers that are in no typed array are given as float64.
  */
 export function rowMajor(array: NdArray): NumberArray {

@@ -11,14 +11,14 @@ import {
   parseWhole,
 } from "../command.ts";
 import { type ChangeOptions, cell, doMove, withChange } from "../control.ts";
-import { curveSettings, type PointOptions, tellEnd, withPoints } from "../curve-options.ts";
+import { curveSettings, type PointWords, tellEnd, withPoints } from "../curve-options.ts";
 import type { Io } from "../io.ts";
 import { monochromatorOf } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 import { requireSignals } from "./scan.ts";
 
-interface EdgeOptions extends ScanningOptions, PointOptions {
+interface EdgeOptions extends ScanningOptions, PointWords {
   readonly signal: string;
   readonly fluorescence?: boolean;
 }

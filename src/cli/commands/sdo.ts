@@ -13,7 +13,7 @@ import {
 import { findZeroDelay, learnSplitDelay } from "../../scan/index.ts";
 import { type AddCommand, declare, declareSubcommands, parseNumber, parseWhole, type Session } from "../command.ts";
 import { type ChangeOptions, cell, doMove, view, withChange } from "../control.ts";
-import { curveSettings, type PointOptions, tellEnd, withPoints } from "../curve-options.ts";
+import { curveSettings, type PointWords, tellEnd, withPoints } from "../curve-options.ts";
 import { checkFolder, type Io } from "../io.ts";
 import { splitDelayOf } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
@@ -29,14 +29,14 @@ interface Targets {
   readonly energy?: number;
 }
 
-interface LearnOptions extends ScanningOptions, CorrectionOptions, PointOptions {
+interface LearnOptions extends ScanningOptions, CorrectionOptions, PointWords {
   readonly delays: readonly number[];
   readonly energy?: number;
   readonly half: number;
   readonly points: number;
 }
 
-interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointOptions {
+interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointWords {
   readonly signal?: string;
   readonly energy?: number;
 }
