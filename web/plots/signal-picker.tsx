@@ -1,11 +1,13 @@
 import { useId, useState } from "react";
+import { searchByMeaning, signalMeaning } from "../../src/db/signal-meanings.ts";
 import { db } from "../server/connection.ts";
+import { usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
 
 /** Offered at a time. */
 const SHOWN = 30;
 
-/** Chooses signals by parts of their names, in any order. */
+/** Chooses signals by their meaning ("BM1", "pulse energy") or by parts of their names, in any order. */
 export function SignalPicker({
   chosen,
   onChange,
@@ -16,18 +18,20 @@ export function SignalPicker({
   const all = useAsked(async () => await db.readEquiplist(), "all signals");
   const [text, setText] = useState("");
   const id = useId();
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  const found =
-    words.length === 0
-      ? []
-      : (all.value ?? []).filter((name) => words.every((word) => name.toLowerCase().includes(word)));
+  const { params } = usePlace();
+  const isAsked = text.trim() !== "";
+  const own = `_bl_${params.get("bl") ?? 3}_`;
+  // Those of this beamline come first.
+  const found = isAsked
+    ? searchByMeaning(all.value ?? [], text).sort((a, b) => Number(b.includes(own)) - Number(a.includes(own)))
+    : [];
   return (
     <div className="signal-picker">
       <label htmlFor={id}>signals</label>
       <input
         id={id}
         type="search"
-        placeholder="bm_1 charge"
+        placeholder="BM1, pulse energy, bm_1 charge"
         value={text}
         onChange={(event) => setText(event.target.value)}
       />
@@ -36,13 +40,13 @@ export function SignalPicker({
           key={name}
           type="button"
           className="chosen"
-          title="take away"
+          title={`take away: ${signalMeaning(name)}`}
           onClick={() => onChange(chosen.filter((other) => other !== name))}
         >
           {name} ✕
         </button>
       ))}
-      {words.length === 0 ? null : (
+      {isAsked ? (
         <ul>
           {found.slice(0, SHOWN).map((name) => (
             <li key={name}>
@@ -55,13 +59,14 @@ export function SignalPicker({
                 }}
               >
                 {name}
+                <small> {signalMeaning(name)}</small>
               </button>
             </li>
           ))}
           {found.length > SHOWN ? <li>… {found.length - SHOWN} more: type more of the name</li> : null}
-          {found.length === 0 ? <li>{all.error ?? "no signal has these words in its name"}</li> : null}
+          {found.length === 0 ? <li>{all.error ?? "no signal has these words in its name or meaning"}</li> : null}
         </ul>
-      )}
+      ) : null}
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import { type ComponentType, Suspense, useEffect, useState } from "react";
 import { LivePanel } from "../live/live-panel.tsx";
+import { RequestsPanel } from "../requests/requests-panel.tsx";
 import { RunsPanel } from "../runs/runs-panel.tsx";
 import { ask, ec, logOut, readSession, type Session } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
@@ -21,6 +22,7 @@ const panels: Readonly<Record<string, { readonly title: string; readonly Panel: 
   live: { title: "Live", Panel: LivePanel },
   runs: { title: "Runs", Panel: RunsPanel },
   steer: { title: "Steer", Panel: SteerPanel },
+  requests: { title: "Requests", Panel: RequestsPanel },
 };
 
 const HOLDER_MS = 1000;
