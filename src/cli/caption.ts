@@ -10,7 +10,7 @@ export async function captionOf(
   shots: { readonly dark: number; readonly exposed: number },
   what = "mean",
 ): Promise<{ readonly title: string; readonly lines: readonly [how: string, when: string] }> {
-  const title = `${detector.id}, run ${run.number}: ${what} of ${shots.exposed} ${chosen.words}`;
+  const title = `${detector.id}, run ${run.number}: ${what} of ${shots.exposed} ${chosen.words(shots.exposed)}`;
   return { title, lines: [darkWords(run, dark, shots.dark), await whenAndWhere(session, run)] };
 }
 

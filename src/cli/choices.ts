@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import { reasonsByTag } from "../core/ledger.ts";
+import { counted } from "../core/show.ts";
 import { parseCondition, parseTagList, type Run, type RunTags } from "../db/index.ts";
 import type { DarkSource } from "../reduce/index.ts";
 import { collect, parseWhole, type Session } from "./command.ts";
@@ -61,8 +62,8 @@ export function withDark(command: Command): Command {
 /** Shots that were chosen, and what they are, in words. */
 export interface Chosen {
   readonly tags: RunTags;
-  /** "pumped shots", "shots with i0 > 5nC". */
-  readonly words: string;
+  /** What so many of them are called: "pumped shots", "shot with i0 > 5nC". */
+  words(count: number): string;
 }
 
 /**
@@ -91,10 +92,10 @@ export async function chooseShots(
   const all = await run.tags({ signal: session.signal });
   const tags = all.select((tag) => (found.has(tag) ? null : (reasons.get(tag) ?? `not-${choice}`)), base);
   if (tags.length === 0)
-    throw new SaclaError("NO_SHOTS", `Run ${run.number} has no ${wordsOf(choice, options)}.`, {
+    throw new SaclaError("NO_SHOTS", `Run ${run.number} has no ${wordsOf(choice, options, 0)}.`, {
       details: { ledger: tags.ledger ?? null },
     });
-  return { tags, words: wordsOf(choice, options) };
+  return { tags, words: (count) => wordsOf(choice, options, count) };
 }
 
 /** Where the dark comes from. Without a word of the user: the head of the run where it has dark shots, else nowhere. */
@@ -133,23 +134,17 @@ async function whyNoDark(session: Session, run: Run): Promise<string | undefined
 /** What was subtracted, for titles and answers. */
 export function darkWords(run: Run, dark: DarkSource, shots?: number): string {
   if (dark === "none") return "raw (no dark subtracted)";
-  const of = shots === undefined ? "" : ` (mean of ${shots} shots)`;
+  const of = shots === undefined ? "" : ` (mean of ${counted(shots, "shot")})`;
   return dark === "head" || dark.number === run.number
     ? `less the dark of the run${of}`
     : `less the dark of run ${dark.number}${of}`;
 }
 
 /** `--class`, as people call its shots. */
-function wordsOf(choice: ShotChoice, { where, tags }: ChoiceOptions): string {
-  const names = {
-    all: "shots",
-    dark: "dark shots",
-    exposed: "exposed shots",
-    on: "pumped shots",
-    off: "unpumped shots",
-  };
+function wordsOf(choice: ShotChoice, { where, tags }: ChoiceOptions, count: number): string {
+  const kinds = { all: "", dark: "dark ", exposed: "exposed ", on: "pumped ", off: "unpumped " };
   const limits = [...(tags === undefined ? [] : [`of ${tags}`]), ...where.map((text) => `with ${text.trim()}`)];
-  return [names[choice], ...limits].join(" ");
+  return [`${kinds[choice]}shot${count === 1 ? "" : "s"}`, ...limits].join(" ");
 }
 
 async function ofClass(run: Run, wanted: ShotChoice, signal: AbortSignal): Promise<RunTags> {

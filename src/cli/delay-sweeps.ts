@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { defined } from "../core/options.ts";
+import { counted } from "../core/show.ts";
 import { type DelaySweeps, delaySweeps } from "../scan/index.ts";
 import { type CommandResult, collect, declare, parseNumber, parseWhole, type Session } from "./command.ts";
 import { contextOf, requireSignals } from "./commands/scan.ts";
@@ -103,9 +104,10 @@ export async function runSweeps(
 
 function endText({ fit, sweeps, outcome }: DelaySweeps): string {
   const how = outcome === "precise" ? "as precise as asked" : "not as precise as asked";
-  if (fit === null) return `no time zero after ${sweeps} sweeps: look further, or check pump, overlap and signal`;
+  if (fit === null)
+    return `no time zero after ${counted(sweeps, "sweep")}: look further, or check pump, overlap and signal`;
   return (
-    `time zero ${fit.t0Fs.toFixed(1)} ± ${fit.t0ErrorFs.toFixed(1)} fs (${how} after ${sweeps} sweeps), ` +
+    `time zero ${fit.t0Fs.toFixed(1)} ± ${fit.t0ErrorFs.toFixed(1)} fs (${how} after ${counted(sweeps, "sweep")}), ` +
     `rise ${fit.riseFs.toFixed(0)} ± ${fit.riseErrorFs.toFixed(0)} fs rms, ` +
     `lifetime ${fit.lifetimeFs.toFixed(0)} ± ${fit.lifetimeErrorFs.toFixed(0)} fs, ` +
     `change ${(100 * fit.amplitude).toFixed(2)} ± ${(100 * fit.amplitudeError).toFixed(2)} %`

@@ -1,5 +1,6 @@
 import type { Image } from "../core/ndarray.ts";
 import { quantity } from "../core/quantities.ts";
+import { counted } from "../core/show.ts";
 import { timeText, type Zone } from "../core/time-text.ts";
 import type { SignalColumn } from "../db/index.ts";
 import type { Assembler, BrightSpot } from "../ip/index.ts";
@@ -39,7 +40,7 @@ export function demoReport(
       {
         heading: "Shots",
         text:
-          `${ledgerLine(ledger)}. ${tags.dark.length} dark and ${tags.exposed.length} exposed shots, ` +
+          `${ledgerLine(ledger)}. ${tags.dark.length} dark and ${counted(tags.exposed.length, "exposed shot")}, ` +
           `classified by: ${look.basis?.rule ?? "no rule"} (${look.basis?.signals.join(", ") ?? ""}).`,
         ...(ledger.dropped.length === 0
           ? {}
@@ -66,11 +67,11 @@ function pictureSection(
   { image, assembler, brightest }: Assembled,
   when: string,
 ): Section {
-  const title = `${detector.id}, run ${run.number}: mean of ${tags.exposed.length} exposed shots`;
+  const title = `${detector.id}, run ${run.number}: mean of ${counted(tags.exposed.length, "exposed shot")}`;
   const dark =
     tags.dark.length === 0
       ? "raw (no dark subtracted)"
-      : `less the dark of the run (mean of ${tags.dark.length} shots)`;
+      : `less the dark of the run (mean of ${counted(tags.dark.length, "shot")})`;
   const lines = [`${dark}, ${viewWords(assembler.view)}`, when];
   return {
     heading: "Assembled average",

@@ -1,6 +1,7 @@
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { oneLine } from "../core/printable.ts";
+import { counted } from "../core/show.ts";
 import { signalId } from "../ec/experiment.ts";
 import type { Control, Experiment } from "../ec/index.ts";
 import { textTable } from "../plot/text.ts";
@@ -195,7 +196,7 @@ function withPoints(
     });
   if (end !== undefined) io.out(`${answerOf(end, table, run, journal?.path, true, units, options).text}\n`);
   else if (points > 0)
-    io.out(`${table.text(units)}\nfailed: ${points} ${points === 1 ? "point is" : "points are"} done\n`);
+    io.out(`${table.text(units)}\nfailed: ${counted(points, "point")} ${points === 1 ? "is" : "are"} done\n`);
   if (journal !== undefined && end?.outcome !== "done") io.err(`go on later with: sacla resume ${journal.path}\n`);
   return error;
 }
@@ -222,7 +223,8 @@ function answerOf(
   const answers = table.answers({ normaliseBy: normalise });
   const dropped = Object.entries(end.shots.dropped).map(([reason, n]) => `, ${n} ${reason}`);
   const summary =
-    `${end.outcome}: ${end.points} points, ${end.shots.used} of ${end.shots.asked} shots ` + `used${dropped.join("")}`;
+    `${end.outcome}: ${counted(end.points, "point")}, ` +
+    `${end.shots.used} of ${end.shots.asked} shots used${dropped.join("")}`;
   const without = withoutNumber(table.rows.flatMap(({ taken }) => (taken === null ? [] : [taken])));
   const again = end.outcome === "done" || journalPath === undefined ? "" : `\ngo on with: sacla resume ${journalPath}`;
   return {
@@ -256,7 +258,7 @@ function whereItGoesOn(path: string, plan: Plan): string {
   if (journal.ended === "done")
     throw new SaclaError("BAD_ARGUMENT", `The scan of ${show(path)} is done; there is nothing to resume.`);
   return (
-    `${plan.name} goes on where ${path} ends: ${journal.points} points are ` +
+    `${plan.name} goes on where ${path} ends: ${counted(journal.points, "point")} ` +
     `done (${journal.ended ?? "its program died"})`
   );
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { SaclaError } from "../core/errors.ts";
+import { counted } from "../core/show.ts";
 import { formatTimingCsv } from "../db/index.ts";
 import { type AddedSignal, addSignals, writeColumns } from "../hdf5/index.ts";
 import { TimingDb, type TmaRange } from "../timing/index.ts";
@@ -32,7 +33,7 @@ export function addCsv(group: Command, io: Io): void {
         text:
           options.out === undefined
             ? text.trimEnd()
-            : `${edges.tags.length} shots, ${found} with an edge, written to ${options.out}`,
+            : `${counted(edges.tags.length, "shot")}, ${found} with an edge, written to ${options.out}`,
       };
     },
   );
@@ -104,7 +105,7 @@ async function writeEdges(edges: StoredEdges, id: number, file: string): Promise
   await writeColumns(file, columns, { comment });
   return {
     json: { tmaid: id, file, shots: tags.length, edges: found },
-    text: `${tags.length} shots, ${found} with an edge, written to ${file}`,
+    text: `${counted(tags.length, "shot")}, ${found} with an edge, written to ${file}`,
   };
 }
 
@@ -127,6 +128,6 @@ async function addEdges(
   const names = columns.map(({ equipId }) => equipId);
   return {
     json: { tmaid: id, file, run, shots, edges: found, signals: names },
-    text: `${found} edges added to ${shots} shots of run ${run} in ${file}:\n${names.join("\n")}`,
+    text: `${counted(found, "edge")} added to ${counted(shots, "shot")} of run ${run} in ${file}:\n${names.join("\n")}`,
   };
 }

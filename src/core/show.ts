@@ -26,3 +26,8 @@ export function showList(values: Iterable<unknown>, limit = 8): string {
   const head = all.slice(0, limit).map(String).join(", ");
   return all.length > limit ? `${head}, … (${all.length} in all)` : head;
 }
+
+/** A count with its noun: `1 shot`, `3 shots`. @param noun - for one; many have an s */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,5 +1,6 @@
 import { SaclaError } from "./errors.ts";
 import { asInteger } from "./guards.ts";
+import { counted } from "./show.ts";
 import { showAs } from "./shown.ts";
 
 /** Largest tag: tags are unsigned 32-bit. */
@@ -154,5 +155,5 @@ function ascending(tags: Uint32Array): Uint32Array {
 
 showAs(TagList, ({ length, hightag, values }) => {
   const range = length === 0 ? "" : `, ${values[0]} to ${values[length - 1]}`;
-  return `${length} tags of HighTag ${hightag}${range}`;
+  return `${counted(length, "tag")} of HighTag ${hightag}${range}`;
 });

@@ -4,6 +4,7 @@ import { showList } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { type Dropped, LedgerBook, reasonsByTag } from "../core/ledger.ts";
 import { integer, optional, resolveOptions } from "../core/options.ts";
+import { counted } from "../core/show.ts";
 import { showAs } from "../core/shown.ts";
 import { type FlagNames, type FlagState, type Flags, readFlags, readRecorded } from "./flags.ts";
 import type { RunReader } from "./run-reader.ts";
@@ -301,5 +302,5 @@ function beamBasis(beam: SignalColumn | undefined): ClassificationBasis | null {
 
 showAs(ShotLabels, ({ tags, dark, on, off, dropped }) => {
   const rest = dropped.map(({ reason, tags: left }) => `, ${left.length} ${reason}`).join("");
-  return `ShotLabels of ${tags.length} shots: ${dark.length} dark, ${on.length} on, ${off.length} off${rest}`;
+  return `ShotLabels of ${counted(tags.length, "shot")}: ${dark.length} dark, ${on.length} on, ${off.length} off${rest}`;
 });

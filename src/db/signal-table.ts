@@ -1,5 +1,6 @@
 import { formatCsv } from "../core/csv.ts";
 import { badArgument } from "../core/guards.ts";
+import { counted } from "../core/show.ts";
 import { htmlTable, showAs } from "../core/shown.ts";
 import type { MissingReason, SyncValue } from "../core/syncdb.ts";
 import type { TagList } from "../core/tags.ts";
@@ -196,10 +197,10 @@ showAs(
     const { header, rows } = shownCells(table);
     const widths = header.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i]?.length ?? 0)));
     const lines = [header, ...rows].map((row) => row.map((cell, i) => cell.padStart(widths[i] ?? 0)).join("  "));
-    return `SignalTable of ${table.length} shots\n${lines.join("\n")}`;
+    return `SignalTable of ${counted(table.length, "shot")}\n${lines.join("\n")}`;
   },
   (table) => {
     const { header, rows } = shownCells(table);
-    return { "text/html": `<p>${table.length} shots</p>${htmlTable(header, rows)}` };
+    return { "text/html": `<p>${counted(table.length, "shot")}</p>${htmlTable(header, rows)}` };
   },
 );

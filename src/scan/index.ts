@@ -54,6 +54,7 @@ export {
   type DelayScanFitOptions,
   type DelayShot,
   fitDelayScan,
+  fittedChange,
 } from "./fits/delay-scan.ts";
 export type { FitOptions, FitQuality } from "./fits/fit-points.ts";
 export { fitPeak, type PeakFit, type PeakFitOptions } from "./fits/peak.ts";

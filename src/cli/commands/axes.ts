@@ -1,4 +1,5 @@
 import { show } from "../../core/errors.ts";
+import { counted } from "../../core/show.ts";
 import type { ControlView, DeviceInfo, Ec } from "../../ec/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { type AddCommand, declare } from "../command.ts";
@@ -59,7 +60,9 @@ export const axes: AddCommand = (program, io) =>
           rows.length === 0
             ? `no device of beamline ${bl} has ${show(pattern)} in its name or meaning`
             : textTable(["name", "device", "kind", "state", "value", "unit", "limits", "meaning"], cells) +
-              (hidden === 0 ? "" : `\n${hidden} more devices: sacla axes --all, or sacla axes PART-OF-THE-NAME`),
+              (hidden === 0
+                ? ""
+                : `\n${counted(hidden, "more device")}: sacla axes --all, or sacla axes PART-OF-THE-NAME`),
       };
     },
   );

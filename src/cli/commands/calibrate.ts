@@ -1,5 +1,6 @@
 import { Option } from "commander";
 import { SaclaError } from "../../core/errors.ts";
+import { counted } from "../../core/show.ts";
 import { badPixels, type Calibrant, calibrate as calibrateRings, toPoni, usable, type View } from "../../ip/index.ts";
 import { correctedMeans } from "../../reduce/picture.ts";
 import {
@@ -78,7 +79,7 @@ export const calibrate: AddCommand = (program, io) =>
           value("distance", geometry.distanceMm, errors.distanceMm, "mm", 4),
           value("rot1", geometry.rot1Deg ?? 0, errors.rot1Deg, "°", 4),
           value("rot2", geometry.rot2Deg ?? 0, errors.rot2Deg, "°", 4),
-          `${points} points on ${rings.length} rings, ${outliers} outliers left out`,
+          `${counted(points, "point")} on ${counted(rings.length, "ring")}, ${counted(outliers, "outlier")} left out`,
           `${file} (${width} × ${height}, ${view} view)`,
           ledgerLine(ledger),
         ].join("\n"),

@@ -6,6 +6,7 @@ import { badArgument } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { defined } from "../../core/options.ts";
 import type { Roi } from "../../core/roi.ts";
+import { counted } from "../../core/show.ts";
 import { parseCondition, parseTagList, type Run, tableFormOf } from "../../db/index.ts";
 import {
   type Converted,
@@ -205,10 +206,10 @@ async function write(
   const next = reader === undefined ? [] : nextCommands(reader, { path: out, geomPath, provenance });
   const warnings = readerWarnings(provenance.request, provenance.constants.sensors);
   const lines = [
-    `${files.join(", ")}: ${images} images, ${megabytes(bytes)}`,
+    `${files.join(", ")}: ${counted(images, "image")}, ${megabytes(bytes)}`,
     ledgerLine(ledger),
     ...clippedLines(provenance.constants.photons?.clipped),
-    ...(resumedShots > 0 ? [`${resumedShots} shots had been read before the interruption`] : []),
+    ...(resumedShots > 0 ? [`${counted(resumedShots, "shot")} had been read before the interruption`] : []),
     ...leftOutLines(written.signalsLeftOut),
     ...warnings,
     ...(next.length > 0 ? ["next:", ...next.map((line) => `  ${line}`)] : []),
@@ -265,7 +266,7 @@ async function preview(
         : `; ${megabytes(freeBytes)} are free`;
   const lines = [
     textTable(["", "image", "rows", "columns", "stored as"], images.map(asRow)),
-    `${signals.length} signals: ${signals.join(", ")}`,
+    `${counted(signals.length, "signal")}: ${signals.join(", ")}`,
     ...leftOutLines(found.signalsLeftOut),
     selectionLine(ledger),
     `${out}: about ${megabytes(imageBytes)} before compression; ` +

@@ -67,7 +67,7 @@ export const cube: AddCommand = (program, io) =>
       if (options.out !== undefined)
         io.writeFile(options.out, csvOf(bins, axis, scale.unit, by === null ? unit : `${unit}/${by.unit}`));
       if (options.plot !== undefined) {
-        const title = `run ${run.number}: ${what} against ${axis}, ${made.ledger.used} ${chosen.words}`;
+        const title = `run ${run.number}: ${what} against ${axis}, ${made.ledger.used} ${chosen.words(made.ledger.used)}`;
         const head = { title, lines: [await whenAndWhere(session, run)] };
         io.writeFile(options.plot, drawnFor(options.plot, panelsOf(bins, axis, scale.unit, what, shown, head)));
       }
@@ -85,7 +85,7 @@ export const cube: AddCommand = (program, io) =>
         },
         text: [
           tableOf(bins, withUnit(axis, scale.unit), shown),
-          `${what} of ${made.ledger.used} ${chosen.words}, run ${run.number}`,
+          `${what} of ${made.ledger.used} ${chosen.words(made.ledger.used)}, run ${run.number}`,
           ...files,
           ledgerLine(made.ledger),
         ].join("\n"),

@@ -5,7 +5,7 @@ import { defined } from "../../core/options.ts";
 import { type Run, type TimingEdges, timingEdges } from "../../db/index.ts";
 import { linePlot, textTable } from "../../plot/index.ts";
 import type { DelayStage, JitterOptions } from "../../reduce/index.ts";
-import type { DelayPoint, DelayScanFit } from "../../scan/index.ts";
+import { type DelayPoint, type DelayScanFit, fittedChange } from "../../scan/index.ts";
 import { analyseDelayScan, type DelayScanOptions, TimingDb } from "../../timing/index.ts";
 import { ledgerLine } from "../average-run.ts";
 import {
@@ -224,7 +224,20 @@ function plotOf(fit: DelayScanFit, title: string): string {
     error: groups.map((group) => 100 / Math.sqrt(group.reduce((sum, { error }) => sum + error ** -2, 0))),
     style: "points",
   } as const;
-  const x = fit.curve.map(({ delayFs }) => delayFs);
-  const line = { label: "fit", x, y: fit.curve.map(({ fitted }) => 100 * fitted), style: "line" } as const;
+  const x = bendingDelays(fit);
+  const line = { label: "fit", x, y: x.map((delay) => 100 * fittedChange(fit, delay)), style: "line" } as const;
   return linePlot([points, line], { title, xLabel: "delay (fs)", yLabel: "on/off − 1 (%)" });
+}
+
+/** Delays at which the curve is drawn, from the first point to the last: close together where it rises. */
+export function bendingDelays({ curve, t0Fs, riseFs, lifetimeFs }: DelayScanFit): number[] {
+  const [first, last] = [curve[0]?.delayFs ?? NaN, curve.at(-1)?.delayFs ?? NaN];
+  const spread = (from: number, to: number, count: number): number[] =>
+    Array.from({ length: count + 1 }, (_, k) => from + (k * (to - from)) / count);
+  const all = [
+    ...spread(first, last, 100),
+    ...spread(t0Fs - 4 * riseFs, t0Fs + 4 * riseFs, 100),
+    ...spread(t0Fs, t0Fs + 5 * lifetimeFs, 100),
+  ];
+  return all.filter((delay) => delay >= first && delay <= last).sort((a, b) => a - b);
 }

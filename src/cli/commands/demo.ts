@@ -1,6 +1,7 @@
 import { SaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
 import { oneLine } from "../../core/printable.ts";
+import { counted } from "../../core/show.ts";
 import type { Run, SignalColumn } from "../../db/index.ts";
 import { demoRun } from "../../facility/index.ts";
 import type { QuickLook } from "../../reduce/index.ts";
@@ -97,7 +98,7 @@ function summaryText(found: QuickLook, { assembler, brightest }: Assembled, repo
   const [spot] = brightest;
   return [
     `run ${run.number} of beamline ${run.bl}: ${oneLine(run.comment)}`,
-    `${tags.dark.length} dark and ${tags.exposed.length} exposed shots of ${detector.id}, ` +
+    `${tags.dark.length} dark and ${counted(tags.exposed.length, "exposed shot")} of ${detector.id}, ` +
       `classified by: ${found.basis?.rule ?? "no rule"}`,
     ledgerLine(found.ledger),
     `assembled ${assembler.width} × ${assembler.height}, ${assembler.view} view` +

@@ -1,6 +1,7 @@
 import type { Image } from "../../core/ndarray.ts";
 import { defined } from "../../core/options.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
+import { counted } from "../../core/show.ts";
 import { fProbability } from "../../core/special-functions.ts";
 import type { Run } from "../../db/index.ts";
 import type { View } from "../../ip/index.ts";
@@ -188,12 +189,16 @@ function answer(
     on.monitor === null || off.monitor === null
       ? ""
       : `; mean I0 ${quantity(on.monitor, unit)} on, ${quantity(off.monitor, unit)} off`;
-  const counted = `${beyondFive} of ${pixels} pixels beyond ±${SIGMAS}σ, by chance ${quantity(byChance, "", 2)}`;
+  const beyond = `${beyondFive} of ${pixels} pixels beyond ±${SIGMAS}σ, by chance ${quantity(byChance, "", 2)}`;
   // Pixels with few photons scatter unevenly, so a few more than by chance are no effect.
   const isReal = beyondFive > 10 * byChance + 10;
-  const verdict = isReal
-    ? `pumped and unpumped shots differ: ${counted}`
-    : `no single pixel differs significantly: ${counted}; what is spread over many shows in sums of regions`;
+  // The scatter of the shots of a class tells their error: one shot has none.
+  const few = Math.min(on.tags.length, off.tags.length) < 2;
+  const verdict = few
+    ? "no errors and no significance: they need at least 2 pumped and 2 unpumped shots"
+    : isReal
+      ? `pumped and unpumped shots differ: ${beyond}`
+      : `no single pixel differs significantly: ${beyond}; what is spread over many shows in sums of regions`;
   const rows = strongest.map(({ column, row, value, error, significance }) => [
     column,
     row,
@@ -201,7 +206,7 @@ function answer(
     significance.toFixed(1),
   ]);
   return [
-    `${on.tags.length} pumped − ${off.tags.length} unpumped shots, ${done.view ?? "no"} view${monitors}`,
+    `${on.tags.length} pumped − ${counted(off.tags.length, "unpumped shot")}, ${done.view ?? "no"} view${monitors}`,
     verdict,
     ...(rows.length === 0 ? [] : [textTable(["column", "row", "on − off", "σ"], rows)]),
   ];

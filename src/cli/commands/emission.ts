@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { SaclaError } from "../../core/errors.ts";
 import { badArgument, isRecord } from "../../core/guards.ts";
 import { type Ledger, mergeLedgers } from "../../core/ledger.ts";
+import { counted } from "../../core/show.ts";
 import type { Run } from "../../db/index.ts";
 import { readJsonFile } from "../../files/index.ts";
 import { linePlot, textTable } from "../../plot/index.ts";
@@ -265,8 +266,8 @@ function calibrationText({
 }
 
 function linesText(photons: number, shots: number, { lines, why }: ReturnType<typeof fitOf>): string {
-  const counted = `${photons} photons in ${shots} shots of the sample`;
-  if (lines === undefined) return `${counted}\n${why}`;
+  const told = `${counted(photons, "photon")} in ${counted(shots, "shot")} of the sample`;
+  if (lines === undefined) return `${told}\n${why}`;
   const rows = lines.lines.map((line) => [
     `${line.energyEv.toFixed(3)} ± ${line.energyErrorEv.toFixed(3)}`,
     line.countingErrorEv.toFixed(3),
@@ -276,7 +277,7 @@ function linesText(photons: number, shots: number, { lines, why }: ReturnType<ty
   const { reducedChiSquare: chi, blurRmsEv } = lines;
   const scatter = Number.isFinite(chi) ? `, χ² per degree of freedom ${chi.toFixed(2)}` : "";
   const head = ["line, eV", "of which counting", "FWHM, eV", "photons"];
-  return [counted, textTable(head, rows), `blur ${blurRmsEv.toFixed(2)} eV rms${scatter}`].join("\n");
+  return [told, textTable(head, rows), `blur ${blurRmsEv.toFixed(2)} eV rms${scatter}`].join("\n");
 }
 
 function csvOf({ energyEv, photons, perEv, error }: EmissionSpectrum): string {

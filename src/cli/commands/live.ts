@@ -220,7 +220,7 @@ class Screen {
     const newest = `newest shot ${this.#view.ageMs} ms old when it came`;
     const simulated = await simulatedMark(this.#session);
     this.file = writePicture(io, picture, this.#options, `live-bl${bl}-${id}`, {
-      title: `${id}, run ${this.#view.run}: mean of the last ${shots} shots`,
+      title: `${id}, run ${this.#view.run}: mean of the last ${shots === 1 ? "shot" : `${shots} shots`}`,
       lines: [`${dark}, to tag ${this.#view.tag}${seen}`, `${newest}, drawn at ${time(new Date())}${simulated}`],
       ...(assembler === null ? {} : { positions: axesOf(assembler) }),
     }).file;

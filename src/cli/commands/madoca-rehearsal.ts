@@ -1,4 +1,5 @@
 import { SaclaError, show } from "../../core/errors.ts";
+import { counted } from "../../core/show.ts";
 import { Experiment } from "../../ec/index.ts";
 import { SimulatedMadocaServer } from "../../facility/control/madoca-server.ts";
 import { createSimulatedFacility } from "../../facility/index.ts";
@@ -41,7 +42,7 @@ export const madocaRehearsal: AddCommand = (program, io) => {
       try {
         await server.listen(port);
         const told =
-          `answering as MADOCA at 127.0.0.1:${port} with ${devices.length} simulated devices; ` +
+          `answering as MADOCA at 127.0.0.1:${port} with ${counted(devices.length, "simulated device")}; ` +
           `stop with Ctrl+C\n  sacla serve sim: --madoca ${path}`;
         io.out(
           options.json === true

@@ -1,4 +1,5 @@
 import { SaclaError } from "../../core/errors.ts";
+import { counted } from "../../core/show.ts";
 import { readJsonFile } from "../../files/index.ts";
 import {
   type AddCommand,
@@ -81,7 +82,7 @@ async function manyRuns(
   const found = await reduceRuns(session, runs, request, options.out ?? "reduced", options);
   const { table, done, failed, kept } = found;
   const lines = [
-    `${table}: ${done.length} runs reduced, ${kept.length} were there already, ${failed.length} failed`,
+    `${table}: ${counted(done.length, "run")} reduced, ${kept.length} were there already, ${failed.length} failed`,
     ...failed.map(({ run, message }) => `run ${run}: ${message}`),
   ];
   return { json: found, text: lines.join("\n"), exitCode: failed.length === 0 ? 0 : 1 };
@@ -98,8 +99,8 @@ function preview({ manifest, scripts }: Awaited<ReturnType<typeof previewReducti
   );
   const shots = sizes.reduce((a, b) => a + b, 0);
   const lines = [
-    `run ${run}: ${shots} shots of ${sensors.length} sensors, dark ${dark ?? "none"}`,
-    `${shards.length} pieces of ${Math.min(...sizes)} to ${Math.max(...sizes)} shots; result: ${out}`,
+    `run ${run}: ${counted(shots, "shot")} of ${counted(sensors.length, "sensor")}, dark ${dark ?? "none"}`,
+    `${counted(shards.length, "piece")} of ${Math.min(...sizes)} to ${Math.max(...sizes)} shots; result: ${out}`,
     ...scripts.slice(0, 2).map(({ path, text }) => `--- ${path}\n${text.trimEnd()}`),
     ...(scripts.length > 3 ? [`--- and ${scripts.length - 3} more like the last one`] : []),
     ...scripts

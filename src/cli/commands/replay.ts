@@ -1,4 +1,5 @@
 import { connect } from "../../connect.ts";
+import { counted } from "../../core/show.ts";
 import { provenanceOf, replay as replayFile } from "../../hdf5/index.ts";
 import { type AddCommand, print } from "../command.ts";
 import { StepProgress } from "../progress.ts";
@@ -24,7 +25,7 @@ export const replay: AddCommand = (program, io) => {
       const verdict = isSame ? "the same to the last byte" : `different: ${difference}`;
       print(io, json === true, {
         json: { file: path, isSame, difference, request, source, versions },
-        text: `${path}: run ${request.run} of ${source.url ?? "an unnamed source"}, ${ledger.used} shots: ${verdict}`,
+        text: `${path}: run ${request.run} of ${source.url ?? "an unnamed source"}, ${counted(ledger.used, "shot")}: ${verdict}`,
         exitCode: isSame ? 0 : 1,
       });
     });

@@ -2,6 +2,7 @@ import { Argument } from "commander";
 import { sleep } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { oneLine } from "../../core/printable.ts";
+import { counted } from "../../core/show.ts";
 import type { RequestRow } from "../../ec/index.ts";
 import { isUnderWay } from "../../ec/requests/request-state.ts";
 import { textTable } from "../../plot/text.ts";
@@ -141,7 +142,7 @@ async function ask(session: Session, options: Options, what: readonly string[]):
     evidence === null
       ? `${name} is ${cell(value)} already; nobody was asked`
       : `${name} is ${cell(value)}: ${evidence.signal} is ${evidence.mean.toPrecision(6)} ± ` +
-        `${evidence.standardError.toPrecision(2)} over ${evidence.shots} shots (request ${id})`,
+        `${evidence.standardError.toPrecision(2)} over ${counted(evidence.shots, "shot")} (request ${id})`,
   );
   return { json: { rows, done: true, kept: outcome.value }, text: lines.join("\n") };
 }

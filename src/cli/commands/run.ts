@@ -1,5 +1,6 @@
 import { Argument } from "commander";
 import { show } from "../../core/errors.ts";
+import { counted } from "../../core/show.ts";
 import { type AddCommand, collect, declare, parseWhole } from "../command.ts";
 import { type ChangeOptions, change, view, withChange } from "../control.ts";
 
@@ -45,7 +46,7 @@ export const run: AddCommand = (program, io) =>
       const { experiment } = session;
       const ids = detector.map((name) => experiment?.detectors[name]?.id ?? name);
       const wanted =
-        `${shots === 0 ? "any number of" : shots} shots, ` +
+        `${shots === 0 ? "any number of shots" : counted(shots, "shot")}, ` +
         `${ids.length === 0 ? "the usual detectors" : ids.join(", ")}, comment ${show(comment)}`;
       const shown = action === "start" ? `${told}; start one of ${wanted}` : `${told}; ${action} it`;
       const outcome = await change(session, options, `${action} a run`, shown, async (control) => {

@@ -1,4 +1,5 @@
 import { quantityWithError } from "../../core/quantities.ts";
+import { counted } from "../../core/show.ts";
 import type { TagList } from "../../core/tags.ts";
 import type { Run, SignalColumn } from "../../db/index.ts";
 import type { PlotSeries } from "../../plot/index.ts";
@@ -44,8 +45,8 @@ export const scatter: AddCommand = (program, io) =>
         return { label, x: of(shownX.values), y: of(shownY.values), style: "points" };
       });
       const { r, error, count } = correlation(across, along);
-      const told = `${y} against ${x}: ${count} shots have both, correlation r = ${quantityWithError(r, error)}`;
-      const title = `run ${run.number}: ${table.length} ${chosen.words}`;
+      const told = `${y} against ${x}: ${counted(count, "shot")} ${count === 1 ? "has" : "have"} both, correlation r = ${quantityWithError(r, error)}`;
+      const title = `run ${run.number}: ${table.length} ${chosen.words(table.length)}`;
       const lines = [told, await whenAndWhere(session, run)];
       io.writeFile(out, drawnFor(out, [{ series, xLabel: shownX.label, yLabel: shownY.label, title, lines }]));
       return {
@@ -61,7 +62,7 @@ export const scatter: AddCommand = (program, io) =>
           error,
           file: out,
         },
-        text: `${told}\n${table.length} ${chosen.words} of run ${run.number}: ${out}`,
+        text: `${told}\n${table.length} ${chosen.words(table.length)} of run ${run.number}: ${out}`,
       };
     },
   );

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { isSaclaError, toSaclaError } from "../../core/errors.ts";
 import { ratioOfSums } from "../../core/ratio.ts";
+import { counted } from "../../core/show.ts";
 import { signalId } from "../../ec/experiment.ts";
 import type { ControlView } from "../../ec/index.ts";
 import {
@@ -162,7 +163,7 @@ async function branchesNow(
     const text =
       shots === 0 || !(Math.abs(ratio) > 3 * ratioError)
         ? "branches: no light on their monitors now"
-        : `branches: delay / fixed = ${ratio.toFixed(3)} ± ${ratioError.toFixed(3)} (${shots} shots)`;
+        : `branches: delay / fixed = ${ratio.toFixed(3)} ± ${ratioError.toFixed(3)} (${counted(shots, "shot")})`;
     return { ratio, ratioError, shots, text };
   } catch (error) {
     if (isSaclaError(error, "ABORTED")) throw error;

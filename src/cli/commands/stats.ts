@@ -58,7 +58,7 @@ export const stats: AddCommand = (program, io) =>
           picture: out ?? null,
         },
         text:
-          `${table}\n${lost.join("")}${complete} of ${tags.length} ${chosen.words} of run ${run.number} ` +
+          `${table}\n${lost.join("")}${complete} of ${tags.length} ${chosen.words(tags.length)} of run ${run.number} ` +
           `have everything (${share(complete, tags.length)})${out === undefined ? "" : `\n${out}`}`,
       };
     },

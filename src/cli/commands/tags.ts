@@ -1,3 +1,4 @@
+import { counted } from "../../core/show.ts";
 import { formatTagList } from "../../db/index.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
 import { type AddCommand, declare, findDetector, findRun, runArgument } from "../command.ts";
@@ -30,7 +31,7 @@ export const tags: AddCommand = (program, io) =>
       const list = formatTagList({ detectors: group === undefined ? [] : [group.id], tags: [...selected] });
       if (out !== undefined) io.writeFile(out, list);
       const { length } = await run.tags({ signal: session.signal });
-      const told = `${selected.length} of ${length} shots of run ${run.number}: ${words}`;
+      const told = `${selected.length} of ${length} shots of run ${run.number}: ${words(selected.length)}`;
       // The list itself is for other programs: what it holds is told beside it.
       if (out === undefined && session.io.isTerminal) io.err(`${told}\n`);
       return {
@@ -43,7 +44,7 @@ export const tags: AddCommand = (program, io) =>
           evidence: all.basis,
           ledger: all.ledger,
         },
-        text: out === undefined ? list.trimEnd() : `${told}: ${selected.length} tags written to ${out}`,
+        text: out === undefined ? list.trimEnd() : `${told}: ${counted(selected.length, "tag")} written to ${out}`,
       };
     },
   );

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import type { Shot, ShotStream } from "../../core/shots.ts";
+import { counted } from "../../core/show.ts";
 import { formatTimingCsv, type Run } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
 import {
@@ -76,7 +77,9 @@ export const tma: AddCommand = (program, io) => {
           edges: found,
         },
         text:
-          out === undefined ? text.trimEnd() : `${edges.tags.length} shots, ${found} with an edge, written to ${out}`,
+          out === undefined
+            ? text.trimEnd()
+            : `${counted(edges.tags.length, "shot")}, ${found} with an edge, written to ${out}`,
       };
     },
   );
@@ -102,7 +105,7 @@ function addCreate(group: Command, io: Io): void {
       const xrays = options.xrays ?? `xfel_bl_${run.bl}_tc_bm_1_pd/charge`;
       const { least, axis, comment } = options;
       const finder = await session.progress(`learning from run ${run.number}`, async (update) =>
-        learnEdges(counted(shotsOf(session, run, camera, [xrays]), update), {
+        learnEdges(reported(shotsOf(session, run, camera, [xrays]), update), {
           camera,
           xrays: xraysBySignal(xrays, least),
           finderOptions: { axis },
@@ -149,7 +152,7 @@ function addRun(group: Command, io: Io): void {
           db.put(id, run.hightag, batch);
           batch = [];
         };
-        const found = findEdges(counted(shots, update), {
+        const found = findEdges(reported(shots, update), {
           camera,
           xrays: xraysBySignal(xrays, least),
           finder,
@@ -168,7 +171,7 @@ function addRun(group: Command, io: Io): void {
       const told = Object.entries(counts).map(([flag, n]) => `${n} ${flag}`);
       return {
         json: { tmaid: id, db: options.db, run: run.number, hightag: run.hightag, shots: all, usable, flags: counts },
-        text: `${all} shots, ${usable} usable edges${told.length === 0 ? "" : `; ${told.join(", ")}`}`,
+        text: `${counted(all, "shot")}, ${counted(usable, "usable edge")}${told.length === 0 ? "" : `; ${told.join(", ")}`}`,
       };
     },
   );
@@ -217,7 +220,7 @@ function addScale(group: Command, io: Io): void {
           Number.isNaN(found.backlashPulse)
             ? "backlash not known: the scan went one way only"
             : value("backlash", found.backlashPulse, found.backlashPulseError, "pulses"),
-          `jitter ${found.jitterFs.toFixed(1)} fs; ${found.used} shots used, ${found.leftOut} left out`,
+          `jitter ${found.jitterFs.toFixed(1)} fs; ${counted(found.used, "shot")} used, ${found.leftOut} left out`,
         ].join("\n"),
       };
     },
@@ -270,7 +273,10 @@ function addDelete(group: Command, io: Io): void {
         options.rows === true ? db.deleteRows(id, isPart ? await rangeOf(session, options) : undefined) : db.delete(id);
       return {
         json: { tmaid: id, deleted, id: options.rows === true ? "kept" : "deleted" },
-        text: options.rows === true ? `${deleted} edges deleted` : `TMA id ${id} deleted with ${deleted} edges`,
+        text:
+          options.rows === true
+            ? `${counted(deleted, "edge")} deleted`
+            : `TMA id ${id} deleted with ${counted(deleted, "edge")}`,
       };
     },
   );
@@ -298,7 +304,7 @@ function shotsOf({ facility, signal }: Session, run: Run, camera: string, signal
   return facility.shots({ run, detectors: [camera], signals, signal });
 }
 
-async function* counted(
+async function* reported(
   shots: ShotStream,
   update: (done: number, total: number | undefined) => void,
 ): AsyncGenerator<Shot, void, undefined> {

@@ -1,5 +1,6 @@
 import { meanOf } from "../../core/point-errors.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
+import { counted } from "../../core/show.ts";
 import { syncStatus } from "../../core/syncdb.ts";
 import { type SignalTable, tableFormOf } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
@@ -40,7 +41,7 @@ export const values: AddCommand = (program, io) =>
       const table = await run.table(names, chosen.tags.slice(0, limit), { signal });
       if (out !== undefined) io.writeFile(out, await table.encode(out));
       if (plot !== undefined) {
-        const title = `run ${run.number}: ${table.length} ${chosen.words}`;
+        const title = `run ${run.number}: ${table.length} ${chosen.words(table.length)}`;
         const lines = [await whenAndWhere(session, run)];
         io.writeFile(plot, drawnFor(plot, signalPanels(table, { title, lines })));
       }
@@ -58,8 +59,8 @@ export const values: AddCommand = (program, io) =>
         text: [
           ...(out === undefined && plot === undefined ? [everyValue(table), ""] : []),
           summaryTable(table),
-          `${table.length} ${chosen.words} of run ${run.number}${
-            files.length === 0 ? "" : `: ${table.length} shots written to ${files.join(" and ")}`
+          `${table.length} ${chosen.words(table.length)} of run ${run.number}${
+            files.length === 0 ? "" : `: ${counted(table.length, "shot")} written to ${files.join(" and ")}`
           }`,
         ].join("\n"),
       };

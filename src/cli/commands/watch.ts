@@ -3,6 +3,7 @@ import { defined } from "../../core/options.ts";
 import { meanOf } from "../../core/point-errors.ts";
 import { oneLine } from "../../core/printable.ts";
 import { quantityWithError } from "../../core/quantities.ts";
+import { counted } from "../../core/show.ts";
 import type { Run } from "../../db/index.ts";
 import type { View } from "../../ip/index.ts";
 import type { Picture } from "../../reduce/picture.ts";
@@ -70,7 +71,7 @@ export const watch: AddCommand = (program, io) =>
       }
       return {
         json: { bl, runs: all.length },
-        text: `${all.length} ${all.length === 1 ? "run" : "runs"} of beamline ${bl} seen`,
+        text: `${counted(all.length, "run")} of beamline ${bl} seen`,
       };
     },
   );

@@ -1,4 +1,5 @@
 import { isSaclaError, SaclaError, toSaclaError } from "../../core/errors.ts";
+import { counted } from "../../core/show.ts";
 import type { Beamline } from "../beamline/beamline.ts";
 import { describe, isEnding, isSlow, isWork, type QuickMessage, type SlowMessage } from "../messages/message-kinds.ts";
 import type { Message, MessageResult, Plan, PlanSteps } from "../messages/messages.ts";
@@ -70,7 +71,7 @@ export class ScanRun<R> {
   /** The state in one line. */
   get line(): string {
     const { name } = this.plan;
-    return `${name}: ${this.state}, ${this.points} points${this.doing === "" ? "" : `, ${this.doing}`}`;
+    return `${name}: ${this.state}, ${counted(this.points, "point")}${this.doing === "" ? "" : `, ${this.doing}`}`;
   }
 
   ask(wish: Exclude<Wish, "none">): void {

@@ -87,9 +87,11 @@ export function fitDecay(x: readonly number[], y: readonly number[], options: De
   };
 }
 
+/** What the curve follows from. */
+type DecayCurve = Pick<DecayFit, "centre" | "width" | "lifetime" | "amplitude" | "offset" | "background">;
+
 /** The fitted curve at x. */
-export function decayAt(fit: DecayFit, x: number): number {
-  const { centre, width, lifetime, amplitude, offset, background } = fit;
+export function decayAt({ centre, width, lifetime, amplitude, offset, background }: DecayCurve, x: number): number {
   const t = x - centre;
   return background + amplitude * blurredDecay(t, width, lifetime) + offset * normalCdf(t / width);
 }

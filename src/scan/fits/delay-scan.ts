@@ -113,6 +113,12 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
   };
 }
 
+/** The fitted change on/off − 1 at a delay, as `curve[k].fitted` is at that of a point. */
+export function fittedChange(fit: DelayScanFit, delayFs: number): number {
+  const { t0Fs: centre, riseFs: width, lifetimeFs: lifetime, amplitude, offset, background } = fit;
+  return decayAt({ centre, width, lifetime, amplitude, offset, background }, delayFs);
+}
+
 type Parameter = "centre" | "width" | "lifetime" | "amplitude";
 
 /**

@@ -1,6 +1,7 @@
 import { SaclaError } from "../../core/errors.ts";
 import { asFinite, badArgument } from "../../core/guards.ts";
 import { any, flag, optional } from "../../core/options.ts";
+import { counted } from "../../core/show.ts";
 import { fProbability } from "../../core/special-functions.ts";
 import {
   type CurveModel,
@@ -112,7 +113,10 @@ export function findFeature(
 ): FoundFeature {
   const { robust = false } = options;
   const used = usablePoints(x, y, options.errors);
-  if (used.length < least) throw refusal(`only ${used.length} points have a value, and ${least} are needed`);
+  if (used.length < least)
+    throw refusal(
+      `only ${counted(used.length, "point")} ${used.length === 1 ? "has" : "have"} a value, and ${least} are needed`,
+    );
   let indices = used;
   let points = pick(x, y, options.errors, indices);
   if (!(Math.max(...points.y) > Math.min(...points.y))) throw refusal("all values are the same");

@@ -1,3 +1,4 @@
+import { counted } from "../../core/show.ts";
 import type { Message } from "./messages.ts";
 
 /** Messages that act on a device or read one, so that they take time. */
@@ -50,7 +51,7 @@ export function describe(message: SlowMessage): string {
         .map(([axis, to]) => `${axis} to ${Number(to.toPrecision(6))}`)
         .join(", ")}`;
     case "shots":
-      return `taking ${message.request.count} shots`;
+      return `taking ${counted(message.request.count, "shot")}`;
     case "fly":
       return `flying ${message.request.axis} from ${message.request.from} to ${message.request.to}`;
     case "shutter":

@@ -2,6 +2,7 @@ import { isSaclaError } from "../../core/errors.ts";
 import { asText, badArgument } from "../../core/guards.ts";
 import { finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
 import { onOffDifference, ratioOfSums, type ShotNumbers } from "../../core/ratio.ts";
+import { counted } from "../../core/show.ts";
 import { type DelayScanFit, type DelayShot, fitDelayScan } from "../fits/delay-scan.ts";
 import {
   type FlyTaken,
@@ -80,7 +81,9 @@ export function delaySweeps(options: DelaySweepsOptions): Plan<DelaySweeps> {
       if (sweep >= leastSweeps) fit = fitOrNull(shots, offset);
       yield* point({ sweep, shots: shots.length, ...rowOf(fit) });
       if (sweep < leastSweeps) continue;
-      yield* note(`sweep ${sweep}, ${shots.length} shots: ${fit === null ? "no time zero yet" : t0Text(fit)}`);
+      yield* note(
+        `sweep ${sweep}, ${counted(shots.length, "shot")}: ${fit === null ? "no time zero yet" : t0Text(fit)}`,
+      );
       if (fit !== null && fit.t0ErrorFs <= t0ErrorFs) return { fit, sweeps: sweep, outcome: "precise" };
     }
     return { fit, sweeps: mostSweeps, outcome: "most-sweeps" };
@@ -246,7 +249,9 @@ function* shareShots(options: Shared): PlanSteps<SharedScan> {
     const points = places.map(({ at, taken }) => pointOf(at, taken, options));
     for (const [k, place] of places.entries()) place.need = needOf(points[k], error, mostShots);
     const open = points.filter((point) => !(point.error <= error)).length;
-    yield* note(`round ${rounds}, ${shots} shots: ${open} of ${points.length} points are not precise enough`);
+    yield* note(
+      `round ${rounds}, ${counted(shots, "shot")}: ${open} of ${points.length} points are not precise enough`,
+    );
     if (open === 0) return { points, shots, rounds, outcome: "precise" };
     if (rounds > 1 && points.some((point) => !Number.isFinite(point.error)))
       return { points, shots, rounds, outcome: "no-number" };

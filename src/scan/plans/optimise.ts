@@ -2,6 +2,7 @@ import { isSaclaError, SaclaError, toSaclaError } from "../../core/errors.ts";
 import { asText, badArgument, isRecord } from "../../core/guards.ts";
 import { finite, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { type PointMean, pooledErrors } from "../../core/point-errors.ts";
+import { counted } from "../../core/show.ts";
 import { normalisedSummary } from "../beamline/shot-collector.ts";
 import { type Plan, type PlanSteps, plan, type ShotsRequest, type ShotsTaken } from "../messages/messages.ts";
 import { Bayesian } from "../optimisers/bayesian.ts";
@@ -185,7 +186,7 @@ class Optimisation {
       `${isBetter ? "better" : "nothing better than the start was found"}: ${text(best)} at the best place, ` +
         `${text(before)} at the start; now at ${Object.entries(place)
           .map(([name, value]) => `${name} ${Number(value.toPrecision(6))}`)
-          .join(", ")} (${points} points, ${this.#shots} shots)`,
+          .join(", ")} (${counted(points, "point")}, ${counted(this.#shots, "shot")})`,
     );
     return { at: place, isBetter, best, start: before, points, shots: this.#shots, why };
   }

@@ -28,6 +28,14 @@ describe("sacla diff", () => {
     expect(jsonOf(done)).toMatchObject({ run: 1520000, on: { shots: 3 }, off: { shots: 3 } });
     for (const file of done.files.values()) expect(png(file).width).toBeGreaterThan(500);
   });
+
+  it("judges nothing from one shot, which has no scatter", async () => {
+    const [number = "", ...rest] = stored;
+    const done = await run("diff", number, sensor, "-n", "2", "--dark", "none", ...rest);
+    expect(done.out).toMatch(/^1 pumped − 1 unpumped shot, /);
+    expect(done.out).toContain("no errors and no significance: they need at least 2 pumped and 2 unpumped shots\n");
+    expect(done.out).not.toContain("pixels beyond");
+  });
 });
 
 describe("sacla scatter", () => {
@@ -99,7 +107,7 @@ describe("sacla raster", () => {
     expect(existsSync(chip)).toBe(true);
     const second = await run("raster", ...grid, ...rest);
     expect(second.err).toContain("1 of 4 spots are fresh");
-    expect(second.out).toContain("done: 1 points, 1 of 1 shots used");
+    expect(second.out).toContain("done: 1 point, 1 of 1 shots used");
   });
 });
 
