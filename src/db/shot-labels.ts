@@ -302,5 +302,6 @@ function beamBasis(beam: SignalColumn | undefined): ClassificationBasis | null {
 
 showAs(ShotLabels, ({ tags, dark, on, off, dropped }) => {
   const rest = dropped.map(({ reason, tags: left }) => `, ${left.length} ${reason}`).join("");
-  return `ShotLabels of ${counted(tags.length, "shot")}: ${dark.length} dark, ${on.length} on, ${off.length} off${rest}`;
+  const all = counted(tags.length, "shot");
+  return `ShotLabels of ${all}: ${dark.length} dark, ${on.length} on, ${off.length} off${rest}`;
 });

@@ -67,7 +67,8 @@ export const cube: AddCommand = (program, io) =>
       if (options.out !== undefined)
         io.writeFile(options.out, csvOf(bins, axis, scale.unit, by === null ? unit : `${unit}/${by.unit}`));
       if (options.plot !== undefined) {
-        const title = `run ${run.number}: ${what} against ${axis}, ${made.ledger.used} ${chosen.words(made.ledger.used)}`;
+        const shots = `${made.ledger.used} ${chosen.words(made.ledger.used)}`;
+        const title = `run ${run.number}: ${what} against ${axis}, ${shots}`;
         const head = { title, lines: [await whenAndWhere(session, run)] };
         io.writeFile(options.plot, drawnFor(options.plot, panelsOf(bins, axis, scale.unit, what, shown, head)));
       }

@@ -22,10 +22,11 @@ export const replay: AddCommand = (program, io) => {
         signal: io.signal,
         onProgress: progress.update,
       }).finally(() => progress.end());
+      const shots = counted(ledger.used, "shot");
       const verdict = isSame ? "the same to the last byte" : `different: ${difference}`;
       print(io, json === true, {
         json: { file: path, isSame, difference, request, source, versions },
-        text: `${path}: run ${request.run} of ${source.url ?? "an unnamed source"}, ${counted(ledger.used, "shot")}: ${verdict}`,
+        text: `${path}: run ${request.run} of ${source.url ?? "an unnamed source"}, ${shots}: ${verdict}`,
         exitCode: isSame ? 0 : 1,
       });
     });

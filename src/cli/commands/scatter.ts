@@ -45,7 +45,8 @@ export const scatter: AddCommand = (program, io) =>
         return { label, x: of(shownX.values), y: of(shownY.values), style: "points" };
       });
       const { r, error, count } = correlation(across, along);
-      const told = `${y} against ${x}: ${counted(count, "shot")} ${count === 1 ? "has" : "have"} both, correlation r = ${quantityWithError(r, error)}`;
+      const both = `${counted(count, "shot")} ${count === 1 ? "has" : "have"} both`;
+      const told = `${y} against ${x}: ${both}, correlation r = ${quantityWithError(r, error)}`;
       const title = `run ${run.number}: ${table.length} ${chosen.words(table.length)}`;
       const lines = [told, await whenAndWhere(session, run)];
       io.writeFile(out, drawnFor(out, [{ series, xLabel: shownX.label, yLabel: shownY.label, title, lines }]));

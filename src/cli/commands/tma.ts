@@ -168,10 +168,10 @@ function addRun(group: Command, io: Io): void {
         }
         flush();
       });
-      const told = Object.entries(counts).map(([flag, n]) => `${n} ${flag}`);
+      const told = Object.entries(counts).map(([flag, n], k) => `${k === 0 ? "; " : ", "}${n} ${flag}`);
       return {
         json: { tmaid: id, db: options.db, run: run.number, hightag: run.hightag, shots: all, usable, flags: counts },
-        text: `${counted(all, "shot")}, ${counted(usable, "usable edge")}${told.length === 0 ? "" : `; ${told.join(", ")}`}`,
+        text: `${counted(all, "shot")}, ${counted(usable, "usable edge")}${told.join("")}`,
       };
     },
   );
