@@ -158,8 +158,11 @@ DESCRIBE = "facility.describe"
 LIVE_SHOTS = "live.shots"
 # Of the table, but not of this gateway: control, for which ecpy is not open.
 _CONTROL = ("ec", "lease")
-# Of the table, but no Python module of the facility answers it.
-_UNANSWERED = ("db.readTimingEdges",)
+# Of the table, but no Python module of the facility answers it: what to do.
+_UNANSWERED = {
+    "db.readTimingEdges": "read the timing monitor's CSV of the facility",
+    "st.readImageOffsets": "ask st.frames for the images",
+}
 
 
 def _about_run(function: str, convert: Callable[[Any], Any]) -> Method:
@@ -311,7 +314,7 @@ def check_params(table: Dict[str, Method], method: str, value: Any) -> Params:
         message = f"This gateway does not answer {show(method)}: it reads only, and {DESCRIBE} lists what it can."
         raise GatewayError("UNSUPPORTED", message, {"method": method})
     if method in _UNANSWERED:
-        message = f"No Python module answers {show(method)}: read the timing monitor's CSV of the facility."
+        message = f"No Python module answers {show(method)}: {_UNANSWERED[method]}."
         raise GatewayError("UNSUPPORTED", message, {"method": method})
     if method not in table:
         raise GatewayError("UNKNOWN_METHOD", f"There is no method {show(method)}; there are {show_list(table, 100)}.")

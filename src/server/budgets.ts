@@ -7,6 +7,8 @@ import type { FrameMemory } from "../transport/endpoint.ts";
 export const MOST_VALUES = 2_000_000;
 /** Tags of one answer whose values are texts. */
 const MOST_TEXTS = 500_000;
+/** Images whose place in a file one request asks for: each takes a look at tables of the file. */
+const MOST_OFFSETS = 10_000;
 /** Signals that one request names. */
 const MOST_SIGNALS = 1000;
 /** Detectors that one request names. */
@@ -31,9 +33,14 @@ export function checkBudget(method: string, params: unknown): void {
     const most = Math.floor(MOST_VALUES / Math.max(1, equipIds.length));
     if (tags.length > most) throw tooMuch(method, `tags of ${equipIds.length} signals`, "tags", tags.length, most);
   }
-  const most = method === "db.readSyncdatalist" ? MOST_TEXTS : MOST_VALUES;
-  if (method.startsWith("db.") && tags.length > most) throw tooMuch(method, "tags", "tags", tags.length, most);
+  const most = mostTags[method] ?? (method.startsWith("db.") ? MOST_VALUES : Infinity);
+  if (tags.length > most) throw tooMuch(method, "tags", "tags", tags.length, most);
 }
+
+const mostTags: Readonly<Record<string, number>> = {
+  "db.readSyncdatalist": MOST_TEXTS,
+  "st.readImageOffsets": MOST_OFFSETS,
+};
 
 const namedLists: Readonly<Record<string, { readonly what: string; readonly most: number }>> = {
   equipIds: { what: "signals", most: MOST_SIGNALS },

@@ -52,6 +52,13 @@ export interface DataSource {
    * without it answers such questions with UNSUPPORTED.
    */
   runTimingEdges?(bl: number, run: number): MaybePromise<CallResult<"db.readTimingEdges">>;
+  /** Where images of a sensor stand in a file. A source without it answers such questions with UNSUPPORTED. */
+  imageOffsets?(
+    bl: number,
+    run: number,
+    detId: string,
+    tags: Uint32Array,
+  ): MaybePromise<CallResult<"st.readImageOffsets">>;
   close(): MaybePromise<void>;
   /** What gives shots as they happen; a source without it answers such questions with UNSUPPORTED. */
   readonly live?: LiveSource;

@@ -113,6 +113,7 @@ class SourceEndpoint implements Endpoint {
             !isPageMethod(method) &&
             (source.live !== undefined || !method.startsWith("live.")) &&
             (source.runTimingEdges !== undefined || method !== "db.readTimingEdges") &&
+            (source.imageOffsets !== undefined || method !== "st.readImageOffsets") &&
             (source.citius !== undefined || !method.startsWith("citius.")),
         ),
       }),
@@ -190,6 +191,11 @@ class SourceEndpoint implements Endpoint {
         );
       },
       "st.readDetectorInfo": async ({ bl, run, detId }) => await this.#detectorInfo(bl, run, detId),
+      "st.readImageOffsets": async ({ bl, run, detId, tags }) => {
+        const sensor = (await this.#detectors(bl, run)).sensor(detId);
+        if (source.imageOffsets !== undefined) return await source.imageOffsets(bl, run, sensor, tags);
+        throw new SaclaError("UNSUPPORTED", `${source.name} has no file with images; ask st.frames.`);
+      },
       "st.collect": async ({ detId, bl, runs, tag }) => await this.#collect(detId, bl, runs, tag),
       "live.readDetidlist": async ({ bl }) => await liveDetectors(this.#live(bl), bl),
       "live.collect": async (params, options) => await liveCollect(this.#live(params.bl), params, options),

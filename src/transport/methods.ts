@@ -309,6 +309,21 @@ export const callMethods = {
     "Size, gain and geometry of a detector.",
     null,
   ),
+  "st.readImageOffsets": reads(
+    v.strictObject({ ...ofRun, detId: text, tags }),
+    v.strictObject({
+      file: text,
+      size: integer(0, Number.MAX_SAFE_INTEGER),
+      modifiedMs: v.number(),
+      dtype: text,
+      shape: v.tuple([integer(1, 65_536), integer(1, 65_536)]),
+      offsets: doubles,
+    }),
+    "Where the images of a sensor stand in a file as plain numbers, for programs on the same computer: byte offsets, " +
+      "NaN for what is compressed, missing or elsewhere, and numpy's name of the type. Of use while size and time of " +
+      "change of the file are these.",
+    null,
+  ),
   "st.collect": reads(
     v.strictObject({ detId: text, bl: beamline, runs: v.pipe(v.array(run), v.nonEmpty()), tag }),
     v.strictObject({ run, tag, frame, info: detectorInfo }),

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isSaclaError } from "../../src/core/errors.ts";
 import { newPixels } from "../../src/core/ndarray.ts";
@@ -100,6 +101,7 @@ export function endpointContract(subject: Subject): void {
         "db.readTimestampFromtag": { hightag, tag, equipId: signal },
         "db.readTimingEdges": of,
         "st.readDetectorInfo": { ...of, detId: sensor },
+        "st.readImageOffsets": { ...of, detId: sensor, tags },
         "st.collect": { detId: sensor, bl, runs: [run], tag },
         // A run without CITIUS has no sensors, and nothing is asked about them.
         "citius.getApiVersion": {},
@@ -234,6 +236,24 @@ export function endpointContract(subject: Subject): void {
         expect(frames[0]?.data.buffer).toBe(room.buffer);
       }
       expect(firstDifference(room, alone.frame.data)).toBe(-1);
+    });
+
+    it("says where images stand in a file, when it says so at all", async () => {
+      const { methods } = await endpoint.call("facility.describe", {});
+      if (!methods.includes("st.readImageOffsets")) return;
+      const asked = { ...of, detId: sensor, tags: tags.slice(0, 1) };
+      const { file, size, dtype, shape, offsets } = await endpoint.call("st.readImageOffsets", asked);
+      const alone = await endpoint.call("st.collect", { detId: sensor, bl, runs: [run], tag: tags[0] ?? 0 });
+      expect(shape).toEqual(alone.frame.shape);
+      const stored = dtype === "<u2" ? new Uint16Array(shape[0] * shape[1]) : new Float32Array(shape[0] * shape[1]);
+      expect(["<u2", "<f4"]).toContain(dtype);
+      const bytes = readFileSync(file);
+      expect(bytes).toHaveLength(size);
+      expect(offsets).toHaveLength(1);
+      // Compressed ones stand nowhere as plain numbers.
+      if (Number.isNaN(offsets[0])) return;
+      bytes.copy(new Uint8Array(stored.buffer), 0, offsets[0]);
+      expect(firstDifference(stored, alone.frame.data)).toBe(-1);
     });
 
     it("gives each caller arrays of their own", async () => {

@@ -100,9 +100,13 @@ describe("the Python gateway", () => {
       expect(name).toContain("dbpy tiny 1.0");
       const table = [...Object.keys(callMethods), ...Object.keys(streamMethods)];
       expect(methods.filter((method) => !table.includes(method))).toEqual([]);
-      // The facility's Python modules give no timing edges (they come as its CSV files), and the page is served apart.
+      // The facility's Python modules give no timing edges (they come as its CSV files) and name no files; the page is
+      // served apart.
       const others = table.filter((method) => !isControlMethod(method) && !isPageMethod(method));
-      expect(others.filter((method) => !methods.includes(method))).toEqual(["db.readTimingEdges"]);
+      expect(others.filter((method) => !methods.includes(method))).toEqual([
+        "db.readTimingEdges",
+        "st.readImageOffsets",
+      ]);
       await expect(gateway.call("db.readRuninfo", { bl: 3, run: 99 })).rejects.toMatchObject({
         code: "UNKNOWN_RUN",
         details: {

@@ -14,6 +14,7 @@ from sacla_python.ahead import Ahead as _Ahead
 from sacla_python.client import asker as _asker
 from sacla_python.client import whole as _whole
 from sacla_python.errors import FacilityError as _FacilityError
+from sacla_python.file_images import FileImages as _FileImages
 from sacla_python.image_buffer import Collected as _Collected
 from sacla_python.image_buffer import ImageBuffer as _ImageBuffer
 from sacla_python.image_buffer import collected_of as _collected_of
@@ -54,20 +55,33 @@ class StorageReader:
             raise APIError("UNKNOWN_DETECTOR", f"Run {self.runs[0]} has no detector {detID}; it has {sorted(listed)}.")
         is_composite = any(one != detID and one.startswith(f"{detID}-") for one in listed)
         self._ahead: Optional[_Ahead] = None if is_composite else _Ahead(self.bl, detID)
+        # Of one run: which of several has a tag is what the server says.
+        is_one = len(self.runs) == 1 and not is_composite
+        self._file: Optional[_FileImages] = _FileImages(self.bl, self.runs[0], detID) if is_one else None
 
     def collect(self, buffer: "StorageBuffer", tag: int) -> int:
         """Fills the buffer with the image of a tag; gives the tag. APIError where there is none."""
         tag = _whole("tag", tag)
         with self._lock:
+            collected = self._read_file(tag)
+            if collected is not None:
+                buffer._fill(collected)
+                return collected.tag
             collected = self._read_ahead(tag)
             if collected is None:
                 answer = _ask("st.collect", detId=self.detID, bl=self.bl, runs=list(self.runs), tag=tag)
                 collected = _collected_of(answer)
                 self._infos[collected.run] = collected.info
+                if self._file is not None:
+                    self._file.prove(tag, collected.image)
             buffer._fill(collected)
             if self._ahead is not None:
                 self._ahead.read_on(collected.run, tag, collected.image.nbytes)
         return collected.tag
+
+    def _read_file(self, tag: int) -> Optional[_Collected]:
+        image = None if self._file is None else self._file.image(tag)
+        return None if image is None else _Collected(self.runs[0], tag, self._infos[self.runs[0]], image)
 
     def _read_ahead(self, tag: int) -> Optional[_Collected]:
         found = None if self._ahead is None else self._ahead.take(tag)

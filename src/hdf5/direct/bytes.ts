@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { lookup3 } from "./checksum.ts";
 
@@ -75,6 +76,17 @@ export class Hdf5Bytes {
       closeSync(file);
       throw error;
     }
+  }
+
+  /** By what another program finds the file, and sees whether it is still this one. */
+  identity(): { readonly file: string; readonly size: number; readonly modifiedMs: number } {
+    const { size, mtimeMs } = fstatSync(this.#file);
+    return { file: resolve(this.path), size, modifiedMs: mtimeMs };
+  }
+
+  /** Where an address is in the file, in bytes from its start. */
+  offsetOf(address: number): number {
+    return this.#base + address;
   }
 
   /** @throws FILE_CHANGED when the file was written to since it was opened, by others than a writer for such readers */

@@ -104,6 +104,23 @@ export class ImageOffsets {
     }
   }
 
+  /** Byte offsets in the file of images of this shape that stand there as plain numbers, and numpy's name of their type. */
+  contiguous(
+    tags: Uint32Array,
+    shape: readonly number[],
+  ): { readonly dtype: string; readonly offsets: Float64Array } | undefined {
+    const indexes = Array.from(tags, (tag) => this.#indexOf(tag));
+    const isContiguous = indexes.map((index) => this.#look(index) === CONTIGUOUS);
+    const common = this.#common;
+    if (common?.element === undefined || !isShape(common, shape)) return undefined;
+    const { element } = common;
+    const at = (i: number): number => this.#file.offsetOf(this.#addresses[indexes[i] ?? NaN] ?? NaN);
+    return {
+      dtype: `${element.bigEndian ? ">" : "<"}${element.kind}${element.bytes}`,
+      offsets: Float64Array.from(isContiguous, (is, i) => (is ? at(i) : NaN)),
+    };
+  }
+
   /** How the image of a tag is stored, for comparing: the same words for images that are read in the same way. */
   storageOf(tag: number): string {
     const index = this.#indexOf(tag);

@@ -5,7 +5,7 @@ import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
 import { type Column, emptyColumn, STATUS_MISSING } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
-import type { RunInfo } from "../../transport/methods.ts";
+import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
 import { type FolderFile, filesOf, OpenFiles, type RunPart } from "./folder-files.ts";
 import { FolderRun } from "./folder-run.ts";
@@ -195,6 +195,15 @@ class ArchiveFolder implements DataSource {
 
   async readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): Promise<boolean> {
     return await this.#run(bl, run).readFrame(detId, tag, out);
+  }
+
+  async imageOffsets(
+    bl: number,
+    run: number,
+    detId: string,
+    tags: Uint32Array,
+  ): Promise<CallResult<"st.readImageOffsets">> {
+    return await this.#run(bl, run).imageOffsets(detId, tags);
   }
 
   async close(): Promise<void> {

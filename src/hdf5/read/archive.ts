@@ -6,7 +6,7 @@ import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
 import { type Column, emptyColumn, STATUS_MISSING } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
-import type { RunInfo } from "../../transport/methods.ts";
+import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import { type ArchiveOptions, readRuns, type StoredRun } from "./dataconvert.ts";
 import type { H5File } from "./h5file.ts";
 
@@ -164,6 +164,10 @@ class Archive implements DataSource {
 
   readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean | Promise<boolean> {
     return this.#detector(bl, run, detId).readImage(tag, out);
+  }
+
+  imageOffsets(bl: number, run: number, detId: string, tags: Uint32Array): CallResult<"st.readImageOffsets"> {
+    return this.#detector(bl, run, detId).offsetsOf(tags);
   }
 
   close(): void {

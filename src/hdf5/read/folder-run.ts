@@ -2,7 +2,7 @@ import type { DetectorInfo } from "../../core/detector.ts";
 import { listDetectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
-import type { RunInfo } from "../../transport/methods.ts";
+import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import type { FolderFile, RunPart } from "./folder-files.ts";
 
 /** A run whose shots are in one file or in several of a folder; what is in two is taken from the first by name. */
@@ -92,6 +92,14 @@ export class FolderRun {
     const [info] = infos;
     const { pixelType, ...others } = info;
     return infos.every((other) => other.pixelType === pixelType) ? info : others;
+  }
+
+  /** As of a data source, of the first of several files. */
+  async imageOffsets(detId: string, tags: Uint32Array): Promise<CallResult<"st.readImageOffsets">> {
+    const [first] = this.#files;
+    const found = await first.ask((source) => source.imageOffsets?.(this.#bl, this.#run, detId, tags));
+    if (found !== undefined) return found;
+    throw new SaclaError("UNSUPPORTED", `${show(first.path)} has no images that stand alone; ask st.frames.`);
   }
 
   /** As of a data source. @throws FILE_DAMAGED when the image has another size than those of the first file */

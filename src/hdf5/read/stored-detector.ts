@@ -1,6 +1,7 @@
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
+import type { CallResult } from "../../transport/methods.ts";
 import { ImageOffsets } from "../direct/image-offsets.ts";
 import { type Absence, absenceOf, damaged, frameMissing, notWritten, partlyWritten } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
@@ -115,6 +116,16 @@ export class StoredDetector {
     return typeof done === "boolean"
       ? this.#finish(done, tag, out)
       : done.then((isRead) => this.#finish(isRead, tag, out));
+  }
+
+  /** Where the images of tags stand in the file as plain numbers; nowhere while a writer has it open. */
+  offsetsOf(tags: Uint32Array): CallResult<"st.readImageOffsets"> {
+    const { fileBytes } = this.#file;
+    const { ysize, xsize, pixelType } = this.info;
+    const found = fileBytes.writer === "none" ? this.#offsets?.contiguous(tags, [ysize, xsize]) : undefined;
+    const none = { dtype: pixelType === "uint16" ? "<u2" : "<f4", offsets: new Float64Array(tags.length).fill(NaN) };
+    fileBytes.checkUnchanged();
+    return { ...fileBytes.identity(), ...(found ?? none), shape: [ysize, xsize] };
   }
 
   /** @param isRead - whether `out` holds the image as found from the tables of the file */

@@ -1,10 +1,19 @@
+import { join } from "node:path";
 import { afterAll, expect } from "vitest";
 import { connect } from "../../../src/connect.ts";
+import { Db } from "../../../src/db/index.ts";
+import { convert } from "../../../src/hdf5/index.ts";
 import type { HttpServer } from "../../../src/server/http-server.ts";
+import { endpointOf } from "../../../src/source/index.ts";
+import { St } from "../../../src/st/index.ts";
+import { inProcess } from "../../../src/transport/index.ts";
 import { gatewayOver, gatewayPython, itWithGateway } from "../../support/gateway.ts";
 import { httpServer } from "../../support/http.ts";
 import { itWithPython, runUnittest } from "../../support/python.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { tinySource } from "../../support/tiny-source.ts";
 
+const folder = temporaryFolder();
 const servers: HttpServer[] = [];
 
 afterAll(async () => {
@@ -41,4 +50,19 @@ itWithPython(
     expect(await runUnittest("test_control", { SACLA_URL: await serveSim() })).toBe(3);
   },
   120_000,
+);
+
+itWithPython(
+  "images of a file on this computer are read from the file, and are those of the server until it changes",
+  async () => {
+    const path = join(folder, "tiny.h5");
+    const endpoint = inProcess(endpointOf(tinySource()));
+    await convert({ db: new Db(endpoint), st: new St(endpoint) }, { bl: 3, run: 10 }, path);
+    await using file = await connect(path);
+    const server = await httpServer(file.endpoint);
+    servers.push(server);
+    const env = { SACLA_URL: server.address, SACLA_TEST_RUN: "10", SACLA_TEST_DETECTOR: "MPCCD-2N0-1-006-1" };
+    expect(await runUnittest("test_file_images", env)).toBe(1);
+  },
+  60_000,
 );
