@@ -311,16 +311,21 @@ function clippedLines(clipped: readonly number[] | undefined): string[] {
   return parts.length === 0 ? [] : [`pixels the format cannot hold: ${parts.join(", ")}`];
 }
 
+/** So many kinds of signals are named. */
+const MOST_KINDS = 12;
+
 /** The signals that are not in the file, those of one kind as the pattern that --signal takes. */
 function leftOutLines(ids: readonly string[]): string[] {
   if (ids.length === 0) return [];
   const kinds = new Map<string, string[]>();
   for (const id of ids) {
-    const kind = id.replace(/\d+(?=\D*$)/, "*");
+    const kind = id.replace(/\d+/g, "*");
     kinds.set(kind, [...(kinds.get(kind) ?? []), id]);
   }
   const named = [...kinds].map(([kind, of]) => (of.length === 1 ? of[0] : `${kind} (${of.length})`));
-  return [`signals left out (add them with --signal): ${named.join(", ")}`];
+  const others = named.length - MOST_KINDS;
+  const more = others > 0 ? `, and ${others} more kinds, see: sacla signals` : "";
+  return [`signals left out (add them with --signal): ${named.slice(0, MOST_KINDS).join(", ")}${more}`];
 }
 
 function megabytes(bytes: number): string {

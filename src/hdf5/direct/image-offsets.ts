@@ -104,7 +104,7 @@ export class ImageOffsets {
     }
   }
 
-  /** Byte offsets in the file of images of this shape that stand there as plain numbers, and numpy's name of their type. */
+  /** Byte offsets of images of this shape that stand in the file as plain numbers, and numpy's name of their type. */
   contiguous(
     tags: Uint32Array,
     shape: readonly number[],
