@@ -1,4 +1,4 @@
-import { sleep } from "../core/async.ts";
+import { bounded, sleep } from "../core/async.ts";
 import { isSaclaError, toSaclaError } from "../core/errors.ts";
 import type { Db } from "../db/index.ts";
 import type { Live, LiveShot, LiveShots } from "../live/index.ts";
@@ -26,8 +26,8 @@ export interface PageSource {
 export type LiveSubject = Pick<CallParams<"page.live">, "bl" | "detId" | "dark" | "mean">;
 
 /**
- * The newest picture of a detector, made once for all who ask, at a bounded rate, and only while somebody asks. Who is
- * slow gets the newest when it asks again; nothing waits for it.
+ * The newest picture of a detector, made once for all who ask, at a bounded rate, and only when somebody has seen the
+ * one before: no shot is read that nobody sees. Who is slow gets the newest when it asks again; nothing waits for it.
  */
 export class LivePictures {
   readonly #source: PageSource;
@@ -43,6 +43,9 @@ export class LivePictures {
   #error: string | null = null;
   #askedAt = 0;
   readonly #waiting = new Set<() => void>();
+  /** Whether somebody has seen the newest picture, and waits for the next. */
+  #isWanted = true;
+  #tellWanted = (): void => {};
 
   constructor(source: PageSource, subject: LiveSubject) {
     this.#source = source;
@@ -59,7 +62,11 @@ export class LivePictures {
     const { after, waitMs } = params;
     // A number from before this server was started says nothing here.
     const known = after === null || after > this.#seq ? 0 : after;
-    if (known === this.#seq) await this.#newer(waitMs, signal);
+    if (known === this.#seq) {
+      this.#isWanted = true;
+      this.#tellWanted();
+      await this.#newer(waitMs, signal);
+    }
     const frame = known < this.#seq ? ((await this.#maker?.frame(params)) ?? null) : null;
     return { frame, counts: this.#counts(), now: Date.now() / 1000, error: this.#error };
   }
@@ -133,13 +140,25 @@ export class LivePictures {
           const detector = await this.#open(shot.run, signal);
           of = { run: shot.run, detector, window: mean > 1 ? new WindowMean(mean) : null };
         }
-        this.#show(shot.keep() as LiveShot, of.detector, of.window, dark);
+        // What is still computed of the shot before has its images in the same memory.
+        await this.#maker?.settled();
+        this.#show(shot, of.detector, of.window, dark);
         await sleep(Math.max(0, EVERY_MS - (performance.now() - began)), signal);
+        await this.#wanted(signal);
       }
     } finally {
       clearInterval(timer);
       await sleep(0);
     }
+  }
+
+  /** Resolves when somebody waits for the next picture. @throws ABORTED */
+  async #wanted(signal: AbortSignal): Promise<void> {
+    if (this.#isWanted) return;
+    const wanted = new Promise<void>((resolve) => {
+      this.#tellWanted = resolve;
+    });
+    await bounded("the wish for a picture", { signal }, () => wanted);
   }
 
   async #open(runNumber: number, signal: AbortSignal): Promise<PageDetector> {
@@ -153,7 +172,7 @@ export class LivePictures {
     const { bl, detId } = this.#subject;
     const { hightag, run, tag, time, latencyMs } = shot;
     const cameAt = Date.now() / 1000;
-    const { images, shots } = window?.add(shot.images) ?? { images: shot.images, shots: 1 };
+    const { images, shots } = window?.add(shot.images) ?? { images: detector.keep(shot.images), shots: 1 };
     if (Object.keys(images).length === 0) return;
     const missing = Object.entries(shot.missing ?? {}).map(([id, reason]) => ({ detId: id, reason }));
     const about = { seq: this.#seq + 1, bl, detId, hightag, run, tag, time, latencyMs, cameAt, shots, dark, missing };
@@ -163,6 +182,7 @@ export class LivePictures {
     before?.forgetOlder();
     this.#seq++;
     this.#made++;
+    this.#isWanted = false;
     this.#error = null;
     for (const tell of this.#waiting) tell();
   }

@@ -2,9 +2,9 @@ import { HC_EV_ANGSTROM } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { type DetectorGroup, Detectors } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
-import { contiguous, type Image, type RawImage, shapeOf } from "../core/ndarray.ts";
+import { asImage, contiguous, type Image, type RawImage, shapeOf } from "../core/ndarray.ts";
 import type { Roi } from "../core/roi.ts";
-import type { Shot, ShotStream } from "../core/shots.ts";
+import { ImageMemory, type Shot, type ShotStream } from "../core/shots.ts";
 import type { Run } from "../db/index.ts";
 import { type Assembler, badPixels, fromBeamCentre, type SensorRegion, usable } from "../ip/index.ts";
 import {
@@ -20,7 +20,7 @@ import {
 import type { St } from "../st/index.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 import type { PageFrame } from "../transport/page-methods.ts";
-import type { WholePicture } from "./shown.ts";
+import { WholePicture } from "./shown.ts";
 
 type Axis = NonNullable<CallParams<"page.picture">["profile"]>;
 
@@ -38,6 +38,7 @@ export class PageDetector {
   readonly dark: Dark | null;
   readonly #run: Run;
   readonly #infos: readonly DetectorInfo[];
+  readonly #kept = new ImageMemory();
   readonly #regions = new Map<string, readonly SensorRegion[]>();
   readonly #profiles = new Map<string, ReturnType<typeof radialProfile> | null>();
 
@@ -76,24 +77,42 @@ export class PageDetector {
     return new PageDetector(run, group, infos, assembler, dark);
   }
 
-  /** The picture of the images of one shot, or of means. */
-  picture(images: Readonly<Record<string, RawImage>>): WholePicture {
+  /**
+   * The picture of the images of one shot, or of means.
+   * @param again - a picture of this detector that nobody needs any more: its memory is used
+   */
+  picture(images: Readonly<Record<string, RawImage>>, again?: WholePicture): WholePicture {
     const { assembler, dark } = this;
     if (assembler !== null) {
       const given = Object.fromEntries(Object.entries(images).filter(([id]) => this.group.sensors.includes(id)));
-      const out: Image = assembler.assemble(given, dark === null ? {} : { dark: dark.mean });
-      return { data: out.data, rows: assembler.height, columns: assembler.width };
+      const picture = again ?? new WholePicture(assembler.height, assembler.width);
+      const out: Image = asImage(picture.data, assembler.height, assembler.width);
+      assembler.assemble(given, dark === null ? { out } : { out, dark: dark.mean });
+      return picture;
     }
     const [sensor = ""] = this.group.sensors;
     const image = images[sensor];
     if (image === undefined) throw new SaclaError("FRAME_MISSING", `There is no image of ${sensor}.`);
     const [rows, columns] = shapeOf(sensor, image);
-    const data = Float32Array.from(contiguous(image));
+    const picture = again ?? new WholePicture(rows, columns);
+    const { data } = picture;
+    data.set(contiguous(image));
     if (dark !== null) {
       const level = darkOf(dark.mean, sensor, rows, columns);
       for (let i = 0; i < data.length; i++) data[i] = (data[i] ?? NaN) - (level[i] ?? NaN);
     }
-    return { data, rows, columns };
+    return picture;
+  }
+
+  /** A copy of the images of a shot, in memory that the next copy uses again. */
+  keep(images: Readonly<Record<string, RawImage>>): Readonly<Record<string, RawImage>> {
+    return this.#kept.images(
+      Object.entries(images).map(([detId, image]) => ({
+        detId,
+        shape: shapeOf(detId, image),
+        data: contiguous(image),
+      })),
+    );
   }
 
   /** The sensor pixel under a pixel of the picture. */

@@ -3,7 +3,7 @@ import type { Roi } from "../core/roi.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 import type { PageFrame } from "../transport/page-methods.ts";
 import type { PageDetector } from "./page-detector.ts";
-import { shownPart, type WholePicture } from "./shown.ts";
+import type { WholePicture } from "./shown.ts";
 
 type Frame = PageFrame;
 type Look = Pick<CallParams<"page.picture">, "region" | "side" | "rois" | "profile">;
@@ -13,7 +13,7 @@ type Numbers = Pick<Frame, "histogram" | "profile" | "numbersTag">;
 type About = Omit<Frame, "picture" | "rois" | keyof Numbers | "reducedMs">;
 
 /** Curves need not be as new as the picture: those of a shot so little older will do. */
-const NUMBERS_MS = 250;
+const NUMBERS_MS = 500;
 
 /** One shot, or the mean of some, of which pictures are made: of each look one, whoever asks for it and how often. */
 export class PictureMaker {
@@ -29,7 +29,10 @@ export class PictureMaker {
   readonly #made = new Map<string, number>();
   #before: PictureMaker | undefined;
 
-  /** @param before - the picture before this one, of the same detector, whose curves may still do */
+  /**
+   * @param before - the picture before this one, of the same detector, whose curves may still do; its memory is used,
+   * so no more pictures can be made of it
+   */
   constructor(about: About, detector: PageDetector, images: Readonly<Record<string, RawImage>>, before?: PictureMaker) {
     this.#began = performance.now();
     this.#before = before;
@@ -37,19 +40,15 @@ export class PictureMaker {
     this.tag = about.tag;
     this.#detector = detector;
     this.#images = images;
-    this.whole = detector.picture(images);
+    this.whole = detector.picture(images, before?.whole);
   }
 
   async frame({ region, side, rois, profile }: Look): Promise<Frame> {
+    // Before anything is waited for: the memory may then be that of a later shot.
     const picture = this.#part(region, side);
+    const sums = this.#detector.regions(this.#images, this.whole, rois);
     const numbers = await this.#numbersFor(profile);
-    return {
-      ...this.#about,
-      reducedMs: performance.now() - this.#began,
-      picture,
-      rois: this.#detector.regions(this.#images, this.whole, rois),
-      ...numbers,
-    };
+    return { ...this.#about, reducedMs: performance.now() - this.#began, picture, rois: sums, ...numbers };
   }
 
   #numbersFor(profile: Look["profile"]): Promise<Numbers> {
@@ -72,6 +71,11 @@ export class PictureMaker {
     this.#made.set(key, at);
     this.#numbers.set(key, numbers);
     return numbers;
+  }
+
+  /** Resolves when nothing is computed of the images any more: their memory can be used for a later shot. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#numbers.values());
   }
 
   /** There is a newer one: those before this one are not needed any more. */
@@ -100,7 +104,7 @@ export class PictureMaker {
     if (part === undefined) {
       const { assembler } = this.#detector;
       part = {
-        ...shownPart(this.whole, region, side),
+        ...this.whole.part(region, side),
         pixelSizeUm: assembler?.pixelSizeUm ?? null,
         beam: assembler === null ? null : { row: assembler.height / 2, column: assembler.width / 2 },
       };

@@ -82,7 +82,7 @@ const frame = v.strictObject({
   rois: v.array(
     v.strictObject({ roi, sum: v.number(), mean: v.nullable(v.number()), max: v.nullable(v.number()), pixels: count }),
   ),
-  /** Of which shot `histogram` and `profile` are: live this one, or one at most 250 ms older. */
+  /** Of which shot `histogram` and `profile` are: live this one, or one at most 500 ms older. */
   numbersTag: tag,
   /** Of all pixels of all sensors, 1 ADU (or photon) wide. */
   histogram: v.strictObject({ from: v.number(), binWidth: v.number(), counts: doubles }),

@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { connect } from "../../../src/connect.ts";
 import { Live } from "../../../src/live/index.ts";
@@ -29,5 +29,31 @@ it("LivePictures waits for the first picture as for any other", async () => {
   expect(answers).toBe(0);
   stop.abort();
   expect((await Promise.all(asked)).map(({ frame }) => frame)).toEqual([null, null]);
+  pictures.close();
+});
+
+it("LivePictures reads no shot before somebody has seen the picture of the one before", async () => {
+  await using facility = await connect("sim:");
+  let read = 0;
+  const endpoint: typeof facility.endpoint = {
+    call: async (method, params, options) => await facility.endpoint.call(method, params, options),
+    stream: (method, params, options) => {
+      read++;
+      return facility.endpoint.stream(method, params, options);
+    },
+    close: async () => {},
+  };
+  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001-1", dark: null, mean: 1 };
+  const pictures = new LivePictures({ ...facility, live: new Live(endpoint) }, subject);
+  const next = async (after: number | null) =>
+    await pictures.next({ ...subject, ...look, after, waitMs: 10_000 }, undefined);
+  const first = await next(null);
+  // Who comes later is given the same; there is time for four pictures.
+  const other = next(null);
+  await sleep(300);
+  expect(read).toBe(1);
+  expect((await other).frame?.seq).toBe(first.frame?.seq);
+  const second = await next(first.frame?.seq ?? null);
+  expect([second.frame?.seq, read]).toEqual([(first.frame?.seq ?? 0) + 1, 2]);
   pictures.close();
 });
