@@ -13,6 +13,10 @@ export interface PageFiles {
   readonly columns?: string | undefined;
   /** The experiment file. */
   readonly experiment?: string | undefined;
+  /** A folder with modules of plans. */
+  readonly plans?: string | undefined;
+  /** The file of the presets. */
+  readonly presets?: string | undefined;
 }
 
 /** @throws FILE_NOT_FOUND, BAD_ARGUMENT, BAD_TEXT */

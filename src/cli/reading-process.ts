@@ -9,6 +9,7 @@ import { endpointOf } from "../source/index.ts";
 import { toWireError, type WireError } from "../transport/codec.ts";
 import { controlMethods, isControlMethod } from "../transport/control-methods.ts";
 import { type Endpoint, inProcess } from "../transport/index.ts";
+import { isPresetMethod, presetMethods } from "../transport/preset-methods.ts";
 import { isScanMethod, scanMethods } from "../transport/scan-methods.ts";
 import { type KaraboOptions, startKarabo } from "./karabo.ts";
 import { loadServer } from "./load-server.ts";
@@ -107,14 +108,16 @@ async function openSource({ url, simulated }: ReadingTask): Promise<Endpoint> {
   return inProcess(endpointOf(twinShots(options, twins)));
 }
 
-const scans = Object.keys(scanMethods);
-
 /** A source of whose facility another process controls the devices. */
 function besideControl(source: Endpoint, { hasOwnDevices, inner }: ReadingTask): Endpoint {
-  const answered = [...(hasOwnDevices ? Object.keys(controlMethods) : []), ...(inner === undefined ? [] : scans)];
+  const answered = [
+    ...Object.keys(presetMethods),
+    ...(hasOwnDevices ? Object.keys(controlMethods) : []),
+    ...(inner === undefined ? [] : Object.keys(scanMethods)),
+  ];
   return {
     call: async (method, params, options) => {
-      if (isControlMethod(method) || (inner !== undefined && isScanMethod(method)))
+      if (isControlMethod(method) || isPresetMethod(method) || (inner !== undefined && isScanMethod(method)))
         throw new SaclaError("TOO_LARGE", `A request for ${method} has at most 65536 bytes.`, { details: { method } });
       const answer = await source.call(method, params, options);
       if (method !== "facility.describe") return answer;

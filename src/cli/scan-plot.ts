@@ -56,12 +56,12 @@ export class ScanPlot implements ScanCallback {
  */
 export class ScanUnits implements ScanCallback {
   readonly units: Record<string, string> = {};
-  readonly #session: Session;
+  readonly #session: Pick<Session, "facility">;
   readonly #control: Control;
   readonly #idOf: (signal: string) => string;
   readonly #asked = new Map<string, Promise<void>>();
 
-  constructor(session: Session, control: Control, idOf: (signal: string) => string) {
+  constructor(session: Pick<Session, "facility">, control: Control, idOf: (signal: string) => string) {
     this.#session = session;
     this.#control = control;
     this.#idOf = idOf;

@@ -5,6 +5,7 @@ import { counted } from "../core/show.ts";
 import { signalId } from "../ec/experiment.ts";
 import type { Control, Experiment } from "../ec/index.ts";
 import { textTable } from "../plot/text.ts";
+import { problemsOf } from "../scan/dry-run/dry-run.ts";
 import {
   controlBeamline,
   type DryRun,
@@ -82,11 +83,6 @@ export async function beamNow(session: Session, options: ScanningOptions, plan: 
   } finally {
     closeAll(maps);
   }
-}
-
-/** What stands against a plan. What an adaptive one makes of values nobody has measured says nothing. */
-export function problemsOf(plan: Plan, run: DryRun): readonly string[] {
-  return [...new Set([...run.violations, ...(run.problem === null || plan.adaptive ? [] : [run.problem])])];
 }
 
 /** What a dry run found, for people. */

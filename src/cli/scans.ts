@@ -1,16 +1,24 @@
 import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { SaclaError } from "../core/errors.ts";
+import { readdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
+import { fromWireError } from "../transport/codec.ts";
 import type { Endpoint } from "../transport/index.ts";
 import type { CallParams } from "../transport/methods.ts";
-import { isScanMethod, type PageScan } from "../transport/scan-methods.ts";
+import { isScanMethod, type PageDryRun, type PageScan, type PageScanSettings } from "../transport/scan-methods.ts";
 import { besideModule, startProcess } from "../transport/threads.ts";
+import type { PageFiles } from "./page-options.ts";
 import type { ScanNews, ScanOrder } from "./scan-process.ts";
 
 /** Remarks that are kept. */
 const NOTES = 20;
 /** A scan that is told to abort is ended by force after so long; its lease then ends by itself. */
 const CLOSE_MS = 2000;
+/** A dry run that takes longer is given up: the plan perhaps never ends. */
+const LOOK_MS = 60_000;
+/** Plans that are listed. */
+const MOST_FILES = 500;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type Start = CallParams<"page.startScan">;
@@ -21,17 +29,23 @@ class RunningScan {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
 
-  constructor({ bl, name, reason, settings }: Start, url: string, experiment: string | undefined) {
+  /** @param given - the settings with the path of a file */
+  constructor({ bl, name, reason, settings }: Start, given: PageScanSettings, url: string, experiment?: string) {
     this.scan = {
       id: randomUUID(),
       by: name,
       reason,
       settings,
       state: "starting",
+      isHeld: false,
       line: "starting",
       began: Date.now() / 1000,
       ended: null,
+      total: null,
+      secondsLeft: null,
       points: [],
+      answers: [],
+      units: {},
       notes: [],
       error: null,
       journal: null,
@@ -48,7 +62,7 @@ class RunningScan {
       this.#child.once("error", gone);
       this.#child.once("exit", gone);
     });
-    this.order({ kind: "scan", task: { url, bl, name, reason, settings, experiment } });
+    this.order({ kind: "scan", task: { url, bl, name, reason, settings: given, experiment } });
   }
 
   get isOn(): boolean {
@@ -74,9 +88,11 @@ class RunningScan {
     else if (news.kind === "point") scan.points = [...scan.points, news.point];
     else if (news.kind === "ended") this.#end(news.state, null);
     else if (news.kind === "failed") this.#end("failed", news.error.message);
-    else if (this.isOn) {
-      scan.state = news.state;
-      scan.line = news.line;
+    else if (news.kind === "total") scan.total = news.total;
+    else if (news.kind === "answers") scan.answers = news.answers;
+    else if (news.kind === "state" && this.isOn) {
+      const { kind: _, ...state } = news;
+      Object.assign(scan, state);
     }
   }
 
@@ -84,8 +100,74 @@ class RunningScan {
     const { scan } = this;
     scan.state = state;
     scan.line = state;
+    scan.isHeld = false;
+    scan.secondsLeft = null;
     scan.error = error;
     scan.ended = Date.now() / 1000;
+  }
+}
+
+/** The plans that may be run: modules of one folder, that the server was given. */
+class PlanFolder {
+  readonly #folder: string | undefined;
+
+  constructor(folder: string | undefined) {
+    this.#folder = folder === undefined ? undefined : resolve(folder);
+  }
+
+  /** @throws FILE_NOT_FOUND when the folder cannot be read */
+  async list(): Promise<{ folder: string | null; files: string[] }> {
+    if (this.#folder === undefined) return { folder: null, files: [] };
+    try {
+      const entries = await readdir(this.#folder, { withFileTypes: true });
+      const files = entries.filter((entry) => !entry.isDirectory() && /\.[cm]?[jt]s$/.test(entry.name));
+      return {
+        folder: this.#folder,
+        files: files
+          .map(({ name }) => name)
+          .sort()
+          .slice(0, MOST_FILES),
+      };
+    } catch (error) {
+      throw toSaclaError(error, "FILE_NOT_FOUND", `The folder of plans ${show(this.#folder)} cannot be read`);
+    }
+  }
+
+  /** The path of a plan: its name is looked for in the list, so that no path leads out of the folder. */
+  async path(file: string): Promise<string> {
+    const { folder, files } = await this.list();
+    if (folder !== null && files.includes(file)) return resolve(folder, file);
+    const known = folder === null ? "it was given none: --plans FOLDER" : `it has ${showList(files, 20)}`;
+    throw new SaclaError("FILE_NOT_FOUND", `The server's folder of plans has no ${show(file)}; ${known}.`);
+  }
+
+  /** The settings with the path of a file in place of its name. */
+  async found(settings: PageScanSettings): Promise<PageScanSettings> {
+    return "file" in settings ? { file: await this.path(settings.file) } : settings;
+  }
+}
+
+/** What a plan would do, found in a process of its own: the plan is a program of a user's. */
+async function dryRunIn(task: Extract<ScanOrder, { kind: "look" }>["task"]): Promise<Omit<PageDryRun, "command">> {
+  const child = startProcess(besideModule(import.meta.url, "scan-process"));
+  child.stderr?.resume();
+  const timer = setTimeout(() => child.kill("SIGKILL"), LOOK_MS);
+  try {
+    return await new Promise((found, failed) => {
+      child.on("message", (news: ScanNews) => {
+        if (news.kind === "looked") found(news.found);
+        else if (news.kind === "failed") failed(fromWireError(news.error));
+      });
+      child.once("error", failed);
+      child.once("exit", () => {
+        const why = `The dry run ended without an answer, or took longer than ${LOOK_MS / 1000} s`;
+        failed(new SaclaError("BAD_ARGUMENT", `${why}; try it in a terminal: sacla plan dry-run FILE.`));
+      });
+      child.send({ kind: "look", task } satisfies ScanOrder, undefined, undefined, () => {});
+    });
+  } finally {
+    clearTimeout(timer);
+    child.kill();
   }
 }
 
@@ -93,19 +175,38 @@ class RunningScan {
  * An Endpoint that also runs scans for the page, each in a process of its own that reaches the beamline at `url`.
  * `control` answers the rest.
  */
-export function withScans(control: Endpoint, url: string, experiment: string | undefined): Endpoint {
+export function withScans(control: Endpoint, url: string, { experiment, plans: folder }: PageFiles): Endpoint {
   const scans = new Map<number, RunningScan>();
+  const plans = new PlanFolder(folder);
+  let looks = 0;
   const handle = {
-    "page.scan": ({ bl }: CallParams<"page.scan">) => ({ scan: scans.get(bl)?.scan ?? null, now: Date.now() / 1000 }),
-    "page.startScan": (start: Start) => {
+    "page.scan": async ({ bl }: CallParams<"page.scan">) => ({
+      scan: scans.get(bl)?.scan ?? null,
+      now: Date.now() / 1000,
+    }),
+    "page.plans": async () => await plans.list(),
+    "page.dryRun": async ({ bl, file }: CallParams<"page.dryRun">) => {
+      const path = await plans.path(file);
+      if (looks > 0) throw new SaclaError("DEVICE_BUSY", "Another dry run is on; ask again when it is done.");
+      looks++;
+      try {
+        const found = await dryRunIn({ url, bl, settings: { file: path }, experiment });
+        const named = experiment === undefined ? "" : ` --experiment ${experiment}`;
+        return { ...found, command: `sacla plan run ${path} --bl ${bl}${named}` };
+      } finally {
+        looks--;
+      }
+    },
+    "page.startScan": async (start: Start) => {
+      const given = await plans.found(start.settings);
       const before = scans.get(start.bl);
       if (before?.isOn === true)
         throw new SaclaError("DEVICE_BUSY", `A scan of ${before.scan.by} is on; stop it, or wait until it is done.`);
-      const made = new RunningScan(start, url, experiment);
+      const made = new RunningScan(start, given, url, experiment);
       scans.set(start.bl, made);
       return { id: made.scan.id };
     },
-    "page.doScan": ({ bl, what }: CallParams<"page.doScan">) => {
+    "page.doScan": async ({ bl, what }: CallParams<"page.doScan">) => {
       const found = scans.get(bl);
       if (found?.isOn !== true) throw new SaclaError("DEVICE_BUSY", "No scan is on, so nothing can be done to it.");
       found.order({ kind: what });
@@ -115,7 +216,7 @@ export function withScans(control: Endpoint, url: string, experiment: string | u
   return {
     call: async (method, params, options) =>
       isScanMethod(method)
-        ? (handle[method] as (params: unknown) => never)(params)
+        ? ((await (handle[method] as (params: unknown) => Promise<unknown>)(params)) as never)
         : await control.call(method, params, options),
     stream: (method, params, options) => control.stream(method, params, options),
     close: async () => {

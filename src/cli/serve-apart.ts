@@ -11,12 +11,14 @@ import { fromWireError } from "../transport/codec.ts";
 import { controlMethods } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/index.ts";
 import { addressOf } from "../transport/open.ts";
+import { presetMethods } from "../transport/preset-methods.ts";
 import { scanMethods } from "../transport/scan-methods.ts";
 import { besideModule, startProcess } from "../transport/threads.ts";
 import { hasZeromq } from "../transport/zmq/load.ts";
 import type { KaraboOptions } from "./karabo.ts";
 import { connectLater, loadServer } from "./load-server.ts";
 import type { PageFiles } from "./page-options.ts";
+import { withPresets } from "./page-presets.ts";
 import type { ReadingNote, ReadingOrder, ReadingTask } from "./reading-process.ts";
 import { withScans } from "./scans.ts";
 
@@ -109,11 +111,12 @@ export async function serveApart(
   const { isPagePath, Limits, Service, serveHttp, serveZmq } = await loadServer();
   const reading = new Reading(options, control);
   const { inner } = reading;
-  const endpoint =
-    control.endpoint === undefined || inner === undefined
-      ? control.endpoint
-      : withScans(control.endpoint, inner, options.page.experiment);
-  const calls = { ...(endpoint === undefined ? {} : controlMethods), ...(inner === undefined ? {} : scanMethods) };
+  const kept = control.endpoint === undefined ? undefined : withPresets(control.endpoint, options.page);
+  const endpoint = kept === undefined || inner === undefined ? kept : withScans(kept, inner, options.page);
+  const calls = {
+    ...(endpoint === undefined ? {} : { ...controlMethods, ...presetMethods }),
+    ...(inner === undefined ? {} : scanMethods),
+  };
   const service = new Service(
     endpoint ?? noData,
     { audit, limits: new Limits(options.limits), logger, metrics: reading.metrics },

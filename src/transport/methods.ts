@@ -4,6 +4,7 @@ import { defined } from "../core/options.ts";
 import { citiusMethods } from "./citius-methods.ts";
 import { controlMethods } from "./control-methods.ts";
 import { pageMethods } from "./page-methods.ts";
+import { presetMethods } from "./preset-methods.ts";
 import { scanMethods } from "./scan-methods.ts";
 
 /**
@@ -349,6 +350,7 @@ export const callMethods = {
   ...controlMethods,
   ...pageMethods,
   ...scanMethods,
+  ...presetMethods,
 } as const satisfies Record<string, Method>;
 
 const liveParams = v.strictObject({

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isPresetMethod, type presetMethods } from "./preset-methods.ts";
 import { isScanMethod, type scanMethods } from "./scan-methods.ts";
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
@@ -186,9 +187,9 @@ export const pageMethods = {
 } as const;
 
 /** A row that is for the page alone. */
-export type PageMethod = keyof typeof pageMethods | keyof typeof scanMethods;
+export type PageMethod = keyof typeof pageMethods | keyof typeof scanMethods | keyof typeof presetMethods;
 
 /** Whether a method is one for the page alone, which no source answers by itself. */
 export function isPageMethod(method: string): method is PageMethod {
-  return Object.hasOwn(pageMethods, method) || isScanMethod(method);
+  return Object.hasOwn(pageMethods, method) || isScanMethod(method) || isPresetMethod(method);
 }

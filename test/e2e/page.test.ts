@@ -202,7 +202,7 @@ describe("the page in Chromium", () => {
       await page.getByLabel("to", { exact: true }).fill(String(Math.round(centrePulse) + 240));
       await page.getByLabel("points", { exact: true }).fill("17");
       await page.getByLabel("shots each").fill("5");
-      const form = page.getByRole("form", { name: "scan settings" });
+      const form = page.getByRole("region", { name: "scan settings" });
       await form.getByLabel("shutter").selectOption("bl3_shutter1");
       await page.getByLabel("signals").fill("st_4_pd_user_3 peak voltage");
       await page.getByRole("button", { name: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" }).first().click();

@@ -1,19 +1,21 @@
-import { randomUUID } from "node:crypto";
 import { useState } from "react";
 import type { CallParams } from "../../src/transport/methods.ts";
 import type { PageScanSettings } from "../../src/transport/scan-methods.ts";
-import { ask, endpoint } from "../server/connection.ts";
+import { ask, change } from "../server/connection.ts";
+import { go, usePlace } from "../server/location.ts";
 import { textOf, usePoll } from "../server/use-poll.ts";
 import type { SteerProps } from "../steer/axes-table.tsx";
 import { releaseLease, useHeld } from "../steer/held.ts";
+import { PlanForm } from "./plan-form.tsx";
 import { ScanForm } from "./scan-form.tsx";
 import { ScanProgress } from "./scan-progress.tsx";
 
 const EVERY_MS = 500;
 
 /** A scan: set up and looked at first, started, watched, its peak fitted. It runs on the server. */
-export function ScanBox(props: SteerProps) {
+export function ScanBox({ canControl, ...props }: SteerProps & { readonly canControl: boolean }) {
   const { bl } = props;
+  const isPlan = usePlace().params.get("what") === "plan";
   const { control } = useHeld();
   const [error, setError] = useState<string | null>(null);
   const state = usePoll(async (signal) => await ask("page.scan", { bl }, signal), EVERY_MS, `scan ${bl}`);
@@ -29,10 +31,10 @@ export function ScanBox(props: SteerProps) {
     run(async () => {
       // The scan takes a lease of its own.
       await releaseLease();
-      await endpoint.call("page.startScan", { bl, name, reason, settings }, { key: randomUUID() });
+      await change("page.startScan", { bl, name, reason, settings });
     });
   const tell = (what: CallParams<"page.doScan">["what"]): void =>
-    run(async () => await endpoint.call("page.doScan", { bl, what }, { key: randomUUID() }));
+    run(async () => await change("page.doScan", { bl, what }));
   return (
     <section aria-label="scan">
       <h2>Scan</h2>
@@ -41,11 +43,31 @@ export function ScanBox(props: SteerProps) {
           {error}
         </p>
       )}
-      {isOn ? null : <ScanForm {...props} isHeld={control !== null} onStart={start} />}
+      {isOn ? null : (
+        <>
+          <fieldset className="row" aria-label="what to run">
+            {(["one axis", "a plan from a file"] as const).map((kind) => (
+              <button
+                key={kind}
+                type="button"
+                aria-pressed={isPlan === (kind !== "one axis")}
+                onClick={() => go({ what: kind === "one axis" ? null : "plan" })}
+              >
+                {kind}
+              </button>
+            ))}
+          </fieldset>
+          {isPlan ? (
+            <PlanForm bl={bl} isHeld={control !== null} canControl={canControl} onStart={start} />
+          ) : (
+            <ScanForm {...props} isHeld={control !== null} onStart={start} />
+          )}
+        </>
+      )}
       {scan === null ? (
         <p role="status">{state.error ?? "no scan yet"}</p>
       ) : (
-        <ScanProgress {...props} scan={scan} now={state.value?.now ?? scan.began} onDo={tell} />
+        <ScanProgress {...props} scan={scan} now={state.value?.now ?? scan.began} canControl={canControl} onDo={tell} />
       )}
     </section>
   );

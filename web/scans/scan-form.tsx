@@ -5,6 +5,9 @@ import type { PageScanSettings } from "../../src/transport/scan-methods.ts";
 import { SignalPicker } from "../plots/signal-picker.tsx";
 import { useAsked } from "../server/use-poll.ts";
 import { axisNames, type SteerProps } from "../steer/axes-table.tsx";
+import { StartRow } from "./start-row.tsx";
+
+type AxisScanSettings = Extract<PageScanSettings, { axis: string }>;
 
 interface Typed {
   readonly axis: string;
@@ -24,7 +27,7 @@ export function ScanForm({
   ...props
 }: SteerProps & {
   readonly isHeld: boolean;
-  readonly onStart: (settings: PageScanSettings, name: string, reason: string) => void;
+  readonly onStart: (settings: AxisScanSettings, name: string, reason: string) => void;
 }) {
   const { bl, view, devices } = props;
   const axes = axisNames(props);
@@ -58,16 +61,7 @@ export function ScanForm({
     </label>
   );
   return (
-    <form
-      aria-label="scan settings"
-      onSubmit={(event) => {
-        event.preventDefault();
-        const form = new FormData(event.currentTarget);
-        const name = String(form.get("name") ?? "").trim();
-        localStorage.setItem("sacla name", name);
-        if (settings !== null) onStart(settings, name, String(form.get("reason") ?? "").trim() || "scan");
-      }}
-    >
+    <section aria-label="scan settings">
       <div className="row">
         <label>
           axis{" "}
@@ -118,24 +112,19 @@ export function ScanForm({
           <pre data-command>{commandOf(bl, settings)}</pre>
         </>
       )}
-      <div className="row">
-        <label>
-          your name{" "}
-          <input name="name" required maxLength={60} defaultValue={localStorage.getItem("sacla name") ?? ""} />
-        </label>
-        <label>
-          reason <input name="reason" maxLength={200} placeholder="scan" />
-        </label>
-        <button type="submit" disabled={settings === null || dryRun.value === undefined || problems.length > 0}>
-          start the scan
-        </button>
-        {isHeld ? <span>Your lease goes over to the scan.</span> : null}
-      </div>
-    </form>
+      <StartRow
+        label="start the scan"
+        isReady={settings !== null && dryRun.value !== undefined && problems.length === 0}
+        isHeld={isHeld}
+        onStart={(name, reason) => {
+          if (settings !== null) onStart(settings, name, reason || "scan");
+        }}
+      />
+    </section>
   );
 }
 
-function settingsOf(typed: Typed, signals: readonly string[]): PageScanSettings | null {
+function settingsOf(typed: Typed, signals: readonly string[]): AxisScanSettings | null {
   const [from, to, points, shots, settleSeconds] = [typed.from, typed.to, typed.points, typed.shots, typed.settle].map(
     (text) => (text.trim() === "" ? Number.NaN : Number(text)),
   ) as [number, number, number, number, number];
@@ -154,11 +143,11 @@ function settingsOf(typed: Typed, signals: readonly string[]): PageScanSettings 
   };
 }
 
-function planOf({ shots: count, signals, shutter, beam: _, ...rest }: PageScanSettings) {
+function planOf({ shots: count, signals, shutter, beam: _, ...rest }: AxisScanSettings) {
   return scan({ ...rest, shots: { count, signals }, ...(shutter === null ? {} : { shutter }) });
 }
 
-function commandOf(bl: number, settings: PageScanSettings): string {
+function commandOf(bl: number, settings: AxisScanSettings): string {
   const { axis, from, to, points, shots, signals, shutter, settleSeconds, beam } = settings;
   return [
     ["sacla scan", axis, from, to, points, "--shots", shots],

@@ -1,48 +1,50 @@
 import { useMemo, useState } from "react";
 import { pooledErrors } from "../../src/core/point-errors.ts";
-import { fitPeak, type PeakFit } from "../../src/scan/fits/peak.ts";
+import { quantityWithError } from "../../src/core/quantities.ts";
 import type { CallParams } from "../../src/transport/methods.ts";
 import type { PageScan } from "../../src/transport/scan-methods.ts";
-import { short } from "../live/picture-view.tsx";
 import { Curve } from "../plots/curve.tsx";
-import { textOf } from "../server/use-poll.ts";
-import type { SteerProps } from "../steer/axes-table.tsx";
 import { underLease, useHeld } from "../steer/held.ts";
 
 type What = CallParams<"page.doScan">["what"];
 
-/** A scan that is on or was last: how far it is, its curve, and where the peak is. */
+/** A scan that is on or was last: how far it is, its curve, and what was found in it. */
 export function ScanProgress({
-  view,
   scan,
   now,
+  canControl,
   onDo,
-}: SteerProps & { readonly scan: PageScan; readonly now: number; readonly onDo: (what: What) => void }) {
-  const { settings, points } = scan;
-  const [index, setIndex] = useState(0);
+}: {
+  readonly scan: PageScan;
+  readonly now: number;
+  readonly canControl: boolean;
+  readonly onDo: (what: What) => void;
+}) {
   const isOn = scan.ended === null;
-  const unit = unitOf(view, settings.axis);
-  const signal = settings.signals[Math.min(index, settings.signals.length - 1)];
-  const at = signal === undefined ? -1 : settings.signals.indexOf(signal);
-  const curve = useMemo(() => curveOf(points, at), [points, at]);
+  const { points, total } = scan;
   const buttons: readonly (readonly [What, string, boolean])[] = [
     ["pause", "pause", scan.state === "running"],
-    ["resume", "go on", scan.state === "paused"],
+    ["resume", "go on", scan.state === "paused" || scan.state === "pausing"],
     ["stop", "stop after this point", isOn],
     ["abort", "abort now", isOn],
   ];
   return (
     <div data-scan={scan.state}>
       <p role="status">
-        <strong className={scan.state === "failed" ? "bad" : isOn ? "good" : ""}>{scan.state}</strong> · {settings.axis}{" "}
-        from {settings.from} to {settings.to} {unit} · by {scan.by}: {scan.reason} · {timeLeft(scan, now)}
+        <strong className={scan.state === "failed" ? "bad" : isOn ? "good" : ""}>{scan.state}</strong> ·{" "}
+        {settingsText(scan)} · by {scan.by}: {scan.reason} · {timeText(scan, now)}
       </p>
-      <progress value={points.length} max={settings.points} aria-label="points done" /> {points.length} of{" "}
-      {settings.points} points
+      {total === null ? null : <progress value={points.length} max={total} aria-label="points done" />} {points.length}{" "}
+      {total === null ? "points" : `of ${total} points`}
+      {scan.isHeld ? (
+        <p role="status" className="held">
+          <strong>Held.</strong> {scan.notes.at(-1) ?? "It waits for the beam."}
+        </p>
+      ) : null}
       {isOn ? (
         <p>
           {scan.line}
-          {scan.notes.length === 0 ? "" : ` · ${scan.notes.at(-1)}`}
+          {scan.notes.length === 0 || scan.isHeld ? "" : ` · ${scan.notes.at(-1)}`}
         </p>
       ) : null}
       {scan.error === null ? null : (
@@ -50,7 +52,7 @@ export function ScanProgress({
           {scan.error}
         </p>
       )}
-      {isOn ? (
+      {isOn && canControl ? (
         <div className="row">
           {buttons.map(([what, text, isPossible]) => (
             <button key={what} type="button" disabled={!isPossible} onClick={() => onDo(what)}>
@@ -59,71 +61,88 @@ export function ScanProgress({
           ))}
         </div>
       ) : null}
-      {settings.signals.length < 2 ? null : (
-        <label>
-          signal{" "}
-          <select value={index} onChange={(event) => setIndex(Number(event.target.value))}>
-            {settings.signals.map((id, i) => (
-              <option key={id} value={i}>
-                {id}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
-      {signal === undefined ? null : (
-        <>
-          <Curve
-            title={signal}
-            x={curve.x}
-            y={curve.y}
-            error={curve.error}
-            xLabel={`${settings.axis} / ${unit}`}
-            yLabel="mean of the shots"
-            isPoints
-          />
-          <FoundPeak curve={curve} axis={settings.axis} unit={unit} isOn={isOn} />
-        </>
-      )}
+      <ScanCurve scan={scan} />
       {scan.journal === null || isOn || scan.state === "done" ? null : <pre>sacla resume {scan.journal}</pre>}
     </div>
   );
 }
 
-interface ScanCurve {
-  readonly x: Float64Array;
-  readonly y: Float64Array;
-  readonly error: Float64Array;
-  readonly freedom: number;
-}
-
-function curveOf(points: PageScan["points"], at: number): ScanCurve {
-  const known = points.flatMap(({ position, values }) => {
-    const value = values[at];
-    return value === null || value === undefined ? [] : [{ position, value }];
-  });
-  const { errors, errorFreedom } = pooledErrors(
-    known.map(({ value }) => ({ ...value, standardError: value.error ?? Number.NaN })),
+/** A signal against an axis, both of which are chosen where there are several. */
+function ScanCurve({ scan }: { readonly scan: PageScan }) {
+  const { points, units, answers } = scan;
+  const axes = namesIn(points, ({ at }) => at);
+  const signals = namesIn(points, ({ values }) => values);
+  const [chosenAxis, setAxis] = useState("");
+  const [chosenSignal, setSignal] = useState("");
+  const axis = axes.includes(chosenAxis) ? chosenAxis : (answers[0]?.axis ?? mostMoved(points, axes));
+  const signal = signals.includes(chosenSignal) ? chosenSignal : (signals[0] ?? "");
+  const curve = useMemo(() => curveOf(points, axis, signal), [points, axis, signal]);
+  if (signal === "" || axis === "") return null;
+  return (
+    <>
+      <div className="row">
+        {signals.length < 2 ? null : <Chosen name="signal" value={signal} choices={signals} onChange={setSignal} />}
+        {axes.length < 2 ? null : <Chosen name="against" value={axis} choices={axes} onChange={setAxis} />}
+      </div>
+      <Curve
+        title={signal}
+        x={curve.x}
+        y={curve.y}
+        error={curve.error}
+        xLabel={withUnit(axis, units)}
+        yLabel={withUnit("mean", { mean: units[signal] ?? "" })}
+        isPoints
+      />
+      {answers
+        .filter((answer) => answer.signal === signal && answer.axis === axis)
+        .map((answer) => (
+          <Answer key={answer.signal} answer={answer} unit={units[axis] ?? ""} isOn={scan.ended === null} />
+        ))}
+    </>
   );
-  return {
-    x: Float64Array.from(known, ({ position }) => position),
-    y: Float64Array.from(known, ({ value }) => value.mean),
-    error: Float64Array.from(errors),
-    freedom: errorFreedom,
-  };
 }
 
-/** The peak, when the points show one, with a way to go there. */
-function FoundPeak({ curve, axis, unit, isOn }: { curve: ScanCurve; axis: string; unit: string; isOn: boolean }) {
+function Chosen({
+  name,
+  value,
+  choices,
+  onChange,
+}: {
+  readonly name: string;
+  readonly value: string;
+  readonly choices: readonly string[];
+  readonly onChange: (choice: string) => void;
+}) {
+  return (
+    <label>
+      {name}{" "}
+      <select value={value} onChange={(event) => onChange(event.target.value)}>
+        {choices.map((choice) => (
+          <option key={choice}>{choice}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** What was found, with a way to go there. */
+function Answer({
+  answer,
+  unit,
+  isOn,
+}: {
+  readonly answer: PageScan["answers"][number];
+  readonly unit: string;
+  readonly isOn: boolean;
+}) {
   const { control } = useHeld();
-  const found = useMemo(() => peakOf(curve), [curve]);
-  if (found === null) return null;
-  if ("why" in found) return <p data-fit="none">{found.why}</p>;
-  const { centre, centreError, fwhm, fwhmError } = found;
+  const { axis, kind, centre, centreError, fwhm, fwhmError, why } = answer;
+  if (centre === null) return <p data-fit="none">{why}</p>;
   return (
     <p className="row" data-fit={centre}>
       <span>
-        peak at <strong>{withError(centre, centreError)}</strong> {unit}, FWHM {withError(fwhm, fwhmError)} {unit}
+        {kind} at <strong>{quantityWithError(centre, centreError ?? Number.NaN, unit)}</strong>
+        {fwhm === null ? "" : `, FWHM ${quantityWithError(fwhm, fwhmError ?? Number.NaN, unit)}`}
       </span>
       <button
         type="button"
@@ -137,36 +156,43 @@ function FoundPeak({ curve, axis, unit, isOn }: { curve: ScanCurve; axis: string
   );
 }
 
-/** Fewer points say nothing of a peak. */
-const LEAST_POINTS = 5;
-
-function peakOf({ x, y, error, freedom }: ScanCurve): PeakFit | { readonly why: string } | null {
-  if (x.length < LEAST_POINTS) return null;
-  try {
-    return fitPeak([...x], [...y], { errors: [...error], errorFreedom: freedom });
-  } catch (reason) {
-    return { why: textOf(reason) };
-  }
+function curveOf(points: PageScan["points"], axis: string, signal: string) {
+  const known = points.flatMap(({ at, values }) => {
+    const [position, value] = [at[axis], values[signal]];
+    return position === undefined || value === null || value === undefined ? [] : [{ position, value }];
+  });
+  const { errors } = pooledErrors(known.map(({ value }) => ({ ...value, standardError: value.error ?? Number.NaN })));
+  return {
+    x: Float64Array.from(known, ({ position }) => position),
+    y: Float64Array.from(known, ({ value }) => value.mean),
+    error: Float64Array.from(errors),
+  };
 }
 
-/** As many digits as the error tells. */
-function withError(value: number, error: number): string {
-  if (!(error > 0)) return short(value);
-  const digits = Math.max(0, 1 - Math.floor(Math.log10(error)));
-  return `${value.toFixed(Math.min(12, digits))} ± ${error.toFixed(Math.min(12, digits))}`;
+function namesIn(
+  points: PageScan["points"],
+  of: (point: PageScan["points"][number]) => Readonly<Record<string, unknown>>,
+): readonly string[] {
+  return [...new Set(points.flatMap((point) => Object.keys(of(point))))];
 }
 
-function timeLeft({ began, ended, points, settings }: PageScan, now: number): string {
-  const seconds = (ended ?? now) - began;
-  if (ended !== null || points.length === 0) return `${seconds.toFixed(0)} s`;
-  const left = (seconds / points.length) * (settings.points - points.length);
-  return `${seconds.toFixed(0)} s, about ${left.toFixed(0)} s left`;
+/** The axis that has been at the most places. */
+function mostMoved(points: PageScan["points"], axes: readonly string[]): string {
+  const places = (axis: string): number => new Set(points.map(({ at }) => at[axis])).size;
+  return [...axes].sort((a, b) => places(b) - places(a))[0] ?? "";
 }
 
-function unitOf(view: SteerProps["view"], axis: string): string {
-  try {
-    return view.axis(axis as never).unit;
-  } catch {
-    return "";
-  }
+function withUnit(name: string, units: PageScan["units"]): string {
+  return units[name] ? `${name} / ${units[name]}` : name;
+}
+
+function settingsText({ settings, units }: PageScan): string {
+  if ("file" in settings) return `plan ${settings.file}`;
+  const { axis, from, to } = settings;
+  return `${axis} from ${from} to ${to} ${units[axis] ?? ""}`.trim();
+}
+
+function timeText({ began, ended, secondsLeft }: PageScan, now: number): string {
+  const seconds = `${((ended ?? now) - began).toFixed(0)} s`;
+  return secondsLeft === null ? seconds : `${seconds}, about ${secondsLeft.toFixed(0)} s left`;
 }

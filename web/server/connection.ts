@@ -22,6 +22,11 @@ export async function ask<M extends CallMethod>(
   return await endpoint.call(method, params, { signal, timeoutMs: 30_000 });
 }
 
+/** Asks for a change; it is made once, also when the answer is lost and it is asked again. */
+export async function change<M extends CallMethod>(method: M, params: CallParams<M>): Promise<CallResult<M>> {
+  return await endpoint.call(method, params, { key: randomUUID() });
+}
+
 /** Who the server takes us for. */
 export interface Session {
   readonly name: string;

@@ -5,6 +5,7 @@ import type { Experiment } from "../../src/ec/experiment.ts";
 import { short } from "../live/picture-view.tsx";
 import { useAsked, usePoll } from "../server/use-poll.ts";
 import { underLease, useHeld } from "./held.ts";
+import { PlannedTable } from "./planned-table.tsx";
 
 /** What the parts of the panel are given. */
 export interface SteerProps {
@@ -157,23 +158,7 @@ function PlannedMove({
           {plan.error}
         </p>
       )}
-      <table>
-        <caption>now → will be</caption>
-        <tbody>
-          {plan.value?.table().map((row) => (
-            <tr key={row.name}>
-              <th scope="row">{row.name}</th>
-              <td>{typeof row.now === "number" ? short(row.now) : row.now}</td>
-              <td>→</td>
-              <td>
-                <strong>{typeof row.willBe === "number" ? short(row.willBe) : row.willBe}</strong> {row.unit}
-              </td>
-              <td>{row.seconds === null ? "" : `${row.seconds.toFixed(1)} s`}</td>
-              <td className="bad">{row.problem}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      {plan.value === undefined ? null : <PlannedTable move={plan.value} />}
       <button
         type="button"
         disabled={control === null || plan.value === undefined || problems.length > 0 || isMoving}

@@ -5,6 +5,7 @@ import { useAsked } from "../server/use-poll.ts";
 import type { PanelProps } from "../shell/page.tsx";
 import { AxesTable } from "./axes-table.tsx";
 import { LeaseBox } from "./lease-box.tsx";
+import { PresetsBox } from "./presets-box.tsx";
 import { RunBox } from "./run-box.tsx";
 import { Switches } from "./switches.tsx";
 
@@ -43,9 +44,10 @@ export function SteerPanel({ bl, methods, session }: PanelProps) {
       <AxesTable {...props} />
       {methods.includes("page.scan") ? (
         <Suspense fallback={<p role="status">loading scans…</p>}>
-          <ScanBox {...props} />
+          <ScanBox {...props} canControl={session.role === "control"} />
         </Suspense>
       ) : null}
+      {methods.includes("page.presets") ? <PresetsBox {...props} canControl={session.role === "control"} /> : null}
       <Switches {...props} />
     </div>
   );

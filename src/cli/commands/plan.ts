@@ -1,9 +1,10 @@
 import { Argument } from "commander";
+import { problemsOf } from "../../scan/dry-run/dry-run.ts";
 import { pathPicture } from "../../scan/index.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { loadPlan } from "../load-plan.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
-import { beamNow, estimatePlan, estimateText, problemsOf, runPlan } from "../scanning.ts";
+import { beamNow, estimatePlan, estimateText, runPlan } from "../scanning.ts";
 import { contextOf } from "./scan.ts";
 
 type Action = "check" | "dry-run" | "run";

@@ -52,6 +52,8 @@ export const serve: AddCommand = (program, io) => {
       ),
     )
     .option("--columns <file>", "a module with columns of your own for the page's table of runs")
+    .option("--plans <folder>", "modules of plans that the page may run, as sacla plan run does")
+    .option("--presets <file>", "where the page keeps presets, JSON lines (default: presets.jsonl)")
     .option("--json", "print one JSON object when it is ready");
   withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {
     const url = source ?? io.env["SACLA_URL"] ?? (options.madoca === undefined ? "sim:" : undefined);

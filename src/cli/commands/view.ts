@@ -11,6 +11,8 @@ interface Options {
   readonly keys?: string;
   readonly audit?: string;
   readonly columns?: string;
+  readonly plans?: string;
+  readonly presets?: string;
   readonly experiment?: string;
   readonly open: boolean;
   readonly json?: boolean;
@@ -37,11 +39,13 @@ export const view: AddCommand = (program, io) => {
       ),
     )
     .option("--columns <file>", "a module with columns of your own for the table of runs")
+    .option("--plans <folder>", "modules of plans that the page may run, as sacla plan run does")
+    .option("--presets <file>", "where the page keeps presets, JSON lines (default: presets.jsonl)")
     .option("--no-open", "print the address and open no browser")
     .option("--json", "print one JSON object when it is ready")
     .action(async (source: string | undefined, options: Options) => {
       const url = source ?? io.env["SACLA_URL"] ?? "sim:";
-      const { keys, audit, port, columns, experiment } = options;
+      const { keys, audit, port, columns, experiment, plans, presets } = options;
       const show = async (at: number): Promise<void> =>
         await serveUntilStopped(
           {
@@ -54,7 +58,7 @@ export const view: AddCommand = (program, io) => {
             karaboSignal: [],
             isPage: true,
             json: options.json === true,
-            ...defined({ keys, audit, columns, experiment }),
+            ...defined({ keys, audit, columns, experiment, plans, presets }),
           },
           io,
           ([address]) => {

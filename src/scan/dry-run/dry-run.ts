@@ -88,6 +88,11 @@ export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
   };
 }
 
+/** @internal What stands against a plan. What an adaptive one makes of values nobody has measured says nothing. */
+export function problemsOf(plan: Plan, run: DryRun): readonly string[] {
+  return [...new Set([...run.violations, ...(run.problem === null || plan.adaptive ? [] : [run.problem])])];
+}
+
 /** One pass over the steps. */
 class DryWalk {
   readonly devices: VirtualDevices;

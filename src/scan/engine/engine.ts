@@ -47,6 +47,11 @@ export class Engine {
     return this.#run?.line ?? "idle";
   }
 
+  /** Whether it waits for the beam, or for the operators of the accelerator. */
+  get isHeld(): boolean {
+    return this.#run?.isHeld ?? false;
+  }
+
   /**
    * Runs a plan to its end. A journal that has entries makes it go on where they end; see {@link resumeScan}.
    * @throws LIMIT before anything moves, when the plan leaves the limits

@@ -51,8 +51,9 @@ export class ScanRun<R> {
    */
   readonly #leaving = new SaclaError("ABORTED", "The scan is stopped.");
   #isAbandoned = false;
-  /** What goes on now waits: for the beam, or because the plan says so. A stop ends it at once. */
+  /** What goes on now waits: for beam or operators (held), or because the plan says so. A stop ends it at once. */
   #isWaiting = false;
+  isHeld = false;
   #leftAt: number | undefined;
   #lastShots: number | undefined;
   /** By what was thrown into the plan: the message that failed. Cleanup may fail after it. */
@@ -137,10 +138,10 @@ export class ScanRun<R> {
     const { prepare } = this.#beamline;
     if (prepare === undefined) return;
     const needs = await planNeeds(this.plan, this.#beamline, this.#options.maps ?? {});
-    const note = (text: string): void => this.#note(text);
+    const how = { note: (text: string) => this.#note(text), waiting: (isHeld: boolean) => this.#waits(isHeld) };
     for (;;) {
       try {
-        await prepare(needs, { signal: this.#stopper.signal, note, waiting: (isWaiting) => this.#waits(isWaiting) });
+        await prepare(needs, { ...how, signal: this.#stopper.signal });
         return;
       } catch (error) {
         if (!isSaclaError(error, "ABORTED") || !this.#stopper.signal.aborted) throw error;
@@ -148,7 +149,7 @@ export class ScanRun<R> {
         if (this.#wish === "abort" || this.#wish === "stop") await this.#leave();
         await this.#pause();
       } finally {
-        this.#isWaiting = false;
+        this.#waits(false);
       }
     }
   }
@@ -320,12 +321,11 @@ export class ScanRun<R> {
   async #insist(message: SlowMessage, n: number, newestBefore: number | undefined): Promise<MessageResult> {
     for (;;) {
       try {
-        const note = (text: string): void => this.#note(`point ${this.points + 1} ${text}`);
-        if (message.kind === "wait") this.#waits(true);
+        if (message.kind === "wait") this.#waits(true, false);
         return await execute(message, this.#beamline, {
           signal: this.#stopper.signal,
-          note,
-          waiting: (isWaiting) => this.#waits(isWaiting),
+          note: (text) => this.#note(`point ${this.points + 1} ${text}`),
+          waiting: (isHeld) => this.#waits(isHeld),
           isSkipping: this.#isSkipping,
           runs: this.#runs,
           newestBefore,
@@ -337,14 +337,14 @@ export class ScanRun<R> {
         await this.#pause();
         await this.#restore(message, n);
       } finally {
-        this.#isWaiting = false;
+        this.#waits(false);
       }
     }
   }
 
   /** A stop does not wait for what may never come. Cleanup is not interrupted. */
-  #waits(isWaiting: boolean): void {
-    this.#isWaiting = isWaiting;
+  #waits(isWaiting: boolean, isHeld = isWaiting): void {
+    [this.#isWaiting, this.isHeld] = [isWaiting, isHeld];
     if (isWaiting && this.#wish === "stop" && !this.#isLeaving) this.#stopper.abort();
   }
 

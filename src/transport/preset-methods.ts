@@ -1,0 +1,50 @@
+import * as v from "valibot";
+
+const bl = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000));
+const name = v.pipe(v.string(), v.nonEmpty(), v.maxLength(200));
+const comment = v.pipe(v.string(), v.maxLength(500));
+
+const preset = v.strictObject({
+  name,
+  comment: v.string(),
+  /** ISO 8601, UTC. */
+  time: v.string(),
+  values: v.record(
+    v.string(),
+    v.strictObject({ device: v.string(), unit: v.string(), value: v.union([v.number(), v.string()]) }),
+  ),
+});
+
+const row = <P extends v.GenericSchema, R extends v.GenericSchema, C extends boolean>(
+  params: P,
+  result: R,
+  changes: C,
+  meaning: string,
+) => ({ params, result, changes, meaning, python: null });
+
+/** The rows of the method table for the presets that the server keeps in a file. */
+export const presetMethods = {
+  "page.presets": row(
+    v.strictObject({}),
+    v.strictObject({ file: v.string(), presets: v.array(preset) }),
+    false,
+    "The presets of the server's file: where devices were, by name.",
+  ),
+  "page.savePreset": row(
+    v.strictObject({ bl, name, comment }),
+    preset,
+    true,
+    "Keeps where the devices of the experiment are now under a name; what the name stood for stays in its history.",
+  ),
+  "page.removePreset": row(
+    v.strictObject({ name, comment }),
+    v.strictObject({}),
+    true,
+    "Takes a preset off the list; its history stays.",
+  ),
+} as const;
+
+/** Whether a method is one of {@link presetMethods}. */
+export function isPresetMethod(method: string): method is keyof typeof presetMethods {
+  return Object.hasOwn(presetMethods, method);
+}
