@@ -25,6 +25,8 @@ export class Program implements Contestant {
   readonly name: string;
   readonly #child: ChildProcess;
   readonly #lines: Interface;
+  /** What it said when it was ready, when that was JSON. */
+  greeting: unknown;
   #waiting: ((line: string) => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
 
@@ -42,7 +44,8 @@ export class Program implements Contestant {
   static async start(name: string, command: string, args: readonly string[]): Promise<Program> {
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
     const program = new Program(name, child, createInterface({ input: child.stdout }));
-    await program.#answer();
+    const said = await program.#answer();
+    program.greeting = said.startsWith("{") ? JSON.parse(said) : undefined;
     return program;
   }
 

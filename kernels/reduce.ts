@@ -528,7 +528,46 @@ export function aboveU16(pixels: usize, n: i32, limits: usize, found: usize): i3
   return count;
 }
 
-/** The same of f32 pixels from `least` on; infinite ones are left out. */
+/**
+ * Writes the largest whole number of each pixel that less its dark (f64), as float32, is below `least`; 0 when a pixel
+ * has none.
+ */
+export function limitsU16(dark: usize, n: i32, least: f64, limits: usize): i32 {
+  for (let i = 0; i < n; i++) {
+    const level = load<f64>(dark + ((<usize>i) << 3));
+    // For a dark that is not a number.
+    let x: i32 = 0xffff;
+    if (level >= -Infinity) {
+      x = <i32>max<f64>(-1, min<f64>(0xffff, ceil<f64>(level + least)));
+      while (x >= 0 && <f64>(<f32>(<f64>x - level)) >= least) x--;
+    }
+    if (x < 0) return 0;
+    store<u16>(limits + ((<usize>i) << 1), <u16>x);
+  }
+  return 1;
+}
+
+/** How many pixels are above their limits. */
+export function countAboveU16(pixels: usize, n: i32, limits: usize): i32 {
+  const whole = n & ~7;
+  const ones = i16x8.splat(1);
+  let counts = i32x4.splat(0);
+  for (let i = 0; i < whole; i += 8) {
+    const at = (<usize>i) << 1;
+    const over = i16x8.sub_sat_u(v128.load(pixels + at), v128.load(limits + at));
+    counts = i32x4.add(counts, i32x4.dot_i16x8_s(i16x8.ne(over, i16x8.splat(0)), ones));
+  }
+  // True is −1.
+  let count = -(i32x4.extract_lane(counts, 0) + i32x4.extract_lane(counts, 1));
+  count -= i32x4.extract_lane(counts, 2) + i32x4.extract_lane(counts, 3);
+  for (let i = whole; i < n; i++) {
+    const at = (<usize>i) << 1;
+    if (load<u16>(pixels + at) > load<u16>(limits + at)) count++;
+  }
+  return count;
+}
+
+/** The numbers of f32 pixels from `least` on; infinite ones are left out. */
 export function fromF32(pixels: usize, n: i32, least: f32, found: usize): i32 {
   const whole = n & ~3;
   const leasts = f32x4.splat(least);
@@ -546,22 +585,4 @@ export function fromF32(pixels: usize, n: i32, least: f32, found: usize): i32 {
     if (x >= least && x < Infinity) count = note(found, count, i);
   }
   return count;
-}
-
-/** Replaces f32 pixels below `low` or above `high`; NaN stays. */
-export function betweenF32(pixels: usize, n: i32, low: f32, high: f32, replaced: f32): void {
-  const whole = n & ~3;
-  const lows = f32x4.splat(low);
-  const highs = f32x4.splat(high);
-  const other = f32x4.splat(replaced);
-  for (let i = 0; i < whole; i += 4) {
-    const at = pixels + ((<usize>i) << 2);
-    const x = v128.load(at);
-    v128.store(at, v128.bitselect(other, x, v128.or(f32x4.lt(x, lows), f32x4.gt(x, highs))));
-  }
-  for (let i = whole; i < n; i++) {
-    const at = pixels + ((<usize>i) << 2);
-    const x = load<f32>(at);
-    if (x < low || x > high) store<f32>(at, replaced);
-  }
 }

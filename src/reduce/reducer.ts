@@ -1,4 +1,4 @@
-import type { Pixels } from "../core/ndarray.ts";
+import type { Pixels, PixelType } from "../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../core/shots.ts";
 import type { ShotSeries } from "./engine/shot-series.ts";
 import type { BatchStatistics, Statistic } from "./engine/statistic.ts";
@@ -90,8 +90,13 @@ export interface Reducer<T, L extends Layout = Layout> {
  */
 export interface KernelWork<L extends Layout> {
   readonly statistics: readonly Statistic[];
-  /** Called after many images at a time. */
-  flush(state: State<L>, block: BatchStatistics): void;
+  /** Only for images of this type: others go through `add`. @default any */
+  readonly type?: PixelType | undefined;
+  /**
+   * Called after many images at a time.
+   * @param dark - as in `add`
+   */
+  flush(state: State<L>, block: BatchStatistics, frame: ImageSpec, dark?: Float64Array): void;
 }
 
 /** How a reducer forwards images to an inner reducer by class of shot; the state must be the same as after `add`. */

@@ -2,7 +2,7 @@ import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import type { Correction, CorrectionStage } from "./correction.ts";
-import { imageInPlace } from "./in-place.ts";
+import { imageInPlace, takeDifference } from "./in-place.ts";
 
 /** Where corrections tell what they did to used shots. */
 interface CorrectionBook {
@@ -39,10 +39,11 @@ export class CorrectionChain {
 
   /** For the images of one sensor: gives them corrected, in memory that is reused. */
   sensor(frame: ImageSpec): (pixels: Pixels) => Float32Array {
-    const steps = this.#passes.flatMap((pass) => pass.sensor?.(frame) ?? []);
-    const corrected = imageInPlace(frame.rows * frame.columns);
+    const level = this.#passes[0]?.level?.(frame);
+    const steps = this.#passes.slice(level === undefined ? 0 : 1).flatMap((pass) => pass.sensor?.(frame) ?? []);
+    const corrected = imageInPlace(frame.rows * frame.columns, this.#passes.length);
     return (pixels) => {
-      corrected.set(pixels);
+      takeDifference(pixels, level, corrected);
       for (const step of steps) step(corrected);
       return corrected;
     };

@@ -32,6 +32,12 @@ export interface CorrectionStage {
   shot?(shot: Shot): string | null;
   /** No correction wants to drop the shot. */
   accepted?(): void;
+  /**
+   * What it takes off each pixel, row-major, when that is all that `sensor` does: a chain that begins with it is
+   * faster.
+   * @default it does something else
+   */
+  level?(frame: ImageSpec): Float64Array;
   /** Prepares for a sensor, once; gives what is done to each of its images: row-major, in place. */
   sensor?(frame: ImageSpec): (pixels: Float32Array) => void;
 }

@@ -1,5 +1,7 @@
-import { type DarkMeans, darkOf, subtractDark } from "../dark-means.ts";
+import type { ImageSpec } from "../../core/shots.ts";
+import { type DarkMeans, darkOf } from "../dark-means.ts";
 import type { Correction } from "./correction.ts";
+import { takeDifference } from "./in-place.ts";
 
 /**
  * Subtracts a dark average, ADU: what the option `dark` of `reduce` does, as a step of a chain. The difference is kept
@@ -7,13 +9,15 @@ import type { Correction } from "./correction.ts";
  * @throws NO_DARK when it lacks a sensor
  */
 export function dark({ mean }: { readonly mean: DarkMeans }): Correction {
+  const level = ({ detId, rows, columns }: ImageSpec): Float64Array => darkOf(mean, detId, rows, columns);
   return {
     name: "dark",
     settings: mean,
     begin: () => ({
-      sensor: ({ detId, rows, columns }) => {
-        const level = darkOf(mean, detId, rows, columns);
-        return (pixels) => subtractDark(pixels, level, pixels);
+      level,
+      sensor: (frame) => {
+        const own = level(frame);
+        return (pixels) => takeDifference(pixels, own, pixels);
       },
     }),
   };

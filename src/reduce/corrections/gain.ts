@@ -2,7 +2,8 @@ import { badArgument } from "../../core/guards.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import type { Correction } from "./correction.ts";
-import { type BySensor, correctionFor, mapPixels, multiply } from "./per-sensor.ts";
+import { multiply } from "./in-place.ts";
+import { type BySensor, correctionFor, mapPixels } from "./per-sensor.ts";
 
 /**
  * Evens out pixels, or sensors, that answer differently: divides by their relative gain. A pixel of gain 1.02 gives 2 %
@@ -26,9 +27,7 @@ export function gain(relative: BySensor<number | NdArray>): Correction {
         const factors = mapPixels("relative gain", own, frame).map((g) => 1 / g);
         const wrong = factors.find((factor) => !(factor > 0 && factor < Infinity) && !Number.isNaN(factor));
         if (wrong !== undefined) throw badGain(frame, 1 / wrong);
-        return (pixels) => {
-          for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * (factors[i] ?? NaN);
-        };
+        return (pixels) => multiply(pixels, factors);
       },
     }),
   };

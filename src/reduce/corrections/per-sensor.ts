@@ -29,8 +29,3 @@ export function mapPixels(what: string, map: NdArray, { detId, rows, columns }: 
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[r * columns + c] = Number(map.get(r, c));
   return out;
 }
-
-/** Multiplies each pixel. */
-export function multiply(pixels: Float32Array, factor: number): void {
-  for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * factor;
-}

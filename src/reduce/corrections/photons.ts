@@ -4,6 +4,7 @@ import { badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { Shot } from "../../core/shots.ts";
 import type { Correction } from "./correction.ts";
+import { multiply } from "./in-place.ts";
 import { correctionFor } from "./per-sensor.ts";
 
 export interface PhotonsOptions {
@@ -51,10 +52,7 @@ export function photons(options: PhotonsOptions): Correction {
           const { absGain } = correctionFor("detector information", infos, frame);
           if (absGain === null || !(absGain > 0 && absGain < Infinity))
             throw badArgument(`absGain of ${frame.detId}`, absGain, "a positive number of e⁻/ADU");
-          return (pixels) => {
-            const perAdu = photonsPerAdu(absGain, measuredEv > 0 ? measuredEv : otherwiseEv);
-            for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * perAdu;
-          };
+          return (pixels) => multiply(pixels, photonsPerAdu(absGain, measuredEv > 0 ? measuredEv : otherwiseEv));
         },
       };
     },

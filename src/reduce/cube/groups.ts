@@ -1,7 +1,7 @@
 import { newPixels, type Pixels, type PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { checkGrid } from "../engine/exact.ts";
-import { GROUP, statisticsOf } from "../engine/kernel.ts";
+import { GROUP, statisticsOf, workOf } from "../engine/kernel.ts";
 import type { SensorState } from "../engine/partial-result.ts";
 import type { Statistic } from "../engine/statistic.ts";
 import { TiledBatch } from "../engine/tiled-batch.ts";
@@ -33,17 +33,17 @@ export class ImageGroups {
     this.#reducers = reducers;
     this.#type = type;
     this.#sumsOnGrid = Object.values(reducers).some(({ sumsOnGrid }) => sumsOnGrid === true);
-    const statistics = statisticsOf(Object.values(reducers), frame);
+    const statistics = statisticsOf(Object.values(reducers), frame, type);
     const block = statistics.length === 0 ? undefined : blockFor(type, statistics);
     this.#block = block;
     this.#others = Object.fromEntries(
-      Object.entries(reducers).filter(([, { kernel }]) => block === undefined || kernel === undefined),
+      Object.entries(reducers).filter(([, reducer]) => block === undefined || workOf(reducer, type) === undefined),
     );
   }
 
   /** Bytes of the images that wait and of the kernel, at most. */
   static bytesFor(reducers: Reducers, frame: ImageSpec, type: PixelType): number {
-    const statistics = statisticsOf(Object.values(reducers), frame);
+    const statistics = statisticsOf(Object.values(reducers), frame, type);
     if (statistics.length === 0) return 0;
     return (
       TiledBatch.bytesFor(type, statistics) + MOST_WAITING * frame.rows * frame.columns * (type === "uint16" ? 2 : 4)
@@ -87,9 +87,9 @@ export class ImageGroups {
     const block = this.#block;
     if (lane === undefined || group === undefined || block === undefined) return;
     block.group = group;
-    for (const [name, { kernel }] of Object.entries(this.#reducers)) {
+    for (const [name, reducer] of Object.entries(this.#reducers)) {
       const state = lane.states.get(name);
-      if (state !== undefined) kernel?.flush(state, block);
+      if (state !== undefined) workOf(reducer, this.#type)?.flush(state, block, lane.frame);
     }
     this.#waiting.delete(lane);
     this.#waits -= group.length;

@@ -1,7 +1,7 @@
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import { Arena, hasFunctions, instantiateKernel } from "../../core/wasm.ts";
-import type { Reducer } from "../reducer.ts";
+import type { KernelWork, Layout, Reducer } from "../reducer.ts";
 import { AccumulatorSet, type AccumulatorSpec } from "./accumulator-set.ts";
 import type { PixelSlice, ReduceKernel } from "./accumulators.ts";
 import { kernelBinary } from "./kernel-binary.ts";
@@ -18,9 +18,22 @@ export const TILE = 8192;
 /** Smaller images are worth neither the memory of a kernel nor the wait for others. */
 const FEWEST_PIXELS = 4096;
 
-/** What the kernel is to count of such images for the reducers; nothing when it is not worth it. */
-export function statisticsOf(reducers: readonly Reducer<unknown>[], { rows, columns }: ImageSpec): Statistic[] {
-  return rows * columns < FEWEST_PIXELS ? [] : reducers.flatMap(({ kernel }) => kernel?.statistics ?? []);
+/** What the kernel can do for a reducer on images of a type. */
+export function workOf({ kernel }: Reducer<unknown>, type: PixelType): KernelWork<Layout> | undefined {
+  return kernel?.type === undefined || kernel.type === type ? kernel : undefined;
+}
+
+/**
+ * What the kernel is to count of such images for the reducers; nothing when it is not worth it.
+ * @param type - of the images when they are corrected
+ */
+export function statisticsOf(
+  reducers: readonly Reducer<unknown>[],
+  { rows, columns, type: stored }: ImageSpec,
+  type: PixelType = stored,
+): Statistic[] {
+  if (rows * columns < FEWEST_PIXELS) return [];
+  return reducers.flatMap((reducer) => workOf(reducer, type)?.statistics ?? []);
 }
 
 /** Images after which a 32-bit sum of 16-bit values may be full. */

@@ -14,6 +14,7 @@ import { Arena } from "../../core/wasm.ts";
 import { CorrectionChain } from "../corrections/chain.ts";
 import type { Correction } from "../corrections/correction.ts";
 import { dark as darkStep } from "../corrections/dark.ts";
+import { imageBytes } from "../corrections/in-place.ts";
 import { type DarkMeans, darkOf } from "../dark-means.ts";
 import type { Reducer } from "../reducer.ts";
 import { GROUP, statisticsOf } from "./kernel.ts";
@@ -204,7 +205,9 @@ export function workingBytes(
   return frames.reduce((sum, frame) => {
     const dark = darkLike(frame, hasDark);
     const difference =
-      hasDark && reducers.some(({ appliesDark }) => appliesDark === undefined) ? 4 * frame.rows * frame.columns : 0;
+      hasDark && reducers.some(({ appliesDark }) => appliesDark === undefined)
+        ? imageBytes(frame.rows * frame.columns, 1)
+        : 0;
     return sum + ringBytes(frame, reducers, depth, dark) + classBytes(reducers, frame, frame.type, dark) + difference;
   }, 0);
 }

@@ -2,10 +2,10 @@ import { badArgument } from "../../core/guards.ts";
 import { contiguous, type Pixels, type PixelType, pixelTypeOf, type RawImage, shapeOf } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { Arena } from "../../core/wasm.ts";
-import { subtractDark } from "../dark-means.ts";
+import { imageInPlace, takeDifference } from "../corrections/in-place.ts";
 import type { ClassDispatch, Layout, Reducer, State } from "../reducer.ts";
 import { checkGrid } from "./exact.ts";
-import { SensorKernel, statisticsOf } from "./kernel.ts";
+import { SensorKernel, statisticsOf, workOf } from "./kernel.ts";
 
 /** A reducer and what it has remembered of one sensor. */
 interface BoundReducer {
@@ -23,7 +23,7 @@ export function kernelFor(
   type: PixelType,
   dark: Float64Array | undefined,
 ): SensorKernel | undefined {
-  const statistics = statisticsOf(reducers, frame);
+  const statistics = statisticsOf(reducers, frame, type);
   return statistics.length === 0
     ? undefined
     : new SensorKernel({ pixels: frame.rows * frame.columns, type, statistics, dark });
@@ -85,7 +85,7 @@ export class SensorFeed {
   readonly #correct: SensorFeedOptions["correct"];
   /** Whether values too small for exact sums must be refused. */
   readonly #sumsOnGrid: boolean;
-  #difference: Float32Array = new Float32Array();
+  #difference: Float32Array | undefined;
 
   /** @param frame - of the images that come, which may be of another type than earlier ones of the sensor */
   constructor(
@@ -99,8 +99,9 @@ export class SensorFeed {
     this.#type = correct === undefined ? frame.type : "float32";
     this.#mayCount = mayCount;
     this.#sumsOnGrid = reducers.some(({ reducer }) => reducer.sumsOnGrid === true);
-    this.#counted = reducers.filter(({ reducer }) => reducer.kernel !== undefined);
-    this.#others = reducers.filter(({ reducer }) => reducer.kernel === undefined && reducer.dispatch === undefined);
+    const isCounted = ({ reducer }: BoundReducer): boolean => workOf(reducer, this.#type) !== undefined;
+    this.#counted = reducers.filter(isCounted);
+    this.#others = reducers.filter((bound) => !isCounted(bound) && bound.reducer.dispatch === undefined);
     const dispatches = reducers.flatMap(({ reducer, state }) =>
       reducer.dispatch === undefined ? [] : [{ dispatch: reducer.dispatch, state }],
     );
@@ -143,7 +144,7 @@ export class SensorFeed {
     const kernel = this.#kernel;
     kernel?.finish();
     if (kernel === undefined || kernel.images === 0) return;
-    for (const { reducer, state } of this.#counted) reducer.kernel?.flush(state, kernel);
+    for (const { reducer, state } of this.#counted) reducer.kernel?.flush(state, kernel, this.#frame, this.#dark);
     kernel.clear();
   }
 
@@ -201,8 +202,8 @@ export class SensorFeed {
   }
 
   #subtract(pixels: Pixels, dark: Float64Array): Float32Array {
-    if (this.#difference.length === 0) this.#difference = new Float32Array(pixels.length);
-    subtractDark(pixels, dark, this.#difference);
+    this.#difference ??= imageInPlace(pixels.length, 1);
+    takeDifference(pixels, dark, this.#difference);
     return this.#difference;
   }
 }

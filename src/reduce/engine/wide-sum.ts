@@ -17,6 +17,19 @@ export function addWide(upper: Float64Array, lower: Float64Array, i: number, x: 
   lower[i] = (lower[i] ?? 0) + quantize(x - high);
 }
 
+/** Adds `times` times `x`, which is on the grid of {@link quantize}: as so many calls of {@link addWide}, at once. */
+export function addWideTimes(upper: Float64Array, lower: Float64Array, i: number, x: number, times: number): void {
+  const high = quantizeHigh(x);
+  upper[i] = (upper[i] ?? 0) + times * high;
+  lower[i] = (lower[i] ?? 0) + times * (x - high);
+}
+
+/** The sums shared between the two parts in one way, whatever the order in which they were added. */
+export function settled({ upper, lower }: WideSums): WideSums {
+  const carry = lower.map((rest) => 4096 * Math.floor(rest / 4096));
+  return { upper: upper.map((u, i) => u + (carry[i] ?? 0)), lower: lower.map((rest, i) => rest - (carry[i] ?? 0)) };
+}
+
 /** The sums as single numbers, each rounded once. */
 export function wideTotals({ upper, lower }: WideSums): Float64Array {
   return upper.map((u, i) => u + (lower[i] ?? 0));

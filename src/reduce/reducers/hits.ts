@@ -1,7 +1,10 @@
 import { badArgument } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { defined, finite, integer, optional, resolveOptions } from "../../core/options.ts";
+import type { ImageSpec } from "../../core/shots.ts";
+import { float32From, kernelOf } from "../corrections/in-place.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
+import { LitPixels } from "./lit-pixels.ts";
 
 export interface HitOptions {
   /** A pixel at or above this is lit, in units of the pixels. Scripts at SACLA take 50 ADU after dark subtraction. */
@@ -50,18 +53,26 @@ export function hits(options: HitOptions): Reducer<Hits> {
     ...defined({ minPixels, minPeaks }),
   };
   const withPeaks = minPeaks !== undefined;
+  const made = new Map<string, LitPixels>();
+  const litIn = ({ detId }: ImageSpec, dark: Float64Array | undefined): LitPixels => {
+    const known = made.get(detId);
+    if (known?.isFor(dark) === true) return known;
+    const lit = new LitPixels(threshold, dark);
+    made.set(detId, lit);
+    return lit;
+  };
   return defineReducer({
     name:
       `hits(at ${threshold}, at ` +
       `least ${minPixels ?? 0} pixels, ${withPeaks ? `${minPeaks} peaks at snr ${snr}` : "no peaks"})`,
-    layout: () => ({ shots: { type: "series", width: 2 } }),
-    add: ({ shots }, pixels, { tag }, { rows, columns }) => {
-      let [lit, peaks] = [0, 0];
-      forLit(pixels, rows, columns, threshold, (i, value, inside) => {
-        lit++;
-        if (withPeaks && inside && isPeak(pixels, i, columns, value, snr)) peaks++;
-      });
-      shots.push(tag, lit, peaks);
+    appliesDark: withPeaks ? undefined : "in-add",
+    layout: (frame) => ({
+      shots: { type: "series", width: 2 },
+      lit: { type: "scratch", bytes: withPeaks ? 0 : LitPixels.bytesFor(frame) },
+    }),
+    add: ({ shots }, pixels, { tag }, frame, dark) => {
+      if (withPeaks) shots.push(tag, ...countPeaks(pixels, frame, threshold, snr));
+      else shots.push(tag, litIn(frame, dark).count(pixels), 0);
     },
     result: ({ shots }) => flagged(shots.tags, shots.column(0), withPeaks ? shots.column(1) : null, conditions),
   });
@@ -112,6 +123,25 @@ export function findPeaks(
     intensity.push(sum);
   });
   return { x, y, intensity };
+}
+
+function countPeaks(
+  pixels: Pixels,
+  { rows, columns }: ImageSpec,
+  threshold: number,
+  snr: number,
+): [lit: number, peaks: number] {
+  const kernel = kernelOf(pixels);
+  if (kernel !== undefined) {
+    const [at, least] = [pixels.byteOffset, float32From(threshold)];
+    return [kernel.litF32(at, pixels.length, least), kernel.peaksF32(at, rows, columns, least, snr)];
+  }
+  let [lit, peaks] = [0, 0];
+  forLit(pixels, rows, columns, threshold, (i, value, inside) => {
+    lit++;
+    if (inside && isPeak(pixels, i, columns, value, snr)) peaks++;
+  });
+  return [lit, peaks];
 }
 
 /** @param visit - is given each lit pixel, and whether it is far enough inside to be a peak */

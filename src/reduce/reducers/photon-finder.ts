@@ -2,11 +2,13 @@ import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { float32From } from "../corrections/in-place.ts";
 import { kernelBinary } from "../engine/kernel-binary.ts";
+import { writeLimits } from "./lit-pixels.ts";
 
 const TILE = 8192;
 
 /** The functions of kernels/reduce.ts that are used here; addresses in bytes. */
 interface PhotonKernel {
+  limitsU16(dark: number, n: number, least: number, limits: number): number;
   aboveU16(pixels: number, n: number, limits: number, found: number): number;
   fromF32(pixels: number, n: number, least: number, found: number): number;
 }
@@ -39,21 +41,16 @@ export class PhotonFinder {
     this.#dark = dark;
     const arena = new Arena(PhotonFinder.bytesFor(pixels));
     this.#kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as PhotonKernel;
-    this.#whole = arena.uint16(2 * TILE);
-    this.#real = new Float32Array(arena.memory.buffer, this.#whole.byteOffset, TILE);
+    const work = arena.float64(TILE);
+    this.#whole = new Uint16Array(arena.memory.buffer, work.byteOffset, TILE);
+    this.#real = new Float32Array(arena.memory.buffer, work.byteOffset, TILE);
     this.#found = arena.uint32(TILE);
     const limits = arena.uint16(pixels);
-    let areLimits = true;
-    for (let i = 0; i < pixels; i++) {
-      const limit = this.#largestBelow(dark?.[i] ?? 0);
-      areLimits &&= limit >= 0;
-      limits[i] = limit;
-    }
-    this.#limits = areLimits ? limits : limits.subarray(0, 0);
+    this.#limits = writeLimits(this.#kernel, this.#least, dark, limits, work) ? limits : limits.subarray(0, 0);
   }
 
   static bytesFor(pixels: number): number {
-    return Arena.bytesFor([4 * TILE, 4 * TILE, 2 * pixels]);
+    return Arena.bytesFor([8 * TILE, 4 * TILE, 2 * pixels]);
   }
 
   isFor(dark: Float64Array | undefined): boolean {
@@ -114,13 +111,5 @@ export class PhotonFinder {
     const found = Math.max(1, Math.floor(value / this.#adu - this.#threshold) + 1);
     photons[i] = (photons[i] ?? 0) + found;
     return found;
-  }
-
-  /** The largest whole number of 16 bits that is too small for a pixel; −1 when none is. */
-  #largestBelow(dark: number): number {
-    if (Number.isNaN(dark)) return 0xffff;
-    let x = Math.min(0xffff, Math.ceil(dark + this.#least) + 1);
-    while (x >= 0 && Math.fround(x - dark) >= this.#least) x--;
-    return Math.max(-1, x);
   }
 }

@@ -1,5 +1,6 @@
+import type { ImageSpec } from "../../core/shots.ts";
 import { quantize } from "../engine/exact.ts";
-import { addWide, ratio, sums, wideTotals } from "../engine/wide-sum.ts";
+import { addWide, addWideTimes, ratio, sums, wideTotals } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 /**
@@ -17,8 +18,8 @@ export interface Projections {
 
 /**
  * Profiles of the average image along x and along y: means over its rows and over its columns. Pixels that are NaN or
- * infinite are left out of sum and count; an entry without any is NaN. Memory: 24 · rows + 32 · columns
- * + 8 bytes per sensor (41 kB for 1024 × 512).
+ * infinite are left out of sum and count; an entry without any is NaN. Memory: 24 · rows + 40 · columns
+ * + 8 bytes per sensor (45 kB for 1024 × 512).
  *
  * @example
  * const { profile } = await reduce(shots, { profile: projections() }, { dark });
@@ -29,6 +30,7 @@ export function projections(): Reducer<Projections> {
   return defineReducer({
     name: "projections",
     sumsOnGrid: true,
+    appliesDark: "in-add",
     layout: ({ rows, columns }) => ({
       xUpper: sums(columns),
       xLower: sums(columns),
@@ -37,30 +39,22 @@ export function projections(): Reducer<Projections> {
       yLower: sums(rows),
       yMissing: sums(rows),
       shots: sums(1),
-      perColumn: { type: "scratch", bytes: 8 * columns },
+      perColumn: { type: "scratch", bytes: 16 * columns },
     }),
-    add: ({ xUpper, xLower, xMissing, yUpper, yLower, yMissing, shots }, pixels, _shot, { rows, columns }) => {
-      if (memory.length !== columns) memory = new Float64Array(columns);
-      const perColumn = memory.fill(0);
-      shots[0] = (shots[0] ?? 0) + 1;
-      for (let r = 0, i = 0; r < rows; r++) {
-        let [sum, missing] = [0, 0];
-        for (let c = 0; c < columns; c++, i++) {
-          const x = pixels[i] ?? NaN;
-          // True for NaN and for both infinities.
-          if (x - x !== 0) {
-            missing++;
-            xMissing[c] = (xMissing[c] ?? 0) + 1;
-            continue;
-          }
-          const value = quantize(x);
-          sum += value;
-          perColumn[c] = (perColumn[c] ?? 0) + value;
-        }
-        addWide(yUpper, yLower, r, sum);
-        yMissing[r] = (yMissing[r] ?? 0) + missing;
-      }
-      for (let c = 0; c < columns; c++) addWide(xUpper, xLower, c, perColumn[c] ?? 0);
+    // Projections of whole images are those of their sum.
+    kernel: {
+      statistics: ["sum"],
+      type: "uint16",
+      flush: (state, block, frame, dark) => {
+        const total = new Float64Array(frame.rows * frame.columns);
+        block.addSums(total);
+        if (memory.length !== 2 * frame.columns) memory = new Float64Array(2 * frame.columns);
+        project(state, total, frame, memory, block.images, dark);
+      },
+    },
+    add: (state, pixels, _shot, frame, dark) => {
+      if (memory.length !== 2 * frame.columns) memory = new Float64Array(2 * frame.columns);
+      project(state, pixels, frame, memory, 1, dark);
     },
     result: ({ xUpper, xLower, xMissing, yUpper, yLower, yMissing, shots }, { rows, columns }) => {
       const n = shots[0] ?? 0;
@@ -74,4 +68,51 @@ export function projections(): Reducer<Projections> {
       };
     },
   });
+}
+
+/** Adds the sum of images to the sums along both directions. A dark is rounded to the grid, and taken off exactly. */
+function project(
+  {
+    xUpper,
+    xLower,
+    xMissing,
+    yUpper,
+    yLower,
+    yMissing,
+    shots,
+  }: Readonly<Record<"xUpper" | "xLower" | "xMissing" | "yUpper" | "yLower" | "yMissing" | "shots", Float64Array>>,
+  total: ArrayLike<number>,
+  { rows, columns }: ImageSpec,
+  perColumn: Float64Array,
+  images: number,
+  dark: Float64Array | undefined,
+): void {
+  perColumn.fill(0);
+  const [values, levels] = [perColumn.subarray(0, columns), perColumn.subarray(columns)];
+  shots[0] = (shots[0] ?? 0) + images;
+  for (let r = 0, i = 0; r < rows; r++) {
+    let [sum, below, missing] = [0, 0, 0];
+    for (let c = 0; c < columns; c++, i++) {
+      const x = total[i] ?? NaN;
+      const level = dark === undefined ? 0 : (dark[i] ?? NaN);
+      // True when one of them is NaN or infinite.
+      if (x - level - (x - level) !== 0) {
+        missing++;
+        xMissing[c] = (xMissing[c] ?? 0) + images;
+        continue;
+      }
+      const [value, dim] = [quantize(x), quantize(level)];
+      sum += value;
+      below += dim;
+      values[c] = (values[c] ?? 0) + value;
+      levels[c] = (levels[c] ?? 0) + dim;
+    }
+    addWide(yUpper, yLower, r, sum);
+    addWideTimes(yUpper, yLower, r, -below, images);
+    yMissing[r] = (yMissing[r] ?? 0) + images * missing;
+  }
+  for (let c = 0; c < columns; c++) {
+    addWide(xUpper, xLower, c, values[c] ?? 0);
+    addWideTimes(xUpper, xLower, c, -(levels[c] ?? 0), images);
+  }
 }

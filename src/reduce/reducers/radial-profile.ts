@@ -1,5 +1,5 @@
 import type { ImageSpec } from "../../core/shots.ts";
-import { addWide, sums } from "../engine/wide-sum.ts";
+import { addWide, addWideTimes, settled, sums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { RadialBins } from "./radial-bins.ts";
 import type { RadialProfileOptions } from "./radial-options.ts";
@@ -64,14 +64,27 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
         bytes: row.byteLength + RadialSums.bytesFor(table.of(detId, rows, columns), squared > 0),
       },
     }),
+    // Rings of whole images are those of their sum.
+    kernel:
+      split === "area" || row.length > 0
+        ? undefined
+        : {
+            statistics: ["sum"],
+            type: "uint16",
+            flush: ({ upper, lower, count, norm }, block, frame, dark) => {
+              const total = new Float64Array(frame.rows * frame.columns);
+              block.addSums(total);
+              const all = sumsOf(frame, dark);
+              all.takeSums(total, block.images);
+              addSums({ upper, lower, count, norm }, all);
+              for (let bin = 0; bin < bins; bin++)
+                addWideTimes(upper, lower, bin, -(all.darkIn[bin] ?? 0), block.images);
+            },
+          },
     add: ({ upper, lower, count, norm, squaresUpper, squaresLower, shots }, pixels, { tag }, frame, dark) => {
       const shot = sumsOf(frame, dark);
       shot.take(pixels);
-      for (let bin = 0; bin < bins; bin++) {
-        addWide(upper, lower, bin, shot.sum[bin] ?? 0);
-        count[bin] = (count[bin] ?? 0) + (shot.count[bin] ?? 0);
-      }
-      for (let bin = 0; bin < weighted; bin++) norm[bin] = (norm[bin] ?? 0) + (shot.weight[bin] ?? 0);
+      addSums({ upper, lower, count, norm }, shot);
       for (let bin = 0; bin < squared; bin++) addWide(squaresUpper, squaresLower, bin, shot.squares[bin] ?? 0);
       if (row.length === 0) return;
       let k = 0;
@@ -94,10 +107,22 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
         aduPerPhoton,
         count: counted,
         norm: weighted === 0 ? counted : norm.slice(),
-        exact: { upper: upper.slice(), lower: lower.slice() },
-        exactSquares: squared === 0 ? null : { upper: squaresUpper.slice(), lower: squaresLower.slice() },
+        exact: settled({ upper, lower }),
+        exactSquares: squared === 0 ? null : settled({ upper: squaresUpper, lower: squaresLower }),
         perShot: row.length === 0 ? null : shotProfiles(shots, radial.slice(start, end)),
       });
     },
   });
+}
+
+/** Adds sums, pixels and weights; of the weights none when all are 1. */
+function addSums(
+  { upper, lower, count, norm }: Readonly<Record<"upper" | "lower" | "count" | "norm", Float64Array>>,
+  { sum, count: pixels, weight }: RadialSums,
+): void {
+  for (let bin = 0; bin < upper.length; bin++) {
+    addWide(upper, lower, bin, sum[bin] ?? 0);
+    count[bin] = (count[bin] ?? 0) + (pixels[bin] ?? 0);
+  }
+  for (let bin = 0; bin < norm.length; bin++) norm[bin] = (norm[bin] ?? 0) + (weight[bin] ?? 0);
 }

@@ -151,6 +151,29 @@ export class RadialSums {
     this.squares.set(this.#squares);
   }
 
+  /**
+   * Sums whole images from the sums of their pixels. The answer over all of them stands in `sum`, `count` and `weight`,
+   * but that the dark is still in `sum`: it is `darkIn` in each image. Not for pixels that are shared out.
+   */
+  takeSums(sums: Float64Array, images: number): void {
+    const bins = this.sum.length;
+    const totals = new Float64Array(bins + 1);
+    for (let i = 0; i < sums.length; i++) {
+      const bin = this.#bins[i] ?? 0;
+      totals[bin] = (totals[bin] ?? 0) + (sums[i] ?? 0);
+    }
+    this.sum.set(totals.subarray(0, bins));
+    for (let bin = 0; bin < bins; bin++) {
+      this.count[bin] = images * (this.#counts[bin] ?? 0);
+      this.weight[bin] = images * (this.#weights[bin] ?? 0);
+    }
+  }
+
+  /** Dark in each bin when no pixel is missing, on the grid. */
+  get darkIn(): Float64Array {
+    return this.#darkIn;
+  }
+
   /** Gives how many pixels of the tile are no number. */
   #show(first: number, length: number, isWhole: boolean): number {
     const { byteOffset: pixels } = this.#whole;

@@ -49,17 +49,18 @@ export function roiSeries(rois: readonly Roi[], options: RoiOptions = {}): Reduc
   return defineReducer({
     name: `roiSeries(${rois.map(roiWords).join("; ")}${limitWords(low, high)})`,
     sumsOnGrid: true,
+    appliesDark: "in-add",
     layout: ({ rows, columns }) => {
       for (const roi of rois) checkRoi(roi, rows, columns);
       return { shots: { type: "series", width: row.length }, row: { type: "scratch", bytes: row.byteLength } };
     },
-    add: ({ shots }, pixels, { tag }, { columns }) => {
+    add: ({ shots }, pixels, { tag }, { columns }, dark) => {
       for (const [k, { rows, columns: span }] of rois.entries()) {
         let [sum, count, max] = [0, 0, -Infinity];
         for (let r = rows[0]; r < rows[1]; r++) {
           const end = r * columns + span[1];
           for (let i = r * columns + span[0]; i < end; i++) {
-            const x = pixels[i] ?? NaN;
+            const x = dark === undefined ? (pixels[i] ?? NaN) : Math.fround((pixels[i] ?? NaN) - (dark[i] ?? NaN));
             // The first is true of NaN and of both infinities.
             if (x - x !== 0 || x < low || x > high) continue;
             sum += quantize(x);

@@ -68,7 +68,7 @@ const classOf = (tag: number): string | null => [null, "a", "b"][tag % 3] ?? nul
 const delays = { aduPerPhoton: 154, noiseAdu: 11, equipId: "bm1/charge", edges: [-1, 0, 1] };
 const roi = { rows: [1, 4], columns: [2, 7] } as const;
 
-const photonsWasm = 2 * pixels + 8 * 8192;
+const photonsWasm = 2 * pixels + 12 * 8192;
 const ringsWasm = 2 * pixels + 4 * 8 * 1001 + 8 * 8192 + 32;
 
 /**
@@ -82,7 +82,7 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
   histogram: { make: () => histogram(), bytes: 8 * 604 },
   roiSum: { make: () => roiSum(roi), bytes: 0 },
   roiSeries: { make: () => roiSeries([roi, { rows: [0, 6], columns: [0, 8] }]), bytes: 48 },
-  projections: { make: () => projections(), bytes: 24 * (1024 + 512) + 8 + 8 * 512 },
+  projections: { make: () => projections(), bytes: 24 * (1024 + 512) + 8 + 16 * 512 },
   radialProfile: {
     make: (of) =>
       radialProfile({

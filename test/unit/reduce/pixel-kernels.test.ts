@@ -4,7 +4,18 @@ import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { asImage, type Pixels } from "../../../src/core/ndarray.ts";
 import { Random } from "../../../src/core/random.ts";
 import { quantize } from "../../../src/reduce/engine/exact.ts";
-import { correct, minMax, photonCounts, radialProfile, reduce } from "../../../src/reduce/index.ts";
+import {
+  type Correction,
+  correct,
+  defineReducer,
+  findPeaks,
+  hits,
+  minMax,
+  photonCounts,
+  projections,
+  radialProfile,
+  reduce,
+} from "../../../src/reduce/index.ts";
 import { RadialBins } from "../../../src/reduce/reducers/radial-bins.ts";
 import { of, shotOf } from "./stack.ts";
 
@@ -133,5 +144,93 @@ describe("correct.between in the kernel", () => {
             ...kept.map((x) => (Number.isNaN(x) ? Infinity : x)),
           ]);
         }
+  });
+});
+
+/** Keeps the image that a reducer is shown last. */
+async function shown(pixels: Pixels, options: { dark?: typeof darks.dark; corrections?: readonly Correction[] }) {
+  let last: Pixels = new Float32Array();
+  const seen = defineReducer({
+    name: "seen",
+    layout: () => ({}),
+    add: (_, image) => {
+      last = image.slice();
+    },
+    result: () => null,
+  });
+  await reduce(shots(pixels), { seen }, options);
+  return last;
+}
+
+describe("images less a dark, and corrected, in the kernel", () => {
+  const gains = Float64Array.from(uniform(length, (u) => (u < 0.02 ? NaN : 0.5 + u)));
+  const less = (pixels: Pixels): Float32Array => Float32Array.from(pixels, (x, i) => Math.fround(x - (dark[i] ?? NaN)));
+  it.each([
+    ["u16", whole],
+    ["f32", real],
+  ] as const)("have the bits of plain code: %s", async (_, pixels) => {
+    expect(await shown(pixels, darks)).toEqual(less(pixels));
+    for (const options of [
+      { corrections: [correct.dark(darks.dark), correct.scale(1)] },
+      { ...darks, corrections: [] },
+    ])
+      expect(await shown(pixels, options)).toEqual(less(pixels));
+    expect(await shown(pixels, { corrections: [correct.scale(1)] })).toEqual(Float32Array.from(pixels));
+    const gain = correct.gain({ P: ndarray(gains, [rows, columns]) });
+    const image = { ...darks, corrections: [gain, correct.scale(1 / 3), correct.dark(darks.dark)] };
+    expect(await shown(pixels, image)).toEqual(
+      less(
+        less(pixels)
+          .map((x, i) => x * (1 / (gains[i] ?? NaN)))
+          .map((x) => x * (1 / 3)),
+      ),
+    );
+  });
+});
+
+describe("hits in the kernel", () => {
+  const steep = Float64Array.from(dark, (level, i) => [-70_000, 70_000, -Infinity, Infinity, -1e39, level][i % 6] ?? 0);
+  it.each([
+    ["u16", whole, undefined],
+    ["u16 less a dark", whole, dark],
+    ["u16 less a dark beyond 16 bits", whole, steep],
+    ["f32", real, undefined],
+    ["f32 less a dark", real, dark],
+  ] as const)("have the lit pixels and peaks of the plain rule: %s", async (_, pixels, level) => {
+    for (const threshold of [50, 0.1, -30, 33.333]) {
+      const options = level === undefined ? {} : { dark: { mean: { P: ndarray(level, [rows, columns]) } } };
+      const both = { lit: hits({ threshold, minPixels: 1 }), peaked: hits({ threshold, minPeaks: 1, snr: 1 }) };
+      const { lit, peaked } = await reduce(shots(pixels), both, options);
+      const values = Float32Array.from(pixels, (x, i) => x - (level?.[i] ?? 0));
+      const expected = values.filter((x) => x >= threshold && x < Infinity).length;
+      expect([...of(lit, "P").litPixels]).toEqual([expected, expected]);
+      expect(of(peaked, "P").litPixels).toEqual(of(lit, "P").litPixels);
+      const { x } = findPeaks(values, rows, columns, { threshold, snr: 1 });
+      expect([...(of(peaked, "P").peaks ?? [])]).toEqual([x.length, x.length]);
+    }
+  });
+});
+
+describe("whole images summed first", () => {
+  const many = (pixels: Uint16Array) =>
+    (async function* () {
+      for (let tag = 1; tag < 20; tag++)
+        yield shotOf(tag, {
+          P: asImage(
+            pixels.map((x, i) => (x * tag + i) % 65_536),
+            rows,
+            columns,
+          ),
+        });
+    })();
+  it.each([
+    ["as stored", {}],
+    ["less a dark", darks],
+  ] as const)("have the projections and rings of their sum: %s", async (_, options) => {
+    const asked = { along: projections(), rings: radialProfile(base), least: minMax() };
+    const plain = Object.fromEntries(
+      Object.entries(asked).map(([name, reducer]) => [name, { ...reducer, kernel: undefined }]),
+    ) as typeof asked;
+    expect(await reduce(many(whole), asked, options)).toEqual(await reduce(many(whole), plain, options));
   });
 });

@@ -1,0 +1,175 @@
+// AssemblyScript with v128: what is done to one image where it lies, called from src/reduce/corrections/in-place.ts.
+// Addresses are in bytes, `n` counts pixels. Whatever rounds here, rounds as the plain code in src/reduce does: same
+// bits.
+
+/** Two f32 numbers of a difference in double precision. */
+function less(x: v128, dark: usize): v128 {
+  return f32x4.demote_f64x2_zero(f64x2.sub(x, v128.load(dark)));
+}
+
+function joined(low: v128, high: v128): v128 {
+  return v128.shuffle<i64>(low, high, 0, 2);
+}
+
+/** Writes u16 pixels as f32, less the dark (f64; none when `dark` is 0). */
+export function differenceU16(pixels: usize, n: i32, dark: usize, out: usize): void {
+  const whole = n & ~7;
+  for (let i = 0; i < whole; i += 8) {
+    const x = v128.load(pixels + ((<usize>i) << 1));
+    const a = i32x4.extend_low_i16x8_u(x);
+    const b = i32x4.extend_high_i16x8_u(x);
+    const to = out + ((<usize>i) << 2);
+    if (dark === 0) {
+      v128.store(to, f32x4.convert_i32x4_s(a));
+      v128.store(to, f32x4.convert_i32x4_s(b), 16);
+      continue;
+    }
+    const from = dark + ((<usize>i) << 3);
+    const a2 = v128.shuffle<i64>(a, a, 1, 0);
+    const b2 = v128.shuffle<i64>(b, b, 1, 0);
+    v128.store(to, joined(less(f64x2.convert_low_i32x4_s(a), from), less(f64x2.convert_low_i32x4_s(a2), from + 16)));
+    v128.store(
+      to,
+      joined(less(f64x2.convert_low_i32x4_s(b), from + 32), less(f64x2.convert_low_i32x4_s(b2), from + 48)),
+      16,
+    );
+  }
+  for (let i = whole; i < n; i++) {
+    let x = <f64>load<u16>(pixels + ((<usize>i) << 1));
+    if (dark !== 0) x -= load<f64>(dark + ((<usize>i) << 3));
+    store<f32>(out + ((<usize>i) << 2), <f32>x);
+  }
+}
+
+/** Takes the dark off f32 pixels; `out` may be `pixels`. */
+export function differenceF32(pixels: usize, n: i32, dark: usize, out: usize): void {
+  const whole = n & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    const at = (<usize>i) << 2;
+    const x = v128.load(pixels + at);
+    const from = dark + ((<usize>i) << 3);
+    const low = less(f64x2.promote_low_f32x4(x), from);
+    const high = less(f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0)), from + 16);
+    v128.store(out + at, joined(low, high));
+  }
+  for (let i = whole; i < n; i++) {
+    const at = (<usize>i) << 2;
+    store<f32>(out + at, <f32>(<f64>load<f32>(pixels + at) - load<f64>(dark + ((<usize>i) << 3))));
+  }
+}
+
+/** Multiplies f32 pixels by `factor`, or by factors of their own (f64) when `factors` is not 0. */
+export function multiplyF32(pixels: usize, n: i32, factor: f64, factors: usize): void {
+  const whole = n & ~3;
+  let low = f64x2.splat(factor);
+  let high = low;
+  for (let i = 0; i < whole; i += 4) {
+    const at = pixels + ((<usize>i) << 2);
+    const x = v128.load(at);
+    if (factors !== 0) {
+      low = v128.load(factors + ((<usize>i) << 3));
+      high = v128.load(factors + ((<usize>i) << 3), 16);
+    }
+    const a = f32x4.demote_f64x2_zero(f64x2.mul(f64x2.promote_low_f32x4(x), low));
+    const b = f32x4.demote_f64x2_zero(f64x2.mul(f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0)), high));
+    v128.store(at, joined(a, b));
+  }
+  for (let i = whole; i < n; i++) {
+    const at = pixels + ((<usize>i) << 2);
+    const by = factors === 0 ? factor : load<f64>(factors + ((<usize>i) << 3));
+    store<f32>(at, <f32>(<f64>load<f32>(at) * by));
+  }
+}
+
+/** Replaces f32 pixels below `low` or above `high`; NaN stays. */
+export function betweenF32(pixels: usize, n: i32, low: f32, high: f32, replaced: f32): void {
+  const whole = n & ~3;
+  const lows = f32x4.splat(low);
+  const highs = f32x4.splat(high);
+  const other = f32x4.splat(replaced);
+  for (let i = 0; i < whole; i += 4) {
+    const at = pixels + ((<usize>i) << 2);
+    const x = v128.load(at);
+    v128.store(at, v128.bitselect(other, x, v128.or(f32x4.lt(x, lows), f32x4.gt(x, highs))));
+  }
+  for (let i = whole; i < n; i++) {
+    const at = pixels + ((<usize>i) << 2);
+    const x = load<f32>(at);
+    if (x < low || x > high) store<f32>(at, replaced);
+  }
+}
+
+/** How many f32 pixels are from `least` on; infinite ones are left out. */
+export function litF32(pixels: usize, n: i32, least: f32): i32 {
+  const whole = n & ~3;
+  const leasts = f32x4.splat(least);
+  const infinite = f32x4.splat(Infinity);
+  let counts = i32x4.splat(0);
+  for (let i = 0; i < whole; i += 4) {
+    const x = v128.load(pixels + ((<usize>i) << 2));
+    // True is −1.
+    counts = i32x4.sub(counts, v128.and(f32x4.ge(x, leasts), f32x4.lt(x, infinite)));
+  }
+  let count = i32x4.extract_lane(counts, 0) + i32x4.extract_lane(counts, 1);
+  count += i32x4.extract_lane(counts, 2) + i32x4.extract_lane(counts, 3);
+  for (let i = whole; i < n; i++) {
+    const x = load<f32>(pixels + ((<usize>i) << 2));
+    if (x >= least && x < Infinity) count++;
+  }
+  return count;
+}
+
+/** The rule of src/reduce/reducers/hits.ts for a lit pixel at `at`, `step` bytes from row to row. */
+function isPeak(at: usize, step: usize, value: f32, snr: f64): bool {
+  for (let row = -1; row <= 1; row++) {
+    const beside = at + <usize>row * step;
+    for (let column = -1; column <= 1; column++) {
+      const other = load<f32>(beside + <usize>(column << 2));
+      if (other > value || (other === value && (row < 0 || (row === 0 && column < 0)))) return false;
+    }
+  }
+  let number: f64 = 0;
+  let sum: f64 = 0;
+  let squares: f64 = 0;
+  for (let row = -2; row <= 2; row++) {
+    const beside = at + <usize>row * step;
+    const next = row === -2 || row === 2 ? 1 : 4;
+    for (let column = -2; column <= 2; column += next) {
+      const below = <f64>load<f32>(beside + <usize>(column << 2)) - <f64>value;
+      if (below - below !== 0) continue;
+      number += 1;
+      sum += below;
+      squares += below * below;
+    }
+  }
+  if (number < 8) return false;
+  const mean = sum / number;
+  return mean < 0 && -mean >= snr * sqrt<f64>(max<f64>(0, squares / number - mean * mean));
+}
+
+/** How many peaks there are among f32 pixels from `least` on. */
+export function peaksF32(pixels: usize, rows: i32, columns: i32, least: f32, snr: f64): i32 {
+  const step = (<usize>columns) << 2;
+  const leasts = f32x4.splat(least);
+  const infinite = f32x4.splat(Infinity);
+  let count = 0;
+  for (let r = 2; r < rows - 2; r++) {
+    const row = pixels + <usize>r * step;
+    let c = 2;
+    for (; c + 4 <= columns - 2; c += 4) {
+      const x = v128.load(row + ((<usize>c) << 2));
+      const lit = v128.and(f32x4.ge(x, leasts), f32x4.lt(x, infinite));
+      if (!v128.any_true(lit)) continue;
+      for (let lanes = i32x4.bitmask(lit); lanes !== 0; lanes &= lanes - 1) {
+        const at = row + ((<usize>(c + ctz<i32>(lanes))) << 2);
+        if (isPeak(at, step, load<f32>(at), snr)) count++;
+      }
+    }
+    for (; c < columns - 2; c++) {
+      const at = row + ((<usize>c) << 2);
+      const value = load<f32>(at);
+      if (value >= least && value < Infinity && isPeak(at, step, value, snr)) count++;
+    }
+  }
+  return count;
+}
