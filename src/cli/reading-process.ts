@@ -48,12 +48,14 @@ export interface ReadingTask {
 export type ReadingNote =
   | { readonly kind: "ready"; readonly karaboBridge?: string }
   | { readonly kind: "failed"; readonly error: WireError }
+  | { readonly kind: "pong" }
   | { readonly kind: "log"; readonly level: keyof Logger; readonly fields: object; readonly message: string };
 
-/** What it is told: its task; a call has been answered by the other process; or to end. */
+/** What it is told: its task; a call has been answered by the other process; to give a sign of life; or to end. */
 export type ReadingOrder =
   | { readonly kind: "read"; readonly task: ReadingTask }
   | { readonly kind: "observe"; readonly method: string; readonly ms: number; readonly outcome: string }
+  | { readonly kind: "ping" }
   | { readonly kind: "close" };
 
 type Order<K> = Extract<ReadingOrder, { kind: K }>;
@@ -150,6 +152,7 @@ function obey(): void {
         process.send?.(failed, undefined, undefined, () => process.exit(1));
       });
     } else if (order.kind === "observe") reading?.then((it) => it.observe(order)).catch(() => {});
+    else if (order.kind === "ping") note({ kind: "pong" });
     else {
       const closed = reading?.then((it) => it.close()) ?? Promise.resolve();
       closed.catch(() => {}).finally(() => process.exit(0));

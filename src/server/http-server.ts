@@ -10,7 +10,7 @@ import { toWireError } from "../transport/codec.ts";
 import { cannotBind, isLoopbackHost, needsKeys } from "./bind-address.ts";
 import { appChecks, errorAnswer, type HttpAppOptions, httpApp } from "./http-app.ts";
 import { within } from "./http-stream.ts";
-import { relayHttp } from "./relay/http-relay.ts";
+import { HttpRelay, type HttpRelayTarget } from "./relay/http-relay.ts";
 import type { Service } from "./service.ts";
 
 /** Certificate and private key, PEM. */
@@ -31,14 +31,6 @@ export interface HttpServerOptions extends HttpAppOptions {
   readonly relay?: HttpRelayTarget | undefined;
   /** Listens at this local socket, behind a relay, and nowhere else. @default at host and port */
   readonly socketPath?: string | undefined;
-}
-
-/** A server on this computer that answers what a server does not answer itself. */
-export interface HttpRelayTarget {
-  /** Its `socketPath` now. */
-  readonly socketPath: string;
-  /** Whether a path is answered here. */
-  owns(path: string): boolean;
 }
 
 /** A server over HTTP. */
@@ -84,9 +76,10 @@ export async function serveHttp(service: Service, options: HttpServerOptions): P
     hostname: host,
     errorHandler: (error) => errorAnswer(toSaclaError(error, "BAD_MESSAGE"), 400, false),
   });
+  const relaying = relay === undefined ? undefined : new HttpRelay(relay);
   const listener = (asked: IncomingMessage, answer: ServerResponse): void => {
-    if (relay === undefined || relay.owns(asked.url?.split("?")[0] ?? "")) void answerHere(asked, answer);
-    else relayHttp(relay.socketPath, asked, answer);
+    if (relaying === undefined || relaying.owns(asked.url?.split("?")[0] ?? "")) void answerHere(asked, answer);
+    else void relaying.pass(asked, answer);
   };
   const limits = {
     headersTimeout: HEADERS_MS,

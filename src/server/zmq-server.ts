@@ -2,13 +2,13 @@ import type { Context, Dealer, Router } from "zeromq";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import { any, integer, optional, resolveOptions } from "../core/options.ts";
-import { decodeMessage, messageId, type WireMessage } from "../transport/codec.ts";
+import { decodeMessage, messageId, toWireError, type WireMessage } from "../transport/codec.ts";
 import { makesSafe } from "../transport/control-methods.ts";
 import { CallProofs, type CurvePair, keyText, provenOwner } from "../transport/zmq/keys.ts";
 import { loadZeromq } from "../transport/zmq/load.ts";
 import { cannotBind, isLoopback, needsKeys } from "./bind-address.ts";
 import { type Call, ClientConnection, type SendOutcome } from "./client-connection.ts";
-import { ZmqRelay } from "./relay/zmq-relay.ts";
+import { type RelayClients, ZmqRelay } from "./relay/zmq-relay.ts";
 import { type Client, loopbackClient, type Service, serverCloses } from "./service.ts";
 import { behindGate, openGate, type ZmqGate } from "./zmq-gate.ts";
 
@@ -166,8 +166,18 @@ class RoutedServer implements ZmqServer {
   }
 
   beginRelay({ owns }: ZmqRelayTarget, DealerType: typeof Dealer): void {
-    const deliver = (routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome> => this.#deliver(routingId, parts);
-    this.#relay = { owns, to: new ZmqRelay(this.#context, DealerType, deliver, this.#service.logger) };
+    const tell = (routingId: Buffer, say: (connection: ClientConnection) => void): void => {
+      const connection = this.#connectionOf(routingId);
+      say(connection);
+      if (connection.isBlocked) this.#flushSoon(connection);
+    };
+    const clients: RelayClients = {
+      deliver: (routingId, parts) => this.#deliver(routingId, parts),
+      refuse: (routingId, id, error) => tell(routingId, (connection) => connection.refuse(id, error)),
+      fail: (routingId, id, error) =>
+        tell(routingId, (connection) => connection.answer({ kind: "error", id, error: toWireError(error) })),
+    };
+    this.#relay = { owns, to: new ZmqRelay(this.#context, DealerType, clients, this.#service.logger) };
   }
 
   relayTo(address: string | undefined): void {
@@ -225,14 +235,19 @@ class RoutedServer implements ZmqServer {
     return true;
   }
 
-  #take(routingId: Buffer, parts: Buffer[]): void {
-    if (this.#passOn(routingId, parts)) return;
+  #connectionOf(routingId: Buffer): ClientConnection {
     const name = routingId.toString("latin1");
     let connection = this.#connections.get(name);
     if (connection === undefined) {
       connection = new ClientConnection(this.#ownerOf(name), this.#service, (answer) => this.#send(routingId, answer));
       this.#connections.set(name, connection);
     }
+    return connection;
+  }
+
+  #take(routingId: Buffer, parts: Buffer[]): void {
+    if (this.#passOn(routingId, parts)) return;
+    const connection = this.#connectionOf(routingId);
     connection.silence = 0;
     let message: WireMessage;
     try {

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { connect } from "../../src/connect.ts";
 import { isSaclaError } from "../../src/core/errors.ts";
+import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { type Finished, sacla } from "../support/cli.ts";
@@ -69,6 +70,12 @@ async function expectGone({ child, ended, temporary }: Serving, reading: readonl
 }
 
 const readingOf = ({ child }: Serving): number[] => childrenOf(child.pid ?? 0, "reading-process");
+
+/** The newest run that has ended: on `sim:` the one after it begins and ends as time goes on. */
+async function endedRun({ endpoint }: { readonly endpoint: Endpoint }): Promise<number> {
+  const [number = 0] = await endpoint.call("db.listRuns", { bl: BL, last: 2 });
+  return number;
+}
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   return await work.then(
@@ -136,7 +143,7 @@ describe("sacla serve with its reads in another process", () => {
     expect(await codeOf(reading.endpoint.call("ec.stop", stopping))).toBe("NOT_ALLOWED");
     expect(await codeOf(endpoint.call("ec.stop", stopping))).toBe("ok");
     for (const facility of [leading, reading]) {
-      const [number = 0] = await facility.endpoint.call("db.listRuns", { bl: BL, last: 1 });
+      const number = await endedRun(facility);
       const detectors = (await facility.db.readDetidlist(BL, number)).filter((id) => id.endsWith("-1")).slice(0, 1);
       const tags = (await facility.db.readTaglistByrun(BL, number)).slice(0, 2);
       const seen: number[] = [];
@@ -210,7 +217,7 @@ describe("sacla serve with its reads in another process", () => {
       const axis = "bl3_st2_pm001";
       const { lease } = await endpoint.call("lease.take", { bl: BL, name: "holder", reason: "test", ttlMs: 300_000 });
       await endpoint.call("ec.setSpeed", { bl: BL, lease, axis, pulsesPerSecond: 1000 });
-      const [run = 0] = await again.endpoint.call("db.listRuns", { bl: BL, last: 1 });
+      const run = await endedRun(again);
       const detectors = (await again.db.readDetidlist(BL, run)).filter((id) => id.endsWith("-1")).slice(0, 1);
       const tags = (await again.db.readTaglistByrun(BL, run)).slice(0, 40);
       const asked = { run: { bl: BL, number: run }, detectors, tags };
@@ -224,9 +231,14 @@ describe("sacla serve with its reads in another process", () => {
         }
         return seen;
       });
+      let areStreaming = true;
+      const streamed = Promise.all(streams).finally(() => {
+        areStreaming = false;
+      });
       const waiting: unknown = await codeOf(
         (async () => {
-          for (;;) await endpoint.call("db.listRuns", { bl: BL, last: 1 });
+          while (areStreaming) await endpoint.call("db.listRuns", { bl: BL, last: 1 });
+          await streamed;
         })(),
       );
       expect(waiting).toBe("UNREACHABLE");
@@ -235,7 +247,7 @@ describe("sacla serve with its reads in another process", () => {
       await endpoint.call("lease.renew", { bl: BL, lease });
       await endpoint.call("ec.move", { bl: BL, lease, axis, pulses: 30_000 });
       await endpoint.call("ec.stop", { bl: BL, axis });
-      expect(await Promise.all(streams)).toEqual([[...tags], [...tags]]);
+      expect(await streamed).toEqual([[...tags], [...tags]]);
       const second = readingOf(server);
       expect([second.length, second[0] === first[0]]).toEqual([1, false]);
       // What was done while it was away has been done in its shots, too.

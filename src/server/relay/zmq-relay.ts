@@ -2,7 +2,7 @@ import type { Context, Dealer } from "zeromq";
 import { sleep } from "../../core/async.ts";
 import { SaclaError, toSaclaError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import { encodeMessage, toWireError } from "../../transport/codec.ts";
+import { messageId } from "../../transport/codec.ts";
 import type { SendOutcome } from "../client-connection.ts";
 
 /** What one client may have on its way to the server behind, and what all may have; more is refused. */
@@ -14,12 +14,28 @@ const MOST_OPEN = 5000;
 /** Answers that wait in the relay for one client. */
 const ANSWERS = 2;
 const TRY_AGAIN_MS = 10;
+/** Headers of requests that are read here. */
+const MOST_READ = 65_536;
 /** What does not end a request: an item of a stream, and the sign of life. */
 const NO_END = /"kind":\s*"(item|pong)"/;
 const PONG = '{"sacla":1,"kind":"pong"';
 
-/** How a message gets to a client. */
-type Deliver = (routingId: Buffer, parts: Uint8Array[]) => Promise<SendOutcome>;
+/** How clients get messages. */
+export interface RelayClients {
+  /** Sends one that comes from the server behind. */
+  deliver(routingId: Buffer, parts: Uint8Array[]): Promise<SendOutcome>;
+  /** Tells that a request is not passed on. A client that does not read is not told each time. */
+  refuse(routingId: Buffer, id: number | null, error: SaclaError): void;
+  /** Tells that a request that was passed on has failed, as soon as the client has room for it. */
+  fail(routingId: Buffer, id: number, error: SaclaError): void;
+}
+
+/** One of the {@link RelayClients}. */
+interface OneClient {
+  deliver(parts: Uint8Array[]): Promise<SendOutcome>;
+  refuse(id: number | null, error: SaclaError): void;
+  fail(id: number, error: SaclaError): void;
+}
 
 /**
  * Passes messages on to a ZeroMQ server behind, each client by a connection with its own routing id, and answers back.
@@ -31,13 +47,13 @@ export class ZmqRelay {
   #address: string | undefined;
   readonly #context: Context;
   readonly #makeDealer: (routingId: string) => Dealer;
-  readonly #deliver: Deliver;
+  readonly #to: RelayClients;
   readonly #logger: Logger;
   readonly #clients = new Map<string, RelayedClient>();
   readonly #bytes = { queued: 0 };
   #count = 0;
 
-  constructor(context: Context, DealerType: typeof Dealer, deliver: Deliver, logger: Logger) {
+  constructor(context: Context, DealerType: typeof Dealer, to: RelayClients, logger: Logger) {
     this.#context = context;
     this.#makeDealer = (routingId) =>
       new DealerType({
@@ -48,14 +64,14 @@ export class ZmqRelay {
         sendHighWaterMark: 64,
         receiveHighWaterMark: ANSWERS,
       });
-    this.#deliver = deliver;
+    this.#to = to;
     this.#logger = logger;
   }
 
   pass(routingId: Buffer, parts: Buffer[]): void {
     const address = this.#address;
     if (address === undefined) {
-      if (beginsRequest(parts)) refuse((answer) => this.#deliver(routingId, answer), idOf(parts), isLost());
+      if (beginsRequest(parts)) this.#to.refuse(routingId, idOf(parts), isLost());
       return;
     }
     const name = routingId.toString("latin1");
@@ -65,7 +81,11 @@ export class ZmqRelay {
         // One that proves whose it is proves it to the server behind, too; others may be no text at all.
         this.#makeDealer(/^[\x21-\x7e]{100,}$/.test(name) ? name : `client ${this.#count++}`),
         address,
-        (answer) => this.#deliver(routingId, answer),
+        {
+          deliver: (answer) => this.#to.deliver(routingId, answer),
+          refuse: (id, error) => this.#to.refuse(routingId, id, error),
+          fail: (id, error) => this.#to.fail(routingId, id, error),
+        },
         () => this.end(name),
         this.#bytes,
         this.#logger,
@@ -104,7 +124,7 @@ export class ZmqRelay {
 class RelayedClient {
   silence = 0;
   readonly #dealer: Dealer;
-  readonly #answer: (parts: Uint8Array[]) => Promise<SendOutcome>;
+  readonly #client: OneClient;
   readonly #onGone: () => void;
   readonly #queue: Buffer[][] = [];
   #queuedBytes = 0;
@@ -117,18 +137,21 @@ class RelayedClient {
   constructor(
     dealer: Dealer,
     address: string,
-    answer: (parts: Uint8Array[]) => Promise<SendOutcome>,
+    client: OneClient,
     onGone: () => void,
     bytesOfAll: { queued: number },
     logger: Logger,
   ) {
     this.#dealer = dealer;
     this.#bytesOfAll = bytesOfAll;
-    this.#answer = answer;
+    this.#client = client;
     this.#onGone = onGone;
     dealer.connect(address);
     this.#pump().catch((error: unknown) => {
-      if (!this.#isClosed) logger.error({ error: toSaclaError(error).message }, "answers can no longer be passed on");
+      if (this.#isClosed) return;
+      logger.error({ error: toSaclaError(error).message }, "answers can no longer be passed on");
+      this.tellLost();
+      this.#onGone();
     });
   }
 
@@ -145,7 +168,7 @@ class RelayedClient {
       const busy = new SaclaError("TOO_MANY_REQUESTS", "The server is busy with other requests; ask again later.", {
         details,
       });
-      refuse(this.#answer, idOf(parts), busy);
+      this.#client.refuse(idOf(parts), busy);
       return;
     }
     // Nobody with its requests has so many more of credits and pings.
@@ -161,7 +184,7 @@ class RelayedClient {
   }
 
   tellLost(): void {
-    for (const id of this.#open) refuse(this.#answer, id, isLost());
+    for (const id of this.#open) this.#client.fail(id, isLost());
     this.#open.clear();
   }
 
@@ -195,8 +218,8 @@ class RelayedClient {
       if (this.#isClosed) return;
       const start = startOf(parts);
       if (parts.length === 1 && start.startsWith(PONG)) continue;
-      if (!NO_END.test(start)) this.#open.delete(idIn(start) ?? -1);
-      for (let outcome = await this.#answer(parts); outcome !== "sent"; outcome = await this.#answer(parts)) {
+      const deliver = (): Promise<SendOutcome> => this.#client.deliver(parts);
+      for (let outcome = await deliver(); outcome !== "sent"; outcome = await deliver()) {
         if (outcome === "gone") {
           this.#onGone();
           return;
@@ -204,6 +227,8 @@ class RelayedClient {
         await sleep(TRY_AGAIN_MS);
         if (this.#isClosed) return;
       }
+      // Until the client has its last answer, it is told when that is lost.
+      if (!NO_END.test(start)) this.#open.delete(idIn(start) ?? -1);
     }
   }
 
@@ -221,17 +246,14 @@ function isLost(): SaclaError {
   return new SaclaError("UNREACHABLE", "What reads the data has ended and is started again; ask again.");
 }
 
-function refuse(answer: (parts: Uint8Array[]) => Promise<SendOutcome>, id: number | null, error: SaclaError): void {
-  answer(encodeMessage({ kind: "error", id, error: toWireError(error) })).catch(() => {});
-}
-
 /** The first letters of a message: long ones are read by the server behind alone. */
 function startOf([head]: readonly Buffer[]): string {
   return head?.subarray(0, 200).toString("latin1") ?? "";
 }
 
+/** Of a request. Programs of others may write the id behind everything else. */
 function idOf(parts: readonly Buffer[]): number | null {
-  return idIn(startOf(parts));
+  return (parts[0]?.byteLength ?? 0) <= MOST_READ ? messageId(parts) : idIn(startOf(parts));
 }
 
 function idIn(start: string): number | null {
