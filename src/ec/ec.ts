@@ -73,8 +73,8 @@ export class Ec {
     return await this.#endpoint.call("ec.runState", { bl }, options);
   }
 
-  /** Stops an axis, whoever moves it. Needs no lease. */
-  async stop(bl: number, axis: string): Promise<void> {
+  /** Stops an axis, whoever moves it; null: every axis of the beamline. Needs no lease. */
+  async stop(bl: number, axis: string | null): Promise<void> {
     await this.#endpoint.call("ec.stop", { bl, axis }, { key: crypto.randomUUID() });
   }
 

@@ -1,6 +1,6 @@
 import { type CallOptions, throwIfAborted } from "../core/async.ts";
 import { type Clock, realClock } from "../core/clock.ts";
-import { SaclaError } from "../core/errors.ts";
+import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { asFinite } from "../core/guards.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import { checkCall } from "../transport/check.ts";
@@ -189,7 +189,8 @@ class Controlling implements Endpoint {
         return {};
       },
       "ec.stop": async ({ bl, axis }) => {
-        await this.#changes.halt(await this.#nameOf(bl, axis, "axis"), axisUndo);
+        if (axis === null) await this.#stopAll(bl);
+        else await this.#changes.halt(await this.#nameOf(bl, axis, "axis"), axisUndo);
         return {};
       },
       "ec.preset": async ({ bl, lease, axis, pulses }) => {
@@ -295,6 +296,19 @@ class Controlling implements Endpoint {
     const devices = await this.#known(bl);
     const is = kind ?? devices.find((device) => device.name === name || device.syncdb === name)?.kind ?? "axis";
     return findDevice(devices, bl, is, name).name;
+  }
+
+  /** All at once: none waits for another, and what fails keeps none from being stopped. */
+  async #stopAll(bl: number): Promise<void> {
+    const axes = (await this.#known(bl)).filter(({ kind }) => kind === "axis");
+    const stops = await Promise.allSettled(axes.map(({ name }) => this.#changes.halt(name, axisUndo)));
+    const failed = stops.flatMap((stop, i) =>
+      stop.status === "rejected" ? [{ axis: axes[i]?.name ?? "", error: toSaclaError(stop.reason) }] : [],
+    );
+    const [first] = failed;
+    if (first === undefined) return;
+    const lines = failed.map(({ axis, error }) => `${axis}: ${error.message}`);
+    throw new SaclaError(first.error.code, `Not stopped: ${lines.join("; ")}`, { cause: first.error });
   }
 
   /** A line about lines of the journal that cannot be read. */

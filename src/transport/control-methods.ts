@@ -80,7 +80,13 @@ export const controlMethods = {
     "Begins an absolute move and answers at once.",
     "Refused, with reasons, outside the limits and while the axis is moving, locked or at fault.",
   ),
-  "ec.stop": row(v.strictObject({ bl, axis: text }), nothing, true, "Stops an axis with its ramp.", "Needs no lease."),
+  "ec.stop": row(
+    v.strictObject({ bl, axis: v.nullable(text) }),
+    nothing,
+    true,
+    "Stops an axis with its ramp; `axis` null: every axis of the beamline.",
+    "Needs no lease.",
+  ),
   "ec.preset": row(v.strictObject({ bl, lease, axis: text, pulses }), nothing, true, "Redefines the present position."),
   "ec.setSpeed": row(
     v.strictObject({ bl, lease, axis: text, pulsesPerSecond: v.number() }),

@@ -143,7 +143,7 @@ describe("the page in Chromium", () => {
       const [reading] = childrenOf(sim.child.pid ?? 0, "reading-process");
       if (reading === undefined) throw new Error("no process reads");
       process.kill(reading, "SIGKILL");
-      await untilSeen(page, /no shot for/);
+      await untilSeen(page, /no data since/);
       const before = Number(await page.locator("html").getAttribute("data-drawn"));
       await expect
         .poll(async () => Number(await page.locator("html").getAttribute("data-drawn")), { timeout: WAIT_MS })

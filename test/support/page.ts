@@ -22,11 +22,14 @@ export function itInBrowser(name: string, test: () => Promise<void>, timeoutMs?:
 
 export const hasBrowser: boolean = chromiumPath !== undefined;
 
-/** Draws without a graphics card. */
+/**
+ * Draws without a graphics card: what the page draws itself by SwiftShader, and the window without it, for else most of
+ * the processor time goes into putting the window together.
+ */
 export async function openBrowser(): Promise<Browser> {
   return await chromium.launch({
     executablePath: chromiumPath ?? "",
-    args: ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+    args: ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-gpu-compositing"],
   });
 }
 

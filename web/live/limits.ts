@@ -16,18 +16,7 @@ export interface Limits {
 const NO_DATA = 65_535;
 const TOP_LEVEL = 65_534;
 
-/** The values of a picture as the server has sent them: NaN where there are none. */
-export function valuesOf({ levels, low, high }: Picture): Float32Array {
-  const step = (high - low) / TOP_LEVEL;
-  const values = new Float32Array(levels.length);
-  for (let i = 0; i < values.length; i++) {
-    const level = levels[i] ?? NO_DATA;
-    values[i] = level === NO_DATA ? Number.NaN : low + level * step;
-  }
-  return values;
-}
-
-export function limitsOf(picture: Picture, values: Float32Array, { limits, scale }: Look): Limits {
+export function limitsOf(picture: Picture, { limits, scale }: Pick<Look, "limits" | "scale">): Limits {
   const [from = "", to = ""] = limits.split(/[–,]/);
   const isPercent = limits.includes("–");
   let low = isPercent ? quantile(picture, Number(from)) : Number(from);
@@ -36,20 +25,31 @@ export function limitsOf(picture: Picture, values: Float32Array, { limits, scale
   if (!Number.isFinite(high)) high = picture.high;
   // There is no colour for what a scale does not have.
   if (scale === "log") {
-    const least = leastPositive(values);
+    const least = leastPositive(picture);
     low = Math.max(low, least);
     high = Math.max(high, 10 * least);
   }
   if (scale === "sqrt") low = Math.max(low, 0);
   if (!(high > low)) high = low + Math.max(1e-6, Math.abs(low) * 1e-6);
+  return { low, high, ...beyond(picture, low, high) };
+}
+
+/** Percent of the values below and above. */
+function beyond(picture: Picture, low: number, high: number): Pick<Limits, "below" | "above"> {
+  const [lowest, highest] = [levelOf(picture, low), levelOf(picture, high)];
   let [below, above, all] = [0, 0, 0];
-  for (const value of values) {
-    if (Number.isNaN(value)) continue;
+  for (const level of picture.levels) {
+    if (level === NO_DATA) continue;
     all++;
-    if (value < low) below++;
-    else if (value > high) above++;
+    if (level < lowest) below++;
+    else if (level > highest) above++;
   }
-  return { low, high, below: (100 * below) / Math.max(1, all), above: (100 * above) / Math.max(1, all) };
+  return { below: (100 * below) / Math.max(1, all), above: (100 * above) / Math.max(1, all) };
+}
+
+/** The level of a value, between two levels for most. */
+function levelOf({ low, high }: Picture, value: number): number {
+  return high > low ? ((value - low) / (high - low)) * TOP_LEVEL : value < low ? -1 : value > low ? 1 : 0;
 }
 
 function quantile({ percent, quantiles }: Picture, wanted: number): number {
@@ -57,8 +57,10 @@ function quantile({ percent, quantiles }: Picture, wanted: number): number {
   return quantiles[at] ?? Number.NaN;
 }
 
-function leastPositive(values: Float32Array): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (const value of values) if (value > 0 && value < least) least = value;
-  return Number.isFinite(least) ? Math.max(least, 1e-3) : 1;
+function leastPositive(picture: Picture): number {
+  const zero = levelOf(picture, 0);
+  let least = NO_DATA;
+  for (const level of picture.levels) if (level > zero && level < least) least = level;
+  const { low, high } = picture;
+  return least === NO_DATA ? 1 : Math.max(low + (least * (high - low)) / TOP_LEVEL, 1e-3);
 }

@@ -1,21 +1,19 @@
-import { useMemo, useState } from "react";
+import { memo, useEffect, useMemo, useState } from "react";
 import { Detectors, listDetectors } from "../../src/core/detectors.ts";
 import type { Roi } from "../../src/core/roi.ts";
+import { plainTime } from "../../src/core/time-text.ts";
 import { Curve } from "../plots/curve.tsx";
 import { ask } from "../server/connection.ts";
-import { useHealth } from "../server/health.ts";
+import { healthNow } from "../server/health.ts";
 import { usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
-import { QUIET_SECONDS, useTick } from "../shell/health-bar.tsx";
+import { QUIET_SECONDS } from "../shell/health-bar.tsx";
 import type { PanelProps } from "../shell/page.tsx";
 import { profileOf, useLook } from "./look.ts";
 import { Choice, Field, LookControls } from "./look-controls.tsx";
-import { PictureView } from "./picture-view.tsx";
+import { PictureView, pictureSide } from "./picture-view.tsx";
 import { SignalPlots } from "./signal-plots.tsx";
 import { type LiveFrame, useLive } from "./use-live.ts";
-
-/** Most points of a picture, across: about those of the screen. */
-const SIDE = 800;
 
 /** What the beam does now. */
 export function LivePanel({ bl, methods }: PanelProps) {
@@ -42,11 +40,10 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
   const named = params.get("det") ?? "";
   const detId = choices.includes(named) ? named : largest;
   const [region, setRegion] = useState<Roi | null>(null);
-  const side = Math.min(SIDE, Math.max(200, Math.round(window.innerWidth * window.devicePixelRatio)));
   const profile = profileOf(look);
   const frame = useLive(detId === "" ? null : { bl, detId, dark: look.dark, mean: look.mean }, {
     region,
-    side,
+    side: pictureSide,
     rois: look.rois,
     profile,
   });
@@ -72,8 +69,14 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
   );
 }
 
-/** What was computed of the same images. */
-export function FrameCurves({ frame }: { frame: Pick<LiveFrame, "histogram" | "profile"> }) {
+/** What was computed of the images; drawn again only when it was computed again. */
+export const FrameCurves = memo(
+  FrameCurvesNow,
+  (before, { frame }) =>
+    before.frame.numbersTag === frame.numbersTag && before.frame.profile?.unit === frame.profile?.unit,
+);
+
+function FrameCurvesNow({ frame }: { frame: Pick<LiveFrame, "histogram" | "profile" | "numbersTag"> }) {
   const { histogram, profile } = frame;
   const { x, y } = useMemo(() => filled(histogram), [histogram]);
   return (
@@ -94,12 +97,20 @@ function filled({ from, binWidth, counts }: LiveFrame["histogram"]): { x: Float6
   return { x: y.map((_, i) => from + (first + i) * binWidth), y: y.map((count) => (count === 0 ? Number.NaN : count)) };
 }
 
-/** Why the picture is no longer what happens now. */
+/** Why the picture is no longer what happens now. It draws again only when that changes: the picture is costly. */
 function useQuiet(): string | null {
-  const { shownAt, error } = useHealth();
-  useTick(500);
-  if (shownAt === null) return null;
-  const age = (Date.now() - shownAt) / 1000;
-  if (age < QUIET_SECONDS) return null;
-  return `no shot for ${age.toFixed(0)} s${error === null ? "" : `: ${error}`}`;
+  const [quiet, setQuiet] = useState(quietNow);
+  useEffect(() => {
+    const timer = setInterval(() => setQuiet(quietNow()), 500);
+    return () => clearInterval(timer);
+  }, []);
+  return quiet;
+}
+
+function quietNow(): string | null {
+  const { shownAt, error } = healthNow();
+  if (shownAt === null || (Date.now() - shownAt) / 1000 < QUIET_SECONDS) return null;
+  const since = plainTime(new Date(shownAt)).slice("YYYY-MM-DD ".length);
+  const age = ((Date.now() - shownAt) / 1000).toFixed(0);
+  return `no data since ${since} JST: no shot for ${age} s${error === null ? "" : `: ${error}`}`;
 }

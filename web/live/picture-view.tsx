@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Roi } from "../../src/core/roi.ts";
 import { plainTime } from "../../src/core/time-text.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
@@ -6,13 +6,22 @@ import { PictureCanvas, roiColours } from "../plots/picture-canvas.tsx";
 import { ask } from "../server/connection.ts";
 import { go } from "../server/location.ts";
 import { usePoll } from "../server/use-poll.ts";
-import { limitsOf, valuesOf } from "./limits.ts";
+import { limitsOf } from "./limits.ts";
 import { type Look, roisText } from "./look.ts";
 
 type Frame = CallResult<"page.picture">;
 
 /** The mouse rests for so long before the server is asked what is under it. */
 const PIXEL_MS = 80;
+
+const [LEAST_SIDE, USUAL_SIDE, MOST_SIDE] = [200, 640, 1200];
+
+/** Points of the screen that a picture has, across; those of a usual one before it is there. */
+export function pictureSide(): number {
+  const canvas = document.querySelector(".picture canvas");
+  const size = canvas === null ? USUAL_SIDE : Math.max(canvas.clientWidth, canvas.clientHeight);
+  return Math.min(MOST_SIDE, Math.max(LEAST_SIDE, Math.round(size * window.devicePixelRatio)));
+}
 
 interface Props {
   readonly frame: Frame;
@@ -27,9 +36,12 @@ interface Props {
 /** A picture with what it shows in words, the pixel under the mouse, and its rectangles. */
 export function PictureView({ frame, look, shot, quiet, onRegion }: Props) {
   const { picture } = frame;
-  const values = useMemo(() => valuesOf(picture), [picture]);
-  const limits = limitsOf(picture, values, look);
+  const { limits: wanted, scale } = look;
+  const limits = useMemo(() => limitsOf(picture, { limits: wanted, scale }), [picture, wanted, scale]);
   const [point, setPoint] = useState<readonly [number, number] | null>(null);
+  const pointAt = useCallback((row: number, column: number) => setPoint([row, column]), []);
+  const rois = useStable(look.rois, roisText(look.rois));
+  const addRoi = useCallback((roi: Roi) => go({ rois: roisText([...rois, roi].slice(-8)) }), [rois]);
   return (
     <section className={`picture-view ${quiet === null ? "" : "quiet"}`} aria-label={`picture of ${frame.detId}`}>
       <p className="what">
@@ -47,14 +59,13 @@ export function PictureView({ frame, look, shot, quiet, onRegion }: Props) {
       </p>
       <PictureCanvas
         picture={picture}
-        values={values}
         limits={limits}
         colourMap={look.colourMap}
         scale={look.scale}
-        rois={look.rois}
-        onRoi={(roi) => go({ rois: roisText([...look.rois, roi].slice(-8)) })}
+        rois={rois}
+        onRoi={addRoi}
         onRegion={onRegion}
-        onPoint={(row, column) => setPoint([row, column])}
+        onPoint={pointAt}
       />
       {quiet === null ? null : (
         <p className="quiet-note" role="status">
@@ -173,6 +184,13 @@ function RoiTable({ frame, look }: Pick<Props, "frame" | "look">) {
 
 function keyOf({ rows, columns }: Roi): string {
   return `${rows} ${columns}`;
+}
+
+/** The same object as long as the key is the same. */
+function useStable<T>(value: T, key: string | null): T {
+  const kept = useRef({ value, key });
+  if (kept.current.key !== key) kept.current = { value, key };
+  return kept.current.value;
 }
 
 /** The last value that has not changed for a moment. */

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { memo, useEffect, useRef, useState } from "react";
 import type { CallResult } from "../../src/transport/methods.ts";
 import { Curve } from "../plots/curve.tsx";
 import { SignalPicker } from "../plots/signal-picker.tsx";
@@ -6,7 +6,7 @@ import { ask } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { textOf, untilSeen } from "../server/use-poll.ts";
 
-const EVERY_MS = 250;
+const EVERY_MS = 500;
 /** Shots that are drawn. */
 const DRAWN = 1800;
 
@@ -20,7 +20,7 @@ interface Series {
 const nothing: Series = { seq: null, tags: new Float64Array(0), times: new Float64Array(0), columns: [] };
 
 /** 0-D signals of the last shots, one plot for each. */
-export function SignalPlots({ bl }: { bl: number }) {
+export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
   const { params } = usePlace();
   const chosen = params.get("signals")?.split("~").filter(Boolean) ?? [`xfel_bl_${bl}_tc_bm_1_pd/charge`];
   const { series, error } = useSeries(bl, chosen);
@@ -62,7 +62,7 @@ export function SignalPlots({ bl }: { bl: number }) {
         ))}
     </>
   );
-}
+});
 
 function useSeries(bl: number, signals: readonly string[]): { series: Series; error: string | null } {
   const [state, setState] = useState<{ series: Series; error: string | null }>({ series: nothing, error: null });

@@ -10,7 +10,8 @@ export type LiveFrame = NonNullable<CallResult<"page.live">["frame"]>;
 export type Subject = Pick<CallParams<"page.live">, "bl" | "detId" | "dark" | "mean">;
 export interface View {
   readonly region: Roi | null;
-  readonly side: number;
+  /** Most points across. */
+  readonly side: () => number;
   readonly rois: readonly Roi[];
   readonly profile: CallParams<"page.live">["profile"];
 }
@@ -41,7 +42,12 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
       while (!stop.signal.aborted) {
         try {
           const { region, side, rois, profile } = latest.current;
-          const look = { region: region === null ? null : copyOf(region), side, rois: rois.map(copyOf), profile };
+          const look = {
+            region: region === null ? null : copyOf(region),
+            side: side(),
+            rois: rois.map(copyOf),
+            profile,
+          };
           const answer: CallResult<"page.live"> = await ask(
             "page.live",
             { ...asked, ...look, after, waitMs: WAIT_MS } as CallParams<"page.live">,

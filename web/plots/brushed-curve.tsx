@@ -1,7 +1,5 @@
 import {
   AxialSelectionTool,
-  CurveType,
-  DataCurve,
   Pan,
   ResetZoomButton,
   SelectToZoom,
@@ -12,6 +10,7 @@ import {
   Zoom,
 } from "@h5web/lib";
 import { useMemo } from "react";
+import { Points } from "./curve.tsx";
 
 interface Props {
   readonly title: string;
@@ -45,13 +44,7 @@ export function BrushedCurve({ title, x, y, xLabel, yLabel, onRange }: Props) {
           <Zoom />
           <SelectToZoom modifierKey="Control" />
           <ResetZoomButton />
-          <DataCurve
-            abscissas={abscissas}
-            ordinates={y}
-            color="#5ec8d8"
-            curveType={CurveType.GlyphsOnly}
-            glyphSize={4}
-          />
+          <Points x={abscissas} y={y} />
           <AxialSelectionTool
             axis="y"
             modifierKey="Shift"

@@ -1,4 +1,4 @@
-import { CurveType, LineVis, ScaleType, useDomain } from "@h5web/lib";
+import { GlyphsGeometry, LineVis, ScaleType, useDomain, useUpdateGeometry, useVisCanvasContext } from "@h5web/lib";
 import ndarray from "ndarray";
 import { useMemo } from "react";
 
@@ -36,14 +36,39 @@ export function Curve({ title, x, y, error, xLabel, yLabel, isLog, isPoints, fit
           dataArray={data}
           domain={domain}
           scaleType={scaleType}
-          curveType={isPoints === true ? CurveType.GlyphsOnly : CurveType.LineOnly}
+          visible={isPoints !== true}
+          {...(isPoints === true ? { renderTooltip: ({ xi }: { xi: number }) => pointText(abscissas[xi], y[xi]) } : {})}
           showGrid
           abscissaParams={{ label: xLabel, value: abscissas }}
           ordinateLabel={yLabel}
           {...(errors === undefined ? {} : { errorsArray: errors, showErrors: true })}
           auxiliaries={auxiliaries}
-        />
+        >
+          {isPoints === true ? <Points x={abscissas} y={y} /> : null}
+        </LineVis>
       )}
     </figure>
+  );
+}
+
+function pointText(x: number | undefined, y: number | undefined): string {
+  return `${x?.toPrecision(6)}: ${y?.toPrecision(6)}`;
+}
+
+/**
+ * One dot for each value. Those of @h5web/lib have their shader made anew for each change of the data, which takes longer
+ * than all the rest of the page where there is no graphics card.
+ */
+export function Points({ x, y }: { x: number[]; y: Float64Array }) {
+  const { abscissaScale, ordinateScale } = useVisCanvasContext();
+  const geometry = useMemo(
+    () => new GlyphsGeometry({ abscissas: x, ordinates: y, abscissaScale, ordinateScale }),
+    [x, y, abscissaScale, ordinateScale],
+  );
+  useUpdateGeometry(geometry);
+  return (
+    <points geometry={geometry}>
+      <pointsMaterial color="#5ec8d8" size={4} sizeAttenuation={false} />
+    </points>
   );
 }

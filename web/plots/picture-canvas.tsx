@@ -1,7 +1,6 @@
 import {
   ColorBar,
   DataToHtml,
-  HeatmapMesh,
   Pan,
   ResetZoomButton,
   ScaleType,
@@ -15,13 +14,13 @@ import {
   VisCanvas,
   Zoom,
 } from "@h5web/lib";
-import ndarray from "ndarray";
-import { useEffect, useMemo, useRef } from "react";
-import { NearestFilter, Vector3 } from "three";
+import { memo, useEffect, useMemo, useRef } from "react";
+import { Vector3 } from "three";
 import type { Roi } from "../../src/core/roi.ts";
 import type { CallResult } from "../../src/transport/methods.ts";
 import type { Limits } from "../live/limits.ts";
 import type { ColourMap, Scale } from "../live/look.ts";
+import { HeatMap } from "./heat-map.tsx";
 
 type Picture = CallResult<"page.picture">["picture"];
 
@@ -40,7 +39,6 @@ const SETTLE_MS = 150;
 
 interface Props {
   readonly picture: Picture;
-  readonly values: Float32Array;
   readonly limits: Limits;
   readonly colourMap: ColourMap;
   readonly scale: Scale;
@@ -52,10 +50,11 @@ interface Props {
 }
 
 /** A picture with its colours, to zoom (wheel, Ctrl+drag), move (drag) and mark rectangles on (Shift+drag). */
-export function PictureCanvas(props: Props) {
+export const PictureCanvas = memo(function PictureCanvas(props: Props) {
   const { picture, limits, colourMap, scale } = props;
   const [rows, columns] = picture.size;
-  const domain: [number, number] = [limits.low, limits.high];
+  const { low, high } = limits;
+  const domain = useMemo((): [number, number] => [low, high], [low, high]);
   const scaleType = scaleTypes[scale];
   return (
     <figure className="picture" data-keep-canvas-colors>
@@ -68,7 +67,7 @@ export function PictureCanvas(props: Props) {
         <Zoom />
         <SelectToZoom modifierKey="Control" />
         <ResetZoomButton />
-        <Mesh {...props} domain={domain} />
+        <HeatMap picture={picture} domain={domain} scaleType={scaleType} colourMap={colourMap} />
         <Pointer onPoint={props.onPoint} />
         <Seen size={picture.size} onRegion={props.onRegion} />
         {props.rois.map((roi, i) => (
@@ -91,30 +90,7 @@ export function PictureCanvas(props: Props) {
       <ColorBar domain={domain} scaleType={scaleType} colorMap={colourMap} invertColorMap={false} withBounds />
     </figure>
   );
-}
-
-/** The values at their place in the whole picture. */
-function Mesh({ picture, values, scale, colourMap, domain }: Props & { readonly domain: [number, number] }) {
-  const { dataToWorld } = useVisCanvasContext();
-  const { shown, shape, step } = picture;
-  const array = useMemo(() => ndarray(values, [...shape]), [values, shape]);
-  const top = dataToWorld(new Vector3(shown.columns[0], shown.rows[0]));
-  // The last block may stand for fewer pixels than it has room for.
-  const end = dataToWorld(new Vector3(shown.columns[0] + shape[1] * step, shown.rows[0] + shape[0] * step));
-  return (
-    <HeatmapMesh
-      values={array}
-      domain={domain}
-      scaleType={scaleTypes[scale]}
-      colorMap={colourMap}
-      badColor="#1b232d"
-      magFilter={NearestFilter}
-      size={{ width: Math.abs(end.x - top.x), height: Math.abs(end.y - top.y) }}
-      position={[(top.x + end.x) / 2, (top.y + end.y) / 2, 0]}
-      scale={[1, -1, 1]}
-    />
-  );
-}
+});
 
 function Pointer({ onPoint }: Pick<Props, "onPoint">) {
   useCanvasEvent("pointermove", ({ dataPt, sourceEvent }) => {

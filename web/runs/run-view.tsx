@@ -7,13 +7,11 @@ import type { Run } from "../../src/db/run.ts";
 import { FrameCurves } from "../live/live-panel.tsx";
 import { copyOf, profileOf, useLook } from "../live/look.ts";
 import { Choice, LookControls } from "../live/look-controls.tsx";
-import { PictureView } from "../live/picture-view.tsx";
+import { PictureView, pictureSide } from "../live/picture-view.tsx";
 import { ask, db } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
 import { RunSignals } from "./run-signals.tsx";
-
-const SIDE = 800;
 
 /** One run: its pictures shot by shot, its signals, and what is written of it. */
 export function RunView({ bl, number }: { bl: number; number: number }) {
@@ -61,7 +59,7 @@ function ShotPicture({ run, ids, tags }: { run: Run; ids: readonly string[]; tag
     detId,
     dark: look.dark,
     region: region === null ? null : copyOf(region),
-    side: SIDE,
+    side: pictureSide(),
     rois: look.rois.map(copyOf),
     profile,
     run: run.number,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Db } from "../../src/db/db.ts";
 import { Ec } from "../../src/ec/ec.ts";
+import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { httpEndpoint } from "../../src/transport/http/client.ts";
 import type { CallMethod, CallParams, CallResult } from "../../src/transport/methods.ts";
 
@@ -8,10 +9,34 @@ import type { CallMethod, CallParams, CallResult } from "../../src/transport/met
 if (typeof crypto.randomUUID !== "function")
   Object.defineProperty(crypto, "randomUUID", { value: randomUUID, configurable: true });
 
+/** Browsers open six connections to a server; two stay free, so that a STOP never waits for one. */
+const MOST_CALLS = 4;
+
 /** The server that the page has come from. */
-export const endpoint = httpEndpoint(location.origin);
+export const endpoint = withMostCalls(httpEndpoint(location.origin), MOST_CALLS);
 export const db = new Db(endpoint);
 export const ec = new Ec(endpoint);
+
+/** At most so many calls at a time; further ones wait in their order. */
+function withMostCalls(inner: Endpoint, most: number): Endpoint {
+  let open = 0;
+  const waiting: (() => void)[] = [];
+  return {
+    call: async (method, params, options) => {
+      if (open >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+      else open++;
+      try {
+        return await inner.call(method, params, options);
+      } finally {
+        const next = waiting.shift();
+        if (next === undefined) open--;
+        else next();
+      }
+    },
+    stream: (method, params, options) => inner.stream(method, params, options),
+    close: async () => await inner.close(),
+  };
+}
 
 /** Asks the server; parameters and answers are those of the table of methods. */
 export async function ask<M extends CallMethod>(

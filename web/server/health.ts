@@ -31,12 +31,13 @@ export function tellClock(now: number): void {
   tellHealth({ clockOffset: Math.max(...offsets) });
 }
 
+export function healthNow(): Health {
+  return health;
+}
+
 export function useHealth(): Health {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => health,
-  );
+  return useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, healthNow);
 }

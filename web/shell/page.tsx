@@ -92,7 +92,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
             Log out
           </button>
         ) : null}
-        <StopButton bl={bl} axes={axes.value ?? []} why={whyNoStop(session, about.value?.methods, axes)} />
+        <StopButton bl={bl} axes={axes.value ?? 0} why={whyNoStop(session, about.value?.methods, axes)} />
       </header>
       <main>
         {about.value === undefined ? (
@@ -107,15 +107,15 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
   );
 }
 
-async function axesOf(bl: number): Promise<readonly string[]> {
-  return (await ec.devices(bl)).filter(({ kind }) => kind === "axis").map(({ name }) => name);
+async function axesOf(bl: number): Promise<number> {
+  return (await ec.devices(bl)).filter(({ kind }) => kind === "axis").length;
 }
 
 /** Why nothing can be stopped from here; null: it can. */
 function whyNoStop(
   session: Session,
   methods: readonly string[] | undefined,
-  axes: { readonly value: readonly string[] | undefined; readonly error: string | undefined },
+  axes: { readonly value: number | undefined; readonly error: string | undefined },
 ): string | null {
   if (methods === undefined) return "asking the source…";
   if (!methods.includes("ec.stop")) return "this source controls nothing";

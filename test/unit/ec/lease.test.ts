@@ -319,6 +319,24 @@ describe("stopping, closing and pausing", () => {
     await endpoint.close();
   });
 
+  it("stop every axis at once when no axis is named, and tell of each that was not stopped", async () => {
+    const { endpoint, take, driver } = open();
+    const lease = await take("somebody");
+    const [failing, other] = ["bl3_st2_pm002", "bl3_st2_pm004"];
+    for (const name of [axis, failing, other])
+      await endpoint.call("ec.move", { bl, lease, axis: name, pulses: 90_000 });
+    driver.faults.set(failing, "disconnect");
+    await expect(endpoint.call("ec.stop", { bl, axis: null })).rejects.toMatchObject({
+      code: "DEVICE_FAULT",
+      message: expect.stringMatching(/^Not stopped: bl3_st2_pm002: /),
+    });
+    expect([axis, failing, other].map((name) => driver.isMoving(name))).toEqual([false, true, false]);
+    driver.faults.clear();
+    await endpoint.call("ec.stop", { bl, axis: null });
+    expect(driver.isMoving(failing)).toBe(false);
+    await endpoint.close();
+  });
+
   it("win over a change that is still on its way to the driver", async () => {
     const { endpoint, take, driver } = open();
     const lease = await take("somebody");
