@@ -59,10 +59,29 @@ outlier = spoil(6, "edge is an outlier")
 edges[outlier] += rng.choice([-1, 1], len(outlier)) * rng.uniform(350, 500, len(outlier))
 lost, bright = spoil(6, "I0 not converged"), spoil(6, "I0 saturated")
 missing = spoil(8, "image missing")
-w, u = rise, (rise / life - tau / rise) / np.sqrt(2)
-with np.errstate(over="ignore", invalid="ignore"):
-    decay = np.where(u > -20, 0.5 * np.exp(-0.5 * (tau / w) ** 2) * erfcx(u), np.exp(0.5 * (w / life) ** 2 - tau / life))
-signal = gain * i0 * xray * (1 + amplitude * decay * laser) * (1 + rng.normal(0, 0.008, n)) + rng.normal(0, reading * gain, n)
+
+
+def decay(tau, w, life):
+    u = (w / life - tau / w) / np.sqrt(2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(u > -20, 0.5 * np.exp(-0.5 * (tau / w) ** 2) * erfcx(u), np.exp(0.5 * (w / life) ** 2 - tau / life))
+
+
+def t0_bound():
+    """Least error of t0 that these shots allow (Cramér-Rao), the rest fitted too; first order in the noise of the edges."""
+    used = np.isin(what, ["ok", "laser dropped, flag says off"])
+    variance = 2 * 0.008**2 + (reading**2 + 4e-4**2) / i0**2
+    x = (k * (stage - t0) + fs_per_px * (px0 - edges))[used & laser]
+    best = np.array([0, np.hypot(rise, 10), life, amplitude, 0])
+    curve = lambda p: p[4] + p[3] * decay(x - p[0], p[1], p[2])
+    steps = np.array([0.05, 0.05, 0.1, 1e-5, 1e-5])
+    slopes = np.array([(curve(best + s) - curve(best - s)) / (2 * s.sum()) for s in np.diag(steps)])
+    information = slopes / (variance[used & laser] + (10 * slopes[0]) ** 2) @ slopes.T
+    information[4, 4] += (1 / variance[used & ~laser]).sum()
+    return np.sqrt(np.linalg.inv(information)[0, 0])
+
+
+signal = gain * i0 * xray * (1 + amplitude * decay(tau, rise, life) * laser) * (1 + rng.normal(0, 0.008, n)) + rng.normal(0, reading * gain, n)
 charge = 5e-9 * i0 * xray * (1 + rng.normal(0, 0.008, n)) + rng.normal(0, 2e-12, n)
 charge[lost], charge[bright] = np.nan, np.inf
 with h5py.File(os.path.join(folder, "1.h5"), "w") as f:
@@ -108,6 +127,6 @@ with open(os.path.join(folder, "1.tma.csv"), "w") as f:
         f.write(f"{tag},NaN,NaN\n" if np.isnan(px) else f"{tag},{px + rng.normal(0, 1):.1f},{px:.6f}\n")
 counts = {name: int((what == name).sum()) for name in set(what)}
 truth = dict(run=run, t0_pulse=t0, fs_per_pulse=k, rise_rms_fs=rise, lifetime_fs=life, amplitude=amplitude)
-truth |= dict(fs_per_px=fs_per_px, px0=px0, edge_noise_fs=10, counts=counts, modes=modes, shots=n)
+truth |= dict(fs_per_px=fs_per_px, px0=px0, edge_noise_fs=10, t0_bound_fs=t0_bound(), counts=counts, modes=modes, shots=n)
 with open(os.path.join(folder, "1.truth.json"), "w") as f:
     json.dump(truth, f)

@@ -73,7 +73,7 @@ const NOISE_FROM = 20;
  * weight of a shot follows its monitor as the scatter of the unpumped shots does.
  * @param shots - in the order in which they were taken
  * @throws TOO_FEW_SHOTS with fewer than 3 unpumped shots
- * @throws NO_STEP when the shots do not determine time zero, rise or lifetime
+ * @throws NO_STEP when the shots do not determine time zero, rise or lifetime, or one shot alone does
  * @example
  * const { t0Fs, t0ErrorFs, lifetimeFs, amplitude } = fitDelayScan(shots);
  */
@@ -83,23 +83,28 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
     robust: optional(flag, false),
   });
   const { points, unpumped, drift, counts, errorFreedom } = delayCurve(shots, MOST_POINTS);
-  const x = points.map(({ delayFs }) => delayFs);
-  const y = points.map(({ change }) => change);
-  const errors = points.map(({ error }) => error);
-  const fit = fitDecay(x, y, { offset, robust, ...(errorFreedom > 0 ? { errors, errorFreedom } : {}) });
-  const grown = growthByScatter(fit, points, offset);
+  const fitTo = (some: readonly CurvePoint[]): DecayFit => {
+    const errors = some.map(({ error }) => error);
+    return fitDecay(
+      some.map(({ delayFs }) => delayFs),
+      some.map(({ change }) => change),
+      { offset, robust, ...(errorFreedom > 0 ? { errors, errorFreedom } : {}) },
+    );
+  };
+  const fit = fitTo(points);
+  const errorOf = unevenErrors(fit, points, offset, fitTo);
   const { centre, width, lifetime } = fit;
   const { reducedChiSquare, errorScale, deltaChiSquare, falseAlarmProbability, leftOut } = fit;
   const { amplitude, offsetError, background, backgroundError } = fit;
   return {
     t0Fs: centre,
-    t0ErrorFs: fit.centreError * grown.centre,
+    t0ErrorFs: errorOf("centre"),
     riseFs: width,
-    riseErrorFs: fit.widthError * grown.width,
+    riseErrorFs: errorOf("width"),
     lifetimeFs: lifetime,
-    lifetimeErrorFs: fit.lifetimeError * grown.lifetime,
+    lifetimeErrorFs: errorOf("lifetime"),
     amplitude,
-    amplitudeError: fit.amplitudeError * grown.amplitude,
+    amplitudeError: errorOf("amplitude"),
     offset: fit.offset,
     offsetError,
     background,
@@ -119,17 +124,26 @@ export function fittedChange(fit: DelayScanFit, delayFs: number): number {
   return decayAt({ centre, width, lifetime, amplitude, offset, background }, delayFs);
 }
 
+type CurvePoint = Omit<DelayPoint, "fitted">;
 type Parameter = "centre" | "width" | "lifetime" | "amplitude";
 
+/** Leverage from which a point decides alone: of a change of its value the curve follows more than half. */
+const DECISIVE = 0.5;
+
 /**
- * By how much errors are larger than those of even scatter: an edge that is 10 fs off moves a shot on the rise and none
- * elsewhere. From the residuals where they are (White's covariance), and never below 1.
+ * Errors where points scatter unevenly: an edge that is 10 fs off moves a shot on the rise and none elsewhere. The
+ * jackknife: the root of the sum of the squares by which the result moves without each point (HC3 of MacKinnon and
+ * White 1985, doi:10.1016/0304-4076(85)90158-7). Where a point decides alone, as a strong shot on a steep rise does, the
+ * fit is done again without it, since slopes say too little of how far the curve would go. Never below those of even
+ * scatter.
+ * @throws NO_STEP when there is no result without such a point
  */
-function growthByScatter(
+function unevenErrors(
   fit: DecayFit,
-  points: readonly Omit<DelayPoint, "fitted">[],
+  points: readonly CurvePoint[],
   hasOffset: boolean,
-): Readonly<Record<Parameter, number>> {
+  fitTo: (points: readonly CurvePoint[]) => DecayFit,
+): (name: Parameter) => number {
   const names = [
     "centre",
     "width",
@@ -149,18 +163,22 @@ function growthByScatter(
   const sizes = names.map((_, k) => Math.hypot(...rows.map((row) => row[k] ?? 0)));
   const scaled = rows.map((row) => row.map((value, k) => value / (sizes[k] ?? 1)));
   const inverse = inverseOf(normalOf(scaled));
-  if (inverse === undefined) return { centre: 1, width: 1, lifetime: 1, amplitude: 1 };
-  const squares = used.map(({ delayFs, change, error }) => ((change - decayAt(fit, delayFs)) / error) ** 2);
-  const even =
-    fit.errorScale ** 2 * (Number.isNaN(fit.reducedChiSquare) ? squares.reduce((a, b) => a + b, 0) / used.length : 1);
-  const growth = (name: Parameter): number => {
-    const of = inverse[names.indexOf(name)] ?? [];
-    const variance = scaled.reduce((sum, row, i) => sum + dot(row, of) ** 2 * (squares[i] ?? NaN), 0);
-    const share = used.length / (used.length - names.length);
-    return Math.sqrt(Math.max(1, (share * variance) / (of[names.indexOf(name)] ?? NaN) / even));
+  if (inverse === undefined) return (name) => fit[`${name}Error`];
+  const moves = used.map((point, i) => {
+    const row = scaled[i] ?? [];
+    const along = inverse.map((of) => dot(of, row));
+    const leverage = dot(along, row);
+    if (leverage > DECISIVE) {
+      const without = fitTo(points.filter((other) => other !== point));
+      return names.map((name) => without[name] - fit[name]);
+    }
+    const residual = (point.change - decayAt(fit, point.delayFs)) / point.error;
+    return along.map((part, k) => (part * residual) / (1 - leverage) / (sizes[k] ?? 1));
+  });
+  return (name) => {
+    const k = names.indexOf(name);
+    return Math.max(fit[`${name}Error`], Math.hypot(...moves.map((move) => move[k] ?? NaN)));
   };
-  const [centre, width, lifetime, amplitude] = (["centre", "width", "lifetime", "amplitude"] as const).map(growth);
-  return { centre: centre ?? 1, width: width ?? 1, lifetime: lifetime ?? 1, amplitude: amplitude ?? 1 };
 }
 
 /**
@@ -171,7 +189,7 @@ function delayCurve(
   shots: Iterable<DelayShot>,
   most: number,
 ): {
-  readonly points: readonly Omit<DelayPoint, "fitted">[];
+  readonly points: readonly CurvePoint[];
   readonly unpumped: number;
   readonly drift: number;
   readonly counts: { readonly pumped: number; readonly unpumped: number };
@@ -192,7 +210,7 @@ function delayCurve(
   const noise = noiseOf(off, reference);
   const ratio = sumOf(off, ({ time }) => reference(time)) / off.length;
   on.sort((a, b) => a.delayFs - b.delayFs);
-  const points: Omit<DelayPoint, "fitted">[] = [];
+  const points: CurvePoint[] = [];
   const count = Math.min(most, on.length);
   for (let k = 0; k < count; k++) {
     const group = on.slice(Math.floor((k * on.length) / count), Math.floor(((k + 1) * on.length) / count));

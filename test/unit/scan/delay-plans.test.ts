@@ -110,6 +110,24 @@ describe("a delay scan of a sample that fades", () => {
   });
 });
 
+describe("a delay scan with one strong shot on the rise", () => {
+  it("has errors that hold what this shot decides alone, though nothing is left of its residual", () => {
+    const random = new Random(7);
+    const shots = Array.from({ length: 300 }, (_, i) => {
+      const [delayFs, pumped, monitor] = [-800 + 2800 * (i / 300), i % 3 !== 0, random.gamma(70)];
+      const change = pumped ? 0.08 * decay(delayFs - 130) : 0;
+      return { delayFs, pumped, monitor, signal: monitor * (1 + change) + 0.015 * random.normal() };
+    });
+    // Ten times as strong, and its edge is 60 fs off.
+    const strong = { delayFs: 130, pumped: true, monitor: 10, signal: 10 * (1 + 0.08 * decay(-60)) };
+    const [all, without] = [fitDelayScan([...shots, strong]), fitDelayScan(shots)];
+    const moved = Math.abs(all.t0Fs - without.t0Fs);
+    expect(moved).toBeGreaterThan(15);
+    expect(all.t0ErrorFs).toBeGreaterThan(moved);
+    expect(Math.abs(all.t0Fs - 130)).toBeLessThan(3 * all.t0ErrorFs);
+  });
+});
+
 describe("a scan that shares its shots", () => {
   /** Pumped shots scatter more: the sample is not excited alike each time. */
   const scattering = (seed: number) =>
