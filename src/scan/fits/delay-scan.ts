@@ -133,9 +133,9 @@ const DECISIVE = 0.5;
 /**
  * Errors where points scatter unevenly: an edge that is 10 fs off moves a shot on the rise and none elsewhere. The
  * jackknife: the root of the sum of the squares by which the result moves without each point (HC3 of MacKinnon and
- * White 1985, doi:10.1016/0304-4076(85)90158-7). Where a point decides alone, as a strong shot on a steep rise does, the
- * fit is done again without it, since slopes say too little of how far the curve would go. Never below those of even
- * scatter.
+ * White 1985, doi:10.1016/0304-4076(85)90158-7). Where a point decides alone, as a strong shot on a steep rise does,
+ * the fit is done again without it, since slopes say too little of how far the curve would go. Never below those of
+ * even scatter.
  * @throws NO_STEP when there is no result without such a point
  */
 function unevenErrors(
