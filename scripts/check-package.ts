@@ -150,6 +150,7 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
     { says: /assembled\.png/, writes: "assembled.png" },
   ],
   [converted, { says: /run\.h5/, writes: "run.h5" }],
+  [["add-signals", "1520000", "run.h5", "xfel_bl_3_tc_bm_2_pd/charge"], { says: /1520000 in run.h5/ }],
   [["validate", "run.h5"], { says: /./ }],
   [
     ["convert", "1520000", "-n", "2", "--class", "exposed", "--for", "crystfel", "-o", "hits.h5"],

@@ -44,6 +44,7 @@ export const commandGroups: readonly (readonly [job: string, commands: readonly 
     "Files for other programs:",
     [
       { name: "convert", load: async () => (await import("./commands/convert.ts")).convert },
+      { name: "add-signals", load: async () => (await import("./commands/add-signals.ts")).addSignals },
       { name: "validate", load: async () => (await import("./commands/validate.ts")).validate },
       { name: "replay", load: async () => (await import("./commands/replay.ts")).replay },
       { name: "python", load: async () => (await import("./commands/python.ts")).python },
@@ -140,6 +141,10 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   ],
   geometry: ["sacla geometry compare hits.geom newest", "sacla geometry compare hits.geom 1520000 --json"],
   convert: ["sacla convert newest --class on -o on.h5", "sacla convert 1520000 --for crystfel -o hits.h5"],
+  "add-signals": [
+    "sacla add-signals 1520000 run.h5 BM2 xfel_bl_3_tc_spec_1/energy",
+    "sacla add-signals 1520000 run.h5 i0 --replace",
+  ],
   validate: ["sacla validate run.h5", "sacla validate run.h5 --json"],
   replay: ["sacla replay run.h5", "sacla replay run.h5 --url tcp://server:5555"],
   python: ["sacla python -- analysis.py 1520000", "sacla python --url run.h5 -- -c 'import dbpy'"],

@@ -1,9 +1,12 @@
 import type { Command } from "commander";
+import { badArgument } from "../core/guards.ts";
 import { defined } from "../core/options.ts";
 import { counted } from "../core/show.ts";
-import { type DelaySweeps, delaySweeps } from "../scan/index.ts";
+import { textTable } from "../plot/text.ts";
+import { type DelaySweeps, delaySweeps, type SharedScan, sharedScan } from "../scan/index.ts";
 import { type CommandResult, collect, declare, parseNumber, parseWhole, type Session } from "./command.ts";
 import { contextOf, requireSignals } from "./commands/scan.ts";
+import { view } from "./control.ts";
 import { tellEnd } from "./curve-options.ts";
 import type { Io } from "./io.ts";
 import { shotCondition } from "./scan-beam.ts";
@@ -67,6 +70,8 @@ export function addLiveDelayScan(group: Command, io: Io): void {
       ),
     async (session, options, [axis, from, to]) => {
       const { of, pumped, i0, edgeSignal: signalName, fsPerPixel, zeroPixel } = options;
+      if ((signalName === undefined) !== (fsPerPixel === undefined))
+        throw badArgument("--edge-signal, --fs-per-pixel", signalName ?? fsPerPixel, "both, or none of them");
       const jitter =
         signalName === undefined || fsPerPixel === undefined ? undefined : { signalName, fsPerPixel, zeroPixel };
       await requireSignals(session, [of, pumped, i0, ...(jitter === undefined ? [] : [jitter.signalName])]);
@@ -88,6 +93,107 @@ export function addLiveDelayScan(group: Command, io: Io): void {
       return await runSweeps(session, options, settings, context);
     },
   );
+}
+
+export type SharedSettings = Parameters<typeof sharedScan>[0];
+
+interface SharedOptions extends ScanningOptions {
+  readonly of: string;
+  readonly pumped?: string;
+  readonly i0?: string;
+  readonly error: number;
+  readonly pilot: number;
+  readonly most: number;
+  readonly where: string[];
+  readonly shutter?: string;
+  readonly settle: number;
+}
+
+/** `sacla delay-scan shared AXIS FROM TO POINTS`: shots shared between the delays by their variance. */
+export function addSharedDelayScan(group: Command, io: Io): void {
+  declare<SharedOptions, [string, number, number, number]>(
+    group,
+    io,
+    "shared",
+    "a scan by steps until every point is as precise as asked: shots go to the delays that scatter most",
+    (command) =>
+      withScanning(
+        command
+          .argument("<axis>", "name of the experiment file, or control name")
+          .argument("<from>", "in the unit of the axis", parseNumber)
+          .argument("<to>", "included", parseNumber)
+          .argument("<points>", "number of delays", parseWhole)
+          .requiredOption("--of <signal>", "0-D signal that the pump changes")
+          .option("--pumped <signal>", "1 at pumped shots, 0 at the others: the curve is on/off − 1")
+          .option("--i0 <signal>", "what each shot is divided by: the curve is of ratios of sums")
+          .requiredOption(
+            "--error <number>",
+            "largest standard error of a point, in the unit of the curve",
+            parseNumber,
+          )
+          .option("--pilot <n>", "good shots at each point of the first round", parseWhole, 30)
+          .option("--most <n>", "good shots of the whole scan at most", parseWhole, 100_000)
+          .option(
+            "--where <condition>",
+            'what a good shot is, as "SIGNAL OPERATOR NUMBER"; can be repeated',
+            collect,
+            [],
+          )
+          .option("--shutter <name>", "opened for the shots of each point")
+          .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
+      ),
+    async (session, options, [axis, from, to, points]) => {
+      const { of, pumped, i0, where, shutter } = options;
+      await requireSignals(
+        session,
+        [of, pumped, i0].filter((name) => name !== undefined),
+      );
+      const settings: SharedSettings = {
+        ...{ axis, from, to, points },
+        signalName: of,
+        error: options.error,
+        pilotShots: options.pilot,
+        mostShots: options.most,
+        settleSeconds: options.settle,
+        ...(where.length === 0 ? {} : { conditions: where.map(shotCondition) }),
+        ...defined({ pumpedBy: pumped, normaliseBy: i0, shutter }),
+      };
+      const context = { command: "delay-scan shared", settings, ...contextOf(options) };
+      return await runShared(session, options, settings, context);
+    },
+  );
+}
+
+/** Runs it, or goes on with it, and shows its points. */
+export async function runShared(
+  session: Session,
+  options: ScanningOptions,
+  settings: SharedSettings,
+  context: Readonly<Record<string, unknown>>,
+  resumes?: string,
+): Promise<CommandResult> {
+  const plan = sharedScan(settings);
+  const { unit } = (await view(session)).axis(settings.axis);
+  return tellEnd(plan, await runPlan(session, options, plan, context, resumes), (found) => pointsText(found, unit));
+}
+
+function pointsText({ points, shots, rounds, outcome }: SharedScan, unit: string): string {
+  const rows = points.map(({ at, value, error, shots: count }) => [
+    Number(at.toPrecision(9)),
+    value.toPrecision(5),
+    error.toPrecision(2),
+    count,
+  ]);
+  const ends = {
+    precise: "every point is as precise as asked",
+    "most-shots": "the most shots are used: not every point is as precise as asked",
+    "no-number": "a point has no number: look at the signals there",
+  } as const;
+  const most = points.length * Math.max(...points.map(({ shots: count }) => count));
+  return [
+    textTable([`at ${unit}`, "value", "error", "shots"], rows),
+    `${ends[outcome]}: ${counted(shots, "shot")} in ${counted(rounds, "round")}; as many at each point: ${most}`,
+  ].join("\n");
 }
 
 /** Runs them, or goes on with them, and says where time zero is. */

@@ -19,7 +19,7 @@ import {
   runArgument,
   type Session,
 } from "../command.ts";
-import { addLiveDelayScan } from "../delay-sweeps.ts";
+import { addLiveDelayScan, addSharedDelayScan } from "../delay-sweeps.ts";
 import { checkFolder, type Io } from "../io.ts";
 import { readText } from "../read-text.ts";
 import { rangeOf } from "../tma-range.ts";
@@ -54,14 +54,14 @@ export const delayScan: AddCommand = (program, io) => {
     program,
     io,
     "delay-scan",
-    "time zero, rise, lifetime and amplitude of a stored pump-probe scan; or sweep the stage until it is known: live",
+    "time zero, rise, lifetime and amplitude of a stored pump-probe scan; or sweep the stage until it is known: live, shared",
     configure,
     async (session, options, [number]) => {
       for (const file of [options.out, options.plot]) if (file !== undefined) checkFolder(file);
       return await analyse(session, options, await findRun(session, number), io);
     },
   );
-  declareSubcommands(program, io, "delay-scan", [addLiveDelayScan]);
+  declareSubcommands(program, io, "delay-scan", [addLiveDelayScan, addSharedDelayScan]);
 };
 
 function configure(command: Command): Command {

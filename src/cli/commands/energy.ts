@@ -9,6 +9,7 @@ import {
   declareSubcommands,
   parseNumber,
   parseWhole,
+  type Session,
 } from "../command.ts";
 import { type ChangeOptions, cell, doMove, withChange } from "../control.ts";
 import { curveSettings, type PointWords, tellEnd, withPoints } from "../curve-options.ts";
@@ -16,7 +17,10 @@ import type { Io } from "../io.ts";
 import { monochromatorOf } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
-import { requireSignals } from "./scan.ts";
+import { contextOf, requireSignals } from "./scan.ts";
+
+/** All of an edge scan but its axis, which the experiment file says. */
+export type EdgeSettings = Omit<Parameters<typeof edgeScan>[0], "axis">;
 
 interface EdgeOptions extends ScanningOptions, PointWords {
   readonly signal: string;
@@ -100,7 +104,6 @@ function addEdge(group: Command, io: Io): void {
         ),
       ),
     async (session, options, [edgeEv, from, to, points]) => {
-      const { axis, crystals } = await monochromatorOf(session);
       if (options.normalise === undefined)
         throw new SaclaError(
           "BAD_ARGUMENT",
@@ -109,21 +112,35 @@ function addEdge(group: Command, io: Io): void {
       const common = curveSettings(options, options.normalise, { from, to, points });
       await requireSignals(session, common.shots.signals ?? []);
       const detected = options.fluorescence === true ? "fluorescence" : "transmission";
-      const plan = edgeScan({ ...common, axis, edgeEv, detected });
-      const answer = await runPlan(session, { ...options, journal: options.journal ?? false }, plan, {});
-      return tellEnd(plan, answer, (found: EdgeScan) => {
-        const seenEv = edgeEv + found.offEv;
-        const seen = `the edge of ${edgeEv} eV was seen at ${seenEv.toFixed(3)} ± ${found.errorEv.toFixed(3)} eV`;
-        if (Math.abs(found.offEv) <= 3 * found.errorEv)
-          return `${seen}: where it should be, within three errors; nothing to calibrate`;
-        const zeros = crystals.map(({ axis: name, crystal }) => {
-          const pulseError = found.errorEv / Math.abs(crystal.evPerPulse(edgeEv));
-          const { zeroPulse } = crystal.calibrated({ pulse: crystal.pulses(seenEv), pulseError, energyEv: edgeEv });
-          const to = `${Math.round(zeroPulse)} ± ${Math.ceil(pulseError)}`;
-          return `  zeroPulse of ${name}: ${to} (now ${crystal.zeroPulse})`;
-        });
-        return [`${seen}; to calibrate, write to the experiment file, optics.monochromator:`, ...zeros].join("\n");
-      });
+      const settings: EdgeSettings = { ...common, edgeEv, detected };
+      return await runEdge(session, options, settings, { command: "energy edge", settings, ...contextOf(options) });
     },
   );
+}
+
+/** Runs it, or goes on with it, and says what calibrates each crystal. */
+export async function runEdge(
+  session: Session,
+  options: ScanningOptions,
+  settings: EdgeSettings,
+  context: Readonly<Record<string, unknown>>,
+  resumes?: string,
+): Promise<CommandResult> {
+  const { axis, crystals } = await monochromatorOf(session);
+  const { edgeEv } = settings;
+  const plan = edgeScan({ ...settings, axis });
+  const answer = await runPlan(session, options, plan, context, resumes);
+  return tellEnd(plan, answer, (found: EdgeScan) => {
+    const seenEv = edgeEv + found.offEv;
+    const seen = `the edge of ${edgeEv} eV was seen at ${seenEv.toFixed(3)} ± ${found.errorEv.toFixed(3)} eV`;
+    if (Math.abs(found.offEv) <= 3 * found.errorEv)
+      return `${seen}: where it should be, within three errors; nothing to calibrate`;
+    const zeros = crystals.map(({ axis: name, crystal }) => {
+      const pulseError = found.errorEv / Math.abs(crystal.evPerPulse(edgeEv));
+      const { zeroPulse } = crystal.calibrated({ pulse: crystal.pulses(seenEv), pulseError, energyEv: edgeEv });
+      const to = `${Math.round(zeroPulse)} ± ${Math.ceil(pulseError)}`;
+      return `  zeroPulse of ${name}: ${to} (now ${crystal.zeroPulse})`;
+    });
+    return [`${seen}; to calibrate, write to the experiment file, optics.monochromator:`, ...zeros].join("\n");
+  });
 }

@@ -1,12 +1,14 @@
 import { badArgument, isRecord } from "../../core/guards.ts";
 import { count, Journal, type OptimiseOptions, optimise, type Plan, scan } from "../../scan/index.ts";
-import { type AddCommand, declare } from "../command.ts";
-import { runSweeps, type SweepSettings } from "../delay-sweeps.ts";
+import { type AddCommand, type CommandResult, declare, type Session } from "../command.ts";
+import { runShared, runSweeps } from "../delay-sweeps.ts";
 import { loadPlan } from "../load-plan.ts";
 import { newestJournal } from "../scan-journal.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
-import { type RockSettings, runRock } from "./rock.ts";
+import { runEdge } from "./energy.ts";
+import { runRock } from "./rock.ts";
+import { runLearn, runZero } from "./sdo.ts";
 
 /** `sacla resume JOURNAL`: goes on with a scan that was stopped, or whose program died. */
 export const resume: AddCommand = (program, io) =>
@@ -27,10 +29,8 @@ export const resume: AddCommand = (program, io) =>
       const own = { rate: begunWith.rate ?? options.rate, map: begunWith.map ?? options.map };
       const all = { ...begunWith, ...options, ...own };
       const { command, settings } = context as Readonly<Record<"command" | "settings", unknown>>;
-      if (command === "rock" && isRecord(settings))
-        return await runRock(session, all, settings as unknown as RockSettings, {}, path);
-      if (command === "delay-scan live" && isRecord(settings))
-        return await runSweeps(session, all, settings as unknown as SweepSettings, {}, path);
+      const run = runs[String(command)];
+      if (run !== undefined && isRecord(settings)) return await run(session, all, settings as never, {}, path);
       return await runPlan(session, all, await planOf(context, path), {}, path);
     },
     (typed, [path]) => {
@@ -38,6 +38,24 @@ export const resume: AddCommand = (program, io) =>
       return { url: typed.url ?? url, bl: typed.bl ?? bl, experiment: typed.experiment ?? experiment };
     },
   );
+
+type Run<S> = (
+  session: Session,
+  options: ScanningOptions,
+  settings: S,
+  context: Readonly<Record<string, unknown>>,
+  resumes: string,
+) => Promise<CommandResult>;
+
+/** Commands that say something of their own when their plan ends. */
+const runs: Readonly<Record<string, Run<never>>> = {
+  rock: runRock,
+  "delay-scan live": runSweeps,
+  "delay-scan shared": runShared,
+  "energy edge": runEdge,
+  "sdo learn": runLearn,
+  "sdo zero": runZero,
+};
 
 /** The options that the scan was begun with. */
 function begunWithOf(context: Readonly<Record<string, unknown>>): Partial<ScanningOptions> {
@@ -50,9 +68,5 @@ async function planOf(context: Readonly<Record<string, unknown>>, path: string):
   if (command === "raster" && isRecord(settings)) return count(settings as unknown as Parameters<typeof count>[0]);
   if (command === "scan" && isRecord(settings)) return scan(settings as unknown as Parameters<typeof scan>[0]);
   if (command === "optimise" && isRecord(settings)) return optimise(settings as unknown as OptimiseOptions);
-  throw badArgument(
-    "journal",
-    path,
-    "one made by `sacla scan`, `sacla rock` or `sacla plan run`; resume those of a program with resumeScan",
-  );
+  throw badArgument("journal", path, "one made by a command of sacla; resume those of a program with resumeScan");
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { isSaclaError, toSaclaError } from "../../core/errors.ts";
+import { defined } from "../../core/options.ts";
 import { ratioOfSums } from "../../core/ratio.ts";
 import { counted } from "../../core/show.ts";
 import { signalId } from "../../ec/experiment.ts";
@@ -11,15 +12,23 @@ import {
   type SplitDelayCorrection,
   siliconReflection,
 } from "../../optics/index.ts";
-import { findZeroDelay, learnSplitDelay } from "../../scan/index.ts";
-import { type AddCommand, declare, declareSubcommands, parseNumber, parseWhole, type Session } from "../command.ts";
+import { type FoundZeroDelay, findZeroDelay, learnSplitDelay } from "../../scan/index.ts";
+import {
+  type AddCommand,
+  type CommandResult,
+  declare,
+  declareSubcommands,
+  parseNumber,
+  parseWhole,
+  type Session,
+} from "../command.ts";
 import { type ChangeOptions, cell, doMove, view, withChange } from "../control.ts";
 import { curveSettings, type PointWords, tellEnd, withPoints } from "../curve-options.ts";
 import { checkFolder, type Io } from "../io.ts";
 import { splitDelayOf } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
-import { requireSignals } from "./scan.ts";
+import { contextOf, requireSignals } from "./scan.ts";
 
 interface CorrectionOptions {
   readonly correction?: string | false | undefined;
@@ -36,6 +45,10 @@ interface LearnOptions extends ScanningOptions, CorrectionOptions, PointWords {
   readonly half: number;
   readonly points: number;
 }
+
+/** What the plans take but for the optics, which the experiment file says, and the file that was named for them. */
+export type LearnSettings = Omit<Parameters<typeof learnSplitDelay>[0], "optics" | "monitors"> & CorrectionOptions;
+export type ZeroSettings = Omit<Parameters<typeof findZeroDelay>[0], "optics"> & CorrectionOptions;
 
 interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointWords {
   readonly signal?: string;
@@ -189,21 +202,39 @@ function addLearn(group: Command, io: Io): void {
         ),
       ),
     async (session, options) => {
-      const { optics, monitors, file } = await splitDelayOf(session, options, true);
+      const { optics, monitors } = await splitDelayOf(session, options, true);
       const { delays: delaysPs, half: halfUrad, points, shots: count, settle: settleSeconds, shutter } = options;
       const photonEnergyEv = options.energy ?? (await knobsNow(await view(session), optics)).photonEnergyEv;
       const signals = [...new Set(Object.values(monitors).flatMap((each) => [each.signalName, each.normaliseBy]))];
       await requireSignals(session, signals);
       const learntAt = new Date().toISOString();
       const shots = { count, signals };
-      const rest = { halfUrad, points, shots, shutter, settleSeconds, learntAt };
-      const plan = learnSplitDelay({ optics, photonEnergyEv, delaysPs, monitors, ...rest });
+      const measured = { halfUrad, points, shots, shutter, settleSeconds, learntAt };
+      const settings: LearnSettings = {
+        photonEnergyEv,
+        delaysPs,
+        ...measured,
+        ...defined({ correction: options.correction }),
+      };
       const curves = delaysPs.length * Object.keys(monitors).length;
       // A dry run has no peaks to go on from.
       io.err(`${curves} rocking curves: what is told here is the first of them\n`);
-      return await learn(session, options, plan, file, (correction) => correction);
+      return await runLearn(session, options, settings, { command: "sdo learn", settings, ...contextOf(options) });
     },
   );
+}
+
+/** Runs it, or goes on with it, and stores the correction. */
+export async function runLearn(
+  session: Session,
+  options: ScanningOptions,
+  { correction, ...settings }: LearnSettings,
+  context: Readonly<Record<string, unknown>>,
+  resumes?: string,
+): Promise<CommandResult> {
+  const { optics, monitors, file } = await splitDelayOf(session, { ...options, ...defined({ correction }) }, true);
+  const plan = learnSplitDelay({ ...settings, optics, monitors });
+  return await learn({ session, options, plan, file, context, resumes, correctionIn: (found) => found });
 }
 
 function addZero(group: Command, io: Io): void {
@@ -225,45 +256,77 @@ function addZero(group: Command, io: Io): void {
         ),
       ),
     async (session, options, [from, to, points]) => {
-      const { optics, visibility, file } = await splitDelayOf(session, options, true);
+      const { optics, visibility } = await splitDelayOf(session, options, true);
       const signal = options.signal ?? visibility;
       if (signal === undefined)
         throw new InvalidArgumentError("--signal ID is needed: the experiment file names no visibility.");
       const photonEnergyEv = options.energy ?? (await knobsNow(await view(session), optics)).photonEnergyEv;
       const common = curveSettings({ ...options, signal }, options.normalise, { from, to, points });
       await requireSignals(session, common.shots.signals ?? []);
-      const plan = findZeroDelay({ ...common, optics, photonEnergyEv, learntAt: new Date().toISOString() });
-      return await learn(
-        session,
-        options,
-        plan,
-        file,
-        ({ correction }) => correction,
-        ({ fit }) => {
-          const fs = (ps: number): string => (1000 * ps).toFixed(2);
-          const width = `FWHM ${fs(fit.fwhm)} fs`;
-          return `zero was at ${fs(fit.centre)} ± ${fs(fit.centreError)} fs (${width}); it is called 0 now\n`;
-        },
-      );
+      const settings: ZeroSettings = {
+        ...common,
+        photonEnergyEv,
+        learntAt: new Date().toISOString(),
+        ...defined({ correction: options.correction }),
+      };
+      return await runZero(session, options, settings, { command: "sdo zero", settings, ...contextOf(options) });
     },
   );
 }
 
-/** Runs a plan that makes a correction, and stores it. */
-async function learn<R>(
+/** Runs it, or goes on with it, and stores the correction that knows the zero. */
+export async function runZero(
   session: Session,
   options: ScanningOptions,
-  plan: Parameters<typeof tellEnd<R>>[0],
-  file: string | undefined,
-  correctionIn: (result: R) => SplitDelayCorrection,
-  say: (result: R) => string = () => "",
-) {
+  { correction, ...settings }: ZeroSettings,
+  context: Readonly<Record<string, unknown>>,
+  resumes?: string,
+): Promise<CommandResult> {
+  const { optics, file } = await splitDelayOf(session, { ...options, ...defined({ correction }) }, true);
+  const plan = findZeroDelay({ ...settings, optics });
+  const say = ({ fit }: FoundZeroDelay): string => {
+    const fs = (ps: number): string => (1000 * ps).toFixed(2);
+    const width = `FWHM ${fs(fit.fwhm)} fs`;
+    return `zero was at ${fs(fit.centre)} ± ${fs(fit.centreError)} fs (${width}); it is called 0 now\n`;
+  };
+  return await learn({
+    session,
+    options,
+    plan,
+    file,
+    context,
+    resumes,
+    say,
+    correctionIn: (found) => found.correction,
+  });
+}
+
+/** Runs a plan that makes a correction, or goes on with it, and stores what it made. */
+async function learn<R>({
+  session,
+  options,
+  plan,
+  file,
+  context,
+  resumes,
+  correctionIn,
+  say = () => "",
+}: {
+  readonly session: Session;
+  readonly options: ScanningOptions;
+  readonly plan: Parameters<typeof tellEnd<R>>[0];
+  readonly file: string | undefined;
+  readonly context: Readonly<Record<string, unknown>>;
+  readonly resumes: string | undefined;
+  readonly correctionIn: (result: R) => SplitDelayCorrection;
+  readonly say?: (result: R) => string;
+}): Promise<CommandResult> {
   if (file === undefined)
     throw new InvalidArgumentError(
       "--correction FILE is needed: the experiment file names no optics.splitDelay.correction.",
     );
   checkFolder(file, " Nothing was moved.");
-  const answer = await runPlan(session, { ...options, journal: options.journal ?? false }, plan, {});
+  const answer = await runPlan(session, options, plan, context, resumes);
   return tellEnd(plan, answer, (result) => {
     session.io.writeFile(file, `${JSON.stringify(correctionIn(result), null, 2)}\n`);
     return `${say(result)}what was learnt is in ${file}`;

@@ -27,16 +27,17 @@ export interface AddedSignals {
   readonly run: number;
   /** Shots of the run in the file. */
   readonly shots: number;
-  /** Where each signal is now, and at how many shots it is a number. */
-  readonly signals: readonly { readonly path: string; readonly numbers: number }[];
+  /** Where each signal is now, at how many shots it is a number, and whether the file had it already, the same. */
+  readonly signals: readonly { readonly path: string; readonly numbers: number; readonly wasThere: boolean }[];
 }
 
 /**
  * Adds 0-D signals to a run of an HDF5 file in the DataConvert layout, as doubles in the order of its tag list, NaN
  * where there is no number. Everything else stays as it is. A copy beside the file is written and renamed: a
- * reader sees the old file or the new one, and the disk needs room for the copy.
+ * reader sees the old file or the new one, and the disk needs room for the copy. A signal that is there already with
+ * the same numbers is left alone: the same call may be made again.
  *
- * @throws UNKNOWN_RUN when the file has no such run @throws FILE_EXISTS when a signal is there already, and
+ * @throws UNKNOWN_RUN when the file has no such run @throws FILE_EXISTS when a signal is there with other numbers, and
  * @throws BAD_ARGUMENT when one that is to be replaced is stored in another way @throws WRITE_FAILED
  * @example
  * await addSignals("run.h5", 1520000, [{ equipId: "my/delay", unit: "fs", tags, values }]);
@@ -52,13 +53,28 @@ export async function addSignals(
   asInteger("run", run);
   const target = await realpath(path).catch(() => path);
   const parts = await columnsOf(target, run, signals, replace);
+  const toWrite = parts.columns.filter(({ isSame }) => !isSame);
+  if (toWrite.length > 0) await write(target, toWrite);
+  return {
+    path,
+    run,
+    shots: parts.shots,
+    signals: parts.columns.map(({ at, column, isSame }) => ({
+      path: at,
+      numbers: column.filter(Number.isFinite).length,
+      wasThere: isSame,
+    })),
+  };
+}
+
+async function write(target: string, columns: readonly ColumnToWrite[]): Promise<void> {
   await replaceBy(target, async (beside) => {
     const { mode } = await stat(target);
     await copyFile(target, beside, constants.COPYFILE_FICLONE);
     await chmod(beside, mode | 0o200);
     const writer = await H5Writer.edit(beside, Date.now() / 1000);
     try {
-      for (const { at, column, isThere, equipId, unit } of parts.columns) {
+      for (const { at, column, isThere, equipId, unit } of columns) {
         if (isThere) {
           writer.overwrite(at, column);
           continue;
@@ -72,12 +88,6 @@ export async function addSignals(
     }
     await chmod(beside, mode);
   });
-  return {
-    path,
-    run,
-    shots: parts.shots,
-    signals: parts.columns.map(({ at, column }) => ({ path: at, numbers: column.filter(Number.isFinite).length })),
-  };
 }
 
 /** What {@link H5File.bytes} calls a list of doubles. */
@@ -87,6 +97,8 @@ interface ColumnToWrite {
   readonly at: string;
   readonly column: Float64Array;
   readonly isThere: boolean;
+  /** Whether it is there with these numbers. */
+  readonly isSame: boolean;
   readonly equipId: string;
   readonly unit: string;
 }
@@ -117,17 +129,23 @@ async function columnsOf(
       // Tags above 2³¹ are stored as negative numbers by other programs.
       const numbers = Float64Array.from(tags, (tag) => known.get(tag < 0 ? tag + 2 ** 32 : tag) ?? NaN);
       const isThere = file.kind(at) !== undefined;
-      if (isThere && !replace)
-        throw new SaclaError("FILE_EXISTS", `${show(path)} has ${at} already; --replace writes over it.`, {
-          details: { path: at },
-        });
-      if (isThere && file.bytes(at).description !== DOUBLES(tags.length))
+      const there = isThere ? file.numbers(at) : undefined;
+      const isSame = there?.length === numbers.length && numbers.every((number, i) => Object.is(number, there[i]));
+      if (isThere && !isSame && !replace)
+        throw new SaclaError(
+          "FILE_EXISTS",
+          `${show(path)} has ${at} already, with other numbers; --replace writes over it.`,
+          {
+            details: { path: at },
+          },
+        );
+      if (isThere && !isSame && file.bytes(at).description !== DOUBLES(tags.length))
         throw badArgument(
           `signal ${at} of ${show(path)}`,
           file.bytes(at).description,
           "a list of doubles, to be replaced",
         );
-      return { at, column: numbers, isThere, equipId, unit };
+      return { at, column: numbers, isThere, isSame, equipId, unit };
     });
     return { shots: tags.length, columns };
   } finally {

@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { cli } from "../../support/fake-io.ts";
@@ -133,6 +135,27 @@ describe("sacla sdo", () => {
     expect((await cli(["sdo", "delay=1", "delay=2", ...at])).err).toContain("once");
     expect((await cli(["sdo", "gap=1", ...at])).err).toContain("delay=PS");
   }, 60_000);
+
+  it.each([
+    ["sdo", "zero", "-0.05", "0.05", "7", "--shots", "2"],
+    ["sdo", "learn", "--delays", "0", "--points", "5", "--shots", "2"],
+    ["energy", "edge", "9978.2", "9958", "9998", "7", "--shots", "2", "--signal", "i0_mono", "--normalise", "i0"],
+  ])("%s %s has a journal, and goes on with it", async (...command) => {
+    const folder = mkdtempSync(join(tmpdir(), "sacla-optics-"));
+    try {
+      const journal = join(folder, "scan.journal");
+      const learnt = command[0] === "sdo" ? ["--correction", join(folder, "split-delay.json")] : [];
+      // Out of the beam the optics show no peak and no edge: the scan ends before it is done.
+      const begun = await cli([...command, ...learnt, "--shutter", "xrays", "--yes", "--journal", journal, ...at]);
+      expect(begun.err).toMatch(/NO_PEAK|NO_STEP|TOO_FEW/);
+      const again = await cli(["resume", journal, "--yes"]);
+      expect(again.err).toMatch(/NO_PEAK|NO_STEP|TOO_FEW/);
+      expect(again.err).not.toContain("PLAN_CHANGED");
+      expect(again.out + again.err).toMatch(/points? (is|are) done|goes on/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 
   it("refuses a correction that is none, and a place that it could not be written to", async () => {
     const bad = await cli(["sdo", "--correction", experiment, ...at]);

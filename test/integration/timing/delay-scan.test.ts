@@ -112,6 +112,17 @@ describe("a stored pump–probe scan", () => {
       expect([rehearsed.code, rehearsed.out]).toEqual([0, expect.stringMatching(/shots +120.*nothing was done/s)]);
       const { code, out } = await cli([...args, "--yes"]);
       expect([code, out]).toEqual([0, expect.stringMatching(/sweep +shots +t0_fs.*no time zero after 2 sweeps/s)]);
+      const half = await cli([...args, "--fs-per-pixel", "2.6", "--dry-run"]);
+      expect([half.code, half.err]).toEqual([2, expect.stringContaining("--edge-signal")]);
+
+      // By steps, until each point is precise; a journal goes on with it.
+      const journal = join(folder, "shared.journal");
+      const where = ["--shutter", "xrays", "--experiment", file, "--url", "sim:?clock=virtual", "--journal", journal];
+      const steps = ["delay-scan", "shared", "delay", "-2", "2", "3", "--of", "diode", "--error", "0.005"];
+      const shared = await cli([...steps, "--pilot", "8", "--yes", ...where]);
+      expect([shared.code, shared.out]).toEqual([0, expect.stringMatching(/every point is as precise as asked/)]);
+      const again = await cli(["resume", journal, "--yes"]);
+      expect([again.code, again.err]).toEqual([2, expect.stringContaining("nothing to resume")]);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
