@@ -13,7 +13,7 @@ import { shotCondition } from "./scan-beam.ts";
 import { type ScanningOptions, withScanning } from "./scan-options.ts";
 import { runPlan } from "./scanning.ts";
 
-export type SweepSettings = Parameters<typeof delaySweeps>[0];
+type SweepSettings = Parameters<typeof delaySweeps>[0];
 
 interface Options extends ScanningOptions {
   readonly of: string;
@@ -95,7 +95,7 @@ export function addLiveDelayScan(group: Command, io: Io): void {
   );
 }
 
-export type SharedSettings = Parameters<typeof sharedScan>[0];
+type SharedSettings = Parameters<typeof sharedScan>[0];
 
 interface SharedOptions extends ScanningOptions {
   readonly of: string;

@@ -54,7 +54,7 @@ export const delayScan: AddCommand = (program, io) => {
     program,
     io,
     "delay-scan",
-    "time zero, rise, lifetime and amplitude of a stored pump-probe scan; or sweep the stage until it is known: live, shared",
+    "time zero, rise, lifetime and amplitude of a stored pump-probe scan; or scan until they are known: live, shared",
     configure,
     async (session, options, [number]) => {
       for (const file of [options.out, options.plot]) if (file !== undefined) checkFolder(file);

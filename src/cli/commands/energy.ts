@@ -20,7 +20,7 @@ import { runPlan } from "../scanning.ts";
 import { contextOf, requireSignals } from "./scan.ts";
 
 /** All of an edge scan but its axis, which the experiment file says. */
-export type EdgeSettings = Omit<Parameters<typeof edgeScan>[0], "axis">;
+type EdgeSettings = Omit<Parameters<typeof edgeScan>[0], "axis">;
 
 interface EdgeOptions extends ScanningOptions, PointWords {
   readonly signal: string;

@@ -15,7 +15,7 @@ import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 import { contextOf, requireSignals } from "./scan.ts";
 
-export type RockSettings = Parameters<typeof rockPlan>[0] & { readonly axis: string };
+type RockSettings = Parameters<typeof rockPlan>[0] & { readonly axis: string };
 
 interface Options extends ScanningOptions {
   readonly signal: string;

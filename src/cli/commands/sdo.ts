@@ -47,8 +47,8 @@ interface LearnOptions extends ScanningOptions, CorrectionOptions, PointWords {
 }
 
 /** What the plans take but for the optics, which the experiment file says, and the file that was named for them. */
-export type LearnSettings = Omit<Parameters<typeof learnSplitDelay>[0], "optics" | "monitors"> & CorrectionOptions;
-export type ZeroSettings = Omit<Parameters<typeof findZeroDelay>[0], "optics"> & CorrectionOptions;
+type LearnSettings = Omit<Parameters<typeof learnSplitDelay>[0], "optics" | "monitors"> & CorrectionOptions;
+type ZeroSettings = Omit<Parameters<typeof findZeroDelay>[0], "optics"> & CorrectionOptions;
 
 interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointWords {
   readonly signal?: string;
