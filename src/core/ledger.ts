@@ -30,17 +30,21 @@ export function reasonsByTag(dropped: readonly Dropped[]): Map<number, string> {
 export class LedgerBook {
   #used = 0;
   readonly #dropped = new Map<string, number[]>();
+  /** The reason of the last drop, which mostly is that of the next one. */
+  #last: { readonly reason: string; readonly tags: number[] } | undefined;
   readonly #notes = new Map<string, number>();
   readonly #amounts = new Map<string, number>();
 
-  use(): void {
-    this.#used++;
+  use(shots = 1): void {
+    this.#used += shots;
   }
 
   drop(tag: number, reason: string): void {
-    const tags = this.#dropped.get(reason);
-    if (tags === undefined) this.#dropped.set(reason, [tag]);
-    else tags.push(tag);
+    if (this.#last?.reason !== reason) {
+      this.#last = { reason, tags: this.#dropped.get(reason) ?? [] };
+      this.#dropped.set(reason, this.#last.tags);
+    }
+    this.#last.tags.push(tag);
   }
 
   /** Something to tell about a shot that is used. */

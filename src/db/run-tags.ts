@@ -1,7 +1,7 @@
 import type { CallOptions } from "../core/async.ts";
 import { type Ledger, LedgerBook } from "../core/ledger.ts";
 import { defined } from "../core/options.ts";
-import { TagList } from "../core/tags.ts";
+import { kept, TagList } from "../core/tags.ts";
 import type { RunReader } from "./run-reader.ts";
 
 /** The rule and the signals of a classification of shots. */
@@ -55,20 +55,19 @@ export class RunTags extends TagList {
     options?: CallOptions,
   ): Promise<RunTags> {
     const column = await this.run.column(equipId, this, options);
-    return this.select(
-      (tag, i) => column.reason(i) ?? (condition(column.values[i] ?? NaN, tag, column.unit) ? null : "condition"),
-    );
+    const { values, unit } = column;
+    return this.select((tag, i) => column.reason(i) ?? (condition(values[i] ?? NaN, tag, unit) ? null : "condition"));
   }
 
   /** The tags without a reason to be dropped, with the account of the others. */
   select(reasonToDrop: (tag: number, index: number) => string | null, basis?: ClassificationBasis): RunTags {
     const book = new LedgerBook();
-    const kept = this.values.filter((tag, i) => {
+    const chosen = kept(this.values, (tag, i) => {
       const reason = reasonToDrop(tag, i);
-      if (reason === null) book.use();
-      else book.drop(tag, reason);
+      if (reason !== null) book.drop(tag, reason);
       return reason === null;
     });
-    return new RunTags(this.run, kept, { ledger: book.ledger, ...defined({ basis }) });
+    book.use(chosen.length);
+    return new RunTags(this.run, chosen, { ledger: book.ledger, ...defined({ basis }) });
   }
 }

@@ -6,7 +6,7 @@ import { type Dropped, LedgerBook, reasonsByTag } from "../core/ledger.ts";
 import { integer, optional, resolveOptions } from "../core/options.ts";
 import { counted } from "../core/show.ts";
 import { showAs } from "../core/shown.ts";
-import { type FlagNames, type FlagState, type Flags, readFlags, readRecorded } from "./flags.ts";
+import { AGREE, CLOSED, type FlagNames, type Flags, OPEN, readFlags, readRecorded } from "./flags.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { ClassificationBasis, RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
@@ -71,33 +71,41 @@ export class ShotLabels {
   /** Shots without a label, by reason. */
   readonly dropped: readonly Dropped[];
   readonly basis: LabelBasis;
+  readonly #verdictAt: (index: number) => ShotVerdict | undefined;
 
   constructor(tags: RunTags, verdictOf: (tag: number, index: number) => ShotVerdict, basis: LabelBasis) {
-    const verdicts = Array.from(tags, verdictOf);
+    const verdicts: ShotVerdict[] = [];
+    const codes = new Uint8Array(tags.length);
     const book = new LedgerBook();
-    verdicts.forEach((verdict, i) => {
-      if (!isLabel(verdict)) book.drop(tags.at(i) ?? NaN, verdict);
-    });
-    const withLabel = (label: ShotLabel): RunTags => tags.filter((_, i) => verdicts[i] === label);
+    for (let i = 0; i < tags.length; i++) {
+      const tag = tags.values[i] ?? NaN;
+      const verdict = verdictOf(tag, i);
+      const known = verdicts.indexOf(verdict);
+      codes[i] = known < 0 ? verdicts.push(verdict) - 1 : known;
+      if (!isLabel(verdict)) book.drop(tag, verdict);
+    }
+    const withLabel = (label: ShotVerdict): RunTags => {
+      const code = verdicts.indexOf(label);
+      return tags.filter((_, i) => codes[i] === code);
+    };
     this.tags = tags;
     this.dark = withLabel("dark");
     this.on = withLabel("on");
     this.off = withLabel("off");
     this.dropped = book.ledger.dropped;
     this.basis = basis;
+    this.#verdictAt = (i) => verdicts[codes[i] ?? -1];
   }
 
   /** The label of a shot. @throws BAD_ARGUMENT when the tag is not in {@link tags} */
   label(tag: number): ShotLabel {
-    if (!this.tags.has(tag))
-      throw badArgument(
-        "tag",
-        tag,
-        `one of the ${this.tags.length} labelled tags (${this.tags.at(0)} to ${this.tags.at(-1)})`,
-      );
-    if (this.dark.has(tag)) return "dark";
-    if (this.on.has(tag)) return "on";
-    return this.off.has(tag) ? "off" : "dropped";
+    const verdict = this.#verdictAt(this.tags.indexOf(tag));
+    if (verdict !== undefined) return isLabel(verdict) ? verdict : "dropped";
+    throw badArgument(
+      "tag",
+      tag,
+      `one of the ${this.tags.length} labelled tags (${this.tags.at(0)} to ${this.tags.at(-1)})`,
+    );
   }
 
   /**
@@ -105,7 +113,6 @@ export class ShotLabels {
    * that of all flags together.
    */
   select(wanted: "dark" | "on" | "off"): RunTags {
-    const reasons = reasonsByTag(this.dropped);
     const { xray, laser, beam } = this.basis;
     const parts = [xray, ...(wanted === "dark" ? [] : [laser, ...(beam === null ? [] : [beam])])];
     const basis = {
@@ -113,9 +120,9 @@ export class ShotLabels {
       signals: parts.flatMap(({ signals }) => signals),
       source: parts.map(({ source }) => source).join("; "),
     };
-    return this.tags.select((tag) => {
-      const label = this.label(tag);
-      return label === wanted ? null : (reasons.get(tag) ?? label);
+    return this.tags.select((_, i) => {
+      const verdict = this.#verdictAt(i) ?? null;
+      return verdict === wanted ? null : verdict;
     }, basis);
   }
 
@@ -198,7 +205,7 @@ function nearest(tags: RunTags, tag: number, within: number): number | undefined
   return undefined;
 }
 
-function isLabel(verdict: ShotVerdict): boolean {
+function isLabel(verdict: ShotVerdict): verdict is Exclude<ShotLabel, "dropped"> {
   return verdict === "dark" || verdict === "on" || verdict === "off";
 }
 
@@ -227,13 +234,13 @@ export async function labelShots(
     );
   }
   const beam = await readRecorded(run, beamNames[run.bl] ?? [], shots, options);
-  const both = shutter !== undefined && selector !== undefined && agree(shutter, selector, shots.length);
+  const both = shutter !== undefined && selector !== undefined && agree(shutter, selector);
   const verdictOf = (tag: number, i: number): ShotVerdict => {
     const state = xray.stateOf(tag);
     if (state !== "exposed") return state;
     const present = beam === undefined ? 1 : beam.values[i];
     if (present !== 1) return present === 0 ? "no-beam" : "beam-flag-missing";
-    if (both && contradict(shutter.state(i), selector.state(i))) return "laser-flags-differ";
+    if (both && contradict(shutter.states[i], selector.states[i])) return "laser-flags-differ";
     return laserVerdict(laser, i);
   };
   return new ShotLabels(shots, verdictOf, {
@@ -244,10 +251,10 @@ export async function labelShots(
 }
 
 function laserVerdict(laser: Flags, i: number): ShotVerdict {
-  const state = laser.state(i);
-  if (state === "open") return "on";
-  if (state === "closed") return "off";
-  return state === "flags-agree" ? "laser-flags-agree" : "laser-flag-missing";
+  const state = laser.states[i];
+  if (state === OPEN) return "on";
+  if (state === CLOSED) return "off";
+  return state === AGREE ? "laser-flags-agree" : "laser-flag-missing";
 }
 
 /** The pump-laser shutter today, and in its older spelling. */
@@ -264,21 +271,22 @@ function laserSelectors(bl: number): FlagNames[] {
 }
 
 /** Whether shutter and selector tell the same story: a shutter that stays open, or an idle selector, does not. */
-function agree(shutter: Flags, selector: Flags, count: number): boolean {
+function agree(shutter: Flags, selector: Flags): boolean {
   let [same, differ] = [0, 0];
-  for (let i = 0; i < count; i++) {
-    if (contradict(shutter.state(i), selector.state(i))) differ++;
-    else if (isTold(shutter.state(i)) && isTold(selector.state(i))) same++;
+  for (let i = 0; i < shutter.states.length; i++) {
+    const [a, b] = [shutter.states[i], selector.states[i]];
+    if (contradict(a, b)) differ++;
+    else if (isTold(a) && isTold(b)) same++;
   }
   return same >= 9 * differ;
 }
 
-function contradict(a: FlagState, b: FlagState): boolean {
+function contradict(a: number | undefined, b: number | undefined): boolean {
   return isTold(a) && isTold(b) && a !== b;
 }
 
-function isTold(state: FlagState): boolean {
-  return state === "open" || state === "closed";
+function isTold(state: number | undefined): boolean {
+  return state === OPEN || state === CLOSED;
 }
 
 /** Beam status by beamline, 1 where there was beam; none is published for BL2. */

@@ -5,9 +5,10 @@ import {
   formatSyncValue,
   type MissingReason,
   type RecordedValue,
+  reasonOf,
+  STATUS_MISSING,
   type SyncStatus,
   type SyncValue,
-  syncStatus,
 } from "../core/syncdb.ts";
 import type { TagList } from "../core/tags.ts";
 
@@ -52,8 +53,7 @@ export class SignalColumn implements Column {
 
   /** Why entry `i` has no number; null when it has one. */
   reason(i: number): MissingReason | null {
-    const entry = this.entry(i);
-    return "reason" in entry ? entry.reason : null;
+    return reasonOf(this.status[i] ?? this.#noEntry(i));
   }
 
   /**
@@ -61,8 +61,7 @@ export class SignalColumn implements Column {
    * @throws BAD_ARGUMENT when there is no such entry
    */
   entry(i: number): RecordedValue {
-    if (!Number.isInteger(i) || i < 0 || i >= this.length)
-      throw badArgument("index", i, `a whole number from 0 to ${this.length - 1}`);
+    if (this.status[i] === undefined) this.#noEntry(i);
     return entryOf(this, i);
   }
 
@@ -88,14 +87,23 @@ export class SignalColumn implements Column {
 
   /** How many shots have a number (`ok`), and how many have none, by reason. */
   get counts(): Record<SyncStatus, number> {
-    const counts = { ok: 0, "not-converged": 0, saturated: 0, missing: 0 };
-    for (const status of this.status) counts[syncStatus[status] ?? "missing"]++;
-    return counts;
+    const { status } = this;
+    const found = [0, 0, 0, 0];
+    for (let i = 0; i < status.length; i++) {
+      const code = Math.min(status[i] ?? STATUS_MISSING, STATUS_MISSING);
+      found[code] = (found[code] ?? 0) + 1;
+    }
+    const [ok = 0, notConverged = 0, saturated = 0, missing = 0] = found;
+    return { ok, "not-converged": notConverged, saturated, missing };
   }
 
   /** The numbers alone, in tag order. */
   finite(): Float64Array {
     return this.values.filter(Number.isFinite);
+  }
+
+  #noEntry(i: number): never {
+    throw badArgument("index", i, `a whole number from 0 to ${this.length - 1}`);
   }
 
   /** Mean of the numbers there are; NaN when there is none. See {@link counts} for how many that is. */

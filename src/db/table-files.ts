@@ -18,11 +18,11 @@ import {
   utf8,
   Version,
 } from "@uwdata/flechette";
-import { type ColumnSource, parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { TAG_RATE_HZ } from "../core/constants.ts";
 import { SaclaError } from "../core/errors.ts";
 import { STATUS_OK, type Column as SyncColumn, syncStatus } from "../core/syncdb.ts";
 import { TagList } from "../core/tags.ts";
+import { type ParquetColumn, parquetOf } from "./parquet-columns.ts";
 
 /** What a file of a table holds; a `SignalTable` is one. */
 export interface TableContent {
@@ -60,7 +60,7 @@ function arrowBytes(table: TableContent, format: "file" | "stream"): Uint8Array<
   if (times !== undefined) {
     const type = timestamp(TimeUnit.MILLISECOND, "Asia/Tokyo");
     fields.push(field(TIME, type, false));
-    children.push(columnOf(type, { length, nullCount: 0, validity: NO_NULLS, values: BigInt64Array.from(times) }));
+    children.push(columnOf(type, { length, nullCount: 0, validity: NO_NULLS, values: times }));
   }
   for (const column of table.columns) {
     const { equipId, unit, values, status } = column;
@@ -100,37 +100,42 @@ function columnOf(
  */
 export function parquetFile(table: TableContent): Uint8Array<ArrayBuffer> {
   const times = timesOf(table);
-  const schema: SchemaElement[] = [
-    { name: "root", num_children: (times === undefined ? 1 : 2) + 2 * table.columns.length },
+  const columns: ParquetColumn[] = [
+    {
+      element: { name: TAG, type: "INT32", converted_type: "UINT_32", repetition_type: "REQUIRED" },
+      numbers: table.tags.values,
+    },
   ];
-  const columnData: ColumnSource[] = [];
-  const add = (element: SchemaElement, data: unknown[]): void => {
-    schema.push(element);
-    columnData.push({ name: element.name, data });
-  };
-  // Not as a Uint32Array, of which hyparquet-writer 0.17.0 refuses tags above 2^31.
-  add(
-    { name: TAG, type: "INT32", converted_type: "UINT_32", repetition_type: "REQUIRED" },
-    Array.from(table.tags.values),
-  );
   if (times !== undefined)
-    add(
-      {
+    columns.push({
+      element: {
         name: TIME,
         type: "INT64",
         converted_type: "TIMESTAMP_MILLIS",
         logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MILLIS" },
         repetition_type: "REQUIRED",
       },
-      times,
-    );
+      numbers: times,
+    });
   for (const column of table.columns) {
-    const { values, status } = column;
     const name = nameOf(column);
-    const numbers = Array.from(values, (value, i) => (status[i] === STATUS_OK ? value : null));
-    add({ name, type: "DOUBLE", repetition_type: "OPTIONAL" }, numbers);
-    const reasons = Array.from(status, (code) => syncStatus[code] ?? "missing");
-    add({ name: statusName(name), type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" }, reasons);
+    columns.push(
+      {
+        element: { name, type: "DOUBLE", repetition_type: "OPTIONAL" },
+        doubles: column.values,
+        isNull: column.status,
+      },
+      {
+        element: {
+          name: statusName(name),
+          type: "BYTE_ARRAY",
+          converted_type: "UTF8",
+          repetition_type: "REQUIRED",
+        },
+        codes: column.status,
+        words: syncStatus,
+      },
+    );
   }
   const arrowSchema = Buffer.from(arrowBytes(withoutRows(table), "stream")).toString("base64");
   const about = {
@@ -138,18 +143,23 @@ export function parquetFile(table: TableContent): Uint8Array<ArrayBuffer> {
     units: JSON.stringify(Object.fromEntries(table.columns.map((column) => [nameOf(column), column.unit]))),
     "ARROW:schema": arrowSchema,
   };
-  const kvMetadata = Object.entries(about).map(([key, value]) => ({ key, value }));
-  return new Uint8Array(
-    parquetWriteBuffer({ schema, columnData, rowGroupSize: ROWS_PER_GROUP, createdBy: "sacla", kvMetadata }),
-  );
+  const keys = Object.entries(about).map(([key, value]) => ({ key, value }));
+  return parquetOf(columns, table.tags.length, ROWS_PER_GROUP, keys);
 }
 
 /** Milliseconds of each shot: the start of its run, and 60 tags a second from there; undefined without a run. */
-function timesOf({ tags, run }: TableContent): bigint[] | undefined {
+function timesOf({ tags, run }: TableContent): BigInt64Array | undefined {
   const info = run?.info;
   if (info === undefined) return undefined;
-  const at = (tag: number): number => info.starttime + (tag - info.start_tagnumber) / TAG_RATE_HZ;
-  return Array.from(tags.values, (tag) => BigInt(Math.round(1000 * at(tag))));
+  // As two halves of 64 bits, for a bigint of each shot takes longer than all else.
+  const halves = new Uint32Array(2 * tags.length);
+  for (let i = 0; i < tags.length; i++) {
+    const seconds = info.starttime + ((tags.values[i] ?? NaN) - info.start_tagnumber) / TAG_RATE_HZ;
+    const ms = Math.round(1000 * seconds);
+    halves[2 * i] = ms;
+    halves[2 * i + 1] = Math.floor(ms / 2 ** 32);
+  }
+  return new BigInt64Array(halves.buffer);
 }
 
 /** A name of the experiment by which a signal was asked for, else its equipment id. */

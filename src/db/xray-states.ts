@@ -2,7 +2,7 @@ import { DbApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { showList } from "../core/errors.ts";
 import { BEAM_MONITOR, BEAM_MONITOR_DARK_COULOMB, darkRuleOf } from "./dark-rule.ts";
-import { type FlagState, type Flags, openAlone, readFlags, readRecorded } from "./flags.ts";
+import { AGREE, CLOSED, type Flags, MISSING, OPEN, openAlone, readFlags, readRecorded } from "./flags.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { ClassificationBasis, RunTags } from "./run-tags.ts";
 import type { SignalColumn } from "./signal-column.ts";
@@ -20,7 +20,8 @@ export interface XrayStates {
 /** Each shot by itself, in the order of the tags; where a dark one stands in the run is not yet looked at. */
 interface Verdicts {
   readonly basis: ClassificationBasis;
-  readonly state: (i: number) => FlagState;
+  /** As {@link Flags.states}. */
+  readonly states: Uint8Array;
 }
 
 /**
@@ -29,22 +30,24 @@ interface Verdicts {
  * @throws UNKNOWN_SIGNAL when the source has none of the rule's signals
  */
 export async function readXrayStates(run: RunReader, tags: RunTags, options?: CallOptions): Promise<XrayStates> {
-  const { basis, state } = await readVerdicts(run, tags, options);
-  const states: XrayState[] = [];
-  let head = true;
-  for (let i = 0; i < tags.length; i++) {
-    const verdict = state(i);
-    // A shot without a flag is not dark, but neither does it show that the shutter has opened.
-    if (verdict === "open" || verdict === "flags-agree") head = false;
-    states.push(xrayState(verdict, head));
-  }
-  return { tags, basis, stateOf: (tag) => states[tags.indexOf(tag)] ?? "xray-flag-missing" };
+  const { basis, states } = await readVerdicts(run, tags, options);
+  // A shot without a flag is not dark, but neither does it show that the shutter has opened.
+  const opened = states.findIndex((state) => state === OPEN || state === AGREE);
+  const head = opened < 0 ? states.length : opened;
+  // Most ask for the tags in order.
+  let next = 0;
+  const stateOf = (tag: number): XrayState => {
+    const i = tags.values[next] === tag ? next : tags.indexOf(tag);
+    next = i + 1;
+    return xrayState(states[i] ?? MISSING, i < head);
+  };
+  return { tags, basis, stateOf };
 }
 
-function xrayState(verdict: FlagState, head: boolean): XrayState {
-  if (verdict === "closed") return head ? "dark" : "closed-after-head";
-  if (verdict === "open") return "exposed";
-  return verdict === "flags-agree" ? "xray-flags-agree" : "xray-flag-missing";
+function xrayState(state: number, isHead: boolean): XrayState {
+  if (state === CLOSED) return isHead ? "dark" : "closed-after-head";
+  if (state === OPEN) return "exposed";
+  return state === AGREE ? "xray-flags-agree" : "xray-flag-missing";
 }
 
 async function readVerdicts(run: RunReader, all: RunTags, options: CallOptions | undefined): Promise<Verdicts> {
@@ -53,7 +56,7 @@ async function readVerdicts(run: RunReader, all: RunTags, options: CallOptions |
     const column = await readRecorded(run, [BEAM_MONITOR], all, options);
     if (column === undefined) throw undecidable(run, [BEAM_MONITOR]);
     const rule = `dark = ${BEAM_MONITOR} below ${BEAM_MONITOR_DARK_COULOMB} C or not-converged, at the head of the run`;
-    return { basis: { rule, signals: [BEAM_MONITOR], source }, state: (i) => monitorState(column, i) };
+    return { basis: { rule, signals: [BEAM_MONITOR], source }, states: monitorStates(column) };
   }
   const both = test === "open-and-close";
   const spellings = shutterNames(run.bl);
@@ -64,7 +67,7 @@ async function readVerdicts(run: RunReader, all: RunTags, options: CallOptions |
       spellings.map(({ open }) => open),
     );
   }
-  const stronger = !both && recorded.both && mirrors(recorded, all.length);
+  const stronger = !both && recorded.both && mirrors(recorded);
   const flags = both || stronger ? recorded : openAlone(recorded);
   const weaker = both && !flags.both;
   const basis = {
@@ -76,23 +79,22 @@ async function readVerdicts(run: RunReader, all: RunTags, options: CallOptions |
         ? `${source}; in this run the close flag mirrors it, so both decide`
         : source,
   };
-  return { basis, state: flags.state };
+  return { basis, states: flags.states };
 }
 
 /**
  * Whether the close flag of an old run can be used: wherever the shutter was open and wherever it was closed, it
  * mirrors the open flag at nine of ten shots.
  */
-function mirrors({ state, open }: Flags, count: number): boolean {
+function mirrors({ states, open }: Flags): boolean {
   const [told, agrees] = [
     [0, 0],
     [0, 0],
   ];
-  for (let i = 0; i < count; i++) {
-    const value = open(i);
-    if (value !== 0 && value !== 1) continue;
-    if (state(i) === "flags-agree") agrees[value] = (agrees[value] ?? 0) + 1;
-    else if (state(i) !== "flag-missing") told[value] = (told[value] ?? 0) + 1;
+  for (let i = 0; i < states.length; i++) {
+    const [value, state] = [open[i] ?? NaN, states[i]];
+    if (state === AGREE) agrees[value] = (agrees[value] ?? 0) + 1;
+    else if (state !== MISSING) told[value] = (told[value] ?? 0) + 1;
   }
   return [0, 1].every((value) => (told[value] ?? 0) > 0 && (told[value] ?? 0) >= 9 * (agrees[value] ?? 0));
 }
@@ -105,12 +107,13 @@ function shutterNames(bl: number): { open: string; close: string }[] {
   ];
 }
 
-function monitorState(column: SignalColumn, i: number): FlagState {
-  const reason = column.reason(i);
-  if (reason === "missing") return "flag-missing";
-  if (reason === "not-converged") return "closed";
-  if (reason === "saturated") return "open";
-  return (column.values[i] ?? NaN) < BEAM_MONITOR_DARK_COULOMB ? "closed" : "open";
+function monitorStates(column: SignalColumn): Uint8Array {
+  return Uint8Array.from(column.values, (value, i) => {
+    const reason = column.reason(i);
+    if (reason === "missing") return MISSING;
+    if (reason === "not-converged") return CLOSED;
+    return reason === null && value < BEAM_MONITOR_DARK_COULOMB ? CLOSED : OPEN;
+  });
 }
 
 function undecidable(run: RunReader, signals: readonly string[]): APIError {

@@ -2,7 +2,8 @@ import type { CallOptions } from "../core/async.ts";
 import { asFinite, asText, badArgument } from "../core/guards.ts";
 import { mergeLedgers, onlyDropped } from "../core/ledger.ts";
 import { any, defined, resolveOptions } from "../core/options.ts";
-import { type Run, RunTags } from "../db/index.ts";
+import { STATUS_OK } from "../core/syncdb.ts";
+import { type Run, RunTags, type SignalColumn } from "../db/index.ts";
 
 /** What a 0-D signal must be for a shot to be read. A shot for which it has no number never passes. */
 export interface Condition {
@@ -44,13 +45,11 @@ export async function filterShots(
   const tags = from instanceof RunTags ? from : await from.tags(options);
   const signals = [...new Set(conditions.map(({ equipId }) => equipId))];
   const table = signals.length === 0 ? undefined : await tags.run.table(signals, tags, options);
-  const columns = conditions.map(({ equipId }) => table?.column(equipId));
+  const judges = conditions.map((condition, k) => judgeOf(table?.column(condition.equipId), tests[k]));
   const chosen = tags.select((tag, i) => {
-    for (const [k, test] of tests.entries()) {
-      const column = columns[k];
-      const missing = column?.reason(i) ?? null;
-      const reason = missing === null ? test.judge(column?.values[i] ?? NaN, tag) : missing;
-      if (reason !== null) return `${test.name}-${reason}`;
+    for (let k = 0; k < judges.length; k++) {
+      const reason = judges[k]?.(i, tag) ?? null;
+      if (reason !== null) return reason;
     }
     return null;
   });
@@ -61,6 +60,23 @@ export async function filterShots(
     ledger: whole,
     ...defined({ basis: tags.basis }),
   });
+}
+
+/** Why a shot does not pass, or null. */
+function judgeOf(column: SignalColumn | undefined, test: Test | undefined): (i: number, tag: number) => string | null {
+  if (column === undefined || test === undefined) return () => null;
+  const { values, status } = column;
+  const named = new Map<string, string>();
+  // The same text for all: of a long run most shots may be dropped.
+  const name = (reason: string): string => {
+    const known = named.get(reason) ?? `${test.name}-${reason}`;
+    named.set(reason, known);
+    return known;
+  };
+  return (i, tag) => {
+    const reason = status[i] === STATUS_OK ? test.judge(values[i] ?? NaN, tag) : column.reason(i);
+    return reason === null ? null : name(reason);
+  };
 }
 
 interface Test {
@@ -82,7 +98,8 @@ function testOf(condition: Condition): Test {
   if (said !== 1) throw badArgument(`the condition on ${equipId}`, condition, "one of between, equals and where");
   if (equals !== undefined) {
     asFinite(`equals of ${equipId}`, equals);
-    return { name, judge: (value) => (value === equals ? null : `is-not-${equals}`) };
+    const isOther = `is-not-${equals}`;
+    return { name, judge: (value) => (value === equals ? null : isOther) };
   }
   if (where !== undefined) return { name, judge: (value, tag) => (where(value, tag) ? null : "refused") };
   const [low, high] = between ?? [NaN, NaN];

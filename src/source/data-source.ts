@@ -35,6 +35,8 @@ export interface DataSource {
   hightagAt(unixSeconds: number): MaybePromise<number>;
   timestamp(hightag: number, tag: number, equipId: string): MaybePromise<number>;
   equipment(): MaybePromise<readonly string[]>;
+  /** Of how many tags a signal is asked for in one turn of the loop. @default 8192 */
+  readonly tagsAtOnce?: number;
   /** One signal; tags without a record are `missing`. @throws UNKNOWN_SIGNAL @throws UNKNOWN_HIGHTAG */
   column(equipId: string, hightag: number, tags: Uint32Array): MaybePromise<Column>;
   /** Asked only for sensors and cameras, never for a composite id. */

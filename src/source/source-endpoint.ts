@@ -210,13 +210,13 @@ class SourceEndpoint implements Endpoint {
 
   /** One signal; of many tags it is read in stretches, with time for others in between. */
   async #column(equipId: string, hightag: number, tags: Uint32Array, signal?: AbortSignal): Promise<Column> {
-    const source = this.#source;
-    const parts: Column[] = [await source.column(equipId, hightag, tags.subarray(0, TAGS_AT_ONCE))];
-    for (let from = TAGS_AT_ONCE; from < tags.length; from += TAGS_AT_ONCE) {
+    const most = this.#source.tagsAtOnce ?? TAGS_AT_ONCE;
+    const parts: Column[] = [await this.#source.column(equipId, hightag, tags.subarray(0, most))];
+    for (let from = most; from < tags.length; from += most) {
       await nextTurn();
       // Whoever asked may have gone.
       throwIfAborted(signal);
-      parts.push(await source.column(equipId, hightag, tags.subarray(from, from + TAGS_AT_ONCE)));
+      parts.push(await this.#source.column(equipId, hightag, tags.subarray(from, from + most)));
     }
     return joinColumn(parts);
   }

@@ -3,13 +3,14 @@ import type { DetectorInfo } from "../../core/detector.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
-import { type Column, emptyColumn, STATUS_MISSING } from "../../core/syncdb.ts";
+import { type Column, emptyColumn, firstRecorded } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
 import { type FolderFile, filesOf, OpenFiles, type RunPart } from "./folder-files.ts";
 import { FolderRun } from "./folder-run.ts";
 import type { openArchive } from "./open-archive.ts";
+import { ARCHIVED_TAGS_AT_ONCE } from "./stored-signals.ts";
 
 /**
  * All archives of a folder, not of folders in it, as one source of shots. Files that cannot be read are left out, and
@@ -55,6 +56,7 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
 
 class ArchiveFolder implements DataSource {
   readonly name: string;
+  readonly tagsAtOnce: number = ARCHIVED_TAGS_AT_ONCE;
   readonly #files: readonly FolderFile[];
   readonly #pool: OpenFiles;
   readonly #beamlines: readonly number[];
@@ -177,16 +179,8 @@ class ArchiveFolder implements DataSource {
       (source) => source.column(equipId, hightag, tags),
       equipId,
     );
-    const whole = emptyColumn(equipId, parts.find(({ unit }) => unit !== "")?.unit ?? "", tags.length);
-    for (const { values, status } of parts) {
-      for (let i = 0; i < tags.length; i++) {
-        const found = status[i] ?? STATUS_MISSING;
-        if (found === STATUS_MISSING || whole.status[i] !== STATUS_MISSING) continue;
-        whole.values[i] = values[i] ?? NaN;
-        whole.status[i] = found;
-      }
-    }
-    return whole;
+    const [first = emptyColumn(equipId, "", tags.length), ...others] = parts;
+    return firstRecorded([first, ...others]);
   }
 
   async detectorInfo(bl: number, run: number, detId: string): Promise<DetectorInfo> {

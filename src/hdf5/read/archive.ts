@@ -4,11 +4,12 @@ import { SaclaError, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
-import { type Column, emptyColumn, STATUS_MISSING } from "../../core/syncdb.ts";
+import { type Column, firstRecorded } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import { type ArchiveOptions, readRuns, type StoredRun } from "./dataconvert.ts";
 import type { H5File } from "./h5file.ts";
+import { ARCHIVED_TAGS_AT_ONCE } from "./stored-signals.ts";
 
 /** A file in the DataConvert layout as a source of shots. @throws NOT_DATACONVERT, FILE_DAMAGED */
 export function readArchive(path: string, file: H5File, options: ArchiveOptions): DataSource {
@@ -20,8 +21,11 @@ export function hasLostRuns(source: DataSource): boolean {
   return source instanceof Archive && source.lostRuns > 0;
 }
 
+type PlaceOfSignal = readonly [run: StoredRun, signalPath: string];
+
 class Archive implements DataSource {
   readonly name: string;
+  readonly tagsAtOnce: number = ARCHIVED_TAGS_AT_ONCE;
   readonly #file: H5File;
   readonly #hightag: number | undefined;
   /** Ascending by run number. */
@@ -144,18 +148,10 @@ class Archive implements DataSource {
   }
 
   column(equipId: string, hightag: number, tags: Uint32Array): Column {
-    const parts = this.#pathsOf(equipId, hightag).map(([run, path]) => [run, run.signals.column(path)] as const);
-    const unit = parts.find(([, part]) => part.unit !== "")?.[1].unit ?? "";
-    const column = emptyColumn(equipId, unit, tags.length);
-    for (const [run, part] of parts) {
-      for (const [i, tag] of tags.entries()) {
-        const row = run.rowOf(tag);
-        if (row === undefined || part.status[row] === STATUS_MISSING) continue;
-        column.values[i] = part.values[row] ?? NaN;
-        column.status[i] = part.status[row] ?? STATUS_MISSING;
-      }
-    }
-    return column;
+    const [first, ...others] = this.#pathsOf(equipId, hightag);
+    const pick = ([{ rows, signals }, path]: PlaceOfSignal): Column =>
+      rows.isWhole(tags) ? signals.wholeColumn(path) : rows.pick(signals.column(path), tags);
+    return { ...firstRecorded([pick(first), ...others.map(pick)]), equipId };
   }
 
   detectorInfo(bl: number, run: number, detId: string): DetectorInfo {
@@ -209,13 +205,13 @@ class Archive implements DataSource {
   }
 
   /** The runs of a HighTag that have a signal, with its path inside `event_info`. */
-  #pathsOf(equipId: string, hightag: number): [run: StoredRun, signalPath: string][] {
-    const paths = this.#runsWith(hightag).flatMap((run): [StoredRun, string][] => {
+  #pathsOf(equipId: string, hightag: number): [PlaceOfSignal, ...PlaceOfSignal[]] {
+    const [first, ...others] = this.#runsWith(hightag).flatMap((run): PlaceOfSignal[] => {
       const signalPath = run.signals.pathOf(equipId);
       return signalPath === undefined ? [] : [[run, signalPath]];
     });
-    if (paths.length === 0) throw this.#unknownSignal(equipId);
-    return paths;
+    if (first === undefined) throw this.#unknownSignal(equipId);
+    return [first, ...others];
   }
 
   #unknownSignal(equipId: string): SaclaError {

@@ -2,6 +2,7 @@ import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { listDetectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
+import { TagRows } from "../../core/tag-rows.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import { type Provenance, readProvenance } from "../convert/provenance.ts";
 import { absenceOf } from "./absence.ts";
@@ -70,13 +71,13 @@ export class StoredRun {
   /** Sensors and cameras by id. */
   readonly detectors: ReadonlyMap<string, StoredDetector>;
   readonly signals: StoredSignals;
+  /** Where each tag stands in the lists of `event_info`, and in the columns of {@link signals}. */
+  readonly rows: TagRows;
   /** What is odd about the run beside signals and images, as it was found on opening. */
   readonly #odd: string[] = [];
   readonly #file: H5File;
   readonly #root: string;
-  /** Where each tag stands in the lists of `event_info`, which need not be in order. */
-  readonly #rows: ReadonlyMap<number, number>;
-  readonly #times: Float64Array;
+  #times: Float64Array | undefined;
   /** For files of `sacla convert`: what the layout has no place for. */
   readonly #provenance: Provenance | undefined;
   #present: ReadonlyMap<string, StoredDetector> | undefined;
@@ -91,20 +92,20 @@ export class StoredRun {
     }
     this.bl = options.bl ?? provenance?.request.bl ?? this.#beamline();
     const listed = this.#tagList();
-    this.tags = Uint32Array.from(listed).sort();
-    this.#rows = new Map(Array.from(listed, (tag, row) => [tag, row]));
-    if (this.#rows.size !== listed.length) throw damaged(file, this.#tagListPath, "names a tag twice");
+    this.rows = new TagRows(listed);
+    this.tags = this.rows.ascending;
+    if (this.rows.hasTwice) throw damaged(file, this.#tagListPath, "names a tag twice");
     this.startTag = this.#tagNumber("run_info/start_tag_number");
     this.endTag = this.#tagNumber("run_info/end_tag_number");
     this.#checkRange();
-    this.#checkWritten(`${this.#root}/event_info/time_stamp`);
-    this.#times = this.#timeStamps();
+    this.#checkWritten(this.#timesPath);
+    this.#checkTimes();
     this.startTime = provenance?.run.starttime ?? this.#timeAt("start");
     this.stopTime = provenance?.run.stoptime ?? this.#timeAt("end");
     this.hightag = options.hightag ?? provenance?.run.hightagnumber ?? hightagAt(this.startTime);
     this.comment = this.#text("exp_info/comment") ?? "";
     this.detectors = this.#findDetectors();
-    this.signals = new StoredSignals(file, `${this.#root}/event_info`, this.#rows.size, provenance);
+    this.signals = new StoredSignals(file, `${this.#root}/event_info`, this.tags.length, provenance);
   }
 
   /** Detectors and sensors with images; all where none has one. */
@@ -146,20 +147,21 @@ export class StoredRun {
     return energyEv / 1000;
   }
 
-  /** Position of a tag in the columns of {@link signals}; undefined when the run has no such tag. */
-  rowOf(tag: number): number | undefined {
-    return this.#rows.get(tag);
-  }
-
   /** Unix seconds of a tag of the run. */
   timeOf(tag: number): number | undefined {
-    const row = this.#rows.get(tag);
-    return row === undefined ? undefined : this.#times[row];
+    const row = this.rows.rowOf(tag);
+    if (row === undefined) return undefined;
+    this.#times ??= required(this.#file, this.#timesPath, this.#file.numbers(this.#timesPath));
+    return this.#times[row];
   }
 
   /** What the source of the file said about the run, beyond what the layout holds. */
   get recorded(): RunInfo | undefined {
     return this.#provenance?.run;
+  }
+
+  get #timesPath(): string {
+    return `${this.#root}/event_info/time_stamp`;
   }
 
   get #tagListPath(): string {
@@ -181,11 +183,19 @@ export class StoredRun {
   #tagList(): Uint32Array {
     const path = this.#tagListPath;
     this.#checkWritten(path);
-    const tags = required(this.#file, path, this.#file.numbers(path));
-    if (tags.length === 0) throw damaged(this.#file, path, "is empty");
-    const listed = Uint32Array.from(tags, unsigned);
-    const odd = tags.find((tag, row) => unsigned(tag) !== listed[row]);
-    if (odd !== undefined) throw notDataConvert(this.#file, path, `has ${odd}, which is not a tag`);
+    const list = required(this.#file, path, this.#file.list(path));
+    if (list.length === 0) throw damaged(this.#file, path, "is empty");
+    // The same bits.
+    if (list instanceof Int32Array || list instanceof Uint32Array)
+      return new Uint32Array(list.buffer, list.byteOffset, list.length);
+    const tags = Float64Array.from(list, Number);
+    const listed = new Uint32Array(tags.length);
+    for (let row = 0; row < tags.length; row++) {
+      const stored = tags[row] ?? NaN;
+      const tag = unsigned(stored);
+      listed[row] = tag;
+      if (listed[row] !== tag) throw notDataConvert(this.#file, path, `has ${stored}, which is not a tag`);
+    }
     return listed;
   }
 
@@ -212,12 +222,12 @@ export class StoredRun {
     );
   }
 
-  #timeStamps(): Float64Array {
-    const path = `${this.#root}/event_info/time_stamp`;
-    const values = required(this.#file, path, this.#file.numbers(path));
-    if (values.length === this.#rows.size) return values;
-    const tags = `${this.#tagListPath} has ${this.#rows.size} tags`;
-    throw damaged(this.#file, path, `has ${values.length} values, but ${tags}`);
+  /** They are read when one is asked for: mostly none is, but that of an end. */
+  #checkTimes(): void {
+    const path = this.#timesPath;
+    const length = required(this.#file, path, this.#file.lengthOf(path));
+    if (length === this.tags.length) return;
+    throw damaged(this.#file, path, `has ${length} values, but ${this.#tagListPath} has ${this.tags.length} tags`);
   }
 
   /** A text that nothing else depends on: something else in its place is noted. */
@@ -236,15 +246,14 @@ export class StoredRun {
   /** The time of an end of the run, which need not be in the list, from the nearest tag that has one. */
   #timeAt(end: "start" | "end"): number {
     const hasTime = (tag: number): boolean => Number.isFinite(this.timeOf(tag));
+    const last = end === "start" ? this.tags[0] : this.tags.at(-1);
+    const time = this.#file.numberAt(this.#timesPath, this.rows.rowOf(last ?? NaN) ?? 0) ?? NaN;
+    const tagAtEnd = end === "start" ? this.startTag : this.endTag;
+    if (Number.isFinite(time)) return time + (tagAtEnd - (last ?? NaN)) / TAG_RATE_HZ;
     const near = end === "start" ? this.tags.find(hasTime) : this.tags.findLast(hasTime);
     if (near === undefined)
-      throw damaged(
-        this.#file,
-        `${this.#root}/event_info/time_stamp`,
-        `has no time for any of its ${this.tags.length} tags`,
-      );
-    const tag = end === "start" ? this.startTag : this.endTag;
-    return (this.timeOf(near) ?? NaN) + (tag - near) / TAG_RATE_HZ;
+      throw damaged(this.#file, this.#timesPath, `has no time for any of its ${this.tags.length} tags`);
+    return (this.timeOf(near) ?? NaN) + (tagAtEnd - near) / TAG_RATE_HZ;
   }
 
   #findDetectors(): Map<string, StoredDetector> {

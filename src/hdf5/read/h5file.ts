@@ -2,9 +2,23 @@ import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Hdf5Bytes } from "../direct/bytes.ts";
 import { foundBeside } from "../direct/external.ts";
-import { arrays, type H5Metadata, MAX_BYTES, numberType, STRING, textIn, typeAndShape } from "./h5types.ts";
+import {
+  arrays,
+  doubles,
+  type H5Metadata,
+  MAX_BYTES,
+  type NumberArray,
+  type NumberType,
+  numberType,
+  otherImage,
+  STRING,
+  textIn,
+  typeAndShape,
+} from "./h5types.ts";
 import { attempt, filterMissing, type H5, loadH5, quietly, workingH5 } from "./library.ts";
+import { type Link, Links } from "./links.ts";
 import { openedBy } from "./opened-by.ts";
+import { LONG_LIST, listInPiece } from "./piece.ts";
 
 /** What an object in the file is; undefined when there is none. */
 type Kind = "group" | "dataset" | "other" | undefined;
@@ -23,8 +37,10 @@ export class H5File {
   readonly #keys = new Map<string, readonly string[]>();
   /** Files that this one refers to, by the name it has for them; undefined for what is not there. */
   readonly #siblings = new Map<string, H5File | undefined>();
-  /** Paths that are no link out of this file. */
-  readonly #inside = new Set<string>();
+  readonly #links = new Links(
+    (path, work) => this.#call(path, (h5) => work(h5, this.#id)),
+    (path) => this.kind(path),
+  );
   #scratch = { at: 0, bytes: 0 };
   #open = true;
 
@@ -107,44 +123,9 @@ export class H5File {
     return keys;
   }
 
-  /** Where a path leads: to another file by its first external link, or to nothing by a soft link of this one. */
-  linkOut(path: string): { readonly file: string; readonly path: string } | undefined {
-    const names = path.split("/").slice(1);
-    for (const [i, name] of names.entries()) {
-      const link = `/${names.slice(0, i).concat(name).join("/")}`;
-      if (this.#inside.has(link)) continue;
-      const below = names.slice(i + 1).map((next) => `/${next}`);
-      const found = this.#linkAt(link);
-      // Images have a path of their own: remembered, they would take more than they save.
-      if (found === null && below.length > 1) this.#inside.add(link);
-      if (found === undefined) return undefined;
-      if (found !== null) return { file: found.file, path: `${found.path}${below.join("")}` };
-    }
-    return undefined;
-  }
-
-  /** Null where there is no link, or one within this file; undefined where there is nothing. */
-  #linkAt(path: string): { readonly file: string; readonly path: string } | null | undefined {
-    try {
-      const found = this.#call(path, (h5) => h5.get_external_link(this.#id, path));
-      if (found.filename !== undefined) return { file: found.filename, path: found.obj_path };
-      const target = this.#call(path, (h5) => h5.get_symbolic_link(this.#id, path));
-      return target === null || this.#exists(path) ? null : { file: ".", path: target };
-    } catch (error) {
-      // What is not there, and what cannot be read: who reads it is told.
-      if (isSaclaError(error, "FILE_DAMAGED")) return undefined;
-      throw error;
-    }
-  }
-
-  #exists(path: string): boolean {
-    try {
-      // A soft link to nothing is something else.
-      return this.kind(path) === "group" || this.kind(path) === "dataset";
-    } catch (error) {
-      if (isSaclaError(error, "FILE_DAMAGED")) return false;
-      throw error;
-    }
+  /** As {@link Links.out}. */
+  linkOut(path: string): Link | undefined {
+    return this.#links.out(path);
   }
 
   /** What a virtual dataset is made of; none for any other. */
@@ -177,6 +158,39 @@ export class H5File {
    * @throws NOT_DATACONVERT when it is not a list of numbers
    */
   numbers(path: string): Float64Array | undefined {
+    const list = this.list(path);
+    return list instanceof Float64Array ? list : list && doubles(list);
+  }
+
+  /** As {@link numbers}, of the type that the file has. */
+  list(path: string): NumberArray | undefined {
+    const found = this.#listed(path);
+    if (found === undefined) return undefined;
+    const { type, length, bytes } = found;
+    if (length === 0) return new arrays[type](0);
+    // The library would copy it twice.
+    const isLong = bytes >= LONG_LIST && this.linkOut(path) === undefined;
+    const list = isLong ? listInPiece(this.fileBytes, path, type, length) : undefined;
+    if (list !== undefined) return list;
+    const at = this.#read(path, bytes);
+    return new arrays[type](this.#memory, at, length).slice();
+  }
+
+  /** How many numbers a list has; as {@link numbers} otherwise. */
+  lengthOf(path: string): number | undefined {
+    return this.#listed(path)?.length;
+  }
+
+  /** One number of a list; as {@link numbers} otherwise. */
+  numberAt(path: string, index: number): number | undefined {
+    const found = this.#listed(path);
+    if (found === undefined || index >= found.length) return undefined;
+    const { type, length, bytes } = found;
+    const at = this.#read(path, bytes / length, { index, shape: [length] });
+    return Number(new arrays[type](this.#memory, at, 1)[0]);
+  }
+
+  #listed(path: string): { readonly type: NumberType; readonly length: number; readonly bytes: number } | undefined {
     const meta = this.#metadata(path);
     if (meta === undefined) return undefined;
     const type = numberType(meta);
@@ -184,10 +198,8 @@ export class H5File {
     if (type === undefined || meta.shape === null || shape.length > 1) {
       throw this.#unexpected(path, `${typeAndShape(meta)}, but must be a list of numbers`);
     }
-    const n = shape[0] ?? 1;
-    if (n === 0) return new Float64Array(0);
-    const at = this.#read(path, n * meta.size);
-    return Float64Array.from(new arrays[type](this.#memory, at, n), Number);
+    const length = shape[0] ?? 1;
+    return { type, length, bytes: length * meta.size };
   }
 
   /** @throws NOT_DATACONVERT when it is not one number */
@@ -252,7 +264,7 @@ export class H5File {
     this.#call(path, (h5) => h5.get_attribute_data(this.#id, path, name, BigInt(at)));
     if (meta.type === STRING) return this.#texts(path, meta, at, name)[0];
     const type = numberType(meta);
-    return type && Float64Array.from(new arrays[type](this.#memory, at, meta.total_size), Number);
+    return type && doubles(new arrays[type](this.#memory, at, meta.total_size));
   }
 
   /** @param attribute - "" for a dataset */
@@ -314,16 +326,7 @@ export class H5File {
     const meta = this.#metadata(path);
     const shape = meta?.shape ?? [];
     const type = meta === undefined ? undefined : numberType(meta);
-    const isOther = (wanted: string): SaclaError => {
-      const found = meta === undefined ? "is not there" : `is ${typeAndShape(meta)}`;
-      return new SaclaError(
-        "FILE_DAMAGED",
-        `${path} of ${show(this.path)} ${found}, but the detector's images ${wanted}.`,
-        {
-          details: { file: this.path, path, shape, expected: [rows, columns] },
-        },
-      );
-    };
+    const isOther = (wanted: string): SaclaError => otherImage(this.path, path, meta, wanted, [rows, columns]);
     if (meta === undefined || shape.length !== 2 || shape[0] !== rows || shape[1] !== columns)
       throw isOther(`have shape [${rows}, ${columns}]`);
     const Pixels = type === undefined ? undefined : arrays[type];

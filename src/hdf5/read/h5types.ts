@@ -1,3 +1,4 @@
+import { SaclaError, show } from "../../core/errors.ts";
 import { numberArrays } from "../../core/ndarray.ts";
 import { FLOAT, INTEGER } from "../direct/dataset.ts";
 import type { H5 } from "./library.ts";
@@ -5,7 +6,8 @@ import type { H5 } from "./library.ts";
 export type H5Metadata = ReturnType<H5["get_dataset_metadata"]>;
 
 export const arrays = { ...numberArrays, i8: BigInt64Array, u8: BigUint64Array } as const;
-type NumberType = keyof typeof arrays;
+export type NumberType = keyof typeof arrays;
+export type NumberArray = InstanceType<(typeof arrays)[NumberType]>;
 
 /** Further classes of H5T_class_t. */
 export const STRING = 3;
@@ -40,3 +42,23 @@ export function textIn(bytes: Uint8Array): string {
 
 /** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */
 export const MAX_BYTES = 2 ** 30;
+
+export function doubles(values: NumberArray): Float64Array {
+  return values instanceof BigInt64Array || values instanceof BigUint64Array
+    ? Float64Array.from(values, Number)
+    : new Float64Array(values);
+}
+
+/** The error of an image that is not as those of its detector. */
+export function otherImage(
+  file: string,
+  path: string,
+  meta: H5Metadata | undefined,
+  wanted: string,
+  expected: readonly number[],
+): SaclaError {
+  const found = meta === undefined ? "is not there" : `is ${typeAndShape(meta)}`;
+  return new SaclaError("FILE_DAMAGED", `${path} of ${show(file)} ${found}, but the detector's images ${wanted}.`, {
+    details: { file, path, shape: meta?.shape ?? [], expected },
+  });
+}

@@ -5,6 +5,8 @@ import {
   type MissingReason,
   parseSyncValue,
   STATUS_MISSING,
+  STATUS_NOT_CONVERGED,
+  STATUS_SATURATED,
   setEntry,
 } from "../../core/syncdb.ts";
 import type { Provenance } from "../convert/provenance.ts";
@@ -12,6 +14,14 @@ import { type Absence, absenceOf } from "./absence.ts";
 import { pathsBelow } from "./below.ts";
 import type { H5File } from "./h5file.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
+
+/** Tags of an archive whose values are read in one turn of the loop: some 20 ms. */
+export const ARCHIVED_TAGS_AT_ONCE: number = 2 ** 20;
+
+/** Values of a column that is not kept when all of it is asked for. */
+const LONG = 100_000;
+/** Values of columns that are kept for the next question, 9 bytes each. */
+const MOST_KEPT = 2_000_000;
 
 /** The 0-D signals of a run: everything below `event_info`, but for the tags and their times. */
 export class StoredSignals {
@@ -21,6 +31,8 @@ export class StoredSignals {
   /** For files of `sacla convert`: what the layout has no place for. */
   readonly #provenance: Provenance | undefined;
   readonly #columns = new Map<string, Column>();
+  /** Values in these columns. */
+  #kept = 0;
   readonly #absences = new Map<string, Absence | undefined>();
   #paths: readonly string[] | undefined;
   #names: ReadonlyMap<string, string> | undefined;
@@ -69,8 +81,21 @@ export class StoredSignals {
     const known = this.#columns.get(path);
     if (known !== undefined) return known;
     const column = this.#readColumn(path);
+    // One at least: a part of the tags is asked for after another.
+    if (this.#kept + column.values.length > MOST_KEPT) {
+      this.#columns.clear();
+      this.#kept = 0;
+    }
     this.#columns.set(path, column);
+    this.#kept += column.values.length;
     return column;
+  }
+
+  /** The same to have: a long one is not kept, but given away. */
+  wholeColumn(path: string): Column {
+    if (this.#rows > LONG && !this.#columns.has(path)) return this.#readColumn(path);
+    const { equipId, unit, values, status } = this.column(path);
+    return { equipId, unit, values: values.slice(), status: status.slice() };
   }
 
   /** Why a signal lacks values although it is there: not written, its source is gone, it cannot be read. */
@@ -129,13 +154,14 @@ export class StoredSignals {
     const values = texts ?? this.#file.numbers(`${this.#root}/${path}`) ?? [];
     if (values.length !== this.#rows) throw this.#otherLength(path, values.length);
     const unit = texts?.flatMap((text) => ("unit" in text ? text.unit : [])).find((text) => text !== "") ?? given;
-    const column = emptyColumn(path, unit, this.#rows);
+    const column =
+      values instanceof Float64Array ? columnOfNumbers(path, unit, values) : emptyColumn(path, unit, this.#rows);
+    for (const [row, entry] of texts?.entries() ?? [])
+      setEntry(column, row, "value" in entry ? entry.value : entry.reason);
     const status = this.#provenance && this.#file.numbers(`/sacla/signal_status/${path}`);
-    for (const [row, value] of values.entries()) {
-      if (status?.[row] === STATUS_MISSING || absence?.written?.[row] === 0) continue;
-      if (typeof value === "number") setEntry(column, row, entryFrom(value));
-      else setEntry(column, row, "value" in value ? value.value : value.reason);
-    }
+    if (status === undefined && absence === undefined) return column;
+    for (let row = 0; row < this.#rows; row++)
+      if (status?.[row] === STATUS_MISSING || absence?.written?.[row] === 0) setEntry(column, row, "missing");
     return column;
   }
 
@@ -154,4 +180,16 @@ export class StoredSignals {
 export function entryFrom(value: number): number | MissingReason {
   if (Number.isNaN(value)) return "not-converged";
   return Number.isFinite(value) ? value : "saturated";
+}
+
+/** The same of a whole column, whose values become its own. */
+function columnOfNumbers(equipId: string, unit: string, values: Float64Array): Column {
+  const status = new Uint8Array(values.length);
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] ?? NaN;
+    if (Number.isFinite(value)) continue;
+    status[row] = Number.isNaN(value) ? STATUS_NOT_CONVERGED : STATUS_SATURATED;
+    values[row] = NaN;
+  }
+  return { equipId, unit, values, status };
 }
