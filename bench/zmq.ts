@@ -6,9 +6,11 @@
  * could do.
  */
 import { cpus, loadavg } from "node:os";
+import { fileURLToPath } from "node:url";
 import { Assembler } from "sacla";
 import { curveKeyPair, Dealer } from "zeromq";
 import { zmqEndpoint } from "../src/transport/zmq/client.ts";
+import { bundled } from "../test/support/bundled.ts";
 import { ScriptProcess, startOctal } from "../test/support/octal-process.ts";
 import { OCTAL_BL, OCTAL_HIGHTAG, OCTAL_RUN, octalSensors } from "../test/support/octal-source.ts";
 import { octal } from "../test/unit/ip/octal.ts";
@@ -96,7 +98,10 @@ async function ours(curve: boolean): Promise<() => void> {
 }
 
 async function bare(curve: boolean): Promise<() => void> {
-  const server = new ScriptProcess(new URL("zmq-bare.ts", import.meta.url), curve ? ["curve"] : []);
+  const server = new ScriptProcess(
+    await bundled(fileURLToPath(new URL("zmq-bare.ts", import.meta.url))),
+    curve ? ["curve"] : [],
+  );
   const { address, serverKey } = (await server.line()) as { address: string; serverKey: string };
   const own = curveKeyPair();
   const keys = curve ? { curveServerKey: serverKey, curvePublicKey: own.publicKey, curveSecretKey: own.secretKey } : {};

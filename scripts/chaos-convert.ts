@@ -4,14 +4,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { Random } from "../src/core/random.ts";
+import { bundled } from "../test/support/bundled.ts";
 
-const worker = fileURLToPath(new URL("./chaos-convert-worker.ts", import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+const worker = await bundled(fileURLToPath(new URL("./chaos-convert-worker.ts", import.meta.url)));
 
 /** What a chaos run found. */
 export interface ChaosReport {
@@ -41,7 +40,7 @@ interface Kill {
 
 /** Runs the worker, and kills it when told, if it is still there. */
 async function run(file: string, kill: Kill | null): Promise<Ended> {
-  const child: ChildProcess = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, worker, file], {
+  const child: ChildProcess = spawn(process.execPath, [worker, file], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let out = "";

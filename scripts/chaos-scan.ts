@@ -6,17 +6,16 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { Random } from "../src/core/random.ts";
 import { TargetMap } from "../src/scan/index.ts";
+import { bundled } from "../test/support/bundled.ts";
 import { Beamline } from "./chaos-scan-beamline.ts";
 import { delaysPs, SHOTS } from "./chaos-scan-setup.ts";
 
-const worker = fileURLToPath(new URL("./chaos-scan-worker.ts", import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+const worker = await bundled(fileURLToPath(new URL("./chaos-scan-worker.ts", import.meta.url)));
 const SPOTS = 1000;
 const SPOTS_PER_ROW = 40;
 /** A program lives so long at most. */
@@ -60,7 +59,7 @@ class Program {
 
   constructor(address: string, files: readonly string[]) {
     const child = fork(worker, [address, ...files], {
-      execArgv: ["-C", "sacla-source", "--import", tsx],
+      execArgv: [],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     this.#child = child;

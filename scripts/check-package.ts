@@ -24,6 +24,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { brokenLinks } from "./docs/links.ts";
 
 const COMMAND_LIMIT_MS = 300_000;
@@ -95,6 +96,7 @@ const rocked = [
 
 /** One run at least of every command that ends by itself, in this order: later ones read what earlier ones wrote. */
 const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
+  [["--help"], { says: /Usage: sacla/ }],
   [["runs", "-n", "3"], { says: /1520000 +stopped/ }],
   [["info", "1520000"], { says: /HighTag +202501/ }],
   [["detectors", "1520000"], { says: new RegExp(sensor) }],
@@ -309,17 +311,30 @@ async function started(args: readonly string[]): Promise<Serving> {
   return { ready, stop };
 }
 
-/** The commands a help text lists; of a command with subcommands, those: `keys new`. */
-async function commandsOf(path: readonly string[]): Promise<string[]> {
-  const help = await run([...path, "--help"], { says: /Usage: sacla/ });
-  const [before = ""] = help.split(/^Examples:$/m);
-  // The commands themselves stand below what they are for.
-  const listed = path.length === 0 ? before : (before.split(/^Commands:$/m)[1] ?? "");
-  const names = [...listed.matchAll(/^ {2}([a-z][\w-]*)/gm)].map((match) => match[1] ?? "");
-  const below: string[] = [];
-  // One by one: dozens of programs at once are slow on a busy computer.
-  for (const name of names) if (name !== "help") below.push(...(await commandsOf([...path, name])));
-  return below.length === 0 ? [path.join(" ")] : below;
+/** The commands that the help of the installed program lists, asked in one process; of `keys`, `keys new` and so on. */
+function commandsOfHelp(): string[] {
+  const program = `
+    import { runCli } from "./node_modules/sacla/dist/cli/program.js";
+    const helpOf = async (path) => {
+      let help = "";
+      const io = { out: (text) => { help += text; }, err: (text) => { throw new Error(text); }, isTerminal: false,
+        confirm: undefined, env: {}, signal: new AbortController().signal, writeFile: () => {} };
+      const code = await runCli([...path, "--help"], io);
+      if (code !== 0 || !help.includes("Usage: sacla")) throw new Error(path.join(" ") + " --help: " + code + help);
+      return help;
+    };
+    const commandsOf = async (path) => {
+      const [before = ""] = (await helpOf(path)).split(/^Examples:$/m);
+      // The commands themselves stand below what they are for.
+      const listed = path.length === 0 ? before : (before.split(/^Commands:$/m)[1] ?? "");
+      const names = [...listed.matchAll(/^ {2}([a-z][\\w-]*)/gm)].map((match) => match[1]);
+      const below = [];
+      for (const name of names) if (name !== "help") below.push(...(await commandsOf([...path, name])));
+      return below.length === 0 ? [path.join(" ")] : below;
+    };
+    console.log(JSON.stringify(await commandsOf([])));`;
+  writeFileSync(join(local, "commands.mjs"), program);
+  return JSON.parse(runHere(["commands.mjs"])) as string[];
 }
 
 /** TypeScript must have rewritten every import of a .ts file. @throws when one is left */
@@ -376,13 +391,16 @@ function checkReadme(): void {
       console.log(`ok     ${file} of README${way === withTsx ? ", with tsx" : ""}`);
     }
   }
-  // Strict, and with the library of types checked too.
+}
+
+/** The first program of README has no fault of types, strictly, and with the library of types checked too. */
+async function checkTypes(): Promise<void> {
   const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "esnext", "--types", "node"];
   const types = ["--typeRoots", join(root, "node_modules/@types")];
-  execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...options, ...types, "first.mts"], {
-    cwd: local,
-    stdio: "inherit",
-  });
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  await promisify(execFile)(process.execPath, [tsc, ...options, ...types, "first.mts"], { cwd: local }).catch(
+    ({ stdout }: { readonly stdout: string }) => Promise.reject(new Error(stdout)),
+  );
 }
 
 /** The lines of docs/jobs.md, each in a shell of its own as they stand there, with the experiment file of the examples. */
@@ -436,21 +454,23 @@ async function checkRefusals(): Promise<void> {
     await run([...args, "--json"], { says: /"NO_ZEROMQ".*http:\/\//, code: 1 });
 }
 
-const npm = (args: readonly string[], cwd: string): string =>
-  execFileSync("npm", ["--silent", ...args], { cwd, env, encoding: "utf8" });
+const npm = async (args: readonly string[], cwd: string): Promise<string> =>
+  (await promisify(execFile)("npm", ["--silent", ...args], { cwd, env })).stdout;
 
 async function check(): Promise<void> {
   const given = process.argv[2];
   const tarball =
     given === undefined
-      ? join(folder, npm(["pack", "--pack-destination", folder], root).trim().split("\n").at(-1) ?? "")
+      ? join(folder, (await npm(["pack", "--pack-destination", folder], root)).trim().split("\n").at(-1) ?? "")
       : resolve(given);
   mkdirSync(local);
   mkdirSync(work);
-  npm(["init", "-y"], local);
+  await npm(["init", "-y"], local);
   const quiet = ["--no-audit", "--no-fund", tarball];
-  npm(["install", ...quiet], local);
-  npm(["install", "--global", "--prefix", global, ...quiet], folder);
+  await Promise.all([
+    npm(["install", ...quiet], local),
+    npm(["install", "--global", "--prefix", global, ...quiet], folder),
+  ]);
   checkCompiledFiles();
   const broken = brokenLinks(join(local, "node_modules/sacla"));
   if (broken.length > 0) throw new Error(`links of the installed package that lead nowhere: ${broken.join(", ")}`);
@@ -471,13 +491,14 @@ async function check(): Promise<void> {
   }
 
   const covered = [...runs.map(([args]) => args.join(" ")), ...Object.keys(servers)];
-  const without = (await commandsOf([])).filter((name) => !covered.some((run) => `${run} `.startsWith(`${name} `)));
+  const without = commandsOfHelp().filter((name) => !covered.some((run) => `${run} `.startsWith(`${name} `)));
   if (without.length > 0) throw new Error(`commands without a run in scripts/check-package.ts: ${without.join(", ")}`);
   const failures: unknown[] = [];
   const step = async (name: string, work: () => Promise<unknown>): Promise<void> => {
+    const began = performance.now();
     try {
       await work();
-      console.log(`ok     sacla ${name}`);
+      console.log(`ok     sacla ${name} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
     } catch (error) {
       failures.push(error);
       console.log(`FAILED sacla ${name}: ${error instanceof Error ? error.message : String(error)}`);
@@ -488,11 +509,12 @@ async function check(): Promise<void> {
       if (args[0] === "plan") givePlan();
       await step(args.join(" "), () => run(args, expected));
     }
-    if (runtime === undefined) await checkJobs(step);
     if (!hasZeromq) await step("over ZeroMQ is refused", checkRefusals);
   };
   const serving = async (): Promise<void> => {
     for (const [name, ask] of Object.entries(servers)) await step(name, ask);
+    if (runtime === undefined) await checkJobs(step);
+    await step("types of README", checkTypes);
   };
   await Promise.all([ending(), serving()]);
   if (failures.length > 0) throw new Error(`${failures.length} commands of the installed package failed`);

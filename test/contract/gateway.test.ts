@@ -33,11 +33,10 @@ const open = async (): Promise<Endpoint> => {
   return zmqEndpoint(await address);
 };
 
-if (gatewayPython === undefined) itWithGateway("the Endpoint contract over the Python gateway", async () => {}, 60_000);
+if (gatewayPython === undefined) itWithGateway("the Endpoint contract over the Python gateway", async () => {});
 else endpointContract({ ...tiny, name: "the Python gateway", open });
 
 describe("the Python gateway", () => {
-  const itWithPython = (name: string, test: () => Promise<void>): void => itWithGateway(name, test, 60_000);
   const of = { bl: 3, run: 10 };
   const signals = [
     "xfel_bl_3_tc_bm_1_pd/charge",
@@ -45,7 +44,7 @@ describe("the Python gateway", () => {
     "xfel_bl_3_shutter_1_open_valid/status",
   ];
 
-  itWithPython("answers with the numbers of the source behind its dbpy and stpy", async () => {
+  itWithGateway("answers with the numbers of the source behind its dbpy and stpy", async () => {
     const gateway = await open();
     const memory = inProcess(endpointOf(tinySource()));
     const tags = await memory.call("db.readTaglistByrun", of);
@@ -92,7 +91,7 @@ describe("the Python gateway", () => {
     await gateway.close();
   });
 
-  itWithPython(
+  itWithGateway(
     "says which methods of the table it can answer, and gives the facility's own words in the details of an error",
     async () => {
       const gateway = await open();
@@ -119,7 +118,7 @@ describe("the Python gateway", () => {
     },
   );
 
-  itWithPython("gives CITIUS images through ctdapy_xfel, which fills the caller's arrays", async () => {
+  itWithGateway("gives CITIUS images through ctdapy_xfel, which fills the caller's arrays", async () => {
     await using facility = new Facility(zmqEndpoint(await startGateway()));
     const { ctdapyXfel } = facility.st;
     expect(await ctdapyXfel.getRunstatus(2, 5)).toBe(ctdapyXfel.CTDA_RUN_STATUS_CAN_READ);
@@ -148,7 +147,7 @@ describe("the Python gateway", () => {
     });
   });
 
-  itWithPython("lets in a client with the keys that docs/remote-access.md makes, and nobody else", async () => {
+  itWithGateway("lets in a client with the keys that docs/remote-access.md makes, and nobody else", async () => {
     const cwd = temporaryFolder();
     const text = readFileSync(new URL("../../docs/remote-access.md", import.meta.url), "utf8");
     const recipe = /```python\n(.*?)```/s.exec(text)?.[1] ?? "";

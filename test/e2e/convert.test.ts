@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { chaos } from "../../scripts/chaos-convert.ts";
+import { bundled } from "../support/bundled.ts";
 import { sacla } from "../support/cli.ts";
 import { itNeeding, pythonWith } from "../support/optional.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -126,16 +126,12 @@ describe("a conversion killed at random moments", () => {
   });
 });
 
+const worker = await bundled(fileURLToPath(new URL("../../scripts/chaos-convert-worker.ts", import.meta.url)));
+
 /** Runs the chaos worker with files limited to so many KiB, as a disk that is full. */
 function convertWithin(kib: number | null, target: string) {
-  const worker = fileURLToPath(new URL("../../scripts/chaos-convert-worker.ts", import.meta.url));
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
   const limit = kib === null ? "" : `ulimit -f ${kib}; `;
-  return spawnSync(
-    "bash",
-    ["-c", `${limit}exec "$@"`, "bash", process.execPath, "-C", "sacla-source", "--import", tsx, worker, target],
-    { encoding: "utf8" },
-  );
+  return spawnSync("bash", ["-c", `${limit}exec "$@"`, "bash", process.execPath, worker, target], { encoding: "utf8" });
 }
 
 const hasBash = (() => {

@@ -94,6 +94,5 @@ describe("DIALS", () => {
       expect(panel?.trusted_range).toEqual([-2 - 1, Math.floor((0.99 * 65_535 * 16.7263 * 3.65) / ENERGY_EV)]);
       expect(run("dials.show", "imported.expt")).toMatch(/Wavelength: 1\.2398/i);
     },
-    120_000,
   );
 });

@@ -1,21 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { connect, isSaclaError } from "../../src/index.ts";
+import { bundled } from "../support/bundled.ts";
 import { tinyPixel } from "../support/tiny-source.ts";
 
-const program = fileURLToPath(new URL("../support/serve-slowly.ts", import.meta.url));
-const tsx = createRequire(import.meta.url).resolve("tsx");
+const program = await bundled(fileURLToPath(new URL("../support/serve-slowly.ts", import.meta.url)));
 const running = new Set<ChildProcess>();
 const sensor = "MPCCD-2N0-1-006-1";
 const all = Array.from({ length: 60 }, (_, i) => 5000 + 2 * i);
 
 /** Starts a server of its own process; ports as the program takes them. */
 async function start(...ports: string[]): Promise<{ addresses: string[]; kill(): Promise<void> }> {
-  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, program, ...ports], {
+  const child = spawn(process.execPath, [program, ...ports], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   running.add(child);

@@ -1,24 +1,26 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { runSource } from "../support/cli.ts";
+import { bundled } from "../support/bundled.ts";
+import { runProgram, runSource } from "../support/cli.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
-const main = fileURLToPath(new URL("../support/parallel/main.ts", import.meta.url));
+const path = (name: string): string => fileURLToPath(new URL(`../support/parallel/${name}.ts`, import.meta.url));
 
-async function parallel(task: object): Promise<Record<string, unknown>> {
-  const { out, err, code } = await runSource(folder, main, [
-    JSON.stringify({ shots: 60, workers: 2, parts: 7, ...task }),
-  ]);
+/** With a part of TypeScript, which needs tsx, or one that is JavaScript already. */
+async function parallel(task: object, isTypeScript = false): Promise<Record<string, unknown>> {
+  const part = pathToFileURL(isTypeScript ? path("part") : await bundled(path("part"))).href;
+  const text = JSON.stringify({ shots: 60, workers: 2, parts: 7, part, ...task });
+  const { out, err, code } = await (isTypeScript ? runSource : runProgram)(folder, path("main"), [text]);
   expect([err, code]).toEqual(["", 0]);
   return JSON.parse(out) as Record<string, unknown>;
 }
 
 describe("reduceInParallel", () => {
   it("gives the bits of one pass, an account of every shot, and its progress", async () => {
-    const answer = await parallel({});
+    const answer = await parallel({}, true);
     expect(answer).toMatchObject({ same: true, ledger: { asked: 60 }, progress: [expect.any(Number), 60] });
     expect(answer["ledger"]).toEqual(answer["aloneLedger"]);
   });

@@ -1,13 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
+import { bundled } from "../support/bundled.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
 /** Runs the command line, and calls `at` with what it has written to stderr so far. */
 async function sacla(
@@ -15,10 +12,7 @@ async function sacla(
   at: (err: string, child: ChildProcess) => void = () => {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, main, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env,
-  });
+  const child = spawn(process.execPath, [await bundled(), ...args], { stdio: ["ignore", "pipe", "pipe"], env });
   let [out, err] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     out += text;

@@ -199,7 +199,6 @@ describe("sacla serve with its reads in another process", () => {
       server.child.kill("SIGTERM");
       await expectGone(server, []);
     },
-    120_000,
   );
 
   itNeeding(
@@ -258,7 +257,6 @@ describe("sacla serve with its reads in another process", () => {
       const err = await expectGone(server, [...first, ...second]);
       expect(err).toContain('"reason":"it ended by SIGKILL"');
     },
-    120_000,
   );
 
   itNeeding(
@@ -276,22 +274,15 @@ describe("sacla serve with its reads in another process", () => {
       await expectGone(server, reading);
       expect(await open).not.toBe("ok");
     },
-    60_000,
   );
 
-  itNeeding(
-    isLinux,
-    "needs /proc",
-    "its reading process ends when it is killed",
-    async () => {
-      const server = await serving(["sim:", "--http", "127.0.0.1:0"]);
-      const reading = readingOf(server);
-      server.child.kill("SIGKILL");
-      await server.ended;
-      await expect.poll(() => reading.filter(isAlive), { timeout: 10_000 }).toEqual([]);
-    },
-    60_000,
-  );
+  itNeeding(isLinux, "needs /proc", "its reading process ends when it is killed", async () => {
+    const server = await serving(["sim:", "--http", "127.0.0.1:0"]);
+    const reading = readingOf(server);
+    server.child.kill("SIGKILL");
+    await server.ended;
+    await expect.poll(() => reading.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+  });
 
   it("serves a file, a folder, a recording, and another server, which say the same of themselves as directly", async () => {
     const recording = join(folder, "night.recording");

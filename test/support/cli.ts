@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { bundled } from "./bundled.ts";
 
 const tsx = createRequire(import.meta.url).resolve("tsx");
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 export interface Finished {
   readonly code: number | null;
@@ -11,19 +10,20 @@ export interface Finished {
   readonly err: string;
 }
 
+type OnOutput = (child: ChildProcess, out: string) => void;
+
 /**
- * Runs a TypeScript program in a process of its own, from `folder`, without a SACLA_URL unless given. `onOutput` sees
- * the process whenever it has written something.
+ * Runs Node.js in a process of its own, from `folder`, without a SACLA_URL unless given. `onOutput` sees the process
+ * whenever it has written something.
  */
-export async function runSource(
+async function run(
   folder: string,
-  program: string,
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-  onOutput: (child: ChildProcess, out: string) => void = () => {},
+  env: Readonly<Record<string, string>>,
+  onOutput: OnOutput,
 ): Promise<Finished> {
   const { SACLA_URL: _, ...rest } = process.env;
-  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, program, ...args], {
+  const child = spawn(process.execPath, args, {
     cwd: folder,
     env: { ...rest, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -41,12 +41,28 @@ export async function runSource(
   return { code, out, err };
 }
 
-/** Runs the command line as {@link runSource} does. */
+/** Runs a program of TypeScript, made ready by {@link bundled}. */
+export async function runProgram(
+  folder: string,
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  onOutput: OnOutput = () => {},
+): Promise<Finished> {
+  return await run(folder, [await bundled(program), ...args], env, onOutput);
+}
+
+/** Runs a program of TypeScript as it stands, through tsx: slow, and as users run theirs. */
+export async function runSource(folder: string, program: string, args: readonly string[]): Promise<Finished> {
+  return await run(folder, ["-C", "sacla-source", "--import", tsx, program, ...args], {}, () => {});
+}
+
+/** Runs the command line. */
 export async function sacla(
   folder: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  onOutput: (child: ChildProcess, out: string) => void = () => {},
+  onOutput: OnOutput = () => {},
 ): Promise<Finished> {
-  return await runSource(folder, main, args, env, onOutput);
+  return await run(folder, [await bundled(), ...args], env, onOutput);
 }

@@ -11,14 +11,8 @@ export const gatewayFolder: string = fileURLToPath(new URL("../../gateway", impo
 export const gatewayPython: string | undefined = pythonWith("zmq", "numpy");
 
 /** A test that needs the gateway, skipped where there is no Python for it. */
-export function itWithGateway(name: string, test: () => Promise<void>, timeoutMs: number): void {
-  itNeeding(
-    gatewayPython !== undefined,
-    "no Python with pyzmq and numpy; set SACLA_TEST_PYTHON",
-    name,
-    test,
-    timeoutMs,
-  );
+export function itWithGateway(name: string, test: () => Promise<void>): void {
+  itNeeding(gatewayPython !== undefined, "no Python with pyzmq and numpy; set SACLA_TEST_PYTHON", name, test);
 }
 
 const children: ChildProcess[] = [];

@@ -1,18 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ZmqOptions } from "../../src/transport/zmq/client.ts";
+import { bundled } from "./bundled.ts";
 
-const tsx = createRequire(import.meta.url).resolve("tsx");
-
-/** A script of the repository in a process of its own, from which lines of JSON come. */
+/** A program of {@link bundled} in a process of its own, from which lines of JSON come. */
 export class ScriptProcess {
   readonly child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(script: URL, args: readonly string[]) {
-    const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, fileURLToPath(script), ...args], {
+  constructor(program: string, args: readonly string[]) {
+    const child = spawn(process.execPath, [program, ...args], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.child = child;
@@ -42,8 +40,8 @@ export async function startOctal(
   shots: number,
   { delayMs = 0, address = "tcp://127.0.0.1:*", curve = false, silenceMs = 30_000 } = {},
 ): Promise<{ process: ScriptProcess; address: string; options: ZmqOptions }> {
-  const script = new URL("octal-server.ts", import.meta.url);
-  const child = new ScriptProcess(script, [
+  const program = await bundled(fileURLToPath(new URL("octal-server.ts", import.meta.url)));
+  const child = new ScriptProcess(program, [
     String(shots),
     String(delayMs),
     address,

@@ -34,19 +34,13 @@ function findPython(modules: string): string | undefined {
  * A test against the shared data. CI lets it be skipped where they are not: they are no package that could be
  * installed.
  */
-export function itWithSharedData(name: string, test: () => void | Promise<void>, timeoutMs?: number): void {
-  itNeeding(existsSync(sharedData), "no shared data", name, test, timeoutMs);
+export function itWithSharedData(name: string, test: () => void | Promise<void>): void {
+  itNeeding(existsSync(sharedData), "no shared data", name, test);
 }
 
 /** A test that needs something the product does not: skipped, with the reason printed, where it is absent. */
-export function itNeeding(
-  available: boolean,
-  reason: string,
-  name: string,
-  test: () => void | Promise<void>,
-  timeoutMs?: number,
-): void {
-  if (available) it(name, test, timeoutMs);
+export function itNeeding(available: boolean, reason: string, name: string, test: () => void | Promise<void>): void {
+  if (available) it(name, test);
   else {
     console.warn(`skipped: ${name} (${reason})`);
     it.skip(`${name} (${reason})`);

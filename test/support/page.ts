@@ -1,14 +1,13 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { bundled } from "./bundled.ts";
 import { itNeeding } from "./optional.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const tsx = createRequire(import.meta.url).resolve("tsx");
 
 /** The browser of the tests: that of SACLA_TEST_CHROMIUM, else Debian's. */
 const chromiumPath = [process.env["SACLA_TEST_CHROMIUM"] ?? "", "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
@@ -16,8 +15,8 @@ const chromiumPath = [process.env["SACLA_TEST_CHROMIUM"] ?? "", "/usr/bin/chromi
 );
 
 /** A test in a browser; skipped, with the reason printed, where there is none. */
-export function itInBrowser(name: string, test: () => Promise<void>, timeoutMs?: number): void {
-  itNeeding(chromiumPath !== undefined, "no Chromium: apt-get install chromium", name, test, timeoutMs);
+export function itInBrowser(name: string, test: () => Promise<void>, _timeoutMs?: number): void {
+  itNeeding(chromiumPath !== undefined, "no Chromium: apt-get install chromium", name, test);
 }
 
 export const hasBrowser: boolean = chromiumPath !== undefined;
@@ -60,8 +59,7 @@ export interface Viewing {
 
 export async function view(folder: string, args: readonly string[]): Promise<Viewing> {
   const { SACLA_URL: _, SACLA_EXPERIMENT: __, ...env } = process.env;
-  const program = ["-C", "sacla-source", "--import", tsx, join(root, "src/cli/main.ts")];
-  const child = spawn(process.execPath, [...program, "view", ...args, "--no-open", "--port", "0", "--json"], {
+  const child = spawn(process.execPath, [await bundled(), "view", ...args, "--no-open", "--port", "0", "--json"], {
     cwd: folder,
     env: { ...env, XDG_STATE_HOME: folder },
     stdio: ["ignore", "pipe", "pipe"],

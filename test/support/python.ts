@@ -8,8 +8,8 @@ export const pythonFolder: string = fileURLToPath(new URL("../../python", import
 export const packagePython: string | undefined = pythonWith("numpy");
 
 /** A test that needs Python with numpy, skipped where there is none. */
-export function itWithPython(name: string, test: () => Promise<void>, timeoutMs: number): void {
-  itNeeding(packagePython !== undefined, "no Python with numpy; set SACLA_TEST_PYTHON", name, test, timeoutMs);
+export function itWithPython(name: string, test: () => Promise<void>): void {
+  itNeeding(packagePython !== undefined, "no Python with numpy; set SACLA_TEST_PYTHON", name, test);
 }
 
 /** What a Python program printed, and whether it ended well. */

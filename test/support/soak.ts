@@ -1,7 +1,9 @@
+import { fileURLToPath } from "node:url";
 import { Dealer } from "zeromq";
 import { Random } from "../../src/core/random.ts";
 import { encodeMessage } from "../../src/transport/codec.ts";
 import { zmqEndpoint } from "../../src/transport/zmq/client.ts";
+import { bundled } from "./bundled.ts";
 import { ScriptProcess, startOctal } from "./octal-process.ts";
 import { OCTAL_BL, OCTAL_HIGHTAG, OCTAL_RUN, octalSensors, octalTag } from "./octal-source.ts";
 
@@ -40,6 +42,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** One server in a process of its own, a client that must not notice anything, and clients that misbehave. */
 export async function soak({ seconds, seed, every, say }: SoakOptions): Promise<SoakReport> {
   const server = await startOctal(SHOTS, { silenceMs: 3000 });
+  const octalClient = await bundled(fileURLToPath(new URL("octal-client.ts", import.meta.url)));
   const random = new Random(seed);
   const end = performance.now() + 1000 * seconds;
   const isOver = (): boolean => performance.now() >= end;
@@ -83,7 +86,7 @@ export async function soak({ seconds, seed, every, say }: SoakOptions): Promise<
   };
   const dying = async (): Promise<void> => {
     while (!isOver()) {
-      const victim = new ScriptProcess(new URL("octal-client.ts", import.meta.url), [server.address]);
+      const victim = new ScriptProcess(octalClient, [server.address]);
       await victim.line();
       await pause(200 + 300 * random.uniform());
       victim.kill();

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +8,7 @@ import { connect } from "../../src/connect.ts";
 import { isSaclaError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
+import { bundled } from "./bundled.ts";
 
 export interface StopOptions {
   readonly seed: number;
@@ -36,7 +36,6 @@ export interface StopReport {
   readonly readers: string;
 }
 
-const tsx = createRequire(import.meta.url).resolve("tsx");
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const BL = 3;
@@ -66,16 +65,15 @@ const hindrance = (flag: string): string => `
 export async function stopUnderLoad({ seed, stops, seconds, clients, say }: StopOptions): Promise<StopReport> {
   const folder = mkdtempSync(join(tmpdir(), "sacla-stop-"));
   const [flag, audit] = [join(folder, "full"), join(folder, "audit.jsonl")];
-  const program = ["-C", "sacla-source", "--import", tsx];
   const hinder = `data:text/javascript,${encodeURIComponent(hindrance(flag))}`;
   const serve = ["serve", "sim:", "--zmq", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0", "--json", "--audit", audit];
-  const server = spawn(process.execPath, [...program, "--import", hinder, path("../../src/cli/main.ts"), ...serve], {
+  const server = spawn(process.execPath, ["--import", hinder, await bundled(), ...serve], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   const { addresses } = JSON.parse(await firstLine(server)) as { addresses: [zmq: string, http: string] };
   const [zmq, http] = addresses;
-  const worst = [path("./worst-readers.ts"), zmq, http, String(clients), String(seed)];
-  const reading = spawn(process.execPath, [...program, ...worst], { stdio: ["ignore", "pipe", "inherit"] });
+  const worst = [await bundled(path("./worst-readers.ts")), zmq, http, String(clients), String(seed)];
+  const reading = spawn(process.execPath, worst, { stdio: ["ignore", "pipe", "inherit"] });
   let readers = "";
   reading.stdout.setEncoding("utf8").on("data", (text: string) => {
     readers = text.trim().split("\n").at(-1) ?? readers;

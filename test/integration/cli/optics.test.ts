@@ -29,7 +29,7 @@ describe("sacla rock", () => {
     expect(Math.abs(found.standsAt - (found.fit?.centre ?? NaN))).toBeLessThan(1);
     expect(Math.abs(resultOf(centre).standsAt - found.standsAt)).toBeLessThan(5);
     expect(resultOf(back).standsAt).toBe(0);
-  }, 120_000);
+  });
 
   it("goes back where there is no peak, and says so", async () => {
     const away = [
@@ -47,7 +47,7 @@ describe("sacla rock", () => {
     const answer = await cli(["rock", ...away, "--go", "peak", "--yes", "--no-journal", ...at]);
     expect(answer.code).toBe(1);
     expect(answer.err).toContain("error NO_PEAK");
-  }, 60_000);
+  });
 
   it("does nothing in a dry run, and needs a signal that is there", async () => {
     const dry = await cli(["rock", ...scanned, "--dry-run", ...at]);
@@ -134,7 +134,7 @@ describe("sacla sdo", () => {
     expect(table.filter(({ problem }) => problem !== "").length).toBe(6);
     expect((await cli(["sdo", "delay=1", "delay=2", ...at])).err).toContain("once");
     expect((await cli(["sdo", "gap=1", ...at])).err).toContain("delay=PS");
-  }, 60_000);
+  });
 
   it.each([
     ["sdo", "zero", "-0.05", "0.05", "7", "--shots", "2"],

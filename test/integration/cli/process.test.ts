@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { processIo } from "../../../src/cli/io.ts";
+import { bundled } from "../../support/bundled.ts";
 import { sacla } from "../../support/cli.ts";
 import { cli } from "../../support/fake-io.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -38,17 +39,13 @@ describe("the process", () => {
     expect(code).toBe(0);
   });
 
-  it.skipIf(!existsSync("/dev/full"))(
-    "fails with one line when the output cannot be written",
-    async () => {
-      const { code, err } = await run(["runs", "--url", sim], openSync("/dev/full", "w"));
-      expect([code, err]).toEqual([
-        1,
-        expect.stringMatching(/^error WRITE_FAILED: the output cannot be written: the disk is full\.\n$/),
-      ]);
-    },
-    30_000,
-  );
+  it.skipIf(!existsSync("/dev/full"))("fails with one line when the output cannot be written", async () => {
+    const { code, err } = await run(["runs", "--url", sim], openSync("/dev/full", "w"));
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/^error WRITE_FAILED: the output cannot be written: the disk is full\.\n$/),
+    ]);
+  });
 
   it("ends in order when its terminal is closed", async () => {
     let asked = false;
@@ -89,8 +86,7 @@ describe("a file that a command writes", () => {
 
 /** With the output going to a file or device. */
 async function run(args: readonly string[], stdout: number): Promise<{ code: number | null; err: string }> {
-  const main = join(import.meta.dirname, "../../../src/cli/main.ts");
-  const child = spawn(process.execPath, ["-C", "sacla-source", "--import", import.meta.resolve("tsx"), main, ...args], {
+  const child = spawn(process.execPath, [await bundled(), ...args], {
     stdio: ["ignore", stdout, "pipe"],
   });
   let err = "";

@@ -8,7 +8,7 @@ import { type AuditEntry, type Server, serve } from "../../../src/server/index.t
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { runSource } from "../../support/cli.ts";
+import { runProgram } from "../../support/cli.ts";
 import { cli } from "../../support/fake-io.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
@@ -117,7 +117,7 @@ describe("a program killed in the middle of a move", () => {
     const { toy, server, ended, open } = await start("zmq");
     const program = fileURLToPath(new URL("../../support/hold-and-move.ts", import.meta.url));
     let wasAlive = false;
-    const killed = runSource(folder, program, [server.addresses[0] ?? ""], {}, (child, out) => {
+    const killed = runProgram(folder, program, [server.addresses[0] ?? ""], {}, (child, out) => {
       if (!out.includes("moving")) return;
       // Longer than its ttl: the heartbeat has kept it.
       setTimeout(() => {

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, copyFileSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { FileOwner } from "../../../src/files/index.ts";
+import { bundled } from "../../support/bundled.ts";
 import { changeClaims } from "../../support/owned-file.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -119,12 +119,11 @@ describe("a file that one process at a time may have", () => {
     const folder = temporaryFolder();
     const dead = readFileSync(await leftBy({ startTime: "1" }));
     for (let i = 0; i < files; i += 2) writeFileSync(join(folder, `${i}.owner`), dead);
-    const tsx = createRequire(import.meta.url).resolve("tsx");
-    const program = fileURLToPath(new URL("../../support/claim-files.ts", import.meta.url));
+    const program = await bundled(fileURLToPath(new URL("../../support/claim-files.ts", import.meta.url)));
     const children: ChildProcess[] = [];
     const answer = async (at: number): Promise<string[]> => {
       const args = [program, folder, String(files), String(at), "20"];
-      const child = spawn(process.execPath, ["-C", "sacla-source", "--import", tsx, ...args], {
+      const child = spawn(process.execPath, args, {
         stdio: ["pipe", "pipe", "inherit"],
       });
       children.push(child);

@@ -100,9 +100,7 @@ const droppedFor = ({ dropped }: Ledger, reason: string): readonly number[] =>
   dropped.find((each) => each.reason === reason)?.tags ?? [];
 
 describe("live.shots through the Python gateway", () => {
-  const itWithPython = (name: string, test: () => Promise<void>): void => itWithGateway(name, test, 120_000);
-
-  itWithPython("gives every shot of a run with its values, which come later, and ends with it", async () => {
+  itWithGateway("gives every shot of a run with its values, which come later, and ends with it", async () => {
     const beam = new Beam(3996);
     await using facility = await gatewayAt(beam);
     const { tags, ids, ledger } = await followToTheEnd(beam, facility, { policy: "every" });
@@ -112,7 +110,7 @@ describe("live.shots through the Python gateway", () => {
     expect(ids.every((each) => each.join() === `${left},${right}`)).toBe(true);
   });
 
-  itWithPython("counts exactly what a stall under every has lost", async () => {
+  itWithGateway("counts exactly what a stall under every has lost", async () => {
     const beam = new Beam(3996);
     await using facility = await gatewayAt(beam);
     // At the fifth shot the beam goes on to the end of the run; of two seconds, what memory holds, 4082 is the oldest.
@@ -134,7 +132,7 @@ describe("live.shots through the Python gateway", () => {
     expect(ids[tags.indexOf(4100)]).toEqual([left]);
   });
 
-  itWithPython("gives the newest shot to a slow reader, and counts what it skipped", async () => {
+  itWithGateway("gives the newest shot to a slow reader, and counts what it skipped", async () => {
     const beam = new Beam(4010);
     await using facility = await gatewayAt(beam);
     const live = facility.live.shots({ bl, detectors: [left], limit: 5 });
@@ -149,7 +147,7 @@ describe("live.shots through the Python gateway", () => {
     expect(live.ledger).toEqual({ asked: 17, used: 5, dropped: [{ reason: "skipped", tags: skipped }] });
   });
 
-  itWithPython("gives a shot without a value that does not come in time", async () => {
+  itWithGateway("gives a shot without a value that does not come in time", async () => {
     const beam = new Beam(4010);
     beam.go(4010, 4000);
     await using facility = await gatewayAt(beam);
@@ -171,7 +169,7 @@ describe("live.shots through the Python gateway", () => {
     expect(shots[1]?.[0]).toBeGreaterThan(shots[0]?.[0] ?? Infinity);
   });
 
-  itWithPython("waits for the beam, no longer than asked, and refuses what is not there", async () => {
+  itWithGateway("waits for the beam, no longer than asked, and refuses what is not there", async () => {
     const beam = new Beam(4010);
     await using facility = await gatewayAt(beam);
     const next = async (options: Partial<LiveShotsOptions>): Promise<unknown> => {

@@ -115,7 +115,7 @@ describe.each([3])("split-delay optics with seed %i", (seed) => {
       const beyond = engine.run(plan("go", {}, () => move(optics.positions({ delayPs: 0, photonEnergyEv: 4400 }))));
       await expect(beyond).rejects.toThrow(expect.objectContaining({ code: "LIMIT" }));
     });
-  }, 300_000);
+  });
 });
 
 describe.each([5])("the monochromator with seed %i", (seed) => {
@@ -180,5 +180,5 @@ describe.each([5])("the monochromator with seed %i", (seed) => {
       expect(Math.abs(calibrated.zeroPulse - firstZero)).toBeLessThan(4 * calibrated.zeroPulseError);
       expect(calibrated.errorEv).toBeLessThan(0.3);
     });
-  }, 300_000);
+  });
 });

@@ -130,7 +130,6 @@ itWithPython(
     const file = await served(`file:${folder}`);
     expect(await runTalk(file.address)).toMatchObject(await expected(file.facility));
   },
-  180_000,
 );
 
 /** What the machine that read the slides took for something else, and what is too long for a test. */
@@ -172,14 +171,10 @@ function readdirIfThere(folder: string): string[] {
   }
 }
 
-itNeeding(
-  hasTalk,
-  "no shared data",
-  "the listings of the talk's own text run",
-  async () => {
-    const { address } = await served("sim:");
-    // What the slides leave out: imports, the function that reads without subtracting, and a screen.
-    const head = `
+itNeeding(hasTalk, "no shared data", "the listings of the talk's own text run", async () => {
+  const { address } = await served("sim:");
+  // What the slides leave out: imports, the function that reads without subtracting, and a screen.
+  const head = `
 import sys, types
 import numpy as np
 import dbpy, stpy, ippy
@@ -190,16 +185,14 @@ class plt:
 def read_det(bl, run, detID):
     return read_det_sbt(bl, run, detID, 0)
 `;
-    const code = listings()
-      .filter((text) => /dbpy|stpy|ippy|read_det|np\./.test(text) && !/^\s*\{/.test(text))
-      .map((text) => mended(text.replace(/^In \[\d+\]: ?/, "")));
-    expect(code.length).toBeGreaterThanOrEqual(6);
-    const script = join(temporaryFolder(), "talk.py");
-    writeFileSync(script, `${head}\n${code.join("\n")}\nprint("\\nSHAPES", [one.shape for one in shown])\n`);
-    const { isGood, out, err } = await runPython(["-m", "sacla_python", "run", script], { SACLA_URL: address });
-    expect(isGood, `${err}\n${code.join("\n=====\n")}`).toBe(true);
-    expect(out).toContain("(1024, 512)");
-    expect(out).toContain("(2399, 2399)");
-  },
-  180_000,
-);
+  const code = listings()
+    .filter((text) => /dbpy|stpy|ippy|read_det|np\./.test(text) && !/^\s*\{/.test(text))
+    .map((text) => mended(text.replace(/^In \[\d+\]: ?/, "")));
+  expect(code.length).toBeGreaterThanOrEqual(6);
+  const script = join(temporaryFolder(), "talk.py");
+  writeFileSync(script, `${head}\n${code.join("\n")}\nprint("\\nSHAPES", [one.shape for one in shown])\n`);
+  const { isGood, out, err } = await runPython(["-m", "sacla_python", "run", script], { SACLA_URL: address });
+  expect(isGood, `${err}\n${code.join("\n=====\n")}`).toBe(true);
+  expect(out).toContain("(1024, 512)");
+  expect(out).toContain("(2399, 2399)");
+});

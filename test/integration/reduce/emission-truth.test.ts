@@ -102,7 +102,6 @@ describe("emission lines of another program", () => {
       expect(held / count).toBeGreaterThan(0.683 - 3 * Math.sqrt(0.22 / count));
       expect(within / count).toBeGreaterThanOrEqual(0.9);
     },
-    300_000,
   );
 
   itWithSharedData("are found within the bars at 10³ to 10⁵ photons, and their curve within 0.1 pixel", async () => {

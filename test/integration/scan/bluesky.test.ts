@@ -230,5 +230,4 @@ itNeeding(
     expect(fly.best_effort.against).toEqual(["delay"]);
     expect(aborted.tiled.stop).toBe("abort");
   },
-  600_000,
 );

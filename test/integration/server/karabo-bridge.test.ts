@@ -89,7 +89,6 @@ describe("the karabo-bridge output", () => {
       expect(images).toBe(2 * tags.length - 1);
       expect([numbers > 0, numbers < tags.length]).toEqual([true, true]);
     },
-    60_000,
   );
 
   itNeeding(python !== undefined, why, "packs anything as Python's msgpack reads it", () => {

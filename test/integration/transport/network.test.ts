@@ -7,7 +7,7 @@ import { serve } from "../../../src/server/serve.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { withRecording } from "../../../src/transport/wrappers/with-recording.ts";
-import { runSource } from "../../support/cli.ts";
+import { runProgram } from "../../support/cli.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
@@ -121,7 +121,7 @@ describe("connect", () => {
        await facility.close();
        console.log(before, isLoaded());`,
     );
-    const { out, err } = await runSource(folder, program, []);
+    const { out, err } = await runProgram(folder, program, []);
     expect([out.trim(), err]).toEqual(["false true", ""]);
   });
 });

@@ -11,7 +11,7 @@ import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { replayRecording } from "../../../src/transport/wrappers/recording.ts";
 import { withRecording } from "../../../src/transport/wrappers/with-recording.ts";
-import { runSource } from "../../support/cli.ts";
+import { runProgram } from "../../support/cli.ts";
 import { rounds } from "../../support/full.ts";
 import { bareShot, ScriptedEndpoint, unreachable } from "../../support/scripted-endpoint.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -266,7 +266,7 @@ describe("a recording", () => {
   it("can be read when the program that wrote it was killed", async () => {
     const path = newPath();
     const given = (out: string): number[] => out.split("\n").slice(0, -1).map(Number);
-    const { code, out } = await runSource(
+    const { code, out } = await runProgram(
       folder,
       fileURLToPath(new URL("../../support/record-forever.ts", import.meta.url)),
       [path],

@@ -5,10 +5,12 @@ import { TagList } from "../../../src/core/tags.ts";
 import { reduceInParallel, resultsOf } from "../../../src/reduce/index.ts";
 import { accumulatePart, type Trouble } from "./part.ts";
 
-const { shots, workers, parts, abortMs, ...trouble } = JSON.parse(process.argv[2] ?? "{}") as Trouble & {
+const { shots, workers, parts, part, abortMs, ...trouble } = JSON.parse(process.argv[2] ?? "{}") as Trouble & {
   shots: number;
   workers: number;
   parts: number;
+  /** URL of the module part.ts, or of what was made of it. */
+  part: string;
   abortMs?: number;
 };
 const tags = new TagList(
@@ -30,19 +32,16 @@ const digest = (value: unknown): string =>
 
 let progress: number[] = [];
 try {
-  const { ledger, ...answers } = await reduceInParallel<typeof import("./part.ts")>(
-    new URL("./part.ts", import.meta.url),
-    {
-      tags,
-      workers,
-      parts,
-      data: trouble,
-      onProgress: (done, total) => {
-        progress = [done, total];
-      },
-      ...(abortMs === undefined ? {} : { signal: AbortSignal.timeout(abortMs) }),
+  const { ledger, ...answers } = await reduceInParallel<typeof import("./part.ts")>(new URL(part), {
+    tags,
+    workers,
+    parts,
+    data: trouble,
+    onProgress: (done, total) => {
+      progress = [done, total];
     },
-  );
+    ...(abortMs === undefined ? {} : { signal: AbortSignal.timeout(abortMs) }),
+  });
   const alone = resultsOf(await accumulatePart({ tags, data: {}, progress: () => {} }));
   const { ledger: aloneLedger, ...aloneAnswers } = alone;
   console.log(JSON.stringify({ same: digest(answers) === digest(aloneAnswers), ledger, aloneLedger, progress }));

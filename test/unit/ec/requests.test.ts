@@ -183,7 +183,7 @@ describe("a request", () => {
     machine.hostility = { stuck: 0, refused: 0, silent: 0, broken: 0 };
     await becomes(endpoint, id, "rolled-back");
     expect(machine.value).toBe(0);
-  }, 20_000);
+  });
 
   it("is the only way: what belongs to the accelerator cannot be set", async () => {
     const { machine, endpoint, lease } = await open();

@@ -111,7 +111,6 @@ describe("documents", () => {
       ];
       expect(execFileSync(python ?? "", ["-c", script.join("\n"), path], { encoding: "utf8" }).trim()).toBe("valid");
     },
-    60_000,
   );
 });
 

@@ -124,7 +124,6 @@ describe("many and far images", () => {
         }
         await archive.close();
       },
-      60_000,
     );
 
     itNeeding(
