@@ -1,10 +1,29 @@
 import { availableParallelism } from "node:os";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Where CI wants a report for machines besides the one for people. */
 const report = process.env["SACLA_TEST_REPORT"];
 /** Ends a test that hangs. No test is measured by it: a loaded machine takes ten times as long as a quiet one. */
-const timeoutMs = 1000 * Number(process.env["SACLA_TEST_TIMEOUT_S"] ?? 300);
+const timeoutMs =
+  1000 * Number(process.env["SACLA_TEST_TIMEOUT_S"] ?? (process.env["SACLA_TEST_FULL"] === "1" ? 900 : 300));
+
+// By default Vitest leaves one core out, which is half of two.
+const cores = availableParallelism();
+
+/** What takes longest begins first, so that nothing is waited for alone at the end. */
+class ProgramsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isProgram = ({ project }: TestSpecification): number => Number(project.name === "e2e");
+    return (await super.sort(files)).toSorted((a, b) => isProgram(b) - isProgram(a));
+  }
+}
+
+/** Tests that mostly wait: for shots, for motions, for programs. So more than there are cores run at once. */
+function waiting(name: string): TestProjectConfiguration {
+  const include = [`test/${name}/**/*.test.ts`];
+  return { extends: true, test: { name, include, maxWorkers: 2 * cores, sequence: { groupOrder: 1 } } };
+}
 
 export default defineConfig({
   resolve: { conditions: ["sacla-source"] },
@@ -12,24 +31,17 @@ export default defineConfig({
   test: {
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
-    // By default Vitest leaves one core out, which is half of two.
-    maxWorkers: availableParallelism(),
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
+    sequence: { sequencer: ProgramsFirst },
     projects: [
       // No sockets, no processes of ours: the files share their modules, which halves the time.
-      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], isolate: false } },
-      { extends: true, test: { name: "integration", include: ["test/integration/**/*.test.ts"] } },
-      { extends: true, test: { name: "contract", include: ["test/contract/**/*.test.ts"] } },
       {
         extends: true,
-        // One program at a time, and after all others.
-        test: {
-          name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-        },
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], isolate: false, maxWorkers: cores },
       },
+      waiting("integration"),
+      waiting("contract"),
+      waiting("e2e"),
     ],
   },
 });

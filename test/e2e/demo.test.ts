@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { sacla } from "../support/cli.ts";
 import { itWithSharedData, sharedData } from "../support/optional.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -85,8 +85,14 @@ function checkTruth(demo: Demo, truth: Truth): void {
 }
 
 describe("the demo", () => {
+  // With all shots it is run by .ci/run.
+  let limited: Promise<Demo>;
+  beforeAll(() => {
+    limited = demoOf("--limit", "3");
+  });
+
   it("finds a simulated run's rings and accounts for every shot", async () => {
-    const demo = await demoOf();
+    const demo = await limited;
     expect(demo.sensors.length).toBe(8);
     expect(demo.assembled).toMatchObject({ view: "source", width: 2399, height: 2399 });
     expect(demo.assembled.brightest.length).toBe(8);
@@ -99,7 +105,7 @@ describe("the demo", () => {
   });
 
   it("gives the same numbers again", async () => {
-    expect(await demoOf("--limit", "3")).toEqual(await demoOf("--limit", "3"));
+    expect(await demoOf("--limit", "3")).toEqual(await limited);
   });
 
   itWithSharedData("equals numpy on an octal written by an independent program", async () => {
