@@ -84,24 +84,15 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-/** `sacla serve` in this process, with threads and a process of its own; `use` gets its address. */
-async function servedHere(args: readonly string[], use: (address: string) => Promise<void>): Promise<string> {
-  const stop = new AbortController();
-  const address = `ipc://${join(folder, `s${servers++}`)}`;
-  let onOut = (): void => {};
-  const ready = new Promise<void>((resolve) => {
-    onOut = resolve;
-  });
-  const done = cli(["serve", ...args, "--zmq", address, "--json"], { signal: stop.signal, onOut: () => onOut() });
-  await Promise.race([ready, done]);
+/** `sacla serve` of one source; `use` gets its address. */
+async function served(source: string, use: (address: string) => Promise<void>): Promise<void> {
+  const server = await serving([source, "--zmq", `ipc://${join(folder, `s${servers++}`)}`]);
   try {
-    await use(address);
+    await use(server.addresses[0] ?? "");
   } finally {
-    stop.abort();
+    server.child.kill("SIGINT");
   }
-  const { code, err } = await done;
-  expect(code, err).toBe(0);
-  return err;
+  await expectGone(server, []);
 }
 
 describe("sacla serve with its reads in another process", () => {
@@ -296,11 +287,11 @@ describe("sacla serve with its reads in another process", () => {
     const sources = [`file:${join(folder, "night")}`, `recording:${recording}`];
     for (const source of sources) {
       await using direct = await connect(source);
-      await servedHere([source], async (first) => {
+      await served(source, async (first) => {
         // The folder once more through another server.
         const throughTwo =
-          source === sources[0] ? servedHere : async (_: unknown, use: (address: string) => unknown) => use(first);
-        await throughTwo([first], async (second) => {
+          source === sources[0] ? served : async (_: string, use: (address: string) => unknown) => use(first);
+        await throughTwo(first, async (second) => {
           for (const address of new Set([first, second])) {
             await using there = await connect(address);
             // A server answers what the page asks, too.
@@ -319,7 +310,7 @@ describe("sacla serve with its reads in another process", () => {
 
   it("says why a source cannot be opened, with the exit code of its error", async () => {
     const failure = async (...args: string[]): Promise<[number, string]> => {
-      const { code, err } = await cli(["serve", ...args, "--zmq", `ipc://${join(folder, "failing")}`]);
+      const { code, err } = await sacla(folder, ["serve", ...args, "--zmq", `ipc://${join(folder, "failing")}`]);
       return [code, err];
     };
     expect(await failure(join(folder, "none.h5"))).toEqual([1, expect.stringContaining("FILE_NOT_FOUND")]);

@@ -58,7 +58,19 @@ itNeeding(
 itNeeding(reading !== undefined, "no Python with h5py", "texts of our files are C strings", async () => {
   for (const format of ["dataconvert", "cheetah", "nxmx"]) {
     const file = join(folder, `${format}.h5`);
-    const done = await cli(["convert", "--url", "sim:?seed=7", "--format", format, "-n", "2", "-o", file]);
+    const done = await cli([
+      "convert",
+      "--url",
+      "sim:?seed=7",
+      "--detector",
+      "MPCCD-8N0-3-002-1",
+      "--format",
+      format,
+      "-n",
+      "2",
+      "-o",
+      file,
+    ]);
     expect([format, done.code, done.err]).toEqual([format, 0, expect.anything()]);
     expect([format, execFileSync(reading ?? "", [script("texts.py"), file], { encoding: "utf8" }).trim()]).toEqual([
       format,
