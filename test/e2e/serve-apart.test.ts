@@ -309,7 +309,7 @@ describe("sacla serve with its reads in another process", () => {
   });
 
   it("says why a source cannot be opened, with the exit code of its error", async () => {
-    const failure = async (...args: string[]): Promise<[number, string]> => {
+    const failure = async (...args: string[]): Promise<[number | null, string]> => {
       const { code, err } = await sacla(folder, ["serve", ...args, "--zmq", `ipc://${join(folder, "failing")}`]);
       return [code, err];
     };
