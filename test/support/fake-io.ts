@@ -16,6 +16,7 @@ export async function cli(
     isTerminal?: boolean;
     confirm?: (question: string) => Promise<boolean>;
     onOut?: (text: string) => void;
+    onErr?: (text: string) => void;
   } = {},
 ): Promise<CliResult> {
   let [out, err] = ["", ""];
@@ -27,6 +28,7 @@ export async function cli(
     },
     err: (text) => {
       err += text;
+      options.onErr?.(text);
     },
     isTerminal: options.isTerminal ?? false,
     confirm: options.confirm,

@@ -129,8 +129,17 @@ async function darkOfRun(
 
 /** Redraws the line at most this often. */
 const LINE_MS = 250;
-/** After this long without a shot the line says so. */
+/** After this long without a shot it says so and, asked so often, why. */
 const QUIET_MS = 2000;
+
+/** Why no shot comes: shots are taken in runs. */
+async function whyQuiet({ facility, bl, signal }: Session): Promise<string> {
+  const limits = { signal, timeoutMs: QUIET_MS };
+  const run = await facility.db.readRunnumberNewest(bl, limits);
+  const status = await facility.db.readRunstatus(bl, run, limits);
+  if (status === 1) return `run ${run} is paused`;
+  return status === 0 ? `no run is on, ${run} has ended; see sacla run start` : `run ${run} is on; is there beam?`;
+}
 
 /** The line and the picture. */
 class Screen {
@@ -148,6 +157,11 @@ class Screen {
   #pictureAt: number;
   #lineAt = 0;
   #assembler: Assembler | null | undefined;
+  #why = "beam stopped, or between runs?";
+  #askedWhyAt = 0;
+  #isOver = false;
+  /** The shot after which a pipe was told that no other comes. */
+  #toldAt = -1;
 
   constructor(
     session: Session,
@@ -166,7 +180,11 @@ class Screen {
     this.#view = new LiveView({ hitPixels, ...defined({ hitAdu, dark }) }, now);
     this.#pictureAt = now;
     // Also tells when no shots come any more.
-    this.#timer = setInterval(() => this.#drawLine(performance.now()), LINE_MS);
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      if (now - Math.max(this.#view.lastAt, this.#askedWhyAt) > QUIET_MS) void this.#tellWhy(now);
+      this.#drawLine(now);
+    }, LINE_MS);
   }
 
   async show(shot: LiveShot): Promise<void> {
@@ -181,8 +199,20 @@ class Screen {
     if (now - this.#pictureAt >= this.#options.every * 1000) await this.#renew(now);
   }
 
+  /** Finds out why no shot comes, and tells a pipe once; a terminal has its line. */
+  async #tellWhy(now: number): Promise<void> {
+    const { io } = this.#session;
+    this.#askedWhyAt = now;
+    this.#why = await whyQuiet(this.#session).catch(() => this.#why);
+    const { lastAt } = this.#view;
+    if (io.isTerminal || this.#isOver || this.#toldAt === lastAt || lastAt > now) return;
+    this.#toldAt = lastAt;
+    io.err(`no shot for ${((performance.now() - lastAt) / 1000).toFixed(0)} s: ${this.#why}\n`);
+  }
+
   /** Draws no more. */
   stop(): void {
+    this.#isOver = true;
     clearInterval(this.#timer);
     this.#status.clear();
   }
@@ -246,7 +276,7 @@ class Screen {
     const { used, dropped } = this.#shots.counts;
     const quietMs = now - this.#view.lastAt;
     if (shots === 0 && quietMs > QUIET_MS)
-      return `no shot for ${(quietMs / 1000).toFixed(0)} s (beam stopped, or between runs?); ${used} so far`;
+      return `no shot for ${(quietMs / 1000).toFixed(0)} s (${this.#why}); ${used} so far`;
     if (shots === 0) return `waiting for shots; ${used} so far`;
     const lost = Object.entries(dropped)
       .map(([reason, n]) => `${n} ${reason}`)

@@ -1,11 +1,18 @@
+import { join } from "node:path";
 import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
 import type { Io } from "../../../src/cli/io.ts";
 import { LiveView } from "../../../src/cli/live-view.ts";
 import { runCli } from "../../../src/cli/program.ts";
+import { connect } from "../../../src/connect.ts";
 import { asImage } from "../../../src/core/ndarray.ts";
 import type { LiveShot } from "../../../src/live/index.ts";
+import { Service } from "../../../src/server/service.ts";
+import { serveZmq } from "../../../src/server/zmq-server.ts";
 import { cli } from "../../support/fake-io.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+const folder = temporaryFolder();
 
 const url = "sim:?speed=10&missing=0";
 const camera = "OPAL-234363";
@@ -73,6 +80,25 @@ describe("sacla live", () => {
     expect(await runCli(["live", "--url", "sim:?clock=virtual", "-d", camera], io)).toBe(0);
     expect(out).toBe("0 of 0 shots used\n");
     expect(err).toContain("waiting for shots");
+  });
+
+  it("says, in a pipe too, that no shot comes because no run is on: the first move has ended the one that was", async () => {
+    const stop = new AbortController();
+    await using facility = await connect("sim:");
+    const { endpoint } = facility;
+    const { lease } = await endpoint.call("lease.take", { bl: 3, name: "me", reason: "test", ttlMs: 60_000 });
+    await endpoint.call("ec.move", { bl: 3, lease, axis: "bl3_st2_pm001", pulses: 1000 });
+    await endpoint.call("ec.stop", { bl: 3, axis: "bl3_st2_pm001" });
+    const server = await serveZmq(new Service(endpoint), `ipc://${join(folder, "live")}`);
+    const command = cli(["live", "-d", camera, "--url", server.address], {
+      signal: stop.signal,
+      onErr: () => stop.abort(),
+    });
+    expect(await command).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^no shot for \d+ s: no run is on, 15200\d\d has ended; see sacla run start\n$/),
+    });
+    await server.close();
   });
 
   it("says what there is instead of an unknown detector, and what to do where nothing is live", async () => {
