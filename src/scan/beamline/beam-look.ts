@@ -46,6 +46,8 @@ export interface BeamLook {
   readonly text: string;
   /** Whether the monitor shows beam now. */
   readonly isOn: boolean;
+  /** Whether the control says that there is none while the monitor shows some: what it shows may be two seconds old. */
+  readonly isDoubtful: boolean;
   /** Why there is none, for people; "" when there is. */
   readonly why: string;
   /** That the X-ray shutter is closed and the plan does not open it, with what to type; "" when that is not so. */
@@ -106,13 +108,15 @@ export async function lookAtBeam(
       ? judgeMonitor(name, values, unit)
       : { condition: given, text: "", isOn: partOf(values, (value) => whyNotGood(given, value) === null) >= 0.5 };
   const last = values.at(-1);
-  const whyOff = judged.isOn ? "" : await whyBeamIsOff(control);
+  const whyOff = await whyBeamIsOff(control);
+  const warning = isClosed && !isOpened ? closedText(shutter, Object.entries(experiment?.shutters ?? {})) : "";
   const shown = last === undefined ? `${name} has no values` : `${name} is ${shownValue(last, unit)}`;
   return {
     ...judged,
     text: judged.text === "" ? `a shot has beam when ${conditionText(judged.condition)}` : judged.text,
+    isDoubtful: judged.isOn && (warning !== "" || whyOff !== ""),
     why: judged.isOn ? "" : `${shown}${whyOff === "" ? "" : `, ${whyOff}`}`,
-    warning: isClosed && !isOpened ? closedText(shutter, Object.entries(experiment?.shutters ?? {})) : "",
+    warning,
     isOpenedByPlan: isOpened && (shutter === undefined || isClosed),
   };
 }

@@ -57,6 +57,9 @@ const BEFORE_SECONDS = 600;
 const AT_A_POINT_SECONDS = 3600;
 /** Before a plan begins a closed shutter is waited for so long: somebody may be about to open it. */
 const CLOSED_BEFORE_SECONDS = 60;
+/** Where the control says that there is no beam and the monitor shows some, so many further shots tell who is right. */
+const DOUBTED_SHOTS = 30;
+const DOUBTED_MS = 5000;
 
 /**
  * The controlled beamline as the engine acts on it. Shots are found by asking for the newest tag and reading the 0-D
@@ -222,14 +225,20 @@ class BeamGauge {
     await feed.begin([], how.signal);
     let warned = "";
     let told = false;
+    let shots = 0;
     for (;;) {
       const look = await this.#look(opens, how.signal);
       if (look.warning !== warned && look.warning !== "") how.note?.(`warning: ${look.warning}`);
       warned = look.warning;
-      if (look.isOn || look.isOpenedByPlan) {
+      const isKnown = !look.isDoubtful || shots >= DOUBTED_SHOTS || feed.nowMs > DOUBTED_MS;
+      if ((look.isOn && isKnown) || look.isOpenedByPlan) {
         how.waiting?.(false);
         how.note?.(`beam: ${look.text}`);
         return;
+      }
+      if (look.isOn) {
+        await feed.next(() => shots++, how.signal);
+        continue;
       }
       const longest = look.warning === "" ? BEFORE_SECONDS : CLOSED_BEFORE_SECONDS;
       const seconds = Math.min(longest, beamWaitSeconds ?? longest);

@@ -3,16 +3,20 @@ import { describe, expect, it } from "vitest";
 import { connect } from "../../../src/connect.ts";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { defineExperiment } from "../../../src/ec/index.ts";
+import type { ControlledFacility } from "../../../src/scan/beamline/shot-feed.ts";
 import {
   controlBeamline,
   count,
   Engine,
   goToPeak,
   Journal,
+  type Plan,
   type Row,
+  rock,
   scan,
   virtualBeamline,
 } from "../../../src/scan/index.ts";
+import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { cli } from "../../support/fake-io.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { bench, replaced } from "../../unit/scan/fixtures.ts";
@@ -53,7 +57,7 @@ it("a plan that opens no shutter and moves nothing ends in rehearsal time, too",
   await expect(new Engine(beamline).run(count({ shots: 5 }))).resolves.toMatchObject({ shots: { used: 5 } });
 });
 
-it("goToPeak without beam ends with NO_BEAM at its first point, and goes to no peak", async () => {
+it("goToPeak without beam ends with NO_BEAM before anything moves", async () => {
   await using facility = await connect("sim:?clock=virtual");
   const withStage = defineExperiment({
     name: "test",
@@ -70,7 +74,42 @@ it("goToPeak without beam ends with NO_BEAM at its first point, and goes to no p
   await expect(new Engine(controlBeamline(facility, control, how)).run(plan)).rejects.toMatchObject({
     code: "NO_BEAM",
   });
-  expect(await control.axis("x").position()).toBe(before + 1);
+  expect(await control.axis("x").position()).toBe(before);
+});
+
+it("says that a shutter is closed before anything moves, though the monitor still shows beam of just before", async () => {
+  await using facility = await connect("sim:?clock=virtual");
+  const withStage = defineExperiment({
+    name: "test",
+    bl: 3,
+    axes: { x: { device: "bl3_st2_pm040", unit: "mm", pulsesPerUnit: 1000, limits: [-5, 5] } },
+    signals: { i0: { id: monitor } },
+    shutters: { xrays: { device: "bl3_shutter1" } },
+  } as const);
+  const named = { name: "test", reason: "test", experiment: withStage, pollMs: 2 };
+  await using control = await facility.ec.control(3, named);
+  const how = { experiment: withStage, monitor: "i0", pollMs: 2, beamWaitSeconds: 10 } as const;
+  const shots = { count: 20, signals: ["i0"] };
+  await control.shutter("xrays").open();
+  // Its values are those of four seconds before.
+  const { db, endpoint } = facility;
+  const call: Endpoint["call"] = async (method, params, options) =>
+    "tags" in params && method === "db.readColumns"
+      ? await endpoint.call(method, { ...params, tags: params.tags.map((tag) => tag - 240) }, options)
+      : await endpoint.call(method, params, options);
+  const late: ControlledFacility = { db, endpoint: { ...endpoint, call } };
+  const engine = new Engine(controlBeamline(late, control, how));
+  await expect(engine.run(count({ shots: 100 }))).resolves.toMatchObject({ shots: { used: 100 } });
+  const before = await control.axis("x").position();
+  for (const make of [goToPeak, rock]) {
+    await control.shutter("xrays").open();
+    await engine.run(count({ shots: 100 }));
+    await control.shutter("xrays").close();
+    const plan = make({ axis: "x", from: before + 1, to: before + 2, points: 5, signalName: "i0", shots });
+    const error = await new Engine(controlBeamline(late, control, how)).run(plan as Plan).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: "NO_BEAM", message: expect.stringContaining("Nothing was moved") });
+    expect(await control.axis("x").position()).toBe(before);
+  }
 });
 
 it("a stop ends a wait for the beam at once", async () => {
