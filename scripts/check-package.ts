@@ -189,12 +189,14 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   ],
   [["requests", "ask", "bl3_chicane1=60", "--dry-run"], { says: /nobody was asked/ }],
   [["set", "bl3_attenuator1", "25", "--yes"], { says: /bl3_attenuator1 is 25/ }],
+  [["sim"], { says: /^sim: has its devices where they were left/ }],
   [["run", "state"], { says: /run 1520000/ }],
   [["presets", "save", "night"], { says: /bl3_st2_pm001/, writes: "presets.jsonl" }],
   [["lease"], { says: /beamline 3/ }],
   [[...scan, "--journal", "scan.journal", "--json"], { says: /"outcome":"done"/, writes: "scan.journal" }],
   [["plan", "dry-run", "plan.mjs"], { says: /./ }],
   [["python", "--", "-c", "print(6 * 7)"], { says: /^42$/m }],
+  [["sim", "reset"], { says: /^sim: begins anew/ }],
   // The scan is done: that its journal is read and understood is all that can be asked here.
   [["resume", "scan.journal", "--yes", "--json"], { says: /nothing to resume/, code: 2 }],
 ];

@@ -8,6 +8,7 @@ import { timeText, type Zone } from "../core/time-text.ts";
 import type { Run } from "../db/index.ts";
 import { Experiment } from "../ec/experiment.ts";
 import type { Io } from "./io.ts";
+import { keptSim } from "./kept-sim.ts";
 import { NamesAtHand } from "./names-at-hand.ts";
 import { Progress } from "./progress.ts";
 import { KnownSettings, personOf, readSettings, type Settings } from "./settings.ts";
@@ -85,11 +86,22 @@ export function declare<O extends object, A extends readonly unknown[]>(
     const options = withSettings(command, given, settings);
     const experiment = await experimentOf(options.experiment, name, io);
     const names = new NamesAtHand(experiment);
-    await using facility = await connect(options.url ?? "sim:", { names, keyFile: settings.values.keyFile });
+    const { keyFile } = settings.values;
+    await using facility = await connect(options.url ?? "sim:", { names, keyFile, schemes: { sim: keptSim(io) } });
     const opened = await session(facility, options, experiment, io);
     names.bl = opened.bl;
-    print(io, options.json === true, await action(opened, options, args));
+    const said = options.json === true ? undefined : saySimulated(opened);
+    const result = await action(opened, options, args);
+    await said;
+    print(io, options.json === true, result);
   });
+}
+
+/** One line on a terminal when nothing is real. Nobody waits for it; what fails with it, the command tells itself. */
+async function saySimulated(session: Session): Promise<void> {
+  if (!session.io.isTerminal) return;
+  if (await session.isSimulated().catch(() => false))
+    session.io.err("SIMULATED: the simulated facility answers, nothing here is real\n");
 }
 
 /** Adds subcommands to a command that also does something by itself. */

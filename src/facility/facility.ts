@@ -15,7 +15,7 @@ import type { Endpoint } from "../transport/endpoint.ts";
 import type { CallResult, RunInfo } from "../transport/methods.ts";
 import { SimulatedCitius } from "./citius-source.ts";
 import { Accelerator } from "./control/accelerator.ts";
-import { ControlledBeamline } from "./control/beamline.ts";
+import { ControlledBeamline, type DeviceRests } from "./control/beamline.ts";
 import { controlledBeamlines } from "./control/devices.ts";
 import { SimulatedControl } from "./control/driver.ts";
 import { SimulatedOperators } from "./control/operators.ts";
@@ -50,6 +50,8 @@ export interface SimulatedFacilityOptions {
   readonly valueDelayMs?: number | undefined;
   /** What goes wrong: the name of a scenario, or one's own. @default "calm": nothing */
   readonly scenario?: string | Partial<Scenario> | undefined;
+  /** @internal Where devices stand, as {@link SimulatedFacility.rests} of another one gave. */
+  readonly rests?: DeviceRests | undefined;
 }
 
 /** Rows of the timing monitor's analysis, one per tag; NaN where there is no edge. */
@@ -83,6 +85,7 @@ export function createSimulatedFacility(options: SimulatedFacilityOptions = {}):
     imageDelayMs: optional(finite(0), liveParameters.imageDelayMs),
     valueDelayMs: optional(finite(0), liveParameters.valueDelayMs),
     scenario: any,
+    rests: any,
   });
   const scenario = scenarioOf(chosen ?? "calm");
   return new SimulatedFacility({
@@ -91,6 +94,7 @@ export function createSimulatedFacility(options: SimulatedFacilityOptions = {}):
     clock: clock ?? realClock(),
     scenario,
     name: nameOf(options),
+    rests: options.rests ?? {},
   });
 }
 
@@ -126,6 +130,7 @@ interface FacilitySettings extends LivePace {
   readonly missingRate: number;
   readonly scenario: Scenario;
   readonly name: string;
+  readonly rests: DeviceRests;
 }
 
 /** See {@link createSimulatedFacility}. */
@@ -149,7 +154,7 @@ export class SimulatedFacility implements DataSource {
   readonly #conditions: LiveConditions;
 
   constructor(options: FacilitySettings) {
-    const { seed, missingRate, scenario, clock, speed, name } = options;
+    const { seed, missingRate, scenario, clock, speed, name, rests } = options;
     this.name = name;
     this.#seed = seed;
     this.#missingRate = missingRate;
@@ -164,7 +169,7 @@ export class SimulatedFacility implements DataSource {
     });
     const now = (): number => this.live.ticks();
     const machine = new Accelerator(seed, scenario, this.#pulses, this.beamlines());
-    const context = { seed, scenario, machine, pulses: this.#pulses, now };
+    const context = { seed, scenario, machine, pulses: this.#pulses, rests, now };
     this.#controlled = new Map(
       controlledBeamlines.map(({ bl, devices }) => [bl, new ControlledBeamline(bl, devices, context)]),
     );
@@ -202,6 +207,11 @@ export class SimulatedFacility implements DataSource {
       (bl, run) => this.#schedule.run(bl, run),
       this.#controlled,
     );
+  }
+
+  /** @internal Where devices stand when what goes on is over, for a facility that begins with them so. */
+  rests(): DeviceRests {
+    return Object.assign({}, ...[...this.#controlled.values()].map((beamline) => beamline.rests())) as DeviceRests;
   }
 
   apiVersion(): string {

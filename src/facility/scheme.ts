@@ -1,11 +1,14 @@
 import { realClock } from "../core/clock.ts";
 import { isSaclaError, SaclaError, show } from "../core/errors.ts";
+import { withControl } from "../ec/index.ts";
+import { endpointOf } from "../source/source-endpoint.ts";
 import { inProcess } from "../transport/in-process.ts";
 import type { Address, OpenScheme } from "../transport/open.ts";
 import { operatorKinds } from "./control/operators.ts";
 import { RehearsalClock } from "./control/rehearsal-clock.ts";
 import { loadScenario, type Scenario, scenarioNames, scenarioOf } from "./control/scenario.ts";
 import { createSimulatedFacility, MAX_SEED, type SimulatedFacilityOptions, simulatedEndpoint } from "./facility.ts";
+import { keptFacility } from "./kept.ts";
 
 const known: Readonly<Record<string, string>> = {
   seed: `a whole number from 0 to ${MAX_SEED}`,
@@ -25,6 +28,24 @@ const known: Readonly<Record<string, string>> = {
  */
 export const simulatedScheme: OpenScheme = async (address) =>
   inProcess(simulatedEndpoint(createSimulatedFacility(await simulatedOptions(address))));
+
+/**
+ * As {@link simulatedScheme}, but what is changed is kept in a file: the facility goes on with it the next time.
+ * @param path - of the file of an address; undefined: nothing is kept, as where time is virtual
+ * @param warn - told once why a file cannot be used
+ */
+export function keptScheme(
+  path: (address: Address) => string | undefined,
+  warn: (path: string, why: string) => void,
+): OpenScheme {
+  return async (address) => {
+    const file = address.options.get("clock") === "virtual" ? undefined : path(address);
+    if (file === undefined) return await simulatedScheme(address);
+    const { clock: _, ...options } = await simulatedOptions(address);
+    const { facility, control } = keptFacility(options, file, (why) => warn(file, why));
+    return inProcess(withControl(endpointOf(facility), control));
+  };
+}
 
 /** The options that a `sim:` address gives. @throws as {@link simulatedScheme} */
 export async function simulatedOptions(address: Address): Promise<SimulatedFacilityOptions> {

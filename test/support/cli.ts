@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { bundled } from "./bundled.ts";
 
 const tsx = createRequire(import.meta.url).resolve("tsx");
@@ -25,7 +26,8 @@ async function run(
   const { SACLA_URL: _, ...rest } = process.env;
   const child = spawn(process.execPath, args, {
     cwd: folder,
-    env: { ...rest, ...env },
+    // What is kept between commands stays among the files of the test.
+    env: { ...rest, XDG_STATE_HOME: join(folder, "state"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let out = "";

@@ -17,6 +17,7 @@ export async function cli(
     confirm?: (question: string) => Promise<boolean>;
     onOut?: (text: string) => void;
     onErr?: (text: string) => void;
+    env?: Io["env"];
   } = {},
 ): Promise<CliResult> {
   let [out, err] = ["", ""];
@@ -32,7 +33,7 @@ export async function cli(
     },
     isTerminal: options.isTerminal ?? false,
     confirm: options.confirm,
-    env: {},
+    env: options.env ?? {},
     signal: options.signal ?? new AbortController().signal,
     writeFile: (path, content) => {
       files.set(path, content);

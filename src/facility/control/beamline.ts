@@ -18,8 +18,11 @@ import { Exposures } from "./exposures.ts";
 import { controlParameters } from "./parameters.ts";
 import { RunControl } from "./run-control.ts";
 import type { Scenario } from "./scenario.ts";
-import { type FaultDraws, Stage } from "./stage.ts";
+import { type DeviceRest, type FaultDraws, Stage } from "./stage.ts";
 import { SettingDevice, ShutterDevice } from "./switches.ts";
+
+/** By the name of the device. */
+export type DeviceRests = Readonly<Record<string, DeviceRest>>;
 
 /** What the devices of one beamline need of the facility. */
 interface BeamlineContext {
@@ -27,6 +30,8 @@ interface BeamlineContext {
   readonly scenario: Scenario;
   readonly machine: Accelerator;
   readonly pulses: PulseModel;
+  /** Where devices stand that are not where they are when nobody has moved them. */
+  readonly rests: DeviceRests;
   /** Ticks since the facility was created. */
   now(): number;
 }
@@ -58,7 +63,7 @@ export class ControlledBeamline implements ShotControl {
     this.bl = bl;
     this.#context = context;
     this.#devices = devices;
-    const { seed, scenario } = context;
+    const { seed, scenario, rests } = context;
     this.#experiment = experimentOf(bl, seed, devices);
     this.runs = new RunControl(bl, this.#experiment);
     const own = simulatedDevices.filter((device) => device.bl === bl);
@@ -70,15 +75,28 @@ export class ControlledBeamline implements ShotControl {
     const settings = [...devices.settings, ...own.flatMap(({ settings = [] }) => settings)];
     const faultDraws = (name: string): FaultDraws => new SeededFaultDraws(seed, name);
     this.stages = new Map(
-      axes.map(({ home, ...info }) => [info.name, new Stage(info, home, scenario, faultDraws(info.name))]),
+      axes.map(({ home, ...info }) => {
+        const { value, offset, speed = info.speed } = rests[info.name] ?? {};
+        const at = typeof value === "number" ? value : home;
+        return [info.name, new Stage({ ...info, speed }, at, scenario, faultDraws(info.name), offset)];
+      }),
     );
     this.shutters = new Map(
-      devices.shutters.map(({ name }) => [name, new ShutterDevice(name, scenario.shutterStuck, faultDraws(name))]),
+      devices.shutters.map(({ name }) => {
+        const isOpen = rests[name]?.value === true;
+        return [name, new ShutterDevice(name, scenario.shutterStuck, faultDraws(name), isOpen)];
+      }),
     );
     this.settings = new Map(
       settings.map(({ home, travelSeconds, unitsPerSecond, request: _, ...info }) => [
         info.name,
-        new SettingDevice(info, home, { travelSeconds, unitsPerSecond }, scenario, faultDraws(info.name)),
+        new SettingDevice(
+          info,
+          restOr(rests[info.name], home),
+          { travelSeconds, unitsPerSecond },
+          scenario,
+          faultDraws(info.name),
+        ),
       ]),
     );
     this.requestRules = settings.flatMap(({ name, request }) =>
@@ -106,6 +124,12 @@ export class ControlledBeamline implements ShotControl {
       ...shutters,
       ...[...this.settings.values()].map((setting) => setting.info),
     ];
+  }
+
+  /** Where everything stands when what goes on is over. */
+  rests(): DeviceRests {
+    const all = [...this.stages, ...this.shutters, ...this.settings];
+    return Object.fromEntries(all.map(([name, device]) => [name, device.rest]));
   }
 
   readShutter(shutter: ShutterDevice, now: number): DeviceReading {
@@ -271,6 +295,10 @@ export class ControlledBeamline implements ShotControl {
       (transmission * this.#context.pulses.stationEnergyJ(this.#probe)) / experiment.pulseEnergyJ,
     );
   }
+}
+
+function restOr(rest: DeviceRest | undefined, home: number | string): number | string {
+  return typeof rest?.value === typeof home ? (rest?.value as number | string) : home;
 }
 
 function spotOf(x: number, y: number): string {

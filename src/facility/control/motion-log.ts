@@ -36,7 +36,7 @@ export class MotionLog {
   #last: LoggedMotion;
   readonly #backlash: number;
 
-  constructor(place: number, backlash: number) {
+  constructor(place: number, backlash: number, offset = 0) {
     this.#backlash = backlash;
     this.#last = {
       start: -Infinity,
@@ -46,7 +46,7 @@ export class MotionLog {
       rampUp: 0,
       cruise: 0,
       rampDown: 0,
-      offset: 0,
+      offset,
       load: place,
     };
     this.#write(this.#last);

@@ -14,6 +14,13 @@ export interface FaultDraws {
   draw(what: string): number;
 }
 
+/** A device between two facilities: its value, and of an axis what its counter shows beyond that, and its speed. */
+export interface DeviceRest {
+  readonly value: number | string | boolean;
+  readonly offset?: number;
+  readonly speed?: number;
+}
+
 /** How often which fault befalls a motion. */
 export interface StageFaults {
   readonly slip: number;
@@ -32,12 +39,13 @@ export class Stage {
   /** The motion from which it does not come back by itself. */
   #isStuck = false;
 
-  constructor(info: AxisInfo, home: number, faults: StageFaults, faultDraws: FaultDraws) {
+  /** @param home - the motor's own pulses; `offset`: what the counter shows beyond them */
+  constructor(info: AxisInfo, home: number, faults: StageFaults, faultDraws: FaultDraws, offset = 0) {
     this.#info = info;
     this.#faults = faults;
     this.#faultDraws = faultDraws;
     this.#speed = info.speed;
-    this.#log = new MotionLog(home, info.backlashPulses);
+    this.#log = new MotionLog(home, info.backlashPulses, offset);
   }
 
   get info(): AxisInfo {
@@ -58,6 +66,12 @@ export class Stage {
   /** When what is going on now is over; Infinity when it never will be. */
   restsAt(): number {
     return this.#isStuck ? Infinity : this.#log.endOf(this.#log.last);
+  }
+
+  /** Where it stands when all is over, for a facility that goes on later. */
+  get rest(): DeviceRest {
+    const { to, offset } = this.#log.last;
+    return { value: to, offset, speed: this.#speed };
   }
 
   read(now: number): DeviceReading {

@@ -4,7 +4,7 @@ import { whyOutOfRange } from "../../ec/device-checks.ts";
 import type { DeviceReading, SettingInfo } from "../../ec/index.ts";
 import { controlParameters } from "./parameters.ts";
 import type { Scenario } from "./scenario.ts";
-import type { FaultDraws } from "./stage.ts";
+import type { DeviceRest, FaultDraws } from "./stage.ts";
 import { StepLog } from "./step-log.ts";
 
 /** Where a shutter is: it lets light through only when it has opened all the way. */
@@ -15,14 +15,19 @@ const travelTicks = controlParameters.shutterTravelSeconds * TAG_RATE_HZ;
 /** A shutter that takes its time. Closing never fails; opening may, without a word, as at a real beamline. */
 export class ShutterDevice {
   readonly name: string;
-  readonly #log = new StepLog(false);
+  readonly #log: StepLog<boolean>;
   readonly #stuckShare: number;
   readonly #faultDraws: FaultDraws;
 
-  constructor(name: string, stuckShare: number, faultDraws: FaultDraws) {
+  constructor(name: string, stuckShare: number, faultDraws: FaultDraws, isOpen = false) {
     this.name = name;
+    this.#log = new StepLog(isOpen);
     this.#stuckShare = stuckShare;
     this.#faultDraws = faultDraws;
+  }
+
+  get rest(): DeviceRest {
+    return { value: this.#log.last.value };
   }
 
   placeAt(tick: number): ShutterPlace {
@@ -89,6 +94,10 @@ export class SettingDevice {
     this.#travel = travel;
     this.#scenario = scenario;
     this.#faultDraws = faultDraws;
+  }
+
+  get rest(): DeviceRest {
+    return { value: this.#log.last.value };
   }
 
   /** The value in force at a tick, and since when. */

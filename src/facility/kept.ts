@@ -1,0 +1,204 @@
+import { openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { toSaclaError } from "../core/errors.ts";
+import { isRecord } from "../core/guards.ts";
+import type { ControlDriver } from "../ec/index.ts";
+import { makeFolder, replaceFile } from "../files/index.ts";
+import {
+  type CommandName,
+  callCommand,
+  LineReader,
+  SharedClock,
+  type TimedCommand,
+  withCommands,
+} from "./command-log.ts";
+import type { DeviceRests } from "./control/beamline.ts";
+import { createSimulatedFacility, type SimulatedFacility, type SimulatedFacilityOptions } from "./facility.ts";
+
+/** The first line of the file: when the facility began, seconds of Unix time, and where its devices stood. */
+interface Head {
+  readonly began: number;
+  readonly rests: DeviceRests;
+}
+/** A line of the file: a command, or that who gave some has left. */
+type Line = { readonly by: string } & (TimedCommand | { readonly left: true });
+
+/** Facilities of this process so far. */
+let made = 0;
+
+/** Who gives commands on another computer is taken to be there for so long after the last one. */
+const ELSEWHERE_SECONDS = 60;
+
+/**
+ * A simulated facility whose devices stand where another process left them. While one that changes them is there,
+ * others that come are part of the same facility: a file has each command with its time, and each process does them
+ * all. There is no file until something is changed.
+ * @param path - of the file @param warn - told once why commands are not kept; they are done all the same
+ */
+export function keptFacility(
+  options: SimulatedFacilityOptions,
+  path: string,
+  warn: (why: string) => void,
+): { readonly facility: SimulatedFacility; readonly control: ControlDriver } {
+  const kept = new Kept(path, warn);
+  const { rests, isShared } = kept.join(options);
+  const clock = new SharedClock(
+    () => kept.seconds(),
+    () => kept.catchUp((command) => doAgain(facility, clock, command)),
+  );
+  const facility = createSimulatedFacility({ ...options, clock, rests });
+  clock.begin();
+  // What is asked first must know all that was done.
+  if (isShared) clock.now();
+  const give = (name: CommandName, values: readonly unknown[]): Promise<unknown> => {
+    kept.begin(rests);
+    const at = clock.now();
+    try {
+      return clock.during(at, () => callCommand(facility.control, name, values));
+    } finally {
+      kept.add({ at, name, values });
+    }
+  };
+  return { facility, control: withCommands(facility.control, give, () => kept.leave()) };
+}
+
+/** Where devices stand after all commands in a file, when nobody gives further ones. */
+function restsAfter(options: SimulatedFacilityOptions, rests: DeviceRests, commands: readonly Line[]): DeviceRests {
+  const clock = new SharedClock(() => 0);
+  const facility = createSimulatedFacility({ ...options, clock, rests });
+  for (const line of commands) if ("name" in line) doAgain(facility, clock, line);
+  return facility.rests();
+}
+
+function doAgain(facility: SimulatedFacility, clock: SharedClock, { at, name, values }: TimedCommand): void {
+  // What was refused then is refused now.
+  clock.during(at, () => callCommand(facility.control, name, values)).catch(() => {});
+}
+
+class Kept {
+  readonly #path: string;
+  readonly #warn: (why: string) => void;
+  readonly #by = `${hostname()}:${process.pid}:${made++}`;
+  /** Of the clock of this process: it never goes back. */
+  readonly #opened = performance.now() / 1000;
+  #began = Date.now() / 1000;
+  #since = 0;
+  #file: { readonly lines: LineReader; readonly append: number } | undefined;
+  #hasGiven = false;
+  #isLost = false;
+
+  constructor(path: string, warn: (why: string) => void) {
+    this.#path = path;
+    this.#warn = warn;
+  }
+
+  /** Since the facility began. */
+  seconds(): number {
+    return this.#since + performance.now() / 1000 - this.#opened;
+  }
+
+  /** What the file says; the facility of others goes on when they are there. */
+  join(options: SimulatedFacilityOptions): { readonly rests: DeviceRests; readonly isShared: boolean } {
+    return (
+      this.#try(() => {
+        const used = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs;
+        if (used === undefined) return undefined;
+        const [head, ...lines] = readLines(this.#path);
+        if (!isHead(head)) throw new Error("its first line is not that of a simulated facility");
+        if (!someAreThere(lines as Line[], used))
+          return { rests: restsAfter(options, head.rests, lines as Line[]), isShared: false };
+        this.#since = this.#began - head.began;
+        this.#began = head.began;
+        this.#open();
+        return { rests: head.rests, isShared: true };
+      }) ?? { rests: {}, isShared: false }
+    );
+  }
+
+  /** Before a command: the file is that of this facility. */
+  begin(rests: DeviceRests): void {
+    if (this.#file !== undefined || this.#isLost) return;
+    this.#try(() => {
+      makeFolder(dirname(this.#path));
+      replaceFile(this.#path, `${JSON.stringify({ began: this.#began, rests } satisfies Head)}\n`, 0o600);
+      this.#open();
+    });
+  }
+
+  add(command: TimedCommand): void {
+    this.#hasGiven = true;
+    this.#write({ ...command, by: this.#by });
+  }
+
+  leave(): void {
+    if (this.#hasGiven) this.#write({ left: true, by: this.#by });
+    this.#hasGiven = false;
+  }
+
+  /** Does what others have done since. */
+  catchUp(done: (command: TimedCommand) => void): void {
+    const { lines } = this.#file ?? {};
+    if (lines === undefined) return;
+    this.#try(() => {
+      for (const line of lines.next() as (Line | Head)[]) if ("name" in line && line.by !== this.#by) done(line);
+    });
+  }
+
+  #open(): void {
+    // A file that another one has replaced takes no more lines under its name.
+    this.#file = { lines: new LineReader(this.#path), append: openSync(this.#path, "a") };
+  }
+
+  #write(line: Line): void {
+    const { append } = this.#file ?? {};
+    if (append !== undefined) this.#try(() => writeSync(append, `${JSON.stringify(line)}\n`));
+  }
+
+  /** A rehearsal goes on without its file. */
+  #try<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.#file = undefined;
+      if (!this.#isLost) this.#warn(toSaclaError(error).message);
+      this.#isLost = true;
+      return undefined;
+    }
+  }
+}
+
+function readLines(path: string): unknown[] {
+  const text = readFileSync(path, "utf8");
+  // Behind the last line break is what somebody was writing when killed.
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .map((line): unknown => JSON.parse(line));
+}
+
+function isHead(head: unknown): head is Head {
+  return isRecord(head) && typeof head["began"] === "number" && isRecord(head["rests"]);
+}
+
+/** Whether somebody who gave commands has not left: a process that runs, or was on another computer just now. */
+function someAreThere(lines: readonly Line[], usedMs: number): boolean {
+  const there = new Set<string>();
+  for (const line of lines) {
+    if ("left" in line) there.delete(line.by);
+    else there.add(line.by);
+  }
+  return [...there].some((by) => {
+    const [host, pid] = by.split(":");
+    return host === hostname() ? isRunning(Number(pid)) : Date.now() - usedMs < 1000 * ELSEWHERE_SECONDS;
+  });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
