@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
 import { reasonsByTag } from "../core/ledger.ts";
 import { counted } from "../core/show.ts";
+import { durationText } from "../core/time-text.ts";
 import { parseCondition, parseTagList, type Run, type RunTags } from "../db/index.ts";
 import type { DarkSource } from "../reduce/index.ts";
 import { collect, parseWhole, type Session } from "./command.ts";
@@ -46,7 +47,8 @@ export function withDark(command: Command): Command {
   return command
     .option(
       "--dark [from]",
-      "subtract a dark: head (of the run), none, or a dark run (default: head, where the run has one)",
+      "subtract a dark: head (of the run), auto (else of the run nearest in time), none, or a dark run " +
+        "(default: head, where the run has one)",
       (text: string) => {
         try {
           return asDarkRule("--dark", text);
@@ -102,11 +104,13 @@ export async function chooseShots(
 export async function chooseDark(
   session: Session,
   run: Run,
+  detector: string,
   { dark, darkRun, class: choice }: DarkOptions & Pick<ChoiceOptions, "class">,
 ): Promise<DarkSource> {
   if (darkRun !== undefined) return await session.facility.run(run.bl, darkRun);
   if (dark === false || dark === "none") return "none";
   if (dark === true || dark === "head") return "head";
+  if (dark === "auto") return await nearestDark(session, run, detector);
   if (dark !== undefined) return await session.facility.run(run.bl, Number(dark));
   // The mean of dark shots is wanted as it is.
   if (choice === "dark") return "none";
@@ -114,9 +118,21 @@ export async function chooseDark(
   if (why === undefined) return "head";
   session.io.err(
     `warning: run ${run.number} has no dark shots at its head${why}, so nothing is subtracted; ` +
-      "name a dark run: --dark RUN\n",
+      "take the nearest run that has some, --dark auto, or name one, --dark RUN\n",
   );
   return "none";
+}
+
+/** The run nearest in time that has dark shots of a detector, told with how far it is. @throws NO_DARK */
+async function nearestDark({ facility, io, signal }: Session, run: Run, detector: string): Promise<DarkSource> {
+  const found = await facility.db.nearestDark(run, { detector, signal });
+  if (found === undefined)
+    throw new SaclaError("NO_DARK", `No run near run ${run.number} has dark shots of ${detector}.`);
+  if (found.number === run.number) return "head";
+  const seconds = found.info.starttime - run.info.starttime;
+  const far = durationText(Math.abs(seconds));
+  io.err(`dark: of run ${found.number}, which began ${far} ${seconds < 0 ? "before" : "after"} run ${run.number}\n`);
+  return found;
 }
 
 /** Undefined where the head of a run has dark shots; else what there is to say besides. */

@@ -1,5 +1,6 @@
 import { SaclaError } from "../core/errors.ts";
 import { quantityWithError } from "../core/quantities.ts";
+import { durationText } from "../core/time-text.ts";
 import { answerText, type ScanAnswer } from "../scan/index.ts";
 import type { CommandResult, Session } from "./command.ts";
 import { type ChangeOptions, doMove, view } from "./control.ts";
@@ -52,13 +53,6 @@ function nothingFound(answers: readonly ScanAnswer[]): SaclaError {
       ? "the scan has no signal; name one with --signal"
       : answers.map(({ signal, why: reason }) => `${signal}: ${reason}`).join("; ");
   return new SaclaError("NO_PEAK", `There is nothing to go to, so nothing moved: ${why}.`, { details: { why } });
-}
-
-/** `2 min 10 s`. */
-export function durationText(seconds: number): string {
-  const s = Math.round(seconds);
-  const [h, m] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
-  return h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min ${s % 60} s` : `${s} s`;
 }
 
 /** How long the points that are left take, as long as those before took; nothing before the first. */

@@ -2,6 +2,7 @@ import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts"
 import { badArgument } from "../core/guards.ts";
 import { oneLine } from "../core/printable.ts";
 import { counted } from "../core/show.ts";
+import { durationText } from "../core/time-text.ts";
 import { signalId } from "../ec/experiment.ts";
 import type { Control, Experiment } from "../ec/index.ts";
 import { textTable } from "../plot/text.ts";
@@ -27,7 +28,7 @@ import { type CommandResult, EXIT_INTERRUPTED, type Session } from "./command.ts
 import { change, view } from "./control.ts";
 import { checkFolder } from "./io.ts";
 import { LateDocuments } from "./late-documents.ts";
-import { answerLines, durationText, TimeLeft } from "./scan-answers.ts";
+import { answerLines, TimeLeft } from "./scan-answers.ts";
 import { beamLines, beamOptions } from "./scan-beam.ts";
 import { newJournal } from "./scan-journal.ts";
 import type { ScanningOptions } from "./scan-options.ts";

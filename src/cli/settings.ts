@@ -15,7 +15,7 @@ export interface Settings {
   readonly bl?: number | undefined;
   /** The experiment file, from the folder of `sacla.json`. */
   readonly experiment?: string | undefined;
-  /** Where dark shots come from: `head`, `none` or a run. */
+  /** Where dark shots come from: `head`, `auto`, `none` or a run. */
   readonly dark?: string | undefined;
   readonly colourMap?: ColourMap | undefined;
   /** Keys for ZeroMQ, from the folder of `sacla.json`. */
@@ -52,7 +52,7 @@ const kinds: Readonly<Record<Key, SettingKind>> = {
   },
   experiment: { meaning: "experiment file", env: "SACLA_EXPERIMENT", fallback: "none", read: inFolder },
   dark: {
-    meaning: "dark of pictures: head, none or a run",
+    meaning: "dark of pictures: head, auto, none or a run",
     fallback: "head of the run, where it has one",
     read: (name, value) => asDarkRule(name, typeof value === "number" ? String(value) : value),
   },
@@ -68,8 +68,8 @@ const kinds: Readonly<Record<Key, SettingKind>> = {
 
 /** Where dark shots come from, as it is typed. @throws BAD_ARGUMENT */
 export function asDarkRule(name: string, value: unknown): string {
-  if (typeof value === "string" && /^(head|none|\d+)$/.test(value)) return value;
-  throw badArgument(name, value, "head, none or the number of a run");
+  if (typeof value === "string" && /^(head|auto|none|\d+)$/.test(value)) return value;
+  throw badArgument(name, value, "head, auto, none or the number of a run");
 }
 
 /** A setting with its value, and where that came from. */

@@ -115,6 +115,16 @@ export class TagList implements Iterable<number> {
     return this.derive(kept(this.values, keep));
   }
 
+  /** What `make` gives for each tag, in their order. */
+  map<T>(make: (tag: number, index: number) => T): T[] {
+    return Array.from(this.values, (tag, i) => make(tag, i));
+  }
+
+  /** Calls `work` with each tag, in their order. */
+  forEach(work: (tag: number, index: number) => void): void {
+    for (const [i, tag] of this.values.entries()) work(tag, i);
+  }
+
   /** The list in `parts` consecutive pieces of nearly equal length, for workers or jobs. */
   split(parts: number): this[] {
     asInteger("parts", parts, 1);

@@ -20,3 +20,10 @@ export function plainTime(date: Date, zone: Zone = "jst"): string {
 export function timeText(date: Date, zone: Zone = "jst"): string {
   return `${plainTime(date, zone)} ${zoneName(zone)}`;
 }
+
+/** `2 min 10 s`. */
+export function durationText(seconds: number): string {
+  const s = Math.round(seconds);
+  const [h, m] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
+  return h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min ${s % 60} s` : `${s} s`;
+}

@@ -2,6 +2,7 @@ import { DbApiError as APIError } from "../core/api-errors.ts";
 import type { CallOptions } from "../core/async.ts";
 import { asInteger } from "../core/guards.ts";
 import { MirroredDb } from "./mirrored-db.ts";
+import { findNearestDark, type NearestDarkOptions } from "./nearest-dark.ts";
 import type { Run } from "./run.ts";
 import { loadRun, type RunsOptions, streamRuns } from "./run-stream.ts";
 import { matchNames } from "./signal-names.ts";
@@ -45,6 +46,17 @@ export class Db<N extends string = string> extends MirroredDb {
   /** The newest run of a beamline, which may still be running. @throws UNKNOWN_RUN when there is none yet */
   async newestRun(bl: number, options?: CallOptions): Promise<Run<N>> {
     return await loadRun(this.endpoint, bl, await this.readRunnumberNewest(bl, options), options);
+  }
+
+  /**
+   * The run with dark shots at its head that is nearest in time to a run, or that run itself; undefined when none of
+   * its neighbours has any. Runs that go on are left out.
+   * @example
+   * const dark = await db.nearestDark(run, { detector: "MPCCD-8N0-3-002" });
+   * if (dark !== undefined) await facility.picture({ run, dark });
+   */
+  async nearestDark(run: Run<N>, options: NearestDarkOptions = {}): Promise<Run<N> | undefined> {
+    return await findNearestDark(run, options);
   }
 
   /**

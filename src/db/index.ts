@@ -11,8 +11,9 @@ export {
 } from "./dark-rule.ts";
 export { Db } from "./db.ts";
 export { MirroredDb } from "./mirrored-db.ts";
+export type { NearestDarkOptions } from "./nearest-dark.ts";
 export { type PlainRow, parquetRows } from "./rows-file.ts";
-export { Run, type RunTagsOptions, type WaitOptions } from "./run.ts";
+export { Run, type RunAssemblerOptions, type RunTagsOptions, type WaitOptions } from "./run.ts";
 export type { RunReader } from "./run-reader.ts";
 export type { RunsOptions } from "./run-stream.ts";
 export { type ClassificationBasis, RunTags, type Selection } from "./run-tags.ts";

@@ -5,15 +5,17 @@ import { type DetectorGroup, Detectors, groupDetectors } from "../core/detectors
 import { SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { SignalName } from "../core/names.ts";
-import { any, finite, optional, resolveOptions } from "../core/options.ts";
+import { any, defined, finite, optional, resolveOptions } from "../core/options.ts";
 import { printable } from "../core/printable.ts";
 import { runStatusWord } from "../core/run-status.ts";
 import { showAs } from "../core/shown.ts";
 import { TagList } from "../core/tags.ts";
 import { timeText } from "../core/time-text.ts";
+import type { Assembler, AssemblerOptions, View } from "../ip/index.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { RunInfo } from "../transport/methods.ts";
 import { ask } from "./ask.ts";
+import type { BadPixelReader } from "./run-assembler.ts";
 import { RunTags } from "./run-tags.ts";
 import { labelShots, type ShotLabels } from "./shot-labels.ts";
 import { SignalColumn } from "./signal-column.ts";
@@ -28,6 +30,14 @@ export const DEFAULT_POLL_MS = 1000;
 export interface RunTagsOptions extends CallOptions {
   /** Only tags for which this detector has an image. */
   readonly detector?: string | undefined;
+}
+
+/** Those of an `Assembler`. */
+export interface RunAssemblerOptions extends Omit<AssemblerOptions, "view">, CallOptions {
+  /** `"source"`: as seen from the source. `"detector"`: mirrored, as DataConvert's images. @default "source" */
+  readonly view?: View | undefined;
+  /** 1 = use. @default all but sensor edges, dead ports and bad pixels */
+  readonly masks?: AssemblerOptions["masks"];
 }
 
 export interface WaitOptions extends CallOptions {
@@ -166,6 +176,32 @@ export class Run<N extends string = string> {
       options,
       async () => await ask(this.endpoint, "st.readDetectorInfo", { ...this.#key, detId }, options),
     );
+  }
+
+  /**
+   * What puts the sensors of a detector of this run in one picture, without sensor edges, dead ports and bad pixels:
+   * gaps are NaN. See `Assembler`, whose options it takes; the view is `"source"` unless said.
+   * @param name - as {@link findDetector}
+   * @throws UNKNOWN_DETECTOR
+   * @throws BAD_GEOMETRY for a camera, which has no place, and when the halves of the detector are open
+   * @example
+   * const assembler = await run.assembler("MPCCD-8N0-3-002");
+   * const picture = assembler.assemble(means);           // one image [ysize, xsize] for each sensor
+   */
+  async assembler(name?: string, options: RunAssemblerOptions = {}): Promise<Assembler> {
+    const { signal, timeoutMs, ...assembly } = resolveOptions("assembler", options, {
+      ...{ view: any, method: any, width: any, height: any, pixelSizeUm: any },
+      ...{ gapValue: any, masks: any, relativeGain: any, ...callChecks },
+    });
+    const call = { signal, timeoutMs };
+    const { sensors } = await this.findDetector(name, call);
+    const infos = await Promise.all(sensors.map(async (id) => await this.detectorInfo(id, call)));
+    const { Assembler } = await import("../ip/index.ts");
+    const { usableMasks } = await import("./run-assembler.ts");
+    const citius = async (): Promise<BadPixelReader> =>
+      new (await import("../st/citius/ctrl-buffer.ts")).CtrlBuffer(this.endpoint, this.bl, this.number);
+    const masks = options.masks ?? (await usableMasks(infos, this, citius, call));
+    return new Assembler(infos, { ...defined(assembly), view: options.view ?? "source", masks });
   }
 
   /** Names of the signals, as `db.searchSignals`; all of them without a pattern. */

@@ -22,6 +22,7 @@ import { SimulatedOperators } from "./control/operators.ts";
 import { type Scenario, scenarioOf } from "./control/scenario.ts";
 import { VirtualTime } from "./control/virtual-time.ts";
 import { experiments, knownHightags, liveHightag, unixSecondsOf } from "./experiments.ts";
+import { nameOf } from "./facility-name.ts";
 import { type LivePace, SimulatedLive } from "./live.ts";
 import { CitiusModel } from "./models/citius.ts";
 import { DetectorModels } from "./models/detector-models.ts";
@@ -50,7 +51,7 @@ export interface SimulatedFacilityOptions {
   readonly valueDelayMs?: number | undefined;
   /** What goes wrong: the name of a scenario, or one's own. @default "calm": nothing */
   readonly scenario?: string | Partial<Scenario> | undefined;
-  /** @internal Where devices stand, as {@link SimulatedFacility.rests} of another one gave. */
+  /** @internal Where devices stand, as {@link FacilityTruth.rests} of another one tells. */
   readonly rests?: DeviceRests | undefined;
 }
 
@@ -96,17 +97,6 @@ export function createSimulatedFacility(options: SimulatedFacilityOptions = {}):
     name: nameOf(options),
     rests: options.rests ?? {},
   });
-}
-
-/** Names what changes the shots, so that what is remembered of one facility is not taken for another's. */
-function nameOf({ seed = 1, missingRate, scenario = "calm" }: SimulatedFacilityOptions): string {
-  const parts: string[] = [];
-  if (seed !== 1) parts.push(`seed ${seed}`);
-  if (missingRate !== undefined) parts.push(`missing ${missingRate}`);
-  if (typeof scenario !== "string")
-    parts.push(`scenario of one's own, ${hash(JSON.stringify(scenarioOf(scenario))).toString(16)}`);
-  else if (scenario !== "calm") parts.push(`scenario ${scenario}`);
-  return parts.length === 0 ? "the simulated facility" : `the simulated facility (${parts.join(", ")})`;
 }
 
 /**
@@ -207,11 +197,6 @@ export class SimulatedFacility implements DataSource {
       (bl, run) => this.#schedule.run(bl, run),
       this.#controlled,
     );
-  }
-
-  /** @internal Where devices stand when what goes on is over, for a facility that begins with them so. */
-  rests(): DeviceRests {
-    return Object.assign({}, ...[...this.#controlled.values()].map((beamline) => beamline.rests())) as DeviceRests;
   }
 
   apiVersion(): string {

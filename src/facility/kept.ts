@@ -68,7 +68,7 @@ function restsAfter(options: SimulatedFacilityOptions, rests: DeviceRests, comma
   const clock = new SharedClock(() => 0);
   const facility = createSimulatedFacility({ ...options, clock, rests });
   for (const line of commands) if ("name" in line) doAgain(facility, clock, line);
-  return facility.rests();
+  return facility.truth.rests;
 }
 
 function doAgain(facility: SimulatedFacility, clock: SharedClock, { at, name, values }: TimedCommand): void {

@@ -1,5 +1,5 @@
 import { SaclaError } from "../core/errors.ts";
-import type { ControlledBeamline } from "./control/beamline.ts";
+import type { ControlledBeamline, DeviceRests } from "./control/beamline.ts";
 import type { Pump } from "./experiment.ts";
 import { liveTag } from "./experiments.ts";
 import type { MpccdModel } from "./models/mpccd.ts";
@@ -85,6 +85,11 @@ export class FacilityTruth {
     this.#shotAt = shotAt;
     this.#runAt = runAt;
     this.#control = control;
+  }
+
+  /** @internal Where devices stand when what goes on is over, for a facility that begins with them so. */
+  get rests(): DeviceRests {
+    return Object.assign({}, ...[...this.#control.values()].map((beamline) => beamline.rests())) as DeviceRests;
   }
 
   /** @throws UNKNOWN_HIGHTAG when the beamline has no shots of it */

@@ -1,23 +1,14 @@
 import ndarray from "ndarray";
-import type { CallOptions } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import type { DetectorGroup } from "../core/detectors.ts";
-import { isSaclaError, SaclaError } from "../core/errors.ts";
+import { SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { Ledger } from "../core/ledger.ts";
 import { asImage, type Image, type NdArray, type PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { ClassificationBasis, Run, RunTags } from "../db/index.ts";
-import {
-  Assembler,
-  type AssemblyMethod,
-  type BrightSpot,
-  badPixels,
-  brightestSpots,
-  spotCentre,
-  usable,
-  type View,
-} from "../ip/index.ts";
+import { type BadPixelReader, usableMasks } from "../db/run-assembler.ts";
+import { Assembler, type AssemblyMethod, type BrightSpot, brightestSpots, spotCentre, type View } from "../ip/index.ts";
 import { correct } from "./corrections/index.ts";
 import type { Dark } from "./dark-average.ts";
 import { averageSelected, type DarkSource, type SensorSummary, type ShotReader } from "./quick-look.ts";
@@ -25,15 +16,7 @@ import { variance } from "./reducers/pixel-statistics.ts";
 
 /** Where {@link picture} reads images and the bad pixels of CITIUS sensors: `facility.st`. */
 export interface PictureReader extends ShotReader {
-  readonly ctdapyXfel: {
-    readonly CtrlBuffer: new (
-      bl: number,
-      run: number,
-    ) => {
-      readDetidlist(options: CallOptions): Promise<string[]>;
-      readBadpixelMasks(options: CallOptions): Promise<NdArray<Uint8Array>>;
-    };
-  };
+  readonly ctdapyXfel: { readonly CtrlBuffer: new (bl: number, run: number) => BadPixelReader };
 }
 
 /** Which shots: all with X-rays, or only those with (`on`) or without (`off`) the pump laser. */
@@ -271,28 +254,9 @@ export async function assemblerFor(
   signal?: AbortSignal,
 ): Promise<Assembler | null> {
   if (infos.length === 0 || infos.some(({ geometry }) => geometry === null)) return null;
-  const citius = infos.some(({ id }) => id.startsWith("CITIUS-")) ? await citiusBadPixels(st, run, signal) : undefined;
-  const masks = infos.map(({ id, ysize, xsize }) =>
-    usable(citius?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize])),
-  );
+  const citius = async (): Promise<BadPixelReader> => new st.ctdapyXfel.CtrlBuffer(run.bl, run.number);
+  const masks = await usableMasks(infos, run, citius, { signal });
   return new Assembler(infos, { view, method, masks });
-}
-
-/** The bad pixels of CITIUS sensors, which the facility records for each run. Converted files do not have them. */
-async function citiusBadPixels(
-  st: PictureReader,
-  { bl, number }: { readonly bl: number; readonly number: number },
-  signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<string, NdArray<Uint8Array>>> {
-  try {
-    const buffer = new st.ctdapyXfel.CtrlBuffer(bl, number);
-    const ids = await buffer.readDetidlist({ signal });
-    const stack = await buffer.readBadpixelMasks({ signal });
-    return new Map(ids.map((id, i) => [id, stack.pick(i)]));
-  } catch (error) {
-    if (isSaclaError(error, "UNSUPPORTED")) return new Map();
-    throw error;
-  }
 }
 
 /** Sum, largest value and where it is. */

@@ -21,7 +21,7 @@ const allowed: Record<string, readonly string[]> = {
   source: ["core", "transport", "ip"],
   plot: ["core"],
   optics: ["core"],
-  db: ["core", "transport"],
+  db: ["core", "transport", "ip", "st"],
   st: ["core", "transport"],
   live: ["core", "transport", "source"],
   ec: ["core", "files", "transport"],

@@ -62,7 +62,7 @@ describe("a simulated facility that is kept", () => {
     writeFileSync(path, killed);
     const third = keptFacility(options, path, expect.unreachable);
     expect(await values(third.control)).toEqual([50, 25, "open"]);
-    expect(third.facility.rests()[axis]).toEqual({ value: 750, offset: -700, speed: 5000 });
+    expect(third.facility.truth.rests[axis]).toEqual({ value: 750, offset: -700, speed: 5000 });
   });
 
   it("goes on without its file where that is damaged, and says so once", async () => {

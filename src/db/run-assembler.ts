@@ -1,0 +1,41 @@
+import type { CallOptions } from "../core/async.ts";
+import type { DetectorInfo } from "../core/detector.ts";
+import { isSaclaError } from "../core/errors.ts";
+import type { NdArray } from "../core/ndarray.ts";
+import { badPixels, type SensorMask, usable } from "../ip/index.ts";
+
+/** What tells the bad pixels of the CITIUS sensors of a run: a `CtrlBuffer` of `st.ctdapyXfel`. */
+export interface BadPixelReader {
+  readDetidlist(options: CallOptions): Promise<string[]>;
+  /** Shape [sensors, ysize, xsize]. */
+  readBadpixelMasks(options: CallOptions): Promise<NdArray<Uint8Array>>;
+}
+
+/** The pixels of each sensor that an `Assembler` draws: no edges, no dead ports, no bad pixels. */
+export async function usableMasks(
+  infos: readonly DetectorInfo[],
+  run: { readonly bl: number; readonly number: number },
+  citius: () => Promise<BadPixelReader>,
+  options: CallOptions,
+): Promise<SensorMask[]> {
+  const isCitius = infos.some(({ id }) => id.startsWith("CITIUS-"));
+  const recorded = isCitius ? await citiusBadPixels(await citius(), options) : undefined;
+  return infos.map(({ id, ysize, xsize }) =>
+    usable(recorded?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize])),
+  );
+}
+
+/** The facility records them for each run. Converted files do not have them. */
+async function citiusBadPixels(
+  reader: BadPixelReader,
+  options: CallOptions,
+): Promise<ReadonlyMap<string, NdArray<Uint8Array>>> {
+  try {
+    const ids = await reader.readDetidlist(options);
+    const stack = await reader.readBadpixelMasks(options);
+    return new Map(ids.map((id, i) => [id, stack.pick(i)]));
+  } catch (error) {
+    if (isSaclaError(error, "UNSUPPORTED")) return new Map();
+    throw error;
+  }
+}
