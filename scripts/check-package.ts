@@ -196,6 +196,8 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [[...scan, "--journal", "scan.journal", "--json"], { says: /"outcome":"done"/, writes: "scan.journal" }],
   [["plan", "dry-run", "plan.mjs"], { says: /./ }],
   [["python", "--", "-c", "print(6 * 7)"], { says: /^42$/m }],
+  // Of an empty stdin: it opens its connection, and ends.
+  [["shell"], { says: /left sim:/ }],
   [["sim", "reset"], { says: /^sim: begins anew/ }],
   // The scan is done: that its journal is read and understood is all that can be asked here.
   [["resume", "scan.journal", "--yes", "--json"], { says: /nothing to resume/, code: 2 }],
@@ -264,9 +266,11 @@ async function freePort(): Promise<number> {
 async function run(args: readonly string[], { says, errs, writes, code = 0 }: Run): Promise<string> {
   const { status, out, err } = await new Promise<{ status: unknown; out: string; err: string }>((done) => {
     const [program = "", ...first] = sacla;
-    execFile(program, [...first, ...args], { cwd: work, env, timeout: COMMAND_LIMIT_MS }, (error, out, err) =>
+    const options = { cwd: work, env, timeout: COMMAND_LIMIT_MS };
+    const child = execFile(program, [...first, ...args], options, (error, out, err) =>
       done({ status: error === null ? 0 : error.code, out, err }),
     );
+    child.stdin?.end();
   });
   const told = `${out}\n${err}`.slice(0, 2000);
   if (status !== code) throw new Error(`sacla ${args.join(" ")} ended with ${status} instead of ${code}: ${told}`);

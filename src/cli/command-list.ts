@@ -89,6 +89,7 @@ export const commandGroups: readonly (readonly [job: string, commands: readonly 
     "Set up and serve:",
     [
       { name: "demo", load: async () => (await import("./commands/demo.ts")).demo },
+      { name: "shell", load: async () => (await import("./commands/shell.ts")).shell },
       { name: "sim", load: async () => (await import("./commands/sim.ts")).sim },
       { name: "config", load: async () => (await import("./commands/config.ts")).config },
       { name: "completion", load: async () => (await import("./commands/completion.ts")).completion },
@@ -185,6 +186,7 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   plan: ["sacla plan dry-run plan.mjs", "sacla plan run plan.mjs --html scan.html"],
   resume: ["sacla resume", "sacla resume scan.journal"],
   demo: ["sacla demo", "sacla demo run.h5"],
+  shell: ["sacla shell", "sacla shell --experiment experiment.json --url tcp://server:5555"],
   sim: ["sacla sim", "sacla sim reset"],
   config: ["sacla config", "sacla config --json"],
   completion: ['eval "$(sacla completion bash)"', "sacla completion fish > ~/.config/fish/completions/sacla.fish"],

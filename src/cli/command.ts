@@ -1,5 +1,5 @@
 import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { connect, type Facility } from "../connect.ts";
+import { connect, Facility } from "../connect.ts";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { defined } from "../core/options.ts";
@@ -7,6 +7,8 @@ import { parseQuantity, unitFactor } from "../core/quantities.ts";
 import { timeText, type Zone } from "../core/time-text.ts";
 import type { Run } from "../db/index.ts";
 import { Experiment } from "../ec/experiment.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
+import { withNames } from "../transport/wrappers/with-names.ts";
 import type { Io } from "./io.ts";
 import { keptSim } from "./kept-sim.ts";
 import { NamesAtHand } from "./names-at-hand.ts";
@@ -14,7 +16,17 @@ import { Progress } from "./progress.ts";
 import { KnownSettings, personOf, readSettings, type Settings } from "./settings.ts";
 
 /** Adds one command to the program. */
-export type AddCommand = (program: Command, io: Io) => void;
+export type AddCommand = (program: Command, io: Io, host: Host) => void;
+
+/** What runs commands, for one that is made of others. */
+export interface Host {
+  /** Gives its exit code; never throws. */
+  run(argv: readonly string[], io: Io): Promise<number>;
+  /** How a line may go on. @param names - what a connection has of a kind */
+  complete(words: readonly string[], index: number, io: Io, names: NamesAtSource): Promise<string[]>;
+}
+/** Names of a kind that a source has. */
+export type NamesAtSource = (what: "axis" | "signal" | "detector" | "run" | "device") => Promise<readonly string[]>;
 
 /** What a command has to say: `json` for machines, `text` for people; `text` ends without a line break. */
 export interface CommandResult {
@@ -87,14 +99,29 @@ export function declare<O extends object, A extends readonly unknown[]>(
     const experiment = await experimentOf(options.experiment, name, io);
     const names = new NamesAtHand(experiment);
     const { keyFile } = settings.values;
-    await using facility = await connect(options.url ?? "sim:", { names, keyFile, schemes: { sim: keptSim(io) } });
+    const { url = "sim:" } = options;
+    await using facility =
+      io.held?.url === url
+        ? new Facility(withNames(openElsewhere(io.held.endpoint), names))
+        : await connect(url, { names, keyFile, schemes: { sim: keptSim(io) } });
     const opened = await session(facility, options, experiment, io);
     names.bl = opened.bl;
-    const said = options.json === true ? undefined : saySimulated(opened);
+    // The prompt of the shell says it itself.
+    const isQuiet = options.json === true || name === "shell" || io.held !== undefined;
+    const said = isQuiet ? undefined : saySimulated(opened);
     const result = await action(opened, options, args);
     await said;
     print(io, options.json === true, result);
   });
+}
+
+/** An Endpoint that somebody else closes. */
+function openElsewhere(endpoint: Endpoint): Endpoint {
+  return {
+    call: (...call) => endpoint.call(...call),
+    stream: (...stream) => endpoint.stream(...stream),
+    close: async () => {},
+  };
 }
 
 /** One line on a terminal when nothing is real. Nobody waits for it; what fails with it, the command tells itself. */
@@ -188,7 +215,7 @@ async function session(
   let simulated: boolean | undefined;
   return {
     facility,
-    bl: options.bl ?? decided ?? DEFAULT_BEAMLINE,
+    bl: options.bl ?? io.held?.bl ?? decided ?? DEFAULT_BEAMLINE,
     experiment,
     person: personOf(io, options.as),
     zone: options.clock ?? "jst",

@@ -1,5 +1,6 @@
 import type { Argument, Command, Option } from "commander";
 import { Experiment } from "../ec/index.ts";
+import type { NamesAtSource } from "./command.ts";
 import type { Io } from "./io.ts";
 import { readSettings } from "./settings.ts";
 
@@ -13,15 +14,16 @@ export async function completions(
   words: readonly string[],
   index: number,
   io: Io,
+  atSource: NamesAtSource,
 ): Promise<string[]> {
+  const namesFor = async (what: string): Promise<string[]> => await namesOf(what, io, atSource);
   const begun = words[index] ?? "";
   if (index <= 1) return startingWith(begun, [...program.commands.map((one) => one.name()), "help"]);
   const before = words.slice(1, index);
   const command = commandOf(program, before);
   if (command === program) return [];
   const option = optionTakingValue(command, before.at(-1) ?? "");
-  if (option !== undefined)
-    return startingWith(begun, option.argChoices ?? (await namesFor(option.attributeName(), io)));
+  if (option !== undefined) return startingWith(begun, option.argChoices ?? (await namesFor(option.attributeName())));
   if (begun.startsWith("-")) {
     const longs = command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long]));
     return startingWith(begun, [...longs, "--help"]);
@@ -30,7 +32,7 @@ export async function completions(
   const argument: Argument | undefined =
     command.registeredArguments[parts.length] ?? command.registeredArguments.at(-1);
   const subcommands = command.commands.map((one) => one.name());
-  const named = argument === undefined ? [] : (argument.argChoices ?? (await namesFor(argument.name(), io)));
+  const named = argument === undefined ? [] : (argument.argChoices ?? (await namesFor(argument.name())));
   return startingWith(begun, [...subcommands, ...named]);
 }
 
@@ -44,18 +46,24 @@ function optionTakingValue(command: Command, word: string): Option | undefined {
   return command.options.find(({ short, long, required }) => required && (short === word || long === word));
 }
 
-/** What of the experiment file may stand there, by the name of the argument or option. */
-async function namesFor(what: string, io: Io): Promise<string[]> {
-  if (what === "run") return ["newest"];
+/** What may stand there, by the name of the argument or option: names of the experiment file, then of the source. */
+async function namesOf(what: string, io: Io, atSource: NamesAtSource): Promise<string[]> {
+  if (what === "run") return ["newest", ...(await atSource("run"))];
   const experiment = await experimentHere(io);
-  if (experiment === undefined) return [];
-  const [axes, signals, detectors] = [experiment.axes, experiment.signals, experiment.detectors].map(Object.keys);
-  if (/^(signals?|x|y|monitor|normalise|pumpedBy)$/.test(what)) return [...(signals ?? []), "BM1", "BM2"];
-  if (/^detector$/.test(what)) return detectors ?? [];
-  if (/^(axis|names)$/.test(what)) return axes ?? [];
-  if (what === "axis=position") return (axes ?? []).map((name) => `${name}=`);
-  if (what === "name") return [...Object.keys(experiment.shutters), ...Object.keys(experiment.settings)];
-  return what === "shutter" ? Object.keys(experiment.shutters) : [];
+  const [axes, signals, detectors, shutters, settings] = (
+    ["axes", "signals", "detectors", "shutters", "settings"] as const
+  ).map((part) => Object.keys(experiment?.[part] ?? {}));
+  const all = async (own: readonly string[] | undefined, kind: Parameters<NamesAtSource>[0]): Promise<string[]> => [
+    ...(own ?? []),
+    ...(await atSource(kind)),
+  ];
+  if (/^(signals?|x|y|monitor|normalise|pumpedBy)$/.test(what))
+    return await all([...(signals ?? []), "BM1", "BM2"], "signal");
+  if (/^detector$/.test(what)) return await all(detectors, "detector");
+  if (/^(axis|names|pattern)$/.test(what)) return await all(axes, "axis");
+  if (what === "axis=position") return (await all(axes, "axis")).map((name) => `${name}=`);
+  if (what === "name") return await all([...(shutters ?? []), ...(settings ?? [])], "device");
+  return what === "shutter" ? (shutters ?? []) : [];
 }
 
 /** A file that cannot be read completes nothing. */

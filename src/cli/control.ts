@@ -5,6 +5,7 @@ import { oneLine } from "../core/printable.ts";
 import type { Control, ControlView, DeviceInfo, Experiment, Move, MoveView, SettingInfo } from "../ec/index.ts";
 import { textTable } from "../plot/text.ts";
 import type { CommandResult, CommonOptions, Session } from "./command.ts";
+import { StatusLine } from "./progress.ts";
 
 /** Options of every command that changes something. */
 export interface ChangeOptions extends CommonOptions {
@@ -103,6 +104,38 @@ async function whereStopped(control: Control, move: Move): Promise<string> {
     .join("\n");
 }
 
+/** Between two looks at axes that move, ms. */
+const READBACK_MS = 200;
+
+/** Moves; a terminal shows where the axes are meanwhile. */
+async function withReadback({ io, signal }: Session, control: Control, move: Move): Promise<Record<string, number>> {
+  if (!io.isTerminal) return await move.go({ signal });
+  const axes = move.table().filter(({ distance }) => distance !== null);
+  const line = new StatusLine(io);
+  const ended = new AbortController();
+  const show = async (): Promise<void> => {
+    while (!ended.signal.aborted) {
+      const places = await Promise.all(
+        axes.map(async ({ name, willBe, unit }) => {
+          const { position } = await control.axis(name).read(ended.signal);
+          return `${name} ${Number(position.toPrecision(6))} → ${cell(willBe)} ${unit}`.trimEnd();
+        }),
+      );
+      if (!ended.signal.aborted) line.draw(places.join(", "));
+      await sleep(READBACK_MS, ended.signal);
+    }
+  };
+  // A look that fails is the move's to tell.
+  const shown = show().catch(() => {});
+  try {
+    return await move.go({ signal });
+  } finally {
+    ended.abort();
+    await shown;
+    line.clear();
+  }
+}
+
 /** Shows a move, asks, does it. */
 export async function doMove(
   session: Session,
@@ -123,7 +156,7 @@ export async function doMove(
   const outcome = await change(session, options, what, table, async (control) => {
     const move = await again(control);
     try {
-      return await session.progress(what, async () => await move.go({ signal: session.signal }));
+      return await withReadback(session, control, move);
     } catch (error) {
       if (isSaclaError(error, "ABORTED")) session.io.err(`${await whereStopped(control, move)}\n`);
       throw error;

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline/promises";
 import { SaclaError, show } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { replaceFile, whyNotWritten } from "../files/index.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
 
 /** Everything a command touches outside the facility, so that tests can stand in its place. */
 export interface Io {
@@ -23,6 +24,12 @@ export interface Io {
   readonly columns?: number | undefined;
   /** Asks a question that is answered with y or n; not there when nobody sits at the terminal. */
   readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
+  /** Has `handler` called at Ctrl+C instead of ending the process, until it is given undefined. */
+  takeInterrupt?(handler: (() => void) | undefined): void;
+  /** Lines that `sacla shell` takes instead of those of stdin. */
+  readonly lines?: AsyncIterable<string> | undefined;
+  /** The connection that `sacla shell` has, for commands with the same address. */
+  readonly held?: { readonly url: string; readonly bl: number; readonly endpoint: Endpoint } | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Fires at Ctrl+C, and when the system asks the process to end. */
   readonly signal: AbortSignal;
@@ -36,7 +43,14 @@ export interface Io {
  */
 export function processIo(): Io {
   const controller = new AbortController();
-  process.once("SIGINT", () => controller.abort());
+  let taken: (() => void) | undefined;
+  const interrupted = (): void => {
+    if (taken === undefined) {
+      process.off("SIGINT", interrupted);
+      controller.abort();
+    } else taken();
+  };
+  process.on("SIGINT", interrupted);
   process.once("SIGTERM", () => controller.abort());
   process.once("SIGHUP", () => controller.abort());
   // One command may wait for many answers at once; Node.js takes more than ten for a leak.
@@ -57,6 +71,9 @@ export function processIo(): Io {
       return process.stderr.columns;
     },
     confirm: process.stdin.isTTY === true ? (question) => confirm(question, controller.signal) : undefined,
+    takeInterrupt: (handler) => {
+      taken = handler;
+    },
     env: process.env,
     signal: controller.signal,
     writeFile: replaceFile,

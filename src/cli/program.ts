@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { errorCatalogue, firstError, isSaclaError, toSaclaError } from "../core/errors.ts";
 import { packageManifest, withPagesFound } from "../files/index.ts";
-import { ANSWERED, EXIT_INTERRUPTED } from "./command.ts";
+import { ANSWERED, EXIT_INTERRUPTED, type Host } from "./command.ts";
 import { commandGroups, examples } from "./command-list.ts";
 import { cleaned, type Io } from "./io.ts";
 
@@ -22,8 +22,8 @@ export async function runCli(argv: readonly string[], raw: Io): Promise<number> 
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
   try {
+    if (argv[0] === "complete") return await complete(argv.slice(1), io);
     await addCommands(program, argv[0], io);
-    if (argv[0] === "complete") return await complete(program, argv.slice(1), io);
     await program.parseAsync(argv.map(withMinus), { from: "user" });
     return EXIT_OK;
   } catch (thrown) {
@@ -48,7 +48,7 @@ async function addCommands(program: Command, name: string | undefined, io: Io): 
   const isNamed = commandGroups.some(([, listed]) => listed.some((one) => one.name === name));
   for (const [job, listed] of commandGroups) {
     program.commandsGroup(job);
-    for (const one of listed) if (!isNamed || one.name === name) (await one.load())(program, io);
+    for (const one of listed) if (!isNamed || one.name === name) (await one.load())(program, io, host);
   }
   for (const command of program.commands) {
     const [first, second] = examples[command.name()] ?? [];
@@ -57,10 +57,19 @@ async function addCommands(program: Command, name: string | undefined, io: Io): 
   hintAtHelp(program, "sacla");
 }
 
+const host: Host = {
+  run: runCli,
+  complete: async (words, index, io, names) => {
+    const { completions } = await import("./complete.ts");
+    const program = new Command("sacla");
+    await addCommands(program, undefined, io);
+    return await completions(program, words, index, io, names);
+  },
+};
+
 /** What a shell asks: see `sacla completion`. */
-async function complete(program: Command, [index = "", ...words]: readonly string[], io: Io): Promise<number> {
-  const { completions } = await import("./complete.ts");
-  const found = await completions(program, words, Number(index), io);
+async function complete([index = "", ...words]: readonly string[], io: Io): Promise<number> {
+  const found = await host.complete(words, Number(index), io, async () => []);
   if (found.length > 0) io.out(`${found.join("\n")}\n`);
   return EXIT_OK;
 }

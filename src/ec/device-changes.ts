@@ -205,7 +205,7 @@ export class DeviceChanges {
       if (how === "released" && kind !== "axis") return null;
       try {
         return kind === "axis"
-          ? await this.#stopIfMoving(device)
+          ? await this.#stopIfMoving(device, how)
           : kind === "shutter"
             ? await this.#closeIfOpen(device)
             : await this.#pauseIfRunning(bl);
@@ -217,15 +217,16 @@ export class DeviceChanges {
     return (await Promise.all(tries)).filter((line) => line !== null);
   }
 
-  async #stopIfMoving(axis: string): Promise<string | null> {
+  async #stopIfMoving(axis: string, how: LeaseEnd): Promise<string | null> {
     const reading = await this.read(axis).catch(() => null);
     // Even an axis at rest is stopped: it may not have begun yet, or its move may still be on the way to the driver.
     const wasAtRest = reading !== null && reading.state !== "moving";
-    return await this.#tell(
-      axis,
-      axisUndo,
-      wasAtRest ? null : `${axis} stopped${reading === null ? "" : ` near ${reading.value} pulses`}`,
-    );
+    const wasStopped = reading?.why === STOPPED;
+    const line = wasAtRest ? null : `${axis} stopped${reading === null ? "" : ` near ${reading.value} pulses`}`;
+    const told = await this.#tell(axis, axisUndo, line);
+    // Who gave the control back waits for no move: an axis that had arrived is not told as one that was stopped.
+    if (how === "released" && wasAtRest && !wasStopped) this.#haltsAtBegin.set(axis, this.#haltsOf(axis));
+    return told;
   }
 
   async #closeIfOpen(shutter: string): Promise<string | null> {

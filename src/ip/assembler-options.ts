@@ -14,9 +14,9 @@ export interface AssemblerOptions {
   readonly view: View;
   /** @default "nearest" */
   readonly method?: AssemblyMethod | undefined;
-  /** Columns of the picture. Default: see {@link Assembler}. */
+  /** Columns of the picture. Default: see `Assembler`. */
   readonly width?: number | undefined;
-  /** Rows of the picture. Default: see {@link Assembler}. */
+  /** Rows of the picture. Default: see `Assembler`. */
   readonly height?: number | undefined;
   /** Size of an output pixel. Default: that of the first sensor. */
   readonly pixelSizeUm?: number | undefined;

@@ -18,6 +18,7 @@ export async function cli(
     onOut?: (text: string) => void;
     onErr?: (text: string) => void;
     env?: Io["env"];
+    lines?: Io["lines"];
   } = {},
 ): Promise<CliResult> {
   let [out, err] = ["", ""];
@@ -33,6 +34,7 @@ export async function cli(
     },
     isTerminal: options.isTerminal ?? false,
     confirm: options.confirm,
+    lines: options.lines,
     env: options.env ?? {},
     signal: options.signal ?? new AbortController().signal,
     writeFile: (path, content) => {
