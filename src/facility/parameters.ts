@@ -93,6 +93,8 @@ export const splitDelayParameters = {
   floorCharge: 1e-13,
   /** Both halves interfere while they overlap within the coherence that the bandwidth of the crystals leaves, rms. */
   coherencePs: 0.0035,
+  /** Cross-correlation of both halves: pulses, and the time in which a sample answers, rms. */
+  correlationPs: 0.025,
   visibilityTop: 0.6,
   visibilityFloor: 0.05,
   visibilityNoise: 0.05,
@@ -206,7 +208,14 @@ export const cameraParameters = {
   secondEdgePixel: [60, 300],
   secondEdgeDepth: [0.4, 0.9],
   columnNoise: 0.03,
-  fringeDepth: 0.02,
-  fringePeriodPixel: 37,
+  /** Fringes of the laser: their phases wander from shot to shot, rms radian, between knots so far apart. */
+  fringes: [
+    { depth: 0.02, periodPixel: 37 },
+    { depth: 0.015, periodPixel: 163 },
+  ],
+  fringeWander: 1.5,
+  fringeKnotSeconds: 2,
+  /** Share of shots at which the timing laser failed: a dark picture. */
+  laserMissingShare: 0.003,
   pixelNoiseGrey: 12,
 } as const;

@@ -16,6 +16,8 @@ const salts = {
   pointing: hash("pointing"),
   edge: hash("timing edge"),
   fading: hash("edge fading"),
+  fringes: hash("timing fringes"),
+  timingLaser: hash("timing laser"),
 } as const;
 
 /** Golden-ratio multiplier: an odd one, so tags stay distinct, and neighbours land far apart. */
@@ -135,9 +137,20 @@ export class PulseModel {
     return { x: shot.pointingX + pointingJitter * x, y: shot.pointingY + pointingJitter * draws.normal() };
   }
 
+  /** Whether the laser of the timing monitor came. */
+  hasTimingLaser(shot: SimulatedShot): boolean {
+    return this.draws(shot.key, salts.timingLaser, shot.tag).uniform() >= cameraParameters.laserMissingShare;
+  }
+
+  /** Phases of the fringes on the timing monitor. */
+  fringePhases(shot: SimulatedShot): number[] {
+    const { fringes, fringeWander, fringeKnotSeconds } = cameraParameters;
+    return fringes.map((_, k) => fringeWander * this.drift(shot.key ^ k, salts.fringes, shot.tag, fringeKnotSeconds));
+  }
+
   /** Share of the light that the edge on the timing monitor takes, and the second edge where there is one. */
   edge(shot: SimulatedShot): TimingMonitorEdge {
-    if (!this.hasXrays(shot)) return noEdge;
+    if (!this.hasXrays(shot) || !this.hasTimingLaser(shot)) return noEdge;
     const parameters = cameraParameters;
     const fading = this.drift(shot.key, salts.fading, shot.tag, parameters.edgeFadingKnotSeconds);
     const light = (this.energyJ(shot) / parameters.edgeDepthEnergyJ) * Math.exp(parameters.edgeFading * fading);

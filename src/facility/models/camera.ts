@@ -12,7 +12,7 @@ const { xsize, ysize, maximumGrey, offsetGrey, pixelNoiseGrey } = cameraParamete
 
 /**
  * Draws the timing monitor's camera: a laser crosses a crystal at an angle, so that time runs along the columns, and
- * the X-rays take away transmission on one side of an edge.
+ * the X-rays take away transmission on one side of an edge. Fringes of the laser drift.
  */
 export class CameraModel implements DetectorModel {
   readonly #pulses: PulseModel;
@@ -24,11 +24,9 @@ export class CameraModel implements DetectorModel {
   constructor(seed: number, pulses: PulseModel) {
     this.#seed = seed;
     this.#pulses = pulses;
-    const { laserGrey, laserWidthPixel, laserHeightPixel, fringeDepth, fringePeriodPixel } = cameraParameters;
-    for (let x = 0; x < xsize; x++) {
-      const bell = Math.exp(-0.5 * ((x - xsize / 2) / laserWidthPixel) ** 2);
-      this.#background[x] = laserGrey * bell * (1 + fringeDepth * Math.sin((2 * Math.PI * x) / fringePeriodPixel));
-    }
+    const { laserGrey, laserWidthPixel, laserHeightPixel } = cameraParameters;
+    for (let x = 0; x < xsize; x++)
+      this.#background[x] = laserGrey * Math.exp(-0.5 * ((x - xsize / 2) / laserWidthPixel) ** 2);
     for (let y = 0; y < ysize; y++) this.#rows[y] = Math.exp(-0.5 * ((y - ysize / 2) / laserHeightPixel) ** 2);
   }
 
@@ -54,11 +52,18 @@ export class CameraModel implements DetectorModel {
   }
 
   #fillColumns(shot: SimulatedShot, random: Random): void {
-    const { columnNoise } = cameraParameters;
+    const { columnNoise, fringes } = cameraParameters;
     const { pixel, depth, secondPixel, secondDepth } = this.#pulses.edge(shot);
+    const light = this.#pulses.hasTimingLaser(shot) ? 1 : 0;
+    const phases = this.#pulses.fringePhases(shot);
     for (let x = 0; x < this.#columns.length; x++) {
       const passes = (1 - loss(x, pixel, depth)) * (1 - loss(x, secondPixel, secondDepth));
-      this.#columns[x] = (this.#background[x] ?? 0) * passes * (1 + columnNoise * random.normal());
+      const waves = fringes.reduce(
+        (sum, { depth: much, periodPixel }, k) =>
+          sum + much * Math.sin((2 * Math.PI * x) / periodPixel + (phases[k] ?? 0)),
+        1,
+      );
+      this.#columns[x] = light * (this.#background[x] ?? 0) * waves * passes * (1 + columnNoise * random.normal());
     }
   }
 }

@@ -39,6 +39,7 @@ const branches = setting(
 const monitors = ["br1", "br2", "bm", "cc1", "cc2"] as const;
 const monitorId = (name: (typeof monitors)[number]): string => `xfel_bl_3_st_1_sdo_${name}_pd/charge`;
 const visibilityId = "xfel_bl_3_st_1_sdo_visibility/ratio";
+const correlationId = "xfel_bl_3_st_1_sdo_correlation/ratio";
 const spikes = hash("split-delay spectrum");
 const noise = hash("split-delay monitors");
 
@@ -48,7 +49,10 @@ export const splitDelay: SimulatedDevice = {
   bl: 3,
   axes: [...angles, ...gaps, height],
   settings: [branches],
-  signals: [...monitors.map((name) => ({ equipId: monitorId(name), unit: "C" })), { equipId: visibilityId, unit: "" }],
+  signals: [
+    ...monitors.map((name) => ({ equipId: monitorId(name), unit: "C" })),
+    ...[visibilityId, correlationId].map((equipId) => ({ equipId, unit: "" })),
+  ],
   behavior(seed) {
     const hidden = hiddenOf(new Random(hash(seed, "split-delay", 3)));
     return {
@@ -73,6 +77,7 @@ export const splitDelay: SimulatedDevice = {
         const shares = sharesOf(state, pulses.photonEnergyEv(shot), pulses.draws(shot.key, spikes, shot.tag));
         const random = pulses.draws(shot.key, noise ^ hash(equipId), shot.tag);
         if (equipId === visibilityId) return visibility(state, shares, random);
+        if (equipId === correlationId) return correlation(state, shares, random);
         const name = monitors.find((each) => monitorId(each) === equipId) ?? "bm";
         const charge = monitorParameters.chargePerJoule * pulses.energyJ(shot) * shares[name];
         const { relativeNoise } = monitorParameters;
@@ -158,11 +163,22 @@ function sharesOf({ bands, delayPart, fixedPart }: State, centreEv: number, rand
   };
 }
 
+type Shares = Readonly<Record<"bm" | "cc2", number>>;
+
 /** Visibility of the speckle where both halves meet: they interfere while they come together. */
-function visibility({ delayPs }: State, { bm, cc2 }: { bm: number; cc2: number }, random: Random): number {
+function visibility({ delayPs }: State, { bm, cc2 }: Shares, random: Random): number {
   const { coherencePs, visibilityTop, visibilityFloor, visibilityNoise } = parameters;
   const both = bm + cc2;
   const balance = both > 0 ? (2 * Math.sqrt(bm * cc2)) / both : 0;
   const overlap = Math.exp(-0.5 * (delayPs / coherencePs) ** 2);
   return visibilityFloor + visibilityTop * balance * overlap + visibilityNoise * random.normal();
+}
+
+/** What one half leaves in a sample for the other, over the time in which the sample answers. */
+function correlation({ delayPs }: State, { bm, cc2 }: Shares, random: Random): number {
+  const { correlationPs, visibilityFloor, visibilityNoise } = parameters;
+  const both = bm + cc2;
+  const balance = both > 0 ? (4 * bm * cc2) / (both * both) : 0;
+  const overlap = Math.exp(-0.5 * (delayPs / correlationPs) ** 2);
+  return visibilityFloor + balance * overlap + visibilityNoise * random.normal();
 }

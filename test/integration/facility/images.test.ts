@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { asImage } from "../../../src/core/ndarray.ts";
 import { createSimulatedFacility, demoRun, VirtualClock } from "../../../src/facility/index.ts";
+import { EdgeFinder } from "../../../src/timing/index.ts";
 
 const ROWS = 1024;
 const COLUMNS = 512;
@@ -324,6 +326,41 @@ describe("the timing camera", () => {
       expect(step(best)).toBeGreaterThan(0.6 * edgeDepth);
     }
     expect(found).toBeGreaterThan(8);
+  });
+
+  it("shows edges that the finder finds where the X-rays arrived, through fringes that drift, and dark pictures", () => {
+    const [rows, columns] = [256, 2048];
+    // The middle of the picture: all that the test has time for.
+    const roi = { rows: [124, 132], columns: [0, columns] } as const;
+    const all = facility.tags(3, demoRun.run);
+    const shots = [...all].slice(40, 82).map((tag) => {
+      const out = new Uint16Array(rows * columns);
+      facility.readFrame(3, demoRun.run, "OPAL-234363", tag, out);
+      return { truth: facility.truth.shot(3, 202501, tag), image: asImage(out, rows, columns) };
+    });
+    const samples = shots.map(({ image, truth }) => ({ image, xrays: truth.hasXrays }));
+    const finder = EdgeFinder.learn(samples, { roi });
+    expect(finder.summary.fringePeriodsPx.map(Math.round)).toContain(37);
+    const found = shots.flatMap(({ image, truth }) => {
+      const edge = finder.find(image);
+      if (!truth.hasXrays || truth.edgeDepth === 0) expect(edge.usable).toBe(false);
+      return edge.usable ? [{ ...edge, off: edge.fittingPx - truth.edgePixel }] : [];
+    });
+    expect(found.length).toBeGreaterThan(15);
+    const pulls = found.map(({ off, errorPx }) => Math.abs(off) / errorPx).toSorted((a, b) => a - b);
+    expect(pulls[pulls.length >> 1]).toBeLessThan(1.2);
+    expect(Math.abs(found.reduce((sum, { off }) => sum + off, 0) / found.length)).toBeLessThan(1.5);
+  });
+
+  it("has no edge at one shot in a hundred, and at three in a thousand no laser", () => {
+    const [first = 0] = facility.tags(3, demoRun.run).slice(60);
+    const tags = facility.tagsBetween(3, 202501, first, first + 20_000);
+    const failed = [...tags].filter((tag) => {
+      const { hasXrays, edgeDepth } = facility.truth.shot(3, 202501, tag);
+      return hasXrays && edgeDepth === 0;
+    });
+    expect(failed.length / tags.length).toBeGreaterThan(0.01);
+    expect(failed.length / tags.length).toBeLessThan(0.018);
   });
 
   it("has neither gain nor geometry", () => {
