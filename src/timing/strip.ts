@@ -109,11 +109,11 @@ export function stripOf(
  */
 export function fullScaleOf(image: RawImage): number {
   const pixels = contiguous(image);
-  let [most, times] = [0, 0];
-  for (const value of pixels) {
-    if (value > most) [most, times] = [value, 0];
-    if (value === most) times++;
-  }
+  let most = 0;
+  for (let i = 0; i < pixels.length; i++) most = Math.max(most, pixels[i] ?? 0);
   const bits = Math.log2(most + 1);
-  return bits >= 8 && Number.isInteger(bits) && times >= 4 ? most : Infinity;
+  if (bits < 8 || !Number.isInteger(bits)) return Infinity;
+  let times = 0;
+  for (let i = 0; i < pixels.length && times < 4; i++) if (pixels[i] === most) times++;
+  return times >= 4 ? most : Infinity;
 }
