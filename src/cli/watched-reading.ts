@@ -65,17 +65,19 @@ export class WatchedReading {
   #unsent = 0;
   readonly #entry: URL;
   readonly #pingMs: number;
+  readonly #againMs: number;
 
-  /** @param entry - the program of that process, and how often it is asked for a sign of life: other ones for tests */
+  /** @param how - the program of that process, and times: other ones for tests */
   constructor(
     options: ReadingOptions,
     control: ControlHere,
-    { entry = besideModule(import.meta.url, "reading-process"), pingMs = PING_MS } = {},
+    how: { readonly entry?: URL; readonly pingMs?: number; readonly againMs?: number } = {},
   ) {
     this.#options = options;
     this.#control = control;
-    this.#entry = entry;
-    this.#pingMs = pingMs;
+    this.#entry = how.entry ?? besideModule(import.meta.url, "reading-process");
+    this.#pingMs = how.pingMs ?? PING_MS;
+    this.#againMs = how.againMs ?? START_AGAIN_MS;
   }
 
   /** Where it listens now for address number `i`. */
@@ -207,7 +209,7 @@ export class WatchedReading {
   #restart(reason: string): void {
     if (this.#isClosing) return;
     for (const moved of this.#moves) moved(false);
-    const waitMs = Math.min(LONGEST_WAIT_MS, START_AGAIN_MS * 2 ** this.#failures++);
+    const waitMs = Math.min(LONGEST_WAIT_MS, this.#againMs * 2 ** this.#failures++);
     this.#options.logger.error(
       { reason, againInMs: waitMs },
       "the process that reads has died and is started again; control goes on",

@@ -207,11 +207,22 @@ class RoutedServer implements ZmqServer {
     try {
       for await (const [routingId, ...parts] of this.#router) {
         if (this.#isClosed) return;
-        if (routingId !== undefined) this.#take(routingId, parts);
+        if (routingId !== undefined) this.#takeOrRefuse(routingId, parts);
       }
     } catch (error) {
       if (!this.#isClosed)
         this.#service.logger.error({ error: toSaclaError(error).message }, "the ZeroMQ server cannot receive any more");
+    }
+  }
+
+  /** What one message leads to, such as no socket left for its client, must not keep the next from being heard. */
+  #takeOrRefuse(routingId: Buffer, parts: Buffer[]): void {
+    try {
+      this.#take(routingId, parts);
+    } catch (error) {
+      const failure = toSaclaError(error);
+      this.#service.logger.error({ error: failure.message }, "a message could not be dealt with");
+      this.#connectionOf(routingId).refuse(messageId(parts), failure);
     }
   }
 

@@ -146,7 +146,12 @@ class RelayedClient {
     this.#bytesOfAll = bytesOfAll;
     this.#client = client;
     this.#onGone = onGone;
-    dealer.connect(address);
+    try {
+      dealer.connect(address);
+    } catch (error) {
+      dealer.close();
+      throw error;
+    }
     this.#pump().catch((error: unknown) => {
       if (this.#isClosed) return;
       logger.error({ error: toSaclaError(error).message }, "answers can no longer be passed on");

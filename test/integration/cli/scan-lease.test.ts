@@ -55,7 +55,9 @@ it("a scan that loses its lease ends with LEASE_LOST and code 1, after the table
 it("with --json they are in the details of the error", async () => {
   const { code, out, endpoint } = await scanWithoutLease("--json");
   expect(code).toBe(1);
-  const { error } = JSON.parse(out) as { error: { code: string; details: { points: number; columns: object } } };
+  const { error } = JSON.parse(out) as {
+    error: { code: string; details: { points: number; columns: { name: string; values: number[] }[] } };
+  };
   expect(error.code).toBe("LEASE_LOST");
   expect(error.details.points).toBeGreaterThanOrEqual(2);
   expect(error.details.points).toBeLessThan(5);

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
@@ -9,11 +9,11 @@ import { temporaryFolder } from "../../support/temporary.ts";
 const folder = temporaryFolder();
 
 /** A process that blocks, the first time before or after it has said that it is ready, and serves the second time. */
-function blocking(when: "before" | "after"): { entry: URL; mark: string } {
+function blocking(when: "before" | "after"): Program {
   const [path, mark] = [join(folder, `${when}.mjs`), join(folder, `${when}.mark`)];
   writeFileSync(
     path,
-    `import { existsSync, writeFileSync } from "node:fs";
+    `import { existsSync, readFileSync, writeFileSync } from "node:fs";
 const block = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 process.on("disconnect", () => process.exit());
 process.on("message", ({ kind, task }) => {
@@ -30,7 +30,37 @@ process.on("message", ({ kind, task }) => {
   return { entry: pathToFileURL(path), mark };
 }
 
-function readingOf({ entry, mark }: { entry: URL; mark: string }, pingMs: number): [WatchedReading, string[]] {
+interface Program {
+  readonly entry: URL;
+  readonly mark: string;
+}
+
+/** A process that is killed at other moments each time it is started, and serves in the end. */
+function dying(): Program {
+  const [path, mark] = [join(folder, "dying.mjs"), join(folder, "dying.mark")];
+  writeFileSync(
+    path,
+    `import { appendFileSync, readFileSync } from "node:fs";
+const die = () => process.kill(process.pid, "SIGKILL");
+process.on("disconnect", () => process.exit());
+appendFileSync(${JSON.stringify(mark)}, "x");
+const time = readFileSync(${JSON.stringify(mark)}).length;
+if (time === 3) die();
+process.on("message", ({ kind }) => {
+  if (kind === "close") process.exit();
+  if (kind !== "read") return;
+  if (time === 4) die();
+  if (time === 2) process.stderr.write("no memory", die);
+  process.send({ kind: "ready" }, () => {
+    if (time === 1 || time === 5) die();
+    if (time === 6) setTimeout(die, 50);
+  });
+});`,
+  );
+  return { entry: pathToFileURL(path), mark };
+}
+
+function readingOf({ entry, mark }: Program, pingMs: number): [WatchedReading, string[]] {
   const log: string[] = [];
   const logger = {
     ...silentLogger,
@@ -46,7 +76,7 @@ function readingOf({ entry, mark }: { entry: URL; mark: string }, pingMs: number
     karabo: { karaboDetector: [], karaboSignal: [] },
     page: {},
   };
-  return [new WatchedReading(options, {}, { entry, pingMs }), log];
+  return [new WatchedReading(options, {}, { entry, pingMs, againMs: 20 }), log];
 }
 
 it("ends a process that gives no sign of life, and starts it again", async () => {
@@ -67,5 +97,21 @@ it("does not wait for ever for a process that blocks before it is ready", async 
     message: "The process that reads cannot start: it has given no sign of life for 3 s.",
   });
   expect(existsSync(mark)).toBe(true);
+  await reading.close();
+});
+
+it("goes on after deaths at any moment: as it begins, while it opens the source, as it says that it is ready, later", async () => {
+  const program = dying();
+  const [reading, log] = readingOf(program, 10_000);
+  const moves: boolean[] = [];
+  reading.onMove((isThere) => moves.push(isThere));
+  await reading.start();
+  const starts = (): number => readFileSync(program.mark).length;
+  await expect.poll(() => [starts(), moves.at(-1)], { timeout: 60_000 }).toEqual([7, true]);
+  expect(log).toHaveLength(6);
+  for (const reason of log) expect(reason).toContain("it ended by SIGKILL");
+  // Told that it is there only when it has said so, and each time that it is not.
+  expect(moves.filter((isThere) => !isThere)).toHaveLength(6);
+  await reading.close();
   await reading.close();
 });

@@ -19,7 +19,7 @@ let count = 0;
 /** A relay, a server behind it whose answers a test writes by hand, and a client that does the same with its requests. */
 async function relayed(): Promise<{ front: ZmqServer; behind: Router; client: Dealer }> {
   const front = await serveZmq(new Service(endpointOf(tinySource())), "tcp://127.0.0.1:*", {
-    relay: { owns: () => false },
+    relay: { owns: (method) => method === "facility.describe" },
   });
   const behind = new Router({ linger: 0, mandatory: true, sendTimeout: 0, sendHighWaterMark: 1 });
   const address = `ipc://${join(folder, `behind${count++}`)}`;
@@ -75,4 +75,13 @@ it("gives a client that reads late one answer to each request, though the server
     last.set(id, kind);
   }
   expect(new Set(last.values())).toEqual(new Set(["result", "error"]));
+});
+
+it("answers what it answers itself, also when nothing can be passed on", async () => {
+  const { front, client } = await relayed();
+  front.relayTo(`ipc:///${"no such place".repeat(20)}`);
+  await client.send(encodeMessage({ kind: "call", id: 1, method: "db.readRunstatus", value: { bl: 3, run: 10 } }));
+  expect(await receive(client)).toMatchObject({ kind: "error", id: 1, error: { code: "INTERNAL" } });
+  await client.send(encodeMessage({ kind: "call", id: 2, method: "facility.describe", value: {} }));
+  expect(await receive(client)).toMatchObject({ kind: "result", id: 2 });
 });
