@@ -1,13 +1,15 @@
+import { SaclaError } from "../core/errors.ts";
 import type { Image } from "../core/ndarray.ts";
 import { quantity } from "../core/quantities.ts";
 import { counted } from "../core/show.ts";
 import { timeText, type Zone } from "../core/time-text.ts";
-import type { SignalColumn } from "../db/index.ts";
+import type { Run, SignalColumn } from "../db/index.ts";
 import type { Assembler, BrightSpot } from "../ip/index.ts";
 import { histogramPlot, linePlot, renderImage, reportPage } from "../plot/index.ts";
-import type { QuickLook } from "../reduce/index.ts";
-import { axesOf, sumHistograms, summarise } from "../reduce/picture.ts";
+import type { PictureReader, QuickLook } from "../reduce/index.ts";
+import { assemblerFor, axesOf, correctedMeans, findSpots, sumHistograms, summarise } from "../reduce/picture.ts";
 import { ledgerLine } from "./average-run.ts";
+import { monitorOf } from "./beam-monitor.ts";
 import { viewWords } from "./picture.ts";
 import { drawnColumn } from "./signal-plot.ts";
 
@@ -16,6 +18,26 @@ export interface Assembled {
   readonly image: Image;
   readonly assembler: Assembler;
   readonly brightest: readonly BrightSpot[];
+}
+
+/** Assembles the means of a first look. @throws BAD_GEOMETRY for a detector without geometry */
+export async function assembleMeans(st: PictureReader, { run, detector, sensors }: QuickLook): Promise<Assembled> {
+  const infos = sensors.map(({ info }) => info);
+  const assembler = await assemblerFor(st, run, infos, "source");
+  if (assembler === null)
+    throw new SaclaError(
+      "BAD_GEOMETRY",
+      `${detector.id} of run ${run.number} has no geometry to assemble; name another with --detector.`,
+    );
+  const images = correctedMeans(sensors);
+  const image = assembler.assemble(images);
+  return { image, assembler, brightest: findSpots(assembler, image, images) };
+}
+
+/** The beam monitor of the run that is recorded, BM1 first; null when none is. */
+export async function beamMonitor(run: Run): Promise<SignalColumn | null> {
+  const name = await monitorOf(run);
+  return name === null ? null : await run.column(name);
 }
 
 /** The demo's report: one HTML page with everything in it. */

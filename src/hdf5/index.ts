@@ -27,12 +27,14 @@ export {
   shotClasses,
 } from "./convert/request.ts";
 export { writeColumns } from "./convert/write-columns.ts";
+export { type PictureAbout, writePictureFile } from "./convert/write-picture.ts";
 export { writeTree } from "./convert/write-tree.ts";
 export { PEAK_LIST } from "./layouts/cxi.ts";
 export { type LayoutName, type LayoutRule, layoutRules } from "./layouts/index.ts";
 export { type LayoutFinding, type ValidateOptions, type ValidationReport, validateFile } from "./layouts/validate.ts";
 export { openArchiveFolder } from "./read/archive-folder.ts";
+export { H5Browser } from "./read/browse.ts";
 export { type Completeness, completeness, type Presence } from "./read/completeness.ts";
 export type { ArchiveOptions } from "./read/dataconvert.ts";
-export { fileScheme } from "./read/file-scheme.ts";
+export { fileScheme, pathIn } from "./read/file-scheme.ts";
 export { openArchive } from "./read/open-archive.ts";

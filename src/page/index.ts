@@ -3,4 +3,4 @@
  * @module
  */
 export type { RunColumn } from "./run-summaries.ts";
-export { type PageOptions, withPage } from "./with-page.ts";
+export { type PageOptions, type RunReport, withPage } from "./with-page.ts";

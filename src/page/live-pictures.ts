@@ -1,11 +1,12 @@
 import { bounded, sleep } from "../core/async.ts";
 import { isSaclaError, toSaclaError } from "../core/errors.ts";
+import type { Roi } from "../core/roi.ts";
 import type { Db } from "../db/index.ts";
 import type { Live, LiveShot, LiveShots } from "../live/index.ts";
 import type { St } from "../st/index.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 import { PageDetector } from "./page-detector.ts";
-import { PictureMaker } from "./picture-maker.ts";
+import { type CutPicture, PictureMaker } from "./picture-maker.ts";
 import { WindowMean } from "./window-mean.ts";
 
 /** Least time from one picture to the next. */
@@ -75,6 +76,12 @@ export class LivePictures {
   pixel(row: number, column: number): CallResult<"page.pixel"> | undefined {
     this.#watch();
     return this.#maker?.pixel(row, column);
+  }
+
+  /** A copy of a part of the newest picture; undefined while there is none. */
+  cut(region: Roi | null): CutPicture | undefined {
+    this.#watch();
+    return this.#maker?.cut(region);
   }
 
   close(): void {

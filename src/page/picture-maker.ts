@@ -1,5 +1,5 @@
-import type { RawImage } from "../core/ndarray.ts";
-import type { Roi } from "../core/roi.ts";
+import { asImage, type Image, type RawImage } from "../core/ndarray.ts";
+import { cutRoi, type Roi, roiShape } from "../core/roi.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 import type { PageFrame } from "../transport/page-methods.ts";
 import type { PageDetector } from "./page-detector.ts";
@@ -11,6 +11,16 @@ type Look = Pick<CallParams<"page.picture">, "region" | "side" | "rois" | "profi
 type Numbers = Pick<Frame, "histogram" | "profile" | "numbersTag">;
 /** What is known of a shot before its images are looked at. */
 type About = Omit<Frame, "picture" | "rois" | keyof Numbers | "reducedMs">;
+
+/** A part of a picture. */
+export interface CutPicture {
+  /** Shape [rows, columns]. */
+  readonly image: Image;
+  /** In pixels of the whole picture. */
+  readonly region: Roi;
+  readonly about: About;
+  readonly assembler: PageDetector["assembler"];
+}
 
 /** Curves need not be as new as the picture: those of a shot so little older will do. */
 const NUMBERS_MS = 500;
@@ -49,6 +59,24 @@ export class PictureMaker {
     const sums = this.#detector.regions(this.#images, this.whole, rois);
     const numbers = await this.#numbersFor(profile);
     return { ...this.#about, reducedMs: performance.now() - this.#began, picture, rois: sums, ...numbers };
+  }
+
+  /** A copy of a part of the picture, every pixel, with what is known of the shot. */
+  cut(region: Roi | null): CutPicture {
+    const { data, rows, columns } = this.whole;
+    const top = {
+      rows: Math.min(region?.rows[0] ?? 0, rows - 1),
+      columns: Math.min(region?.columns[0] ?? 0, columns - 1),
+    };
+    const part: Roi = {
+      rows: [top.rows, Math.max(top.rows + 1, Math.min(region?.rows[1] ?? rows, rows))],
+      columns: [top.columns, Math.max(top.columns + 1, Math.min(region?.columns[1] ?? columns, columns))],
+    };
+    const [height, width] = roiShape(part);
+    const pixels = new Float32Array(height * width);
+    cutRoi(data, columns, part, pixels);
+    const image = asImage(pixels, height, width);
+    return { image, region: part, about: this.#about, assembler: this.#detector.assembler };
   }
 
   #numbersFor(profile: Look["profile"]): Promise<Numbers> {

@@ -1,8 +1,9 @@
-import { toSaclaError } from "../core/errors.ts";
+import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { meanOf } from "../core/point-errors.ts";
 import type { Run } from "../db/index.ts";
 import type { St } from "../st/index.ts";
 import type { CallResult } from "../transport/methods.ts";
+import { imageNumbers } from "./image-columns.ts";
 import type { PageSource } from "./live-pictures.ts";
 
 type Summary = CallResult<"page.summary">;
@@ -23,12 +24,17 @@ export type RunColumn = (
 
 /** Runs that are remembered. */
 const KEPT = 500;
+/** Runs that are looked through for dark shots. */
+const DARK_WITHIN = 20;
 
 /** What describes runs in a table, computed once for all who look. */
 export class RunSummaries {
   readonly #source: PageSource;
   readonly #own: Readonly<Record<string, RunColumn>>;
   readonly #kept = new Map<string, Promise<Summary>>();
+  readonly #darkShots = new Map<string, Promise<number>>();
+  /** The one before: images are read for one run at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(source: PageSource, own: Readonly<Record<string, RunColumn>>) {
     this.#source = source;
@@ -36,11 +42,23 @@ export class RunSummaries {
   }
 
   async of(bl: number, number: number): Promise<Summary> {
-    const key = `${bl} ${number}`;
+    return await this.#once(`${bl} ${number}`, bl, number, (run) => this.#compute(run));
+  }
+
+  /** Columns for which images are read. */
+  async ofImages(bl: number, number: number): Promise<Summary> {
+    return await this.#once(`${bl} ${number} images`, bl, number, async (run) => {
+      const made = this.#turn.then(() => this.#fromImages(run));
+      this.#turn = made.catch(() => {});
+      return await made;
+    });
+  }
+
+  async #once(key: string, bl: number, number: number, compute: (run: Run) => Promise<Summary>): Promise<Summary> {
     const known = this.#kept.get(key);
     if (known !== undefined) return await known;
     const run = await this.#source.db.run(bl, number);
-    const made = this.#compute(run);
+    const made = compute(run);
     // A run that still runs changes.
     if (run.status === 0) {
       this.#kept.set(key, made);
@@ -51,8 +69,72 @@ export class RunSummaries {
     return await made;
   }
 
+  /** @throws NO_DARK */
+  async #nearestDark(run: Run): Promise<number> {
+    const found = await this.#darkRun(run);
+    if (found !== null) return found.number;
+    throw new SaclaError("NO_DARK", `Neither run ${run.number} nor the ${DARK_WITHIN} before it have dark shots.`);
+  }
+
+  async #fromImages(run: Run): Promise<Summary> {
+    const names = ["hit rate", "pumped/unpumped − 1", "pump significance"];
+    try {
+      const darkRun = await this.#darkRun(run);
+      const { hits, onOff, note } = await imageNumbers(this.#source.st, run, darkRun);
+      const numbers = [
+        { value: 100 * hits.value, error: 100 * hits.error, unit: "%" },
+        ...(onOff === null
+          ? []
+          : [
+              { value: 100 * onOff.contrast, error: 100 * onOff.contrastError, unit: "%" },
+              { value: onOff.significance, unit: "σ" },
+            ]),
+      ];
+      return numbers.map(({ value, unit, ...rest }, i) => ({
+        name: names[i] ?? "",
+        value: finiteOrNull(value),
+        error: finiteOrNull("error" in rest ? rest.error : undefined),
+        unit,
+        note,
+      }));
+    } catch (error) {
+      const note = toSaclaError(error).message;
+      return names.slice(0, 1).map((name) => ({ name, value: null, error: null, unit: "%", note }));
+    }
+  }
+
+  /** The run itself when it has dark shots, else the newest before it that has some; null: none near. */
+  async #darkRun(run: Run): Promise<Run | null> {
+    if ((await this.#darksOf(run)) > 0) return run;
+    const before = await run.endpoint.call("db.listRuns", { bl: run.bl, last: 10_000 });
+    for (const number of before
+      .filter((other) => other < run.number)
+      .slice(-DARK_WITHIN)
+      .reverse()) {
+      const other = await this.#source.db.run(run.bl, number);
+      if (other.status === 0 && (await this.#darksOf(other)) > 0) return other;
+    }
+    return null;
+  }
+
+  async #darksOf(run: Run): Promise<number> {
+    const key = `${run.bl} ${run.number}`;
+    const found =
+      this.#darkShots.get(key) ??
+      run
+        .darkTags()
+        .then(({ length }) => length)
+        .catch(() => 0);
+    if (run.status === 0) this.#darkShots.set(key, found);
+    return await found;
+  }
+
   async #compute(run: Run): Promise<Summary> {
-    const columns: Readonly<Record<string, RunColumn>> = { ...builtIn(run), ...this.#own };
+    const columns: Readonly<Record<string, RunColumn>> = {
+      ...builtIn(run),
+      "nearest dark": async () => await this.#nearestDark(run),
+      ...this.#own,
+    };
     const summary: Summary = [];
     for (const [name, column] of Object.entries(columns)) {
       try {

@@ -1,9 +1,10 @@
 import { SaclaError } from "../core/errors.ts";
+import type { Roi } from "../core/roi.ts";
 import type { Shot } from "../core/shots.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 import type { PageSource } from "./live-pictures.ts";
 import { PageDetector } from "./page-detector.ts";
-import { PictureMaker } from "./picture-maker.ts";
+import { type CutPicture, PictureMaker } from "./picture-maker.ts";
 
 /** Detectors and shots that are remembered: a page asks for the same one again and again. */
 const KEPT = 4;
@@ -29,6 +30,10 @@ export class StoredPictures {
     signal?: AbortSignal,
   ): Promise<CallResult<"page.pixel">> {
     return (await this.#maker(params, signal)).pixel(params.row, params.column);
+  }
+
+  async cut(params: ShotOf & { readonly region: Roi | null }, signal?: AbortSignal): Promise<CutPicture> {
+    return (await this.#maker(params, signal)).cut(params.region);
   }
 
   #maker({ bl, run, tag, detId, dark }: ShotOf, signal?: AbortSignal): Promise<PictureMaker> {

@@ -3,6 +3,7 @@ import { SaclaError, show } from "../core/errors.ts";
 import { asText } from "../core/guards.ts";
 import { any, optional, resolveOptions } from "../core/options.ts";
 import { Db } from "../db/index.ts";
+import { H5Browser } from "../hdf5/index.ts";
 import { Live } from "../live/index.ts";
 import { St } from "../st/index.ts";
 import type { Endpoint, StreamOptions } from "../transport/endpoint.ts";
@@ -15,8 +16,10 @@ import type {
   StreamParams,
 } from "../transport/methods.ts";
 import { pageMethods } from "../transport/page-methods.ts";
+import { h5Data } from "./h5-data.ts";
 import { LivePictures, type LiveSubject, type PageSource } from "./live-pictures.ts";
 import { LiveSignals } from "./live-signals.ts";
+import { exportPicture } from "./picture-export.ts";
 import { type RunColumn, RunSummaries } from "./run-summaries.ts";
 import { StoredPictures } from "./stored-pictures.ts";
 
@@ -28,11 +31,21 @@ type Handlers = {
   readonly [M in PictureMethod]: (params: CallParams<M>, signal: AbortSignal | undefined) => Promise<CallResult<M>>;
 };
 
+/** Makes the report of a run: one HTML file, and the command line that writes the same. */
+export type RunReport = (
+  of: CallParams<"page.report">,
+  signal: AbortSignal | undefined,
+) => Promise<CallResult<"page.report">>;
+
 export interface PageOptions {
   /** Further columns of the table of runs, by name. @default none */
   readonly columns?: Readonly<Record<string, RunColumn>> | undefined;
   /** The experiment file as JSON text: its names, units and limits are then those of the page. @default none */
   readonly experiment?: string | undefined;
+  /** A file, or a folder of files, whose HDF5 files can be looked into. @default none */
+  readonly files?: string | undefined;
+  /** Makes the report of a run. @default there are none */
+  readonly report?: RunReport | undefined;
 }
 
 /**
@@ -45,8 +58,13 @@ export interface PageOptions {
  *   rois: [], profile: null, after: null, waitMs: 1000 });
  */
 export function withPage(endpoint: Endpoint, options: PageOptions = {}): Endpoint {
-  resolveOptions("withPage", options, { columns: any, experiment: optional(asText) });
+  const checks = { columns: any, experiment: optional(asText), files: optional(asText), report: any };
+  resolveOptions("withPage", options, checks);
   return new PageEndpoint(endpoint, options);
+}
+
+function noLivePicture(detId: string): SaclaError {
+  return new SaclaError("NO_SHOTS", `There is no live picture of ${detId} yet.`);
 }
 
 class PageEndpoint implements Endpoint {
@@ -55,6 +73,8 @@ class PageEndpoint implements Endpoint {
   readonly #stored: StoredPictures;
   readonly #summaries: RunSummaries;
   readonly #experiment: string | null;
+  readonly #filesPath: string | undefined;
+  readonly #report: RunReport | undefined;
   readonly #pictures = new Map<string, LivePictures>();
   readonly #signals = new Map<number, LiveSignals>();
   readonly #equipment = new Set<string>();
@@ -69,16 +89,36 @@ class PageEndpoint implements Endpoint {
     "page.picture": async (params, signal) => await this.#stored.frame(params, signal),
     "page.experiment": async () => ({ definition: this.#experiment }),
     "page.summary": async ({ bl, run }) => await this.#summaries.of(bl, run),
+    "page.imageSummary": async ({ bl, run }) => await this.#summaries.ofImages(bl, run),
+    "page.export": async (params, signal) => {
+      const { shot, region } = params;
+      const cut =
+        shot === null ? this.#live(params).cut(region) : await this.#stored.cut({ ...params, ...shot }, signal);
+      if (cut === undefined) throw noLivePicture(params.detId);
+      return await exportPicture(cut, params);
+    },
+    "page.report": async (params, signal) => {
+      if (this.#report === undefined) throw new SaclaError("UNSUPPORTED", "This server makes no reports.");
+      return await this.#report(params, signal);
+    },
+    "page.files": async () => ({ files: [...(await this.#files().then((browser) => browser.files()))] }),
+    "page.h5": async ({ file, path }) => {
+      const { attributes, members, shape, ...rest } = await (await this.#files()).look(file, path);
+      return { ...rest, attributes: [...attributes], members: [...members], shape: shape === null ? null : [...shape] };
+    },
+    "page.h5Data": async (params) => await h5Data(await this.#files(), params),
     "page.pixel": async (params, signal) => {
       if (params.shot !== null) return await this.#stored.pixel({ ...params, ...params.shot }, signal);
       const found = this.#live(params).pixel(params.row, params.column);
       if (found !== undefined) return found;
-      throw new SaclaError("NO_SHOTS", `There is no live picture of ${params.detId} yet.`);
+      throw noLivePicture(params.detId);
     },
   };
 
-  constructor(inner: Endpoint, { columns = {}, experiment }: PageOptions) {
+  constructor(inner: Endpoint, { columns = {}, experiment, files, report }: PageOptions) {
     this.#inner = inner;
+    this.#filesPath = files;
+    this.#report = report;
     this.#experiment = experiment ?? null;
     this.#source = { db: new Db(inner), st: new St(inner), live: new Live(inner) };
     this.#stored = new StoredPictures(this.#source);
@@ -96,7 +136,8 @@ class PageEndpoint implements Endpoint {
     const answer = await this.#inner.call(method, params, options);
     if (method !== "facility.describe") return answer;
     const { name, methods } = answer as CallResult<"facility.describe">;
-    return { name, methods: [...new Set([...methods, ...Object.keys(pageMethods)])] } as CallResult<M>;
+    const own = Object.keys(pageMethods).filter((row) => this.#answers(row));
+    return { name, methods: [...new Set([...methods, ...own])] } as CallResult<M>;
   }
 
   stream<M extends StreamMethod>(
@@ -111,6 +152,16 @@ class PageEndpoint implements Endpoint {
     for (const pictures of this.#pictures.values()) pictures.close();
     for (const signals of this.#signals.values()) signals.close();
     await this.#inner.close();
+  }
+
+  #answers(method: string): boolean {
+    if (method === "page.report") return this.#report !== undefined;
+    return this.#filesPath !== undefined || !/^page\.(files|h5|h5Data)$/.test(method);
+  }
+
+  async #files(): Promise<H5Browser> {
+    if (this.#filesPath === undefined) throw new SaclaError("UNSUPPORTED", "This source is no file and no folder.");
+    return await H5Browser.open(this.#filesPath);
   }
 
   /** @throws TOO_MANY_REQUESTS when too many different pictures are looked at */

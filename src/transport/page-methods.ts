@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { pageDataMethods } from "./page-data-methods.ts";
 import { isPresetMethod, type presetMethods } from "./preset-methods.ts";
 import { isScanMethod, type scanMethods } from "./scan-methods.ts";
 
@@ -169,21 +170,7 @@ export const pageMethods = {
     v.strictObject({ definition: v.nullable(v.string()) }),
     "The experiment file of the server as JSON text; null: it has none.",
   ),
-  "page.summary": row(
-    v.strictObject({ bl: beamline, run }),
-    v.array(
-      v.strictObject({
-        name: text,
-        /** null: it could not be computed, and `note` says why. */
-        value: v.nullable(v.number()),
-        /** Standard error; null: exactly known, or not determined. */
-        error: v.nullable(v.number()),
-        unit: v.string(),
-        note: v.string(),
-      }),
-    ),
-    "Numbers that describe a run: shots by class, mean intensity, and columns of one's own.",
-  ),
+  ...pageDataMethods,
 } as const;
 
 /** A row that is for the page alone. */

@@ -1,20 +1,26 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
+import { PNG } from "pngjs";
 import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
 import { connect } from "../../src/connect.ts";
+import { quantityWithError } from "../../src/core/quantities.ts";
 import { Presets } from "../../src/ec/index.ts";
+import { H5Browser } from "../../src/hdf5/index.ts";
 import { estimate, Journal, type Plan, scan } from "../../src/scan/index.ts";
 import { buildPage, hasBrowser, itInBrowser, openBrowser, openPage, type Viewing, view } from "../support/page.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
+const fixture = fileURLToPath(new URL("../../fixtures/tiny-octal.h5", import.meta.url));
 const WAIT_MS = 60_000;
 type ScanSettings = Parameters<typeof scan>[0];
 
 let browser: Browser;
 let sim: Viewing;
+let file: Viewing;
 
 beforeAll(async () => {
   if (!hasBrowser) return;
@@ -32,8 +38,9 @@ beforeAll(async () => {
     });`,
   );
   writeFileSync(join(folder, "broken.mjs"), "export default 1;");
-  [browser, sim] = await Promise.all([
+  [browser, file, sim] = await Promise.all([
     openBrowser(),
+    view(folder, [fixture]),
     view(folder, ["sim:?seed=1&operators=absent", "--plans", folder, "--presets", join(folder, "presets.jsonl")]),
   ]);
 }, 180_000);
@@ -43,7 +50,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await browser?.close();
-  await sim?.close();
+  await Promise.all([sim?.close(), file?.close()]);
 });
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -215,5 +222,77 @@ describe("runs, data and steering in Chromium", () => {
       await page.close();
     },
     60_000,
+  );
+
+  itInBrowser(
+    "shows columns from a run's images, and saves its picture and its report with the equal command lines",
+    async () => {
+      const { page, faults } = await openPage(browser, file.address, "runs?images=1&bl=2");
+      await using facility = await connect(file.address);
+      const [rate] = await facility.endpoint.call("page.imageSummary", { bl: 2, run: 300001 });
+      const { value = null, error = null } = rate ?? {};
+      const text = quantityWithError(value ?? Number.NaN, error ?? Number.NaN, "%");
+      await page.locator(".computed", { hasText: "hit rate" }).getByText(text).waitFor({ timeout: WAIT_MS });
+      await page.locator(".computed", { hasText: "nearest dark" }).getByText("300001").waitFor({ timeout: WAIT_MS });
+      expect(await faultsOf(page, "runs-images")).toEqual([]);
+      await page.getByRole("link", { name: "300001" }).press("Enter");
+      const saved = async (button: string): Promise<{ readonly bytes: Buffer; readonly name: string }> => {
+        const [download] = await Promise.all([
+          page.waitForEvent("download", { timeout: WAIT_MS }),
+          page.getByRole("button", { name: button }).press("Enter", { timeout: WAIT_MS }),
+        ]);
+        return { bytes: readFileSync(await download.path()), name: download.suggestedFilename() };
+      };
+      const png = await saved("save PNG");
+      expect(PNG.sync.read(png.bytes).height).toBeGreaterThan(100);
+      const command = page.locator("[data-export] pre");
+      expect(await command.textContent()).toMatch(/^sacla image 300001 MPCCD-8B0-2-010 --tag \d+ --no-dark --bl 2/);
+      const h5 = await saved("save HDF5");
+      writeFileSync(join(folder, h5.name), h5.bytes);
+      const looked = await (await H5Browser.open(join(folder, h5.name))).look(h5.name, "/picture");
+      expect(looked.what).toMatch(/^f4 of shape \[\d+, \d+\]$/);
+      const report = await saved("save the report of MPCCD-8B0-2-010");
+      expect(report.bytes.toString()).toContain("Run 300001, MPCCD-8B0-2-010");
+      const equal = await page.getByRole("region", { name: "report" }).locator("pre").textContent();
+      expect(equal).toMatch(/^sacla demo .*tiny-octal.h5 --run 300001 --detector MPCCD-8B0-2-010 -n 100 /);
+      expect(await faultsOf(page, "run-export")).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+    180_000,
+  );
+
+  itInBrowser(
+    "looks into a file: tree, attributes, and a dataset as table, curve and picture",
+    async () => {
+      const { page, faults } = await openPage(browser, file.address, "files");
+      await page.getByRole("button", { name: "run_300001" }).press("Enter", { timeout: WAIT_MS });
+      await page.getByRole("button", { name: "detector_2d_1" }).press("Enter", { timeout: WAIT_MS });
+      await page.getByRole("button", { name: /^tag_/ }).first().press("Enter", { timeout: WAIT_MS });
+      await page.getByRole("button", { name: "detector_data" }).press("Enter", { timeout: WAIT_MS });
+      await page.locator(".h5-picture canvas").waitFor({ timeout: WAIT_MS });
+      await page.waitForTimeout(1000);
+      expect(await faultsOf(page, "files-picture")).toEqual([]);
+      const as = page.locator("label", { hasText: /^as / }).locator("select");
+      await as.selectOption("table");
+      const row = page.locator("[data-values] tbody tr").nth(3).locator("td");
+      await row.first().waitFor({ timeout: WAIT_MS });
+      const shown = (await row.allTextContents()).map(Number);
+      await using facility = await connect(fixture);
+      const run = await facility.run(2, 300001);
+      const [sensor = ""] = (await run.detectors())[0]?.sensors ?? [];
+      for await (const { images } of facility.shots({ run, detectors: [sensor], tags: (await run.tags()).slice(0, 1) }))
+        expect(shown).toEqual(shown.map((_, column) => images[sensor]?.get(3, column)));
+      await as.selectOption("curve");
+      await page.getByLabel("axis 0").fill("3");
+      await page.locator(".curve canvas, .curve svg").first().waitFor({ timeout: WAIT_MS });
+      expect(await faultsOf(page, "files-curve")).toEqual([]);
+      await page.getByRole("navigation", { name: "path in the file" }).getByRole("button").first().click();
+      await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
+      expect(await faultsOf(page, "files-tree")).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+    180_000,
   );
 });

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { Run } from "../../src/db/run.ts";
 import type { RunTags } from "../../src/db/run-tags.ts";
+import { save as saveFile } from "../server/save.ts";
 import { textOf } from "../server/use-poll.ts";
 
 const forms = ["csv", "parquet", "arrow", "h5"] as const;
@@ -23,11 +24,7 @@ export function ExportForm({
   const isHere = form !== "h5";
   const save = async (): Promise<void> => {
     const table = await run.table(signals, selected);
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([await table.encode(file)]));
-    link.download = file;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    saveFile(file, await table.encode(file));
   };
   return (
     <form

@@ -1,10 +1,12 @@
 import { useState } from "react";
+import { quantityWithError } from "../../src/core/quantities.ts";
 import { runStatusWord } from "../../src/core/run-status.ts";
 import { plainTime } from "../../src/core/time-text.ts";
 import type { Run } from "../../src/db/run.ts";
 import { short } from "../live/picture-view.tsx";
 import { ask, db } from "../server/connection.ts";
-import { hashWith } from "../server/location.ts";
+import { inTurn } from "../server/in-turn.ts";
+import { go, hashWith, usePlace } from "../server/location.ts";
 import { useAsked, usePoll } from "../server/use-poll.ts";
 
 const STEP = 20;
@@ -15,8 +17,17 @@ export function RunTable({ bl }: { bl: number }) {
   const [last, setLast] = useState(STEP);
   const numbers = usePoll(async (signal) => await ask("db.listRuns", { bl, last }, signal), EVERY_MS, `${bl} ${last}`);
   const shown = (numbers.value ?? []).toReversed();
+  const withImages = usePlace().params.get("images") === "1";
   return (
     <div className="scroll">
+      <label title="Reads up to 100 images of each run, one run after the other">
+        <input
+          type="checkbox"
+          checked={withImages}
+          onChange={(event) => go({ images: event.target.checked ? "1" : null })}
+        />{" "}
+        hit rate and pumped/unpumped, from the images
+      </label>
       <table className="runs">
         <caption>
           {numbers.value === undefined
@@ -34,7 +45,7 @@ export function RunTable({ bl }: { bl: number }) {
         </thead>
         <tbody>
           {shown.map((number) => (
-            <RunRow key={number} bl={bl} number={number} />
+            <RunRow key={number} bl={bl} number={number} withImages={withImages} />
           ))}
         </tbody>
       </table>
@@ -47,7 +58,7 @@ export function RunTable({ bl }: { bl: number }) {
   );
 }
 
-function RunRow({ bl, number }: { bl: number; number: number }) {
+function RunRow({ bl, number, withImages }: { bl: number; number: number; withImages: boolean }) {
   const [isFinal, setFinal] = useState(false);
   const run = usePoll<Run>(
     async (signal) => {
@@ -66,6 +77,12 @@ function RunRow({ bl, number }: { bl: number; number: number }) {
   const summary = useAsked(
     isFinal ? async (signal) => await ask("page.summary", { bl, run: number }, signal) : null,
     `summary ${bl} ${number}`,
+  );
+  const ofImages = useAsked(
+    isFinal && withImages
+      ? async (signal) => await inTurn(signal, () => ask("page.imageSummary", { bl, run: number }, signal))
+      : null,
+    `images ${bl} ${number}`,
   );
   const info = run.value?.info;
   return (
@@ -88,12 +105,19 @@ function RunRow({ bl, number }: { bl: number; number: number }) {
       <td>
         {isFinal ? null : "when it has stopped"}
         {summary.error === undefined ? null : <span className="bad">{summary.error}</span>}
-        {summary.value?.map(({ name, value, error, unit, note }) => (
+        {ofImages.error === undefined ? null : <span className="bad">{ofImages.error} </span>}
+        {isFinal && withImages && ofImages.value === undefined && ofImages.error === undefined
+          ? "reading images… "
+          : null}
+        {[...(ofImages.value ?? []), ...(summary.value ?? [])].map(({ name, value, error, unit, note }) => (
           <span key={name} className="computed" title={note}>
             {name}{" "}
             <strong>
-              {value === null ? "–" : short(value)}
-              {error === null ? "" : ` ± ${Number(error.toPrecision(2))}`} {unit}
+              {value === null
+                ? "–"
+                : error === null
+                  ? `${short(value)} ${unit}`
+                  : quantityWithError(value, error, unit)}
             </strong>
           </span>
         ))}

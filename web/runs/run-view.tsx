@@ -11,10 +11,13 @@ import { PictureView, pictureSide } from "../live/picture-view.tsx";
 import { ask, db } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
+import type { PanelProps } from "../shell/page.tsx";
+import { PictureExport } from "./picture-export.tsx";
+import { RunReport } from "./run-report.tsx";
 import { RunSignals } from "./run-signals.tsx";
 
 /** One run: its pictures shot by shot, its signals, and what is written of it. */
-export function RunView({ bl, number }: { bl: number; number: number }) {
+export function RunView({ bl, number, methods }: Pick<PanelProps, "bl" | "methods"> & { readonly number: number }) {
   const found = useAsked(async (signal) => {
     const run = await db.run(bl, number);
     return { run, detectors: await run.detectors({ signal }), tags: [...(await run.tags({ signal }))] };
@@ -36,14 +39,29 @@ export function RunView({ bl, number }: { bl: number; number: number }) {
         ))}
       </p>
       <div className="live">
-        <ShotPicture run={run} ids={detectors.flatMap(({ id, sensors }) => [id, ...sensors])} tags={tags} />
+        <ShotPicture
+          run={run}
+          ids={detectors.flatMap(({ id, sensors }) => [id, ...sensors])}
+          tags={tags}
+          hasReports={methods.includes("page.report")}
+        />
         <RunSignals run={run} />
       </div>
     </>
   );
 }
 
-function ShotPicture({ run, ids, tags }: { run: Run; ids: readonly string[]; tags: readonly number[] }) {
+function ShotPicture({
+  run,
+  ids,
+  tags,
+  hasReports,
+}: {
+  readonly run: Run;
+  readonly ids: readonly string[];
+  readonly tags: readonly number[];
+  readonly hasReports: boolean;
+}) {
   const { params } = usePlace();
   const look = useLook();
   const choices = [...new Set(ids)];
@@ -99,9 +117,11 @@ function ShotPicture({ run, ids, tags }: { run: Run; ids: readonly string[]; tag
       ) : (
         <>
           <PictureView frame={shown} look={look} shot={{ run: run.number, tag }} quiet={null} onRegion={setRegion} />
+          <PictureExport frame={shown} look={look} shot={{ run: run.number, tag }} region={region} />
           <FrameCurves frame={shown} />
         </>
       )}
+      {hasReports && detId !== "" ? <RunReport bl={run.bl} run={run.number} detId={detId} /> : null}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 import { type ComponentType, Suspense, useEffect, useState } from "react";
+import { FilesPanel } from "../files/files-panel.tsx";
 import { LivePanel } from "../live/live-panel.tsx";
 import { RequestsPanel } from "../requests/requests-panel.tsx";
 import { RunsPanel } from "../runs/runs-panel.tsx";
@@ -21,6 +22,7 @@ export interface PanelProps {
 const panels: Readonly<Record<string, { readonly title: string; readonly Panel: ComponentType<PanelProps> }>> = {
   live: { title: "Live", Panel: LivePanel },
   runs: { title: "Runs", Panel: RunsPanel },
+  files: { title: "Files", Panel: FilesPanel },
   steer: { title: "Steer", Panel: SteerPanel },
   requests: { title: "Requests", Panel: RequestsPanel },
 };

@@ -1,15 +1,12 @@
-import { SaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
 import { oneLine } from "../../core/printable.ts";
 import { counted } from "../../core/show.ts";
-import type { Run, SignalColumn } from "../../db/index.ts";
 import { demoRun } from "../../facility/index.ts";
 import type { QuickLook } from "../../reduce/index.ts";
-import { assemblerFor, correctedMeans, findSpots, summarise } from "../../reduce/picture.ts";
+import { summarise } from "../../reduce/picture.ts";
 import { averageRun, findSelection, ledgerLine } from "../average-run.ts";
-import { monitorOf } from "../beam-monitor.ts";
 import { type AddCommand, declare, parseWhole, type Session } from "../command.ts";
-import { type Assembled, demoReport } from "../report.ts";
+import { type Assembled, assembleMeans, beamMonitor, demoReport } from "../report.ts";
 
 interface Options {
   readonly run?: number;
@@ -43,7 +40,7 @@ export const demo: AddCommand = (program, io) =>
       const number = simulated ? demoRun.run : (options.run ?? "newest");
       const wanted = { where: [], out: options.out, ...defined({ limit: options.limit }) };
       const found = await averageRun(where, wanted, await findSelection(where, wanted, [number, options.detector]));
-      const assembled = await assembleMeans(session, found);
+      const assembled = await assembleMeans(session.facility.st, found);
       const monitor = await beamMonitor(found.run);
       io.writeFile(
         options.out,
@@ -53,30 +50,6 @@ export const demo: AddCommand = (program, io) =>
     },
     (_options, [source]) => ({ url: source }),
   );
-
-async function assembleMeans(session: Session, found: QuickLook): Promise<Assembled> {
-  const { run, detector, sensors } = found;
-  const assembler = await assemblerFor(
-    session.facility.st,
-    run,
-    sensors.map(({ info }) => info),
-    "source",
-  );
-  if (assembler === null)
-    throw new SaclaError(
-      "BAD_GEOMETRY",
-      `${detector.id} of run ${run.number} has no geometry to assemble; name another with --detector.`,
-    );
-  const images = correctedMeans(sensors);
-  const image = assembler.assemble(images);
-  return { image, assembler, brightest: findSpots(assembler, image, images) };
-}
-
-/** The beam monitor of the run that is recorded, BM1 first; null when none is. */
-async function beamMonitor(run: Run): Promise<SignalColumn | null> {
-  const name = await monitorOf(run);
-  return name === null ? null : await run.column(name);
-}
 
 function demoJson({ run, tags, sensors, ledger }: QuickLook, { assembler, brightest }: Assembled): object {
   return {

@@ -1,5 +1,6 @@
 import { SaclaError } from "../../core/errors.ts";
 import { asImage, type Image, type RawImage, shapeOf } from "../../core/ndarray.ts";
+import { writePictureFile } from "../../hdf5/index.ts";
 import { assemblerFor, type Dark, darkAverage, darkOf, subtractDark } from "../../reduce/index.ts";
 import { axesOf, summarise } from "../../reduce/picture.ts";
 import { type DetectorArguments, fileStem, withRunAndDetector } from "../average-run.ts";
@@ -26,7 +27,8 @@ export const image: AddCommand = (program, io) =>
     program,
     io,
     "image",
-    "write the image of one shot as a PNG; the sensors of a detector are assembled (seen from the source)",
+    "write the image of one shot as a PNG, or as numbers (-o FILE.h5); the sensors of a detector are assembled (seen " +
+      "from the source)",
     (command) =>
       withPngOptions(
         withDark(
@@ -67,11 +69,19 @@ export const image: AddCommand = (program, io) =>
       if (picture === undefined) throw new SaclaError("NO_SHOTS", `Detector ${detector.id} has no sensor.`);
       const selected = { run, detector, dark: darkFrom, chosen };
       const says = await captionOf(session, selected, { dark: darkShots, exposed: 1 });
-      const written = writePicture(io, picture, options, fileStem(run, detector, String(tag)), {
-        title: `${detector.id}, run ${run.number}, tag ${tag}`,
-        lines: says.lines,
-        positions: assembler === null ? undefined : axesOf(assembler),
-      });
+      const positions = assembler === null ? undefined : axesOf(assembler);
+      let written: { readonly file: string };
+      if (options.out !== undefined && /\.(h5|hdf5)$/i.test(options.out)) {
+        const dark = darkFrom === "none" ? null : (darkFrom === "head" ? run : darkFrom).number;
+        const about = { bl: run.bl, run: run.number, hightag: run.hightag, tag, detId: detector.id, shots: 1, dark };
+        await writePictureFile(options.out, picture, positions ?? null, about);
+        written = { file: options.out };
+      } else
+        written = writePicture(io, picture, options, fileStem(run, detector, String(tag)), {
+          title: `${detector.id}, run ${run.number}, tag ${tag}`,
+          lines: says.lines,
+          positions,
+        });
       const sensors = Object.entries(images).map(([sensor, pixels]) => ({ id: sensor, ...summarise(pixels) }));
       return {
         json: {

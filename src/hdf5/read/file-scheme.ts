@@ -3,7 +3,7 @@ import { SaclaError, show } from "../../core/errors.ts";
 import { endpointOf } from "../../source/source-endpoint.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { inProcess } from "../../transport/in-process.ts";
-import type { Address } from "../../transport/open.ts";
+import { type Address, addressOf } from "../../transport/open.ts";
 import { openArchiveFolder } from "./archive-folder.ts";
 import { openArchive } from "./open-archive.ts";
 
@@ -39,6 +39,14 @@ export async function fileScheme(address: Address): Promise<Endpoint> {
     () => false,
   );
   return inProcess(endpointOf(await (isFolder ? openArchiveFolder(path, options) : openArchive(path, options))));
+}
+
+/** The path of a file or folder that an address names, whose files can be looked into; undefined for other sources. */
+export function pathIn(url: string): string | undefined {
+  const [, rest] = /^file:(.*)$/is.exec(url) ?? [];
+  if (rest === undefined && /^[a-z]{3,}:/i.test(url)) return undefined;
+  const path = pathOf(addressOf(url, rest ?? url));
+  return path === "" ? undefined : path;
 }
 
 function pathOf(address: Address): string {

@@ -87,6 +87,11 @@ export class H5File {
     return sibling;
   }
 
+  /** Asks the library what no method here does. @param path - for what the error says */
+  ask<T>(path: string, work: (h5: H5, file: bigint) => T): T {
+    return this.#call(path, (h5) => work(h5, this.#id));
+  }
+
   /** Closes the file; a second call does nothing. */
   close(): void {
     if (!this.#open) return;
@@ -231,8 +236,7 @@ export class H5File {
   /** Whether a dataset is a list of numbers or texts of a length. */
   isList(path: string, length: number): boolean {
     const meta = this.#metadata(path);
-    if (meta?.shape?.length !== 1 || meta.shape[0] !== length) return false;
-    return meta.type === STRING || numberType(meta) !== undefined;
+    return meta?.shape?.length === 1 && meta.shape[0] === length && (meta.type === STRING || !!numberType(meta));
   }
 
   /**

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { connect } from "../../../src/connect.ts";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { timingEdges } from "../../../src/db/index.ts";
+import { H5Browser } from "../../../src/hdf5/index.ts";
 import { parseCrystfelGeom, toCrystfelGeom } from "../../../src/ip/index.ts";
 import { cli } from "../../support/fake-io.ts";
 
@@ -233,6 +234,22 @@ describe("sacla", () => {
     expect(
       (await cli(["image", "newest", `${detector}-3`, "--tag", "384559331", "--json", "--url", fixture])).out,
     ).toContain("FRAME_MISSING");
+  });
+
+  it("image: writes a picture with its numbers and places as HDF5", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sacla-test-"));
+    try {
+      const path = join(folder, "picture.h5");
+      const answer = await json("image", "newest", "--dark", "-o", path);
+      expect(answer["picture"]).toEqual({ file: path });
+      const browser = await H5Browser.open(path);
+      const { shape } = await browser.look("picture.h5", "/picture");
+      expect((await browser.look("picture.h5", "/x_um")).shape).toEqual([shape?.[1]]);
+      const one = { offset: [], count: [], step: [] };
+      expect([...(await browser.numbers("picture.h5", "/dark_run", one))]).toEqual([truth.run]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("assemble leaves out the bad pixels of CITIUS, which shine", async () => {

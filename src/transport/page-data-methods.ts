@@ -1,0 +1,126 @@
+import * as v from "valibot";
+
+const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+const bl = whole(0, 1000);
+const run = whole(-1_000_000_000, 1_000_000_000);
+const tag = whole(0, 0xffff_ffff);
+const text = v.pipe(v.string(), v.nonEmpty());
+const path = v.pipe(v.string(), v.maxLength(4000));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const index = whole(0, Number.MAX_SAFE_INTEGER);
+const doubles: v.GenericSchema<Float64Array> = v.instance(Float64Array);
+const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
+const span = v.tuple([whole(0, 65_535), whole(1, 65_536)]);
+const region = v.nullable(v.strictObject({ rows: span, columns: span }));
+
+const numbers = v.array(
+  v.strictObject({
+    name: text,
+    /** null: it could not be computed, and `note` says why. */
+    value: v.nullable(v.number()),
+    /** Standard error; null: exactly known, or not determined. */
+    error: v.nullable(v.number()),
+    unit: v.string(),
+    note: v.string(),
+  }),
+);
+
+/** A file to be saved, and the command line that writes the like; "": there is none. */
+const file = v.strictObject({ name: text, bytes, command: v.string(), note: v.string() });
+
+const row = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string) => ({
+  params,
+  result,
+  changes: false,
+  meaning,
+  python: null,
+});
+
+/** The rows of the method table for runs and files on the page; `withPage` of src/page answers them. */
+export const pageDataMethods = {
+  "page.summary": row(
+    v.strictObject({ bl, run }),
+    numbers,
+    "Numbers that describe a run: shots by class, mean intensity, nearest dark, and columns of one's own.",
+  ),
+  "page.imageSummary": row(
+    v.strictObject({ bl, run }),
+    numbers,
+    "Hit rate and pumped/unpumped of a sample of a run's images; one run at a time is computed.",
+  ),
+  "page.export": row(
+    v.strictObject({
+      bl,
+      detId: text,
+      dark: v.nullable(run),
+      /** Of a stored shot; null: the newest live one. */
+      shot: v.nullable(v.strictObject({ run, tag })),
+      mean: whole(1, 1000),
+      /** The part that is shown, in pixels of the whole picture; null: all. */
+      region,
+      form: v.picklist(["png", "h5"]),
+      /** For PNG: colours, and the values of the lowest and the highest. */
+      colourMap: v.string(),
+      scale: v.string(),
+      range: v.tuple([v.number(), v.number()]),
+    }),
+    file,
+    "The picture that is shown as a file: PNG with its colours, or HDF5 with its numbers and where they are.",
+  ),
+  "page.report": row(
+    v.strictObject({ bl, run, detId: text, limit: whole(1, 1_000_000) }),
+    file,
+    "The report of a run, as `sacla demo` writes it: one HTML file with pictures in it.",
+  ),
+  "page.files": row(
+    v.strictObject({}),
+    v.strictObject({ files: v.array(v.strictObject({ name: text, bytes: count, modified: v.number() })) }),
+    "The HDF5 files of the folder, or the file, that is served.",
+  ),
+  "page.h5": row(
+    v.strictObject({ file: text, path }),
+    v.strictObject({
+      kind: v.picklist(["group", "dataset"]),
+      /** Without links. */
+      path,
+      what: v.string(),
+      attributes: v.array(v.strictObject({ name: v.string(), value: v.string() })),
+      members: v.array(
+        v.strictObject({
+          name: v.string(),
+          kind: v.picklist(["group", "dataset", "link", "other"]),
+          /** Type and shape of a dataset, target of a link. */
+          what: v.string(),
+        }),
+      ),
+      /** Members that are not listed. */
+      more: count,
+      shape: v.nullable(v.array(count)),
+      holds: v.picklist(["numbers", "texts", "other"]),
+    }),
+    "A group or dataset of a file, with its attributes and members. Nothing outside the folder is read.",
+  ),
+  "page.h5Data": row(
+    v.strictObject({
+      file: text,
+      path,
+      /** Index on each axis but the last, or the last two of a picture or table. */
+      at: v.pipe(v.array(index), v.maxLength(32)),
+      as: v.picklist(["curve", "table", "picture", "texts"]),
+      /** First row of a table. */
+      from: index,
+      /** Most numbers of a curve, rows and columns of a picture: every n-th is given. */
+      most: whole(1, 4000),
+    }),
+    v.strictObject({
+      /** Rows and columns that are given; [1, n] for a curve. */
+      shape: v.tuple([count, count]),
+      /** Every so many-th is given. */
+      step: count,
+      /** Row-major; none for texts. */
+      values: doubles,
+      texts: v.array(v.string()),
+    }),
+    "A part of a dataset: a curve, a table, a picture, or a list of texts.",
+  ),
+} as const;
