@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -10,6 +11,9 @@ import { quantityWithError } from "../../src/core/quantities.ts";
 import { Presets } from "../../src/ec/index.ts";
 import { H5Browser } from "../../src/hdf5/index.ts";
 import { estimate, Journal, type Plan, scan } from "../../src/scan/index.ts";
+import { sacla } from "../support/cli.ts";
+import { gatewayOver, gatewayPython } from "../support/gateway.ts";
+import { itNeeding } from "../support/optional.ts";
 import { buildPage, hasBrowser, itInBrowser, openBrowser, openPage, type Viewing, view } from "../support/page.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -292,6 +296,99 @@ describe("runs, data and steering in Chromium", () => {
       expect(await faultsOf(page, "files-tree")).toEqual([]);
       expect(faults).toEqual([]);
       await page.close();
+    },
+    180_000,
+  );
+
+  itInBrowser(
+    "keeps what is looked at, by name too, and copies it as a link without secrets",
+    async () => {
+      const { page, faults } = await openPage(browser, file.address, "");
+      await page.goto(`${file.address}/`);
+      // A source without live shots begins with its runs, and stays there.
+      await page.getByRole("link", { name: "300001" }).click({ timeout: WAIT_MS });
+      await page.getByText("Run 300001: tiny octal").waitFor({ timeout: WAIT_MS });
+      await page.getByLabel("colours").selectOption("Magma");
+      await page.getByText("Layout", { exact: true }).click();
+      await page.getByLabel("name of the layout").fill("spots");
+      await page.getByLabel("name of the layout").press("Enter");
+      await page.getByRole("button", { name: "spots", exact: true }).waitFor({ timeout: WAIT_MS });
+      await page.getByRole("button", { name: "copy the link" }).click();
+      const link = await page.getByLabel("link", { exact: true }).inputValue();
+      expect(link).toBe(`${file.address}/#/runs?run=300001&map=Magma`);
+      expect(await faultsOf(page, "layout")).toEqual([]);
+      await page.getByRole("link", { name: "Files" }).click();
+      await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
+      await page.goto(`about:blank`);
+      await page.goto(`${file.address}/`);
+      await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
+      await page.getByText("Layout", { exact: true }).click();
+      await page.getByRole("button", { name: "spots", exact: true }).click();
+      await page.getByText("Run 300001: tiny octal").waitFor({ timeout: WAIT_MS });
+      expect(await page.getByLabel("colours").inputValue()).toBe("Magma");
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+    120_000,
+  );
+
+  itInBrowser(
+    "shows a replayed run through another server: live, then as a stored run, and says what that source has not",
+    async () => {
+      let replay: ChildProcess | undefined;
+      const args = ["replay-live", "300001", "--source", fixture, "--speed", "0.05", "--zmq", "tcp://127.0.0.1:*"];
+      const served = new Promise<string>((resolve, reject) => {
+        sacla(folder, [...args, "--json"], {}, (child, out) => {
+          replay = child as ChildProcess;
+          resolve(out);
+        }).then(({ err }) => reject(new Error(err)), reject);
+      });
+      served.catch(() => {});
+      const [address] = (JSON.parse(await served) as { addresses: [string] }).addresses;
+      const viewing = await view(folder, [address]);
+      try {
+        const { page, faults } = await openPage(browser, viewing.address, "live?bl=2");
+        await page.getByText(/run 300001 · tag 3845593\d\d/).waitFor({ timeout: WAIT_MS });
+        expect(await faultsOf(page, "replay-live")).toEqual([]);
+        await page.getByRole("link", { name: "Runs" }).click();
+        await page.locator(".computed", { hasText: "nearest dark" }).getByText("300001").waitFor({ timeout: WAIT_MS });
+        await page.getByRole("link", { name: "300001" }).click();
+        await page.getByText(/tag 384559337 · raw/).waitFor({ timeout: WAIT_MS });
+        for (const [panel, text] of [
+          ["Files", "This source is no file and no folder"],
+          ["Steer", "This source controls nothing"],
+          ["Requests", "This source takes no requests"],
+        ] as const) {
+          await page.getByRole("link", { name: panel }).click();
+          await page.getByText(text).last().waitFor({ timeout: WAIT_MS });
+        }
+        expect(faults).toEqual([]);
+        await page.close();
+      } finally {
+        await viewing.close();
+        replay?.kill("SIGINT");
+      }
+    },
+    180_000,
+  );
+
+  itNeeding(
+    gatewayPython !== undefined && hasBrowser,
+    "no Chromium, or no Python with pyzmq and numpy",
+    "shows the runs, pictures and signals of the gateway to the facility's Python modules",
+    async () => {
+      const address = await gatewayOver(file.address);
+      const viewing = await view(folder, [address]);
+      try {
+        const { page, faults } = await openPage(browser, viewing.address, "runs?bl=2&run=300001");
+        await page.getByText(/tag 384559337 · raw/).waitFor({ timeout: WAIT_MS });
+        await page.locator("[data-selected]").getByText("9 shots").waitFor({ timeout: WAIT_MS });
+        expect(await faultsOf(page, "gateway")).toEqual([]);
+        expect(faults).toEqual([]);
+        await page.close();
+      } finally {
+        await viewing.close();
+      }
     },
     180_000,
   );

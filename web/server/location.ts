@@ -9,6 +9,14 @@ export interface Place {
   readonly params: URLSearchParams;
 }
 
+/** The panel that an address without one means. */
+let home = "live";
+
+/** A source without live shots begins with its runs. */
+export function setHome(panel: string): void {
+  home = panel;
+}
+
 function read(): string {
   return location.hash;
 }
@@ -21,7 +29,7 @@ function follow(changed: () => void): () => void {
 export function usePlace(): Place {
   const hash = useSyncExternalStore(follow, read);
   const [panel = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
-  return { panel: panel === "" ? "live" : panel, params: new URLSearchParams(query) };
+  return { panel: panel === "" ? home : panel, params: new URLSearchParams(query) };
 }
 
 /** Changes some parameters; null takes one away. A setting is no step of its own to go back by. */
@@ -37,5 +45,5 @@ export function hashWith(change: Readonly<Record<string, string | null>>): strin
   for (const [name, value] of Object.entries(change))
     if (value === null) params.delete(name);
     else params.set(name, value);
-  return `#/${now === "" ? "live" : now}?${params}`;
+  return `#/${now === "" ? home : now}?${params}`;
 }

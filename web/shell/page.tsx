@@ -4,10 +4,11 @@ import { LivePanel } from "../live/live-panel.tsx";
 import { RequestsPanel } from "../requests/requests-panel.tsx";
 import { RunsPanel } from "../runs/runs-panel.tsx";
 import { ask, ec, logOut, readSession, type Session } from "../server/connection.ts";
-import { go, usePlace } from "../server/location.ts";
+import { go, setHome, usePlace } from "../server/location.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
 import { SteerPanel } from "../steer/steer-panel.tsx";
 import { HealthBar } from "./health-bar.tsx";
+import { LayoutMenu } from "./layout-menu.tsx";
 import { Login } from "./login.tsx";
 import { StopButton } from "./stop-button.tsx";
 
@@ -66,8 +67,9 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
     `beam ${bl}`,
   );
   // A file has nothing live to begin with.
-  const isStored = location.hash === "" && methods.length > 0 && !methods.includes("live.shots");
-  const shown = isStored ? "runs" : panel;
+  const isStored = methods.length > 0 && !methods.includes("live.shots");
+  setHome(isStored ? "runs" : "live");
+  const shown = location.hash === "" && isStored ? "runs" : panel;
   const { Panel } = panels[shown] ?? { Panel: LivePanel };
   return (
     <>
@@ -88,6 +90,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
             </a>
           ))}
         </nav>
+        {about.value === undefined ? null : <LayoutMenu source={about.value.name} methods={methods} />}
         <HealthBar holder={holder.value} beam={beam.value} source={about.value?.name ?? about.error ?? "…"} />
         {session.hasKeys ? (
           <button type="button" onClick={onLogOut} title={`${session.name}, ${session.role}`}>
