@@ -390,6 +390,5 @@ describe("runs, data and steering in Chromium", () => {
         await viewing.close();
       }
     },
-    180_000,
   );
 });

@@ -25,12 +25,12 @@ export function* eachBelow(file: H5File, root: string): Generator<string> {
   function* walk(group: string, above: ReadonlySet<string>): Generator<string> {
     for (const name of file.keys(group)) {
       const member = group === "/" ? `/${name}` : `${group}/${name}`;
-      const id = isGroup(file, member) ? file.identity(member) : undefined;
+      const id = isGroup(file, member) ? identityOf(file, member) : undefined;
       if (id === undefined) yield member;
       else if (!above.has(id) && above.size < MOST_LEVELS) yield* walk(member, new Set(above).add(id));
     }
   }
-  if (file.kind(root) === "group") yield* walk(root, new Set([file.identity(root)]));
+  if (file.kind(root) === "group") yield* walk(root, new Set([identityOf(file, root)]));
 }
 
 /** What cannot be looked at is no group: who reads it is told why. */
@@ -49,4 +49,10 @@ function tooMany(file: H5File, path: string): SaclaError {
     `${path} of ${show(file.path)} has more than ${MOST_BELOW} objects below it; links may lead to the same ones.`,
     { details: { file: file.path, path } },
   );
+}
+
+/** The same for every path that leads to an object: the address of its header, and the file that it is in. */
+function identityOf(file: H5File, path: string): string {
+  const reference = file.ask(path, (h5, id) => h5.create_object_reference(id, path));
+  return `${file.linkOut(path)?.file ?? ""} ${Buffer.from(reference).toString("hex")}`;
 }

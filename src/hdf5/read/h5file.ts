@@ -112,12 +112,6 @@ export class H5File {
     return type < 0 ? undefined : "other";
   }
 
-  /** The same for every path that leads to an object: the address of its header, and the file that it is in. */
-  identity(path: string): string {
-    const reference = this.#call(path, (h5) => h5.create_object_reference(this.#id, path));
-    return `${this.linkOut(path)?.file ?? ""} ${Buffer.from(reference).toString("hex")}`;
-  }
-
   /** Names in a group, read once; none when there is no such group. */
   keys(path: string): readonly string[] {
     const known = this.#keys.get(path);
