@@ -15,7 +15,8 @@ DETECTOR = os.environ["SACLA_TEST_DETECTOR"]
 class FileImages(unittest.TestCase):
     def test_are_those_of_the_server_until_the_file_changes(self) -> None:
         tags = dbpy.read_taglist_byrun(3, RUN)
-        reader = stpy.StorageReader(DETECTOR, 3, (RUN,))
+        # As some published scripts name their run.
+        reader = stpy.StorageReader(DETECTOR, 3, (RUN, RUN))
         buffer = stpy.StorageBuffer(reader)
         for tag in tags:
             self.assertEqual(reader.collect(buffer, tag), tag)

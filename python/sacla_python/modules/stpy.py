@@ -55,8 +55,8 @@ class StorageReader:
             raise APIError("UNKNOWN_DETECTOR", f"Run {self.runs[0]} has no detector {detID}; it has {sorted(listed)}.")
         is_composite = any(one != detID and one.startswith(f"{detID}-") for one in listed)
         self._ahead: Optional[_Ahead] = None if is_composite else _Ahead(self.bl, detID)
-        # Of one run: which of several has a tag is what the server says.
-        is_one = len(self.runs) == 1 and not is_composite
+        # Of one run, which some scripts name twice: which of several has a tag is what the server says.
+        is_one = len(set(self.runs)) == 1 and not is_composite
         self._file: Optional[_FileImages] = _FileImages(self.bl, self.runs[0], detID) if is_one else None
 
     def collect(self, buffer: "StorageBuffer", tag: int) -> int:
