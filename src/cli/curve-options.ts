@@ -1,14 +1,13 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { defined } from "../core/options.ts";
 import type { Plan, ShotsRequest } from "../scan/index.ts";
-import { type CommandResult, parseNumber, parseWhole } from "./command.ts";
-import { shotCondition } from "./scan-beam.ts";
+import { type CommandResult, collect, parseNumber, parseWhole } from "./command.ts";
 import type { ScanningOptions } from "./scan-options.ts";
 
 /** How each point is measured. */
 export interface PointWords {
   readonly shots: number;
-  readonly shutter?: string | undefined;
+  readonly shutter?: readonly string[] | undefined;
   readonly settle: number;
 }
 
@@ -16,27 +15,42 @@ export interface PointWords {
 export function withPoints(command: Command, shots: number): Command {
   return command
     .option("--shots <n>", "good shots at each point", parseWhole, shots)
-    .option("--shutter <name>", "opened for the shots of each point")
+    .addOption(shutterOption("the shots of each point"))
     .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0);
+}
+
+/** `--shutter`, of each command that opens any. @param during - what it is opened for */
+export function shutterOption(during: string): Option {
+  const option = new Option("--shutter <name>", `opened for ${during}; can be repeated, in the order of opening`);
+  return option.argParser((name: string, before: readonly string[] = []) => [...before, name]);
+}
+
+/** `--where` of commands that take shots; see `conditionsOf`. */
+export function whereOption(): Option {
+  const option = new Option(
+    "--where <condition>",
+    'what a good shot is: "i0 > 5nC", "4nC < i0 < 6nC"; can be repeated',
+  );
+  return option.default([], "every shot with beam").argParser(collect);
 }
 
 /** Options of commands that measure a curve of one signal. */
 interface CurveOptions extends ScanningOptions, PointWords {
   readonly signal: string;
-  readonly where?: readonly string[];
 }
 
 /** What a curve's plan needs of them, but for the axis. @param normaliseBy - a signal; undefined: none */
 export function curveSettings(
   options: CurveOptions,
+  conditions: Pick<ShotsRequest, "conditions">,
   normaliseBy: string | undefined,
   steps: { readonly from: number; readonly to: number; readonly points: number },
 ) {
-  const { signal, shots: count, where = [], shutter, settle } = options;
+  const { signal, shots: count, shutter, settle } = options;
   const shots: ShotsRequest = {
     count,
     signals: [signal, ...(normaliseBy === undefined ? [] : [normaliseBy])],
-    ...(where.length === 0 ? {} : { conditions: where.map(shotCondition) }),
+    ...conditions,
   };
   return { ...steps, signalName: signal, ...defined({ normaliseBy, shutter }), settleSeconds: settle, shots };
 }

@@ -4,12 +4,12 @@ import { defined } from "../core/options.ts";
 import { counted } from "../core/show.ts";
 import { textTable } from "../plot/text.ts";
 import { type DelaySweeps, delaySweeps, type SharedScan, sharedScan } from "../scan/index.ts";
-import { type CommandResult, collect, declare, parseNumber, parseWhole, type Session } from "./command.ts";
+import { type CommandResult, declare, parseNumber, parseWhole, type Session } from "./command.ts";
 import { contextOf, requireSignals } from "./commands/scan.ts";
 import { view } from "./control.ts";
-import { tellEnd } from "./curve-options.ts";
+import { shutterOption, tellEnd, whereOption } from "./curve-options.ts";
 import type { Io } from "./io.ts";
-import { shotCondition } from "./scan-beam.ts";
+import { conditionsOf } from "./scan-beam.ts";
 import { type ScanningOptions, withScanning } from "./scan-options.ts";
 import { runPlan } from "./scanning.ts";
 
@@ -28,7 +28,7 @@ interface Options extends ScanningOptions {
   readonly zeroPixel: number;
   readonly offset?: boolean;
   readonly where: string[];
-  readonly shutter?: string;
+  readonly shutter?: readonly string[];
 }
 
 /** `sacla delay-scan live AXIS FROM TO`: fast sweeps until time zero is as precise as asked. */
@@ -60,13 +60,8 @@ export function addLiveDelayScan(group: Command, io: Io): void {
           .option("--fs-per-pixel <fs>", "its scale", parseNumber)
           .option("--zero-pixel <px>", "edge at which time zero holds", parseNumber, 1000)
           .option("--offset", "part of the change stays: fit a step beside the decay")
-          .option(
-            "--where <condition>",
-            'what a good shot is, as "SIGNAL OPERATOR NUMBER"; can be repeated',
-            collect,
-            [],
-          )
-          .option("--shutter <name>", "opened for each sweep"),
+          .addOption(whereOption())
+          .addOption(shutterOption("each sweep")),
       ),
     async (session, options, [axis, from, to]) => {
       const { of, pumped, i0, edgeSignal: signalName, fsPerPixel, zeroPixel } = options;
@@ -86,7 +81,7 @@ export function addLiveDelayScan(group: Command, io: Io): void {
         fsPerUnit: options.fsPerUnit,
         t0ErrorFs: options.t0Error,
         mostSweeps: options.most,
-        ...(options.where.length === 0 ? {} : { conditions: options.where.map(shotCondition) }),
+        ...(await conditionsOf(session, options.where)),
         ...defined({ jitter, offset: options.offset, shutter: options.shutter }),
       };
       const context = { command: "delay-scan live", settings, ...contextOf(options) };
@@ -105,7 +100,7 @@ interface SharedOptions extends ScanningOptions {
   readonly pilot: number;
   readonly most: number;
   readonly where: string[];
-  readonly shutter?: string;
+  readonly shutter?: readonly string[];
   readonly settle: number;
 }
 
@@ -133,13 +128,8 @@ export function addSharedDelayScan(group: Command, io: Io): void {
           )
           .option("--pilot <n>", "good shots at each point of the first round", parseWhole, 30)
           .option("--most <n>", "good shots of the whole scan at most", parseWhole, 100_000)
-          .option(
-            "--where <condition>",
-            'what a good shot is, as "SIGNAL OPERATOR NUMBER"; can be repeated',
-            collect,
-            [],
-          )
-          .option("--shutter <name>", "opened for the shots of each point")
+          .addOption(whereOption())
+          .addOption(shutterOption("the shots of each point"))
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
       ),
     async (session, options, [axis, from, to, points]) => {
@@ -155,7 +145,7 @@ export function addSharedDelayScan(group: Command, io: Io): void {
         pilotShots: options.pilot,
         mostShots: options.most,
         settleSeconds: options.settle,
-        ...(where.length === 0 ? {} : { conditions: where.map(shotCondition) }),
+        ...(await conditionsOf(session, where)),
         ...defined({ pumpedBy: pumped, normaliseBy: i0, shutter }),
       };
       const context = { command: "delay-scan shared", settings, ...contextOf(options) };

@@ -1,5 +1,6 @@
-import { SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
+import { parseQuantity } from "../core/quantities.ts";
+import { limitIn, parseCondition } from "../db/index.ts";
 import {
   type BeamRule,
   type ControlBeamlineOptions,
@@ -14,18 +15,19 @@ import { view } from "./control.ts";
 import type { ScanningOptions } from "./scan-options.ts";
 
 /** What of the options says which shots have beam. @throws BAD_ARGUMENT for a `--beam` that is none */
-export function beamOptions(
+export async function beamOptions(
+  session: Session,
   { monitor: given, beam, beamWait }: ScanningOptions,
   bl: number,
-): Pick<ControlBeamlineOptions, "monitor" | "beam" | "beamWaitSeconds"> {
+): Promise<Pick<ControlBeamlineOptions, "monitor" | "beam" | "beamWaitSeconds">> {
   const monitor = given ?? `xfel_bl_${bl}_tc_bm_1_pd/charge`;
-  return { monitor, beam: beamRule(beam, monitor), beamWaitSeconds: beamWait };
+  return { monitor, beam: await beamRule(session, beam, monitor), beamWaitSeconds: beamWait };
 }
 
-function beamRule(text: string | undefined, monitor: string): BeamRule {
+async function beamRule(session: Session, text: string | undefined, monitor: string): Promise<BeamRule> {
   if (text === undefined) return "auto";
   if (text === "auto" || text === "off") return text;
-  return shotCondition(text.trim() !== "" && Number.isFinite(Number(text)) ? `${monitor} >= ${text}` : text);
+  return await shotCondition(session, parseQuantity(text) === undefined ? text : `${monitor} >= ${text}`);
 }
 
 /** Lines for people: a warning of a closed shutter, and what counts as beam. None for a plan that takes no shots. */
@@ -42,7 +44,7 @@ export async function beamLines(
     );
   const { needsBeam, opens } = await planNeeds(plan, { where: positions }, maps);
   if (!needsBeam) return [];
-  const rule = beamOptions(options, looking.bl);
+  const rule = await beamOptions(session, options, looking.bl);
   if (rule.beam === "off") return ["beam: every shot counts, also those without beam"];
   const { experiment } = session;
   const { facility, signal } = session;
@@ -52,30 +54,40 @@ export async function beamLines(
   return [...(look.warning === "" ? [] : [`warning: ${look.warning}`]), ...waits, `beam: ${look.text}`];
 }
 
+/** What a plan asks of its shots by `--where`; nothing without it. @throws as {@link shotCondition} */
+export async function conditionsOf(
+  session: Session,
+  where: readonly string[],
+): Promise<{ readonly conditions?: readonly ShotCondition[] }> {
+  if (where.length === 0) return {};
+  return { conditions: await Promise.all(where.map(async (text) => await shotCondition(session, text))) };
+}
+
 /**
- * A condition on shots as people type it, `SIGNAL OPERATOR NUMBER`: `i0 > 1e-9`.
- * @throws BAD_ARGUMENT
+ * A condition on shots as people type it, `i0 > 1e-9`, with a unit if they like, `i0 > 5nC`, or a band,
+ * `4nC < i0 < 6nC`.
+ * @throws BAD_ARGUMENT for another form, and for a unit that is not that of the signal
  */
-export function shotCondition(text: string): ShotCondition {
-  const [, signalName, operator, number] = /^\s*(\S+?)\s*(<=|>=|<|>|=)\s*(\S+)\s*$/.exec(text) ?? [];
-  const limit = Number(number);
-  if (signalName === undefined || operator === undefined || !Number.isFinite(limit))
-    throw new SaclaError(
-      "BAD_ARGUMENT",
-      `The condition ${JSON.stringify(text)} must be "SIGNAL OPERATOR NUMBER", with an operator of < <= > >= =.`,
-    );
-  switch (operator) {
-    case "=":
-      return { signalName, equals: limit };
-    case ">":
-      return { signalName, between: [next(limit, 1), Number.MAX_VALUE] };
-    case ">=":
-      return { signalName, between: [limit, Number.MAX_VALUE] };
-    case "<":
-      return { signalName, between: [-Number.MAX_VALUE, next(limit, -1)] };
-    default:
-      return { signalName, between: [-Number.MAX_VALUE, limit] };
+async function shotCondition({ facility }: Session, text: string): Promise<ShotCondition> {
+  const { equipId: signalName, comparisons } = parseCondition(text);
+  const unit = comparisons.some((one) => one.unit !== "") ? await unitOfSignal(facility, signalName) : "";
+  let [low, high] = [-Number.MAX_VALUE, Number.MAX_VALUE];
+  for (const one of comparisons) {
+    const limit = limitIn(one, unit, signalName);
+    if (one.operator === "=") return { signalName, equals: limit };
+    if (one.operator === "!=") throw badArgument("condition of a scan", text, "one with < <= > >= or =");
+    // Limits are included.
+    if (one.operator.startsWith(">")) low = one.operator === ">" ? next(limit, 1) : limit;
+    else high = one.operator === "<" ? next(limit, -1) : limit;
   }
+  return { signalName, between: [low, high] };
+}
+
+/** The unit of a signal as its newest value has it. @throws UNKNOWN_SIGNAL */
+export async function unitOfSignal({ db, endpoint }: Session["facility"], id: string): Promise<string> {
+  const [hightag, tag] = await db.readTagnumberNewest(id);
+  const [column] = await endpoint.call("db.readColumns", { equipIds: [id], hightag, tags: Uint32Array.of(tag) });
+  return column?.unit ?? "";
 }
 
 /** `--repeat`: so many attempts in all. @throws BAD_ARGUMENT */
@@ -84,7 +96,7 @@ export function repeatOf(attempts: number): { readonly goodPart: number; readonl
   return { goodPart: 0.5, attempts };
 }
 
-/** The number next to one, up or down: limits are included. */
+/** The number next to one, up or down. */
 function next(x: number, direction: 1 | -1): number {
   if (x === 0) return direction * Number.MIN_VALUE;
   const bits = new BigInt64Array(1);

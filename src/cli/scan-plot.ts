@@ -1,6 +1,7 @@
 import type { Control } from "../ec/index.ts";
 import type { ScanCallback } from "../scan/index.ts";
 import type { Session } from "./command.ts";
+import { unitOfSignal } from "./scan-beam.ts";
 
 /** Between two drawings while the scan goes on. */
 const EVERY_MS = 1000;
@@ -70,7 +71,7 @@ export class ScanUnits implements ScanCallback {
   point({ data, taken }: Parameters<NonNullable<ScanCallback["point"]>>[0]): void {
     for (const name of Object.keys(data)) this.#ask(name, async () => this.#control.axis(name).unit);
     for (const name of Object.keys(taken?.values ?? {}))
-      this.#ask(name, async () => await this.#ofSignal(this.#idOf(name)));
+      this.#ask(name, async () => await unitOfSignal(this.#session.facility, this.#idOf(name)));
   }
 
   /** Resolves when all that were asked for are known or known not to be. */
@@ -88,12 +89,5 @@ export class ScanUnits implements ScanCallback {
       name,
       find().then(take, () => {}),
     );
-  }
-
-  async #ofSignal(id: string): Promise<string> {
-    const { db, endpoint } = this.#session.facility;
-    const [hightag, tag] = await db.readTagnumberNewest(id);
-    const [column] = await endpoint.call("db.readColumns", { equipIds: [id], hightag, tags: Uint32Array.of(tag) });
-    return column?.unit ?? "";
   }
 }

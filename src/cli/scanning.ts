@@ -287,7 +287,7 @@ async function runOn(
   plan: Plan,
   rest: EngineOptions,
 ): Promise<ScanEnd> {
-  const rule = beamOptions(options, control.bl);
+  const rule = await beamOptions(session, options, control.bl);
   if (rule.beam === "off") session.io.err("beam: every shot counts, also those without beam\n");
   const beamline = controlBeamline(session.facility, control, {
     ...rule,

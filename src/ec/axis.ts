@@ -88,13 +88,23 @@ export class Axis {
     // The end first: why it cannot be approached matters only when it could be reached.
     for (const target of this.#legs(Number.NaN, end).reverse()) {
       const hard = whyOutside(this.#info.limitsPulses, target, "pulses");
-      const soft = whyOutside(this.definition.limits, toPosition(this.definition, target), this.unit);
+      const soft = this.#outsideOwn(target);
       // Whoever says units cannot tell from pulses how far it may go.
       const inUnits = hard === "" || this.unit === "pulse" ? "" : ` (${this.showLimits()} ${this.unit})`;
       const why = soft === "" ? `${hard}${inUnits}` : soft;
       if (why !== "") return target === end ? why : `it is approached by way of ${this.show(target)}, and ${why}`;
     }
     return "";
+  }
+
+  /** In pulses, as the axis goes: a limit between two of them is the nearer one. */
+  #outsideOwn(target: number): string {
+    const { limits } = this.definition;
+    if (limits !== "unlimited") {
+      const [a, b] = [toPulses(this.definition, limits[0]), toPulses(this.definition, limits[1])];
+      if (limits[0] < limits[1] && target >= Math.min(a, b) && target <= Math.max(a, b)) return "";
+    }
+    return whyOutside(limits, toPosition(this.definition, target), this.unit);
   }
 
   /** Seconds from one position to another, the approach included. */

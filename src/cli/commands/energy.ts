@@ -109,7 +109,7 @@ function addEdge(group: Command, io: Io): void {
           "BAD_ARGUMENT",
           "Say --normalise ID: the signal before the sample, behind the monochromator.",
         );
-      const common = curveSettings(options, options.normalise, { from, to, points });
+      const common = curveSettings(options, {}, options.normalise, { from, to, points });
       await requireSignals(session, common.shots.signals ?? []);
       const detected = options.fluorescence === true ? "fluorescence" : "transmission";
       const settings: EdgeSettings = { ...common, edgeEv, detected };

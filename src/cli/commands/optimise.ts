@@ -2,9 +2,10 @@ import { badArgument } from "../../core/guards.ts";
 import { defined } from "../../core/options.ts";
 import type { ControlView } from "../../ec/index.ts";
 import { type Knob, type OptimiseOptions, optimise as optimisation } from "../../scan/index.ts";
-import { type AddCommand, collect, declare, parseNumber, parseWhole } from "../command.ts";
+import { type AddCommand, declare, parseNumber, parseWhole } from "../command.ts";
 import { view } from "../control.ts";
-import { shotCondition } from "../scan-beam.ts";
+import { shutterOption, whereOption } from "../curve-options.ts";
+import { conditionsOf } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 import { contextOf, requireSignals } from "./scan.ts";
@@ -16,7 +17,7 @@ interface Options extends ScanningOptions {
   readonly verify?: number;
   readonly minimum?: boolean;
   readonly simplex?: boolean;
-  readonly shutter?: string;
+  readonly shutter?: readonly string[];
   readonly settle: number;
   readonly where: string[];
   readonly seed: number;
@@ -39,16 +40,16 @@ export const optimise: AddCommand = (program, io) =>
           .option("--budget <n>", "most shots in all", parseWhole, 300)
           .option("--verify <n>", "shots at the best place and at the start, compared in the end", parseWhole)
           .option("--simplex", "Nelder and Mead instead of Bayesian: for signals with little noise")
-          .option("--shutter <name>", "opened for the shots of each point")
-          .option("--where <condition>", 'what a good shot is, as "SIGNAL OPERATOR NUMBER"', collect, [])
+          .addOption(shutterOption("the shots of each point"))
+          .addOption(whereOption())
           .option("--settle <s>", "seconds between a change and the first shot", parseNumber, 0)
           .option("--seed <n>", "of the places that are looked at", parseWhole, 1),
       ),
     async (session, options, [texts]) => {
       const { signal, normalise: per, shots: count, budget, shutter, where } = options;
       const signals = per === undefined ? [signal] : [signal, per];
-      const conditions = where.map(shotCondition);
-      await requireSignals(session, [...signals, ...conditions.map(({ signalName }) => signalName)]);
+      const good = await conditionsOf(session, where);
+      await requireSignals(session, [...signals, ...(good.conditions ?? []).map(({ signalName }) => signalName)]);
       const control = await view(session);
       const knobs: Record<string, Knob> = {};
       for (const text of texts) {
@@ -58,7 +59,7 @@ export const optimise: AddCommand = (program, io) =>
       const settings: OptimiseOptions = {
         knobs,
         signalName: signal,
-        shots: { count, signals, ...(conditions.length === 0 ? {} : { conditions }) },
+        shots: { count, signals, ...good },
         goal: options.minimum === true ? "minimum" : "maximum",
         method: options.simplex === true ? "simplex" : "bayesian",
         budget,
@@ -87,7 +88,7 @@ async function knobOf(control: ControlView, name: string, [from, to, step]: Rang
   if (setting === undefined) {
     const axis = control.axis(name);
     const { limits } = axis;
-    if (limits !== "unlimited" && (from < limits.from || to > limits.to))
+    if (limits !== "unlimited" && [from, to].some((end) => axis.problem(end) !== ""))
       throw badArgument(`range of ${name}`, `${from} to ${to}`, `within its limits, ${limits.from} to ${limits.to}`);
     return { from, to, step, start: await axis.position() };
   }

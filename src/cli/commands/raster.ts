@@ -3,7 +3,8 @@ import { defined } from "../../core/options.ts";
 import { count, gridPositions, TargetMap } from "../../scan/index.ts";
 import { type AddCommand, collect, declare, inUnit, parseTyped, parseWhole, type Typed } from "../command.ts";
 import { view } from "../control.ts";
-import { shotCondition } from "../scan-beam.ts";
+import { shutterOption, whereOption } from "../curve-options.ts";
+import { conditionsOf } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 import { contextOf, ownSignals } from "./scan.ts";
@@ -14,7 +15,7 @@ interface Options extends ScanningOptions {
   readonly spots?: number;
   readonly signal: string[];
   readonly where: string[];
-  readonly shutter: string;
+  readonly shutter: readonly string[];
   readonly selector?: string;
 }
 type Axis = [name: string, from: Typed, to: Typed, points: number];
@@ -37,7 +38,7 @@ export const raster: AddCommand = (program, io) =>
           .argument("<from>", "in its unit, or with one", parseTyped)
           .argument("<to>", "included", parseTyped)
           .argument("<points>", "number of rows", parseWhole)
-          .requiredOption("--shutter <name>", "opened for the shots of each spot")
+          .addOption(shutterOption("the shots of each spot").makeOptionMandatory())
           .option("--chip <file>", "the spots and which are used; made when it is not there", "chip.map")
           .option("--spots <count>", "so many spots now (default: all that are fresh)", parseWhole)
           .option("--shots <n>", "good shots on each spot", parseWhole, 1)
@@ -48,7 +49,7 @@ export const raster: AddCommand = (program, io) =>
             collect,
             [],
           )
-          .option("--where <condition>", 'what a good shot is, "SIGNAL OPERATOR NUMBER"; can be repeated', collect, []),
+          .addOption(whereOption()),
       ),
     async (session, options, [x, x0, x1, columns, y, y0, y1, rows]) => {
       const looking = await view(session);
@@ -65,9 +66,8 @@ export const raster: AddCommand = (program, io) =>
         shots: {
           count: options.shots,
           signals: options.signal.length > 0 ? options.signal : ownSignals(session),
-          ...(options.where.length === 0
-            ? {}
-            : { conditions: options.where.map(shotCondition), budget: { shots: 20 } }),
+          ...(await conditionsOf(session, options.where)),
+          ...(options.where.length === 0 ? {} : { budget: { shots: 20 } }),
         },
         freshSpots: { map: "chip", shutter: options.shutter, ...defined({ selector: options.selector }) },
         giveUp: "go-on" as const,

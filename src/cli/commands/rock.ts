@@ -1,16 +1,9 @@
 import { Option } from "commander";
 import { rock as rockPlan } from "../../scan/index.ts";
-import {
-  type AddCommand,
-  type CommandResult,
-  collect,
-  declare,
-  parseNumber,
-  parseWhole,
-  type Session,
-} from "../command.ts";
+import { type AddCommand, type CommandResult, declare, parseNumber, parseWhole, type Session } from "../command.ts";
 import { cell, view } from "../control.ts";
-import { curveSettings, tellEnd } from "../curve-options.ts";
+import { curveSettings, shutterOption, tellEnd, whereOption } from "../curve-options.ts";
+import { conditionsOf } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 import { contextOf, requireSignals } from "./scan.ts";
@@ -24,7 +17,7 @@ interface Options extends ScanningOptions {
   readonly relative?: boolean;
   readonly shots: number;
   readonly where: string[];
-  readonly shutter?: string;
+  readonly shutter?: readonly string[];
   readonly settle: number;
 }
 
@@ -55,19 +48,18 @@ export const rock: AddCommand = (program, io) =>
           )
           .option("-r, --relative", "from and to are relative to where the axis is")
           .option("--shots <n>", "good shots at each point", parseWhole, 30)
-          .option(
-            "--where <condition>",
-            'what a good shot is, as "SIGNAL OPERATOR NUMBER"; can be repeated',
-            collect,
-            [],
-          )
-          .option("--shutter <name>", "opened for the shots of each point")
+          .addOption(whereOption())
+          .addOption(shutterOption("the shots of each point"))
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),
       ),
     async (session, options, [axis, from, to, points]) => {
       const shift = options.relative === true ? await (await view(session)).axis(axis).position() : 0;
       const normaliseBy = options.normalise ?? options.monitor ?? `xfel_bl_${session.bl}_tc_bm_1_pd/charge`;
-      const common = curveSettings(options, normaliseBy, { from: from + shift, to: to + shift, points });
+      const common = curveSettings(options, await conditionsOf(session, options.where), normaliseBy, {
+        from: from + shift,
+        to: to + shift,
+        points,
+      });
       await requireSignals(session, common.shots.signals ?? []);
       const settings: RockSettings = { ...common, axis, go: options.go, shape: options.shape };
       const context = { command: "rock", settings, ...contextOf(options) };

@@ -13,15 +13,16 @@ import {
   type Typed,
 } from "../command.ts";
 import { view } from "../control.ts";
+import { shutterOption, whereOption } from "../curve-options.ts";
 import { type GoTo, goToAnswer } from "../scan-answers.ts";
-import { beamOptions, repeatOf, shotCondition } from "../scan-beam.ts";
+import { beamOptions, conditionsOf, repeatOf } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 
 interface Options extends ScanningOptions {
   readonly shots: number;
   readonly signal: string[];
-  readonly shutter: string[];
+  readonly shutter?: readonly string[];
   readonly settle: number;
   readonly where: string[];
   readonly repeat?: number;
@@ -49,13 +50,8 @@ export const scan: AddCommand = (program, io) =>
             collect,
             [],
           )
-          .option("--shutter <name>", "opened for the shots of each point; can be repeated", collect, [])
-          .option(
-            "--where <condition>",
-            'what a good shot is, as "SIGNAL OPERATOR NUMBER"; can be repeated',
-            collect,
-            [],
-          )
+          .addOption(shutterOption("the shots of each point"))
+          .addOption(whereOption())
           .option(
             "--repeat <attempts>",
             "take a point again when fewer than half of its shots were good, so many attempts in all",
@@ -77,11 +73,13 @@ export const scan: AddCommand = (program, io) =>
       const wanted = signal.length > 0 ? signal : ownSignals(session, axis);
       const signals = [...new Set([...wanted, ...[pumpedBy, normalise].filter((one) => one !== undefined)])];
       const { beam, monitor } = options;
-      const rule = beam === undefined ? undefined : beamOptions({ ...options, beam }, options.bl ?? session.bl).beam;
+      const rule =
+        beam === undefined ? undefined : (await beamOptions(session, options, options.bl ?? session.bl)).beam;
+      const good = await conditionsOf(session, where);
       await requireSignals(session, [
         ...signals,
         ...(monitor === undefined ? [] : [monitor]),
-        ...where.map((text) => shotCondition(text).signalName),
+        ...(good.conditions ?? []).map(({ signalName }) => signalName),
         ...(typeof rule === "object" ? [rule.signalName] : []),
       ]);
       const settings = {
@@ -92,11 +90,11 @@ export const scan: AddCommand = (program, io) =>
         shots: {
           count,
           signals,
-          ...(where.length === 0 ? {} : { conditions: where.map(shotCondition) }),
+          ...good,
           ...(repeat === undefined ? {} : { repeat: repeatOf(repeat) }),
         },
         settleSeconds: settle,
-        ...(shutter.length === 0 ? {} : { shutter }),
+        ...(shutter === undefined ? {} : { shutter }),
       };
       const context = { command: "scan", settings, ...contextOf(options) };
       const result = await runPlan(session, options, stepScan(settings), context);

@@ -261,7 +261,7 @@ function addZero(group: Command, io: Io): void {
       if (signal === undefined)
         throw new InvalidArgumentError("--signal ID is needed: the experiment file names no visibility.");
       const photonEnergyEv = options.energy ?? (await knobsNow(await view(session), optics)).photonEnergyEv;
-      const common = curveSettings({ ...options, signal }, options.normalise, { from, to, points });
+      const common = curveSettings({ ...options, signal }, {}, options.normalise, { from, to, points });
       await requireSignals(session, common.shots.signals ?? []);
       const settings: ZeroSettings = {
         ...common,

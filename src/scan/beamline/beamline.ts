@@ -8,6 +8,7 @@ import type {
   ShotsRequest,
   ShotsTaken,
 } from "../messages/messages.ts";
+import type { AxisReach } from "./axis-reach.ts";
 
 export interface DoOptions {
   /** Ends the call with ABORTED; what moved has been stopped. */
@@ -48,7 +49,7 @@ export interface Beamline {
   now(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** In user units. @throws UNKNOWN_DEVICE */
-  limits(axis: string): { readonly from: number; readonly to: number } | "unlimited";
+  limits(axis: string): AxisReach;
   /** Whether these signals exist, asked before a plan begins. @throws UNKNOWN_SIGNAL, UNKNOWN_DEVICE */
   checkSignals?(signals: readonly string[]): Promise<void>;
   /**

@@ -8,6 +8,7 @@ import { type Axis, type Control, type Experiment, toPosition } from "../../ec/i
 import type { FlyRequest, FlyTaken, ShotCondition, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { askAgain, onceMoreAfterSlip } from "./again.ts";
 import { askFor } from "./ask-operators.ts";
+import { reachOf } from "./axis-reach.ts";
 import { BeamGuard, type BeamGuardOptions } from "./beam-guard.ts";
 import { type BeamLook, type BeamRule, checkBeamRule, lookAtBeam, noBeam, xrayShutter } from "./beam-look.ts";
 import { duration } from "./beam-wait.ts";
@@ -92,7 +93,7 @@ export function controlBeamline(
     rateHz,
     now: () => performance.now(),
     sleep,
-    limits: (axis) => control.axis(axis).limits,
+    limits: (axis) => reachOf(control.axis(axis)),
     checkSignals: async (signals) => {
       for (const name of [options.monitor, ...signals])
         await facility.db.readTagnumberNewest(signalId(options.experiment, name));

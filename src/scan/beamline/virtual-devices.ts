@@ -10,15 +10,17 @@ import type {
   RequestsKept,
   RequestToOperators,
   RunToStart,
+  ShotCondition,
   ShotsRequest,
   ShotsTaken,
 } from "../messages/messages.ts";
+import { type AxisReach, checkWithin } from "./axis-reach.ts";
 import { BeamWait } from "./beam-wait.ts";
 import { NO_BEAM, ShotCollector, type ShotReading, whyNotGood } from "./shot-collector.ts";
 
 /** A stage as far as its time is concerned, in units of the experiment. */
 export interface VirtualAxis {
-  readonly limits: { readonly from: number; readonly to: number } | "unlimited";
+  readonly limits: AxisReach;
   /** Units/s. */
   readonly speed: number;
   /** Units/s². Without it, it is at speed at once. */
@@ -50,7 +52,7 @@ export interface VirtualDevicesOptions {
   readonly axes: Readonly<Record<string, VirtualAxis>>;
   readonly settings?: Readonly<Record<string, number | string>> | undefined;
   readonly shutters?: readonly string[] | undefined;
-  /** The value of a signal at a shot; a signal that is not named is 1. */
+  /** The value of a signal at a shot; one that is not named is 1, and fulfils every condition. */
   readonly signals?: Readonly<Record<string, (shot: VirtualShot) => ShotReading>> | undefined;
   /** @default 30 */
   readonly rateHz?: number | undefined;
@@ -260,7 +262,8 @@ export class VirtualDevices {
 
   /** Takes shots until the request is met or given up. @param note - gets a line when shots wait for the beam */
   shots(request: ShotsRequest, note?: (text: string) => void): ShotsTaken {
-    const collector = new ShotCollector(request);
+    const { beam, conditions, ...rest } = request;
+    const collector = new ShotCollector({ ...rest, ...this.#judged(conditions, beam) });
     const seconds = request.budget?.seconds;
     const until = seconds === undefined ? Infinity : this.seconds + seconds;
     const { shotsOverheadSeconds = 0 } = this.#options;
@@ -284,7 +287,8 @@ export class VirtualDevices {
   }
 
   /** An axis at constant speed. @throws LIMIT */
-  fly({ axis, from, to, shots, signals = [], conditions = [], beam }: FlyRequest): FlyTaken {
+  fly({ axis, from, to, shots, signals = [], ...given }: FlyRequest): FlyTaken {
+    const { conditions = [], beam } = this.#judged(given.conditions, given.beam);
     this.move({ [axis]: from });
     const { info } = this.#axis(axis);
     checkWithin(axis, to, info.limits);
@@ -319,6 +323,18 @@ export class VirtualDevices {
     return { outcome: "done", ledger: book.ledger, tags, positions, values: Object.fromEntries(values) };
   }
 
+  /** Without the conditions of signals of which nobody knows how they are. */
+  #judged(
+    conditions: ShotsRequest["conditions"],
+    beam: ShotsRequest["beam"],
+  ): Pick<ShotsRequest, "conditions" | "beam"> {
+    const isKnown = ({ signalName }: ShotCondition): boolean => this.#options.signals?.[signalName] !== undefined;
+    return {
+      conditions: conditions?.filter(isKnown),
+      beam: typeof beam === "object" && !isKnown(beam) ? undefined : beam,
+    };
+  }
+
   /** A signal has one value at a shot, however often it is asked for. */
   readonly #read = (signal: string): ShotReading => {
     const of = this.#options.signals?.[signal];
@@ -349,21 +365,6 @@ function rampSeconds({ speed, acceleration }: VirtualAxis, way: number): number 
   if (acceleration === undefined) return way / speed;
   const ramp = speed / acceleration;
   return way >= speed * ramp ? way / speed + ramp : 2 * Math.sqrt(way / acceleration);
-}
-
-/** @throws LIMIT */
-export function checkWithin(axis: string, target: number, limits: VirtualAxis["limits"]): void {
-  if (!Number.isFinite(target))
-    throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: that is no position.`, {
-      details: { axis, target },
-    });
-  if (limits === "unlimited") return;
-  // 0.1 · 3 is 0.30000000000000004: what the last bits of a product add is far below a pulse.
-  const slack = 1e-12 * Math.max(Math.abs(limits.from), Math.abs(limits.to));
-  if (target >= limits.from - slack && target <= limits.to + slack) return;
-  throw new SaclaError("LIMIT", `${axis} cannot go to ${target}: its limits are ${limits.from} to ${limits.to}.`, {
-    details: { axis, target, limits },
-  });
 }
 
 function unknown(kind: string, name: string, known: Iterable<string>): SaclaError {

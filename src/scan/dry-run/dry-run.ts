@@ -1,6 +1,7 @@
 import { isSaclaError } from "../../core/errors.ts";
 import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
-import { checkWithin, VirtualDevices, type VirtualDevicesOptions } from "../beamline/virtual-devices.ts";
+import { checkWithin } from "../beamline/axis-reach.ts";
+import { VirtualDevices, type VirtualDevicesOptions } from "../beamline/virtual-devices.ts";
 import { targetsOf, withHint } from "../engine/check.ts";
 import { RunOrder } from "../engine/run-keeper.ts";
 import type { TargetMap } from "../engine/target-map.ts";

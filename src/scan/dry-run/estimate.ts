@@ -1,6 +1,7 @@
 import { show, toSaclaError } from "../../core/errors.ts";
 import { any, finite, optional, resolveOptions } from "../../core/options.ts";
 import type { ControlView, SettingInfo } from "../../ec/index.ts";
+import { reachOf } from "../beamline/axis-reach.ts";
 import type { VirtualAxis } from "../beamline/virtual-devices.ts";
 import { checkPlan } from "../engine/check.ts";
 import type { TargetMap } from "../engine/target-map.ts";
@@ -110,7 +111,7 @@ function lookAt(message: Message, control: ControlView, problems: Set<string>): 
 async function virtualAxisOf(control: ControlView, name: string): Promise<VirtualAxis> {
   const axis = control.axis(name);
   return {
-    limits: axis.limits,
+    limits: reachOf(axis),
     speed: axis.speed,
     start: await axis.position(),
     seconds: (from, to) => axis.seconds(from, to) + MOVE_OVERHEAD_SECONDS,

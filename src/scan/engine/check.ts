@@ -1,7 +1,7 @@
 import { isSaclaError, SaclaError, showList, toSaclaError } from "../../core/errors.ts";
+import { checkWithin } from "../beamline/axis-reach.ts";
 import type { Beamline, BeamlineRuns } from "../beamline/beamline.ts";
 import { signalsOf } from "../beamline/shot-collector.ts";
-import { checkWithin } from "../beamline/virtual-devices.ts";
 import type {
   FlyRequest,
   Message,

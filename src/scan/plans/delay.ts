@@ -17,7 +17,7 @@ import { type FlyScanOptions, sweepOnce } from "./fly.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 import { type EqualSteps, equalSteps, stepChecks } from "./scans.ts";
 import { note, point } from "./stubs.ts";
-import { andReturn } from "./wrappers.ts";
+import { andReturn, asShutters } from "./wrappers.ts";
 
 /** A 0-D signal with the edge of the timing monitor at each shot, from an analysis that runs live. */
 export interface LiveEdges {
@@ -94,7 +94,7 @@ export function delaySweeps(options: DelaySweepsOptions): Plan<DelaySweeps> {
 const { signals: _, ...sweepFlyChecks } = flyChecks;
 const sweepChecks = {
   ...sweepFlyChecks,
-  shutter: optional(asText),
+  shutter: optional(asShutters),
   signalName: asText,
   normaliseBy: asText,
   pumpedBy: asText,

@@ -1,15 +1,14 @@
-import { asText } from "../../core/guards.ts";
 import { integer, optional, resolveOptions } from "../../core/options.ts";
 import { type FlyRequest, type FlyTaken, type Plan, type PlanSteps, plan } from "../messages/messages.ts";
 import { flyChecks } from "../messages/shots-request.ts";
 import { checkpoint, flyOnce, point } from "./stubs.ts";
-import { andReturn, withShutterOpen } from "./wrappers.ts";
+import { andReturn, asShutters, withShutterOpen } from "./wrappers.ts";
 
 export interface FlyScanOptions extends FlyRequest {
   /** Sweeps to and fro. @default 1 */
   readonly sweeps?: number | undefined;
-  /** Open while it flies. */
-  readonly shutter?: string | undefined;
+  /** Open while it flies; several are opened in this order. */
+  readonly shutter?: string | readonly string[] | undefined;
 }
 
 /**
@@ -17,7 +16,7 @@ export interface FlyScanOptions extends FlyRequest {
  * the position it was taken at. One row per shot: position, and the values of the signals.
  */
 export function flyScan(options: FlyScanOptions): Plan<readonly FlyTaken[]> {
-  const checks = { ...flyChecks, sweeps: optional(integer(1), 1), shutter: optional(asText) };
+  const checks = { ...flyChecks, sweeps: optional(integer(1), 1), shutter: optional(asShutters) };
   const { sweeps, shutter, ...request } = resolveOptions("flyScan", options, checks);
   function* steps(): PlanSteps<readonly FlyTaken[]> {
     const all: FlyTaken[] = [];
@@ -39,5 +38,5 @@ export function* sweepOnce(options: FlyRequest & Pick<FlyScanOptions, "shutter">
   const { shutter, ...request } = options;
   yield* checkpoint();
   const flight = flyOnce(back ? { ...request, from: request.to, to: request.from } : request);
-  return shutter === undefined ? yield* flight : yield* withShutterOpen(shutter, flight);
+  return yield* withShutterOpen(shutter ?? [], flight);
 }

@@ -4,7 +4,7 @@ import { any, finite, oneOf, optional, resolveOptions } from "../../core/options
 import type { PlanSteps, Positions, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { checkShots } from "../messages/shots-request.ts";
 import { checkpoint, confirm, move, once, point, set, shots, spot, wait } from "./stubs.ts";
-import { withShutterOpen } from "./wrappers.ts";
+import { asShutters, withShutterOpen } from "./wrappers.ts";
 
 /** What is done at every point of a plan. */
 export interface PointOptions {
@@ -23,8 +23,8 @@ export interface PointOptions {
 /** How a spot is shot once. */
 export interface FreshSpots {
   readonly map: string;
-  /** Opened for the shots on the spot. */
-  readonly shutter: string;
+  /** Opened for the shots on the spot; of several, in this order. */
+  readonly shutter: string | readonly string[];
   /**
    * Pulse selector: one pulse per spot, as {@link onePulse} gives it. It is `off` while the shutter opens and acts when
    * that is open; before, the pulse would meet a closed shutter. With `shots` of 1, whose conditions tell the shot that
@@ -35,11 +35,7 @@ export interface FreshSpots {
   readonly before?: Readonly<Record<string, number | string>> | undefined;
 }
 
-const freshSpotChecks = { map: asText, shutter: asText, selector: optional(asText), before: any };
-
-function asShutters(name: string, value: unknown): string | readonly string[] {
-  return Array.isArray(value) ? value.map((one: unknown, i) => asText(`${name}[${i}]`, one)) : asText(name, value);
-}
+const freshSpotChecks = { map: asText, shutter: asShutters, selector: optional(asText), before: any };
 
 /** The checks of {@link PointOptions}, for `resolveOptions`. */
 export const pointChecks = {
@@ -63,8 +59,7 @@ export function* measurePoint(to: Positions, options: PointOptions, extra: Posit
   if (Object.keys(to).length > 0) yield* move(to);
   if (options.settleSeconds !== undefined && options.settleSeconds !== 0) yield* wait(options.settleSeconds);
   if (options.freshSpots !== undefined) return yield* onFreshSpot(row, options, options.freshSpots);
-  const names = [options.shutter ?? []].flat();
-  const taken = yield* names.reduceRight((steps, name) => withShutterOpen(name, steps), shots(options.shots));
+  const taken = yield* withShutterOpen(options.shutter ?? [], shots(options.shots));
   yield* judge(row, taken, options);
   return taken;
 }

@@ -1,4 +1,5 @@
 import { isSaclaError, toSaclaError } from "../../core/errors.ts";
+import { asText } from "../../core/guards.ts";
 import type { PlanSteps, Positions, RunToStart, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { move, note, set, shots, shutter, startRun, stopRun, where } from "./stubs.ts";
 
@@ -56,10 +57,20 @@ function* returning<R>(axes: readonly string[], steps: PlanSteps<R>, whenDone: b
   });
 }
 
-/** The shutter is open during `steps`, and closed afterwards however they end. */
-export function* withShutterOpen<R>(name: string, steps: PlanSteps<R>): PlanSteps<R> {
+/**
+ * The shutter is open during `steps`, and closed afterwards however they end. Several, such as those of X-rays and pump
+ * laser, are opened in their order, and closed in the other one.
+ */
+export function* withShutterOpen<R>(names: string | readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
+  const [name, ...others] = [names].flat();
+  if (name === undefined) return yield* steps;
   yield* shutter(name, true);
-  return yield* finalize(steps, () => shutter(name, false));
+  return yield* finalize(withShutterOpen(others, steps), () => shutter(name, false));
+}
+
+/** One name of a shutter, or several. @throws BAD_ARGUMENT */
+export function asShutters(name: string, value: unknown): string | readonly string[] {
+  return Array.isArray(value) ? value.map((one: unknown, i) => asText(`${name}[${i}]`, one)) : asText(name, value);
 }
 
 /**

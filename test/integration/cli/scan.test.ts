@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { TargetMap } from "../../../src/scan/index.ts";
+import { Journal, TargetMap } from "../../../src/scan/index.ts";
 import { cli } from "../../support/fake-io.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -95,6 +95,25 @@ describe("before anything moves", () => {
     });
     expect(await cli([...scanned, "--settle", "-1"])).toMatchObject({ code: 2 });
     expect(existsSync(journal)).toBe(false);
+  });
+
+  it("takes units in --where and --beam, bands, and several shutters; refuses a unit that does not fit", async () => {
+    const i0 = "xfel_bl_3_tc_bm_1_pd/charge";
+    const journal = join(folder, "units.journal");
+    const scanned = ["scan", delay, "11990", "12010", "2", "--signal", i0, "--yes", ...url];
+    const good = ["--where", `1nC < ${i0} <= 9nC`, "--beam", "0.5nC", "--shutter", "bl3_lh1_shutter1"];
+    const done = await cli([...scanned, "--shots", "3", "--shutter", "bl3_shutter1", ...good, "--journal", journal]);
+    expect([done.code, done.err.replace(/^(?!error)[^\n]*\n/gm, "")]).toEqual([0, ""]);
+    const { settings } = Journal.context(journal) as { settings: { shots: { conditions: unknown }; shutter: unknown } };
+    expect(settings.shutter).toEqual(["bl3_shutter1", "bl3_lh1_shutter1"]);
+    expect(settings.shots.conditions).toEqual([
+      { signalName: i0, between: [expect.closeTo(1e-9, 20), expect.closeTo(9e-9, 20)] },
+    ]);
+    const wrong = await cli([...scanned, "--where", `${i0} > 5ps`, "--dry-run"]);
+    expect([wrong.code, wrong.err]).toEqual([
+      2,
+      expect.stringContaining("is in C, so it cannot be compared with 5 ps"),
+    ]);
   });
 
   it("leaves the picture of another scan alone whose journal is there", async () => {

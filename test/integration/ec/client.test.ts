@@ -345,3 +345,16 @@ describe("an experiment", () => {
     expect(await endpoint.call("lease.holder", { bl: 3 })).toBeNull();
   });
 });
+
+it("limits are those of whole pulses: an axis goes to its limit, also where that lies between two", async () => {
+  const { endpoint } = await open();
+  // 44.7 pulses: the nearest, 45, is 0.302 mm.
+  const odd = { ...definition.axes.sample_x, pulsesPerUnit: 149, limits: [-0.3, 0.3] as const };
+  const turned = { ...odd, device: "bl3_st2_pm001", sign: -1 } as const;
+  const other = defineExperiment({ ...definition, axes: { odd, turned } });
+  const view = await new Ec(endpoint).view(3, { experiment: other });
+  for (const axis of [view.axis("odd"), view.axis("turned")]) {
+    for (const end of [0.3, 0.1 * 3, -0.3]) expect([end, axis.problem(end)]).toEqual([end, ""]);
+    expect(axis.problem(0.31)).toBe("its limits are -0.3 to 0.3 mm");
+  }
+});
