@@ -116,13 +116,15 @@ async function run(task: ScanTask, orders: (obey: (kind: ScanOrder["kind"]) => v
     const beamline = controlBeamline(facility, control, { monitor, beam, experiment });
     const table = new ScanTable();
     const units = new ScanUnits({ facility }, control, (signal) => signalId(experiment, signal));
-    let toldAt = -Infinity;
+    let nextAnswers = 0;
     const told = {
       point: (row: Row) => {
         tell({ kind: "point", point: pointOf(row) });
-        if (performance.now() - toldAt < ANSWERS_MS) return;
+        const now = performance.now();
+        if (now < nextAnswers) return;
         tellAnswers(table);
-        toldAt = performance.now();
+        // Fits of many points take a while, for which the scan would wait.
+        nextAnswers = performance.now() + Math.max(ANSWERS_MS, 20 * (performance.now() - now));
       },
       note: (text: string) => tell({ kind: "note", text: oneLine(text) }),
     };

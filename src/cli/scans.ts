@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { fromWireError } from "../transport/codec.ts";
 import type { Endpoint } from "../transport/index.ts";
 import type { CallParams } from "../transport/methods.ts";
@@ -191,8 +192,8 @@ export function withScans(control: Endpoint, url: string, { experiment, plans: f
       looks++;
       try {
         const found = await dryRunIn({ url, bl, settings: { file: path }, experiment });
-        const named = experiment === undefined ? "" : ` --experiment ${experiment}`;
-        return { ...found, command: `sacla plan run ${path} --bl ${bl}${named}` };
+        const named = experiment === undefined ? "" : ` --experiment ${shellWord(experiment)}`;
+        return { ...found, command: `sacla plan run ${shellWord(path)} --bl ${bl}${named}` };
       } finally {
         looks--;
       }

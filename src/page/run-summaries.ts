@@ -24,15 +24,14 @@ export type RunColumn = (
 
 /** Runs that are remembered. */
 const KEPT = 500;
-/** Runs that are looked through for dark shots. */
-const DARK_WITHIN = 20;
+/** Run numbers on each side that are looked through for dark shots. */
+const DARK_WITHIN = 10;
 
 /** What describes runs in a table, computed once for all who look. */
 export class RunSummaries {
   readonly #source: PageSource;
   readonly #own: Readonly<Record<string, RunColumn>>;
   readonly #kept = new Map<string, Promise<Summary>>();
-  readonly #darkShots = new Map<string, Promise<number>>();
   /** The one before: images are read for one run at a time. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -71,15 +70,15 @@ export class RunSummaries {
 
   /** @throws NO_DARK */
   async #nearestDark(run: Run): Promise<number> {
-    const found = await this.#darkRun(run);
-    if (found !== null) return found.number;
-    throw new SaclaError("NO_DARK", `Neither run ${run.number} nor the ${DARK_WITHIN} before it have dark shots.`);
+    const found = await this.#source.db.nearestDark(run, { within: DARK_WITHIN });
+    if (found !== undefined) return found.number;
+    throw new SaclaError("NO_DARK", `Neither run ${run.number} nor those near it have dark shots.`);
   }
 
   async #fromImages(run: Run): Promise<Summary> {
     const names = ["hit rate", "pumped/unpumped − 1", "pump significance"];
     try {
-      const darkRun = await this.#darkRun(run);
+      const darkRun = (await this.#source.db.nearestDark(run, { within: DARK_WITHIN })) ?? null;
       const { hits, onOff, note } = await imageNumbers(this.#source.st, run, darkRun);
       const numbers = [
         { value: 100 * hits.value, error: 100 * hits.error, unit: "%" },
@@ -101,32 +100,6 @@ export class RunSummaries {
       const note = toSaclaError(error).message;
       return names.slice(0, 1).map((name) => ({ name, value: null, error: null, unit: "%", note }));
     }
-  }
-
-  /** The run itself when it has dark shots, else the newest before it that has some; null: none near. */
-  async #darkRun(run: Run): Promise<Run | null> {
-    if ((await this.#darksOf(run)) > 0) return run;
-    const before = await run.endpoint.call("db.listRuns", { bl: run.bl, last: 10_000 });
-    for (const number of before
-      .filter((other) => other < run.number)
-      .slice(-DARK_WITHIN)
-      .reverse()) {
-      const other = await this.#source.db.run(run.bl, number);
-      if (other.status === 0 && (await this.#darksOf(other)) > 0) return other;
-    }
-    return null;
-  }
-
-  async #darksOf(run: Run): Promise<number> {
-    const key = `${run.bl} ${run.number}`;
-    const found =
-      this.#darkShots.get(key) ??
-      run
-        .darkTags()
-        .then(({ length }) => length)
-        .catch(() => 0);
-    if (run.status === 0) this.#darkShots.set(key, found);
-    return await found;
   }
 
   async #compute(run: Run): Promise<Summary> {

@@ -110,7 +110,7 @@ export const pageDataMethods = {
       /** First row of a table. */
       from: index,
       /** Most numbers of a curve, rows and columns of a picture: every n-th is given. */
-      most: whole(1, 4000),
+      most: whole(1, 2000),
     }),
     v.strictObject({
       /** Rows and columns that are given; [1, n] for a curve. */

@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { PNG } from "pngjs";
 import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
@@ -11,6 +11,7 @@ import { quantityWithError } from "../../src/core/quantities.ts";
 import { Presets } from "../../src/ec/index.ts";
 import { H5Browser } from "../../src/hdf5/index.ts";
 import { estimate, Journal, type Plan, scan } from "../../src/scan/index.ts";
+import { bundled } from "../support/bundled.ts";
 import { sacla } from "../support/cli.ts";
 import { gatewayOver, gatewayPython } from "../support/gateway.ts";
 import { itNeeding } from "../support/optional.ts";
@@ -29,9 +30,10 @@ let file: Viewing;
 beforeAll(async () => {
   if (!hasBrowser) return;
   await buildPage();
+  const source = join(folder, "page-grid.ts");
   writeFileSync(
-    join(folder, "grid.mjs"),
-    `import { grid } from ${JSON.stringify(new URL("../../src/scan/index.ts", import.meta.url).href)};
+    source,
+    `import { grid } from ${JSON.stringify(fileURLToPath(new URL("../../src/scan/index.ts", import.meta.url)))};
     export default grid({
       axes: [
         { axis: "bl3_st2_pm040", from: 0, to: 200, points: 3 },
@@ -41,6 +43,8 @@ beforeAll(async () => {
       shots: { count: 20, signals: ["xfel_bl_3_tc_bm_1_pd/charge"] },
     });`,
   );
+  const made = pathToFileURL(await bundled(source)).href;
+  writeFileSync(join(folder, "grid.mjs"), `export { default } from ${JSON.stringify(made)};`);
   writeFileSync(join(folder, "broken.mjs"), "export default 1;");
   [browser, file, sim] = await Promise.all([
     openBrowser(),

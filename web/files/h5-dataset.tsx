@@ -11,7 +11,7 @@ import { useAsked } from "../server/use-poll.ts";
 type As = CallParams<"page.h5Data">["as"];
 type Data = CallResult<"page.h5Data">;
 
-const MOST_POINTS = 4000;
+const MOST_POINTS = 2000;
 const MOST_PIXELS = 600;
 const TABLE_ROWS = 200;
 

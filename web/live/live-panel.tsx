@@ -3,6 +3,7 @@ import { Detectors, listDetectors } from "../../src/core/detectors.ts";
 import type { Roi } from "../../src/core/roi.ts";
 import { plainTime } from "../../src/core/time-text.ts";
 import { Curve } from "../plots/curve.tsx";
+import { PictureExport } from "../runs/picture-export.tsx";
 import { ask } from "../server/connection.ts";
 import { healthNow } from "../server/health.ts";
 import { usePlace } from "../server/location.ts";
@@ -58,7 +59,10 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
         {frame === undefined ? (
           <p role="status">{detId === "" ? "no detector is live" : "waiting for the first picture…"}</p>
         ) : (
-          <PictureView frame={frame} look={look} shot={null} quiet={quiet} onRegion={setRegion} />
+          <>
+            <PictureView frame={frame} look={look} shot={null} quiet={quiet} onRegion={setRegion} />
+            <PictureExport frame={frame} look={look} shot={null} region={region} />
+          </>
         )}
       </div>
       <div className="live-plots">

@@ -1,5 +1,8 @@
+import { useMemo } from "react";
+import { prefixedUnit } from "../../src/core/quantities.ts";
 import { parseCondition } from "../../src/db/condition.ts";
 import type { Run } from "../../src/db/run.ts";
+import { signalMeaning } from "../../src/db/signal-meanings.ts";
 import { BrushedCurve } from "../plots/brushed-curve.tsx";
 import { SignalPicker } from "../plots/signal-picker.tsx";
 import { go, usePlace } from "../server/location.ts";
@@ -36,20 +39,18 @@ export function RunSignals({ run }: { run: Run }) {
           {table.error}
         </p>
       )}
-      {table.value?.columns.map(({ equipId, unit, values }) => (
-        <BrushedCurve
-          key={equipId}
-          title={equipId}
+      {table.value?.columns.map((column) => (
+        <SignalCurve
+          key={column.equipId}
+          {...column}
           x={tags}
-          y={values}
           xLabel={`tag − ${first}`}
-          yLabel={unit === "" ? "value" : unit}
           onRange={(low, high) =>
             go({
               where: [
-                ...where.filter((text) => parseCondition(text).equipId !== equipId),
-                `${equipId} >= ${Number(low.toPrecision(6))}`,
-                `${equipId} <= ${Number(high.toPrecision(6))}`,
+                ...where.filter((text) => parseCondition(text).equipId !== column.equipId),
+                `${column.equipId} >= ${Number(low.toPrecision(6))}`,
+                `${column.equipId} <= ${Number(high.toPrecision(6))}`,
               ].join("~"),
             })
           }
@@ -83,5 +84,40 @@ export function RunSignals({ run }: { run: Run }) {
         )}
       </section>
     </div>
+  );
+}
+
+/** One signal with its meaning, in a unit that suits its numbers. */
+function SignalCurve({
+  equipId,
+  unit,
+  values,
+  x,
+  xLabel,
+  onRange,
+}: {
+  readonly equipId: string;
+  readonly unit: string;
+  readonly values: Float64Array;
+  readonly x: readonly number[];
+  readonly xLabel: string;
+  readonly onRange: (low: number, high: number) => void;
+}) {
+  const { shown, factor, y } = useMemo(() => {
+    let largest = 0;
+    for (const value of values) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
+    const prefixed = prefixedUnit(unit, largest);
+    return { shown: prefixed.unit, factor: prefixed.factor, y: values.map((value) => value * prefixed.factor) };
+  }, [unit, values]);
+  const meaning = signalMeaning(equipId);
+  return (
+    <BrushedCurve
+      title={meaning === "" ? equipId : `${equipId}: ${meaning}`}
+      x={x}
+      y={y}
+      xLabel={xLabel}
+      yLabel={shown === "" ? "value" : shown}
+      onRange={(low, high) => onRange(low / factor, high / factor)}
+    />
   );
 }

@@ -1,4 +1,5 @@
 import { type FormEvent, useState } from "react";
+import { shellWord } from "../../src/core/shell-word.ts";
 import { plainTime } from "../../src/core/time-text.ts";
 import type { Preset } from "../../src/ec/presets.ts";
 import { ask, change } from "../server/connection.ts";
@@ -148,7 +149,7 @@ function Difference({
         )}
       </div>
       <pre data-command>
-        sacla presets restore {preset.name} --file {file} --bl {bl}
+        sacla presets restore {shellWord(preset.name)} --file {shellWord(file)} --bl {bl}
       </pre>
     </div>
   );

@@ -45,14 +45,17 @@ interface Slab {
   readonly step: readonly number[];
 }
 
+/** Of a folder, the last by name. */
+const MOST_FILES = 2000;
 /** Of a group. */
 const MOST_MEMBERS = 500;
 /** Of an attribute that are shown; longer ones are cut. */
 const [MOST_VALUES, MOST_LETTERS] = [64, 2000];
 /** One that is larger is not read. */
 const MOST_ATTRIBUTE_BYTES = 2 ** 20;
-/** Numbers and texts that are read at once. */
-const MOST_NUMBERS = 2 ** 24;
+/** Numbers that are given at once, and that they may be spread over: HDF5 reads the chunks of all of them. */
+const MOST_NUMBERS = 2 ** 23;
+const MOST_SPREAD = 2 ** 28;
 const MOST_TEXTS = 1000;
 const MOST_LINKS = 16;
 /** Of a virtual dataset that are looked at; one with more is not read. */
@@ -81,13 +84,11 @@ export class H5Browser {
   }
 
   async files(): Promise<readonly BrowsedFile[]> {
-    const names = (await readdir(this.#folder)).filter((name) => ENDINGS.test(name) || name === this.#only).sort();
+    const names = this.#only === undefined ? (await readdir(this.#folder)).sort().slice(-MOST_FILES) : [this.#only];
     const found: BrowsedFile[] = [];
     for (const name of names) {
-      if (this.#only !== undefined && name !== this.#only) continue;
-      const path = join(this.#folder, name);
-      if (!(await this.#isInside(path))) continue;
-      const { size, mtimeMs } = await stat(path);
+      if (!(await this.#has(name))) continue;
+      const { size, mtimeMs } = await stat(join(this.#folder, name));
       found.push({ name, bytes: size, modified: mtimeMs / 1000 });
     }
     return found;
@@ -144,8 +145,9 @@ export class H5Browser {
       if (!fits || [offset, count, step].some((list) => list.length !== shape.length))
         throw new SaclaError("BAD_ARGUMENT", `${at} is ${typeAndShape(meta)}; there is nothing at ${show(offset)}.`);
       const length = count.reduce((product, n) => product * n, 1);
-      if (length > MOST_NUMBERS)
-        throw new SaclaError("TOO_LARGE", `${length} numbers are asked for at once; at most ${MOST_NUMBERS}.`);
+      const spread = count.reduce((product, n, k) => product * ((n - 1) * (step[k] ?? 1) + 1), 1);
+      if (length > MOST_NUMBERS || spread > MOST_SPREAD)
+        throw new SaclaError("TOO_LARGE", `${spread} numbers would be read at once; look at it as a table.`);
       await this.#checkInside(file, at, 0);
       return file.ask(at, (h5, id) => {
         const memory = h5._malloc(Math.max(8, length * meta.size));
@@ -183,7 +185,7 @@ export class H5Browser {
   }
 
   async #with<T>(name: string, work: (file: H5File) => T | Promise<T>): Promise<T> {
-    if (!(await this.files()).some((file) => file.name === name))
+    if (!(await this.#has(name)))
       throw new SaclaError("FILE_NOT_FOUND", `${show(name)} is none of the files that are served here.`);
     const file = await H5File.open(join(this.#folder, name));
     try {
@@ -191,6 +193,12 @@ export class H5Browser {
     } finally {
       file.close();
     }
+  }
+
+  /** Whether a name is that of a file that may be looked into. */
+  async #has(name: string): Promise<boolean> {
+    const isNamed = this.#only === undefined ? ENDINGS.test(name) && name === basename(name) : name === this.#only;
+    return isNamed && (await this.#isInside(join(this.#folder, name)));
   }
 
   async #isInside(path: string): Promise<boolean> {
