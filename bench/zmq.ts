@@ -28,7 +28,8 @@ interface Turn {
 
 interface Case {
   readonly name: string;
-  readonly server: ScriptProcess;
+  /** The server, and the relay before it. */
+  readonly servers: readonly ScriptProcess[];
   /** Begins, gives a step and what ends it. */
   readonly begin: () => Promise<{ readonly step: () => Promise<unknown>; readonly end?: () => Promise<unknown> }>;
   readonly turns: Turn[];
@@ -42,13 +43,13 @@ const darks = octal.map(() => new Float32Array(512 * 1024).fill(100));
 const places = new Map(octalSensors.map((id, i) => [id, inputs[i] ?? new Uint16Array(0)]));
 const memory = (detId: string): Uint16Array => places.get(detId) ?? new Uint16Array(0);
 
-async function takeTurn({ server, begin }: Case): Promise<Turn> {
+async function takeTurn({ servers, begin }: Case): Promise<Turn> {
   const { step, end } = await begin();
   for (let i = 0; i < 20; i++) await step();
   const busy = async (): Promise<number> => {
-    const own = process.cpuUsage();
-    const { cpu } = (await server.ask()) as { cpu: NodeJS.CpuUsage };
-    return (own.user + own.system + cpu.user + cpu.system) / 1000;
+    const told = await Promise.all(servers.map(async (server) => await server.ask()));
+    const all = [process.cpuUsage(), ...told.map((each) => (each as { cpu: NodeJS.CpuUsage }).cpu)];
+    return all.reduce((sum, { user, system }) => sum + user + system, 0) / 1000;
   };
   const [started, before] = [performance.now(), await busy()];
   let done = 0;
@@ -58,12 +59,23 @@ async function takeTurn({ server, begin }: Case): Promise<Turn> {
   return { rate: (1000 * done) / (ended - started), cpuMs: (after - before) / done };
 }
 
-async function ours(curve: boolean): Promise<() => void> {
-  const { process: server, address, options } = await startOctal(SHOTS, { curve });
+/** @param isRelayed - through a relay, as every read of `sacla serve` */
+async function ours(curve: boolean, isRelayed = false): Promise<() => void> {
+  const { process: server, address: last, options } = await startOctal(SHOTS, { curve });
+  const servers = [server];
+  let address = last;
+  if (isRelayed) {
+    const relay = new ScriptProcess(
+      await bundled(fileURLToPath(new URL("../test/support/relay-server.ts", import.meta.url))),
+      [last],
+    );
+    servers.push(relay);
+    ({ address } = (await relay.line()) as { address: string });
+  }
   const endpoint = zmqEndpoint(address, options);
-  const label = curve ? "CURVE " : "";
+  const label = (curve ? "CURVE " : "") + (isRelayed ? "relayed: " : "");
   const add = (name: string, begin: Case["begin"]): void =>
-    void cases.push({ name: label + name, server, begin, turns: [] });
+    void cases.push({ name: label + name, servers, begin, turns: [] });
   const frames = (withMemory: boolean) => {
     const params = { bl: OCTAL_BL, run: OCTAL_RUN, detIds: [...octalSensors], tags, roi: null };
     return endpoint.stream("st.frames", params, withMemory ? { memory } : {})[Symbol.asyncIterator]();
@@ -93,7 +105,7 @@ async function ours(curve: boolean): Promise<() => void> {
   }
   return () => {
     void endpoint.close();
-    server.kill();
+    for (const each of servers) each.kill();
   };
 }
 
@@ -119,7 +131,7 @@ async function bare(curve: boolean): Promise<() => void> {
     await dealer.send("4");
     return { step: receive, end: drain };
   };
-  cases.push({ name: `${label} zeromq: receive`, server, begin, turns: [] });
+  cases.push({ name: `${label} zeromq: receive`, servers: [server], begin, turns: [] });
   if (!curve) {
     const text = JSON.stringify({
       sacla: 1,
@@ -132,7 +144,7 @@ async function bare(curve: boolean): Promise<() => void> {
       await dealer.send(text);
       await dealer.receive();
     };
-    cases.push({ name: "bare zeromq: small message", server, begin: async () => ({ step }), turns: [] });
+    cases.push({ name: "bare zeromq: small message", servers: [server], begin: async () => ({ step }), turns: [] });
   }
   return () => {
     dealer.close();
@@ -140,7 +152,7 @@ async function bare(curve: boolean): Promise<() => void> {
   };
 }
 
-const ends = [await ours(false), await bare(false), await ours(true), await bare(true)];
+const ends = [await ours(false), await ours(false, true), await bare(false), await ours(true), await bare(true)];
 for (let round = 0; round < rounds; round++) {
   for (const each of round % 2 === 0 ? cases : [...cases].reverse()) each.turns.push(await takeTurn(each));
 }
