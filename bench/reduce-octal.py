@@ -96,7 +96,7 @@ def np_chain():
 
 def np_covariance():
     out = 0.0
-    square, product = np.empty_like(value), np.empty_like(value)
+    square, product = np.empty_like(value), np.empty((rows, columns))
     n = images
     for s in range(sensors):
         sx, sxx, sxy = (np.zeros((rows, columns)) for _ in range(3))

@@ -529,42 +529,179 @@ export function aboveU16(pixels: usize, n: i32, limits: usize, found: usize): i3
 }
 
 /**
- * Writes the largest whole number of each pixel that less its dark (f64), as float32, is below `least`; 0 when a pixel
- * has none.
+ * Writes the largest whole number of each pixel that less its dark (f64) is below `least`, from 0 to 65535; 65535 where
+ * the dark is not a number. An even number of pixels.
  */
-export function limitsU16(dark: usize, n: i32, least: f64, limits: usize): i32 {
-  for (let i = 0; i < n; i++) {
-    const level = load<f64>(dark + ((<usize>i) << 3));
-    // For a dark that is not a number.
-    let x: i32 = 0xffff;
-    if (level >= -Infinity) {
-      x = <i32>max<f64>(-1, min<f64>(0xffff, ceil<f64>(level + least)));
-      while (x >= 0 && <f64>(<f32>(<f64>x - level)) >= least) x--;
-    }
-    if (x < 0) return 0;
-    store<u16>(limits + ((<usize>i) << 1), <u16>x);
+export function limitsU16(dark: usize, n: i32, least: f64, limits: usize): void {
+  const leasts = f64x2.splat(least);
+  const one = f64x2.splat(1);
+  const greatest = f64x2.splat(65535);
+  for (let i = 0; i < n; i += 2) {
+    const level = v128.load(dark + ((<usize>i) << 3));
+    // What is looked for is near; numbers at or above `least` take one off each.
+    const x = f64x2.ceil(f64x2.add(level, leasts));
+    const first = v128.and(f64x2.ge(f64x2.sub(x, level), leasts), one);
+    const before = f64x2.sub(x, one);
+    const second = v128.and(f64x2.ge(f64x2.sub(before, level), leasts), one);
+    const limit = f64x2.pmin(greatest, f64x2.sub(f64x2.sub(x, first), second));
+    const whole = i32x4.trunc_sat_f64x2_u_zero(limit);
+    v128.store32_lane(limits + ((<usize>i) << 1), i16x8.narrow_i32x4_u(whole, whole), 0);
   }
-  return 1;
 }
 
-/** How many pixels are above their limits. */
-export function countAboveU16(pixels: usize, n: i32, limits: usize): i32 {
+/** Adds how many pixels of each image are above their limits to the totals (f64) of the images. */
+export function countsU16(frames: usize, count: i32, stride: usize, n: i32, limits: usize, totals: usize): void {
   const whole = n & ~7;
   const ones = i16x8.splat(1);
-  let counts = i32x4.splat(0);
-  for (let i = 0; i < whole; i += 8) {
-    const at = (<usize>i) << 1;
-    const over = i16x8.sub_sat_u(v128.load(pixels + at), v128.load(limits + at));
-    counts = i32x4.add(counts, i32x4.dot_i16x8_s(i16x8.ne(over, i16x8.splat(0)), ones));
+  for (let k = 0; k < count; k++) {
+    const frame = frames + <usize>k * stride;
+    let counts = i32x4.splat(0);
+    for (let i = 0; i < whole; i += 8) {
+      const at = (<usize>i) << 1;
+      const over = i16x8.sub_sat_u(v128.load(frame + at), v128.load(limits + at));
+      counts = i32x4.add(counts, i32x4.dot_i16x8_s(i16x8.ne(over, i16x8.splat(0)), ones));
+    }
+    let found = -lanesOf(counts);
+    for (let i = whole; i < n; i++) {
+      const at = (<usize>i) << 1;
+      if (load<u16>(frame + at) > load<u16>(limits + at)) found++;
+    }
+    addReal(totals + ((<usize>k) << 3), found);
   }
-  // True is −1.
-  let count = -(i32x4.extract_lane(counts, 0) + i32x4.extract_lane(counts, 1));
-  count -= i32x4.extract_lane(counts, 2) + i32x4.extract_lane(counts, 3);
-  for (let i = whole; i < n; i++) {
-    const at = (<usize>i) << 1;
-    if (load<u16>(pixels + at) > load<u16>(limits + at)) count++;
+}
+
+/** Sum of four 32-bit numbers. True is −1. */
+function lanesOf(x: v128): i32 {
+  return i32x4.extract_lane(x, 0) + i32x4.extract_lane(x, 1) + i32x4.extract_lane(x, 2) + i32x4.extract_lane(x, 3);
+}
+
+/** Photons of a pixel above its limit, by the rule of src/reduce/reducers/photon-finder.ts. */
+function photonsIn(pixel: usize, dark: usize, adu: f64, threshold: f64): f64 {
+  let x = <f64>load<u16>(pixel);
+  if (dark !== 0) x = <f64>(<f32>(x - load<f64>(dark)));
+  return max<f64>(1, floor<f64>(x / adu - threshold) + 1);
+}
+
+/**
+ * Adds the photons of each pixel to its u32 sum, and those of each image to its total (f64). Pixels at most `most` above
+ * their limit have one.
+ */
+export function photonsU16(
+  frames: usize,
+  count: i32,
+  stride: usize,
+  n: i32,
+  limits: usize,
+  most: i32,
+  dark: usize,
+  adu: f64,
+  threshold: f64,
+  photons: usize,
+  totals: usize,
+): void {
+  const whole = n & ~7;
+  const ones = i16x8.splat(1);
+  const mosts = i16x8.splat(<i16>most);
+  for (let k = 0; k < count; k++) {
+    const frame = frames + <usize>k * stride;
+    let counts = i32x4.splat(0);
+    let further: f64 = 0;
+    for (let i = 0; i < whole; i += 8) {
+      const at = (<usize>i) << 1;
+      const over = i16x8.sub_sat_u(v128.load(frame + at), v128.load(limits + at));
+      if (!v128.any_true(over)) continue;
+      const lit = i16x8.ne(over, i16x8.splat(0));
+      const sums = photons + ((<usize>i) << 2);
+      v128.store(sums, i32x4.sub(v128.load(sums), i32x4.extend_low_i16x8_s(lit)));
+      v128.store(sums, i32x4.sub(v128.load(sums, 16), i32x4.extend_high_i16x8_s(lit)), 16);
+      counts = i32x4.add(counts, i32x4.dot_i16x8_s(lit, ones));
+      for (let lanes = i16x8.bitmask(i16x8.gt_u(over, mosts)); lanes !== 0; lanes &= lanes - 1) {
+        const j = <usize>(i + ctz<i32>(lanes));
+        const more = photonsIn(frame + (j << 1), dark === 0 ? 0 : dark + (j << 3), adu, threshold) - 1;
+        further += more;
+        store<u32>(photons + (j << 2), load<u32>(photons + (j << 2)) + <u32>(<u64>more));
+      }
+    }
+    for (let i = whole; i < n; i++) {
+      const j = <usize>i;
+      if (load<u16>(frame + (j << 1)) <= load<u16>(limits + (j << 1))) continue;
+      const found = photonsIn(frame + (j << 1), dark === 0 ? 0 : dark + (j << 3), adu, threshold);
+      further += found;
+      store<u32>(photons + (j << 2), load<u32>(photons + (j << 2)) + <u32>(<u64>found));
+    }
+    addReal(totals + ((<usize>k) << 3), further - <f64>lanesOf(counts));
   }
-  return count;
+}
+
+/** Counts one value of a pixel whose counters (u8) begin at `cells`. */
+function countIn(x: f64, low: f64, high: f64, width: f64, bins: i32, cells: usize, outside: usize): void {
+  if (x >= low && x <= high) {
+    const cell = cells + <usize>min(bins - 1, <i32>((x - low) / width));
+    store<u8>(cell, load<u8>(cell) + 1);
+  } else count1(outside + (x < low ? 0 : x > high ? 4 : 8));
+}
+
+/** A histogram of each pixel, of values less the dark (f64) as float32; `outside`: below, above, not a number. */
+export function pixelBinsU16(
+  frames: usize,
+  count: i32,
+  stride: usize,
+  n: i32,
+  dark: usize,
+  low: f64,
+  high: f64,
+  width: f64,
+  bins: i32,
+  cells: usize,
+  outside: usize,
+): void {
+  const whole = n & ~3;
+  const lows = f64x2.splat(low);
+  const highs = f64x2.splat(high);
+  const widths = f64x2.splat(width);
+  const last = i32x4.splat(bins - 1);
+  for (let k = 0; k < count; k++) {
+    const frame = frames + <usize>k * stride;
+    let cell = cells;
+    for (let i = 0; i < whole; i += 4) {
+      const four = i32x4.extend_low_i16x8_u(v128.load64_zero(frame + ((<usize>i) << 1)));
+      let a = f64x2.convert_low_i32x4_s(four);
+      let b = f64x2.convert_low_i32x4_s(v128.shuffle<i64>(four, four, 1, 0));
+      if (dark !== 0) {
+        const level = dark + ((<usize>i) << 3);
+        a = f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(f64x2.sub(a, v128.load(level))));
+        b = f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(f64x2.sub(b, v128.load(level, 16))));
+      }
+      const within = v128.and(
+        v128.and(f64x2.ge(a, lows), f64x2.le(a, highs)),
+        v128.and(f64x2.ge(b, lows), f64x2.le(b, highs)),
+      );
+      if (i64x2.all_true(within)) {
+        const first = i32x4.trunc_sat_f64x2_s_zero(f64x2.div(f64x2.sub(a, lows), widths));
+        const second = i32x4.trunc_sat_f64x2_s_zero(f64x2.div(f64x2.sub(b, lows), widths));
+        const bin = i32x4.min_s(v128.shuffle<i64>(first, second, 0, 2), last);
+        let at = cell + <usize>i32x4.extract_lane(bin, 0);
+        store<u8>(at, load<u8>(at) + 1);
+        at = cell + bins + <usize>i32x4.extract_lane(bin, 1);
+        store<u8>(at, load<u8>(at) + 1);
+        at = cell + 2 * bins + <usize>i32x4.extract_lane(bin, 2);
+        store<u8>(at, load<u8>(at) + 1);
+        at = cell + 3 * bins + <usize>i32x4.extract_lane(bin, 3);
+        store<u8>(at, load<u8>(at) + 1);
+      } else {
+        countIn(f64x2.extract_lane(a, 0), low, high, width, bins, cell, outside);
+        countIn(f64x2.extract_lane(a, 1), low, high, width, bins, cell + bins, outside);
+        countIn(f64x2.extract_lane(b, 0), low, high, width, bins, cell + 2 * bins, outside);
+        countIn(f64x2.extract_lane(b, 1), low, high, width, bins, cell + 3 * bins, outside);
+      }
+      cell += bins << 2;
+    }
+    for (let i = whole; i < n; i++) {
+      let x = <f64>load<u16>(frame + ((<usize>i) << 1));
+      if (dark !== 0) x = <f64>(<f32>(x - load<f64>(dark + ((<usize>i) << 3))));
+      countIn(x, low, high, width, bins, cells + <usize>i * bins, outside);
+    }
+  }
 }
 
 /** The numbers of f32 pixels from `least` on; infinite ones are left out. */

@@ -38,14 +38,17 @@ export class Arena {
     return pieces.reduce((sum, bytes) => sum + roundUp(bytes), 0);
   }
 
-  /** The address of `bytes` new, zeroed bytes, aligned for SIMD and cache lines. */
-  allocate(bytes: number): number {
+  /**
+   * The address of `bytes` new bytes, aligned for SIMD and cache lines.
+   * @param zeroed - false for memory that will be written before it is read: to zero many megabytes takes a while
+   */
+  allocate(bytes: number, zeroed = true): number {
     const address = this.#used;
     const end = address + roundUp(bytes);
     const missing = end - this.memory.buffer.byteLength;
     // Growing detaches every view made before: callers size the arena for all they need.
     if (missing > 0) throw new RangeError(`the arena is ${missing} bytes too small`);
-    if (address < this.#fresh)
+    if (zeroed && address < this.#fresh)
       new Uint8Array(this.memory.buffer, address, Math.min(end, this.#fresh) - address).fill(0);
     this.#used = end;
     this.#fresh = Math.max(this.#fresh, end);
@@ -62,20 +65,20 @@ export class Arena {
     this.#used = mark;
   }
 
-  float32(length: number): Float32Array {
-    return new Float32Array(this.memory.buffer, this.allocate(length * 4), length);
+  float32(length: number, zeroed = true): Float32Array {
+    return new Float32Array(this.memory.buffer, this.allocate(length * 4, zeroed), length);
   }
 
-  float64(length: number): Float64Array {
-    return new Float64Array(this.memory.buffer, this.allocate(length * 8), length);
+  float64(length: number, zeroed = true): Float64Array {
+    return new Float64Array(this.memory.buffer, this.allocate(length * 8, zeroed), length);
   }
 
-  uint16(length: number): Uint16Array {
-    return new Uint16Array(this.memory.buffer, this.allocate(length * 2), length);
+  uint16(length: number, zeroed = true): Uint16Array {
+    return new Uint16Array(this.memory.buffer, this.allocate(length * 2, zeroed), length);
   }
 
-  uint32(length: number): Uint32Array {
-    return new Uint32Array(this.memory.buffer, this.allocate(length * 4), length);
+  uint32(length: number, zeroed = true): Uint32Array {
+    return new Uint32Array(this.memory.buffer, this.allocate(length * 4, zeroed), length);
   }
 
   int32(length: number): Int32Array {

@@ -92,6 +92,8 @@ export interface KernelWork<L extends Layout> {
   readonly statistics: readonly Statistic[];
   /** Only for images of this type: others go through `add`. @default any */
   readonly type?: PixelType | undefined;
+  /** Whether it can do so with this dark; images go through `add` otherwise. @default it can */
+  fits?(frame: ImageSpec, dark: Float64Array | undefined): boolean;
   /**
    * Called after many images at a time.
    * @param dark - as in `add`

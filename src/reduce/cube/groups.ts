@@ -3,9 +3,9 @@ import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { checkGrid } from "../engine/exact.ts";
 import { GROUP, statisticsOf, workOf } from "../engine/kernel.ts";
 import type { SensorState } from "../engine/partial-result.ts";
-import type { Statistic } from "../engine/statistic.ts";
+import { isOwn, type Statistic } from "../engine/statistic.ts";
 import { TiledBatch } from "../engine/tiled-batch.ts";
-import type { Reducer } from "../reducer.ts";
+import type { KernelWork, Layout, Reducer } from "../reducer.ts";
 
 type Reducers = Readonly<Record<string, Reducer<unknown>>>;
 
@@ -33,17 +33,19 @@ export class ImageGroups {
     this.#reducers = reducers;
     this.#type = type;
     this.#sumsOnGrid = Object.values(reducers).some(({ sumsOnGrid }) => sumsOnGrid === true);
-    const statistics = statisticsOf(Object.values(reducers), frame, type);
+    const statistics = statisticsIn(reducers, frame, type);
     const block = statistics.length === 0 ? undefined : blockFor(type, statistics);
     this.#block = block;
     this.#others = Object.fromEntries(
-      Object.entries(reducers).filter(([, reducer]) => block === undefined || workOf(reducer, type) === undefined),
+      Object.entries(reducers).filter(
+        ([, reducer]) => block === undefined || workInBins(reducer, { ...frame, type }) === undefined,
+      ),
     );
   }
 
   /** Bytes of the images that wait and of the kernel, at most. */
   static bytesFor(reducers: Reducers, frame: ImageSpec, type: PixelType): number {
-    const statistics = statisticsOf(Object.values(reducers), frame, type);
+    const statistics = statisticsIn(reducers, frame, type);
     if (statistics.length === 0) return 0;
     return (
       TiledBatch.bytesFor(type, statistics) + MOST_WAITING * frame.rows * frame.columns * (type === "uint16" ? 2 : 4)
@@ -89,12 +91,24 @@ export class ImageGroups {
     block.group = group;
     for (const [name, reducer] of Object.entries(this.#reducers)) {
       const state = lane.states.get(name);
-      if (state !== undefined) workOf(reducer, this.#type)?.flush(state, block, lane.frame);
+      if (state !== undefined)
+        workInBins(reducer, { ...lane.frame, type: this.#type })?.flush(state, block, lane.frame);
     }
     this.#waiting.delete(lane);
     this.#waits -= group.length;
     this.#free.push(...group);
   }
+}
+
+/** What the kernel can do for a reducer whose state changes after a few images. */
+function workInBins(reducer: Reducer<unknown>, frame: ImageSpec): KernelWork<Layout> | undefined {
+  const work = workOf(reducer, frame);
+  return work?.statistics.some(isOwn) === true ? undefined : work;
+}
+
+function statisticsIn(reducers: Reducers, frame: ImageSpec, type: PixelType): Statistic[] {
+  const those = Object.values(reducers).filter((reducer) => workInBins(reducer, { ...frame, type }) !== undefined);
+  return statisticsOf(those, frame, type);
 }
 
 /** Undefined when there is no memory for it: the plain way gives the same. */

@@ -1,16 +1,15 @@
 import type { PixelType } from "../../core/ndarray.ts";
+import type { ImageSpec } from "../../core/shots.ts";
 import type { Arena } from "../../core/wasm.ts";
+import type { Accumulator, PixelSlice, ReduceKernel } from "./accumulator.ts";
 import {
-  type Accumulator,
   Float32Sums,
   type HistogramAccumulator,
   histogramAccumulator,
-  type PixelSlice,
   RangeAccumulator,
-  type ReduceKernel,
   Uint16Sums,
 } from "./accumulators.ts";
-import type { HistogramSpec, Statistic } from "./statistic.ts";
+import { type HistogramSpec, isOwn, type OwnAccumulator, type OwnStatistic, type Statistic } from "./statistic.ts";
 
 /** What is counted of images. */
 export interface AccumulatorSpec {
@@ -18,6 +17,8 @@ export interface AccumulatorSpec {
   readonly statistics: readonly Statistic[];
   /** Dark of each pixel, for histograms. */
   readonly dark?: Float64Array | undefined;
+  /** For statistics of reducers' own. */
+  readonly frame?: ImageSpec | undefined;
 }
 
 /** The accumulators of images of one type: those that the statistics need, and no others. */
@@ -29,10 +30,11 @@ export class AccumulatorSet {
   readonly squares: Uint16Sums | Float32Sums | undefined;
   readonly range: RangeAccumulator | undefined;
   readonly histograms: ReadonlyMap<HistogramSpec, HistogramAccumulator>;
+  readonly own: ReadonlyMap<OwnStatistic<OwnAccumulator>, OwnAccumulator>;
   readonly #all: readonly Accumulator[];
 
   /** @param isJoint - `sums` and `squares` are one accumulator: the kernel counts both in one go over the images */
-  constructor({ pixels, statistics, dark }: AccumulatorSpec, type: PixelType, isJoint: boolean) {
+  constructor({ pixels, statistics, dark, frame }: AccumulatorSpec, type: PixelType, isJoint: boolean) {
     const squared = statistics.includes("squares");
     const Sums = type === "uint16" ? Uint16Sums : Float32Sums;
     this.squares = squared ? new Sums(pixels, true) : undefined;
@@ -41,10 +43,15 @@ export class AccumulatorSet {
     this.range = statistics.includes("range") ? new RangeAccumulator(pixels, type) : undefined;
     this.histograms = new Map(
       statistics.flatMap((spec) =>
-        typeof spec === "string" ? [] : [[spec, histogramAccumulator(spec, pixels, type, dark)] as const],
+        typeof spec === "string" || isOwn(spec)
+          ? []
+          : [[spec, histogramAccumulator(spec, pixels, type, dark)] as const],
       ),
     );
-    const all = [this.sums, this.squares, this.range, ...this.histograms.values()];
+    this.own = new Map(
+      frame === undefined ? [] : statistics.filter(isOwn).map((spec) => [spec, spec.accumulator(frame, dark)]),
+    );
+    const all = [this.sums, this.squares, this.range, ...this.histograms.values(), ...this.own.values()];
     this.#all = [...new Set(all.filter((accumulator) => accumulator !== undefined))];
   }
 
@@ -64,5 +71,6 @@ export class AccumulatorSet {
   begin(images: number): void {
     if (this.images === 0) for (const accumulator of this.#all) accumulator.clear();
     this.images += images;
+    for (const accumulator of this.own.values()) accumulator.begin(images);
   }
 }

@@ -1,86 +1,7 @@
 import type { PixelType } from "../../core/ndarray.ts";
 import type { Arena } from "../../core/wasm.ts";
+import type { Accumulator, PixelSlice, ReduceKernel } from "./accumulator.ts";
 import type { HistogramSpec } from "./statistic.ts";
-
-/** The functions of kernels/reduce.ts; addresses and strides in bytes. */
-export interface ReduceKernel {
-  sumU16(frames: number, count: number, stride: number, n: number, sums: number): void;
-  sumF32(frames: number, count: number, stride: number, n: number, sums: number): void;
-  momentsU16(frames: number, count: number, stride: number, n: number, sums: number, squares: number): void;
-  momentsF32(
-    frames: number,
-    count: number,
-    stride: number,
-    n: number,
-    sums: number,
-    uppers: number,
-    lowers: number,
-  ): void;
-  rangeU16(frames: number, count: number, stride: number, n: number, least: number, greatest: number): void;
-  rangeF32(frames: number, count: number, stride: number, n: number, least: number, greatest: number): void;
-  /** `base`: first bin − 1; `top`: number of bins + 1. */
-  pairsU16(
-    frames: number,
-    count: number,
-    stride: number,
-    n: number,
-    offsets: number,
-    base: number,
-    top: number,
-    table: number,
-    singles: number,
-  ): void;
-  singlesU16(
-    frames: number,
-    count: number,
-    stride: number,
-    n: number,
-    offsets: number,
-    base: number,
-    top: number,
-    singles: number,
-  ): void;
-  histogramU16: Histogram;
-  histogramF32: Histogram;
-  /** Not 0 when all values are whole and fit 16 bits, and then they are in `out`. */
-  wholeF32(frame: number, n: number, out: number): number;
-}
-type Histogram = (
-  frames: number,
-  count: number,
-  stride: number,
-  n: number,
-  dark: number,
-  whole: number,
-  low: number,
-  high: number,
-  width: number,
-  bins: number,
-  table: number,
-) => void;
-
-/** Consecutive pixels of images in the memory of the kernel. */
-export interface PixelSlice {
-  /** Address of the first pixel in the first image. */
-  readonly address: number;
-  readonly images: number;
-  /** Bytes from an image to the next. */
-  readonly stride: number;
-  /** Number of the first pixel, and how many there are. */
-  readonly first: number;
-  readonly length: number;
-}
-
-/** One thing counted for each pixel of a sensor, or over all of them. */
-export interface Accumulator {
-  /** Bytes of the pieces of memory it needs. */
-  readonly allocations: readonly number[];
-  /** Gets that memory; to be called once, before anything else. */
-  allocate(kernel: ReduceKernel, arena: Arena): void;
-  accumulate(piece: PixelSlice): void;
-  /** Begins anew; to be called before the first image, too. */
-  clear(): void;
-}
 
 /** Room for the last vector. */
 function padded(pixels: number): number {
@@ -105,8 +26,8 @@ export class Uint16Sums implements Accumulator {
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
-    this.#sums = arena.uint32(padded(this.#pixels));
-    this.#squares = arena.uint32(this.#squared ? 2 * padded(this.#pixels) : 0);
+    this.#sums = arena.uint32(padded(this.#pixels), false);
+    this.#squares = arena.uint32(this.#squared ? 2 * padded(this.#pixels) : 0, false);
   }
 
   accumulate({ address, images, stride, first, length }: PixelSlice): void {
@@ -161,10 +82,10 @@ export class Float32Sums implements Accumulator {
   allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     const length = padded(this.#pixels);
-    this.#sums = arena.float64(length);
+    this.#sums = arena.float64(length, false);
     if (!this.#squared) return;
-    this.#upper = arena.float64(length);
-    this.#lower = arena.float64(length);
+    this.#upper = arena.float64(length, false);
+    this.#lower = arena.float64(length, false);
   }
 
   accumulate({ address, images, stride, first, length }: PixelSlice): void {
@@ -242,7 +163,7 @@ export class RangeAccumulator implements Accumulator {
     this.#kernel = kernel;
     const length = padded(this.#pixels);
     const make = (): Uint16Array | Float32Array =>
-      this.#type === "uint16" ? arena.uint16(length) : arena.float32(length);
+      this.#type === "uint16" ? arena.uint16(length, false) : arena.float32(length, false);
     this.#least = make();
     this.#greatest = make();
   }
@@ -344,7 +265,7 @@ class Uint16Histogram implements HistogramAccumulator {
     this.#kernel = kernel;
     this.#offsets = arena.uint16(padded(this.#pixels));
     this.#singles = arena.uint32(this.#cells);
-    this.#pairs = arena.uint32(this.#pairCells);
+    this.#pairs = arena.uint32(this.#pairCells, false);
     const [offsets, dark] = [this.#offsets, this.#dark];
     if (dark === undefined) offsets.fill(-32_768);
     else for (let i = 0; i < dark.length; i++) offsets[i] = (dark[i] ?? 0) - 32_768;
@@ -401,7 +322,7 @@ class Float64Histogram implements HistogramAccumulator {
   allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     if (this.#dark !== undefined) {
-      const dark = arena.float64(this.#dark.length);
+      const dark = arena.float64(this.#dark.length, false);
       dark.set(this.#dark);
       this.#darkAddress = dark.byteOffset;
     }

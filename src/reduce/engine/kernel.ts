@@ -2,13 +2,23 @@ import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import { Arena, hasFunctions, instantiateKernel } from "../../core/wasm.ts";
 import type { KernelWork, Layout, Reducer } from "../reducer.ts";
+import type { PixelSlice, ReduceKernel } from "./accumulator.ts";
 import { AccumulatorSet, type AccumulatorSpec } from "./accumulator-set.ts";
-import type { PixelSlice, ReduceKernel } from "./accumulators.ts";
 import { kernelBinary } from "./kernel-binary.ts";
-import type { BatchStatistics, HistogramSpec, Statistic } from "./statistic.ts";
+import {
+  type BatchStatistics,
+  type HistogramSpec,
+  isOwn,
+  type OwnAccumulator,
+  type OwnStatistic,
+  type Statistic,
+} from "./statistic.ts";
 
 /** Images taken in together: more streams than this from memory begin to hinder each other. */
 export const GROUP = 8;
+
+/** Of images with fractions that come one by one. */
+const REAL_GROUP = 4;
 
 /**
  * Pixels taken in together, by one counter after the other: a group's piece of 128 KiB stays in the cache between them.
@@ -18,9 +28,14 @@ export const TILE = 8192;
 /** Smaller images are worth neither the memory of a kernel nor the wait for others. */
 const FEWEST_PIXELS = 4096;
 
-/** What the kernel can do for a reducer on images of a type. */
-export function workOf({ kernel }: Reducer<unknown>, type: PixelType): KernelWork<Layout> | undefined {
-  return kernel?.type === undefined || kernel.type === type ? kernel : undefined;
+/** What the kernel can do for a reducer on such images, less a dark. */
+export function workOf(
+  { kernel }: Reducer<unknown>,
+  frame: ImageSpec,
+  dark?: Float64Array,
+): KernelWork<Layout> | undefined {
+  if (kernel?.type !== undefined && kernel.type !== frame.type) return undefined;
+  return kernel?.fits?.(frame, dark) === false ? undefined : kernel;
 }
 
 /**
@@ -29,11 +44,11 @@ export function workOf({ kernel }: Reducer<unknown>, type: PixelType): KernelWor
  */
 export function statisticsOf(
   reducers: readonly Reducer<unknown>[],
-  { rows, columns, type: stored }: ImageSpec,
-  type: PixelType = stored,
+  frame: ImageSpec,
+  type: PixelType = frame.type,
 ): Statistic[] {
-  if (rows * columns < FEWEST_PIXELS) return [];
-  return reducers.flatMap((reducer) => workOf(reducer, type)?.statistics ?? []);
+  if (frame.rows * frame.columns < FEWEST_PIXELS) return [];
+  return reducers.flatMap((reducer) => workOf(reducer, { ...frame, type })?.statistics ?? []);
 }
 
 /** Images after which a 32-bit sum of 16-bit values may be full. */
@@ -51,6 +66,10 @@ const names: readonly (keyof ReduceKernel)[] = [
   "histogramU16",
   "histogramF32",
   "wholeF32",
+  "limitsU16",
+  "countsU16",
+  "photonsU16",
+  "pixelBinsU16",
 ];
 
 /** The functions of the kernel over the memory of the arena. */
@@ -76,7 +95,7 @@ export function tileBytes(type: PixelType): number {
 
 /** Memory for them. */
 export function tileMemory(arena: Arena, type: PixelType): Pixels {
-  return type === "uint16" ? arena.uint16(GROUP * TILE) : arena.float32(GROUP * TILE);
+  return type === "uint16" ? arena.uint16(GROUP * TILE, false) : arena.float32(GROUP * TILE, false);
 }
 
 /** Counts the statistics of one sensor in WebAssembly. */
@@ -97,8 +116,18 @@ export class SensorKernel implements BatchStatistics {
    */
   #waiting: Uint16Array = new Uint16Array();
   #waits = 0;
+  /** The same of images with fractions, fewer of them because they take twice the memory. */
+  #waitingReal: Float32Array = new Float32Array();
+  #waitsReal = 0;
+  readonly #realGroup: number;
+  readonly #waitingTags: number[] = [];
+  #tags: number[] = [];
+  readonly #most: number;
 
-  constructor(statistics: SensorStatistics) {
+  /** @param waits - images with fractions wait for others, too */
+  constructor(statistics: SensorStatistics, waits: boolean) {
+    this.#realGroup = waits && statistics.type === "float32" ? REAL_GROUP : 0;
+    this.#most = Math.min(MOST_IMAGES, ...statistics.statistics.filter(isOwn).map((own) => own.mostImages ?? Infinity));
     this.#pixels = statistics.pixels;
     this.#type = statistics.type;
     this.#whole = new AccumulatorSet(statistics, "uint16", true);
@@ -108,7 +137,8 @@ export class SensorKernel implements BatchStatistics {
   /** Memory it needs at most; what is for fractions is not touched when there are none. */
   get bytes(): number {
     const allocations = [...this.#whole.allocations, ...(this.#any?.allocations ?? [])];
-    return Arena.bytesFor([tileBytes(this.#type), GROUP * this.#pixels * 2, ...allocations]);
+    const waiting = [GROUP * this.#pixels * 2, this.#realGroup * this.#pixels * 4];
+    return Arena.bytesFor([tileBytes(this.#type), ...waiting, ...allocations]);
   }
 
   /** Gets its memory; to be called once, before anything else. @throws RangeError when there is not enough */
@@ -117,41 +147,45 @@ export class SensorKernel implements BatchStatistics {
     this.#kernel = kernel;
     this.#buffer = arena.memory.buffer;
     this.#scratch = tileMemory(arena, this.#type);
-    this.#waiting = arena.uint16(GROUP * this.#pixels);
+    this.#waiting = arena.uint16(GROUP * this.#pixels, false);
+    this.#waitingReal = arena.float32(this.#realGroup * this.#pixels, false);
     this.#whole.allocate(kernel, arena);
     this.#any?.allocate(kernel, arena);
   }
 
   /** Images counted since the last {@link SensorKernel.clear}. */
   get images(): number {
-    return this.#whole.images + this.#waits + (this.#any?.images ?? 0);
+    return this.#whole.images + this.#waits + (this.#any?.images ?? 0) + this.#waitsReal;
   }
 
   /** Images that can be taken in before {@link SensorKernel.clear} must make room. */
   get room(): number {
-    return Math.min(MOST_IMAGES, Math.floor(0xffff_ffff / this.#pixels)) - this.images;
+    return Math.min(this.#most, Math.floor(0xffff_ffff / this.#pixels)) - this.images;
   }
 
   /**
    * Takes in consecutive images of the type given, at most {@link GROUP}.
    * @param first - number of the first image in `data`
+   * @param tags - of each image
    */
-  accumulate(data: Pixels, first: number, images: number): void {
-    if (this.#type === "uint16" && images > 1) this.#count(this.#whole, data, first, images);
-    else for (let k = first; k < first + images; k++) this.#accumulateOne(data, k);
+  accumulate(data: Pixels, first: number, tags: readonly number[]): void {
+    if (this.#type === "uint16" && tags.length > 1) this.#countWhole(data, first, tags);
+    else for (const [k, tag] of tags.entries()) this.#accumulateOne(data, first + k, tag);
   }
 
   /** Counts the images that wait; to be called before the block is read. */
   finish(): void {
-    const images = this.#waits;
-    if (images === 0) return;
     this.#waits = 0;
-    this.#count(this.#whole, this.#waiting, 0, images);
+    if (this.#waitingTags.length > 0) this.#countWhole(this.#waiting, 0, this.#waitingTags.splice(0));
+    const images = this.#waitsReal;
+    this.#waitsReal = 0;
+    if (this.#any !== undefined && images > 0) this.#count(this.#any, this.#waitingReal, 0, images);
   }
 
   /** Makes room. */
   clear(): void {
     this.#whole.images = 0;
+    this.#tags = [];
     if (this.#any !== undefined) this.#any.images = 0;
   }
 
@@ -171,19 +205,39 @@ export class SensorKernel implements BatchStatistics {
     for (const counters of this.#used) counters.histograms.get(tally)?.addCounts(counts, outside);
   }
 
+  get tags(): readonly number[] {
+    return this.#tags;
+  }
+
+  own<A extends OwnAccumulator>(statistic: OwnStatistic<A>): A | undefined {
+    return this.#whole.images === 0 ? undefined : (this.#whole.own.get(statistic) as A | undefined);
+  }
+
   get #used(): AccumulatorSet[] {
     return [this.#whole, this.#any].filter((counters) => counters !== undefined).filter(({ images }) => images > 0);
   }
 
-  #accumulateOne(data: Pixels, number: number): void {
+  #accumulateOne(data: Pixels, number: number, tag: number): void {
     const at = this.#waits * this.#pixels;
     if (data instanceof Uint16Array)
       this.#waiting.set(data.subarray(number * this.#pixels, (number + 1) * this.#pixels), at);
     else if (!this.#asWhole(data, number, this.#waiting.byteOffset + 2 * at)) {
-      if (this.#any !== undefined) this.#count(this.#any, data, number, 1);
+      if (this.#realGroup > 0) this.#wait(data.subarray(number * this.#pixels, (number + 1) * this.#pixels));
+      else if (this.#any !== undefined) this.#count(this.#any, data, number, 1);
       return;
     }
+    this.#waitingTags.push(tag);
     if (++this.#waits === GROUP) this.finish();
+  }
+
+  #wait(image: Pixels): void {
+    this.#waitingReal.set(image, this.#waitsReal * this.#pixels);
+    if (++this.#waitsReal === this.#realGroup) this.finish();
+  }
+
+  #countWhole(data: Pixels, first: number, tags: readonly number[]): void {
+    this.#count(this.#whole, data, first, tags.length);
+    this.#tags.push(...tags);
   }
 
   /** Writes a float32 image as whole numbers; false when it has others. */

@@ -220,7 +220,7 @@ function ringBytes(
   dark: Float64Array | undefined,
 ): number {
   const images = Array.from({ length: depth }, () => frame.rows * frame.columns * (frame.type === "uint16" ? 2 : 4));
-  return Arena.bytesFor(images) + (kernelFor(reducers, frame, frame.type, dark)?.bytes ?? 0);
+  return Arena.bytesFor(images) + (kernelFor(reducers, frame, frame.type, dark, true)?.bytes ?? 0);
 }
 
 /**

@@ -16,17 +16,21 @@ interface BoundReducer {
 /** Classes of shots that get a kernel, the first ones that appear: each takes the memory of a dozen images. */
 const MOST_CLASSES = 8;
 
-/** The kernel for images like these, not yet in memory; undefined when it can do nothing for the reducers. */
+/**
+ * The kernel for images like these, not yet in memory; undefined when it can do nothing for the reducers.
+ * @param waits - see {@link SensorKernel}
+ */
 export function kernelFor(
   reducers: readonly Reducer<unknown>[],
   frame: ImageSpec,
   type: PixelType,
   dark: Float64Array | undefined,
+  waits: boolean,
 ): SensorKernel | undefined {
   const statistics = statisticsOf(reducers, frame, type);
   return statistics.length === 0
     ? undefined
-    : new SensorKernel({ pixels: frame.rows * frame.columns, type, statistics, dark });
+    : new SensorKernel({ pixels: frame.rows * frame.columns, type, statistics, dark, frame }, waits);
 }
 
 /** Bytes of the kernels of all classes of shots, at most. */
@@ -39,7 +43,7 @@ export function classBytes(
   const dispatches = reducers.flatMap(({ dispatch }) => (dispatch === undefined ? [] : [{ dispatch }]));
   return [...byFunction(dispatches).values()].reduce((bytes, group) => {
     const inner = group.map(({ dispatch: { reducer } }) => reducer);
-    const each = (kernelFor(inner, frame, type, dark)?.bytes ?? 0) + classBytes(inner, frame, type, dark);
+    const each = (kernelFor(inner, frame, type, dark, false)?.bytes ?? 0) + classBytes(inner, frame, type, dark);
     return bytes + each * Math.min(MOST_CLASSES, ...group.map(({ dispatch: { classes } }) => classes.length));
   }, 0);
 }
@@ -62,6 +66,8 @@ interface SensorFeedOptions {
   readonly arena?: Arena | undefined;
   /** False: never by the kernel. @default true */
   readonly kernel?: boolean | undefined;
+  /** Whether images with fractions may wait for others, in memory of a few images. @default true */
+  readonly waits?: boolean | undefined;
 }
 
 /** Questions that share images out alike, and the feed of each class that has appeared. */
@@ -91,7 +97,7 @@ export class SensorFeed {
   constructor(
     frame: ImageSpec,
     reducers: readonly BoundReducer[],
-    { dark, correct, arena, kernel: mayCount = true }: SensorFeedOptions = {},
+    { dark, correct, arena, kernel: mayCount = true, waits = true }: SensorFeedOptions = {},
   ) {
     this.#frame = frame;
     this.#dark = dark;
@@ -99,7 +105,8 @@ export class SensorFeed {
     this.#type = correct === undefined ? frame.type : "float32";
     this.#mayCount = mayCount;
     this.#sumsOnGrid = reducers.some(({ reducer }) => reducer.sumsOnGrid === true);
-    const isCounted = ({ reducer }: BoundReducer): boolean => workOf(reducer, this.#type) !== undefined;
+    const isCounted = ({ reducer }: BoundReducer): boolean =>
+      workOf(reducer, { ...frame, type: this.#type }, dark) !== undefined;
     this.#counted = reducers.filter(isCounted);
     this.#others = reducers.filter((bound) => !isCounted(bound) && bound.reducer.dispatch === undefined);
     const dispatches = reducers.flatMap(({ reducer, state }) =>
@@ -111,7 +118,7 @@ export class SensorFeed {
       feeds: new Map(),
     }));
     const counted = this.#counted.map(({ reducer }) => reducer);
-    const kernel = mayCount ? kernelFor(counted, frame, this.#type, dark) : undefined;
+    const kernel = mayCount ? kernelFor(counted, frame, this.#type, dark, waits) : undefined;
     this.#kernel =
       kernel !== undefined && (hasAllocated(kernel, arena) || hasAllocated(kernel, undefined)) ? kernel : undefined;
   }
@@ -133,7 +140,7 @@ export class SensorFeed {
     const pixels = this.#frame.rows * this.#frame.columns;
     for (const [k, shot] of shots.entries())
       this.#check(data.subarray((first + k) * pixels, (first + k + 1) * pixels), shot);
-    if (this.#kernel !== undefined) this.#accumulate(this.#kernel, data, first, shots.length);
+    if (this.#kernel !== undefined) this.#accumulate(this.#kernel, data, first, shots);
     for (const [k, shot] of shots.entries())
       this.#show(data.subarray((first + k) * pixels, (first + k + 1) * pixels), shot, this.#kernel !== undefined);
   }
@@ -152,7 +159,7 @@ export class SensorFeed {
   #enter(pixels: Pixels, shot: Shot): void {
     this.#check(pixels, shot);
     const isCounted = this.#kernel !== undefined && pixelTypeOf(pixels) === this.#type;
-    if (isCounted) this.#accumulate(this.#kernel, pixels, 0, 1);
+    if (isCounted) this.#accumulate(this.#kernel, pixels, 0, [shot]);
     this.#show(pixels, shot, isCounted);
   }
 
@@ -161,9 +168,13 @@ export class SensorFeed {
     if (this.#sumsOnGrid && pixels instanceof Float32Array) checkGrid(this.#frame.detId, tag, pixels);
   }
 
-  #accumulate(kernel: SensorKernel, data: Pixels, first: number, images: number): void {
-    if (kernel.room < images) this.flush();
-    kernel.accumulate(data, first, images);
+  #accumulate(kernel: SensorKernel, data: Pixels, first: number, shots: readonly Shot[]): void {
+    if (kernel.room < shots.length) this.flush();
+    kernel.accumulate(
+      data,
+      first,
+      shots.map(({ tag }) => tag),
+    );
   }
 
   /** @param isCounted - the kernel has it already */
@@ -183,7 +194,7 @@ export class SensorFeed {
     let feed = feeds.get(name);
     if (feed === undefined) {
       const kernel = this.#mayCount && feeds.size < MOST_CLASSES;
-      feed = new SensorFeed({ ...this.#frame, type: this.#type }, parts, { dark: this.#dark, kernel });
+      feed = new SensorFeed({ ...this.#frame, type: this.#type }, parts, { dark: this.#dark, kernel, waits: false });
       feeds.set(name, feed);
     }
     feed.#enter(pixels, shot);

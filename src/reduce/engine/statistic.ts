@@ -1,5 +1,26 @@
+import type { ImageSpec } from "../../core/shots.ts";
+import type { Accumulator } from "./accumulator.ts";
+
 /** What the WebAssembly kernel can count over many images of a sensor. */
-export type Statistic = "sum" | "squares" | "range" | HistogramSpec;
+export type Statistic = "sum" | "squares" | "range" | HistogramSpec | OwnStatistic<OwnAccumulator>;
+
+/** Something that one reducer alone counts in the memory of the kernel, of unsigned 16-bit images. */
+export interface OwnStatistic<A extends OwnAccumulator> {
+  /** @param dark - of each pixel */
+  accumulator(frame: ImageSpec, dark: Float64Array | undefined): A;
+  /** Images after which what is counted must be put into the state. @default no such limit */
+  readonly mostImages?: number;
+}
+
+/** Counts the slices of images, one group after another. */
+export interface OwnAccumulator extends Accumulator {
+  /** Images of the next group. */
+  begin(images: number): void;
+}
+
+export function isOwn(statistic: Statistic): statistic is OwnStatistic<OwnAccumulator> {
+  return typeof statistic !== "string" && "accumulator" in statistic;
+}
 
 /** Bins [low + i · binWidth, low + (i + 1) · binWidth) of the values less the dark; the last one closed. */
 export interface HistogramSpec {
@@ -16,6 +37,10 @@ export interface HistogramSpec {
 export interface BatchStatistics {
   /** Images counted. */
   readonly images: number;
+  /** Their tags, in the order in which they were counted; for a statistic that one reducer alone counts. */
+  readonly tags: readonly number[];
+  /** What counted a statistic of one's own; undefined when there are no images. */
+  own<A extends OwnAccumulator>(statistic: OwnStatistic<A>): A | undefined;
   /** Adds Σx of each pixel, x as `quantize` rounds it. */
   addSums(sums: Float64Array): void;
   /** Adds Σx² of each pixel, the multiples of 2^12 and the rest. */

@@ -1,7 +1,8 @@
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Arena } from "../../core/wasm.ts";
+import type { Accumulator, PixelSlice } from "./accumulator.ts";
 import { AccumulatorSet } from "./accumulator-set.ts";
-import { type Accumulator, Float32Sums, type PixelSlice } from "./accumulators.ts";
+import { Float32Sums } from "./accumulators.ts";
 import { kernelOver, TILE, tileBytes, tileMemory } from "./kernel.ts";
 import type { BatchStatistics, HistogramSpec, Statistic } from "./statistic.ts";
 
@@ -44,6 +45,12 @@ export class TiledBatch implements BatchStatistics {
 
   get images(): number {
     return this.#group.length;
+  }
+
+  readonly tags: readonly number[] = [];
+
+  own(): undefined {
+    return undefined;
   }
 
   addSums(sums: Float64Array): void {

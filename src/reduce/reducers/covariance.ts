@@ -105,6 +105,7 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
       const [count = 0, skipped = 0] = [upper[COUNT], upper[SKIPPED]];
       const y = pivoted((upper[SIGNAL] ?? 0) + (lower[SIGNAL] ?? 0), count);
       const yy = signalSpread({ upper, lower }, count);
+      const signalSquares = (upper[SQUARE] ?? 0) + (lower[SQUARE] ?? 0) + (upper[SQUARE_TOP] ?? 0);
       const told = Math.sqrt(yy / count) >= LEAST_SPREAD;
       const spread = new Float64Array(sum.length);
       const correlation = new Float64Array(sum.length).fill(NaN);
@@ -114,7 +115,7 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
         const xy = centred(productUpper[i] ?? NaN, productLower[i] ?? NaN, x, y, count);
         const xx = centred(squareUpper[i] ?? NaN, squareLower[i] ?? NaN, x, x, count);
         spread[i] = xy / count / scale;
-        errors[i] = errorOf(state, i, xy, count) / scale;
+        errors[i] = errorOf(state, i, xy, count, y.sum / count, signalSquares) / scale;
         if (told && xx > 0) correlation[i] = Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
       }
       return {
@@ -187,46 +188,47 @@ function centred(upper: number, lower: number, a: Pivoted, b: Pivoted, count: nu
 }
 
 /** The sums that the error of one pixel's covariance is made of. */
-type FourthState = WideSums &
-  Readonly<
-    Record<
-      | "sum"
-      | "squareUpper"
-      | "squareLower"
-      | "productUpper"
-      | "productLower"
-      | "fourUpper"
-      | "fourLower"
-      | "leftUpper"
-      | "leftLower"
-      | "rightUpper"
-      | "rightLower",
-      Float64Array
-    >
-  >;
+type FourthState = Readonly<
+  Record<
+    | "sum"
+    | "squareUpper"
+    | "squareLower"
+    | "productUpper"
+    | "productLower"
+    | "fourUpper"
+    | "fourLower"
+    | "leftUpper"
+    | "leftLower"
+    | "rightUpper"
+    | "rightLower",
+    Float64Array
+  >
+>;
 
 /** Less than this of the largest sum is no more than its last digits say. */
 const LEAST_LEFT = 2 ** -42;
 
 /** From Σ((x − x̄)(y − ȳ) − covariance)²; NaN where too few digits are left. */
-function errorOf(state: FourthState, i: number, xy: number, count: number): number {
+function errorOf(state: FourthState, i: number, xy: number, count: number, y: number, yy: number): number {
   if (count < 3) return NaN;
-  const of = (upper: Float64Array, lower: Float64Array, at = i): number => (upper[at] ?? NaN) + (lower[at] ?? NaN);
-  const { upper, lower } = state;
   const x = (state.sum[i] ?? NaN) / count;
-  const y = of(upper, lower, SIGNAL) / count;
-  const squares = of(upper, lower, SQUARE) + (upper[SQUARE_TOP] ?? NaN);
-  const terms = [
-    of(state.fourUpper, state.fourLower),
-    -2 * y * of(state.leftUpper, state.leftLower),
-    y * y * of(state.squareUpper, state.squareLower),
-    -2 * x * of(state.rightUpper, state.rightLower),
-    4 * x * y * of(state.productUpper, state.productLower),
+  const product = (state.productUpper[i] ?? NaN) + (state.productLower[i] ?? NaN);
+  const xx = (state.squareUpper[i] ?? NaN) + (state.squareLower[i] ?? NaN);
+  const four = (state.fourUpper[i] ?? NaN) + (state.fourLower[i] ?? NaN);
+  const byLeft = -2 * y * ((state.leftUpper[i] ?? NaN) + (state.leftLower[i] ?? NaN));
+  const byRight = -2 * x * ((state.rightUpper[i] ?? NaN) + (state.rightLower[i] ?? NaN));
+  const [bySquare, byProduct, byMeans, last] = [
+    y * y * xx,
+    4 * x * y * product,
     -3 * count * x * x * y * y,
-    x * x * squares,
+    x * x * yy,
   ];
-  const left = terms.reduce((sum, term) => sum + term, 0) - xy ** 2 / count;
+  const left = four + byLeft + bySquare + byRight + byProduct + byMeans + last - xy ** 2 / count;
+  const largest = Math.max(
+    Math.max(Math.abs(four), Math.abs(byLeft), Math.abs(bySquare), Math.abs(byRight)),
+    Math.max(Math.abs(byProduct), Math.abs(byMeans), Math.abs(last)),
+  );
   const rounded = Math.sqrt(count / 12) * (FOUR_STEP + 2 * (Math.abs(x) + Math.abs(y)) * THREE_STEP);
-  if (!(left > Math.max(...terms.map(Math.abs)) * LEAST_LEFT && left > 10 * rounded)) return NaN;
+  if (!(left > largest * LEAST_LEFT && left > 10 * rounded)) return NaN;
   return Math.sqrt(left / (count * (count - 1)));
 }

@@ -89,7 +89,8 @@ export function darkMaps(options: DarkMapOptions = {}): Reducer<DarkMaps> {
 
 function judge({ mean, variance: spread, count }: MeanAndVariance, frame: ImageSpec, limits: Limits): DarkMaps {
   const { detId, rows, columns } = frame;
-  const noise = spread.data.map(Math.sqrt);
+  const noise = new Float64Array(spread.data.length);
+  for (let i = 0; i < noise.length; i++) noise[i] = Math.sqrt(spread.data[i] ?? NaN);
   const mask = new Uint8Array(rows * columns);
   const noiseJudged = count >= FEWEST_FOR_NOISE;
   const width = detId.startsWith("MPCCD") && columns % PORTS === 0 ? columns / PORTS : columns;
@@ -105,7 +106,11 @@ function judge({ mean, variance: spread, count }: MeanAndVariance, frame: ImageS
       }
     }
   }
-  const having = (bit: number): number => mask.reduce((n, reasons) => n + ((reasons & bit) === 0 ? 0 : 1), 0);
+  const having = (bit: number): number => {
+    let number = 0;
+    for (const reasons of mask) if ((reasons & bit) !== 0) number++;
+    return number;
+  };
   const { dead, cold, hot, noisy } = badPixelReasons;
   return {
     mean,
@@ -156,16 +161,39 @@ function robust(
     }
   }
   const finite = values.subarray(0, n);
-  const middle = sortedMedian(finite);
+  const middle = medianOf(finite);
   for (let i = 0; i < n; i++) finite[i] = Math.abs((finite[i] ?? NaN) - middle);
-  return [middle, Math.max(ROUNDING, MAD_TO_SIGMA * sortedMedian(finite))];
+  return [middle, Math.max(ROUNDING, MAD_TO_SIGMA * medianOf(finite))];
 }
 
-/** Sorts in place. */
-function sortedMedian(values: Float64Array): number {
-  values.sort();
-  const half = values.length / 2;
-  return values.length % 2 === 1
-    ? (values[Math.floor(half)] ?? NaN)
-    : ((values[half - 1] ?? NaN) + (values[half] ?? NaN)) / 2;
+/** Reorders in place. */
+function medianOf(values: Float64Array): number {
+  if (values.length === 0) return NaN;
+  const half = values.length >> 1;
+  const upper = selected(values, half);
+  if (values.length % 2 === 1) return upper;
+  let lower = -Infinity;
+  for (let i = 0; i < half; i++) lower = Math.max(lower, values[i] ?? NaN);
+  return (lower + upper) / 2;
+}
+
+/** Value number `k` in ascending order (Hoare's selection); those before it are not greater afterwards. */
+function selected(values: Float64Array, k: number): number {
+  for (let [low, high] = [0, values.length - 1]; low < high; ) {
+    const [a, b, c] = [values[low] ?? NaN, values[(low + high) >> 1] ?? NaN, values[high] ?? NaN];
+    const pivot = Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+    let [i, j] = [low, high];
+    while (i <= j) {
+      while ((values[i] ?? NaN) < pivot) i++;
+      while ((values[j] ?? NaN) > pivot) j--;
+      if (i > j) break;
+      const swapped = values[i] ?? NaN;
+      values[i++] = values[j] ?? NaN;
+      values[j--] = swapped;
+    }
+    if (k <= j) high = j;
+    else if (k >= i) low = i;
+    else break;
+  }
+  return values[k] ?? NaN;
 }

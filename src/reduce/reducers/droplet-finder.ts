@@ -1,5 +1,29 @@
 import type { Pixels } from "../../core/ndarray.ts";
+import { Arena, instantiateKernel } from "../../core/wasm.ts";
+import { float32From } from "../corrections/in-place.ts";
+import { kernelBinary } from "../corrections/kernel-binary.ts";
 import { quantize } from "../engine/exact.ts";
+
+/** The function of kernels/images.ts that is used here; addresses in bytes. */
+interface DropletKernel {
+  dropletsF32(
+    image: number,
+    rows: number,
+    columns: number,
+    adu: number,
+    seed: number,
+    low: number,
+    taken: number,
+    members: number,
+    left: number,
+    order: number,
+    entries: number,
+    sums: number,
+    spectrum: number,
+    perPhoton: number,
+    bins: number,
+  ): number;
+}
 
 /** Of the spectrum of droplet sums: bins in one photon, and bins in all. */
 export const BINS_PER_PHOTON = 50;
@@ -9,6 +33,8 @@ export const SPECTRUM_BINS: number = 5 * BINS_PER_PHOTON + 1;
 export class DropletFinder {
   readonly rows: number;
   readonly columns: number;
+  readonly #kernel: DropletKernel;
+  readonly #image: Float32Array;
   /** 1 for pixels that belong to a droplet already. */
   readonly #taken: Uint8Array;
   /** Pixels of the droplets found so far, one droplet after another. */
@@ -16,6 +42,10 @@ export class DropletFinder {
   /** Photons' worth of charge that is left in each pixel of a droplet. */
   readonly #left: Float64Array;
   readonly #order: Int32Array;
+  /** Pixels that got photons, each with their number. */
+  readonly #entries: Uint32Array;
+  readonly #sums: Float64Array;
+  readonly #spectrum: Uint32Array;
   readonly #brighter: (a: number, b: number) => number;
 
   /** Droplets of one photon in the last image, and what their brightest pixels had, in photons, added up exactly. */
@@ -24,17 +54,25 @@ export class DropletFinder {
 
   /** Bytes of its memory. */
   static bytesFor(pixels: number): number {
-    return (1 + 4 + 8 + 4) * pixels;
+    const each = [4, 1, 4, 8, 4, 16].map((bytes) => bytes * pixels);
+    return Arena.bytesFor([...each, 8 * 4, 4 * (SPECTRUM_BINS + 1)]);
   }
 
   constructor(rows: number, columns: number) {
     this.rows = rows;
     this.columns = columns;
-    this.#taken = new Uint8Array(rows * columns);
-    this.#members = new Int32Array(rows * columns);
-    const left = new Float64Array(rows * columns);
+    const pixels = rows * columns;
+    const arena = new Arena(DropletFinder.bytesFor(pixels));
+    this.#kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as DropletKernel;
+    this.#image = arena.float32(pixels);
+    this.#taken = new Uint8Array(arena.memory.buffer, arena.allocate(pixels), pixels);
+    this.#members = arena.int32(pixels);
+    const left = arena.float64(pixels);
     this.#left = left;
-    this.#order = new Int32Array(rows * columns);
+    this.#order = arena.int32(pixels);
+    this.#entries = arena.uint32(4 * pixels);
+    this.#sums = arena.float64(4);
+    this.#spectrum = arena.uint32(SPECTRUM_BINS + 1);
     this.#brighter = (a, b) => (left[b] ?? 0) - (left[a] ?? 0) || a - b;
   }
 
@@ -47,6 +85,45 @@ export class DropletFinder {
     photons: Uint32Array,
     spectrum: Float64Array,
   ): [photons: number, droplets: number] {
+    this.#image.set(pixels);
+    this.#spectrum.fill(0);
+    const entries = this.#kernel.dropletsF32(
+      this.#image.byteOffset,
+      this.rows,
+      this.columns,
+      adu,
+      float32From(seed * adu),
+      float32From(low * adu),
+      this.#taken.byteOffset,
+      this.#members.byteOffset,
+      this.#left.byteOffset,
+      this.#order.byteOffset,
+      this.#entries.byteOffset,
+      this.#sums.byteOffset,
+      this.#spectrum.byteOffset,
+      BINS_PER_PHOTON,
+      SPECTRUM_BINS,
+    );
+    if (entries < 0) return this.#countPlainly(adu, seed, low, photons, spectrum);
+    for (let k = 0; k < 2 * entries; k += 2) {
+      const i = this.#entries[k] ?? 0;
+      photons[i] = (photons[i] ?? 0) + (this.#entries[k + 1] ?? 0);
+    }
+    for (let bin = 0; bin < spectrum.length; bin++) spectrum[bin] = (spectrum[bin] ?? 0) + (this.#spectrum[bin] ?? 0);
+    const [total = NaN, number = NaN, singles = NaN, brightest = NaN] = this.#sums;
+    [this.singles, this.brightest] = [singles, brightest];
+    return [total, number];
+  }
+
+  /** The same by the rule that the kernel follows, for more photons than it can count. */
+  #countPlainly(
+    adu: number,
+    seed: number,
+    low: number,
+    photons: Uint32Array,
+    spectrum: Float64Array,
+  ): [photons: number, droplets: number] {
+    const pixels = this.#image;
     const [seedAdu, lowAdu] = [seed * adu, low * adu];
     let [total, number, used] = [0, 0, 0];
     [this.singles, this.brightest] = [0, 0];

@@ -68,7 +68,7 @@ const [SEED_SIGMA, LOW_SIGMA] = [4, 2];
  * noise makes photons below 9 keV on an MPCCD.
  *
  * Images must be dark-subtracted. Pixels that are NaN or infinite belong to no droplet. Memory: 4 bytes per pixel (2.1
- * MB for 1024 × 512), 17 more to work in, 2 kB for the spectrum and 20 bytes per shot.
+ * MB for 1024 × 512), 37 more to work in, 2 kB for the spectrum and 20 bytes per shot.
  *
  * @throws BAD_ARGUMENT when `low` is above `seed`, or `aduPerPhoton` or `noiseAdu` has no entry for a sensor
  * @example

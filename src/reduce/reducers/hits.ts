@@ -2,9 +2,9 @@ import { badArgument } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { defined, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
-import { float32From, kernelOf } from "../corrections/in-place.ts";
+import { float32From, imageBytes, imageInPlace, kernelOf, takeDifference } from "../corrections/in-place.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
-import { LitPixels } from "./lit-pixels.ts";
+import { haveLimits, LitCounts } from "./lit-counts.ts";
 
 export interface HitOptions {
   /** A pixel at or above this is lit, in units of the pixels. Scripts at SACLA take 50 ADU after dark subtraction. */
@@ -53,26 +53,39 @@ export function hits(options: HitOptions): Reducer<Hits> {
     ...defined({ minPixels, minPeaks }),
   };
   const withPeaks = minPeaks !== undefined;
-  const made = new Map<string, LitPixels>();
-  const litIn = ({ detId }: ImageSpec, dark: Float64Array | undefined): LitPixels => {
-    const known = made.get(detId);
-    if (known?.isFor(dark) === true) return known;
-    const lit = new LitPixels(threshold, dark);
-    made.set(detId, lit);
-    return lit;
+  const counted = {
+    accumulator: ({ rows, columns }: ImageSpec, dark: Float64Array | undefined) =>
+      new LitCounts(threshold, dark, rows * columns),
+  };
+  let memory: Float32Array | undefined;
+  const imageFor = (pixels: Pixels, dark: Float64Array | undefined): Float32Array => {
+    if (memory?.length !== pixels.length) memory = imageInPlace(pixels.length);
+    takeDifference(pixels, dark, memory);
+    return memory;
   };
   return defineReducer({
     name:
       `hits(at ${threshold}, at ` +
       `least ${minPixels ?? 0} pixels, ${withPeaks ? `${minPeaks} peaks at snr ${snr}` : "no peaks"})`,
     appliesDark: withPeaks ? undefined : "in-add",
-    layout: (frame) => ({
+    layout: ({ rows, columns }) => ({
       shots: { type: "series", width: 2 },
-      lit: { type: "scratch", bytes: withPeaks ? 0 : LitPixels.bytesFor(frame) },
+      image: { type: "scratch", bytes: imageBytes(rows * columns, 0) },
     }),
+    kernel: withPeaks
+      ? undefined
+      : {
+          statistics: [counted],
+          type: "uint16",
+          fits: (_, dark) => haveLimits(threshold, dark),
+          flush: ({ shots }, block) => {
+            for (const [k, lit] of (block.own(counted)?.counts ?? []).entries())
+              shots.push(block.tags[k] ?? NaN, lit, 0);
+          },
+        },
     add: ({ shots }, pixels, { tag }, frame, dark) => {
-      if (withPeaks) shots.push(tag, ...countPeaks(pixels, frame, threshold, snr));
-      else shots.push(tag, litIn(frame, dark).count(pixels), 0);
+      const image = dark === undefined && kernelOf(pixels) !== undefined ? pixels : imageFor(pixels, dark);
+      shots.push(tag, ...countLit(image, frame, threshold, withPeaks ? snr : undefined));
     },
     result: ({ shots }) => flagged(shots.tags, shots.column(0), withPeaks ? shots.column(1) : null, conditions),
   });
@@ -125,21 +138,23 @@ export function findPeaks(
   return { x, y, intensity };
 }
 
-function countPeaks(
+/** @param snr - of peaks; undefined when they are not counted */
+function countLit(
   pixels: Pixels,
   { rows, columns }: ImageSpec,
   threshold: number,
-  snr: number,
+  snr: number | undefined,
 ): [lit: number, peaks: number] {
   const kernel = kernelOf(pixels);
   if (kernel !== undefined) {
     const [at, least] = [pixels.byteOffset, float32From(threshold)];
-    return [kernel.litF32(at, pixels.length, least), kernel.peaksF32(at, rows, columns, least, snr)];
+    const peaks = snr === undefined ? 0 : kernel.peaksF32(at, rows, columns, least, snr);
+    return [kernel.litF32(at, pixels.length, least), peaks];
   }
   let [lit, peaks] = [0, 0];
   forLit(pixels, rows, columns, threshold, (i, value, inside) => {
     lit++;
-    if (inside && isPeak(pixels, i, columns, value, snr)) peaks++;
+    if (snr !== undefined && inside && isPeak(pixels, i, columns, value, snr)) peaks++;
   });
   return [lit, peaks];
 }

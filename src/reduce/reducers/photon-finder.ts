@@ -1,15 +1,14 @@
 import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { float32From } from "../corrections/in-place.ts";
+import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
+import { TILE } from "../engine/kernel.ts";
 import { kernelBinary } from "../engine/kernel-binary.ts";
-import { writeLimits } from "./lit-pixels.ts";
+import type { OwnAccumulator } from "../engine/statistic.ts";
+import { ImageTotals, PixelLimits } from "./lit-counts.ts";
 
-const TILE = 8192;
-
-/** The functions of kernels/reduce.ts that are used here; addresses in bytes. */
+/** The function of kernels/reduce.ts that is used here; addresses in bytes. */
 interface PhotonKernel {
-  limitsU16(dark: number, n: number, least: number, limits: number): number;
-  aboveU16(pixels: number, n: number, limits: number, found: number): number;
   fromF32(pixels: number, n: number, least: number, found: number): number;
 }
 
@@ -22,36 +21,27 @@ export class PhotonFinder {
   readonly #leastFloat32: number;
   readonly #dark: Float64Array | undefined;
   readonly #kernel: PhotonKernel;
-  readonly #whole: Uint16Array;
   readonly #real: Float32Array;
   readonly #found: Uint32Array;
-  /** Whole numbers that are too small, the largest of each pixel; empty when a pixel has none. */
-  readonly #limits: Uint16Array;
 
   /**
    * @param adu - of one photon
    * @param threshold - of the first photon, in photons
    * @param dark - of each pixel; without one the images are less the dark already
    */
-  constructor(adu: number, threshold: number, dark: Float64Array | undefined, pixels: number) {
+  constructor(adu: number, threshold: number, dark: Float64Array | undefined) {
     this.#adu = adu;
     this.#threshold = threshold;
     this.#least = threshold * adu;
     this.#leastFloat32 = float32From(this.#least);
     this.#dark = dark;
-    const arena = new Arena(PhotonFinder.bytesFor(pixels));
+    const arena = new Arena(PhotonFinder.bytes);
     this.#kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as PhotonKernel;
-    const work = arena.float64(TILE);
-    this.#whole = new Uint16Array(arena.memory.buffer, work.byteOffset, TILE);
-    this.#real = new Float32Array(arena.memory.buffer, work.byteOffset, TILE);
+    this.#real = arena.float32(TILE);
     this.#found = arena.uint32(TILE);
-    const limits = arena.uint16(pixels);
-    this.#limits = writeLimits(this.#kernel, this.#least, dark, limits, work) ? limits : limits.subarray(0, 0);
   }
 
-  static bytesFor(pixels: number): number {
-    return Arena.bytesFor([8 * TILE, 4 * TILE, 2 * pixels]);
-  }
+  static readonly bytes: number = Arena.bytesFor([4 * TILE, 4 * TILE]);
 
   isFor(dark: Float64Array | undefined): boolean {
     return dark === this.#dark;
@@ -59,36 +49,13 @@ export class PhotonFinder {
 
   /** Adds the photons of an image to those of each pixel; gives how many there are. */
   add(pixels: Pixels, photons: Uint32Array): number {
-    const isWhole = pixels instanceof Uint16Array;
     let total = 0;
-    if (isWhole ? this.#limits.length === 0 : this.#dark !== undefined) {
+    if (pixels instanceof Uint16Array || this.#dark !== undefined) {
       for (let i = 0; i < pixels.length; i++) total += this.#addPixel(pixels[i] ?? NaN, i, photons);
       return total;
     }
-    for (let first = 0; first < pixels.length; first += TILE) {
-      const part = pixels.subarray(first, first + TILE);
-      total += part instanceof Uint16Array ? this.#addWhole(part, first, photons) : this.#addReal(part, first, photons);
-    }
-    return total;
-  }
-
-  #addWhole(part: Uint16Array, first: number, photons: Uint32Array): number {
-    const [whole, list, limits] = [this.#whole, this.#found, this.#limits];
-    whole.set(part);
-    const at = limits.byteOffset + 2 * first;
-    const found = this.#kernel.aboveU16(whole.byteOffset, part.length, at, list.byteOffset);
-    // So little above its limit, a pixel has one photon whatever rounding does.
-    const one = this.#adu - 1;
-    let total = 0;
-    for (let k = 0; k < found; k++) {
-      const pixel = list[k] ?? 0;
-      const i = first + pixel;
-      const value = whole[pixel] ?? NaN;
-      if (value - (limits[i] ?? NaN) <= one) {
-        photons[i] = (photons[i] ?? 0) + 1;
-        total++;
-      } else total += this.#addPixel(value, i, photons);
-    }
+    for (let first = 0; first < pixels.length; first += TILE)
+      total += this.#addReal(pixels.subarray(first, first + TILE), first, photons);
     return total;
   }
 
@@ -111,5 +78,73 @@ export class PhotonFinder {
     const found = Math.max(1, Math.floor(value / this.#adu - this.#threshold) + 1);
     photons[i] = (photons[i] ?? 0) + found;
     return found;
+  }
+}
+
+/** Photons of each pixel and of each image, in the memory of the kernel. */
+export class PhotonTotals implements OwnAccumulator {
+  readonly #adu: number;
+  readonly #threshold: number;
+  readonly #given: Float64Array | undefined;
+  readonly #pixels: number;
+  readonly #limits: PixelLimits;
+  readonly #totals = new ImageTotals();
+  #kernel: ReduceKernel | undefined;
+  #dark: Float64Array = new Float64Array();
+  /** Of each pixel. */
+  photons: Uint32Array = new Uint32Array();
+
+  /** As of a {@link PhotonFinder}. */
+  constructor(adu: number, threshold: number, dark: Float64Array | undefined, pixels: number) {
+    this.#adu = adu;
+    this.#threshold = threshold;
+    this.#given = dark;
+    this.#pixels = pixels;
+    this.#limits = new PixelLimits(threshold * adu, dark, pixels);
+  }
+
+  get allocations(): number[] {
+    const dark = this.#given === undefined ? 0 : 8 * this.#pixels;
+    return [...this.#limits.allocations, ...this.#totals.allocations, dark, 4 * this.#pixels];
+  }
+
+  allocate(kernel: ReduceKernel, arena: Arena): void {
+    this.#kernel = kernel;
+    this.#limits.allocate(kernel, arena);
+    this.#totals.allocate(arena);
+    this.#dark = arena.float64(this.#given?.length ?? 0, false);
+    if (this.#given !== undefined) this.#dark.set(this.#given);
+    this.photons = arena.uint32(this.#pixels, false);
+  }
+
+  begin(images: number): void {
+    this.#totals.begin(images);
+  }
+
+  accumulate({ address, images, stride, first, length }: PixelSlice): void {
+    this.#kernel?.photonsU16(
+      address,
+      images,
+      stride,
+      length,
+      this.#limits.addressOf(first),
+      // So little above its limit, a pixel has one photon whatever rounding does.
+      Math.min(0xffff, Math.max(0, Math.floor(this.#adu - 1))),
+      this.#given === undefined ? 0 : this.#dark.byteOffset + 8 * first,
+      this.#adu,
+      this.#threshold,
+      this.photons.byteOffset + 4 * first,
+      this.#totals.address,
+    );
+  }
+
+  clear(): void {
+    this.#totals.clear();
+    this.photons.fill(0);
+  }
+
+  /** Image by image. */
+  get perImage(): readonly number[] {
+    return this.#totals.values;
   }
 }

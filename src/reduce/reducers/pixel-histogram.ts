@@ -2,6 +2,10 @@ import ndarray, { type NdArray } from "ndarray";
 import { badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import { checkRoi, type Roi } from "../../core/roi.ts";
+import type { ImageSpec } from "../../core/shots.ts";
+import type { Arena } from "../../core/wasm.ts";
+import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
+import type { OwnAccumulator } from "../engine/statistic.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { EvenBins } from "./bins.ts";
 import { roiWords } from "./roi-series.ts";
@@ -32,13 +36,69 @@ export interface PixelHistogram {
   readonly invalid: number;
 }
 
+/** What a counter of 8 bits holds. */
+const MOST_IMAGES = 255;
+
+/** Counts in the memory of the kernel, in counters so small that those of a tile of pixels stay in the cache. */
+class PixelBins implements OwnAccumulator {
+  readonly #bins: EvenBins;
+  readonly #given: Float64Array | undefined;
+  readonly #pixels: number;
+  #kernel: ReduceKernel | undefined;
+  #dark: Float64Array = new Float64Array();
+  #cells: Uint8Array = new Uint8Array();
+  /** Below the first bin, above the last, not a number. */
+  #outside: Uint32Array = new Uint32Array();
+
+  constructor(bins: EvenBins, dark: Float64Array | undefined, pixels: number) {
+    this.#bins = bins;
+    this.#given = dark;
+    this.#pixels = pixels;
+  }
+
+  get allocations(): number[] {
+    return [this.#given === undefined ? 0 : 8 * this.#pixels, this.#bins.length * this.#pixels, 12];
+  }
+
+  allocate(kernel: ReduceKernel, arena: Arena): void {
+    this.#kernel = kernel;
+    this.#dark = arena.float64(this.#given?.length ?? 0, false);
+    if (this.#given !== undefined) this.#dark.set(this.#given);
+    const length = this.#bins.length * this.#pixels;
+    this.#cells = new Uint8Array(arena.memory.buffer, arena.allocate(length, false), length);
+    this.#outside = arena.uint32(3);
+  }
+
+  begin(): void {}
+
+  accumulate({ address, images, stride, first, length }: PixelSlice): void {
+    const { low, high, binWidth, length: bins } = this.#bins;
+    const dark = this.#given === undefined ? 0 : this.#dark.byteOffset + 8 * first;
+    const cells = this.#cells.byteOffset + bins * first;
+    const outside = this.#outside.byteOffset;
+    this.#kernel?.pixelBinsU16(address, images, stride, length, dark, low, high, binWidth, bins, cells, outside);
+  }
+
+  clear(): void {
+    this.#cells.fill(0);
+    this.#outside.fill(0);
+  }
+
+  addTo(counts: Uint32Array, outside: Float64Array): void {
+    const cells = this.#cells;
+    for (let i = 0; i < counts.length; i++) counts[i] = (counts[i] ?? 0) + (cells[i] ?? 0);
+    for (let i = 0; i < outside.length; i++) outside[i] = (outside[i] ?? 0) + (this.#outside[i] ?? 0);
+  }
+}
+
 /** 4 GiB, the longest typed array of counts that fits every supported Node.js. */
 const MAX_COUNTS = 2 ** 30;
 
 /**
  * How often each value occurred in each pixel, over the shots: for gain per pixel, or pedestals with light on. Bins are
- * [centre − width/2, centre + width/2), the last one closed, as in {@link histogram}. Memory: 4 · bins bytes per pixel,
- * so 601 bins of 1024 × 512 pixels are 1.26 GB: take a rectangle or wide bins.
+ * [centre − width/2, centre + width/2), the last one closed, as in {@link histogram}. Memory: 4 · bins bytes per pixel
+ * (and 1 · bins in the kernel while shots are read), so 601 bins of 1024 × 512 pixels are 1.26 GB: take a rectangle or
+ * wide bins.
  *
  * @throws BAD_ARGUMENT when the rectangle is not inside the image, or more than 2^30 counts would be needed
  * @example
@@ -51,8 +111,14 @@ export function pixelHistogram(options: PixelHistogramOptions): Reducer<PixelHis
   const { from, to, binWidth, length } = bins;
   const rectangle = (rows: number, columns: number): Roi =>
     checkRoi(options.roi ?? { rows: [0, rows], columns: [0, columns] }, rows, columns);
+  const counted = {
+    accumulator: ({ rows, columns }: ImageSpec, dark: Float64Array | undefined) =>
+      new PixelBins(bins, dark, rows * columns),
+    mostImages: MOST_IMAGES,
+  };
   return defineReducer({
     name: `pixelHistogram(${bins.words}, ${options.roi === undefined ? "whole image" : roiWords(options.roi)})`,
+    appliesDark: "in-add",
     layout: (frame) => {
       const { rows, columns } = rectangle(frame.rows, frame.columns);
       const pixels = (rows[1] - rows[0]) * (columns[1] - columns[0]);
@@ -68,12 +134,22 @@ export function pixelHistogram(options: PixelHistogramOptions): Reducer<PixelHis
         outside: { type: "float64", length: 3, merge: "sum" },
       };
     },
-    add: ({ counts, outside }, pixels, _shot, frame) => {
+    // A rectangle costs so little that it goes the plain way.
+    kernel:
+      options.roi !== undefined
+        ? undefined
+        : {
+            statistics: [counted],
+            type: "uint16",
+            flush: ({ counts, outside }, block) => block.own(counted)?.addTo(counts, outside),
+          },
+    add: ({ counts, outside }, pixels, _shot, frame, dark) => {
       const { rows, columns } = rectangle(frame.rows, frame.columns);
       let place = 0;
       for (let r = rows[0]; r < rows[1]; r++) {
         for (let i = r * frame.columns + columns[0]; i < r * frame.columns + columns[1]; i++, place += length) {
-          const bin = bins.of(pixels[i] ?? NaN);
+          const value = pixels[i] ?? NaN;
+          const bin = bins.of(dark === undefined ? value : Math.fround(value - (dark[i] ?? NaN)));
           if (bin < length) counts[place + bin] = (counts[place + bin] ?? 0) + 1;
           else outside[bin - length] = (outside[bin - length] ?? 0) + 1;
         }

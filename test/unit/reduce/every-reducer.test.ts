@@ -68,7 +68,9 @@ const classOf = (tag: number): string | null => [null, "a", "b"][tag % 3] ?? nul
 const delays = { aduPerPhoton: 154, noiseAdu: 11, equipId: "bm1/charge", edges: [-1, 0, 1] };
 const roi = { rows: [1, 4], columns: [2, 7] } as const;
 
-const photonsWasm = 2 * pixels + 12 * 8192;
+const photonsWasm = 8 * 8192;
+const dropletsWasm = 37 * pixels + 64 + 1024;
+const imageWasm = 4 * pixels + 2 * 8192;
 const ringsWasm = 2 * pixels + 4 * 8 * 1001 + 8 * 8192 + 32;
 
 /**
@@ -97,7 +99,7 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
     bytes: 24 * 1000 + 3 * pixels + 8 * 1000 + 8 * 1001 + 8 * 2 * 5 + 4 * 8 * 1000 + ringsWasm,
     wasm: ringsWasm,
   },
-  hits: { make: () => hits({ threshold: 50, minPixels: 3, minPeaks: 1, snr: 1 }), bytes: 0 },
+  hits: { make: () => hits({ threshold: 50, minPixels: 3, minPeaks: 1, snr: 1 }), bytes: imageWasm, wasm: imageWasm },
   darkMaps: { make: () => darkMaps(), bytes: 24 * pixels + 8 },
   photonCounts: {
     make: () => photonCounts({ aduPerPhoton: 154 }),
@@ -106,11 +108,13 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
   },
   droplets: {
     make: () => droplets({ aduPerPhoton: { [detId]: 154 } }),
-    bytes: 4 * pixels + 8 * 252 + 16 + 17 * pixels,
+    bytes: 4 * pixels + 8 * 252 + 16 + dropletsWasm,
+    wasm: dropletsWasm,
   },
   emissionMaps: {
     make: () => emissionMaps({ aduPerPhoton: 154, noiseAdu: 11, calibration: [{ energyEv: 7050, tags: [1, 2] }] }),
-    bytes: 2 * (4 * pixels + 8 * 252 + 16) + 24 + 17 * pixels,
+    bytes: 2 * (4 * pixels + 8 * 252 + 16) + 24 + dropletsWasm,
+    wasm: dropletsWasm,
   },
   speckleContrast: { make: () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 11 }), bytes: 8 * pixels },
   speckleDelays: { make: () => speckleDelays(delays), bytes: 8 * pixels },

@@ -187,6 +187,17 @@ describe("droplets", () => {
     );
   });
 
+  it("count more photons in one droplet than 30 bits hold, and go on", async () => {
+    const spec = frame(2, 4);
+    const images = [
+      { tag: 1, pixels: [3e9, 0, 0, 0, 0, 0, 1, Infinity] },
+      { tag: 2, pixels: [1, 0, 1, 0, 0, 0, 0, 1] },
+    ];
+    const { found } = await reduce(shotsOf(images, spec), { found: droplets({ aduPerPhoton: 1 }) });
+    expect([...of(found).perShot, ...of(found).dropletsPerShot]).toEqual([3_000_000_001, 3, 2, 3]);
+    expect([...of(found).photons.data]).toEqual([Math.fround(3e9) + 1, 0, 1, 0, 0, 0, 1, 1]);
+  });
+
   it("take a saturated sensor in bounded time", async () => {
     const { found } = await reduce(
       shotsOf([{ tag: 1, pixels: new Uint16Array(1024 * 512).fill(65_535) }], frame(1024, 512, "A", "uint16")),

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import ndarray from "ndarray";
 import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
@@ -5,16 +6,20 @@ import { asImage, type Pixels } from "../../../src/core/ndarray.ts";
 import { Random } from "../../../src/core/random.ts";
 import { quantize } from "../../../src/reduce/engine/exact.ts";
 import {
+  byClass,
   type Correction,
   correct,
+  createStack,
   defineReducer,
   findPeaks,
   hits,
   minMax,
   photonCounts,
+  pixelHistogram,
   projections,
   radialProfile,
   reduce,
+  shotsFrom,
 } from "../../../src/reduce/index.ts";
 import { RadialBins } from "../../../src/reduce/reducers/radial-bins.ts";
 import { of, shotOf } from "./stack.ts";
@@ -190,14 +195,17 @@ describe("images less a dark, and corrected, in the kernel", () => {
 
 describe("hits in the kernel", () => {
   const steep = Float64Array.from(dark, (level, i) => [-70_000, 70_000, -Infinity, Infinity, -1e39, level][i % 6] ?? 0);
+  // So near the threshold that rounding to float32 decides.
+  const near = Float64Array.from(whole, (x, i) => x - Math.fround(33.333) * (1 + ((i % 9) - 4) * 2 ** -26));
   it.each([
     ["u16", whole, undefined],
     ["u16 less a dark", whole, dark],
+    ["u16 less a dark that makes it the threshold", whole, near],
     ["u16 less a dark beyond 16 bits", whole, steep],
     ["f32", real, undefined],
     ["f32 less a dark", real, dark],
   ] as const)("have the lit pixels and peaks of the plain rule: %s", async (_, pixels, level) => {
-    for (const threshold of [50, 0.1, -30, 33.333]) {
+    for (const threshold of [50, 0.1, -30, 33.333, Math.fround(33.333)]) {
       const options = level === undefined ? {} : { dark: { mean: { P: ndarray(level, [rows, columns]) } } };
       const both = { lit: hits({ threshold, minPixels: 1 }), peaked: hits({ threshold, minPeaks: 1, snr: 1 }) };
       const { lit, peaked } = await reduce(shots(pixels), both, options);
@@ -211,26 +219,65 @@ describe("hits in the kernel", () => {
   });
 });
 
-describe("whole images summed first", () => {
-  const many = (pixels: Uint16Array) =>
-    (async function* () {
-      for (let tag = 1; tag < 20; tag++)
-        yield shotOf(tag, {
-          P: asImage(
-            pixels.map((x, i) => (x * tag + i) % 65_536),
-            rows,
-            columns,
-          ),
-        });
-    })();
+describe("reducers that the kernel knows", () => {
+  const stack = createStack([11, rows, columns]);
+  for (let k = 0; k < 11; k++)
+    stack.data.set(
+      whole.map((x, i) => (x * (k + 1) + i) % 1021),
+      k * length,
+    );
+  const oneByOne = async function* () {
+    for (let k = 0; k < 11; k++)
+      yield shotOf(k, { P: asImage(stack.data.subarray(k * length, (k + 1) * length), rows, columns) });
+  };
+  const inMemory = () => shotsFrom({ P: stack });
+  const asked = {
+    along: projections(),
+    rings: radialProfile(base),
+    lit: hits({ threshold: 60.5, minPixels: 1 }),
+    photons: photonCounts({ aduPerPhoton: 77.7 }),
+    adu: pixelHistogram({ from: -30.5, to: 300, binWidth: 7 }),
+    least: minMax(),
+  };
+  const plain = Object.fromEntries(
+    Object.entries(asked).map(([name, reducer]) => [name, { ...reducer, kernel: undefined }]),
+  ) as typeof asked;
+  it("go on after as many images as a counter of 8 bits holds", async () => {
+    const many = createStack([260, 64, 64]);
+    for (let i = 0; i < many.data.length; i++) many.data[i] = 100 + (i % 3);
+    const adu = pixelHistogram({ from: 100, to: 102, binWidth: 1 });
+    const { it } = await reduce(shotsFrom({ P: many }), { it: adu });
+    expect(of(it, "P").counts.data.reduce((sum, n) => sum + n, 0)).toBe(260 * 4096);
+    expect(of(it, "P").counts.get(0, 0, 0)).toBe(87);
+  });
+
   it.each([
-    ["as stored", {}],
-    ["less a dark", darks],
-  ] as const)("have the projections and rings of their sum: %s", async (_, options) => {
-    const asked = { along: projections(), rings: radialProfile(base), least: minMax() };
-    const plain = Object.fromEntries(
-      Object.entries(asked).map(([name, reducer]) => [name, { ...reducer, kernel: undefined }]),
-    ) as typeof asked;
-    expect(await reduce(many(whole), asked, options)).toEqual(await reduce(many(whole), plain, options));
+    ["one by one, as stored", oneByOne, {}],
+    ["one by one, less a dark", oneByOne, darks],
+    ["in memory, as stored", inMemory, {}],
+    ["in memory, less a dark", inMemory, darks],
+  ] as const)("give the same as in the plain way: %s", async (_, from, options) => {
+    expect(digest(await reduce(from(), asked, options))).toEqual(digest(await reduce(from(), plain, options)));
+    const classes = (of: typeof asked) => ({
+      lit: byClass(of.lit, ["a", "b"], evenOrOdd),
+      adu: byClass(of.adu, ["a", "b"], evenOrOdd),
+    });
+    expect(await reduce(oneByOne(), classes(asked), options)).toEqual(
+      await reduce(oneByOne(), classes(plain), options),
+    );
   });
 });
+
+const evenOrOdd = (tag: number): string | null => (tag % 3 === 0 ? null : tag % 2 === 0 ? "a" : "b");
+
+/** The bits of every array by its path, as a digest: to compare half a million counts one by one takes seconds. */
+function digest(value: unknown, path = ""): Record<string, string> {
+  if (ArrayBuffer.isView(value))
+    return {
+      [path]: createHash("sha1")
+        .update(value as NodeJS.ArrayBufferView)
+        .digest("hex"),
+    };
+  if (typeof value !== "object" || value === null) return { [path]: String(value) };
+  return Object.assign({}, ...Object.entries(value).map(([name, part]) => digest(part, `${path}/${name}`)));
+}
