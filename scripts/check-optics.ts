@@ -87,8 +87,8 @@ async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
     photonEnergyEv: 10_000,
     delaysPs: [-1, 5],
     monitors,
-    points: 19,
-    halfUrad: 80,
+    points: 27,
+    halfUrad: 120,
     shots: { count: 8, signals },
     shutter: "xrays",
     learntAt,
@@ -106,7 +106,7 @@ async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
       const tilt = degOf((hidden[`${name}TiltUradPerMm`] ?? NaN) * (gap - 5));
       const wanted = ((hidden[`${name}Zero`] ?? NaN) - (hidden["bsZero"] ?? NaN)) * DEG_PER_PULSE - tilt;
       const off = (positions[`sdo_${name}`] ?? NaN) - (plain[`sdo_${name}`] ?? NaN) - wanted;
-      found.push({ what: "crystal, after rocking curves", unit: "µrad", off: off / degOf(1), error: NaN, bar: 2 });
+      found.push({ what: "crystal, after rocking curves", unit: "µrad", off: off / degOf(1), error: NaN, bar: 4 });
     }
   }
   const zeroBy = async (signalName: string, half: number) => {

@@ -30,7 +30,7 @@ export function fringes(root: Float64Array, frequencies: readonly number[]): Flo
 export function orthonormal(vectors: readonly Float64Array[]): Basis {
   const basis: Float64Array[] = [];
   for (const vector of vectors) {
-    const rest = Float64Array.from(vector);
+    const rest = vector.slice();
     const before = Math.sqrt(inner(rest, rest));
     removeBasis(rest, basis);
     removeBasis(rest, basis);
@@ -105,7 +105,7 @@ export function findFringes(
   let taken = orthonormal([...basis, ...fringes(root, found)]);
   while (found.length < MOST_FRINGES) {
     const rest = residuals.map((values) => {
-      const copy = Float64Array.from(values);
+      const copy = values.slice();
       removeBasis(copy, taken);
       return copy.map((value, x) => value * (root[x] ?? 0));
     });
@@ -165,7 +165,7 @@ export function commonPatterns(residuals: readonly Float64Array[], basis: Basis)
   const shots = residuals.length;
   if (shots < 4) return [];
   const rest = residuals.map((values) => {
-    const copy = Float64Array.from(values);
+    const copy = values.slice();
     removeBasis(copy, basis);
     return copy;
   });

@@ -17,7 +17,7 @@ export interface EdgeFinderOptions {
   readonly roi?: Roi | undefined;
   /** Grey value without light. It changes depths, not positions. @default 0 */
   readonly pedestal?: number | undefined;
-  /** Grey value from which a pixel is saturated. @default 2ⁿ − 1 where images have it at four pixels or more */
+  /** Grey value from which a pixel is saturated. @default 2ⁿ − 1 where the region has it at four pixels or more */
   readonly fullScale?: number | undefined;
   /** Width of the edge, rms, pixel. @default learnt */
   readonly widthPx?: number | undefined;
@@ -162,7 +162,7 @@ export class EdgeFinder {
         const [rows, columns] = shapeOf("image of the timing monitor", image);
         layout = layoutFor([rows, columns], axis, roi, binFor(image, axis, roi, widthPx));
       }
-      if (fullScale === undefined) full = Math.min(full, fullScaleOf(image));
+      if (fullScale === undefined) full = Math.min(full, fullScaleOf(image, layout));
       (isOn ? xrays : laserOnly).push(stripOf(image, layout, pedestal, full));
     }
     if (layout === undefined) throw noLaserOnly();
@@ -177,7 +177,7 @@ export class EdgeFinder {
 
   /** The edge on the image of a shot with X-rays. @throws BAD_ARGUMENT when it has another shape */
   find(image: RawImage): FoundEdge {
-    const full = this.options.fullScale ?? Math.min(this.#full, fullScaleOf(image));
+    const full = this.options.fullScale ?? Math.min(this.#full, fullScaleOf(image, this.#layout));
     const strip = stripOf(image, this.#layout, this.options.pedestal ?? 0, full, this.#wanted);
     const { values, lost } = stripProfile(strip, this.#profiler);
     if (lost > MOST_LOST) return { ...NOTHING, flags: ["no-edge", "saturated"] };
@@ -187,7 +187,7 @@ export class EdgeFinder {
 
   /** Takes the image of a laser-only shot into the background: a mean that follows slow changes. */
   addLaserOnly(image: RawImage): void {
-    const full = this.options.fullScale ?? Math.min(this.#full, fullScaleOf(image));
+    const full = this.options.fullScale ?? Math.min(this.#full, fullScaleOf(image, this.#layout));
     const { values, saturated } = stripOf(image, this.#layout, this.options.pedestal ?? 0, full, this.#wanted);
     if (saturated > 0) return;
     const background = this.#profiler.background.slice();

@@ -231,7 +231,7 @@ export class EdgeFitter {
    */
   #search(rest: Float64Array, sign: 0 | 1, from: Solved | undefined): Found | undefined {
     const power = this.#stepPower;
-    const left = Float64Array.from(power);
+    const left = power.slice();
     if (from !== undefined) {
       for (const column of orthonormal(this.#columns)) {
         this.#slide(column);
@@ -304,7 +304,7 @@ export class EdgeFitter {
     }
     const ortho: Float64Array[] = [];
     for (const loss of losses) {
-      const part = Float64Array.from(loss);
+      const part = loss.slice();
       removeBasis(part, basis);
       removeBasis(part, ortho);
       const size = Math.sqrt(inner(part, part));

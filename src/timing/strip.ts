@@ -104,16 +104,20 @@ export function stripOf(
 }
 
 /**
- * Grey value from which a pixel is saturated: the largest one of the images when it is that of a full converter
- * (2ⁿ − 1) and stands more than a few times in an image; Infinity when no pixel is saturated.
+ * Grey value from which a pixel is saturated: the largest one of the region when it is that of a full converter
+ * (2ⁿ − 1) and stands more than a few times in it; Infinity when no pixel is saturated.
  */
-export function fullScaleOf(image: RawImage): number {
+export function fullScaleOf(image: RawImage, { roi }: Pick<StripLayout, "roi">): number {
+  const [, columns] = shapeOf("image of the timing monitor", image);
   const pixels = contiguous(image);
-  let most = 0;
-  for (let i = 0; i < pixels.length; i++) most = Math.max(most, pixels[i] ?? 0);
+  const [left, right] = roi.columns;
+  let [most, times] = [0, 0];
+  for (let row = roi.rows[0]; row < roi.rows[1]; row++)
+    for (let i = row * columns + left; i < row * columns + right; i++) {
+      const value = pixels[i] ?? 0;
+      if (value > most) [most, times] = [value, 1];
+      else if (value === most) times++;
+    }
   const bits = Math.log2(most + 1);
-  if (bits < 8 || !Number.isInteger(bits)) return Infinity;
-  let times = 0;
-  for (let i = 0; i < pixels.length && times < 4; i++) if (pixels[i] === most) times++;
-  return times >= 4 ? most : Infinity;
+  return bits >= 8 && Number.isInteger(bits) && times >= 4 ? most : Infinity;
 }

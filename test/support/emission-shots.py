@@ -8,7 +8,7 @@ import os
 import sys
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, voigt_profile
 
 seed, total, folder = int(sys.argv[1]), int(float(sys.argv[2])), sys.argv[3]
 rng = np.random.default_rng(seed)
@@ -53,6 +53,21 @@ def image(a, b):
     return (adus if axis == "columns" else adus.T).astype("<f4"), len(a)
 
 
+def bound_ev():
+    """Least error of the first line that so many photons allow (Cramér-Rao), the rest fitted too, the blur known."""
+    e = np.linspace(middle_ev - half, middle_ev + half, 4001)
+
+    def per_ev(p):
+        lines = sum(n * voigt_profile(e - at, blur, width / 2) for at, width, n in (p[:3], p[3:6]))
+        return lines + p[6]
+
+    bright = total * (1 - background)
+    best = np.array([first, fwhm[0], bright * share, second, fwhm[1], bright * (1 - share), total * background / (2 * half)])
+    steps = np.diag([1e-4, 1e-4, 1, 1e-4, 1e-4, 1, 1e-2])
+    slopes = np.array([(per_ev(best + s) - per_ev(best - s)) / (2 * s.sum()) for s in steps])
+    return np.sqrt(np.linalg.inv(slopes / per_ev(best) @ slopes.T * (e[1] - e[0]))[0, 0])
+
+
 images, kinds, energies, found = [], [], [], 0
 
 
@@ -83,6 +98,7 @@ for _ in range(max(1, total // 50000)):
 np.stack(images).tofile(os.path.join(folder, "emission.bin"))
 truth = dict(shape=[len(images), *images[0].shape], axis=axis, kinds=kinds, energies=energies, aduPerPhoton=adu)
 truth |= dict(lines=[first, second], fwhm=fwhm, photons=found, blur=blur, calibrationRms=float(np.hypot(blur, light)))
+truth["boundEv"] = bound_ev()
 truth["places"] = [[e, r, place(e, r)] for e in (first, second, middle_ev) for r in (0, across // 2, across - 1)]
 with open(os.path.join(folder, "emission.json"), "w") as file:
     json.dump(truth, file)
