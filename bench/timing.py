@@ -95,9 +95,10 @@ def refine(y, at, depth, prior):
 
 
 def find(image):
-    grey = image.max()  # whether it is that of a full converter
     strip = image[top:bottom, left : left + bins * bin_].astype(np.float32)
-    strip[strip >= 65536 if grey < 4095 else strip >= grey] = np.nan
+    full = strip.max()
+    if np.log2(full + 1).is_integer() and (strip == full).sum() >= 4:
+        strip[strip == full] = np.nan
     strip = strip.reshape(bands, lines, bins, bin_).mean((1, 3)) - pedestal
     profile = (weights[:, None] * strip / background).sum(0) / weights.sum()
     if dark_high:
