@@ -1,5 +1,6 @@
 import { Detectors } from "../core/detectors.ts";
 import { isSaclaError } from "../core/errors.ts";
+import { defined } from "../core/options.ts";
 import { onOffDifference } from "../core/ratio.ts";
 import type { Run, RunTags, SignalColumn } from "../db/index.ts";
 import { combineHits, type Dark, darkAverage, defineReducer, hits, type Reducer, reduce } from "../reduce/index.ts";
@@ -39,10 +40,14 @@ function total(): Reducer<{ readonly tags: Uint32Array; readonly sums: Float64Ar
 
 /**
  * Hit rate and pumped/unpumped of the detector with the most sensors, from a sample of the run's shots.
- * @param darkRun - whose dark shots are subtracted; null: nothing is
+ * @param darkFor - the run whose dark shots are subtracted from images of a detector; undefined: nothing is
  * @throws NO_SHOTS when no exposed shot has images
  */
-export async function imageNumbers(st: St, run: Run, darkRun: Run | null): Promise<ImageNumbers> {
+export async function imageNumbers(
+  st: St,
+  run: Run,
+  darkFor: (detector: string) => Promise<Run | undefined>,
+): Promise<ImageNumbers> {
   const ids = (await run.detectors()).flatMap(({ sensors }) => sensors);
   const detector = new Detectors(ids, `Run ${run.number}`).largest();
   const labels = await run.labels().catch((error: unknown) => {
@@ -52,14 +57,15 @@ export async function imageNumbers(st: St, run: Run, darkRun: Run | null): Promi
   const hasPump = labels !== null && labels.on.length > 0 && labels.off.length > 0;
   const exposed = hasPump ? labels.on.union(labels.off) : await run.exposedTags();
   const tags = hasPump ? spread(labels.on).union(spread(labels.off)) : spread(exposed);
-  const dark = darkRun === null ? null : await darkOfRun(st, darkRun, detector.sensors);
+  const darkRun = await darkFor(detector.id);
+  const dark = darkRun === undefined ? undefined : await darkOfRun(st, darkRun, detector.sensors);
   const shots = st.shots({ run, detectors: detector.sensors, tags });
-  const { found, sums } = await reduce(shots, { found: hits(HIT), sums: total() }, dark === null ? {} : { dark });
+  const { found, sums } = await reduce(shots, { found: hits(HIT), sums: total() }, defined({ dark }));
   const { isHit } = combineHits(found);
   const hitCount = isHit.reduce((n, hit) => n + hit, 0);
   const what = [
     `${detector.id}, ${isHit.length} of ${exposed.length} shots`,
-    darkRun === null ? "raw" : `dark of run ${darkRun.number} subtracted`,
+    darkRun === undefined ? "raw" : `dark of run ${darkRun.number} subtracted`,
     `hit: ${HIT.minPixels} pixels of ${HIT.threshold} ADU or more`,
   ];
   let onOff: ImageNumbers["onOff"] = null;
@@ -91,9 +97,7 @@ function spread(tags: RunTags): RunTags {
 }
 
 async function darkOfRun(st: St, run: Run, detectors: readonly string[]): Promise<Dark> {
-  const marked = await run.darkTags();
-  const tags = marked.length === 0 ? await run.tags() : marked;
-  return await darkAverage(st.shots({ run, detectors, tags: spread(tags) }));
+  return await darkAverage(st.shots({ run, detectors, tags: spread(await run.darkTags()) }));
 }
 
 async function monitorColumn(run: Run, tags: RunTags): Promise<SignalColumn | null> {

@@ -63,7 +63,11 @@ export class RunSummaries {
       this.#kept.set(key, made);
       const [oldest] = this.#kept.keys();
       if (this.#kept.size > KEPT && oldest !== undefined) this.#kept.delete(oldest);
-      made.catch(() => this.#kept.delete(key));
+      // What failed may go well the next time.
+      made.then(
+        (numbers) => numbers.every(({ value }) => value === null) && this.#kept.delete(key),
+        () => this.#kept.delete(key),
+      );
     }
     return await made;
   }
@@ -78,8 +82,10 @@ export class RunSummaries {
   async #fromImages(run: Run): Promise<Summary> {
     const names = ["hit rate", "pumped/unpumped − 1", "pump significance"];
     try {
-      const darkRun = (await this.#source.db.nearestDark(run, { within: DARK_WITHIN })) ?? null;
-      const { hits, onOff, note } = await imageNumbers(this.#source.st, run, darkRun);
+      const { db, st } = this.#source;
+      const { hits, onOff, note } = await imageNumbers(st, run, async (detector) =>
+        db.nearestDark(run, { detector, within: DARK_WITHIN }),
+      );
       const numbers = [
         { value: 100 * hits.value, error: 100 * hits.error, unit: "%" },
         ...(onOff === null

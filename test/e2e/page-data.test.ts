@@ -354,6 +354,11 @@ describe("runs, data and steering in Chromium", () => {
         const { page, faults } = await openPage(browser, viewing.address, "live?bl=2");
         await page.getByText(/run 300001 · tag 3845593\d\d/).waitFor({ timeout: WAIT_MS });
         expect(await faultsOf(page, "replay-live")).toEqual([]);
+        const [download] = await Promise.all([
+          page.waitForEvent("download", { timeout: WAIT_MS }),
+          page.getByRole("button", { name: "save PNG" }).click(),
+        ]);
+        expect(download.suggestedFilename()).toMatch(/^300001-MPCCD-8B0-2-010-3845593\d\d\.png$/);
         await page.getByRole("link", { name: "Runs" }).click();
         await page.locator(".computed", { hasText: "nearest dark" }).getByText("300001").waitFor({ timeout: WAIT_MS });
         await page.getByRole("link", { name: "300001" }).click();
