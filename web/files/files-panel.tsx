@@ -26,10 +26,14 @@ export function FilesPanel({ methods }: PanelProps) {
       <>
         {files.length === 1 ? null : (
           <p>
-            <a href={hashWith({ file: null, h5: null, at: null, as: null })}>← all files</a>
+            <a href={hashWith({ file: null, h5: null, at: null, as: null, from: null })}>← all files</a>
           </p>
         )}
-        <H5Object file={chosen} path={params.get("h5") ?? "/"} onPath={(h5) => go({ h5, at: null, as: null })} />
+        <H5Object
+          file={chosen}
+          path={params.get("h5") ?? "/"}
+          onPath={(h5) => go({ h5, at: null, as: null, from: null })}
+        />
       </>
     );
   return (

@@ -4,13 +4,15 @@ import { runStatusWord } from "../../src/core/run-status.ts";
 import { plainTime } from "../../src/core/time-text.ts";
 import type { Run } from "../../src/db/run.ts";
 import { short } from "../live/picture-view.tsx";
-import { ask, db } from "../server/connection.ts";
+import { ask, db, endpoint } from "../server/connection.ts";
 import { inTurn } from "../server/in-turn.ts";
 import { go, hashWith, usePlace } from "../server/location.ts";
 import { useAsked, usePoll } from "../server/use-poll.ts";
 
 const STEP = 20;
 const EVERY_MS = 5000;
+/** Images of a run of a large detector take a while. */
+const LONGEST_MS = 300_000;
 
 /** The last runs with their status, comment, detectors, and what has been computed of them. */
 export function RunTable({ bl }: { bl: number }) {
@@ -80,7 +82,10 @@ function RunRow({ bl, number, withImages }: { bl: number; number: number; withIm
   );
   const ofImages = useAsked(
     isFinal && withImages
-      ? async (signal) => await inTurn(signal, () => ask("page.imageSummary", { bl, run: number }, signal))
+      ? async (signal) =>
+          await inTurn(signal, () =>
+            endpoint.call("page.imageSummary", { bl, run: number }, { signal, timeoutMs: LONGEST_MS }),
+          )
       : null,
     `images ${bl} ${number}`,
   );
