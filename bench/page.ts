@@ -59,7 +59,16 @@ async function measure(what: string, others: number): Promise<void> {
   await page.close();
 }
 
-const look = { dark: null, mean: 1, region: null, side: 800, rois: [], profile: null };
+const look = {
+  dark: null,
+  mean: 1,
+  what: "all",
+  hits: null,
+  region: null,
+  side: 800,
+  rois: [],
+  profile: null,
+} as const;
 
 /** Asks as a page does. */
 async function watch(signal: AbortSignal): Promise<void> {
@@ -67,7 +76,7 @@ async function watch(signal: AbortSignal): Promise<void> {
   let after: number | null = null;
   while (!signal.aborted) {
     try {
-      const asked: CallParams<"page.live"> = { bl: 3, detId: octalDetector, ...look, after, waitMs: 100 };
+      const asked: CallParams<"page.live"> = { bl: 3, detId: octalDetector, ...look, rois: [], after, waitMs: 100 };
       const answer: CallResult<"page.live"> = await endpoint.call("page.live", asked, { signal });
       after = answer.frame?.seq ?? after;
     } catch {

@@ -4,8 +4,9 @@ import { pathToFileURL } from "node:url";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
 import { Experiment } from "../ec/index.ts";
-import type { PageOptions, RunColumn } from "../page/index.ts";
+import type { PageDefaults, PageOptions, RunColumn } from "../page/index.ts";
 import { readText } from "./read-text.ts";
+import type { Settings } from "./settings.ts";
 
 /** What the page is given besides the source. */
 export interface PageFiles {
@@ -17,11 +18,19 @@ export interface PageFiles {
   readonly plans?: string | undefined;
   /** The file of the presets. */
   readonly presets?: string | undefined;
+  /** What the page shows when its address says nothing else. */
+  readonly defaults?: PageDefaults | undefined;
+}
+
+/** What of the settings is for the page. */
+export function pageDefaults({ bl, colourMap }: Settings): PageDefaults {
+  return { bl, colourMap };
 }
 
 /** @throws FILE_NOT_FOUND, BAD_ARGUMENT, BAD_TEXT */
-export async function pageOptions({ columns, experiment }: PageFiles): Promise<PageOptions> {
+export async function pageOptions({ columns, experiment, defaults }: PageFiles): Promise<PageOptions> {
   return {
+    ...(defaults === undefined ? {} : { defaults }),
     ...(columns === undefined ? {} : { columns: await columnsIn(columns) }),
     ...(experiment === undefined ? {} : { experiment: await definitionIn(experiment) }),
   };

@@ -184,7 +184,8 @@ class ReceivedLiveShot extends ReceivedShot implements LiveShot {
   readonly latencyMs: number;
 
   constructor(item: LiveItem, tag: number, memory: ImageMemory, equipIds: readonly string[]) {
-    super(tag, memory.images(item.frames), equipIds, (i) => liveValueOf(item.signals, i));
+    const missing = Object.fromEntries(item.missing.map(({ detId, reason }) => [detId, reason]));
+    super(tag, memory.images(item.frames), equipIds, (i) => liveValueOf(item.signals, i), missing);
     this.hightag = item.hightag;
     this.run = item.run;
     this.time = item.time;

@@ -3,4 +3,4 @@
  * @module
  */
 export type { RunColumn } from "./run-summaries.ts";
-export { type PageOptions, type RunReport, withPage } from "./with-page.ts";
+export { type PageDefaults, type PageOptions, type RunReport, withPage } from "./with-page.ts";

@@ -5,8 +5,11 @@ import type { Db } from "../db/index.ts";
 import type { Live, LiveShot, LiveShots } from "../live/index.ts";
 import type { St } from "../st/index.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
-import { PageDetector } from "./page-detector.ts";
+import { HitRate } from "./hit-rate.ts";
+import { type HitConditions, PageDetector } from "./page-detector.ts";
 import { type CutPicture, PictureMaker } from "./picture-maker.ts";
+import { PumpLabels } from "./pump-labels.ts";
+import { PumpedMeans } from "./pumped-means.ts";
 import { WindowMean } from "./window-mean.ts";
 
 /** Least time from one picture to the next. */
@@ -24,7 +27,15 @@ export interface PageSource {
 }
 
 /** What is common to all who look at the same pictures. */
-export type LiveSubject = Pick<CallParams<"page.live">, "bl" | "detId" | "dark" | "mean">;
+export type LiveSubject = Pick<CallParams<"page.live">, "bl" | "detId" | "dark" | "mean" | "what" | "hits">;
+
+/** What is kept as long as one run is followed. */
+interface Following {
+  readonly run: number;
+  readonly detector: PageDetector;
+  readonly window: WindowMean | null;
+  readonly pumped: { readonly labels: PumpLabels; readonly means: PumpedMeans } | null;
+}
 
 /**
  * The newest picture of a detector, made once for all who ask, at a bounded rate, and only when somebody has seen the
@@ -38,6 +49,7 @@ export class LivePictures {
   #shots: LiveShots | undefined;
   #maker: PictureMaker | undefined;
   #detector: PageDetector | undefined;
+  readonly #hits = new HitRate();
   #seq = 0;
   #made = 0;
   #since = performance.now();
@@ -128,7 +140,7 @@ export class LivePictures {
   }
 
   async #read(): Promise<void> {
-    const { bl, detId, dark, mean } = this.#subject;
+    const { bl, detId, what, hits } = this.#subject;
     const unwatched = new AbortController();
     const signal = AbortSignal.any([unwatched.signal, this.#ending.signal]);
     // Ends the wait for a shot that does not come when nobody looks any more.
@@ -136,20 +148,20 @@ export class LivePictures {
       if (!this.isWatched) unwatched.abort();
     }, AGAIN_MS);
     try {
-      const shots = this.#source.live.shots({ bl, detectors: [detId], policy: "newest", missing: "partial", signal });
+      const labels = what === "all" ? null : await this.#labels(signal);
+      const options = { bl, detectors: [detId], signals: labels?.signals ?? [], signal } as const;
+      const shots = this.#source.live.shots({ ...options, policy: "newest", missing: "partial" });
       this.#shots = shots;
       this.#since = performance.now();
       this.#made = 0;
-      let of: { readonly run: number; readonly detector: PageDetector; readonly window: WindowMean | null } | undefined;
+      let of: Following | undefined;
       for await (const shot of shots) {
         const began = performance.now();
-        if (of === undefined || of.run !== shot.run) {
-          const detector = await this.#open(shot.run, signal);
-          of = { run: shot.run, detector, window: mean > 1 ? new WindowMean(mean) : null };
-        }
+        if (of === undefined || of.run !== shot.run) of = await this.#begin(shot.run, labels, signal);
+        if (hits !== null) await this.#countHit(shot, of.detector, hits);
         // What is still computed of the shot before has its images in the same memory.
         await this.#maker?.settled();
-        this.#show(shot, of.detector, of.window, dark);
+        this.#show(shot, of);
         await sleep(Math.max(0, EVERY_MS - (performance.now() - began)), signal);
         await this.#wanted(signal);
       }
@@ -157,6 +169,13 @@ export class LivePictures {
       clearInterval(timer);
       await sleep(0);
     }
+  }
+
+  /** Of the run that is on, or was last. */
+  async #labels(signal: AbortSignal): Promise<PumpLabels> {
+    const { db } = this.#source;
+    const { bl } = this.#subject;
+    return await PumpLabels.of(await db.run(bl, await db.readRunnumberNewest(bl)), { signal });
   }
 
   /** Resolves when somebody waits for the next picture. @throws ABORTED */
@@ -168,24 +187,47 @@ export class LivePictures {
     await bounded("the wish for a picture", { signal }, () => wanted);
   }
 
-  async #open(runNumber: number, signal: AbortSignal): Promise<PageDetector> {
+  async #begin(runNumber: number, labels: PumpLabels | null, signal: AbortSignal): Promise<Following> {
     const { db, st } = this.#source;
-    const { bl, detId, dark } = this.#subject;
+    const { bl, detId, mean, what } = this.#subject;
     const run = await db.run(bl, runNumber);
-    return await PageDetector.open(st, run, detId, dark === null ? null : await db.run(bl, dark), signal);
+    const dark = this.#dark === null ? null : await db.run(bl, this.#dark);
+    const detector = await PageDetector.open(st, run, detId, dark, signal);
+    const pumped = labels === null || what === "all" ? null : { labels, means: new PumpedMeans(what, mean) };
+    return { run: runNumber, detector, window: mean > 1 ? new WindowMean(mean) : null, pumped };
   }
 
-  #show(shot: LiveShot, detector: PageDetector, window: WindowMean | null, dark: number | null): void {
-    const { bl, detId } = this.#subject;
+  /** The run whose dark is subtracted: none of a difference, from which it falls out. */
+  get #dark(): number | null {
+    const { what, dark } = this.#subject;
+    return what === "all" || what === "pumped" || what === "unpumped" ? dark : null;
+  }
+
+  async #countHit(shot: LiveShot, detector: PageDetector, conditions: HitConditions): Promise<void> {
+    if (Object.keys(shot.missing ?? {}).length > 0) return;
+    this.#hits.add(shot.time, await detector.isHit(shot, conditions));
+  }
+
+  #show(shot: LiveShot, { detector, window, pumped }: Following): void {
+    const { bl, detId, what } = this.#subject;
     const { hightag, run, tag, time, latencyMs } = shot;
     const cameAt = Date.now() / 1000;
-    const { images, shots } = window?.add(shot.images) ?? { images: detector.keep(shot.images), shots: 1 };
+    const { images, shots } =
+      pumped === null
+        ? (window?.add(shot.images) ?? { images: detector.keep(shot.images), shots: 1 })
+        : compare(shot, pumped, what);
     if (Object.keys(images).length === 0) return;
+    const hits = this.#subject.hits === null ? null : this.#hits.answer;
     const missing = Object.entries(shot.missing ?? {}).map(([id, reason]) => ({ detId: id, reason }));
-    const about = { seq: this.#seq + 1, bl, detId, hightag, run, tag, time, latencyMs, cameAt, shots, dark, missing };
+    const about = { seq: this.#seq + 1, bl, detId, hightag, run, tag, time, latencyMs, cameAt, shots, missing, hits };
     const before = this.#detector === detector ? this.#maker : undefined;
     this.#detector = detector;
-    this.#maker = new PictureMaker(about, detector, images, before);
+    this.#maker = new PictureMaker(
+      { ...about, dark: this.#dark, what, pumped: pumped?.means.counts ?? null },
+      detector,
+      images,
+      before,
+    );
     before?.forgetOlder();
     this.#seq++;
     this.#made++;
@@ -193,4 +235,17 @@ export class LivePictures {
     this.#error = null;
     for (const tell of this.#waiting) tell();
   }
+}
+
+/** Takes a shot in, and gives what is shown; nothing after a shot that is neither pumped nor unpumped. */
+function compare(
+  shot: LiveShot,
+  { labels, means }: NonNullable<Following["pumped"]>,
+  what: LiveSubject["what"],
+): { readonly images: LiveShot["images"]; readonly shots: number } {
+  const label = labels.of(shot);
+  if (label === null) return { images: {}, shots: 0 };
+  means.add(label, shot.images);
+  const { on, off } = means.counts;
+  return { images: means.images(shot.images), shots: what === "pumped" ? on : what === "unpumped" ? off : on + off };
 }

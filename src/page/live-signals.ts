@@ -4,6 +4,7 @@ import { STATUS_LATE, syncStatus } from "../core/syncdb.ts";
 import type { LiveShot } from "../live/index.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 import type { PageSource } from "./live-pictures.ts";
+import { signalSummary } from "./signal-summary.ts";
 
 /** Shots that are remembered: a minute at 60 Hz. */
 const KEPT = 3600;
@@ -41,7 +42,7 @@ export class LiveSignals {
     return this.#wanted().length > 0;
   }
 
-  next({ signals, after }: CallParams<"page.signals">): Answer {
+  next({ signals, after, against }: CallParams<"page.signals">): Answer {
     const now = performance.now();
     const isNew = signals.some((id) => !this.#wanted().includes(id));
     for (const id of signals) this.#asked.set(id, now);
@@ -57,7 +58,10 @@ export class LiveSignals {
       hightag: this.#hightag,
       tags: Uint32Array.from(rows, ({ tag }) => tag),
       times: Float64Array.from(rows, ({ time }) => time),
-      columns: signals.map((equipId) => columnOf(equipId, rows)),
+      columns: signals.map((equipId) => ({
+        ...columnOf(equipId, rows),
+        summary: this.#summary(equipId, against),
+      })),
       now: Date.now() / 1000,
       error: this.#error,
     };
@@ -66,6 +70,14 @@ export class LiveSignals {
   close(): void {
     this.#ending.abort();
     this.#changed.abort();
+  }
+
+  /** Of all shots that are kept, from the first on for which the signals were asked for. */
+  #summary(equipId: string, against: string | null): Answer["columns"][number]["summary"] {
+    const rows = this.#rows.filter(({ values }) => values.has(equipId) && (against === null || values.has(against)));
+    const valuesOf = (id: string): Float64Array =>
+      Float64Array.from(rows, ({ values }) => values.get(id)?.value ?? NaN);
+    return signalSummary(valuesOf(equipId), against === null ? null : valuesOf(against));
   }
 
   #wanted(): string[] {
@@ -117,7 +129,7 @@ export class LiveSignals {
   }
 }
 
-function columnOf(equipId: string, rows: readonly Row[]): Answer["columns"][number] {
+function columnOf(equipId: string, rows: readonly Row[]): Omit<Answer["columns"][number], "summary"> {
   const cells = rows.map(({ values }) => values.get(equipId));
   return {
     equipId,

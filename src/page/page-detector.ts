@@ -1,4 +1,3 @@
-import { HC_EV_ANGSTROM } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { type DetectorGroup, Detectors } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
@@ -9,20 +8,24 @@ import type { Run } from "../db/index.ts";
 import { type Assembler, badPixels, fromBeamCentre, type SensorRegion, usable } from "../ip/index.ts";
 import {
   assemblerFor,
+  combineHits,
   combineProfiles,
   type Dark,
   darkAverage,
   darkOf,
   histogram,
+  hits,
   radialProfile,
   reduce,
 } from "../reduce/index.ts";
 import type { St } from "../st/index.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 import type { PageFrame } from "../transport/page-methods.ts";
+import { type RadialAxis, RadialScale } from "./radial-scale.ts";
 import { WholePicture } from "./shown.ts";
 
-type Axis = NonNullable<CallParams<"page.picture">["profile"]>;
+/** What makes a hit: so many pixels at or above a threshold. */
+export type HitConditions = NonNullable<CallParams<"page.live">["hits"]>;
 
 /** Bins of the histogram of all pixels. */
 const HISTOGRAM = { from: -100, to: 4000, binWidth: 1 };
@@ -125,16 +128,11 @@ export class PageDetector {
   /** Histogram of all pixels and, when asked for, the profile round the beam. */
   async numbers(
     shot: Pick<Shot, "tag" | "images">,
-    axis: Axis | null,
+    axis: RadialAxis | null,
   ): Promise<Pick<PageFrame, "histogram" | "profile">> {
     const rings = axis === null ? null : this.#profileFor(axis);
-    const one: ShotStream = {
-      async *[Symbol.asyncIterator]() {
-        yield shot as Shot;
-      },
-    };
     const results = await reduce(
-      one,
+      alone(shot),
       { adu: histogram(HISTOGRAM), ...(rings === null ? {} : { rings }) },
       this.dark === null ? {} : { dark: this.dark },
     );
@@ -199,7 +197,7 @@ export class PageDetector {
   }
 
   /** Null for a detector without geometry. */
-  #profileFor(axis: Axis): ReturnType<typeof radialProfile> | null {
+  #profileFor(axis: RadialAxis): ReturnType<typeof radialProfile> | null {
     const key = JSON.stringify(axis);
     const known = this.#profiles.get(key);
     if (known !== undefined) return known;
@@ -209,28 +207,51 @@ export class PageDetector {
     return made;
   }
 
+  /**
+   * Rings round the beam at round values of an axis; null for a picture without a place of the beam.
+   * @throws BAD_ARGUMENT for 2θ without a distance, and q without the photon energy
+   */
+  rings(axis: RadialAxis | null): PageFrame["rings"] {
+    if (axis === null || this.assembler === null) return null;
+    return new RadialScale(axis).rings(this.#reachUm(), this.assembler.pixelSizeUm);
+  }
+
+  /** Whether the sensors of a shot have that many lit pixels together. */
+  async isHit(shot: Pick<Shot, "tag" | "images">, conditions: HitConditions): Promise<boolean> {
+    const options = this.dark === null ? {} : { dark: this.dark };
+    const { found } = await reduce(alone(shot), { found: hits(conditions) }, options);
+    return combineHits(found).isHit[0] === 1;
+  }
+
+  #reachUm(): number {
+    return Math.max(...this.#infos.map(furthestUm));
+  }
+
   /** @throws BAD_ARGUMENT for 2θ without a distance, and q without the photon energy */
-  #newProfile({ unit, distanceMm, photonEnergyEv }: Axis): ReturnType<typeof radialProfile> {
-    const reach = Math.max(...this.#infos.map(furthestUm));
+  #newProfile(axis: RadialAxis): ReturnType<typeof radialProfile> {
+    const { unit, distanceMm, photonEnergyEv } = axis;
+    const scale = new RadialScale(axis);
+    const reach = this.#reachUm();
     const { bl, number } = this.#run;
     const masks = this.#infos.map(({ id, ysize, xsize }) => usable(badPixels(id, bl, number, [ysize, xsize])));
     const common = { sensors: this.#infos, masks };
     if (unit === "r_mm") return radialProfile({ ...common, axis: { unit, to: reach / 1000, bins: PROFILE_BINS } });
-    if (distanceMm === null || (unit === "q_A^-1" && photonEnergyEv === null))
-      throw new SaclaError("BAD_ARGUMENT", `A profile in ${unit} needs the distance, and for q the photon energy.`);
-    const geometry = fromBeamCentre({ distanceMm, centreUm: { x: 0, y: 0 } });
-    const twoTheta = Math.atan2(reach / 1000, distanceMm);
-    const to =
-      unit === "2th_deg"
-        ? (twoTheta * 180) / Math.PI
-        : (4 * Math.PI * Math.sin(twoTheta / 2) * (photonEnergyEv ?? 0)) / HC_EV_ANGSTROM;
     return radialProfile({
       ...common,
-      geometry,
-      axis: { unit, to, bins: PROFILE_BINS },
+      geometry: fromBeamCentre({ distanceMm: distanceMm ?? NaN, centreUm: { x: 0, y: 0 } }),
+      axis: { unit, to: scale.valueAt(reach), bins: PROFILE_BINS },
       ...(photonEnergyEv === null ? {} : { photonEnergyEv }),
     });
   }
+}
+
+/** A shot as a stream of one. */
+function alone(shot: Pick<Shot, "tag" | "images">): ShotStream {
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield shot as Shot;
+    },
+  };
 }
 
 /** The part of a rectangle that lies in the picture; null: none. */

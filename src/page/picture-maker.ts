@@ -10,7 +10,7 @@ type Look = Pick<CallParams<"page.picture">, "region" | "side" | "rois" | "profi
 
 type Numbers = Pick<Frame, "histogram" | "profile" | "numbersTag">;
 /** What is known of a shot before its images are looked at. */
-type About = Omit<Frame, "picture" | "rois" | keyof Numbers | "reducedMs">;
+type About = Omit<Frame, "picture" | "rings" | "rois" | keyof Numbers | "reducedMs">;
 
 /** A part of a picture. */
 export interface CutPicture {
@@ -57,8 +57,9 @@ export class PictureMaker {
     // Before anything is waited for: the memory may then be that of a later shot.
     const picture = this.#part(region, side);
     const sums = this.#detector.regions(this.#images, this.whole, rois);
+    const rings = this.#detector.rings(profile);
     const numbers = await this.#numbersFor(profile);
-    return { ...this.#about, reducedMs: performance.now() - this.#began, picture, rois: sums, ...numbers };
+    return { ...this.#about, reducedMs: performance.now() - this.#began, picture, rings, rois: sums, ...numbers };
   }
 
   /** A copy of a part of the picture, every pixel, with what is known of the shot. */

@@ -53,7 +53,11 @@ export class StoredPictures {
       const missing = Object.entries(found.missing ?? {}).map(([id, reason]) => ({ detId: id, reason }));
       const about = { seq: 0, bl, detId, hightag: of.hightag, run: of.number, tag, shots: 1, dark, missing };
       const cameAt = Date.now() / 1000;
-      return new PictureMaker({ ...about, time: null, latencyMs: null, cameAt }, detector, found.images);
+      return new PictureMaker(
+        { ...about, time: null, latencyMs: null, cameAt, hits: null, what: "all", pumped: null },
+        detector,
+        found.images,
+      );
     });
   }
 }

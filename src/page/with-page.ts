@@ -36,6 +36,13 @@ export type RunReport = (
   of: CallParams<"page.report">,
   signal: AbortSignal | undefined,
 ) => Promise<CallResult<"page.report">>;
+/** What the page shows when its address says nothing else. */
+export interface PageDefaults {
+  /** @default 3, where the source has it */
+  readonly bl?: number | undefined;
+  /** @default "viridis" */
+  readonly colourMap?: string | undefined;
+}
 
 export interface PageOptions {
   /** Further columns of the table of runs, by name. @default none */
@@ -46,6 +53,8 @@ export interface PageOptions {
   readonly files?: string | undefined;
   /** Makes the report of a run. @default there are none */
   readonly report?: RunReport | undefined;
+  /** @default none */
+  readonly defaults?: PageDefaults | undefined;
 }
 
 /**
@@ -54,11 +63,12 @@ export interface PageOptions {
  *
  * @example
  * const endpoint = withPage(facility.endpoint);
- * const { frame } = await endpoint.call("page.live", { bl: 3, detId, dark: null, mean: 1, region: null, side: 600,
+ * const { frame } = await endpoint.call("page.live", { bl: 3, detId, dark: null, mean: 1, what: "all",
+ *   hits: null, region: null, side: 600,
  *   rois: [], profile: null, after: null, waitMs: 1000 });
  */
 export function withPage(endpoint: Endpoint, options: PageOptions = {}): Endpoint {
-  const checks = { columns: any, experiment: optional(asText), files: optional(asText), report: any };
+  const checks = { columns: any, experiment: optional(asText), files: optional(asText), report: any, defaults: any };
   resolveOptions("withPage", options, checks);
   return new PageEndpoint(endpoint, options);
 }
@@ -72,9 +82,9 @@ class PageEndpoint implements Endpoint {
   readonly #source: PageSource;
   readonly #stored: StoredPictures;
   readonly #summaries: RunSummaries;
-  readonly #experiment: string | null;
   readonly #filesPath: string | undefined;
   readonly #report: RunReport | undefined;
+  readonly #about: CallResult<"page.experiment">;
   readonly #pictures = new Map<string, LivePictures>();
   readonly #signals = new Map<number, LiveSignals>();
   readonly #equipment = new Set<string>();
@@ -87,7 +97,7 @@ class PageEndpoint implements Endpoint {
       return signals.next(params);
     },
     "page.picture": async (params, signal) => await this.#stored.frame(params, signal),
-    "page.experiment": async () => ({ definition: this.#experiment }),
+    "page.experiment": async () => this.#about,
     "page.summary": async ({ bl, run }) => await this.#summaries.of(bl, run),
     "page.imageSummary": async ({ bl, run }) => await this.#summaries.ofImages(bl, run),
     "page.export": async (params, signal) => {
@@ -115,11 +125,12 @@ class PageEndpoint implements Endpoint {
     },
   };
 
-  constructor(inner: Endpoint, { columns = {}, experiment, files, report }: PageOptions) {
+  constructor(inner: Endpoint, { columns = {}, experiment, files, report, defaults = {} }: PageOptions) {
     this.#inner = inner;
     this.#filesPath = files;
     this.#report = report;
-    this.#experiment = experiment ?? null;
+    const { bl = null, colourMap = null } = defaults;
+    this.#about = { definition: experiment ?? null, defaults: { bl, colourMap } };
     this.#source = { db: new Db(inner), st: new St(inner), live: new Live(inner) };
     this.#stored = new StoredPictures(this.#source);
     this.#summaries = new RunSummaries(this.#source, columns);
@@ -165,8 +176,8 @@ class PageEndpoint implements Endpoint {
   }
 
   /** @throws TOO_MANY_REQUESTS when too many different pictures are looked at */
-  #live({ bl, detId, dark, mean }: LiveSubject): LivePictures {
-    const key = JSON.stringify([bl, detId, dark, mean]);
+  #live({ bl, detId, dark, mean, what, hits }: LiveSubject): LivePictures {
+    const key = JSON.stringify([bl, detId, dark, mean, what, hits]);
     const known = this.#pictures.get(key);
     if (known !== undefined) return known;
     for (const [other, pictures] of this.#pictures) {
@@ -180,7 +191,7 @@ class PageEndpoint implements Endpoint {
         `${MOST_SUBJECTS} different live pictures are looked at already; look at one of those, or wait.`,
         { details: { retryAfterMs: 5000 } },
       );
-    const made = new LivePictures(this.#source, { bl, detId, dark, mean });
+    const made = new LivePictures(this.#source, { bl, detId, dark, mean, what, hits });
     this.#pictures.set(key, made);
     return made;
   }

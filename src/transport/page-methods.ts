@@ -27,6 +27,19 @@ const profileAxis = v.strictObject({
   photonEnergyEv: v.nullable(v.pipe(v.number(), v.minValue(1))),
 });
 
+/** Which shots a live picture is of. */
+const liveSubject = {
+  /** The mean of so many shots, the newest last; of pumped and unpumped ones, so many of each. */
+  mean: whole(1, 1000),
+  /**
+   * Means of pumped or unpumped shots, by the signals that label the shots of runs; their difference, its standard
+   * error from the scatter of the shots, or one by the other. A difference has no dark subtracted: it falls out.
+   */
+  what: v.picklist(["all", "pumped", "unpumped", "difference", "error", "significance"]),
+  /** A shot with at least `minPixels` pixels at or above `threshold` (ADU, less the dark) is a hit. */
+  hits: v.nullable(v.strictObject({ threshold: v.number(), minPixels: whole(1, 100_000_000) })),
+};
+
 /** How a picture is made of the images of a detector's sensors. */
 const look = {
   bl: beamline,
@@ -77,12 +90,41 @@ const frame = v.strictObject({
   reducedMs: v.number(),
   /** Shots of which this is the mean. */
   shots: count,
+  what: liveSubject.what,
+  /** Of pumped and unpumped shots; null: they are not told apart. */
+  pumped: v.nullable(v.strictObject({ on: count, off: count })),
   dark: v.nullable(run),
   missing: v.array(v.strictObject({ detId: text, reason: text })),
   picture,
   /** `mean` and `max` are null where no pixel is. */
   rois: v.array(
     v.strictObject({ roi, sum: v.number(), mean: v.nullable(v.number()), max: v.nullable(v.number()), pixels: count }),
+  ),
+  /** Round the beam, at round values of the axis asked for as `profile`; null: it is not known where the beam is. */
+  rings: v.nullable(
+    v.strictObject({
+      unit,
+      rings: v.array(
+        v.strictObject({
+          value: v.number(),
+          /** Pixels of the whole picture. */
+          radius: v.number(),
+          /** Distance of lattice planes that scatter there; null: without distance and photon energy. */
+          dAngstrom: v.nullable(v.number()),
+        }),
+      ),
+    }),
+  ),
+  /** Hits among the shots read so far; null: not asked for. */
+  hits: v.nullable(
+    v.strictObject({
+      shots: count,
+      hits: count,
+      /** Of the last five minutes: the middle of each 10 s (unix seconds), hits per shot, standard error. */
+      times: doubles,
+      rate: doubles,
+      error: doubles,
+    }),
   ),
   /** Of which shot `histogram` and `profile` are: live this one, or one at most 500 ms older. */
   numbersTag: tag,
@@ -100,6 +142,19 @@ const counts = v.strictObject({
   perSecond: v.number(),
 });
 
+/** Of all values kept. */
+const summary = v.strictObject({
+  /** Share of the shots that have a number; null: no shot yet. */
+  complete: v.nullable(v.number()),
+  mean: v.nullable(v.number()),
+  /** Of one shot; null with fewer than two. */
+  standardDeviation: v.nullable(v.number()),
+  /** From the least to the greatest value. */
+  histogram: v.nullable(v.strictObject({ from: v.number(), binWidth: v.number(), counts: doubles })),
+  /** With `against`, over the shots that have both: Pearson's coefficient and its standard error. */
+  correlation: v.nullable(v.strictObject({ r: v.number(), error: v.number(), shots: count })),
+});
+
 const values = v.strictObject({ equipId: text, unit: v.string(), values: doubles, status: bytes });
 
 const row = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string) => ({
@@ -115,8 +170,7 @@ export const pageMethods = {
   "page.live": row(
     v.strictObject({
       ...look,
-      /** The mean of so many shots, the newest last. */
-      mean: whole(1, 1000),
+      ...liveSubject,
       /** The `seq` that is known already; null: none. */
       after: v.nullable(count),
       /** How long to wait for a newer one. */
@@ -126,13 +180,19 @@ export const pageMethods = {
     "The newest live picture after `after`; `frame` null: none in `waitMs`.",
   ),
   "page.signals": row(
-    v.strictObject({ bl: beamline, signals: v.pipe(v.array(text), v.maxLength(32)), after: v.nullable(count) }),
+    v.strictObject({
+      bl: beamline,
+      signals: v.pipe(v.array(text), v.maxLength(32)),
+      after: v.nullable(count),
+      /** One of the signals, with which each is correlated. */
+      against: v.nullable(text),
+    }),
     v.strictObject({
       seq: count,
       hightag: count,
       tags,
       times: doubles,
-      columns: v.array(values),
+      columns: v.array(v.strictObject({ ...values.entries, summary })),
       now: v.number(),
       error: v.nullable(v.string()),
     }),
@@ -150,7 +210,7 @@ export const pageMethods = {
       dark: v.nullable(run),
       /** Of a stored shot; null: the newest live one. */
       shot: v.nullable(v.strictObject({ run, tag })),
-      mean: whole(1, 1000),
+      ...liveSubject,
       row: count,
       column: count,
     }),
@@ -167,8 +227,12 @@ export const pageMethods = {
   ),
   "page.experiment": row(
     v.strictObject({}),
-    v.strictObject({ definition: v.nullable(v.string()) }),
-    "The experiment file of the server as JSON text; null: it has none.",
+    v.strictObject({
+      definition: v.nullable(v.string()),
+      /** What the page shows when its address says nothing else. */
+      defaults: v.strictObject({ bl: v.nullable(beamline), colourMap: v.nullable(text) }),
+    }),
+    "The experiment file of the server as JSON text (null: it has none), and its settings for the page.",
   ),
   ...pageDataMethods,
 } as const;

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,9 +7,11 @@ import type { Browser, Page } from "playwright-core";
 import { PNG } from "pngjs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { connect } from "../../src/connect.ts";
+import type { Roi } from "../../src/core/roi.ts";
 import { createSimulatedFacility } from "../../src/facility/index.ts";
-import { assemblerFor } from "../../src/reduce/index.ts";
-import { newToken } from "../../src/server/index.ts";
+import { play } from "../../src/live/index.ts";
+import { assemblerFor, radiusToQ } from "../../src/reduce/index.ts";
+import { newToken, serve } from "../../src/server/index.ts";
 import { callMethods } from "../../src/transport/methods.ts";
 import { buildPage, hasBrowser, itInBrowser, openBrowser, openPage, type Viewing, view } from "../support/page.ts";
 import { childrenOf } from "../support/processes.ts";
@@ -48,6 +50,24 @@ async function rgbOf(page: Page): Promise<(x: number, y: number) => readonly [nu
     const at = 4 * (Math.round(y) * png.width + Math.round(x));
     return [png.data[at] ?? 0, png.data[at + 1] ?? 0, png.data[at + 2] ?? 0];
   };
+}
+
+/** Of a shot of the fixture, the last one unless told: over the sensor pixels whose centres lie in a rectangle. */
+async function sumOfSensorPixels(roi: Roi, wanted?: number): Promise<number> {
+  await using facility = await connect(fixture);
+  const run = await facility.run(2, 300001);
+  const [detector] = await run.detectors();
+  const tag = wanted ?? (await run.tags()).at(-1) ?? 0;
+  const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
+  const assembler = await assemblerFor(facility.st, run, infos, "source");
+  let sum = 0;
+  for await (const { images } of facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag] }))
+    for (const { sensor, roi: part, pixels } of assembler?.regionToSensors(roi) ?? [])
+      for (let row = part.rows[0]; row < part.rows[1]; row++)
+        for (let column = part.columns[0]; column < part.columns[1]; column++)
+          if (pixels.get(row - part.rows[0], column - part.columns[0]) === 1)
+            sum += images[sensor]?.get(row, column) ?? NaN;
+  return sum;
 }
 
 describe("the page in Chromium", () => {
@@ -99,21 +119,111 @@ describe("the page in Chromium", () => {
       const { page } = await openPage(browser, file.address, "runs?run=300001&rois=20-60-30-90");
       await page.locator("[data-roi-sum]").getByText(/\d/).waitFor({ timeout: WAIT_MS });
       const shown = Number(await page.locator("[data-roi-sum]").textContent());
+      const sum = await sumOfSensorPixels(roi);
+      expect(shown).toBeCloseTo(sum, 3);
+      await page.close();
+    },
+    120_000,
+  );
+
+  itInBrowser(
+    "draws rings round the beam where the library says that the values are",
+    async () => {
+      const place = "runs?run=300001&rings=on&unit=q_A%5E-1&distance=50&energy=10000";
+      const { page, faults } = await openPage(browser, file.address, place);
+      await page.locator("[data-ring]").first().waitFor({ timeout: WAIT_MS });
+      const drawn = (await page.evaluate(`(() => {
+        const [x, y] = document.querySelector("[data-beam]").getAttribute("d").slice(1).split(/[hM ]/).map(Number);
+        const all = [...document.querySelectorAll("[data-ring]")].map((ring) => ({
+          value: Number(ring.dataset.ring),
+          pixels: Number(ring.dataset.radius),
+          radius: Number(ring.querySelector("circle").getAttribute("r")),
+          text: ring.textContent,
+        }));
+        return { x: x + 8, y, all };
+      })()`)) as { x: number; y: number; all: { value: number; pixels: number; radius: number; text: string }[] };
       await using facility = await connect(fixture);
       const run = await facility.run(2, 300001);
       const [detector] = await run.detectors();
-      const tag = (await run.tags()).at(-1) ?? 0;
       const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
       const assembler = await assemblerFor(facility.st, run, infos, "source");
-      let sum = 0;
-      for await (const { images } of facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag] }))
-        for (const { sensor, roi: part, pixels } of assembler?.regionToSensors(roi) ?? [])
-          for (let row = part.rows[0]; row < part.rows[1]; row++)
-            for (let column = part.columns[0]; column < part.columns[1]; column++)
-              if (pixels.get(row - part.rows[0], column - part.columns[0]) === 1)
-                sum += images[sensor]?.get(row, column) ?? NaN;
-      expect(shown).toBeCloseTo(sum, 3);
+      const [width, height, pixelSizeUm] = [
+        assembler?.width ?? NaN,
+        assembler?.height ?? NaN,
+        assembler?.pixelSizeUm ?? NaN,
+      ];
+      const box = await page.locator(".picture canvas").boundingBox();
+      const [across, down] = [box?.width ?? NaN, box?.height ?? NaN];
+      expect([drawn.x / across, drawn.y / down]).toEqual([expect.closeTo(0.5, 2), expect.closeTo(0.5, 2)]);
+      expect(drawn.all.length).toBeGreaterThan(1);
+      for (const { value, pixels, radius, text } of drawn.all) {
+        expect(radiusToQ(pixels * pixelSizeUm, 50, 10_000)).toBeCloseTo(value, 6);
+        expect(radius).toBeCloseTo(pixels * Math.min(across / width, down / height), 0);
+        expect(text).toContain(`${((2 * Math.PI) / value).toPrecision(3)} Å`);
+      }
+      expect(faults).toEqual([]);
       await page.close();
+    },
+    120_000,
+  );
+
+  itInBrowser(
+    "shows a replayed run as it is played, with the numbers of the library",
+    async () => {
+      await using facility = await connect(fixture);
+      const played = await play(facility.endpoint, { bl: 2, run: 300001, speed: 0.5 });
+      await using server = await serve(played, { zmq: ["tcp://127.0.0.1:*"] });
+      const replay = await view(folder, [server.addresses[0] ?? ""]);
+      try {
+        const { page, faults } = await openPage(browser, replay.address, "live?bl=2&rois=20-60-30-90");
+        await page.locator("[data-roi-sum]").getByText(/\d/).waitFor({ timeout: WAIT_MS });
+        const [what = "", sum] = (await page.evaluate(
+          `[document.querySelector(".what").textContent, document.querySelector("[data-roi-sum]").textContent]`,
+        )) as string[];
+        const tag = Number(/tag (\d+)/.exec(what)?.[1]);
+        expect(what).toMatch(/· raw · .* JST, \d+(\.\d)? s ago$/);
+        expect(Number(sum)).toBeCloseTo(await sumOfSensorPixels({ rows: [20, 60], columns: [30, 90] }, tag), 3);
+        await untilSeen(page, /no data since \d\d:\d\d:\d\d JST/);
+        expect(faults).toEqual([]);
+        await page.close();
+      } finally {
+        await replay.close();
+      }
+    },
+    120_000,
+  );
+
+  itInBrowser(
+    "tells pumped from unpumped live shots, counts hits, and sums a signal up",
+    async () => {
+      const place = `live?det=${SMALL}-1&shots=error&hit=50&pixels=1&versus=histogram`;
+      const { page, faults } = await openPage(browser, sim.address, place);
+      await untilSeen(page, /standard error of pumped − unpumped of \d+ pumped and \d+ unpumped shots/);
+      // Every pixel is above 50 ADU: that is the pedestal.
+      await untilSeen(page, /Hit rate: (\d+) hits in \1 shots/);
+      await untilSeen(page, /charge: mean \d\S* C, scatter \S+, (100|9\d)\.\d % of shots complete/);
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+    120_000,
+  );
+
+  itInBrowser(
+    "begins with the beamline and the colours of sacla.json",
+    async () => {
+      const beside = join(folder, "beside");
+      mkdirSync(beside);
+      writeFileSync(join(beside, "sacla.json"), JSON.stringify({ url: fixture, bl: 2, colourMap: "magma" }));
+      const viewing = await view(beside, []);
+      try {
+        const { page } = await openPage(browser, viewing.address, "runs?run=300001");
+        await untilSeen(page, /every pixel/);
+        expect(await page.locator("header select").inputValue()).toBe("2");
+        expect(await page.getByLabel("colours").inputValue()).toBe("Magma");
+        await page.close();
+      } finally {
+        await viewing.close();
+      }
     },
     120_000,
   );

@@ -10,7 +10,7 @@ import { usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
 import { QUIET_SECONDS } from "../shell/health-bar.tsx";
 import type { PanelProps } from "../shell/page.tsx";
-import { profileOf, useLook } from "./look.ts";
+import { meanOf, profileOf, shotChoices, useLook } from "./look.ts";
 import { Choice, Field, LookControls } from "./look-controls.tsx";
 import { PictureView, pictureSide } from "./picture-view.tsx";
 import { SignalPlots } from "./signal-plots.tsx";
@@ -42,19 +42,30 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
   const detId = choices.includes(named) ? named : largest;
   const [region, setRegion] = useState<Roi | null>(null);
   const profile = profileOf(look);
-  const frame = useLive(detId === "" ? null : { bl, detId, dark: look.dark, mean: look.mean }, {
-    region,
-    side: pictureSide,
-    rois: look.rois,
-    profile,
-  });
+  const frame = useLive(
+    detId === "" ? null : { bl, detId, dark: look.dark, mean: meanOf(look), what: look.what, hits: look.hits },
+    {
+      region,
+      side: pictureSide,
+      rois: look.rois,
+      profile,
+    },
+  );
   const quiet = useQuiet();
   return (
     <div className="live">
       <div className="live-picture">
         <LookControls look={look}>
           <Choice name="detector" value={detId} choices={choices} param="det" />
+          <Choice name="shots" value={look.what} choices={shotChoices} param="shots" />
           <Field name="mean of shots" value={look.mean} param="mean" title="The newest so many; 1: each shot" />
+          <Field
+            name="hit: ADU"
+            value={look.hits?.threshold ?? null}
+            param="hit"
+            title="A shot with pixels at or above it is a hit; empty: hits are not counted"
+          />
+          {look.hits === null ? null : <Field name="pixels" value={look.hits.minPixels} param="pixels" />}
         </LookControls>
         {frame === undefined ? (
           <p role="status">{detId === "" ? "no detector is live" : "waiting for the first picture…"}</p>
@@ -80,8 +91,8 @@ export const FrameCurves = memo(
     before.frame.numbersTag === frame.numbersTag && before.frame.profile?.unit === frame.profile?.unit,
 );
 
-function FrameCurvesNow({ frame }: { frame: Pick<LiveFrame, "histogram" | "profile" | "numbersTag"> }) {
-  const { histogram, profile } = frame;
+function FrameCurvesNow({ frame }: { frame: Pick<LiveFrame, "histogram" | "profile" | "numbersTag" | "hits"> }) {
+  const { histogram, profile, hits } = frame;
   const { x, y } = useMemo(() => filled(histogram), [histogram]);
   return (
     <>
@@ -89,7 +100,23 @@ function FrameCurvesNow({ frame }: { frame: Pick<LiveFrame, "histogram" | "profi
       {profile === null ? null : (
         <Curve title="Radial profile" x={profile.radial} y={profile.mean} xLabel={profile.unit} yLabel="mean / ADU" />
       )}
+      {hits === null ? null : <HitRate hits={hits} />}
     </>
+  );
+}
+
+/** Hits per shot over the last minutes. */
+function HitRate({ hits }: { hits: NonNullable<LiveFrame["hits"]> }) {
+  const newest = hits.times.at(-1) ?? 0;
+  return (
+    <Curve
+      title={`Hit rate: ${hits.hits} hits in ${hits.shots} shots`}
+      x={hits.times.map((time) => time - newest)}
+      y={hits.rate}
+      error={hits.error}
+      xLabel="s before the last 10 s"
+      yLabel="hits / shot"
+    />
   );
 }
 
@@ -112,9 +139,9 @@ function useQuiet(): string | null {
 }
 
 function quietNow(): string | null {
-  const { shownAt, error } = healthNow();
+  const { shownAt, shotTime, error } = healthNow();
   if (shownAt === null || (Date.now() - shownAt) / 1000 < QUIET_SECONDS) return null;
-  const since = plainTime(new Date(shownAt)).slice("YYYY-MM-DD ".length);
+  const since = plainTime(new Date(shotTime === null ? shownAt : 1000 * shotTime)).slice("YYYY-MM-DD ".length);
   const age = ((Date.now() - shownAt) / 1000).toFixed(0);
   return `no data since ${since} JST: no shot for ${age} s${error === null ? "" : `: ${error}`}`;
 }

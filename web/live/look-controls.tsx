@@ -41,7 +41,8 @@ export function LookControls({ look, children }: { look: Look; children?: ReactN
           </label>
         </>
       ) : null}
-      <Choice name="profile" value={look.unit} choices={profileUnits} param="unit" />
+      <Choice name="axis" value={look.unit} choices={profileUnits} param="unit" />
+      <Choice name="rings" value={look.hasRings ? "on" : "off"} choices={["off", "on"]} param="rings" />
       {look.unit === "r_mm" ? null : (
         <Field name="distance / mm" value={look.distanceMm} param="distance" title="From the sample to the detector" />
       )}

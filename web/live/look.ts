@@ -7,12 +7,19 @@ export const scales = ["linear", "log", "sqrt", "symlog"] as const;
 export type Scale = (typeof scales)[number];
 /** Percentages of the values, between which the colours lie. */
 export const limitChoices = ["0–100", "0.1–99.9", "1–99", "5–95", "25–75"] as const;
+/** Which shots a live picture is of. */
+export const shotChoices = ["all", "pumped", "unpumped", "difference", "error", "significance"] as const;
 export const profileUnits = ["r_mm", "2th_deg", "q_A^-1"] as const;
 
 /** How a picture is looked at; it stands in the address. */
 export interface Look {
   readonly dark: number | null;
   readonly mean: number;
+  readonly what: (typeof shotChoices)[number];
+  /** A hit has so many pixels at or above so many ADU; null: hits are not counted. */
+  readonly hits: { readonly threshold: number; readonly minPixels: number } | null;
+  /** Whether rings, the beam and the axis are drawn on the picture. */
+  readonly hasRings: boolean;
   readonly colourMap: ColourMap;
   readonly scale: Scale;
   /** Two percentages with – between them, or two values with a comma. */
@@ -23,12 +30,23 @@ export interface Look {
   readonly photonEnergyEv: number | null;
 }
 
+/** Of the server's settings. */
+let usualColourMap: string | null = null;
+
+/** @param name - as programs spell it: in small letters */
+export function setUsualColourMap(name: string | null): void {
+  usualColourMap = colourMaps.find((map) => map.toLowerCase() === name) ?? null;
+}
+
 export function useLook(): Look {
   const { params } = usePlace();
   return {
     dark: numberOf(params.get("dark")),
     mean: Math.min(1000, Math.max(1, Math.round(numberOf(params.get("mean")) ?? 1))),
-    colourMap: oneOf(colourMaps, params.get("map")),
+    what: oneOf(shotChoices, params.get("shots")),
+    hits: hitsOf(numberOf(params.get("hit")), numberOf(params.get("pixels"))),
+    hasRings: params.get("rings") === "on",
+    colourMap: oneOf(colourMaps, params.get("map") ?? usualColourMap),
     scale: oneOf(scales, params.get("scale")),
     limits: params.get("limits") ?? "0.1–99.9",
     rois: roisOf(params.get("rois") ?? ""),
@@ -36,6 +54,15 @@ export function useLook(): Look {
     distanceMm: numberOf(params.get("distance")),
     photonEnergyEv: numberOf(params.get("energy")),
   };
+}
+
+function hitsOf(threshold: number | null, minPixels: number | null): Look["hits"] {
+  return threshold === null ? null : { threshold, minPixels: Math.max(1, Math.round(minPixels ?? 1)) };
+}
+
+/** Shots of which a picture is the mean: of pumped and unpumped ones many, when no number is given. */
+export function meanOf({ mean, what }: Look): number {
+  return what === "all" || mean > 1 ? mean : 1000;
 }
 
 /** Only lengths can be told without a distance, and q only with the photon energy. */

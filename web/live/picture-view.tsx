@@ -4,10 +4,12 @@ import { plainTime } from "../../src/core/time-text.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { PictureCanvas, roiColours } from "../plots/picture-canvas.tsx";
 import { ask } from "../server/connection.ts";
+import { useHealth } from "../server/health.ts";
 import { go } from "../server/location.ts";
 import { usePoll } from "../server/use-poll.ts";
+import { useTick } from "../shell/health-bar.tsx";
 import { limitsOf } from "./limits.ts";
-import { type Look, roisText } from "./look.ts";
+import { type Look, meanOf, roisText } from "./look.ts";
 
 type Frame = CallResult<"page.picture">;
 
@@ -18,8 +20,8 @@ const [LEAST_SIDE, USUAL_SIDE, MOST_SIDE] = [200, 640, 1200];
 
 /** Points of the screen that a picture has, across; those of a usual one before it is there. */
 export function pictureSide(): number {
-  const canvas = document.querySelector(".picture canvas");
-  const size = canvas === null ? USUAL_SIDE : Math.max(canvas.clientWidth, canvas.clientHeight);
+  const frame = document.querySelector(".picture");
+  const size = frame === null ? USUAL_SIDE : Math.max(frame.clientWidth, frame.clientHeight);
   return Math.min(MOST_SIDE, Math.max(LEAST_SIDE, Math.round(size * window.devicePixelRatio)));
 }
 
@@ -45,11 +47,11 @@ export function PictureView({ frame, look, shot, quiet, onRegion }: Props) {
   return (
     <section className={`picture-view ${quiet === null ? "" : "quiet"}`} aria-label={`picture of ${frame.detId}`}>
       <p className="what">
-        <strong>{frame.detId}</strong> · run {frame.run} · tag {frame.tag} ·{" "}
-        {frame.dark === null ? "raw" : `dark of run ${frame.dark} subtracted`}
-        {frame.shots > 1 ? ` · mean of ${frame.shots} shots` : ""}
+        <strong>{frame.detId}</strong> · run {frame.run} · tag {frame.tag} · {kindOf(frame)}
+        {frame.what === "all" && frame.shots > 1 ? ` · mean of ${frame.shots} shots` : ""}
         {picture.step > 1 ? ` · each point: mean of ${picture.step} × ${picture.step} pixels` : " · every pixel"}
         {frame.time === null ? "" : ` · ${japanClock(frame.time)} JST`}
+        {shot === null ? <Age /> : null}
         {frame.missing.map(({ detId, reason }) => (
           <span key={detId} className="bad">
             {" "}
@@ -63,6 +65,7 @@ export function PictureView({ frame, look, shot, quiet, onRegion }: Props) {
         colourMap={look.colourMap}
         scale={look.scale}
         rois={rois}
+        rings={look.hasRings ? frame.rings : null}
         onRoi={addRoi}
         onRegion={onRegion}
         onPoint={pointAt}
@@ -83,6 +86,26 @@ export function PictureView({ frame, look, shot, quiet, onRegion }: Props) {
   );
 }
 
+/** What a picture is, in words. */
+function kindOf({ what, pumped, dark }: Frame): string {
+  const counts = pumped === null ? "" : ` of ${pumped.on} pumped and ${pumped.off} unpumped shots`;
+  const lessDark = dark === null ? "raw" : `dark of run ${dark} subtracted`;
+  if (what === "all") return lessDark;
+  if (what === "pumped") return `mean of ${pumped?.on ?? 0} pumped shots, ${lessDark}`;
+  if (what === "unpumped") return `mean of ${pumped?.off ?? 0} unpumped shots, ${lessDark}`;
+  if (what === "difference") return `pumped − unpumped${counts}`;
+  return what === "error" ? `standard error of pumped − unpumped${counts}` : `(pumped − unpumped) / error${counts}`;
+}
+
+/** How long ago the shot was. */
+function Age() {
+  const { shownAt } = useHealth();
+  useTick(500);
+  if (shownAt === null) return null;
+  const seconds = Math.max(0, (Date.now() - shownAt) / 1000);
+  return <>, {seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0)} s ago</>;
+}
+
 function PixelReadout({
   frame,
   look,
@@ -98,7 +121,17 @@ function PixelReadout({
       ? async (signal) =>
           await ask(
             "page.pixel",
-            { bl: frame.bl, detId: frame.detId, dark: look.dark, shot, mean: look.mean, row: at[0], column: at[1] },
+            {
+              bl: frame.bl,
+              detId: frame.detId,
+              dark: look.dark,
+              shot,
+              mean: meanOf(look),
+              what: look.what,
+              hits: look.hits,
+              row: at[0],
+              column: at[1],
+            },
             signal,
           )
       : null,

@@ -10,11 +10,18 @@ const EVERY_MS = 500;
 /** Shots that are drawn. */
 const DRAWN = 1800;
 
+type Summary = CallResult<"page.signals">["columns"][number]["summary"];
+
 interface Series {
   readonly seq: number | null;
   readonly tags: Float64Array;
   readonly times: Float64Array;
-  readonly columns: readonly { readonly equipId: string; readonly unit: string; readonly values: Float64Array }[];
+  readonly columns: readonly {
+    readonly equipId: string;
+    readonly unit: string;
+    readonly values: Float64Array;
+    readonly summary: Summary;
+  }[];
 }
 
 const nothing: Series = { seq: null, tags: new Float64Array(0), times: new Float64Array(0), columns: [] };
@@ -23,9 +30,10 @@ const nothing: Series = { seq: null, tags: new Float64Array(0), times: new Float
 export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
   const { params } = usePlace();
   const chosen = params.get("signals")?.split("~").filter(Boolean) ?? [`xfel_bl_${bl}_tc_bm_1_pd/charge`];
-  const { series, error } = useSeries(bl, chosen);
   const versus = params.get("versus") ?? "";
+  const { series, error } = useSeries(bl, chosen, chosen.includes(versus) ? versus : null);
   const newest = series.times.at(-1) ?? 0;
+  const isHistogram = versus === "histogram";
   const against = series.columns.find(({ equipId }) => equipId === versus);
   return (
     <>
@@ -35,6 +43,7 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
         <select value={versus} onChange={(event) => go({ versus: event.target.value || null })}>
           <option value="">time</option>
           <option value="tag">tag</option>
+          <option value="histogram">histogram</option>
           {chosen.map((id) => (
             <option key={id}>{id}</option>
           ))}
@@ -47,10 +56,10 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
       )}
       {series.columns
         .filter(({ equipId }) => equipId !== versus)
-        .map(({ equipId, unit, values }) => (
+        .map(({ equipId, unit, values, summary }) => (
           <Curve
             key={equipId}
-            title={equipId}
+            title={`${equipId}: ${summaryText(summary, unit)}`}
             x={against?.values ?? (versus === "tag" ? series.tags : series.times.map((time) => time - newest))}
             y={values}
             xLabel={
@@ -58,18 +67,58 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
             }
             yLabel={unit === "" ? "value" : unit}
             isPoints
+            {...(isHistogram
+              ? histogramOf(summary, unit)
+              : against === undefined
+                ? {}
+                : sorted(against.values, values))}
           />
         ))}
     </>
   );
 });
 
-function useSeries(bl: number, signals: readonly string[]): { series: Series; error: string | null } {
+/** What the server has computed of the shots it keeps. */
+function summaryText({ mean, standardDeviation, complete, correlation }: Summary, unit: string): string {
+  const of = (value: number | null): string => (value === null ? "–" : value.toPrecision(4));
+  const parts = [`mean ${of(mean)} ${unit}`, `scatter ${of(standardDeviation)}`];
+  if (complete !== null) parts.push(`${(100 * complete).toFixed(1)} % of shots complete`);
+  if (correlation !== null) parts.push(`r ${correlation.r.toFixed(3)} ± ${correlation.error.toFixed(3)}`);
+  return parts.join(", ");
+}
+
+/** Points in the order of their x: an axis that begins with its end is drawn from right to left. */
+function sorted(x: Float64Array, y: Float64Array): { x: Float64Array; y: Float64Array } {
+  const order = [...x.keys()]
+    .filter((i) => Number.isFinite(x[i]) && Number.isFinite(y[i]))
+    .sort((a, b) => (x[a] ?? 0) - (x[b] ?? 0));
+  const pick = (from: Float64Array): Float64Array => Float64Array.from(order, (i) => from[i] ?? Number.NaN);
+  return { x: pick(x), y: pick(y) };
+}
+
+/** How often each value was: of the shots that the server keeps. */
+function histogramOf({ histogram }: Summary, unit: string) {
+  if (histogram === null) return {};
+  const { from, binWidth, counts } = histogram;
+  return {
+    x: counts.map((_, i) => from + i * binWidth),
+    y: counts,
+    xLabel: unit === "" ? "value" : unit,
+    yLabel: "shots",
+    isPoints: false,
+  };
+}
+
+function useSeries(
+  bl: number,
+  signals: readonly string[],
+  against: string | null,
+): { series: Series; error: string | null } {
   const [state, setState] = useState<{ series: Series; error: string | null }>({ series: nothing, error: null });
-  const key = JSON.stringify([bl, signals]);
+  const key = JSON.stringify([bl, signals, against]);
   const series = useRef<Series>(nothing);
   useEffect(() => {
-    const [of, ids] = JSON.parse(key) as [number, string[]];
+    const [of, ids, other] = JSON.parse(key) as [number, string[], string | null];
     series.current = nothing;
     setState({ series: nothing, error: null });
     if (ids.length === 0) return;
@@ -77,7 +126,11 @@ function useSeries(bl: number, signals: readonly string[]): { series: Series; er
     const loop = async (): Promise<void> => {
       while (!stop.signal.aborted) {
         try {
-          const answer = await ask("page.signals", { bl: of, signals: ids, after: series.current.seq }, stop.signal);
+          const answer = await ask(
+            "page.signals",
+            { bl: of, signals: ids, after: series.current.seq, against: other },
+            stop.signal,
+          );
           series.current = joined(series.current, answer);
           setState({ series: series.current, error: answer.error });
         } catch (error) {
@@ -107,9 +160,9 @@ function joined(before: Series, answer: CallResult<"page.signals">): Series {
     seq: answer.seq,
     tags: more(old.tags, answer.tags),
     times: more(old.times, answer.times),
-    columns: answer.columns.map(({ equipId, unit, values }) => {
+    columns: answer.columns.map(({ equipId, unit, values, summary }) => {
       const known = old.columns.find((column) => column.equipId === equipId);
-      return { equipId, unit: unit === "" ? (known?.unit ?? "") : unit, values: more(known?.values, values) };
+      return { equipId, unit: unit === "" ? (known?.unit ?? "") : unit, values: more(known?.values, values), summary };
     }),
   };
 }

@@ -7,7 +7,7 @@ import { textOf, untilSeen } from "../server/use-poll.ts";
 import { copyOf } from "./look.ts";
 
 export type LiveFrame = NonNullable<CallResult<"page.live">["frame"]>;
-export type Subject = Pick<CallParams<"page.live">, "bl" | "detId" | "dark" | "mean">;
+export type Subject = Pick<CallParams<"page.live">, "bl" | "detId" | "dark" | "mean" | "what" | "hits">;
 export interface View {
   readonly region: Roi | null;
   /** Most points across. */
@@ -86,7 +86,7 @@ function tellShown({ frame, now }: CallResult<"page.live">): void {
   const apart = Math.abs(offset) < SAME_CLOCK_SECONDS ? 0 : offset;
   const here = 1000 * (Date.now() / 1000 + apart - frame.cameAt);
   const shotToScreenMs = here + (frame.latencyMs ?? 0);
-  tellHealth({ shotToScreenMs, shownAt: Date.now() - shotToScreenMs });
+  tellHealth({ shotToScreenMs, shownAt: Date.now() - shotToScreenMs, shotTime: frame.time });
   // For tests and benches, which ask the page how long it took.
   const { dataset } = document.documentElement;
   dataset["shotToScreen"] = shotToScreenMs.toFixed(1);

@@ -37,7 +37,9 @@ export function Curve({ title, x, y, error, xLabel, yLabel, isLog, isPoints, fit
           domain={domain}
           scaleType={scaleType}
           visible={isPoints !== true}
-          {...(isPoints === true ? { renderTooltip: ({ xi }: { xi: number }) => pointText(abscissas[xi], y[xi]) } : {})}
+          {...(isPoints === true
+            ? { renderTooltip: ({ xi }: { xi: number }) => <>{pointText(abscissas[xi], y[xi])}</> }
+            : {})}
           showGrid
           abscissaParams={{ label: xLabel, value: abscissas }}
           ordinateLabel={yLabel}

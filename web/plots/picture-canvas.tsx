@@ -20,6 +20,7 @@ import type { Roi } from "../../src/core/roi.ts";
 import type { CallResult } from "../../src/transport/methods.ts";
 import type { Limits } from "../live/limits.ts";
 import type { ColourMap, Scale } from "../live/look.ts";
+import { BeamRings, type Rings } from "./beam-rings.tsx";
 import { HeatMap } from "./heat-map.tsx";
 
 type Picture = CallResult<"page.picture">["picture"];
@@ -43,6 +44,8 @@ interface Props {
   readonly colourMap: ColourMap;
   readonly scale: Scale;
   readonly rois: readonly Roi[];
+  /** Drawn round the beam, with the axis at the edges; null: not. */
+  readonly rings: Rings;
   readonly onRoi: (roi: Roi) => void;
   /** The part that is seen; null: all of it. */
   readonly onRegion: (region: Roi | null) => void;
@@ -73,6 +76,7 @@ export const PictureCanvas = memo(function PictureCanvas(props: Props) {
         {props.rois.map((roi, i) => (
           <Rectangle key={`${roi.rows} ${roi.columns}`} roi={roi} colour={roiColours[i] ?? "#fff"} />
         ))}
+        {props.rings === null || picture.beam === null ? null : <BeamRings rings={props.rings} beam={picture.beam} />}
         <SelectionTool
           modifierKey="Shift"
           onValidSelection={({ data: [start, end] }) => {

@@ -6,6 +6,8 @@ export interface Health {
   readonly shotToScreenMs: number | null;
   /** When the newest shot happened, milliseconds of this computer's clock. */
   readonly shownAt: number | null;
+  /** The same by the clock of the source, unix seconds. */
+  readonly shotTime: number | null;
   /** The server's clock less ours, seconds; the way of the answer is in it. */
   readonly clockOffset: number | null;
   readonly used: number;
@@ -13,7 +15,15 @@ export interface Health {
   readonly error: string | null;
 }
 
-let health: Health = { shotToScreenMs: null, shownAt: null, clockOffset: null, used: 0, dropped: {}, error: null };
+let health: Health = {
+  shotToScreenMs: null,
+  shownAt: null,
+  shotTime: null,
+  clockOffset: null,
+  used: 0,
+  dropped: {},
+  error: null,
+};
 const listeners = new Set<() => void>();
 /** Of the last answers: the fastest of them tells the clocks apart best. */
 const offsets: number[] = [];

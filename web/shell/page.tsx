@@ -1,6 +1,7 @@
 import { type ComponentType, Suspense, useEffect, useState } from "react";
 import { FilesPanel } from "../files/files-panel.tsx";
 import { LivePanel } from "../live/live-panel.tsx";
+import { setUsualColourMap } from "../live/look.ts";
 import { RequestsPanel } from "../requests/requests-panel.tsx";
 import { RunsPanel } from "../runs/runs-panel.tsx";
 import { ask, ec, logOut, readSession, type Session } from "../server/connection.ts";
@@ -52,7 +53,14 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
   const { panel, params } = usePlace();
   const about = usePoll(async (signal) => await ask("facility.describe", {}, signal), 30_000, "about");
   const beamlines = useAsked(async (signal) => await ask("db.listBeamlines", {}, signal), "beamlines");
-  const bl = Number(params.get("bl") ?? (beamlines.value?.includes(3) === false ? (beamlines.value[0] ?? 3) : 3));
+  const hasSettings = about.value?.methods.includes("page.experiment") === true;
+  const settings = useAsked(
+    hasSettings ? async (signal) => await ask("page.experiment", {}, signal) : null,
+    "settings",
+  );
+  const usual = settings.value?.defaults ?? { bl: null, colourMap: null };
+  setUsualColourMap(usual.colourMap);
+  const bl = beamlineOf(params.get("bl"), usual.bl, beamlines.value);
   const methods = about.value?.methods ?? [];
   const isControlled = methods.includes("ec.stop");
   const axes = usePoll(isControlled ? async () => await axesOf(bl) : null, 60_000, `axes ${bl}`);
@@ -100,8 +108,8 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
         <StopButton bl={bl} axes={axes.value ?? 0} why={whyNoStop(session, about.value?.methods, axes)} />
       </header>
       <main>
-        {about.value === undefined ? (
-          <p role="status">{about.error ?? "asking the source…"}</p>
+        {about.value === undefined || (hasSettings && settings.value === undefined) ? (
+          <p role="status">{about.error ?? settings.error ?? "asking the source…"}</p>
         ) : (
           <Suspense fallback={<p role="status">loading…</p>}>
             <Panel bl={bl} session={session} methods={methods} />
@@ -110,6 +118,13 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
       </main>
     </>
   );
+}
+
+/** That of the address, else of the settings, else 3 or the first that the source has. */
+function beamlineOf(given: string | null, usual: number | null, known: readonly number[] = []): number {
+  if (given !== null) return Number(given);
+  const wanted = usual ?? 3;
+  return known.length === 0 || known.includes(wanted) ? wanted : (known[0] ?? wanted);
 }
 
 async function axesOf(bl: number): Promise<number> {

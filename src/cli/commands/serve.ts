@@ -3,10 +3,12 @@ import { SaclaError } from "../../core/errors.ts";
 import { hasZeromq } from "../../transport/zmq/load.ts";
 import { type AddCommand, collect, parseWhole } from "../command.ts";
 import { withKaraboOptions } from "../karabo.ts";
+import { pageDefaults } from "../page-options.ts";
 import { type HostPort, type ServingTask, serveUntilStopped } from "../serving.ts";
+import { readSettings } from "../settings.ts";
 
 /** The task but for the source, which is an argument. */
-type ServeOptions = Omit<ServingTask, "url">;
+type ServeOptions = Omit<ServingTask, "url" | "bl" | "defaults"> & { readonly bl?: number };
 
 const DEFAULT_ZMQ = "tcp://127.0.0.1:5555";
 const DEFAULT_HTTP: HostPort = { host: "127.0.0.1", port: 5580 };
@@ -16,7 +18,10 @@ export const serve: AddCommand = (program, io) => {
   const command = program
     .command("serve")
     .description("serve a source over ZeroMQ and HTTP until Ctrl+C; on this computer alone unless told otherwise")
-    .argument("[source]", "what to serve: sim:, an .h5 file, another server (default: SACLA_URL, else sim:)")
+    .argument(
+      "[source]",
+      "what to serve: sim:, an .h5 file, another server (default: SACLA_URL, sacla.json, else sim:)",
+    )
     .addOption(
       new Option("--zmq <address>", "tcp://HOST:PORT or ipc:///PATH; repeat for more")
         .argParser(collect)
@@ -45,18 +50,19 @@ export const serve: AddCommand = (program, io) => {
       "where requests to the accelerator are written down, so that what a crash left under way is put back " +
         "(default with --madoca: the file of the leases and .requests)",
     )
-    .option("--bl <beamline>", "beamline whose live shots go to karabo-bridge", parseWhole, 3)
-    .addOption(
-      new Option("--experiment <file>", "experiment file: the page shows its names, units and limits").env(
-        "SACLA_EXPERIMENT",
-      ),
+    .option(
+      "--bl <beamline>",
+      "beamline whose live shots go to karabo-bridge (default: that of sacla.json, else 3)",
+      parseWhole,
     )
+    .option("--experiment <file>", "experiment file: the page shows its names, units and limits")
     .option("--columns <file>", "a module with columns of your own for the page's table of runs")
     .option("--plans <folder>", "modules of plans that the page may run, as sacla plan run does")
     .option("--presets <file>", "where the page keeps presets, JSON lines (default: presets.jsonl)")
     .option("--json", "print one JSON object when it is ready");
   withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {
-    const url = source ?? io.env["SACLA_URL"] ?? (options.madoca === undefined ? "sim:" : undefined);
+    const settings = readSettings(io, source).values;
+    const url = source ?? settings.url ?? (options.madoca === undefined ? "sim:" : undefined);
     if (url === undefined) {
       throw new SaclaError(
         "BAD_ARGUMENT",
@@ -64,7 +70,9 @@ export const serve: AddCommand = (program, io) => {
           "name the source of the data, or sim: to rehearse.",
       );
     }
-    await serveUntilStopped({ ...options, ...withDefaults(options), url }, io);
+    const { bl = settings.bl ?? 3, experiment = settings.experiment } = options;
+    const defaults = pageDefaults(settings);
+    await serveUntilStopped({ ...options, ...withDefaults(options), url, bl, experiment, defaults }, io);
   });
 };
 

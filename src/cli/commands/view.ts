@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
-import { Option } from "commander";
 import { isSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
 import { type AddCommand, parseWhole } from "../command.ts";
 import type { Io } from "../io.ts";
+import { pageDefaults } from "../page-options.ts";
 import { serveUntilStopped } from "../serving.ts";
+import { readSettings } from "../settings.ts";
 
 interface Options {
   readonly port?: number;
@@ -28,31 +29,30 @@ export const view: AddCommand = (program, io) => {
     .description("look at a source in a browser, and steer it: live pictures, runs, scans; until Ctrl+C")
     .argument(
       "[source]",
-      "what to look at: sim:, an .h5 file, a folder, another server (default: SACLA_URL, else sim:)",
+      "what to look at: sim:, an .h5 file, a folder, another server (default: SACLA_URL, sacla.json, else sim:)",
     )
     .option("--port <port>", `of ${HOST} (default: ${USUAL_PORT}, or a free one when that is taken)`, parseWhole)
     .option("--keys <file>", "the clients, made by sacla keys: the page asks for a token")
     .option("--audit <file>", "write every call that changes something here, one JSON object a line")
-    .addOption(
-      new Option("--experiment <file>", "experiment file: the page shows its names, units and limits").env(
-        "SACLA_EXPERIMENT",
-      ),
-    )
+    .option("--experiment <file>", "experiment file: the page shows its names, units and limits")
     .option("--columns <file>", "a module with columns of your own for the table of runs")
     .option("--plans <folder>", "modules of plans that the page may run, as sacla plan run does")
     .option("--presets <file>", "where the page keeps presets, JSON lines (default: presets.jsonl)")
     .option("--no-open", "print the address and open no browser")
     .option("--json", "print one JSON object when it is ready")
     .action(async (source: string | undefined, options: Options) => {
-      const url = source ?? io.env["SACLA_URL"] ?? "sim:";
-      const { keys, audit, port, columns, experiment, plans, presets } = options;
+      const settings = readSettings(io, source).values;
+      const url = source ?? settings.url ?? "sim:";
+      const { keys, audit, port, columns, plans, presets } = options;
+      const experiment = options.experiment ?? settings.experiment;
       const show = async (at: number): Promise<void> =>
         await serveUntilStopped(
           {
             url,
             zmq: [],
             http: { host: HOST, port: at },
-            bl: 3,
+            bl: settings.bl ?? 3,
+            defaults: pageDefaults(settings),
             leases: "sacla-leases.jsonl",
             karaboDetector: [],
             karaboSignal: [],

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -56,6 +56,19 @@ describe("sacla keys", () => {
 });
 
 describe("sacla serve", () => {
+  it("and sacla view take the source from sacla.json, as other commands do", async () => {
+    mkdirSync(path("config/sacla"), { recursive: true });
+    writeFileSync(path("config/sacla/sacla.json"), JSON.stringify({ url: "sim:?clock=virtual&seed=7" }));
+    const io = { signal: AbortSignal.abort(), env: { XDG_CONFIG_HOME: path("config") } };
+    const served = await cli(["serve", "--http", "127.0.0.1:0"], io);
+    expect(served.out).toMatch(/^serving sim:\?clock=virtual&seed=7;/);
+    const viewed = await cli(["view", "--no-open", "--port", "0"], io);
+    expect(viewed.out).toMatch(/^sim:\?clock=virtual&seed=7 in a browser/);
+    writeFileSync(path("config/sacla/sacla.json"), JSON.stringify({ experiment: "none.json" }));
+    const missing = await cli(["view", "sim:?clock=virtual", "--no-open", "--port", "0"], io);
+    expect([missing.code, missing.err]).toEqual([1, expect.stringContaining("config/sacla/none.json")]);
+  });
+
   it("serves on loopback, says how each address is used, and ends with 0 when stopped", async () => {
     const { code, out, err } = await cli(
       ["serve", "sim:?clock=virtual", "--http", "127.0.0.1:0", "--zmq", "tcp://127.0.0.1:*"],

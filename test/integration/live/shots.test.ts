@@ -55,16 +55,16 @@ async function take(
   options: Partial<LiveShotsOptions>,
   busySeconds: (index: number) => number = () => 0,
 ): Promise<{
-  shots: (Pick<LiveShot, "tag" | "latencyMs" | "run"> & { ids: string[] })[];
+  shots: (Pick<LiveShot, "tag" | "latencyMs" | "run" | "missing"> & { ids: string[] })[];
   ledger: Ledger;
   error: SaclaError | null;
 }> {
   const live = facility.live.shots({ bl, detectors: [dual], ...options });
-  const shots: (Pick<LiveShot, "tag" | "latencyMs" | "run"> & { ids: string[] })[] = [];
+  const shots: (Pick<LiveShot, "tag" | "latencyMs" | "run" | "missing"> & { ids: string[] })[] = [];
   let error: SaclaError | null = null;
   const work = async (): Promise<void> => {
-    for await (const { tag, latencyMs, run: of, images: pictures } of live) {
-      shots.push({ tag, latencyMs, run: of, ids: Object.keys(pictures) });
+    for await (const { tag, latencyMs, run: of, images: pictures, missing } of live) {
+      shots.push({ tag, latencyMs, run: of, ids: Object.keys(pictures), missing: missing ?? {} });
       for (const [id, image] of Object.entries(pictures)) expect(image.get(3, 2)).toBe(tinyPixel(id, tag, 3, 2));
       clock.advance(busySeconds(shots.length));
     }
@@ -103,6 +103,7 @@ describe("live.shots, every", () => {
     expect([shots.length, ledger.dropped]).toEqual([300, []]);
     expect(shots[3]?.ids).toEqual([left]);
     expect(shots[4]?.ids).toEqual([left, right]);
+    expect([shots[3]?.missing, shots[4]?.missing]).toEqual([{ [right]: "frame-missing" }, {}]);
   });
 
   it("loses no shot while a stall is shorter than the facility's memory", async () => {

@@ -18,7 +18,7 @@ it("LivePictures waits for the first picture as for any other", async () => {
     }),
     close: async () => {},
   };
-  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001", dark: null, mean: 1 };
+  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001", dark: null, mean: 1, what: "all", hits: null } as const;
   const pictures = new LivePictures({ ...facility, live: new Live(endpoint) }, subject);
   const stop = new AbortController();
   // A number from before the server was started says as little as none.
@@ -43,7 +43,7 @@ it("LivePictures reads no shot before somebody has seen the picture of the one b
     },
     close: async () => {},
   };
-  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001-1", dark: null, mean: 1 };
+  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001-1", dark: null, mean: 1, what: "all", hits: null } as const;
   const pictures = new LivePictures({ ...facility, live: new Live(endpoint) }, subject);
   const next = async (after: number | null) =>
     await pictures.next({ ...subject, ...look, after, waitMs: 10_000 }, undefined);

@@ -1,0 +1,52 @@
+import type { CallResult } from "../transport/methods.ts";
+
+type Summary = CallResult<"page.signals">["columns"][number]["summary"];
+
+const BINS = 60;
+
+/**
+ * What the values of a signal are like, and how they go along with those of another at the same shots; NaN where there
+ * is no number.
+ */
+export function signalSummary(values: Float64Array, against: Float64Array | null): Summary {
+  const numbers = values.filter(Number.isFinite);
+  const { mean, deviation } = momentsOf(numbers);
+  return {
+    complete: values.length === 0 ? null : numbers.length / values.length,
+    mean: numbers.length === 0 ? null : mean,
+    standardDeviation: numbers.length < 2 ? null : deviation,
+    histogram: histogramOf(numbers),
+    correlation: against === null ? null : correlationOf(values, against),
+  };
+}
+
+function momentsOf(numbers: Float64Array): { readonly mean: number; readonly deviation: number } {
+  const mean = numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+  const squares = numbers.reduce((sum, x) => sum + (x - mean) ** 2, 0);
+  return { mean, deviation: Math.sqrt(squares / (numbers.length - 1)) };
+}
+
+function histogramOf(numbers: Float64Array): Summary["histogram"] {
+  if (numbers.length < 2) return null;
+  const [low, high] = numbers.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity]);
+  if (!(high > low)) return null;
+  const counts = new Float64Array(BINS);
+  const binWidth = (high - low) / BINS;
+  for (const x of numbers) {
+    const bin = Math.min(BINS - 1, Math.floor((x - low) / binWidth));
+    counts[bin] = (counts[bin] ?? 0) + 1;
+  }
+  return { from: low + binWidth / 2, binWidth, counts };
+}
+
+/** Pearson's r; its standard error is (1 − r²) / √(n − 3), from Fisher's z. Null with fewer than four pairs. */
+function correlationOf(values: Float64Array, against: Float64Array): Summary["correlation"] {
+  const has = values.map((x, i) => (Number.isFinite(x) && Number.isFinite(against[i] ?? NaN) ? 1 : 0));
+  const [xs, ys] = [values, against].map((of) => of.filter((_, i) => has[i] === 1));
+  if (xs === undefined || ys === undefined || xs.length < 4) return null;
+  const [x, y] = [momentsOf(xs), momentsOf(ys)];
+  const together = xs.reduce((sum, value, i) => sum + (value - x.mean) * ((ys[i] ?? NaN) - y.mean), 0);
+  const r = together / ((xs.length - 1) * x.deviation * y.deviation);
+  if (!Number.isFinite(r)) return null;
+  return { r, error: Math.max(0, 1 - r * r) / Math.sqrt(xs.length - 3), shots: xs.length };
+}

@@ -1,0 +1,110 @@
+import ndarray from "ndarray";
+import { describe, expect, it } from "vitest";
+import { asImage, type RawImage } from "../../../src/core/ndarray.ts";
+import { Random } from "../../../src/core/random.ts";
+import { HitRate } from "../../../src/page/hit-rate.ts";
+import { PumpedMeans } from "../../../src/page/pumped-means.ts";
+import { RadialScale } from "../../../src/page/radial-scale.ts";
+import { signalSummary } from "../../../src/page/signal-summary.ts";
+import { radiusToQ, reduce, shotsFrom, variance } from "../../../src/reduce/index.ts";
+
+describe("RadialScale", () => {
+  it("has rings at round values, where the library says that these values are", () => {
+    const [distanceMm, photonEnergyEv] = [100, 10_000];
+    const { rings } = new RadialScale({ unit: "q_A^-1", distanceMm, photonEnergyEv }).rings(84_000, 50);
+    expect(rings.map(({ value }) => value)).toEqual([1, 2, 3]);
+    for (const { value, radius, dAngstrom } of rings) {
+      expect(radiusToQ(50 * radius, distanceMm, photonEnergyEv)).toBeCloseTo(value, 9);
+      expect(dAngstrom).toBeCloseTo((2 * Math.PI) / value, 9);
+    }
+    const angles = new RadialScale({ unit: "2th_deg", distanceMm, photonEnergyEv: null }).rings(84_000, 50).rings;
+    expect(angles.map(({ value, dAngstrom }) => [value, dAngstrom])).toEqual([10, 20, 30, 40].map((v) => [v, null]));
+    for (const { value, radius } of angles)
+      expect((50 * radius) / 1000).toBeCloseTo(distanceMm * Math.tan((value * Math.PI) / 180), 9);
+    const lengths = new RadialScale({ unit: "r_mm", distanceMm: null, photonEnergyEv: null }).rings(84_000, 50).rings;
+    expect(lengths.map(({ value, radius }) => [value, radius])).toEqual([20, 40, 60, 80].map((v) => [v, 20 * v]));
+  });
+
+  it("needs the distance for angles, and the photon energy for q", () => {
+    for (const unit of ["2th_deg", "q_A^-1"] as const)
+      expect(() => new RadialScale({ unit, distanceMm: null, photonEnergyEv: 10_000 })).toThrow("needs the distance");
+    expect(() => new RadialScale({ unit: "q_A^-1", distanceMm: 100, photonEnergyEv: null })).toThrow("photon energy");
+  });
+});
+
+it("HitRate gives hits per shot of each 10 s, with an error that is not zero", () => {
+  const rate = new HitRate();
+  for (let i = 0; i < 40; i++) rate.add(1000 + i / 2, i < 20 && i % 4 === 0);
+  const { shots, hits, times, rate: rates, error } = rate.answer;
+  expect([shots, hits, [...times], [...rates]]).toEqual([40, 5, [1005, 1015], [0.25, 0]]);
+  // Of the beta distribution: mean 6/22, variance 6 · 16 / (22² · 23).
+  expect(error[0]).toBeCloseTo(Math.sqrt((6 * 16) / (22 ** 2 * 23)), 12);
+  expect(error[1]).toBeGreaterThan(0);
+});
+
+describe("signalSummary", () => {
+  it("gives mean, scatter, share of shots with a number, and the histogram", () => {
+    const { complete, mean, standardDeviation, histogram } = signalSummary(Float64Array.of(1, 2, NaN, 3, 6), null);
+    expect([complete, mean, standardDeviation]).toEqual([0.8, 3, Math.sqrt(14 / 3)]);
+    expect(histogram?.counts.reduce((sum, n) => sum + n, 0)).toBe(4);
+    expect([histogram?.counts[0], histogram?.counts.at(-1)]).toEqual([1, 1]);
+    expect(histogram?.from).toBeCloseTo(1 + 5 / 120, 12);
+    expect(signalSummary(new Float64Array(0), null)).toMatchObject({ complete: null, mean: null, histogram: null });
+  });
+
+  it("gives Pearson's coefficient over the shots that have both, which holds the truth as often as its error says", () => {
+    const exact = signalSummary(Float64Array.of(1, 2, 3, 4, NaN), Float64Array.of(-2, -4, -6, -8, 5)).correlation;
+    expect(exact?.r).toBeCloseTo(-1, 12);
+    expect(exact?.shots).toBe(4);
+    const random = new Random(1);
+    let within = 0;
+    for (let k = 0; k < 300; k++) {
+      const x = Float64Array.from({ length: 200 }, () => random.normal());
+      const y = x.map((value) => 0.5 * value + Math.sqrt(0.75) * random.normal());
+      const found = signalSummary(x, y).correlation;
+      if (Math.abs((found?.r ?? NaN) - 0.5) < (found?.error ?? NaN)) within++;
+    }
+    // 68 % are wanted; the error of the count is 8.
+    expect(within).toBeGreaterThan(180);
+    expect(within).toBeLessThan(240);
+  });
+});
+
+describe("PumpedMeans", () => {
+  it("gives difference, error and significance as the library's means and errors do", async () => {
+    const random = new Random(2);
+    const [rows, columns] = [8, 16];
+    const imageOf = (light: number): RawImage =>
+      asImage(
+        Uint16Array.from({ length: rows * columns }, () => 100 + light + 5 * random.normal()),
+        rows,
+        columns,
+      );
+    const shots = Array.from({ length: 30 }, (_, i) => ({
+      label: i % 2 === 0 ? "on" : "off",
+      image: imageOf(9 * (i % 2)),
+    }));
+    const means = { difference: new PumpedMeans("difference", 1000), error: new PumpedMeans("error", 1000) };
+    const significance = new PumpedMeans("significance", 1000);
+    for (const { label, image } of shots)
+      for (const one of [...Object.values(means), significance]) one.add(label as "on" | "off", { s: image });
+    const statistics = async (label: string) => {
+      const images = shots.filter((shot) => shot.label === label).map(({ image }) => image);
+      const data = Uint16Array.from(images.flatMap(({ data: pixels }) => [...pixels]));
+      const { found } = await reduce(shotsFrom({ s: ndarray(data, [images.length, rows, columns]) }), {
+        found: variance({ ddof: 1 }),
+      });
+      return found["s"];
+    };
+    const [on, off] = [await statistics("on"), await statistics("off")];
+    const like = { s: shots[0]?.image as RawImage };
+    for (let i = 0; i < rows * columns; i++) {
+      const difference = (on?.mean.data[i] ?? NaN) - (off?.mean.data[i] ?? NaN);
+      const error = Math.hypot(on?.standardError.data[i] ?? NaN, off?.standardError.data[i] ?? NaN);
+      expect(means.difference.images(like)["s"]?.data[i]).toBeCloseTo(difference, 4);
+      expect(means.error.images(like)["s"]?.data[i]).toBeCloseTo(error, 4);
+      expect(significance.images(like)["s"]?.data[i]).toBeCloseTo(difference / error, 3);
+    }
+    expect(significance.counts).toEqual({ on: 15, off: 15 });
+  });
+});
