@@ -60,6 +60,7 @@ function png(cut: CutPicture, { colourMap, scale, range: [low, high] }: Wish, na
 
 function linesOf({ about, assembler }: CutPicture): string {
   return [
+    ...(about.what === "all" ? [] : [about.what]),
     about.dark === null ? "raw" : `dark of run ${about.dark} subtracted`,
     ...(about.shots > 1 ? [`mean of ${about.shots} shots`] : []),
     ...(assembler === null ? [] : [`seen from the ${assembler.view}`]),

@@ -13,6 +13,19 @@ const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
 const span = v.tuple([whole(0, 65_535), whole(1, 65_536)]);
 const region = v.nullable(v.strictObject({ rows: span, columns: span }));
 
+/** Which shots a live picture is of. */
+export const liveSubject = {
+  /** The mean of so many shots, the newest last; of pumped and unpumped ones, so many of each. */
+  mean: whole(1, 1000),
+  /**
+   * Means of pumped or unpumped shots, by the signals that label the shots of runs; their difference, its standard
+   * error from the scatter of the shots, or one by the other. A difference has no dark subtracted: it falls out.
+   */
+  what: v.picklist(["all", "pumped", "unpumped", "difference", "error", "significance"]),
+  /** A shot with at least `minPixels` pixels at or above `threshold` (ADU, less the dark) is a hit. */
+  hits: v.nullable(v.strictObject({ threshold: v.number(), minPixels: whole(1, 100_000_000) })),
+};
+
 const numbers = v.array(
   v.strictObject({
     name: text,
@@ -55,7 +68,7 @@ export const pageDataMethods = {
       dark: v.nullable(run),
       /** Of a stored shot; null: the newest live one. */
       shot: v.nullable(v.strictObject({ run, tag })),
-      mean: whole(1, 1000),
+      ...liveSubject,
       /** The part that is shown, in pixels of the whole picture; null: all. */
       region,
       form: v.picklist(["png", "h5"]),

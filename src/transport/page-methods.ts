@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { pageDataMethods } from "./page-data-methods.ts";
+import { liveSubject, pageDataMethods } from "./page-data-methods.ts";
 import { isPresetMethod, type presetMethods } from "./preset-methods.ts";
 import { isScanMethod, type scanMethods } from "./scan-methods.ts";
 
@@ -26,19 +26,6 @@ const profileAxis = v.strictObject({
   distanceMm: v.nullable(v.pipe(v.number(), v.minValue(1e-3))),
   photonEnergyEv: v.nullable(v.pipe(v.number(), v.minValue(1))),
 });
-
-/** Which shots a live picture is of. */
-const liveSubject = {
-  /** The mean of so many shots, the newest last; of pumped and unpumped ones, so many of each. */
-  mean: whole(1, 1000),
-  /**
-   * Means of pumped or unpumped shots, by the signals that label the shots of runs; their difference, its standard
-   * error from the scatter of the shots, or one by the other. A difference has no dark subtracted: it falls out.
-   */
-  what: v.picklist(["all", "pumped", "unpumped", "difference", "error", "significance"]),
-  /** A shot with at least `minPixels` pixels at or above `threshold` (ADU, less the dark) is a hit. */
-  hits: v.nullable(v.strictObject({ threshold: v.number(), minPixels: whole(1, 100_000_000) })),
-};
 
 /** How a picture is made of the images of a detector's sensors. */
 const look = {

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { connect } from "../../src/connect.ts";
 import type { Roi } from "../../src/core/roi.ts";
 import { createSimulatedFacility } from "../../src/facility/index.ts";
-import { play } from "../../src/live/index.ts";
+import { replayLive as play } from "../../src/live/index.ts";
 import { assemblerFor, radiusToQ } from "../../src/reduce/index.ts";
 import { newToken, serve } from "../../src/server/index.ts";
 import { callMethods } from "../../src/transport/methods.ts";

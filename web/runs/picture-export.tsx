@@ -2,7 +2,7 @@ import { useState } from "react";
 import type { Roi } from "../../src/core/roi.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { limitsOf } from "../live/limits.ts";
-import { copyOf, type Look } from "../live/look.ts";
+import { copyOf, type Look, meanOf } from "../live/look.ts";
 import { ask } from "../server/connection.ts";
 import { save } from "../server/save.ts";
 import { textOf } from "../server/use-poll.ts";
@@ -28,9 +28,10 @@ export function PictureExport({
     setError(null);
     const { picture, bl, detId } = frame;
     const { low, high } = limitsOf(picture, look);
-    const { dark, mean, colourMap, scale } = look;
+    const { dark, what, hits, colourMap, scale } = look;
+    const of = { bl, detId, dark, shot, mean: meanOf(look), what, hits };
     const part = region === null ? null : copyOf(region);
-    ask("page.export", { bl, detId, dark, shot, mean, region: part, form, colourMap, scale, range: [low, high] })
+    ask("page.export", { ...of, region: part, form, colourMap, scale, range: [low, high] })
       .then((file) => {
         save(file.name, file.bytes, form === "png" ? "image/png" : "application/x-hdf5");
         setSaved(file);

@@ -55,7 +55,17 @@ describe("what the page asks of runs and files", () => {
       ...{ bl: BL, detId, dark: null, region, side: 800, rois: [], profile: null, run: RUN, tag },
     });
     const { picture } = shown;
-    const wish = { bl: BL, detId, dark: null, shot: { run: RUN, tag }, mean: 1, region, scale: "linear" };
+    const wish = {
+      bl: BL,
+      detId,
+      dark: null,
+      shot: { run: RUN, tag },
+      mean: 1,
+      what: "all",
+      hits: null,
+      region,
+      scale: "linear",
+    } as const;
     const h5 = await page.call("page.export", { ...wish, form: "h5", colourMap: "Turbo", range: [0, 1] });
     const folder = temporaryFolder();
     writeFileSync(join(folder, h5.name), h5.bytes);
