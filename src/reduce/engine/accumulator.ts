@@ -70,6 +70,17 @@ export interface ReduceKernel {
     cells: number,
     outside: number,
   ): void;
+  /** `step`: bytes from one of the eleven sums of all pixels to the next. */
+  covaryU16(
+    frames: number,
+    count: number,
+    stride: number,
+    n: number,
+    dark: number,
+    numbers: number,
+    sums: number,
+    step: number,
+  ): void;
 }
 type Histogram = (
   frames: number,

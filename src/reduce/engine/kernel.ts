@@ -1,5 +1,5 @@
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
-import type { ImageSpec } from "../../core/shots.ts";
+import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { Arena, hasFunctions, instantiateKernel } from "../../core/wasm.ts";
 import type { KernelWork, Layout, Reducer } from "../reducer.ts";
 import type { PixelSlice, ReduceKernel } from "./accumulator.ts";
@@ -70,6 +70,7 @@ const names: readonly (keyof ReduceKernel)[] = [
   "countsU16",
   "photonsU16",
   "pixelBinsU16",
+  "covaryU16",
 ];
 
 /** The functions of the kernel over the memory of the arena. */
@@ -166,11 +167,22 @@ export class SensorKernel implements BatchStatistics {
   /**
    * Takes in consecutive images of the type given, at most {@link GROUP}.
    * @param first - number of the first image in `data`
-   * @param tags - of each image
+   * @param shots - of each image
    */
-  accumulate(data: Pixels, first: number, tags: readonly number[]): void {
-    if (this.#type === "uint16" && tags.length > 1) this.#countWhole(data, first, tags);
-    else for (const [k, tag] of tags.entries()) this.#accumulateOne(data, first + k, tag);
+  accumulate(data: Pixels, first: number, shots: readonly Shot[]): void {
+    for (const own of this.#whole.own.values())
+      if (own.arrive !== undefined) for (const shot of shots) own.arrive(shot);
+    if (this.#type !== "uint16" || shots.length === 1) {
+      for (const [k, { tag }] of shots.entries()) this.#accumulateOne(data, first + k, tag);
+      return;
+    }
+    // Those that came before are counted before.
+    this.finish();
+    this.#countWhole(
+      data,
+      first,
+      shots.map(({ tag }) => tag),
+    );
   }
 
   /** Counts the images that wait; to be called before the block is read. */

@@ -170,11 +170,7 @@ export class SensorFeed {
 
   #accumulate(kernel: SensorKernel, data: Pixels, first: number, shots: readonly Shot[]): void {
     if (kernel.room < shots.length) this.flush();
-    kernel.accumulate(
-      data,
-      first,
-      shots.map(({ tag }) => tag),
-    );
+    kernel.accumulate(data, first, shots);
   }
 
   /** @param isCounted - the kernel has it already */

@@ -1,4 +1,4 @@
-import type { ImageSpec } from "../../core/shots.ts";
+import type { ImageSpec, Shot } from "../../core/shots.ts";
 import type { Accumulator } from "./accumulator.ts";
 
 /** What the WebAssembly kernel can count over many images of a sensor. */
@@ -14,6 +14,8 @@ export interface OwnStatistic<A extends OwnAccumulator> {
 
 /** Counts the slices of images, one group after another. */
 export interface OwnAccumulator extends Accumulator {
+  /** Told of each image in the order in which they are counted, before its group; to note a 0-D signal. */
+  arrive?(shot: Shot): void;
   /** Images of the next group. */
   begin(images: number): void;
 }

@@ -2,9 +2,11 @@ import ndarray from "ndarray";
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
+import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { quantize } from "../engine/exact.ts";
 import { addFourth, addProducts, addWide, FOUR_STEP, sums, THREE_STEP, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
+import { CovarianceSums, type pixelSums } from "./covariance-sums.ts";
 
 export interface CovarianceOptions {
   /** Equipment id of the 0-D signal; the shots must have been asked for with it in `signals`. */
@@ -52,7 +54,7 @@ const LARGEST = 2 ** 31;
  * Covariance and correlation of every pixel with a 0-D signal, such as a beam monitor. Shots for which the signal has
  * no number are counted and left out; a pixel that is NaN in any other shot is NaN. When signal × scale has a standard
  * deviation below 2^−6, rounding could not be told from it and `correlation` is NaN everywhere: give a larger `scale`.
- * Memory: 88 bytes per pixel (46 MB for 1024 × 512).
+ * Memory: 88 bytes per pixel (46 MB for 1024 × 512), and as much again in the kernel.
  *
  * @throws BAD_ARGUMENT when the shots do not carry the signal, or a value × scale is 2^31 or more
  * @example
@@ -64,6 +66,14 @@ const LARGEST = 2 ** 31;
 export function covariance(options: CovarianceOptions): Reducer<Covariance> {
   const { equipId: signal } = resolveOptions("covariance", options, { equipId: asText, scale: any });
   const scale = asFinite("scale", options.scale ?? (signal.endsWith("/charge") ? 2 ** 40 : 2 ** 8), Number.MIN_VALUE);
+  const numberOf = (shot: Shot): number => {
+    const number = shot.number(signal);
+    return Number.isFinite(number) ? scaled(signal, number, scale) : NaN;
+  };
+  const counted = {
+    accumulator: ({ rows, columns }: ImageSpec, dark: Float64Array | undefined) =>
+      new CovarianceSums(numberOf, dark, rows * columns),
+  };
   return defineReducer({
     name: `covariance(${signal}, scale ${scale})`,
     sumsOnGrid: true,
@@ -86,17 +96,17 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
         lower: sums(5),
       };
     },
+    kernel: {
+      statistics: [counted],
+      type: "uint16",
+      flush: (state, block) => {
+        for (const y of block.own(counted)?.addTo(state) ?? []) addShot(state, y);
+      },
+    },
     add: (state, pixels, shot) => {
-      const { upper, lower } = state;
-      const number = shot.number(signal);
-      if (!Number.isFinite(number)) {
-        upper[SKIPPED] = (upper[SKIPPED] ?? 0) + 1;
-        return;
-      }
-      const y = scaled(signal, number, scale);
-      upper[COUNT] = (upper[COUNT] ?? 0) + 1;
-      addWide(upper, lower, SIGNAL, y);
-      addSquare(upper, lower, y);
+      const y = numberOf(shot);
+      addShot(state, y);
+      if (Number.isNaN(y)) return;
       addProducts(state, pixels, 1, y);
       addFourth(state, pixels, y);
     },
@@ -156,6 +166,15 @@ function addSquare(upper: Float64Array, lower: Float64Array, y: number): void {
   addWide(upper, lower, SQUARE, low * low);
 }
 
+/** Adds what is not of a pixel; NaN for a shot that is left out. */
+function addShot({ upper, lower }: WideSums, y: number): void {
+  const place = Number.isNaN(y) ? SKIPPED : COUNT;
+  upper[place] = (upper[place] ?? 0) + 1;
+  if (place === SKIPPED) return;
+  addWide(upper, lower, SIGNAL, y);
+  addSquare(upper, lower, y);
+}
+
 /** Σ(y − ȳ)² from the exact sums, in whole steps: n Σy² − (Σy)² cancels more digits than a double has. */
 function signalSpread({ upper, lower }: WideSums, count: number): number {
   if (count === 0) return NaN;
@@ -188,22 +207,7 @@ function centred(upper: number, lower: number, a: Pivoted, b: Pivoted, count: nu
 }
 
 /** The sums that the error of one pixel's covariance is made of. */
-type FourthState = Readonly<
-  Record<
-    | "sum"
-    | "squareUpper"
-    | "squareLower"
-    | "productUpper"
-    | "productLower"
-    | "fourUpper"
-    | "fourLower"
-    | "leftUpper"
-    | "leftLower"
-    | "rightUpper"
-    | "rightLower",
-    Float64Array
-  >
->;
+type FourthState = Readonly<Record<(typeof pixelSums)[number], Float64Array>>;
 
 /** Less than this of the largest sum is no more than its last digits say. */
 const LEAST_LEFT = 2 ** -42;

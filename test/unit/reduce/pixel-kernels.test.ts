@@ -9,6 +9,7 @@ import {
   byClass,
   type Correction,
   correct,
+  covariance,
   createStack,
   defineReducer,
   findPeaks,
@@ -226,16 +227,20 @@ describe("reducers that the kernel knows", () => {
       whole.map((x, i) => (x * (k + 1) + i) % 1021),
       k * length,
     );
+  const i0 = Float64Array.from({ length: 11 }, (_, k) => (k % 4 === 2 ? NaN : 5 + Math.sin(k)));
   const oneByOne = async function* () {
-    for (let k = 0; k < 11; k++)
-      yield shotOf(k, { P: asImage(stack.data.subarray(k * length, (k + 1) * length), rows, columns) });
+    for (const [k, signal] of i0.entries()) {
+      const pixels = stack.data.subarray(k * length, (k + 1) * length);
+      yield shotOf(k, { P: asImage(pixels, rows, columns) }, signal);
+    }
   };
-  const inMemory = () => shotsFrom({ P: stack });
+  const inMemory = () => shotsFrom({ P: stack }, { signals: { i0 } });
   const asked = {
     along: projections(),
     rings: radialProfile(base),
     lit: hits({ threshold: 60.5, minPixels: 1 }),
     photons: photonCounts({ aduPerPhoton: 77.7 }),
+    withI0: covariance({ equipId: "i0", scale: 100 }),
     adu: pixelHistogram({ from: -30.5, to: 300, binWidth: 7 }),
     least: minMax(),
   };
