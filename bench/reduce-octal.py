@@ -105,7 +105,7 @@ def np_covariance():
             sx += value
             np.multiply(value, value, out=square)
             sxx += square
-            np.multiply(value, np.float32(signal[k]), out=product)
+            np.multiply(value, signal[k], out=product)
             sxy += product
         out += float((sxy / n - sx / n * signal.mean()).sum())
     return [out]

@@ -510,24 +510,6 @@ export function sharesF32(
   return shares<f32>(pixels, n, dark, start, bins, parts, sums, squares, missing);
 }
 
-/** Writes the numbers of the pixels above their limits (u16 of each pixel) to `found`; gives how many. */
-export function aboveU16(pixels: usize, n: i32, limits: usize, found: usize): i32 {
-  const whole = n & ~7;
-  let count = 0;
-  for (let i = 0; i < whole; i += 8) {
-    const at = (<usize>i) << 1;
-    const over = i16x8.sub_sat_u(v128.load(pixels + at), v128.load(limits + at));
-    if (!v128.any_true(over)) continue;
-    for (let lanes = i16x8.bitmask(i16x8.ne(over, i16x8.splat(0))); lanes !== 0; lanes &= lanes - 1)
-      count = note(found, count, i + ctz<i32>(lanes));
-  }
-  for (let i = whole; i < n; i++) {
-    const at = (<usize>i) << 1;
-    if (load<u16>(pixels + at) > load<u16>(limits + at)) count = note(found, count, i);
-  }
-  return count;
-}
-
 /**
  * Writes the largest whole number of each pixel that less its dark (f64) is below `least`, from 0 to 65535; 65535 where
  * the dark is not a number. An even number of pixels.
@@ -704,7 +686,7 @@ export function pixelBinsU16(
   }
 }
 
-/** The numbers of f32 pixels from `least` on; infinite ones are left out. */
+/** Writes the numbers of f32 pixels from `least` on to `found`; infinite ones are left out. Gives how many. */
 export function fromF32(pixels: usize, n: i32, least: f32, found: usize): i32 {
   const whole = n & ~3;
   const leasts = f32x4.splat(least);

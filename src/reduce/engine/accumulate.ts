@@ -9,9 +9,10 @@
  * CorrectionChain     only when corrections are given: drops a shot, or gives a corrected float32 image
  *     │
  * SensorFeed          one for each sensor; gives the image to each reducer in one of three ways
- *     ├─▶ SensorKernel      sums, squares, least and greatest value, histogram: counted in WebAssembly for
- *     │       │             8 images at a time in an AccumulatorSet, later added to the state by `kernel.flush`
- *     ├─▶ Reducer.add       any other reducer, image by image; the dark is subtracted before
+ *     ├─▶ SensorKernel      sums, squares, least and greatest value, histogram, and what a reducer counts itself
+ *     │       │             (OwnStatistic): in WebAssembly, 8 images at a time, in an AccumulatorSet; later added to
+ *     │       │             the state by `kernel.flush`
+ *     ├─▶ Reducer.add       any other reducer, image by image; the dark is subtracted before, in WebAssembly too
  *     └─▶ SensorFeed        of the class of the shot, for `byClass`
  *             │
  * State               plain arrays in the `layout` of the reducer, one state for each reducer and sensor
