@@ -23,7 +23,7 @@ import { withNames } from "./transport/wrappers/with-names.ts";
 const simulatedScheme: OpenScheme = async (address) =>
   await (await import("./facility/scheme.ts")).simulatedScheme(address);
 const fileScheme: OpenScheme = async (address) =>
-  await (await import("./hdf5/read/file-scheme.ts")).fileScheme(address);
+  await (await import("./hdf5/open/file-scheme.ts")).fileScheme(address);
 const reductions = async (): Promise<typeof import("./reduce/index.ts")> => await import("./reduce/index.ts");
 const drawing = async (): Promise<typeof import("./plot/image.ts")> => await import("./plot/image.ts");
 

@@ -27,6 +27,7 @@ import { type LivePace, SimulatedLive } from "./live.ts";
 import { CitiusModel } from "./models/citius.ts";
 import { DetectorModels } from "./models/detector-models.ts";
 import { MpccdModel } from "./models/mpccd.ts";
+import { simulatedDevices } from "./optics/simulated-devices.ts";
 import { liveParameters, timingParameters } from "./parameters.ts";
 import { isImage, type PlannedRun } from "./planned-run.ts";
 import { PulseModel } from "./pulse.ts";
@@ -159,7 +160,7 @@ export class SimulatedFacility implements DataSource {
     });
     const now = (): number => this.live.ticks();
     const machine = new Accelerator(seed, scenario, this.#pulses, this.beamlines());
-    const context = { seed, scenario, machine, pulses: this.#pulses, rests, now };
+    const context = { seed, scenario, machine, pulses: this.#pulses, rests, simulatedDevices, now };
     this.#controlled = new Map(
       controlledBeamlines.map(({ bl, devices }) => [bl, new ControlledBeamline(bl, devices, context)]),
     );
@@ -179,13 +180,12 @@ export class SimulatedFacility implements DataSource {
       (hightag) => this.#schedule.newestTag(hightag),
     );
     this.#virtualTime = new VirtualTime(clock, speed);
-    const newestRun = (bl: number): number => this.#schedule.runs(bl, 1)[0] ?? 0;
     this.control = new SimulatedControl({
       name,
       beamlines: this.#controlled,
       virtualTime: this.#virtualTime,
       now,
-      newestRun,
+      newestRun: (bl) => this.#schedule.runs(bl, 1)[0] ?? 0,
       machine,
       operators: new SimulatedOperators(seed, scenario.operators, clock, speed),
     });

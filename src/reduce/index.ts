@@ -13,6 +13,7 @@ export {
   ratioOfSums,
   type ShotNumbers,
 } from "../core/ratio.ts";
+export { accumulate, memoryOf, type Reading } from "./accumulate.ts";
 export {
   type Accumulated,
   type Accumulators,
@@ -95,12 +96,10 @@ export {
   emissionSpectrum,
   fitEmissionLines,
 } from "./emission/index.ts";
-export { accumulate, memoryOf, type Reading } from "./engine/accumulate.ts";
 export { quantize, quantizeHigh } from "./engine/exact.ts";
 export { type ParallelOptions, reduceInParallel } from "./engine/parallel.ts";
 export type { PartModule, PartTask } from "./engine/part.ts";
 export { type Checkpoint, PartialResult, type SensorState } from "./engine/partial-result.ts";
-export type { AccumulateOptions } from "./engine/pass.ts";
 export { ShotSeries } from "./engine/shot-series.ts";
 export { createStack, type ImageStack, StackedShots, type StackOptions, shotsFrom } from "./engine/stack.ts";
 export type { SavedState } from "./engine/state.ts";
@@ -112,6 +111,7 @@ export type {
 export type { WideSums } from "./engine/wide-sum.ts";
 export { type Condition, filterShots } from "./filter.ts";
 export { type MonitorCheck, type MonitorCheckOptions, monitorCheck } from "./monitor-check.ts";
+export type { AccumulateOptions } from "./pass.ts";
 export {
   assemblerFor,
   findSpots,

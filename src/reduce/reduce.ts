@@ -2,9 +2,9 @@ import { badArgument } from "../core/guards.ts";
 import { type Ledger, onlyDropped } from "../core/ledger.ts";
 import { any, resolveOptions } from "../core/options.ts";
 import type { ShotStream } from "../core/shots.ts";
-import { accumulate } from "./engine/accumulate.ts";
+import { accumulate } from "./accumulate.ts";
 import { PartialResult } from "./engine/partial-result.ts";
-import type { AccumulateOptions } from "./engine/pass.ts";
+import type { AccumulateOptions } from "./pass.ts";
 import type { Reducer } from "./reducer.ts";
 
 /**

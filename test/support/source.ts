@@ -1,6 +1,6 @@
 /** What the files of src import and export, types included, as the TypeScript compiler reads them. */
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import ts from "typescript";
 
 export const root: string = resolve(import.meta.dirname, "../..");
@@ -81,18 +81,37 @@ export const targetOf = (file: string, from: string): string => relative(src, re
 
 /** Files that import each other, types included: each group once. */
 export function circles(): string[][] {
-  const edges = new Map(
-    sourceFiles.map((file) => [
-      file,
-      sourceOf(file)
-        .imports.filter(({ from }) => from.startsWith("."))
-        .map(({ from }) => targetOf(file, from)),
-    ]),
-  );
-  const reached = new Map(sourceFiles.map((file) => [file, reachable(file, edges)]));
+  return circlesOf(new Map(sourceFiles.map((file) => [file, importsOf(file)])));
+}
+
+/** Folders inside a module that import each other. What its folders share stands in the module's own folder. */
+export function folderCircles(): string[][] {
+  const edges = new Map<string, string[]>();
+  for (const file of sourceFiles.filter(isInside)) {
+    const folder = dirname(file);
+    const others = importsOf(file)
+      .filter(isInside)
+      .map((other) => dirname(other));
+    edges.set(folder, [...(edges.get(folder) ?? []), ...others.filter((other) => other !== folder)]);
+  }
+  return circlesOf(edges);
+}
+
+/** Whether a file is in a folder of a module, not in the module's own. */
+const isInside = (file: string): boolean => dirname(file).includes(sep);
+
+/** The files of src that a file imports. */
+function importsOf(file: string): string[] {
+  return sourceOf(file)
+    .imports.filter(({ from }) => from.startsWith("."))
+    .map(({ from }) => targetOf(file, from));
+}
+
+function circlesOf(edges: ReadonlyMap<string, readonly string[]>): string[][] {
+  const reached = new Map([...edges.keys()].map((node) => [node, reachable(node, edges)]));
   const groups = new Map<string, string[]>();
-  for (const file of sourceFiles) {
-    const group = [...(reached.get(file) ?? [])].filter((other) => reached.get(other)?.has(file)).sort();
+  for (const node of edges.keys()) {
+    const group = [...(reached.get(node) ?? [])].filter((other) => reached.get(other)?.has(node)).sort();
     if (group.length > 0) groups.set(group.join(" "), group);
   }
   return [...groups.values()];

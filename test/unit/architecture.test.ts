@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   circles,
   sourceFiles as files,
+  folderCircles,
   homonyms,
   root,
   sourceOf,
@@ -171,6 +172,10 @@ describe("the layers", () => {
   it("have no circles, types included: put what two files share into a third", () => {
     const found = circles();
     expect(found, page).toEqual([]);
+  });
+
+  it("have no circles between the folders of a module: put what two folders share into the module's own", () => {
+    expect(folderCircles(), page).toEqual([]);
   });
 
   it("call no two things alike", () => {

@@ -6,8 +6,6 @@ import type { DeviceInfo, DeviceReading } from "../../ec/index.ts";
 import type { RequestRule } from "../../transport/request-methods.ts";
 import type { Pump, RunSeries } from "../experiment.ts";
 import { experiments, liveTag } from "../experiments.ts";
-import type { DeviceBehavior, DevicesAt } from "../optics/simulated-device.ts";
-import { simulatedDevices } from "../optics/simulated-devices.ts";
 import { pumpDisplacementA2, timingParameters } from "../parameters.ts";
 import { stepOf } from "../planned-run.ts";
 import type { PulseModel } from "../pulse.ts";
@@ -18,6 +16,7 @@ import { Exposures } from "./exposures.ts";
 import { controlParameters } from "./parameters.ts";
 import { RunControl } from "./run-control.ts";
 import type { Scenario } from "./scenario.ts";
+import type { DeviceBehavior, DevicesAt, SimulatedDevice } from "./simulated-device.ts";
 import { type DeviceRest, type FaultDraws, Stage } from "./stage.ts";
 import { SettingDevice, ShutterDevice } from "./switches.ts";
 
@@ -32,6 +31,8 @@ interface BeamlineContext {
   readonly pulses: PulseModel;
   /** Where devices stand that are not where they are when nobody has moved them. */
   readonly rests: DeviceRests;
+  /** Devices with a file of their own, of all beamlines. */
+  readonly simulatedDevices: readonly SimulatedDevice[];
   /** Ticks since the facility was created. */
   now(): number;
 }
@@ -63,7 +64,7 @@ export class ControlledBeamline implements ShotControl {
     this.bl = bl;
     this.#context = context;
     this.#devices = devices;
-    const { seed, scenario, rests } = context;
+    const { seed, scenario, rests, simulatedDevices } = context;
     this.#experiment = experimentOf(bl, seed, devices);
     this.runs = new RunControl(bl, this.#experiment);
     const own = simulatedDevices.filter((device) => device.bl === bl);

@@ -1,7 +1,7 @@
 import { hash, Random } from "../../core/random.ts";
 import { axis, diode, setting } from "../control/devices.ts";
+import type { DevicesAt, SimulatedDevice } from "../control/simulated-device.ts";
 import { monochromatorParameters } from "../parameters.ts";
-import type { DevicesAt, SimulatedDevice } from "./simulated-device.ts";
 import { reflectedEv, spectralShares } from "./spectral-share.ts";
 
 const rotation = {

@@ -1,7 +1,7 @@
 import { hash, Random } from "../../core/random.ts";
 import { accelerator } from "../control/devices.ts";
 import { controlParameters } from "../control/parameters.ts";
-import type { SimulatedDevice } from "./simulated-device.ts";
+import type { SimulatedDevice } from "../control/simulated-device.ts";
 
 const { knobs, photonEnergyKev, knobNoise } = controlParameters.machine;
 

@@ -1,10 +1,10 @@
 import { hash } from "../../core/random.ts";
 import { accelerator, diode } from "../control/devices.ts";
 import { controlParameters } from "../control/parameters.ts";
+import type { SimulatedDevice } from "../control/simulated-device.ts";
 import type { PulseModel } from "../pulse.ts";
 import { pumpResponse } from "../response.ts";
 import type { SimulatedShot } from "../shot.ts";
-import type { SimulatedDevice } from "./simulated-device.ts";
 
 const { delayNoiseFs, pumpLight, pumpLightSpread, pumpLightFloor } = controlParameters.pumpFel;
 

@@ -1,7 +1,7 @@
 import { hash, Random } from "../../core/random.ts";
 import { axis, diode } from "../control/devices.ts";
 import { controlParameters } from "../control/parameters.ts";
-import type { SimulatedDevice } from "./simulated-device.ts";
+import type { SimulatedDevice } from "../control/simulated-device.ts";
 
 const rotation = axis(3, 4, 36, "crystal rotation, 1e-4 deg/pulse", {
   limitsPulses: [-100_000, 100_000],

@@ -1,8 +1,8 @@
 import { hash, Random } from "../../core/random.ts";
 import { splitDelayGeometry } from "../../optics/index.ts";
 import { axis, setting } from "../control/devices.ts";
+import type { DevicesAt, SimulatedDevice } from "../control/simulated-device.ts";
 import { monitorParameters, splitDelayParameters as parameters } from "../parameters.ts";
-import type { DevicesAt, SimulatedDevice } from "./simulated-device.ts";
 import { type ReflectedBand, reflectedEv, spectralShares } from "./spectral-share.ts";
 
 const crystals = ["BS", "BR1", "BR2", "BM", "CC1", "CC2"] as const;

@@ -6,7 +6,7 @@ import { flag, optional, resolveOptions } from "../../core/options.ts";
 import { replaceBy } from "../../files/index.ts";
 import { H5File } from "../read/h5file.ts";
 import { eventInfoPathOf } from "../read/signals.ts";
-import { H5Writer } from "./writer.ts";
+import { H5Writer } from "../write/writer.ts";
 
 /** A 0-D signal that is added to a file: a number for each tag, NaN where there is none. */
 export interface AddedSignal {

@@ -1,4 +1,5 @@
-import type { ConvertPlan } from "./plan.ts";
+import { bytesOf } from "../write/digests.ts";
+import type { ConvertPlan } from "../write/plan.ts";
 import type { Batch, Staging } from "./staging.ts";
 
 /** What a batch notes of its shots. */
@@ -91,9 +92,4 @@ export function trailerParts({ times, energiesEv, energySource, values, statuses
     energySource,
     ...values.flatMap((column, i) => [bytesOf(column), statuses[i] ?? new Uint8Array(0)]),
   ];
-}
-
-/** The memory of numbers as bytes: no copy. */
-export function bytesOf(values: ArrayBufferView): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

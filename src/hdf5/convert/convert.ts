@@ -13,10 +13,6 @@ import { writeSignal } from "../layouts/event-info.ts";
 import { writingOf } from "../layouts/index.ts";
 import type { LayoutWriter } from "../layouts/layout.ts";
 import { unitsPerPhoton } from "../layouts/stack.ts";
-import { energySources, readTrailer, readTrailerColumn, type ShotBatchInfo, shotBatches } from "./batch.ts";
-import { ImageDigests } from "./digests.ts";
-import type { ConvertPlan, ConvertSource, OutputImage } from "./plan.ts";
-import { planConversion } from "./planning.ts";
 import {
   asciiJson,
   type DarkInfo,
@@ -25,12 +21,16 @@ import {
   PROVENANCE_PATH,
   type Provenance,
   provenanceOf,
-} from "./provenance.ts";
+} from "../read/provenance.ts";
+import type { ConvertRequest, PixelUnits } from "../request.ts";
+import { ImageDigests } from "../write/digests.ts";
+import type { ConvertPlan, ConvertSource, OutputImage } from "../write/plan.ts";
+import { type H5Numbers, H5Writer } from "../write/writer.ts";
+import { energySources, readTrailer, readTrailerColumn, type ShotBatchInfo, shotBatches } from "./batch.ts";
+import { planConversion } from "./planning.ts";
 import { type ReadOptions, readChecks, readDarkMeans, readShots } from "./read.ts";
-import type { ConvertRequest, PixelUnits } from "./request.ts";
 import { resolveRequest } from "./resolve.ts";
 import { partFiles, readJournal, removeParts, Staging } from "./staging.ts";
-import { type H5Numbers, H5Writer } from "./writer.ts";
 
 export interface ConvertOptions extends ReadOptions {
   /** Address the source was opened by, for the provenance and `sacla replay`. */

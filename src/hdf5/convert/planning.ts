@@ -10,8 +10,8 @@ import { Assembler } from "../../ip/index.ts";
 import type { RunInfo } from "../../transport/index.ts";
 import { writingOf } from "../layouts/index.ts";
 import { defaultSignals, eventInfoPathOf, hutchSignals, oneNameEach } from "../read/signals.ts";
-import type { ConvertPlan, ConvertSource, OutputImage, StoredSignal } from "./plan.ts";
-import type { ResolvedRequest } from "./request.ts";
+import type { ResolvedRequest } from "../request.ts";
+import type { ConvertPlan, ConvertSource, OutputImage, StoredSignal } from "../write/plan.ts";
 
 /** Batches of about this size: a kill costs at most so much to read again. */
 const BATCH_BYTES = 1 << 25;

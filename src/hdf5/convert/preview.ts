@@ -1,8 +1,8 @@
 import type { CallOptions } from "../../core/async.ts";
 import type { Ledger } from "../../core/ledger.ts";
-import type { ConvertSource, OutputImage } from "./plan.ts";
+import type { ConvertRequest, ResolvedRequest } from "../request.ts";
+import type { ConvertSource, OutputImage } from "../write/plan.ts";
 import { planConversion } from "./planning.ts";
-import type { ConvertRequest, ResolvedRequest } from "./request.ts";
 import { resolveRequest } from "./resolve.ts";
 
 /** What a conversion would write. */

@@ -8,11 +8,12 @@ import { any } from "../../core/options.ts";
 import { STATUS_OK, syncStatus } from "../../core/syncdb.ts";
 import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
 import type { Shot } from "../../st/index.ts";
+import { PeakFinder } from "../layouts/hits.ts";
 import { unitsPerPhoton } from "../layouts/stack.ts";
-import { bytesOf, type ShotBatchInfo, shotBatches, type Trailer, trailerParts } from "./batch.ts";
-import { PeakFinder } from "./hits.ts";
-import type { ConvertPlan, ConvertSource, OutputImage } from "./plan.ts";
-import type { DarkInfo } from "./provenance.ts";
+import type { DarkInfo } from "../read/provenance.ts";
+import { bytesOf } from "../write/digests.ts";
+import type { ConvertPlan, ConvertSource, OutputImage } from "../write/plan.ts";
+import { type ShotBatchInfo, shotBatches, type Trailer, trailerParts } from "./batch.ts";
 import type { Staging } from "./staging.ts";
 
 /** How far a conversion is. */

@@ -4,9 +4,9 @@ import { resolveOptions } from "../../core/options.ts";
 import { writeFailed } from "../../files/index.ts";
 import { validateFile } from "../layouts/validate.ts";
 import { H5File } from "../read/h5file.ts";
+import { type Provenance, provenanceOf } from "../read/provenance.ts";
+import type { ConvertSource } from "../write/plan.ts";
 import { convert } from "./convert.ts";
-import type { ConvertSource } from "./plan.ts";
-import { type Provenance, provenanceOf } from "./provenance.ts";
 import { type ReadOptions, readChecks } from "./read.ts";
 import { asRequest } from "./resolve.ts";
 

@@ -3,9 +3,8 @@ import { any, type Check, finite, flag, integer, oneOf, optional, resolveOptions
 import type { Roi } from "../../core/roi.ts";
 import { asTags } from "../../core/tags.ts";
 import { parseCondition } from "../../db/index.ts";
+import { MOST_PEAKS } from "../layouts/hits.ts";
 import { writingOf } from "../layouts/index.ts";
-import { asCompression } from "./compression.ts";
-import { MOST_PEAKS } from "./hits.ts";
 import {
   type ConvertHits,
   type ConvertRequest,
@@ -14,7 +13,8 @@ import {
   type ResolvedHits,
   type ResolvedRequest,
   shotClasses,
-} from "./request.ts";
+} from "../request.ts";
+import { asCompression } from "../write/compression.ts";
 
 /** @throws BAD_ARGUMENT when an option is wrong, or two do not go together */
 export function resolveRequest(request: ConvertRequest): ResolvedRequest {

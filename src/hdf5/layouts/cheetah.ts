@@ -1,9 +1,9 @@
 import { HC_EV_ANGSTROM } from "../../core/constants.ts";
 import type { SensorGeometry } from "../../core/detector.ts";
-import { gzip } from "../convert/compression.ts";
-import type { H5Numbers } from "../convert/writer.ts";
 import type { H5File } from "../read/h5file.ts";
 import { StackSource } from "../read/stack-source.ts";
+import { gzip } from "../write/compression.ts";
+import type { H5Numbers } from "../write/writer.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
 import { checkStackImages, STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";

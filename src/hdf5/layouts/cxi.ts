@@ -1,11 +1,11 @@
 import { SaclaError } from "../../core/errors.ts";
 import type { Peaks } from "../../reduce/index.ts";
-import { gzip } from "../convert/compression.ts";
-import { PeakFinder } from "../convert/hits.ts";
-import type { ConvertPlan } from "../convert/plan.ts";
-import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import type { H5File } from "../read/h5file.ts";
 import { StackSource } from "../read/stack-source.ts";
+import { gzip } from "../write/compression.ts";
+import type { ConvertPlan } from "../write/plan.ts";
+import type { H5Numbers, H5Writer } from "../write/writer.ts";
+import { PeakFinder } from "./hits.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { checkNxmx, NxmxWriter, nxmxRules } from "./nxmx.ts";
 import { error, type FindingBook } from "./rules.ts";

@@ -1,8 +1,8 @@
 import type { DetectorInfo } from "../../core/detector.ts";
 import { familyOf } from "../../core/detector-families.ts";
-import { chunkFilter } from "../convert/compression.ts";
-import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
-import type { H5Numbers, H5Writer } from "../convert/writer.ts";
+import { chunkFilter } from "../write/compression.ts";
+import type { ConvertPlan, OutputImage } from "../write/plan.ts";
+import type { H5Numbers, H5Writer } from "../write/writer.ts";
 import { tagNumbers } from "./event-info.ts";
 import type { LayoutWriter } from "./layout.ts";
 

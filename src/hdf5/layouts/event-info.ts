@@ -1,6 +1,6 @@
 import { STATUS_MISSING, STATUS_NOT_CONVERGED, STATUS_OK, STATUS_SATURATED } from "../../core/syncdb.ts";
-import type { StoredSignal } from "../convert/plan.ts";
-import type { H5Writer } from "../convert/writer.ts";
+import type { StoredSignal } from "../write/plan.ts";
+import type { H5Writer } from "../write/writer.ts";
 
 const MAX_INT32 = 0x7fff_ffff;
 

@@ -1,6 +1,6 @@
 import { SaclaError } from "../../core/errors.ts";
-import type { FileFormat } from "../convert/request.ts";
 import type { H5File } from "../read/h5file.ts";
+import type { FileFormat } from "../request.ts";
 import { cheetah } from "./cheetah.ts";
 import { cxi } from "./cxi.ts";
 import { dataconvert } from "./dataconvert.ts";

@@ -1,9 +1,9 @@
 import type { DataSource } from "../../source/data-source.ts";
-import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
-import type { ConvertRequest, PixelUnits, ResolvedRequest } from "../convert/request.ts";
-import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import type { ArchiveOptions } from "../read/dataconvert.ts";
 import type { H5File } from "../read/h5file.ts";
+import type { ConvertRequest, PixelUnits, ResolvedRequest } from "../request.ts";
+import type { ConvertPlan, OutputImage } from "../write/plan.ts";
+import type { H5Numbers, H5Writer } from "../write/writer.ts";
 import type { FindingBook, Rule } from "./rules.ts";
 
 /** One layout of HDF5 files: how to recognise, check, read and write it. A new layout is one such object. */

@@ -2,8 +2,8 @@ import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { SaclaError, show } from "../../core/errors.ts";
 import { readTextFile } from "../../files/index.ts";
 import { parseCrystfelGeom } from "../../ip/index.ts";
-import { type Provenance, readProvenance } from "../convert/provenance.ts";
 import type { H5File } from "../read/h5file.ts";
+import { type Provenance, readProvenance } from "../read/provenance.ts";
 import type { StackContent } from "../read/stack-source.ts";
 
 const READS =

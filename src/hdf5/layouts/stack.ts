@@ -3,11 +3,11 @@ import { type DetectorInfo, photonsPerAdu, type SensorGeometry } from "../../cor
 import { SaclaError } from "../../core/errors.ts";
 import { asImage } from "../../core/ndarray.ts";
 import { badPixels, type CrystfelGeomOptions, toCrystfelGeom, usable } from "../../ip/index.ts";
-import { chunkFilter } from "../convert/compression.ts";
-import type { ConvertPlan, OutputImage } from "../convert/plan.ts";
-import type { PixelUnits } from "../convert/request.ts";
-import type { H5Numbers, H5Writer } from "../convert/writer.ts";
 import type { H5File } from "../read/h5file.ts";
+import type { PixelUnits } from "../request.ts";
+import { chunkFilter } from "../write/compression.ts";
+import type { ConvertPlan, OutputImage } from "../write/plan.ts";
+import type { H5Numbers, H5Writer } from "../write/writer.ts";
 import { tagNumbers } from "./event-info.ts";
 import type { LayoutWriter } from "./layout.ts";
 import { checkDataset, type DatasetBook, datasetRules, error } from "./rules.ts";

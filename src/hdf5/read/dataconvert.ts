@@ -4,9 +4,9 @@ import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
 import { TagRows } from "../../core/tag-rows.ts";
 import type { RunInfo } from "../../transport/methods.ts";
-import { type Provenance, readProvenance } from "../convert/provenance.ts";
 import { absenceOf } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
+import { type Provenance, readProvenance } from "./provenance.ts";
 import { StoredDetector } from "./stored-detector.ts";
 import { StoredSignals } from "./stored-signals.ts";
 

@@ -8,10 +8,10 @@ import { nearestNames } from "../../core/nearest-names.ts";
 import { type Column, emptyColumn, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { RunInfo } from "../../transport/methods.ts";
-import { type Provenance, readProvenance } from "../convert/provenance.ts";
 import { type Absence, absenceOf, frameMissing } from "./absence.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
 import type { H5File } from "./h5file.ts";
+import { type Provenance, readProvenance } from "./provenance.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
 import { entryFrom } from "./stored-signals.ts";
 

@@ -9,10 +9,10 @@ import {
   STATUS_SATURATED,
   setEntry,
 } from "../../core/syncdb.ts";
-import type { Provenance } from "../convert/provenance.ts";
 import { type Absence, absenceOf } from "./absence.ts";
 import { pathsBelow } from "./below.ts";
 import type { H5File } from "./h5file.ts";
+import type { Provenance } from "./provenance.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
 
 /** Tags of an archive whose values are read in one turn of the loop: some 20 ms. */

@@ -1,6 +1,6 @@
 import { asFinite, badArgument } from "../../core/guards.ts";
+import { float32From, kernelOf, multiply } from "../engine/in-place.ts";
 import type { Correction } from "./correction.ts";
-import { float32From, kernelOf, multiply } from "./in-place.ts";
 
 /**
  * Keeps pixels from `low` to `high` (both included, in units of the pixels at its place in the chain) and replaces all

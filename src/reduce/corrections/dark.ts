@@ -1,7 +1,7 @@
 import type { ImageSpec } from "../../core/shots.ts";
 import { type DarkMeans, darkOf } from "../dark-means.ts";
+import { takeDifference } from "../engine/in-place.ts";
 import type { Correction } from "./correction.ts";
-import { takeDifference } from "./in-place.ts";
 
 /**
  * Subtracts a dark average, ADU: what the option `dark` of `reduce` does, as a step of a chain. The difference is kept

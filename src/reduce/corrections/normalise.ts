@@ -1,7 +1,7 @@
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
+import { multiply } from "../engine/in-place.ts";
 import type { Correction } from "./correction.ts";
-import { multiply } from "./in-place.ts";
 
 export interface NormaliseOptions {
   /** The intensity monitor (I0): `xfel_bl_3_tc_bm_1_pd/charge`. */

@@ -9,7 +9,7 @@ import type { RatioMethod } from "../../core/ratio.ts";
 import type { ImageSpec, ShotStream } from "../../core/shots.ts";
 import type { TagList } from "../../core/tags.ts";
 import type { ShotLabels } from "../../db/index.ts";
-import { memoryOf } from "../engine/accumulate.ts";
+import { memoryOf } from "../accumulate.ts";
 import { type Checkpoint, PartialResult } from "../engine/partial-result.ts";
 import { layoutBytes, makeState, mergeState, type SavedState, saveState, scratchBytes } from "../engine/state.ts";
 import { droppedBefore, type Reduced, resultsOf, type ShotSelection } from "../reduce.ts";

@@ -1,6 +1,6 @@
 import type { Arena } from "../../core/wasm.ts";
-import { float32From } from "../corrections/in-place.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
+import { float32From } from "../engine/in-place.ts";
 import { GROUP, TILE } from "../engine/kernel.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
 

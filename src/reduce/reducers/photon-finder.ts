@@ -1,7 +1,7 @@
 import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
-import { float32From } from "../corrections/in-place.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
+import { float32From } from "../engine/in-place.ts";
 import { TILE } from "../engine/kernel.ts";
 import { kernelBinary } from "../engine/kernel-binary.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
 import { validateFile } from "../../../../src/hdf5/index.ts";
-import { openArchive } from "../../../../src/hdf5/read/open-archive.ts";
+import { openArchive } from "../../../../src/hdf5/open/open-archive.ts";
 import { endpointOf } from "../../../../src/source/source-endpoint.ts";
 import { itNeeding, pythonWith } from "../../../support/optional.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Db } from "../../../../src/db/index.ts";
-import { H5Writer } from "../../../../src/hdf5/convert/writer.ts";
 import { openArchive } from "../../../../src/hdf5/index.ts";
 import { H5File } from "../../../../src/hdf5/read/h5file.ts";
+import { H5Writer } from "../../../../src/hdf5/write/writer.ts";
 import { endpointOf } from "../../../../src/source/index.ts";
 import { archiveParts, writeHdf5 } from "../../../support/archive-parts.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";

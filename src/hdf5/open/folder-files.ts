@@ -3,8 +3,8 @@ import { basename, join } from "node:path";
 import type { MaybePromise } from "../../core/async.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { DataSource } from "../../source/data-source.ts";
-import { hasLostRuns } from "./archive.ts";
-import type { ArchiveOptions } from "./dataconvert.ts";
+import { hasLostRuns } from "../read/archive.ts";
+import type { ArchiveOptions } from "../read/dataconvert.ts";
 import { FolderIndex, type IndexedArchive, type IndexedFile, type IndexedPart } from "./folder-index.ts";
 import { openArchive } from "./open-archive.ts";
 

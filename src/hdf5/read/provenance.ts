@@ -3,8 +3,8 @@ import { SaclaError, show } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import type { RunInfo } from "../../transport/index.ts";
-import { H5File } from "../read/h5file.ts";
-import type { ResolvedRequest } from "./request.ts";
+import type { ResolvedRequest } from "../request.ts";
+import { H5File } from "./h5file.ts";
 
 /** Where files carry how they were made. */
 export const PROVENANCE_PATH = "/sacla/provenance";

@@ -27,13 +27,13 @@
  * All sums are exact (exact.ts), so every way gives the same bits.
  * @module
  */
-import { LedgerBook, onlyDropped } from "../../core/ledger.ts";
-import { any, resolveOptions } from "../../core/options.ts";
-import type { ImageSpec, ShotStream } from "../../core/shots.ts";
-import type { Reducer } from "../reducer.ts";
-import { PartialResult } from "./partial-result.ts";
+import { LedgerBook, onlyDropped } from "../core/ledger.ts";
+import { any, resolveOptions } from "../core/options.ts";
+import type { ImageSpec, ShotStream } from "../core/shots.ts";
+import { PartialResult } from "./engine/partial-result.ts";
+import { layoutBytes } from "./engine/state.ts";
 import { type AccumulateOptions, ReducePass, workingBytes } from "./pass.ts";
-import { layoutBytes } from "./state.ts";
+import type { Reducer } from "./reducer.ts";
 
 type Reducers = Record<string, Reducer<unknown>>;
 

@@ -1,7 +1,7 @@
 import { findPeaks, type Peaks } from "../../reduce/index.ts";
-import { sensorMasks, unitsPerPhoton } from "../layouts/stack.ts";
-import type { ConvertPlan } from "./plan.ts";
-import type { ResolvedHits } from "./request.ts";
+import type { ResolvedHits } from "../request.ts";
+import type { ConvertPlan } from "../write/plan.ts";
+import { sensorMasks, unitsPerPhoton } from "./stack.ts";
 
 /** As Cheetah: of more peaks of a shot the strongest are kept. */
 export const MOST_PEAKS = 2048;

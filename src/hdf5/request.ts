@@ -1,5 +1,5 @@
-import type { Roi } from "../../core/roi.ts";
-import type { View } from "../../ip/index.ts";
+import type { Roi } from "../core/roi.ts";
+import type { View } from "../ip/index.ts";
 
 /** Layouts a conversion can write; see docs/files.md. */
 export const fileFormats = ["dataconvert", "cheetah", "nxmx", "cxi"] as const;

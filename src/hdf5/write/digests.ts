@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { throwIfAborted } from "../../core/async.ts";
 import type { H5File } from "../read/h5file.ts";
-import { bytesOf } from "./batch.ts";
 import type { H5Numbers, H5Writer } from "./writer.ts";
 
 /** Where files carry the digests of their images: a group for each kind of image, with `path` and `sha256` in it. */
@@ -98,4 +97,9 @@ function unlike(file: H5File, path: string, index: number | undefined, digest: U
 
 function sha256(bytes: Uint8Array): Buffer {
   return createHash("sha256").update(bytes).digest();
+}
+
+/** The memory of numbers as bytes: no copy. */
+export function bytesOf(values: ArrayBufferView): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -1,7 +1,7 @@
 import type { MissingReason } from "../../core/syncdb.ts";
-import type { SimulatedAxis, SimulatedSetting } from "../control/devices.ts";
 import type { PulseModel } from "../pulse.ts";
 import type { OpticEffect, SimulatedShot } from "../shot.ts";
+import type { SimulatedAxis, SimulatedSetting } from "./devices.ts";
 
 /** Where the devices of a beamline are at one shot. */
 export interface DevicesAt {

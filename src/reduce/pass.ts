@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
-import { throwIfAborted } from "../../core/async.ts";
-import type { LedgerBook } from "../../core/ledger.ts";
-import { newPixels, type Pixels, type PixelType, type RawImage } from "../../core/ndarray.ts";
+import { throwIfAborted } from "../core/async.ts";
+import type { LedgerBook } from "../core/ledger.ts";
+import { newPixels, type Pixels, type PixelType, type RawImage } from "../core/ndarray.ts";
 import {
   type ImageSpec,
   imageSpecOf,
@@ -9,18 +9,18 @@ import {
   type Shot,
   type ShotStream,
   type ShotsInMemory,
-} from "../../core/shots.ts";
-import { Arena } from "../../core/wasm.ts";
-import { CorrectionChain } from "../corrections/chain.ts";
-import type { Correction } from "../corrections/correction.ts";
-import { dark as darkStep } from "../corrections/dark.ts";
-import { imageBytes } from "../corrections/in-place.ts";
-import { type DarkMeans, darkOf } from "../dark-means.ts";
-import type { Reducer } from "../reducer.ts";
-import { GROUP, statisticsOf } from "./kernel.ts";
-import type { PartialResult } from "./partial-result.ts";
-import { classBytes, kernelFor, SensorFeed } from "./sensor-feed.ts";
-import { arenaOf } from "./stack.ts";
+} from "../core/shots.ts";
+import { Arena } from "../core/wasm.ts";
+import { CorrectionChain } from "./corrections/chain.ts";
+import type { Correction } from "./corrections/correction.ts";
+import { dark as darkStep } from "./corrections/dark.ts";
+import { type DarkMeans, darkOf } from "./dark-means.ts";
+import { imageBytes } from "./engine/in-place.ts";
+import { GROUP, statisticsOf } from "./engine/kernel.ts";
+import type { PartialResult } from "./engine/partial-result.ts";
+import { classBytes, kernelFor, SensorFeed } from "./engine/sensor-feed.ts";
+import { arenaOf } from "./engine/stack.ts";
+import type { Reducer } from "./reducer.ts";
 
 export interface AccumulateOptions {
   /** Subtract this from every image first. @default nothing */

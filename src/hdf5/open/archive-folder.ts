@@ -6,11 +6,11 @@ import { nearestNames } from "../../core/nearest-names.ts";
 import { type Column, emptyColumn, firstRecorded } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
-import type { ArchiveOptions } from "./dataconvert.ts";
+import type { ArchiveOptions } from "../read/dataconvert.ts";
+import { ARCHIVED_TAGS_AT_ONCE } from "../read/stored-signals.ts";
 import { type FolderFile, filesOf, OpenFiles, type RunPart } from "./folder-files.ts";
 import { FolderRun } from "./folder-run.ts";
 import type { openArchive } from "./open-archive.ts";
-import { ARCHIVED_TAGS_AT_ONCE } from "./stored-signals.ts";
 
 /**
  * All archives of a folder, not of folders in it, as one source of shots. Files that cannot be read are left out, and

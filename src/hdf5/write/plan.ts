@@ -5,7 +5,7 @@ import type { Db, Run, RunTags } from "../../db/index.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { St } from "../../st/index.ts";
 import type { RunInfo } from "../../transport/index.ts";
-import type { ResolvedRequest } from "./request.ts";
+import type { ResolvedRequest } from "../request.ts";
 
 /** Where a conversion reads. A `Facility` is one. */
 export interface ConvertSource {

@@ -2,7 +2,7 @@ import { SaclaError, show } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import { DEFLATE, FLETCHER32 } from "../direct/dataset.ts";
 import { filterMissing, INSTALL_PLUGINS } from "../read/library.ts";
-import type { ResolvedRequest } from "./request.ts";
+import type { ResolvedRequest } from "../request.ts";
 import type { H5Filter } from "./writer.ts";
 
 /** Numbers of filters: portal.hdfgroup.org, "Registered Filter Plugins"; parameters: the documentation of each. */

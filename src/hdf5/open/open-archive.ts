@@ -5,8 +5,8 @@ import type { DataSource } from "../../source/data-source.ts";
 import { dataconvert } from "../layouts/dataconvert.ts";
 import { layoutOf } from "../layouts/index.ts";
 import type { FileLayout } from "../layouts/layout.ts";
-import type { ArchiveOptions } from "./dataconvert.ts";
-import { H5File } from "./h5file.ts";
+import type { ArchiveOptions } from "../read/dataconvert.ts";
+import { H5File } from "../read/h5file.ts";
 
 /**
  * Opens an HDF5 file written by DataConvert 3 or 4 as a source of shots; also Cheetah's and NXmx files of SACLA (those
