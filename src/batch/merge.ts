@@ -39,7 +39,7 @@ export async function mergeReduction(
     if (open.length === 0) break;
     if (round === rounds || stop.aborted) throw incomplete(folder, manifest, open);
     for (const { index, state, reason } of open) {
-      folder.log(folder.logPath, "to-do", { shard: index, state, ...(reason === undefined ? {} : { reason }) });
+      folder.log(folder.logPath, "to-do", { shard: index, state, reason });
       const { checkpoint } = folder.shard(index);
       if (state === "damaged" && existsSync(checkpoint)) renameSync(checkpoint, `${checkpoint}.damaged`);
     }

@@ -150,7 +150,7 @@ export async function runPlan(
       end = await runOn(session, options, { control, experiment }, plan, {
         callbacks,
         maps,
-        ...(journal === undefined ? {} : { journal }),
+        journal,
       });
       await units.settled();
     } finally {

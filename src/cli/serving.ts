@@ -153,7 +153,7 @@ export async function serveHere(
     isReady = true;
     madoca?.begin(addresses);
     const more = {
-      ...(karaboBridge === undefined ? {} : { karaboBridge }),
+      karaboBridge,
       ...(madoca === undefined ? {} : { madoca: madoca.json }),
     };
     if (madoca !== undefined && options.json !== true) io.out(`${madoca.text}\n`);

@@ -48,8 +48,9 @@ export function timingImages(options: TimingImageOptions): TimingImage[] {
     const edgePx = hasEdge ? 0.48 * columns + shiftPx(shot) + jitterPx * random.normal() : NaN;
     const deep = depth[0] + (depth[1] - depth[0]) * random.uniform();
     const secondPx = hasEdge && random.uniform() < secondShare ? edgePx + 9 * sigma : NaN;
-    const lost = (at: number, x: number, much: number): number =>
-      Number.isNaN(at) ? 0 : much * normalCdf((dark === "low" ? at - x : x - at) / sigma);
+    /** How much of what an edge takes it has taken at `x`. */
+    const lost = (at: number, x: number): number =>
+      Number.isNaN(at) ? 0 : normalCdf((dark === "low" ? at - x : x - at) / sigma);
     const [tall, wide] = axis === "columns" ? [rows, columns] : [columns, rows];
     const pixels = new Uint16Array(rows * columns);
     for (let x = 0; x < columns; x++) {
@@ -58,9 +59,10 @@ export function timingImages(options: TimingImageOptions): TimingImage[] {
         (f, period, k) => f * (1 + 0.02 * Math.sin((2 * Math.PI * x) / period + (phases[k] ?? 0))),
         1,
       );
+      const [first, second] = [lost(edgePx, x), lost(secondPx, x)];
       for (let row = 0; row < rows; row++) {
         const reach = Math.exp(-0.5 * ((row - (rows - 1) / 2) / (rows / 5)) ** 2);
-        const passes = (1 - lost(edgePx, x, deep * reach)) * (1 - lost(secondPx, x, 0.6 * deep * reach));
+        const passes = (1 - deep * reach * first) * (1 - 0.6 * deep * reach * second);
         const grey = light * bell * waves * passes * (1 + noise * random.normal()) + 3 * random.normal();
         pixels[axis === "columns" ? row * columns + x : x * rows + row] = Math.max(0, Math.min(4095, Math.round(grey)));
       }

@@ -33,8 +33,11 @@ describe("the process", () => {
   });
 
   it("stops following when nobody reads on", async () => {
-    const { code } = await sacla(folder, ["live", "--every", "0", "--url", "sim:"], {}, (child) =>
-      child.stdout?.destroy(),
+    const { code } = await sacla(
+      folder,
+      ["live", "--every", "0", "-d", "MPCCD-2N0-M02-001-1", "--url", "sim:"],
+      {},
+      (child) => child.stdout?.destroy(),
     );
     expect(code).toBe(0);
   });
@@ -49,10 +52,15 @@ describe("the process", () => {
 
   it("ends in order when its terminal is closed", async () => {
     let asked = false;
-    const { code, out } = await sacla(folder, ["live", "--every", "0", "--url", "sim:"], {}, (child) => {
-      if (!asked) child.kill("SIGHUP");
-      asked = true;
-    });
+    const { code, out } = await sacla(
+      folder,
+      ["live", "--every", "0", "-d", "MPCCD-2N0-M02-001-1", "--url", "sim:"],
+      {},
+      (child) => {
+        if (!asked) child.kill("SIGHUP");
+        asked = true;
+      },
+    );
     expect([code, out]).toEqual([0, expect.stringMatching(/shots used.*\n$/)]);
   });
 });
