@@ -51,7 +51,7 @@ beforeAll(async () => {
     view(folder, [fixture]),
     view(folder, ["sim:?seed=1&operators=absent", "--plans", folder, "--presets", join(folder, "presets.jsonl")]),
   ]);
-}, 180_000);
+});
 // A page that a failed test left open would hold the lease of the next one.
 afterEach(async () => {
   for (const context of browser?.contexts() ?? []) await context.close();
@@ -76,161 +76,141 @@ async function faultsOf(page: Page, name: string): Promise<string[]> {
 }
 
 describe("runs, data and steering in Chromium", () => {
-  itInBrowser(
-    "shows operators the requests to the accelerator, and takes their answers",
-    async () => {
-      const { page, faults } = await openPage(browser, sim.address, "requests");
-      await page.getByText("Nothing has been asked for").waitFor({ timeout: WAIT_MS });
-      await using facility = await connect(sim.address);
-      await using control = await facility.ec.control(3, { name: "Yuki", reason: "two colours" });
-      const asked = control.request({ bl3_chicane1: 60 }, { agree: () => false, reason: "two colours" });
-      const refused = expect(asked).rejects.toMatchObject({ code: "REQUEST_DECLINED" });
-      await page.getByLabel("operator's name").fill("Sora");
-      const row = page.locator('[data-request="1"]');
-      await row.getByText("0 → 60 fs").waitFor({ timeout: WAIT_MS });
-      await page.getByLabel("reason of the answer to 1").fill("half of it");
-      await page.getByLabel("other value for 1").fill("40");
-      await page.getByLabel("other value for 1").press("Enter");
-      await refused;
-      await row.locator('[data-state="withdrawn"]').waitFor({ timeout: WAIT_MS });
-      const second = control.request({ bl3_chicane1: 30 }, { reason: "again" });
-      await page.getByRole("button", { name: "accept 2" }).click();
-      const { bl3_chicane1: kept } = await second;
-      await page.locator('[data-request="2"] [data-state="kept"]').waitFor({ timeout: WAIT_MS });
-      const shown = await page.locator('[data-request="2"]').textContent();
-      expect(shown).toContain(`${kept?.evidence?.shots} shots`);
-      const events = await page.locator("[data-log] tbody tr td:nth-child(4)").allTextContents();
-      const log = await facility.ec.requestLog(3);
-      expect(events.toReversed().map((text) => text.split(" ")[0])).toEqual(log.map(({ event }) => event));
-      expect(await faultsOf(page, "requests")).toEqual([]);
-      expect(faults).toEqual([]);
-      await page.close();
-    },
-    120_000,
-  );
+  itInBrowser("shows operators the requests to the accelerator, and takes their answers", async () => {
+    const { page, faults } = await openPage(browser, sim.address, "requests");
+    await page.getByText("Nothing has been asked for").waitFor({ timeout: WAIT_MS });
+    await using facility = await connect(sim.address);
+    await using control = await facility.ec.control(3, { name: "Yuki", reason: "two colours" });
+    const asked = control.request({ bl3_chicane1: 60 }, { agree: () => false, reason: "two colours" });
+    const refused = expect(asked).rejects.toMatchObject({ code: "REQUEST_DECLINED" });
+    await page.getByLabel("operator's name").fill("Sora");
+    const row = page.locator('[data-request="1"]');
+    await row.getByText("0 → 60 fs").waitFor({ timeout: WAIT_MS });
+    await page.getByLabel("reason of the answer to 1").fill("half of it");
+    await page.getByLabel("other value for 1").fill("40");
+    await page.getByLabel("other value for 1").press("Enter");
+    await refused;
+    await row.locator('[data-state="withdrawn"]').waitFor({ timeout: WAIT_MS });
+    const second = control.request({ bl3_chicane1: 30 }, { reason: "again" });
+    await page.getByRole("button", { name: "accept 2" }).click();
+    const { bl3_chicane1: kept } = await second;
+    await page.locator('[data-request="2"] [data-state="kept"]').waitFor({ timeout: WAIT_MS });
+    const shown = await page.locator('[data-request="2"]').textContent();
+    expect(shown).toContain(`${kept?.evidence?.shots} shots`);
+    const events = await page.locator("[data-log] tbody tr td:nth-child(4)").allTextContents();
+    const log = await facility.ec.requestLog(3);
+    expect(events.toReversed().map((text) => text.split(" ")[0])).toEqual(log.map(({ event }) => event));
+    expect(await faultsOf(page, "requests")).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
 
-  itInBrowser(
-    "looks at a plan out of a file, starts, pauses and stops it, and says how long it goes on",
-    async () => {
-      const { page, faults } = await openPage(browser, sim.address, "steer?what=plan");
-      const plan = page.getByLabel("plan", { exact: true }).locator("select");
-      await plan.selectOption("broken.mjs");
-      await page.getByRole("button", { name: "dry run" }).click();
-      await page.getByText("must export a plan").waitFor({ timeout: WAIT_MS });
-      await plan.selectOption("grid.mjs");
-      await page.getByRole("button", { name: "dry run" }).click();
-      const found = page.locator("[data-dry-run]");
-      await found.waitFor({ timeout: WAIT_MS });
-      await using facility = await connect(sim.address);
-      const { default: loaded } = (await import(join(folder, "grid.mjs"))) as { default: Plan };
-      const expected = await estimate(loaded, await facility.ec.view(3));
-      const shown = await found.locator("td").allTextContents();
-      expect(shown.slice(2)).toEqual(
-        [expected.points, expected.shots, expected.shutterCycles, expected.dosePerSpot].map(({ to }) =>
-          String(Math.round(to)),
-        ),
-      );
-      expect(parseFloat(shown[1] ?? "")).toBeCloseTo(expected.seconds.to, -1);
-      expect(await page.evaluate("document.querySelector('img.path').naturalWidth")).toBeGreaterThan(100);
-      expect(await faultsOf(page, "plan")).toEqual([]);
-      await page.getByRole("region", { name: "scan" }).getByLabel("your name").fill("Mirai");
-      await page.getByRole("button", { name: "start the plan" }).press("Enter");
-      await page
-        .locator('[data-scan="running"]')
-        .getByText(/about \d+ s left/)
-        .waitFor({ timeout: WAIT_MS });
-      await page.getByRole("button", { name: "pause", exact: true }).last().click();
-      await page.locator('[data-scan="paused"]').waitFor({ timeout: WAIT_MS });
-      await page.getByRole("button", { name: "go on" }).click();
-      await page.locator('[data-scan="running"]').waitFor({ timeout: WAIT_MS });
-      await page.getByText(/[3-9] of 12 points/).waitFor({ timeout: WAIT_MS });
-      await page.getByRole("button", { name: "stop after this point" }).click();
-      await page.locator('[data-scan="stopped"]').waitFor({ timeout: WAIT_MS });
-      await faultsOf(page, "plan-stopped");
-      expect(faults).toEqual([]);
-      await page.close();
-    },
-    180_000,
-  );
+  itInBrowser("looks at a plan out of a file, starts, pauses and stops it, and says how long it goes on", async () => {
+    const { page, faults } = await openPage(browser, sim.address, "steer?what=plan");
+    const plan = page.getByLabel("plan", { exact: true }).locator("select");
+    await plan.selectOption("broken.mjs");
+    await page.getByRole("button", { name: "dry run" }).click();
+    await page.getByText("must export a plan").waitFor({ timeout: WAIT_MS });
+    await plan.selectOption("grid.mjs");
+    await page.getByRole("button", { name: "dry run" }).click();
+    const found = page.locator("[data-dry-run]");
+    await found.waitFor({ timeout: WAIT_MS });
+    await using facility = await connect(sim.address);
+    const { default: loaded } = (await import(join(folder, "grid.mjs"))) as { default: Plan };
+    const expected = await estimate(loaded, await facility.ec.view(3));
+    const shown = await found.locator("td").allTextContents();
+    expect(shown.slice(2)).toEqual(
+      [expected.points, expected.shots, expected.shutterCycles, expected.dosePerSpot].map(({ to }) =>
+        String(Math.round(to)),
+      ),
+    );
+    expect(parseFloat(shown[1] ?? "")).toBeCloseTo(expected.seconds.to, -1);
+    expect(await page.evaluate("document.querySelector('img.path').naturalWidth")).toBeGreaterThan(100);
+    expect(await faultsOf(page, "plan")).toEqual([]);
+    await page.getByRole("region", { name: "scan" }).getByLabel("your name").fill("Mirai");
+    await page.getByRole("button", { name: "start the plan" }).press("Enter");
+    await page
+      .locator('[data-scan="running"]')
+      .getByText(/about \d+ s left/)
+      .waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "pause", exact: true }).last().click();
+    await page.locator('[data-scan="paused"]').waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "go on" }).click();
+    await page.locator('[data-scan="running"]').waitFor({ timeout: WAIT_MS });
+    await page.getByText(/[3-9] of 12 points/).waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "stop after this point" }).click();
+    await page.locator('[data-scan="stopped"]').waitFor({ timeout: WAIT_MS });
+    await faultsOf(page, "plan-stopped");
+    expect(faults).toEqual([]);
+    await page.close();
+  });
 
-  itInBrowser(
-    "says that a scan is held for want of beam",
-    async () => {
-      const { page } = await openPage(browser, sim.address, "steer");
-      const form = page.getByRole("region", { name: "scan settings" });
-      await form.getByLabel("axis").selectOption("bl3_st2_pm040");
-      await form.getByLabel("from", { exact: true }).fill("0");
-      await form.getByLabel("to", { exact: true }).fill("100");
-      await form.getByLabel("your name").fill("Mirai");
-      await page.getByRole("button", { name: "start the scan" }).click();
-      await page
-        .locator(".held")
-        .getByText(/no beam/)
-        .waitFor({ timeout: WAIT_MS });
-      await page.getByRole("button", { name: "abort now" }).click();
-      await page.locator('[data-scan="aborted"]').waitFor({ timeout: WAIT_MS });
-      // What stands there can be gone on with: its settings are those of a scan.
-      const command = (await page.locator('[data-scan="aborted"] pre').textContent()) ?? "";
-      const { settings } = Journal.context(command.replace("sacla resume ", ""));
-      expect(scan(settings as ScanSettings).name).toBe("scan");
-      await page.close();
-    },
-    120_000,
-  );
+  itInBrowser("says that a scan is held for want of beam", async () => {
+    const { page } = await openPage(browser, sim.address, "steer");
+    const form = page.getByRole("region", { name: "scan settings" });
+    await form.getByLabel("axis").selectOption("bl3_st2_pm040");
+    await form.getByLabel("from", { exact: true }).fill("0");
+    await form.getByLabel("to", { exact: true }).fill("100");
+    await form.getByLabel("your name").fill("Mirai");
+    await page.getByRole("button", { name: "start the scan" }).click();
+    await page
+      .locator(".held")
+      .getByText(/no beam/)
+      .waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "abort now" }).click();
+    await page.locator('[data-scan="aborted"]').waitFor({ timeout: WAIT_MS });
+    // What stands there can be gone on with: its settings are those of a scan.
+    const command = (await page.locator('[data-scan="aborted"] pre').textContent()) ?? "";
+    const { settings } = Journal.context(command.replace("sacla resume ", ""));
+    expect(scan(settings as ScanSettings).name).toBe("scan");
+    await page.close();
+  });
 
-  itInBrowser(
-    "keeps a preset, shows what differs from it, and puts it back under the lease",
-    async () => {
-      const { page, faults } = await openPage(browser, sim.address, "steer");
-      await using facility = await connect(sim.address);
-      {
-        await using control = await facility.ec.control(3, { name: "Yuki", reason: "before" });
-        await control.axis("bl3_st2_pm040").moveTo(100);
-      }
-      const presets = page.getByRole("region", { name: "presets" });
-      await presets.getByLabel("name").fill("aligned");
-      await presets.getByLabel("comment").fill("after the knife edge");
-      await presets.getByRole("button", { name: "keep where devices are now" }).click();
-      await presets.getByRole("button", { name: "aligned" }).first().click();
-      await presets.getByText("All is as in aligned").waitFor({ timeout: WAIT_MS });
-      {
-        await using control = await facility.ec.control(3, { name: "Yuki", reason: "away" });
-        await control.axis("bl3_st2_pm040").moveTo(400);
-      }
-      const row = presets.locator("[data-preset] tbody tr");
-      await row.getByText("bl3_st2_pm040").waitFor({ timeout: WAIT_MS });
-      expect((await row.locator("td").allTextContents()).slice(0, 3)).toEqual(["400", "→", "100 pulse"]);
-      expect(await faultsOf(page, "presets")).toEqual([]);
-      const back = presets.getByRole("button", { name: "put back aligned" });
-      expect(await back.isDisabled()).toBe(true);
-      const lease = page.getByRole("region", { name: "lease" });
-      await lease.getByLabel("your name").fill("Mirai");
-      await lease.getByLabel("reason").fill("back");
-      await lease.getByRole("button", { name: "take control" }).click();
-      await back.click({ timeout: WAIT_MS });
-      await presets.getByText("All is as in aligned").waitFor({ timeout: WAIT_MS });
-      expect(await facility.ec.read(3, "bl3_st2_pm040")).toMatchObject({ value: 100 });
-      await lease.getByRole("button", { name: "give it back" }).click();
-      const [kept] = await new Presets(join(folder, "presets.jsonl")).list();
-      expect(kept?.comment).toBe("after the knife edge");
-      expect(faults).toEqual([]);
-      await page.close();
-    },
-    120_000,
-  );
+  itInBrowser("keeps a preset, shows what differs from it, and puts it back under the lease", async () => {
+    const { page, faults } = await openPage(browser, sim.address, "steer");
+    await using facility = await connect(sim.address);
+    {
+      await using control = await facility.ec.control(3, { name: "Yuki", reason: "before" });
+      await control.axis("bl3_st2_pm040").moveTo(100);
+    }
+    const presets = page.getByRole("region", { name: "presets" });
+    await presets.getByLabel("name").fill("aligned");
+    await presets.getByLabel("comment").fill("after the knife edge");
+    await presets.getByRole("button", { name: "keep where devices are now" }).click();
+    await presets.getByRole("button", { name: "aligned" }).first().click();
+    await presets.getByText("All is as in aligned").waitFor({ timeout: WAIT_MS });
+    {
+      await using control = await facility.ec.control(3, { name: "Yuki", reason: "away" });
+      await control.axis("bl3_st2_pm040").moveTo(400);
+    }
+    const row = presets.locator("[data-preset] tbody tr");
+    await row.getByText("bl3_st2_pm040").waitFor({ timeout: WAIT_MS });
+    expect((await row.locator("td").allTextContents()).slice(0, 3)).toEqual(["400", "→", "100 pulse"]);
+    expect(await faultsOf(page, "presets")).toEqual([]);
+    const back = presets.getByRole("button", { name: "put back aligned" });
+    expect(await back.isDisabled()).toBe(true);
+    const lease = page.getByRole("region", { name: "lease" });
+    await lease.getByLabel("your name").fill("Mirai");
+    await lease.getByLabel("reason").fill("back");
+    await lease.getByRole("button", { name: "take control" }).click();
+    await back.click({ timeout: WAIT_MS });
+    await presets.getByText("All is as in aligned").waitFor({ timeout: WAIT_MS });
+    expect(await facility.ec.read(3, "bl3_st2_pm040")).toMatchObject({ value: 100 });
+    await lease.getByRole("button", { name: "give it back" }).click();
+    const [kept] = await new Presets(join(folder, "presets.jsonl")).list();
+    expect(kept?.comment).toBe("after the knife edge");
+    expect(faults).toEqual([]);
+    await page.close();
+  });
 
-  itInBrowser(
-    "finds signals by their meaning, those of the beamline first",
-    async () => {
-      const { page } = await openPage(browser, sim.address, "runs?run=1450001");
-      await page.getByLabel("signals").fill("BM1");
-      const first = page.locator(".signal-picker li button").first();
-      await first.getByText("xfel_bl_3_tc_bm_1_pd/charge").waitFor({ timeout: WAIT_MS });
-      expect(await first.textContent()).toContain("follows the pulse energy");
-      await page.close();
-    },
-    60_000,
-  );
+  itInBrowser("finds signals by their meaning, those of the beamline first", async () => {
+    const { page } = await openPage(browser, sim.address, "runs?run=1450001");
+    await page.getByLabel("signals").fill("BM1");
+    const first = page.locator(".signal-picker li button").first();
+    await first.getByText("xfel_bl_3_tc_bm_1_pd/charge").waitFor({ timeout: WAIT_MS });
+    expect(await first.textContent()).toContain("follows the pulse energy");
+    await page.close();
+  });
 
   itInBrowser(
     "shows columns from a run's images, and saves its picture and its report with the equal command lines",
@@ -267,74 +247,65 @@ describe("runs, data and steering in Chromium", () => {
       expect(faults).toEqual([]);
       await page.close();
     },
-    180_000,
   );
 
-  itInBrowser(
-    "looks into a file: tree, attributes, and a dataset as table, curve and picture",
-    async () => {
-      const { page, faults } = await openPage(browser, file.address, "files");
-      await page.getByRole("button", { name: "run_300001" }).press("Enter", { timeout: WAIT_MS });
-      await page.getByRole("button", { name: "detector_2d_1" }).press("Enter", { timeout: WAIT_MS });
-      await page.getByRole("button", { name: /^tag_/ }).first().press("Enter", { timeout: WAIT_MS });
-      await page.getByRole("button", { name: "detector_data" }).press("Enter", { timeout: WAIT_MS });
-      await page.locator(".h5-picture canvas").waitFor({ timeout: WAIT_MS });
-      await page.waitForTimeout(1000);
-      expect(await faultsOf(page, "files-picture")).toEqual([]);
-      const as = page.locator("label", { hasText: /^as / }).locator("select");
-      await as.selectOption("table");
-      const row = page.locator("[data-values] tbody tr").nth(3).locator("td");
-      await row.first().waitFor({ timeout: WAIT_MS });
-      const shown = (await row.allTextContents()).map(Number);
-      await using facility = await connect(fixture);
-      const run = await facility.run(2, 300001);
-      const [sensor = ""] = (await run.detectors())[0]?.sensors ?? [];
-      for await (const { images } of facility.shots({ run, detectors: [sensor], tags: (await run.tags()).slice(0, 1) }))
-        expect(shown).toEqual(shown.map((_, column) => images[sensor]?.get(3, column)));
-      await as.selectOption("curve");
-      await page.getByLabel("axis 0").fill("3");
-      await page.locator(".curve canvas, .curve svg").first().waitFor({ timeout: WAIT_MS });
-      expect(await faultsOf(page, "files-curve")).toEqual([]);
-      await page.getByRole("navigation", { name: "path in the file" }).getByRole("button").first().click();
-      await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
-      expect(await faultsOf(page, "files-tree")).toEqual([]);
-      expect(faults).toEqual([]);
-      await page.close();
-    },
-    180_000,
-  );
+  itInBrowser("looks into a file: tree, attributes, and a dataset as table, curve and picture", async () => {
+    const { page, faults } = await openPage(browser, file.address, "files");
+    await page.getByRole("button", { name: "run_300001" }).press("Enter", { timeout: WAIT_MS });
+    await page.getByRole("button", { name: "detector_2d_1" }).press("Enter", { timeout: WAIT_MS });
+    await page.getByRole("button", { name: /^tag_/ }).first().press("Enter", { timeout: WAIT_MS });
+    await page.getByRole("button", { name: "detector_data" }).press("Enter", { timeout: WAIT_MS });
+    await page.locator(".h5-picture canvas").waitFor({ timeout: WAIT_MS });
+    await page.waitForTimeout(1000);
+    expect(await faultsOf(page, "files-picture")).toEqual([]);
+    const as = page.locator("label", { hasText: /^as / }).locator("select");
+    await as.selectOption("table");
+    const row = page.locator("[data-values] tbody tr").nth(3).locator("td");
+    await row.first().waitFor({ timeout: WAIT_MS });
+    const shown = (await row.allTextContents()).map(Number);
+    await using facility = await connect(fixture);
+    const run = await facility.run(2, 300001);
+    const [sensor = ""] = (await run.detectors())[0]?.sensors ?? [];
+    for await (const { images } of facility.shots({ run, detectors: [sensor], tags: (await run.tags()).slice(0, 1) }))
+      expect(shown).toEqual(shown.map((_, column) => images[sensor]?.get(3, column)));
+    await as.selectOption("curve");
+    await page.getByLabel("axis 0").fill("3");
+    await page.locator(".curve canvas, .curve svg").first().waitFor({ timeout: WAIT_MS });
+    expect(await faultsOf(page, "files-curve")).toEqual([]);
+    await page.getByRole("navigation", { name: "path in the file" }).getByRole("button").first().click();
+    await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
+    expect(await faultsOf(page, "files-tree")).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
 
-  itInBrowser(
-    "keeps what is looked at, by name too, and copies it as a link without secrets",
-    async () => {
-      const { page, faults } = await openPage(browser, file.address, "");
-      await page.goto(`${file.address}/`);
-      // A source without live shots begins with its runs, and stays there.
-      await page.getByRole("link", { name: "300001" }).click({ timeout: WAIT_MS });
-      await page.getByText("Run 300001: tiny octal").waitFor({ timeout: WAIT_MS });
-      await page.getByLabel("colours").selectOption("Magma");
-      await page.getByText("Layout", { exact: true }).click();
-      await page.getByLabel("name of the layout").fill("spots");
-      await page.getByLabel("name of the layout").press("Enter");
-      await page.getByRole("button", { name: "spots", exact: true }).waitFor({ timeout: WAIT_MS });
-      await page.getByRole("button", { name: "copy the link" }).click();
-      const link = await page.getByLabel("link", { exact: true }).inputValue();
-      expect(link).toBe(`${file.address}/#/runs?run=300001&map=Magma`);
-      expect(await faultsOf(page, "layout")).toEqual([]);
-      await page.getByRole("link", { name: "Files" }).click();
-      await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
-      await page.goto(`about:blank`);
-      await page.goto(`${file.address}/`);
-      await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
-      await page.getByText("Layout", { exact: true }).click();
-      await page.getByRole("button", { name: "spots", exact: true }).click();
-      await page.getByText("Run 300001: tiny octal").waitFor({ timeout: WAIT_MS });
-      expect(await page.getByLabel("colours").inputValue()).toBe("Magma");
-      expect(faults).toEqual([]);
-      await page.close();
-    },
-    120_000,
-  );
+  itInBrowser("keeps what is looked at, by name too, and copies it as a link without secrets", async () => {
+    const { page, faults } = await openPage(browser, file.address, "");
+    await page.goto(`${file.address}/`);
+    // A source without live shots begins with its runs, and stays there.
+    await page.getByRole("link", { name: "300001" }).click({ timeout: WAIT_MS });
+    await page.getByText("Run 300001: tiny octal").waitFor({ timeout: WAIT_MS });
+    await page.getByLabel("colours").selectOption("Magma");
+    await page.getByText("Layout", { exact: true }).click();
+    await page.getByLabel("name of the layout").fill("spots");
+    await page.getByLabel("name of the layout").press("Enter");
+    await page.getByRole("button", { name: "spots", exact: true }).waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "copy the link" }).click();
+    const link = await page.getByLabel("link", { exact: true }).inputValue();
+    expect(link).toBe(`${file.address}/#/runs?run=300001&map=Magma`);
+    expect(await faultsOf(page, "layout")).toEqual([]);
+    await page.getByRole("link", { name: "Files" }).click();
+    await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
+    await page.goto(`about:blank`);
+    await page.goto(`${file.address}/`);
+    await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
+    await page.getByText("Layout", { exact: true }).click();
+    await page.getByRole("button", { name: "spots", exact: true }).click();
+    await page.getByText("Run 300001: tiny octal").waitFor({ timeout: WAIT_MS });
+    expect(await page.getByLabel("colours").inputValue()).toBe("Magma");
+    expect(faults).toEqual([]);
+    await page.close();
+  });
 
   itInBrowser(
     "shows a replayed run through another server: live, then as a stored run, and says what that source has not",
@@ -378,7 +349,6 @@ describe("runs, data and steering in Chromium", () => {
         replay?.kill("SIGINT");
       }
     },
-    180_000,
   );
 
   itNeeding(

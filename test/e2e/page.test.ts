@@ -31,7 +31,7 @@ beforeAll(async () => {
   if (!hasBrowser) return;
   await buildPage();
   [browser, sim, file] = await Promise.all([openBrowser(), view(folder, ["sim:?seed=1"]), view(folder, [fixture])]);
-}, 180_000);
+});
 // A page that a failed test left open would hold the lease of the next one.
 afterEach(async () => {
   for (const context of browser?.contexts() ?? []) await context.close();
@@ -71,68 +71,58 @@ async function sumOfSensorPixels(roi: Roi, wanted?: number): Promise<number> {
 }
 
 describe("the page in Chromium", () => {
-  itInBrowser(
-    "shows each pixel of a stored picture in the colour of the server's number",
-    async () => {
-      const place = "runs?run=300001&map=Greys&limits=0,400";
-      const { page, faults } = await openPage(browser, file.address, place);
-      await untilSeen(page, /every pixel/);
-      await page.waitForTimeout(1000);
-      await using facility = await connect(fixture);
-      const run = await facility.run(2, 300001);
-      const [detector] = await run.detectors();
-      const tag = (await run.tags()).at(-1) ?? 0;
-      const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
-      const assembler = await assemblerFor(facility.st, run, infos, "source");
-      const images: Record<string, never> = {};
-      for await (const shot of facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag] }))
-        Object.assign(images, shot.keep().images);
-      const expected = assembler?.assemble(images);
-      if (expected === undefined || assembler === null) throw new Error("no picture");
-      const box = await page.locator(".picture canvas").boundingBox();
-      if (box === null) throw new Error("no canvas");
-      const rgb = await rgbOf(page);
-      const size = Math.min(box.width / assembler.width, box.height / assembler.height);
-      let [right, all] = [0, 0];
-      for (let row = 2; row < assembler.height; row += 5)
-        for (let column = 2; column < assembler.width; column += 5) {
-          const value = expected.get(row, column);
-          if (Number.isNaN(value)) continue;
-          const x = box.x + box.width / 2 + (column + 0.5 - assembler.width / 2) * size;
-          const y = box.y + box.height / 2 + (row + 0.5 - assembler.height / 2) * size;
-          const wanted = (interpolateGreys(1 - Math.min(1, Math.max(0, value / 400))).match(/\d+/g) ?? []).map(Number);
-          all++;
-          if (rgb(x, y).every((part, i) => Math.abs(part - (wanted[i] ?? 0)) <= 4)) right++;
-        }
-      expect(all).toBeGreaterThan(100);
-      expect(right / all).toBeGreaterThan(0.98);
-      expect(faults).toEqual([]);
-      await page.close();
-    },
-    120_000,
-  );
+  itInBrowser("shows each pixel of a stored picture in the colour of the server's number", async () => {
+    const place = "runs?run=300001&map=Greys&limits=0,400";
+    const { page, faults } = await openPage(browser, file.address, place);
+    await untilSeen(page, /every pixel/);
+    await page.waitForTimeout(1000);
+    await using facility = await connect(fixture);
+    const run = await facility.run(2, 300001);
+    const [detector] = await run.detectors();
+    const tag = (await run.tags()).at(-1) ?? 0;
+    const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
+    const assembler = await assemblerFor(facility.st, run, infos, "source");
+    const images: Record<string, never> = {};
+    for await (const shot of facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag] }))
+      Object.assign(images, shot.keep().images);
+    const expected = assembler?.assemble(images);
+    if (expected === undefined || assembler === null) throw new Error("no picture");
+    const box = await page.locator(".picture canvas").boundingBox();
+    if (box === null) throw new Error("no canvas");
+    const rgb = await rgbOf(page);
+    const size = Math.min(box.width / assembler.width, box.height / assembler.height);
+    let [right, all] = [0, 0];
+    for (let row = 2; row < assembler.height; row += 5)
+      for (let column = 2; column < assembler.width; column += 5) {
+        const value = expected.get(row, column);
+        if (Number.isNaN(value)) continue;
+        const x = box.x + box.width / 2 + (column + 0.5 - assembler.width / 2) * size;
+        const y = box.y + box.height / 2 + (row + 0.5 - assembler.height / 2) * size;
+        const wanted = (interpolateGreys(1 - Math.min(1, Math.max(0, value / 400))).match(/\d+/g) ?? []).map(Number);
+        all++;
+        if (rgb(x, y).every((part, i) => Math.abs(part - (wanted[i] ?? 0)) <= 4)) right++;
+      }
+    expect(all).toBeGreaterThan(100);
+    expect(right / all).toBeGreaterThan(0.98);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
 
-  itInBrowser(
-    "sums a rectangle as the library does, over the sensor pixels in it",
-    async () => {
-      const roi = { rows: [20, 60], columns: [30, 90] } as const;
-      const { page } = await openPage(browser, file.address, "runs?run=300001&rois=20-60-30-90");
-      await page.locator("[data-roi-sum]").getByText(/\d/).waitFor({ timeout: WAIT_MS });
-      const shown = Number(await page.locator("[data-roi-sum]").textContent());
-      const sum = await sumOfSensorPixels(roi);
-      expect(shown).toBeCloseTo(sum, 3);
-      await page.close();
-    },
-    120_000,
-  );
+  itInBrowser("sums a rectangle as the library does, over the sensor pixels in it", async () => {
+    const roi = { rows: [20, 60], columns: [30, 90] } as const;
+    const { page } = await openPage(browser, file.address, "runs?run=300001&rois=20-60-30-90");
+    await page.locator("[data-roi-sum]").getByText(/\d/).waitFor({ timeout: WAIT_MS });
+    const shown = Number(await page.locator("[data-roi-sum]").textContent());
+    const sum = await sumOfSensorPixels(roi);
+    expect(shown).toBeCloseTo(sum, 3);
+    await page.close();
+  });
 
-  itInBrowser(
-    "draws rings round the beam where the library says that the values are",
-    async () => {
-      const place = "runs?run=300001&rings=on&unit=q_A%5E-1&distance=50&energy=10000";
-      const { page, faults } = await openPage(browser, file.address, place);
-      await page.locator("[data-ring]").first().waitFor({ timeout: WAIT_MS });
-      const drawn = (await page.evaluate(`(() => {
+  itInBrowser("draws rings round the beam where the library says that the values are", async () => {
+    const place = "runs?run=300001&rings=on&unit=q_A%5E-1&distance=50&energy=10000";
+    const { page, faults } = await openPage(browser, file.address, place);
+    await page.locator("[data-ring]").first().waitFor({ timeout: WAIT_MS });
+    const drawn = (await page.evaluate(`(() => {
         const [x, y] = document.querySelector("[data-beam]").getAttribute("d").slice(1).split(/[hM ]/).map(Number);
         const all = [...document.querySelectorAll("[data-ring]")].map((ring) => ({
           value: Number(ring.dataset.ring),
@@ -142,278 +132,234 @@ describe("the page in Chromium", () => {
         }));
         return { x: x + 8, y, all };
       })()`)) as { x: number; y: number; all: { value: number; pixels: number; radius: number; text: string }[] };
-      await using facility = await connect(fixture);
-      const run = await facility.run(2, 300001);
-      const [detector] = await run.detectors();
-      const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
-      const assembler = await assemblerFor(facility.st, run, infos, "source");
-      const [width, height, pixelSizeUm] = [
-        assembler?.width ?? NaN,
-        assembler?.height ?? NaN,
-        assembler?.pixelSizeUm ?? NaN,
-      ];
-      const box = await page.locator(".picture canvas").boundingBox();
-      const [across, down] = [box?.width ?? NaN, box?.height ?? NaN];
-      expect([drawn.x / across, drawn.y / down]).toEqual([expect.closeTo(0.5, 2), expect.closeTo(0.5, 2)]);
-      expect(drawn.all.length).toBeGreaterThan(1);
-      for (const { value, pixels, radius, text } of drawn.all) {
-        expect(radiusToQ(pixels * pixelSizeUm, 50, 10_000)).toBeCloseTo(value, 6);
-        expect(radius).toBeCloseTo(pixels * Math.min(across / width, down / height), 0);
-        expect(text).toContain(`${((2 * Math.PI) / value).toPrecision(3)} Å`);
-      }
+    await using facility = await connect(fixture);
+    const run = await facility.run(2, 300001);
+    const [detector] = await run.detectors();
+    const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
+    const assembler = await assemblerFor(facility.st, run, infos, "source");
+    const [width, height, pixelSizeUm] = [
+      assembler?.width ?? NaN,
+      assembler?.height ?? NaN,
+      assembler?.pixelSizeUm ?? NaN,
+    ];
+    const box = await page.locator(".picture canvas").boundingBox();
+    const [across, down] = [box?.width ?? NaN, box?.height ?? NaN];
+    expect([drawn.x / across, drawn.y / down]).toEqual([expect.closeTo(0.5, 2), expect.closeTo(0.5, 2)]);
+    expect(drawn.all.length).toBeGreaterThan(1);
+    for (const { value, pixels, radius, text } of drawn.all) {
+      expect(radiusToQ(pixels * pixelSizeUm, 50, 10_000)).toBeCloseTo(value, 6);
+      expect(radius).toBeCloseTo(pixels * Math.min(across / width, down / height), 0);
+      expect(text).toContain(`${((2 * Math.PI) / value).toPrecision(3)} Å`);
+    }
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  itInBrowser("shows a replayed run as it is played, with the numbers of the library", async () => {
+    await using facility = await connect(fixture);
+    const played = await play(facility.endpoint, { bl: 2, run: 300001, speed: 0.5 });
+    await using server = await serve(played, { zmq: ["tcp://127.0.0.1:*"] });
+    const replay = await view(folder, [server.addresses[0] ?? ""]);
+    try {
+      const { page, faults } = await openPage(browser, replay.address, "live?bl=2&rois=20-60-30-90");
+      await page.locator("[data-roi-sum]").getByText(/\d/).waitFor({ timeout: WAIT_MS });
+      const [what = "", sum] = (await page.evaluate(
+        `[document.querySelector(".what").textContent, document.querySelector("[data-roi-sum]").textContent]`,
+      )) as string[];
+      const tag = Number(/tag (\d+)/.exec(what)?.[1]);
+      expect(what).toMatch(/· raw · .* JST, \d+(\.\d)? s ago$/);
+      expect(Number(sum)).toBeCloseTo(await sumOfSensorPixels({ rows: [20, 60], columns: [30, 90] }, tag), 3);
+      await untilSeen(page, /no data since \d\d:\d\d:\d\d JST/);
       expect(faults).toEqual([]);
       await page.close();
-    },
-    120_000,
-  );
+    } finally {
+      await replay.close();
+    }
+  });
 
-  itInBrowser(
-    "shows a replayed run as it is played, with the numbers of the library",
-    async () => {
-      await using facility = await connect(fixture);
-      const played = await play(facility.endpoint, { bl: 2, run: 300001, speed: 0.5 });
-      await using server = await serve(played, { zmq: ["tcp://127.0.0.1:*"] });
-      const replay = await view(folder, [server.addresses[0] ?? ""]);
-      try {
-        const { page, faults } = await openPage(browser, replay.address, "live?bl=2&rois=20-60-30-90");
-        await page.locator("[data-roi-sum]").getByText(/\d/).waitFor({ timeout: WAIT_MS });
-        const [what = "", sum] = (await page.evaluate(
-          `[document.querySelector(".what").textContent, document.querySelector("[data-roi-sum]").textContent]`,
-        )) as string[];
-        const tag = Number(/tag (\d+)/.exec(what)?.[1]);
-        expect(what).toMatch(/· raw · .* JST, \d+(\.\d)? s ago$/);
-        expect(Number(sum)).toBeCloseTo(await sumOfSensorPixels({ rows: [20, 60], columns: [30, 90] }, tag), 3);
-        await untilSeen(page, /no data since \d\d:\d\d:\d\d JST/);
-        expect(faults).toEqual([]);
-        await page.close();
-      } finally {
-        await replay.close();
-      }
-    },
-    120_000,
-  );
+  itInBrowser("tells pumped from unpumped live shots, counts hits, and sums a signal up", async () => {
+    const place = `live?det=${SMALL}-1&shots=error&hit=50&pixels=1&versus=histogram`;
+    const { page, faults } = await openPage(browser, sim.address, place);
+    await untilSeen(page, /standard error of pumped − unpumped of \d+ pumped and \d+ unpumped shots/);
+    // Every pixel is above 50 ADU: that is the pedestal.
+    await untilSeen(page, /Hit rate: (\d+) hits in \1 shots/);
+    await untilSeen(page, /charge: mean \d\S* C, scatter \S+, (100|9\d)\.\d % of shots complete/);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
 
-  itInBrowser(
-    "tells pumped from unpumped live shots, counts hits, and sums a signal up",
-    async () => {
-      const place = `live?det=${SMALL}-1&shots=error&hit=50&pixels=1&versus=histogram`;
-      const { page, faults } = await openPage(browser, sim.address, place);
-      await untilSeen(page, /standard error of pumped − unpumped of \d+ pumped and \d+ unpumped shots/);
-      // Every pixel is above 50 ADU: that is the pedestal.
-      await untilSeen(page, /Hit rate: (\d+) hits in \1 shots/);
-      await untilSeen(page, /charge: mean \d\S* C, scatter \S+, (100|9\d)\.\d % of shots complete/);
-      expect(faults).toEqual([]);
+  itInBrowser("begins with the beamline and the colours of sacla.json", async () => {
+    const beside = join(folder, "beside");
+    mkdirSync(beside);
+    writeFileSync(join(beside, "sacla.json"), JSON.stringify({ url: fixture, bl: 2, colourMap: "magma" }));
+    const viewing = await view(beside, []);
+    try {
+      const { page } = await openPage(browser, viewing.address, "runs?run=300001");
+      await untilSeen(page, /every pixel/);
+      expect(await page.locator("header select").inputValue()).toBe("2");
+      expect(await page.getByLabel("colours").inputValue()).toBe("Magma");
       await page.close();
-    },
-    120_000,
-  );
+    } finally {
+      await viewing.close();
+    }
+  });
 
-  itInBrowser(
-    "begins with the beamline and the colours of sacla.json",
-    async () => {
-      const beside = join(folder, "beside");
-      mkdirSync(beside);
-      writeFileSync(join(beside, "sacla.json"), JSON.stringify({ url: fixture, bl: 2, colourMap: "magma" }));
-      const viewing = await view(beside, []);
-      try {
-        const { page } = await openPage(browser, viewing.address, "runs?run=300001");
-        await untilSeen(page, /every pixel/);
-        expect(await page.locator("header select").inputValue()).toBe("2");
-        expect(await page.getByLabel("colours").inputValue()).toBe("Magma");
-        await page.close();
-      } finally {
-        await viewing.close();
-      }
-    },
-    120_000,
-  );
+  itInBrowser("follows live shots, and says the pixel under the mouse with its sensor", async () => {
+    const { page, faults } = await openPage(browser, sim.address, `live?det=${SMALL}`);
+    await untilSeen(page, /· raw/);
+    const drawn = async (): Promise<number> => Number(await page.locator("html").getAttribute("data-drawn"));
+    const before = await drawn();
+    await expect.poll(drawn, { timeout: WAIT_MS }).toBeGreaterThan(before + 2);
+    const box = await page.locator(".picture canvas").boundingBox();
+    await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.3, (box?.y ?? 0) + (box?.height ?? 0) * 0.5);
+    await untilSeen(page, new RegExp(`pixel \\(\\d+, \\d+\\) of ${SMALL}-[12]`));
+    expect(faults).toEqual([]);
+    await page.close();
+  });
 
-  itInBrowser(
-    "follows live shots, and says the pixel under the mouse with its sensor",
-    async () => {
-      const { page, faults } = await openPage(browser, sim.address, `live?det=${SMALL}`);
-      await untilSeen(page, /· raw/);
-      const drawn = async (): Promise<number> => Number(await page.locator("html").getAttribute("data-drawn"));
-      const before = await drawn();
-      await expect.poll(drawn, { timeout: WAIT_MS }).toBeGreaterThan(before + 2);
-      const box = await page.locator(".picture canvas").boundingBox();
-      await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.3, (box?.y ?? 0) + (box?.height ?? 0) * 0.5);
-      await untilSeen(page, new RegExp(`pixel \\(\\d+, \\d+\\) of ${SMALL}-[12]`));
-      expect(faults).toEqual([]);
-      await page.close();
-    },
-    120_000,
-  );
+  itInBrowser("goes on after the process that reads has died", async () => {
+    const { page } = await openPage(browser, sim.address, `live?det=${SMALL}`);
+    await untilSeen(page, /· raw/);
+    const [reading] = childrenOf(sim.child.pid ?? 0, "reading-process");
+    if (reading === undefined) throw new Error("no process reads");
+    process.kill(reading, "SIGKILL");
+    await untilSeen(page, /no data since/);
+    const before = Number(await page.locator("html").getAttribute("data-drawn"));
+    await expect
+      .poll(async () => Number(await page.locator("html").getAttribute("data-drawn")), { timeout: WAIT_MS })
+      .toBeGreaterThan(before + 1);
+    await page.close();
+  });
 
-  itInBrowser(
-    "goes on after the process that reads has died",
-    async () => {
-      const { page } = await openPage(browser, sim.address, `live?det=${SMALL}`);
-      await untilSeen(page, /· raw/);
-      const [reading] = childrenOf(sim.child.pid ?? 0, "reading-process");
-      if (reading === undefined) throw new Error("no process reads");
-      process.kill(reading, "SIGKILL");
-      await untilSeen(page, /no data since/);
-      const before = Number(await page.locator("html").getAttribute("data-drawn"));
-      await expect
-        .poll(async () => Number(await page.locator("html").getAttribute("data-drawn")), { timeout: WAIT_MS })
-        .toBeGreaterThan(before + 1);
-      await page.close();
-    },
-    180_000,
-  );
+  itInBrowser("takes the lease, moves, refuses a second person, and STOPs without the lease", async () => {
+    const first = await openPage(browser, sim.address, "steer");
+    const { page } = first;
+    await page.getByLabel("your name").first().fill("Mirai");
+    await page.getByLabel("reason").first().fill("alignment");
+    await page.getByRole("button", { name: "take control" }).click();
+    await untilSeen(page, "You hold the lease");
+    const other = await (await browser.newContext()).newPage();
+    await other.goto(`${sim.address}/#/steer`);
+    await other.getByLabel("your name").first().fill("Yuki");
+    await other.getByLabel("reason").first().fill("too");
+    await other.getByRole("button", { name: "take control" }).click();
+    await untilSeen(other, /Mirai/);
+    await page.getByLabel("target of bl3_st2_pm040").fill("45000");
+    await untilSeen(page, "now → will be");
+    await page.getByRole("button", { name: "move", exact: true }).click();
+    const at = page.locator('[data-axis="bl3_st2_pm040"]');
+    await expect.poll(async () => parseFloat((await at.textContent()) ?? ""), { timeout: WAIT_MS }).toBeGreaterThan(50);
+    await other.getByRole("button", { name: "STOP" }).click();
+    await untilSeen(other, /stopped \d+ axes in \d+ ms/);
+    await untilSeen(page, /it was stopped/);
+    // What the page shows of a place may be of the poll before.
+    await page.waitForTimeout(3000);
+    const place = parseFloat((await at.textContent()) ?? "");
+    expect(place).toBeLessThan(44_000);
+    await page.waitForTimeout(1500);
+    expect(parseFloat((await at.textContent()) ?? "")).toBeCloseTo(place, -2);
+    await page.getByRole("button", { name: "give it back" }).click();
+    await other.context().close();
+    expect(first.faults).toEqual([]);
+    await page.close();
+  });
 
-  itInBrowser(
-    "takes the lease, moves, refuses a second person, and STOPs without the lease",
-    async () => {
-      const first = await openPage(browser, sim.address, "steer");
-      const { page } = first;
-      await page.getByLabel("your name").first().fill("Mirai");
-      await page.getByLabel("reason").first().fill("alignment");
-      await page.getByRole("button", { name: "take control" }).click();
-      await untilSeen(page, "You hold the lease");
-      const other = await (await browser.newContext()).newPage();
-      await other.goto(`${sim.address}/#/steer`);
-      await other.getByLabel("your name").first().fill("Yuki");
-      await other.getByLabel("reason").first().fill("too");
-      await other.getByRole("button", { name: "take control" }).click();
-      await untilSeen(other, /Mirai/);
-      await page.getByLabel("target of bl3_st2_pm040").fill("45000");
-      await untilSeen(page, "now → will be");
-      await page.getByRole("button", { name: "move", exact: true }).click();
-      const at = page.locator('[data-axis="bl3_st2_pm040"]');
-      await expect
-        .poll(async () => parseFloat((await at.textContent()) ?? ""), { timeout: WAIT_MS })
-        .toBeGreaterThan(50);
-      await other.getByRole("button", { name: "STOP" }).click();
-      await untilSeen(other, /stopped \d+ axes in \d+ ms/);
-      await untilSeen(page, /it was stopped/);
-      // What the page shows of a place may be of the poll before.
-      await page.waitForTimeout(3000);
-      const place = parseFloat((await at.textContent()) ?? "");
-      expect(place).toBeLessThan(44_000);
-      await page.waitForTimeout(1500);
-      expect(parseFloat((await at.textContent()) ?? "")).toBeCloseTo(place, -2);
-      await page.getByRole("button", { name: "give it back" }).click();
-      await other.context().close();
-      expect(first.faults).toEqual([]);
-      await page.close();
-    },
-    180_000,
-  );
+  itInBrowser("runs a scan on the server to its fitted peak, also when its window is closed", async () => {
+    const { centrePulse } = createSimulatedFacility({ seed: 1 }).truth.crystal(3);
+    const { page } = await openPage(browser, sim.address, "steer");
+    await page.getByLabel("axis").selectOption("bl3_st4_pm036");
+    await page.getByLabel("from", { exact: true }).fill(String(Math.round(centrePulse) - 240));
+    await page.getByLabel("to", { exact: true }).fill(String(Math.round(centrePulse) + 240));
+    await page.getByLabel("points", { exact: true }).fill("17");
+    await page.getByLabel("shots each").fill("5");
+    const form = page.getByRole("region", { name: "scan settings" });
+    await form.getByLabel("shutter").selectOption("bl3_shutter1");
+    await page.getByLabel("signals").fill("st_4_pd_user_3 peak voltage");
+    await page.getByRole("button", { name: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" }).first().click();
+    await page.getByRole("button", { name: "xfel_bl_3_tc_bm_1_pd/charge ✕" }).click();
+    await page.locator("[data-dry-run]").getByText("17 points").waitFor({ timeout: WAIT_MS });
+    await form.getByLabel("your name").fill("Mirai");
+    await page.getByRole("button", { name: "start the scan" }).click();
+    await page.locator('[data-scan="running"]').waitFor({ timeout: WAIT_MS });
+    await page.close();
+    const { page: later, faults } = await openPage(browser, sim.address, "steer");
+    await later.locator('[data-scan="done"]').waitFor({ timeout: 180_000 });
+    await later.locator("[data-fit]").waitFor({ timeout: WAIT_MS });
+    const centre = Number(await later.locator("[data-fit]").getAttribute("data-fit"));
+    // Backlash of 10 pulses and few shots: the peak, and not noise.
+    expect(Math.abs(centre - centrePulse)).toBeLessThan(30);
+    expect(faults).toEqual([]);
+    await later.close();
+  });
 
-  itInBrowser(
-    "runs a scan on the server to its fitted peak, also when its window is closed",
-    async () => {
-      const { centrePulse } = createSimulatedFacility({ seed: 1 }).truth.crystal(3);
-      const { page } = await openPage(browser, sim.address, "steer");
-      await page.getByLabel("axis").selectOption("bl3_st4_pm036");
-      await page.getByLabel("from", { exact: true }).fill(String(Math.round(centrePulse) - 240));
-      await page.getByLabel("to", { exact: true }).fill(String(Math.round(centrePulse) + 240));
-      await page.getByLabel("points", { exact: true }).fill("17");
-      await page.getByLabel("shots each").fill("5");
-      const form = page.getByRole("region", { name: "scan settings" });
-      await form.getByLabel("shutter").selectOption("bl3_shutter1");
-      await page.getByLabel("signals").fill("st_4_pd_user_3 peak voltage");
-      await page.getByRole("button", { name: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" }).first().click();
-      await page.getByRole("button", { name: "xfel_bl_3_tc_bm_1_pd/charge ✕" }).click();
-      await page.locator("[data-dry-run]").getByText("17 points").waitFor({ timeout: WAIT_MS });
-      await form.getByLabel("your name").fill("Mirai");
-      await page.getByRole("button", { name: "start the scan" }).click();
-      await page.locator('[data-scan="running"]').waitFor({ timeout: WAIT_MS });
-      await page.close();
-      const { page: later, faults } = await openPage(browser, sim.address, "steer");
-      await later.locator('[data-scan="done"]').waitFor({ timeout: 180_000 });
-      await later.locator("[data-fit]").waitFor({ timeout: WAIT_MS });
-      const centre = Number(await later.locator("[data-fit]").getAttribute("data-fit"));
-      // Backlash of 10 pulses and few shots: the peak, and not noise.
-      expect(Math.abs(centre - centrePulse)).toBeLessThan(30);
-      expect(faults).toEqual([]);
-      await later.close();
-    },
-    360_000,
-  );
-
-  itInBrowser(
-    "lets a key that reads see everything and change nothing, by no route",
-    async () => {
-      const path = join(folder, "keys.json");
-      const { token } = newToken(path, "reader", "read");
-      const guarded = await view(folder, ["sim:", "--keys", path]);
-      try {
-        const { page } = await openPage(browser, guarded.address, "steer");
-        await page.getByLabel(/Token/).fill(token);
-        await page.getByRole("button", { name: "Log in" }).click();
-        await untilSeen(page, "this key may only read");
-        expect(await page.getByRole("button", { name: "STOP" }).isDisabled()).toBe(true);
-        expect(await page.evaluate("document.cookie"), "no script sees the cookie").toBe("");
-        const changing = Object.entries(callMethods).filter(([, { changes }]) => changes);
-        expect(changing.length).toBeGreaterThan(10);
-        for (const [method] of changing) {
-          const status = await page.evaluate(
-            `fetch("/v1/${method.replace(".", "/")}", { method: "POST", body: "{}",
+  itInBrowser("lets a key that reads see everything and change nothing, by no route", async () => {
+    const path = join(folder, "keys.json");
+    const { token } = newToken(path, "reader", "read");
+    const guarded = await view(folder, ["sim:", "--keys", path]);
+    try {
+      const { page } = await openPage(browser, guarded.address, "steer");
+      await page.getByLabel(/Token/).fill(token);
+      await page.getByRole("button", { name: "Log in" }).click();
+      await untilSeen(page, "this key may only read");
+      expect(await page.getByRole("button", { name: "STOP" }).isDisabled()).toBe(true);
+      expect(await page.evaluate("document.cookie"), "no script sees the cookie").toBe("");
+      const changing = Object.entries(callMethods).filter(([, { changes }]) => changes);
+      expect(changing.length).toBeGreaterThan(10);
+      for (const [method] of changing) {
+        const status = await page.evaluate(
+          `fetch("/v1/${method.replace(".", "/")}", { method: "POST", body: "{}",
             headers: { "Content-Type": "application/json", "Idempotency-Key": "1" } }).then((answer) => answer.status)`,
-          );
-          expect(status, method).toBe(403);
-        }
-        await page.reload();
-        await untilSeen(page, "this key may only read");
-        await page.getByRole("button", { name: "Log out" }).click();
-        await page.getByLabel(/Token/).waitFor({ timeout: WAIT_MS });
-        await page.close();
-      } finally {
-        await guarded.close();
+        );
+        expect(status, method).toBe(403);
       }
-    },
-    180_000,
-  );
+      await page.reload();
+      await untilSeen(page, "this key may only read");
+      await page.getByRole("button", { name: "Log out" }).click();
+      await page.getByLabel(/Token/).waitFor({ timeout: WAIT_MS });
+      await page.close();
+    } finally {
+      await guarded.close();
+    }
+  });
 
-  itInBrowser(
-    "has no serious fault that axe-core finds, in any panel",
-    async () => {
-      const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-      for (const [address, place, ready] of [
-        [sim.address, `live?det=${SMALL}&rois=10-90-10-90`, /· raw/],
-        [sim.address, "runs", "stopped"],
-        [file.address, "runs?run=300001", /every pixel/],
-        [sim.address, "steer", "bl3_st2_pm001"],
-      ] as const) {
-        const { page } = await openPage(browser, address, place);
-        await untilSeen(page, ready);
-        await page.evaluate(axe);
-        const found = (await page.evaluate(
-          `axe.run().then(({ violations }) => violations
+  itInBrowser("has no serious fault that axe-core finds, in any panel", async () => {
+    const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+    for (const [address, place, ready] of [
+      [sim.address, `live?det=${SMALL}&rois=10-90-10-90`, /· raw/],
+      [sim.address, "runs", "stopped"],
+      [file.address, "runs?run=300001", /every pixel/],
+      [sim.address, "steer", "bl3_st2_pm001"],
+    ] as const) {
+      const { page } = await openPage(browser, address, place);
+      await untilSeen(page, ready);
+      await page.evaluate(axe);
+      const found = (await page.evaluate(
+        `axe.run().then(({ violations }) => violations
           .filter(({ impact }) => impact === "serious" || impact === "critical")
           .map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 200)))`,
-        )) as string[];
-        expect(found, place).toEqual([]);
-        await page.close();
-      }
-    },
-    240_000,
-  );
+      )) as string[];
+      expect(found, place).toEqual([]);
+      await page.close();
+    }
+  });
 
   // After those of live shots: once it is controlled, the simulated facility has them in runs only.
-  itInBrowser(
-    "starts and ends a run",
-    async () => {
-      const { page } = await openPage(browser, sim.address, "steer");
-      await page.getByLabel("your name").first().fill("Mirai");
-      await page.getByLabel("reason").first().fill("run");
-      await page.getByRole("button", { name: "take control" }).click();
-      await untilSeen(page, "You hold the lease");
-      await page.getByLabel("comment").fill("from the page");
-      await page.getByRole("button", { name: "start a run" }).click();
-      await page.locator('[data-run-state="running"]').waitFor({ timeout: WAIT_MS });
-      await page.getByRole("button", { name: "end the run" }).click();
-      await page.locator('[data-run-state="ready"]').waitFor({ timeout: WAIT_MS });
-      await page.getByRole("button", { name: "give it back" }).click();
-      await page.goto(`${sim.address}/#/runs`);
-      await untilSeen(page, "from the page");
-      await page.close();
-    },
-    180_000,
-  );
+  itInBrowser("starts and ends a run", async () => {
+    const { page } = await openPage(browser, sim.address, "steer");
+    await page.getByLabel("your name").first().fill("Mirai");
+    await page.getByLabel("reason").first().fill("run");
+    await page.getByRole("button", { name: "take control" }).click();
+    await untilSeen(page, "You hold the lease");
+    await page.getByLabel("comment").fill("from the page");
+    await page.getByRole("button", { name: "start a run" }).click();
+    await page.locator('[data-run-state="running"]').waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "end the run" }).click();
+    await page.locator('[data-run-state="ready"]').waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "give it back" }).click();
+    await page.goto(`${sim.address}/#/runs`);
+    await untilSeen(page, "from the page");
+    await page.close();
+  });
 });
 
 describe("the built page", () => {
@@ -427,5 +373,5 @@ describe("the built page", () => {
     expect(bytes).toBeLessThan(450_000);
     expect(html).not.toMatch(/(src|href)="(https?:)?\/\//);
     expect(html).not.toMatch(/<script(?![^>]* src=)|<style| style=/);
-  }, 120_000);
+  });
 });

@@ -15,7 +15,7 @@ const chromiumPath = [process.env["SACLA_TEST_CHROMIUM"] ?? "", "/usr/bin/chromi
 );
 
 /** A test in a browser; skipped, with the reason printed, where there is none. */
-export function itInBrowser(name: string, test: () => Promise<void>, _timeoutMs?: number): void {
+export function itInBrowser(name: string, test: () => Promise<void>): void {
   itNeeding(chromiumPath !== undefined, "no Chromium: apt-get install chromium", name, test);
 }
 
