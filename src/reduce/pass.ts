@@ -15,11 +15,11 @@ import { CorrectionChain } from "./corrections/chain.ts";
 import type { Correction } from "./corrections/correction.ts";
 import { dark as darkStep } from "./corrections/dark.ts";
 import { type DarkMeans, darkOf } from "./dark-means.ts";
-import { imageBytes } from "./engine/in-place.ts";
 import { GROUP, statisticsOf } from "./engine/kernel.ts";
 import type { PartialResult } from "./engine/partial-result.ts";
 import { classBytes, kernelFor, SensorFeed } from "./engine/sensor-feed.ts";
 import { arenaOf } from "./engine/stack.ts";
+import { imageBytes } from "./images/in-place.ts";
 import type { Reducer } from "./reducer.ts";
 
 export interface AccumulateOptions {

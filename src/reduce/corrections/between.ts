@@ -1,5 +1,5 @@
 import { asFinite, badArgument } from "../../core/guards.ts";
-import { float32From, kernelOf, multiply } from "../engine/in-place.ts";
+import { float32From, kernelOf, multiply } from "../images/in-place.ts";
 import type { Correction } from "./correction.ts";
 
 /**

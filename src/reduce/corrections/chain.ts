@@ -1,7 +1,7 @@
 import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
-import { imageInPlace, takeDifference } from "../engine/in-place.ts";
+import { imageInPlace, takeDifference } from "../images/in-place.ts";
 import type { Correction, CorrectionStage } from "./correction.ts";
 
 /** Where corrections tell what they did to used shots. */

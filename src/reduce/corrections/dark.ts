@@ -1,6 +1,6 @@
 import type { ImageSpec } from "../../core/shots.ts";
 import { type DarkMeans, darkOf } from "../dark-means.ts";
-import { takeDifference } from "../engine/in-place.ts";
+import { takeDifference } from "../images/in-place.ts";
 import type { Correction } from "./correction.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { badArgument } from "../../core/guards.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import type { ImageSpec } from "../../core/shots.ts";
-import { multiply } from "../engine/in-place.ts";
+import { multiply } from "../images/in-place.ts";
 import type { Correction } from "./correction.ts";
 import { type BySensor, correctionFor, mapPixels } from "./per-sensor.ts";
 

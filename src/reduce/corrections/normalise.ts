@@ -1,6 +1,6 @@
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import { multiply } from "../engine/in-place.ts";
+import { multiply } from "../images/in-place.ts";
 import type { Correction } from "./correction.ts";
 
 export interface NormaliseOptions {

@@ -3,7 +3,7 @@ import { type DetectorInfo, photonsPerAdu } from "../../core/detector.ts";
 import { badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { Shot } from "../../core/shots.ts";
-import { multiply } from "../engine/in-place.ts";
+import { multiply } from "../images/in-place.ts";
 import type { Correction } from "./correction.ts";
 import { correctionFor } from "./per-sensor.ts";
 

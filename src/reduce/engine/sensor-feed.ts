@@ -2,9 +2,9 @@ import { badArgument } from "../../core/guards.ts";
 import { contiguous, type Pixels, type PixelType, pixelTypeOf, type RawImage, shapeOf } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { Arena } from "../../core/wasm.ts";
+import { imageInPlace, takeDifference } from "../images/in-place.ts";
 import type { ClassDispatch, Layout, Reducer, State } from "../reducer.ts";
 import { checkGrid } from "./exact.ts";
-import { imageInPlace, takeDifference } from "./in-place.ts";
 import { SensorKernel, statisticsOf, workOf } from "./kernel.ts";
 
 /** A reducer and what it has remembered of one sensor. */

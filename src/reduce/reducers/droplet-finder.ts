@@ -2,7 +2,7 @@ import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { kernelBinary } from "../corrections/kernel-binary.ts";
 import { quantize } from "../engine/exact.ts";
-import { float32From } from "../engine/in-place.ts";
+import { float32From } from "../images/in-place.ts";
 
 /** The function of kernels/images.ts that is used here; addresses in bytes. */
 interface DropletKernel {

@@ -2,7 +2,7 @@ import { badArgument } from "../../core/guards.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { defined, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
-import { float32From, imageBytes, imageInPlace, kernelOf, takeDifference } from "../engine/in-place.ts";
+import { float32From, imageBytes, imageInPlace, kernelOf, takeDifference } from "../images/in-place.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { haveLimits, LitCounts } from "./lit-counts.ts";
 

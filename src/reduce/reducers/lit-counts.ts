@@ -1,8 +1,8 @@
 import type { Arena } from "../../core/wasm.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
-import { float32From } from "../engine/in-place.ts";
 import { GROUP, TILE } from "../engine/kernel.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
+import { float32From } from "../images/in-place.ts";
 
 /**
  * For unsigned 16-bit pixels: whether a pixel less its dark, as float32, is at least `least` is the same as whether the
