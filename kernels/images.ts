@@ -1,4 +1,4 @@
-// AssemblyScript with v128: what is done to one image where it lies, called from src/reduce/engine/in-place.ts.
+// AssemblyScript with v128: what is done to one image where it lies, called from src/reduce/images/in-place.ts.
 // Addresses are in bytes, `n` counts pixels. Whatever rounds here, rounds as the plain code in src/reduce does: same
 // bits.
 

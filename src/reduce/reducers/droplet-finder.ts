@@ -1,8 +1,8 @@
 import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
-import { kernelBinary } from "../corrections/kernel-binary.ts";
 import { quantize } from "../engine/exact.ts";
 import { float32From } from "../images/in-place.ts";
+import { kernelBinary } from "../images/kernel-binary.ts";
 
 /** The function of kernels/images.ts that is used here; addresses in bytes. */
 interface DropletKernel {
