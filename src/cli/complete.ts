@@ -18,7 +18,6 @@ export async function completions(
 ): Promise<string[]> {
   const namesFor = async (what: string): Promise<string[]> => await namesOf(what, io, atSource);
   const begun = words[index] ?? "";
-  if (index <= 1) return startingWith(begun, [...program.commands.map((one) => one.name()), "help"]);
   const before = words.slice(1, index);
   const command = commandOf(program, before);
   if (command === program) return [];

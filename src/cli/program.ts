@@ -23,7 +23,9 @@ export async function runCli(argv: readonly string[], raw: Io): Promise<number> 
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
   try {
     if (argv[0] === "complete") return await complete(argv.slice(1), io);
-    await addCommands(program, argv[0], io);
+    const [first] = argv;
+    // Of these no command is needed, or one: the others take half a second to load.
+    if (first !== "--version" && first !== "-V") await addCommands(program, first === "help" ? argv[1] : first, io);
     await program.parseAsync(argv.map(withMinus), { from: "user" });
     return EXIT_OK;
   } catch (thrown) {
@@ -45,7 +47,7 @@ function withMinus(word: string): string {
 
 /** The command that was named; all of them for help, for completing, and for a name that there is not. */
 async function addCommands(program: Command, name: string | undefined, io: Io): Promise<void> {
-  const isNamed = commandGroups.some(([, listed]) => listed.some((one) => one.name === name));
+  const isNamed = name !== undefined && commandNames.includes(name);
   for (const [job, listed] of commandGroups) {
     program.commandsGroup(job);
     for (const one of listed) if (!isNamed || one.name === name) (await one.load())(program, io, host);
@@ -57,12 +59,17 @@ async function addCommands(program: Command, name: string | undefined, io: Io): 
   hintAtHelp(program, "sacla");
 }
 
+const commandNames = commandGroups.flatMap(([, listed]) => listed.map(({ name }) => name));
+
 const host: Host = {
   run: runCli,
   complete: async (words, index, io, names) => {
     const { completions } = await import("./complete.ts");
+    const all = [...commandNames, "help"];
+    if (index <= 1) return all.filter((name) => name.startsWith(words[index] ?? ""));
+    if (!all.includes(words[1] ?? "")) return [];
     const program = new Command("sacla");
-    await addCommands(program, undefined, io);
+    await addCommands(program, words[1], io);
     return await completions(program, words, index, io, names);
   },
 };

@@ -1,10 +1,12 @@
 import { InvalidArgumentError, Option } from "commander";
 import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
-import { isSaclaError } from "../../core/errors.ts";
+import { isSaclaError, toSaclaError } from "../../core/errors.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import { defined } from "../../core/options.ts";
 import { oneLine } from "../../core/printable.ts";
 import { quantity } from "../../core/quantities.ts";
+import { counted } from "../../core/show.ts";
+import type { Run } from "../../db/index.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
 import { assemblerFor, darkAverage } from "../../reduce/index.ts";
@@ -24,6 +26,7 @@ import {
 import { LiveView } from "../live-view.ts";
 import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
 import { StatusLine } from "../progress.ts";
+import { asDarkRule } from "../settings.ts";
 
 interface Options extends PngOptions, CommonOptions {
   readonly detector?: string;
@@ -32,6 +35,8 @@ interface Options extends PngOptions, CommonOptions {
   readonly limit?: number;
   readonly untilRunEnd?: boolean;
   readonly every: number;
+  /** A run, `auto` or `none`; false: `--no-dark`. */
+  readonly dark?: string | false;
   readonly darkRun?: number;
   readonly hitAdu?: number;
   readonly hitPixels: number;
@@ -66,7 +71,13 @@ export const live: AddCommand = (program, io) =>
             parseSeconds,
             2,
           )
-          .option("--dark-run <run>", "subtract the mean of this run", parseWhole)
+          .option(
+            "--dark <from>",
+            "auto: the newest run with dark shots, where there is one; none; or a run",
+            asLiveDark,
+          )
+          .option("--no-dark", "subtract no dark")
+          .addOption(new Option("--dark-run <run>", "the same as --dark RUN").argParser(parseWhole).hideHelp())
           .option("--hit-adu <adu>", "count hits: a pixel above this is lit", parseNumber)
           .option("--hit-pixels <count>", "a shot with so many lit pixels is a hit", parseWhole, 20),
       ),
@@ -85,7 +96,7 @@ async function follow(session: Session, options: Options): Promise<CommandResult
     signal,
     ...defined({ limit: options.limit, untilRunEnd: options.untilRunEnd }),
   });
-  const dark = options.darkRun === undefined ? undefined : await darkOfRun(session, group, options.darkRun);
+  const dark = await liveDark(session, group, options);
   const screen = new Screen(session, options, group, shots, dark);
   try {
     for await (const shot of shots) await screen.show(shot);
@@ -95,7 +106,14 @@ async function follow(session: Session, options: Options): Promise<CommandResult
     if (!isSaclaError(error, "ABORTED")) throw error;
   }
   await screen.end();
-  const summary = { bl, detector: group.id, ...shots.counts, latencyMs: screen.latency, picture: screen.file };
+  const summary = {
+    bl,
+    detector: group.id,
+    ...shots.counts,
+    latencyMs: screen.latency,
+    dark: dark?.run ?? null,
+    picture: screen.file,
+  };
   return {
     json: summary,
     text: `${ledgerLine(shots.ledger)}${screen.file === null ? "" : `; picture: ${screen.file}`}`,
@@ -114,17 +132,56 @@ async function liveDetector({ facility, bl, signal }: Session, id: string | unde
   return new Detectors(ids, `The live data of beamline ${bl}`, {}, facility.endpoint.names).findOrLargest(id);
 }
 
-async function darkOfRun(
-  session: Session,
-  group: DetectorGroup,
-  number: number,
-): Promise<Readonly<Record<string, NdArray<Float64Array>>>> {
+function asLiveDark(text: string): string {
+  try {
+    return asDarkRule("--dark", text);
+  } catch (error) {
+    throw new InvalidArgumentError(toSaclaError(error).message);
+  }
+}
+
+/** What is subtracted from each shot. */
+interface LiveDark {
+  readonly run: number;
+  readonly shots: number;
+  readonly mean: Readonly<Record<string, NdArray<Float64Array>>>;
+}
+
+/** Enough that the noise of the dark is a third of that of one shot; the picture begins soon. */
+const DARK_SHOTS = 10;
+
+/** The dark of a run that was named, all of it; else of the newest run that has some. Undefined: nothing. */
+async function liveDark(session: Session, group: DetectorGroup, options: Options): Promise<LiveDark | undefined> {
   const { facility, bl, signal } = session;
-  const run = await facility.run(bl, number);
-  const { mean } = await session.progress(`dark run ${number}`, (update) =>
-    darkAverage(facility.shots({ run, detectors: group.sensors, signal }), { onProgress: update }),
+  const { dark = "auto", darkRun } = options;
+  if (darkRun === undefined && (dark === false || dark === "none")) return undefined;
+  const named = darkRun ?? (dark !== false && /^\d+$/.test(dark) ? Number(dark) : undefined);
+  const run = named === undefined ? await newestDark(session, group) : await facility.run(bl, named);
+  if (run === undefined) return undefined;
+  const tags = named === undefined ? (await run.darkTags(undefined, { signal })).slice(0, DARK_SHOTS) : undefined;
+  const { mean, ledger } = await session.progress(`dark of run ${run.number}`, (update) =>
+    darkAverage(facility.shots({ run, detectors: group.sensors, signal, ...defined({ tags }) }), {
+      onProgress: update,
+    }),
   );
-  return mean;
+  return { run: run.number, shots: ledger.used, mean };
+}
+
+/**
+ * Undefined where no run near the newest has dark shots, for a source that keeps no runs, and for cameras: without
+ * X-rays they see as much.
+ */
+async function newestDark({ facility, bl, signal }: Session, group: DetectorGroup): Promise<Run | undefined> {
+  try {
+    let stopped: Run | undefined;
+    for await (const run of facility.runs({ bl, last: 5, signal })) if (run.status === 0) stopped = run;
+    const found = await (stopped && facility.db.nearestDark(stopped, { detector: group.id, within: 10, signal }));
+    const [sensor = group.id] = group.sensors;
+    return found === undefined || (await found.detectorInfo(sensor, { signal })).geometry === null ? undefined : found;
+  } catch (error) {
+    if (isSaclaError(error, "ABORTED")) throw error;
+    return undefined;
+  }
 }
 
 /** Redraws the line at most this often. */
@@ -151,6 +208,7 @@ class Screen {
   readonly #group: DetectorGroup;
   readonly #shots: LiveShots;
   readonly #view: LiveView;
+  readonly #dark: LiveDark | undefined;
   readonly #timer: NodeJS.Timeout;
   readonly #status: StatusLine;
   #values = "";
@@ -163,13 +221,7 @@ class Screen {
   /** The shot after which a pipe was told that no other comes. */
   #toldAt = -1;
 
-  constructor(
-    session: Session,
-    options: Options,
-    group: DetectorGroup,
-    shots: LiveShots,
-    dark: Readonly<Record<string, NdArray<Float64Array>>> | undefined,
-  ) {
+  constructor(session: Session, options: Options, group: DetectorGroup, shots: LiveShots, dark: LiveDark | undefined) {
     const now = performance.now();
     this.#session = session;
     this.#status = new StatusLine(session.io);
@@ -177,7 +229,8 @@ class Screen {
     this.#group = group;
     this.#shots = shots;
     const { hitAdu, hitPixels } = options;
-    this.#view = new LiveView({ hitPixels, ...defined({ hitAdu, dark }) }, now);
+    this.#view = new LiveView({ hitPixels, ...defined({ hitAdu, dark: dark?.mean }) }, now);
+    this.#dark = dark;
     this.#pictureAt = now;
     // Also tells when no shots come any more.
     this.#timer = setInterval(() => {
@@ -244,8 +297,10 @@ class Screen {
     if (picture === undefined) return;
     const { id } = this.#group;
     const { shots } = this.#view.window(now);
-    const { darkRun } = this.#options;
-    const dark = darkRun === undefined ? "raw (no dark subtracted)" : `less the dark of run ${darkRun}`;
+    const dark =
+      this.#dark === undefined
+        ? "raw (no dark subtracted)"
+        : `less the dark of run ${this.#dark.run} (mean of ${counted(this.#dark.shots, "shot")})`;
     const seen = assembler === null ? "" : `, ${viewWords(assembler.view)}`;
     const newest = `newest shot ${this.#view.ageMs} ms old when it came`;
     const simulated = await simulatedMark(this.#session);
@@ -290,7 +345,7 @@ class Screen {
       `${perSecond.toFixed(1)} shots/s`,
       `latency ${latencyMs.toFixed(0)} ms (max ${maxLatencyMs.toFixed(0)})`,
       `${used} used${lost === "" ? "" : `, dropped: ${lost}`}`,
-      `${signal}${this.#values}`,
+      `${signal}, ${this.#dark === undefined ? "raw" : `less dark of run ${this.#dark.run}`}${this.#values}`,
     ].join("  ");
   }
 }

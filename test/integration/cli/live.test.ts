@@ -36,7 +36,7 @@ describe("sacla live", () => {
     const lines = out.trim().split("\n");
     expect(lines.length).toBe(9);
     expect(lines[3]).toMatch(
-      /^run 15200\d\d {2}tag \d+ {2}[\d.]+ shots\/s {2}latency \d+ ms \(max \d+\) {2}4 used.* {2}mean [\d.]+ ADU {2}\S+ \d+\S* pulse$/,
+      /^run 15200\d\d {2}tag \d+ {2}[\d.]+ shots\/s {2}latency \d+ ms \(max \d+\) {2}4 used.* {2}mean [\d.]+ ADU, raw {2}\S+ \d+\S* pulse$/,
     );
     expect(lines[8]).toMatch(/^8 of \d+ shots used.*; picture: live-bl3-OPAL-234363.png$/);
     const png = files.get(`live-bl3-${camera}.png`);
@@ -58,7 +58,16 @@ describe("sacla live", () => {
     ]);
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ bl: 3, detector: "MPCCD-2N0-M02-001", used: 2, picture: "here.png" });
+    // No run near the newest has this one.
+    expect(JSON.parse(out)).toMatchObject({ dark: null });
     expect([...files.keys()]).toEqual(["here.png"]);
+  });
+
+  it("takes the dark of the newest run that has some off, but where nothing is to be", async () => {
+    const sensor = ["live", "--url", url, "-d", "MPCCD-8N0-3-002-1", "-n", "1"];
+    const { out } = await cli(sensor);
+    expect(out).toMatch(/mean -?[\d.]+ ADU, less dark of run 15\d{5}\n/);
+    expect(JSON.parse((await cli([...sensor, "--no-dark", "--json"])).out)).toMatchObject({ dark: null });
   });
 
   it("says on the terminal that no shot comes, and ends at Ctrl+C with the account and code 0", async () => {
