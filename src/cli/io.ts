@@ -22,6 +22,8 @@ export interface Io {
   readonly isTerminal: boolean;
   /** How wide the terminal is now, in letters; not there when it does not say. */
   readonly columns?: number | undefined;
+  /** How wide the terminal is that shows the results; undefined for a file or a pipe, which get all of them. */
+  readonly outColumns?: number | undefined;
   /** Asks a question that is answered with y or n; not there when nobody sits at the terminal. */
   readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
   /** Has `handler` called at Ctrl+C instead of ending the process, until it is given undefined. */
@@ -69,6 +71,9 @@ export function processIo(): Io {
     isTerminal: process.stderr.isTTY === true,
     get columns() {
       return process.stderr.columns;
+    },
+    get outColumns() {
+      return process.stdout.isTTY === true ? process.stdout.columns : undefined;
     },
     confirm: process.stdin.isTTY === true ? (question) => confirm(question, controller.signal) : undefined,
     takeInterrupt: (handler) => {

@@ -5,7 +5,7 @@ import { counted } from "../core/show.ts";
 import { durationText } from "../core/time-text.ts";
 import { signalId } from "../ec/experiment.ts";
 import type { Control, Experiment } from "../ec/index.ts";
-import { textTable } from "../plot/text.ts";
+import { fittedTable, textTable } from "../plot/text.ts";
 import { problemsOf } from "../scan/dry-run/dry-run.ts";
 import {
   controlBeamline,
@@ -26,7 +26,7 @@ import {
 import { simulatedMark } from "./caption.ts";
 import { type CommandResult, EXIT_INTERRUPTED, type Session } from "./command.ts";
 import { change, view } from "./control.ts";
-import { checkFolder } from "./io.ts";
+import { checkFolder, type Io } from "./io.ts";
 import { LateDocuments } from "./late-documents.ts";
 import { answerLines, TimeLeft } from "./scan-answers.ts";
 import { beamLines, beamOptions } from "./scan-beam.ts";
@@ -166,7 +166,7 @@ export async function runPlan(
   } catch (error) {
     throw withPoints(session, options, toSaclaError(error), { end, table, run, journal, units: known });
   }
-  const answer = answerOf(end, table, run, journal?.path, isWritten, known, options);
+  const answer = answerOf(io, end, table, run, journal?.path, isWritten, known, options);
   return { ...answer, table, units: known };
 }
 
@@ -191,7 +191,7 @@ function withPoints(
       details: { ...error.details, points, columns: table.columns(), journal: journal?.path ?? null },
       cause: error,
     });
-  if (end !== undefined) io.out(`${answerOf(end, table, run, journal?.path, true, units, options).text}\n`);
+  if (end !== undefined) io.out(`${answerOf(io, end, table, run, journal?.path, true, units, options).text}\n`);
   else if (points > 0)
     io.out(`${table.text(units)}\nfailed: ${counted(points, "point")} ${points === 1 ? "is" : "are"} done\n`);
   if (journal !== undefined && end?.outcome !== "done") io.err(`go on later with: sacla resume ${journal.path}\n`);
@@ -209,6 +209,7 @@ function mapsOrClose(options: ScanningOptions, journal: Journal | undefined): Re
 
 /** What is said of a scan that has ended. */
 function answerOf(
+  io: Io,
   end: ScanEnd,
   table: ScanTable,
   estimated: DryRun | null,
@@ -237,7 +238,7 @@ function answerOf(
       columns: table.columns(),
     },
     text: [
-      table.text(units),
+      ...tableOn(io, table.text(units)),
       summary + again,
       ...answerLines(answers, units),
       ...without.map((line) => `${line}. Look at shutters, attenuator and amplifier.`),
@@ -245,6 +246,13 @@ function answerOf(
     // It ends otherwise only when somebody stops it.
     exitCode: end.outcome !== "done" ? EXIT_INTERRUPTED : isWritten ? 0 : 1,
   };
+}
+
+/** The table as wide as the terminal; a file has all of it. */
+function tableOn({ outColumns = 0 }: Io, table: string): string[] {
+  // A terminal that does not know its width says 0.
+  const { text, leftOut } = fittedTable(table, outColumns || Infinity);
+  return leftOut === 0 ? [text] : [text, `${counted(leftOut, "more column")}: --csv FILE, --html FILE, or --json`];
 }
 
 /** @throws BAD_ARGUMENT when the scan of a journal is done @throws PLAN_CHANGED */

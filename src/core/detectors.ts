@@ -1,6 +1,7 @@
 import { compositeOf } from "./detector-families.ts";
 import { type ErrorDetails, SaclaError, showList } from "./errors.ts";
 import type { Names } from "./names.ts";
+import { didYouMean } from "./nearest-names.ts";
 
 /** The sensors of one multi-sensor detector, ordered: `MPCCD-8B0-2-008` and its `-1` … `-8`. */
 export interface DetectorGroup {
@@ -116,12 +117,10 @@ export class Detectors {
 
   /** @throws UNKNOWN_DETECTOR always */
   unlisted(id: string): never {
+    const groups = this.groups.map((group) => group.id);
     throw new SaclaError(
       "UNKNOWN_DETECTOR",
-      `${this.#owner} has no detector ${id}; it has ${showList(
-        this.groups.map((group) => group.id),
-        20,
-      )}.`,
+      `${this.#owner} has no detector ${id}; it has ${showList(groups, 20)}.${didYouMean(id, this.#ids)}`,
       { details: { ...this.#details, detId: id, known: [...this.#ids] } },
     );
   }

@@ -25,6 +25,12 @@ export function nearestSpelling(wanted: string, names: readonly string[]): strin
   return best !== undefined && best.edits <= wanted.length / 3 ? best.name : undefined;
 }
 
+/** ` Did you mean i0?`, behind a sentence that lists the names; "" where none is spelt like it. */
+export function didYouMean(wanted: string, names: readonly string[]): string {
+  const near = nearestSpelling(wanted, names);
+  return near === undefined ? "" : ` Did you mean ${near}?`;
+}
+
 /** Letters missing, added, changed or swapped with their neighbor (optimal string alignment distance). */
 function editsBetween(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];

@@ -1,6 +1,6 @@
 import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
 import { asText, badArgument } from "../core/guards.ts";
-import { nearestNames } from "../core/nearest-names.ts";
+import { didYouMean, nearestNames } from "../core/nearest-names.ts";
 import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { LEASE_TTL_MS } from "../transport/control-methods.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
@@ -379,7 +379,8 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
     throw new SaclaError(
       "UNKNOWN_DEVICE",
       `${experiment.name} names no ${name} among ` +
-        `its ${part}; ${near.length > 0 ? `the nearest are ${showList(near)}` : `it has ${showList(names, 20)}`}.`,
+        `its ${part}; ${near.length > 0 ? `the nearest are ${showList(near)}` : `it has ${showList(names, 20)}`}.` +
+        didYouMean(name, near.length > 0 ? [] : names),
       { details: { name, part, names } },
     );
   }

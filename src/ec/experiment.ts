@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { SaclaError, show, showList } from "../core/errors.ts";
 import type { Names } from "../core/names.ts";
+import { didYouMean } from "../core/nearest-names.ts";
 import { readJsonFile } from "../files/index.ts";
 import { checkAgainst } from "../transport/check.ts";
 import { madocaSection } from "./madoca/section.ts";
@@ -176,7 +177,7 @@ export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> i
     ];
     throw new SaclaError(
       "UNKNOWN_SIGNAL",
-      `${this.name} names no signal ${show(name)}; it has ${showList(known, 20)}.`,
+      `${this.name} names no signal ${show(name)}; it has ${showList(known, 20)}.${didYouMean(name, known)}`,
       { details: { name } },
     );
   }
@@ -203,9 +204,10 @@ export class Experiment<D extends ExperimentDefinition = ExperimentDefinition> i
   detector(name: NamesIn<D, "detectors">): string {
     const found = this.detectors[name];
     if (found !== undefined) return found.id;
+    const known = Object.keys(this.detectors);
     throw new SaclaError(
       "UNKNOWN_DETECTOR",
-      `${this.name} names no detector ${show(name)}; it has ${showList(Object.keys(this.detectors), 20)}.`,
+      `${this.name} names no detector ${show(name)}; it has ${showList(known, 20)}.${didYouMean(name, known)}`,
       {
         details: { name },
       },

@@ -43,6 +43,30 @@ export function textTable(header: readonly string[], rows: readonly (readonly (s
   return lines.join("\n");
 }
 
+/**
+ * A table of {@link textTable} on a terminal so wide: columns beyond it are left out and counted, so that no number is
+ * broken into two lines.
+ */
+export function fittedTable(table: string, width: number): { readonly text: string; readonly leftOut: number } {
+  const lines = table.split("\n");
+  const columns = (lines.find((line) => /^─+( {2}─+)*$/.test(line)) ?? "").split("  ");
+  const ends = columns.map((_, i) => columns.slice(0, i + 1).join("  ").length);
+  const kept = ends.filter((end) => end <= width).length;
+  if (kept === 0 || kept === ends.length) return { text: table, leftOut: 0 };
+  const end = ends[kept - 1] ?? 0;
+  return { text: lines.map((line) => firstCells(line, end).trimEnd()).join("\n"), leftOut: ends.length - kept };
+}
+
+function firstCells(text: string, count: number): string {
+  let [taken, n] = ["", 0];
+  for (const character of text) {
+    n += wide.test(character) ? 2 : 1;
+    if (n > count) break;
+    taken += character;
+  }
+  return taken;
+}
+
 /** Terminal cells a text takes: East Asian characters take two. */
 function cells(text: string): number {
   let n = 0;

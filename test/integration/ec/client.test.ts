@@ -332,7 +332,9 @@ describe("an experiment", () => {
     expect(typed.signal("i0")).toBe("xfel_bl_3_tc_bm_1_pd/charge");
     // @ts-expect-error an imported JSON file has names too
     expect(() => typed.signal("i1")).toThrow(/names no signal/);
+    expect(() => typed.signal("didoe" as "diode")).toThrow(/it has i0, .*\. Did you mean diode\?$/);
     const { endpoint, control } = await open();
+    expect(() => control.axis("dealy" as "delay")).toThrow(/it has delay, sample_x\. Did you mean delay\?$/);
     await control.release();
     const missing = defineExperiment({
       name: "m",

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { glyphOf } from "../../../src/plot/font.ts";
 import { sparkline, terminalPlot, textTable } from "../../../src/plot/index.ts";
+import { fittedTable } from "../../../src/plot/text.ts";
 
 describe("textTable", () => {
   it("aligns numbers right and text left, without spaces at the ends of lines", () => {
@@ -14,6 +15,23 @@ describe("textTable", () => {
       "206178  stopped       6",
       "     3  running  1.5e-9",
     ]);
+  });
+
+  it("is as wide as a terminal: whole columns, the others counted", () => {
+    const table = textTable(
+      ["delay (ps)", "i0", "diode"],
+      [
+        [77, "5.9(1) nC", "実験"],
+        [78, "6.1(1) nC", "x"],
+      ],
+    );
+    const { text, leftOut } = fittedTable(table, 21);
+    expect([text.split("\n"), leftOut]).toEqual([
+      ["delay (ps)  i0", "──────────  ─────────", "        77  5.9(1) nC", "        78  6.1(1) nC"],
+      1,
+    ]);
+    expect(fittedTable(table, 20).text.split("\n")).toEqual(["delay (ps)", "──────────", "        77", "        78"]);
+    for (const width of [Infinity, 28, 5]) expect(fittedTable(table, width)).toEqual({ text: table, leftOut: 0 });
   });
 
   it("counts East Asian characters as two cells", () => {
