@@ -49,7 +49,9 @@ export class HttpRelay {
       // Its client has gone, or is told.
       if (answer.destroyed) return;
       asked.resume();
-      answer.once("finish", () => setTimeout(() => asked.socket.destroySoon(), REFUSED_MS).unref());
+      answer.once("finish", () => {
+        setTimeout(() => !asked.complete && asked.socket.destroySoon(), REFUSED_MS).unref();
+      });
       refuse(answer, toSaclaError(error, "BAD_MESSAGE"));
     } finally {
       this.#bytes -= lengthOf(held);
@@ -107,7 +109,8 @@ export class HttpRelay {
 function refuse(answer: ServerResponse, error: SaclaError): void {
   const status = httpStatus(error.code);
   const again = status === 429 || status === 503 ? { "Retry-After": "1" } : {};
-  answer.writeHead(status, { "Content-Type": "application/json", Connection: "close", ...again });
+  // A connection that were closed now would take the answer with it, from a client that still sends.
+  answer.writeHead(status, { "Content-Type": "application/json", ...again });
   answer.end(JSON.stringify({ error: toWireError(error) }));
 }
 

@@ -24,7 +24,8 @@ const LONGEST_QUERY = 1000;
 
 /**
  * A sacla server at an `http://` or `https://` address. Every request and answer is checked against the method table.
- * Connections are opened as they are needed, so it comes back by itself when the server does; nothing is repeated here.
+ * Connections are opened as they are needed, so it comes back by itself when the server does. A request is sent once
+ * more when its connection was closed before an answer came, and is not repeated otherwise.
  *
  * What is open throws UNREACHABLE when the connection breaks, BAD_MESSAGE when something answers that is no sacla
  * server, NOT_AUTHENTICATED when the token is missing or wrong.
@@ -88,7 +89,12 @@ class HttpCarrier implements Carrier {
       const body = isGet ? null : packParts(encodeMessage({ ...message, id: 0, method, value, timeoutMs }));
       // A redirect would lead to a page for people, or take the token elsewhere.
       const init: RequestInit = { method: isGet ? "GET" : "POST", headers, body, signal, redirect: "manual" };
-      const response = await this.#fetch(url, init);
+      const response = await this.#fetch(url, init).catch((error: unknown) => {
+        // The server closes a connection that was not used for some seconds. A program that computed meanwhile hears of
+        // it only when it has sent its request there. A call with a key is done once, however often it comes.
+        if (signal.aborted || !isHungUp(error)) throw error;
+        return this.#fetch(url, init);
+      });
       const refusal = await errorOfResponse(response, this.name);
       if (refusal === undefined) return response;
       throw refusal;
@@ -179,6 +185,13 @@ class HttpExchange implements Exchange {
       throw new SaclaError("UNREACHABLE", message, { details: { url: name } });
     }
   }
+}
+
+/** Whether a connection was closed without an answer, in the codes of Node.js and its fetch. */
+function isHungUp(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause)
+    if ("code" in at && ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(String(at.code))) return true;
+  return false;
 }
 
 /** fetch says only "fetch failed"; why stands in the causes below. */

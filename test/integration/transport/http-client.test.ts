@@ -225,6 +225,30 @@ describe("the HTTP client", () => {
     });
   });
 
+  it("asks once more, with the same key, when its connection was closed before an answer came", async () => {
+    const keys: (string | null)[] = [];
+    const ask = (code: string, times: number): Promise<unknown> => {
+      const flaky: typeof fetch = (_url, init) => {
+        keys.push(new Headers(init?.headers).get("idempotency-key"));
+        if (keys.length <= times)
+          return Promise.reject(
+            new TypeError("fetch failed", { cause: Object.assign(new Error("other side closed"), { code }) }),
+          );
+        return Promise.resolve(answer(packed({ kind: "result", id: 0, value: {} })));
+      };
+      keys.length = 0;
+      return httpEndpoint(base, { fetch: flaky }).call("ec.stop", { bl: 3, axis: "x" }, { key: "k1" });
+    };
+    for (const code of ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]) {
+      await expect(ask(code, 1)).resolves.toEqual({});
+      expect(keys).toEqual(["k1", "k1"]);
+    }
+    await expect(ask("UND_ERR_SOCKET", 2)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect(keys).toHaveLength(2);
+    await expect(ask("ECONNREFUSED", 1)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect(keys).toHaveLength(1);
+  });
+
   it("puts the secret of a lease in no address", async () => {
     const seen: { method: string; url: string }[] = [];
     serving((request) => {
