@@ -61,6 +61,10 @@ export const controlParameters = {
     /** How far from home the best value of a knob is. */
     bestFrom: 0.1,
     bestTo: 0.6,
+    /** The spectrum is narrowest at another taper than the light is greatest: so far off, and the reading of a shot. */
+    narrowFrom: -0.5,
+    narrowTo: 0.5,
+    widthNoise: 0.1,
     /** Off the optimum by so much, a knob leaves half of the light. */
     width: 1.2,
     knobNoise: 0.005,

@@ -2,8 +2,9 @@ import { hash, Random } from "../../core/random.ts";
 import { accelerator } from "../control/devices.ts";
 import { controlParameters } from "../control/parameters.ts";
 import type { SimulatedDevice } from "../control/simulated-device.ts";
+import { sourceParameters } from "../parameters.ts";
 
-const { knobs, photonEnergyKev, knobNoise } = controlParameters.machine;
+const { knobs, photonEnergyKev, knobNoise, narrowFrom, narrowTo, widthNoise } = controlParameters.machine;
 
 const photonEnergy = accelerator(
   "bl3_photon_energy",
@@ -25,6 +26,9 @@ const photonEnergy = accelerator(
   },
 );
 
+const TAPER = "bl3_taper_1";
+/** FWHM of the spectrum of each shot. */
+const widthId = "xfel_bl_3_tc_spec_1/width";
 const readback = (knob: string): string => `xfel_mon_mag_bl3_${knob}/current`;
 
 const tuning = knobs.map(({ name, meaning }) =>
@@ -45,6 +49,8 @@ export class MachineTuning {
   readonly best: readonly number[];
   /** The light there. */
   readonly most: number;
+  /** Taper at which the spectrum is narrowest. */
+  readonly narrow: number;
   readonly #axes: readonly (readonly number[])[];
 
   constructor(seed: number) {
@@ -60,11 +66,17 @@ export class MachineTuning {
       ),
     );
     this.most = 1 / this.#bowl(knobs.map(() => 0));
+    this.narrow = narrowFrom + (narrowTo - narrowFrom) * random.uniform();
   }
 
   /** @param values - of the knobs, in the order of `controlParameters.machine.knobs` */
   light(values: readonly number[]): number {
     return this.most * this.#bowl(values);
+  }
+
+  /** Width of the spectrum over that at home. */
+  width(taper: number): number {
+    return (1 + (taper - this.narrow) ** 2) / (1 + this.narrow ** 2);
   }
 
   #bowl(values: readonly number[]): number {
@@ -82,13 +94,14 @@ export const machine: SimulatedDevice = {
   name: "machine",
   bl: 3,
   settings: [photonEnergy, ...tuning],
-  signals: knobs.map(({ name }) => ({ equipId: readback(name), unit: "a.u." })),
+  signals: [...knobs.map(({ name }) => ({ equipId: readback(name), unit: "a.u." })), { equipId: widthId, unit: "eV" }],
   behavior(seed) {
     const model = new MachineTuning(seed);
     const values = knobs.map(() => 0);
     return {
       truth: {
         most: model.most,
+        narrow: model.narrow,
         ...Object.fromEntries(knobs.map(({ name }, i) => [name, model.best[i] ?? 0])),
       },
       source(at, shot) {
@@ -100,6 +113,11 @@ export const machine: SimulatedDevice = {
         shot.photonEnergyEv *= Number(at.value(photonEnergy.name)) / photonEnergyKev;
       },
       signal(equipId, at, shot, pulses) {
+        if (equipId === widthId) {
+          if (!pulses.hasXrays(shot)) return "not-converged";
+          const width = sourceParameters.bandwidth * pulses.photonEnergyEv(shot) * model.width(Number(at.value(TAPER)));
+          return width * (1 + widthNoise * pulses.draws(shot.key, hash(equipId), shot.tag).normal());
+        }
         const i = knobs.findIndex(({ name }) => readback(name) === equipId);
         // Magnets are read whether there is beam or not.
         const noise = pulses.draws(shot.key, hash(equipId), shot.tag).normal();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { MachineTuning } from "../../../src/facility/optics/machine.ts";
 import { cli } from "../../support/fake-io.ts";
 
 const url = (operators: string): string[] => ["--url", `sim:?clock=virtual&operators=${operators}`];
@@ -62,6 +63,18 @@ describe("sacla optimise", () => {
       /(better|nothing better than the start was found): .* at the best place, .* at the start; now at/,
     );
     expect(JSON.parse(out)).toMatchObject({ done: true });
+  });
+
+  it("has spectral brightness as objective: light over the width of the spectrum", async () => {
+    const brightness = ["--signal", "xfel_bl_3_tc_bm_1_pd/charge", "--normalise", "xfel_bl_3_tc_spec_1/width"];
+    const args = ["optimise", "bl3_taper_1=-1:1:0.4", ...brightness, "--shutter", "bl3_shutter1", "--budget", "160"];
+    const { code, out, err } = await cli([...args, "--yes", "--no-journal", "--json", ...url("prompt")]);
+    expect([code, err]).toEqual([0, expect.stringContaining("at the best place")]);
+    const { result } = JSON.parse(out) as { result: { at: Record<string, number>; best: { mean: number } } };
+    const machine = new MachineTuning(1);
+    const relative = (taper: number): number => machine.light([0, 0, 0, 0, 0, taper]) / machine.width(taper);
+    const most = Math.max(...Array.from({ length: 201 }, (_, k) => relative(k / 100 - 1)));
+    expect(relative(result.at["bl3_taper_1"] ?? NaN)).toBeGreaterThan(0.9 * most);
   });
 
   it("turns nothing in a dry run, and tells shots and time", async () => {
