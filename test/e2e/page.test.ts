@@ -249,8 +249,16 @@ describe("the page in Chromium", () => {
     await page.getByRole("button", { name: "move", exact: true }).click();
     const at = page.locator('[data-axis="bl3_st2_pm040"]');
     await expect.poll(async () => parseFloat((await at.textContent()) ?? ""), { timeout: WAIT_MS }).toBeGreaterThan(50);
-    await other.getByRole("button", { name: "STOP" }).click();
+    const stops: string[] = [];
+    other.on("request", (request) => {
+      if (request.url().endsWith("/v1/ec/stop")) stops.push(request.method());
+    });
+    await other.getByRole("button", { name: "STOP" }).hover();
+    await other.mouse.down();
+    // The button is still held down, and one request is enough for all axes.
     await untilSeen(other, /stopped \d+ axes in \d+ ms/);
+    await other.mouse.up();
+    expect(stops).toEqual(["POST"]);
     await untilSeen(page, /it was stopped/);
     // What the page shows of a place may be of the poll before.
     await page.waitForTimeout(3000);
