@@ -12,6 +12,7 @@ const resolving =
 /** Public functions that leave the check to the one they hand the very options to. */
 const delegating = [
   "Cube.load",
+  "Db.nearestDark",
   "Db.runs",
   "Ec.control",
   "Facility.difference",
