@@ -5,6 +5,7 @@ import { isRecord } from "../core/guards.ts";
 import { type TagRange, tagsOfRanges } from "../core/tag-ranges.ts";
 import { AppendLog, createFile, readLog, readTextFile } from "../files/index.ts";
 import type { CheckedRequest } from "./request.ts";
+import type { RequestFiles } from "./request-files.ts";
 
 /** What a reduction is, and how it is cut into shards: written once, before the first shard begins. */
 export interface Manifest {
@@ -22,6 +23,8 @@ export interface Manifest {
   readonly out: string;
   readonly request: CheckedRequest;
   readonly requestDigest: string;
+  /** The files that the request names: where they are, and the digest of what they held. */
+  readonly files: RequestFiles;
   readonly sensors: readonly string[];
   readonly checkpointSeconds: number;
   /** Digest of the dark means in the folder; null without a dark. */

@@ -2,7 +2,7 @@ import type { DetectorInfo } from "../core/detector.ts";
 import type { Run, ShotLabels, TimingEdges } from "../db/index.ts";
 import { timingEdges } from "../db/index.ts";
 import { readTextFile } from "../files/index.ts";
-import { fromBeamCentre } from "../ip/index.ts";
+import { badPixels, fromBeamCentre } from "../ip/index.ts";
 import {
   byClass,
   type Correction,
@@ -31,6 +31,7 @@ import {
   variance,
 } from "../reduce/index.ts";
 import type { AxisValueRequest, CheckedRequest, CorrectionRequest, CubeRequest, ReducerRequest } from "./request.ts";
+import { type MapsRequest, pathOf, type RequestFiles, readMaps, readPoni } from "./request-files.ts";
 
 /** What a request becomes for one run: ready to take in shots. */
 export interface Made {
@@ -51,17 +52,20 @@ interface Known {
   readonly labels: ShotLabels | undefined;
   readonly runEdges: TimingEdges | undefined;
   readonly configuredEv: number;
+  readonly files: RequestFiles;
 }
 
 /**
  * Reducers, corrections and cubes of a request.
- * @throws BAD_ARGUMENT when one of them refuses its options @throws FILE_NOT_FOUND for a table of timing edges
+ * @param files - those that it names, see {@link filesOf}
+ * @throws BAD_ARGUMENT when one of them refuses its options @throws FILE_NOT_FOUND for a file that it names
  */
 export async function makeAccumulators(
   request: CheckedRequest,
   run: Run,
   sensorIds: readonly string[],
   dark: Dark | undefined,
+  files: RequestFiles,
 ): Promise<Made> {
   const asked = [...Object.values(request.reducers), ...Object.values(request.cubes).flatMap(reducersOf)];
   const axes = Object.values(request.cubes).flatMap(({ axes }) => axes.map(({ of }) => of));
@@ -74,11 +78,12 @@ export async function makeAccumulators(
     labels: needsLabels ? await run.labels() : undefined,
     runEdges: axes.some(asksTheRun) ? await run.timingEdges() : undefined,
     configuredEv: request.corrections.some(({ kind }) => kind === "photons") ? await run.photonEnergyEv() : NaN,
+    files,
   };
   const reducers = Object.fromEntries(
     Object.entries(request.reducers).map(([name, reducer]) => [name, makeReducer(reducer, known)]),
   );
-  const corrections = request.corrections.map((correction) => makeCorrection(correction, known));
+  const corrections = await Promise.all(request.corrections.map((correction) => makeCorrection(correction, known)));
   const chain = [...(dark === undefined ? [] : [correct.dark(dark)]), ...corrections];
   const cubes = Object.fromEntries(
     Object.entries(request.cubes).map(([name, cube]) => [name, makeCube(cube, known, chain)]),
@@ -158,8 +163,10 @@ function plainReducer(asked: ReducerRequest, known: Known): Reducer<unknown> {
       return projections();
     case "radialProfile": {
       const { geometry, ...options } = optionsOf(asked);
-      const bent = geometry === undefined ? {} : { geometry: fromBeamCentre(geometry) };
-      return radialProfile({ sensors: known.sensors, ...options, ...bent });
+      if (geometry === undefined) return radialProfile({ sensors: known.sensors, ...options });
+      const bent =
+        "poni" in geometry ? readPoni(known.files, geometry, known.sensors) : { geometry: fromBeamCentre(geometry) };
+      return radialProfile({ sensors: known.sensors, ...bent, ...options });
     }
     case "covariance":
       return covariance(optionsOf(asked));
@@ -189,12 +196,20 @@ function noise(
   return asked === "dark" && dark !== undefined ? dark : asked === "dark" ? NaN : asked;
 }
 
-function makeCorrection(asked: CorrectionRequest, { sensors, configuredEv }: Known): Correction {
+async function makeCorrection(asked: CorrectionRequest, known: Known): Promise<Correction> {
+  const { run, sensors, configuredEv, files } = known;
   switch (asked.kind) {
+    case "mask": {
+      if (asked.pixels !== "known") return correct.mask(await readMaps(files, asked.pixels, "mask", sensors));
+      const bad = ({ id, ysize, xsize }: DetectorInfo) => badPixels(id, run.bl, run.number, [ysize, xsize]);
+      return correct.mask(Object.fromEntries(sensors.map((sensor) => [sensor.id, bad(sensor)])));
+    }
     case "commonMode":
       return correct.commonMode(optionsOf(asked));
     case "gain":
-      return correct.gain(asked.relative);
+      return correct.gain(
+        isMaps(asked.relative) ? await readMaps(files, asked.relative, "gain", sensors) : asked.relative,
+      );
     case "photons":
       return correct.photons({ detectors: sensors, configuredEv, ...optionsOf(asked) });
     case "normalise":
@@ -204,6 +219,10 @@ function makeCorrection(asked: CorrectionRequest, { sensors, configuredEv }: Kno
     case "scale":
       return correct.scale(asked.factor);
   }
+}
+
+function isMaps(asked: MapsRequest | Record<string, number>): asked is MapsRequest {
+  return typeof asked["file"] === "string";
 }
 
 function makeCube(asked: CubeRequest, known: Known, corrections: readonly Correction[]): CubeOptions {
@@ -225,11 +244,12 @@ function makeCube(asked: CubeRequest, known: Known, corrections: readonly Correc
   };
 }
 
-function axisValue(of: AxisValueRequest, { runEdges }: Known): string | ShotValue {
+function axisValue(of: AxisValueRequest, { runEdges, files }: Known): string | ShotValue {
   if (typeof of === "string") return of;
   const { stage, sign, jitter } = of.delay;
   if (jitter === undefined) return correctedDelay({ stage, sign });
-  const edges = jitter.edges === "run" ? runEdges : timingEdges(readTextFile("The timing edges", jitter.edges));
+  const edges =
+    jitter.edges === "run" ? runEdges : timingEdges(readTextFile("The timing edges", pathOf(files, jitter.edges)));
   if (edges === undefined) return correctedDelay({ stage, sign });
   return correctedDelay({ stage, sign, jitter: { ...jitter, edges } });
 }

@@ -14,6 +14,7 @@ import { writeDark } from "./dark-file.ts";
 import { BatchFolder, type Manifest } from "./folder.ts";
 import { type Made, makeAccumulators } from "./make.ts";
 import { type CheckedRequest, checkReductionRequest, requestDigest } from "./request.ts";
+import { checkFiles, filesOf } from "./request-files.ts";
 import type { ReductionSource } from "./shard.ts";
 
 /** How many shards the shots are cut into. */
@@ -48,6 +49,7 @@ const CHECKPOINT_SECONDS = 30;
  * Chooses the shots, makes the dark, cuts the shots into shards, and writes the manifest. One that is there already for
  * the same request is used as it is: the work goes on.
  * @throws FILE_EXISTS when the folder is that of another reduction
+ * @throws FILE_CHANGED when a file that the request names was changed since the reduction was begun
  * @throws BAD_ARGUMENT for a request that does not fit the run @throws NO_SHOTS @throws NO_DARK @throws WRITE_FAILED
  */
 export async function planReduction(
@@ -71,13 +73,14 @@ export async function planReduction(
   if (folder.hasManifest) return { folder, manifest: sameManifest(folder, source.run, request), isOld: true };
   makeFolder(folder.path);
   const { run } = source;
+  const files = filesOf(request);
   const sensors = await sensorsOf(run, request);
   const { tags, leftOut } = await selectShots(run, request);
   const dark = await makeDark(source, request, sensors, options);
   const needsNoise = JSON.stringify(request).includes('"noiseAdu":"dark"');
   if (needsNoise && dark === undefined) throw badArgument("noiseAdu", "dark", "a number: the request has no dark");
   // Tried before the manifest is written: a reducer that refuses its options ends it here.
-  const made = await makeAccumulators(request, run, sensors, dark);
+  const made = await makeAccumulators(request, run, sensors, dark, files);
   const count =
     "shards" in options.size
       ? options.size.shards
@@ -95,6 +98,7 @@ export async function planReduction(
     out,
     request,
     requestDigest: requestDigest(request),
+    files,
     sensors,
     checkpointSeconds,
     dark: dark === undefined ? null : await writeDark(folder.darkPath, dark, needsNoise),
@@ -121,7 +125,10 @@ function sameManifest(folder: BatchFolder, run: Run, request: CheckedRequest): M
         : found.software !== version
           ? `sacla ${found.software}; this is ${version}`
           : undefined;
-  if (other === undefined) return found;
+  if (other === undefined) {
+    checkFiles(found.files);
+    return found;
+  }
   throw new SaclaError(
     "FILE_EXISTS",
     `${show(folder.path)} holds a reduction that was begun with ${other}. ` +

@@ -23,9 +23,19 @@ const readNoise = v.union(
   'a number above 0, one for each sensor, or "dark": as the dark shots say',
 );
 
+/** An image of each sensor: `group/SENSOR`, or as a reducer of an earlier reduction wrote it. */
+const maps = strict({ file: text, group: text });
+
 const corrections = v.variant("kind", [
+  strict({
+    kind: v.literal("mask"),
+    pixels: v.union([v.literal("known"), maps], '"known" (the bad pixels of the detector) or { file, group }'),
+  }),
   strict({ kind: v.literal("commonMode"), ports: v.optional(least1), withinAdu: v.optional(positive) }),
-  strict({ kind: v.literal("gain"), relative: v.record(text, positive) }),
+  strict({
+    kind: v.literal("gain"),
+    relative: v.union([maps, v.record(text, positive)], "a number above 0 for each sensor, or { file, group }"),
+  }),
   strict({ kind: v.literal("photons"), spectrometer: v.optional(text) }),
   strict({ kind: v.literal("normalise"), equipId: text, limits: pair, reference: positive }),
   strict({
@@ -40,13 +50,20 @@ const corrections = v.variant("kind", [
 /** On and off apart: the reducer once for pumped and once for unpumped shots. */
 const by = v.optional(v.literal("on-off"));
 const bins = { from: v.optional(finite), to: v.optional(finite), binWidth: v.optional(positive) };
-const geometry = strict({
-  distanceMm: positive,
-  centreUm: strict({ x: finite, y: finite }),
-  rot1Deg: v.optional(finite),
-  rot2Deg: v.optional(finite),
-  rot3Deg: v.optional(finite),
-});
+const geometry = v.union(
+  [
+    strict({
+      distanceMm: positive,
+      centreUm: strict({ x: finite, y: finite }),
+      rot1Deg: v.optional(finite),
+      rot2Deg: v.optional(finite),
+      rot3Deg: v.optional(finite),
+    }),
+    // As `sacla calibrate` and pyFAI write it.
+    strict({ poni: text, view: v.optional(v.picklist(["source", "detector"])) }),
+  ],
+  "{ distanceMm, centreUm, … } or { poni: FILE }",
+);
 const radialUnit = v.picklist(["r_um", "r_mm", "2th_deg", "2th_rad", "q_A^-1", "q_nm^-1"]);
 const radialAxis = v.union(
   [

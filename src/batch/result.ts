@@ -23,7 +23,8 @@ export async function writeResult(
   manifest: Manifest,
   { partial, cubes }: MergedShards,
 ): Promise<{ readonly ledger: Ledger; readonly summary: ResultSummary }> {
-  const { bl, run, hightag, software, dark, sensors, requestDigest, request, startTime, leftOut } = manifest;
+  const { bl, run, hightag, software, dark, sensors, requestDigest, request, files, startTime, leftOut } = manifest;
+  const digests = Object.fromEntries(Object.entries(files).map(([name, { digest }]) => [name, digest]));
   const { ledger: _, ...reduced } = resultsOf(partial);
   const dropped = leftOut.map(({ reason, tags }) => ({ reason, tags: [...tagsOfRanges(tags)] }));
   const asked = dropped.reduce((n, { tags }) => n + tags.length, 0);
@@ -51,6 +52,7 @@ export async function writeResult(
         dark: dark ?? "none",
         request: JSON.stringify(request),
         request_digest: requestDigest,
+        ...(Object.keys(files).length === 0 ? {} : { files: JSON.stringify(digests) }),
       },
     },
     startTime,

@@ -21,6 +21,7 @@ import { readDark } from "./dark-file.ts";
 import { type BatchFolder, type Manifest, shardTags } from "./folder.ts";
 import { lockstep, until } from "./lockstep.ts";
 import { type Made, makeAccumulators } from "./make.ts";
+import { checkFiles } from "./request-files.ts";
 
 /** A run and what reads its images. */
 export interface ReductionSource {
@@ -42,10 +43,14 @@ export interface ShardSetting {
   readonly dark: Dark | undefined;
 }
 
-/** @throws FILE_NOT_FOUND, FILE_DAMAGED, BAD_ARGUMENT when the dark is gone, damaged or another one */
+/**
+ * @throws FILE_NOT_FOUND, FILE_DAMAGED, BAD_ARGUMENT when the dark is gone, damaged or another one
+ * @throws FILE_CHANGED when a file that the request names is another one than when the reduction was begun
+ */
 export async function shardSetting(folder: BatchFolder, manifest: Manifest, run: Run): Promise<ShardSetting> {
   const dark = manifest.dark === null ? undefined : await readDark(folder.darkPath, manifest.dark);
-  const made = await makeAccumulators(manifest.request, run, manifest.sensors, dark);
+  checkFiles(manifest.files);
+  const made = await makeAccumulators(manifest.request, run, manifest.sensors, dark, manifest.files);
   const { url, bl, hightag } = manifest;
   return {
     made,

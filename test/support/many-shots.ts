@@ -6,7 +6,7 @@ export const manyShotsBeamline = 3;
 const detector = "/run_7/detector_2d_1";
 
 /** A DataConvert file `many.h5` of run 7 with `shots` shots of one sensor of 32 × 24 pixels; the first `dark` are dark. */
-export async function writeManyShots(folder: string, shots: number, dark = 20): Promise<string> {
+export async function writeManyShots(folder: string, shots: number, dark = 20, more: Parts = {}): Promise<string> {
   const random = new Random(5);
   const tags = Array.from({ length: shots }, (_, k) => 250_018_001 + 2 * k);
   const images = tags.map((tag, k): [string, Parts[string]] => [
@@ -22,6 +22,7 @@ export async function writeManyShots(folder: string, shots: number, dark = 20): 
   const run = {
     ...runParts(manyShotsRun, manyShotsBeamline, tags),
     ...Object.fromEntries(images),
+    ...more,
     "/run_7/event_info/bl_3/shutter_1_open_valid_status": {
       data: Int32Array.from(tags, (_, k) => (k < dark ? 0 : 1)),
     },

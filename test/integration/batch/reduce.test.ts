@@ -1,9 +1,21 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../../src/connect.ts";
+import { asImage } from "../../../src/core/ndarray.ts";
+import { writeTree } from "../../../src/hdf5/index.ts";
 import { H5File } from "../../../src/hdf5/read/h5file.ts";
-import { correct, darkAverage, droplets, filterShots, histogram, mean, reduce } from "../../../src/reduce/index.ts";
+import { Assembler, fromBeamCentre, toPoni } from "../../../src/ip/index.ts";
+import {
+  correct,
+  darkAverage,
+  droplets,
+  filterShots,
+  histogram,
+  mean,
+  radialProfile,
+  reduce,
+} from "../../../src/reduce/index.ts";
 import { cli } from "../../support/fake-io.ts";
 import { manyShotsRequest, writeManyShots } from "../../support/many-shots.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -52,6 +64,98 @@ describe("sacla reduce", () => {
     expect([...counts].reduce((a, b) => a + b, 0)).toBe(ledger.used);
     expect(JSON.parse(file.text("/provenance/request") ?? "")).toMatchObject({ ...manyShotsRequest, dark: "head" });
     file.close();
+  });
+
+  it("takes masks, gains and a PONI file from files, and keeps to what they held", async () => {
+    const id = "MPCCD-1N0-M06-002";
+    mkdirSync(at("placed"));
+    // A sensor whose place is known.
+    const place = "/run_7/detector_2d_1/detector_info/manipulator_position_in_micro_meter";
+    const placed = await writeManyShots(at("placed"), 60, 20, { [place]: { data: Float64Array.of(0), shape: [] } });
+    await using facility = await connect(placed);
+    const run = await facility.run(3, 7);
+    const info = await run.detectorInfo(id);
+    const gain = asImage(
+      Float32Array.from({ length: 32 * 24 }, (_, i) => 1 + (i % 5) / 10),
+      32,
+      24,
+    );
+    const mask = asImage(
+      Uint8Array.from({ length: 32 * 24 }, (_, i) => (i % 50 === 0 ? 8 : 0)),
+      32,
+      24,
+    );
+    // The mask as a reduction with darkMaps leaves it, the gain as a plain dataset.
+    await writeTree(at("maps.h5"), { bad: { [id]: { mask } }, gain: { [id]: gain } }, 0);
+    const { width, height, pixelSizeUm } = new Assembler([info], { view: "source" });
+    const geometry = fromBeamCentre({ distanceMm: 80, centreUm: { x: 100, y: 50 } });
+    writeFileSync(
+      at("rings.poni"),
+      toPoni(geometry, { width, height, pixelSizeUm, view: "source", photonEnergyEv: 9000 }),
+    );
+    const ringAxis = { unit: "2th_deg", from: 0, to: 2, bins: 8 } as const;
+    const request = {
+      corrections: [
+        { kind: "mask", pixels: { file: at("maps.h5"), group: "bad" } },
+        { kind: "gain", relative: { file: at("maps.h5"), group: "/gain" } },
+      ],
+      reducers: {
+        average: { kind: "mean" },
+        rings: { kind: "radialProfile", geometry: { poni: at("rings.poni") }, axis: ringAxis },
+      },
+    };
+    writeFileSync(at("files.json"), JSON.stringify(request));
+    const command = ["reduce", "7", at("files.json"), "--url", placed, "-o", at("files.h5"), "--shards", "3", "--keep"];
+    expect(await cli(command)).toMatchObject({ code: 0 });
+
+    const tags = await run.exposedTags();
+    const dark = await darkAverage(facility.shots({ run, detectors: [id], tags: await run.darkTags() }));
+    const { average, rings } = await reduce(
+      facility.shots({ run, detectors: [id], tags }),
+      { average: mean(), rings: radialProfile({ sensors: [info], geometry, photonEnergyEv: 9000, axis: ringAxis }) },
+      { dark, corrections: [correct.mask({ [id]: mask }), correct.gain({ [id]: gain })] },
+    );
+    const file = await H5File.open(at("files.h5"));
+    const image = new Float32Array(32 * 24);
+    file.readImage(`/average/${id}`, 32, 24, image);
+    expect(image).toEqual(Float32Array.from(average[id]?.data ?? []));
+    expect([image[50], Number.isNaN(image[50]), Number.isNaN(image[51])]).toEqual([NaN, true, false]);
+    expect(file.numbers(`/rings/${id}/mean`)).toEqual(rings[id]?.mean);
+    expect(Object.keys(JSON.parse(file.text("/provenance/files") ?? "") as object)).toEqual([
+      at("maps.h5"),
+      at("rings.poni"),
+    ]);
+    file.close();
+
+    // A job that finds other constants does not mix them with those of the others.
+    rmSync(at("files.h5.parts/shard-0001.sacla"));
+    rmSync(at("files.h5.parts/reduction.log"));
+    rmSync(at("files.h5"));
+    writeFileSync(at("rings.poni"), readFileSync(at("rings.poni"), "utf8").replace("Distance: 0.08", "Distance: 0.09"));
+    const changed = await cli(command);
+    expect([changed.code, changed.err]).toEqual([
+      1,
+      expect.stringMatching(/FILE_CHANGED[\s\S]*rings\.poni[\s\S]*--restart/),
+    ]);
+    expect(await cli([...command, "--restart"])).toMatchObject({ code: 0 });
+  });
+
+  it("refuses a group of maps without a sensor, and a file that is not there, before anything is begun", async () => {
+    await writeTree(at("other.h5"), { bad: { "MPCCD-1N0-M06-003": new Uint8Array(4) } }, 0);
+    for (const [pixels, text] of [
+      [
+        { file: at("other.h5"), group: "bad" },
+        /group of .*other\.h5.* is "bad", but must be one with MPCCD-1N0-M06-002/,
+      ],
+      [{ file: at("none.h5"), group: "bad" }, /none\.h5/],
+      [{ file: at("other.h5") }, /"known" .* or \{ file, group \}/],
+    ] as const) {
+      const request = { corrections: [{ kind: "mask", pixels }], reducers: { average: { kind: "mean" } } };
+      writeFileSync(at("wrong.json"), JSON.stringify(request));
+      const { code, err } = await cli(["reduce", "7", at("wrong.json"), "--url", source, "-o", at("wrong.h5")]);
+      expect([code, err]).toEqual([expect.any(Number), expect.stringMatching(text)]);
+      expect(existsSync(at("wrong.h5.parts"))).toBe(false);
+    }
   });
 
   it("gives the same bytes in any number of pieces", async () => {
