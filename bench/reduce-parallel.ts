@@ -1,5 +1,5 @@
 /**
- * One thread against one worker and two, through the public API: an octal archive to mean, variance and histogram, as
+ * One thread against one worker, two, and as many as pay, through the public API: an octal archive to mean, variance and histogram, as
  * it is stored (limited by the memory) and with a correction that computes (limited by the core).
  *
  * Over the built package, because a thread that compiles TypeScript needs seconds to start:
@@ -21,6 +21,7 @@ import {
   pythonWith,
   table,
   timed,
+  verdict,
 } from "./reduce-harness.ts";
 import { accumulatePart, type PartData, type reducers, run } from "./reduce-part.ts";
 
@@ -47,7 +48,11 @@ class Sacla implements Contestant {
       const found =
         Number(workers) === 0
           ? resultsOf(await accumulatePart({ tags, data, progress: () => {} }))
-          : await reduceInParallel<typeof import("./reduce-part.ts")>(module, { tags, data, workers: Number(workers) });
+          : await reduceInParallel<typeof import("./reduce-part.ts")>(module, {
+              tags,
+              data,
+              ...(workers === "default" ? {} : { workers: Number(workers) }),
+            });
       return () => checkOf(found);
     });
   }
@@ -80,6 +85,7 @@ await inTemporaryFolder(async (folder) => {
     ["in this thread", "0"],
     ["1 worker", "1"],
     ["2 workers", "2"],
+    ["default", "default"],
   ] as const;
   const timings = await alternate(
     [
@@ -104,12 +110,13 @@ await inTemporaryFolder(async (folder) => {
   console.log(table(["work", "ms", "min–max", "CPU ms", "ms/shot"], lines));
   for (const chain of ["stored", "corrected"]) {
     const [one, two] = [timings.get(`${chain}, 1 worker`), timings.get(`${chain}, 2 workers`)];
-    const alone = timings.get(`${chain}, in this thread`);
+    const [alone, byDefault] = [timings.get(`${chain}, in this thread`), timings.get(`${chain}, default`)];
     if (one === undefined || two === undefined || alone === undefined) throw new Error("not measured");
     console.log(
       `\n${chain}: 2 workers take ${(two.median / one.median).toFixed(2)} of the time of 1, and ${(two.median / alone.median).toFixed(2)} of that of this thread alone`,
     );
-    const same = agree(alone.check, one.check) && agree(one.check, two.check);
+    console.log(`the default takes ${verdict(byDefault, alone, 1)} of this thread's time`);
+    const same = [one, two, byDefault].every((other) => agree(alone.check, other?.check ?? []));
     console.log(`answers ${same ? "agree" : "DIFFER"}`);
     if (!same) process.exitCode = 1;
   }

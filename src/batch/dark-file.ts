@@ -1,5 +1,6 @@
 import { badArgument, isRecord } from "../core/guards.ts";
 import { asImage, type PreciseImage } from "../core/ndarray.ts";
+import { darkDigestIs } from "../reduce/checkpoints/checkpoint-file.ts";
 import { readContainer, writeContainer } from "../reduce/checkpoints/container.ts";
 import { type Dark, digestOf } from "../reduce/index.ts";
 
@@ -31,7 +32,7 @@ export async function writeDark(path: string, dark: Dark, withNoise: boolean): P
     const [rows = 0, columns = 0] = mean.shape;
     return [id, { rows, columns, mean: mean.data, ...(withNoise ? { noise: dark.noise[id]?.data } : {}) }] as const;
   });
-  await writeContainer(path, head, Object.fromEntries(content));
+  await writeContainer(path, head, Object.fromEntries(content), { isRaw: true });
   return digest;
 }
 
@@ -49,5 +50,7 @@ export async function readDark(path: string, expected: string): Promise<Dark> {
         return data === undefined ? [] : [[id, asImage(data, sensor.rows, sensor.columns)]];
       }),
     );
-  return { mean: images(({ mean }) => mean), noise: images(({ noise }) => noise), ledger: { asked, used, dropped } };
+  const mean = images((sensor) => sensor.mean);
+  darkDigestIs(mean, expected);
+  return { mean, noise: images(({ noise }) => noise), ledger: { asked, used, dropped } };
 }

@@ -57,7 +57,7 @@ interface Known {
 
 /**
  * Reducers, corrections and cubes of a request.
- * @param files - those that it names, see {@link filesOf}
+ * @param files - those that it names, see {@link requestFiles}
  * @throws BAD_ARGUMENT when one of them refuses its options @throws FILE_NOT_FOUND for a file that it names
  */
 export async function makeAccumulators(

@@ -14,7 +14,7 @@ import { writeDark } from "./dark-file.ts";
 import { BatchFolder, type Manifest } from "./folder.ts";
 import { type Made, makeAccumulators } from "./make.ts";
 import { type CheckedRequest, checkReductionRequest, requestDigest } from "./request.ts";
-import { checkFiles, filesOf } from "./request-files.ts";
+import { checkFiles, requestFiles } from "./request-files.ts";
 import type { ReductionSource } from "./shard.ts";
 
 /** How many shards the shots are cut into. */
@@ -73,7 +73,7 @@ export async function planReduction(
   if (folder.hasManifest) return { folder, manifest: sameManifest(folder, source.run, request), isOld: true };
   makeFolder(folder.path);
   const { run } = source;
-  const files = filesOf(request);
+  const files = requestFiles(request);
   const sensors = await sensorsOf(run, request);
   const { tags, leftOut } = await selectShots(run, request);
   const dark = await makeDark(source, request, sensors, options);

@@ -21,7 +21,7 @@ export interface MapsRequest {
 }
 
 /** Where each file of a request is, and what it holds now. @throws FILE_NOT_FOUND */
-export function filesOf(request: CheckedRequest): RequestFiles {
+export function requestFiles(request: CheckedRequest): RequestFiles {
   const names = new Set<string>();
   const look = (value: unknown, key: string): void => {
     if (typeof value === "string") {

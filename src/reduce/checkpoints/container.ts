@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs"
 import { fileError, SaclaError, show } from "../../core/errors.ts";
 import { isRecord } from "../../core/guards.ts";
 import { replaceFile } from "../../files/index.ts";
-import { type PackedArray, packArray, unpackArray } from "./packing.ts";
+import { type PackedArray, type PackOptions, packArray, unpackArray } from "./packing.ts";
 
 /**
  * The bytes of a checkpoint file: `SACLACP1`, the length of the head (uint32, little-endian), the head (JSON), the
@@ -30,21 +30,29 @@ const ARRAY = "$array";
  * Writes a file whole or not at all.
  * @param head - read alone by {@link readHead}, without the arrays
  * @param content - plain values, and Float64Array or Uint32Array
+ * @param options - how the arrays are packed
  * @throws WRITE_FAILED
  */
-export async function writeContainer(path: string, head: object, content: unknown): Promise<void> {
+export async function writeContainer(
+  path: string,
+  head: object,
+  content: unknown,
+  options: PackOptions = {},
+): Promise<void> {
   const arrays: (Float64Array | Uint32Array)[] = [];
   const plain = withoutArrays(content, arrays);
   // One after another: packing takes memory for each.
   const packed = [];
-  for (const array of arrays) packed.push(await packArray(array));
+  for (const array of arrays) packed.push(await packArray(array, options));
   const whole: WholeHead = { head, content: plain, arrays: packed.map((each) => each.head) };
   const text = Buffer.from(JSON.stringify(whole));
   const start = Buffer.alloc(START);
   start.write(`${MARK}${VERSION}`, "latin1");
   start.writeUInt32LE(text.length, 8);
-  const bytes = Buffer.concat([start, text, ...packed.map(({ body }) => body)]);
-  replaceFile(path, Buffer.concat([bytes, createHash("sha256").update(bytes).digest()]));
+  const parts = [start, text, ...packed.map(({ body }) => body)];
+  const digest = createHash("sha256");
+  for (const part of parts) digest.update(part);
+  replaceFile(path, Buffer.concat([...parts, digest.digest()]));
 }
 
 /** Whether a file is whole, without unpacking it. @throws as {@link readContainer} */

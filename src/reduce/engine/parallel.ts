@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { throwIfAborted } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
@@ -13,9 +14,15 @@ import { PartialResult } from "./partial-result.ts";
 export interface ParallelOptions {
   /** The shots to share out. */
   readonly tags: TagList;
-  /** Threads that work at a time. @default 2 */
+  /**
+   * Threads that work at a time. By default the first shots are taken in by this thread, and as many threads as there
+   * are cores, 4 at most, begin only when they would be done sooner: a thread needs a while to start.
+   */
   readonly workers?: number | undefined;
-  /** Pieces the tags are cut into; a piece is what is lost and done again when a worker dies. @default 4 per worker */
+  /**
+   * Pieces the tags are cut into; a piece is what is lost and done again when a worker dies. @default 4 per worker, and
+   * as many as workers when their number is left out
+   */
   readonly parts?: number | undefined;
   /** Given to each part: any value that can be cloned. */
   readonly data?: unknown | undefined;
@@ -58,23 +65,78 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
 ): Promise<Reduced<ReturnType<M["reducers"]>>> {
   const { workers, parts } = resolveOptions("reduceInParallel", options, {
     tags: any,
-    workers: optional(integer(1, 256), 2),
+    workers: optional(integer(1, 256)),
     parts: optional(integer(1, 100_000)),
     data: any,
     onProgress: any,
     signal: any,
   });
-  const pieces = options.tags.split(parts ?? 4 * workers).filter((piece) => piece.length > 0);
-  const { reducers } = (await import(module.href)) as { reducers: M["reducers"] };
+  const { reducers, accumulatePart } = (await import(module.href)) as PartModule<ReturnType<M["reducers"]>>;
   throwIfAborted(options.signal);
-  const total = new PartialResult(reducers() as ReturnType<M["reducers"]>);
-  const pool = new WorkerPool(module, workers, pieces.length, options);
-  try {
-    for await (const checkpoint of pool.work(pieces)) total.merge(PartialResult.adopt(total.reducers, checkpoint));
-  } finally {
-    await pool.terminate();
-  }
+  const total = new PartialResult(reducers());
+  const here = async (tags: TagList, before: number, onProgress?: (done: number) => void): Promise<void> => {
+    const progress = (done: number): void => {
+      onProgress?.(done);
+      options.onProgress?.(before + done, options.tags.length);
+    };
+    total.merge(await abortable(accumulatePart({ tags, data: options.data, progress }), options.signal));
+  };
+  const inThreads = async (size: number, pieces: readonly TagList[], before: number): Promise<void> => {
+    const pool = new WorkerPool(module, size, pieces.length, before, options);
+    try {
+      for await (const checkpoint of pool.work(pieces)) total.merge(PartialResult.adopt(total.reducers, checkpoint));
+    } finally {
+      await pool.terminate();
+    }
+  };
+  if (workers !== undefined) await inThreads(workers, piecesOf(options.tags, parts ?? 4 * workers), 0);
+  else await asItPays(options.tags, parts, here, inThreads);
   return resultsOf(total);
+}
+
+/** Shots of the trial, at least and at most; of many shots this part: meanwhile the other cores have nothing to do. */
+const TRIAL_SHOTS = [4, 32] as const;
+const TRIAL_PART = 1 / 8;
+const MOST_DEFAULT_WORKERS = 4;
+/** What threads cost before their first shot and after the last one, in seconds: start, connection, merge. */
+const THREAD_SECONDS = 0.6;
+/** How much longer a shot may take beside others, which share the memory. */
+const CROWDED = 1.5;
+
+/** @internal The first shots by this thread; the others by this thread too, or by as many threads as there are cores. */
+export async function asItPays(
+  tags: TagList,
+  parts: number | undefined,
+  here: (tags: TagList, before: number, onProgress?: (done: number) => void) => Promise<void>,
+  inThreads: (size: number, pieces: readonly TagList[], before: number) => Promise<void>,
+): Promise<void> {
+  const size = Math.min(availableParallelism(), MOST_DEFAULT_WORKERS);
+  const [least, most] = TRIAL_SHOTS;
+  const trial = size === 1 ? tags.length : Math.max(least, Math.min(most, Math.ceil(tags.length * TRIAL_PART)));
+  const times: number[] = [];
+  await here(tags.slice(0, trial), 0, () => times.push(performance.now()));
+  const rest = tags.slice(trial);
+  if (rest.length === 0) return;
+  // The first shot pays for what is done once. A part that tells no progress is not known to be long.
+  const msPerShot = times.length < 2 ? 0 : ((times.at(-1) ?? 0) - (times[0] ?? 0)) / (times.length - 1);
+  const alone = (msPerShot * rest.length) / 1000;
+  if (THREAD_SECONDS + (CROWDED * alone) / size < alone) await inThreads(size, piecesOf(rest, parts ?? size), trial);
+  else await here(rest, trial);
+}
+
+function piecesOf(tags: TagList, parts: number): readonly TagList[] {
+  return tags.split(parts).filter((piece) => piece.length > 0);
+}
+
+/** As `work`, until the signal fires; what goes on then is not waited for. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const aborted = abortOf(signal);
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    aborted.release();
+  }
 }
 
 type Done = { readonly thread: Thread; readonly part: number } & (
@@ -90,9 +152,12 @@ class WorkerPool {
   readonly #threads: Set<Thread> = new Set();
   /** Shots done, by part; shared with the threads. */
   readonly #progress: Int32Array;
+  /** Shots done before the pool began. */
+  readonly #before: number;
 
-  constructor(module: URL, size: number, parts: number, options: ParallelOptions) {
+  constructor(module: URL, size: number, parts: number, before: number, options: ParallelOptions) {
     this.#module = module;
+    this.#before = before;
     this.#size = size;
     this.#options = options;
     this.#progress = new Int32Array(new SharedArrayBuffer(4 * parts));
@@ -106,7 +171,7 @@ class WorkerPool {
     const inHand = new Map<Promise<Done>, { part: number; tries: number }>();
     const { signal } = this.#options;
     const aborted = abortOf(signal);
-    const reporter = setInterval(() => this.#report(pieces), PROGRESS_MS);
+    const reporter = setInterval(() => this.#report(), PROGRESS_MS);
     const idle: Thread[] = [];
     try {
       while (waiting.length > 0 || inHand.size > 0) {
@@ -153,7 +218,7 @@ class WorkerPool {
         if ("error" in done.answer) throw fromWireError(done.answer.error);
         yield done.answer.checkpoint;
       }
-      this.#report(pieces);
+      this.#report();
     } finally {
       clearInterval(reporter);
       aborted.release();
@@ -170,12 +235,9 @@ class WorkerPool {
     return thread;
   }
 
-  #report(pieces: readonly TagList[]): void {
-    const total = pieces.reduce((n, piece) => n + piece.length, 0);
-    this.#options.onProgress?.(
-      this.#progress.reduce((a, b) => a + b, 0),
-      total,
-    );
+  #report(): void {
+    const done = this.#progress.reduce((a, b) => a + b, this.#before);
+    this.#options.onProgress?.(done, this.#options.tags.length);
   }
 }
 
