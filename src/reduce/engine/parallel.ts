@@ -103,7 +103,7 @@ const THREAD_SECONDS = 0.6;
 /** How much longer a shot may take beside others, which share the memory. */
 const CROWDED = 1.5;
 
-/** @internal The first shots by this thread; the others by this thread too, or by as many threads as there are cores. */
+/** @internal The first shots by this thread; the others by it too, or by as many threads as there are cores. */
 export async function asItPays(
   tags: TagList,
   parts: number | undefined,
