@@ -2,6 +2,7 @@
  * 0-D signals of a long run, warm, through the public API against h5py, numpy and polars: a column, a table, conditions,
  * labels, a Parquet file; the peak of the memory of a fresh process, and how the time grows with the tags.
  *
+ * Over the built package, because what compiles TypeScript takes memory:
  * npm run bench:columns -- [repetitions] [tags]
  */
 import { execFileSync } from "node:child_process";

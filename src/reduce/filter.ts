@@ -45,14 +45,13 @@ export async function filterShots(
   const tags = from instanceof RunTags ? from : await from.tags(options);
   const signals = [...new Set(conditions.map(({ equipId }) => equipId))];
   const table = signals.length === 0 ? undefined : await tags.run.table(signals, tags, options);
-  const judges = conditions.map((condition, k) => judgeOf(table?.column(condition.equipId), tests[k]));
-  const chosen = tags.select((tag, i) => {
-    for (let k = 0; k < judges.length; k++) {
-      const reason = judges[k]?.(i, tag) ?? null;
-      if (reason !== null) return reason;
-    }
-    return null;
-  });
+  const reasons: string[] = [];
+  const failed = new Uint16Array(tags.length);
+  for (const [k, test] of tests.entries()) {
+    const column = table?.column(conditions[k]?.equipId ?? "");
+    if (column !== undefined) judge(column, test, failed, reasons);
+  }
+  const chosen = tags.select((_, i) => reasons[(failed[i] ?? 0) - 1] ?? null);
   const { ledger, run } = chosen;
   if (tags.ledger === undefined || ledger === undefined) return chosen;
   const whole = mergeLedgers(onlyDropped(tags.ledger), ledger);
@@ -62,21 +61,22 @@ export async function filterShots(
   });
 }
 
-/** Why a shot does not pass, or null. */
-function judgeOf(column: SignalColumn | undefined, test: Test | undefined): (i: number, tag: number) => string | null {
-  if (column === undefined || test === undefined) return () => null;
-  const { values, status } = column;
-  const named = new Map<string, string>();
-  // The same text for all: of a long run most shots may be dropped.
-  const name = (reason: string): string => {
-    const known = named.get(reason) ?? `${test.name}-${reason}`;
-    named.set(reason, known);
-    return known;
-  };
-  return (i, tag) => {
-    const reason = status[i] === STATUS_OK ? test.judge(values[i] ?? NaN, tag) : column.reason(i);
-    return reason === null ? null : name(reason);
-  };
+/** Notes of each shot that has not failed before why it does: one more than the place of the reason. */
+function judge(column: SignalColumn, test: Test, failed: Uint16Array, reasons: string[]): void {
+  const { values, status, tags } = column;
+  let [last, code] = ["", 0];
+  for (let i = 0; i < failed.length; i++) {
+    if (failed[i] !== 0) continue;
+    const isNumber = status[i] === STATUS_OK;
+    const reason = isNumber ? test.judge(values[i] ?? NaN, tags.values[i] ?? NaN) : column.reason(i);
+    if (reason === null) continue;
+    if (reason !== last) {
+      const name = `${test.name}-${reason}`;
+      const known = reasons.indexOf(name);
+      [last, code] = [reason, known < 0 ? reasons.push(name) : known + 1];
+    }
+    failed[i] = code;
+  }
 }
 
 interface Test {

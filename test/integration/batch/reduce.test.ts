@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../../src/connect.ts";
@@ -216,6 +216,26 @@ describe("sacla reduce", () => {
     expect(log).not.toMatch(/"shard":0/);
     expect(readdirSync(at("d.h5.parts"))).toContain("shard-0001.sacla.damaged");
   });
+
+  it.runIf(existsSync("/dev/full"))(
+    "keeps what is whole when the disk is full, and goes on when there is room",
+    async () => {
+      const one = await made("f.h5", "--shards", "2", "--keep");
+      const parts = at("f.h5.parts");
+      for (const name of ["shard-0001.sacla", "shard-0001.log", "reduction.log"]) rmSync(join(parts, name));
+      rmSync(at("f.h5"));
+      const other = readFileSync(join(parts, "shard-0000.sacla"));
+      // Writing there ends with ENOSPC.
+      symlinkSync("/dev/full", join(parts, `shard-0001.sacla.${process.pid}.tmp`));
+      const { code, err } = await reduceTo("f.h5", "--shards", "2", "--keep");
+      expect([code, err]).toEqual([1, expect.stringMatching(/WRITE_FAILED.*shard-0001.*the disk is full/)]);
+      expect(readFileSync(join(parts, "shard-0001.log"), "utf8")).toContain("WRITE_FAILED");
+      expect(existsSync(join(parts, "shard-0001.sacla"))).toBe(false);
+      expect(readFileSync(join(parts, "shard-0000.sacla")).equals(other)).toBe(true);
+      expect((await reduceTo("f.h5", "--shards", "2")).code).toBe(0);
+      expect(readFileSync(at("f.h5")).equals(one)).toBe(true);
+    },
+  );
 
   it("does not mix two requests, nor write over a result, unless it is told", async () => {
     const out = at("e.h5");
