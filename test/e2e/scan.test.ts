@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 async function sacla(
   args: readonly string[],
   at: (err: string, child: ChildProcess) => void = () => {},
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = { ...process.env, XDG_STATE_HOME: folder },
 ): Promise<{ code: number | null; out: string; err: string }> {
   const child = spawn(process.execPath, [await bundled(), ...args], { stdio: ["ignore", "pipe", "pipe"], env });
   let [out, err] = ["", ""];
