@@ -217,9 +217,11 @@ describe("controlled beamline", () => {
 
   it("refuses a run while another is on, or with a detector nobody has, and stops the one of a plan that is aborted", async () => {
     await onSimulated(async (beamline, control) => {
-      const before = (await control.runState()).run;
       const unknown = plan("unknown", {}, () => withRun({ comment: "", detectors: ["MPCCD-9"] }, shots(1)));
       await expect(new Engine(beamline).run(unknown)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
+      // The facility had a run of its own while the beam was looked at; none is on now.
+      const { run: before, state } = await control.runState();
+      expect(state).toBe("ready");
       const endless = plan("endless", {}, () => withRun({ comment: "" }, shots(1_000_000)));
       const engine = new Engine(beamline);
       const running = engine.run(endless);
