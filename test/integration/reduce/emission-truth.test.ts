@@ -82,7 +82,7 @@ describe("emission lines of another program", () => {
     async () => {
       const count = rounds(50);
       const offs: number[] = [];
-      let held = 0;
+      let [within, held] = [0, 0];
       for (let seed = 1; seed <= count; seed++) {
         const made = make(seed, 10_000);
         const { truth } = made;
@@ -99,10 +99,12 @@ describe("emission lines of another program", () => {
         const main = lines.find(({ energyEv }) => Math.abs(energyEv - first) < Math.abs(energyEv - second));
         const off = Math.abs((main?.energyEv ?? NaN) - first);
         offs.push(off / truth.boundEv);
+        if (off < 0.1) within++;
         if (off < (main?.energyErrorEv ?? 0)) held++;
       }
       // 68 % less three times what chance does to it.
       expect(held / count).toBeGreaterThan(0.683 - 3 * Math.sqrt(0.22 / count));
+      expect(within / count).toBeGreaterThanOrEqual(0.9);
       // As near as the photons allow: 1 but for chance.
       expect(Math.hypot(...offs) / Math.sqrt(count)).toBeLessThan(1.15 + 3 / Math.sqrt(2 * count));
     },
