@@ -358,7 +358,8 @@ describe("the page in Chromium", () => {
     await page.getByLabel("reason").first().fill("run");
     await page.getByRole("button", { name: "take control" }).click();
     await untilSeen(page, "You hold the lease");
-    await page.getByLabel("comment").fill("from the page");
+    const form = page.locator("form", { has: page.getByRole("button", { name: "start a run" }) });
+    await form.getByLabel("comment").fill("from the page");
     await page.getByRole("button", { name: "start a run" }).click();
     await page.locator('[data-run-state="running"]').waitFor({ timeout: WAIT_MS });
     await page.getByRole("button", { name: "end the run" }).click();

@@ -23,6 +23,7 @@ describe("a simulated facility that is kept", () => {
     expect((await second.control.read(axis)).value).toBe(1234);
     expect(second.facility.runs(3, 1)).toEqual([run]);
     expect(second.facility.runInfo(3, run)).toMatchObject({ comment: "kept" });
+    while (first.facility.runStatus(3, run) !== 0) await sleep(5);
     expect(second.facility.tags(3, run)).toEqual(first.facility.tags(3, run));
   });
 
