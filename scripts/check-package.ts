@@ -178,6 +178,10 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["sdo", "learn", "--delays=-2,2,6", "--dry-run"], { says: /^/, code: 2 }],
   [["sdo", "zero", "-0.05", "0.05", "41", "--dry-run"], { says: /^/, code: 2 }],
   [["delay-scan", "live", "delay", "-2", "6", "--of", "diode", "--dry-run"], { says: /^/, code: 2 }],
+  [
+    ["delay-scan", "shared", "delay", "-2", "6", "9", "--of", "diode", "--error", "0.01", "--dry-run"],
+    { says: /^/, code: 1 },
+  ],
   [["shutter", "bl3_shutter1", "open", "--yes"], { says: /bl3_shutter1 is open/ }],
   [["stop", "--json"], { says: /"stopped":\[\]/ }],
   [

@@ -254,7 +254,7 @@ describe("sacla reduce", () => {
   it("refuses what cannot be done before anything is left on the disk", async () => {
     const given = (request: unknown) => {
       writeFileSync(at("bad.json"), JSON.stringify(request));
-      return cli(["reduce", "7", at("bad.json"), "--url", source, "-o", at("f.h5"), "--json"]);
+      return cli(["reduce", "7", at("bad.json"), "--url", source, "-o", at("refused.h5"), "--json"]);
     };
     const codeOf = async (request: unknown) =>
       (JSON.parse((await given(request)).out) as { error: { code: string } }).error.code;
@@ -264,7 +264,7 @@ describe("sacla reduce", () => {
     expect(await codeOf({ where: ["xfel_bl_3_tc_bm_1_pd/charge > 1e9"], reducers: { it: { kind: "mean" } } })).toBe(
       "NO_SHOTS",
     );
-    expect(readdirSync(folder).filter((name) => name.startsWith("f.h5"))).toEqual([]);
+    expect(readdirSync(folder).filter((name) => name.startsWith("refused.h5"))).toEqual([]);
   });
 
   it("shows pieces and scripts without writing anything", async () => {

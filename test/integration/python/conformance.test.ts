@@ -61,6 +61,6 @@ itWithPython(
     const server = await httpServer(file.endpoint);
     servers.push(server);
     const env = { SACLA_URL: server.address, SACLA_TEST_RUN: "10", SACLA_TEST_DETECTOR: "MPCCD-2N0-1-006-1" };
-    expect(await runUnittest("test_file_images", env)).toBe(1);
+    expect(await runUnittest("file_images", env)).toBe(1);
   },
 );

@@ -1,4 +1,4 @@
-"""Images of a file on this computer, which the server names; SACLA_TEST_DETECTOR and SACLA_TEST_RUN are in it."""
+"""Images of a file on this computer, which the server names; SACLA_TEST_DETECTOR of SACLA_TEST_RUN is in it."""
 
 import os
 import unittest
