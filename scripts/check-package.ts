@@ -152,7 +152,6 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
     { says: /assembled\.png/, writes: "assembled.png" },
   ],
   [converted, { says: /run\.h5/, writes: "run.h5" }],
-  [["add-signals", "1520000", "run.h5", "xfel_bl_3_tc_bm_2_pd/charge"], { says: /1520000 in run.h5/ }],
   [["validate", "run.h5"], { says: /./ }],
   [
     ["convert", "1520000", "-n", "2", "--class", "exposed", "--for", "crystfel", "-o", "hits.h5"],
@@ -162,6 +161,7 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["geometry", "write", "hits.geom", "1520000", "-o", "moved.geom"], { says: /moved\.geom/, writes: "moved.geom" }],
   [["stats", "run.h5"], { says: new RegExp(sensor) }],
   [["replay", "run.h5"], { says: /./ }],
+  [["add-signals", "1520000", "run.h5", "xfel_bl_3_tc_bm_2_pd/charge"], { says: /1520000 in run.h5/ }],
   [["demo", "--json", "--limit", "2"], { says: /"brightest":\[/, writes: "report.html" }],
   [["keys", "new", "laptop", "--json"], { says: /"token":"/, writes: "sacla-keys.json" }],
   [["keys", "list"], { says: /laptop/ }],
@@ -423,7 +423,12 @@ async function checkJobs(step: (name: string, work: () => Promise<unknown>) => P
   const page = readFileSync(join(installed, "docs/jobs.md"), "utf8");
   const lines = [...page.matchAll(/^\| \d+\. [^|]*\| `([^`]*)`/gm)].map((match) => match[1] ?? "");
   if (lines.length !== 15) throw new Error(`docs/jobs.md has ${lines.length} jobs instead of 15`);
-  const inShell = { cwd: at, env: { ...env, PATH: `${join(global, "bin")}:${env["PATH"] ?? ""}` } };
+  // With a state of its own, for commands beside these move axes of the facility that sim: keeps.
+  const state = join(at, "state");
+  const inShell = {
+    cwd: at,
+    env: { ...env, XDG_STATE_HOME: state, PATH: `${join(global, "bin")}:${env["PATH"] ?? ""}` },
+  };
   for (const line of lines) {
     if (line.length > 100) throw new Error(`longer than 100 characters: ${line}`);
     // Something must have been killed before it can go on.
