@@ -1,7 +1,7 @@
 """Images read from the file that the server reads, where it is on this computer and they stand in it as plain numbers."""
 
 import os
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class FileImages:
         self._file: Optional[int] = None
         self._about: Dict[str, Any] = {}
         self._offsets: Dict[int, float] = {}
-        self._asked: "set[int]" = set()
+        self._asked: Set[int] = set()
         # None: not known yet.
         self._proven: Optional[bool] = None if hasattr(os, "preadv") else False
 
@@ -82,6 +82,6 @@ class FileImages:
         return now.st_size != self._about["size"] or abs(now.st_mtime_ns / 1e6 - self._about["modifiedMs"]) > _MODIFIED_MS
 
     def _close(self) -> None:
-        if getattr(self, "_file", None) is not None:
+        if self._file is not None:
             os.close(self._file)
             self._file = None
