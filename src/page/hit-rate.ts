@@ -28,15 +28,15 @@ export class HitRate {
       ...this.#total,
       times: Float64Array.from(this.#bins, ({ from }) => from + BIN_SECONDS / 2),
       rate: Float64Array.from(this.#bins, ({ shots, hits }) => hits / shots),
-      error: Float64Array.from(this.#bins, rateError),
+      error: Float64Array.from(this.#bins, ({ shots, hits }) => shareError(hits, shots)),
     };
   }
 }
 
 /**
- * Standard deviation of the rate after k hits of n shots, any rate being as likely before: not zero, too, when all
- * shots were hits or none.
+ * Standard error of a share of k in n shots: its standard deviation when all shares are equally likely before the
+ * measurement. It is not zero even when all shots were hits, or none.
  */
-function rateError({ shots: n, hits: k }: { readonly shots: number; readonly hits: number }): number {
+export function shareError(k: number, n: number): number {
   return Math.sqrt(((k + 1) * (n - k + 1)) / ((n + 2) ** 2 * (n + 3)));
 }

@@ -5,6 +5,7 @@ import { onOffDifference } from "../core/ratio.ts";
 import type { Run, RunTags, SignalColumn } from "../db/index.ts";
 import { combineHits, type Dark, darkAverage, defineReducer, hits, type Reducer, reduce } from "../reduce/index.ts";
 import type { St } from "../st/index.ts";
+import { shareError } from "./hit-rate.ts";
 
 /** A shot is a hit when so many pixels have this many ADU above the dark, as `sacla live` has it. */
 const HIT = { threshold: 50, minPixels: 20 };
@@ -50,10 +51,7 @@ export async function imageNumbers(
 ): Promise<ImageNumbers> {
   const ids = (await run.detectors()).flatMap(({ sensors }) => sensors);
   const detector = new Detectors(ids, `Run ${run.number}`).largest();
-  const labels = await run.labels().catch((error: unknown) => {
-    if (isSaclaError(error, "UNKNOWN_SIGNAL")) return null;
-    throw error;
-  });
+  const labels = await run.labels().catch(nullWhenUnknown);
   const hasPump = labels !== null && labels.on.length > 0 && labels.off.length > 0;
   const exposed = hasPump ? labels.on.union(labels.off) : await run.exposedTags();
   const tags = hasPump ? spread(labels.on).union(spread(labels.off)) : spread(exposed);
@@ -70,7 +68,7 @@ export async function imageNumbers(
   ];
   let onOff: ImageNumbers["onOff"] = null;
   if (hasPump) {
-    const monitor = await monitorColumn(run, tags);
+    const monitor = await run.column(`xfel_bl_${run.bl}_tc_bm_1_pd/charge`, tags).catch(nullWhenUnknown);
     what.push(monitor === null ? "not normalised" : `sums divided by ${monitor.equipId}`);
     const [on, off] = [labels.on, labels.off].map((of) => classOf(sums, (tag) => of.has(tag), monitor));
     if (on !== undefined && off !== undefined) {
@@ -85,12 +83,6 @@ export async function imageNumbers(
   };
 }
 
-/** Standard deviation of a share, every share being as likely before: also none of ten, or all, has an error. */
-function shareError(count: number, of: number): number {
-  const mean = (count + 1) / (of + 2);
-  return Math.sqrt((mean * (1 - mean)) / (of + 3));
-}
-
 /** At most {@link MOST_SHOTS}, evenly spread. */
 function spread(tags: RunTags): RunTags {
   return tags.every(Math.max(1, Math.ceil(tags.length / MOST_SHOTS)));
@@ -100,13 +92,10 @@ async function darkOfRun(st: St, run: Run, detectors: readonly string[]): Promis
   return await darkAverage(st.shots({ run, detectors, tags: spread(await run.darkTags()) }));
 }
 
-async function monitorColumn(run: Run, tags: RunTags): Promise<SignalColumn | null> {
-  try {
-    return await run.column(`xfel_bl_${run.bl}_tc_bm_1_pd/charge`, tags);
-  } catch (error) {
-    if (isSaclaError(error, "UNKNOWN_SIGNAL")) return null;
-    throw error;
-  }
+/** Null for a signal that the run does not have; other errors are thrown. */
+function nullWhenUnknown(error: unknown): null {
+  if (isSaclaError(error, "UNKNOWN_SIGNAL")) return null;
+  throw error;
 }
 
 type Sums = Readonly<Record<string, { readonly tags: Uint32Array; readonly sums: Float64Array }>>;
