@@ -26,6 +26,7 @@ export type RunColumn = (
 const KEPT = 500;
 /** Run numbers on each side that are looked through for dark shots. */
 const DARK_WITHIN = 10;
+const HIT_RATE = "hit rate";
 
 /** What describes runs in a table, computed once for all who look. */
 export class RunSummaries {
@@ -80,31 +81,35 @@ export class RunSummaries {
   }
 
   async #fromImages(run: Run): Promise<Summary> {
-    const names = ["hit rate", "pumped/unpumped − 1", "pump significance"];
     try {
       const { db, st } = this.#source;
       const { hits, onOff, note } = await imageNumbers(st, run, async (detector) =>
         db.nearestDark(run, { detector, within: DARK_WITHIN }),
       );
       const numbers = [
-        { value: 100 * hits.value, error: 100 * hits.error, unit: "%" },
+        { name: HIT_RATE, value: 100 * hits.value, error: 100 * hits.error, unit: "%" },
         ...(onOff === null
           ? []
           : [
-              { value: 100 * onOff.contrast, error: 100 * onOff.contrastError, unit: "%" },
-              { value: onOff.significance, unit: "σ" },
+              {
+                name: "pumped/unpumped − 1",
+                value: 100 * onOff.contrast,
+                error: 100 * onOff.contrastError,
+                unit: "%",
+              },
+              { name: "pump significance", value: onOff.significance, error: undefined, unit: "σ" },
             ]),
       ];
-      return numbers.map(({ value, unit, ...rest }, i) => ({
-        name: names[i] ?? "",
+      return numbers.map(({ name, value, error, unit }) => ({
+        name,
         value: finiteOrNull(value),
-        error: finiteOrNull("error" in rest ? rest.error : undefined),
+        error: finiteOrNull(error),
         unit,
         note,
       }));
     } catch (error) {
       const note = toSaclaError(error).message;
-      return names.slice(0, 1).map((name) => ({ name, value: null, error: null, unit: "%", note }));
+      return [{ name: HIT_RATE, value: null, error: null, unit: "%", note }];
     }
   }
 
