@@ -1,3 +1,4 @@
+import { meanOf } from "../core/point-errors.ts";
 import type { CallResult } from "../transport/methods.ts";
 
 type Summary = CallResult<"page.signals">["columns"][number]["summary"];
@@ -10,20 +11,14 @@ const BINS = 60;
  */
 export function signalSummary(values: Float64Array, against: Float64Array | null): Summary {
   const numbers = values.filter(Number.isFinite);
-  const { mean, deviation } = momentsOf(numbers);
+  const { count, mean, standardError } = meanOf(values);
   return {
-    complete: values.length === 0 ? null : numbers.length / values.length,
-    mean: numbers.length === 0 ? null : mean,
-    standardDeviation: numbers.length < 2 ? null : deviation,
+    complete: values.length === 0 ? null : count / values.length,
+    mean: count === 0 ? null : mean,
+    standardDeviation: count < 2 ? null : standardError * Math.sqrt(count),
     histogram: histogramOf(numbers),
     correlation: against === null ? null : correlationOf(values, against),
   };
-}
-
-function momentsOf(numbers: Float64Array): { readonly mean: number; readonly deviation: number } {
-  const mean = numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
-  const squares = numbers.reduce((sum, x) => sum + (x - mean) ** 2, 0);
-  return { mean, deviation: Math.sqrt(squares / (numbers.length - 1)) };
 }
 
 function histogramOf(numbers: Float64Array): Summary["histogram"] {
@@ -44,9 +39,9 @@ function correlationOf(values: Float64Array, against: Float64Array): Summary["co
   const has = values.map((x, i) => (Number.isFinite(x) && Number.isFinite(against[i] ?? NaN) ? 1 : 0));
   const [xs, ys] = [values, against].map((of) => of.filter((_, i) => has[i] === 1));
   if (xs === undefined || ys === undefined || xs.length < 4) return null;
-  const [x, y] = [momentsOf(xs), momentsOf(ys)];
+  const [x, y] = [meanOf(xs), meanOf(ys)];
   const together = xs.reduce((sum, value, i) => sum + (value - x.mean) * ((ys[i] ?? NaN) - y.mean), 0);
-  const r = together / ((xs.length - 1) * x.deviation * y.deviation);
+  const r = together / ((xs.length - 1) * xs.length * x.standardError * y.standardError);
   if (!Number.isFinite(r)) return null;
   return { r, error: Math.max(0, 1 - r * r) / Math.sqrt(xs.length - 3), shots: xs.length };
 }
