@@ -27,6 +27,7 @@ function colourMapOf(name: string): ColourMap | undefined {
 
 function png(cut: CutPicture, { colourMap, scale, range: [low, high] }: Wish, name: string): Export {
   const { about } = cut;
+  const positions = positionsOf(cut);
   const map = colourMapOf(colourMap);
   const isLog = scale === "log" && low > 0;
   const range: readonly [number, number] = low < high ? [low, high] : [low, low + 1];
@@ -38,7 +39,7 @@ function png(cut: CutPicture, { colourMap, scale, range: [low, high] }: Wish, na
     scale: isLog ? "log" : "linear",
     colourMap: map ?? "viridis",
     maxWidth: MAX_WIDTH,
-    ...(cut.assembler === null ? {} : { positions: placesOf(cut) }),
+    ...(positions === null ? {} : { positions }),
   });
   const other = [
     ...(map === undefined ? [`viridis instead of ${colourMap}`] : []),
@@ -80,17 +81,18 @@ async function hdf5(cut: CutPicture, name: string): Promise<Export> {
   const folder = await mkdtemp(join(tmpdir(), "sacla-picture-"));
   try {
     const path = join(folder, "picture.h5");
-    const { image, about, assembler, region } = cut;
+    const { image, about, region } = cut;
     const [firstRow, firstColumn] = [region.rows[0], region.columns[0]];
-    await writePictureFile(path, image, assembler === null ? null : placesOf(cut), { ...about, firstRow, firstColumn });
+    await writePictureFile(path, image, positionsOf(cut), { ...about, firstRow, firstColumn });
     return { name, bytes: new Uint8Array(await readFile(path)), command: commandOf(cut, ["-o", name]), note: "" };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function placesOf({ assembler, region }: CutPicture): { xUm: Float64Array; yUm: Float64Array } {
-  if (assembler === null) return { xUm: new Float64Array(0), yUm: new Float64Array(0) };
+/** Positions of the pixels; null for a picture without geometry. */
+function positionsOf({ assembler, region }: CutPicture): { xUm: Float64Array; yUm: Float64Array } | null {
+  if (assembler === null) return null;
   const { xUm, yUm } = axesOf(assembler);
   return { xUm: xUm.slice(...region.columns), yUm: yUm.slice(...region.rows) };
 }
