@@ -41,14 +41,16 @@ export function workOf(
 /**
  * What the kernel is to count of such images for the reducers; nothing when it is not worth it.
  * @param type - of the images when they are corrected
+ * @param dark - of each pixel
  */
 export function statisticsOf(
   reducers: readonly Reducer<unknown>[],
   frame: ImageSpec,
   type: PixelType = frame.type,
+  dark?: Float64Array,
 ): Statistic[] {
   if (frame.rows * frame.columns < FEWEST_PIXELS) return [];
-  return reducers.flatMap((reducer) => workOf(reducer, { ...frame, type })?.statistics ?? []);
+  return reducers.flatMap((reducer) => workOf(reducer, { ...frame, type }, dark)?.statistics ?? []);
 }
 
 /** Images after which a 32-bit sum of 16-bit values may be full. */

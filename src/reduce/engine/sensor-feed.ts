@@ -27,7 +27,7 @@ export function kernelFor(
   dark: Float64Array | undefined,
   waits: boolean,
 ): SensorKernel | undefined {
-  const statistics = statisticsOf(reducers, frame, type);
+  const statistics = statisticsOf(reducers, frame, type, dark);
   return statistics.length === 0
     ? undefined
     : new SensorKernel({ pixels: frame.rows * frame.columns, type, statistics, dark, frame }, waits);

@@ -220,6 +220,21 @@ describe("hits in the kernel", () => {
   });
 });
 
+describe("hits at a threshold of 0", () => {
+  const level = Float64Array.from(uniform(length, (u) => 100 * u + 1));
+
+  it("are counted beside a reducer that the kernel knows too, with a dark that makes that possible", async () => {
+    const { found } = await reduce(
+      shots(whole),
+      { found: hits({ threshold: 0, minPixels: 1 }), range: minMax() },
+      { dark: { mean: { P: ndarray(level, [rows, columns]) } } },
+    );
+    const lit = whole.filter((x, i) => Math.fround(x - (level[i] ?? NaN)) >= 0).length;
+    expect([...of(found, "P").tags]).toEqual([1, 2]);
+    expect([...of(found, "P").litPixels]).toEqual([lit, lit]);
+  });
+});
+
 describe("reducers that the kernel knows", () => {
   const stack = createStack([11, rows, columns]);
   for (let k = 0; k < 11; k++)
