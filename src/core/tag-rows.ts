@@ -1,3 +1,4 @@
+import { bytesOf } from "./bytes.ts";
 import { type Column, emptyColumn, STATUS_MISSING } from "./syncdb.ts";
 import { lowerBound } from "./tags.ts";
 
@@ -62,10 +63,6 @@ export class TagRows {
     const listed = this.#listed.subarray(from, from + tags.length);
     return Buffer.compare(bytesOf(listed), bytesOf(tags)) === 0 ? from : undefined;
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function isAscending(tags: Uint32Array): boolean {

@@ -1,5 +1,6 @@
 import { ByteWriter, type KeyValue, ParquetWriter, type SchemaElement } from "hyparquet-writer";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
+import { bytesOf } from "../core/bytes.ts";
 
 /** Values of a column that lie in memory as Parquet stores them. */
 export type ParquetColumn = { readonly element: SchemaElement } & (
@@ -189,8 +190,4 @@ function packed(values: Uint8Array, bits: number, codeOf: (stored: number) => nu
 
 function between<T extends number | bigint | string>(min: T | undefined, max: T | undefined): Statistics {
   return min === undefined || max === undefined ? {} : { min_value: min, max_value: max };
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }

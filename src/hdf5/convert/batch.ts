@@ -1,4 +1,4 @@
-import { bytesOf } from "../write/digests.ts";
+import { bytesOf } from "../../core/bytes.ts";
 import type { ConvertPlan } from "../write/plan.ts";
 import type { Batch, Staging } from "./staging.ts";
 

@@ -1,4 +1,5 @@
 import { throwIfAborted } from "../../core/async.ts";
+import { bytesOf } from "../../core/bytes.ts";
 import { FALLBACK_PHOTON_ENERGY_EV, TAG_RATE_HZ } from "../../core/constants.ts";
 import { photonsPerAdu } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
@@ -11,7 +12,6 @@ import type { Shot } from "../../st/index.ts";
 import { PeakFinder } from "../layouts/hits.ts";
 import { unitsPerPhoton } from "../layouts/stack.ts";
 import type { DarkInfo } from "../read/provenance.ts";
-import { bytesOf } from "../write/digests.ts";
 import type { ConvertPlan, ConvertSource, OutputImage } from "../write/plan.ts";
 import { type ShotBatchInfo, shotBatches, type Trailer, trailerParts } from "./batch.ts";
 import type { Staging } from "./staging.ts";

@@ -1,3 +1,4 @@
+import { bytesOf } from "../../core/bytes.ts";
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
@@ -168,7 +169,7 @@ export class StoredDetector {
     const { ysize, xsize } = this.info;
     const truth = newPixels(out.length, out instanceof Uint16Array ? "uint16" : "float32");
     this.#file.readImage(this.#imagePath(tag), ysize, xsize, truth);
-    if (bytesOf(truth).equals(bytesOf(out))) verified.add(storage);
+    if (Buffer.compare(bytesOf(truth), bytesOf(out)) === 0) verified.add(storage);
     else {
       this.#offsets = undefined;
       out.set(truth);
@@ -299,8 +300,4 @@ export class StoredDetector {
     const manipulatorShiftUm = this.#file.number(`${info}/manipulator_position_in_micro_meter`) ?? 0;
     return { posXUm, posYUm, posZUm: posZUm ?? 0, rotationDeg, pixelSizeXUm, pixelSizeYUm, manipulatorShiftUm };
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Pixels): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }

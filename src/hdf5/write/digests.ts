@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { throwIfAborted } from "../../core/async.ts";
+import { bytesOf } from "../../core/bytes.ts";
 import type { H5File } from "../read/h5file.ts";
 import type { H5Numbers, H5Writer } from "./writer.ts";
 
@@ -97,9 +98,4 @@ function unlike(file: H5File, path: string, index: number | undefined, digest: U
 
 function sha256(bytes: Uint8Array): Buffer {
   return createHash("sha256").update(bytes).digest();
-}
-
-/** The memory of numbers as bytes: no copy. */
-export function bytesOf(values: ArrayBufferView): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

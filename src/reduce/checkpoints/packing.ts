@@ -1,5 +1,6 @@
 import { promisify } from "node:util";
 import { deflateRaw, inflateRaw } from "node:zlib";
+import { bytesOf } from "../../core/bytes.ts";
 import { SaclaError } from "../../core/errors.ts";
 
 const deflate = promisify(deflateRaw);
@@ -97,10 +98,6 @@ function narrowest(array: StateArray, type: "f8" | "u4"): PackedArray["as"] {
   if (!whole || (least < 0 && greatest > 0x7fff_ffff)) return type;
   if (least < 0) return "i4";
   return greatest <= 0xff ? "u1" : greatest <= 0xffff ? "u2" : "u4";
-}
-
-function bytesOf(array: ArrayBufferView): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
 /** All first bytes of the numbers, then all second ones: like bytes side by side. */
