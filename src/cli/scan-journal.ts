@@ -1,13 +1,11 @@
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isSaclaError, SaclaError } from "../core/errors.ts";
+import { plainTime } from "../core/time-text.ts";
 import { writeFailed } from "../files/index.ts";
 import { Journal, type Plan } from "../scan/index.ts";
 import type { Io } from "./io.ts";
 import { userFolder } from "./settings.ts";
-
-/** Japan is nine hours ahead of UTC all year. */
-const JAPAN_MS = 9 * 3_600_000;
 
 /**
  * Where journals are that nobody named: `$XDG_STATE_HOME/sacla/scans`, else `~/.local/state/sacla/scans`; undefined
@@ -38,7 +36,7 @@ export function newJournal(
 }
 
 function createIn(folder: string, plan: Plan, bl: number, context: Readonly<Record<string, unknown>>): Journal {
-  const time = new Date(Date.now() + JAPAN_MS).toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+  const time = plainTime(new Date()).replace(/[-:]/g, "").replace(" ", "-");
   const name = join(folder, `${time}-bl${bl}-${plan.name.replace(/[^\w-]+/g, "-").slice(0, 60)}`);
   try {
     mkdirSync(folder, { recursive: true });

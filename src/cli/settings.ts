@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { asInteger, asOneOf, asText, badArgument, isRecord } from "../core/guards.ts";
-import { nearestSpelling } from "../core/nearest-names.ts";
+import { didYouMean } from "../core/nearest-names.ts";
 import { type Zone, zones } from "../core/time-text.ts";
 import { type ColourMap, colourMaps } from "../plot/colour-map-names.ts";
 import type { Io } from "./io.ts";
@@ -182,11 +182,10 @@ function contentOf(path: string): Record<string, unknown> {
 function readValue(path: string, key: string, value: unknown): Settings[Key] {
   const kind = Object.hasOwn(kinds, key) ? kinds[key as Key] : undefined;
   if (kind === undefined) {
-    const near = nearestSpelling(key, Object.keys(kinds));
+    const keys = Object.keys(kinds);
     throw new SaclaError(
       "BAD_ARGUMENT",
-      `The settings ${show(path)} have no key ${show(key)}.${near === undefined ? "" : ` Did you mean ${near}?`} ` +
-        `The keys are ${Object.keys(kinds).join(", ")}.`,
+      `The settings ${show(path)} have no key ${show(key)}.${didYouMean(key, keys)} The keys are ${keys.join(", ")}.`,
     );
   }
   return kind.read(`${key} in ${show(path)}`, value, dirname(path));

@@ -25,7 +25,7 @@ export function nearestSpelling(wanted: string, names: readonly string[]): strin
   return best !== undefined && best.edits <= wanted.length / 3 ? best.name : undefined;
 }
 
-/** ` Did you mean i0?`, behind a sentence that lists the names; "" where none is spelt like it. */
+/** ` Did you mean i0?`, to end a message about a wrong name; "" when no name is spelt like it. */
 export function didYouMean(wanted: string, names: readonly string[]): string {
   const near = nearestSpelling(wanted, names);
   return near === undefined ? "" : ` Did you mean ${near}?`;

@@ -1,6 +1,6 @@
 import { SaclaError, show } from "./errors.ts";
 import { asFinite, asInteger, asOneOf, badArgument, isRecord } from "./guards.ts";
-import { nearestSpelling } from "./nearest-names.ts";
+import { didYouMean } from "./nearest-names.ts";
 
 /** Gives the value of one option, or throws BAD_ARGUMENT. Every `as…` of guards.ts is one. */
 export type Check<T> = (name: string, value: unknown) => T;
@@ -42,8 +42,7 @@ export function resolveOptions<T extends object, const C extends Checks<T>>(
 }
 
 function noSuchOption(where: string, name: string, known: readonly string[]): SaclaError {
-  const near = nearestSpelling(name, known);
-  const hint = near === undefined ? "" : ` Did you mean ${near}?`;
+  const hint = didYouMean(name, known);
   const allowed = known.join(", ");
   return new SaclaError("BAD_ARGUMENT", `${where} has no option ${show(name)}.${hint} Its options are ${allowed}.`, {
     details: { name: `${where} option`, value: show(name), allowed },

@@ -1,3 +1,5 @@
+import { durationText } from "../../core/time-text.ts";
+
 /** A shorter hold is not worth a line: one pulse that the accelerator left out is a hold, too. */
 const SHOWN_AFTER_MS = 1000;
 const AGAIN_AFTER_MS = 60_000;
@@ -66,7 +68,7 @@ export class BeamWait {
   }
 
   #show(heldMs: number, nowMs: number, why: string, longest: number | undefined): void {
-    if (this.#isShown) this.#note(`still waits for the beam, for ${duration(heldMs)} now: ${why}.`);
+    if (this.#isShown) this.#note(`still waits for the beam, for ${durationText(heldMs / 1000)} now: ${why}.`);
     else
       this.#note(
         `waits for the beam since ${new Date(Date.now() - heldMs).toTimeString().slice(0, 8)}: ${why}. ` +
@@ -86,7 +88,7 @@ export class BeamWait {
       return `${goesOn}, and is given up ${seconds} s after its begin (budget.seconds); ${stop} ends it now`;
     return longest === undefined
       ? `${goesOn}; there is no budget.seconds, so only that or ${stop} ends the wait`
-      : `${goesOn}; there is no budget.seconds, so it is given up after ${duration(1000 * longest)}; ` +
+      : `${goesOn}; there is no budget.seconds, so it is given up after ${durationText(longest)}; ` +
           `${stop} ends it now`;
   }
 
@@ -94,19 +96,10 @@ export class BeamWait {
     const { heldMs } = this;
     if (this.#isShown) {
       this.#waiting(false);
-      this.#note(`${text} ${duration(heldMs - this.#pastMs)}.`);
+      this.#note(`${text} ${durationText((heldMs - this.#pastMs) / 1000)}.`);
     }
     this.#pastMs = heldMs;
     this.#sinceMs = undefined;
     this.#isShown = false;
   }
-}
-
-export function duration(ms: number): string {
-  const s = Math.round(ms / 1000);
-  return s < 60
-    ? `${s} s`
-    : s < 3600
-      ? `${Math.floor(s / 60)} min ${s % 60} s`
-      : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }

@@ -3,6 +3,7 @@ import { SaclaError, toSaclaError } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
 import { LedgerBook } from "../../core/ledger.ts";
 import { any, finite, optional, resolveOptions } from "../../core/options.ts";
+import { durationText } from "../../core/time-text.ts";
 import { signalId } from "../../ec/experiment.ts";
 import { type Axis, type Control, type Experiment, toPosition } from "../../ec/index.ts";
 import type { FlyRequest, FlyTaken, ShotCondition, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
@@ -11,7 +12,6 @@ import { askFor } from "./ask-operators.ts";
 import { reachOf } from "./axis-reach.ts";
 import { BeamGuard, type BeamGuardOptions } from "./beam-guard.ts";
 import { type BeamLook, type BeamRule, checkBeamRule, lookAtBeam, noBeam, xrayShutter } from "./beam-look.ts";
-import { duration } from "./beam-wait.ts";
 import type { Beamline, BeamlineRuns, DoOptions } from "./beamline.ts";
 import { NO_BEAM, ShotCollector, signalsOf, whyNoBeam, whyNotGood } from "./shot-collector.ts";
 import { type ControlledFacility, POLL_MS, ShotFeed } from "./shot-feed.ts";
@@ -245,7 +245,7 @@ class BeamGauge {
       const seconds = Math.min(longest, beamWaitSeconds ?? longest);
       if (!told)
         how.note?.(
-          `no beam: ${look.why}. Waits for it before anything moves, for at most ${duration(1000 * seconds)}; ` +
+          `no beam: ${look.why}. Waits for it before anything moves, for at most ${durationText(seconds)}; ` +
             "Ctrl+C ends the wait. Shots that need no beam: --beam off.",
         );
       told = true;
