@@ -49,16 +49,19 @@ export function withDark(command: Command): Command {
       "--dark [from]",
       "subtract a dark: head (of the run), auto (else of the run nearest in time), none, or a dark run " +
         "(default: head, where the run has one)",
-      (text: string) => {
-        try {
-          return asDarkRule("--dark", text);
-        } catch (error) {
-          throw new InvalidArgumentError(toSaclaError(error).message);
-        }
-      },
+      parseDark,
     )
     .option("--no-dark", "subtract no dark")
     .addOption(new Option("--dark-run <run>", "the same as --dark RUN").argParser(parseWhole).hideHelp());
+}
+
+/** A commander parser for `--dark`. */
+export function parseDark(text: string): string {
+  try {
+    return asDarkRule("--dark", text);
+  } catch (error) {
+    throw new InvalidArgumentError(toSaclaError(error).message);
+  }
 }
 
 /** Shots that were chosen, and what they are, in words. */

@@ -10,6 +10,7 @@ import type { PictureReader, QuickLook } from "../reduce/index.ts";
 import { assemblerFor, axesOf, correctedMeans, findSpots, sumHistograms, summarise } from "../reduce/picture.ts";
 import { ledgerLine } from "./average-run.ts";
 import { monitorOf } from "./beam-monitor.ts";
+import { darkWords } from "./choices.ts";
 import { viewWords } from "./picture.ts";
 import { drawnColumn } from "./signal-plot.ts";
 
@@ -90,10 +91,7 @@ function pictureSection(
   when: string,
 ): Section {
   const title = `${detector.id}, run ${run.number}: mean of ${counted(tags.exposed.length, "exposed shot")}`;
-  const dark =
-    tags.dark.length === 0
-      ? "raw (no dark subtracted)"
-      : `less the dark of the run (mean of ${counted(tags.dark.length, "shot")})`;
+  const dark = darkWords(run, tags.dark.length === 0 ? "none" : "head", tags.dark.length);
   const lines = [`${dark}, ${viewWords(assembler.view)}`, when];
   return {
     heading: "Assembled average",

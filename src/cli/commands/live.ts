@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
-import { isSaclaError, toSaclaError } from "../../core/errors.ts";
+import { isSaclaError } from "../../core/errors.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import { defined } from "../../core/options.ts";
 import { oneLine } from "../../core/printable.ts";
@@ -13,6 +13,7 @@ import { assemblerFor, darkAverage } from "../../reduce/index.ts";
 import { axesOf } from "../../reduce/picture.ts";
 import { ledgerLine } from "../average-run.ts";
 import { simulatedMark } from "../caption.ts";
+import { parseDark } from "../choices.ts";
 import {
   type AddCommand,
   type CommandResult,
@@ -26,7 +27,6 @@ import {
 import { LiveView } from "../live-view.ts";
 import { type PngOptions, viewWords, withPngOptions, writePicture } from "../picture.ts";
 import { StatusLine } from "../progress.ts";
-import { asDarkRule } from "../settings.ts";
 
 interface Options extends PngOptions, CommonOptions {
   readonly detector?: string;
@@ -74,7 +74,7 @@ export const live: AddCommand = (program, io) =>
           .option(
             "--dark <from>",
             "auto: the newest run with dark shots, where there is one; none; or a run",
-            asLiveDark,
+            parseDark,
           )
           .option("--no-dark", "subtract no dark")
           .addOption(new Option("--dark-run <run>", "the same as --dark RUN").argParser(parseWhole).hideHelp())
@@ -130,14 +130,6 @@ function parseSeconds(text: string): number {
 async function liveDetector({ facility, bl, signal }: Session, id: string | undefined): Promise<DetectorGroup> {
   const ids = await facility.live.readDetidlist(bl, { signal });
   return new Detectors(ids, `The live data of beamline ${bl}`, {}, facility.endpoint.names).findOrLargest(id);
-}
-
-function asLiveDark(text: string): string {
-  try {
-    return asDarkRule("--dark", text);
-  } catch (error) {
-    throw new InvalidArgumentError(toSaclaError(error).message);
-  }
 }
 
 /** What is subtracted from each shot. */
