@@ -72,7 +72,7 @@ export interface CommonOptions {
 }
 
 /** The beamline to use when neither `--bl` nor the source nor the experiment decides. */
-const DEFAULT_BEAMLINE = 3;
+export const DEFAULT_BEAMLINE = 3;
 
 /**
  * Declares a command with the options that all share, and runs its action with a facility that is closed afterwards.

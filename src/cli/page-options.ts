@@ -1,12 +1,16 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { Command } from "commander";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
 import { Experiment } from "../ec/index.ts";
 import type { PageDefaults, PageOptions, RunColumn } from "../page/index.ts";
 import { readText } from "./read-text.ts";
 import type { Settings } from "./settings.ts";
+
+/** The file of the presets when none is named. */
+export const PRESETS_FILE = "presets.jsonl";
 
 /** What the page is given besides the source. */
 export interface PageFiles {
@@ -20,6 +24,15 @@ export interface PageFiles {
   readonly presets?: string | undefined;
   /** What the page shows when its address says nothing else. */
   readonly defaults?: PageDefaults | undefined;
+}
+
+/** The options of the page's files. */
+export function withPageOptions(command: Command): Command {
+  return command
+    .option("--experiment <file>", "experiment file: the page shows its names, units and limits")
+    .option("--columns <file>", "a module with columns of your own for the page's table of runs")
+    .option("--plans <folder>", "modules of plans that the page may run, as sacla plan run does")
+    .option("--presets <file>", `where the page keeps presets, JSON lines (default: ${PRESETS_FILE})`);
 }
 
 /** What of the settings is for the page. */

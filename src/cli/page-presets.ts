@@ -2,13 +2,10 @@ import { Ec, Experiment, Presets } from "../ec/index.ts";
 import type { Endpoint } from "../transport/index.ts";
 import type { CallParams } from "../transport/methods.ts";
 import { isPresetMethod } from "../transport/preset-methods.ts";
-import type { PageFiles } from "./page-options.ts";
-
-/** As `sacla presets` has it. */
-const USUAL_FILE = "presets.jsonl";
+import { type PageFiles, PRESETS_FILE } from "./page-options.ts";
 
 /** An Endpoint that also keeps presets for the page, in the file of `sacla presets`; `control` answers the rest. */
-export function withPresets(control: Endpoint, { presets: file = USUAL_FILE, experiment }: PageFiles): Endpoint {
+export function withPresets(control: Endpoint, { presets: file = PRESETS_FILE, experiment }: PageFiles): Endpoint {
   const kept = new Presets(file);
   const snapshot = async (bl: number) => {
     const named = experiment === undefined ? undefined : await Experiment.load(experiment);

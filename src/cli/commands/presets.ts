@@ -5,6 +5,7 @@ import { type Preset, Presets } from "../../ec/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { type AddCommand, type CommandResult, declare } from "../command.ts";
 import { type ChangeOptions, doMove, view, withChange } from "../control.ts";
+import { PRESETS_FILE } from "../page-options.ts";
 
 type Action = "list" | "save" | "show" | "diff" | "restore" | "history" | "remove";
 interface Options extends ChangeOptions {
@@ -27,7 +28,7 @@ export const presets: AddCommand = (program, io) =>
             new Argument("<action>").choices(["list", "save", "show", "diff", "restore", "history", "remove"]),
           )
           .argument("[name]", "of the preset; list needs none")
-          .option("--file <path>", "where presets are kept, JSON lines", "presets.jsonl")
+          .option("--file <path>", "where presets are kept, JSON lines", PRESETS_FILE)
           .option("--comment <text>", "kept with it", "")
           .option("--only <names>", "save these alone, with commas between", (text: string) => text.split(",")),
       ),

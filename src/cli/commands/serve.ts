@@ -1,9 +1,9 @@
 import { InvalidArgumentError, Option } from "commander";
 import { SaclaError } from "../../core/errors.ts";
 import { hasZeromq } from "../../transport/zmq/load.ts";
-import { type AddCommand, collect, parseWhole } from "../command.ts";
+import { type AddCommand, collect, DEFAULT_BEAMLINE, parseWhole } from "../command.ts";
 import { withKaraboOptions } from "../karabo.ts";
-import { pageDefaults } from "../page-options.ts";
+import { pageDefaults, withPageOptions } from "../page-options.ts";
 import { type HostPort, type ServingTask, serveUntilStopped } from "../serving.ts";
 import { readSettings } from "../settings.ts";
 
@@ -54,12 +54,8 @@ export const serve: AddCommand = (program, io) => {
       "--bl <beamline>",
       "beamline whose live shots go to karabo-bridge (default: that of sacla.json, else 3)",
       parseWhole,
-    )
-    .option("--experiment <file>", "experiment file: the page shows its names, units and limits")
-    .option("--columns <file>", "a module with columns of your own for the page's table of runs")
-    .option("--plans <folder>", "modules of plans that the page may run, as sacla plan run does")
-    .option("--presets <file>", "where the page keeps presets, JSON lines (default: presets.jsonl)")
-    .option("--json", "print one JSON object when it is ready");
+    );
+  withPageOptions(command).option("--json", "print one JSON object when it is ready");
   withKaraboOptions(command).action(async (source: string | undefined, options: ServeOptions) => {
     const settings = readSettings(io, source).values;
     const url = source ?? settings.url ?? (options.madoca === undefined ? "sim:" : undefined);
@@ -70,7 +66,7 @@ export const serve: AddCommand = (program, io) => {
           "name the source of the data, or sim: to rehearse.",
       );
     }
-    const { bl = settings.bl ?? 3, experiment = settings.experiment } = options;
+    const { bl = settings.bl ?? DEFAULT_BEAMLINE, experiment = settings.experiment } = options;
     const defaults = pageDefaults(settings);
     await serveUntilStopped({ ...options, ...withDefaults(options), url, bl, experiment, defaults }, io);
   });

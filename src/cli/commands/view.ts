@@ -1,20 +1,16 @@
 import { spawn } from "node:child_process";
 import { isSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
-import { type AddCommand, parseWhole } from "../command.ts";
+import { type AddCommand, DEFAULT_BEAMLINE, parseWhole } from "../command.ts";
 import type { Io } from "../io.ts";
-import { pageDefaults } from "../page-options.ts";
+import { type PageFiles, pageDefaults, withPageOptions } from "../page-options.ts";
 import { serveUntilStopped } from "../serving.ts";
 import { readSettings } from "../settings.ts";
 
-interface Options {
+interface Options extends Omit<PageFiles, "defaults"> {
   readonly port?: number;
   readonly keys?: string;
   readonly audit?: string;
-  readonly columns?: string;
-  readonly plans?: string;
-  readonly presets?: string;
-  readonly experiment?: string;
   readonly open: boolean;
   readonly json?: boolean;
 }
@@ -24,7 +20,7 @@ const USUAL_PORT = 5580;
 
 /** `sacla view [SOURCE]`: the page in a browser, served for this computer alone. */
 export const view: AddCommand = (program, io) => {
-  program
+  const command = program
     .command("view")
     .description("look at a source in a browser, and steer it: live pictures, runs, scans; until Ctrl+C")
     .argument(
@@ -33,11 +29,8 @@ export const view: AddCommand = (program, io) => {
     )
     .option("--port <port>", `of ${HOST} (default: ${USUAL_PORT}, or a free one when that is taken)`, parseWhole)
     .option("--keys <file>", "the clients, made by sacla keys: the page asks for a token")
-    .option("--audit <file>", "write every call that changes something here, one JSON object a line")
-    .option("--experiment <file>", "experiment file: the page shows its names, units and limits")
-    .option("--columns <file>", "a module with columns of your own for the table of runs")
-    .option("--plans <folder>", "modules of plans that the page may run, as sacla plan run does")
-    .option("--presets <file>", "where the page keeps presets, JSON lines (default: presets.jsonl)")
+    .option("--audit <file>", "write every call that changes something here, one JSON object a line");
+  withPageOptions(command)
     .option("--no-open", "print the address and open no browser")
     .option("--json", "print one JSON object when it is ready")
     .action(async (source: string | undefined, options: Options) => {
@@ -51,7 +44,7 @@ export const view: AddCommand = (program, io) => {
             url,
             zmq: [],
             http: { host: HOST, port: at },
-            bl: settings.bl ?? 3,
+            bl: settings.bl ?? DEFAULT_BEAMLINE,
             defaults: pageDefaults(settings),
             leases: "sacla-leases.jsonl",
             karaboDetector: [],
