@@ -15,14 +15,14 @@ const LONGEST_SLEEP_MS = 86_400_000;
 /** The time of this computer. */
 export function realClock(): Clock {
   const now = (): number => performance.now() / 1000;
-  return {
-    now,
-    until: async (seconds, signal) => {
-      throwIfAborted(signal);
-      for (let left = seconds - now(); left > 0; left = seconds - now())
-        await sleep(Math.min(LONGEST_SLEEP_MS, Math.ceil(left * 1000)), signal);
-    },
-  };
+  return { now, until: async (seconds, signal) => await sleepUntil(now, seconds, signal) };
+}
+
+/** {@link Clock.until} of a clock that goes as fast as that of this computer. */
+export async function sleepUntil(now: () => number, seconds: number, signal?: AbortSignal): Promise<void> {
+  throwIfAborted(signal);
+  for (let left = seconds - now(); left > 0; left = seconds - now())
+    await sleep(Math.min(LONGEST_SLEEP_MS, Math.ceil(left * 1000)), signal);
 }
 
 /**

@@ -1,6 +1,5 @@
 import { openSync, readSync } from "node:fs";
-import { sleep, throwIfAborted } from "../core/async.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, sleepUntil } from "../core/clock.ts";
 import type { ControlDriver } from "../ec/index.ts";
 
 /** A command to a device, with the time of the facility's clock at which it was given. */
@@ -22,21 +21,30 @@ const commandNames = [
   "resumeRun",
   "stopRun",
 ] as const;
-export type CommandName = (typeof commandNames)[number];
+type CommandName = (typeof commandNames)[number];
 
 const READ_BYTES = 65_536;
 const NEWLINE = 0x0a;
 
-export function callCommand(control: ControlDriver, name: CommandName, values: readonly unknown[]): Promise<unknown> {
-  return (control[name] as (...given: readonly unknown[]) => Promise<unknown>)(...values);
+/** Where the commands to a facility are written, for other processes that do them too. */
+interface CommandLog {
+  /** Called before the time of a command is read. */
+  begin(): void;
+  add(command: TimedCommand): void;
+  close(): void;
 }
 
-/** The same control, whose commands go through `give`. */
-export function withCommands(
-  control: ControlDriver,
-  give: (name: CommandName, values: readonly unknown[]) => Promise<unknown>,
-  close: () => void,
-): ControlDriver {
+/** The same control, which writes its commands to a log. */
+export function withCommandLog(control: ControlDriver, clock: SharedClock, log: CommandLog): ControlDriver {
+  const give = (name: CommandName, values: readonly unknown[]): Promise<unknown> => {
+    log.begin();
+    const at = clock.now();
+    try {
+      return call(control, clock, { at, name, values });
+    } finally {
+      log.add({ at, name, values });
+    }
+  };
   const commands = Object.fromEntries(
     commandNames.map((name) => [name, (...values: unknown[]) => give(name, values)]),
   ) as unknown as Pick<ControlDriver, CommandName>;
@@ -48,11 +56,22 @@ export function withCommands(
     beam: (bl) => control.beam(bl),
     ...(control.accelerator === undefined ? {} : { accelerator: control.accelerator }),
     close: async () => {
-      close();
+      log.close();
       await control.close();
     },
     ...commands,
   };
+}
+
+/** Does a command that another process has done, at the time at which it was given there. */
+export function doAgain(control: ControlDriver, clock: SharedClock, command: TimedCommand): void {
+  // What was refused there is refused here.
+  call(control, clock, command).catch(() => {});
+}
+
+/** A command is done when this returns; only its answer is a promise. */
+function call(control: ControlDriver, clock: SharedClock, { at, name, values }: TimedCommand): Promise<unknown> {
+  return clock.during(at, () => (control[name] as (...given: readonly unknown[]) => Promise<unknown>)(...values));
 }
 
 /** Lines of JSON in a file that others append to, as they come. */
@@ -131,9 +150,7 @@ export class SharedClock implements Clock {
   }
 
   async until(seconds: number, signal?: AbortSignal): Promise<void> {
-    throwIfAborted(signal);
-    for (let left = seconds - this.now(); left > 0; left = seconds - this.now())
-      await sleep(Math.min(86_400_000, Math.ceil(left * 1000)), signal);
+    await sleepUntil(() => this.now(), seconds, signal);
   }
 
   #tell(): number {

@@ -5,14 +5,7 @@ import { toSaclaError } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
 import type { ControlDriver } from "../ec/index.ts";
 import { makeFolder, replaceFile } from "../files/index.ts";
-import {
-  type CommandName,
-  callCommand,
-  LineReader,
-  SharedClock,
-  type TimedCommand,
-  withCommands,
-} from "./command-log.ts";
+import { doAgain, LineReader, SharedClock, type TimedCommand, withCommandLog } from "./command-log.ts";
 import type { DeviceRests } from "./control/beamline.ts";
 import { createSimulatedFacility, type SimulatedFacility, type SimulatedFacilityOptions } from "./facility.ts";
 
@@ -45,35 +38,26 @@ export function keptFacility(
   const { rests, isShared } = kept.join(options);
   const clock = new SharedClock(
     () => kept.seconds(),
-    () => kept.catchUp((command) => doAgain(facility, clock, command)),
+    () => kept.catchUp((command) => doAgain(facility.control, clock, command)),
   );
   const facility = createSimulatedFacility({ ...options, clock, rests });
   clock.begin();
   // What is asked first must know all that was done.
   if (isShared) clock.now();
-  const give = (name: CommandName, values: readonly unknown[]): Promise<unknown> => {
-    kept.begin(rests);
-    const at = clock.now();
-    try {
-      return clock.during(at, () => callCommand(facility.control, name, values));
-    } finally {
-      kept.add({ at, name, values });
-    }
-  };
-  return { facility, control: withCommands(facility.control, give, () => kept.leave()) };
+  const control = withCommandLog(facility.control, clock, {
+    begin: () => kept.begin(rests),
+    add: (command) => kept.add(command),
+    close: () => kept.leave(),
+  });
+  return { facility, control };
 }
 
 /** Where devices stand after all commands in a file, when nobody gives further ones. */
 function restsAfter(options: SimulatedFacilityOptions, rests: DeviceRests, commands: readonly Line[]): DeviceRests {
   const clock = new SharedClock(() => 0);
   const facility = createSimulatedFacility({ ...options, clock, rests });
-  for (const line of commands) if ("name" in line) doAgain(facility, clock, line);
+  for (const line of commands) if ("name" in line) doAgain(facility.control, clock, line);
   return facility.truth.rests;
-}
-
-function doAgain(facility: SimulatedFacility, clock: SharedClock, { at, name, values }: TimedCommand): void {
-  // What was refused then is refused now.
-  clock.during(at, () => callCommand(facility.control, name, values)).catch(() => {});
 }
 
 class Kept {

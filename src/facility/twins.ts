@@ -1,13 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { ControlDriver } from "../ec/index.ts";
-import {
-  type CommandName,
-  callCommand,
-  LineReader,
-  SharedClock,
-  type TimedCommand,
-  withCommands,
-} from "./command-log.ts";
+import { doAgain, LineReader, SharedClock, type TimedCommand, withCommandLog } from "./command-log.ts";
 import { createSimulatedFacility, type SimulatedFacility, type SimulatedFacilityOptions } from "./facility.ts";
 
 /**
@@ -38,20 +31,14 @@ export function twinDevices(options: SimulatedFacilityOptions, twins: Twins): Co
   clock.begin();
   const file = openSync(twins.path, "a");
   let isClosed = false;
-  const give = (name: CommandName, values: readonly unknown[]): Promise<unknown> => {
-    // Before the time is read: the twin lets no time pass while this is set.
-    writeSync(file, " ");
-    const at = clock.now();
-    try {
-      // A command is done when the call returns; only its answer is a promise.
-      return clock.during(at, () => callCommand(control, name, values));
-    } finally {
-      writeSync(file, `${JSON.stringify({ at, name, values } satisfies TimedCommand)}\n`);
-    }
-  };
-  return withCommands(control, give, () => {
-    if (!isClosed) closeSync(file);
-    isClosed = true;
+  return withCommandLog(control, clock, {
+    // The twin lets no time pass while this is set.
+    begin: () => writeSync(file, " "),
+    add: (command) => writeSync(file, `${JSON.stringify(command)}\n`),
+    close: () => {
+      if (!isClosed) closeSync(file);
+      isClosed = true;
+    },
   });
 }
 
@@ -62,10 +49,7 @@ export function twinShots(options: SimulatedFacilityOptions, twins: Twins): Simu
     () => secondsOf(twins),
     (read) => {
       for (let late: number | undefined; ; ) {
-        for (const { at, name, values } of commands.next() as TimedCommand[]) {
-          // What was refused there is refused here.
-          clock.during(at, () => callCommand(facility.control, name, values)).catch(() => {});
-        }
+        for (const command of commands.next() as TimedCommand[]) doAgain(facility.control, clock, command);
         const time = read();
         // Otherwise a command may have been given before that time that is not done here yet.
         if (!commands.hasMore()) return;
