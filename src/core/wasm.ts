@@ -73,6 +73,10 @@ export class Arena {
     return new Float64Array(this.memory.buffer, this.allocate(length * 8, zeroed), length);
   }
 
+  uint8(length: number, zeroed = true): Uint8Array {
+    return new Uint8Array(this.memory.buffer, this.allocate(length, zeroed), length);
+  }
+
   uint16(length: number, zeroed = true): Uint16Array {
     return new Uint16Array(this.memory.buffer, this.allocate(length * 2, zeroed), length);
   }

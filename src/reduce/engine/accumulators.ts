@@ -1,6 +1,7 @@
 import type { PixelType } from "../../core/ndarray.ts";
 import type { Arena } from "../../core/wasm.ts";
 import type { Accumulator, PixelSlice, ReduceKernel } from "./accumulator.ts";
+import { KernelDark } from "./kernel-dark.ts";
 import type { HistogramSpec } from "./statistic.ts";
 
 /** Room for the last vector. */
@@ -212,7 +213,7 @@ export function histogramAccumulator(
     const whole = dark === undefined ? undefined : wholeDarks(dark);
     if (whole === undefined || areSixteenBit(whole)) return new Uint16Histogram(wholeFrom, bins, pixels, whole);
   }
-  return new Float64Histogram(tally, pixels, type, dark);
+  return new Float64Histogram(tally, type, dark);
 }
 
 /** For whole x and bin edges at halves, x − dark lies in the same bin as x less this whole number. */
@@ -307,39 +308,33 @@ class Float64Histogram implements HistogramAccumulator {
   readonly allocations: readonly number[];
   readonly #tally: HistogramSpec;
   readonly #type: PixelType;
-  readonly #dark: Float64Array | undefined;
+  readonly #dark: KernelDark;
   #kernel: ReduceKernel | undefined;
-  #darkAddress = 0;
   #table: Uint32Array = new Uint32Array();
 
-  constructor(tally: HistogramSpec, pixels: number, type: PixelType, dark: Float64Array | undefined) {
+  constructor(tally: HistogramSpec, type: PixelType, dark: Float64Array | undefined) {
     this.#tally = tally;
     this.#type = type;
-    this.#dark = dark;
-    this.allocations = [dark === undefined ? 0 : 8 * pixels, 4 * (tally.bins + 3)];
+    this.#dark = new KernelDark(dark);
+    this.allocations = [this.#dark.bytes, 4 * (tally.bins + 3)];
   }
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
-    if (this.#dark !== undefined) {
-      const dark = arena.float64(this.#dark.length, false);
-      dark.set(this.#dark);
-      this.#darkAddress = dark.byteOffset;
-    }
+    this.#dark.allocate(arena);
     this.#table = arena.uint32(this.#tally.bins + 3);
   }
 
   accumulate({ address, images, stride, first, length }: PixelSlice): void {
     const { low, binWidth, bins, wholeFrom } = this.#tally;
     const whole = wholeFrom === undefined ? 0 : 1;
-    const dark = this.#darkAddress === 0 ? 0 : this.#darkAddress + 8 * first;
     const count = this.#type === "uint16" ? this.#kernel?.histogramU16 : this.#kernel?.histogramF32;
     count?.(
       address,
       images,
       stride,
       length,
-      dark,
+      this.#dark.addressOf(first),
       whole,
       low,
       low + bins * binWidth,

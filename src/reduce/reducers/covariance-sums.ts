@@ -2,6 +2,7 @@ import type { Shot } from "../../core/shots.ts";
 import type { Arena } from "../../core/wasm.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
 import { GROUP } from "../engine/kernel.ts";
+import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
 
 /** The sums of each pixel, in the order in which the kernel has them. */
@@ -24,30 +25,28 @@ export class CovarianceSums implements OwnAccumulator {
   /** Numbers of the shots, NaN for those left out, in the order of the images. */
   readonly numbers: number[] = [];
   readonly #numberOf: (shot: Shot) => number;
-  readonly #given: Float64Array | undefined;
+  readonly #dark: KernelDark;
   readonly #pixels: number;
   #kernel: ReduceKernel | undefined;
   #begun = 0;
   #group: Float64Array = new Float64Array();
-  #dark: Float64Array = new Float64Array();
   #sums: Float64Array = new Float64Array();
 
   /** @param dark - of each pixel */
   constructor(numberOf: (shot: Shot) => number, dark: Float64Array | undefined, pixels: number) {
     this.#numberOf = numberOf;
-    this.#given = dark;
+    this.#dark = new KernelDark(dark);
     this.#pixels = pixels;
   }
 
   get allocations(): number[] {
-    return [8 * GROUP, this.#given === undefined ? 0 : 8 * this.#padded, 8 * pixelSums.length * this.#padded];
+    return [8 * GROUP, this.#dark.bytes, 8 * pixelSums.length * this.#padded];
   }
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     this.#group = arena.float64(GROUP);
-    this.#dark = arena.float64(this.#given === undefined ? 0 : this.#padded);
-    if (this.#given !== undefined) this.#dark.set(this.#given);
+    this.#dark.allocate(arena);
     this.#sums = arena.float64(pixelSums.length * this.#padded, false);
   }
 
@@ -66,7 +65,7 @@ export class CovarianceSums implements OwnAccumulator {
       images,
       stride,
       length,
-      this.#given === undefined ? 0 : this.#dark.byteOffset + 8 * first,
+      this.#dark.addressOf(first),
       this.#group.byteOffset,
       this.#sums.byteOffset + 8 * first,
       8 * this.#padded,
@@ -88,7 +87,7 @@ export class CovarianceSums implements OwnAccumulator {
     return this.numbers.slice(0, this.#begun);
   }
 
-  /** The kernel takes two pixels at a time. */
+  /** The kernel takes two pixels at a time; what it reads after the last dark goes to sums that nobody reads. */
   get #padded(): number {
     return this.#pixels + (this.#pixels % 2);
   }

@@ -65,7 +65,7 @@ export class DropletFinder {
     const arena = new Arena(DropletFinder.bytesFor(pixels));
     this.#kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as DropletKernel;
     this.#image = arena.float32(pixels);
-    this.#taken = new Uint8Array(arena.memory.buffer, arena.allocate(pixels), pixels);
+    this.#taken = arena.uint8(pixels);
     this.#members = arena.int32(pixels);
     const left = arena.float64(pixels);
     this.#left = left;

@@ -3,6 +3,7 @@ import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
 import { TILE } from "../engine/kernel.ts";
 import { kernelBinary } from "../engine/kernel-binary.ts";
+import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
 import { float32From } from "../images/in-place.ts";
 import { ImageTotals, PixelLimits } from "./lit-counts.ts";
@@ -85,12 +86,11 @@ export class PhotonFinder {
 export class PhotonTotals implements OwnAccumulator {
   readonly #adu: number;
   readonly #threshold: number;
-  readonly #given: Float64Array | undefined;
   readonly #pixels: number;
+  readonly #dark: KernelDark;
   readonly #limits: PixelLimits;
   readonly #totals = new ImageTotals();
   #kernel: ReduceKernel | undefined;
-  #dark: Float64Array = new Float64Array();
   /** Of each pixel. */
   photons: Uint32Array = new Uint32Array();
 
@@ -98,22 +98,20 @@ export class PhotonTotals implements OwnAccumulator {
   constructor(adu: number, threshold: number, dark: Float64Array | undefined, pixels: number) {
     this.#adu = adu;
     this.#threshold = threshold;
-    this.#given = dark;
     this.#pixels = pixels;
+    this.#dark = new KernelDark(dark);
     this.#limits = new PixelLimits(threshold * adu, dark, pixels);
   }
 
   get allocations(): number[] {
-    const dark = this.#given === undefined ? 0 : 8 * this.#pixels;
-    return [...this.#limits.allocations, ...this.#totals.allocations, dark, 4 * this.#pixels];
+    return [...this.#limits.allocations, ...this.#totals.allocations, this.#dark.bytes, 4 * this.#pixels];
   }
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     this.#limits.allocate(kernel, arena);
     this.#totals.allocate(arena);
-    this.#dark = arena.float64(this.#given?.length ?? 0, false);
-    if (this.#given !== undefined) this.#dark.set(this.#given);
+    this.#dark.allocate(arena);
     this.photons = arena.uint32(this.#pixels, false);
   }
 
@@ -130,7 +128,7 @@ export class PhotonTotals implements OwnAccumulator {
       this.#limits.addressOf(first),
       // So little above its limit, a pixel has one photon whatever rounding does.
       Math.min(0xffff, Math.max(0, Math.floor(this.#adu - 1))),
-      this.#given === undefined ? 0 : this.#dark.byteOffset + 8 * first,
+      this.#dark.addressOf(first),
       this.#adu,
       this.#threshold,
       this.photons.byteOffset + 4 * first,

@@ -5,6 +5,7 @@ import { checkRoi, type Roi } from "../../core/roi.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import type { Arena } from "../../core/wasm.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
+import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { EvenBins } from "./bins.ts";
@@ -42,30 +43,27 @@ const MOST_IMAGES = 255;
 /** Counts in the memory of the kernel, in counters so small that those of a tile of pixels stay in the cache. */
 class PixelBins implements OwnAccumulator {
   readonly #bins: EvenBins;
-  readonly #given: Float64Array | undefined;
   readonly #pixels: number;
+  readonly #dark: KernelDark;
   #kernel: ReduceKernel | undefined;
-  #dark: Float64Array = new Float64Array();
   #cells: Uint8Array = new Uint8Array();
   /** Below the first bin, above the last, not a number. */
   #outside: Uint32Array = new Uint32Array();
 
   constructor(bins: EvenBins, dark: Float64Array | undefined, pixels: number) {
     this.#bins = bins;
-    this.#given = dark;
     this.#pixels = pixels;
+    this.#dark = new KernelDark(dark);
   }
 
   get allocations(): number[] {
-    return [this.#given === undefined ? 0 : 8 * this.#pixels, this.#bins.length * this.#pixels, 12];
+    return [this.#dark.bytes, this.#bins.length * this.#pixels, 12];
   }
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
-    this.#dark = arena.float64(this.#given?.length ?? 0, false);
-    if (this.#given !== undefined) this.#dark.set(this.#given);
-    const length = this.#bins.length * this.#pixels;
-    this.#cells = new Uint8Array(arena.memory.buffer, arena.allocate(length, false), length);
+    this.#dark.allocate(arena);
+    this.#cells = arena.uint8(this.#bins.length * this.#pixels, false);
     this.#outside = arena.uint32(3);
   }
 
@@ -73,7 +71,7 @@ class PixelBins implements OwnAccumulator {
 
   accumulate({ address, images, stride, first, length }: PixelSlice): void {
     const { low, high, binWidth, length: bins } = this.#bins;
-    const dark = this.#given === undefined ? 0 : this.#dark.byteOffset + 8 * first;
+    const dark = this.#dark.addressOf(first);
     const cells = this.#cells.byteOffset + bins * first;
     const outside = this.#outside.byteOffset;
     this.#kernel?.pixelBinsU16(address, images, stride, length, dark, low, high, binWidth, bins, cells, outside);
