@@ -1,8 +1,8 @@
-// AssemblyScript with v128: what is done to one image where it lies, called from src/reduce/images/in-place.ts.
-// Addresses are in bytes, `n` counts pixels. Whatever rounds here, rounds as the plain code in src/reduce does: same
-// bits.
+// AssemblyScript with v128: what is done to one image where it lies. Compiled by scripts/build-kernels.ts, called from
+// src/reduce/images/in-place.ts, src/reduce/reducers/hits.ts and droplet-finder.ts. Addresses are in bytes, `n` counts
+// pixels. Whatever rounds here, rounds as the plain code in src/reduce does: same bits.
 
-/** As in src/reduce/exact.ts. */
+/** As in src/reduce/engine/exact.ts. */
 const GRID: f64 = 1.5 * 4294967296.0;
 
 /** Two f32 numbers of a difference in double precision. */

@@ -1,11 +1,11 @@
-// AssemblyScript with v128: compiled by scripts/build-kernels.ts, called from src/reduce/kernel.ts. Addresses, strides
-// and weights are in bytes, `n` counts the pixels of a piece of `count` frames, `stride` apart. Whatever rounds here,
-// rounds as the plain code in src/reduce does: same bits.
+// AssemblyScript with v128: compiled by scripts/build-kernels.ts, called from src/reduce/engine and src/reduce/reducers.
+// Addresses, strides and weights are in bytes, `n` counts the pixels of a piece of `count` frames, `stride` apart.
+// Whatever rounds here, rounds as the plain code in src/reduce does: same bits.
 
 /** Turns unsigned 16-bit into signed by taking off 2^15, for the instructions that only know signed numbers. */
 const SIGN: i16 = -32768;
 
-/** As in src/reduce/exact.ts. */
+/** As in src/reduce/engine/exact.ts. */
 const GRID: f64 = 1.5 * 4294967296.0;
 const COARSE: f64 = 1.5 * 4294967296.0 * 4294967296.0;
 
@@ -200,8 +200,13 @@ export function singlesU16(
   }
 }
 
+/** Rounded to the last place of a number as large as `at`. */
+function rounded(x: v128, at: f64): v128 {
+  return f64x2.sub(f64x2.add(x, f64x2.splat(at)), f64x2.splat(at));
+}
+
 function onGrid(x: v128): v128 {
-  return f64x2.sub(f64x2.add(x, f64x2.splat(GRID)), f64x2.splat(GRID));
+  return rounded(x, GRID);
 }
 
 /** Adds the values of each pixel, rounded to the grid, to its f64 sum; an even number of pixels. */
@@ -228,7 +233,6 @@ export function momentsF32(
   uppers: usize,
   lowers: usize,
 ): void {
-  const coarse = f64x2.splat(COARSE);
   for (let i = 0; i < n; i += 2) {
     const at = (<usize>i) << 3;
     let sum = v128.load(sums + at);
@@ -238,7 +242,7 @@ export function momentsF32(
     for (let k = 0; k < count; k++) {
       const x = onGrid(f64x2.promote_low_f32x4(v128.load64_zero(frame)));
       const square = f64x2.mul(x, x);
-      const high = f64x2.sub(f64x2.add(square, coarse), coarse);
+      const high = rounded(square, COARSE);
       sum = f64x2.add(sum, x);
       upper = f64x2.add(upper, high);
       lower = f64x2.add(lower, onGrid(f64x2.sub(square, high)));
@@ -543,6 +547,7 @@ export function countsU16(frames: usize, count: i32, stride: usize, n: i32, limi
       const over = i16x8.sub_sat_u(v128.load(frame + at), v128.load(limits + at));
       counts = i32x4.add(counts, i32x4.dot_i16x8_s(i16x8.ne(over, i16x8.splat(0)), ones));
     }
+    // True is −1.
     let found = -lanesOf(counts);
     for (let i = whole; i < n; i++) {
       const at = (<usize>i) << 1;
@@ -552,7 +557,7 @@ export function countsU16(frames: usize, count: i32, stride: usize, n: i32, limi
   }
 }
 
-/** Sum of four 32-bit numbers. True is −1. */
+/** Sum of four 32-bit numbers. */
 function lanesOf(x: v128): i32 {
   return i32x4.extract_lane(x, 0) + i32x4.extract_lane(x, 1) + i32x4.extract_lane(x, 2) + i32x4.extract_lane(x, 3);
 }
@@ -611,6 +616,7 @@ export function photonsU16(
       further += found;
       store<u32>(photons + (j << 2), load<u32>(photons + (j << 2)) + <u32>(<u64>found));
     }
+    // True is −1.
     addReal(totals + ((<usize>k) << 3), further - <f64>lanesOf(counts));
   }
 }
@@ -706,19 +712,11 @@ export function fromF32(pixels: usize, n: i32, least: f32, found: usize): i32 {
   return count;
 }
 
-function coarse(x: v128): v128 {
-  return f64x2.sub(f64x2.add(x, f64x2.splat(COARSE)), f64x2.splat(COARSE));
-}
-
 /** As in src/reduce/engine/wide-sum.ts. */
 const FOUR: f64 = COARSE * 4096.0;
 const FOUR_REST: f64 = GRID * 4096.0;
 const THREE: f64 = COARSE * 16.0;
 const THREE_REST: f64 = GRID * 16.0;
-
-function rounded(x: v128, at: f64): v128 {
-  return f64x2.sub(f64x2.add(x, f64x2.splat(at)), f64x2.splat(at));
-}
 
 /**
  * Adds the values x of each pixel, less the dark (f64) as float32 and on the grid, to its sums with a number y of each
@@ -757,9 +755,9 @@ export function covaryU16(
       const less = f32x4.demote_f64x2_zero(f64x2.sub(f64x2.convert_low_i32x4_s(stored), level));
       const x = onGrid(f64x2.promote_low_f32x4(less));
       const square = f64x2.mul(x, x);
-      const squareHigh = coarse(square);
+      const squareHigh = rounded(square, COARSE);
       const product = f64x2.mul(x, y);
-      const productHigh = coarse(product);
+      const productHigh = rounded(product, COARSE);
       const four = f64x2.mul(product, product);
       const fourHigh = rounded(four, FOUR);
       const left = f64x2.mul(product, x);
