@@ -5,6 +5,7 @@ import { foundBeside } from "../direct/external.ts";
 import { EXTERNAL_FILES, eachMessage } from "../direct/object-header.ts";
 import { H5File } from "./h5file.ts";
 import { arrays, type H5Metadata, numberType, STRING, typeAndShape } from "./h5types.ts";
+import { linkAt } from "./links.ts";
 
 /** A file that can be looked into. */
 interface BrowsedFile {
@@ -96,34 +97,26 @@ export class H5Browser {
 
   /** A group or dataset, with its attributes and members. @throws FILE_NOT_FOUND, FILE_DAMAGED, NOT_ALLOWED */
   async look(name: string, path: string): Promise<Looked> {
-    return await this.#with(name, (file) => {
+    return await this.#with(name, (file): Looked => {
       const at = resolved(file, path);
-      const attributes = attributesOf(file, at);
-      const meta = file.kind(at) === "dataset" ? metadataOf(file, at) : undefined;
-      if (meta !== undefined)
+      const found = { path: at, attributes: attributesOf(file, at) };
+      if (file.kind(at) === "dataset") {
+        const meta = metadataOf(file, at);
+        const { shape } = meta;
         return {
-          kind: "dataset" as const,
-          path: at,
+          ...found,
+          kind: "dataset",
           what: typeAndShape(meta),
-          attributes,
           members: [],
           more: 0,
-          shape: meta.shape,
+          shape,
           holds: holdsOf(meta),
         };
+      }
       const names = file.keys(at);
       const members = names.slice(0, MOST_MEMBERS).map((member) => memberOf(file, at, member));
       const more = names.length - members.length;
-      return {
-        kind: "group" as const,
-        path: at,
-        what: "",
-        attributes,
-        members,
-        more,
-        shape: null,
-        holds: "other" as const,
-      };
+      return { ...found, kind: "group", what: "", members, more, shape: null, holds: "other" };
     });
   }
 
@@ -152,17 +145,8 @@ export class H5Browser {
       return file.ask(at, (h5, id) => {
         const memory = h5._malloc(Math.max(8, length * meta.size));
         try {
-          const part = [count, offset, step].map((list) => list.map(BigInt));
-          const [counts = [], offsets = [], steps = []] = part;
-          const whole = shape.length === 0;
-          h5.get_dataset_data(
-            id,
-            at,
-            whole ? null : counts,
-            whole ? null : offsets,
-            whole ? null : steps,
-            BigInt(memory),
-          );
+          const sizes = (list: readonly number[]) => (list.length === 0 ? null : list.map(BigInt));
+          h5.get_dataset_data(id, at, sizes(count), sizes(offset), sizes(step), BigInt(memory));
           return Float64Array.from(new arrays[type](h5.HEAPU8.buffer as ArrayBuffer, memory, length), Number);
         } finally {
           h5._free(memory);
@@ -265,7 +249,9 @@ function resolved(file: H5File, path: string): string {
   for (let links = 0; names.length > 0; ) {
     const [name = "", ...rest] = names;
     const next = `${at}/${name}`;
-    const link = linkAt(file, next, at === "" ? "/" : at, name);
+    if (!file.keys(at === "" ? "/" : at).includes(name))
+      throw new SaclaError("BAD_ARGUMENT", `${show(basename(file.path))} has nothing at ${show(next)}.`);
+    const link = linkAt(file, next);
     if (link === null) {
       at = next;
       names = rest;
@@ -287,25 +273,10 @@ function namesOf(path: string): string[] {
   return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
-/** Null for what is no link. @throws BAD_ARGUMENT when there is nothing of the name */
-function linkAt(
-  file: H5File,
-  path: string,
-  parent: string,
-  name: string,
-): { readonly file: string | null; readonly target: string } | null {
-  if (!file.keys(parent).includes(name))
-    throw new SaclaError("BAD_ARGUMENT", `${show(basename(file.path))} has nothing at ${show(path)}.`);
-  const out = file.ask(path, (h5, id) => h5.get_external_link(id, path));
-  if (out.filename !== undefined) return { file: out.filename, target: out.obj_path };
-  const target = file.ask(path, (h5, id) => h5.get_symbolic_link(id, path));
-  return target === null ? null : { file: null, target };
-}
-
 function memberOf(file: H5File, parent: string, name: string): Member {
   const path = `${parent === "/" ? "" : parent}/${name}`;
   try {
-    const link = linkAt(file, path, parent, name);
+    const link = linkAt(file, path);
     if (link !== null) {
       const what = link.file === null ? `→ ${link.target}` : `→ ${link.target} of ${link.file}`;
       return { name, kind: "link", what };

@@ -37,10 +37,7 @@ export class H5File {
   readonly #keys = new Map<string, readonly string[]>();
   /** Files that this one refers to, by the name it has for them; undefined for what is not there. */
   readonly #siblings = new Map<string, H5File | undefined>();
-  readonly #links = new Links(
-    (path, work) => this.#call(path, (h5) => work(h5, this.#id)),
-    (path) => this.kind(path),
-  );
+  readonly #links = new Links(this);
   #scratch = { at: 0, bytes: 0 };
   #open = true;
 

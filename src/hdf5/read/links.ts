@@ -7,19 +7,31 @@ export interface Link {
   readonly path: string;
 }
 
+/** What is asked of an `H5File` here. */
+interface LinkedFile {
+  ask<T>(path: string, work: (h5: H5, file: bigint) => T): T;
+  kind(path: string): string | undefined;
+}
+
+/** What a link says: an object of a file by its name, null for the same file; null for what is no link. */
+export function linkAt(
+  file: LinkedFile,
+  path: string,
+): { readonly file: string | null; readonly target: string } | null {
+  const found = file.ask(path, (h5, id) => h5.get_external_link(id, path));
+  if (found.filename !== undefined) return { file: found.filename, target: found.obj_path };
+  const target = file.ask(path, (h5, id) => h5.get_symbolic_link(id, path));
+  return target === null ? null : { file: null, target };
+}
+
 /** The links of an HDF5 file that lead out of it, or to nothing. */
 export class Links {
-  readonly #call: <T>(path: string, work: (h5: H5, id: bigint) => T) => T;
-  readonly #kind: (path: string) => string | undefined;
+  readonly #file: LinkedFile;
   /** Paths that are no link out of this file. */
   readonly #inside = new Set<string>();
 
-  constructor(
-    call: <T>(path: string, work: (h5: H5, id: bigint) => T) => T,
-    kind: (path: string) => string | undefined,
-  ) {
-    this.#call = call;
-    this.#kind = kind;
+  constructor(file: LinkedFile) {
+    this.#file = file;
   }
 
   /** Where a path leads: to another file by its first external link, or to nothing by a soft link of this one. */
@@ -41,10 +53,9 @@ export class Links {
   /** Null where there is no link, or one within this file; undefined where there is nothing. */
   #linkAt(path: string): Link | null | undefined {
     try {
-      const found = this.#call(path, (h5, id) => h5.get_external_link(id, path));
-      if (found.filename !== undefined) return { file: found.filename, path: found.obj_path };
-      const target = this.#call(path, (h5, id) => h5.get_symbolic_link(id, path));
-      return target === null || this.#exists(path) ? null : { file: ".", path: target };
+      const link = linkAt(this.#file, path);
+      if (link === null || (link.file === null && this.#exists(path))) return null;
+      return { file: link.file ?? ".", path: link.target };
     } catch (error) {
       // What is not there, and what cannot be read: who reads it is told.
       if (isSaclaError(error, "FILE_DAMAGED")) return undefined;
@@ -55,7 +66,7 @@ export class Links {
   #exists(path: string): boolean {
     try {
       // A soft link to nothing is something else.
-      return this.#kind(path) === "group" || this.#kind(path) === "dataset";
+      return this.#file.kind(path) === "group" || this.#file.kind(path) === "dataset";
     } catch (error) {
       if (isSaclaError(error, "FILE_DAMAGED")) return false;
       throw error;
