@@ -85,6 +85,13 @@ export class Limits {
   }
 }
 
+/** The error for a request for which there is no room beside those of other clients. */
+export function serverBusy(): SaclaError {
+  return new SaclaError("TOO_MANY_REQUESTS", "The server is busy with other requests; ask again later.", {
+    details: { retryAfterMs: 1000 },
+  });
+}
+
 /** The error for a request of `bytes` bytes, or of at least so many. */
 export function tooLarge(bytes: number, allowed: number): SaclaError {
   return new SaclaError("TOO_LARGE", `The request has ${bytes} bytes or more; this server takes ${allowed}.`, {

@@ -3,7 +3,7 @@ import { pipeline } from "node:stream";
 import { SaclaError, toSaclaError } from "../../core/errors.ts";
 import { toWireError } from "../../transport/codec.ts";
 import { httpStatus } from "../http-status.ts";
-import { tooLarge } from "../limits.ts";
+import { serverBusy, tooLarge } from "../limits.ts";
 
 /** A server on this computer that answers what a server does not answer itself. */
 export interface HttpRelayTarget {
@@ -15,8 +15,8 @@ export interface HttpRelayTarget {
 
 /** Headers of one connection, which the other connection has of its own (RFC 9110, section 7.6.1). */
 const ofOneConnection = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"]);
-/** Headers about how the body comes; it is passed on whole. */
-const ofTheBody = new Set(["content-length", "expect", "transfer-encoding"]);
+/** The same, and those about how the body comes: it is passed on whole. */
+const ofOneRequest = new Set([...ofOneConnection, "content-length", "expect", "transfer-encoding"]);
 /** The longest body that is passed on, and the most that all clients together have here. */
 const MOST_BODY = 16 * 2 ** 20;
 const MOST_OF_ALL = 256 * 2 ** 20;
@@ -37,8 +37,8 @@ export class HttpRelay {
   }
 
   /**
-   * A body is read to its end before anything is passed on. Else an answer that comes before that end, such as a
-   * refusal, would end the connection while the body is being written to it, and be lost.
+   * The whole body is read before anything is passed on. Else an answer that comes while the body is still being sent,
+   * such as a refusal, would close the connection, and the client would lose the answer.
    */
   async pass(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     const held: Buffer[] = [];
@@ -70,10 +70,7 @@ export class HttpRelay {
       length += chunk.byteLength;
       this.#bytes += chunk.byteLength;
       if (length > MOST_BODY) throw tooLarge(length, MOST_BODY);
-      if (this.#bytes > MOST_OF_ALL)
-        throw new SaclaError("TOO_MANY_REQUESTS", "The server is busy with other requests; ask again later.", {
-          details: { retryAfterMs: 1000 },
-        });
+      if (this.#bytes > MOST_OF_ALL) throw serverBusy();
     }
   }
 
@@ -87,7 +84,7 @@ export class HttpRelay {
       method: asked.method,
       path: asked.url,
       headers: {
-        ...headersOf(asked),
+        ...headersOf(asked, ofOneRequest),
         Connection: "keep-alive",
         ...(hasBody ? { "Content-Length": body.byteLength } : {}),
       },
@@ -109,15 +106,12 @@ export class HttpRelay {
 function refuse(answer: ServerResponse, error: SaclaError): void {
   const status = httpStatus(error.code);
   const again = status === 429 || status === 503 ? { "Retry-After": "1" } : {};
-  // A connection that were closed now would take the answer with it, from a client that still sends.
+  // If the connection were closed now, a client that still sends would not get the answer.
   answer.writeHead(status, { "Content-Type": "application/json", ...again });
   answer.end(JSON.stringify({ error: toWireError(error) }));
 }
 
-function headersOf(
-  { headers }: IncomingMessage,
-  without: ReadonlySet<string> = new Set([...ofOneConnection, ...ofTheBody]),
-): NodeJS.Dict<string | string[]> {
+function headersOf({ headers }: IncomingMessage, without: ReadonlySet<string>): NodeJS.Dict<string | string[]> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !without.has(name)));
 }
 

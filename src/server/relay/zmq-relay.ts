@@ -4,6 +4,7 @@ import { SaclaError, toSaclaError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { messageId } from "../../transport/codec.ts";
 import type { SendOutcome } from "../client-connection.ts";
+import { serverBusy } from "../limits.ts";
 
 /** What one client may have on its way to the server behind, and what all may have; more is refused. */
 const MOST_QUEUED = 2000;
@@ -169,11 +170,7 @@ class RelayedClient {
       this.#queuedBytes + bytes > MOST_QUEUED_BYTES ||
       this.#bytesOfAll.queued + bytes > MOST_BYTES_OF_ALL;
     if (isFull && begins) {
-      const details = { retryAfterMs: 1000 };
-      const busy = new SaclaError("TOO_MANY_REQUESTS", "The server is busy with other requests; ask again later.", {
-        details,
-      });
-      this.#client.refuse(idOf(parts), busy);
+      this.#client.refuse(idOf(parts), serverBusy());
       return;
     }
     // Nobody with its requests has so many more of credits and pings.
