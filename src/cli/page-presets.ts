@@ -1,7 +1,7 @@
 import { Ec, Experiment, Presets } from "../ec/index.ts";
 import type { Endpoint } from "../transport/index.ts";
-import type { CallParams } from "../transport/methods.ts";
-import { isPresetMethod } from "../transport/preset-methods.ts";
+import type { presetMethods } from "../transport/preset-methods.ts";
+import { withHandlers } from "../transport/wrappers/with-handlers.ts";
 import { type PageFiles, PRESETS_FILE } from "./page-options.ts";
 
 /** An Endpoint that also keeps presets for the page, in the file of `sacla presets`; `control` answers the rest. */
@@ -12,23 +12,15 @@ export function withPresets(control: Endpoint, { presets: file = PRESETS_FILE, e
     const view = await new Ec(control).view(bl, { experiment: named?.bl === bl ? named : undefined });
     return await view.snapshot();
   };
-  const handle = {
-    "page.presets": async () => ({ file, presets: await kept.list() }),
-    "page.savePreset": async ({ bl, name, comment }: CallParams<"page.savePreset">) => {
+  return withHandlers<keyof typeof presetMethods>(control, {
+    "page.presets": async () => ({ file, presets: [...(await kept.list())] }),
+    "page.savePreset": async ({ bl, name, comment }) => {
       await kept.save(name, await snapshot(bl), comment);
       return await kept.get(name);
     },
-    "page.removePreset": async ({ name, comment }: CallParams<"page.removePreset">) => {
+    "page.removePreset": async ({ name, comment }) => {
       await kept.remove(name, comment);
       return {};
     },
-  } as const;
-  return {
-    call: async (method, params, options) =>
-      isPresetMethod(method)
-        ? ((await (handle[method] as (params: unknown) => Promise<unknown>)(params)) as never)
-        : await control.call(method, params, options),
-    stream: (method, params, options) => control.stream(method, params, options),
-    close: async () => await control.close(),
-  };
+  });
 }

@@ -1,6 +1,5 @@
 import { SaclaError } from "../core/errors.ts";
 import { quantityWithError } from "../core/quantities.ts";
-import { durationText } from "../core/time-text.ts";
 import { answerText, type ScanAnswer } from "../scan/index.ts";
 import type { CommandResult, Session } from "./command.ts";
 import { type ChangeOptions, doMove, view } from "./control.ts";
@@ -53,22 +52,4 @@ function nothingFound(answers: readonly ScanAnswer[]): SaclaError {
       ? "the scan has no signal; name one with --signal"
       : answers.map(({ signal, why: reason }) => `${signal}: ${reason}`).join("; ");
   return new SaclaError("NO_PEAK", `There is nothing to go to, so nothing moved: ${why}.`, { details: { why } });
-}
-
-/** How long the points that are left take, as long as those before took; nothing before the first. */
-export class TimeLeft {
-  readonly #now: () => number;
-  readonly #started: number;
-
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
-    this.#started = now();
-  }
-
-  /** `, 2 min 10 s left`; "" when it is not known. */
-  text(done: number, points: number): string {
-    if (done < 1 || points <= done) return "";
-    const seconds = (this.#now() - this.#started) / 1000;
-    return `, ${durationText((seconds / done) * (points - done))} left`;
-  }
 }

@@ -28,11 +28,12 @@ import { type CommandResult, EXIT_INTERRUPTED, type Session } from "./command.ts
 import { change, view } from "./control.ts";
 import { checkFolder, type Io } from "./io.ts";
 import { LateDocuments } from "./late-documents.ts";
-import { answerLines, TimeLeft } from "./scan-answers.ts";
+import { answerLines } from "./scan-answers.ts";
 import { beamLines, beamOptions } from "./scan-beam.ts";
 import { newJournal } from "./scan-journal.ts";
 import type { ScanningOptions } from "./scan-options.ts";
 import { ScanPlot, ScanUnits } from "./scan-plot.ts";
+import { TimeToGo } from "./time-to-go.ts";
 
 /** A mistake in the steps of a plan is no fault of this program: it is told with its place. */
 function ofPlan(plan: Plan, error: unknown): unknown {
@@ -318,16 +319,20 @@ async function runOn(
 
 /** One line per point; on a terminal the curve of the first signal, too. */
 function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): ScanCallback {
-  const of = run === null ? "" : ` of ${run.points.to}`;
-  const left = new TimeLeft();
+  const total = run?.points.to ?? null;
+  const of = total === null ? "" : ` of ${total}`;
+  const toGo = new TimeToGo(total, 0);
+  // The first look starts its clock.
+  toGo.look(performance.now() / 1000, 0, false);
   return {
     point: ({ index, data, taken, isPast }) => {
       if (isPast) return;
       const at = Object.entries(data).map(([name, value]) => `${name} ${Number(value.toPrecision(6))}`);
+      const left = toGo.look(performance.now() / 1000, index + 1, false) ?? 0;
       io.err(
         `point ${index + 1}${of}: ${at.join(", ")}` +
           `${taken === null ? "" : `, ${taken.ledger.used} of ${taken.ledger.asked} shots`}` +
-          `${left.text(index + 1, run?.points.to ?? 0)}\n`,
+          `${left === 0 ? "" : `, ${durationText(left)} left`}\n`,
       );
       for (const line of withoutNumber(taken === null ? [] : [taken])) io.err(`  ${line}\n`);
       const signal = Object.keys(taken?.values ?? {})[0];

@@ -7,8 +7,9 @@ import { shellWord } from "../core/shell-word.ts";
 import { fromWireError } from "../transport/codec.ts";
 import type { Endpoint } from "../transport/index.ts";
 import type { CallParams } from "../transport/methods.ts";
-import { isScanMethod, type PageDryRun, type PageScan, type PageScanSettings } from "../transport/scan-methods.ts";
+import type { PageDryRun, PageScan, PageScanSettings, scanMethods } from "../transport/scan-methods.ts";
 import { besideModule, startProcess } from "../transport/threads.ts";
+import { withHandlers } from "../transport/wrappers/with-handlers.ts";
 import type { PageFiles } from "./page-options.ts";
 import type { ScanNews, ScanOrder } from "./scan-process.ts";
 
@@ -179,26 +180,26 @@ async function dryRunIn(task: Extract<ScanOrder, { kind: "look" }>["task"]): Pro
 export function withScans(control: Endpoint, url: string, { experiment, plans: folder }: PageFiles): Endpoint {
   const scans = new Map<number, RunningScan>();
   const plans = new PlanFolder(folder);
-  let looks = 0;
-  const handle = {
-    "page.scan": async ({ bl }: CallParams<"page.scan">) => ({
+  let isLooking = false;
+  const answering = withHandlers<keyof typeof scanMethods>(control, {
+    "page.scan": async ({ bl }) => ({
       scan: scans.get(bl)?.scan ?? null,
       now: Date.now() / 1000,
     }),
     "page.plans": async () => await plans.list(),
-    "page.dryRun": async ({ bl, file }: CallParams<"page.dryRun">) => {
+    "page.dryRun": async ({ bl, file }) => {
       const path = await plans.path(file);
-      if (looks > 0) throw new SaclaError("DEVICE_BUSY", "Another dry run is on; ask again when it is done.");
-      looks++;
+      if (isLooking) throw new SaclaError("DEVICE_BUSY", "Another dry run is on; ask again when it is done.");
+      isLooking = true;
       try {
         const found = await dryRunIn({ url, bl, settings: { file: path }, experiment });
         const named = experiment === undefined ? "" : ` --experiment ${shellWord(experiment)}`;
         return { ...found, command: `sacla plan run ${shellWord(path)} --bl ${bl}${named}` };
       } finally {
-        looks--;
+        isLooking = false;
       }
     },
-    "page.startScan": async (start: Start) => {
+    "page.startScan": async (start) => {
       const given = await plans.found(start.settings);
       const before = scans.get(start.bl);
       if (before?.isOn === true)
@@ -207,19 +208,15 @@ export function withScans(control: Endpoint, url: string, { experiment, plans: f
       scans.set(start.bl, made);
       return { id: made.scan.id };
     },
-    "page.doScan": async ({ bl, what }: CallParams<"page.doScan">) => {
+    "page.doScan": async ({ bl, what }) => {
       const found = scans.get(bl);
       if (found?.isOn !== true) throw new SaclaError("DEVICE_BUSY", "No scan is on, so nothing can be done to it.");
       found.order({ kind: what });
       return {};
     },
-  } as const;
+  });
   return {
-    call: async (method, params, options) =>
-      isScanMethod(method)
-        ? ((await (handle[method] as (params: unknown) => Promise<unknown>)(params)) as never)
-        : await control.call(method, params, options),
-    stream: (method, params, options) => control.stream(method, params, options),
+    ...answering,
     close: async () => {
       // Leases end, and what moves is stopped, before anything is waited for.
       await control.close();

@@ -3,7 +3,7 @@ export class TimeToGo {
   readonly #total: number | null;
   readonly #expected: number;
   #began: number | undefined;
-  #lookedAt = 0;
+  #lookedAt: number | undefined;
   #idle = 0;
 
   /** @param total - points; null: nobody knows @param expected - seconds for all of them, by a dry run */
@@ -19,7 +19,7 @@ export class TimeToGo {
    */
   look(now: number, done: number, isIdle: boolean): number | null {
     this.#began ??= now;
-    if (isIdle) this.#idle += now - (this.#lookedAt === 0 ? now : this.#lookedAt);
+    if (isIdle) this.#idle += now - (this.#lookedAt ?? now);
     this.#lookedAt = now;
     if (this.#total === null) return null;
     const active = now - this.#began - this.#idle;
