@@ -3,6 +3,7 @@ import { ask } from "../server/connection.ts";
 import { go, hashWith, usePlace } from "../server/location.ts";
 import { usePoll } from "../server/use-poll.ts";
 import type { PanelProps } from "../shell/page.tsx";
+import { TableHead } from "../shell/table-head.tsx";
 import { H5Object } from "./h5-object.tsx";
 
 const EVERY_MS = 10_000;
@@ -40,15 +41,7 @@ export function FilesPanel({ methods }: PanelProps) {
     <div className="scroll">
       <table>
         <caption>{files.length} HDF5 files; times in JST</caption>
-        <thead>
-          <tr>
-            {["file", "MB", "changed"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead names={["file", "MB", "changed"]} />
         <tbody>
           {files.map(({ name, bytes, modified }) => (
             <tr key={name}>

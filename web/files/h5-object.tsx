@@ -1,6 +1,7 @@
 import type { CallResult } from "../../src/transport/methods.ts";
 import { ask } from "../server/connection.ts";
 import { useAsked } from "../server/use-poll.ts";
+import { TableHead } from "../shell/table-head.tsx";
 import { H5Dataset } from "./h5-dataset.tsx";
 
 type Looked = CallResult<"page.h5">;
@@ -66,15 +67,7 @@ function Members({ path, members, more, onPath }: Looked & { readonly onPath: (p
         {members.length + more} members of {path}
       </h2>
       <table>
-        <thead>
-          <tr>
-            {["name", "kind", "type, shape or target"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead names={["name", "kind", "type, shape or target"]} />
         <tbody>
           {members.map(({ name, kind, what }) => (
             <tr key={name}>

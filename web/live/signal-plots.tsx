@@ -5,6 +5,7 @@ import { SignalPicker } from "../plots/signal-picker.tsx";
 import { ask } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { textOf, untilSeen } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 
 const EVERY_MS = 500;
 /** Shots that are drawn. */
@@ -49,11 +50,7 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
           ))}
         </select>
       </label>
-      {error === null ? null : (
-        <p role="alert" className="bad">
-          {error}
-        </p>
-      )}
+      <Failure text={error} />
       {series.columns
         .filter(({ equipId }) => equipId !== versus)
         .map(({ equipId, unit, values, summary }) => (

@@ -7,6 +7,8 @@ import type { AcceleratorRequest, Evidence } from "../../src/transport/request-m
 import { short } from "../live/picture-view.tsx";
 import { ec } from "../server/connection.ts";
 import { textOf } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
+import { TableHead } from "../shell/table-head.tsx";
 
 const columns = ["id", "parameter", "now → asked", "by", "reason", "state", "shown by", "answer"];
 
@@ -47,21 +49,9 @@ export function RequestList({
       ) : (
         <p>Operators of the accelerator answer here; that needs a key of the role operator.</p>
       )}
-      {error === null ? null : (
-        <p role="alert" className="bad">
-          {error}
-        </p>
-      )}
+      <Failure text={error} />
       <table>
-        <thead>
-          <tr>
-            {columns.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead names={columns} />
         <tbody>
           {requests.map((request) => (
             <tr key={request.id} data-request={request.id}>

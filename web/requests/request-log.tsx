@@ -4,6 +4,7 @@ import type { RequestEntry } from "../../src/transport/request-methods.ts";
 import { short } from "../live/picture-view.tsx";
 import { ec } from "../server/connection.ts";
 import { usePoll } from "../server/use-poll.ts";
+import { TableHead } from "../shell/table-head.tsx";
 
 const EVERY_MS = 1000;
 /** Lines that are shown. */
@@ -31,15 +32,7 @@ export function RequestLog({ bl }: { bl: number }) {
       {log.value === undefined || log.error !== undefined ? <p role="status">{log.error ?? "reading…"}</p> : null}
       <table data-log>
         <caption>The last {SHOWN} lines at most; times in JST</caption>
-        <thead>
-          <tr>
-            {["time", "shot", "request", "what", "by", "why"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead names={["time", "shot", "request", "what", "by", "why"]} />
         <tbody>
           {log.value?.map((line) => (
             <tr key={line.n}>

@@ -1,5 +1,6 @@
 import { ec } from "../server/connection.ts";
 import { usePoll } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 import type { PanelProps } from "../shell/page.tsx";
 import { RequestList } from "./request-list.tsx";
 import { RequestLog } from "./request-log.tsx";
@@ -27,11 +28,7 @@ export function RequestsPanel({ bl, methods, session }: PanelProps) {
   const canAnswer = session.role === "operator" || !session.hasKeys;
   return (
     <div className="steer">
-      {found.error === undefined ? null : (
-        <p role="alert" className="bad">
-          {found.error}
-        </p>
-      )}
+      <Failure text={found.error} />
       <RequestList bl={bl} {...found.value} canAnswer={canAnswer} onDone={found.refresh} />
       <RequestLog bl={bl} />
     </div>

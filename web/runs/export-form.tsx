@@ -3,6 +3,7 @@ import type { Run } from "../../src/db/run.ts";
 import type { RunTags } from "../../src/db/run-tags.ts";
 import { save as saveFile } from "../server/save.ts";
 import { textOf } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 
 const forms = ["csv", "parquet", "arrow", "h5"] as const;
 
@@ -46,11 +47,7 @@ export function ExportForm({
       <button type="submit" disabled={!isHere || signals.length === 0}>
         {isHere ? `save ${file}` : "images: by the command line"}
       </button>
-      {error === null ? null : (
-        <p role="alert" className="bad">
-          {error}
-        </p>
-      )}
+      <Failure text={error} />
       <pre data-command>{commandOf(run, signals, where, form, file)}</pre>
     </form>
   );

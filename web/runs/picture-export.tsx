@@ -6,6 +6,7 @@ import { copyOf, type Look, meanOf } from "../live/look.ts";
 import { ask } from "../server/connection.ts";
 import { save } from "../server/save.ts";
 import { textOf } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 
 type Form = CallParams<"page.export">["form"];
 
@@ -46,11 +47,7 @@ export function PictureExport({
       <button type="button" onClick={() => write("h5")}>
         save HDF5
       </button>
-      {error === null ? null : (
-        <p role="alert" className="bad">
-          {error}
-        </p>
-      )}
+      <Failure text={error} />
       {saved === null ? null : (
         <span role="status">
           {saved.name}: {region === null ? "the whole picture" : "the part that is shown"}. {saved.note}

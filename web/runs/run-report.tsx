@@ -3,6 +3,7 @@ import type { CallResult } from "../../src/transport/methods.ts";
 import { endpoint } from "../server/connection.ts";
 import { save } from "../server/save.ts";
 import { textOf } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 
 /** Averaging a run of a large detector takes its time. */
 const LONGEST_MS = 600_000;
@@ -43,11 +44,7 @@ export function RunReport({ bl, run, detId }: { readonly bl: number; readonly ru
           {isMaking ? "averaging…" : `save the report of ${detId}`}
         </button>
       </form>
-      {error === null ? null : (
-        <p role="alert" className="bad">
-          {error}
-        </p>
-      )}
+      <Failure text={error} />
       {made === null ? null : <pre data-command>{made.command}</pre>}
     </section>
   );

@@ -7,6 +7,7 @@ import { BrushedCurve } from "../plots/brushed-curve.tsx";
 import { SignalPicker } from "../plots/signal-picker.tsx";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 import { ExportForm } from "./export-form.tsx";
 
 /** Signals over a run, a plot for each; shots are selected by marking a range of values. */
@@ -34,11 +35,7 @@ export function RunSignals({ run }: { run: Run }) {
   return (
     <div className="live-plots">
       <SignalPicker chosen={chosen} onChange={(ids) => go({ signals: ids.length === 0 ? null : ids.join("~") })} />
-      {table.error === undefined ? null : (
-        <p role="alert" className="bad">
-          {table.error}
-        </p>
-      )}
+      <Failure text={table.error} />
       {table.value?.columns.map((column) => (
         <SignalCurve
           key={column.equipId}

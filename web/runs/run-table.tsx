@@ -8,6 +8,7 @@ import { ask, db, endpoint } from "../server/connection.ts";
 import { inTurn } from "../server/in-turn.ts";
 import { go, hashWith, usePlace } from "../server/location.ts";
 import { useAsked, usePoll } from "../server/use-poll.ts";
+import { TableHead } from "../shell/table-head.tsx";
 
 const STEP = 20;
 const EVERY_MS = 5000;
@@ -36,15 +37,7 @@ export function RunTable({ bl }: { bl: number }) {
             ? (numbers.error ?? "asking for the runs…")
             : `The last ${shown.length} runs of beamline ${bl}; times in JST`}
         </caption>
-        <thead>
-          <tr>
-            {["run", "status", "start", "s", "tags", "comment", "detectors", "computed"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead names={["run", "status", "start", "s", "tags", "comment", "detectors", "computed"]} />
         <tbody>
           {shown.map((number) => (
             <RunRow key={number} bl={bl} number={number} withImages={withImages} />

@@ -11,6 +11,7 @@ import { PictureView, pictureSide } from "../live/picture-view.tsx";
 import { ask, db } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 import type { PanelProps } from "../shell/page.tsx";
 import { PictureExport } from "./picture-export.tsx";
 import { RunReport } from "./run-report.tsx";
@@ -105,11 +106,7 @@ function ShotPicture({
           onChange={(event) => go({ tag: String(tags[Number(event.target.value)] ?? "") })}
         />
       </label>
-      {frame.error === undefined ? null : (
-        <p role="alert" className="bad">
-          {frame.error}
-        </p>
-      )}
+      <Failure text={frame.error} />
       {shown === undefined ? (
         <p role="status">
           {choices.length === 0 ? "this run has no detector" : frame.error === undefined ? "reading…" : ""}

@@ -3,6 +3,7 @@ import type { PageDryRun, PageScanSettings } from "../../src/transport/scan-meth
 import { ask, change } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { textOf, useAsked } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 import { StartRow } from "./start-row.tsx";
 
 /** A plan out of a file of the server's folder of plans: looked at first, then started. */
@@ -58,11 +59,7 @@ export function PlanForm({
         </button>
         <span>{files.length === 0 ? `${folder} has no plans` : `of ${folder}; nothing moves in a dry run`}</span>
       </form>
-      {error === null ? null : (
-        <p role="alert" className="bad">
-          {error}
-        </p>
-      )}
+      <Failure text={error} />
       {dryRun === null ? null : <DryRunFound {...dryRun} />}
       <StartRow
         label="start the plan"

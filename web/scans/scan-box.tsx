@@ -4,6 +4,7 @@ import type { PageScanSettings } from "../../src/transport/scan-methods.ts";
 import { ask, change } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { textOf, usePoll } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 import type { SteerProps } from "../steer/axes-table.tsx";
 import { releaseLease, useHeld } from "../steer/held.ts";
 import { PlanForm } from "./plan-form.tsx";
@@ -38,11 +39,7 @@ export function ScanBox({ canControl, ...props }: SteerProps & { readonly canCon
   return (
     <section aria-label="scan">
       <h2>Scan</h2>
-      {error === null ? null : (
-        <p role="alert" className="bad">
-          {error}
-        </p>
-      )}
+      <Failure text={error} />
       {isOn ? null : (
         <>
           <fieldset className="row" aria-label="what to run">

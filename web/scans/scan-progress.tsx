@@ -4,6 +4,7 @@ import { quantityWithError } from "../../src/core/quantities.ts";
 import type { CallParams } from "../../src/transport/methods.ts";
 import type { PageScan } from "../../src/transport/scan-methods.ts";
 import { Curve } from "../plots/curve.tsx";
+import { Failure } from "../shell/failure.tsx";
 import { underLease, useHeld } from "../steer/held.ts";
 
 type What = CallParams<"page.doScan">["what"];
@@ -47,11 +48,7 @@ export function ScanProgress({
           {scan.notes.length === 0 || scan.isHeld ? "" : ` · ${scan.notes.at(-1)}`}
         </p>
       ) : null}
-      {scan.error === null ? null : (
-        <p role="alert" className="bad">
-          {scan.error}
-        </p>
-      )}
+      <Failure text={scan.error} />
       {isOn && canControl ? (
         <div className="row">
           {buttons.map(([what, text, isPossible]) => (

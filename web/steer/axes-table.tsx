@@ -4,6 +4,8 @@ import type { DeviceInfo } from "../../src/ec/driver.ts";
 import type { Experiment } from "../../src/ec/experiment.ts";
 import { short } from "../live/picture-view.tsx";
 import { useAsked, usePoll } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
+import { TableHead } from "../shell/table-head.tsx";
 import { underLease, useHeld } from "./held.ts";
 import { PlannedTable } from "./planned-table.tsx";
 
@@ -48,21 +50,9 @@ export function AxesTable(props: SteerProps) {
   return (
     <section aria-label="axes" className="scroll">
       <h2>Axes</h2>
-      {readings.error === undefined ? null : (
-        <p role="alert" className="bad">
-          {readings.error}
-        </p>
-      )}
+      <Failure text={readings.error} />
       <table>
-        <thead>
-          <tr>
-            {["axis", "position", "state", "limits", "to", "step"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead names={["axis", "position", "state", "limits", "to", "step"]} />
         <tbody>
           {readings.value?.map(({ name, position, state, why, unit, limits }) => (
             <tr key={name}>
@@ -153,11 +143,7 @@ function PlannedMove({
   };
   return (
     <div className="plan">
-      {plan.error === undefined ? null : (
-        <p role="alert" className="bad">
-          {plan.error}
-        </p>
-      )}
+      <Failure text={plan.error} />
       {plan.value === undefined ? null : <PlannedTable move={plan.value} />}
       <button
         type="button"

@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from "react";
 import type { Experiment } from "../../src/ec/experiment.ts";
+import { Failure } from "../shell/failure.tsx";
 import { releaseLease, takeLease, useHeld } from "./held.ts";
 
 /** Takes the lease with a name and a reason, which others see, and gives it back. */
@@ -48,11 +49,7 @@ export function LeaseBox({
           <span>It ends 15 s after this window is closed; what still moves is then stopped.</span>
         </p>
       )}
-      {error === null ? null : (
-        <p role="alert" className="bad">
-          {error}
-        </p>
-      )}
+      <Failure text={error} />
     </section>
   );
 }

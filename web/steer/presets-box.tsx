@@ -4,6 +4,8 @@ import { plainTime } from "../../src/core/time-text.ts";
 import type { Preset } from "../../src/ec/presets.ts";
 import { ask, change } from "../server/connection.ts";
 import { textOf, usePoll } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
+import { TableHead } from "../shell/table-head.tsx";
 import type { SteerProps } from "./axes-table.tsx";
 import { underLease, useHeld } from "./held.ts";
 import { PlannedTable } from "./planned-table.tsx";
@@ -35,11 +37,7 @@ export function PresetsBox({ canControl, ...props }: SteerProps & { readonly can
   return (
     <section aria-label="presets" className="scroll">
       <h2>Presets</h2>
-      {error === null && kept.error === undefined ? null : (
-        <p role="alert" className="bad">
-          {error ?? kept.error}
-        </p>
-      )}
+      <Failure text={error ?? kept.error} />
       {canControl ? (
         <form className="row" onSubmit={save}>
           <label>
@@ -55,15 +53,7 @@ export function PresetsBox({ canControl, ...props }: SteerProps & { readonly can
         <p>{kept.value === undefined ? "asking…" : `No presets in ${kept.value.file} yet.`}</p>
       ) : (
         <table>
-          <thead>
-            <tr>
-              {["preset", "kept at (JST)", "devices", "comment"].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <TableHead names={["preset", "kept at (JST)", "devices", "comment"]} />
           <tbody>
             {presets.map(({ name, time, comment, values }) => (
               <tr key={name}>
@@ -121,11 +111,7 @@ function Difference({
   };
   return (
     <div className="plan" data-preset={preset.name}>
-      {found.error === undefined ? null : (
-        <p role="alert" className="bad">
-          {found.error}
-        </p>
-      )}
+      <Failure text={found.error} />
       {found.value === undefined ? (
         <p role="status">{found.error === undefined ? "comparing…" : ""}</p>
       ) : rows === 0 ? (

@@ -2,6 +2,7 @@ import { type FormEvent, useState } from "react";
 import { groupDetectors } from "../../src/core/detectors.ts";
 import { ask, ec } from "../server/connection.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 import { underLease, useHeld } from "./held.ts";
 
 const EVERY_MS = 500;
@@ -56,11 +57,7 @@ export function RunBox({ bl }: { bl: number }) {
           end the run
         </button>
       </div>
-      {error === null ? null : (
-        <p role="alert" className="bad">
-          {error}
-        </p>
-      )}
+      <Failure text={error} />
       <form className="row" onSubmit={start}>
         <label>
           comment <input name="comment" maxLength={200} />

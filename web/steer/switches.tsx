@@ -2,6 +2,7 @@ import { useState } from "react";
 import type { DeviceInfo, SettingInfo } from "../../src/ec/driver.ts";
 import { ask } from "../server/connection.ts";
 import { textOf, usePoll } from "../server/use-poll.ts";
+import { Failure } from "../shell/failure.tsx";
 import type { SteerProps } from "./axes-table.tsx";
 import { underLease, useHeld } from "./held.ts";
 
@@ -63,11 +64,7 @@ function Devices({ bl, shown: others, view, experiment }: Shown) {
   };
   return (
     <>
-      {error === null && readings.error === undefined ? null : (
-        <p role="alert" className="bad">
-          {error ?? readings.error}
-        </p>
-      )}
+      <Failure text={error ?? readings.error} />
       <table>
         <tbody>
           {others.map((info) => {
