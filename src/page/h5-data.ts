@@ -3,7 +3,8 @@ import type { H5Browser } from "../hdf5/index.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 
 /** Most rows and columns of a table in one answer. */
-const TABLE = [200, 50] as const;
+const TABLE_ROWS = 200;
+const TABLE_COLUMNS = 50;
 
 /** A part of a dataset as the page shows it: not more than a screen has room for. */
 export async function h5Data(
@@ -24,7 +25,9 @@ export async function h5Data(
   const first = as === "table" ? Math.min(from, Math.max(0, rows - 1)) : 0;
   const firsts = [first, 0].slice(0, inner);
   const counts = lengths.map((length, k) =>
-    as === "table" ? Math.min(TABLE[k] ?? 1, length - (firsts[k] ?? 0)) : Math.ceil(length / step),
+    as === "table"
+      ? Math.min(k === 0 ? TABLE_ROWS : TABLE_COLUMNS, length - (firsts[k] ?? 0))
+      : Math.ceil(length / step),
   );
   const values = await browser.numbers(file, path, {
     offset: [...lead, ...firsts],

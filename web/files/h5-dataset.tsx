@@ -7,12 +7,14 @@ import { Curve } from "../plots/curve.tsx";
 import { ask } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
+import { Pending } from "../shell/failure.tsx";
 
 type As = CallParams<"page.h5Data">["as"];
 type Data = CallResult<"page.h5Data">;
 
 const MOST_POINTS = 2000;
 const MOST_PIXELS = 600;
+/** As many rows as src/page/h5-data.ts answers with. */
 const TABLE_ROWS = 200;
 
 /** The values of a dataset as a curve, a table or a picture; of more axes, those before have an index each. */
@@ -90,9 +92,7 @@ export function H5Dataset({
         ) : null}
       </div>
       {data.value === undefined ? (
-        <p role={data.error === undefined ? "status" : "alert"} className={data.error === undefined ? "" : "bad"}>
-          {data.error ?? "reading…"}
-        </p>
+        <Pending error={data.error} text="reading…" />
       ) : (
         <Values as={as} data={data.value} from={from} title={path} />
       )}

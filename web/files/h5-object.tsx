@@ -1,6 +1,7 @@
 import type { CallResult } from "../../src/transport/methods.ts";
 import { ask } from "../server/connection.ts";
 import { useAsked } from "../server/use-poll.ts";
+import { Pending } from "../shell/failure.tsx";
 import { TableHead } from "../shell/table-head.tsx";
 import { H5Dataset } from "./h5-dataset.tsx";
 
@@ -34,9 +35,7 @@ export function H5Object({
         })}
       </nav>
       {found.value === undefined ? (
-        <p role={found.error === undefined ? "status" : "alert"} className={found.error === undefined ? "" : "bad"}>
-          {found.error ?? "reading…"}
-        </p>
+        <Pending error={found.error} text="reading…" />
       ) : (
         <div className="h5" data-h5={found.value.path}>
           {found.value.kind === "group" ? (

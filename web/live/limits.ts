@@ -14,7 +14,8 @@ export interface Limits {
 
 /** Level that says: no data. */
 const NO_DATA = 65_535;
-const TOP_LEVEL = 65_534;
+/** Levels from 0 to this are values. */
+export const TOP_LEVEL = 65_534;
 
 export function limitsOf(picture: Picture, { limits, scale }: Pick<Look, "limits" | "scale">): Limits {
   const [from = "", to = ""] = limits.split(/[–,]/);

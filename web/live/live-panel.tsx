@@ -1,7 +1,6 @@
 import { memo, useEffect, useMemo, useState } from "react";
 import { Detectors, listDetectors } from "../../src/core/detectors.ts";
 import type { Roi } from "../../src/core/roi.ts";
-import { plainTime } from "../../src/core/time-text.ts";
 import { Curve } from "../plots/curve.tsx";
 import { PictureExport } from "../runs/picture-export.tsx";
 import { ask } from "../server/connection.ts";
@@ -12,7 +11,7 @@ import { QUIET_SECONDS } from "../shell/health-bar.tsx";
 import type { PanelProps } from "../shell/page.tsx";
 import { meanOf, profileOf, shotChoices, useLook } from "./look.ts";
 import { Choice, Field, LookControls } from "./look-controls.tsx";
-import { PictureView, pictureSide } from "./picture-view.tsx";
+import { japanClock, PictureView, pictureSide } from "./picture-view.tsx";
 import { SignalPlots } from "./signal-plots.tsx";
 import { type LiveFrame, useLive } from "./use-live.ts";
 
@@ -140,8 +139,9 @@ function useQuiet(): string | null {
 
 function quietNow(): string | null {
   const { shownAt, shotTime, error } = healthNow();
-  if (shownAt === null || (Date.now() - shownAt) / 1000 < QUIET_SECONDS) return null;
-  const since = plainTime(new Date(shotTime === null ? shownAt : 1000 * shotTime)).slice("YYYY-MM-DD ".length);
-  const age = ((Date.now() - shownAt) / 1000).toFixed(0);
-  return `no data since ${since} JST: no shot for ${age} s${error === null ? "" : `: ${error}`}`;
+  if (shownAt === null) return null;
+  const age = (Date.now() - shownAt) / 1000;
+  if (age < QUIET_SECONDS) return null;
+  const since = japanClock(shotTime ?? shownAt / 1000);
+  return `no data since ${since} JST: no shot for ${age.toFixed(0)} s${error === null ? "" : `: ${error}`}`;
 }

@@ -244,7 +244,12 @@ export function short(value: number | null): string {
     : String(Number(value.toPrecision(9)));
 }
 
+/** A number as {@link short} has it; texts as they are. */
+export function valueText(value: unknown): string {
+  return typeof value === "number" ? short(value) : String(value ?? "");
+}
+
 /** Time of day in Japan. */
-function japanClock(seconds: number): string {
+export function japanClock(seconds: number): string {
   return plainTime(new Date(seconds * 1000)).slice("YYYY-MM-DD ".length);
 }

@@ -14,6 +14,7 @@ import {
   Vector3,
 } from "three";
 import type { CallResult } from "../../src/transport/methods.ts";
+import { TOP_LEVEL } from "../live/limits.ts";
 import type { ColourMap } from "../live/look.ts";
 
 type Picture = CallResult<"page.picture">["picture"];
@@ -110,7 +111,7 @@ export function HeatMap({ picture, domain, scaleType, colourMap }: Props) {
       levels,
       colours,
       low: picture.low,
-      perLevel: (picture.high - picture.low) / 65_534,
+      perLevel: (picture.high - picture.low) / TOP_LEVEL,
       scale: kinds[scaleType] ?? 0,
       first,
       overRange: 1 / (onScale(scaleType, domain[1]) - first),

@@ -4,7 +4,7 @@ import type { AnswerOptions } from "../../src/ec/ec.ts";
 import { hasEnded, isUnderWay } from "../../src/ec/requests/request-state.ts";
 import type { CallResult } from "../../src/transport/methods.ts";
 import type { AcceleratorRequest, Evidence } from "../../src/transport/request-methods.ts";
-import { short } from "../live/picture-view.tsx";
+import { valueText } from "../live/picture-view.tsx";
 import { ec } from "../server/connection.ts";
 import { textOf } from "../server/use-poll.ts";
 import { Failure } from "../shell/failure.tsx";
@@ -149,8 +149,4 @@ function AnswerForm({
 
 function shownBy({ signal, mean, standardError, shots }: Evidence): string {
   return `${signal}: ${quantityWithError(mean, standardError, "")}, ${shots} shots`;
-}
-
-function valueText(value: number | string): string {
-  return typeof value === "number" ? short(value) : value;
 }

@@ -1,7 +1,7 @@
 import { useRef } from "react";
 import { plainTime } from "../../src/core/time-text.ts";
 import type { RequestEntry } from "../../src/transport/request-methods.ts";
-import { short } from "../live/picture-view.tsx";
+import { valueText } from "../live/picture-view.tsx";
 import { ec } from "../server/connection.ts";
 import { usePoll } from "../server/use-poll.ts";
 import { TableHead } from "../shell/table-head.tsx";
@@ -56,8 +56,4 @@ export function RequestLog({ bl }: { bl: number }) {
 
 function changeText(data: RequestEntry["data"]): string {
   return `${valueText(data["parameter"])} ${valueText(data["from"])} → ${valueText(data["asked"])} ${valueText(data["unit"])}`;
-}
-
-function valueText(value: unknown): string {
-  return typeof value === "number" ? short(value) : String(value ?? "");
 }

@@ -86,8 +86,8 @@ function ScanCurve({ scan }: { readonly scan: PageScan }) {
         x={curve.x}
         y={curve.y}
         error={curve.error}
-        xLabel={withUnit(axis, units)}
-        yLabel={withUnit("mean", { mean: units[signal] ?? "" })}
+        xLabel={withUnit(axis, units[axis])}
+        yLabel={withUnit("mean", units[signal])}
         isPoints
       />
       {answers
@@ -179,8 +179,8 @@ function mostMoved(points: PageScan["points"], axes: readonly string[]): string 
   return [...axes].sort((a, b) => places(b) - places(a))[0] ?? "";
 }
 
-function withUnit(name: string, units: PageScan["units"]): string {
-  return units[name] ? `${name} / ${units[name]}` : name;
+function withUnit(name: string, unit = ""): string {
+  return unit === "" ? name : `${name} / ${unit}`;
 }
 
 function settingsText({ settings, units }: PageScan): string {

@@ -7,3 +7,8 @@ export function Failure({ text }: { readonly text: string | null | undefined }) 
     </p>
   );
 }
+
+/** In place of a value that is not there yet: the error when there is one, else what is being done. */
+export function Pending({ error, text }: { readonly error: string | undefined; readonly text: string }) {
+  return error === undefined ? <p role="status">{text}</p> : <Failure text={error} />;
+}

@@ -1,7 +1,5 @@
 import { type FormEvent, useEffect, useState } from "react";
-import { ask } from "../server/connection.ts";
 import { hashWith } from "../server/location.ts";
-import { useAsked } from "../server/use-poll.ts";
 
 /** What is looked at, by the names it was given; "" is where one was last. */
 type Layouts = Readonly<Record<string, string>>;
@@ -13,14 +11,15 @@ const PREFIX = "sacla layouts ";
  * experiment (without one for each source), so that the next day begins where the last one ended. An address holds no
  * secret, so it can be sent to others.
  */
-export function LayoutMenu({ source, methods }: { readonly source: string; readonly methods: readonly string[] }) {
-  const experiment = useAsked(
-    methods.includes("page.experiment") ? async (signal) => await ask("page.experiment", {}, signal) : null,
-    `experiment of ${source}`,
-  );
-  const isKnown = experiment.value !== undefined || experiment.error !== undefined;
-  const owner = nameIn(experiment.value?.definition ?? null) ?? source;
-  if (!isKnown) return null;
+export function LayoutMenu({
+  source,
+  definition,
+}: {
+  readonly source: string;
+  /** The experiment file as JSON text; null: there is none. */
+  readonly definition: string | null;
+}) {
+  const owner = nameIn(definition) ?? source;
   return <Menu key={owner} owner={owner} />;
 }
 

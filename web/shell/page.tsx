@@ -56,7 +56,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
   const hasSettings = about.value?.methods.includes("page.experiment") === true;
   const settings = useAsked(
     hasSettings ? async (signal) => await ask("page.experiment", {}, signal) : null,
-    "settings",
+    `settings of ${about.value?.name}`,
   );
   const usual = settings.value?.defaults ?? { bl: null, colourMap: null };
   setUsualColourMap(usual.colourMap);
@@ -98,7 +98,9 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
             </a>
           ))}
         </nav>
-        {about.value === undefined ? null : <LayoutMenu source={about.value.name} methods={methods} />}
+        {about.value === undefined || (settings.value === undefined && settings.error === undefined) ? null : (
+          <LayoutMenu source={about.value.name} definition={settings.value?.definition ?? null} />
+        )}
         <HealthBar holder={holder.value} beam={beam.value} source={about.value?.name ?? about.error ?? "…"} />
         {session.hasKeys ? (
           <button type="button" onClick={onLogOut} title={`${session.name}, ${session.role}`}>

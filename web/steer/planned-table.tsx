@@ -1,5 +1,5 @@
 import type { MoveView } from "../../src/ec/control-view.ts";
-import { short } from "../live/picture-view.tsx";
+import { valueText } from "../live/picture-view.tsx";
 
 /** Where devices are and where they will be, with what stands against it. */
 export function PlannedTable({ move }: { readonly move: MoveView }) {
@@ -10,10 +10,10 @@ export function PlannedTable({ move }: { readonly move: MoveView }) {
         {move.table().map((row) => (
           <tr key={row.name}>
             <th scope="row">{row.name}</th>
-            <td>{typeof row.now === "number" ? short(row.now) : row.now}</td>
+            <td>{valueText(row.now)}</td>
             <td>→</td>
             <td>
-              <strong>{typeof row.willBe === "number" ? short(row.willBe) : row.willBe}</strong> {row.unit}
+              <strong>{valueText(row.willBe)}</strong> {row.unit}
             </td>
             <td>{row.seconds === null ? "" : `${row.seconds.toFixed(1)} s`}</td>
             <td className="bad">{row.problem}</td>
