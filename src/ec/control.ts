@@ -376,13 +376,13 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
       return device;
     const names = Object.keys(experiment[part]);
     const near = nearestNames(name, names, 3);
-    throw new SaclaError(
-      "UNKNOWN_DEVICE",
-      `${experiment.name} names no ${name} among ` +
-        `its ${part}; ${near.length > 0 ? `the nearest are ${showList(near)}` : `it has ${showList(names, 20)}`}.` +
-        didYouMean(name, near.length > 0 ? [] : names),
-      { details: { name, part, names } },
-    );
+    const has =
+      near.length > 0
+        ? `the nearest are ${showList(near)}.`
+        : `it has ${showList(names, 20)}.${didYouMean(name, names)}`;
+    throw new SaclaError("UNKNOWN_DEVICE", `${experiment.name} names no ${name} among its ${part}; ${has}`, {
+      details: { name, part, names },
+    });
   }
 }
 
