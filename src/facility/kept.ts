@@ -14,20 +14,21 @@ interface Head {
   readonly began: number;
   readonly rests: DeviceRests;
 }
-/** A line of the file: a command, or that who gave some has left. */
+/** A further line of the file: a command, or that the facility `by`, which gave commands, has been closed. */
 type Line = { readonly by: string } & (TimedCommand | { readonly left: true });
 
-/** Facilities of this process so far. */
+/** How many facilities this process has made. */
 let made = 0;
 
-/** Who gives commands on another computer is taken to be there for so long after the last one. */
+/** A process on another computer counts as running for so long after the last command. */
 const ELSEWHERE_SECONDS = 60;
 
 /**
- * A simulated facility whose devices stand where another process left them. While one that changes them is there,
- * others that come are part of the same facility: a file has each command with its time, and each process does them
- * all. There is no file until something is changed.
- * @param path - of the file @param warn - told once why commands are not kept; they are done all the same
+ * A simulated facility whose devices stand where another process left them. While a process that has changed devices
+ * still has its facility open, a process that opens it too gets the same facility: a file has each command with its
+ * time, and each process does all commands. There is no file until a device is changed.
+ * @param path - of the file
+ * @param warn - called once with the reason when commands cannot be kept; they are done all the same
  */
 export function keptFacility(
   options: SimulatedFacilityOptions,
@@ -52,7 +53,7 @@ export function keptFacility(
   return { facility, control };
 }
 
-/** Where devices stand after all commands in a file, when nobody gives further ones. */
+/** Where devices stand when all commands of a file are done. */
 function restsAfter(options: SimulatedFacilityOptions, rests: DeviceRests, commands: readonly Line[]): DeviceRests {
   const clock = new SharedClock(() => 0);
   const facility = createSimulatedFacility({ ...options, clock, rests });
@@ -64,7 +65,7 @@ class Kept {
   readonly #path: string;
   readonly #warn: (why: string) => void;
   readonly #by = `${hostname()}:${process.pid}:${made++}`;
-  /** Of the clock of this process: it never goes back. */
+  /** Seconds of the clock of this process, which never goes back. */
   readonly #opened = performance.now() / 1000;
   #began = Date.now() / 1000;
   #since = 0;
@@ -77,12 +78,12 @@ class Kept {
     this.#warn = warn;
   }
 
-  /** Since the facility began. */
+  /** Seconds since the facility began. */
   seconds(): number {
     return this.#since + performance.now() / 1000 - this.#opened;
   }
 
-  /** What the file says; the facility of others goes on when they are there. */
+  /** What the file says; `isShared` when the facility of another process goes on. */
   join(options: SimulatedFacilityOptions): { readonly rests: DeviceRests; readonly isShared: boolean } {
     return (
       this.#try(() => {
@@ -120,7 +121,7 @@ class Kept {
     this.#hasGiven = false;
   }
 
-  /** Does what others have done since. */
+  /** Does the commands that other processes have given since. */
   catchUp(done: (command: TimedCommand) => void): void {
     const { lines } = this.#file ?? {};
     if (lines === undefined) return;
@@ -130,7 +131,7 @@ class Kept {
   }
 
   #open(): void {
-    // A file that another one has replaced takes no more lines under its name.
+    // Both are open from now on: when another process replaces the file, they stay those of the old one.
     this.#file = { lines: new LineReader(this.#path), append: openSync(this.#path, "a") };
   }
 
@@ -139,7 +140,7 @@ class Kept {
     if (append !== undefined) this.#try(() => writeSync(append, `${JSON.stringify(line)}\n`));
   }
 
-  /** A rehearsal goes on without its file. */
+  /** When the file fails, the facility goes on without it. */
   #try<T>(work: () => T): T | undefined {
     try {
       return work();
@@ -154,7 +155,7 @@ class Kept {
 
 function readLines(path: string): unknown[] {
   const text = readFileSync(path, "utf8");
-  // Behind the last line break is what somebody was writing when killed.
+  // Behind the last line break is what a process was writing when it was killed.
   return text
     .split("\n")
     .slice(0, -1)
@@ -165,7 +166,7 @@ function isHead(head: unknown): head is Head {
   return isRecord(head) && typeof head["began"] === "number" && isRecord(head["rests"]);
 }
 
-/** Whether somebody who gave commands has not left: a process that runs, or was on another computer just now. */
+/** Whether a facility that gave commands is open: its process runs, or has just written on another computer. */
 function someAreThere(lines: readonly Line[], usedMs: number): boolean {
   const there = new Set<string>();
   for (const line of lines) {

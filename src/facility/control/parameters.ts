@@ -61,7 +61,7 @@ export const controlParameters = {
     /** How far from home the best value of a knob is. */
     bestFrom: 0.1,
     bestTo: 0.6,
-    /** The spectrum is narrowest at another taper than the light is greatest: so far off, and the reading of a shot. */
+    /** The taper at which the spectrum is narrowest is drawn from this range; relative noise of the width of a shot. */
     narrowFrom: -0.5,
     narrowTo: 0.5,
     widthNoise: 0.1,

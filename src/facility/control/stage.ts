@@ -14,9 +14,10 @@ export interface FaultDraws {
   draw(what: string): number;
 }
 
-/** A device between two facilities: its value, and of an axis what its counter shows beyond that, and its speed. */
+/** What a device keeps from one facility to the next; of an axis, `value` is in the motor's own pulses. */
 export interface DeviceRest {
   readonly value: number | string | boolean;
+  /** What the counter of an axis shows beyond `value`. */
   readonly offset?: number;
   readonly speed?: number;
 }

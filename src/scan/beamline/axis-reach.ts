@@ -1,10 +1,10 @@
 import { SaclaError } from "../../core/errors.ts";
 import type { AxisView } from "../../ec/index.ts";
 
-/** Where an axis may be sent. `within`: what is so little beyond counts as at the limit, such as half a pulse. */
+/** Where an axis may be sent. `within`: a target beyond a limit by no more than this counts as at the limit. */
 export type AxisReach = { readonly from: number; readonly to: number; readonly within?: number } | "unlimited";
 
-/** The limits of an axis that goes in whole pulses. */
+/** The limits of an axis that goes in whole pulses: half a pulse beyond a limit is rounded to it. */
 export function reachOf({ limits, definition }: AxisView): AxisReach {
   return limits === "unlimited" ? limits : { ...limits, within: 0.5 / definition.pulsesPerUnit };
 }

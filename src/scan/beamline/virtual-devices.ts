@@ -52,7 +52,7 @@ export interface VirtualDevicesOptions {
   readonly axes: Readonly<Record<string, VirtualAxis>>;
   readonly settings?: Readonly<Record<string, number | string>> | undefined;
   readonly shutters?: readonly string[] | undefined;
-  /** The value of a signal at a shot; one that is not named is 1, and fulfils every condition. */
+  /** The value of a signal at a shot; a signal that is not named is 1, and meets every condition. */
   readonly signals?: Readonly<Record<string, (shot: VirtualShot) => ShotReading>> | undefined;
   /** @default 30 */
   readonly rateHz?: number | undefined;
@@ -323,7 +323,7 @@ export class VirtualDevices {
     return { outcome: "done", ledger: book.ledger, tags, positions, values: Object.fromEntries(values) };
   }
 
-  /** Without the conditions of signals of which nobody knows how they are. */
+  /** Conditions on a signal without given values are left out: the signal meets them. */
   #judged(
     conditions: ShotsRequest["conditions"],
     beam: ShotsRequest["beam"],

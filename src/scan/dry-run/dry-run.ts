@@ -89,7 +89,10 @@ export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
   };
 }
 
-/** @internal What stands against a plan. What an adaptive one makes of values nobody has measured says nothing. */
+/**
+ * @internal Why a plan must not be run as it is. The error of an adaptive plan does not count: its steps follow values
+ * that are not measured in a dry run.
+ */
 export function problemsOf(plan: Plan, run: DryRun): readonly string[] {
   return [...new Set([...run.violations, ...(run.problem === null || plan.adaptive ? [] : [run.problem])])];
 }
