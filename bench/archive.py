@@ -5,12 +5,11 @@
 `archive.py serve` reads `WORK FILE` from stdin, answers {ms, cpuMs, check}.
 """
 
-import json
 import sys
-import time
 
 import h5py
 import numpy as np
+from serve import serve
 
 RUN, ROWS, COLUMNS, SENSORS, START = 700001, 1024, 512, 8, 100_000_000
 DETECTOR = "MPCCD-8B0-2-010"
@@ -125,14 +124,10 @@ def statistics(path):
     return [float((raw - dark()).sum()), float((squares / n - raw * raw).sum()), float((counts[1:602] * np.arange(601)).sum())]
 
 
-def serve():
+def work(line):
+    name, path = line.split()
     works = {"stream": stream, "collect": collect, "collect-raw": collect_raw, "tags": list_tags, "everything": statistics}
-    print("ready", flush=True)
-    for line in sys.stdin:
-        work, path = line.split()
-        start, cpu = time.perf_counter(), time.process_time()
-        check = works[work](path)
-        print(json.dumps({"ms": (time.perf_counter() - start) * 1e3, "cpuMs": (time.process_time() - cpu) * 1e3, "check": check}), flush=True)
+    return works[name](path)
 
 
 if sys.argv[1] == "make":
@@ -140,4 +135,4 @@ if sys.argv[1] == "make":
 elif sys.argv[1] == "tags":
     make_tags(sys.argv[2], int(sys.argv[3]))
 else:
-    serve()
+    serve(work)

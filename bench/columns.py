@@ -5,15 +5,13 @@
 `columns.py once WORK FILE` does the work once, and prints the peak of its memory in bytes.
 """
 
-import datetime
-import json
 import resource
 import sys
-import time
 
 import h5py
 import numpy as np
 import polars as pl
+from serve import serve
 
 RUN, START = 700001, 100_000_000
 BM, MOTOR = "bl_3/tc/bm_1_pd_charge", "bl_3/eh_2/laser/delay_line_motor_1"
@@ -123,13 +121,9 @@ def parquet(path):
 works = {"column": column, "table": table, "where": where, "screen": screen, "labels": labels, "parquet": parquet}
 
 
-def serve():
-    print("ready", flush=True)
-    for line in sys.stdin:
-        work, path = line.split()
-        start, cpu = time.perf_counter(), time.process_time()
-        check = works[work](path)
-        print(json.dumps({"ms": (time.perf_counter() - start) * 1e3, "cpuMs": (time.process_time() - cpu) * 1e3, "check": check}), flush=True)
+def work(line):
+    name, path = line.split()
+    return works[name](path)
 
 
 if sys.argv[1] == "make":
@@ -138,4 +132,4 @@ elif sys.argv[1] == "once":
     works[sys.argv[2]](sys.argv[3])
     print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 else:
-    serve()
+    serve(work)

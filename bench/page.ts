@@ -59,7 +59,7 @@ async function measure(what: string, others: number): Promise<void> {
   await page.close();
 }
 
-const look = {
+const look: Omit<CallParams<"page.live">, "bl" | "detId" | "after" | "waitMs"> = {
   dark: null,
   mean: 1,
   what: "all",
@@ -68,7 +68,7 @@ const look = {
   side: 800,
   rois: [],
   profile: null,
-} as const;
+};
 
 /** Asks as a page does. */
 async function watch(signal: AbortSignal): Promise<void> {
@@ -76,7 +76,7 @@ async function watch(signal: AbortSignal): Promise<void> {
   let after: number | null = null;
   while (!signal.aborted) {
     try {
-      const asked: CallParams<"page.live"> = { bl: 3, detId: octalDetector, ...look, rois: [], after, waitMs: 100 };
+      const asked: CallParams<"page.live"> = { bl: 3, detId: octalDetector, ...look, after, waitMs: 100 };
       const answer: CallResult<"page.live"> = await endpoint.call("page.live", asked, { signal });
       after = answer.frame?.seq ?? after;
     } catch {

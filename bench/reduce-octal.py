@@ -6,9 +6,9 @@ sensors, rows, columns. Reads the name of the work from stdin, answers {ms, cpuM
 
 import json
 import sys
-import time
 
 import numpy as np
+from serve import serve
 
 try:
     from numba import njit
@@ -156,6 +156,18 @@ def np_histogram():
     return [out]
 
 
+def port_medians(*maps):
+    """Medians of the ports of each map, and of what is between them and the pixels, added up."""
+    total = 0.0
+    width = columns // PORTS
+    for p in range(PORTS):
+        for a in maps:
+            port = a[:, p * width : (p + 1) * width]
+            middle = np.median(port)
+            total += middle + np.median(np.abs(port - middle))
+    return total
+
+
 def np_dark_maps():
     hot = 0.0
     for s in range(sensors):
@@ -168,12 +180,7 @@ def np_dark_maps():
             np.add(squares, square, out=squares)
         mean = total / images
         noise = np.sqrt((squares - mean * total) / (images - 1))
-        width = columns // PORTS
-        for p in range(PORTS):
-            for a in (mean, noise):
-                port = a[:, p * width : (p + 1) * width]
-                middle = np.median(port)
-                hot += middle + np.median(np.abs(port - middle))
+        hot += port_medians(mean, noise)
     return [float(hot)]
 
 
@@ -366,13 +373,7 @@ if njit is not None:
                 moments(image.ravel(), total, squares)
             mean = total / images
             noise = np.sqrt((squares - mean * total) / (images - 1)).reshape(rows, columns)
-            mean = mean.reshape(rows, columns)
-            width = columns // PORTS
-            for p in range(PORTS):
-                for a in (mean, noise):
-                    port = a[:, p * width : (p + 1) * width]
-                    middle = np.median(port)
-                    hot += middle + np.median(np.abs(port - middle))
+            hot += port_medians(mean.reshape(rows, columns), noise)
         return [float(hot)]
 
     works |= {
@@ -381,9 +382,4 @@ if njit is not None:
         "numba dark maps": nb_dark_maps,
     }
 
-print(json.dumps({"works": list(works)}), flush=True)
-for line in sys.stdin:
-    work = works[line.strip()]
-    start, cpu = time.perf_counter(), time.process_time()
-    check = work()
-    print(json.dumps({"ms": (time.perf_counter() - start) * 1e3, "cpuMs": (time.process_time() - cpu) * 1e3, "check": check}), flush=True)
+serve(lambda name: works[name](), json.dumps({"works": list(works)}))

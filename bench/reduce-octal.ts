@@ -147,7 +147,6 @@ interface Work {
   readonly goal: number;
   /** Compared with the numbers of the others. @default true */
   readonly compared?: boolean;
-  readonly against?: readonly string[];
 }
 
 const works: readonly Work[] = [

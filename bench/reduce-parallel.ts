@@ -1,6 +1,6 @@
 /**
- * One thread against one worker, two, and as many as pay, through the public API: an octal archive to mean, variance and histogram, as
- * it is stored (limited by the memory) and with a correction that computes (limited by the core).
+ * One thread against one worker, two, and as many as pay, through the public API: an octal archive to mean, variance and
+ * histogram, as it is stored (limited by the memory) and with a correction that computes (limited by the core).
  *
  * Over the built package, because a thread that compiles TypeScript needs seconds to start:
  * npm run bench:reduce-parallel -- [repetitions] [shots]

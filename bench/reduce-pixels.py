@@ -3,12 +3,11 @@
 Arguments: stack (u16), dark (f64), images, rows, columns. Reads the name of the work from stdin, answers {ms, check}.
 """
 
-import json
 import logging
 import sys
-import time
 
 import numpy as np
+from serve import serve
 
 logging.disable(logging.CRITICAL)
 from pyFAI.detectors import Detector
@@ -70,9 +69,4 @@ def photons():
 
 
 works = {"profile": profile, "sectors": sectors, "pyFAI profile": pyfai, "between": between, "photons": photons}
-print("ready", flush=True)
-for line in sys.stdin:
-    work = works[line.strip()]
-    start, cpu = time.perf_counter(), time.process_time()
-    check = work()
-    print(json.dumps({"ms": (time.perf_counter() - start) * 1e3, "cpuMs": (time.process_time() - cpu) * 1e3, "check": check}), flush=True)
+serve(lambda name: works[name]())

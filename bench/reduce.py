@@ -4,11 +4,10 @@ Arguments: stack (u16), dark (f64), images, rows, columns, images of the stackin
 stdin, answers {ms, check}.
 """
 
-import json
 import sys
-import time
 
 import numpy as np
+from serve import serve
 
 stack_path, dark_path = sys.argv[1:3]
 images, rows, columns, few = map(int, sys.argv[3:7])
@@ -61,9 +60,5 @@ def talk_everything():
     return [float(np.mean(every, 0).sum()), float(np.var(every, 0).sum()), float((counts * np.arange(601)).sum())]
 
 
-print("ready", flush=True)
-for line in sys.stdin:
-    work = {"mean": mean, "everything": everything, "talk mean": talk_mean, "talk everything": talk_everything}[line.strip()]
-    start, cpu = time.perf_counter(), time.process_time()
-    check = work()
-    print(json.dumps({"ms": (time.perf_counter() - start) * 1e3, "cpuMs": (time.process_time() - cpu) * 1e3, "check": check}), flush=True)
+works = {"mean": mean, "everything": everything, "talk mean": talk_mean, "talk everything": talk_everything}
+serve(lambda name: works[name]())
