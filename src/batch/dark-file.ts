@@ -1,6 +1,6 @@
 import { badArgument, isRecord } from "../core/guards.ts";
 import { asImage, type PreciseImage } from "../core/ndarray.ts";
-import { darkDigestIs } from "../reduce/checkpoints/checkpoint-file.ts";
+import { rememberDarkDigest } from "../reduce/checkpoints/checkpoint-file.ts";
 import { readContainer, writeContainer } from "../reduce/checkpoints/container.ts";
 import { type Dark, digestOf } from "../reduce/index.ts";
 
@@ -51,6 +51,6 @@ export async function readDark(path: string, expected: string): Promise<Dark> {
       }),
     );
   const mean = images((sensor) => sensor.mean);
-  darkDigestIs(mean, expected);
+  rememberDarkDigest(mean, expected);
   return { mean, noise: images(({ noise }) => noise), ledger: { asked, used, dropped } };
 }

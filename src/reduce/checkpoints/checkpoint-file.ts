@@ -214,8 +214,8 @@ export function heldTags({ tags, dropped }: Pick<CheckpointHead, "tags" | "dropp
 
 const darkDigests = new WeakMap<DarkMeans, string>();
 
-/** @internal Says the digest of dark means that nobody changes: to make it takes as long as to read them. */
-export function darkDigestIs(mean: DarkMeans, digest: string): void {
+/** @internal For dark means that are not changed afterwards: their digest is then not computed again, which is slow. */
+export function rememberDarkDigest(mean: DarkMeans, digest: string): void {
   darkDigests.set(mean, digest);
 }
 

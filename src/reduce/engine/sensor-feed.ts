@@ -105,10 +105,10 @@ export class SensorFeed {
     this.#type = correct === undefined ? frame.type : "float32";
     this.#mayCount = mayCount;
     this.#sumsOnGrid = reducers.some(({ reducer }) => reducer.sumsOnGrid === true);
-    const isCounted = ({ reducer }: BoundReducer): boolean =>
-      workOf(reducer, { ...frame, type: this.#type }, dark) !== undefined;
-    this.#counted = reducers.filter(isCounted);
-    this.#others = reducers.filter((bound) => !isCounted(bound) && bound.reducer.dispatch === undefined);
+    this.#counted = reducers.filter(
+      ({ reducer }) => workOf(reducer, { ...frame, type: this.#type }, dark) !== undefined,
+    );
+    this.#others = reducers.filter((bound) => !this.#counted.includes(bound) && bound.reducer.dispatch === undefined);
     const dispatches = reducers.flatMap(({ reducer, state }) =>
       reducer.dispatch === undefined ? [] : [{ dispatch: reducer.dispatch, state }],
     );

@@ -5,9 +5,9 @@ import type { OwnAccumulator } from "../engine/statistic.ts";
 import { float32From } from "../images/in-place.ts";
 
 /**
- * For unsigned 16-bit pixels: whether a pixel less its dark, as float32, is at least `least` is the same as whether the
- * stored number is above a whole number, the limit of the pixel. A pixel that is above whatever it has, has none: gives
- * whether all have one.
+ * An unsigned 16-bit pixel less its dark, as float32, is at least `least` exactly when its stored number is above a
+ * whole number of 16 bits, the limit of the pixel. A pixel that is lit even at 0 has no limit. Gives whether all have
+ * one.
  */
 export function haveLimits(least: number, dark: Float64Array | undefined): boolean {
   if (dark === undefined) return !(0 >= least);

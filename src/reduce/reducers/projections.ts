@@ -27,6 +27,10 @@ export interface Projections {
  */
 export function projections(): Reducer<Projections> {
   let memory = new Float64Array(0);
+  const perColumnOf = ({ columns }: ImageSpec): Float64Array => {
+    if (memory.length !== 2 * columns) memory = new Float64Array(2 * columns);
+    return memory;
+  };
   return defineReducer({
     name: "projections",
     sumsOnGrid: true,
@@ -48,14 +52,10 @@ export function projections(): Reducer<Projections> {
       flush: (state, block, frame, dark) => {
         const total = new Float64Array(frame.rows * frame.columns);
         block.addSums(total);
-        if (memory.length !== 2 * frame.columns) memory = new Float64Array(2 * frame.columns);
-        project(state, total, frame, memory, block.images, dark);
+        project(state, total, frame, perColumnOf(frame), block.images, dark);
       },
     },
-    add: (state, pixels, _shot, frame, dark) => {
-      if (memory.length !== 2 * frame.columns) memory = new Float64Array(2 * frame.columns);
-      project(state, pixels, frame, memory, 1, dark);
-    },
+    add: (state, pixels, _shot, frame, dark) => project(state, pixels, frame, perColumnOf(frame), 1, dark),
     result: ({ xUpper, xLower, xMissing, yUpper, yLower, yMissing, shots }, { rows, columns }) => {
       const n = shots[0] ?? 0;
       const countX = xMissing.map((missing) => n * rows - missing);

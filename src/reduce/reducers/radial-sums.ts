@@ -152,8 +152,8 @@ export class RadialSums {
   }
 
   /**
-   * Sums whole images from the sums of their pixels. The answer over all of them stands in `sum`, `count` and `weight`,
-   * but that the dark is still in `sum`: it is `darkIn` in each image. Not for pixels that are shared out.
+   * Sums many images from the sums of their pixels. The answer over all of them stands in `sum`, `count` and `weight`.
+   * The dark is not subtracted from `sum`: it is `darkIn` for each image. Not for pixels split among several bins.
    */
   takeSums(sums: Float64Array, images: number): void {
     const bins = this.sum.length;
