@@ -64,15 +64,8 @@ export class PictureMaker {
 
   /** A copy of a part of the picture, every pixel, with what is known of the shot. */
   cut(region: Roi | null): CutPicture {
-    const { data, rows, columns } = this.whole;
-    const top = {
-      rows: Math.min(region?.rows[0] ?? 0, rows - 1),
-      columns: Math.min(region?.columns[0] ?? 0, columns - 1),
-    };
-    const part: Roi = {
-      rows: [top.rows, Math.max(top.rows + 1, Math.min(region?.rows[1] ?? rows, rows))],
-      columns: [top.columns, Math.max(top.columns + 1, Math.min(region?.columns[1] ?? columns, columns))],
-    };
+    const { data, columns } = this.whole;
+    const part = this.whole.inside(region);
     const [height, width] = roiShape(part);
     const pixels = new Float32Array(height * width);
     cutRoi(data, columns, part, pixels);

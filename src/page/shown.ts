@@ -71,7 +71,7 @@ export class WholePicture {
 
   /** The part that a page shows, as values it can draw: at most `side` rows and columns. */
   part(region: Roi | null, side: number): ShownPart {
-    const shown = this.#inside(region);
+    const shown = this.inside(region);
     const [height, width] = roiShape(shown);
     const step = Math.max(1, Math.ceil(Math.max(height, width) / side));
     const shape: [number, number] = [Math.ceil(height / step), Math.ceil(width / step)];
@@ -96,7 +96,7 @@ export class WholePicture {
   }
 
   /** What of a rectangle lies in the picture; the whole picture when nothing does. */
-  #inside(region: Roi | null): Roi {
+  inside(region: Roi | null): Roi {
     const all: Roi = { rows: [0, this.rows], columns: [0, this.columns] };
     if (region === null) return all;
     const cutRange = ([from, to]: readonly [number, number], size: number): [number, number] => [

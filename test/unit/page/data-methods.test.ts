@@ -82,6 +82,13 @@ describe("what the page asks of runs and files", () => {
     expect([...(await browser.numbers(h5.name, "/first_row", one))]).toEqual([10]);
     expect(await browser.texts(h5.name, "/detector")).toEqual([detId]);
     expect(await browser.look(h5.name, "/x_um")).toMatchObject({ shape: [40] });
+    // Of a region beyond the picture the page shows the whole picture.
+    const beyond = { rows: [60_000, 60_010] as [number, number], columns: [60_000, 60_010] as [number, number] };
+    const all = await page.call("page.export", {
+      ...{ ...wish, region: beyond, form: "h5", colourMap: "Turbo", range: [0, 1] },
+    });
+    writeFileSync(join(folder, all.name), all.bytes);
+    expect(await browser.look(all.name, "/picture")).toMatchObject({ shape: picture.size });
     const png = await page.call("page.export", { ...wish, form: "png", colourMap: "Turbo", range: [0, 400] });
     expect(PNG.sync.read(Buffer.from(png.bytes)).width).toBeGreaterThan(40);
     expect(png.note).toContain("viridis instead of Turbo");
