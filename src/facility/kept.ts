@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { toSaclaError } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
 import type { ControlDriver } from "../ec/index.ts";
-import { makeFolder, replaceFile } from "../files/index.ts";
+import { makeFolder, processStart, replaceFile } from "../files/index.ts";
 import { doAgain, LineReader, SharedClock, type TimedCommand, withCommandLog } from "./command-log.ts";
 import type { DeviceRests } from "./control/beamline.ts";
 import { createSimulatedFacility, type SimulatedFacility, type SimulatedFacilityOptions } from "./facility.ts";
@@ -175,15 +175,6 @@ function someAreThere(lines: readonly Line[], usedMs: number): boolean {
   }
   return [...there].some((by) => {
     const [host, pid] = by.split(":");
-    return host === hostname() ? isRunning(Number(pid)) : Date.now() - usedMs < 1000 * ELSEWHERE_SECONDS;
+    return host === hostname() ? processStart(Number(pid)) !== null : Date.now() - usedMs < 1000 * ELSEWHERE_SECONDS;
   });
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

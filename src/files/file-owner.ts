@@ -164,8 +164,11 @@ function readOr(otherwise: string, read: () => string): string {
   }
 }
 
-/** proc(5): field 22 of /proc/PID/stat; null when no such process runs, "" when the system does not say. */
-function processStart(pid: number): string | null {
+/**
+ * When a process began, in ticks since the computer was started: it tells the process from a later one with the same
+ * id (proc(5), field 22 of /proc/PID/stat). Null when no such process runs, "" when the system does not say.
+ */
+export function processStart(pid: number): string | null {
   try {
     process.kill(pid, 0);
   } catch (error) {

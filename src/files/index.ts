@@ -16,7 +16,7 @@
  * @module
  */
 export { AppendLog, type LogLine, readLog } from "./append-log.ts";
-export { FileOwner, type FileOwnerOptions } from "./file-owner.ts";
+export { FileOwner, type FileOwnerOptions, processStart } from "./file-owner.ts";
 export { packageManifest, withPagesFound } from "./package-manifest.ts";
 export { readJsonFile } from "./read-json.ts";
 export { readTextFile } from "./read-text.ts";

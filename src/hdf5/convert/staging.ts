@@ -2,7 +2,7 @@ import { constants, readFileSync } from "node:fs";
 import { type FileHandle, open, rm, stat, writeFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { SaclaError, show } from "../../core/errors.ts";
-import { renameWhole, writeFailed } from "../../files/index.ts";
+import { processStart, renameWhole, writeFailed } from "../../files/index.ts";
 
 /** A piece of a conversion that is safely on disk. */
 export interface Batch {
@@ -248,27 +248,11 @@ function isOwner(value: unknown): value is Owner {
 }
 
 function thisProcess(): Owner {
-  return { pid: process.pid, started: startOf(process.pid) ?? "" };
-}
-
-/** Start time of a process in clock ticks since boot (proc(5), field 22); "" where the system tells none. */
-function startOf(pid: number): string | undefined {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return undefined;
-  }
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return state === "Z" ? undefined : (fields[18] ?? "");
-  } catch {
-    return "";
-  }
+  return { pid: process.pid, started: processStart(process.pid) ?? "" };
 }
 
 function checkOwner(target: string, { plan, owner }: Journal, wanted: string): void {
-  if (owner.pid !== process.pid && startOf(owner.pid) === owner.started) {
+  if (owner.pid !== process.pid && processStart(owner.pid) === owner.started) {
     throw new SaclaError(
       "FILE_EXISTS",
       `Process ${owner.pid} is writing ${show(target)} now; wait until it has ended.`,
