@@ -1,15 +1,11 @@
 import * as v from "valibot";
-import { defined } from "../core/options.ts";
+import { beamline, bytes, reads, run, tag, text, whole } from "./method-rows.ts";
 
-const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-const ofRun = { bl: whole(0, 1000), run: whole(-1_000_000_000, 1_000_000_000) };
-const text = v.pipe(v.string(), v.nonEmpty());
+const ofRun = { bl: beamline, run };
 const sensorId = whole(0, 65_535);
 /** Above the 72 of the largest detector, and an answer of 28 MB at most. */
 const MOST_SENSORS = 100;
 const sensorIds = v.pipe(v.array(sensorId), v.maxLength(MOST_SENSORS));
-// A typed array over any buffer: v.instance would infer the ArrayBuffer-only type.
-const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
 
 const sensor = v.strictObject({ detId: text, sensorId });
 /** A sensor of a CITIUS: its long name, as other methods take it, and its number. */
@@ -35,46 +31,38 @@ const masks = v.strictObject({
   data: bytes,
 });
 
-const row = <P extends v.GenericSchema, R extends v.GenericSchema>(
-  params: P,
-  result: R,
-  meaning: string,
-  python: string,
-  note?: string,
-) => ({ params, result, changes: false, meaning, python, ...defined({ note }) }) as const;
-
 /**
  * The rows of the method table that only CITIUS detectors need. Images and tags are asked for as those of any detector:
  * `st.frames`, `st.collect`, `st.readDetectorInfo`, `db.readTaglistBydetid`, with the long names of the sensors.
  */
 export const citiusMethods = {
-  "citius.getApiVersion": row(
+  "citius.getApiVersion": reads(
     v.strictObject({}),
     text,
     "Version of what answers for CITIUS.",
     "ctdapy_xfel.get_api_version()",
   ),
-  "citius.getRunstatus": row(
+  "citius.getRunstatus": reads(
     v.strictObject(ofRun),
     runStatus,
     "Whether the CITIUS images of a run can be read.",
     "ctdapy_xfel.get_runstatus(bl, run)",
     "A word: only one of the three numbers is known.",
   ),
-  "citius.readSensors": row(
+  "citius.readSensors": reads(
     v.strictObject(ofRun),
     v.array(sensor),
     "The CITIUS sensors of a run by number; none for a run without CITIUS.",
     "ctdapy_xfel.CtrlBuffer(bl, run).read_detidlist(), .read_sensoridlist()",
   ),
-  "citius.readBadpixelMask": row(
+  "citius.readBadpixelMask": reads(
     v.strictObject({ ...ofRun, sensorIds }),
     masks,
     "Bad pixels of sensors, in the order asked: 1 is bad, 0 good; shape [sensors, ysize, xsize].",
     "ctdapy_xfel.CtrlBuffer(bl, run).read_badpixel_mask(out, sensor)",
   ),
-  "citius.readReconstinfo": row(
-    v.strictObject({ ...ofRun, sensorIds, tag: whole(0, 0xffff_ffff) }),
+  "citius.readReconstinfo": reads(
+    v.strictObject({ ...ofRun, sensorIds, tag }),
     v.array(reconstInfo),
     "Where sensors lie, in the order asked.",
     "ctdapy_xfel.CtrlBuffer(bl, run).read_reconstinfo(sensor, tag)",

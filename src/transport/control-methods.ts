@@ -1,15 +1,12 @@
 import * as v from "valibot";
 import { isRecord } from "../core/guards.ts";
-import { defined } from "../core/options.ts";
+import { beamline as bl, count, row } from "./method-rows.ts";
 import { requestMethods } from "./request-methods.ts";
 
-const beamline = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000));
 const pulses = v.pipe(v.number(), v.integer(), v.minValue(-0x8000_0000), v.maxValue(0x7fff_ffff));
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const text = v.pipe(v.string(), v.nonEmpty(), v.maxLength(500));
 /** The secret that `lease.take` gives. */
 const lease = text;
-const bl = beamline;
 const value = v.union([v.number(), v.string()]);
 const nothing = v.strictObject({});
 const pair = v.pipe(v.tuple([v.number(), v.number()]), v.readonly());
@@ -50,21 +47,6 @@ const runState = v.strictObject({
 const runRequest = { comment: v.string(), detectors: v.pipe(v.array(text), v.readonly()), shots: count };
 const milliseconds = v.pipe(v.number(), v.minValue(0));
 const holder = v.strictObject({ name: text, reason: text, sinceMs: milliseconds, expiresMs: milliseconds });
-
-const row = <P extends v.GenericSchema, R extends v.GenericSchema, C extends boolean>(
-  params: P,
-  result: R,
-  changes: C,
-  meaning: string,
-  note?: string,
-) => ({
-  params,
-  result,
-  changes,
-  meaning,
-  python: null,
-  ...defined({ note }),
-});
 
 /** Shortest and longest time for which a lease holds without renewal. */
 export const LEASE_TTL_MS = { min: 100, max: 600_000 } as const;

@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { Pixels } from "../core/ndarray.ts";
-import { defined } from "../core/options.ts";
 import { citiusMethods } from "./citius-methods.ts";
 import { controlMethods } from "./control-methods.ts";
+import { beamline, bytes, doubles, reads, roi, run, tag, tags, text, whole } from "./method-rows.ts";
 import { pageMethods } from "./page-methods.ts";
 import { presetMethods } from "./preset-methods.ts";
 import { scanMethods } from "./scan-methods.ts";
@@ -13,27 +13,15 @@ import { scanMethods } from "./scan-methods.ts";
  * here and nowhere else.
  */
 
-const integer = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-const beamline = integer(0, 1000);
-const run = integer(-1_000_000_000, 1_000_000_000);
-const tag = integer(0, 0xffff_ffff);
-const hightag = integer(0, 999_999);
+const hightag = whole(0, 999_999);
 /** `olpy.NEWESTTAG`: stands for the newest tag. */
 export const NEWEST_TAG = -1;
-const text = v.pipe(v.string(), v.nonEmpty());
-// Typed arrays over any buffer: v.instance would infer the ArrayBuffer-only type.
-const tags: v.GenericSchema<Uint32Array> = v.instance(Uint32Array);
-const doubles: v.GenericSchema<Float64Array> = v.instance(Float64Array);
 const floats: v.GenericSchema<Float32Array> = v.instance(Float32Array);
 const pixels: v.GenericSchema<Pixels> = v.union([v.instance(Float32Array), v.instance(Uint16Array)]);
-const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
 const ofRun = { bl: beamline, run };
 const seconds = v.number();
 const shot = v.tuple([hightag, tag]);
 const nothing = v.strictObject({});
-
-const range = v.tuple([integer(0, 65_535), integer(1, 65_536)]);
-const roi = v.strictObject({ rows: range, columns: range });
 
 const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
 const sensorGeometry = v.strictObject({
@@ -47,8 +35,8 @@ const sensorGeometry = v.strictObject({
 });
 const detectorInfo = v.strictObject({
   id: text,
-  xsize: integer(1, 65_536),
-  ysize: integer(1, 65_536),
+  xsize: whole(1, 65_536),
+  ysize: whole(1, 65_536),
   absGain: nullable(v.number()),
   geometry: nullable(sensorGeometry),
   pixelType: v.optional(v.picklist(["float32", "uint16"])),
@@ -58,14 +46,14 @@ const detectorInfo = v.strictObject({
 const runInfo = v.looseObject({
   starttime: seconds,
   stoptime: seconds,
-  total_tagnumber: integer(0, 0xffff_ffff),
+  total_tagnumber: whole(0, 0xffff_ffff),
   start_tagnumber: tag,
   end_tagnumber: tag,
   hightagnumber: hightag,
   comment: v.string(),
   runtype: v.string(),
   stationnumber: v.pipe(v.number(), v.integer()),
-  runstatus: integer(-1, 2),
+  runstatus: whole(-1, 2),
   // Of stored runs: what is odd about them, each a sentence that names the place.
   notes: v.optional(v.array(v.string())),
 });
@@ -75,7 +63,7 @@ export type RunInfo = v.InferOutput<typeof runInfo>;
 const column = v.strictObject({ equipId: text, unit: v.string(), values: doubles, status: bytes });
 
 /** A frame as it travels: row-major pixels, shape [rows, columns]. */
-const shape = v.tuple([integer(1, 65_536), integer(1, 65_536)]);
+const shape = v.tuple([whole(1, 65_536), whole(1, 65_536)]);
 const frame = v.strictObject({ detId: text, shape, data: floats });
 /** The same as it is stored: unsigned 16-bit pixels stay so. */
 const storedFrame = v.strictObject({ detId: text, shape, data: pixels });
@@ -136,22 +124,6 @@ export interface Resume<P, I> {
   isComplete(params: P): boolean;
 }
 
-const reads = <P extends v.GenericSchema, R extends v.GenericSchema>(
-  params: P,
-  result: R,
-  meaning: string,
-  python: string | null,
-  note?: string,
-) =>
-  ({
-    params,
-    result,
-    changes: false,
-    meaning,
-    python,
-    ...defined({ note }),
-  }) as const satisfies Method;
-
 /** Methods with one answer. */
 export const callMethods = {
   "facility.describe": reads(
@@ -163,7 +135,7 @@ export const callMethods = {
   "db.getApiVersion": reads(nothing, text, "Version of what answers.", "dbpy.get_api_version()"),
   "db.listBeamlines": reads(nothing, v.array(beamline), "Beamlines this source knows.", null),
   "db.listRuns": reads(
-    v.strictObject({ bl: beamline, last: integer(1, 100_000) }),
+    v.strictObject({ bl: beamline, last: whole(1, 100_000) }),
     v.array(run),
     "The last runs of a beamline, ascending.",
     null,
@@ -176,7 +148,7 @@ export const callMethods = {
   ),
   "db.readRunstatus": reads(
     v.strictObject(ofRun),
-    integer(-1, 2),
+    whole(-1, 2),
     "−1 not yet existing, 0 stopped (ready to read), 1 paused, 2 running.",
     "dbpy.read_runstatus(bl, run)",
     "Answers −1 for an unknown run, where readRuninfo fails, as in Python.",
@@ -220,7 +192,7 @@ export const callMethods = {
     "dbpy.read_hightagnumber(bl, run)",
   ),
   "db.readHightagnumberFromtime": reads(
-    v.strictObject({ time: text, day: integer(1, 31), month: integer(1, 12), year: integer(1970, 9999) }),
+    v.strictObject({ time: text, day: whole(1, 31), month: whole(1, 12), year: whole(1970, 9999) }),
     hightag,
     "HighTag in force at a time.",
     "dbpy.read_hightagnumber_fromtime(time, day, month, year)",
@@ -314,10 +286,10 @@ export const callMethods = {
     v.strictObject({ ...ofRun, detId: text, tags }),
     v.strictObject({
       file: text,
-      size: integer(0, Number.MAX_SAFE_INTEGER),
+      size: whole(0, Number.MAX_SAFE_INTEGER),
       modifiedMs: v.number(),
       dtype: text,
-      shape: v.tuple([integer(1, 65_536), integer(1, 65_536)]),
+      shape: v.tuple([whole(1, 65_536), whole(1, 65_536)]),
       offsets: doubles,
     }),
     "Where the images of a sensor stand in a file as plain numbers, for programs on the same computer: byte offsets, " +
@@ -340,7 +312,7 @@ export const callMethods = {
     "Of all beamlines this source serves, or of `bl` alone.",
   ),
   "live.collect": reads(
-    v.strictObject({ detId: text, bl: v.optional(beamline), tag: integer(NEWEST_TAG, 0xffff_ffff) }),
+    v.strictObject({ detId: text, bl: v.optional(beamline), tag: whole(NEWEST_TAG, 0xffff_ffff) }),
     v.strictObject({ bl: beamline, hightag, run, tag, frame, info: detectorInfo }),
     "One image while it is in memory; waits for a tag that has not happened yet.",
     "olpy.StorageReader(detID).collect(buffer, tag)",
@@ -359,11 +331,11 @@ const liveParams = v.strictObject({
   signals: v.array(text),
   policy: v.picklist(["newest", "every"]),
   // How long after a shot its images and values may take to arrive before it is given without them.
-  maxWaitMs: integer(0, 60_000),
+  maxWaitMs: whole(0, 60_000),
   // Go on after this tag; null: with the newest shot there is, or, under "every", the next one to happen.
   after: nullable(tag),
   // End after so many shots.
-  limit: nullable(integer(0, 1_000_000_000)),
+  limit: nullable(whole(0, 1_000_000_000)),
   // End with the run that is on, or that begins next.
   untilRunEnd: v.boolean(),
   roi: nullable(roi),

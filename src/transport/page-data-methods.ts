@@ -1,17 +1,8 @@
 import * as v from "valibot";
+import { beamline, bytes, count, doubles, reads, roi, run, tag, text, whole } from "./method-rows.ts";
 
-const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-const bl = whole(0, 1000);
-const run = whole(-1_000_000_000, 1_000_000_000);
-const tag = whole(0, 0xffff_ffff);
-const text = v.pipe(v.string(), v.nonEmpty());
 const path = v.pipe(v.string(), v.maxLength(4000));
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const index = whole(0, Number.MAX_SAFE_INTEGER);
-const doubles: v.GenericSchema<Float64Array> = v.instance(Float64Array);
-const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
-const span = v.tuple([whole(0, 65_535), whole(1, 65_536)]);
-const region = v.nullable(v.strictObject({ rows: span, columns: span }));
 
 /** Which shots a live picture is of. */
 export const liveSubject = {
@@ -41,36 +32,28 @@ const numbers = v.array(
 /** A file to be saved, and the command line that writes the like; "": there is none. */
 const file = v.strictObject({ name: text, bytes, command: v.string(), note: v.string() });
 
-const row = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string) => ({
-  params,
-  result,
-  changes: false,
-  meaning,
-  python: null,
-});
-
 /** The rows of the method table for runs and files on the page; `withPage` of src/page answers them. */
 export const pageDataMethods = {
-  "page.summary": row(
-    v.strictObject({ bl, run }),
+  "page.summary": reads(
+    v.strictObject({ bl: beamline, run }),
     numbers,
     "Numbers that describe a run: shots by class, mean intensity, nearest dark, and columns of one's own.",
   ),
-  "page.imageSummary": row(
-    v.strictObject({ bl, run }),
+  "page.imageSummary": reads(
+    v.strictObject({ bl: beamline, run }),
     numbers,
     "Hit rate and pumped/unpumped of a sample of a run's images; one run at a time is computed.",
   ),
-  "page.export": row(
+  "page.export": reads(
     v.strictObject({
-      bl,
+      bl: beamline,
       detId: text,
       dark: v.nullable(run),
       /** Of a stored shot; null: the newest live one. */
       shot: v.nullable(v.strictObject({ run, tag })),
       ...liveSubject,
       /** The part that is shown, in pixels of the whole picture; null: all. */
-      region,
+      region: v.nullable(roi),
       form: v.picklist(["png", "h5"]),
       /** For PNG: colours, and the values of the lowest and the highest. */
       colourMap: v.string(),
@@ -80,17 +63,17 @@ export const pageDataMethods = {
     file,
     "The picture that is shown as a file: PNG with its colours, or HDF5 with its numbers and where they are.",
   ),
-  "page.report": row(
-    v.strictObject({ bl, run, detId: text, limit: whole(1, 1_000_000) }),
+  "page.report": reads(
+    v.strictObject({ bl: beamline, run, detId: text, limit: whole(1, 1_000_000) }),
     file,
     "The report of a run, as `sacla demo` writes it: one HTML file with pictures in it.",
   ),
-  "page.files": row(
+  "page.files": reads(
     v.strictObject({}),
     v.strictObject({ files: v.array(v.strictObject({ name: text, bytes: count, modified: v.number() })) }),
     "The HDF5 files of the folder, or the file, that is served.",
   ),
-  "page.h5": row(
+  "page.h5": reads(
     v.strictObject({ file: text, path }),
     v.strictObject({
       kind: v.picklist(["group", "dataset"]),
@@ -113,7 +96,7 @@ export const pageDataMethods = {
     }),
     "A group or dataset of a file, with its attributes and members. Nothing outside the folder is read.",
   ),
-  "page.h5Data": row(
+  "page.h5Data": reads(
     v.strictObject({
       file: text,
       path,

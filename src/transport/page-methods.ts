@@ -1,20 +1,10 @@
 import * as v from "valibot";
+import { beamline, bytes, count, doubles, reads, roi, run, tag, tags, text, whole } from "./method-rows.ts";
 import { liveSubject, pageDataMethods } from "./page-data-methods.ts";
 import { isPresetMethod, type presetMethods } from "./preset-methods.ts";
 import { isScanMethod, type scanMethods } from "./scan-methods.ts";
 
-const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-const beamline = whole(0, 1000);
-const run = whole(-1_000_000_000, 1_000_000_000);
-const tag = whole(0, 0xffff_ffff);
-const text = v.pipe(v.string(), v.nonEmpty());
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const doubles: v.GenericSchema<Float64Array> = v.instance(Float64Array);
 const levels: v.GenericSchema<Uint16Array> = v.instance(Uint16Array);
-const tags: v.GenericSchema<Uint32Array> = v.instance(Uint32Array);
-const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
-const range = v.tuple([whole(0, 65_535), whole(1, 65_536)]);
-const roi = v.strictObject({ rows: range, columns: range });
 const unit = v.picklist(["r_mm", "2th_deg", "q_A^-1"]);
 
 /** Most rectangles of one picture. */
@@ -144,17 +134,9 @@ const summary = v.strictObject({
 
 const values = v.strictObject({ equipId: text, unit: v.string(), values: doubles, status: bytes });
 
-const row = <P extends v.GenericSchema, R extends v.GenericSchema>(params: P, result: R, meaning: string) => ({
-  params,
-  result,
-  changes: false,
-  meaning,
-  python: null,
-});
-
 /** The rows of the method table for the page; `withPage` of src/page answers them. */
 export const pageMethods = {
-  "page.live": row(
+  "page.live": reads(
     v.strictObject({
       ...look,
       ...liveSubject,
@@ -166,7 +148,7 @@ export const pageMethods = {
     v.strictObject({ frame: v.nullable(frame), counts, now: v.number(), error: v.nullable(v.string()) }),
     "The newest live picture after `after`; `frame` null: none in `waitMs`.",
   ),
-  "page.signals": row(
+  "page.signals": reads(
     v.strictObject({
       bl: beamline,
       signals: v.pipe(v.array(text), v.maxLength(32)),
@@ -185,12 +167,12 @@ export const pageMethods = {
     }),
     "0-D values of the live shots after number `after`, of the last 3600 at most.",
   ),
-  "page.picture": row(
+  "page.picture": reads(
     v.strictObject({ ...look, run, tag }),
     frame,
     "The picture of one shot of a run, as `page.live` makes it.",
   ),
-  "page.pixel": row(
+  "page.pixel": reads(
     v.strictObject({
       bl: beamline,
       detId: text,
@@ -212,7 +194,7 @@ export const pageMethods = {
     }),
     "One pixel of a picture: its value, and the sensor pixel it comes from.",
   ),
-  "page.experiment": row(
+  "page.experiment": reads(
     v.strictObject({}),
     v.strictObject({
       definition: v.nullable(v.string()),

@@ -1,6 +1,6 @@
 import * as v from "valibot";
+import { beamline, row } from "./method-rows.ts";
 
-const bl = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000));
 const name = v.pipe(v.string(), v.nonEmpty(), v.maxLength(200));
 const comment = v.pipe(v.string(), v.maxLength(500));
 
@@ -15,13 +15,6 @@ const preset = v.strictObject({
   ),
 });
 
-const row = <P extends v.GenericSchema, R extends v.GenericSchema, C extends boolean>(
-  params: P,
-  result: R,
-  changes: C,
-  meaning: string,
-) => ({ params, result, changes, meaning, python: null });
-
 /** The rows of the method table for the presets that the server keeps in a file. */
 export const presetMethods = {
   "page.presets": row(
@@ -31,7 +24,7 @@ export const presetMethods = {
     "The presets of the server's file: where devices were, by name.",
   ),
   "page.savePreset": row(
-    v.strictObject({ bl, name, comment }),
+    v.strictObject({ bl: beamline, name, comment }),
     preset,
     true,
     "Keeps where the devices of the experiment are now under a name; what the name stood for stays in its history.",

@@ -1,16 +1,14 @@
 import * as v from "valibot";
-import { defined } from "../core/options.ts";
+import { beamline as bl, row, whole } from "./method-rows.ts";
 
-const whole = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
-const bl = whole(1000);
-const id = whole(Number.MAX_SAFE_INTEGER);
+const id = whole(0, Number.MAX_SAFE_INTEGER);
 const text = v.pipe(v.string(), v.nonEmpty(), v.maxLength(500));
 const words = v.pipe(v.string(), v.maxLength(500));
 const value = v.union([v.number(), text]);
 const number = v.pipe(v.number(), v.minValue(-1e15), v.maxValue(1e15));
 const pair = v.pipe(v.tuple([number, number]), v.readonly());
 /** HighTag and tag. */
-const shot = v.pipe(v.tuple([whole(999_999), whole(0xffff_ffff)]), v.readonly());
+const shot = v.pipe(v.tuple([whole(0, 999_999), whole(0, 0xffff_ffff)]), v.readonly());
 
 /** How a value is told from 0-D signals: a number within `tolerance`, a word when the signal is in its range. */
 const verification = v.strictObject({
@@ -18,8 +16,8 @@ const verification = v.strictObject({
   tolerance: v.nullable(v.pipe(number, v.gtValue(0))),
   ranges: v.nullable(v.record(text, pair)),
   // Shots after the change until it has settled, and the most that are looked at.
-  settleShots: whole(100_000),
-  mostShots: v.pipe(whole(100_000), v.minValue(10)),
+  settleShots: whole(0, 100_000),
+  mostShots: v.pipe(whole(0, 100_000), v.minValue(10)),
 });
 /** See {@link verification}. */
 export type Verification = v.InferOutput<typeof verification>;
@@ -28,7 +26,7 @@ const rule = v.strictObject({
   parameter: text,
   // Largest change that one request may ask for; null: none.
   step: v.nullable(v.pipe(number, v.gtValue(0))),
-  perMinute: v.pipe(whole(1000), v.minValue(1)),
+  perMinute: v.pipe(whole(0, 1000), v.minValue(1)),
   rampSeconds: v.pipe(number, v.gtValue(0)),
   verification: v.nullable(verification),
 });
@@ -39,7 +37,7 @@ const evidence = v.strictObject({
   signal: text,
   mean: number,
   standardError: v.pipe(number, v.minValue(0)),
-  shots: whole(100_000),
+  shots: whole(0, 100_000),
   first: shot,
   last: shot,
 });
@@ -119,14 +117,6 @@ export type RequestEntry = v.InferOutput<typeof requestEntry>;
 
 const answer = v.picklist(["accept", "change", "decline", "stop"]);
 
-const row = <P extends v.GenericSchema, R extends v.GenericSchema, C extends boolean>(
-  params: P,
-  result: R,
-  changes: C,
-  meaning: string,
-  note?: string,
-) => ({ params, result, changes, meaning, python: null, ...defined({ note }) });
-
 /** The rows of the method table by which the operators of the accelerator are asked; `withControl` answers them. */
 export const requestMethods = {
   "request.rules": row(
@@ -143,7 +133,7 @@ export const requestMethods = {
       to: value,
       reason: text,
       verification: v.nullable(verification),
-      answerMs: v.pipe(whole(86_400_000), v.minValue(1)),
+      answerMs: v.pipe(whole(0, 86_400_000), v.minValue(1)),
     }),
     request,
     true,
@@ -180,13 +170,13 @@ export const requestMethods = {
     role: "operator",
   },
   "request.list": row(
-    v.strictObject({ bl, last: v.pipe(whole(1000), v.minValue(1)) }),
+    v.strictObject({ bl, last: v.pipe(whole(0, 1000), v.minValue(1)) }),
     v.array(request),
     false,
     "The last requests of a beamline, oldest first.",
   ),
   "request.log": row(
-    v.strictObject({ bl, after: id, most: v.pipe(whole(1000), v.minValue(1)) }),
+    v.strictObject({ bl, after: id, most: v.pipe(whole(0, 1000), v.minValue(1)) }),
     v.array(requestEntry),
     false,
     "Lines of the dialogue from the one after number `after` on.",

@@ -1,10 +1,8 @@
 import * as v from "valibot";
+import { beamline as bl, count, row, whole } from "./method-rows.ts";
 
-const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-const bl = whole(0, 1000);
 const text = v.pipe(v.string(), v.nonEmpty(), v.maxLength(500));
 const finite = v.number();
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 /** A step scan of one axis, as `sacla scan` takes it. */
 const axisScan = v.strictObject({
@@ -95,13 +93,6 @@ const dryRun = v.strictObject({
 });
 /** What a plan out of a file would do. */
 export type PageDryRun = v.InferOutput<typeof dryRun>;
-
-const row = <P extends v.GenericSchema, R extends v.GenericSchema, C extends boolean>(
-  params: P,
-  result: R,
-  changes: C,
-  meaning: string,
-) => ({ params, result, changes, meaning, python: null });
 
 /** The rows of the method table for scans that the server runs: a browser that is closed does not end them. */
 export const scanMethods = {
