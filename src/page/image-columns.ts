@@ -9,7 +9,7 @@ import { shareError } from "./hit-rate.ts";
 
 /** A shot is a hit when so many pixels have this many ADU above the dark, as `sacla live` has it. */
 const HIT = { threshold: 50, minPixels: 20 };
-/** Of each class of shots, spread over the run: a table of runs is no analysis. */
+/** Most shots of each class, spread over the run: enough for a table of runs. */
 const MOST_SHOTS = 50;
 
 /** Numbers that describe a run by its images. */

@@ -73,7 +73,7 @@ export class LivePictures {
   async next(params: CallParams<"page.live">, signal: AbortSignal | undefined): Promise<CallResult<"page.live">> {
     this.#watch();
     const { after, waitMs } = params;
-    // A number from before this server was started says nothing here.
+    // A number from before this server was restarted is not valid here.
     const known = after === null || after > this.#seq ? 0 : after;
     if (known === this.#seq) {
       this.#isWanted = true;
@@ -171,7 +171,7 @@ export class LivePictures {
     }
   }
 
-  /** Of the run that is on, or was last. */
+  /** What tells pumped from unpumped shots in the current run, or in the last one. */
   async #labels(signal: AbortSignal): Promise<PumpLabels> {
     const { db } = this.#source;
     const { bl } = this.#subject;
@@ -184,7 +184,7 @@ export class LivePictures {
     const wanted = new Promise<void>((resolve) => {
       this.#tellWanted = resolve;
     });
-    await bounded("the wish for a picture", { signal }, () => wanted);
+    await bounded("the wait for somebody who asks for a picture", { signal }, () => wanted);
   }
 
   async #begin(runNumber: number, labels: PumpLabels | null, signal: AbortSignal): Promise<Following> {
@@ -197,7 +197,7 @@ export class LivePictures {
     return { run: runNumber, detector, window: mean > 1 ? new WindowMean(mean) : null, pumped };
   }
 
-  /** The run whose dark is subtracted: none of a difference, from which it falls out. */
+  /** The run whose dark is subtracted; none for a difference, in which the dark cancels. */
   get #dark(): number | null {
     const { what, dark } = this.#subject;
     return what === "all" || what === "pumped" || what === "unpumped" ? dark : null;

@@ -20,7 +20,7 @@ export async function exportPicture(cut: CutPicture, wish: Wish): Promise<Export
   return wish.form === "png" ? png(cut, wish, name) : await hdf5(cut, name);
 }
 
-/** The names of the page's colours are those of its viewer. */
+/** The colour map of `sacla image` for a name of the page; undefined: there is none. */
 function colourMapOf(name: string): ColourMap | undefined {
   return name === "Greys" ? "gray" : colourMaps.find((known) => known === name.toLowerCase());
 }
@@ -76,7 +76,7 @@ function commandOf({ about }: CutPicture, options: readonly string[]): string {
   return [...words, ...options].join(" ");
 }
 
-/** In a file, whatever of a picture is shown. */
+/** The shown part of the picture as an HDF5 file. */
 async function hdf5(cut: CutPicture, name: string): Promise<Export> {
   const folder = await mkdtemp(join(tmpdir(), "sacla-picture-"));
   try {

@@ -2,14 +2,14 @@ import type { CallOptions } from "../core/async.ts";
 import type { Shot } from "../core/shots.ts";
 import type { Run } from "../db/index.ts";
 
-/** A shutter's flag is 1 where it is true. */
+/** A status signal of a shutter: 1 when what it says is true. */
 interface Flag {
   readonly equipId: string;
-  /** Whether it says closed. */
+  /** Whether it says that the shutter is closed. */
   readonly isClose: boolean;
 }
 
-/** Tells live shots pumped from unpumped by the signals that label the shots of a run. */
+/** Classifies live shots as pumped or unpumped by the signals that label the shots of a run. */
 export class PumpLabels {
   readonly signals: readonly string[];
   readonly #laser: readonly Flag[];
@@ -24,7 +24,7 @@ export class PumpLabels {
   /** @throws UNKNOWN_SIGNAL when the run records no pump laser */
   static async of(run: Run, options?: CallOptions): Promise<PumpLabels> {
     const { laser, xray } = (await run.labels(undefined, options)).basis;
-    // What is no flag of a shutter (the beam monitor of old runs) does not tell a single shot.
+    // Other signals (the beam monitor of old runs) cannot classify a single shot.
     const shutter = xray.signals.filter((equipId) => /shutter/.test(equipId));
     return new PumpLabels(laser.signals.map(flagOf), shutter.map(flagOf));
   }

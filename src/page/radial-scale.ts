@@ -9,7 +9,7 @@ export type RadialAxis = NonNullable<CallParams<"page.picture">["profile"]>;
 /** About so many rings are drawn. */
 const RINGS = 5;
 
-/** What a distance from the beam on the detector means: mm, 2θ in degrees, or q in 1/Å. */
+/** Converts a distance from the beam on the detector to mm, 2θ in degrees or q in 1/Å, and back. */
 export class RadialScale {
   readonly #axis: RadialAxis;
 
@@ -57,7 +57,7 @@ export class RadialScale {
   }
 }
 
-/** The round number (1, 2 or 5 times a power of ten) that is next to a number, and not below it. */
+/** The smallest of the round numbers (1, 2 or 5 times a power of ten) that is not below a number. */
 function roundStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   return ([1, 2, 5].find((part) => part * power >= least) ?? 10) * power;

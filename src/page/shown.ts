@@ -40,7 +40,7 @@ const percentages = Float64Array.of(0, 0.1, 1, 5, 25, 50, 75, 95, 99, 99.9, 100)
 export class WholePicture {
   readonly rows: number;
   readonly columns: number;
-  /** Row by row, NaN where nothing is: to be painted anew for each shot. */
+  /** Row by row, NaN where nothing is; written again for each shot. */
   readonly data: Float32Array;
   readonly #kernel: PictureKernel;
   readonly #sums: number;

@@ -6,8 +6,8 @@ type Summary = CallResult<"page.signals">["columns"][number]["summary"];
 const BINS = 60;
 
 /**
- * What the values of a signal are like, and how they go along with those of another at the same shots; NaN where there
- * is no number.
+ * Mean, scatter and histogram of a signal, and its correlation with another signal at the same shots. A value that is
+ * missing is NaN.
  */
 export function signalSummary(values: Float64Array, against: Float64Array | null): Summary {
   const numbers = values.filter(Number.isFinite);
