@@ -215,7 +215,7 @@ class RoutedServer implements ZmqServer {
     }
   }
 
-  /** What one message leads to, such as no socket left for its client, must not keep the next from being heard. */
+  /** A failure with one message, such as no socket left for its client, must not stop the messages after it. */
   #takeOrRefuse(routingId: Buffer, parts: Buffer[]): void {
     try {
       this.#take(routingId, parts);

@@ -10,7 +10,7 @@ export const liveSubject = {
   mean: whole(1, 1000),
   /**
    * Means of pumped or unpumped shots, by the signals that label the shots of runs; their difference, its standard
-   * error from the scatter of the shots, or one by the other. A difference has no dark subtracted: it falls out.
+   * error from the scatter of the shots, or their ratio. No dark is subtracted from a difference: both means have it.
    */
   what: v.picklist(["all", "pumped", "unpumped", "difference", "error", "significance"]),
   /** A shot with at least `minPixels` pixels at or above `threshold` (ADU, less the dark) is a hit. */
@@ -29,7 +29,7 @@ const numbers = v.array(
   }),
 );
 
-/** A file to be saved, and the command line that writes the like; "": there is none. */
+/** A file to be saved, and the command line that writes such a file; "": there is none. */
 const file = v.strictObject({ name: text, bytes, command: v.string(), note: v.string() });
 
 /** The rows of the method table for runs and files on the page; `withPage` of src/page answers them. */
@@ -111,7 +111,7 @@ export const pageDataMethods = {
     v.strictObject({
       /** Rows and columns that are given; [1, n] for a curve. */
       shape: v.tuple([count, count]),
-      /** Every so many-th is given. */
+      /** Every `step`-th is given. */
       step: count,
       /** Row-major; none for texts. */
       values: doubles,

@@ -46,20 +46,20 @@ interface Slab {
   readonly step: readonly number[];
 }
 
-/** Of a folder, the last by name. */
+/** Most files of a folder that are listed: the last by name. */
 const MOST_FILES = 2000;
-/** Of a group. */
+/** Most members of a group, and attributes of an object, that are listed. */
 const MOST_MEMBERS = 500;
-/** Of an attribute that are shown; longer ones are cut. */
+/** Most values and letters of an attribute that are shown. */
 const [MOST_VALUES, MOST_LETTERS] = [64, 2000];
-/** One that is larger is not read. */
+/** A larger attribute is not read. */
 const MOST_ATTRIBUTE_BYTES = 2 ** 20;
-/** Numbers that are given at once, and that they may be spread over: HDF5 reads the chunks of all of them. */
+/** Most numbers that are given at once, and most that lie in their range: HDF5 reads all chunks of that range. */
 const MOST_NUMBERS = 2 ** 23;
 const MOST_SPREAD = 2 ** 28;
 const MOST_TEXTS = 1000;
 const MOST_LINKS = 16;
-/** Of a virtual dataset that are looked at; one with more is not read. */
+/** Most sources of a virtual dataset that are checked; a dataset with more is not read. */
 const MOST_SOURCES = 256;
 const ENDINGS = /\.(h5|hdf5|hdf|cxi|nxs)$/i;
 

@@ -222,7 +222,7 @@ export class StoredRun {
     );
   }
 
-  /** They are read when one is asked for: mostly none is, but that of an end. */
+  /** The times are read when one is asked for: mostly only those at the two ends are needed. */
   #checkTimes(): void {
     const path = this.#timesPath;
     const length = required(this.#file, path, this.#file.lengthOf(path));
@@ -246,10 +246,10 @@ export class StoredRun {
   /** The time of an end of the run, which need not be in the list, from the nearest tag that has one. */
   #timeAt(end: "start" | "end"): number {
     const hasTime = (tag: number): boolean => Number.isFinite(this.timeOf(tag));
-    const last = end === "start" ? this.tags[0] : this.tags.at(-1);
-    const time = this.#file.numberAt(this.#timesPath, this.rows.rowOf(last ?? NaN) ?? 0) ?? NaN;
+    const outermost = end === "start" ? this.tags[0] : this.tags.at(-1);
+    const time = this.#file.numberAt(this.#timesPath, this.rows.rowOf(outermost ?? NaN) ?? 0) ?? NaN;
     const tagAtEnd = end === "start" ? this.startTag : this.endTag;
-    if (Number.isFinite(time)) return time + (tagAtEnd - (last ?? NaN)) / TAG_RATE_HZ;
+    if (Number.isFinite(time)) return time + (tagAtEnd - (outermost ?? NaN)) / TAG_RATE_HZ;
     const near = end === "start" ? this.tags.find(hasTime) : this.tags.findLast(hasTime);
     if (near === undefined)
       throw damaged(this.#file, this.#timesPath, `has no time for any of its ${this.tags.length} tags`);

@@ -18,9 +18,9 @@ import { signalNames, unitOfPath } from "./signals.ts";
 /** Tags of an archive whose values are read in one turn of the loop: some 20 ms. */
 export const ARCHIVED_TAGS_AT_ONCE: number = 2 ** 20;
 
-/** Values of a column that is not kept when all of it is asked for. */
+/** A column with more values is not kept when all of it is asked for. */
 const LONG = 100_000;
-/** Values of columns that are kept for the next question, 9 bytes each. */
+/** Most values, 9 bytes each, of the columns that are kept for the next question. */
 const MOST_KEPT = 2_000_000;
 
 /** The 0-D signals of a run: everything below `event_info`, but for the tags and their times. */
@@ -81,7 +81,7 @@ export class StoredSignals {
     const known = this.#columns.get(path);
     if (known !== undefined) return known;
     const column = this.#readColumn(path);
-    // One at least: a part of the tags is asked for after another.
+    // At least one column is kept, because its tags are asked for part by part.
     if (this.#kept + column.values.length > MOST_KEPT) {
       this.#columns.clear();
       this.#kept = 0;
@@ -91,7 +91,7 @@ export class StoredSignals {
     return column;
   }
 
-  /** The same to have: a long one is not kept, but given away. */
+  /** As {@link column}, but the caller may change what it gets; a long column is not kept here. */
   wholeColumn(path: string): Column {
     if (this.#rows > LONG && !this.#columns.has(path)) return this.#readColumn(path);
     const { equipId, unit, values, status } = this.column(path);
