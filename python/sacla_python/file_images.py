@@ -1,4 +1,4 @@
-"""Images read from the file that the server reads, where it is on this computer and they stand in it as plain numbers."""
+"""Images read from the file that the server reads, where it is on this computer and has them uncompressed."""
 
 import os
 from typing import Any, Dict, Optional, Set
@@ -16,7 +16,7 @@ _MODIFIED_MS = 0.01
 
 
 class FileImages:
-    """The images of one detector of one run. Nothing is read from the file before `prove` was right."""
+    """The images of one detector of one run. There are none before `prove` has found one equal to the server's."""
 
     def __init__(self, bl: int, run: int, det_id: str) -> None:
         self._of = {"bl": bl, "run": run, "detId": det_id}
@@ -31,7 +31,7 @@ class FileImages:
         self._close()
 
     def prove(self, tag: int, image: np.ndarray) -> None:
-        """Compares the image that the server gave with that of the file; another one means that the file is not used."""
+        """Compares the image that the server gave with that of the file: where they differ, the file is not used."""
         if self._proven is None:
             found = self._read(tag)
             self._proven = found is not None and found.astype(np.float32).tobytes() == image.tobytes()
@@ -55,7 +55,10 @@ class FileImages:
         return memory
 
     def _offset(self, tag: int) -> float:
-        tags, places = lists.get(self._of["bl"], self._of["run"])
+        try:
+            tags, places = lists.get(self._of["bl"], self._of["run"])
+        except SaclaError:
+            return -1.0
         at = places.get(tag)
         if at is None:
             return -1.0
@@ -79,7 +82,8 @@ class FileImages:
             self._close()
 
     def _has_changed(self, now: os.stat_result) -> bool:
-        return now.st_size != self._about["size"] or abs(now.st_mtime_ns / 1e6 - self._about["modifiedMs"]) > _MODIFIED_MS
+        late_ms = abs(now.st_mtime_ns / 1e6 - self._about["modifiedMs"])
+        return now.st_size != self._about["size"] or late_ms > _MODIFIED_MS
 
     def _close(self) -> None:
         if self._file is not None:

@@ -2,6 +2,7 @@
 
 import os
 import unittest
+from unittest.mock import patch
 
 import numpy as np
 from sacla_python.client import call
@@ -24,6 +25,9 @@ class FileImages(unittest.TestCase):
             image = buffer.read_det_data(0)
             self.assertEqual((image.dtype, image.shape), (np.dtype("f4"), tuple(of_server["shape"])))
             self.assertTrue(np.array_equal(image.ravel(), of_server["data"]))
+        other = stpy.StorageReader(DETECTOR, 3, (RUN,))
+        with patch("sacla_python.file_images.lists.get", side_effect=SaclaError("TIMEOUT", "no answer")):
+            self.assertEqual(other.collect(stpy.StorageBuffer(other), tags[0]), tags[0])
         found = reader._file.image(tags[0])
         self.assertIsNotNone(found, "the file is read")
         about = call("st.readImageOffsets", {"bl": 3, "run": RUN, "detId": DETECTOR, "tags": np.array(tags, np.uint32)})
