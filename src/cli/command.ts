@@ -115,6 +115,11 @@ export function declare<O extends object, A extends readonly unknown[]>(
   });
 }
 
+/** Whether the simulated facility answers, here or from a server. */
+export async function isSimulated(source: Endpoint, signal: AbortSignal | undefined): Promise<boolean> {
+  return /\bsimulated\b/.test((await source.call("facility.describe", {}, { signal })).name);
+}
+
 /** An Endpoint that somebody else closes. */
 function openElsewhere(endpoint: Endpoint): Endpoint {
   return {
@@ -223,7 +228,7 @@ async function session(
     signal,
     time: (date) => timeText(date, options.clock),
     isSimulated: async () => {
-      simulated ??= /\bsimulated\b/.test((await facility.endpoint.call("facility.describe", {}, { signal })).name);
+      simulated ??= await isSimulated(facility.endpoint, signal);
       return simulated;
     },
     progress: async (label, work) => {

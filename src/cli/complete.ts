@@ -49,20 +49,17 @@ function optionTakingValue(command: Command, word: string): Option | undefined {
 async function namesOf(what: string, io: Io, atSource: NamesAtSource): Promise<string[]> {
   if (what === "run") return ["newest", ...(await atSource("run"))];
   const experiment = await experimentHere(io);
-  const [axes, signals, detectors, shutters, settings] = (
-    ["axes", "signals", "detectors", "shutters", "settings"] as const
-  ).map((part) => Object.keys(experiment?.[part] ?? {}));
-  const all = async (own: readonly string[] | undefined, kind: Parameters<NamesAtSource>[0]): Promise<string[]> => [
-    ...(own ?? []),
-    ...(await atSource(kind)),
-  ];
+  const own = (part: "axes" | "signals" | "detectors" | "shutters" | "settings"): string[] =>
+    Object.keys(experiment?.[part] ?? {});
   if (/^(signals?|x|y|monitor|normalise|pumpedBy)$/.test(what))
-    return await all([...(signals ?? []), "BM1", "BM2"], "signal");
-  if (/^detector$/.test(what)) return await all(detectors, "detector");
-  if (/^(axis|names|pattern)$/.test(what)) return await all(axes, "axis");
-  if (what === "axis=position") return (await all(axes, "axis")).map((name) => `${name}=`);
-  if (what === "name") return await all([...(shutters ?? []), ...(settings ?? [])], "device");
-  return what === "shutter" ? (shutters ?? []) : [];
+    return [...own("signals"), "BM1", "BM2", ...(await atSource("signal"))];
+  if (what === "detector") return [...own("detectors"), ...(await atSource("detector"))];
+  if (/^(axis|names|pattern|axis=position)$/.test(what)) {
+    const axes = [...own("axes"), ...(await atSource("axis"))];
+    return what === "axis=position" ? axes.map((name) => `${name}=`) : axes;
+  }
+  if (what === "name") return [...own("shutters"), ...own("settings"), ...(await atSource("device"))];
+  return what === "shutter" ? own("shutters") : [];
 }
 
 /** A file that cannot be read completes nothing. */

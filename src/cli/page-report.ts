@@ -5,6 +5,7 @@ import type { RunReport } from "../page/index.ts";
 import { quickLook } from "../reduce/index.ts";
 import { St } from "../st/index.ts";
 import type { Endpoint } from "../transport/index.ts";
+import { isSimulated } from "./command.ts";
 import { assembleMeans, beamMonitor, demoReport } from "./report.ts";
 
 /** Reports of the runs of a source, as `sacla demo` writes them; one is made at a time. */
@@ -14,12 +15,11 @@ export function runReports(source: Endpoint, url: string): RunReport {
   const make: RunReport = async ({ bl, run: number, detId, limit }, signal) => {
     const run = await db.run(bl, number);
     const detectors = Detectors.of(await run.detectors({ signal }), `Run ${number} of beamline ${bl}`);
-    const marked = await run.darkTags(undefined, { signal }).catch(() => null);
-    const dark = marked === null || marked.length === 0 ? "none" : "head";
+    const marked = await run.darkTags(undefined, { signal }).catch(() => []);
+    const dark = marked.length === 0 ? "none" : "head";
     const look = await quickLook(st, run, detectors.find(detId), { dark, limit, signal });
     const assembled = await assembleMeans(st, look);
-    const isSimulated = /\bsimulated\b/.test((await source.call("facility.describe", {}, { signal })).name);
-    const html = demoReport(look, assembled, await beamMonitor(run), url, "jst", isSimulated);
+    const html = demoReport(look, assembled, await beamMonitor(run), url, "jst", await isSimulated(source, signal));
     const name = `run${number}-${detId}.html`;
     return {
       name,

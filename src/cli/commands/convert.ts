@@ -324,7 +324,7 @@ function leftOutLines(ids: readonly string[]): string[] {
   }
   const named = [...kinds].map(([kind, of]) => (of.length === 1 ? of[0] : `${kind} (${of.length})`));
   const others = named.length - MOST_KINDS;
-  const more = others > 0 ? `, and ${others} more kinds, see: sacla signals` : "";
+  const more = others > 0 ? `, and ${counted(others, "more kind")}, see: sacla signals` : "";
   return [`signals left out (add them with --signal): ${named.slice(0, MOST_KINDS).join(", ")}${more}`];
 }
 

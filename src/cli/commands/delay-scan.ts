@@ -224,13 +224,13 @@ function plotOf(fit: DelayScanFit, title: string): string {
     error: groups.map((group) => 100 / Math.sqrt(group.reduce((sum, { error }) => sum + error ** -2, 0))),
     style: "points",
   } as const;
-  const x = bendingDelays(fit);
+  const x = curveDelays(fit);
   const line = { label: "fit", x, y: x.map((delay) => 100 * fittedChange(fit, delay)), style: "line" } as const;
   return linePlot([points, line], { title, xLabel: "delay (fs)", yLabel: "on/off − 1 (%)" });
 }
 
 /** Delays at which the curve is drawn, from the first point to the last: close together where it rises. */
-export function bendingDelays({ curve, t0Fs, riseFs, lifetimeFs }: DelayScanFit): number[] {
+export function curveDelays({ curve, t0Fs, riseFs, lifetimeFs }: DelayScanFit): number[] {
   const [first, last] = [curve[0]?.delayFs ?? NaN, curve.at(-1)?.delayFs ?? NaN];
   const spread = (from: number, to: number, count: number): number[] =>
     Array.from({ length: count + 1 }, (_, k) => from + (k * (to - from)) / count);

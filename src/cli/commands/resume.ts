@@ -29,8 +29,8 @@ export const resume: AddCommand = (program, io) =>
       const own = { rate: begunWith.rate ?? options.rate, map: begunWith.map ?? options.map };
       const all = { ...begunWith, ...options, ...own };
       const { command, settings } = context as Readonly<Record<"command" | "settings", unknown>>;
-      const run = runs[String(command)];
-      if (run !== undefined && isRecord(settings)) return await run(session, all, settings as never, {}, path);
+      const goOn = goingOn[String(command)];
+      if (goOn !== undefined && isRecord(settings)) return await goOn(session, all, settings as never, {}, path);
       return await runPlan(session, all, await planOf(context, path), {}, path);
     },
     (typed, [path]) => {
@@ -39,7 +39,7 @@ export const resume: AddCommand = (program, io) =>
     },
   );
 
-type Run<S> = (
+type GoOn<S> = (
   session: Session,
   options: ScanningOptions,
   settings: S,
@@ -48,7 +48,7 @@ type Run<S> = (
 ) => Promise<CommandResult>;
 
 /** Commands that say something of their own when their plan ends. */
-const runs: Readonly<Record<string, Run<never>>> = {
+const goingOn: Readonly<Record<string, GoOn<never>>> = {
   rock: runRock,
   "delay-scan live": runSweeps,
   "delay-scan shared": runShared,

@@ -13,17 +13,14 @@ import {
   type Typed,
 } from "../command.ts";
 import { view } from "../control.ts";
-import { shutterOption, whereOption } from "../curve-options.ts";
+import { type PointOptions, shutterOption, whereOption } from "../curve-options.ts";
 import { type GoTo, goToAnswer } from "../scan-answers.ts";
 import { beamOptions, conditionsOf, repeatOf } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 
-interface Options extends ScanningOptions {
-  readonly shots: number;
+interface Options extends ScanningOptions, PointOptions {
   readonly signal: string[];
-  readonly shutter?: readonly string[];
-  readonly settle: number;
   readonly where: string[];
   readonly repeat?: number;
   readonly go?: GoTo;

@@ -23,7 +23,7 @@ import {
   type Session,
 } from "../command.ts";
 import { type ChangeOptions, cell, doMove, view, withChange } from "../control.ts";
-import { curveSettings, type PointWords, tellEnd, withPoints } from "../curve-options.ts";
+import { curveSettings, type PointOptions, tellEnd, withPoints } from "../curve-options.ts";
 import { checkFolder, type Io } from "../io.ts";
 import { splitDelayOf } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
@@ -39,7 +39,7 @@ interface Targets {
   readonly energy?: number;
 }
 
-interface LearnOptions extends ScanningOptions, CorrectionOptions, PointWords {
+interface LearnOptions extends ScanningOptions, CorrectionOptions, PointOptions {
   readonly delays: readonly number[];
   readonly energy?: number;
   readonly half: number;
@@ -50,7 +50,7 @@ interface LearnOptions extends ScanningOptions, CorrectionOptions, PointWords {
 type LearnSettings = Omit<Parameters<typeof learnSplitDelay>[0], "optics" | "monitors"> & CorrectionOptions;
 type ZeroSettings = Omit<Parameters<typeof findZeroDelay>[0], "optics"> & CorrectionOptions;
 
-interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointWords {
+interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointOptions {
   readonly signal?: string;
   readonly energy?: number;
 }
@@ -207,13 +207,15 @@ function addLearn(group: Command, io: Io): void {
       const photonEnergyEv = options.energy ?? (await knobsNow(await view(session), optics)).photonEnergyEv;
       const signals = [...new Set(Object.values(monitors).flatMap((each) => [each.signalName, each.normaliseBy]))];
       await requireSignals(session, signals);
-      const learntAt = new Date().toISOString();
-      const shots = { count, signals };
-      const measured = { halfUrad, points, shots, shutter, settleSeconds, learntAt };
       const settings: LearnSettings = {
         photonEnergyEv,
         delaysPs,
-        ...measured,
+        halfUrad,
+        points,
+        shots: { count, signals },
+        shutter,
+        settleSeconds,
+        learntAt: new Date().toISOString(),
         ...defined({ correction: options.correction }),
       };
       const curves = delaysPs.length * Object.keys(monitors).length;

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline/promises";
 import { toSaclaError } from "../../core/errors.ts";
 import { makeFolder, replaceFile } from "../../files/index.ts";
 import { textTable } from "../../plot/text.ts";
-import { type AddCommand, declare, type Host, type Session } from "../command.ts";
+import { type AddCommand, declare, type Host, type NamesAtSource, type Session } from "../command.ts";
 import type { Io } from "../io.ts";
 import { userFolder } from "../settings.ts";
 import { commandOf, shortForms, wordsOf } from "../shell-line.ts";
@@ -155,7 +155,7 @@ class Shell {
   }
 
   /** What the connection has of a kind; asked for once, but for runs. */
-  async #names(what: "axis" | "signal" | "detector" | "run" | "device"): Promise<string[]> {
+  async #names(what: Parameters<NamesAtSource>[0]): Promise<string[]> {
     const { facility, bl } = this.#session;
     if (what === "run") {
       const numbers: string[] = [];
@@ -194,12 +194,10 @@ async function* piped(): AsyncGenerator<string, void, undefined> {
 
 /** Newest first. */
 function historyIn(path: string | undefined): string[] {
+  if (path === undefined) return [];
   try {
-    return path === undefined
-      ? []
-      : readFileSync(path, "utf8")
-          .split("\n")
-          .filter((line) => line !== "");
+    const lines = readFileSync(path, "utf8").split("\n");
+    return lines.filter((line) => line !== "");
   } catch {
     return [];
   }

@@ -168,10 +168,11 @@ function addRun(group: Command, io: Io): void {
         }
         flush();
       });
-      const told = Object.entries(counts).map(([flag, n], k) => `${k === 0 ? "; " : ", "}${n} ${flag}`);
+      const flags = Object.entries(counts).map(([flag, n]) => `${n} ${flag}`);
+      const told = `${counted(all, "shot")}, ${counted(usable, "usable edge")}`;
       return {
         json: { tmaid: id, db: options.db, run: run.number, hightag: run.hightag, shots: all, usable, flags: counts },
-        text: `${counted(all, "shot")}, ${counted(usable, "usable edge")}${told.join("")}`,
+        text: flags.length === 0 ? told : `${told}; ${flags.join(", ")}`,
       };
     },
   );
