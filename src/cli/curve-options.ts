@@ -5,13 +5,13 @@ import { type CommandResult, collect, parseNumber, parseWhole } from "./command.
 import type { ScanningOptions } from "./scan-options.ts";
 
 /** How each point is measured. */
-export interface PointOptions {
+export interface PointFlags {
   readonly shots: number;
   readonly shutter?: readonly string[] | undefined;
   readonly settle: number;
 }
 
-/** The options of {@link PointOptions}. @param shots - where nothing is said */
+/** The options of {@link PointFlags}. @param shots - where nothing is said */
 export function withPoints(command: Command, shots: number): Command {
   return command
     .option("--shots <n>", "good shots at each point", parseWhole, shots)
@@ -35,7 +35,7 @@ export function whereOption(): Option {
 }
 
 /** Options of commands that measure a curve of one signal. */
-interface CurveOptions extends ScanningOptions, PointOptions {
+interface CurveOptions extends ScanningOptions, PointFlags {
   readonly signal: string;
 }
 

@@ -12,7 +12,7 @@ import {
   type Session,
 } from "../command.ts";
 import { type ChangeOptions, cell, doMove, withChange } from "../control.ts";
-import { curveSettings, type PointOptions, tellEnd, withPoints } from "../curve-options.ts";
+import { curveSettings, type PointFlags, tellEnd, withPoints } from "../curve-options.ts";
 import type { Io } from "../io.ts";
 import { monochromatorOf } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
@@ -22,7 +22,7 @@ import { contextOf, requireSignals } from "./scan.ts";
 /** All of an edge scan but its axis, which the experiment file says. */
 type EdgeSettings = Omit<Parameters<typeof edgeScan>[0], "axis">;
 
-interface EdgeOptions extends ScanningOptions, PointOptions {
+interface EdgeOptions extends ScanningOptions, PointFlags {
   readonly signal: string;
   readonly fluorescence?: boolean;
 }

@@ -2,7 +2,7 @@ import { Option } from "commander";
 import { rock as rockPlan } from "../../scan/index.ts";
 import { type AddCommand, type CommandResult, declare, parseNumber, parseWhole, type Session } from "../command.ts";
 import { cell, view } from "../control.ts";
-import { curveSettings, type PointOptions, shutterOption, tellEnd, whereOption } from "../curve-options.ts";
+import { curveSettings, type PointFlags, shutterOption, tellEnd, whereOption } from "../curve-options.ts";
 import { conditionsOf } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
@@ -10,7 +10,7 @@ import { contextOf, requireSignals } from "./scan.ts";
 
 type RockSettings = Parameters<typeof rockPlan>[0] & { readonly axis: string };
 
-interface Options extends ScanningOptions, PointOptions {
+interface Options extends ScanningOptions, PointFlags {
   readonly signal: string;
   readonly go: "peak" | "centre" | "back";
   readonly shape: "gaussian" | "lorentzian" | "pseudo-voigt" | "darwin";

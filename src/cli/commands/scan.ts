@@ -13,13 +13,13 @@ import {
   type Typed,
 } from "../command.ts";
 import { view } from "../control.ts";
-import { type PointOptions, shutterOption, whereOption } from "../curve-options.ts";
+import { type PointFlags, shutterOption, whereOption } from "../curve-options.ts";
 import { type GoTo, goToAnswer } from "../scan-answers.ts";
 import { beamOptions, conditionsOf, repeatOf } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
 
-interface Options extends ScanningOptions, PointOptions {
+interface Options extends ScanningOptions, PointFlags {
   readonly signal: string[];
   readonly where: string[];
   readonly repeat?: number;

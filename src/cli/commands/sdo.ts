@@ -23,7 +23,7 @@ import {
   type Session,
 } from "../command.ts";
 import { type ChangeOptions, cell, doMove, view, withChange } from "../control.ts";
-import { curveSettings, type PointOptions, tellEnd, withPoints } from "../curve-options.ts";
+import { curveSettings, type PointFlags, tellEnd, withPoints } from "../curve-options.ts";
 import { checkFolder, type Io } from "../io.ts";
 import { splitDelayOf } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
@@ -39,7 +39,7 @@ interface Targets {
   readonly energy?: number;
 }
 
-interface LearnOptions extends ScanningOptions, CorrectionOptions, PointOptions {
+interface LearnOptions extends ScanningOptions, CorrectionOptions, PointFlags {
   readonly delays: readonly number[];
   readonly energy?: number;
   readonly half: number;
@@ -50,7 +50,7 @@ interface LearnOptions extends ScanningOptions, CorrectionOptions, PointOptions 
 type LearnSettings = Omit<Parameters<typeof learnSplitDelay>[0], "optics" | "monitors"> & CorrectionOptions;
 type ZeroSettings = Omit<Parameters<typeof findZeroDelay>[0], "optics"> & CorrectionOptions;
 
-interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointOptions {
+interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointFlags {
   readonly signal?: string;
   readonly energy?: number;
 }
