@@ -10,6 +10,9 @@ import { collect, parseWhole, type Session } from "./command.ts";
 import { readText } from "./read-text.ts";
 import { asDarkRule } from "./settings.ts";
 
+/** What `--tags` takes. */
+export const tagsMeaning = "only these: a tag list (a file, as sacla tags -o writes it), or FIRST-LAST";
+
 const shotChoices = ["all", "dark", "exposed", "on", "off"] as const;
 type ShotChoice = (typeof shotChoices)[number];
 
@@ -38,17 +41,17 @@ export function withChoice(command: Command, usual: string): Command {
       collect,
       [],
     )
-    .option("--tags <tags>", "only these: a tag list (a file, as sacla tags -o writes it), or FIRST-LAST")
+    .option("--tags <tags>", tagsMeaning)
     .option("-n, --limit <shots>", "at most this many shots", parseWhole);
 }
 
-/** Adds the options of {@link DarkOptions}. */
-export function withDark(command: Command): Command {
+/** Adds the options of {@link DarkOptions}. @param usual - what is subtracted without `--dark` */
+export function withDark(command: Command, usual = "head, where the run has one"): Command {
   return command
     .option(
       "--dark [from]",
       "subtract a dark: head (of the run), auto (else of the run nearest in time), none, or a dark run " +
-        "(default: head, where the run has one)",
+        `(default: ${usual})`,
       parseDark,
     )
     .option("--no-dark", "subtract no dark")
@@ -173,7 +176,8 @@ async function ofClass(run: Run, wanted: ShotChoice, signal: AbortSignal): Promi
   return await (wanted === "on" ? run.on({ signal }) : run.off({ signal }));
 }
 
-async function listedTags(run: Run, among: RunTags, text: string, signal: AbortSignal): Promise<RunTags> {
+/** The tags that `--tags` names. @throws BAD_ARGUMENT for one that the run does not have */
+export async function listedTags(run: Run, among: RunTags, text: string, signal: AbortSignal): Promise<RunTags> {
   const [, first, last] = /^(\d+)-(\d+)$/.exec(text) ?? [];
   if (first !== undefined && last !== undefined && !existsSync(text)) return among.between(Number(first), Number(last));
   const { tags } = parseTagList(readText(text, "The tag list"));

@@ -103,7 +103,7 @@ export const commandGroups: readonly (readonly [job: string, commands: readonly 
   ],
 ];
 
-/** Two lines that work, for the help of each command. */
+/** Two lines that work, for the help of each command and of each of its parts. */
 export const examples: Readonly<Record<string, readonly [string, string]>> = {
   runs: ["sacla runs -n 3", "sacla runs --follow"],
   info: ["sacla info", "sacla info 1520000 --json"],
@@ -114,6 +114,13 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   scatter: ["sacla scatter newest i0 diode", "sacla scatter 1520000 BM1 BM2 -o monitors.png"],
   stats: ["sacla stats", "sacla stats run.h5 -o missing.svg"],
   tma: ["sacla tma 1520000 -o tma.csv", "sacla tma create 1520000"],
+  "tma create": ["sacla tma create 1520000", 'sacla tma create newest --axis rows --comment "after realignment"'],
+  "tma run": ["sacla tma run 1 1520000", "sacla tma run 1 newest --db ../tma.sqlite"],
+  "tma csv": ["sacla tma csv 1 --run 1520000 -o tma.csv", "sacla tma csv 1 --run 1520000 --flagged -o all.csv"],
+  "tma h5": ["sacla tma h5 1 -o tma.h5", "sacla tma h5 1 --run 1520000 --add-to run.h5"],
+  "tma scale": ["sacla tma scale 1 1520000", "sacla tma scale 1 newest --fs-per-pulse 6.671"],
+  "tma list": ["sacla tma list", "sacla tma list --db ../tma.sqlite --json"],
+  "tma delete": ["sacla tma delete 1", "sacla tma delete 1 --rows --run 1520000"],
   image: ["sacla image newest octal", "sacla image 1520000 octal --tag 160697000 --log"],
   average: ["sacla average newest octal --class on", "sacla average 651236 MPCCD-2B1-M03-001-1 --dark 651264"],
   assemble: ["sacla assemble newest octal", "sacla assemble newest octal --class off --method area -o off.png"],
@@ -137,11 +144,24 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     "sacla delay-scan newest --of xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage --fs-per-pixel 2.6 --plot scan.svg",
     "sacla delay-scan live delay -2 6 --of diode --pumped pumped --i0 i0 --t0-error 10 --experiment exp.json",
   ],
+  "delay-scan live": [
+    "sacla delay-scan live delay -2 6 --of diode --pumped pumped --i0 i0 --t0-error 10 --shutter xrays",
+    "sacla delay-scan live delay -2 6 --of diode --pumped pumped --i0 i0 --dry-run",
+  ],
+  "delay-scan shared": [
+    "sacla delay-scan shared delay -2 6 33 --of diode --pumped pumped --i0 i0 --error 0.005 --shutter xrays",
+    "sacla delay-scan shared delay -2 6 33 --of diode --error 0.005 --dry-run",
+  ],
   calibrate: [
     "sacla calibrate newest octal --calibrant LaB6 --distance 55",
     "sacla calibrate 302001 --url 302001.h5 --calibrant LaB6 --distance 80 -o rings.poni",
   ],
   geometry: ["sacla geometry compare hits.geom newest", "sacla geometry compare hits.geom 1520000 --json"],
+  "geometry compare": ["sacla geometry compare hits.geom newest", "sacla geometry compare hits.geom 1520000 --json"],
+  "geometry write": [
+    "sacla geometry write old.geom newest -o new.geom",
+    "sacla geometry write old.geom 1520000 -o new.geom --json",
+  ],
   convert: ["sacla convert newest --class on -o on.h5", "sacla convert 1520000 --for crystfel -o hits.h5"],
   "add-signals": [
     "sacla add-signals 1520000 run.h5 BM2 xfel_bl_3_tc_spec_1/energy",
@@ -174,7 +194,13 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     "sacla energy 9978 --dry-run",
     "sacla energy edge 9978.2 9958 9998 41 --signal foil_diode --normalise foil_i0 --shutter xrays",
   ],
+  "energy edge": [
+    "sacla energy edge 9978.2 9958 9998 41 --signal foil_diode --normalise foil_i0 --shutter xrays",
+    "sacla energy edge 9978.2 9958 9998 41 --signal foil_diode --normalise foil_i0 --dry-run",
+  ],
   sdo: ["sacla sdo delay=1 energy=9000 --dry-run", "sacla sdo zero -0.05 0.05 41 --shutter xrays"],
+  "sdo learn": ["sacla sdo learn --delays 0,0.5,1 --shutter xrays", "sacla sdo learn --delays 0,1 --dry-run"],
+  "sdo zero": ["sacla sdo zero -0.05 0.05 41 --shutter xrays", "sacla sdo zero -0.05 0.05 41 --energy 9000 --dry-run"],
   optimise: [
     "sacla optimise bl3_quad_1=-1:1:0.4 bl3_taper_1=-1:1:0.4 --signal i0 --shutter xrays --dry-run",
     "sacla optimise sample_x=-0.5:0.5:0.1 sample_y=-0.5:0.5:0.1 --signal diode --normalise i0 --shutter xrays",
@@ -192,5 +218,8 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   completion: ['eval "$(sacla completion bash)"', "sacla completion fish > ~/.config/fish/completions/sacla.fish"],
   serve: ["sacla serve sim:", "sacla serve run.h5 --http 127.0.0.1:5580"],
   keys: ["sacla keys new laptop", "sacla keys list"],
+  "keys new": ["sacla keys new laptop", "sacla keys new hutch --role control"],
+  "keys list": ["sacla keys list", "sacla keys list --json"],
+  "keys revoke": ["sacla keys revoke laptop", "sacla keys revoke laptop --json"],
   "madoca-rehearsal": ["sacla madoca-rehearsal experiment.json", "sacla serve sim: --madoca experiment.json"],
 };

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import { errorCatalogue, firstError, isSaclaError, toSaclaError } from "../core/errors.ts";
 import { packageManifest, withPagesFound } from "../files/index.ts";
 import { ANSWERED, EXIT_INTERRUPTED, type Host } from "./command.ts";
@@ -19,7 +19,11 @@ export async function runCli(argv: readonly string[], raw: Io): Promise<number> 
     .showHelpAfterError("(see: sacla help)")
     .exitOverride()
     // By their names alone, what commands do finds room beside them on 80 columns; their own help says the rest.
-    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .configureHelp({
+      subcommandTerm: (command) => command.name(),
+      optionDescription: (option) => withoutEmpty(help.optionDescription(option)),
+      argumentDescription: (argument) => withoutEmpty(help.argumentDescription(argument)),
+    })
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
   try {
     if (argv[0] === "complete") return await complete(argv.slice(1), io);
@@ -41,7 +45,7 @@ export async function runCli(argv: readonly string[], raw: Io): Promise<number> 
 }
 
 /** `-1ps` would be read as options: with a real minus sign it is a number, which is read as one. */
-function withMinus(word: string): string {
+export function withMinus(word: string): string {
   return /^-\d[\d.]*(e[+-]?\d+)?[a-zµμ°]+$/i.test(word) ? `−${word.slice(1)}` : word;
 }
 
@@ -53,10 +57,22 @@ async function addCommands(program: Command, name: string | undefined, io: Io): 
     for (const one of listed) if (!isNamed || one.name === name) (await one.load())(program, io, host);
   }
   for (const command of program.commands) {
-    const [first, second] = examples[command.name()] ?? [];
-    if (first !== undefined) command.addHelpText("after", `\nExamples:\n  ${first}\n  ${second}`);
+    addExamples(command, command.name());
+    for (const part of command.commands) addExamples(part, `${command.name()} ${part.name()}`);
   }
   hintAtHelp(program, "sacla");
+}
+
+function addExamples(command: Command, name: string): void {
+  const [first, second] = examples[name] ?? [];
+  if (first !== undefined) command.addHelpText("after", `\nExamples:\n  ${first}\n  ${second}`);
+}
+
+const help = new Help();
+
+/** A default of nothing says nothing. */
+function withoutEmpty(description: string): string {
+  return description.replace(/ \(default: (\[\]|"")\)$/, "").replace(/, default: (\[\]|"")\)$/, ")");
 }
 
 const commandNames = commandGroups.flatMap(([, listed]) => listed.map(({ name }) => name));

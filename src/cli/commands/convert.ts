@@ -7,7 +7,7 @@ import type { Ledger } from "../../core/ledger.ts";
 import { defined } from "../../core/options.ts";
 import type { Roi } from "../../core/roi.ts";
 import { counted } from "../../core/show.ts";
-import { parseCondition, parseTagList, type Run, tableFormOf } from "../../db/index.ts";
+import { parseCondition, type Run, tableFormOf } from "../../db/index.ts";
 import {
   type Converted,
   type ConvertPreview,
@@ -25,12 +25,14 @@ import {
 import type { View } from "../../ip/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { ledgerLine } from "../average-run.ts";
+import { chooseDark, type DarkOptions, listedTags, tagsMeaning, withDark } from "../choices.ts";
 import {
   type AddCommand,
   type CommandResult,
   type CommonOptions,
   collect,
   declare,
+  findDetector,
   findRun,
   parseNumber,
   parseWhole,
@@ -39,9 +41,8 @@ import {
 } from "../command.ts";
 import { type ConvertProgram, convertPrograms, formatFor, nextCommands, readerWarnings } from "../convert-for.ts";
 import { StepProgress } from "../progress.ts";
-import { readText } from "../read-text.ts";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, DarkOptions {
   readonly out?: string;
   readonly format?: FileFormat;
   readonly for?: ConvertProgram;
@@ -56,7 +57,6 @@ interface Options extends CommonOptions {
   readonly detector: string[];
   readonly roi?: Roi;
   readonly signal: string[];
-  readonly dark?: "none" | "head" | number;
   readonly assembled?: boolean;
   readonly view: View;
   /** Commander's form of `--no-sensors`. */
@@ -82,7 +82,7 @@ export const convert: AddCommand = (program, io) =>
     withOptions,
     async (session, options, [number]) => {
       const run = await findRun(session, number);
-      const request = requestOf(run, withIds(session, options));
+      const request = await requestOf(session, run, withIds(session, options));
       const out = options.out ?? `${run.number}.${request.format === "cxi" ? "cxi" : "h5"}`;
       // What can be known to be wrong is said before hours of reading.
       if (options.table !== undefined) tableFormOf(options.table);
@@ -96,7 +96,8 @@ export const convert: AddCommand = (program, io) =>
   );
 
 function withOptions(command: Command): Command {
-  return command
+  const usual = "none; head for cheetah, nxmx and cxi";
+  return withDark(command, usual)
     .addArgument(runArgument())
     .option("-o, --out <file>", "file to write (default: <run>.h5, or <run>.cxi)")
     .addOption(
@@ -112,7 +113,7 @@ function withOptions(command: Command): Command {
       ).choices(convertPrograms),
     )
     .addOption(new Option("--class <class>", "which shots").choices(shotClasses).default("all"))
-    .option("--tags <file>", "only the tags in this list, as MakeTagList or sacla tags -o writes it")
+    .option("--tags <tags>", tagsMeaning)
     .option(
       "--where <condition>",
       'only shots where a signal fulfils a condition: "i0 > 5nC", or a band, "4nC < i0 < 6nC"; can be repeated',
@@ -139,11 +140,6 @@ function withOptions(command: Command): Command {
       "equipment id or pattern with *; can be repeated; none: no signals (default: those of DataConvert)",
       collect,
       [],
-    )
-    .option(
-      "--dark <from>",
-      "subtract a dark: head (of the run), none, or a dark run (default: none; head for cheetah, nxmx and cxi)",
-      parseDark,
     )
     .option("--assembled", "also write one assembled picture per shot")
     .addOption(new Option("--view <view>", "of assembled pictures").choices(["source", "detector"]).default("detector"))
@@ -347,13 +343,12 @@ function withIds({ facility }: Session, options: Options): Options {
   };
 }
 
-function requestOf(run: Run, options: Options): ConvertRequest {
+async function requestOf(session: Session, run: Run, options: Options): Promise<ConvertRequest> {
   const {
     format,
     units,
     limit,
     roi,
-    dark,
     assembled,
     view,
     sensors,
@@ -378,7 +373,7 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     limit,
     hits,
     roi,
-    dark,
+    dark: await darkOf(session, run, options),
     view,
     sensors,
     compression,
@@ -387,10 +382,21 @@ function requestOf(run: Run, options: Options): ConvertRequest {
     missing,
     assembled,
     cameraLengthMm: cameraLength,
-    tags: tags === undefined ? undefined : [...parseTagList(readText(tags, "The tag list")).tags],
+    tags:
+      tags === undefined
+        ? undefined
+        : [...(await listedTags(run, await run.tags({ signal: session.signal }), tags, session.signal))],
     detectors: detector.length === 0 ? undefined : detector,
     signals: signal.length === 0 ? undefined : signal.filter((id) => id !== "none"),
   };
+}
+
+/** Undefined: what the layout has without a word. A run stands with its number in the file. */
+async function darkOf(session: Session, run: Run, options: Options): Promise<ConvertRequest["dark"]> {
+  if (options.dark === undefined && options.darkRun === undefined) return undefined;
+  const [detector] = options.detector;
+  const dark = await chooseDark(session, run, detector ?? (await findDetector(run, undefined)).id, options);
+  return typeof dark === "string" ? dark : dark.number;
 }
 
 /** Any of the options of hits asks for hits. */
@@ -409,8 +415,4 @@ function parseRoi(text: string): Roi {
     throw new InvalidArgumentError("It must be rows,columns as 100:200,0:512.");
   }
   return { rows: [r0, r1], columns: [c0, c1] };
-}
-
-function parseDark(text: string): "none" | "head" | number {
-  return text === "none" || text === "head" ? text : parseWhole(text);
 }

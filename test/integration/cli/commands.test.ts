@@ -189,6 +189,9 @@ describe("sacla", () => {
       imageBytes: 5 * 8 * 64 * 32 * 4,
     });
     expect(await text("convert", "newest", "--dry-run")).toMatch(/9 of 9 shots to read\n.*\nnothing was written\n$/);
+    const tags = (await text("tags", "newest", "--class", "exposed")).trim().split("\n").slice(1, 3).join("-");
+    for (const dark of [["--dark", "auto"], ["--dark"], ["--no-dark"]])
+      expect(await text("convert", "newest", "--dry-run", "--tags", tags, ...dark)).toContain("2 of 9 shots to read");
     expect(existsSync("never.h5")).toBe(false);
     const taken = fileURLToPath(import.meta.url);
     expect(await text("convert", "newest", "-o", taken, "--dry-run")).toMatch(/is there already: give --overwrite/);
