@@ -19,6 +19,8 @@ const { xsize, ysize } = mpccdParameters;
 
 /** Beyond this many σ a ring or spot is left out. */
 const REACH = 5;
+const CELL_UM = 500;
+const noRings: readonly number[] = [];
 
 /** A sensor in the detector plane: columns run along (cos, sin), rows along (sin, −cos). */
 interface Plane {
@@ -39,7 +41,8 @@ export function makePattern(experiment: RunSeries, geometry: SensorGeometry): Pa
     const radiusUm = ringRadiusUm(ring, sample.distanceMm, photonEnergyEv);
     return radiusUm === null ? [] : [{ ...ring, radiusUm }];
   });
-  for (let row = 0; row < ysize; row++) addRow(row, sample, rings, plane, { expected, ringShare, ringOf });
+  const cells = ringsByCell(rings);
+  for (let row = 0; row < ysize; row++) addRow(row, sample, rings, cells, plane, { expected, ringShare, ringOf });
   return { expected, ringShare, ringOf, rings, total: expected.reduce((sum, value) => sum + value, 0) };
 }
 
@@ -48,6 +51,7 @@ function addRow(
   row: number,
   sample: Sample,
   rings: readonly SeenRing[],
+  cells: ReturnType<typeof ringsByCell>,
   plane: Plane,
   { expected, ringShare, ringOf }: Pick<Pattern, "expected" | "ringShare" | "ringOf">,
 ): void {
@@ -64,7 +68,8 @@ function addRow(
     const fall = 1 + squared / (radiusUm * radiusUm);
     const seen = seenShare(xUm, distanceUm, squared);
     const rest = (expected[i] ?? 0) + (seen * photons) / (fall * Math.sqrt(fall));
-    ringsAt(rings, Math.sqrt(squared));
+    const radius = Math.sqrt(squared);
+    ringsAt(rings, cells[Math.floor(radius / CELL_UM)] ?? noRings, radius);
     const ring = seen * here.photons;
     if (ring > 0) {
       ringShare[i] = Math.round((255 * ring) / (rest + ring));
@@ -81,10 +86,11 @@ interface SeenRing extends Ring {
 /** What {@link ringsAt} found last: an object for each pixel would cost more than the rings. */
 const here = { photons: 0, strongest: 0 };
 
-function ringsAt(rings: readonly SeenRing[], radiusUm: number): void {
+function ringsAt(rings: readonly SeenRing[], near: readonly number[], radiusUm: number): void {
   here.photons = 0;
   let most = 0;
-  for (let k = 0; k < rings.length; k++) {
+  for (let n = 0; n < near.length; n++) {
+    const k = near[n] ?? 0;
     const ring = rings[k];
     if (ring === undefined) continue;
     const distance = (radiusUm - ring.radiusUm) / ring.sigmaUm;
@@ -95,6 +101,16 @@ function ringsAt(rings: readonly SeenRing[], radiusUm: number): void {
     most = photons;
     here.strongest = k;
   }
+}
+
+/** The rings that are seen in each stretch of {@link CELL_UM}, from the beam outwards. */
+function ringsByCell(rings: readonly SeenRing[]): readonly (readonly number[])[] {
+  const reachOf = ({ radiusUm, sigmaUm }: SeenRing, sign: number): number =>
+    Math.floor((radiusUm + sign * REACH * sigmaUm) / CELL_UM);
+  const cells = 2 + Math.max(-2, ...rings.map((ring) => reachOf(ring, 1)));
+  return Array.from({ length: cells }, (_, cell) =>
+    rings.flatMap((ring, k) => (cell >= reachOf(ring, -1) && cell <= reachOf(ring, 1) ? [k] : [])),
+  );
 }
 
 /** Spots are so wide that the middle of a pixel stands for its area. */

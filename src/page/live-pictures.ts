@@ -80,7 +80,7 @@ export class LivePictures {
       this.#tellWanted();
       await this.#newer(waitMs, signal);
     }
-    const frame = known < this.#seq ? ((await this.#maker?.frame(params)) ?? null) : null;
+    const frame = known < this.#seq ? ((await this.#maker?.frame(params, false)) ?? null) : null;
     return { frame, counts: this.#counts(), now: Date.now() / 1000, error: this.#error };
   }
 
@@ -228,7 +228,6 @@ export class LivePictures {
       images,
       before,
     );
-    before?.forgetOlder();
     this.#seq++;
     this.#made++;
     this.#isWanted = false;

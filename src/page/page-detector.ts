@@ -129,7 +129,7 @@ export class PageDetector {
   async numbers(
     shot: Pick<Shot, "tag" | "images">,
     axis: RadialAxis | null,
-  ): Promise<Pick<PageFrame, "histogram" | "profile">> {
+  ): Promise<Omit<NonNullable<PageFrame["numbers"]>, "tag">> {
     const rings = axis === null ? null : this.#profileFor(axis);
     const results = await reduce(
       alone(shot),

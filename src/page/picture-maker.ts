@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { asImage, type Image, type RawImage } from "../core/ndarray.ts";
 import { cutRoi, type Roi, roiShape } from "../core/roi.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
@@ -8,9 +9,9 @@ import type { WholePicture } from "./shown.ts";
 type Frame = PageFrame;
 type Look = Pick<CallParams<"page.picture">, "region" | "side" | "rois" | "profile">;
 
-type Numbers = Pick<Frame, "histogram" | "profile" | "numbersTag">;
+type Numbers = NonNullable<Frame["numbers"]>;
 /** What is known of a shot before its images are looked at. */
-type About = Omit<Frame, "picture" | "rings" | "rois" | keyof Numbers | "reducedMs">;
+type About = Omit<Frame, "picture" | "rings" | "rois" | "numbers" | "reducedMs">;
 
 /** A part of a picture. */
 export interface CutPicture {
@@ -24,6 +25,8 @@ export interface CutPicture {
 
 /** Curves need not be as new as the picture: those of a shot so little older will do. */
 const NUMBERS_MS = 500;
+/** Axes whose newest curves are remembered. */
+const KEPT_AXES = 8;
 
 /** One shot, or the mean of some, of which pictures are made: of each look one, whoever asks for it and how often. */
 export class PictureMaker {
@@ -35,9 +38,8 @@ export class PictureMaker {
   readonly #began: number;
   readonly #parts = new Map<string, Frame["picture"]>();
   readonly #numbers = new Map<string, Promise<Numbers>>();
-  /** When the shots came whose curves these are. */
-  readonly #made = new Map<string, number>();
-  #before: PictureMaker | undefined;
+  /** The newest curves of each axis, of this picture or of one before, and when they were begun. */
+  readonly #newest: Map<string, { readonly at: number; readonly numbers: Numbers }>;
 
   /**
    * @param before - the picture before this one, of the same detector, whose curves may still do; its memory is used,
@@ -45,7 +47,7 @@ export class PictureMaker {
    */
   constructor(about: About, detector: PageDetector, images: Readonly<Record<string, RawImage>>, before?: PictureMaker) {
     this.#began = performance.now();
-    this.#before = before;
+    this.#newest = before === undefined ? new Map() : before.#newest;
     this.#about = about;
     this.tag = about.tag;
     this.#detector = detector;
@@ -53,13 +55,14 @@ export class PictureMaker {
     this.whole = detector.picture(images, before?.whole);
   }
 
-  async frame({ region, side, rois, profile }: Look): Promise<Frame> {
+  /** @param waits - for the curves of this picture; false: the picture comes at once, with the newest that there are */
+  async frame({ region, side, rois, profile }: Look, waits: boolean): Promise<Frame> {
     // Before anything is waited for: the memory may then be that of a later shot.
     const picture = this.#part(region, side);
     const sums = this.#detector.regions(this.#images, this.whole, rois);
     const rings = this.#detector.rings(profile);
-    const numbers = await this.#numbersFor(profile);
-    return { ...this.#about, reducedMs: performance.now() - this.#began, picture, rings, rois: sums, ...numbers };
+    const numbers = waits ? await this.#numbersFor(profile) : this.#newestNumbers(profile);
+    return { ...this.#about, reducedMs: performance.now() - this.#began, picture, rings, rois: sums, numbers };
   }
 
   /** A copy of a part of the picture, every pixel, with what is known of the shot. */
@@ -73,36 +76,36 @@ export class PictureMaker {
     return { image, region: part, about: this.#about, assembler: this.#detector.assembler };
   }
 
+  #newestNumbers(profile: Look["profile"]): Numbers | null {
+    const newest = this.#newest.get(JSON.stringify(profile));
+    // A failure is told to who waits for it.
+    if (newest === undefined || this.#began - newest.at > NUMBERS_MS) this.#numbersFor(profile).catch(() => {});
+    return newest?.numbers ?? null;
+  }
+
   #numbersFor(profile: Look["profile"]): Promise<Numbers> {
     const key = JSON.stringify(profile);
-    const known = this.#numbers.get(key) ?? this.#fromBefore(key);
-    if (known !== undefined) return known;
-    const made = this.#detector
-      .numbers({ tag: this.tag, images: this.#images }, profile)
-      .then((numbers) => ({ ...numbers, numbersTag: this.tag }));
-    this.#made.set(key, this.#began);
+    const made = this.#numbers.get(key) ?? this.#makeNumbers(key, profile);
     this.#numbers.set(key, made);
     return made;
   }
 
-  #fromBefore(key: string): Promise<Numbers> | undefined {
-    const before = this.#before;
-    if (before === undefined) return undefined;
-    const [at, numbers] = [before.#made.get(key), before.#numbers.get(key)];
-    if (at === undefined || numbers === undefined || this.#began - at > NUMBERS_MS) return undefined;
-    this.#made.set(key, at);
-    this.#numbers.set(key, numbers);
+  async #makeNumbers(key: string, profile: Look["profile"]): Promise<Numbers> {
+    // Who has asked for the picture is answered first.
+    await setImmediate();
+    const shot = { tag: this.tag, images: this.#images };
+    const numbers = { ...(await this.#detector.numbers(shot, profile)), tag: this.tag };
+    if (this.#newest.size >= KEPT_AXES) this.#newest.clear();
+    this.#newest.set(key, { at: this.#began, numbers });
     return numbers;
   }
 
   /** Resolves when nothing is computed of the images any more: their memory can be used for a later shot. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#numbers.values());
-  }
-
-  /** There is a newer one: those before this one are not needed any more. */
-  forgetOlder(): void {
-    this.#before = undefined;
+    for (let n = -1; n < this.#numbers.size; ) {
+      n = this.#numbers.size;
+      await Promise.allSettled(this.#numbers.values());
+    }
   }
 
   /** One pixel, and where it comes from. */

@@ -22,7 +22,7 @@ export class StoredPictures {
   }
 
   async frame(params: CallParams<"page.picture">, signal?: AbortSignal): Promise<CallResult<"page.picture">> {
-    return await (await this.#maker(params, signal)).frame(params);
+    return await (await this.#maker(params, signal)).frame(params, true);
   }
 
   async pixel(

@@ -103,11 +103,15 @@ const frame = v.strictObject({
       error: doubles,
     }),
   ),
-  /** Of which shot `histogram` and `profile` are: live this one, or one at most 500 ms older. */
-  numbersTag: tag,
-  /** Of all pixels of all sensors, 1 ADU (or photon) wide. */
-  histogram: v.strictObject({ from: v.number(), binWidth: v.number(), counts: doubles }),
-  profile: v.nullable(v.strictObject({ unit, radial: doubles, mean: doubles, error: doubles })),
+  /** Of all images of a shot: live of this one or of one somewhat older; null: they are not there yet. */
+  numbers: v.nullable(
+    v.strictObject({
+      tag,
+      /** Of all pixels of all sensors, 1 ADU (or photon) wide. */
+      histogram: v.strictObject({ from: v.number(), binWidth: v.number(), counts: doubles }),
+      profile: v.nullable(v.strictObject({ unit, radial: doubles, mean: doubles, error: doubles })),
+    }),
+  ),
 });
 /** One picture with what was computed of the same images. */
 export type PageFrame = v.InferOutput<typeof frame>;

@@ -15,6 +15,9 @@ import { japanClock, PictureView, pictureSide } from "./picture-view.tsx";
 import { SignalPlots } from "./signal-plots.tsx";
 import { type LiveFrame, useLive } from "./use-live.ts";
 
+/** What is drawn beside the first picture waits for it so long at most: each plot takes as much time as the picture. */
+const LATE_MS = 1000;
+
 /** What the beam does now. */
 export function LivePanel({ bl, methods }: PanelProps) {
   const isLive = methods.includes("live.shots");
@@ -51,6 +54,7 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
     },
   );
   const quiet = useQuiet();
+  const isLate = useLater(LATE_MS);
   return (
     <div className="live">
       <div className="live-picture">
@@ -76,7 +80,7 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
         )}
       </div>
       <div className="live-plots">
-        <SignalPlots bl={bl} />
+        {frame === undefined && !isLate ? null : <SignalPlots bl={bl} />}
         {frame === undefined ? null : <FrameCurves frame={frame} />}
       </div>
     </div>
@@ -84,18 +88,19 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
 }
 
 /** What was computed of the images; drawn again only when it was computed again. */
-export const FrameCurves = memo(
-  FrameCurvesNow,
-  (before, { frame }) =>
-    before.frame.numbersTag === frame.numbersTag && before.frame.profile?.unit === frame.profile?.unit,
-);
+export const FrameCurves = memo(FrameCurvesNow, (before, { frame: { numbers } }) => {
+  const { numbers: old } = before.frame;
+  return old?.tag === numbers?.tag && old?.profile?.unit === numbers?.profile?.unit;
+});
 
-function FrameCurvesNow({ frame }: { frame: Pick<LiveFrame, "histogram" | "profile" | "numbersTag" | "hits"> }) {
-  const { histogram, profile, hits } = frame;
-  const { x, y } = useMemo(() => filled(histogram), [histogram]);
+function FrameCurvesNow({ frame: { numbers, hits } }: { frame: Pick<LiveFrame, "numbers" | "hits"> }) {
+  const found = useMemo(() => (numbers === null ? null : filled(numbers.histogram)), [numbers]);
+  const profile = numbers?.profile ?? null;
   return (
     <>
-      <Curve title="Histogram of all pixels" x={x} y={y} xLabel="ADU" yLabel="pixels" isLog />
+      {found === null ? null : (
+        <Curve title="Histogram of all pixels" x={found.x} y={found.y} xLabel="ADU" yLabel="pixels" isLog />
+      )}
       {profile === null ? null : (
         <Curve title="Radial profile" x={profile.radial} y={profile.mean} xLabel={profile.unit} yLabel="mean / ADU" />
       )}
@@ -120,11 +125,24 @@ function HitRate({ hits }: { hits: NonNullable<LiveFrame["hits"]> }) {
 }
 
 /** The part of a histogram that has counts. */
-function filled({ from, binWidth, counts }: LiveFrame["histogram"]): { x: Float64Array; y: Float64Array } {
+function filled({ from, binWidth, counts }: NonNullable<LiveFrame["numbers"]>["histogram"]): {
+  x: Float64Array;
+  y: Float64Array;
+} {
   const first = Math.max(0, counts.findIndex((count) => count > 0) - 2);
   const last = Math.min(counts.length, counts.findLastIndex((count) => count > 0) + 3);
   const y = counts.slice(first, last);
   return { x: y.map((_, i) => from + (first + i) * binWidth), y: y.map((count) => (count === 0 ? Number.NaN : count)) };
+}
+
+/** True when so long has gone by. */
+function useLater(ms: number): boolean {
+  const [isLater, setLater] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLater(true), ms);
+    return () => clearTimeout(timer);
+  }, [ms]);
+  return isLater;
 }
 
 /** Why the picture is no longer what happens now. It draws again only when that changes: the picture is costly. */

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { isSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
+import { httpEndpoint } from "../../transport/http/client.ts";
+import { askAhead } from "../ask-ahead.ts";
 import { type AddCommand, DEFAULT_BEAMLINE, parseWhole } from "../command.ts";
 import type { Io } from "../io.ts";
 import { type PageFiles, pageDefaults, withPageOptions } from "../page-options.ts";
@@ -37,6 +39,7 @@ export const view: AddCommand = (program, io) => {
       const settings = readSettings(io, source).values;
       const url = source ?? settings.url ?? "sim:";
       const { keys, audit, port, columns, plans, presets } = options;
+      const { bl = DEFAULT_BEAMLINE } = settings;
       const experiment = options.experiment ?? settings.experiment;
       const show = async (at: number): Promise<void> =>
         await serveUntilStopped(
@@ -44,7 +47,7 @@ export const view: AddCommand = (program, io) => {
             url,
             zmq: [],
             http: { host: HOST, port: at },
-            bl: settings.bl ?? DEFAULT_BEAMLINE,
+            bl,
             defaults: pageDefaults(settings),
             leases: "sacla-leases.jsonl",
             karaboDetector: [],
@@ -55,7 +58,10 @@ export const view: AddCommand = (program, io) => {
           },
           io,
           ([address]) => {
-            if (options.open && address !== undefined) openBrowser(`${address}/`, io);
+            if (address === undefined) return;
+            if (options.open) openBrowser(`${address}/`, io);
+            // A program that waits for the address has its own first question.
+            if (options.json !== true) askAhead(httpEndpoint(address), bl, io.signal).catch(() => {});
           },
         );
       try {

@@ -1,8 +1,10 @@
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { connect } from "../../../src/connect.ts";
 import { Live } from "../../../src/live/index.ts";
 import { LivePictures } from "../../../src/page/live-pictures.ts";
+import { PageDetector } from "../../../src/page/page-detector.ts";
+import { WholePicture } from "../../../src/page/shown.ts";
 
 const look = { region: null, side: 100, rois: [], profile: null };
 
@@ -56,4 +58,50 @@ it("LivePictures reads no shot before somebody has seen the picture of the one b
   const second = await next(first.frame?.seq ?? null);
   expect([second.frame?.seq, read]).toEqual([(first.frame?.seq ?? 0) + 1, 2]);
   pictures.close();
+});
+
+it("LivePictures makes each picture once for twenty viewers, and waits for none that has stalled", async () => {
+  await using facility = await connect("sim:");
+  const [assembled, cut, numbers] = [
+    vi.spyOn(PageDetector.prototype, "picture"),
+    vi.spyOn(WholePicture.prototype, "part"),
+    vi.spyOn(PageDetector.prototype, "numbers"),
+  ];
+  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001-1", dark: null, mean: 1, what: "all", hits: null } as const;
+  const pictures = new LivePictures(facility, subject);
+  const profile = { unit: "r_mm", distanceMm: null, photonEnergyEv: null } as const;
+  const next = async (after: number | null) =>
+    (await pictures.next({ ...subject, ...look, profile, after, waitMs: 10_000 }, undefined)).frame;
+  // The first of them is given a picture and asks no more.
+  const stalled = await next(null);
+  const viewers = Array.from({ length: 20 }, async () => {
+    const seen: number[] = [];
+    for (let frame = stalled; seen.length < 4; seen.push(frame?.seq ?? NaN)) frame = await next(frame?.seq ?? null);
+    return seen;
+  });
+  const seen = await Promise.all(viewers);
+  const newest = Math.max(...seen.flat());
+  for (const one of seen) expect(one).toEqual(one.toSorted((a, b) => a - b));
+  expect(assembled.mock.calls.length).toBeLessThanOrEqual(newest + 1);
+  expect(cut.mock.calls.length).toBeLessThanOrEqual(newest);
+  expect(numbers.mock.calls.length).toBeLessThanOrEqual(newest);
+  pictures.close();
+  vi.restoreAllMocks();
+});
+
+it("LivePictures gives a picture before its curves, and the newest curves with later ones", async () => {
+  await using facility = await connect("sim:");
+  const numbers = vi.spyOn(PageDetector.prototype, "numbers");
+  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001-1", dark: null, mean: 1, what: "all", hits: null } as const;
+  const pictures = new LivePictures(facility, subject);
+  const next = async (after: number | null) =>
+    (await pictures.next({ ...subject, ...look, after, waitMs: 10_000 }, undefined)).frame;
+  const first = await next(null);
+  expect([first?.numbers, numbers.mock.calls.length]).toEqual([null, 0]);
+  const second = await next(first?.seq ?? null);
+  expect(second?.numbers?.tag).toBe(first?.tag);
+  const { counts = new Float64Array(0) } = second?.numbers?.histogram ?? {};
+  expect(counts.reduce((sum, n) => sum + n, 0)).toBeGreaterThan(500_000);
+  pictures.close();
+  vi.restoreAllMocks();
 });
