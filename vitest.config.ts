@@ -33,6 +33,7 @@ export default defineConfig({
     hookTimeout: timeoutMs,
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     sequence: { sequencer: ProgramsFirst },
+    setupFiles: ["test/support/equal-arrays.ts"],
     projects: [
       // No sockets, no processes of ours: the files share their modules, which halves the time.
       {
