@@ -6,7 +6,8 @@
  *     │
  * ReducePass          one loop over the shots; counts each shot in the ledger as used or dropped
  *     │
- * CorrectionChain     only when corrections are given: drops a shot, or gives a corrected float32 image
+ * CorrectionChain     only when corrections are given: drops a shot, or gives a corrected float32 image. Where all that
+ *     │               is asked goes by SensorKernel, and each pixel is corrected by itself, that kernel corrects too
  *     │
  * SensorFeed          one for each sensor; gives the image to each reducer in one of three ways
  *     ├─▶ SensorKernel      sums, squares, least and greatest value, histogram, and what a reducer counts itself

@@ -68,8 +68,8 @@ export class ReducePass<R extends Reducers> {
 
   async run(shots: ShotStream): Promise<void> {
     const { inMemory } = shots;
-    // Images that are corrected first do not stay where they are.
-    if (inMemory !== undefined && this.#chain === undefined) await this.#runInMemory(inMemory);
+    // What is not the same for all shots is done shot by shot.
+    if (inMemory !== undefined && this.#chain?.isSteady !== false) await this.#runInMemory(inMemory);
     else await this.#runOneByOne(shots);
   }
 
@@ -97,6 +97,8 @@ export class ReducePass<R extends Reducers> {
     for (let first = 0; first < shots.length; first += GROUP) {
       throwIfAborted(signal);
       const group = Array.from({ length: Math.min(GROUP, shots.length - first) }, (_, k) => shots.shot(first + k));
+      // A steady chain drops none.
+      for (const shot of group) this.#chain?.reject(shot);
       for (const { spec, data } of shots.sensors) this.#stackFeed(spec, data).addGroup(data, first, group);
       for (const shot of group) {
         this.#use(shot);

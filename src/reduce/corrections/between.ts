@@ -20,6 +20,7 @@ export function between(low: number, high: number, otherwise: 0 | "missing" = "m
     name: "between",
     settings: { low, high, otherwise },
     begin: () => ({
+      pixelwise: true,
       sensor: () => (pixels) => {
         const kernel = kernelOf(pixels);
         if (kernel !== undefined)
@@ -47,6 +48,7 @@ export function scale(factor: number): Correction {
     name: "scale",
     settings: { factor },
     begin: () => ({
+      pixelwise: true,
       sensor: () => (pixels) => multiply(pixels, factor),
     }),
   };

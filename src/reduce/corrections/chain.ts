@@ -1,7 +1,7 @@
 import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
-import { imageInPlace, takeDifference } from "../images/in-place.ts";
+import { correctInto, imageInPlace, type SensorCorrection } from "../images/in-place.ts";
 import type { Correction, CorrectionStage } from "./correction.ts";
 
 /** Where corrections tell what they did to used shots. */
@@ -37,16 +37,24 @@ export class CorrectionChain {
     return null;
   }
 
-  /** For the images of one sensor: gives them corrected, in memory that is reused. */
-  sensor(frame: ImageSpec): (pixels: Pixels) => Float32Array {
+  /** Whether it does the same to images of all shots. */
+  get isSteady(): boolean {
+    return this.#passes.every(({ shot, accepted }) => shot === undefined && accepted === undefined);
+  }
+
+  /** What is done to the images of one sensor. */
+  sensor(frame: ImageSpec): SensorCorrection {
     const level = this.#passes[0]?.level?.(frame);
     const steps = this.#passes.slice(level === undefined ? 0 : 1).flatMap((pass) => pass.sensor?.(frame) ?? []);
-    const corrected = imageInPlace(frame.rows * frame.columns, this.#passes.length);
-    return (pixels) => {
-      takeDifference(pixels, level, corrected);
-      for (const step of steps) step(corrected);
+    const isPixelwise = this.isSteady && this.#passes.every(({ sensor, pixelwise }) => !sensor || pixelwise === true);
+    let corrected: Float32Array | undefined;
+    const image = (pixels: Pixels): Float32Array => {
+      corrected ??= imageInPlace(frame.rows * frame.columns, this.#passes.length);
+      correctInto(correction, pixels, corrected);
       return corrected;
     };
+    const correction: SensorCorrection = { level, steps, isPixelwise, image };
+    return correction;
   }
 }
 

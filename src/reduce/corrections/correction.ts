@@ -38,6 +38,15 @@ export interface CorrectionStage {
    * @default it does something else
    */
   level?(frame: ImageSpec): Float64Array;
-  /** Prepares for a sensor, once; gives what is done to each of its images: row-major, in place. */
-  sensor?(frame: ImageSpec): (pixels: Float32Array) => void;
+  /**
+   * True: what is done to a pixel depends on no other pixel and on no shot, so what `sensor` gives also takes pieces of
+   * images, which is faster.
+   * @default it takes whole images, shot by shot
+   */
+  readonly pixelwise?: true;
+  /**
+   * Prepares for a sensor, once; gives what is done to each of its images: row-major, in place. `first` is the number of
+   * the first pixel: 0 but for pieces of images, see `pixelwise`.
+   */
+  sensor?(frame: ImageSpec): (pixels: Float32Array, first: number) => void;
 }

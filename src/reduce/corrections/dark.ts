@@ -15,9 +15,10 @@ export function dark({ mean }: { readonly mean: DarkMeans }): Correction {
     settings: mean,
     begin: () => ({
       level,
+      pixelwise: true,
       sensor: (frame) => {
         const own = level(frame);
-        return (pixels) => takeDifference(pixels, own, pixels);
+        return (pixels, first) => takeDifference(pixels, own, pixels, first);
       },
     }),
   };

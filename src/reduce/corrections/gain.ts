@@ -18,6 +18,7 @@ export function gain(relative: BySensor<number | NdArray>): Correction {
     name: "gain",
     settings: relative,
     begin: () => ({
+      pixelwise: true,
       sensor: (frame) => {
         const own = correctionFor("relative gain", relative, frame);
         if (typeof own === "number") {
@@ -27,7 +28,7 @@ export function gain(relative: BySensor<number | NdArray>): Correction {
         const factors = mapPixels("relative gain", own, frame).map((g) => 1 / g);
         const wrong = factors.find((factor) => !(factor > 0 && factor < Infinity) && !Number.isNaN(factor));
         if (wrong !== undefined) throw badGain(frame, 1 / wrong);
-        return (pixels) => multiply(pixels, factors);
+        return (pixels, first) => multiply(pixels, factors, first);
       },
     }),
   };

@@ -18,13 +18,27 @@ export function mask(reasons: BySensor<NdArray>): Correction {
     name: "mask",
     settings: reasons,
     begin: () => ({
+      pixelwise: true,
       sensor: (frame) => {
         const own = mapPixels("mask", correctionFor("mask", reasons, frame), frame);
         const bad = Uint32Array.from(own.keys()).filter((i) => own[i] !== 0);
-        return (pixels) => {
-          for (let k = 0; k < bad.length; k++) pixels[bad[k] ?? 0] = NaN;
+        return (pixels, first) => {
+          const end = first + pixels.length;
+          for (let k = placeOf(bad, first); k < bad.length && (bad[k] ?? end) < end; k++)
+            pixels[(bad[k] ?? 0) - first] = NaN;
         };
       },
     }),
   };
+}
+
+/** Of the first entry that is at least `least`, in ascending order. */
+function placeOf(sorted: Uint32Array, least: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? 0) < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -117,7 +117,7 @@ export class CubePass<R extends Reducers> {
       const regions = Object.entries(this.#options.values?.sums ?? {}).filter(([, { detector }]) => detector === detId);
       sensor = {
         frame,
-        correct: this.#isCorrected ? this.#chain.sensor(frame) : (pixels) => pixels,
+        correct: this.#isCorrected ? this.#chain.sensor(frame).image : (pixels) => pixels,
         sums: regions.map(([name, region]) => ({ name, of: regionSum(name, region, frame) })),
         groups: new ImageGroups(this.#options.values?.images ?? {}, frame, this.#isCorrected ? "float32" : frame.type),
       };

@@ -60,8 +60,11 @@ export function checkGrid(detId: string, tag: number, pixels: ArrayLike<number>)
   );
 }
 
-/** Whether the first values that are not 0, of every 61st pixel, are no small ones. */
-function isUsual(pixels: ArrayLike<number>): boolean {
+/**
+ * Whether the first values that are not 0, of every 61st pixel, are no small ones.
+ * @param forSure - false also when there are fewer such values than are looked at
+ */
+export function isUsual(pixels: ArrayLike<number>, forSure = false): boolean {
   let [values, small] = [0, 0];
   for (let i = 0; i < pixels.length && values < ENOUGH; i += LOOKED_AT) {
     const size = Math.abs(pixels[i] ?? NaN);
@@ -69,5 +72,5 @@ function isUsual(pixels: ArrayLike<number>): boolean {
     values++;
     if (size < LEAST_LARGEST) small++;
   }
-  return values > 0 && 4 * small <= values;
+  return values >= (forSure ? ENOUGH : 1) && 4 * small <= values;
 }

@@ -1,6 +1,7 @@
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { Arena, hasFunctions, instantiateKernel } from "../../core/wasm.ts";
+import { correctInto, letKernelWorkOn, type SensorCorrection, TILE } from "../images/in-place.ts";
 import type { KernelWork, Layout, Reducer } from "../reducer.ts";
 import type { PixelSlice, ReduceKernel } from "./accumulator.ts";
 import { AccumulatorSet, type AccumulatorSpec } from "./accumulator-set.ts";
@@ -19,11 +20,6 @@ export const GROUP = 8;
 
 /** Of images with fractions that come one by one. */
 const REAL_GROUP = 4;
-
-/**
- * Pixels taken in together, by one counter after the other: a group's piece of 128 KiB stays in the cache between them.
- */
-export const TILE = 8192;
 
 /** Smaller images are worth neither the memory of a kernel nor the wait for others. */
 const FEWEST_PIXELS = 4096;
@@ -88,7 +84,10 @@ function isReduceKernel(exports: object): exports is ReduceKernel {
 
 /** What is counted of the images of one sensor. */
 interface SensorStatistics extends AccumulatorSpec {
+  /** Of the images that come. */
   readonly type: PixelType;
+  /** Done to each piece of the images before it is counted, as float32. @default nothing */
+  readonly correct?: SensorCorrection | undefined;
 }
 
 /** Bytes of the slices of images that {@link GROUP} images are copied into. */
@@ -105,14 +104,17 @@ export function tileMemory(arena: Arena, type: PixelType): Pixels {
 export class SensorKernel implements BatchStatistics {
   readonly #pixels: number;
   readonly #type: PixelType;
+  readonly #correct: SensorCorrection | undefined;
   /** Of whole numbers that fit 16 bits, in whichever type they come: they are counted several times as fast. */
   readonly #whole: AccumulatorSet;
   /** Of all others; undefined for images that have none. */
   readonly #any: AccumulatorSet | undefined;
   #kernel: ReduceKernel | undefined;
   #buffer: ArrayBuffer | undefined;
-  /** Pixels that lie elsewhere are copied here, tile by tile. */
+  /** Pixels that lie elsewhere are copied here, tile by tile; and those that are corrected. */
   #scratch: Pixels = new Uint16Array();
+  /** The pieces of corrected images in there: of whole tiles, and of the last one. */
+  #corrected: readonly [tiles: readonly Float32Array[], last: readonly Float32Array[]] = [[], []];
   /**
    * Images that come one by one wait here, as 16-bit whole numbers, until they are a group: what is counted for each
    * pixel is a multiple of an image, and the memory it lies in is far.
@@ -133,15 +135,30 @@ export class SensorKernel implements BatchStatistics {
     this.#most = Math.min(MOST_IMAGES, ...statistics.statistics.filter(isOwn).map((own) => own.mostImages ?? Infinity));
     this.#pixels = statistics.pixels;
     this.#type = statistics.type;
-    this.#whole = new AccumulatorSet(statistics, "uint16", true);
-    this.#any = statistics.type === "uint16" ? undefined : new AccumulatorSet(statistics, "float32", true);
+    this.#correct = statistics.correct;
+    const isCorrected = this.#correct !== undefined;
+    this.#whole = new AccumulatorSet(isCorrected ? { ...statistics, statistics: [] } : statistics, "uint16", true);
+    this.#any =
+      statistics.type === "uint16" && !isCorrected ? undefined : new AccumulatorSet(statistics, "float32", true);
   }
 
   /** Memory it needs at most; what is for fractions is not touched when there are none. */
   get bytes(): number {
     const allocations = [...this.#whole.allocations, ...(this.#any?.allocations ?? [])];
     const waiting = [GROUP * this.#pixels * 2, this.#realGroup * this.#pixels * 4];
-    return Arena.bytesFor([tileBytes(this.#type), ...waiting, ...allocations]);
+    const maps = this.#correct === undefined ? [] : [2 * TILE, ...this.#maps];
+    return Arena.bytesFor([tileBytes(this.#tileType), ...waiting, ...allocations, ...maps]);
+  }
+
+  /** Bytes of the numbers of each pixel that a correction may need, one map for each of its steps. */
+  get #maps(): readonly number[] {
+    const { level, steps = [] } = this.#correct ?? {};
+    return [...(level === undefined ? [] : [level]), ...steps].map(() => 8 * this.#pixels);
+  }
+
+  /** Of the pixels that are counted. */
+  get #tileType(): PixelType {
+    return this.#correct === undefined ? this.#type : "float32";
   }
 
   /** Gets its memory; to be called once, before anything else. @throws RangeError when there is not enough */
@@ -149,11 +166,30 @@ export class SensorKernel implements BatchStatistics {
     const kernel = kernelOver(arena);
     this.#kernel = kernel;
     this.#buffer = arena.memory.buffer;
-    this.#scratch = tileMemory(arena, this.#type);
+    this.#scratch = tileMemory(arena, this.#tileType);
     this.#waiting = arena.uint16(GROUP * this.#pixels, false);
     this.#waitingReal = arena.float32(this.#realGroup * this.#pixels, false);
     this.#whole.allocate(kernel, arena);
     this.#any?.allocate(kernel, arena);
+    if (this.#correct === undefined) return;
+    const pieces = (length: number): Float32Array[] =>
+      Array.from({ length: GROUP }, (_, k) => {
+        return new Float32Array(arena.memory.buffer, this.#scratch.byteOffset + 4 * TILE * k, length);
+      });
+    this.#corrected = [pieces(TILE), pieces(this.#pixels % TILE)];
+    letKernelWorkOn(this.#corrected.flat(), arena);
+  }
+
+  /** The first pixels of an image, corrected. */
+  firstPiece(image: Pixels): Float32Array {
+    const piece = this.#pieceOf(0, Math.min(TILE, this.#pixels));
+    if (this.#correct !== undefined) correctInto(this.#correct, image.subarray(0, piece.length), piece);
+    return piece;
+  }
+
+  /** Whether it corrects the images itself. */
+  get corrects(): boolean {
+    return this.#correct !== undefined;
   }
 
   /** Images counted since the last {@link SensorKernel.clear}. */
@@ -193,7 +229,7 @@ export class SensorKernel implements BatchStatistics {
     if (this.#waitingTags.length > 0) this.#countWhole(this.#waiting, 0, this.#waitingTags.splice(0));
     const images = this.#waitsReal;
     this.#waitsReal = 0;
-    if (this.#any !== undefined && images > 0) this.#count(this.#any, this.#waitingReal, 0, images);
+    if (images > 0) this.#countReal(this.#waitingReal, 0, images);
   }
 
   /** Makes room. */
@@ -235,9 +271,9 @@ export class SensorKernel implements BatchStatistics {
     const at = this.#waits * this.#pixels;
     if (data instanceof Uint16Array)
       this.#waiting.set(data.subarray(number * this.#pixels, (number + 1) * this.#pixels), at);
-    else if (!this.#asWhole(data, number, this.#waiting.byteOffset + 2 * at)) {
+    else if (this.#correct !== undefined || !this.#asWhole(data, number, this.#waiting.byteOffset + 2 * at)) {
       if (this.#realGroup > 0) this.#wait(data.subarray(number * this.#pixels, (number + 1) * this.#pixels));
-      else if (this.#any !== undefined) this.#count(this.#any, data, number, 1);
+      else this.#countReal(data, number, 1);
       return;
     }
     this.#waitingTags.push(tag);
@@ -249,9 +285,15 @@ export class SensorKernel implements BatchStatistics {
     if (++this.#waitsReal === this.#realGroup) this.finish();
   }
 
+  /** Counts images of whole numbers, unless they are corrected first. */
   #countWhole(data: Pixels, first: number, tags: readonly number[]): void {
-    this.#count(this.#whole, data, first, tags.length);
+    if (this.#correct !== undefined) this.#countReal(data, first, tags.length);
+    else this.#count(this.#whole, data, first, tags.length);
     this.#tags.push(...tags);
+  }
+
+  #countReal(data: Pixels, first: number, images: number): void {
+    if (this.#any !== undefined) this.#count(this.#any, data, first, images);
   }
 
   /** Writes a float32 image as whole numbers; false when it has others. */
@@ -274,18 +316,28 @@ export class SensorKernel implements BatchStatistics {
 
   /** Shows images tile by tile in the memory of the kernel, until told to stop by false; gives whether it was not. */
   #eachTile(data: Pixels, first: number, images: number, show: (piece: PixelSlice) => boolean): boolean {
-    const size = data.BYTES_PER_ELEMENT;
-    const inPlace = data.buffer === this.#buffer;
+    const correct = this.#correct;
+    const inPlace = data.buffer === this.#buffer && correct === undefined;
+    const size = (inPlace ? data : this.#scratch).BYTES_PER_ELEMENT;
     const stride = size * (inPlace ? this.#pixels : TILE);
     for (let from = 0; from < this.#pixels; from += TILE) {
       const length = Math.min(TILE, this.#pixels - from);
       const at = first * this.#pixels + from;
       if (!inPlace)
-        for (let k = 0; k < images; k++)
-          this.#scratch.set(data.subarray(at + k * this.#pixels, at + k * this.#pixels + length), k * TILE);
+        for (let k = 0; k < images; k++) {
+          const part = data.subarray(at + k * this.#pixels, at + k * this.#pixels + length);
+          if (correct === undefined) this.#scratch.set(part, k * TILE);
+          else correctInto(correct, part, this.#pieceOf(k, length), from);
+        }
       const address = inPlace ? data.byteOffset + size * at : this.#scratch.byteOffset;
       if (!show({ address, images, stride, first: from, length })) return false;
     }
     return true;
+  }
+
+  /** Memory for the corrected pixels of image `k` of a group. */
+  #pieceOf(k: number, length: number): Float32Array {
+    const [tiles, last] = this.#corrected;
+    return (length === TILE ? tiles : last)[k] ?? new Float32Array(length);
   }
 }

@@ -2,9 +2,9 @@ import { badArgument } from "../../core/guards.ts";
 import { contiguous, type Pixels, type PixelType, pixelTypeOf, type RawImage, shapeOf } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { Arena } from "../../core/wasm.ts";
-import { imageInPlace, takeDifference } from "../images/in-place.ts";
+import { imageInPlace, type SensorCorrection, takeDifference } from "../images/in-place.ts";
 import type { ClassDispatch, Layout, Reducer, State } from "../reducer.ts";
-import { checkGrid } from "./exact.ts";
+import { checkGrid, isUsual } from "./exact.ts";
 import { SensorKernel, statisticsOf, workOf } from "./kernel.ts";
 
 /** A reducer and what it has remembered of one sensor. */
@@ -19,6 +19,7 @@ const MOST_CLASSES = 8;
 /**
  * The kernel for images like these, not yet in memory; undefined when it can do nothing for the reducers.
  * @param waits - see {@link SensorKernel}
+ * @param correct - what the kernel itself does to the images first
  */
 export function kernelFor(
   reducers: readonly Reducer<unknown>[],
@@ -26,11 +27,12 @@ export function kernelFor(
   type: PixelType,
   dark: Float64Array | undefined,
   waits: boolean,
+  correct?: SensorCorrection,
 ): SensorKernel | undefined {
-  const statistics = statisticsOf(reducers, frame, type, dark);
+  const statistics = statisticsOf(reducers, frame, correct === undefined ? type : "float32", dark);
   return statistics.length === 0
     ? undefined
-    : new SensorKernel({ pixels: frame.rows * frame.columns, type, statistics, dark, frame }, waits);
+    : new SensorKernel({ pixels: frame.rows * frame.columns, type, statistics, dark, frame, correct }, waits);
 }
 
 /** Bytes of the kernels of all classes of shots, at most. */
@@ -60,8 +62,8 @@ function byFunction<T extends { readonly dispatch: ClassDispatch<Layout> }>(item
 /** How the images of a sensor come to the reducers. */
 interface SensorFeedOptions {
   readonly dark?: Float64Array | undefined;
-  /** Corrects an image, instead of the dark. */
-  readonly correct?: ((pixels: Pixels) => Float32Array) | undefined;
+  /** Done to each image, instead of the dark. */
+  readonly correct?: SensorCorrection | undefined;
   /** Memory in which images come, with room for the kernel. @default memory of its own, into which images are copied */
   readonly arena?: Arena | undefined;
   /** False: never by the kernel. @default true */
@@ -80,6 +82,7 @@ interface Classes {
 /** Shows the images of one sensor to each reducer: by the kernel those it knows, or one by one. */
 export class SensorFeed {
   readonly #frame: ImageSpec;
+  /** Of the images that the reducers are given. */
   readonly #type: PixelType;
   /** Those the kernel knows, those that dispatch images by class, and all others. */
   readonly #counted: readonly BoundReducer[];
@@ -118,7 +121,10 @@ export class SensorFeed {
       feeds: new Map(),
     }));
     const counted = this.#counted.map(({ reducer }) => reducer);
-    const kernel = mayCount ? kernelFor(counted, frame, this.#type, dark, waits) : undefined;
+    // Where no reducer needs whole images, the kernel corrects piece by piece what it counts.
+    const inPieces = correct?.isPixelwise === true && counted.length === reducers.length ? correct : undefined;
+    const type = inPieces === undefined ? this.#type : frame.type;
+    const kernel = mayCount ? kernelFor(counted, frame, type, dark, waits, inPieces) : undefined;
     this.#kernel =
       kernel !== undefined && (hasAllocated(kernel, arena) || hasAllocated(kernel, undefined)) ? kernel : undefined;
   }
@@ -129,20 +135,29 @@ export class SensorFeed {
     if (imageRows !== rows || imageColumns !== columns)
       throw badArgument(`shape of ${detId} at tag ${shot.tag}`, image.shape, `[${rows}, ${columns}] as before`);
     const stored = contiguous(image);
-    this.#enter(this.#correct === undefined ? stored : this.#correct(stored), shot);
+    if (this.#kernel?.corrects === true && pixelTypeOf(stored) === this.#frame.type) {
+      this.#checkStored(stored, this.#kernel, shot);
+      this.#accumulate(this.#kernel, stored, 0, [shot]);
+    } else this.#enter(this.#correct?.image(stored) ?? stored, shot);
   }
 
   /**
-   * Takes in consecutive images of the frame's shape and type, at most GROUP; they must not need a correction.
+   * Takes in consecutive images of the frame's shape and type, at most GROUP.
    * @param first - number of the first in `data`
    */
   addGroup(data: Pixels, first: number, shots: readonly Shot[]): void {
     const pixels = this.#frame.rows * this.#frame.columns;
-    for (const [k, shot] of shots.entries())
-      this.#check(data.subarray((first + k) * pixels, (first + k + 1) * pixels), shot);
-    if (this.#kernel !== undefined) this.#accumulate(this.#kernel, data, first, shots);
-    for (const [k, shot] of shots.entries())
-      this.#show(data.subarray((first + k) * pixels, (first + k + 1) * pixels), shot, this.#kernel !== undefined);
+    const imageOf = (k: number): Pixels => data.subarray((first + k) * pixels, (first + k + 1) * pixels);
+    if (this.#kernel?.corrects === true) {
+      for (const [k, shot] of shots.entries()) this.#checkStored(imageOf(k), this.#kernel, shot);
+      this.#accumulate(this.#kernel, data, first, shots);
+    } else if (this.#correct !== undefined) {
+      for (const [k, shot] of shots.entries()) this.#enter(this.#correct.image(imageOf(k)), shot);
+    } else {
+      for (const [k, shot] of shots.entries()) this.#check(imageOf(k), shot);
+      if (this.#kernel !== undefined) this.#accumulate(this.#kernel, data, first, shots);
+      for (const [k, shot] of shots.entries()) this.#show(imageOf(k), shot, this.#kernel !== undefined);
+    }
   }
 
   /** Puts what the kernel has counted into the states. */
@@ -158,7 +173,7 @@ export class SensorFeed {
   /** Takes in an image that is corrected. */
   #enter(pixels: Pixels, shot: Shot): void {
     this.#check(pixels, shot);
-    const isCounted = this.#kernel !== undefined && pixelTypeOf(pixels) === this.#type;
+    const isCounted = this.#kernel?.corrects === false && pixelTypeOf(pixels) === this.#type;
     if (isCounted) this.#accumulate(this.#kernel, pixels, 0, [shot]);
     this.#show(pixels, shot, isCounted);
   }
@@ -166,6 +181,12 @@ export class SensorFeed {
   /** Whole numbers are never too small. @throws TOO_SMALL */
   #check(pixels: Pixels, { tag }: Shot): void {
     if (this.#sumsOnGrid && pixels instanceof Float32Array) checkGrid(this.#frame.detId, tag, pixels);
+  }
+
+  /** The same of an image that the kernel will correct: as a rule the first piece of it tells. @throws TOO_SMALL */
+  #checkStored(pixels: Pixels, kernel: SensorKernel, shot: Shot): void {
+    if (this.#sumsOnGrid && this.#correct !== undefined && !isUsual(kernel.firstPiece(pixels), true))
+      this.#check(this.#correct.image(pixels), shot);
   }
 
   #accumulate(kernel: SensorKernel, data: Pixels, first: number, shots: readonly Shot[]): void {

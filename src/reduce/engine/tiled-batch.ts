@@ -1,9 +1,10 @@
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Arena } from "../../core/wasm.ts";
+import { TILE } from "../images/in-place.ts";
 import type { Accumulator, PixelSlice } from "./accumulator.ts";
 import { AccumulatorSet } from "./accumulator-set.ts";
 import { Float32Sums } from "./accumulators.ts";
-import { kernelOver, TILE, tileBytes, tileMemory } from "./kernel.ts";
+import { kernelOver, tileBytes, tileMemory } from "./kernel.ts";
 import type { BatchStatistics, HistogramSpec, Statistic } from "./statistic.ts";
 
 /**

@@ -3,8 +3,10 @@ import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { subtractDark } from "../dark-means.ts";
 import { kernelBinary } from "./kernel-binary.ts";
 
-/** Pixels brought into the memory of the kernel at a time. */
-const TILE = 8192;
+/**
+ * Pixels that kernels take in at a time, by one after the other: a piece of 8 images stays in the cache between them.
+ */
+export const TILE = 8192;
 
 /** The functions of kernels/images.ts, which work on an image where it lies; addresses in bytes. */
 interface ImageKernel {
@@ -26,6 +28,24 @@ interface Place {
 
 const places = new WeakMap<Float32Array, Place>();
 
+/** What a chain of corrections does to the images of one sensor. */
+export interface SensorCorrection {
+  /** Taken off each pixel first. */
+  readonly level: Float64Array | undefined;
+  /** Then done to the pixels in this order, in place; `first` is the number of the first of them. */
+  readonly steps: readonly ((pixels: Float32Array, first: number) => void)[];
+  /** Whether a piece of an image can be corrected by itself, and when other shots have come meanwhile. */
+  readonly isPixelwise: boolean;
+  /** A whole image corrected, in memory that is reused. */
+  image(pixels: Pixels): Float32Array;
+}
+
+/** Writes consecutive pixels, corrected, into `out`; `first` is the number of the first of them in their image. */
+export function correctInto({ level, steps }: SensorCorrection, pixels: Pixels, out: Float32Array, first = 0): void {
+  takeDifference(pixels, level, out, first);
+  for (const step of steps) step(out, first);
+}
+
 /**
  * Memory for an image that is changed or looked at where it lies, where the kernel can work on it if there is room.
  * @param maps - one number of each pixel, such as a dark: how many can lie beside it
@@ -34,13 +54,19 @@ export function imageInPlace(length: number, maps = 0): Float32Array {
   try {
     const arena = new Arena(imageBytes(length, maps));
     const image = arena.float32(length);
-    const kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as ImageKernel;
-    places.set(image, { kernel, arena, tile: arena.uint16(TILE), maps: new Map() });
+    letKernelWorkOn([image], arena);
     return image;
   } catch (error) {
     if (error instanceof RangeError) return new Float32Array(length);
     throw error;
   }
+}
+
+/** Lets the kernel work on images, or pieces of them, in the arena; maps are copied beside them once for all. */
+export function letKernelWorkOn(images: readonly Float32Array[], arena: Arena): void {
+  const kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as ImageKernel;
+  const place = { kernel, arena, tile: arena.uint16(TILE, false), maps: new Map<Float64Array, number>() };
+  for (const image of images) places.set(image, place);
 }
 
 /** Bytes of such memory. */
@@ -73,38 +99,56 @@ function mapBeside(place: Place | undefined, map: Float64Array): number {
 /**
  * Brings an image into `image`, less the dark when there is one: in double precision, then rounded to float32.
  * `pixels` may be `image` itself.
+ * @param first - number of the first pixel, for a piece of an image
  */
-export function takeDifference(pixels: Pixels, dark: Float64Array | undefined, image: Float32Array): void {
+export function takeDifference(
+  pixels: Pixels,
+  dark: Float64Array | undefined,
+  image: Float32Array,
+  first: number = 0,
+): void {
   const place = places.get(image);
   const address = dark === undefined ? 0 : mapBeside(place, dark);
   if (place === undefined || (dark !== undefined && address === 0)) {
     if (dark === undefined) image.set(pixels);
-    else subtractDark(pixels, dark, image);
+    else subtractDark(pixels, dark.subarray(first), image);
     return;
   }
   const { kernel, tile } = place;
+  const level = address === 0 ? 0 : address + 8 * first;
   if (pixels instanceof Float32Array) {
     if (pixels !== image) image.set(pixels);
-    if (address !== 0) kernel.differenceF32(image.byteOffset, image.length, address, image.byteOffset);
+    if (level !== 0) kernel.differenceF32(image.byteOffset, image.length, level, image.byteOffset);
     return;
   }
-  for (let first = 0; first < pixels.length; first += TILE) {
-    const part = pixels.subarray(first, first + TILE);
+  if (pixels.buffer === tile.buffer) {
+    kernel.differenceU16(pixels.byteOffset, pixels.length, level, image.byteOffset);
+    return;
+  }
+  for (let at = 0; at < pixels.length; at += TILE) {
+    const part = pixels.subarray(at, at + TILE);
     tile.set(part);
-    const level = address === 0 ? 0 : address + 8 * first;
-    kernel.differenceU16(tile.byteOffset, part.length, level, image.byteOffset + 4 * first);
+    kernel.differenceU16(tile.byteOffset, part.length, level === 0 ? 0 : level + 8 * at, image.byteOffset + 4 * at);
   }
 }
 
-/** Multiplies each pixel by a number, or by one of its own. */
-export function multiply(pixels: Float32Array, factor: number | Float64Array): void {
+/**
+ * Multiplies each pixel by a number, or by one of its own.
+ * @param first - number of the first pixel, for a piece of an image
+ */
+export function multiply(pixels: Float32Array, factor: number | Float64Array, first: number = 0): void {
   const place = places.get(pixels);
   const isNumber = typeof factor === "number";
   const factors = isNumber ? 0 : mapBeside(place, factor);
   if (place !== undefined && (isNumber || factors !== 0))
-    place.kernel.multiplyF32(pixels.byteOffset, pixels.length, isNumber ? factor : NaN, factors);
+    place.kernel.multiplyF32(
+      pixels.byteOffset,
+      pixels.length,
+      isNumber ? factor : NaN,
+      isNumber ? 0 : factors + 8 * first,
+    );
   else if (isNumber) for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * factor;
-  else for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * (factor[i] ?? NaN);
+  else for (let i = 0; i < pixels.length; i++) pixels[i] = (pixels[i] ?? NaN) * (factor[first + i] ?? NaN);
 }
 
 const bits = new DataView(new ArrayBuffer(4));

@@ -57,11 +57,13 @@ export function hits(options: HitOptions): Reducer<Hits> {
     accumulator: ({ rows, columns }: ImageSpec, dark: Float64Array | undefined) =>
       new LitCounts(threshold, dark, rows * columns),
   };
-  let memory: Float32Array | undefined;
-  const imageFor = (pixels: Pixels, dark: Float64Array | undefined): Float32Array => {
-    if (memory?.length !== pixels.length) memory = imageInPlace(pixels.length);
-    takeDifference(pixels, dark, memory);
-    return memory;
+  const made = new Map<string, Float32Array>();
+  const imageFor = (detId: string, pixels: Pixels, dark: Float64Array | undefined): Float32Array => {
+    const known = made.get(detId);
+    const image = known?.length === pixels.length ? known : imageInPlace(pixels.length, withPeaks ? 0 : 1);
+    made.set(detId, image);
+    takeDifference(pixels, dark, image);
+    return image;
   };
   return defineReducer({
     name:
@@ -70,7 +72,7 @@ export function hits(options: HitOptions): Reducer<Hits> {
     appliesDark: withPeaks ? undefined : "in-add",
     layout: ({ rows, columns }) => ({
       shots: { type: "series", width: 2 },
-      image: { type: "scratch", bytes: imageBytes(rows * columns, 0) },
+      image: { type: "scratch", bytes: imageBytes(rows * columns, withPeaks ? 0 : 1) },
     }),
     kernel: withPeaks
       ? undefined
@@ -84,7 +86,7 @@ export function hits(options: HitOptions): Reducer<Hits> {
           },
         },
     add: ({ shots }, pixels, { tag }, frame, dark) => {
-      const image = dark === undefined && kernelOf(pixels) !== undefined ? pixels : imageFor(pixels, dark);
+      const image = dark === undefined && kernelOf(pixels) !== undefined ? pixels : imageFor(frame.detId, pixels, dark);
       shots.push(tag, ...countLit(image, frame, threshold, withPeaks ? snr : undefined));
     },
     result: ({ shots }) => flagged(shots.tags, shots.column(0), withPeaks ? shots.column(1) : null, conditions),

@@ -1,8 +1,8 @@
 import type { Arena } from "../../core/wasm.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
-import { GROUP, TILE } from "../engine/kernel.ts";
+import { GROUP } from "../engine/kernel.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
-import { float32From } from "../images/in-place.ts";
+import { float32From, TILE } from "../images/in-place.ts";
 
 /**
  * An unsigned 16-bit pixel less its dark, as float32, is at least `least` exactly when its stored number is above a

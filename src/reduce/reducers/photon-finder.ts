@@ -1,11 +1,10 @@
 import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
-import { TILE } from "../engine/kernel.ts";
 import { kernelBinary } from "../engine/kernel-binary.ts";
 import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
-import { float32From } from "../images/in-place.ts";
+import { float32From, TILE } from "../images/in-place.ts";
 import { ImageTotals, PixelLimits } from "./lit-counts.ts";
 
 /** The function of kernels/reduce.ts that is used here; addresses in bytes. */

@@ -2,10 +2,9 @@ import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { quantize } from "../engine/exact.ts";
 import { kernelBinary } from "../engine/kernel-binary.ts";
+import { TILE } from "../images/in-place.ts";
 import type { SensorBins } from "./radial-bins.ts";
 
-/** Pixels taken in together. */
-const TILE = 8192;
 /**
  * Tables of sums that neighbouring pixels go to in turn: mostly they lie in one bin, and need not wait for each other.
  */
