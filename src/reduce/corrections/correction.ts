@@ -45,8 +45,8 @@ export interface CorrectionStage {
    */
   readonly pixelwise?: true;
   /**
-   * Prepares for a sensor, once; gives what is done to each of its images: row-major, in place. `first` is the number of
-   * the first pixel: 0 but for pieces of images, see `pixelwise`.
+   * Prepares for a sensor, once; gives what is done to each of its images: row-major, in place. `first` is the number
+   * of the first pixel: 0 but for pieces of images, see `pixelwise`.
    */
   sensor?(frame: ImageSpec): (pixels: Float32Array, first: number) => void;
 }
