@@ -20,13 +20,17 @@ type Line = { readonly by: string } & (TimedCommand | { readonly left: true });
 /** How many facilities this process has made. */
 let made = 0;
 
+/** A facility with runs that somebody has started goes on for so long after the last command: half a day. */
+const RUNS_KEPT_SECONDS = 43_200;
+
 /** A process on another computer counts as running for so long after the last command. */
 const ELSEWHERE_SECONDS = 60;
 
 /**
- * A simulated facility whose devices stand where another process left them. While a process that has changed devices
- * still has its facility open, a process that opens it too gets the same facility: a file has each command with its
- * time, and each process does all commands. There is no file until a device is changed.
+ * A simulated facility whose devices stand where another process left them. A process that opens it too gets the same
+ * facility, with its runs and shots, while a process that has changed devices still has its facility open, and, when a
+ * run was started, for half a day after the last command: a file has each command with its time, and each process does
+ * all commands. There is no file until a device is changed.
  * @param path - of the file
  * @param warn - called once with the reason when commands cannot be kept; they are done all the same
  */
@@ -91,7 +95,7 @@ class Kept {
         if (used === undefined) return undefined;
         const [head, ...lines] = readLines(this.#path);
         if (!isHead(head)) throw new Error("its first line is not that of a simulated facility");
-        if (!someAreThere(lines as Line[], used))
+        if (!goesOn(lines as Line[], used))
           return { rests: restsAfter(options, head.rests, lines as Line[]), isShared: false };
         this.#since = this.#began - head.began;
         this.#began = head.began;
@@ -164,6 +168,11 @@ function readLines(path: string): unknown[] {
 
 function isHead(head: unknown): head is Head {
   return isRecord(head) && typeof head["began"] === "number" && isRecord(head["rests"]);
+}
+
+function goesOn(lines: readonly Line[], usedMs: number): boolean {
+  const hasRuns = lines.some((line) => "name" in line && line.name === "startRun");
+  return (hasRuns && Date.now() - usedMs < 1000 * RUNS_KEPT_SECONDS) || someAreThere(lines, usedMs);
 }
 
 /** Whether a facility that gave commands is open: its process runs, or has just written on another computer. */

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sleep } from "../../../src/core/async.ts";
@@ -25,6 +25,28 @@ describe("a simulated facility that is kept", () => {
     expect(second.facility.runInfo(3, run)).toMatchObject({ comment: "kept" });
     while (first.facility.runStatus(3, run) !== 0) await sleep(5);
     expect(second.facility.tags(3, run)).toEqual(first.facility.tags(3, run));
+  });
+
+  it("goes on when a run was started, with its runs and shots, for half a day", async () => {
+    const path = join(temporaryFolder(), "sim.jsonl");
+    const first = keptFacility(options, path, expect.unreachable);
+    const { run } = await first.control.startRun(3, { comment: "kept", detectors: [], shots: 20 });
+    await first.control.close();
+    const second = keptFacility(options, path, expect.unreachable);
+    while (second.facility.runStatus(3, run) !== 0) await sleep(5);
+    await second.control.move(axis, 10);
+    const again = await second.control.startRun(3, { comment: "next", detectors: [], shots: 5 });
+    await second.control.close();
+    const third = keptFacility(options, path, expect.unreachable);
+    while (third.facility.runStatus(3, again.run) !== 0) await sleep(5);
+    expect(third.facility.runs(3, 2)).toEqual([run, run + 1]);
+    for (const made of [run, again.run]) expect(third.facility.tags(3, made)).toEqual(second.facility.tags(3, made));
+    expect(third.facility.tags(3, run)).toEqual(first.facility.tags(3, run));
+    const yesterday = Date.now() / 1000 - 86_400;
+    utimesSync(path, yesterday, yesterday);
+    const later = keptFacility({}, path, expect.unreachable);
+    expect(() => later.facility.runInfo(3, again.run)).toThrow(/no run/);
+    expect((await later.control.read(axis)).value).toBe(10);
   });
 
   it("is one for all who have it at the same time: each can stop what another moves", async () => {
