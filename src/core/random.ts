@@ -1,3 +1,5 @@
+import { exp, log } from "./portable-math.ts";
+
 /**
  * Seeded randomness that depends on names and numbers, not on the order of calls: the same (seed, run, tag, …) gives
  * the same draws whoever asks, whenever.
@@ -96,7 +98,7 @@ export class Random {
       const v = 2 * this.uniform() - 1;
       const s = u * u + v * v;
       if (s > 0 && s < 1) {
-        const f = Math.sqrt((-2 * Math.log(s)) / s);
+        const f = Math.sqrt((-2 * log(s)) / s);
         this.#pair[1] = u * f;
         this.#pair[0] = v * f;
         this.#left = 2;
@@ -111,8 +113,9 @@ export class Random {
     const c = 1 / Math.sqrt(9 * d);
     for (;;) {
       const x = this.normal();
-      const v = (1 + c * x) ** 3;
-      if (v > 0 && Math.log(1 - this.uniform()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return (d * v) / shape;
+      const root = 1 + c * x;
+      const v = root * root * root;
+      if (v > 0 && log(1 - this.uniform()) < 0.5 * x * x + d - d * v + d * log(v)) return (d * v) / shape;
     }
   }
 
@@ -120,7 +123,7 @@ export class Random {
   poisson(mean: number): number {
     if (mean <= 0) return 0;
     if (mean > 30) return Math.max(0, Math.round(mean + Math.sqrt(mean) * this.normal()));
-    const limit = Math.exp(-mean);
+    const limit = exp(-mean);
     let n = 0;
     for (let p = this.uniform(); p > limit; p *= this.uniform()) n++;
     return n;

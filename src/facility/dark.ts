@@ -15,10 +15,10 @@ export interface DarkPattern {
   readonly dead: Uint32Array;
 }
 
-export function makeDarkPattern(sensorId: string): DarkPattern {
-  const { xsize, ysize, ports, pedestalAdu, pedestalStepAdu, fixedPatternAdu } = mpccdParameters;
+/** @param pedestal - the memory of the pedestal, which is filled */
+export function makeDarkPattern(sensorId: string, pedestal: Float32Array): DarkPattern {
+  const { xsize, ports, pedestalAdu, pedestalStepAdu, fixedPatternAdu } = mpccdParameters;
   const random = new Random(hash("dark pattern", sensorId));
-  const pedestal = new Float32Array(xsize * ysize);
   const portWidth = xsize / ports;
   for (let i = 0; i < pedestal.length; i++) {
     const port = Math.floor((i % xsize) / portWidth);

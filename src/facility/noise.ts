@@ -1,3 +1,4 @@
+import { log } from "../core/portable-math.ts";
 import type { Random } from "../core/random.ts";
 
 const SIZE = 65_536;
@@ -39,7 +40,7 @@ export function noiseTails(pixels: number, random: Random, put: (pixel: number, 
 function tailValue(random: Random): number {
   const start = -quantile(1 / SIZE);
   for (;;) {
-    const x = Math.sqrt(start * start - 2 * Math.log(1 - random.uniform()));
+    const x = Math.sqrt(start * start - 2 * log(1 - random.uniform()));
     if (random.uniform() * x < start) return x;
   }
 }
@@ -53,7 +54,7 @@ function makeTable(): Float32Array {
 function quantile(p: number): number {
   if (p > 0.5) return -quantile(1 - p);
   if (p < 0.02425) {
-    const q = Math.sqrt(-2 * Math.log(p));
+    const q = Math.sqrt(-2 * log(p));
     return (
       (((((-7.784894002430293e-3 * q - 0.3223964580411365) * q - 2.400758277161838) * q - 2.549732539343734) * q +
         4.374664141464968) *

@@ -1,4 +1,5 @@
 import type { SensorGeometry } from "../core/detector.ts";
+import { exp } from "../core/portable-math.ts";
 import type { RunSeries } from "./experiment.ts";
 import { mpccdParameters } from "./parameters.ts";
 import { type Ring, ringRadiusUm, type Sample, type SampleSpot, seenShare } from "./samples.ts";
@@ -32,7 +33,7 @@ interface Plane {
 export function makePattern(experiment: RunSeries, geometry: SensorGeometry): Pattern {
   const { sample, photonEnergyEv } = experiment;
   const angle = (geometry.rotationDeg * Math.PI) / 180;
-  const plane = { geometry, cos: Math.cos(angle), sin: Math.sin(angle) };
+  const plane = { geometry, cos: rounded(Math.cos(angle)), sin: rounded(Math.sin(angle)) };
   const expected = new Float32Array(xsize * ysize);
   const ringShare = new Uint8Array(xsize * ysize);
   const ringOf = new Uint8Array(xsize * ysize);
@@ -44,6 +45,11 @@ export function makePattern(experiment: RunSeries, geometry: SensorGeometry): Pa
   const cells = ringsByCell(rings);
   for (let row = 0; row < ysize; row++) addRow(row, sample, rings, cells, plane, { expected, ringShare, ringOf });
   return { expected, ringShare, ringOf, rings, total: expected.reduce((sum, value) => sum + value, 0) };
+}
+
+/** To 12 digits: the last one differs between runtimes. */
+function rounded(value: number): number {
+  return Math.round(value * 1e12) / 1e12;
 }
 
 /** Rings and diffuse scattering of a row, by the middle of each pixel. */
@@ -95,7 +101,7 @@ function ringsAt(rings: readonly SeenRing[], near: readonly number[], radiusUm: 
     if (ring === undefined) continue;
     const distance = (radiusUm - ring.radiusUm) / ring.sigmaUm;
     if (Math.abs(distance) >= REACH) continue;
-    const photons = ring.photons * Math.exp(-0.5 * distance * distance);
+    const photons = ring.photons * exp(-0.5 * distance * distance);
     here.photons += photons;
     if (photons <= most) continue;
     most = photons;
@@ -125,8 +131,7 @@ function addSpot(spot: SampleSpot, { geometry: g, cos, sin }: Plane, expected: F
   for (let r = Math.max(0, Math.ceil(row - reach)); r < Math.min(ysize, row + reach); r++) {
     for (let c = Math.max(0, Math.ceil(column - reach)); c < Math.min(xsize, column + reach); c++) {
       const i = r * xsize + c;
-      expected[i] =
-        (expected[i] ?? 0) + peak * Math.exp(-0.5 * (((r - row) / sigma) ** 2 + ((c - column) / sigma) ** 2));
+      expected[i] = (expected[i] ?? 0) + peak * exp(-0.5 * (((r - row) / sigma) ** 2 + ((c - column) / sigma) ** 2));
     }
   }
 }

@@ -1,3 +1,4 @@
+import { exp } from "../core/portable-math.ts";
 import type { Pump } from "./experiment.ts";
 import { timingParameters } from "./parameters.ts";
 
@@ -5,7 +6,7 @@ import { timingParameters } from "./parameters.ts";
 export function erf(x: number): number {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
   const poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  const positive = 1 - poly * Math.exp(-x * x);
+  const positive = 1 - poly * exp(-x * x);
   return x < 0 ? -positive : positive;
 }
 
@@ -31,5 +32,5 @@ export function pumpResponse(pump: Pick<Pump, "riseFs" | "recoveryFs">, tauFs: n
   const { riseFs: sigma, recoveryFs: decay } = pump;
   const rise = (1 + erf((tauFs - (sigma * sigma) / decay) / (Math.SQRT2 * sigma))) / 2;
   // Long before t0 the exponential overflows while the rise is 0.
-  return rise < 1e-9 ? 0 : rise * Math.exp((sigma * sigma) / (2 * decay * decay) - tauFs / decay);
+  return rise < 1e-9 ? 0 : rise * exp((sigma * sigma) / (2 * decay * decay) - tauFs / decay);
 }

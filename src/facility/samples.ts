@@ -1,4 +1,5 @@
 import { HC_EV_ANGSTROM } from "../core/constants.ts";
+import { exp } from "../core/portable-math.ts";
 
 /** Rounded to seven digits: every further digit would change the simulated images of each seed. */
 const HC_KEV_ANGSTROM = Number((HC_EV_ANGSTROM / 1000).toPrecision(7));
@@ -146,7 +147,8 @@ export const samples = {
 export function ringRadiusUm(ring: Ring, distanceMm: number, photonEnergyEv: number): number | null {
   const sine = HC_KEV_ANGSTROM / (photonEnergyEv / 1000) / (2 * ring.dSpacingAngstrom);
   if (sine >= Math.SQRT1_2) return null;
-  return 1000 * distanceMm * Math.tan(2 * Math.asin(sine));
+  // tan 2θ by sin θ, with no function of Math whose last digit differs between runtimes.
+  return (1000 * distanceMm * 2 * sine * Math.sqrt(1 - sine * sine)) / (1 - 2 * sine * sine);
 }
 
 /**
@@ -155,11 +157,12 @@ export function ringRadiusUm(ring: Ring, distanceMm: number, photonEnergyEv: num
  */
 export function seenShare(xUm: number, distanceUm: number, squared: number): number {
   const whole = distanceUm * distanceUm + squared;
-  return (1 - (xUm * xUm) / whole) * ((distanceUm * distanceUm) / whole) ** 1.5;
+  const cosine = distanceUm / Math.sqrt(whole);
+  return (1 - (xUm * xUm) / whole) * cosine * cosine * cosine;
 }
 
 /** Factor on a ring when the mean square displacement of the atoms grows: Debye–Waller, exp(−q²Δu²/3), q = 2π/d. */
 export function debyeWaller(dSpacingAngstrom: number, displacementA2: number): number {
   const q = (2 * Math.PI) / dSpacingAngstrom;
-  return Math.exp((-q * q * displacementA2) / 3);
+  return exp((-q * q * displacementA2) / 3);
 }

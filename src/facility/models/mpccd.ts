@@ -3,13 +3,14 @@ import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { hash, Random } from "../../core/random.ts";
-import { type DarkPattern, makeDarkPattern } from "../dark.ts";
+import type { DarkPattern } from "../dark.ts";
 import type { RunSeries } from "../experiment.ts";
-import { NOISE_STEP, noiseIncrement, noiseTable, noiseTails } from "../noise.ts";
+import { noiseTails } from "../noise.ts";
 import { mpccdParameters } from "../parameters.ts";
-import { makePattern, type Pattern } from "../pattern.ts";
-import { addDensePhotons, addPhotons, type Exposure, makeLotteries, type RowLotteries } from "../photons.ts";
+import { makePattern } from "../pattern.ts";
 import type { PulseModel } from "../pulse.ts";
+import { debyeWaller } from "../samples.ts";
+import { type Exposure, type Light, type SensorCanvas, sensorCanvas } from "../sensor-canvas.ts";
 import type { SimulatedShot } from "../shot.ts";
 import type { DetectorModel } from "./detector-model.ts";
 
@@ -52,15 +53,7 @@ const single: readonly Place[] = [[2000, 25_600, 0]];
 /** e⁻/ADU: one 10 keV photon is then 154 ADU. */
 const usualGain = 17.8;
 
-/** Sensors whose tables (2 MB without light, 5 MB with) are kept: three octals. */
-const SENSORS_KEPT = 24;
-
-interface Light extends Pattern {
-  readonly lotteries: RowLotteries;
-}
-
-const { xsize, ysize, pixelSizeUm, ports, rowNoiseAdu, readNoiseElectrons, saturationAdu, photonByPhotonLimit } =
-  mpccdParameters;
+const { xsize, ysize, pixelSizeUm, ports, readNoiseElectrons, saturationAdu, photonByPhotonLimit } = mpccdParameters;
 const portWidth = xsize / ports;
 
 const salts = { commonDrift: hash("common drift"), portDrift: hash("port drift") } as const;
@@ -69,10 +62,7 @@ const salts = { commonDrift: hash("common drift"), portDrift: hash("port drift")
 export class MpccdModel implements DetectorModel {
   readonly #pulses: PulseModel;
   readonly #seed: number;
-  readonly #dark = new Recent<DarkPattern>();
-  readonly #light = new Recent<Light>();
-  readonly #portOffset = new Float64Array(ports);
-  readonly #rowNoise = new Float64Array(ysize);
+  #canvas: SensorCanvas | undefined;
 
   constructor(seed: number, pulses: PulseModel) {
     this.#seed = seed;
@@ -105,12 +95,17 @@ export class MpccdModel implements DetectorModel {
   }
 
   darkPattern(sensorId: string): DarkPattern {
-    return this.#dark.get(sensorId, () => makeDarkPattern(sensorId));
+    return this.#ownCanvas().dark(sensorId);
   }
 
   /** Expected photons of the sensor in an experiment. */
-  pattern(experiment: RunSeries, sensorId: string): Pattern {
-    return this.#lightOf(experiment, sensorId);
+  pattern(experiment: RunSeries, sensorId: string): Light {
+    return this.#ownCanvas().light(`${experiment.beamline} ${experiment.firstRun} ${sensorId}`, () => {
+      const { geometry } = this.describe(sensorId);
+      if (geometry === null)
+        throw new SaclaError("INTERNAL", `${sensorId} has no geometry, so nothing can be projected on it.`);
+      return makePattern(experiment, geometry);
+    });
   }
 
   /** ADU of one photon at the experiment's energy. */
@@ -121,89 +116,59 @@ export class MpccdModel implements DetectorModel {
   /** Fills `out` with the image of a shot: whole ADU, row-major. */
   draw(sensorId: string, shot: SimulatedShot, random: Random, out: Pixels): void {
     random.reseed(hash(this.#seed, "image", sensorId, shot.key, shot.tag));
-    const dark = this.darkPattern(sensorId);
-    this.#drawDark(sensorId, dark, shot, random, out);
-    if (this.#pulses.reachesSample(shot)) this.#addLight(sensorId, shot, random, out);
-    finishBadPixels(dark, random, out);
+    const canvas = this.#ownCanvas();
+    canvas.seed(random);
+    const dark = canvas.dark(sensorId);
+    this.#drawDark(sensorId, dark, shot, random, canvas);
+    if (this.#pulses.reachesSample(shot)) this.#addLight(sensorId, shot, canvas);
+    finishBadPixels(dark, random, canvas.image);
+    out.set(canvas.image);
   }
 
   close(): void {
-    this.#dark.clear();
-    this.#light.clear();
+    this.#canvas = undefined;
   }
 
-  #lightOf(experiment: RunSeries, sensorId: string): Light {
-    return this.#light.get(`${experiment.beamline} ${experiment.firstRun} ${sensorId}`, () => {
-      const { geometry } = this.describe(sensorId);
-      if (geometry === null)
-        throw new SaclaError("INTERNAL", `${sensorId} has no geometry, so nothing can be projected on it.`);
-      const pattern = makePattern(experiment, geometry);
-      return { ...pattern, lotteries: makeLotteries(pattern) };
-    });
+  #ownCanvas(): SensorCanvas {
+    this.#canvas ??= sensorCanvas();
+    return this.#canvas;
   }
 
-  #drawDark(sensorId: string, dark: DarkPattern, shot: SimulatedShot, random: Random, out: Pixels): void {
+  #drawDark(sensorId: string, dark: DarkPattern, shot: SimulatedShot, random: Random, canvas: SensorCanvas): void {
+    const { image, portOffset, rowOffset } = canvas;
     const noise = readNoiseElectrons / gainOf(sensorId);
-    const table = noiseTable();
-    this.#fillPortOffsets(sensorId, shot);
-    random.normals(this.#rowNoise);
-    for (let row = 0; row < ysize; row++) {
-      const [state, increment] = [random.int32(), noiseIncrement(random)];
-      drawDarkRow(out, row, dark.pedestal, this.#portOffset, this.#rowNoise, noise, table, state, increment);
-    }
-    noiseTails(out.length, random, (pixel, tail) => {
-      const port = this.#portOffset[Math.floor((pixel % xsize) / portWidth)] ?? 0;
-      const row = rowNoiseAdu * (this.#rowNoise[Math.floor(pixel / xsize)] ?? 0);
-      out[pixel] = Math.floor((dark.pedestal[pixel] ?? 0) + row + port + noise * tail);
+    this.#fillPortOffsets(sensorId, shot, portOffset);
+    canvas.drawDark(dark, noise);
+    noiseTails(image.length, random, (pixel, tail) => {
+      const port = portOffset[Math.floor((pixel % xsize) / portWidth)] ?? 0;
+      const row = rowOffset[Math.floor(pixel / xsize)] ?? 0;
+      image[pixel] = Math.floor((dark.pedestal[pixel] ?? 0) + row + port + noise * tail);
     });
   }
 
   /** Drift of the whole sensor and of each port; the half makes rounding down rounding to nearest. */
-  #fillPortOffsets(sensorId: string, shot: SimulatedShot): void {
+  #fillPortOffsets(sensorId: string, shot: SimulatedShot, portOffset: Float32Array): void {
     const { commonDriftAdu, portDriftAdu, driftKnotSeconds } = mpccdParameters;
     const key = shot.key ^ hash(sensorId);
     const common = commonDriftAdu * this.#pulses.drift(key, salts.commonDrift, shot.tag, driftKnotSeconds);
     for (let port = 0; port < ports; port++) {
       const own = portDriftAdu * this.#pulses.drift(key + port, salts.portDrift, shot.tag, driftKnotSeconds);
-      this.#portOffset[port] = common + own + 0.5;
+      portOffset[port] = common + own + 0.5;
     }
   }
 
-  #addLight(sensorId: string, shot: SimulatedShot, random: Random, out: Pixels): void {
-    const light = this.#lightOf(shot.experiment, sensorId);
+  #addLight(sensorId: string, shot: SimulatedShot, canvas: SensorCanvas): void {
+    const light = this.pattern(shot.experiment, sensorId);
     if (light.total === 0) return;
+    const displacementA2 = this.#pulses.displacementA2(shot);
     const exposure: Exposure = {
       aduPerPhoton: this.aduPerPhoton(this.#pulses.stationPhotonEnergyEv(shot), sensorId),
       intensity: (this.#pulses.stationEnergyJ(shot) * shot.transmission) / shot.experiment.pulseEnergyJ,
-      ringFactors: light.rings.map(({ dSpacingAngstrom }) => this.#pulses.ringFactor(shot, dSpacingAngstrom)),
+      ringFactors: light.rings.map((ring) => shot.sampleFactor * debyeWaller(ring.dSpacingAngstrom, displacementA2)),
       cloudUm: mpccdParameters.chargeCloudShare * thicknessUm(sensorId),
     };
-    if (light.total * exposure.intensity > photonByPhotonLimit) addDensePhotons(light, exposure, random, out);
-    else addPhotons(light, light.lotteries, exposure, random, out);
-  }
-}
-
-function drawDarkRow(
-  out: Pixels,
-  row: number,
-  pedestal: Float32Array,
-  portOffset: Float64Array,
-  rowNoise: Float64Array,
-  noise: number,
-  table: Float32Array,
-  first: number,
-  increment: number,
-): void {
-  const start = row * xsize;
-  let state = first;
-  const rowOffset = rowNoiseAdu * (rowNoise[row] ?? 0);
-  for (let port = 0; port < ports; port++) {
-    const offset = rowOffset + (portOffset[port] ?? 0);
-    const from = start + port * portWidth;
-    for (let i = from; i < from + portWidth; i++) {
-      state = (Math.imul(state, NOISE_STEP) + increment) | 0;
-      out[i] = Math.floor((pedestal[i] ?? 0) + offset + noise * (table[state >>> 16] ?? 0));
-    }
+    if (light.total * exposure.intensity > photonByPhotonLimit) canvas.addDensePhotons(light, exposure);
+    else canvas.addPhotons(light, exposure);
   }
 }
 
@@ -223,7 +188,7 @@ function gainOf(sensorId: string): number {
   return gain;
 }
 
-function finishBadPixels(dark: DarkPattern, random: Random, out: Pixels): void {
+function finishBadPixels(dark: DarkPattern, random: Random, out: Uint16Array): void {
   dark.hot.forEach((pixel, k) => {
     const leak = dark.hotAdu[k] ?? 0;
     out[pixel] = Math.min(saturationAdu, Math.round((out[pixel] ?? 0) + leak + Math.sqrt(leak) * random.normal()));
@@ -257,29 +222,4 @@ function absGainOf(detector: string, index: number): number {
   if (!detector.startsWith("MPCCD-8")) return usualGain;
   const random = new Random(hash("gain", detector, index));
   return Math.round(1e3 * (usualGain + 0.4 * random.normal())) / 1e3;
-}
-
-/** The values used last, made again when they have been dropped. */
-class Recent<T> {
-  readonly #entries = new Map<string, { readonly value: T; usedAt: number }>();
-  #clock = 0;
-
-  get(key: string, make: () => T): T {
-    const known = this.#entries.get(key);
-    if (known !== undefined) {
-      known.usedAt = ++this.#clock;
-      return known.value;
-    }
-    const value = make();
-    this.#entries.set(key, { value, usedAt: ++this.#clock });
-    if (this.#entries.size > SENSORS_KEPT) {
-      const [oldest] = [...this.#entries].reduce((a, b) => (a[1].usedAt < b[1].usedAt ? a : b));
-      this.#entries.delete(oldest);
-    }
-    return value;
-  }
-
-  clear(): void {
-    this.#entries.clear();
-  }
 }

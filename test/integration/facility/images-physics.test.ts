@@ -3,9 +3,9 @@ import { Random } from "../../../src/core/random.ts";
 import { createSimulatedFacility, demoRun, VirtualClock } from "../../../src/facility/index.ts";
 import { NOISE_STEP, noiseIncrement, noiseTable, noiseTails } from "../../../src/facility/noise.ts";
 import { makePattern } from "../../../src/facility/pattern.ts";
-import { addPhotons, makeLotteries } from "../../../src/facility/photons.ts";
 import { plannedRun } from "../../../src/facility/planned-run.ts";
 import { samples } from "../../../src/facility/samples.ts";
+import { sensorCanvas } from "../../../src/facility/sensor-canvas.ts";
 
 const [ROWS, COLUMNS] = [1024, 512];
 const facility = createSimulatedFacility({ clock: new VirtualClock() });
@@ -37,20 +37,16 @@ describe("powder rings", () => {
       { ...experiment, sample: { ...samples.powderOnOctal, spots: [], diffuse: { photons: 0, radiusUm: 1 } } },
       geometry,
     );
-    const lotteries = makeLotteries(pattern);
+    const canvas = sensorCanvas();
+    const lit = canvas.light("test", () => pattern);
     const q2 = (squares: number): number => (4 * Math.PI ** 2 * squares) / LAB6 ** 2;
     const factors = pattern.rings.map(({ dSpacingAngstrom: d }) => Math.exp((-4 * (Math.PI / d) ** 2 * 0.0406) / 3));
     const light = (ringFactors: readonly number[], seed: number): number[] => {
-      const out = new Float32Array(ROWS * COLUMNS);
-      addPhotons(
-        pattern,
-        lotteries,
-        { aduPerPhoton: 1, intensity: 30, ringFactors, cloudUm: 0.1 },
-        new Random(seed),
-        out,
-      );
+      canvas.image.fill(0);
+      canvas.seed(new Random(seed));
+      canvas.addPhotons(lit, { aduPerPhoton: 1, intensity: 30, ringFactors, cloudUm: 0.1 });
       const sums = pattern.rings.map(() => 0);
-      out.forEach((photons, i) => {
+      canvas.image.forEach((photons, i) => {
         const ring = pattern.ringOf[i] ?? 0;
         sums[ring] = (sums[ring] ?? 0) + photons;
       });
@@ -138,6 +134,34 @@ function largestCorrelation(a: Float64Array, b: Float64Array): number {
 }
 
 describe("noise", () => {
+  it("of an image is normal: rms and kurtosis of pixels, rows of 1 ADU, neighbours independent", () => {
+    const canvas = sensorCanvas();
+    const pedestal = canvas.dark("MPCCD-2B1-M03-001-1");
+    canvas.seed(new Random(6));
+    canvas.portOffset.fill(0.5);
+    canvas.drawDark(pedestal, 11);
+    const noise = Float64Array.from(canvas.image, (v, i) => v - (pedestal.pedestal[i] ?? 0));
+    const rows = Float64Array.from(canvas.rowOffset);
+    const rowSpread = Math.sqrt(rows.reduce((sum, v) => sum + v * v, 0) / ROWS);
+    expect(Math.abs(rowSpread - 1)).toBeLessThan(5 / Math.sqrt(2 * ROWS));
+    let [squares, fourths, across, along] = [0, 0, 0, 0];
+    noise.forEach((v, i) => {
+      const own = v - (rows[Math.floor(i / COLUMNS)] ?? 0);
+      noise[i] = own;
+      squares += own ** 2;
+      fourths += own ** 4;
+      across += own * (i >= 1 ? (noise[i - 1] ?? 0) : 0);
+      along += own * (i >= COLUMNS ? (noise[i - COLUMNS] ?? 0) : 0);
+    });
+    const n = noise.length;
+    // Rounding to whole ADU adds 1/12 to the variance.
+    const variance = squares / n;
+    expect(Math.abs(variance / (121 + 1 / 12) - 1)).toBeLessThan(5 * Math.sqrt(2 / n));
+    expect(Math.abs(fourths / n / variance ** 2 - 3)).toBeLessThan(5 * Math.sqrt(24 / n));
+    for (const covariance of [across, along])
+      expect(Math.abs(covariance / n / variance)).toBeLessThan(5 / Math.sqrt(n));
+  });
+
   const row = (random: Random, length: number): Float64Array => {
     let state = random.int32();
     const increment = noiseIncrement(random);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { createSimulatedFacility, demoRun, VirtualClock } from "../../../src/facility/index.ts";
@@ -81,6 +82,17 @@ describe("an image", () => {
         image(3, demoRun.run, id, tag, createSimulatedFacility({ seed: 2, missingRate: 0 })),
       ),
     ).toBe(false);
+  });
+
+  // The same in every runtime and on every machine: whoever changes these changes what everybody's seeds give.
+  it.each([
+    ["photons one by one", 3, demoRun.run, "MPCCD-8N0-3-002-3", 100, "6ae80300c0c96fb9"],
+    ["a number of photons in each pixel", 3, 1_081_050, "MPCCD-1N0-M06-002", 200, "c6ed0c4181b06b87"],
+    ["no light", 3, 651_264, "MPCCD-2B1-M03-001-1", 5, "e8bb3acc7543d140"],
+  ] as const)("has these bits: %s", (_, bl, run, id, index, digest) => {
+    const out = new Uint16Array(ROWS * COLUMNS);
+    facility.readFrame(bl, run, id, facility.tags(bl, run)[index] ?? 0, out);
+    expect(createHash("sha256").update(new Uint8Array(out.buffer)).digest("hex").slice(0, 16)).toBe(digest);
   });
 
   it("is in whole ADU, from the dark level up to saturation", () => {

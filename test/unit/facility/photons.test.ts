@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import type { Pattern } from "../../../src/facility/pattern.ts";
-import { addDensePhotons, addPhotons, type Exposure, makeLotteries } from "../../../src/facility/photons.ts";
 import { delayFs, edgePixel, erf, pumpResponse } from "../../../src/facility/response.ts";
+import { type Exposure, type Light, sensorCanvas } from "../../../src/facility/sensor-canvas.ts";
 
 const SIZE = 1024 * 512;
 // So few ADU that thousands of shots in one image do not saturate.
 const plain: Exposure = { aduPerPhoton: 2, intensity: 1, ringFactors: [1], cloudUm: 1.2 };
+const canvas = sensorCanvas();
 const ring = { dSpacingAngstrom: 2, photons: 1, sigmaUm: 100 };
 
 /** Expected photons in a few pixels of one row, half of them rings. */
@@ -31,13 +32,20 @@ function moments(values: readonly number[]): { mean: number; variance: number } 
   return { mean, variance: values.reduce((a, b) => a + (b - mean) ** 2, 0) / (values.length - 1) };
 }
 
+let patterns = 0;
+
+/** A pattern on an empty canvas, with random numbers of its own. */
+function lightOf(pattern: Pattern, seed: number): Light {
+  canvas.image.fill(0);
+  canvas.seed(new Random(seed));
+  return canvas.light(`test ${patterns++}`, () => pattern);
+}
+
 /** Photons per shot, and the ADU left in the image after all shots. */
-function shoot(pattern: Pattern, exposure: Exposure, shots: number): { numbers: number[]; image: Float32Array } {
-  const lotteries = makeLotteries(pattern);
-  const random = new Random(1);
-  const image = new Float32Array(SIZE);
-  const numbers = Array.from({ length: shots }, () => addPhotons(pattern, lotteries, exposure, random, image));
-  return { numbers, image };
+function shoot(pattern: Pattern, exposure: Exposure, shots: number): { numbers: number[]; image: Uint16Array } {
+  const light = lightOf(pattern, 1);
+  const numbers = Array.from({ length: shots }, () => canvas.addPhotons(light, exposure));
+  return { numbers, image: canvas.image };
 }
 
 describe("photons drawn one by one", () => {
@@ -68,13 +76,12 @@ describe("photons drawn one by one", () => {
 
   it("share charge with neighbours in some 5 to 15 % of hits", () => {
     const lone = patternOf({ [512 * 500 + 100]: 0.2 });
-    const lotteries = makeLotteries(lone);
-    const random = new Random(3);
+    const light = lightOf(lone, 3);
+    const { image } = canvas;
     let [hits, split] = [0, 0];
-    const image = new Float32Array(SIZE);
     for (let k = 0; k < 20_000; k++) {
       image.fill(0, 512 * 499, 512 * 502);
-      if (addPhotons(lone, lotteries, { ...plain, aduPerPhoton: 100 }, random, image) !== 1) continue;
+      if (canvas.addPhotons(light, { ...plain, aduPerPhoton: 100 }) !== 1) continue;
       hits++;
       if ((image[512 * 500 + 100] ?? 0) < 90) split++;
     }
@@ -105,8 +112,9 @@ describe("photons drawn one by one", () => {
 describe("photons drawn pixel by pixel", () => {
   it("have the mean and variance of Poisson counts, few or many", () => {
     const expected = new Float32Array(SIZE).fill(0.5, 0, SIZE / 2).fill(50, SIZE / 2);
-    const image = new Float32Array(SIZE);
-    addDensePhotons({ ...patternOf({}), expected }, plain, new Random(5), image);
+    const light = lightOf({ ...patternOf({}), expected }, 5);
+    canvas.addDensePhotons(light, plain);
+    const { image } = canvas;
     for (const [from, mean] of [
       [0, 0.5],
       [SIZE / 2, 50],
@@ -114,6 +122,46 @@ describe("photons drawn pixel by pixel", () => {
       const counts = moments([...image.subarray(from, from + SIZE / 2)].map((v) => v / 2));
       expect(Math.abs(counts.mean / mean - 1)).toBeLessThan(0.01);
       expect(Math.abs(counts.variance / mean - 1)).toBeLessThan(0.02);
+    }
+  });
+});
+
+describe("Poisson numbers", () => {
+  /** Chance of each number, by the recursion of its logarithm. */
+  const chances = (mean: number): number[] => {
+    let logarithm = -mean;
+    return Array.from({ length: 400 }, (_, n) => {
+      if (n > 0) logarithm += Math.log(mean / n);
+      return Math.exp(logarithm);
+    });
+  };
+
+  // 64 is where tables end and the normal distribution begins.
+  it.each([0.03, 0.26, 1, 7.9, 63.9, 64.1, 150])("of mean %f are as often as they should be", (mean) => {
+    canvas.addDensePhotons(lightOf({ ...patternOf({}), expected: new Float32Array(SIZE).fill(mean) }, 11), plain);
+    const counts = new Float64Array(400);
+    for (const adu of canvas.image) counts[adu / 2] = (counts[adu / 2] ?? 0) + 1;
+    let [chi2, freedom, wanted, found] = [0, -1, 0, 0];
+    for (const [n, chance] of chances(Math.fround(mean)).entries()) {
+      wanted += chance * SIZE;
+      found += counts[n] ?? 0;
+      // Numbers of fewer than 100 are taken together with the next.
+      if (wanted < 100) continue;
+      chi2 += (found - wanted) ** 2 / wanted;
+      freedom++;
+      [wanted, found] = [0, 0];
+    }
+    // 4.5 σ of the χ² distribution.
+    expect(chi2).toBeLessThan(freedom + 4.5 * Math.sqrt(2 * freedom));
+  });
+
+  it("of neighbours do not know of each other", () => {
+    canvas.addDensePhotons(lightOf({ ...patternOf({}), expected: new Float32Array(SIZE).fill(3.3) }, 12), plain);
+    for (const step of [1, 2, 512]) {
+      let sum = 0;
+      for (let i = step; i < SIZE; i++)
+        sum += ((canvas.image[i] ?? 0) / 2 - 3.3) * ((canvas.image[i - step] ?? 0) / 2 - 3.3);
+      expect(Math.abs(sum / (SIZE - step) / 3.3)).toBeLessThan(5 / Math.sqrt(SIZE));
     }
   });
 });
