@@ -2,7 +2,7 @@ import type { DetectorInfo } from "../core/detector.ts";
 import type { Run, ShotLabels, TimingEdges } from "../db/index.ts";
 import { timingEdges } from "../db/index.ts";
 import { readTextFile } from "../files/index.ts";
-import { badPixels, fromBeamCentre } from "../ip/index.ts";
+import { fromBeamCentre } from "../ip/index.ts";
 import {
   byClass,
   type Correction,
@@ -201,8 +201,8 @@ async function makeCorrection(asked: CorrectionRequest, known: Known): Promise<C
   switch (asked.kind) {
     case "mask": {
       if (asked.pixels !== "known") return correct.mask(await readMaps(files, asked.pixels, "mask", sensors));
-      const bad = ({ id, ysize, xsize }: DetectorInfo) => badPixels(id, run.bl, run.number, [ysize, xsize]);
-      return correct.mask(Object.fromEntries(sensors.map((sensor) => [sensor.id, bad(sensor)])));
+      const bad = await run.badPixels(sensors);
+      return correct.mask(Object.fromEntries(sensors.flatMap(({ id }, i) => (bad[i] ? [[id, bad[i]]] : []))));
     }
     case "commonMode":
       return correct.commonMode(optionsOf(asked));

@@ -1,7 +1,7 @@
 import type { CallOptions } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { isSaclaError } from "../core/errors.ts";
-import type { NdArray } from "../core/ndarray.ts";
+import { asImage, type NdArray } from "../core/ndarray.ts";
 import { badPixels, type SensorMask, usable } from "../ip/index.ts";
 
 /** What tells the bad pixels of the CITIUS sensors of a run: a `CtrlBuffer` of `st.ctdapyXfel`. */
@@ -18,11 +18,19 @@ export async function usableMasks(
   citius: () => Promise<BadPixelReader>,
   options: CallOptions,
 ): Promise<SensorMask[]> {
-  const isCitius = infos.some(({ id }) => id.startsWith("CITIUS-"));
+  return (await knownBadPixels(infos, run, citius, options)).map(usable);
+}
+
+/** As {@link usableMasks}, with the reason against each pixel; 0 is a good one. */
+export async function knownBadPixels(
+  infos: readonly DetectorInfo[],
+  run: { readonly bl: number; readonly number: number },
+  citius: () => Promise<BadPixelReader>,
+  options: CallOptions,
+): Promise<NdArray<Uint8Array>[]> {
+  const isCitius = infos.some(({ id }) => id.startsWith("CITIUS"));
   const recorded = isCitius ? await citiusBadPixels(await citius(), options) : undefined;
-  return infos.map(({ id, ysize, xsize }) =>
-    usable(recorded?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize])),
-  );
+  return infos.map(({ id, ysize, xsize }) => recorded?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize]));
 }
 
 /** The facility records them for each run. Converted files do not have them. */
@@ -32,8 +40,10 @@ async function citiusBadPixels(
 ): Promise<ReadonlyMap<string, NdArray<Uint8Array>>> {
   try {
     const ids = await reader.readDetidlist(options);
-    const stack = await reader.readBadpixelMasks(options);
-    return new Map(ids.map((id, i) => [id, stack.pick(i)]));
+    const { data, shape } = await reader.readBadpixelMasks(options);
+    const [, ysize = 0, xsize = 0] = shape;
+    const sensor = (i: number) => data.subarray(i * ysize * xsize, (i + 1) * ysize * xsize);
+    return new Map(ids.map((id, i) => [id, asImage(sensor(i), ysize, xsize)]));
   } catch (error) {
     if (isSaclaError(error, "UNSUPPORTED")) return new Map();
     throw error;

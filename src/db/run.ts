@@ -5,6 +5,7 @@ import { type DetectorGroup, Detectors, groupDetectors } from "../core/detectors
 import { SaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
 import type { SignalName } from "../core/names.ts";
+import type { NdArray } from "../core/ndarray.ts";
 import { any, defined, finite, optional, resolveOptions } from "../core/options.ts";
 import { printable } from "../core/printable.ts";
 import { runStatusWord } from "../core/run-status.ts";
@@ -196,12 +197,25 @@ export class Run<N extends string = string> {
     const call = { signal, timeoutMs };
     const { sensors } = await this.findDetector(name, call);
     const infos = await Promise.all(sensors.map(async (id) => await this.detectorInfo(id, call)));
-    const { Assembler } = await import("../ip/index.ts");
-    const { usableMasks } = await import("./run-assembler.ts");
+    const { Assembler, usable } = await import("../ip/index.ts");
+    const masks = options.masks ?? (await this.badPixels(infos, call)).map(usable);
+    return new Assembler(infos, { ...defined(assembly), view: options.view ?? "source", masks });
+  }
+
+  /**
+   * The pixels of sensors that are bad before anything is measured: edges, dead ports, and what the facility has
+   * recorded of CITIUS sensors for the run.
+   * @param infos - sensors, as {@link detectorInfo} tells them
+   * @returns reasons (`badPixelReasons`; of CITIUS sensors 1), 0 = good, shape [ysize, xsize] each
+   * @example
+   * const infos = await Promise.all(sensors.map((id) => run.detectorInfo(id)));
+   * const masks = (await run.badPixels(infos)).map(usable);
+   */
+  async badPixels(infos: readonly DetectorInfo[], options: CallOptions = {}): Promise<NdArray<Uint8Array>[]> {
+    const { knownBadPixels } = await import("./run-assembler.ts");
     const citius = async (): Promise<BadPixelReader> =>
       new (await import("../st/citius/ctrl-buffer.ts")).CtrlBuffer(this.endpoint, this.bl, this.number);
-    const masks = options.masks ?? (await usableMasks(infos, this, citius, call));
-    return new Assembler(infos, { ...defined(assembly), view: options.view ?? "source", masks });
+    return await knownBadPixels(infos, this, citius, resolveOptions("badPixels", options, callChecks));
   }
 
   /** Names of the signals, as `db.searchSignals`; all of them without a pattern. */

@@ -5,7 +5,7 @@ import { asImage, contiguous, type Image, type RawImage, shapeOf } from "../core
 import type { Roi } from "../core/roi.ts";
 import { ImageMemory, type Shot, type ShotStream } from "../core/shots.ts";
 import type { Run } from "../db/index.ts";
-import { type Assembler, badPixels, fromBeamCentre, type SensorRegion, usable } from "../ip/index.ts";
+import { type Assembler, fromBeamCentre, type SensorMask, type SensorRegion, usable } from "../ip/index.ts";
 import {
   assemblerFor,
   combineHits,
@@ -39,22 +39,23 @@ export class PageDetector {
   readonly group: DetectorGroup;
   readonly assembler: Assembler | null;
   readonly dark: Dark | null;
-  readonly #run: Run;
   readonly #infos: readonly DetectorInfo[];
+  /** Pixels to use (1), in the order of the sensors. */
+  readonly #masks: readonly SensorMask[];
   readonly #kept = new ImageMemory();
   readonly #regions = new Map<string, readonly SensorRegion[]>();
   readonly #profiles = new Map<string, ReturnType<typeof radialProfile> | null>();
 
   private constructor(
-    run: Run,
     group: DetectorGroup,
     infos: readonly DetectorInfo[],
+    masks: readonly SensorMask[],
     assembler: Assembler | null,
     dark: Dark | null,
   ) {
-    this.#run = run;
     this.group = group;
     this.#infos = infos;
+    this.#masks = masks;
     this.assembler = assembler;
     this.dark = dark;
   }
@@ -77,7 +78,8 @@ export class PageDetector {
       const tags = marked === null || marked.length === 0 ? await darkRun.tags({ signal }) : marked;
       dark = await darkAverage(st.shots({ run: darkRun, detectors: group.sensors, tags, signal }));
     }
-    return new PageDetector(run, group, infos, assembler, dark);
+    const masks = (await run.badPixels(infos, { signal })).map(usable);
+    return new PageDetector(group, infos, masks, assembler, dark);
   }
 
   /**
@@ -232,9 +234,7 @@ export class PageDetector {
     const { unit, distanceMm, photonEnergyEv } = axis;
     const scale = new RadialScale(axis);
     const reach = this.#reachUm();
-    const { bl, number } = this.#run;
-    const masks = this.#infos.map(({ id, ysize, xsize }) => usable(badPixels(id, bl, number, [ysize, xsize])));
-    const common = { sensors: this.#infos, masks };
+    const common = { sensors: this.#infos, masks: this.#masks };
     if (unit === "r_mm") return radialProfile({ ...common, axis: { unit, to: reach / 1000, bins: PROFILE_BINS } });
     return radialProfile({
       ...common,

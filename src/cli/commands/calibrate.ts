@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { SaclaError } from "../../core/errors.ts";
 import { counted } from "../../core/show.ts";
-import { badPixels, type Calibrant, calibrate as calibrateRings, toPoni, usable, type View } from "../../ip/index.ts";
+import { type Calibrant, calibrate as calibrateRings, toPoni, usable, type View } from "../../ip/index.ts";
 import { correctedMeans } from "../../reduce/picture.ts";
 import {
   type AverageOptions,
@@ -57,9 +57,7 @@ export const calibrate: AddCommand = (program, io) =>
       const { calibrant, distance: distanceMm, tilt } = options;
       const found = calibrateRings(correctedMeans(sensors), {
         sensors: assembler.sensors,
-        masks: assembler.sensors.map(({ id, ysize, xsize }) =>
-          usable(badPixels(id, run.bl, run.number, [ysize, xsize])),
-        ),
+        masks: (await run.badPixels(assembler.sensors)).map(usable),
         calibrant,
         photonEnergyEv,
         distanceMm,

@@ -4,9 +4,10 @@ import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import { type Ledger, LedgerBook } from "../../core/ledger.ts";
+import { asImage } from "../../core/ndarray.ts";
 import { checkRoi, type Roi, roiShape } from "../../core/roi.ts";
 import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
-import { Assembler } from "../../ip/index.ts";
+import { Assembler, usable } from "../../ip/index.ts";
 import type { RunInfo } from "../../transport/index.ts";
 import { writingOf } from "../layouts/index.ts";
 import { defaultSignals, eventInfoPathOf, hutchSignals, oneNameEach } from "../read/signals.ts";
@@ -69,7 +70,7 @@ export async function planConversion(
     selection: ledger,
     groups,
     sensors,
-    wholeSizes: infos.map(({ ysize, xsize }) => [ysize, xsize] as const),
+    masks: request.units === null ? [] : await masksOf(run, infos, request.roi, options),
     assemblers,
     images,
     signals,
@@ -169,6 +170,19 @@ function groupsOnce(groups: readonly DetectorGroup[]): DetectorGroup[] {
 }
 
 /** The same sensor, of which only a rectangle is kept: its position is that of the rectangle's corner. */
+/** Pixels to use (1), by sensor, of what is stored of them. */
+async function masksOf(run: Run, infos: readonly DetectorInfo[], roi: Roi | null, options: CallOptions) {
+  const masks = (await run.badPixels(infos, options)).map(usable);
+  if (roi === null) return masks;
+  const [ysize, xsize] = roiShape(roi);
+  return masks.map((whole) => {
+    const cut = new Uint8Array(ysize * xsize);
+    const [top, left] = [roi.rows[0], roi.columns[0]];
+    for (let r = 0; r < ysize; r++) for (let c = 0; c < xsize; c++) cut[r * xsize + c] = whole.get(top + r, left + c);
+    return asImage(cut, ysize, xsize);
+  });
+}
+
 function cutInfo(info: DetectorInfo, roi: Roi): DetectorInfo {
   checkRoi(roi, info.ysize, info.xsize);
   const [ysize, xsize] = roiShape(roi);

@@ -1,7 +1,7 @@
 import { findPeaks, type Peaks } from "../../reduce/index.ts";
 import type { ResolvedHits } from "../request.ts";
 import type { ConvertPlan } from "../write/plan.ts";
-import { sensorMasks, unitsPerPhoton } from "./stack.ts";
+import { unitsPerPhoton } from "./stack.ts";
 
 /** As Cheetah: of more peaks of a shot the strongest are kept. */
 export const MOST_PEAKS = 2048;
@@ -17,7 +17,7 @@ export class PeakFinder {
     this.#hits = hits;
     // Rounded as the pixels are, or a pixel of just the threshold would lie below it.
     this.#threshold = Math.fround(hits.thresholdPhotons * unitsPerPhoton[plan.request.units ?? "photons"]);
-    this.#sensors = sensorMasks(plan).map(({ data }, i) => {
+    this.#sensors = plan.masks.map(({ data }, i) => {
       const { ysize = 0, xsize = 0 } = plan.sensors[i] ?? {};
       return { use: data, ysize, xsize };
     });

@@ -1,8 +1,7 @@
 import { EV_PER_ELECTRON } from "../../core/constants.ts";
 import { type DetectorInfo, photonsPerAdu, type SensorGeometry } from "../../core/detector.ts";
 import { SaclaError } from "../../core/errors.ts";
-import { asImage } from "../../core/ndarray.ts";
-import { badPixels, type CrystfelGeomOptions, toCrystfelGeom, usable } from "../../ip/index.ts";
+import { type CrystfelGeomOptions, toCrystfelGeom } from "../../ip/index.ts";
 import type { H5File } from "../read/h5file.ts";
 import type { PixelUnits } from "../request.ts";
 import { chunkFilter } from "../write/compression.ts";
@@ -50,17 +49,6 @@ export type StackPaths = Pick<
   "dataPath" | "hasShotAxis" | "maskPath" | "peakListPath" | "photonEnergyPath"
 >;
 
-/** Pixels to use (1), by sensor, of what is stored of them. */
-export function sensorMasks({ sensors, wholeSizes, request }: ConvertPlan) {
-  return sensors.map(({ id, ysize, xsize }, i) => {
-    const whole = usable(badPixels(id, request.bl, request.run, wholeSizes[i] ?? [ysize, xsize]));
-    const [top, left] = request.roi === null ? [0, 0] : [request.roi.rows[0], request.roi.columns[0]];
-    const cut = new Uint8Array(ysize * xsize);
-    for (let r = 0; r < ysize; r++) for (let c = 0; c < xsize; c++) cut[r * xsize + c] = whole.get(top + r, left + c);
-    return asImage(cut, ysize, xsize);
-  });
-}
-
 /** What stacked layouts have in common: one image for all sensors, under each other, in photons or tenths. */
 export abstract class StackWriter implements LayoutWriter {
   readonly eventInfo = "/sacla/event_info";
@@ -93,7 +81,7 @@ export abstract class StackWriter implements LayoutWriter {
       photonEnergyEv: this.energiesEv.reduce((a, b) => a + b, 0) / this.energiesEv.length,
       aduPerPhoton: this.unitsPerPhoton,
       cameraLengthMm: request.cameraLengthMm,
-      masks: sensorMasks(this.plan),
+      masks: this.plan.masks,
       ...this.paths,
     });
   }
@@ -104,7 +92,7 @@ export abstract class StackWriter implements LayoutWriter {
   /** Bad pixels of the whole stack: `bad` where one is not to be used, else 0. */
   protected badStack<T extends Uint16Array | Uint32Array>(out: T, bad: number): T {
     let to = 0;
-    for (const { data } of sensorMasks(this.plan)) for (const use of data) out[to++] = use === 0 ? bad : 0;
+    for (const { data } of this.plan.masks) for (const use of data) out[to++] = use === 0 ? bad : 0;
     return out;
   }
 

@@ -1,6 +1,7 @@
 import type { DetectorInfo } from "../../core/detector.ts";
 import type { DetectorGroup } from "../../core/detectors.ts";
 import type { Ledger } from "../../core/ledger.ts";
+import type { NdArray } from "../../core/ndarray.ts";
 import type { Db, Run, RunTags } from "../../db/index.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { St } from "../../st/index.ts";
@@ -47,8 +48,8 @@ export interface ConvertPlan {
   readonly groups: readonly DetectorGroup[];
   /** Sensors to read, as they will be stored: cut to the ROI. */
   readonly sensors: readonly DetectorInfo[];
-  /** Sizes of whole images, in the order of {@link sensors}. */
-  readonly wholeSizes: readonly (readonly [ysize: number, xsize: number])[];
+  /** Pixels to use (1) of each of {@link sensors}, cut to the ROI; none where the layout has no mask. */
+  readonly masks: readonly NdArray<Uint8Array>[];
   readonly assemblers: ReadonlyMap<string, Assembler>;
   /** For each shot, in this order. */
   readonly images: readonly OutputImage[];

@@ -1,5 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
+import { makeAccumulators } from "../../../src/batch/make.ts";
+import { checkReductionRequest } from "../../../src/batch/request.ts";
+import { requestFiles } from "../../../src/batch/request-files.ts";
 import { groupDetectors } from "../../../src/core/detectors.ts";
+import type { NdArray } from "../../../src/core/ndarray.ts";
+import { Db } from "../../../src/db/index.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
 import { lab6 } from "../../../src/facility/samples.ts";
 import { Assembler, usable } from "../../../src/ip/index.ts";
@@ -60,6 +65,26 @@ describe("the simulated CITIUS 20.2M", () => {
       const bin = Math.floor(radius / width);
       const around = [...profile.slice(bin - 8, bin + 9)];
       expect(Math.abs(around.indexOf(Math.max(...around)) - 8)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it("has the bad pixels of the run in reductions too, also where the detector is one sensor", async () => {
+    const db = new Db(endpoint);
+    for (const [beamline, number, id] of [
+      [bl, run, "CITIUS-20.2M-001-000"],
+      [3, 1_519_972, "CITIUS1"],
+    ] as const) {
+      const recorded = new Uint8Array(728 * 384);
+      facility.citius.readBadpixelMask(beamline, number, 0, recorded);
+      const request = checkReductionRequest({
+        corrections: [{ kind: "mask", pixels: "known" }],
+        reducers: { mean: { kind: "mean" } },
+      });
+      const files = requestFiles(request);
+      const made = await makeAccumulators(request, await db.run(beamline, number), [id], undefined, files);
+      const { [id]: reasons } = made.corrections[0]?.settings as Record<string, NdArray<Uint8Array>>;
+      expect(recorded.some((bad) => bad === 1)).toBe(true);
+      expect(Buffer.compare(Buffer.from(reasons?.data ?? []), Buffer.from(recorded))).toBe(0);
     }
   });
 
