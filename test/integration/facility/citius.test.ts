@@ -82,7 +82,7 @@ describe("the simulated CITIUS 20.2M", () => {
       });
       const files = requestFiles(request);
       const made = await makeAccumulators(request, await db.run(beamline, number), [id], undefined, files);
-      const { [id]: reasons } = made.corrections[0]?.settings as Record<string, NdArray<Uint8Array>>;
+      const reasons = (made.corrections[0]?.settings as Record<string, NdArray<Uint8Array>> | undefined)?.[id];
       expect(recorded.some((bad) => bad === 1)).toBe(true);
       expect(Buffer.compare(Buffer.from(reasons?.data ?? []), Buffer.from(recorded))).toBe(0);
     }
