@@ -29,16 +29,22 @@ export interface Column {
   readonly status: Uint8Array;
 }
 
-const leadingNumber = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)$/s;
+/** A unit begins with a letter or one of a few signs: `5,03nC`, `1.000,5`, `5e-9 x 2` and `10:30` are no values. */
+const numberWithUnit = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*((?:[\p{L}%‰°"'/([].*)?)$/su;
+/** Of a number of another base, as `0x10`. */
+const otherBase = /^\s*[+-]?0[xob][\da-f]/i;
 
 /**
  * Reads the text form of a SyncDB value: `7.22600e-02V`, `1234pulse`, `0`, `not-converged`, `saturated`.
- * Text without a leading number is `missing`, as scripts at the facility treat it.
+ * Text without a leading number is `missing`, as scripts at the facility treat it, and so is a number that goes on in
+ * another way than with a unit, such as one with a decimal comma. One above the range of doubles is `saturated`.
  */
 export function parseSyncValue(text: string): RecordedValue {
   if (text === "not-converged" || text === "saturated") return { reason: text };
-  const match = leadingNumber.exec(text);
-  return match?.[1] === undefined ? { reason: "missing" } : { value: Number(match[1]), unit: (match[2] ?? "").trim() };
+  const match = otherBase.test(text) ? null : numberWithUnit.exec(text);
+  if (match?.[1] === undefined) return { reason: "missing" };
+  const value = Number(match[1]);
+  return Number.isFinite(value) ? { value, unit: (match[2] ?? "").trim() } : { reason: "saturated" };
 }
 
 /** The text form of entry `i` of a column, unit glued to the number. Pulses and flags are whole numbers. */

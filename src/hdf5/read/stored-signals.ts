@@ -1,4 +1,6 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { unitFactor } from "../../core/quantities.ts";
+import { counted } from "../../core/show.ts";
 import {
   type Column,
   emptyColumn,
@@ -34,6 +36,8 @@ export class StoredSignals {
   /** Values in these columns. */
   #kept = 0;
   readonly #absences = new Map<string, Absence | undefined>();
+  /** Texts whose unit does not fit that of the others, by path. */
+  readonly #unfit = new Map<string, string>();
   #paths: readonly string[] | undefined;
   #names: ReadonlyMap<string, string> | undefined;
   #odd: ReadonlyMap<string, string> | undefined;
@@ -113,7 +117,21 @@ export class StoredSignals {
         ? []
         : [`${path} ${absence.written === undefined ? "has no values" : "lacks values"}: ${absence.what}`];
     });
-    return [...odd, ...empty];
+    return [...odd, ...empty, ...this.#notesOfTexts()];
+  }
+
+  #notesOfTexts(): string[] {
+    return [...new Set(this.names.values())].flatMap((path) => {
+      if (this.absenceOf(path) !== undefined || this.#file.hasNumbers(`${this.#root}/${path}`)) return [];
+      try {
+        this.column(path);
+      } catch (error) {
+        if (!isSaclaError(error)) throw error;
+        return [`${path} cannot be read: ${error.message}`];
+      }
+      const what = this.#unfit.get(path);
+      return what === undefined ? [] : [`${path} lacks values: ${what}`];
+    });
   }
 
   #everyPath(): readonly string[] {
@@ -150,18 +168,37 @@ export class StoredSignals {
     const given = this.#provenance?.signals.find((signal) => signal.leaf === path)?.unit ?? unitOfPath(path);
     const absence = this.absenceOf(path);
     if (absence !== undefined && absence.written === undefined) return emptyColumn(path, given, this.#rows);
-    const texts = this.#file.texts(`${this.#root}/${path}`)?.map(parseSyncValue);
-    const values = texts ?? this.#file.numbers(`${this.#root}/${path}`) ?? [];
+    const values =
+      this.#file.texts(`${this.#root}/${path}`) ?? this.#file.numbers(`${this.#root}/${path}`) ?? new Float64Array(0);
     if (values.length !== this.#rows) throw this.#otherLength(path, values.length);
-    const unit = texts?.flatMap((text) => ("unit" in text ? text.unit : [])).find((text) => text !== "") ?? given;
     const column =
-      values instanceof Float64Array ? columnOfNumbers(path, unit, values) : emptyColumn(path, unit, this.#rows);
-    for (const [row, entry] of texts?.entries() ?? [])
-      setEntry(column, row, "value" in entry ? entry.value : entry.reason);
+      values instanceof Float64Array ? columnOfNumbers(path, given, values) : this.#columnOfTexts(path, given, values);
     const status = this.#provenance && this.#file.numbers(`/sacla/signal_status/${path}`);
     if (status === undefined && absence === undefined) return column;
     for (let row = 0; row < this.#rows; row++)
       if (status?.[row] === STATUS_MISSING || absence?.written?.[row] === 0) setEntry(column, row, "missing");
+    return column;
+  }
+
+  /** All values are in the unit of the first one that has a unit; those that do not fit it are missing. */
+  #columnOfTexts(path: string, given: string, texts: readonly string[]): Column {
+    const entries = texts.map(parseSyncValue);
+    const own = entries.flatMap((entry) => ("unit" in entry ? entry.unit : [])).find((unit) => unit !== "");
+    const column = emptyColumn(path, own ?? given, this.#rows);
+    const unfit: string[] = [];
+    for (const [row, entry] of entries.entries()) {
+      if ("reason" in entry) {
+        setEntry(column, row, entry.reason);
+        continue;
+      }
+      const hasNone = own === undefined || (entry.value === 0 && entry.unit === "");
+      const factor = hasNone ? 1 : unitFactor(entry.unit, own);
+      if (factor === undefined) unfit.push(texts[row] ?? "");
+      else setEntry(column, row, entry.value * factor);
+    }
+    const [first = ""] = unfit;
+    if (unfit.length > 0)
+      this.#unfit.set(path, `${counted(unfit.length, "text")} such as ${show(first)} cannot be in ${own}`);
     return column;
   }
 

@@ -13,6 +13,18 @@ describe("SyncDB text values", () => {
     ["saturated", { reason: "saturated" }],
     ["", { reason: "missing" }],
     ["n/a", { reason: "missing" }],
+    ["5.03 nC", { value: 5.03, unit: "nC" }],
+    ["25°C", { value: 25, unit: "°C" }],
+    ["1/s", { value: 1, unit: "/s" }],
+    // A number that goes on is another one than its beginning says.
+    ["5,03nC", { reason: "missing" }],
+    ["1.000,5", { reason: "missing" }],
+    ["1.2.3", { reason: "missing" }],
+    ["1 234pulse", { reason: "missing" }],
+    ["0x10", { reason: "missing" }],
+    ["5±1nC", { reason: "missing" }],
+    ["2026-11-29", { reason: "missing" }],
+    ["1e400V", { reason: "saturated" }],
   ])("reads %j", (text, value) => {
     expect(parseSyncValue(text)).toEqual(value);
   });

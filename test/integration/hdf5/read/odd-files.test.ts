@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { entryOf } from "../../../../src/core/syncdb.ts";
 import { openArchive, openArchiveFolder } from "../../../../src/hdf5/index.ts";
 import {
   archiveParts,
@@ -157,6 +158,24 @@ describe("one odd part of a file", () => {
         values: Float64Array.of(0.072, NaN, NaN),
         status: Uint8Array.of(0, 1, 2),
       });
+      await archive.close();
+    }
+  });
+
+  it("texts of a signal with other units are in that of the first, or missing", async () => {
+    const mixed: [string[], unknown[], string, string[]][] = [
+      [["5.03nC", "5030pC", "5e-9C"], [5.03, 5.03, 5], "nC", []],
+      [["saturated", "0", "2nC"], ["saturated", 0, 2], "nC", []],
+      [["5", "6", "7"], [5, 6, 7], "", []],
+      [["5.03nC", "1mm", "7"], [5.03, "missing", "missing"], "nC", [expect.stringMatching(/bl_3\/v .* 2 texts .*"1mm"/)]],
+    ];
+    for (const [texts, values, unit, notes] of mixed) {
+      const path = await write({ [`${events}/bl_3/v`]: { data: texts, dtype: "A13" } });
+      const archive = await openArchive(path);
+      const column = await archive.column("bl_3/v", hightag, Uint32Array.from(TAGS));
+      const found = TAGS.map((_, i) => entryOf(column, i)).map((entry) => ("value" in entry ? entry.value : entry.reason));
+      const rounded = found.map((value) => (typeof value === "number" ? Number(value.toPrecision(12)) : value));
+      expect([rounded, column.unit, await notesOf(path)]).toEqual([values, unit, notes]);
       await archive.close();
     }
   });
