@@ -2,7 +2,7 @@ import { StApiError as APIError } from "../core/api-errors.ts";
 import { type CallOptions, readAhead, throwIfAborted } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { type DetectorGroup, Detectors, groupDetectors } from "../core/detectors.ts";
-import { asApiError, SaclaError } from "../core/errors.ts";
+import { asApiError, isSaclaError, SaclaError } from "../core/errors.ts";
 import { asInteger, badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook, NOT_READ } from "../core/ledger.ts";
 import { asImage, newPixels, type Pixels, type RawImage, shapeOf } from "../core/ndarray.ts";
@@ -164,14 +164,9 @@ export class Shots implements ShotStream<KeepableShot> {
         throwIfAborted(this.#options.signal);
         const [gap] = missing;
         if (gap !== undefined && this.#options.missing === "error") {
-          const why = gap.reason === "frame-missing" ? "" : ` (${gap.reason})`;
-          throw new APIError(
-            "FRAME_MISSING",
-            `${gap.detId} has no image for tag ${shot.tag} of run ${plan.run}${why}.`,
-            {
-              details: { ...gap, tag: shot.tag },
-            },
-          );
+          const said = gap.reason === "frame-missing" ? undefined : await this.#whyNot(plan, gap.detId, shot.tag);
+          const plain = `${gap.detId} has no image for tag ${shot.tag} of run ${plan.run}.`;
+          throw new APIError("FRAME_MISSING", said ?? plain, { details: { ...gap, tag: shot.tag } });
         }
         settled++;
         if (gap !== undefined && this.#options.missing !== "partial") {
@@ -186,6 +181,16 @@ export class Shots implements ShotStream<KeepableShot> {
     } finally {
       // Tags the caller named count also when the source could not even be asked about them.
       for (const tag of this.#tags?.subarray(settled) ?? []) book.drop(tag, NOT_READ);
+    }
+  }
+
+  /** What the source says of an image that was lost: a stream has only the reason, in one word. */
+  async #whyNot({ bl, run }: Plan, detId: string, tag: number): Promise<string | undefined> {
+    try {
+      await this.#endpoint.call("st.collect", { bl, runs: [run], detId, tag }, { signal: this.#options.signal });
+      return undefined;
+    } catch (error) {
+      return isSaclaError(error, "FRAME_MISSING", "FILE_DAMAGED") ? error.message : undefined;
     }
   }
 

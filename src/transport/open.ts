@@ -13,13 +13,16 @@ export interface Address {
   readonly options: URLSearchParams;
 }
 
+/** How names of HDF5 files end, where no such file is there to be asked. */
+const HDF5_NAME = /\.(h5|hdf5|hdf|cxi|nxs)(\?.*)?$/i;
+
 /**
- * Opens the Endpoint an address names. A text without a scheme that ends in `.h5` or `.hdf5`, or
- * that is the path of a folder, is a `file:`.
+ * Opens the Endpoint an address names. A text without a scheme is a `file:` when it is the path of a file or folder, or
+ * ends in `.h5`, `.hdf5`, `.hdf`, `.cxi` or `.nxs`.
  * @throws BAD_URL when no scheme fits
  */
 export async function openEndpoint(url: string, schemes: Readonly<Record<string, OpenScheme>>): Promise<Endpoint> {
-  const isPath = !/^(file|[a-z]{3,}):/i.test(url) && (/\.(h5|hdf5)(\?.*)?$/i.test(url) || isFolder(url));
+  const isPath = !/^(file|[a-z]{3,}):/i.test(url) && (HDF5_NAME.test(url) || isThere(url));
   const match = isPath ? ["", "file", url] : /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url);
   const [, scheme, rest] = match ?? [];
   const open = scheme === undefined ? undefined : schemes[scheme.toLowerCase()];
@@ -28,7 +31,7 @@ export async function openEndpoint(url: string, schemes: Readonly<Record<string,
       "BAD_URL",
       `${show(url)} is not a known kind of address; allowed are ${Object.keys(schemes)
         .map((s) => `${s}:…`)
-        .join(", ")} and the path of an .h5 file or a folder.`,
+        .join(", ")} and the path of an HDF5 file or a folder.`,
       { details: { url } },
     );
   }
@@ -42,6 +45,8 @@ export function addressOf(text: string, rest: string): Address {
   return { text, path, options: new URLSearchParams(query < 0 ? "" : rest.slice(query + 1)) };
 }
 
-function isFolder(url: string): boolean {
-  return statSync(url.replace(/\?.*$/, ""), { throwIfNoEntry: false })?.isDirectory() === true;
+/** Whether it is the path of a file or folder. */
+function isThere(url: string): boolean {
+  const found = statSync(url.replace(/\?.*$/, ""), { throwIfNoEntry: false });
+  return found?.isDirectory() === true || found?.isFile() === true;
 }

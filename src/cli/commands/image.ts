@@ -1,5 +1,6 @@
 import { SaclaError } from "../../core/errors.ts";
 import { asImage, type Image, type RawImage, shapeOf } from "../../core/ndarray.ts";
+import type { Run, RunTags } from "../../db/index.ts";
 import { writePictureFile } from "../../hdf5/index.ts";
 import { assemblerFor, type Dark, darkAverage, darkOf, subtractDark } from "../../reduce/index.ts";
 import { axesOf, summarise } from "../../reduce/picture.ts";
@@ -45,7 +46,7 @@ export const image: AddCommand = (program, io) =>
       const run = await findRun(session, number);
       const detector = await findDetector(run, id);
       const chosen: Chosen = await chooseShots(session, run, options, "all");
-      const tag = options.tag ?? chosen.tags.at(-1) ?? NaN;
+      const tag = options.tag ?? (await newestShot(run, detector.id, chosen.tags, signal));
       const darkFrom = await chooseDark(session, run, detector.id, options);
       const images: Record<string, RawImage> = {};
       for await (const shot of st.shots({ run, detectors: detector.sensors, tags: [tag], missing: "error", signal }))
@@ -97,6 +98,12 @@ export const image: AddCommand = (program, io) =>
       };
     },
   );
+
+/** The newest shot with an image of every sensor; the newest where there is none, whose error says why. */
+async function newestShot(run: Run, detId: string, tags: RunTags, signal: AbortSignal | undefined): Promise<number> {
+  const whole = await run.tags({ detector: detId, signal });
+  return tags.values.findLast((tag) => whole.has(tag)) ?? tags.at(-1) ?? NaN;
+}
 
 function withoutDark(dark: Dark, sensor: string, raw: RawImage): Image {
   const [rows, columns] = shapeOf(sensor, raw);

@@ -1,16 +1,17 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { UnsupportedStructure } from "./bytes.ts";
 import type { ExternalPart } from "./dataset.ts";
 
 /**
- * Where a file named in an HDF5 file is: beside it, as its writer had it, else from the working folder; undefined when
- * it is not there.
+ * Where a file named in an HDF5 file is: beside it, beside the file that a link of the file system leads to, as its
+ * writer had it, else from the working folder; undefined when it is not there.
  */
 export function foundBeside(hdf5Path: string, name: string): string | undefined {
-  return [resolve(dirname(hdf5Path), name), resolve(name)].find(
-    (path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true,
-  );
+  const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  const beside = resolve(dirname(hdf5Path), name);
+  if (isThere(beside)) return beside;
+  return [resolve(dirname(realpathSync(hdf5Path)), name), resolve(name)].find(isThere);
 }
 
 /** The first file that is not there or too short for its part; undefined when all of the bytes are there. */

@@ -195,7 +195,8 @@ export class StoredDetector {
       else found = this.#askLibrary(tag);
     } catch (error) {
       if (!isSaclaError(error, "FILE_DAMAGED", "NOT_DATACONVERT")) throw error;
-      found = error;
+      // It is this image that is odd, and stops no pass over the others.
+      found = new SaclaError("FILE_DAMAGED", error.message, { details: error.details, cause: error.cause });
     }
     if (typeof found !== "boolean") this.#faults.set(tag, found);
     return found;
@@ -224,10 +225,9 @@ export class StoredDetector {
     let looked = 0;
     for (const tag of this.#runTags) {
       if (looked === FIRST_IMAGES) break;
-      if (this.#state(tag) !== true) continue;
-      looked++;
-      const shape = this.#shapeOf(tag);
+      const shape = this.#state(tag) === true ? this.#shapeOf(tag) : undefined;
       if (shape === undefined) continue;
+      looked++;
       const key = Object.values(shape).join(" ");
       counts.set(key, { shape, count: (counts.get(key)?.count ?? 0) + 1 });
     }

@@ -1,4 +1,13 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { entryOf } from "../../../../src/core/syncdb.ts";
@@ -73,6 +82,8 @@ describe("one odd part of a file", () => {
       { "/run_7/run_info/detector_config/detector_2d_list": { data: [1, 2] } },
       [/detector_2d_2 is not there, though/],
     ],
+    ["a version that is a number", { "/file_info/version": { data: 3.2 } }, []],
+    ["a status that is a text", { [`${detector}/tag_103/detector_status`]: { data: "ok", dtype: "A2" } }, []],
     ["a gain that is a text", { [`${detector}/detector_info/absolute_gain`]: { data: "high", dtype: "A4" } }, []],
     [
       "a run that is listed only",
@@ -147,6 +158,42 @@ describe("one odd part of a file", () => {
     await archive.close();
   });
 
+  it("sacla image takes the newest shot with all images; of one that is named it says what happened to the image", async () => {
+    const gone: Parts = { [`${detector}/tag_105/detector_data`]: { data: [], link: ["gone.h5", "/a"] } };
+    const path = await write(gone);
+    const newest = await cli(["image", "--url", path, "-o", "x.png"]);
+    expect([newest.code, newest.out]).toEqual([0, expect.stringContaining("tag 103 of run 7")]);
+    const named = await cli(["image", "--url", path, "--tag", "105", "-o", "x.png"]);
+    expect([named.code, named.err]).toEqual([1, expect.stringContaining("link to /a of gone.h5, which is not there")]);
+  });
+
+  it("files beside the one that a link of the file system leads to are found", async () => {
+    const [here, there] = [join(folder, "links"), join(folder, "stored")];
+    mkdirSync(here);
+    mkdirSync(there);
+    const image = { data: Float32Array.from(pixelsOf(103)), shape: [ROWS, COLUMNS] };
+    await writeHdf5(there, "images.h5", { "/a": image });
+    const link: Parts = { [`${detector}/tag_103/detector_data`]: { data: [], link: ["images.h5", "/a"] } };
+    symlinkSync(await writeHdf5(there, "run.h5", archiveParts(link)), join(here, "run.h5"));
+    const archive = await openArchive(join(here, "run.h5"));
+    const out = new Float32Array(ROWS * COLUMNS);
+    expect(await archive.readFrame(bl, run, "MPCCD-1N0-M06-002", 103, out)).toBe(true);
+    expect([...out]).toEqual(pixelsOf(103));
+    await archive.close();
+  });
+
+  it("images of no shape do not stand in the way of those that have one", async () => {
+    const parts: Parts = {
+      ...runParts(7, 3, [101, 103, 105, 107, 109, 111]),
+      [`${detector}/tag_101/detector_data`]: { data: Float32Array.from(pixelsOf(101)), shape: [COLUMNS, ROWS] },
+      [`${detector}/tag_103/detector_data`]: { data: Float32Array.of(1, 2) },
+      [`${detector}/tag_105/detector_data`]: { data: 5 },
+    };
+    const archive = await openArchive(await writeHdf5(folder, "shapes.h5", archiveParts({}, [parts])));
+    expect(await archive.detectorInfo(bl, run, "MPCCD-1N0-M06-002")).toMatchObject({ ysize: ROWS, xsize: COLUMNS });
+    await archive.close();
+  });
+
   it("a signal of texts is read as SyncDB has them", async () => {
     const texts = ["7.2e-02V", "not-converged", "saturated"];
     for (const data of [{ data: texts, dtype: "A13" }, { data: texts }]) {
@@ -167,13 +214,20 @@ describe("one odd part of a file", () => {
       [["5.03nC", "5030pC", "5e-9C"], [5.03, 5.03, 5], "nC", []],
       [["saturated", "0", "2nC"], ["saturated", 0, 2], "nC", []],
       [["5", "6", "7"], [5, 6, 7], "", []],
-      [["5.03nC", "1mm", "7"], [5.03, "missing", "missing"], "nC", [expect.stringMatching(/bl_3\/v .* 2 texts .*"1mm"/)]],
+      [
+        ["5.03nC", "1mm", "7"],
+        [5.03, "missing", "missing"],
+        "nC",
+        [expect.stringMatching(/bl_3\/v .* 2 texts .*"1mm"/)],
+      ],
     ];
     for (const [texts, values, unit, notes] of mixed) {
       const path = await write({ [`${events}/bl_3/v`]: { data: texts, dtype: "A13" } });
       const archive = await openArchive(path);
       const column = await archive.column("bl_3/v", hightag, Uint32Array.from(TAGS));
-      const found = TAGS.map((_, i) => entryOf(column, i)).map((entry) => ("value" in entry ? entry.value : entry.reason));
+      const found = TAGS.map((_, i) => entryOf(column, i)).map((entry) =>
+        "value" in entry ? entry.value : entry.reason,
+      );
       const rounded = found.map((value) => (typeof value === "number" ? Number(value.toPrecision(12)) : value));
       expect([rounded, column.unit, await notesOf(path)]).toEqual([values, unit, notes]);
       await archive.close();

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fileScheme } from "../../../../src/hdf5/index.ts";
@@ -53,8 +53,17 @@ describe("addresses", () => {
     await expect(connect(url)).rejects.toMatchObject({ code: "BAD_URL", message: expect.stringMatching(message) });
   });
 
-  it("of no file is FILE_NOT_FOUND", async () => {
-    await expect(connect(join(folder, "none.h5"))).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+  it("a file of any name opens, and options go on behind it", async () => {
+    for (const name of ["run.hdf", "run.nxs", "run.cxi", "206178", "run 7.copy"]) {
+      copyFileSync(path, join(folder, name));
+      const endpoint = await connect(`${join(folder, name)}?hightag=201402`);
+      expect(await endpoint.call("db.readHightagnumber", { bl: 3, run: 7 })).toBe(201402);
+      await endpoint.close();
+    }
+  });
+
+  it.each(["none.h5", "none.cxi", "none.nxs?bl=3"])("of no file, %s, is FILE_NOT_FOUND", async (name) => {
+    await expect(connect(join(folder, name))).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
   });
 });
 
