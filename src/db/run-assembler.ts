@@ -21,6 +21,23 @@ export async function usableMasks(
   return (await knownBadPixels(infos, run, citius, options)).map(usable);
 }
 
+/**
+ * The sensors that can be in one picture, and the ids of the others: those without a place, and without a gain where
+ * others have one.
+ */
+export function placedSensors(
+  infos: readonly DetectorInfo[],
+  relativeGain = true,
+): {
+  readonly sensors: readonly DetectorInfo[];
+  readonly unplaced: readonly string[];
+} {
+  const placed = infos.filter(({ geometry }) => geometry !== null);
+  const scaled = placed.filter(({ absGain }) => absGain !== null && absGain > 0);
+  const sensors = relativeGain && scaled.length > 0 ? scaled : placed;
+  return { sensors, unplaced: infos.filter((info) => !sensors.includes(info)).map(({ id }) => id) };
+}
+
 /** As {@link usableMasks}, with the reason against each pixel; 0 is a good one. */
 export async function knownBadPixels(
   infos: readonly DetectorInfo[],

@@ -192,14 +192,18 @@ export class Run<N extends string = string> {
   async assembler(name?: string, options: RunAssemblerOptions = {}): Promise<Assembler> {
     const { signal, timeoutMs, ...assembly } = resolveOptions("assembler", options, {
       ...{ view: any, method: any, width: any, height: any, pixelSizeUm: any },
-      ...{ gapValue: any, masks: any, relativeGain: any, ...callChecks },
+      ...{ gapValue: any, masks: any, unplaced: any, relativeGain: any, ...callChecks },
     });
     const call = { signal, timeoutMs };
     const { sensors } = await this.findDetector(name, call);
     const infos = await Promise.all(sensors.map(async (id) => await this.detectorInfo(id, call)));
     const { Assembler, usable } = await import("../ip/index.ts");
-    const masks = options.masks ?? (await this.badPixels(infos, call)).map(usable);
-    return new Assembler(infos, { ...defined(assembly), view: options.view ?? "source", masks });
+    const { placedSensors } = await import("./run-assembler.ts");
+    const found = placedSensors(infos, options.relativeGain);
+    const placed = found.sensors.length === 0 ? infos : found.sensors;
+    const masks = options.masks ?? (await this.badPixels(placed, call)).map(usable);
+    const { view = "source", unplaced = found.unplaced } = options;
+    return new Assembler(placed, { ...defined(assembly), view, unplaced, masks });
   }
 
   /**

@@ -27,6 +27,8 @@ export interface AssemblerOptions {
   readonly gapValue?: number | undefined;
   /** 1 = use. Pixels not used leave a gap. */
   readonly masks?: PerSensor<SensorMask> | undefined;
+  /** Sensors of the detector that have no place: their images may be among those given, and are not drawn. */
+  readonly unplaced?: readonly string[] | undefined;
   /** Multiply each sensor by its gain over the first sensor's, so that all are in the first one's ADU. @default true */
   readonly relativeGain?: boolean | undefined;
 }
@@ -54,6 +56,7 @@ export function resolveAssembly(sensors: readonly DetectorInfo[], options: Assem
     pixelSizeUm: optional(finite(Number.MIN_VALUE)),
     gapValue: optional(numberOrNan, Number.NaN),
     masks: any,
+    unplaced: any,
     relativeGain: optional(flag, true),
   });
   const geometries = sensors.map(geometryOf);

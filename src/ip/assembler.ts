@@ -117,6 +117,7 @@ export class Assembler {
   readonly gapValue: number;
   readonly #resolved: ResolvedOptions;
   readonly #indexById: ReadonlyMap<string, number>;
+  readonly #unplaced: readonly string[];
   readonly #uses: readonly (Uint8Array | null)[];
   readonly #paints: readonly SensorInput[];
   /** Copies of strided views, made when first needed. */
@@ -148,6 +149,7 @@ export class Assembler {
     this.gapValue = resolved.gapValue;
     this.#resolved = resolved;
     this.#indexById = indexById;
+    this.#unplaced = options.unplaced ?? [];
     this.#uses = sensors.map(({ id, ysize, xsize }, i) =>
       masks === undefined ? null : readMask(`the mask of ${id}`, entryFor(masks, i, id), ysize, xsize),
     );
@@ -200,8 +202,8 @@ export class Assembler {
    */
   assemble(images: PerSensor<SensorImage>, options: AssembleOptions = {}): Image {
     resolveOptions("assemble", options, { out: any, dark: any });
-    checkPerSensor("images", images, this.#indexById);
-    if (options.dark !== undefined) checkPerSensor("dark", options.dark, this.#indexById);
+    checkPerSensor("images", images, this.#indexById, this.#unplaced);
+    if (options.dark !== undefined) checkPerSensor("dark", options.dark, this.#indexById, this.#unplaced);
     const out = options.out ?? asImage(new Float32Array(this.width * this.height), this.height, this.width);
     const target = this.#target(out);
     const { painter } = this.#maps();
@@ -235,7 +237,7 @@ export class Assembler {
    */
   assembleErrors(errors: PerSensor<SensorImage>): Image {
     if (this.method === "nearest") return this.assemble(errors);
-    checkPerSensor("errors", errors, this.#indexById);
+    checkPerSensor("errors", errors, this.#indexById, this.#unplaced);
     const { canvas, placements, gains } = this.#resolved;
     const out = asImage(new Float32Array(this.width * this.height), this.height, this.width);
     const paints = this.sensors.map((info, i): SensorInput => {

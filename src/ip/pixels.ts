@@ -26,8 +26,16 @@ export function entryFor<T>(all: PerSensor<T>, index: number, id: string): T | n
   return isList(all) ? all[index] : all[id];
 }
 
-/** @throws BAD_ARGUMENT when a list has the wrong length or a record names a sensor that is not there */
-export function checkPerSensor<T>(name: string, all: PerSensor<T>, indexById: ReadonlyMap<string, number>): void {
+/**
+ * @param others - what a record may name besides
+ * @throws BAD_ARGUMENT when a list has the wrong length or a record names a sensor that is not there
+ */
+export function checkPerSensor<T>(
+  name: string,
+  all: PerSensor<T>,
+  indexById: ReadonlyMap<string, number>,
+  others: readonly string[] = [],
+): void {
   if (isList(all)) {
     if (all.length !== indexById.size)
       throw badArgument(
@@ -38,7 +46,8 @@ export function checkPerSensor<T>(name: string, all: PerSensor<T>, indexById: Re
     return;
   }
   for (const id in all) {
-    if (!indexById.has(id)) throw badArgument(`a sensor in ${name}`, id, `one of ${[...indexById.keys()].join(", ")}`);
+    if (!indexById.has(id) && !others.includes(id))
+      throw badArgument(`a sensor in ${name}`, id, `one of ${[...indexById.keys()].join(", ")}`);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Ledger } from "../core/ledger.ts";
 import { asImage, type Image, type NdArray, type PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { ClassificationBasis, Run, RunTags } from "../db/index.ts";
-import { type BadPixelReader, usableMasks } from "../db/run-assembler.ts";
+import { type BadPixelReader, placedSensors, usableMasks } from "../db/run-assembler.ts";
 import { Assembler, type AssemblyMethod, type BrightSpot, brightestSpots, spotCentre, type View } from "../ip/index.ts";
 import { correct } from "./corrections/index.ts";
 import type { Dark } from "./dark-average.ts";
@@ -241,8 +241,8 @@ export function axesOf(assembler: Assembler): { xUm: Float64Array; yUm: Float64A
 }
 
 /**
- * The assembler of a detector of a run, without its edges, dead ports and bad pixels; gaps are NaN. Null for cameras
- * without a geometry.
+ * The assembler of a detector of a run, without its edges, dead ports and bad pixels; gaps are NaN. Sensors without a
+ * place, or without a gain where others have one, are not drawn. Null for cameras without a geometry.
  * @throws BAD_GEOMETRY when the halves of the detector are open
  */
 export async function assemblerFor(
@@ -253,10 +253,11 @@ export async function assemblerFor(
   method: AssemblyMethod = "nearest",
   signal?: AbortSignal,
 ): Promise<Assembler | null> {
-  if (infos.length === 0 || infos.some(({ geometry }) => geometry === null)) return null;
+  const { sensors, unplaced } = placedSensors(infos);
+  if (sensors.length === 0) return null;
   const citius = async (): Promise<BadPixelReader> => new st.ctdapyXfel.CtrlBuffer(run.bl, run.number);
-  const masks = await usableMasks(infos, run, citius, { signal });
-  return new Assembler(infos, { view, method, masks });
+  const masks = await usableMasks(sensors, run, citius, { signal });
+  return new Assembler(sensors, { view, method, masks, unplaced });
 }
 
 /** Sum, largest value and where it is. */

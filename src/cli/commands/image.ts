@@ -1,4 +1,4 @@
-import { SaclaError } from "../../core/errors.ts";
+import { SaclaError, showList } from "../../core/errors.ts";
 import { asImage, type Image, type RawImage, shapeOf } from "../../core/ndarray.ts";
 import type { Run, RunTags } from "../../db/index.ts";
 import { writePictureFile } from "../../hdf5/index.ts";
@@ -66,6 +66,11 @@ export const image: AddCommand = (program, io) =>
       );
       const assembler =
         detector.sensors.length > 1 ? await assemblerFor(st, run, infos, "source", "nearest", signal) : null;
+      if (assembler === null && detector.sensors.length > 1)
+        throw new SaclaError(
+          "BAD_GEOMETRY",
+          `${detector.id} has no geometry to assemble; name one of its sensors: ${showList(detector.sensors)}.`,
+        );
       const picture = assembler?.assemble(images) ?? Object.values(images)[0];
       if (picture === undefined) throw new SaclaError("NO_SHOTS", `Detector ${detector.id} has no sensor.`);
       const selected = { run, detector, dark: darkFrom, chosen };

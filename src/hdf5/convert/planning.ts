@@ -7,6 +7,7 @@ import { type Ledger, LedgerBook } from "../../core/ledger.ts";
 import { asImage } from "../../core/ndarray.ts";
 import { checkRoi, type Roi, roiShape } from "../../core/roi.ts";
 import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
+import { placedSensors } from "../../db/run-assembler.ts";
 import { Assembler, usable } from "../../ip/index.ts";
 import type { RunInfo } from "../../transport/index.ts";
 import { writingOf } from "../layouts/index.ts";
@@ -203,9 +204,8 @@ function makeAssemblers(
 ): Map<string, Assembler> {
   const assemblers = new Map<string, Assembler>();
   for (const group of groups) {
-    const parts = sensors.filter(({ id }) => group.sensors.includes(id));
-    if (parts.every(({ geometry }) => geometry !== null))
-      assemblers.set(group.id, new Assembler(parts, { view, gapValue: -1 }));
+    const { sensors: parts, unplaced } = placedSensors(sensors.filter(({ id }) => group.sensors.includes(id)));
+    if (parts.length > 0) assemblers.set(group.id, new Assembler(parts, { view, gapValue: -1, unplaced }));
   }
   if (assemblers.size === 0)
     throw new SaclaError(

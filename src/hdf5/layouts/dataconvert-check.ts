@@ -84,6 +84,8 @@ function checkTags(file: H5File, root: string, book: Book): number[] {
     tag < 0 ? tag + 2 ** 32 : tag,
   );
   if (listed.length === 0) book.add("tag-list", path, "is not there, or empty");
+  const noTag = listed.find((tag) => tag !== tag >>> 0);
+  if (noTag !== undefined) book.add("tag-list", path, `has ${noTag}, which is not a tag`);
   if (new Set(listed).size < listed.length) book.add("tag-list", path, "names a tag twice");
   if (listed.some((tag, i) => i > 0 && tag < (listed[i - 1] ?? 0))) book.add("tag-order", path, "is not ascending");
   const info = `${root}/run_info`;
@@ -180,6 +182,10 @@ function checkPlace(file: H5File, detector: string, book: Book): void {
     return;
   }
   const wanted = [2, 1, 2];
+  book.check("geometry", `${info}/manipulator_position_in_micro_meter`, () => {
+    file.number(`${info}/manipulator_position_in_micro_meter`);
+    return null;
+  });
   for (const [i, value] of values.entries()) {
     if (value === undefined)
       book.add("geometry", `${info}/${parts[i]}`, "is not there, though the rest of the geometry is");
@@ -222,7 +228,12 @@ function checkImages(
       continue;
     }
     found.add(tag);
-    book.check("image-type", path, () => (file.hasNumbers(path) ? null : `is ${file.described(path)}`));
+    if (fault !== undefined) book.add("image-type", path, fault.message);
+    book.check("image-type", path, () => {
+      const isOther = stored.info.pixelType === "uint16" && file.pixelType(path) !== "uint16";
+      if (file.hasNumbers(path) && !isOther) return null;
+      return `is ${file.described(path)}${isOther ? ", the first images u2" : ""}`;
+    });
     book.check("filter", path, () => file.unreadable(path)?.what ?? null);
     const text = `[${shape.join(", ")}]`;
     expected ??= text;

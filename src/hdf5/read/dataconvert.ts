@@ -1,5 +1,5 @@
 import { TAG_RATE_HZ } from "../../core/constants.ts";
-import { listDetectors } from "../../core/detectors.ts";
+import { groupDetectors, listDetectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
 import { TagRows } from "../../core/tag-rows.ts";
@@ -127,7 +127,20 @@ export class StoredRun {
     const without = [...this.detectors.values()]
       .filter(({ hasImage }) => !hasImage)
       .map(({ id, whyNone }) => `${id} has no image of any shot${whyNone}`);
-    return [...this.#odd, ...without, ...this.signals.notes];
+    return [...this.#odd, ...without, ...this.#unplaced, ...this.signals.notes];
+  }
+
+  /** Sensors that are in no picture with the others. */
+  get #unplaced(): string[] {
+    return groupDetectors([...this.present.keys()]).flatMap(({ id, sensors }) => {
+      const stored = sensors.flatMap((sensor) => this.present.get(sensor) ?? []);
+      const hasGain = stored.some(({ gain }) => gain !== null);
+      return stored.flatMap((sensor): string[] => {
+        const { whyNoPlace } = sensor;
+        if (whyNoPlace !== undefined) return [`the place of ${sensor.id} is not known: ${whyNoPlace}`];
+        return hasGain && sensor.gain === null ? [`${sensor.id} has no gain, and is in no picture of ${id}`] : [];
+      });
+    });
   }
 
   /** Configured photon energy in keV. @throws UNSUPPORTED when the file has none */
@@ -151,8 +164,26 @@ export class StoredRun {
   timeOf(tag: number): number | undefined {
     const row = this.rows.rowOf(tag);
     if (row === undefined) return undefined;
-    this.#times ??= required(this.#file, this.#timesPath, this.#file.numbers(this.#timesPath));
+    this.#times ??= this.#readTimes();
     return this.#times[row];
+  }
+
+  /** In the order of the file; a tag without a number has that of the tag beside it, and the tags between. */
+  #readTimes(): Float64Array {
+    const times = required(this.#file, this.#timesPath, this.#file.numbers(this.#timesPath)).slice();
+    if (times.every(Number.isFinite)) return times;
+    const fill = (tags: Uint32Array): void => {
+      let last: readonly [tag: number, time: number] | undefined;
+      for (const tag of tags) {
+        const row = this.rows.rowOf(tag) ?? NaN;
+        const time = times[row] ?? NaN;
+        if (Number.isFinite(time)) last = [tag, time];
+        else if (last !== undefined) times[row] = last[1] + (tag - last[0]) / TAG_RATE_HZ;
+      }
+    };
+    fill(this.tags);
+    fill(this.tags.toReversed());
+    return times;
   }
 
   /** What the source of the file said about the run, beyond what the layout holds. */
@@ -243,17 +274,14 @@ export class StoredRun {
     }
   }
 
-  /** The time of an end of the run, which need not be in the list, from the nearest tag that has one. */
+  /** The time of an end of the run, which need not be in the list. All times are read only where that one is odd. */
   #timeAt(end: "start" | "end"): number {
-    const hasTime = (tag: number): boolean => Number.isFinite(this.timeOf(tag));
-    const outermost = end === "start" ? this.tags[0] : this.tags.at(-1);
-    const time = this.#file.numberAt(this.#timesPath, this.rows.rowOf(outermost ?? NaN) ?? 0) ?? NaN;
+    const outermost = (end === "start" ? this.tags[0] : this.tags.at(-1)) ?? NaN;
     const tagAtEnd = end === "start" ? this.startTag : this.endTag;
-    if (Number.isFinite(time)) return time + (tagAtEnd - (outermost ?? NaN)) / TAG_RATE_HZ;
-    const near = end === "start" ? this.tags.find(hasTime) : this.tags.findLast(hasTime);
-    if (near === undefined)
-      throw damaged(this.#file, this.#timesPath, `has no time for any of its ${this.tags.length} tags`);
-    return (this.timeOf(near) ?? NaN) + (tagAtEnd - near) / TAG_RATE_HZ;
+    const stored = this.#file.numberAt(this.#timesPath, this.rows.rowOf(outermost) ?? 0) ?? NaN;
+    const time = Number.isFinite(stored) ? stored : (this.timeOf(outermost) ?? NaN);
+    if (Number.isFinite(time)) return time + (tagAtEnd - outermost) / TAG_RATE_HZ;
+    throw damaged(this.#file, this.#timesPath, `has no time for any of its ${this.tags.length} tags`);
   }
 
   #findDetectors(): Map<string, StoredDetector> {

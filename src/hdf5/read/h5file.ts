@@ -281,10 +281,9 @@ export class H5File {
     const unknown = filters.find(({ id }) => filterMissing(id) !== undefined);
     if (unknown === undefined) return undefined;
     const { name, id } = unknown;
-    return {
-      reason: "unsupported",
-      what: `it is compressed with the HDF5 filter ${name} (id ${id}), which is not built in`,
-    };
+    const what = `it is compressed with the HDF5 filter ${name} (id ${id}), which is not built in`;
+    const install = filterMissing(id) ?? "";
+    return { reason: "unsupported", what: install === "" ? what : `${what}.${install}` };
   }
 
   /** Type and shape of a dataset in words: "f4 of shape [6, 100]"; undefined when there is none. */
@@ -415,11 +414,13 @@ export class H5File {
     const filter = /required filter '(.*?)'/.exec(reason)?.[1];
     if (filter === undefined) return this.#damaged(path, reason, cause);
     const { id } = this.#h5.get_dataset_filters(this.#id, path).find(({ name }) => name === filter) ?? {};
+    const install = filterMissing(id) ?? "";
     return new SaclaError(
       "UNSUPPORTED",
       `${path} of ${show(this.path)} is compressed with the HDF5 ` +
-        `filter ${filter}${id === undefined ? "" : ` (id ${id})`}, which is not built in.${filterMissing(id) ?? ""} ` +
-        "Rewrite the file with gzip on a machine that has the filter: h5repack -f GZIP=1 in.h5 out.h5",
+        `filter ${filter}${id === undefined ? "" : ` (id ${id})`}, which is not built in.${install}` +
+        `${install === "" ? " Rewrite" : ". Or rewrite"} ` +
+        "the file with gzip on a machine that has the filter: h5repack -f GZIP=1 in.h5 out.h5",
       { details: { file: this.path, path, filter, id }, cause },
     );
   }

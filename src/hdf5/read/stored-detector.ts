@@ -1,5 +1,5 @@
 import { bytesOf } from "../../core/bytes.ts";
-import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
+import { checkGeometry, type DetectorInfo, type SensorGeometry } from "../../core/detector.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
 import type { CallResult } from "../../transport/methods.ts";
@@ -35,6 +35,7 @@ export class StoredDetector {
   #info: DetectorInfo | undefined;
   #tags: Uint32Array | undefined;
   #hasImage: boolean | undefined;
+  #placed: Place | undefined;
 
   constructor(file: H5File, path: string, id: string, run: number, runTags: Uint32Array) {
     this.#file = file;
@@ -76,20 +77,18 @@ export class StoredDetector {
 
   /**
    * The size and the type of pixels are those of the first image: the layout stores them nowhere else. A camera that is
-   * no MPCCD has no gain, and no geometry where the file has none.
+   * no MPCCD has no gain, and no geometry where the file has none that can be used ({@link whyNoPlace}).
    * @throws FRAME_MISSING when no tag has an image
-   * @throws BAD_GEOMETRY when only a part of the geometry is there
    */
   get info(): DetectorInfo {
     if (this.#info !== undefined) return this.#info;
     const { ysize, xsize, isUint16 } = this.#firstImage();
-    const gain = this.#file.numberOrNone(`${this.#path}/detector_info/absolute_gain`);
     this.#info = {
       id: this.id,
       xsize,
       ysize,
-      absGain: gain !== undefined && Number.isFinite(gain) ? gain : null,
-      geometry: this.#geometry(),
+      absGain: this.gain,
+      geometry: this.#place.geometry,
       ...(isUint16 ? { pixelType: "uint16" } : {}),
     };
     return this.#info;
@@ -272,32 +271,46 @@ export class StoredDetector {
     return this.#file.linkOut(path) === undefined && this.#file.shape(path)?.length === 2;
   }
 
-  #geometry(): SensorGeometry | null {
-    const info = `${this.#path}/detector_info`;
-    const position = this.#file.numbers(`${info}/detector_coordinate_in_micro_meter`);
-    const pixel = this.#file.numbers(`${info}/pixel_size_in_micro_meter`);
-    const rotationDeg = this.#file.number(`${info}/detector_rotation_angle_in_degree`);
-    if (position === undefined && rotationDeg === undefined) return null;
-    const [posXUm, posYUm, posZUm] = position ?? [];
-    const [pixelSizeXUm, pixelSizeYUm] = pixel ?? [];
-    const parts = { posXUm, posYUm, posZUm, rotationDeg, pixelSizeXUm, pixelSizeYUm };
-    if (
-      posXUm === undefined ||
-      posYUm === undefined ||
-      rotationDeg === undefined ||
-      pixelSizeXUm === undefined ||
-      pixelSizeYUm === undefined
-    ) {
-      const missing = Object.entries(parts).flatMap(([key, value]) => (value === undefined ? [key] : []));
-      throw new SaclaError(
-        "BAD_GEOMETRY",
-        `${info} of ${show(this.#file.path)} lacks ${showList(missing)} of sensor ${this.id}.`,
-        {
-          details: { file: this.#file.path, path: info, sensor: this.id, missing },
-        },
-      );
-    }
-    const manipulatorShiftUm = this.#file.number(`${info}/manipulator_position_in_micro_meter`) ?? 0;
-    return { posXUm, posYUm, posZUm: posZUm ?? 0, rotationDeg, pixelSizeXUm, pixelSizeYUm, manipulatorShiftUm };
+  /** Null where the file has none that is a number above zero. */
+  get gain(): number | null {
+    const gain = this.#file.numberOrNone(`${this.#path}/detector_info/absolute_gain`);
+    return gain !== undefined && Number.isFinite(gain) && gain > 0 ? gain : null;
   }
+
+  /** Why the file has no place of the sensor that could be used, although it has something of it. */
+  get whyNoPlace(): string | undefined {
+    return this.#place.odd;
+  }
+
+  get #place(): Place {
+    this.#placed ??= this.#readPlace();
+    return this.#placed;
+  }
+
+  #readPlace(): Place {
+    const info = `${this.#path}/detector_info`;
+    try {
+      const position = this.#file.numbers(`${info}/detector_coordinate_in_micro_meter`);
+      const rotationDeg = this.#file.number(`${info}/detector_rotation_angle_in_degree`);
+      if (position === undefined && rotationDeg === undefined) return { geometry: null };
+      const [posXUm, posYUm, posZUm = 0] = position ?? [];
+      const [pixelSizeXUm, pixelSizeYUm] = this.#file.numbers(`${info}/pixel_size_in_micro_meter`) ?? [];
+      const manipulatorShiftUm = this.#file.number(`${info}/manipulator_position_in_micro_meter`) ?? 0;
+      const parts = { posXUm, posYUm, posZUm, rotationDeg, pixelSizeXUm, pixelSizeYUm, manipulatorShiftUm };
+      const lacking = Object.entries(parts).flatMap(([key, value]) => (value === undefined ? [key] : []));
+      if (lacking.length > 0) return { geometry: null, odd: `${info} lacks ${showList(lacking)}` };
+      const geometry = parts as SensorGeometry;
+      checkGeometry({ id: this.id, xsize: 0, ysize: 0, absGain: null, geometry });
+      return { geometry };
+    } catch (error) {
+      if (!isSaclaError(error, "BAD_GEOMETRY", "NOT_DATACONVERT", "FILE_DAMAGED", "UNSUPPORTED")) throw error;
+      return { geometry: null, odd: error.message.replace(/\.$/, "") };
+    }
+  }
+}
+
+/** Where a sensor lies; null where the file does not say, or says something odd. */
+interface Place {
+  readonly geometry: SensorGeometry | null;
+  readonly odd?: string;
 }

@@ -95,6 +95,14 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
       "/run_7/detector_2d_1/tag_105/detector_status": undefined,
     }),
   ],
+  [
+    "tag-list",
+    good({
+      [`${events}/tag_number_list`]: { data: Float64Array.of(101, 103.5, 105) },
+      "/run_7/detector_2d_1/tag_103/detector_data": undefined,
+      "/run_7/detector_2d_1/tag_103/detector_status": undefined,
+    }),
+  ],
   ["tag-order", good({ [`${events}/tag_number_list`]: { data: Int32Array.of(103, 101, 105) } })],
   ["tag-range", good({ "/run_7/run_info/end_tag_number": { data: 105 } })],
   ["time-stamp", good({ [`${events}/time_stamp`]: { data: Float64Array.of(1, NaN, 3) } })],
@@ -110,6 +118,7 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
   ["detector-name", good({ ...extraDetector("OPAL-1"), [`${info}/detector_name`]: { data: "OPAL-1", dtype: "A6" } })],
   ["detector-gain", good({ [`${info}/absolute_gain`]: { data: Float32Array.of(-1), shape: [] } })],
   ["geometry", good({ [`${info}/pixel_size_in_micro_meter`]: { data: Float32Array.of(50, 0) } })],
+  ["geometry", good({ [`${info}/manipulator_position_in_micro_meter`]: { data: "0 um" } })],
   [
     "no-geometry",
     good({
@@ -123,6 +132,13 @@ const bad: readonly (readonly [rule: LayoutRule, parts: Parts])[] = [
   ],
   ["image-shape", good({ "/run_7/detector_2d_1/tag_103/detector_data": { data: new Float32Array(6), shape: [2, 3] } })],
   ["image-type", good({ "/run_7/detector_2d_1/tag_103/detector_data": { data: Array(12).fill("a"), shape: [4, 3] } })],
+  [
+    "image-type",
+    good({
+      "/run_7/detector_2d_1/tag_101/detector_data": { data: new Uint16Array(12), shape: [4, 3] },
+      "/run_7/detector_2d_1/tag_103/detector_data": { data: new Uint16Array(12), shape: [4, 3] },
+    }),
+  ],
   [
     "filter",
     good({

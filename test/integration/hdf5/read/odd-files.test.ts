@@ -194,6 +194,67 @@ describe("one odd part of a file", () => {
     await archive.close();
   });
 
+  it("a sensor without a place or gain is left out of pictures, and its images are read", async () => {
+    const id = (k: number): string => `MPCCD-4N0-M01-002-${k}`;
+    const place = (k: number): Parts => {
+      const info = `/run_7/detector_2d_${k}/detector_info`;
+      return {
+        [`${info}/detector_coordinate_in_micro_meter`]: { data: Float32Array.of(k * 500, 0, 0) },
+        [`${info}/detector_rotation_angle_in_degree`]: { data: 0 },
+        [`${info}/pixel_size_in_micro_meter`]: { data: Float32Array.of(50, 50) },
+        [`${info}/manipulator_position_in_micro_meter`]: { data: 0 },
+        [`${info}/absolute_gain`]: { data: 17.5 },
+      };
+    };
+    const all: Parts = Object.assign({}, ...[1, 2, 3].map((k) => ({ ...sensor(k, id(k), TAGS), ...place(k) })));
+    const path = await write({
+      ...all,
+      "/run_7/detector_2d_2/detector_info/detector_rotation_angle_in_degree": undefined,
+      "/run_7/detector_2d_3/detector_info/absolute_gain": { data: 0 },
+    });
+    const notes = [
+      /place of MPCCD-4N0-M01-002-2 is not known.* lacks rotationDeg/,
+      /002-3 has no gain, and is in no picture/,
+    ];
+    expect(await notesOf(path)).toEqual(notes.map((note) => expect.stringMatching(note)));
+    for (const command of ["image", "assemble"]) {
+      const dark = command === "image" ? [] : ["--dark", "none"];
+      const done = await cli([command, "--url", path, ...dark, "-o", "x.png", "--json"]);
+      expect([done.code, done.err]).toEqual([0, expect.stringMatching(notes[0] as RegExp)]);
+    }
+    const file = `${path}-assembled.h5`;
+    expect((await cli(["convert", "--url", path, "--dark", "none", "--assembled", "-o", file])).code).toBe(0);
+    const archive = await openArchive(file);
+    const out = new Float32Array(ROWS * COLUMNS);
+    for (const k of [1, 2, 3]) {
+      expect(await archive.readFrame(bl, run, id(k), 103, out)).toBe(true);
+      expect([...out]).toEqual(pixelsOf(103));
+    }
+    await archive.close();
+  });
+
+  it("a time that is no number is counted from that of the tag beside it", async () => {
+    const at = 1_760_000_000;
+    for (const [times, expected] of [
+      [
+        [NaN, at, NaN],
+        [at - 2 / 60, at, at + 2 / 60],
+      ],
+      [
+        [NaN, NaN, at],
+        [at - 4 / 60, at - 2 / 60, at],
+      ],
+    ] as const) {
+      const path = await write({ [`${events}/time_stamp`]: { data: Float64Array.from(times) } });
+      const archive = await openArchive(path);
+      const signal = "bl_3/tc/bm_1_pd_charge";
+      expect(TAGS.map((tag) => archive.timestamp(hightag, tag, signal))).toEqual(expected);
+      expect(await archive.runInfo(bl, run)).toMatchObject({ starttime: expected[0], stoptime: expected[2] + 2 / 60 });
+      await archive.close();
+      expect((await cli(["convert", "--url", path, "--dark", "none", "-o", `${path}-c.h5`])).code).toBe(0);
+    }
+  });
+
   it("a signal of texts is read as SyncDB has them", async () => {
     const texts = ["7.2e-02V", "not-converged", "saturated"];
     for (const data of [{ data: texts, dtype: "A13" }, { data: texts }]) {

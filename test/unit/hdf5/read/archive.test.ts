@@ -325,16 +325,31 @@ describe("what a file need not have", () => {
     archive.close();
   });
 
-  it("half a geometry is refused, naming the rest", async () => {
-    const archive = await open({ [`${detector}/detector_info/detector_rotation_angle_in_degree`]: undefined });
-    expect(() => archive.detectorInfo(3, 7, detId)).toThrow(
-      expect.objectContaining({
-        code: "BAD_GEOMETRY",
-        message: expect.stringMatching(/detector_info .*lacks rotationDeg/),
-      }),
-    );
-    archive.close();
-  });
+  it.each([
+    ["half of it", { detector_rotation_angle_in_degree: undefined }, /detector_info lacks rotationDeg/],
+    [
+      "a text",
+      { detector_coordinate_in_micro_meter: { data: "1, 2, 3" } },
+      /coordinate_in_micro_meter of .* is one text/,
+    ],
+    ["no number", { detector_coordinate_in_micro_meter: { data: Float32Array.of(NaN, 0, 0) } }, /posXUm .* is NaN/],
+    ["pixels of no size", { pixel_size_in_micro_meter: { data: Float32Array.of(0, 50) } }, /pixelSizeXUm .* is 0/],
+    [
+      "an opening that is a text",
+      { manipulator_position_in_micro_meter: { data: "0 um" } },
+      /manipulator.* is one text/,
+    ],
+  ] satisfies [string, Parts, RegExp][])(
+    "a geometry with %s is none, which is said; images are read",
+    async (_, odd, why) => {
+      const parts = Object.entries(odd).map(([name, part]) => [`${detector}/detector_info/${name}`, part]);
+      const archive = await open(Object.fromEntries(parts));
+      expect(await archive.detectorInfo(3, 7, detId)).toMatchObject({ ysize: ROWS, geometry: null });
+      expect((await archive.runInfo(3, 7)).notes).toEqual([expect.stringMatching(why)]);
+      expect(await archive.readFrame(3, 7, detId, 103, new Float32Array(ROWS * COLUMNS))).toBe(true);
+      archive.close();
+    },
+  );
 
   it("a photon energy that is not there is named", async () => {
     const path = "/run_7/run_info/sacla_config/photon_energy_in_eV";
