@@ -33,7 +33,7 @@ export default defineConfig({
     hookTimeout: timeoutMs,
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     sequence: { sequencer: ProgramsFirst },
-    setupFiles: ["test/support/equal-arrays.ts"],
+    setupFiles: ["test/support/setup.ts"],
     projects: [
       // No sockets, no processes of ours: the files share their modules, which halves the time.
       {

@@ -7,27 +7,32 @@ import { it } from "vitest";
 /** Folder given to developers beside the repository; the project passes without it. */
 export const sharedData: string = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 
-/** The Python that can import all of `modules`: SACLA_TEST_PYTHON, else the system's; undefined when none can. */
+/** The Python that has all of `modules`: SACLA_TEST_PYTHON, else the system's; undefined when none has. */
 export function pythonWith(...modules: string[]): string | undefined {
-  const wanted = modules.toSorted().join(", ");
-  if (!pythons.has(wanted)) pythons.set(wanted, findPython(wanted));
-  return pythons.get(wanted);
-}
-
-const pythons = new Map<string, string | undefined>();
-
-function findPython(modules: string): string | undefined {
   // Several, parted as those of PATH are: packages that want different versions of a third stand apart.
   const given = (process.env["SACLA_TEST_PYTHON"] ?? "").split(delimiter).filter((path) => path !== "");
-  for (const python of [...given, "/usr/bin/python3", "python3"]) {
-    try {
-      execFileSync(python, ["-c", `import ${modules}`], { stdio: "ignore" });
-      return python;
-    } catch {
-      // The next one may have them.
-    }
+  const names = modules.map((name) => name.replace(/\..*/, ""));
+  return [...given, "/usr/bin/python3", "python3"].find((python) => names.every((name) => modulesOf(python).has(name)));
+}
+
+const known = new Map<string, ReadonlySet<string>>();
+
+/** Names of what a Python can import, asked once: to import it takes seconds. None where there is no such Python. */
+function modulesOf(python: string): ReadonlySet<string> {
+  const found = known.get(python) ?? new Set(listModules(python));
+  known.set(python, found);
+  return found;
+}
+
+function listModules(python: string): string[] {
+  const program = "import pkgutil; print(*(m.name for m in pkgutil.iter_modules()))";
+  try {
+    return execFileSync(python, ["-c", program], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
+      .trim()
+      .split(" ");
+  } catch {
+    return [];
   }
-  return undefined;
 }
 
 /**

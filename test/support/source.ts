@@ -29,7 +29,8 @@ export interface SourceFile {
 /** Reads one file, by its whole path. */
 export function readSource(path: string): SourceFile {
   const text = readFileSync(path, "utf8");
-  const file = ts.createSourceFile(path, text, ts.ScriptTarget.ES2023);
+  const jsDocParsingMode = ts.JSDocParsingMode.ParseNone;
+  const file = ts.createSourceFile(path, text, { languageVersion: ts.ScriptTarget.ES2023, jsDocParsingMode });
   // Only import() can stand deeper than a statement of the file.
   const isDeep = text.includes("import(");
   const imports: Import[] = [];

@@ -52,6 +52,11 @@ const internal = [
   "requestDigest",
 ];
 
+function parse(file: string, text: string): ts.SourceFile {
+  const jsDocParsingMode = ts.JSDocParsingMode.ParseNone;
+  return ts.createSourceFile(file, text, { languageVersion: ts.ScriptTarget.Latest, jsDocParsingMode }, true);
+}
+
 /** Functions, and constructors and methods of classes, that `index.ts` of a module names or that stand beside it. */
 function publicFunctions(): {
   readonly name: string;
@@ -61,11 +66,13 @@ function publicFunctions(): {
   const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
     (file) => file.endsWith(".ts") && !file.startsWith("cli"),
   );
+  const texts = files.map((file) => [file, readFileSync(resolve(src, file), "utf8")] as const);
+  // Only what may have options, as isOptions says, is worth the time of the compiler.
+  const mayHave = /^export (async )?(function|class|abstract)[\s\S]*(Options|Request|Policy|Settings|\?:)/m;
   const parsed = new Map(
-    files.map((file) => [
-      file,
-      ts.createSourceFile(file, readFileSync(resolve(src, file), "utf8"), ts.ScriptTarget.Latest, true),
-    ]),
+    texts
+      .filter(([file, text]) => file.endsWith("index.ts") || mayHave.test(text))
+      .map(([file, text]) => [file, parse(file, text)]),
   );
   const named = new Set<string>();
   for (const [file, source] of parsed) {

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { createSimulatedFacility, demoRun, VirtualClock } from "../../../src/facility/index.ts";
+import { endpointOf } from "../../../src/source/index.ts";
 import { EdgeFinder } from "../../../src/timing/index.ts";
+import { inProcess } from "../../../src/transport/in-process.ts";
 
 const ROWS = 1024;
 const COLUMNS = 512;
@@ -384,5 +386,14 @@ describe("the timing camera", () => {
       geometry: null,
       pixelType: "uint16",
     });
+  });
+});
+
+describe("the image of a whole octal", () => {
+  it("comes through the endpoint put together", async () => {
+    const endpoint = inProcess(endpointOf(facility));
+    const tag = facility.tags(2, 220_934)[0] ?? 0;
+    const { frame } = await endpoint.call("st.collect", { detId: "MPCCD-8B0-2-008", bl: 2, runs: [220_934], tag });
+    expect(frame.shape).toEqual([2399, 2399]);
   });
 });

@@ -66,13 +66,6 @@ describe("sim: addresses", () => {
     ).rejects.toMatchObject({
       code: "UNKNOWN_DETECTOR",
     });
-    const whole = await endpoint.call("st.collect", {
-      detId: "MPCCD-8B0-2-008",
-      bl: 2,
-      runs: [220_934],
-      tag: tag ?? 0,
-    });
-    expect(whole.frame.shape).toEqual([2399, 2399]);
     await endpoint.close();
     await endpoint.close();
   });

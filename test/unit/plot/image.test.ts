@@ -12,7 +12,8 @@ function draw(
   fill: (row: number, column: number) => number,
   options: ImageOptions = {},
 ): (row: number, column: number) => string {
-  const data = Float32Array.from({ length: SIDE * SIDE }, (_, i) => fill(Math.floor(i / SIDE), i % SIDE));
+  const data = new Float32Array(SIDE * SIDE);
+  for (let i = 0; i < data.length; i++) data[i] = fill(Math.floor(i / SIDE), i % SIDE);
   data[0] = NaN;
   return reader(decode(renderImage(asImage(data, SIDE, SIDE), { gapColour: corner, ...options })));
 }
@@ -84,14 +85,7 @@ describe("renderImage", () => {
 
   it("draws a colour bar as high as the image, from the highest colour to the lowest", () => {
     const picture = decode(
-      renderImage(
-        asImage(
-          Float32Array.from({ length: SIDE * SIDE }, () => 50),
-          SIDE,
-          SIDE,
-        ),
-        { range: [0, 100], unit: "ADU" },
-      ),
+      renderImage(asImage(new Float32Array(SIDE * SIDE).fill(50), SIDE, SIDE), { range: [0, 100], unit: "ADU" }),
     );
     const top = places(picture, viridis.high);
     const bottom = places(picture, viridis.low);
@@ -106,16 +100,7 @@ describe("renderImage", () => {
   });
 
   it("puts tick labels to the right of the bar where their values are", () => {
-    const plain = decode(
-      renderImage(
-        asImage(
-          Float32Array.from({ length: SIDE * SIDE }, () => 50),
-          SIDE,
-          SIDE,
-        ),
-        { range: [0, 110] },
-      ),
-    );
+    const plain = decode(renderImage(asImage(new Float32Array(SIDE * SIDE).fill(50), SIDE, SIDE), { range: [0, 110] }));
     const [x = NaN] = places(plain, viridis.high).at(-1) ?? [];
     const yTop = places(plain, viridis.high)[0]?.[1] ?? NaN;
     const tickRows = Array.from({ length: plain.height }, (_, y) => y).filter((y) => plain.at(x + 3, y) === "#5c636e");
@@ -245,7 +230,8 @@ describe("renderImage", () => {
 describe("robustRange", () => {
   it("ignores hot pixels, and agrees with the whole image where it looks at a part of it", () => {
     const columns = 2048;
-    const data = Float32Array.from({ length: 1024 * columns }, (_, i) => (i % 1000 === 3 ? 1e6 : (i * 7919) % 10_007));
+    const data = new Float32Array(1024 * columns);
+    for (let i = 0; i < data.length; i++) data[i] = i % 1000 === 3 ? 1e6 : (i * 7919) % 10_007;
     const range = robustRange({ data, rows: 1024, columns }, false);
     const sorted = data.slice().sort();
     expect(Math.abs(range.low - (sorted[Math.round(0.01 * sorted.length)] ?? NaN))).toBeLessThan(20);

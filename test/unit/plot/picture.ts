@@ -4,6 +4,8 @@ import { PNG } from "pngjs";
 export interface Picture {
   readonly width: number;
   readonly height: number;
+  /** Red, green, blue and opacity of each pixel, row by row. */
+  readonly data: Uint8Array;
   readonly at: (x: number, y: number) => string;
 }
 
@@ -13,6 +15,7 @@ export function decode(png: Uint8Array): Picture {
   return {
     width,
     height,
+    data,
     at: (x, y) => {
       const i = (y * width + x) * 4;
       return `#${hex(data[i])}${hex(data[i + 1])}${hex(data[i + 2])}`;
@@ -21,8 +24,11 @@ export function decode(png: Uint8Array): Picture {
 }
 
 /** Every place of exactly this colour, row by row. */
-export function places({ width, height, at }: Picture, colour: string): [x: number, y: number][] {
+export function places({ width, height, data }: Picture, colour: string): [x: number, y: number][] {
+  const [red, green, blue] = [1, 3, 5].map((k) => Number.parseInt(colour.slice(k, k + 2), 16));
   const found: [number, number][] = [];
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (at(x, y) === colour) found.push([x, y]);
+  for (let y = 0, i = 0; y < height; y++)
+    for (let x = 0; x < width; x++, i += 4)
+      if (data[i] === red && data[i + 1] === green && data[i + 2] === blue) found.push([x, y]);
   return found;
 }
