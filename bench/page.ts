@@ -1,20 +1,22 @@
 /**
  * From the shot to the pixels of the page: an octal of the simulated facility, the page open in Chromium, and viewers besides, of
- * which one takes nothing. `npm run bench:page [VIEWERS] [SECONDS]`
+ * which one takes nothing. `npm run bench:page [VIEWERS] [SECONDS]
+ * [SECONDS BEFORE]`
  */
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { httpEndpoint } from "../src/transport/http/client.ts";
 import type { CallParams, CallResult } from "../src/transport/methods.ts";
 import { buildPage, openBrowser, openPage, view } from "../test/support/page.ts";
+import { childrenOf } from "../test/support/processes.ts";
 
 /** An octal of the simulated facility. */
 const octalDetector = "MPCCD-8N0-3-002";
 
-const [viewers = "20", seconds = "20"] = process.argv.slice(2);
+const [viewers = "20", seconds = "20", warmUp = "20"] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "sacla-bench-"));
 await buildPage();
 const server = await view(folder, ["sim:"]);
@@ -30,9 +32,11 @@ try {
 
 async function measure(what: string, others: number): Promise<void> {
   const stop = new AbortController();
+  // Else those who watch would go on for ever after a failure.
+  using _ending = { [Symbol.dispose]: () => stop.abort() };
   const watching = Array.from({ length: others }, (_, i) => (i === 0 ? stall() : watch(stop.signal)));
   const { page } = await openPage(browser, server.address, `live?det=${octalDetector}`);
-  await page.getByText(/· raw/).first().waitFor();
+  await page.getByText(/· raw/).first().waitFor({ timeout: 120_000 });
   const state = async (): Promise<{ drawn: number; ms: number }> => {
     const { drawn, shotToScreen } = (await page.evaluate("({ ...document.documentElement.dataset })")) as Record<
       string,
@@ -40,7 +44,8 @@ async function measure(what: string, others: number): Promise<void> {
     >;
     return { drawn: Number(drawn), ms: Number(shotToScreen) };
   };
-  await page.waitForTimeout(3000);
+  await page.waitForTimeout(1000 * Number(warmUp));
+  const spent = processorMs();
   const times: number[] = [];
   const before = await state();
   const until = performance.now() + 1000 * Number(seconds);
@@ -49,14 +54,40 @@ async function measure(what: string, others: number): Promise<void> {
     times.push((await state()).ms);
   }
   const drawn = (await state()).drawn - before.drawn;
+  const now = processorMs();
   times.sort((a, b) => a - b);
   const at = (share: number): string => (times[Math.floor(share * (times.length - 1))] ?? NaN).toFixed(0);
   console.log(
     `${what}: ${(drawn / Number(seconds)).toFixed(1)} pictures/s, shot → pixels ${at(0.5)} ms median, ${at(0.95)} ms 95 %`,
   );
+  const each = Object.entries(now).map(([name, ms]) => `${name} ${((ms - (spent[name] ?? 0)) / drawn).toFixed(0)}`);
+  console.log(
+    `  processor ms for each picture drawn: ${each.join(", ")}; load ${readFileSync("/proc/loadavg", "utf8")}`,
+  );
   stop.abort();
   await Promise.all(watching);
   await page.close();
+}
+
+/** Processor time of each kind of process so far. */
+function processorMs(): Record<string, number> {
+  const found: Record<string, number> = {};
+  const waiting = [process.pid];
+  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+    try {
+      waiting.push(...childrenOf(pid, ""));
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      const [, kind = command.includes("reading-process") ? "reading" : command.includes("view") ? "server" : ""] =
+        /--type=([\w-]+)/.exec(command) ?? [];
+      if (kind === "") continue;
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      // Linux counts in hundredths of a second.
+      found[kind] = (found[kind] ?? 0) + 10 * (Number(stat[11]) + Number(stat[12]));
+    } catch {
+      // It has ended.
+    }
+  }
+  return found;
 }
 
 const look: Omit<CallParams<"page.live">, "bl" | "detId" | "after" | "waitMs"> = {

@@ -81,6 +81,13 @@ export function badPixels(
   return mask;
 }
 
+/** Whether {@link badPixels} gives the same for two runs. */
+export function areSamePixelsBad(sensorId: string, bl: number, run: number, other: number): boolean {
+  return damages.every(
+    ({ id, since }) => id !== sensorId || since?.bl !== bl || run >= since.run === other >= since.run,
+  );
+}
+
 /**
  * A mask of reasons as a mask of pixels to use: 1 where there is no reason against it, else 0. What
  * {@link Assembler}, {@link reconstruction} and {@link toCrystfelGeom} take.

@@ -192,7 +192,7 @@ export class LivePictures {
     const { bl, detId, mean, what } = this.#subject;
     const run = await db.run(bl, runNumber);
     const dark = this.#dark === null ? null : await db.run(bl, this.#dark);
-    const detector = await PageDetector.open(st, run, detId, dark, signal);
+    const detector = await PageDetector.open(st, run, detId, dark, { signal, before: this.#detector });
     const pumped = labels === null || what === "all" ? null : { labels, means: new PumpedMeans(what, mean) };
     return { run: runNumber, detector, window: mean > 1 ? new WindowMean(mean) : null, pumped };
   }

@@ -6,6 +6,7 @@ import type { Roi } from "../core/roi.ts";
 import { ImageMemory, type Shot, type ShotStream } from "../core/shots.ts";
 import type { Run } from "../db/index.ts";
 import { type Assembler, fromBeamCentre, type SensorMask, type SensorRegion, usable } from "../ip/index.ts";
+import { areSamePixelsBad } from "../ip/masks.ts";
 import {
   assemblerFor,
   combineHits,
@@ -31,6 +32,8 @@ export type HitConditions = NonNullable<CallParams<"page.live">["hits"]>;
 const HISTOGRAM = { from: -100, to: 4000, binWidth: 1 };
 /** Of a profile. */
 const PROFILE_BINS = 400;
+/** With a ring kept shot by shot, the sums of one image are made in memory that stays: half the time. */
+const ONE_RING = { from: 0, to: Number.MIN_VALUE };
 /** Rectangles whose sensor pixels are remembered. */
 const KEPT_REGIONS = 64;
 
@@ -40,35 +43,45 @@ export class PageDetector {
   readonly assembler: Assembler | null;
   readonly dark: Dark | null;
   readonly #infos: readonly DetectorInfo[];
-  /** Pixels to use (1), in the order of the sensors. */
-  readonly #masks: readonly SensorMask[];
+  readonly #run: Run;
+  /** Pixels to use (1), in the order of the sensors; undefined until they are needed. */
+  #masks: readonly SensorMask[] | undefined;
   readonly #kept = new ImageMemory();
   readonly #regions = new Map<string, readonly SensorRegion[]>();
   readonly #profiles = new Map<string, ReturnType<typeof radialProfile> | null>();
 
   private constructor(
+    run: Run,
     group: DetectorGroup,
     infos: readonly DetectorInfo[],
-    masks: readonly SensorMask[],
     assembler: Assembler | null,
     dark: Dark | null,
   ) {
+    this.#run = run;
     this.group = group;
     this.#infos = infos;
-    this.#masks = masks;
     this.assembler = assembler;
     this.dark = dark;
   }
 
   /**
    * @param darkRun - whose dark shots, or all shots when it marks none, are averaged; null: nothing is subtracted
+   * @param before - that of another run with the same dark, given again when all else is the same, too: to find the
+   *   places of the pixels takes a second for an octal
    * @throws UNKNOWN_DETECTOR, BAD_GEOMETRY, NO_DARK
    */
-  static async open(st: St, run: Run, detId: string, darkRun: Run | null, signal?: AbortSignal): Promise<PageDetector> {
+  static async open(
+    st: St,
+    run: Run,
+    detId: string,
+    darkRun: Run | null,
+    { signal, before }: { readonly signal?: AbortSignal; readonly before?: PageDetector | undefined } = {},
+  ): Promise<PageDetector> {
     const owner = `Run ${run.number} of beamline ${run.bl}`;
     const group = Detectors.of(await run.detectors({ signal }), owner).find(detId);
     const infos: DetectorInfo[] = [];
     for (const id of group.sensors) infos.push(await run.detectorInfo(id, { signal }));
+    if (before?.isOf(run, infos) === true) return before;
     const assembler = infos.length < 2 ? null : await assemblerFor(st, run, infos, "source", "nearest", signal);
     if (infos.length > 1 && assembler === null)
       throw new SaclaError("BAD_GEOMETRY", `${detId} has no geometry; show one of its sensors: ${group.sensors}.`);
@@ -78,8 +91,15 @@ export class PageDetector {
       const tags = marked === null || marked.length === 0 ? await darkRun.tags({ signal }) : marked;
       dark = await darkAverage(st.shots({ run: darkRun, detectors: group.sensors, tags, signal }));
     }
-    const masks = (await run.badPixels(infos, { signal })).map(usable);
-    return new PageDetector(group, infos, masks, assembler, dark);
+    return new PageDetector(run, group, infos, assembler, dark);
+  }
+
+  isOf(run: Run, infos: readonly DetectorInfo[]): boolean {
+    const { bl, number } = this.#run;
+    const isSame = ({ id }: DetectorInfo): boolean =>
+      // The facility records those of CITIUS sensors for each run.
+      !id.startsWith("CITIUS") && areSamePixelsBad(id, bl, number, run.number);
+    return bl === run.bl && JSON.stringify(infos) === JSON.stringify(this.#infos) && infos.every(isSame);
   }
 
   /**
@@ -132,7 +152,8 @@ export class PageDetector {
     shot: Pick<Shot, "tag" | "images">,
     axis: RadialAxis | null,
   ): Promise<Omit<NonNullable<PageFrame["numbers"]>, "tag">> {
-    const rings = axis === null ? null : this.#profileFor(axis);
+    this.#masks ??= (await this.#run.badPixels(this.#infos)).map(usable);
+    const rings = axis === null ? null : this.#profileFor(axis, this.#masks);
     const results = await reduce(
       alone(shot),
       { adu: histogram(HISTOGRAM), ...(rings === null ? {} : { rings }) },
@@ -199,11 +220,11 @@ export class PageDetector {
   }
 
   /** Null for a detector without geometry. */
-  #profileFor(axis: RadialAxis): ReturnType<typeof radialProfile> | null {
+  #profileFor(axis: RadialAxis, masks: readonly SensorMask[]): ReturnType<typeof radialProfile> | null {
     const key = JSON.stringify(axis);
     const known = this.#profiles.get(key);
     if (known !== undefined) return known;
-    const made = this.#infos.some(({ geometry }) => geometry === null) ? null : this.#newProfile(axis);
+    const made = this.#infos.some(({ geometry }) => geometry === null) ? null : this.#newProfile(axis, masks);
     if (this.#profiles.size >= KEPT_REGIONS) this.#profiles.clear();
     this.#profiles.set(key, made);
     return made;
@@ -230,11 +251,11 @@ export class PageDetector {
   }
 
   /** @throws BAD_ARGUMENT for 2θ without a distance, and q without the photon energy */
-  #newProfile(axis: RadialAxis): ReturnType<typeof radialProfile> {
+  #newProfile(axis: RadialAxis, masks: readonly SensorMask[]): ReturnType<typeof radialProfile> {
     const { unit, distanceMm, photonEnergyEv } = axis;
     const scale = new RadialScale(axis);
     const reach = this.#reachUm();
-    const common = { sensors: this.#infos, masks: this.#masks };
+    const common = { sensors: this.#infos, masks, perShot: ONE_RING };
     if (unit === "r_mm") return radialProfile({ ...common, axis: { unit, to: reach / 1000, bins: PROFILE_BINS } });
     return radialProfile({
       ...common,

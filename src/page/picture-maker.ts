@@ -24,7 +24,7 @@ export interface CutPicture {
 }
 
 /** Curves need not be as new as the picture: those of a shot so little older will do. */
-const NUMBERS_MS = 500;
+const NUMBERS_MS = 1000;
 /** Axes whose newest curves are remembered. */
 const KEPT_AXES = 8;
 

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import type { Roi } from "../../src/core/roi.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { ask } from "../server/connection.ts";
-import { tellClock, tellHealth } from "../server/health.ts";
+import { healthNow, tellClock, tellHealth } from "../server/health.ts";
 import { textOf, untilSeen } from "../server/use-poll.ts";
 import { copyOf } from "./look.ts";
 
@@ -24,8 +24,8 @@ const AGAIN_MS = 1000;
 const SAME_CLOCK_SECONDS = 0.25;
 
 /**
- * The newest picture, again and again: the next is asked for when this one has been drawn, so that a slow screen or
- * line skips pictures and never lags behind.
+ * The newest picture, again and again: a slow screen or line skips pictures and never lags behind. The next is asked for
+ * so that it comes when this one has been drawn.
  */
 export function useLive(subject: Subject | null, view: View): LiveFrame | undefined {
   const [frame, setFrame] = useState<LiveFrame | undefined>(undefined);
@@ -37,34 +37,45 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
     setFrame(undefined);
     if (asked === null) return;
     const stop = new AbortController();
+    const times = { answerMs: 0, drawMs: 0 };
+    const next = async (after: number | null): Promise<CallResult<"page.live">> => {
+      const began = performance.now();
+      const answer = await ask(
+        "page.live",
+        { ...asked, ...lookOf(latest.current), after, waitMs: WAIT_MS },
+        stop.signal,
+      );
+      tellClock(answer.now);
+      if (answer.frame !== null) times.answerMs = performance.now() - began;
+      return answer;
+    };
+    const begin = (after: number | null, inMs: number): ReturnType<typeof next> => {
+      const asking = sleep(inMs).then(async () => await next(after));
+      // A failure is told when the answer is waited for.
+      asking.catch(() => {});
+      return asking;
+    };
     const loop = async (): Promise<void> => {
       let after: number | null = null;
+      let asking = begin(after, 0);
       while (!stop.signal.aborted) {
         try {
-          const { region, side, rois, profile } = latest.current;
-          const look = {
-            region: region === null ? null : copyOf(region),
-            side: side(),
-            rois: rois.map(copyOf),
-            profile,
-          };
-          const answer: CallResult<"page.live"> = await ask(
-            "page.live",
-            { ...asked, ...look, after, waitMs: WAIT_MS } as CallParams<"page.live">,
-            stop.signal,
-          );
-          tellClock(answer.now);
+          const answer = await asking;
           tellHealth({ ...answer.counts, error: answer.error });
-          if (answer.frame === null) continue;
-          after = answer.frame.seq;
-          setFrame(answer.frame);
-          await nextDrawn();
-          tellShown(answer);
+          if (answer.frame !== null) {
+            after = answer.frame.seq;
+            setFrame(answer.frame);
+            const began = performance.now();
+            asking = begin(after, times.drawMs - times.answerMs);
+            await nextDrawn();
+            times.drawMs = performance.now() - began;
+            tellShown(answer.frame);
+          } else asking = begin(after, 0);
         } catch (error) {
           if (stop.signal.aborted) return;
           tellHealth({ error: textOf(error) });
           after = null;
-          await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+          asking = begin(after, AGAIN_MS);
         }
         await untilSeen();
       }
@@ -75,17 +86,23 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
   return frame;
 }
 
+function lookOf({ region, side, rois, profile }: View) {
+  return { region: region === null ? null : copyOf(region), side: side(), rois: rois.map(copyOf), profile };
+}
+
+async function sleep(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 /** Resolves when what has been given to the screen is drawn. */
 async function nextDrawn(): Promise<void> {
   await new Promise<void>((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
 }
 
-function tellShown({ frame, now }: CallResult<"page.live">): void {
-  if (frame === null) return;
-  const offset = now - Date.now() / 1000;
+function tellShown(frame: LiveFrame): void {
+  const offset = healthNow().clockOffset ?? 0;
   const apart = Math.abs(offset) < SAME_CLOCK_SECONDS ? 0 : offset;
-  const here = 1000 * (Date.now() / 1000 + apart - frame.cameAt);
-  const shotToScreenMs = here + (frame.latencyMs ?? 0);
+  const shotToScreenMs = 1000 * (Date.now() / 1000 + apart - frame.cameAt) + (frame.latencyMs ?? 0);
   tellHealth({ shotToScreenMs, shownAt: Date.now() - shotToScreenMs, shotTime: frame.time });
   // For tests and benches, which ask the page how long it took.
   const { dataset } = document.documentElement;

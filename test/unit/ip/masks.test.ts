@@ -1,6 +1,7 @@
 import ndarray from "ndarray";
 import { describe, expect, it } from "vitest";
 import { badPixels, usable } from "../../../src/ip/index.ts";
+import { areSamePixelsBad } from "../../../src/ip/masks.ts";
 
 const MPCCD = [1024, 512] as const;
 
@@ -108,4 +109,16 @@ describe("usable", () => {
     expect(usable(mask.transpose(1, 0)).data).toEqual(Uint8Array.of(1, 0, 0, 1, 0, 0));
     expect(() => usable(ndarray(new Uint8Array(3)))).toThrow(expect.objectContaining({ code: "BAD_ARGUMENT" }));
   });
+});
+
+it("tells whether two runs have the same bad pixels", () => {
+  for (const [id, bl, run, other] of [
+    ["MPCCD-8B0-2-003-2", 2, 73_831, 73_832],
+    ["MPCCD-8B0-2-003-2", 2, 73_832, 80_000],
+    ["MPCCD-8B0-2-003-2", 3, 1, 80_000],
+    ["MPCCD-8B0-2-003-1", 2, 1, 80_000],
+  ] as const) {
+    const [a, b] = [badPixels(id, bl, run, MPCCD).data, badPixels(id, bl, other, MPCCD).data];
+    expect(areSamePixelsBad(id, bl, run, other)).toBe(Buffer.from(a).equals(Buffer.from(b)));
+  }
 });

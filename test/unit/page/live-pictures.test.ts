@@ -105,3 +105,14 @@ it("LivePictures gives a picture before its curves, and the newest curves with l
   pictures.close();
   vi.restoreAllMocks();
 });
+
+it("PageDetector keeps the places of the pixels from run to run of the same detector", async () => {
+  await using facility = await connect("sim:?clock=virtual");
+  const { db, st } = facility;
+  const newest = await db.readRunnumberNewest(3);
+  const [run, next] = [await db.run(3, newest - 2), await db.run(3, newest - 1)];
+  const first = await PageDetector.open(st, run, "MPCCD-8N0-3-002", null);
+  expect(await PageDetector.open(st, next, "MPCCD-8N0-3-002", null, { before: first })).toBe(first);
+  const before = await PageDetector.open(st, run, "MPCCD-8N0-3-002-1", null);
+  expect(await PageDetector.open(st, next, "MPCCD-8N0-3-002", null, { before })).not.toBe(before);
+});
