@@ -1,6 +1,6 @@
 import { Argument, type Command } from "commander";
 import type { DetectorGroup } from "../core/detectors.ts";
-import type { Ledger } from "../core/ledger.ts";
+import { droppedWords, type Ledger } from "../core/ledger.ts";
 import type { Run } from "../db/index.ts";
 import { correct, type DarkSource, type QuickLook, quickLook } from "../reduce/index.ts";
 import type { Picture, PictureOptions } from "../reduce/picture.ts";
@@ -99,7 +99,7 @@ export async function pictureOf(
 
 /** The account in one line for people. */
 export function ledgerLine({ asked, used, dropped, notes = {} }: Ledger): string {
-  const reasons = dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
+  const reasons = droppedWords(dropped);
   const noted = Object.entries(notes).map(([what, times]) => `${times} ${what}`);
   return (
     `${used} of ${asked} shots used` +

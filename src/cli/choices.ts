@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
-import { reasonsByTag } from "../core/ledger.ts";
+import { droppedWords, reasonsByTag } from "../core/ledger.ts";
 import { counted } from "../core/show.ts";
 import { durationText } from "../core/time-text.ts";
 import { parseCondition, parseTagList, type Run, type RunTags } from "../db/index.ts";
@@ -99,11 +99,18 @@ export async function chooseShots(
     narrow(await found.where(equipId, holds, { signal: session.signal }), "condition");
   const all = await run.tags({ signal: session.signal });
   const tags = all.select((tag) => (found.has(tag) ? null : (reasons.get(tag) ?? `not-${choice}`)), base);
-  if (tags.length === 0)
-    throw new SaclaError("NO_SHOTS", `Run ${run.number} has no ${wordsOf(choice, options, 0)}.`, {
-      details: { ledger: tags.ledger ?? null },
-    });
+  if (tags.length === 0) throw noShots(run, choice, options, tags);
   return { tags, words: (count) => wordsOf(choice, options, count) };
+}
+
+function noShots(run: Run, choice: ShotChoice, options: ChoiceOptions, { ledger }: RunTags): SaclaError {
+  const dropped = ledger?.dropped ?? [];
+  const allDark = choice !== "dark" && dropped.length === 1 && dropped[0]?.reason === "dark";
+  const closed = allDark ? " (the X-ray shutter was closed all the time)" : "";
+  const why = dropped.length === 0 ? "" : `: of its ${ledger?.asked} shots ${droppedWords(dropped)}${closed}`;
+  return new SaclaError("NO_SHOTS", `Run ${run.number} has no ${wordsOf(choice, options, 0)}${why}.`, {
+    details: { ledger: ledger ?? null },
+  });
 }
 
 /** Where the dark comes from. Without a word of the user: the head of the run where it has dark shots, else nowhere. */

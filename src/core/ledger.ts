@@ -26,6 +26,11 @@ export function reasonsByTag(dropped: readonly Dropped[]): Map<number, string> {
   return new Map(dropped.flatMap(({ reason, tags }) => tags.map((tag) => [tag, reason] as const)));
 }
 
+/** The reasons with their counts: "60 dark, 3 condition"; empty when nothing was dropped. */
+export function droppedWords(dropped: readonly Dropped[]): string {
+  return dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
+}
+
 /** Keeps the account while shots pass by. */
 export class LedgerBook {
   #used = 0;

@@ -3,7 +3,7 @@ import { statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { badArgument } from "../../core/guards.ts";
-import type { Ledger } from "../../core/ledger.ts";
+import { droppedWords, type Ledger } from "../../core/ledger.ts";
 import { defined } from "../../core/options.ts";
 import type { Roi } from "../../core/roi.ts";
 import { counted } from "../../core/show.ts";
@@ -283,7 +283,7 @@ function asRow({ kind, id, rows, columns, type }: ConvertPreview["images"][numbe
 }
 
 function selectionLine({ asked, used, dropped }: Ledger): string {
-  const reasons = dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
+  const reasons = droppedWords(dropped);
   return `${used} of ${asked} shots to read${reasons === "" ? "" : `, left out: ${reasons}`}`;
 }
 

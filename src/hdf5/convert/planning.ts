@@ -3,7 +3,7 @@ import type { DetectorInfo } from "../../core/detector.ts";
 import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
-import { type Ledger, LedgerBook } from "../../core/ledger.ts";
+import { droppedWords, type Ledger, LedgerBook } from "../../core/ledger.ts";
 import { asImage } from "../../core/ndarray.ts";
 import { checkRoi, type Roi, roiShape } from "../../core/roi.ts";
 import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
@@ -36,10 +36,9 @@ export async function planConversion(
   const base = await run.tags(options);
   const { tags, ledger } = await selectTags(run, base, request, options);
   if (tags.length === 0) {
-    const reasons = ledger.dropped.map(({ reason, tags: left }) => `${left.length} ${reason}`).join(", ");
     throw new SaclaError(
       "NO_SHOTS",
-      `No shot of run ${run.number} is left to convert, of ${ledger.asked}: ${reasons}.`,
+      `No shot of run ${run.number} is left to convert, of ${ledger.asked}: ${droppedWords(ledger.dropped)}.`,
       {
         details: { ledger },
       },

@@ -1,5 +1,6 @@
 import { SaclaError } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
+import { droppedWords } from "../../core/ledger.ts";
 import { any, finite, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import type { PlanSteps, Positions, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
 import { checkShots } from "../messages/shots-request.ts";
@@ -93,7 +94,7 @@ function* judge(row: Positions, taken: ShotsTaken, { giveUp = "stop", freshSpots
   yield* point(row, taken);
   if (taken.outcome !== "gave-up" || giveUp === "go-on") return;
   const { ledger, attempts } = taken;
-  const reasons = ledger.dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
+  const reasons = droppedWords(ledger.dropped);
   // A spot is never shot twice, not even when no pulse came: which of the shots the selector had let through is not
   // known.
   const hint =

@@ -181,6 +181,13 @@ describe("sacla", () => {
     expect(wrong.err).toContain(".parquet");
   });
 
+  it("says why a run has none of the shots asked for", async () => {
+    const dark = await cli(["tags", "1519991", "--class", "exposed", "--url", "sim:?clock=virtual"]);
+    expect(dark.err).toMatch(
+      /no exposed shots: of its (\d+) shots \1 dark \(the X-ray shutter was closed all the time\)\./,
+    );
+  });
+
   it("convert --dry-run: says what would be written", async () => {
     const answer = await json("convert", "newest", "-o", "never.h5", "--class", "exposed", "--dry-run");
     expect(answer).toMatchObject({
