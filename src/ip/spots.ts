@@ -57,12 +57,14 @@ export function brightestSpots(image: NdArray<PixelArray>, options: SpotOptions 
   const spots: BrightSpot[] = [];
   const near = (row: number, column: number): boolean =>
     spots.some((s) => (s.row - row) ** 2 + (s.column - column) ** 2 <= minDistance ** 2);
-  // One pass per spot: the test that costs little and fails for nearly every pixel comes first, so a pass is one
-  // compare per pixel.
+  // One pass per spot over the rows that have something brighter than the best so far. The test that costs little and
+  // fails for nearly every pixel comes first.
+  const greatest = greatestOfRows(image, rows, columns);
   while (spots.length < count) {
     let best: BrightSpot | undefined;
     let bar = -Infinity;
     for (let row = 0; row < rows; row++) {
+      if (!((greatest[row] ?? NaN) > bar)) continue;
       for (let column = 0; column < columns; column++) {
         const value = image.get(row, column);
         if (!(value > bar) || !looked(row, column) || near(row, column) || !isMaximum(row, column, value)) continue;
@@ -74,6 +76,20 @@ export function brightestSpots(image: NdArray<PixelArray>, options: SpotOptions 
     spots.push(best);
   }
   return spots;
+}
+
+/** The greatest value of each row; −Infinity where there is none. */
+function greatestOfRows(image: NdArray<PixelArray>, rows: number, columns: number): Float64Array {
+  const { data, offset, stride } = image;
+  const [perRow = 0, perColumn = 0] = stride;
+  return Float64Array.from({ length: rows }, (_, row) => {
+    let greatest = -Infinity;
+    for (let c = 0, i = offset + row * perRow; c < columns; c++, i += perColumn) {
+      const value = data[i] ?? NaN;
+      if (value > greatest) greatest = value;
+    }
+    return greatest;
+  });
 }
 
 /**

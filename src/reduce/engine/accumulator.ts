@@ -56,6 +56,7 @@ export interface ReduceKernel {
     threshold: number,
     photons: number,
     totals: number,
+    counts: number,
   ): void;
   pixelBinsU16(
     frames: number,
@@ -70,6 +71,8 @@ export interface ReduceKernel {
     cells: number,
     outside: number,
   ): void;
+  roiU16: Region;
+  roisU16: Region;
   /** `step`: bytes from one of the eleven sums of all pixels to the next. */
   covaryU16(
     frames: number,
@@ -82,6 +85,17 @@ export interface ReduceKernel {
     step: number,
   ): void;
 }
+/** `totals`: one f64 of each image, or four. */
+type Region = (
+  frames: number,
+  count: number,
+  stride: number,
+  n: number,
+  dark: number,
+  low: number,
+  high: number,
+  totals: number,
+) => void;
 type Histogram = (
   frames: number,
   count: number,

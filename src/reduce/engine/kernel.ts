@@ -69,6 +69,8 @@ const names: readonly (keyof ReduceKernel)[] = [
   "photonsU16",
   "pixelBinsU16",
   "covaryU16",
+  "roiU16",
+  "roisU16",
 ];
 
 /** The functions of the kernel over the memory of the arena. */

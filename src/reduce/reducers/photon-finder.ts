@@ -1,6 +1,7 @@
 import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
+import { GROUP } from "../engine/kernel.ts";
 import { kernelBinary } from "../engine/kernel-binary.ts";
 import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
@@ -90,6 +91,8 @@ export class PhotonTotals implements OwnAccumulator {
   readonly #limits: PixelLimits;
   readonly #totals = new ImageTotals();
   #kernel: ReduceKernel | undefined;
+  /** Scratch for the photons of each image. */
+  #counts = 0;
   /** Of each pixel. */
   photons: Uint32Array = new Uint32Array();
 
@@ -103,7 +106,7 @@ export class PhotonTotals implements OwnAccumulator {
   }
 
   get allocations(): number[] {
-    return [...this.#limits.allocations, ...this.#totals.allocations, this.#dark.bytes, 4 * this.#pixels];
+    return [...this.#limits.allocations, ...this.#totals.allocations, this.#dark.bytes, 4 * this.#pixels, 16 * GROUP];
   }
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
@@ -112,6 +115,7 @@ export class PhotonTotals implements OwnAccumulator {
     this.#totals.allocate(arena);
     this.#dark.allocate(arena);
     this.photons = arena.uint32(this.#pixels, false);
+    this.#counts = arena.allocate(16 * GROUP);
   }
 
   begin(images: number): void {
@@ -132,6 +136,7 @@ export class PhotonTotals implements OwnAccumulator {
       this.#threshold,
       this.photons.byteOffset + 4 * first,
       this.#totals.address,
+      this.#counts,
     );
   }
 

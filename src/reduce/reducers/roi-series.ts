@@ -1,9 +1,11 @@
 import { badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import { checkRoi, type Roi } from "../../core/roi.ts";
+import type { ImageSpec } from "../../core/shots.ts";
 import { checkPixelLimits } from "../corrections/between.ts";
-import { quantize } from "../engine/exact.ts";
+import { quantize, quantizeHigh } from "../engine/exact.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
+import { areLarge, RoiTotals } from "./roi-totals.ts";
 
 /** One rectangle, shot by shot, in the order of the tags of {@link RoisSeries}. */
 export interface OneRoiSeries {
@@ -24,6 +26,9 @@ export interface RoisSeries {
   /** In the order the rectangles were given. */
   readonly rois: readonly OneRoiSeries[];
 }
+
+/** The greatest float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
 /** Options of sums over rectangles. */
 export interface RoiOptions {
@@ -46,6 +51,16 @@ export function roiSeries(rois: readonly Roi[], options: RoiOptions = {}): Reduc
   const [low, high] = roiLimits("roiSeries", options);
   if (!Array.isArray(rois) || rois.length === 0) throw badArgument("rois", rois, "a list of at least one rectangle");
   const row = new Float64Array(3 * rois.length);
+  const work = {
+    rois,
+    // Values less the dark as float32 that are not finite are outside.
+    limits: [Math.max(low, -LARGEST), Math.min(high, LARGEST)],
+    function: "roisU16",
+    initial: [0, 0, 0, -Infinity],
+  } as const;
+  const counted = {
+    accumulator: (frame: ImageSpec, dark: Float64Array | undefined) => new RoiTotals(work, dark, frame),
+  };
   return defineReducer({
     name: `roiSeries(${rois.map(roiWords).join("; ")}${limitWords(low, high)})`,
     sumsOnGrid: true,
@@ -54,10 +69,26 @@ export function roiSeries(rois: readonly Roi[], options: RoiOptions = {}): Reduc
       for (const roi of rois) checkRoi(roi, rows, columns);
       return { shots: { type: "series", width: row.length }, row: { type: "scratch", bytes: row.byteLength } };
     },
+    kernel: {
+      statistics: [counted],
+      type: "uint16",
+      fits: (frame) => areLarge(rois, frame),
+      flush: ({ shots }, block) => {
+        for (const [k, numbers] of (block.own(counted)?.perImage ?? []).entries()) {
+          for (let i = 0; i < rois.length; i++) {
+            const [upper = NaN, lower = NaN, count = NaN, max = NaN] = numbers.slice(4 * i, 4 * i + 4);
+            row.set([upper + lower, count, max], 3 * i);
+          }
+          shots.push(block.tags[k] ?? NaN, ...row);
+        }
+      },
+    },
     add: ({ shots }, pixels, { tag }, { columns }, dark) => {
       for (const [k, { rows, columns: span }] of rois.entries()) {
-        let [sum, count, max] = [0, 0, -Infinity];
+        // In two parts, which both add exactly: a large rectangle of bright pixels is beyond one.
+        let [upper, lower, count, max] = [0, 0, 0, -Infinity];
         for (let r = rows[0]; r < rows[1]; r++) {
+          let sum = 0;
           const end = r * columns + span[1];
           for (let i = r * columns + span[0]; i < end; i++) {
             const x = dark === undefined ? (pixels[i] ?? NaN) : Math.fround((pixels[i] ?? NaN) - (dark[i] ?? NaN));
@@ -67,10 +98,11 @@ export function roiSeries(rois: readonly Roi[], options: RoiOptions = {}): Reduc
             count++;
             if (x > max) max = x;
           }
+          const above = quantizeHigh(sum);
+          upper += above;
+          lower += sum - above;
         }
-        row[3 * k] = sum;
-        row[3 * k + 1] = count;
-        row[3 * k + 2] = max;
+        row.set([upper + lower, count, max], 3 * k);
       }
       shots.push(tag, ...row);
     },

@@ -1,6 +1,8 @@
 import { checkRoi, type Roi } from "../../core/roi.ts";
+import type { ImageSpec } from "../../core/shots.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { limitWords, type RoiOptions, roiLimits, roiWords } from "./roi-series.ts";
+import { areLarge, RoiTotals } from "./roi-totals.ts";
 
 /** The sum over a rectangle, shot by shot. The only answer that grows with the shots. */
 export interface RoiSeries {
@@ -14,12 +16,25 @@ export interface RoiSeries {
  */
 export function roiSum(roi: Roi, options: RoiOptions = {}): Reducer<RoiSeries> {
   const [low, high] = roiLimits("roiSum", options);
+  const work = { rois: [roi], limits: [low, high], function: "roiU16", initial: [0] } as const;
+  const counted = {
+    accumulator: (frame: ImageSpec, dark: Float64Array | undefined) => new RoiTotals(work, dark, frame),
+  };
   return defineReducer({
     name: `roiSum(${roiWords(roi)}${limitWords(low, high)})`,
     appliesDark: true,
     layout: ({ rows, columns }) => {
       checkRoi(roi, rows, columns);
       return { sums: { type: "series", width: 1 } };
+    },
+    kernel: {
+      statistics: [counted],
+      type: "uint16",
+      fits: (frame) => areLarge([roi], frame),
+      flush: ({ sums }, block) => {
+        for (const [k, [sum = NaN]] of (block.own(counted)?.perImage ?? []).entries())
+          sums.push(block.tags[k] ?? NaN, sum);
+      },
     },
     add: ({ sums }, pixels, { tag }, { columns }, dark) => {
       let sum = 0;

@@ -27,6 +27,25 @@ describe("brightestSpots", () => {
     ]);
   });
 
+  it("looks at a row again only when a pixel of it is above the best so far", () => {
+    const rows = 200;
+    const image = at(
+      rows,
+      rows,
+      Array.from({ length: 12 }, (_, k) => [(k * 83) % rows, (k * 47) % rows, 100 + k]),
+    );
+    let looks = 0;
+    const get = image.get.bind(image);
+    image.get = (...place: number[]) => {
+      looks++;
+      return get(...place);
+    };
+    expect(brightestSpots(image, { count: 8, minDistance: 2 }).map(({ value }) => value)).toEqual([
+      111, 110, 109, 108, 107, 106, 105, 104,
+    ]);
+    expect(looks).toBeLessThan(rows * rows);
+  });
+
   it("takes straight-line distance: exactly minDistance is too near, a hair more is not", () => {
     const image = at(40, 40, [
       [10, 10, 9],

@@ -20,6 +20,8 @@ import {
   projections,
   radialProfile,
   reduce,
+  roiSeries,
+  roiSum,
   shotsFrom,
 } from "../../../src/reduce/index.ts";
 import { RadialBins } from "../../../src/reduce/reducers/radial-bins.ts";
@@ -98,6 +100,63 @@ describe("radialProfile in the kernel", () => {
       expect(of(rings, "P").count).toEqual(count);
       expect(of(rings, "P").norm).toEqual(norm);
     }
+  });
+});
+
+describe("rectangles in the kernel", () => {
+  // Of odd width, and one that begins in the second slice; 11 images are groups of 8 and 3.
+  const rois = [
+    { rows: [0, rows], columns: [3, 110] },
+    { rows: [80, 81], columns: [0, columns] },
+  ] as const;
+  const images = Array.from({ length: 11 }, (_, k) => whole.map((x, i) => (i % 7 === 0 ? x + k : x)));
+  it.each([
+    [undefined, undefined],
+    [dark, undefined],
+    [dark, [-20, 250] as const],
+  ])("have the numbers of the plain rule", async (level, between) => {
+    const stack = createStack([images.length, rows, columns]);
+    for (const [k, image] of images.entries()) stack.data.set(image, k * length);
+    const options = between === undefined ? {} : { between };
+    const answers = await reduce(
+      shotsFrom({ P: stack }),
+      { one: roiSum(rois[0], options), both: roiSeries(rois, options) },
+      level === undefined ? {} : { dark: { mean: { P: ndarray(level, [rows, columns]) } } },
+    );
+    const [low, high] = between ?? [-Infinity, Infinity];
+    const values = (image: Uint16Array, { rows: r, columns: c }: (typeof rois)[number]): number[] =>
+      [...image.keys()]
+        .filter((i) => i >= r[0] * columns && i < r[1] * columns && i % columns >= c[0] && i % columns < c[1])
+        .map((i) => (image[i] ?? NaN) - (level?.[i] ?? 0))
+        .filter((x) => !(x < low || x > high));
+    expect([...of(answers.one, "P").sums]).toEqual(
+      images.map((image) => values(image, rois[0]).reduce((sum, x) => sum + x, 0)),
+    );
+    for (const [k, roi] of rois.entries()) {
+      const found = images.map((image) => values(image, roi).map(Math.fround).filter(Number.isFinite));
+      const got = of(answers.both, "P").rois[k];
+      expect([...(got?.sums ?? [])]).toEqual(found.map((of) => of.map(quantize).reduce((sum, x) => sum + x, 0)));
+      expect([...(got?.counts ?? [])]).toEqual(found.map((of) => of.length));
+      expect([...(got?.max ?? [])]).toEqual(found.map((of) => Math.max(...of)));
+    }
+  });
+
+  it("sums bright pixels to the same bits however many shots come at a time", async () => {
+    // Beyond 2^33, where one double would not hold the sum on the grid.
+    const bright = createStack([2, 512, 512]);
+    for (let i = 0; i < bright.data.length; i++) bright.data[i] = 65_000 + (i % 500);
+    const level = ndarray(
+      Float64Array.from({ length: 512 * 512 }, (_, i) => 0.3 * ((i * 7) % 11)),
+      [512, 512],
+    );
+    const roi = { rows: [0, 512], columns: [0, 511] } as const;
+    const { sum } = await reduce(shotsFrom({ P: bright }), { sum: roiSeries([roi]) }, { dark: { mean: { P: level } } });
+    let exact = 0n;
+    for (let i = 0; i < 512 * 512; i++) {
+      const x = quantize(Math.fround((bright.data[i] ?? NaN) - (level.data[i] ?? NaN)));
+      if (i % 512 < 511) exact += BigInt(x * 2 ** 20);
+    }
+    expect(of(sum, "P").rois[0]?.sums[0]).toBe(Number(exact) / 2 ** 20);
   });
 });
 
