@@ -734,12 +734,18 @@ const FOUR_REST: f64 = GRID * 4096.0;
 const THREE: f64 = COARSE * 16.0;
 const THREE_REST: f64 = GRID * 16.0;
 
+/** Two pixels less the dark, as float32. */
+function pairLess(pixels: usize, level: v128): v128 {
+  const stored = i32x4.extend_low_i16x8_u(v128.load32_zero(pixels));
+  return f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(f64x2.sub(f64x2.convert_low_i32x4_s(stored), level)));
+}
+
 /**
- * Adds the values x of each pixel, less the dark (f64) as float32 and on the grid, to its sums with a number y of each
- * image (f64 at `numbers`, not a number for an image that is left out): x; x², xy, (xy)², x²y and xy², each in two
- * parts. An even number of pixels.
+ * Adds the values x of each pixel, less the dark (f64) as float32, × a factor of the image, on the grid, to its sums with
+ * a number y of the image (f64 at `numbers`, the factors behind 8 of them; not a number for an image that is left out):
+ * x; x² and xy, each in two parts. `step`: bytes from one sum of all pixels to the next. An even number of pixels.
  */
-export function covaryU16(
+export function productsU16(
   frames: usize,
   count: i32,
   stride: usize,
@@ -757,34 +763,62 @@ export function covaryU16(
     let squareLower = v128.load(at + 2 * step);
     let productUpper = v128.load(at + 3 * step);
     let productLower = v128.load(at + 4 * step);
-    let fourUpper = v128.load(at + 5 * step);
-    let fourLower = v128.load(at + 6 * step);
-    let leftUpper = v128.load(at + 7 * step);
-    let leftLower = v128.load(at + 8 * step);
-    let rightUpper = v128.load(at + 9 * step);
-    let rightLower = v128.load(at + 10 * step);
     for (let k = 0; k < count; k++) {
       const number = load<f64>(numbers + ((<usize>k) << 3));
       if (!(number - number === 0)) continue;
+      const factor = f64x2.splat(load<f64>(numbers + ((<usize>k) << 3), 64));
       const y = f64x2.splat(number);
-      const stored = i32x4.extend_low_i16x8_u(v128.load32_zero(frames + <usize>k * stride + ((<usize>i) << 1)));
-      const less = f32x4.demote_f64x2_zero(f64x2.sub(f64x2.convert_low_i32x4_s(stored), level));
-      const x = onGrid(f64x2.promote_low_f32x4(less));
+      const x = onGrid(f64x2.mul(pairLess(frames + <usize>k * stride + ((<usize>i) << 1), level), factor));
       const square = f64x2.mul(x, x);
       const squareHigh = rounded(square, COARSE);
       const product = f64x2.mul(x, y);
       const productHigh = rounded(product, COARSE);
+      sum = f64x2.add(sum, x);
+      squareUpper = f64x2.add(squareUpper, squareHigh);
+      squareLower = f64x2.add(squareLower, onGrid(f64x2.sub(square, squareHigh)));
+      productUpper = f64x2.add(productUpper, productHigh);
+      productLower = f64x2.add(productLower, onGrid(f64x2.sub(product, productHigh)));
+    }
+    v128.store(at, sum);
+    v128.store(at + step, squareUpper);
+    v128.store(at + 2 * step, squareLower);
+    v128.store(at + 3 * step, productUpper);
+    v128.store(at + 4 * step, productLower);
+  }
+}
+
+/** The same for (xy)², x²y and xy², each in two parts, without factors. */
+export function fourthU16(
+  frames: usize,
+  count: i32,
+  stride: usize,
+  n: i32,
+  dark: usize,
+  numbers: usize,
+  sums: usize,
+  step: usize,
+): void {
+  for (let i = 0; i < n; i += 2) {
+    const at = sums + ((<usize>i) << 3);
+    const level = dark === 0 ? f64x2.splat(0) : v128.load(dark + ((<usize>i) << 3));
+    let fourUpper = v128.load(at);
+    let fourLower = v128.load(at + step);
+    let leftUpper = v128.load(at + 2 * step);
+    let leftLower = v128.load(at + 3 * step);
+    let rightUpper = v128.load(at + 4 * step);
+    let rightLower = v128.load(at + 5 * step);
+    for (let k = 0; k < count; k++) {
+      const number = load<f64>(numbers + ((<usize>k) << 3));
+      if (!(number - number === 0)) continue;
+      const y = f64x2.splat(number);
+      const x = onGrid(pairLess(frames + <usize>k * stride + ((<usize>i) << 1), level));
+      const product = f64x2.mul(x, y);
       const four = f64x2.mul(product, product);
       const fourHigh = rounded(four, FOUR);
       const left = f64x2.mul(product, x);
       const leftHigh = rounded(left, THREE);
       const right = f64x2.mul(product, y);
       const rightHigh = rounded(right, THREE);
-      sum = f64x2.add(sum, x);
-      squareUpper = f64x2.add(squareUpper, squareHigh);
-      squareLower = f64x2.add(squareLower, onGrid(f64x2.sub(square, squareHigh)));
-      productUpper = f64x2.add(productUpper, productHigh);
-      productLower = f64x2.add(productLower, onGrid(f64x2.sub(product, productHigh)));
       fourUpper = f64x2.add(fourUpper, fourHigh);
       fourLower = f64x2.add(fourLower, rounded(f64x2.sub(four, fourHigh), FOUR_REST));
       leftUpper = f64x2.add(leftUpper, leftHigh);
@@ -792,17 +826,12 @@ export function covaryU16(
       rightUpper = f64x2.add(rightUpper, rightHigh);
       rightLower = f64x2.add(rightLower, rounded(f64x2.sub(right, rightHigh), THREE_REST));
     }
-    v128.store(at, sum);
-    v128.store(at + step, squareUpper);
-    v128.store(at + 2 * step, squareLower);
-    v128.store(at + 3 * step, productUpper);
-    v128.store(at + 4 * step, productLower);
-    v128.store(at + 5 * step, fourUpper);
-    v128.store(at + 6 * step, fourLower);
-    v128.store(at + 7 * step, leftUpper);
-    v128.store(at + 8 * step, leftLower);
-    v128.store(at + 9 * step, rightUpper);
-    v128.store(at + 10 * step, rightLower);
+    v128.store(at, fourUpper);
+    v128.store(at + step, fourLower);
+    v128.store(at + 2 * step, leftUpper);
+    v128.store(at + 3 * step, leftLower);
+    v128.store(at + 4 * step, rightUpper);
+    v128.store(at + 5 * step, rightLower);
   }
 }
 

@@ -73,18 +73,20 @@ export interface ReduceKernel {
   ): void;
   roiU16: Region;
   roisU16: Region;
-  /** `step`: bytes from one of the eleven sums of all pixels to the next. */
-  covaryU16(
-    frames: number,
-    count: number,
-    stride: number,
-    n: number,
-    dark: number,
-    numbers: number,
-    sums: number,
-    step: number,
-  ): void;
+  productsU16: Products;
+  fourthU16: Products;
 }
+/** `numbers`: of each image; `step`: bytes from one sum of all pixels to the next. */
+type Products = (
+  frames: number,
+  count: number,
+  stride: number,
+  n: number,
+  dark: number,
+  numbers: number,
+  sums: number,
+  step: number,
+) => void;
 /** `totals`: one f64 of each image, or four. */
 type Region = (
   frames: number,

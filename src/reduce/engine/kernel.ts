@@ -68,7 +68,8 @@ const names: readonly (keyof ReduceKernel)[] = [
   "countsU16",
   "photonsU16",
   "pixelBinsU16",
-  "covaryU16",
+  "productsU16",
+  "fourthU16",
   "roiU16",
   "roisU16",
 ];

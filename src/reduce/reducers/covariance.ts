@@ -6,7 +6,7 @@ import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { quantize } from "../engine/exact.ts";
 import { addFourth, addProducts, addWide, FOUR_STEP, sums, THREE_STEP, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
-import { CovarianceSums, type pixelSums } from "./covariance-sums.ts";
+import { type FourthState, ProductSums } from "./product-sums.ts";
 
 export interface CovarianceOptions {
   /** Equipment id of the 0-D signal; the shots must have been asked for with it in `signals`. */
@@ -72,7 +72,7 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
   };
   const counted = {
     accumulator: ({ rows, columns }: ImageSpec, dark: Float64Array | undefined) =>
-      new CovarianceSums(numberOf, dark, rows * columns),
+      new ProductSums({ numberOf, fourth: true }, dark, rows * columns),
   };
   return defineReducer({
     name: `covariance(${signal}, scale ${scale})`,
@@ -205,9 +205,6 @@ function centred(upper: number, lower: number, a: Pivoted, b: Pivoted, count: nu
   const about = aboutPivots - (a.rest * b.rest) / count;
   return a === b ? Math.max(0, about) : about;
 }
-
-/** The sums that the error of one pixel's covariance is made of. */
-type FourthState = Readonly<Record<(typeof pixelSums)[number], Float64Array>>;
 
 /** Less than this of the largest sum is no more than its last digits say. */
 const LEAST_LEFT = 2 ** -42;

@@ -3,9 +3,11 @@ import { asFinite, asText } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import type { RatioMethod } from "../../core/ratio.ts";
+import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { quantize } from "../engine/exact.ts";
-import { addProducts, addWide, sums } from "../engine/wide-sum.ts";
+import { addProducts, addWide, sums, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
+import { ProductSums } from "./product-sums.ts";
 
 export interface NormalisedOptions {
   /** The intensity monitor (I0): `xfel_bl_3_tc_bm_1_pd/charge`. The shots must carry it. */
@@ -44,7 +46,7 @@ const LEAST = 1e-4;
  * pixel and monitor (ratio estimator, Cochran 1977, §6).
  *
  * A pixel that is NaN in one of the shots is NaN. A pedestal of the monitor makes the ratio depend on I0: look with
- * `monitorCheck` first. Memory: 40 bytes per pixel (21 MB for 1024 × 512).
+ * `monitorCheck` first. Memory: 40 bytes per pixel (21 MB for 1024 × 512), and as much again in the kernel.
  *
  * @throws BAD_ARGUMENT when the shots do not carry the signal
  * @example
@@ -59,6 +61,25 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
   });
   asFinite("reference", reference, Number.MIN_VALUE);
   const isRatio = method === "mean-of-ratios";
+  const numberOf = (shot: Shot): number => {
+    const i0 = shot.number(equipId) / reference;
+    return !Number.isFinite(i0) || Math.abs(i0) >= 2 ** 20 || (isRatio && i0 < LEAST) ? NaN : i0;
+  };
+  const factor = (i0: number): number => (isRatio ? 1 / i0 : 1);
+  const y = (i0: number): number => (isRatio && !Number.isNaN(i0) ? UNIT : quantize(UNIT * i0));
+  /** Adds what is not of a pixel; NaN for a shot that is left out. */
+  const addShot = ({ upper, lower }: WideSums, i0: number): void => {
+    const place = Number.isNaN(i0) ? SKIPPED : COUNT;
+    upper[place] = (upper[place] ?? 0) + 1;
+    if (place === SKIPPED) return;
+    addWide(upper, lower, MONITOR, UNIT * i0);
+    addWide(upper, lower, BELOW, y(i0));
+    addWide(upper, lower, SQUARE, y(i0) * y(i0));
+  };
+  const counted = {
+    accumulator: ({ rows, columns }: ImageSpec, dark: Float64Array | undefined) =>
+      new ProductSums({ numberOf, y, factor }, dark, rows * columns),
+  };
   return defineReducer({
     name: `normalised(${equipId}, ${reference}, ${method})`,
     sumsOnGrid: true,
@@ -68,20 +89,17 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
       const images = { squareUpper: image, squareLower: image, productUpper: image, productLower: image };
       return { sum: image, ...images, upper: sums(5), lower: sums(5) };
     },
+    kernel: {
+      statistics: [counted],
+      type: "uint16",
+      flush: (state, block) => {
+        for (const i0 of block.own(counted)?.addTo(state) ?? []) addShot(state, i0);
+      },
+    },
     add: (state, pixels, shot) => {
-      const { upper, lower } = state;
-      const i0 = shot.number(equipId) / reference;
-      if (!Number.isFinite(i0) || Math.abs(i0) >= 2 ** 20 || (isRatio && i0 < LEAST)) {
-        upper[SKIPPED] = (upper[SKIPPED] ?? 0) + 1;
-        return;
-      }
-      const factor = isRatio ? 1 / i0 : 1;
-      const y = isRatio ? UNIT : quantize(UNIT * i0);
-      upper[COUNT] = (upper[COUNT] ?? 0) + 1;
-      addWide(upper, lower, MONITOR, UNIT * i0);
-      addWide(upper, lower, BELOW, y);
-      addWide(upper, lower, SQUARE, y * y);
-      addProducts(state, pixels, factor, y);
+      const i0 = numberOf(shot);
+      addShot(state, i0);
+      if (!Number.isNaN(i0)) addProducts(state, pixels, factor(i0), y(i0));
     },
     result: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, { rows, columns }) => {
       const of = (place: number): number => (upper[place] ?? 0) + (lower[place] ?? 0);

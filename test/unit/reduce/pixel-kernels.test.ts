@@ -15,6 +15,7 @@ import {
   findPeaks,
   hits,
   minMax,
+  normalised,
   photonCounts,
   pixelHistogram,
   projections,
@@ -315,6 +316,10 @@ describe("reducers that the kernel knows", () => {
     lit: hits({ threshold: 60.5, minPixels: 1 }),
     photons: photonCounts({ aduPerPhoton: 77.7 }),
     withI0: covariance({ equipId: "i0", scale: 100 }),
+    perI0: normalised({ equipId: "i0", reference: 0.7 }),
+    ratios: normalised({ equipId: "i0", reference: 0.7, method: "mean-of-ratios" }),
+    sum: roiSum({ rows: [3, rows], columns: [5, 100] }),
+    rois: roiSeries([{ rows: [0, rows], columns: [0, columns] }], { between: [-3, 200] }),
     adu: pixelHistogram({ from: -30.5, to: 300, binWidth: 7 }),
     least: minMax(),
   };
@@ -339,6 +344,7 @@ describe("reducers that the kernel knows", () => {
     expect(digest(await reduce(from(), asked, options))).toEqual(digest(await reduce(from(), plain, options)));
     const classes = (of: typeof asked) => ({
       lit: byClass(of.lit, ["a", "b"], evenOrOdd),
+      perI0: byClass(of.perI0, ["a", "b"], evenOrOdd),
       adu: byClass(of.adu, ["a", "b"], evenOrOdd),
     });
     expect(await reduce(oneByOne(), classes(asked), options)).toEqual(
