@@ -10,7 +10,7 @@ const products = ["sum", "squareUpper", "squareLower", "productUpper", "productL
 const fourths = ["fourUpper", "fourLower", "leftUpper", "leftLower", "rightUpper", "rightLower"] as const;
 
 /** A state with those sums. */
-export type ProductState = Readonly<Record<(typeof products)[number], Float64Array>>;
+type ProductState = Readonly<Record<(typeof products)[number], Float64Array>>;
 export type FourthState = ProductState & Readonly<Record<(typeof fourths)[number], Float64Array>>;
 
 /** What the sums of {@link ProductSums} are of. */
